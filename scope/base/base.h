@@ -1,0 +1,29 @@
+/* base: what every other folder of the scope stands on. Knows nothing of ELF, Go or BPF.
+ *
+ * One door; each part is short enough to be read in its own header:
+ *   error.h    the one error object: code, text; NULL means success
+ *   cleanup.h  scope guards
+ *   buf.h      a growing byte buffer with fast appends (output never goes through printf)
+ *   reader.h   the bounds-checked cursor through which every foreign byte is read
+ *   vec.h      a typed vector
+ *   table.h    a hash table from 64-bit keys to 32-bit values
+ */
+#ifndef BASE_BASE_H
+#define BASE_BASE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/buf.h"
+#include "base/reader.h"
+#include "base/vec.h"
+#include "base/table.h"
+
+#endif

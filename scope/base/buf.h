@@ -1,0 +1,66 @@
+/* A growing byte buffer. Appends cannot fail visibly: when memory is out the buffer turns `bad`,
+ * drops what does not fit, and the owner asks once, at the end (buf_bad()).
+ *
+ * {0} is an empty buffer. Thread rules: none; one thread a buffer.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <string.h>
+
+struct buf {
+	char *data; /* owned; NULL while empty; not NUL-terminated (see buf_cstr) */
+	size_t len;
+	size_t cap;
+	bool bad; /* an append was dropped for want of memory */
+};
+
+void buf_fini(struct buf *buf);
+
+/* Makes room for `more` bytes beyond len. Returns false (and sets bad) when memory is out. */
+bool buf_grow(struct buf *buf, size_t more);
+
+/* Where the next `size` bytes go (the caller then adds to len), or NULL when memory is out. */
+static inline char *buf_room(struct buf *buf, size_t size)
+{
+	if (__builtin_expect(buf->cap - buf->len < size, 0) && !buf_grow(buf, size))
+		return NULL;
+	return buf->data + buf->len;
+}
+
+static inline void buf_put(struct buf *buf, const void *bytes, size_t size)
+{
+	char *to = size ? buf_room(buf, size) : NULL;
+
+	if (to) {
+		memcpy(to, bytes, size);
+		buf->len += size;
+	}
+}
+
+static inline void buf_char(struct buf *buf, char c)
+{
+	buf_put(buf, &c, 1);
+}
+
+static inline void buf_str(struct buf *buf, const char *s)
+{
+	buf_put(buf, s, strlen(s));
+}
+
+static inline void buf_reset(struct buf *buf)
+{
+	buf->len = 0;
+	buf->bad = false;
+}
+
+void buf_u64(struct buf *buf, uint64_t value);      /* decimal */
+void buf_i64(struct buf *buf, int64_t value);       /* decimal */
+void buf_hex(struct buf *buf, uint64_t value);      /* "0x2a" */
+void buf_pad(struct buf *buf, char fill, size_t n); /* n times fill */
+void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3); /* cold paths only */
+
+/* The contents as a NUL-terminated string, borrowed until the next append; "" when empty. */
+const char *buf_cstr(struct buf *buf);
+
+#endif

@@ -1,0 +1,46 @@
+/* The one error object of the scope. A function that can fail returns `struct error *`; NULL is
+ * success. The code is the exit code the tool ends with; the text is one line: what, why, what to
+ * do. Nothing below cmd/ prints: errors travel up.
+ *
+ * Ownership: whoever receives a non-NULL error frees it with error_free() or hands it on.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+enum error_code {
+	ERROR_FAILED = 1,     /* failed while running */
+	ERROR_USAGE = 2,      /* wrong command line */
+	ERROR_TARGET = 3,     /* no such target, or not a program that can be traced */
+	ERROR_PERMISSION = 4, /* no permission, or the kernel lacks something */
+};
+
+struct error {
+	enum error_code code;
+	const char *text; /* one line, no newline, no "tophash:" in front */
+};
+
+/* Never returns NULL: when memory is out, a static "out of memory" error is returned. */
+struct error *error_new(enum error_code code, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* As error_new, with ": " and strerror(errnum) appended. */
+struct error *error_errno(enum error_code code, int errnum, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+
+/* The static out-of-memory error. */
+struct error *error_nomem(void);
+
+/* Puts "format: " before the text of err and returns err (a new object; the old one is freed). */
+struct error *error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
+
+void error_free(struct error *err); /* NULL is legal */
+CLEANUP_FUNC(struct error, error_free)
+
+/* Hands an error on to the caller: `try(image_open(...));` */
+#define try(expression)                                                                            \
+	do {                                                                                       \
+		struct error *try_err_ = (expression);                                             \
+		if (try_err_)                                                                      \
+			return try_err_;                                                           \
+	} while (0)
+
+#endif

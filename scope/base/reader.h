@@ -1,0 +1,65 @@
+/* A cursor over foreign bytes. Each read is checked against the end; the first read past it turns
+ * the cursor `bad`, and from then on every read gives 0. So a parser reads a whole record and asks
+ * once: if (reader.bad) ...
+ *
+ * All integers are little-endian: both machines we trace on (x86-64, arm64) are.
+ */
+#ifndef BASE_READER_H
+#define BASE_READER_H
+
+#include <string.h>
+
+struct reader {
+	const uint8_t *pos;
+	const uint8_t *end;
+	bool bad;
+};
+
+static inline struct reader reader_over(const void *bytes, size_t size)
+{
+	const uint8_t *pos = bytes;
+
+	return (struct reader){.pos = pos, .end = size ? pos + size : pos};
+}
+
+/* The next `size` bytes, borrowed, or NULL (and bad) when there are fewer. */
+static inline const void *reader_bytes(struct reader *r, size_t size)
+{
+	const uint8_t *at = r->pos;
+
+	if (r->bad || (size_t)(r->end - r->pos) < size) {
+		r->bad = true;
+		return NULL;
+	}
+	r->pos += size;
+	return at;
+}
+
+#define READER_INT(name, type)                                                                     \
+	static inline type reader_##name(struct reader *r)                                         \
+	{                                                                                          \
+		const void *at = reader_bytes(r, sizeof(type));                                    \
+		type value = 0;                                                                    \
+		if (at)                                                                            \
+			memcpy(&value, at, sizeof(value));                                         \
+		return value;                                                                      \
+	}
+READER_INT(u8, uint8_t)
+READER_INT(u16, uint16_t)
+READER_INT(u32, uint32_t)
+READER_INT(i32, int32_t)
+READER_INT(u64, uint64_t)
+#undef READER_INT
+
+static inline void reader_skip(struct reader *r, size_t size)
+{
+	(void)reader_bytes(r, size);
+}
+
+/* Unsigned LEB128 as Go's binary.Uvarint, of at most `bits` value bits (32 or 64); longer is bad. */
+uint64_t reader_uvarint(struct reader *r, unsigned bits);
+
+/* A NUL-terminated string that ends inside the range, borrowed, or NULL (and bad). */
+const char *reader_cstr(struct reader *r);
+
+#endif

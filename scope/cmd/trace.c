@@ -1,0 +1,573 @@
+/* tophash trace: who removed this entry from the map?
+ *
+ * One thread. Everything is placed first, then a loop drains the ring every 10 ms until the target
+ * ends, a limit is reached, or a signal comes; then probes are taken off, the rest is drained, and
+ * the totals are printed: hits = delivered + filtered + lost.
+ */
+#include "cmd/trace_options.h"
+#include "cmd/cmd.h"
+#include "sink/sink.h"
+#include "target/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "version.h"
+
+#define DRAIN_MS 10
+
+/* A process that is traced. */
+struct traced {
+	struct process *process;
+	bool announced; /* its start record is out */
+	bool ended;
+};
+
+struct trace {
+	struct trace_options options;
+	uint64_t begun_ns;
+	struct image *image;
+	struct gotab *tab;
+	struct placements placements;
+	struct probe_options probe_options;
+	struct engine *engine;
+	struct resolver *resolver;
+	struct sink *sink;
+	struct aggr *aggr;
+	struct spawn spawn;
+	VEC(struct traced) processes;
+	struct error *failed; /* the first failure inside a callback */
+	double ready_ms;
+	uint32_t last_pid; /* of the last event: met already */
+	int exe, out, signals;
+	uint64_t delivered, filtered;
+	bool attached, stopping, interrupted;
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- records of processes ---- */
+
+/* False when it cannot be told: the process has ended already, or not yet begun. */
+static bool bias_of(const struct trace *trace, pid_t pid, uint64_t *ret)
+{
+	const struct image_segment *segments;
+	size_t n = image_segments(trace->image, &segments);
+	uint64_t addr;
+
+	*ret = 0;
+	if (!image_is_pie(trace->image) || !n)
+		return true;
+	if (!process_mapping(pid, trace->exe, segments[0].offset, &addr))
+		return false;
+	*ret = addr - segments[0].addr;
+	return true;
+}
+
+static void fill_probes(const struct trace *trace, struct event_probe *to)
+{
+	for (size_t i = 0; i < trace->placements.list.len; i++) {
+		const struct placement *p = &trace->placements.list.data[i];
+
+		to[i] = (struct event_probe){
+			.func = p->func, .offset = p->offset, .addr = p->wire.addr,
+			.role = placement_role_name(p->wire.role), .why = p->why,
+		};
+	}
+}
+
+static void emit_start(struct trace *trace, const struct process *process, uint64_t bias)
+{
+	struct event_probe probes[WIRE_PROBES];
+
+	fill_probes(trace, probes);
+	trace->sink->ops->start(trace->sink, &(struct event_start){
+		.version = TOPHASH_VERSION,
+		.engine = "uprobe",
+		.arch = "x86_64",
+		.pid = process ? (uint32_t)process->pid : 0,
+		.exe = process ? process->exe_path : image_name(trace->image),
+		.build_id = image_build_id(trace->image),
+		.bias = bias,
+		.go = gotab_version(trace->tab),
+		.layout = trace->placements.swiss ? "swiss" : "classic",
+		.stripped = image_is_stripped(trace->image),
+		.time_ns = now_ns(CLOCK_MONOTONIC),
+		.wall_ns = now_ns(CLOCK_REALTIME),
+		.ready_ms = trace->ready_ms,
+		.probes = probes,
+		.probes_n = trace->placements.list.len,
+	});
+}
+
+/* Writes the start record of a process once its load bias is known; event: its first, which tells
+ * the bias of one that ended too soon to be looked at. */
+static void announce(struct trace *trace, struct traced *traced, const struct event_removal *event)
+{
+	uint64_t bias;
+
+	if (traced->announced)
+		return;
+	if (!bias_of(trace, traced->process->pid, &bias)) {
+		if (!event)
+			return;
+		bias = event->bias;
+	}
+	traced->announced = true;
+	emit_start(trace, traced->process, bias);
+}
+
+static struct error *add_process(struct trace *trace, struct process *process)
+{
+	struct traced traced = {.process = process};
+
+	if (!vec_push(&trace->processes, traced)) {
+		process_close(process);
+		return error_nomem();
+	}
+	return NULL;
+}
+
+static struct traced *find_process(struct trace *trace, pid_t pid)
+{
+	vec_each (traced, &trace->processes)
+		if (traced->process->pid == pid && !traced->ended)
+			return traced;
+	return NULL;
+}
+
+/* An event of process pid: it may be its first. With -b it may be new; one that is gone already
+ * gets its records all the same. */
+static struct error *meet_process(struct trace *trace, pid_t pid, const struct event_removal *event)
+{
+	struct traced *traced = find_process(trace, pid);
+
+	if (!traced && trace->options.binary) {
+		struct process *process;
+		struct error *err = process_open(pid, &process);
+
+		if (err) {
+			error_free(err);
+			try(process_adopt(pid, image_name(trace->image), &process));
+		}
+		try(add_process(trace, process));
+		traced = &trace->processes.data[trace->processes.len - 1];
+	}
+	if (traced && !traced->announced)
+		announce(trace, traced, event);
+	return NULL;
+}
+
+static void emit_exit(struct trace *trace, struct traced *traced, enum process_end end, int status)
+{
+	const char *how = end == PROCESS_SIGNALED ? "was ended by signal" : "exited with status";
+
+	if (!traced->announced) /* it ended before it could be looked at, and did nothing */
+		emit_start(trace, traced->process, 0);
+	traced->announced = traced->ended = true;
+	trace->sink->ops->exit(trace->sink, &(struct event_exit){
+		.pid = (uint32_t)traced->process->pid,
+		.known = end != PROCESS_GONE,
+		.signaled = end == PROCESS_SIGNALED,
+		.status = status,
+	});
+	if (trace->options.command && !trace->options.quiet)
+		cmd_say("%s (process %d) %s %d", trace->options.command[0],
+			(int)traced->process->pid, how, status);
+}
+
+/* ---- draining ---- */
+
+static void stop(struct trace *trace)
+{
+	trace->stopping = true;
+	engine_stop(trace->engine);
+}
+
+static bool deliver(struct trace *trace, enum event_kind kind, const struct event_removal *event)
+{
+	if (trace->stopping && (trace->interrupted || trace->sink->closed)) {
+		trace->filtered++; /* nobody is there to see it any more */
+		return true;
+	}
+	if (trace->options.limit && trace->delivered >= trace->options.limit) {
+		trace->filtered++;
+		return true;
+	}
+	if (event->pid != trace->last_pid) {
+		trace->failed = meet_process(trace, (pid_t)event->pid, event);
+		trace->last_pid = event->pid;
+	}
+	if (!trace->failed)
+		trace->failed = aggr_add(trace->aggr, kind, event);
+	if (trace->failed)
+		return false;
+	trace->sink->ops->removal(trace->sink, kind, event);
+	trace->delivered++;
+	if (trace->options.limit && trace->delivered >= trace->options.limit)
+		stop(trace);
+	return true;
+}
+
+static bool on_record(void *ctx, const void *record, size_t size)
+{
+	struct trace *trace = ctx;
+	struct event_removal event;
+	enum event_kind kind;
+	enum resolved what;
+
+	trace->failed = resolver_resolve(trace->resolver, record, size, &kind, &what, &event);
+	if (trace->failed)
+		return false;
+	switch (what) {
+	case RESOLVED_START: trace->failed = meet_process(trace, (pid_t)event.pid, &event); break;
+	case RESOLVED_FILTERED: trace->filtered++; break;
+	case RESOLVED_EVENT: return deliver(trace, kind, &event);
+	}
+	return !trace->failed;
+}
+
+static struct error *drain(struct trace *trace)
+{
+	try(engine_drain(trace->engine, on_record, trace));
+	if (trace->failed)
+		return take_ptr(trace->failed);
+	return sink_flush(trace->sink);
+}
+
+/* ---- the loop ---- */
+
+/* Has every process we trace ended? (With -b more may come.) */
+static struct error *watch_processes(struct trace *trace)
+{
+	bool running = trace->options.binary != NULL;
+
+	for (size_t i = 0; i < trace->processes.len; i++) {
+		struct traced *traced = &trace->processes.data[i];
+		enum process_end end;
+		int status = 0;
+
+		if (traced->ended)
+			continue;
+		end = traced->process->pidfd < 0 ? PROCESS_GONE
+						 : process_poll(traced->process, &status);
+		if (end == PROCESS_RUNS) {
+			running = true;
+			continue;
+		}
+		try(drain(trace)); /* what it did comes before its end */
+		emit_exit(trace, &trace->processes.data[i], end, status);
+	}
+	if (!running)
+		stop(trace);
+	return NULL;
+}
+
+static struct error *loop(struct trace *trace)
+{
+	uint64_t end_ns = trace->options.duration_ns
+				  ? now_ns(CLOCK_MONOTONIC) + trace->options.duration_ns : 0;
+
+	while (!trace->stopping) {
+		struct pollfd fds[2] = {
+			{.fd = trace->signals, .events = POLLIN},
+			{.fd = trace->out, .events = 0}, /* POLLERR: the reader has gone away */
+		};
+		struct signalfd_siginfo info;
+
+		poll(fds, ARRAY_SIZE(fds), DRAIN_MS);
+		if (fds[0].revents && read(trace->signals, &info, sizeof(info)) > 0) {
+			stop(trace);
+			break;
+		}
+		try(drain(trace));
+		try(watch_processes(trace));
+		if (fds[1].revents & (POLLERR | POLLNVAL) || trace->sink->closed)
+			trace->sink->closed = true, trace->interrupted = true, stop(trace);
+		if (end_ns && now_ns(CLOCK_MONOTONIC) >= end_ns)
+			stop(trace);
+	}
+	return NULL;
+}
+
+/* ---- the end ---- */
+
+static int emit_end(struct trace *trace)
+{
+	struct engine_counters c;
+	struct event_lost lost[2];
+	struct event_end end = {
+		.delivered = trace->delivered,
+		.lost = lost,
+		.lost_n = trace->options.misses ? 2 : 1,
+		.seconds = (double)(now_ns(CLOCK_MONOTONIC) - trace->begun_ns) / 1e9,
+	};
+
+	engine_counters(trace->engine, &c);
+	end.hits = c.hits;
+	end.filtered = c.filtered + trace->filtered;
+	end.removed = c.removed;
+	end.cleared = c.cleared;
+	end.misses = c.misses;
+	lost[0] = (struct event_lost){"ring_full", c.lost_ring};
+	lost[1] = (struct event_lost){"pending_full", c.lost_pending};
+	if (trace->options.summary || !strcmp(trace->options.format, "text"))
+		trace->sink->ops->table(trace->sink, trace->aggr);
+	trace->sink->ops->end(trace->sink, &end);
+	if (trace->sink->closed && !trace->options.quiet)
+		cmd_say("the reader has gone away; %llu hits = %llu delivered + %llu filtered + "
+			"%llu lost", (unsigned long long)end.hits,
+			(unsigned long long)end.delivered, (unsigned long long)end.filtered,
+			(unsigned long long)(c.lost_ring + c.lost_pending));
+	if (end.hits != end.delivered + end.filtered + c.lost_ring + c.lost_pending)
+		cmd_say("the counts do not add up (%llu hits): please report this",
+			(unsigned long long)end.hits);
+	return c.lost_ring + c.lost_pending ? EXIT_LOST : EXIT_DONE;
+}
+
+static struct error *finish(struct trace *trace, int *ret_code)
+{
+	stop(trace);
+	engine_detach(trace->engine);
+	try(drain(trace));
+	*ret_code = emit_end(trace);
+	try(sink_flush(trace->sink));
+	return NULL;
+}
+
+/* ---- setting up ---- */
+
+static struct error *open_target(struct trace *trace)
+{
+	struct process *process;
+	const char *path = trace->options.binary;
+
+	if (trace->options.pid) {
+		try(process_open(trace->options.pid, &process));
+		try(add_process(trace, process));
+		trace->exe = process->exe;
+		return image_open(trace->exe, process->exe_path, &trace->image);
+	}
+	if (trace->options.command) {
+		if (!trace->options.dry_run)
+			try(spawn_prepare(trace->options.command, &trace->spawn));
+		path = trace->spawn.path ? trace->spawn.path : trace->options.command[0];
+	}
+	trace->exe = open(path, O_RDONLY | O_CLOEXEC);
+	if (trace->exe < 0)
+		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
+				   "cannot open %s", path);
+	return image_open(trace->exe, path, &trace->image);
+}
+
+static struct error *open_symbols(struct trace *trace)
+{
+	struct placement_options options = {
+		.misses = trace->options.misses,
+		.start = trace->options.binary != NULL,
+	};
+	unsigned minor;
+
+	try(gotab_open(trace->image, &trace->tab));
+	minor = gotab_minor(trace->tab);
+	if (minor < GO_MINOR_MIN)
+		return error_new(ERROR_TARGET,
+				 "%s: built with go1.%u, which is too old: rebuild it with Go 1.%d "
+				 "or later", image_name(trace->image), minor, GO_MINOR_MIN);
+	if (minor > GO_MINOR_MAX && !trace->options.quiet)
+		cmd_say("%s: built with go1.%u, newer than any this tophash was tested with "
+			"(1.%d): going on", image_name(trace->image), minor, GO_MINOR_MAX);
+	return placement_find(trace->image, trace->tab, &options, &trace->placements);
+}
+
+static struct error *open_output(struct trace *trace)
+{
+	struct sink_options options = {
+		.stack = trace->options.show_stack,
+		.quiet_events = trace->options.summary,
+	};
+	const char *no_color = getenv("NO_COLOR");
+	struct winsize window;
+
+	trace->out = STDOUT_FILENO;
+	if (trace->options.output) {
+		trace->out = open(trace->options.output,
+				  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (trace->out < 0)
+			return error_errno(ERROR_FAILED, errno, "cannot write %s",
+					   trace->options.output);
+	}
+	options.fd = trace->out;
+	options.color = isatty(trace->out) && !(no_color && *no_color);
+	options.width = 100;
+	if (ioctl(trace->out, TIOCGWINSZ, &window) == 0 && window.ws_col >= 40)
+		options.width = window.ws_col;
+	try(aggr_new(trace->options.summary_by, 0, &trace->aggr));
+	return sink_open(sink_find(trace->options.format), &options, &trace->sink);
+}
+
+static bool peek(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
+{
+	struct process process = {.pid = pid};
+
+	(void)ctx;
+	return process_peek(&process, addr, to, size);
+}
+
+static struct error *open_engine(struct trace *trace)
+{
+	struct resolver_options resolver = {
+		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
+		.filter = &trace->options.filter, .peek = peek,
+	};
+
+	trace->probe_options = (struct probe_options){
+		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
+		.filter = &trace->options.filter, .stack_max = trace->options.stack_max,
+		.key_bytes = trace->options.key_bytes, .buffer_size = trace->options.buffer_size,
+		.misses = trace->options.misses,
+	};
+	try(resolver_open(&resolver, &trace->resolver));
+	return engine_open(&trace->probe_options, &trace->engine);
+}
+
+static struct error *catch_signals(struct trace *trace)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	trace->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return trace->signals < 0 ? error_errno(ERROR_FAILED, errno, "signalfd") : NULL;
+}
+
+static bool on_found(void *ctx, pid_t pid)
+{
+	struct trace *trace = ctx;
+
+	trace->failed = meet_process(trace, pid, NULL);
+	return !trace->failed;
+}
+
+static struct error *begin(struct trace *trace)
+{
+	pid_t pid = trace->options.pid ? trace->options.pid
+		    : trace->options.command ? trace->spawn.pid : -1;
+	struct process *process;
+	struct stat st;
+
+	try(engine_attach(trace->engine, trace->exe, pid));
+	trace->ready_ms = (double)(now_ns(CLOCK_MONOTONIC) - trace->begun_ns) / 1e6;
+	if (trace->options.pid) {
+		announce(trace, &trace->processes.data[0], NULL);
+	} else if (trace->options.command) {
+		try(process_adopt(trace->spawn.pid, trace->spawn.path, &process));
+		try(add_process(trace, process));
+		try(spawn_go(&trace->spawn));
+		announce(trace, &trace->processes.data[0], NULL);
+	} else {
+		if (fstat(trace->exe, &st) < 0)
+			return error_errno(ERROR_FAILED, errno, "cannot look at %s",
+					   image_name(trace->image));
+		try(process_scan(st.st_dev, st.st_ino, on_found, trace));
+		if (trace->failed)
+			return take_ptr(trace->failed);
+	}
+	return sink_flush(trace->sink);
+}
+
+static void print_plan(struct trace *trace)
+{
+	struct buf out = {0};
+
+	buf_printf(&out, "%s: %s, %s maps%s, %zu probes\n", image_name(trace->image),
+		   gotab_version(trace->tab), trace->placements.swiss ? "Swiss" : "classic",
+		   image_is_stripped(trace->image) ? ", stripped" : "",
+		   trace->placements.list.len);
+	vec_each (p, &trace->placements.list)
+		buf_printf(&out, "%-8s %s+%llu (0x%llx): %s\n", placement_role_name(p->wire.role),
+			   p->func, (unsigned long long)p->offset,
+			   (unsigned long long)p->wire.addr, p->why);
+	if (trace->placements.gcphase)
+		buf_printf(&out, "GC phase: read at 0x%llx\n",
+			   (unsigned long long)trace->placements.gcphase);
+	else
+		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
+	filter_explain(&trace->options.filter, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	buf_fini(&out);
+}
+
+static struct error *run(struct trace *trace, int *ret_code)
+{
+	try(catch_signals(trace));
+	try(open_target(trace));
+	try(open_symbols(trace));
+	if (trace->options.dry_run && !strcmp(trace->options.format, "text")) {
+		print_plan(trace);
+		return NULL;
+	}
+	try(open_output(trace));
+	if (trace->options.dry_run) {
+		emit_start(trace, NULL, 0);
+		return sink_flush(trace->sink);
+	}
+	try(open_engine(trace));
+	try(begin(trace));
+	if (trace->options.verbose)
+		cmd_say("%zu probes placed in %.1f ms", trace->placements.list.len,
+			trace->ready_ms);
+	try(loop(trace));
+	return finish(trace, ret_code);
+}
+
+static void trace_fini(struct trace *trace)
+{
+	error_free(trace->failed);
+	spawn_fini(&trace->spawn);
+	engine_close(trace->engine);
+	resolver_close(trace->resolver);
+	sink_close(trace->sink);
+	aggr_free(trace->aggr);
+	placements_fini(&trace->placements);
+	gotab_close(trace->tab);
+	image_close(trace->image);
+	vec_each (traced, &trace->processes)
+		process_close(traced->process);
+	vec_fini(&trace->processes);
+	trace_options_fini(&trace->options);
+}
+
+int cmd_trace(int argc, char **argv)
+{
+	struct trace trace = {.begun_ns = now_ns(CLOCK_MONOTONIC), .exe = -1, .out = -1,
+			      .signals = -1, .spawn = {.go = -1, .failed = -1}};
+	struct error *err = trace_options_parse(argc, argv, &trace.options);
+	int code = EXIT_DONE;
+
+	if (!err && trace.options.help)
+		fputs(trace_help(), stdout);
+	else if (!err)
+		err = run(&trace, &code);
+	if (err)
+		code = cmd_fail(err);
+	trace_fini(&trace);
+	return code;
+}

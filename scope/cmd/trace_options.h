@@ -1,0 +1,32 @@
+/* The command line of `tophash trace`.
+ */
+#ifndef CMD_TRACE_OPTIONS_H
+#define CMD_TRACE_OPTIONS_H
+
+#include "aggr/aggr.h"
+#include "probe/probe.h"
+
+struct trace_options {
+	pid_t pid;           /* -p; 0: none */
+	const char *binary;  /* -b; NULL: none */
+	char **command;      /* after --; NULL: none */
+	struct filter filter;
+	uint64_t limit;      /* events; 0: none */
+	uint64_t duration_ns; /* 0: none */
+	const char *format;  /* "text", "json" */
+	const char *output;  /* NULL: stdout */
+	bool summary;
+	enum aggr_by summary_by;
+	uint32_t key_bytes, stack_max;
+	bool show_stack; /* --stack was given */
+	uint64_t buffer_size;
+	bool misses, dry_run, quiet, verbose;
+	bool help; /* --help was given: nothing else matters */
+};
+
+/* Errors (ERROR_USAGE): one line. Strings are borrowed from argv. */
+struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret);
+void trace_options_fini(struct trace_options *options);
+const char *trace_help(void);
+
+#endif

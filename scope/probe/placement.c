@@ -1,0 +1,464 @@
+#include "probe/placement.h"
+
+#include "probe/code.h"
+
+#include <stdio.h>
+
+/* A function whose removals are watched. Argument numbers are positions in Go's internal ABI. */
+struct removal_spec {
+	const char *func;
+	uint8_t type, map, key; /* argument numbers */
+	uint8_t key_arg;        /* enum wire_key_arg */
+};
+
+/* Go 1.19 to 1.23, runtime/map.go, map_fast32.go, map_fast64.go, map_faststr.go:
+ *   func mapdelete(t *maptype, h *hmap, key unsafe.Pointer), and so on */
+static const struct removal_spec classic_removals[] = {
+	{"runtime.mapdelete", 0, 1, 2, WIRE_ARG_POINTER},
+	{"runtime.mapdelete_fast32", 0, 1, 2, WIRE_ARG_32},
+	{"runtime.mapdelete_fast64", 0, 1, 2, WIRE_ARG_64},
+	{"runtime.mapdelete_faststr", 0, 1, 2, WIRE_ARG_STRING},
+};
+
+/* Go 1.24 on, internal/runtime/maps/map.go and table.go:
+ *   func (m *Map) deleteSmall(typ *abi.MapType, hash uintptr, key unsafe.Pointer)
+ *   func (t *table) Delete(typ *abi.MapType, m *Map, hash uintptr, key unsafe.Pointer)
+ * Every delete ends in one of the two, whatever runtime entry it came through. */
+static const struct removal_spec swiss_removals[] = {
+	{"internal/runtime/maps.(*Map).deleteSmall", 1, 0, 3, WIRE_ARG_POINTER},
+	{"internal/runtime/maps.(*table).Delete", 1, 2, 4, WIRE_ARG_POINTER},
+};
+
+/* A function at whose beginning its arguments are taken from the registers. */
+struct entry_spec {
+	const char *func;
+	uint8_t role;
+	uint8_t key_arg;
+	uint8_t map_first; /* (map, type, ...) instead of (type, map, ...) */
+	uint8_t arguments; /* registers that must still hold them */
+};
+
+static const struct entry_spec classic_clear = {"runtime.mapclear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE,
+						0, 2};
+static const struct entry_spec swiss_clear = {"internal/runtime/maps.(*Map).Clear",
+					      WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 1, 2};
+
+static const struct entry_spec classic_entries[] = {
+	{"runtime.mapdelete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 0, 3},
+	{"runtime.mapdelete_fast32", WIRE_ROLE_ENTRY, WIRE_ARG_32, 0, 3},
+	{"runtime.mapdelete_fast64", WIRE_ROLE_ENTRY, WIRE_ARG_64, 0, 3},
+	{"runtime.mapdelete_faststr", WIRE_ROLE_ENTRY, WIRE_ARG_STRING, 0, 4},
+};
+
+/* The fast entries return early when the map is empty, so they are watched as well; their call of
+ * (*Map).Delete is nested and ignored. */
+static const struct entry_spec swiss_entries[] = {
+	{"internal/runtime/maps.(*Map).Delete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 1, 3},
+	{"runtime.mapdelete_fast32", WIRE_ROLE_ENTRY, WIRE_ARG_32, 0, 3},
+	{"runtime.mapdelete_fast64", WIRE_ROLE_ENTRY, WIRE_ARG_64, 0, 3},
+	{"runtime.mapdelete_faststr", WIRE_ROLE_ENTRY, WIRE_ARG_STRING, 0, 4},
+};
+
+static const struct entry_spec panic_entries[] = {
+	{"runtime.gopanic", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0},
+	{"runtime.throw", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0},
+	{"runtime.fatal", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0},
+};
+
+static const struct entry_spec start_entry = {"runtime.main", WIRE_ROLE_START, WIRE_ARG_NONE, 0, 0};
+
+const char *placement_role_name(uint8_t role)
+{
+	static const char *const names[] = {
+		[WIRE_ROLE_REMOVAL] = "removal", [WIRE_ROLE_CLEAR] = "clear",
+		[WIRE_ROLE_ENTRY] = "entry",	 [WIRE_ROLE_EXIT] = "exit",
+		[WIRE_ROLE_PANIC] = "panic",	 [WIRE_ROLE_START] = "start",
+	};
+
+	return role < ARRAY_SIZE(names) && names[role] ? names[role] : "unknown";
+}
+
+struct search {
+	const struct image *image;
+	const struct gotab *tab;
+	const struct placement_options *options;
+	struct placements *found;
+};
+
+/* The runtime's functions are a few hundred bytes; a corrupt table must not make us decode all. */
+#define FUNC_SIZE_MAX (64u << 10)
+
+/* Decodes a function of the program; *ret is empty when it has no such function. */
+static struct error *decode_func(const struct search *search, const char *name,
+				 struct gotab_func *ret_func, struct code *ret)
+{
+	const void *bytes;
+
+	*ret = (struct code){0};
+	gotab_find(search->tab, &name, 1, ret_func);
+	if (!ret_func->entry)
+		return NULL;
+	if (ret_func->end - ret_func->entry > FUNC_SIZE_MAX)
+		ret_func->end = ret_func->entry + FUNC_SIZE_MAX;
+	bytes = image_at(search->image, ret_func->entry, ret_func->end - ret_func->entry);
+	if (!bytes)
+		return error_new(ERROR_TARGET, "%s: the code of %s lies outside the file (corrupt?)",
+				 image_name(search->image), name);
+	return code_decode(bytes, ret_func->end - ret_func->entry, ret_func->entry, ret);
+}
+
+static struct error *add_placement(const struct search *search, const struct gotab_func *func,
+				   uint64_t addr, const struct wire_probe *wire, const char *why)
+{
+	struct placement p = {
+		.func = func->name, .entry = func->entry, .offset = addr - func->entry,
+		.wire = *wire,
+	};
+
+	if (search->found->list.len >= WIRE_PROBES)
+		return error_new(ERROR_TARGET, "%s: more than %d places to probe (corrupt?)",
+				 image_name(search->image), WIRE_PROBES);
+	p.wire.addr = addr;
+	p.why = strdup(why);
+	if (!p.why || !vec_push(&search->found->list, p)) {
+		free(p.why);
+		return error_nomem();
+	}
+	return NULL;
+}
+
+/* ---- removal probes: where the arguments are, where the count goes down ---- */
+
+#define ARGUMENTS  6
+#define NO_HOME    INT64_MIN
+#define TAG_LENGTH 64 /* the register holds *map, the count */
+#define TAG_LESS   65 /* the register holds count - 1 */
+
+/* What a linear pass over a function knows. A tag says what a register holds: 1 + n for argument
+ * n, TAG_LENGTH, TAG_LESS, 0 for anything else. home[n] is where argument n was spilled, in bytes
+ * from the frame pointer. Tags are forgotten where paths join. */
+struct dataflow {
+	const struct gotab *tab;
+	uint8_t map; /* argument number of the map */
+	uint8_t tag[16];
+	int64_t home[ARGUMENTS];
+};
+
+/* Bytes from the frame pointer of [rsp + disp] at pc. With the frame set up, rbp is one word below
+ * the return address: rbp = rsp + delta - 8 (Go 1.19 to 1.27, cmd/internal/obj/x86/obj6.go). */
+static bool frame_offset(const struct dataflow *flow, const struct code_insn *insn, int64_t *ret)
+{
+	int32_t delta;
+
+	if (insn->base == code_frame_register()) {
+		*ret = insn->disp;
+		return true;
+	}
+	if (insn->base != code_stack_register() || !gotab_sp_delta(flow->tab, insn->addr, &delta) ||
+	    delta <= 0)
+		return false;
+	*ret = insn->disp - delta + 8;
+	return true;
+}
+
+static void flow_store(struct dataflow *flow, const struct code_insn *insn)
+{
+	uint8_t tag = insn->reg < 16 ? flow->tag[insn->reg] : 0;
+	int64_t at;
+
+	if (!frame_offset(flow, insn, &at))
+		return;
+	for (unsigned i = 0; i < ARGUMENTS; i++)
+		if (flow->home[i] == at && tag != i + 1)
+			flow->home[i] = NO_HOME; /* the slot got another use */
+	if (tag >= 1 && tag <= ARGUMENTS && flow->home[tag - 1] == NO_HOME && insn->width >= 4)
+		flow->home[tag - 1] = at;
+}
+
+static uint8_t flow_loaded(const struct dataflow *flow, const struct code_insn *insn)
+{
+	int64_t at;
+
+	if (insn->base < 16 && insn->disp == 0 && flow->tag[insn->base] == flow->map + 1)
+		return TAG_LENGTH;
+	if (!frame_offset(flow, insn, &at))
+		return 0;
+	for (unsigned i = 0; i < ARGUMENTS; i++)
+		if (flow->home[i] == at)
+			return (uint8_t)(i + 1);
+	return 0;
+}
+
+/* Takes one instruction into account. Returns true when it stores count - 1 into the map. */
+static bool flow_step(struct dataflow *flow, const struct code_insn *insn)
+{
+	bool to_map = insn->base < 16 && insn->disp == 0 && flow->tag[insn->base] == flow->map + 1;
+	bool removes = false;
+	uint8_t tag = 0;
+
+	switch (insn->op) {
+	case CODE_STORE:
+		removes = to_map && insn->width == 8 && insn->reg < 16 &&
+			  flow->tag[insn->reg] == TAG_LESS;
+		flow_store(flow, insn);
+		break;
+	case CODE_DECREMENT: removes = to_map; break;
+	case CODE_LOAD: tag = flow_loaded(flow, insn); break;
+	case CODE_MOVE: tag = flow->tag[insn->base & 15]; break;
+	case CODE_LESS_ONE:
+		tag = flow->tag[insn->base & 15] == TAG_LENGTH ? TAG_LESS : 0;
+		break;
+	default: break;
+	}
+	for (unsigned i = 0; i < 16; i++)
+		if (insn->writes & 1u << i)
+			flow->tag[i] = 0;
+	if (tag && insn->reg < 16)
+		flow->tag[insn->reg] = tag;
+	return removes;
+}
+
+static void flow_init(struct dataflow *flow, const struct gotab *tab, uint8_t map)
+{
+	*flow = (struct dataflow){.tab = tab, .map = map};
+	for (unsigned i = 0; i < ARGUMENTS; i++) {
+		uint8_t reg = code_argument_register(i);
+
+		flow->home[i] = NO_HOME;
+		if (reg < 16)
+			flow->tag[reg] = (uint8_t)(i + 1);
+	}
+}
+
+/* The next emulated instruction that is reached from insns[at] and from nowhere else. */
+static const struct code_insn *emulated_after(const struct code *code, size_t at)
+{
+	for (size_t i = at + 1; i < code->insns.len; i++) {
+		const struct code_insn *insn = &code->insns.data[i];
+
+		if (insn->joined)
+			return NULL;
+		if (insn->emulated && insn->flow != CODE_CALL)
+			return insn;
+		if (insn->flow != CODE_NEXT)
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Fits the homes of type, map and key into one window of the frame. */
+static bool set_window(struct wire_probe *wire, const struct removal_spec *spec,
+		       const struct dataflow *flow)
+{
+	int64_t type = flow->home[spec->type];
+	int64_t map = flow->home[spec->map];
+	int64_t key = flow->home[spec->key];
+	int64_t key_end = key + (spec->key_arg == WIRE_ARG_STRING ? 16 : 8);
+	int64_t low, high;
+
+	if (type == NO_HOME || map == NO_HOME || key == NO_HOME ||
+	    (spec->key_arg == WIRE_ARG_STRING && flow->home[spec->key + 1] != key + 8))
+		return false;
+	low = type < map ? type : map;
+	low = key < low ? key : low;
+	high = type > map ? type + 8 : map + 8;
+	high = key_end > high ? key_end : high;
+	if ((type | map | key) & 7 || high - low > WIRE_WINDOW * 8 || low < -4096 || high > 4096)
+		return false;
+	wire->window = (int16_t)low;
+	wire->words = (uint8_t)((high - low) / 8);
+	wire->type_word = (uint8_t)((type - low) / 8);
+	wire->map_word = (uint8_t)((map - low) / 8);
+	wire->key_word = (uint8_t)((key - low) / 8);
+	return true;
+}
+
+static struct error *place_removal(const struct search *search, const struct removal_spec *spec)
+{
+	struct wire_probe wire = {.role = WIRE_ROLE_REMOVAL, .key_arg = spec->key_arg};
+	const struct code_insn *spot = NULL;
+	struct gotab_func func;
+	struct dataflow flow, at_spot;
+	struct error *err;
+	struct code code;
+	size_t removals = 0;
+	char why[160];
+
+	err = decode_func(search, spec->func, &func, &code);
+	if (err || !func.entry)
+		return err;
+	flow_init(&flow, search->tab, spec->map);
+	for (size_t i = 0; i < code.insns.len; i++) {
+		const struct code_insn *insn = &code.insns.data[i];
+
+		if (insn->joined)
+			memset(flow.tag, 0, sizeof(flow.tag));
+		if (!flow_step(&flow, insn))
+			continue;
+		removals++;
+		spot = emulated_after(&code, i);
+		at_spot = flow;
+		snprintf(why, sizeof(why),
+			 "first emulated instruction after the count is decremented at +%llu",
+			 (unsigned long long)(insn->addr - func.entry));
+	}
+	if (removals == 1 && spot && set_window(&wire, spec, &at_spot))
+		err = add_placement(search, &func, spot->addr, &wire, why);
+	else
+		err = error_new(ERROR_TARGET,
+				"%s: no place in %s where each removal passes exactly once (%s): "
+				"this build of the Go runtime is not known; please report it",
+				image_name(search->image), spec->func,
+				removals != 1	? "the count is not decremented in exactly one place"
+				: !spot		? "no emulated instruction follows"
+						: "the arguments are not kept on the stack");
+	code_fini(&code);
+	return err;
+}
+
+/* ---- probes at the beginning of a function ---- */
+
+/* The first emulated instruction after the frame pointer is set, on the straight line from the
+ * entry, with the first `arguments` argument registers untouched. */
+static const struct code_insn *spot_after_frame(const struct code *code, unsigned arguments)
+{
+	uint32_t kept = 0;
+	bool framed = false;
+
+	for (unsigned i = 0; i < arguments; i++)
+		kept |= 1u << code_argument_register(i);
+	vec_each (insn, &code->insns) {
+		if (insn->joined)
+			return NULL;
+		if (framed && insn->emulated)
+			return insn;
+		if (insn->flow != CODE_NEXT && (insn->flow != CODE_BRANCH || framed))
+			return NULL;
+		if (insn->writes & kept)
+			return NULL;
+		framed |= (insn->writes >> code_frame_register()) & 1;
+	}
+	return NULL;
+}
+
+static struct error *place_exits(const struct search *search, const struct gotab_func *func,
+				 const struct code *code, uint8_t number)
+{
+	struct wire_probe wire = {.role = WIRE_ROLE_EXIT, .func = number};
+
+	vec_each (insn, &code->insns)
+		if (insn->flow == CODE_RETURN)
+			try(add_placement(search, func, insn->addr, &wire,
+					  "a return: a delete that removed nothing ends here"));
+	return NULL;
+}
+
+static struct error *place_entry(const struct search *search, const struct entry_spec *spec,
+				 uint8_t number)
+{
+	struct wire_probe wire = {.role = spec->role, .key_arg = spec->key_arg,
+				  .map_first = spec->map_first, .func = number};
+	const struct code_insn *spot;
+	struct gotab_func func;
+	struct error *err;
+	struct code code;
+
+	err = decode_func(search, spec->func, &func, &code);
+	if (err || !func.entry)
+		return err;
+	spot = spot_after_frame(&code, spec->arguments);
+	if (spot)
+		err = add_placement(search, &func, spot->addr, &wire,
+				    "first emulated instruction after the stack check and the "
+				    "frame set-up");
+	else
+		err = error_new(ERROR_TARGET,
+				"%s: no place at the beginning of %s where each call passes exactly "
+				"once: this build of the Go runtime is not known; please report it",
+				image_name(search->image), spec->func);
+	if (!err && spec->role == WIRE_ROLE_ENTRY)
+		err = place_exits(search, &func, &code, number);
+	code_fini(&code);
+	return err;
+}
+
+static struct error *place_entries(const struct search *search, const struct entry_spec *specs,
+				   size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		try(place_entry(search, &specs[i], (uint8_t)(i + 1)));
+	return NULL;
+}
+
+/* runtime.gcphase has no entry in the function table. runtime.gcMark begins, in every release from
+ * 1.19 to 1.27 (mgc.go), with: if gcphase != _GCmarktermination { throw(...) }, a compare of a
+ * global word with 2. */
+static struct error *find_gcphase(const struct search *search)
+{
+	struct gotab_func func;
+	struct code code;
+
+	try(decode_func(search, "runtime.gcMark", &func, &code));
+	vec_each (insn, &code.insns) {
+		if (insn->op == CODE_COMPARE_GLOBAL && insn->imm == 2) {
+			search->found->gcphase = insn->target;
+			break;
+		}
+	}
+	code_fini(&code);
+	return NULL;
+}
+
+static struct error *find_all(const struct search *search)
+{
+	const struct removal_spec *removals = classic_removals;
+	size_t n = ARRAY_SIZE(classic_removals);
+
+	if (search->found->swiss) {
+		removals = swiss_removals;
+		n = ARRAY_SIZE(swiss_removals);
+	}
+	for (size_t i = 0; i < n; i++)
+		try(place_removal(search, &removals[i]));
+	try(place_entry(search, search->found->swiss ? &swiss_clear : &classic_clear, 0));
+	if (!search->found->list.len)
+		return error_new(ERROR_TARGET,
+				 "%s: the program never deletes from a map: none of the runtime's "
+				 "delete functions is linked into it", image_name(search->image));
+	if (search->options->misses) {
+		try(search->found->swiss
+			    ? place_entries(search, swiss_entries, ARRAY_SIZE(swiss_entries))
+			    : place_entries(search, classic_entries, ARRAY_SIZE(classic_entries)));
+		try(place_entries(search, panic_entries, ARRAY_SIZE(panic_entries)));
+	}
+	if (search->options->start)
+		try(place_entry(search, &start_entry, 0));
+	return find_gcphase(search);
+}
+
+struct error *placement_find(const struct image *image, const struct gotab *tab,
+			     const struct placement_options *options, struct placements *ret)
+{
+	static const char *const swiss_marker = "internal/runtime/maps.(*Map).Delete";
+	struct search search = {image, tab, options, ret};
+	struct gotab_func marker;
+	struct error *err;
+
+	*ret = (struct placements){0};
+	if (image_machine(image) != IMAGE_X86_64)
+		return error_new(ERROR_TARGET, "%s: an arm64 program; only x86-64 can be traced",
+				 image_name(image));
+	gotab_find(tab, &swiss_marker, 1, &marker);
+	ret->swiss = marker.entry != 0;
+	err = find_all(&search);
+	if (err)
+		placements_fini(ret);
+	return err;
+}
+
+void placements_fini(struct placements *placements)
+{
+	vec_each (p, &placements->list)
+		free(p->why);
+	vec_fini(&placements->list);
+}

@@ -1,0 +1,84 @@
+/* probe: engines that produce events. Today one: uprobes with a BPF program.
+ *
+ *   placement.h  where probes go in a Go program, and why
+ *   filter.h     what the user wants to see: decided in the kernel where it can be
+ *   engine (below)   loads, attaches, drains, counts
+ *   resolver (below) raw record -> event with names
+ */
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
+
+#include "event/event.h"
+#include "probe/filter.h"
+#include "probe/placement.h"
+
+#include <sys/types.h>
+
+struct probe_options {
+	const struct image *image; /* borrowed, as all pointers here, for the engine's life */
+	const struct gotab *tab;
+	const struct placements *placements;
+	const struct filter *filter;
+	uint32_t stack_max;   /* frames: 1 to 512 */
+	uint32_t key_bytes;   /* 1 to 256 */
+	uint64_t buffer_size; /* bytes; rounded up to a power of two of pages */
+	bool misses;
+};
+
+struct engine;
+
+/* Loads the kernel programs; nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, no
+ * BPF, a kernel that refuses the program (with its reason). */
+struct error *engine_open(const struct probe_options *options, struct engine **ret);
+void engine_close(struct engine *engine); /* detaches; NULL is legal */
+CLEANUP_FUNC(struct engine, engine_close)
+
+/* Places all probes in the file `exe` (a descriptor), for process `pid` or for every process of it
+ * (-1), also those that start later. */
+struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
+/* From here on nothing is counted any more; what is in the ring stays there. */
+void engine_stop(struct engine *engine);
+/* Takes all probes off. The counters are final, the ring can still be drained. */
+void engine_detach(struct engine *engine);
+
+/* Calls on_record for every record in the ring; it returns false to stop early (that record counts
+ * as taken). The record is borrowed for the length of the call. */
+struct error *engine_drain(struct engine *engine,
+			   bool (*on_record)(void *ctx, const void *record, size_t size), void *ctx);
+
+struct engine_counters {
+	uint64_t hits, filtered, removed, cleared, misses;
+	uint64_t lost_ring, lost_pending;
+};
+void engine_counters(const struct engine *engine, struct engine_counters *ret);
+
+/* ---- records to events ---- */
+
+struct resolver;
+
+struct resolver_options {
+	const struct image *image;
+	const struct gotab *tab;
+	const struct placements *placements;
+	const struct filter *filter;
+	/* Reads process `pid`; returns false when it cannot. */
+	bool (*peek)(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size);
+	void *peek_ctx;
+};
+
+struct error *resolver_open(const struct resolver_options *options, struct resolver **ret);
+void resolver_close(struct resolver *resolver); /* NULL is legal */
+CLEANUP_FUNC(struct resolver, resolver_close)
+
+enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START };
+
+/* Fills *ret from a record. Everything in it is borrowed until the next call.
+ *   ret_kind  EVENT_DELETE or EVENT_CLEAR
+ *   ret_what  RESOLVED_FILTERED: the user does not want to see it; RESOLVED_START: a process of the
+ *             binary began (only pid, tid, time_ns are set)
+ * Errors: out of memory; a record that no program of ours wrote. */
+struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
+			       enum event_kind *ret_kind, enum resolved *ret_what,
+			       struct event_removal *ret);
+
+#endif

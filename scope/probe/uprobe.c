@@ -1,0 +1,382 @@
+/* The uprobe engine: the BPF object, its configuration, its attachments, its ring. */
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "trace.skel.h"
+
+struct engine {
+	const struct probe_options *options;
+	struct trace_bpf *skel;
+	struct ring_buffer *ring;
+	struct bpf_link *links[WIRE_PROBES];
+	size_t nlinks;
+	int ncpus;
+	bool (*on_record)(void *ctx, const void *record, size_t size);
+	void *ctx;
+};
+
+/* ---- libbpf's messages: kept, for the one line that an error shows ---- */
+
+static __thread char last_message[512];
+
+static int keep_message(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[512];
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	if (!last_message[0]) /* the first is the cause, the rest its consequences */
+		memcpy(last_message, line, sizeof(line));
+	return 0;
+}
+
+static struct error *bpf_failed(const char *what, int errnum)
+{
+	if (errnum == EPERM || errnum == EACCES)
+		return error_new(ERROR_PERMISSION,
+				 "%s: not permitted: run tophash as root (CAP_BPF and CAP_PERFMON)",
+				 what);
+	if (errnum == ENOSYS || errnum == ENOENT || errnum == EOPNOTSUPP)
+		return error_new(ERROR_PERMISSION,
+				 "%s: this kernel lacks something (%s): Linux 5.15 or later with "
+				 "CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_UPROBE_EVENTS is "
+				 "needed", what, last_message[0] ? last_message : strerror(errnum));
+	return error_new(ERROR_PERMISSION, "%s: %s%s%s", what, strerror(errnum),
+			 last_message[0] ? ": " : "", last_message);
+}
+
+/* ---- configuration ---- */
+
+struct type_fill {
+	struct engine *engine;
+	struct gotypes types;
+	VEC(uint64_t) keys;
+	VEC(struct wire_type) values;
+	struct buf name;
+	bool interfaces; /* some map has keys with an interface in them */
+	bool nomem;
+};
+
+static void plan_to_wire(const struct go_key_plan *plan, struct wire_type *wire)
+{
+	wire->plan.size = plan->size;
+	wire->plan.key_kind = plan->shape == GO_KEY_RAW	     ? WIRE_KEY_RAW
+			      : plan->shape == GO_KEY_STRING ? WIRE_KEY_STRING
+							     : WIRE_KEY_SEGMENTS;
+	wire->plan.nsteps = (uint8_t)plan->nsteps;
+	for (uint32_t i = 0; i < plan->nsteps && i < WIRE_STEPS; i++)
+		wire->step[i] = (struct wire_step){.offset = plan->step[i].offset,
+						   .op = plan->step[i].reference};
+}
+static_assert(GO_KEY_STEPS == WIRE_STEPS, "a plan must fit the wire");
+static_assert((int)GO_KEY_REF_STRING == WIRE_STEP_STRING &&
+	      (int)GO_KEY_REF_IFACE == WIRE_STEP_IFACE, "references are the wire's steps");
+
+static bool push_type(struct type_fill *fill, uint64_t addr, const struct wire_type *wire)
+{
+	fill->nomem |= !vec_push(&fill->keys, addr) || !vec_push(&fill->values, *wire);
+	return !fill->nomem;
+}
+
+static bool fill_map_type(void *ctx, const struct gotype *type)
+{
+	struct type_fill *fill = ctx;
+	const struct filter *filter = fill->engine->options->filter;
+	struct wire_type wire = {.key_type = type->key};
+	struct go_key_plan plan;
+
+	if (!go_key_plan(&fill->types, type->key, &plan))
+		return true; /* stays unknown: its keys say so */
+	plan_to_wire(&plan, &wire);
+	for (uint32_t i = 0; i < plan.nsteps; i++)
+		fill->interfaces |= plan.step[i].reference != GO_KEY_REF_STRING;
+	filter_plan(filter, &fill->types, type->key, &wire.plan);
+	if (filter->type_glob) {
+		buf_reset(&fill->name);
+		wire.plan.skip = gotype_name(&fill->types, type->addr, &fill->name) &&
+				 !filter_type_matches(filter, buf_cstr(&fill->name));
+	}
+	return push_type(fill, type->addr, &wire);
+}
+
+/* The dynamic types that an interface key may hold: all comparable ones of the program. */
+static bool fill_dynamic_type(void *ctx, const struct gotype *type)
+{
+	struct type_fill *fill = ctx;
+	struct wire_type wire = {.key_type = type->addr, .direct = type->direct_iface};
+	struct go_key_plan plan;
+
+	/* What an interface holds directly needs no reading. */
+	if (!type->comparable || type->direct_iface ||
+	    !go_key_plan(&fill->types, type->addr, &plan))
+		return true;
+	plan_to_wire(&plan, &wire);
+	return push_type(fill, type->addr, &wire);
+}
+
+#define KIND(k) (1u << GOTYPE_##k)
+#define DYNAMIC_KINDS (~(KIND(MAP) | KIND(SLICE) | KIND(FUNC) | KIND(INTERFACE)))
+
+static void fill_types(struct type_fill *fill)
+{
+	gotype_scan(&fill->types, KIND(MAP), fill_map_type, fill);
+	if (fill->interfaces && !fill->nomem)
+		gotype_scan(&fill->types, DYNAMIC_KINDS, fill_dynamic_type, fill);
+}
+
+static void set_filter_words(struct trace_bpf *skel, const struct filter *filter)
+{
+	size_t len;
+	bool prefix;
+	const char *text = filter->key ? filter_key_string(filter->key, &len, &prefix) : NULL;
+
+	if (!text || len > WIRE_FILTER_MAX)
+		return;
+	skel->rodata->filter_len = (uint32_t)len;
+	skel->rodata->filter_prefix = prefix;
+	memcpy(skel->rodata->filter_words, text, len);
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)skel->rodata->filter_masks)[i] = 0xff;
+}
+
+static void set_rodata(struct trace_bpf *skel, const struct probe_options *options)
+{
+	const struct filter *filter = options->filter;
+
+	skel->rodata->stack_max = options->stack_max;
+	skel->rodata->key_bytes = options->key_bytes;
+	skel->rodata->goid_offset = go_goid_offset(gotab_minor(options->tab));
+	skel->rodata->gcphase = options->placements->gcphase;
+	skel->rodata->use_types = filter->type_glob || filter->key;
+	skel->rodata->use_key_filter = filter->key != NULL;
+	skel->rodata->use_misses = options->misses;
+	skel->rodata->filter_map = filter->map;
+	skel->rodata->filter_goid = filter->goid;
+	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + options->stack_max * 8);
+	if (options->stack_max < WIRE_STACK_SMALL) /* unused, but the verifier wants it valid */
+		skel->rodata->deep_size = sizeof(struct wire_event) + WIRE_STACK_SMALL * 8;
+	skel->rodata->big_size = (uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) +
+					    options->stack_max * 8);
+	set_filter_words(skel, filter);
+}
+
+static uint32_t ring_size(uint64_t wanted)
+{
+	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	while (size < wanted && size < 1ull << 31)
+		size *= 2;
+	return (uint32_t)size;
+}
+
+#define PENDINGS 16384 /* deletes in flight at once, with --misses */
+
+static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *options,
+			  size_t ntypes)
+{
+	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
+	bpf_map__set_max_entries(skel->maps.types, ntypes ? (uint32_t)ntypes : 1);
+	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
+	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
+	bpf_program__set_autoload(skel->progs.on_panic, options->misses);
+}
+
+static struct error *upload_types(struct trace_bpf *skel, const struct type_fill *fill)
+{
+	int fd = bpf_map__fd(skel->maps.types);
+	uint32_t count = (uint32_t)fill->keys.len;
+
+	if (!count)
+		return NULL;
+	if (bpf_map_update_batch(fd, fill->keys.data, fill->values.data, &count, NULL) == 0)
+		return NULL;
+	for (size_t i = 0; i < fill->keys.len; i++)
+		if (bpf_map_update_elem(fd, &fill->keys.data[i], &fill->values.data[i], BPF_ANY))
+			return bpf_failed("cannot fill the table of types", errno);
+	return NULL;
+}
+
+static struct error *upload_probes(struct trace_bpf *skel, const struct placements *placements)
+{
+	int fd = bpf_map__fd(skel->maps.probes);
+
+	for (uint32_t i = 0; i < placements->list.len; i++)
+		if (bpf_map_update_elem(fd, &i, &placements->list.data[i].wire, BPF_ANY))
+			return bpf_failed("cannot fill the table of probes", errno);
+	return NULL;
+}
+
+static int on_sample(void *ctx, void *record, size_t size)
+{
+	struct engine *engine = ctx;
+
+	return engine->on_record(engine->ctx, record, size) ? 0 : -ECANCELED;
+}
+
+static struct error *engine_load(struct engine *engine, struct type_fill *fill)
+{
+	const struct probe_options *options = engine->options;
+	int err;
+
+	engine->skel = trace_bpf__open();
+	if (!engine->skel)
+		return bpf_failed("cannot open the kernel program", errno);
+	fill_types(fill);
+	if (fill->nomem)
+		return error_nomem();
+	set_rodata(engine->skel, options);
+	set_map_sizes(engine->skel, options, fill->keys.len);
+	err = trace_bpf__load(engine->skel);
+	if (err)
+		return bpf_failed("cannot load the kernel program", -err);
+	try(upload_types(engine->skel, fill));
+	try(upload_probes(engine->skel, options->placements));
+	engine->ring = ring_buffer__new(bpf_map__fd(engine->skel->maps.events), on_sample, engine,
+					NULL);
+	if (!engine->ring)
+		return bpf_failed("cannot map the ring buffer", errno);
+	return NULL;
+}
+
+struct error *engine_open(const struct probe_options *options, struct engine **ret)
+{
+	cleanup(engine_close) struct engine *engine = calloc(1, sizeof(*engine));
+	struct type_fill fill = {0};
+	struct error *err;
+
+	if (!engine)
+		return error_nomem();
+	last_message[0] = '\0';
+	libbpf_set_print(keep_message);
+	engine->options = options;
+	engine->ncpus = libbpf_num_possible_cpus();
+	if (engine->ncpus < 1)
+		return error_new(ERROR_FAILED, "cannot tell the number of CPUs");
+	fill.engine = engine;
+	fill.types = (struct gotypes){.tab = options->tab, .image = options->image};
+	err = engine_load(engine, &fill);
+	vec_fini(&fill.keys);
+	vec_fini(&fill.values);
+	buf_fini(&fill.name);
+	if (!err)
+		*ret = take_ptr(engine);
+	return err;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (!engine)
+		return;
+	engine_detach(engine);
+	ring_buffer__free(engine->ring);
+	trace_bpf__destroy(engine->skel);
+	free(engine);
+}
+
+/* ---- attaching ---- */
+
+static struct bpf_program *program_of(struct trace_bpf *skel, uint8_t role)
+{
+	switch (role) {
+	case WIRE_ROLE_REMOVAL: return skel->progs.on_removal;
+	case WIRE_ROLE_CLEAR: return skel->progs.on_clear;
+	case WIRE_ROLE_ENTRY: return skel->progs.on_entry;
+	case WIRE_ROLE_EXIT: return skel->progs.on_exit;
+	case WIRE_ROLE_PANIC: return skel->progs.on_panic;
+	default: return skel->progs.on_start;
+	}
+}
+
+static struct error *attach_failed(const struct engine *engine, const struct placement *p,
+				   pid_t pid, int errnum)
+{
+	if (errnum == ESRCH)
+		return error_new(ERROR_TARGET, "process %d ended while probes were placed",
+				 (int)pid);
+	return error_wrap(bpf_failed("cannot place a probe", errnum), "%s+%llu", p->func,
+			  (unsigned long long)p->offset);
+}
+
+struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
+{
+	const struct placements *placements = engine->options->placements;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
+	last_message[0] = '\0';
+	for (uint32_t i = 0; i < placements->list.len; i++) {
+		const struct placement *p = &placements->list.data[i];
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = i);
+		struct bpf_link *link;
+		uint64_t offset;
+
+		if (!image_file_offset(engine->options->image, p->wire.addr, &offset))
+			return error_new(ERROR_TARGET, "%s+%llu lies outside the file", p->func,
+					 (unsigned long long)p->offset);
+		link = bpf_program__attach_uprobe_opts(program_of(engine->skel, p->wire.role), pid,
+						       path, offset, &opts);
+		if (!link)
+			return attach_failed(engine, p, pid, errno);
+		engine->links[engine->nlinks++] = link;
+	}
+	return NULL;
+}
+
+void engine_stop(struct engine *engine)
+{
+	if (engine->skel && engine->skel->bss)
+		__atomic_store_n(&engine->skel->bss->stopped, true, __ATOMIC_SEQ_CST);
+}
+
+void engine_detach(struct engine *engine)
+{
+	while (engine->nlinks)
+		bpf_link__destroy(engine->links[--engine->nlinks]);
+}
+
+/* ---- draining ---- */
+
+struct error *engine_drain(struct engine *engine,
+			   bool (*on_record)(void *ctx, const void *record, size_t size), void *ctx)
+{
+	int n;
+
+	engine->on_record = on_record;
+	engine->ctx = ctx;
+	n = ring_buffer__consume(engine->ring);
+	if (n < 0 && n != -ECANCELED && n != -EINTR)
+		return error_errno(ERROR_FAILED, -n, "cannot read the ring buffer");
+	return NULL;
+}
+
+void engine_counters(const struct engine *engine, struct engine_counters *ret)
+{
+	struct wire_counters *each = calloc((size_t)engine->ncpus, sizeof(*each));
+	uint32_t zero = 0;
+
+	*ret = (struct engine_counters){0};
+	if (!each)
+		return;
+	if (bpf_map_lookup_elem(bpf_map__fd(engine->skel->maps.counters), &zero, each) == 0) {
+		for (int i = 0; i < engine->ncpus; i++) {
+			ret->hits += each[i].hits;
+			ret->filtered += each[i].filtered;
+			ret->removed += each[i].removed;
+			ret->cleared += each[i].cleared;
+			ret->misses += each[i].misses;
+			ret->lost_ring += each[i].lost_ring;
+			ret->lost_pending += each[i].lost_pending;
+		}
+	}
+	free(each);
+}

@@ -1,0 +1,113 @@
+#include "sink/sink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define SELF_FLUSH (1u << 20) /* bytes */
+
+const struct sink_ops *sink_find(const char *name)
+{
+	static const struct sink_ops *const sinks[] = {&sink_text, &sink_json};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sinks); i++)
+		if (strcmp(sinks[i]->name, name) == 0)
+			return sinks[i];
+	return NULL;
+}
+
+struct error *sink_open(const struct sink_ops *ops, const struct sink_options *options,
+			struct sink **ret)
+{
+	cleanup(sink_close) struct sink *sink = calloc(1, sizeof(*sink));
+
+	if (!sink)
+		return error_nomem();
+	sink->ops = ops;
+	sink->options = *options;
+	if (ops->open)
+		try(ops->open(sink));
+	*ret = take_ptr(sink);
+	return NULL;
+}
+
+void sink_close(struct sink *sink)
+{
+	if (!sink)
+		return;
+	if (sink->ops->close)
+		sink->ops->close(sink);
+	error_free(sink->failed);
+	buf_fini(&sink->out);
+	free(sink);
+}
+
+/* Waits until fd takes bytes again. A signal or a hang-up shows in the next write. */
+static void wait_writable(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+	poll(&poll_fd, 1, -1);
+}
+
+/* Returns 0 or an errno. */
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t written = write(fd, data, len);
+
+		if (written >= 0) {
+			data += written;
+			len -= (size_t)written;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			wait_writable(fd);
+		} else if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+struct error *sink_flush(struct sink *sink)
+{
+	bool bad = sink->out.bad;
+	int errnum;
+
+	if (sink->failed || sink->closed) {
+		buf_reset(&sink->out);
+		return take_ptr(sink->failed);
+	}
+	errnum = write_all(sink->options.fd, sink->out.data, sink->out.len);
+	buf_reset(&sink->out);
+	if (errnum == EPIPE)
+		sink->closed = true;
+	else if (errnum)
+		return error_errno(ERROR_FAILED, errnum, "cannot write the output");
+	if (bad)
+		return error_nomem();
+	sink->unwritten = 0;
+	return NULL;
+}
+
+void sink_formatted(struct sink *sink)
+{
+	sink->unwritten++;
+	if (sink->out.len > SELF_FLUSH)
+		sink->failed = sink_flush(sink);
+}
+
+void sink_signal_name(struct buf *to, int number)
+{
+	const char *abbreviation = sigabbrev_np(number);
+
+	buf_str(to, "SIG");
+	if (abbreviation) {
+		buf_str(to, abbreviation);
+	} else if (number >= SIGRTMIN && number <= SIGRTMAX) {
+		buf_str(to, "RTMIN+");
+		buf_i64(to, number - SIGRTMIN);
+	} else {
+		buf_i64(to, number);
+	}
+}

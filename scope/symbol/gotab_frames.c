@@ -1,0 +1,201 @@
+/* Lines, inlined frames and stack deltas at a pc.
+ *
+ * pctab holds, per function and kind, a run of varint pairs (Go: runtime/symtab.go pcvalue, step):
+ *
+ *     value delta  zigzag; the value starts at -1; 0 other than in the first pair ends the run
+ *     pc delta     in units of the pc quantum; the value holds up to the pc so reached
+ *
+ * The inline tree, an array at gofunc + funcdata[3] indexed by pcdata 2 (-1: not inlined; Go:
+ * runtime/symtabinl.go, cmd/link/internal/ld/pcln.go genInlTreeSym):
+ *
+ *     Go 1.18, 1.19, 20 bytes           Go 1.20 on, 16 bytes
+ *      0 parent i16, index or -1          0 funcID u8
+ *      2 funcID u8                        4 nameOff i32
+ *      4 file i32 of the call             8 parentPc i32, offset from the entry
+ *      8 line i32 of the call            12 startLine i32
+ *     12 nameOff i32
+ *     16 parentPc i32
+ *
+ * Since 1.20 the call's file, line and parent are those that stand at parentPc.
+ */
+#include "symbol/gotab_priv.h"
+
+enum {
+	PCDATA_INL_TREE_INDEX = 2,
+	FUNCDATA_INL_TREE = 3,
+};
+
+/* A function, its record, and where in it we are. */
+struct place {
+	const struct gotab *tab;
+	struct gotab_func func;
+	struct func_record record;
+};
+
+struct inline_node {
+	uint8_t func_id;
+	const char *name;
+	int32_t parent;      /* 1.18, 1.19 */
+	int32_t file, line;  /* 1.18, 1.19 */
+	int32_t parent_pc;   /* 1.20 on */
+};
+
+static int32_t zigzag(uint32_t value)
+{
+	return (int32_t)(value >> 1) ^ -(int32_t)(value & 1);
+}
+
+/* The value of the pctab run at `run` for pc; false when the run is absent, ends before pc, or is
+ * corrupt. Each pair advances the pc or is one of a few of width 0: bounded by the function's size. */
+static bool pc_value(const struct place *place, uint32_t run, uint64_t pc, int32_t *ret)
+{
+	struct reader r = span_reader(place->tab->pctab, run);
+	uint64_t at = place->func.entry, steps = 2 * (place->func.end - at) + 16;
+	uint32_t value = UINT32_MAX; /* -1; unsigned, so that hostile deltas wrap */
+
+	if (run == 0)
+		return false;
+	for (uint64_t i = 0; i < steps; i++) {
+		uint32_t delta = (uint32_t)reader_uvarint(&r, 32);
+
+		if (r.bad || (delta == 0 && i > 0))
+			return false;
+		value += (uint32_t)zigzag(delta);
+		at += reader_uvarint(&r, 32) * place->tab->pc_quantum;
+		if (r.bad)
+			return false;
+		if (pc < at) {
+			*ret = (int32_t)value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int32_t pc_data(const struct place *place, unsigned kind, uint64_t pc)
+{
+	int32_t value;
+
+	if (kind >= place->record.npcdata ||
+	    !pc_value(place, span_u32(place->record.tail, 4 * kind), pc, &value))
+		return -1;
+	return value;
+}
+
+/* funcdata as an offset from gofunc; false when the function has none of that kind. */
+static bool func_data(const struct func_record *record, unsigned kind, uint32_t *ret)
+{
+	uint64_t at = 4 * ((uint64_t)record->npcdata + kind);
+
+	if (kind >= record->nfuncdata || at + 4 > record->tail.size)
+		return false;
+	*ret = span_u32(record->tail, at);
+	return *ret != UINT32_MAX;
+}
+
+static const char *file_name(const struct place *place, int32_t index)
+{
+	uint64_t entry = (uint64_t)place->record.cu_offset + (uint32_t)index;
+	const char *name = NULL;
+
+	if (index >= 0 && 4 * entry + 4 <= place->tab->cutab.size)
+		name = span_cstr(place->tab->files, span_u32(place->tab->cutab, 4 * entry));
+	return name ? name : "";
+}
+
+static void frame_line_at(const struct place *place, uint64_t pc, struct gotab_frame *frame)
+{
+	int32_t file, line;
+
+	frame->file = "";
+	frame->line = 0;
+	if (pc_value(place, place->record.pcfile, pc, &file))
+		frame->file = file_name(place, file);
+	if (pc_value(place, place->record.pcln, pc, &line) && line > 0)
+		frame->line = (uint32_t)line;
+}
+
+static bool inline_node(const struct place *place, uint32_t tree, int32_t index,
+			struct inline_node *ret)
+{
+	bool go118 = place->tab->go118;
+	uint64_t at = tree + (uint64_t)(uint32_t)index * (go118 ? 20 : 16);
+	struct reader r = span_reader(place->tab->gofunc, at);
+
+	*ret = (struct inline_node){0};
+	if (go118) {
+		ret->parent = (int16_t)reader_u16(&r);
+		ret->func_id = reader_u8(&r);
+		reader_skip(&r, 1);
+		ret->file = reader_i32(&r);
+		ret->line = reader_i32(&r);
+	} else {
+		ret->func_id = reader_u8(&r);
+		reader_skip(&r, 3);
+	}
+	ret->name = span_cstr(place->tab->names, reader_u32(&r));
+	ret->parent_pc = reader_i32(&r);
+	return !r.bad && ret->name;
+}
+
+/* Moves from an inlined call to its caller: the caller's tree index, and the call's file and line
+ * into `caller`. Returns -1 when the caller is the function itself. */
+static int32_t inline_caller(const struct place *place, const struct inline_node *node,
+			     struct gotab_frame *caller)
+{
+	uint64_t pc = place->func.entry + (uint32_t)node->parent_pc;
+
+	if (place->tab->go118) {
+		caller->file = file_name(place, node->file);
+		caller->line = node->line > 0 ? (uint32_t)node->line : 0;
+		return node->parent;
+	}
+	frame_line_at(place, pc, caller);
+	return pc_data(place, PCDATA_INL_TREE_INDEX, pc);
+}
+
+static bool place_at(const struct gotab *tab, uint64_t pc, struct place *ret)
+{
+	ret->tab = tab;
+	return gotab_func_at(tab, pc, &ret->func) &&
+	       gotab_record(tab, ret->func.index, &ret->record);
+}
+
+size_t gotab_frames(const struct gotab *tab, uint64_t pc, struct gotab_frame *ret, size_t max)
+{
+	struct gotab_frame frame = {0};
+	struct inline_node node;
+	struct place place;
+	uint32_t tree = 0;
+	int32_t index = -1;
+	size_t n = 0;
+
+	if (max == 0 || !place_at(tab, pc, &place))
+		return 0;
+	frame.entry = place.func.entry;
+	frame_line_at(&place, pc, &frame);
+	if (func_data(&place.record, FUNCDATA_INL_TREE, &tree))
+		index = pc_data(&place, PCDATA_INL_TREE_INDEX, pc);
+	while (index >= 0 && n < max && n < GOTAB_INLINE_MAX &&
+	       inline_node(&place, tree, index, &node)) {
+		frame.func = node.name;
+		frame.inlined = true;
+		frame.wrapper = node.func_id == tab->wrapper_id;
+		ret[n++] = frame;
+		index = inline_caller(&place, &node, &frame);
+	}
+	if (n < max) {
+		frame.func = place.func.name;
+		frame.inlined = false;
+		frame.wrapper = place.func.func_id == tab->wrapper_id;
+		ret[n++] = frame;
+	}
+	return n;
+}
+
+bool gotab_sp_delta(const struct gotab *tab, uint64_t pc, int32_t *ret)
+{
+	struct place place;
+
+	return place_at(tab, pc, &place) && pc_value(&place, place.record.pcsp, pc, ret);
+}
