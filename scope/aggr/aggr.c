@@ -437,7 +437,8 @@ size_t aggr_rows(struct aggr *aggr, const struct aggr_row **ret)
 	vec_each (row, &aggr->rows)
 		aggr->sorted.data[aggr->sorted.len++] = row->shown;
 	if (aggr->sorted.len)
-		qsort(aggr->sorted.data, aggr->sorted.len, sizeof(*aggr->sorted.data), compare_rows);
+		qsort(aggr->sorted.data, aggr->sorted.len, sizeof(*aggr->sorted.data),
+		      compare_rows);
 	*ret = aggr->sorted.data;
 	return aggr->sorted.len;
 }

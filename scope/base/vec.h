@@ -23,7 +23,9 @@ bool vec_grow(void **data, size_t *cap, size_t want, size_t size);
 	(vec_reserve((vec), (vec)->len + 1) && ((vec)->data[(vec)->len++] = (value), true))
 
 #define vec_each(p, vec)                                                                           \
-	for (__typeof__((vec)->data + 0) p = (vec)->data, end_##p = p + (vec)->len; p < end_##p; p++)
+	for (__typeof__((vec)->data + 0) p = (vec)->data,                                          \
+					 end_##p = (vec)->len ? p + (vec)->len : p;                \
+	     p < end_##p; p++)
 
 #define vec_fini(vec)                                                                              \
 	do {                                                                                       \

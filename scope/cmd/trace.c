@@ -308,13 +308,13 @@ static struct error *loop(struct trace *trace)
 static int emit_end(struct trace *trace)
 {
 	struct engine_counters c;
-	struct event_lost lost[2];
+	struct event_lost lost[3];
 	struct event_end end = {
 		.delivered = trace->delivered,
 		.lost = lost,
-		.lost_n = trace->options.misses ? 2 : 1,
 		.seconds = (double)(now_ns(CLOCK_MONOTONIC) - trace->begun_ns) / 1e9,
 	};
+	uint64_t all_lost;
 
 	engine_counters(trace->engine, &c);
 	end.hits = c.hits;
@@ -322,8 +322,12 @@ static int emit_end(struct trace *trace)
 	end.removed = c.removed;
 	end.cleared = c.cleared;
 	end.misses = c.misses;
-	lost[0] = (struct event_lost){"ring_full", c.lost_ring};
-	lost[1] = (struct event_lost){"pending_full", c.lost_pending};
+	lost[end.lost_n++] = (struct event_lost){"ring_full", c.lost_ring};
+	if (trace->options.misses)
+		lost[end.lost_n++] = (struct event_lost){"pending_full", c.lost_pending};
+	if (c.lost_internal)
+		lost[end.lost_n++] = (struct event_lost){"internal", c.lost_internal};
+	all_lost = c.lost_ring + c.lost_pending + c.lost_internal;
 	if (trace->options.summary || !strcmp(trace->options.format, "text"))
 		trace->sink->ops->table(trace->sink, trace->aggr);
 	trace->sink->ops->end(trace->sink, &end);
@@ -331,11 +335,11 @@ static int emit_end(struct trace *trace)
 		cmd_say("the reader has gone away; %llu hits = %llu delivered + %llu filtered + "
 			"%llu lost", (unsigned long long)end.hits,
 			(unsigned long long)end.delivered, (unsigned long long)end.filtered,
-			(unsigned long long)(c.lost_ring + c.lost_pending));
-	if (end.hits != end.delivered + end.filtered + c.lost_ring + c.lost_pending)
+			(unsigned long long)all_lost);
+	if (end.hits != end.delivered + end.filtered + all_lost)
 		cmd_say("the counts do not add up (%llu hits): please report this",
 			(unsigned long long)end.hits);
-	return c.lost_ring + c.lost_pending ? EXIT_LOST : EXIT_DONE;
+	return all_lost ? EXIT_LOST : EXIT_DONE;
 }
 
 static struct error *finish(struct trace *trace, int *ret_code)
@@ -439,6 +443,7 @@ static struct error *open_engine(struct trace *trace)
 		.filter = &trace->options.filter, .stack_max = trace->options.stack_max,
 		.key_bytes = trace->options.key_bytes, .buffer_size = trace->options.buffer_size,
 		.misses = trace->options.misses,
+		.start = trace->options.binary != NULL,
 	};
 	try(resolver_open(&resolver, &trace->resolver));
 	return engine_open(&trace->probe_options, &trace->engine);

@@ -1,7 +1,7 @@
 /* The raw record: what a kernel program writes and user space reads. The one contract between
  * probe/bpf/ and probe/; nothing else includes it. Fixed-width types only, no implicit padding.
  *
- *   small record (almost all events; built on the BPF stack, its exact size goes out)
+ *   small record (most events; built on the BPF stack, its exact size goes out)
  *   +--------------------+------------------------------+
  *   | struct wire_event  | u64 stack[nstack]            |
  *   +--------------------+------------------------------+
@@ -68,15 +68,14 @@ enum wire_key_error {
 	WIRE_KEY_NO_PLAN, /* a map type that was not known when the program was loaded */
 };
 
-/* 184 bytes. */
+/* 184 bytes. `header` stands last so that the kernel program can use it and the stack words behind
+ * it as one scratch area. */
 struct wire_event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t ip;      /* where the probe stands, run-time */
 	uint64_t goid;
 	uint64_t map;
-	uint64_t type;      /* of the map, run-time; 0 when it could not be read */
-	uint64_t header[6]; /* the first 48 bytes of the map header; [0] is the length: after a
-			       removal, before a clear */
+	uint64_t type; /* of the map, run-time; 0 when it could not be read */
 	uint32_t pid, tid;
 	uint16_t probe; /* index in the probe table */
 	uint16_t nstack;
@@ -89,6 +88,8 @@ struct wire_event {
 	uint8_t unused[5];
 	uint64_t key_total;
 	uint8_t key[WIRE_KEY_INLINE];
+	uint64_t header[6]; /* the first 48 bytes of the map header; [0] is the length: after a
+			       removal, before a clear */
 };
 
 /* One piece of memory that belongs to a key: the key itself (segment 0), a string in it, the value
@@ -121,7 +122,7 @@ enum wire_role {
 /* How the key argument is passed. */
 enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, WIRE_ARG_STRING };
 
-#define WIRE_WINDOW 12 /* words of the frame that are read at once */
+#define WIRE_WINDOW 8 /* words of the frame that are read at once; a power of two */
 
 struct wire_probe {
 	uint64_t addr; /* link-time: ip - addr is the bias */
@@ -133,7 +134,8 @@ struct wire_probe {
 	int16_t window;   /* bytes from rbp */
 	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
 	uint8_t func;      /* --misses: entry and exit of one function carry the same number */
-	uint8_t unused[6];
+	uint8_t unused[2];
+	uint32_t deep; /* the kernel program's own: > 0 while stacks here are deep */
 };
 
 enum wire_step_op { WIRE_STEP_STRING = 1, WIRE_STEP_EFACE, WIRE_STEP_IFACE };
@@ -177,10 +179,10 @@ struct wire_counters {
 	uint64_t filtered;
 	uint64_t lost_ring;    /* the ring was full */
 	uint64_t lost_pending; /* --misses: too many deletes in flight */
+	uint64_t lost_internal; /* a tail call failed: not known to happen */
 	uint64_t removed;      /* elements, by delete */
 	uint64_t cleared;      /* elements, by clear */
 	uint64_t misses;
-	uint64_t unused;
 };
 
 #endif

@@ -15,20 +15,16 @@ static size_t classic_state(const uint64_t *header, struct go_map_state *ret)
 	uint64_t b = header[1] >> 8 & 0xff;
 	uint64_t flags = header[1] & 0xff;
 	bool growing = header[3] != 0;
-	bool same_size = flags & 8; /* sameSizeGrow */
+	uint64_t old_b = flags & 8 /* sameSizeGrow */ || !b ? b : b - 1;
 	size_t n = 0;
 
 	ret[n++] = (struct go_map_state){"B", b, false};
 	ret[n++] = (struct go_map_state){"buckets", header[2] && b < 64 ? 1ull << b : 0, false};
 	ret[n++] = (struct go_map_state){"overflow", header[1] >> 16 & 0xffff, false};
 	ret[n++] = (struct go_map_state){"growing", growing, true};
-	if (growing) {
-		uint64_t old_b = same_size || !b ? b : b - 1;
-
-		ret[n++] = (struct go_map_state){"old_buckets", old_b < 64 ? 1ull << old_b : 0,
-						 false};
-		ret[n++] = (struct go_map_state){"evacuated", header[4], false};
-	}
+	ret[n++] = (struct go_map_state){"old_buckets",
+					 growing && old_b < 64 ? 1ull << old_b : 0, false};
+	ret[n++] = (struct go_map_state){"evacuated", growing ? header[4] : 0, false};
 	return n;
 }
 

@@ -6,10 +6,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#define DEPTH_MAX 32              /* deeper values are shown as "…" (JSON: null) */
-#define EXACT_MAX (1ull << 53)    /* integers up to here survive a reader that has doubles only */
-#define DIGITS_MAX 17             /* enough to tell any two float64 apart */
-#define FIELDS_COMPARED 64        /* fields after that get a name that needs no comparing */
+#define DEPTH_MAX       32  /* deeper values are shown as "…" (JSON: null) */
+#define EXACT_MAX       (1ull << 53) /* integers up to here survive readers with doubles only */
+#define DIGITS_MAX      17 /* enough to tell any two float64 apart */
+#define FIELDS_COMPARED 64 /* fields after that get a name that needs no comparing */
 
 struct walk {
 	struct buf *to;
@@ -77,7 +77,7 @@ static size_t rune_decode(const char *text, size_t left, uint32_t *ret)
 	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 	uint32_t rune = p[0];
 
-	if (len > left)
+	if (len > left || p[0] >= 0xf5)
 		return 0;
 	if (len > 1)
 		rune &= 0x7fu >> len;
@@ -138,7 +138,8 @@ static size_t plain_run(const char *bytes, size_t len, bool quoted)
 	while (at < len) {
 		unsigned char c = (unsigned char)bytes[at];
 
-		if (c < 0x80 ? c < ' ' || c == 0x7f : !(step = rune_decode(bytes + at, len - at, &rune)))
+		if (c < 0x80 ? c < ' ' || c == 0x7f
+			     : !(step = rune_decode(bytes + at, len - at, &rune)))
 			break;
 		if (c < 0x80) {
 			if (quoted && (c == '"' || c == '\\'))
@@ -584,8 +585,8 @@ static bool name_equal(const struct value *a, const struct value *b)
 
 /* A member name that no sibling has: an object with a name twice cannot be read back. Blank fields
  * ("_") may come twice, and a traced program may claim anything: such a name gets "#index". A name
- * that has a '#' of its own or is not printed as it is (not UTF-8, a NUL, which many readers refuse)
- * gets it always, so a made name never meets a real one. */
+ * that has a '#' of its own or is not printed as it is (not UTF-8, a NUL, which many readers
+ * refuse) gets it always, so a made name never meets a real one. */
 static void json_member(const struct walk *w, size_t first, size_t at, uint32_t index)
 {
 	const struct value *field = &w->values[at];

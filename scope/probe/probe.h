@@ -23,6 +23,7 @@ struct probe_options {
 	uint32_t key_bytes;   /* 1 to 256 */
 	uint64_t buffer_size; /* bytes; rounded up to a power of two of pages */
 	bool misses;
+	bool start; /* the placements have a start probe */
 };
 
 struct engine;
@@ -48,7 +49,7 @@ struct error *engine_drain(struct engine *engine,
 
 struct engine_counters {
 	uint64_t hits, filtered, removed, cleared, misses;
-	uint64_t lost_ring, lost_pending;
+	uint64_t lost_ring, lost_pending, lost_internal;
 };
 void engine_counters(const struct engine *engine, struct engine_counters *ret);
 

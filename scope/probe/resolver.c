@@ -94,7 +94,8 @@ static bool is_entry(const char *func)
 }
 
 /* Appends the source-level frames of one physical frame. `at` is the address looked up, pc the one
- * shown. While *leading, frames of the runtime's entries are left out; the outermost is *func. */
+ * shown. While *leading, the runtime's entries are left out, with what is inlined into them; the
+ * outermost is stack->func. */
 static bool add_frames(struct resolver *r, struct stack *stack, uint64_t at, uint64_t pc,
 		       bool *leading)
 {
@@ -107,18 +108,20 @@ static bool add_frames(struct resolver *r, struct stack *stack, uint64_t at, uin
 		stack->nframes++;
 		return vec_push(&r->frames, unknown);
 	}
+	if (*leading && is_entry(found[n - 1].func)) {
+		stack->func = found[n - 1].func;
+		return true;
+	}
+	*leading = false;
 	for (size_t i = 0; i < n; i++) {
 		struct event_frame frame = {
 			.pc = pc, .func = found[i].func, .file = found[i].file,
 			.line = found[i].line, .inlined = found[i].inlined,
 		};
 
-		if (*leading && is_entry(frame.func)) {
-			stack->func = frame.func;
-			continue;
-		}
-		*leading = false;
-		if (found[i].wrapper) /* made by the compiler; Go's own tracebacks hide it too */
+		/* Made by the compiler; Go's own tracebacks hide it too. But where it is all there
+		 * is (go delete(m, k)), its line is that of the delete. */
+		if (found[i].wrapper && stack->nframes)
 			continue;
 		if (!vec_push(&r->frames, frame))
 			return false;
@@ -405,7 +408,7 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, struct 
 		ret->len_before = len + removed;
 		ret->len_after = len;
 	}
-	ret->state_n = e->map ? go_map_state(r->options.placements->swiss, e->header, state) : 0;
+	ret->state_n = go_map_state(r->options.placements->swiss, e->header, state);
 	for (size_t i = 0; i < ret->state_n; i++)
 		r->state[i] = (struct event_state){state[i].name, state[i].value, state[i].is_bool};
 	ret->state = r->state;

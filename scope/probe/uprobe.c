@@ -4,18 +4,31 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "trace.skel.h"
 
+/* include/uapi/linux/bpf.h, Linux 6.6: BPF_TRACE_UPROBE_MULTI and the link_create attributes for
+ * it; libbpf 1.1 and its headers are older. */
+#define TRACE_UPROBE_MULTI 48
+
+struct uprobe_multi_attr {
+	uint32_t prog_fd, target_fd, attach_type, flags;
+	uint64_t path, offsets, ref_ctr_offsets, cookies;
+	uint32_t count, multi_flags, pid, unused;
+};
+
 struct engine {
 	const struct probe_options *options;
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *links[WIRE_PROBES];
+	bool multi; /* one link a program, for all its probes */
+	struct bpf_link *links[WIRE_PROBES]; /* !multi */
+	int link_fds[WIRE_PROBES];	     /* multi */
 	size_t nlinks;
 	int ncpus;
 	bool (*on_record)(void *ctx, const void *record, size_t size);
@@ -62,7 +75,6 @@ struct type_fill {
 	VEC(uint64_t) keys;
 	VEC(struct wire_type) values;
 	struct buf name;
-	bool interfaces; /* some map has keys with an interface in them */
 	bool nomem;
 };
 
@@ -97,8 +109,6 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	if (!go_key_plan(&fill->types, type->key, &plan))
 		return true; /* stays unknown: its keys say so */
 	plan_to_wire(&plan, &wire);
-	for (uint32_t i = 0; i < plan.nsteps; i++)
-		fill->interfaces |= plan.step[i].reference != GO_KEY_REF_STRING;
 	filter_plan(filter, &fill->types, type->key, &wire.plan);
 	if (filter->type_glob) {
 		buf_reset(&fill->name);
@@ -108,7 +118,8 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	return push_type(fill, type->addr, &wire);
 }
 
-/* The dynamic types that an interface key may hold: all comparable ones of the program. */
+/* All other types that can be a key: what an interface key may hold, and the key types of maps that
+ * reflect will make at run time. */
 static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 {
 	struct type_fill *fill = ctx;
@@ -120,16 +131,17 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 	    !go_key_plan(&fill->types, type->addr, &plan))
 		return true;
 	plan_to_wire(&plan, &wire);
+	filter_plan(fill->engine->options->filter, &fill->types, type->addr, &wire.plan);
 	return push_type(fill, type->addr, &wire);
 }
 
 #define KIND(k) (1u << GOTYPE_##k)
-#define DYNAMIC_KINDS (~(KIND(MAP) | KIND(SLICE) | KIND(FUNC) | KIND(INTERFACE)))
+#define DYNAMIC_KINDS (~(KIND(MAP) | KIND(SLICE) | KIND(FUNC)))
 
 static void fill_types(struct type_fill *fill)
 {
 	gotype_scan(&fill->types, KIND(MAP), fill_map_type, fill);
-	if (fill->interfaces && !fill->nomem)
+	if (!fill->nomem)
 		gotype_scan(&fill->types, DYNAMIC_KINDS, fill_dynamic_type, fill);
 }
 
@@ -162,8 +174,6 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 	skel->rodata->filter_map = filter->map;
 	skel->rodata->filter_goid = filter->goid;
 	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + options->stack_max * 8);
-	if (options->stack_max < WIRE_STACK_SMALL) /* unused, but the verifier wants it valid */
-		skel->rodata->deep_size = sizeof(struct wire_event) + WIRE_STACK_SMALL * 8;
 	skel->rodata->big_size = (uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) +
 					    options->stack_max * 8);
 	set_filter_words(skel, filter);
@@ -186,6 +196,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *op
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
 	bpf_map__set_max_entries(skel->maps.types, ntypes ? (uint32_t)ntypes : 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_program__set_autoload(skel->progs.on_start, options->start);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
 	bpf_program__set_autoload(skel->progs.on_panic, options->misses);
@@ -216,6 +227,16 @@ static struct error *upload_probes(struct trace_bpf *skel, const struct placemen
 	return NULL;
 }
 
+static struct error *upload_slow_path(struct trace_bpf *skel)
+{
+	int program = bpf_program__fd(skel->progs.on_removal_slow);
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(skel->maps.slow_paths), &zero, &program, BPF_ANY))
+		return bpf_failed("cannot link the kernel programs", errno);
+	return NULL;
+}
+
 static int on_sample(void *ctx, void *record, size_t size)
 {
 	struct engine *engine = ctx;
@@ -223,24 +244,47 @@ static int on_sample(void *ctx, void *record, size_t size)
 	return engine->on_record(engine->ctx, record, size) ? 0 : -ECANCELED;
 }
 
+/* Multi-uprobe links came with Linux 6.6, but looked only at the main thread of a process until
+ * 6.10 (commit 46ba0e49b642). */
+static bool kernel_has_multi(void)
+{
+	struct utsname name;
+	unsigned major, minor;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 11));
+}
+
+static int load_skeleton(struct engine *engine, size_t ntypes)
+{
+	struct bpf_program *program;
+
+	engine->skel = trace_bpf__open();
+	if (!engine->skel)
+		return -errno;
+	set_rodata(engine->skel, engine->options);
+	set_map_sizes(engine->skel, engine->options, ntypes);
+	if (engine->multi)
+		bpf_object__for_each_program(program, engine->skel->obj)
+			bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
+	return trace_bpf__load(engine->skel);
+}
+
 static struct error *engine_load(struct engine *engine, struct type_fill *fill)
 {
 	const struct probe_options *options = engine->options;
 	int err;
 
-	engine->skel = trace_bpf__open();
-	if (!engine->skel)
-		return bpf_failed("cannot open the kernel program", errno);
 	fill_types(fill);
 	if (fill->nomem)
 		return error_nomem();
-	set_rodata(engine->skel, options);
-	set_map_sizes(engine->skel, options, fill->keys.len);
-	err = trace_bpf__load(engine->skel);
+	engine->multi = kernel_has_multi() && !getenv("TOPHASH_NO_MULTI");
+	err = load_skeleton(engine, fill->keys.len);
 	if (err)
 		return bpf_failed("cannot load the kernel program", -err);
 	try(upload_types(engine->skel, fill));
 	try(upload_probes(engine->skel, options->placements));
+	try(upload_slow_path(engine->skel));
 	engine->ring = ring_buffer__new(bpf_map__fd(engine->skel->maps.events), on_sample, engine,
 					NULL);
 	if (!engine->ring)
@@ -297,8 +341,7 @@ static struct bpf_program *program_of(struct trace_bpf *skel, uint8_t role)
 	}
 }
 
-static struct error *attach_failed(const struct engine *engine, const struct placement *p,
-				   pid_t pid, int errnum)
+static struct error *attach_failed(const struct placement *p, pid_t pid, int errnum)
 {
 	if (errnum == ESRCH)
 		return error_new(ERROR_TARGET, "process %d ended while probes were placed",
@@ -307,28 +350,79 @@ static struct error *attach_failed(const struct engine *engine, const struct pla
 			  (unsigned long long)p->offset);
 }
 
-struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
+static struct error *probe_offset(const struct engine *engine, const struct placement *p,
+				  uint64_t *ret)
+{
+	if (image_file_offset(engine->options->image, p->wire.addr, ret))
+		return NULL;
+	return error_new(ERROR_TARGET, "%s+%llu lies outside the file", p->func,
+			 (unsigned long long)p->offset);
+}
+
+/* One perf event a probe: any kernel from 5.15 on. Each costs a grace period when it is closed. */
+static struct error *attach_each(struct engine *engine, const char *path, pid_t pid)
 {
 	const struct placements *placements = engine->options->placements;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-	last_message[0] = '\0';
 	for (uint32_t i = 0; i < placements->list.len; i++) {
 		const struct placement *p = &placements->list.data[i];
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = i);
 		struct bpf_link *link;
 		uint64_t offset;
 
-		if (!image_file_offset(engine->options->image, p->wire.addr, &offset))
-			return error_new(ERROR_TARGET, "%s+%llu lies outside the file", p->func,
-					 (unsigned long long)p->offset);
+		try(probe_offset(engine, p, &offset));
 		link = bpf_program__attach_uprobe_opts(program_of(engine->skel, p->wire.role), pid,
 						       path, offset, &opts);
 		if (!link)
-			return attach_failed(engine, p, pid, errno);
+			return attach_failed(p, pid, errno);
 		engine->links[engine->nlinks++] = link;
 	}
+	return NULL;
+}
+
+/* One link for all probes of a role: attached and, above all, taken off in one go. */
+static struct error *attach_role(struct engine *engine, const char *path, pid_t pid, uint8_t role)
+{
+	const struct placements *placements = engine->options->placements;
+	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
+	struct uprobe_multi_attr attr = {
+		.prog_fd = (uint32_t)bpf_program__fd(program_of(engine->skel, role)),
+		.attach_type = TRACE_UPROBE_MULTI,
+		.path = (uintptr_t)path, .offsets = (uintptr_t)offsets,
+		.cookies = (uintptr_t)cookies,
+		.pid = pid > 0 ? (uint32_t)pid : 0,
+	};
+	const struct placement *first = NULL;
+	long fd;
+
+	for (uint32_t i = 0; i < placements->list.len; i++) {
+		const struct placement *p = &placements->list.data[i];
+
+		if (p->wire.role != role)
+			continue;
+		try(probe_offset(engine, p, &offsets[attr.count]));
+		cookies[attr.count++] = i;
+		first = first ? first : p;
+	}
+	if (!first)
+		return NULL;
+	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	if (fd < 0)
+		return attach_failed(first, pid, errno);
+	engine->link_fds[engine->nlinks++] = (int)fd;
+	return NULL;
+}
+
+struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
+	last_message[0] = '\0';
+	if (!engine->multi)
+		return attach_each(engine, path, pid);
+	for (uint8_t role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_START; role++)
+		try(attach_role(engine, path, pid, role));
 	return NULL;
 }
 
@@ -340,8 +434,13 @@ void engine_stop(struct engine *engine)
 
 void engine_detach(struct engine *engine)
 {
-	while (engine->nlinks)
-		bpf_link__destroy(engine->links[--engine->nlinks]);
+	while (engine->nlinks) {
+		engine->nlinks--;
+		if (engine->multi)
+			close(engine->link_fds[engine->nlinks]);
+		else
+			bpf_link__destroy(engine->links[engine->nlinks]);
+	}
 }
 
 /* ---- draining ---- */
@@ -376,6 +475,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *ret)
 			ret->misses += each[i].misses;
 			ret->lost_ring += each[i].lost_ring;
 			ret->lost_pending += each[i].lost_pending;
+			ret->lost_internal += each[i].lost_internal;
 		}
 	}
 	free(each);

@@ -52,7 +52,7 @@ static inline struct cached *cache_find(const struct cache *cache, uint32_t id)
 
 static inline const char *cache_text(const struct cache *cache, const struct cached *cached)
 {
-	return cache->text.data + cached->at;
+	return cached->len ? cache->text.data + cached->at : "";
 }
 
 static inline struct buf *cache_begin(struct cache *cache)

@@ -250,8 +250,7 @@ static void put_where(struct sink *sink, const struct event_removal *event)
 		put_literal(to, ",\"on_stack\":true");
 }
 
-static void json_removal(struct sink *sink, enum event_kind kind,
-			 const struct event_removal *event)
+static void json_removal(struct sink *sink, enum event_kind kind, const struct event_removal *event)
 {
 	struct buf *to = &sink->out;
 

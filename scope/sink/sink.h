@@ -31,15 +31,15 @@ struct sink {
 };
 
 struct sink_ops {
-	const char *name; /* "text", "json" */
-	struct error *(*open)(struct sink *sink);               /* may be NULL */
+	const char *name;                         /* "text", "json" */
+	struct error *(*open)(struct sink *sink); /* may be NULL */
 	void (*start)(struct sink *sink, const struct event_start *event);
 	/* kind: EVENT_DELETE or EVENT_CLEAR. Called up to a million times a second. */
 	void (*removal)(struct sink *sink, enum event_kind kind, const struct event_removal *event);
 	void (*exit)(struct sink *sink, const struct event_exit *event);
-	void (*table)(struct sink *sink, struct aggr *aggr);    /* before end; rows from aggr_rows */
+	void (*table)(struct sink *sink, struct aggr *aggr); /* before end; rows from aggr_rows */
 	void (*end)(struct sink *sink, const struct event_end *event);
-	void (*close)(struct sink *sink);                       /* frees state; may be NULL */
+	void (*close)(struct sink *sink); /* frees state; may be NULL */
 };
 
 extern const struct sink_ops sink_text;

@@ -1,7 +1,7 @@
 /* One line per removal, for people:
  *
- *     14:03:07.218440  g37   map[string]*main.session  "user:42"  812→811  (*store).sweep store.go:61
- *     when             who   type of the map           key        length   site
+ *     14:03:07.218440  g37  map[string]*main.sess…  "user:42"  812→811  (*store).sweep store.go:61
+ *     when             who  type of the map         key        length   site
  *
  * Columns grow to what was seen so far and never shrink, so that after a moment all lines stand
  * below each other. When the terminal is too narrow for all, type and key are cut at their ends and
@@ -20,7 +20,15 @@
 #define INDENT        6 /* of the frames below a line */
 
 /* In the order in which they are printed. */
-enum column { COLUMN_TIME, COLUMN_PID, COLUMN_GO, COLUMN_TYPE, COLUMN_KEY, COLUMN_LEN, COLUMN_SITE };
+enum column {
+	COLUMN_TIME,
+	COLUMN_PID,
+	COLUMN_GO,
+	COLUMN_TYPE,
+	COLUMN_KEY,
+	COLUMN_LEN,
+	COLUMN_SITE
+};
 #define COLUMNS (COLUMN_SITE + 1)
 
 /* Safe text and the columns it takes. */
@@ -107,21 +115,24 @@ static void put_cell(struct sink *sink, const struct cell *cell, enum column c, 
 	size_t width = state->columns[c];
 	size_t columns = cell->columns;
 	size_t len = cell->text.len;
+	bool cut = columns > width;
+	size_t padding;
 
 	if (!width)
 		return;
-	if (columns > width)
+	if (cut) {
 		len = text_fit(cell->text.data, len, width - 1, &columns);
-	if (c == COLUMN_LEN && columns < width)
-		buf_pad(to, ' ', width - columns);
+		columns++; /* the "…" */
+	}
+	padding = width - columns;
+	if (c == COLUMN_LEN)
+		buf_pad(to, ' ', padding);
 	text_sgr(to, color, sgr);
 	buf_put(to, cell->text.data, len);
-	if (len < cell->text.len) {
+	if (cut)
 		buf_str(to, "…");
-		columns++;
-	}
 	text_sgr_end(to, color, sgr);
-	buf_pad(to, ' ', state->gap + (c == COLUMN_LEN ? 0 : width - columns));
+	buf_pad(to, ' ', state->gap + (c == COLUMN_LEN ? 0 : padding));
 }
 
 /* --- Time --- */
@@ -171,8 +182,8 @@ static bool type_measure(struct text_state *state, const struct event_removal *e
 	return column_wants(state, COLUMN_TYPE, text_columns(&state->scratch, 0));
 }
 
-static const struct cached *type_render(struct text_state *state,
-					const struct event_removal *event, size_t width)
+static const struct cached *type_render(struct text_state *state, const struct event_removal *event,
+					size_t width)
 {
 	struct buf *to = cache_begin(&state->types);
 	size_t from = to->len;
@@ -234,7 +245,8 @@ static struct site site_of(const struct event_removal *event, struct buf *places
 	site.place = (struct span){places->data + place_at, caller_at - place_at};
 	if (caller) {
 		site.caller_func = (struct span){caller->func, strlen(caller->func)};
-		site.caller_place = (struct span){places->data + caller_at, places->len - caller_at};
+		site.caller_place =
+			(struct span){places->data + caller_at, places->len - caller_at};
 	}
 	return site;
 }
@@ -459,8 +471,7 @@ static void measure(struct text_state *state, enum event_kind kind,
 		columns_divide(state);
 }
 
-static void text_removal(struct sink *sink, enum event_kind kind,
-			 const struct event_removal *event)
+static void text_removal(struct sink *sink, enum event_kind kind, const struct event_removal *event)
 {
 	struct text_state *state = sink->state;
 	const char *dim = event->removed ? SGR_NONE : SGR_DIM;
@@ -473,7 +484,9 @@ static void text_removal(struct sink *sink, enum event_kind kind,
 	put_cell(sink, &state->go, COLUMN_GO, SGR_CYAN);
 	put_type(sink, event, dim);
 	put_cell(sink, &state->key, COLUMN_KEY,
-		 !event->removed ? SGR_DIM : kind == EVENT_CLEAR ? SGR_MAGENTA : SGR_GREEN);
+		 !event->removed       ? SGR_DIM
+		 : kind == EVENT_CLEAR ? SGR_MAGENTA
+				       : SGR_GREEN);
 	put_cell(sink, &state->len, COLUMN_LEN, event->panicked ? SGR_RED : dim);
 	put_site(sink, event);
 	if (sink->options.stack)
@@ -493,8 +506,8 @@ static struct error *text_open(struct sink *sink)
 		return error_nomem();
 	state->width = width < WIDTH_MIN ? WIDTH_MIN : width;
 	state->gap = width < WIDTH_DEFAULT ? 1 : 2;
-	column_wants(state, COLUMN_GO, 4);
-	column_wants(state, COLUMN_KEY, 8);
+	column_wants(state, COLUMN_GO, width < WIDTH_DEFAULT ? 4 : 5);
+	column_wants(state, COLUMN_KEY, width < WIDTH_DEFAULT ? 8 : 12);
 	column_wants(state, COLUMN_LEN, 7);
 	columns_divide(state);
 	sink->state = state;

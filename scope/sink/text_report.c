@@ -1,6 +1,7 @@
 #include "sink/text.h"
 
 #define TABLE_ROWS 20
+#define EXE_LEAST  12 /* columns of the path without which it says nothing */
 
 /* A duration or count of seconds, milliseconds: one decimal. */
 static void put_tenths(struct buf *to, double number)
@@ -41,40 +42,46 @@ static void put_program(struct buf *to, const struct event_start *event)
 }
 
 /* tophash 0.1.0 · …/bin/shop (pid 4242) · go1.26.5 swiss, stripped · 5 probes ready in 12.3 ms
- * On two lines when the width wants it. */
+ * The path gives way first; when that is not enough the second half goes on a line of its own. */
 void text_report_start(struct sink *sink, const struct event_start *event, size_t width)
 {
 	struct buf exe = {0};
-	struct buf line = {0};
-	struct buf rest = {0};
-	size_t others;
+	struct buf head = {0};
+	struct buf pid = {0};
+	struct buf program = {0};
+	size_t others, exe_columns;
 	bool one_line;
 
-	put_program(&rest, event);
 	put_safe(&exe, event->exe);
-	buf_str(&line, "tophash ");
-	put_safe(&line, event->version);
-	buf_str(&line, " · ");
-	/* The path gives way first, but not to less than its last part needs. */
-	others = text_columns(&line, 0) + strlen(" (pid 4194304) · ") + text_columns(&rest, 0);
-	one_line = width >= others + 18;
-	text_tail(&line, exe.data, exe.len, one_line ? width - others : width / 3);
-	buf_str(&line, " (pid ");
-	buf_u64(&line, event->pid);
-	buf_str(&line, ")");
-	text_sgr(&sink->out, sink->options.color, SGR_DIM);
+	exe_columns = text_columns(&exe, 0);
+	buf_str(&head, "tophash ");
+	put_safe(&head, event->version);
+	buf_str(&head, " · ");
+	buf_str(&pid, " (pid ");
+	buf_u64(&pid, event->pid);
+	buf_char(&pid, ')');
+	put_program(&program, event);
+	others = text_columns(&head, 0) + text_columns(&pid, 0);
+	one_line = width >= others + 3 + text_columns(&program, 0) +
+				    (exe_columns < EXE_LEAST ? exe_columns : EXE_LEAST);
+	if (one_line)
+		others += 3 + text_columns(&program, 0);
+	text_tail(&head, exe.data, exe.len, width > others ? width - others : 1);
+	buf_put(&head, pid.data, pid.len);
 	if (one_line) {
-		buf_str(&line, " · ");
-		buf_put(&line, rest.data, rest.len);
+		buf_str(&head, " · ");
+		buf_put(&head, program.data, program.len);
 	}
-	text_wrap(&sink->out, &line, width);
+	text_sgr(&sink->out, sink->options.color, SGR_DIM);
+	text_wrap(&sink->out, &head, width);
 	if (!one_line)
-		text_wrap(&sink->out, &rest, width);
+		text_wrap(&sink->out, &program, width);
 	text_sgr_end(&sink->out, sink->options.color, SGR_DIM);
-	sink->out.bad |= line.bad || exe.bad || rest.bad;
-	buf_fini(&line);
+	sink->out.bad |= head.bad || exe.bad || pid.bad || program.bad;
+	buf_fini(&head);
 	buf_fini(&exe);
-	buf_fini(&rest);
+	buf_fini(&pid);
+	buf_fini(&program);
 }
 
 void text_report_exit(struct sink *sink, const struct event_exit *event)
@@ -342,7 +349,8 @@ void text_report_end(struct sink *sink, const struct event_end *event, size_t wi
 	if (lost)
 		put_lost(sink, event, lost, width);
 	put_counted(&identity, event->hits, "hit");
-	buf_str(&identity, event->hits == event->delivered + event->filtered + lost ? " = " : " ≠ ");
+	buf_str(&identity,
+		event->hits == event->delivered + event->filtered + lost ? " = " : " ≠ ");
 	buf_u64(&identity, event->delivered);
 	buf_str(&identity, " delivered + ");
 	buf_u64(&identity, event->filtered);

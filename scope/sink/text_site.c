@@ -151,8 +151,8 @@ struct attempt {
 	bool with_caller;
 };
 
-static void put_func_place(struct buf *to, struct span func, struct span place,
-			   enum func_form form, bool bold)
+static void put_func_place(struct buf *to, struct span func, struct span place, enum func_form form,
+			   bool bold)
 {
 	if (form == FORM_NONE && !place.len)
 		form = FORM_LAST;

@@ -50,7 +50,8 @@ static uint32_t row_entry(const struct gotab *tab, uint32_t index)
 /* _func (Go: runtime/runtime2.go), 40 bytes in 1.18 and 1.19, 44 since:
  *
  *      0 entryOff   4 nameOff   8 args     12 deferreturn   16 pcsp   20 pcfile   24 pcln
- *     28 npcdata   32 cuOffset  [36 startLine, 1.20 on]     funcID u8, flag u8, pad u8, nfuncdata u8
+ *     28 npcdata   32 cuOffset  [36 startLine, 1.20 on]     funcID u8, flag u8, pad u8, nfuncdata
+ * u8
  */
 bool gotab_record(const struct gotab *tab, uint32_t index, struct func_record *ret)
 {
@@ -97,7 +98,8 @@ bool gotab_func_get(const struct gotab *tab, uint32_t index, struct gotab_func *
 bool gotab_func_at(const struct gotab *tab, uint64_t addr, struct gotab_func *ret)
 {
 	uint64_t offset = addr - tab->module.text;
-	uint32_t low = 0, high = tab->func_count; /* the last row with entry <= offset is in [low, high) */
+	uint32_t low = 0,
+		 high = tab->func_count; /* the last row with entry <= offset is in [low, high) */
 
 	if (addr < tab->module.text || offset < row_entry(tab, 0) ||
 	    offset >= row_entry(tab, tab->func_count))
@@ -117,8 +119,8 @@ bool gotab_func_at(const struct gotab *tab, uint64_t addr, struct gotab_func *re
 
 struct wanted {
 	const char *name;
-	size_t len;       /* of name, or of the part in front of "[...]" */
-	bool generic;     /* name ends in "[...]" */
+	size_t len;   /* of name, or of the part in front of "[...]" */
+	bool generic; /* name ends in "[...]" */
 };
 
 /* A place in funcnametab where a wanted name stands. */

@@ -17,8 +17,8 @@ struct error *gotab_open(const struct image *image, struct gotab **ret);
 void gotab_close(struct gotab *tab); /* NULL is legal */
 CLEANUP_FUNC(struct gotab, gotab_close)
 
-/* As found: "go1.26.5"; "" when nowhere to be found (then minor is a lower bound from the table's
- * magic and moduledata's shape). Borrowed. */
+/* As found: "go1.26.5", sometimes with a suffix (" X:noswissmap"); "" when nowhere to be found (then
+ * minor is a lower bound from the table's magic, moduledata's shape and funcIDs). Borrowed. */
 const char *gotab_version(const struct gotab *tab);
 /* 26 for go1.26.5; from the shapes alone when the version string is absent. */
 unsigned gotab_minor(const struct gotab *tab);

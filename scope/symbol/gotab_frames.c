@@ -23,6 +23,7 @@
 enum {
 	PCDATA_INL_TREE_INDEX = 2,
 	FUNCDATA_INL_TREE = 3,
+	PAIRS_MAX = 1 << 20, /* of a run; real ones have some thousands */
 };
 
 /* A function, its record, and where in it we are. */
@@ -35,9 +36,9 @@ struct place {
 struct inline_node {
 	uint8_t func_id;
 	const char *name;
-	int32_t parent;      /* 1.18, 1.19 */
-	int32_t file, line;  /* 1.18, 1.19 */
-	int32_t parent_pc;   /* 1.20 on */
+	int32_t parent;	    /* 1.18, 1.19 */
+	int32_t file, line; /* 1.18, 1.19 */
+	int32_t parent_pc;  /* 1.20 on */
 };
 
 static int32_t zigzag(uint32_t value)
@@ -46,16 +47,16 @@ static int32_t zigzag(uint32_t value)
 }
 
 /* The value of the pctab run at `run` for pc; false when the run is absent, ends before pc, or is
- * corrupt. Each pair advances the pc or is one of a few of width 0: bounded by the function's size. */
+ * corrupt. Pairs advance the pc, but for a few of width 0. */
 static bool pc_value(const struct place *place, uint32_t run, uint64_t pc, int32_t *ret)
 {
 	struct reader r = span_reader(place->tab->pctab, run);
-	uint64_t at = place->func.entry, steps = 2 * (place->func.end - at) + 16;
+	uint64_t at = place->func.entry;
 	uint32_t value = UINT32_MAX; /* -1; unsigned, so that hostile deltas wrap */
 
 	if (run == 0)
 		return false;
-	for (uint64_t i = 0; i < steps; i++) {
+	for (uint32_t i = 0; i < PAIRS_MAX; i++) {
 		uint32_t delta = (uint32_t)reader_uvarint(&r, 32);
 
 		if (r.bad || (delta == 0 && i > 0))

@@ -31,18 +31,18 @@
 #include "symbol/gotab_priv.h"
 
 enum {
-	MODULE_FIXED_SIZE = 256,  /* the part that is the same in every release */
-	MODULE_SIZE = 360,        /* up to and with the last field above */
-	CANDIDATES_MAX = 16,      /* sane headers for which a moduledata is searched */
+	MODULE_FIXED_SIZE = 256, /* the part that is the same in every release */
+	MODULE_SIZE = 360,	 /* up to and with the last field above */
+	CANDIDATES_MAX = 16,	 /* sane headers for which a moduledata is searched */
 };
 
 struct locate {
 	struct gotab *tab;
 	const struct image *image;
-	uint64_t header_word;    /* the header's first 8 bytes, magic left out */
+	uint64_t header_word; /* the header's first 8 bytes, magic left out */
 	unsigned candidates;
-	bool too_old;            /* a table of Go before 1.18 was seen */
-	uint32_t strange_magic;  /* .gopclntab exists, with this magic */
+	bool too_old;		/* a table of Go before 1.18 was seen */
+	uint32_t strange_magic; /* .gopclntab exists, with this magic */
 };
 
 /* ---- moduledata ---- */
@@ -57,8 +57,9 @@ static uint64_t word_at(const uint8_t *bytes, size_t offset)
 
 /* The tail of moduledata, by shape. */
 struct module_shape {
-	uint16_t types, etypes, rodata, gofunc, epclntab; /* offsets; epclntab 0: the shape has none */
-	uint8_t minor;                                    /* the first release that has the shape */
+	uint16_t types, etypes, rodata, gofunc,
+		epclntab; /* offsets; epclntab 0: the shape has none */
+	uint8_t minor;	  /* the first release that has the shape */
 };
 
 static const struct module_shape shape_go118 = {280, 288, 296, 304, 0, 18};
@@ -284,10 +285,11 @@ static struct error *not_found(const struct locate *l)
 				 "rebuild it with Go 1.18 or later",
 				 name);
 	if (l->candidates)
-		return error_new(ERROR_TARGET,
-				 "%s: corrupt Go tables: no moduledata points at gopclntab; rebuild "
-				 "or re-copy the program",
-				 name);
+		return error_new(
+			ERROR_TARGET,
+			"%s: corrupt Go tables: no moduledata points at gopclntab; rebuild "
+			"or re-copy the program",
+			name);
 	if (l->strange_magic)
 		return error_new(ERROR_TARGET,
 				 "%s: corrupt or unknown Go function table (magic 0x%08x); rebuild "

@@ -44,12 +44,12 @@ struct span {
 struct gotab {
 	const struct image *image;
 	struct gotab_module module;
-	bool go118;         /* magic 0xfffffff0: 40-byte _func, 20-byte inline-tree entries */
+	bool go118; /* magic 0xfffffff0: 40-byte _func, 20-byte inline-tree entries */
 	uint8_t pc_quantum;
 	uint8_t wrapper_id; /* funcID_wrapper of this release */
 	uint32_t func_count;
 	struct span names, cutab, files, pctab, functab, gofunc;
-	unsigned minor;     /* at least: from the shapes; exact once the version is known */
+	unsigned minor; /* at least: from the shapes; exact once the version is known */
 	char version[64];
 };
 

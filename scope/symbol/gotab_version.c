@@ -84,7 +84,8 @@ static bool buildinfo_in_segment(struct gotab *tab, const struct image_segment *
 	while (bytes) {
 		const uint8_t *hit = memmem(bytes, (size_t)(end - bytes), buildinfo_magic,
 					    sizeof(buildinfo_magic));
-		uint64_t addr = hit ? segment->addr + segment->file_size - (uint64_t)(end - hit) : 0;
+		uint64_t addr =
+			hit ? segment->addr + segment->file_size - (uint64_t)(end - hit) : 0;
 
 		if (hit && addr % BUILDINFO_ALIGN == 0 && take_buildinfo(tab, addr))
 			return true;
@@ -132,7 +133,8 @@ static uint64_t string_header_len(const struct image *image, uint64_t addr)
 
 		if (!bytes || !segments[i].writable)
 			continue;
-		for (uint64_t at = -segments[i].addr & 7; at + 16 <= segments[i].file_size; at += 8) {
+		for (uint64_t at = -segments[i].addr & 7; at + 16 <= segments[i].file_size;
+		     at += 8) {
 			uint64_t words[2];
 
 			memcpy(words, bytes + at, sizeof(words));
@@ -166,8 +168,9 @@ static bool text_in_segment(struct gotab *tab, const struct image_segment *segme
 	while (bytes && *tries < TEXT_TRIES_MAX) {
 		const uint8_t *hit = memmem(bytes, (size_t)(end - bytes), "go1.", 4);
 
-		if (hit && take_text(tab, segment->addr + segment->file_size - (uint64_t)(end - hit),
-				     tries))
+		if (hit &&
+		    take_text(tab, segment->addr + segment->file_size - (uint64_t)(end - hit),
+			      tries))
 			return true;
 		bytes = hit ? hit + 1 : NULL;
 	}
@@ -199,19 +202,21 @@ static uint8_t wrapper_of_minor(unsigned minor)
 	return minor < 22 ? 21 : minor < 25 ? 22 : 23;
 }
 
-/* Without a version: the compiler's equality functions are wrappers in every release. */
+/* Without a version: every Go program has wrappers, so the highest funcID in it is theirs. */
 static void guess_from_wrappers(struct gotab *tab)
 {
-	struct gotab_func func;
+	struct func_record record;
+	uint8_t highest = 0;
 
-	for (uint32_t row = 0; tab->minor >= 20 && tab->minor < 25 && row < tab->func_count; row++) {
-		if (!gotab_func_get(tab, row, &func) ||
-		    strncmp(func.name, "type:.eq.", strlen("type:.eq.")) != 0)
-			continue;
-		if (func.func_id >= 22)
-			tab->minor = func.func_id == 22 ? 22 : 25;
+	if (tab->minor < 20 || tab->minor >= 25)
 		return;
+	for (uint32_t row = 0; row < tab->func_count; row++) {
+		if (gotab_record(tab, row, &record) && record.func_id > highest)
+			highest = record.func_id;
 	}
+	if (highest == 22 || highest == 23)
+		tab->minor = highest == 22 ? 22 : 25;
+	image_trim(tab->image);
 }
 
 void gotab_find_version(struct gotab *tab)

@@ -1,4 +1,5 @@
-/* Type descriptors (Go: internal/abi/type.go since 1.21, reflect/type.go and runtime/type.go before).
+/* Type descriptors (Go: internal/abi/type.go since 1.21, reflect/type.go and runtime/type.go
+ * before).
  *
  * abi.Type, 48 bytes, the same in every release since 1.18:
  *
@@ -18,8 +19,8 @@
  *                (1.18: offset << 1 | embedded; since 1.19 a bit in the name tells embedded)
  *
  * Str is an offset from moduledata.types to a name: flags u8 (1 exported, 2 tag follows, 4 package
- * path follows, 8 embedded), uvarint length, bytes. Types that reflect makes at run time live on the
- * heap and have a negative Str, an id in a table of the process.
+ * path follows, 8 embedded), uvarint length, bytes. Types that reflect makes at run time live on
+ * the heap and have a negative Str, an id in a table of the process.
  */
 #include "base/base.h"
 #include "symbol/symbol.h"
@@ -35,8 +36,9 @@ enum {
 	KIND_MASK = 31,
 	KIND_DIRECT_IFACE = 32,
 
-	NAME_DEPTH_MAX = 16,   /* levels of a name that is put together */
-	NAME_LEN_MAX = 4096,   /* and its length */
+	NAME_DEPTH_MAX = 16, /* levels of a name that is put together */
+	NAME_LEN_MAX = 4096, /* and its length */
+	FIELDS_MAX = 65536,  /* a struct that claims more is corrupt */
 };
 
 /* A descriptor as it stands in memory. */
@@ -92,18 +94,13 @@ static size_t kind_size(unsigned kind)
 {
 	switch (kind) {
 	case GOTYPE_POINTER:
-	case GOTYPE_SLICE:
-		return TYPE_SIZE + 8;
-	case GOTYPE_CHAN:
-		return TYPE_SIZE + 16;
+	case GOTYPE_SLICE: return TYPE_SIZE + 8;
+	case GOTYPE_CHAN: return TYPE_SIZE + 16;
 	case GOTYPE_ARRAY:
 	case GOTYPE_INTERFACE:
-	case GOTYPE_STRUCT:
-		return TYPE_SIZE + 24;
-	case GOTYPE_MAP:
-		return TYPE_SIZE + 32;
-	default:
-		return TYPE_SIZE;
+	case GOTYPE_STRUCT: return TYPE_SIZE + 24;
+	case GOTYPE_MAP: return TYPE_SIZE + 32;
+	default: return TYPE_SIZE;
 	}
 }
 
@@ -115,8 +112,8 @@ static bool load_raw(const struct gotypes *types, uint64_t addr, struct raw *ret
 	if (addr == 0 || addr % 8 != 0 || !load(types, addr, ret->bytes, TYPE_SIZE, &ret->in_image))
 		return false;
 	size = kind_size(ret->bytes[23] & KIND_MASK);
-	return size == TYPE_SIZE || load(types, addr + TYPE_SIZE, ret->bytes + TYPE_SIZE,
-					 size - TYPE_SIZE, &in_image);
+	return size == TYPE_SIZE ||
+	       load(types, addr + TYPE_SIZE, ret->bytes + TYPE_SIZE, size - TYPE_SIZE, &in_image);
 }
 
 /* ---- descriptors ---- */
@@ -125,14 +122,14 @@ static bool load_raw(const struct gotypes *types, uint64_t addr, struct raw *ret
 static uint64_t fixed_size(unsigned kind)
 {
 	static const uint8_t sizes[] = {
-		[GOTYPE_BOOL] = 1,       [GOTYPE_INT] = 8,        [GOTYPE_INT8] = 1,
-		[GOTYPE_INT16] = 2,      [GOTYPE_INT32] = 4,      [GOTYPE_INT64] = 8,
-		[GOTYPE_UINT] = 8,       [GOTYPE_UINT8] = 1,      [GOTYPE_UINT16] = 2,
-		[GOTYPE_UINT32] = 4,     [GOTYPE_UINT64] = 8,     [GOTYPE_UINTPTR] = 8,
-		[GOTYPE_FLOAT32] = 4,    [GOTYPE_FLOAT64] = 8,    [GOTYPE_COMPLEX64] = 8,
-		[GOTYPE_COMPLEX128] = 16, [GOTYPE_CHAN] = 8,      [GOTYPE_FUNC] = 8,
-		[GOTYPE_INTERFACE] = 16, [GOTYPE_MAP] = 8,        [GOTYPE_POINTER] = 8,
-		[GOTYPE_SLICE] = 24,     [GOTYPE_STRING] = 16,    [GOTYPE_UNSAFE_POINTER] = 8,
+		[GOTYPE_BOOL] = 1,	  [GOTYPE_INT] = 8,	[GOTYPE_INT8] = 1,
+		[GOTYPE_INT16] = 2,	  [GOTYPE_INT32] = 4,	[GOTYPE_INT64] = 8,
+		[GOTYPE_UINT] = 8,	  [GOTYPE_UINT8] = 1,	[GOTYPE_UINT16] = 2,
+		[GOTYPE_UINT32] = 4,	  [GOTYPE_UINT64] = 8,	[GOTYPE_UINTPTR] = 8,
+		[GOTYPE_FLOAT32] = 4,	  [GOTYPE_FLOAT64] = 8, [GOTYPE_COMPLEX64] = 8,
+		[GOTYPE_COMPLEX128] = 16, [GOTYPE_CHAN] = 8,	[GOTYPE_FUNC] = 8,
+		[GOTYPE_INTERFACE] = 16,  [GOTYPE_MAP] = 8,	[GOTYPE_POINTER] = 8,
+		[GOTYPE_SLICE] = 24,	  [GOTYPE_STRING] = 16, [GOTYPE_UNSAFE_POINTER] = 8,
 	};
 
 	return kind < ARRAY_SIZE(sizes) ? sizes[kind] : 0;
@@ -150,8 +147,8 @@ static bool raw_sane(const struct raw *raw)
 	uint64_t size = raw_u64(raw, 0), fixed = fixed_size(kind);
 
 	return kind >= GOTYPE_BOOL && kind <= GOTYPE_UNSAFE_POINTER && size < (uint64_t)1 << 47 &&
-	       (fixed == 0 || fixed == size) && raw_u64(raw, 8) <= size && is_align(raw->bytes[21]) &&
-	       is_align(raw->bytes[22]) && size % raw->bytes[21] == 0;
+	       (fixed == 0 || fixed == size) && raw_u64(raw, 8) <= size &&
+	       is_align(raw->bytes[21]) && is_align(raw->bytes[22]) && size % raw->bytes[21] == 0;
 }
 
 static void raw_kind_part(const struct gotypes *types, const struct raw *raw, struct gotype *ret)
@@ -163,9 +160,7 @@ static void raw_kind_part(const struct gotypes *types, const struct raw *raw, st
 		break;
 	case GOTYPE_CHAN:
 	case GOTYPE_POINTER:
-	case GOTYPE_SLICE:
-		ret->elem = raw_ptr(types, raw, 48);
-		break;
+	case GOTYPE_SLICE: ret->elem = raw_ptr(types, raw, 48); break;
 	case GOTYPE_MAP:
 		ret->key = raw_ptr(types, raw, 48);
 		ret->elem = raw_ptr(types, raw, 56);
@@ -174,11 +169,8 @@ static void raw_kind_part(const struct gotypes *types, const struct raw *raw, st
 		ret->fields = raw_ptr(types, raw, 56);
 		ret->len = raw_u64(raw, 64);
 		break;
-	case GOTYPE_INTERFACE:
-		ret->empty_interface = raw_u64(raw, 64) == 0;
-		break;
-	default:
-		break;
+	case GOTYPE_INTERFACE: ret->empty_interface = raw_u64(raw, 64) == 0; break;
+	default: break;
 	}
 }
 
@@ -250,25 +242,27 @@ static bool raw_name(const struct gotypes *types, const struct raw *raw, struct 
 static bool append_name(const struct gotypes *types, uint64_t addr, unsigned depth, size_t limit,
 			struct buf *to);
 
-static void append_chan(const struct gotypes *types, const struct raw *raw, const struct gotype *type,
-			struct buf *to)
+/* Returns true when it opened a parenthesis: "chan (<-chan int)" is not "chan<- chan int". */
+static bool append_chan(const struct gotypes *types, const struct raw *raw,
+			const struct gotype *type, struct buf *to)
 {
 	uint64_t dir = raw_u64(raw, 56); /* 1 receive, 2 send, 3 both */
-	struct gotype elem;
-	struct raw elem_raw;
+	struct raw elem = {0};
+	bool open;
 
 	buf_str(to, dir == 1 ? "<-chan " : dir == 2 ? "chan<- " : "chan ");
-	/* "chan (<-chan int)": the parenthesis is what tells it from "chan<- chan int". */
-	if (dir == 3 && gotype_read(types, type->elem, &elem) && elem.kind == GOTYPE_CHAN &&
-	    load_raw(types, type->elem, &elem_raw) && raw_u64(&elem_raw, 56) == 1)
+	open = dir == 3 && load_raw(types, type->elem, &elem) &&
+	       (elem.bytes[23] & KIND_MASK) == GOTYPE_CHAN && raw_u64(&elem, 56) == 1;
+	if (open)
 		buf_char(to, '(');
+	return open;
 }
 
 /* A name put together from those of the parts, for a type that reflect made. */
 static bool append_built(const struct gotypes *types, const struct raw *raw,
 			 const struct gotype *type, unsigned depth, size_t limit, struct buf *to)
 {
-	size_t start = to->len;
+	bool open = false;
 
 	switch (type->kind) {
 	case GOTYPE_MAP:
@@ -277,32 +271,21 @@ static bool append_built(const struct gotypes *types, const struct raw *raw,
 			return false;
 		buf_char(to, ']');
 		break;
-	case GOTYPE_POINTER:
-		buf_char(to, '*');
-		break;
-	case GOTYPE_SLICE:
-		buf_str(to, "[]");
-		break;
+	case GOTYPE_POINTER: buf_char(to, '*'); break;
+	case GOTYPE_SLICE: buf_str(to, "[]"); break;
 	case GOTYPE_ARRAY:
 		buf_char(to, '[');
 		buf_u64(to, type->len);
 		buf_char(to, ']');
 		break;
-	case GOTYPE_CHAN:
-		append_chan(types, raw, type, to);
-		break;
-	case GOTYPE_STRUCT:
-		buf_str(to, "struct {...}");
-		return true;
-	case GOTYPE_FUNC:
-		buf_str(to, "func(...)");
-		return true;
-	default:
-		return false;
+	case GOTYPE_CHAN: open = append_chan(types, raw, type, to); break;
+	case GOTYPE_STRUCT: buf_str(to, "struct {...}"); return true;
+	case GOTYPE_FUNC: buf_str(to, "func(...)"); return true;
+	default: return false;
 	}
 	if (!append_name(types, type->elem, depth, limit, to))
 		return false;
-	if (type->kind == GOTYPE_CHAN && memchr(to->data + start, '(', 6))
+	if (open)
 		buf_char(to, ')');
 	return true;
 }
@@ -345,13 +328,16 @@ bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64
 	struct raw field = {0};
 	struct name name = {0};
 
-	if (type->kind != GOTYPE_STRUCT || index >= type->len || type->len > type->size + 65536 ||
-	    !load(types, type->fields + index * FIELD_SIZE, field.bytes, FIELD_SIZE, &field.in_image))
+	if (type->kind != GOTYPE_STRUCT || index >= type->len || type->len > FIELDS_MAX ||
+	    !load(types, type->fields + index * FIELD_SIZE, field.bytes, FIELD_SIZE,
+		  &field.in_image))
 		return false;
 	*ret = (struct gotype_field){
 		.type = raw_ptr(types, &field, 8),
 		.offset = raw_u64(&field, 16),
 	};
+	/* A minor of 18 without a version is a bound: 1.19, of which there were more, is assumed.
+	 */
 	if (gotab_minor(types->tab) == 18 && gotab_version(types->tab)[0])
 		ret->offset >>= 1;
 	if (name_at(types, raw_ptr(types, &field, 0) - types->bias, &name)) {

@@ -244,21 +244,23 @@ static struct error *check_header(struct image *image, const Elf64_Ehdr *ehdr)
 		return error_new(ERROR_TARGET,
 				 "%s: not an ELF file; name a Go program built for Linux", name);
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64)
-		return error_new(ERROR_TARGET, "%s: a 32-bit executable; only 64-bit ones can be traced",
-				 name);
+		return error_new(ERROR_TARGET,
+				 "%s: a 32-bit executable; only 64-bit ones can be traced", name);
 	if (ehdr->e_ident[EI_DATA] != ELFDATA2LSB)
 		return error_new(ERROR_TARGET,
 				 "%s: a big-endian executable; only x86-64 and arm64 can be traced",
 				 name);
 	if (ehdr->e_type != ET_EXEC && ehdr->e_type != ET_DYN)
-		return error_new(ERROR_TARGET,
-				 "%s: neither an executable nor a shared object (ELF type %u); name "
-				 "the linked program",
-				 name, ehdr->e_type);
+		return error_new(
+			ERROR_TARGET,
+			"%s: neither an executable nor a shared object (ELF type %u); name "
+			"the linked program",
+			name, ehdr->e_type);
 	if (ehdr->e_machine != EM_X86_64 && ehdr->e_machine != EM_AARCH64)
-		return error_new(ERROR_TARGET,
-				 "%s: built for ELF machine %u; only x86-64 and arm64 can be traced",
-				 name, ehdr->e_machine);
+		return error_new(
+			ERROR_TARGET,
+			"%s: built for ELF machine %u; only x86-64 and arm64 can be traced", name,
+			ehdr->e_machine);
 	image->machine = ehdr->e_machine == EM_X86_64 ? IMAGE_X86_64 : IMAGE_ARM64;
 	image->pie = ehdr->e_type == ET_DYN;
 	return NULL;
@@ -315,8 +317,7 @@ static struct error *add_segment(struct image *image, const Elf64_Phdr *ph)
 static struct error *load_segments(struct image *image, const Elf64_Ehdr *ehdr)
 {
 	uint64_t count = ehdr->e_phnum;
-	const uint8_t *table =
-		image_file_bytes(image, ehdr->e_phoff, count * sizeof(Elf64_Phdr));
+	const uint8_t *table = image_file_bytes(image, ehdr->e_phoff, count * sizeof(Elf64_Phdr));
 
 	if (ehdr->e_phentsize != sizeof(Elf64_Phdr) || !table)
 		return corrupt(image, "its program headers lie outside the file");
@@ -347,9 +348,10 @@ static struct error *map_file(struct image *image, int fd)
 		return error_new(ERROR_TARGET, "%s: not a regular file; name a Go executable",
 				 image->name);
 	if ((uint64_t)st.st_size < sizeof(Elf64_Ehdr))
-		return error_new(ERROR_TARGET,
-				 "%s: not an ELF file (%lld bytes); name a Go program built for Linux",
-				 image->name, (long long)st.st_size);
+		return error_new(
+			ERROR_TARGET,
+			"%s: not an ELF file (%lld bytes); name a Go program built for Linux",
+			image->name, (long long)st.st_size);
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
 		return error_errno(ERROR_TARGET, errno, "%s: cannot map the file", image->name);

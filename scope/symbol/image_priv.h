@@ -11,16 +11,17 @@
 #define IMAGE_BUILD_ID_MAX 64 /* bytes; GNU build ids are 8 to 32 long */
 
 struct image {
-	char *name;     /* owned */
+	char *name;	/* owned */
 	uint8_t *bytes; /* the file, mapped privately; writable only while image_relocate() runs */
 	size_t size;
 	enum image_machine machine;
 	bool pie;
 	struct image_segment segments[IMAGE_SEGMENTS_MAX]; /* PT_LOAD, in the file's order */
 	size_t segment_count;
-	size_t dirty_from, dirty_to; /* byte range that relocations have written to */
+	size_t dirty_from, dirty_to;	       /* byte range that relocations have written to */
 	uint64_t dynamic_offset, dynamic_size; /* PT_DYNAMIC in the file; size 0: none */
-	uint64_t section_offset, section_count; /* section headers, inside the file; count 0: none */
+	uint64_t section_offset,
+		section_count; /* section headers, inside the file; count 0: none */
 	uint64_t section_names, section_names_size; /* .shstrtab, inside the file */
 	char build_id[2 * IMAGE_BUILD_ID_MAX + 1];
 };

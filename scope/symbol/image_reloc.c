@@ -7,8 +7,8 @@
  *     r_addend i64   what to store, plus the load bias
  *
  * and DT_RELASZ its size in bytes. Bias 0 makes "what to store" the addend itself. Go's own linker
- * has stored it already (cmd/link/internal/amd64/asm.go, adddynrel: "we still apply it statically"),
- * so nothing is written and no page copied; GNU ld and lld leave zeros.
+ * (cmd/link/internal/amd64/asm.go, adddynrel) and GNU ld have stored it in the file already, so
+ * nothing is written and no page copied; lld leaves zeros.
  *
  * DT_RELR and DT_REL need nothing: their addend is what stands in place, and bias 0 adds nothing.
  * Other relocation types name symbols of other objects; Go's tables hold none of those.
@@ -104,11 +104,11 @@ struct error *image_relocate(struct image *image)
 		return NULL;
 	table = image_at(image, rela.addr, rela.size);
 	if (!table)
-		return error_new(ERROR_TARGET,
-				 "%s: corrupt executable: its relocation table (%llu bytes at 0x%llx) "
-				 "lies outside the file; rebuild or re-copy it",
-				 image->name, (unsigned long long)rela.size,
-				 (unsigned long long)rela.addr);
+		return error_new(
+			ERROR_TARGET,
+			"%s: corrupt executable: its relocation table (%llu bytes at 0x%llx) "
+			"lies outside the file; rebuild or re-copy it",
+			image->name, (unsigned long long)rela.size, (unsigned long long)rela.addr);
 	if (mprotect(image->bytes, image->size, PROT_READ | PROT_WRITE) != 0)
 		return error_errno(ERROR_FAILED, errno, "%s: cannot relocate the mapped file",
 				   image->name);

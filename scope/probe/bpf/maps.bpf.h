@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* Configuration, maps and counters of the kernel programs. */
+#ifndef MAPS_BPF_H
+#define MAPS_BPF_H
+
+/* Set before the programs are loaded; the verifier then drops what they switch off. */
+const volatile uint32_t stack_max = 64;
+const volatile uint32_t key_bytes = WIRE_KEY_INLINE;
+const volatile uint32_t goid_offset = 152;
+const volatile uint64_t gcphase = 0;   /* link-time address of runtime.gcphase; 0: unknown */
+const volatile bool use_types = false; /* a filter needs the type of every map */
+const volatile bool use_key_filter = false;
+const volatile bool use_misses = false;
+const volatile uint64_t filter_map = 0;
+const volatile uint64_t filter_goid = 0;
+const volatile uint32_t filter_len = 0; /* bytes in filter_words */
+const volatile bool filter_prefix = false;
+const volatile uint64_t filter_words[WIRE_FILTER_MAX / 8] = {};
+const volatile uint64_t filter_masks[WIRE_FILTER_MAX / 8] = {};
+const volatile uint32_t deep_size = 0; /* of struct deep_record with stack_max frames */
+const volatile uint32_t big_size = 0;  /* of struct big_record likewise */
+
+/* Set while running: nothing is counted or sent any more. */
+bool stopped = false;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct wire_counters);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_PROBES);
+	__type(key, uint32_t);
+	__type(value, struct wire_probe);
+} probes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, uint64_t);
+	__type(value, struct wire_type);
+} types SEC(".maps");
+
+/* Where on_removal goes on when the small record does not do. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} slow_paths SEC(".maps");
+
+/* --misses: deletes that have begun and not yet ended, by goroutine. Addresses in the goroutine's
+ * stack are kept relative to its top, for it may move. */
+struct pending_key {
+	uint64_t g;
+	uint64_t pid;
+};
+
+struct pending {
+	struct wire_event event;
+	uint64_t frame;    /* stack.hi - frame pointer */
+	uint64_t root;     /* as in struct call */
+	uint64_t key_addr; /* the key argument; key_on_stack: stack.hi - it */
+	uint32_t func;
+	uint8_t filtered;
+	uint8_t key_on_stack;
+	uint8_t unused[2];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct pending_key);
+	__type(value, struct pending);
+} pendings SEC(".maps");
+
+#define add(counter, n) __sync_fetch_and_add(&(counter), (n))
+
+/* Bounds x for the verifier where the compiler knows better and would drop the comparison. */
+#define bound(x, max)                                                                              \
+	do {                                                                                       \
+		asm volatile("" : "+r"(x));                                                        \
+		if ((x) > (max))                                                                   \
+			(x) = (max);                                                               \
+	} while (0)
+
+static __always_inline struct wire_counters *counters_get(void)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_lookup_elem(&counters, &zero);
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype}/<n>, valid inputs for
+ * each harness, so that fuzzing starts from files that are read to the end. */
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+static bool write_seed(const char *folder, const char *harness, size_t n, const uint8_t *pick,
+		       const void *bytes, size_t size)
+{
+	char path[4096];
+	FILE *file;
+	bool ok;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, harness);
+	mkdir(path, 0777);
+	snprintf(path, sizeof(path), "%s/%s/%zu", folder, harness, n);
+	file = fopen(path, "wb");
+	if (!file)
+		return false;
+	ok = (!pick || fwrite(pick, 1, 1, file) == 1) && fwrite(bytes, 1, size, file) == size;
+	return fclose(file) == 0 && ok;
+}
+
+static bool write_seeds(const char *folder, uint8_t n)
+{
+	struct gofake fake;
+	bool ok = fuzz_build(n, &fake);
+	const char *bytes = fake.file.data;
+
+	ok = ok && write_seed(folder, "elf", n, NULL, bytes, fake.file.len) &&
+	     write_seed(folder, "gotab", n, &n, bytes + (fake.pclntab - fake.base),
+			(size_t)(fake.module + 512 - fake.pclntab)) &&
+	     write_seed(folder, "gotype", n, &n, bytes + (fake.types - fake.base),
+			(size_t)(fake.etypes - fake.types));
+	gofake_fini(&fake);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fputs("usage: seeds <folder>\n", stderr);
+		return 2;
+	}
+	mkdir(argv[1], 0777);
+	for (uint8_t n = 0; n < ARRAY_SIZE(fuzz_specs); n++) {
+		if (!write_seeds(argv[1], n)) {
+			perror(argv[1]);
+			return 1;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Build the target programs with every Go toolchain, in every way a Go program is built.
+
+  tests/matrix/build.py                         everything
+  tests/matrix/build.py --go 1.19,1.27 --variant default,pie --program kinds
+
+The results are <cache>/targets/<go>/<variant>/<program>, cache being $TOPHASH_CACHE or .cache in the repository. What is up to date
+is not built again. Prints a line for each that was built, or could not be. Exit code: 0, 1 when something did not build, 3 when a
+toolchain is missing.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent.parent
+CACHE = Path(os.environ.get("TOPHASH_CACHE") or REPO / ".cache").resolve()
+VERSIONS = ["1.19", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"]
+
+# name: (arguments of go build, cgo)
+VARIANTS = {
+    "default": ([], False),
+    "stripped": (["-ldflags=-s -w"], False),
+    "pie": (["-buildmode=pie"], False),
+    "trimpath": (["-trimpath"], False),
+    "cgo": (["-tags=withcgo", "-ldflags=-linkmode=external"], True),
+    "noopt": (["-gcflags=all=-N -l"], False),
+}
+NOOPT_NEWEST = 2  # noopt only with the newest ones: it builds the whole library once more
+
+# name: (folder of the module, package, the variants it is built in)
+PROGRAMS = {
+    "kinds": ("tests/targets", "./kinds", list(VARIANTS)),
+    "cgo": ("tests/targets", "./cgo", ["cgo"]),
+    "busy": ("tests/targets", "./busy", ["default", "stripped"]),
+    "steps": ("tests/targets", "./steps", ["default", "stripped"]),
+    "sessions": ("examples/sessions", ".", ["stripped"]),
+}
+
+
+def toolchains():
+    """{version: GOROOT} of those in the cache."""
+    roots = {v: CACHE / "go" / v for v in VERSIONS}
+    return {v: p for v, p in roots.items() if (p / "bin" / "go").is_file()}
+
+
+def go_env(version, cgo=False):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("GO", "CGO"))}
+    env.update(
+        GOROOT=str(CACHE / "go" / version),
+        GOCACHE=str(CACHE / "gocache" / version),
+        GOPATH=str(CACHE / "gopath"),
+        GOENV="off",
+        GOFLAGS="-mod=mod",
+        GOPROXY="off",
+        GOTOOLCHAIN="local",
+        GOWORK="off",
+        CGO_ENABLED="1" if cgo else "0",
+    )
+    return env
+
+
+def sources(folder):
+    return sorted(p for p in (REPO / folder).rglob("*") if p.suffix in (".go", ".mod", ".c", ".h"))
+
+
+def stamp(*parts, files):
+    h = hashlib.sha256(repr(parts).encode())
+    for p in files:
+        h.update(str(p.relative_to(REPO)).encode() + p.read_bytes())
+    return h.hexdigest()
+
+
+def combinations(versions=None, variants=None, programs=None):
+    """(version, variant, program) of all there are, whether their toolchain is found or not."""
+    newest = VERSIONS[-NOOPT_NEWEST:]
+    for version in versions or VERSIONS:
+        for program, (_, _, built) in PROGRAMS.items():
+            for variant in built:
+                if variant == "noopt" and version not in newest:
+                    continue
+                if (not variants or variant in variants) and (not programs or program in programs):
+                    yield version, variant, program
+
+
+def path_of(version, variant, program):
+    return CACHE / "targets" / version / variant / program
+
+
+def build(version, variant, program):
+    """(path, was it built, what the compiler said when it failed)."""
+    folder, package, _ = PROGRAMS[program]
+    args, cgo = VARIANTS[variant]
+    out = path_of(version, variant, program)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    go = CACHE / "go" / version / "bin" / "go"
+    key = stamp(version, (CACHE / "go" / version / "VERSION").read_text(), args, cgo, package, files=sources(folder))
+    stamp_file = out.with_name(out.name + ".stamp")
+    if out.exists() and stamp_file.exists() and stamp_file.read_text() == key:
+        return out, False, None
+    stamp_file.unlink(missing_ok=True)
+    cmd = [str(go), "build", "-p", "2", "-buildvcs=false", *args, "-o", str(out), package]
+    r = subprocess.run(cmd, cwd=REPO / folder, env=go_env(version, cgo), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if r.returncode:
+        return out, False, r.stdout.strip()
+    stamp_file.write_text(key)
+    return out, True, None
+
+
+def build_nogo():
+    """The programs without Go: {name: path}. None for the C one when there is no C compiler."""
+    out = CACHE / "targets" / "nogo"
+    out.mkdir(parents=True, exist_ok=True)
+    source = REPO / "tests/targets/nogo/nogo.c"
+    exe = out / "nogo"
+    cc = os.environ.get("CC") or shutil.which("cc")
+    if cc and (not exe.exists() or exe.stat().st_mtime < source.stat().st_mtime):
+        subprocess.run([cc, "-O1", "-o", str(exe), str(source)], check=True)
+    return {"nogo": exe if exe.exists() else None, "nogo.sh": REPO / "tests/targets/nogo/nogo.sh"}
+
+
+def names(text):
+    return [x for x in text.split(",") if x]
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--go", type=names, default=[], metavar="1.NN,…")
+    ap.add_argument("--variant", type=names, default=[], metavar=",".join(VARIANTS))
+    ap.add_argument("--program", type=names, default=[], metavar=",".join(PROGRAMS))
+    ap.add_argument("--jobs", type=int, default=1)
+    args = ap.parse_args()
+    for given, known in ((args.go, VERSIONS), (args.variant, VARIANTS), (args.program, PROGRAMS)):
+        for x in given:
+            if x not in known:
+                ap.error(f"{x}: not one of {' '.join(known)}")
+
+    found = toolchains()
+    missing = [v for v in args.go or VERSIONS if v not in found]
+    todo = [c for c in combinations(args.go, args.variant, args.program) if c[0] in found]
+    built = failed = 0
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for combo, (path, new, error) in zip(todo, pool.map(lambda c: build(*c), todo)):
+            if error:
+                failed += 1
+                print(f"FAILED {' '.join(combo)}\n{error}", flush=True)
+            elif new:
+                built += 1
+                print(f"built  {' '.join(combo)}", flush=True)
+    build_nogo()
+    for v in missing:
+        print(f"MISSING go {v}: not in the cache (tools/go-toolchains --fetch {v})")
+    print(f"{built} built, {len(todo) - built - failed} up to date, {failed} failed, {len(missing)} toolchains missing")
+    return 1 if failed else 3 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,447 @@
+#!/usr/bin/env python3
+"""Trace the target programs, built by every Go in every way, and compare every event with what the programs know they did.
+
+  tests/matrix/run.py                             everything (root)
+  tests/matrix/run.py --quick                     some Go versions, two builds, one mode
+  tests/matrix/run.py --go 1.26 --variant pie,cgo --mode attach
+  tests/matrix/run.py --check-truth               only the programs themselves: no tracer, no root
+  tests/matrix/run.py --self-test                 only the comparison itself: no tracer, no Go, no root
+
+Modes: `misses` starts the program under `tophash trace --misses`, `removals` without --misses, `attach` attaches to it while it waits
+on its stdin. Prints one line for each combination, and what differs below it; toolchains that are not in the cache are named. Exit
+code: 0 all passed, 1 some failed, 3 toolchains missing (and --allow-missing not given), 77 nothing could be run.
+"""
+
+import argparse
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import build
+import compare
+
+MODES = ["misses", "removals", "attach"]
+TIMEOUT = 180
+SHOWN = 12  # differences shown of one combination
+
+
+class Failed(Exception):
+    pass
+
+
+def why_not(tophash):
+    """Why nothing can be traced here, or None."""
+    if not Path(tophash).is_file():
+        return f"{tophash} is not there (make)"
+    if os.geteuid() != 0:
+        return "not root"
+    if not Path("/sys/bus/event_source/devices/uprobe").is_dir():
+        return "the kernel has no uprobes"
+    return None
+
+
+# --- running -----------------------------------------------------------------------------------------------------------------------
+
+
+def tail(path, n=3):
+    return " | ".join(Path(path).read_text(errors="replace").strip().splitlines()[-n:])
+
+
+def stop(process):
+    if process and process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def finish(process, what, err):
+    try:
+        return process.wait(TIMEOUT)
+    except subprocess.TimeoutExpired:
+        stop(process)
+        raise Failed(f"{what} did not end within {TIMEOUT} s: {tail(err)}") from None
+
+
+def wait_for_start(report, tracer, err):
+    """Until the tracer has written its start record: then every probe is in place."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if report.exists() and report.read_bytes().find(b'"start"') >= 0:
+            return
+        if tracer.poll() is not None:
+            raise Failed(f"tophash ended with {tracer.returncode} before it was attached: {tail(err)}")
+        time.sleep(0.02)
+    raise Failed(f"no start record after 60 s: {tail(err)}")
+
+
+def trace_start(tophash, args, command, folder):
+    """tophash trace ARGS -- COMMAND; (records, exit code, output of the command)"""
+    report, err, out = folder / "report", folder / "err", folder / "out"
+    cmd = [tophash, "trace", "--format", "json", "-o", str(report), *args, "--", *map(str, command)]
+    with open(err, "wb") as e, open(out, "wb") as o:
+        p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=o, stderr=e)
+        code = finish(p, "tophash", err)
+    if code not in (0, 5):
+        raise Failed(f"tophash ended with {code}: {tail(err)}")
+    return compare.read_report(report), code, out.read_text(errors="replace")
+
+
+def trace_attach(tophash, args, command, talk, folder):
+    """The same for a program that already runs; talk(program) makes it work and end."""
+    report, err, out = folder / "report", folder / "err", folder / "out"
+    tracer = None
+    with open(err, "wb") as e, open(out, "wb") as o:
+        program = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=o, stderr=o)
+        try:
+            cmd = [tophash, "trace", "--format", "json", "-o", str(report), *args, "-p", str(program.pid)]
+            tracer = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=e, stderr=e)
+            wait_for_start(report, tracer, err)
+            talk(program)
+            code = finish(program, "the program", out)
+            if code:
+                raise Failed(f"the traced program ended with {code}: {tail(out)}")
+            code = finish(tracer, "tophash", err)
+        finally:
+            stop(program)
+            stop(tracer)
+    if code not in (0, 5):
+        raise Failed(f"tophash ended with {code}: {tail(err)}")
+    return compare.read_report(report), code, out.read_text(errors="replace")
+
+
+def say(program, text):
+    program.stdin.write(text.encode())
+    program.stdin.close()
+
+
+def with_truth(tophash, path, mode, variant, folder):
+    """kinds and cgo: they write their truth."""
+    truth_file = folder / "truth"
+    args = [] if mode == "removals" else ["--misses"]
+    if mode == "attach":
+        records, code, _ = trace_attach(tophash, args, [path, "-truth", truth_file], lambda p: say(p, "\n"), folder)
+    else:
+        records, code, _ = trace_start(tophash, args, [path, "-now", "-truth", truth_file], folder)
+    if not truth_file.exists():
+        raise Failed("the program wrote no truth: " + tail(folder / "out"))
+    truth = json.loads(truth_file.read_text())
+    diffs, foreign = compare.compare(records, truth, variant, mode != "removals")
+    if code:
+        diffs.append(f"exit code {code}")
+    t = truth["totals"]
+    note = f"{len(truth['cases'])} cases, {t['removed']} removed, {t['missed']} missed, {t['cleared']} cleared"
+    return diffs, note + (f", {foreign} others" if foreign else "")
+
+
+def totals(records, code, removed, missed, cleared):
+    """Differences for the programs that know only sums."""
+    events = [r for r in records if r.get("event") in ("delete", "clear")]
+    diffs = compare.end_record(records, events)
+    mine = [e for e in events if any(compare.is_program(f.get("func") or "") for f in e.get("stack") or [])]
+    n = compare.Case.summed(mine)
+    if (n[0], n[1], n[4]) != (removed, missed, cleared):
+        diffs.append(f"(removed, missed, cleared) {(n[0], n[1], n[4])}, should be {(removed, missed, cleared)}")
+    if code:
+        diffs.append(f"exit code {code}")
+    return diffs
+
+
+def busy(tophash, path, mode, variant, folder):
+    diffs, notes = [], []
+    for what in ("int", "string", "pointer", "miss", "clear"):
+        sub = folder / what
+        sub.mkdir()
+        command = [path, "-mode", what, "-ops", "5000"]
+        args = [] if mode == "removals" else ["--misses"]
+        if mode == "attach":
+            records, code, out = trace_attach(tophash, args, [*command, "-gate"], lambda p: say(p, "\n"), sub)
+        else:
+            records, code, out = trace_start(tophash, args, command, sub)
+        did = json.loads(out)
+        missed = 0 if mode == "removals" else did["missed"]
+        diffs += [f"{what}: {d}" for d in totals(records, code, did["removed"], missed, did["cleared"])]
+        notes.append(f"{what} {did['ops']}")
+    return diffs, ", ".join(notes)
+
+
+def steps(tophash, path, mode, variant, folder):
+    def talk(p):
+        say(p, "5\nmiss 3\nkey user:42\ngo 4\nmiss 1\nclear\n2\nexit 0\n")
+
+    records, code, out = trace_attach(tophash, ["--misses"], [path], talk, folder)
+    last = re.findall(r"removed=(\d+) missed=(\d+) cleared=(\d+)", out)[-1]
+    diffs = totals(records, code, *map(int, last))
+    if not any(e.get("key") == "user:42" and e.get("removed") for e in records):
+        diffs.append("no event for user:42")
+    return diffs, "removed {}, missed {}, cleared {}".format(*last)
+
+
+def sessions(tophash, path, mode, variant, folder):
+    """The question of the example: who deletes user:42?"""
+    records, code, out = trace_start(tophash, ["--key", "user:42"], [path, "-seconds", "3"], folder)
+    events = [e for e in records if e.get("event") == "delete"]
+    diffs = compare.end_record(records, events)
+    vanished = out.count("user:42 vanished")
+    if not vanished or not vanished <= len(events) <= vanished + 1:
+        diffs.append(f"{len(events)} events, but it vanished {vanished} times")
+    for e in events:
+        got = e.get("key"), [compare.plain(f.get("func")) for f in e.get("stack", [])][:2]
+        want = "user:42", ["main.(*store).drop", "main.(*store).refresh"]
+        if got != want:
+            diffs.append(f"(key, innermost functions) {got}, should be {want}")
+            break
+    if code:
+        diffs.append(f"exit code {code}")
+    return diffs, f"user:42 vanished {vanished} times"
+
+
+RUNNERS = {
+    "kinds": (with_truth, MODES),
+    "cgo": (with_truth, MODES),
+    "busy": (busy, ["misses", "removals"]),
+    "steps": (steps, ["attach"]),
+    "sessions": (sessions, ["removals"]),
+}
+
+
+def no_go(tophash):
+    """Programs that are not Go must be refused with exit code 3."""
+    for name, path in build.build_nogo().items():
+        if path is None:
+            yield f"skip {name}: no C compiler"
+            continue
+        for how in ("start", "attach"):
+            p = subprocess.Popen([str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            try:
+                select.select([p.stdout], [], [], 10)
+                target = ["-p", str(p.pid)] if how == "attach" else ["--", str(path), "now"]
+                r = subprocess.run([tophash, "trace", *target], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            finally:
+                stop(p)
+            text = r.stderr.strip().splitlines()
+            good = r.returncode == 3 and len(text) == 1
+            yield ("ok   " if good else "FAIL ") + f"{name} {how}" + ("" if good else f": exit code {r.returncode}, should be 3; stderr {text}")
+
+
+# --- the programs themselves -------------------------------------------------------------------------------------------------------
+
+
+def check_program(version, variant, path, folder):
+    """The truth of a program must be consistent, and the binary must delete where it says."""
+    truth_file = folder / "truth"
+    r = subprocess.run([str(path), "-now", "-truth", str(truth_file)], capture_output=True, text=True, timeout=TIMEOUT)
+    if r.returncode:
+        raise Failed(f"it ended with {r.returncode}: {r.stderr.strip()[-300:]}")
+    truth = json.loads(truth_file.read_text())
+    diffs = compare.check_truth(truth)
+    note = f"{len(truth['cases'])} cases, {truth['totals']['removed']} removed"
+    if variant == "stripped":
+        return diffs, note
+    go = build.CACHE / "go" / version / "bin" / "go"
+    r = subprocess.run(
+        [str(go), "tool", "objdump", "-s", r"^(main\.|maps\.DeleteFunc)", str(path)], capture_output=True, text=True, env=build.go_env(version)
+    )
+    if r.returncode:
+        raise Failed(f"objdump: {r.stderr.strip()[-300:]}")
+    calls = set(re.findall(r"^\s+(\S+:\d+)\s.*CALL (?:runtime\.)?(mapdelete|mapclear)", r.stdout, re.M))
+    if not calls and variant == "pie":
+        return diffs, note + ", its code cannot be read by this Go's objdump"
+    for c in truth["cases"]:
+        if c["way"].startswith("reflect") or c.get("func_alt"):
+            continue
+        clear = c["way"] == "clear" or c["way"] == "idiom" and variant != "noopt"
+        line = c["delete_line"] if c["way"] == "idiom" and variant == "noopt" else c["line"]
+        call = f"{compare.base(c['file'])}:{line}", "mapclear" if clear else "mapdelete"
+        if call not in calls:
+            near = sorted(x for x in calls if x[0].split(":")[0] == compare.base(c["file"]) and abs(int(x[0].split(":")[1]) - line) < 4)
+            diffs.append(f"{c['case']}: the binary has no {call[1]} at {call[0]}" + (f", but {near}" if near else ""))
+    return diffs, note + f", {len(calls)} places in the binary"
+
+
+# --- the comparison itself ---------------------------------------------------------------------------------------------------------
+
+
+def perfect(truth, misses=True):
+    """What a tracer without fault would report."""
+    swiss = compare.minor(truth["go"]) >= 24
+    records = [
+        {"event": "start", "schema": 1, "pid": truth["pid"], "go": truth["go"], "layout": "swiss" if swiss else "classic", "stripped": False, "probes": [{}]}
+    ]
+    state = {"tables": 1} if swiss else dict.fromkeys(compare.CLASSIC_STATE, 0)
+    for c in truth["cases"]:
+        g = c["goroutines"][0]
+        for t in c["events"]:
+            if t["removed"] or misses:
+                e = {k: v for k, v in t.items() if k != "clear"}
+                if isinstance(e.get("key"), str):
+                    e["key"], cut = compare.text_key(e["key"].encode())
+                    e.update({"key_cut": True} if cut else {})
+                e.update(event="clear" if t.get("clear") else "delete", kind="go", time_ns=len(records), pid=truth["pid"], tid=1, goid=g["goid"])
+                e.update(map="0xc000", map_type=c["map_type"], gc="off", state=state, stack=c["stack"] + [{"func": "runtime.goexit"}])
+                records.append(e)
+    events = records[1:]
+    removed, _, _, _, cleared = compare.Case.summed(events)
+    records.append({"event": "exit", "pid": truth["pid"], "code": 0})
+    n = len(events)
+    records.append({"event": "end", "hits": n, "delivered": n, "filtered": 0, "removed": removed, "cleared": cleared, "lost": {"ring_full": 0}})
+    return records
+
+
+def self_test():
+    """Every fault that is put into a perfect report must be found."""
+    truth = json.loads((Path(__file__).parent / "fixture.json").read_text())
+    wrong = compare.check_truth(truth)
+    for misses in (True, False):
+        wrong += compare.compare(perfect(truth, misses), truth, misses=misses)[0]
+
+    def first(records, **fields):
+        return next(r for r in records if all(r.get(k) == v for k, v in fields.items()))
+
+    faults = {
+        "an event less": lambda r: r.pop(2),
+        "an event twice": lambda r: r.insert(2, dict(r[2])),
+        "a miss as a removal": lambda r: first(r, event="delete", removed=False).update(removed=True),
+        "a removal as a miss": lambda r: first(r, event="delete", removed=True).update(removed=False),
+        "a wrong length": lambda r: first(r, event="delete").update(len_before=99, len_after=98),
+        "no length": lambda r: first(r, event="delete").update(len_before=None),
+        "another goroutine": lambda r: first(r, event="delete").update(goid=999),
+        "another key": lambda r: first(r, event="delete").update(key="somebody else"),
+        "no key": lambda r: first(r, event="delete").pop("key"),
+        "another type": lambda r: first(r, event="delete").update(map_type="map[int]bool"),
+        "another line": lambda r: first(r, event="delete").update(stack=[dict(r[1]["stack"][0], line=1)] + r[1]["stack"][1:]),
+        "another caller": lambda r: first(r, event="delete").update(stack=[r[1]["stack"][0], {"func": "main.nobody"}] + r[1]["stack"][2:]),
+        "a short stack": lambda r: first(r, event="delete").update(stack=r[1]["stack"][:1]),
+        "no stack": lambda r: first(r, event="delete").update(stack=[]),
+        "a runtime frame on top": lambda r: first(r, event="delete").update(stack=[{"func": "runtime.mapdelete"}] + r[1]["stack"]),
+        "a strange phase": lambda r: first(r, event="delete").update(gc="sweep"),
+        "a clear as a delete": lambda r: first(r, event="clear").update(event="delete"),
+        "a clear that leaves something": lambda r: first(r, event="clear", removed=True).update(len_after=1),
+        "another process": lambda r: first(r, event="delete").update(pid=1),
+        "a loss": lambda r: r[-1].update(lost={"ring_full": 1}),
+        "hits that do not add up": lambda r: r[-1].update(hits=r[-1]["hits"] + 1),
+        "no end": lambda r: r.pop(),
+        "no start": lambda r: r.pop(0),
+        "no exit": lambda r: r.remove(first(r, event="exit")),
+        "another Go": lambda r: r[0].update(go="go1.18"),
+        "the other layout": lambda r: r[0].update(layout="tophash_map"),
+    }
+    for name, fault in faults.items():
+        records = json.loads(json.dumps(perfect(truth)))
+        fault(records)
+        if not compare.compare(records, truth)[0]:
+            wrong.append(f"not found: {name}")
+    for line in wrong:
+        print("FAIL " + line)
+    print(f"self-test: {len(faults)} faults, {len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+# --- all of it ---------------------------------------------------------------------------------------------------------------------
+
+
+def attempt(job):
+    """(combination, state, note, differences)"""
+    name, function = job
+    with tempfile.TemporaryDirectory(prefix="tophash-matrix-") as tmp:
+        try:
+            diffs, note = function(Path(tmp))
+            return name, "FAIL" if diffs else "ok", note, diffs, tmp
+        except (Failed, ValueError, OSError, KeyError, IndexError, subprocess.SubprocessError) as e:
+            return name, "FAIL", "", [f"{type(e).__name__}: {e}" if not isinstance(e, Failed) else str(e)], tmp
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--tophash", default=None, help="the tracer (build/tophash)")
+    ap.add_argument("--go", type=build.names, default=[], metavar="1.NN,…")
+    ap.add_argument("--variant", type=build.names, default=[], metavar=",".join(build.VARIANTS))
+    ap.add_argument("--program", type=build.names, default=[], metavar=",".join(build.PROGRAMS))
+    ap.add_argument("--mode", type=build.names, default=[], metavar=",".join(MODES))
+    ap.add_argument("--jobs", type=int, default=1, help="combinations at the same time")
+    ap.add_argument("--quick", action="store_true", help="a few combinations that see most faults")
+    ap.add_argument("--all-differences", action="store_true", help=f"show more than {SHOWN} differences of a combination")
+    ap.add_argument("--allow-missing", action="store_true", help="missing toolchains are named, but are no failure")
+    ap.add_argument("--check-truth", action="store_true", help="check the programs, trace nothing")
+    ap.add_argument("--self-test", action="store_true", help="check the comparison, run nothing")
+    args = ap.parse_args()
+    if args.self_test:
+        return self_test()
+    for given, known in ((args.go, build.VERSIONS), (args.variant, build.VARIANTS), (args.program, build.PROGRAMS), (args.mode, MODES)):
+        for x in given:
+            if x not in known:
+                ap.error(f"{x}: not one of {' '.join(known)}")
+    if args.quick:
+        args.go = args.go or ["1.19", "1.23", "1.24", "1.26", build.VERSIONS[-1]]
+        args.variant = args.variant or ["default", "stripped"]
+        args.program = args.program or ["kinds", "sessions"]
+        args.mode = args.mode or ["misses", "removals"]
+
+    tophash = args.tophash or shutil.which(str(build.REPO / "build" / "tophash")) or str(build.REPO / "build" / "tophash")
+    reason = None if args.check_truth else why_not(tophash)
+    if reason:
+        print(f"SKIP everything: {reason}")
+        print("0 passed, 0 failed, 1 skipped")
+        return 77
+
+    found = build.toolchains()
+    missing = [v for v in args.go or build.VERSIONS if v not in found]
+    jobs, failed, skipped = [], 0, 0
+    for version, variant, program in build.combinations(args.go, args.variant, args.program):
+        runner, modes = RUNNERS[program]
+        if args.check_truth:
+            modes = ["truth"] if runner is with_truth else []
+        elif args.quick and program == "kinds" and variant != "default":
+            modes = ["misses"]
+        else:
+            modes = [m for m in modes if not args.mode or m in args.mode]
+        if version not in found:
+            skipped += len(modes)
+            continue
+        path, _, error = build.build(version, variant, program)
+        if error:
+            failed += 1
+            print(f"FAIL {version} {variant} {program}: does not build\n{error}", flush=True)
+            continue
+        for mode in modes:
+            if args.check_truth:
+                function = lambda tmp, a=(version, variant, path): check_program(*a, tmp)
+            else:
+                function = lambda tmp, r=runner, a=(tophash, path, mode, variant): r(*a, tmp)
+            jobs.append((f"{version} {variant} {program} {mode}", function))
+
+    passed = 0
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for name, state, note, diffs, tmp in pool.map(attempt, jobs):
+            print(f"{state:4} {name}" + (f": {note}" if note else ""), flush=True)
+            shown = diffs if args.all_differences else diffs[:SHOWN]
+            for d in shown:
+                print("       " + d.replace(tmp, "…"))
+            if len(diffs) > len(shown):
+                print(f"       ... and {len(diffs) - len(shown)} more")
+            passed += state == "ok"
+            failed += state != "ok"
+    if not args.check_truth and (not args.program or args.quick):
+        for line in no_go(tophash):
+            print(line)
+            passed += line.startswith("ok")
+            failed += line.startswith("FAIL")
+            skipped += line.startswith("skip")
+    for v in missing:
+        print(f"MISSING go {v}: not in the cache, not tested (tools/go-toolchains --fetch {v})")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    if failed:
+        return 1
+    if missing and not args.allow_missing:
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,378 @@
+/* aggr/: rows by site, map, type and key; exact sums; the row "(others)". */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "aggr/aggr.h"
+
+#define FRAME(func_, file_, line_)                                                          \
+	{                                                                                   \
+		.pc = 0x400000 + (line_), .func = (func_), .file = (file_), .line = (line_) \
+	}
+
+static const struct event_frame sweep_from_run[] = {
+	FRAME("main.(*store).sweep", "/src/store.go", 61),
+	FRAME("main.(*store).run", "/src/store.go", 40),
+	FRAME("runtime.goexit", "/go/asm.s", 1),
+};
+static const struct event_frame sweep_from_main[] = {
+	FRAME("main.(*store).sweep", "/src/store.go", 61),
+	FRAME("main.main", "/src/main.go", 12),
+};
+static const struct event_frame sweep_elsewhere[] = {
+	FRAME("main.(*store).sweep", "/other/store.go", 61),
+	FRAME("runtime.main", "/go/proc.go", 250),
+};
+static const struct event_frame helper_from_run[] = {
+	FRAME("maps.DeleteFunc[...]", "/go/maps.go", 60),
+	FRAME("slices.Each", "/go/slices.go", 7),
+	FRAME("main.(*store).run", "/src/store.go", 41),
+};
+static const struct event_frame helper_from_main[] = {
+	FRAME("maps.DeleteFunc[...]", "/go/maps.go", 60),
+	FRAME("main.main", "/src/main.go", 13),
+};
+
+static struct event_removal removal(const struct event_frame *stack, size_t n, uint32_t id)
+{
+	return (struct event_removal){
+		.pid = 1,
+		.goid = 1,
+		.map = 0xc000010000,
+		.map_type = "map[string]int",
+		.func = "runtime.mapdelete",
+		.removed = true,
+		.len_before = 2,
+		.len_after = 1,
+		.stack = stack,
+		.stack_n = n,
+		.stack_id = id,
+	};
+}
+
+static struct aggr *open_by(enum aggr_by by, size_t max_rows)
+{
+	struct aggr *aggr = NULL;
+
+	assert_null(aggr_new(by, max_rows, &aggr));
+	assert_int_equal(aggr_by(aggr), by);
+	return aggr;
+}
+
+static void add(struct aggr *aggr, enum event_kind kind, const struct event_removal *event)
+{
+	struct error *err = aggr_add(aggr, kind, event);
+
+	if (err)
+		fail_msg("%s", err->text);
+}
+
+static void test_empty(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
+	const struct aggr_row *rows;
+
+	(void)state;
+	assert_int_equal(aggr_rows(aggr, &rows), 0);
+	aggr_free(aggr);
+	aggr_free(NULL);
+}
+
+static void test_by_site(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
+	struct event_removal a = removal(sweep_from_run, 3, 1);
+	struct event_removal b = removal(sweep_elsewhere, 2, 2);
+	const struct aggr_row *rows;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		add(aggr, EVENT_DELETE, &a);
+	a.removed = false;
+	add(aggr, EVENT_DELETE, &a);
+	b.len_before = 10;
+	b.len_after = 0;
+	add(aggr, EVENT_CLEAR, &b);
+	assert_int_equal(aggr_rows(aggr, &rows), 2);
+	assert_string_equal(rows[0].name, "main.(*store).sweep");
+	assert_string_equal(rows[0].file, "/other/store.go");
+	assert_string_equal(rows[0].caller, ""); /* the runtime is nobody's caller */
+	assert_int_equal(rows[0].elements, 10);
+	assert_int_equal(rows[0].clears, 1);
+	assert_int_equal(rows[0].deletes, 0);
+	assert_string_equal(rows[1].detail, "store.go:61");
+	assert_string_equal(rows[1].caller, "main.(*store).run store.go:40");
+	assert_string_equal(rows[1].json, "");
+	assert_int_equal(rows[1].line, 61);
+	assert_int_equal(rows[1].elements, 3);
+	assert_int_equal(rows[1].deletes, 3);
+	assert_int_equal(rows[1].misses, 1);
+	assert_int_equal(rows[1].clears, 0);
+	assert_int_equal(rows[1].goroutines, 1);
+	aggr_free(aggr);
+}
+
+/* One site from two places is one row that names neither; so whichever comes first. */
+static void test_by_site_merges(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
+	struct event_removal a = removal(sweep_from_run, 3, 1);
+	struct event_removal b = removal(sweep_from_main, 2, 2);
+	const struct aggr_row *rows;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		add(aggr, EVENT_DELETE, &a);
+		add(aggr, EVENT_DELETE, &b);
+	}
+	assert_int_equal(aggr_rows(aggr, &rows), 1);
+	assert_int_equal(rows[0].elements, 4);
+	assert_string_equal(rows[0].caller, "(several)");
+	aggr_free(aggr);
+}
+
+/* maps.DeleteFunc by itself says nothing: its callers are the sites. */
+static void test_by_site_helpers(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
+	struct event_removal a = removal(helper_from_run, 3, 1);
+	struct event_removal b = removal(helper_from_main, 2, 2);
+	const struct aggr_row *rows;
+
+	(void)state;
+	add(aggr, EVENT_DELETE, &a);
+	add(aggr, EVENT_DELETE, &a);
+	add(aggr, EVENT_DELETE, &b);
+	assert_int_equal(aggr_rows(aggr, &rows), 2);
+	assert_string_equal(rows[0].name, "maps.DeleteFunc[...]");
+	assert_string_equal(rows[0].caller, "main.(*store).run store.go:41");
+	assert_int_equal(rows[0].elements, 2);
+	assert_string_equal(rows[1].caller, "main.main main.go:13");
+	assert_int_equal(rows[1].elements, 1);
+	aggr_free(aggr);
+}
+
+static void test_by_site_unknown(void **state)
+{
+	static const struct event_frame nameless[] = {FRAME("", "", 0)};
+	static const struct event_frame another[] = {{.pc = 0x500000, .func = "", .file = ""}};
+	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
+	struct event_removal a = removal(NULL, 0, 1);
+	struct event_removal b = removal(nameless, 1, 2);
+	struct event_removal c = removal(another, 1, 3);
+	const struct aggr_row *rows;
+
+	(void)state;
+	add(aggr, EVENT_DELETE, &a);
+	add(aggr, EVENT_DELETE, &b);
+	add(aggr, EVENT_DELETE, &c);
+	assert_int_equal(aggr_rows(aggr, &rows), 3);
+	assert_string_equal(rows[0].name, "(no stack)");
+	assert_string_equal(rows[0].detail, "");
+	assert_string_equal(rows[1].name, "0x400000");
+	assert_string_equal(rows[2].name, "0x500000");
+	aggr_free(aggr);
+}
+
+static void test_by_map(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_MAP, 0);
+	struct event_removal event = removal(sweep_from_run, 3, 1);
+	const struct aggr_row *rows;
+
+	(void)state;
+	add(aggr, EVENT_DELETE, &event);
+	add(aggr, EVENT_DELETE, &event);
+	event.pid = 2; /* the same address elsewhere is another map */
+	add(aggr, EVENT_DELETE, &event);
+	assert_int_equal(aggr_rows(aggr, &rows), 2);
+	assert_string_equal(rows[0].name, "0xc000010000");
+	assert_string_equal(rows[0].detail, "map[string]int");
+	assert_int_equal(rows[0].pid, 1);
+	assert_int_equal(rows[0].elements, 2);
+	assert_int_equal(rows[1].pid, 2);
+	aggr_free(aggr);
+}
+
+static void test_by_type(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
+	struct event_removal event = removal(sweep_from_run, 3, 1);
+	const struct aggr_row *rows;
+
+	(void)state;
+	add(aggr, EVENT_DELETE, &event);
+	event.type_id = 7; /* another process has another id for the same type */
+	add(aggr, EVENT_DELETE, &event);
+	event.type_id = 8;
+	event.map_type = "";
+	add(aggr, EVENT_DELETE, &event);
+	assert_int_equal(aggr_rows(aggr, &rows), 2);
+	assert_string_equal(rows[0].name, "map[string]int");
+	assert_int_equal(rows[0].elements, 2);
+	assert_string_equal(rows[1].name, "(unknown)");
+	aggr_free(aggr);
+}
+
+static void test_by_key(void **state)
+{
+	static const struct value text = {.kind = VALUE_STRING, .bytes = "4\n2", .bytes_len = 3};
+	static const struct value number = {.kind = VALUE_INT, .i = 42};
+	struct aggr *aggr = open_by(AGGR_BY_KEY, 0);
+	struct event_removal event = removal(sweep_from_run, 3, 1);
+	const struct aggr_row *rows;
+
+	(void)state;
+	event.key = &text;
+	event.key_n = 1;
+	for (int i = 0; i < 3; i++)
+		add(aggr, EVENT_DELETE, &event);
+	event.key = &number;
+	event.map_type = "map[int]int";
+	add(aggr, EVENT_DELETE, &event);
+	add(aggr, EVENT_DELETE, &event);
+	event.map_type = "map[int8]int"; /* an equal key of another type */
+	add(aggr, EVENT_DELETE, &event);
+	event.key_n = 0;
+	event.key_error = "page fault";
+	event.removed = false;
+	add(aggr, EVENT_DELETE, &event);
+	event.len_before = 9;
+	event.len_after = 0;
+	event.removed = true;
+	add(aggr, EVENT_CLEAR, &event);
+	assert_int_equal(aggr_rows(aggr, &rows), 5);
+	assert_string_equal(rows[0].name, "(clear)");
+	assert_string_equal(rows[0].json, "null");
+	assert_int_equal(rows[0].elements, 9);
+	assert_string_equal(rows[1].name, "\"4\\n2\"");
+	assert_string_equal(rows[1].json, "\"4\\n2\"");
+	assert_string_equal(rows[1].detail, "map[string]int");
+	assert_int_equal(rows[1].elements, 3);
+	assert_string_equal(rows[2].detail, "map[int]int");
+	assert_string_equal(rows[2].json, "42");
+	assert_string_equal(rows[3].detail, "map[int8]int");
+	assert_string_equal(rows[4].name, "<page fault>");
+	aggr_free(aggr);
+}
+
+static void test_order(void **state)
+{
+	static const char *const types[] = {"b", "c", "a"};
+	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
+	struct event_removal event = removal(NULL, 0, 0);
+	const struct aggr_row *rows;
+
+	(void)state;
+	for (uint32_t i = 0; i < ARRAY_SIZE(types); i++) {
+		event.map_type = types[i];
+		event.type_id = i;
+		add(aggr, EVENT_DELETE, &event);
+	}
+	add(aggr, EVENT_DELETE, &event); /* "a" leads by one; then by name */
+	event.type_id = 0;
+	assert_int_equal(aggr_rows(aggr, &rows), 3);
+	assert_string_equal(rows[0].name, "a");
+	assert_string_equal(rows[1].name, "b");
+	assert_string_equal(rows[2].name, "c");
+	for (int i = 0; i < 5; i++)
+		add(aggr, EVENT_DELETE, &event);
+	assert_int_equal(aggr_rows(aggr, &rows), 3); /* asked again after more came */
+	assert_string_equal(rows[0].name, "b");
+	aggr_free(aggr);
+}
+
+static void test_goroutines(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
+	struct event_removal event = removal(NULL, 0, 0);
+	const struct aggr_row *rows;
+
+	(void)state;
+	for (uint64_t i = 0; i < 126; i++) {
+		event.goid = 1 + i / 2;
+		add(aggr, EVENT_DELETE, &event);
+	}
+	assert_int_equal(aggr_rows(aggr, &rows), 1);
+	assert_int_equal(rows[0].goroutines, 63);
+	event.pid = 2; /* goroutine 1 of another process */
+	event.goid = 1;
+	add(aggr, EVENT_DELETE, &event);
+	aggr_rows(aggr, &rows);
+	assert_int_equal(rows[0].goroutines, 64);
+	event.goid = 1000;
+	add(aggr, EVENT_DELETE, &event);
+	aggr_rows(aggr, &rows);
+	assert_int_equal(rows[0].goroutines, 64);
+	assert_int_equal(rows[0].elements, 128);
+	aggr_free(aggr);
+}
+
+static void test_others(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_MAP, 10);
+	struct event_removal event = removal(NULL, 0, 0);
+	const struct aggr_row *rows;
+	uint64_t elements = 0;
+	size_t n;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (uint64_t i = 0; i < 1000; i++) {
+			event.map = 0xc000000000 + i * 64;
+			add(aggr, EVENT_DELETE, &event);
+		}
+	}
+	n = aggr_rows(aggr, &rows);
+	assert_int_equal(n, 11);
+	for (size_t i = 0; i < n; i++)
+		elements += rows[i].elements;
+	assert_int_equal(elements, 3000);
+	assert_string_equal(rows[10].name, "(others)"); /* last, though it has the most */
+	assert_true(rows[10].others);
+	assert_int_equal(rows[10].elements, 2970);
+	assert_false(rows[0].others);
+	assert_int_equal(rows[0].elements, 3);
+	aggr_free(aggr);
+}
+
+/* Many stacks, few sites: the table of ids must not be taken for the table of rows. */
+static void test_others_by_site(void **state)
+{
+	struct aggr *aggr = open_by(AGGR_BY_SITE, 2);
+	const struct aggr_row *rows;
+	char func[32];
+
+	(void)state;
+	for (uint32_t id = 0; id < 1000; id++) {
+		struct event_frame frame = {.func = func, .file = "/f.go", .line = 1};
+		struct event_removal event = removal(&frame, 1, id);
+
+		snprintf(func, sizeof(func), "main.f%u", id % 4);
+		add(aggr, EVENT_DELETE, &event);
+	}
+	assert_int_equal(aggr_rows(aggr, &rows), 3);
+	assert_string_equal(rows[0].name, "main.f0");
+	assert_int_equal(rows[0].elements, 250);
+	assert_int_equal(rows[1].elements, 250);
+	assert_int_equal(rows[2].elements, 500);
+	aggr_free(aggr);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),           cmocka_unit_test(test_by_site),
+		cmocka_unit_test(test_by_site_merges),  cmocka_unit_test(test_by_site_helpers),
+		cmocka_unit_test(test_by_site_unknown), cmocka_unit_test(test_by_map),
+		cmocka_unit_test(test_by_type),         cmocka_unit_test(test_by_key),
+		cmocka_unit_test(test_order),           cmocka_unit_test(test_goroutines),
+		cmocka_unit_test(test_others),          cmocka_unit_test(test_others_by_site),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

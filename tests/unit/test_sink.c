@@ -1,0 +1,633 @@
+/* sink/: events as literals into sinks. Output is compared byte for byte with tests/golden/ (run
+ * from the source root; UPDATE_GOLDEN=1 rewrites the files), and general rules are checked on top:
+ * no line is wider than the terminal, no control character of the traced program comes through. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <locale.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <wchar.h>
+
+#include "sink/sink.h"
+#include "sink_trace.h"
+
+static void emit_to_sink(void *to, enum event_kind kind, const struct event_removal *event)
+{
+	struct sink *sink = to;
+
+	sink->ops->removal(sink, kind, event);
+}
+
+static void emit_to_aggr(void *to, enum event_kind kind, const struct event_removal *event)
+{
+	assert_null(aggr_add(to, kind, event));
+}
+
+/* --- Playing it --- */
+
+static struct sink *sink_for(const char *format, const struct sink_options *options)
+{
+	struct sink *sink = NULL;
+
+	assert_non_null(sink_find(format));
+	assert_null(sink_open(sink_find(format), options, &sink));
+	return sink;
+}
+
+static void play_exits(struct sink *sink)
+{
+	static const struct event_exit exits[] = {
+		{.pid = 4242, .known = true, .status = 0},
+		{.pid = 4243, .known = true, .signaled = true, .status = SIGKILL},
+		{.pid = 4244},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
+		sink->ops->exit(sink, &exits[i]);
+}
+
+static void play_table(struct sink *sink, enum aggr_by by)
+{
+	struct aggr *aggr = NULL;
+
+	assert_null(aggr_new(by, 0, &aggr));
+	emit_all(emit_to_aggr, aggr);
+	sink->ops->table(sink, aggr);
+	aggr_free(aggr);
+}
+
+static void play_end(struct sink *sink, uint64_t lost)
+{
+	const struct event_lost losses[] = {{"ring_full", lost}};
+	const struct event_end end = {
+		.hits = 1000 + lost,
+		.delivered = 990,
+		.filtered = 10,
+		.removed = 980,
+		.cleared = 20,
+		.misses = lost ? 7 : 0,
+		.lost = losses,
+		.lost_n = ARRAY_SIZE(losses),
+		.seconds = 12.3456789,
+	};
+
+	sink->ops->end(sink, &end);
+}
+
+/* The whole trace, as the tool would show it. */
+static void play(struct sink *sink)
+{
+	sink->ops->start(sink, &start);
+	emit_all(emit_to_sink, sink);
+	play_exits(sink);
+	play_table(sink, AGGR_BY_SITE);
+	play_end(sink, 0);
+}
+
+/* --- Golden files --- */
+
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = calloc(1, 1 << 20);
+
+	assert_non_null(text);
+	if (file) {
+		assert_true(fread(text, 1, (1 << 20) - 1, file) < (1 << 20) - 1);
+		fclose(file);
+	}
+	return text;
+}
+
+static void check_golden(const char *name, const char *actual)
+{
+	const char *update = getenv("UPDATE_GOLDEN");
+	char path[256];
+	char *expected;
+	size_t same = 0;
+	int line = 1;
+
+	snprintf(path, sizeof(path), "tests/golden/%s.golden", name);
+	if (update && *update == '1') {
+		FILE *file = fopen(path, "w");
+
+		assert_non_null(file);
+		assert_true(fputs(actual, file) >= 0);
+		assert_int_equal(fclose(file), 0);
+	}
+	expected = read_file(path);
+	if (strcmp(expected, actual) == 0) {
+		free(expected);
+		return;
+	}
+	for (size_t i = 0; expected[i] && expected[i] == actual[i]; i++)
+		if (expected[i] == '\n')
+			same = i + 1, line++;
+	print_error("%s:%d\nexpected: %.*s\nactual:   %.*s\n", path, line,
+		    (int)strcspn(expected + same, "\n"), expected + same,
+		    (int)strcspn(actual + same, "\n"), actual + same);
+	free(expected);
+	fail_msg("%s differs (UPDATE_GOLDEN=1 rewrites it)", path);
+}
+
+static void check_trace(const char *name, const char *format, struct sink_options options)
+{
+	struct sink *sink = sink_for(format, &options);
+
+	play(sink);
+	check_golden(name, buf_cstr(&sink->out));
+	sink_close(sink);
+}
+
+static void test_golden_json(void **state)
+{
+	(void)state;
+	check_trace("trace.json", "json", (struct sink_options){.fd = -1});
+}
+
+static void test_golden_text(void **state)
+{
+	(void)state;
+	check_trace("trace.text", "text", (struct sink_options){.fd = -1, .width = 100});
+	check_trace("trace.text", "text", (struct sink_options){.fd = -1}); /* the default */
+	check_trace("trace.text80", "text", (struct sink_options){.fd = -1, .width = 80});
+	check_trace("trace.text160", "text", (struct sink_options){.fd = -1, .width = 160});
+}
+
+static void test_golden_text_narrow(void **state)
+{
+	(void)state;
+	check_trace("trace.text40", "text", (struct sink_options){.fd = -1, .width = 40});
+	check_trace("trace.text40", "text", (struct sink_options){.fd = -1, .width = 3});
+}
+
+static void test_golden_text_color(void **state)
+{
+	(void)state;
+	check_trace("trace.color", "text",
+		    (struct sink_options){.fd = -1, .width = 100, .color = true});
+}
+
+static void test_golden_text_stack(void **state)
+{
+	(void)state;
+	check_trace("trace.stack", "text",
+		    (struct sink_options){.fd = -1, .width = 100, .stack = true});
+}
+
+static void test_golden_quiet(void **state)
+{
+	(void)state;
+	check_trace("trace.quiet", "text",
+		    (struct sink_options){.fd = -1, .width = 100, .quiet_events = true});
+	check_trace("trace.quiet.json", "json",
+		    (struct sink_options){.fd = -1, .quiet_events = true});
+}
+
+static void test_golden_tables(void **state)
+{
+	static const char *const formats[] = {"text", "json"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct sink_options options = {.fd = -1, .width = 100};
+		struct sink *sink = sink_for(formats[i], &options);
+		char name[32];
+
+		play_table(sink, AGGR_BY_MAP);
+		play_table(sink, AGGR_BY_TYPE);
+		play_table(sink, AGGR_BY_KEY);
+		play_end(sink, 5);
+		snprintf(name, sizeof(name), "tables.%s", formats[i]);
+		check_golden(name, buf_cstr(&sink->out));
+		sink_close(sink);
+	}
+}
+
+/* Two processes: from the second start on each line tells whose it is. */
+static void test_golden_pids(void **state)
+{
+	struct sink_options options = {.fd = -1, .width = 100};
+	struct sink *sink = sink_for("text", &options);
+	struct event_start second = start;
+	struct event_removal event = plain(20);
+
+	(void)state;
+	second.pid = event.pid = 5151;
+	second.exe = "/a/path/that/is/so/long/that/it/cannot/stay/whole/on/the/line/shop";
+	sink->ops->start(sink, &start);
+	emit_ordinary(emit_to_sink, sink);
+	sink->ops->start(sink, &second);
+	sink->ops->removal(sink, EVENT_DELETE, &event);
+	emit_ordinary(emit_to_sink, sink);
+	play_table(sink, AGGR_BY_MAP);
+	check_golden("pids.text", buf_cstr(&sink->out));
+	sink_close(sink);
+}
+
+/* --- Rules that hold for any output --- */
+
+static void check_line_width(const char *line, size_t len, unsigned width)
+{
+	wchar_t wide[1024];
+	char copy[4096];
+	size_t n;
+
+	assert_true(len < sizeof(copy));
+	memcpy(copy, line, len);
+	copy[len] = '\0';
+	n = mbstowcs(wide, copy, ARRAY_SIZE(wide));
+	assert_true(n != (size_t)-1 && n < ARRAY_SIZE(wide)); /* valid UTF-8 */
+	if (wcswidth(wide, n) < 0 || (unsigned)wcswidth(wide, n) > width)
+		fail_msg("width %d (of %u): %s", wcswidth(wide, n), width, copy);
+}
+
+/* The C library has its own table of widths: an independent witness. */
+static void check_widths(const struct buf *out, unsigned width)
+{
+	const char *line = out->data;
+	const char *end = out->data + out->len;
+
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		return;
+	while (line < end) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+
+		assert_non_null(newline);
+		check_line_width(line, (size_t)(newline - line), width);
+		line = newline + 1;
+	}
+	setlocale(LC_CTYPE, "C");
+}
+
+static void check_no_controls(const struct buf *out)
+{
+	for (size_t i = 0; i < out->len; i++) {
+		unsigned char c = (unsigned char)out->data[i];
+
+		assert_true((c >= ' ' || c == '\n') && c != 0x7f);
+		if (c == 0xc2 && i + 1 < out->len)
+			assert_true((unsigned char)out->data[i + 1] >= 0xa0);
+	}
+}
+
+static void test_text_widths(void **state)
+{
+	static const unsigned widths[] = {40, 41, 48, 55, 56, 63, 64, 71, 72, 79, 80, 99, 100, 200};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(widths); i++) {
+		unsigned width = widths[i / 2];
+		struct sink_options options = {.fd = -1, .width = width, .stack = i % 2};
+		struct sink *sink = sink_for("text", &options);
+
+		play(sink);
+		sink->ops->start(sink, &start);
+		emit_all(emit_to_sink, sink);
+		for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_KEY; by++)
+			play_table(sink, by);
+		play_end(sink, 123456789);
+		check_widths(&sink->out, width);
+		check_no_controls(&sink->out);
+		sink_close(sink);
+	}
+}
+
+static uint32_t random_state = 1;
+
+static uint32_t random_below(uint32_t n)
+{
+	random_state = random_state * 1664525 + 1013904223;
+	return (random_state >> 8) % n;
+}
+
+/* Names of any length, of narrow and wide runes, of brackets, dots and slashes, and of bad bytes.
+ */
+static char *random_name(char name[static 64])
+{
+	static const char *const parts[] = {".", "/",     "[",    "]",    "世",    "é",
+					    "x", "func1", "main", "(*t)", "\x1b", "\xff",
+					    "😀", " ",     "\n",   "[...]"};
+	size_t parts_n = random_below(14);
+
+	name[0] = '\0';
+	while (parts_n--)
+		strcat(name, parts[random_below(ARRAY_SIZE(parts))]);
+	return name;
+}
+
+static void play_random(struct sink *sink, struct aggr *aggr, uint32_t id)
+{
+	char names[6][64 * 2];
+	struct event_frame stack[2];
+	struct event_removal event = plain(random_below(1000000));
+	struct value key = {.kind = VALUE_STRING};
+
+	for (size_t i = 0; i < 2; i++)
+		stack[i] = (struct event_frame){
+			.func = random_name(names[i]),
+			.file = random_name(names[2 + i]),
+			.line = random_below(100000),
+			.inlined = random_below(2),
+		};
+	event.stack = stack;
+	event.stack_n = random_below(3);
+	event.map_type = random_name(names[4]);
+	event.stack_id = event.type_id = id;
+	event.goid = random_below(2) ? random_below(1000000) : UINT64_MAX;
+	event.len_before = random_below(2) ? random_below(1000000) : UINT64_MAX;
+	event.len_after = 0;
+	key.bytes = random_name(names[5]);
+	key.bytes_len = strlen(names[5]);
+	event.key = &key;
+	event.key_error = random_below(2) ? names[5] : NULL;
+	emit_to_sink(sink, random_below(2) ? EVENT_CLEAR : EVENT_DELETE, &event);
+	emit_to_aggr(aggr, EVENT_DELETE, &event);
+}
+
+static void test_text_random(void **state)
+{
+	(void)state;
+	for (uint32_t round = 0; round < 60; round++) {
+		unsigned width = 40 + random_below(100);
+		struct sink_options options = {.fd = -1, .width = width, .stack = round % 2};
+		struct sink *sink = sink_for("text", &options);
+		struct aggr *aggr = NULL;
+
+		assert_null(aggr_new((enum aggr_by)(round % 4), 0, &aggr));
+		for (uint32_t id = 0; id < 100; id++)
+			play_random(sink, aggr, id);
+		sink->ops->table(sink, aggr);
+		check_widths(&sink->out, width);
+		check_no_controls(&sink->out);
+		sink_close(sink);
+		aggr_free(aggr);
+	}
+}
+
+/* Every line is an object with "event", can be read back, and names no member twice. */
+static void check_json_lines(const struct buf *out)
+{
+	const char *line = out->data;
+	const char *end = out->data + out->len;
+
+	while (line < end) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+		json_error_t why;
+		json_t *json;
+
+		assert_non_null(newline);
+		json = json_loadb(line, (size_t)(newline - line),
+				  JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+		if (!json)
+			fail_msg("%s: %.*s", why.text, (int)(newline - line), line);
+		assert_true(json_is_string(json_object_get(json, "event")));
+		json_decref(json);
+		line = newline + 1;
+	}
+}
+
+static void test_json_reads_back(void **state)
+{
+	struct sink_options options = {.fd = -1};
+	struct sink *sink = sink_for("json", &options);
+	struct aggr *aggr = NULL;
+
+	(void)state;
+	play(sink);
+	for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_KEY; by++)
+		play_table(sink, by);
+	assert_null(aggr_new(AGGR_BY_KEY, 3, &aggr));
+	for (uint32_t id = 100; id < 1100; id++)
+		play_random(sink, aggr, id);
+	sink->ops->table(sink, aggr);
+	check_json_lines(&sink->out);
+	check_no_controls(&sink->out);
+	sink_close(sink);
+	aggr_free(aggr);
+}
+
+/* More stacks than a cache holds: it starts anew, and what it gives is still right. */
+static void test_cache_overflows(void **state)
+{
+	static const char *const formats[] = {"text", "json"};
+	struct sink_options options = {.fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .width = 200};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct sink *sink = sink_for(formats[i], &options);
+		struct event_frame frame = {.func = "main.f", .file = "f.go"};
+		struct event_removal event = plain(0);
+
+		event.stack = &frame;
+		event.stack_n = 1;
+		for (uint32_t id = 0; id < 70000; id++) {
+			frame.line = 100000 + id;
+			event.stack_id = event.type_id = id;
+			emit_to_sink(sink, EVENT_DELETE, &event);
+		}
+		assert_null(sink_flush(sink));
+		frame.line = 100007;
+		event.stack_id = event.type_id = 7;
+		emit_to_sink(sink, EVENT_DELETE, &event);
+		assert_non_null(strstr(buf_cstr(&sink->out), "100007"));
+		sink_close(sink);
+	}
+	close(options.fd);
+}
+
+/* The time of day turns at the second, and every event of a second shows the same. */
+static void test_text_clock(void **state)
+{
+	static const struct {
+		uint64_t micros;
+		const char *shown;
+	} times[] = {
+		{0, "07:06:40.000000 "},        {999999, "07:06:40.999999 "},
+		{1000000, "07:06:41.000000 "},  {999999, "07:06:40.999999 "}, /* another cpu's */
+		{60000000, "07:07:40.000000 "}, {86400000001, "07:06:40.000001 "},
+	};
+	struct sink_options options = {.fd = -1};
+	struct sink *sink = sink_for("text", &options);
+
+	(void)state;
+	sink->ops->start(sink, &start);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		struct event_removal event = plain(times[i].micros);
+
+		buf_reset(&sink->out);
+		emit_to_sink(sink, EVENT_DELETE, &event);
+		assert_memory_equal(sink->out.data, times[i].shown, strlen(times[i].shown));
+	}
+	sink_close(sink);
+}
+
+/* --- sink.c --- */
+
+static void test_find(void **state)
+{
+	(void)state;
+	assert_ptr_equal(sink_find("json"), &sink_json);
+	assert_ptr_equal(sink_find("text"), &sink_text);
+	assert_null(sink_find("xml"));
+	assert_null(sink_find(""));
+	sink_close(NULL);
+}
+
+static void test_flush(void **state)
+{
+	struct sink_options options = {0};
+	struct event_removal event = plain(0);
+	char bytes[4096];
+	struct sink *sink;
+	int fds[2];
+	size_t len;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	options.fd = fds[1];
+	sink = sink_for("json", &options);
+	assert_null(sink_flush(sink)); /* nothing to do */
+	emit_to_sink(sink, EVENT_DELETE, &event);
+	emit_to_sink(sink, EVENT_DELETE, &event);
+	assert_int_equal(sink->unwritten, 2);
+	len = sink->out.len;
+	assert_null(sink_flush(sink));
+	assert_int_equal(sink->unwritten, 0);
+	assert_int_equal(sink->out.len, 0);
+	assert_int_equal(read(fds[0], bytes, sizeof(bytes)), len);
+	close(fds[0]); /* the reader goes away: no error */
+	emit_to_sink(sink, EVENT_DELETE, &event);
+	assert_false(sink->closed);
+	assert_null(sink_flush(sink));
+	assert_true(sink->closed);
+	emit_to_sink(sink, EVENT_DELETE, &event);
+	assert_int_equal(sink->out.len, 0);
+	assert_null(sink_flush(sink));
+	sink_close(sink);
+	close(fds[1]);
+}
+
+static void test_flush_error(void **state)
+{
+	struct sink_options options = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
+	struct event_removal event = plain(0);
+	struct sink *sink = sink_for("json", &options);
+	struct error *err;
+
+	(void)state;
+	emit_to_sink(sink, EVENT_DELETE, &event);
+	err = sink_flush(sink);
+	assert_non_null(err);
+	assert_int_equal(err->code, ERROR_FAILED);
+	assert_string_equal(err->text, "cannot write the output: No space left on device");
+	error_free(err);
+	/* Past 1 MiB the sink flushes by itself; the error waits for the next flush. */
+	for (int i = 0; i < 10000; i++)
+		emit_to_sink(sink, EVENT_DELETE, &event);
+	assert_non_null(sink->failed);
+	assert_int_equal(sink->out.len, 0);
+	err = sink_flush(sink);
+	assert_non_null(err);
+	error_free(err);
+	assert_null(sink_flush(sink));
+	for (int i = 0; i < 10000; i++)
+		emit_to_sink(sink, EVENT_DELETE, &event);
+	sink_close(sink); /* frees the error nobody asked for */
+	close(options.fd);
+}
+
+/* A pipe that is full and does not block: the flush waits for a slow reader, loses nothing. */
+static void test_flush_nonblocking(void **state)
+{
+	struct sink_options options = {0};
+	struct event_removal event = plain(0);
+	struct sink *sink;
+	int fds[2];
+	int status;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		const struct timespec pause = {.tv_nsec = 20000000};
+		char bytes[65536];
+		size_t lines = 0;
+		ssize_t n;
+
+		close(fds[1]);
+		while ((n = read(fds[0], bytes, sizeof(bytes))) > 0) {
+			for (ssize_t i = 0; i < n; i++)
+				lines += bytes[i] == '\n';
+			nanosleep(&pause, NULL);
+		}
+		_exit(lines == 600 ? 0 : 1);
+	}
+	close(fds[0]);
+	assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+	options.fd = fds[1];
+	sink = sink_for("json", &options);
+	for (int i = 0; i < 600; i++)
+		emit_to_sink(sink, EVENT_DELETE, &event);
+	assert_true(sink->out.len > 200000);
+	assert_null(sink_flush(sink));
+	close(fds[1]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	sink_close(sink);
+}
+
+static void test_signal_names(void **state)
+{
+	struct buf buf = {0};
+
+	(void)state;
+	sink_signal_name(&buf, SIGSEGV);
+	buf_char(&buf, ' ');
+	sink_signal_name(&buf, SIGRTMIN + 1);
+	buf_char(&buf, ' ');
+	sink_signal_name(&buf, 99);
+	buf_char(&buf, ' ');
+	sink_signal_name(&buf, -1);
+	assert_string_equal(buf_cstr(&buf), "SIGSEGV SIGRTMIN+1 SIG99 SIG-1");
+	buf_fini(&buf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden_json),
+		cmocka_unit_test(test_golden_text),
+		cmocka_unit_test(test_golden_text_narrow),
+		cmocka_unit_test(test_golden_text_color),
+		cmocka_unit_test(test_golden_text_stack),
+		cmocka_unit_test(test_golden_quiet),
+		cmocka_unit_test(test_golden_tables),
+		cmocka_unit_test(test_golden_pids),
+		cmocka_unit_test(test_text_widths),
+		cmocka_unit_test(test_text_random),
+		cmocka_unit_test(test_json_reads_back),
+		cmocka_unit_test(test_cache_overflows),
+		cmocka_unit_test(test_text_clock),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_flush_error),
+		cmocka_unit_test(test_flush_nonblocking),
+		cmocka_unit_test(test_signal_names),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	setenv("TZ", "UTC", 1);
+	tzset();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
