@@ -1,0 +1,77 @@
+# A short front for meson and ninja; `make help` says what there is.
+#
+# The targets that need packages ask tools/deps for them first; it does nothing where nothing is
+# missing.
+
+BUILD ?= build
+MESON_FLAGS ?=
+CACHE ?= .cache
+
+.DEFAULT_GOAL := all
+
+.PHONY: all
+all: deps-build $(BUILD)/build.ninja ## build the tool: build/tophash
+	@ninja -C $(BUILD) --quiet
+
+.PHONY: deps deps-build deps-test
+deps: ## install what building and testing need (Debian packages; says which)
+	@tools/deps test
+deps-build:
+	@tools/deps
+deps-test:
+	@tools/deps test
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --buildtype=release $(MESON_FLAGS) >$(BUILD).log 2>&1 || \
+		{ cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+.PHONY: demo
+demo: ## catch a vanishing map entry in a real, stripped Go program (root)
+	@tools/deps demo
+	@$(MAKE) --no-print-directory all
+	@tools/demo $(BUILD)/tophash
+
+.PHONY: test
+test: deps-test all ## every test: without privilege first, then those that need root and BPF
+	@tests/run --build $(BUILD)
+
+.PHONY: test-unit
+test-unit: deps-test all ## only the tests that need no privilege
+	@tests/run --build $(BUILD) unit sanitize lint-includes
+
+.PHONY: fuzz
+fuzz: deps-test ## libFuzzer on each parser, SECONDS (30) each
+	@tests/run --build $(BUILD) --fuzz-seconds $(or $(SECONDS),30) fuzz
+
+.PHONY: bench-trace
+bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
+	@tools/deps bench
+	@$(MAKE) --no-print-directory all
+	@bench/trace --tophash $(BUILD)/tophash
+
+.PHONY: fmt
+fmt: ## format the C sources
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: lint
+lint: deps-test all ## clang-tidy, the include rule
+	@tools/check-includes
+	@tools/lint $(BUILD)
+
+.PHONY: install
+install: all ## install the tool and its man pages (DESTDIR and PREFIX are honoured)
+	@install -Dm755 $(BUILD)/tophash $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/tophash
+	@for page in docs/man/*.1; do \
+		install -Dm644 $$page $(DESTDIR)$(or $(PREFIX),/usr/local)/share/man/man1/$${page##*/}; done
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf $(BUILD) $(BUILD)-*
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo '  BUILD=dir        where to build (build)'
+	@echo '  MESON_FLAGS=...  passed to meson setup, e.g. -Db_sanitize=address,undefined'
