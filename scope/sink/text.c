@@ -228,8 +228,8 @@ static struct site site_of(const struct event_removal *event, struct buf *places
 	buf_reset(places);
 	if (!event->stack_n)
 		return site;
-	site.helper = aggr_is_helper(frame->func);
-	if (site.helper || frame->inlined)
+	site.helper = aggr_is_helper(frame->func) || frame->inlined;
+	if (site.helper)
 		caller = aggr_caller(frame, event->stack_n);
 	buf_hex(places, frame->pc);
 	place_at = places->len;

@@ -43,7 +43,7 @@ struct span {
 struct site {
 	struct span func, place;               /* "main.(*store).sweep", "store.go:61" */
 	struct span caller_func, caller_place; /* empty when unknown or of no interest */
-	bool helper;                           /* it deletes for its caller */
+	bool helper;                           /* it deletes for its caller: a library's, or inlined */
 };
 
 /* Appends the site in the fullest form that fits; returns the columns it takes. */
