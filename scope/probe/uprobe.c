@@ -39,7 +39,8 @@ struct engine {
 
 static __thread char last_message[512];
 
-static int keep_message(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int
+keep_message(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[512];
 
