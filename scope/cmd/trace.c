@@ -366,9 +366,11 @@ static struct error *open_target(struct trace *trace)
 		return image_open(trace->exe, process->exe_path, &trace->image);
 	}
 	if (trace->options.command) {
-		if (!trace->options.dry_run)
+		if (trace->options.dry_run)
+			try(spawn_find(trace->options.command[0], &trace->spawn.path));
+		else
 			try(spawn_prepare(trace->options.command, &trace->spawn));
-		path = trace->spawn.path ? trace->spawn.path : trace->options.command[0];
+		path = trace->spawn.path;
 	}
 	trace->exe = open(path, O_RDONLY | O_CLOEXEC);
 	if (trace->exe < 0)

@@ -118,7 +118,7 @@ static struct error *parse_size(const char *text, uint64_t *ret)
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (end == text || errno || *text == '-' || strcmp(end, units[i].unit) ||
+		if (end == text || errno || *text == '-' || strcmp(end, units[i].unit) != 0 ||
 		    value > UINT64_MAX >> units[i].shift)
 			continue;
 		*ret = (uint64_t)value << units[i].shift;

@@ -263,7 +263,7 @@ static bool set_window(struct wire_probe *wire, const struct removal_spec *spec,
 	low = key < low ? key : low;
 	high = type > map ? type + 8 : map + 8;
 	high = key_end > high ? key_end : high;
-	if ((type | map | key) & 7 || high - low > WIRE_WINDOW * 8 || low < -4096 || high > 4096)
+	if ((type | map | key) & 7 || high - low > WIRE_WINDOW * 8l || low < -4096 || high > 4096)
 		return false;
 	wire->window = (int16_t)low;
 	wire->words = (uint8_t)((high - low) / 8);

@@ -272,9 +272,12 @@ static struct type_info *find_type(struct resolver *r, const struct gotypes *typ
 	}
 	if (!describe_type(r, types, addr, &info))
 		return NULL;
-	if (!vec_push(&r->types, info) ||
-	    (r->types.len < TYPES_MAX &&
-	     !table_put(&r->type_index, key, (uint32_t)r->types.len - 1)))
+	if (!vec_push(&r->types, info)) {
+		free(info.name);
+		return NULL;
+	}
+	if (r->types.len < TYPES_MAX &&
+	    !table_put(&r->type_index, key, (uint32_t)r->types.len - 1))
 		return NULL;
 	return &r->types.data[r->types.len - 1];
 }

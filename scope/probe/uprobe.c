@@ -174,9 +174,9 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 	skel->rodata->use_misses = options->misses;
 	skel->rodata->filter_map = filter->map;
 	skel->rodata->filter_goid = filter->goid;
-	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + options->stack_max * 8);
+	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + options->stack_max * 8ul);
 	skel->rodata->big_size = (uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) +
-					    options->stack_max * 8);
+					    options->stack_max * 8ul);
 	set_filter_words(skel, filter);
 }
 
@@ -422,8 +422,8 @@ struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
 	last_message[0] = '\0';
 	if (!engine->multi)
 		return attach_each(engine, path, pid);
-	for (uint8_t role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_START; role++)
-		try(attach_role(engine, path, pid, role));
+	for (int role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_START; role++)
+		try(attach_role(engine, path, pid, (uint8_t)role));
 	return NULL;
 }
 

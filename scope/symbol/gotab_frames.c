@@ -78,7 +78,7 @@ static int32_t pc_data(const struct place *place, unsigned kind, uint64_t pc)
 	int32_t value;
 
 	if (kind >= place->record.npcdata ||
-	    !pc_value(place, span_u32(place->record.tail, 4 * kind), pc, &value))
+	    !pc_value(place, span_u32(place->record.tail, 4ul * kind), pc, &value))
 		return -1;
 	return value;
 }

@@ -289,8 +289,8 @@ static void load_build_id(struct image *image, const Elf64_Phdr *ph)
 		    desc_size > IMAGE_BUILD_ID_MAX)
 			continue;
 		for (uint32_t i = 0; i < desc_size; i++) {
-			image->build_id[2 * i] = "0123456789abcdef"[desc[i] >> 4];
-			image->build_id[2 * i + 1] = "0123456789abcdef"[desc[i] & 15];
+			image->build_id[2ul * i] = "0123456789abcdef"[desc[i] >> 4];
+			image->build_id[2ul * i + 1] = "0123456789abcdef"[desc[i] & 15];
 		}
 	}
 }

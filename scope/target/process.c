@@ -193,13 +193,13 @@ enum process_end process_poll(struct process *process, int *ret_status)
 		if (waitpid(process->pid, &status, WNOHANG) == process->pid)
 			return decode_status(status, ret_status);
 	}
-	/* Told only once the process has been reaped; until then it is a zombie of its parent, whose
-	 * status /proc still shows. */
+	/* Until its parent reaps it, it is a zombie, whose status /proc shows; after that the pidfd
+	 * tells. */
+	if (zombie_status(process->pid, &status))
+		return decode_status(status, ret_status);
 	if (ioctl(process->pidfd, PIDFD_GET_INFO_IOCTL, &info) == 0 &&
 	    info.mask & PIDFD_INFO_EXIT_BIT)
 		return decode_status(info.exit_code, ret_status);
-	if (zombie_status(process->pid, &status))
-		return decode_status(status, ret_status);
 	return PROCESS_GONE;
 }
 

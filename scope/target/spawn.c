@@ -14,7 +14,7 @@ static bool is_executable(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-static struct error *find_command(const char *name, char **ret)
+struct error *spawn_find(const char *name, char **ret)
 {
 	const char *path = getenv("PATH");
 	struct buf candidate = {0};
@@ -77,7 +77,7 @@ struct error *spawn_prepare(char *const argv[], struct spawn *ret)
 	pid_t pid;
 
 	*ret = (struct spawn){.go = -1, .failed = -1};
-	try(find_command(argv[0], &path));
+	try(spawn_find(argv[0], &path));
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return error_errno(ERROR_FAILED, errno, "pipe");
 	if (pipe2(failed, O_CLOEXEC) < 0) {

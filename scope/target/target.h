@@ -51,6 +51,9 @@ struct spawn {
 	int failed; /* read end: the child's errno when exec failed; end of file when it did not */
 };
 
+/* The executable file of a command, looked up as execvp does; *ret is the caller's to free. Errors
+ * as spawn_prepare. */
+struct error *spawn_find(const char *name, char **ret);
 /* argv: NULL-terminated, argv[0] looked up as execvp does. Errors (ERROR_TARGET): not found, not
  * executable. */
 struct error *spawn_prepare(char *const argv[], struct spawn *ret);

@@ -1,0 +1,858 @@
+/* layout/go_key.c, layout/go_runtime.c: what is read of a key, what its bytes mean, and what the
+ * runtime's own structures say. Types come from a synthesised program, keys from arrays of bytes. */
+#include "goprog.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "layout/layout.h"
+
+#define STRUCT(p, name_, fields_, size_, ptr_bytes_)                                               \
+	goprog_type((p), &(struct goprog_type){.name = (name_),                                    \
+					       .kind = GOTYPE_STRUCT,                              \
+					       .named = (name_)[0] == 'm',                         \
+					       .size = (size_),                                    \
+					       .ptr_bytes = (ptr_bytes_),                          \
+					       .fields = (fields_),                                \
+					       .nfields = ARRAY_SIZE(fields_)})
+
+/* ---- plans ---- */
+
+static struct go_key_plan plan_of(const struct goprog *p, uint64_t type)
+{
+	struct go_key_plan plan;
+
+	assert_true(go_key_plan(&p->types, type, &plan));
+	return plan;
+}
+
+static void check_step(const struct go_key_plan *plan, unsigned i, unsigned offset,
+		       enum go_key_reference reference)
+{
+	assert_true(i < plan->nsteps);
+	assert_int_equal(plan->step[i].offset, offset);
+	assert_int_equal(plan->step[i].reference, reference);
+}
+
+static const struct {
+	enum gotype_kind kind;
+	uint32_t size;
+} scalars[] = {
+	{GOTYPE_BOOL, 1},      {GOTYPE_INT, 8},        {GOTYPE_INT8, 1},
+	{GOTYPE_INT16, 2},     {GOTYPE_INT32, 4},      {GOTYPE_INT64, 8},
+	{GOTYPE_UINT, 8},      {GOTYPE_UINT8, 1},      {GOTYPE_UINT16, 2},
+	{GOTYPE_UINT32, 4},    {GOTYPE_UINT64, 8},     {GOTYPE_UINTPTR, 8},
+	{GOTYPE_FLOAT32, 4},   {GOTYPE_FLOAT64, 8},    {GOTYPE_COMPLEX64, 8},
+	{GOTYPE_COMPLEX128, 16}, {GOTYPE_CHAN, 8},     {GOTYPE_POINTER, 8},
+	{GOTYPE_UNSAFE_POINTER, 8},
+};
+
+static void test_plan_scalars(void **state)
+{
+	uint64_t at[ARRAY_SIZE(scalars)];
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	for (size_t i = 0; i < ARRAY_SIZE(scalars); i++)
+		at[i] = goprog_scalar(&p, scalars[i].kind);
+	goprog_open(&p);
+	for (size_t i = 0; i < ARRAY_SIZE(scalars); i++) {
+		struct go_key_plan plan = plan_of(&p, at[i]);
+
+		assert_int_equal(plan.shape, GO_KEY_RAW);
+		assert_int_equal(plan.size, scalars[i].size);
+		assert_int_equal(plan.nsteps, 0);
+		assert_false(plan.truncated);
+	}
+	goprog_close(&p);
+}
+
+static void test_plan_references(void **state)
+{
+	struct go_key_plan plan;
+	struct goprog p;
+	uint64_t string, eface, iface;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	string = goprog_scalar(&p, GOTYPE_STRING);
+	eface = goprog_eface(&p);
+	iface = goprog_iface(&p);
+	goprog_open(&p);
+	plan = plan_of(&p, string);
+	assert_int_equal(plan.shape, GO_KEY_STRING);
+	assert_int_equal(plan.size, 16);
+	plan = plan_of(&p, eface);
+	assert_int_equal(plan.shape, GO_KEY_PARTS);
+	assert_int_equal(plan.size, 16);
+	assert_int_equal(plan.nsteps, 1);
+	check_step(&plan, 0, 0, GO_KEY_REF_EFACE);
+	plan = plan_of(&p, iface);
+	check_step(&plan, 0, 0, GO_KEY_REF_IFACE);
+	goprog_close(&p);
+}
+
+/* struct { A int32; Name string; In struct { Tags [2]string; V any }; S fmt.Stringer } */
+static void test_plan_nested(void **state)
+{
+	static const unsigned offsets[] = {8, 24, 40, 56, 72};
+	struct go_key_plan plan;
+	struct goprog p;
+	uint64_t string, inner, outer;
+
+	(void)state;
+	goprog_begin(&p, 22);
+	string = goprog_scalar(&p, GOTYPE_STRING);
+	inner = STRUCT(&p, "main.inner",
+		       ((struct goprog_field[]){
+			       {"Tags", goprog_array(&p, "[2]string", string, 16, 2, 24), 0},
+			       {"V", goprog_eface(&p), 32},
+		       }), 48, 48);
+	outer = STRUCT(&p, "main.outer",
+		       ((struct goprog_field[]){{"A", goprog_scalar(&p, GOTYPE_INT32), 0},
+						{"Name", string, 8},
+						{"In", inner, 24},
+						{"S", goprog_iface(&p), 72}}), 88, 88);
+	goprog_open(&p);
+	plan = plan_of(&p, outer);
+	assert_int_equal(plan.shape, GO_KEY_PARTS);
+	assert_int_equal(plan.size, 88);
+	assert_int_equal(plan.nsteps, ARRAY_SIZE(offsets));
+	for (unsigned i = 0; i < ARRAY_SIZE(offsets); i++)
+		check_step(&plan, i, offsets[i],
+			   i == 3 ? GO_KEY_REF_EFACE : i == 4 ? GO_KEY_REF_IFACE : GO_KEY_REF_STRING);
+	assert_false(plan.truncated);
+	goprog_close(&p);
+}
+
+/* Without pointers there is nothing to look for. */
+static void test_plan_without_pointers(void **state)
+{
+	struct goprog p;
+	uint64_t array, pair;
+
+	(void)state;
+	goprog_begin(&p, 19);
+	array = goprog_array(&p, "[1000000]int", p.fake.type_int, 8, 1000000, 0);
+	pair = STRUCT(&p, "main.p", ((struct goprog_field[]){{"A", array, 0}}), 8000000, 0);
+	goprog_open(&p);
+	assert_int_equal(plan_of(&p, array).shape, GO_KEY_RAW);
+	assert_int_equal(plan_of(&p, array).size, 8000000);
+	assert_int_equal(plan_of(&p, pair).shape, GO_KEY_RAW);
+	goprog_close(&p);
+}
+
+static void test_plan_truncated(void **state)
+{
+	struct go_key_plan plan;
+	struct goprog p;
+	uint64_t string, eight, nine, far;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	string = goprog_scalar(&p, GOTYPE_STRING);
+	eight = goprog_array(&p, "[8]string", string, 16, 8, 120);
+	nine = goprog_array(&p, "[9]string", string, 16, 9, 136);
+	far = STRUCT(&p, "main.far", ((struct goprog_field[]){{"S", string, 65536}}), 65552, 65544);
+	goprog_open(&p);
+	plan = plan_of(&p, eight);
+	assert_int_equal(plan.nsteps, 8);
+	assert_false(plan.truncated);
+	plan = plan_of(&p, nine);
+	assert_int_equal(plan.nsteps, 8);
+	assert_true(plan.truncated);
+	check_step(&plan, 7, 7 * 16, GO_KEY_REF_STRING);
+	plan = plan_of(&p, far); /* past what a step can say */
+	assert_int_equal(plan.shape, GO_KEY_PARTS);
+	assert_int_equal(plan.nsteps, 0);
+	assert_true(plan.truncated);
+	goprog_close(&p);
+}
+
+/* [1][1]...string, `levels` of arrays around the string */
+static uint64_t nest(struct goprog *p, unsigned levels)
+{
+	uint64_t type = goprog_scalar(p, GOTYPE_STRING);
+
+	while (levels--)
+		type = goprog_array(p, "[1]T", type, 16, 1, 8);
+	return type;
+}
+
+static void test_plan_depth(void **state)
+{
+	struct go_key_plan plan;
+	struct goprog p;
+	uint64_t deep, deeper;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	deep = nest(&p, 16);
+	deeper = nest(&p, 17);
+	goprog_open(&p);
+	plan = plan_of(&p, deep);
+	assert_int_equal(plan.nsteps, 1);
+	assert_false(go_key_plan(&p.types, deeper, &plan));
+	goprog_close(&p);
+}
+
+/* Behind the 48 bytes of a descriptor: PkgPath, the slice of fields, then the fields, 24 each. */
+static void poke_field_type(struct goprog *p, uint64_t type, unsigned index, uint64_t to)
+{
+	gofake_poke_u64(&p->fake, type + 48 + 8 + 24 + 24 * index + 8, to);
+}
+
+static void test_plan_hostile(void **state)
+{
+	struct go_key_plan plan;
+	struct goprog p;
+	uint64_t cycle, missing, outside;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	cycle = STRUCT(&p, "main.cycle", ((struct goprog_field[]){{"Self", 0, 0}}), 8, 8);
+	poke_field_type(&p, cycle, 0, cycle);
+	missing = STRUCT(&p, "main.m", ((struct goprog_field[]){{"F", 0xdead0000, 0}}), 8, 8);
+	outside = STRUCT(&p, "main.o", ((struct goprog_field[]){{"F", p.fake.type_int, 24}}), 16, 8);
+	goprog_open(&p);
+	assert_false(go_key_plan(&p.types, cycle, &plan));
+	assert_false(go_key_plan(&p.types, missing, &plan));
+	assert_false(go_key_plan(&p.types, outside, &plan));
+	assert_false(go_key_plan(&p.types, 0, &plan));
+	assert_false(go_key_plan(&p.types, p.fake.type_int + 4, &plan));
+	assert_false(go_key_plan(&p.types, UINT64_MAX - 7, &plan));
+	goprog_close(&p);
+}
+
+/* ---- decoding ---- */
+
+static void check_values(const struct value *values, size_t n, const char *expected)
+{
+	struct buf text = {0};
+
+	assert_true(n > 0);
+	assert_int_equal(value_skip(values, n, 0), n); /* one value, and all of it */
+	value_text(&text, values, n);
+	assert_string_equal(buf_cstr(&text), expected);
+	buf_fini(&text);
+}
+
+/* Decodes segments and compares with what a Go programmer would write. */
+static void check_memory(const struct goprog *p, uint64_t type, const struct go_key_memory *memory,
+			 const char *expected)
+{
+	struct go_key_arena arena = {0};
+
+	for (int round = 0; round < 2; round++) { /* the arena is reused */
+		assert_true(go_key_decode(&p->types, type, memory, &arena));
+		check_values(arena.values.data, arena.values.len, expected);
+	}
+	go_key_arena_fini(&arena);
+}
+
+/* A key that has no parts elsewhere. The bytes are copied so that a read past them is seen. */
+static void check_key(const struct goprog *p, uint64_t type, const void *bytes, size_t size,
+		      const char *expected)
+{
+	cleanup_free void *copy = malloc(size ? size : 1);
+	struct go_key_segment segment = {.type = type, .want = size, .len = size, .bytes = copy};
+	struct go_key_memory memory = {.segments = &segment, .n = 1};
+
+	assert_non_null(copy);
+	memcpy(copy, bytes, size);
+	check_memory(p, type, &memory, expected);
+}
+
+static void test_decode_integers(void **state)
+{
+	static const struct {
+		enum gotype_kind kind;
+		uint64_t word;
+		const char *text;
+	} cases[] = {
+		{GOTYPE_BOOL, 0, "false"},
+		{GOTYPE_BOOL, 1, "true"},
+		{GOTYPE_BOOL, 2, "true"}, /* memory that Go would not make */
+		{GOTYPE_INT, 0, "0"},
+		{GOTYPE_INT, UINT64_MAX, "-1"},
+		{GOTYPE_INT, 1ull << 63, "-9223372036854775808"},
+		{GOTYPE_INT64, INT64_MAX, "9223372036854775807"},
+		{GOTYPE_INT8, 0x80, "-128"},
+		{GOTYPE_INT8, 0x7f, "127"},
+		{GOTYPE_INT16, 0x8000, "-32768"},
+		{GOTYPE_INT16, 0xfffe, "-2"},
+		{GOTYPE_INT32, 0x80000000, "-2147483648"},
+		{GOTYPE_INT32, 0x7fffffff, "2147483647"},
+		{GOTYPE_UINT, UINT64_MAX, "18446744073709551615"},
+		{GOTYPE_UINT8, 0xff, "255"},
+		{GOTYPE_UINT16, 0xffff, "65535"},
+		{GOTYPE_UINT32, 0xffffffff, "4294967295"},
+		{GOTYPE_UINT64, 1ull << 63, "9223372036854775808"},
+		{GOTYPE_UINTPTR, 42, "42"},
+		{GOTYPE_POINTER, 0xc000012345, "0xc000012345"},
+		{GOTYPE_POINTER, 0, "nil"},
+		{GOTYPE_CHAN, 0xc000100000, "0xc000100000"},
+		{GOTYPE_UNSAFE_POINTER, UINT64_MAX, "0xffffffffffffffff"},
+	};
+	uint64_t at[ARRAY_SIZE(cases)];
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		at[i] = goprog_scalar(&p, cases[i].kind);
+	goprog_open(&p);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_key(&p, at[i], &cases[i].word, plan_of(&p, at[i]).size, cases[i].text);
+	goprog_close(&p);
+}
+
+static void test_decode_floats(void **state)
+{
+	const double wide[] = {1.5, -0.0, (double)INFINITY, (double)NAN, 5e-324};
+	const float narrow[] = {0.1f, -0.0f, -INFINITY, 16777216.0f};
+	static const char *const wide_text[] = {"1.5", "-0", "+Inf", "NaN", "5e-324"};
+	static const char *const narrow_text[] = {"0.1", "-0", "-Inf", "1.6777216e+07"};
+	uint64_t f32, f64, c64, c128;
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	f32 = goprog_scalar(&p, GOTYPE_FLOAT32);
+	f64 = goprog_scalar(&p, GOTYPE_FLOAT64);
+	c64 = goprog_scalar(&p, GOTYPE_COMPLEX64);
+	c128 = goprog_scalar(&p, GOTYPE_COMPLEX128);
+	goprog_open(&p);
+	for (size_t i = 0; i < ARRAY_SIZE(wide); i++)
+		check_key(&p, f64, &wide[i], 8, wide_text[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(narrow); i++)
+		check_key(&p, f32, &narrow[i], 4, narrow_text[i]);
+	check_key(&p, c64, (float[]){1.5f, -2}, 8, "(1.5-2i)");
+	check_key(&p, c128, (double[]){1, 0.1}, 16, "(1+0.1i)");
+	goprog_close(&p);
+}
+
+/* ---- strings ---- */
+
+/* A string key as it travels: its first `len` bytes of `want`. */
+static void check_string(const struct goprog *p, uint64_t type, const char *bytes, size_t len,
+			 uint64_t want, const char *expected)
+{
+	cleanup_free char *copy = malloc(len ? len : 1);
+	struct go_key_segment segment = {.want = want, .len = len, .bytes = copy};
+	struct go_key_memory memory = {.segments = &segment, .n = 1, .is_string = true};
+
+	assert_non_null(copy);
+	memcpy(copy, bytes, len);
+	check_memory(p, type, &memory, expected);
+}
+
+static void test_decode_string(void **state)
+{
+	struct goprog p;
+	uint64_t string;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	string = goprog_scalar(&p, GOTYPE_STRING);
+	goprog_open(&p);
+	check_string(&p, string, "user:42", 7, 7, "\"user:42\"");
+	check_string(&p, string, "", 0, 0, "\"\"");
+	check_string(&p, string, "a\0b", 3, 3, "\"a\\x00b\"");
+	check_string(&p, string, "user:42", 7, 70, "\"user:42\"…");
+	check_string(&p, string, "", 0, 5, "<the string's bytes could not be read>");
+	/* Cut inside of a rune of two, three, four bytes: the rune goes. */
+	check_string(&p, string, "a\xc3", 2, 9, "\"a\"…");
+	check_string(&p, string, "a\xc3\xa9", 3, 9, "\"aé\"…");
+	check_string(&p, string, "a\xe2\x82", 3, 9, "\"a\"…");
+	check_string(&p, string, "a\xe2\x82\xac", 4, 9, "\"a€\"…");
+	check_string(&p, string, "\xf0\x9f\x98", 3, 9, "\"\"…");
+	check_string(&p, string, "\xf0\x9f\x98\x80", 4, 9, "\"😀\"…");
+	/* No UTF-8 is no reason to drop bytes; and nothing is dropped of a whole string. */
+	check_string(&p, string, "\x80\x80\x80\x80\x80", 5, 9, "\"\\x80\\x80\\x80\\x80\\x80\"…");
+	check_string(&p, string, "a\xc3", 2, 2, "\"a\\xc3\"");
+	goprog_close(&p);
+}
+
+/* ---- structs, arrays ---- */
+
+static void test_decode_struct_padding(void **state)
+{
+	/* struct { A int8; B int64; C bool; D int16 }, holes filled with noise */
+	static const uint8_t bytes[] = {
+		0xff, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, /* A, hole */
+		0x2a, 0,    0,    0,    0,    0,    0,    0,    /* B */
+		1,    0xaa, 0xfe, 0xff, 0xaa, 0xaa, 0xaa, 0xaa, /* C, hole, D, hole */
+	};
+	struct goprog p;
+	uint64_t padded, unnamed, empty;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	padded = STRUCT(&p, "main.padded",
+			((struct goprog_field[]){{"A", goprog_scalar(&p, GOTYPE_INT8), 0},
+						 {"B", goprog_scalar(&p, GOTYPE_INT64), 8},
+						 {"C", goprog_scalar(&p, GOTYPE_BOOL), 16},
+						 {"D", goprog_scalar(&p, GOTYPE_INT16), 18}}), 24, 0);
+	unnamed = STRUCT(&p, "struct { P main.padded }",
+			 ((struct goprog_field[]){{"P", padded, 0}}), 24, 0);
+	empty = goprog_type(&p, &(struct goprog_type){.name = "struct {}", .kind = GOTYPE_STRUCT});
+	goprog_open(&p);
+	check_key(&p, padded, bytes, sizeof(bytes), "main.padded{A: -1, B: 42, C: true, D: -2}");
+	check_key(&p, unnamed, bytes, sizeof(bytes),
+		  "{P: main.padded{A: -1, B: 42, C: true, D: -2}}");
+	check_key(&p, empty, "", 0, "{}");
+	goprog_close(&p);
+}
+
+static void test_decode_array(void **state)
+{
+	static const int16_t ints[] = {1, -2, 3};
+	struct goprog p;
+	uint64_t array, square, none;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	array = goprog_array(&p, "[3]int16", goprog_scalar(&p, GOTYPE_INT16), 2, 3, 0);
+	square = goprog_array(&p, "[1][3]int16", array, 6, 1, 0);
+	none = goprog_array(&p, "[0]int16", array, 6, 0, 0);
+	goprog_open(&p);
+	check_key(&p, array, ints, 6, "[3]int16{1, -2, 3}");
+	check_key(&p, square, ints, 6, "[1][3]int16{[3]int16{1, -2, 3}}");
+	check_key(&p, none, "", 0, "[0]int16{}");
+	check_key(&p, array, ints, 4,
+		  "[3]int16{1, -2, <the key is longer than what is read of it>}");
+	goprog_close(&p);
+}
+
+/* struct { A string; N int; B string }: the two strings share memory, so the length tells which
+ * segment is whose. */
+static void test_decode_struct_strings(void **state)
+{
+	static const uint64_t words[] = {0x1000, 5, 7, 0x1000, 2};
+	struct go_key_segment segments[] = {
+		{.want = 40, .len = 40, .bytes = words},
+		{.addr = 0x1000, .want = 5, .len = 5, .bytes = "hello"},
+		{.addr = 0x1000, .want = 2, .len = 2, .bytes = "he"},
+	};
+	struct go_key_memory memory = {.segments = segments, .n = 3};
+	struct goprog p;
+	uint64_t string, type;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	string = goprog_scalar(&p, GOTYPE_STRING);
+	type = STRUCT(&p, "main.s",
+		      ((struct goprog_field[]){{"A", string, 0},
+					       {"N", p.fake.type_int, 16},
+					       {"B", string, 24}}), 40, 32);
+	goprog_open(&p);
+	check_memory(&p, type, &memory, "main.s{A: \"hello\", N: 7, B: \"he\"}");
+	memory.n = 2; /* more parts than steps: the second was not followed */
+	check_memory(&p, type, &memory,
+		     "main.s{A: \"hello\", N: 7, B: <the key has more parts than are followed>}");
+	segments[1].len = 0; /* and the first not readable */
+	check_memory(&p, type, &memory,
+		     "main.s{A: <the string's bytes could not be read>, N: 7, "
+		     "B: <the key has more parts than are followed>}");
+	goprog_close(&p);
+}
+
+/* A string of more than 4 GiB: a segment's size is 32 bits wide on the wire. */
+static void test_decode_huge_string(void **state)
+{
+	static const uint64_t words[] = {0x1000, 1ull << 40};
+	struct go_key_segment segments[] = {
+		{.want = 16, .len = 16, .bytes = words},
+		{.addr = 0x1000, .want = UINT32_MAX, .len = 4, .bytes = "abcd"},
+	};
+	struct go_key_memory memory = {.segments = segments, .n = 2};
+	struct goprog p;
+	uint64_t array;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	array = goprog_array(&p, "[1]string", goprog_scalar(&p, GOTYPE_STRING), 16, 1, 8);
+	goprog_open(&p);
+	check_memory(&p, array, &memory, "[1]string{\"abcd\"…}");
+	goprog_close(&p);
+}
+
+/* ---- interfaces ---- */
+
+struct interface_types {
+	uint64_t eface, iface, integer, string, pointer, pair;
+};
+
+static void open_interfaces(struct goprog *p, unsigned minor, struct interface_types *t)
+{
+	goprog_begin(p, minor);
+	t->eface = goprog_eface(p);
+	t->iface = goprog_iface(p);
+	t->integer = goprog_scalar(p, GOTYPE_INT);
+	t->string = goprog_scalar(p, GOTYPE_STRING);
+	t->pointer = goprog_scalar(p, GOTYPE_POINTER);
+	t->pair = STRUCT(p, "main.pair",
+			 ((struct goprog_field[]){{"K", t->string, 0}, {"V", t->eface, 16}}), 32,
+			 32);
+	goprog_open(p);
+}
+
+static void check_interface(const struct goprog *p, uint64_t type, uint64_t tab, uint64_t data,
+			    const struct go_key_segment *value, const char *expected)
+{
+	uint64_t words[2] = {tab, data};
+	struct go_key_segment segments[2] = {{.want = 16, .len = 16, .bytes = words}};
+	struct go_key_memory memory = {.segments = segments, .n = value ? 2 : 1};
+
+	if (value)
+		segments[1] = *value;
+	check_memory(p, type, &memory, expected);
+}
+
+/* Which types an interface holds directly stands in Kind up to 1.25, in TFlag since. */
+static void test_decode_interface(void **state)
+{
+	static const unsigned minors[] = {19, 25, 26, 27};
+	static const int64_t number = -42;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(minors); i++) {
+		struct interface_types t;
+		struct goprog p;
+
+		open_interfaces(&p, minors[i], &t);
+		check_interface(&p, t.eface, 0, 0, NULL, "nil");
+		check_interface(&p, t.iface, 0, 0, NULL, "nil");
+		check_interface(&p, t.eface, t.integer, 0xc000000000,
+				&(struct go_key_segment){.addr = 0xc000000000, .type = t.integer,
+							 .want = 8, .len = 8, .bytes = &number},
+				"int(-42)");
+		check_interface(&p, t.iface, 0x5000, 0xc000000010,
+				&(struct go_key_segment){.addr = 0xc000000010, .type = t.integer,
+							 .want = 8, .len = 8, .bytes = &number},
+				"int(-42)");
+		/* The data word is the pointer: nothing was read for it. */
+		check_interface(&p, t.eface, t.pointer, 0xc000000020,
+				&(struct go_key_segment){.addr = 0xc000000020, .type = t.pointer,
+							 .want = 8},
+				"(*int)(0xc000000020)");
+		goprog_close(&p);
+	}
+}
+
+static void test_decode_interface_unread(void **state)
+{
+	static const char unfollowed[] = "(<the key has more parts than are followed>)";
+	struct go_key_segment segment = {.addr = 0x1000, .want = 8};
+	struct interface_types t;
+	struct go_key_arena arena = {0};
+	struct goprog p;
+	uint64_t words[2];
+
+	(void)state;
+	open_interfaces(&p, 26, &t);
+	words[0] = t.integer;
+	words[1] = 0x1000;
+	segment.type = t.integer;
+	check_interface(&p, t.eface, t.integer, 0x1000, &segment,
+			"int(<the key's memory could not be read>)");
+	segment.type = 0xdead0000;
+	check_interface(&p, t.eface, t.integer, 0x1000, &segment,
+			"(<the interface's type could not be read>)");
+	check_interface(&p, t.eface, t.integer, 0x1000, NULL, unfollowed);
+	segment.type = 0; /* a string's bytes are not the value */
+	check_interface(&p, t.eface, t.integer, 0x1000, &segment, unfollowed);
+	/* The reason reaches whoever asks. */
+	assert_true(go_key_decode(&p.types, t.eface,
+				  &(struct go_key_memory){
+					  .segments = &(struct go_key_segment){
+						  .want = 16, .len = 16, .bytes = words},
+					  .n = 1},
+				  &arena));
+	assert_int_equal(arena.values.len, 2);
+	assert_int_equal(arena.values.data[0].kind, VALUE_INTERFACE);
+	assert_int_equal(arena.values.data[1].kind, VALUE_UNREAD);
+	go_key_arena_fini(&arena);
+	goprog_close(&p);
+}
+
+/* any(main.pair{K: "k", V: any("v")}): a value in a value, both with strings */
+static void test_decode_interface_nested(void **state)
+{
+	static uint64_t words[2], pair[4], inner[2];
+	struct interface_types t;
+	struct go_key_segment segments[] = {
+		{.want = 16, .len = 16, .bytes = words},
+		{.addr = 0x1000, .want = 32, .len = 32, .bytes = pair},
+		{.addr = 0x2000, .want = 1, .len = 1, .bytes = "k"},
+		{.addr = 0x3000, .want = 16, .len = 16, .bytes = inner},
+		{.addr = 0x4000, .want = 1, .len = 1, .bytes = "v"},
+	};
+	struct goprog p;
+
+	(void)state;
+	open_interfaces(&p, 26, &t);
+	memcpy(words, (uint64_t[]){t.pair, 0x1000}, sizeof(words));
+	memcpy(pair, (uint64_t[]){0x2000, 1, t.string, 0x3000}, sizeof(pair));
+	memcpy(inner, (uint64_t[]){0x4000, 1}, sizeof(inner));
+	segments[1].type = t.pair;
+	segments[3].type = t.string;
+	check_memory(&p, t.eface,
+		     &(struct go_key_memory){.segments = segments, .n = ARRAY_SIZE(segments)},
+		     "main.pair{K: \"k\", V: string(\"v\")}");
+	goprog_close(&p);
+}
+
+/* ---- what a target may hold that no compiler wrote ---- */
+
+static void test_decode_short(void **state)
+{
+	static const char longer[] = "<the key is longer than what is read of it>";
+	struct goprog p;
+	uint64_t integer, string, eface, c128;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	integer = goprog_scalar(&p, GOTYPE_INT);
+	string = goprog_scalar(&p, GOTYPE_STRING);
+	eface = goprog_eface(&p);
+	c128 = goprog_scalar(&p, GOTYPE_COMPLEX128);
+	goprog_open(&p);
+	check_key(&p, integer, "1234567", 7, longer);
+	check_key(&p, string, "12345678", 8, longer);
+	check_key(&p, eface, "123456789012345", 15, longer);
+	check_key(&p, c128, "123456789012345", 15, longer);
+	check_key(&p, integer, "", 0, "<the key's memory could not be read>");
+	check_memory(&p, integer, &(struct go_key_memory){0},
+		     "<the key's memory could not be read>");
+	goprog_close(&p);
+}
+
+static void test_decode_hostile(void **state)
+{
+	static const uint8_t zeros[64];
+	struct goprog p;
+	uint64_t outside, edge, wild, slice, lying;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	outside = STRUCT(&p, "main.o", ((struct goprog_field[]){{"F", p.fake.type_int, 24}}), 16, 0);
+	edge = STRUCT(&p, "main.e", ((struct goprog_field[]){{"F", p.fake.type_int, 16}}), 16, 0);
+	wild = STRUCT(&p, "main.w", ((struct goprog_field[]){{"F", 0xdead0000, 0}}), 16, 0);
+	slice = p.fake.type_slice;
+	lying = goprog_array(&p, "[9]int", p.fake.type_int, 8, 9, 0);
+	gofake_poke_u64(&p.fake, lying, 8); /* its size: that of one element */
+	goprog_open(&p);
+	check_key(&p, outside, zeros, 16, "main.o{<the field's type could not be read>}");
+	check_key(&p, edge, zeros, 16, "main.e{F: <the key's memory could not be read>}");
+	check_key(&p, wild, zeros, 16, "main.w{F: <the key's type could not be read>}");
+	check_key(&p, slice, zeros, 24, "<a type that cannot be a key>");
+	check_key(&p, p.fake.type_map, zeros, 8, "<a type that cannot be a key>");
+	check_key(&p, lying, zeros, 8,
+		  "[9]int{0, <the key is longer than what is read of it>}");
+	check_key(&p, 0xdead0000, zeros, 8, "<the key's type could not be read>");
+	check_key(&p, 0, zeros, 8, "<the key's type could not be read>");
+	goprog_close(&p);
+}
+
+/* Decodes and returns how many tokens came out; they must form one value. */
+static size_t count_values(const struct goprog *p, uint64_t type, const void *bytes, size_t size)
+{
+	struct go_key_segment segment = {.type = type, .want = size, .len = size, .bytes = bytes};
+	struct go_key_memory memory = {.segments = &segment, .n = 1};
+	struct go_key_arena arena = {0};
+	size_t n;
+
+	assert_true(go_key_decode(&p->types, type, &memory, &arena));
+	n = arena.values.len;
+	assert_int_equal(value_skip(arena.values.data, n, 0), n);
+	go_key_arena_fini(&arena);
+	return n;
+}
+
+static void test_decode_bounded(void **state)
+{
+	static const uint8_t bytes[1000];
+	struct goprog p;
+	uint64_t cycle, bomb, wide, nothing, deep;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	cycle = STRUCT(&p, "main.cycle", ((struct goprog_field[]){{"Self", 0, 0}}), 8, 8);
+	poke_field_type(&p, cycle, 0, cycle);
+	/* Two fields of its own type: 2^16 values if nothing bounded them. */
+	bomb = STRUCT(&p, "main.bomb", ((struct goprog_field[]){{"A", 0, 0}, {"B", 0, 0}}), 8, 8);
+	poke_field_type(&p, bomb, 0, bomb);
+	poke_field_type(&p, bomb, 1, bomb);
+	wide = goprog_array(&p, "[1000]int8", goprog_scalar(&p, GOTYPE_INT8), 1, 1000, 0);
+	nothing = goprog_type(&p, &(struct goprog_type){.name = "struct {}", .kind = GOTYPE_STRUCT});
+	nothing = goprog_array(&p, "[99999999]struct {}", nothing, 0, 99999999, 0);
+	deep = nest(&p, 17);
+	goprog_open(&p);
+	assert_int_equal(count_values(&p, cycle, bytes, 8), 18);
+	assert_in_range(count_values(&p, bomb, bytes, 8), 500, 600);
+	assert_int_equal(count_values(&p, wide, bytes, 1000), 512);
+	assert_int_equal(count_values(&p, nothing, bytes, 0), 512);
+	assert_int_equal(count_values(&p, deep, bytes, 16), 18);
+	goprog_close(&p);
+}
+
+/* Type data with every byte of it wrong in turn: whatever comes out is one value. */
+static void test_decode_flipped(void **state)
+{
+	static const uint8_t bytes[64] = {1, 2, 3};
+	static const uint8_t masks[] = {0x01, 0x80, 0xff};
+	struct interface_types t;
+	struct goprog p;
+	uint64_t size;
+
+	(void)state;
+	open_interfaces(&p, 26, &t);
+	size = p.etypes - t.eface;
+	for (uint64_t at = 0; at < size; at++) {
+		uint8_t *byte = (uint8_t *)p.fake.file.data + (t.eface - p.fake.base) + at;
+		uint8_t saved = *byte;
+
+		for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
+			cleanup_close int fd = -1;
+			struct goprog broken = p;
+
+			*byte = saved ^ masks[i];
+			fd = gofake_fd(p.fake.file.data, p.fake.file.len);
+			assert_null(image_open(fd, "broken", &broken.image));
+			broken.types.image = broken.image;
+			count_values(&broken, t.pair, bytes, 32);
+			count_values(&broken, t.eface, bytes, 16);
+			image_close(broken.image);
+		}
+		*byte = saved;
+	}
+	goprog_close(&p);
+}
+
+/* ---- the runtime's structures ---- */
+
+static void check_state(const struct go_map_state *state, const char *name, uint64_t value,
+			bool is_bool)
+{
+	assert_string_equal(state->name, name);
+	assert_int_equal(state->value, value);
+	assert_int_equal(state->is_bool, is_bool);
+}
+
+/* count 1000, flags hashWriting, B 7, noverflow 3, buckets, no old buckets */
+static void test_state_classic(void **state)
+{
+	uint64_t header[GO_MAP_HEADER_WORDS] = {1000, 0x1122334400030704, 0xc000000000, 0, 99, 0};
+	struct go_map_state s[GO_MAP_STATE_MAX];
+
+	(void)state;
+	assert_int_equal(go_map_state(false, header, s), 6);
+	check_state(&s[0], "B", 7, false);
+	check_state(&s[1], "buckets", 128, false);
+	check_state(&s[2], "overflow", 3, false);
+	check_state(&s[3], "growing", 0, true);
+	check_state(&s[4], "old_buckets", 0, false);
+	check_state(&s[5], "evacuated", 0, false);
+	header[3] = 0xc000100000;
+	go_map_state(false, header, s);
+	check_state(&s[3], "growing", 1, true);
+	check_state(&s[4], "old_buckets", 64, false);
+	check_state(&s[5], "evacuated", 99, false);
+	header[1] |= 8; /* sameSizeGrow */
+	go_map_state(false, header, s);
+	check_state(&s[4], "old_buckets", 128, false);
+}
+
+static void test_state_classic_odd(void **state)
+{
+	uint64_t header[GO_MAP_HEADER_WORDS] = {0};
+	struct go_map_state s[GO_MAP_STATE_MAX];
+
+	(void)state;
+	go_map_state(false, header, s);
+	check_state(&s[1], "buckets", 0, false); /* none until the first insert */
+	header[2] = header[3] = 8;
+	go_map_state(false, header, s);
+	check_state(&s[1], "buckets", 1, false);
+	check_state(&s[4], "old_buckets", 1, false); /* B 0 has no half */
+	header[1] = 0xff00; /* a B that cannot be */
+	go_map_state(false, header, s);
+	check_state(&s[0], "B", 255, false);
+	check_state(&s[1], "buckets", 0, false);
+	check_state(&s[4], "old_buckets", 0, false);
+}
+
+static void test_state_swiss(void **state)
+{
+	uint64_t header[GO_MAP_HEADER_WORDS] = {5, 0xabcdef, 0xc000000000, 0, 0, 2};
+	struct go_map_state s[GO_MAP_STATE_MAX];
+
+	(void)state;
+	assert_int_equal(go_map_state(true, header, s), 5);
+	check_state(&s[0], "small", 1, true);
+	check_state(&s[1], "directory", 0, false);
+	check_state(&s[2], "depth", 0, false);
+	check_state(&s[3], "slots", 8, false);
+	check_state(&s[4], "clears", 2, false);
+	header[2] = 0; /* nothing was ever put in */
+	go_map_state(true, header, s);
+	check_state(&s[3], "slots", 0, false);
+	header[2] = 0xc000000000;
+	header[3] = 16;
+	header[4] = 0x013c04; /* globalDepth 4, globalShift 60, writing */
+	assert_int_equal(go_map_state(true, header, s), 4);
+	check_state(&s[0], "small", 0, true);
+	check_state(&s[1], "directory", 16, false);
+	check_state(&s[2], "depth", 4, false);
+	check_state(&s[3], "clears", 2, false);
+}
+
+static void test_goid_offset(void **state)
+{
+	static const uint32_t offsets[] = {152, 152, 152, 152, 160, 160, 152, 152, 152};
+
+	(void)state;
+	for (unsigned minor = GO_MINOR_MIN; minor <= GO_MINOR_MAX; minor++)
+		assert_int_equal(go_goid_offset(minor), offsets[minor - GO_MINOR_MIN]);
+	assert_int_equal(go_goid_offset(0), go_goid_offset(GO_MINOR_MIN));
+	assert_int_equal(go_goid_offset(99), go_goid_offset(GO_MINOR_MAX));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plan_scalars),
+		cmocka_unit_test(test_plan_references),
+		cmocka_unit_test(test_plan_nested),
+		cmocka_unit_test(test_plan_without_pointers),
+		cmocka_unit_test(test_plan_truncated),
+		cmocka_unit_test(test_plan_depth),
+		cmocka_unit_test(test_plan_hostile),
+		cmocka_unit_test(test_decode_integers),
+		cmocka_unit_test(test_decode_floats),
+		cmocka_unit_test(test_decode_string),
+		cmocka_unit_test(test_decode_struct_padding),
+		cmocka_unit_test(test_decode_array),
+		cmocka_unit_test(test_decode_struct_strings),
+		cmocka_unit_test(test_decode_huge_string),
+		cmocka_unit_test(test_decode_interface),
+		cmocka_unit_test(test_decode_interface_unread),
+		cmocka_unit_test(test_decode_interface_nested),
+		cmocka_unit_test(test_decode_short),
+		cmocka_unit_test(test_decode_hostile),
+		cmocka_unit_test(test_decode_bounded),
+		cmocka_unit_test(test_decode_flipped),
+		cmocka_unit_test(test_state_classic),
+		cmocka_unit_test(test_state_classic_odd),
+		cmocka_unit_test(test_state_swiss),
+		cmocka_unit_test(test_goid_offset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
