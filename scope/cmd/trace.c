@@ -22,12 +22,16 @@
 #include "version.h"
 
 #define DRAIN_MS 10
+/* How long one pass may drain: a target that is faster than the reader of the output would keep it
+ * there for ever, past every limit and signal. */
+#define PASS_NS 50000000ull
 
 /* A process that is traced. */
 struct traced {
 	struct process *process;
 	bool announced; /* its start record is out */
 	bool ended;
+	bool ending; /* it has ended, its exit record is not out yet */
 };
 
 struct trace {
@@ -46,6 +50,9 @@ struct trace {
 	struct error *failed; /* the first failure inside a callback */
 	double ready_ms;
 	uint32_t last_pid; /* of the last event: met already */
+	uint64_t pass_end_ns;   /* a pass ends at this time; 0: when the ring is empty */
+	uint64_t pass_until_ns; /* or at the first record made after this time; 0: none */
+	uint32_t records;
 	int exe, out, signals;
 	uint64_t delivered, filtered;
 	bool attached, stopping, interrupted;
@@ -173,8 +180,6 @@ static struct error *meet_process(struct trace *trace, pid_t pid, const struct e
 
 static void emit_exit(struct trace *trace, struct traced *traced, enum process_end end, int status)
 {
-	const char *how = end == PROCESS_SIGNALED ? "was ended by signal" : "exited with status";
-
 	if (!traced->announced) /* it ended before it could be looked at, and did nothing */
 		emit_start(trace, traced->process, 0);
 	traced->announced = traced->ended = true;
@@ -184,9 +189,16 @@ static void emit_exit(struct trace *trace, struct traced *traced, enum process_e
 		.signaled = end == PROCESS_SIGNALED,
 		.status = status,
 	});
-	if (trace->options.command && !trace->options.quiet)
+	if (!trace->options.command || trace->options.quiet)
+		return;
+	if (end == PROCESS_GONE)
+		cmd_say("%s (process %d) has ended, the kernel does not tell how",
+			trace->options.command[0], (int)traced->process->pid);
+	else
 		cmd_say("%s (process %d) %s %d", trace->options.command[0],
-			(int)traced->process->pid, how, status);
+			(int)traced->process->pid,
+			end == PROCESS_SIGNALED ? "was ended by signal" : "exited with status",
+			status);
 }
 
 /* ---- draining ---- */
@@ -222,6 +234,25 @@ static bool deliver(struct trace *trace, enum event_kind kind, const struct even
 	return true;
 }
 
+/* A signal has come (again). */
+static bool signalled(const struct trace *trace)
+{
+	struct signalfd_siginfo info;
+
+	return read(trace->signals, &info, sizeof(info)) > 0;
+}
+
+/* After a record made at time_ns: may the pass go on? */
+static bool pass_goes_on(struct trace *trace, uint64_t time_ns)
+{
+	/* What was under way when the first signal came is still shown; a second one is impatience. */
+	if (trace->stopping && !(++trace->records % 256) && signalled(trace))
+		trace->interrupted = true;
+	if (trace->pass_until_ns && time_ns > trace->pass_until_ns)
+		return false;
+	return !trace->pass_end_ns || now_ns(CLOCK_MONOTONIC) < trace->pass_end_ns;
+}
+
 static bool on_record(void *ctx, const void *record, size_t size)
 {
 	struct trace *trace = ctx;
@@ -235,13 +266,20 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	switch (what) {
 	case RESOLVED_START: trace->failed = meet_process(trace, (pid_t)event.pid, &event); break;
 	case RESOLVED_FILTERED: trace->filtered++; break;
-	case RESOLVED_EVENT: return deliver(trace, kind, &event);
+	case RESOLVED_EVENT:
+		if (!deliver(trace, kind, &event))
+			return false;
+		break;
 	}
-	return !trace->failed;
+	return !trace->failed && pass_goes_on(trace, event.time_ns);
 }
 
-static struct error *drain(struct trace *trace)
+/* One pass over the ring: what is there, but no longer than until end_ns and no further than to
+ * what happened at until_ns (0: no such bound). */
+static struct error *drain(struct trace *trace, uint64_t end_ns, uint64_t until_ns)
 {
+	trace->pass_end_ns = end_ns;
+	trace->pass_until_ns = until_ns;
 	try(engine_drain(trace->engine, on_record, trace));
 	if (trace->failed)
 		return take_ptr(trace->failed);
@@ -255,7 +293,7 @@ static struct error *watch_processes(struct trace *trace)
 {
 	bool running = trace->options.binary != NULL;
 
-	for (size_t i = 0; i < trace->processes.len; i++) {
+	for (size_t i = trace->processes.len; i-- > 0;) {
 		struct traced *traced = &trace->processes.data[i];
 		enum process_end end;
 		int status = 0;
@@ -268,8 +306,19 @@ static struct error *watch_processes(struct trace *trace)
 			running = true;
 			continue;
 		}
-		try(drain(trace)); /* what it did comes before its end */
-		emit_exit(trace, &trace->processes.data[i], end, status);
+		/* What it did comes before its end. A record of another process that is still being
+		 * written may stand before its last ones: then they come with the next pass. */
+		try(drain(trace, 0, now_ns(CLOCK_MONOTONIC)));
+		traced = &trace->processes.data[i];
+		if (trace->options.binary && !traced->ending) {
+			traced->ending = true;
+			continue;
+		}
+		emit_exit(trace, traced, end, status);
+		if (trace->options.binary) { /* there may be very many */
+			process_close(traced->process);
+			*traced = trace->processes.data[--trace->processes.len];
+		}
 	}
 	if (!running)
 		stop(trace);

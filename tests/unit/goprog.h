@@ -9,7 +9,8 @@
  *     ...
  *     goprog_close(&p);
  *
- * Whatever cannot be built fails the test that asked for it.
+ * The functions that gofake calls runtime.mapdelete are runtime.mapassign here. What cannot be
+ * built ends the test program.
  */
 #ifndef UNIT_GOPROG_H
 #define UNIT_GOPROG_H
