@@ -1,5 +1,6 @@
 #include "cmd/cmd.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -53,9 +54,22 @@ static void print_help(FILE *to)
 	      "  tophash trace -- ./server             from its first instruction\n", to);
 }
 
+/* A traced program's file is mapped: whoever may write to it can cut it short under our hands. The
+ * kernel takes all probes off when we end. */
+static void on_bus_error(int number)
+{
+	static const char text[] = "tophash: a mapped file was cut short while it was read: try again\n";
+	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)number;
+	_exit(n < 0 ? ERROR_FAILED : ERROR_TARGET);
+}
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "--help";
+
+	signal(SIGBUS, on_bus_error);
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(word, verbs[i].name))

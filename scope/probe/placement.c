@@ -238,7 +238,7 @@ static const struct code_insn *emulated_after(const struct code *code, size_t at
 
 		if (insn->joined)
 			return NULL;
-		if (insn->emulated && insn->flow != CODE_CALL)
+		if (insn->emulated)
 			return insn;
 		if (insn->flow != CODE_NEXT)
 			return NULL;

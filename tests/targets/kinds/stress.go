@@ -289,10 +289,12 @@ func underGC(scale int) {
 		live[i] = &item{id: i}
 	}
 	defer runtime.KeepAlive(live)
-	// And it never rests.
+	// And it never rests; nobody deletes before it has begun.
 	makers.Add(1)
+	begun := make(chan bool)
 	go func() {
 		defer makers.Done()
+		close(begun)
 		for {
 			select {
 			case <-stop:
@@ -321,6 +323,7 @@ func underGC(scale int) {
 			}
 		}(g)
 	}
+	<-begun
 	for g := 0; g < 4; g++ {
 		wg.Add(2)
 		go func() {
@@ -328,6 +331,9 @@ func underGC(scale int) {
 			removed, n := 0, 0
 			m := map[int]*item{}
 			for i := 0; i < 2000*scale; i++ {
+				if i%32 == 0 {
+					runtime.Gosched()
+				}
 				m[i] = &item{id: i}
 				if i >= 200 {
 					n = len(m)
@@ -342,6 +348,9 @@ func underGC(scale int) {
 			removed := 0
 			m := map[string]*item{}
 			for i := 0; i < 2000*scale; i++ {
+				if i%32 == 0 {
+					runtime.Gosched()
+				}
 				m[strconv.Itoa(i)] = &item{id: i}
 				if i >= 100 {
 					n := len(m)
