@@ -97,26 +97,49 @@ func threadTime() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-func main() {
-	// Nothing here leaves garbage behind; a collection in the middle of a slice would only be noise.
-	debug.SetGCPercent(-1)
-	runtime.LockOSThread()
+var in = bufio.NewScanner(os.Stdin)
+
+// What needs room on the stack stands outside of main, whose frame lies under every delete.
+//
+//go:noinline
+func next() (mode string, d time.Duration, ok bool) {
+	if !in.Scan() {
+		return "", 0, false
+	}
+	var ms int
+	if _, err := fmt.Sscan(in.Text(), &mode, &ms); err != nil {
+		fmt.Fprintf(os.Stderr, "load: not MODE MILLISECONDS: %q\n", in.Text())
+		os.Exit(2)
+	}
+	return mode, time.Duration(ms) * time.Millisecond, true
+}
+
+//go:noinline
+func report(ops int, cpu, wall time.Duration) { fmt.Println(ops, int64(cpu), int64(wall)) }
+
+//go:noinline
+func newServer() *server {
 	s := &server{ints: map[int]int{}, strings: map[string]int{}, names: make([]string, size)}
 	for i := range s.names {
 		s.names[i] = fmt.Sprintf("user:%04d", i)
 		s.ints[i] = i
 		s.strings[s.names[i]] = i
 	}
-	in := bufio.NewScanner(os.Stdin)
-	for in.Scan() {
-		var mode string
-		var ms int
-		if _, err := fmt.Sscan(in.Text(), &mode, &ms); err != nil {
-			fmt.Fprintf(os.Stderr, "load: not MODE MILLISECONDS: %q\n", in.Text())
-			os.Exit(2)
+	return s
+}
+
+func main() {
+	// Nothing here leaves garbage behind; a collection in the middle of a slice would only be noise.
+	debug.SetGCPercent(-1)
+	runtime.LockOSThread()
+	s := newServer()
+	for {
+		mode, d, ok := next()
+		if !ok {
+			return
 		}
 		cpu, wall := threadTime(), time.Now()
-		n := s.serve(mode, time.Duration(ms)*time.Millisecond)
-		fmt.Println(n, int64(threadTime()-cpu), int64(time.Since(wall)))
+		n := s.serve(mode, d)
+		report(n, threadTime()-cpu, time.Since(wall))
 	}
 }

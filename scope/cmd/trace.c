@@ -30,8 +30,9 @@
 struct traced {
 	struct process *process;
 	bool announced; /* its start record is out */
-	bool ended;
-	bool ending; /* it has ended, its exit record is not out yet */
+	bool ended;	/* its exit record is out */
+	enum process_end end; /* not PROCESS_RUNS: it has ended, and this is how */
+	int status;
 };
 
 struct trace {
@@ -178,8 +179,11 @@ static struct error *meet_process(struct trace *trace, pid_t pid, const struct e
 	return NULL;
 }
 
-static void emit_exit(struct trace *trace, struct traced *traced, enum process_end end, int status)
+static void emit_exit(struct trace *trace, struct traced *traced)
 {
+	enum process_end end = traced->end;
+	int status = traced->status;
+
 	if (!traced->announced) /* it ended before it could be looked at, and did nothing */
 		emit_start(trace, traced->process, 0);
 	traced->announced = traced->ended = true;
@@ -288,37 +292,48 @@ static struct error *drain(struct trace *trace, uint64_t end_ns, uint64_t until_
 
 /* ---- the loop ---- */
 
+static bool has_ended(struct traced *traced)
+{
+	if (traced->end == PROCESS_RUNS)
+		traced->end = traced->process->pidfd < 0
+				      ? PROCESS_GONE
+				      : process_poll(traced->process, &traced->status);
+	return traced->end != PROCESS_RUNS;
+}
+
+/* With -b there may be very many over time. */
+static void forget_process(struct trace *trace, size_t i)
+{
+	struct traced *at = &trace->processes.data[i];
+
+	process_close(at->process);
+	memmove(at, at + 1, (--trace->processes.len - i) * sizeof(*at));
+}
+
 /* Has every process we trace ended? (With -b more may come.) */
 static struct error *watch_processes(struct trace *trace)
 {
-	bool running = trace->options.binary != NULL;
+	bool binary = trace->options.binary != NULL;
+	bool running = binary;
 
-	for (size_t i = trace->processes.len; i-- > 0;) {
+	for (size_t i = 0; i < trace->processes.len; i++) {
 		struct traced *traced = &trace->processes.data[i];
-		enum process_end end;
-		int status = 0;
+		bool known = traced->end != PROCESS_RUNS;
 
 		if (traced->ended)
 			continue;
-		end = traced->process->pidfd < 0 ? PROCESS_GONE
-						 : process_poll(traced->process, &status);
-		if (end == PROCESS_RUNS) {
+		if (!has_ended(traced)) {
 			running = true;
 			continue;
 		}
 		/* What it did comes before its end. A record of another process that is still being
-		 * written may stand before its last ones: then they come with the next pass. */
+		 * written may hold up its last ones: they come with the next pass. */
 		try(drain(trace, 0, now_ns(CLOCK_MONOTONIC)));
-		traced = &trace->processes.data[i];
-		if (trace->options.binary && !traced->ending) {
-			traced->ending = true;
+		if (binary && !known)
 			continue;
-		}
-		emit_exit(trace, traced, end, status);
-		if (trace->options.binary) { /* there may be very many */
-			process_close(traced->process);
-			*traced = trace->processes.data[--trace->processes.len];
-		}
+		emit_exit(trace, &trace->processes.data[i]);
+		if (binary)
+			forget_process(trace, i--);
 	}
 	if (!running)
 		stop(trace);
@@ -328,25 +343,26 @@ static struct error *watch_processes(struct trace *trace)
 static struct error *loop(struct trace *trace)
 {
 	uint64_t end_ns = trace->options.duration_ns
-				  ? now_ns(CLOCK_MONOTONIC) + trace->options.duration_ns : 0;
+				  ? now_ns(CLOCK_MONOTONIC) + trace->options.duration_ns : UINT64_MAX;
 
 	while (!trace->stopping) {
 		struct pollfd fds[2] = {
 			{.fd = trace->signals, .events = POLLIN},
 			{.fd = trace->out, .events = 0}, /* POLLERR: the reader has gone away */
 		};
-		struct signalfd_siginfo info;
+		uint64_t pass_end_ns;
 
 		poll(fds, ARRAY_SIZE(fds), DRAIN_MS);
-		if (fds[0].revents && read(trace->signals, &info, sizeof(info)) > 0) {
+		if (fds[0].revents && signalled(trace)) {
 			stop(trace);
 			break;
 		}
-		try(drain(trace));
+		pass_end_ns = now_ns(CLOCK_MONOTONIC) + PASS_NS;
+		try(drain(trace, pass_end_ns < end_ns ? pass_end_ns : end_ns, 0));
 		try(watch_processes(trace));
 		if (fds[1].revents & (POLLERR | POLLNVAL) || trace->sink->closed)
 			trace->sink->closed = true, trace->interrupted = true, stop(trace);
-		if (end_ns && now_ns(CLOCK_MONOTONIC) >= end_ns)
+		if (now_ns(CLOCK_MONOTONIC) >= end_ns)
 			stop(trace);
 	}
 	return NULL;
@@ -395,7 +411,10 @@ static struct error *finish(struct trace *trace, int *ret_code)
 {
 	stop(trace);
 	engine_detach(trace->engine);
-	try(drain(trace));
+	try(drain(trace, 0, 0));
+	vec_each (traced, &trace->processes)
+		if (!traced->ended && has_ended(traced))
+			emit_exit(trace, traced);
 	*ret_code = emit_end(trace);
 	try(sink_flush(trace->sink));
 	return NULL;
@@ -421,7 +440,8 @@ static struct error *open_target(struct trace *trace)
 			try(spawn_prepare(trace->options.command, &trace->spawn));
 		path = trace->spawn.path;
 	}
-	trace->exe = open(path, O_RDONLY | O_CLOEXEC);
+	/* Not for ever, when it is a pipe. */
+	trace->exe = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (trace->exe < 0)
 		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
 				   "cannot open %s", path);
@@ -450,6 +470,17 @@ static struct error *open_symbols(struct trace *trace)
 
 static struct error *open_output(struct trace *trace)
 {
+	trace->out = STDOUT_FILENO;
+	if (!trace->options.output)
+		return NULL;
+	trace->out = open(trace->options.output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return trace->out < 0 ? error_errno(ERROR_FAILED, errno, "cannot write %s",
+					    trace->options.output)
+			      : NULL;
+}
+
+static struct error *open_sink(struct trace *trace)
+{
 	struct sink_options options = {
 		.stack = trace->options.show_stack,
 		.quiet_events = trace->options.summary,
@@ -457,14 +488,6 @@ static struct error *open_output(struct trace *trace)
 	const char *no_color = getenv("NO_COLOR");
 	struct winsize window;
 
-	trace->out = STDOUT_FILENO;
-	if (trace->options.output) {
-		trace->out = open(trace->options.output,
-				  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (trace->out < 0)
-			return error_errno(ERROR_FAILED, errno, "cannot write %s",
-					   trace->options.output);
-	}
 	options.fd = trace->out;
 	options.color = isatty(trace->out) && !(no_color && *no_color);
 	options.width = 100;
@@ -504,7 +527,6 @@ static struct error *catch_signals(struct trace *trace)
 {
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -549,9 +571,11 @@ static struct error *begin(struct trace *trace)
 	return sink_flush(trace->sink);
 }
 
-static void print_plan(struct trace *trace)
+static struct error *print_plan(struct trace *trace)
 {
+	struct error *err = NULL;
 	struct buf out = {0};
+	size_t done = 0;
 
 	buf_printf(&out, "%s: %s, %s maps%s, %zu probes\n", image_name(trace->image),
 		   gotab_version(trace->tab), trace->placements.swiss ? "Swiss" : "classic",
@@ -567,20 +591,32 @@ static void print_plan(struct trace *trace)
 	else
 		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
 	filter_explain(&trace->options.filter, &out);
-	fwrite(out.data, 1, out.len, stdout);
+	if (out.bad)
+		err = error_nomem();
+	while (!err && done < out.len) {
+		ssize_t n = write(trace->out, out.data + done, out.len - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno == EPIPE)
+			break;
+		else if (errno != EINTR)
+			err = error_errno(ERROR_FAILED, errno, "cannot write the output");
+	}
 	buf_fini(&out);
+	return err;
 }
 
 static struct error *run(struct trace *trace, int *ret_code)
 {
-	try(catch_signals(trace));
+	signal(SIGPIPE, SIG_IGN);
 	try(open_target(trace));
 	try(open_symbols(trace));
-	if (trace->options.dry_run && !strcmp(trace->options.format, "text")) {
-		print_plan(trace);
-		return NULL;
-	}
 	try(open_output(trace));
+	if (trace->options.dry_run && !strcmp(trace->options.format, "text"))
+		return print_plan(trace);
+	try(catch_signals(trace)); /* until here they simply end us */
+	try(open_sink(trace));
 	if (trace->options.dry_run) {
 		emit_start(trace, NULL, 0);
 		return sink_flush(trace->sink);

@@ -1,5 +1,6 @@
 #include "cmd/trace_options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -78,11 +79,12 @@ static const struct option long_options[] = {
 static struct error *parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
 				  uint64_t *ret)
 {
+	bool hex = text[0] == '0' && (text[1] | 32) == 'x';
 	char *end;
 
 	errno = 0;
-	*ret = strtoull(text, &end, 0);
-	if (errno || end == text || *end || *text == '-' || *ret < min || *ret > max)
+	*ret = strtoull(text, &end, hex ? 16 : 10); /* 010 is ten */
+	if (errno || !isdigit((unsigned char)*text) || *end || *ret < min || *ret > max)
 		return error_new(ERROR_USAGE, "%s %s: not a number from %llu to %llu", option, text,
 				 (unsigned long long)min, (unsigned long long)max);
 	return NULL;
@@ -223,7 +225,8 @@ static struct error *usage_error(char **argv, int option)
 
 	if (option == ':')
 		return error_new(ERROR_USAGE, "option %s needs a value", given);
-	if (optopt && optopt < 256 && (!given[0] || given[1] != '-'))
+	/* A letter that is none of ours. (One of ours: --quiet=1. `given` may be the word before.) */
+	if (optopt && optopt < 256 && !strchr("pbkoqvh", optopt))
 		return error_new(ERROR_USAGE, "unknown option -%c (try tophash trace --help)",
 				 optopt);
 	return error_new(ERROR_USAGE, "unknown or ambiguous option %s (try tophash trace --help)",

@@ -128,10 +128,11 @@ struct wire_probe {
 	uint64_t addr; /* link-time: ip - addr is the bias */
 	uint8_t role;
 	uint8_t key_arg;
-	/* Removal: words of the window [rbp + window, ...) where the arguments are kept. */
+	/* Removal: words of the window [rbp + window, ...) where the arguments are kept. The window
+	 * holds the frame itself, too: its two words stand at -window / 8. */
 	uint8_t type_word, map_word, key_word;
 	uint8_t words;    /* words to read */
-	int16_t window;   /* bytes from rbp */
+	int16_t window;   /* bytes from rbp: 0 or less */
 	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
 	uint8_t func;      /* --misses: entry and exit of one function carry the same number */
 	uint8_t unused[2];

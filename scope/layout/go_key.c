@@ -2,6 +2,7 @@
 
 #define DEPTH_MAX  16  /* nested structs, arrays, interfaces */
 #define VALUES_MAX 512 /* tokens of one key */
+#define VISITS_MAX 4096 /* types looked at for one plan */
 
 /* ---- plans ---- */
 
@@ -15,12 +16,17 @@ static void plan_add(struct go_key_plan *plan, uint64_t offset, enum go_key_refe
 		(struct go_key_step){.offset = (uint16_t)offset, .reference = (uint16_t)reference};
 }
 
+/* `visits` bounds the breadth: an array may claim 2^60 elements that have nothing to follow. */
 static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offset, unsigned depth,
-		      struct go_key_plan *plan)
+		      unsigned *visits, struct go_key_plan *plan)
 {
 	struct gotype_field field;
 	struct gotype type;
 
+	if (++*visits > VISITS_MAX) {
+		plan->truncated = true;
+		return true;
+	}
 	if (depth > DEPTH_MAX || !gotype_read(types, addr, &type))
 		return false;
 	switch (type.kind) {
@@ -35,7 +41,7 @@ static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offse
 		if (!gotype_read(types, type.elem, &elem) || !elem.ptr_bytes)
 			break;
 		for (uint64_t i = 0; i < type.len && !plan->truncated; i++)
-			if (!plan_walk(types, type.elem, offset + i * elem.size, depth + 1, plan))
+			if (!plan_walk(types, type.elem, offset + i * elem.size, depth + 1, visits, plan))
 				return false;
 		break;
 	}
@@ -44,7 +50,7 @@ static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offse
 			break;
 		for (uint64_t i = 0; i < type.len && !plan->truncated; i++)
 			if (!gotype_field(types, &type, i, &field) ||
-			    !plan_walk(types, field.type, offset + field.offset, depth + 1, plan))
+			    !plan_walk(types, field.type, offset + field.offset, depth + 1, visits, plan))
 				return false;
 		break;
 	default: break;
@@ -55,9 +61,10 @@ static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offse
 bool go_key_plan(const struct gotypes *types, uint64_t addr, struct go_key_plan *ret)
 {
 	struct gotype type;
+	unsigned visits = 0;
 
 	*ret = (struct go_key_plan){0};
-	if (!gotype_read(types, addr, &type) || !plan_walk(types, addr, 0, 0, ret))
+	if (!gotype_read(types, addr, &type) || !plan_walk(types, addr, 0, 0, &visits, ret))
 		return false;
 	ret->size = type.size > UINT32_MAX ? UINT32_MAX : (uint32_t)type.size;
 	ret->shape = type.kind == GOTYPE_STRING		? GO_KEY_STRING

@@ -203,6 +203,7 @@ void filter_plan(const struct filter *filter, const struct gotypes *types, uint6
 	case GOTYPE_UNSAFE_POINTER: plan_integer(filter->key, &type, plan); break;
 	case GOTYPE_FLOAT32:
 	case GOTYPE_FLOAT64: plan_float(filter->key, &type, plan); break;
+	case GOTYPE_INTERFACE: plan->match = WIRE_MATCH_USER; break; /* it may hold a string */
 	default: plan->match = filter->key->prefix ? WIRE_MATCH_NEVER : WIRE_MATCH_USER; break;
 	}
 }
@@ -222,11 +223,12 @@ static bool number_matches(const json_t *want, const struct value *v)
 	}
 	if (json_is_string(want)) { /* past 2^53 numbers are strings in our JSON */
 		char *end;
-		uint64_t u = json_string_value(want)[0] == '-'
+		bool negative = json_string_value(want)[0] == '-';
+		uint64_t u = negative
 				     ? (uint64_t)strtoll(json_string_value(want), &end, 10)
 				     : strtoull(json_string_value(want), &end, 0);
 
-		return !*end && u == v->u;
+		return !*end && u == v->u && negative == (v->kind == VALUE_INT && v->i < 0);
 	}
 	return json_is_integer(want) && json_integer_value(want) == v->i &&
 	       (v->kind == VALUE_INT || v->i >= 0);

@@ -261,6 +261,7 @@ static bool set_window(struct wire_probe *wire, const struct removal_spec *spec,
 		return false;
 	low = type < map ? type : map;
 	low = key < low ? key : low;
+	low = low < 0 ? low : 0;
 	high = type > map ? type + 8 : map + 8;
 	high = key_end > high ? key_end : high;
 	if ((type | map | key) & 7 || high - low > WIRE_WINDOW * 8l || low < -4096 || high > 4096)
@@ -297,7 +298,9 @@ static struct error *place_removal(const struct search *search, const struct rem
 			continue;
 		removals++;
 		spot = emulated_after(&code, i);
-		at_spot = flow;
+		at_spot = flow; /* what is stored on the way there counts too */
+		for (const struct code_insn *on = insn + 1; spot && on < spot; on++)
+			flow_step(&at_spot, on);
 		snprintf(why, sizeof(why),
 			 "first emulated instruction after the count is decremented at +%llu",
 			 (unsigned long long)(insn->addr - func.entry));

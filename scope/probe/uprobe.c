@@ -172,6 +172,7 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 	skel->rodata->use_types = filter->type_glob || filter->key;
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
+	skel->rodata->use_filters = filter->type_glob || filter->key || filter->map || filter->goid;
 	skel->rodata->filter_map = filter->map;
 	skel->rodata->filter_goid = filter->goid;
 	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + options->stack_max * 8ul);
@@ -197,6 +198,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *op
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
 	bpf_map__set_max_entries(skel->maps.types, ntypes ? (uint32_t)ntypes : 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_program__set_autoload(skel->progs.on_gc, false);
 	bpf_program__set_autoload(skel->progs.on_start, options->start);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);

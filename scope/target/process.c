@@ -16,8 +16,11 @@ static struct error *open_failed(pid_t pid, int errnum)
 	if (errnum == ENOENT || errnum == ESRCH)
 		return error_new(ERROR_TARGET, "no process %d: is it still running?", (int)pid);
 	if (errnum == EACCES || errnum == EPERM)
-		return error_new(ERROR_PERMISSION,
-				 "not allowed to look at process %d: run tophash as root", (int)pid);
+		return error_new(ERROR_PERMISSION, "not allowed to look at process %d: %s", (int)pid,
+				 geteuid() ? "run tophash as root"
+					   : "root alone is not enough here, CAP_SYS_PTRACE is "
+					     "missing (a container?) or a security module forbids "
+					     "it");
 	return error_errno(ERROR_TARGET, errnum, "cannot open the executable of process %d",
 			   (int)pid);
 }
@@ -35,12 +38,15 @@ struct error *process_open(pid_t pid, struct process **ret)
 	process->exe = -1;
 	process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (process->pidfd < 0) {
-		/* EINVAL: a thread's id, not a process's. */
-		if (errno == EINVAL)
+		int errnum = errno;
+
+		/* A thread's id, not a process's: EINVAL, from Linux 6.15 on ENOENT. */
+		snprintf(link, sizeof(link), "/proc/%d", (int)pid);
+		if ((errnum == EINVAL || errnum == ENOENT) && stat(link, &st) == 0)
 			return error_new(ERROR_TARGET,
 					 "%d is a thread, not a process: give the process id "
 					 "(Tgid in /proc/%d/status)", (int)pid, (int)pid);
-		return open_failed(pid, errno);
+		return open_failed(pid, errnum);
 	}
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	len = readlink(link, path, sizeof(path) - 1);
@@ -102,12 +108,12 @@ bool process_mapping(pid_t pid, int exe, uint64_t offset, uint64_t *ret_addr)
 	bool found = false;
 	FILE *maps;
 
+	if (fstat(exe, &st) < 0) /* inode 0 would be that of anonymous memory */
+		return false;
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	maps = fopen(path, "re");
 	if (!maps)
 		return false;
-	if (fstat(exe, &st) < 0)
-		st.st_ino = 0;
 	while (!found && fgets(line, sizeof(line), maps)) {
 		unsigned long long start, at, inode;
 

@@ -74,6 +74,7 @@ struct error *spawn_prepare(char *const argv[], struct spawn *ret)
 {
 	cleanup_free char *path = NULL;
 	int go[2], failed[2];
+	int errnum;
 	pid_t pid;
 
 	*ret = (struct spawn){.go = -1, .failed = -1};
@@ -81,13 +82,13 @@ struct error *spawn_prepare(char *const argv[], struct spawn *ret)
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return error_errno(ERROR_FAILED, errno, "pipe");
 	if (pipe2(failed, O_CLOEXEC) < 0) {
-		int errnum = errno;
-
+		errnum = errno;
 		close(go[0]);
 		close(go[1]);
 		return error_errno(ERROR_FAILED, errnum, "pipe");
 	}
 	pid = fork();
+	errnum = errno;
 	if (pid == 0) {
 		close(go[1]);
 		close(failed[0]);
@@ -98,7 +99,7 @@ struct error *spawn_prepare(char *const argv[], struct spawn *ret)
 	*ret = (struct spawn){.pid = pid, .go = go[1], .failed = failed[0]};
 	if (pid < 0) {
 		spawn_fini(ret);
-		return error_errno(ERROR_FAILED, errno, "fork");
+		return error_errno(ERROR_FAILED, errnum, "fork");
 	}
 	ret->path = take_ptr(path);
 	return NULL;

@@ -47,7 +47,7 @@ static void test_decode_moves(void **state)
 		{{0x48, 0x8b, 0x11}, 3, CODE_LOAD, 2, 1, 0, 8},             /* mov (%rcx),%rdx */
 		{{0x4c, 0x8b, 0x40, 0x18}, 4, CODE_LOAD, 8, 0, 24, 8},      /* mov 0x18(%rax),%r8 */
 		{{0x48, 0x8b, 0x45, 0xf0}, 4, CODE_LOAD, 0, 5, -16, 8},     /* mov -0x10(%rbp),%rax */
-		{{0x48, 0x89, 0x4c, 0x24, 0x58}, 5, CODE_STORE, 1, 4, 0x58, 8}, /* mov %rcx,0x58(%rsp) */
+		{{0x48, 0x89, 0x4c, 0x24, 0x58}, 5, CODE_STORE, 1, 4, 88, 8}, /* mov %rcx,88(%rsp) */
 		{{0x89, 0x4c, 0x24, 0x58}, 4, CODE_STORE, 1, 4, 0x58, 4},   /* mov %ecx,0x58(%rsp) */
 		{{0x66, 0x89, 0x11}, 3, CODE_STORE, 2, 1, 0, 2},            /* mov %dx,(%rcx) */
 		{{0x48, 0x89, 0xc2}, 3, CODE_MOVE, 2, 0, 0, 8},             /* mov %rax,%rdx */
@@ -290,11 +290,11 @@ static void test_classic_119(void **state)
 	check_place(&places.list.data[0], "runtime.mapdelete_fast32", fast32, 0x38,
 		    WIRE_ROLE_REMOVAL); /* jne */
 	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_32);
-	check_window(&places.list.data[0].wire, 16, 3, 0, 1, 2);
+	check_window(&places.list.data[0].wire, 0, 5, 2, 3, 4);
 	check_place(&places.list.data[1], "runtime.mapdelete_fast64", fast64, 0x71,
 		    WIRE_ROLE_REMOVAL);
 	assert_int_equal(places.list.data[1].wire.key_arg, WIRE_ARG_64);
-	check_window(&places.list.data[1].wire, 16, 3, 0, 1, 2);
+	check_window(&places.list.data[1].wire, 0, 5, 2, 3, 4);
 	assert_non_null(strstr(places.list.data[1].why, "decremented at +106"));
 	check_place(&places.list.data[2], "runtime.mapclear", clear, 0x1b, WIRE_ROLE_CLEAR);
 	assert_int_equal(places.list.data[2].wire.map_first, 0);
@@ -319,12 +319,12 @@ static void test_classic_123(void **state)
 	assert_int_equal(places.list.len, 2);
 	check_place(&places.list.data[0], "runtime.mapdelete", mapdelete, 0x34, WIRE_ROLE_REMOVAL);
 	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_POINTER);
-	check_window(&places.list.data[0].wire, 16, 3, 0, 1, 2);
+	check_window(&places.list.data[0].wire, 0, 5, 2, 3, 4);
 	/* A string is two words. */
 	check_place(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x44,
 		    WIRE_ROLE_REMOVAL);
 	assert_int_equal(places.list.data[1].wire.key_arg, WIRE_ARG_STRING);
-	check_window(&places.list.data[1].wire, 16, 4, 0, 1, 2);
+	check_window(&places.list.data[1].wire, 0, 6, 2, 3, 4);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -349,9 +349,9 @@ static void test_swiss(void **state)
 	assert_int_equal(places.list.len, 3);
 	check_place(&places.list.data[0], SMALL_DELETE, small, 0x40, WIRE_ROLE_REMOVAL);
 	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_POINTER);
-	check_window(&places.list.data[0].wire, 16, 4, 1, 0, 3); /* map, type, hash, key */
+	check_window(&places.list.data[0].wire, 0, 6, 3, 2, 5); /* map, type, hash, key */
 	check_place(&places.list.data[1], TABLE_DELETE, table, 0x5a, WIRE_ROLE_REMOVAL);
-	check_window(&places.list.data[1].wire, 24, 4, 0, 1, 3); /* type, map, hash, key */
+	check_window(&places.list.data[1].wire, 0, 7, 3, 4, 6); /* type, map, hash, key */
 	check_place(&places.list.data[2], MAP_CLEAR, clear, 0x11, WIRE_ROLE_CLEAR);
 	assert_int_equal(places.list.data[2].wire.map_first, 1);
 	placements_fini(&places);
@@ -511,8 +511,8 @@ static void test_pieces_good(void **state)
 	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, END);
 	/* The map in its own register, never loaded. */
 	CHECK(NULL, FRAME, SPILL, 0x48, 0xff, 0x08 /* decq (%rax) */, NOP, END);
-	/* What follows the spot does not matter: here no instruction at all. */
-	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, 0x06, 0x06);
+	/* A direct call is emulated. */
+	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, 0xe8, 0, 0, 0, 0, END);
 	/* Spilled relative to the frame pointer: mov %rdi,0x28(%rbp) */
 	CHECK(NULL, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0x7d, 0x28, LOAD_MAP, LESS, NOP, END);
 	/* Spilled twice: the first place holds. */
@@ -559,8 +559,8 @@ static void test_no_spot(void **state)
 	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, END);
 	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS); /* the code ends here; int3 follows */
 	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0x06, NOP, END); /* no instruction */
-	/* A call is emulated, but the probe would see the callee's frame set up by then. */
-	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0xe8, 0, 0, 0, 0, NOP, END);
+	/* An indirect call is not emulated, and what follows it is not reached on its own. */
+	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0xff, 0xd1, NOP, END);
 	/* je over the decrement to the nop: misses pass there too */
 	CHECK(NO_EMULATED, FRAME, SPILL, 0x74, 0x08, LOAD_MAP, LESS, NOP, END);
 	/* and into the instructions in between */
@@ -578,6 +578,8 @@ static void test_arguments_not_kept(void **state)
 	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_KEY, LOAD_MAP, LESS, NOP, END);
 	/* The key's slot gets another use: mov %rdx,0x60(%rsp) */
 	CHECK(NOT_KEPT, FRAME, SPILL, 0x48, 0x89, 0x54, 0x24, 0x60, LOAD_MAP, LESS, NOP, END);
+	/* even on the way to the spot */
+	CHECK(NOT_KEPT, FRAME, SPILL, LOAD_MAP, LESS, 0x48, 0x89, 0x54, 0x24, 0x60, NOP, END);
 	/* or a constant: movq $0,0x60(%rsp) */
 	CHECK(NOT_KEPT, FRAME, SPILL, 0x48, 0xc7, 0x44, 0x24, 0x60, 0, 0, 0, 0, LOAD_MAP, LESS, NOP,
 	      END);

@@ -105,10 +105,31 @@ static __always_inline bool take_word(struct wire_event *e, uint64_t word, uint3
 	       (plan->match != WIRE_MATCH_WORD || (word & plan->mask) == plan->want);
 }
 
+/* Reads `size` bytes at addr in the process: out of the copy of the stack where they are there (a
+ * key of the runtime's fast entries always is). size is a constant but for the last two lines. */
+static __always_inline bool read_near(void *to, uint32_t size, uint64_t addr,
+				      const struct stack_copy *copy)
+{
+	uint64_t at;
+
+	if (copy && size <= 8 && stack_copy_has(copy, addr, 8, &at)) {
+		*(uint64_t *)to = *(uint64_t *)((char *)copy->words + at);
+		return true;
+	}
+	if (copy && size <= 16 && stack_copy_has(copy, addr, 16, &at)) {
+		((uint64_t *)to)[0] = *(uint64_t *)((char *)copy->words + at);
+		((uint64_t *)to)[1] = *(uint64_t *)((char *)copy->words + at + 8);
+		return true;
+	}
+	bound(size, WIRE_KEY_INLINE);
+	return !size || !bpf_probe_read_user(to, size, (void *)addr);
+}
+
 /* A key behind a pointer: a plain one is read here; one with parts elsewhere is left to the big
  * record. Returns false when filtered. */
 static __always_inline bool take_pointed(struct wire_event *e, uint64_t addr,
-					 const struct wire_plan *plan)
+					 const struct wire_plan *plan,
+					 const struct stack_copy *copy)
 {
 	uint64_t *string = e->header; /* scratch: not yet filled in */
 	uint32_t size = plan->size;
@@ -116,7 +137,7 @@ static __always_inline bool take_pointed(struct wire_event *e, uint64_t addr,
 	if (use_key_filter && plan->match == WIRE_MATCH_NEVER)
 		return false;
 	if (plan->key_kind == WIRE_KEY_STRING) {
-		if (bpf_probe_read_user(string, 16, (void *)addr)) {
+		if (!read_near(string, 16, addr, copy)) {
 			e->key_error = WIRE_KEY_FAULT;
 			return true;
 		}
@@ -130,7 +151,7 @@ static __always_inline bool take_pointed(struct wire_event *e, uint64_t addr,
 	e->key_kind = WIRE_KEY_RAW;
 	e->key_len = size;
 	e->key_total = size;
-	if (size && bpf_probe_read_user(e->key, size, (void *)addr))
+	if (!read_near(e->key, size, addr, copy))
 		e->key_error = WIRE_KEY_FAULT;
 	return !use_key_filter || plan->match != WIRE_MATCH_WORD ||
 	       (*(uint64_t *)e->key & plan->mask) == plan->want;
@@ -149,9 +170,9 @@ static __always_inline struct wire_plan *plan_of(const struct wire_event *e, str
 }
 
 /* Filters on type and key; reads the key. plan: of e's type, NULL when that is unknown or not
- * needed. Returns false when filtered. */
+ * needed. copy: of the stack, or NULL. Returns false when filtered. */
 static __always_inline bool take_key(struct wire_event *e, const struct call *call,
-				     const struct wire_plan *plan)
+				     const struct wire_plan *plan, const struct stack_copy *copy)
 {
 	if (plan && plan->skip)
 		return false;
@@ -164,7 +185,7 @@ static __always_inline bool take_key(struct wire_event *e, const struct call *ca
 		return take_string(e, call->key0, call->key1, plan ? plan->match : WIRE_MATCH_ANY);
 	case WIRE_ARG_NONE: /* a clear may take any key with it that the map can hold */
 		return !use_key_filter || !plan || plan->match != WIRE_MATCH_NEVER;
-	case WIRE_ARG_POINTER: return plan ? take_pointed(e, call->key0, plan) : true;
+	case WIRE_ARG_POINTER: return plan ? take_pointed(e, call->key0, plan, copy) : true;
 	}
 	return true;
 }

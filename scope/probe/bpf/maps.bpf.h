@@ -17,11 +17,21 @@ const volatile uint32_t filter_len = 0; /* bytes in filter_words */
 const volatile bool filter_prefix = false;
 const volatile uint64_t filter_words[WIRE_FILTER_MAX / 8] = {};
 const volatile uint64_t filter_masks[WIRE_FILTER_MAX / 8] = {};
+const volatile bool use_filters = false; /* any that the kernel program decides */
 const volatile uint32_t deep_size = 0; /* of struct deep_record with stack_max frames */
 const volatile uint32_t big_size = 0;  /* of struct big_record likewise */
 
 /* Set while running: nothing is counted or sent any more. */
 bool stopped = false;
+
+/* The GC phase, when one process is traced. runtime.setGCPhase is probed: it runs with the world
+ * stopped, three times a cycle, so what it left is exact, and no event needs to read it. Until the
+ * first time, gc_first holds (phase + 1) as user space read it after the probe was placed; 0: not
+ * known. */
+const volatile bool use_gc_probe = false;
+uint32_t gc_changes = 0;
+uint32_t gc_phase = 0;
+uint32_t gc_first = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -82,6 +92,28 @@ struct {
 	__type(value, struct pending);
 } pendings SEC(".maps");
 
+/* A copy of a piece of the goroutine's stack. bpf_probe_read_user() costs about 125 ns whether it
+ * reads 8 bytes or 512, so one read brings the arguments and several frames. This is per-CPU memory,
+ * and a program may be preempted by another on its CPU: whoever finds it in use goes the slow way,
+ * which does without. */
+#define STACK_COPY  1024
+#define STACK_FIRST 512 /* of the first copy when there are filters: most events end there */
+
+struct stack_copy {
+	uint64_t users;
+	uint64_t base; /* address of words[0] in the process */
+	uint64_t len;  /* bytes that were read */
+	uint64_t n;    /* frames taken out of it: kept here, where the verifier does not follow */
+	uint64_t words[STACK_COPY / 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct stack_copy);
+} stack_copies SEC(".maps");
+
 #define add(counter, n) __sync_fetch_and_add(&(counter), (n))
 
 /* Bounds x for the verifier where the compiler knows better and would drop the comparison. */
@@ -91,6 +123,13 @@ struct {
 		if ((x) > (max))                                                                   \
 			(x) = (max);                                                               \
 	} while (0)
+
+static __always_inline struct stack_copy *stack_copy_get(void)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_lookup_elem(&stack_copies, &zero);
+}
 
 static __always_inline struct wire_counters *counters_get(void)
 {

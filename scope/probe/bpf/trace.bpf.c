@@ -3,12 +3,12 @@
  *
  * Rules that every line here obeys:
  *  - a program may be preempted and run again by another thread on the same CPU (only migration is
- *    off). So there is no per-CPU scratch memory: a record is built on the BPF stack or in the
- *    ring, and counters are added atomically. From Linux 6.13 on the BPF stack itself may be
+ *    off). So a record is built on the BPF stack or in the ring, counters are added atomically, and
+ *    the one piece of per-CPU memory (struct stack_copy) is claimed. From Linux 6.13 on the BPF stack itself may be
  *    per-CPU memory ("private stack"); a program that has a tail call gets none, so each has one;
  *  - nothing wakes the reader: it drains the ring on a timer (a wake-up costs more than the probe);
- *  - bpf_probe_read_user() each time costs about 30 ns whatever its size: one read of a window of
- *    the frame brings all arguments, one of 48 bytes the map header, one the goroutine;
+ *  - bpf_probe_read_user() costs about 125 ns whatever its size: one read of the stack brings the
+ *    arguments and the frames, one of 48 bytes the map header, one the goroutine;
  *  - cheap filters first; what is filtered has cost a read or two more than an empty program.
  */
 #include <linux/bpf.h>
@@ -19,8 +19,8 @@
 
 #include "event/wire.h"
 #include "probe/bpf/maps.bpf.h"
-#include "probe/bpf/key.bpf.h"
 #include "probe/bpf/walk.bpf.h"
+#include "probe/bpf/key.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -79,6 +79,14 @@ static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
 {
 	uint32_t phase;
 
+	if (use_gc_probe) {
+		uint32_t first = gc_first;
+
+		if (gc_changes || first) {
+			e->gc = gc_changes ? gc_phase : first - 1;
+			return;
+		}
+	}
 	if (!gcphase || bpf_probe_read_user(&phase, sizeof(phase), (void *)(gcphase + bias)))
 		e->flags |= WIRE_GC_UNKNOWN;
 	else
@@ -154,16 +162,12 @@ static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
 
 /* ---- removals ---- */
 
-/* Takes the arguments out of the frame of the function that the probe stands in. */
+/* Takes the arguments out of the frame of the function that the probe stands in; window: its words
+ * from probe->window on. */
 static __always_inline void take_frame(struct wire_event *e, struct pt_regs *ctx,
-				       const struct wire_probe *probe, struct call *call)
+				       const struct wire_probe *probe, const uint64_t *window,
+				       struct call *call)
 {
-	uint64_t *window = e->header; /* and what stands behind it: see the records above */
-	uint32_t words = probe->words;
-
-	bound(words, WIRE_WINDOW);
-	if (bpf_probe_read_user(window, words * 8, (void *)(ctx->rbp + probe->window)))
-		e->key_error = WIRE_KEY_FAULT;
 	e->type = window[probe->type_word & (WIRE_WINDOW - 1)];
 	e->map = window[probe->map_word & (WIRE_WINDOW - 1)];
 	call->key0 = window[probe->key_word & (WIRE_WINDOW - 1)];
@@ -175,8 +179,20 @@ static __always_inline void take_frame(struct wire_event *e, struct pt_regs *ctx
 	e->flags = WIRE_REMOVED;
 }
 
-/* All that on_removal does not do: keys with parts, types it was not told of, deep stacks. The hit
- * is counted already. */
+/* The window alone, into the record's header and what stands behind it: see the records above. */
+static __always_inline uint64_t *read_window(struct wire_event *e, struct pt_regs *ctx,
+					     const struct wire_probe *probe)
+{
+	uint32_t words = probe->words;
+
+	bound(words, WIRE_WINDOW);
+	if (bpf_probe_read_user(e->header, words * 8, (void *)(ctx->rbp + probe->window)))
+		e->key_error = WIRE_KEY_FAULT;
+	return e->header;
+}
+
+/* All that on_removal does not do: keys with parts, types it was not told of, deep stacks, a copy of
+ * the stack that is in use. The hit is counted already. */
 SEC("uprobe")
 int on_removal_slow(struct pt_regs *ctx)
 {
@@ -194,7 +210,11 @@ int on_removal_slow(struct pt_regs *ctx)
 	probe = probe_get(ctx, &index);
 	if (!c || !probe)
 		return 0;
-	take_frame(e, ctx, probe, &call);
+	take_frame(e, ctx, probe, read_window(e, ctx, probe), &call);
+	if (filter_map && e->map != filter_map) {
+		add(c->filtered, 1);
+		return 0;
+	}
 	if (needs_type(&call)) {
 		plan = plan_of(e, &call);
 		if (!plan && call.key_arg == WIRE_ARG_POINTER) {
@@ -203,7 +223,7 @@ int on_removal_slow(struct pt_regs *ctx)
 				e->flags |= WIRE_CHECK;
 		}
 	}
-	if (!take_key(e, &call, plan) || !take_goroutine_slow(e, ctx->r14, &walk)) {
+	if (!take_key(e, &call, plan, NULL) || !take_goroutine_slow(e, ctx->r14, &walk)) {
 		add(c->filtered, 1);
 		return 0;
 	}
@@ -216,46 +236,78 @@ int on_removal_slow(struct pt_regs *ctx)
 	return 0;
 }
 
-/* A real loop: the verifier sees each index as a constant. Returns false when frames are left. */
-static __always_inline bool walk_small(struct small_record *small, struct walk *walk)
+/* The first copy: the arguments, the frame, the callers'. Where the stack ends is not yet known; if
+ * that is nearer than this, what is read behind it is not looked at, and if nothing is mapped there
+ * the slow way is taken. */
+static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_probe *probe,
+				       struct stack_copy *copy)
 {
-#pragma clang loop unroll(disable)
-	for (uint32_t i = 0; i < WIRE_STACK_SMALL; i++) {
-		if (i >= stack_max) {
-			walk->flags |= walk->fp ? WIRE_STACK_CUT : 0;
-			walk->fp = 0;
-			break;
-		}
-		if (!walk_frame(walk))
-			break;
-		small->stack[i] = walk->pair[1];
-	}
-	small->event.nstack = walk->n;
-	if (stack_max <= WIRE_STACK_SMALL && walk->fp) {
-		walk->flags |= WIRE_STACK_CUT;
-		return true;
-	}
-	return !walk->fp;
+	uint64_t base = ctx->rbp + probe->window;
+
+	return stack_copy_fill(copy, base, base + (use_filters ? STACK_FIRST : STACK_COPY));
 }
 
-SEC("uprobe")
-int on_removal(struct pt_regs *ctx)
+enum outcome { SENT, FILTERED, SLOW };
+
+static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_probe *probe,
+					    uint32_t index, struct stack_copy *copy,
+					    struct wire_counters *c)
 {
 	struct small_record small = {};
 	struct wire_event *e = &small.event;
 	struct wire_plan *plan = NULL;
 	struct walk walk = {};
 	struct call call = {};
+	uint64_t n;
+
+	if (!copy_first(ctx, probe, copy))
+		return SLOW;
+	take_frame(e, ctx, probe, copy->words, &call);
+	if (filter_map && e->map != filter_map)
+		return FILTERED;
+	if (needs_type(&call)) {
+		plan = plan_of(e, &call);
+		if (!plan && call.key_arg == WIRE_ARG_POINTER)
+			return SLOW;
+	}
+	if (!take_key(e, &call, plan, copy))
+		return FILTERED;
+	if (wants_big(e) || (probe->deep && stack_max > WIRE_STACK_SMALL))
+		return SLOW;
+	if (!take_goroutine(e, e->header, ctx->r14, &walk))
+		return FILTERED;
+	bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
+	if (copy->len > walk.hi - copy->base) /* the first copy may have gone beyond the stack */
+		copy->len = walk.hi - copy->base;
+	walk.fp = ctx->rbp;
+	if (!walk_copies(small.stack, copy, &walk))
+		return SLOW;
+	take_head(e, index);
+	take_gc(e, call.bias);
+	e->flags |= walk.flags;
+	n = walk.n;
+	e->nstack = n;
+	bound(n, WIRE_STACK_SMALL);
+	if (bpf_ringbuf_output(&events, &small, sizeof(small.event) + n * 8, BPF_RB_NO_WAKEUP))
+		add(c->lost_ring, 1);
+	return SENT;
+}
+
+SEC("uprobe")
+int on_removal(struct pt_regs *ctx)
+{
+	enum outcome outcome = SLOW;
+	struct stack_copy *copy;
 	struct wire_counters *c;
 	struct wire_probe *probe;
 	uint32_t index;
-	uint64_t n;
 
 	if (stopped)
 		return 0;
 	c = counters_get();
 	probe = probe_get(ctx, &index);
-	if (!c || !probe)
+	copy = stack_copy_get();
+	if (!c || !probe || !copy)
 		return 0;
 	add(c->hits, 1);
 	add(c->removed, 1);
@@ -265,39 +317,15 @@ int on_removal(struct pt_regs *ctx)
 
 		bpf_map_delete_elem(&pendings, &key);
 	}
-	take_frame(e, ctx, probe, &call);
-	if (filter_map && e->map != filter_map)
-		goto filtered;
-	if (needs_type(&call)) {
-		plan = plan_of(e, &call);
-		if (!plan && call.key_arg == WIRE_ARG_POINTER)
-			goto slow;
+	if (__sync_fetch_and_add(&copy->users, 1) == 0)
+		outcome = removal(ctx, probe, index, copy, c);
+	add(copy->users, -1);
+	if (outcome == SLOW) {
+		bpf_tail_call(ctx, &slow_paths, 0);
+		add(c->lost_internal, 1);
 	}
-	if (!take_key(e, &call, plan))
-		goto filtered;
-	if (wants_big(e) || (probe->deep && stack_max > WIRE_STACK_SMALL))
-		goto slow;
-	if (!take_goroutine(e, e->header, ctx->r14, &walk))
-		goto filtered;
-	__builtin_memset(e->header, 0, sizeof(e->header));
-	bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
-	walk.fp = ctx->rbp;
-	if (!walk_small(&small, &walk))
-		goto slow;
-	take_head(e, index);
-	take_gc(e, call.bias);
-	e->flags |= walk.flags;
-	n = e->nstack;
-	bound(n, WIRE_STACK_SMALL);
-	if (bpf_ringbuf_output(&events, &small, sizeof(small.event) + n * 8, BPF_RB_NO_WAKEUP))
-		add(c->lost_ring, 1);
-	return 0;
-slow:
-	bpf_tail_call(ctx, &slow_paths, 0);
-	add(c->lost_internal, 1);
-	return 0;
-filtered:
-	add(c->filtered, 1);
+	if (outcome == FILTERED)
+		add(c->filtered, 1);
 	return 0;
 }
 
@@ -353,7 +381,7 @@ int on_clear(struct pt_regs *ctx)
 	e->flags = len ? WIRE_REMOVED : 0;
 	if (use_types)
 		plan = plan_of(e, &call);
-	if ((filter_map && e->map != filter_map) || !take_key(e, &call, plan) ||
+	if ((filter_map && e->map != filter_map) || !take_key(e, &call, plan, NULL) ||
 	    !take_goroutine_slow(e, ctx->r14, &walk)) {
 		add(c->filtered, 1);
 		return 0;
@@ -396,7 +424,7 @@ int on_entry(struct pt_regs *ctx)
 		plan = plan_of(e, &call);
 	if (!plan && call.key_arg == WIRE_ARG_POINTER)
 		plan = plan_unknown(e, &call, &unknown);
-	pending.filtered = (filter_map && e->map != filter_map) || !take_key(e, &call, plan);
+	pending.filtered = (filter_map && e->map != filter_map) || !take_key(e, &call, plan, NULL);
 	pending.filtered |= !take_goroutine_slow(e, ctx->r14, &walk);
 	pending.func = probe->func;
 	pending.root = call.root;
@@ -478,6 +506,23 @@ int on_panic(struct pt_regs *ctx)
 	no_private_stack(ctx);
 	if (!stopped && pending)
 		send_miss(ctx, &key, pending, WIRE_PANICKED);
+	return 0;
+}
+
+/* ---- the GC phase ---- */
+
+SEC("uprobe")
+int on_gc(struct pt_regs *ctx)
+{
+	uint32_t phase, index;
+	struct wire_probe *probe = probe_get(ctx, &index);
+
+	no_private_stack(ctx);
+	if (!probe || bpf_probe_read_user(&phase, sizeof(phase),
+					  (void *)(gcphase + (ctx->rip - probe->addr))))
+		return 0;
+	gc_phase = phase;
+	gc_changes = 1;
 	return 0;
 }
 

@@ -81,4 +81,70 @@ static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g
 	return goroutine_is(e, walk, walk->pair[0]);
 }
 
+/* Copies the stack from base on, up to its end. */
+static __always_inline bool stack_copy_fill(struct stack_copy *copy, uint64_t base, uint64_t hi)
+{
+	uint64_t n = hi - base;
+
+	bound(n, STACK_COPY);
+	if (n < 16 || bpf_probe_read_user(copy->words, n, (void *)base))
+		return false;
+	copy->base = base;
+	copy->len = n;
+	return true;
+}
+
+/* Offset in the copy of `size` bytes at addr; false when they are not all there. */
+static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64_t addr,
+					   uint64_t size, uint64_t *ret)
+{
+	uint64_t at = addr - copy->base;
+
+	if (copy->len < size || at > copy->len - size)
+		return false;
+	bound(at, STACK_COPY - size);
+	*ret = at;
+	return true;
+}
+
+/* Walks as many frames as the small record holds, out of copies of the stack. Returns false when
+ * frames are left. */
+static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy,
+					struct walk *walk)
+{
+	uint64_t fp = walk->fp;
+
+	copy->n = 0;
+#pragma clang loop unroll(disable)
+	for (uint32_t i = 0; i < WIRE_STACK_SMALL; i++) {
+		uint64_t at, next;
+
+		if (i >= stack_max)
+			break;
+		if (!stack_copy_has(copy, fp, 16, &at)) {
+			if (fp < walk->lo || fp > walk->hi - 16 ||
+			    !stack_copy_fill(copy, fp, walk->hi)) {
+				walk->flags |= WIRE_STACK_LOST;
+				fp = 0;
+				break;
+			}
+			at = 0;
+		}
+		next = *(uint64_t *)((char *)copy->words + at);
+		stack[i] = *(uint64_t *)((char *)copy->words + at + 8);
+		copy->n++;
+		if (next <= fp) { /* 0: the goroutine's start; else a cycle */
+			walk->flags |= next ? WIRE_STACK_LOST : 0;
+			fp = 0;
+			break;
+		}
+		fp = next;
+	}
+	walk->fp = fp;
+	walk->n = copy->n;
+	if (fp && stack_max <= WIRE_STACK_SMALL)
+		walk->flags |= WIRE_STACK_CUT;
+	return !fp || stack_max <= WIRE_STACK_SMALL;
+}
+
 #endif

@@ -1,0 +1,107 @@
+/* layout/go_runtime.c: what the runtime's own structures say, by release. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "layout/layout.h"
+
+static void check_state(const struct go_map_state *state, const char *name, uint64_t value,
+			bool is_bool)
+{
+	assert_string_equal(state->name, name);
+	assert_int_equal(state->value, value);
+	assert_int_equal(state->is_bool, is_bool);
+}
+
+/* count 1000, flags hashWriting, B 7, noverflow 3, buckets, no old buckets */
+static void test_state_classic(void **state)
+{
+	uint64_t header[GO_MAP_HEADER_WORDS] = {1000, 0x1122334400030704, 0xc000000000, 0, 99, 0};
+	struct go_map_state s[GO_MAP_STATE_MAX];
+
+	(void)state;
+	assert_int_equal(go_map_state(false, header, s), 6);
+	check_state(&s[0], "B", 7, false);
+	check_state(&s[1], "buckets", 128, false);
+	check_state(&s[2], "overflow", 3, false);
+	check_state(&s[3], "growing", 0, true);
+	check_state(&s[4], "old_buckets", 0, false);
+	check_state(&s[5], "evacuated", 0, false);
+	header[3] = 0xc000100000;
+	go_map_state(false, header, s);
+	check_state(&s[3], "growing", 1, true);
+	check_state(&s[4], "old_buckets", 64, false);
+	check_state(&s[5], "evacuated", 99, false);
+	header[1] |= 8; /* sameSizeGrow */
+	go_map_state(false, header, s);
+	check_state(&s[4], "old_buckets", 128, false);
+}
+
+static void test_state_classic_odd(void **state)
+{
+	uint64_t header[GO_MAP_HEADER_WORDS] = {0};
+	struct go_map_state s[GO_MAP_STATE_MAX];
+
+	(void)state;
+	go_map_state(false, header, s);
+	check_state(&s[1], "buckets", 0, false); /* none until the first insert */
+	header[2] = header[3] = 8;
+	go_map_state(false, header, s);
+	check_state(&s[1], "buckets", 1, false);
+	check_state(&s[4], "old_buckets", 1, false); /* B 0 has no half */
+	header[1] = 0xff00; /* a B that cannot be */
+	go_map_state(false, header, s);
+	check_state(&s[0], "B", 255, false);
+	check_state(&s[1], "buckets", 0, false);
+	check_state(&s[4], "old_buckets", 0, false);
+}
+
+static void test_state_swiss(void **state)
+{
+	uint64_t header[GO_MAP_HEADER_WORDS] = {5, 0xabcdef, 0xc000000000, 0, 0, 2};
+	struct go_map_state s[GO_MAP_STATE_MAX];
+
+	(void)state;
+	assert_int_equal(go_map_state(true, header, s), 5);
+	check_state(&s[0], "small", 1, true);
+	check_state(&s[1], "directory", 0, false);
+	check_state(&s[2], "depth", 0, false);
+	check_state(&s[3], "slots", 8, false);
+	check_state(&s[4], "clears", 2, false);
+	header[2] = 0; /* nothing was ever put in */
+	go_map_state(true, header, s);
+	check_state(&s[3], "slots", 0, false);
+	header[2] = 0xc000000000;
+	header[3] = 16;
+	header[4] = 0x013c04; /* globalDepth 4, globalShift 60, writing */
+	assert_int_equal(go_map_state(true, header, s), 4);
+	check_state(&s[0], "small", 0, true);
+	check_state(&s[1], "directory", 16, false);
+	check_state(&s[2], "depth", 4, false);
+	check_state(&s[3], "clears", 2, false);
+}
+
+static void test_goid_offset(void **state)
+{
+	static const uint32_t offsets[] = {152, 152, 152, 152, 160, 160, 152, 152, 152};
+
+	(void)state;
+	for (unsigned minor = GO_MINOR_MIN; minor <= GO_MINOR_MAX; minor++)
+		assert_int_equal(go_goid_offset(minor), offsets[minor - GO_MINOR_MIN]);
+	assert_int_equal(go_goid_offset(0), go_goid_offset(GO_MINOR_MIN));
+	assert_int_equal(go_goid_offset(99), go_goid_offset(GO_MINOR_MAX));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_state_classic),
+		cmocka_unit_test(test_state_classic_odd),
+		cmocka_unit_test(test_state_swiss),
+		cmocka_unit_test(test_goid_offset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

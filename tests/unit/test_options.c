@@ -1,0 +1,375 @@
+/* cmd/trace_options.c: every option of tophash trace, and every complaint word for word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "cmd/trace_options.h"
+
+#define ARGS_MAX 16
+
+/* argv as the C runtime gives it; the words are separated by one space each. */
+struct line {
+	char text[512];
+	char *argv[ARGS_MAX];
+	int argc;
+};
+
+static struct error *parse(const char *words, struct line *line, struct trace_options *ret)
+{
+	static char verb[] = "trace";
+	char *rest = line->text, *word;
+
+	*line = (struct line){.argc = 1, .argv = {verb}};
+	assert_true(strlen(words) < sizeof(line->text));
+	memcpy(line->text, words, strlen(words) + 1);
+	while (*words && (word = strsep(&rest, " "))) {
+		assert_true(line->argc < ARGS_MAX - 1);
+		line->argv[line->argc++] = word;
+	}
+	return trace_options_parse(line->argc, line->argv, ret);
+}
+
+static struct trace_options parse_ok(const char *words, struct line *line)
+{
+	struct trace_options options;
+	struct error *err = parse(words, line, &options);
+
+	if (err)
+		fail_msg("\"%s\": %s", words, err->text);
+	return options;
+}
+
+/* ---- what is understood ---- */
+
+static void test_defaults(void **state)
+{
+	struct line line;
+	struct trace_options o = parse_ok("-p 4711", &line);
+
+	(void)state;
+	assert_int_equal(o.pid, 4711);
+	assert_null(o.binary);
+	assert_null(o.command);
+	assert_null(o.filter.key);
+	assert_null(o.filter.type_glob);
+	assert_null(o.filter.site_glob);
+	assert_int_equal(o.filter.map, 0);
+	assert_int_equal(o.filter.goid, 0);
+	assert_int_equal(o.limit, 0);
+	assert_int_equal(o.duration_ns, 0);
+	assert_string_equal(o.format, "text");
+	assert_null(o.output);
+	assert_false(o.summary || o.show_stack || o.misses || o.dry_run || o.quiet || o.verbose);
+	assert_false(o.help);
+	assert_int_equal(o.key_bytes, 64);
+	assert_int_equal(o.stack_max, 64);
+	assert_int_equal(o.buffer_size, 16 << 20);
+	trace_options_fini(&o);
+}
+
+static void test_targets(void **state)
+{
+	struct line line;
+	struct trace_options o = parse_ok("--pid 2147483647", &line);
+
+	(void)state;
+	assert_int_equal(o.pid, INT32_MAX);
+	o = parse_ok("-b ./server", &line);
+	assert_string_equal(o.binary, "./server");
+	assert_int_equal(o.pid, 0);
+	o = parse_ok("--binary=./server", &line);
+	assert_string_equal(o.binary, "./server");
+	o = parse_ok("-q -- ./server -p 8080 --limit", &line); /* its options are its own */
+	assert_ptr_equal(o.command, line.argv + 3);
+	assert_string_equal(o.command[0], "./server");
+	assert_string_equal(o.command[3], "--limit");
+	assert_null(o.command[4]);
+	assert_int_equal(o.pid, 0);
+	assert_true(o.quiet);
+	o = parse_ok("-- -x", &line);
+	assert_string_equal(o.command[0], "-x");
+}
+
+static void test_filters(void **state)
+{
+	struct line line;
+	struct trace_options o = parse_ok("-p 1 --map 0xc000012340 --goid 37 --type map[string]* "
+					  "--site store.go:61 --key user:42", &line);
+	bool prefix = true;
+	size_t len = 0;
+
+	(void)state;
+	assert_int_equal(o.filter.map, 0xc000012340);
+	assert_int_equal(o.filter.goid, 37);
+	assert_true(filter_type_matches(&o.filter, "map[string]int"));
+	assert_false(filter_type_matches(&o.filter, "map[int]int"));
+	assert_string_equal(o.filter.site_glob, "store.go:61");
+	assert_string_equal(filter_key_string(o.filter.key, &len, &prefix), "user:42");
+	assert_false(prefix);
+	trace_options_fini(&o);
+	assert_null(o.filter.key);
+
+	o = parse_ok("-p 1 --key-prefix user:", &line);
+	assert_string_equal(filter_key_string(o.filter.key, &len, &prefix), "user:");
+	assert_true(prefix);
+	trace_options_fini(&o);
+	o = parse_ok("-p 1 -k 42", &line);
+	assert_string_equal(filter_key_string(o.filter.key, &len, &prefix), "42");
+	trace_options_fini(&o);
+	o = parse_ok("--map 1 -- ./server", &line); /* one process: fine */
+	assert_int_equal(o.filter.map, 1);
+}
+
+static void test_flags(void **state)
+{
+	struct line line;
+	struct trace_options o = parse_ok("-p 1 --misses --dry-run --verbose --format json "
+					  "-o events.json --limit 18446744073709551615", &line);
+
+	(void)state;
+	assert_true(o.misses && o.dry_run && o.verbose);
+	assert_false(o.quiet);
+	assert_string_equal(o.format, "json");
+	assert_string_equal(o.output, "events.json");
+	assert_int_equal(o.limit, UINT64_MAX);
+	o = parse_ok("-p 1 --quiet --output=x --format=text", &line);
+	assert_true(o.quiet);
+	assert_string_equal(o.output, "x");
+	o = parse_ok("-qp1", &line);
+	assert_true(o.quiet);
+	assert_int_equal(o.pid, 1);
+	o = parse_ok("-v -p 1", &line);
+	assert_true(o.verbose);
+	o = parse_ok("-p 1 --dur 1 --dry", &line); /* long options may be shortened */
+	assert_true(o.dry_run);
+	o = parse_ok("-p 1 -p 2", &line); /* the last one counts */
+	assert_int_equal(o.pid, 2);
+}
+
+static void test_amounts(void **state)
+{
+	struct line line;
+	struct trace_options o = parse_ok("-p 1 --stack 512 --key-bytes 256", &line);
+
+	(void)state;
+	assert_int_equal(o.stack_max, 512);
+	assert_true(o.show_stack);
+	assert_int_equal(o.key_bytes, 256);
+	o = parse_ok("-p 1 --stack=1 --key-bytes=1", &line);
+	assert_int_equal(o.stack_max, 1);
+	assert_int_equal(o.key_bytes, 1);
+}
+
+static void test_summary(void **state)
+{
+	static const struct {
+		const char *words;
+		enum aggr_by by;
+	} cases[] = {
+		{"-p 1 --summary", AGGR_BY_SITE},     {"-p 1 --summary=site", AGGR_BY_SITE},
+		{"-p 1 --summary=map", AGGR_BY_MAP},  {"-p 1 --summary=type", AGGR_BY_TYPE},
+		{"-p 1 --summary=key", AGGR_BY_KEY},  {"--summary -p 1", AGGR_BY_SITE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct line line;
+		struct trace_options o = parse_ok(cases[i].words, &line);
+
+		assert_true(o.summary);
+		assert_int_equal(o.summary_by, cases[i].by);
+		assert_int_equal(o.pid, 1);
+	}
+}
+
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *words;
+		uint64_t ns;
+	} cases[] = {
+		{"-p 1 --duration 10", 10000000000}, {"-p 1 --duration 10s", 10000000000},
+		{"-p 1 --duration 500ms", 500000000}, {"-p 1 --duration 2m", 120000000000},
+		{"-p 1 --duration 1h", 3600000000000}, {"-p 1 --duration 1.5", 1500000000},
+		{"-p 1 --duration 1ms", 1000000},      {"-p 1 --duration .25s", 250000000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct line line;
+
+		assert_int_equal(parse_ok(cases[i].words, &line).duration_ns, cases[i].ns);
+	}
+}
+
+static void test_sizes(void **state)
+{
+	static const struct {
+		const char *words;
+		uint64_t size;
+	} cases[] = {
+		{"-p 1 --buffer 65536", 64 << 10}, {"-p 1 --buffer 64K", 64 << 10},
+		{"-p 1 --buffer 64KiB", 64 << 10}, {"-p 1 --buffer 32M", 32 << 20},
+		{"-p 1 --buffer 32MiB", 32 << 20}, {"-p 1 --buffer 1G", 1 << 30},
+		{"-p 1 --buffer 1GiB", 1 << 30},   {"-p 1 --buffer 100000", 100000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct line line;
+
+		assert_int_equal(parse_ok(cases[i].words, &line).buffer_size, cases[i].size);
+	}
+}
+
+/* ---- what is not ---- */
+
+#define TRY_HELP " (try tophash trace --help)"
+#define DURATION ": not a time; write 10, 10s, 500ms or 2m"
+#define SIZE     ": not a size from 64K to 1G"
+#define U64      ": not a number from 1 to 18446744073709551615"
+
+static const struct {
+	const char *words, *text;
+} errors[] = {
+	{"", "nothing to trace: give -p PID, -b BINARY or -- COMMAND" TRY_HELP},
+	{"-v", "nothing to trace: give -p PID, -b BINARY or -- COMMAND" TRY_HELP},
+	{"-p 1 -b x", "only one of -p, -b and -- COMMAND can be given"},
+	{"-p 1 -- x", "only one of -p, -b and -- COMMAND can be given"},
+	{"-b x -- x", "only one of -p, -b and -- COMMAND can be given"},
+	{"--", "no command after --"},
+	{"-p 1 --", "no command after --"},
+	{"server", "\"server\": what is it? A command goes after --, a process id after -p"},
+	{"-p 1 server", "\"server\": what is it? A command goes after --, a process id after -p"},
+	{"4711", "\"4711\": what is it? A command goes after --, a process id after -p"},
+
+	{"-p", "option -p needs a value"},
+	{"--pid", "option --pid needs a value"},
+	{"-p 1 --key", "option --key needs a value"},
+	{"-x", "unknown option -x" TRY_HELP},
+	{"-p 1 --misses -xq", "unknown option -x" TRY_HELP},
+	{"--quiet=1", "unknown or ambiguous option --quiet=1" TRY_HELP},
+	{"-p 1 -qx", "unknown option -x" TRY_HELP},
+	{"--nonsense", "unknown or ambiguous option --nonsense" TRY_HELP},
+	{"--key-", "unknown or ambiguous option --key-" TRY_HELP},
+	{"--s", "unknown or ambiguous option --s" TRY_HELP},
+	{"--misses=1", "unknown or ambiguous option --misses=1" TRY_HELP},
+
+	{"-p 0", "-p 0: not a number from 1 to 2147483647"},
+	{"-p -1", "-p -1: not a number from 1 to 2147483647"},
+	{"-p x", "-p x: not a number from 1 to 2147483647"},
+	{"-p 12x", "-p 12x: not a number from 1 to 2147483647"},
+	{"-p 2147483648", "-p 2147483648: not a number from 1 to 2147483647"},
+	{"-p=", "-p =: not a number from 1 to 2147483647"},
+	{"--pid=", "-p : not a number from 1 to 2147483647"},
+	{"-p 1 --map 0", "--map 0" U64},
+	{"-p 1 --map heap", "--map heap" U64},
+	{"-p 1 --map 0x10000000000000000", "--map 0x10000000000000000" U64},
+	{"-b x --map 1",
+	 "--map names a map of one process: use it with -p or -- COMMAND, not with -b"},
+	{"-p 1 --goid 0", "--goid 0" U64},
+	{"-p 1 --goid -5", "--goid -5" U64},
+	{"-p 1 --limit 0", "--limit 0" U64},
+	{"-p 1 --limit 18446744073709551616", "--limit 18446744073709551616" U64},
+	{"-p 1 --stack 0", "--stack 0: not a number from 1 to 512"},
+	{"-p 1 --stack 513", "--stack 513: not a number from 1 to 512"},
+	{"-p 1 --key-bytes 0", "--key-bytes 0: not a number from 1 to 256"},
+	{"-p 1 --key-bytes 257", "--key-bytes 257: not a number from 1 to 256"},
+
+	{"-p 1 --duration 0", "--duration 0" DURATION},
+	{"-p 1 --duration -1", "--duration -1" DURATION},
+	{"-p 1 --duration 1us", "--duration 1us" DURATION},
+	{"-p 1 --duration s", "--duration s" DURATION},
+	{"-p 1 --duration nan", "--duration nan" DURATION},
+	{"-p 1 --duration inf", "--duration inf" DURATION},
+	{"-p 1 --duration 0.0001", "--duration 0.0001" DURATION},
+	{"-p 1 --duration 1e9", "--duration 1e9" DURATION},
+	{"-p 1 --buffer 0", "--buffer 0" SIZE},
+	{"-p 1 --buffer 63K", "--buffer 63K" SIZE},
+	{"-p 1 --buffer 2G", "--buffer 2G" SIZE},
+	{"-p 1 --buffer 1T", "--buffer 1T" SIZE},
+	{"-p 1 --buffer M", "--buffer M" SIZE},
+	{"-p 1 --buffer -1M", "--buffer -1M" SIZE},
+	{"-p 1 --buffer 17179869185G", "--buffer 17179869185G" SIZE}, /* 2^34 + 1: shifts out */
+	{"-p 1 --summary=", "--summary=: not one of site, map, type, key"},
+	{"-p 1 --summary=line", "--summary=line: not one of site, map, type, key"},
+	{"-p 1 --summary line",
+	 "\"line\": what is it? A command goes after --, a process id after -p"},
+	{"-p 1 --format yaml", "--format yaml: not one of text, json"},
+	{"-p 1 --format=", "--format : not one of text, json"},
+	{"-p 1 -q -v", "-q and -v contradict each other"},
+
+	{"-p 1 --key a --key b", "only one of --key and --key-prefix can be given"},
+	{"-p 1 --key a --key-prefix b", "only one of --key and --key-prefix can be given"},
+	{"-p 1 --type a --type b", "--type can be given once only"},
+	{"-p 1 --site a --site b", "--site can be given once only"},
+	{"-p 1 --type=", "--type: the pattern is empty"},
+	{"-p 1 --site x\\", "--site x\\: the pattern ends in a lone backslash"},
+};
+
+static void test_errors(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		struct trace_options options;
+		struct line line;
+		struct error *err = parse(errors[i].words, &line, &options);
+
+		if (!err)
+			fail_msg("\"%s\" was accepted", errors[i].words);
+		assert_string_equal(err->text, errors[i].text);
+		assert_int_equal(err->code, ERROR_USAGE);
+		error_free(err);
+		trace_options_fini(&options);
+	}
+}
+
+/* ---- help ---- */
+
+static void test_help(void **state)
+{
+	static const char *const words[] = {"--help", "-h", "-qh", "-v -h --nonsense", "-h -p x"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		struct line line;
+
+		assert_true(parse_ok(words[i], &line).help);
+	}
+}
+
+/* The text fits a terminal, and names every option that is understood. */
+static void test_help_text(void **state)
+{
+	static const char *const options[] = {
+		"-p, --pid", "-b, --binary", "-- COMMAND", "-k, --key", "--key-prefix", "--type",
+		"--map", "--site", "--goid", "--misses", "--limit", "--duration", "--format",
+		"-o, --output", "--summary", "--stack", "--key-bytes", "--buffer", "--dry-run",
+		"-q, --quiet", "-v, --verbose", "-h, --help",
+	};
+	const char *help = trace_help();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (!strstr(help, options[i]))
+			fail_msg("the help does not name %s", options[i]);
+	for (const char *at = help, *end; (end = strchr(at, '\n')); at = end + 1)
+		assert_in_range(end - at, 0, 90);
+	assert_int_equal(help[strlen(help) - 1], '\n');
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_filters),	 cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_amounts),	 cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_help),
+		cmocka_unit_test(test_help_text),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,660 @@
+/* probe/resolver.c: raw records, as the kernel program would write them, into events. The program
+ * behind them is synthesised; its stacks are addresses that the test makes up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "resolver_prog.h"
+
+/* ---- what is in an event ---- */
+
+static void test_ordinary(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	e = check_record_key(&p, &r, "\"user:42\"");
+	assert_int_equal(e.time_ns, 1000);
+	assert_int_equal(e.pid, 4242);
+	assert_int_equal(e.tid, 4243);
+	assert_int_equal(e.goid, 37);
+	assert_int_equal(e.map, 0xc000012000);
+	assert_string_equal(e.map_type, MAP_TYPE);
+	assert_string_equal(e.func, "runtime.mapdelete_faststr");
+	assert_int_equal(e.gc, EVENT_GC_OFF);
+	assert_true(e.removed);
+	assert_false(e.panicked || e.on_stack || e.stack_cut);
+	assert_int_equal(e.len_before, 812);
+	assert_int_equal(e.len_after, 811);
+	assert_null(e.key_error);
+	assert_null(e.stack_error);
+	assert_int_equal(e.bias, BIAS);
+	/* Neither the runtime's entry nor the goroutine's end is in the stack. */
+	assert_int_equal(e.stack_n, 2);
+	check_frame(&e.stack[0], "main.(*store).drop", "/src/main.go", 61, r.stack[0]);
+	check_frame(&e.stack[1], "main.main", "/src/main.go", 12, r.stack[1]);
+	close_program(&p);
+}
+
+static void test_flags(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.event.flags = WIRE_ON_STACK | WIRE_PANICKED | WIRE_STACK_CUT | WIRE_STACK_LOST;
+	r.event.gc = EVENT_GC_MARK;
+	e = resolve(&p, &r);
+	assert_false(e.removed);
+	assert_true(e.on_stack && e.panicked && e.stack_cut);
+	assert_int_equal(e.len_before, 811); /* nothing left */
+	assert_int_equal(e.len_after, 811);
+	assert_int_equal(e.gc, EVENT_GC_MARK);
+	assert_non_null(e.stack_error);
+	r.event.gc = EVENT_GC_MARKTERMINATION;
+	assert_int_equal(resolve(&p, &r).gc, EVENT_GC_MARKTERMINATION);
+	r.event.gc = 3; /* no such phase */
+	assert_int_equal(resolve(&p, &r).gc, EVENT_GC_UNKNOWN);
+	r.event.gc = EVENT_GC_MARK;
+	r.event.flags = WIRE_GC_UNKNOWN;
+	assert_int_equal(resolve(&p, &r).gc, EVENT_GC_UNKNOWN);
+	close_program(&p);
+}
+
+static void test_clear(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+
+	(void)state;
+	open_program(&p, false);
+	r = ordinary(&p);
+	r.event.kind = WIRE_CLEAR;
+	r.event.key_kind = WIRE_KEY_NONE;
+	r.event.key_len = 0;
+	r.event.header[1] = 7 << 8; /* B */
+	r.event.header[2] = 0xc000100000;
+	e = resolve(&p, &r);
+	assert_int_equal(e.len_before, 811);
+	assert_int_equal(e.len_after, 0);
+	assert_int_equal(e.key_n, 0);
+	assert_null(e.key_error);
+	assert_int_equal(e.state_n, 6); /* the classic layout */
+	assert_string_equal(e.state[1].name, "buckets");
+	assert_int_equal(e.state[1].value, 128);
+	close_program(&p);
+}
+
+static void test_start(void **state)
+{
+	struct program p;
+	struct record r;
+	struct event_removal e;
+	enum event_kind kind;
+
+	(void)state;
+	open_program(&p, true);
+	r = (struct record){.event = {.kind = WIRE_START, .probe = 1, .pid = 7, .tid = 8,
+				      .time_ns = 99, .ip = p.start + 8 + BIAS}};
+	e = resolve_as(&p, &r, sizeof(r.event), RESOLVED_START, &kind);
+	assert_int_equal(e.pid, 7);
+	assert_int_equal(e.tid, 8);
+	assert_int_equal(e.time_ns, 99);
+	assert_int_equal(e.bias, BIAS);
+	close_program(&p);
+}
+
+/* ---- stacks ---- */
+
+/* main.outer has main.inl1 inlined, and that main.inl2 (see gofake.h). */
+static void test_inlined(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+	uint64_t pc;
+
+	(void)state;
+	open_program(&p, true);
+	pc = p.go.fake.text + 0x5d + BIAS; /* the call is one byte before */
+	r = ordinary(&p);
+	r.stack[0] = pc;
+	e = resolve(&p, &r);
+	assert_int_equal(e.stack_n, 4);
+	check_frame(&e.stack[0], "main.inl2", "/src/lib.go", 207, pc);
+	check_frame(&e.stack[1], "main.inl1", "/src/lib.go", 106, pc);
+	check_frame(&e.stack[2], "main.outer", "/src/main.go", 12, pc);
+	check_frame(&e.stack[3], "main.main", "/src/main.go", 12, r.stack[1]);
+	assert_true(e.stack[0].inlined && e.stack[1].inlined);
+	assert_false(e.stack[2].inlined || e.stack[3].inlined);
+	/* A return address is looked up one byte before itself. */
+	r.stack[0] = p.go.fake.text + 0x60 + BIAS;
+	assert_int_equal(resolve(&p, &r).stack_n, 4);
+	r.stack[0]++;
+	assert_int_equal(resolve(&p, &r).stack_n, 2);
+	close_program(&p);
+}
+
+/* All of the runtime's entries on the way are left out; the outermost is named. */
+static void test_entries_stripped(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.event.nstack = 5;
+	memmove(r.stack + 2, r.stack, 3 * sizeof(*r.stack));
+	r.stack[0] = p.swiss + BIAS + 5;
+	r.stack[1] = p.reflect + BIAS + 5;
+	e = resolve(&p, &r);
+	assert_string_equal(e.func, "reflect.mapdelete");
+	assert_int_equal(e.stack_n, 2);
+	assert_string_equal(e.stack[0].func, "main.(*store).drop");
+	/* Further out it is a frame like others. */
+	r.stack[3] = p.swiss + BIAS + 5;
+	e = resolve(&p, &r);
+	assert_int_equal(e.stack_n, 2);
+	assert_string_equal(e.stack[1].func, "internal/runtime/maps.(*Map).Delete");
+	close_program(&p);
+}
+
+static void test_wrappers(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.stack[1] = p.wrapper + BIAS + 5;
+	e = resolve(&p, &r);
+	assert_int_equal(e.stack_n, 1); /* hidden behind another frame */
+	r.stack[0] = p.wrapper + BIAS + 5;
+	r.stack[1] = p.goexit + BIAS + 1;
+	r.event.nstack = 2;
+	e = resolve(&p, &r);
+	assert_int_equal(e.stack_n, 1); /* go delete(m, k): it is all there is */
+	assert_string_equal(e.stack[0].func, "main.wrap");
+	close_program(&p);
+}
+
+static void test_unknown_frames(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.stack[0] = 0x7fff00001234;
+	r.stack[1] = 0;
+	e = resolve(&p, &r);
+	assert_int_equal(e.stack_n, 2);
+	check_frame(&e.stack[0], "", "", 0, 0x7fff00001234);
+	check_frame(&e.stack[1], "", "", 0, 0);
+	r.event.nstack = 0; /* only where the probe stands is known */
+	e = resolve(&p, &r);
+	assert_int_equal(e.stack_n, 0);
+	assert_string_equal(e.func, "runtime.mapdelete_faststr");
+	close_program(&p);
+}
+
+static void test_stack_ids(void **state)
+{
+	struct program p;
+	struct record r, other, shorter, cut, moved;
+	uint32_t id;
+
+	(void)state;
+	open_program(&p, true);
+	r = other = shorter = cut = ordinary(&p);
+	other.stack[1]++;
+	shorter.event.nstack = 2;
+	cut.event.flags |= WIRE_STACK_CUT;
+	moved = r; /* another process, elsewhere in memory */
+	moved.event.ip += 0x1000;
+	moved.event.type += 0x1000;
+	for (int i = 0; i < 3; i++)
+		moved.stack[i] += 0x1000;
+	id = resolve(&p, &r).stack_id;
+	assert_int_equal(resolve(&p, &r).stack_id, id);
+	assert_int_not_equal(resolve(&p, &other).stack_id, id);
+	assert_int_not_equal(resolve(&p, &shorter).stack_id, id);
+	assert_int_not_equal(resolve(&p, &cut).stack_id, id);
+	assert_int_not_equal(resolve(&p, &moved).stack_id, id);
+	assert_string_equal(resolve(&p, &moved).stack[0].func, "main.(*store).drop");
+	assert_int_equal(resolve(&p, &moved).type_id, resolve(&p, &r).type_id);
+	assert_int_equal(resolve(&p, &r).stack_id, id); /* still */
+	r.event.map++; /* what does not belong to the stack changes nothing */
+	r.event.goid++;
+	assert_int_equal(resolve(&p, &r).stack_id, id);
+	close_program(&p);
+}
+
+/* More stacks than are kept: ids go on, and are never given twice. */
+static void test_many_stacks(void **state)
+{
+	struct program p;
+	struct record r;
+	struct event_removal e;
+	uint32_t first, last = 0;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.event.nstack = 1;
+	first = resolve(&p, &r).stack_id;
+	for (uint64_t i = 0; i < (1 << 17) + 10; i++) {
+		r.stack[0] = 0x7fff00000000 + i;
+		e = resolve(&p, &r);
+		assert_true(e.stack_id > last || i == 0);
+		last = e.stack_id;
+	}
+	r = ordinary(&p);
+	r.event.nstack = 1;
+	e = resolve(&p, &r);
+	assert_true(e.stack_id != first);
+	assert_string_equal(e.stack[0].func, "main.(*store).drop");
+	close_program(&p);
+}
+
+/* ---- map types ---- */
+
+static void test_types(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+	uint32_t id;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	id = resolve(&p, &r).type_id;
+	r.event.type = p.map_pair + BIAS;
+	e = resolve(&p, &r);
+	assert_string_equal(e.map_type, "main.pairs");
+	assert_int_not_equal(e.type_id, id);
+	r.event.type = 0; /* could not be read */
+	assert_string_equal(resolve(&p, &r).map_type, "");
+	r.event.type = p.string + BIAS; /* no map */
+	assert_string_equal(resolve(&p, &r).map_type, "");
+	r.event.type = p.map_string + BIAS;
+	assert_int_equal(resolve(&p, &r).type_id, id);
+	close_program(&p);
+}
+
+static void test_types_on_heap(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+	uint32_t id;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.event.type = HEAP;
+	r.event.key_kind = WIRE_KEY_RAW;
+	r.event.key_len = 8;
+	memcpy(r.event.key, &(int64_t){-5}, 8);
+	e = check_record_key(&p, &r, "-5");
+	assert_string_equal(e.map_type, "map[int]int");
+	id = e.type_id;
+	assert_int_equal(resolve(&p, &r).type_id, id);
+	r.event.pid = 1; /* the same address in another process is another type */
+	e = resolve(&p, &r);
+	assert_int_not_equal(e.type_id, id);
+	assert_string_equal(e.map_type, "");
+	close_program(&p);
+}
+
+/* ---- keys ---- */
+
+static void test_inline_keys(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.event.key_total = 700; /* of which 7 bytes came */
+	check_record_key(&p, &r, "\"user:42\"…");
+	r.event.key_total = r.event.key_len = 0;
+	check_record_key(&p, &r, "\"\"");
+	r.event.type = p.map_int + BIAS;
+	r.event.key_kind = WIRE_KEY_RAW;
+	r.event.key_len = 8;
+	memcpy(r.event.key, &(int64_t){INT64_MIN}, 8);
+	check_record_key(&p, &r, "-9223372036854775808");
+	close_program(&p);
+}
+
+static void test_key_errors(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	r.event.key_kind = WIRE_KEY_NONE;
+	r.event.key_error = WIRE_KEY_FAULT;
+	e = resolve(&p, &r);
+	assert_int_equal(e.key_n, 0);
+	assert_string_equal(e.key_error, "the key's memory could not be read");
+	r.event.key_error = WIRE_KEY_NO_PLAN;
+	assert_non_null(strstr(resolve(&p, &r).key_error, "made at run time"));
+	r.event.key_error = WIRE_KEY_OK;
+	r.event.key_kind = WIRE_KEY_RAW; /* of 16 bytes, 7 are here */
+	e = check_record_key(&p, &r, "<the key is longer than what is read of it>");
+	assert_memory_equal(e.key_error, "the key is longer", 17);
+	r.event.type = 0;
+	e = check_record_key(&p, &r, "<the key's type could not be read>");
+	close_program(&p);
+}
+
+static struct big_record *big(const struct program *p)
+{
+	struct big_record *r = calloc(1, sizeof(*r));
+	struct record small = ordinary(p);
+
+	assert_non_null(r);
+	r->event = small.event;
+	r->event.flags |= WIRE_BIG;
+	r->event.key_kind = WIRE_KEY_SEGMENTS;
+	r->event.key_len = 0;
+	memcpy(r->stack, small.stack, 3 * sizeof(uint64_t));
+	return r;
+}
+
+static void set_segment(struct big_record *r, uint32_t i, uint64_t addr, uint64_t type,
+			const void *bytes, uint32_t len)
+{
+	r->key.segment[i] = (struct wire_segment){.addr = addr, .type = type, .want = len,
+						  .len = len};
+	memcpy(r->key.bytes[i], bytes, len);
+	r->key.nsegments = i + 1;
+}
+
+static void test_big_struct(void **state)
+{
+	struct big_record *r;
+	struct program p;
+	struct event_removal e;
+	enum event_kind kind;
+
+	(void)state;
+	open_program(&p, true);
+	r = big(&p);
+	r->event.type = p.map_pair + BIAS;
+	set_segment(r, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 3, 42}, 24);
+	set_segment(r, 1, 0xc000002000, 0, "abc", 3);
+	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	check_key(&e, "main.pair{S: \"abc\", N: 42}");
+	assert_null(e.key_error);
+	assert_int_equal(e.stack_n, 2); /* it stands behind the key */
+	assert_string_equal(e.stack[0].func, "main.(*store).drop");
+	r->key.nsegments = 1;
+	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	check_key(&e, "main.pair{S: <the key has more parts than are followed>, N: 42}");
+	assert_non_null(e.key_error);
+	free(r);
+	close_program(&p);
+}
+
+static void test_big_interface(void **state)
+{
+	struct big_record *r;
+	struct program p;
+	struct event_removal e;
+	enum event_kind kind;
+
+	(void)state;
+	open_program(&p, true);
+	r = big(&p);
+	r->event.type = p.map_any + BIAS;
+	set_segment(r, 0, 0xc000001000, p.eface + BIAS,
+		    (uint64_t[]){p.integer + BIAS, 0xc000003000}, 16);
+	set_segment(r, 1, 0xc000003000, p.integer + BIAS, &(int64_t){-7}, 8);
+	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	check_key(&e, "int(-7)");
+	r->key.nsegments = 0;
+	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	check_key(&e, "<the key's memory could not be read>");
+	free(r);
+	close_program(&p);
+}
+
+/* ---- filters ---- */
+
+static void check_filter(struct program *p, const struct record *r, enum resolved expected)
+{
+	enum event_kind kind;
+
+	resolve_as(p, r, sizeof(*r), expected, &kind);
+}
+
+static void test_filter_site(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_glob("--site", "main.(\\*store).*", &p.filter.site_glob));
+	r = ordinary(&p);
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.stack[0] = p.caller + BIAS + 5;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	r.event.nstack = 0;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	close_program(&p);
+}
+
+static void test_filter_type(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_glob("--type", "map[string]*", &p.filter.type_glob));
+	r = ordinary(&p);
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.type = p.map_pair + BIAS;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	r.event.type = 0;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	close_program(&p);
+}
+
+/* The key is compared here only when the kernel program left it to us. */
+static void test_filter_key(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_key(&p.filter, "user:43", false));
+	r = ordinary(&p);
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.flags |= WIRE_CHECK;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	r.event.key[6] = '3';
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.kind = WIRE_CLEAR; /* a clear takes every key */
+	r.event.key_kind = WIRE_KEY_NONE;
+	check_filter(&p, &r, RESOLVED_EVENT);
+	close_program(&p);
+}
+
+/* ---- what no program of ours wrote ---- */
+
+static void expect_bad(struct program *p, const void *record, size_t size, const char *text)
+{
+	cleanup_free void *exact = malloc(size ? size : 1);
+	struct event_removal event;
+	enum event_kind kind;
+	enum resolved what;
+	struct error *err;
+
+	memcpy(exact, record, size);
+	err = resolver_resolve(p->resolver, exact, size, &kind, &what, &event);
+	assert_non_null(err);
+	assert_int_equal(err->code, ERROR_FAILED);
+	assert_string_equal(err->text, text);
+	error_free(err);
+}
+
+static void test_malformed(void **state)
+{
+	static const char malformed[] = "a malformed record in the ring buffer";
+	struct program p;
+	struct record r;
+	struct big_record *b;
+
+	(void)state;
+	open_program(&p, true);
+	r = ordinary(&p);
+	expect_bad(&p, &r, 0, "a record of 0 bytes in the ring buffer");
+	expect_bad(&p, &r, sizeof(r.event) - 1, "a record of 183 bytes in the ring buffer");
+	expect_bad(&p, &r, sizeof(r.event) + 3 * 8 - 1, malformed);
+	r.event.nstack = 33; /* one more than there is */
+	expect_bad(&p, &r, sizeof(r), malformed);
+	r.event.nstack = UINT16_MAX;
+	expect_bad(&p, &r, sizeof(r), malformed);
+	r = ordinary(&p);
+	r.event.probe = 2;
+	expect_bad(&p, &r, sizeof(r), malformed);
+	r = ordinary(&p);
+	r.event.key_len = WIRE_KEY_INLINE + 1;
+	expect_bad(&p, &r, sizeof(r), malformed);
+	r = ordinary(&p);
+	r.event.flags |= WIRE_BIG; /* and no struct wire_key */
+	expect_bad(&p, &r, sizeof(r), malformed);
+	b = big(&p);
+	expect_bad(&p, b, sizeof(b->event) + sizeof(b->key) + 3 * 8 - 1, malformed);
+	free(b);
+	close_program(&p);
+}
+
+/* Sizes inside of the key are bounded, not believed. */
+static void test_big_lies(void **state)
+{
+	struct big_record *r;
+	struct program p;
+	struct event_removal e;
+	enum event_kind kind;
+
+	(void)state;
+	open_program(&p, true);
+	r = big(&p);
+	r->event.type = p.map_pair + BIAS;
+	set_segment(r, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 9999, 42}, 24);
+	set_segment(r, 1, 0xc000002000, 0, "abc", 3);
+	memset(r->key.bytes[1], 'x', WIRE_KEY_SEGMENT);
+	r->key.segment[1].want = 9999;
+	r->key.segment[1].len = UINT32_MAX;
+	r->key.nsegments = UINT32_MAX;
+	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	assert_int_equal(e.key_n, 3);
+	assert_int_equal(e.key[1].kind, VALUE_STRING);
+	assert_true(e.key[1].cut);
+	assert_int_equal(e.key[1].bytes_len, WIRE_KEY_SEGMENT);
+	free(r);
+	close_program(&p);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return *seed >> 16;
+}
+
+/* Noise in a good record or a good record's worth of noise: an error or an event that can be
+ * printed. Run it under the sanitizers. */
+static void test_noise(void **state)
+{
+	uint64_t seed = 20;
+	struct program p;
+
+	(void)state;
+	open_program(&p, true);
+	for (int i = 0; i < 20000; i++) {
+		size_t size = i % 3 ? sizeof(struct record) : sizeof(struct big_record);
+		cleanup_free struct big_record *b = big(&p);
+		struct record small = ordinary(&p);
+		uint8_t *bytes = i % 3 ? (uint8_t *)&small : (uint8_t *)b;
+		struct event_removal event;
+		enum event_kind kind;
+		enum resolved what;
+		struct error *err;
+
+		set_segment(b, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 3, 4}, 24);
+		for (int k = i % 40; k >= 0; k--)
+			bytes[next_random(&seed) % (i % 2 ? sizeof(struct wire_event) : size)] =
+				(uint8_t)next_random(&seed);
+		err = resolver_resolve(p.resolver, bytes, size, &kind, &what, &event);
+		if (!err && what != RESOLVED_START) {
+			struct buf text = {0};
+
+			value_text(&text, event.key, event.key_n);
+			buf_str(&text, event.func);
+			buf_str(&text, event.map_type);
+			for (size_t k = 0; k < event.stack_n; k++)
+				buf_str(&text, event.stack[k].func);
+			buf_fini(&text);
+		}
+		error_free(err);
+	}
+	close_program(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ordinary),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_clear),
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_inlined),
+		cmocka_unit_test(test_entries_stripped),
+		cmocka_unit_test(test_wrappers),
+		cmocka_unit_test(test_unknown_frames),
+		cmocka_unit_test(test_stack_ids),
+		cmocka_unit_test(test_many_stacks),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_types_on_heap),
+		cmocka_unit_test(test_inline_keys),
+		cmocka_unit_test(test_key_errors),
+		cmocka_unit_test(test_big_struct),
+		cmocka_unit_test(test_big_interface),
+		cmocka_unit_test(test_filter_site),
+		cmocka_unit_test(test_filter_type),
+		cmocka_unit_test(test_filter_key),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_big_lies),
+		cmocka_unit_test(test_noise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
