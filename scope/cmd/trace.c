@@ -346,9 +346,10 @@ static struct error *loop(struct trace *trace)
 				  ? now_ns(CLOCK_MONOTONIC) + trace->options.duration_ns : UINT64_MAX;
 
 	while (!trace->stopping) {
-		struct pollfd fds[2] = {
+		struct pollfd fds[3] = {
 			{.fd = trace->signals, .events = POLLIN},
 			{.fd = trace->out, .events = 0}, /* POLLERR: the reader has gone away */
+			{.fd = engine_wake_fd(trace->engine), .events = POLLIN},
 		};
 		uint64_t pass_end_ns;
 
@@ -489,6 +490,7 @@ static struct error *open_sink(struct trace *trace)
 	struct winsize window;
 
 	options.fd = trace->out;
+	options.interrupt = trace->signals;
 	options.color = isatty(trace->out) && !(no_color && *no_color);
 	options.width = 100;
 	if (ioctl(trace->out, TIOCGWINSZ, &window) == 0 && window.ws_col >= 40)
@@ -509,12 +511,13 @@ static struct error *open_engine(struct trace *trace)
 {
 	struct resolver_options resolver = {
 		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
-		.filter = &trace->options.filter, .peek = peek,
+		.filter = &trace->options.filter, .stack_max = trace->options.stack_max,
+		.peek = peek,
 	};
 
 	trace->probe_options = (struct probe_options){
 		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
-		.filter = &trace->options.filter, .stack_max = trace->options.stack_max,
+		.filter = &trace->options.filter, .stack_max = trace->options.stack_max + WIRE_STACK_EXTRA,
 		.key_bytes = trace->options.key_bytes, .buffer_size = trace->options.buffer_size,
 		.misses = trace->options.misses,
 		.start = trace->options.binary != NULL,

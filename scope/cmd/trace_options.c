@@ -189,7 +189,8 @@ static struct error *parse_one(int option, const char *text, struct trace_option
 	case OPT_SUMMARY: return parse_summary(text, ret);
 	case OPT_STACK:
 		ret->show_stack = true;
-		return parse_small("--stack", text, WIRE_STACK_MAX, &ret->stack_max);
+		return parse_small("--stack", text, WIRE_STACK_MAX - WIRE_STACK_EXTRA,
+				   &ret->stack_max);
 	case OPT_KEY_BYTES:
 		return parse_small("--key-bytes", text, WIRE_KEY_SEGMENT, &ret->key_bytes);
 	case OPT_BUFFER: return parse_size(text, &ret->buffer_size);

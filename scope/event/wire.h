@@ -29,7 +29,8 @@ typedef __s64 int64_t;
 #endif
 
 #define WIRE_STACK_SMALL 16  /* frames that fit the small record */
-#define WIRE_STACK_MAX   512 /* --stack at most */
+#define WIRE_STACK_EXTRA 8   /* frames of the runtime's own below the first that is shown */
+#define WIRE_STACK_MAX   520 /* --stack at most 512, and those */
 #define WIRE_KEY_INLINE  64  /* key bytes in struct wire_event */
 #define WIRE_SEGMENTS    8
 #define WIRE_KEY_SEGMENT 256  /* bytes of one segment at most: --key-bytes at most */

@@ -19,7 +19,7 @@ struct probe_options {
 	const struct gotab *tab;
 	const struct placements *placements;
 	const struct filter *filter;
-	uint32_t stack_max;   /* frames: 1 to 512 */
+	uint32_t stack_max;   /* physical frames to read: 1 to WIRE_STACK_MAX */
 	uint32_t key_bytes;   /* 1 to 256 */
 	uint64_t buffer_size; /* bytes; rounded up to a power of two of pages */
 	bool misses;
@@ -42,6 +42,9 @@ void engine_stop(struct engine *engine);
 /* Takes all probes off. The counters are final, the ring can still be drained. */
 void engine_detach(struct engine *engine);
 
+/* A descriptor that is readable when a process of the binary has begun, until the next drain. */
+int engine_wake_fd(const struct engine *engine);
+
 /* Calls on_record for every record in the ring; it returns false to stop early (that record counts
  * as taken). The record is borrowed for the length of the call. */
 struct error *engine_drain(struct engine *engine,
@@ -62,6 +65,7 @@ struct resolver_options {
 	const struct gotab *tab;
 	const struct placements *placements;
 	const struct filter *filter;
+	uint32_t stack_max; /* frames to show */
 	/* Reads process `pid`; returns false when it cannot. */
 	bool (*peek)(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size);
 	void *peek_ctx;

@@ -7,6 +7,7 @@ struct stack {
 	uint32_t first_pc, npcs;       /* in pcs: {ip, bias, flags, return addresses ...} */
 	uint32_t first_frame, nframes; /* in frames */
 	const char *func;              /* the runtime's entry; borrowed from the image */
+	bool cut;                      /* more frames than are shown */
 	uint32_t next;                 /* another stack with the same hash; 0: none, else index + 1 */
 	bool site_matches;
 };
@@ -150,6 +151,11 @@ static bool build_stack(struct resolver *r, struct stack *stack)
 	if (stack->nframes && !strcmp(r->frames.data[r->frames.len - 1].func, "runtime.goexit")) {
 		r->frames.len--;
 		stack->nframes--;
+	}
+	if (stack->nframes > r->options.stack_max) {
+		r->frames.len -= stack->nframes - r->options.stack_max;
+		stack->nframes = r->options.stack_max;
+		stack->cut = true;
 	}
 	stack->site_matches = stack->nframes
 		? filter_site_matches(r->options.filter, &r->frames.data[stack->first_frame])
@@ -467,6 +473,7 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 	ret->func = stack->func;
 	ret->stack = r->frames.data + stack->first_frame;
 	ret->stack_n = stack->nframes;
+	ret->stack_cut |= stack->cut;
 	ret->stack_id = r->first_stack_id + (uint32_t)(stack - r->stacks.data);
 	*ret_kind = e->kind == WIRE_CLEAR ? EVENT_CLEAR : EVENT_DELETE;
 	*ret_what = is_filtered(r, e, stack, info, ret) ? RESOLVED_FILTERED : RESOLVED_EVENT;

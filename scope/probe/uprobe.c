@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
@@ -161,6 +163,19 @@ static void set_filter_words(struct trace_bpf *skel, const struct filter *filter
 		((uint8_t *)skel->rodata->filter_masks)[i] = 0xff;
 }
 
+/* include/linux/proc_ns.h, PROC_PID_INIT_INO: the initial pid namespace. */
+#define INITIAL_PIDNS 0xEFFFFFFCu
+
+static void set_pid_namespace(struct trace_bpf *skel)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == INITIAL_PIDNS)
+		return;
+	skel->rodata->pidns_dev = st.st_dev;
+	skel->rodata->pidns_ino = st.st_ino;
+}
+
 static void set_rodata(struct trace_bpf *skel, const struct probe_options *options)
 {
 	const struct filter *filter = options->filter;
@@ -179,6 +194,7 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 	skel->rodata->big_size = (uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) +
 					    options->stack_max * 8ul);
 	set_filter_words(skel, filter);
+	set_pid_namespace(skel);
 }
 
 static uint32_t ring_size(uint64_t wanted)
@@ -448,14 +464,22 @@ void engine_detach(struct engine *engine)
 
 /* ---- draining ---- */
 
+int engine_wake_fd(const struct engine *engine)
+{
+	return ring_buffer__epoll_fd(engine->ring);
+}
+
 struct error *engine_drain(struct engine *engine,
 			   bool (*on_record)(void *ctx, const void *record, size_t size), void *ctx)
 {
+	struct epoll_event ready;
 	int n;
 
 	engine->on_record = on_record;
 	engine->ctx = ctx;
 	n = ring_buffer__consume(engine->ring);
+	/* Takes the ring off the list of what is ready, if it is empty. */
+	epoll_wait(ring_buffer__epoll_fd(engine->ring), &ready, 1, 0);
 	if (n < 0 && n != -ECANCELED && n != -EINTR)
 		return error_errno(ERROR_FAILED, -n, "cannot read the ring buffer");
 	return NULL;

@@ -1,8 +1,10 @@
 #include "sink/sink.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SELF_FLUSH (1u << 20) /* bytes */
@@ -21,11 +23,14 @@ struct error *sink_open(const struct sink_ops *ops, const struct sink_options *o
 			struct sink **ret)
 {
 	cleanup(sink_close) struct sink *sink = calloc(1, sizeof(*sink));
+	struct stat st;
 
 	if (!sink)
 		return error_nomem();
 	sink->ops = ops;
 	sink->options = *options;
+	sink->waits = isatty(options->fd) || (fstat(options->fd, &st) == 0 &&
+					      (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
 	if (ops->open)
 		try(ops->open(sink));
 	*ret = take_ptr(sink);
@@ -43,25 +48,41 @@ void sink_close(struct sink *sink)
 	free(sink);
 }
 
-/* Waits until fd takes bytes again. A signal or a hang-up shows in the next write. */
-static void wait_writable(int fd)
+/* Waits until the reader takes bytes again, or until we are told to stop. Returns 0 or ECANCELED; a
+ * hang-up shows in the next write. */
+static int wait_writable(const struct sink *sink)
 {
-	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+	struct pollfd fds[2] = {
+		{.fd = sink->options.fd, .events = POLLOUT},
+		{.fd = sink->options.interrupt > 0 ? sink->options.interrupt : -1,
+		 .events = POLLIN},
+	};
 
-	poll(&poll_fd, 1, -1);
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	return !fds[0].revents && fds[1].revents ? ECANCELED : 0;
 }
 
-/* Returns 0 or an errno. */
-static int write_all(int fd, const char *data, size_t len)
+/* Returns 0 or an errno. To a reader that may be slow no more is written at once than it takes
+ * without blocking: poll() promises room for PIPE_BUF bytes. */
+static int write_all(const struct sink *sink, const char *data, size_t len)
 {
 	while (len) {
-		ssize_t written = write(fd, data, len);
+		size_t some = sink->waits && len > PIPE_BUF ? PIPE_BUF : len;
+		int stop = sink->waits ? wait_writable(sink) : 0;
+		ssize_t written;
+
+		if (stop)
+			return stop;
+		written = write(sink->options.fd, data, some);
 
 		if (written >= 0) {
 			data += written;
 			len -= (size_t)written;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			wait_writable(fd);
+			stop = wait_writable(sink);
+			if (stop)
+				return stop;
 		} else if (errno != EINTR) {
 			return errno;
 		}
@@ -78,9 +99,9 @@ struct error *sink_flush(struct sink *sink)
 		buf_reset(&sink->out);
 		return take_ptr(sink->failed);
 	}
-	errnum = write_all(sink->options.fd, sink->out.data, sink->out.len);
+	errnum = write_all(sink, sink->out.data, sink->out.len);
 	buf_reset(&sink->out);
-	if (errnum == EPIPE)
+	if (errnum == EPIPE || errnum == ECANCELED)
 		sink->closed = true;
 	else if (errnum)
 		return error_errno(ERROR_FAILED, errnum, "cannot write the output");

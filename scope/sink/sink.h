@@ -14,6 +14,8 @@
 
 struct sink_options {
 	int fd;            /* where to write; stays the caller's */
+	int interrupt;     /* once this is readable, a reader that does not read is not waited
+			      for: the sink closes. 0: none */
 	bool color;        /* text: SGR colours */
 	unsigned width;    /* text: columns (100 when unknown) */
 	bool stack;        /* text: print each event's frames below its line */
@@ -26,6 +28,7 @@ struct sink {
 	struct buf out;       /* formatted, not yet written */
 	uint64_t unwritten;   /* events formatted since the last successful flush */
 	bool closed;          /* the reader went away (EPIPE): further output is dropped */
+	bool waits;           /* the reader decides how fast: a pipe, a terminal, a socket */
 	struct error *failed; /* of a flush the sink did by itself; sink_flush() hands it out */
 	void *state;          /* the format's own */
 };

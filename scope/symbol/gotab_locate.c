@@ -282,7 +282,7 @@ static struct error *not_found(const struct locate *l)
 	if (l->too_old)
 		return error_new(ERROR_TARGET,
 				 "%s: built with Go older than 1.18, whose tables are not read; "
-				 "rebuild it with Go 1.18 or later",
+				 "rebuild it with Go 1.19 or later",
 				 name);
 	if (l->candidates)
 		return error_new(
@@ -293,11 +293,11 @@ static struct error *not_found(const struct locate *l)
 	if (l->strange_magic)
 		return error_new(ERROR_TARGET,
 				 "%s: corrupt or unknown Go function table (magic 0x%08x); rebuild "
-				 "the program with an official Go release, 1.18 or later",
+				 "the program with an official Go release, 1.19 or later",
 				 name, l->strange_magic);
 	return error_new(ERROR_TARGET,
 			 "%s: not a Go program (no Go function table in it); name a program built "
-			 "with Go 1.18 or later",
+			 "with Go 1.19 or later",
 			 name);
 }
 

@@ -103,6 +103,7 @@ static void open_program(struct program *p, bool swiss)
 					    .tab = p->go.tab,
 					    .placements = &p->placements,
 					    .filter = &p->filter,
+					    .stack_max = 64,
 					    .peek = peek_heap,
 					    .peek_ctx = p};
 	assert_null(resolver_open(&options, &p->resolver));

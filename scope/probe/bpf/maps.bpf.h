@@ -11,6 +11,9 @@ const volatile uint64_t gcphase = 0;   /* link-time address of runtime.gcphase; 
 const volatile bool use_types = false; /* a filter needs the type of every map */
 const volatile bool use_key_filter = false;
 const volatile bool use_misses = false;
+/* The pid namespace that tophash lives in; 0: the initial one. */
+const volatile uint64_t pidns_dev = 0;
+const volatile uint64_t pidns_ino = 0;
 const volatile uint64_t filter_map = 0;
 const volatile uint64_t filter_goid = 0;
 const volatile uint32_t filter_len = 0; /* bytes in filter_words */

@@ -73,6 +73,15 @@ static __always_inline void take_head(struct wire_event *e, uint32_t index)
 	e->pid = pid_tid >> 32;
 	e->tid = (uint32_t)pid_tid;
 	e->probe = index;
+	if (pidns_ino) {
+		struct bpf_pidns_info ns;
+
+		/* Fails for a process of a namespace below ours: that one keeps the host's pid. */
+		if (!bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns))) {
+			e->pid = ns.tgid;
+			e->tid = ns.pid;
+		}
+	}
 }
 
 static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
@@ -536,6 +545,8 @@ int on_start(struct pt_regs *ctx)
 	no_private_stack(ctx);
 	e.ip = ctx->rip;
 	take_head(&e, (uint32_t)bpf_get_attach_cookie(ctx));
-	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_NO_WAKEUP);
+	/* The one record that wakes the reader: a process that lives for a few milliseconds only must
+	 * be met while it is there. */
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
