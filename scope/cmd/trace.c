@@ -454,6 +454,7 @@ static struct error *open_symbols(struct trace *trace)
 	struct placement_options options = {
 		.misses = trace->options.misses,
 		.start = trace->options.binary != NULL,
+		.gc = !trace->options.binary,
 	};
 	unsigned minor;
 
@@ -547,6 +548,22 @@ static bool on_found(void *ctx, pid_t pid)
 	return !trace->failed;
 }
 
+/* The GC phase of the one process that is traced, so that events need not read it. */
+static void tell_gc(struct trace *trace)
+{
+	uint64_t bias;
+	uint32_t phase;
+
+	if (trace->options.command) { /* it has not begun */
+		engine_set_gc(trace->engine, 0);
+	} else if (trace->placements.gc &&
+		   bias_of(trace, trace->options.pid, &bias) &&
+		   peek(NULL, trace->options.pid, trace->placements.gcphase + bias, &phase,
+			sizeof(phase)) && phase <= EVENT_GC_MARKTERMINATION) {
+		engine_set_gc(trace->engine, phase);
+	}
+}
+
 static struct error *begin(struct trace *trace)
 {
 	pid_t pid = trace->options.pid ? trace->options.pid
@@ -555,6 +572,7 @@ static struct error *begin(struct trace *trace)
 	struct stat st;
 
 	try(engine_attach(trace->engine, trace->exe, pid));
+	tell_gc(trace);
 	trace->ready_ms = (double)(now_ns(CLOCK_MONOTONIC) - trace->begun_ns) / 1e6;
 	if (trace->options.pid) {
 		announce(trace, &trace->processes.data[0], NULL);

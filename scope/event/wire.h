@@ -118,6 +118,7 @@ enum wire_role {
 	WIRE_ROLE_EXIT,        /* --misses: it returned */
 	WIRE_ROLE_PANIC,       /* --misses: its goroutine panics */
 	WIRE_ROLE_START,       /* a process of the binary began */
+	WIRE_ROLE_GC,          /* the GC phase has changed */
 };
 
 /* How the key argument is passed. */

@@ -16,14 +16,16 @@ enum code_op {
 	CODE_MOVE,       /* reg = base, 8 bytes */
 	CODE_LESS_ONE,   /* reg = base - 1, 8 bytes (lea, dec, sub) */
 	CODE_DECREMENT,  /* [base + disp] -= 1, 8 bytes */
-	CODE_COMPARE_GLOBAL, /* compares the 4-byte word at `target` with imm */
+	CODE_COMPARE_GLOBAL,  /* compares the 4-byte word at `target` with imm */
+	CODE_ADDRESS,         /* reg = `target`, an address in the image */
+	CODE_EXCHANGE,        /* exchanges the 4-byte word at [base + disp] with a register */
 };
 
 #define CODE_NO_REG 255
 
 struct code_insn {
 	uint64_t addr;
-	uint64_t target; /* of a direct jump, branch or call; of COMPARE_GLOBAL; else 0 */
+	uint64_t target; /* of a direct jump, branch or call; of COMPARE_GLOBAL and ADDRESS; else 0 */
 	int64_t disp;
 	int64_t imm;
 	uint32_t writes; /* bit n: register n is changed */

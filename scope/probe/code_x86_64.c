@@ -100,8 +100,18 @@ static void set_less_one(struct code_insn *to, const ZydisDecodedOperand *ops)
 	}
 }
 
-static void set_lea(struct code_insn *to, const ZydisDecodedOperand *ops)
+static void set_lea(struct code_insn *to, const ZydisDecodedInstruction *insn,
+		    const ZydisDecodedOperand *ops)
 {
+	ZyanU64 addr;
+
+	if (is_wide_register(&ops[0]) && ops[1].mem.base == ZYDIS_REGISTER_RIP &&
+	    ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[1], to->addr, &addr))) {
+		to->op = CODE_ADDRESS;
+		to->reg = register_number(ops[0].reg.value);
+		to->target = addr;
+		return;
+	}
 	if (!is_wide_register(&ops[0]) || ops[1].mem.index != ZYDIS_REGISTER_NONE ||
 	    register_number(ops[1].mem.base) == CODE_NO_REG)
 		return;
@@ -127,13 +137,22 @@ static void set_compare(struct code_insn *to, const ZydisDecodedInstruction *ins
 	to->imm = ops[1].imm.value.s;
 }
 
+static void set_exchange(struct code_insn *to, const ZydisDecodedOperand *ops)
+{
+	if (!is_plain_memory(&ops[0]) || ops[0].size != 32)
+		return;
+	to->op = CODE_EXCHANGE;
+	set_memory(to, &ops[0]);
+}
+
 static void set_operation(struct code_insn *to, const ZydisDecodedInstruction *insn,
 			  const ZydisDecodedOperand *ops)
 {
 	switch (insn->mnemonic) {
 	case ZYDIS_MNEMONIC_MOV: set_mov(to, ops); break;
-	case ZYDIS_MNEMONIC_LEA: set_lea(to, ops); break;
+	case ZYDIS_MNEMONIC_LEA: set_lea(to, insn, ops); break;
 	case ZYDIS_MNEMONIC_CMP: set_compare(to, insn, ops); break;
+	case ZYDIS_MNEMONIC_XCHG: set_exchange(to, ops); break;
 	case ZYDIS_MNEMONIC_DEC: set_less_one(to, ops); break;
 	case ZYDIS_MNEMONIC_SUB:
 		if (is_immediate(&ops[1], 1))

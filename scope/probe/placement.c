@@ -73,6 +73,7 @@ const char *placement_role_name(uint8_t role)
 		[WIRE_ROLE_REMOVAL] = "removal", [WIRE_ROLE_CLEAR] = "clear",
 		[WIRE_ROLE_ENTRY] = "entry",	 [WIRE_ROLE_EXIT] = "exit",
 		[WIRE_ROLE_PANIC] = "panic",	 [WIRE_ROLE_START] = "start",
+		[WIRE_ROLE_GC] = "gc",
 	};
 
 	return role < ARRAY_SIZE(names) && names[role] ? names[role] : "unknown";
@@ -412,6 +413,52 @@ static struct error *find_gcphase(const struct search *search)
 	return NULL;
 }
 
+/* runtime/mgc.go, setGCPhase(x): atomic.Store(&gcphase, x), an exchange, is inlined into these and
+ * their closures, with the world stopped: mark, marktermination, off. */
+static const char *const gc_funcs[] = {
+	"runtime.setGCPhase", "runtime.gcStart", "runtime.gcStart.func1", "runtime.gcStart.func2",
+	"runtime.gcStart.func3", "runtime.gcStart.func4", "runtime.gcMarkDone",
+	"runtime.gcMarkDone.func1", "runtime.gcMarkDone.func2", "runtime.gcMarkDone.func3",
+	"runtime.gcMarkTermination", "runtime.gcMarkTermination.func1",
+	"runtime.gcMarkTermination.func2", "runtime.gcMarkTermination.func3",
+	"runtime.gcMarkTermination.func4",
+};
+
+/* How many exchanges there must be: fewer, and some change would go unseen. */
+#define GC_CHANGES 3
+
+/* lea gcphase, reg; xchg x, (reg) */
+static bool changes_gcphase(const struct code_insn *insn, uint64_t gcphase)
+{
+	return insn[0].op == CODE_ADDRESS && insn[0].target == gcphase &&
+	       insn[1].op == CODE_EXCHANGE && insn[1].base == insn[0].reg && insn[1].disp == 0;
+}
+
+static struct error *place_gc(const struct search *search)
+{
+	struct wire_probe wire = {.role = WIRE_ROLE_GC};
+	size_t before = search->found->list.len;
+
+	for (size_t i = 0; search->found->gcphase && i < ARRAY_SIZE(gc_funcs); i++) {
+		struct error *err = NULL;
+		struct gotab_func func;
+		struct code code;
+
+		try(decode_func(search, gc_funcs[i], &func, &code));
+		for (size_t at = 0; !err && at + 2 < code.insns.len; at++)
+			if (changes_gcphase(&code.insns.data[at], search->found->gcphase))
+				err = add_placement(search, &func, code.insns.data[at + 2].addr,
+						    &wire, "runtime.gcphase has just changed");
+		code_fini(&code);
+		if (err)
+			return err;
+	}
+	search->found->gc = search->found->list.len - before == GC_CHANGES;
+	while (!search->found->gc && search->found->list.len > before)
+		free(search->found->list.data[--search->found->list.len].why);
+	return NULL;
+}
+
 static struct error *find_all(const struct search *search)
 {
 	const struct removal_spec *removals = classic_removals;
@@ -436,7 +483,8 @@ static struct error *find_all(const struct search *search)
 	}
 	if (search->options->start)
 		try(place_entry(search, &start_entry, 0));
-	return find_gcphase(search);
+	try(find_gcphase(search));
+	return search->options->gc ? place_gc(search) : NULL;
 }
 
 struct error *placement_find(const struct image *image, const struct gotab *tab,

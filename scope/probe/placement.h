@@ -6,6 +6,8 @@
  *   clear     the first emulated instruction after the frame is set up in mapclear / (*Map).Clear
  *   entry, exit, panic   only for misses
  *   start     runtime.main: a process of the binary began
+ *   gc        behind each instruction that changes runtime.gcphase: three a GC cycle, so that no
+ *             event has to read it
  */
 #ifndef PROBE_PLACEMENT_H
 #define PROBE_PLACEMENT_H
@@ -26,11 +28,13 @@ struct placements {
 	VEC(struct placement) list;
 	bool swiss;       /* the program's maps: Swiss tables, else classic buckets */
 	uint64_t gcphase; /* link-time address of runtime.gcphase; 0: not found */
+	bool gc;          /* all places that change it are probed */
 };
 
 struct placement_options {
 	bool misses; /* also place entry, exit and panic probes */
 	bool start;  /* also place the start probe */
+	bool gc;     /* also watch the GC phase change: for one process only */
 };
 
 /* Errors (ERROR_TARGET): the program has no map delete at all; a function has no spot where its

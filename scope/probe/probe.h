@@ -37,6 +37,9 @@ CLEANUP_FUNC(struct engine, engine_close)
 /* Places all probes in the file `exe` (a descriptor), for process `pid` or for every process of it
  * (-1), also those that start later. */
 struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
+/* Tells the GC phase as it was read after engine_attach(); it holds until the first change is seen.
+ * Without it, each event reads it until then. */
+void engine_set_gc(struct engine *engine, uint32_t phase);
 /* From here on nothing is counted any more; what is in the ring stays there. */
 void engine_stop(struct engine *engine);
 /* Takes all probes off. The counters are final, the ring can still be drained. */

@@ -184,6 +184,7 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 	skel->rodata->key_bytes = options->key_bytes;
 	skel->rodata->goid_offset = go_goid_offset(gotab_minor(options->tab));
 	skel->rodata->gcphase = options->placements->gcphase;
+	skel->rodata->use_gc_probe = options->placements->gc;
 	skel->rodata->use_types = filter->type_glob || filter->key;
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
@@ -214,7 +215,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *op
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
 	bpf_map__set_max_entries(skel->maps.types, ntypes ? (uint32_t)ntypes : 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
-	bpf_program__set_autoload(skel->progs.on_gc, false);
+	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
 	bpf_program__set_autoload(skel->progs.on_start, options->start);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
@@ -356,6 +357,7 @@ static struct bpf_program *program_of(struct trace_bpf *skel, uint8_t role)
 	case WIRE_ROLE_ENTRY: return skel->progs.on_entry;
 	case WIRE_ROLE_EXIT: return skel->progs.on_exit;
 	case WIRE_ROLE_PANIC: return skel->progs.on_panic;
+	case WIRE_ROLE_GC: return skel->progs.on_gc;
 	default: return skel->progs.on_start;
 	}
 }
@@ -440,9 +442,15 @@ struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
 	last_message[0] = '\0';
 	if (!engine->multi)
 		return attach_each(engine, path, pid);
-	for (int role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_START; role++)
+	for (int role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_GC; role++)
 		try(attach_role(engine, path, pid, (uint8_t)role));
 	return NULL;
+}
+
+void engine_set_gc(struct engine *engine, uint32_t phase)
+{
+	if (engine->skel && engine->skel->bss)
+		__atomic_store_n(&engine->skel->bss->gc_first, phase + 1, __ATOMIC_SEQ_CST);
 }
 
 void engine_stop(struct engine *engine)

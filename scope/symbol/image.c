@@ -267,15 +267,13 @@ static struct error *check_header(struct image *image, const Elf64_Ehdr *ehdr)
 }
 
 /* A GNU build-id note: {namesz u32 = 4, descsz u32, type u32 = NT_GNU_BUILD_ID, "GNU\0", desc}. */
-static void load_build_id(struct image *image, const Elf64_Phdr *ph)
+static void load_build_id(struct image *image, const uint8_t *notes, uint64_t size, size_t align)
 {
-	const uint8_t *notes = image_file_bytes(image, ph->p_offset, ph->p_filesz);
-	size_t align = ph->p_align == 8 ? 8 : 4;
 	struct reader r;
 
 	if (!notes)
 		return;
-	r = reader_over(notes, ph->p_filesz);
+	r = reader_over(notes, size);
 	while (!image->build_id[0]) {
 		uint32_t name_size = reader_u32(&r), desc_size = reader_u32(&r);
 		uint32_t type = reader_u32(&r);
@@ -293,6 +291,15 @@ static void load_build_id(struct image *image, const Elf64_Phdr *ph)
 			image->build_id[2ul * i + 1] = "0123456789abcdef"[desc[i] & 15];
 		}
 	}
+}
+
+/* Go's own linker (1.26, 1.27) leaves this note out of every PT_NOTE. */
+static void load_build_id_section(struct image *image)
+{
+	uint64_t addr, size;
+
+	if (!image->build_id[0] && image_section(image, ".note.gnu.build-id", &addr, &size))
+		load_build_id(image, image_at(image, addr, size), size, 4);
 }
 
 static struct error *add_segment(struct image *image, const Elf64_Phdr *ph)
@@ -328,7 +335,8 @@ static struct error *load_segments(struct image *image, const Elf64_Ehdr *ehdr)
 		if (ph.p_type == PT_LOAD) {
 			try(add_segment(image, &ph));
 		} else if (ph.p_type == PT_NOTE) {
-			load_build_id(image, &ph);
+			load_build_id(image, image_file_bytes(image, ph.p_offset, ph.p_filesz),
+				      ph.p_filesz, ph.p_align == 8 ? 8 : 4);
 		} else if (ph.p_type == PT_DYNAMIC) {
 			image->dynamic_offset = ph.p_offset;
 			image->dynamic_size = ph.p_filesz;
@@ -372,6 +380,7 @@ struct error *image_open(int fd, const char *name, struct image **ret)
 	try(check_header(image, &ehdr));
 	try(load_segments(image, &ehdr));
 	load_sections(image, &ehdr);
+	load_build_id_section(image);
 	if (image->pie)
 		try(image_relocate(image));
 	*ret = take_ptr(image);
