@@ -178,7 +178,7 @@ struct wire_type {
 
 /* Counters, per CPU, added atomically (a program may be preempted in the middle). */
 struct wire_counters {
-	uint64_t hits;
+	uint64_t other_hits; /* all but removals: hits = other_hits + removed */
 	uint64_t filtered;
 	uint64_t lost_ring;    /* the ring was full */
 	uint64_t lost_pending; /* --misses: too many deletes in flight */

@@ -503,7 +503,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *ret)
 		return;
 	if (bpf_map_lookup_elem(bpf_map__fd(engine->skel->maps.counters), &zero, each) == 0) {
 		for (int i = 0; i < engine->ncpus; i++) {
-			ret->hits += each[i].hits;
+			ret->hits += each[i].other_hits + each[i].removed;
 			ret->filtered += each[i].filtered;
 			ret->removed += each[i].removed;
 			ret->cleared += each[i].cleared;

@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SELF_FLUSH (1u << 20) /* bytes */
+#define SELF_FLUSH  (1u << 20) /* bytes */
+#define PATIENCE_MS 2000       /* with a reader, once we are told to stop */
 
 const struct sink_ops *sink_find(const char *name)
 {
@@ -48,8 +49,8 @@ void sink_close(struct sink *sink)
 	free(sink);
 }
 
-/* Waits until the reader takes bytes again, or until we are told to stop. Returns 0 or ECANCELED; a
- * hang-up shows in the next write. */
+/* Waits until the reader takes bytes again; once we are told to stop, not for long. Returns 0 or
+ * ECANCELED; a hang-up shows in the next write. */
 static int wait_writable(const struct sink *sink)
 {
 	struct pollfd fds[2] = {
@@ -60,7 +61,9 @@ static int wait_writable(const struct sink *sink)
 
 	while (poll(fds, 2, -1) < 0 && errno == EINTR)
 		;
-	return !fds[0].revents && fds[1].revents ? ECANCELED : 0;
+	if (!fds[0].revents && fds[1].revents) /* slow, or stuck? */
+		poll(fds, 1, PATIENCE_MS);
+	return fds[0].revents ? 0 : ECANCELED;
 }
 
 /* Returns 0 or an errno. To a reader that may be slow no more is written at once than it takes

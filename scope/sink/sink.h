@@ -14,8 +14,8 @@
 
 struct sink_options {
 	int fd;            /* where to write; stays the caller's */
-	int interrupt;     /* once this is readable, a reader that does not read is not waited
-			      for: the sink closes. 0: none */
+	int interrupt;     /* once this is readable, a reader that does not read for 2 s is not
+			      waited for: the sink closes. 0: none */
 	bool color;        /* text: SGR colours */
 	unsigned width;    /* text: columns (100 when unknown) */
 	bool stack;        /* text: print each event's frames below its line */

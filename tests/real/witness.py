@@ -4,6 +4,7 @@ Bare counters of the kernel (perf_event_open, a uprobe each, one a CPU): no BPF,
 
   calls     after the stack check of each function that a delete calls. A delete of a Swiss map that comes through
             mapdelete_fast* goes on to (*Map).Delete: the calls between the two are counted and taken off
+  in flight of these, those that did not return: a process that is killed can die within a delete
   removed   on the instruction that decrements the map's count, found by disassembling with objdump. That is not where the
             tracer's probes stand
   clears    after the stack check of the function that clears
@@ -48,12 +49,14 @@ class Plan:
             raise Unavailable(f"no dry run of {path}: {got.stderr.strip()}")
         self.path = path
         self.headline = got.stdout.splitlines()[0]
-        self.points = {"calls": [], "between": [], "removed": [], "clears": []}
+        self.points = {"calls": [], "between": [], "returns": [], "removed": [], "clears": []}
         functions = {}
         for found in filter(None, map(PROBE.match, got.stdout.splitlines())):
             role, name, offset, address = found[1], found[2], int(found[3]), int(found[4], 16)
             if role == "entry":
                 self.points["calls"].append(address)
+            elif role == "exit":
+                self.points["returns"].append(address)
             elif role == "clear":
                 self.points["clears"].append(address)
             if role in ("entry", "removal"):
@@ -155,5 +158,5 @@ class Witness:
     def read(self):
         count = {name: sum(struct.unpack("<Q", os.read(fd, 8))[0] for fd in fds)
                  for name, fds in self.files.items()}
-        return {"calls": count["calls"] - count["between"], "removed": count["removed"],
-                "clears": count["clears"]}
+        return {"calls": count["calls"] - count["between"],
+                "in flight": count["calls"] - count["returns"], "removed": count["removed"], "clears": count["clears"]}

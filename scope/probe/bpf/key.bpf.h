@@ -41,7 +41,8 @@ static __always_inline struct wire_plan *plan_unknown(struct wire_event *e, stru
 	return plan;
 }
 
-static __always_inline bool string_matches(struct wire_event *e, uint64_t addr, uint64_t len)
+/* Against filter_words; the bytes are read into `to`, WIRE_KEY_INLINE at a time. */
+static __always_inline bool string_matches(uint8_t *to, uint64_t addr, uint64_t len)
 {
 	if (filter_prefix ? len < filter_len : len != filter_len)
 		return false;
@@ -54,7 +55,7 @@ static __always_inline bool string_matches(struct wire_event *e, uint64_t addr, 
 		n = filter_len - at;
 		if (n > WIRE_KEY_INLINE)
 			n = WIRE_KEY_INLINE;
-		if (bpf_probe_read_user(e->key, n, (void *)(addr + at)))
+		if (bpf_probe_read_user(to, n, (void *)(addr + at)))
 			return false;
 #pragma unroll
 		for (int i = 0; i < WIRE_KEY_INLINE / 8; i++) {
@@ -62,7 +63,7 @@ static __always_inline bool string_matches(struct wire_event *e, uint64_t addr, 
 
 			if (at + i * 8 >= filter_len)
 				break;
-			if ((((uint64_t *)e->key)[i] & filter_masks[word]) != filter_words[word])
+			if ((((uint64_t *)to)[i] & filter_masks[word]) != filter_words[word])
 				return false;
 		}
 	}
@@ -80,7 +81,7 @@ static __always_inline bool take_string(struct wire_event *e, uint64_t addr, uin
 	if (use_key_filter) {
 		if (match == WIRE_MATCH_NEVER)
 			return false;
-		if (match == WIRE_MATCH_STRING && !string_matches(e, addr, len))
+		if (match == WIRE_MATCH_STRING && !string_matches(e->key, addr, len))
 			return false;
 	}
 	if (n > key_bytes)

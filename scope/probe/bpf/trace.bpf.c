@@ -302,6 +302,42 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	return SENT;
 }
 
+/* The filters that need the arguments only, before anything is claimed, zeroed or copied: most hits
+ * end here. Returns false when filtered. */
+static __always_inline bool passes(struct pt_regs *ctx, const struct wire_probe *probe)
+{
+	uint64_t window[WIRE_WINDOW + 1 + WIRE_KEY_INLINE / 8] = {};
+	uint64_t key = ctx->rip - probe->addr, type, map, key0, key1;
+	uint32_t words = probe->words;
+	struct wire_plan *plan;
+
+	bound(words, WIRE_WINDOW);
+	if (bpf_probe_read_user(window, words * 8, (void *)(ctx->rbp + probe->window)))
+		return true;
+	type = window[probe->type_word & (WIRE_WINDOW - 1)];
+	map = window[probe->map_word & (WIRE_WINDOW - 1)];
+	key0 = window[probe->key_word & (WIRE_WINDOW - 1)];
+	key1 = window[(probe->key_word & (WIRE_WINDOW - 1)) + 1];
+	if (filter_map && map != filter_map)
+		return false;
+	if (!use_types)
+		return true;
+	key = type - key;
+	plan = bpf_map_lookup_elem(&types, &key);
+	if (!plan)
+		return true;
+	if (plan->skip || (use_key_filter && plan->match == WIRE_MATCH_NEVER))
+		return false;
+	if (!use_key_filter)
+		return true;
+	if (probe->key_arg == WIRE_ARG_STRING && plan->match == WIRE_MATCH_STRING)
+		return string_matches((uint8_t *)&window[WIRE_WINDOW + 1], key0, key1);
+	if (probe->key_arg == WIRE_ARG_32)
+		key0 = (uint32_t)key0;
+	return probe->key_arg == WIRE_ARG_STRING || plan->match != WIRE_MATCH_WORD ||
+	       (key0 & plan->mask) == plan->want;
+}
+
 SEC("uprobe")
 int on_removal(struct pt_regs *ctx)
 {
@@ -318,13 +354,17 @@ int on_removal(struct pt_regs *ctx)
 	copy = stack_copy_get();
 	if (!c || !probe || !copy)
 		return 0;
-	add(c->hits, 1);
 	add(c->removed, 1);
 	if (use_misses) {
 		struct pending_key key = {.g = ctx->r14,
 					  .pid = bpf_get_current_pid_tgid() >> 32};
 
 		bpf_map_delete_elem(&pendings, &key);
+	}
+	/* (A key behind a pointer wants the copy of the stack that it stands in.) */
+	if (use_filters && probe->key_arg != WIRE_ARG_POINTER && !passes(ctx, probe)) {
+		add(c->filtered, 1);
+		return 0;
 	}
 	if (__sync_fetch_and_add(&copy->users, 1) == 0)
 		outcome = removal(ctx, probe, index, copy, c);
@@ -383,7 +423,7 @@ int on_clear(struct pt_regs *ctx)
 		bpf_probe_read_user(&len, sizeof(len), (void *)e->map);
 	if (!len && !use_misses)
 		return 0;
-	add(c->hits, 1);
+	add(c->other_hits, 1);
 	add(c->cleared, len);
 	add(c->misses, !len);
 	e->kind = WIRE_CLEAR;
@@ -445,7 +485,7 @@ int on_entry(struct pt_regs *ctx)
 	}
 	if (bpf_map_update_elem(&pendings, &key, &pending, BPF_NOEXIST)) {
 		/* Whether it will be a miss cannot be known any more: a hit that was lost. */
-		add(c->hits, 1);
+		add(c->other_hits, 1);
 		add(c->lost_pending, 1);
 	}
 	return 0;
@@ -465,7 +505,7 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	probe = bpf_map_lookup_elem(&probes, &index);
 	if (!c || !probe)
 		return;
-	add(c->hits, 1);
+	add(c->other_hits, 1);
 	add(c->misses, 1);
 	if (pending->filtered) {
 		add(c->filtered, 1);
