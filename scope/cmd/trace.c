@@ -518,7 +518,8 @@ static struct error *open_engine(struct trace *trace)
 
 	trace->probe_options = (struct probe_options){
 		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
-		.filter = &trace->options.filter, .stack_max = trace->options.stack_max + WIRE_STACK_EXTRA,
+		.filter = &trace->options.filter,
+		.stack_max = trace->options.stack_max + WIRE_STACK_EXTRA,
 		.key_bytes = trace->options.key_bytes, .buffer_size = trace->options.buffer_size,
 		.misses = trace->options.misses,
 		.start = trace->options.binary != NULL,

@@ -103,7 +103,10 @@ static bool key_integer(const struct filter_key *key, uint64_t *ret, bool *ret_n
 	if (!text[0] || strchr(" \t\n+", text[0]) || key->prefix)
 		return false;
 	errno = 0;
-	*ret = *ret_negative ? (uint64_t)strtoll(text, &end, 10) : strtoull(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
+	if (*ret_negative)
+		*ret = (uint64_t)strtoll(text, &end, 10);
+	else
+		*ret = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
 	return !errno && !*end;
 }
 

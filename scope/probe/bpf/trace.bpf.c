@@ -4,8 +4,9 @@
  * Rules that every line here obeys:
  *  - a program may be preempted and run again by another thread on the same CPU (only migration is
  *    off). So a record is built on the BPF stack or in the ring, counters are added atomically, and
- *    the one piece of per-CPU memory (struct stack_copy) is claimed. From Linux 6.13 on the BPF stack itself may be
- *    per-CPU memory ("private stack"); a program that has a tail call gets none, so each has one;
+ *    the one piece of per-CPU memory (struct stack_copy) is claimed. From Linux 6.13 on the BPF
+ *    stack itself may be per-CPU memory ("private stack"); a program that has a tail call gets
+ *    none, so each has one;
  *  - nothing wakes the reader: it drains the ring on a timer (a wake-up costs more than the probe);
  *  - bpf_probe_read_user() costs about 125 ns whatever its size: one read of the stack brings the
  *    arguments and the frames, one of 48 bytes the map header, one the goroutine;
