@@ -12,21 +12,29 @@ struct removal_spec {
 };
 
 /* Go 1.19 to 1.23, runtime/map.go, map_fast32.go, map_fast64.go, map_faststr.go:
- *   func mapdelete(t *maptype, h *hmap, key unsafe.Pointer), and so on */
-static const struct removal_spec classic_removals[] = {
+ *   func mapdelete(t *maptype, h *hmap, key unsafe.Pointer), and so on
+ *
+ * Go 1.24 on, internal/runtime/maps/map.go and table.go:
+ *   func (m *Map) Delete(typ *abi.MapType, key unsafe.Pointer)
+ *   func (m *Map) deleteSmall(typ *abi.MapType, hash uintptr, key unsafe.Pointer)
+ *   func (t *table) Delete(typ *abi.MapType, m *Map, hash uintptr, key unsafe.Pointer)
+ * Every delete ends in one of the last two, whatever runtime entry it came through; but a build with
+ * a profile (PGO) inlines them into their callers. So all are looked at, and every place in them
+ * where the count goes down is a place where elements leave. */
+static const char map_delete[] = "internal/runtime/maps.(*Map).Delete";
+static const char small_delete[] = "internal/runtime/maps.(*Map).deleteSmall";
+static const char table_delete[] = "internal/runtime/maps.(*table).Delete";
+
+static const struct removal_spec removal_specs[] = {
 	{"runtime.mapdelete", 0, 1, 2, WIRE_ARG_POINTER},
 	{"runtime.mapdelete_fast32", 0, 1, 2, WIRE_ARG_32},
 	{"runtime.mapdelete_fast64", 0, 1, 2, WIRE_ARG_64},
 	{"runtime.mapdelete_faststr", 0, 1, 2, WIRE_ARG_STRING},
-};
-
-/* Go 1.24 on, internal/runtime/maps/map.go and table.go:
- *   func (m *Map) deleteSmall(typ *abi.MapType, hash uintptr, key unsafe.Pointer)
- *   func (t *table) Delete(typ *abi.MapType, m *Map, hash uintptr, key unsafe.Pointer)
- * Every delete ends in one of the two, whatever runtime entry it came through. */
-static const struct removal_spec swiss_removals[] = {
-	{"internal/runtime/maps.(*Map).deleteSmall", 1, 0, 3, WIRE_ARG_POINTER},
-	{"internal/runtime/maps.(*table).Delete", 1, 2, 4, WIRE_ARG_POINTER},
+	{"reflect.mapdelete", 0, 1, 2, WIRE_ARG_POINTER},
+	{"reflect.mapdelete_faststr", 0, 1, 2, WIRE_ARG_STRING},
+	{map_delete, 1, 0, 2, WIRE_ARG_POINTER},
+	{small_delete, 1, 0, 3, WIRE_ARG_POINTER},
+	{table_delete, 1, 2, 4, WIRE_ARG_POINTER},
 };
 
 /* A function at whose beginning its arguments are taken from the registers. */
@@ -36,36 +44,34 @@ struct entry_spec {
 	uint8_t key_arg;
 	uint8_t map_first; /* (map, type, ...) instead of (type, map, ...) */
 	uint8_t arguments; /* registers that must still hold them */
+	bool thin;         /* may only call another that is probed */
 };
 
-static const struct entry_spec classic_clear = {"runtime.mapclear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE,
-						0, 2};
-static const struct entry_spec swiss_clear = {"internal/runtime/maps.(*Map).Clear",
-					      WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 1, 2};
-
-static const struct entry_spec classic_entries[] = {
-	{"runtime.mapdelete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 0, 3},
-	{"runtime.mapdelete_fast32", WIRE_ROLE_ENTRY, WIRE_ARG_32, 0, 3},
-	{"runtime.mapdelete_fast64", WIRE_ROLE_ENTRY, WIRE_ARG_64, 0, 3},
-	{"runtime.mapdelete_faststr", WIRE_ROLE_ENTRY, WIRE_ARG_STRING, 0, 4},
+static const struct entry_spec clear_entries[] = {
+	{"internal/runtime/maps.(*Map).Clear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 1, 2, false},
+	{"runtime.mapclear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 0, 2, true},
+	{"reflect.mapclear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 0, 2, true},
 };
 
-/* The fast entries return early when the map is empty, so they are watched as well; their call of
- * (*Map).Delete is nested and ignored. */
-static const struct entry_spec swiss_entries[] = {
-	{"internal/runtime/maps.(*Map).Delete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 1, 3},
-	{"runtime.mapdelete_fast32", WIRE_ROLE_ENTRY, WIRE_ARG_32, 0, 3},
-	{"runtime.mapdelete_fast64", WIRE_ROLE_ENTRY, WIRE_ARG_64, 0, 3},
-	{"runtime.mapdelete_faststr", WIRE_ROLE_ENTRY, WIRE_ARG_STRING, 0, 4},
+/* On Swiss maps the fast entries return early when the map is empty, so they are watched as well;
+ * their call of (*Map).Delete is nested and ignored. */
+static const struct entry_spec delete_entries[] = {
+	{"internal/runtime/maps.(*Map).Delete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 1, 3, false},
+	{"runtime.mapdelete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 0, 3, true},
+	{"runtime.mapdelete_fast32", WIRE_ROLE_ENTRY, WIRE_ARG_32, 0, 3, false},
+	{"runtime.mapdelete_fast64", WIRE_ROLE_ENTRY, WIRE_ARG_64, 0, 3, false},
+	{"runtime.mapdelete_faststr", WIRE_ROLE_ENTRY, WIRE_ARG_STRING, 0, 4, false},
+	{"reflect.mapdelete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 0, 3, true},
 };
 
 static const struct entry_spec panic_entries[] = {
-	{"runtime.gopanic", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0},
-	{"runtime.throw", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0},
-	{"runtime.fatal", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0},
+	{"runtime.gopanic", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0, false},
+	{"runtime.throw", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0, false},
+	{"runtime.fatal", WIRE_ROLE_PANIC, WIRE_ARG_NONE, 0, 0, false},
 };
 
-static const struct entry_spec start_entry = {"runtime.main", WIRE_ROLE_START, WIRE_ARG_NONE, 0, 0};
+static const struct entry_spec start_entry = {"runtime.main", WIRE_ROLE_START, WIRE_ARG_NONE, 0, 0,
+					       false};
 
 const char *placement_role_name(uint8_t role)
 {
@@ -275,47 +281,80 @@ static bool set_window(struct wire_probe *wire, const struct removal_spec *spec,
 	return true;
 }
 
-static struct error *place_removal(const struct search *search, const struct removal_spec *spec)
+static struct error *no_spot(const struct search *search, const char *func, const char *why)
+{
+	return error_new(ERROR_TARGET,
+			 "%s: no place in %s where each removal passes exactly once (%s): this build "
+			 "of the Go runtime is not known; please report it",
+			 image_name(search->image), func, why);
+}
+
+/* Places the probe for the decrement at insns[at]; flow: what is known there. */
+static struct error *place_decrement(const struct search *search, const struct removal_spec *spec,
+				     const struct gotab_func *func, const struct code *code,
+				     size_t at, const struct dataflow *flow)
 {
 	struct wire_probe wire = {.role = WIRE_ROLE_REMOVAL, .key_arg = spec->key_arg};
-	const struct code_insn *spot = NULL;
-	struct gotab_func func;
-	struct dataflow flow, at_spot;
-	struct error *err;
-	struct code code;
-	size_t removals = 0;
+	const struct code_insn *spot = emulated_after(code, at);
+	struct dataflow at_spot = *flow;
 	char why[160];
+
+	if (!spot)
+		return no_spot(search, spec->func, "no emulated instruction follows");
+	/* What is stored on the way there counts too. */
+	for (const struct code_insn *on = &code->insns.data[at + 1]; on < spot; on++)
+		flow_step(&at_spot, on);
+	if (!set_window(&wire, spec, &at_spot))
+		return no_spot(search, spec->func, "the arguments are not kept on the stack");
+	snprintf(why, sizeof(why),
+		 "first emulated instruction after the count is decremented at +%llu",
+		 (unsigned long long)(code->insns.data[at].addr - func->entry));
+	return add_placement(search, func, spot->addr, &wire, why);
+}
+
+/* Does the function call another by name (one that is in the program)? */
+static bool calls(const struct search *search, const struct code *code, const char *name)
+{
+	struct gotab_func callee;
+
+	gotab_find(search->tab, &name, 1, &callee);
+	vec_each (insn, &code->insns)
+		if (callee.entry && insn->flow == CODE_CALL && insn->target == callee.entry)
+			return true;
+	return false;
+}
+
+/* Functions that only call the one that removes: reflect's, and on Swiss maps all but the two at the
+ * end of the way. */
+static bool may_remove_nothing(const struct search *search, const struct removal_spec *spec,
+			       const struct code *code)
+{
+	if (search->found->swiss)
+		return strcmp(spec->func, small_delete) != 0 && strcmp(spec->func, table_delete) != 0;
+	return calls(search, code, "runtime.mapdelete") ||
+	       calls(search, code, "runtime.mapdelete_faststr");
+}
+
+static struct error *place_removals(const struct search *search, const struct removal_spec *spec)
+{
+	size_t before = search->found->list.len;
+	struct gotab_func func;
+	struct error *err;
+	struct dataflow flow;
+	struct code code;
 
 	err = decode_func(search, spec->func, &func, &code);
 	if (err || !func.entry)
 		return err;
 	flow_init(&flow, search->tab, spec->map);
-	for (size_t i = 0; i < code.insns.len; i++) {
-		const struct code_insn *insn = &code.insns.data[i];
-
-		if (insn->joined)
+	for (size_t i = 0; !err && i < code.insns.len; i++) {
+		if (code.insns.data[i].joined)
 			memset(flow.tag, 0, sizeof(flow.tag));
-		if (!flow_step(&flow, insn))
-			continue;
-		removals++;
-		spot = emulated_after(&code, i);
-		at_spot = flow; /* what is stored on the way there counts too */
-		for (const struct code_insn *on = insn + 1; spot && on < spot; on++)
-			flow_step(&at_spot, on);
-		snprintf(why, sizeof(why),
-			 "first emulated instruction after the count is decremented at +%llu",
-			 (unsigned long long)(insn->addr - func.entry));
+		if (flow_step(&flow, &code.insns.data[i]))
+			err = place_decrement(search, spec, &func, &code, i, &flow);
 	}
-	if (removals == 1 && spot && set_window(&wire, spec, &at_spot))
-		err = add_placement(search, &func, spot->addr, &wire, why);
-	else
-		err = error_new(ERROR_TARGET,
-				"%s: no place in %s where each removal passes exactly once (%s): "
-				"this build of the Go runtime is not known; please report it",
-				image_name(search->image), spec->func,
-				removals != 1	? "the count is not decremented in exactly one place"
-				: !spot		? "no emulated instruction follows"
-						: "the arguments are not kept on the stack");
+	if (!err && search->found->list.len == before && !may_remove_nothing(search, spec, &code))
+		err = no_spot(search, spec->func, "the count is decremented nowhere");
 	code_fini(&code);
 	return err;
 }
@@ -357,6 +396,17 @@ static struct error *place_exits(const struct search *search, const struct gotab
 	return NULL;
 }
 
+/* A function that does nothing but call (*Map).Delete, (*Map).Clear or runtime.mapclear is not
+ * probed: that one is. Unless it was inlined: then there is no call. */
+static bool only_calls(const struct search *search, const struct entry_spec *spec,
+		       const struct code *code)
+{
+	return spec->thin && (calls(search, code, "internal/runtime/maps.(*Map).Delete") ||
+			      calls(search, code, "internal/runtime/maps.(*Map).Clear") ||
+			      calls(search, code, "runtime.mapdelete") ||
+			      calls(search, code, "runtime.mapclear"));
+}
+
 static struct error *place_entry(const struct search *search, const struct entry_spec *spec,
 				 uint8_t number)
 {
@@ -370,6 +420,10 @@ static struct error *place_entry(const struct search *search, const struct entry
 	err = decode_func(search, spec->func, &func, &code);
 	if (err || !func.entry)
 		return err;
+	if (only_calls(search, spec, &code)) {
+		code_fini(&code);
+		return NULL;
+	}
 	spot = spot_after_frame(&code, spec->arguments);
 	if (spot)
 		err = add_placement(search, &func, spot->addr, &wire,
@@ -459,26 +513,41 @@ static struct error *place_gc(const struct search *search)
 	return NULL;
 }
 
+static bool has_func(const struct search *search, const char *name)
+{
+	struct gotab_func func;
+
+	gotab_find(search->tab, &name, 1, &func);
+	return func.entry != 0;
+}
+
+/* Of the two functions in which Swiss maps lose elements, each must be there or have been inlined
+ * into (*Map).Delete. (A program without rehash has no tables.) */
+static struct error *check_swiss(const struct search *search)
+{
+	size_t want = !has_func(search, small_delete) + !has_func(search, table_delete);
+
+	if (!search->found->swiss || !has_func(search, "internal/runtime/maps.(*table).rehash"))
+		return NULL;
+	vec_each (p, &search->found->list)
+		want -= want && strcmp(p->func, map_delete) == 0;
+	return want ? no_spot(search, map_delete, "the count is not decremented where it should be")
+		    : NULL;
+}
+
 static struct error *find_all(const struct search *search)
 {
-	const struct removal_spec *removals = classic_removals;
-	size_t n = ARRAY_SIZE(classic_removals);
-
-	if (search->found->swiss) {
-		removals = swiss_removals;
-		n = ARRAY_SIZE(swiss_removals);
-	}
-	for (size_t i = 0; i < n; i++)
-		try(place_removal(search, &removals[i]));
-	try(place_entry(search, search->found->swiss ? &swiss_clear : &classic_clear, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(removal_specs); i++)
+		try(place_removals(search, &removal_specs[i]));
+	try(check_swiss(search));
+	for (size_t i = 0; i < ARRAY_SIZE(clear_entries); i++)
+		try(place_entry(search, &clear_entries[i], 0));
 	if (!search->found->list.len)
 		return error_new(ERROR_TARGET,
 				 "%s: the program never deletes from a map: none of the runtime's "
 				 "delete functions is linked into it", image_name(search->image));
 	if (search->options->misses) {
-		try(search->found->swiss
-			    ? place_entries(search, swiss_entries, ARRAY_SIZE(swiss_entries))
-			    : place_entries(search, classic_entries, ARRAY_SIZE(classic_entries)));
+		try(place_entries(search, delete_entries, ARRAY_SIZE(delete_entries)));
 		try(place_entries(search, panic_entries, ARRAY_SIZE(panic_entries)));
 	}
 	if (search->options->start)

@@ -1,17 +1,20 @@
-"""A second count of a program's deletes, that shares nothing with what is tested but the addresses of functions.
+"""A second count of a program's deletes, which shares no probe and no code with what is tested.
 
 Bare counters of the kernel (perf_event_open, a uprobe each, one a CPU): no BPF, no ring buffer, no records. They stand
 
-  calls     after the stack check of each function that a delete calls. A delete of a Swiss map that comes through
-            mapdelete_fast* goes on to (*Map).Delete: the calls between the two are counted and taken off
+  calls     after the stack check of each function that a delete calls. In Swiss maps mapdelete* may go on to (*Map).Delete, or
+            have it inlined: the calls between the two are counted and taken off
   in flight of these, those that did not return: a process that is killed can die within a delete
-  removed   on the instruction that decrements the map's count, found by disassembling with objdump. That is not where the
-            tracer's probes stand
-  clears    after the stack check of the function that clears
+  removed   on the instructions that decrement a map's count, found by disassembling with objdump
+  clears    as calls, for the functions that clear
+
+The functions are found by their names in the binary's pclntab. Where the text begins is taken from one function that
+`tophash trace --dry-run` names.
 
 A counter counts a file, in every process: only ever use a private copy of a program.
 """
 
+import concurrent.futures
 import ctypes
 import os
 import re
@@ -27,12 +30,16 @@ DECREMENT = re.compile(
     r"(?:lea +-0x1\((?P=old)\),(?P<new>%\w+)|dec +(?P=old));(?:[^;]*;){0,3}?"
     r"mov +(?:(?P=old)|(?P=new)),\((?P=map)\)$")
 CALL = re.compile(r"\bcall +(?:0x)?([0-9a-f]+)")
-JUMP = re.compile(r"\bjmp +(?:0x)?([0-9a-f]+)")
+JUMP = re.compile(r"\bj(?:mp|be|b|a|ae) +(?:0x)?([0-9a-f]+)")
 INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\t[0-9a-f ]+\t(.*?)\s*(?:[#<].*)?$")
 PERF_EVENT_OPEN = 298
 FD_CLOEXEC = 8
-DELETE = "(*Map).Delete"
-LONGEST = 8192  # bytes of a function
+PCLNTAB = [bytes([low, 0xff, 0xff, 0xff, 0, 0, 1, 8]) for low in (0xf1, 0xf0)]  # Go 1.20, Go 1.18
+SWISS = "internal/runtime/maps."
+OUTER = {"calls": ["runtime.mapdelete", "runtime.mapdelete_fast32", "runtime.mapdelete_fast64", "runtime.mapdelete_faststr"],
+         "clears": ["runtime.mapclear"]}
+INNER = {"calls": f"{SWISS}(*Map).Delete", "clears": f"{SWISS}(*Map).Clear"}
+REMOVERS = [*OUTER["calls"], INNER["calls"], f"{SWISS}(*Map).deleteSmall", f"{SWISS}(*table).Delete"]
 
 
 class Unavailable(Exception):
@@ -49,49 +56,71 @@ class Plan:
             raise Unavailable(f"no dry run of {path}: {got.stderr.strip()}")
         self.path = path
         self.headline = got.stdout.splitlines()[0]
-        self.points = {"calls": [], "between": [], "returns": [], "removed": [], "clears": []}
-        functions = {}
-        for found in filter(None, map(PROBE.match, got.stdout.splitlines())):
-            role, name, offset, address = found[1], found[2], int(found[3]), int(found[4], 16)
-            if role == "entry":
-                self.points["calls"].append(address)
-            elif role == "exit":
-                self.points["returns"].append(address)
-            elif role == "clear":
-                self.points["clears"].append(address)
-            if role in ("entry", "removal"):
-                functions[name] = address - offset
-        if not self.points["calls"]:
+        probe = next((m for m in map(PROBE.match, got.stdout.splitlines()) if m and m[1] == "entry"), None)
+        if not probe:
             raise Unavailable(f"the dry run of {path} names no entry: {got.stdout[:200]}")
-        delete = [a for n, a in functions.items() if n.endswith(DELETE)]
-        self.decrements = {}  # by function
-        for name, start in functions.items():
-            code = disassemble(path, start)
-            self.decrements[name] = [
-                a for i, (a, _) in enumerate(code)
-                if DECREMENT.search(";".join(text for _, text in code[max(0, i - 8):i + 1]))]
-            self.points["removed"] += self.decrements[name]
-            if name.startswith("runtime."):
-                self.points["between"] += [
-                    a for a, text in code if (c := CALL.search(text)) and int(c[1], 16) in delete]
+        offsets = function_offsets(path, [*REMOVERS, *OUTER["clears"], INNER["clears"]])
+        if probe[2] not in offsets:
+            raise Unavailable(f"{path}: {probe[2]} is not in its pclntab")
+        text = int(probe[4], 16) - int(probe[3]) - offsets[probe[2]][0]
+        code = {name: disassemble(path, text + first, text + last) for name, (first, last) in offsets.items()}
+
+        self.points = {"returns": [], "removed": [], "calls between": [], "clears between": []}
+        for kind, outer in OUTER.items():
+            inner = INNER[kind]
+            self.points[kind] = [after_stack_check(code[name]) for name in (*outer, inner) if name in code]
+            if inner in code:
+                self.points[f"{kind} between"] = [
+                    at for name in outer for at, text in code.get(name, [])
+                    if (call := CALL.search(text)) and int(call[1], 16) == code[inner][0][0]]
+        for name in (*OUTER["calls"], INNER["calls"]):
+            self.points["returns"] += [at for at, text in code.get(name, []) if re.match(r"(?:repz )?ret", text)]
+        for instructions in map(code.get, REMOVERS):
+            for i, (at, _) in enumerate(instructions or []):
+                if DECREMENT.search(";".join(text for _, text in instructions[max(0, i - 8):i + 1])):
+                    self.points["removed"].append(at)
         if not self.points["removed"]:
             raise Unavailable(f"{path}: no instruction found that decrements a count")
 
 
-def disassemble(path, start):
-    """A Go function's instructions. It ends with what calls morestack and jumps back to the start."""
+def function_offsets(path, names):
+    """Where functions begin and end, from the start of Go's text."""
+    with open(path, "rb") as f:
+        data = f.read()
+    for magic in PCLNTAB:
+        at = data.find(magic)
+        while at >= 0:
+            count, _, _, name_table, _, _, _, table = struct.unpack_from("<8Q", data, at + 8)
+            if 0 < count < 1 << 22 and table < len(data) - at and name_table < len(data) - at:
+                found = {}
+                wanted = {name.encode(): name for name in names}
+                entries = struct.unpack_from(f"<{2 * count + 1}I", data, at + table)
+                for i in range(count):
+                    name_at = struct.unpack_from("<i", data, at + table + entries[2 * i + 1] + 4)[0] + at + name_table
+                    name = wanted.get(data[name_at:name_at + 64].partition(b"\0")[0])
+                    if name:
+                        found[name] = (entries[2 * i], entries[2 * i + 2])
+                return found
+            at = data.find(magic, at + 1)
+    raise Unavailable(f"{path}: no pclntab found")
+
+
+def disassemble(path, start, end):
     if not shutil.which("objdump"):
         raise Unavailable("objdump is not installed")
-    text = subprocess.run(
-        ["objdump", "-d", f"--start-address={start:#x}", f"--stop-address={start + LONGEST:#x}", path],
-        text=True, capture_output=True, check=True).stdout
-    code = []
-    for found in filter(None, map(INSTRUCTION.match, text.splitlines())):
-        code.append((int(found[1], 16), found[2]))
-        jump = JUMP.search(found[2])
-        if jump and int(jump[1], 16) == start:
-            return code
-    raise Unavailable(f"{path}: the end of the function at {start:#x} was not found")
+    text = subprocess.run(["objdump", "-d", f"--start-address={start:#x}", f"--stop-address={end:#x}", path],
+                          text=True, capture_output=True, check=True).stdout
+    return [(int(found[1], 16), found[2]) for found in filter(None, map(INSTRUCTION.match, text.splitlines()))]
+
+
+def after_stack_check(code):
+    """The first instruction after the jump to morestack, which a call never executes twice."""
+    start = code[0][0]
+    back = [at for at, text in code if (jump := JUMP.match(text)) and int(jump[1], 16) == start]
+    for i, (at, text) in enumerate(code[:8]):
+        if back and text.startswith("jb") and at < int(JUMP.match(text)[1], 16) <= back[-1]:
+            return code[i + 1][0]
+    return start
 
 
 def file_offset(path, address):
@@ -150,13 +179,13 @@ class Witness:
         return self
 
     def __exit__(self, *_):
-        for fds in self.files.values():
-            for fd in fds:
-                os.close(fd)
+        # Each close waits for the kernel to be sure that nobody is in the probe: all wait together.
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            list(pool.map(os.close, [fd for fds in self.files.values() for fd in fds]))
         self.files = {}
 
     def read(self):
         count = {name: sum(struct.unpack("<Q", os.read(fd, 8))[0] for fd in fds)
                  for name, fds in self.files.items()}
-        return {"calls": count["calls"] - count["between"],
-                "in flight": count["calls"] - count["returns"], "removed": count["removed"], "clears": count["clears"]}
+        return {"calls": count["calls"] - count["calls between"], "in flight": count["calls"] - count["returns"],
+                "removed": count["removed"], "clears": count["clears"] - count["clears between"]}
