@@ -246,15 +246,19 @@ int on_removal_slow(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The first copy: the arguments, the frame, the callers'. Where the stack ends is not yet known; if
- * that is nearer than this, what is read behind it is not looked at, and if nothing is mapped there
- * the slow way is taken. */
+/* The first copy: the arguments, the frame, the callers'. Where the stack ends is not yet known, and
+ * a page behind it may never have been touched, so the copy ends with its page where that leaves
+ * room for the arguments; what was read behind the stack's end is not looked at. */
 static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_probe *probe,
 				       struct stack_copy *copy)
 {
 	uint64_t base = ctx->rbp + probe->window;
+	uint64_t n = use_filters ? STACK_FIRST : STACK_COPY;
+	uint64_t page = 4096 - (base & 4095);
 
-	return stack_copy_fill(copy, base, base + (use_filters ? STACK_FIRST : STACK_COPY));
+	if (page >= WIRE_WINDOW * 8 + 8 && page < n)
+		n = page;
+	return stack_copy_fill(copy, base, base + n);
 }
 
 enum outcome { SENT, FILTERED, SLOW };
