@@ -32,12 +32,18 @@ demo: ## catch a vanishing map entry in a real, stripped Go program (root)
 	@$(MAKE) --no-print-directory all
 	@tools/demo $(BUILD)/tophash
 
+# The tests are built only where they are asked for: who wants the tool needs no cmocka.
+.PHONY: build-tests
+build-tests: deps-test $(BUILD)/build.ninja
+	@[ -d $(BUILD)/tests ] || meson configure $(BUILD) -Dtests=true
+	@ninja -C $(BUILD) --quiet
+
 .PHONY: test
-test: deps-test all ## every test: without privilege first, then those that need root and BPF
+test: build-tests ## every test: without privilege first, then those that need root and BPF
 	@tests/run --build $(BUILD)
 
 .PHONY: test-unit
-test-unit: deps-test all ## only the tests that need no privilege
+test-unit: build-tests ## only the tests that need no privilege
 	@tests/run --build $(BUILD) unit sanitize lint-includes
 
 .PHONY: fuzz
@@ -55,7 +61,7 @@ fmt: ## format the C sources
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 .PHONY: lint
-lint: deps-test all ## clang-tidy, the include rule
+lint: build-tests ## clang-tidy, the include rule
 	@tools/check-includes
 	@tools/lint $(BUILD)
 
