@@ -275,6 +275,7 @@ static bool set_window(struct wire_probe *wire, const struct removal_spec *spec,
 		return false;
 	wire->window = (int16_t)low;
 	wire->words = (uint8_t)((high - low) / 8);
+	wire->near = wire->words * 8u;
 	wire->type_word = (uint8_t)((type - low) / 8);
 	wire->map_word = (uint8_t)((map - low) / 8);
 	wire->key_word = (uint8_t)((key - low) / 8);

@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "probe/types.h"
 #include "trace.skel.h"
 
 /* include/uapi/linux/bpf.h, Linux 6.6: BPF_TRACE_UPROBE_MULTI and the link_create attributes for
@@ -72,82 +73,6 @@ static struct error *bpf_failed(const char *what, int errnum)
 
 /* ---- configuration ---- */
 
-struct type_fill {
-	struct engine *engine;
-	struct gotypes types;
-	VEC(uint64_t) keys;
-	VEC(struct wire_type) values;
-	struct buf name;
-	bool nomem;
-};
-
-static void plan_to_wire(const struct go_key_plan *plan, struct wire_type *wire)
-{
-	wire->plan.size = plan->size;
-	wire->plan.key_kind = plan->shape == GO_KEY_RAW	     ? WIRE_KEY_RAW
-			      : plan->shape == GO_KEY_STRING ? WIRE_KEY_STRING
-							     : WIRE_KEY_SEGMENTS;
-	wire->plan.nsteps = (uint8_t)plan->nsteps;
-	for (uint32_t i = 0; i < plan->nsteps && i < WIRE_STEPS; i++)
-		wire->step[i] = (struct wire_step){.offset = plan->step[i].offset,
-						   .op = plan->step[i].reference};
-}
-static_assert(GO_KEY_STEPS == WIRE_STEPS, "a plan must fit the wire");
-static_assert((int)GO_KEY_REF_STRING == WIRE_STEP_STRING &&
-	      (int)GO_KEY_REF_IFACE == WIRE_STEP_IFACE, "references are the wire's steps");
-
-static bool push_type(struct type_fill *fill, uint64_t addr, const struct wire_type *wire)
-{
-	fill->nomem |= !vec_push(&fill->keys, addr) || !vec_push(&fill->values, *wire);
-	return !fill->nomem;
-}
-
-static bool fill_map_type(void *ctx, const struct gotype *type)
-{
-	struct type_fill *fill = ctx;
-	const struct filter *filter = fill->engine->options->filter;
-	struct wire_type wire = {.key_type = type->key};
-	struct go_key_plan plan;
-
-	if (!go_key_plan(&fill->types, type->key, &plan))
-		return true; /* stays unknown: its keys say so */
-	plan_to_wire(&plan, &wire);
-	filter_plan(filter, &fill->types, type->key, &wire.plan);
-	if (filter->type_glob) {
-		buf_reset(&fill->name);
-		wire.plan.skip = gotype_name(&fill->types, type->addr, &fill->name) &&
-				 !filter_type_matches(filter, buf_cstr(&fill->name));
-	}
-	return push_type(fill, type->addr, &wire);
-}
-
-/* All other types that can be a key: what an interface key may hold, and the key types of maps that
- * reflect will make at run time. */
-static bool fill_dynamic_type(void *ctx, const struct gotype *type)
-{
-	struct type_fill *fill = ctx;
-	struct wire_type wire = {.key_type = type->addr, .direct = type->direct_iface};
-	struct go_key_plan plan;
-
-	/* What an interface holds directly needs no reading. */
-	if (!type->comparable || type->direct_iface ||
-	    !go_key_plan(&fill->types, type->addr, &plan))
-		return true;
-	plan_to_wire(&plan, &wire);
-	filter_plan(fill->engine->options->filter, &fill->types, type->addr, &wire.plan);
-	return push_type(fill, type->addr, &wire);
-}
-
-#define KIND(k) (1u << GOTYPE_##k)
-#define DYNAMIC_KINDS (~(KIND(MAP) | KIND(SLICE) | KIND(FUNC)))
-
-static void fill_types(struct type_fill *fill)
-{
-	gotype_scan(&fill->types, KIND(MAP), fill_map_type, fill);
-	if (!fill->nomem)
-		gotype_scan(&fill->types, DYNAMIC_KINDS, fill_dynamic_type, fill);
-}
-
 static void set_filter_words(struct trace_bpf *skel, const struct filter *filter)
 {
 	size_t len;
@@ -176,7 +101,8 @@ static void set_pid_namespace(struct trace_bpf *skel)
 	skel->rodata->pidns_ino = st.st_ino;
 }
 
-static void set_rodata(struct trace_bpf *skel, const struct probe_options *options)
+static void set_rodata(struct trace_bpf *skel, const struct probe_options *options,
+		       const struct type_table *types)
 {
 	const struct filter *filter = options->filter;
 
@@ -191,6 +117,8 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 	skel->rodata->use_filters = filter->type_glob || filter->key || filter->map || filter->goid;
 	skel->rodata->filter_map = filter->map;
 	skel->rodata->filter_goid = filter->goid;
+	skel->rodata->type_multiplier = types->multiplier;
+	skel->rodata->type_mask = types->mask;
 	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + options->stack_max * 8ul);
 	skel->rodata->big_size = (uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) +
 					    options->stack_max * 8ul);
@@ -210,10 +138,12 @@ static uint32_t ring_size(uint64_t wanted)
 #define PENDINGS 16384 /* deletes in flight at once, with --misses */
 
 static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *options,
-			  size_t ntypes)
+			  const struct type_table *types)
 {
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
-	bpf_map__set_max_entries(skel->maps.types, ntypes ? (uint32_t)ntypes : 1);
+	bpf_map__set_max_entries(skel->maps.types, types->values.len ? (uint32_t)types->values.len
+								     : 1);
+	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
 	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
 	bpf_program__set_autoload(skel->progs.on_start, options->start);
@@ -222,19 +152,29 @@ static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *op
 	bpf_program__set_autoload(skel->progs.on_panic, options->misses);
 }
 
-static struct error *upload_types(struct trace_bpf *skel, const struct type_fill *fill)
+/* Fills an array map from its first element on. */
+static struct error *upload(struct bpf_map *map, const void *values, size_t n)
 {
-	int fd = bpf_map__fd(skel->maps.types);
-	uint32_t count = (uint32_t)fill->keys.len;
+	uint32_t *keys = n ? malloc(n * sizeof(*keys)) : NULL;
+	uint32_t count = (uint32_t)n;
+	int err = 0;
 
-	if (!count)
+	if (!n)
 		return NULL;
-	if (bpf_map_update_batch(fd, fill->keys.data, fill->values.data, &count, NULL) == 0)
-		return NULL;
-	for (size_t i = 0; i < fill->keys.len; i++)
-		if (bpf_map_update_elem(fd, &fill->keys.data[i], &fill->values.data[i], BPF_ANY))
-			return bpf_failed("cannot fill the table of types", errno);
-	return NULL;
+	if (!keys)
+		return error_nomem();
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = i;
+	if (bpf_map_update_batch(bpf_map__fd(map), keys, values, &count, NULL) < 0)
+		err = errno;
+	free(keys);
+	return err ? bpf_failed("cannot fill the kernel program's tables", err) : NULL;
+}
+
+static struct error *upload_types(struct trace_bpf *skel, const struct type_table *types)
+{
+	try(upload(skel->maps.types, types->values.data, types->values.len));
+	return upload(skel->maps.type_buckets, types->buckets, types->mask + 1ul);
 }
 
 static struct error *upload_probes(struct trace_bpf *skel, const struct placements *placements)
@@ -275,34 +215,31 @@ static bool kernel_has_multi(void)
 	       (major > 6 || (major == 6 && minor >= 11));
 }
 
-static int load_skeleton(struct engine *engine, size_t ntypes)
+static int load_skeleton(struct engine *engine, const struct type_table *types)
 {
 	struct bpf_program *program;
 
 	engine->skel = trace_bpf__open();
 	if (!engine->skel)
 		return -errno;
-	set_rodata(engine->skel, engine->options);
-	set_map_sizes(engine->skel, engine->options, ntypes);
+	set_rodata(engine->skel, engine->options, types);
+	set_map_sizes(engine->skel, engine->options, types);
 	if (engine->multi)
 		bpf_object__for_each_program(program, engine->skel->obj)
 			bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
 	return trace_bpf__load(engine->skel);
 }
 
-static struct error *engine_load(struct engine *engine, struct type_fill *fill)
+static struct error *engine_load(struct engine *engine, const struct type_table *types)
 {
 	const struct probe_options *options = engine->options;
 	int err;
 
-	fill_types(fill);
-	if (fill->nomem)
-		return error_nomem();
 	engine->multi = kernel_has_multi() && !getenv("TOPHASH_NO_MULTI");
-	err = load_skeleton(engine, fill->keys.len);
+	err = load_skeleton(engine, types);
 	if (err)
 		return bpf_failed("cannot load the kernel program", -err);
-	try(upload_types(engine->skel, fill));
+	try(upload_types(engine->skel, types));
 	try(upload_probes(engine->skel, options->placements));
 	try(upload_slow_path(engine->skel));
 	engine->ring = ring_buffer__new(bpf_map__fd(engine->skel->maps.events), on_sample, engine,
@@ -315,7 +252,8 @@ static struct error *engine_load(struct engine *engine, struct type_fill *fill)
 struct error *engine_open(const struct probe_options *options, struct engine **ret)
 {
 	cleanup(engine_close) struct engine *engine = calloc(1, sizeof(*engine));
-	struct type_fill fill = {0};
+	struct gotypes types = {.tab = options->tab, .image = options->image};
+	struct type_table table;
 	struct error *err;
 
 	if (!engine)
@@ -326,12 +264,10 @@ struct error *engine_open(const struct probe_options *options, struct engine **r
 	engine->ncpus = libbpf_num_possible_cpus();
 	if (engine->ncpus < 1)
 		return error_new(ERROR_FAILED, "cannot tell the number of CPUs");
-	fill.engine = engine;
-	fill.types = (struct gotypes){.tab = options->tab, .image = options->image};
-	err = engine_load(engine, &fill);
-	vec_fini(&fill.keys);
-	vec_fini(&fill.values);
-	buf_fini(&fill.name);
+	err = type_table_init(&table, &types, options->filter);
+	if (!err)
+		err = engine_load(engine, &table);
+	type_table_fini(&table);
 	if (!err)
 		*ret = take_ptr(engine);
 	return err;

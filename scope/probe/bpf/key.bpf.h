@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* Keys: filtered and read. A key of one word or one string goes into the event itself; one with
+/* Types looked up; keys filtered and read. A key of one word or one string goes into the event itself; one with
  * parts elsewhere becomes segments in the big record. */
 #ifndef KEY_BPF_H
 #define KEY_BPF_H
@@ -7,29 +7,53 @@
 /* What is known of the delete before the record is filled in. */
 struct call {
 	uint64_t bias;
+	uint64_t type, map;  /* run-time addresses */
 	uint64_t key0, key1; /* the key argument's words */
 	uint64_t root;	     /* link-time address of the entry in types that describes the key */
 	uint8_t key_arg;
 };
 
+/* Index in types of the type at a link-time address; WIRE_TYPES_MAX: unknown. Global, not static:
+ * the verifier checks it once, on its own, instead of once for every path that leads to it. */
+__noinline uint32_t type_index(uint64_t link)
+{
+	uint32_t at = wire_type_bucket(link, type_multiplier, type_mask);
+	struct wire_bucket *bucket = bpf_map_lookup_elem(&type_buckets, &at);
+	uint64_t tag = wire_type_tag(link);
+
+	if (!bucket || !tag)
+		return WIRE_TYPES_MAX;
+#pragma unroll
+	for (int i = 0; i < WIRE_BUCKET_CELLS; i++)
+		if ((bucket->cell[i] & ~(WIRE_TYPES_MAX - 1ull)) == tag)
+			return bucket->cell[i] & (WIRE_TYPES_MAX - 1);
+	return WIRE_TYPES_MAX;
+}
+
+static __always_inline struct wire_type *type_find(uint64_t link)
+{
+	uint32_t index = type_index(link);
+
+	return bpf_map_lookup_elem(&types, &index);
+}
+
 /* The map's type is none that the program was told of (reflect made it). Its key's type may be; if
  * not, the little that plain keys need is read from the process. internal/abi/map*.go: Key at 48;
- * abi/type.go: Size 0, Kind 23. */
-static __always_inline struct wire_plan *plan_unknown(struct wire_event *e, struct call *call,
+ * abi/type.go: Size 0, Kind 23. words: three of scratch. */
+static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct call *call,
 						      struct wire_plan *plan)
 {
-	uint64_t *words = e->header; /* scratch: not yet filled in */
-	struct wire_plan *known;
+	struct wire_type *known;
 	uint8_t kind;
 
 	plan->key_kind = WIRE_KEY_NONE;
 	plan->match = use_key_filter ? WIRE_MATCH_USER : WIRE_MATCH_ANY;
-	if (bpf_probe_read_user(words, 8, (void *)(e->type + 48)))
+	if (bpf_probe_read_user(words, 8, (void *)(call->type + 48)))
 		return plan;
 	call->root = words[0] - call->bias;
-	known = bpf_map_lookup_elem(&types, &call->root);
+	known = type_find(call->root);
 	if (known)
-		return known;
+		return &known->plan;
 	if (bpf_probe_read_user(words, 24, (void *)words[0]))
 		return plan;
 	kind = (words[2] >> 56) & 31;
@@ -41,69 +65,19 @@ static __always_inline struct wire_plan *plan_unknown(struct wire_event *e, stru
 	return plan;
 }
 
-/* Against filter_words; the bytes are read into `to`, WIRE_KEY_INLINE at a time. */
-static __always_inline bool string_matches(uint8_t *to, uint64_t addr, uint64_t len)
+/* Does anything here depend on the map's type? If not, the lookup is saved. */
+static __always_inline bool needs_type(const struct call *call)
 {
-	if (filter_prefix ? len < filter_len : len != filter_len)
-		return false;
-	for (int chunk = 0; chunk < WIRE_FILTER_MAX / WIRE_KEY_INLINE; chunk++) {
-		uint32_t at = chunk * WIRE_KEY_INLINE;
-		uint32_t n;
-
-		if (at >= filter_len)
-			break;
-		n = filter_len - at;
-		if (n > WIRE_KEY_INLINE)
-			n = WIRE_KEY_INLINE;
-		if (bpf_probe_read_user(to, n, (void *)(addr + at)))
-			return false;
-#pragma unroll
-		for (int i = 0; i < WIRE_KEY_INLINE / 8; i++) {
-			uint32_t word = chunk * (WIRE_KEY_INLINE / 8) + i;
-
-			if (at + i * 8 >= filter_len)
-				break;
-			if ((((uint64_t *)to)[i] & filter_masks[word]) != filter_words[word])
-				return false;
-		}
-	}
-	return true;
+	return use_types || call->key_arg == WIRE_ARG_POINTER;
 }
 
-/* Takes a string key: filter, then its first bytes. Returns false when filtered. */
-static __always_inline bool take_string(struct wire_event *e, uint64_t addr, uint64_t len,
-					uint8_t match)
+static __always_inline struct wire_plan *plan_of(struct call *call)
 {
-	uint32_t n = len < WIRE_KEY_INLINE ? len : WIRE_KEY_INLINE;
+	struct wire_type *known;
 
-	e->key_kind = WIRE_KEY_STRING;
-	e->key_total = len;
-	if (use_key_filter) {
-		if (match == WIRE_MATCH_NEVER)
-			return false;
-		if (match == WIRE_MATCH_STRING && !string_matches(e->key, addr, len))
-			return false;
-	}
-	if (n > key_bytes)
-		n = key_bytes;
-	bound(n, WIRE_KEY_INLINE);
-	if (n && bpf_probe_read_user(e->key, n, (void *)addr))
-		e->key_error = WIRE_KEY_FAULT;
-	e->key_len = n;
-	return true;
-}
-
-static __always_inline bool take_word(struct wire_event *e, uint64_t word, uint32_t size,
-				      const struct wire_plan *plan)
-{
-	*(uint64_t *)e->key = word;
-	e->key_kind = WIRE_KEY_RAW;
-	e->key_len = size;
-	e->key_total = size;
-	if (!use_key_filter || !plan)
-		return true;
-	return plan->match != WIRE_MATCH_NEVER &&
-	       (plan->match != WIRE_MATCH_WORD || (word & plan->mask) == plan->want);
+	call->root = call->type - call->bias;
+	known = type_find(call->root);
+	return known ? &known->plan : NULL;
 }
 
 /* Reads `size` bytes at addr in the process: out of the copy of the stack where they are there (a
@@ -126,69 +100,143 @@ static __always_inline bool read_near(void *to, uint32_t size, uint64_t addr,
 	return !size || !bpf_probe_read_user(to, size, (void *)addr);
 }
 
+/* ---- the filter on keys ---- */
+
+/* Against filter_words; the bytes are read WIRE_KEY_INLINE at a time. What cannot be read passes: the
+ * event will say so. */
+static __always_inline bool string_matches(uint64_t *chunk, uint64_t addr, uint64_t len)
+{
+	if (filter_prefix ? len < filter_len : len != filter_len)
+		return false;
+	for (uint32_t at = 0; at < WIRE_FILTER_MAX; at += WIRE_KEY_INLINE) {
+		uint32_t n;
+
+		if (at >= filter_len)
+			break;
+		n = filter_len - at;
+		if (n > WIRE_KEY_INLINE)
+			n = WIRE_KEY_INLINE;
+		if (bpf_probe_read_user(chunk, n, (void *)(addr + at)))
+			return true;
+#pragma unroll
+		for (uint32_t i = 0; i < WIRE_KEY_INLINE / 8; i++) {
+			if (at + i * 8 >= filter_len)
+				break;
+			if ((chunk[i] & filter_masks[at / 8 + i]) != filter_words[at / 8 + i])
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The same for a key behind a pointer. */
+static __always_inline bool pointed_passes(uint64_t *chunk, uint64_t addr,
+					   const struct wire_plan *plan,
+					   const struct stack_copy *copy)
+{
+	if (plan->match == WIRE_MATCH_WORD)
+		return plan->size > 8 || !read_near(chunk, plan->size, addr, copy) ||
+		       (chunk[0] & plan->mask) == plan->want;
+	if (plan->match == WIRE_MATCH_STRING)
+		return !read_near(chunk, 16, addr, copy) ||
+		       string_matches(chunk, chunk[0], chunk[1]);
+	return true;
+}
+
+/* --type and --key, as far as the kernel program can decide them. plan: of the call's type; NULL when
+ * that is unknown or not needed. copy: of the stack, or NULL. chunk: WIRE_KEY_INLINE bytes of
+ * scratch, initialised. */
+static __always_inline bool key_passes(uint64_t *chunk, const struct call *call,
+				       const struct wire_plan *plan,
+				       const struct stack_copy *copy)
+{
+	uint64_t word = call->key_arg == WIRE_ARG_32 ? (uint32_t)call->key0 : call->key0;
+
+	if (!plan)
+		return true;
+	if (plan->skip || (use_key_filter && plan->match == WIRE_MATCH_NEVER))
+		return false;
+	if (!use_key_filter)
+		return true;
+	switch (call->key_arg) {
+	case WIRE_ARG_32:
+	case WIRE_ARG_64: return plan->match != WIRE_MATCH_WORD || (word & plan->mask) == plan->want;
+	case WIRE_ARG_STRING:
+		return plan->match != WIRE_MATCH_STRING ||
+		       string_matches(chunk, call->key0, call->key1);
+	case WIRE_ARG_POINTER: return pointed_passes(chunk, call->key0, plan, copy);
+	}
+	return true; /* a clear may take any key with it that the map can hold */
+}
+
+/* ---- the key itself ---- */
+
+static __always_inline void take_string(struct wire_event *e, uint64_t addr, uint64_t len)
+{
+	uint32_t n = len < WIRE_KEY_INLINE ? len : WIRE_KEY_INLINE;
+
+	e->key_kind = WIRE_KEY_STRING;
+	e->key_total = len;
+	if (n > key_bytes)
+		n = key_bytes;
+	bound(n, WIRE_KEY_INLINE);
+	if (n && bpf_probe_read_user(e->key, n, (void *)addr))
+		e->key_error = WIRE_KEY_FAULT;
+	e->key_len = n;
+}
+
+static __always_inline void take_word(struct wire_event *e, uint64_t word, uint32_t size)
+{
+	*(uint64_t *)e->key = word;
+	e->key_kind = WIRE_KEY_RAW;
+	e->key_len = size;
+	e->key_total = size;
+}
+
 /* A key behind a pointer: a plain one is read here; one with parts elsewhere is left to the big
- * record. Returns false when filtered. */
-static __always_inline bool take_pointed(struct wire_event *e, uint64_t addr,
+ * record. */
+static __always_inline void take_pointed(struct wire_event *e, uint64_t addr,
 					 const struct wire_plan *plan,
 					 const struct stack_copy *copy)
 {
 	uint64_t *string = e->header; /* scratch: not yet filled in */
 	uint32_t size = plan->size;
 
-	if (use_key_filter && plan->match == WIRE_MATCH_NEVER)
-		return false;
 	if (plan->key_kind == WIRE_KEY_STRING) {
-		if (!read_near(string, 16, addr, copy)) {
+		if (read_near(string, 16, addr, copy))
+			take_string(e, string[0], string[1]);
+		else
 			e->key_error = WIRE_KEY_FAULT;
-			return true;
-		}
-		return take_string(e, string[0], string[1], plan->match);
+		return;
 	}
 	if (plan->key_kind != WIRE_KEY_RAW || size > WIRE_KEY_INLINE) {
 		e->key_kind = plan->key_kind == WIRE_KEY_NONE ? WIRE_KEY_NONE : WIRE_KEY_SEGMENTS;
 		e->key_error = plan->key_kind == WIRE_KEY_NONE ? WIRE_KEY_NO_PLAN : WIRE_KEY_OK;
-		return true;
+		return;
 	}
 	e->key_kind = WIRE_KEY_RAW;
 	e->key_len = size;
 	e->key_total = size;
 	if (!read_near(e->key, size, addr, copy))
 		e->key_error = WIRE_KEY_FAULT;
-	return !use_key_filter || plan->match != WIRE_MATCH_WORD ||
-	       (*(uint64_t *)e->key & plan->mask) == plan->want;
 }
 
-/* Does anything here depend on the map's type? If not, the lookup is saved. */
-static __always_inline bool needs_type(const struct call *call)
-{
-	return use_types || call->key_arg == WIRE_ARG_POINTER;
-}
-
-static __always_inline struct wire_plan *plan_of(const struct wire_event *e, struct call *call)
-{
-	call->root = e->type - call->bias;
-	return bpf_map_lookup_elem(&types, &call->root);
-}
-
-/* Filters on type and key; reads the key. plan: of e's type, NULL when that is unknown or not
- * needed. copy: of the stack, or NULL. Returns false when filtered. */
-static __always_inline bool take_key(struct wire_event *e, const struct call *call,
+/* Reads the key; notes where user space must look at the filters again. Arguments as for
+ * key_passes(). */
+static __always_inline void take_key(struct wire_event *e, const struct call *call,
 				     const struct wire_plan *plan, const struct stack_copy *copy)
 {
-	if (plan && plan->skip)
-		return false;
 	if ((use_types || use_key_filter) && (!plan || plan->match == WIRE_MATCH_USER))
 		e->flags |= WIRE_CHECK;
 	switch (call->key_arg) {
-	case WIRE_ARG_32: return take_word(e, (uint32_t)call->key0, 4, plan);
-	case WIRE_ARG_64: return take_word(e, call->key0, 8, plan);
-	case WIRE_ARG_STRING:
-		return take_string(e, call->key0, call->key1, plan ? plan->match : WIRE_MATCH_ANY);
-	case WIRE_ARG_NONE: /* a clear may take any key with it that the map can hold */
-		return !use_key_filter || !plan || plan->match != WIRE_MATCH_NEVER;
-	case WIRE_ARG_POINTER: return plan ? take_pointed(e, call->key0, plan, copy) : true;
+	case WIRE_ARG_32: take_word(e, (uint32_t)call->key0, 4); break;
+	case WIRE_ARG_64: take_word(e, call->key0, 8); break;
+	case WIRE_ARG_STRING: take_string(e, call->key0, call->key1); break;
+	case WIRE_ARG_POINTER:
+		if (plan)
+			take_pointed(e, call->key0, plan, copy);
+		break;
 	}
-	return true;
 }
 
 /* Must the key go out in the big record? */
@@ -214,8 +262,7 @@ static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uin
 	key->nsegments = n + 1;
 }
 
-/* The two functions below are global, not static: the verifier checks each once, on its own,
- * instead of once for every path that leads to it. */
+/* The two functions below are global for the same reason as type_index(). */
 
 /* One step of a plan: follows the string or interface whose two words are w0, w1. */
 __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, uint64_t w1,
@@ -239,7 +286,7 @@ __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, ui
 	if (!type)
 		return 0;
 	link = type - bias;
-	known = bpf_map_lookup_elem(&types, &link);
+	known = type_find(link);
 	segment_add(key, w1, type, known && !known->direct ? known->plan.size : 0);
 	return 0;
 }
@@ -268,7 +315,7 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 	if (!segment->type)
 		return 0;
 	link = i ? segment->type - bias : root;
-	known = bpf_map_lookup_elem(&types, &link);
+	known = type_find(link);
 	if (!known || (i && known->direct))
 		return 0;
 #pragma clang loop unroll(disable)
@@ -291,7 +338,7 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 static __always_inline void take_segments(struct wire_key *key, const struct wire_event *e,
 					  const struct call *call)
 {
-	struct wire_type *known = bpf_map_lookup_elem(&types, &call->root);
+	struct wire_type *known = type_find(call->root);
 
 	key->nsegments = 0;
 	key->truncated = 0;

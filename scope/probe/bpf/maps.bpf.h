@@ -21,6 +21,8 @@ const volatile bool filter_prefix = false;
 const volatile uint64_t filter_words[WIRE_FILTER_MAX / 8] = {};
 const volatile uint64_t filter_masks[WIRE_FILTER_MAX / 8] = {};
 const volatile bool use_filters = false; /* any that the kernel program decides */
+const volatile uint64_t type_multiplier = 1;
+const volatile uint32_t type_mask = 0; /* buckets - 1 */
 const volatile uint32_t deep_size = 0; /* of struct deep_record with stack_max frames */
 const volatile uint32_t big_size = 0;  /* of struct big_record likewise */
 
@@ -56,11 +58,19 @@ struct {
 } probes SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__type(key, uint64_t);
+	__type(key, uint32_t);
 	__type(value, struct wire_type);
 } types SEC(".maps");
+
+/* Where in types the description of a type stands: see event/wire.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct wire_bucket);
+} type_buckets SEC(".maps");
 
 /* Where on_removal goes on when the small record does not do. */
 struct {
@@ -99,8 +109,7 @@ struct {
  * reads 8 bytes or 512, so one read brings the arguments and several frames. This is per-CPU memory,
  * and a program may be preempted by another on its CPU: whoever finds it in use goes the slow way,
  * which does without. */
-#define STACK_COPY  1024
-#define STACK_FIRST 512 /* of the first copy when there are filters: most events end there */
+#define STACK_COPY 1024
 
 struct stack_copy {
 	uint64_t users;

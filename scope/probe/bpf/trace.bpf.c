@@ -174,16 +174,22 @@ static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
 
 /* Takes the arguments out of the frame of the function that the probe stands in; window: its words
  * from probe->window on. */
-static __always_inline void take_frame(struct wire_event *e, struct pt_regs *ctx,
-				       const struct wire_probe *probe, const uint64_t *window,
-				       struct call *call)
+static __always_inline void take_frame(struct call *call, struct pt_regs *ctx,
+				       const struct wire_probe *probe, const uint64_t *window)
 {
-	e->type = window[probe->type_word & (WIRE_WINDOW - 1)];
-	e->map = window[probe->map_word & (WIRE_WINDOW - 1)];
+	call->type = window[probe->type_word & (WIRE_WINDOW - 1)];
+	call->map = window[probe->map_word & (WIRE_WINDOW - 1)];
 	call->key0 = window[probe->key_word & (WIRE_WINDOW - 1)];
 	call->key1 = window[(probe->key_word & (WIRE_WINDOW - 1)) + 1];
 	call->key_arg = probe->key_arg;
 	call->bias = ctx->rip - probe->addr;
+}
+
+static __always_inline void take_call(struct wire_event *e, struct pt_regs *ctx,
+				      const struct call *call)
+{
+	e->type = call->type;
+	e->map = call->map;
 	e->ip = ctx->rip;
 	e->kind = WIRE_DELETE;
 	e->flags = WIRE_REMOVED;
@@ -220,23 +226,23 @@ int on_removal_slow(struct pt_regs *ctx)
 	probe = probe_get(ctx, &index);
 	if (!c || !probe)
 		return 0;
-	take_frame(e, ctx, probe, read_window(e, ctx, probe), &call);
-	if (filter_map && e->map != filter_map) {
-		add(c->filtered, 1);
-		return 0;
-	}
+	take_frame(&call, ctx, probe, read_window(e, ctx, probe));
+	take_call(e, ctx, &call);
 	if (needs_type(&call)) {
-		plan = plan_of(e, &call);
+		plan = plan_of(&call);
 		if (!plan && call.key_arg == WIRE_ARG_POINTER) {
-			plan = plan_unknown(e, &call, &unknown);
+			plan = plan_unknown(e->header, &call, &unknown);
 			if (use_types) /* is it of the type that is looked for? user space knows */
 				e->flags |= WIRE_CHECK;
 		}
 	}
-	if (!take_key(e, &call, plan, NULL) || !take_goroutine_slow(e, ctx->r14, &walk)) {
+	if ((filter_map && e->map != filter_map) ||
+	    !key_passes((uint64_t *)e->key, &call, plan, NULL) ||
+	    !take_goroutine_slow(e, ctx->r14, &walk)) {
 		add(c->filtered, 1);
 		return 0;
 	}
+	take_key(e, &call, plan, NULL);
 	walk.fp = ctx->rbp;
 	n = send_slow(e, index, &call, &walk, c, true);
 	if (n > WIRE_STACK_SMALL)
@@ -246,14 +252,15 @@ int on_removal_slow(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The first copy: the arguments, the frame, the callers'. Where the stack ends is not yet known, and
- * a page behind it may never have been touched, so the copy ends with its page where that leaves
- * room for the arguments; what was read behind the stack's end is not looked at. */
+/* The first copy: the arguments, and where there is no filter the frame and the callers' as well.
+ * Where the stack ends is not yet known, and a page behind it may never have been touched, so the
+ * copy ends with its page where that leaves room for the arguments; what was read behind the stack's
+ * end is not looked at. */
 static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_probe *probe,
 				       struct stack_copy *copy)
 {
 	uint64_t base = ctx->rbp + probe->window;
-	uint64_t n = use_filters ? STACK_FIRST : STACK_COPY;
+	uint64_t n = use_filters ? probe->near : STACK_COPY;
 	uint64_t page = 4096 - (base & 4095);
 
 	if (page >= WIRE_WINDOW * 8 + 8 && page < n)
@@ -261,31 +268,33 @@ static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_pr
 	return stack_copy_fill(copy, base, base + n);
 }
 
+/* The fast entries of Swiss maps pass a key by the address of a stack slot, always as far away: the
+ * next copy for the filter is to hold it. (What else it held may do with less: it only grows, up to
+ * a whole copy.) */
+static __always_inline void note_near(struct wire_probe *probe, const struct call *call,
+				      const struct stack_copy *copy)
+{
+	uint64_t end = call->key0 - copy->base + 16;
+
+	if (end > probe->near && end <= STACK_COPY)
+		probe->near = end;
+}
+
 enum outcome { SENT, FILTERED, SLOW };
 
-static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_probe *probe,
-					    uint32_t index, struct stack_copy *copy,
-					    struct wire_counters *c)
+/* A hit that has passed the filters on map and key. */
+static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_probe *probe,
+					       uint32_t index, const struct call *call,
+					       const struct wire_plan *plan,
+					       struct stack_copy *copy, struct wire_counters *c)
 {
 	struct small_record small = {};
 	struct wire_event *e = &small.event;
-	struct wire_plan *plan = NULL;
 	struct walk walk = {};
-	struct call call = {};
 	uint64_t n;
 
-	if (!copy_first(ctx, probe, copy))
-		return SLOW;
-	take_frame(e, ctx, probe, copy->words, &call);
-	if (filter_map && e->map != filter_map)
-		return FILTERED;
-	if (needs_type(&call)) {
-		plan = plan_of(e, &call);
-		if (!plan && call.key_arg == WIRE_ARG_POINTER)
-			return SLOW;
-	}
-	if (!take_key(e, &call, plan, copy))
-		return FILTERED;
+	take_call(e, ctx, call);
+	take_key(e, call, plan, copy);
 	if (wants_big(e) || (probe->deep && stack_max > WIRE_STACK_SMALL))
 		return SLOW;
 	if (!take_goroutine(e, e->header, ctx->r14, &walk))
@@ -297,7 +306,7 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	if (!walk_copies(small.stack, copy, &walk))
 		return SLOW;
 	take_head(e, index);
-	take_gc(e, call.bias);
+	take_gc(e, call->bias);
 	e->flags |= walk.flags;
 	n = walk.n;
 	e->nstack = n;
@@ -307,40 +316,33 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	return SENT;
 }
 
-/* The filters that need the arguments only, before anything is claimed, zeroed or copied: most hits
- * end here. Returns false when filtered. */
-static __always_inline bool passes(struct pt_regs *ctx, const struct wire_probe *probe)
+/* Most hits end in the filters here, before anything is zeroed or read but the arguments. */
+static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_probe *probe,
+					    uint32_t index, struct stack_copy *copy,
+					    struct wire_counters *c)
 {
-	uint64_t window[WIRE_WINDOW + 1 + WIRE_KEY_INLINE / 8] = {};
-	uint64_t key = ctx->rip - probe->addr, type, map, key0, key1;
-	uint32_t words = probe->words;
-	struct wire_plan *plan;
+	struct wire_plan *plan = NULL;
+	struct call call = {};
 
-	bound(words, WIRE_WINDOW);
-	if (bpf_probe_read_user(window, words * 8, (void *)(ctx->rbp + probe->window)))
-		return true;
-	type = window[probe->type_word & (WIRE_WINDOW - 1)];
-	map = window[probe->map_word & (WIRE_WINDOW - 1)];
-	key0 = window[probe->key_word & (WIRE_WINDOW - 1)];
-	key1 = window[(probe->key_word & (WIRE_WINDOW - 1)) + 1];
-	if (filter_map && map != filter_map)
-		return false;
-	if (!use_types)
-		return true;
-	key = type - key;
-	plan = bpf_map_lookup_elem(&types, &key);
-	if (!plan)
-		return true;
-	if (plan->skip || (use_key_filter && plan->match == WIRE_MATCH_NEVER))
-		return false;
-	if (!use_key_filter)
-		return true;
-	if (probe->key_arg == WIRE_ARG_STRING && plan->match == WIRE_MATCH_STRING)
-		return string_matches((uint8_t *)&window[WIRE_WINDOW + 1], key0, key1);
-	if (probe->key_arg == WIRE_ARG_32)
-		key0 = (uint32_t)key0;
-	return probe->key_arg == WIRE_ARG_STRING || plan->match != WIRE_MATCH_WORD ||
-	       (key0 & plan->mask) == plan->want;
+	if (!copy_first(ctx, probe, copy))
+		return SLOW;
+	take_frame(&call, ctx, probe, copy->words);
+	if (filter_map && call.map != filter_map)
+		return FILTERED;
+	if (needs_type(&call)) {
+		plan = plan_of(&call);
+		if (!plan && call.key_arg == WIRE_ARG_POINTER)
+			return SLOW;
+	}
+	if (use_filters) {
+		uint64_t chunk[WIRE_KEY_INLINE / 8] = {};
+
+		if (call.key_arg == WIRE_ARG_POINTER)
+			note_near(probe, &call, copy);
+		if (!key_passes(chunk, &call, plan, copy))
+			return FILTERED;
+	}
+	return send_small(ctx, probe, index, &call, plan, copy, c);
 }
 
 SEC("uprobe")
@@ -366,11 +368,6 @@ int on_removal(struct pt_regs *ctx)
 
 		bpf_map_delete_elem(&pendings, &key);
 	}
-	/* (A key behind a pointer wants the copy of the stack that it stands in.) */
-	if (use_filters && probe->key_arg != WIRE_ARG_POINTER && !passes(ctx, probe)) {
-		add(c->filtered, 1);
-		return 0;
-	}
 	if (__sync_fetch_and_add(&copy->users, 1) == 0)
 		outcome = removal(ctx, probe, index, copy, c);
 	add(copy->users, -1);
@@ -394,8 +391,8 @@ static __always_inline void take_registers(struct wire_event *e, struct pt_regs 
 	uint64_t rbx = ctx->rbx;
 
 	asm volatile("" : "+r"(rax), "+r"(rbx));
-	e->map = probe->map_first ? rax : rbx;
-	e->type = probe->map_first ? rbx : rax;
+	call->map = e->map = probe->map_first ? rax : rbx;
+	call->type = e->type = probe->map_first ? rbx : rax;
 	e->ip = ctx->rip;
 	call->key0 = ctx->rcx;
 	call->key1 = ctx->rdi;
@@ -434,12 +431,14 @@ int on_clear(struct pt_regs *ctx)
 	e->kind = WIRE_CLEAR;
 	e->flags = len ? WIRE_REMOVED : 0;
 	if (use_types)
-		plan = plan_of(e, &call);
-	if ((filter_map && e->map != filter_map) || !take_key(e, &call, plan, NULL) ||
+		plan = plan_of(&call);
+	if ((filter_map && e->map != filter_map) ||
+	    !key_passes((uint64_t *)e->key, &call, plan, NULL) ||
 	    !take_goroutine_slow(e, ctx->r14, &walk)) {
 		add(c->filtered, 1);
 		return 0;
 	}
+	take_key(e, &call, plan, NULL);
 	walk.fp = ctx->rbp;
 	send_slow(e, index, &call, &walk, c, false);
 	return 0;
@@ -475,11 +474,14 @@ int on_entry(struct pt_regs *ctx)
 	e->kind = WIRE_DELETE;
 	e->probe = index;
 	if (needs_type(&call))
-		plan = plan_of(e, &call);
+		plan = plan_of(&call);
 	if (!plan && call.key_arg == WIRE_ARG_POINTER)
-		plan = plan_unknown(e, &call, &unknown);
-	pending.filtered = (filter_map && e->map != filter_map) || !take_key(e, &call, plan, NULL);
-	pending.filtered |= !take_goroutine_slow(e, ctx->r14, &walk);
+		plan = plan_unknown(e->header, &call, &unknown);
+	/* (In any case: the exit is told by the stack's bounds.) */
+	pending.filtered = !take_goroutine_slow(e, ctx->r14, &walk) ||
+			   (filter_map && e->map != filter_map) ||
+			   !key_passes((uint64_t *)e->key, &call, plan, NULL);
+	take_key(e, &call, plan, NULL);
 	pending.func = probe->func;
 	pending.root = call.root;
 	pending.frame = walk.hi - ctx->rbp;
