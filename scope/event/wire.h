@@ -98,6 +98,8 @@ struct wire_event {
 struct wire_segment {
 	uint64_t addr;   /* where it was in the process */
 	uint64_t type;   /* run-time type address; 0 for the bytes of a string */
+	uint64_t tab;    /* first word of the interface that led here; 0: none did. Values of
+			    several interfaces may share an address (runtime.staticuint64s) */
 	uint32_t want;   /* its whole size in bytes */
 	uint32_t len;    /* bytes present, in wire_key.bytes[i] */
 };

@@ -159,14 +159,27 @@ static void emit_string(struct decoder *d, const struct go_key_segment *segment)
 	value->bytes_len = len;
 }
 
-static const struct go_key_segment *find_segment(const struct decoder *d, uint64_t addr,
-						 bool string, uint64_t want)
+/* The bytes of a string of `want` bytes at addr. */
+static const struct go_key_segment *find_string(const struct decoder *d, uint64_t addr,
+						uint64_t want)
 {
 	for (size_t i = 1; i < d->memory->n; i++) {
 		const struct go_key_segment *s = &d->memory->segments[i];
 
-		if (s->addr == addr && (s->type == 0) == string &&
-		    (!string || s->want == (want > UINT32_MAX ? UINT32_MAX : want)))
+		if (!s->type && s->addr == addr &&
+		    s->want == (want > UINT32_MAX ? UINT32_MAX : want))
+			return s;
+	}
+	return NULL;
+}
+
+/* What the interface {tab, data} holds. */
+static const struct go_key_segment *find_value(const struct decoder *d, uint64_t tab, uint64_t data)
+{
+	for (size_t i = 1; i < d->memory->n; i++) {
+		const struct go_key_segment *s = &d->memory->segments[i];
+
+		if (s->type && s->addr == data && s->tab == tab)
 			return s;
 	}
 	return NULL;
@@ -181,7 +194,7 @@ static void decode_string_ref(struct decoder *d, const uint8_t *bytes)
 		emit(d, VALUE_STRING)->bytes = "";
 		return;
 	}
-	segment = find_segment(d, addr, true, len);
+	segment = find_string(d, addr, len);
 	if (segment)
 		emit_string(d, segment);
 	else
@@ -203,7 +216,7 @@ static void decode_interface(struct decoder *d, const uint8_t *bytes, unsigned d
 	if (!tab)
 		return;
 	value->n = 1;
-	segment = find_segment(d, data, false, 0);
+	segment = find_value(d, tab, data);
 	if (!segment || !gotype_read(d->types, segment->type, &type)) {
 		emit_unread(d, segment ? "the interface's type could not be read"
 				       : "the key has more parts than are followed");

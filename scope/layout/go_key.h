@@ -39,6 +39,7 @@ bool go_key_plan(const struct gotypes *types, uint64_t type, struct go_key_plan 
 struct go_key_segment {
 	uint64_t addr;
 	uint64_t type; /* 0: the bytes of a string */
+	uint64_t tab;  /* first word of the interface whose value it is; 0: of none */
 	uint64_t want; /* its whole size */
 	uint64_t len;  /* bytes at hand */
 	const void *bytes;

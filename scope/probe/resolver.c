@@ -327,7 +327,7 @@ static bool decode_big(struct resolver *r, const struct gotypes *types, const st
 		const struct wire_segment *s = &key->segment[i];
 
 		segments[i] = (struct go_key_segment){
-			.addr = s->addr, .type = s->type, .want = s->want,
+			.addr = s->addr, .type = s->type, .tab = s->tab, .want = s->want,
 			.len = s->len < WIRE_KEY_SEGMENT ? s->len : WIRE_KEY_SEGMENT,
 			.bytes = key->bytes[i],
 		};

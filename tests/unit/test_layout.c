@@ -8,16 +8,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "layout/layout.h"
-
-#define STRUCT(p, name_, fields_, size_, ptr_bytes_)                                               \
-	goprog_type((p), &(struct goprog_type){.name = (name_),                                    \
-					       .kind = GOTYPE_STRUCT,                              \
-					       .named = (name_)[0] == 'm',                         \
-					       .size = (size_),                                    \
-					       .ptr_bytes = (ptr_bytes_),                          \
-					       .fields = (fields_),                                \
-					       .nfields = ARRAY_SIZE(fields_)})
+#include "key_check.h"
 
 /* ---- plans ---- */
 
@@ -251,30 +242,6 @@ static void test_plan_hostile(void **state)
 
 /* ---- decoding ---- */
 
-static void check_values(const struct value *values, size_t n, const char *expected)
-{
-	struct buf text = {0};
-
-	assert_true(n > 0);
-	assert_int_equal(value_skip(values, n, 0), n); /* one value, and all of it */
-	value_text(&text, values, n);
-	assert_string_equal(buf_cstr(&text), expected);
-	buf_fini(&text);
-}
-
-/* Decodes segments and compares with what a Go programmer would write. */
-static void check_memory(const struct goprog *p, uint64_t type, const struct go_key_memory *memory,
-			 const char *expected)
-{
-	struct go_key_arena arena = {0};
-
-	for (int round = 0; round < 2; round++) { /* the arena is reused */
-		assert_true(go_key_decode(&p->types, type, memory, &arena));
-		check_values(arena.values.data, arena.values.len, expected);
-	}
-	go_key_arena_fini(&arena);
-}
-
 /* A key that has no parts elsewhere. The bytes are copied so that a read past them is seen. */
 static void check_key(const struct goprog *p, uint64_t type, const void *bytes, size_t size,
 		      const char *expected)
@@ -503,132 +470,6 @@ static void test_decode_huge_string(void **state)
 	goprog_close(&p);
 }
 
-/* ---- interfaces ---- */
-
-struct interface_types {
-	uint64_t eface, iface, integer, string, pointer, pair;
-};
-
-static void open_interfaces(struct goprog *p, unsigned minor, struct interface_types *t)
-{
-	goprog_begin(p, minor);
-	t->eface = goprog_eface(p);
-	t->iface = goprog_iface(p);
-	t->integer = goprog_scalar(p, GOTYPE_INT);
-	t->string = goprog_scalar(p, GOTYPE_STRING);
-	t->pointer = goprog_scalar(p, GOTYPE_POINTER);
-	t->pair = STRUCT(p, "main.pair",
-			 ((struct goprog_field[]){{"K", t->string, 0}, {"V", t->eface, 16}}), 32,
-			 32);
-	goprog_open(p);
-}
-
-static void check_interface(const struct goprog *p, uint64_t type, uint64_t tab, uint64_t data,
-			    const struct go_key_segment *value, const char *expected)
-{
-	uint64_t words[2] = {tab, data};
-	struct go_key_segment segments[2] = {{.want = 16, .len = 16, .bytes = words}};
-	struct go_key_memory memory = {.segments = segments, .n = value ? 2 : 1};
-
-	if (value)
-		segments[1] = *value;
-	check_memory(p, type, &memory, expected);
-}
-
-/* Which types an interface holds directly stands in Kind up to 1.25, in TFlag since. */
-static void test_decode_interface(void **state)
-{
-	static const unsigned minors[] = {19, 25, 26, 27};
-	static const int64_t number = -42;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(minors); i++) {
-		struct interface_types t;
-		struct goprog p;
-
-		open_interfaces(&p, minors[i], &t);
-		check_interface(&p, t.eface, 0, 0, NULL, "nil");
-		check_interface(&p, t.iface, 0, 0, NULL, "nil");
-		check_interface(&p, t.eface, t.integer, 0xc000000000,
-				&(struct go_key_segment){.addr = 0xc000000000, .type = t.integer,
-							 .want = 8, .len = 8, .bytes = &number},
-				"int(-42)");
-		check_interface(&p, t.iface, 0x5000, 0xc000000010,
-				&(struct go_key_segment){.addr = 0xc000000010, .type = t.integer,
-							 .want = 8, .len = 8, .bytes = &number},
-				"int(-42)");
-		/* The data word is the pointer: nothing was read for it. */
-		check_interface(&p, t.eface, t.pointer, 0xc000000020,
-				&(struct go_key_segment){.addr = 0xc000000020, .type = t.pointer,
-							 .want = 8},
-				"(*int)(0xc000000020)");
-		goprog_close(&p);
-	}
-}
-
-static void test_decode_interface_unread(void **state)
-{
-	static const char unfollowed[] = "(<the key has more parts than are followed>)";
-	struct go_key_segment segment = {.addr = 0x1000, .want = 8};
-	struct interface_types t;
-	struct go_key_arena arena = {0};
-	struct goprog p;
-	uint64_t words[2];
-
-	(void)state;
-	open_interfaces(&p, 26, &t);
-	words[0] = t.integer;
-	words[1] = 0x1000;
-	segment.type = t.integer;
-	check_interface(&p, t.eface, t.integer, 0x1000, &segment,
-			"int(<the key's memory could not be read>)");
-	segment.type = 0xdead0000;
-	check_interface(&p, t.eface, t.integer, 0x1000, &segment,
-			"(<the interface's type could not be read>)");
-	check_interface(&p, t.eface, t.integer, 0x1000, NULL, unfollowed);
-	segment.type = 0; /* a string's bytes are not the value */
-	check_interface(&p, t.eface, t.integer, 0x1000, &segment, unfollowed);
-	/* The reason reaches whoever asks. */
-	assert_true(go_key_decode(&p.types, t.eface,
-				  &(struct go_key_memory){
-					  .segments = &(struct go_key_segment){
-						  .want = 16, .len = 16, .bytes = words},
-					  .n = 1},
-				  &arena));
-	assert_int_equal(arena.values.len, 2);
-	assert_int_equal(arena.values.data[0].kind, VALUE_INTERFACE);
-	assert_int_equal(arena.values.data[1].kind, VALUE_UNREAD);
-	go_key_arena_fini(&arena);
-	goprog_close(&p);
-}
-
-/* any(main.pair{K: "k", V: any("v")}): a value in a value, both with strings */
-static void test_decode_interface_nested(void **state)
-{
-	static uint64_t words[2], pair[4], inner[2];
-	struct interface_types t;
-	struct go_key_segment segments[] = {
-		{.want = 16, .len = 16, .bytes = words},
-		{.addr = 0x1000, .want = 32, .len = 32, .bytes = pair},
-		{.addr = 0x2000, .want = 1, .len = 1, .bytes = "k"},
-		{.addr = 0x3000, .want = 16, .len = 16, .bytes = inner},
-		{.addr = 0x4000, .want = 1, .len = 1, .bytes = "v"},
-	};
-	struct goprog p;
-
-	(void)state;
-	open_interfaces(&p, 26, &t);
-	memcpy(words, (uint64_t[]){t.pair, 0x1000}, sizeof(words));
-	memcpy(pair, (uint64_t[]){0x2000, 1, t.string, 0x3000}, sizeof(pair));
-	memcpy(inner, (uint64_t[]){0x4000, 1}, sizeof(inner));
-	segments[1].type = t.pair;
-	segments[3].type = t.string;
-	check_memory(&p, t.eface,
-		     &(struct go_key_memory){.segments = segments, .n = ARRAY_SIZE(segments)},
-		     "main.pair{K: \"k\", V: string(\"v\")}");
-	goprog_close(&p);
-}
-
 /* ---- what a target may hold that no compiler wrote ---- */
 
 static void test_decode_short(void **state)
@@ -774,9 +615,6 @@ int main(void)
 		cmocka_unit_test(test_decode_array),
 		cmocka_unit_test(test_decode_struct_strings),
 		cmocka_unit_test(test_decode_huge_string),
-		cmocka_unit_test(test_decode_interface),
-		cmocka_unit_test(test_decode_interface_unread),
-		cmocka_unit_test(test_decode_interface_nested),
 		cmocka_unit_test(test_decode_short),
 		cmocka_unit_test(test_decode_hostile),
 		cmocka_unit_test(test_decode_bounded),

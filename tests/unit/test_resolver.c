@@ -389,7 +389,7 @@ static void set_segment(struct big_record *r, uint32_t i, uint64_t addr, uint64_
 			const void *bytes, uint32_t len)
 {
 	r->key.segment[i] = (struct wire_segment){.addr = addr, .type = type, .want = len,
-						  .len = len};
+						  .len = len, .tab = i ? type : 0};
 	memcpy(r->key.bytes[i], bytes, len);
 	r->key.nsegments = i + 1;
 }

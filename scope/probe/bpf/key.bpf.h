@@ -249,7 +249,7 @@ static __always_inline bool wants_big(const struct wire_event *e)
 
 /* Adds a segment to the work list; it is read when its turn comes. */
 static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uint64_t type,
-					uint64_t want)
+					uint64_t tab, uint64_t want)
 {
 	uint32_t n = key->nsegments;
 
@@ -258,7 +258,8 @@ static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uin
 		return;
 	}
 	key->segment[n & (WIRE_SEGMENTS - 1)] = (struct wire_segment){
-		.addr = addr, .type = type, .want = want > 0xffffffff ? 0xffffffff : want};
+		.addr = addr, .type = type, .tab = tab,
+		.want = want > 0xffffffff ? 0xffffffff : want};
 	key->nsegments = n + 1;
 }
 
@@ -276,7 +277,7 @@ __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, ui
 		return 0;
 	if (op == WIRE_STEP_STRING) {
 		if (w1)
-			segment_add(key, w0, 0, w1);
+			segment_add(key, w0, 0, 0, w1);
 		return 0;
 	}
 	/* runtime/iface.go: itab{inter, _type, ...}: the dynamic type is its second word. */
@@ -287,7 +288,7 @@ __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, ui
 		return 0;
 	link = type - bias;
 	known = type_find(link);
-	segment_add(key, w1, type, known && !known->direct ? known->plan.size : 0);
+	segment_add(key, w1, type, w0, known && !known->direct ? known->plan.size : 0);
 	return 0;
 }
 
@@ -343,11 +344,11 @@ static __always_inline void take_segments(struct wire_key *key, const struct wir
 	key->nsegments = 0;
 	key->truncated = 0;
 	if (e->key_kind == WIRE_KEY_STRING) {
-		segment_add(key, call->key0, 0, e->key_total);
+		segment_add(key, call->key0, 0, 0, e->key_total);
 		if (call->key_arg == WIRE_ARG_POINTER) /* key0 points to the string's two words */
 			bpf_probe_read_user(&key->segment[0].addr, 8, (void *)call->key0);
 	} else if (known) {
-		segment_add(key, call->key0, known->key_type + call->bias, known->plan.size);
+		segment_add(key, call->key0, known->key_type + call->bias, 0, known->plan.size);
 	}
 #pragma clang loop unroll(disable)
 	for (uint32_t i = 0; i < WIRE_SEGMENTS; i++) {
