@@ -54,6 +54,8 @@ struct trace {
 	uint64_t pass_end_ns;   /* a pass ends at this time; 0: when the ring is empty */
 	uint64_t pass_until_ns; /* or at the first record made after this time; 0: none */
 	uint32_t records;
+	uint64_t image_id; /* of the one process that is traced: changes with an exec */
+	uint32_t begun;    /* how often it has begun */
 	int exe, out, signals;
 	uint64_t delivered, filtered;
 	bool attached, stopping, interrupted;
@@ -340,6 +342,55 @@ static struct error *watch_processes(struct trace *trace)
 	return NULL;
 }
 
+static bool peek(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
+{
+	struct process process = {.pid = pid};
+
+	(void)ctx;
+	return process_peek(&process, addr, to, size);
+}
+
+/* The GC phase of the one process that is traced, so that events need not read it. */
+static void tell_gc(struct trace *trace, pid_t pid)
+{
+	uint64_t bias;
+	uint32_t phase;
+
+	if (trace->placements.gc && bias_of(trace, pid, &bias) &&
+	    peek(NULL, pid, trace->placements.gcphase + bias, &phase, sizeof(phase)) &&
+	    phase <= EVENT_GC_MARKTERMINATION)
+		engine_set_gc(trace->engine, phase);
+}
+
+/* The one process that is traced may execute another program, or itself. The probes stay where the
+ * main thread did it; where another did, the kernel has forgotten them. */
+static struct error *watch_exec(struct trace *trace)
+{
+	pid_t pid = trace->options.binary ? -1 : trace->processes.data[0].process->pid;
+	uint64_t id;
+	bool same;
+
+	if (pid < 0 || trace->processes.data[0].ended || !process_image_id(pid, &id) ||
+	    id == trace->image_id || !process_executes(pid, trace->exe, &same))
+		return NULL;
+	trace->image_id = id;
+	if (!same) {
+		cmd_say("process %d has executed another program: no removal is seen from here on",
+			(int)pid);
+		return NULL;
+	}
+	if (engine_begun(trace->engine) == trace->begun)
+		engine_forget_gc(trace->engine);
+	try(engine_attach(trace->engine, trace->exe, pid));
+	if (engine_begun(trace->engine) == trace->begun) { /* neither old nor new probes saw it */
+		tell_gc(trace, pid);
+		cmd_say("process %d has executed itself anew: removals in its first milliseconds "
+			"may not have been seen", (int)pid);
+	}
+	trace->begun = engine_begun(trace->engine);
+	return NULL;
+}
+
 static struct error *loop(struct trace *trace)
 {
 	uint64_t end_ns = trace->options.duration_ns
@@ -361,6 +412,7 @@ static struct error *loop(struct trace *trace)
 		pass_end_ns = now_ns(CLOCK_MONOTONIC) + PASS_NS;
 		try(drain(trace, pass_end_ns < end_ns ? pass_end_ns : end_ns, 0));
 		try(watch_processes(trace));
+		try(watch_exec(trace));
 		if (fds[1].revents & (POLLERR | POLLNVAL) || trace->sink->closed)
 			trace->sink->closed = true, trace->interrupted = true, stop(trace);
 		if (now_ns(CLOCK_MONOTONIC) >= end_ns)
@@ -454,7 +506,7 @@ static struct error *open_symbols(struct trace *trace)
 	struct placement_options options = {
 		.misses = trace->options.misses,
 		.start = trace->options.binary != NULL,
-		.gc = !trace->options.binary,
+		.one = !trace->options.binary,
 	};
 	unsigned minor;
 
@@ -500,14 +552,6 @@ static struct error *open_sink(struct trace *trace)
 	return sink_open(sink_find(trace->options.format), &options, &trace->sink);
 }
 
-static bool peek(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
-{
-	struct process process = {.pid = pid};
-
-	(void)ctx;
-	return process_peek(&process, addr, to, size);
-}
-
 static struct error *open_engine(struct trace *trace)
 {
 	struct resolver_options resolver = {
@@ -549,22 +593,6 @@ static bool on_found(void *ctx, pid_t pid)
 	return !trace->failed;
 }
 
-/* The GC phase of the one process that is traced, so that events need not read it. */
-static void tell_gc(struct trace *trace)
-{
-	uint64_t bias;
-	uint32_t phase;
-
-	if (trace->options.command) { /* it has not begun */
-		engine_set_gc(trace->engine, 0);
-	} else if (trace->placements.gc &&
-		   bias_of(trace, trace->options.pid, &bias) &&
-		   peek(NULL, trace->options.pid, trace->placements.gcphase + bias, &phase,
-			sizeof(phase)) && phase <= EVENT_GC_MARKTERMINATION) {
-		engine_set_gc(trace->engine, phase);
-	}
-}
-
 static struct error *begin(struct trace *trace)
 {
 	pid_t pid = trace->options.pid ? trace->options.pid
@@ -573,7 +601,10 @@ static struct error *begin(struct trace *trace)
 	struct stat st;
 
 	try(engine_attach(trace->engine, trace->exe, pid));
-	tell_gc(trace);
+	if (trace->options.command)
+		engine_set_gc(trace->engine, 0); /* it has not begun */
+	else if (trace->options.pid)
+		tell_gc(trace, pid);
 	trace->ready_ms = (double)(now_ns(CLOCK_MONOTONIC) - trace->begun_ns) / 1e6;
 	if (trace->options.pid) {
 		announce(trace, &trace->processes.data[0], NULL);
@@ -589,6 +620,10 @@ static struct error *begin(struct trace *trace)
 		try(process_scan(st.st_dev, st.st_ino, on_found, trace));
 		if (trace->failed)
 			return take_ptr(trace->failed);
+	}
+	if (!trace->options.binary) {
+		process_image_id(trace->processes.data[0].process->pid, &trace->image_id);
+		trace->begun = trace->options.command ? 1 : 0;
 	}
 	return sink_flush(trace->sink);
 }

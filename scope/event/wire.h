@@ -121,12 +121,17 @@ enum wire_role {
 	WIRE_ROLE_PANIC,       /* --misses: its goroutine panics */
 	WIRE_ROLE_START,       /* a process of the binary began */
 	WIRE_ROLE_GC,          /* the GC phase has changed */
+	WIRE_ROLE_BEGIN,       /* the one process that is traced began, perhaps anew */
 };
 
 /* How the key argument is passed. */
 enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, WIRE_ARG_STRING };
 
 #define WIRE_WINDOW 8 /* words of the frame that are read at once; a power of two */
+
+/* The cookie of an attached probe: its index in the table, and which attaching it came with: after
+ * an exec the probes are attached once more, and only the newest count. */
+#define WIRE_COOKIE(generation, index) ((uint64_t)(generation) << 16 | (index))
 
 struct wire_probe {
 	uint64_t addr; /* link-time: ip - addr is the bias */

@@ -72,6 +72,8 @@ static const struct entry_spec panic_entries[] = {
 
 static const struct entry_spec start_entry = {"runtime.main", WIRE_ROLE_START, WIRE_ARG_NONE, 0, 0,
 					       false};
+static const struct entry_spec begin_entry = {"runtime.main", WIRE_ROLE_BEGIN, WIRE_ARG_NONE, 0, 0,
+					       false};
 
 const char *placement_role_name(uint8_t role)
 {
@@ -79,7 +81,7 @@ const char *placement_role_name(uint8_t role)
 		[WIRE_ROLE_REMOVAL] = "removal", [WIRE_ROLE_CLEAR] = "clear",
 		[WIRE_ROLE_ENTRY] = "entry",	 [WIRE_ROLE_EXIT] = "exit",
 		[WIRE_ROLE_PANIC] = "panic",	 [WIRE_ROLE_START] = "start",
-		[WIRE_ROLE_GC] = "gc",
+		[WIRE_ROLE_GC] = "gc",		 [WIRE_ROLE_BEGIN] = "begin",
 	};
 
 	return role < ARRAY_SIZE(names) && names[role] ? names[role] : "unknown";
@@ -554,7 +556,10 @@ static struct error *find_all(const struct search *search)
 	if (search->options->start)
 		try(place_entry(search, &start_entry, 0));
 	try(find_gcphase(search));
-	return search->options->gc ? place_gc(search) : NULL;
+	if (!search->options->one)
+		return NULL;
+	try(place_entry(search, &begin_entry, 0));
+	return place_gc(search);
 }
 
 struct error *placement_find(const struct image *image, const struct gotab *tab,

@@ -6,6 +6,7 @@
  *   clear     the first emulated instruction after the frame is set up in mapclear / (*Map).Clear
  *   entry, exit, panic   only for misses
  *   start     runtime.main: a process of the binary began
+ *   begin     runtime.main: the one process that is traced began; once more: it executed itself
  *   gc        behind each instruction that changes runtime.gcphase: three a GC cycle, so that no
  *             event has to read it
  */
@@ -33,8 +34,8 @@ struct placements {
 
 struct placement_options {
 	bool misses; /* also place entry, exit and panic probes */
-	bool start;  /* also place the start probe */
-	bool gc;     /* also watch the GC phase change: for one process only */
+	bool start;  /* also place the start probe: any process may begin */
+	bool one;    /* one process only: watch the GC phase change, and the process begin anew */
 };
 
 /* Errors (ERROR_TARGET): the program has no map delete at all; a function has no spot where its

@@ -35,11 +35,18 @@ void engine_close(struct engine *engine); /* detaches; NULL is legal */
 CLEANUP_FUNC(struct engine, engine_close)
 
 /* Places all probes in the file `exe` (a descriptor), for process `pid` or for every process of it
- * (-1), also those that start later. */
+ * (-1), also those that start later. Once more, when the process has executed itself (from another
+ * thread than its first, the kernel forgets it): the new probes take over from the old without a
+ * gap and without an event twice. On error the old ones stay. */
 struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
+/* How often the one process that is traced has begun since it was attached to: tells whether the
+ * probes have survived an exec. */
+uint32_t engine_begun(const struct engine *engine);
 /* Tells the GC phase as it was read after engine_attach(); it holds until the first change is seen.
  * Without it, each event reads it until then. */
 void engine_set_gc(struct engine *engine, uint32_t phase);
+/* What was seen of the GC phase holds no more: the process has executed itself unseen. */
+void engine_forget_gc(struct engine *engine);
 /* From here on nothing is counted any more; what is in the ring stays there. */
 void engine_stop(struct engine *engine);
 /* Takes all probes off. The counters are final, the ring can still be drained. */

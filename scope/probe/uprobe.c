@@ -25,14 +25,20 @@ struct uprobe_multi_attr {
 	uint32_t count, multi_flags, pid, unused;
 };
 
+/* The probes as they are attached. */
+struct attachment {
+	struct bpf_link *links[WIRE_PROBES]; /* !multi */
+	int link_fds[WIRE_PROBES];	     /* multi */
+	size_t n;
+	uint32_t generation;
+};
+
 struct engine {
 	const struct probe_options *options;
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
 	bool multi; /* one link a program, for all its probes */
-	struct bpf_link *links[WIRE_PROBES]; /* !multi */
-	int link_fds[WIRE_PROBES];	     /* multi */
-	size_t nlinks;
+	struct attachment attachment;
 	int ncpus;
 	bool (*on_record)(void *ctx, const void *record, size_t size);
 	void *ctx;
@@ -146,6 +152,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *op
 	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
 	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
+	bpf_program__set_autoload(skel->progs.on_begin, !options->start);
 	bpf_program__set_autoload(skel->progs.on_start, options->start);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
@@ -294,6 +301,7 @@ static struct bpf_program *program_of(struct trace_bpf *skel, uint8_t role)
 	case WIRE_ROLE_EXIT: return skel->progs.on_exit;
 	case WIRE_ROLE_PANIC: return skel->progs.on_panic;
 	case WIRE_ROLE_GC: return skel->progs.on_gc;
+	case WIRE_ROLE_BEGIN: return skel->progs.on_begin;
 	default: return skel->progs.on_start;
 	}
 }
@@ -317,13 +325,14 @@ static struct error *probe_offset(const struct engine *engine, const struct plac
 }
 
 /* One perf event a probe: any kernel from 5.15 on. Each costs a grace period when it is closed. */
-static struct error *attach_each(struct engine *engine, const char *path, pid_t pid)
+static struct error *attach_each(struct engine *engine, const char *path, pid_t pid,
+				 struct attachment *to)
 {
 	const struct placements *placements = engine->options->placements;
 
 	for (uint32_t i = 0; i < placements->list.len; i++) {
 		const struct placement *p = &placements->list.data[i];
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = i);
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = WIRE_COOKIE(to->generation, i));
 		struct bpf_link *link;
 		uint64_t offset;
 
@@ -332,13 +341,14 @@ static struct error *attach_each(struct engine *engine, const char *path, pid_t 
 						       path, offset, &opts);
 		if (!link)
 			return attach_failed(p, pid, errno);
-		engine->links[engine->nlinks++] = link;
+		to->links[to->n++] = link;
 	}
 	return NULL;
 }
 
 /* One link for all probes of a role: attached and, above all, taken off in one go. */
-static struct error *attach_role(struct engine *engine, const char *path, pid_t pid, uint8_t role)
+static struct error *attach_role(struct engine *engine, const char *path, pid_t pid, uint8_t role,
+				 struct attachment *to)
 {
 	const struct placements *placements = engine->options->placements;
 	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
@@ -358,7 +368,7 @@ static struct error *attach_role(struct engine *engine, const char *path, pid_t 
 		if (p->wire.role != role)
 			continue;
 		try(probe_offset(engine, p, &offsets[attr.count]));
-		cookies[attr.count++] = i;
+		cookies[attr.count++] = WIRE_COOKIE(to->generation, i);
 		first = first ? first : p;
 	}
 	if (!first)
@@ -366,27 +376,65 @@ static struct error *attach_role(struct engine *engine, const char *path, pid_t 
 	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	if (fd < 0)
 		return attach_failed(first, pid, errno);
-	engine->link_fds[engine->nlinks++] = (int)fd;
+	to->link_fds[to->n++] = (int)fd;
 	return NULL;
+}
+
+static struct error *attach_all(struct engine *engine, const char *path, pid_t pid,
+				struct attachment *to)
+{
+	if (!engine->multi)
+		return attach_each(engine, path, pid, to);
+	for (int role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_BEGIN; role++)
+		try(attach_role(engine, path, pid, (uint8_t)role, to));
+	return NULL;
+}
+
+static void detach_all(const struct engine *engine, struct attachment *attachment)
+{
+	while (attachment->n) {
+		attachment->n--;
+		if (engine->multi)
+			close(attachment->link_fds[attachment->n]);
+		else
+			bpf_link__destroy(attachment->links[attachment->n]);
+	}
 }
 
 struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
 {
+	struct attachment attachment = {.generation = engine->attachment.generation + 1};
+	struct error *err;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
 	last_message[0] = '\0';
-	if (!engine->multi)
-		return attach_each(engine, path, pid);
-	for (int role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_GC; role++)
-		try(attach_role(engine, path, pid, (uint8_t)role));
+	err = attach_all(engine, path, pid, &attachment);
+	if (err) {
+		detach_all(engine, &attachment);
+		return err;
+	}
+	__atomic_store_n(&engine->skel->bss->generation, attachment.generation, __ATOMIC_SEQ_CST);
+	detach_all(engine, &engine->attachment);
+	engine->attachment = attachment;
 	return NULL;
+}
+
+uint32_t engine_begun(const struct engine *engine)
+{
+	return __atomic_load_n(&engine->skel->bss->begun, __ATOMIC_SEQ_CST);
 }
 
 void engine_set_gc(struct engine *engine, uint32_t phase)
 {
 	if (engine->skel && engine->skel->bss)
 		__atomic_store_n(&engine->skel->bss->gc_first, phase + 1, __ATOMIC_SEQ_CST);
+}
+
+void engine_forget_gc(struct engine *engine)
+{
+	__atomic_store_n(&engine->skel->bss->gc_first, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&engine->skel->bss->gc_changes, 0, __ATOMIC_SEQ_CST);
 }
 
 void engine_stop(struct engine *engine)
@@ -397,13 +445,7 @@ void engine_stop(struct engine *engine)
 
 void engine_detach(struct engine *engine)
 {
-	while (engine->nlinks) {
-		engine->nlinks--;
-		if (engine->multi)
-			close(engine->link_fds[engine->nlinks]);
-		else
-			bpf_link__destroy(engine->links[engine->nlinks]);
-	}
+	detach_all(engine, &engine->attachment);
 }
 
 /* ---- draining ---- */

@@ -128,6 +128,40 @@ bool process_mapping(pid_t pid, int exe, uint64_t offset, uint64_t *ret_addr)
 	return found;
 }
 
+/* The auxiliary vector holds where the kernel put the stack, the vDSO and the program: all of them
+ * random, made anew by each exec. */
+bool process_image_id(pid_t pid, uint64_t *ret)
+{
+	uint64_t words[128], id = 0;
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, words, sizeof(words));
+	if (fd >= 0)
+		close(fd);
+	if (n < 16)
+		return false;
+	for (ssize_t i = 0; i < n / 8; i++)
+		id = table_mix(id ^ words[i]);
+	*ret = id;
+	return true;
+}
+
+bool process_executes(pid_t pid, int exe, bool *ret)
+{
+	struct stat one, other;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (stat(path, &one) < 0 || fstat(exe, &other) < 0)
+		return false;
+	*ret = one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+	return true;
+}
+
 bool process_peek(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	const struct process *process = ctx;

@@ -32,6 +32,13 @@ bool process_mapping(pid_t pid, int exe, uint64_t offset, uint64_t *ret_addr);
 /* Reads the process's memory; false unless all of it could be read. `ctx` is a struct process. */
 bool process_peek(void *ctx, uint64_t addr, void *to, size_t size);
 
+/* Tells one program that a process executes from the next: another number after each exec. Returns
+ * false when the process is gone, or between two. */
+bool process_image_id(pid_t pid, uint64_t *ret);
+/* Whether the process executes the file `exe` (a descriptor), in *ret. Returns false when it is
+ * gone. */
+bool process_executes(pid_t pid, int exe, bool *ret);
+
 enum process_end { PROCESS_RUNS, PROCESS_EXITED, PROCESS_SIGNALED, PROCESS_GONE /* how: unknown */ };
 /* Whether it has ended, and how where the kernel tells (a child of ours; any process from Linux
  * 6.15 on). ret_status: exit code or signal number. Does not block. */

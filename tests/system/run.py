@@ -669,6 +669,66 @@ func main() {
     same((r.code, len(r.events), len(r.of("start")), [x.get("code") for x in r.of("exit")]), (0, 2, 1, [7]), "execs")
 
 
+EXECS_ITSELF = """package main
+import ("bufio"; "fmt"; "os"; "runtime"; "runtime/debug"; "syscall")
+func init() { runtime.LockOSThread() } // main keeps the main thread
+func main() {
+	debug.SetGCPercent(-1)
+	in := bufio.NewReaderSize(os.Stdin, 16)
+	fmt.Println("ready")
+	for {
+		line, err := in.ReadString('\\n')
+		if err != nil { return }
+		again := func() { syscall.Exec("/proc/self/exe", os.Args, os.Environ()) }
+		switch line {
+		case "delete\\n":
+			m := map[string]int{"k": 1, "l": 2}
+			delete(m, "k")
+			fmt.Println("done")
+		case "main\\n":
+			again()
+		case "other\\n":
+			go again()
+			select {}
+		}
+	}
+}
+"""
+
+
+@test
+def executes_itself():
+    """A process that executes itself goes on being traced: by its main thread without a gap, by another with a word about the gap."""
+    source = TMP / "execs_itself.go"
+    source.write_text(EXECS_ITSELF)
+    exe = go_build(source, "execs_itself")
+    for env in ({}, {"TOPHASH_NO_MULTI": "1"}):
+        for how in ("main", "other"):
+            before = held_ids()
+            p = Program(exe)
+            same(p.line(), "ready", "begins")
+            t = subprocess.Popen([A.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 text=True, env=dict(os.environ, **env))
+            LIVE.append(t)
+            start = json.loads(t.stdout.readline())
+            for _ in range(3):
+                same(p.ask("delete"), "done", "a delete")
+                same(p.ask(how), "ready", "begins anew")
+                if how == "other":
+                    time.sleep(0.5)  # the probes are placed once more
+            same(p.ask("delete"), "done", "a delete")
+            p.end()
+            out, err = t.communicate(timeout=LONG)
+            run = Run(t.returncode, out, err)
+            same((run.code, len(run.events), {e["gc"] for e in run.events}, run.end["hits"]), (0, 4, {"off"}, 4), f"{how} {env}")
+            # Whether there was a gap depends on who was faster: the new probes or the program's runtime.
+            gaps = 3 if how == "other" else 0
+            check(len(err.splitlines()) <= gaps and err.count("executed itself anew") == len(err.splitlines()), f"{how} {env}: {err}")
+            same((len(run.of("start")), len(run.of("exit"))), (0, 1), "start records after the first, exit records")
+            check(any(x["role"] == "begin" for x in start["probes"]), "no begin probe")
+            nothing_left(before)
+
+
 def binary_runs(exe, talk=True, env=None):
     """-b: one that runs already, some that come later; exact records of each."""
     old = Program(exe)

@@ -184,6 +184,46 @@ static void test_mapping(void **state)
 	close(exe);
 }
 
+/* A shell that executes another program when it is told to. */
+static void test_executes(void **state)
+{
+	char *argv[] = {"sh", "-c", "read x; exec sleep 60", NULL};
+	cleanup_close int sh = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+	uint64_t before = 0, again = 1, after;
+	int ends[2], gone = fork_exit(0);
+	bool same;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[0], STDIN_FILENO);
+		execv("/bin/sh", argv);
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	same = false;
+	while (!process_executes(pid, sh, &same) || !same)
+		usleep(1000);
+	assert_true(process_image_id(pid, &before));
+	assert_true(process_image_id(pid, &again));
+	assert_true(before == again);
+	assert_int_equal(write(ends[1], "\n", 1), 1);
+	while (process_executes(pid, sh, &same) && same)
+		usleep(1000);
+	while (!process_image_id(pid, &after))
+		usleep(1000);
+	assert_true(after != before);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	assert_false(process_image_id(gone, &after));
+	assert_false(process_executes(gone, sh, &same));
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_peek(void **state)
 {
 	static const char text[] = "read me";
@@ -553,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_open_kernel_thread),
 		cmocka_unit_test(test_open_thread),
 		cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_executes),
 		cmocka_unit_test(test_peek),
 		cmocka_unit_test(test_poll_exit),
 		cmocka_unit_test(test_poll_codes),

@@ -29,7 +29,7 @@ const volatile uint32_t big_size = 0;  /* of struct big_record likewise */
 /* Set while running: nothing is counted or sent any more. */
 bool stopped = false;
 
-/* The GC phase, when one process is traced. runtime.setGCPhase is probed: it runs with the world
+/* The GC phase, when one process is traced. What changes it is probed: that happens with the world
  * stopped, three times a cycle, so what it left is exact, and no event needs to read it. Until the
  * first time, gc_first holds (phase + 1) as user space read it after the probe was placed; 0: not
  * known. */
@@ -37,6 +37,12 @@ const volatile bool use_gc_probe = false;
 uint32_t gc_changes = 0;
 uint32_t gc_phase = 0;
 uint32_t gc_first = 0;
+
+uint32_t generation = 0; /* probes attached with another one do not count */
+
+/* How often runtime.main has begun while probes stood: of one process, more than its first time only
+ * when it executed itself anew. */
+uint32_t begun = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

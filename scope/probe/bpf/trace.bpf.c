@@ -60,10 +60,18 @@ static __always_inline void no_private_stack(struct pt_regs *ctx)
 		bpf_tail_call(ctx, &slow_paths, 0);
 }
 
+static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *index)
+{
+	*index = cookie & 0xffff;
+	return bpf_map_lookup_elem(&probes, index);
+}
+
+/* The probe that was hit; NULL when it does not count any more. */
 static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *index)
 {
-	*index = (uint32_t)bpf_get_attach_cookie(ctx);
-	return bpf_map_lookup_elem(&probes, index);
+	uint64_t cookie = bpf_get_attach_cookie(ctx);
+
+	return cookie >> 16 == generation ? probe_of(cookie, index) : NULL;
 }
 
 static __always_inline void take_head(struct wire_event *e, uint32_t index)
@@ -223,7 +231,8 @@ int on_removal_slow(struct pt_regs *ctx)
 	uint32_t index, n;
 
 	no_private_stack(ctx);
-	probe = probe_get(ctx, &index);
+	/* (Of whatever generation: the hit is counted.) */
+	probe = probe_of(bpf_get_attach_cookie(ctx), &index);
 	if (!c || !probe)
 		return 0;
 	take_frame(&call, ctx, probe, read_window(e, ctx, probe));
@@ -584,6 +593,22 @@ int on_gc(struct pt_regs *ctx)
 
 /* ---- a process begins ---- */
 
+/* The one process that is traced: for the first time, or once more, having executed itself. No
+ * collection runs then. */
+SEC("uprobe")
+int on_begin(struct pt_regs *ctx)
+{
+	uint32_t index;
+
+	no_private_stack(ctx);
+	if (!probe_get(ctx, &index))
+		return 0;
+	gc_phase = 0;
+	gc_changes = 1;
+	add(begun, 1);
+	return 0;
+}
+
 SEC("uprobe")
 int on_start(struct pt_regs *ctx)
 {
@@ -591,7 +616,7 @@ int on_start(struct pt_regs *ctx)
 
 	no_private_stack(ctx);
 	e.ip = ctx->rip;
-	take_head(&e, (uint32_t)bpf_get_attach_cookie(ctx));
+	take_head(&e, bpf_get_attach_cookie(ctx) & 0xffff);
 	/* The one record that wakes the reader: a process that lives for a few milliseconds only must
 	 * be met while it is there. */
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
