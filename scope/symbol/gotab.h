@@ -69,6 +69,9 @@ struct gotab_frame {
  * Returns the number written (<= max, at least 1), or 0 when no function holds pc. */
 size_t gotab_frames(const struct gotab *tab, uint64_t pc, struct gotab_frame *ret, size_t max);
 
+/* How many calls of the function `name` were inlined into func. */
+size_t gotab_inlined(const struct gotab *tab, const struct gotab_func *func, const char *name);
+
 /* The stack-pointer delta (bytes pushed since entry, return address not counted) at pc, from the
  * function's pcsp table; false when unknown. */
 bool gotab_sp_delta(const struct gotab *tab, uint64_t pc, int32_t *ret);

@@ -24,6 +24,7 @@ enum {
 	PCDATA_INL_TREE_INDEX = 2,
 	FUNCDATA_INL_TREE = 3,
 	PAIRS_MAX = 1 << 20, /* of a run; real ones have some thousands */
+	NODES_MAX = 1 << 16, /* of an inline tree; real ones have some hundreds */
 };
 
 /* A function, its record, and where in it we are. */
@@ -46,27 +47,41 @@ static int32_t zigzag(uint32_t value)
 	return (int32_t)(value >> 1) ^ -(int32_t)(value & 1);
 }
 
-/* The value of the pctab run at `run` for pc; false when the run is absent, ends before pc, or is
- * corrupt. Pairs advance the pc, but for a few of width 0. */
-static bool pc_value(const struct place *place, uint32_t run, uint64_t pc, int32_t *ret)
+/* A pctab run on its way through the function. */
+struct run {
+	struct reader r;
+	uint64_t end;	/* the value holds up to here */
+	uint32_t value; /* unsigned, so that hostile deltas wrap */
+	uint32_t pairs;
+};
+
+static struct run run_begin(const struct place *place, uint32_t at)
 {
-	struct reader r = span_reader(place->tab->pctab, run);
-	uint64_t at = place->func.entry;
-	uint32_t value = UINT32_MAX; /* -1; unsigned, so that hostile deltas wrap */
+	return (struct run){span_reader(place->tab->pctab, at), place->func.entry, UINT32_MAX, 0};
+}
 
-	if (run == 0)
+/* False at the end of the run, and when it is corrupt. Pairs advance the pc, but for a few of width
+ * 0. */
+static bool run_next(const struct place *place, struct run *run)
+{
+	uint32_t delta = (uint32_t)reader_uvarint(&run->r, 32);
+
+	if (run->r.bad || (delta == 0 && run->pairs > 0) || run->pairs++ == PAIRS_MAX)
 		return false;
-	for (uint32_t i = 0; i < PAIRS_MAX; i++) {
-		uint32_t delta = (uint32_t)reader_uvarint(&r, 32);
+	run->value += (uint32_t)zigzag(delta);
+	run->end += reader_uvarint(&run->r, 32) * place->tab->pc_quantum;
+	return !run->r.bad;
+}
 
-		if (r.bad || (delta == 0 && i > 0))
-			return false;
-		value += (uint32_t)zigzag(delta);
-		at += reader_uvarint(&r, 32) * place->tab->pc_quantum;
-		if (r.bad)
-			return false;
-		if (pc < at) {
-			*ret = (int32_t)value;
+/* The value of the pctab run at `at` for pc; false when the run is absent, ends before pc, or is
+ * corrupt. */
+static bool pc_value(const struct place *place, uint32_t at, uint64_t pc, int32_t *ret)
+{
+	struct run run = run_begin(place, at);
+
+	while (at != 0 && run_next(place, &run)) {
+		if (pc < run.end) {
+			*ret = (int32_t)run.value;
 			return true;
 		}
 	}
@@ -191,6 +206,38 @@ size_t gotab_frames(const struct gotab *tab, uint64_t pc, struct gotab_frame *re
 		frame.wrapper = place.func.func_id == tab->wrapper_id;
 		ret[n++] = frame;
 	}
+	return n;
+}
+
+/* Nodes of the function's inline tree: those that its code speaks of, and the ones before. */
+static int32_t inline_nodes(const struct place *place)
+{
+	uint32_t at = PCDATA_INL_TREE_INDEX < place->record.npcdata
+			      ? span_u32(place->record.tail, 4ul * PCDATA_INL_TREE_INDEX)
+			      : 0;
+	struct run run = run_begin(place, at);
+	int32_t n = 0;
+
+	while (at != 0 && run_next(place, &run))
+		if ((int32_t)run.value >= n && (int32_t)run.value < NODES_MAX)
+			n = (int32_t)run.value + 1;
+	return n;
+}
+
+size_t gotab_inlined(const struct gotab *tab, const struct gotab_func *func, const char *name)
+{
+	struct place place = {.tab = tab, .func = *func};
+	struct inline_node node;
+	uint32_t tree;
+	int32_t nodes;
+	size_t n = 0;
+
+	if (!gotab_record(tab, func->index, &place.record) ||
+	    !func_data(&place.record, FUNCDATA_INL_TREE, &tree))
+		return 0;
+	nodes = inline_nodes(&place);
+	for (int32_t i = 0; i < nodes && inline_node(&place, tree, i, &node); i++)
+		n += strcmp(node.name, name) == 0;
 	return n;
 }
 

@@ -724,6 +724,7 @@ static size_t walk_tab(const struct image *image, const struct gotab *tab)
 		if (!gotab_func_get(tab, i, &func))
 			continue;
 		assert(func.end >= func.entry && func.name);
+		assert(gotab_inlined(tab, &func, "main.inl1") < SIZE_MAX);
 		walk.seen++;
 		for (uint64_t pc = func.entry; pc < func.end && pc < func.entry + 256; pc += 4)
 			walk_pc(tab, pc);

@@ -105,6 +105,19 @@ static void check_frame(const struct gotab_frame *frame, const char *func, const
 	assert_false(frame->wrapper);
 }
 
+static void check_inlined(const struct opened *o)
+{
+	struct gotab_func func;
+
+	assert_true(gotab_func_at(o->tab, o->fake.text, &func));
+	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl1"), 1);
+	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl2"), 1);
+	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl"), 0);
+	assert_int_equal(gotab_inlined(o->tab, &func, "main.outer"), 0);
+	assert_true(gotab_func_at(o->tab, o->fake.text + 0x1c0, &func));
+	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl1"), 0); /* no tree at all */
+}
+
 static void check_frames(const struct opened *o)
 {
 	struct gotab_frame frames[8];
@@ -125,6 +138,7 @@ static void check_frames(const struct opened *o)
 	assert_int_equal(gotab_frames(o->tab, text + 0x5c, frames, 2), 2);
 	assert_int_equal(gotab_frames(o->tab, text + 0x5c, frames, 0), 0);
 
+	check_inlined(o);
 	assert_int_equal(gotab_frames(o->tab, text + 0x60, frames, 8), 1);
 	check_frame(&frames[0], "main.outer", "/src/main.go", 20, false);
 	assert_int_equal(gotab_frames(o->tab, text + 0x1c0, frames, 8), 1);
