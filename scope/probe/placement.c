@@ -24,6 +24,15 @@ struct removal_spec {
 static const char map_delete[] = "internal/runtime/maps.(*Map).Delete";
 static const char small_delete[] = "internal/runtime/maps.(*Map).deleteSmall";
 static const char table_delete[] = "internal/runtime/maps.(*table).Delete";
+static const char map_clear[] = "internal/runtime/maps.(*Map).Clear";
+
+/* The functions in which the count goes down, each in one place or more, wherever they stand: by
+ * themselves or inlined. */
+static const char *const swiss_ends[] = {small_delete, table_delete, NULL};
+static const char *const classic_ends[] = {"runtime.mapdelete", "runtime.mapdelete_fast32",
+					   "runtime.mapdelete_fast64", "runtime.mapdelete_faststr",
+					   NULL};
+#define ENDS_MAX 4
 
 static const struct removal_spec removal_specs[] = {
 	{"runtime.mapdelete", 0, 1, 2, WIRE_ARG_POINTER},
@@ -48,7 +57,7 @@ struct entry_spec {
 };
 
 static const struct entry_spec clear_entries[] = {
-	{"internal/runtime/maps.(*Map).Clear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 1, 2, false},
+	{map_clear, WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 1, 2, false},
 	{"runtime.mapclear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 0, 2, true},
 	{"reflect.mapclear", WIRE_ROLE_CLEAR, WIRE_ARG_NONE, 0, 2, true},
 };
@@ -56,12 +65,13 @@ static const struct entry_spec clear_entries[] = {
 /* On Swiss maps the fast entries return early when the map is empty, so they are watched as well;
  * their call of (*Map).Delete is nested and ignored. */
 static const struct entry_spec delete_entries[] = {
-	{"internal/runtime/maps.(*Map).Delete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 1, 3, false},
+	{map_delete, WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 1, 3, false},
 	{"runtime.mapdelete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 0, 3, true},
 	{"runtime.mapdelete_fast32", WIRE_ROLE_ENTRY, WIRE_ARG_32, 0, 3, false},
 	{"runtime.mapdelete_fast64", WIRE_ROLE_ENTRY, WIRE_ARG_64, 0, 3, false},
 	{"runtime.mapdelete_faststr", WIRE_ROLE_ENTRY, WIRE_ARG_STRING, 0, 4, false},
 	{"reflect.mapdelete", WIRE_ROLE_ENTRY, WIRE_ARG_POINTER, 0, 3, true},
+	{"reflect.mapdelete_faststr", WIRE_ROLE_ENTRY, WIRE_ARG_STRING, 0, 4, true},
 };
 
 static const struct entry_spec panic_entries[] = {
@@ -92,6 +102,9 @@ struct search {
 	const struct gotab *tab;
 	const struct placement_options *options;
 	struct placements *found;
+	const char *const *ends; /* swiss_ends or classic_ends */
+	bool met[ENDS_MAX];      /* which of them were found, each with its places */
+	bool deletes;            /* any of the functions that lead to them is in the program */
 };
 
 /* The runtime's functions are a few hundred bytes; a corrupt table must not make us decode all. */
@@ -139,18 +152,27 @@ static struct error *add_placement(const struct search *search, const struct got
 /* ---- removal probes: where the arguments are, where the count goes down ---- */
 
 #define ARGUMENTS  6
+#define SPILLS     16
 #define NO_HOME    INT64_MIN
 #define TAG_LENGTH 64 /* the register holds *map, the count */
 #define TAG_LESS   65 /* the register holds count - 1 */
 
+/* A slot of the frame that an argument was stored into, in bytes from the frame pointer. */
+struct spill {
+	int64_t at;
+	uint8_t tag; /* what it holds now */
+};
+
 /* What a linear pass over a function knows. A tag says what a register holds: 1 + n for argument
- * n, TAG_LENGTH, TAG_LESS, 0 for anything else. home[n] is where argument n was spilled, in bytes
- * from the frame pointer. Tags are forgotten where paths join. */
+ * n, TAG_LENGTH, TAG_LESS, 0 for anything else. Tags are forgotten where paths join. An argument
+ * may be spilled more than once: into its own slot, and into that of the parameter of an inlined
+ * function, of which the address is taken. */
 struct dataflow {
 	const struct gotab *tab;
 	uint8_t map; /* argument number of the map */
 	uint8_t tag[16];
-	int64_t home[ARGUMENTS];
+	struct spill spills[SPILLS]; /* in the order in which they were first stored into */
+	unsigned nspills;
 };
 
 /* Bytes from the frame pointer of [rsp + disp] at pc. With the frame set up, rbp is one word below
@@ -170,18 +192,45 @@ static bool frame_offset(const struct dataflow *flow, const struct code_insn *in
 	return true;
 }
 
+/* What the slot holds: 0 when it is nobody's. */
+static uint8_t spilled_at(const struct dataflow *flow, int64_t at)
+{
+	for (unsigned i = 0; i < flow->nspills; i++)
+		if (flow->spills[i].at == at)
+			return flow->spills[i].tag;
+	return 0;
+}
+
+/* Where the argument was spilled first; of two words, the next argument right behind it. */
+static int64_t spilled(const struct dataflow *flow, unsigned argument, bool two_words)
+{
+	for (unsigned i = 0; i < flow->nspills; i++) {
+		int64_t at = flow->spills[i].at;
+
+		if (flow->spills[i].tag == argument + 1 &&
+		    (!two_words || spilled_at(flow, at + 8) == argument + 2))
+			return at;
+	}
+	return NO_HOME;
+}
+
 static void flow_store(struct dataflow *flow, const struct code_insn *insn)
 {
-	uint8_t tag = insn->reg < 16 ? flow->tag[insn->reg] : 0;
+	uint8_t tag = insn->reg < 16 && insn->width >= 4 ? flow->tag[insn->reg] : 0;
 	int64_t at;
 
 	if (!frame_offset(flow, insn, &at))
 		return;
-	for (unsigned i = 0; i < ARGUMENTS; i++)
-		if (flow->home[i] == at && tag != i + 1)
-			flow->home[i] = NO_HOME; /* the slot got another use */
-	if (tag >= 1 && tag <= ARGUMENTS && flow->home[tag - 1] == NO_HOME && insn->width >= 4)
-		flow->home[tag - 1] = at;
+	if (tag > ARGUMENTS)
+		tag = 0;
+	for (unsigned i = 0; i < flow->nspills; i++) {
+		if (flow->spills[i].at == at) {
+			flow->spills[i].tag = tag; /* 0: the slot got another use */
+			return;
+		}
+	}
+	if (tag && flow->nspills < SPILLS)
+		flow->spills[flow->nspills++] = (struct spill){at, tag};
 }
 
 static uint8_t flow_loaded(const struct dataflow *flow, const struct code_insn *insn)
@@ -190,12 +239,7 @@ static uint8_t flow_loaded(const struct dataflow *flow, const struct code_insn *
 
 	if (insn->base < 16 && insn->disp == 0 && flow->tag[insn->base] == flow->map + 1)
 		return TAG_LENGTH;
-	if (!frame_offset(flow, insn, &at))
-		return 0;
-	for (unsigned i = 0; i < ARGUMENTS; i++)
-		if (flow->home[i] == at)
-			return (uint8_t)(i + 1);
-	return 0;
+	return frame_offset(flow, insn, &at) ? spilled_at(flow, at) : 0;
 }
 
 /* Takes one instruction into account. Returns true when it stores count - 1 into the map. */
@@ -233,7 +277,6 @@ static void flow_init(struct dataflow *flow, const struct gotab *tab, uint8_t ma
 	for (unsigned i = 0; i < ARGUMENTS; i++) {
 		uint8_t reg = code_argument_register(i);
 
-		flow->home[i] = NO_HOME;
 		if (reg < 16)
 			flow->tag[reg] = (uint8_t)(i + 1);
 	}
@@ -259,15 +302,15 @@ static const struct code_insn *emulated_after(const struct code *code, size_t at
 static bool set_window(struct wire_probe *wire, const struct removal_spec *spec,
 		       const struct dataflow *flow)
 {
-	int64_t type = flow->home[spec->type];
-	int64_t map = flow->home[spec->map];
-	int64_t key = flow->home[spec->key];
-	int64_t key_end = key + (spec->key_arg == WIRE_ARG_STRING ? 16 : 8);
-	int64_t low, high;
+	bool string = spec->key_arg == WIRE_ARG_STRING;
+	int64_t type = spilled(flow, spec->type, false);
+	int64_t map = spilled(flow, spec->map, false);
+	int64_t key = spilled(flow, spec->key, string);
+	int64_t low, high, key_end;
 
-	if (type == NO_HOME || map == NO_HOME || key == NO_HOME ||
-	    (spec->key_arg == WIRE_ARG_STRING && flow->home[spec->key + 1] != key + 8))
+	if (type == NO_HOME || map == NO_HOME || key == NO_HOME)
 		return false;
+	key_end = key + (string ? 16 : 8);
 	low = type < map ? type : map;
 	low = key < low ? key : low;
 	low = low < 0 ? low : 0;
@@ -315,32 +358,40 @@ static struct error *place_decrement(const struct search *search, const struct r
 	return add_placement(search, func, spot->addr, &wire, why);
 }
 
-/* Does the function call another by name (one that is in the program)? */
-static bool calls(const struct search *search, const struct code *code, const char *name)
+/* Counts the place at addr for the ends that it belongs to. */
+static void count_ends(const struct search *search, uint64_t addr, size_t placed[ENDS_MAX])
 {
-	struct gotab_func callee;
+	struct gotab_frame frames[GOTAB_INLINE_MAX];
+	size_t n = gotab_frames(search->tab, addr, frames, ARRAY_SIZE(frames));
 
-	gotab_find(search->tab, &name, 1, &callee);
-	vec_each (insn, &code->insns)
-		if (callee.entry && insn->flow == CODE_CALL && insn->target == callee.entry)
-			return true;
-	return false;
+	for (size_t e = 0; search->ends[e]; e++)
+		for (size_t i = 0; i < n; i++)
+			placed[e] += strcmp(frames[i].func, search->ends[e]) == 0;
 }
 
-/* Functions that only call the one that removes: reflect's, and on Swiss maps all but the two at the
- * end of the way. */
-static bool may_remove_nothing(const struct search *search, const struct removal_spec *spec,
-			       const struct code *code)
+/* In the function itself, when it is an end, and in every copy of one that was inlined into it, a
+ * place must have been found; else elements would leave unseen. */
+static struct error *check_ends(struct search *search, const struct gotab_func *func,
+				const size_t placed[ENDS_MAX])
 {
-	if (search->found->swiss)
-		return strcmp(spec->func, small_delete) != 0 && strcmp(spec->func, table_delete) != 0;
-	return calls(search, code, "runtime.mapdelete") ||
-	       calls(search, code, "runtime.mapdelete_faststr");
+	for (size_t e = 0; search->ends[e]; e++) {
+		size_t inlined = gotab_inlined(search->tab, func, search->ends[e]);
+		bool itself = strcmp(func->name, search->ends[e]) == 0;
+		char why[160];
+
+		if (placed[e] < inlined + itself) {
+			snprintf(why, sizeof(why), "the count is decremented nowhere%s%s",
+				 itself ? "" : " in the inlined ", itself ? "" : search->ends[e]);
+			return no_spot(search, func->name, why);
+		}
+		search->met[e] |= placed[e] > 0;
+	}
+	return NULL;
 }
 
-static struct error *place_removals(const struct search *search, const struct removal_spec *spec)
+static struct error *place_removals(struct search *search, const struct removal_spec *spec)
 {
-	size_t before = search->found->list.len;
+	size_t placed[ENDS_MAX] = {0};
 	struct gotab_func func;
 	struct error *err;
 	struct dataflow flow;
@@ -349,15 +400,18 @@ static struct error *place_removals(const struct search *search, const struct re
 	err = decode_func(search, spec->func, &func, &code);
 	if (err || !func.entry)
 		return err;
+	search->deletes = true;
 	flow_init(&flow, search->tab, spec->map);
 	for (size_t i = 0; !err && i < code.insns.len; i++) {
 		if (code.insns.data[i].joined)
 			memset(flow.tag, 0, sizeof(flow.tag));
-		if (flow_step(&flow, &code.insns.data[i]))
+		if (flow_step(&flow, &code.insns.data[i])) {
 			err = place_decrement(search, spec, &func, &code, i, &flow);
+			count_ends(search, code.insns.data[i].addr, placed);
+		}
 	}
-	if (!err && search->found->list.len == before && !may_remove_nothing(search, spec, &code))
-		err = no_spot(search, spec->func, "the count is decremented nowhere");
+	if (!err)
+		err = check_ends(search, &func, placed);
 	code_fini(&code);
 	return err;
 }
@@ -399,15 +453,24 @@ static struct error *place_exits(const struct search *search, const struct gotab
 	return NULL;
 }
 
-/* A function that does nothing but call (*Map).Delete, (*Map).Clear or runtime.mapclear is not
- * probed: that one is. Unless it was inlined: then there is no call. */
+/* A function that does nothing but call another that is probed is not: unless that one was inlined,
+ * then there is no call. */
 static bool only_calls(const struct search *search, const struct entry_spec *spec,
 		       const struct code *code)
 {
-	return spec->thin && (calls(search, code, "internal/runtime/maps.(*Map).Delete") ||
-			      calls(search, code, "internal/runtime/maps.(*Map).Clear") ||
-			      calls(search, code, "runtime.mapdelete") ||
-			      calls(search, code, "runtime.mapclear"));
+	static const char *const names[] = {map_delete, map_clear, "runtime.mapdelete",
+					    "runtime.mapdelete_faststr", "runtime.mapclear"};
+	struct gotab_func found[ARRAY_SIZE(names)];
+
+	if (!spec->thin)
+		return false;
+	gotab_find(search->tab, names, ARRAY_SIZE(names), found);
+	vec_each (insn, &code->insns)
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+			if (insn->flow == CODE_CALL && found[i].entry &&
+			    insn->target == found[i].entry)
+				return true;
+	return false;
 }
 
 static struct error *place_entry(const struct search *search, const struct entry_spec *spec,
@@ -524,21 +587,22 @@ static bool has_func(const struct search *search, const char *name)
 	return func.entry != 0;
 }
 
-/* Of the two functions in which Swiss maps lose elements, each must be there or have been inlined
- * into (*Map).Delete. (A program without rehash has no tables.) */
+/* The two functions in which Swiss maps lose elements must have been met, by themselves or inlined
+ * into one that was looked at: not inlined somewhere else. (A program without rehash has no tables,
+ * and one that only clears has none of all these functions.) */
 static struct error *check_swiss(const struct search *search)
 {
-	size_t want = !has_func(search, small_delete) + !has_func(search, table_delete);
-
-	if (!search->found->swiss || !has_func(search, "internal/runtime/maps.(*table).rehash"))
+	if (!search->found->swiss || !search->deletes ||
+	    !has_func(search, "internal/runtime/maps.(*table).rehash"))
 		return NULL;
-	vec_each (p, &search->found->list)
-		want -= want && strcmp(p->func, map_delete) == 0;
-	return want ? no_spot(search, map_delete, "the count is not decremented where it should be")
-		    : NULL;
+	for (size_t e = 0; search->ends[e]; e++)
+		if (!search->met[e])
+			return no_spot(search, map_delete,
+				       "the count is not decremented where it should be");
+	return NULL;
 }
 
-static struct error *find_all(const struct search *search)
+static struct error *find_all(struct search *search)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(removal_specs); i++)
 		try(place_removals(search, &removal_specs[i]));
@@ -562,20 +626,42 @@ static struct error *find_all(const struct search *search)
 	return place_gc(search);
 }
 
+/* Swiss maps have these methods; a build with a profile may have inlined them all into the runtime's
+ * entries. */
+static bool is_swiss(const struct gotab *tab)
+{
+	static const char *const methods[] = {map_delete, small_delete, table_delete, map_clear};
+	static const char *const entries[] = {
+		"runtime.mapdelete", "runtime.mapdelete_fast32", "runtime.mapdelete_fast64",
+		"runtime.mapdelete_faststr", "runtime.mapclear",
+	};
+	struct gotab_func found[ARRAY_SIZE(methods)], entry[ARRAY_SIZE(entries)];
+
+	gotab_find(tab, methods, ARRAY_SIZE(methods), found);
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		if (found[i].entry)
+			return true;
+	gotab_find(tab, entries, ARRAY_SIZE(entries), entry);
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		if (entry[i].entry && (gotab_inlined(tab, &entry[i], map_delete) ||
+				       gotab_inlined(tab, &entry[i], map_clear)))
+			return true;
+	return false;
+}
+
 struct error *placement_find(const struct image *image, const struct gotab *tab,
 			     const struct placement_options *options, struct placements *ret)
 {
-	static const char *const swiss_marker = "internal/runtime/maps.(*Map).Delete";
-	struct search search = {image, tab, options, ret};
-	struct gotab_func marker;
+	struct search search = {image, tab, options, ret, classic_ends, {0}, false};
 	struct error *err;
 
 	*ret = (struct placements){0};
 	if (image_machine(image) != IMAGE_X86_64)
 		return error_new(ERROR_TARGET, "%s: an arm64 program; only x86-64 can be traced",
 				 image_name(image));
-	gotab_find(tab, &swiss_marker, 1, &marker);
-	ret->swiss = marker.entry != 0;
+	ret->swiss = is_swiss(tab);
+	if (ret->swiss)
+		search.ends = swiss_ends;
 	err = find_all(&search);
 	if (err)
 		placements_fini(ret);

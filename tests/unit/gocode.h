@@ -1,6 +1,6 @@
 /* Functions of the Go runtime that placement decodes, shortened to what matters: the prologue with
  * the stack check, the spills, the count that goes down, the tail. Behind each: how far the stack
- * pointer is below its value at entry. Included by test_placement.c alone.
+ * pointer is below its value at entry. Included by the tests of placement.
  */
 #ifndef UNIT_GOCODE_H
 #define UNIT_GOCODE_H

@@ -243,7 +243,7 @@ uint64_t goprog_map(struct goprog *p, const char *name, uint64_t key)
 uint64_t goprog_func(struct goprog *p, const struct goprog_func *func)
 {
 	struct goprog_row row = {.name = func->name, .line = func->line, .func_id = func->func_id,
-				 .sp = func->sp};
+				 .sp = func->sp, .inlined = func->inlined};
 	bool pushed;
 
 	if (!p->etypes)
@@ -318,7 +318,62 @@ static uint32_t put_sp_run(struct goprog *p, uint64_t pctab, const struct goprog
 
 struct record {
 	uint32_t name, pcsp, pcln, pcfile;
+	uint32_t inlined, tree; /* run and node array; 0: nothing is inlined */
+	uint32_t inlined_names[GOPROG_INLINES];
 };
+
+/* gofake's own go:func.*: 8 bytes of something, and an inline tree of two nodes */
+#define GOFUNC_SIZE (8 + 2 * 20)
+#define NODE_SIZE   16
+
+static size_t count_inlined(const struct goprog_row *row)
+{
+	size_t n = 0;
+
+	while (row->inlined && row->inlined[n].until)
+		n++;
+	assert(n <= GOPROG_INLINES);
+	return n;
+}
+
+/* Each piece of inlined code has a node of its own: number k that of piece k. */
+static uint32_t put_inlined_run(struct goprog *p, uint64_t pctab, const struct goprog_row *row)
+{
+	int32_t values[GOPROG_INLINES];
+	uint32_t ends[GOPROG_INLINES];
+	size_t n = count_inlined(row);
+
+	for (size_t i = 0; i < n; i++) {
+		values[i] = row->inlined[i].name ? (int32_t)i : -1;
+		ends[i] = row->inlined[i].until;
+	}
+	return n ? put_run(p, pctab, values, ends, n) : 0;
+}
+
+static void put_inlined_names(struct goprog *p, uint64_t names, const struct goprog_row *row,
+			      struct record *record)
+{
+	for (size_t i = 0; i < count_inlined(row); i++) {
+		const char *name = row->inlined[i].name ? row->inlined[i].name : "";
+
+		record->inlined_names[i] = (uint32_t)(here(p) - names);
+		put(p, name, strlen(name) + 1);
+	}
+}
+
+static void put_trees(struct goprog *p, const struct record records[])
+{
+	for (size_t k = 0; k < p->rows.len; k++) {
+		const struct goprog_row *row = &p->rows.data[k];
+
+		for (size_t i = 0; i < count_inlined(row); i++) {
+			put_u32(p, 0);
+			put_u32(p, records[k].inlined_names[i]);
+			put_u32(p, row->inlined[i].parent_pc);
+			put_u32(p, 1); /* startLine */
+		}
+	}
+}
 
 static void put_record(struct goprog *p, const struct goprog_row *row, const struct record *r,
 		       uint32_t entry)
@@ -329,10 +384,18 @@ static void put_record(struct goprog *p, const struct goprog_row *row, const str
 	put_u32(p, r->pcsp);
 	put_u32(p, r->pcfile);
 	put_u32(p, r->pcln);
-	put_u64(p, 0); /* npcdata, cuOffset */
+	put_u32(p, r->inlined ? 3 : 0); /* npcdata */
+	put_u32(p, 0);			/* cuOffset */
 	if (p->minor >= 20)
 		put_u32(p, 1); /* startLine */
-	put_u32(p, row->func_id);
+	put_u32(p, row->func_id | (r->inlined ? 4u << 24 /* nfuncdata */ : 0));
+	if (r->inlined) {
+		put_u64(p, 0);
+		put_u32(p, r->inlined);
+		for (unsigned i = 0; i < 3; i++)
+			put_u32(p, UINT32_MAX);
+		put_u32(p, r->tree);
+	}
 }
 
 /* Rows first, then gofake's whole table for the sake of its records, then the new records. */
@@ -360,11 +423,10 @@ static void put_functab(struct goprog *p, const struct tables *t, const struct r
 	}
 }
 
-static void put_tables(struct goprog *p, struct tables *t)
+static void put_tables(struct goprog *p, struct tables *t, struct record records[])
 {
-	struct record records[64] = {0};
+	uint32_t tree = GOFUNC_SIZE;
 
-	assert(p->rows.len <= ARRAY_SIZE(records));
 	for (unsigned i = TABLE_NAMES; i < TABLE_FUNCTAB; i++) {
 		put_align(p, '\0', 8);
 		t->start[i] = here(p);
@@ -375,12 +437,16 @@ static void put_tables(struct goprog *p, struct tables *t)
 			if (i == TABLE_NAMES) {
 				records[k].name = (uint32_t)(here(p) - t->start[i]);
 				put(p, row->name, strlen(row->name) + 1);
+				put_inlined_names(p, t->start[i], row, &records[k]);
 			} else if (i == TABLE_PCTAB) {
 				records[k].pcsp = put_sp_run(p, t->start[i], row->sp);
 				records[k].pcln = put_run(p, t->start[i], (int32_t *)&row->line,
 							  &(uint32_t){0x10000}, 1);
 				records[k].pcfile = put_run(p, t->start[i], &(int32_t){0},
 							    &(uint32_t){0x10000}, 1);
+				records[k].inlined = put_inlined_run(p, t->start[i], row);
+				records[k].tree = tree;
+				tree += (uint32_t)count_inlined(row) * NODE_SIZE;
 			}
 		}
 	}
@@ -392,15 +458,19 @@ static void put_tables(struct goprog *p, struct tables *t)
 
 static void put_pclntab(struct goprog *p, struct tables *t)
 {
+	struct record records[64] = {0};
+
+	assert(p->rows.len <= ARRAY_SIZE(records));
 	put_align(p, '\0', 32);
 	t->pclntab = here(p);
 	put_copy(p, p->fake.pclntab, 72);
 	gofake_poke_u64(&p->fake, t->pclntab + 8, t->rows);
-	put_tables(p, t);
+	put_tables(p, t, records);
 	for (unsigned i = 0; i < TABLES; i++)
 		gofake_poke_u64(&p->fake, t->pclntab + 32 + 8 * i, t->start[i] - t->pclntab);
 	t->gofunc = here(p);
-	put_copy(p, p->fake.inline_tree - 8, 8 + 2 * 20);
+	put_copy(p, p->fake.inline_tree - 8, GOFUNC_SIZE);
+	put_trees(p, records);
 	t->end = here(p);
 	gofake_poke_u32(&p->fake, p->fake.pclntab, 0); /* gofake's is none any more */
 }

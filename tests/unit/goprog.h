@@ -23,6 +23,7 @@ struct goprog_row {
 	uint32_t line;
 	uint8_t func_id;
 	const struct goprog_sp *sp;
+	const struct goprog_inline *inlined;
 };
 
 struct goprog {
@@ -79,6 +80,15 @@ struct goprog_sp {
 	int32_t delta;
 };
 
+/* Up to byte `until` the code is that of the inlined function `name`, called at parent_pc; without
+ * a name it is the function's own. */
+struct goprog_inline {
+	uint32_t until;
+	const char *name;
+	uint32_t parent_pc;
+};
+#define GOPROG_INLINES 16
+
 struct goprog_func {
 	const char *name;
 	uint8_t func_id;
@@ -86,9 +96,10 @@ struct goprog_func {
 	const uint8_t *code;
 	size_t size;
 	const struct goprog_sp *sp; /* ends with {0}; NULL: no such table */
+	const struct goprog_inline *inlined; /* the same; from Go 1.20 on */
 };
 
-/* Returns its entry; int3 follows up to the next one. Strings and sp are borrowed until
+/* Returns its entry; int3 follows up to the next one. Strings and tables are borrowed until
  * goprog_open(). */
 uint64_t goprog_func(struct goprog *p, const struct goprog_func *func);
 

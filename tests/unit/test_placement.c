@@ -1,15 +1,11 @@
 /* probe/placement.c, probe/code_x86_64.c: where probes go, found in machine code that stands in a
  * synthesised program under the runtime's names. */
-#include "goprog.h"
+#include "placed.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include "gocode.h"
 #include "probe/code.h"
-#include "probe/placement.h"
 
 #define BYTES(...)                                                                                 \
 	(const uint8_t[])                                                                          \
@@ -223,52 +219,6 @@ static void test_registers(void **state)
 
 /* ---- whole programs ---- */
 
-#define SMALL_DELETE "internal/runtime/maps.(*Map).deleteSmall"
-#define TABLE_DELETE "internal/runtime/maps.(*table).Delete"
-#define MAP_DELETE   "internal/runtime/maps.(*Map).Delete"
-#define MAP_CLEAR    "internal/runtime/maps.(*Map).Clear"
-
-static uint64_t add(struct goprog *p, const char *name, const uint8_t *code, size_t size,
-		    const struct goprog_sp *sp)
-{
-	return goprog_func(p, &(struct goprog_func){.name = name, .code = code, .size = size,
-						    .sp = sp});
-}
-
-#define ADD(p, name, code)    add((p), (name), (code), sizeof(code), NULL)
-#define ADD_SP(p, name, code) add((p), (name), (code), sizeof(code), code##_sp)
-
-static void find_ok(const struct goprog *p, struct placement_options options,
-		    struct placements *ret)
-{
-	struct error *err = placement_find(p->image, p->tab, &options, ret);
-
-	if (err)
-		print_error("%s\n", err->text);
-	assert_null(err);
-}
-
-static void check_place(const struct placement *place, const char *func, uint64_t entry,
-			uint64_t offset, uint8_t role)
-{
-	assert_string_equal(place->func, func);
-	assert_int_equal(place->entry, entry);
-	assert_int_equal(place->offset, offset);
-	assert_int_equal(place->wire.addr, entry + offset);
-	assert_int_equal(place->wire.role, role);
-	assert_true(place->why && place->why[0]);
-}
-
-static void check_window(const struct wire_probe *wire, int window, unsigned words, unsigned type,
-			 unsigned map, unsigned key)
-{
-	assert_int_equal(wire->window, window);
-	assert_int_equal(wire->words, words);
-	assert_int_equal(wire->type_word, type);
-	assert_int_equal(wire->map_word, map);
-	assert_int_equal(wire->key_word, key);
-}
-
 /* The arguments stand in the caller's area: above the frame pointer are the saved one, the return
  * address, then type, map, key. */
 static void test_classic_119(void **state)
@@ -356,21 +306,6 @@ static void test_swiss(void **state)
 	assert_int_equal(places.list.data[2].wire.map_first, 1);
 	placements_fini(&places);
 	goprog_close(&p);
-}
-
-static void check_entry(const struct placement *place, const char *func, uint64_t entry,
-			uint64_t offset, unsigned number, unsigned map_first)
-{
-	check_place(place, func, entry, offset, WIRE_ROLE_ENTRY);
-	assert_int_equal(place->wire.func, number);
-	assert_int_equal(place->wire.map_first, map_first);
-}
-
-static void check_exit(const struct placement *place, const char *func, uint64_t entry,
-		       uint64_t offset, unsigned number)
-{
-	check_place(place, func, entry, offset, WIRE_ROLE_EXIT);
-	assert_int_equal(place->wire.func, number);
 }
 
 /* Entry and exits of one function carry one number. */
@@ -519,6 +454,9 @@ static void test_pieces_good(void **state)
 	CHECK(NULL, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0x7d, 0x28, LOAD_MAP, LESS, NOP, END);
 	/* Spilled twice: the first place holds. */
 	CHECK(NULL, FRAME, SPILL, 0x48, 0x89, 0x7c, 0x24, 0x20, LOAD_MAP, LESS, NOP, END);
+	/* The first place got another use: the second holds. mov %rdx,0x60(%rsp) */
+	CHECK(NULL, FRAME, SPILL, 0x48, 0x89, 0x7c, 0x24, 0x20, 0x48, 0x89, 0x54, 0x24, 0x60,
+	      LOAD_MAP, LESS, NOP, END);
 }
 
 static void test_count_not_once(void **state)

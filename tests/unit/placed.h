@@ -1,0 +1,76 @@
+/* Functions of the runtime in a synthesised program, and what placement made of them. Included by
+ * the tests of placement.
+ */
+#ifndef UNIT_PLACED_H
+#define UNIT_PLACED_H
+
+#include "goprog.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "probe/placement.h"
+
+#define SMALL_DELETE "internal/runtime/maps.(*Map).deleteSmall"
+#define TABLE_DELETE "internal/runtime/maps.(*table).Delete"
+#define MAP_DELETE   "internal/runtime/maps.(*Map).Delete"
+#define MAP_CLEAR    "internal/runtime/maps.(*Map).Clear"
+
+static inline uint64_t add(struct goprog *p, const char *name, const uint8_t *code, size_t size,
+			   const struct goprog_sp *sp)
+{
+	return goprog_func(
+		p, &(struct goprog_func){.name = name, .code = code, .size = size, .sp = sp});
+}
+
+#define ADD(p, name, code)    add((p), (name), (code), sizeof(code), NULL)
+#define ADD_SP(p, name, code) add((p), (name), (code), sizeof(code), code##_sp)
+
+static inline void find_ok(const struct goprog *p, struct placement_options options,
+			   struct placements *ret)
+{
+	struct error *err = placement_find(p->image, p->tab, &options, ret);
+
+	if (err)
+		print_error("%s\n", err->text);
+	assert_null(err);
+}
+
+static inline void check_place(const struct placement *place, const char *func, uint64_t entry,
+			       uint64_t offset, uint8_t role)
+{
+	assert_string_equal(place->func, func);
+	assert_int_equal(place->entry, entry);
+	assert_int_equal(place->offset, offset);
+	assert_int_equal(place->wire.addr, entry + offset);
+	assert_int_equal(place->wire.role, role);
+	assert_true(place->why && place->why[0]);
+}
+
+static inline void check_window(const struct wire_probe *wire, int window, unsigned words,
+				unsigned type, unsigned map, unsigned key)
+{
+	assert_int_equal(wire->window, window);
+	assert_int_equal(wire->words, words);
+	assert_int_equal(wire->type_word, type);
+	assert_int_equal(wire->map_word, map);
+	assert_int_equal(wire->key_word, key);
+}
+
+static inline void check_entry(const struct placement *place, const char *func, uint64_t entry,
+			       uint64_t offset, unsigned number, unsigned map_first)
+{
+	check_place(place, func, entry, offset, WIRE_ROLE_ENTRY);
+	assert_int_equal(place->wire.func, number);
+	assert_int_equal(place->wire.map_first, map_first);
+}
+
+static inline void check_exit(const struct placement *place, const char *func, uint64_t entry,
+			      uint64_t offset, unsigned number)
+{
+	check_place(place, func, entry, offset, WIRE_ROLE_EXIT);
+	assert_int_equal(place->wire.func, number);
+}
+
+#endif
