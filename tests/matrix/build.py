@@ -15,12 +15,21 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pgo
 
 REPO = Path(__file__).resolve().parent.parent.parent
 CACHE = Path(os.environ.get("TOPHASH_CACHE") or REPO / ".cache").resolve()
 VERSIONS = ["1.19", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"]
+
+
+
+def profile_path(kind):
+    return CACHE / "pgo" / (kind + ".pgo")
+
 
 # name: (arguments of go build, cgo)
 VARIANTS = {
@@ -30,14 +39,19 @@ VARIANTS = {
     "trimpath": (["-trimpath"], False),
     "cgo": (["-tags=withcgo", "-ldflags=-linkmode=external"], True),
     "noopt": (["-gcflags=all=-N -l"], False),
+    "pgo": (["-pgo=" + str(profile_path("measured"))], False),
+    "pgo-deep": (["-pgo=" + str(profile_path("deep"))], False),
 }
-NOOPT_NEWEST = 2  # noopt only with the newest ones: it builds the whole library once more
+PROFILED = {"pgo": "measured", "pgo-deep": "deep"}
+# These build the whole library once more (pgo half a CPU minute a release, pgo-deep one), so only with some releases. Only a deep profile
+# changes anything in classic maps, 1.23.
+RELEASES = {"noopt": VERSIONS[-2:], "pgo": [VERSIONS[-2]], "pgo-deep": ["1.23", VERSIONS[-1]]}
 
 # name: (folder of the module, package, the variants it is built in)
 PROGRAMS = {
     "kinds": ("tests/targets", "./kinds", list(VARIANTS)),
     "cgo": ("tests/targets", "./cgo", ["cgo"]),
-    "busy": ("tests/targets", "./busy", ["default", "stripped"]),
+    "busy": ("tests/targets", "./busy", ["default", "stripped", *PROFILED]),
     "steps": ("tests/targets", "./steps", ["default", "stripped"]),
     "sessions": ("examples/sessions", ".", ["stripped"]),
 }
@@ -78,11 +92,10 @@ def stamp(*parts, files):
 
 def combinations(versions=None, variants=None, programs=None):
     """(version, variant, program) of all there are, whether their toolchain is found or not."""
-    newest = VERSIONS[-NOOPT_NEWEST:]
     for version in versions or VERSIONS:
         for program, (_, _, built) in PROGRAMS.items():
             for variant in built:
-                if variant == "noopt" and version not in newest:
+                if version not in RELEASES.get(variant, VERSIONS):
                     continue
                 if (not variants or variant in variants) and (not programs or program in programs):
                     yield version, variant, program
@@ -92,6 +105,27 @@ def path_of(version, variant, program):
     return CACHE / "targets" / version / variant / program
 
 
+def write_profile(kind):
+    """Writes the profile where it is not there yet; its bytes."""
+    path, data = profile_path(kind), pgo.profile(kind)
+    if not path.exists() or path.read_bytes() != data:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+        new.write_bytes(data)
+        new.replace(path)
+    return data
+
+
+def not_inlined(version, kind, out):
+    """Why a program built with a profile proves nothing, or None."""
+    go = CACHE / "go" / version / "bin" / "go"
+    cmd = [str(go), "tool", "objdump", "-s", pgo.FUNCTIONS, str(out)]
+    r = subprocess.run(cmd, env=go_env(version), capture_output=True, text=True)
+    if r.returncode:
+        return f"objdump: {r.stderr.strip()[-300:]}"
+    return pgo.complaint(kind, int(version.split(".")[1]), r.stdout)
+
+
 def build(version, variant, program):
     """(path, was it built, what the compiler said when it failed)."""
     folder, package, _ = PROGRAMS[program]
@@ -99,7 +133,8 @@ def build(version, variant, program):
     out = path_of(version, variant, program)
     out.parent.mkdir(parents=True, exist_ok=True)
     go = CACHE / "go" / version / "bin" / "go"
-    key = stamp(version, (CACHE / "go" / version / "VERSION").read_text(), args, cgo, package, files=sources(folder))
+    profile = write_profile(PROFILED[variant]) if variant in PROFILED else b""
+    key = stamp(version, (CACHE / "go" / version / "VERSION").read_text(), args, cgo, package, profile, files=sources(folder))
     stamp_file = out.with_name(out.name + ".stamp")
     if out.exists() and stamp_file.exists() and stamp_file.read_text() == key:
         return out, False, None
@@ -108,6 +143,10 @@ def build(version, variant, program):
     r = subprocess.run(cmd, cwd=REPO / folder, env=go_env(version, cgo), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if r.returncode:
         return out, False, r.stdout.strip()
+    if variant in PROFILED:
+        error = not_inlined(version, PROFILED[variant], out)
+        if error:
+            return out, False, error
     stamp_file.write_text(key)
     return out, True, None
 

@@ -14,6 +14,9 @@ KEY_BYTES = 64  # the tracer's default for --key-bytes
 STACK = 64  # and for --stack
 GC_PHASES = {"off", "mark", "marktermination"}
 CLASSIC_STATE = {"B", "buckets", "overflow", "growing", "old_buckets", "evacuated"}
+SWISS_STATE = {"small", "directory", "depth", "clears"}
+# The runtime's own, never shown: a stack begins where the delete is written.
+RUNTIME_ENTRY = re.compile(r"internal/runtime/maps\.|(runtime|reflect)\.(reflect_)?map(delete|clear)")
 
 
 def read_report(path):
@@ -265,14 +268,19 @@ class Case:
         names = [plain(x) for x in [c["func"], *c.get("func_alt", [])]]
         if plain(stack[0].get("func")) not in names:
             self.say(f"stack[0] {stack[0].get('func')!r}, should be {c['func']!r}")
+        shown = [f["func"] for f in stack if RUNTIME_ENTRY.match(f.get("func") or "")]
+        if shown:
+            self.say(f"the stack shows {shown[0]!r}")
         if e.get("gc") not in GC_PHASES:
             self.say(f"gc {e.get('gc')!r}")
         if c.get("on_stack") and not e.get("on_stack"):
             self.say("the map is on the goroutine's stack, but on_stack is not set")
         if not isinstance(e.get("state"), dict) or not e["state"]:
             self.say(f"state {e.get('state')!r}")
-        elif self.go < 24 and not CLASSIC_STATE <= set(e["state"]):
-            self.say(f"state lacks {', '.join(sorted(CLASSIC_STATE - set(e['state'])))}")
+        else:
+            lacks = (CLASSIC_STATE if self.go < 24 else SWISS_STATE) - set(e["state"])
+            if lacks:
+                self.say(f"state lacks {', '.join(sorted(lacks))}")
         if not re.fullmatch(r"0x[0-9a-f]+", str(e.get("map"))):
             self.say(f"map {e.get('map')!r}")
         if not isinstance(e.get("tid"), int) or e["tid"] <= 0:

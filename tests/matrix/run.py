@@ -274,7 +274,7 @@ def perfect(truth, misses=True):
     records = [
         {"event": "start", "schema": 1, "pid": truth["pid"], "go": truth["go"], "layout": "swiss" if swiss else "classic", "stripped": False, "probes": [{}]}
     ]
-    state = {"tables": 1} if swiss else dict.fromkeys(compare.CLASSIC_STATE, 0)
+    state = dict.fromkeys(compare.SWISS_STATE if swiss else compare.CLASSIC_STATE, 0)
     for c in truth["cases"]:
         g = c["goroutines"][0]
         for t in c["events"]:
@@ -320,6 +320,8 @@ def self_test():
         "a short stack": lambda r: first(r, event="delete").update(stack=r[1]["stack"][:1]),
         "no stack": lambda r: first(r, event="delete").update(stack=[]),
         "a runtime frame on top": lambda r: first(r, event="delete").update(stack=[{"func": "runtime.mapdelete"}] + r[1]["stack"]),
+        "a runtime frame below": lambda r: first(r, event="delete").update(stack=[*r[1]["stack"][:1], {"func": "reflect.mapdelete"}, *r[1]["stack"][1:]]),
+        "the state of the other layout": lambda r: first(r, event="delete").update(state=dict.fromkeys(compare.SWISS_STATE, 0)),
         "a strange phase": lambda r: first(r, event="delete").update(gc="sweep"),
         "a clear as a delete": lambda r: first(r, event="clear").update(event="delete"),
         "a clear that leaves something": lambda r: first(r, event="clear", removed=True).update(len_after=1),
