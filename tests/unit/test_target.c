@@ -187,7 +187,8 @@ static void test_mapping(void **state)
 /* A shell that executes another program when it is told to. */
 static void test_executes(void **state)
 {
-	char *argv[] = {"sh", "-c", "read x; exec sleep 60", NULL};
+	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"},
+			      (char[]){"read x; exec sleep 60"}, NULL};
 	cleanup_close int sh = open("/bin/sh", O_RDONLY | O_CLOEXEC);
 	uint64_t before = 0, again = 1, after;
 	int ends[2], gone = fork_exit(0);
@@ -212,7 +213,8 @@ static void test_executes(void **state)
 	assert_int_equal(write(ends[1], "\n", 1), 1);
 	while (process_executes(pid, sh, &same) && same)
 		usleep(1000);
-	while (!process_image_id(pid, &after))
+	after = before; /* the file changes a moment before the rest */
+	for (int i = 0; i < 10000 && (!process_image_id(pid, &after) || after == before); i++)
 		usleep(1000);
 	assert_true(after != before);
 	kill(pid, SIGKILL);
