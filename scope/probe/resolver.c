@@ -157,9 +157,8 @@ static bool build_stack(struct resolver *r, struct stack *stack)
 		stack->nframes = r->options.stack_max;
 		stack->cut = true;
 	}
-	stack->site_matches = stack->nframes
-		? filter_site_matches(r->options.filter, &r->frames.data[stack->first_frame])
-		: !r->options.filter->site_glob;
+	stack->site_matches = filter_site_matches(
+		r->options.filter, r->frames.data + stack->first_frame, stack->nframes);
 	return true;
 }
 
