@@ -234,8 +234,26 @@ static struct error *usage_error(char **argv, int option)
 			 given);
 }
 
+/* An option that takes a value does so once: of two, one would be lost in silence. given: a bit for
+ * each of long_options. */
+static struct error *check_once(int option, uint32_t *given)
+{
+	static_assert(ARRAY_SIZE(long_options) <= 32, "a bit for each");
+
+	for (size_t i = 0; long_options[i].name; i++) {
+		if (long_options[i].val != option || long_options[i].has_arg == no_argument)
+			continue;
+		if (*given & 1u << i)
+			return error_new(ERROR_USAGE, "--%s can be given once only",
+					 long_options[i].name);
+		*given |= 1u << i;
+	}
+	return NULL;
+}
+
 struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret)
 {
+	uint32_t given = 0;
 	int option;
 
 	*ret = (struct trace_options){.format = "text", .key_bytes = 64, .stack_max = 64,
@@ -249,6 +267,7 @@ struct error *trace_options_parse(int argc, char **argv, struct trace_options *r
 		}
 		if (option == '?' || option == ':')
 			return usage_error(argv, option);
+		try(check_once(option, &given));
 		try(parse_one(option, optarg, ret));
 	}
 	if (optind < argc) {

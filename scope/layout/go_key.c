@@ -141,6 +141,13 @@ static size_t whole_runes(const uint8_t *s, size_t len)
 	return need > back ? len - back : len;
 }
 
+/* Only the first children of a composite were decoded; n: all that it has. */
+static void note_cut(struct decoder *d, size_t index, uint64_t n)
+{
+	d->arena->values.data[index].cut = true;
+	d->arena->values.data[index].whole = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
 static void emit_string(struct decoder *d, const struct go_key_segment *segment)
 {
 	struct value *value;
@@ -153,6 +160,7 @@ static void emit_string(struct decoder *d, const struct go_key_segment *segment)
 	value = emit(d, VALUE_STRING);
 	if (segment->want > segment->len) {
 		value->cut = true;
+		value->whole = segment->want > UINT32_MAX ? UINT32_MAX : (uint32_t)segment->want;
 		len = whole_runes(segment->bytes, len);
 	}
 	value->bytes = segment->bytes;
@@ -245,44 +253,57 @@ static void decode_struct(struct decoder *d, const struct gotype *type, const ui
 		if (child >= VALUES_MAX)
 			break;
 		n++;
-		if (!gotype_field(d->types, type, i, &field) || field.offset > len) {
+		if (!gotype_field(d->types, type, i, &field)) {
 			emit_unread(d, "the field's type could not be read");
 			break;
 		}
-		decode_value(d, field.type, bytes + field.offset, len - field.offset, depth + 1);
+		if (field.offset > len)
+			emit_unread(d, "the key is longer than what is read of it");
+		else
+			decode_value(d, field.type, bytes + field.offset, len - field.offset,
+				     depth + 1);
 		if (d->nomem)
 			return;
 		d->arena->values.data[child].name = field.name ? field.name : "?";
 		d->arena->values.data[child].name_len = field.name ? (uint32_t)field.name_len : 1;
+		if (field.offset > len)
+			break;
 	}
+	if (d->nomem)
+		return;
 	d->arena->values.data[index].n = n;
+	if (n < type->len)
+		note_cut(d, index, type->len);
 }
 
 static void decode_array(struct decoder *d, const struct gotype *type, const uint8_t *bytes,
 			 uint64_t len, unsigned depth)
 {
 	size_t index = d->arena->values.len;
-	struct gotype elem;
+	struct gotype elem = {0};
+	bool known = gotype_read(d->types, type->elem, &elem);
 	uint32_t n = 0;
 
 	emit(d, VALUE_ARRAY)->type = "";
 	name_type(d, index, type->addr);
-	if (!gotype_read(d->types, type->elem, &elem))
-		return;
 	for (uint64_t i = 0; i < type->len && !d->nomem; i++) {
 		uint64_t offset = i * elem.size;
 
 		if (d->arena->values.len >= VALUES_MAX)
 			break;
 		n++;
-		if (offset > len || elem.size > len - offset) {
-			emit_unread(d, "the key is longer than what is read of it");
+		if (!known || offset > len || elem.size > len - offset) {
+			emit_unread(d, known ? "the key is longer than what is read of it"
+					     : "the elements' type could not be read");
 			break;
 		}
 		decode_value(d, type->elem, bytes + offset, len - offset, depth + 1);
 	}
-	if (!d->nomem)
-		d->arena->values.data[index].n = n;
+	if (d->nomem)
+		return;
+	d->arena->values.data[index].n = n;
+	if (n < type->len)
+		note_cut(d, index, type->len);
 }
 
 static void decode_int(struct decoder *d, const struct gotype *type, const uint8_t *bytes)

@@ -319,7 +319,7 @@ size_t value_skip(const struct value *values, size_t n, size_t at)
 bool value_is_cut(const struct value *values, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (values[i].kind == VALUE_STRING && values[i].cut)
+		if (values[i].cut)
 			return true;
 	return false;
 }
@@ -583,6 +583,21 @@ static bool name_equal(const struct value *a, const struct value *b)
 	       memcmp(a->name, b->name, a->name_len) == 0;
 }
 
+bool value_name_unique(const struct value *values, size_t first, size_t at, size_t n,
+		       uint32_t index)
+{
+	const struct value *field = &values[at];
+	size_t len = field->name ? strnlen(field->name, field->name_len) : 0;
+
+	if (!len || len != field->name_len || index >= FIELDS_COMPARED ||
+	    memchr(field->name, '#', len) || !utf8_valid(field->name, len))
+		return false;
+	for (size_t i = first; i < at; i = value_skip(values, n, i))
+		if (name_equal(&values[i], field))
+			return false;
+	return true;
+}
+
 /* A member name that no sibling has: an object with a name twice cannot be read back. Blank fields
  * ("_") may come twice, and a traced program may claim anything: such a name gets "#index". A name
  * that has a '#' of its own or is not printed as it is (not UTF-8, a NUL, which many readers
@@ -591,14 +606,9 @@ static void json_member(const struct walk *w, size_t first, size_t at, uint32_t 
 {
 	const struct value *field = &w->values[at];
 	const char *name = field->name ? field->name : "";
-	size_t len = field->name ? strnlen(name, field->name_len) : 0;
-	bool unique = len && len == field->name_len && index < FIELDS_COMPARED &&
-		      !memchr(name, '#', len) && utf8_valid(name, len);
 
-	for (size_t i = first; unique && i < at; i = value_skip(w->values, w->n, i))
-		unique = !name_equal(&w->values[i], field);
-	value_json_string(w->to, name, len);
-	if (unique)
+	value_json_string(w->to, name, field->name ? strnlen(name, field->name_len) : 0);
+	if (value_name_unique(w->values, first, at, w->n, index))
 		return;
 	w->to->len -= w->to->len ? 1 : 0; /* the closing quote */
 	buf_char(w->to, '#');

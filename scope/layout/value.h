@@ -28,10 +28,13 @@ enum value_kind {
 struct value {
 	enum value_kind kind;
 	uint8_t bits;      /* FLOAT, COMPLEX: width of the Go type */
-	bool cut;          /* STRING: only the first bytes were kept (whole runes) */
+	bool cut;          /* STRING: only the first bytes were kept (whole runes); STRUCT, ARRAY: only
+			      the first children */
 	uint32_t n;        /* STRUCT, ARRAY, INTERFACE: direct children that follow */
 	const char *name;  /* field name when a child of a STRUCT, else NULL; not NUL-terminated */
 	uint32_t name_len;
+	uint32_t whole;   /* cut: bytes (STRING) or children of the whole, UINT32_MAX for more than
+			     that; 0 when unknown */
 	const char *type; /* NUL-terminated; see the kinds; NULL when unknown */
 	union {
 		uint64_t u;
@@ -58,7 +61,12 @@ void value_text(struct buf *to, const struct value *values, size_t n);
  * interface, {"bytes":"hex"} for a string that is not UTF-8, null for UNREAD. */
 void value_json(struct buf *to, const struct value *values, size_t n);
 
-/* Is any string in the list cut? */
+/* Does no field before values[at] have its name, and is the name one that JSON can show as it is? If
+ * not, value_json() appends "#index". The struct's fields begin at `first`; the list ends at n. */
+bool value_name_unique(const struct value *values, size_t first, size_t at, size_t n,
+		       uint32_t index);
+
+/* Is anything in the list cut? */
 bool value_is_cut(const struct value *values, size_t n);
 /* The reason of the first UNREAD in the list (length in *ret_len), or NULL. */
 const char *value_error(const struct value *values, size_t n, size_t *ret_len);

@@ -18,7 +18,8 @@ struct type_info {
 	uint64_t bias;
 	enum gotype_kind key_kind;
 	bool known;
-	bool matches; /* --type */
+	bool matches;   /* --type; what has no name may be it */
+	bool key_never; /* --key cannot be a key of such a map */
 };
 
 struct resolver {
@@ -34,9 +35,11 @@ struct resolver {
 	struct event_state state[GO_MAP_STATE_MAX];
 };
 
-/* A program with more stacks than this has them looked up again: memory stays bounded. */
-#define STACKS_MAX (1u << 17)
-#define TYPES_MAX  (1u << 16)
+/* A program with more stacks than this, or deeper ones, has them looked up again: memory stays
+ * bounded. */
+#define STACKS_MAX	 (1u << 17)
+#define STACKS_BYTES_MAX (64ul << 20) /* of pcs and frames */
+#define TYPES_MAX	 (1u << 16)
 
 struct error *resolver_open(const struct resolver_options *options, struct resolver **ret)
 {
@@ -152,15 +155,22 @@ static bool build_stack(struct resolver *r, struct stack *stack)
 		r->frames.len--;
 		stack->nframes--;
 	}
+	/* Before the frames are cut: the site's own may be among those that are. */
+	stack->site_matches = filter_site_matches(
+		r->options.filter, r->frames.data + stack->first_frame, stack->nframes);
 	if (stack->nframes > r->options.stack_max) {
 		r->frames.len -= stack->nframes - r->options.stack_max;
 		stack->nframes = r->options.stack_max;
 		stack->cut = true;
 	}
-	stack->site_matches = stack->nframes
-		? filter_site_matches(r->options.filter, &r->frames.data[stack->first_frame])
-		: !r->options.filter->site_glob;
 	return true;
+}
+
+static bool stacks_full(const struct resolver *r)
+{
+	return r->stacks.len >= STACKS_MAX ||
+	       r->pcs.len * sizeof(*r->pcs.data) + r->frames.len * sizeof(*r->frames.data) >
+		       STACKS_BYTES_MAX;
 }
 
 static void forget_stacks(struct resolver *r)
@@ -210,7 +220,7 @@ static struct stack *find_stack(struct resolver *r, const struct wire_event *e, 
 	for (next = newest ? *newest : 0; next; next = r->stacks.data[next - 1].next)
 		if (same_stack(r, &r->stacks.data[next - 1], head, pcs, e->nstack))
 			return &r->stacks.data[next - 1];
-	if (r->stacks.len >= STACKS_MAX) {
+	if (stacks_full(r)) {
 		forget_stacks(r);
 		newest = NULL;
 	}
@@ -241,19 +251,22 @@ static struct gotypes types_of(struct resolver *r, uint64_t bias, struct peek_on
 static bool describe_type(struct resolver *r, const struct gotypes *types, uint64_t addr,
 			  struct type_info *info)
 {
+	struct wire_plan plan = {0};
 	struct buf name = {0};
 	struct gotype map, key;
 
-	*info = (struct type_info){.bias = types->bias};
+	*info = (struct type_info){.bias = types->bias, .matches = true};
 	info->known = gotype_read(types, addr, &map) && map.kind == GOTYPE_MAP &&
 		      gotype_read(types, map.key, &key);
 	if (info->known) {
 		info->key_type = map.key;
 		info->key_kind = key.kind;
-		gotype_name(types, addr, &name);
+		filter_plan(r->options.filter, types, map.key, &plan);
+		info->key_never = plan.match == WIRE_MATCH_NEVER;
+		if (gotype_name(types, addr, &name))
+			info->matches = filter_type_matches(r->options.filter, buf_cstr(&name));
 	}
 	info->name = strdup(buf_cstr(&name));
-	info->matches = filter_type_matches(r->options.filter, buf_cstr(&name));
 	buf_fini(&name);
 	return info->name != NULL;
 }
@@ -342,7 +355,7 @@ static const char *key_error_text(uint8_t error)
 	switch (error) {
 	case WIRE_KEY_FAULT: return "the key's memory could not be read";
 	case WIRE_KEY_NO_PLAN:
-		return "a map type made at run time, with keys that have parts elsewhere";
+		return "a map type made at run time that is not known";
 	default: return NULL;
 	}
 }
@@ -432,7 +445,7 @@ static bool is_filtered(const struct resolver *r, const struct wire_event *e,
 {
 	const struct filter *filter = r->options.filter;
 
-	if (!stack->site_matches || !info->matches)
+	if (!stack->site_matches || !info->matches || info->key_never)
 		return true;
 	return e->kind == WIRE_DELETE && e->flags & WIRE_CHECK && filter->key &&
 	       !filter_key_matches(filter->key, event->key, event->key_n);

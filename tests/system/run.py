@@ -355,6 +355,7 @@ def filter_cases(info):
     return [
         (["--key", "user:1"], clear_or(key_is("user:1"), yes)),
         (["--key", '"user:1"'], clear_or(key_is("user:1"), yes)),
+        (["--key", '"42"'], clear_or(key_is("42", iface("string", "42")), yes)),
         (["-k", "42"], clear_or(key_is("42", 42, iface("int", 42), iface("string", "42")), yes)),
         (["--key", "-7"], clear_or(key_is(-7), yes)),
         (["--key", "true"], clear_or(key_is(True, "true", iface("bool", True)), yes)),
@@ -439,6 +440,68 @@ def filters():
             trouble.append(f"{' '.join(map(str, args))}: {f}")
     p.end()
     check(not trouble, f"{len(trouble)} filters: " + "\n    ".join(t[:700] for t in trouble))
+
+
+def parts_cases():
+    iface = lambda t, v: {"type": t, "value": v}
+    a_to = lambda n: [chr(ord("a") + i) for i in range(n)]
+    long, big = "k" * 100, "9007199254740993"
+    pair = lambda x, s: {"X": x, "S": s}
+    return [
+        (["--key", "user:42"], [iface("string", "user:42")]),
+        (["--key", ""], []),
+        (["--key", "42"], [iface("int", 42), iface("string", "42"), 42]),
+        (["--key", '"42"'], [iface("string", "42")]),
+        (["--key", "010"], [iface("uint8", 10), 10]),
+        (["--key", "0"], [iface("float64", 0)]),
+        (["--key", "0x0"], [iface("*int", "0x0")]),
+        (["--key", big], [iface("int64", big), big]),
+        (["--key", f'"{big}"'], [iface("int64", big), big]),
+        (["--key", '["x","y"]'], []),
+        (["--key", "[0,0]"], [iface("complex64", [0, 0]), [0, 0]]),
+        (["--key", "[0.1,0.2]"], [[0.1, 0.2]]),
+        (["--key", json.dumps(pair("hello", "a"))], []),
+        (["--key", json.dumps(pair(0, "a"))], [iface("main.pair", pair(0, "a")), pair(0, "a")]),
+        (["--key", json.dumps(pair(1.5, long))], [pair(1.5, long[:64])]),
+        (["--key", json.dumps(pair(1.5, long + "k"))], []),
+        (["--key", long], [iface("string", long[:64])]),
+        (["--key", long[1:]], []),
+        (["--key-prefix", long[:70]], [iface("string", long[:64])]),
+        (["--key-prefix", long + "k"], []),
+        (["--key-bytes", "4", "--key", "user:42"], [iface("string", "user")]),
+        (["--key-bytes", "4", "--key", "user:422"], []),
+        (["--key", json.dumps(a_to(9))], [a_to(7) + [None, None]]),
+        (["--key", json.dumps(["a", "x"] + a_to(9)[2:])], []),
+        (["--key", json.dumps(a_to(40))], [a_to(7) + [None] * 10]),
+        (["--key", json.dumps(a_to(39))], []),
+        (["--key", '{"bytes":"fffe"}'], [iface("string", {"bytes": "fffe"}), {"bytes": "fffe"}]),
+        (["--key", '"a\\u0000b"'], ["a\0b"]),
+        (["--site", "main.inner"], ["a\0b", {"bytes": "fffe"}, "inlined"]),
+        (["--site", "main.outer"], ["a\0b", {"bytes": "fffe"}, "inlined"]),
+        (["--site", "main.outer", "--stack", "1", "--key", "inlined"], ["inlined"]),
+    ]
+
+
+@test
+def keys_in_parts():
+    """Keys that are compared after they were decoded: neither one that is not the key, nor one left out of which a part was not read."""
+    p = Program(go_build(HERE / "parts.go", "parts"))
+    same(p.line(), "ready", "parts")
+    trouble = []
+    for args, want in parts_cases():
+        try:
+            t = Tracer("-p", p.pid, *args)
+            same(p.ask("round"), "done", "parts")
+            got = t.end()
+            identity(got)
+            same([e["key"] for e in got.events], want, "keys")
+            for e in got.events:
+                part = any(w in json.dumps(e["key"]) for w in ("kkkk", "null", '"user"'))
+                same(bool(e.get("key_cut") or e.get("key_error")), part, f"{e['key']}: says that it is not all")
+        except Failed as f:
+            trouble.append(f"{' '.join(args)}: {f}")
+    p.end()
+    check(not trouble, f"{len(trouble)} filters: " + "\n    ".join(x[:700] for x in trouble))
 
 
 @test
@@ -570,7 +633,8 @@ USAGE = [
     (["--nosuch"], "--nosuch"), (["-x"], "-x"), (["-qx"], "-x"), (["-p"], "-p needs"), (["--key"], "--key needs"), (["-p", "0"], "-p 0"),
     (["-p", "-5"], "-p -5"), (["-p", "1x"], "1x"), (["-p", "99999999999"], "99999999999"), ([], "nothing to trace"), (["--"], "no command"),
     (["-p", "1", "-b", "x"], "only one"), (["-p", "1", "--", "x"], "only one"), (["-p", "1", "steps"], "steps"), (["steps"], "steps"),
-    (["-p", "1", "-q", "-v"], "contradict"), (["-p", "1", "--key", "a", "--key-prefix", "b"], "only one"),
+    (["-p", "1", "-p", "2"], "--pid can be given once"), (["-p", "1", "--format", "json", "--format", "text"], "--format can be given once"),
+    (["-p", "1", "--key", "a", "--key", "b"], "--key can be given once"), (["-p", "1", "-q", "-v"], "contradict"), (["-p", "1", "--key", "a", "--key-prefix", "b"], "only one"),
     (["-p", "1", "--key", "{a"], "JSON"), (["-p", "1", "--key", "x" * 300], "256"), (["-p", "1", "--type", ""], "empty"),
     (["-p", "1", "--type", "a\\"], "backslash"), (["-p", "1", "--site", "a\\"], "backslash"), (["-p", "1", "--type", "a", "--type", "b"], "once"),
     (["-p", "1", "--map", "zz"], "--map zz"), (["-p", "1", "--map", "0"], "--map 0"), (["-b", "x", "--map", "0x1"], "-b"),

@@ -1,5 +1,5 @@
-/* The program of which test_resolver.c resolves records, and the records: as literals, from which
- * each test departs. Included by it alone.
+/* The program of which test_resolver*.c resolve records, and the records: as literals, from which
+ * each test departs. To be included after cmocka.h.
  */
 #ifndef UNIT_RESOLVER_PROG_H
 #define UNIT_RESOLVER_PROG_H
@@ -22,7 +22,7 @@ struct program {
 	uint64_t map_string, map_int, map_any, map_pair;
 };
 
-static void add_types(struct program *p)
+static inline void add_types(struct program *p)
 {
 	struct goprog *go = &p->go;
 
@@ -53,7 +53,7 @@ static uint64_t add_func(struct program *p, const char *name, uint32_t line, uin
 							 .size = sizeof(nops)});
 }
 
-static void add_placement(struct program *p, uint64_t addr, uint8_t role)
+static inline void add_placement(struct program *p, uint64_t addr, uint8_t role)
 {
 	struct placement place = {.wire = {.addr = addr, .role = role}};
 
@@ -63,7 +63,7 @@ static void add_placement(struct program *p, uint64_t addr, uint8_t role)
 /* The heap of a process: one map type that reflect made. Process 1 has none. */
 #define HEAP 0xc000400000ull
 
-static bool peek_heap(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
+static inline bool peek_heap(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
 {
 	const struct program *p = ctx;
 	uint8_t bytes[128] = {0};
@@ -81,7 +81,7 @@ static bool peek_heap(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size
 	return true;
 }
 
-static void open_program(struct program *p, bool swiss)
+static inline void open_program_deep(struct program *p, bool swiss, uint32_t stack_max)
 {
 	struct resolver_options options;
 
@@ -103,13 +103,18 @@ static void open_program(struct program *p, bool swiss)
 					    .tab = p->go.tab,
 					    .placements = &p->placements,
 					    .filter = &p->filter,
-					    .stack_max = 64,
+					    .stack_max = stack_max,
 					    .peek = peek_heap,
 					    .peek_ctx = p};
 	assert_null(resolver_open(&options, &p->resolver));
 }
 
-static void close_program(struct program *p)
+static inline void open_program(struct program *p, bool swiss)
+{
+	open_program_deep(p, swiss, 64);
+}
+
+static inline void close_program(struct program *p)
 {
 	resolver_close(p->resolver);
 	vec_fini(&p->placements.list);
@@ -131,7 +136,7 @@ struct big_record {
 };
 
 /* The removal of "user:42", deleted in main.(*store).drop, called by main.main. */
-static struct record ordinary(const struct program *p)
+static inline struct record ordinary(const struct program *p)
 {
 	struct record r = {
 		.event = {
@@ -157,8 +162,8 @@ static struct record ordinary(const struct program *p)
 	return r;
 }
 
-static struct event_removal resolve_as(struct program *p, const void *record, size_t size,
-				       enum resolved expected, enum event_kind *ret_kind)
+static inline struct event_removal resolve_as(struct program *p, const void *record, size_t size,
+					      enum resolved expected, enum event_kind *ret_kind)
 {
 	struct event_removal event;
 	enum resolved what;
@@ -172,7 +177,7 @@ static struct event_removal resolve_as(struct program *p, const void *record, si
 	return event;
 }
 
-static struct event_removal resolve(struct program *p, const struct record *r)
+static inline struct event_removal resolve(struct program *p, const struct record *r)
 {
 	enum event_kind kind;
 	size_t size = sizeof(r->event) + r->event.nstack * sizeof(uint64_t);
@@ -187,7 +192,7 @@ static struct event_removal resolve(struct program *p, const struct record *r)
 	return event;
 }
 
-static void check_key(const struct event_removal *event, const char *expected)
+static inline void check_key(const struct event_removal *event, const char *expected)
 {
 	struct buf text = {0};
 
@@ -197,8 +202,8 @@ static void check_key(const struct event_removal *event, const char *expected)
 	buf_fini(&text);
 }
 
-static struct event_removal check_record_key(struct program *p, const struct record *r,
-					     const char *expected)
+static inline struct event_removal check_record_key(struct program *p, const struct record *r,
+						    const char *expected)
 {
 	enum event_kind kind;
 	struct event_removal event = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
@@ -207,13 +212,36 @@ static struct event_removal check_record_key(struct program *p, const struct rec
 	return event;
 }
 
-static void check_frame(const struct event_frame *frame, const char *func, const char *file,
-			uint32_t line, uint64_t pc)
+static inline void check_frame(const struct event_frame *frame, const char *func, const char *file,
+			       uint32_t line, uint64_t pc)
 {
 	assert_string_equal(frame->func, func);
 	assert_string_equal(frame->file, file);
 	assert_int_equal(frame->line, line);
 	assert_int_equal(frame->pc, pc);
+}
+
+static inline struct big_record *big(const struct program *p)
+{
+	struct big_record *r = calloc(1, sizeof(*r));
+	struct record small = ordinary(p);
+
+	assert_non_null(r);
+	r->event = small.event;
+	r->event.flags |= WIRE_BIG;
+	r->event.key_kind = WIRE_KEY_SEGMENTS;
+	r->event.key_len = 0;
+	memcpy(r->stack, small.stack, 3 * sizeof(uint64_t));
+	return r;
+}
+
+static inline void set_segment(struct big_record *r, uint32_t i, uint64_t addr, uint64_t type,
+			       const void *bytes, uint32_t len)
+{
+	r->key.segment[i] = (struct wire_segment){
+		.addr = addr, .type = type, .want = len, .len = len, .tab = i ? type : 0};
+	memcpy(r->key.bytes[i], bytes, len);
+	r->key.nsegments = i + 1;
 }
 
 #endif

@@ -537,6 +537,62 @@ static size_t count_values(const struct goprog *p, uint64_t type, const void *by
 	return n;
 }
 
+/* The first token says that it was cut, and how much there is. */
+static void check_cut(const struct goprog *p, uint64_t type, const struct go_key_segment *segment,
+		      uint32_t n, uint32_t whole)
+{
+	struct go_key_memory memory = {.segments = segment, .n = 1, .is_string = !type};
+	struct go_key_arena arena = {0};
+
+	assert_true(go_key_decode(&p->types, type, &memory, &arena));
+	assert_int_equal(arena.values.data[0].cut, whole != 0);
+	assert_int_equal(arena.values.data[0].whole, whole);
+	assert_int_equal(arena.values.data[0].n, n);
+	go_key_arena_fini(&arena);
+}
+
+static void test_decode_cut(void **state)
+{
+	static const uint64_t zeros[4];
+	struct go_key_segment string = {.want = 4, .len = 4, .bytes = "user"};
+	struct go_key_segment bytes = {.want = 32, .len = 8, .bytes = zeros};
+	uint64_t four, ints, nothing, wild;
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	four = STRUCT(&p, "main.four",
+		      ((struct goprog_field[]){{"A", p.fake.type_int, 0},
+					       {"B", p.fake.type_int, 8},
+					       {"C", p.fake.type_int, 16},
+					       {"D", p.fake.type_int, 24}}),
+		      32, 0);
+	ints = goprog_array(&p, "[4]int", p.fake.type_int, 8, 4, 0);
+	nothing =
+		goprog_type(&p, &(struct goprog_type){.name = "struct {}", .kind = GOTYPE_STRUCT});
+	nothing = goprog_array(&p, "[99999999]struct {}", nothing, 0, 99999999, 0);
+	wild = goprog_array(&p, "[4]main.wild", 0xdead0000, 8, 4, 0);
+	goprog_open(&p);
+	check_cut(&p, 0, &string, 0, 0);
+	string.want = 100;
+	check_cut(&p, 0, &string, 0, 100);
+	string.want = 5ull << 32;
+	check_cut(&p, 0, &string, 0, UINT32_MAX);
+	check_cut(&p, ints, &bytes, 2, 4); /* one, and that there is no more */
+	check_key(&p, ints, zeros, 8, "[4]int{0, <the key is longer than what is read of it>}");
+	check_key(&p, four, zeros, 8,
+		  "main.four{A: 0, B: <the key's memory could not be read>, "
+		  "C: <the key is longer than what is read of it>}");
+	check_cut(&p, four, &bytes, 3, 4);
+	check_key(&p, wild, zeros, 32, "[4]main.wild{<the elements' type could not be read>}");
+	check_cut(&p, wild, &bytes, 1, 4);
+	check_cut(&p, nothing, &bytes, 511, 99999999);
+	bytes.len = 32;
+	check_cut(&p, ints, &bytes, 4, 0);
+	check_cut(&p, four, &bytes, 4, 0);
+	goprog_close(&p);
+}
+
 static void test_decode_bounded(void **state)
 {
 	static const uint8_t bytes[1000];
@@ -617,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_decode_huge_string),
 		cmocka_unit_test(test_decode_short),
 		cmocka_unit_test(test_decode_hostile),
+		cmocka_unit_test(test_decode_cut),
 		cmocka_unit_test(test_decode_bounded),
 		cmocka_unit_test(test_decode_flipped),
 	};

@@ -144,8 +144,8 @@ static void test_flags(void **state)
 	assert_true(o.verbose);
 	o = parse_ok("-p 1 --dur 1 --dry", &line); /* long options may be shortened */
 	assert_true(o.dry_run);
-	o = parse_ok("-p 1 -p 2", &line); /* the last one counts */
-	assert_int_equal(o.pid, 2);
+	o = parse_ok("-q -q --misses --misses -p 1", &line); /* nothing is lost */
+	assert_true(o.quiet && o.misses);
 }
 
 static void test_amounts(void **state)
@@ -301,7 +301,22 @@ static const struct {
 	{"-p 1 --format=", "--format : not one of text, json"},
 	{"-p 1 -q -v", "-q and -v contradict each other"},
 
-	{"-p 1 --key a --key b", "only one of --key and --key-prefix can be given"},
+	{"-p 1 -p 2", "--pid can be given once only"},
+	{"-p 1 --pid 1", "--pid can be given once only"},
+	{"-b x --binary=y", "--binary can be given once only"},
+	{"-p 1 --key a --key b", "--key can be given once only"},
+	{"-p 1 -k a --key b", "--key can be given once only"},
+	{"-p 1 --key-prefix a --key-prefix b", "--key-prefix can be given once only"},
+	{"-p 1 --map 1 --map 2", "--map can be given once only"},
+	{"-p 1 --goid 1 --goid 2", "--goid can be given once only"},
+	{"-p 1 --limit 1 --limit 2", "--limit can be given once only"},
+	{"-p 1 --duration 1 --duration 2", "--duration can be given once only"},
+	{"-p 1 --format json --format text", "--format can be given once only"},
+	{"-p 1 -o a --output=b", "--output can be given once only"},
+	{"-p 1 --summary --summary=map", "--summary can be given once only"},
+	{"-p 1 --stack 1 --stack 2", "--stack can be given once only"},
+	{"-p 1 --key-bytes 1 --key-bytes 2", "--key-bytes can be given once only"},
+	{"-p 1 --buffer 1M --buffer 2M", "--buffer can be given once only"},
 	{"-p 1 --key a --key-prefix b", "only one of --key and --key-prefix can be given"},
 	{"-p 1 --type a --type b", "--type can be given once only"},
 	{"-p 1 --site a --site b", "--site can be given once only"},

@@ -215,6 +215,32 @@ static void test_strings_cut(void **state)
 	assert_false(value_is_cut(NULL, 0));
 	check(values[1], "\"sixty-four bytes\"…", "\"sixty-four bytes\"");
 	check_text(values, 2, "string(\"sixty-four bytes\"…)");
+	values[0] = (struct value){.kind = VALUE_ARRAY, .n = 1, .cut = true, .whole = 9};
+	values[1].cut = false;
+	assert_true(value_is_cut(values, 2)); /* elements are missing */
+}
+
+/* Whether a name is shown as it is. */
+static void test_name_unique(void **state)
+{
+	static const struct value fields[] = {
+		{.kind = VALUE_ARRAY, NAMED("A"), .n = 1},
+		{.kind = VALUE_INT, NAMED("B")},
+		{.kind = VALUE_INT, NAMED("B")},
+		{.kind = VALUE_INT, NAMED("_")},
+		{.kind = VALUE_INT, NAMED("_")},
+		{.kind = VALUE_INT, NAMED("a#1")},
+		{.kind = VALUE_INT, NAMED("\xff")},
+		{.kind = VALUE_INT, NAMED("")},
+		{.kind = VALUE_INT},
+	};
+	static const bool unique[] = {true, true, true, true, false, false, false, false, false};
+
+	(void)state;
+	for (uint32_t i = 0; i < ARRAY_SIZE(fields); i++)
+		assert_int_equal(value_name_unique(fields, 0, i, ARRAY_SIZE(fields), i), unique[i]);
+	assert_false(value_name_unique(fields, 1, 2, ARRAY_SIZE(fields), 1));  /* not A's own B */
+	assert_false(value_name_unique(fields, 0, 0, ARRAY_SIZE(fields), 64)); /* not compared */
 }
 
 static void test_json_string_bad_bytes(void **state)
@@ -533,6 +559,7 @@ int main(void)
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_strings_not_utf8),
 		cmocka_unit_test(test_strings_cut),
+		cmocka_unit_test(test_name_unique),
 		cmocka_unit_test(test_json_string_bad_bytes),
 		cmocka_unit_test(test_struct),
 		cmocka_unit_test(test_struct_names),

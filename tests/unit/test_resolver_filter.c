@@ -1,0 +1,206 @@
+/* probe/resolver.c: what is filtered after the kernel program. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "resolver_prog.h"
+
+static void check_filter(struct program *p, const struct record *r, enum resolved expected)
+{
+	enum event_kind kind;
+
+	resolve_as(p, r, sizeof(*r), expected, &kind);
+}
+
+static void test_filter_site(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_glob("--site", "main.(\\*store).*", &p.filter.site_glob));
+	r = ordinary(&p);
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.stack[0] = p.caller + BIAS + 5;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	r.event.nstack = 0;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	close_program(&p);
+}
+
+/* main.inl2, inlined into main.inl1 and that into main.outer, deletes (see gofake.h). --stack 1
+ * shows only the first. */
+static void test_filter_site_inlined(void **state)
+{
+	static const struct {
+		const char *glob;
+		enum resolved expected;
+	} cases[] = {
+		{"main.inl2", RESOLVED_EVENT},	  {"main.inl1", RESOLVED_EVENT},
+		{"lib.go:106", RESOLVED_EVENT},	  {"main.outer", RESOLVED_EVENT},
+		{"main.main", RESOLVED_FILTERED}, {"main.inl", RESOLVED_FILTERED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		struct program p;
+		struct record r;
+
+		open_program_deep(&p, true, i % 2 ? 1 : 64);
+		assert_null(filter_set_glob("--site", cases[i / 2].glob, &p.filter.site_glob));
+		r = ordinary(&p);
+		r.stack[0] = p.go.fake.text + 0x5d + BIAS;
+		check_filter(&p, &r, cases[i / 2].expected);
+		check_filter(&p, &r, cases[i / 2].expected); /* known */
+		r.stack[0] = p.caller + BIAS + 5;
+		check_filter(&p, &r,
+			     !strcmp(cases[i / 2].glob, "main.main") ? RESOLVED_EVENT
+								     : RESOLVED_FILTERED);
+		close_program(&p);
+	}
+}
+
+static void test_filter_type(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_glob("--type", "map[string]*", &p.filter.type_glob));
+	r = ordinary(&p);
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.type = p.map_pair + BIAS;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	close_program(&p);
+}
+
+/* A map type of which nothing can be read may be the one that is looked for. */
+static void test_filter_type_unknown(void **state)
+{
+	struct program p;
+	struct event_removal e;
+	struct record r;
+	enum event_kind kind;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_glob("--type", "map[string]*", &p.filter.type_glob));
+	r = ordinary(&p);
+	r.event.type = HEAP; /* reflect made it: map[int]int */
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	r.event.pid = 1; /* the process has ended */
+	e = resolve_as(&p, &r, sizeof(r), RESOLVED_EVENT, &kind);
+	assert_string_equal(e.map_type, "");
+	r.event.kind = WIRE_CLEAR;
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.type = 0;
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.type = p.string + BIAS; /* no map */
+	check_filter(&p, &r, RESOLVED_EVENT);
+	close_program(&p);
+}
+
+/* The key is compared here only when the kernel program left it to us. */
+static void test_filter_key(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_key(&p.filter, "user:43", false));
+	r = ordinary(&p);
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.flags |= WIRE_CHECK;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	r.event.key[6] = '3';
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.kind = WIRE_CLEAR; /* a clear takes every key */
+	r.event.key_kind = WIRE_KEY_NONE;
+	check_filter(&p, &r, RESOLVED_EVENT);
+	close_program(&p);
+}
+
+/* A map that reflect made: its key's type, when it is known, may rule the key out; else nothing
+ * may. */
+static void test_filter_key_unknown_map(void **state)
+{
+	struct program p;
+	struct record r;
+
+	(void)state;
+	open_program(&p, true);
+	assert_null(filter_set_key(&p.filter, "user:42", false));
+	r = ordinary(&p);
+	r.event.type = HEAP; /* map[int]int */
+	r.event.flags |= WIRE_CHECK;
+	r.event.key_kind = WIRE_KEY_NONE;
+	r.event.key_error = WIRE_KEY_NO_PLAN;
+	check_filter(&p, &r, RESOLVED_FILTERED);
+	r.event.pid = 1; /* of which nothing can be read */
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.kind = WIRE_CLEAR;
+	check_filter(&p, &r, RESOLVED_EVENT);
+	r.event.pid = 2;
+	check_filter(&p, &r, RESOLVED_FILTERED); /* it held no such key */
+	close_program(&p);
+}
+
+/* any(string) of 100 bytes, of which 64 were read. */
+static void check_cut_key(const char *filter, size_t n, bool prefix, enum resolved expected)
+{
+	struct buf text = {0};
+	struct big_record *r;
+	struct program p;
+	enum event_kind kind;
+	char bytes[64];
+
+	open_program(&p, true);
+	buf_str(&text, filter);
+	buf_pad(&text, 'k', n);
+	assert_null(filter_set_key(&p.filter, buf_cstr(&text), prefix));
+	memset(bytes, 'k', sizeof(bytes));
+	r = big(&p);
+	r->event.flags |= WIRE_CHECK;
+	r->event.type = p.map_any + BIAS;
+	set_segment(r, 0, 0xc000001000, p.eface + BIAS, (uint64_t[]){p.string + BIAS, 0xc000003000},
+		    16);
+	set_segment(r, 1, 0xc000003000, p.string + BIAS, (uint64_t[]){0xc000004000, 100}, 16);
+	set_segment(r, 2, 0xc000004000, 0, bytes, sizeof(bytes));
+	r->key.segment[2].want = 100;
+	resolve_as(&p, r, sizeof(*r), expected, &kind);
+	free(r);
+	buf_fini(&text);
+	close_program(&p);
+}
+
+static void test_filter_key_cut(void **state)
+{
+	(void)state;
+	check_cut_key("", 100, false, RESOLVED_EVENT);
+	check_cut_key("", 99, false, RESOLVED_FILTERED);
+	check_cut_key("", 64, false, RESOLVED_FILTERED);
+	check_cut_key("x", 99, false, RESOLVED_FILTERED);
+	check_cut_key("", 70, true, RESOLVED_EVENT);
+	check_cut_key("", 101, true, RESOLVED_FILTERED);
+	check_cut_key("x", 69, true, RESOLVED_FILTERED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_filter_site),
+		cmocka_unit_test(test_filter_site_inlined),
+		cmocka_unit_test(test_filter_type),
+		cmocka_unit_test(test_filter_type_unknown),
+		cmocka_unit_test(test_filter_key),
+		cmocka_unit_test(test_filter_key_unknown_map),
+		cmocka_unit_test(test_filter_key_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
