@@ -107,26 +107,33 @@ static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64
 	return true;
 }
 
+/* The way back of a loop, as a jump whatever the compiler would make of it: up to Linux 6.6 (before
+ * commit 10e14e9652bf) the verifier refuses a loop that is closed by falling through. */
+#define jump_back(label)                                                                           \
+	do {                                                                                       \
+		asm volatile goto("goto %l[" #label "]" : : : : label);                            \
+		__builtin_unreachable();                                                           \
+	} while (0)
+
 /* Walks as many frames as the small record holds, out of copies of the stack. Returns false when
  * frames are left. */
 static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy,
 					struct walk *walk)
 {
 	uint64_t fp = walk->fp;
+	uint32_t i = 0;
 
 	copy->n = 0;
-#pragma clang loop unroll(disable)
-	for (uint32_t i = 0; i < WIRE_STACK_SMALL; i++) {
+again:
+	if (i < WIRE_STACK_SMALL && i < stack_max) {
 		uint64_t at, next;
 
-		if (i >= stack_max)
-			break;
 		if (!stack_copy_has(copy, fp, 16, &at)) {
 			if (fp < walk->lo || fp > walk->hi - 16 ||
 			    !stack_copy_fill(copy, fp, walk->hi)) {
 				walk->flags |= WIRE_STACK_LOST;
 				fp = 0;
-				break;
+				goto out;
 			}
 			at = 0;
 		}
@@ -136,10 +143,13 @@ static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy
 		if (next <= fp) { /* 0: the goroutine's start; else a cycle */
 			walk->flags |= next ? WIRE_STACK_LOST : 0;
 			fp = 0;
-			break;
+			goto out;
 		}
 		fp = next;
+		i++;
+		jump_back(again);
 	}
+out:
 	walk->fp = fp;
 	walk->n = copy->n;
 	if (fp && stack_max <= WIRE_STACK_SMALL)
