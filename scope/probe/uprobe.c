@@ -62,13 +62,25 @@ keep_message(enum libbpf_print_level level, const char *format, va_list args)
 	return 0;
 }
 
+/* Is it Linux major.minor or later? */
+static bool kernel_is(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned a, b;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &a, &b) == 2 &&
+	       (a > major || (a == major && b >= minor));
+}
+
 static struct error *bpf_failed(const char *what, int errnum)
 {
-	if (errnum == EPERM || errnum == EACCES)
+	/* The verifier says EACCES as well, but only to who may load programs. */
+	if (errnum == EPERM || (errnum == EACCES && geteuid() != 0))
 		return error_new(ERROR_PERMISSION,
 				 "%s: not permitted: run tophash as root (CAP_BPF and CAP_PERFMON)",
 				 what);
-	if (errnum == ENOSYS || errnum == ENOENT || errnum == EOPNOTSUPP)
+	/* The verifier of an older kernel says EINVAL to what it does not know. */
+	if (errnum == ENOSYS || errnum == ENOENT || errnum == EOPNOTSUPP || !kernel_is(5, 15))
 		return error_new(ERROR_PERMISSION,
 				 "%s: this kernel lacks something (%s): Linux 5.15 or later with "
 				 "CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_UPROBE_EVENTS is "
@@ -215,11 +227,7 @@ static int on_sample(void *ctx, void *record, size_t size)
  * 6.10 (commit 46ba0e49b642). */
 static bool kernel_has_multi(void)
 {
-	struct utsname name;
-	unsigned major, minor;
-
-	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-	       (major > 6 || (major == 6 && minor >= 11));
+	return kernel_is(6, 11);
 }
 
 static int load_skeleton(struct engine *engine, const struct type_table *types)
