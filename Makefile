@@ -46,6 +46,13 @@ test: build-tests ## every test: without privilege first, then those that need r
 test-unit: build-tests ## only the tests that need no privilege
 	@tests/run --build $(BUILD) unit sanitize lint-includes
 
+.PHONY: test-kernel
+test-kernel: ## tophash on other kernels (5.10, 6.1, 6.12), in virtual machines
+	@tools/deps kernel
+	@$(MAKE) --no-print-directory all
+	@tools/go-toolchains --fetch 1.23 1.26
+	@tests/run --build $(BUILD) kernel
+
 .PHONY: fuzz
 fuzz: deps-test ## libFuzzer on each parser, SECONDS (30) each
 	@tests/run --build $(BUILD) --fuzz-seconds $(or $(SECONDS),30) fuzz

@@ -1,0 +1,94 @@
+#!/bin/busybox sh
+# The first process of the virtual machine: runs the cases (/cases, written by run.py) and sends what they left behind, a folder each, as a
+# tar.gz through the second serial port. It judges nothing: run.py does. With an argument: runs that case.
+export PATH=/bin HOME=/
+set -f # options contain patterns
+SHIM=
+[ -f /lib/messages.so ] && SHIM=/lib/messages.so
+LIMIT=300 # seconds: nothing takes that long unless it hangs
+
+# --- helpers of the cases ----------------------------------------------------------------------------------------------------------
+
+tracer() { LD_PRELOAD=$SHIM LIBBPF_MESSAGES=messages exec tophash trace "$@" </dev/null 3>&-; }
+
+# start OPTION... -- COMMAND...: to its end
+start() {
+	(tracer --format json -o report "$@") >out 2>err
+	echo $? >code
+}
+
+# wait_for TEXT FILE: until it is there, or $tracer is gone, or a minute is over
+wait_for() {
+	i=0
+	until grep -q -- "$1" "$2" 2>/dev/null; do
+		i=$((i + 1))
+		[ $i -lt 1200 ] && [ -d "/proc/$tracer" ] || return 1
+		usleep 50000
+	done
+}
+
+# begin PROGRAM ARG...: $program runs and does what tell says
+begin() {
+	mkfifo in
+	"$@" <in >out 2>&1 &
+	program=$!
+	exec 3>in
+	rm in
+}
+tell() { printf "$1" >&3; }
+end() {
+	exec 3>&-
+	wait $program
+	echo $? >program.code
+}
+
+# attach REPORT OPTION...: $tracer is attached
+attach() {
+	report=$1
+	shift
+	(tracer --format json -o "$report" "$@" 2>"$report.err") &
+	tracer=$!
+	wait_for '"start"' "$report"
+}
+# detach SIGNAL REPORT: and tophash is gone ("": it ends by itself)
+detach() {
+	[ -z "$1" ] || kill "-$1" $tracer
+	wait $tracer
+	echo $? >"$2.code"
+}
+
+# The bytes in $program's memory where the probes stand, by the addresses that --dry-run prints.
+addresses() { tophash trace --dry-run -p $program 2>/dev/null | grep -o '(0x[0-9a-f]*)' | tr -d '()'; }
+bytes() {
+	for address in $(cat addresses); do
+		dd if=/proc/$program/mem bs=1 skip=$((address)) count=1 2>/dev/null | xxd -p
+	done
+}
+
+# --- all of it ---------------------------------------------------------------------------------------------------------------------
+
+if [ -n "$1" ]; then
+	. "/cases/$1"
+	exit
+fi
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t tmpfs -o size=80% tmpfs /out
+uname -r >/out/release
+while read -r name; do
+	echo "$(cut -d. -f1 /proc/uptime) $name"
+	mkdir "/out/$name"
+	cd "/out/$name"
+	timeout $LIMIT sh /init "$name" </dev/null >console 2>&1 || echo "hangs, or ended with $?" >>console
+	killall -9 tophash kinds busy steps 2>/dev/null
+done </list
+cd /out
+dmesg >dmesg
+echo sending
+stty -F /dev/ttyS1 raw -echo
+tar -c . | gzip -1 >/dev/ttyS1
+stty -F /dev/ttyS1 raw # waits until all is sent
+poweroff -f
