@@ -97,6 +97,24 @@ const char *placement_role_name(uint8_t role)
 	return role < ARRAY_SIZE(names) && names[role] ? names[role] : "unknown";
 }
 
+/* runtime/mgc.go, setGCPhase(x): atomic.Store(&gcphase, x), an exchange, is inlined into these and
+ * their closures, with the world stopped: mark, marktermination, off. */
+static const char *const gc_funcs[] = {
+	"runtime.setGCPhase", "runtime.gcStart", "runtime.gcStart.func1", "runtime.gcStart.func2",
+	"runtime.gcStart.func3", "runtime.gcStart.func4", "runtime.gcMarkDone",
+	"runtime.gcMarkDone.func1", "runtime.gcMarkDone.func2", "runtime.gcMarkDone.func3",
+	"runtime.gcMarkTermination", "runtime.gcMarkTermination.func1",
+	"runtime.gcMarkTermination.func2", "runtime.gcMarkTermination.func3",
+	"runtime.gcMarkTermination.func4",
+};
+
+static const char table_rehash[] = "internal/runtime/maps.(*table).rehash";
+
+static const char *const other_funcs[] = {map_delete, small_delete, table_delete, map_clear,
+					   table_rehash, "runtime.gcMark", "runtime.main"};
+
+#define FUNCS_MAX 64
+
 struct search {
 	const struct image *image;
 	const struct gotab *tab;
@@ -105,7 +123,60 @@ struct search {
 	const char *const *ends; /* swiss_ends or classic_ends */
 	bool met[ENDS_MAX];      /* which of them were found, each with its places */
 	bool deletes;            /* any of the functions that lead to them is in the program */
+	/* Every function that is asked for, found in one pass over the program's names: each pass
+	 * over those of a big program takes milliseconds. */
+	const char *names[FUNCS_MAX];
+	struct gotab_func funcs[FUNCS_MAX];
+	size_t nfuncs;
 };
+
+static void add_name(struct search *search, const char *name)
+{
+	for (size_t i = 0; i < search->nfuncs; i++)
+		if (!strcmp(search->names[i], name))
+			return;
+	if (search->nfuncs < FUNCS_MAX)
+		search->names[search->nfuncs++] = name;
+}
+
+static void add_entries(struct search *search, const struct entry_spec *specs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		add_name(search, specs[i].func);
+}
+
+static void find_funcs(struct search *search)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(removal_specs); i++)
+		add_name(search, removal_specs[i].func);
+	add_entries(search, clear_entries, ARRAY_SIZE(clear_entries));
+	if (search->options->misses) {
+		add_entries(search, delete_entries, ARRAY_SIZE(delete_entries));
+		add_entries(search, panic_entries, ARRAY_SIZE(panic_entries));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(other_funcs); i++)
+		add_name(search, other_funcs[i]);
+	for (size_t i = 0; search->options->one && i < ARRAY_SIZE(gc_funcs); i++)
+		add_name(search, gc_funcs[i]);
+	gotab_find(search->tab, search->names, search->nfuncs, search->funcs);
+}
+
+/* The function of one of the names above; its entry is 0 when the program has none. */
+static struct gotab_func func_get(const struct search *search, const char *name)
+{
+	struct gotab_func func = {0};
+
+	for (size_t i = 0; i < search->nfuncs; i++)
+		if (!strcmp(search->names[i], name))
+			return search->funcs[i];
+	gotab_find(search->tab, &name, 1, &func);
+	return func;
+}
+
+static bool has_func(const struct search *search, const char *name)
+{
+	return func_get(search, name).entry != 0;
+}
 
 /* The runtime's functions are a few hundred bytes; a corrupt table must not make us decode all. */
 #define FUNC_SIZE_MAX (64u << 10)
@@ -117,7 +188,7 @@ static struct error *decode_func(const struct search *search, const char *name,
 	const void *bytes;
 
 	*ret = (struct code){0};
-	gotab_find(search->tab, &name, 1, ret_func);
+	*ret_func = func_get(search, name);
 	if (!ret_func->entry)
 		return NULL;
 	if (ret_func->end - ret_func->entry > FUNC_SIZE_MAX)
@@ -460,16 +531,14 @@ static bool only_calls(const struct search *search, const struct entry_spec *spe
 {
 	static const char *const names[] = {map_delete, map_clear, "runtime.mapdelete",
 					    "runtime.mapdelete_faststr", "runtime.mapclear"};
-	struct gotab_func found[ARRAY_SIZE(names)];
 
-	if (!spec->thin)
-		return false;
-	gotab_find(search->tab, names, ARRAY_SIZE(names), found);
-	vec_each (insn, &code->insns)
-		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-			if (insn->flow == CODE_CALL && found[i].entry &&
-			    insn->target == found[i].entry)
+	for (size_t i = 0; spec->thin && i < ARRAY_SIZE(names); i++) {
+		uint64_t entry = func_get(search, names[i]).entry;
+
+		vec_each (insn, &code->insns)
+			if (entry && insn->flow == CODE_CALL && insn->target == entry)
 				return true;
+	}
 	return false;
 }
 
@@ -533,17 +602,6 @@ static struct error *find_gcphase(const struct search *search)
 	return NULL;
 }
 
-/* runtime/mgc.go, setGCPhase(x): atomic.Store(&gcphase, x), an exchange, is inlined into these and
- * their closures, with the world stopped: mark, marktermination, off. */
-static const char *const gc_funcs[] = {
-	"runtime.setGCPhase", "runtime.gcStart", "runtime.gcStart.func1", "runtime.gcStart.func2",
-	"runtime.gcStart.func3", "runtime.gcStart.func4", "runtime.gcMarkDone",
-	"runtime.gcMarkDone.func1", "runtime.gcMarkDone.func2", "runtime.gcMarkDone.func3",
-	"runtime.gcMarkTermination", "runtime.gcMarkTermination.func1",
-	"runtime.gcMarkTermination.func2", "runtime.gcMarkTermination.func3",
-	"runtime.gcMarkTermination.func4",
-};
-
 /* How many exchanges there must be: fewer, and some change would go unseen. */
 #define GC_CHANGES 3
 
@@ -579,21 +637,13 @@ static struct error *place_gc(const struct search *search)
 	return NULL;
 }
 
-static bool has_func(const struct search *search, const char *name)
-{
-	struct gotab_func func;
-
-	gotab_find(search->tab, &name, 1, &func);
-	return func.entry != 0;
-}
-
 /* The two functions in which Swiss maps lose elements must have been met, by themselves or inlined
  * into one that was looked at: not inlined somewhere else. (A program without rehash has no tables,
  * and one that only clears has none of all these functions.) */
 static struct error *check_swiss(const struct search *search)
 {
 	if (!search->found->swiss || !search->deletes ||
-	    !has_func(search, "internal/runtime/maps.(*table).rehash"))
+	    !has_func(search, table_rehash))
 		return NULL;
 	for (size_t e = 0; search->ends[e]; e++)
 		if (!search->met[e])
@@ -628,38 +678,40 @@ static struct error *find_all(struct search *search)
 
 /* Swiss maps have these methods; a build with a profile may have inlined them all into the runtime's
  * entries. */
-static bool is_swiss(const struct gotab *tab)
+static bool is_swiss(const struct search *search)
 {
 	static const char *const methods[] = {map_delete, small_delete, table_delete, map_clear};
 	static const char *const entries[] = {
 		"runtime.mapdelete", "runtime.mapdelete_fast32", "runtime.mapdelete_fast64",
 		"runtime.mapdelete_faststr", "runtime.mapclear",
 	};
-	struct gotab_func found[ARRAY_SIZE(methods)], entry[ARRAY_SIZE(entries)];
 
-	gotab_find(tab, methods, ARRAY_SIZE(methods), found);
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
-		if (found[i].entry)
+		if (has_func(search, methods[i]))
 			return true;
-	gotab_find(tab, entries, ARRAY_SIZE(entries), entry);
-	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
-		if (entry[i].entry && (gotab_inlined(tab, &entry[i], map_delete) ||
-				       gotab_inlined(tab, &entry[i], map_clear)))
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		struct gotab_func func = func_get(search, entries[i]);
+
+		if (func.entry && (gotab_inlined(search->tab, &func, map_delete) ||
+				   gotab_inlined(search->tab, &func, map_clear)))
 			return true;
+	}
 	return false;
 }
 
 struct error *placement_find(const struct image *image, const struct gotab *tab,
 			     const struct placement_options *options, struct placements *ret)
 {
-	struct search search = {image, tab, options, ret, classic_ends, {0}, false};
+	struct search search = {.image = image, .tab = tab, .options = options, .found = ret,
+				.ends = classic_ends};
 	struct error *err;
 
 	*ret = (struct placements){0};
 	if (image_machine(image) != IMAGE_X86_64)
 		return error_new(ERROR_TARGET, "%s: an arm64 program; only x86-64 can be traced",
 				 image_name(image));
-	ret->swiss = is_swiss(tab);
+	find_funcs(&search);
+	ret->swiss = is_swiss(&search);
 	if (ret->swiss)
 		search.ends = swiss_ends;
 	err = find_all(&search);
