@@ -94,22 +94,6 @@ const struct event_frame *aggr_caller(const struct event_frame *stack, size_t n)
 
 /* --- What a row is made of --- */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-static void put_place(struct buf *to, const struct event_frame *frame)
-{
-	if (!frame->file[0])
-		return;
-	buf_str(to, base_name(frame->file));
-	buf_char(to, ':');
-	buf_u64(to, frame->line);
-}
-
 static void put_func(struct buf *to, const struct event_frame *frame)
 {
 	if (frame->func[0])
@@ -125,26 +109,12 @@ static void put_caller(struct buf *to, const struct event_frame *frame)
 	put_func(to, frame);
 	if (frame->file[0])
 		buf_char(to, ' ');
-	put_place(to, frame);
+	event_place(to, frame);
 }
 
 static void put_cstr(struct buf *to, const char *s)
 {
 	buf_put(to, s, strlen(s) + 1);
-}
-
-static void put_key(struct buf *to, const struct event_removal *event)
-{
-	if (event->key_n) {
-		value_text(to, event->key, event->key_n);
-		return;
-	}
-	buf_char(to, '<');
-	if (event->key_error)
-		text_safe(to, event->key_error, strlen(event->key_error));
-	else
-		buf_str(to, "unread");
-	buf_char(to, '>');
 }
 
 static void identify_site(struct buf *to, const struct event_removal *event)
@@ -176,7 +146,7 @@ static void identify(struct buf *to, enum aggr_by by, enum event_kind kind,
 	case AGGR_BY_KEY:
 		put_cstr(to, event->map_type);
 		if (kind == EVENT_DELETE)
-			put_key(to, event);
+			event_key(to, event);
 		break;
 	}
 }
@@ -192,7 +162,7 @@ static void describe_site(struct buf *to, const struct event_removal *event)
 	}
 	put_func(to, site);
 	buf_char(to, '\0');
-	put_place(to, site);
+	event_place(to, site);
 	buf_char(to, '\0');
 	put_caller(to, aggr_caller(event->stack, event->stack_n));
 	buf_char(to, '\0');
@@ -203,7 +173,7 @@ static void describe_site(struct buf *to, const struct event_removal *event)
 static void describe_key(struct buf *to, enum event_kind kind, const struct event_removal *event)
 {
 	if (kind == EVENT_DELETE)
-		put_key(to, event);
+		event_key(to, event);
 	else
 		buf_str(to, "(clear)");
 	buf_char(to, '\0');

@@ -103,4 +103,10 @@ struct event_end {
 	double seconds;
 };
 
+/* "store.go:61", as the traced program has it, so not safe for a terminal; nothing when the file is
+ * unknown. */
+void event_place(struct buf *to, const struct event_frame *frame);
+/* The key of a delete as value_text() writes it, or why there is none: "<page fault>". Safe. */
+void event_key(struct buf *to, const struct event_removal *event);
+
 #endif

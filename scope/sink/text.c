@@ -233,10 +233,10 @@ static struct site site_of(const struct event_removal *event, struct buf *places
 		caller = aggr_caller(frame, event->stack_n);
 	buf_hex(places, frame->pc);
 	place_at = places->len;
-	text_place(places, frame);
+	event_place(places, frame);
 	caller_at = places->len;
 	if (caller)
-		text_place(places, caller);
+		event_place(places, caller);
 	if (places->bad)
 		return site;
 	site.func = (struct span){frame->func, strlen(frame->func)};
@@ -415,14 +415,8 @@ static void render_key(struct cell *key, enum event_kind kind, const struct even
 		buf_str(to, "clear ");
 		buf_u64(to, before > event->len_after ? before - event->len_after : 0);
 		buf_str(to, " elements");
-	} else if (event->key_n) {
-		value_text(to, event->key, event->key_n);
 	} else {
-		buf_char(to, '<');
-		buf_str(to, event->key_error ? "" : "unread");
-		if (event->key_error)
-			text_safe(to, event->key_error, strlen(event->key_error));
-		buf_char(to, '>');
+		event_key(to, event);
 	}
 	key->columns = text_columns(to, 0);
 }

@@ -31,8 +31,6 @@ void text_cut(struct buf *text, size_t from, size_t columns);
 void text_tail(struct buf *to, const char *text, size_t len, size_t columns);
 /* Appends safe text and a newline, broken at spaces so that no line is wider than `columns`. */
 void text_wrap(struct buf *to, const struct buf *text, size_t columns);
-/* "store.go:61", not safe; nothing when the file is unknown. */
-void text_place(struct buf *to, const struct event_frame *frame);
 
 struct span {
 	const char *p;

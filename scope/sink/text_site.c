@@ -72,17 +72,6 @@ void text_wrap(struct buf *to, const struct buf *text, size_t columns)
 	}
 }
 
-void text_place(struct buf *to, const struct event_frame *frame)
-{
-	const char *slash = strrchr(frame->file, '/');
-
-	if (!frame->file[0])
-		return;
-	buf_str(to, slash ? slash + 1 : frame->file);
-	buf_char(to, ':');
-	buf_u64(to, frame->line);
-}
-
 /* --- Function names --- */
 
 /* How much of a name is shown. */
