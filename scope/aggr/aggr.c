@@ -117,6 +117,20 @@ static void put_cstr(struct buf *to, const char *s)
 	buf_put(to, s, strlen(s) + 1);
 }
 
+/* What is known of a key tells it from others; of a part that was cut, that is its length too. */
+static void identify_key(struct buf *to, const struct event_removal *event)
+{
+	event_key(to, event);
+	for (size_t i = 0; i < event->key_n; i++) {
+		const struct value *value = &event->key[i];
+
+		if (!value->cut)
+			continue;
+		buf_char(to, '\0');
+		buf_put(to, &value->whole, sizeof(value->whole));
+	}
+}
+
 static void identify_site(struct buf *to, const struct event_removal *event)
 {
 	const struct event_frame *site = event->stack;
@@ -146,7 +160,7 @@ static void identify(struct buf *to, enum aggr_by by, enum event_kind kind,
 	case AGGR_BY_KEY:
 		put_cstr(to, event->map_type);
 		if (kind == EVENT_DELETE)
-			event_key(to, event);
+			identify_key(to, event);
 		break;
 	}
 }
@@ -287,6 +301,8 @@ static struct error *row_create(struct aggr *aggr, enum event_kind kind,
 	shown = &aggr->rows.data[at].shown;
 	shown->line = aggr->by == AGGR_BY_SITE && event->stack_n ? event->stack[0].line : 0;
 	shown->pid = aggr->by == AGGR_BY_MAP ? event->pid : 0;
+	shown->key_cut = aggr->by == AGGR_BY_KEY && kind == EVENT_DELETE &&
+			 value_is_cut(event->key, event->key_n);
 	*ret = at;
 	return NULL;
 }

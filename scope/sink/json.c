@@ -346,6 +346,8 @@ static void put_row_subject(struct buf *to, enum aggr_by by, const struct aggr_r
 	case AGGR_BY_KEY:
 		put_next(to, "key");
 		buf_str(to, row->json[0] ? row->json : "null");
+		if (row->key_cut)
+			put_literal(to, ",\"key_cut\":true");
 		break;
 	case AGGR_BY_TYPE: break;
 	}

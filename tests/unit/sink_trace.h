@@ -82,6 +82,7 @@ static const struct value cut_key = {
 	.cut = true,
 	.bytes = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 	.bytes_len = 64,
+	.whole = 300,
 };
 static const struct value unread[] = {
 	{.kind = VALUE_INTERFACE, .n = 1, .type = "main.id"},

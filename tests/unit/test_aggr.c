@@ -260,6 +260,41 @@ static void test_by_key(void **state)
 	aggr_free(aggr);
 }
 
+/* Strings of which only the beginning is known are not one key, unless they are of one length. */
+static void test_by_key_cut(void **state)
+{
+	struct value key[] = {
+		{.kind = VALUE_STRUCT, .n = 2, .type = "main.k"},
+		{.kind = VALUE_STRING, .bytes = "abc", .bytes_len = 3},
+		{.kind = VALUE_STRING, .cut = true, .bytes = "/very/lo", .bytes_len = 8},
+	};
+	static const uint32_t lengths[] = {100, 101, 100, 101, 100, UINT32_MAX};
+	struct aggr *aggr = open_by(AGGR_BY_KEY, 0);
+	struct event_removal event = removal(sweep_from_run, 3, 1);
+	const struct aggr_row *rows;
+
+	(void)state;
+	event.key = key;
+	event.key_n = ARRAY_SIZE(key);
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		key[2].whole = lengths[i];
+		add(aggr, EVENT_DELETE, &event);
+	}
+	event.key = &key[1];
+	event.key_n = 1;
+	for (int i = 0; i < 4; i++)
+		add(aggr, EVENT_DELETE, &event);
+	assert_int_equal(aggr_rows(aggr, &rows), 4);
+	assert_string_equal(rows[0].name, "\"abc\"");
+	assert_false(rows[0].key_cut);
+	for (uint64_t i = 1; i < 4; i++) {
+		assert_string_equal(rows[i].name, "main.k{\"abc\", \"/very/lo\"…}");
+		assert_true(rows[i].key_cut);
+		assert_int_equal(rows[i].elements, 4 - i);
+	}
+	aggr_free(aggr);
+}
+
 static void test_order(void **state)
 {
 	static const char *const types[] = {"b", "c", "a"};
@@ -370,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_by_site_merges),  cmocka_unit_test(test_by_site_helpers),
 		cmocka_unit_test(test_by_site_unknown), cmocka_unit_test(test_by_map),
 		cmocka_unit_test(test_by_type),         cmocka_unit_test(test_by_key),
+		cmocka_unit_test(test_by_key_cut),
 		cmocka_unit_test(test_order),           cmocka_unit_test(test_goroutines),
 		cmocka_unit_test(test_others),          cmocka_unit_test(test_others_by_site),
 	};
