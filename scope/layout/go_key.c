@@ -16,14 +16,35 @@ static void plan_add(struct go_key_plan *plan, uint64_t offset, enum go_key_refe
 		(struct go_key_step){.offset = (uint16_t)offset, .reference = (uint16_t)reference};
 }
 
-/* `visits` bounds the breadth: an array may claim 2^60 elements that have nothing to follow. */
 static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offset, unsigned depth,
-		      unsigned *visits, struct go_key_plan *plan)
+		      struct go_key_plan *plan);
+
+/* An element that has nothing to follow speaks for all: an array may claim 2^40 of them. */
+static bool plan_array(const struct gotypes *types, const struct gotype *array, uint64_t offset,
+		       unsigned depth, struct go_key_plan *plan)
+{
+	uint32_t before = plan->nsteps;
+	struct gotype elem;
+
+	if (!gotype_read(types, array->elem, &elem) || !elem.ptr_bytes)
+		return true;
+	for (uint64_t i = 0; i < array->len && !plan->truncated; i++) {
+		if (!plan_walk(types, array->elem, offset + i * elem.size, depth + 1, plan))
+			return false;
+		if (plan->nsteps == before)
+			break;
+	}
+	return true;
+}
+
+/* plan->visits bounds the breadth: structs of structs may claim 2^40 fields in all. */
+static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offset, unsigned depth,
+		      struct go_key_plan *plan)
 {
 	struct gotype_field field;
 	struct gotype type;
 
-	if (++*visits > VISITS_MAX) {
+	if (++plan->visits > VISITS_MAX) {
 		plan->truncated = true;
 		return true;
 	}
@@ -35,22 +56,13 @@ static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offse
 		plan_add(plan, offset,
 			 type.empty_interface ? GO_KEY_REF_EFACE : GO_KEY_REF_IFACE);
 		break;
-	case GOTYPE_ARRAY: {
-		struct gotype elem;
-
-		if (!gotype_read(types, type.elem, &elem) || !elem.ptr_bytes)
-			break;
-		for (uint64_t i = 0; i < type.len && !plan->truncated; i++)
-			if (!plan_walk(types, type.elem, offset + i * elem.size, depth + 1, visits, plan))
-				return false;
-		break;
-	}
+	case GOTYPE_ARRAY: return plan_array(types, &type, offset, depth, plan);
 	case GOTYPE_STRUCT:
 		if (!type.ptr_bytes)
 			break;
 		for (uint64_t i = 0; i < type.len && !plan->truncated; i++)
 			if (!gotype_field(types, &type, i, &field) ||
-			    !plan_walk(types, field.type, offset + field.offset, depth + 1, visits, plan))
+			    !plan_walk(types, field.type, offset + field.offset, depth + 1, plan))
 				return false;
 		break;
 	default: break;
@@ -61,10 +73,9 @@ static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offse
 bool go_key_plan(const struct gotypes *types, uint64_t addr, struct go_key_plan *ret)
 {
 	struct gotype type;
-	unsigned visits = 0;
 
 	*ret = (struct go_key_plan){0};
-	if (!gotype_read(types, addr, &type) || !plan_walk(types, addr, 0, 0, &visits, ret))
+	if (!gotype_read(types, addr, &type) || !plan_walk(types, addr, 0, 0, ret))
 		return false;
 	ret->size = type.size > UINT32_MAX ? UINT32_MAX : (uint32_t)type.size;
 	ret->shape = type.kind == GOTYPE_STRING		? GO_KEY_STRING
@@ -338,23 +349,6 @@ static void decode_float(struct decoder *d, const struct gotype *type, const uin
 	value->im = complex ? wide[1] : 0;
 }
 
-/* The sizes that kinds must have; a hostile type may claim another. */
-static bool size_fits(const struct gotype *type)
-{
-	static const uint8_t size[] = {
-		[GOTYPE_BOOL] = 1, [GOTYPE_INT] = 8, [GOTYPE_INT8] = 1, [GOTYPE_INT16] = 2,
-		[GOTYPE_INT32] = 4, [GOTYPE_INT64] = 8, [GOTYPE_UINT] = 8, [GOTYPE_UINT8] = 1,
-		[GOTYPE_UINT16] = 2, [GOTYPE_UINT32] = 4, [GOTYPE_UINT64] = 8,
-		[GOTYPE_UINTPTR] = 8, [GOTYPE_FLOAT32] = 4, [GOTYPE_FLOAT64] = 8,
-		[GOTYPE_COMPLEX64] = 8, [GOTYPE_COMPLEX128] = 16, [GOTYPE_CHAN] = 8,
-		[GOTYPE_INTERFACE] = 16, [GOTYPE_POINTER] = 8, [GOTYPE_STRING] = 16,
-		[GOTYPE_UNSAFE_POINTER] = 8,
-	};
-
-	return (size_t)type->kind >= ARRAY_SIZE(size) || !size[type->kind] ||
-	       size[type->kind] == type->size;
-}
-
 static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes, uint64_t len,
 			 unsigned depth)
 {
@@ -362,7 +356,7 @@ static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes,
 
 	if (d->nomem)
 		return;
-	if (depth > DEPTH_MAX || !gotype_read(d->types, addr, &type) || !size_fits(&type)) {
+	if (depth > DEPTH_MAX || !gotype_read(d->types, addr, &type)) {
 		emit_unread(d, "the key's type could not be read");
 		return;
 	}

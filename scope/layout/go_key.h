@@ -31,9 +31,10 @@ struct go_key_plan {
 	uint32_t nsteps;
 	struct go_key_step step[GO_KEY_STEPS];
 	bool truncated; /* more references than steps: the rest will be shown as unread */
+	uint32_t visits; /* types looked at to make it; set on failure too */
 };
 
-/* False when the type cannot be read. */
+/* False when the type cannot be read. Bounded: a few thousand visits. */
 bool go_key_plan(const struct gotypes *types, uint64_t type, struct go_key_plan *ret);
 
 struct go_key_segment {

@@ -34,6 +34,10 @@ struct error *engine_open(const struct probe_options *options, struct engine **r
 void engine_close(struct engine *engine); /* detaches; NULL is legal */
 CLEANUP_FUNC(struct engine, engine_close)
 
+/* Has the program more types than are worth going through? Keys of the others cannot be read then,
+ * and say so. */
+bool engine_types_cut(const struct engine *engine);
+
 /* Places all probes in the file `exe` (a descriptor), for process `pid` or for every process of it
  * (-1), also those that start later. Once more, when the process has executed itself (from another
  * thread than its first, the kernel forgets it): the new probes take over from the old without a

@@ -19,18 +19,35 @@ static_assert((int)GO_KEY_REF_STRING == WIRE_STEP_STRING &&
 
 /* ---- describing ---- */
 
+/* Bounds for files that are made to keep us busy: the largest programs there are have some tens of
+ * thousands of types, and few of them need more than ten visits. */
+#define TYPES_MAX  (1u << 18)
+#define VISITS_MAX (4u << 20) /* of all plans together */
+static_assert(TYPES_MAX <= WIRE_TYPES_MAX, "an index must fit its cell");
+
 struct fill {
 	struct type_table *table;
 	const struct gotypes *types;
 	const struct filter *filter;
 	struct buf name;
+	uint32_t visits;
 	bool nomem;
 };
 
+/* False, and the table is cut, when the bounds are reached. */
+static bool make_plan(struct fill *fill, uint64_t type, struct go_key_plan *ret, bool *ret_known)
+{
+	if (fill->table->values.len >= TYPES_MAX || fill->visits >= VISITS_MAX) {
+		fill->table->cut = true;
+		return false;
+	}
+	*ret_known = go_key_plan(fill->types, type, ret);
+	fill->visits += ret->visits;
+	return true;
+}
+
 static bool push_type(struct fill *fill, uint64_t addr, const struct wire_type *wire)
 {
-	if (fill->table->values.len >= WIRE_TYPES_MAX)
-		return false;
 	fill->nomem |= !vec_push(&fill->table->addrs, addr) ||
 		       !vec_push(&fill->table->values, *wire);
 	return !fill->nomem;
@@ -41,8 +58,11 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	struct fill *fill = ctx;
 	struct wire_type wire = {.key_type = type->key};
 	struct go_key_plan plan;
+	bool known;
 
-	if (!go_key_plan(fill->types, type->key, &plan))
+	if (!make_plan(fill, type->key, &plan, &known))
+		return false;
+	if (!known)
 		return true; /* stays unknown: its keys say so */
 	plan_to_wire(&plan, &wire);
 	filter_plan(fill->filter, fill->types, type->key, &wire.plan);
@@ -61,10 +81,14 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 	struct fill *fill = ctx;
 	struct wire_type wire = {.key_type = type->addr, .direct = type->direct_iface};
 	struct go_key_plan plan;
+	bool known;
 
 	/* What an interface holds directly needs no reading. */
-	if (!type->comparable || type->direct_iface ||
-	    !go_key_plan(fill->types, type->addr, &plan))
+	if (!type->comparable || type->direct_iface)
+		return true;
+	if (!make_plan(fill, type->addr, &plan, &known))
+		return false;
+	if (!known)
 		return true;
 	plan_to_wire(&plan, &wire);
 	filter_plan(fill->filter, fill->types, type->addr, &wire.plan);
@@ -81,7 +105,7 @@ struct error *type_table_init(struct type_table *ret, const struct gotypes *type
 
 	*ret = (struct type_table){0};
 	gotype_scan(types, KIND(MAP), fill_map_type, &fill);
-	if (!fill.nomem)
+	if (!fill.nomem && !ret->cut)
 		gotype_scan(types, DYNAMIC_KINDS, fill_dynamic_type, &fill);
 	fill.nomem |= fill.name.bad;
 	buf_fini(&fill.name);

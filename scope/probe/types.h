@@ -15,10 +15,12 @@ struct type_table {
 	struct wire_bucket *buckets;   /* mask + 1 of them */
 	uint32_t mask;
 	uint64_t multiplier;
+	bool cut; /* there are more types than are described: what has them says so */
 };
 
-/* Describes every type of the program; the filter is decided here for all keys of a type where it
- * can be. On error *ret is to be given to type_table_fini() as well. */
+/* Describes every type of the program, up to bounds that only a hostile file reaches (then the
+ * table is cut); the filter is decided here for all keys of a type where it can be. On error *ret
+ * is to be given to type_table_fini() as well. */
 struct error *type_table_init(struct type_table *ret, const struct gotypes *types,
 			      const struct filter *filter);
 void type_table_fini(struct type_table *table);

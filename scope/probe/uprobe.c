@@ -37,6 +37,7 @@ struct engine {
 	const struct probe_options *options;
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
+	bool types_cut;
 	bool multi; /* one link a program, for all its probes */
 	struct attachment attachment;
 	int ncpus;
@@ -282,6 +283,7 @@ struct error *engine_open(const struct probe_options *options, struct engine **r
 	err = type_table_init(&table, &types, options->filter);
 	if (!err)
 		err = engine_load(engine, &table);
+	engine->types_cut = table.cut;
 	type_table_fini(&table);
 	if (!err)
 		*ret = take_ptr(engine);
@@ -296,6 +298,11 @@ void engine_close(struct engine *engine)
 	ring_buffer__free(engine->ring);
 	trace_bpf__destroy(engine->skel);
 	free(engine);
+}
+
+bool engine_types_cut(const struct engine *engine)
+{
+	return engine->types_cut;
 }
 
 /* ---- attaching ---- */

@@ -36,9 +36,10 @@ enum {
 	KIND_MASK = 31,
 	KIND_DIRECT_IFACE = 32,
 
-	NAME_DEPTH_MAX = 16, /* levels of a name that is put together */
-	NAME_LEN_MAX = 4096, /* and its length */
-	FIELDS_MAX = 65536,  /* a struct that claims more is corrupt */
+	NAME_DEPTH_MAX = 16,  /* levels of a name that is put together */
+	NAME_LEN_MAX = 4096,  /* and its length */
+	FIELDS_MAX = 65536,   /* a struct that claims more is corrupt */
+	NAME_LOOKED_AT = 256, /* bytes of a name that tell a descriptor from what looks like one */
 };
 
 /* A descriptor as it stands in memory. */
@@ -373,9 +374,11 @@ static bool flags_possible(const struct gotypes *types, const struct raw *raw)
 	return !(raw->bytes[20] & ~tflag_mask) && !(raw->bytes[23] & ~kind_mask);
 }
 
+/* Of a long name the beginning is enough: a file may have a million descriptors with one name of a
+ * megabyte. */
 static bool name_printable(const struct name *name)
 {
-	for (uint64_t i = 0; i < name->len; i++) {
+	for (uint64_t i = 0; i < name->len && i < NAME_LOOKED_AT; i++) {
 		if ((uint8_t)name->text[i] < ' ' || name->text[i] == 0x7f)
 			return false;
 	}

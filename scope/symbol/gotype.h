@@ -39,7 +39,8 @@ struct gotype {
 	bool empty_interface; /* interface: no methods (eface: first word is the type) */
 };
 
-/* False when no sane type descriptor stands at addr. */
+/* False when no sane type descriptor stands at addr: sane is, for one, that kinds of a fixed size
+ * have it (an int is 8 bytes), whatever the file says. */
 bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret);
 
 /* Appends the type's string as reflect's String() gives it ("map[string]*main.session"). A map

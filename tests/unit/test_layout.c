@@ -197,8 +197,32 @@ static void poke_field_type(struct goprog *p, uint64_t type, unsigned index, uin
 	gofake_poke_u64(&p->fake, type + 48 + 8 + 24 + 24 * index + 8, to);
 }
 
-/* An array that claims 2^40 pointers, and arrays in arrays of them: pointers are not followed, so
- * there is never a step too many that would end the walk. */
+/* An array that claims 2^40 pointers, and an array of 2^20 of those: one element without anything to
+ * follow speaks for all. */
+static void test_plan_arrays(void **state)
+{
+	struct go_key_plan plan;
+	struct goprog p;
+	uint64_t inner, outer;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	inner = goprog_array(&p, "[N]*int", goprog_scalar(&p, GOTYPE_POINTER), 8, 1ull << 40, 8);
+	gofake_poke_u64(&p.fake, inner, 8); /* its size */
+	outer = goprog_array(&p, "[N][N]*int", inner, 8, 1ull << 20, 8);
+	goprog_open(&p);
+	plan = plan_of(&p, inner);
+	assert_int_equal(plan.shape, GO_KEY_RAW);
+	assert_int_equal(plan.visits, 2);
+	assert_false(plan.truncated);
+	plan = plan_of(&p, outer);
+	assert_int_equal(plan.shape, GO_KEY_RAW);
+	assert_int_equal(plan.visits, 3);
+	goprog_close(&p);
+}
+
+/* Structs of eight structs of eight ..., eleven deep, and pointers at the end: 2^33 of them, and never
+ * a step too many that would end the walk. */
 static void test_plan_bounded(void **state)
 {
 	struct go_key_plan plan;
@@ -207,14 +231,21 @@ static void test_plan_bounded(void **state)
 
 	(void)state;
 	goprog_begin(&p, 26);
-	type = goprog_array(&p, "[N]*int", goprog_scalar(&p, GOTYPE_POINTER), 8, 1ull << 40, 8);
-	gofake_poke_u64(&p.fake, type, 8); /* its size */
+	type = goprog_scalar(&p, GOTYPE_POINTER);
+	for (unsigned level = 0; level < 11; level++)
+		type = STRUCT(&p, "main.wide",
+			      ((struct goprog_field[]){{"A", type, 0}, {"B", type, 0},
+						       {"C", type, 0}, {"D", type, 0},
+						       {"E", type, 0}, {"F", type, 0},
+						       {"G", type, 0}, {"H", type, 0}}), 8, 8);
 	goprog_open(&p);
 	alarm(10);
-	assert_true(go_key_plan(&p.types, type, &plan));
+	plan = plan_of(&p, type);
 	alarm(0);
 	assert_true(plan.truncated);
+	assert_int_equal(plan.shape, GO_KEY_PARTS);
 	assert_int_equal(plan.nsteps, 0);
+	assert_in_range(plan.visits, 4096, 4200);
 	goprog_close(&p);
 }
 
@@ -662,6 +693,7 @@ int main(void)
 		cmocka_unit_test(test_plan_without_pointers),
 		cmocka_unit_test(test_plan_truncated),
 		cmocka_unit_test(test_plan_depth),
+		cmocka_unit_test(test_plan_arrays),
 		cmocka_unit_test(test_plan_bounded),
 		cmocka_unit_test(test_plan_hostile),
 		cmocka_unit_test(test_decode_integers),

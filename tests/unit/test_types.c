@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include "goprog.h"
+
+#include "probe/filter.h"
 #include "probe/types.h"
 
 /* As type_index() in probe/bpf/key.bpf.h. */
@@ -105,12 +108,71 @@ static void test_colliding(void **state)
 	type_table_fini(&table);
 }
 
+/* ---- describing ---- */
+
+static uint32_t lots_of(struct goprog *p, uint64_t fields, uint64_t nfields, uint32_t n)
+{
+	const struct filter filter = {0};
+	struct type_table table;
+	struct goprog_type type = {.name = "main.t", .kind = GOTYPE_STRUCT, .named = true,
+				   .size = 8, .ptr_bytes = 8};
+	uint32_t found;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t at = goprog_type(p, &type);
+
+		gofake_poke_u64(&p->fake, at + 56, fields);
+		gofake_poke_u64(&p->fake, at + 64, nfields);
+	}
+	goprog_open(p);
+	alarm(60);
+	assert_null(type_table_init(&table, &p->types, &filter));
+	alarm(0);
+	found = (uint32_t)table.values.len;
+	assert_int_equal(table.cut, found < n);
+	check_all_found(&table);
+	type_table_fini(&table);
+	return found;
+}
+
+/* Far more types than any program has: so many are described, and it is known that it was not all. */
+static void test_too_many(void **state)
+{
+	struct goprog p;
+
+	goprog_begin(&p, 26);
+	assert_int_equal(lots_of(&p, 0, 0, (1u << 18) + 1000), 1u << 18);
+	goprog_close(&p);
+}
+
+/* Not so many, but each is a tree of thousands of pointers. */
+static void test_too_wide(void **state)
+{
+	struct goprog_field fields[8] = {{0}};
+	struct goprog_type wide = {.name = "main.wide", .kind = GOTYPE_STRUCT, .named = true,
+				   .size = 8, .ptr_bytes = 8, .fields = fields,
+				   .nfields = ARRAY_SIZE(fields)};
+	struct goprog p;
+	uint64_t at;
+
+	goprog_begin(&p, 26);
+	at = p.fake.type_pointer;
+	for (unsigned level = 0; level < 5; level++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
+			fields[i] = (struct goprog_field){"F", at, 0};
+		at = goprog_type(&p, &wide);
+	}
+	assert_in_range(lots_of(&p, at + 80, ARRAY_SIZE(fields), 3000), 1000, 1050);
+	goprog_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),	      cmocka_unit_test(test_dense),
 		cmocka_unit_test(test_random),	      cmocka_unit_test(test_odd_addresses),
-		cmocka_unit_test(test_colliding),
+		cmocka_unit_test(test_colliding),     cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_too_wide),
 	};
 
 	return cmocka_run_group_tests_name("types", tests, NULL, NULL);
