@@ -79,11 +79,16 @@ static bool bias_of(const struct trace *trace, pid_t pid, uint64_t *ret)
 	uint64_t addr;
 
 	*ret = 0;
-	if (!image_is_pie(trace->image) || !n)
+	if (!image_is_pie(trace->image))
 		return true;
-	if (!process_mapping(pid, trace->exe, segments[0].offset, &addr))
-		return false;
-	*ret = addr - segments[0].addr;
+	for (size_t i = 0; i < n; i++) {
+		if (!segments[i].executable)
+			continue;
+		if (!process_mapping(pid, trace->exe, segments[i].offset, &addr))
+			return false;
+		*ret = addr - segments[i].addr;
+		break;
+	}
 	return true;
 }
 

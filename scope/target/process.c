@@ -115,12 +115,15 @@ bool process_mapping(pid_t pid, int exe, uint64_t offset, uint64_t *ret_addr)
 	if (!maps)
 		return false;
 	while (!found && fgets(line, sizeof(line), maps)) {
-		unsigned long long start, at, inode;
+		unsigned long long start, end, at, inode;
+		char executable;
 
 		/* By inode, not by device: overlay and btrfs show another device number here. */
-		if (sscanf(line, "%llx-%*x %*s %llx %*x:%*x %llu", &start, &at, &inode) == 3 &&
-		    at == (offset & ~0xfffull) && inode == st.st_ino) {
-			*ret_addr = start + (offset & 0xfff);
+		if (sscanf(line, "%llx-%llx %*2c%c%*c %llx %*x:%*x %llu", &start, &end, &executable,
+			   &at, &inode) == 5 &&
+		    executable == 'x' && inode == st.st_ino && offset >= at &&
+		    offset - at < end - start) {
+			*ret_addr = start + (offset - at);
 			found = true;
 		}
 	}
@@ -219,6 +222,11 @@ static bool zombie_status(pid_t pid, int *ret)
 	return at != NULL;
 }
 
+static bool is_reaped(int pidfd)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
+}
+
 enum process_end process_poll(struct process *process, int *ret_status)
 {
 	struct pollfd poll_fd = {.fd = process->pidfd, .events = POLLIN};
@@ -234,8 +242,8 @@ enum process_end process_poll(struct process *process, int *ret_status)
 			return decode_status(status, ret_status);
 	}
 	/* Until its parent reaps it, it is a zombie, whose status /proc shows; after that the pidfd
-	 * tells. */
-	if (zombie_status(process->pid, &status))
+	 * tells, and /proc may show another process of the same number. */
+	if (!is_reaped(process->pidfd) && zombie_status(process->pid, &status))
 		return decode_status(status, ret_status);
 	if (ioctl(process->pidfd, PIDFD_GET_INFO_IOCTL, &info) == 0 &&
 	    info.mask & PIDFD_INFO_EXIT_BIT)

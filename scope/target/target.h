@@ -25,8 +25,9 @@ struct error *process_adopt(pid_t pid, const char *exe_path, struct process **re
 void process_close(struct process *process); /* NULL is legal */
 CLEANUP_FUNC(struct process, process_close)
 
-/* Where offset `offset` of the file `exe` (a descriptor) is mapped in the process: the lowest such
- * mapping. Returns false when there is none (not yet, or the process is gone). */
+/* Where offset `offset` of the file `exe` (a descriptor) is mapped to be executed in the process:
+ * the lowest such mapping. (A program may map its own file to read it, and lower.) Returns false
+ * when there is none (not yet, or the process is gone). */
 bool process_mapping(pid_t pid, int exe, uint64_t offset, uint64_t *ret_addr);
 
 /* Reads the process's memory; false unless all of it could be read. `ctx` is a struct process. */

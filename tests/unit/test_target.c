@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -165,22 +166,62 @@ static void test_open_thread(void **state)
 
 /* ---- memory ---- */
 
+/* The first object is the program: *ret = the file offset of the code at addr. */
+static int find_offset(struct dl_phdr_info *info, size_t size, void *ret)
+{
+	uint64_t addr = (uintptr_t)find_offset - info->dlpi_addr;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+		    addr - info->dlpi_phdr[i].p_vaddr < info->dlpi_phdr[i].p_filesz)
+			*(uint64_t *)ret = addr - info->dlpi_phdr[i].p_vaddr +
+					   info->dlpi_phdr[i].p_offset;
+	return 1;
+}
+
 static void test_mapping(void **state)
 {
 	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	pid_t gone = fork_exit(0);
-	uint64_t start = 0, inside = 0;
+	uint64_t offset = 0, addr = 0;
 
 	(void)state;
 	assert_true(exe >= 0);
-	assert_true(process_mapping(getpid(), exe, 0, &start));
-	assert_memory_equal((const void *)(uintptr_t)start, "\177ELF", 4);
-	assert_true(process_mapping(getpid(), exe, 0x24, &inside));
-	assert_int_equal(inside, start + 0x24);
-	assert_false(process_mapping(getpid(), exe, 1ull << 40, &start));
-	assert_false(process_mapping(getpid(), -1, 0, &start)); /* not the memory of no file */
+	assert_int_equal(dl_iterate_phdr(find_offset, &offset), 1);
+	assert_true(offset > 0);
+	assert_true(process_mapping(getpid(), exe, offset, &addr));
+	assert_int_equal(addr, (uintptr_t)find_offset);
+	assert_true(process_mapping(getpid(), exe, offset + 3, &addr));
+	assert_int_equal(addr, (uintptr_t)find_offset + 3);
+	assert_false(process_mapping(getpid(), exe, 1ull << 40, &addr));
+	assert_false(process_mapping(getpid(), -1, offset, &addr)); /* not the memory of no file */
 	assert_int_equal(waitpid(gone, NULL, 0), gone);
-	assert_false(process_mapping(gone, exe, 0, &start));
+	assert_false(process_mapping(gone, exe, offset, &addr));
+	close(exe);
+}
+
+/* A program that reads its own file, mapped lower than its code. */
+static void test_mapping_of_itself(void **state)
+{
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	uint64_t offset = 0, addr = 0;
+	struct stat st;
+	void *low;
+
+	(void)state;
+	assert_int_equal(fstat(exe, &st), 0);
+	low = mmap((void *)0x10000000, (size_t)st.st_size, PROT_READ,
+		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, exe, 0);
+	if (low == MAP_FAILED) { /* a sanitizer has put something there */
+		close(exe);
+		skip();
+	}
+	assert_true((uintptr_t)low < (uintptr_t)find_offset);
+	assert_int_equal(dl_iterate_phdr(find_offset, &offset), 1);
+	assert_true(process_mapping(getpid(), exe, offset, &addr));
+	assert_int_equal(addr, (uintptr_t)find_offset);
+	munmap(low, (size_t)st.st_size);
 	close(exe);
 }
 
@@ -596,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_open_thread),
 		cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_executes),
+		cmocka_unit_test(test_mapping_of_itself),
 		cmocka_unit_test(test_peek),
 		cmocka_unit_test(test_poll_exit),
 		cmocka_unit_test(test_poll_codes),
