@@ -16,9 +16,11 @@ enum { EXIT_DONE = 0, EXIT_LOST = 5, EXIT_UNMET = 6 };
 
 int cmd_trace(int argc, char **argv);
 
-/* Prints "tophash: text" to stderr. */
+/* Prints "tophash: text" to stderr, safe for a terminal whatever the text holds. */
 void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Prints an error, frees it, gives the exit code. */
 int cmd_fail(struct error *err);
+/* Prints to stdout what was asked for (--help), gives the exit code. */
+int cmd_print(const char *text);
 
 #endif

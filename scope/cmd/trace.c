@@ -717,7 +717,7 @@ int cmd_trace(int argc, char **argv)
 	int code = EXIT_DONE;
 
 	if (!err && trace.options.help)
-		fputs(trace_help(), stdout);
+		code = cmd_print(trace_help());
 	else if (!err)
 		err = run(&trace, &code);
 	if (err)
