@@ -2,9 +2,11 @@
  *
  * One thread. Everything is placed first, then a loop drains the ring every 10 ms until the target
  * ends, a limit is reached, or a signal comes; then probes are taken off, the rest is drained, and
- * the totals are printed: hits = delivered + filtered + lost.
+ * the totals are printed: hits = delivered + filtered + lost. Until the kernel program is loaded a
+ * signal just ends us: how long that takes is for the traced program's file to say.
  */
 #include "cmd/trace_options.h"
+#include "cmd/trace_output.h"
 #include "cmd/cmd.h"
 #include "sink/sink.h"
 #include "target/target.h"
@@ -32,6 +34,7 @@ struct traced {
 	bool announced; /* its start record is out */
 	bool ended;	/* its exit record is out */
 	enum process_end end; /* not PROCESS_RUNS: it has ended, and this is how */
+	uint64_t end_ns;      /* when that was noticed */
 	int status;
 };
 
@@ -51,14 +54,18 @@ struct trace {
 	struct error *failed; /* the first failure inside a callback */
 	double ready_ms;
 	uint32_t last_pid; /* of the last event: met already */
+	uint64_t end_ns;   /* --duration; UINT64_MAX: none */
 	uint64_t pass_end_ns;   /* a pass ends at this time; 0: when the ring is empty */
 	uint64_t pass_until_ns; /* or at the first record made after this time; 0: none */
+	uint64_t reached_ns;	/* every record made before this time has been taken out */
+	bool pass_cut;		/* pass_end_ns came before the rest */
 	uint32_t records;
 	uint64_t image_id; /* of the one process that is traced: changes with an exec */
 	uint32_t begun;    /* how often it has begun */
 	int exe, out, signals;
 	uint64_t delivered, filtered;
 	bool attached, stopping, interrupted;
+	int code; /* of the first error, once probes are attached */
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -191,6 +198,7 @@ static void emit_exit(struct trace *trace, struct traced *traced)
 	enum process_end end = traced->end;
 	int status = traced->status;
 
+	trace->last_pid = 0;	/* the kernel may give it to another */
 	if (!traced->announced) /* it ended before it could be looked at, and did nothing */
 		emit_start(trace, traced->process, 0);
 	traced->announced = traced->ended = true;
@@ -210,6 +218,38 @@ static void emit_exit(struct trace *trace, struct traced *traced)
 			(int)traced->process->pid,
 			end == PROCESS_SIGNALED ? "was ended by signal" : "exited with status",
 			status);
+}
+
+static bool has_ended(struct traced *traced)
+{
+	if (traced->end != PROCESS_RUNS)
+		return true;
+	traced->end = traced->process->pidfd < 0 ? PROCESS_GONE
+						 : process_poll(traced->process, &traced->status);
+	traced->end_ns = now_ns(CLOCK_MONOTONIC);
+	return traced->end != PROCESS_RUNS;
+}
+
+/* Its exit record is out. With -b there may be very many over time. */
+static void forget_process(struct trace *trace, size_t i)
+{
+	struct traced *at = &trace->processes.data[i];
+
+	process_close(at->process);
+	memmove(at, at + 1, (--trace->processes.len - i) * sizeof(*at));
+}
+
+/* The start record of a process (-b). One that has its pid and has ended, without our having
+ * noticed, is another; one that still runs has replaced itself by exec. */
+static struct error *process_begins(struct trace *trace, const struct event_removal *event)
+{
+	struct traced *former = find_process(trace, (pid_t)event->pid);
+
+	if (former && has_ended(former)) {
+		emit_exit(trace, former);
+		forget_process(trace, (size_t)(former - trace->processes.data));
+	}
+	return meet_process(trace, (pid_t)event->pid, event);
 }
 
 /* ---- draining ---- */
@@ -259,9 +299,12 @@ static bool pass_goes_on(struct trace *trace, uint64_t time_ns)
 	/* What was under way when the first signal came is still shown; a second one is impatience. */
 	if (trace->stopping && !(++trace->records % 256) && signalled(trace))
 		trace->interrupted = true;
+	if (time_ns > trace->reached_ns)
+		trace->reached_ns = time_ns;
 	if (trace->pass_until_ns && time_ns > trace->pass_until_ns)
 		return false;
-	return !trace->pass_end_ns || now_ns(CLOCK_MONOTONIC) < trace->pass_end_ns;
+	trace->pass_cut = trace->pass_end_ns && now_ns(CLOCK_MONOTONIC) >= trace->pass_end_ns;
+	return !trace->pass_cut;
 }
 
 static bool on_record(void *ctx, const void *record, size_t size)
@@ -275,7 +318,7 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	if (trace->failed)
 		return false;
 	switch (what) {
-	case RESOLVED_START: trace->failed = meet_process(trace, (pid_t)event.pid, &event); break;
+	case RESOLVED_START: trace->failed = process_begins(trace, &event); break;
 	case RESOLVED_FILTERED: trace->filtered++; break;
 	case RESOLVED_EVENT:
 		if (!deliver(trace, kind, &event))
@@ -291,6 +334,7 @@ static struct error *drain(struct trace *trace, uint64_t end_ns, uint64_t until_
 {
 	trace->pass_end_ns = end_ns;
 	trace->pass_until_ns = until_ns;
+	trace->pass_cut = false;
 	try(engine_drain(trace->engine, on_record, trace));
 	if (trace->failed)
 		return take_ptr(trace->failed);
@@ -299,22 +343,12 @@ static struct error *drain(struct trace *trace, uint64_t end_ns, uint64_t until_
 
 /* ---- the loop ---- */
 
-static bool has_ended(struct traced *traced)
+/* When a pass that begins now has to end, so that limits and signals are looked at. */
+static uint64_t pass_end(const struct trace *trace)
 {
-	if (traced->end == PROCESS_RUNS)
-		traced->end = traced->process->pidfd < 0
-				      ? PROCESS_GONE
-				      : process_poll(traced->process, &traced->status);
-	return traced->end != PROCESS_RUNS;
-}
+	uint64_t end_ns = now_ns(CLOCK_MONOTONIC) + PASS_NS;
 
-/* With -b there may be very many over time. */
-static void forget_process(struct trace *trace, size_t i)
-{
-	struct traced *at = &trace->processes.data[i];
-
-	process_close(at->process);
-	memmove(at, at + 1, (--trace->processes.len - i) * sizeof(*at));
+	return end_ns < trace->end_ns ? end_ns : trace->end_ns;
 }
 
 /* Has every process we trace ended? (With -b more may come.) */
@@ -322,6 +356,7 @@ static struct error *watch_processes(struct trace *trace)
 {
 	bool binary = trace->options.binary != NULL;
 	bool running = binary;
+	uint64_t end_ns = pass_end(trace);
 
 	for (size_t i = 0; i < trace->processes.len; i++) {
 		struct traced *traced = &trace->processes.data[i];
@@ -333,9 +368,16 @@ static struct error *watch_processes(struct trace *trace)
 			running = true;
 			continue;
 		}
-		/* What it did comes before its end. A record of another process that is still being
-		 * written may hold up its last ones: they come with the next pass. */
-		try(drain(trace, 0, now_ns(CLOCK_MONOTONIC)));
+		/* What it did comes before its end: in as many passes as that takes. A record of
+		 * another process that is still being written may hold up its last ones: they come
+		 * with the next pass. */
+		if (trace->reached_ns <= traced->end_ns) {
+			try(drain(trace, end_ns, traced->end_ns));
+			if (trace->pass_cut) {
+				running = true;
+				continue;
+			}
+		}
 		if (binary && !known)
 			continue;
 		emit_exit(trace, &trace->processes.data[i]);
@@ -398,29 +440,27 @@ static struct error *watch_exec(struct trace *trace)
 
 static struct error *loop(struct trace *trace)
 {
-	uint64_t end_ns = trace->options.duration_ns
-				  ? now_ns(CLOCK_MONOTONIC) + trace->options.duration_ns : UINT64_MAX;
-
+	trace->end_ns = trace->options.duration_ns
+				? now_ns(CLOCK_MONOTONIC) + trace->options.duration_ns
+				: UINT64_MAX;
 	while (!trace->stopping) {
 		struct pollfd fds[3] = {
 			{.fd = trace->signals, .events = POLLIN},
 			{.fd = trace->out, .events = 0}, /* POLLERR: the reader has gone away */
 			{.fd = engine_wake_fd(trace->engine), .events = POLLIN},
 		};
-		uint64_t pass_end_ns;
 
 		poll(fds, ARRAY_SIZE(fds), DRAIN_MS);
 		if (fds[0].revents && signalled(trace)) {
 			stop(trace);
 			break;
 		}
-		pass_end_ns = now_ns(CLOCK_MONOTONIC) + PASS_NS;
-		try(drain(trace, pass_end_ns < end_ns ? pass_end_ns : end_ns, 0));
+		try(drain(trace, pass_end(trace), 0));
 		try(watch_processes(trace));
 		try(watch_exec(trace));
 		if (fds[1].revents & (POLLERR | POLLNVAL) || trace->sink->closed)
 			trace->sink->closed = true, trace->interrupted = true, stop(trace);
-		if (now_ns(CLOCK_MONOTONIC) >= end_ns)
+		if (now_ns(CLOCK_MONOTONIC) >= trace->end_ns)
 			stop(trace);
 	}
 	return NULL;
@@ -428,54 +468,74 @@ static struct error *loop(struct trace *trace)
 
 /* ---- the end ---- */
 
-static int emit_end(struct trace *trace)
+/* Says the first error and remembers its exit code; what follows from it is not said. */
+static void fail(struct trace *trace, struct error *err)
+{
+	if (err && !trace->code)
+		trace->code = cmd_fail(err);
+	else
+		error_free(err);
+}
+
+/* Returns how many events were lost. */
+static uint64_t sum_up(const struct trace *trace, struct event_lost lost[3], struct event_end *ret)
 {
 	struct engine_counters c;
-	struct event_lost lost[3];
-	struct event_end end = {
+
+	engine_counters(trace->engine, &c);
+	*ret = (struct event_end){
+		.hits = c.hits,
 		.delivered = trace->delivered,
+		.filtered = c.filtered + trace->filtered,
+		.removed = c.removed,
+		.cleared = c.cleared,
+		.misses_counted = trace->options.misses,
+		.misses = c.misses,
 		.lost = lost,
 		.seconds = (double)(now_ns(CLOCK_MONOTONIC) - trace->begun_ns) / 1e9,
 	};
-	uint64_t all_lost;
-
-	engine_counters(trace->engine, &c);
-	end.hits = c.hits;
-	end.filtered = c.filtered + trace->filtered;
-	end.removed = c.removed;
-	end.cleared = c.cleared;
-	end.misses = c.misses;
-	lost[end.lost_n++] = (struct event_lost){"ring_full", c.lost_ring};
+	lost[ret->lost_n++] = (struct event_lost){"ring_full", c.lost_ring};
 	if (trace->options.misses)
-		lost[end.lost_n++] = (struct event_lost){"pending_full", c.lost_pending};
+		lost[ret->lost_n++] = (struct event_lost){"pending_full", c.lost_pending};
 	if (c.lost_internal)
-		lost[end.lost_n++] = (struct event_lost){"internal", c.lost_internal};
-	all_lost = c.lost_ring + c.lost_pending + c.lost_internal;
-	if (trace->options.summary || !strcmp(trace->options.format, "text"))
-		trace->sink->ops->table(trace->sink, trace->aggr);
-	trace->sink->ops->end(trace->sink, &end);
-	if (trace->sink->closed && !trace->options.quiet)
-		cmd_say("the reader has gone away; %llu hits = %llu delivered + %llu filtered + "
-			"%llu lost", (unsigned long long)end.hits,
-			(unsigned long long)end.delivered, (unsigned long long)end.filtered,
-			(unsigned long long)all_lost);
-	if (end.hits != end.delivered + end.filtered + all_lost)
-		cmd_say("the counts do not add up (%llu hits): please report this",
-			(unsigned long long)end.hits);
-	return all_lost ? EXIT_LOST : EXIT_DONE;
+		lost[ret->lost_n++] = (struct event_lost){"internal", c.lost_internal};
+	return c.lost_ring + c.lost_pending + c.lost_internal;
 }
 
-static struct error *finish(struct trace *trace, int *ret_code)
+/* Where the output cannot take them: on standard error. */
+static void say_totals(const struct trace *trace, const struct event_end *end, uint64_t lost)
 {
+	if (trace->sink->closed && !trace->options.quiet)
+		cmd_say("%s%llu hits = %llu delivered + %llu filtered + %llu lost",
+			trace->code ? "" : "the reader has gone away; ",
+			(unsigned long long)end->hits, (unsigned long long)end->delivered,
+			(unsigned long long)end->filtered, (unsigned long long)lost);
+	if (end->hits != end->delivered + end->filtered + lost && !trace->code)
+		cmd_say("the counts do not add up (%llu hits): please report this",
+			(unsigned long long)end->hits);
+}
+
+/* err: what ended the loop, or NULL. Whatever fails, all that can still be said is. */
+static int finish(struct trace *trace, struct error *err)
+{
+	struct event_lost lost[3];
+	struct event_end end;
+	uint64_t all_lost;
+
+	fail(trace, err);
 	stop(trace);
 	engine_detach(trace->engine);
-	try(drain(trace, 0, 0));
+	fail(trace, drain(trace, 0, 0));
 	vec_each (traced, &trace->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(trace, traced);
-	*ret_code = emit_end(trace);
-	try(sink_flush(trace->sink));
-	return NULL;
+	all_lost = sum_up(trace, lost, &end);
+	if (trace->options.summary || !strcmp(trace->options.format, "text"))
+		trace->sink->ops->table(trace->sink, trace->aggr);
+	trace->sink->ops->end(trace->sink, &end);
+	fail(trace, sink_flush(trace->sink));
+	say_totals(trace, &end, all_lost);
+	return trace->code ? trace->code : all_lost ? EXIT_LOST : EXIT_DONE;
 }
 
 /* ---- setting up ---- */
@@ -527,17 +587,6 @@ static struct error *open_symbols(struct trace *trace)
 	return placement_find(trace->image, trace->tab, &options, &trace->placements);
 }
 
-static struct error *open_output(struct trace *trace)
-{
-	trace->out = STDOUT_FILENO;
-	if (!trace->options.output)
-		return NULL;
-	trace->out = open(trace->options.output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	return trace->out < 0 ? error_errno(ERROR_FAILED, errno, "cannot write %s",
-					    trace->options.output)
-			      : NULL;
-}
-
 static struct error *open_sink(struct trace *trace)
 {
 	struct sink_options options = {
@@ -574,17 +623,25 @@ static struct error *open_engine(struct trace *trace)
 		.start = trace->options.binary != NULL,
 	};
 	try(resolver_open(&resolver, &trace->resolver));
-	return engine_open(&trace->probe_options, &trace->engine);
+	try(engine_open(&trace->probe_options, &trace->engine));
+	if (engine_types_cut(trace->engine) && !trace->options.quiet)
+		cmd_say("%s: more types than can be gone through: some keys will be shown as unread",
+			image_name(trace->image));
+	return NULL;
 }
 
+/* One that is ignored stays so: nohup ignores SIGHUP for us, a shell SIGINT for what it runs in the
+ * background. */
 static struct error *catch_signals(struct trace *trace)
 {
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action;
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&set, numbers[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	trace->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return trace->signals < 0 ? error_errno(ERROR_FAILED, errno, "signalfd") : NULL;
@@ -606,6 +663,7 @@ static struct error *begin(struct trace *trace)
 	struct stat st;
 
 	try(engine_attach(trace->engine, trace->exe, pid));
+	try(output_empty(trace->options.output, trace->out));
 	if (trace->options.command)
 		engine_set_gc(trace->engine, 0); /* it has not begun */
 	else if (trace->options.pid)
@@ -625,71 +683,55 @@ static struct error *begin(struct trace *trace)
 		try(process_scan(st.st_dev, st.st_ino, on_found, trace));
 		if (trace->failed)
 			return take_ptr(trace->failed);
+		if (!trace->processes.len && !trace->options.quiet)
+			cmd_say("waiting for a process of %s to begin", image_name(trace->image));
 	}
 	if (!trace->options.binary) {
 		process_image_id(trace->processes.data[0].process->pid, &trace->image_id);
 		trace->begun = trace->options.command ? 1 : 0;
 	}
+	trace->attached = true;
 	return sink_flush(trace->sink);
 }
 
-static struct error *print_plan(struct trace *trace)
+static struct error *dry_run(struct trace *trace)
 {
-	struct error *err = NULL;
-	struct buf out = {0};
-	size_t done = 0;
+	struct probe_options plan = {
+		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
+		.filter = &trace->options.filter,
+	};
 
-	buf_printf(&out, "%s: %s, %s maps%s, %zu probes\n", image_name(trace->image),
-		   gotab_version(trace->tab), trace->placements.swiss ? "Swiss" : "classic",
-		   image_is_stripped(trace->image) ? ", stripped" : "",
-		   trace->placements.list.len);
-	vec_each (p, &trace->placements.list)
-		buf_printf(&out, "%-8s %s+%llu (0x%llx): %s\n", placement_role_name(p->wire.role),
-			   p->func, (unsigned long long)p->offset,
-			   (unsigned long long)p->wire.addr, p->why);
-	if (trace->placements.gcphase)
-		buf_printf(&out, "GC phase: read at 0x%llx\n",
-			   (unsigned long long)trace->placements.gcphase);
-	else
-		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
-	filter_explain(&trace->options.filter, &out);
-	if (out.bad)
-		err = error_nomem();
-	while (!err && done < out.len) {
-		ssize_t n = write(trace->out, out.data + done, out.len - done);
-
-		if (n >= 0)
-			done += (size_t)n;
-		else if (errno == EPIPE)
-			break;
-		else if (errno != EINTR)
-			err = error_errno(ERROR_FAILED, errno, "cannot write the output");
-	}
-	buf_fini(&out);
-	return err;
+	try(output_open(trace->options.output, &trace->out));
+	try(output_empty(trace->options.output, trace->out));
+	if (!strcmp(trace->options.format, "text"))
+		return output_plan(trace->out, &plan);
+	try(open_sink(trace));
+	emit_start(trace, NULL, 0);
+	return sink_flush(trace->sink);
 }
 
 static struct error *run(struct trace *trace, int *ret_code)
 {
+	struct error *err;
+
 	signal(SIGPIPE, SIG_IGN);
 	try(open_target(trace));
+	try(output_check(trace->options.output, trace->exe));
 	try(open_symbols(trace));
-	try(open_output(trace));
-	if (trace->options.dry_run && !strcmp(trace->options.format, "text"))
-		return print_plan(trace);
+	if (trace->options.dry_run)
+		return dry_run(trace);
+	try(open_engine(trace));
+	try(output_open(trace->options.output, &trace->out));
 	try(catch_signals(trace)); /* until here they simply end us */
 	try(open_sink(trace));
-	if (trace->options.dry_run) {
-		emit_start(trace, NULL, 0);
-		return sink_flush(trace->sink);
-	}
-	try(open_engine(trace));
-	try(begin(trace));
+	err = begin(trace);
+	if (!trace->attached)
+		return err;
 	if (trace->options.verbose)
 		cmd_say("%zu probes placed in %.1f ms", trace->placements.list.len,
 			trace->ready_ms);
-	try(loop(trace));
-	return finish(trace, ret_code);
+	*ret_code = finish(trace, err ? err : loop(trace));
+	return NULL;
 }
 
 static void trace_fini(struct trace *trace)

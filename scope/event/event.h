@@ -97,7 +97,8 @@ struct event_lost {
 struct event_end {
 	uint64_t hits, delivered, filtered;
 	uint64_t removed, cleared; /* elements */
-	uint64_t misses;           /* only with --misses */
+	bool misses_counted;	   /* --misses: without it nobody knows */
+	uint64_t misses;
 	const struct event_lost *lost;
 	size_t lost_n;
 	double seconds;

@@ -389,7 +389,7 @@ static void json_end(struct sink *sink, const struct event_end *event)
 	buf_u64(to, event->removed);
 	put_next(to, "cleared");
 	buf_u64(to, event->cleared);
-	if (event->misses) {
+	if (event->misses_counted) {
 		put_next(to, "misses");
 		buf_u64(to, event->misses);
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define SELF_FLUSH  (1u << 20) /* bytes */
+#define SLOW_FLUSH  (1u << 16) /* to a reader that may be slow: who waits for it sees no signal */
 #define PATIENCE_MS 2000       /* with a reader, once we are told to stop */
 
 const struct sink_ops *sink_find(const char *name)
@@ -104,9 +105,8 @@ struct error *sink_flush(struct sink *sink)
 	}
 	errnum = write_all(sink, sink->out.data, sink->out.len);
 	buf_reset(&sink->out);
-	if (errnum == EPIPE || errnum == ECANCELED)
-		sink->closed = true;
-	else if (errnum)
+	sink->closed = errnum != 0;
+	if (errnum && errnum != EPIPE && errnum != ECANCELED)
 		return error_errno(ERROR_FAILED, errnum, "cannot write the output");
 	if (bad)
 		return error_nomem();
@@ -117,7 +117,7 @@ struct error *sink_flush(struct sink *sink)
 void sink_formatted(struct sink *sink)
 {
 	sink->unwritten++;
-	if (sink->out.len > SELF_FLUSH)
+	if (sink->out.len > (sink->waits ? SLOW_FLUSH : SELF_FLUSH))
 		sink->failed = sink_flush(sink);
 }
 

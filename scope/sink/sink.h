@@ -27,7 +27,7 @@ struct sink {
 	struct sink_options options;
 	struct buf out;       /* formatted, not yet written */
 	uint64_t unwritten;   /* events formatted since the last successful flush */
-	bool closed;          /* the reader went away (EPIPE): further output is dropped */
+	bool closed;          /* the reader went away or a write failed: the rest is dropped */
 	bool waits;           /* the reader decides how fast: a pipe, a terminal, a socket */
 	struct error *failed; /* of a flush the sink did by itself; sink_flush() hands it out */
 	void *state;          /* the format's own */
@@ -55,9 +55,10 @@ struct error *sink_open(const struct sink_ops *ops, const struct sink_options *o
 void sink_close(struct sink *sink); /* does not flush; NULL is legal */
 CLEANUP_FUNC(struct sink, sink_close)
 
-/* Writes out what is buffered. EPIPE is no error: sink->closed turns true (the process must ignore
- * SIGPIPE). ENOSPC and the like are; what could not be written is dropped then.
- * The caller flushes on its timer; a sink flushes by itself only when its buffer passes 1 MiB. */
+/* Writes out what is buffered. EPIPE is no error (the process must ignore SIGPIPE), ENOSPC and the
+ * like are; sink->closed turns true with both.
+ * The caller flushes on its timer; a sink flushes by itself only when its buffer passes 1 MiB, or
+ * 64 KiB where a reader may be slow. */
 struct error *sink_flush(struct sink *sink);
 
 /* For formats: may an event be skipped altogether? and: one event has been formatted. */

@@ -327,7 +327,7 @@ static void put_elements(struct buf *to, const struct event_end *event)
 	buf_str(to, " removed by delete, ");
 	buf_u64(to, event->cleared);
 	buf_str(to, " by clear; ");
-	if (event->misses) {
+	if (event->misses_counted) {
 		buf_u64(to, event->misses);
 		buf_str(to, event->misses == 1 ? " miss; " : " misses; ");
 	}

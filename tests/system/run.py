@@ -592,6 +592,37 @@ def summaries():
 
 
 @test
+def summary_of_cut_keys():
+    """Keys of which only the beginning is kept: those of different lengths are different keys, and all say that they are cut."""
+    source = TMP / "long.go"
+    source.write_text("""package main
+import "strings"
+type pair struct { Host, Path string }
+func main() {
+	s, p := map[string]int{}, map[pair]int{}
+	for _, n := range []int{100, 101, 100, 64, 101, 100, 300} {
+		k := strings.Repeat("k", n)
+		s[k] = 1
+		delete(s, k)
+		p[pair{"h", k}] = 1
+		delete(p, pair{"h", k})
+	}
+}
+""")
+    exe = go_build(source, "long")
+    r = tophash("-q", "--format", "json", "--summary=key", "--type", "map[*", "--site", "main.main", "--misses", "--", exe)
+    same((r.code, r.err), (0, ""), "exit code")
+    for plain in (True, False):
+        rows = [x for x in r.of("summary") if (x["map_type"] == "map[string]int") == plain]
+        key = "k" * 64 if plain else {"Host": "h", "Path": "k" * 64}
+        same([(x["key"], x.get("key_cut"), x["elements"]) for x in rows if x.get("key_cut")], [(key, True, n) for n in (3, 2, 1)], "cut keys")
+        same([(x["key"], x["elements"]) for x in rows if not x.get("key_cut")], [(key, 1)], "the whole key")
+    same(r.end["misses"], 0, "misses are counted, and there are none")
+    r = tophash("-q", "--summary=key", "--type", "map[string]int", "--site", "main.main", "--", exe)
+    same([int(n) for n in re.findall(r'^ +(\d+) .*"k+"…', r.out, re.M)], [3, 2, 1], r.out)
+
+
+@test
 def dry_run():
     p = steps()
     before = bpf_ids()
@@ -860,6 +891,67 @@ def binary_many():
     check({x["code"] for x in r.of("exit")} <= {4, None}, "codes")  # None: gone before tophash looked at it
 
 
+def start_as(pid, exe, stdin):
+    """Starts a program under a given process id, which must be free. (clone3 with set_tid)"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    tids = (ctypes.c_int * 1)(pid)
+    args = (ctypes.c_uint64 * 11)(0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(tids), 1, 0)
+    got = libc.syscall(435, ctypes.byref(args), ctypes.sizeof(args))
+    if got == 0:
+        try:
+            os.dup2(stdin, 0)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.execv(exe, [exe])
+        finally:
+            os._exit(99)
+    if got < 0:
+        raise Skip(f"a process id cannot be chosen: {os.strerror(ctypes.get_errno())}")
+    return got
+
+
+@test
+def binary_pid_again():
+    """A process ends and another of the binary gets its id, before anybody has looked: two starts, two exits."""
+    exe = str(shutil.copy(target("steps"), TMP / "steps-again"))
+    t = Tracer("-b", exe)
+    a = Program(exe)
+    a.line()
+    a.ask("2")
+    t.wait_for('"delete"', 2)
+    t.p.send_signal(signal.SIGSTOP)
+    a.tell("exit 3")
+    a.p.wait(LONG)
+    mine, theirs = os.pipe()
+    pid = start_as(a.pid, exe, mine)
+    os.write(theirs, b"3\n")
+    time.sleep(0.2)
+    t.p.send_signal(signal.SIGCONT)
+    t.wait_for('"event":"start"', 2)
+    os.write(theirs, b"exit 4\n")
+    os.waitpid(pid, 0)
+    t.wait_for('"exit"', 2)
+    r = t.end()
+    same(pid, a.pid, "process id")
+    same([(x["event"], x.get("code")) for x in r.records if "pid" in x],
+         [("start", None)] + [("delete", None)] * 2 + [("exit", 3), ("start", None)] + [("delete", None)] * 3 + [("exit", 4)], "records")
+    same(identity(r)["removed"], 5, "removed")
+
+
+@test
+def binary_waits():
+    """Nothing runs yet: it says so."""
+    exe = str(shutil.copy(target("steps"), TMP / "steps-none"))
+    for args, lines in (([], 1), (["-q"], 0)):
+        r = tophash("--duration", "100ms", *args, "-b", exe)
+        same((r.code, len(r.lines)), (0, lines), r.err)
+        check(not lines or "waiting for a process of" in r.err, r.err)
+    p = Program(exe)
+    p.line()
+    r = tophash("--duration", "100ms", "-b", exe)
+    same((r.code, r.err), (0, ""), "one runs")
+    p.end()
+
+
 @test
 def binary_ends_with_it():
     """-b has no end of its own: a limit, a duration or a signal ends it, also when nothing ran."""
@@ -989,7 +1081,7 @@ def tracer_in_a_pid_namespace():
             exe = shutil.copy(target("steps"), TMP / "steps-inner")
             script = (f"{A.tophash} trace -v --format json -o {TMP}/inner -b {exe} 2>{TMP}/inner.err & t=$!; "
                       f"until grep -q placed {TMP}/inner.err; do sleep 0.05; done; (echo 4; echo exit 3) | {exe}; "
-                      f"until grep -q '\"exit\"' {TMP}/inner; do sleep 0.05; done; kill -INT $t; wait $t")
+                      f"until grep -q '\"exit\"' {TMP}/inner; do sleep 0.05; done; kill -TERM $t; wait $t")  # the shell has it ignore SIGINT
             (TMP / "inner").write_text("")
             (TMP / "inner.err").write_text("")
             q = subprocess.run([*inner, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
@@ -1099,14 +1191,119 @@ def output_fails():
             with open(stdout or "/dev/null", "w") as out:
                 q = subprocess.run([A.tophash, "trace", "--format", format, "-p", str(p.pid), "--duration", "5", *args], stdout=out,
                                    stderr=subprocess.PIPE, text=True, timeout=LONG)
-            same((q.returncode, q.stderr.count("\n")), (1, 1), f"/dev/full: {q.stderr!r}")
-            check("No space left" in q.stderr, q.stderr)
+            same(q.returncode, 1, f"/dev/full: {q.stderr!r}")
+            check(re.fullmatch(r"tophash: .*No space left on device\ntophash: 0 hits = 0 delivered \+ 0 filtered \+ 0 lost\n", q.stderr), q.stderr)
     refused(tophash("-p", p.pid, "-o", "/nonexistent/x"), 1, "/nonexistent/x")
     refused(tophash("-p", p.pid, "-o", TMP), 1, "directory")
     clean(p.pid, target("steps"))
     q = subprocess.run([A.tophash, "trace", "-p", str(p.pid), "--duration", "1"], stderr=subprocess.PIPE, close_fds=True,
                        preexec_fn=lambda: os.close(1), timeout=LONG)
-    check(q.returncode in (0, 1) and q.stderr.count(b"\n") <= 1, f"closed stdout: {q.returncode} {q.stderr}")
+    check(q.returncode == 1 and q.stderr.count(b"\n") == 2, f"closed stdout: {q.returncode} {q.stderr}")
+    p.end()
+    for args in (["--help"], ["--version"], ["trace", "--help"]):
+        with open("/dev/full", "w") as out:
+            q = subprocess.run([A.tophash, *args], stdout=out, stderr=subprocess.PIPE, text=True, timeout=LONG)
+        refused(Run(q.returncode, "", q.stderr), 1, "No space left")
+
+
+@test
+def output_fails_later():
+    """The disk is full after a while: what is known by then is said, the command's end too."""
+    size = 16384
+    for args in ([], ["--format", "json"]):
+        q = subprocess.run([A.tophash, "trace", *args, "-o", TMP / "limited", "--", target("busy"), "-ops", "20000"], timeout=LONG,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                           preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                               __import__("resource").setrlimit(__import__("resource").RLIMIT_FSIZE, (size, size))))
+        same(q.returncode, 1, q.stderr)
+        lines = q.stderr.splitlines()
+        check(re.search("cannot write the output: File too large", lines[0]), q.stderr)
+        m = re.search(r"tophash: (\d+) hits = (\d+) delivered \+ (\d+) filtered \+ (\d+) lost", lines[-1])
+        check(m, q.stderr)
+        same(int(m[1]), sum(int(x) for x in m.groups()[1:]), "identity")
+        check(len(lines) == 2 or len(lines) == 3 and "exited with status 0" in lines[1], q.stderr)
+        same((TMP / "limited").stat().st_size, size, "what fitted")
+
+
+@test
+def output_is_the_program():
+    """-o that names the traced program, by whatever path: refused, and nothing is written."""
+    good = Path(target("steps")).read_bytes()
+    exe = TMP / "program"
+    exe.write_bytes(good)
+    exe.chmod(0o755)
+    (TMP / "soft").symlink_to(exe)
+    (TMP / "hard").hardlink_to(exe)
+    p = Program(str(exe))
+    p.line()
+    for out in ("program", "soft", "hard"):
+        for args in (["-p", p.pid], ["-b", exe], ["--", exe], ["--dry-run", "-b", exe]):
+            refused(tophash("-o", TMP / out, *args), 2, "-o .*traced")
+    p.end()
+    check(exe.read_bytes() == good, "the program has changed")
+
+
+@test
+def output_is_kept():
+    """What is in a file stays there until something is traced; no file is made for nothing."""
+    p = steps()
+    old, new = TMP / "old", TMP / "new"
+    old.write_text("precious\n")
+    no_bpf = {"preexec_fn": deny_bpf(errno.EPERM)}
+    for args, code, more in ((["-p", 4194304], 3, {}), (["-b", "/bin/true"], 3, {}), (["--", "nosuch"], 3, {}), (["-p", p.pid], 4, no_bpf)):
+        for out in (old, new):
+            r = tophash("-o", out, *args, **more)
+            if r.code == 99:
+                raise Skip("seccomp filters are not permitted")
+            refused(r, code)
+        same(old.read_text(), "precious\n", f"{args}")
+        check(not new.exists(), f"{args}: an empty file")
+    same(tophash("-q", "-o", old, "--format", "json", "--duration", "50ms", "-p", p.pid).code, 0, "exit code")
+    same([json.loads(x)["event"] for x in old.read_text().splitlines()], ["start", "end"], "records")
+    r = tophash("-q", "-o", "/dev/stdout", "--format", "json", "--duration", "50ms", "-p", p.pid)
+    same([x["event"] for x in r.records], ["start", "end"], "/dev/stdout")
+    os.mkfifo(TMP / "pipe")
+    t = subprocess.Popen([A.tophash, "trace", "-q", "-o", TMP / "pipe", "--format", "json", "--duration", "50ms", "-p", str(p.pid)])
+    LIVE.append(t)
+    same([json.loads(x)["event"] for x in (TMP / "pipe").read_text().splitlines()], ["start", "end"], "a pipe with a name")
+    same(t.wait(LONG), 0, "exit code")
+    p.end()
+
+
+@test
+def closed_descriptors():
+    """Without stdin, stdout and stderr: nothing but records gets into the output."""
+    def close():
+        for fd in (0, 1, 2):
+            os.close(fd)
+
+    out = TMP / "records"
+    p = steps()
+    for args in (["-p", str(p.pid)], ["--", target("busy"), "-ops", "10"], ["-b", target("steps")]):
+        q = subprocess.run([A.tophash, "trace", "-v", "--duration", "1", "--format", "json", "-o", out, *args], preexec_fn=close, timeout=LONG)
+        same(q.returncode, 0, "exit code")
+        r = Run(0, out.read_text(), "")
+        same((r.records[-1]["event"], len(r.events)), ("end", 10 if "--" in args else 0), "records")
+    p.end()
+
+
+@test
+def ignored_signals():
+    """What nohup or a shell has us ignore is ignored; the others still end it."""
+    p = steps()
+    for ignored, ends in ((signal.SIGHUP, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
+        t = subprocess.Popen([A.tophash, "trace", "-v", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(ignored, signal.SIG_IGN))
+        LIVE.append(t)
+        check("placed" in t.stderr.readline(), "it does not begin")
+        for _ in range(3):
+            t.send_signal(ignored)
+            time.sleep(0.05)
+        p.ask("4")
+        same(t.poll(), None, f"{ignored.name} is ignored")
+        t.send_signal(ends)
+        out, err = t.communicate(timeout=LONG)
+        same((t.returncode, err, identity(Run(0, out, ""))["removed"]), (0, "", 4), ends.name)
     p.end()
 
 
@@ -1141,6 +1338,32 @@ def slow_reader():
     clean(p.pid, target("busy"))
     p.kill()
     p.wait()
+
+
+@test
+def slow_reader_of_what_is_past():
+    """The program has ended, megabytes of its records are still to be read by somebody slow: signals end that, too."""
+    t = subprocess.Popen([A.tophash, "trace", "--format", "json", "--buffer", "64M", "--", target("busy"), "-ops", "100000"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    LIVE.append(t)
+    tail, begun, told = b"", time.monotonic(), 0
+    while True:
+        data = os.read(t.stdout.fileno(), 16384)
+        if not data:
+            break
+        tail = (tail + data)[-2000:]
+        time.sleep(0.01)
+        now = time.monotonic() - begun
+        check(now < 20, "it goes on and on")
+        if now > 3 + 0.3 * told:
+            t.send_signal(signal.SIGINT)
+            told += 1
+    check(told, "it was all over before a signal could come")
+    err = t.stderr.read().decode()
+    same(t.wait(LONG), 0, err)
+    check("exited with status 0" in err, f"how the command ended: {err!r}")
+    end = json.loads(tail.splitlines()[-1])
+    same((end["hits"], end["delivered"] + end["filtered"], sum(end["lost"].values())), (100000, 100000, 0), "identity")
 
 
 @test
@@ -1461,6 +1684,88 @@ def bad_process():
         path.unlink()
 
 
+def with_types(good, make, n):
+    """The program with other type data: n copies of what make(address of the data) returns. It runs as before."""
+    s = sections(good)
+    phoff, = struct.unpack_from("<Q", good, 32)
+    phnum, = struct.unpack_from("<H", good, 56)
+    heads = {h: struct.unpack_from("<IIQQQQQQ", good, h) for h in range(phoff, phoff + 56 * phnum, 56)}
+    spare = next(h for h, f in heads.items() if f[0] == 0x6474E551)  # PT_GNU_STACK, the last one
+    start, size = s[".rodata"]
+    types = next(f[3] + start - f[2] for f in heads.values() if f[0] == 1 and f[2] <= start < f[2] + f[5])
+    at, module = s.get(".go.module", s[".noptrdata"])
+    words = struct.unpack_from(f"<{module // 8}Q", good, at)
+    i = next(i for i, w in enumerate(words) if w == types and types < words[i + 1] <= types + size + 4096)
+    base = 0x40000000
+    data = b"\0" * 8 + b"\1\1t" + b"\0" * 5 + make(base) * n
+    bad = bytearray(good) + b"\0" * (-len(good) % 4096)
+    struct.pack_into("<IIQQQQQQ", bad, spare, 1, 4, len(bad), base, base, len(data), len(data), 4096)
+    struct.pack_into("<QQ", bad, at + 8 * i, base, base + len(data))
+    return bad + data
+
+
+def descriptor(base, size, pointers, kind, *more):
+    return struct.pack("<QQIBBBBQQiiQQQ", size, pointers, 0, 4, 8, 8, kind, base, base, 8, 0, *more)
+
+
+def huge_arrays(base):
+    """[1<<40]*T, and the pointer"""
+    at = base + 16 + 72
+    return descriptor(base, 8, 8, 17, at, 0, 1 << 40) + descriptor(base, 8, 8, 22, at, 0, 0)
+
+
+def small_structs(base):
+    return descriptor(base, 8, 0, 25, 0, 0, 0)
+
+
+@test
+def many_types():
+    """More types than there can be, and types that claim to be endless: seen through at once, and it is said that some are left out."""
+    exe = TMP / "types"
+    for make, n, cut in ((huge_arrays, 120000, False), (small_structs, 600000, True)):
+        exe.write_bytes(with_types(Path(target("steps")).read_bytes(), make, n))
+        exe.chmod(0o755)
+        for quiet in ([], ["-q"]):
+            p = subprocess.run([A.tophash, "trace", *quiet, "--format", "json", "-o", TMP / "o", "--", exe], input="3\nexit 0\n", text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG if A.sanitized else 20)
+            same(p.returncode, 0, p.stderr)
+            same(p.stderr.count("more types than"), int(cut and not quiet), f"{make.__name__}: {p.stderr!r}")
+            r = Run(0, (TMP / "o").read_text(), "")
+            same([e["key"] for e in r.events], ["step:0", "step:1", "step:2"], "keys")
+    exe.unlink()
+
+
+@test
+def signal_while_attaching():
+    """As long as it takes to look through a file that was made to take long: a signal ends it at once, and the command with it."""
+    exe = TMP / "types"
+    exe.write_bytes(with_types(Path(target("steps")).read_bytes(), small_structs, 2000000))
+    exe.chmod(0o755)
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        before = bpf_ids()
+        t = subprocess.Popen([A.tophash, "trace", "-v", "--", exe], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        LIVE.append(t)
+        children = Path(f"/proc/{t.pid}/task/{t.pid}/children")
+        end = time.monotonic() + LONG
+        while not (child := children.read_text().strip()):
+            check(time.monotonic() < end, "no child")
+            time.sleep(0.002)
+        time.sleep(0.1)
+        begun = time.monotonic()
+        t.send_signal(sig)
+        code = t.wait(LONG)
+        took = time.monotonic() - begun
+        t.stdin.close()
+        err = t.stderr.read()
+        same((code, err), (-sig, b""), f"{sig.name} after {took:.2f} s")
+        check(took < 2 or A.sanitized, f"{sig.name} took {took:.1f} s")
+        while Path(f"/proc/{child}").exists():
+            check(time.monotonic() < end, f"the command stays behind: {child}")
+            time.sleep(0.01)
+        nothing_left(before)
+    exe.unlink()
+
+
 @test
 def big_noise():
     path = TMP / "big"
@@ -1605,6 +1910,40 @@ def terminal():
     check("\x1b" in out, "an empty NO_COLOR is none")
 
 
+@test
+def evil_name():
+    """A program whose name acts on terminals: no byte of that gets through, whatever is printed."""
+    exe = TMP / "e\x1b[31mX\u009bY\nZ"
+    shutil.copy(target("steps"), exe)
+    text = TMP / "t\x1b[31mX\u009bY\nZ"
+    text.write_text("no program")
+
+    def harmless(what, *outputs):
+        for out in outputs:
+            left = [c for c in re.sub(r"\x1b\[\d*m", "", out) if c != "\n" and (c < " " or "\x7f" <= c < "\xa0")]
+            check(not left and "\x1b[31m" not in out and "Y\n" not in out, f"{what}: {out!r}")
+        check(any("X\\u009bY\\nZ" in out for out in outputs), f"{what}: its name is not there: {outputs}")
+
+    p = Program(str(exe))
+    p.line()
+    for args in (["-p", p.pid], ["-b", exe], ["--", exe]):
+        for format in ("text", "json"):
+            r = tophash("--dry-run", "--format", format, *args)
+            same(r.code, 0, r.err)
+            harmless(f"--dry-run {args}", r.out.replace("\\u001b", "\\x1b"), r.err)
+        if args[0] != "--":  # which would keep the terminal
+            code, out = on_terminal("--duration", "300ms", *args, width=200)
+            same(code, 0, out)
+            harmless(f"{args}", out.replace("\r\n", "\n"))
+    for args in (["-o", exe, "-b", exe], ["-b", text], ["--", text], ["-b", str(exe) + "x"], ["-p", "1", "--format", exe], [exe]):
+        r = tophash(*args)
+        refused(r, r.code)
+        harmless(f"{args}", r.err)
+    r = tophash("-o", TMP / "o", "--", exe)
+    harmless("exit status", r.err)
+    p.end()
+
+
 # --- main --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -1629,6 +1968,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=12, help="of bad_bytes, each area")
     parser.add_argument("--keep", action="store_true", help="keep the files of bad_bytes that failed")
     A = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored where this runs in the background; what is traced here must not inherit that
+        signal.signal(number, signal.default_int_handler)
     A.tophash = str(Path(A.tophash).resolve())
     chosen = [t for t in TESTS if not A.words or any(w in t.__name__ for w in A.words)]
     if A.list:

@@ -1,0 +1,16 @@
+/* Where the output of `tophash trace` goes. path: of -o; NULL: stdout.
+ */
+#ifndef CMD_TRACE_OUTPUT_H
+#define CMD_TRACE_OUTPUT_H
+
+#include "probe/probe.h"
+
+/* Errors (ERROR_USAGE): the path leads to `exe` (a descriptor), the very program that is traced. */
+struct error *output_check(const char *path, int exe);
+/* What is in the file stays there until something can be written: output_empty(). */
+struct error *output_open(const char *path, int *ret_fd);
+struct error *output_empty(const char *path, int fd);
+/* --dry-run: each probe, and where each filter is decided. */
+struct error *output_plan(int fd, const struct probe_options *options);
+
+#endif
