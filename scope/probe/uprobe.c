@@ -75,8 +75,8 @@ static bool kernel_is(unsigned major, unsigned minor)
 
 static struct error *bpf_failed(const char *what, int errnum)
 {
-	/* The verifier says EACCES as well, but only to who may load programs. */
-	if (errnum == EPERM || (errnum == EACCES && geteuid() != 0))
+	/* The verifier says EACCES as well, of a program that libbpf then names. */
+	if (errnum == EPERM || (errnum == EACCES && !strstr(last_message, "prog '")))
 		return error_new(ERROR_PERMISSION,
 				 "%s: not permitted: run tophash as root (CAP_BPF and CAP_PERFMON)",
 				 what);
