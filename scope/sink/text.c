@@ -173,12 +173,20 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 
 /* --- Type and site: rendered once for each id and width --- */
 
+/* Empty: a type that reflect made in a process that had ended before it could be looked at. */
+static void type_text(struct buf *to, const struct event_removal *event)
+{
+	const char *type = event->map_type[0] ? event->map_type : "(unknown)";
+
+	text_safe(to, type, strlen(type));
+}
+
 static bool type_measure(struct text_state *state, const struct event_removal *event)
 {
 	if (cache_find(&state->types, event->type_id))
 		return false;
 	buf_reset(&state->scratch);
-	text_safe(&state->scratch, event->map_type, strlen(event->map_type));
+	type_text(&state->scratch, event);
 	return column_wants(state, COLUMN_TYPE, text_columns(&state->scratch, 0));
 }
 
@@ -189,7 +197,7 @@ static const struct cached *type_render(struct text_state *state, const struct e
 	size_t from = to->len;
 
 	if (width) {
-		text_safe(to, event->map_type, strlen(event->map_type));
+		type_text(to, event);
 		text_cut(to, from, width);
 		buf_pad(to, ' ', width - text_columns(to, from) + state->gap);
 	}
