@@ -704,7 +704,7 @@ func Use(names []string, numbers map[string]complex128) (sum complex128) {
 def toolchains():
     """The newest Go with Swiss maps and the newest with classic ones, of those that are there."""
     found = []
-    for folder in (ROOT / ".cache/go").glob("1.*"):
+    for folder in (Path(os.environ.get("TOPHASH_CACHE") or ROOT / ".cache") / "go").glob("1.*"):
         version = tuple(int(n) for n in re.findall(r"\d+", folder.name))
         if (folder / "bin/go").exists() and (folder / "pkg/tool/linux_amd64/compile").exists():
             found.append((version, folder.resolve()))
@@ -785,7 +785,7 @@ def compiler_checks(tophash, folder, version, root):
 def go_checks(tophash, folder):
     found = toolchains()
     if not found:
-        raise Skip("no Go release in .cache/go (tools/go-toolchains)")
+        raise Skip("no Go release in the cache (tools/go-toolchains)")
     for version, root in found:
         below = folder / root.name
         below.mkdir()
