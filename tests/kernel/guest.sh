@@ -50,7 +50,7 @@ attach() {
 	tracer=$!
 	wait_for '"start"' "$report"
 }
-# detach SIGNAL REPORT: and tophash is gone ("": it ends by itself)
+# detach SIGNAL REPORT: and tophash is gone ("": it ends by itself). Not INT: what a shell starts in the background ignores it.
 detach() {
 	[ -z "$1" ] || kill "-$1" $tracer
 	wait $tracer

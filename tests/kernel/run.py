@@ -26,6 +26,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -315,7 +316,7 @@ printf '7\\nmiss 1\\nclear\\n' | /t/{v}/steps >out2
 tell '3\\n'
 end
 usleep 300000
-detach INT report"""
+detach TERM report"""
     return Case(f"{v}-binary", script, judge)
 
 
@@ -509,7 +510,7 @@ def cases_of(kernel, versions):
         yield steps(v)
         yield binary(v)
         yield from filters(v)
-        yield detached(v, "INT")
+        yield detached(v, "TERM")
         if kernel >= MULTI:
             yield kinds("old-way", v, True, f"export TOPHASH_NO_MULTI=1\nstart --misses -- {calm} -now")
     v = versions[-1]
@@ -655,6 +656,7 @@ def main():
         print(f"SKIP everything: {reason}")
         print("0 passed, 0 failed, 1 skipped")
         return 77
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or qemu would stay behind
     tally = Tally()
     object_shape(args, tally)
     versions = [] if args.shape else list(targets(args.go, tally))
