@@ -1,0 +1,29 @@
+/* What the headers of the map share: what compilers call things, and what is exported. */
+#ifndef TOPHASH_BASE_H
+#define TOPHASH_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(__GNUC__)
+#error "tophash needs gcc 12, clang 14 or later"
+#endif
+
+#ifdef __cplusplus
+#define TOPHASH_BEGIN extern "C" {
+#define TOPHASH_END }
+#define TOPHASH_ALIGNOF(T) alignof(T)
+#else
+#define TOPHASH_BEGIN
+#define TOPHASH_END
+#define TOPHASH_ALIGNOF(T) _Alignof(T)
+#endif
+
+#define TOPHASH_API __attribute__((visibility("default")))
+#define TOPHASH_INLINE static inline __attribute__((always_inline, unused))
+#define TOPHASH_NOINLINE __attribute__((noinline))
+#define TOPHASH_LIKELY(x) __builtin_expect(!!(x), 1)
+#define TOPHASH_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#endif

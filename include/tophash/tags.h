@@ -1,0 +1,173 @@
+/* A tag word: the 16 bytes that say what a bucket of 15 slots holds, and how they are searched.
+ *
+ *      byte   0     1     2          14        15
+ *          +-----+-----+-----+- - -+-----+----------+
+ *          | tag | tag | tag |     | tag | overflow |
+ *          +-----+-----+-----+- - -+-----+----------+
+ *
+ *   tag        0: the slot is empty; else the low byte of the key's hash (1 for a low byte of 0)
+ *   overflow   bit c is set when an entry whose tag is of class c (its three highest bits) left for
+ *              an overflow bucket. Exact: it is computed anew from the tags of the chain when one of
+ *              those entries goes, so that there are no tombstones.
+ *
+ * A search yields a mask with one bit for each slot that matches; tophash_lane() is the slot of its
+ * lowest bit, mask & (mask - 1) the rest.
+ */
+#ifndef TOPHASH_TAGS_H
+#define TOPHASH_TAGS_H
+
+#include "tophash/base.h"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#define TOPHASH_SLOTS 15     /* slots of a bucket */
+#define TOPHASH_OVERFLOW 15  /* the byte of the overflow filter */
+#define TOPHASH_WORD_SIZE 16 /* bytes of a tag word */
+
+typedef uint64_t tophash_mask;
+
+/* The tag of a hash, as it is stored. */
+TOPHASH_INLINE uint8_t tophash_tag(uint64_t hash)
+{
+	uint8_t low = (uint8_t)hash;
+
+	return (uint8_t)(low + !low);
+}
+
+/* The overflow filter's bit for a tag; the same for a low byte of 0 and the tag 1 that stands for it. */
+TOPHASH_INLINE uint8_t tophash_class_bit(uint8_t tag)
+{
+	return (uint8_t)(1u << (tag >> 5));
+}
+
+/* Whether a key of this hash may be in the chain of the bucket. */
+TOPHASH_INLINE bool tophash_may_overflow(const uint8_t *word, uint64_t hash)
+{
+	return word[TOPHASH_OVERFLOW] >> ((hash >> 5) & 7) & 1;
+}
+
+#if defined(__SSE2__)
+
+#define TOPHASH_MASK_ALL 0x7fffu
+
+TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
+{
+	return (unsigned)__builtin_ctz((unsigned)mask);
+}
+
+TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, __m128i bytes)
+{
+	__m128i tags = _mm_loadu_si128((const __m128i *)(const void *)word);
+
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, bytes)) & TOPHASH_MASK_ALL;
+}
+
+/* The slots whose tag is that of hash. The low byte is spread first and 0 made 1 afterwards: one
+ * instruction instead of three. */
+TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
+{
+#if defined(__AVX2__)
+	__m128i low = _mm_broadcastb_epi8(_mm_cvtsi32_si128((int)hash));
+#elif defined(__SSSE3__)
+	__m128i low = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)hash), _mm_setzero_si128());
+#else
+	__m128i low = _mm_shuffle_epi32(
+		_mm_cvtsi32_si128((int)((uint32_t)(uint8_t)hash * 0x01010101u)), 0);
+#endif
+	return tophash_match_bytes(word, _mm_max_epu8(low, _mm_set1_epi8(1)));
+}
+
+/* The slots that are empty. */
+TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
+{
+	return tophash_match_bytes(word, _mm_setzero_si128());
+}
+
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+
+/* One bit in each nibble: NEON has no movemask, but it narrows 16 bytes to 16 nibbles. */
+#define TOPHASH_MASK_ALL UINT64_C(0x0888888888888888)
+
+TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
+{
+	return (unsigned)__builtin_ctzll(mask) >> 2;
+}
+
+TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint8x16_t bytes)
+{
+	uint16x8_t equal = vreinterpretq_u16_u8(vceqq_u8(vld1q_u8(word), bytes));
+
+	return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(equal, 4)), 0) & TOPHASH_MASK_ALL;
+}
+
+TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
+{
+	return tophash_match_bytes(word, vdupq_n_u8(tophash_tag(hash)));
+}
+
+TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
+{
+	return tophash_match_bytes(word, vdupq_n_u8(0));
+}
+
+#else /* portable: eight bytes at a time, in the order of a little-endian machine */
+
+#define TOPHASH_MASK_ALL 0x7fffu
+
+TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
+{
+	return (unsigned)__builtin_ctzll(mask);
+}
+
+/* One bit for each byte of x that is 0, exactly (no borrow runs from one byte into the next). */
+TOPHASH_INLINE uint64_t tophash_zero_bytes(uint64_t x)
+{
+	const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
+	uint64_t high = ~(((x & low7) + low7) | x | low7);
+
+	/* Gathers the eight high bits: each lands in the top byte at a place of its own. */
+	return ((high >> 7) * UINT64_C(0x0102040810204080)) >> 56;
+}
+
+TOPHASH_INLINE uint64_t tophash_load_tags(const uint8_t *p)
+{
+	uint64_t x;
+
+	__builtin_memcpy(&x, p, sizeof(x));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	x = __builtin_bswap64(x);
+#endif
+	return x;
+}
+
+TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint64_t bytes)
+{
+	uint64_t low = tophash_zero_bytes(tophash_load_tags(word) ^ bytes);
+	uint64_t high = tophash_zero_bytes(tophash_load_tags(word + 8) ^ bytes);
+
+	return (low | high << 8) & TOPHASH_MASK_ALL;
+}
+
+TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
+{
+	return tophash_match_bytes(word, tophash_tag(hash) * UINT64_C(0x0101010101010101));
+}
+
+TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
+{
+	return tophash_match_bytes(word, 0);
+}
+
+#endif
+
+/* The slots that hold an entry. */
+TOPHASH_INLINE tophash_mask tophash_match_used(const uint8_t *word)
+{
+	return tophash_match_empty(word) ^ TOPHASH_MASK_ALL;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* The hash of byte strings: 16 bytes a product, folded with what came before. */
+#include <string.h>
+
+#include "tophash/hash.h"
+
+static uint64_t load8(const uint8_t *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+static uint64_t load4(const uint8_t *p)
+{
+	uint32_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+uint64_t tophash_hash_bytes(const void *bytes, size_t n, uint64_t seed, uint64_t mult)
+{
+	const uint8_t *p = bytes;
+	uint64_t hash = seed ^ n * UINT64_C(0x9e3779b97f4a7c15), a = 0, b = 0;
+
+	while (n > 16) {
+		hash = tophash_fold(load8(p) ^ hash, load8(p + 8) ^ mult);
+		p += 16;
+		n -= 16;
+	}
+	/* The tail, read from both ends: they may overlap. */
+	if (n >= 8) {
+		a = load8(p);
+		b = load8(p + n - 8);
+	} else if (n >= 4) {
+		a = load4(p);
+		b = load4(p + n - 4);
+	} else if (n > 0) {
+		a = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
+	}
+	hash = tophash_fold(a ^ hash, b ^ mult);
+	return tophash_fold(hash ^ n, mult);
+}

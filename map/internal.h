@@ -1,0 +1,243 @@
+/* What the files of the map share: where the buckets live, and how far they have been moved.
+ *
+ * Glossary
+ *   bucket      a tag word and its 15 slots; the bucket of a key is named by the highest bits of its
+ *               hash, so that bucket i of n becomes 2i and 2i + 1 of 2n
+ *   home        the bucket itself, as opposed to the overflow buckets chained to it
+ *   overflow    a bucket of 4 slots from the pool, for what does not fit in the home
+ *   moving      growing or shrinking, a few buckets at a time, in place: old and new buckets live in
+ *               the same arrays. Growing splits the last old bucket first (its two halves lie where
+ *               nothing is any more), shrinking merges the first two first:
+ *
+ *       growing     0      cursor          n                   2 n
+ *                   | old . . | (free) . . . | . . new buckets . |
+ *       shrinking   0      cursor   2 cursor                    n
+ *                   | new . . | (free) . | . . . old buckets . . |
+ *
+ *   rest        the chains of the bucket that is being moved: its home has gone, they follow by one
+ *               overflow bucket at a time
+ */
+#ifndef TOPHASH_INTERNAL_H
+#define TOPHASH_INTERNAL_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "tophash/fast.h"
+
+#define OVERFLOW_SLOTS 4
+#define PIECE_SIZE ((size_t)64 << 10) /* the piece in which memory is taken and given back */
+#define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */
+#define BUCKET_BITS_MAX 31
+
+/* The average of entries a bucket at which a map grows, and at which it shrinks to half. Growing
+ * leaves 7 a bucket, shrinking is done at 3.5 and leaves 7 as well: from either, 3 of 7 elements must
+ * go, or as many come as there are, before the next move; and after deletes a map has at most twice
+ * the buckets of one that was made at its length. */
+#define GROW_LOAD 14
+#define SHRINK_LOAD 4
+
+enum move {
+	MOVE_NONE,
+	MOVE_GROW,
+	MOVE_SHRINK,
+};
+
+enum store_mode {
+	STORE_NONE,
+	STORE_BLOCK,  /* one allocation: tag words, links, slots */
+	STORE_MAPPED, /* three mappings of their own */
+	STORE_PIECES, /* blocks of 2^piece_bits buckets (with an allocator) */
+};
+
+/* Where the home buckets live. What is not in use is 0: tag words and links. */
+struct store {
+	uint8_t *tags;
+	uint8_t *slots;
+	uint32_t *links; /* the first overflow bucket's number, or 0 */
+	uint8_t **pieces;
+	size_t buckets; /* room for so many */
+	size_t pieces_cap;
+	uint32_t bucket_size; /* bytes of the slots of a bucket */
+	uint8_t mode;	      /* enum store_mode */
+	uint8_t piece_bits;
+};
+
+/* An overflow bucket's head; it lies in its chunk before the slots. */
+struct overflow {
+	uint8_t tags[OVERFLOW_SLOTS];
+	uint32_t next; /* number of the next one of the chain (or of the free list), or 0 */
+};
+
+struct chunk {
+	uint8_t *mem;
+	uint16_t used;
+	uint16_t free; /* place in the chunk + 1 of the first free one, or 0 */
+};
+
+/* The overflow buckets, by number (from 1), in chunks that never move. */
+struct pool {
+	struct chunk *chunks;
+	uint32_t len, cap; /* chunks */
+	uint32_t first;	   /* no chunk below has room */
+	uint32_t used;	   /* overflow buckets in use */
+	uint32_t spare;	   /* and free ones */
+	uint32_t slot_size;
+	uint8_t chunk_bits; /* a full chunk has 2^chunk_bits */
+};
+
+struct tophash_core {
+	struct store store;
+	struct pool pool;
+	uint8_t move;	 /* enum move */
+	uint8_t bits;	 /* 2^bits buckets; while moving: before the move */
+	bool partial;	 /* the home at the cursor has gone, rest has not */
+	bool armed;	 /* may shrink by itself: has been filled once */
+	size_t cursor;	 /* growing: old buckets from here on are done; shrinking: new ones below */
+	size_t released; /* shrinking: old buckets from the half up to here were given back */
+	uint32_t rest[2];
+	uint32_t nan;	 /* the last payload given to a NaN */
+	struct tophash_stats stats;
+};
+
+/* ---- store.c: memory of the home buckets, and memory at all ------------------------------------ */
+
+void *mem_alloc(const struct tophash *map, size_t size); /* zeroed, or NULL */
+void mem_free(const struct tophash *map, void *p, size_t size);
+
+int store_init(struct tophash *map, const struct tophash_type *type, size_t buckets);
+void store_fini(struct tophash *map);
+/* Makes room for twice the buckets. On error nothing has changed. */
+int store_double(struct tophash *map);
+/* Gives back what lies behind buckets; what cannot be given back stays. Everything there is 0. */
+void store_trim(struct tophash *map, size_t buckets);
+/* Gives back the memory of buckets from..to, which stay addressable and read as 0 where they do. */
+void store_release(struct tophash *map, size_t from, size_t to);
+size_t store_bytes(const struct tophash_core *core);
+
+static inline uint8_t *store_piece(const struct store *store, size_t bucket, size_t *ret_at)
+{
+	*ret_at = bucket & (((size_t)1 << store->piece_bits) - 1);
+	return store->pieces[bucket >> store->piece_bits];
+}
+
+static inline uint8_t *store_word(const struct store *store, size_t bucket)
+{
+	size_t at = bucket;
+
+	if (TOPHASH_LIKELY(!store->pieces))
+		return store->tags + bucket * TOPHASH_WORD_SIZE;
+	return store_piece(store, bucket, &at) + at * TOPHASH_WORD_SIZE;
+}
+
+static inline uint32_t *store_link(const struct store *store, size_t bucket)
+{
+	size_t at = bucket;
+	uint8_t *piece;
+
+	if (TOPHASH_LIKELY(!store->pieces))
+		return store->links + bucket;
+	piece = store_piece(store, bucket, &at) + ((size_t)TOPHASH_WORD_SIZE << store->piece_bits);
+	return (uint32_t *)(void *)piece + at;
+}
+
+/* Bytes before the slots in a block of so many buckets. */
+static inline size_t store_heads(size_t buckets)
+{
+	return (buckets * (TOPHASH_WORD_SIZE + sizeof(uint32_t)) + 15) & ~(size_t)15;
+}
+
+static inline uint8_t *store_slots(const struct store *store, size_t bucket)
+{
+	size_t at = bucket;
+	uint8_t *piece;
+
+	if (TOPHASH_LIKELY(!store->pieces))
+		return store->slots + bucket * store->bucket_size;
+	piece = store_piece(store, bucket, &at);
+	return piece + store_heads((size_t)1 << store->piece_bits) + at * store->bucket_size;
+}
+
+/* ---- pool.c: overflow buckets ------------------------------------------------------------------- */
+
+void pool_init(struct pool *pool, const struct tophash_type *type);
+void pool_fini(struct tophash *map);
+/* Sees to it that n more can be had without memory. */
+bool pool_reserve(struct tophash *map, uint32_t n);
+/* An empty one; what pool_reserve() promised, or 0 when there is no memory. */
+uint32_t pool_take(struct tophash *map);
+void pool_give(struct tophash *map, uint32_t number);
+/* Gives back every chunk that is empty. */
+void pool_trim(struct tophash *map);
+struct overflow *pool_at(const struct pool *pool, uint32_t number, uint8_t **ret_slots);
+size_t pool_bytes(const struct pool *pool);
+
+/* ---- chain.c: a bucket with its chain ----------------------------------------------------------- */
+
+/* A home with the chain that hangs on it; without a word: a chain alone (a rest). */
+struct chain {
+	uint8_t *word;
+	uint8_t *slots;
+	uint32_t *head;
+};
+
+/* Where an entry is. */
+struct place {
+	uint8_t *tag;
+	uint8_t *slot;
+	uint32_t *head; /* of the chain it is in; NULL: in the home */
+	uint8_t *word;	/* whose filter tells of it, or NULL */
+	uint32_t number; /* of its overflow bucket */
+};
+
+static inline struct chain chain_of(const struct tophash_core *core, size_t bucket)
+{
+	return (struct chain){store_word(&core->store, bucket), store_slots(&core->store, bucket),
+			      store_link(&core->store, bucket)};
+}
+
+bool chain_find(const struct tophash_core *core, const struct tophash_type *type,
+		const struct chain *chain, const struct tophash_key *key, uint64_t hash,
+		struct place *ret);
+/* A free slot, marked with the tag; NULL when there is no memory for an overflow bucket. */
+uint8_t *chain_add(struct tophash *map, const struct tophash_type *type, const struct chain *chain,
+		   uint8_t tag);
+/* Frees the place of an entry, and its overflow bucket when that is empty then. */
+void chain_remove(struct tophash *map, const struct place *place);
+
+/* ---- move.c: growing and shrinking --------------------------------------------------------------- */
+
+/* Where a key of this hash may be: up to two buckets and a rest; and where a new one goes. */
+struct route {
+	size_t bucket[2];
+	unsigned n;
+	bool rest;
+	size_t put;
+};
+
+struct route route_of(const struct tophash *map, uint64_t hash);
+int move_grow(struct tophash *map);
+void move_shrink(struct tophash *map);
+/* So many steps; a step moves the home of a bucket (of two, shrinking) or one overflow bucket. */
+void move_step(struct tophash *map, const struct tophash_type *type, size_t steps);
+/* Ends a move of a map without elements. */
+void move_forget(struct tophash *map);
+/* Sets what the fast paths and thresholds are to be, from the core. */
+void core_publish(struct tophash *map);
+uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot,
+		   uint8_t tag);
+
+/* ---- the rest ------------------------------------------------------------------------------------ */
+
+uint64_t random_u64(void);
+void seed_renew(struct tophash *map);
+void drop_entry(const struct tophash *map, const struct tophash_type *type, uint8_t *slot);
+
+static inline void barrier(const struct tophash *map, const struct tophash_type *type, uint8_t *slot,
+			   enum tophash_write why)
+{
+	if (TOPHASH_UNLIKELY(map->hooks && map->hooks->barrier))
+		map->hooks->barrier(slot, type->slot_size, why, map->hooks->ctx);
+}
+
+#endif

@@ -1,0 +1,259 @@
+/* The life of a map: its seed, its end, clearing, copying, counting. */
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "internal.h"
+
+static tophash_fault_fn *fault_fn;
+
+uint64_t random_u64(void)
+{
+	static __thread uint64_t state;
+	uint64_t x;
+
+	if (state == 0 && getrandom(&state, sizeof(state), GRND_NONBLOCK) != sizeof(state)) {
+		struct timespec now;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		state = (uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&x;
+	}
+	state += UINT64_C(0x9e3779b97f4a7c15);
+	x = state;
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+/* Each byte of the multiplier has four ones: no multiplier is weak for want of them. */
+static uint64_t random_mult(void)
+{
+	uint64_t ret = 0, bits = 0;
+	unsigned n = 0;
+
+	while (n < 8) {
+		if (bits == 0)
+			bits = random_u64();
+		if (__builtin_popcount(bits & 0xff) == 4 && (n > 0 || (bits & 1))) {
+			ret |= (bits & 0xff) << 8 * n;
+			n++;
+		}
+		bits >>= 8;
+	}
+	return ret;
+}
+
+void seed_renew(struct tophash *map)
+{
+	map->seed = random_u64();
+	map->mult = random_mult();
+}
+
+tophash_fault_fn *tophash_set_fault(tophash_fault_fn *fn)
+{
+	tophash_fault_fn *ret = fault_fn;
+
+	fault_fn = fn;
+	return ret;
+}
+
+void tophash_report_fault(enum tophash_fault fault, const struct tophash *map)
+{
+	if (!fault_fn)
+		abort();
+	fault_fn(fault, map);
+}
+
+int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks)
+{
+	if (map->core)
+		return -EBUSY;
+	if (hooks && (hooks->size < sizeof(*hooks) || !hooks->alloc != !hooks->free))
+		return -EINVAL;
+	map->hooks = hooks;
+	return 0;
+}
+
+/* Calls fn for each entry of an array of slots. */
+static void drop_slots(const struct tophash *map, const struct tophash_type *type, const uint8_t *tags,
+		       uint8_t *slots, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (tags[i])
+			drop_entry(map, type, slots + (size_t)i * type->slot_size);
+}
+
+static void drop_chain(const struct tophash *map, const struct tophash_type *type, uint32_t number)
+{
+	uint8_t *slots;
+
+	while (number) {
+		const struct overflow *head = pool_at(&map->core->pool, number, &slots);
+
+		drop_slots(map, type, head->tags, slots, OVERFLOW_SLOTS);
+		number = head->next;
+	}
+}
+
+/* How many home buckets have to be looked at, whatever moves. */
+static size_t homes(const struct tophash_core *core)
+{
+	return (size_t)1 << (core->bits + (core->move == MOVE_GROW));
+}
+
+/* Old buckets that were given back are holes: they hold nothing. */
+static bool is_hole(const struct tophash_core *core, size_t bucket)
+{
+	return core->move == MOVE_SHRINK && bucket >= (size_t)1 << (core->bits - 1) &&
+	       bucket < 2 * core->cursor;
+}
+
+static void drop_all(const struct tophash *map, const struct tophash_type *type)
+{
+	const struct tophash_core *core = map->core;
+
+	if (!map->hooks || (!map->hooks->drop_key && !map->hooks->drop_val && !map->hooks->barrier))
+		return;
+	for (size_t i = 0; i < homes(core); i++) {
+		if (is_hole(core, i))
+			continue;
+		drop_slots(map, type, store_word(&core->store, i), store_slots(&core->store, i),
+			   TOPHASH_SLOTS);
+		drop_chain(map, type, *store_link(&core->store, i));
+	}
+	drop_chain(map, type, core->rest[0]);
+	drop_chain(map, type, core->rest[1]);
+}
+
+void tophash_fini(struct tophash *map, const struct tophash_type *type)
+{
+	struct tophash_core *core;
+
+	if (!map)
+		return;
+	core = map->core;
+	if (core) {
+		tophash_begin_write(map);
+		drop_all(map, type);
+		pool_fini(map);
+		store_fini(map);
+		mem_free(map, core, sizeof(*core));
+	}
+	*map = (struct tophash){.hooks = map->hooks, .moves = map->moves + 1};
+}
+
+void tophash_clear(struct tophash *map, const struct tophash_type *type)
+{
+	struct tophash_core *core;
+
+	if (!map || !map->core)
+		return;
+	core = map->core;
+	/* Room that was not used goes: a map once large does not stay so for ever. */
+	if (map->len <= map->shrink_at && core->bits > 0) {
+		tophash_fini(map, type);
+		return;
+	}
+	tophash_begin_write(map);
+	drop_all(map, type);
+	for (size_t i = 0; i < homes(core); i++) {
+		if (is_hole(core, i))
+			continue;
+		memset(store_word(&core->store, i), 0, TOPHASH_WORD_SIZE);
+		*store_link(&core->store, i) = 0;
+	}
+	pool_fini(map);
+	map->len = 0;
+	map->moves++;
+	move_forget(map);
+	seed_renew(map);
+	core_publish(map);
+	tophash_end_write(map);
+}
+
+int tophash_shrink(struct tophash *map, const struct tophash_type *type)
+{
+	struct tophash_core *core = map->core;
+	int err = 0;
+
+	if (!core)
+		return 0;
+	if (map->len == 0) {
+		tophash_fini(map, type);
+		return 0;
+	}
+	tophash_begin_write(map);
+	core->armed = true;
+	move_step(map, type, SIZE_MAX);
+	core_publish(map);
+	while (core->move == MOVE_NONE && core->bits > 0) {
+		size_t room = core->bits == 1 ? TOPHASH_SLOTS : (size_t)GROW_LOAD << (core->bits - 1);
+
+		if (map->len > room)
+			break;
+		move_shrink(map);
+		move_step(map, type, SIZE_MAX);
+	}
+	if (core->move != MOVE_NONE)
+		err = -ENOMEM;
+	pool_trim(map);
+	tophash_end_write(map);
+	return err;
+}
+
+void tophash_step(struct tophash *map, const struct tophash_type *type, unsigned buckets)
+{
+	if (!map || !map->core || map->core->move == MOVE_NONE)
+		return;
+	tophash_begin_write(map);
+	move_step(map, type, buckets);
+	tophash_end_write(map);
+}
+
+static size_t chain_len(const struct tophash_core *core, uint32_t number)
+{
+	size_t ret = 0;
+
+	for (; number; number = pool_at(&core->pool, number, NULL)->next)
+		ret++;
+	return ret;
+}
+
+static size_t longest_chain(const struct tophash_core *core)
+{
+	size_t ret = 0, n;
+
+	for (size_t i = 0; i < homes(core); i++) {
+		n = is_hole(core, i) ? 0 : 1 + chain_len(core, *store_link(&core->store, i));
+		ret = n > ret ? n : ret;
+	}
+	n = 1 + chain_len(core, core->rest[0]) + chain_len(core, core->rest[1]);
+	return n > ret ? n : ret;
+}
+
+void tophash_stats(const struct tophash *map, const struct tophash_type *type,
+		   struct tophash_stats *ret)
+{
+	const struct tophash_core *core = map ? map->core : NULL;
+
+	*ret = (struct tophash_stats){0};
+	if (!core)
+		return;
+	*ret = core->stats;
+	ret->len = map->len;
+	ret->buckets = (size_t)1 << core->bits;
+	if (core->move == MOVE_GROW) {
+		ret->old_buckets = ret->buckets;
+		ret->evacuated = ret->buckets - core->cursor;
+		ret->buckets *= 2;
+	} else if (core->move == MOVE_SHRINK) {
+		ret->old_buckets = ret->buckets;
+		ret->evacuated = 2 * core->cursor;
+		ret->buckets /= 2;
+	}
+	ret->slots = ret->buckets * TOPHASH_SLOTS;
+	ret->overflow = core->pool.used;
+	ret->bytes_held = sizeof(*core) + store_bytes(core) + pool_bytes(&core->pool);
+	ret->bytes_live = map->len * type->slot_size;
+	ret->longest_chain = longest_chain(core);
+}

@@ -1,0 +1,459 @@
+/* Memory: of the home buckets in their three shapes, and what the map takes otherwise.
+ *
+ * Small maps are one block of the heap, copied when they grow (at most BLOCK_MAX / 2 bytes). Larger
+ * ones are three mappings that are moved by their page tables, never by their bytes; fresh pages
+ * are touched by evacuation alone, one bucket after the other. With an allocator the buckets come in
+ * pieces of up to 64 KiB, found through a directory: out of the fast path's reach.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "internal.h"
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define PAGE ((size_t)4096)
+
+void *mem_alloc(const struct tophash *map, size_t size)
+{
+	void *p;
+
+	if (!map->hooks || !map->hooks->alloc)
+		return calloc(1, size);
+	p = map->hooks->alloc(size, map->hooks->ctx);
+	if (p)
+		memset(p, 0, size);
+	return p;
+}
+
+void mem_free(const struct tophash *map, void *p, size_t size)
+{
+	if (!p)
+		return;
+	if (map->hooks && map->hooks->alloc)
+		map->hooks->free(p, size, map->hooks->ctx);
+	else
+		free(p);
+}
+
+/* ---- mappings ------------------------------------------------------------------------------------ */
+
+static size_t page_round(size_t size)
+{
+	return (size + PAGE - 1) & ~(PAGE - 1);
+}
+
+/* Address space for size bytes, which starts at a huge page's boundary: so the kernel moves page
+ * tables by the directory entry. NULL when there is none. */
+static void *space_reserve(size_t size)
+{
+	size_t all = size + HUGE_PAGE;
+	char *p = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t skip;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	skip = -(uintptr_t)p & (HUGE_PAGE - 1);
+	if (skip)
+		munmap(p, skip);
+	munmap(p + skip + size, HUGE_PAGE - skip);
+	return p + skip;
+}
+
+/* Small pages on purpose: a fault on a huge one clears 2 MiB while the caller waits. */
+static void *region_new(size_t size)
+{
+	void *p;
+
+	size = page_round(size);
+	if (size < HUGE_PAGE) {
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		return p == MAP_FAILED ? NULL : p;
+	}
+	p = space_reserve(size);
+	if (!p)
+		return NULL;
+	if (mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	    MAP_FAILED) {
+		munmap(p, size);
+		return NULL;
+	}
+	madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static void *region_grow(void *old, size_t old_size, size_t size)
+{
+	void *target, *p;
+
+	old_size = page_round(old_size);
+	size = page_round(size);
+	if (old_size == size)
+		return old;
+	if (size < HUGE_PAGE) {
+		p = mremap(old, old_size, size, MREMAP_MAYMOVE);
+		return p == MAP_FAILED ? NULL : p;
+	}
+	target = space_reserve(size);
+	if (!target)
+		return NULL;
+	p = mremap(old, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+	if (p == MAP_FAILED) {
+		munmap(target, size);
+		return NULL;
+	}
+	madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+/* Gives back the pages that lie wholly in from..to. */
+static void region_release(uint8_t *region, size_t from, size_t to)
+{
+	from = page_round(from);
+	to &= ~(PAGE - 1);
+	if (from < to)
+		madvise(region + from, to - from, MADV_DONTNEED);
+}
+
+/* Shortens a region; its last page stays where both ends share it, and is 0 behind the end. */
+static void region_trim(uint8_t *region, size_t old_size, size_t size)
+{
+	old_size = page_round(old_size);
+	size = page_round(size);
+	if (size < old_size)
+		munmap(region + size, old_size - size);
+}
+
+static size_t tags_size(size_t buckets)
+{
+	return buckets * TOPHASH_WORD_SIZE;
+}
+
+static size_t links_size(size_t buckets)
+{
+	return buckets * sizeof(uint32_t);
+}
+
+static size_t slots_size(const struct store *store, size_t buckets)
+{
+	return buckets * store->bucket_size;
+}
+
+static size_t block_size(const struct store *store, size_t buckets)
+{
+	return store_heads(buckets) + slots_size(store, buckets);
+}
+
+/* ---- shapes -------------------------------------------------------------------------------------- */
+
+static void block_set(struct store *store, uint8_t *block, size_t buckets)
+{
+	store->tags = block;
+	store->links = (uint32_t *)(void *)(block + tags_size(buckets));
+	store->slots = block + store_heads(buckets);
+	store->buckets = buckets;
+	store->mode = STORE_BLOCK;
+}
+
+static bool map_regions(const struct store *shape, size_t buckets, struct store *ret)
+{
+	struct store store = *shape;
+
+	store.tags = region_new(tags_size(buckets));
+	store.links = region_new(links_size(buckets));
+	store.slots = region_new(slots_size(&store, buckets));
+	if (!store.tags || !store.links || !store.slots) {
+		if (store.tags)
+			munmap(store.tags, page_round(tags_size(buckets)));
+		if (store.links)
+			munmap(store.links, page_round(links_size(buckets)));
+		if (store.slots)
+			munmap(store.slots, page_round(slots_size(&store, buckets)));
+		return false;
+	}
+	store.buckets = buckets;
+	store.mode = STORE_MAPPED;
+	*ret = store;
+	return true;
+}
+
+static bool pieces_reserve(struct tophash *map, size_t n)
+{
+	struct store *store = &map->core->store;
+	size_t cap = store->pieces_cap ? store->pieces_cap : 4;
+	uint8_t **pieces;
+
+	if (store->pieces && n <= store->pieces_cap)
+		return true;
+	while (cap < n)
+		cap *= 2;
+	pieces = mem_alloc(map, cap * sizeof(*pieces));
+	if (!pieces)
+		return false;
+	if (store->pieces) {
+		memcpy(pieces, store->pieces, store->pieces_cap * sizeof(*pieces));
+		mem_free(map, store->pieces, store->pieces_cap * sizeof(*pieces));
+	}
+	store->pieces = pieces;
+	store->pieces_cap = cap;
+	return true;
+}
+
+/* Adds pieces until there is room for buckets. */
+static int pieces_add(struct tophash *map, size_t buckets)
+{
+	struct store *store = &map->core->store;
+	size_t per = (size_t)1 << store->piece_bits;
+	size_t old = store->buckets / per, n = buckets / per, i;
+
+	if (!pieces_reserve(map, n))
+		return -ENOMEM;
+	for (i = old; i < n; i++) {
+		store->pieces[i] = mem_alloc(map, block_size(store, per));
+		if (!store->pieces[i])
+			break;
+	}
+	if (i < n) {
+		while (i-- > old) {
+			mem_free(map, store->pieces[i], block_size(store, per));
+			store->pieces[i] = NULL;
+		}
+		return -ENOMEM;
+	}
+	store->buckets = buckets;
+	store->mode = STORE_PIECES;
+	return 0;
+}
+
+static bool has_allocator(const struct tophash *map)
+{
+	return map->hooks && map->hooks->alloc;
+}
+
+int store_init(struct tophash *map, const struct tophash_type *type, size_t buckets)
+{
+	struct store *store = &map->core->store;
+	size_t max = has_allocator(map) ? PIECE_SIZE : BLOCK_MAX;
+	uint8_t *block;
+
+	*store = (struct store){.bucket_size = type->slot_size * TOPHASH_SLOTS};
+	while (block_size(store, (size_t)2 << store->piece_bits) <= PIECE_SIZE)
+		store->piece_bits++;
+	if (buckets == 1 || block_size(store, buckets) <= max) {
+		block = mem_alloc(map, block_size(store, buckets));
+		if (!block)
+			return -ENOMEM;
+		block_set(store, block, buckets);
+		return 0;
+	}
+	if (has_allocator(map)) {
+		int err = pieces_add(map, buckets);
+
+		if (err && store->pieces) {
+			mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
+			*store = (struct store){0};
+		}
+		return err;
+	}
+	return map_regions(store, buckets, store) ? 0 : -ENOMEM;
+}
+
+void store_fini(struct tophash *map)
+{
+	struct store *store = &map->core->store;
+	size_t per = (size_t)1 << store->piece_bits;
+
+	if (store->mode == STORE_BLOCK)
+		mem_free(map, store->tags, block_size(store, store->buckets));
+	if (store->mode == STORE_MAPPED) {
+		munmap(store->tags, page_round(tags_size(store->buckets)));
+		munmap(store->links, page_round(links_size(store->buckets)));
+		munmap(store->slots, page_round(slots_size(store, store->buckets)));
+	}
+	if (store->mode == STORE_PIECES) {
+		for (size_t i = 0; i < store->buckets / per; i++)
+			mem_free(map, store->pieces[i], block_size(store, per));
+		mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
+	}
+	*store = (struct store){0};
+}
+
+static void block_copy(const struct store *from, struct store *to, size_t buckets)
+{
+	memcpy(to->tags, from->tags, tags_size(buckets));
+	memcpy(to->links, from->links, links_size(buckets));
+	memcpy(to->slots, from->slots, slots_size(from, buckets));
+}
+
+/* Slots of a collector's objects are moved: the barrier is told of each. */
+static int block_resize(struct tophash *map, size_t buckets, size_t keep)
+{
+	struct store *store = &map->core->store;
+	struct store old = *store;
+	uint8_t *block;
+
+	block = mem_alloc(map, block_size(store, buckets));
+	if (!block)
+		return -ENOMEM;
+	block_set(store, block, buckets);
+	if (map->hooks && map->hooks->barrier)
+		map->hooks->barrier(store->slots, slots_size(store, keep), TOPHASH_WRITE_MOVE,
+				    map->hooks->ctx);
+	block_copy(&old, store, keep);
+	mem_free(map, old.tags, block_size(&old, old.buckets));
+	return 0;
+}
+
+static int block_to_regions(struct tophash *map, size_t buckets)
+{
+	struct store *store = &map->core->store;
+	struct store old = *store;
+
+	if (!map_regions(store, buckets, store))
+		return -ENOMEM;
+	block_copy(&old, store, old.buckets);
+	mem_free(map, old.tags, block_size(&old, old.buckets));
+	return 0;
+}
+
+static int block_to_pieces(struct tophash *map, size_t buckets)
+{
+	struct store *store = &map->core->store;
+	struct store old = *store;
+	int err;
+
+	/* A full block of an allocator has a piece's shape: it becomes the first one. */
+	if (!pieces_reserve(map, 2))
+		return -ENOMEM;
+	store->pieces[0] = old.tags;
+	err = pieces_add(map, buckets);
+	if (err) {
+		mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
+		*store = old;
+	}
+	return err;
+}
+
+int store_double(struct tophash *map)
+{
+	struct store *store = &map->core->store;
+	size_t buckets = store->buckets * 2;
+	uint8_t *tags, *slots;
+	uint32_t *links;
+
+	if (store->mode == STORE_PIECES)
+		return pieces_add(map, buckets);
+	if (store->mode == STORE_BLOCK) {
+		size_t max = has_allocator(map) ? PIECE_SIZE : BLOCK_MAX;
+
+		if (block_size(store, buckets) <= max)
+			return block_resize(map, buckets, store->buckets);
+		return has_allocator(map) ? block_to_pieces(map, buckets) :
+					    block_to_regions(map, buckets);
+	}
+	/* A region that has grown while another could not is only longer than it need be. */
+	tags = region_grow(store->tags, tags_size(store->buckets), tags_size(buckets));
+	if (!tags)
+		return -ENOMEM;
+	store->tags = tags;
+	links = region_grow(store->links, links_size(store->buckets), links_size(buckets));
+	if (links) {
+		store->links = links;
+		slots = region_grow(store->slots, slots_size(store, store->buckets),
+				    slots_size(store, buckets));
+		if (slots) {
+			store->slots = slots;
+			store->buckets = buckets;
+			return 0;
+		}
+		region_trim((uint8_t *)links, links_size(buckets), links_size(store->buckets));
+	}
+	region_trim(tags, tags_size(buckets), tags_size(store->buckets));
+	return -ENOMEM;
+}
+
+void store_release(struct tophash *map, size_t from, size_t to)
+{
+	struct store *store = &map->core->store;
+	size_t per = (size_t)1 << store->piece_bits;
+
+	if (store->mode == STORE_MAPPED) {
+		region_release(store->tags, tags_size(from), tags_size(to));
+		region_release((uint8_t *)store->links, links_size(from), links_size(to));
+		region_release(store->slots, slots_size(store, from), slots_size(store, to));
+	}
+	if (store->mode == STORE_PIECES) {
+		for (size_t i = (from + per - 1) / per; i < to / per; i++) {
+			mem_free(map, store->pieces[i], block_size(store, per));
+			store->pieces[i] = NULL;
+		}
+	}
+}
+
+static void regions_to_block(struct tophash *map, size_t buckets)
+{
+	struct store *store = &map->core->store;
+	struct store old = *store;
+	uint8_t *block = mem_alloc(map, block_size(store, buckets));
+
+	if (!block) {
+		map->core->stats.put_off++;
+		return;
+	}
+	block_set(store, block, buckets);
+	block_copy(&old, store, buckets);
+	munmap(old.tags, page_round(tags_size(old.buckets)));
+	munmap(old.links, page_round(links_size(old.buckets)));
+	munmap(old.slots, page_round(slots_size(&old, old.buckets)));
+}
+
+void store_trim(struct tophash *map, size_t buckets)
+{
+	struct store *store = &map->core->store;
+	size_t per = (size_t)1 << store->piece_bits;
+
+	if (store->mode == STORE_BLOCK) {
+		if (block_resize(map, buckets, buckets) != 0)
+			map->core->stats.put_off++;
+		return;
+	}
+	if (store->mode == STORE_PIECES) {
+		/* Less than a piece stays a piece. */
+		size_t keep = buckets < per ? per : buckets;
+
+		for (size_t i = keep / per; i < store->buckets / per; i++)
+			mem_free(map, store->pieces[i], block_size(store, per));
+		if (keep < store->buckets)
+			store->buckets = keep;
+		return;
+	}
+	region_trim(store->tags, tags_size(store->buckets), tags_size(buckets));
+	region_trim((uint8_t *)store->links, links_size(store->buckets), links_size(buckets));
+	region_trim(store->slots, slots_size(store, store->buckets), slots_size(store, buckets));
+	store->buckets = buckets;
+	if (block_size(store, buckets) <= BLOCK_MAX / 2)
+		regions_to_block(map, buckets);
+}
+
+size_t store_bytes(const struct tophash_core *core)
+{
+	const struct store *store = &core->store;
+	size_t per = (size_t)1 << store->piece_bits, n = store->buckets;
+
+	if (store->mode == STORE_PIECES) {
+		size_t ret = store->pieces_cap * sizeof(*store->pieces);
+
+		for (size_t i = 0; i < n / per; i++)
+			ret += store->pieces[i] ? block_size(store, per) : 0;
+		return ret;
+	}
+	if (store->mode == STORE_BLOCK)
+		return block_size(store, n);
+	if (store->mode == STORE_NONE)
+		return 0;
+	/* Of a mapping, what was never touched or was given back takes no memory. */
+	if (core->move == MOVE_GROW)
+		n = n / 2 + (n / 2 - core->cursor);
+	else if (core->move == MOVE_SHRINK && core->released)
+		n -= core->released - n / 2;
+	return page_round(tags_size(n)) + page_round(links_size(n)) + page_round(slots_size(store, n));
+}

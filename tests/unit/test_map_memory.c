@@ -1,0 +1,281 @@
+/* What the map takes, gives back and does without: allocators that fail, hooks that count, work that
+ * is bounded. */
+#include "test_map.h"
+
+struct heap {
+	size_t held;	/* bytes outstanding */
+	size_t largest; /* asked for at once */
+	uint64_t state;
+	unsigned one_in; /* fails one in so many; 0: never */
+	size_t keys, vals; /* dropped */
+};
+
+static void *heap_alloc(size_t size, void *ctx)
+{
+	struct heap *heap = ctx;
+	size_t *p;
+
+	if (heap->one_in && test_random(&heap->state) % heap->one_in == 0)
+		return NULL;
+	p = malloc(size + 16);
+	assert_non_null(p);
+	*p = size;
+	heap->held += size;
+	heap->largest = size > heap->largest ? size : heap->largest;
+	return p + 2;
+}
+
+static void heap_free(void *p, size_t size, void *ctx)
+{
+	struct heap *heap = ctx;
+
+	assert_int_equal(((size_t *)p)[-2], size);
+	heap->held -= size;
+	free((size_t *)p - 2);
+}
+
+static void count_key(void *key, void *ctx)
+{
+	((struct heap *)ctx)->keys++;
+}
+
+static void count_val(void *val, void *ctx)
+{
+	((struct heap *)ctx)->vals++;
+}
+
+static struct tophash_hooks hooks_of(struct heap *heap)
+{
+	return (struct tophash_hooks){
+		.size = sizeof(struct tophash_hooks), .ctx = heap, .alloc = heap_alloc, .free = heap_free};
+}
+
+/* A put that fails leaves the map as it was; a delete never fails; nothing is left in the end. */
+static void failing_allocator(void **state)
+{
+	static uint64_t want[KEYS];
+	size_t failures = 0;
+
+	for (unsigned one_in = 2; one_in <= 64; one_in *= 2) {
+		struct heap heap = {.state = one_in, .one_in = one_in};
+		struct tophash_hooks hooks = hooks_of(&heap);
+		struct tophash map = {0};
+		uint64_t random = one_in, key, val = 0;
+
+		memset(want, 0, sizeof(want));
+		assert_int_equal(tophash_set_hooks(&map, &hooks), 0);
+		for (unsigned i = 0; i < 200000; i++) {
+			uint64_t x = test_random(&random);
+			uint32_t number = (uint32_t)(x >> 32) % KEYS;
+			size_t len = map.len;
+
+			test_make_u64(number, &key);
+			if (x % 100 < (i / 20000 % 2 ? 30 : 70)) {
+				int ret = test_put(&map, &test_u64, &key, x | 1);
+
+				if (ret < 0) {
+					assert_int_equal(ret, -ENOMEM);
+					assert_int_equal(map.len, len);
+					failures++;
+				} else {
+					assert_int_equal(ret, want[number] == 0);
+					want[number] = x | 1;
+				}
+			} else {
+				assert_int_equal(tophash_delete_key(&map, &test_u64, &key),
+						 want[number] != 0);
+				want[number] = 0;
+			}
+		}
+		for (uint32_t i = 0; i < KEYS; i++) {
+			test_make_u64(i, &key);
+			assert_int_equal(test_get(&map, &test_u64, &key, &val), want[i] != 0);
+			if (want[i])
+				assert_int_equal(val, want[i]);
+		}
+		tophash_fini(&map, &test_u64);
+		assert_int_equal(heap.held, 0);
+	}
+	assert_true(failures > 0);
+}
+
+static void pieces_are_small_and_come_back(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0};
+	size_t full;
+
+	tophash_set_hooks(&map, &hooks);
+	for (uint64_t key = 0; key < 300000; key++)
+		test_put(&map, &test_u64, &key, key);
+	assert_true(heap.largest <= 64 << 10);
+	full = heap.held;
+	for (uint64_t key = 0; key < 290000; key++)
+		assert_true(tophash_delete_key(&map, &test_u64, &key));
+	assert_true(heap.held < full / 10);
+	tophash_fini(&map, &test_u64);
+	assert_int_equal(heap.held, 0);
+}
+
+static void drops_run_once(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0};
+
+	hooks.drop_key = count_key;
+	hooks.drop_val = count_val;
+	tophash_set_hooks(&map, &hooks);
+	for (uint64_t key = 0; key < 5000; key++)
+		test_put(&map, &test_u64, &key, key);
+	assert_int_equal(heap.keys + heap.vals, 0);
+	for (uint64_t key = 0; key < 1000; key++)
+		test_put(&map, &test_u64, &key, key);
+	assert_int_equal(heap.keys, 1000);
+	assert_int_equal(heap.vals, 1000);
+	for (uint64_t key = 0; key < 3000; key++)
+		tophash_delete_key(&map, &test_u64, &key);
+	assert_int_equal(heap.keys, 4000);
+	tophash_clear(&map, &test_u64);
+	assert_int_equal(heap.keys, 6000);
+	assert_int_equal(heap.vals, 6000);
+	tophash_fini(&map, &test_u64);
+	assert_int_equal(heap.keys, 6000);
+	assert_int_equal(heap.held, 0);
+}
+
+static size_t held(const struct tophash *map)
+{
+	struct tophash_stats stats;
+
+	tophash_stats(map, &test_u64, &stats);
+	return stats.bytes_held;
+}
+
+static void scattered(uint64_t number, uint64_t *ret)
+{
+	*ret = test_random(&number);
+}
+
+static void put_scattered(struct tophash *map, uint64_t n)
+{
+	uint64_t key;
+
+	for (uint64_t i = 0; i < n; i++) {
+		scattered(i, &key);
+		test_put(map, &test_u64, &key, i);
+	}
+}
+
+/* Down to a tenth, one by one: at most 2.2 times what a fresh map of that length holds; and as much
+ * after shrink, but for the chance of how many overflow. */
+static void memory_after_deletes(void **state)
+{
+	static const uint64_t sizes[] = {1000, 3000, 12345, 70000, 100000, 140000, 300000};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct tophash map = {0}, fresh = {0};
+		uint64_t n = sizes[i], key;
+
+		put_scattered(&map, n);
+		for (uint64_t j = n / 10; j < n; j++) {
+			scattered(j, &key);
+			assert_true(tophash_delete_key(&map, &test_u64, &key));
+		}
+		put_scattered(&fresh, n / 10);
+		tophash_step(&fresh, &test_u64, UINT32_MAX);
+		assert_true((double)held(&map) <= 2.2 * (double)held(&fresh));
+		assert_int_equal(tophash_shrink(&map, &test_u64), 0);
+		assert_true(held(&map) <= held(&fresh) + held(&fresh) / 8);
+		tophash_fini(&map, &test_u64);
+		tophash_fini(&fresh, &test_u64);
+	}
+}
+
+static uint64_t moved(const struct tophash *map)
+{
+	struct tophash_stats stats;
+
+	tophash_stats(map, &test_u64, &stats);
+	return stats.moved;
+}
+
+/* No put or delete moves more than the homes of two buckets; a move is done before the next is due. */
+static void moving_is_bounded(void **state)
+{
+	struct tophash map = {0};
+	uint64_t before = 0, after, most = 0;
+
+	for (uint64_t key = 0; key < 8000; key++) {
+		test_put(&map, &test_u64, &key, key);
+		after = moved(&map);
+		most = after - before > most ? after - before : most;
+		before = after;
+	}
+	for (uint64_t key = 0; key < 8000; key++) {
+		tophash_delete_key(&map, &test_u64, &key);
+		after = moved(&map);
+		most = after - before > most ? after - before : most;
+		before = after;
+	}
+	assert_true(most > 0 && most <= 2 * 2 * TOPHASH_SLOTS);
+	tophash_fini(&map, &test_u64);
+}
+
+/* Back and forth over every threshold: no thrashing. */
+static void moving_has_hysteresis(void **state)
+{
+	struct tophash map = {0};
+	uint64_t key, ops = 0;
+
+	for (uint64_t n = 8; n < 2000; n++) {
+		for (key = map.len; key < n; key++, ops++)
+			test_put(&map, &test_u64, &key, key);
+		for (unsigned i = 0; i < 20; i++, ops += 8) {
+			for (key = n - 4; key < n; key++)
+				tophash_delete_key(&map, &test_u64, &key);
+			for (key = n - 4; key < n; key++)
+				test_put(&map, &test_u64, &key, key);
+		}
+	}
+	assert_true(moved(&map) < ops / 10);
+	tophash_fini(&map, &test_u64);
+}
+
+static void reserved_room_is_kept_until_used(void **state)
+{
+	struct tophash map;
+	uint64_t key;
+	size_t room;
+
+	assert_int_equal(tophash_init(&map, &test_u64, 10000), 0);
+	room = held(&map);
+	for (key = 0; key < 100; key++)
+		test_put(&map, &test_u64, &key, key);
+	for (key = 0; key < 90; key++)
+		tophash_delete_key(&map, &test_u64, &key);
+	assert_int_equal(held(&map), room);
+	for (key = 0; key < 10000; key++)
+		test_put(&map, &test_u64, &key, key);
+	for (key = 0; key < 9990; key++)
+		tophash_delete_key(&map, &test_u64, &key);
+	assert_true(held(&map) < room / 10);
+	tophash_fini(&map, &test_u64);
+	assert_int_equal(tophash_init(&map, &test_u64, SIZE_MAX), -EOVERFLOW);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(failing_allocator),
+		cmocka_unit_test(pieces_are_small_and_come_back),
+		cmocka_unit_test(drops_run_once),
+		cmocka_unit_test(memory_after_deletes),
+		cmocka_unit_test(moving_is_bounded),
+		cmocka_unit_test(moving_has_hysteresis),
+		cmocka_unit_test(reserved_room_is_kept_until_used),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
