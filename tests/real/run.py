@@ -815,6 +815,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the reports where they are")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     args = parser.parse_args()
+    # Ignored where this runs in the background: tophash would inherit that, and not end when it is told to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in args.programs:
         if name not in PROGRAMS:
             parser.error(f"no program {name}: one of {', '.join(PROGRAMS)}")
