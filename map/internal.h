@@ -207,12 +207,11 @@ void chain_remove(struct tophash *map, const struct place *place);
 
 /* ---- move.c: growing and shrinking --------------------------------------------------------------- */
 
-/* Where a key of this hash may be: up to two buckets and a rest; and where a new one goes. */
+/* Where a key of this hash is, and where a new one goes: a bucket; while that is being moved, it may
+ * still be in the rest. */
 struct route {
-	size_t bucket[2];
-	unsigned n;
+	size_t bucket;
 	bool rest;
-	size_t put;
 };
 
 struct route route_of(const struct tophash *map, uint64_t hash);
@@ -232,6 +231,23 @@ uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, c
 uint64_t random_u64(void);
 void seed_renew(struct tophash *map);
 void drop_entry(const struct tophash *map, const struct tophash_type *type, uint8_t *slot);
+
+static inline bool has_allocator(const struct tophash *map)
+{
+	return map->hooks && map->hooks->alloc;
+}
+
+/* Whether somebody is to be told of each element that comes or goes. */
+static inline bool has_element_hooks(const struct tophash *map)
+{
+	return map->hooks && (map->hooks->drop_key || map->hooks->drop_val || map->hooks->barrier);
+}
+
+/* How many elements 2^bits buckets hold before they grow. */
+static inline size_t room_of(unsigned bits)
+{
+	return bits == 0 ? TOPHASH_SLOTS : (size_t)GROW_LOAD << bits;
+}
 
 static inline void barrier(const struct tophash *map, const struct tophash_type *type, uint8_t *slot,
 			   enum tophash_write why)

@@ -74,7 +74,7 @@ int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks)
 	return 0;
 }
 
-/* Calls fn for each entry of an array of slots. */
+/* The entries of an array of slots. */
 static void drop_slots(const struct tophash *map, const struct tophash_type *type, const uint8_t *tags,
 		       uint8_t *slots, unsigned n)
 {
@@ -104,7 +104,7 @@ static size_t homes(const struct tophash_core *core)
 /* Old buckets that were given back are holes: they hold nothing. */
 static bool is_hole(const struct tophash_core *core, size_t bucket)
 {
-	return core->move == MOVE_SHRINK && bucket >= (size_t)1 << (core->bits - 1) &&
+	return core->move == MOVE_SHRINK && bucket >= ((size_t)1 << core->bits) / 2 &&
 	       bucket < 2 * core->cursor;
 }
 
@@ -112,7 +112,7 @@ static void drop_all(const struct tophash *map, const struct tophash_type *type)
 {
 	const struct tophash_core *core = map->core;
 
-	if (!map->hooks || (!map->hooks->drop_key && !map->hooks->drop_val && !map->hooks->barrier))
+	if (!has_element_hooks(map))
 		return;
 	for (size_t i = 0; i < homes(core); i++) {
 		if (is_hole(core, i))
@@ -186,11 +186,7 @@ int tophash_shrink(struct tophash *map, const struct tophash_type *type)
 	core->armed = true;
 	move_step(map, type, SIZE_MAX);
 	core_publish(map);
-	while (core->move == MOVE_NONE && core->bits > 0) {
-		size_t room = core->bits == 1 ? TOPHASH_SLOTS : (size_t)GROW_LOAD << (core->bits - 1);
-
-		if (map->len > room)
-			break;
+	while (core->move == MOVE_NONE && core->bits > 0 && map->len <= room_of(core->bits - 1u)) {
 		move_shrink(map);
 		move_step(map, type, SIZE_MAX);
 	}

@@ -14,16 +14,14 @@ static size_t index_of(uint64_t hash, unsigned bits)
 void core_publish(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
-	size_t n = (size_t)1 << core->bits;
-	bool custom = map->hooks && (map->hooks->drop_key || map->hooks->drop_val || map->hooks->barrier);
 	bool direct = core->move == MOVE_NONE && !core->store.pieces;
 
 	map->shift = shift_of(core->bits);
 	map->tags = direct ? core->store.tags : NULL;
-	map->write_tags = direct && !custom ? core->store.tags : NULL;
+	map->write_tags = direct && !has_element_hooks(map) ? core->store.tags : NULL;
 	map->slots = core->store.slots;
-	map->grow_at = core->bits == 0 ? TOPHASH_SLOTS : n * GROW_LOAD;
-	map->shrink_at = core->bits == 0 ? 0 : n * SHRINK_LOAD;
+	map->grow_at = room_of(core->bits);
+	map->shrink_at = core->bits == 0 ? 0 : (size_t)SHRINK_LOAD << core->bits;
 	if (!core->armed) {
 		/* Room that was asked for stays until it has been used: the half of it. */
 		map->grow_at /= 2;
@@ -46,28 +44,25 @@ struct route route_of(const struct tophash *map, uint64_t hash)
 {
 	const struct tophash_core *core = map->core;
 	size_t old = index_of(hash, core->bits), new;
+	bool done, now;
 
 	if (core->move == MOVE_NONE)
-		return (struct route){.bucket = {old}, .n = 1, .put = old};
+		return (struct route){.bucket = old};
 	if (core->move == MOVE_GROW) {
 		new = index_of(hash, core->bits + 1);
-		if (old >= core->cursor)
-			return (struct route){.bucket = {new}, .n = 1, .put = new};
-		if (core->partial && old == core->cursor - 1)
-			return (struct route){.bucket = {new}, .n = 1, .rest = true, .put = new};
-		return (struct route){.bucket = {old}, .n = 1, .put = old};
+		done = old >= core->cursor;
+		now = core->partial && old == core->cursor - 1;
+	} else {
+		new = index_of(hash, core->bits - 1);
+		done = new < core->cursor;
+		now = core->partial && new == core->cursor;
 	}
-	new = index_of(hash, core->bits - 1);
-	if (new < core->cursor)
-		return (struct route){.bucket = {new}, .n = 1, .put = new};
-	if (core->partial && new == core->cursor)
-		return (struct route){.bucket = {new}, .n = 1, .rest = true, .put = new};
-	return (struct route){.bucket = {old}, .n = 1, .put = old};
+	return (struct route){.bucket = done || now ? new : old, .rest = now};
 }
 
 /* Copies an entry into a slot that is marked already. */
-static void entry_copy(struct tophash *map, const struct tophash_type *type, uint8_t *to,
-		       const uint8_t *from)
+TOPHASH_INLINE void entry_copy(struct tophash *map, const struct tophash_type *type, uint8_t *to,
+			       const uint8_t *from)
 {
 	barrier(map, type, to, TOPHASH_WRITE_MOVE);
 	if (type->slot_size == 16)
@@ -111,24 +106,19 @@ TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *t
 			     store_slots(&core->store, 2 * from + 1)};
 	uint32_t shift = shift_of(core->bits + 1u);
 	tophash_mask mask = tophash_match_used(source.word);
-	unsigned moved = 0;
 
 	for (; mask; mask &= mask - 1) {
 		unsigned lane = tophash_lane(mask);
 		const uint8_t *slot = source.slots + (size_t)lane * type->slot_size;
-		uint8_t tag = source.word[lane], *to;
+		uint8_t tag = source.word[lane];
 		unsigned half = (unsigned)((slot_hash(map, type, slot, tag) >> 32) >> shift) & 1;
 
 		if (words[half] == source.word)
 			continue;
 		source.word[lane] = 0;
 		words[half][lane] = tag;
-		to = slots[half] + (size_t)lane * type->slot_size;
-		barrier(map, type, to, TOPHASH_WRITE_MOVE);
-		__builtin_memcpy(to, slot, type->slot_size);
-		moved++;
+		entry_copy(map, type, slots[half] + (size_t)lane * type->slot_size, slot);
 	}
-	core->stats.moved += moved;
 }
 
 static void split(struct tophash *map, const struct tophash_type *type, size_t from)
@@ -229,7 +219,7 @@ static bool move_rest(struct tophash *map, const struct tophash_type *type, uint
 
 		if (!copy.tags[i])
 			continue;
-		chain = chain_of(core, route_of(map, slot_hash(map, type, slot, copy.tags[i])).put);
+		chain = chain_of(core, route_of(map, slot_hash(map, type, slot, copy.tags[i])).bucket);
 		to = chain_add(map, type, &chain, copy.tags[i]);
 		entry_copy(map, type, to, slot);
 	}

@@ -9,9 +9,7 @@ static void count_reason(const struct tophash *map, enum tophash_reason reason)
 /* A map with hooks, or with a type of its own, is on the slow path always. */
 static bool is_custom(const struct tophash *map, const struct tophash_type *type)
 {
-	return type->kind == TOPHASH_KIND_CUSTOM || map->core->store.pieces ||
-	       (map->hooks &&
-		(map->hooks->drop_key || map->hooks->drop_val || map->hooks->barrier));
+	return type->kind == TOPHASH_KIND_CUSTOM || map->core->store.pieces || has_element_hooks(map);
 }
 
 static enum tophash_reason reason_of(const struct tophash *map, const struct tophash_type *type)
@@ -22,42 +20,45 @@ static enum tophash_reason reason_of(const struct tophash *map, const struct top
 }
 
 static bool find(const struct tophash *map, const struct tophash_type *type,
-		 const struct tophash_key *key, uint64_t hash, const struct route *route,
-		 struct place *ret)
+		 const struct tophash_key *key, uint64_t hash, struct place *ret)
 {
 	const struct tophash_core *core = map->core;
+	struct route route = route_of(map, hash);
+	struct chain chain = chain_of(core, route.bucket);
 
-	for (unsigned i = 0; i < route->n; i++) {
-		struct chain chain = chain_of(core, route->bucket[i]);
-
-		if (chain_find(core, type, &chain, key, hash, ret))
-			return true;
-	}
-	for (unsigned i = 0; route->rest && i < 2; i++) {
-		struct chain chain = {.head = (uint32_t *)&core->rest[i]};
-
+	if (chain_find(core, type, &chain, key, hash, ret))
+		return true;
+	for (unsigned i = 0; route.rest && i < 2; i++) {
+		chain = (struct chain){.head = (uint32_t *)&core->rest[i]};
 		if (chain_find(core, type, &chain, key, hash, ret))
 			return true;
 	}
 	return false;
 }
 
+/* The key and its hash for get and delete; false when it cannot be in the map. */
+static bool key_for_search(const struct tophash *map, const struct tophash_type *type,
+			   const void *raw, uint64_t *hash, struct tophash_key *ret)
+{
+	if (!map || !map->core || map->len == 0)
+		return false;
+	*ret = tophash_key(type, raw);
+	if (tophash_key_is_nan(type, ret))
+		return false;
+	if (type->kind == TOPHASH_KIND_CUSTOM)
+		*hash = tophash_hash(type, ret, map->seed, map->mult);
+	return true;
+}
+
 void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type, const void *raw,
 		       uint64_t hash)
 {
 	struct tophash_key key;
-	struct route route;
 	struct place place;
 
-	if (!map || !map->core || map->len == 0)
+	if (!key_for_search(map, type, raw, &hash, &key))
 		return NULL;
-	key = tophash_key(type, raw);
-	if (tophash_key_is_nan(type, &key))
-		return NULL;
-	if (type->kind == TOPHASH_KIND_CUSTOM)
-		hash = tophash_hash(type, &key, map->seed, map->mult);
-	route = route_of(map, hash);
-	return find(map, type, &key, hash, &route, &place) ? place.slot : NULL;
+	return find(map, type, &key, hash, &place) ? place.slot : NULL;
 }
 
 /* Memory, a seed, and room for n elements. */
@@ -69,9 +70,8 @@ static int first(struct tophash *map, const struct tophash_type *type, size_t n)
 
 	if (!core)
 		return -ENOMEM;
-	if (n > TOPHASH_SLOTS)
-		while (bits <= BUCKET_BITS_MAX && ((size_t)GROW_LOAD << bits) < n)
-			bits++;
+	while (bits <= BUCKET_BITS_MAX && room_of(bits) < n)
+		bits++;
 	map->core = core;
 	err = bits > BUCKET_BITS_MAX ? -EOVERFLOW : store_init(map, type, (size_t)1 << bits);
 	if (err) {
@@ -130,19 +130,13 @@ static void grow_when_due(struct tophash *map, const struct tophash_type *type)
 static uint8_t *insert(struct tophash *map, const struct tophash_type *type, const void *raw,
 		       uint64_t hash)
 {
-	struct route route = route_of(map, hash);
-	struct chain chain = chain_of(map->core, route.put);
+	struct chain chain = chain_of(map->core, route_of(map, hash).bucket);
 	uint8_t *slot = chain_add(map, type, &chain, tophash_tag(hash));
 
 	if (!slot)
 		return NULL;
 	barrier(map, type, slot, TOPHASH_WRITE_NEW);
-	memcpy(slot, raw, type->key_size);
-	if (type->hash_offset) {
-		uint32_t upper = (uint32_t)(hash >> 32);
-
-		memcpy(slot + type->hash_offset, &upper, sizeof(upper));
-	}
+	tophash_fill_key(type, slot, raw, hash);
 	map->len++;
 	return slot;
 }
@@ -175,7 +169,6 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	bool is_new = !map->core, is_nan = tophash_key_is_nan(type, &key);
 	struct tophash_key_copy copy;
 	struct place place;
-	struct route route;
 	uint8_t *slot;
 	int err;
 
@@ -196,8 +189,7 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	}
 	if (is_new || is_nan || type->kind == TOPHASH_KIND_CUSTOM)
 		hash = tophash_hash(type, &key, map->seed, map->mult);
-	route = route_of(map, hash);
-	if (!is_nan && find(map, type, &key, hash, &route, &place)) {
+	if (!is_nan && find(map, type, &key, hash, &place)) {
 		*ret = 0;
 		return replace(map, type, raw, place.slot);
 	}
@@ -241,21 +233,14 @@ bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type, c
 			 uint64_t hash)
 {
 	struct tophash_key key;
-	struct route route;
 	struct place place;
 
-	if (!map || !map->core || map->len == 0)
+	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
-	key = tophash_key(type, raw);
-	if (tophash_key_is_nan(type, &key))
-		return false;
-	if (type->kind == TOPHASH_KIND_CUSTOM)
-		hash = tophash_hash(type, &key, map->seed, map->mult);
 	tophash_begin_write(map);
 	count_reason(map, reason_of(map, type));
 	move_step(map, type, 1);
-	route = route_of(map, hash);
-	if (!find(map, type, &key, hash, &route, &place)) {
+	if (!find(map, type, &key, hash, &place)) {
 		tophash_end_write(map);
 		return false;
 	}
@@ -301,15 +286,13 @@ int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t
 
 	if (!core)
 		return n ? first(map, type, n) : 0;
-	if (n > (size_t)GROW_LOAD << BUCKET_BITS_MAX)
+	if (n > room_of(BUCKET_BITS_MAX))
 		return -EOVERFLOW;
 	tophash_begin_write(map);
 	move_step(map, type, SIZE_MAX);
 	for (;;) {
-		size_t room = core->bits == 0 ? TOPHASH_SLOTS : (size_t)GROW_LOAD << core->bits;
-
 		err = core->move != MOVE_NONE ? -ENOMEM : 0;
-		if (err || n <= room)
+		if (err || n <= room_of(core->bits))
 			break;
 		err = move_grow(map);
 		if (err)

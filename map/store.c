@@ -17,7 +17,7 @@ void *mem_alloc(const struct tophash *map, size_t size)
 {
 	void *p;
 
-	if (!map->hooks || !map->hooks->alloc)
+	if (!has_allocator(map))
 		return calloc(1, size);
 	p = map->hooks->alloc(size, map->hooks->ctx);
 	if (p)
@@ -29,7 +29,7 @@ void mem_free(const struct tophash *map, void *p, size_t size)
 {
 	if (!p)
 		return;
-	if (map->hooks && map->hooks->alloc)
+	if (has_allocator(map))
 		map->hooks->free(p, size, map->hooks->ctx);
 	else
 		free(p);
@@ -154,6 +154,17 @@ static void block_set(struct store *store, uint8_t *block, size_t buckets)
 	store->mode = STORE_BLOCK;
 }
 
+/* Unmaps a store's three regions, or those that there are. */
+static void regions_unmap(const struct store *store, size_t buckets)
+{
+	if (store->tags)
+		munmap(store->tags, page_round(tags_size(buckets)));
+	if (store->links)
+		munmap(store->links, page_round(links_size(buckets)));
+	if (store->slots)
+		munmap(store->slots, page_round(slots_size(store, buckets)));
+}
+
 static bool map_regions(const struct store *shape, size_t buckets, struct store *ret)
 {
 	struct store store = *shape;
@@ -162,18 +173,18 @@ static bool map_regions(const struct store *shape, size_t buckets, struct store 
 	store.links = region_new(links_size(buckets));
 	store.slots = region_new(slots_size(&store, buckets));
 	if (!store.tags || !store.links || !store.slots) {
-		if (store.tags)
-			munmap(store.tags, page_round(tags_size(buckets)));
-		if (store.links)
-			munmap(store.links, page_round(links_size(buckets)));
-		if (store.slots)
-			munmap(store.slots, page_round(slots_size(&store, buckets)));
+		regions_unmap(&store, buckets);
 		return false;
 	}
 	store.buckets = buckets;
 	store.mode = STORE_MAPPED;
 	*ret = store;
 	return true;
+}
+
+static void directory_free(const struct tophash *map, const struct store *store)
+{
+	mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
 }
 
 static bool pieces_reserve(struct tophash *map, size_t n)
@@ -191,7 +202,7 @@ static bool pieces_reserve(struct tophash *map, size_t n)
 		return false;
 	if (store->pieces) {
 		memcpy(pieces, store->pieces, store->pieces_cap * sizeof(*pieces));
-		mem_free(map, store->pieces, store->pieces_cap * sizeof(*pieces));
+		directory_free(map, store);
 	}
 	store->pieces = pieces;
 	store->pieces_cap = cap;
@@ -224,11 +235,6 @@ static int pieces_add(struct tophash *map, size_t buckets)
 	return 0;
 }
 
-static bool has_allocator(const struct tophash *map)
-{
-	return map->hooks && map->hooks->alloc;
-}
-
 int store_init(struct tophash *map, const struct tophash_type *type, size_t buckets)
 {
 	struct store *store = &map->core->store;
@@ -249,7 +255,7 @@ int store_init(struct tophash *map, const struct tophash_type *type, size_t buck
 		int err = pieces_add(map, buckets);
 
 		if (err && store->pieces) {
-			mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
+			directory_free(map, store);
 			*store = (struct store){0};
 		}
 		return err;
@@ -264,27 +270,28 @@ void store_fini(struct tophash *map)
 
 	if (store->mode == STORE_BLOCK)
 		mem_free(map, store->tags, block_size(store, store->buckets));
-	if (store->mode == STORE_MAPPED) {
-		munmap(store->tags, page_round(tags_size(store->buckets)));
-		munmap(store->links, page_round(links_size(store->buckets)));
-		munmap(store->slots, page_round(slots_size(store, store->buckets)));
-	}
+	if (store->mode == STORE_MAPPED)
+		regions_unmap(store, store->buckets);
 	if (store->mode == STORE_PIECES) {
 		for (size_t i = 0; i < store->buckets / per; i++)
 			mem_free(map, store->pieces[i], block_size(store, per));
-		mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
+		directory_free(map, store);
 	}
 	*store = (struct store){0};
 }
 
-static void block_copy(const struct store *from, struct store *to, size_t buckets)
+/* Slots that a collector watches are moved: the barrier is told of all of them at once. */
+static void block_copy(const struct tophash *map, const struct store *from, struct store *to,
+		       size_t buckets)
 {
+	if (map->hooks && map->hooks->barrier)
+		map->hooks->barrier(to->slots, slots_size(to, buckets), TOPHASH_WRITE_MOVE,
+				    map->hooks->ctx);
 	memcpy(to->tags, from->tags, tags_size(buckets));
 	memcpy(to->links, from->links, links_size(buckets));
 	memcpy(to->slots, from->slots, slots_size(from, buckets));
 }
 
-/* Slots of a collector's objects are moved: the barrier is told of each. */
 static int block_resize(struct tophash *map, size_t buckets, size_t keep)
 {
 	struct store *store = &map->core->store;
@@ -295,10 +302,7 @@ static int block_resize(struct tophash *map, size_t buckets, size_t keep)
 	if (!block)
 		return -ENOMEM;
 	block_set(store, block, buckets);
-	if (map->hooks && map->hooks->barrier)
-		map->hooks->barrier(store->slots, slots_size(store, keep), TOPHASH_WRITE_MOVE,
-				    map->hooks->ctx);
-	block_copy(&old, store, keep);
+	block_copy(map, &old, store, keep);
 	mem_free(map, old.tags, block_size(&old, old.buckets));
 	return 0;
 }
@@ -310,7 +314,7 @@ static int block_to_regions(struct tophash *map, size_t buckets)
 
 	if (!map_regions(store, buckets, store))
 		return -ENOMEM;
-	block_copy(&old, store, old.buckets);
+	block_copy(map, &old, store, old.buckets);
 	mem_free(map, old.tags, block_size(&old, old.buckets));
 	return 0;
 }
@@ -327,7 +331,7 @@ static int block_to_pieces(struct tophash *map, size_t buckets)
 	store->pieces[0] = old.tags;
 	err = pieces_add(map, buckets);
 	if (err) {
-		mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
+		directory_free(map, store);
 		*store = old;
 	}
 	return err;
@@ -400,10 +404,8 @@ static void regions_to_block(struct tophash *map, size_t buckets)
 		return;
 	}
 	block_set(store, block, buckets);
-	block_copy(&old, store, buckets);
-	munmap(old.tags, page_round(tags_size(old.buckets)));
-	munmap(old.links, page_round(links_size(old.buckets)));
-	munmap(old.slots, page_round(slots_size(&old, old.buckets)));
+	block_copy(map, &old, store, buckets);
+	regions_unmap(&old, old.buckets);
 }
 
 void store_trim(struct tophash *map, size_t buckets)

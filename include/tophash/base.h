@@ -13,16 +13,13 @@
 #ifdef __cplusplus
 #define TOPHASH_BEGIN extern "C" {
 #define TOPHASH_END }
-#define TOPHASH_ALIGNOF(T) alignof(T)
 #else
 #define TOPHASH_BEGIN
 #define TOPHASH_END
-#define TOPHASH_ALIGNOF(T) _Alignof(T)
 #endif
 
 #define TOPHASH_API __attribute__((visibility("default")))
 #define TOPHASH_INLINE static inline __attribute__((always_inline, unused))
-#define TOPHASH_NOINLINE __attribute__((noinline))
 #define TOPHASH_LIKELY(x) __builtin_expect(!!(x), 1)
 #define TOPHASH_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -1,5 +1,4 @@
-/* The map without types: what the typed maps (typed.h) are made of, and what a binding to another
- * language builds on. Sizes are in bytes. */
+/* The map without types: each function is told the type. Sizes are in bytes. */
 #ifndef TOPHASH_CORE_H
 #define TOPHASH_CORE_H
 
@@ -65,7 +64,8 @@ struct tophash_hooks {
 	 * A key that is put where an equal one is stays outside: the one put is dropped. */
 	void (*drop_key)(void *key, void *ctx);
 	void (*drop_val)(void *val, void *ctx);
-	/* Called before size bytes at slot change. */
+	/* Called before size bytes at slot change. To be given with an allocator: without one, large
+	 * maps are moved by the kernel, which tells nobody. */
 	void (*barrier)(void *slot, size_t size, enum tophash_write why, void *ctx);
 };
 
@@ -94,7 +94,7 @@ struct tophash_stats {
 	size_t bytes_held;                    /* memory that is taken */
 	size_t bytes_live;                    /* of it in slots that are used */
 	size_t longest_chain;                 /* buckets of the longest chain, the first one included */
-	uint64_t grows, shrinks, cleanings;
+	uint64_t grows, shrinks;
 	uint64_t put_off;                     /* moves that had to wait for memory */
 	uint64_t moved;                       /* entries moved */
 	uint64_t slow[8];                     /* how often the slow path was taken, by reason */

@@ -1,9 +1,6 @@
 /* The fast path: one bucket, inline in the caller, specialised by the compiler for the type that it
  * is given (a constant). Everything else is a call: a map that is moving, a search that leaves the
  * bucket, a first match that is not the key (one in 256), no room.
- *
- * On x86-64 with 8-byte keys a get that hits takes about 25 instructions, a delete about 30; a test
- * reads the object code and holds this.
  */
 #ifndef TOPHASH_FAST_H
 #define TOPHASH_FAST_H
@@ -35,6 +32,17 @@ TOPHASH_INLINE const void *tophash_copy_key(struct tophash_key_copy *copy,
 	return copy->bytes;
 }
 
+/* The key of a slot, and what is kept of its hash. */
+TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *slot, const void *raw,
+				     uint64_t hash)
+{
+	uint32_t upper = (uint32_t)(hash >> 32);
+
+	__builtin_memcpy(slot, raw, type->key_size);
+	if (type->hash_offset)
+		__builtin_memcpy(slot + type->hash_offset, &upper, sizeof(upper));
+}
+
 TOPHASH_INLINE void tophash_begin_write(struct tophash *map)
 {
 	if (TOPHASH_UNLIKELY(map->writing))
@@ -47,15 +55,53 @@ TOPHASH_INLINE void tophash_end_write(struct tophash *map)
 	map->writing = 0;
 }
 
+/* What a home bucket alone tells of a key. */
+enum tophash_seen {
+	TOPHASH_SEEN_HERE,    /* in the slot of that lane */
+	TOPHASH_SEEN_NOWHERE, /* not in the map */
+	TOPHASH_SEEN_UNSURE,  /* only the slow path can tell */
+};
+
+struct tophash_home {
+	uint8_t *word;
+	uint8_t *slots;
+	unsigned lane; /* HERE only */
+};
+
+TOPHASH_INLINE uint8_t *tophash_home_slot(const struct tophash_home *home,
+					  const struct tophash_type *type)
+{
+	return home->slots + (size_t)home->lane * type->slot_size;
+}
+
+TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
+					      const struct tophash_type *type, uint8_t *tags,
+					      const struct tophash_key *key, uint64_t hash,
+					      struct tophash_home *ret)
+{
+	size_t bucket = tophash_bucket(map, hash);
+	tophash_mask mask;
+
+	ret->word = tags + bucket * TOPHASH_WORD_SIZE;
+	ret->slots = map->slots + bucket * TOPHASH_SLOTS * (size_t)type->slot_size;
+	mask = tophash_match(ret->word, hash);
+	if (!mask)
+		return TOPHASH_LIKELY(!tophash_may_overflow(ret->word, hash)) ? TOPHASH_SEEN_NOWHERE :
+										TOPHASH_SEEN_UNSURE;
+	ret->lane = tophash_lane(mask);
+	return TOPHASH_LIKELY(tophash_equal(type, key, hash, tophash_home_slot(ret, type))) ?
+		       TOPHASH_SEEN_HERE :
+		       TOPHASH_SEEN_UNSURE;
+}
+
 /* The slot of a key, or NULL. */
 TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struct tophash_type *type,
 					  const void *raw)
 {
 	struct tophash_key_copy copy;
-	const uint8_t *word;
-	uint8_t *slot;
+	struct tophash_home home;
+	enum tophash_seen seen;
 	uint64_t hash = 0;
-	tophash_mask mask;
 
 	if (TOPHASH_UNLIKELY(!map))
 		return NULL;
@@ -66,18 +112,11 @@ TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struc
 			return NULL;
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 		if (TOPHASH_LIKELY(map->tags)) {
-			size_t bucket = tophash_bucket(map, hash);
-
-			word = map->tags + bucket * TOPHASH_WORD_SIZE;
-			mask = tophash_match(word, hash);
-			if (mask) {
-				slot = map->slots + (bucket * TOPHASH_SLOTS + tophash_lane(mask)) *
-							    (size_t)type->slot_size;
-				if (TOPHASH_LIKELY(tophash_equal(type, &key, hash, slot)))
-					return slot;
-			} else if (TOPHASH_LIKELY(!tophash_may_overflow(word, hash))) {
+			seen = tophash_look(map, type, map->tags, &key, hash, &home);
+			if (seen == TOPHASH_SEEN_HERE)
+				return tophash_home_slot(&home, type);
+			if (seen == TOPHASH_SEEN_NOWHERE)
 				return NULL;
-			}
 		}
 	}
 	return (uint8_t *)tophash_get_slow(map, type, tophash_copy_key(&copy, type, raw), hash);
@@ -89,50 +128,36 @@ TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct topha
 					 const void *raw, int *ret)
 {
 	struct tophash_key_copy copy;
-	uint8_t *word, *slot;
+	struct tophash_home home;
+	enum tophash_seen seen;
 	uint64_t hash = 0;
-	tophash_mask mask;
 
 	if (type->kind != TOPHASH_KIND_CUSTOM) {
 		struct tophash_key key = tophash_key(type, raw);
 
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 		if (TOPHASH_LIKELY(map->write_tags) && !tophash_key_is_nan(type, &key)) {
-			size_t bucket = tophash_bucket(map, hash);
+			seen = tophash_look(map, type, map->write_tags, &key, hash, &home);
+			if (seen == TOPHASH_SEEN_HERE) {
+				uint8_t *slot = tophash_home_slot(&home, type);
 
-			word = map->write_tags + bucket * TOPHASH_WORD_SIZE;
-			mask = tophash_match(word, hash);
-			if (mask) {
-				slot = map->slots + (bucket * TOPHASH_SLOTS + tophash_lane(mask)) *
-							    (size_t)type->slot_size;
-				if (TOPHASH_LIKELY(tophash_equal(type, &key, hash, slot))) {
-					if (type->kind == TOPHASH_KIND_FLOAT)
-						__builtin_memcpy(slot, raw, type->key_size);
-					*ret = 0;
-					return slot;
-				}
-			} else {
-				mask = tophash_match_empty(word);
-				if (TOPHASH_LIKELY(mask && !tophash_may_overflow(word, hash) &&
-						   map->len < map->grow_at)) {
-					unsigned lane = tophash_lane(mask);
-
-					tophash_begin_write(map);
-					slot = map->slots + (bucket * TOPHASH_SLOTS + lane) *
-								    (size_t)type->slot_size;
-					word[lane] = tophash_tag(hash);
+				if (type->kind == TOPHASH_KIND_FLOAT)
 					__builtin_memcpy(slot, raw, type->key_size);
-					if (type->hash_offset) {
-						uint32_t upper = (uint32_t)(hash >> 32);
+				*ret = 0;
+				return slot;
+			}
+			tophash_mask empty = tophash_match_empty(home.word);
 
-						__builtin_memcpy(slot + type->hash_offset, &upper,
-								 sizeof(upper));
-					}
-					map->len++;
-					tophash_end_write(map);
-					*ret = 1;
-					return slot;
-				}
+			if (TOPHASH_LIKELY(seen == TOPHASH_SEEN_NOWHERE && empty &&
+					   map->len < map->grow_at)) {
+				tophash_begin_write(map);
+				home.lane = tophash_lane(empty);
+				home.word[home.lane] = tophash_tag(hash);
+				tophash_fill_key(type, tophash_home_slot(&home, type), raw, hash);
+				map->len++;
+				tophash_end_write(map);
+				*ret = 1;
+				return tophash_home_slot(&home, type);
 			}
 		}
 	}
@@ -143,9 +168,9 @@ TOPHASH_INLINE bool tophash_delete_key(struct tophash *map, const struct tophash
 				       const void *raw)
 {
 	struct tophash_key_copy copy;
-	uint8_t *word;
+	struct tophash_home home;
+	enum tophash_seen seen;
 	uint64_t hash = 0;
-	tophash_mask mask;
 
 	if (TOPHASH_UNLIKELY(!map))
 		return false;
@@ -156,27 +181,18 @@ TOPHASH_INLINE bool tophash_delete_key(struct tophash *map, const struct tophash
 			return false;
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 		if (TOPHASH_LIKELY(map->write_tags)) {
-			size_t bucket = tophash_bucket(map, hash);
-
-			word = map->write_tags + bucket * TOPHASH_WORD_SIZE;
-			mask = tophash_match(word, hash);
-			if (mask) {
-				unsigned lane = tophash_lane(mask);
-				const uint8_t *slot = map->slots + (bucket * TOPHASH_SLOTS + lane) *
-									   (size_t)type->slot_size;
-
-				if (TOPHASH_LIKELY(tophash_equal(type, &key, hash, slot))) {
-					tophash_begin_write(map);
-					word[lane] = 0;
-					map->len--;
-					tophash_end_write(map);
-					if (TOPHASH_UNLIKELY(map->len <= map->shrink_at))
-						tophash_deleted(map, type);
-					return true;
-				}
-			} else if (TOPHASH_LIKELY(!tophash_may_overflow(word, hash))) {
-				return false;
+			seen = tophash_look(map, type, map->write_tags, &key, hash, &home);
+			if (seen == TOPHASH_SEEN_HERE) {
+				tophash_begin_write(map);
+				home.word[home.lane] = 0;
+				map->len--;
+				tophash_end_write(map);
+				if (TOPHASH_UNLIKELY(map->len <= map->shrink_at))
+					tophash_deleted(map, type);
+				return true;
 			}
+			if (seen == TOPHASH_SEEN_NOWHERE)
+				return false;
 		}
 	}
 	return tophash_delete_slow(map, type, tophash_copy_key(&copy, type, raw), hash);
