@@ -20,12 +20,12 @@ static bool find_home(const struct tophash_type *type, const struct chain *chain
 	return false;
 }
 
-bool chain_find(const struct tophash_core *core, const struct tophash_type *type,
-		const struct chain *chain, const struct tophash_key *key, uint64_t hash,
-		struct place *ret)
+bool chain_find(const struct tophash *map, const struct chain *chain, const struct tophash_key *key,
+		uint64_t hash, struct place *ret)
 {
-	uint8_t tag = tophash_tag(hash), *slots;
-	struct overflow *head;
+	const struct tophash_type *type = map->type;
+	const struct pool *pool = &map->core->pool;
+	uint8_t tag = tophash_tag(hash);
 
 	if (chain->word) {
 		if (find_home(type, chain, key, hash, ret))
@@ -33,91 +33,83 @@ bool chain_find(const struct tophash_core *core, const struct tophash_type *type
 		if (!tophash_may_overflow(chain->word, hash))
 			return false;
 	}
-	for (uint32_t number = *chain->head; number; number = head->next) {
-		head = pool_at(&core->pool, number, &slots);
+	for (struct link *link = chain->link; link->number; link = pool_link(pool, link->number)) {
 		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++) {
-			if (head->tags[i] != tag ||
-			    !tophash_equal(type, key, hash, slots + (size_t)i * type->slot_size))
+			uint8_t *slot;
+
+			if (link->tags[i] != tag)
 				continue;
-			*ret = (struct place){.tag = head->tags + i,
-					      .slot = slots + (size_t)i * type->slot_size,
-					      .head = chain->head,
-					      .word = chain->word,
-					      .number = number};
+			slot = pool_slots(pool, link->number) + (size_t)i * type->slot_size;
+			if (!tophash_equal(type, key, hash, slot))
+				continue;
+			*ret = (struct place){.tag = link->tags + i,
+					      .slot = slot,
+					      .link = link,
+					      .first = chain->link,
+					      .word = chain->word};
 			return true;
 		}
 	}
 	return false;
 }
 
-uint8_t *chain_add(struct tophash *map, const struct tophash_type *type, const struct chain *chain,
-		   uint8_t tag)
+uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 {
 	tophash_mask mask = tophash_match_empty(chain->word);
-	struct overflow *head;
-	uint8_t *slots;
+	uint32_t slot_size = map->type->slot_size;
+	struct pool *pool = &map->core->pool;
+	struct link *link = chain->link;
+	unsigned lane = 0;
 	uint32_t number;
 
 	if (mask) {
-		unsigned lane = tophash_lane(mask);
-
+		lane = tophash_lane(mask);
 		chain->word[lane] = tag;
-		return chain->slots + (size_t)lane * type->slot_size;
+		return chain->slots + (size_t)lane * slot_size;
 	}
 	/* Only the first of a chain is looked at: what frees a slot further back is moved in time. */
-	number = *chain->head;
-	for (int tries = 0; tries < 2; tries++) {
-		if (number) {
-			head = pool_at(&map->core->pool, number, &slots);
-			for (unsigned i = 0; i < OVERFLOW_SLOTS; i++) {
-				if (head->tags[i])
-					continue;
-				head->tags[i] = tag;
-				chain->word[TOPHASH_OVERFLOW] |= tophash_class_bit(tag);
-				return slots + (size_t)i * type->slot_size;
-			}
-		}
+	while (lane < OVERFLOW_SLOTS && link->tags[lane])
+		lane++;
+	if (link->number == 0 || lane == OVERFLOW_SLOTS) {
 		number = pool_take(map);
 		if (!number)
 			return NULL;
-		pool_at(&map->core->pool, number, NULL)->next = *chain->head;
-		*chain->head = number;
+		*pool_link(pool, number) = *link;
+		*link = (struct link){.number = number};
+		lane = 0;
 	}
-	return NULL;
+	link->tags[lane] = tag;
+	chain->word[TOPHASH_OVERFLOW] |= tophash_class_bit(tag);
+	return pool_slots(pool, link->number) + (size_t)lane * slot_size;
 }
 
-/* Computes the filter anew. */
-static void filter_renew(const struct tophash_core *core, uint8_t *word, uint32_t number)
+/* The filter of a chain. */
+uint8_t chain_filter(const struct pool *pool, const struct link *link)
 {
-	uint8_t filter = 0;
+	uint8_t ret = 0;
 
-	while (number) {
-		const struct overflow *head = pool_at(&core->pool, number, NULL);
-
+	for (; link->number; link = pool_link(pool, link->number))
 		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
-			filter |= head->tags[i] ? tophash_class_bit(head->tags[i]) : 0;
-		number = head->next;
-	}
-	word[TOPHASH_OVERFLOW] = filter;
+			ret |= link->tags[i] ? tophash_class_bit(link->tags[i]) : 0;
+	return ret;
 }
 
 void chain_remove(struct tophash *map, const struct place *place)
 {
-	struct tophash_core *core = map->core;
 	static const uint8_t none[OVERFLOW_SLOTS];
-	struct overflow *gone;
-	uint32_t *at;
+	struct pool *pool = &map->core->pool;
+	struct link *link = place->link;
 
 	*place->tag = 0;
-	if (!place->head)
+	if (!link)
 		return;
-	gone = pool_at(&core->pool, place->number, NULL);
-	if (memcmp(gone->tags, none, sizeof(none)) == 0) {
-		for (at = place->head; *at != place->number;)
-			at = &pool_at(&core->pool, *at, NULL)->next;
-		*at = gone->next;
-		pool_give(map, place->number);
+	if (memcmp(link->tags, none, sizeof(none)) == 0) {
+		uint32_t gone = link->number;
+
+		*link = *pool_link(pool, gone);
+		pool_give(map, gone);
+		map->moves++;
 	}
 	if (place->word)
-		filter_renew(core, place->word, *place->head);
+		place->word[TOPHASH_OVERFLOW] = chain_filter(pool, place->first);
 }

@@ -40,5 +40,5 @@ uint64_t tophash_hash_bytes(const void *bytes, size_t n, uint64_t seed, uint64_t
 		a = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
 	}
 	hash = tophash_fold(a ^ hash, b ^ mult);
-	return tophash_fold(hash ^ n, mult);
+	return tophash_fold(hash ^ n, mult) >> 32;
 }

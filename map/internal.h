@@ -30,12 +30,22 @@
 #define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */
 #define BUCKET_BITS_MAX 31
 
-/* The average of entries a bucket at which a map grows, and at which it shrinks to half. Growing
- * leaves 7 a bucket, shrinking is done at 3.5 and leaves 7 as well: from either, 3 of 7 elements must
- * go, or as many come as there are, before the next move; and after deletes a map has at most twice
- * the buckets of one that was made at its length. */
-#define GROW_LOAD 14
+/* The average of entries a bucket at which a map grows, and at which it shrinks to half. Growing leaves
+ * 6.5 a bucket, shrinking a little under 8: from the one, 5 of 13 elements must go, from the other, 5
+ * of 8 must come, before the next move; and after deletes a map has at most twice the buckets of one
+ * that was made at its length. At 14 the reads of a map just before its growth take half as long again:
+ * one in eleven that finds nothing must look into a chain. */
+#define GROW_LOAD 13
 #define SHRINK_LOAD 4
+
+/* Old buckets moved by one put or delete: as many as a page holds, 16 at most. So a map of 16-byte slots
+ * moves for one put in a hundred, and each of these costs a page fault or two and about a microsecond. */
+#define SHARE_BYTES 4096
+#define SHARE_MAX 16
+#define REST_SHARE 2 /* overflow buckets that follow their home in the same step */
+
+_Static_assert(SHARE_MAX * (2 * TOPHASH_SLOTS + REST_SHARE * OVERFLOW_SLOTS) == TOPHASH_MOVES_MAX,
+	       "the bound that is promised");
 
 enum move {
 	MOVE_NONE,
@@ -50,11 +60,18 @@ enum store_mode {
 	STORE_PIECES, /* blocks of 2^piece_bits buckets (with an allocator) */
 };
 
+/* What leads to an overflow bucket: from the home, or from the overflow bucket before. It has the tags
+ * of the slots there, so that a search that finds none of its own never goes. All 0: there is none. */
+struct link {
+	uint8_t tags[OVERFLOW_SLOTS];
+	uint32_t number;
+};
+
 /* Where the home buckets live. What is not in use is 0: tag words and links. */
 struct store {
 	uint8_t *tags;
 	uint8_t *slots;
-	uint32_t *links; /* the first overflow bucket's number, or 0 */
+	struct link *links; /* to the first overflow bucket */
 	uint8_t **pieces;
 	size_t buckets; /* room for so many */
 	size_t pieces_cap;
@@ -63,19 +80,14 @@ struct store {
 	uint8_t piece_bits;
 };
 
-/* An overflow bucket's head; it lies in its chunk before the slots. */
-struct overflow {
-	uint8_t tags[OVERFLOW_SLOTS];
-	uint32_t next; /* number of the next one of the chain (or of the free list), or 0 */
-};
-
 struct chunk {
 	uint8_t *mem;
+	uint32_t slots_at; /* in mem: the slots, behind the links */
 	uint16_t used;
 	uint16_t free; /* place in the chunk + 1 of the first free one, or 0 */
 };
 
-/* The overflow buckets, by number (from 1), in chunks that never move. */
+/* The overflow buckets, by number, in chunks that never move. */
 struct pool {
 	struct chunk *chunks;
 	uint32_t len, cap; /* chunks */
@@ -93,9 +105,10 @@ struct tophash_core {
 	uint8_t bits;	 /* 2^bits buckets; while moving: before the move */
 	bool partial;	 /* the home at the cursor has gone, rest has not */
 	bool armed;	 /* may shrink by itself: has been filled once */
+	uint8_t share;	 /* old buckets to be moved by one put or delete */
 	size_t cursor;	 /* growing: old buckets from here on are done; shrinking: new ones below */
 	size_t released; /* shrinking: old buckets from the half up to here were given back */
-	uint32_t rest[2];
+	struct link rest[2];
 	uint32_t nan;	 /* the last payload given to a NaN */
 	struct tophash_stats stats;
 };
@@ -105,7 +118,7 @@ struct tophash_core {
 void *mem_alloc(const struct tophash *map, size_t size); /* zeroed, or NULL */
 void mem_free(const struct tophash *map, void *p, size_t size);
 
-int store_init(struct tophash *map, const struct tophash_type *type, size_t buckets);
+int store_init(struct tophash *map, size_t buckets);
 void store_fini(struct tophash *map);
 /* Makes room for twice the buckets. On error nothing has changed. */
 int store_double(struct tophash *map);
@@ -130,7 +143,7 @@ static inline uint8_t *store_word(const struct store *store, size_t bucket)
 	return store_piece(store, bucket, &at) + at * TOPHASH_WORD_SIZE;
 }
 
-static inline uint32_t *store_link(const struct store *store, size_t bucket)
+static inline struct link *store_link(const struct store *store, size_t bucket)
 {
 	size_t at = bucket;
 	uint8_t *piece;
@@ -138,13 +151,13 @@ static inline uint32_t *store_link(const struct store *store, size_t bucket)
 	if (TOPHASH_LIKELY(!store->pieces))
 		return store->links + bucket;
 	piece = store_piece(store, bucket, &at) + ((size_t)TOPHASH_WORD_SIZE << store->piece_bits);
-	return (uint32_t *)(void *)piece + at;
+	return (struct link *)(void *)piece + at;
 }
 
 /* Bytes before the slots in a block of so many buckets. */
 static inline size_t store_heads(size_t buckets)
 {
-	return (buckets * (TOPHASH_WORD_SIZE + sizeof(uint32_t)) + 15) & ~(size_t)15;
+	return (buckets * (TOPHASH_WORD_SIZE + sizeof(struct link)) + 15) & ~(size_t)15;
 }
 
 static inline uint8_t *store_slots(const struct store *store, size_t bucket)
@@ -160,7 +173,7 @@ static inline uint8_t *store_slots(const struct store *store, size_t bucket)
 
 /* ---- pool.c: overflow buckets ------------------------------------------------------------------- */
 
-void pool_init(struct pool *pool, const struct tophash_type *type);
+void pool_init(struct pool *pool, uint32_t slot_size);
 void pool_fini(struct tophash *map);
 /* Sees to it that n more can be had without memory. */
 bool pool_reserve(struct tophash *map, uint32_t n);
@@ -169,7 +182,22 @@ uint32_t pool_take(struct tophash *map);
 void pool_give(struct tophash *map, uint32_t number);
 /* Gives back every chunk that is empty. */
 void pool_trim(struct tophash *map);
-struct overflow *pool_at(const struct pool *pool, uint32_t number, uint8_t **ret_slots);
+/* The link from an overflow bucket to the next one. */
+static inline struct link *pool_link(const struct pool *pool, uint32_t number)
+{
+	const struct chunk *chunk = &pool->chunks[(number - 1) >> pool->chunk_bits];
+
+	return (struct link *)(void *)chunk->mem + ((number - 1) & ((1u << pool->chunk_bits) - 1));
+}
+
+static inline uint8_t *pool_slots(const struct pool *pool, uint32_t number)
+{
+	const struct chunk *chunk = &pool->chunks[(number - 1) >> pool->chunk_bits];
+	size_t at = (number - 1) & ((1u << pool->chunk_bits) - 1);
+
+	return chunk->mem + chunk->slots_at + at * OVERFLOW_SLOTS * pool->slot_size;
+}
+
 size_t pool_bytes(const struct pool *pool);
 
 /* ---- chain.c: a bucket with its chain ----------------------------------------------------------- */
@@ -178,16 +206,16 @@ size_t pool_bytes(const struct pool *pool);
 struct chain {
 	uint8_t *word;
 	uint8_t *slots;
-	uint32_t *head;
+	struct link *link;
 };
 
 /* Where an entry is. */
 struct place {
 	uint8_t *tag;
 	uint8_t *slot;
-	uint32_t *head; /* of the chain it is in; NULL: in the home */
-	uint8_t *word;	/* whose filter tells of it, or NULL */
-	uint32_t number; /* of its overflow bucket */
+	struct link *link;  /* to its overflow bucket; NULL: it is in the home */
+	struct link *first; /* of that chain */
+	uint8_t *word;	    /* whose filter tells of it, or NULL */
 };
 
 static inline struct chain chain_of(const struct tophash_core *core, size_t bucket)
@@ -196,41 +224,53 @@ static inline struct chain chain_of(const struct tophash_core *core, size_t buck
 			      store_link(&core->store, bucket)};
 }
 
-bool chain_find(const struct tophash_core *core, const struct tophash_type *type,
-		const struct chain *chain, const struct tophash_key *key, uint64_t hash,
-		struct place *ret);
+bool chain_find(const struct tophash *map, const struct chain *chain, const struct tophash_key *key,
+		uint64_t hash, struct place *ret);
 /* A free slot, marked with the tag; NULL when there is no memory for an overflow bucket. */
-uint8_t *chain_add(struct tophash *map, const struct tophash_type *type, const struct chain *chain,
-		   uint8_t tag);
+uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag);
+uint8_t chain_filter(const struct pool *pool, const struct link *link);
 /* Frees the place of an entry, and its overflow bucket when that is empty then. */
 void chain_remove(struct tophash *map, const struct place *place);
 
 /* ---- move.c: growing and shrinking --------------------------------------------------------------- */
 
-/* Where a key of this hash is, and where a new one goes: a bucket; while that is being moved, it may
- * still be in the rest. */
+/* Where a key of this hash is, and where a new one goes: a bucket of 2^bits; while that is being moved,
+ * the key may still be in the rest. */
 struct route {
 	size_t bucket;
+	unsigned bits;
 	bool rest;
 };
+
+static inline size_t bucket_of(uint64_t hash, unsigned bits)
+{
+	return (size_t)(hash >> (32 - bits));
+}
 
 struct route route_of(const struct tophash *map, uint64_t hash);
 int move_grow(struct tophash *map);
 void move_shrink(struct tophash *map);
-/* So many steps; a step moves the home of a bucket (of two, shrinking) or one overflow bucket. */
-void move_step(struct tophash *map, const struct tophash_type *type, size_t steps);
+/* So many steps; a step moves a home (two, shrinking) and what little hangs on it. */
+void move_step(struct tophash *map, size_t steps);
+/* What one put or delete has to move. */
+static inline void move_share(struct tophash *map)
+{
+	if (map->core->move != MOVE_NONE)
+		move_step(map, map->core->share);
+}
 /* Ends a move of a map without elements. */
 void move_forget(struct tophash *map);
 /* Sets what the fast paths and thresholds are to be, from the core. */
 void core_publish(struct tophash *map);
-uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot,
-		   uint8_t tag);
+uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot);
 
 /* ---- the rest ------------------------------------------------------------------------------------ */
 
 uint64_t random_u64(void);
 void seed_renew(struct tophash *map);
-void drop_entry(const struct tophash *map, const struct tophash_type *type, uint8_t *slot);
+/* Memory, a seed, and room for n elements; 0 or an error. */
+int core_new(struct tophash *map, const struct tophash_type *type, size_t n);
+void drop_entry(const struct tophash *map, uint8_t *slot);
 
 static inline bool has_allocator(const struct tophash *map)
 {
@@ -249,11 +289,26 @@ static inline size_t room_of(unsigned bits)
 	return bits == 0 ? TOPHASH_SLOTS : (size_t)GROW_LOAD << bits;
 }
 
-static inline void barrier(const struct tophash *map, const struct tophash_type *type, uint8_t *slot,
-			   enum tophash_write why)
+static inline void barrier(const struct tophash *map, uint8_t *slot, enum tophash_write why)
 {
 	if (TOPHASH_UNLIKELY(map->hooks && map->hooks->barrier))
-		map->hooks->barrier(slot, type->slot_size, why, map->hooks->ctx);
+		map->hooks->barrier(slot, map->type->slot_size, why, map->hooks->ctx);
+}
+
+/* Around what the slow path writes. Meanwhile the fast path's writes end here as well, and say so: two
+ * threads that write one map are found for nothing more than this. */
+static inline void begin_write(struct tophash *map)
+{
+	if (TOPHASH_UNLIKELY(map->writing))
+		tophash_report_fault(TOPHASH_FAULT_CONCURRENT_WRITE, map);
+	map->writing = 1;
+	map->write_tags = NULL;
+}
+
+static inline void end_write(struct tophash *map)
+{
+	map->writing = 0;
+	map->write_tags = map->tags && !has_element_hooks(map) ? map->tags : NULL;
 }
 
 #endif

@@ -74,25 +74,99 @@ int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks)
 	return 0;
 }
 
+static unsigned share_of(const struct tophash_type *type)
+{
+	size_t n = SHARE_BYTES / ((size_t)type->slot_size * TOPHASH_SLOTS);
+
+	return n > SHARE_MAX ? SHARE_MAX : n > 0 ? (unsigned)n : 1;
+}
+
+int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
+{
+	struct tophash_core *core;
+	unsigned bits = 0;
+	int err;
+
+	while (bits <= BUCKET_BITS_MAX && room_of(bits) < n)
+		bits++;
+	if (bits > BUCKET_BITS_MAX)
+		return -EOVERFLOW;
+	core = mem_alloc(map, sizeof(*core));
+	if (!core)
+		return -ENOMEM;
+	map->type = type;
+	map->core = core;
+	err = store_init(map, (size_t)1 << bits);
+	if (err) {
+		map->core = NULL;
+		mem_free(map, core, sizeof(*core));
+		return err;
+	}
+	core->bits = (uint8_t)bits;
+	core->armed = bits == 0;
+	core->share = (uint8_t)share_of(type);
+	pool_init(&core->pool, type->slot_size);
+	if (!map->mult)
+		seed_renew(map);
+	core_publish(map);
+	return 0;
+}
+
+int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint)
+{
+	struct tophash fresh = {.type = type};
+	int err = hint ? core_new(&fresh, type, hint) : 0;
+
+	if (err == 0)
+		*map = fresh;
+	return err;
+}
+
+/* Grows a map to 2^bits buckets at once. */
+static int grow_to(struct tophash *map, size_t n)
+{
+	struct tophash_core *core = map->core;
+	int err = 0;
+
+	move_step(map, SIZE_MAX);
+	while (core->move == MOVE_NONE && n > room_of(core->bits)) {
+		err = move_grow(map);
+		if (err)
+			return err;
+		core->armed = false;
+		move_step(map, SIZE_MAX);
+	}
+	return core->move != MOVE_NONE ? -ENOMEM : 0;
+}
+
+int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t n)
+{
+	int err;
+
+	if (!map->core)
+		return n ? core_new(map, type, n) : 0;
+	if (n > room_of(BUCKET_BITS_MAX))
+		return -EOVERFLOW;
+	begin_write(map);
+	err = grow_to(map, n);
+	end_write(map);
+	return err;
+}
+
 /* The entries of an array of slots. */
-static void drop_slots(const struct tophash *map, const struct tophash_type *type, const uint8_t *tags,
-		       uint8_t *slots, unsigned n)
+static void drop_slots(const struct tophash *map, const uint8_t *tags, uint8_t *slots, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (tags[i])
-			drop_entry(map, type, slots + (size_t)i * type->slot_size);
+			drop_entry(map, slots + (size_t)i * map->type->slot_size);
 }
 
-static void drop_chain(const struct tophash *map, const struct tophash_type *type, uint32_t number)
+static void drop_chain(const struct tophash *map, const struct link *link)
 {
-	uint8_t *slots;
+	const struct pool *pool = &map->core->pool;
 
-	while (number) {
-		const struct overflow *head = pool_at(&map->core->pool, number, &slots);
-
-		drop_slots(map, type, head->tags, slots, OVERFLOW_SLOTS);
-		number = head->next;
-	}
+	for (; link->number; link = pool_link(pool, link->number))
+		drop_slots(map, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS);
 }
 
 /* How many home buckets have to be looked at, whatever moves. */
@@ -108,7 +182,7 @@ static bool is_hole(const struct tophash_core *core, size_t bucket)
 	       bucket < 2 * core->cursor;
 }
 
-static void drop_all(const struct tophash *map, const struct tophash_type *type)
+static void drop_all(const struct tophash *map)
 {
 	const struct tophash_core *core = map->core;
 
@@ -117,15 +191,15 @@ static void drop_all(const struct tophash *map, const struct tophash_type *type)
 	for (size_t i = 0; i < homes(core); i++) {
 		if (is_hole(core, i))
 			continue;
-		drop_slots(map, type, store_word(&core->store, i), store_slots(&core->store, i),
+		drop_slots(map, store_word(&core->store, i), store_slots(&core->store, i),
 			   TOPHASH_SLOTS);
-		drop_chain(map, type, *store_link(&core->store, i));
+		drop_chain(map, store_link(&core->store, i));
 	}
-	drop_chain(map, type, core->rest[0]);
-	drop_chain(map, type, core->rest[1]);
+	drop_chain(map, &core->rest[0]);
+	drop_chain(map, &core->rest[1]);
 }
 
-void tophash_fini(struct tophash *map, const struct tophash_type *type)
+void tophash_fini(struct tophash *map)
 {
 	struct tophash_core *core;
 
@@ -133,16 +207,16 @@ void tophash_fini(struct tophash *map, const struct tophash_type *type)
 		return;
 	core = map->core;
 	if (core) {
-		tophash_begin_write(map);
-		drop_all(map, type);
+		begin_write(map);
+		drop_all(map);
 		pool_fini(map);
 		store_fini(map);
 		mem_free(map, core, sizeof(*core));
 	}
-	*map = (struct tophash){.hooks = map->hooks, .moves = map->moves + 1};
+	*map = (struct tophash){.hooks = map->hooks, .type = map->type, .moves = map->moves + 1};
 }
 
-void tophash_clear(struct tophash *map, const struct tophash_type *type)
+void tophash_clear(struct tophash *map)
 {
 	struct tophash_core *core;
 
@@ -151,16 +225,16 @@ void tophash_clear(struct tophash *map, const struct tophash_type *type)
 	core = map->core;
 	/* Room that was not used goes: a map once large does not stay so for ever. */
 	if (map->len <= map->shrink_at && core->bits > 0) {
-		tophash_fini(map, type);
+		tophash_fini(map);
 		return;
 	}
-	tophash_begin_write(map);
-	drop_all(map, type);
+	begin_write(map);
+	drop_all(map);
 	for (size_t i = 0; i < homes(core); i++) {
 		if (is_hole(core, i))
 			continue;
 		memset(store_word(&core->store, i), 0, TOPHASH_WORD_SIZE);
-		*store_link(&core->store, i) = 0;
+		*store_link(&core->store, i) = (struct link){0};
 	}
 	pool_fini(map);
 	map->len = 0;
@@ -168,49 +242,49 @@ void tophash_clear(struct tophash *map, const struct tophash_type *type)
 	move_forget(map);
 	seed_renew(map);
 	core_publish(map);
-	tophash_end_write(map);
+	end_write(map);
 }
 
-int tophash_shrink(struct tophash *map, const struct tophash_type *type)
+int tophash_shrink(struct tophash *map)
 {
-	struct tophash_core *core = map->core;
+	struct tophash_core *core = map ? map->core : NULL;
 	int err = 0;
 
 	if (!core)
 		return 0;
 	if (map->len == 0) {
-		tophash_fini(map, type);
+		tophash_fini(map);
 		return 0;
 	}
-	tophash_begin_write(map);
+	begin_write(map);
 	core->armed = true;
-	move_step(map, type, SIZE_MAX);
+	move_step(map, SIZE_MAX);
 	core_publish(map);
 	while (core->move == MOVE_NONE && core->bits > 0 && map->len <= room_of(core->bits - 1u)) {
 		move_shrink(map);
-		move_step(map, type, SIZE_MAX);
+		move_step(map, SIZE_MAX);
 	}
 	if (core->move != MOVE_NONE)
 		err = -ENOMEM;
 	pool_trim(map);
-	tophash_end_write(map);
+	end_write(map);
 	return err;
 }
 
-void tophash_step(struct tophash *map, const struct tophash_type *type, unsigned buckets)
+void tophash_step(struct tophash *map, unsigned buckets)
 {
 	if (!map || !map->core || map->core->move == MOVE_NONE)
 		return;
-	tophash_begin_write(map);
-	move_step(map, type, buckets);
-	tophash_end_write(map);
+	begin_write(map);
+	move_step(map, buckets);
+	end_write(map);
 }
 
-static size_t chain_len(const struct tophash_core *core, uint32_t number)
+static size_t chain_len(const struct tophash_core *core, const struct link *link)
 {
 	size_t ret = 0;
 
-	for (; number; number = pool_at(&core->pool, number, NULL)->next)
+	for (; link->number; link = pool_link(&core->pool, link->number))
 		ret++;
 	return ret;
 }
@@ -220,15 +294,14 @@ static size_t longest_chain(const struct tophash_core *core)
 	size_t ret = 0, n;
 
 	for (size_t i = 0; i < homes(core); i++) {
-		n = is_hole(core, i) ? 0 : 1 + chain_len(core, *store_link(&core->store, i));
+		n = is_hole(core, i) ? 0 : 1 + chain_len(core, store_link(&core->store, i));
 		ret = n > ret ? n : ret;
 	}
-	n = 1 + chain_len(core, core->rest[0]) + chain_len(core, core->rest[1]);
+	n = 1 + chain_len(core, &core->rest[0]) + chain_len(core, &core->rest[1]);
 	return n > ret ? n : ret;
 }
 
-void tophash_stats(const struct tophash *map, const struct tophash_type *type,
-		   struct tophash_stats *ret)
+void tophash_stats(const struct tophash *map, struct tophash_stats *ret)
 {
 	const struct tophash_core *core = map ? map->core : NULL;
 
@@ -250,6 +323,6 @@ void tophash_stats(const struct tophash *map, const struct tophash_type *type,
 	ret->slots = ret->buckets * TOPHASH_SLOTS;
 	ret->overflow = core->pool.used;
 	ret->bytes_held = sizeof(*core) + store_bytes(core) + pool_bytes(&core->pool);
-	ret->bytes_live = map->len * type->slot_size;
+	ret->bytes_live = map->len * map->type->slot_size;
 	ret->longest_chain = longest_chain(core);
 }

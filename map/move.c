@@ -1,24 +1,15 @@
 /* Growing and shrinking, in place, a step at a time. internal.h draws it. */
 #include "internal.h"
 
-static uint32_t shift_of(unsigned bits)
-{
-	return 32 - bits;
-}
-
-static size_t index_of(uint64_t hash, unsigned bits)
-{
-	return (size_t)((hash >> 32) >> shift_of(bits));
-}
-
 void core_publish(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
-	bool direct = core->move == MOVE_NONE && !core->store.pieces;
+	bool direct = core->move == MOVE_NONE && !core->store.pieces &&
+		      map->type->kind != TOPHASH_KIND_CUSTOM;
 
-	map->shift = shift_of(core->bits);
+	map->shift = 32u - core->bits;
 	map->tags = direct ? core->store.tags : NULL;
-	map->write_tags = direct && !has_element_hooks(map) ? core->store.tags : NULL;
+	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
 	map->slots = core->store.slots;
 	map->grow_at = room_of(core->bits);
 	map->shrink_at = core->bits == 0 ? 0 : (size_t)SHRINK_LOAD << core->bits;
@@ -29,11 +20,10 @@ void core_publish(struct tophash *map)
 	}
 }
 
-uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot,
-		   uint8_t tag)
+uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot)
 {
 	if (type->hash_offset)
-		return tophash_load_int(slot + type->hash_offset, 4) << 32 | tag;
+		return tophash_load_int(slot + type->hash_offset, 4);
 
 	struct tophash_key key = tophash_key(type, slot);
 
@@ -43,38 +33,62 @@ uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, c
 struct route route_of(const struct tophash *map, uint64_t hash)
 {
 	const struct tophash_core *core = map->core;
-	size_t old = index_of(hash, core->bits), new;
+	unsigned bits = core->bits;
+	size_t old = bucket_of(hash, bits);
 	bool done, now;
 
-	if (core->move == MOVE_NONE)
-		return (struct route){.bucket = old};
+	if (TOPHASH_LIKELY(core->move == MOVE_NONE))
+		return (struct route){.bucket = old, .bits = bits};
 	if (core->move == MOVE_GROW) {
-		new = index_of(hash, core->bits + 1);
+		bits++;
 		done = old >= core->cursor;
 		now = core->partial && old == core->cursor - 1;
 	} else {
-		new = index_of(hash, core->bits - 1);
-		done = new < core->cursor;
-		now = core->partial && new == core->cursor;
+		bits--;
+		done = old / 2 < core->cursor;
+		now = core->partial && old / 2 == core->cursor;
 	}
-	return (struct route){.bucket = done || now ? new : old, .rest = now};
+	if (!done && !now)
+		return (struct route){.bucket = old, .bits = core->bits};
+	return (struct route){.bucket = bucket_of(hash, bits), .bits = bits, .rest = now};
 }
 
-/* Copies an entry into a slot that is marked already. */
-TOPHASH_INLINE void entry_copy(struct tophash *map, const struct tophash_type *type, uint8_t *to,
-			       const uint8_t *from)
+/* ---- copying ------------------------------------------------------------------------------------- */
+
+/* The entries of some lanes into the same lanes of another bucket. Small slots are copied with those
+ * between them: straight on, without a branch that nobody can foresee. */
+TOPHASH_INLINE void copy_lanes(const struct tophash *map, const struct tophash_type *type, uint8_t *to,
+			       const uint8_t *from, tophash_mask mask)
 {
-	barrier(map, type, to, TOPHASH_WRITE_MOVE);
-	if (type->slot_size == 16)
-		memcpy(to, from, 16);
-	else if (type->slot_size == 8)
-		memcpy(to, from, 8);
-	else
-		memcpy(to, from, type->slot_size);
-	map->core->stats.moved++;
+	if (type->slot_size <= 16 && !has_element_hooks(map)) {
+		memcpy(to, from, (size_t)TOPHASH_SLOTS * type->slot_size);
+		return;
+	}
+	for (; mask; mask &= mask - 1) {
+		size_t at = (size_t)tophash_lane(mask) * type->slot_size;
+
+		barrier(map, to + at, TOPHASH_WRITE_MOVE);
+		memcpy(to + at, from + at, type->slot_size);
+	}
 }
 
-/* ---- growing --------------------------------------------------------------------------------------- */
+static void copy_slot(const struct tophash *map, uint8_t *to, const uint8_t *from)
+{
+	barrier(map, to, TOPHASH_WRITE_MOVE);
+	memcpy(to, from, map->type->slot_size);
+}
+
+/* The tags of some lanes, all others 0. */
+static void copy_tags(uint8_t *to, const uint8_t *from, tophash_mask mask)
+{
+	uint8_t word[TOPHASH_WORD_SIZE] = {0};
+
+	for (; mask; mask &= mask - 1)
+		word[tophash_lane(mask)] = from[tophash_lane(mask)];
+	memcpy(to, word, sizeof(word));
+}
+
+/* ---- growing ------------------------------------------------------------------------------------- */
 
 int move_grow(struct tophash *map)
 {
@@ -88,6 +102,7 @@ int move_grow(struct tophash *map)
 		err = store_double(map);
 	if (err)
 		return err;
+	map->moves++;
 	core->move = MOVE_GROW;
 	core->cursor = n;
 	core->stats.grows++;
@@ -95,55 +110,58 @@ int move_grow(struct tophash *map)
 	return 0;
 }
 
-/* Every entry of the home keeps its slot: it is free in both halves. Inlined for each size, so that
- * the loop knows what it copies. */
+/* Splits a home in two; every entry keeps its lane, which is free in both halves. Inlined for each
+ * common type, so that the loops know what they read and copy. */
 TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *type, size_t from)
 {
-	struct tophash_core *core = map->core;
-	struct chain source = chain_of(core, from);
-	uint8_t *words[2] = {store_word(&core->store, 2 * from), store_word(&core->store, 2 * from + 1)};
-	uint8_t *slots[2] = {store_slots(&core->store, 2 * from),
-			     store_slots(&core->store, 2 * from + 1)};
-	uint32_t shift = shift_of(core->bits + 1u);
-	tophash_mask mask = tophash_match_used(source.word);
+	struct store *store = &map->core->store;
+	uint8_t *source = store_word(store, from);
+	const uint8_t *slots = store_slots(store, from);
+	tophash_mask used = tophash_match_used(source), upper = 0, mask;
+	unsigned shift = 31u - map->core->bits;
 
-	for (; mask; mask &= mask - 1) {
-		unsigned lane = tophash_lane(mask);
-		const uint8_t *slot = source.slots + (size_t)lane * type->slot_size;
-		uint8_t tag = source.word[lane];
-		unsigned half = (unsigned)((slot_hash(map, type, slot, tag) >> 32) >> shift) & 1;
+	for (mask = used; mask; mask &= mask - 1) {
+		size_t at = (size_t)tophash_lane(mask) * type->slot_size;
+		tophash_mask odd = slot_hash(map, type, slots + at) >> shift & 1;
 
-		if (words[half] == source.word)
-			continue;
-		source.word[lane] = 0;
-		words[half][lane] = tag;
-		entry_copy(map, type, slots[half] + (size_t)lane * type->slot_size, slot);
+		upper |= (mask & -mask) & -odd;
 	}
+	copy_lanes(map, type, store_slots(store, 2 * from + 1), slots, upper);
+	copy_tags(store_word(store, 2 * from + 1), source, upper);
+	if (from > 0)
+		copy_lanes(map, type, store_slots(store, 2 * from), slots, used & ~upper);
+	copy_tags(store_word(store, 2 * from), source, used & ~upper);
+	if (from > 0)
+		memset(source, 0, TOPHASH_WORD_SIZE);
+	map->core->stats.moved += (unsigned)__builtin_popcountll(used);
 }
 
-static void split(struct tophash *map, const struct tophash_type *type, size_t from)
+/* The types whose splitting is specialised: integers in pairs with as large a value, and alone. */
+#define SPLIT_AS(KEY, SLOT) \
+	if (type->kind == TOPHASH_KIND_INT && type->key_size == (KEY) && type->slot_size == (SLOT)) { \
+		const struct tophash_type known = { \
+			.kind = TOPHASH_KIND_INT, .key_size = (KEY), .slot_size = (SLOT)}; \
+		split_home(map, &known, from); \
+		return; \
+	}
+
+static void split(struct tophash *map, size_t from)
 {
-	if (type->kind == TOPHASH_KIND_INT && type->key_size == 8 && type->slot_size == 16) {
-		const struct tophash_type pair = {
-			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = 16};
+	const struct tophash_type *type = map->type;
 
-		split_home(map, &pair, from);
-	} else if (type->kind == TOPHASH_KIND_INT && type->key_size == 4 && type->slot_size == 8) {
-		const struct tophash_type pair = {
-			.kind = TOPHASH_KIND_INT, .key_size = 4, .slot_size = 8};
-
-		split_home(map, &pair, from);
-	} else {
-		split_home(map, type, from);
-	}
+	SPLIT_AS(8, 16)
+	SPLIT_AS(4, 8)
+	SPLIT_AS(8, 8)
+	split_home(map, type, from);
 }
 
-/* ---- shrinking ------------------------------------------------------------------------------------- */
+/* ---- shrinking ----------------------------------------------------------------------------------- */
 
 void move_shrink(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
+	map->moves++;
 	core->move = MOVE_SHRINK;
 	core->cursor = 0;
 	core->released = (size_t)1 << (core->bits - 1);
@@ -151,80 +169,74 @@ void move_shrink(struct tophash *map)
 	core_publish(map);
 }
 
-/* Brings what is in the home of an old bucket into the new one. */
-static void merge_home(struct tophash *map, const struct tophash_type *type, size_t from, size_t to)
-{
-	struct chain source = chain_of(map->core, from), target = chain_of(map->core, to);
-	tophash_mask mask = tophash_match_used(source.word);
-
-	if (from == to)
-		return;
-	for (; mask; mask &= mask - 1) {
-		unsigned lane = tophash_lane(mask);
-		const uint8_t *slot = source.slots + (size_t)lane * type->slot_size;
-
-		/* There is room: what it may need of the pool was reserved. */
-		entry_copy(map, type, chain_add(map, type, &target, source.word[lane]), slot);
-	}
-	memset(source.word, 0, TOPHASH_WORD_SIZE);
-}
-
 /* Overflow buckets for what does not fit when two homes become one. */
-static uint32_t merge_needs(const struct tophash_core *core, size_t to)
+static uint32_t merge_needs(const uint8_t *even, const uint8_t *odd)
 {
-	int n = __builtin_popcountll(tophash_match_used(store_word(&core->store, 2 * to))) +
-		__builtin_popcountll(tophash_match_used(store_word(&core->store, 2 * to + 1))) -
-		TOPHASH_SLOTS;
+	int n = __builtin_popcountll(tophash_match_used(even)) +
+		__builtin_popcountll(tophash_match_used(odd)) - TOPHASH_SLOTS;
 
 	return n > 0 ? ((uint32_t)n + OVERFLOW_SLOTS - 1) / OVERFLOW_SLOTS : 0;
 }
 
-/* The homes of two buckets; false when there is no memory for what may not fit. */
-static bool merge(struct tophash *map, const struct tophash_type *type)
+/* The homes of two buckets into one: the even one keeps its lanes, the odd one takes what is free.
+ * False when there is no memory for what may not fit. */
+static bool merge(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
-	size_t to = core->cursor;
-	uint32_t *links[2] = {store_link(&core->store, 2 * to), store_link(&core->store, 2 * to + 1)};
+	const struct tophash_type *type = map->type;
+	size_t to = core->cursor, from = 2 * to;
+	struct chain target = chain_of(core, to), even = chain_of(core, from);
+	struct chain odd = chain_of(core, from + 1);
+	tophash_mask used = tophash_match_used(odd.word), kept = tophash_match_used(even.word);
 
-	if (!pool_reserve(map, merge_needs(core, to)))
+	if (!pool_reserve(map, merge_needs(even.word, odd.word)))
 		return false;
-	for (unsigned i = 0; i < 2; i++) {
-		core->rest[i] = *links[i];
-		*links[i] = 0;
-		store_word(&core->store, 2 * to + i)[TOPHASH_OVERFLOW] = 0;
+	core->rest[0] = *even.link;
+	core->rest[1] = *odd.link;
+	*even.link = *odd.link = (struct link){0};
+	even.word[TOPHASH_OVERFLOW] = odd.word[TOPHASH_OVERFLOW] = 0;
+	core->stats.moved += (unsigned)(__builtin_popcountll(used) + __builtin_popcountll(kept));
+	if (to > 0) {
+		copy_lanes(map, type, target.slots, even.slots, kept);
+		memcpy(target.word, even.word, TOPHASH_WORD_SIZE);
+		memset(even.word, 0, TOPHASH_WORD_SIZE);
 	}
-	merge_home(map, type, 2 * to, to);
-	merge_home(map, type, 2 * to + 1, to);
+	for (; used; used &= used - 1) {
+		unsigned lane = tophash_lane(used);
+
+		copy_slot(map, chain_add(map, &target, odd.word[lane]),
+			  odd.slots + (size_t)lane * type->slot_size);
+	}
+	memset(odd.word, 0, TOPHASH_WORD_SIZE);
 	return true;
 }
 
-/* ---- both -------------------------------------------------------------------------------------------- */
+/* ---- both ---------------------------------------------------------------------------------------- */
 
 /* Moves the first overflow bucket of a rest; false when there is no memory. */
-static bool move_rest(struct tophash *map, const struct tophash_type *type, uint32_t *rest)
+static bool move_rest(struct tophash *map, struct link *rest)
 {
 	struct tophash_core *core = map->core;
-	uint32_t number = *rest;
-	struct overflow *head, copy;
+	const struct tophash_type *type = map->type;
+	struct link gone = *rest;
 	uint8_t *slots;
 
 	/* Its entries go to two buckets at most. */
 	if (!pool_reserve(map, 2))
 		return false;
-	head = pool_at(&core->pool, number, &slots);
-	copy = *head;
+	slots = pool_slots(&core->pool, gone.number);
 	for (unsigned i = 0; i < OVERFLOW_SLOTS; i++) {
-		uint8_t *slot = slots + (size_t)i * type->slot_size, *to;
+		uint8_t *slot = slots + (size_t)i * type->slot_size;
 		struct chain chain;
 
-		if (!copy.tags[i])
+		if (!gone.tags[i])
 			continue;
-		chain = chain_of(core, route_of(map, slot_hash(map, type, slot, copy.tags[i])).bucket);
-		to = chain_add(map, type, &chain, copy.tags[i]);
-		entry_copy(map, type, to, slot);
+		chain = chain_of(core, route_of(map, slot_hash(map, type, slot)).bucket);
+		copy_slot(map, chain_add(map, &chain, gone.tags[i]), slot);
+		core->stats.moved++;
 	}
-	*rest = copy.next;
-	pool_give(map, number);
+	*rest = *pool_link(&core->pool, gone.number);
+	pool_give(map, gone.number);
 	return true;
 }
 
@@ -260,9 +272,7 @@ static void advance(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
-	core->partial = core->rest[0] || core->rest[1];
-	if (core->partial)
-		return;
+	core->partial = false;
 	if (core->move == MOVE_GROW) {
 		if (--core->cursor == 0)
 			finish(map);
@@ -275,40 +285,54 @@ static void advance(struct tophash *map)
 		release(map);
 }
 
-static bool step_one(struct tophash *map, const struct tophash_type *type)
+/* The home at the cursor; its chains become the rest. */
+static bool move_home(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
+	size_t from = core->cursor - 1;
 
-	if (core->partial) {
-		uint32_t *rest = core->rest[0] ? &core->rest[0] : &core->rest[1];
-
-		/* Deletes may have taken the last of it. */
-		if (*rest && !move_rest(map, type, rest))
+	if (core->move == MOVE_SHRINK) {
+		if (!merge(map))
 			return false;
-	} else if (core->move == MOVE_GROW) {
-		size_t from = core->cursor - 1;
-		uint32_t *link = store_link(&core->store, from);
+	} else {
+		struct link *link = store_link(&core->store, from);
 
 		core->rest[0] = *link;
-		*link = 0;
-		store_word(&core->store, from)[TOPHASH_OVERFLOW] = 0;
-		split(map, type, from);
-	} else if (!merge(map, type)) {
-		return false;
+		*link = (struct link){0};
+		split(map, from);
 	}
-	advance(map);
+	core->partial = true;
 	return true;
 }
 
-void move_step(struct tophash *map, const struct tophash_type *type, size_t steps)
+static bool step_one(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
-	if (core->move == MOVE_NONE)
+	if (!core->partial && !move_home(map))
+		return false;
+	for (unsigned i = 0; i < REST_SHARE; i++) {
+		struct link *rest = core->rest[0].number ? &core->rest[0] : &core->rest[1];
+
+		if (rest->number == 0)
+			break;
+		if (!move_rest(map, rest))
+			return false;
+	}
+	if (core->rest[0].number == 0 && core->rest[1].number == 0)
+		advance(map);
+	return true;
+}
+
+void move_step(struct tophash *map, size_t steps)
+{
+	struct tophash_core *core = map->core;
+
+	if (core->move == MOVE_NONE || steps == 0)
 		return;
 	map->moves++;
 	while (steps-- && core->move != MOVE_NONE) {
-		if (!step_one(map, type)) {
+		if (!step_one(map)) {
 			core->stats.put_off++;
 			return;
 		}
@@ -322,7 +346,7 @@ void move_forget(struct tophash *map)
 	if (core->move == MOVE_NONE)
 		return;
 	map->moves++;
-	core->rest[0] = core->rest[1] = 0;
+	core->rest[0] = core->rest[1] = (struct link){0};
 	core->partial = false;
 	finish(map);
 }

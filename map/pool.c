@@ -1,9 +1,11 @@
-/* The overflow buckets. A chunk holds heads, then slots; chunks double from 4 overflow buckets up to
+/* The overflow buckets. A chunk holds links, then slots; chunks double from 4 overflow buckets up to
  * a piece of memory, and are given back when they are empty. The lowest chunk with room is used
- * first, so that the high ones empty. Numbers start at 1:
+ * first, so that the high ones empty. A number less 1 is the chunk and the place in it:
  *
- *      number - 1    0..3   4..11   12..27   ...   then full chunks of 2^chunk_bits
- *      chunk         0      1       2
+ *      31                chunk_bits           0
+ *     +-------------------+-------------------+
+ *     | chunk             | place             |
+ *     +-------------------+-------------------+
  */
 #include <stdlib.h>
 
@@ -18,24 +20,24 @@ static size_t chunk_len(const struct pool *pool, uint32_t chunk)
 	return (size_t)1 << (bits < pool->chunk_bits ? bits : pool->chunk_bits);
 }
 
-static size_t chunk_heads(size_t len)
+static size_t chunk_links(size_t len)
 {
-	return (len * sizeof(struct overflow) + 15) & ~(size_t)15;
+	return (len * sizeof(struct link) + 15) & ~(size_t)15;
 }
 
 static size_t chunk_size(const struct pool *pool, uint32_t chunk)
 {
 	size_t len = chunk_len(pool, chunk);
 
-	return chunk_heads(len) + len * OVERFLOW_SLOTS * pool->slot_size;
+	return chunk_links(len) + len * OVERFLOW_SLOTS * pool->slot_size;
 }
 
-void pool_init(struct pool *pool, const struct tophash_type *type)
+void pool_init(struct pool *pool, uint32_t slot_size)
 {
-	*pool = (struct pool){.slot_size = type->slot_size, .chunk_bits = FIRST_BITS};
+	*pool = (struct pool){.slot_size = slot_size, .chunk_bits = FIRST_BITS};
 	while (pool->chunk_bits < 13 &&
 	       ((size_t)2 << pool->chunk_bits) *
-			       (sizeof(struct overflow) + OVERFLOW_SLOTS * (size_t)type->slot_size) <=
+			       (sizeof(struct link) + OVERFLOW_SLOTS * (size_t)slot_size) <=
 		       PIECE_SIZE)
 		pool->chunk_bits++;
 }
@@ -48,42 +50,6 @@ void pool_fini(struct tophash *map)
 		mem_free(map, pool->chunks[i].mem, chunk_size(pool, i));
 	mem_free(map, pool->chunks, pool->cap * sizeof(*pool->chunks));
 	*pool = (struct pool){.slot_size = pool->slot_size, .chunk_bits = pool->chunk_bits};
-}
-
-/* The chunk of a number, and its place there. */
-static uint32_t chunk_of(const struct pool *pool, uint32_t number, uint32_t *ret_at)
-{
-	uint32_t at = number - 1, full = pool->chunk_bits - FIRST_BITS;
-	uint32_t first_full = (1u << pool->chunk_bits) - (1u << FIRST_BITS);
-
-	if (at >= first_full) {
-		*ret_at = (at - first_full) & ((1u << pool->chunk_bits) - 1);
-		return full + ((at - first_full) >> pool->chunk_bits);
-	}
-	uint32_t chunk = 31 - (uint32_t)__builtin_clz((at >> FIRST_BITS) + 1);
-
-	*ret_at = at - ((1u << (FIRST_BITS + chunk)) - (1u << FIRST_BITS));
-	return chunk;
-}
-
-static uint32_t number_of(const struct pool *pool, uint32_t chunk, uint32_t at)
-{
-	uint32_t full = pool->chunk_bits - FIRST_BITS;
-	uint32_t doubling = chunk < full ? chunk : full;
-	uint32_t start = (1u << (FIRST_BITS + doubling)) - (1u << FIRST_BITS);
-
-	return start + ((chunk - doubling) << pool->chunk_bits) + at + 1;
-}
-
-struct overflow *pool_at(const struct pool *pool, uint32_t number, uint8_t **ret_slots)
-{
-	uint32_t at, chunk = chunk_of(pool, number, &at);
-	uint8_t *mem = pool->chunks[chunk].mem;
-
-	if (ret_slots)
-		*ret_slots = mem + chunk_heads(chunk_len(pool, chunk)) +
-			     (size_t)at * OVERFLOW_SLOTS * pool->slot_size;
-	return (struct overflow *)(void *)mem + at;
 }
 
 /* Makes room in the table of chunks for one more. */
@@ -118,14 +84,15 @@ static bool chunk_add(struct tophash *map)
 	if (i == pool->len && !chunks_reserve(map))
 		return false;
 	len = chunk_len(pool, i);
-	pool->chunks[i] = (struct chunk){.mem = mem_alloc(map, chunk_size(pool, i)), .free = 1};
+	pool->chunks[i] = (struct chunk){.mem = mem_alloc(map, chunk_size(pool, i)),
+					 .slots_at = (uint32_t)chunk_links(len),
+					 .free = 1};
 	if (!pool->chunks[i].mem)
 		return false;
 	if (i == pool->len)
 		pool->len++;
 	for (uint32_t at = 0; at < len; at++)
-		((struct overflow *)(void *)pool->chunks[i].mem)[at].next =
-			at + 1 < len ? at + 2 : 0;
+		((struct link *)(void *)pool->chunks[i].mem)[at].number = at + 1 < len ? at + 2 : 0;
 	pool->spare += (uint32_t)len;
 	if (i < pool->first)
 		pool->first = i;
@@ -144,7 +111,7 @@ uint32_t pool_take(struct tophash *map)
 {
 	struct pool *pool = &map->core->pool;
 	struct chunk *chunk;
-	struct overflow *head;
+	struct link *link;
 	uint32_t at;
 
 	if (!pool_reserve(map, 1))
@@ -153,13 +120,13 @@ uint32_t pool_take(struct tophash *map)
 		pool->first++; /* there is one: spare says so */
 	chunk = &pool->chunks[pool->first];
 	at = chunk->free - 1u;
-	head = (struct overflow *)(void *)chunk->mem + at;
-	chunk->free = (uint16_t)head->next;
+	link = (struct link *)(void *)chunk->mem + at;
+	chunk->free = (uint16_t)link->number;
 	chunk->used++;
 	pool->used++;
 	pool->spare--;
-	*head = (struct overflow){0};
-	return number_of(pool, pool->first, at);
+	*link = (struct link){0};
+	return (pool->first << pool->chunk_bits | at) + 1;
 }
 
 static void chunk_free(struct tophash *map, uint32_t i)
@@ -176,12 +143,13 @@ static void chunk_free(struct tophash *map, uint32_t i)
 void pool_give(struct tophash *map, uint32_t number)
 {
 	struct pool *pool = &map->core->pool;
-	uint32_t at, i = chunk_of(pool, number, &at);
+	uint32_t at = (number - 1) & ((1u << pool->chunk_bits) - 1);
+	uint32_t i = (number - 1) >> pool->chunk_bits;
 	struct chunk *chunk = &pool->chunks[i];
-	struct overflow *head = (struct overflow *)(void *)chunk->mem + at;
+	struct link *link = (struct link *)(void *)chunk->mem + at;
 	size_t len = chunk_len(pool, i);
 
-	*head = (struct overflow){.next = chunk->free};
+	*link = (struct link){.number = chunk->free};
 	chunk->free = (uint16_t)(at + 1);
 	chunk->used--;
 	pool->used--;

@@ -6,31 +6,63 @@ static void count_reason(const struct tophash *map, enum tophash_reason reason)
 	map->core->stats.slow[reason]++;
 }
 
-/* A map with hooks, or with a type of its own, is on the slow path always. */
-static bool is_custom(const struct tophash *map, const struct tophash_type *type)
+static enum tophash_reason reason_of(const struct tophash *map)
 {
-	return type->kind == TOPHASH_KIND_CUSTOM || map->core->store.pieces || has_element_hooks(map);
-}
+	const struct tophash_core *core = map->core;
 
-static enum tophash_reason reason_of(const struct tophash *map, const struct tophash_type *type)
-{
-	if (map->core->move != MOVE_NONE)
+	if (core->move != MOVE_NONE)
 		return TOPHASH_SLOW_MOVING;
-	return is_custom(map, type) ? TOPHASH_SLOW_CUSTOM : TOPHASH_SLOW_CHAIN;
+	if (map->type->kind == TOPHASH_KIND_CUSTOM || core->store.pieces || has_element_hooks(map))
+		return TOPHASH_SLOW_CUSTOM;
+	return TOPHASH_SLOW_CHAIN;
 }
 
-static bool find(const struct tophash *map, const struct tophash_type *type,
-		 const struct tophash_key *key, uint64_t hash, struct place *ret)
+/* The slot of a key in a home, or NULL. */
+TOPHASH_INLINE uint8_t *home_get(const struct tophash_type *type, const struct chain *chain,
+				 const struct tophash_key *key, uint64_t hash)
+{
+	tophash_mask mask = tophash_match(chain->word, hash);
+
+	for (; mask; mask &= mask - 1) {
+		uint8_t *slot = chain->slots + (size_t)tophash_lane(mask) * type->slot_size;
+
+		if (tophash_equal(type, key, hash, slot))
+			return slot;
+	}
+	return NULL;
+}
+
+/* The same in a chain. */
+TOPHASH_INLINE uint8_t *chain_get(const struct tophash_core *core, const struct tophash_type *type,
+				  const struct link *link, const struct tophash_key *key,
+				  uint64_t hash)
+{
+	uint8_t tag = tophash_tag(hash), *slot;
+
+	for (; link->number; link = pool_link(&core->pool, link->number)) {
+		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++) {
+			if (TOPHASH_LIKELY(link->tags[i] != tag))
+				continue;
+			slot = pool_slots(&core->pool, link->number) + (size_t)i * type->slot_size;
+			if (tophash_equal(type, key, hash, slot))
+				return slot;
+		}
+	}
+	return NULL;
+}
+
+static bool find(const struct tophash *map, const struct tophash_key *key, uint64_t hash,
+		 struct place *ret)
 {
 	const struct tophash_core *core = map->core;
 	struct route route = route_of(map, hash);
 	struct chain chain = chain_of(core, route.bucket);
 
-	if (chain_find(core, type, &chain, key, hash, ret))
+	if (chain_find(map, &chain, key, hash, ret))
 		return true;
 	for (unsigned i = 0; route.rest && i < 2; i++) {
-		chain = (struct chain){.head = (uint32_t *)&core->rest[i]};
-		if (chain_find(core, type, &chain, key, hash, ret))
+		chain = (struct chain){.link = (struct link *)&core->rest[i]};
+		if (chain_find(map, &chain, key, hash, ret))
 			return true;
 	}
 	return false;
@@ -50,50 +82,50 @@ static bool key_for_search(const struct tophash *map, const struct tophash_type 
 	return true;
 }
 
-void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type, const void *raw,
-		       uint64_t hash)
+/* The home of a map that stands still has been looked at by the fast path. */
+TOPHASH_INLINE void *get_as(const struct tophash *map, const struct tophash_type *type,
+			    const struct tophash_key *key, uint64_t hash)
+{
+	const struct tophash_core *core = map->core;
+	struct route route = route_of(map, hash);
+	struct chain chain = chain_of(core, route.bucket);
+	uint8_t *slot = NULL;
+
+	if (!map->tags)
+		slot = home_get(type, &chain, key, hash);
+	if (!slot && tophash_may_overflow(chain.word, hash))
+		slot = chain_get(core, type, chain.link, key, hash);
+	if (TOPHASH_LIKELY(!route.rest) || slot)
+		return slot;
+	slot = chain_get(core, type, &core->rest[0], key, hash);
+	return slot ? slot : chain_get(core, type, &core->rest[1], key, hash);
+}
+
+__attribute__((noinline)) void *tophash_get_slow(const struct tophash *map,
+						 const struct tophash_type *type, const void *raw,
+						 uint64_t hash)
 {
 	struct tophash_key key;
-	struct place place;
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return NULL;
-	return find(map, type, &key, hash, &place) ? place.slot : NULL;
-}
+	/* The commonest keys, with a comparison that the compiler knows. */
+	if (type->kind == TOPHASH_KIND_INT && type->key_size == 8) {
+		const struct tophash_type known = {.kind = TOPHASH_KIND_INT,
+						   .key_size = 8,
+						   .slot_size = type->slot_size};
 
-/* Memory, a seed, and room for n elements. */
-static int first(struct tophash *map, const struct tophash_type *type, size_t n)
-{
-	struct tophash_core *core = mem_alloc(map, sizeof(*core));
-	unsigned bits = 0;
-	int err;
-
-	if (!core)
-		return -ENOMEM;
-	while (bits <= BUCKET_BITS_MAX && room_of(bits) < n)
-		bits++;
-	map->core = core;
-	err = bits > BUCKET_BITS_MAX ? -EOVERFLOW : store_init(map, type, (size_t)1 << bits);
-	if (err) {
-		map->core = NULL;
-		mem_free(map, core, sizeof(*core));
-		return err;
+		return get_as(map, &known, &key, hash);
 	}
-	core->bits = (uint8_t)bits;
-	core->armed = bits == 0;
-	pool_init(&core->pool, type);
-	if (!map->mult)
-		seed_renew(map);
-	core_publish(map);
-	return 0;
+	return get_as(map, type, &key, hash);
 }
 
 /* A NaN is made a different one from each other: so it has a hash, and a place, of its own. */
-static const void *nan_key(struct tophash *map, const struct tophash_type *type, void *copy)
+static const void *nan_key(struct tophash *map, void *copy)
 {
 	uint32_t count = ++map->core->nan;
 
-	if (type->key_size == 4) {
+	if (map->type->key_size == 4) {
 		uint32_t bits = 0x7fc00000u | (count & 0x3fffffu);
 
 		memcpy(copy, &bits, sizeof(bits));
@@ -106,7 +138,7 @@ static const void *nan_key(struct tophash *map, const struct tophash_type *type,
 }
 
 /* Growing, when it is due; without memory the map goes on as it is, as long as there is room. */
-static void grow_when_due(struct tophash *map, const struct tophash_type *type)
+static void grow_when_due(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
@@ -124,30 +156,29 @@ static void grow_when_due(struct tophash *map, const struct tophash_type *type)
 		map->grow_at += map->grow_at / 16 + 1;
 		return;
 	}
-	move_step(map, type, 1);
+	move_share(map);
 }
 
-static uint8_t *insert(struct tophash *map, const struct tophash_type *type, const void *raw,
-		       uint64_t hash)
+static uint8_t *insert(struct tophash *map, const void *raw, uint64_t hash)
 {
 	struct chain chain = chain_of(map->core, route_of(map, hash).bucket);
-	uint8_t *slot = chain_add(map, type, &chain, tophash_tag(hash));
+	uint8_t *slot = chain_add(map, &chain, tophash_tag(hash));
 
 	if (!slot)
 		return NULL;
-	barrier(map, type, slot, TOPHASH_WRITE_NEW);
-	tophash_fill_key(type, slot, raw, hash);
+	barrier(map, slot, TOPHASH_WRITE_NEW);
+	tophash_fill_key(map->type, slot, raw, hash);
 	map->len++;
 	return slot;
 }
 
 /* The key is there: its value is about to be replaced. */
-static uint8_t *replace(struct tophash *map, const struct tophash_type *type, const void *raw,
-			uint8_t *slot)
+static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot)
 {
 	const struct tophash_hooks *hooks = map->hooks;
+	const struct tophash_type *type = map->type;
 
-	barrier(map, type, slot, TOPHASH_WRITE_REPLACE);
+	barrier(map, slot, TOPHASH_WRITE_REPLACE);
 	if (type->kind == TOPHASH_KIND_FLOAT)
 		memcpy(slot, raw, type->key_size);
 	if (hooks && hooks->drop_key) {
@@ -170,37 +201,35 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	struct tophash_key_copy copy;
 	struct place place;
 	uint8_t *slot;
-	int err;
 
 	if (is_new) {
-		err = first(map, type, 0);
-		if (err) {
-			*ret = err;
+		*ret = core_new(map, type, 0);
+		if (*ret)
 			return NULL;
-		}
 		count_reason(map, TOPHASH_SLOW_FIRST);
 	} else {
-		count_reason(map, reason_of(map, type));
-		move_step(map, type, 1);
+		count_reason(map, reason_of(map));
+		move_share(map);
 	}
 	if (is_nan) {
-		raw = nan_key(map, type, &copy);
+		raw = nan_key(map, &copy);
 		key = tophash_key(type, raw);
 	}
 	if (is_new || is_nan || type->kind == TOPHASH_KIND_CUSTOM)
 		hash = tophash_hash(type, &key, map->seed, map->mult);
-	if (!is_nan && find(map, type, &key, hash, &place)) {
+	if (!is_nan && find(map, &key, hash, &place)) {
 		*ret = 0;
-		return replace(map, type, raw, place.slot);
+		return replace(map, raw, place.slot);
 	}
-	grow_when_due(map, type);
-	slot = insert(map, type, raw, hash);
+	grow_when_due(map);
+	slot = insert(map, raw, hash);
 	*ret = slot ? 1 : -ENOMEM;
 	return slot;
 }
 
-void *tophash_put_slow(struct tophash *map, const struct tophash_type *type, const void *raw,
-		       uint64_t hash, int *ret)
+__attribute__((noinline)) void *tophash_put_slow(struct tophash *map,
+						 const struct tophash_type *type, const void *raw,
+						 uint64_t hash, int *ret)
 {
 	void *slot;
 
@@ -208,15 +237,16 @@ void *tophash_put_slow(struct tophash *map, const struct tophash_type *type, con
 		*ret = -EINVAL;
 		return NULL;
 	}
-	tophash_begin_write(map);
+	begin_write(map);
 	slot = put(map, type, raw, hash, ret);
-	tophash_end_write(map);
+	end_write(map);
 	return slot;
 }
 
-void drop_entry(const struct tophash *map, const struct tophash_type *type, uint8_t *slot)
+void drop_entry(const struct tophash *map, uint8_t *slot)
 {
 	const struct tophash_hooks *hooks = map->hooks;
+	const struct tophash_type *type = map->type;
 
 	if (hooks && hooks->drop_key)
 		hooks->drop_key(slot, hooks->ctx);
@@ -224,36 +254,37 @@ void drop_entry(const struct tophash *map, const struct tophash_type *type, uint
 		hooks->drop_val(slot + type->val_offset, hooks->ctx);
 	if (hooks && hooks->barrier) {
 		/* A collector must not see what has left the map. */
-		barrier(map, type, slot, TOPHASH_WRITE_CLEAR);
+		barrier(map, slot, TOPHASH_WRITE_CLEAR);
 		memset(slot, 0, type->slot_size);
 	}
 }
 
-bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type, const void *raw,
-			 uint64_t hash)
+__attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
+						   const struct tophash_type *type,
+						   const void *raw, uint64_t hash)
 {
 	struct tophash_key key;
 	struct place place;
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
-	tophash_begin_write(map);
-	count_reason(map, reason_of(map, type));
-	move_step(map, type, 1);
-	if (!find(map, type, &key, hash, &place)) {
-		tophash_end_write(map);
+	begin_write(map);
+	count_reason(map, reason_of(map));
+	move_share(map);
+	if (!find(map, &key, hash, &place)) {
+		end_write(map);
 		return false;
 	}
-	drop_entry(map, type, place.slot);
+	drop_entry(map, place.slot);
 	chain_remove(map, &place);
 	map->len--;
-	tophash_end_write(map);
+	end_write(map);
 	if (map->len <= map->shrink_at)
-		tophash_deleted(map, type);
+		tophash_deleted(map);
 	return true;
 }
 
-void tophash_deleted(struct tophash *map, const struct tophash_type *type)
+void tophash_deleted(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
@@ -265,41 +296,6 @@ void tophash_deleted(struct tophash *map, const struct tophash_type *type)
 	}
 	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && map->len <= map->shrink_at) {
 		move_shrink(map);
-		move_step(map, type, 1);
+		move_share(map);
 	}
-}
-
-int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint)
-{
-	struct tophash fresh = {0};
-	int err = hint ? first(&fresh, type, hint) : 0;
-
-	if (err == 0)
-		*map = fresh;
-	return err;
-}
-
-int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t n)
-{
-	struct tophash_core *core = map->core;
-	int err;
-
-	if (!core)
-		return n ? first(map, type, n) : 0;
-	if (n > room_of(BUCKET_BITS_MAX))
-		return -EOVERFLOW;
-	tophash_begin_write(map);
-	move_step(map, type, SIZE_MAX);
-	for (;;) {
-		err = core->move != MOVE_NONE ? -ENOMEM : 0;
-		if (err || n <= room_of(core->bits))
-			break;
-		err = move_grow(map);
-		if (err)
-			break;
-		core->armed = false;
-		move_step(map, type, SIZE_MAX);
-	}
-	tophash_end_write(map);
-	return err;
 }

@@ -130,7 +130,7 @@ static size_t tags_size(size_t buckets)
 
 static size_t links_size(size_t buckets)
 {
-	return buckets * sizeof(uint32_t);
+	return buckets * sizeof(struct link);
 }
 
 static size_t slots_size(const struct store *store, size_t buckets)
@@ -148,7 +148,7 @@ static size_t block_size(const struct store *store, size_t buckets)
 static void block_set(struct store *store, uint8_t *block, size_t buckets)
 {
 	store->tags = block;
-	store->links = (uint32_t *)(void *)(block + tags_size(buckets));
+	store->links = (struct link *)(void *)(block + tags_size(buckets));
 	store->slots = block + store_heads(buckets);
 	store->buckets = buckets;
 	store->mode = STORE_BLOCK;
@@ -235,13 +235,13 @@ static int pieces_add(struct tophash *map, size_t buckets)
 	return 0;
 }
 
-int store_init(struct tophash *map, const struct tophash_type *type, size_t buckets)
+int store_init(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
 	size_t max = has_allocator(map) ? PIECE_SIZE : BLOCK_MAX;
 	uint8_t *block;
 
-	*store = (struct store){.bucket_size = type->slot_size * TOPHASH_SLOTS};
+	*store = (struct store){.bucket_size = map->type->slot_size * TOPHASH_SLOTS};
 	while (block_size(store, (size_t)2 << store->piece_bits) <= PIECE_SIZE)
 		store->piece_bits++;
 	if (buckets == 1 || block_size(store, buckets) <= max) {
@@ -342,7 +342,7 @@ int store_double(struct tophash *map)
 	struct store *store = &map->core->store;
 	size_t buckets = store->buckets * 2;
 	uint8_t *tags, *slots;
-	uint32_t *links;
+	struct link *links;
 
 	if (store->mode == STORE_PIECES)
 		return pieces_add(map, buckets);

@@ -29,14 +29,14 @@ struct tophash_str {
  *           +------- - - -+------+------- - - -+
  *           0             hash_offset  val_offset      slot_size
  *
- * hash: the upper half of the hash, of strings only, so that moving an entry never reads the string.
+ * hash: of strings only, so that moving an entry never reads the string.
  */
 struct tophash_type {
 	uint32_t kind; /* enum tophash_kind */
 	uint32_t key_size;
 	uint32_t val_size; /* 0: a set */
 	uint32_t val_offset;
-	uint32_t hash_offset; /* 0: none */
+	uint64_t hash_offset; /* 0: none */
 	uint32_t slot_size;
 	uint64_t (*hash)(const void *key);                /* CUSTOM only; need not be seeded or mixed */
 	bool (*equal)(const void *key, const void *other); /* CUSTOM only */
@@ -74,17 +74,18 @@ struct tophash_core;
 /* A map; {0} is a legal, empty one. May be copied in memory, but only one of the copies may live on.
  * The members are for the functions of these headers only. */
 struct tophash {
-	uint8_t *tags;       /* the tag words; NULL: nobody may look here but the slow path */
-	uint8_t *write_tags; /* the same for writes */
+	uint8_t *tags; /* the tag words; NULL: nobody may look here but the slow path */
 	uint8_t *slots;
 	uint64_t seed, mult; /* of the hash */
+	uint32_t shift;	     /* bucket = hash >> shift */
+	uint32_t moves;	     /* changes when entries are moved, or an overflow bucket goes */
+	uint8_t *write_tags; /* tags, for writes: NULL as well while a slow write goes on */
 	size_t len;
-	size_t grow_at;   /* a put at this length grows first */
+	size_t grow_at;	  /* a put at this length grows first */
 	size_t shrink_at; /* a delete down to this length shrinks afterwards */
-	uint32_t shift;   /* bucket = upper half of the hash >> shift */
-	uint32_t moves;   /* how often entries were moved */
 	struct tophash_core *core;
 	const struct tophash_hooks *hooks;
+	const struct tophash_type *type; /* borrowed; NULL before the first element, init, or reserve */
 	volatile uint8_t writing;
 };
 
@@ -100,6 +101,9 @@ struct tophash_stats {
 	uint64_t slow[8];                     /* how often the slow path was taken, by reason */
 };
 
+/* No put or delete moves more entries than this; the larger the slots, the fewer. */
+#define TOPHASH_MOVES_MAX 608
+
 /* Why the slow path is taken. */
 enum tophash_reason {
 	TOPHASH_SLOW_CUSTOM = 1, /* hash, equality or hooks of its own; arrays in pieces */
@@ -109,9 +113,11 @@ enum tophash_reason {
 	TOPHASH_SLOW_GROW,       /* put: the map must grow */
 };
 
-/* The out-of-line half of get, put and delete. key points to key_size bytes, hash is its hash under
- * the map's seed (ignored where the map has none yet, and for CUSTOM). They return the slot. */
-TOPHASH_API void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
+/* The out-of-line half of get, put and delete: never inlined, to be caught by a breakpoint or a probe.
+ * key points to key_size bytes, hash is its hash under the map's seed, of 32 bits (ignored where the
+ * map has none yet, and for CUSTOM). They return the slot; map may be NULL (not for put). Get's is
+ * pure: so a loop of reads keeps the map's members in registers. */
+TOPHASH_API __attribute__((pure)) void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
 				   const void *key, uint64_t hash);
 /* ret: 1 new (key stored, value undefined), 0 there already, -ENOMEM or -EOVERFLOW (returns NULL). */
 TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_type *type,
@@ -119,27 +125,28 @@ TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_typ
 TOPHASH_API bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
 				     const void *key, uint64_t hash);
 /* After a delete that left shrink_at elements or fewer. */
-TOPHASH_API void tophash_deleted(struct tophash *map, const struct tophash_type *type);
+TOPHASH_API void tophash_deleted(struct tophash *map);
+
+/* The functions below take a map of any type; NULL is an empty map, and so is {0}. type is borrowed, the
+ * same for the whole life of a map. */
 
 /* Makes an empty map with room for hint elements (0: no memory is taken): room that was asked for is
  * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW. O(hint). */
 TOPHASH_API int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint);
-/* Drops what is in it and gives all memory back; the map is empty, and legal, afterwards. NULL is
- * allowed. O(n). */
-TOPHASH_API void tophash_fini(struct tophash *map, const struct tophash_type *type);
+/* Drops what is in it and gives all memory back; the map is empty, and legal, afterwards. O(n). */
+TOPHASH_API void tophash_fini(struct tophash *map);
 /* hooks is borrowed and outlives the map. -EBUSY when the map has memory already, -EINVAL. */
 TOPHASH_API int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks);
 /* Takes every element out. O(n); memory that was hardly used is given back. */
-TOPHASH_API void tophash_clear(struct tophash *map, const struct tophash_type *type);
+TOPHASH_API void tophash_clear(struct tophash *map);
 /* Room for n elements in all, to be kept as init's is. 0, -ENOMEM or -EOVERFLOW. O(n). */
 TOPHASH_API int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t n);
 /* Gives back all that the elements do not need. 0 or -ENOMEM (then not all of it). O(n). */
-TOPHASH_API int tophash_shrink(struct tophash *map, const struct tophash_type *type);
+TOPHASH_API int tophash_shrink(struct tophash *map);
 /* Moves so many buckets, when the map is moving: for an idle loop. */
-TOPHASH_API void tophash_step(struct tophash *map, const struct tophash_type *type, unsigned buckets);
+TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
 /* O(n): it looks for the longest chain. */
-TOPHASH_API void tophash_stats(const struct tophash *map, const struct tophash_type *type,
-			       struct tophash_stats *ret);
+TOPHASH_API void tophash_stats(const struct tophash *map, struct tophash_stats *ret);
 
 /* Something is wrong that must not be survived in silence. */
 enum tophash_fault {

@@ -1,6 +1,6 @@
 /* The fast path: one bucket, inline in the caller, specialised by the compiler for the type that it
  * is given (a constant). Everything else is a call: a map that is moving, a search that leaves the
- * bucket, a first match that is not the key (one in 256), no room.
+ * bucket, no room, a type with a hash of its own.
  */
 #ifndef TOPHASH_FAST_H
 #define TOPHASH_FAST_H
@@ -10,7 +10,7 @@
 
 TOPHASH_INLINE size_t tophash_bucket(const struct tophash *map, uint64_t hash)
 {
-	return (size_t)((hash >> 32) >> map->shift);
+	return (size_t)(hash >> map->shift);
 }
 
 TOPHASH_INLINE bool tophash_key_is_nan(const struct tophash_type *type, const struct tophash_key *key)
@@ -32,66 +32,66 @@ TOPHASH_INLINE const void *tophash_copy_key(struct tophash_key_copy *copy,
 	return copy->bytes;
 }
 
-/* The key of a slot, and what is kept of its hash. */
+/* The key of a slot, and its hash where that is kept. */
 TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *slot, const void *raw,
 				     uint64_t hash)
 {
-	uint32_t upper = (uint32_t)(hash >> 32);
+	uint32_t kept = (uint32_t)hash;
 
 	__builtin_memcpy(slot, raw, type->key_size);
 	if (type->hash_offset)
-		__builtin_memcpy(slot + type->hash_offset, &upper, sizeof(upper));
-}
-
-TOPHASH_INLINE void tophash_begin_write(struct tophash *map)
-{
-	if (TOPHASH_UNLIKELY(map->writing))
-		tophash_report_fault(TOPHASH_FAULT_CONCURRENT_WRITE, map);
-	map->writing = 1;
-}
-
-TOPHASH_INLINE void tophash_end_write(struct tophash *map)
-{
-	map->writing = 0;
+		__builtin_memcpy(slot + type->hash_offset, &kept, sizeof(kept));
 }
 
 /* What a home bucket alone tells of a key. */
 enum tophash_seen {
 	TOPHASH_SEEN_HERE,    /* in the slot of that lane */
 	TOPHASH_SEEN_NOWHERE, /* not in the map */
-	TOPHASH_SEEN_UNSURE,  /* only the slow path can tell */
+	TOPHASH_SEEN_AWAY,    /* if it is, then in the chain */
 };
 
 struct tophash_home {
 	uint8_t *word;
-	uint8_t *slots;
+	size_t bucket;
 	unsigned lane; /* HERE only */
 };
 
-TOPHASH_INLINE uint8_t *tophash_home_slot(const struct tophash_home *home,
-					  const struct tophash_type *type)
+TOPHASH_INLINE struct tophash_home tophash_home(const struct tophash *map, uint8_t *tags,
+						uint64_t hash)
 {
-	return home->slots + (size_t)home->lane * type->slot_size;
+	struct tophash_home ret;
+
+	ret.bucket = tophash_bucket(map, hash);
+	ret.word = tags + ret.bucket * TOPHASH_WORD_SIZE;
+	ret.lane = 0;
+	return ret;
 }
 
-TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
-					      const struct tophash_type *type, uint8_t *tags,
-					      const struct tophash_key *key, uint64_t hash,
-					      struct tophash_home *ret)
+TOPHASH_INLINE uint8_t *tophash_home_slot(const struct tophash *map, const struct tophash_type *type,
+					  const struct tophash_home *home)
 {
-	size_t bucket = tophash_bucket(map, hash);
-	tophash_mask mask;
+	return map->slots + (home->bucket * TOPHASH_SLOTS + home->lane) * (size_t)type->slot_size;
+}
 
-	ret->word = tags + bucket * TOPHASH_WORD_SIZE;
-	ret->slots = map->slots + bucket * TOPHASH_SLOTS * (size_t)type->slot_size;
-	mask = tophash_match(ret->word, hash);
-	if (!mask)
-		return TOPHASH_LIKELY(!tophash_may_overflow(ret->word, hash)) ? TOPHASH_SEEN_NOWHERE :
-										TOPHASH_SEEN_UNSURE;
-	ret->lane = tophash_lane(mask);
-	return TOPHASH_LIKELY(tophash_equal(type, key, hash, tophash_home_slot(ret, type))) ?
-		       TOPHASH_SEEN_HERE :
-		       TOPHASH_SEEN_UNSURE;
+/* Not finding a tag is decided first, and alone: most searches for what is not there end here. */
+TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
+					      const struct tophash_type *type,
+					      const struct tophash_key *key, uint64_t hash,
+					      struct tophash_home *home)
+{
+	tophash_mask mask = tophash_match(home->word, hash);
+
+	if (mask) {
+		do {
+			home->lane = tophash_lane(mask);
+			if (TOPHASH_LIKELY(tophash_equal(type, key, hash,
+							 tophash_home_slot(map, type, home))))
+				return TOPHASH_SEEN_HERE;
+			mask &= mask - 1;
+		} while (TOPHASH_UNLIKELY(mask));
+	}
+	return TOPHASH_LIKELY(!tophash_may_overflow(home->word, hash)) ? TOPHASH_SEEN_NOWHERE :
+									TOPHASH_SEEN_AWAY;
 }
 
 /* The slot of a key, or NULL. */
@@ -99,8 +99,6 @@ TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struc
 					  const void *raw)
 {
 	struct tophash_key_copy copy;
-	struct tophash_home home;
-	enum tophash_seen seen;
 	uint64_t hash = 0;
 
 	if (TOPHASH_UNLIKELY(!map))
@@ -112,14 +110,33 @@ TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struc
 			return NULL;
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 		if (TOPHASH_LIKELY(map->tags)) {
-			seen = tophash_look(map, type, map->tags, &key, hash, &home);
+			struct tophash_home home = tophash_home(map, map->tags, hash);
+			enum tophash_seen seen = tophash_look(map, type, &key, hash, &home);
+
 			if (seen == TOPHASH_SEEN_HERE)
-				return tophash_home_slot(&home, type);
+				return tophash_home_slot(map, type, &home);
 			if (seen == TOPHASH_SEEN_NOWHERE)
 				return NULL;
 		}
 	}
 	return (uint8_t *)tophash_get_slow(map, type, tophash_copy_key(&copy, type, raw), hash);
+}
+
+/* A new entry in the home bucket, where there is a slot and the map need not grow; or NULL. */
+TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct tophash_type *type,
+					 struct tophash_home *home, const void *raw, uint64_t hash)
+{
+	tophash_mask empty = tophash_match_empty(home->word);
+	uint8_t *slot;
+
+	if (TOPHASH_UNLIKELY(!empty || map->len >= map->grow_at))
+		return NULL;
+	home->lane = tophash_lane(empty);
+	slot = tophash_home_slot(map, type, home);
+	home->word[home->lane] = tophash_tag(hash);
+	tophash_fill_key(type, slot, raw, hash);
+	map->len++;
+	return slot;
 }
 
 /* The slot for a key, made when there is none (its value is undefined then). ret: 1 new, 0 there
@@ -128,8 +145,6 @@ TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct topha
 					 const void *raw, int *ret)
 {
 	struct tophash_key_copy copy;
-	struct tophash_home home;
-	enum tophash_seen seen;
 	uint64_t hash = 0;
 
 	if (type->kind != TOPHASH_KIND_CUSTOM) {
@@ -137,28 +152,22 @@ TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct topha
 
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 		if (TOPHASH_LIKELY(map->write_tags) && !tophash_key_is_nan(type, &key)) {
-			seen = tophash_look(map, type, map->write_tags, &key, hash, &home);
-			if (seen == TOPHASH_SEEN_HERE) {
-				uint8_t *slot = tophash_home_slot(&home, type);
+			struct tophash_home home = tophash_home(map, map->write_tags, hash);
+			enum tophash_seen seen = tophash_look(map, type, &key, hash, &home);
+			uint8_t *slot = NULL;
 
+			if (seen == TOPHASH_SEEN_HERE) {
+				slot = tophash_home_slot(map, type, &home);
+				/* Go's rule: -0 and +0 are one key, the last one put is kept. */
 				if (type->kind == TOPHASH_KIND_FLOAT)
 					__builtin_memcpy(slot, raw, type->key_size);
 				*ret = 0;
-				return slot;
-			}
-			tophash_mask empty = tophash_match_empty(home.word);
-
-			if (TOPHASH_LIKELY(seen == TOPHASH_SEEN_NOWHERE && empty &&
-					   map->len < map->grow_at)) {
-				tophash_begin_write(map);
-				home.lane = tophash_lane(empty);
-				home.word[home.lane] = tophash_tag(hash);
-				tophash_fill_key(type, tophash_home_slot(&home, type), raw, hash);
-				map->len++;
-				tophash_end_write(map);
+			} else if (seen == TOPHASH_SEEN_NOWHERE) {
+				slot = tophash_put_home(map, type, &home, raw, hash);
 				*ret = 1;
-				return tophash_home_slot(&home, type);
 			}
+			if (TOPHASH_LIKELY(slot))
+				return slot;
 		}
 	}
 	return (uint8_t *)tophash_put_slow(map, type, tophash_copy_key(&copy, type, raw), hash, ret);
@@ -168,8 +177,6 @@ TOPHASH_INLINE bool tophash_delete_key(struct tophash *map, const struct tophash
 				       const void *raw)
 {
 	struct tophash_key_copy copy;
-	struct tophash_home home;
-	enum tophash_seen seen;
 	uint64_t hash = 0;
 
 	if (TOPHASH_UNLIKELY(!map))
@@ -181,14 +188,13 @@ TOPHASH_INLINE bool tophash_delete_key(struct tophash *map, const struct tophash
 			return false;
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 		if (TOPHASH_LIKELY(map->write_tags)) {
-			seen = tophash_look(map, type, map->write_tags, &key, hash, &home);
+			struct tophash_home home = tophash_home(map, map->write_tags, hash);
+			enum tophash_seen seen = tophash_look(map, type, &key, hash, &home);
+
 			if (seen == TOPHASH_SEEN_HERE) {
-				tophash_begin_write(map);
 				home.word[home.lane] = 0;
-				map->len--;
-				tophash_end_write(map);
-				if (TOPHASH_UNLIKELY(map->len <= map->shrink_at))
-					tophash_deleted(map, type);
+				if (TOPHASH_UNLIKELY(--map->len <= map->shrink_at))
+					tophash_deleted(map);
 				return true;
 			}
 			if (seen == TOPHASH_SEEN_NOWHERE)

@@ -76,7 +76,7 @@ TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
 	__m128i low = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)hash), _mm_setzero_si128());
 #else
 	__m128i low = _mm_shuffle_epi32(
-		_mm_cvtsi32_si128((int)((uint32_t)(uint8_t)hash * 0x01010101u)), 0);
+		_mm_cvtsi32_si128((int)((uint8_t)hash * 0x01010101u)), 0);
 #endif
 	return tophash_match_bytes(word, _mm_max_epu8(low, _mm_set1_epi8(1)));
 }

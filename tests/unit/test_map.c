@@ -134,7 +134,7 @@ static void run_random(const struct kind *kind, uint64_t seed, size_t rounds, si
 		}
 		check_all(kind, &map, want);
 	}
-	tophash_fini(&map, &kind->type);
+	tophash_fini(&map);
 	assert_int_equal(map.len, 0);
 }
 
@@ -164,11 +164,11 @@ static void up_and_down(void **state)
 		assert_false(tophash_delete_key(&map, &test_u64, &key));
 		assert_int_equal(map.len, n - key - 1);
 	}
-	tophash_stats(&map, &test_u64, &stats);
+	tophash_stats(&map, &stats);
 	assert_true(stats.grows >= 14 && stats.shrinks >= 13);
 	assert_int_equal(stats.overflow, 0);
 	assert_true(stats.bytes_held < 4096);
-	tophash_fini(&map, &test_u64);
+	tophash_fini(&map);
 }
 
 static void null_and_zero_maps_are_empty(void **state)
@@ -181,13 +181,13 @@ static void null_and_zero_maps_are_empty(void **state)
 	assert_false(test_get(&map, &test_u64, &key, &val));
 	assert_false(tophash_delete_key(NULL, &test_u64, &key));
 	assert_false(tophash_delete_key(&map, &test_u64, &key));
-	tophash_clear(NULL, &test_u64);
-	tophash_clear(&map, &test_u64);
-	tophash_stats(&map, &test_u64, &stats);
+	tophash_clear(NULL);
+	tophash_clear(&map);
+	tophash_stats(&map, &stats);
 	assert_int_equal(stats.bytes_held, 0);
-	assert_int_equal(tophash_shrink(&map, &test_u64), 0);
-	tophash_fini(NULL, &test_u64);
-	tophash_fini(&map, &test_u64);
+	assert_int_equal(tophash_shrink(&map), 0);
+	tophash_fini(NULL);
+	tophash_fini(&map);
 }
 
 static void floats_are_gos(void **state)
@@ -209,9 +209,9 @@ static void floats_are_gos(void **state)
 	assert_false(tophash_delete_key(&map, type, &nan));
 	assert_true(tophash_delete_key(&map, type, &minus));
 	assert_int_equal(map.len, 1000);
-	tophash_clear(&map, type);
+	tophash_clear(&map);
 	assert_int_equal(map.len, 0);
-	tophash_fini(&map, type);
+	tophash_fini(&map);
 }
 
 static void seed_is_renewed_when_empty(void **state)
@@ -224,7 +224,7 @@ static void seed_is_renewed_when_empty(void **state)
 	tophash_delete_key(&map, &test_u64, &key);
 	assert_true(map.seed != seed);
 	assert_int_equal(map.mult & 1, 1);
-	tophash_fini(&map, &test_u64);
+	tophash_fini(&map);
 }
 
 int main(void)
