@@ -113,6 +113,28 @@ struct tophash_core {
 	struct tophash_stats stats;
 };
 
+/* ---- debug.c ------------------------------------------------------------------------------------- */
+
+enum evacuate {
+	EVACUATE_SHARED, /* by each put and delete its share */
+	EVACUATE_MANUAL, /* by tophash_step() only */
+	EVACUATE_EAGER,	 /* all at once */
+};
+
+struct debug {
+	enum evacuate evacuate;
+	int check; /* the level of a check after each slow write; 0: none */
+	bool trace;
+	bool seeded;
+	uint64_t seed;
+};
+
+extern struct debug debug;
+
+void trace_slow(const struct tophash *map, const char *what, enum tophash_reason reason);
+void trace_move(const struct tophash *map, const char *what, size_t from, size_t to);
+void debug_check(const struct tophash *map);
+
 /* ---- store.c: memory of the home buckets, and memory at all ------------------------------------ */
 
 void *mem_alloc(const struct tophash *map, size_t size); /* zeroed, or NULL */
@@ -255,8 +277,9 @@ void move_step(struct tophash *map, size_t steps);
 /* What one put or delete has to move. */
 static inline void move_share(struct tophash *map)
 {
-	if (map->core->move != MOVE_NONE)
-		move_step(map, map->core->share);
+	if (map->core->move == MOVE_NONE || debug.evacuate == EVACUATE_MANUAL)
+		return;
+	move_step(map, debug.evacuate == EVACUATE_EAGER ? SIZE_MAX : map->core->share);
 }
 /* Ends a move of a map without elements. */
 void move_forget(struct tophash *map);
@@ -264,13 +287,19 @@ void move_forget(struct tophash *map);
 void core_publish(struct tophash *map);
 uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot);
 
-/* ---- the rest ------------------------------------------------------------------------------------ */
+/* ---- slow.c, map.c ------------------------------------------------------------------------------------ */
 
 uint64_t random_u64(void);
 void seed_renew(struct tophash *map);
 /* Memory, a seed, and room for n elements; 0 or an error. */
 int core_new(struct tophash *map, const struct tophash_type *type, size_t n);
 void drop_entry(const struct tophash *map, uint8_t *slot);
+/* Where a key is, wherever that may be. */
+bool map_find(const struct tophash *map, const struct tophash_key *key, uint64_t hash,
+	      struct place *ret);
+/* How many home buckets have to be looked at, whatever moves; holes among them hold nothing. */
+size_t homes(const struct tophash_core *core);
+bool is_hole(const struct tophash_core *core, size_t bucket);
 
 static inline bool has_allocator(const struct tophash *map)
 {
@@ -309,6 +338,8 @@ static inline void end_write(struct tophash *map)
 {
 	map->writing = 0;
 	map->write_tags = map->tags && !has_element_hooks(map) ? map->tags : NULL;
+	if (TOPHASH_UNLIKELY(debug.check))
+		debug_check(map);
 }
 
 #endif

@@ -7,33 +7,40 @@
 
 static tophash_fault_fn *fault_fn;
 
-uint64_t random_u64(void)
+/* The output function of splitmix64. */
+static uint64_t scramble(uint64_t x)
 {
-	static __thread uint64_t state;
-	uint64_t x;
-
-	if (state == 0 && getrandom(&state, sizeof(state), GRND_NONBLOCK) != sizeof(state)) {
-		struct timespec now;
-
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		state = (uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&x;
-	}
-	state += UINT64_C(0x9e3779b97f4a7c15);
-	x = state;
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
 	return x ^ x >> 31;
 }
 
+uint64_t random_u64(void)
+{
+	static __thread uint64_t state;
+
+	if (debug.seeded)
+		return scramble(debug.seed + UINT64_C(0x9e3779b97f4a7c15));
+	if (state == 0 && getrandom(&state, sizeof(state), GRND_NONBLOCK) != sizeof(state)) {
+		struct timespec now;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		state = (uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec ^
+			(uint64_t)(uintptr_t)&now;
+	}
+	state += UINT64_C(0x9e3779b97f4a7c15);
+	return scramble(state);
+}
+
 /* Each byte of the multiplier has four ones: no multiplier is weak for want of them. */
-static uint64_t random_mult(void)
+static uint64_t mult_of(uint64_t random)
 {
 	uint64_t ret = 0, bits = 0;
 	unsigned n = 0;
 
 	while (n < 8) {
 		if (bits == 0)
-			bits = random_u64();
+			bits = scramble(random += UINT64_C(0x9e3779b97f4a7c15));
 		if (__builtin_popcount(bits & 0xff) == 4 && (n > 0 || (bits & 1))) {
 			ret |= (bits & 0xff) << 8 * n;
 			n++;
@@ -46,7 +53,7 @@ static uint64_t random_mult(void)
 void seed_renew(struct tophash *map)
 {
 	map->seed = random_u64();
-	map->mult = random_mult();
+	map->mult = mult_of(random_u64());
 }
 
 tophash_fault_fn *tophash_set_fault(tophash_fault_fn *fn)
@@ -153,50 +160,71 @@ int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t
 	return err;
 }
 
-/* The entries of an array of slots. */
-static void drop_slots(const struct tophash *map, const uint8_t *tags, uint8_t *slots, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (tags[i])
-			drop_entry(map, slots + (size_t)i * map->type->slot_size);
-}
-
-static void drop_chain(const struct tophash *map, const struct link *link)
-{
-	const struct pool *pool = &map->core->pool;
-
-	for (; link->number; link = pool_link(pool, link->number))
-		drop_slots(map, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS);
-}
-
-/* How many home buckets have to be looked at, whatever moves. */
-static size_t homes(const struct tophash_core *core)
+size_t homes(const struct tophash_core *core)
 {
 	return (size_t)1 << (core->bits + (core->move == MOVE_GROW));
 }
 
-/* Old buckets that were given back are holes: they hold nothing. */
-static bool is_hole(const struct tophash_core *core, size_t bucket)
+bool is_hole(const struct tophash_core *core, size_t bucket)
 {
 	return core->move == MOVE_SHRINK && bucket >= ((size_t)1 << core->bits) / 2 &&
 	       bucket < 2 * core->cursor;
 }
 
-static void drop_all(const struct tophash *map)
+/* What is done with each entry; not 0: stop. */
+typedef int visit_fn(const struct tophash *map, uint8_t *slot, void *ctx);
+
+static int visit_slots(const struct tophash *map, const uint8_t *tags, uint8_t *slots, unsigned n,
+		       visit_fn *fn, void *ctx)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < n; i++)
+		if (tags[i])
+			ret = fn(map, slots + (size_t)i * map->type->slot_size, ctx);
+	return ret;
+}
+
+static int visit_chain(const struct tophash *map, const struct link *link, visit_fn *fn, void *ctx)
+{
+	const struct pool *pool = &map->core->pool;
+	int ret = 0;
+
+	for (; ret == 0 && link->number; link = pool_link(pool, link->number))
+		ret = visit_slots(map, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS, fn,
+				  ctx);
+	return ret;
+}
+
+static int visit_all(const struct tophash *map, visit_fn *fn, void *ctx)
 {
 	const struct tophash_core *core = map->core;
+	int ret = 0;
 
-	if (!has_element_hooks(map))
-		return;
-	for (size_t i = 0; i < homes(core); i++) {
+	for (size_t i = 0; ret == 0 && i < homes(core); i++) {
 		if (is_hole(core, i))
 			continue;
-		drop_slots(map, store_word(&core->store, i), store_slots(&core->store, i),
-			   TOPHASH_SLOTS);
-		drop_chain(map, store_link(&core->store, i));
+		ret = visit_slots(map, store_word(&core->store, i), store_slots(&core->store, i),
+				  TOPHASH_SLOTS, fn, ctx);
+		if (ret == 0)
+			ret = visit_chain(map, store_link(&core->store, i), fn, ctx);
 	}
-	drop_chain(map, &core->rest[0]);
-	drop_chain(map, &core->rest[1]);
+	for (unsigned i = 0; ret == 0 && i < 2; i++)
+		ret = visit_chain(map, &core->rest[i], fn, ctx);
+	return ret;
+}
+
+static int visit_drop(const struct tophash *map, uint8_t *slot, void *ctx)
+{
+	(void)ctx;
+	drop_entry(map, slot);
+	return 0;
+}
+
+static void drop_all(const struct tophash *map)
+{
+	if (has_element_hooks(map))
+		visit_all(map, visit_drop, NULL);
 }
 
 void tophash_fini(struct tophash *map)
@@ -325,4 +353,44 @@ void tophash_stats(const struct tophash *map, struct tophash_stats *ret)
 	ret->bytes_held = sizeof(*core) + store_bytes(core) + pool_bytes(&core->pool);
 	ret->bytes_live = map->len * map->type->slot_size;
 	ret->longest_chain = longest_chain(core);
+}
+
+static int visit_copy(const struct tophash *map, uint8_t *slot, void *ctx)
+{
+	const struct tophash_type *type = map->type;
+	struct tophash *to = ctx;
+	int ret = 0;
+	uint8_t *copy = tophash_put_slot(to, type, slot, &ret);
+
+	if (!copy)
+		return ret;
+	memcpy(copy + type->val_offset, slot + type->val_offset, type->val_size);
+	return 0;
+}
+
+int tophash_clone(const struct tophash *map, struct tophash *ret)
+{
+	struct tophash copy = {0};
+	int err;
+
+	if (map && map->hooks && (map->hooks->drop_key || map->hooks->drop_val))
+		return -EINVAL;
+	if (map) {
+		copy.hooks = map->hooks;
+		copy.type = map->type;
+	}
+	if (map && map->len) {
+		err = core_new(&copy, map->type, map->len);
+		if (err)
+			return err;
+		copy.core->armed = true;
+		core_publish(&copy);
+		err = visit_all(map, visit_copy, &copy);
+		if (err) {
+			tophash_fini(&copy);
+			return err;
+		}
+	}
+	*ret = copy;
+	return 0;
 }

@@ -25,7 +25,7 @@ uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, c
 	if (type->hash_offset)
 		return tophash_load_int(slot + type->hash_offset, 4);
 
-	struct tophash_key key = tophash_key(type, slot);
+	struct tophash_key key = tophash_key_of(type, slot);
 
 	return tophash_hash(type, &key, map->seed, map->mult);
 }
@@ -107,6 +107,8 @@ int move_grow(struct tophash *map)
 	core->cursor = n;
 	core->stats.grows++;
 	core_publish(map);
+	if (TOPHASH_UNLIKELY(debug.trace))
+		trace_move(map, "grow", n, 2 * n);
 	return 0;
 }
 
@@ -167,6 +169,8 @@ void move_shrink(struct tophash *map)
 	core->released = (size_t)1 << (core->bits - 1);
 	core->stats.shrinks++;
 	core_publish(map);
+	if (TOPHASH_UNLIKELY(debug.trace))
+		trace_move(map, "shrink", (size_t)1 << core->bits, core->released);
 }
 
 /* Overflow buckets for what does not fit when two homes become one. */
@@ -337,6 +341,8 @@ void move_step(struct tophash *map, size_t steps)
 			return;
 		}
 	}
+	if (TOPHASH_UNLIKELY(debug.trace && core->move != MOVE_NONE))
+		trace_move(map, "evacuate", (size_t)1 << core->bits, core->cursor);
 }
 
 void move_forget(struct tophash *map)

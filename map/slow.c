@@ -1,9 +1,11 @@
 /* The slow path: what get, put and delete do when the home bucket alone does not tell. */
 #include "internal.h"
 
-static void count_reason(const struct tophash *map, enum tophash_reason reason)
+static void count_reason(const struct tophash *map, const char *what, enum tophash_reason reason)
 {
 	map->core->stats.slow[reason]++;
+	if (TOPHASH_UNLIKELY(debug.trace))
+		trace_slow(map, what, reason);
 }
 
 static enum tophash_reason reason_of(const struct tophash *map)
@@ -51,8 +53,8 @@ TOPHASH_INLINE uint8_t *chain_get(const struct tophash_core *core, const struct 
 	return NULL;
 }
 
-static bool find(const struct tophash *map, const struct tophash_key *key, uint64_t hash,
-		 struct place *ret)
+bool map_find(const struct tophash *map, const struct tophash_key *key, uint64_t hash,
+	      struct place *ret)
 {
 	const struct tophash_core *core = map->core;
 	struct route route = route_of(map, hash);
@@ -74,7 +76,7 @@ static bool key_for_search(const struct tophash *map, const struct tophash_type 
 {
 	if (!map || !map->core || map->len == 0)
 		return false;
-	*ret = tophash_key(type, raw);
+	*ret = tophash_key_of(type, raw);
 	if (tophash_key_is_nan(type, ret))
 		return false;
 	if (type->kind == TOPHASH_KIND_CUSTOM)
@@ -144,7 +146,7 @@ static void grow_when_due(struct tophash *map)
 
 	if (map->len < map->grow_at || core->move != MOVE_NONE)
 		return;
-	count_reason(map, TOPHASH_SLOW_GROW);
+	count_reason(map, "put", TOPHASH_SLOW_GROW);
 	if (!core->armed) {
 		core->armed = true;
 		core_publish(map);
@@ -196,7 +198,7 @@ static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot)
 static void *put(struct tophash *map, const struct tophash_type *type, const void *raw,
 		 uint64_t hash, int *ret)
 {
-	struct tophash_key key = tophash_key(type, raw);
+	struct tophash_key key = tophash_key_of(type, raw);
 	bool is_new = !map->core, is_nan = tophash_key_is_nan(type, &key);
 	struct tophash_key_copy copy;
 	struct place place;
@@ -206,18 +208,18 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 		*ret = core_new(map, type, 0);
 		if (*ret)
 			return NULL;
-		count_reason(map, TOPHASH_SLOW_FIRST);
+		count_reason(map, "put", TOPHASH_SLOW_FIRST);
 	} else {
-		count_reason(map, reason_of(map));
+		count_reason(map, "put", reason_of(map));
 		move_share(map);
 	}
 	if (is_nan) {
 		raw = nan_key(map, &copy);
-		key = tophash_key(type, raw);
+		key = tophash_key_of(type, raw);
 	}
 	if (is_new || is_nan || type->kind == TOPHASH_KIND_CUSTOM)
 		hash = tophash_hash(type, &key, map->seed, map->mult);
-	if (!is_nan && find(map, &key, hash, &place)) {
+	if (!is_nan && map_find(map, &key, hash, &place)) {
 		*ret = 0;
 		return replace(map, raw, place.slot);
 	}
@@ -269,9 +271,9 @@ __attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
 	begin_write(map);
-	count_reason(map, reason_of(map));
+	count_reason(map, "delete", reason_of(map));
 	move_share(map);
-	if (!find(map, &key, hash, &place)) {
+	if (!map_find(map, &key, hash, &place)) {
 		end_write(map);
 		return false;
 	}

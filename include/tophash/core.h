@@ -71,6 +71,8 @@ struct tophash_hooks {
 
 struct tophash_core;
 
+#define TOPHASH_SLOT_MAX 65536 /* bytes of a key with its value */
+
 /* A map; {0} is a legal, empty one. May be copied in memory, but only one of the copies may live on.
  * The members are for the functions of these headers only. */
 struct tophash {
@@ -148,14 +150,71 @@ TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
 /* O(n): it looks for the longest chain. */
 TOPHASH_API void tophash_stats(const struct tophash *map, struct tophash_stats *ret);
 
+/* For who knows the type at run time only. A map of new is on the heap, with its type; it is for free
+ * alone. INT keys are of 1, 2, 4, 8 or 16 bytes, FLOAT of 4 or 8, CSTR and STR of a pointer's and struct
+ * tophash_str's; val_size 0 makes a set. NULL with errno: EINVAL, ENOMEM, EOVERFLOW. */
+TOPHASH_API struct tophash *tophash_new(enum tophash_kind kind, uint32_t key_size, uint32_t val_size,
+					size_t hint);
+TOPHASH_API void tophash_free(struct tophash *map);
+/* The layout that new gives a slot. 0 or -EINVAL. */
+TOPHASH_API int tophash_type_init(struct tophash_type *type, enum tophash_kind kind, uint32_t key_size,
+				  uint32_t val_size);
+/* These do what the typed ones of map.h do; key and val point to as many bytes as the map was made
+ * for. They take any map that has been initialised, or has had an element. */
+TOPHASH_API int tophash_put(struct tophash *map, const void *key, const void *val);
+TOPHASH_API bool tophash_get(const struct tophash *map, const void *key, void *ret);
+TOPHASH_API void *tophash_find(const struct tophash *map, const void *key);
+TOPHASH_API bool tophash_delete(struct tophash *map, const void *key);
+TOPHASH_API size_t tophash_len(const struct tophash *map);
+/* Iterates as TOPHASH_EACH does. NULL without memory. */
+struct tophash_iter;
+TOPHASH_API struct tophash_iter *tophash_iter_new(const struct tophash *map);
+/* False at the end. ret_key and ret_val are borrowed until the next change of the map, or NULL. */
+TOPHASH_API bool tophash_iter_next(struct tophash_iter *iter, const void **ret_key, void **ret_val);
+TOPHASH_API void tophash_iter_free(struct tophash_iter *iter);
+
+/* Makes a copy of map in ret, which held nothing: its own memory and seed, the same allocator. 0, -ENOMEM,
+ * or -EINVAL for a map with drop hooks (both would drop what they share). O(n). */
+TOPHASH_API int tophash_clone(const struct tophash *map, struct tophash *ret);
+
+/* What is not as it should be in a map. */
+enum tophash_broken {
+	TOPHASH_BROKEN_LEN = 1,	 /* there are more or fewer entries than len says */
+	TOPHASH_BROKEN_FILTER,	 /* an overflow filter does not tell what the chain holds */
+	TOPHASH_BROKEN_CHAIN,	 /* a chain leads nowhere, or in a circle */
+	TOPHASH_BROKEN_POOL,	 /* overflow buckets are lost, or in two chains */
+	TOPHASH_BROKEN_FAST,	 /* the members of the fast path are not those of the core */
+	TOPHASH_BROKEN_FREE,	 /* what must be empty is not */
+	TOPHASH_BROKEN_PLACE,	 /* an entry is where its hash does not lead (level 2) */
+	TOPHASH_BROKEN_TAG,	 /* an entry has another tag than its hash (level 2) */
+	TOPHASH_BROKEN_TWICE,	 /* a key is there twice (level 3) */
+};
+
+/* Walks through a map, as one does in tests. level 1: counts, chains and filters; 2: each entry is
+ * where it should be; 3: no key is there twice. 0, or what was found first (enum tophash_broken). O(n). */
+TOPHASH_API int tophash_check(const struct tophash *map, int level);
+
 /* Something is wrong that must not be survived in silence. */
 enum tophash_fault {
 	TOPHASH_FAULT_CONCURRENT_WRITE = 1, /* two threads write one map */
+	TOPHASH_FAULT_BROKEN,		    /* an invariant does not hold (TOPHASH_DEBUG=check=N) */
 };
 /* Sets what is called then, for all maps; NULL: abort(). Returns what was set. */
 typedef void tophash_fault_fn(enum tophash_fault fault, const struct tophash *map);
 TOPHASH_API tophash_fault_fn *tophash_set_fault(tophash_fault_fn *fn);
 TOPHASH_API void tophash_report_fault(enum tophash_fault fault, const struct tophash *map);
+
+/* Sets what TOPHASH_DEBUG in the environment sets when a program starts, for all maps; NULL or "": back to
+ * normal. Options, apart by commas:
+ *   evacuate=shared|manual|eager   who moves entries: each put and delete its share; nobody but
+ *                                  tophash_step(); the put or delete that begins, all of them
+ *   seed=N                         the same seed for every map, and the same order of iteration
+ *   trace=1                        each slow put and delete, each move, to stderr
+ *   check=N                        tophash_check() of level N after each slow put and delete
+ * 0, or -EINVAL for what it does not understand. Not while another thread uses a map. */
+TOPHASH_API int tophash_debug(const char *options);
+/* "custom", "moving", "chain", "first", "grow"; borrowed. */
+TOPHASH_API const char *tophash_reason_name(enum tophash_reason reason);
 
 TOPHASH_END
 

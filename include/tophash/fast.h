@@ -56,7 +56,7 @@ struct tophash_home {
 	unsigned lane; /* HERE only */
 };
 
-TOPHASH_INLINE struct tophash_home tophash_home(const struct tophash *map, uint8_t *tags,
+TOPHASH_INLINE struct tophash_home tophash_home_of(const struct tophash *map, uint8_t *tags,
 						uint64_t hash)
 {
 	struct tophash_home ret;
@@ -94,32 +94,57 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 									TOPHASH_SEEN_AWAY;
 }
 
+/* A key with its hash; CUSTOM keys are hashed by the slow path only. */
+struct tophash_hashed {
+	struct tophash_key key;
+	uint64_t hash;
+	bool nan;
+};
+
+TOPHASH_INLINE struct tophash_hashed tophash_hash_key(const struct tophash *map,
+						    const struct tophash_type *type, const void *raw)
+{
+	struct tophash_hashed ret;
+
+	ret.key = tophash_key_of(type, raw);
+	ret.nan = type->kind == TOPHASH_KIND_FLOAT && tophash_is_nan(ret.key.low, type->key_size);
+	ret.hash = type->kind == TOPHASH_KIND_CUSTOM ?
+			   0 :
+			   tophash_hash(type, &ret.key, map->seed, map->mult);
+	return ret;
+}
+
 /* The slot of a key, or NULL. */
+TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map, const struct tophash_type *type,
+					    const void *raw, const struct tophash_hashed *hashed)
+{
+	struct tophash_key_copy copy;
+
+	if (hashed->nan)
+		return NULL;
+	if (TOPHASH_LIKELY(map->tags) && type->kind != TOPHASH_KIND_CUSTOM) {
+		struct tophash_home home = tophash_home_of(map, map->tags, hashed->hash);
+		enum tophash_seen seen =
+			tophash_look(map, type, &hashed->key, hashed->hash, &home);
+
+		if (seen == TOPHASH_SEEN_HERE)
+			return tophash_home_slot(map, type, &home);
+		if (seen == TOPHASH_SEEN_NOWHERE)
+			return NULL;
+	}
+	return (uint8_t *)tophash_get_slow(map, type, tophash_copy_key(&copy, type, raw),
+					   hashed->hash);
+}
+
 TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struct tophash_type *type,
 					  const void *raw)
 {
-	struct tophash_key_copy copy;
-	uint64_t hash = 0;
+	struct tophash_hashed hashed;
 
 	if (TOPHASH_UNLIKELY(!map))
 		return NULL;
-	if (type->kind != TOPHASH_KIND_CUSTOM) {
-		struct tophash_key key = tophash_key(type, raw);
-
-		if (tophash_key_is_nan(type, &key))
-			return NULL;
-		hash = tophash_hash(type, &key, map->seed, map->mult);
-		if (TOPHASH_LIKELY(map->tags)) {
-			struct tophash_home home = tophash_home(map, map->tags, hash);
-			enum tophash_seen seen = tophash_look(map, type, &key, hash, &home);
-
-			if (seen == TOPHASH_SEEN_HERE)
-				return tophash_home_slot(map, type, &home);
-			if (seen == TOPHASH_SEEN_NOWHERE)
-				return NULL;
-		}
-	}
-	return (uint8_t *)tophash_get_slow(map, type, tophash_copy_key(&copy, type, raw), hash);
+	hashed = tophash_hash_key(map, type, raw);
+	return tophash_find_hashed(map, type, raw, &hashed);
 }
 
 /* A new entry in the home bucket, where there is a slot and the map need not grow; or NULL. */
@@ -141,67 +166,76 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
 
 /* The slot for a key, made when there is none (its value is undefined then). ret: 1 new, 0 there
  * already, or -ENOMEM, -EOVERFLOW (NULL). */
+TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct tophash_type *type,
+					   const void *raw, const struct tophash_hashed *hashed,
+					   int *ret)
+{
+	struct tophash_key_copy copy;
+	uint8_t *slot = NULL;
+
+	if (TOPHASH_LIKELY(map->write_tags) && type->kind != TOPHASH_KIND_CUSTOM && !hashed->nan) {
+		struct tophash_home home = tophash_home_of(map, map->write_tags, hashed->hash);
+		enum tophash_seen seen =
+			tophash_look(map, type, &hashed->key, hashed->hash, &home);
+
+		if (seen == TOPHASH_SEEN_HERE) {
+			slot = tophash_home_slot(map, type, &home);
+			/* Go's rule: -0 and +0 are one key, the last one put is kept. */
+			if (type->kind == TOPHASH_KIND_FLOAT)
+				__builtin_memcpy(slot, raw, type->key_size);
+			*ret = 0;
+		} else if (seen == TOPHASH_SEEN_NOWHERE) {
+			slot = tophash_put_home(map, type, &home, raw, hashed->hash);
+			*ret = 1;
+		}
+	}
+	if (TOPHASH_LIKELY(slot))
+		return slot;
+	return (uint8_t *)tophash_put_slow(map, type, tophash_copy_key(&copy, type, raw),
+					   hashed->hash, ret);
+}
+
 TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct tophash_type *type,
 					 const void *raw, int *ret)
 {
+	struct tophash_hashed hashed = tophash_hash_key(map, type, raw);
+
+	return tophash_put_hashed(map, type, raw, &hashed, ret);
+}
+
+TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct tophash_type *type,
+					  const void *raw, const struct tophash_hashed *hashed)
+{
 	struct tophash_key_copy copy;
-	uint64_t hash = 0;
 
-	if (type->kind != TOPHASH_KIND_CUSTOM) {
-		struct tophash_key key = tophash_key(type, raw);
+	if (hashed->nan)
+		return false;
+	if (TOPHASH_LIKELY(map->write_tags) && type->kind != TOPHASH_KIND_CUSTOM) {
+		struct tophash_home home = tophash_home_of(map, map->write_tags, hashed->hash);
+		enum tophash_seen seen =
+			tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
-		hash = tophash_hash(type, &key, map->seed, map->mult);
-		if (TOPHASH_LIKELY(map->write_tags) && !tophash_key_is_nan(type, &key)) {
-			struct tophash_home home = tophash_home(map, map->write_tags, hash);
-			enum tophash_seen seen = tophash_look(map, type, &key, hash, &home);
-			uint8_t *slot = NULL;
-
-			if (seen == TOPHASH_SEEN_HERE) {
-				slot = tophash_home_slot(map, type, &home);
-				/* Go's rule: -0 and +0 are one key, the last one put is kept. */
-				if (type->kind == TOPHASH_KIND_FLOAT)
-					__builtin_memcpy(slot, raw, type->key_size);
-				*ret = 0;
-			} else if (seen == TOPHASH_SEEN_NOWHERE) {
-				slot = tophash_put_home(map, type, &home, raw, hash);
-				*ret = 1;
-			}
-			if (TOPHASH_LIKELY(slot))
-				return slot;
+		if (seen == TOPHASH_SEEN_HERE) {
+			home.word[home.lane] = 0;
+			if (TOPHASH_UNLIKELY(--map->len <= map->shrink_at))
+				tophash_deleted(map);
+			return true;
 		}
+		if (seen == TOPHASH_SEEN_NOWHERE)
+			return false;
 	}
-	return (uint8_t *)tophash_put_slow(map, type, tophash_copy_key(&copy, type, raw), hash, ret);
+	return tophash_delete_slow(map, type, tophash_copy_key(&copy, type, raw), hashed->hash);
 }
 
 TOPHASH_INLINE bool tophash_delete_key(struct tophash *map, const struct tophash_type *type,
 				       const void *raw)
 {
-	struct tophash_key_copy copy;
-	uint64_t hash = 0;
+	struct tophash_hashed hashed;
 
 	if (TOPHASH_UNLIKELY(!map))
 		return false;
-	if (type->kind != TOPHASH_KIND_CUSTOM) {
-		struct tophash_key key = tophash_key(type, raw);
-
-		if (tophash_key_is_nan(type, &key))
-			return false;
-		hash = tophash_hash(type, &key, map->seed, map->mult);
-		if (TOPHASH_LIKELY(map->write_tags)) {
-			struct tophash_home home = tophash_home(map, map->write_tags, hash);
-			enum tophash_seen seen = tophash_look(map, type, &key, hash, &home);
-
-			if (seen == TOPHASH_SEEN_HERE) {
-				home.word[home.lane] = 0;
-				if (TOPHASH_UNLIKELY(--map->len <= map->shrink_at))
-					tophash_deleted(map);
-				return true;
-			}
-			if (seen == TOPHASH_SEEN_NOWHERE)
-				return false;
-		}
-	}
-	return tophash_delete_slow(map, type, tophash_copy_key(&copy, type, raw), hash);
+	hashed = tophash_hash_key(map, type, raw);
+	return tophash_delete_hashed(map, type, raw, &hashed);
 }
 
 #endif

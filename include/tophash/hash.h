@@ -82,7 +82,7 @@ TOPHASH_INLINE bool tophash_is_nan(uint64_t bits, uint32_t size)
 	return (bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000);
 }
 
-TOPHASH_INLINE struct tophash_key tophash_key(const struct tophash_type *type, const void *key)
+TOPHASH_INLINE struct tophash_key tophash_key_of(const struct tophash_type *type, const void *key)
 {
 	struct tophash_key ret = {0, 0, NULL, 0};
 

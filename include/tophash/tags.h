@@ -53,6 +53,7 @@ TOPHASH_INLINE bool tophash_may_overflow(const uint8_t *word, uint64_t hash)
 #if defined(__SSE2__)
 
 #define TOPHASH_MASK_ALL 0x7fffu
+#define TOPHASH_LANE_BITS 1 /* bits of a mask for each slot */
 
 TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
 {
@@ -91,6 +92,7 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 
 /* One bit in each nibble: NEON has no movemask, but it narrows 16 bytes to 16 nibbles. */
 #define TOPHASH_MASK_ALL UINT64_C(0x0888888888888888)
+#define TOPHASH_LANE_BITS 4 /* bits of a mask for each slot */
 
 TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
 {
@@ -117,6 +119,7 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 #else /* portable: eight bytes at a time, in the order of a little-endian machine */
 
 #define TOPHASH_MASK_ALL 0x7fffu
+#define TOPHASH_LANE_BITS 1 /* bits of a mask for each slot */
 
 TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
 {
@@ -163,6 +166,12 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 }
 
 #endif
+
+/* The slots from this one on. */
+TOPHASH_INLINE tophash_mask tophash_lanes_from(unsigned lane)
+{
+	return (tophash_mask)TOPHASH_MASK_ALL << lane * TOPHASH_LANE_BITS & TOPHASH_MASK_ALL;
+}
 
 /* The slots that hold an entry. */
 TOPHASH_INLINE tophash_mask tophash_match_used(const uint8_t *word)

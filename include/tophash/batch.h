@@ -1,0 +1,126 @@
+/* Many keys at once: while one key's cache lines are on their way, the next ones are asked for.
+ *
+ * Three passes over a group: hash and ask for the tag words; match and ask for the slots; then the
+ * ordinary operation, whose lines have come. It pays where the map is larger than the cache.
+ */
+#ifndef TOPHASH_BATCH_H
+#define TOPHASH_BATCH_H
+
+#include "tophash/fast.h"
+
+#define TOPHASH_GROUP 32 /* keys in flight: a core has 10 to 16 misses open, and there are two a key */
+
+/* Hashes a group of keys and fetches what they will need: the slot of the first match, or with room the
+ * one that a new entry would take. */
+TOPHASH_INLINE void tophash_fetch_group(const struct tophash *map, const struct tophash_type *type,
+					const uint8_t *keys, size_t n, bool room,
+					struct tophash_hashed *ret)
+{
+	struct tophash_home home;
+
+	for (size_t i = 0; i < n; i++) {
+		ret[i] = tophash_hash_key(map, type, keys + i * type->key_size);
+		if (map->tags)
+			__builtin_prefetch(tophash_home_of(map, map->tags, ret[i].hash).word);
+	}
+	for (size_t i = 0; map->tags && i < n; i++) {
+		tophash_mask mask;
+
+		home = tophash_home_of(map, map->tags, ret[i].hash);
+		mask = tophash_match(home.word, ret[i].hash);
+		if (!mask && room)
+			mask = tophash_match_empty(home.word);
+		if (!mask)
+			continue;
+		home.lane = tophash_lane(mask);
+		__builtin_prefetch(tophash_home_slot(map, type, &home));
+	}
+}
+
+TOPHASH_INLINE size_t tophash_group(size_t n, size_t done)
+{
+	return n - done < TOPHASH_GROUP ? n - done : TOPHASH_GROUP;
+}
+
+/* Returns how many were found. vals: n values, zeroed where there is none, or NULL; found: n, or NULL. */
+TOPHASH_INLINE size_t tophash_find_many(const struct tophash *map, const struct tophash_type *type,
+					const void *keys, size_t n, void *vals, bool *found)
+{
+	struct tophash_hashed hashed[TOPHASH_GROUP];
+	size_t ret = 0, group;
+
+	for (size_t done = 0; done < n; done += group) {
+		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
+
+		group = tophash_group(n, done);
+		if (map)
+			tophash_fetch_group(map, type, at, group, false, hashed);
+		for (size_t i = 0; i < group; i++) {
+			const uint8_t *slot =
+				!map ? NULL :
+				       tophash_find_hashed(map, type, at + i * type->key_size,
+							   &hashed[i]);
+			uint8_t *val = vals ? (uint8_t *)vals + (done + i) * type->val_size : NULL;
+
+			if (val && slot)
+				__builtin_memcpy(val, slot + type->val_offset, type->val_size);
+			else if (val)
+				__builtin_memset(val, 0, type->val_size);
+			if (found)
+				found[done + i] = slot != NULL;
+			ret += slot != NULL;
+		}
+	}
+	return ret;
+}
+
+/* 0, or the error at which it stopped; ret_done (or NULL): how many keys are in. */
+TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_type *type,
+				    const void *keys, const void *vals, size_t n, size_t *ret_done)
+{
+	struct tophash_hashed hashed[TOPHASH_GROUP];
+	size_t done = 0, group;
+	int err = 0;
+
+	while (done < n && err >= 0) {
+		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
+
+		/* The first key of all gives the map its seed. */
+		group = map->core ? tophash_group(n, done) : 1;
+		tophash_fetch_group(map, type, at, group, true, hashed);
+		for (size_t i = 0; i < group; i++, done++) {
+			uint8_t *slot = tophash_put_hashed(map, type, at + i * type->key_size,
+							   &hashed[i], &err);
+
+			if (!slot)
+				break;
+			if (type->val_size)
+				__builtin_memcpy(slot + type->val_offset,
+						 (const uint8_t *)vals + done * type->val_size,
+						 type->val_size);
+		}
+	}
+	if (ret_done)
+		*ret_done = done;
+	return err < 0 ? err : 0;
+}
+
+/* Returns how many were deleted. */
+TOPHASH_INLINE size_t tophash_delete_many(struct tophash *map, const struct tophash_type *type,
+					  const void *keys, size_t n)
+{
+	struct tophash_hashed hashed[TOPHASH_GROUP];
+	size_t ret = 0, group;
+
+	for (size_t done = 0; map && done < n; done += group) {
+		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
+
+		group = tophash_group(n, done);
+		tophash_fetch_group(map, type, at, group, false, hashed);
+		for (size_t i = 0; i < group; i++)
+			ret += tophash_delete_hashed(map, type, at + i * type->key_size, &hashed[i]);
+	}
+	return ret;
+}
+
+#endif

@@ -1,0 +1,418 @@
+/* Go's map for C: the one header to include.
+ *
+ *	#include <tophash/map.h>
+ *
+ *	TOPHASH_MAP(ages, const char *, int);
+ *
+ *	struct ages m = {0};
+ *	ages_put(&m, "ada", 36);
+ *	*ages_slot(&m, "ada") += 1;
+ *	TOPHASH_EACH(ages, it, &m)
+ *		if (it.val > 100)
+ *			ages_delete(&m, it.key);
+ *	ages_fini(&m);
+ *
+ * TOPHASH_MAP(name, K, V) makes struct name and the functions below. K is an integer, bool, an enum, a
+ * float, double, a pointer (by address), char * or const char * (by contents), struct tophash_str (by
+ * contents). Strings are borrowed: they must stay as they are while they are in the map. V is any type
+ * that may be copied as bytes.
+ *
+ *	TOPHASH_MAP_BYTES(name, K, V)       K: a struct without padding, by its bytes
+ *	TOPHASH_MAP_WITH(name, K, V, h, e)  uint64_t h(const K *), bool e(const K *, const K *); h need
+ *	                                    not be seeded or mixed
+ *	TOPHASH_SET, _SET_BYTES, _SET_WITH  the same without values
+ *	TOPHASH_MAP_DECLARE(name, K, V) in a header and TOPHASH_MAP_DEFINE(name, K, V) (or _DEFINE_BYTES,
+ *	                                    _DEFINE_WITH) in one source; TOPHASH_SET_DECLARE likewise
+ *
+ * Functions; a map that is NULL or {0} reads as empty. K k and V v take what C converts to the type, but
+ * a pointer for a number, or the reverse, does not compile.
+ *
+ *	int name_init(m, size_t hint)    an empty map with room for hint elements; 0, -ENOMEM, -EOVERFLOW
+ *	void name_fini(m)                drops everything, gives all memory back. O(n)
+ *	int name_set_hooks(m, hooks)     before the first element; see core.h. 0, -EBUSY, -EINVAL
+ *	V name_get(m, K k)               the zero value if absent
+ *	V *name_find(m, K k)             borrowed until the next change of the map; or NULL
+ *	int name_put(m, K k, V v)        1 new, 0 replaced, -ENOMEM, -EOVERFLOW: the map is as it was
+ *	V *name_slot(m, K k)             the value's place, zeroed when new; NULL without memory
+ *	bool name_delete(m, K k)         whether it was there
+ *	size_t name_delete_if(m, bool fn(K k, V *v, void *ctx), void *ctx)
+ *	                                 those for which fn says so; how many. fn may change the map
+ *	void name_clear(m)               O(n)
+ *	size_t name_len(m)
+ *	int name_clone(m, ret)           a copy into ret, which is made; 0, -ENOMEM, -EINVAL (drop hooks)
+ *	int name_reserve(m, size_t n)    room for n in all. O(n) where it must grow
+ *	int name_shrink(m)               gives back what the elements do not need. O(n); 0, -ENOMEM
+ *	void name_step(m, unsigned n)    moves n buckets, if the map is moving: for an idle loop
+ *	void name_stats(m, struct tophash_stats *ret)
+ *	int name_check(m, int level)     0, or what is broken (enum tophash_broken); level 1 to 3
+ *	size_t name_get_many(m, K const *keys, size_t n, V *vals, bool *found)   how many were found;
+ *	                                 vals (zeroed where absent) or found may be NULL
+ *	int name_put_many(m, K const *keys, V const *vals, size_t n, size_t *ret_done)   0, or the
+ *	                                 error at which it stopped; ret_done may be NULL
+ *	size_t name_delete_many(m, K const *keys, size_t n)                      how many were there
+ *
+ *	TOPHASH_EACH(name, it, m)        it.key, it.val are copies, it.ref points to the value
+ *
+ * A set has name_add (1, 0 there already, -errno), name_has, name_has_many, name_add_many; it.key only.
+ *
+ * In the loop anything may be done to the map: no entry comes twice, none comes that was deleted before
+ * it was reached, none is left out that was there all the time; what is put may come or not. The order
+ * is another one each time.
+ *
+ * A NaN is a key like Go's: each put makes an entry, which only clear and fini take away. -0 and +0 are
+ * one key.
+ *
+ * Threads: any number of readers without a writer; a writer alone. Two writers are reported to the fault
+ * handler when they are noticed (tophash_set_fault).
+ */
+#ifndef TOPHASH_MAP_H
+#define TOPHASH_MAP_H
+
+#include "tophash/batch.h"
+#include "tophash/iter.h"
+#include "tophash/typed.h"
+
+/* ---- maps ---------------------------------------------------------------------------------------- */
+
+#define TOPHASH_MAP(name, K, V) \
+	TOPHASH_MAP_STRUCTS_(name, K, V) \
+	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_OF(K), NULL, NULL) \
+	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V)
+#define TOPHASH_MAP_BYTES(name, K, V) \
+	TOPHASH_MAP_STRUCTS_(name, K, V) \
+	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_BYTES, NULL, NULL) \
+	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V)
+#define TOPHASH_MAP_WITH(name, K, V, hash_fn, equal_fn) \
+	TOPHASH_MAP_STRUCTS_(name, K, V) \
+	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
+	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
+	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V)
+
+#define TOPHASH_MAP_DECLARE(name, K, V) \
+	TOPHASH_MAP_STRUCTS_(name, K, V) \
+	TOPHASH_PROTOTYPES_(name, K) \
+	V name##_get(const struct name *m, name##_key_arg k); \
+	V *name##_find(const struct name *m, name##_key_arg k); \
+	int name##_put(struct name *m, name##_key_arg k, name##_val_arg v); \
+	V *name##_slot(struct name *m, name##_key_arg k); \
+	size_t name##_delete_if(struct name *m, bool (*fn)(K, V *, void *), void *ctx); \
+	size_t name##_get_many(const struct name *m, K const *keys, size_t n, V *vals, bool *found); \
+	int name##_put_many(struct name *m, K const *keys, V const *vals, size_t n, size_t *ret_done)
+#define TOPHASH_MAP_DEFINE(name, K, V) \
+	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_OF(K), NULL, NULL) \
+	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V)
+#define TOPHASH_MAP_DEFINE_BYTES(name, K, V) \
+	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_BYTES, NULL, NULL) \
+	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V)
+#define TOPHASH_MAP_DEFINE_WITH(name, K, V, hash_fn, equal_fn) \
+	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
+	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
+	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V)
+
+/* ---- sets ---------------------------------------------------------------------------------------- */
+
+#define TOPHASH_SET(name, K) \
+	TOPHASH_SET_STRUCTS_(name, K) \
+	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_OF(K), NULL, NULL) \
+	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K)
+#define TOPHASH_SET_BYTES(name, K) \
+	TOPHASH_SET_STRUCTS_(name, K) \
+	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_BYTES, NULL, NULL) \
+	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K)
+#define TOPHASH_SET_WITH(name, K, hash_fn, equal_fn) \
+	TOPHASH_SET_STRUCTS_(name, K) \
+	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
+	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
+	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K)
+
+#define TOPHASH_SET_DECLARE(name, K) \
+	TOPHASH_SET_STRUCTS_(name, K) \
+	TOPHASH_PROTOTYPES_(name, K) \
+	int name##_add(struct name *m, name##_key_arg k); \
+	bool name##_has(const struct name *m, name##_key_arg k); \
+	size_t name##_delete_if(struct name *m, bool (*fn)(K, void *), void *ctx); \
+	size_t name##_has_many(const struct name *m, K const *keys, size_t n, bool *found); \
+	int name##_add_many(struct name *m, K const *keys, size_t n, size_t *ret_done)
+#define TOPHASH_SET_DEFINE(name, K) \
+	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_OF(K), NULL, NULL) \
+	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K)
+#define TOPHASH_SET_DEFINE_BYTES(name, K) \
+	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_BYTES, NULL, NULL) \
+	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K)
+#define TOPHASH_SET_DEFINE_WITH(name, K, hash_fn, equal_fn) \
+	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
+	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
+	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K)
+
+/* ---- loops --------------------------------------------------------------------------------------- */
+
+#define TOPHASH_EACH(name, it, m) for (struct name##_iter it = name##_each(m); name##_next(&it);)
+
+/* ---- what they are made of ----------------------------------------------------------------------- */
+
+#define TOPHASH_FAST_ TOPHASH_INLINE
+#define TOPHASH_STATIC_ __attribute__((unused)) static inline
+#define TOPHASH_EXTERN_
+
+#define TOPHASH_MAP_STRUCTS_(name, K, V) \
+	TOPHASH_ARG(name##_val_arg, V); \
+	struct name##_iter { \
+		K key; \
+		V val; \
+		V *ref; \
+		struct tophash_iter iter; \
+		K kept[TOPHASH_KEPT_MAX]; \
+	}; \
+	TOPHASH_STRUCTS_(name, K)
+
+#define TOPHASH_SET_STRUCTS_(name, K) \
+	struct name##_iter { \
+		K key; \
+		struct tophash_iter iter; \
+		K kept[TOPHASH_KEPT_MAX]; \
+	}; \
+	TOPHASH_STRUCTS_(name, K)
+
+#define TOPHASH_STRUCTS_(name, K) \
+	TOPHASH_ARG(name##_key_arg, K); \
+	struct name { \
+		struct tophash map; \
+	};
+
+#define TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
+	__attribute__((unused)) static uint64_t name##_hash_(const void *key) \
+	{ \
+		return hash_fn((K const *)key); \
+	} \
+	__attribute__((unused)) static bool name##_equal_(const void *key, const void *other) \
+	{ \
+		return equal_fn((K const *)key, (K const *)other); \
+	}
+
+/* In the order of struct tophash_type: C++17 has no designated initializers. */
+#define TOPHASH_TYPE_(name, K, kind, val_size, val_at, slot_size, hash_fn, equal_fn) \
+	TOPHASH_ASSERT((kind) != 0, "this key wants TOPHASH_MAP_BYTES or TOPHASH_MAP_WITH"); \
+	TOPHASH_ASSERT((slot_size) <= TOPHASH_SLOT_MAX, "keys and values of a map are at most 64 KiB"); \
+	TOPHASH_ASSERT(__alignof__(K) <= 16, "keys and values are aligned to at most 16 bytes"); \
+	__attribute__((unused)) static const struct tophash_type name##_type = { \
+		(uint32_t)(kind), (uint32_t)sizeof(K), (uint32_t)(val_size), (uint32_t)(val_at), \
+		(uint32_t)(TOPHASH_HAS_HASH(kind) ? TOPHASH_ROUND(sizeof(K), 4) : 0), \
+		(uint32_t)(slot_size), hash_fn, equal_fn};
+
+#define TOPHASH_MAP_TYPE_(name, K, V, kind, hash_fn, equal_fn) \
+	TOPHASH_ASSERT(__alignof__(V) <= 16, "keys and values are aligned to at most 16 bytes"); \
+	TOPHASH_TYPE_(name, K, kind, sizeof(V), TOPHASH_VAL_AT(kind, K, V), \
+		      TOPHASH_SLOT_SIZE(kind, K, V), hash_fn, equal_fn)
+
+#define TOPHASH_SET_TYPE_(name, K, kind, hash_fn, equal_fn) \
+	TOPHASH_TYPE_(name, K, kind, 0, TOPHASH_SET_SLOT_SIZE(kind, K), \
+		      TOPHASH_SET_SLOT_SIZE(kind, K), hash_fn, equal_fn)
+
+#define TOPHASH_PROTOTYPES_(name, K) \
+	int name##_init(struct name *m, size_t hint); \
+	void name##_fini(struct name *m); \
+	int name##_set_hooks(struct name *m, const struct tophash_hooks *hooks); \
+	bool name##_delete(struct name *m, name##_key_arg k); \
+	void name##_clear(struct name *m); \
+	size_t name##_len(const struct name *m); \
+	int name##_clone(const struct name *m, struct name *ret); \
+	int name##_reserve(struct name *m, size_t n); \
+	int name##_shrink(struct name *m); \
+	void name##_step(struct name *m, unsigned buckets); \
+	void name##_stats(const struct name *m, struct tophash_stats *ret); \
+	int name##_check(const struct name *m, int level); \
+	size_t name##_delete_many(struct name *m, K const *keys, size_t n); \
+	struct name##_iter name##_each(const struct name *m); \
+	bool name##_next(struct name##_iter *it);
+
+#define TOPHASH_INNER_(m) ((m) ? &(m)->map : NULL)
+#define TOPHASH_TAKE_(T, ret, arg) tophash_take_arg(&(ret), &(arg), sizeof(T), TOPHASH_IS_BOOL(T))
+
+#define TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
+	COLD int name##_init(struct name *m, size_t hint) \
+	{ \
+		return tophash_init(&m->map, &name##_type, hint); \
+	} \
+	COLD void name##_fini(struct name *m) \
+	{ \
+		tophash_fini(TOPHASH_INNER_(m)); \
+	} \
+	COLD int name##_set_hooks(struct name *m, const struct tophash_hooks *hooks) \
+	{ \
+		return tophash_set_hooks(&m->map, hooks); \
+	} \
+	FAST bool name##_delete(struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		TOPHASH_TAKE_(K, key, k); \
+		return tophash_delete_key(TOPHASH_INNER_(m), &name##_type, &key); \
+	} \
+	COLD void name##_clear(struct name *m) \
+	{ \
+		tophash_clear(TOPHASH_INNER_(m)); \
+	} \
+	FAST size_t name##_len(const struct name *m) \
+	{ \
+		return m ? m->map.len : 0; \
+	} \
+	COLD int name##_clone(const struct name *m, struct name *ret) \
+	{ \
+		return tophash_clone(TOPHASH_INNER_(m), &ret->map); \
+	} \
+	COLD int name##_reserve(struct name *m, size_t n) \
+	{ \
+		return tophash_reserve(&m->map, &name##_type, n); \
+	} \
+	COLD int name##_shrink(struct name *m) \
+	{ \
+		return tophash_shrink(TOPHASH_INNER_(m)); \
+	} \
+	COLD void name##_step(struct name *m, unsigned buckets) \
+	{ \
+		tophash_step(TOPHASH_INNER_(m), buckets); \
+	} \
+	COLD void name##_stats(const struct name *m, struct tophash_stats *ret) \
+	{ \
+		tophash_stats(TOPHASH_INNER_(m), ret); \
+	} \
+	COLD int name##_check(const struct name *m, int level) \
+	{ \
+		return tophash_check(TOPHASH_INNER_(m), level); \
+	} \
+	COLD size_t name##_delete_many(struct name *m, K const *keys, size_t n) \
+	{ \
+		return tophash_delete_many(TOPHASH_INNER_(m), &name##_type, keys, n); \
+	} \
+	COLD struct name##_iter name##_each(const struct name *m) \
+	{ \
+		struct name##_iter it; \
+		__builtin_memset(&it, 0, offsetof(struct name##_iter, kept)); \
+		tophash_iter_init(&it.iter, TOPHASH_INNER_(m), NULL); \
+		return it; \
+	}
+
+#define TOPHASH_MAP_CODE_(FAST, COLD, name, K, V) \
+	TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
+	FAST V name##_get(const struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		V ret; \
+		const uint8_t *slot; \
+		TOPHASH_TAKE_(K, key, k); \
+		slot = tophash_find_slot(TOPHASH_INNER_(m), &name##_type, &key); \
+		if (slot) \
+			__builtin_memcpy(&ret, slot + name##_type.val_offset, sizeof(ret)); \
+		else \
+			__builtin_memset(&ret, 0, sizeof(ret)); \
+		return ret; \
+	} \
+	FAST V *name##_find(const struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		uint8_t *slot; \
+		TOPHASH_TAKE_(K, key, k); \
+		slot = tophash_find_slot(TOPHASH_INNER_(m), &name##_type, &key); \
+		return slot ? (V *)(void *)(slot + name##_type.val_offset) : NULL; \
+	} \
+	FAST int name##_put(struct name *m, name##_key_arg k, name##_val_arg v) \
+	{ \
+		K key; \
+		V val; \
+		uint8_t *slot; \
+		int ret; \
+		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_(V, val, v); \
+		slot = tophash_put_slot(&m->map, &name##_type, &key, &ret); \
+		if (TOPHASH_LIKELY(slot)) \
+			__builtin_memcpy(slot + name##_type.val_offset, &val, sizeof(val)); \
+		return ret; \
+	} \
+	FAST V *name##_slot(struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		uint8_t *slot; \
+		int ret; \
+		TOPHASH_TAKE_(K, key, k); \
+		slot = tophash_put_slot(&m->map, &name##_type, &key, &ret); \
+		if (TOPHASH_UNLIKELY(!slot)) \
+			return NULL; \
+		if (ret == 1) \
+			__builtin_memset(slot + name##_type.val_offset, 0, sizeof(V)); \
+		return (V *)(void *)(slot + name##_type.val_offset); \
+	} \
+	COLD size_t name##_get_many(const struct name *m, K const *keys, size_t n, V *vals, bool *found) \
+	{ \
+		return tophash_find_many(TOPHASH_INNER_(m), &name##_type, keys, n, vals, found); \
+	} \
+	COLD int name##_put_many(struct name *m, K const *keys, V const *vals, size_t n, \
+				 size_t *ret_done) \
+	{ \
+		return tophash_put_many(&m->map, &name##_type, keys, vals, n, ret_done); \
+	} \
+	FAST bool name##_next(struct name##_iter *it) \
+	{ \
+		uint8_t *slot; \
+		it->iter.kept = it->kept; \
+		slot = tophash_iter_step(&it->iter, &name##_type); \
+		if (TOPHASH_UNLIKELY(!slot)) \
+			return false; \
+		it->ref = (V *)(void *)(slot + name##_type.val_offset); \
+		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
+		__builtin_memcpy(&it->val, it->ref, sizeof(it->val)); \
+		return true; \
+	} \
+	COLD size_t name##_delete_if(struct name *m, bool (*fn)(K, V *, void *), void *ctx) \
+	{ \
+		size_t ret = 0; \
+		TOPHASH_EACH(name, it, m) \
+			if (fn(it.key, it.ref, ctx)) \
+				ret += tophash_delete_key(&m->map, &name##_type, &it.key); \
+		return ret; \
+	} \
+	TOPHASH_ASSERT(sizeof(struct name) > 0, "takes the semicolon")
+
+#define TOPHASH_SET_CODE_(FAST, COLD, name, K) \
+	TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
+	FAST int name##_add(struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		int ret; \
+		TOPHASH_TAKE_(K, key, k); \
+		tophash_put_slot(&m->map, &name##_type, &key, &ret); \
+		return ret; \
+	} \
+	FAST bool name##_has(const struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		TOPHASH_TAKE_(K, key, k); \
+		return tophash_find_slot(TOPHASH_INNER_(m), &name##_type, &key) != NULL; \
+	} \
+	COLD size_t name##_has_many(const struct name *m, K const *keys, size_t n, bool *found) \
+	{ \
+		return tophash_find_many(TOPHASH_INNER_(m), &name##_type, keys, n, NULL, found); \
+	} \
+	COLD int name##_add_many(struct name *m, K const *keys, size_t n, size_t *ret_done) \
+	{ \
+		return tophash_put_many(&m->map, &name##_type, keys, NULL, n, ret_done); \
+	} \
+	FAST bool name##_next(struct name##_iter *it) \
+	{ \
+		uint8_t *slot; \
+		it->iter.kept = it->kept; \
+		slot = tophash_iter_step(&it->iter, &name##_type); \
+		if (TOPHASH_UNLIKELY(!slot)) \
+			return false; \
+		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
+		return true; \
+	} \
+	COLD size_t name##_delete_if(struct name *m, bool (*fn)(K, void *), void *ctx) \
+	{ \
+		size_t ret = 0; \
+		TOPHASH_EACH(name, it, m) \
+			if (fn(it.key, ctx)) \
+				ret += tophash_delete_key(&m->map, &name##_type, &it.key); \
+		return ret; \
+	} \
+	TOPHASH_ASSERT(sizeof(struct name) > 0, "takes the semicolon")
+
+#endif

@@ -1,0 +1,154 @@
+/* The invariants of a map, walked through. */
+#include "internal.h"
+
+struct check {
+	const struct tophash *map;
+	int level;
+	size_t len;	 /* entries seen */
+	size_t overflow; /* overflow buckets seen */
+};
+
+static int check_entry(const struct check *check, uint8_t *slot, uint8_t tag)
+{
+	const struct tophash *map = check->map;
+	struct tophash_key key;
+	struct place place;
+	uint64_t hash;
+
+	if (check->level < 2)
+		return 0;
+	key = tophash_key_of(map->type, slot);
+	hash = tophash_hash(map->type, &key, map->seed, map->mult);
+	if (slot_hash(map, map->type, slot) != hash || tophash_tag(hash) != tag)
+		return TOPHASH_BROKEN_TAG;
+	if (!map_find(map, &key, hash, &place))
+		return TOPHASH_BROKEN_PLACE;
+	return check->level >= 3 && place.slot != slot ? TOPHASH_BROKEN_TWICE : 0;
+}
+
+static int check_slots(struct check *check, const uint8_t *tags, uint8_t *slots, unsigned n)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < n; i++) {
+		if (!tags[i])
+			continue;
+		check->len++;
+		ret = check_entry(check, slots + (size_t)i * check->map->type->slot_size, tags[i]);
+	}
+	return ret;
+}
+
+static bool is_overflow_bucket(const struct pool *pool, uint32_t number)
+{
+	uint32_t chunk = (number - 1) >> pool->chunk_bits;
+
+	return chunk < pool->len && pool->chunks[chunk].mem;
+}
+
+static int check_chain(struct check *check, const struct link *link)
+{
+	static const uint8_t none[OVERFLOW_SLOTS];
+	const struct pool *pool = &check->map->core->pool;
+	int ret = 0;
+
+	for (; ret == 0 && link->number; link = pool_link(pool, link->number)) {
+		if (!is_overflow_bucket(pool, link->number) ||
+		    memcmp(link->tags, none, sizeof(none)) == 0)
+			return TOPHASH_BROKEN_CHAIN;
+		if (++check->overflow > pool->used)
+			return TOPHASH_BROKEN_POOL;
+		ret = check_slots(check, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS);
+	}
+	if (ret == 0 && memcmp(link->tags, none, sizeof(none)) != 0)
+		ret = TOPHASH_BROKEN_CHAIN;
+	return ret;
+}
+
+/* Between the old buckets and the new ones of a map that moves. */
+static bool is_free(const struct tophash_core *core, size_t bucket)
+{
+	size_t partial = core->partial;
+
+	if (core->move == MOVE_GROW)
+		return bucket >= core->cursor - partial && bucket < 2 * (core->cursor - partial);
+	if (core->move == MOVE_SHRINK)
+		return bucket >= core->cursor + partial && bucket < 2 * (core->cursor + partial);
+	return false;
+}
+
+static int check_home(struct check *check, size_t bucket)
+{
+	const struct tophash_core *core = check->map->core;
+	static const uint8_t none[TOPHASH_WORD_SIZE];
+	struct chain chain = chain_of(core, bucket);
+	int ret;
+
+	if (is_free(core, bucket) &&
+	    (memcmp(chain.word, none, sizeof(none)) != 0 || chain.link->number))
+		return TOPHASH_BROKEN_FREE;
+	ret = check_slots(check, chain.word, chain.slots, TOPHASH_SLOTS);
+	if (ret == 0)
+		ret = check_chain(check, chain.link);
+	if (ret == 0 && chain.word[TOPHASH_OVERFLOW] != chain_filter(&core->pool, chain.link))
+		ret = TOPHASH_BROKEN_FILTER;
+	return ret;
+}
+
+/* Each chunk's own count against its free list. */
+static int check_pool(const struct tophash_core *core)
+{
+	const struct pool *pool = &core->pool;
+	uint32_t used = 0, spare = 0;
+
+	for (uint32_t i = 0; i < pool->len; i++) {
+		const struct chunk *chunk = &pool->chunks[i];
+		const struct link *links = (const struct link *)(const void *)chunk->mem;
+		uint32_t len = chunk->mem ? chunk->slots_at / (uint32_t)sizeof(struct link) : 0;
+		uint32_t free = 0;
+
+		for (uint32_t at = chunk->free; at; at = links[at - 1].number)
+			if (at > len || ++free > len)
+				return TOPHASH_BROKEN_POOL;
+		used += chunk->used;
+		spare += free;
+	}
+	return used == pool->used && spare == pool->spare ? 0 : TOPHASH_BROKEN_POOL;
+}
+
+static int check_fast(const struct tophash *map)
+{
+	const struct tophash_core *core = map->core;
+	struct tophash copy = *map;
+
+	/* A move that could not be begun has put grow_at off. */
+	core_publish(&copy);
+	if (map->tags != copy.tags || map->slots != copy.slots || map->shift != copy.shift ||
+	    map->write_tags != copy.write_tags || map->shrink_at != copy.shrink_at ||
+	    map->grow_at < copy.grow_at || (core->partial && core->move == MOVE_NONE))
+		return TOPHASH_BROKEN_FAST;
+	return 0;
+}
+
+int tophash_check(const struct tophash *map, int level)
+{
+	struct check check = {.map = map, .level = level};
+	const struct tophash_core *core = map ? map->core : NULL;
+	int ret = 0;
+
+	if (!core)
+		return map && map->len ? TOPHASH_BROKEN_LEN : 0;
+	ret = check_fast(map);
+	if (ret == 0)
+		ret = check_pool(core);
+	for (size_t i = 0; ret == 0 && i < homes(core); i++)
+		if (!is_hole(core, i))
+			ret = check_home(&check, i);
+	for (unsigned i = 0; ret == 0 && i < 2; i++)
+		ret = check_chain(&check, &core->rest[i]);
+	if (ret)
+		return ret;
+	if (check.overflow != core->pool.used)
+		return TOPHASH_BROKEN_POOL;
+	return check.len == map->len ? 0 : TOPHASH_BROKEN_LEN;
+}

@@ -1,0 +1,283 @@
+/* Iteration, when the lanes of a home are done or entries were moved; iter.h says how it is meant. */
+#include "tophash/iter.h"
+
+#include "internal.h"
+
+#define HASHES (UINT64_C(1) << 32)
+
+/* The order of keys with the same hash: of their bytes, but that -0 is +0 (a put may change it). */
+static int key_order(const struct tophash_type *type, const void *key, const void *other)
+{
+	uint64_t a, b;
+
+	if (type->kind != TOPHASH_KIND_FLOAT)
+		return memcmp(key, other, type->key_size);
+	a = tophash_load_float(key, type->key_size);
+	b = tophash_load_float(other, type->key_size);
+	return a < b ? -1 : a > b;
+}
+
+static uint8_t *kept_key(const struct tophash_iter *iter, unsigned i)
+{
+	return (uint8_t *)iter->kept + (size_t)i * iter->map->type->key_size;
+}
+
+static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
+{
+	for (unsigned i = 0; i < iter->kept_len; i++)
+		if (key_order(iter->map->type, kept_key(iter, i), key) == 0)
+			return true;
+	return false;
+}
+
+/* The first entry behind the mark, of those shown to it. */
+struct least {
+	const struct tophash_iter *iter;
+	uint64_t lo, hi;
+	uint64_t hash;
+	uint8_t *slot;
+};
+
+static void least_see(struct least *least, uint8_t *slot)
+{
+	const struct tophash_iter *iter = least->iter;
+	const struct tophash_type *type = iter->map->type;
+	uint64_t hash = slot_hash(iter->map, type, slot);
+
+	if (hash < least->lo || hash >= least->hi)
+		return;
+	if (least->slot && (hash > least->hash ||
+			    (hash == least->hash && key_order(type, slot, least->slot) > 0)))
+		return;
+	if (iter->marked && (hash < iter->mark ||
+			     (hash == iter->mark &&
+			      key_order(type, slot, kept_key(iter, TOPHASH_KEPT_MAX - 1)) <= 0)))
+		return;
+	if (is_kept(iter, slot))
+		return;
+	least->hash = hash;
+	least->slot = slot;
+}
+
+static void least_see_chain(struct least *least, const struct link *link)
+{
+	const struct tophash *map = least->iter->map;
+	const struct pool *pool = &map->core->pool;
+
+	for (; link->number; link = pool_link(pool, link->number))
+		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
+			if (link->tags[i])
+				least_see(least, pool_slots(pool, link->number) +
+							 (size_t)i * map->type->slot_size);
+}
+
+static void least_see_home(struct least *least, const struct chain *chain)
+{
+	tophash_mask mask = tophash_match_used(chain->word);
+
+	for (; mask; mask &= mask - 1)
+		least_see(least, chain->slots +
+					 (size_t)tophash_lane(mask) * least->iter->map->type->slot_size);
+}
+
+static void least_see_chains(struct least *least, const struct route *route, const struct chain *chain)
+{
+	const struct tophash_core *core = least->iter->map->core;
+
+	least_see_chain(least, chain->link);
+	for (unsigned i = 0; route->rest && i < 2; i++)
+		least_see_chain(least, &core->rest[i]);
+}
+
+/* Returns what least has found as the iterator's next; NULL when that is nothing. */
+static void *take_marked(struct tophash_iter *iter, const struct least *least)
+{
+	if (!least->slot)
+		return NULL;
+	iter->marked = true;
+	iter->mark = least->hash;
+	memcpy(kept_key(iter, TOPHASH_KEPT_MAX - 1), least->slot, iter->map->type->key_size);
+	return least->slot;
+}
+
+static void *next_in_chain(struct tophash_iter *iter)
+{
+	struct least least = {.iter = iter, .lo = iter->lo, .hi = iter->hi};
+	struct route route = route_of(iter->map, iter->lo);
+	struct chain chain = chain_of(iter->map->core, route.bucket);
+
+	least_see_chains(&least, &route, &chain);
+	return take_marked(iter, &least);
+}
+
+/* From the mark on, bucket by bucket of what the map is now. */
+static void *next_in_order(struct tophash_iter *iter)
+{
+	while (iter->mark < iter->hi) {
+		struct route route = route_of(iter->map, iter->mark);
+		struct chain chain = chain_of(iter->map->core, route.bucket);
+		uint64_t end = (uint64_t)(route.bucket + 1) << (32 - route.bits);
+		/* A rest holds what belongs to the next bucket, too. */
+		struct least least = {
+			.iter = iter, .lo = iter->mark, .hi = end < iter->hi ? end : iter->hi};
+
+		least_see_home(&least, &chain);
+		least_see_chains(&least, &route, &chain);
+		if (least.slot)
+			return take_marked(iter, &least);
+		iter->mark = end;
+		iter->marked = false;
+	}
+	return NULL;
+}
+
+static void *next_in_home(struct tophash_iter *iter)
+{
+	const struct tophash_type *type = iter->map->type;
+
+	for (; iter->later; iter->later &= iter->later - 1) {
+		unsigned lane = tophash_lane(iter->later);
+		uint8_t *slot = iter->slots + (size_t)lane * type->slot_size;
+
+		if (!iter->word[lane])
+			continue;
+		if (iter->filtered) {
+			uint64_t hash = slot_hash(iter->map, type, slot);
+
+			if (hash < iter->lo || hash >= iter->hi)
+				continue;
+		}
+		iter->later &= iter->later - 1;
+		memcpy(kept_key(iter, iter->kept_len++), slot, type->key_size);
+		return slot;
+	}
+	return NULL;
+}
+
+static bool has_rest(const struct tophash_core *core, const struct route *route)
+{
+	return route->rest && (core->rest[0].number || core->rest[1].number);
+}
+
+/* Begins with the range at hi; false where it holds nothing. */
+static bool enter(struct tophash_iter *iter, uint64_t limit)
+{
+	const struct tophash *map = iter->map;
+	struct route route = route_of(map, iter->hi);
+	struct chain chain = chain_of(map->core, route.bucket);
+	uint64_t begin = (uint64_t)route.bucket << (32 - route.bits);
+	uint64_t end = (uint64_t)(route.bucket + 1) << (32 - route.bits);
+	tophash_mask used = tophash_match_used(chain.word);
+
+	iter->lo = iter->hi;
+	iter->hi = end < limit ? end : limit;
+	iter->filtered = iter->lo > begin || iter->hi < end;
+	if (!used && !chain.word[TOPHASH_OVERFLOW] && !has_rest(map->core, &route))
+		return false;
+	iter->word = chain.word;
+	iter->slots = chain.slots;
+	iter->lanes = iter->filtered ? 0 : used;
+	iter->later = iter->filtered ? used : 0;
+	iter->moves = map->moves;
+	iter->kept_len = 0;
+	iter->marked = false;
+	iter->mark = iter->lo;
+	iter->phase = TOPHASH_ITER_HOME;
+	return true;
+}
+
+/* The next range that holds anything; false at the end of the walk. */
+static bool next_range(struct tophash_iter *iter)
+{
+	for (;;) {
+		uint64_t limit = iter->wrapped ? iter->start : HASHES;
+
+		if (iter->hi < limit) {
+			if (enter(iter, limit))
+				return true;
+			continue;
+		}
+		if (iter->wrapped || iter->start == 0)
+			return false;
+		iter->wrapped = true;
+		iter->hi = 0;
+	}
+}
+
+/* At a random bucket, and there at a random lane. */
+static bool start(struct tophash_iter *iter)
+{
+	uint64_t random = random_u64();
+	struct route route = route_of(iter->map, random >> 32);
+	tophash_mask from = tophash_lanes_from(random % TOPHASH_SLOTS);
+
+	iter->start = (uint64_t)route.bucket << (32 - route.bits);
+	iter->hi = iter->start;
+	if (!next_range(iter))
+		return false;
+	iter->later = iter->lanes & ~from;
+	iter->lanes &= from;
+	return true;
+}
+
+/* The first lane of a range just begun: it is there, nothing has happened yet. */
+static void *first_lane(struct tophash_iter *iter)
+{
+	return iter->lanes ? tophash_iter_step(iter, iter->map->type) : NULL;
+}
+
+/* One step of the walk: a slot, or NULL when there was none here; the phase says whether to go on. */
+static void *walk(struct tophash_iter *iter)
+{
+	const struct tophash *map = iter->map;
+	bool moved = iter->moves != map->moves;
+	void *slot;
+
+	switch ((enum tophash_iter_phase)iter->phase) {
+	case TOPHASH_ITER_START:
+		if (start(iter))
+			return first_lane(iter);
+		iter->phase = TOPHASH_ITER_DONE;
+		return NULL;
+	case TOPHASH_ITER_HOME:
+		if (moved) {
+			iter->phase = TOPHASH_ITER_ORDERED;
+			return NULL;
+		}
+		slot = next_in_home(iter);
+		if (!slot)
+			iter->phase = TOPHASH_ITER_CHAIN;
+		return slot;
+	case TOPHASH_ITER_CHAIN:
+		if (moved) {
+			iter->phase = TOPHASH_ITER_ORDERED;
+			return NULL;
+		}
+		slot = next_in_chain(iter);
+		break;
+	default:
+		slot = next_in_order(iter);
+	}
+	if (slot)
+		return slot;
+	if (!next_range(iter)) {
+		iter->phase = TOPHASH_ITER_DONE;
+		return NULL;
+	}
+	return first_lane(iter);
+}
+
+void *tophash_iter_slow(struct tophash_iter *iter)
+{
+	void *slot = NULL;
+
+	while (!slot && iter->phase != TOPHASH_ITER_DONE) {
+		if (!iter->map || !iter->map->core || iter->map->len == 0)
+			iter->phase = TOPHASH_ITER_DONE;
+		else
+			slot = walk(iter);
+	}
+	if (!slot)
+		iter->lanes = 0;
+	return slot;
+}

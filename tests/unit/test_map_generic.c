@@ -1,0 +1,238 @@
+/* The map without types, and what the typed one offers besides put, get and delete. */
+#include <tophash/map.h>
+
+#include "test_map.h"
+
+TOPHASH_MAP(ages, const char *, int);
+TOPHASH_MAP(numbers, uint64_t, uint64_t);
+TOPHASH_MAP(flags, bool, int);
+TOPHASH_SET(names, struct tophash_str);
+TOPHASH_MAP_DECLARE(parted, int, long);
+TOPHASH_MAP_DEFINE(parted, int, long);
+
+static void sizes_are_checked(void **state)
+{
+	struct tophash_type type;
+
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 3, 0), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_FLOAT, 16, 0), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, 0, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, TOPHASH_SLOT_MAX + 1, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CUSTOM, 8, 8), -EINVAL);
+	assert_null(tophash_new(TOPHASH_KIND_INT, 5, 8, 0));
+	assert_int_equal(errno, EINVAL);
+}
+
+/* What run time lays out is what the macros lay out. */
+static void layout_is_that_of_the_macros(void **state)
+{
+	struct tophash_type type;
+
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CSTR, sizeof(char *), sizeof(int)), 0);
+	assert_memory_equal(&type, &ages_type, sizeof(type));
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, 8), 0);
+	assert_memory_equal(&type, &numbers_type, sizeof(type));
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 1, 4), 0);
+	assert_memory_equal(&type, &flags_type, sizeof(type));
+}
+
+static void generic_map_holds_what_is_put(void **state)
+{
+	struct tophash *map = tophash_new(TOPHASH_KIND_BYTES, 5, 3, 10);
+	struct tophash_iter *iter;
+	const void *key;
+	void *val;
+	char got[3];
+	size_t n = 0;
+
+	assert_non_null(map);
+	assert_int_equal(tophash_put(map, "abcde", "xyz"), 1);
+	assert_int_equal(tophash_put(map, "abcde", "uvw"), 0);
+	assert_int_equal(tophash_put(map, "abcdf", "rst"), 1);
+	assert_int_equal(tophash_len(map), 2);
+	assert_true(tophash_get(map, "abcde", got));
+	assert_memory_equal(got, "uvw", 3);
+	assert_false(tophash_get(map, "zzzzz", got));
+	assert_memory_equal(got, "\0\0\0", 3);
+	iter = tophash_iter_new(map);
+	while (tophash_iter_next(iter, &key, &val))
+		n += memcmp(key, "abcde", 5) == 0 ? memcmp(val, "uvw", 3) == 0 :
+						    memcmp(val, "rst", 3) == 0;
+	tophash_iter_free(iter);
+	assert_int_equal(n, 2);
+	assert_true(tophash_delete(map, "abcde"));
+	assert_false(tophash_delete(map, "abcde"));
+	assert_int_equal(tophash_check(map, 3), 0);
+	tophash_free(map);
+	tophash_free(NULL);
+}
+
+static void slot_is_zero_when_new(void **state)
+{
+	struct ages m = {0};
+	int *slot;
+
+	assert_int_equal(ages_put(&m, "ada", 36), 1);
+	assert_true(ages_delete(&m, "ada"));
+	for (int i = 0; i < 2; i++) {
+		slot = ages_slot(&m, "ada");
+		assert_non_null(slot);
+		if (slot)
+			assert_int_equal((*slot)++, i);
+	}
+	assert_int_equal(ages_get(&m, "ada"), 2);
+	assert_int_equal(ages_get(NULL, "ada"), 0);
+	assert_null(ages_find(NULL, "ada"));
+	assert_false(ages_delete(NULL, "ada"));
+	assert_int_equal(ages_len(NULL), 0);
+	ages_fini(&m);
+}
+
+static void bool_keys_are_two(void **state)
+{
+	struct flags m = {0};
+
+	flags_put(&m, 256, 1);
+	flags_put(&m, true, 2);
+	flags_put(&m, 0, 3);
+	assert_int_equal(flags_len(&m), 2);
+	assert_int_equal(flags_get(&m, -1), 2);
+	flags_fini(&m);
+}
+
+static void declared_and_defined_apart(void **state)
+{
+	struct parted m = {0};
+	long sum = 0;
+
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(parted_put(&m, i, i), 1);
+	TOPHASH_EACH(parted, it, &m)
+		sum += it.val;
+	assert_int_equal(sum, 4950);
+	assert_int_equal(parted_check(&m, 3), 0);
+	parted_fini(&m);
+}
+
+static void clone_is_a_map_of_its_own(void **state)
+{
+	struct numbers m = {0}, copy, empty = {0};
+	struct tophash_stats stats;
+
+	assert_int_equal(numbers_clone(&empty, &copy), 0);
+	assert_int_equal(numbers_len(&copy), 0);
+	assert_int_equal(numbers_clone(NULL, &copy), 0);
+	for (uint64_t i = 0; i < 3000; i++)
+		numbers_put(&m, i, i * i);
+	assert_int_equal(numbers_clone(&m, &copy), 0);
+	for (uint64_t i = 0; i < 3000; i += 2)
+		numbers_delete(&m, i);
+	assert_int_equal(numbers_len(&copy), 3000);
+	for (uint64_t i = 0; i < 3000; i++)
+		assert_int_equal(numbers_get(&copy, i), i * i);
+	assert_int_equal(numbers_check(&copy, 3), 0);
+	for (uint64_t i = 0; i < 3000; i++)
+		numbers_delete(&copy, i);
+	numbers_stats(&copy, &stats);
+	assert_true(stats.shrinks > 0);
+	numbers_fini(&m);
+	numbers_fini(&copy);
+}
+
+static void batches_do_what_single_ones_do(void **state)
+{
+	static uint64_t keys[5000], vals[5000], got[5000];
+	static bool found[5000];
+	struct numbers m = {0};
+	size_t done;
+
+	for (uint64_t i = 0; i < 5000; i++) {
+		keys[i] = i * 7;
+		vals[i] = i + 1;
+	}
+	assert_int_equal(numbers_get_many(NULL, keys, 5000, got, found), 0);
+	for (size_t n = 0; n <= 5000; n = n * 3 + 1) {
+		assert_int_equal(numbers_put_many(&m, keys, vals, n, &done), 0);
+		assert_int_equal(done, n);
+		assert_int_equal(numbers_len(&m), n);
+		assert_int_equal(numbers_get_many(&m, keys, 5000, got, found), n);
+		for (size_t i = 0; i < 5000; i++) {
+			assert_int_equal(got[i], i < n ? vals[i] : 0);
+			assert_int_equal(found[i], i < n);
+		}
+		assert_int_equal(numbers_get_many(&m, keys, 5000, NULL, NULL), n);
+	}
+	/* The last n was 3280. */
+	assert_int_equal(numbers_delete_many(&m, keys, 2000), 2000);
+	assert_int_equal(numbers_delete_many(&m, keys, 5000), 1280);
+	assert_int_equal(numbers_len(&m), 0);
+	assert_int_equal(numbers_check(&m, 3), 0);
+	numbers_fini(&m);
+}
+
+static void sets_have_members(void **state)
+{
+	struct names m = {0};
+	struct tophash_str a = {"ada", 3}, same = {"adam", 3}, b = {"adam", 4}, none = {NULL, 0};
+	struct tophash_str all[3] = {a, b, none};
+	bool found[3];
+
+	assert_int_equal(names_add(&m, a), 1);
+	assert_int_equal(names_add(&m, same), 0);
+	assert_true(names_has(&m, same));
+	assert_false(names_has(&m, b));
+	assert_int_equal(names_add(&m, none), 1);
+	assert_true(names_has(&m, (struct tophash_str){"", 0}));
+	assert_int_equal(names_has_many(&m, all, 3, found), 2);
+	assert_true(found[0] && !found[1] && found[2]);
+	assert_int_equal(names_add_many(&m, all, 3, NULL), 0);
+	assert_int_equal(names_len(&m), 3);
+	names_fini(&m);
+}
+
+static void debug_options_are_understood_or_refused(void **state)
+{
+	struct numbers one = {0}, other = {0};
+	uint64_t first[2] = {0};
+
+	assert_int_equal(tophash_debug("evacuate=sometimes"), -EINVAL);
+	assert_int_equal(tophash_debug("seed="), -EINVAL);
+	assert_int_equal(tophash_debug("seed=1x"), -EINVAL);
+	assert_int_equal(tophash_debug("seed=7,check=2,,trace=0"), 0);
+	for (uint64_t i = 0; i < 100; i++) {
+		numbers_put(&one, i, i);
+		numbers_put(&other, i, i);
+	}
+	assert_int_equal(one.map.seed, other.map.seed);
+	assert_int_equal(one.map.mult, other.map.mult);
+	TOPHASH_EACH(numbers, it, &one) {
+		first[0] = it.key;
+		break;
+	}
+	TOPHASH_EACH(numbers, it, &other) {
+		first[1] = it.key;
+		break;
+	}
+	assert_int_equal(first[0], first[1]);
+	assert_int_equal(tophash_debug(NULL), 0);
+	numbers_fini(&one);
+	numbers_fini(&other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_are_checked),
+		cmocka_unit_test(layout_is_that_of_the_macros),
+		cmocka_unit_test(generic_map_holds_what_is_put),
+		cmocka_unit_test(slot_is_zero_when_new),
+		cmocka_unit_test(bool_keys_are_two),
+		cmocka_unit_test(declared_and_defined_apart),
+		cmocka_unit_test(clone_is_a_map_of_its_own),
+		cmocka_unit_test(batches_do_what_single_ones_do),
+		cmocka_unit_test(sets_have_members),
+		cmocka_unit_test(debug_options_are_understood_or_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,335 @@
+/* Iteration against its five promises, while anything happens to the map: no entry twice, none that was
+ * deleted, none left out that was there all the time. A value is the number of the entry's insertion. */
+#include <tophash/map.h>
+
+#include "test_map.h"
+
+#define ITERS 4
+#define INSERTS_MAX 40000
+
+static bool weak_equal(const uint32_t *key, const uint32_t *other)
+{
+	return *key == *other;
+}
+
+static uint64_t weak_hash(const uint32_t *key)
+{
+	return *key % 5;
+}
+
+TOPHASH_MAP(numbers, uint32_t, uint32_t);
+TOPHASH_MAP(doubles, double, uint32_t);
+TOPHASH_MAP_WITH(weaks, uint32_t, uint32_t, weak_hash, weak_equal);
+
+/* What a model knows of each insertion, and of each iterator. */
+struct model {
+	uint32_t keys;
+	uint32_t now[KEYS]; /* the insertion that a key holds, or 0 */
+	uint32_t inserts;
+	struct {
+		bool alive;
+		uint32_t began;		     /* inserts at that time */
+		uint32_t was[KEYS];	     /* now[] at that time; 0 when it was deleted since */
+		uint8_t came[INSERTS_MAX];   /* how often each insertion was returned */
+	} iters[ITERS];
+};
+
+static struct model model;
+
+static void model_begin(unsigned i)
+{
+	model.iters[i].alive = true;
+	model.iters[i].began = model.inserts;
+	memcpy(model.iters[i].was, model.now, sizeof(model.now));
+	memset(model.iters[i].came, 0, sizeof(model.iters[i].came));
+}
+
+static void model_gone(uint32_t key)
+{
+	model.now[key] = 0;
+	for (unsigned i = 0; i < ITERS; i++)
+		model.iters[i].was[key] = 0;
+}
+
+static void model_came(unsigned i, uint32_t key, uint32_t insertion)
+{
+	assert_true(key < model.keys);
+	assert_int_equal(model.now[key], insertion);
+	assert_int_equal(model.iters[i].came[insertion]++, 0);
+}
+
+static void model_end(unsigned i)
+{
+	for (uint32_t key = 0; key < model.keys; key++)
+		if (model.iters[i].was[key])
+			assert_int_equal(model.iters[i].came[model.iters[i].was[key]], 1);
+	model.iters[i].alive = false;
+}
+
+/* The same run for each kind of key. */
+#define RUN(name, KEY_OF, NUMBER_OF) \
+	static void name##_step_iter(struct name *m, struct name##_iter *its, unsigned i) \
+	{ \
+		if (!model.iters[i].alive) { \
+			its[i] = name##_each(m); \
+			model_begin(i); \
+		} \
+		if (name##_next(&its[i])) { \
+			assert_int_equal(*its[i].ref, its[i].val); \
+			model_came(i, NUMBER_OF(its[i].key), its[i].val); \
+		} else { \
+			model_end(i); \
+		} \
+	} \
+	static void name##_change(struct name *m, uint64_t *random, unsigned puts) \
+	{ \
+		uint32_t key = (uint32_t)(test_random(random) % model.keys); \
+		unsigned what = (unsigned)(test_random(random) % 1000); \
+		if (what == 0) { \
+			name##_clear(m); \
+			for (key = 0; key < model.keys; key++) \
+				model_gone(key); \
+		} else if (what == 1) { \
+			assert_int_equal(name##_shrink(m), 0); \
+		} else if (what == 2) { \
+			assert_int_equal(name##_reserve(m, test_random(random) % model.keys), 0); \
+		} else if (what < 20) { \
+			name##_step(m, (unsigned)(test_random(random) % 8)); \
+		} else if (what % 100 < puts && model.inserts + 1 < INSERTS_MAX) { \
+			if (model.now[key] == 0) { \
+				model.now[key] = ++model.inserts; \
+				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 1); \
+			} else { \
+				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 0); \
+			} \
+		} else { \
+			assert_int_equal(name##_delete(m, KEY_OF(key)), model.now[key] != 0); \
+			model_gone(key); \
+		} \
+	} \
+	static void name##_run(uint64_t seed, uint32_t keys, size_t steps, unsigned changes) \
+	{ \
+		struct name m = {0}; \
+		struct name##_iter its[ITERS]; \
+		uint64_t random = seed; \
+		unsigned puts = 50; \
+		memset(&model, 0, sizeof(model)); \
+		model.keys = keys; \
+		for (size_t i = 0; i < steps; i++) { \
+			if (i % (4 * (size_t)keys + 1) == 0) \
+				puts = (unsigned)(test_random(&random) % 101); \
+			name##_step_iter(&m, its, (unsigned)(test_random(&random) % ITERS)); \
+			for (unsigned n = (unsigned)(test_random(&random) % (changes + 1)); n > 0; n--) \
+				name##_change(&m, &random, puts); \
+			if (i % 1024 == 0) \
+				assert_int_equal(name##_check(&m, 3), 0); \
+		} \
+		assert_int_equal(name##_check(&m, 3), 0); \
+		name##_fini(&m); \
+	}
+
+#define SAME(x) (x)
+#define HALVES(x) ((x) % 2 ? (x) / 2.0 : -((x) / 2.0))
+#define OF_HALVES(x) ((uint32_t)((x) < 0 ? -(x) * 2 : (x) * 2))
+
+RUN(numbers, SAME, SAME)
+RUN(doubles, HALVES, OF_HALVES)
+RUN(weaks, SAME, SAME)
+
+static const char *const evacuations[] = {"", "evacuate=manual", "evacuate=eager"};
+
+static void random_changes(void **state)
+{
+	static const uint32_t sizes[] = {1, 14, 20, 60, 300, 3000};
+	uint64_t seed = (uint64_t)time(NULL);
+
+	print_message("seed %llu\n", (unsigned long long)seed);
+	for (size_t e = 0; e < 3; e++) {
+		assert_int_equal(tophash_debug(evacuations[e]), 0);
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+			for (unsigned changes = 0; changes <= 32; changes = changes * 8 + 1) {
+				numbers_run(seed++, sizes[i], 5000, changes);
+				doubles_run(seed++, sizes[i], 2000, changes);
+				weaks_run(seed++, sizes[i] < 100 ? sizes[i] : 100, 1000, changes);
+			}
+		}
+	}
+	assert_int_equal(tophash_debug(NULL), 0);
+}
+
+/* ---- small maps, exhaustively --------------------------------------------------------------------- */
+
+/* A map of n elements that stands at the given step of a move, grown or shrinking. */
+static bool stand_in_move(struct numbers *m, uint32_t n, bool growing, unsigned step)
+{
+	uint32_t more = growing ? 0 : n * 4;
+	struct tophash_stats stats;
+
+	for (uint32_t key = 1; key <= n + more; key++)
+		assert_int_equal(numbers_put(m, key, key), 1);
+	numbers_step(m, growing ? 0 : UINT32_MAX);
+	for (uint32_t key = n + 1; key <= n + more; key++)
+		assert_true(numbers_delete(m, key));
+	numbers_stats(m, &stats);
+	if (stats.old_buckets == 0)
+		return false;
+	numbers_step(m, step);
+	numbers_stats(m, &stats);
+	return stats.old_buckets != 0;
+}
+
+/* Iterates to the end from a map that stands so, with so many steps of the move after so many
+ * elements; what is to come of each is exactly once. */
+static void walk_through_move(uint32_t n, bool growing, unsigned step, uint32_t after, unsigned steps,
+			      bool *ret_stood)
+{
+	struct numbers m = {0};
+	uint8_t came[256] = {0};
+	uint32_t i = 0;
+
+	*ret_stood = stand_in_move(&m, n, growing, step);
+	if (*ret_stood) {
+		TOPHASH_EACH(numbers, it, &m) {
+			assert_int_equal(came[it.key]++, 0);
+			if (++i == after)
+				numbers_step(&m, steps);
+		}
+		assert_int_equal(i, n);
+	}
+	numbers_fini(&m);
+}
+
+static void every_place_of_a_move(void **state)
+{
+	size_t walks = 0;
+	bool stood;
+
+	assert_int_equal(tophash_debug("evacuate=manual"), 0);
+	for (uint32_t n = 14; n <= 110; n += 4) {
+		for (unsigned growing = 0; growing < 2; growing++) {
+			for (unsigned step = 0; step < 40; step++) {
+				walk_through_move(n, growing, step, 1, 1, &stood);
+				if (!stood)
+					break;
+				for (uint32_t after = 1; after <= n; after += n / 16 + 1)
+					for (unsigned steps = 1; steps < 12; steps *= 2, walks++)
+						walk_through_move(n, growing, step, after, steps, &stood);
+			}
+		}
+	}
+	assert_true(walks > 4000);
+	assert_int_equal(tophash_debug(NULL), 0);
+}
+
+/* ---- what is said of it besides ------------------------------------------------------------------- */
+
+static void every_start_comes(void **state)
+{
+	struct numbers m = {0};
+	uint32_t firsts[8] = {0};
+
+	for (uint32_t key = 0; key < 8; key++)
+		numbers_put(&m, key, key);
+	for (unsigned i = 0; i < 4000; i++) {
+		TOPHASH_EACH(numbers, it, &m) {
+			firsts[it.key]++;
+			break;
+		}
+	}
+	/* 8 of 15 lanes are used: the one behind the gap comes for 8 of 15 starts, any other for 1. */
+	for (uint32_t key = 0; key < 8; key++)
+		assert_true(firsts[key] > 100);
+	numbers_fini(&m);
+}
+
+static void empty_maps_have_no_entries(void **state)
+{
+	struct numbers m = {0};
+
+	TOPHASH_EACH(numbers, it, NULL)
+		fail();
+	TOPHASH_EACH(numbers, it, &m)
+		fail();
+	numbers_put(&m, 1, 1);
+	numbers_delete(&m, 1);
+	TOPHASH_EACH(numbers, it, &m)
+		fail();
+	numbers_fini(&m);
+	TOPHASH_EACH(numbers, it, &m)
+		fail();
+}
+
+/* Go's own: a map that grows without end in the loop still ends, and a NaN comes once each. */
+static void growth_in_the_loop_ends(void **state)
+{
+	struct numbers m = {0};
+	uint32_t next = 100, n = 0;
+
+	for (uint32_t key = 0; key < 100; key++)
+		numbers_put(&m, key, key);
+	TOPHASH_EACH(numbers, it, &m) {
+		n += it.key < 100;
+		for (unsigned i = 0; i < 30 && next < 200000; i++, next++)
+			assert_int_equal(numbers_put(&m, next, next), 1);
+	}
+	assert_int_equal(n, 100);
+	assert_int_equal(numbers_check(&m, 3), 0);
+	numbers_fini(&m);
+}
+
+static void nans_come_once(void **state)
+{
+	struct doubles m = {0};
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < 500; i++)
+		assert_int_equal(doubles_put(&m, __builtin_nan(""), i), 1);
+	assert_int_equal(doubles_len(&m), 500);
+	assert_int_equal(doubles_get(&m, __builtin_nan("")), 0);
+	assert_false(doubles_delete(&m, __builtin_nan("")));
+	TOPHASH_EACH(doubles, it, &m) {
+		sum += it.val;
+		if (it.val % 3 == 0)
+			doubles_put(&m, it.val, 0);
+	}
+	assert_true(sum == 500 * 499 / 2);
+	doubles_clear(&m);
+	assert_int_equal(doubles_len(&m), 0);
+	doubles_fini(&m);
+}
+
+static bool is_even(uint32_t key, uint32_t *val, void *ctx)
+{
+	(*(uint32_t *)ctx)++;
+	return key % 2 == 0;
+}
+
+static void delete_if_takes_what_it_is_told(void **state)
+{
+	struct numbers m = {0};
+	uint32_t asked = 0;
+
+	for (uint32_t key = 0; key < 5000; key++)
+		numbers_put(&m, key, key);
+	assert_int_equal(numbers_delete_if(&m, is_even, &asked), 2500);
+	assert_int_equal(asked, 5000);
+	for (uint32_t key = 0; key < 5000; key++)
+		assert_int_equal(numbers_find(&m, key) != NULL, key % 2);
+	assert_int_equal(numbers_delete_if(NULL, is_even, &asked), 0);
+	numbers_fini(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_changes),
+		cmocka_unit_test(every_place_of_a_move),
+		cmocka_unit_test(every_start_comes),
+		cmocka_unit_test(empty_maps_have_no_entries),
+		cmocka_unit_test(growth_in_the_loop_ends),
+		cmocka_unit_test(nans_come_once),
+		cmocka_unit_test(delete_if_takes_what_it_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
