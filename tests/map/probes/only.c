@@ -1,0 +1,27 @@
+/* Compared with and without probes: what is shown is where it has to be anyway. */
+#include "tophash/probe.h"
+
+TOPHASH_BEGIN
+void next(uint64_t sum, void *a, uint64_t b);
+void only(void *a, uint64_t b);
+void only_before(void *a, uint64_t b);
+void only_numbers(void);
+TOPHASH_END
+
+void only(void *a, uint64_t b)
+{
+	TOPHASH_PROBE3(only, a, b, 3);
+}
+
+void only_before(void *a, uint64_t b)
+{
+	uint64_t sum = b * 5;
+
+	TOPHASH_PROBE3(only_before, sum, a, b);
+	next(sum, a, b);
+}
+
+void only_numbers(void)
+{
+	TOPHASH_PROBE4(only_numbers, 1, -1, UINT64_MAX, INT64_MIN);
+}
