@@ -250,6 +250,7 @@ void tophash_clear(struct tophash *map)
 
 	if (!map || !map->core)
 		return;
+	TOPHASH_PROBE2(clear, map, map->len);
 	core = map->core;
 	/* Room that was not used goes: a map once large does not stay so for ever. */
 	if (map->len <= map->shrink_at && core->bits > 0) {

@@ -109,6 +109,7 @@ int move_grow(struct tophash *map)
 	core_publish(map);
 	if (TOPHASH_UNLIKELY(debug.trace))
 		trace_move(map, "grow", n, 2 * n);
+	TOPHASH_PROBE3(grow, map, n, 2 * n);
 	return 0;
 }
 
@@ -171,6 +172,7 @@ void move_shrink(struct tophash *map)
 	core_publish(map);
 	if (TOPHASH_UNLIKELY(debug.trace))
 		trace_move(map, "shrink", (size_t)1 << core->bits, core->released);
+	TOPHASH_PROBE3(shrink, map, (size_t)1 << core->bits, core->released);
 }
 
 /* Overflow buckets for what does not fit when two homes become one. */
@@ -312,6 +314,8 @@ static bool move_home(struct tophash *map)
 static bool step_one(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
+	size_t bucket = core->move == MOVE_GROW ? core->cursor - 1 : 2 * core->cursor;
+	uint64_t moved = core->stats.moved;
 
 	if (!core->partial && !move_home(map))
 		return false;
@@ -323,6 +327,7 @@ static bool step_one(struct tophash *map)
 		if (!move_rest(map, rest))
 			return false;
 	}
+	TOPHASH_PROBE3(evacuate, map, bucket, core->stats.moved - moved);
 	if (core->rest[0].number == 0 && core->rest[1].number == 0)
 		advance(map);
 	return true;

@@ -140,13 +140,10 @@ static const void *nan_key(struct tophash *map, void *copy)
 }
 
 /* Growing, when it is due; without memory the map goes on as it is, as long as there is room. */
-static void grow_when_due(struct tophash *map)
+static void grow(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
-	if (map->len < map->grow_at || core->move != MOVE_NONE)
-		return;
-	count_reason(map, "put", TOPHASH_SLOW_GROW);
 	if (!core->armed) {
 		core->armed = true;
 		core_publish(map);
@@ -200,6 +197,7 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 {
 	struct tophash_key key = tophash_key_of(type, raw);
 	bool is_new = !map->core, is_nan = tophash_key_is_nan(type, &key);
+	enum tophash_reason reason = TOPHASH_SLOW_FIRST;
 	struct tophash_key_copy copy;
 	struct place place;
 	uint8_t *slot;
@@ -208,9 +206,8 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 		*ret = core_new(map, type, 0);
 		if (*ret)
 			return NULL;
-		count_reason(map, "put", TOPHASH_SLOW_FIRST);
 	} else {
-		count_reason(map, "put", reason_of(map));
+		reason = reason_of(map);
 		move_share(map);
 	}
 	if (is_nan) {
@@ -221,11 +218,18 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 	if (!is_nan && map_find(map, &key, hash, &place)) {
 		*ret = 0;
-		return replace(map, raw, place.slot);
+		slot = replace(map, raw, place.slot);
+	} else {
+		if (map->len >= map->grow_at && map->core->move == MOVE_NONE) {
+			grow(map);
+			reason = TOPHASH_SLOW_GROW;
+		}
+		slot = insert(map, raw, hash);
+		*ret = slot ? 1 : -ENOMEM;
 	}
-	grow_when_due(map);
-	slot = insert(map, raw, hash);
-	*ret = slot ? 1 : -ENOMEM;
+	count_reason(map, "put", reason);
+	if (slot)
+		TOPHASH_PROBE4(put_slow, map, tophash_shown_key(type, &key), reason, map->len);
 	return slot;
 }
 
@@ -265,13 +269,15 @@ __attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
 						   const struct tophash_type *type,
 						   const void *raw, uint64_t hash)
 {
+	enum tophash_reason reason;
 	struct tophash_key key;
 	struct place place;
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
 	begin_write(map);
-	count_reason(map, "delete", reason_of(map));
+	reason = reason_of(map);
+	count_reason(map, "delete", reason);
 	move_share(map);
 	if (!map_find(map, &key, hash, &place)) {
 		end_write(map);
@@ -280,6 +286,7 @@ __attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
 	drop_entry(map, place.slot);
 	chain_remove(map, &place);
 	map->len--;
+	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len);
 	end_write(map);
 	if (map->len <= map->shrink_at)
 		tophash_deleted(map);

@@ -6,6 +6,7 @@
 #define TOPHASH_FAST_H
 
 #include "tophash/hash.h"
+#include "tophash/probe.h"
 #include "tophash/tags.h"
 
 TOPHASH_INLINE size_t tophash_bucket(const struct tophash *map, uint64_t hash)
@@ -147,6 +148,18 @@ TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struc
 	return tophash_find_hashed(map, type, raw, &hashed);
 }
 
+/* What probes show of a key: numbers themselves (of 16 bytes the lower half), of all others where
+ * the bytes are. */
+TOPHASH_INLINE uint64_t tophash_shown_key(const struct tophash_type *type,
+					  const struct tophash_key *key)
+{
+	if (type->kind == TOPHASH_KIND_INT || type->kind == TOPHASH_KIND_FLOAT)
+		return key->low;
+	if (type->kind == TOPHASH_KIND_BYTES || type->kind == TOPHASH_KIND_CUSTOM)
+		TOPHASH_PROBE_READS(key->p);
+	return (uintptr_t)key->p;
+}
+
 /* A new entry in the home bucket, where there is a slot and the map need not grow; or NULL. */
 TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct tophash_type *type,
 					 struct tophash_home *home, const void *raw, uint64_t hash)
@@ -189,8 +202,10 @@ TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct top
 			*ret = 1;
 		}
 	}
-	if (TOPHASH_LIKELY(slot))
+	if (TOPHASH_LIKELY(slot)) {
+		TOPHASH_PROBE3(put, map, tophash_shown_key(type, &hashed->key), map->len);
 		return slot;
+	}
 	return (uint8_t *)tophash_put_slow(map, type, tophash_copy_key(&copy, type, raw),
 					   hashed->hash, ret);
 }
@@ -216,8 +231,12 @@ TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct toph
 			tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
 		if (seen == TOPHASH_SEEN_HERE) {
+			size_t len = map->len - 1;
+
 			home.word[home.lane] = 0;
-			if (TOPHASH_UNLIKELY(--map->len <= map->shrink_at))
+			map->len = len;
+			TOPHASH_PROBE3(delete_fast, map, tophash_shown_key(type, &hashed->key), len);
+			if (TOPHASH_UNLIKELY(len <= map->shrink_at))
 				tophash_deleted(map);
 			return true;
 		}
