@@ -14,7 +14,7 @@ static bool find_home(const struct tophash_type *type, const struct chain *chain
 
 		if (!tophash_equal(type, key, hash, slot))
 			continue;
-		*ret = (struct place){.tag = chain->word + lane, .slot = slot};
+		*ret = (struct place){.tag = chain->word + lane, .slot = slot, .chain = *chain};
 		return true;
 	}
 	return false;
@@ -42,11 +42,7 @@ bool chain_find(const struct tophash *map, const struct chain *chain, const stru
 			slot = pool_slots(pool, link->number) + (size_t)i * type->slot_size;
 			if (!tophash_equal(type, key, hash, slot))
 				continue;
-			*ret = (struct place){.tag = link->tags + i,
-					      .slot = slot,
-					      .link = link,
-					      .first = chain->link,
-					      .word = chain->word};
+			*ret = (struct place){.tag = link->tags + i, .slot = slot, .chain = *chain};
 			return true;
 		}
 	}
@@ -67,7 +63,7 @@ uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 		chain->word[lane] = tag;
 		return chain->slots + (size_t)lane * slot_size;
 	}
-	/* Only the first of a chain is looked at: what frees a slot further back is moved in time. */
+	/* Only the first of a chain has room, if any. */
 	while (lane < OVERFLOW_SLOTS && link->tags[lane])
 		lane++;
 	if (link->number == 0 || lane == OVERFLOW_SLOTS) {
@@ -94,22 +90,41 @@ uint8_t chain_filter(const struct pool *pool, const struct link *link)
 	return ret;
 }
 
-void chain_remove(struct tophash *map, const struct place *place)
+/* Takes an overflow bucket that has become empty out of its chain. */
+static void unlink_empty(struct tophash *map, struct link *link)
 {
 	static const uint8_t none[OVERFLOW_SLOTS];
-	struct pool *pool = &map->core->pool;
-	struct link *link = place->link;
+	uint32_t gone = link->number;
+
+	if (memcmp(link->tags, none, sizeof(none)) != 0)
+		return;
+	*link = *pool_link(&map->core->pool, gone);
+	pool_give(map, gone);
+}
+
+void chain_remove(struct tophash *map, const struct place *place)
+{
+	struct link *first = place->chain.link;
+	uint32_t slot_size = map->type->slot_size;
+	unsigned last = OVERFLOW_SLOTS - 1;
 
 	*place->tag = 0;
-	if (!link)
+	if (!first->number)
 		return;
-	if (memcmp(link->tags, none, sizeof(none)) == 0) {
-		uint32_t gone = link->number;
+	map->moves++;
+	while (last > 0 && !first->tags[last])
+		last--;
+	if (first->tags[last]) {
+		const uint8_t *from =
+			pool_slots(&map->core->pool, first->number) + (size_t)last * slot_size;
 
-		*link = *pool_link(pool, gone);
-		pool_give(map, gone);
-		map->moves++;
+		barrier(map, place->slot, TOPHASH_WRITE_MOVE);
+		memcpy(place->slot, from, slot_size);
+		*place->tag = first->tags[last];
+		first->tags[last] = 0;
+		map->core->stats.moved++;
 	}
-	if (place->word)
-		place->word[TOPHASH_OVERFLOW] = chain_filter(pool, place->first);
+	unlink_empty(map, first);
+	if (place->chain.word)
+		place->chain.word[TOPHASH_OVERFLOW] = chain_filter(&map->core->pool, first);
 }

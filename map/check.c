@@ -50,6 +50,7 @@ static int check_chain(struct check *check, const struct link *link)
 {
 	static const uint8_t none[OVERFLOW_SLOTS];
 	const struct pool *pool = &check->map->core->pool;
+	bool is_first = true;
 	int ret = 0;
 
 	for (; ret == 0 && link->number; link = pool_link(pool, link->number)) {
@@ -58,6 +59,10 @@ static int check_chain(struct check *check, const struct link *link)
 			return TOPHASH_BROKEN_CHAIN;
 		if (++check->overflow > pool->used)
 			return TOPHASH_BROKEN_POOL;
+		/* All but the first are full. */
+		if (!is_first && memchr(link->tags, 0, sizeof(link->tags)))
+			return TOPHASH_BROKEN_CHAIN;
+		is_first = false;
 		ret = check_slots(check, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS);
 	}
 	if (ret == 0 && memcmp(link->tags, none, sizeof(none)) != 0)
@@ -92,6 +97,8 @@ static int check_home(struct check *check, size_t bucket)
 		ret = check_chain(check, chain.link);
 	if (ret == 0 && chain.word[TOPHASH_OVERFLOW] != chain_filter(&core->pool, chain.link))
 		ret = TOPHASH_BROKEN_FILTER;
+	if (ret == 0 && chain.link->number && tophash_match_empty(chain.word))
+		ret = TOPHASH_BROKEN_CHAIN;
 	return ret;
 }
 

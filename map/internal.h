@@ -30,13 +30,13 @@
 #define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */
 #define BUCKET_BITS_MAX 31
 
-/* The average of entries a bucket at which a map grows, and at which it shrinks to half. Growing leaves
- * 6.5 a bucket, shrinking a little under 8: from the one, 5 of 13 elements must go, from the other, 5
- * of 8 must come, before the next move; and after deletes a map has at most twice the buckets of one
- * that was made at its length. At 14 the reads of a map just before its growth take half as long again:
- * one in eleven that finds nothing must look into a chain. */
+/* The average of entries a bucket at which a map grows. It shrinks to half its buckets at a quarter of
+ * that; both leave 6.5 a bucket. So half of the elements must go, or as many come as there are, before
+ * the next move; and after deletes a map has at most twice the buckets of one that was made at its
+ * length. At 14 the reads of a map just before its growth take half as long again: one in eleven that
+ * finds nothing must look into a chain. */
 #define GROW_LOAD 13
-#define SHRINK_LOAD 4
+#define SHRINK_SHIFT 2
 
 /* Old buckets moved by one put or delete: as many as a page holds, 16 at most. So a map of 16-byte slots
  * moves for one put in a hundred, and each of these costs a page fault or two and about a microsecond. */
@@ -235,9 +235,7 @@ struct chain {
 struct place {
 	uint8_t *tag;
 	uint8_t *slot;
-	struct link *link;  /* to its overflow bucket; NULL: it is in the home */
-	struct link *first; /* of that chain */
-	uint8_t *word;	    /* whose filter tells of it, or NULL */
+	struct chain chain; /* where it was found */
 };
 
 static inline struct chain chain_of(const struct tophash_core *core, size_t bucket)
@@ -251,7 +249,9 @@ bool chain_find(const struct tophash *map, const struct chain *chain, const stru
 /* A free slot, marked with the tag; NULL when there is no memory for an overflow bucket. */
 uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag);
 uint8_t chain_filter(const struct pool *pool, const struct link *link);
-/* Frees the place of an entry, and its overflow bucket when that is empty then. */
+/* Frees the place of an entry. An entry of the chain's first overflow bucket takes it, if there is one:
+ * so a home with a chain is full always, and so is each overflow bucket but the first of a chain. It
+ * is what other maps need a cleaning for. */
 void chain_remove(struct tophash *map, const struct place *place);
 
 /* ---- move.c: growing and shrinking --------------------------------------------------------------- */

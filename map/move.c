@@ -12,7 +12,7 @@ void core_publish(struct tophash *map)
 	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
 	map->slots = core->store.slots;
 	map->grow_at = room_of(core->bits);
-	map->shrink_at = core->bits == 0 ? 0 : (size_t)SHRINK_LOAD << core->bits;
+	map->shrink_at = core->bits == 0 ? 0 : ((size_t)GROW_LOAD << core->bits) >> SHRINK_SHIFT;
 	if (!core->armed) {
 		/* Room that was asked for stays until it has been used: the half of it. */
 		map->grow_at /= 2;

@@ -265,6 +265,23 @@ void drop_entry(const struct tophash *map, uint8_t *slot)
 	}
 }
 
+/* After a delete that left shrink_at elements or fewer. */
+static void shrink_when_due(struct tophash *map)
+{
+	struct tophash_core *core = map->core;
+
+	if (map->len == 0) {
+		/* Nothing is where the old seed put it: from here on another one counts. */
+		move_forget(map);
+		seed_renew(map);
+		map->moves++;
+	}
+	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && map->len <= map->shrink_at) {
+		move_shrink(map);
+		move_share(map);
+	}
+}
+
 __attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
 						   const struct tophash_type *type,
 						   const void *raw, uint64_t hash)
@@ -289,22 +306,22 @@ __attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
 	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len);
 	end_write(map);
 	if (map->len <= map->shrink_at)
-		tophash_deleted(map);
+		shrink_when_due(map);
 	return true;
 }
 
-void tophash_deleted(struct tophash *map)
+void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
 {
-	struct tophash_core *core = map->core;
+	struct chain chain = chain_of(map->core, bucket);
 
-	if (map->len == 0) {
-		/* Nothing is where the old seed put it: from here on another one counts. */
-		move_forget(map);
-		seed_renew(map);
-		map->moves++;
+	if (chain.link->number) {
+		begin_write(map);
+		chain_remove(map, &(struct place){.tag = chain.word + lane,
+						  .slot = chain.slots +
+							  (size_t)lane * map->type->slot_size,
+						  .chain = chain});
+		end_write(map);
 	}
-	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && map->len <= map->shrink_at) {
-		move_shrink(map);
-		move_share(map);
-	}
+	if (map->len <= map->shrink_at)
+		shrink_when_due(map);
 }

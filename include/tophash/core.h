@@ -126,8 +126,9 @@ TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_typ
 				   const void *key, uint64_t hash, int *ret);
 TOPHASH_API bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
 				     const void *key, uint64_t hash);
-/* After a delete that left shrink_at elements or fewer. */
-TOPHASH_API void tophash_deleted(struct tophash *map);
+/* After a delete from that lane of a bucket: when the bucket has a chain, or shrink_at elements or fewer
+ * are left. */
+TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane);
 
 /* The functions below take a map of any type; NULL is an empty map, and so is {0}. type is borrowed, the
  * same for the whole life of a map. */

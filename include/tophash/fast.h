@@ -236,8 +236,8 @@ TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct toph
 			home.word[home.lane] = 0;
 			map->len = len;
 			TOPHASH_PROBE3(delete_fast, map, tophash_shown_key(type, &hashed->key), len);
-			if (TOPHASH_UNLIKELY(len <= map->shrink_at))
-				tophash_deleted(map);
+			if (TOPHASH_UNLIKELY(len <= map->shrink_at || home.word[TOPHASH_OVERFLOW]))
+				tophash_deleted(map, home.bucket, home.lane);
 			return true;
 		}
 		if (seen == TOPHASH_SEEN_NOWHERE)
