@@ -63,9 +63,14 @@ bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
 	@$(MAKE) --no-print-directory all
 	@bench/trace --tophash $(BUILD)/tophash
 
+.PHONY: bench-map
+bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64 -o new.json"
+	@tools/deps bench-map
+	@bench/map/run $(BENCH)
+
 .PHONY: fmt
 fmt: ## format the C sources
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 .PHONY: lint
 lint: build-tests ## clang-tidy, the include rule
@@ -86,5 +91,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
+	@echo '  BENCH=...        options of bench/map/run; its --help lists them'
 	@echo '  BUILD=dir        where to build (build)'
 	@echo '  MESON_FLAGS=...  passed to meson setup, e.g. -Db_sanitize=address,undefined'

@@ -1,0 +1,3 @@
+module tophash/bench/map
+
+go 1.19

@@ -1,0 +1,155 @@
+/* What the driver offers to the loops over a table: key streams, clocks, histograms, a report. */
+#ifndef BENCH_MAP_HARNESS_H
+#define BENCH_MAP_HARNESS_H
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
+
+#include "types.h"
+
+#define NOINLINE __attribute__((noinline))
+
+/* What a program is asked to do, from its command line. */
+struct task {
+	std::string name; /* speed, memory, latency */
+	size_t n;
+	uint64_t seed;
+	unsigned repeats; /* speed: maps built one after another, each with keys of its own */
+};
+
+/* Keys whose room they own; of strings, in the order of the keys. */
+struct keys {
+	std::vector<bench_key> key;
+	std::vector<char> room;
+
+	size_t size() const
+	{
+		return key.size();
+	}
+	bench_key operator[](size_t i) const
+	{
+		return key[i];
+	}
+};
+
+/* The streams of one map of n entries: the same for everybody who is given the same seed.
+ *
+ *   in      key i has value i + 1                            hit     some of in, in another order
+ *   erase   all of in, in another order                      out     keys that never are in the map
+ *   fresh   2n more keys: churn puts them in...              victim  ...and erases these, in turn
+ */
+struct streams {
+	struct keys in, hit, erase, out, fresh, victim;
+	uint64_t in_sum, churned_sum; /* of values and key words: before churn, and after it */
+	uint64_t hit_sum;	      /* of values */
+};
+
+enum stream_set { STREAMS_BASIC, STREAMS_ALL }; /* BASIC: in and erase only */
+
+struct streams make_streams(size_t n, uint64_t seed, stream_set set);
+
+/* Look-ups of a repeat: more would tell nothing new. */
+constexpr size_t QUERIES_MAX = 2000000;
+
+/* Results by name. Several of one name: the median is printed. */
+class report
+{
+      public:
+	void add(const std::string &name, double value)
+	{
+		values[name].push_back(value);
+	}
+	void print() const;
+
+      private:
+	std::map<std::string, std::vector<double>> values;
+};
+
+/* Ends the program when a table gave a wrong answer: its times would be worth nothing. */
+void check(const char *what, uint64_t got, uint64_t want);
+
+/* Bytes of anonymous memory that this process has, exactly, after malloc gave back what it could.
+ */
+double memory_held();
+
+inline double now_ns()
+{
+	struct timespec ts;
+
+	asm volatile("" ::: "memory");
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+/* For single operations: the cheapest clock there is. */
+inline uint64_t ticks()
+{
+#ifdef __x86_64__
+	uint64_t t;
+	unsigned cpu;
+
+	/* rdtscp waits for what was before it, lfence keeps what comes after from beginning. */
+	t = __rdtscp(&cpu);
+	_mm_lfence();
+	return t;
+#else
+	return (uint64_t)now_ns();
+#endif
+}
+
+/* Nanoseconds of a tick. */
+double tick_ns();
+
+/* 32 steps between powers of two: within 3 %; the maximum is exact. */
+class histogram
+{
+      public:
+	void add(uint64_t value)
+	{
+		count[index(value)]++;
+		total++;
+		if (value > max)
+			max = value;
+	}
+	/* NAME.p50 and so on, in nanoseconds. */
+	void print_to(report &to, const std::string &name) const;
+
+      private:
+	static constexpr unsigned STEPS = 32, STEP_BITS = 5;
+
+	static unsigned index(uint64_t value)
+	{
+		unsigned top;
+
+		if (value < STEPS)
+			return (unsigned)value;
+		top = 63 - (unsigned)__builtin_clzll(value) - STEP_BITS;
+		return (top + 1) * STEPS + (unsigned)(value >> top) % STEPS;
+	}
+	static uint64_t floor_of(unsigned i)
+	{
+		if (i < STEPS)
+			return i;
+		return (uint64_t)(STEPS + i % STEPS) << (i / STEPS - 1);
+	}
+	uint64_t quantile(double q) const;
+
+	uint64_t count[64 * STEPS] = {}, total = 0, max = 0;
+};
+
+/* Defined by the adapter, through BENCH_PEER of suite.h. */
+void run_task(const struct task &task, report &ret);
+
+#endif

@@ -1,0 +1,64 @@
+/* tophash, through the typed interface that its users have. */
+#include <tophash/map.h>
+
+#include "../suite.h"
+
+TOPHASH_MAP(entries, bench_key, bench_val);
+
+struct Table : TableDefaults {
+	static constexpr bool HAS_MANY = true;
+
+	struct entries map = {};
+
+	Table() = default;
+	Table(const Table &) = delete;
+	~Table()
+	{
+		entries_fini(&map);
+	}
+
+	void put(bench_key key, const bench_val &val)
+	{
+		entries_put(&map, key, val);
+	}
+	uint64_t get(bench_key key)
+	{
+		const bench_val *val = entries_find(&map, key);
+
+		return val ? val_word(val) : 0;
+	}
+	bool erase(bench_key key)
+	{
+		return entries_delete(&map, key);
+	}
+	void reserve(size_t n)
+	{
+		/* Without memory the puts would fail, and the sizes be wrong. */
+		(void)entries_reserve(&map, n);
+	}
+	uint64_t sum()
+	{
+		uint64_t sum = 0;
+
+		TOPHASH_EACH(entries, it, &map)
+		sum += key_word(it.key) + val_word(it.ref);
+		return sum;
+	}
+	size_t size()
+	{
+		return entries_len(&map);
+	}
+	uint64_t sum_many(const bench_key *keys, size_t n)
+	{
+		bench_val vals[BATCH];
+		bool found[BATCH];
+		uint64_t sum = 0;
+
+		entries_get_many(&map, keys, n, vals, found);
+		for (size_t i = 0; i < n; i++)
+			sum += found[i] ? val_word(&vals[i]) : 0;
+		return sum;
+	}
+};
+
+BENCH_PEER(Table)
