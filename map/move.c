@@ -20,14 +20,20 @@ void core_publish(struct tophash *map)
 	}
 }
 
-uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot)
+TOPHASH_INLINE uint64_t slot_hash_of(const struct tophash *map, const struct tophash_type *type,
+				     const uint8_t *slot)
 {
+	struct tophash_key key;
+
 	if (type->hash_offset)
 		return tophash_load_int(slot + type->hash_offset, 4);
-
-	struct tophash_key key = tophash_key_of(type, slot);
-
+	key = tophash_key_of(type, slot);
 	return tophash_hash(type, &key, map->seed, map->mult);
+}
+
+uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot)
+{
+	return slot_hash_of(map, type, slot);
 }
 
 struct route route_of(const struct tophash *map, uint64_t hash)
@@ -52,6 +58,15 @@ struct route route_of(const struct tophash *map, uint64_t hash)
 		return (struct route){.bucket = old, .bits = core->bits};
 	return (struct route){.bucket = bucket_of(hash, bits), .bits = bits, .rest = now};
 }
+
+/* The types for which moving is specialised: integers in pairs with as large a value, and alone. The
+ * loops then know what they hash and copy. */
+#define MOVE_AS(KEY, SLOT, DO) \
+	if (type->kind == TOPHASH_KIND_INT && type->key_size == (KEY) && type->slot_size == (SLOT)) { \
+		const struct tophash_type known = { \
+			.kind = TOPHASH_KIND_INT, .key_size = (KEY), .slot_size = (SLOT)}; \
+		DO; \
+	}
 
 /* ---- copying ------------------------------------------------------------------------------------- */
 
@@ -78,14 +93,24 @@ static void copy_slot(const struct tophash *map, uint8_t *to, const uint8_t *fro
 	memcpy(to, from, map->type->slot_size);
 }
 
-/* The tags of some lanes, all others 0. */
+/* The tags of some lanes, all others 0. In registers: bytes that are stored one by one and loaded all
+ * at once make the load wait for each store. */
 static void copy_tags(uint8_t *to, const uint8_t *from, tophash_mask mask)
 {
+#if defined(__SSE2__)
+	const __m128i bits = _mm_set1_epi64x((long long)0x8040201008040201ull);
+	__m128i lanes = _mm_unpacklo_epi64(_mm_set1_epi8((char)mask), _mm_set1_epi8((char)(mask >> 8)));
+	__m128i word = _mm_loadu_si128((const __m128i *)(const void *)from);
+
+	lanes = _mm_cmpeq_epi8(_mm_and_si128(lanes, bits), bits);
+	_mm_storeu_si128((__m128i *)(void *)to, _mm_and_si128(word, lanes));
+#else
 	uint8_t word[TOPHASH_WORD_SIZE] = {0};
 
 	for (; mask; mask &= mask - 1)
 		word[tophash_lane(mask)] = from[tophash_lane(mask)];
 	memcpy(to, word, sizeof(word));
+#endif
 }
 
 /* ---- growing ------------------------------------------------------------------------------------- */
@@ -113,22 +138,37 @@ int move_grow(struct tophash *map)
 	return 0;
 }
 
-/* Splits a home in two; every entry keeps its lane, which is free in both halves. Inlined for each
- * common type, so that the loops know what they read and copy. */
+/* The lanes whose entries go to the odd half. Of numbers those of empty slots are computed as well, and
+ * left out in the end: a loop that always runs 15 times is straight code. */
+TOPHASH_INLINE tophash_mask upper_lanes(const struct tophash *map, const struct tophash_type *type,
+					const uint8_t *slots, tophash_mask used)
+{
+	unsigned shift = 31u - map->core->bits;
+	tophash_mask ret = 0, mask;
+
+	if (type->kind == TOPHASH_KIND_INT) {
+		for (unsigned lane = 0; lane < TOPHASH_SLOTS; lane++)
+			if (slot_hash_of(map, type, slots + lane * type->slot_size) >> shift & 1)
+				ret |= tophash_lane_bit(lane);
+		return ret & used;
+	}
+	for (mask = used; mask; mask &= mask - 1) {
+		const uint8_t *slot = slots + (size_t)tophash_lane(mask) * type->slot_size;
+
+		if (slot_hash_of(map, type, slot) >> shift & 1)
+			ret |= mask & -mask;
+	}
+	return ret;
+}
+
+/* Splits a home in two; every entry keeps its lane, which is free in both halves. */
 TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *type, size_t from)
 {
 	struct store *store = &map->core->store;
 	uint8_t *source = store_word(store, from);
 	const uint8_t *slots = store_slots(store, from);
-	tophash_mask used = tophash_match_used(source), upper = 0, mask;
-	unsigned shift = 31u - map->core->bits;
+	tophash_mask used = tophash_match_used(source), upper = upper_lanes(map, type, slots, used);
 
-	for (mask = used; mask; mask &= mask - 1) {
-		size_t at = (size_t)tophash_lane(mask) * type->slot_size;
-		tophash_mask odd = slot_hash(map, type, slots + at) >> shift & 1;
-
-		upper |= (mask & -mask) & -odd;
-	}
 	copy_lanes(map, type, store_slots(store, 2 * from + 1), slots, upper);
 	copy_tags(store_word(store, 2 * from + 1), source, upper);
 	if (from > 0)
@@ -139,22 +179,13 @@ TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *t
 	map->core->stats.moved += (unsigned)__builtin_popcountll(used);
 }
 
-/* The types whose splitting is specialised: integers in pairs with as large a value, and alone. */
-#define SPLIT_AS(KEY, SLOT) \
-	if (type->kind == TOPHASH_KIND_INT && type->key_size == (KEY) && type->slot_size == (SLOT)) { \
-		const struct tophash_type known = { \
-			.kind = TOPHASH_KIND_INT, .key_size = (KEY), .slot_size = (SLOT)}; \
-		split_home(map, &known, from); \
-		return; \
-	}
-
 static void split(struct tophash *map, size_t from)
 {
 	const struct tophash_type *type = map->type;
 
-	SPLIT_AS(8, 16)
-	SPLIT_AS(4, 8)
-	SPLIT_AS(8, 8)
+	MOVE_AS(8, 16, split_home(map, &known, from); return)
+	MOVE_AS(4, 8, split_home(map, &known, from); return)
+	MOVE_AS(8, 8, split_home(map, &known, from); return)
 	split_home(map, type, from);
 }
 
@@ -176,26 +207,48 @@ void move_shrink(struct tophash *map)
 }
 
 /* Overflow buckets for what does not fit when two homes become one. */
-static uint32_t merge_needs(const uint8_t *even, const uint8_t *odd)
+static uint32_t merge_needs(tophash_mask even, tophash_mask odd)
 {
-	int n = __builtin_popcountll(tophash_match_used(even)) +
-		__builtin_popcountll(tophash_match_used(odd)) - TOPHASH_SLOTS;
+	int n = __builtin_popcountll(even) + __builtin_popcountll(odd) - TOPHASH_SLOTS;
 
 	return n > 0 ? ((uint32_t)n + OVERFLOW_SLOTS - 1) / OVERFLOW_SLOTS : 0;
 }
 
+/* What is in a home into the free lanes of another; what finds none goes to that one's chain. */
+TOPHASH_INLINE void pour(struct tophash *map, const struct tophash_type *type,
+			 const struct chain *from, const struct chain *to)
+{
+	tophash_mask used = tophash_match_used(from->word), empty = tophash_match_empty(to->word);
+
+	for (; used; used &= used - 1) {
+		unsigned lane = tophash_lane(used), free;
+		const uint8_t *slot = from->slots + (size_t)lane * type->slot_size;
+		uint8_t *target;
+
+		if (TOPHASH_LIKELY(empty)) {
+			free = tophash_lane(empty);
+			empty &= empty - 1;
+			to->word[free] = from->word[lane];
+			target = to->slots + (size_t)free * type->slot_size;
+		} else {
+			target = chain_add(map, to, from->word[lane]);
+		}
+		barrier(map, target, TOPHASH_WRITE_MOVE);
+		memcpy(target, slot, type->slot_size);
+	}
+}
+
 /* The homes of two buckets into one: the even one keeps its lanes, the odd one takes what is free.
  * False when there is no memory for what may not fit. */
-static bool merge(struct tophash *map)
+TOPHASH_INLINE bool merge_homes(struct tophash *map, const struct tophash_type *type)
 {
 	struct tophash_core *core = map->core;
-	const struct tophash_type *type = map->type;
 	size_t to = core->cursor, from = 2 * to;
 	struct chain target = chain_of(core, to), even = chain_of(core, from);
 	struct chain odd = chain_of(core, from + 1);
 	tophash_mask used = tophash_match_used(odd.word), kept = tophash_match_used(even.word);
 
-	if (!pool_reserve(map, merge_needs(even.word, odd.word)))
+	if (!pool_reserve(map, merge_needs(used, kept)))
 		return false;
 	core->rest[0] = *even.link;
 	core->rest[1] = *odd.link;
@@ -204,17 +257,22 @@ static bool merge(struct tophash *map)
 	core->stats.moved += (unsigned)(__builtin_popcountll(used) + __builtin_popcountll(kept));
 	if (to > 0) {
 		copy_lanes(map, type, target.slots, even.slots, kept);
-		memcpy(target.word, even.word, TOPHASH_WORD_SIZE);
+		copy_tags(target.word, even.word, kept);
 		memset(even.word, 0, TOPHASH_WORD_SIZE);
 	}
-	for (; used; used &= used - 1) {
-		unsigned lane = tophash_lane(used);
-
-		copy_slot(map, chain_add(map, &target, odd.word[lane]),
-			  odd.slots + (size_t)lane * type->slot_size);
-	}
+	pour(map, type, &odd, &target);
 	memset(odd.word, 0, TOPHASH_WORD_SIZE);
 	return true;
+}
+
+static bool merge(struct tophash *map)
+{
+	const struct tophash_type *type = map->type;
+
+	MOVE_AS(8, 16, return merge_homes(map, &known))
+	MOVE_AS(4, 8, return merge_homes(map, &known))
+	MOVE_AS(8, 8, return merge_homes(map, &known))
+	return merge_homes(map, type);
 }
 
 /* ---- both ---------------------------------------------------------------------------------------- */

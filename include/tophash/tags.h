@@ -167,6 +167,12 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 
 #endif
 
+/* The bit of a slot in a mask. */
+TOPHASH_INLINE tophash_mask tophash_lane_bit(unsigned lane)
+{
+	return (tophash_mask)1 << (lane * TOPHASH_LANE_BITS + TOPHASH_LANE_BITS - 1);
+}
+
 /* The slots from this one on. */
 TOPHASH_INLINE tophash_mask tophash_lanes_from(unsigned lane)
 {
