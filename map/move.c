@@ -148,7 +148,7 @@ TOPHASH_INLINE tophash_mask upper_lanes(const struct tophash *map, const struct 
 
 	if (type->kind == TOPHASH_KIND_INT) {
 		for (unsigned lane = 0; lane < TOPHASH_SLOTS; lane++)
-			if (slot_hash_of(map, type, slots + lane * type->slot_size) >> shift & 1)
+			if (slot_hash_of(map, type, slots + (size_t)lane * type->slot_size) >> shift & 1)
 				ret |= tophash_lane_bit(lane);
 		return ret & used;
 	}

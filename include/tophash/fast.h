@@ -53,8 +53,9 @@ enum tophash_seen {
 
 struct tophash_home {
 	uint8_t *word;
+	uint8_t *slot; /* HERE only, and lane */
 	size_t bucket;
-	unsigned lane; /* HERE only */
+	unsigned lane;
 };
 
 TOPHASH_INLINE struct tophash_home tophash_home_of(const struct tophash *map, uint8_t *tags,
@@ -64,6 +65,7 @@ TOPHASH_INLINE struct tophash_home tophash_home_of(const struct tophash *map, ui
 
 	ret.bucket = tophash_bucket(map, hash);
 	ret.word = tags + ret.bucket * TOPHASH_WORD_SIZE;
+	ret.slot = NULL;
 	ret.lane = 0;
 	return ret;
 }
@@ -72,6 +74,32 @@ TOPHASH_INLINE uint8_t *tophash_home_slot(const struct tophash *map, const struc
 					  const struct tophash_home *home)
 {
 	return map->slots + (home->bucket * TOPHASH_SLOTS + home->lane) * (size_t)type->slot_size;
+}
+
+/* The lanes that share a cache line, as near as need be: 4 of 16 bytes, 2 of 32. */
+TOPHASH_INLINE unsigned tophash_line_lanes(const struct tophash_type *type)
+{
+	return type->slot_size > 32 ? 1 : type->slot_size > 16 ? 2 : type->slot_size > 8 ? 4 : 8;
+}
+
+/* Where a key's entry is put when there is room: the first lane of the line that its hash names (bits 8
+ * and up, which a growth does not touch). So that line can be asked for before the tags have come. */
+TOPHASH_INLINE unsigned tophash_near_lane(const struct tophash_type *type, uint64_t hash)
+{
+	unsigned lanes = tophash_line_lanes(type);
+
+	return (unsigned)(hash >> 8) & (TOPHASH_WORD_SIZE - lanes);
+}
+
+/* Of these lanes the first in the key's line, or else the first. */
+TOPHASH_INLINE unsigned tophash_pick_lane(const struct tophash_type *type, uint64_t hash,
+					  tophash_mask lanes)
+{
+	unsigned bits = tophash_line_lanes(type) * TOPHASH_LANE_BITS;
+	tophash_mask line = (((tophash_mask)1 << bits) - 1)
+			    << tophash_near_lane(type, hash) * TOPHASH_LANE_BITS;
+
+	return tophash_lane(lanes & line ? lanes & line : lanes);
 }
 
 /* Not finding a tag is decided first, and alone: most searches for what is not there end here. */
@@ -83,10 +111,14 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 	tophash_mask mask = tophash_match(home->word, hash);
 
 	if (mask) {
+		uint8_t *slots =
+			map->slots + home->bucket * TOPHASH_SLOTS * (size_t)type->slot_size;
+
+		__builtin_prefetch(slots + (size_t)tophash_near_lane(type, hash) * type->slot_size);
 		do {
 			home->lane = tophash_lane(mask);
-			if (TOPHASH_LIKELY(tophash_equal(type, key, hash,
-							 tophash_home_slot(map, type, home))))
+			home->slot = slots + (size_t)home->lane * type->slot_size;
+			if (TOPHASH_LIKELY(tophash_equal(type, key, hash, home->slot)))
 				return TOPHASH_SEEN_HERE;
 			mask &= mask - 1;
 		} while (TOPHASH_UNLIKELY(mask));
@@ -129,7 +161,7 @@ TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map, const str
 			tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
 		if (seen == TOPHASH_SEEN_HERE)
-			return tophash_home_slot(map, type, &home);
+			return home.slot;
 		if (seen == TOPHASH_SEEN_NOWHERE)
 			return NULL;
 	}
@@ -169,7 +201,7 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
 
 	if (TOPHASH_UNLIKELY(!empty || map->len >= map->grow_at))
 		return NULL;
-	home->lane = tophash_lane(empty);
+	home->lane = tophash_pick_lane(type, hash, empty);
 	slot = tophash_home_slot(map, type, home);
 	home->word[home->lane] = tophash_tag(hash);
 	tophash_fill_key(type, slot, raw, hash);
@@ -192,7 +224,7 @@ TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct top
 			tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
 		if (seen == TOPHASH_SEEN_HERE) {
-			slot = tophash_home_slot(map, type, &home);
+			slot = home.slot;
 			/* Go's rule: -0 and +0 are one key, the last one put is kept. */
 			if (type->kind == TOPHASH_KIND_FLOAT)
 				__builtin_memcpy(slot, raw, type->key_size);
