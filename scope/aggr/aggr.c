@@ -13,9 +13,11 @@ struct row {
 	char *strings;         /* owned: the NUL-terminated strings, then the identity */
 	const char *identity;
 	size_t identity_len;
-	uint32_t next; /* another row with the same hash, or NO_ROW */
 	VEC(uint64_t) goroutines;
 };
+
+/* From the identity of a row, which the row owns, to its index. */
+TOPHASH_MAP(row_index, struct tophash_str, uint32_t);
 
 struct aggr {
 	enum aggr_by by;
@@ -24,7 +26,7 @@ struct aggr {
 	VEC(struct aggr_row) sorted; /* always has room for every row */
 	uint32_t others;             /* index of the row "(others)", or NO_ROW */
 	struct table by_id;
-	struct table by_hash;
+	struct row_index by_identity;
 	struct buf identity; /* of the event at hand */
 	struct buf text;
 };
@@ -55,7 +57,7 @@ void aggr_free(struct aggr *aggr)
 	vec_fini(&aggr->rows);
 	vec_fini(&aggr->sorted);
 	table_fini(&aggr->by_id);
-	table_fini(&aggr->by_hash);
+	row_index_fini(&aggr->by_identity);
 	buf_fini(&aggr->identity);
 	buf_fini(&aggr->text);
 	free(aggr);
@@ -218,26 +220,11 @@ static void describe(struct buf *to, enum aggr_by by, enum event_kind kind,
 
 /* --- Rows --- */
 
-static uint64_t hash_bytes(const char *bytes, size_t len)
-{
-	uint64_t hash = len;
-	uint64_t word;
-
-	for (; len >= sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
-		hash = table_mix(hash ^ word);
-	}
-	word = 0;
-	if (len)
-		memcpy(&word, bytes, len);
-	return table_mix(hash ^ word);
-}
-
 /* Appends a row; `description` and `identity` are copied. *ret: its index. */
 static struct error *row_add(struct aggr *aggr, const struct buf *description,
 			     const struct buf *identity, uint32_t *ret)
 {
-	struct row row = {.next = NO_ROW, .identity_len = identity->len};
+	struct row row = {.identity_len = identity->len};
 	const char *at;
 
 	if (!vec_reserve(&aggr->rows, aggr->rows.len + 1) ||
@@ -279,12 +266,11 @@ static struct error *row_others(struct aggr *aggr, uint32_t *ret)
 
 /* A new row for aggr->identity, or the row "(others)" when there are enough. */
 static struct error *row_create(struct aggr *aggr, enum event_kind kind,
-				const struct event_removal *event, uint64_t hash, uint32_t *ret)
+				const struct event_removal *event, uint32_t *ret)
 {
-	const uint32_t *head = table_find(&aggr->by_hash, hash);
-	uint32_t next = head ? *head : NO_ROW;
 	struct aggr_row *shown;
-	uint32_t at;
+	struct row *row;
+	uint32_t at = 0;
 
 	if (aggr->rows.len - (aggr->others != NO_ROW) >= aggr->max_rows)
 		return row_others(aggr, ret);
@@ -292,13 +278,16 @@ static struct error *row_create(struct aggr *aggr, enum event_kind kind,
 	describe(&aggr->text, aggr->by, kind, event);
 	if (aggr->text.bad)
 		return error_nomem();
-	/* The slot first: a row that cannot be found again must not exist. */
-	if (!table_put(&aggr->by_hash, hash, next))
-		return error_nomem();
 	try(row_add(aggr, &aggr->text, &aggr->identity, &at));
-	table_put(&aggr->by_hash, hash, at);
-	aggr->rows.data[at].next = next;
-	shown = &aggr->rows.data[at].shown;
+	row = &aggr->rows.data[at];
+	if (row_index_put(&aggr->by_identity, (struct tophash_str){row->identity, row->identity_len},
+			  at) < 0) {
+		/* A row that cannot be found again must not exist. */
+		free(row->strings);
+		aggr->rows.len--;
+		return error_nomem();
+	}
+	shown = &row->shown;
 	shown->line = aggr->by == AGGR_BY_SITE && event->stack_n ? event->stack[0].line : 0;
 	shown->pid = aggr->by == AGGR_BY_MAP ? event->pid : 0;
 	shown->key_cut = aggr->by == AGGR_BY_KEY && kind == EVENT_DELETE &&
@@ -310,26 +299,18 @@ static struct error *row_create(struct aggr *aggr, enum event_kind kind,
 static struct error *row_by_identity(struct aggr *aggr, enum event_kind kind,
 				     const struct event_removal *event, uint32_t *ret)
 {
-	const uint32_t *head;
-	uint64_t hash;
+	const uint32_t *known;
 
 	buf_reset(&aggr->identity);
 	identify(&aggr->identity, aggr->by, kind, event);
 	if (aggr->identity.bad)
 		return error_nomem();
-	hash = hash_bytes(aggr->identity.data, aggr->identity.len);
-	head = table_find(&aggr->by_hash, hash);
-	for (uint32_t at = head ? *head : NO_ROW; at != NO_ROW; at = aggr->rows.data[at].next) {
-		const struct row *row = &aggr->rows.data[at];
-
-		if (row->identity_len == aggr->identity.len &&
-		    (!row->identity_len ||
-		     memcmp(row->identity, aggr->identity.data, row->identity_len) == 0)) {
-			*ret = at;
-			return NULL;
-		}
-	}
-	return row_create(aggr, kind, event, hash, ret);
+	known = row_index_find(&aggr->by_identity,
+			       (struct tophash_str){aggr->identity.data, aggr->identity.len});
+	if (!known)
+		return row_create(aggr, kind, event, ret);
+	*ret = *known;
+	return NULL;
 }
 
 /* A row that stands for calls from more than one place must not name just the first. */
@@ -358,9 +339,9 @@ static struct error *row_find(struct aggr *aggr, enum event_kind kind,
 	}
 	try(row_by_identity(aggr, kind, event, ret));
 	try(row_check_caller(aggr, &aggr->rows.data[*ret], event));
-	if (aggr->by_id.len >= IDS_MAX)
+	if (table_len(&aggr->by_id) >= IDS_MAX)
 		table_fini(&aggr->by_id);
-	if (has_id && !table_put(&aggr->by_id, id, *ret))
+	if (has_id && table_put(&aggr->by_id, id, *ret) < 0)
 		return error_nomem();
 	return NULL;
 }

@@ -6,7 +6,7 @@
  *   buf.h      a growing byte buffer with fast appends (output never goes through printf)
  *   reader.h   the bounds-checked cursor through which every foreign byte is read
  *   vec.h      a typed vector
- *   table.h    a hash table from 64-bit keys to 32-bit values
+ *   table.h    a map from 64-bit keys to 32-bit values, of the library of this project
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H

@@ -1,28 +1,18 @@
-/* A hash table from a 64-bit key to a 32-bit value (mostly an index into a vector), open
- * addressing, no removal: what the scope's caches need. {0} is an empty table.
+/* The tables of the scope are maps of the library, through its public header; this is the commonest:
+ * from a 64-bit key to a 32-bit value, mostly an index into a vector.
+ *
+ *	struct table t = {0};
+ *	if (table_put(&t, key, index) < 0)
+ *		return error_nomem();
+ *	uint32_t *found = table_find(&t, key);
+ *	table_fini(&t);
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 
-struct table_slot {
-	uint64_t key;
-	uint32_t value;
-	uint32_t used;
-};
+#include "tophash/map.h"
 
-struct table {
-	struct table_slot *slots;
-	uint32_t mask; /* slot count - 1; a power of two less one */
-	uint32_t len;
-};
-
-void table_fini(struct table *table);
-
-/* Borrowed until the next put, or NULL when the key is absent. */
-uint32_t *table_find(const struct table *table, uint64_t key);
-
-/* Sets key to value, whether present or not. Returns false when memory is out. */
-bool table_put(struct table *table, uint64_t key, uint32_t value);
+TOPHASH_MAP(table, uint64_t, uint32_t);
 
 /* A good 64-bit mix; to be chained: hash = table_mix(hash ^ word). */
 static inline uint64_t table_mix(uint64_t x)

@@ -23,12 +23,12 @@ struct removal_spec {
  * where the count goes down is a place where elements leave. */
 static const char map_delete[] = "internal/runtime/maps.(*Map).Delete";
 static const char small_delete[] = "internal/runtime/maps.(*Map).deleteSmall";
-static const char table_delete[] = "internal/runtime/maps.(*table).Delete";
+static const char swiss_table_delete[] = "internal/runtime/maps.(*table).Delete";
 static const char map_clear[] = "internal/runtime/maps.(*Map).Clear";
 
 /* The functions in which the count goes down, each in one place or more, wherever they stand: by
  * themselves or inlined. */
-static const char *const swiss_ends[] = {small_delete, table_delete, NULL};
+static const char *const swiss_ends[] = {small_delete, swiss_table_delete, NULL};
 static const char *const classic_ends[] = {"runtime.mapdelete", "runtime.mapdelete_fast32",
 					   "runtime.mapdelete_fast64", "runtime.mapdelete_faststr",
 					   NULL};
@@ -43,7 +43,7 @@ static const struct removal_spec removal_specs[] = {
 	{"reflect.mapdelete_faststr", 0, 1, 2, WIRE_ARG_STRING},
 	{map_delete, 1, 0, 2, WIRE_ARG_POINTER},
 	{small_delete, 1, 0, 3, WIRE_ARG_POINTER},
-	{table_delete, 1, 2, 4, WIRE_ARG_POINTER},
+	{swiss_table_delete, 1, 2, 4, WIRE_ARG_POINTER},
 };
 
 /* A function at whose beginning its arguments are taken from the registers. */
@@ -108,10 +108,10 @@ static const char *const gc_funcs[] = {
 	"runtime.gcMarkTermination.func4",
 };
 
-static const char table_rehash[] = "internal/runtime/maps.(*table).rehash";
+static const char swiss_table_rehash[] = "internal/runtime/maps.(*table).rehash";
 
-static const char *const other_funcs[] = {map_delete, small_delete, table_delete, map_clear,
-					   table_rehash, "runtime.gcMark", "runtime.main"};
+static const char *const other_funcs[] = {map_delete, small_delete, swiss_table_delete, map_clear,
+					   swiss_table_rehash, "runtime.gcMark", "runtime.main"};
 
 #define FUNCS_MAX 64
 
@@ -643,7 +643,7 @@ static struct error *place_gc(const struct search *search)
 static struct error *check_swiss(const struct search *search)
 {
 	if (!search->found->swiss || !search->deletes ||
-	    !has_func(search, table_rehash))
+	    !has_func(search, swiss_table_rehash))
 		return NULL;
 	for (size_t e = 0; search->ends[e]; e++)
 		if (!search->met[e])
@@ -680,7 +680,7 @@ static struct error *find_all(struct search *search)
  * entries. */
 static bool is_swiss(const struct search *search)
 {
-	static const char *const methods[] = {map_delete, small_delete, table_delete, map_clear};
+	static const char *const methods[] = {map_delete, small_delete, swiss_table_delete, map_clear};
 	static const char *const entries[] = {
 		"runtime.mapdelete", "runtime.mapdelete_fast32", "runtime.mapdelete_fast64",
 		"runtime.mapdelete_faststr", "runtime.mapclear",

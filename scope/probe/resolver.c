@@ -200,7 +200,7 @@ static struct stack *add_stack(struct resolver *r, const uint64_t head[3], const
 	memcpy(r->pcs.data + r->pcs.len + 3, pcs, n * sizeof(*pcs));
 	r->pcs.len += n + 3;
 	if (!build_stack(r, &stack) || !vec_push(&r->stacks, stack) ||
-	    !table_put(&r->stack_index, hash, (uint32_t)r->stacks.len))
+	    table_put(&r->stack_index, hash, (uint32_t)r->stacks.len) < 0)
 		return NULL;
 	return &r->stacks.data[r->stacks.len - 1];
 }
@@ -296,7 +296,7 @@ static struct type_info *find_type(struct resolver *r, const struct gotypes *typ
 		return NULL;
 	}
 	if (r->types.len < TYPES_MAX &&
-	    !table_put(&r->type_index, key, (uint32_t)r->types.len - 1))
+	    table_put(&r->type_index, key, (uint32_t)r->types.len - 1) < 0)
 		return NULL;
 	return &r->types.data[r->types.len - 1];
 }

@@ -70,7 +70,7 @@ static inline struct cached *cache_end(struct cache *cache, uint32_t id, size_t 
 
 	cached.len = cache->text.len - cached.at;
 	if (cache->text.bad || !vec_push(&cache->texts, cached) ||
-	    !table_put(&cache->index, id, (uint32_t)cache->texts.len - 1)) {
+	    table_put(&cache->index, id, (uint32_t)cache->texts.len - 1) < 0) {
 		cache_clear(cache);
 		return NULL;
 	}

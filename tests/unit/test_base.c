@@ -217,18 +217,16 @@ static void test_table(void **state)
 	(void)state;
 	assert_null(table_find(&table, 0));
 	for (uint32_t i = 0; i < 20000; i++)
-		assert_true(table_put(&table, spread(i), i));
-	assert_int_equal(table.len, 20000);
+		assert_int_equal(table_put(&table, spread(i), i), 1);
+	assert_int_equal(table_len(&table), 20000);
 	for (uint32_t i = 0; i < 20000; i++) {
-		const uint32_t *value = table_find(&table, spread(i));
-
-		assert_non_null(value);
-		assert_int_equal(*value, i);
+		assert_non_null(table_find(&table, spread(i)));
+		assert_int_equal(table_get(&table, spread(i)), i);
 	}
 	assert_null(table_find(&table, 12345));
-	assert_true(table_put(&table, spread(7), 8)); /* replaces */
-	assert_int_equal(table.len, 20000);
-	assert_int_equal(*table_find(&table, spread(7)), 8);
+	assert_int_equal(table_put(&table, spread(7), 8), 0); /* replaces */
+	assert_int_equal(table_len(&table), 20000);
+	assert_int_equal(table_get(&table, spread(7)), 8);
 	table_fini(&table);
 	assert_null(table_find(&table, spread(7)));
 }
