@@ -369,7 +369,7 @@
 				ret += tophash_delete_key(&m->map, &name##_type, &it.key); \
 		return ret; \
 	} \
-	TOPHASH_ASSERT(sizeof(struct name) > 0, "takes the semicolon")
+	TOPHASH_ASSERT(1, "takes the semicolon")
 
 #define TOPHASH_SET_CODE_(FAST, COLD, name, K) \
 	TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
@@ -413,6 +413,6 @@
 				ret += tophash_delete_key(&m->map, &name##_type, &it.key); \
 		return ret; \
 	} \
-	TOPHASH_ASSERT(sizeof(struct name) > 0, "takes the semicolon")
+	TOPHASH_ASSERT(1, "takes the semicolon")
 
 #endif
