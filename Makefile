@@ -61,7 +61,7 @@ test: build-tests ## every test: without privilege first, then those that need r
 
 .PHONY: test-unit
 test-unit: build-tests ## only the tests that need no privilege
-	@tests/run --build $(BUILD) unit shape sanitize lint-includes
+	@tests/run --build $(BUILD) unit map-pack shape sanitize lint-includes
 
 .PHONY: test-kernel
 test-kernel: ## tophash on other kernels (5.10, 6.1, 6.12), in virtual machines
