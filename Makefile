@@ -4,14 +4,31 @@
 # missing.
 
 BUILD ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+VERSION := $(shell cat VERSION)
 MESON_FLAGS ?=
 CACHE ?= .cache
 
 .DEFAULT_GOAL := all
 
 .PHONY: all
-all: deps-build $(BUILD)/build.ninja ## build the tool: build/tophash
+all: deps-build $(BUILD)/build.ninja ## build the tool (build/tophash) and the library (build/libtophash.*)
+	@[ -d $(BUILD)/scope ] || meson configure $(BUILD) -Dscope=true
 	@ninja -C $(BUILD) --quiet
+
+# Who wants the map alone needs nothing of what the tool is built with.
+.PHONY: lib
+lib: ## build the library alone: build/libtophash.a, .so (a C compiler, meson and ninja will do)
+	@command -v meson >/dev/null && command -v ninja >/dev/null && command -v $(CC) >/dev/null || \
+		tools/deps lib
+	@[ -e $(BUILD)/build.ninja ] || $(MAKE) --no-print-directory $(BUILD)/build.ninja \
+		MESON_FLAGS='-Dscope=false $(MESON_FLAGS)'
+	@ninja -C $(BUILD) --quiet libtophash.a libtophash.so.$(VERSION)
+
+.PHONY: amalgamation
+amalgamation: ## the map as one header: build/amalgamation/tophash.h
+	@tools/amalgamate $(BUILD)/amalgamation
 
 .PHONY: deps deps-build deps-test
 deps: ## install what building and testing need (Debian packages; says which)
@@ -35,7 +52,7 @@ demo: ## catch a vanishing map entry in a real, stripped Go program (root)
 # The tests are built only where they are asked for: who wants the tool needs no cmocka.
 .PHONY: build-tests
 build-tests: deps-test $(BUILD)/build.ninja
-	@[ -d $(BUILD)/tests ] || meson configure $(BUILD) -Dtests=true
+	@[ -d $(BUILD)/tests ] || meson configure $(BUILD) -Dscope=true -Dtests=true
 	@ninja -C $(BUILD) --quiet
 
 .PHONY: test
@@ -44,7 +61,7 @@ test: build-tests ## every test: without privilege first, then those that need r
 
 .PHONY: test-unit
 test-unit: build-tests ## only the tests that need no privilege
-	@tests/run --build $(BUILD) unit shape sanitize lint-includes
+	@tests/run --build $(BUILD) unit map-pack shape sanitize lint-includes
 
 .PHONY: test-kernel
 test-kernel: ## tophash on other kernels (5.10, 6.1, 6.12), in virtual machines
@@ -77,11 +94,13 @@ lint: build-tests ## clang-tidy, the include rule
 	@tools/check-includes
 	@tools/lint $(BUILD)
 
-.PHONY: install
-install: all ## install the tool and its man pages (DESTDIR and PREFIX are honoured)
-	@install -Dm755 $(BUILD)/tophash $(DESTDIR)$(or $(PREFIX),/usr/local)/bin/tophash
-	@for page in docs/man/*.1; do \
-		install -Dm644 $$page $(DESTDIR)$(or $(PREFIX),/usr/local)/share/man/man1/$${page##*/}; done
+.PHONY: install install-lib uninstall
+install: all ## install tool, library and manual (DESTDIR, PREFIX and LIBDIR are honoured)
+	@DESTDIR='$(DESTDIR)' tools/install install '$(BUILD)' '$(PREFIX)' '$(LIBDIR)'
+install-lib: lib ## install the library alone
+	@DESTDIR='$(DESTDIR)' ONLY_LIB=1 tools/install install '$(BUILD)' '$(PREFIX)' '$(LIBDIR)'
+uninstall: ## take away what install installs
+	@DESTDIR='$(DESTDIR)' tools/install uninstall '$(BUILD)' '$(PREFIX)' '$(LIBDIR)'
 
 .PHONY: clean
 clean: ## remove what was built
@@ -93,4 +112,5 @@ help: ## this list
 	@echo
 	@echo '  BENCH=...        options of bench/map/run; its --help lists them'
 	@echo '  BUILD=dir        where to build (build)'
+	@echo '  PREFIX=dir       where to install (/usr/local); LIBDIR=dir: PREFIX/lib; DESTDIR=dir: below it'
 	@echo '  MESON_FLAGS=...  passed to meson setup, e.g. -Db_sanitize=address,undefined'

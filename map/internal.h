@@ -25,6 +25,8 @@
 
 #include "tophash/fast.h"
 
+#include "names.h"
+
 #define OVERFLOW_SLOTS 4
 #define PIECE_SIZE ((size_t)64 << 10) /* the piece in which memory is taken and given back */
 #define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */

@@ -18,7 +18,10 @@
 #define TOPHASH_END
 #endif
 
+/* To be defined as nothing by who compiles the map into a library and does not want it exported. */
+#ifndef TOPHASH_API
 #define TOPHASH_API __attribute__((visibility("default")))
+#endif
 #define TOPHASH_INLINE static inline __attribute__((always_inline, unused))
 #define TOPHASH_LIKELY(x) __builtin_expect(!!(x), 1)
 #define TOPHASH_UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -1,0 +1,77 @@
+/* A map that owns its keys: they are copied when they are put, and the map frees each of them once,
+ * however it leaves: deleted, cleared, put again, or at the end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tophash/map.h>
+
+TOPHASH_MAP(ages, char *, int);
+
+static size_t copied, freed;
+
+/* The hook is given the place where the key lies. */
+static void drop_key(void *key, void *ctx)
+{
+	char *text;
+
+	(void)ctx;
+	memcpy(&text, key, sizeof(text));
+	free(text);
+	freed++;
+}
+
+static int put_copy(struct ages *ages, const char *name, int age)
+{
+	char *copy = strdup(name);
+	int ret;
+
+	if (!copy)
+		return -1;
+	copied++;
+	/* Where an equal key is there already, that one stays, and the hook frees the copy. Only
+	 * when put fails is the key still ours. */
+	ret = ages_put(ages, copy, age);
+	if (ret < 0) {
+		free(copy);
+		freed++;
+	}
+	return ret;
+}
+
+int main(void)
+{
+	struct tophash_hooks hooks = {0};
+	struct ages ages = {0};
+	char name[32];
+	int err;
+
+	hooks.size = sizeof(hooks);
+	hooks.drop_key = drop_key;
+	err = ages_set_hooks(&ages, &hooks); /* before the first element */
+	for (int i = 0; err >= 0 && i < 1000; i++) {
+		snprintf(name, sizeof(name), "name %d", i % 600);
+		err = put_copy(&ages, name, i);
+	}
+	if (err < 0) {
+		fprintf(stderr, "owned_keys: out of memory\n");
+		ages_fini(&ages);
+		return 1;
+	}
+	printf("%zu copied, %zu freed: 400 were there already; %zu in the map\n", copied, freed,
+	       ages_len(&ages));
+
+	/* Whoever asks keeps his own key. */
+	snprintf(name, sizeof(name), "name %d", 7);
+	ages_delete(&ages, name);
+	TOPHASH_EACH(ages, it, &ages)
+		if (it.val % 2)
+			ages_delete(&ages, it.key);
+	printf("%zu copied, %zu freed, %zu in the map\n", copied, freed, ages_len(&ages));
+
+	ages_clear(&ages);
+	put_copy(&ages, "one more", 1);
+	ages_fini(&ages);
+	printf("%zu copied, %zu freed\n", copied, freed);
+	return copied == freed ? 0 : 1;
+}
