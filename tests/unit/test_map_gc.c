@@ -1,24 +1,27 @@
-/* What a garbage collector is told: every write to a slot that may hold a pointer to one of its objects is
- * announced, just before it; and no slot holds an object that is in the map no more.
+/* What a garbage collector is told: every write to a slot that may hold a pointer to one of its
+ * objects is announced, just before it; and no slot holds an object that is in the map no more.
  *
- * Objects lie in an arena, so that a word of the map's memory is known to be a pointer by its value. The
- * allocator keeps a shadow of each block. Whenever the map calls a hook, and after each operation, blocks
- * and shadows are compared: a pointer that came or went must lie in the bytes announced last.
+ * Objects lie in an arena, so that a word of the map's memory is known to be a pointer by its
+ * value. The allocator keeps a shadow of each block. Whenever the map calls a hook, and after each
+ * operation, blocks and shadows are compared: a pointer that came or went must lie in the bytes
+ * announced last.
  */
 #include "test_map.h"
 
 #define OBJECTS 4096
-#define BLOCKS 256
+#define BLOCKS	256
 
 struct object {
 	char text[16];
 	unsigned in_map; /* how many slots should have it */
 	unsigned seen;
+	bool marked;
 };
 
 struct block {
 	uint8_t *mem, *shadow;
 	size_t size;
+	size_t unread; /* a collector that marks has not read so many bytes from its start */
 };
 
 struct watch {
@@ -78,7 +81,7 @@ static void *watch_alloc(size_t size, void *ctx)
 		return NULL;
 	while (watch->blocks[i].mem)
 		assert_true(++i < BLOCKS);
-	watch->blocks[i] = (struct block){calloc(1, size), calloc(1, size), size};
+	watch->blocks[i] = (struct block){calloc(1, size), calloc(1, size), size, 0};
 	assert_non_null(watch->blocks[i].mem);
 	assert_non_null(watch->blocks[i].shadow);
 	return watch->blocks[i].mem;
@@ -158,7 +161,8 @@ static struct tophash_hooks hooks_of(struct watch *watch)
 				      .barrier = watch_barrier};
 }
 
-/* ---- one map, under everything that may happen to it -------------------------------------------------- */
+/* ---- one map, under everything that may happen to it
+ * -------------------------------------------------- */
 
 #define KEYS_HERE 1500
 
@@ -185,7 +189,11 @@ static const struct tophash_type types[] = {
 	 .val_offset = 16,
 	 .hash_offset = 8,
 	 .slot_size = 24},
-	{.kind = TOPHASH_KIND_INT, .key_size = 8, .val_size = 432, .val_offset = 8, .slot_size = 440},
+	{.kind = TOPHASH_KIND_INT,
+	 .key_size = 8,
+	 .val_size = 432,
+	 .val_offset = 8,
+	 .slot_size = 440},
 };
 
 static void world_put(struct world *world, unsigned i, struct object *val)
@@ -224,7 +232,8 @@ static void world_delete(struct world *world, unsigned i)
 {
 	struct key key = {.object = &arena[i]};
 
-	assert_int_equal(tophash_delete_key(&world->map, world->type, &key), world->vals[i] != NULL);
+	assert_int_equal(tophash_delete_key(&world->map, world->type, &key),
+			 world->vals[i] != NULL);
 	if (world->vals[i])
 		world_forget(world, i);
 }
@@ -236,8 +245,8 @@ static void world_forget_all(struct world *world)
 			world_forget(world, i);
 }
 
-/* Each entry that comes, changes or goes has its call, each that is moved has two: for where it goes and
- * for where it was. */
+/* Each entry that comes, changes or goes has its call, each that is moved has two: for where it
+ * goes and for where it was. */
 static void world_count(const struct world *world)
 {
 	const size_t *calls = world->watch.calls;
@@ -352,7 +361,8 @@ static void announced_without_memory(void **state)
 		run_world(&types[i], "seed=4,check=2", 3);
 }
 
-/* A drop hook may set off a collection: it runs before the barrier, never between it and the write. */
+/* A drop hook may set off a collection: it runs before the barrier, never between it and the write.
+ */
 static void drops_come_before_the_barrier(void **state)
 {
 	static struct watch watch;
@@ -382,12 +392,154 @@ static void drops_come_before_the_barrier(void **state)
 	assert_int_equal(watch.drops, 1200);
 }
 
+/* ---- a collector that marks from a snapshot
+ * -------------------------------------------------------------
+ *
+ * While the program goes on it marks what was there when it began: the registers at once, the map's
+ * memory little by little, from the end. The barrier marks what is about to go from a slot; what is
+ * new is born marked, and memory that is new is not read. */
+
+#define HELD 4096
+
+struct snapshot {
+	struct watch watch; /* first: the hooks' ctx */
+	bool marking;
+	unsigned deaf;		   /* bits of enum tophash_write: calls that it does not hear */
+	struct object *held[HELD]; /* what the program has read meanwhile */
+	size_t held_len;
+};
+
+static void mark_range(const uint8_t *from, size_t size)
+{
+	for (size_t at = 0; at + sizeof(void *) <= size; at += sizeof(void *)) {
+		struct object *object = object_at(from + at);
+
+		if (object)
+			object->marked = true;
+	}
+}
+
+static void snapshot_barrier(void *slot, size_t size, enum tophash_write why, void *ctx)
+{
+	struct snapshot *snapshot = ctx;
+
+	watch_barrier(slot, size, why, &snapshot->watch);
+	if (snapshot->marking && !(snapshot->deaf >> why & 1))
+		mark_range(slot, size);
+}
+
+static void snapshot_begin(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < OBJECTS; i++)
+		arena[i].marked = false;
+	for (size_t i = 0; i < BLOCKS; i++)
+		snapshot->watch.blocks[i].unread = snapshot->watch.blocks[i].size / 8 * 8;
+	snapshot->held_len = 0;
+	snapshot->marking = true;
+}
+
+/* False when all is read. */
+static bool snapshot_go_on(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < BLOCKS; i++) {
+		struct block *block = &snapshot->watch.blocks[i];
+		size_t n = block->unread < 128 ? block->unread : 128;
+
+		if (n == 0)
+			continue;
+		block->unread -= n;
+		mark_range(block->mem + block->unread, n);
+		return true;
+	}
+	snapshot->marking = false;
+	return false;
+}
+
+/* Changes the map once, having read what was there. */
+static void snapshot_change(struct snapshot *snapshot, struct world *world, uint64_t x,
+			    unsigned share)
+{
+	unsigned key = (unsigned)(x >> 32) % KEYS_HERE;
+	struct object *val = &arena[KEYS_HERE + (x >> 8) % (OBJECTS - KEYS_HERE)];
+
+	if (world->vals[key] && snapshot->held_len < HELD)
+		snapshot->held[snapshot->held_len++] = world->vals[key];
+	if (x % 100 >= share) {
+		world_delete(world, key);
+		return;
+	}
+	/* An object from elsewhere: one that the program has just made. */
+	if (val->in_map)
+		return;
+	val->marked = true;
+	if (!world->vals[key])
+		arena[key].marked = true;
+	world_put(world, key, val);
+}
+
+/* How many objects the program can still reach and the collector would free. */
+static size_t snapshot_lost(const struct snapshot *snapshot)
+{
+	size_t ret = 0;
+
+	for (size_t i = 0; i < OBJECTS; i++)
+		ret += arena[i].in_map && !arena[i].marked;
+	for (size_t i = 0; i < snapshot->held_len; i++)
+		ret += !snapshot->held[i]->in_map && !snapshot->held[i]->marked;
+	return ret;
+}
+
+static size_t run_snapshot(unsigned deaf)
+{
+	static struct snapshot snapshot;
+	static struct world world;
+	struct tophash_hooks hooks = hooks_of(&snapshot.watch);
+	uint64_t random = 5;
+	size_t lost = 0;
+
+	memset(&snapshot, 0, sizeof(snapshot));
+	memset(&world, 0, sizeof(world));
+	for (unsigned i = 0; i < OBJECTS; i++)
+		arena[i].in_map = 0;
+	hooks.barrier = snapshot_barrier;
+	snapshot.watch.slot_size = 16;
+	snapshot.deaf = deaf;
+	world.type = &types[0];
+	tophash_debug("seed=6");
+	tophash_set_hooks(&world.map, &hooks);
+	for (unsigned round = 0; round < 24; round++) {
+		snapshot_begin(&snapshot);
+		while (snapshot_go_on(&snapshot))
+			for (unsigned i = 0; i < 4; i++)
+				snapshot_change(&snapshot, &world, test_random(&random),
+						round % 8 < 4 ? 80 : 20);
+		for (unsigned i = 0; round == 0 && i < KEYS_HERE; i++)
+			snapshot_change(&snapshot, &world, (uint64_t)i << 32 | i << 8, 100);
+		lost += snapshot_lost(&snapshot);
+	}
+	tophash_fini(&world.map);
+	tophash_debug(NULL);
+	return lost;
+}
+
+/* A delete needs the barrier of such a collector, as does a replace; a new entry and a move do not:
+ * what is written was somewhere when it began. */
+static void snapshots_need_the_barrier_of_deletes(void **state)
+{
+	(void)state;
+	assert_int_equal(run_snapshot(0), 0);
+	assert_int_equal(run_snapshot(1 << TOPHASH_WRITE_NEW | 1 << TOPHASH_WRITE_MOVE), 0);
+	assert_true(run_snapshot(1 << TOPHASH_WRITE_CLEAR) > 0);
+	assert_true(run_snapshot(1 << TOPHASH_WRITE_REPLACE) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_write_is_announced),
 		cmocka_unit_test(announced_without_memory),
 		cmocka_unit_test(drops_come_before_the_barrier),
+		cmocka_unit_test(snapshots_need_the_barrier_of_deletes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
