@@ -115,11 +115,8 @@ void chain_remove(struct tophash *map, const struct place *place)
 	while (last > 0 && !first->tags[last])
 		last--;
 	if (first->tags[last]) {
-		const uint8_t *from =
-			pool_slots(&map->core->pool, first->number) + (size_t)last * slot_size;
-
-		barrier(map, place->slot, TOPHASH_WRITE_MOVE);
-		memcpy(place->slot, from, slot_size);
+		slot_move(map, place->slot,
+			  pool_slots(&map->core->pool, first->number) + (size_t)last * slot_size);
 		*place->tag = first->tags[last];
 		first->tags[last] = 0;
 		map->core->stats.moved++;

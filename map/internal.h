@@ -320,10 +320,39 @@ static inline size_t room_of(unsigned bits)
 	return bits == 0 ? TOPHASH_SLOTS : (size_t)GROW_LOAD << bits;
 }
 
+static inline bool has_barrier(const struct tophash *map)
+{
+	return TOPHASH_UNLIKELY(map->hooks && map->hooks->barrier);
+}
+
+/* Whoever calls it writes next, and does nothing else before: no hook may run in between, for a collection
+ * that begins there would have forgotten what it was told. */
+static inline void barrier_range(const struct tophash *map, uint8_t *at, size_t size,
+				 enum tophash_write why)
+{
+	if (has_barrier(map))
+		map->hooks->barrier(at, size, why, map->hooks->ctx);
+}
+
 static inline void barrier(const struct tophash *map, uint8_t *slot, enum tophash_write why)
 {
-	if (TOPHASH_UNLIKELY(map->hooks && map->hooks->barrier))
-		map->hooks->barrier(slot, map->type->slot_size, why, map->hooks->ctx);
+	barrier_range(map, slot, map->type->slot_size, why);
+}
+
+/* Clears a slot that nothing is in any more, if somebody watches: a collector must not see what has left. */
+static inline void slot_vacate(const struct tophash *map, uint8_t *slot)
+{
+	if (!has_barrier(map))
+		return;
+	barrier(map, slot, TOPHASH_WRITE_CLEAR);
+	memset(slot, 0, map->type->slot_size);
+}
+
+static inline void slot_move(const struct tophash *map, uint8_t *to, uint8_t *from)
+{
+	barrier(map, to, TOPHASH_WRITE_MOVE);
+	memcpy(to, from, map->type->slot_size);
+	slot_vacate(map, from);
 }
 
 /* Around what the slow path writes. Meanwhile the fast path's writes end here as well, and say so: two

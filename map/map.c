@@ -141,6 +141,7 @@ static int grow_to(struct tophash *map, size_t n)
 		if (err)
 			return err;
 		core->armed = false;
+		core_publish(map);
 		move_step(map, SIZE_MAX);
 	}
 	return core->move != MOVE_NONE ? -ENOMEM : 0;

@@ -87,10 +87,11 @@ TOPHASH_INLINE void copy_lanes(const struct tophash *map, const struct tophash_t
 	}
 }
 
-static void copy_slot(const struct tophash *map, uint8_t *to, const uint8_t *from)
+/* Clears the lanes whose entries have been copied, if somebody watches. */
+static void vacate_lanes(const struct tophash *map, uint8_t *slots, tophash_mask mask)
 {
-	barrier(map, to, TOPHASH_WRITE_MOVE);
-	memcpy(to, from, map->type->slot_size);
+	for (; has_barrier(map) && mask; mask &= mask - 1)
+		slot_vacate(map, slots + (size_t)tophash_lane(mask) * map->type->slot_size);
 }
 
 /* The tags of some lanes, all others 0. In registers: bytes that are stored one by one and loaded all
@@ -166,7 +167,7 @@ TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *t
 {
 	struct store *store = &map->core->store;
 	uint8_t *source = store_word(store, from);
-	const uint8_t *slots = store_slots(store, from);
+	uint8_t *slots = store_slots(store, from);
 	tophash_mask used = tophash_match_used(source), upper = upper_lanes(map, type, slots, used);
 
 	copy_lanes(map, type, store_slots(store, 2 * from + 1), slots, upper);
@@ -176,6 +177,7 @@ TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *t
 	copy_tags(store_word(store, 2 * from), source, used & ~upper);
 	if (from > 0)
 		memset(source, 0, TOPHASH_WORD_SIZE);
+	vacate_lanes(map, slots, from > 0 ? used : upper);
 	map->core->stats.moved += (unsigned)__builtin_popcountll(used);
 }
 
@@ -259,8 +261,10 @@ TOPHASH_INLINE bool merge_homes(struct tophash *map, const struct tophash_type *
 		copy_lanes(map, type, target.slots, even.slots, kept);
 		copy_tags(target.word, even.word, kept);
 		memset(even.word, 0, TOPHASH_WORD_SIZE);
+		vacate_lanes(map, even.slots, kept);
 	}
 	pour(map, type, &odd, &target);
+	vacate_lanes(map, odd.slots, used);
 	memset(odd.word, 0, TOPHASH_WORD_SIZE);
 	return true;
 }
@@ -296,7 +300,7 @@ static bool move_rest(struct tophash *map, struct link *rest)
 		if (!gone.tags[i])
 			continue;
 		chain = chain_of(core, route_of(map, slot_hash(map, type, slot)).bucket);
-		copy_slot(map, chain_add(map, &chain, gone.tags[i]), slot);
+		slot_move(map, chain_add(map, &chain, gone.tags[i]), slot);
 		core->stats.moved++;
 	}
 	*rest = *pool_link(&core->pool, gone.number);

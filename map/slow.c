@@ -177,9 +177,6 @@ static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot)
 	const struct tophash_hooks *hooks = map->hooks;
 	const struct tophash_type *type = map->type;
 
-	barrier(map, slot, TOPHASH_WRITE_REPLACE);
-	if (type->kind == TOPHASH_KIND_FLOAT)
-		memcpy(slot, raw, type->key_size);
 	if (hooks && hooks->drop_key) {
 		_Alignas(16) uint8_t key[64];
 		void *copy = type->key_size <= sizeof(key) ? memcpy(key, raw, type->key_size) :
@@ -189,6 +186,10 @@ static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot)
 	}
 	if (hooks && hooks->drop_val && type->val_size)
 		hooks->drop_val(slot + type->val_offset, hooks->ctx);
+	/* Last of all: a collection that a drop hook sets off must not come between it and the write. */
+	barrier(map, slot, TOPHASH_WRITE_REPLACE);
+	if (type->kind == TOPHASH_KIND_FLOAT)
+		memcpy(slot, raw, type->key_size);
 	return slot;
 }
 
@@ -258,11 +259,7 @@ void drop_entry(const struct tophash *map, uint8_t *slot)
 		hooks->drop_key(slot, hooks->ctx);
 	if (hooks && hooks->drop_val && type->val_size)
 		hooks->drop_val(slot + type->val_offset, hooks->ctx);
-	if (hooks && hooks->barrier) {
-		/* A collector must not see what has left the map. */
-		barrier(map, slot, TOPHASH_WRITE_CLEAR);
-		memset(slot, 0, type->slot_size);
-	}
+	slot_vacate(map, slot);
 }
 
 /* After a delete that left shrink_at elements or fewer. */

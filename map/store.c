@@ -280,16 +280,21 @@ void store_fini(struct tophash *map)
 	*store = (struct store){0};
 }
 
-/* Slots that a collector watches are moved: the barrier is told of all of them at once. */
-static void block_copy(const struct tophash *map, const struct store *from, struct store *to,
+/* Slots that a collector watches are moved: the barrier is told of all of them at once. Those that are
+ * left are about to be given back, which it is not told: so they are cleared. */
+static void block_move(const struct tophash *map, const struct store *from, struct store *to,
 		       size_t buckets)
 {
-	if (map->hooks && map->hooks->barrier)
-		map->hooks->barrier(to->slots, slots_size(to, buckets), TOPHASH_WRITE_MOVE,
-				    map->hooks->ctx);
+	size_t size = slots_size(from, buckets);
+
 	memcpy(to->tags, from->tags, tags_size(buckets));
 	memcpy(to->links, from->links, links_size(buckets));
-	memcpy(to->slots, from->slots, slots_size(from, buckets));
+	barrier_range(map, to->slots, size, TOPHASH_WRITE_MOVE);
+	memcpy(to->slots, from->slots, size);
+	if (!has_barrier(map))
+		return;
+	barrier_range(map, from->slots, size, TOPHASH_WRITE_CLEAR);
+	memset(from->slots, 0, size);
 }
 
 static int block_resize(struct tophash *map, size_t buckets, size_t keep)
@@ -302,7 +307,7 @@ static int block_resize(struct tophash *map, size_t buckets, size_t keep)
 	if (!block)
 		return -ENOMEM;
 	block_set(store, block, buckets);
-	block_copy(map, &old, store, keep);
+	block_move(map, &old, store, keep);
 	mem_free(map, old.tags, block_size(&old, old.buckets));
 	return 0;
 }
@@ -314,7 +319,7 @@ static int block_to_regions(struct tophash *map, size_t buckets)
 
 	if (!map_regions(store, buckets, store))
 		return -ENOMEM;
-	block_copy(map, &old, store, old.buckets);
+	block_move(map, &old, store, old.buckets);
 	mem_free(map, old.tags, block_size(&old, old.buckets));
 	return 0;
 }
@@ -404,7 +409,7 @@ static void regions_to_block(struct tophash *map, size_t buckets)
 		return;
 	}
 	block_set(store, block, buckets);
-	block_copy(map, &old, store, buckets);
+	block_move(map, &old, store, buckets);
 	regions_unmap(&old, old.buckets);
 }
 

@@ -44,10 +44,10 @@ struct tophash_type {
 
 /* Why the barrier is called. */
 enum tophash_write {
-	TOPHASH_WRITE_NEW,     /* a slot is about to be filled */
+	TOPHASH_WRITE_NEW,     /* a slot is about to be filled; it is 0 */
 	TOPHASH_WRITE_REPLACE, /* its value is about to be replaced */
-	TOPHASH_WRITE_MOVE,    /* an entry is about to be moved into it */
-	TOPHASH_WRITE_CLEAR,   /* it is about to be cleared */
+	TOPHASH_WRITE_MOVE,    /* an entry is about to be copied into it; it is 0 */
+	TOPHASH_WRITE_CLEAR,   /* it is about to be zeroed: its entry was deleted, or copied elsewhere */
 };
 
 /* What a map may be given before its first element; {0} in a member: the default. The structure is
@@ -64,8 +64,12 @@ struct tophash_hooks {
 	 * A key that is put where an equal one is stays outside: the one put is dropped. */
 	void (*drop_key)(void *key, void *ctx);
 	void (*drop_val)(void *val, void *ctx);
-	/* Called before size bytes at slot change. To be given with an allocator: without one, large
-	 * maps are moved by the kernel, which tells nobody. */
+	/* For a garbage collector, see docs/gc.md. Called before size bytes at slot change: a slot, or those
+	 * of a block that goes elsewhere. They still hold what they held. The write is the next thing
+	 * that happens: no hook is called, no memory taken before it; that of a put's value ends with the
+	 * put. What is written through slot(), find() or it.ref is the caller's to announce. Where there is
+	 * a barrier, a slot without an entry is 0, and so are all in memory that is given back. To be given
+	 * with an allocator: without one, large maps are moved by the kernel, which tells nobody. */
 	void (*barrier)(void *slot, size_t size, enum tophash_write why, void *ctx);
 };
 
