@@ -3,7 +3,7 @@
 
     tests/map/gc.py
 
-Builds tests/map/gc_stress.c and examples/map/gc_boehm.c with gcc and clang and runs them. The stress run forces
+Builds tests/map/gc_stress.c and examples/gc/boehm.c with gcc and clang and runs them. The stress run forces
 collections in the middle of evacuations, growing and shrinking, and counts what the collector finalized that
 was in the map (lost) and what it did not finalize though it had left (kept). What is shown to work must
 be shown to fail without: so the same run goes wrong with the barrier off, whole or for one kind of write.
@@ -122,7 +122,7 @@ def check_example(compiler, program):
 
 def check_compiler(compiler, flags, folder):
     stress, example = folder / f"stress-{compiler}", folder / f"example-{compiler}"
-    if build(compiler, "examples/map/gc_boehm.c", example, flags):
+    if build(compiler, "examples/gc/boehm.c", example, flags):
         check_example(compiler, example)
     if not build(compiler, "tests/map/gc_stress.c", stress, flags):
         return

@@ -1,7 +1,7 @@
 /* A map whose keys and values belong to Boehm's collector (libgc 8.2), incremental and
  *generational.
  *
- *	cc -o gc_boehm gc_boehm.c $(pkg-config --cflags --libs tophash bdw-gc)
+ *	cc -o boehm boehm.c $(pkg-config --cflags --libs tophash bdw-gc)
  *
  * Memory. The map's comes from GC_malloc_uncollectable: the collector looks for pointers in it, and
  *never frees it, so whatever is in the map lives. The map is a root, then, until fini: a map inside
