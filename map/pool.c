@@ -77,6 +77,7 @@ static bool chunk_add(struct tophash *map)
 {
 	struct pool *pool = &map->core->pool;
 	uint32_t i = 0;
+	uint8_t *mem;
 	size_t len;
 
 	while (i < pool->len && pool->chunks[i].mem)
@@ -84,11 +85,11 @@ static bool chunk_add(struct tophash *map)
 	if (i == pool->len && !chunks_reserve(map))
 		return false;
 	len = chunk_len(pool, i);
-	pool->chunks[i] = (struct chunk){.mem = mem_alloc(map, chunk_size(pool, i)),
-					 .slots_at = (uint32_t)chunk_links(len),
-					 .free = 1};
-	if (!pool->chunks[i].mem)
+	mem = mem_alloc(map, chunk_size(pool, i));
+	if (!mem)
 		return false;
+	pool->chunks[i] =
+		(struct chunk){.mem = mem, .slots_at = (uint32_t)chunk_links(len), .free = 1};
 	if (i == pool->len)
 		pool->len++;
 	for (uint32_t at = 0; at < len; at++)
