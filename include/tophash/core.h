@@ -121,7 +121,8 @@ enum tophash_reason {
  * pure: so a loop of reads keeps the map's members in registers. */
 TOPHASH_API __attribute__((pure)) void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
 				   const void *key, uint64_t hash);
-/* ret: 1 new (key stored, value undefined), 0 there already, -ENOMEM or -EOVERFLOW (returns NULL). */
+/* ret, before: 1 when a value that is there stays, 0 when it is about to be replaced; afterwards: 1 new
+ * (key stored, value undefined), 0 there already, -ENOMEM or -EOVERFLOW (returns NULL). */
 TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_type *type,
 				   const void *key, uint64_t hash, int *ret);
 TOPHASH_API bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,

@@ -33,7 +33,8 @@
  *	V name_get(m, K k)               the zero value if absent
  *	V *name_find(m, K k)             borrowed until the next change of the map; or NULL
  *	int name_put(m, K k, V v)        1 new, 0 replaced, -ENOMEM, -EOVERFLOW: the map is as it was
- *	V *name_slot(m, K k)             the value's place, zeroed when new; NULL without memory
+ *	V *name_slot(m, K k)             the value's place, zeroed when new; NULL without memory. A
+ *	                                 value that is there is not dropped
  *	bool name_delete(m, K k)         whether it was there
  *	size_t name_delete_if(m, bool fn(K k, V *v, void *ctx), void *ctx)
  *	                                 those for which fn says so; how many. fn may change the map
@@ -333,7 +334,7 @@
 		uint8_t *slot; \
 		int ret; \
 		TOPHASH_TAKE_(K, key, k); \
-		slot = tophash_put_slot(&m->map, &name##_type, &key, &ret); \
+		slot = tophash_keep_slot(&m->map, &name##_type, &key, &ret); \
 		if (TOPHASH_UNLIKELY(!slot)) \
 			return NULL; \
 		if (ret == 1) \

@@ -7,6 +7,7 @@ struct heap {
 	size_t held;
 	size_t until; /* so many allocations succeed, one fails, the others succeed */
 	bool failed;
+	size_t keys, vals; /* dropped */
 };
 
 static void *heap_alloc(size_t size, void *ctx)
@@ -27,6 +28,16 @@ static void heap_free(void *p, size_t size, void *ctx)
 	free(p);
 }
 
+static void drop_key(void *key, void *ctx)
+{
+	((struct heap *)ctx)->keys++;
+}
+
+static void drop_val(void *val, void *ctx)
+{
+	((struct heap *)ctx)->vals++;
+}
+
 static uint64_t few_hashes(const uint32_t *key)
 {
 	return *key % 2;
@@ -38,6 +49,32 @@ static bool same(const uint32_t *key, const uint32_t *other)
 }
 
 TOPHASH_MAP_WITH(chained, uint32_t, uint32_t, few_hashes, same);
+TOPHASH_MAP(ages, const char *, int);
+
+/* The value that slot gives is that of the map, not one that the drop hook has had. */
+static void slot_does_not_drop(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &heap, .drop_key = drop_key,
+				      .drop_val = drop_val};
+	struct ages m = {0};
+	int *slot;
+
+	assert_int_equal(ages_set_hooks(&m, &hooks), 0);
+	for (int i = 0; i < 3; i++) {
+		slot = ages_slot(&m, "ada");
+		assert_non_null(slot);
+		*slot += 1;
+	}
+	assert_int_equal(ages_get(&m, "ada"), 3);
+	assert_int_equal(heap.vals, 0);
+	assert_int_equal(heap.keys, 2); /* the ones that were given and not needed */
+	assert_int_equal(ages_put(&m, "ada", 1), 0);
+	assert_int_equal(heap.vals, 1);
+	ages_fini(&m);
+	assert_int_equal(heap.vals, 2);
+	assert_int_equal(heap.keys, 4);
+}
 
 /* Puts n keys from first on; one may fail, and is put once more. */
 static void put_all(struct chained *m, struct heap *heap, uint32_t first, uint32_t n)
@@ -100,6 +137,7 @@ static void each_allocation_fails_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slot_does_not_drop),
 		cmocka_unit_test(each_allocation_fails_once),
 	};
 
