@@ -31,6 +31,20 @@
 
 #ifdef __cplusplus
 
+#ifdef __SIZEOF_INT128__
+/* Integers in -std=gnu++17 only, for the library. */
+__extension__ typedef __int128 tophash_int128;
+__extension__ typedef unsigned __int128 tophash_uint128;
+template <class K> struct tophash_is_wide {
+	static constexpr bool value =
+		std::is_same<K, tophash_int128>::value || std::is_same<K, tophash_uint128>::value;
+};
+#else
+template <class K> struct tophash_is_wide {
+	static constexpr bool value = false;
+};
+#endif
+
 template <class K> struct tophash_kind_of_type {
 	static constexpr uint32_t value =
 		std::is_same<K, char *>::value || std::is_same<K, const char *>::value ?
@@ -38,10 +52,8 @@ template <class K> struct tophash_kind_of_type {
 		std::is_same<K, tophash_str>::value ? (uint32_t)TOPHASH_KIND_STR :
 		std::is_same<K, float>::value || std::is_same<K, double>::value ?
 			(uint32_t)TOPHASH_KIND_FLOAT :
-		std::is_integral<K>::value || std::is_enum<K>::value || std::is_pointer<K>::value ?
-			(uint32_t)TOPHASH_KIND_INT :
-		/* __int128 is an integer in -std=gnu++17 only */
-		std::is_same<K, __int128>::value || std::is_same<K, unsigned __int128>::value ?
+		std::is_integral<K>::value || std::is_enum<K>::value || std::is_pointer<K>::value ||
+				tophash_is_wide<K>::value ?
 			(uint32_t)TOPHASH_KIND_INT :
 			0;
 };
