@@ -149,8 +149,12 @@ TOPHASH_API int tophash_reserve(struct tophash *map, const struct tophash_type *
 TOPHASH_API int tophash_shrink(struct tophash *map);
 /* Moves so many buckets, when the map is moving: for an idle loop. */
 TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
+/* In C++ the function hides the constructor of the structure: gcc's -Wshadow warns of that. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 /* O(n): it looks for the longest chain. */
 TOPHASH_API void tophash_stats(const struct tophash *map, struct tophash_stats *ret);
+#pragma GCC diagnostic pop
 
 /* For who knows the type at run time only. A map of new is on the heap, with its type; it is for free
  * alone. INT keys are of 1, 2, 4, 8 or 16 bytes, FLOAT of 4 or 8, CSTR and STR of a pointer's and struct
