@@ -30,7 +30,7 @@
 #define OVERFLOW_SLOTS 4
 #define PIECE_SIZE ((size_t)64 << 10) /* the piece in which memory is taken and given back */
 #define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */
-#define BUCKET_BITS_MAX 31
+#define BUCKET_BITS_MAX (sizeof(size_t) > 4 ? 31u : 28u)
 
 /* The average of entries a bucket at which a map grows. It shrinks to half its buckets at a quarter of
  * that; both leave 6.5 a bucket. So half of the elements must go, or as many come as there are, before

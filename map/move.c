@@ -98,7 +98,7 @@ static void vacate_lanes(const struct tophash *map, uint8_t *slots, tophash_mask
  * at once make the load wait for each store. */
 static void copy_tags(uint8_t *to, const uint8_t *from, tophash_mask mask)
 {
-#if defined(__SSE2__)
+#if TOPHASH_TAGS_SSE2
 	const __m128i bits = _mm_set1_epi64x((long long)0x8040201008040201ull);
 	__m128i lanes = _mm_unpacklo_epi64(_mm_set1_epi8((char)mask), _mm_set1_epi8((char)(mask >> 8)));
 	__m128i word = _mm_loadu_si128((const __m128i *)(const void *)from);

@@ -88,8 +88,8 @@ static bool chunk_add(struct tophash *map)
 	mem = mem_alloc(map, chunk_size(pool, i));
 	if (!mem)
 		return false;
-	pool->chunks[i] = (struct chunk){
-		.mem = mem, .slots_at = (uint32_t)chunk_links(len), .free = 1};
+	pool->chunks[i] =
+		(struct chunk){.mem = mem, .slots_at = (uint32_t)chunk_links(len), .free = 1};
 	if (i == pool->len)
 		pool->len++;
 	for (uint32_t at = 0; at < len; at++)

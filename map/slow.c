@@ -171,8 +171,8 @@ static uint8_t *insert(struct tophash *map, const void *raw, uint64_t hash)
 	return slot;
 }
 
-/* The key is there: its value is about to be replaced. */
-static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot)
+/* The key is there: its value is about to be replaced, unless it is to be kept. */
+static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot, bool keep)
 {
 	const struct tophash_hooks *hooks = map->hooks;
 	const struct tophash_type *type = map->type;
@@ -184,7 +184,7 @@ static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot)
 
 		hooks->drop_key(copy, hooks->ctx);
 	}
-	if (hooks && hooks->drop_val && type->val_size)
+	if (hooks && hooks->drop_val && type->val_size && !keep)
 		hooks->drop_val(slot + type->val_offset, hooks->ctx);
 	/* Last of all: a collection that a drop hook sets off must not come between it and the write. */
 	barrier(map, slot, TOPHASH_WRITE_REPLACE);
@@ -197,7 +197,7 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 		 uint64_t hash, int *ret)
 {
 	struct tophash_key key = tophash_key_of(type, raw);
-	bool is_new = !map->core, is_nan = tophash_key_is_nan(type, &key);
+	bool is_new = !map->core, is_nan = tophash_key_is_nan(type, &key), keep = *ret == 1;
 	enum tophash_reason reason = TOPHASH_SLOW_FIRST;
 	struct tophash_key_copy copy;
 	struct place place;
@@ -219,7 +219,7 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 	if (!is_nan && map_find(map, &key, hash, &place)) {
 		*ret = 0;
-		slot = replace(map, raw, place.slot);
+		slot = replace(map, raw, place.slot, keep);
 	} else {
 		if (map->len >= map->grow_at && map->core->move == MOVE_NONE) {
 			grow(map);

@@ -7,11 +7,11 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "internal.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
-#define PAGE ((size_t)4096)
 
 void *mem_alloc(const struct tophash *map, size_t size)
 {
@@ -37,9 +37,17 @@ void mem_free(const struct tophash *map, void *p, size_t size)
 
 /* ---- mappings ------------------------------------------------------------------------------------ */
 
+/* Not 4096 everywhere: 64 KiB on some arm64 kernels. */
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static size_t page_round(size_t size)
 {
-	return (size + PAGE - 1) & ~(PAGE - 1);
+	size_t page = page_size();
+
+	return (size + page - 1) & ~(page - 1);
 }
 
 /* Address space for size bytes, which starts at a huge page's boundary: so the kernel moves page
@@ -109,7 +117,7 @@ static void *region_grow(void *old, size_t old_size, size_t size)
 static void region_release(uint8_t *region, size_t from, size_t to)
 {
 	from = page_round(from);
-	to &= ~(PAGE - 1);
+	to &= ~(page_size() - 1);
 	if (from < to)
 		madvise(region + from, to - from, MADV_DONTNEED);
 }
@@ -141,6 +149,14 @@ static size_t slots_size(const struct store *store, size_t buckets)
 static size_t block_size(const struct store *store, size_t buckets)
 {
 	return store_heads(buckets) + slots_size(store, buckets);
+}
+
+/* Whether the sizes of so many buckets are numbers: of 32 bits they are not always. */
+static bool fits(const struct store *store, size_t buckets)
+{
+	size_t each = TOPHASH_WORD_SIZE + sizeof(struct link) + store->bucket_size;
+
+	return buckets <= (SIZE_MAX / 2) / each;
 }
 
 /* ---- shapes -------------------------------------------------------------------------------------- */
@@ -242,6 +258,8 @@ int store_init(struct tophash *map, size_t buckets)
 	uint8_t *block;
 
 	*store = (struct store){.bucket_size = map->type->slot_size * TOPHASH_SLOTS};
+	if (!fits(store, buckets))
+		return -EOVERFLOW;
 	while (block_size(store, (size_t)2 << store->piece_bits) <= PIECE_SIZE)
 		store->piece_bits++;
 	if (buckets == 1 || block_size(store, buckets) <= max) {
@@ -349,6 +367,8 @@ int store_double(struct tophash *map)
 	uint8_t *tags, *slots;
 	struct link *links;
 
+	if (!fits(store, buckets))
+		return -EOVERFLOW;
 	if (store->mode == STORE_PIECES)
 		return pieces_add(map, buckets);
 	if (store->mode == STORE_BLOCK) {

@@ -125,7 +125,8 @@ enum tophash_reason {
  * pure: so a loop of reads keeps the map's members in registers. */
 TOPHASH_API __attribute__((pure)) void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
 				   const void *key, uint64_t hash);
-/* ret: 1 new (key stored, value undefined), 0 there already, -ENOMEM or -EOVERFLOW (returns NULL). */
+/* ret, before: 1 when a value that is there stays, 0 when it is about to be replaced; afterwards: 1 new
+ * (key stored, value undefined), 0 there already, -ENOMEM or -EOVERFLOW (returns NULL). */
 TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_type *type,
 				   const void *key, uint64_t hash, int *ret);
 TOPHASH_API bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
@@ -152,8 +153,12 @@ TOPHASH_API int tophash_reserve(struct tophash *map, const struct tophash_type *
 TOPHASH_API int tophash_shrink(struct tophash *map);
 /* Moves so many buckets, when the map is moving: for an idle loop. */
 TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
+/* In C++ the function hides the constructor of the structure: gcc's -Wshadow warns of that. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 /* O(n): it looks for the longest chain. */
 TOPHASH_API void tophash_stats(const struct tophash *map, struct tophash_stats *ret);
+#pragma GCC diagnostic pop
 
 /* For who knows the type at run time only. A map of new is on the heap, with its type; it is for free
  * alone. INT keys are of 1, 2, 4, 8 or 16 bytes, FLOAT of 4 or 8, CSTR and STR of a pointer's and struct

@@ -209,11 +209,12 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
 	return slot;
 }
 
-/* The slot for a key, made when there is none (its value is undefined then). ret: 1 new, 0 there
- * already, or -ENOMEM, -EOVERFLOW (NULL). */
-TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct tophash_type *type,
-					   const void *raw, const struct tophash_hashed *hashed,
-					   int *ret)
+/* The slot for a key, made when there is none (its value is undefined then). keep: a value that is
+ * there stays; else it is about to be replaced. ret: 1 new, 0 there already, or -ENOMEM, -EOVERFLOW
+ * (NULL). */
+TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash_type *type,
+				       const void *raw, const struct tophash_hashed *hashed, bool keep,
+				       int *ret)
 {
 	struct tophash_key_copy copy;
 	uint8_t *slot = NULL;
@@ -238,8 +239,16 @@ TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct top
 		TOPHASH_PROBE3(put, map, tophash_shown_key(type, &hashed->key), map->len);
 		return slot;
 	}
+	*ret = keep;
 	return (uint8_t *)tophash_put_slow(map, type, tophash_copy_key(&copy, type, raw),
 					   hashed->hash, ret);
+}
+
+TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct tophash_type *type,
+					   const void *raw, const struct tophash_hashed *hashed,
+					   int *ret)
+{
+	return tophash_put_as(map, type, raw, hashed, false, ret);
 }
 
 TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct tophash_type *type,
@@ -247,7 +256,16 @@ TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct topha
 {
 	struct tophash_hashed hashed = tophash_hash_key(map, type, raw);
 
-	return tophash_put_hashed(map, type, raw, &hashed, ret);
+	return tophash_put_as(map, type, raw, &hashed, false, ret);
+}
+
+/* The same for who may want the value that is there. */
+TOPHASH_INLINE uint8_t *tophash_keep_slot(struct tophash *map, const struct tophash_type *type,
+					  const void *raw, int *ret)
+{
+	struct tophash_hashed hashed = tophash_hash_key(map, type, raw);
+
+	return tophash_put_as(map, type, raw, &hashed, true, ret);
 }
 
 TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct tophash_type *type,

@@ -35,10 +35,19 @@ TOPHASH_END
 
 TOPHASH_INLINE uint64_t tophash_fold(uint64_t x, uint64_t y)
 {
+#ifdef __SIZEOF_INT128__
 	__extension__ typedef unsigned __int128 wide;
 	wide product = (wide)x * y;
 
 	return (uint64_t)(product >> 64) ^ (uint64_t)product;
+#else
+	uint64_t low = (x & 0xffffffffu) * (y & 0xffffffffu);
+	uint64_t left = (x >> 32) * (y & 0xffffffffu) + (low >> 32);
+	uint64_t right = (x & 0xffffffffu) * (y >> 32) + (left & 0xffffffffu);
+	uint64_t high = (x >> 32) * (y >> 32) + (left >> 32) + (right >> 32);
+
+	return high ^ (right << 32 | (low & 0xffffffffu));
+#endif
 }
 
 /* The hash of a word: of the upper half, see above. */

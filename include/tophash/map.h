@@ -24,8 +24,8 @@
  *	TOPHASH_MAP_DECLARE(name, K, V) in a header and TOPHASH_MAP_DEFINE(name, K, V) (or _DEFINE_BYTES,
  *	                                    _DEFINE_WITH) in one source; TOPHASH_SET_DECLARE likewise
  *
- * Functions; a map that is NULL or {0} reads as empty. K k and V v take what C converts to the type, but
- * a pointer for a number, or the reverse, does not compile.
+ * Functions; a map that is NULL or {0} ({} in C++) reads as empty. K k and V v take what C converts to
+ * the type, but a pointer for a number, or the reverse, does not compile.
  *
  *	int name_init(m, size_t hint)    an empty map with room for hint elements; 0, -ENOMEM, -EOVERFLOW
  *	void name_fini(m)                drops everything, gives all memory back. O(n)
@@ -33,7 +33,8 @@
  *	V name_get(m, K k)               the zero value if absent
  *	V *name_find(m, K k)             borrowed until the next change of the map; or NULL
  *	int name_put(m, K k, V v)        1 new, 0 replaced, -ENOMEM, -EOVERFLOW: the map is as it was
- *	V *name_slot(m, K k)             the value's place, zeroed when new; NULL without memory
+ *	V *name_slot(m, K k)             the value's place, zeroed when new; NULL without memory. A
+ *	                                 value that is there is not dropped
  *	bool name_delete(m, K k)         whether it was there
  *	size_t name_delete_if(m, bool fn(K k, V *v, void *ctx), void *ctx)
  *	                                 those for which fn says so; how many. fn may change the map
@@ -77,72 +78,84 @@
 #define TOPHASH_MAP(name, K, V) \
 	TOPHASH_MAP_STRUCTS_(name, K, V) \
 	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_OF(K), NULL, NULL) \
-	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V)
+	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V) \
+	TOPHASH_MAP_INLINE_(name, K, V)
 #define TOPHASH_MAP_BYTES(name, K, V) \
 	TOPHASH_MAP_STRUCTS_(name, K, V) \
 	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_BYTES, NULL, NULL) \
-	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V)
+	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V) \
+	TOPHASH_MAP_INLINE_(name, K, V)
 #define TOPHASH_MAP_WITH(name, K, V, hash_fn, equal_fn) \
 	TOPHASH_MAP_STRUCTS_(name, K, V) \
 	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
 	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
-	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V)
+	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K, V) \
+	TOPHASH_MAP_INLINE_(name, K, V)
 
 #define TOPHASH_MAP_DECLARE(name, K, V) \
 	TOPHASH_MAP_STRUCTS_(name, K, V) \
 	TOPHASH_PROTOTYPES_(name, K) \
-	V name##_get(const struct name *m, name##_key_arg k); \
-	V *name##_find(const struct name *m, name##_key_arg k); \
-	int name##_put(struct name *m, name##_key_arg k, name##_val_arg v); \
-	V *name##_slot(struct name *m, name##_key_arg k); \
+	V *name##_find_at(const struct name *m, K const *k); \
+	V *name##_slot_at(struct name *m, K const *k, bool keep, int *ret); \
 	size_t name##_delete_if(struct name *m, bool (*fn)(K, V *, void *), void *ctx); \
 	size_t name##_get_many(const struct name *m, K const *keys, size_t n, V *vals, bool *found); \
-	int name##_put_many(struct name *m, K const *keys, V const *vals, size_t n, size_t *ret_done)
+	int name##_put_many(struct name *m, K const *keys, V const *vals, size_t n, size_t *ret_done); \
+	TOPHASH_MAP_INLINE_(name, K, V)
 #define TOPHASH_MAP_DEFINE(name, K, V) \
 	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_OF(K), NULL, NULL) \
-	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V)
+	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V) \
+	TOPHASH_END_(name)
 #define TOPHASH_MAP_DEFINE_BYTES(name, K, V) \
 	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_BYTES, NULL, NULL) \
-	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V)
+	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V) \
+	TOPHASH_END_(name)
 #define TOPHASH_MAP_DEFINE_WITH(name, K, V, hash_fn, equal_fn) \
 	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
 	TOPHASH_MAP_TYPE_(name, K, V, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
-	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V)
+	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K, V) \
+	TOPHASH_END_(name)
 
 /* ---- sets ---------------------------------------------------------------------------------------- */
 
 #define TOPHASH_SET(name, K) \
 	TOPHASH_SET_STRUCTS_(name, K) \
 	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_OF(K), NULL, NULL) \
-	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K)
+	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K) \
+	TOPHASH_SET_INLINE_(name, K)
 #define TOPHASH_SET_BYTES(name, K) \
 	TOPHASH_SET_STRUCTS_(name, K) \
 	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_BYTES, NULL, NULL) \
-	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K)
+	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K) \
+	TOPHASH_SET_INLINE_(name, K)
 #define TOPHASH_SET_WITH(name, K, hash_fn, equal_fn) \
 	TOPHASH_SET_STRUCTS_(name, K) \
 	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
 	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
-	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K)
+	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name, K) \
+	TOPHASH_SET_INLINE_(name, K)
 
 #define TOPHASH_SET_DECLARE(name, K) \
 	TOPHASH_SET_STRUCTS_(name, K) \
 	TOPHASH_PROTOTYPES_(name, K) \
-	int name##_add(struct name *m, name##_key_arg k); \
-	bool name##_has(const struct name *m, name##_key_arg k); \
+	int name##_add_at(struct name *m, K const *k); \
+	bool name##_has_at(const struct name *m, K const *k); \
 	size_t name##_delete_if(struct name *m, bool (*fn)(K, void *), void *ctx); \
 	size_t name##_has_many(const struct name *m, K const *keys, size_t n, bool *found); \
-	int name##_add_many(struct name *m, K const *keys, size_t n, size_t *ret_done)
+	int name##_add_many(struct name *m, K const *keys, size_t n, size_t *ret_done); \
+	TOPHASH_SET_INLINE_(name, K)
 #define TOPHASH_SET_DEFINE(name, K) \
 	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_OF(K), NULL, NULL) \
-	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K)
+	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K) \
+	TOPHASH_END_(name)
 #define TOPHASH_SET_DEFINE_BYTES(name, K) \
 	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_BYTES, NULL, NULL) \
-	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K)
+	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K) \
+	TOPHASH_END_(name)
 #define TOPHASH_SET_DEFINE_WITH(name, K, hash_fn, equal_fn) \
 	TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
 	TOPHASH_SET_TYPE_(name, K, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
-	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K)
+	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name, K) \
+	TOPHASH_END_(name)
 
 /* ---- loops --------------------------------------------------------------------------------------- */
 
@@ -212,7 +225,7 @@
 	int name##_init(struct name *m, size_t hint); \
 	void name##_fini(struct name *m); \
 	int name##_set_hooks(struct name *m, const struct tophash_hooks *hooks); \
-	bool name##_delete(struct name *m, name##_key_arg k); \
+	bool name##_delete_at(struct name *m, K const *k); \
 	void name##_clear(struct name *m); \
 	size_t name##_len(const struct name *m); \
 	int name##_clone(const struct name *m, struct name *ret); \
@@ -224,6 +237,78 @@
 	size_t name##_delete_many(struct name *m, K const *keys, size_t n); \
 	struct name##_iter name##_each(const struct name *m); \
 	bool name##_next(struct name##_iter *it);
+
+#define TOPHASH_END_(name) TOPHASH_ASSERT(sizeof(struct name) > 0, "takes the semicolon")
+
+/* What has parameters of the key's or the value's type is inline even where the rest is not: how such a
+ * parameter is passed depends on the compiler (typed.h), which need not be the same for all sources. */
+#define TOPHASH_MAP_INLINE_(name, K, V) \
+	TOPHASH_INLINE_DELETE_(name, K) \
+	TOPHASH_FAST_ V *name##_find(const struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		TOPHASH_TAKE_(K, key, k); \
+		return name##_find_at(m, &key); \
+	} \
+	TOPHASH_FAST_ V name##_get(const struct name *m, name##_key_arg k) \
+	{ \
+		V *val = name##_find(m, k); \
+		V ret; \
+		if (val) \
+			__builtin_memcpy(&ret, val, sizeof(ret)); \
+		else \
+			__builtin_memset(&ret, 0, sizeof(ret)); \
+		return ret; \
+	} \
+	TOPHASH_FAST_ int name##_put(struct name *m, name##_key_arg k, name##_val_arg v) \
+	{ \
+		K key; \
+		V val; \
+		V *to; \
+		int ret; \
+		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_(V, val, v); \
+		to = name##_slot_at(m, &key, false, &ret); \
+		if (TOPHASH_LIKELY(to)) \
+			__builtin_memcpy(to, &val, sizeof(val)); \
+		return ret; \
+	} \
+	TOPHASH_FAST_ V *name##_slot(struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		V *to; \
+		int ret; \
+		TOPHASH_TAKE_(K, key, k); \
+		to = name##_slot_at(m, &key, true, &ret); \
+		if (ret == 1) \
+			__builtin_memset(to, 0, sizeof(V)); \
+		return to; \
+	} \
+	TOPHASH_END_(name)
+
+#define TOPHASH_SET_INLINE_(name, K) \
+	TOPHASH_INLINE_DELETE_(name, K) \
+	TOPHASH_FAST_ int name##_add(struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		TOPHASH_TAKE_(K, key, k); \
+		return name##_add_at(m, &key); \
+	} \
+	TOPHASH_FAST_ bool name##_has(const struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		TOPHASH_TAKE_(K, key, k); \
+		return name##_has_at(m, &key); \
+	} \
+	TOPHASH_END_(name)
+
+#define TOPHASH_INLINE_DELETE_(name, K) \
+	TOPHASH_FAST_ bool name##_delete(struct name *m, name##_key_arg k) \
+	{ \
+		K key; \
+		TOPHASH_TAKE_(K, key, k); \
+		return name##_delete_at(m, &key); \
+	}
 
 #define TOPHASH_INNER_(m) ((m) ? &(m)->map : NULL)
 #define TOPHASH_TAKE_(T, ret, arg) tophash_take_arg(&(ret), &(arg), sizeof(T), TOPHASH_IS_BOOL(T))
@@ -241,11 +326,9 @@
 	{ \
 		return tophash_set_hooks(&m->map, hooks); \
 	} \
-	FAST bool name##_delete(struct name *m, name##_key_arg k) \
+	FAST bool name##_delete_at(struct name *m, K const *k) \
 	{ \
-		K key; \
-		TOPHASH_TAKE_(K, key, k); \
-		return tophash_delete_key(TOPHASH_INNER_(m), &name##_type, &key); \
+		return tophash_delete_key(TOPHASH_INNER_(m), &name##_type, k); \
 	} \
 	COLD void name##_clear(struct name *m) \
 	{ \
@@ -293,52 +376,16 @@
 
 #define TOPHASH_MAP_CODE_(FAST, COLD, name, K, V) \
 	TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
-	FAST V name##_get(const struct name *m, name##_key_arg k) \
+	FAST V *name##_find_at(const struct name *m, K const *k) \
 	{ \
-		K key; \
-		V ret; \
-		const uint8_t *slot; \
-		TOPHASH_TAKE_(K, key, k); \
-		slot = tophash_find_slot(TOPHASH_INNER_(m), &name##_type, &key); \
-		if (slot) \
-			__builtin_memcpy(&ret, slot + name##_type.val_offset, sizeof(ret)); \
-		else \
-			__builtin_memset(&ret, 0, sizeof(ret)); \
-		return ret; \
-	} \
-	FAST V *name##_find(const struct name *m, name##_key_arg k) \
-	{ \
-		K key; \
-		uint8_t *slot; \
-		TOPHASH_TAKE_(K, key, k); \
-		slot = tophash_find_slot(TOPHASH_INNER_(m), &name##_type, &key); \
+		uint8_t *slot = tophash_find_slot(TOPHASH_INNER_(m), &name##_type, k); \
 		return slot ? (V *)(void *)(slot + name##_type.val_offset) : NULL; \
 	} \
-	FAST int name##_put(struct name *m, name##_key_arg k, name##_val_arg v) \
+	FAST V *name##_slot_at(struct name *m, K const *k, bool keep, int *ret) \
 	{ \
-		K key; \
-		V val; \
-		uint8_t *slot; \
-		int ret; \
-		TOPHASH_TAKE_(K, key, k); \
-		TOPHASH_TAKE_(V, val, v); \
-		slot = tophash_put_slot(&m->map, &name##_type, &key, &ret); \
-		if (TOPHASH_LIKELY(slot)) \
-			__builtin_memcpy(slot + name##_type.val_offset, &val, sizeof(val)); \
-		return ret; \
-	} \
-	FAST V *name##_slot(struct name *m, name##_key_arg k) \
-	{ \
-		K key; \
-		uint8_t *slot; \
-		int ret; \
-		TOPHASH_TAKE_(K, key, k); \
-		slot = tophash_put_slot(&m->map, &name##_type, &key, &ret); \
-		if (TOPHASH_UNLIKELY(!slot)) \
-			return NULL; \
-		if (ret == 1) \
-			__builtin_memset(slot + name##_type.val_offset, 0, sizeof(V)); \
-		return (V *)(void *)(slot + name##_type.val_offset); \
+		uint8_t *slot = keep ? tophash_keep_slot(&m->map, &name##_type, k, ret) : \
+				       tophash_put_slot(&m->map, &name##_type, k, ret); \
+		return TOPHASH_LIKELY(slot) ? (V *)(void *)(slot + name##_type.val_offset) : NULL; \
 	} \
 	COLD size_t name##_get_many(const struct name *m, K const *keys, size_t n, V *vals, bool *found) \
 	{ \
@@ -368,24 +415,19 @@
 			if (fn(it.key, it.ref, ctx)) \
 				ret += tophash_delete_key(&m->map, &name##_type, &it.key); \
 		return ret; \
-	} \
-	TOPHASH_ASSERT(1, "takes the semicolon")
+	}
 
 #define TOPHASH_SET_CODE_(FAST, COLD, name, K) \
 	TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
-	FAST int name##_add(struct name *m, name##_key_arg k) \
+	FAST int name##_add_at(struct name *m, K const *k) \
 	{ \
-		K key; \
 		int ret; \
-		TOPHASH_TAKE_(K, key, k); \
-		tophash_put_slot(&m->map, &name##_type, &key, &ret); \
+		tophash_put_slot(&m->map, &name##_type, k, &ret); \
 		return ret; \
 	} \
-	FAST bool name##_has(const struct name *m, name##_key_arg k) \
+	FAST bool name##_has_at(const struct name *m, K const *k) \
 	{ \
-		K key; \
-		TOPHASH_TAKE_(K, key, k); \
-		return tophash_find_slot(TOPHASH_INNER_(m), &name##_type, &key) != NULL; \
+		return tophash_find_slot(TOPHASH_INNER_(m), &name##_type, k) != NULL; \
 	} \
 	COLD size_t name##_has_many(const struct name *m, K const *keys, size_t n, bool *found) \
 	{ \
@@ -412,7 +454,6 @@
 			if (fn(it.key, ctx)) \
 				ret += tophash_delete_key(&m->map, &name##_type, &it.key); \
 		return ret; \
-	} \
-	TOPHASH_ASSERT(1, "takes the semicolon")
+	}
 
 #endif

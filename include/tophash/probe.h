@@ -133,7 +133,7 @@ template <> struct tophash_probe_size<long long> {
 #ifdef __clang__
 #define TOPHASH_PROBE_READS(p) __asm__ __volatile__("" : : "m"(*(const char *)(p)))
 #else
-#define TOPHASH_PROBE_READS(p) __asm__ __volatile__("" : : "m"(*(const char(*)[])(p)))
+#define TOPHASH_PROBE_READS(p) __asm__ __volatile__("" : : "m"(*(char(*)[])(uintptr_t)(p)))
 #endif
 
 #else /* no probes: the arguments count as used, and must still be right */

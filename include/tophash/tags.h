@@ -18,10 +18,22 @@
 
 #include "tophash/base.h"
 
-#if defined(__SSE2__)
+/* TOPHASH_PORTABLE_TAGS: without vectors, whatever the machine has. For tests: all of a program must be
+ * built alike. */
+#if defined(TOPHASH_PORTABLE_TAGS)
+#define TOPHASH_TAGS_SSE2 0
+#define TOPHASH_TAGS_NEON 0
+#elif defined(__SSE2__)
+#define TOPHASH_TAGS_SSE2 1
+#define TOPHASH_TAGS_NEON 0
 #include <immintrin.h>
 #elif defined(__aarch64__) && defined(__ARM_NEON)
+#define TOPHASH_TAGS_SSE2 0
+#define TOPHASH_TAGS_NEON 1
 #include <arm_neon.h>
+#else
+#define TOPHASH_TAGS_SSE2 0
+#define TOPHASH_TAGS_NEON 0
 #endif
 
 #define TOPHASH_SLOTS 15     /* slots of a bucket */
@@ -50,7 +62,7 @@ TOPHASH_INLINE bool tophash_may_overflow(const uint8_t *word, uint64_t hash)
 	return word[TOPHASH_OVERFLOW] >> ((hash >> 5) & 7) & 1;
 }
 
-#if defined(__SSE2__)
+#if TOPHASH_TAGS_SSE2
 
 #define TOPHASH_MASK_ALL 0x7fffu
 #define TOPHASH_LANE_BITS 1 /* bits of a mask for each slot */
@@ -88,7 +100,7 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 	return tophash_match_bytes(word, _mm_setzero_si128());
 }
 
-#elif defined(__aarch64__) && defined(__ARM_NEON)
+#elif TOPHASH_TAGS_NEON
 
 /* One bit in each nibble: NEON has no movemask, but it narrows 16 bytes to 16 nibbles. */
 #define TOPHASH_MASK_ALL UINT64_C(0x0888888888888888)

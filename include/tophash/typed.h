@@ -5,12 +5,13 @@
  *
  *              C, gcc                     C, clang               C++
  *   integers   _Complex of the integer    transparent union      the integer
- *   bool       _Complex long long         union of long long     long long
+ *   bool       double                     double                 double
  *   pointers   transparent union          transparent union      the pointer
  *   others     the type                   the type               the type
  *
  * (Arithmetic types convert to a complex one, pointers do not; gcc takes for a transparent union what
  * has just the type of a member, which does for pointers, and not for numbers. C++ refuses as it is.)
+ * A bool is whether a number is 0, which a double tells of every number, and pointers do not convert to.
  * The value is read from the parameter's first bytes. TOPHASH_PLAIN_ARGS passes the type itself: for
  * gcc's -Wpedantic, which warns of each pointer that is given for a union.
  */
@@ -20,7 +21,9 @@
 #include "tophash/core.h"
 
 #ifdef __cplusplus
+extern "C++" {
 #include <type_traits>
+}
 
 #define TOPHASH_ASSERT(condition, text) static_assert(condition, text)
 #else
@@ -31,6 +34,22 @@
 
 #ifdef __cplusplus
 
+extern "C++" {
+
+#ifdef __SIZEOF_INT128__
+/* Integers in -std=gnu++17 only, for the library. */
+__extension__ typedef __int128 tophash_int128;
+__extension__ typedef unsigned __int128 tophash_uint128;
+template <class K> struct tophash_is_wide {
+	static constexpr bool value =
+		std::is_same<K, tophash_int128>::value || std::is_same<K, tophash_uint128>::value;
+};
+#else
+template <class K> struct tophash_is_wide {
+	static constexpr bool value = false;
+};
+#endif
+
 template <class K> struct tophash_kind_of_type {
 	static constexpr uint32_t value =
 		std::is_same<K, char *>::value || std::is_same<K, const char *>::value ?
@@ -38,17 +57,17 @@ template <class K> struct tophash_kind_of_type {
 		std::is_same<K, tophash_str>::value ? (uint32_t)TOPHASH_KIND_STR :
 		std::is_same<K, float>::value || std::is_same<K, double>::value ?
 			(uint32_t)TOPHASH_KIND_FLOAT :
-		std::is_integral<K>::value || std::is_enum<K>::value || std::is_pointer<K>::value ?
-			(uint32_t)TOPHASH_KIND_INT :
-		/* __int128 is an integer in -std=gnu++17 only */
-		std::is_same<K, __int128>::value || std::is_same<K, unsigned __int128>::value ?
+		std::is_integral<K>::value || std::is_enum<K>::value || std::is_pointer<K>::value ||
+				tophash_is_wide<K>::value ?
 			(uint32_t)TOPHASH_KIND_INT :
 			0;
 };
 
 template <class T> struct tophash_arg_of_type {
-	typedef typename std::conditional<std::is_same<T, bool>::value, long long, T>::type type;
+	typedef typename std::conditional<std::is_same<T, bool>::value, double, T>::type type;
 };
+
+} /* whoever includes this */
 
 #define TOPHASH_KIND_OF(K) (tophash_kind_of_type<K>::value)
 #define TOPHASH_IS_BOOL(T) (std::is_same<T, bool>::value)
@@ -71,21 +90,22 @@ template <class T> struct tophash_arg_of_type {
 		double: TOPHASH_KIND_FLOAT, \
 		default: TOPHASH_IS_INTEGER(K) || TOPHASH_IS_POINTER(K) ? TOPHASH_KIND_INT : 0)
 
+/* What a bool is passed as; all else as itself. */
+#define TOPHASH_OR_DOUBLE(T) _Generic(*(T *)0, _Bool: 0.0, default: *(T *)0)
+
 #if defined(TOPHASH_PLAIN_ARGS)
 
-#define TOPHASH_ARG(name, T) \
-	__extension__ typedef __typeof__(_Generic(*(T *)0, _Bool: (long long)0, default: *(T *)0)) name
+#define TOPHASH_ARG(name, T) __extension__ typedef __typeof__(TOPHASH_OR_DOUBLE(T)) name
 
 #elif defined(__clang__)
 
+#define TOPHASH_IN_UNION(T) (!TOPHASH_IS_BOOL(T) && (TOPHASH_IS_INTEGER(T) || TOPHASH_IS_POINTER(T)))
 #define TOPHASH_ARG(name, T) \
 	typedef union { \
-		__typeof__(__builtin_choose_expr( \
-			TOPHASH_IS_INTEGER(T) || TOPHASH_IS_POINTER(T), \
-			_Generic(*(T *)0, _Bool: (long long)0, default: *(T *)0), (void *)0)) val; \
+		__typeof__(__builtin_choose_expr(TOPHASH_IN_UNION(T), *(T *)0, (void *)0)) val; \
 	} __attribute__((transparent_union)) name##_union; \
-	typedef __typeof__(__builtin_choose_expr(TOPHASH_IS_INTEGER(T) || TOPHASH_IS_POINTER(T), \
-						 *(name##_union *)0, *(T *)0)) name
+	typedef __typeof__(__builtin_choose_expr(TOPHASH_IN_UNION(T), *(name##_union *)0, \
+						 TOPHASH_OR_DOUBLE(T))) name
 
 #else
 
@@ -98,7 +118,7 @@ template <class T> struct tophash_arg_of_type {
 /* For an enum the compiler finds the integer that it is compatible with. */
 #define TOPHASH_COMPLEX_OF(T) \
 	_Generic(*(T *)0, \
-		_Bool: (_Complex long long)0, \
+		_Bool: 0.0, \
 		TOPHASH_COMPLEX(char), TOPHASH_COMPLEX(signed char), TOPHASH_COMPLEX(unsigned char), \
 		TOPHASH_COMPLEX(short), TOPHASH_COMPLEX(unsigned short), \
 		TOPHASH_COMPLEX(int), TOPHASH_COMPLEX(unsigned int), \
@@ -120,14 +140,14 @@ template <class T> struct tophash_arg_of_type {
 /* Reads a parameter. */
 TOPHASH_INLINE void tophash_take_arg(void *ret, const void *arg, size_t size, bool is_bool)
 {
-	long long x;
+	double x;
 
 	if (!is_bool) {
 		__builtin_memcpy(ret, arg, size);
 		return;
 	}
 	__builtin_memcpy(&x, arg, sizeof(x));
-	*(bool *)ret = x != 0;
+	*(bool *)ret = (bool)x;
 }
 
 /* ---- where things lie in a slot -------------------------------------------------------------------- */

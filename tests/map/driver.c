@@ -1,0 +1,715 @@
+/* The map against a plain array, for every kind of key; it needs a libc, and runs on every machine.
+ *
+ *     driver SEED OPS [KIND...]    KIND: a name from driver_kinds.c, or match; none: all of them
+ *
+ * Random puts, deletes and looks, batches, clones, clearing, shrinking, reserving, loops that change the
+ * map they run over; with malloc, with an allocator that fails at times, with drop and barrier hooks,
+ * with moves that are shared out, held back, and done at once. Now and then tophash_check(3) and a
+ * comparison of everything. Prints how many operations there were; ends with 1 at the first difference.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver_kinds.h"
+
+struct heap {
+	size_t held;	     /* bytes outstanding */
+	uint64_t failed;     /* how often there was none */
+	unsigned one_in;     /* fails one in so many; 0: never */
+	size_t keys, vals;   /* dropped */
+	size_t barriers;
+};
+
+/* The array that stands for the map. */
+struct model {
+	uint64_t val[KEYS];
+	uint32_t birth[KEYS]; /* the number of its insertion; 0: not there */
+	size_t len, nans;
+	uint32_t births;
+	size_t keys, vals; /* that must have been dropped */
+};
+
+struct run {
+	const struct kind *kind;
+	uint64_t seed, random, ops;
+	struct tophash map;
+	struct tophash_hooks hooks;
+	struct heap heap;
+	struct model model;
+	unsigned puts; /* in 100 */
+	unsigned evacuate; /* 0 shared, 1 manual, 2 eager */
+	bool drops;
+};
+
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+static uint32_t below(struct run *run, uint32_t n)
+{
+	return (uint32_t)((next_random(&run->random) >> 32) * n >> 32);
+}
+
+_Noreturn static void differs(const struct run *run, const char *what, int line)
+{
+	printf("FAIL %s seed %" PRIu64 " operation %" PRIu64 ": %s (driver.c:%d)\n", run->kind->name,
+	       run->seed, run->ops, what, line);
+	exit(1);
+}
+
+#define EXPECT(run, condition) \
+	do { \
+		if (!(condition)) \
+			differs(run, #condition, __LINE__); \
+	} while (0)
+
+/* The map's own random numbers are the driver's, so that a run can be repeated. */
+static void set_debug(struct run *run)
+{
+	static const char *const evacuate[] = {"shared", "manual", "eager"};
+	char options[64];
+
+	snprintf(options, sizeof(options), "seed=%" PRIu32 ",evacuate=%s", below(run, UINT32_MAX),
+		 evacuate[run->evacuate]);
+	EXPECT(run, tophash_debug(options) == 0);
+}
+
+/* ---- memory and hooks ---------------------------------------------------------------------------- */
+
+#define HEAD 16
+
+static struct run *current; /* the heap's failures come from its random numbers */
+
+static void *heap_alloc(size_t size, void *ctx)
+{
+	struct heap *heap = ctx;
+	uint8_t *p;
+
+	if (heap->one_in && below(current, heap->one_in) == 0) {
+		heap->failed++;
+		return NULL;
+	}
+	p = malloc(size + HEAD);
+	if (!p)
+		abort();
+	memcpy(p, &size, sizeof(size));
+	memset(p + HEAD, 0xa5, size);
+	heap->held += size;
+	return p + HEAD;
+}
+
+static void heap_free(void *p, size_t size, void *ctx)
+{
+	uint8_t *head = (uint8_t *)p - HEAD;
+	struct heap *heap = ctx;
+	size_t asked;
+
+	memcpy(&asked, head, sizeof(asked));
+	EXPECT(current, asked == size);
+	memset(p, 0x5a, size);
+	heap->held -= size;
+	free(head);
+}
+
+static void count_key(void *key, void *ctx)
+{
+	(void)key;
+	((struct heap *)ctx)->keys++;
+}
+
+static void count_val(void *val, void *ctx)
+{
+	(void)val;
+	((struct heap *)ctx)->vals++;
+}
+
+static void count_barrier(void *slot, size_t size, enum tophash_write why, void *ctx)
+{
+	EXPECT(current, slot && size > 0 && why <= TOPHASH_WRITE_CLEAR);
+	((struct heap *)ctx)->barriers++;
+}
+
+static bool is_set(const struct run *run)
+{
+	return run->kind->type->val_size == 0;
+}
+
+/* What the model says must have been dropped. */
+static void model_drop(struct run *run, size_t keys, size_t vals)
+{
+	run->model.keys += keys;
+	run->model.vals += is_set(run) ? 0 : vals;
+}
+
+static void check_drops(const struct run *run)
+{
+	if (!run->drops)
+		return;
+	EXPECT(run, run->heap.keys == run->model.keys);
+	EXPECT(run, run->heap.vals == run->model.vals);
+}
+
+/* ---- the model ----------------------------------------------------------------------------------- */
+
+static void model_put(struct run *run, uint32_t number, uint64_t val)
+{
+	struct model *model = &run->model;
+
+	if (model->birth[number] == 0) {
+		model->birth[number] = ++model->births;
+		model->len++;
+	}
+	model->val[number] = run->kind->val_of(val);
+}
+
+static bool model_remove(struct run *run, uint32_t number)
+{
+	struct model *model = &run->model;
+
+	if (model->birth[number] == 0)
+		return false;
+	model_drop(run, 1, 1);
+	model->birth[number] = 0;
+	model->len--;
+	return true;
+}
+
+static void model_clear(struct run *run)
+{
+	struct model *model = &run->model;
+
+	model_drop(run, model->len + model->nans, model->len + model->nans);
+	memset(model->birth, 0, sizeof(model->birth));
+	model->len = model->nans = 0;
+}
+
+static void check_len(const struct run *run)
+{
+	EXPECT(run, tophash_len(&run->map) == run->model.len + run->model.nans);
+}
+
+static void check_key(const struct run *run, const struct tophash *map, uint32_t number)
+{
+	const struct model *model = &run->model;
+	uint64_t val = 1;
+	bool there = run->kind->get(map, number, &val);
+
+	EXPECT(run, there == (model->birth[number] != 0));
+	EXPECT(run, val == (there ? model->val[number] : 0));
+}
+
+struct seen {
+	struct run *run;
+	size_t n, nans;
+	uint32_t birth[KEYS]; /* the insertion that came last */
+};
+
+static bool see_still(void *ctx, uint32_t number, uint64_t val)
+{
+	struct seen *seen = ctx;
+	const struct model *model = &seen->run->model;
+
+	seen->n++;
+	if (number == NUMBER_NAN) {
+		seen->nans++;
+		return true;
+	}
+	EXPECT(seen->run, number < seen->run->kind->keys);
+	EXPECT(seen->run, seen->birth[number] == 0 && model->birth[number] != 0);
+	EXPECT(seen->run, val == model->val[number]);
+	seen->birth[number] = model->birth[number];
+	return true;
+}
+
+/* A loop over everything. */
+static void check_loop(struct run *run, struct tophash *map)
+{
+	static struct seen seen;
+
+	memset(&seen, 0, sizeof(seen));
+	seen.run = run;
+	run->kind->each(map, see_still, &seen);
+	EXPECT(run, seen.nans == run->model.nans);
+	EXPECT(run, seen.n == run->model.nans + run->model.len);
+}
+
+static void check_all(struct run *run, struct tophash *map)
+{
+	for (uint32_t number = 0; number < run->kind->keys; number++)
+		check_key(run, map, number);
+	check_loop(run, map);
+	EXPECT(run, tophash_check(map, 3) == 0);
+}
+
+/* ---- operations ---------------------------------------------------------------------------------- */
+
+static uint32_t some_number(struct run *run)
+{
+	return below(run, run->kind->keys);
+}
+
+/* An error is right when there was no memory, and then nothing has changed. */
+static void expect_failure(const struct run *run, int err, uint64_t failed_before)
+{
+	EXPECT(run, err == -ENOMEM);
+	EXPECT(run, run->heap.failed > failed_before);
+	check_len(run);
+}
+
+static void do_put(struct run *run)
+{
+	uint32_t number = some_number(run);
+	uint64_t val = next_random(&run->random), failed = run->heap.failed;
+	int ret = run->kind->put(&run->map, number, val);
+
+	if (ret < 0) {
+		expect_failure(run, ret, failed);
+		check_key(run, &run->map, number);
+		return;
+	}
+	EXPECT(run, ret == (run->model.birth[number] == 0));
+	if (ret == 0)
+		model_drop(run, 1, 1);
+	model_put(run, number, val);
+}
+
+static void do_put_nan(struct run *run)
+{
+	uint64_t failed = run->heap.failed;
+	int ret;
+
+	if (!run->kind->put_nan || run->model.nans > 3000)
+		return;
+	ret = run->kind->put_nan(&run->map, run->random);
+	if (ret < 0) {
+		expect_failure(run, ret, failed);
+		return;
+	}
+	EXPECT(run, ret == 1);
+	run->model.nans++;
+}
+
+static void do_slot(struct run *run)
+{
+	uint32_t number = some_number(run);
+	bool is_new = run->model.birth[number] == 0;
+	uint64_t val = next_random(&run->random), old = 1, failed = run->heap.failed;
+
+	if (!run->kind->slot(&run->map, number, val, &old)) {
+		expect_failure(run, -ENOMEM, failed);
+		return;
+	}
+	EXPECT(run, old == (is_new ? 0 : run->model.val[number]));
+	if (!is_new)
+		model_drop(run, 1, 0);
+	model_put(run, number, val);
+}
+
+static void do_remove(struct run *run)
+{
+	uint32_t number = some_number(run);
+	bool was = run->kind->remove(&run->map, number);
+
+	EXPECT(run, was == model_remove(run, number));
+}
+
+static size_t some_numbers(struct run *run, uint32_t *ret)
+{
+	size_t n = below(run, BATCH + 1);
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = some_number(run);
+	return n;
+}
+
+static void do_put_many(struct run *run)
+{
+	uint32_t numbers[BATCH];
+	uint64_t vals[BATCH], failed = run->heap.failed;
+	size_t n = some_numbers(run, numbers), done = n + 1;
+	int err;
+
+	for (size_t i = 0; i < n; i++)
+		vals[i] = next_random(&run->random);
+	err = run->kind->put_many(&run->map, numbers, vals, n, &done);
+	EXPECT(run, done <= n && (done == n) == (err == 0));
+	for (size_t i = 0; i < done; i++) {
+		if (run->model.birth[numbers[i]])
+			model_drop(run, 1, 1);
+		model_put(run, numbers[i], vals[i]);
+	}
+	if (err)
+		expect_failure(run, err, failed);
+}
+
+static void do_get_many(struct run *run)
+{
+	uint32_t numbers[BATCH];
+	uint64_t vals[BATCH];
+	bool found[BATCH];
+	size_t n = some_numbers(run, numbers), want = 0;
+	size_t got = run->kind->get_many(&run->map, numbers, n, vals, found);
+
+	for (size_t i = 0; i < n; i++) {
+		bool there = run->model.birth[numbers[i]] != 0;
+
+		EXPECT(run, found[i] == there);
+		EXPECT(run, vals[i] == (there ? run->model.val[numbers[i]] : 0));
+		want += there;
+	}
+	EXPECT(run, got == want);
+}
+
+static void do_remove_many(struct run *run)
+{
+	uint32_t numbers[BATCH];
+	size_t n = some_numbers(run, numbers), want = 0;
+	size_t got = run->kind->remove_many(&run->map, numbers, n);
+
+	for (size_t i = 0; i < n; i++)
+		want += model_remove(run, numbers[i]);
+	EXPECT(run, got == want);
+}
+
+static void do_remove_odd(struct run *run)
+{
+	size_t want = 0, got = run->kind->remove_odd(&run->map);
+
+	for (uint32_t number = 1; number < run->kind->keys; number += 2)
+		want += model_remove(run, number);
+	EXPECT(run, got == want);
+}
+
+static void do_clone(struct run *run)
+{
+	struct tophash copy;
+	uint64_t failed = run->heap.failed;
+	int err = tophash_clone(&run->map, &copy);
+
+	if (run->drops) {
+		EXPECT(run, err == -EINVAL);
+		return;
+	}
+	if (err) {
+		expect_failure(run, err, failed);
+		return;
+	}
+	check_all(run, &copy);
+	tophash_fini(&copy);
+}
+
+static void do_clear(struct run *run)
+{
+	tophash_clear(&run->map);
+	model_clear(run);
+}
+
+static void do_reserve(struct run *run)
+{
+	uint64_t failed = run->heap.failed;
+	int err = tophash_reserve(&run->map, run->kind->type, below(run, 2 * run->kind->keys + 1));
+
+	if (err)
+		expect_failure(run, err, failed);
+}
+
+static void do_shrink(struct run *run)
+{
+	uint64_t failed = run->heap.failed;
+	int err = tophash_shrink(&run->map);
+
+	if (err)
+		expect_failure(run, err, failed);
+}
+
+/* One of these: as often as each costs no more than all else. */
+static void do_rare(struct run *run)
+{
+	switch (below(run, 8)) {
+	case 0: do_clear(run); break;
+	case 1: do_reserve(run); break;
+	case 2: do_shrink(run); break;
+	case 3: do_clone(run); break;
+	case 4: do_remove_odd(run); break;
+	case 5:
+		run->evacuate = below(run, 3);
+		set_debug(run);
+		break;
+	default: check_all(run, &run->map);
+	}
+}
+
+static void do_change(struct run *run)
+{
+	uint32_t what = below(run, 1000);
+
+	run->ops++;
+	if (what < 4)
+		do_put_many(run);
+	else if (what < 8)
+		do_remove_many(run);
+	else if (what < 12)
+		do_get_many(run);
+	else if (what < 20)
+		tophash_step(&run->map, below(run, run->evacuate == 1 ? 64 : 4));
+	else if (what < 24)
+		do_put_nan(run);
+	else if (what < 300)
+		check_key(run, &run->map, some_number(run));
+	else if (what % 100 >= run->puts)
+		do_remove(run);
+	else if (what < 500)
+		do_slot(run);
+	else
+		do_put(run);
+}
+
+/* ---- loops that change the map ------------------------------------------------------------------- */
+
+struct walk {
+	struct run *run;
+	unsigned changes;    /* after each entry, at most */
+	uint64_t limit;	     /* ends the loop */
+	size_t nans;
+	uint32_t came[KEYS]; /* the insertion that came last, of each number */
+};
+
+static bool walk_see(void *ctx, uint32_t number, uint64_t val)
+{
+	struct walk *walk = ctx;
+	struct run *run = walk->run;
+
+	if (number == NUMBER_NAN) {
+		walk->nans++;
+	} else {
+		EXPECT(run, number < run->kind->keys);
+		EXPECT(run, run->model.birth[number] != 0);
+		EXPECT(run, val == run->model.val[number]);
+		EXPECT(run, walk->came[number] != run->model.birth[number]);
+		walk->came[number] = run->model.birth[number];
+	}
+	for (unsigned n = below(run, walk->changes + 1); n > 0; n--)
+		do_change(run);
+	if (walk->changes && below(run, run->kind->keys * 4) == 0)
+		do_rare(run);
+	return run->ops < walk->limit;
+}
+
+/* No entry comes twice, none that is not there; each comes that was there all the time. */
+static void do_walk(struct run *run)
+{
+	static struct walk walk;
+	static uint32_t was[KEYS];
+	uint32_t began = run->model.births;
+
+	set_debug(run);
+	memset(&walk, 0, sizeof(walk));
+	memcpy(was, run->model.birth, sizeof(was));
+	walk.run = run;
+	walk.changes = 1u << below(run, 6);
+	walk.limit = run->ops + 20 * (uint64_t)run->kind->keys;
+	run->kind->each(&run->map, walk_see, &walk);
+	if (run->ops >= walk.limit)
+		return;
+	for (uint32_t number = 0; number < run->kind->keys; number++) {
+		uint32_t birth = run->model.birth[number];
+
+		if (birth && birth <= began && birth == was[number])
+			EXPECT(run, walk.came[number] == birth);
+	}
+	EXPECT(run, walk.nans <= run->model.nans || run->model.nans < walk.nans);
+}
+
+/* ---- a round: one map's life --------------------------------------------------------------------- */
+
+static void round_begin(struct run *run)
+{
+	static const unsigned odds[] = {0, 2, 5, 30, 300};
+	unsigned mode = below(run, 6);
+
+	run->evacuate = 0;
+	set_debug(run);
+	memset(&run->model, 0, sizeof(run->model));
+	run->heap = (struct heap){0};
+	run->map = (struct tophash){0};
+	run->hooks = (struct tophash_hooks){.size = sizeof(run->hooks), .ctx = &run->heap};
+	run->drops = mode >= 4;
+	if (mode == 0 && below(run, 2))
+		EXPECT(run, tophash_init(&run->map, run->kind->type, below(run, KEYS)) == 0);
+	if (mode >= 2 && mode != 5) {
+		run->hooks.alloc = heap_alloc;
+		run->hooks.free = heap_free;
+		run->heap.one_in = odds[below(run, 5)];
+	}
+	if (run->drops) {
+		run->hooks.drop_key = count_key;
+		run->hooks.drop_val = count_val;
+	}
+	if (mode == 3 || mode == 4)
+		run->hooks.barrier = count_barrier;
+	if (mode >= 2)
+		EXPECT(run, tophash_set_hooks(&run->map, &run->hooks) == 0);
+}
+
+static void round_end(struct run *run)
+{
+	check_all(run, &run->map);
+	check_drops(run);
+	tophash_fini(&run->map);
+	model_clear(run);
+	check_drops(run);
+	check_len(run);
+	EXPECT(run, run->heap.held == 0);
+}
+
+static void round_run(struct run *run, uint64_t ops)
+{
+	uint32_t keys = run->kind->keys;
+	uint64_t end = run->ops + ops;
+
+	round_begin(run);
+	while (run->ops < end) {
+		uint64_t pace = run->ops + below(run, 4 * keys) + 1;
+
+		run->puts = below(run, 101);
+		while (run->ops < pace && run->ops < end) {
+			do_change(run);
+			check_len(run);
+			if (below(run, 4 * keys + 64) == 0)
+				do_rare(run);
+			if (below(run, 16 * keys + 64) == 0)
+				do_walk(run);
+		}
+		check_drops(run);
+	}
+	round_end(run);
+}
+
+static void run_kind(const struct kind *kind, uint64_t seed, uint64_t ops)
+{
+	static struct run run;
+	uint64_t each = ops < 20 * (uint64_t)kind->keys ? ops / 2 + 1 : 10 * (uint64_t)kind->keys;
+
+	memset(&run, 0, sizeof(run));
+	run.kind = kind;
+	run.seed = run.random = seed;
+	current = &run;
+	while (run.ops < ops)
+		round_run(&run, each);
+	printf("ok %s: %" PRIu64 " operations\n", kind->name, run.ops);
+}
+
+/* ---- the search of a tag word -------------------------------------------------------------------- */
+
+static tophash_mask mask_of(const uint8_t *word, uint8_t tag)
+{
+	tophash_mask ret = 0;
+
+	for (unsigned i = 0; i < TOPHASH_SLOTS; i++)
+		if (word[i] == tag)
+			ret |= tophash_lanes_from(i) & ~tophash_lanes_from(i + 1);
+	return ret;
+}
+
+/* A mask's bits are lanes, from the lowest on. */
+static bool has_lanes(tophash_mask mask, const uint8_t *word, uint8_t tag)
+{
+	for (unsigned i = 0; i < TOPHASH_SLOTS; i++) {
+		if (word[i] != tag)
+			continue;
+		if (!mask || tophash_lane(mask) != i)
+			return false;
+		mask &= mask - 1;
+	}
+	return mask == 0;
+}
+
+static void run_match(uint64_t seed, uint64_t ops)
+{
+	static const struct kind match = {.name = "match"};
+	struct run run = {.kind = &match, .seed = seed, .random = seed};
+	uint8_t word[TOPHASH_WORD_SIZE];
+
+	for (; run.ops < ops; run.ops++) {
+		uint64_t hash = next_random(&run.random) >> 32;
+		uint8_t tag;
+
+		/* Few different bytes: so that there are matches, and runs of them. */
+		for (unsigned i = 0; i < TOPHASH_WORD_SIZE; i++)
+			word[i] = (uint8_t)(run.ops % 2 ? below(&run, 4) : next_random(&run.random));
+		if (run.ops % 4 == 1)
+			hash = hash << 8 | below(&run, 4);
+		tag = (uint8_t)hash ? (uint8_t)hash : 1;
+		EXPECT(&run, tophash_tag(hash) == tag);
+		EXPECT(&run, tophash_match(word, hash) == mask_of(word, tag));
+		EXPECT(&run, has_lanes(tophash_match(word, hash), word, tag));
+		EXPECT(&run, tophash_match_empty(word) == mask_of(word, 0));
+		EXPECT(&run, has_lanes(tophash_match_empty(word), word, 0));
+		EXPECT(&run, (tophash_match_used(word) ^ tophash_match_empty(word)) == TOPHASH_MASK_ALL);
+		EXPECT(&run, tophash_may_overflow(word, hash) ==
+				     ((word[TOPHASH_OVERFLOW] & tophash_class_bit(tag)) != 0));
+	}
+	printf("ok match: %" PRIu64 " operations\n", run.ops);
+}
+
+/* More than there is addresses for is an error, not a crash. */
+static void check_limits(void)
+{
+	for (size_t i = 0; i < kinds_len; i++) {
+		struct run run = {.kind = &kinds[i]};
+
+		for (size_t n = SIZE_MAX / 2; n > SIZE_MAX / 16; n = n / 4 * 3) {
+			int err = tophash_init(&run.map, kinds[i].type, n);
+
+			EXPECT(&run, err == -EOVERFLOW || err == -ENOMEM);
+			EXPECT(&run, !run.map.core);
+		}
+	}
+}
+
+static bool is_asked(const char *name, int argc, char **argv)
+{
+	for (int i = 3; i < argc; i++)
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	return argc <= 3;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed, ops;
+	int ran = 0;
+
+	if (argc < 3) {
+		fputs("usage: driver SEED OPS [KIND...]\n", stderr);
+		return 2;
+	}
+	seed = strtoull(argv[1], NULL, 0);
+	ops = strtoull(argv[2], NULL, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	kinds_init();
+	check_limits();
+	if (is_asked("match", argc, argv)) {
+		run_match(seed, ops);
+		ran++;
+	}
+	for (size_t i = 0; i < kinds_len; i++) {
+		if (!is_asked(kinds[i].name, argc, argv))
+			continue;
+		run_kind(&kinds[i], seed, ops);
+		ran++;
+	}
+	if (ran == 0) {
+		fprintf(stderr, "driver: no such kind\n");
+		return 2;
+	}
+	return 0;
+}

@@ -1,0 +1,145 @@
+/* What random runs have found, each as small as it can be. */
+#include <tophash/map.h>
+
+#include "test_map.h"
+
+struct heap {
+	size_t held;
+	size_t until; /* so many allocations succeed, one fails, the others succeed */
+	bool failed;
+	size_t keys, vals; /* dropped */
+};
+
+static void *heap_alloc(size_t size, void *ctx)
+{
+	struct heap *heap = ctx;
+
+	if (heap->until-- == 0) {
+		heap->failed = true;
+		return NULL;
+	}
+	heap->held += size;
+	return malloc(size);
+}
+
+static void heap_free(void *p, size_t size, void *ctx)
+{
+	((struct heap *)ctx)->held -= size;
+	free(p);
+}
+
+static void drop_key(void *key, void *ctx)
+{
+	((struct heap *)ctx)->keys++;
+}
+
+static void drop_val(void *val, void *ctx)
+{
+	((struct heap *)ctx)->vals++;
+}
+
+static uint64_t few_hashes(const uint32_t *key)
+{
+	return *key % 2;
+}
+
+static bool same(const uint32_t *key, const uint32_t *other)
+{
+	return *key == *other;
+}
+
+TOPHASH_MAP_WITH(chained, uint32_t, uint32_t, few_hashes, same);
+TOPHASH_MAP(ages, const char *, int);
+
+/* The value that slot gives is that of the map, not one that the drop hook has had. */
+static void slot_does_not_drop(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &heap, .drop_key = drop_key,
+				      .drop_val = drop_val};
+	struct ages m = {0};
+	int *slot;
+
+	assert_int_equal(ages_set_hooks(&m, &hooks), 0);
+	for (int i = 0; i < 3; i++) {
+		slot = ages_slot(&m, "ada");
+		assert_non_null(slot);
+		*slot += 1;
+	}
+	assert_int_equal(ages_get(&m, "ada"), 3);
+	assert_int_equal(heap.vals, 0);
+	assert_int_equal(heap.keys, 2); /* the ones that were given and not needed */
+	assert_int_equal(ages_put(&m, "ada", 1), 0);
+	assert_int_equal(heap.vals, 1);
+	ages_fini(&m);
+	assert_int_equal(heap.vals, 2);
+	assert_int_equal(heap.keys, 4);
+}
+
+/* Puts n keys from first on; one may fail, and is put once more. */
+static void put_all(struct chained *m, struct heap *heap, uint32_t first, uint32_t n)
+{
+	for (uint32_t key = first; key < first + n; key++) {
+		int ret = chained_put(m, key, key);
+
+		if (ret < 0) {
+			assert_int_equal(ret, -ENOMEM);
+			assert_true(heap->failed);
+			assert_null(chained_find(m, key));
+			assert_int_equal(chained_check(m, 3), 0);
+			ret = chained_put(m, key, key);
+		}
+		assert_int_equal(ret, 1);
+		assert_int_equal(chained_check(m, 2), 0);
+	}
+	assert_int_equal(chained_check(m, 3), 0);
+}
+
+static void delete_all(struct chained *m, uint32_t first, uint32_t n)
+{
+	for (uint32_t key = first; key < first + n; key++) {
+		assert_true(chained_delete(m, key));
+		assert_int_equal(chained_check(m, 2), 0);
+	}
+	assert_int_equal(chained_check(m, 3), 0);
+}
+
+/* Long chains come and go, so that the pool of overflow buckets has gaps; every allocation fails in
+ * one of the runs. */
+static void each_allocation_fails_once(void **state)
+{
+	size_t until = 0;
+	bool failed = true;
+
+	for (; failed; until++) {
+		struct heap heap = {.until = until};
+		struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &heap,
+					      .alloc = heap_alloc, .free = heap_free};
+		struct chained m = {0};
+
+		assert_int_equal(chained_set_hooks(&m, &hooks), 0);
+		put_all(&m, &heap, 0, 120);
+		delete_all(&m, 0, 60);
+		put_all(&m, &heap, 200, 120);
+		delete_all(&m, 60, 60);
+		put_all(&m, &heap, 400, 120);
+		chained_shrink(&m);
+		assert_int_equal(chained_check(&m, 3), 0);
+		for (uint32_t key = 200; key < 520; key++)
+			assert_int_equal(chained_get(&m, key), key < 320 || key >= 400 ? key : 0);
+		chained_fini(&m);
+		assert_int_equal(heap.held, 0);
+		failed = heap.failed;
+	}
+	assert_true(until > 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slot_does_not_drop),
+		cmocka_unit_test(each_allocation_fails_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
