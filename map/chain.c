@@ -70,6 +70,7 @@ uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 		number = pool_take(map);
 		if (!number)
 			return NULL;
+		map->moves++; /* the link leads elsewhere now: iterators look at tags through it */
 		*pool_link(pool, number) = *link;
 		*link = (struct link){.number = number};
 		lane = 0;

@@ -154,6 +154,25 @@ static void *next_in_home(struct tophash_iter *iter)
 	return NULL;
 }
 
+/* Goes on with the one overflow bucket of a chain; false when there is none, or more. */
+static bool enter_link(struct tophash_iter *iter)
+{
+	const struct tophash_core *core = iter->map->core;
+	struct route route = route_of(iter->map, iter->lo);
+	const struct link *link = store_link(&core->store, route.bucket);
+
+	if (iter->filtered || route.rest || !link->number ||
+	    pool_link(&core->pool, link->number)->number)
+		return false;
+	iter->word = link->tags;
+	iter->slots = pool_slots(&core->pool, link->number);
+	for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
+		if (link->tags[i])
+			iter->lanes |= tophash_lane_bit(i);
+	iter->phase = TOPHASH_ITER_LINK;
+	return true;
+}
+
 static bool has_rest(const struct tophash_core *core, const struct route *route)
 {
 	return route->rest && (core->rest[0].number || core->rest[1].number);
@@ -186,12 +205,31 @@ static bool enter(struct tophash_iter *iter, uint64_t limit)
 	return true;
 }
 
+/* Skips empty buckets of a map that stands still. */
+static void skip_empty(struct tophash_iter *iter, uint64_t limit)
+{
+	const struct tophash *map = iter->map;
+	unsigned shift = map->shift;
+	size_t bucket = (size_t)(iter->hi >> shift), end = (size_t)(limit >> shift);
+	const uint8_t *word = map->tags;
+
+	if (!word || (uint64_t)bucket << shift != iter->hi)
+		return;
+	word += bucket * TOPHASH_WORD_SIZE;
+	while (bucket < end && !tophash_match_used(word)) {
+		word += TOPHASH_WORD_SIZE;
+		bucket++;
+	}
+	iter->hi = (uint64_t)bucket << shift;
+}
+
 /* The next range that holds anything; false at the end of the walk. */
 static bool next_range(struct tophash_iter *iter)
 {
 	for (;;) {
 		uint64_t limit = iter->wrapped ? iter->start : HASHES;
 
+		skip_empty(iter, limit);
 		if (iter->hi < limit) {
 			if (enter(iter, limit))
 				return true;
@@ -220,6 +258,19 @@ static bool start(struct tophash_iter *iter)
 	return true;
 }
 
+/* Whether the range that is read has more than its home. In a map that stands still the filter tells. */
+static bool has_chain(const struct tophash_iter *iter)
+{
+	struct route route;
+
+	if (iter->phase == TOPHASH_ITER_LINK)
+		return false;
+	if (iter->map->tags)
+		return iter->word[TOPHASH_OVERFLOW] != 0;
+	route = route_of(iter->map, iter->lo);
+	return iter->word[TOPHASH_OVERFLOW] || has_rest(iter->map->core, &route);
+}
+
 /* The first lane of a range just begun: it is there, nothing has happened yet. */
 static void *first_lane(struct tophash_iter *iter)
 {
@@ -240,14 +291,21 @@ static void *walk(struct tophash_iter *iter)
 		iter->phase = TOPHASH_ITER_DONE;
 		return NULL;
 	case TOPHASH_ITER_HOME:
+	case TOPHASH_ITER_LINK:
 		if (moved) {
 			iter->phase = TOPHASH_ITER_ORDERED;
 			return NULL;
 		}
 		slot = next_in_home(iter);
-		if (!slot)
+		if (slot)
+			return slot;
+		if (has_chain(iter)) {
+			if (enter_link(iter))
+				return first_lane(iter);
 			iter->phase = TOPHASH_ITER_CHAIN;
-		return slot;
+			return NULL;
+		}
+		break;
 	case TOPHASH_ITER_CHAIN:
 		if (moved) {
 			iter->phase = TOPHASH_ITER_ORDERED;

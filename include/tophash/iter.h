@@ -5,7 +5,8 @@
  * so is what the iterator still has to visit. A range is read like this:
  *
  *   home     the lanes of the home bucket; keys that were returned are kept (15 at most)
- *   chain    the entries of the chain, in order of hash and key; the last one returned is the mark
+ *   link     those of its overflow bucket, if there is just one: in the same way (4 more)
+ *   chain    the entries of a longer chain, in order of hash and key; the last one returned is the mark
  *   ordered  when entries were moved meanwhile (map->moves tells): all entries of the range, wherever
  *            they are now, in order of hash and key, from the mark on, but for the keys that are kept
  *
@@ -17,11 +18,12 @@
 
 #include "tophash/fast.h"
 
-#define TOPHASH_KEPT_MAX 16 /* keys: of a home, and the mark */
+#define TOPHASH_KEPT_MAX 20 /* keys: of a home, of an overflow bucket, and the mark */
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
 	TOPHASH_ITER_HOME,
+	TOPHASH_ITER_LINK,
 	TOPHASH_ITER_CHAIN,
 	TOPHASH_ITER_ORDERED,
 	TOPHASH_ITER_DONE,
@@ -30,11 +32,11 @@ enum tophash_iter_phase {
 /* The members are for the functions of these headers only. */
 struct tophash_iter {
 	const struct tophash *map;
-	const uint8_t *word; /* of the home that is read */
+	const uint8_t *word; /* the tags that are read: of the home, or of a link */
 	uint8_t *slots;
 	tophash_mask lanes;  /* that are still to come */
 	tophash_mask later;  /* and those that want a closer look */
-	void *kept;	     /* TOPHASH_KEPT_MAX keys: of the home; the last is the mark */
+	void *kept;	     /* TOPHASH_KEPT_MAX keys: those returned; the last is the mark */
 	uint64_t start;	     /* the hash at which the walk began */
 	uint64_t lo, hi;     /* the range of hashes that is read */
 	uint64_t mark;	     /* the hash of the mark; from here on, in order */
