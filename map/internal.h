@@ -57,7 +57,7 @@ enum move {
 
 enum store_mode {
 	STORE_NONE,
-	STORE_BLOCK,  /* one allocation: tag words, links, slots */
+	STORE_BLOCK,  /* one allocation: slots, tag words, links */
 	STORE_MAPPED, /* three mappings of their own */
 	STORE_PIECES, /* blocks of 2^piece_bits buckets (with an allocator) */
 };
@@ -158,13 +158,33 @@ static inline uint8_t *store_piece(const struct store *store, size_t bucket, siz
 	return store->pieces[bucket >> store->piece_bits];
 }
 
+/* A block of so many buckets, and so a piece: the slots, then the tag words, then the links. The slots
+ * come first, so that they stay where they are when a block is made longer or shorter.
+ *
+ *	+-------------- - - -+---------- - - -+-------- - - -+
+ *	| slots              | tag words      | links        |
+ *	+-------------- - - -+---------- - - -+-------- - - -+
+ *	0                    tags_at          links_at       block_size
+ */
+static inline size_t store_tags_at(const struct store *store, size_t buckets)
+{
+	return (buckets * store->bucket_size + 15) & ~(size_t)15;
+}
+
+static inline size_t store_links_at(const struct store *store, size_t buckets)
+{
+	return store_tags_at(store, buckets) + buckets * TOPHASH_WORD_SIZE;
+}
+
 static inline uint8_t *store_word(const struct store *store, size_t bucket)
 {
 	size_t at = bucket;
+	uint8_t *piece;
 
 	if (TOPHASH_LIKELY(!store->pieces))
 		return store->tags + bucket * TOPHASH_WORD_SIZE;
-	return store_piece(store, bucket, &at) + at * TOPHASH_WORD_SIZE;
+	piece = store_piece(store, bucket, &at);
+	return piece + store_tags_at(store, (size_t)1 << store->piece_bits) + at * TOPHASH_WORD_SIZE;
 }
 
 static inline struct link *store_link(const struct store *store, size_t bucket)
@@ -174,25 +194,18 @@ static inline struct link *store_link(const struct store *store, size_t bucket)
 
 	if (TOPHASH_LIKELY(!store->pieces))
 		return store->links + bucket;
-	piece = store_piece(store, bucket, &at) + ((size_t)TOPHASH_WORD_SIZE << store->piece_bits);
+	piece = store_piece(store, bucket, &at);
+	piece += store_links_at(store, (size_t)1 << store->piece_bits);
 	return (struct link *)(void *)piece + at;
-}
-
-/* Bytes before the slots in a block of so many buckets. */
-static inline size_t store_heads(size_t buckets)
-{
-	return (buckets * (TOPHASH_WORD_SIZE + sizeof(struct link)) + 15) & ~(size_t)15;
 }
 
 static inline uint8_t *store_slots(const struct store *store, size_t bucket)
 {
 	size_t at = bucket;
-	uint8_t *piece;
 
 	if (TOPHASH_LIKELY(!store->pieces))
 		return store->slots + bucket * store->bucket_size;
-	piece = store_piece(store, bucket, &at);
-	return piece + store_heads((size_t)1 << store->piece_bits) + at * store->bucket_size;
+	return store_piece(store, bucket, &at) + at * store->bucket_size;
 }
 
 /* ---- pool.c: overflow buckets ------------------------------------------------------------------- */

@@ -148,9 +148,11 @@ TOPHASH_INLINE tophash_mask upper_lanes(const struct tophash *map, const struct 
 	tophash_mask ret = 0, mask;
 
 	if (type->kind == TOPHASH_KIND_INT) {
-		for (unsigned lane = 0; lane < TOPHASH_SLOTS; lane++)
-			if (slot_hash_of(map, type, slots + (size_t)lane * type->slot_size) >> shift & 1)
-				ret |= tophash_lane_bit(lane);
+		for (unsigned lane = 0; lane < TOPHASH_SLOTS; lane++) {
+			const uint8_t *slot = slots + (size_t)lane * type->slot_size;
+
+			ret |= tophash_lane_bit(lane) & -(slot_hash_of(map, type, slot) >> shift & 1);
+		}
 		return ret & used;
 	}
 	for (mask = used; mask; mask &= mask - 1) {

@@ -148,7 +148,7 @@ static size_t slots_size(const struct store *store, size_t buckets)
 
 static size_t block_size(const struct store *store, size_t buckets)
 {
-	return store_heads(buckets) + slots_size(store, buckets);
+	return store_links_at(store, buckets) + links_size(buckets);
 }
 
 /* Whether the sizes of so many buckets are numbers: of 32 bits they are not always. */
@@ -163,9 +163,9 @@ static bool fits(const struct store *store, size_t buckets)
 
 static void block_set(struct store *store, uint8_t *block, size_t buckets)
 {
-	store->tags = block;
-	store->links = (struct link *)(void *)(block + tags_size(buckets));
-	store->slots = block + store_heads(buckets);
+	store->slots = block;
+	store->tags = block + store_tags_at(store, buckets);
+	store->links = (struct link *)(void *)(block + store_links_at(store, buckets));
 	store->buckets = buckets;
 	store->mode = STORE_BLOCK;
 }
@@ -287,7 +287,7 @@ void store_fini(struct tophash *map)
 	size_t per = (size_t)1 << store->piece_bits;
 
 	if (store->mode == STORE_BLOCK)
-		mem_free(map, store->tags, block_size(store, store->buckets));
+		mem_free(map, store->slots, block_size(store, store->buckets));
 	if (store->mode == STORE_MAPPED)
 		regions_unmap(store, store->buckets);
 	if (store->mode == STORE_PIECES) {
@@ -315,18 +315,49 @@ static void block_move(const struct tophash *map, const struct store *from, stru
 	memset(from->slots, 0, size);
 }
 
+/* By realloc: the slots stay in place or are moved by the C library, what follows them is moved here. */
+static int block_realloc(struct tophash *map, size_t buckets, size_t keep)
+{
+	struct store *store = &map->core->store;
+	struct store old = *store;
+	bool longer = buckets > old.buckets;
+	uint8_t *block = store->slots;
+
+	if (longer) {
+		block = realloc(block, block_size(store, buckets));
+		if (!block)
+			return -ENOMEM;
+		block_set(&old, block, old.buckets);
+		block_set(store, block, buckets);
+		memmove(store->links, old.links, links_size(keep));
+		memmove(store->tags, old.tags, tags_size(keep));
+		memset(store->links + keep, 0, links_size(buckets - keep));
+		memset(store->tags + tags_size(keep), 0, tags_size(buckets - keep));
+		return 0;
+	}
+	block_set(store, block, buckets);
+	memmove(store->tags, old.tags, tags_size(keep));
+	memmove(store->links, old.links, links_size(keep));
+	block = realloc(block, block_size(store, buckets));
+	if (block)
+		block_set(store, block, buckets);
+	return 0;
+}
+
 static int block_resize(struct tophash *map, size_t buckets, size_t keep)
 {
 	struct store *store = &map->core->store;
 	struct store old = *store;
 	uint8_t *block;
 
+	if (!has_allocator(map) && !has_barrier(map))
+		return block_realloc(map, buckets, keep);
 	block = mem_alloc(map, block_size(store, buckets));
 	if (!block)
 		return -ENOMEM;
 	block_set(store, block, buckets);
 	block_move(map, &old, store, keep);
-	mem_free(map, old.tags, block_size(&old, old.buckets));
+	mem_free(map, old.slots, block_size(&old, old.buckets));
 	return 0;
 }
 
@@ -338,7 +369,7 @@ static int block_to_regions(struct tophash *map, size_t buckets)
 	if (!map_regions(store, buckets, store))
 		return -ENOMEM;
 	block_move(map, &old, store, old.buckets);
-	mem_free(map, old.tags, block_size(&old, old.buckets));
+	mem_free(map, old.slots, block_size(&old, old.buckets));
 	return 0;
 }
 
@@ -351,7 +382,7 @@ static int block_to_pieces(struct tophash *map, size_t buckets)
 	/* A full block of an allocator has a piece's shape: it becomes the first one. */
 	if (!pieces_reserve(map, 2))
 		return -ENOMEM;
-	store->pieces[0] = old.tags;
+	store->pieces[0] = old.slots;
 	err = pieces_add(map, buckets);
 	if (err) {
 		directory_free(map, store);
