@@ -238,7 +238,7 @@
 	struct name##_iter name##_each(const struct name *m); \
 	bool name##_next(struct name##_iter *it);
 
-#define TOPHASH_END_(name) TOPHASH_ASSERT(sizeof(struct name) > 0, "takes the semicolon")
+#define TOPHASH_END_(name) TOPHASH_ASSERT(1, "takes the semicolon")
 
 /* What has parameters of the key's or the value's type is inline even where the rest is not: how such a
  * parameter is passed depends on the compiler (typed.h), which need not be the same for all sources. */
