@@ -126,8 +126,12 @@ int move_grow(struct tophash *map)
 		return -EOVERFLOW;
 	if (core->store.buckets < 2 * n)
 		err = store_double(map);
-	if (err)
+	if (err) {
+		/* Some of the arrays may lie elsewhere now. */
+		map->moves++;
+		core_publish(map);
 		return err;
+	}
 	map->moves++;
 	core->move = MOVE_GROW;
 	core->cursor = n;
