@@ -56,6 +56,19 @@ static struct tophash_stats stats_of(const struct tophash *map)
 	return ret;
 }
 
+static void *plain_alloc(size_t size, void *ctx)
+{
+	return malloc(size);
+}
+
+static void plain_free(void *p, size_t size, void *ctx)
+{
+	free(p);
+}
+
+static const struct tophash_hooks plain = {
+	.size = sizeof(plain), .alloc = plain_alloc, .free = plain_free};
+
 /* Lengths that are looked at: all small ones, those around each threshold, and some in between. */
 static bool is_looked_at(size_t len)
 {
@@ -71,7 +84,7 @@ static bool is_looked_at(size_t len)
 }
 
 /* Up to n, and what is held at each length of a map that only grew; then down, one by one. */
-static void memory_at_every_length(uint32_t slot_size, size_t n)
+static void memory_at_every_length(uint32_t slot_size, size_t n, const struct tophash_hooks *hooks)
 {
 	const struct tophash_type type = type_of(slot_size);
 	size_t *fresh = calloc(n + 1, sizeof(*fresh)), len;
@@ -79,6 +92,7 @@ static void memory_at_every_length(uint32_t slot_size, size_t n)
 	double worst = 0;
 
 	assert_non_null(fresh);
+	assert_int_equal(tophash_set_hooks(&map, hooks), 0);
 	for (len = 1; len <= n; len++) {
 		put(&map, &type, len);
 		if (is_looked_at(len))
@@ -93,11 +107,11 @@ static void memory_at_every_length(uint32_t slot_size, size_t n)
 			continue;
 		ratio = (double)stats_of(&map).bytes_held / (double)fresh[len - 1];
 		if (ratio > MEMORY_MAX)
-			fail_msg("slots of %u: %zu elements hold %.2f times as much as fresh ones", slot_size,
-				 len - 1, ratio);
+			fail_msg("slots of %u%s: %zu elements hold %.2f times as much as fresh ones",
+				 slot_size, hooks ? ", allocator" : "", len - 1, ratio);
 		worst = ratio > worst ? ratio : worst;
 	}
-	print_message("slots of %u: at most %.2f\n", slot_size, worst);
+	print_message("slots of %u%s: at most %.2f\n", slot_size, hooks ? ", allocator" : "", worst);
 	tophash_fini(&map);
 	free(fresh);
 }
@@ -110,8 +124,10 @@ static void memory_after_deletes(void **state)
 	} runs[] = {{2, 60000}, {8, 1000000}, {16, 1000000}, {32, 300000}, {72, 100000}, {280, 30000},
 		    {1024, 20000}, {4096, 6000}, {65536, 400}};
 
-	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++)
-		memory_at_every_length(runs[i].slot_size, runs[i].n);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
+		memory_at_every_length(runs[i].slot_size, runs[i].n, NULL);
+		memory_at_every_length(runs[i].slot_size, runs[i].n, &plain);
+	}
 }
 
 int main(void)
