@@ -1,6 +1,19 @@
 /* Growing and shrinking, in place, a step at a time. internal.h draws it. */
 #include "internal.h"
 
+/* The length at which 2^bits buckets become half of them. A fresh map of room_of(bits - 2) elements has a
+ * quarter of the buckets: down there the move must be over. So it begins as many deletes earlier as it
+ * takes, and as a fresh map takes that has just begun to grow. */
+static size_t shrink_at_of(const struct tophash_core *core)
+{
+	size_t quarter;
+
+	if (core->bits < 2)
+		return core->bits == 0 ? 0 : TOPHASH_SLOTS / 2;
+	quarter = (size_t)1 << (core->bits - 2);
+	return room_of(core->bits - 2u) + (3 * quarter + core->share - 1) / core->share;
+}
+
 void core_publish(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
@@ -12,7 +25,7 @@ void core_publish(struct tophash *map)
 	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
 	map->slots = core->store.slots;
 	map->grow_at = room_of(core->bits);
-	map->shrink_at = core->bits == 0 ? 0 : ((size_t)GROW_LOAD << core->bits) >> SHRINK_SHIFT;
+	map->shrink_at = shrink_at_of(core);
 	if (!core->armed) {
 		/* Room that was asked for stays until it has been used: the half of it. */
 		map->grow_at /= 2;
@@ -126,8 +139,12 @@ int move_grow(struct tophash *map)
 		return -EOVERFLOW;
 	if (core->store.buckets < 2 * n)
 		err = store_double(map);
-	if (err)
+	if (err) {
+		/* Some of the arrays may lie elsewhere now. */
+		map->moves++;
+		core_publish(map);
 		return err;
+	}
 	map->moves++;
 	core->move = MOVE_GROW;
 	core->cursor = n;

@@ -169,6 +169,8 @@ void pool_trim(struct tophash *map)
 	for (uint32_t i = pool->len; i-- > 0;)
 		if (pool->chunks[i].mem && pool->chunks[i].used == 0)
 			chunk_free(map, i);
+	if (pool->len == 0)
+		pool_fini(map);
 }
 
 size_t pool_bytes(const struct pool *pool)

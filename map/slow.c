@@ -152,7 +152,7 @@ static void grow(struct tophash *map)
 	if (move_grow(map) != 0) {
 		/* Not to be tried at every put. */
 		core->stats.put_off++;
-		map->grow_at += map->grow_at / 16 + 1;
+		map->grow_at = map->len + map->len / 16 + 1;
 		return;
 	}
 	move_share(map);

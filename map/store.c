@@ -203,26 +203,33 @@ static void directory_free(const struct tophash *map, const struct store *store)
 	mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
 }
 
-static bool pieces_reserve(struct tophash *map, size_t n)
+static bool directory_resize(struct tophash *map, size_t cap)
 {
 	struct store *store = &map->core->store;
-	size_t cap = store->pieces_cap ? store->pieces_cap : 4;
-	uint8_t **pieces;
+	size_t keep = cap < store->pieces_cap ? cap : store->pieces_cap;
+	uint8_t **pieces = mem_alloc(map, cap * sizeof(*pieces));
 
-	if (store->pieces && n <= store->pieces_cap)
-		return true;
-	while (cap < n)
-		cap *= 2;
-	pieces = mem_alloc(map, cap * sizeof(*pieces));
 	if (!pieces)
 		return false;
 	if (store->pieces) {
-		memcpy(pieces, store->pieces, store->pieces_cap * sizeof(*pieces));
+		memcpy(pieces, store->pieces, keep * sizeof(*pieces));
 		directory_free(map, store);
 	}
 	store->pieces = pieces;
 	store->pieces_cap = cap;
 	return true;
+}
+
+static bool pieces_reserve(struct tophash *map, size_t n)
+{
+	struct store *store = &map->core->store;
+	size_t cap = store->pieces_cap ? store->pieces_cap : 4;
+
+	if (store->pieces && n <= store->pieces_cap)
+		return true;
+	while (cap < n)
+		cap *= 2;
+	return directory_resize(map, cap);
 }
 
 /* Adds pieces until there is room for buckets. */
@@ -464,32 +471,50 @@ static void regions_to_block(struct tophash *map, size_t buckets)
 	regions_unmap(&old, old.buckets);
 }
 
-void store_trim(struct tophash *map, size_t buckets)
+/* The last piece becomes a block, whose shape it has. */
+static void pieces_trim(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
-	size_t per = (size_t)1 << store->piece_bits;
+	size_t per = (size_t)1 << store->piece_bits, keep = buckets < per ? per : buckets;
+	uint8_t *first = store->pieces[0];
 
-	if (store->mode == STORE_BLOCK) {
-		if (block_resize(map, buckets, buckets) != 0)
-			map->core->stats.put_off++;
+	for (size_t i = keep / per; i < store->buckets / per; i++)
+		mem_free(map, store->pieces[i], block_size(store, per));
+	store->buckets = keep;
+	if (keep > per) {
+		if (store->pieces_cap >= 4 * keep / per)
+			directory_resize(map, 2 * keep / per);
 		return;
 	}
-	if (store->mode == STORE_PIECES) {
-		/* Less than a piece stays a piece. */
-		size_t keep = buckets < per ? per : buckets;
+	directory_free(map, store);
+	store->pieces = NULL;
+	store->pieces_cap = 0;
+	block_set(store, first, per);
+}
 
-		for (size_t i = keep / per; i < store->buckets / per; i++)
-			mem_free(map, store->pieces[i], block_size(store, per));
-		if (keep < store->buckets)
-			store->buckets = keep;
-		return;
-	}
+static void regions_trim(struct tophash *map, size_t buckets)
+{
+	struct store *store = &map->core->store;
+
 	region_trim(store->tags, tags_size(store->buckets), tags_size(buckets));
 	region_trim((uint8_t *)store->links, links_size(store->buckets), links_size(buckets));
 	region_trim(store->slots, slots_size(store, store->buckets), slots_size(store, buckets));
 	store->buckets = buckets;
 	if (block_size(store, buckets) <= BLOCK_MAX / 2)
 		regions_to_block(map, buckets);
+}
+
+void store_trim(struct tophash *map, size_t buckets)
+{
+	struct store *store = &map->core->store;
+
+	if (store->mode == STORE_MAPPED)
+		regions_trim(map, buckets);
+	if (store->mode == STORE_PIECES)
+		pieces_trim(map, buckets);
+	if (store->mode == STORE_BLOCK && buckets < store->buckets &&
+	    block_resize(map, buckets, buckets) != 0)
+		map->core->stats.put_off++;
 }
 
 size_t store_bytes(const struct tophash_core *core)

@@ -1,0 +1,140 @@
+/* The bounds that are promised, at every length: memory after deletes, moving, turning back. */
+#include "test_map.h"
+
+#define MEMORY_MAX 2.2 /* bytes held after deletes, of those of a fresh map of that length */
+
+static void scattered(uint64_t number, void *ret)
+{
+	uint64_t key = test_random(&number);
+
+	memcpy(ret, &key, sizeof(key));
+}
+
+/* 8 bytes of key, or 2. */
+static struct tophash_type type_of(uint32_t slot_size)
+{
+	uint32_t key_size = slot_size < 8 ? 2 : 8;
+
+	return (struct tophash_type){.kind = TOPHASH_KIND_INT,
+				     .key_size = key_size,
+				     .val_size = slot_size - key_size,
+				     .val_offset = key_size,
+				     .slot_size = slot_size};
+}
+
+static void make_key(const struct tophash_type *type, uint64_t number, void *ret)
+{
+	if (type->key_size == 2)
+		memcpy(ret, &(uint16_t){(uint16_t)number}, 2);
+	else
+		scattered(number, ret);
+}
+
+static void put(struct tophash *map, const struct tophash_type *type, uint64_t number)
+{
+	_Alignas(16) uint8_t key[16];
+	int ret;
+
+	make_key(type, number, key);
+	assert_non_null(tophash_put_slot(map, type, key, &ret));
+	assert_int_equal(ret, 1);
+}
+
+static void take(struct tophash *map, const struct tophash_type *type, uint64_t number)
+{
+	_Alignas(16) uint8_t key[16];
+
+	make_key(type, number, key);
+	assert_true(tophash_delete_key(map, type, key));
+}
+
+static struct tophash_stats stats_of(const struct tophash *map)
+{
+	struct tophash_stats ret;
+
+	tophash_stats(map, &ret);
+	return ret;
+}
+
+static void *plain_alloc(size_t size, void *ctx)
+{
+	return malloc(size);
+}
+
+static void plain_free(void *p, size_t size, void *ctx)
+{
+	free(p);
+}
+
+static const struct tophash_hooks plain = {
+	.size = sizeof(plain), .alloc = plain_alloc, .free = plain_free};
+
+/* Lengths that are looked at: all small ones, those around each threshold, and some in between. */
+static bool is_looked_at(size_t len)
+{
+	size_t least = len, step = 1;
+
+	if (len < 500)
+		return true;
+	for (; least >= 26; least /= 2)
+		step *= 2;
+	/* Thresholds are at 13 to 26 times a power of 2. */
+	return len % (step * 2) == 0 || (len - 13 * step) % (step * 13) < 8 ||
+	       (least <= 14 && len % (step / 8 + 1) == 0);
+}
+
+/* Up to n, and what is held at each length of a map that only grew; then down, one by one. */
+static void memory_at_every_length(uint32_t slot_size, size_t n, const struct tophash_hooks *hooks)
+{
+	const struct tophash_type type = type_of(slot_size);
+	size_t *fresh = calloc(n + 1, sizeof(*fresh)), len;
+	struct tophash map = {0};
+	double worst = 0;
+
+	assert_non_null(fresh);
+	assert_int_equal(tophash_set_hooks(&map, hooks), 0);
+	for (len = 1; len <= n; len++) {
+		put(&map, &type, len);
+		if (is_looked_at(len))
+			fresh[len] = stats_of(&map).bytes_held;
+	}
+	for (len = n; len > 1; len--) {
+		double ratio;
+
+		take(&map, &type, len);
+		/* A tenth of n and less. */
+		if (!fresh[len - 1] || (len - 1) * 10 > n)
+			continue;
+		ratio = (double)stats_of(&map).bytes_held / (double)fresh[len - 1];
+		if (ratio > MEMORY_MAX)
+			fail_msg("slots of %u%s: %zu elements hold %.2f times as much as fresh ones",
+				 slot_size, hooks ? ", allocator" : "", len - 1, ratio);
+		worst = ratio > worst ? ratio : worst;
+	}
+	print_message("slots of %u%s: at most %.2f\n", slot_size, hooks ? ", allocator" : "", worst);
+	tophash_fini(&map);
+	free(fresh);
+}
+
+static void memory_after_deletes(void **state)
+{
+	static const struct {
+		uint32_t slot_size;
+		size_t n;
+	} runs[] = {{2, 60000}, {8, 1000000}, {16, 1000000}, {32, 300000}, {72, 100000}, {280, 30000},
+		    {1024, 20000}, {4096, 6000}, {65536, 400}};
+
+	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
+		memory_at_every_length(runs[i].slot_size, runs[i].n, NULL);
+		memory_at_every_length(runs[i].slot_size, runs[i].n, &plain);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_after_deletes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
