@@ -26,7 +26,13 @@
 #elif defined(__SSE2__)
 #define TOPHASH_TAGS_SSE2 1
 #define TOPHASH_TAGS_NEON 0
+#if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__SSSE3__)
+#include <tmmintrin.h>
+#else
+#include <emmintrin.h> /* a tenth of immintrin.h, which takes longer than all of this library */
+#endif
 #elif defined(__aarch64__) && defined(__ARM_NEON)
 #define TOPHASH_TAGS_SSE2 0
 #define TOPHASH_TAGS_NEON 1
