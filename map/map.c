@@ -242,7 +242,10 @@ void tophash_fini(struct tophash *map)
 		store_fini(map);
 		mem_free(map, core, sizeof(*core));
 	}
-	*map = (struct tophash){.hooks = map->hooks, .type = map->type, .moves = map->moves + 1};
+	*map = (struct tophash){.hooks = map->hooks,
+				.type = map->type,
+				.keep_room = map->keep_room,
+				.moves = map->moves + 1};
 }
 
 void tophash_clear(struct tophash *map)
@@ -254,7 +257,7 @@ void tophash_clear(struct tophash *map)
 	TOPHASH_PROBE2(clear, map, map->len);
 	core = map->core;
 	/* Room that was not used goes: a map once large does not stay so for ever. */
-	if (map->len <= map->shrink_at && core->bits > 0) {
+	if (map->len <= map->shrink_at && core->bits > 0 && !map->keep_room) {
 		tophash_fini(map);
 		return;
 	}
@@ -299,6 +302,15 @@ int tophash_shrink(struct tophash *map)
 	pool_trim(map);
 	end_write(map);
 	return err;
+}
+
+void tophash_keep_room(struct tophash *map, bool keep)
+{
+	if (!map)
+		return;
+	map->keep_room = keep;
+	if (map->core)
+		core_publish(map);
 }
 
 void tophash_step(struct tophash *map, unsigned buckets)

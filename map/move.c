@@ -31,6 +31,8 @@ void core_publish(struct tophash *map)
 		map->grow_at /= 2;
 		map->shrink_at = 0;
 	}
+	if (map->keep_room)
+		map->shrink_at = 0;
 }
 
 TOPHASH_INLINE uint64_t slot_hash_of(const struct tophash *map, const struct tophash_type *type,

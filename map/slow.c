@@ -273,7 +273,8 @@ static void shrink_when_due(struct tophash *map)
 		seed_renew(map);
 		map->moves++;
 	}
-	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && map->len <= map->shrink_at) {
+	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && !map->keep_room &&
+	    map->len <= map->shrink_at) {
 		move_shrink(map);
 		move_share(map);
 	}

@@ -93,6 +93,7 @@ struct tophash {
 	const struct tophash_hooks *hooks;
 	const struct tophash_type *type; /* borrowed; NULL before the first element, init, or reserve */
 	volatile uint8_t writing;
+	bool keep_room; /* never to shrink by itself */
 };
 
 struct tophash_stats {
@@ -151,6 +152,9 @@ TOPHASH_API void tophash_clear(struct tophash *map);
 TOPHASH_API int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t n);
 /* Gives back all that the elements do not need. 0 or -ENOMEM (then not all of it). O(n). */
 TOPHASH_API int tophash_shrink(struct tophash *map);
+/* Whether the map keeps its room when elements leave it (by itself it gives it back, a little with each
+ * delete): for one that is soon to be full again. shrink() gives it back all the same, and fini. */
+TOPHASH_API void tophash_keep_room(struct tophash *map, bool keep);
 /* Moves so many buckets, when the map is moving: for an idle loop. */
 TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
 /* In C++ the function hides the constructor of the structure: gcc's -Wshadow warns of that. */

@@ -43,6 +43,7 @@
  *	int name_clone(m, ret)           a copy into ret, which is made; 0, -ENOMEM, -EINVAL (drop hooks)
  *	int name_reserve(m, size_t n)    room for n in all. O(n) where it must grow
  *	int name_shrink(m)               gives back what the elements do not need. O(n); 0, -ENOMEM
+ *	void name_keep_room(m, bool keep)   whether deletes and clear leave the room as it is
  *	void name_step(m, unsigned n)    moves n buckets, if the map is moving: for an idle loop
  *	void name_stats(m, struct tophash_stats *ret)
  *	int name_check(m, int level)     0, or what is broken (enum tophash_broken); level 1 to 3
@@ -231,6 +232,7 @@
 	int name##_clone(const struct name *m, struct name *ret); \
 	int name##_reserve(struct name *m, size_t n); \
 	int name##_shrink(struct name *m); \
+	void name##_keep_room(struct name *m, bool keep); \
 	void name##_step(struct name *m, unsigned buckets); \
 	void name##_stats(const struct name *m, struct tophash_stats *ret); \
 	int name##_check(const struct name *m, int level); \
@@ -349,6 +351,10 @@
 	COLD int name##_shrink(struct name *m) \
 	{ \
 		return tophash_shrink(TOPHASH_INNER_(m)); \
+	} \
+	COLD void name##_keep_room(struct name *m, bool keep) \
+	{ \
+		tophash_keep_room(TOPHASH_INNER_(m), keep); \
 	} \
 	COLD void name##_step(struct name *m, unsigned buckets) \
 	{ \

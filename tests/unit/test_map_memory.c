@@ -224,6 +224,39 @@ static void moving_is_bounded(void **state)
 }
 
 /* Back and forth over every threshold: no thrashing. */
+static void room_is_kept_when_told(void **state)
+{
+	struct tophash map = {0};
+	struct tophash_stats stats;
+	size_t full;
+	uint64_t key;
+
+	tophash_keep_room(NULL, true);
+	tophash_keep_room(&map, true);
+	for (unsigned round = 0; round < 3; round++) {
+		put_scattered(&map, 5000);
+		tophash_step(&map, UINT32_MAX);
+		full = map.grow_at;
+		for (uint64_t i = 0; i < 5000; i++) {
+			scattered(i, &key);
+			assert_true(tophash_delete_key(&map, &test_u64, &key));
+		}
+		assert_int_equal(map.grow_at, full);
+		tophash_clear(&map);
+		assert_int_equal(map.grow_at, full);
+	}
+	tophash_stats(&map, &stats);
+	assert_int_equal(stats.shrinks, 0);
+	/* From the next delete on it shrinks again. */
+	tophash_keep_room(&map, false);
+	key = 1;
+	test_put(&map, &test_u64, &key, 1);
+	assert_true(tophash_delete_key(&map, &test_u64, &key));
+	tophash_stats(&map, &stats);
+	assert_true(stats.shrinks > 0);
+	tophash_fini(&map);
+}
+
 static size_t overflow(const struct tophash *map)
 {
 	struct tophash_stats stats;
@@ -307,6 +340,7 @@ int main(void)
 		cmocka_unit_test(drops_run_once),
 		cmocka_unit_test(memory_after_deletes),
 		cmocka_unit_test(moving_is_bounded),
+		cmocka_unit_test(room_is_kept_when_told),
 		cmocka_unit_test(churn_leaves_no_chains),
 		cmocka_unit_test(moving_has_hysteresis),
 		cmocka_unit_test(reserved_room_is_kept_until_used),

@@ -7,6 +7,7 @@ TOPHASH_MAP(entries, bench_key, bench_val);
 
 struct Table : TableDefaults {
 	static constexpr bool HAS_MANY = true;
+	static constexpr bool HAS_KEEP = true;
 
 	struct entries map = {};
 
@@ -35,6 +36,10 @@ struct Table : TableDefaults {
 	{
 		/* Without memory the puts would fail, and the sizes be wrong. */
 		(void)entries_reserve(&map, n);
+	}
+	void keep(size_t)
+	{
+		entries_keep_room(&map, true);
 	}
 	uint64_t sum()
 	{
