@@ -147,8 +147,9 @@ void store_fini(struct tophash *map);
 int store_double(struct tophash *map);
 /* Gives back what lies behind buckets; what cannot be given back stays. Everything there is 0. */
 void store_trim(struct tophash *map, size_t buckets);
-/* Gives back the memory of buckets from..to, which stay addressable and read as 0 where they do. */
-void store_release(struct tophash *map, size_t from, size_t to);
+/* Gives back the memory of buckets first..to, those below from having been given back before as far as
+ * they fill pages or pieces. */
+void store_release(struct tophash *map, size_t first, size_t from, size_t to);
 size_t store_bytes(const struct tophash_core *core);
 
 static inline uint8_t *store_piece(const struct store *store, size_t bucket, size_t *ret_at)

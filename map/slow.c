@@ -268,8 +268,10 @@ static void shrink_when_due(struct tophash *map)
 	struct tophash_core *core = map->core;
 
 	if (map->len == 0) {
-		/* Nothing is where the old seed put it: from here on another one counts. */
-		move_forget(map);
+		/* Nothing is where the old seed put it: from here on another one counts. A shrink goes on,
+		 * for it gives back what it has passed in small pieces. */
+		if (core->move == MOVE_GROW)
+			move_forget(map);
 		seed_renew(map);
 		map->moves++;
 	}

@@ -113,11 +113,16 @@ static void *region_grow(void *old, size_t old_size, size_t size)
 	return p;
 }
 
-/* Gives back the pages that lie wholly in from..to. */
-static void region_release(uint8_t *region, size_t from, size_t to)
+/* Gives back the pages of from..to, and those that begin before it, but not before first. */
+static void region_release(uint8_t *region, size_t first, size_t from, size_t to)
 {
-	from = page_round(from);
-	to &= ~(page_size() - 1);
+	size_t page = page_size();
+
+	first = page_round(first);
+	from &= ~(page - 1);
+	to &= ~(page - 1);
+	if (from < first)
+		from = first;
 	if (from < to)
 		madvise(region + from, to - from, MADV_DONTNEED);
 }
@@ -438,18 +443,21 @@ int store_double(struct tophash *map)
 	return -ENOMEM;
 }
 
-void store_release(struct tophash *map, size_t from, size_t to)
+void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 {
 	struct store *store = &map->core->store;
 	size_t per = (size_t)1 << store->piece_bits;
 
 	if (store->mode == STORE_MAPPED) {
-		region_release(store->tags, tags_size(from), tags_size(to));
-		region_release((uint8_t *)store->links, links_size(from), links_size(to));
-		region_release(store->slots, slots_size(store, from), slots_size(store, to));
+		region_release(store->tags, tags_size(first), tags_size(from), tags_size(to));
+		region_release((uint8_t *)store->links, links_size(first), links_size(from),
+			       links_size(to));
+		region_release(store->slots, slots_size(store, first), slots_size(store, from),
+			       slots_size(store, to));
 	}
 	if (store->mode == STORE_PIECES) {
-		for (size_t i = (from + per - 1) / per; i < to / per; i++) {
+		first = (first + per - 1) / per;
+		for (size_t i = from / per < first ? first : from / per; i < to / per; i++) {
 			mem_free(map, store->pieces[i], block_size(store, per));
 			store->pieces[i] = NULL;
 		}

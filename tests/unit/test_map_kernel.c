@@ -13,7 +13,33 @@ TOPHASH_MAP(numbers, uint64_t, uint64_t);
 static struct {
 	unsigned fail_at; /* that call of mremap fails, and the next; 0: none */
 	unsigned calls;
+	size_t most; /* pages in memory that one call gave back */
 } kernel;
+
+static void count_pages(void *p, size_t size)
+{
+	static unsigned char vec[1 << 16];
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = (size + page - 1) / page, ret = 0;
+
+	assert_true(n <= sizeof(vec));
+	if (syscall(SYS_mincore, p, size, vec) == 0)
+		for (size_t i = 0; i < n; i++)
+			ret += vec[i] & 1;
+	kernel.most = ret > kernel.most ? ret : kernel.most;
+}
+
+int munmap(void *p, size_t size)
+{
+	count_pages(p, size);
+	return (int)syscall(SYS_munmap, p, size);
+}
+
+int madvise(void *p, size_t size, int advice)
+{
+	if (advice == MADV_DONTNEED)
+		count_pages(p, size);
+	return (int)syscall(SYS_madvise, p, size, advice);
+}
 
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 {
@@ -61,10 +87,40 @@ static void growth_that_fails_half_way(void **state)
 	assert_true(failures >= 6);
 }
 
+/* No delete gives back more than a few pages at a time: of all that shrinks away, and of what a map
+ * holds that was emptied at once and is used for little. */
+static void memory_goes_in_small_pieces(void **state)
+{
+	const size_t most = 4 * 65536 / (size_t)sysconf(_SC_PAGESIZE);
+	const uint64_t n = 1000000;
+	struct numbers m = {0};
+	struct tophash_stats stats;
+
+	for (uint64_t key = 0; key < n; key++)
+		numbers_put(&m, key, key);
+	memset(&kernel, 0, sizeof(kernel));
+	for (uint64_t key = 0; key < n; key++)
+		numbers_delete(&m, key);
+	assert_true(kernel.most > 0 && kernel.most <= most);
+	for (uint64_t key = 0; key < n; key++)
+		numbers_put(&m, key, key);
+	numbers_clear(&m);
+	memset(&kernel, 0, sizeof(kernel));
+	for (uint64_t key = 0; key < n; key++) {
+		assert_int_equal(numbers_put(&m, key, key), 1);
+		assert_true(numbers_delete(&m, key));
+	}
+	assert_true(kernel.most > 0 && kernel.most <= most);
+	numbers_stats(&m, &stats);
+	assert_true(stats.bytes_held < 4096);
+	numbers_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(growth_that_fails_half_way),
+		cmocka_unit_test(memory_goes_in_small_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
