@@ -14,7 +14,25 @@ static struct {
 	unsigned fail_at; /* that call of mremap fails, and the next; 0: none */
 	unsigned calls;
 	size_t most; /* pages in memory that one call gave back */
+	bool taken;  /* what a failing mremap has unmapped is another thread's by then */
+	char *other; /* there */
 } kernel;
+
+#define OTHER "another thread's"
+
+/* What the kernel does that finds no memory: the target has been unmapped by then. */
+static void *refuse(void *target, size_t size)
+{
+	if (target && kernel.taken) {
+		assert_int_equal(syscall(SYS_munmap, target, size), 0);
+		kernel.other = mmap(target, 4096, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		assert_ptr_equal(kernel.other, target);
+		strcpy(kernel.other, OTHER);
+	}
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
 
 static void count_pages(void *p, size_t size)
 {
@@ -49,10 +67,8 @@ void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	va_start(args, flags);
 	target = flags & MREMAP_FIXED ? va_arg(args, void *) : NULL;
 	va_end(args);
-	if (++kernel.calls == kernel.fail_at || kernel.calls == kernel.fail_at + 1) {
-		errno = ENOMEM;
-		return MAP_FAILED;
-	}
+	if (++kernel.calls == kernel.fail_at || kernel.calls == kernel.fail_at + 1)
+		return refuse(target, size);
 	return (void *)syscall(SYS_mremap, old, old_size, size, flags, target);
 }
 
@@ -85,6 +101,31 @@ static void growth_that_fails_half_way(void **state)
 		numbers_fini(&m);
 	}
 	assert_true(failures >= 6);
+}
+
+/* What the kernel has unmapped before it failed may belong to another thread at once. */
+static void nothing_of_others_is_unmapped(void **state)
+{
+	const uint64_t n = 1000000;
+	unsigned taken = 0;
+
+	for (unsigned fail_at = 1; kernel.calls + 1 >= fail_at; fail_at++) {
+		struct numbers m = {0};
+
+		memset(&kernel, 0, sizeof(kernel));
+		kernel.fail_at = fail_at;
+		kernel.taken = true;
+		for (uint64_t key = 0; key < n; key++)
+			assert_int_equal(numbers_put(&m, key, key), 1);
+		if (kernel.other) {
+			assert_string_equal(kernel.other, OTHER);
+			taken++;
+		}
+		numbers_fini(&m);
+		if (kernel.other)
+			assert_int_equal(syscall(SYS_munmap, kernel.other, 4096), 0);
+	}
+	assert_true(taken > 3);
 }
 
 /* No delete gives back more than a few pages at a time: of all that shrinks away, and of what a map
@@ -120,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(growth_that_fails_half_way),
+		cmocka_unit_test(nothing_of_others_is_unmapped),
 		cmocka_unit_test(memory_goes_in_small_pieces),
 	};
 
