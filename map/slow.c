@@ -262,8 +262,8 @@ void drop_entry(const struct tophash *map, uint8_t *slot)
 	slot_vacate(map, slot);
 }
 
-/* After a delete that left shrink_at elements or fewer. */
-static void shrink_when_due(struct tophash *map)
+/* After a delete that left shrink_at elements or fewer; moved: it has moved its share already. */
+static void shrink_when_due(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;
 
@@ -277,7 +277,8 @@ static void shrink_when_due(struct tophash *map)
 	}
 	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && map->len <= map->shrink_at) {
 		move_shrink(map);
-		move_share(map);
+		if (!moved)
+			move_share(map);
 	}
 }
 
@@ -305,7 +306,7 @@ __attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
 	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len);
 	end_write(map);
 	if (map->len <= map->shrink_at)
-		shrink_when_due(map);
+		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
 	return true;
 }
 
@@ -322,5 +323,5 @@ void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
 		end_write(map);
 	}
 	if (map->len <= map->shrink_at)
-		shrink_when_due(map);
+		shrink_when_due(map, false);
 }

@@ -224,11 +224,84 @@ static void hysteresis(void **state)
 	}
 }
 
+/* ---- the most that one operation moves ------------------------------------------------------------- */
+
+static uint64_t own_hash(const void *key)
+{
+	uint64_t ret;
+
+	memcpy(&ret, key, sizeof(ret));
+	return ret;
+}
+
+static bool own_equal(const void *key, const void *other)
+{
+	return memcmp(key, other, sizeof(uint64_t)) == 0;
+}
+
+#define FULL 19		     /* entries that fill a home and one overflow bucket */
+#define MERGED 32	     /* buckets that one delete merges */
+#define OTHER 200	     /* one that is merged later */
+#define FILLERS (13 * 1024)  /* in buckets from there on */
+
+/* Finds a new key for one of 1024 buckets below a limit, or from OTHER + 1 on. */
+static uint64_t key_for(const struct tophash *map, uint64_t *state, unsigned *full)
+{
+	for (;;) {
+		uint64_t key = test_random(state);
+		uint64_t bucket = tophash_mix(key, map->seed, map->mult) >> 22;
+
+		if (bucket > OTHER && !full)
+			return key;
+		if ((bucket < MERGED || bucket == OTHER) && full && full[bucket] < FULL) {
+			full[bucket]++;
+			return key;
+		}
+	}
+}
+
+/* All buckets that the first share of a shrink merges are as full as they can be moved in it, and the
+ * delete that begins it fills a hole besides. */
+static void nothing_moves_more_than_is_promised(void **state)
+{
+	static const struct tophash_type type = {.kind = TOPHASH_KIND_CUSTOM, .key_size = 8,
+						 .val_size = 8, .val_offset = 8, .slot_size = 16,
+						 .hash = own_hash, .equal = own_equal};
+	static uint64_t fillers[FILLERS];
+	unsigned full[OTHER + 1] = {0};
+	struct tophash map = {0};
+	uint64_t random = 1, other = 0, before, key;
+	size_t n = 0;
+
+	assert_int_equal(tophash_reserve(&map, &type, 13 * 1024), 0);
+	for (unsigned i = 0; i < (MERGED + 1) * FULL; i++) {
+		key = key_for(&map, &random, full);
+		if (tophash_mix(key, map.seed, map.mult) >> 22 == OTHER && !other)
+			other = key;
+		assert_int_equal(test_put(&map, &type, &key, 1), 1);
+	}
+	/* Until half of the room has been used it does not shrink. */
+	while (map.shrink_at == 0 || n < 3000) {
+		fillers[n] = key_for(&map, &random, NULL);
+		assert_int_equal(test_put(&map, &type, &fillers[n++], 1), 1);
+	}
+	while (map.len > map.shrink_at + 1)
+		assert_true(tophash_delete_key(&map, &type, &fillers[--n]));
+	before = stats_of(&map).moved;
+	assert_int_equal(stats_of(&map).old_buckets, 0);
+	assert_true(tophash_delete_key(&map, &type, &other));
+	assert_int_equal(stats_of(&map).old_buckets, 1024);
+	assert_int_equal(stats_of(&map).moved - before, TOPHASH_MOVES_MAX);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	tophash_fini(&map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_after_deletes),
 		cmocka_unit_test(hysteresis),
+		cmocka_unit_test(nothing_moves_more_than_is_promised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
