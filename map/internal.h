@@ -45,8 +45,8 @@
 #define SHARE_MAX 16
 #define REST_SHARE 2 /* overflow buckets that follow their home in the same step */
 
-_Static_assert(SHARE_MAX * (2 * TOPHASH_SLOTS + REST_SHARE * OVERFLOW_SLOTS) == TOPHASH_MOVES_MAX,
-	       "the bound that is promised");
+_Static_assert(SHARE_MAX * (2 * TOPHASH_SLOTS + REST_SHARE * OVERFLOW_SLOTS) + 1 == TOPHASH_MOVES_MAX,
+	       "the bound that is promised: a share, and what fills the hole of a delete");
 
 enum move {
 	MOVE_NONE,
@@ -147,8 +147,9 @@ void store_fini(struct tophash *map);
 int store_double(struct tophash *map);
 /* Gives back what lies behind buckets; what cannot be given back stays. Everything there is 0. */
 void store_trim(struct tophash *map, size_t buckets);
-/* Gives back the memory of buckets from..to, which stay addressable and read as 0 where they do. */
-void store_release(struct tophash *map, size_t from, size_t to);
+/* Gives back the memory of buckets first..to, those below from having been given back before as far as
+ * they fill pages or pieces. */
+void store_release(struct tophash *map, size_t first, size_t from, size_t to);
 size_t store_bytes(const struct tophash_core *core);
 
 static inline uint8_t *store_piece(const struct store *store, size_t bucket, size_t *ret_at)

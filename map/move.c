@@ -352,7 +352,7 @@ static void release(struct tophash *map)
 	size_t piece = PIECE_SIZE / core->store.bucket_size;
 
 	if (dead >= core->released + piece && piece > 0) {
-		store_release(map, core->released, dead);
+		store_release(map, (size_t)1 << (core->bits - 1), core->released, dead);
 		core->released = dead;
 	}
 }

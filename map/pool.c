@@ -157,8 +157,9 @@ void pool_give(struct tophash *map, uint32_t number)
 	pool->spare++;
 	if (i < pool->first)
 		pool->first = i;
-	/* An empty chunk goes, unless it is all there is to spare, and not more than is in use. */
-	if (chunk->used == 0 && (pool->spare > len || pool->used < len))
+	/* An empty chunk goes when there is more to spare, or four times as much as is in use: the next
+	 * entry that overflows shall not want it back. A move's end takes it away in any case. */
+	if (chunk->used == 0 && (pool->spare > len + len / 2 || pool->used + 1 < len / 4))
 		chunk_free(map, i);
 }
 

@@ -262,21 +262,24 @@ void drop_entry(const struct tophash *map, uint8_t *slot)
 	slot_vacate(map, slot);
 }
 
-/* After a delete that left shrink_at elements or fewer. */
-static void shrink_when_due(struct tophash *map)
+/* After a delete that left shrink_at elements or fewer; moved: it has moved its share already. */
+static void shrink_when_due(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;
 
 	if (map->len == 0) {
-		/* Nothing is where the old seed put it: from here on another one counts. */
-		move_forget(map);
+		/* Nothing is where the old seed put it: from here on another one counts. A shrink goes on,
+		 * for it gives back what it has passed in small pieces. */
+		if (core->move == MOVE_GROW)
+			move_forget(map);
 		seed_renew(map);
 		map->moves++;
 	}
 	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && !map->keep_room &&
 	    map->len <= map->shrink_at) {
 		move_shrink(map);
-		move_share(map);
+		if (!moved)
+			move_share(map);
 	}
 }
 
@@ -304,7 +307,7 @@ __attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
 	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len);
 	end_write(map);
 	if (map->len <= map->shrink_at)
-		shrink_when_due(map);
+		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
 	return true;
 }
 
@@ -321,5 +324,5 @@ void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
 		end_write(map);
 	}
 	if (map->len <= map->shrink_at)
-		shrink_when_due(map);
+		shrink_when_due(map, false);
 }

@@ -55,7 +55,7 @@ static size_t page_round(size_t size)
 static void *space_reserve(size_t size)
 {
 	size_t all = size + HUGE_PAGE;
-	char *p = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t skip;
 
 	if (p == MAP_FAILED)
@@ -68,6 +68,13 @@ static void *space_reserve(size_t size)
 }
 
 /* Small pages on purpose: a fault on a huge one clears 2 MiB while the caller waits. */
+static void *small_pages(void *p, size_t size)
+{
+	if (size >= HUGE_PAGE)
+		madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
 static void *region_new(size_t size)
 {
 	void *p;
@@ -78,46 +85,41 @@ static void *region_new(size_t size)
 		return p == MAP_FAILED ? NULL : p;
 	}
 	p = space_reserve(size);
-	if (!p)
-		return NULL;
-	if (mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	    MAP_FAILED) {
+	if (p && mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
 		munmap(p, size);
 		return NULL;
 	}
-	madvise(p, size, MADV_NOHUGEPAGE);
-	return p;
+	return p ? small_pages(p, size) : NULL;
 }
 
+/* Where the kernel cannot move it to such a boundary, anywhere will do. A mremap that fails may have
+ * unmapped the target before: another thread may be there by now. So what was reserved is left alone. */
 static void *region_grow(void *old, size_t old_size, size_t size)
 {
-	void *target, *p;
+	void *target, *p = MAP_FAILED;
 
 	old_size = page_round(old_size);
 	size = page_round(size);
 	if (old_size == size)
 		return old;
-	if (size < HUGE_PAGE) {
+	target = size >= HUGE_PAGE ? space_reserve(size) : NULL;
+	if (target)
+		p = mremap(old, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+	if (p == MAP_FAILED)
 		p = mremap(old, old_size, size, MREMAP_MAYMOVE);
-		return p == MAP_FAILED ? NULL : p;
-	}
-	target = space_reserve(size);
-	if (!target)
-		return NULL;
-	p = mremap(old, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
-	if (p == MAP_FAILED) {
-		munmap(target, size);
-		return NULL;
-	}
-	madvise(p, size, MADV_NOHUGEPAGE);
-	return p;
+	return p == MAP_FAILED ? NULL : small_pages(p, size);
 }
 
-/* Gives back the pages that lie wholly in from..to. */
-static void region_release(uint8_t *region, size_t from, size_t to)
+/* Gives back the pages of from..to, and those that begin before it, but not before first. */
+static void region_release(uint8_t *region, size_t first, size_t from, size_t to)
 {
-	from = page_round(from);
-	to &= ~(page_size() - 1);
+	size_t page = page_size();
+
+	first = page_round(first);
+	from &= ~(page - 1);
+	to &= ~(page - 1);
+	if (from < first)
+		from = first;
 	if (from < to)
 		madvise(region + from, to - from, MADV_DONTNEED);
 }
@@ -438,18 +440,21 @@ int store_double(struct tophash *map)
 	return -ENOMEM;
 }
 
-void store_release(struct tophash *map, size_t from, size_t to)
+void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 {
 	struct store *store = &map->core->store;
 	size_t per = (size_t)1 << store->piece_bits;
 
 	if (store->mode == STORE_MAPPED) {
-		region_release(store->tags, tags_size(from), tags_size(to));
-		region_release((uint8_t *)store->links, links_size(from), links_size(to));
-		region_release(store->slots, slots_size(store, from), slots_size(store, to));
+		region_release(store->tags, tags_size(first), tags_size(from), tags_size(to));
+		region_release((uint8_t *)store->links, links_size(first), links_size(from),
+			       links_size(to));
+		region_release(store->slots, slots_size(store, first), slots_size(store, from),
+			       slots_size(store, to));
 	}
 	if (store->mode == STORE_PIECES) {
-		for (size_t i = (from + per - 1) / per; i < to / per; i++) {
+		first = (first + per - 1) / per;
+		for (size_t i = from / per < first ? first : from / per; i < to / per; i++) {
 			mem_free(map, store->pieces[i], block_size(store, per));
 			store->pieces[i] = NULL;
 		}

@@ -109,7 +109,7 @@ struct tophash_stats {
 };
 
 /* No put or delete moves more entries than this; the larger the slots, the fewer. */
-#define TOPHASH_MOVES_MAX 608
+#define TOPHASH_MOVES_MAX 609
 
 /* Why the slow path is taken. */
 enum tophash_reason {

@@ -32,7 +32,7 @@ static void make_key(const struct tophash_type *type, uint64_t number, void *ret
 
 static void put(struct tophash *map, const struct tophash_type *type, uint64_t number)
 {
-	_Alignas(16) uint8_t key[16];
+	_Alignas(16) uint8_t key[16] = {0};
 	int ret;
 
 	make_key(type, number, key);
@@ -42,7 +42,7 @@ static void put(struct tophash *map, const struct tophash_type *type, uint64_t n
 
 static void take(struct tophash *map, const struct tophash_type *type, uint64_t number)
 {
-	_Alignas(16) uint8_t key[16];
+	_Alignas(16) uint8_t key[16] = {0};
 
 	make_key(type, number, key);
 	assert_true(tophash_delete_key(map, type, key));
@@ -56,8 +56,11 @@ static struct tophash_stats stats_of(const struct tophash *map)
 	return ret;
 }
 
+static size_t allocations;
+
 static void *plain_alloc(size_t size, void *ctx)
 {
+	allocations++;
 	return malloc(size);
 }
 
@@ -130,10 +133,175 @@ static void memory_after_deletes(void **state)
 	}
 }
 
+/* ---- turning back --------------------------------------------------------------------------------- */
+
+/* Down by so many and up again. */
+static void swing(struct tophash *map, const struct tophash_type *type, size_t width)
+{
+	size_t len = map->len;
+
+	for (size_t i = 0; i < width; i++)
+		take(map, type, len - i);
+	for (size_t i = width; i-- > 0;)
+		put(map, type, len - i);
+}
+
+/* At every length, swings by a quarter of it and less: after the first nothing is moved any more but what
+ * fills a hole, and no memory is taken. */
+static void small_swings_move_nothing(const struct tophash_type *type, const struct tophash_hooks *hooks,
+				      size_t n)
+{
+	struct tophash map = {0};
+
+	assert_int_equal(tophash_set_hooks(&map, hooks), 0);
+	for (size_t len = 1; len <= n; len++) {
+		put(&map, type, len);
+		if (len > 300 && !is_looked_at(len))
+			continue;
+		for (size_t width = 1; width <= len / 4 + 1; width = width * 5 + 1) {
+			struct tophash_stats before, after;
+			size_t ops = 8 * 2 * width;
+
+			swing(&map, type, width);
+			before = stats_of(&map);
+			allocations = 0;
+			for (unsigned i = 0; i < 8; i++)
+				swing(&map, type, width);
+			after = stats_of(&map);
+			assert_int_equal(after.grows + after.shrinks, before.grows + before.shrinks);
+			if (before.old_buckets == 0)
+				assert_true(after.moved - before.moved <= ops / 4 + 8);
+			if (allocations > ops / 64 + 2)
+				fail_msg("%zu allocations for %zu operations at %zu elements",
+					 allocations, ops, len);
+		}
+	}
+	tophash_fini(&map);
+}
+
+/* From the length at which it grows to that at which it shrinks, and back, over each threshold: the
+ * worst that can be done to it. */
+static void large_swings_move_twice(const struct tophash_type *type, size_t n)
+{
+	struct tophash map = {0};
+	size_t next = 0;
+	double worst = 0;
+
+	while (next < n) {
+		uint64_t grows = stats_of(&map).grows, moved = stats_of(&map).moved, ops = 0;
+		double each;
+
+		for (unsigned i = 0; i < 8; i++) {
+			uint64_t shrinks;
+
+			while (stats_of(&map).grows == grows)
+				put(&map, type, next++), ops++;
+			shrinks = stats_of(&map).shrinks;
+			while (stats_of(&map).shrinks == shrinks && map.len > 7)
+				take(&map, type, --next), ops++;
+			grows = stats_of(&map).grows;
+		}
+		each = (double)(stats_of(&map).moved - moved) / (double)ops;
+		worst = each > worst ? each : worst;
+		while (stats_of(&map).grows < grows + 2 && next < n)
+			put(&map, type, next++);
+	}
+	print_message("slots of %u: at most %.2f moved an operation\n", type->slot_size, worst);
+	assert_true(worst > 1 && worst < 2.5);
+	tophash_fini(&map);
+}
+
+static void hysteresis(void **state)
+{
+	static const uint32_t sizes[] = {16, 72, 1024};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		const struct tophash_type type = type_of(sizes[i]);
+
+		small_swings_move_nothing(&type, NULL, 2000);
+		small_swings_move_nothing(&type, &plain, 2000);
+		large_swings_move_twice(&type, 2000);
+	}
+}
+
+/* ---- the most that one operation moves ------------------------------------------------------------- */
+
+static uint64_t own_hash(const void *key)
+{
+	uint64_t ret;
+
+	memcpy(&ret, key, sizeof(ret));
+	return ret;
+}
+
+static bool own_equal(const void *key, const void *other)
+{
+	return memcmp(key, other, sizeof(uint64_t)) == 0;
+}
+
+#define FULL 19		     /* entries that fill a home and one overflow bucket */
+#define MERGED 32	     /* buckets that one delete merges */
+#define OTHER 200	     /* one that is merged later */
+#define FILLERS (13 * 1024)  /* in buckets from there on */
+
+/* Finds a new key for one of 1024 buckets below a limit, or from OTHER + 1 on. */
+static uint64_t key_for(const struct tophash *map, uint64_t *state, unsigned *full)
+{
+	for (;;) {
+		uint64_t key = test_random(state);
+		uint64_t bucket = tophash_mix(key, map->seed, map->mult) >> 22;
+
+		if (bucket > OTHER && !full)
+			return key;
+		if ((bucket < MERGED || bucket == OTHER) && full && full[bucket] < FULL) {
+			full[bucket]++;
+			return key;
+		}
+	}
+}
+
+/* All buckets that the first share of a shrink merges are as full as they can be moved in it, and the
+ * delete that begins it fills a hole besides. */
+static void nothing_moves_more_than_is_promised(void **state)
+{
+	static const struct tophash_type type = {.kind = TOPHASH_KIND_CUSTOM, .key_size = 8,
+						 .val_size = 8, .val_offset = 8, .slot_size = 16,
+						 .hash = own_hash, .equal = own_equal};
+	static uint64_t fillers[FILLERS];
+	unsigned full[OTHER + 1] = {0};
+	struct tophash map = {0};
+	uint64_t random = 1, other = 0, before, key;
+	size_t n = 0;
+
+	assert_int_equal(tophash_reserve(&map, &type, 13 * 1024), 0);
+	for (unsigned i = 0; i < (MERGED + 1) * FULL; i++) {
+		key = key_for(&map, &random, full);
+		if (tophash_mix(key, map.seed, map.mult) >> 22 == OTHER && !other)
+			other = key;
+		assert_int_equal(test_put(&map, &type, &key, 1), 1);
+	}
+	/* Until half of the room has been used it does not shrink. */
+	while (map.shrink_at == 0 || n < 3000) {
+		fillers[n] = key_for(&map, &random, NULL);
+		assert_int_equal(test_put(&map, &type, &fillers[n++], 1), 1);
+	}
+	while (map.len > map.shrink_at + 1)
+		assert_true(tophash_delete_key(&map, &type, &fillers[--n]));
+	before = stats_of(&map).moved;
+	assert_int_equal(stats_of(&map).old_buckets, 0);
+	assert_true(tophash_delete_key(&map, &type, &other));
+	assert_int_equal(stats_of(&map).old_buckets, 1024);
+	assert_int_equal(stats_of(&map).moved - before, TOPHASH_MOVES_MAX);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	tophash_fini(&map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_after_deletes),
+		cmocka_unit_test(hysteresis),
+		cmocka_unit_test(nothing_moves_more_than_is_promised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,51 @@ TOPHASH_MAP(numbers, uint64_t, uint64_t);
 static struct {
 	unsigned fail_at; /* that call of mremap fails, and the next; 0: none */
 	unsigned calls;
+	size_t most; /* pages in memory that one call gave back */
+	bool taken;  /* what a failing mremap has unmapped is another thread's by then */
+	char *other; /* there */
 } kernel;
+
+#define OTHER "another thread's"
+
+/* What the kernel does that finds no memory: the target has been unmapped by then. */
+static void *refuse(void *target, size_t size)
+{
+	if (target && kernel.taken) {
+		assert_int_equal(syscall(SYS_munmap, target, size), 0);
+		kernel.other = mmap(target, 4096, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		assert_ptr_equal(kernel.other, target);
+		strcpy(kernel.other, OTHER);
+	}
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
+static void count_pages(void *p, size_t size)
+{
+	static unsigned char vec[1 << 16];
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = (size + page - 1) / page, ret = 0;
+
+	assert_true(n <= sizeof(vec));
+	if (syscall(SYS_mincore, p, size, vec) == 0)
+		for (size_t i = 0; i < n; i++)
+			ret += vec[i] & 1;
+	kernel.most = ret > kernel.most ? ret : kernel.most;
+}
+
+int munmap(void *p, size_t size)
+{
+	count_pages(p, size);
+	return (int)syscall(SYS_munmap, p, size);
+}
+
+int madvise(void *p, size_t size, int advice)
+{
+	if (advice == MADV_DONTNEED)
+		count_pages(p, size);
+	return (int)syscall(SYS_madvise, p, size, advice);
+}
 
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 {
@@ -23,10 +67,8 @@ void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	va_start(args, flags);
 	target = flags & MREMAP_FIXED ? va_arg(args, void *) : NULL;
 	va_end(args);
-	if (++kernel.calls == kernel.fail_at || kernel.calls == kernel.fail_at + 1) {
-		errno = ENOMEM;
-		return MAP_FAILED;
-	}
+	if (++kernel.calls == kernel.fail_at || kernel.calls == kernel.fail_at + 1)
+		return refuse(target, size);
 	return (void *)syscall(SYS_mremap, old, old_size, size, flags, target);
 }
 
@@ -61,10 +103,66 @@ static void growth_that_fails_half_way(void **state)
 	assert_true(failures >= 6);
 }
 
+/* What the kernel has unmapped before it failed may belong to another thread at once. */
+static void nothing_of_others_is_unmapped(void **state)
+{
+	const uint64_t n = 1000000;
+	unsigned taken = 0;
+
+	for (unsigned fail_at = 1; kernel.calls + 1 >= fail_at; fail_at++) {
+		struct numbers m = {0};
+
+		memset(&kernel, 0, sizeof(kernel));
+		kernel.fail_at = fail_at;
+		kernel.taken = true;
+		for (uint64_t key = 0; key < n; key++)
+			assert_int_equal(numbers_put(&m, key, key), 1);
+		if (kernel.other) {
+			assert_string_equal(kernel.other, OTHER);
+			taken++;
+		}
+		numbers_fini(&m);
+		if (kernel.other)
+			assert_int_equal(syscall(SYS_munmap, kernel.other, 4096), 0);
+	}
+	assert_true(taken > 3);
+}
+
+/* No delete gives back more than a few pages at a time: of all that shrinks away, and of what a map
+ * holds that was emptied at once and is used for little. */
+static void memory_goes_in_small_pieces(void **state)
+{
+	const size_t most = 4 * 65536 / (size_t)sysconf(_SC_PAGESIZE);
+	const uint64_t n = 1000000;
+	struct numbers m = {0};
+	struct tophash_stats stats;
+
+	for (uint64_t key = 0; key < n; key++)
+		numbers_put(&m, key, key);
+	memset(&kernel, 0, sizeof(kernel));
+	for (uint64_t key = 0; key < n; key++)
+		numbers_delete(&m, key);
+	assert_true(kernel.most > 0 && kernel.most <= most);
+	for (uint64_t key = 0; key < n; key++)
+		numbers_put(&m, key, key);
+	numbers_clear(&m);
+	memset(&kernel, 0, sizeof(kernel));
+	for (uint64_t key = 0; key < n; key++) {
+		assert_int_equal(numbers_put(&m, key, key), 1);
+		assert_true(numbers_delete(&m, key));
+	}
+	assert_true(kernel.most > 0 && kernel.most <= most);
+	numbers_stats(&m, &stats);
+	assert_true(stats.bytes_held < 4096);
+	numbers_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(growth_that_fails_half_way),
+		cmocka_unit_test(nothing_of_others_is_unmapped),
+		cmocka_unit_test(memory_goes_in_small_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
