@@ -27,6 +27,14 @@
 
 #include "names.h"
 
+/* A symbol of its own that is called with the arguments it was given: for breakpoints and probes, even
+ * where the whole program is optimised at once (gcc would make a copy for constant arguments). */
+#ifdef __clang__
+#define APART __attribute__((noinline, used))
+#else
+#define APART __attribute__((noipa, used, externally_visible))
+#endif
+
 #define OVERFLOW_SLOTS 4
 #define PIECE_SIZE ((size_t)64 << 10) /* the piece in which memory is taken and given back */
 #define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */

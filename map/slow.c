@@ -103,9 +103,8 @@ TOPHASH_INLINE void *get_as(const struct tophash *map, const struct tophash_type
 	return slot ? slot : chain_get(core, type, &core->rest[1], key, hash);
 }
 
-__attribute__((noinline)) void *tophash_get_slow(const struct tophash *map,
-						 const struct tophash_type *type, const void *raw,
-						 uint64_t hash)
+APART void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
+			     const void *raw, uint64_t hash)
 {
 	struct tophash_key key;
 
@@ -234,9 +233,8 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	return slot;
 }
 
-__attribute__((noinline)) void *tophash_put_slow(struct tophash *map,
-						 const struct tophash_type *type, const void *raw,
-						 uint64_t hash, int *ret)
+APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *type, const void *raw,
+			     uint64_t hash, int *ret)
 {
 	void *slot;
 
@@ -283,9 +281,8 @@ static void shrink_when_due(struct tophash *map, bool moved)
 	}
 }
 
-__attribute__((noinline)) bool tophash_delete_slow(struct tophash *map,
-						   const struct tophash_type *type,
-						   const void *raw, uint64_t hash)
+APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
+			       const void *raw, uint64_t hash)
 {
 	enum tophash_reason reason;
 	struct tophash_key key;
