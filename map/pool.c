@@ -1,6 +1,6 @@
-/* The overflow buckets. A chunk holds links, then slots; chunks double from 4 overflow buckets up to
- * a piece of memory, and are given back when they are empty. The lowest chunk with room is used
- * first, so that the high ones empty. A number less 1 is the chunk and the place in it:
+/* The overflow buckets. A chunk holds links, then slots; chunks double from 4 overflow buckets (of large
+ * slots: 1 or 2) up to a piece of memory, and are given back when they are empty. The lowest chunk with
+ * room is used first, so that the high ones empty. A number less 1 is the chunk and the place in it:
  *
  *      31                chunk_bits           0
  *     +-------------------+-------------------+
@@ -34,7 +34,7 @@ static size_t chunk_size(const struct pool *pool, uint32_t chunk)
 
 void pool_init(struct pool *pool, uint32_t slot_size)
 {
-	*pool = (struct pool){.slot_size = slot_size, .chunk_bits = FIRST_BITS};
+	*pool = (struct pool){.slot_size = slot_size};
 	while (pool->chunk_bits < 13 &&
 	       ((size_t)2 << pool->chunk_bits) *
 			       (sizeof(struct link) + OVERFLOW_SLOTS * (size_t)slot_size) <=
@@ -82,7 +82,9 @@ static bool chunk_add(struct tophash *map)
 
 	while (i < pool->len && pool->chunks[i].mem)
 		i++;
-	if (i == pool->len && !chunks_reserve(map))
+	/* A number has 32 bits. */
+	if (((uint64_t)i + 1) << pool->chunk_bits > UINT32_MAX ||
+	    (i == pool->len && !chunks_reserve(map)))
 		return false;
 	len = chunk_len(pool, i);
 	mem = mem_alloc(map, chunk_size(pool, i));

@@ -56,11 +56,12 @@ static struct tophash_stats stats_of(const struct tophash *map)
 	return ret;
 }
 
-static size_t allocations;
+static size_t allocations, largest;
 
 static void *plain_alloc(size_t size, void *ctx)
 {
 	allocations++;
+	largest = size > largest ? size : largest;
 	return malloc(size);
 }
 
@@ -94,6 +95,7 @@ static void memory_at_every_length(uint32_t slot_size, size_t n, const struct to
 	struct tophash map = {0};
 	double worst = 0;
 
+	largest = 0;
 	assert_non_null(fresh);
 	assert_int_equal(tophash_set_hooks(&map, hooks), 0);
 	for (len = 1; len <= n; len++) {
@@ -115,6 +117,8 @@ static void memory_at_every_length(uint32_t slot_size, size_t n, const struct to
 		worst = ratio > worst ? ratio : worst;
 	}
 	print_message("slots of %u%s: at most %.2f\n", slot_size, hooks ? ", allocator" : "", worst);
+	/* No piece is larger than 64 KiB, but for buckets that are. */
+	assert_true(largest <= 64 << 10 || slot_size * TOPHASH_SLOTS > 63 << 10);
 	tophash_fini(&map);
 	free(fresh);
 }
