@@ -113,7 +113,7 @@ struct tophash_core {
 	uint8_t move;	 /* enum move */
 	uint8_t bits;	 /* 2^bits buckets; while moving: before the move */
 	bool partial;	 /* the home at the cursor has gone, rest has not */
-	bool armed;	 /* may shrink by itself: has been filled once */
+	uint8_t floor;	 /* room that was asked for: 2^floor buckets stay until half of it has been used */
 	uint8_t share;	 /* old buckets to be moved by one put or delete */
 	size_t cursor;	 /* growing: old buckets from here on are done; shrinking: new ones below */
 	size_t released; /* shrinking: old buckets from the half up to here were given back */

@@ -88,14 +88,22 @@ static unsigned share_of(const struct tophash_type *type)
 	return n > SHARE_MAX ? SHARE_MAX : n > 0 ? (unsigned)n : 1;
 }
 
+/* The buckets that n elements want. */
+static unsigned bits_for(size_t n)
+{
+	unsigned ret = 0;
+
+	while (ret <= BUCKET_BITS_MAX && room_of(ret) < n)
+		ret++;
+	return ret;
+}
+
 int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
 {
 	struct tophash_core *core;
-	unsigned bits = 0;
+	unsigned bits = bits_for(n);
 	int err;
 
-	while (bits <= BUCKET_BITS_MAX && room_of(bits) < n)
-		bits++;
 	if (bits > BUCKET_BITS_MAX)
 		return -EOVERFLOW;
 	core = mem_alloc(map, sizeof(*core));
@@ -110,7 +118,7 @@ int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
 		return err;
 	}
 	core->bits = (uint8_t)bits;
-	core->armed = bits == 0;
+	core->floor = (uint8_t)bits;
 	core->share = (uint8_t)share_of(type);
 	pool_init(&core->pool, type->slot_size);
 	if (!map->mult)
@@ -140,8 +148,6 @@ static int grow_to(struct tophash *map, size_t n)
 		err = move_grow(map);
 		if (err)
 			return err;
-		core->armed = false;
-		core_publish(map);
 		move_step(map, SIZE_MAX);
 	}
 	return core->move != MOVE_NONE ? -ENOMEM : 0;
@@ -149,14 +155,19 @@ static int grow_to(struct tophash *map, size_t n)
 
 int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t n)
 {
+	unsigned bits = bits_for(n);
 	int err;
 
 	if (!map->core)
 		return n ? core_new(map, type, n) : 0;
-	if (n > room_of(BUCKET_BITS_MAX))
+	if (bits > BUCKET_BITS_MAX)
 		return -EOVERFLOW;
 	begin_write(map);
 	err = grow_to(map, n);
+	if (err == 0 && bits > map->core->floor && map->len < n / 2) {
+		map->core->floor = (uint8_t)bits;
+		core_publish(map);
+	}
 	end_write(map);
 	return err;
 }
@@ -257,7 +268,7 @@ void tophash_clear(struct tophash *map)
 	TOPHASH_PROBE2(clear, map, map->len);
 	core = map->core;
 	/* Room that was not used goes: a map once large does not stay so for ever. */
-	if (map->len <= map->shrink_at && core->bits > 0 && !map->keep_room) {
+	if (map->len <= map->shrink_at && core->bits > 0 && !core->floor && !map->keep_room) {
 		tophash_fini(map);
 		return;
 	}
@@ -290,7 +301,7 @@ int tophash_shrink(struct tophash *map)
 		return 0;
 	}
 	begin_write(map);
-	core->armed = true;
+	core->floor = 0;
 	move_step(map, SIZE_MAX);
 	core_publish(map);
 	while (core->move == MOVE_NONE && core->bits > 0 && map->len <= room_of(core->bits - 1u)) {
@@ -397,7 +408,7 @@ int tophash_clone(const struct tophash *map, struct tophash *ret)
 		err = core_new(&copy, map->type, map->len);
 		if (err)
 			return err;
-		copy.core->armed = true;
+		copy.core->floor = 0;
 		core_publish(&copy);
 		err = visit_all(map, visit_copy, &copy);
 		if (err) {

@@ -25,14 +25,9 @@ void core_publish(struct tophash *map)
 	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
 	map->slots = core->store.slots;
 	map->grow_at = room_of(core->bits);
-	map->shrink_at = shrink_at_of(core);
-	if (!core->armed) {
-		/* Room that was asked for stays until it has been used: the half of it. */
-		map->grow_at /= 2;
-		map->shrink_at = 0;
-	}
-	if (map->keep_room)
-		map->shrink_at = 0;
+	if (core->floor && map->grow_at > room_of(core->floor) / 2)
+		map->grow_at = room_of(core->floor) / 2; /* put then forgets the floor */
+	map->shrink_at = core->bits > core->floor && !map->keep_room ? shrink_at_of(core) : 0;
 }
 
 TOPHASH_INLINE uint64_t slot_hash_of(const struct tophash *map, const struct tophash_type *type,

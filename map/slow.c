@@ -143,8 +143,8 @@ static void grow(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
-	if (!core->armed) {
-		core->armed = true;
+	if (core->floor) {
+		core->floor = 0;
 		core_publish(map);
 		return;
 	}
@@ -273,7 +273,7 @@ static void shrink_when_due(struct tophash *map, bool moved)
 		seed_renew(map);
 		map->moves++;
 	}
-	if (core->move == MOVE_NONE && core->armed && core->bits > 0 && !map->keep_room &&
+	if (core->move == MOVE_NONE && core->bits > core->floor && !map->keep_room &&
 	    map->len <= map->shrink_at) {
 		move_shrink(map);
 		if (!moved)

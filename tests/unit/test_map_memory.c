@@ -332,6 +332,55 @@ static void reserved_room_is_kept_until_used(void **state)
 	assert_int_equal(tophash_init(&map, &test_u64, SIZE_MAX), -EOVERFLOW);
 }
 
+static uint64_t grows(const struct tophash *map)
+{
+	struct tophash_stats stats;
+
+	tophash_stats(map, &stats);
+	return stats.grows;
+}
+
+/* So is room that was there when it was asked for; and what is asked for in small does not keep what is
+ * there in large. */
+static void reserved_room_need_not_be_new(void **state)
+{
+	struct tophash map = {0};
+	uint64_t key, before;
+	size_t room;
+
+	for (key = 0; key < 10000; key++)
+		test_put(&map, &test_u64, &key, key);
+	for (key = 4000; key < 10000; key++)
+		tophash_delete_key(&map, &test_u64, &key);
+	assert_int_equal(tophash_reserve(&map, &test_u64, 10000), 0);
+	before = grows(&map);
+	for (key = 100; key < 4000; key++)
+		tophash_delete_key(&map, &test_u64, &key);
+	for (key = 100; key < 10000; key++)
+		test_put(&map, &test_u64, &key, key);
+	assert_int_equal(grows(&map), before);
+	for (key = 0; key < 9990; key++)
+		tophash_delete_key(&map, &test_u64, &key);
+	assert_true(held(&map) < 4096);
+
+	/* Emptied, it is kept as well. */
+	assert_int_equal(tophash_reserve(&map, &test_u64, 10000), 0);
+	room = held(&map);
+	tophash_clear(&map);
+	tophash_clear(&map);
+	assert_int_equal(held(&map), room);
+	/* Used, and gone down from: only what a little more wants is kept. */
+	for (key = 0; key < 10000; key++)
+		test_put(&map, &test_u64, &key, key);
+	for (; key > 100; key--) {
+		assert_true(tophash_delete_key(&map, &test_u64, &(uint64_t){key - 1}));
+		assert_int_equal(tophash_reserve(&map, &test_u64, map.len + 10), 0);
+	}
+	assert_true(held(&map) < 8192);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	tophash_fini(&map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +393,7 @@ int main(void)
 		cmocka_unit_test(churn_leaves_no_chains),
 		cmocka_unit_test(moving_has_hysteresis),
 		cmocka_unit_test(reserved_room_is_kept_until_used),
+		cmocka_unit_test(reserved_room_need_not_be_new),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
