@@ -1,0 +1,25 @@
+/* What fast.c makes, for step.c to call. */
+#ifndef CODE_FAST_H
+#define CODE_FAST_H
+
+#include <tophash/map.h>
+
+TOPHASH_MAP(u64, uint64_t, uint64_t);
+TOPHASH_MAP(u32, uint32_t, uint64_t);
+TOPHASH_MAP(ptr, const void *, uint64_t);
+TOPHASH_MAP(f64, double, uint64_t);
+TOPHASH_MAP(cstr, const char *, uint64_t);
+
+#define CODE_PROTOTYPES(name, K) \
+	uint64_t name##_get_code(const struct name *m, K k); \
+	uint64_t *name##_find_code(const struct name *m, K k); \
+	int name##_put_code(struct name *m, K k, uint64_t v); \
+	bool name##_delete_code(struct name *m, K k)
+
+CODE_PROTOTYPES(u64, uint64_t);
+CODE_PROTOTYPES(u32, uint32_t);
+CODE_PROTOTYPES(ptr, const void *);
+CODE_PROTOTYPES(f64, double);
+CODE_PROTOTYPES(cstr, const char *);
+
+#endif

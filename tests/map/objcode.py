@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Is the fast path inline, and how many instructions is it?
+
+    tests/map/objcode.py [--measure]
+
+tests/map/code/fast.c has a function for each typed call; gcc and clang compile it at -O2 and -O3.
+calls: of what objdump shows, each function refers to nothing but its slow path (and for strings what hashes and compares them).
+steps: tests/map/code/step.c executes them one instruction at a time on a map of one bucket: those on numbers call nothing, and
+take no more instructions than the table below says. --measure prints such a table.
+lto: with -flto the slow path is still a symbol of its own that is called.
+
+A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
+"""
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CODE = HERE / "code"
+BASE = ["-I", str(ROOT / "include"), "-I", str(CODE), "-D_GNU_SOURCE", "-w"]
+
+# Instructions, at most: what the larger of gcc 12 and clang 14 takes, and 3.
+MOST = {
+    "u64_get hit": 50, "u64_get miss": 43, "u64_find hit": 51, "u64_put replace": 59,
+    "u64_delete hit": 66, "u64_delete miss": 48, "u64_put new": 84,
+    "u32_get hit": 55, "u32_get miss": 44, "u32_find hit": 55, "u32_put replace": 64,
+    "u32_delete hit": 69, "u32_delete miss": 50, "u32_put new": 89,
+    "ptr_get hit": 50, "ptr_get miss": 43, "ptr_find hit": 51, "ptr_put replace": 59,
+    "ptr_delete hit": 66, "ptr_delete miss": 48, "ptr_put new": 84,
+    "f64_get hit": 74, "f64_get miss": 59, "f64_find hit": 74, "f64_put replace": 82,
+    "f64_delete hit": 89, "f64_delete miss": 65, "f64_put new": 101,
+    "cstr_get hit": 73, "cstr_get miss": 57, "cstr_find hit": 74, "cstr_put replace": 82,
+    "cstr_delete hit": 87, "cstr_delete miss": 58, "cstr_put new": 99,
+}
+STRINGS = {"strlen", "strcmp", "tophash_hash_bytes"}
+SLOW = {"get": {"tophash_get_slow"}, "find": {"tophash_get_slow"}, "put": {"tophash_put_slow"},
+        "delete": {"tophash_delete_slow", "tophash_deleted"}}
+
+counts = {"ok": 0, "FAIL": 0, "skip": 0}
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def expect(condition, *why):
+    if not condition:
+        raise Failed(" ".join(str(word) for word in why))
+
+
+def check(name, function, *args):
+    try:
+        kind, text = "ok", function(*args) or ""
+    except Skipped as why:
+        kind, text = "skip", why
+    except (Failed, OSError, subprocess.SubprocessError) as why:
+        kind, text = "FAIL", why
+    counts[kind] += 1
+    print(f"{kind:4} {name}: {text}".rstrip(": "), flush=True)
+
+
+def run(command):
+    env = dict(os.environ, LC_ALL="C")
+    return subprocess.run([str(word) for word in command], text=True, errors="replace", capture_output=True, env=env, timeout=300)
+
+
+def output(command):
+    result = run(command)
+    expect(result.returncode == 0, " ".join(map(str, command)), "\n", result.stdout[-1000:], result.stderr[-3000:])
+    return result.stdout
+
+
+def absent(why):
+    raise Skipped(why)
+
+
+def compile_all(top, cc, level):
+    """The functions' object, and the program that steps through them."""
+    folder = top / f"{cc}{level}"
+    folder.mkdir()
+    output([cc, level, *BASE, "-c", CODE / "fast.c", "-o", folder / "fast.o"])
+    output([cc, "-O1", *BASE, CODE / "step.c", folder / "fast.o", *sorted((ROOT / "map").glob("*.c")), "-o", folder / "step"])
+    return folder
+
+
+def references(path):
+    """{function: names that its code refers to, by objdump}; a call without a name is None."""
+    ret, function = {}, None
+    for line in output(["objdump", "-dr", "--no-show-raw-insn", path]).splitlines():
+        if found := re.match(r"^[0-9a-f]+ <(\w+)>:$", line):
+            function = ret.setdefault(found[1], set())
+        elif found := re.search(r"R_X86_64_(PLT32|PC32|GOTPCREL\w*)\s+([.\w]+)", line):
+            if found[1] == "PLT32" or "call" in line:
+                function.add(found[2])
+        elif re.search(r"\scall\s+\*", line):
+            function.add(None)
+    return ret
+
+
+def calls(folder):
+    seen = {name: names for name, names in references(folder / "fast.o").items() if name.endswith("_code")}
+    expect(len(seen) == 20, "functions:", sorted(seen))
+    for name, names in seen.items():
+        kind, what, _ = name.split("_")
+        allowed = SLOW[what] | (STRINGS if kind == "cstr" else set())
+        expect(names <= allowed and names & SLOW[what], name, "refers to", sorted(map(str, names)))
+    return f"{len(seen)} functions"
+
+
+def measure(folder):
+    """{"u64_get hit": (instructions in the function, in what it called)} of the straightest of the calls"""
+    sizes = []
+    for line in output(["nm", "-S", folder / "step"]).splitlines():
+        if found := re.match(r"^\w+ (\w+) T (\w+)_code$", line):
+            sizes.append(f"{found[2]}={int(found[1], 16)}")
+    result = run([folder / "step", *sizes])
+    if result.returncode == 77 or "lost the child" in result.stderr and not result.stdout:
+        raise Skipped("ptrace is not permitted here")
+    expect(result.returncode == 0, "step:", result.returncode, result.stderr[-500:])
+    ret = {}
+    for line in result.stdout.splitlines():
+        name, what, inside, outside = line.split()
+        key = f"{name} {what}"
+        ret[key] = min(ret.get(key, (1 << 30, 0)), (int(inside), int(outside)))
+    expect(set(ret) == set(MOST) or not MOST, "calls:", sorted(set(ret) ^ set(MOST)))
+    return ret
+
+
+def steps(folder):
+    ret = measure(folder)
+    over = [f"{call} takes {ret[call][0]}, not {most}" for call, most in MOST.items() if ret[call][0] > most]
+    expect(not over, "; ".join(over))
+    called = [call for call, (_, outside) in ret.items() if outside and not call.startswith("cstr")]
+    expect(not called, "these call something:", called)
+    shown = [f"{call} {ret[call][0]}" for call in ("u64_get hit", "u64_get miss", "u64_delete hit", "u64_put new")]
+    return ", ".join(shown)
+
+
+def with_lto(top, cc, flags):
+    path = top / re.sub(r"\W+", "_", f"lto {cc} {flags}")
+    if "-fuse-ld=lld" in flags and not shutil.which("ld.lld"):
+        raise Skipped("no lld")
+    output([cc, *BASE, *flags, *sorted((ROOT / "map").glob("*.c")), CODE / "fast.c", CODE / "step.c", "-o", path])
+    symbols = re.findall(r" (\w) (tophash_(?:get|put|delete)_slow[.\w]*)$", output(["nm", path]), re.M)
+    code = output(["objdump", "-d", "--no-show-raw-insn", path])
+    for name in ("tophash_get_slow", "tophash_put_slow", "tophash_delete_slow"):
+        expect(("T", name) in symbols, "no global", name, "in", symbols)
+        expect(re.search(rf"\s(call|jmp)\s+[0-9a-f]+ <{name}>", code), name, "is never called")
+    copies = [name for _, name in symbols if re.search(r"\.(constprop|isra|part)", name)]
+    expect(not copies, "copies:", copies)
+
+
+def shared(top, cc, flags):
+    """Of a shared library they are exported."""
+    path = top / f"{cc}.so"
+    output([cc, *BASE, *flags, "-fPIC", "-shared", "-fvisibility=hidden", *sorted((ROOT / "map").glob("*.c")), "-o", path])
+    names = output(["nm", "-D", "--defined-only", path])
+    for name in ("tophash_get_slow", "tophash_put_slow", "tophash_delete_slow"):
+        expect(re.search(rf" T {name}$", names, re.M), name, "is not exported")
+
+
+def print_table(top):
+    largest = {}
+    for cc in ("gcc", "clang"):
+        for level in ("-O2", "-O3"):
+            for call, (inside, _) in measure(compile_all(top, cc, level)).items():
+                largest[call] = max(largest.get(call, 0), inside)
+    for kind in ("u64", "u32", "ptr", "f64", "cstr"):
+        entries = [f'"{call}": {most + 3}' for call, most in largest.items() if call.startswith(kind + "_")]
+        for part in (entries[:4], entries[4:]):
+            print("    " + ", ".join(part) + ",")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measure", action="store_true")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder)
+        if args.measure:
+            MOST.clear()
+            print_table(top)
+            return 0
+        for cc in ("gcc", "clang"):
+            if platform.machine() != "x86_64" or not shutil.which(cc):
+                check(cc, absent, "the table is x86-64's" if shutil.which(cc) else "is not there")
+                continue
+            for level in ("-O2", "-O3"):
+                built = compile_all(top, cc, level)
+                check(f"{cc} {level}: calls", calls, built)
+                check(f"{cc} {level}: steps", steps, built)
+            lld = ["-fuse-ld=lld"] if cc == "clang" else []
+            for level in ("-O2", "-O3"):
+                check(f"{cc} {level}: -flto", with_lto, top, cc, [level, "-flto", *lld])
+            check(f"{cc}: shared library", shared, top, cc, ["-O2", "-flto", *lld])
+    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
+    return 1 if counts["FAIL"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
