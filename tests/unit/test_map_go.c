@@ -1,0 +1,576 @@
+/* What Go tests of its own map, asked of this one: the semantics are meant to be the same. */
+#include <pthread.h>
+
+#include <tophash/map.h>
+
+#include "test_map.h"
+
+#define NAN_KEY __builtin_nan("")
+
+struct big {
+	uint64_t words[256];
+};
+
+static uint64_t no_hash(const int *key)
+{
+	return 0;
+}
+
+static bool int_equal(const int *key, const int *other)
+{
+	return *key == *other;
+}
+
+TOPHASH_MAP(ints, int, int);
+TOPHASH_MAP(wides, int, int64_t);
+TOPHASH_MAP(doubles, double, int);
+TOPHASH_MAP(singles, float, int);
+TOPHASH_MAP(strings, const char *, const char *);
+TOPHASH_MAP(counts, const char *, int);
+TOPHASH_MAP(slices, struct tophash_str, int);
+TOPHASH_SET(members, struct tophash_str);
+TOPHASH_SET(small, uint8_t);
+TOPHASH_MAP_BYTES(bigs, struct big, struct big);
+TOPHASH_MAP_WITH(bad, int, int, no_hash, int_equal);
+
+static void ints_fill(struct ints *m, int n)
+{
+	for (int i = 0; i < n; i++)
+		assert_int_equal(ints_put(m, i, i), 1);
+}
+
+/* ---- floats --------------------------------------------------------------------------------------- */
+
+static void negative_zero_is_zero(void **state)
+{
+	struct doubles m = {0};
+	struct singles s = {0};
+	int seen = 0;
+
+	assert_int_equal(doubles_put(&m, +0.0, 1), 1);
+	assert_int_equal(doubles_put(&m, -0.0, 2), 0);
+	assert_int_equal(doubles_len(&m), 1);
+	TOPHASH_EACH(doubles, it, &m) {
+		assert_true(it.key == 0 && it.val == 2);
+		assert_true(__builtin_signbit(it.key)); /* the one that was put last */
+		seen++;
+	}
+	assert_int_equal(seen, 1);
+	assert_int_equal(doubles_put(&m, +0.0, 3), 0);
+	TOPHASH_EACH(doubles, it, &m)
+		assert_false(__builtin_signbit(it.key));
+	assert_int_equal(singles_put(&s, -0.0f, 1), 1);
+	assert_int_equal(singles_get(&s, 0.0f), 1);
+	assert_true(singles_delete(&s, 0.0f));
+	doubles_fini(&m);
+	singles_fini(&s);
+}
+
+/* Each assignment to a NaN makes an entry, also one that would read it before. */
+static void nans_are_never_found(void **state)
+{
+	struct doubles m = {0};
+	int sum = 0;
+
+	assert_int_equal(doubles_put(&m, NAN_KEY, 1), 1);
+	assert_int_equal(doubles_put(&m, NAN_KEY, 2), 1);
+	*doubles_slot(&m, NAN_KEY) += 4;
+	assert_int_equal(doubles_len(&m), 3);
+	assert_null(doubles_find(&m, NAN_KEY));
+	assert_false(doubles_delete(&m, NAN_KEY));
+	TOPHASH_EACH(doubles, it, &m) {
+		assert_true(it.key != it.key);
+		sum += it.val;
+	}
+	assert_int_equal(sum, 7);
+	/* The loop that deletes everything leaves them, clear does not. */
+	doubles_put(&m, 1, 8);
+	TOPHASH_EACH(doubles, it, &m)
+		doubles_delete(&m, it.key);
+	assert_int_equal(doubles_len(&m), 3);
+	doubles_clear(&m);
+	assert_int_equal(doubles_len(&m), 0);
+	TOPHASH_EACH(doubles, it, &m)
+		fail();
+	doubles_fini(&m);
+}
+
+/* Growth in the loop, with NaNs in the map, whose place cannot be found again by looking for them. */
+static void growth_with_nans_in_a_loop(void **state)
+{
+	struct doubles m = {0};
+	int seen[16] = {0}, next = 1000;
+	bool zero = false;
+
+	doubles_put(&m, 0, 0);
+	for (int i = 1; i < 16; i++)
+		doubles_put(&m, NAN_KEY, i);
+	TOPHASH_EACH(doubles, it, &m) {
+		if (it.val < 16)
+			assert_int_equal(seen[it.val]++, 0);
+		if (it.key == 0) {
+			zero = true;
+			doubles_put(&m, 0, 0);
+		}
+		for (int i = 0; i < 50 && next < 5000; i++, next++)
+			doubles_put(&m, next, next);
+	}
+	assert_true(zero);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(seen[i], 1);
+	assert_int_equal(doubles_check(&m, 3), 0);
+	doubles_fini(&m);
+}
+
+/* Zero deleted in the loop, and put with the other sign while the map grows: it comes once before, and at
+ * most once after. */
+static void growth_with_negative_zero_in_a_loop(void **state)
+{
+	for (unsigned run = 0; run < 100; run++) {
+		struct doubles m = {0};
+		int plus = 0, minus = 0, next = 100;
+
+		doubles_put(&m, +0.0, 1);
+		for (int i = 1; i < 12; i++)
+			doubles_put(&m, i, 0);
+		TOPHASH_EACH(doubles, it, &m) {
+			if (it.key == 0 && it.val == 1) {
+				plus++;
+				for (int i = 0; i < 200; i++, next++)
+					doubles_put(&m, next, 0);
+				assert_true(doubles_delete(&m, -0.0));
+				doubles_put(&m, -0.0, 2);
+			} else if (it.key == 0) {
+				assert_true(__builtin_signbit(it.key));
+				minus++;
+			}
+		}
+		assert_int_equal(plus, 1);
+		assert_true(minus <= 1);
+		doubles_fini(&m);
+	}
+}
+
+/* ---- loops ---------------------------------------------------------------------------------------- */
+
+/* In the first round of the loop the map grows, and every odd key is deleted: none of those comes. */
+static void growth_and_deletes_in_a_loop(void **state)
+{
+	for (unsigned run = 0; run < 20; run++) {
+		struct ints m = {0};
+		bool first = true;
+		int evens = 0;
+
+		ints_fill(&m, 100);
+		TOPHASH_EACH(ints, it, &m) {
+			if (first) {
+				for (int i = 100; i < 10000; i++)
+					ints_put(&m, i, i);
+				for (int i = 1; i < 10000; i += 2)
+					ints_delete(&m, i);
+				first = false;
+				evens += it.key < 100 && it.key % 2 == 0;
+				continue;
+			}
+			assert_int_equal(it.key % 2, 0);
+			evens += it.key < 100;
+		}
+		assert_int_equal(evens, 50);
+		ints_fini(&m);
+	}
+}
+
+/* Each is deleted and put back, some for other keys: a loop ends, and none comes twice that stayed. */
+static void replacing_in_a_loop(void **state)
+{
+	for (unsigned run = 0; run < 50; run++) {
+		struct ints m = {0};
+		uint8_t seen[3000] = {0};
+		int next = 1000;
+
+		ints_fill(&m, 8 << run % 6);
+		TOPHASH_EACH(ints, it, &m) {
+			assert_int_equal(seen[it.key]++, 0);
+			assert_true(ints_delete(&m, it.key));
+			if (next < 3000)
+				ints_put(&m, next++, 0);
+		}
+		assert_int_equal(ints_check(&m, 3), 0);
+		ints_fini(&m);
+	}
+}
+
+/* Everything else is deleted and put again at each step, so that the map shrinks and grows: what was not
+ * touched comes just once. */
+static void untouched_ones_come_once(void **state)
+{
+	for (unsigned run = 0; run < 30; run++) {
+		struct ints m = {0};
+		uint8_t seen[400] = {0};
+		int steps = 0;
+
+		ints_fill(&m, 400);
+		TOPHASH_EACH(ints, it, &m) {
+			if (it.key % 10 == 0)
+				assert_int_equal(seen[it.key]++, 0);
+			if (++steps > 60)
+				continue;
+			for (int i = 0; i < 400; i++)
+				if (i % 10)
+					ints_delete(&m, i);
+			for (int i = 0; i < 400; i++)
+				if (i % 10 && steps % 2)
+					ints_put(&m, i, i);
+		}
+		for (int i = 0; i < 400; i += 10)
+			assert_int_equal(seen[i], 1);
+		ints_fini(&m);
+	}
+}
+
+static void clearing_in_a_loop(void **state)
+{
+	struct ints m = {0};
+	int n = 0;
+
+	ints_fill(&m, 1000);
+	TOPHASH_EACH(ints, it, &m) {
+		n++;
+		ints_clear(&m);
+	}
+	assert_int_equal(n, 1);
+	/* What comes after the clear may come; nothing else may. */
+	ints_fill(&m, 1000);
+	n = 0;
+	TOPHASH_EACH(ints, it, &m) {
+		if (n++ == 0) {
+			ints_clear(&m);
+			for (int i = 5000; i < 5100; i++)
+				ints_put(&m, i, i);
+		} else {
+			assert_true(it.key >= 5000);
+		}
+	}
+	assert_true(n <= 101);
+	assert_int_equal(ints_len(&m), 100);
+	ints_fini(&m);
+}
+
+static void the_loop_that_deletes_all_empties(void **state)
+{
+	struct ints m = {0};
+	int n = 0;
+
+	ints_fill(&m, 5000);
+	TOPHASH_EACH(ints, it, &m) {
+		assert_true(ints_delete(&m, it.key));
+		n++;
+	}
+	assert_int_equal(n, 5000);
+	assert_int_equal(ints_len(&m), 0);
+	ints_fini(&m);
+}
+
+/* The first key, or the order, differs soon, from loop to loop and from map to map. */
+static void order_is_random(void **state)
+{
+	static const int sizes[] = {3, 7, 9, 15, 100};
+
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+		struct ints m = {0}, other = {0};
+		unsigned loops = 0, maps = 0;
+		int first = -1;
+
+		ints_fill(&m, sizes[s]);
+		ints_fill(&other, sizes[s]);
+		for (unsigned i = 0; i < 100; i++) {
+			TOPHASH_EACH(ints, it, &m) {
+				loops += first >= 0 && it.key != first;
+				first = it.key;
+				break;
+			}
+			TOPHASH_EACH(ints, it, &other) {
+				maps += it.key != first;
+				break;
+			}
+		}
+		assert_true(loops > 5 && maps > 5);
+		ints_fini(&m);
+		ints_fini(&other);
+	}
+}
+
+/* Nor is it settled in a map that was large and is nearly empty. */
+static void order_is_random_when_sparse(void **state)
+{
+	struct ints m = {0};
+	unsigned first = 0;
+
+	ints_fill(&m, 1000);
+	for (int i = 2; i < 1000; i++)
+		ints_delete(&m, i);
+	for (unsigned i = 0; i < 1000; i++)
+		TOPHASH_EACH(ints, it, &m) {
+			first += it.key == 0;
+			break;
+		}
+	assert_true(first > 10 && first < 990);
+	ints_fini(&m);
+}
+
+/* ---- keys and values ------------------------------------------------------------------------------ */
+
+static void assignment_operators(void **state)
+{
+	struct ints m = {0};
+	struct wides w = {0};
+	struct counts c = {0};
+
+	*ints_slot(&m, 0) += 2;
+	assert_int_equal(ints_get(&m, 0), 2);
+	*ints_slot(&m, 0) -= 7;
+	assert_int_equal(ints_get(&m, 0), -5);
+	/* A value is 0 again after a delete, and after a clear, of whatever kind it is. */
+	for (int round = 0; round < 3; round++) {
+		ints_put(&m, 1, 0x7fffffff);
+		wides_put(&w, 1, -1);
+		counts_put(&c, "one", 12345);
+		if (round == 2) {
+			ints_clear(&m);
+			wides_clear(&w);
+			counts_clear(&c);
+		} else {
+			ints_delete(&m, 1);
+			wides_delete(&w, 1);
+			counts_delete(&c, "one");
+		}
+		assert_int_equal(++*ints_slot(&m, 1 + round), 1);
+		assert_int_equal(++*wides_slot(&w, 1 + round), 1);
+		assert_int_equal(++*counts_slot(&c, "two"), 1);
+		counts_delete(&c, "two");
+	}
+	ints_fini(&m);
+	wides_fini(&w);
+	counts_fini(&c);
+}
+
+static void strings_of_one_bucket(void **state)
+{
+	static const char *const keys[][8] = {
+		{"x", "xx", "foo", "foo\txyz", "", "xxxx", "a much longer one than the others", "12345678"},
+		{"x", "y", "foo", "bar", "", "xxxx", "yyyy", "zzzz"},
+	};
+
+	for (unsigned k = 0; k < 2; k++) {
+		struct strings m = {0};
+		char copy[64];
+
+		for (unsigned i = 0; i < 8; i++)
+			assert_int_equal(strings_put(&m, keys[k][i], keys[k][7 - i]), 1);
+		for (unsigned i = 0; i < 8; i++) {
+			snprintf(copy, sizeof(copy), "%s", keys[k][i]); /* contents count */
+			assert_string_equal(strings_get(&m, copy), keys[k][7 - i]);
+		}
+		assert_null(strings_get(&m, "xxx"));
+		assert_null(strings_get(&m, "foo\tXYZ"));
+		strings_fini(&m);
+	}
+}
+
+static void parts_of_a_buffer_are_looked_up(void **state)
+{
+	static const char text[] = "stringsandbytes";
+	struct slices m = {0};
+
+	for (size_t from = 0; from < 8; from++)
+		for (size_t n = 0; n < 7; n++)
+			slices_put(&m, (struct tophash_str){text + from, n}, (int)(from * 8 + n));
+	/* All of length 0 are one; "s" and "st" stand twice. */
+	assert_int_equal(slices_get(&m, (struct tophash_str){"", 0}), 7 * 8);
+	assert_int_equal(slices_get(&m, (struct tophash_str){NULL, 0}), 7 * 8);
+	assert_int_equal(slices_get(&m, (struct tophash_str){"strings", 6}), 6);
+	assert_int_equal(slices_get(&m, (struct tophash_str){"strings", 7}), 0);
+	assert_null(slices_find(&m, (struct tophash_str){"strings", 7}));
+	slices_fini(&m);
+}
+
+static struct big big_of(int i)
+{
+	struct big ret = {{0}};
+
+	ret.words[0] = ret.words[255] = (uint64_t)i;
+	return ret;
+}
+
+static void big_keys_and_values(void **state)
+{
+	struct bigs m = {0};
+	struct big zero;
+
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(bigs_put(&m, big_of(i), big_of(i + 1000)), 1);
+	for (int i = 0; i < 200; i++) {
+		struct big val = bigs_get(&m, big_of(i));
+
+		assert_int_equal(val.words[0], i < 100 ? i + 1000 : 0);
+		assert_int_equal(val.words[255], i < 100 ? i + 1000 : 0);
+	}
+	/* The zero value of what is absent, however large. */
+	zero = bigs_get(NULL, big_of(1));
+	assert_memory_equal(&zero, &(struct big){{0}}, sizeof(zero));
+	TOPHASH_EACH(bigs, it, &m) {
+		assert_int_equal(it.val.words[255], it.key.words[0] + 1000);
+		assert_true(bigs_delete(&m, it.key));
+	}
+	assert_int_equal(bigs_len(&m), 0);
+	bigs_fini(&m);
+}
+
+/* The smallest there are. */
+static void empty_keys_and_no_values(void **state)
+{
+	struct members m = {0};
+	struct small s = {0};
+
+	assert_int_equal(members_add(&m, (struct tophash_str){NULL, 0}), 1);
+	assert_int_equal(members_add(&m, (struct tophash_str){"x", 0}), 0);
+	assert_int_equal(members_len(&m), 1);
+	assert_true(members_delete(&m, (struct tophash_str){"y", 0}));
+	for (unsigned i = 0; i < 256; i++)
+		assert_int_equal(small_add(&s, (uint8_t)i), 1);
+	for (unsigned i = 0; i < 256; i++)
+		assert_int_equal(small_add(&s, (uint8_t)i), 0);
+	assert_int_equal(small_len(&s), 256);
+	assert_int_equal(small_check(&s, 3), 0);
+	members_fini(&m);
+	small_fini(&s);
+}
+
+/* A hash that says nothing makes the map slow, not wrong. */
+static void a_bad_hash_is_only_slow(void **state)
+{
+	struct bad m = {0};
+	struct tophash_stats stats;
+	int n = 0;
+
+	for (int i = 0; i < 2000; i++)
+		assert_int_equal(bad_put(&m, i, i), 1);
+	bad_stats(&m, &stats);
+	assert_true(stats.longest_chain > 100);
+	for (int i = 0; i < 2000; i += 2)
+		assert_true(bad_delete(&m, i));
+	TOPHASH_EACH(bad, it, &m) {
+		assert_int_equal(it.key % 2, 1);
+		n++;
+	}
+	assert_int_equal(n, 1000);
+	assert_int_equal(bad_check(&m, 3), 0);
+	bad_fini(&m);
+}
+
+/* ---- memory --------------------------------------------------------------------------------------- */
+
+/* A hint that cannot be is an error here, where Go ignores it; the map is as it was. */
+static void bogus_hints(void **state)
+{
+	static const size_t hints[] = {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX / 16, (size_t)1 << 40};
+	struct ints m = {0};
+
+	ints_put(&m, 1, 2);
+	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
+		struct ints fresh = {0};
+		int err = ints_reserve(&m, hints[i]);
+
+		assert_true(err == -EOVERFLOW || err == -ENOMEM);
+		err = ints_init(&fresh, hints[i]);
+		assert_true(err == -EOVERFLOW || err == -ENOMEM);
+		assert_int_equal(ints_put(&fresh, 1, 1), 1);
+		ints_fini(&fresh);
+	}
+	assert_int_equal(ints_get(&m, 1), 2);
+	assert_int_equal(ints_check(&m, 3), 0);
+	ints_fini(&m);
+}
+
+/* Keys that come and go leave nothing behind, where Go's table has tombstones. */
+static void memory_is_used_again(void **state)
+{
+	struct ints m = {0};
+	struct tophash_stats before, after;
+
+	ints_fill(&m, 1000);
+	for (int i = 0; i < 1000; i++) {
+		ints_delete(&m, i);
+		ints_put(&m, i + 1000, i);
+	}
+	ints_stats(&m, &before);
+	for (int i = 1000; i < 100000; i++) {
+		assert_true(ints_delete(&m, i));
+		assert_int_equal(ints_put(&m, i + 1000, i), 1);
+	}
+	ints_stats(&m, &after);
+	assert_int_equal(after.grows, before.grows);
+	assert_int_equal(after.buckets, before.buckets);
+	assert_true(after.bytes_held <= before.bytes_held + before.bytes_held / 8);
+	ints_fini(&m);
+}
+
+static void *read_all(void *ctx)
+{
+	const struct ints *m = ctx;
+	intptr_t n = 0;
+
+	for (unsigned round = 0; round < 10; round++) {
+		TOPHASH_EACH(ints, it, m)
+			n += ints_get(m, it.key) == it.key;
+	}
+	return (void *)n;
+}
+
+/* Readers of a map that stands in the middle of a growth. */
+static void readers_after_a_growth(void **state)
+{
+	for (int size = 10; size <= 10000; size *= 10) {
+		struct ints m = {0};
+		pthread_t threads[4];
+
+		ints_fill(&m, size);
+		for (unsigned i = 0; i < 4; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, read_all, &m), 0);
+		for (unsigned i = 0; i < 4; i++) {
+			void *n;
+
+			pthread_join(threads[i], &n);
+			assert_int_equal((intptr_t)n, 10 * size);
+		}
+		ints_fini(&m);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(negative_zero_is_zero),
+		cmocka_unit_test(nans_are_never_found),
+		cmocka_unit_test(growth_with_nans_in_a_loop),
+		cmocka_unit_test(growth_with_negative_zero_in_a_loop),
+		cmocka_unit_test(growth_and_deletes_in_a_loop),
+		cmocka_unit_test(replacing_in_a_loop),
+		cmocka_unit_test(untouched_ones_come_once),
+		cmocka_unit_test(clearing_in_a_loop),
+		cmocka_unit_test(the_loop_that_deletes_all_empties),
+		cmocka_unit_test(order_is_random),
+		cmocka_unit_test(order_is_random_when_sparse),
+		cmocka_unit_test(assignment_operators),
+		cmocka_unit_test(strings_of_one_bucket),
+		cmocka_unit_test(parts_of_a_buffer_are_looked_up),
+		cmocka_unit_test(big_keys_and_values),
+		cmocka_unit_test(empty_keys_and_no_values),
+		cmocka_unit_test(a_bad_hash_is_only_slow),
+		cmocka_unit_test(bogus_hints),
+		cmocka_unit_test(memory_is_used_again),
+		cmocka_unit_test(readers_after_a_growth),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
