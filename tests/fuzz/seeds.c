@@ -1,4 +1,4 @@
-/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype}/<n>, valid inputs for
+/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,map}/<n>, valid inputs for
  * each harness, so that fuzzing starts from files that are read to the end. */
 #include "fuzz.h"
 
@@ -37,6 +37,24 @@ static bool write_seeds(const char *folder, uint8_t n)
 	return ok;
 }
 
+/* Scripts of fuzz_map.c, for each of its kinds and several hooks: up, a loop, down, a loop. */
+static bool write_scripts(const char *folder)
+{
+	static const uint8_t script[] = {8,  0,	  250, 6,  17, 3,  20, 5,  15, 4,  10, 10, 90, 14, 7,  17,
+					 9,  3,	  2,   19, 70, 10, 20, 200, 1, 2,  30, 8,  192, 255, 6, 20,
+					 11, 192, 200, 5,  3,  4,  16, 2,  12, 12, 12, 14, 0,  8,  1,  40};
+	bool ok = true;
+
+	for (uint8_t n = 0; n < 24; n++) {
+		uint8_t bytes[3 + sizeof(script)] = {(uint8_t)(n % 6 + n / 6 * 66), n,
+						     (uint8_t)(n * 11)};
+
+		memcpy(bytes + 3, script, sizeof(script));
+		ok = ok && write_seed(folder, "map", n, NULL, bytes, sizeof(bytes));
+	}
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -49,6 +67,10 @@ int main(int argc, char **argv)
 			perror(argv[1]);
 			return 1;
 		}
+	}
+	if (!write_scripts(argv[1])) {
+		perror(argv[1]);
+		return 1;
 	}
 	return 0;
 }
