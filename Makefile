@@ -74,6 +74,10 @@ test-kernel: ## tophash on other kernels (5.10, 6.1, 6.12), in virtual machines
 fuzz: deps-test ## libFuzzer on each parser, SECONDS (30) each
 	@tests/run --build $(BUILD) --fuzz-seconds $(or $(SECONDS),30) fuzz
 
+.PHONY: stress-map
+stress-map: deps-test ## the map against an array, all kinds of keys, MINUTES (10)
+	@tests/map/stress.py --minutes $(or $(MINUTES),10)
+
 .PHONY: bench-trace
 bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
 	@tools/deps bench

@@ -419,7 +419,7 @@ MAP_FUNCTIONS(i128, u128, uint64_t, of_u128, from_u128, MAKE_U64, READ_U64)
 const struct kind kinds[] = {
 	ENTRY(flag, 2, NULL),
 	ENTRY(i8, 256, NULL),
-	ENTRY(i16, KEYS, NULL),
+	ENTRY(i16, KEYS < 30000 ? KEYS : 30000, NULL),
 	ENTRY(u32, KEYS, NULL),
 	ENTRY(i64, KEYS, NULL),
 	ENTRY(u64, KEYS, NULL),

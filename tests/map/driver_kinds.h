@@ -6,7 +6,9 @@
 
 #include <tophash/map.h>
 
+#ifndef KEYS
 #define KEYS 20000
+#endif
 #define BATCH 100
 #define NUMBER_NAN (UINT32_MAX - 1) /* the number of an entry whose key is a NaN; even */
 
