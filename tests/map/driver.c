@@ -543,7 +543,7 @@ static void round_begin(struct run *run)
 	static const unsigned odds[] = {0, 2, 5, 30, 300};
 	unsigned mode = below(run, 6);
 
-	run->evacuate = 0;
+	run->evacuate = below(run, 3);
 	set_debug(run);
 	memset(&run->model, 0, sizeof(run->model));
 	run->heap = (struct heap){0};
@@ -593,7 +593,7 @@ static void round_run(struct run *run, uint64_t ops)
 			check_len(run);
 			if (below(run, 4 * keys + 64) == 0)
 				do_rare(run);
-			if (below(run, 16 * keys + 64) == 0)
+			if (below(run, 4 * keys + 64) == 0)
 				do_walk(run);
 		}
 		check_drops(run);
