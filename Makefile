@@ -49,6 +49,11 @@ demo: ## catch a vanishing map entry in a real, stripped Go program (root)
 	@$(MAKE) --no-print-directory all
 	@tools/demo $(BUILD)/tophash
 
+.PHONY: demo-map
+demo-map: ## freeze a map in the middle of its growth and look at it with gdb
+	@tools/deps lib gdb
+	@tools/demo-map $(BUILD)/demo-map
+
 # The tests are built only where they are asked for: who wants the tool needs no cmocka.
 .PHONY: build-tests
 build-tests: deps-test $(BUILD)/build.ninja

@@ -79,6 +79,7 @@ __attribute__((constructor)) static void debug_init(void)
 {
 	const char *options = secure_getenv("TOPHASH_DEBUG");
 
+	note_keep();
 	if (options && tophash_debug(options) != 0)
 		fprintf(stderr,
 			"tophash: TOPHASH_DEBUG=%s: not understood; options are evacuate=shared|manual|eager, "

@@ -140,6 +140,10 @@ struct debug {
 
 extern struct debug debug;
 
+/* describe.c: refers to the note that tells debuggers of the structures here, as nobody else does: so it
+ * comes out of an archive, and no linker drops it. */
+void note_keep(void);
+
 void trace_slow(const struct tophash *map, const char *what, enum tophash_reason reason);
 void trace_move(const struct tophash *map, const char *what, size_t from, size_t to);
 void debug_check(const struct tophash *map);

@@ -22,6 +22,7 @@
 #define move_grow     tophash_i_move_grow
 #define move_shrink   tophash_i_move_shrink
 #define move_step     tophash_i_move_step
+#define note_keep     tophash_i_note_keep
 #define pool_bytes    tophash_i_pool_bytes
 #define pool_fini     tophash_i_pool_fini
 #define pool_give     tophash_i_pool_give

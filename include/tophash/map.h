@@ -249,7 +249,7 @@
 	TOPHASH_FAST_ V *name##_find(const struct name *m, name##_key_arg k) \
 	{ \
 		K key; \
-		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_KEY_(name, K, key, k); \
 		return name##_find_at(m, &key); \
 	} \
 	TOPHASH_FAST_ V name##_get(const struct name *m, name##_key_arg k) \
@@ -268,7 +268,7 @@
 		V val; \
 		V *to; \
 		int ret; \
-		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_KEY_(name, K, key, k); \
 		TOPHASH_TAKE_(V, val, v); \
 		to = name##_slot_at(m, &key, false, &ret); \
 		if (TOPHASH_LIKELY(to)) \
@@ -280,7 +280,7 @@
 		K key; \
 		V *to; \
 		int ret; \
-		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_KEY_(name, K, key, k); \
 		to = name##_slot_at(m, &key, true, &ret); \
 		if (ret == 1) \
 			__builtin_memset(to, 0, sizeof(V)); \
@@ -293,13 +293,13 @@
 	TOPHASH_FAST_ int name##_add(struct name *m, name##_key_arg k) \
 	{ \
 		K key; \
-		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_KEY_(name, K, key, k); \
 		return name##_add_at(m, &key); \
 	} \
 	TOPHASH_FAST_ bool name##_has(const struct name *m, name##_key_arg k) \
 	{ \
 		K key; \
-		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_KEY_(name, K, key, k); \
 		return name##_has_at(m, &key); \
 	} \
 	TOPHASH_END_(name)
@@ -308,12 +308,16 @@
 	TOPHASH_FAST_ bool name##_delete(struct name *m, name##_key_arg k) \
 	{ \
 		K key; \
-		TOPHASH_TAKE_(K, key, k); \
+		TOPHASH_TAKE_KEY_(name, K, key, k); \
 		return name##_delete_at(m, &key); \
 	}
 
 #define TOPHASH_INNER_(m) ((m) ? &(m)->map : NULL)
 #define TOPHASH_TAKE_(T, ret, arg) tophash_take_arg(&(ret), &(arg), sizeof(T), TOPHASH_IS_BOOL(T))
+/* The cast is for debuggers: without one, compilers leave struct name_iter, which tells K and V, out of
+ * the debug information of a program that never iterates. */
+#define TOPHASH_TAKE_KEY_(name, K, ret, arg) \
+	((void)(struct name##_iter *)0, TOPHASH_TAKE_(K, ret, arg))
 
 #define TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
 	COLD int name##_init(struct name *m, size_t hint) \
