@@ -56,7 +56,7 @@ struct note_entry {
 	STRUCTURE("str", struct tophash_str), IN_STR(p), IN_STR(n),                                \
 	STRUCTURE("core", struct tophash_core),                                                    \
 	IN_CORE(store), IN_CORE(pool), IN_CORE(move), IN_CORE(bits), IN_CORE(partial),             \
-	IN_CORE(armed), IN_CORE(share), IN_CORE(cursor), IN_CORE(released), IN_CORE(rest),         \
+	IN_CORE(floor), IN_CORE(share), IN_CORE(cursor), IN_CORE(released), IN_CORE(rest),         \
 	IN_CORE(nan), IN_CORE(stats),                                                              \
 	STRUCTURE("store", struct store),                                                          \
 	IN_STORE(tags), IN_STORE(slots), IN_STORE(links), IN_STORE(pieces), IN_STORE(buckets),     \

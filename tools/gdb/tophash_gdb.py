@@ -650,8 +650,8 @@ class View:
         longest, whole = map_.longest_chain()
         print(f"  overflow    {map_.pool.used} buckets in use, {map_.pool.spare} free; longest chain "
               f"{count(longest, 'bucket')} with its home" + ("" if whole else f" (of {LOOK_MAX} looked at)"))
-        armed = "" if core.armed else "; room that was asked for is kept"
-        print(f"  thresholds  grows at {map_.head.grow_at} elements, shrinks at {map_.head.shrink_at}{armed}")
+        kept = "; room that was asked for is kept" if core.members.get("floor") else ""
+        print(f"  thresholds  grows at {map_.head.grow_at} elements, shrinks at {map_.head.shrink_at}{kept}")
         print(f"  so far      {self.history()}")
 
     def moving(self):
