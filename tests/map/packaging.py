@@ -193,6 +193,7 @@ def installed(libdir, tool=True):
     """What is to be installed, below the prefix."""
     ret = {f"include/tophash/{path.name}" for path in HEADERS.glob("*.h")}
     ret |= {f"share/man/man3/{path.name}" for path in (REPO / "docs/man").glob("*.3")}
+    ret |= {"share/tophash/tophash_gdb.py"}
     ret |= {f"{libdir}/{name}" for name in ("libtophash.a", "libtophash.so", "libtophash.so.0", f"libtophash.so.{VERSION}",
                                             "pkgconfig/tophash.pc")}
     if tool:
