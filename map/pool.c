@@ -1,6 +1,6 @@
-/* The overflow buckets. A chunk holds links, then slots; chunks double from 4 overflow buckets (of large
- * slots: 1 or 2) up to a piece of memory, and are given back when they are empty. The lowest chunk with
- * room is used first, so that the high ones empty. A number less 1 is the chunk and the place in it:
+/* The overflow buckets. A chunk holds links, then slots; chunks double from 1 overflow bucket up to a
+ * piece of memory, and are given back when they are empty. The lowest chunk with room is used first, so
+ * that the high ones empty. A number less 1 is the chunk and the place in it:
  *
  *      31                chunk_bits           0
  *     +-------------------+-------------------+
@@ -11,13 +11,9 @@
 
 #include "internal.h"
 
-#define FIRST_BITS 2 /* the first chunk has 4 */
-
 static size_t chunk_len(const struct pool *pool, uint32_t chunk)
 {
-	uint32_t bits = FIRST_BITS + chunk;
-
-	return (size_t)1 << (bits < pool->chunk_bits ? bits : pool->chunk_bits);
+	return (size_t)1 << (chunk < pool->chunk_bits ? chunk : pool->chunk_bits);
 }
 
 static size_t chunk_links(size_t len)
@@ -159,9 +155,9 @@ void pool_give(struct tophash *map, uint32_t number)
 	pool->spare++;
 	if (i < pool->first)
 		pool->first = i;
-	/* An empty chunk goes when there is more to spare, or four times as much as is in use: the next
-	 * entry that overflows shall not want it back. A move's end takes it away in any case. */
-	if (chunk->used == 0 && (pool->spare > len + len / 2 || pool->used + 1 < len / 4))
+	/* An empty chunk goes when there is more to spare, or when it is more than twice what is in use.
+	 * Else the next entry that overflows would want it back. */
+	if (chunk->used == 0 && (pool->spare > len + len / 2 || pool->used * 2 < len))
 		chunk_free(map, i);
 }
 
