@@ -157,7 +157,7 @@ void pool_give(struct tophash *map, uint32_t number)
 		pool->first = i;
 	/* An empty chunk goes when there is more to spare, or when it is more than twice what is in use.
 	 * Else the next entry that overflows would want it back. */
-	if (chunk->used == 0 && (pool->spare > len + len / 2 || pool->used * 2 < len))
+	if (chunk->used == 0 && (pool->spare > len + len / 2 || (size_t)pool->used * 2 < len))
 		chunk_free(map, i);
 }
 
