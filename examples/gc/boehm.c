@@ -1,29 +1,27 @@
-/* A map whose keys and values belong to Boehm's collector (libgc 8.2), incremental and
- *generational.
+/* A map whose keys and values belong to Boehm's collector (libgc 8.2), incremental and generational.
  *
  *	cc -o boehm boehm.c $(pkg-config --cflags --libs tophash bdw-gc)
  *
- * Memory. The map's comes from GC_malloc_uncollectable: the collector looks for pointers in it, and
- *never frees it, so whatever is in the map lives. The map is a root, then, until fini: a map inside
- *of a collected object wants a finalizer that calls fini, and a value that leads back to that
- *object keeps it for ever. (Without GC_enable_incremental, GC_malloc does as well, and knows no
- *such cycles.)
+ * Memory. The map's comes from GC_malloc_uncollectable: the collector looks for pointers in it, and never
+ * frees it, so whatever is in the map lives. The map is a root, then, until fini: a map inside of a collected
+ * object wants a finalizer that calls fini, and a value that leads back to that object keeps it for ever.
+ * (Without GC_enable_incremental, GC_malloc does as well, and knows no such cycles.)
  *
- * Barrier. By GC_set_manual_vdb_allowed the program promises to tell which objects it has written
- * pointers into; those that it does not tell of are not looked at again, by a minor collection or
- *at the end of an incremental one. An object is told of by any address in it, and as a whole. A
- *pointer that is cleared need not be told of: TOPHASH_WRITE_CLEAR does nothing here, but that there
- *is a barrier at all makes the map clear what it leaves.
+ * Barrier. By GC_set_manual_vdb_allowed the program promises to tell which objects it has written pointers
+ * into; those that it does not tell of are not looked at again, by a minor collection or at the end of an
+ * incremental one. An object is told of by any address in it, and as a whole. A pointer that is cleared need
+ * not be told of: TOPHASH_WRITE_CLEAR does nothing here, but that there is a barrier at all makes the map
+ * clear what it leaves.
  *
- * Before, not after. The collector's manual asks for GC_end_stubborn_change(object) after the
- *store, and for GC_reachable_here(pointer) behind that. For a collection that begins between the
- *two takes what was told so far, and the store that follows is lost. The map calls its barrier
- *before the store, and there is nothing in between that a collection could begin in: in a program
- *with one thread it begins in the collector's own functions only. Where other threads allocate, it
- *may begin anywhere: put GC_disable() before each change of a map, and GC_enable() behind it.
+ * Before, not after. The collector's manual asks for GC_end_stubborn_change(object) after the store, and for
+ * GC_reachable_here(pointer) behind that. For a collection that begins between the two takes what was told
+ * so far, and the store that follows is lost. The map calls its barrier before the store, and there is
+ * nothing in between that a collection could begin in: in a program with one thread it begins in the
+ * collector's own functions only. Where other threads allocate, it may begin anywhere: put GC_disable()
+ * before each change of a map, and GC_enable() behind it.
  *
- * Finalizers run in whatever allocates: in the middle of a put, too, where the map must not be
- *touched. So they are called by hand here.
+ * Finalizers run in whatever allocates: in the middle of a put, too, where the map must not be touched. So
+ * they are called by hand here.
  */
 #include <gc.h>
 #include <stdio.h>
@@ -127,7 +125,7 @@ int main(void)
 	collect();
 	printf("put 100000, finalized %zu\n", finalized);
 	TOPHASH_EACH(people, it, &people)
-	right += it.key == it.val->name && *it.val->town == 'J';
+		right += it.key == it.val->name && *it.val->town == 'J';
 	printf("right: %zu of %zu\n", right, people_len(&people));
 
 	for (unsigned i = 0; i < 90000; i++) {

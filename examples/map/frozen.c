@@ -3,7 +3,7 @@
  *	TOPHASH_DEBUG=evacuate=manual,seed=1 ./frozen
  *
  * Growth begins at the 53rd user, from 4 buckets to 8, and goes no further than the program moves
- *it. Without TOPHASH_DEBUG it is over before the delete.
+ * it. Without TOPHASH_DEBUG it is over before the delete.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* How often each word comes in a text: strings as keys, and slot(), which finds a value or makes
- *it.
+/* How often each word comes in a text: strings as keys, and slot(), which finds a value or
+ * makes it.
  *
  *	word_count <text
  */

@@ -1,23 +1,25 @@
-/* A map whose keys and values are objects of Boehm's collector, and collections where they hurt
- *most: in the middle of evacuations, full ones, minor ones, incremental ones with the map being
- *changed meanwhile.
+/* A map whose keys and values are objects of Boehm's collector, and collections where they hurt most: in the
+ * middle of evacuations, full ones, minor ones, incremental ones with the map being changed meanwhile.
  *
  *	gc_stress [OPTION...]
- *	    seed=N        of what is done
- *	    skip=WHY      the barrier does nothing for new, replace, move; for a single slot that is
- *moved (evacuate); or at all (all) plain         no incremental collection, the map's memory is
- *collected itself; the barrier, if any, is an empty function nobarrier     there is no barrier
- *	    between       a collection begins between the barrier and the write, as it might in
- *another thread thread        another thread allocates, and so begins collections at any instant
+ *	    seed=N     of what is done
+ *	    skip=WHY   the barrier does nothing for new, replace, move; for a single slot that is moved
+ *	               (evacuate); or at all (all)
+ *	    plain      no incremental collection, the map's memory is collected itself; the barrier, if any,
+ *	               is an empty function
+ *	    nobarrier  there is no barrier
+ *	    between    a collection begins between the barrier and the write, as it might in another thread
+ *	    thread     another thread allocates, and begins collections at any instant
  *
- * Each object has a number and a finalizer, and state[number] says what should have become of it:
- *one that is finalized while it is in the map was lost, one that is not though it has left the map
- *was kept. Nothing is freed before finalizers have been called, which happens by hand: so a run
- *stops at the first loss before it reads what is there no more. Prints "name value" lines.
+ * Each object has a number and a finalizer, and state[number] says what should have become of it: one that
+ * is finalized while it is in the map was lost, one that is not though it has left the map was kept. Nothing
+ * is freed before finalizers have been called, which happens by hand: so a run stops at the first loss,
+ * before it reads what is there no more. Prints "name value" lines.
  */
 #define GC_THREADS
 
 #include <gc.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,18 +61,17 @@ static struct {
 static struct {
 	struct objects map;
 	uint8_t *state;
-	uint32_t *key, *val,
-		*body; /* the numbers of what should be in the map, by key; 0: nothing */
+	uint32_t *key, *val, *body; /* the numbers of what should be in the map, by key; 0: nothing */
 	uint32_t objects;
 	size_t len;
-} * world;
+} *world;
 
 static struct {
 	size_t puts, replaces, deletes, cleared;
 	size_t calls[4];	     /* of the barrier */
 	size_t wide;		     /* of them for more than one slot */
 	size_t full, minor, marking; /* collections; changes of the map while one was marking */
-	size_t stepped; /* collections, and steps of them, with an evacuation half done */
+	size_t stepped;		     /* collections, and steps of them, with an evacuation half done */
 	size_t lost, kept;
 } counts;
 
@@ -85,8 +86,7 @@ static uint64_t random_next(void)
 	return x ^ x >> 31;
 }
 
-/* All of a minor collection: the old objects that the map holds are not looked at, but where it
- * said so. */
+/* All of a minor collection: the old objects that the map holds are not looked at, but where it said so. */
 static void minor(void)
 {
 	while (GC_collect_a_little())
@@ -108,8 +108,7 @@ static void begin_full(void)
 	GC_set_full_freq(1000000); /* full ones when told to */
 }
 
-/* What was told is taken; the new slot may be looked at before the write, the old one after it was
- * cleared. */
+/* What was told is taken; the new slot may be looked at before the write, the old one after it was cleared. */
 static void begin_between(void)
 {
 	begin_full();
@@ -117,8 +116,7 @@ static void begin_between(void)
 		;
 }
 
-/* ---- hooks
- * ---------------------------------------------------------------------------------------------- */
+/* ---- hooks ---- */
 
 static void *take(size_t size, void *ctx)
 {
@@ -153,8 +151,7 @@ static void tell(void *slot, size_t size, enum tophash_write why, void *ctx)
 static struct tophash_hooks hooks = {
 	.size = sizeof(hooks), .alloc = take, .free = give, .barrier = tell};
 
-/* ---- objects
- * -------------------------------------------------------------------------------------------- */
+/* ---- objects ---- */
 
 static void finalize(void *object, void *number)
 {
@@ -219,17 +216,24 @@ static void value_check(const struct value *val, uint32_t key)
 		CHECK(body->words[i] == (body->seed + i) * 2246822519u);
 }
 
-/* ---- another thread
- * ------------------------------------------------------------------------------------- */
+/* ---- another thread ---- */
 
 static atomic_bool stop;
+/* Set by each change of the map. The thread goes on when it is: one that began collections as fast as it
+ * can would never let the other come to an end of any. */
+static atomic_bool changed;
 
 static void *allocate(void *unused)
 {
 	(void)unused;
-	for (unsigned i = 0; !atomic_load(&stop); i++) {
-		CHECK(GC_malloc(48));
-		if (i % 64 == 0)
+	for (unsigned turn = 0; !atomic_load(&stop);) {
+		if (!atomic_exchange(&changed, false)) {
+			sched_yield();
+			continue;
+		}
+		for (unsigned i = 0; i < 64; i++)
+			CHECK(GC_malloc(48));
+		if (++turn % 8 == 0)
 			GC_start_incremental_collection();
 	}
 	return NULL;
@@ -240,14 +244,15 @@ static void changing(bool begin)
 {
 	if (!options.thread)
 		return;
-	if (begin)
+	if (begin) {
 		GC_disable();
-	else
+	} else {
 		GC_enable();
+		atomic_store(&changed, true);
+	}
 }
 
-/* ---- the map: functions of their own, so that no frame below keeps a pointer
- * ------------------------------ */
+/* ---- the map: functions of their own, so that no frame below keeps a pointer ---- */
 
 __attribute__((noinline)) static void wipe_stack(void)
 {
@@ -340,8 +345,7 @@ __attribute__((noinline)) static void check_all(void)
 	size_t n = 0;
 	char text[32];
 
-	TOPHASH_EACH(objects, it, &world->map)
-	{
+	TOPHASH_EACH(objects, it, &world->map) {
 		uint32_t key = (uint32_t)strtoul(it.key + 4, NULL, 10);
 
 		CHECK(key < KEYS);
@@ -363,8 +367,7 @@ static void change(uint32_t key)
 	wipe_stack();
 }
 
-/* ---- collections
- * ------------------------------------------------------------------------------------------ */
+/* ---- collections ---- */
 
 __attribute__((noreturn)) static void report(void)
 {
@@ -441,8 +444,7 @@ static void count_kept(void)
 		counts.kept += world->state[i] == LEFT;
 }
 
-/* ---- what is done
- * ----------------------------------------------------------------------------------------- */
+/* ---- what is done ---- */
 
 static bool is_moving(void)
 {
@@ -453,9 +455,11 @@ static bool is_moving(void)
 }
 
 /* An evacuation, bucket by bucket, with collections between them:
- * 0  none at all, but a minor one at its end: what was put last has been moved to memory that was
- * never told of but by the moves 1  a minor one after each bucket 2  incremental ones, and changes
- * of the map 3  a full one after each eighth bucket, and changes */
+ * 0  none at all, but a minor one at its end: what was put last has been moved to memory that was never
+ *    told of but by the moves
+ * 1  a minor one after each bucket
+ * 2  incremental ones, and changes of the map
+ * 3  a full one after each eighth bucket, and changes */
 static void evacuate(unsigned way)
 {
 	if (way == 2)

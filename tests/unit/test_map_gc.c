@@ -172,8 +172,7 @@ static struct tophash_hooks hooks_of(struct watch *watch)
 				      .barrier = watch_barrier};
 }
 
-/* ---- one map, under everything that may happen to it
- * -------------------------------------------------- */
+/* ---- one map, under everything that may happen to it ---- */
 
 #define KEYS_HERE 1500
 
@@ -404,8 +403,7 @@ static void drops_come_before_the_barrier(void **state)
 	assert_int_equal(watch.drops, 1200);
 }
 
-/* ---- a collector that marks from a snapshot
- * -------------------------------------------------------------
+/* ---- a collector that marks from a snapshot ----
  *
  * While the program goes on it marks what was there when it began: the registers at once, the map's
  * memory little by little, from the end. The barrier marks what is about to go from a slot; what is

@@ -1,7 +1,7 @@
 /* What the test programs for gdb say about their maps: what they put in, never what is in them.
  *
- *	@	name	address	len	buckets	old buckets	evacuated	overflow
- *longest chain key as gdb shows it	value as gdb shows it	key in hex	value in hex
+ *	@	name	address	len	buckets	old buckets	evacuated	overflow	longest chain
+ *	key as gdb shows it	value as gdb shows it	key in hex	value in hex
  */
 #ifndef TRUTH_H
 #define TRUTH_H
