@@ -258,6 +258,45 @@ static bool start(struct tophash_iter *iter)
 	return true;
 }
 
+/* Whether a whole bucket has been read, chain and all, of a map that stands still and has since. Only then
+ * does the iterator's word lead anywhere. */
+static bool bucket_done(const struct tophash_iter *iter)
+{
+	if (!iter->map || !iter->map->tags || iter->moves != iter->map->moves || iter->later ||
+	    iter->filtered)
+		return false;
+	return iter->phase == TOPHASH_ITER_LINK ||
+	       (iter->phase == TOPHASH_ITER_HOME && !iter->word[TOPHASH_OVERFLOW]);
+}
+
+/* The next bucket that holds anything, when bucket_done(): most of an iteration. False when there is none
+ * before the end, or less than a bucket. */
+static bool next_bucket(struct tophash_iter *iter)
+{
+	const struct tophash *map = iter->map;
+	uint64_t limit = iter->wrapped ? iter->start : HASHES, size = UINT64_C(1) << map->shift;
+	const uint8_t *word;
+	tophash_mask used = 0;
+	uint64_t hi = iter->hi;
+
+	if (hi % size != 0)
+		return false;
+	word = map->tags + (size_t)(hi >> map->shift) * TOPHASH_WORD_SIZE;
+	for (; !used && hi + size <= limit; word += TOPHASH_WORD_SIZE, hi += size)
+		used = tophash_match_used(word);
+	if (!used)
+		return false;
+	iter->hi = hi;
+	iter->lo = iter->mark = hi - size;
+	iter->word = word - TOPHASH_WORD_SIZE;
+	iter->slots = store_slots(&map->core->store, (size_t)(iter->lo >> map->shift));
+	iter->lanes = used;
+	iter->kept_len = 0;
+	iter->marked = false;
+	iter->phase = TOPHASH_ITER_HOME;
+	return true;
+}
+
 /* Whether the range that is read has more than its home. In a map that stands still the filter tells. */
 static bool has_chain(const struct tophash_iter *iter)
 {
@@ -329,6 +368,8 @@ void *tophash_iter_slow(struct tophash_iter *iter)
 {
 	void *slot = NULL;
 
+	if (bucket_done(iter) && next_bucket(iter))
+		return tophash_iter_step(iter, iter->map->type);
 	while (!slot && iter->phase != TOPHASH_ITER_DONE) {
 		if (!iter->map || !iter->map->core || iter->map->len == 0)
 			iter->phase = TOPHASH_ITER_DONE;
