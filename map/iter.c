@@ -154,23 +154,41 @@ static void *next_in_home(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Goes on with the one overflow bucket of a chain; false when there is none, or more. */
-static bool enter_link(struct tophash_iter *iter)
+/* Goes on with the overflow bucket that a link leads to. */
+static void enter_link(struct tophash_iter *iter, const struct link *link, enum tophash_iter_phase phase)
 {
-	const struct tophash_core *core = iter->map->core;
-	struct route route = route_of(iter->map, iter->lo);
-	const struct link *link = store_link(&core->store, route.bucket);
-
-	if (iter->filtered || route.rest || !link->number ||
-	    pool_link(&core->pool, link->number)->number)
-		return false;
 	iter->word = link->tags;
-	iter->slots = pool_slots(&core->pool, link->number);
+	iter->slots = pool_slots(&iter->map->core->pool, link->number);
 	for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
 		if (link->tags[i])
 			iter->lanes |= tophash_lane_bit(i);
-	iter->phase = TOPHASH_ITER_LINK;
+	iter->phase = (uint8_t)phase;
+}
+
+/* Goes on with the chain of a home, lane by lane; false when there is none, or its keys are too many to be
+ * kept. */
+static bool enter_chain(struct tophash_iter *iter)
+{
+	const struct tophash_core *core = iter->map->core;
+	struct route route = route_of(iter->map, iter->lo);
+	const struct link *link = store_link(&core->store, route.bucket), *next;
+
+	if (iter->filtered || route.rest || !link->number)
+		return false;
+	next = pool_link(&core->pool, link->number);
+	if (next->number && pool_link(&core->pool, next->number)->number)
+		return false;
+	enter_link(iter, link, next->number ? TOPHASH_ITER_FIRST_LINK : TOPHASH_ITER_LINK);
 	return true;
+}
+
+/* From the first overflow bucket of two to the second. */
+static void enter_next_link(struct tophash_iter *iter)
+{
+	const struct link *link = (const struct link *)(const void *)iter->word;
+
+	_Static_assert(offsetof(struct link, tags) == 0, "a link's tags lead back to it");
+	enter_link(iter, pool_link(&iter->map->core->pool, link->number), TOPHASH_ITER_LINK);
 }
 
 static bool has_rest(const struct tophash_core *core, const struct route *route)
@@ -330,6 +348,7 @@ static void *walk(struct tophash_iter *iter)
 		iter->phase = TOPHASH_ITER_DONE;
 		return NULL;
 	case TOPHASH_ITER_HOME:
+	case TOPHASH_ITER_FIRST_LINK:
 	case TOPHASH_ITER_LINK:
 		if (moved) {
 			iter->phase = TOPHASH_ITER_ORDERED;
@@ -338,8 +357,12 @@ static void *walk(struct tophash_iter *iter)
 		slot = next_in_home(iter);
 		if (slot)
 			return slot;
+		if (iter->phase == TOPHASH_ITER_FIRST_LINK) {
+			enter_next_link(iter);
+			return first_lane(iter);
+		}
 		if (has_chain(iter)) {
-			if (enter_link(iter))
+			if (enter_chain(iter))
 				return first_lane(iter);
 			iter->phase = TOPHASH_ITER_CHAIN;
 			return NULL;
