@@ -67,6 +67,61 @@ static void generic_map_holds_what_is_put(void **state)
 	tophash_free(NULL);
 }
 
+/* The map had no type when the loop was made, and so no size for the keys that a loop keeps. */
+static void loop_over_a_map_that_has_no_keys_yet(void **state)
+{
+	struct numbers m = {0};
+	struct tophash_iter *iter = tophash_iter_new(&m.map);
+	const void *key;
+	void *val;
+
+	assert_non_null(iter);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(numbers_put(&m, i, i), 1);
+	assert_false(tophash_iter_next(iter, &key, &val));
+	assert_false(tophash_iter_next(iter, NULL, NULL));
+	tophash_iter_free(iter);
+	numbers_fini(&m);
+}
+
+struct long_key {
+	uint64_t number, same[3];
+};
+
+/* A key that an iteration gives lies in the map, which may move its entries before it looks for it. */
+static void keys_of_an_iteration_are_put_and_deleted(void **state)
+{
+	const void *key;
+
+	for (uint64_t round = 0; round < 400; round++) {
+		struct tophash *map = tophash_new(TOPHASH_KIND_BYTES, sizeof(struct long_key), 8, 0);
+		struct tophash_iter *iter;
+		uint64_t n = 100 + round, gone = 0;
+
+		assert_non_null(map);
+		for (uint64_t i = 0; i < n; i++)
+			assert_int_equal(tophash_put(map, &(struct long_key){.number = i}, &i), 1);
+		iter = tophash_iter_new(map);
+		while (tophash_iter_next(iter, &key, NULL)) {
+			bool goes = ((const struct long_key *)key)->number % 8 != 0;
+
+			if (goes)
+				gone += tophash_delete(map, key);
+			else
+				assert_int_equal(tophash_put(map, key, &round), 0);
+		}
+		assert_int_equal(gone, n - (n + 7) / 8);
+		assert_int_equal(tophash_len(map), n - gone);
+		tophash_iter_free(iter);
+		iter = tophash_iter_new(map);
+		for (; tophash_iter_next(iter, &key, NULL); gone++)
+			assert_true(tophash_delete(map, key));
+		assert_int_equal(gone, n);
+		tophash_iter_free(iter);
+		tophash_free(map);
+	}
+}
+
 static void slot_is_zero_when_new(void **state)
 {
 	struct ages m = {0};
@@ -225,6 +280,8 @@ int main(void)
 		cmocka_unit_test(sizes_are_checked),
 		cmocka_unit_test(layout_is_that_of_the_macros),
 		cmocka_unit_test(generic_map_holds_what_is_put),
+		cmocka_unit_test(loop_over_a_map_that_has_no_keys_yet),
+		cmocka_unit_test(keys_of_an_iteration_are_put_and_deleted),
 		cmocka_unit_test(slot_is_zero_when_new),
 		cmocka_unit_test(bool_keys_are_two),
 		cmocka_unit_test(declared_and_defined_apart),
