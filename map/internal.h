@@ -170,7 +170,7 @@ void store_huge(struct tophash *map, bool use);
 /* Bytes of slots that are worth giving back at a time. */
 static inline size_t store_release_size(const struct store *store)
 {
-	return store->huge ? HUGE_PAGE : PIECE_SIZE;
+	return store->huge && store->mode == STORE_MAPPED ? HUGE_PAGE : PIECE_SIZE;
 }
 
 static inline uint8_t *store_piece(const struct store *store, size_t bucket, size_t *ret_at)

@@ -138,8 +138,9 @@ static const void *nan_key(struct tophash *map, void *copy)
 	return copy;
 }
 
-/* Growing, when it is due; without memory the map goes on as it is, as long as there is room. */
-static void grow(struct tophash *map)
+/* Growing, when it is due; without memory the map goes on as it is, as long as there is room. moved: the put
+ * has moved its share already, and by it ended a move that had long been in want of memory. */
+static void grow(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;
 
@@ -154,7 +155,8 @@ static void grow(struct tophash *map)
 		map->grow_at = map->len + map->len / 16 + 1;
 		return;
 	}
-	move_share(map);
+	if (!moved)
+		move_share(map);
 }
 
 static uint8_t *insert(struct tophash *map, const void *raw, uint64_t hash)
@@ -221,7 +223,7 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 		slot = replace(map, raw, place.slot, keep);
 	} else {
 		if (map->len >= map->grow_at && map->core->move == MOVE_NONE) {
-			grow(map);
+			grow(map, reason == TOPHASH_SLOW_MOVING);
 			reason = TOPHASH_SLOW_GROW;
 		}
 		slot = insert(map, raw, hash);

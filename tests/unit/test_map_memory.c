@@ -118,6 +118,61 @@ static void pieces_are_small_and_come_back(void **state)
 	assert_int_equal(heap.held, 0);
 }
 
+/* What one delete gives back, at most, of a map that shrinks once. */
+static size_t most_given_back(struct heap *heap, struct tophash *map, const struct tophash_type *type,
+			      uint64_t n)
+{
+	size_t most = 0;
+
+	for (uint64_t key = 0; key < n; key++) {
+		size_t before = heap->held;
+
+		assert_true(tophash_delete_key(map, type, &key));
+		if (before > heap->held && before - heap->held > most)
+			most = before - heap->held;
+	}
+	return most;
+}
+
+/* Buckets larger than a piece go one by one, and not all at the end. */
+static void large_buckets_come_back_one_by_one(void **state)
+{
+	static const struct tophash_type type = {
+		.kind = TOPHASH_KIND_INT, .key_size = 8, .val_size = 8184, .val_offset = 8, .slot_size = 8192};
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0};
+	int ret;
+
+	tophash_set_hooks(&map, &hooks);
+	for (uint64_t key = 0; key < 1000; key++)
+		assert_non_null(tophash_put_slot(&map, &type, &key, &ret));
+	assert_true(most_given_back(&heap, &map, &type, 1000) < 6 * TOPHASH_SLOTS * 8192);
+	tophash_fini(&map);
+	assert_int_equal(heap.held, 0);
+}
+
+/* Huge pages are for what the kernel maps: with an allocator nothing changes. */
+static void huge_pages_are_nothing_to_an_allocator(void **state)
+{
+	size_t most[2];
+
+	for (unsigned huge = 0; huge < 2; huge++) {
+		struct heap heap = {0};
+		struct tophash_hooks hooks = hooks_of(&heap);
+		struct tophash map = {0};
+
+		tophash_set_hooks(&map, &hooks);
+		tophash_huge_pages(&map, huge);
+		for (uint64_t key = 0; key < 300000; key++)
+			test_put(&map, &test_u64, &key, key);
+		most[huge] = most_given_back(&heap, &map, &test_u64, 300000);
+		tophash_fini(&map);
+		assert_int_equal(heap.held, 0);
+	}
+	assert_true(most[1] < 4 * (64 << 10) && most[1] <= 2 * most[0]);
+}
+
 static void drops_run_once(void **state)
 {
 	struct heap heap = {0};
@@ -220,6 +275,42 @@ static void moving_is_bounded(void **state)
 		before = after;
 	}
 	assert_true(most > TOPHASH_SLOTS && most <= TOPHASH_MOVES_MAX);
+	tophash_fini(&map);
+}
+
+static struct tophash_stats put_next(struct tophash *map, uint64_t *next)
+{
+	struct tophash_stats ret;
+	uint64_t key;
+
+	scattered((*next)++, &key);
+	test_put(map, &test_u64, &key, *next);
+	tophash_stats(map, &ret);
+	return ret;
+}
+
+/* A put that ends a move which had waited for long, and begins the next one, has moved its share. */
+static void put_moves_one_share(void **state)
+{
+	struct tophash map = {0};
+	struct tophash_stats stats = {0};
+	uint64_t next = 0, grew;
+
+	while (stats.buckets < 64 || stats.old_buckets)
+		stats = put_next(&map, &next);
+	assert_int_equal(tophash_debug("evacuate=manual"), 0);
+	while (map.len <= 13 * 64 * 2)
+		stats = put_next(&map, &next);
+	assert_int_equal(stats.old_buckets, 64);
+	while (stats.evacuated + 1 < stats.old_buckets) {
+		tophash_step(&map, 1);
+		tophash_stats(&map, &stats);
+	}
+	assert_int_equal(tophash_debug(NULL), 0);
+	for (grew = stats.grows; stats.grows == grew;)
+		stats = put_next(&map, &next);
+	assert_int_equal(stats.old_buckets, 128);
+	assert_int_equal(stats.evacuated, 0);
 	tophash_fini(&map);
 }
 
@@ -386,9 +477,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failing_allocator),
 		cmocka_unit_test(pieces_are_small_and_come_back),
+		cmocka_unit_test(large_buckets_come_back_one_by_one),
+		cmocka_unit_test(huge_pages_are_nothing_to_an_allocator),
 		cmocka_unit_test(drops_run_once),
 		cmocka_unit_test(memory_after_deletes),
 		cmocka_unit_test(moving_is_bounded),
+		cmocka_unit_test(put_moves_one_share),
 		cmocka_unit_test(room_is_kept_when_told),
 		cmocka_unit_test(churn_leaves_no_chains),
 		cmocka_unit_test(moving_has_hysteresis),
