@@ -290,6 +290,24 @@ void tophash_clear(struct tophash *map)
 	end_write(map);
 }
 
+/* Whether the block of a small map is longer than its buckets: at the end of a shrink there was no memory
+ * for a shorter one. */
+static bool has_more_than_buckets(const struct tophash_core *core)
+{
+	return core->store.buckets > (size_t)1 << core->bits;
+}
+
+static void trim_again(struct tophash *map)
+{
+	struct tophash_core *core = map->core;
+
+	if (!has_more_than_buckets(core))
+		return;
+	map->moves++;
+	store_trim(map, (size_t)1 << core->bits);
+	core_publish(map);
+}
+
 int tophash_shrink(struct tophash *map)
 {
 	struct tophash_core *core = map ? map->core : NULL;
@@ -309,7 +327,9 @@ int tophash_shrink(struct tophash *map)
 		move_shrink(map);
 		move_step(map, SIZE_MAX);
 	}
-	if (core->move != MOVE_NONE)
+	if (core->move == MOVE_NONE)
+		trim_again(map);
+	if (core->move != MOVE_NONE || has_more_than_buckets(core))
 		err = -ENOMEM;
 	pool_trim(map);
 	end_write(map);

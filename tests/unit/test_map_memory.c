@@ -50,6 +50,14 @@ static struct tophash_hooks hooks_of(struct heap *heap)
 		.size = sizeof(struct tophash_hooks), .ctx = heap, .alloc = heap_alloc, .free = heap_free};
 }
 
+static size_t held(const struct tophash *map)
+{
+	struct tophash_stats stats;
+
+	tophash_stats(map, &stats);
+	return stats.bytes_held;
+}
+
 /* A put that fails leaves the map as it was; a delete never fails; nothing is left in the end. */
 static void failing_allocator(void **state)
 {
@@ -134,6 +142,68 @@ static size_t most_given_back(struct heap *heap, struct tophash *map, const stru
 	return most;
 }
 
+/* The end of a shrink, and of a growth that there is no memory for: both are put off, and not for ever. */
+static void what_was_put_off_is_done_by_shrink(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0}, fresh = {0};
+	struct tophash_stats stats;
+	uint64_t key;
+
+	tophash_set_hooks(&map, &hooks);
+	for (key = 0; key < 700; key++)
+		assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+	heap.one_in = 1; /* always */
+	do {
+		key--;
+		assert_true(tophash_delete_key(&map, &test_u64, &key));
+		tophash_stats(&map, &stats);
+	} while (stats.shrinks == 0 || stats.old_buckets);
+	assert_int_equal(stats.put_off, 1);
+	heap.one_in = 0;
+	while (map.len < map.grow_at)
+		assert_int_equal(test_put(&map, &test_u64, &(uint64_t){key++}, 1), 1);
+	heap.one_in = 1;
+	assert_int_equal(tophash_shrink(&map), -ENOMEM);
+	heap.one_in = 0;
+	assert_int_equal(tophash_clone(&map, &fresh), 0);
+	assert_true(held(&map) > held(&fresh) + held(&fresh) / 2);
+	assert_int_equal(tophash_shrink(&map), 0);
+	assert_true(held(&map) < held(&fresh) + held(&fresh) / 4);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	tophash_fini(&map);
+	tophash_fini(&fresh);
+	assert_int_equal(heap.held, 0);
+}
+
+/* A growth without memory is not tried again at every put. */
+static void growth_is_put_off_for_a_while(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0};
+	struct tophash_stats stats;
+	uint64_t key = 0, new = 0;
+
+	tophash_set_hooks(&map, &hooks);
+	while (map.len < 13 * 64)
+		assert_int_equal(test_put(&map, &test_u64, &(uint64_t){key++}, 1), 1);
+	heap.one_in = 1;
+	for (unsigned i = 0; i < 1000; i++, key++)
+		new += test_put(&map, &test_u64, &key, 1) == 1;
+	tophash_stats(&map, &stats);
+	assert_true(new > 13 * 64 / 16);
+	assert_true(stats.put_off > 0 && stats.put_off < 10);
+	heap.one_in = 0;
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(test_put(&map, &test_u64, &(uint64_t){key++}, 1), 1);
+	tophash_stats(&map, &stats);
+	assert_true(stats.buckets == 128);
+	tophash_fini(&map);
+	assert_int_equal(heap.held, 0);
+}
+
 /* Buckets larger than a piece go one by one, and not all at the end. */
 static void large_buckets_come_back_one_by_one(void **state)
 {
@@ -198,14 +268,6 @@ static void drops_run_once(void **state)
 	tophash_fini(&map);
 	assert_int_equal(heap.keys, 6000);
 	assert_int_equal(heap.held, 0);
-}
-
-static size_t held(const struct tophash *map)
-{
-	struct tophash_stats stats;
-
-	tophash_stats(map, &stats);
-	return stats.bytes_held;
 }
 
 static void scattered(uint64_t number, uint64_t *ret)
@@ -477,6 +539,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failing_allocator),
 		cmocka_unit_test(pieces_are_small_and_come_back),
+		cmocka_unit_test(what_was_put_off_is_done_by_shrink),
+		cmocka_unit_test(growth_is_put_off_for_a_while),
 		cmocka_unit_test(large_buckets_come_back_one_by_one),
 		cmocka_unit_test(huge_pages_are_nothing_to_an_allocator),
 		cmocka_unit_test(drops_run_once),
