@@ -67,6 +67,9 @@ static void what_the_fast_path_reads(void **state)
 {
 	struct tophash map = {0};
 
+	assert_int_equal(tophash_check(NULL, 3), 0);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	BREAK(&map, 1, TOPHASH_BROKEN_LEN, map.len, 1);
 	fill(&map, 2000);
 	finish_move(&map);
 	BREAK(&map, 1, TOPHASH_BROKEN_LEN, map.len, map.len + 1);

@@ -493,6 +493,35 @@ static uint64_t grows(const struct tophash *map)
 	return stats.grows;
 }
 
+/* What a map has already stays, and the puts up to there neither grow nor move it. */
+static void reserve_makes_room(void **state)
+{
+	for (uint64_t had = 0; had < 3000; had = had * 2 + 1) {
+		struct tophash map = {0};
+		struct tophash_stats stats;
+		uint64_t key, val;
+
+		for (key = 0; key < had; key++)
+			assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+		assert_int_equal(tophash_reserve(&map, &test_u64, 0), 0);
+		assert_int_equal(tophash_reserve(&map, &test_u64, 10000), 0);
+		tophash_stats(&map, &stats);
+		assert_true(stats.slots >= 10000);
+		assert_int_equal(stats.old_buckets, 0);
+		for (; key < 10000; key++)
+			assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+		assert_int_equal(grows(&map), stats.grows);
+		assert_int_equal(moved(&map), stats.moved);
+		while (key-- > 0) {
+			assert_true(test_get(&map, &test_u64, &key, &val));
+			assert_int_equal(val, key);
+		}
+		assert_int_equal(tophash_reserve(&map, &test_u64, SIZE_MAX), -EOVERFLOW);
+		assert_int_equal(tophash_check(&map, 3), 0);
+		tophash_fini(&map);
+	}
+}
+
 /* So is room that was there when it was asked for; and what is asked for in small does not keep what is
  * there in large. */
 static void reserved_room_need_not_be_new(void **state)
@@ -551,6 +580,7 @@ int main(void)
 		cmocka_unit_test(churn_leaves_no_chains),
 		cmocka_unit_test(moving_has_hysteresis),
 		cmocka_unit_test(reserved_room_is_kept_until_used),
+		cmocka_unit_test(reserve_makes_room),
 		cmocka_unit_test(reserved_room_need_not_be_new),
 	};
 
