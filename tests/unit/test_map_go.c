@@ -95,6 +95,32 @@ static void nans_are_never_found(void **state)
 	doubles_fini(&m);
 }
 
+/* Of 4 bytes as well: each is a NaN still, comes once, and is copied into a clone. */
+static void nans_of_four_bytes(void **state)
+{
+	static bool seen[3000];
+	struct singles m = {0}, copy;
+	size_t n = 0;
+
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(singles_put(&m, __builtin_nanf(""), i), 1);
+	assert_null(singles_find(&m, __builtin_nanf("")));
+	assert_false(singles_delete(&m, __builtin_nanf("")));
+	assert_int_equal(singles_clone(&m, &copy), 0);
+	singles_fini(&m);
+	TOPHASH_EACH(singles, it, &copy) {
+		assert_true(it.key != it.key);
+		assert_false(seen[it.val]);
+		seen[it.val] = true;
+		n++;
+	}
+	assert_int_equal(n, 3000);
+	assert_int_equal(singles_check(&copy, 3), 0);
+	singles_clear(&copy);
+	assert_int_equal(singles_len(&copy), 0);
+	singles_fini(&copy);
+}
+
 /* Growth in the loop, with NaNs in the map, whose place cannot be found again by looking for them. */
 static void growth_with_nans_in_a_loop(void **state)
 {
@@ -552,6 +578,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(negative_zero_is_zero),
 		cmocka_unit_test(nans_are_never_found),
+		cmocka_unit_test(nans_of_four_bytes),
 		cmocka_unit_test(growth_with_nans_in_a_loop),
 		cmocka_unit_test(growth_with_negative_zero_in_a_loop),
 		cmocka_unit_test(growth_and_deletes_in_a_loop),
