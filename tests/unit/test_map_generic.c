@@ -19,6 +19,14 @@ static void sizes_are_checked(void **state)
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, 0, 8), -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, TOPHASH_SLOT_MAX + 1, 8), -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CUSTOM, 8, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CSTR, sizeof(char *) + 1, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(char *), 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(struct tophash_str), 8), 0);
+	assert_int_equal(type.hash_offset, sizeof(struct tophash_str));
+	/* Together they are at most TOPHASH_SLOT_MAX, with what lies between them. */
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 8), 0);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 7), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX), -EINVAL);
 	assert_null(tophash_new(TOPHASH_KIND_INT, 5, 8, 0));
 	assert_int_equal(errno, EINVAL);
 }
