@@ -132,8 +132,7 @@ int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hi
 	struct tophash fresh = {.type = type};
 	int err = hint ? core_new(&fresh, type, hint) : 0;
 
-	if (err == 0)
-		*map = fresh;
+	*map = fresh; /* empty, and legal for fini, where there was no memory */
 	return err;
 }
 
@@ -423,29 +422,33 @@ static int visit_copy(const struct tophash *map, uint8_t *slot, void *ctx)
 	return 0;
 }
 
+/* All of a map into another one, which has its hooks and no memory yet. */
+static int copy_all(const struct tophash *map, struct tophash *to)
+{
+	int err = core_new(to, map->type, map->len);
+
+	if (err)
+		return err;
+	to->core->floor = 0;
+	core_publish(to);
+	err = visit_all(map, visit_copy, to);
+	if (err)
+		tophash_fini(to);
+	return err;
+}
+
 int tophash_clone(const struct tophash *map, struct tophash *ret)
 {
 	struct tophash copy = {0};
-	int err;
+	int err = 0;
 
-	if (map && map->hooks && (map->hooks->drop_key || map->hooks->drop_val))
-		return -EINVAL;
-	if (map) {
+	if (map && map->hooks && (map->hooks->drop_key || map->hooks->drop_val)) {
+		err = -EINVAL;
+	} else if (map) {
 		copy.hooks = map->hooks;
 		copy.type = map->type;
+		err = map->len ? copy_all(map, &copy) : 0;
 	}
-	if (map && map->len) {
-		err = core_new(&copy, map->type, map->len);
-		if (err)
-			return err;
-		copy.core->floor = 0;
-		core_publish(&copy);
-		err = visit_all(map, visit_copy, &copy);
-		if (err) {
-			tophash_fini(&copy);
-			return err;
-		}
-	}
-	*ret = copy;
-	return 0;
+	*ret = copy; /* empty on error */
+	return err;
 }

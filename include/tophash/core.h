@@ -142,7 +142,7 @@ TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned la
  * same for the whole life of a map. */
 
 /* Makes an empty map with room for hint elements (0: no memory is taken): room that was asked for is
- * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW. O(hint). */
+ * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW: empty all the same. O(hint). */
 TOPHASH_API int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint);
 /* Drops what is in it and gives all memory back; the map is empty, and legal, afterwards. O(n). */
 TOPHASH_API void tophash_fini(struct tophash *map);
@@ -196,7 +196,8 @@ TOPHASH_API bool tophash_iter_next(struct tophash_iter *iter, const void **ret_k
 TOPHASH_API void tophash_iter_free(struct tophash_iter *iter);
 
 /* Makes a copy of map in ret, which held nothing: its own memory and seed, the same hooks; of keep_room and
- * huge_pages it knows nothing. 0, -ENOMEM, or -EINVAL for a map with drop hooks (both would drop what they share). O(n). */
+ * huge_pages it knows nothing. 0, -ENOMEM, or -EINVAL for a map with drop hooks (both would drop what they
+ * share): empty then. O(n). */
 TOPHASH_API int tophash_clone(const struct tophash *map, struct tophash *ret);
 
 /* What is not as it should be in a map. */
