@@ -221,6 +221,9 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	if (!is_nan && map_find(map, &key, hash, &place)) {
 		*ret = 0;
 		slot = replace(map, raw, place.slot, keep);
+		/* Of an owner the key that was given has gone: the probe shows the one that stays. */
+		if (map->hooks && map->hooks->drop_key)
+			key = tophash_key_of(type, slot);
 	} else {
 		if (map->len >= map->grow_at && map->core->move == MOVE_NONE) {
 			grow(map, reason == TOPHASH_SLOW_MOVING);
@@ -337,10 +340,11 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 		end_write(map);
 		return false;
 	}
+	/* Before the key is dropped, which may be the one that was given. */
+	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len - 1);
 	drop_entry(map, place.slot);
 	chain_remove(map, &place);
 	map->len--;
-	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len);
 	end_write(map);
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
