@@ -202,6 +202,21 @@ static void clone_is_a_map_of_its_own(void **state)
 	numbers_fini(&copy);
 }
 
+/* A clone of an empty map knows its keys. */
+static void clone_of_nothing_has_a_type(void **state)
+{
+	struct tophash *map = tophash_new(TOPHASH_KIND_INT, 4, 4, 0), copy;
+	uint32_t key = 7, val = 0;
+
+	assert_non_null(map);
+	assert_int_equal(tophash_clone(map, &copy), 0);
+	assert_int_equal(tophash_put(&copy, &key, &key), 1);
+	assert_true(tophash_get(&copy, &key, &val));
+	assert_int_equal(val, 7);
+	tophash_fini(&copy);
+	tophash_free(map);
+}
+
 static void batches_do_what_single_ones_do(void **state)
 {
 	static uint64_t keys[5000], vals[5000], got[5000];
@@ -231,6 +246,66 @@ static void batches_do_what_single_ones_do(void **state)
 	assert_int_equal(numbers_len(&m), 0);
 	assert_int_equal(numbers_check(&m, 3), 0);
 	numbers_fini(&m);
+}
+
+static uint64_t hash_of(const int *key)
+{
+	return (uint64_t)*key;
+}
+
+static bool is_same(const int *key, const int *other)
+{
+	return *key == *other;
+}
+
+TOPHASH_MAP_WITH(customs, int, int, hash_of, is_same);
+
+/* Each way into the slow path, by its reason. */
+static void reasons_are_counted(void **state)
+{
+	struct numbers m = {0};
+	struct customs c = {0};
+	struct tophash_stats stats, before;
+	uint64_t key;
+
+	for (key = 0; key < 13 * 64; key++)
+		numbers_put(&m, key, key);
+	numbers_step(&m, UINT32_MAX);
+	numbers_stats(&m, &before);
+	assert_int_equal(before.slow[TOPHASH_SLOW_FIRST], 1);
+	assert_int_equal(before.slow[TOPHASH_SLOW_GROW], 6);
+	assert_int_equal(before.slow[TOPHASH_SLOW_CUSTOM], 0);
+	assert_true(before.overflow > 0 && before.slow[TOPHASH_SLOW_CHAIN] > 0);
+	/* Standing still: only what leaves its bucket. */
+	for (uint64_t i = 0; i < key; i++)
+		numbers_put(&m, i, 0);
+	numbers_stats(&m, &stats);
+	assert_true(stats.slow[TOPHASH_SLOW_CHAIN] > before.slow[TOPHASH_SLOW_CHAIN]);
+	assert_true(stats.slow[TOPHASH_SLOW_CHAIN] < before.slow[TOPHASH_SLOW_CHAIN] + key / 4);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_MOVING], before.slow[TOPHASH_SLOW_MOVING]);
+	/* The next one makes it grow: then a put and a delete are of a map that moves. */
+	assert_int_equal(tophash_debug("evacuate=manual"), 0);
+	numbers_put(&m, key, 0);
+	numbers_put(&m, key + 1, 0);
+	numbers_delete(&m, key);
+	numbers_delete(&m, key + 2); /* not there */
+	assert_int_equal(tophash_debug(NULL), 0);
+	before = stats;
+	numbers_stats(&m, &stats);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_GROW], before.slow[TOPHASH_SLOW_GROW] + 1);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_MOVING], before.slow[TOPHASH_SLOW_MOVING] + 3);
+	numbers_fini(&m);
+	for (int i = 0; i < 10; i++)
+		customs_put(&c, i, i);
+	customs_delete(&c, 3);
+	customs_stats(&c, &stats);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_FIRST], 1);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_CUSTOM], 10);
+	customs_fini(&c);
+	assert_string_equal(tophash_reason_name(TOPHASH_SLOW_CUSTOM), "custom");
+	assert_string_equal(tophash_reason_name(TOPHASH_SLOW_GROW), "grow");
+	assert_string_equal(tophash_reason_name((enum tophash_reason)99), "?");
+	assert_string_equal(tophash_reason_name((enum tophash_reason)0), "?");
 }
 
 static void sets_have_members(void **state)
@@ -294,6 +369,8 @@ int main(void)
 		cmocka_unit_test(bool_keys_are_two),
 		cmocka_unit_test(declared_and_defined_apart),
 		cmocka_unit_test(clone_is_a_map_of_its_own),
+		cmocka_unit_test(clone_of_nothing_has_a_type),
+		cmocka_unit_test(reasons_are_counted),
 		cmocka_unit_test(batches_do_what_single_ones_do),
 		cmocka_unit_test(sets_have_members),
 		cmocka_unit_test(debug_options_are_understood_or_refused),
