@@ -80,6 +80,7 @@ static void nans_are_never_found(void **state)
 	assert_false(doubles_delete(&m, NAN_KEY));
 	TOPHASH_EACH(doubles, it, &m) {
 		assert_true(it.key != it.key);
+		assert_null(doubles_find(&m, it.key)); /* not by its own bits either */
 		sum += it.val;
 	}
 	assert_int_equal(sum, 7);
@@ -110,6 +111,7 @@ static void nans_of_four_bytes(void **state)
 	singles_fini(&m);
 	TOPHASH_EACH(singles, it, &copy) {
 		assert_true(it.key != it.key);
+		assert_null(singles_find(&copy, it.key));
 		assert_false(seen[it.val]);
 		seen[it.val] = true;
 		n++;
