@@ -246,6 +246,19 @@ static void batches_do_what_single_ones_do(void **state)
 	assert_int_equal(numbers_len(&m), 0);
 	assert_int_equal(numbers_check(&m, 3), 0);
 	numbers_fini(&m);
+	/* Into a map that has no seed yet; the same keys twice in a batch. */
+	for (unsigned round = 0; round < 2; round++) {
+		memcpy(keys + 100, keys, 100 * sizeof(*keys));
+		assert_int_equal(numbers_put_many(&m, keys, vals, 200, &done), 0);
+		assert_int_equal(done, 200);
+		assert_int_equal(numbers_len(&m), 100);
+		assert_int_equal(numbers_get_many(&m, keys, 200, got, NULL), 200);
+		for (size_t i = 0; i < 100; i++)
+			assert_true(got[i] == vals[i + 100] && got[i + 100] == vals[i + 100]);
+		assert_int_equal(numbers_check(&m, 3), 0);
+		assert_int_equal(numbers_delete_many(&m, keys, 200), 100);
+		numbers_fini(&m);
+	}
 }
 
 static uint64_t hash_of(const int *key)
