@@ -230,6 +230,7 @@ static void batches_do_what_single_ones_do(void **state)
 	}
 	assert_int_equal(numbers_get_many(NULL, keys, 5000, got, found), 0);
 	for (size_t n = 0; n <= 5000; n = n * 3 + 1) {
+		memset(got, 0xff, sizeof(got));
 		assert_int_equal(numbers_put_many(&m, keys, vals, n, &done), 0);
 		assert_int_equal(done, n);
 		assert_int_equal(numbers_len(&m), n);

@@ -96,6 +96,26 @@ static void nans_are_never_found(void **state)
 	doubles_fini(&m);
 }
 
+/* The infinities are numbers like others. */
+static void infinities_are_keys(void **state)
+{
+	struct doubles d = {0};
+	struct singles s = {0};
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(doubles_put(&d, __builtin_inf(), i), i == 0);
+		assert_int_equal(doubles_put(&d, -__builtin_inf(), i), i == 0);
+		assert_int_equal(singles_put(&s, __builtin_inff(), i), i == 0);
+		assert_int_equal(singles_put(&s, -__builtin_inff(), i), i == 0);
+	}
+	assert_int_equal(doubles_get(&d, __builtin_inf()), 1);
+	assert_int_equal(singles_get(&s, -__builtin_inff()), 1);
+	assert_true(doubles_delete(&d, -__builtin_inf()) && singles_delete(&s, __builtin_inff()));
+	assert_int_equal(doubles_len(&d) + singles_len(&s), 2);
+	doubles_fini(&d);
+	singles_fini(&s);
+}
+
 /* Of 4 bytes as well: each is a NaN still, comes once, and is copied into a clone. */
 static void nans_of_four_bytes(void **state)
 {
@@ -580,6 +600,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(negative_zero_is_zero),
 		cmocka_unit_test(nans_are_never_found),
+		cmocka_unit_test(infinities_are_keys),
 		cmocka_unit_test(nans_of_four_bytes),
 		cmocka_unit_test(growth_with_nans_in_a_loop),
 		cmocka_unit_test(growth_with_negative_zero_in_a_loop),

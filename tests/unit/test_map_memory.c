@@ -205,6 +205,45 @@ static void growth_is_put_off_for_a_while(void **state)
 	assert_int_equal(heap.held, 0);
 }
 
+/* In the middle of a shrink pieces have been given back: there is nothing to read, drop, copy or clear. */
+static void holes_of_a_shrink_are_left_alone(void **state)
+{
+	for (unsigned how = 0; how < 3; how++) {
+		struct heap heap = {0};
+		struct tophash_hooks hooks = hooks_of(&heap), drops = hooks;
+		struct tophash map = {0}, copy = {0};
+		struct tophash_stats stats;
+		uint64_t key, n = 200000;
+
+		drops.drop_key = count_key;
+		tophash_set_hooks(&map, how ? &drops : &hooks);
+		for (key = 0; key < n; key++)
+			test_put(&map, &test_u64, &key, key);
+		do {
+			n--;
+			assert_true(tophash_delete_key(&map, &test_u64, &n));
+			tophash_stats(&map, &stats);
+		} while (stats.evacuated * 4 < stats.old_buckets * 3 || stats.old_buckets == 0);
+		assert_int_equal(tophash_check(&map, 3), 0);
+		heap.keys = 0;
+		if (how == 0) {
+			assert_int_equal(tophash_clone(&map, &copy), 0);
+			assert_int_equal(copy.len, n);
+			assert_int_equal(tophash_check(&copy, 3), 0);
+			tophash_fini(&copy);
+		}
+		if (how == 1) {
+			tophash_keep_room(&map, true);
+			tophash_clear(&map);
+			assert_int_equal(tophash_check(&map, 3), 0);
+			assert_int_equal(heap.keys, n);
+		}
+		tophash_fini(&map);
+		assert_int_equal(heap.keys, how ? n : 0);
+		assert_int_equal(heap.held, 0);
+	}
+}
+
 /* Buckets larger than a piece go one by one, and not all at the end. */
 static void large_buckets_come_back_one_by_one(void **state)
 {
@@ -571,6 +610,7 @@ int main(void)
 		cmocka_unit_test(pieces_are_small_and_come_back),
 		cmocka_unit_test(what_was_put_off_is_done_by_shrink),
 		cmocka_unit_test(growth_is_put_off_for_a_while),
+		cmocka_unit_test(holes_of_a_shrink_are_left_alone),
 		cmocka_unit_test(large_buckets_come_back_one_by_one),
 		cmocka_unit_test(huge_pages_are_nothing_to_an_allocator),
 		cmocka_unit_test(drops_run_once),
