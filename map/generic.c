@@ -96,15 +96,33 @@ void tophash_free(struct tophash *map)
 	free(map); /* the first member of what new made */
 }
 
+/* A key may lie in the map itself, as that of an iteration does, and the map may move its entries before it
+ * has read it. A small one is copied by the fast path (tophash_copy_key), another one here, to
+ * the stack: a delete may not fail. */
+static size_t apart_size(const struct tophash *map)
+{
+	const struct tophash_type *type = map ? map->type : NULL;
+
+	return type && type->key_size > sizeof(struct tophash_key_copy) ? type->key_size : 1;
+}
+
+static const void *key_apart(const struct tophash *map, const void *key, void *copy)
+{
+	size_t size = apart_size(map);
+
+	return size > 1 ? memcpy(copy, key, size) : key;
+}
+
 int tophash_put(struct tophash *map, const void *key, const void *val)
 {
+	void *copy = __builtin_alloca_with_align(apart_size(map), 128);
 	const struct tophash_type *type = map->type;
 	int ret = 0;
 	uint8_t *slot;
 
 	if (!type)
 		return -EINVAL;
-	slot = tophash_put_slot(map, type, key, &ret);
+	slot = tophash_put_slot(map, type, key_apart(map, key, copy), &ret);
 	if (slot && type->val_size)
 		memcpy(slot + type->val_offset, val, type->val_size);
 	return ret;
@@ -133,7 +151,9 @@ bool tophash_get(const struct tophash *map, const void *key, void *ret)
 
 bool tophash_delete(struct tophash *map, const void *key)
 {
-	return map && map->type && tophash_delete_key(map, map->type, key);
+	void *copy = __builtin_alloca_with_align(apart_size(map), 128);
+
+	return map && map->type && tophash_delete_key(map, map->type, key_apart(map, key, copy));
 }
 
 size_t tophash_len(const struct tophash *map)
@@ -148,6 +168,9 @@ struct tophash_iter *tophash_iter_new(const struct tophash *map)
 
 	if (!ret)
 		return NULL;
+	/* Of a map that does not know its keys yet there is room for none: it is empty, and the walk over. */
+	if (key_size == 0)
+		map = NULL;
 	tophash_iter_init(&ret->iter, map, ret->kept);
 	return &ret->iter;
 }

@@ -132,8 +132,7 @@ int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hi
 	struct tophash fresh = {.type = type};
 	int err = hint ? core_new(&fresh, type, hint) : 0;
 
-	if (err == 0)
-		*map = fresh;
+	*map = fresh; /* empty, and legal for fini, where there was no memory */
 	return err;
 }
 
@@ -290,6 +289,24 @@ void tophash_clear(struct tophash *map)
 	end_write(map);
 }
 
+/* Whether the block of a small map is longer than its buckets: at the end of a shrink there was no memory
+ * for a shorter one. */
+static bool has_more_than_buckets(const struct tophash_core *core)
+{
+	return core->store.buckets > (size_t)1 << core->bits;
+}
+
+static void trim_again(struct tophash *map)
+{
+	struct tophash_core *core = map->core;
+
+	if (!has_more_than_buckets(core))
+		return;
+	map->moves++;
+	store_trim(map, (size_t)1 << core->bits);
+	core_publish(map);
+}
+
 int tophash_shrink(struct tophash *map)
 {
 	struct tophash_core *core = map ? map->core : NULL;
@@ -309,7 +326,9 @@ int tophash_shrink(struct tophash *map)
 		move_shrink(map);
 		move_step(map, SIZE_MAX);
 	}
-	if (core->move != MOVE_NONE)
+	if (core->move == MOVE_NONE)
+		trim_again(map);
+	if (core->move != MOVE_NONE || has_more_than_buckets(core))
 		err = -ENOMEM;
 	pool_trim(map);
 	end_write(map);
@@ -403,29 +422,33 @@ static int visit_copy(const struct tophash *map, uint8_t *slot, void *ctx)
 	return 0;
 }
 
+/* All of a map into another one, which has its hooks and no memory yet. */
+static int copy_all(const struct tophash *map, struct tophash *to)
+{
+	int err = core_new(to, map->type, map->len);
+
+	if (err)
+		return err;
+	to->core->floor = 0;
+	core_publish(to);
+	err = visit_all(map, visit_copy, to);
+	if (err)
+		tophash_fini(to);
+	return err;
+}
+
 int tophash_clone(const struct tophash *map, struct tophash *ret)
 {
 	struct tophash copy = {0};
-	int err;
+	int err = 0;
 
-	if (map && map->hooks && (map->hooks->drop_key || map->hooks->drop_val))
-		return -EINVAL;
-	if (map) {
+	if (map && map->hooks && (map->hooks->drop_key || map->hooks->drop_val)) {
+		err = -EINVAL;
+	} else if (map) {
 		copy.hooks = map->hooks;
 		copy.type = map->type;
+		err = map->len ? copy_all(map, &copy) : 0;
 	}
-	if (map && map->len) {
-		err = core_new(&copy, map->type, map->len);
-		if (err)
-			return err;
-		copy.core->floor = 0;
-		core_publish(&copy);
-		err = visit_all(map, visit_copy, &copy);
-		if (err) {
-			tophash_fini(&copy);
-			return err;
-		}
-	}
-	*ret = copy;
-	return 0;
+	*ret = copy; /* empty on error */
+	return err;
 }

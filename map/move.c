@@ -339,14 +339,14 @@ static void finish(struct tophash *map)
 	core_publish(map);
 }
 
-/* Gives back the old buckets that have been read, a piece at a time. */
+/* Gives back the old buckets that have been read, a piece at a time; those that are larger each by itself. */
 static void release(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 	size_t dead = 2 * core->cursor;
 	size_t piece = store_release_size(&core->store) / core->store.bucket_size;
 
-	if (dead >= core->released + piece && piece > 0) {
+	if (dead > core->released && dead - core->released >= piece) {
 		store_release(map, (size_t)1 << (core->bits - 1), core->released, dead);
 		core->released = dead;
 	}

@@ -138,8 +138,9 @@ static const void *nan_key(struct tophash *map, void *copy)
 	return copy;
 }
 
-/* Growing, when it is due; without memory the map goes on as it is, as long as there is room. */
-static void grow(struct tophash *map)
+/* Growing, when it is due; without memory the map goes on as it is, as long as there is room. moved: the put
+ * has moved its share already, and by it ended a move that had long been in want of memory. */
+static void grow(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;
 
@@ -154,7 +155,8 @@ static void grow(struct tophash *map)
 		map->grow_at = map->len + map->len / 16 + 1;
 		return;
 	}
-	move_share(map);
+	if (!moved)
+		move_share(map);
 }
 
 static uint8_t *insert(struct tophash *map, const void *raw, uint64_t hash)
@@ -219,9 +221,12 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	if (!is_nan && map_find(map, &key, hash, &place)) {
 		*ret = 0;
 		slot = replace(map, raw, place.slot, keep);
+		/* Of an owner the key that was given has gone: the probe shows the one that stays. */
+		if (map->hooks && map->hooks->drop_key)
+			key = tophash_key_of(type, slot);
 	} else {
 		if (map->len >= map->grow_at && map->core->move == MOVE_NONE) {
-			grow(map);
+			grow(map, reason == TOPHASH_SLOW_MOVING);
 			reason = TOPHASH_SLOW_GROW;
 		}
 		slot = insert(map, raw, hash);
@@ -335,10 +340,11 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 		end_write(map);
 		return false;
 	}
+	/* Before the key is dropped, which may be the one that was given. */
+	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len - 1);
 	drop_entry(map, place.slot);
 	chain_remove(map, &place);
 	map->len--;
-	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len);
 	end_write(map);
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);

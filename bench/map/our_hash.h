@@ -1,7 +1,6 @@
 /* The hash of tophash in a few lines, for the peers' second table: with one hash for all, what is
- * left are the tables. tophash uses the upper half of it, or of strings the lower; the others are
- * given all 64 bits. Seed and factor are constants here, where a map of ours loads them: that is to
- * the peers' advantage.
+ * left are the tables. tophash uses the upper half of it; the others are given all 64 bits. Seed and
+ * factor are constants here, where a map of ours loads them: that is to the peers' advantage.
  */
 #ifndef BENCH_MAP_OUR_HASH_H
 #define BENCH_MAP_OUR_HASH_H

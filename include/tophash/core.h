@@ -51,7 +51,8 @@ enum tophash_write {
 };
 
 /* What a map may be given before its first element; {0} in a member: the default. The structure is
- * borrowed: it must outlive the map. */
+ * borrowed: it must outlive the map. No hook may call the map that calls it, not to read either: what is
+ * being dropped may still stand in it. */
 struct tophash_hooks {
 	size_t size; /* sizeof(struct tophash_hooks) */
 	void *ctx;   /* passed to each */
@@ -141,7 +142,7 @@ TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned la
  * same for the whole life of a map. */
 
 /* Makes an empty map with room for hint elements (0: no memory is taken): room that was asked for is
- * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW. O(hint). */
+ * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW: empty all the same. O(hint). */
 TOPHASH_API int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint);
 /* Drops what is in it and gives all memory back; the map is empty, and legal, afterwards. O(n). */
 TOPHASH_API void tophash_fini(struct tophash *map);
@@ -180,7 +181,8 @@ TOPHASH_API void tophash_free(struct tophash *map);
 TOPHASH_API int tophash_type_init(struct tophash_type *type, enum tophash_kind kind, uint32_t key_size,
 				  uint32_t val_size);
 /* These do what the typed ones of map.h do; key and val point to as many bytes as the map was made
- * for. They take any map that has been initialised, or has had an element. */
+ * for. They take any map that has been initialised, or has had an element. A key may lie in the map, as
+ * that of an iteration does; a val that is put may not. */
 TOPHASH_API int tophash_put(struct tophash *map, const void *key, const void *val);
 TOPHASH_API bool tophash_get(const struct tophash *map, const void *key, void *ret);
 TOPHASH_API void *tophash_find(const struct tophash *map, const void *key);
@@ -193,8 +195,9 @@ TOPHASH_API struct tophash_iter *tophash_iter_new(const struct tophash *map);
 TOPHASH_API bool tophash_iter_next(struct tophash_iter *iter, const void **ret_key, void **ret_val);
 TOPHASH_API void tophash_iter_free(struct tophash_iter *iter);
 
-/* Makes a copy of map in ret, which held nothing: its own memory and seed, the same allocator. 0, -ENOMEM,
- * or -EINVAL for a map with drop hooks (both would drop what they share). O(n). */
+/* Makes a copy of map in ret, which held nothing: its own memory and seed, the same hooks; of keep_room and
+ * huge_pages it knows nothing. 0, -ENOMEM, or -EINVAL for a map with drop hooks (both would drop what they
+ * share): empty then. O(n). */
 TOPHASH_API int tophash_clone(const struct tophash *map, struct tophash *ret);
 
 /* What is not as it should be in a map. */

@@ -180,7 +180,7 @@ TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struc
 	return tophash_find_hashed(map, type, raw, &hashed);
 }
 
-/* What probes show of a key: numbers themselves (of 16 bytes the lower half), of all others where
+/* What probes show of a key: numbers themselves (of 16 bytes the first 8), of all others where
  * the bytes are. */
 TOPHASH_INLINE uint64_t tophash_shown_key(const struct tophash_type *type,
 					  const struct tophash_key *key)

@@ -58,6 +58,8 @@ TOPHASH_INLINE uint64_t tophash_mix(uint64_t x, uint64_t seed, uint64_t mult)
 
 TOPHASH_INLINE uint64_t tophash_load_int(const void *p, uint32_t size)
 {
+	uint64_t ret;
+
 	if (size == 1)
 		return *(const uint8_t *)p;
 	if (size == 2) {
@@ -70,9 +72,8 @@ TOPHASH_INLINE uint64_t tophash_load_int(const void *p, uint32_t size)
 		__builtin_memcpy(&x, p, sizeof(x));
 		return x;
 	}
-	uint64_t x;
-	__builtin_memcpy(&x, p, sizeof(x));
-	return x;
+	__builtin_memcpy(&ret, p, sizeof(ret));
+	return ret;
 }
 
 /* The bits of a float with +0 for -0. */

@@ -512,6 +512,28 @@ def header(top, cc):
             check(f"{label}: one nop", one_nop, top, label, [*compiler(cc, language), level], "objdump")
     check(f"{cc}: in extern C", in_extern_c, top, cc)
     check(f"{cc}: names that are macros", named_like_macros, top, cc)
+    check(f"{cc}: keys that the map owns", owned_keys, top, cc)
+
+
+def owned_keys(top, cc):
+    """Keys that a drop hook has had are shown while they are there."""
+    if not has("gdb"):
+        raise Skipped("no gdb")
+    root = INCLUDE.parent
+    path = build([cc, "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g", HERE / "owned.c", *sorted(root.glob("map/*.c"))], top / "owned", top)
+    script = Path(str(path) + ".gdb")
+    lines = ["set pagination off", "set confirm off"]
+    for name in ("put_slow", "delete_slow"):
+        lines += [f"break -probe-stap tophash:{name}", "commands", "silent",
+                  f'printf "HIT {name} %s %d\\n", (char *) $_probe_arg1, $_probe_arg3', "continue", "end"]
+    script.write_text("\n".join([*lines, "run"]) + "\n")
+    result = run(["gdb", "-nx", "-batch", "-x", script, path])
+    if "ptrace" in result.stderr and "not permitted" in result.stderr:
+        raise Skipped("gdb may not trace here")
+    hits = re.findall(r"^HIT (\w+) (\S+) (\d+)$", result.stdout, re.M)
+    want = [("put_slow", "ada", "1"), ("put_slow", "ada", "1"), ("put_slow", "alan", "2"),
+            ("delete_slow", "alan", "1"), ("delete_slow", "ada", "0")]
+    expect(hits == want, "the probes showed", hits, "not", want, result.stderr[-500:])
 
 
 # ---- other machines -----------------------------------------------------------------------------

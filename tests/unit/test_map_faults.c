@@ -54,6 +54,35 @@ TOPHASH_MAP_WITH(chained, uint32_t, uint32_t, few_hashes, same);
 TOPHASH_MAP(ages, const char *, int);
 TOPHASH_MAP(halves, double, int);
 
+/* Who ends every map that was to be made need not know which could be. */
+static void what_could_not_be_made_is_empty(void **state)
+{
+	struct heap heap = {.until = SIZE_MAX};
+	struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &heap, .alloc = heap_alloc, .free = heap_free};
+	struct chained m = {0}, copy;
+	struct ages owner = {0}, none;
+	static const struct tophash_hooks drops = {.size = sizeof(drops), .drop_key = drop_key};
+
+	memset(&none, 0x55, sizeof(none));
+	assert_int_equal(ages_init(&none, SIZE_MAX), -EOVERFLOW);
+	assert_int_equal(ages_len(&none), 0);
+	ages_fini(&none);
+	assert_int_equal(chained_set_hooks(&m, &hooks), 0);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(chained_put(&m, i, i), 1);
+	memset(&copy, 0x55, sizeof(copy));
+	heap.until = 2;
+	assert_int_equal(chained_clone(&m, &copy), -ENOMEM);
+	assert_int_equal(chained_len(&copy), 0);
+	chained_fini(&copy);
+	chained_fini(&m);
+	assert_int_equal(heap.held, 0);
+	assert_int_equal(ages_set_hooks(&owner, &drops), 0);
+	memset(&none, 0x55, sizeof(none));
+	assert_int_equal(ages_clone(&owner, &none), -EINVAL);
+	ages_fini(&none);
+}
+
 /* The value that slot gives is that of the map, not one that the drop hook has had. */
 static void slot_does_not_drop(void **state)
 {
@@ -169,6 +198,7 @@ static void last_zero_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_could_not_be_made_is_empty),
 		cmocka_unit_test(slot_does_not_drop),
 		cmocka_unit_test(each_allocation_fails_once),
 		cmocka_unit_test(last_zero_is_kept),

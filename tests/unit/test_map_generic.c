@@ -19,6 +19,14 @@ static void sizes_are_checked(void **state)
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, 0, 8), -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, TOPHASH_SLOT_MAX + 1, 8), -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CUSTOM, 8, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CSTR, sizeof(char *) + 1, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(char *), 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(struct tophash_str), 8), 0);
+	assert_int_equal(type.hash_offset, sizeof(struct tophash_str));
+	/* Together they are at most TOPHASH_SLOT_MAX, with what lies between them. */
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 8), 0);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 7), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX), -EINVAL);
 	assert_null(tophash_new(TOPHASH_KIND_INT, 5, 8, 0));
 	assert_int_equal(errno, EINVAL);
 }
@@ -65,6 +73,61 @@ static void generic_map_holds_what_is_put(void **state)
 	assert_int_equal(tophash_check(map, 3), 0);
 	tophash_free(map);
 	tophash_free(NULL);
+}
+
+/* The map had no type when the loop was made, and so no size for the keys that a loop keeps. */
+static void loop_over_a_map_that_has_no_keys_yet(void **state)
+{
+	struct numbers m = {0};
+	struct tophash_iter *iter = tophash_iter_new(&m.map);
+	const void *key;
+	void *val;
+
+	assert_non_null(iter);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(numbers_put(&m, i, i), 1);
+	assert_false(tophash_iter_next(iter, &key, &val));
+	assert_false(tophash_iter_next(iter, NULL, NULL));
+	tophash_iter_free(iter);
+	numbers_fini(&m);
+}
+
+struct long_key {
+	uint64_t number, same[3];
+};
+
+/* A key that an iteration gives lies in the map, which may move its entries before it looks for it. */
+static void keys_of_an_iteration_are_put_and_deleted(void **state)
+{
+	const void *key;
+
+	for (uint64_t round = 0; round < 400; round++) {
+		struct tophash *map = tophash_new(TOPHASH_KIND_BYTES, sizeof(struct long_key), 8, 0);
+		struct tophash_iter *iter;
+		uint64_t n = 100 + round, gone = 0;
+
+		assert_non_null(map);
+		for (uint64_t i = 0; i < n; i++)
+			assert_int_equal(tophash_put(map, &(struct long_key){.number = i}, &i), 1);
+		iter = tophash_iter_new(map);
+		while (tophash_iter_next(iter, &key, NULL)) {
+			bool goes = ((const struct long_key *)key)->number % 8 != 0;
+
+			if (goes)
+				gone += tophash_delete(map, key);
+			else
+				assert_int_equal(tophash_put(map, key, &round), 0);
+		}
+		assert_int_equal(gone, n - (n + 7) / 8);
+		assert_int_equal(tophash_len(map), n - gone);
+		tophash_iter_free(iter);
+		iter = tophash_iter_new(map);
+		for (; tophash_iter_next(iter, &key, NULL); gone++)
+			assert_true(tophash_delete(map, key));
+		assert_int_equal(gone, n);
+		tophash_iter_free(iter);
+		tophash_free(map);
+	}
 }
 
 static void slot_is_zero_when_new(void **state)
@@ -139,6 +202,21 @@ static void clone_is_a_map_of_its_own(void **state)
 	numbers_fini(&copy);
 }
 
+/* A clone of an empty map knows its keys. */
+static void clone_of_nothing_has_a_type(void **state)
+{
+	struct tophash *map = tophash_new(TOPHASH_KIND_INT, 4, 4, 0), copy;
+	uint32_t key = 7, val = 0;
+
+	assert_non_null(map);
+	assert_int_equal(tophash_clone(map, &copy), 0);
+	assert_int_equal(tophash_put(&copy, &key, &key), 1);
+	assert_true(tophash_get(&copy, &key, &val));
+	assert_int_equal(val, 7);
+	tophash_fini(&copy);
+	tophash_free(map);
+}
+
 static void batches_do_what_single_ones_do(void **state)
 {
 	static uint64_t keys[5000], vals[5000], got[5000];
@@ -152,6 +230,7 @@ static void batches_do_what_single_ones_do(void **state)
 	}
 	assert_int_equal(numbers_get_many(NULL, keys, 5000, got, found), 0);
 	for (size_t n = 0; n <= 5000; n = n * 3 + 1) {
+		memset(got, 0xff, sizeof(got));
 		assert_int_equal(numbers_put_many(&m, keys, vals, n, &done), 0);
 		assert_int_equal(done, n);
 		assert_int_equal(numbers_len(&m), n);
@@ -168,6 +247,79 @@ static void batches_do_what_single_ones_do(void **state)
 	assert_int_equal(numbers_len(&m), 0);
 	assert_int_equal(numbers_check(&m, 3), 0);
 	numbers_fini(&m);
+	/* Into a map that has no seed yet; the same keys twice in a batch. */
+	for (unsigned round = 0; round < 2; round++) {
+		memcpy(keys + 100, keys, 100 * sizeof(*keys));
+		assert_int_equal(numbers_put_many(&m, keys, vals, 200, &done), 0);
+		assert_int_equal(done, 200);
+		assert_int_equal(numbers_len(&m), 100);
+		assert_int_equal(numbers_get_many(&m, keys, 200, got, NULL), 200);
+		for (size_t i = 0; i < 100; i++)
+			assert_true(got[i] == vals[i + 100] && got[i + 100] == vals[i + 100]);
+		assert_int_equal(numbers_check(&m, 3), 0);
+		assert_int_equal(numbers_delete_many(&m, keys, 200), 100);
+		numbers_fini(&m);
+	}
+}
+
+static uint64_t hash_of(const int *key)
+{
+	return (uint64_t)*key;
+}
+
+static bool is_same(const int *key, const int *other)
+{
+	return *key == *other;
+}
+
+TOPHASH_MAP_WITH(customs, int, int, hash_of, is_same);
+
+/* Each way into the slow path, by its reason. */
+static void reasons_are_counted(void **state)
+{
+	struct numbers m = {0};
+	struct customs c = {0};
+	struct tophash_stats stats, before;
+	uint64_t key;
+
+	for (key = 0; key < 13 * 64; key++)
+		numbers_put(&m, key, key);
+	numbers_step(&m, UINT32_MAX);
+	numbers_stats(&m, &before);
+	assert_int_equal(before.slow[TOPHASH_SLOW_FIRST], 1);
+	assert_int_equal(before.slow[TOPHASH_SLOW_GROW], 6);
+	assert_int_equal(before.slow[TOPHASH_SLOW_CUSTOM], 0);
+	assert_true(before.overflow > 0 && before.slow[TOPHASH_SLOW_CHAIN] > 0);
+	/* Standing still: only what leaves its bucket. */
+	for (uint64_t i = 0; i < key; i++)
+		numbers_put(&m, i, 0);
+	numbers_stats(&m, &stats);
+	assert_true(stats.slow[TOPHASH_SLOW_CHAIN] > before.slow[TOPHASH_SLOW_CHAIN]);
+	assert_true(stats.slow[TOPHASH_SLOW_CHAIN] < before.slow[TOPHASH_SLOW_CHAIN] + key / 4);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_MOVING], before.slow[TOPHASH_SLOW_MOVING]);
+	/* The next one makes it grow: then a put and a delete are of a map that moves. */
+	assert_int_equal(tophash_debug("evacuate=manual"), 0);
+	numbers_put(&m, key, 0);
+	numbers_put(&m, key + 1, 0);
+	numbers_delete(&m, key);
+	numbers_delete(&m, key + 2); /* not there */
+	assert_int_equal(tophash_debug(NULL), 0);
+	before = stats;
+	numbers_stats(&m, &stats);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_GROW], before.slow[TOPHASH_SLOW_GROW] + 1);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_MOVING], before.slow[TOPHASH_SLOW_MOVING] + 3);
+	numbers_fini(&m);
+	for (int i = 0; i < 10; i++)
+		customs_put(&c, i, i);
+	customs_delete(&c, 3);
+	customs_stats(&c, &stats);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_FIRST], 1);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_CUSTOM], 10);
+	customs_fini(&c);
+	assert_string_equal(tophash_reason_name(TOPHASH_SLOW_CUSTOM), "custom");
+	assert_string_equal(tophash_reason_name(TOPHASH_SLOW_GROW), "grow");
+	assert_string_equal(tophash_reason_name((enum tophash_reason)99), "?");
+	assert_string_equal(tophash_reason_name((enum tophash_reason)0), "?");
 }
 
 static void sets_have_members(void **state)
@@ -225,10 +377,14 @@ int main(void)
 		cmocka_unit_test(sizes_are_checked),
 		cmocka_unit_test(layout_is_that_of_the_macros),
 		cmocka_unit_test(generic_map_holds_what_is_put),
+		cmocka_unit_test(loop_over_a_map_that_has_no_keys_yet),
+		cmocka_unit_test(keys_of_an_iteration_are_put_and_deleted),
 		cmocka_unit_test(slot_is_zero_when_new),
 		cmocka_unit_test(bool_keys_are_two),
 		cmocka_unit_test(declared_and_defined_apart),
 		cmocka_unit_test(clone_is_a_map_of_its_own),
+		cmocka_unit_test(clone_of_nothing_has_a_type),
+		cmocka_unit_test(reasons_are_counted),
 		cmocka_unit_test(batches_do_what_single_ones_do),
 		cmocka_unit_test(sets_have_members),
 		cmocka_unit_test(debug_options_are_understood_or_refused),

@@ -80,6 +80,7 @@ static void nans_are_never_found(void **state)
 	assert_false(doubles_delete(&m, NAN_KEY));
 	TOPHASH_EACH(doubles, it, &m) {
 		assert_true(it.key != it.key);
+		assert_null(doubles_find(&m, it.key)); /* not by its own bits either */
 		sum += it.val;
 	}
 	assert_int_equal(sum, 7);
@@ -93,6 +94,53 @@ static void nans_are_never_found(void **state)
 	TOPHASH_EACH(doubles, it, &m)
 		fail();
 	doubles_fini(&m);
+}
+
+/* The infinities are numbers like others. */
+static void infinities_are_keys(void **state)
+{
+	struct doubles d = {0};
+	struct singles s = {0};
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(doubles_put(&d, __builtin_inf(), i), i == 0);
+		assert_int_equal(doubles_put(&d, -__builtin_inf(), i), i == 0);
+		assert_int_equal(singles_put(&s, __builtin_inff(), i), i == 0);
+		assert_int_equal(singles_put(&s, -__builtin_inff(), i), i == 0);
+	}
+	assert_int_equal(doubles_get(&d, __builtin_inf()), 1);
+	assert_int_equal(singles_get(&s, -__builtin_inff()), 1);
+	assert_true(doubles_delete(&d, -__builtin_inf()) && singles_delete(&s, __builtin_inff()));
+	assert_int_equal(doubles_len(&d) + singles_len(&s), 2);
+	doubles_fini(&d);
+	singles_fini(&s);
+}
+
+/* Of 4 bytes as well: each is a NaN still, comes once, and is copied into a clone. */
+static void nans_of_four_bytes(void **state)
+{
+	static bool seen[3000];
+	struct singles m = {0}, copy;
+	size_t n = 0;
+
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(singles_put(&m, __builtin_nanf(""), i), 1);
+	assert_null(singles_find(&m, __builtin_nanf("")));
+	assert_false(singles_delete(&m, __builtin_nanf("")));
+	assert_int_equal(singles_clone(&m, &copy), 0);
+	singles_fini(&m);
+	TOPHASH_EACH(singles, it, &copy) {
+		assert_true(it.key != it.key);
+		assert_null(singles_find(&copy, it.key));
+		assert_false(seen[it.val]);
+		seen[it.val] = true;
+		n++;
+	}
+	assert_int_equal(n, 3000);
+	assert_int_equal(singles_check(&copy, 3), 0);
+	singles_clear(&copy);
+	assert_int_equal(singles_len(&copy), 0);
+	singles_fini(&copy);
 }
 
 /* Growth in the loop, with NaNs in the map, whose place cannot be found again by looking for them. */
@@ -552,6 +600,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(negative_zero_is_zero),
 		cmocka_unit_test(nans_are_never_found),
+		cmocka_unit_test(infinities_are_keys),
+		cmocka_unit_test(nans_of_four_bytes),
 		cmocka_unit_test(growth_with_nans_in_a_loop),
 		cmocka_unit_test(growth_with_negative_zero_in_a_loop),
 		cmocka_unit_test(growth_and_deletes_in_a_loop),

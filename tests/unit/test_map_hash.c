@@ -412,11 +412,50 @@ static void chosen_keys_collide_once(void **state)
 	}
 }
 
+/* Of 16 bytes both halves count, each by itself. */
+static void both_halves_of_wide_keys_count(void **state)
+{
+	for (unsigned half = 0; half < 2; half++) {
+		struct tophash *map = tophash_new(TOPHASH_KIND_INT, 16, 0, 0);
+		struct tophash_stats stats;
+		uint64_t key[2] = {0};
+
+		assert_non_null(map);
+		for (; key[half] < 10000; key[half]++)
+			assert_int_equal(tophash_put(map, key, NULL), 1);
+		tophash_stats(map, &stats);
+		assert_true(stats.longest_chain < 6);
+		tophash_free(map);
+	}
+}
+
+/* No multiplier is even, or short of ones: half of the hashes would be lost, or all of them near each other. */
+static void no_multiplier_is_weak(void **state)
+{
+	bool same = true;
+	uint64_t first = 0;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		struct tophash map;
+
+		assert_int_equal(tophash_init(&map, &test_u64, 1), 0);
+		assert_true(map.mult & 1);
+		for (unsigned shift = 0; shift < 64; shift += 8)
+			assert_int_equal(__builtin_popcount(map.mult >> shift & 0xff), 4);
+		first = i == 0 ? map.mult : first;
+		same = same && map.mult == first;
+		tophash_fini(&map);
+	}
+	assert_false(same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sets_fall_like_chance),
 		cmocka_unit_test(chosen_keys_collide_once),
+		cmocka_unit_test(no_multiplier_is_weak),
+		cmocka_unit_test(both_halves_of_wide_keys_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

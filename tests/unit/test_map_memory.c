@@ -50,6 +50,14 @@ static struct tophash_hooks hooks_of(struct heap *heap)
 		.size = sizeof(struct tophash_hooks), .ctx = heap, .alloc = heap_alloc, .free = heap_free};
 }
 
+static size_t held(const struct tophash *map)
+{
+	struct tophash_stats stats;
+
+	tophash_stats(map, &stats);
+	return stats.bytes_held;
+}
+
 /* A put that fails leaves the map as it was; a delete never fails; nothing is left in the end. */
 static void failing_allocator(void **state)
 {
@@ -118,6 +126,163 @@ static void pieces_are_small_and_come_back(void **state)
 	assert_int_equal(heap.held, 0);
 }
 
+/* What one delete gives back, at most, while all of them go. */
+static size_t most_given_back(struct heap *heap, struct tophash *map, const struct tophash_type *type,
+			      uint64_t n)
+{
+	uint64_t key[2] = {0}; /* as large as any kind of key that the type may say */
+	size_t most = 0;
+
+	for (; key[0] < n; key[0]++) {
+		size_t before = heap->held;
+
+		assert_true(tophash_delete_key(map, type, key));
+		if (before > heap->held && before - heap->held > most)
+			most = before - heap->held;
+	}
+	return most;
+}
+
+/* The end of a shrink, and of a growth that there is no memory for: both are put off, and not for ever. */
+static void what_was_put_off_is_done_by_shrink(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0}, fresh = {0};
+	struct tophash_stats stats;
+	uint64_t key;
+
+	tophash_set_hooks(&map, &hooks);
+	for (key = 0; key < 700; key++)
+		assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+	heap.one_in = 1; /* always */
+	do {
+		key--;
+		assert_true(tophash_delete_key(&map, &test_u64, &key));
+		tophash_stats(&map, &stats);
+	} while (stats.shrinks == 0 || stats.old_buckets);
+	assert_int_equal(stats.put_off, 1);
+	heap.one_in = 0;
+	while (map.len < map.grow_at)
+		assert_int_equal(test_put(&map, &test_u64, &(uint64_t){key++}, 1), 1);
+	heap.one_in = 1;
+	assert_int_equal(tophash_shrink(&map), -ENOMEM);
+	heap.one_in = 0;
+	assert_int_equal(tophash_clone(&map, &fresh), 0);
+	assert_true(held(&map) > held(&fresh) + held(&fresh) / 2);
+	assert_int_equal(tophash_shrink(&map), 0);
+	assert_true(held(&map) < held(&fresh) + held(&fresh) / 4);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	tophash_fini(&map);
+	tophash_fini(&fresh);
+	assert_int_equal(heap.held, 0);
+}
+
+/* A growth without memory is not tried again at every put. */
+static void growth_is_put_off_for_a_while(void **state)
+{
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0};
+	struct tophash_stats stats;
+	uint64_t key = 0, new = 0;
+
+	tophash_set_hooks(&map, &hooks);
+	while (map.len < 13 * 64)
+		assert_int_equal(test_put(&map, &test_u64, &(uint64_t){key++}, 1), 1);
+	heap.one_in = 1;
+	for (unsigned i = 0; i < 1000; i++, key++)
+		new += test_put(&map, &test_u64, &key, 1) == 1;
+	tophash_stats(&map, &stats);
+	assert_true(new > 13 * 64 / 16);
+	assert_true(stats.put_off > 0 && stats.put_off < 10);
+	heap.one_in = 0;
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(test_put(&map, &test_u64, &(uint64_t){key++}, 1), 1);
+	tophash_stats(&map, &stats);
+	assert_true(stats.buckets == 128);
+	tophash_fini(&map);
+	assert_int_equal(heap.held, 0);
+}
+
+/* In the middle of a shrink pieces have been given back: there is nothing to read, drop, copy or clear. */
+static void holes_of_a_shrink_are_left_alone(void **state)
+{
+	for (unsigned how = 0; how < 3; how++) {
+		struct heap heap = {0};
+		struct tophash_hooks hooks = hooks_of(&heap), drops = hooks;
+		struct tophash map = {0}, copy = {0};
+		struct tophash_stats stats;
+		uint64_t key, n = 200000;
+
+		drops.drop_key = count_key;
+		tophash_set_hooks(&map, how ? &drops : &hooks);
+		for (key = 0; key < n; key++)
+			test_put(&map, &test_u64, &key, key);
+		do {
+			n--;
+			assert_true(tophash_delete_key(&map, &test_u64, &n));
+			tophash_stats(&map, &stats);
+		} while (stats.evacuated * 4 < stats.old_buckets * 3 || stats.old_buckets == 0);
+		assert_int_equal(tophash_check(&map, 3), 0);
+		heap.keys = 0;
+		if (how == 0) {
+			assert_int_equal(tophash_clone(&map, &copy), 0);
+			assert_int_equal(copy.len, n);
+			assert_int_equal(tophash_check(&copy, 3), 0);
+			tophash_fini(&copy);
+		}
+		if (how == 1) {
+			tophash_keep_room(&map, true);
+			tophash_clear(&map);
+			assert_int_equal(tophash_check(&map, 3), 0);
+			assert_int_equal(heap.keys, n);
+		}
+		tophash_fini(&map);
+		assert_int_equal(heap.keys, how ? n : 0);
+		assert_int_equal(heap.held, 0);
+	}
+}
+
+/* Buckets larger than a piece go one by one, and not all at the end. */
+static void large_buckets_come_back_one_by_one(void **state)
+{
+	static const struct tophash_type type = {
+		.kind = TOPHASH_KIND_INT, .key_size = 8, .val_size = 8184, .val_offset = 8, .slot_size = 8192};
+	struct heap heap = {0};
+	struct tophash_hooks hooks = hooks_of(&heap);
+	struct tophash map = {0};
+	int ret;
+
+	tophash_set_hooks(&map, &hooks);
+	for (uint64_t key = 0; key < 1000; key++)
+		assert_non_null(tophash_put_slot(&map, &type, &key, &ret));
+	assert_true(most_given_back(&heap, &map, &type, 1000) < 6 * TOPHASH_SLOTS * 8192);
+	tophash_fini(&map);
+	assert_int_equal(heap.held, 0);
+}
+
+/* Huge pages are for what the kernel maps: with an allocator nothing changes. */
+static void huge_pages_are_nothing_to_an_allocator(void **state)
+{
+	size_t most[2];
+
+	for (unsigned huge = 0; huge < 2; huge++) {
+		struct heap heap = {0};
+		struct tophash_hooks hooks = hooks_of(&heap);
+		struct tophash map = {0};
+
+		tophash_set_hooks(&map, &hooks);
+		tophash_huge_pages(&map, huge);
+		for (uint64_t key = 0; key < 300000; key++)
+			test_put(&map, &test_u64, &key, key);
+		most[huge] = most_given_back(&heap, &map, &test_u64, 300000);
+		tophash_fini(&map);
+		assert_int_equal(heap.held, 0);
+	}
+	assert_true(most[1] < 4 * (64 << 10) && most[1] <= 2 * most[0]);
+}
+
 static void drops_run_once(void **state)
 {
 	struct heap heap = {0};
@@ -143,14 +308,6 @@ static void drops_run_once(void **state)
 	tophash_fini(&map);
 	assert_int_equal(heap.keys, 6000);
 	assert_int_equal(heap.held, 0);
-}
-
-static size_t held(const struct tophash *map)
-{
-	struct tophash_stats stats;
-
-	tophash_stats(map, &stats);
-	return stats.bytes_held;
 }
 
 static void scattered(uint64_t number, uint64_t *ret)
@@ -220,6 +377,42 @@ static void moving_is_bounded(void **state)
 		before = after;
 	}
 	assert_true(most > TOPHASH_SLOTS && most <= TOPHASH_MOVES_MAX);
+	tophash_fini(&map);
+}
+
+static struct tophash_stats put_next(struct tophash *map, uint64_t *next)
+{
+	struct tophash_stats ret;
+	uint64_t key;
+
+	scattered((*next)++, &key);
+	test_put(map, &test_u64, &key, *next);
+	tophash_stats(map, &ret);
+	return ret;
+}
+
+/* A put that ends a move which had waited for long, and begins the next one, has moved its share. */
+static void put_moves_one_share(void **state)
+{
+	struct tophash map = {0};
+	struct tophash_stats stats = {0};
+	uint64_t next = 0, grew;
+
+	while (stats.buckets < 64 || stats.old_buckets)
+		stats = put_next(&map, &next);
+	assert_int_equal(tophash_debug("evacuate=manual"), 0);
+	while (map.len <= 13 * 64 * 2)
+		stats = put_next(&map, &next);
+	assert_int_equal(stats.old_buckets, 64);
+	while (stats.evacuated + 1 < stats.old_buckets) {
+		tophash_step(&map, 1);
+		tophash_stats(&map, &stats);
+	}
+	assert_int_equal(tophash_debug(NULL), 0);
+	for (grew = stats.grows; stats.grows == grew;)
+		stats = put_next(&map, &next);
+	assert_int_equal(stats.old_buckets, 128);
+	assert_int_equal(stats.evacuated, 0);
 	tophash_fini(&map);
 }
 
@@ -340,6 +533,35 @@ static uint64_t grows(const struct tophash *map)
 	return stats.grows;
 }
 
+/* What a map has already stays, and the puts up to there neither grow nor move it. */
+static void reserve_makes_room(void **state)
+{
+	for (uint64_t had = 0; had < 3000; had = had * 2 + 1) {
+		struct tophash map = {0};
+		struct tophash_stats stats;
+		uint64_t key, val;
+
+		for (key = 0; key < had; key++)
+			assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+		assert_int_equal(tophash_reserve(&map, &test_u64, 0), 0);
+		assert_int_equal(tophash_reserve(&map, &test_u64, 10000), 0);
+		tophash_stats(&map, &stats);
+		assert_true(stats.slots >= 10000);
+		assert_int_equal(stats.old_buckets, 0);
+		for (; key < 10000; key++)
+			assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+		assert_int_equal(grows(&map), stats.grows);
+		assert_int_equal(moved(&map), stats.moved);
+		while (key-- > 0) {
+			assert_true(test_get(&map, &test_u64, &key, &val));
+			assert_int_equal(val, key);
+		}
+		assert_int_equal(tophash_reserve(&map, &test_u64, SIZE_MAX), -EOVERFLOW);
+		assert_int_equal(tophash_check(&map, 3), 0);
+		tophash_fini(&map);
+	}
+}
+
 /* So is room that was there when it was asked for; and what is asked for in small does not keep what is
  * there in large. */
 static void reserved_room_need_not_be_new(void **state)
@@ -386,13 +608,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failing_allocator),
 		cmocka_unit_test(pieces_are_small_and_come_back),
+		cmocka_unit_test(what_was_put_off_is_done_by_shrink),
+		cmocka_unit_test(growth_is_put_off_for_a_while),
+		cmocka_unit_test(holes_of_a_shrink_are_left_alone),
+		cmocka_unit_test(large_buckets_come_back_one_by_one),
+		cmocka_unit_test(huge_pages_are_nothing_to_an_allocator),
 		cmocka_unit_test(drops_run_once),
 		cmocka_unit_test(memory_after_deletes),
 		cmocka_unit_test(moving_is_bounded),
+		cmocka_unit_test(put_moves_one_share),
 		cmocka_unit_test(room_is_kept_when_told),
 		cmocka_unit_test(churn_leaves_no_chains),
 		cmocka_unit_test(moving_has_hysteresis),
 		cmocka_unit_test(reserved_room_is_kept_until_used),
+		cmocka_unit_test(reserve_makes_room),
 		cmocka_unit_test(reserved_room_need_not_be_new),
 	};
 

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define N	  400000 /* 12 MiB and more */
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -129,12 +130,47 @@ static void chosen_late(void **state)
 	assert_true(map.huge_pages);
 }
 
+/* Bytes of address space. */
+static size_t mapped(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &pages), 1);
+	fclose(file);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A large map that is finished leaves nothing, standing still or moving, grown or made as large. */
+static void nothing_is_left(void **state)
+{
+	struct tophash map;
+	uint64_t key;
+	size_t before;
+
+	for (unsigned round = 0; round < 8; round++) {
+		before = mapped();
+		assert_int_equal(tophash_init(&map, &test_u64, round % 2 ? N : 0), 0);
+		tophash_huge_pages(&map, round % 4 > 1);
+		for (key = 0; key < N; key++)
+			test_put(&map, &test_u64, &key, key);
+		for (; round >= 4 && !is_moving(&map); key--)
+			assert_true(tophash_delete_key(&map, &test_u64, &(uint64_t){key - 1}));
+		assert_true(mapped() > before + (1 << 20));
+		tophash_fini(&map);
+		malloc_trim(0);
+		assert_true(mapped() < before + (1 << 20));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_pages),
 		cmocka_unit_test(huge_pages),
 		cmocka_unit_test(chosen_late),
+		cmocka_unit_test(nothing_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
