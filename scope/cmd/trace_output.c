@@ -11,7 +11,7 @@ struct error *output_check(const char *path, int exe)
 	if (!path || stat(path, &a) < 0 || fstat(exe, &b) < 0 || a.st_dev != b.st_dev ||
 	    a.st_ino != b.st_ino)
 		return NULL;
-	return error_new(ERROR_USAGE, "-o %s: that is the program to be traced: give another file",
+	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file",
 			 path);
 }
 
@@ -34,8 +34,7 @@ struct error *output_empty(const char *path, int fd)
 	return error_errno(ERROR_FAILED, errno, "cannot empty %s", path);
 }
 
-/* A reader that has gone away is no error. */
-static struct error *write_all(int fd, const struct buf *text)
+struct error *output_write(int fd, const struct buf *text, bool *ret_closed)
 {
 	size_t done = 0;
 
@@ -44,9 +43,11 @@ static struct error *write_all(int fd, const struct buf *text)
 
 		if (n >= 0)
 			done += (size_t)n;
-		else if (errno == EPIPE)
+		else if (errno == EPIPE) {
+			if (ret_closed)
+				*ret_closed = true;
 			break;
-		else if (errno != EINTR)
+		} else if (errno != EINTR)
 			return error_errno(ERROR_FAILED, errno, "cannot write the output");
 	}
 	return NULL;
@@ -83,7 +84,7 @@ struct error *output_plan(int fd, const struct probe_options *options)
 	else
 		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
 	filter_explain(options->filter, &out);
-	err = out.bad ? error_nomem() : write_all(fd, &out);
+	err = out.bad ? error_nomem() : output_write(fd, &out, NULL);
 	buf_fini(&out);
 	return err;
 }
