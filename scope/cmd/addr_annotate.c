@@ -23,6 +23,7 @@ struct found {
 struct stream {
 	struct addr *addr;
 	struct text_state state;
+	bool learning; /* this pass looks for the bias alone */
 	struct buf in;
 	VEC(struct found) found;
 	VEC(struct explain_query) queries;
@@ -42,13 +43,15 @@ struct resolve {
 	unsigned others; /* and those where it is not */
 };
 
-/* -trimpath and a moved source tree change what stands before the file's name. */
+/* The folder says nothing: -trimpath and a moved source tree change it. */
 static bool same_place(const struct resolve *r, const struct gotab_frame *frame)
 {
-	size_t len = r->hit->file_len;
+	const char *slash = strrchr(frame->file, '/'), *name = slash ? slash + 1 : frame->file;
+	const char *other = memrchr(r->file, '/', r->hit->file_len);
+	size_t len = r->hit->file_len - (other ? (size_t)(other + 1 - r->file) : 0);
 
-	return frame->line == r->hit->line && strlen(frame->file) == len &&
-	       !memcmp(frame->file, r->file, len);
+	return frame->line == r->hit->line && strlen(name) == len &&
+	       !memcmp(name, other ? other + 1 : r->file, len);
 }
 
 /* A frame's line is printed for the innermost of the calls that were inlined there, each with its own
@@ -128,16 +131,27 @@ static struct error *add(struct stream *stream, uint64_t addr, unsigned step,
 }
 
 /* A frame's line prints the pc beside the offset at times: then the bias of a position-independent
- * program is known, if nobody has told it. */
-static void learn_bias(struct stream *stream, uint64_t runtime, uint64_t pc)
+ * program is known, if nobody has told it. The frame may come late in a crash report, behind the pc
+ * of the signal: so a chunk is looked through for it first. */
+static void learn_bias(struct stream *stream, const struct text_hit hits[], size_t n,
+		       const char *line)
 {
-	struct addr *addr = stream->addr;
-	uint64_t bias = runtime - pc;
+	struct resolve resolve;
 
-	if (addr->target.process || addr->options.bias_given || addr->target.bias || bias & 0xfff ||
-	    !image_is_pie(explain_module_image(addr->target.main)))
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (hits[i].kind != TEXT_OFFSET || hits[i + 1].kind != TEXT_FRAME ||
+		    !resolve_offset(stream, &hits[i], line, &resolve) ||
+		    (hits[i + 1].value - resolve.pc) % 4096)
+			continue;
+		stream->addr->target.bias = hits[i + 1].value - resolve.pc;
 		return;
-	addr->target.bias = bias;
+	}
+}
+
+static bool wants_bias(const struct addr *addr)
+{
+	return !addr->target.process && !addr->options.bias_given && !addr->target.bias &&
+	       image_is_pie(explain_module_image(addr->target.main));
 }
 
 static struct error *take_hit(struct stream *stream, const struct text_hit *hit, const char *line,
@@ -176,23 +190,28 @@ static struct error *take_line(struct stream *stream, const char *line, size_t l
 {
 	struct text_hit hits[TEXT_HITS_MAX];
 	size_t n = text_scan(&stream->state, line, len, next, hits);
-	struct resolve resolve;
 
-	for (size_t i = 0; i + 1 < n; i++)
-		if (hits[i].kind == TEXT_OFFSET && hits[i + 1].kind == TEXT_FRAME &&
-		    resolve_offset(stream, &hits[i], line, &resolve))
-			learn_bias(stream, hits[i + 1].value, resolve.pc);
-	for (size_t i = 0; i < n; i++)
+	if (stream->learning) {
+		learn_bias(stream, hits, n, line);
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		/* Where the pc stands beside the offset, they are one. */
+		if (hits[i].kind == TEXT_OFFSET && i + 1 < n && hits[i + 1].kind == TEXT_FRAME)
+			continue;
 		try(take_hit(stream, &hits[i], line, at));
+	}
 	return NULL;
 }
 
-static struct error *take_lines(struct stream *stream, size_t len)
+/* learning: only for the bias, until it is known. */
+static struct error *take_lines(struct stream *stream, size_t len, bool learning)
 {
 	const char *text = stream->in.data;
 	size_t at = 0;
 
-	while (at < len) {
+	stream->learning = learning;
+	while (at < len && (!learning || wants_bias(stream->addr))) {
 		const char *newline = memchr(text + at, '\n', len - at);
 		size_t end = newline ? (size_t)(newline - text) : len;
 		char next = end + 1 < stream->in.len ? text[end + 1] : '\0';
@@ -308,7 +327,13 @@ static struct error *pass(struct stream *stream)
 		if (!len)
 			continue;
 		stream->queries.len = stream->found.len = 0;
-		try(take_lines(stream, len));
+		if (wants_bias(stream->addr)) {
+			struct text_state state = stream->state;
+
+			try(take_lines(stream, len, true));
+			stream->state = state;
+		}
+		try(take_lines(stream, len, false));
 		try(put_chunk(stream, len));
 		memmove(stream->in.data, stream->in.data + len, stream->in.len - len);
 		stream->in.len -= len;

@@ -103,7 +103,8 @@ struct error *explain(struct explain *explain, const struct explain_query *queri
 		      const struct explanation **ret);
 
 /* True when two function names mean one function: equal, or one has "[...]" where the other spells
- * type arguments out, or one has the ".abi0" that Go's linker adds to symbols. */
+ * type arguments out, or one has what linkers and compilers add to symbols (".abi0", ".cold",
+ * ".part.0"...). */
 bool explain_same_func(const char *a, const char *b);
 /* Appends "function, line" for EXPLAIN_DIFFER_... bits. */
 void explain_differ_text(uint32_t differ, struct buf *to);

@@ -118,14 +118,16 @@ enum dwarf_miss dwarf_frames(struct dwarf *dwarf, uint64_t pc, struct dwarf_fram
 	range = dwarf_ranges_find(&unit->funcs, pc);
 	if (range) {
 		*ret_n = unroll(dwarf, unit, range->of, pc, ret, max);
-		*ret_entry = unit->ranges.data[unit->scopes.data[range->of].range].low;
+		*ret_entry = range->low;
 		return DWARF_FOUND;
 	}
 	if (unit->bad)
 		return DWARF_CORRUPT;
-	/* A unit of assembly may have lines alone. */
-	ret[0] = (struct dwarf_frame){.func = ""};
-	line_at(dwarf, unit, pc, &ret[0]);
+	/* A unit of assembly may have lines alone. In one of functions the lines of what lies between
+	 * two of them are the padding's. */
+	ret[0] = (struct dwarf_frame){.func = "", .file = ""};
+	if (!unit->funcs.len)
+		line_at(dwarf, unit, pc, &ret[0]);
 	if (!*ret[0].file)
 		return DWARF_NO_FRAME;
 	*ret_n = 1;

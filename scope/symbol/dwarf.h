@@ -42,7 +42,8 @@ enum dwarf_miss {
 
 /* The frames at pc (link-time), innermost first, as gotab_frames() has them: an inlined frame
  * carries the line inside the inlined function, its caller the line of the call. Strings live as
- * long as the dwarf. ret_entry: where the physical function begins; 0 when unknown.
+ * long as the dwarf. ret_entry: where the physical function begins, or the part of it
+ * that holds pc where a compiler has split it; 0 when unknown.
  * The first look into a unit reads all of it. */
 enum dwarf_miss dwarf_frames(struct dwarf *dwarf, uint64_t pc, struct dwarf_frame *ret, size_t max,
 			     size_t *ret_n, uint64_t *ret_entry);
