@@ -1,6 +1,10 @@
 /* A batch of addresses, source by source. */
 #include "explain/module.h"
 
+enum {
+	ALIASES_MAX = 64, /* symbols of one address that are compared */
+};
+
 struct explain {
 	uint32_t sources, fallback;
 	VEC(struct explanation) list;
@@ -262,12 +266,32 @@ static uint32_t compare_frames(const struct explain_answer *a, const struct expl
 	return differ;
 }
 
-static uint32_t compare_answers(const struct explain_answer *a, const struct explain_answer *b)
+/* One address may have many symbols: the other source's name is as good as the one shown. */
+static bool is_alias(const struct explanation *e, const struct explain_answer *symbol,
+		     const char *name)
+{
+	const char *alias;
+
+	if (symbol != &e->by[EXPLAIN_SYMBOLS])
+		return false;
+	for (size_t i = 0; i < ALIASES_MAX; i++) {
+		alias = elfsym_alias(e->query.module->symbols, symbol->entry, i);
+		if (!alias)
+			return false;
+		if (explain_same_func(alias, name))
+			return true;
+	}
+	return false;
+}
+
+static uint32_t compare_answers(const struct explanation *e, const struct explain_answer *a,
+				const struct explain_answer *b)
 {
 	const struct explain_frame *x = &a->frames[a->n - 1], *y = &b->frames[b->n - 1];
 	uint32_t differ = 0;
 
-	if (*x->func && *y->func && !explain_same_func(x->func, y->func))
+	if (*x->func && *y->func && !explain_same_func(x->func, y->func) &&
+	    !is_alias(e, b, x->func))
 		differ |= EXPLAIN_DIFFER_FUNC;
 	if (a->entry && b->entry && a->entry != b->entry)
 		differ |= EXPLAIN_DIFFER_ENTRY;
@@ -287,7 +311,7 @@ static void judge(struct explanation *e)
 		if (e->best < 0)
 			e->best = (int)order[i];
 		else
-			e->differ |= compare_answers(&e->by[e->best], &e->by[order[i]]);
+			e->differ |= compare_answers(e, &e->by[e->best], &e->by[order[i]]);
 	}
 	if (go->n && dw->n)
 		e->differ |= compare_frames(go, dw);

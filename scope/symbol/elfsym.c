@@ -52,14 +52,19 @@ static bool symbol_rank(const struct elfsym *table, const Elf64_Sym *symbol, uin
 	switch (ELF64_ST_TYPE(symbol->st_info)) {
 	case STT_FUNC:
 	case STT_GNU_IFUNC: rank = 0; break;
-	case STT_OBJECT: rank = 2; break;
-	case STT_NOTYPE: rank = 4; break;
+	case STT_OBJECT: rank = 1; break;
+	case STT_NOTYPE: rank = 2; break;
 	default: return false;
 	}
 	name = symbol_name(table, symbol);
-	if (!name || !*name || (rank == 4 && *name == '$'))
+	if (!name || !*name || (rank == 2 && *name == '$'))
 		return false;
-	*ret = rank + (symbol->st_size == 0);
+	rank = rank * 2 + (symbol->st_size == 0);
+	switch (ELF64_ST_BIND(symbol->st_info)) {
+	case STB_GLOBAL: *ret = rank * 3; break;
+	case STB_WEAK: *ret = rank * 3 + 1; break;
+	default: *ret = rank * 3 + 2; break;
+	}
 	return true;
 }
 
@@ -204,4 +209,15 @@ bool elfsym_at(const struct elfsym *symbols, uint64_t addr, struct elfsym_hit *r
 	ret->addr = best->addr;
 	ret->size = symbol.st_size;
 	return ret->name != NULL;
+}
+
+const char *elfsym_alias(const struct elfsym *symbols, uint64_t addr, size_t index)
+{
+	size_t end = entries_until(symbols, addr);
+	Elf64_Sym symbol;
+
+	if (index >= end || symbols->entries.data[end - 1 - index].addr != addr)
+		return NULL;
+	symbol = symbol_get(symbols->symbols, symbols->entries.data[end - 1 - index].index);
+	return symbol_name(symbols, &symbol);
 }

@@ -22,9 +22,14 @@ struct elfsym_hit {
 
 /* The symbol that addr lies in. One that has a size ends there; one that has none (a label of
  * assembly) reaches to the next, and counts only where no sized one holds addr. Of several the one
- * that begins last counts, of those that begin together functions come before data before labels.
+ * that begins last counts, of those that begin together functions come before data before labels,
+ * then global ones before weak ones (aliases) before local ones.
  * False when there is none: addr lies between symbols. */
 bool elfsym_at(const struct elfsym *symbols, uint64_t addr, struct elfsym_hit *ret);
+
+/* The name of the index-th symbol (from 0) that begins at addr
+ * exactly: aliases. NULL: there are no more. */
+const char *elfsym_alias(const struct elfsym *symbols, uint64_t addr, size_t index);
 
 /* The name of the table that is read: ".symtab" or ".dynsym". */
 const char *elfsym_table(const struct elfsym *symbols);

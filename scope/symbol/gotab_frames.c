@@ -183,7 +183,7 @@ size_t gotab_frames(const struct gotab *tab, uint64_t pc, struct gotab_frame *re
 	struct inline_node node;
 	struct place place;
 	uint32_t tree = 0;
-	int32_t index = -1;
+	int32_t index = -1, caller;
 	size_t n = 0;
 
 	if (max == 0 || !place_at(tab, pc, &place))
@@ -198,7 +198,16 @@ size_t gotab_frames(const struct gotab *tab, uint64_t pc, struct gotab_frame *re
 		frame.inlined = true;
 		frame.wrapper = node.func_id == tab->wrapper_id;
 		ret[n++] = frame;
-		index = inline_caller(&place, &node, &frame);
+		caller = inline_caller(&place, &node, &frame);
+		/* A caller stands before what it calls (Go: cmd/internal/obj/pcln.go, addBranch).
+		 * Where the mark that parentPc was to point at is lost, as in package initialisers
+		 * of which little code was left (seen with Go 1.24), the tree leads in a circle. */
+		if (caller >= index) {
+			caller = -1;
+			frame.file = "";
+			frame.line = 0;
+		}
+		index = caller;
 	}
 	if (n < max) {
 		frame.func = place.func.name;
