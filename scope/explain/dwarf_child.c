@@ -93,6 +93,10 @@ static void put_answer(struct buf *to, struct dwarf *dwarf, uint64_t pc)
 		buf_char(to, frames[i].inlined);
 		buf_put(to, &frames[i].line, sizeof(frames[i].line));
 		buf_put(to, frames[i].func, strlen(frames[i].func) + 1);
+		if (*frames[i].dir) {
+			buf_str(to, frames[i].dir);
+			buf_char(to, '/');
+		}
 		buf_put(to, frames[i].file, strlen(frames[i].file) + 1);
 	}
 }

@@ -317,6 +317,16 @@ static void judge(struct explanation *e)
 		e->differ |= compare_frames(go, dw);
 }
 
+const char *explain_func(const struct explanation *e, const struct explain_answer *answer,
+			 size_t frame)
+{
+	const struct explain_answer *symbols = &e->by[EXPLAIN_SYMBOLS];
+
+	if (!*answer->frames[frame].func && !answer->frames[frame].inlined && symbols->n)
+		return symbols->frames[0].func;
+	return answer->frames[frame].func;
+}
+
 void explain_differ_text(uint32_t differ, struct buf *to)
 {
 	static const char *const names[] = {"function", "entry", "inlining", "file", "line"};

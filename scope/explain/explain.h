@@ -106,6 +106,10 @@ struct error *explain(struct explain *explain, const struct explain_query *queri
  * type arguments out, or one has what linkers and compilers add to symbols (".abi0", ".cold",
  * ".part.0"...). */
 bool explain_same_func(const char *a, const char *b);
+/* The function of a frame of an answer, or, where the source has lines alone (assembly), the name of the
+ * symbol there; "" when nobody knows. */
+const char *explain_func(const struct explanation *e, const struct explain_answer *answer,
+			 size_t frame);
 /* Appends "function, line" for EXPLAIN_DIFFER_... bits. */
 void explain_differ_text(uint32_t differ, struct buf *to);
 

@@ -28,11 +28,11 @@ static void put_address(struct buf *to, const char *name, uint64_t addr)
 }
 
 /* func, file, line; null where unknown. */
-static void put_place(struct buf *to, const struct explain_frame *frame)
+static void put_place(struct buf *to, const char *func, const struct explain_frame *frame)
 {
 	put_literal(to, "\"func\":");
-	if (frame && *frame->func)
-		put_string(to, frame->func);
+	if (frame && *func)
+		put_string(to, func);
 	else
 		put_literal(to, "null");
 	put_literal(to, ",\"file\":");
@@ -79,7 +79,7 @@ static void put_answer(struct buf *to, enum explain_source source,
 	put_literal(to, ",\"frames\":[");
 	for (size_t i = 0; i < answer->n; i++) {
 		buf_str(to, i ? ",{" : "{");
-		put_place(to, &answer->frames[i]);
+		put_place(to, answer->frames[i].func, &answer->frames[i]);
 		if (answer->frames[i].inlined)
 			put_literal(to, ",\"inlined\":true");
 		buf_char(to, '}');
@@ -118,7 +118,7 @@ void addr_json(struct buf *to, const struct explanation *e)
 		put_string(to, e->query.place ? e->query.place : "?");
 	}
 	buf_char(to, ',');
-	put_place(to, best ? &best->frames[0] : NULL);
+	put_place(to, best ? explain_func(e, best, 0) : "", best ? &best->frames[0] : NULL);
 	if (best) {
 		if (best->entry) {
 			put_literal(to, ",\"offset\":");

@@ -32,12 +32,12 @@ static void put_place(struct buf *to, const struct explain_frame *frame)
 
 /* "main.(*store).refresh+0x1d /src/main.go:92" */
 static void put_frame(struct buf *to, const struct explanation *e,
-		      const struct explain_answer *answer, size_t index, bool color)
+		      const struct explain_answer *answer, size_t index, const char *func, bool color)
 {
 	const struct explain_frame *frame = &answer->frames[index];
 
 	text_sgr(to, color && !index, SGR_BOLD);
-	put_safe(to, *frame->func ? frame->func : "?");
+	put_safe(to, *func ? func : "?");
 	text_sgr_end(to, color && !index, SGR_BOLD);
 	if (!frame->inlined && answer->entry) {
 		buf_char(to, '+');
@@ -68,7 +68,7 @@ static void put_source(struct buf *to, const struct explanation *e, enum explain
 	for (size_t i = 0; i < answer->n; i++) {
 		if (i)
 			buf_put(to, " < ", 3);
-		put_frame(to, e, answer, i, false);
+		put_frame(to, e, answer, i, answer->frames[i].func, false);
 	}
 }
 
@@ -108,7 +108,7 @@ void addr_text(struct buf *to, const struct explanation *e, const struct addr_st
 			put_indent(to, indent);
 			buf_put(to, "in ", 3);
 		}
-		put_frame(to, e, best, i, style->color);
+		put_frame(to, e, best, i, explain_func(e, best, i), style->color);
 	}
 	if (e->query.module && e->query.module != style->main) {
 		buf_put(to, " (", 2);
@@ -169,6 +169,7 @@ void addr_text_end(struct buf *to, const struct addr_totals *totals)
 void addr_note(struct buf *to, const struct explanation *e)
 {
 	const struct explain_answer *best = e->best >= 0 ? &e->by[e->best] : NULL;
+	const char *func;
 
 	if (!best)
 		return;
@@ -176,7 +177,8 @@ void addr_note(struct buf *to, const struct explanation *e)
 	for (size_t i = 0; i < best->n; i++) {
 		if (i)
 			buf_put(to, " < ", 3);
-		put_safe(to, *best->frames[i].func ? best->frames[i].func : "?");
+		func = explain_func(e, best, i);
+		put_safe(to, *func ? func : "?");
 		if (!*best->frames[i].file && best->entry) {
 			buf_char(to, '+');
 			buf_hex(to, e->query.pc - best->entry);

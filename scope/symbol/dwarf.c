@@ -51,16 +51,25 @@ static const char *die_name(struct dwarf *dwarf, Dwarf_Off offset)
 	return "";
 }
 
-static const char *call_file(struct dwarf *dwarf, struct dwarf_unit *unit, uint32_t index)
+/* libdw joins a file with the folder that the line table gives, but not that with the unit's: clang
+ * writes both relative. */
+static void set_file(const struct dwarf_unit *unit, const char *file, struct dwarf_frame *frame)
+{
+	frame->file = file ? file : "";
+	frame->dir = *frame->file && *frame->file != '/' ? unit->dir : "";
+}
+
+static void set_call_file(struct dwarf *dwarf, struct dwarf_unit *unit, uint32_t index,
+			  struct dwarf_frame *frame)
 {
 	Dwarf_Die die;
-	const char *name;
 
+	set_file(unit, NULL, frame);
 	if (!unit->files && (!dwarf_offdie(dwarf->dw, unit->die, &die) ||
 			     dwarf_getsrcfiles(&die, &unit->files, &unit->file_n) != 0))
-		return "";
-	name = index < unit->file_n ? dwarf_filesrc(unit->files, index, NULL, NULL) : NULL;
-	return name ? name : "";
+		return;
+	if (index < unit->file_n)
+		set_file(unit, dwarf_filesrc(unit->files, index, NULL, NULL), frame);
 }
 
 /* File and line of the instruction at pc, from the unit's line table. */
@@ -69,15 +78,13 @@ static void line_at(struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t
 {
 	Dwarf_Die die;
 	Dwarf_Line *line;
-	const char *file;
 	int number;
 
-	frame->file = "";
+	set_file(unit, NULL, frame);
 	frame->line = 0;
 	if (!dwarf_offdie(dwarf->dw, unit->die, &die) || !(line = dwarf_getsrc_die(&die, pc)))
 		return;
-	file = dwarf_linesrc(line, NULL, NULL);
-	frame->file = file ? file : "";
+	set_file(unit, dwarf_linesrc(line, NULL, NULL), frame);
 	if (dwarf_lineno(line, &number) == 0 && number > 0)
 		frame->line = (uint32_t)number;
 }
@@ -96,7 +103,7 @@ static size_t unroll(struct dwarf *dwarf, struct dwarf_unit *unit, uint32_t func
 		frame.func = die_name(dwarf, scope->die);
 		frame.inlined = true;
 		ret[n++] = frame;
-		frame.file = call_file(dwarf, unit, scope->call_file);
+		set_call_file(dwarf, unit, scope->call_file, &frame);
 		frame.line = scope->call_line;
 	}
 	frame.func = die_name(dwarf, unit->scopes.data[func].die);
@@ -125,7 +132,7 @@ enum dwarf_miss dwarf_frames(struct dwarf *dwarf, uint64_t pc, struct dwarf_fram
 		return DWARF_CORRUPT;
 	/* A unit of assembly may have lines alone. In one of functions the lines of what lies between
 	 * two of them are the padding's. */
-	ret[0] = (struct dwarf_frame){.func = "", .file = ""};
+	ret[0] = (struct dwarf_frame){.func = "", .dir = "", .file = ""};
 	if (!unit->funcs.len)
 		line_at(dwarf, unit, pc, &ret[0]);
 	if (!*ret[0].file)

@@ -27,6 +27,7 @@ const char *dwarf_path(const struct dwarf *dwarf);
 
 struct dwarf_frame {
 	const char *func; /* linkage name where there is one; "" when unknown; borrowed */
+	const char *dir;  /* what file is relative to: an absolute path, or ""; borrowed */
 	const char *file; /* "" when unknown; borrowed */
 	uint32_t line;	  /* 0 when unknown */
 	bool inlined;	  /* func has no frame of its own at this pc */

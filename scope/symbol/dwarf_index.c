@@ -138,11 +138,23 @@ static bool walk_unit(struct walk *walk)
 	return !bad;
 }
 
+static const char *unit_dir(struct dwarf *dwarf, const struct dwarf_unit *unit)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die die;
+	const char *dir = NULL;
+
+	if (dwarf_offdie(dwarf->dw, unit->die, &die) && dwarf_attr(&die, DW_AT_comp_dir, &attr))
+		dir = dwarf_formstring(&attr);
+	return dir && *dir == '/' ? dir : "";
+}
+
 void dwarf_unit_read(struct dwarf *dwarf, struct dwarf_unit *unit)
 {
 	struct walk walk = {.dwarf = dwarf, .unit = unit};
 
 	unit->read = true;
+	unit->dir = unit_dir(dwarf, unit);
 	unit->bad = !walk_unit(&walk);
 	dwarf_ranges_sort(&unit->funcs);
 }

@@ -52,6 +52,7 @@ struct dwarf_unit {
 	bool read, bad;	  /* walked; gave up, or found it corrupt */
 	VEC(struct dwarf_scope) scopes;
 	dwarf_ranges_vec funcs, ranges;
+	const char *dir;    /* where it was compiled; "" unless absolute; borrowed from libdw */
 	Dwarf_Files *files; /* borrowed from libdw; NULL: not asked for yet, or none */
 	size_t file_n;
 };
