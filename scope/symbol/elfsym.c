@@ -183,8 +183,8 @@ bool elfsym_at(const struct elfsym *symbols, uint64_t addr, struct elfsym_hit *r
 {
 	const struct entry *sized = NULL, *label = NULL, *best;
 	size_t at = entries_until(symbols, addr);
-	uint64_t ended = 0; /* a sized symbol that begins here ended before addr: no label at or
-			     * before it reaches so far */
+	uint64_t ended = 0; /* the last end of a sized symbol before addr: no label before it
+			     * reaches across */
 	Elf64_Sym symbol;
 
 	for (size_t looked = 0; at > 0 && looked < BACK_MAX; looked++) {
@@ -197,11 +197,12 @@ bool elfsym_at(const struct elfsym *symbols, uint64_t addr, struct elfsym_hit *r
 		if (symbol.st_size && addr - entry->addr < symbol.st_size)
 			sized = entry;
 		else if (symbol.st_size)
-			ended = ended > entry->addr ? ended : entry->addr;
+			ended = ended > entry->addr + symbol.st_size ? ended
+								     : entry->addr + symbol.st_size;
 		else if (!label || entry->addr == label->addr)
 			label = entry;
 	}
-	best = sized ? sized : label && label->addr > ended ? label : NULL;
+	best = sized ? sized : label && label->addr >= ended ? label : NULL;
 	if (!best)
 		return false;
 	symbol = symbol_get(symbols->symbols, best->index);
