@@ -12,6 +12,7 @@
 
 enum {
 	PATIENCE_S = 60, /* for one answer; 65536 addresses of a 43 MB program take half a second */
+	CPU_S = 600,
 	ANSWER_MAX = 1 << 30,
 };
 #define MEMORY_MAX (6ull << 30) /* address space: DWARF_BYTES_MAX, and what libdw makes of it */
@@ -134,7 +135,7 @@ static void settle(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* the parent decides when we end */
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_CPU, 600);
+	limit(RLIMIT_CPU, CPU_S);
 	if (SANITIZED)
 		return;
 	limit(RLIMIT_AS, MEMORY_MAX);
@@ -204,7 +205,13 @@ static void lost(struct dwarf_child *child)
 					     "or made to take long", PATIENCE_S);
 	} else {
 		bury(child, &status);
-		if (WIFSIGNALED(status))
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+			snprintf(text, sizeof(text), "its reader was killed (out of memory?)");
+		else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+			snprintf(text, sizeof(text), "gave up after %d s of computing: the debug "
+						     "information is corrupt, or made to take long",
+				 CPU_S);
+		else if (WIFSIGNALED(status))
 			snprintf(text, sizeof(text), "its reader crashed (signal %d): the debug "
 						     "information is corrupt", WTERMSIG(status));
 		else
