@@ -1,7 +1,7 @@
 /* Standard input: addresses out of a text, or the text with notes.
  *
- * A chunk of whole lines at a time, as large as what is there to be read without waiting: a file goes
- * through in pieces of a megabyte, a log that is being written line by line. Of each chunk the
+ * A chunk of whole lines at a time, as large as what is there to be read without waiting: a file
+ * goes through in pieces of a megabyte, a log that is being written line by line. Of each chunk the
  * addresses are found first, then explained in one batch, then written.
  */
 #include "cmd/addr.h"
@@ -31,8 +31,8 @@ struct stream {
 
 /* ---- frames of a traceback ---- */
 
-/* What a frame's offset can mean: the function's name may belong to several instances, and the pc may
- * be one to return to, or (where a signal came) not. The printed file and line decide. */
+/* What a frame's offset can mean: the function's name may belong to several instances, and the pc
+ * may be one to return to, or (where a signal came) not. The printed file and line decide. */
 struct resolve {
 	const struct gotab *tab;
 	const struct text_hit *hit;
@@ -54,8 +54,8 @@ static bool same_place(const struct resolve *r, const struct gotab_frame *frame)
 	       !memcmp(name, other ? other + 1 : r->file, len);
 }
 
-/* A frame's line is printed for the innermost of the calls that were inlined there, each with its own
- * name; the one with the offset is the physical function's, the last. */
+/* A frame's line is printed for the innermost of the calls that were inlined there, each with its
+ * own name; the one with the offset is the physical function's, the last. */
 static bool place_fits(const struct resolve *r, uint64_t pc)
 {
 	struct gotab_frame frames[GOTAB_INLINE_MAX];

@@ -11,21 +11,21 @@ const char *addr_help(void)
 {
 	return "usage: tophash addr [OPTION]... BINARY [PC]...\n"
 	       "       tophash addr [OPTION]... -p PID [PC]...\n\n"
-	       "Explains addresses: function, file:line, inlined calls, from the Go runtime's own table,\n"
-	       "ELF symbols and debug information, side by side where they differ. Without PCs they are\n"
-	       "taken out of standard input: a list, a crash report, a log.\n\n"
+	       "Explains addresses: function, file:line, inlined calls; from the Go runtime's own\n"
+	       "table, ELF symbols and debug information, side by side where they differ. Without\n"
+	       "PCs they are taken out of standard input: a list, a crash report, a log.\n\n"
 	       "Whose addresses:\n"
-	       "  BINARY                 an executable or library: its link-time addresses\n"
-	       "  -p, --pid PID          a running process: run-time addresses, in any of its files\n"
-	       "      --bias ADDR        what the run-time addresses of BINARY are too high by\n"
-	       "      --return=WHEN      they are return addresses, look up what stands before: yes,\n"
-	       "                         no, or auto (in the stacks of a text; the default)\n\n"
+	       "  BINARY                 an executable or library: addresses as in the file\n"
+	       "  -p, --pid PID          a running process: addresses as in the run, in any file\n"
+	       "      --bias ADDR        what addresses of BINARY are too high by\n"
+	       "      --return[=WHEN]    they are return addresses, what stands before is meant:\n"
+	       "                         yes, no, auto (in the stacks of a text; the default)\n\n"
 	       "From where:\n"
-	       "      --source LIST      gopclntab, symbols, dwarf (a comma between them), or all;\n"
-	       "                         the default asks dwarf only where gopclntab has no answer\n\n"
+	       "      --source LIST      gopclntab, symbols, dwarf (commas between), or all; the\n"
+	       "                         default asks dwarf only of what is no Go code\n\n"
 	       "How to show it:\n"
-	       "  -a, --annotate         leave the text of standard input as it is, and add function and\n"
-	       "                         file:line to every address in it\n"
+	       "  -a, --annotate         leave the text of standard input as it is, and add\n"
+	       "                         function and file:line to every address in it\n"
 	       "      --format FORMAT    text (default) or json (one object a line)\n"
 	       "  -o, --output FILE      write there instead of to standard output\n"
 	       "  -v, --verbose          show what each source says, also where they agree\n"
@@ -35,7 +35,7 @@ const char *addr_help(void)
 	       "  tophash addr ./server 0x4a1b2d\n"
 	       "  tophash addr -p 4711 7f3a12b4c1d0\n"
 	       "  tophash addr --annotate ./server < crash.txt\n"
-	       "  perf script | tophash addr --annotate ./server\n"
+	       "  perf script | tophash addr --annotate -p 4711\n"
 	       "  tophash addr --source all --format json ./server < pcs.txt\n\n"
 	       "Exit status: 0 done; 1 failed; 2 usage; 3 no such target, or not an ELF file;\n"
 	       "4 not permitted. See tophash-addr(1).\n";
@@ -172,7 +172,8 @@ static struct error *usage_error(char **argv, int option)
 	if (option == ':')
 		return error_new(ERROR_USAGE, "option %s needs a value", given);
 	if (optopt && optopt < 256 && !strchr("poaqvh", optopt))
-		return error_new(ERROR_USAGE, "unknown option -%c (try tophash addr --help)", optopt);
+		return error_new(ERROR_USAGE, "unknown option -%c (try tophash addr --help)",
+				 optopt);
 	return error_new(ERROR_USAGE, "unknown or ambiguous option %s (try tophash addr --help)",
 			 given);
 }
@@ -190,9 +191,11 @@ static struct error *check(const struct addr_options *options)
 		return error_new(ERROR_USAGE, "--annotate takes its text from standard input, not "
 					      "\"%s\"", options->pcs[0]);
 	if (strcmp(options->format, "text") != 0 && strcmp(options->format, "json") != 0)
-		return error_new(ERROR_USAGE, "--format %s: not one of text, json", options->format);
+		return error_new(ERROR_USAGE, "--format %s: not one of text, json",
+				 options->format);
 	if (options->annotate && strcmp(options->format, "json") == 0)
-		return error_new(ERROR_USAGE, "--annotate gives the text back: it has no json form");
+		return error_new(ERROR_USAGE, "--annotate gives the text back: it has no json "
+					      "form");
 	for (size_t i = 0; i < options->pc_n; i++)
 		try(addr_options_pc(options->pcs[i], &value));
 	return NULL;

@@ -89,8 +89,8 @@ static void locate_mapped(struct addr_target *target, uint64_t addr, struct expl
 		query->place = file && file->why ? file->why : "out of memory";
 		return;
 	}
-	if (link_address(explain_module_image(file->module), mapping->offset + (addr - mapping->start),
-			 &query->pc))
+	if (link_address(explain_module_image(file->module),
+			 mapping->offset + (addr - mapping->start), &query->pc))
 		query->module = file->module;
 	else
 		query->place = "mapped from a file, but from no segment of it";
@@ -152,7 +152,8 @@ uint64_t addr_target_runtime(const struct addr_target *target, uint64_t pc)
 	return pc + target->bias;
 }
 
-/* The executable is opened first: its load bias is that of the addresses that a traceback computes. */
+/* The executable is opened first: its load bias is that of the addresses that a traceback
+ * computes. */
 static struct error *open_process(pid_t pid, struct addr_target *ret)
 {
 	const struct image_segment *segments;
@@ -163,8 +164,8 @@ static struct error *open_process(pid_t pid, struct addr_target *ret)
 	try(process_open(pid, &ret->process));
 	try(mappings_read(pid, &ret->mappings));
 	if (fstat(ret->process->exe, &st) < 0)
-		return error_errno(ERROR_TARGET, errno, "cannot look at the executable of process %d",
-				   (int)pid);
+		return error_errno(ERROR_TARGET, errno,
+				   "cannot look at the executable of process %d", (int)pid);
 	vec_each (mapping, &ret->mappings.list) {
 		if (mapping->inode != st.st_ino || mapping->offset != 0)
 			continue;

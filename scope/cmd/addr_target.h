@@ -26,8 +26,8 @@ struct addr_target {
 struct error *addr_target_open(const struct addr_options *options, struct addr_target *ret);
 void addr_target_fini(struct addr_target *target);
 
-/* Where addr lies: fills query->module and pc, or place. step: 1 for a return address, which is looked
- * up one byte before; else 0. */
+/* Where addr lies: fills query->module and pc, or place. step: 1 for a return address, which is
+ * looked up one byte before; else 0. */
 void addr_target_locate(struct addr_target *target, uint64_t addr, unsigned step,
 			struct explain_query *query);
 /* True when addr may be an address of code, so that a number in a text is taken for one. */

@@ -64,7 +64,8 @@ static size_t scan_bare(const char *line, size_t len, struct text_hit *ret)
 
 /* perf script's frames: blank, address, symbol, the file in brackets. The innermost of a sample is
  * where the program was, the others are where calls return to. */
-static size_t scan_perf(struct text_state *state, const char *line, size_t len, struct text_hit *ret)
+static size_t scan_perf(struct text_state *state, const char *line, size_t len,
+			struct text_hit *ret)
 {
 	const char *p = line, *end = line + len;
 	size_t n;

@@ -1,11 +1,11 @@
 /* What in a text is an address: logs, Go crash reports and goroutine dumps, perf script, lists.
  *
  *   0x4a1b2d       anywhere, as a word of its own; not +0x1d, which is an offset
- *   4a1b2d         where a line is nothing else, as addr2line takes it; and where perf script has it:
+ *   4a1b2d         where a line is nothing else, as addr2line takes it; where perf script has it:
  *                      "\t  4a1b2d main.(*store).drop+0x1d (/srv/sessions)"
  *   +0x1d          in a traceback, an offset from where the function above begins:
  *                      main.(*store).drop(0xc000012000, {0x4c2a11, 0x7})
- *                      	/src/main.go:54 +0x1d
+ *                          /src/main.go:54 +0x1d
  *                  The arguments in the line above are no addresses.
  *
  * Whether a number is an address of the program is not decided here.
@@ -36,7 +36,7 @@ struct text_hit {
 
 /* What the lines so far say about the next; {0} at the beginning. */
 struct text_state {
-	char func[1024]; /* of the line before, when that is the first line of a traceback's frame */
+	char func[1024]; /* of the line before, where that begins a frame of a traceback */
 	size_t func_len;
 	bool perf; /* the line before is a frame of perf script's */
 };

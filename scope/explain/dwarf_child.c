@@ -201,8 +201,8 @@ static void lost(struct dwarf_child *child)
 	if (!info.si_pid) {
 		kill(child->pid, SIGKILL);
 		bury(child, &status);
-		snprintf(text, sizeof(text), "gave up after %d s: the debug information is corrupt, "
-					     "or made to take long", PATIENCE_S);
+		snprintf(text, sizeof(text), "gave up after %d s: the debug information is "
+					     "corrupt, or made to take long", PATIENCE_S);
 	} else {
 		bury(child, &status);
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)

@@ -195,8 +195,8 @@ static bool ask_child(struct explain *explain, struct explain_module *module)
 
 /* ---- the verdict ---- */
 
-/* How far two names are the same, the middle dot of Go's assembler being a dot: the linker writes one
- * for it into .symtab (Go: cmd/link/internal/ld/symtab.go, putelfsym). */
+/* How far two names are the same, the middle dot of Go's assembler being a dot: the linker writes
+ * one for it into .symtab (Go: cmd/link/internal/ld/symtab.go, putelfsym). */
 static void skip_same(const char **a, const char **b)
 {
 	for (;;) {
@@ -223,9 +223,9 @@ static bool same_generic(const char *shortened, const char *full)
 	return len >= tail && !strcmp(shortened + 3, full + len - tail);
 }
 
-/* What is added to a symbol alone: by Go's linker to that of an assembly function that has a wrapper of
- * the same name (Go: cmd/link/internal/ld/symtab.go, mangleABIName), by gcc to a part or a changed
- * copy of a function. */
+/* What is added to a symbol alone: by Go's linker to that of an assembly function that has a
+ * wrapper of the same name (Go: cmd/link/internal/ld/symtab.go, mangleABIName), by gcc to a part or
+ * a changed copy of a function. */
 static bool is_suffix(const char *suffix)
 {
 	static const char *const suffixes[] = {".abi0", ".abiinternal", ".cold", ".part.",
@@ -240,8 +240,8 @@ static bool is_suffix(const char *suffix)
 bool explain_same_func(const char *a, const char *b)
 {
 	skip_same(&a, &b);
-	return (!*a && !*b) || (!*a && is_suffix(b)) || (!*b && is_suffix(a)) || same_generic(a, b) ||
-	       same_generic(b, a);
+	return (!*a && !*b) || (!*a && is_suffix(b)) || (!*b && is_suffix(a)) ||
+	       same_generic(a, b) || same_generic(b, a);
 }
 
 static uint32_t compare_frames(const struct explain_answer *a, const struct explain_answer *b)
@@ -256,7 +256,8 @@ static uint32_t compare_frames(const struct explain_answer *a, const struct expl
 		if (x->inlined != y->inlined ||
 		    (x->inlined && !explain_same_func(x->func, y->func)))
 			differ |= EXPLAIN_DIFFER_INLINE;
-		if (!*x->file || !*y->file) /* of wrappers Go's line tables leave out the beginning */
+		/* Of some functions Go's line tables leave out the first instruction. */
+		if (!*x->file || !*y->file)
 			continue;
 		if (strcmp(x->file, y->file) != 0)
 			differ |= EXPLAIN_DIFFER_FILE;

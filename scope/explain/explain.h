@@ -97,8 +97,8 @@ struct error *explain_new(uint32_t sources, uint32_t fallback, struct explain **
 void explain_free(struct explain *explain); /* NULL is legal */
 CLEANUP_FUNC(struct explain, explain_free)
 
-/* Explains n addresses; *ret is an array of n, in the same order, valid until the next call. The more
- * at once, the cheaper. Errors: out of memory. What a source cannot tell is no error. */
+/* Explains n addresses; *ret is an array of n, in the same order, valid until the next call. The
+ * more at once, the cheaper. Errors: out of memory. What a source cannot tell is no error. */
 struct error *explain(struct explain *explain, const struct explain_query *queries, size_t n,
 		      const struct explanation **ret);
 
@@ -106,8 +106,8 @@ struct error *explain(struct explain *explain, const struct explain_query *queri
  * type arguments out, or one has what linkers and compilers add to symbols (".abi0", ".cold",
  * ".part.0"...). */
 bool explain_same_func(const char *a, const char *b);
-/* The function of a frame of an answer, or, where the source has lines alone (assembly), the name of the
- * symbol there; "" when nobody knows. */
+/* The function of a frame of an answer, or, where the source has lines alone (assembly), the name
+ * of the symbol there; "" when nobody knows. */
 const char *explain_func(const struct explanation *e, const struct explain_answer *answer,
 			 size_t frame);
 /* Appends "function, line" for EXPLAIN_DIFFER_... bits. */

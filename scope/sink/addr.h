@@ -32,7 +32,7 @@ struct addr_totals {
 	uint64_t addresses, explained, differ;
 	uint64_t by[EXPLAIN_SOURCES]; /* addresses that the source answered */
 	bool asked[EXPLAIN_SOURCES];
-	const char *why[EXPLAIN_SOURCES]; /* it answers nothing in the main module: why; else NULL */
+	const char *why[EXPLAIN_SOURCES]; /* it answers nothing in the main module: why; or NULL */
 	const char *separate; /* the debug file that was read beside the program's; NULL: none */
 };
 void addr_count(struct addr_totals *totals, const struct explanation *e);

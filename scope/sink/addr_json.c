@@ -1,5 +1,6 @@
-/* One object an address, and one at the end; the names and their order are an interface. A source that
- * was not asked has no member; one that was and has no answer is null, with the reason beside it. */
+/* One object an address, and one at the end; the names and their order are an interface. A source
+ * that was not asked has no member; one that was and has no answer is null, with the reason beside
+ * it. */
 #include "sink/sink.h"
 
 #include <math.h>

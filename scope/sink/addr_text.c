@@ -32,7 +32,8 @@ static void put_place(struct buf *to, const struct explain_frame *frame)
 
 /* "main.(*store).refresh+0x1d /src/main.go:92" */
 static void put_frame(struct buf *to, const struct explanation *e,
-		      const struct explain_answer *answer, size_t index, const char *func, bool color)
+		      const struct explain_answer *answer, size_t index, const char *func,
+		      bool color)
 {
 	const struct explain_frame *frame = &answer->frames[index];
 

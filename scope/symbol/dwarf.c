@@ -130,8 +130,8 @@ enum dwarf_miss dwarf_frames(struct dwarf *dwarf, uint64_t pc, struct dwarf_fram
 	}
 	if (unit->bad)
 		return DWARF_CORRUPT;
-	/* A unit of assembly may have lines alone. In one of functions the lines of what lies between
-	 * two of them are the padding's. */
+	/* A unit of assembly may have lines alone. In one of functions the lines of what lies
+	 * between two of them are the padding's. */
 	ret[0] = (struct dwarf_frame){.func = "", .dir = "", .file = ""};
 	if (!unit->funcs.len)
 		line_at(dwarf, unit, pc, &ret[0]);

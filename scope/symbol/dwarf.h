@@ -9,8 +9,8 @@
 
 struct dwarf;
 
-/* Opens the debug information of an executable: what is in the file, or else a separate file that is
- * found on this machine by build id (/usr/lib/debug/.build-id) or .gnu_debuglink. Never asks the
+/* Opens the debug information of an executable: what is in the file, or else a separate file that
+ * is found on this machine by build id (/usr/lib/debug/.build-id) or .gnu_debuglink. Never asks the
  * network: DEBUGINFOD_URLS is taken out of the environment. Compressed sections are inflated at
  * once, those that are not needed (locations, frames, macros) not at all.
  *   fd    open for reading; stays the caller's

@@ -89,8 +89,8 @@ static bool visit(struct walk *walk, bool *ret_enter)
 	return true;
 }
 
-/* From the entry on top to the next one that is not inside of it. False at the end, or when the unit
- * is corrupt (*ret_bad). */
+/* From the entry on top to the next one that is not inside of it. False at the end, or when the
+ * unit is corrupt (*ret_bad). */
 static bool advance(struct walk *walk, bool *ret_bad)
 {
 	for (;;) {

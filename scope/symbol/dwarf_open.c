@@ -113,8 +113,8 @@ static uint64_t section_inflated(Elf_Scn *section, const GElf_Shdr *header, cons
 	return size / 1032 > header->sh_size ? UINT64_MAX : size;
 }
 
-/* Hides from libdw what is not needed: it inflates every section that it sees. *ret_size: of what is
- * left, inflated; 0 when there is no .debug_info. */
+/* Hides from libdw what is not needed: it inflates every section that it sees. *ret_size: of what
+ * is left, inflated; 0 when there is no .debug_info. */
 static struct error *hide_sections(Elf *elf, uint64_t *ret_size)
 {
 	static const char *const info[] = {"info"};
@@ -259,7 +259,7 @@ struct error *dwarf_open(int fd, const char *path, struct dwarf **ret)
 {
 	cleanup(dwarf_close) struct dwarf *dwarf = calloc(1, sizeof(*dwarf));
 	struct separate separate = {.fd = -1};
-	uint64_t size;
+	uint64_t size = 0;
 
 	if (!dwarf || !(dwarf->path = strdup("")))
 		return error_nomem();

@@ -1,6 +1,6 @@
 /* What the parts of dwarf share: dwarf_open.c (finding and opening), dwarf_index.c (a unit's
- * functions and inlined calls as ranges), dwarf.c (lookups). Nobody outside of scope/symbol/dwarf*.c
- * includes this.
+ * functions and inlined calls as ranges), dwarf.c (lookups). Nobody outside of
+ * scope/symbol/dwarf*.c includes this.
  *
  * libdw has lookups by address of its own (dwarf_addrdie, dwarf_getscopes): the first needs
  * .debug_aranges, which Go does not write, the second walks the unit's entries for each address. So

@@ -9,8 +9,8 @@ struct gonames {
 	VEC(uint32_t) next; /* row -> the row before it with the same hash; UINT32_MAX: none */
 };
 
-/* The two pieces of a name that are printed: what stands in front of the first '[' and behind the last
- * ']'. A name without brackets is all front. */
+/* The two pieces of a name that are printed: what stands in front of the first '[' and behind the
+ * last ']'. A name without brackets is all front. */
 struct printed {
 	const char *front, *back;
 	size_t front_len, back_len;

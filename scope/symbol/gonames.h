@@ -12,8 +12,8 @@ void gonames_close(struct gonames *names); /* NULL is legal */
 CLEANUP_FUNC(struct gonames, gonames_close)
 
 /* Calls found(ctx, func) for each function that a traceback prints as `name`: a name with type
- * arguments is printed with "[...]" in their place (Go: runtime/symtab.go funcNameForPrint), so there
- * may be many; "panic" is runtime.gopanic. `found` returns false to stop. */
+ * arguments is printed with "[...]" in their place (Go: runtime/symtab.go funcNameForPrint), so
+ * there may be many; "panic" is runtime.gopanic. `found` returns false to stop. */
 void gonames_find(const struct gonames *names, const char *name, size_t len,
 		  bool (*found)(void *ctx, const struct gotab_func *func), void *ctx);
 

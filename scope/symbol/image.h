@@ -66,8 +66,8 @@ bool image_section_at(const struct image *image, uint64_t addr, struct image_sec
 bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
 		  uint64_t *ret_size);
 
-/* Gives back the memory of the file's pages that were touched so far; touching them again reads them
- * again. For after a pass over much of the file: symbol's own passes do it themselves. */
+/* Gives back the memory of the file's pages that were touched so far; touching them again reads
+ * them again. For after a pass over much of the file: symbol's own passes do it themselves. */
 void image_trim(const struct image *image);
 
 #endif

@@ -50,7 +50,7 @@ static bool parse_line(char *line, struct mapping *ret)
 {
 	static const char deleted[] = " (deleted)";
 	unsigned long long start, end, offset, inode;
-	char executable;
+	char executable, *tail;
 	int at = 0;
 	size_t len;
 
@@ -59,8 +59,9 @@ static bool parse_line(char *line, struct mapping *ret)
 		return false;
 	line += at;
 	len = strlen(line);
-	if (inode && len > sizeof(deleted) - 1 && !strcmp(line + len - sizeof(deleted) + 1, deleted))
-		line[len - sizeof(deleted) + 1] = '\0';
+	tail = len > sizeof(deleted) - 1 ? line + len - (sizeof(deleted) - 1) : NULL;
+	if (inode && tail && !strcmp(tail, deleted))
+		*tail = '\0';
 	*ret = (struct mapping){.start = start, .end = end, .offset = offset, .inode = inode,
 				.executable = executable == 'x', .path = line};
 	return start < end;

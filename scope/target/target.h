@@ -70,8 +70,8 @@ void mappings_fini(struct mappings *mappings);
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t addr);
 
 /* Opens the file of a mapping, the very one: where its path leads to another file by now (replaced,
- * deleted, another mount namespace), by way of /proc/PID/map_files. Returns a descriptor, or -1. For
- * "[vdso]", which is no file, a copy of its memory. */
+ * deleted, another mount namespace), by way of /proc/PID/map_files. Returns a descriptor, or -1.
+ * For "[vdso]", which is no file, a copy of its memory. */
 int mapping_open(struct process *process, const struct mapping *mapping);
 
 /* ---- a command that is started ---- */

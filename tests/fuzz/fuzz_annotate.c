@@ -1,5 +1,5 @@
-/* cmd/addr_text.c: any text, line by line; what is found must lie in the line, in order, and be a number
- * that stands there. */
+/* cmd/addr_text.c: any text, line by line; what is found must lie in the line, in order, and be a
+ * number that stands there. */
 #include "cmd/addr_text.h"
 
 #include <stdlib.h>
@@ -14,10 +14,9 @@ static void check(const char *line, size_t len, const struct text_hit *hit, size
 	if (hit->len == 0 || hit->at < from || hit->at > len || hit->len > len - hit->at)
 		abort();
 	for (size_t i = hit->at; i < hit->at + hit->len; i++, at++) {
-		if (*at == '+' || *at == 'x' || *at == 'X')
-			value = 0;
-		else
-			value = value << 4 | (uint64_t)(*at <= '9' ? *at - '0' : (*at | 32) - 'a' + 10);
+		int digit = *at <= '9' ? *at - '0' : (*at | 32) - 'a' + 10;
+
+		value = *at == '+' || *at == 'x' || *at == 'X' ? 0 : value << 4 | (uint64_t)digit;
 	}
 	if (value != hit->value)
 		abort();

@@ -1,5 +1,5 @@
-/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,map,annotate}/<n>, valid inputs for
- * each harness, so that fuzzing starts from files that are read to the end. */
+/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,map,annotate}/<n>, valid
+ * inputs for each harness, so that fuzzing starts from files that are read to the end. */
 #include "fuzz.h"
 
 #include <stdio.h>

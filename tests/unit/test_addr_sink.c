@@ -109,7 +109,8 @@ static void test_text_nothing(void **unused)
 			       "          symbols    – no symbol holds it\n");
 }
 
-/* Names are the file's: nothing in them acts on a terminal. A module that is not the main one is named. */
+/* Names are the file's: nothing in them acts on a terminal. A module that is not the main one is
+ * named. */
 static void test_text_safe(void **unused)
 {
 	static const struct explain_frame frame = {"f\x1b[2J\n", "/a\rb", 3, false};

@@ -55,8 +55,8 @@ static void test_words(void **unused)
 static void test_no_words(void **unused)
 {
 	static const char *const lines[] = {
-		"", "0x", "0xg", "x0x12", "_0x12", "0x12g", "0x12_", "+0x1d", "main.f+0x1d", "-0x10",
-		"0x12345678901234567", "12 34", "4a1b2d main", "deadbeef.", "12345678901234567",
+		"", "0x", "0xg", "x0x12", "_0x12", "0x12g", "0x12_", "+0x1d", "main.f+0x1d",
+		"-0x10", "0x12345678901234567", "12 34", "4a1b2d main", "deadbeef.", "12345678901234567",
 		("\xc3\xa9" "0x12"), "0x12\xc3\xa9",
 	};
 

@@ -1,5 +1,5 @@
-/* symbol/elfsym.c: which symbol an address belongs to. The file is an ELF header, a program header, three
- * section headers and the tables, nothing else. */
+/* symbol/elfsym.c: which symbol an address belongs to. The file is an ELF header, a program header,
+ * three section headers and the tables, nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -202,6 +202,7 @@ static void test_tables(void **unused)
 /* Damaged tables: whatever stands there, nothing outside of the file is read. */
 static void test_damaged(void **unused)
 {
+	const size_t room = offsetof(struct file, strings) - offsetof(struct file, sections);
 	struct file f;
 	uint64_t x = 1;
 
@@ -215,8 +216,7 @@ static void test_damaged(void **unused)
 		build(&f, wanted, ARRAY_SIZE(wanted), SHT_SYMTAB);
 		for (int i = 0; i < 6; i++) {
 			x = x * 6364136223846793005u + 1442695040888963407u;
-			bytes[(x >> 33) % (offsetof(struct file, strings) -
-					   offsetof(struct file, sections))] = (unsigned char)(x >> 25);
+			bytes[(x >> 33) % room] = (unsigned char)(x >> 25);
 		}
 		if (round % 3 == 0)
 			memset(f.strings, 'a', sizeof(f.strings));

@@ -1,4 +1,5 @@
-/* explain/: answers by source and the verdict, on a synthesised program; names that mean one function. */
+/* explain/: answers by source and the verdict, on a synthesised program; names that mean one
+ * function. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +96,8 @@ static void test_symbols(void **unused)
 	close_fake(&o);
 }
 
-/* In no file: nothing is asked, and the place is handed on. Many at once: each for itself, in order. */
+/* In no file: nothing is asked, and the place is handed on. Many at once: each for itself, in
+ * order. */
 static void test_batch(void **unused)
 {
 	struct gofake_spec spec = {.minor = 26};

@@ -175,7 +175,8 @@ static void close_opened(struct opened *o)
 	image_close(o->image);
 }
 
-/* An inlined call that is its own caller: the chain ends there, and the line of the call is unknown. */
+/* An inlined call that is its own caller: the chain ends there, and the line of the call is
+ * unknown. */
 static void test_inline_cycle(void **state)
 {
 	static const unsigned minors[] = {19, 26};
