@@ -89,6 +89,12 @@ bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
 	@$(MAKE) --no-print-directory all
 	@bench/trace --tophash $(BUILD)/tophash
 
+.PHONY: bench-addr
+bench-addr: ## addr beside addr2line, llvm-symbolizer, go tool addr2line: BENCH="--quick"
+	@tools/deps bench
+	@$(MAKE) --no-print-directory all
+	@bench/addr --tophash $(BUILD)/tophash $(BENCH)
+
 .PHONY: bench-map
 bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64 -o new.json"
 	@tools/deps bench-map

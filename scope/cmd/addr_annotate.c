@@ -154,16 +154,55 @@ static bool wants_bias(const struct addr *addr)
 	       image_is_pie(explain_module_image(addr->target.main));
 }
 
+/* perf prints an offset in the file, earlier releases an address; where both could be, the one at
+ * which a function begins as far before as perf says. */
+static bool fits_offset(const struct explain_query *query, const struct text_hit *hit,
+			unsigned step)
+{
+	const struct gotab *tab = query->module ? explain_module_gotab(query->module) : NULL;
+	struct gotab_func func;
+
+	return tab && gotab_func_at(tab, query->pc, &func) &&
+	       query->pc + step - func.entry == hit->offset;
+}
+
+static struct error *take_perf(struct stream *stream, const struct text_hit *hit, const char *line,
+			       const struct found *found)
+{
+	struct addr *addr = stream->addr;
+	enum addr_return returns = addr->options.returns;
+	unsigned step = returns == ADDR_RETURN_AUTO ? hit->returns : returns == ADDR_RETURN_YES;
+	struct explain_query offset, address;
+	bool is_offset = addr_target_locate_offset(&addr->target, line + hit->dso, hit->dso_len,
+						   hit->value, step, &offset);
+	bool is_address = addr_target_has_code(&addr->target, hit->value - step);
+
+	addr_target_locate(&addr->target, hit->value, step, &address);
+	/* Another file's number is none of a BINARY's. */
+	if (!offset.module && !addr->target.process)
+		return NULL;
+	if (is_offset && is_address)
+		is_offset = !fits_offset(&address, hit, step);
+	if (!is_offset && !is_address)
+		return NULL;
+	if (!vec_push(&stream->queries, is_offset ? offset : address) ||
+	    !vec_push(&stream->found, *found))
+		return error_nomem();
+	return NULL;
+}
+
 static struct error *take_hit(struct stream *stream, const struct text_hit *hit, const char *line,
 			      size_t at)
 {
 	struct addr *addr = stream->addr;
 	enum addr_return returns = addr->options.returns;
-	unsigned step = hit->kind == TEXT_RETURN;
+	unsigned step = 0;
 	struct found found = {.at = at + hit->at + hit->len};
 	uint64_t value = hit->value;
 	struct resolve resolve;
 
+	if (hit->kind == TEXT_PERF)
+		return take_perf(stream, hit, line, &found);
 	if (hit->kind == TEXT_OFFSET) {
 		if (!resolve_offset(stream, hit, line, &resolve))
 			return NULL;

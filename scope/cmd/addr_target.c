@@ -134,6 +134,40 @@ void addr_target_locate(struct addr_target *target, uint64_t addr, unsigned step
 		query->place = outside(target, addr);
 }
 
+/* The module that a path names; NULL: none. Of a BINARY the folder does not matter: it may have
+ * been copied from elsewhere. */
+static struct explain_module *module_named(struct addr_target *target, const char *path, size_t len)
+{
+	const char *own = explain_module_path(target->main);
+	const char *slash = strrchr(own, '/'), *other = memrchr(path, '/', len);
+	size_t name_len = len - (other ? (size_t)(other + 1 - path) : 0);
+
+	if (!target->process) {
+		own = slash ? slash + 1 : own;
+		return strlen(own) == name_len && !memcmp(own, path + len - name_len, name_len)
+			       ? target->main : NULL;
+	}
+	vec_each (mapping, &target->mappings.list) {
+		struct addr_file *file;
+
+		if (!mapping->inode || strlen(mapping->path) != len ||
+		    memcmp(mapping->path, path, len) != 0)
+			continue;
+		file = open_file(target, mapping);
+		return file ? file->module : NULL;
+	}
+	return NULL;
+}
+
+bool addr_target_locate_offset(struct addr_target *target, const char *path, size_t path_len,
+			       uint64_t offset, unsigned step, struct explain_query *query)
+{
+	struct explain_module *module = module_named(target, path, path_len);
+
+	*query = (struct explain_query){.addr = offset, .module = module};
+	return module && link_address(explain_module_image(module), offset - step, &query->pc);
+}
+
 bool addr_target_has_code(const struct addr_target *target, uint64_t addr)
 {
 	const struct image_segment *segment;

@@ -30,6 +30,10 @@ void addr_target_fini(struct addr_target *target);
  * looked up one byte before; else 0. */
 void addr_target_locate(struct addr_target *target, uint64_t addr, unsigned step,
 			struct explain_query *query);
+/* Where an offset of a file lies, perf's way to name an address: path is the file's. step as above.
+ * False when the target has no such file, or no segment of it holds the offset. */
+bool addr_target_locate_offset(struct addr_target *target, const char *path, size_t path_len,
+			       uint64_t offset, unsigned step, struct explain_query *query);
 /* True when addr may be an address of code, so that a number in a text is taken for one. */
 bool addr_target_has_code(const struct addr_target *target, uint64_t addr);
 /* The run-time address of a link-time address of the main module. */

@@ -62,26 +62,34 @@ static size_t scan_bare(const char *line, size_t len, struct text_hit *ret)
 	return 1;
 }
 
-/* perf script's frames: blank, address, symbol, the file in brackets. The innermost of a sample is
- * where the program was, the others are where calls return to. */
+/* perf script's frames: blank, address, symbol, the file in brackets. The innermost of a sample
+ * that is not the kernel's is where the program was, the others are where calls return to. */
 static size_t scan_perf(struct text_state *state, const char *line, size_t len,
 			struct text_hit *ret)
 {
-	const char *p = line, *end = line + len;
+	const char *p = line, *end = line + len, *dso = NULL, *plus;
+	uint64_t value;
 	size_t n;
 
 	while (p < end && is_blank(*p))
 		p++;
-	n = hex_digits(p, end, &ret->value);
-	if (p == line || n < 4 || p + n == end || p[n] != ' ' || end[-1] != ')' ||
-	    !memchr(p + n, '(', (size_t)(end - p) - n)) {
+	n = hex_digits(p, end, &value);
+	if (p > line && n >= 4 && p + n < end && p[n] == ' ' && end[-1] == ')')
+		dso = memrchr(p + n, '(', (size_t)(end - p) - n);
+	if (!dso) {
 		state->perf = false;
 		return 0;
 	}
-	ret->at = (size_t)(p - line);
-	ret->len = n;
-	ret->kind = state->perf ? TEXT_RETURN : TEXT_PLAIN;
-	state->perf = true;
+	*ret = (struct text_hit){
+		.at = (size_t)(p - line), .len = n, .value = value, .kind = TEXT_PERF,
+		.returns = state->perf, .dso = (size_t)(dso + 1 - line),
+		.dso_len = (size_t)(end - 1 - (dso + 1)), .offset = UINT64_MAX,
+	};
+	plus = memrchr(p + n, '+', (size_t)(dso - p) - n);
+	if (plus && dso - plus > 4 && plus[1] == '0' && plus[2] == 'x' &&
+	    hex_digits(plus + 3, dso, &value))
+		ret->offset = value;
+	state->perf = state->perf || !(ret->value >> 63);
 	return 1;
 }
 

@@ -17,7 +17,7 @@
 
 enum text_kind {
 	TEXT_PLAIN,  /* an address */
-	TEXT_RETURN, /* an address to return to, as all but the innermost of a stack are */
+	TEXT_PERF,   /* of perf script's frame: in the file that the line names */
 	TEXT_FRAME,  /* of a Go traceback's frame: which of the two its file and line tell */
 	TEXT_OFFSET, /* an offset from the beginning of the function in the line above */
 };
@@ -26,6 +26,11 @@ struct text_hit {
 	size_t at, len; /* of the number, in the line */
 	uint64_t value;
 	enum text_kind kind;
+	/* TEXT_PERF: it is one to return to, as all but the innermost of a stack are; the file, in
+	 * the line; what perf says is its offset in a function, or UINT64_MAX. */
+	bool returns;
+	size_t dso, dso_len;
+	uint64_t offset;
 	/* TEXT_FRAME and TEXT_OFFSET: */
 	const char *func; /* as printed; borrowed from the text_state, until the next line */
 	size_t func_len;
@@ -38,7 +43,7 @@ struct text_hit {
 struct text_state {
 	char func[1024]; /* of the line before, where that begins a frame of a traceback */
 	size_t func_len;
-	bool perf; /* the line before is a frame of perf script's */
+	bool perf; /* the lines before are a stack of perf script's, and not the kernel's alone */
 };
 
 /* Finds the addresses of a line (without its newline). next: the first byte of the next line, or 0

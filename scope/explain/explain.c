@@ -267,16 +267,20 @@ static uint32_t compare_frames(const struct explain_answer *a, const struct expl
 	return differ;
 }
 
-/* One address may have many symbols: the other source's name is as good as the one shown. */
+/* One address may have many symbols: the other source's name is as good as the one shown. Of those
+ * for the dynamic linker the proper one may be missing: there any at the same address will do. */
 static bool is_alias(const struct explanation *e, const struct explain_answer *symbol,
-		     const char *name)
+		     const struct explain_answer *other, const char *name)
 {
+	const struct elfsym *symbols = e->query.module->symbols;
 	const char *alias;
 
 	if (symbol != &e->by[EXPLAIN_SYMBOLS])
 		return false;
+	if (symbol->entry == other->entry && !strcmp(elfsym_table(symbols), ".dynsym"))
+		return true;
 	for (size_t i = 0; i < ALIASES_MAX; i++) {
-		alias = elfsym_alias(e->query.module->symbols, symbol->entry, i);
+		alias = elfsym_alias(symbols, symbol->entry, i);
 		if (!alias)
 			return false;
 		if (explain_same_func(alias, name))
@@ -292,7 +296,7 @@ static uint32_t compare_answers(const struct explanation *e, const struct explai
 	uint32_t differ = 0;
 
 	if (*x->func && *y->func && !explain_same_func(x->func, y->func) &&
-	    !is_alias(e, b, x->func))
+	    !is_alias(e, b, a, x->func))
 		differ |= EXPLAIN_DIFFER_FUNC;
 	if (a->entry && b->entry && a->entry != b->entry)
 		differ |= EXPLAIN_DIFFER_ENTRY;

@@ -60,16 +60,24 @@ static struct run run_begin(const struct place *place, uint32_t at)
 	return (struct run){span_reader(place->tab->pctab, at), place->func.entry, UINT32_MAX, 0};
 }
 
+/* Nearly all are of one byte, and a lookup reads some hundreds. */
+static inline uint32_t run_uvarint(struct reader *r)
+{
+	if (!r->bad && r->pos < r->end && *r->pos < 0x80)
+		return *r->pos++;
+	return (uint32_t)reader_uvarint(r, 32);
+}
+
 /* False at the end of the run, and when it is corrupt. Pairs advance the pc, but for a few of width
  * 0. */
 static bool run_next(const struct place *place, struct run *run)
 {
-	uint32_t delta = (uint32_t)reader_uvarint(&run->r, 32);
+	uint32_t delta = run_uvarint(&run->r);
 
 	if (run->r.bad || (delta == 0 && run->pairs > 0) || run->pairs++ == PAIRS_MAX)
 		return false;
 	run->value += (uint32_t)zigzag(delta);
-	run->end += reader_uvarint(&run->r, 32) * place->tab->pc_quantum;
+	run->end += (uint64_t)run_uvarint(&run->r) * place->tab->pc_quantum;
 	return !run->r.bad;
 }
 

@@ -120,11 +120,12 @@ def targets(variants):
                 yield version, variant, path
 
 
-def crash(version, variant, arch="amd64"):
+def crash(version, variant, arch="amd64", more=()):
     if version not in build.toolchains():
         raise Skip(f"no Go {version} in the cache (tools/go-toolchains --fetch)")
     args, _ = build.VARIANTS[variant]
-    out = build.CACHE / "addr" / f"crash-{version}-{variant}-{arch}"
+    args = [*args, *more]
+    out = build.CACHE / "addr" / "-".join(["crash", version, variant, arch, *(x.strip("-").replace("=", "-") for x in more)])
     source = HERE / "crash" / "main.go"
     if out.exists() and out.stat().st_mtime > source.stat().st_mtime:
         return out
@@ -412,6 +413,26 @@ def arm64():
 
 
 @test
+def compression():
+    """The same debug information uncompressed, compressed by Go's linker (SHF_COMPRESSED) and in the old way (.zdebug): the same answers."""
+    for version in ("1.23", "1.26"):
+        packed = crash(version, "default")
+        plain = crash(version, "default", more=["-ldflags=-compressdwarf=false"])
+        old = TMP / f"old-{version}"
+        r = run(["objcopy", "--compress-debug-sections=zlib-gnu", plain, old], text=True)
+        same((r.returncode, r.stderr), (0, ""), "objcopy")
+        names = {exe: run(["readelf", "-SW", exe], text=True).stdout for exe in (packed, plain, old)}
+        check(re.search(r"\.debug_info.* C ", names[packed]) and not re.search(r"\.debug_info.* C ", names[plain]), "who is compressed")
+        check(".zdebug_info" in names[old], "no .zdebug_info")
+        same(text_range(packed), text_range(plain), "text of the two builds")
+        pcs = sample(packed, 1500)
+        want = {pc: frames(r, "dwarf") for pc, r in records(plain, pcs, "--source", "dwarf")[0].items()}
+        tell(f"go{version}", compare_frames(version, plain, pcs, llvm_frames))
+        for exe in (packed, old):
+            same({pc: frames(r, "dwarf") for pc, r in records(exe, pcs, "--source", "dwarf")[0].items()}, want, exe.name)
+
+
+@test
 def hundred_thousand():
     """100,000 addresses on standard input: each as it is alone, in their order, none lost."""
     version, _, exe = next(targets(["default"]))
@@ -678,7 +699,7 @@ def annotate_leaves():
         f"({main:#x})": f"({main:#x}{note})",
         f"{main:x}": f"{main:x}{note}",
         f"  {main:016x}  ": f"  {main:016x}{note}  ",
-        f"\t  {main:x} main.main+0x0 (/srv/crash)": f"\t  {main:x}{note} main.main+0x0 (/srv/crash)",
+        f"\t  {main:x} main.main+0x0 (/srv/{exe.name})": f"\t  {main:x}{note} main.main+0x0 (/srv/{exe.name})",
         f"{main:#x} {main:#x}": f"{main:#x}{note} {main:#x}{note}",
         f"main.main({main:#x}, 0x2)": None, f"\t/elsewhere/main.go:{where['line']} +0x0": f"\t/elsewhere/main.go:{where['line']} +0x0 [{main:#x}]",
         f"+{main:#x}": None, f"x{main:#x}": None, f"{main:#x}g": None, f"{main:x} words": None, "0x0 0x10 0xffffffffffffffff": None,
@@ -693,6 +714,33 @@ def annotate_leaves():
     same(got, raw, "bytes of every kind")
     long = "y" * 3_000_000 + f" {main:#x} " + "z" * 100
     same(tophash("-a", exe, text=long).stdout, long.replace(f"{main:#x}", f"{main:#x}{note}"), "a line of 3 MB")
+
+
+@test
+def annotate_perf():
+    """perf script: offsets in the file (as perf prints them now) and addresses, of this file only, return addresses but the innermost's."""
+    for exe in (crash("1.26", "default"), crash("1.26", "pie")):
+        table = {name: addr for addr, _, name in symbols(exe)}
+        segment = re.search(r"LOAD +(0x\w+) (0x\w+) 0x\w+ +0x\w+ +0x\w+ R E", run(["readelf", "-lW", exe], text=True).stdout)
+        bias = int(segment[2], 16) - int(segment[1], 16)
+        refresh, main = table["main.(*store).refresh"], table["main.main"]
+
+        def line(addr, symbol, path=exe):
+            return f"\t{addr:16x} {symbol} ({path})\n"
+
+        def noted(addr, symbol, step):
+            lines = tophash("--format", "json", exe, hex(table[symbol.split("+")[0]] + int(symbol.split("+")[1], 16) - step), code=0).stdout
+            record = json.loads(lines.splitlines()[0])
+            note = " < ".join(f"{f.func} {f.place}" for f in frames(record, "gopclntab"))
+            return f"\t{addr:16x} [{note}] {symbol} ({exe})\n"
+
+        for shift in (bias, 0):  # an offset in the file; an address
+            rows = [(refresh + 20 - shift, "main.(*store).refresh+0x14", 0), (main + 30 - shift, "main.main+0x1e", 1)]
+            text = "crash 1 2.5: 1 cycles: \n" + line(0xFFFFFFFF81000C82, "asm_exc_page_fault+0x22", "[kernel.kallsyms]")
+            want = text + "".join(noted(*row) for row in rows)
+            text += "".join(line(addr, symbol) for addr, symbol, _ in rows)
+            other = line(main - shift, "qsort+0x3", "/usr/lib/libc.so.6") + "\n"
+            same(tophash("-a", exe, text=text + other).stdout, want + other, f"{exe.name} less {shift:#x}")
 
 
 @test

@@ -20,6 +20,8 @@ static void check(const char *line, size_t len, const struct text_hit *hit, size
 	}
 	if (value != hit->value)
 		abort();
+	if (hit->kind == TEXT_PERF && (hit->dso > len || hit->dso_len > len - hit->dso))
+		abort();
 	if (hit->kind == TEXT_FRAME || hit->kind == TEXT_OFFSET)
 		if (!hit->func_len || hit->file > len || hit->file_len > len - hit->file ||
 		    memchr(hit->func, '\n', hit->func_len))

@@ -61,14 +61,16 @@ static bool write_texts(const char *folder)
 	static const char *const texts[] = {
 		"[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x481915]\n\n"
 		"goroutine 1 [running]:\npanic({0x48bd00, 0x522f60})\n"
-		"\t/go/src/runtime/panic.go:987 +0x3ba fp=0xc000086de0 sp=0xc000086d20 pc=0x4316fa\n"
+		"\t/go/src/runtime/panic.go:987 +0x3ba fp=0xc000086de0 sp=0xc000086d20 "
+		"pc=0x4316fa\n"
 		"main.(*store).drop(...)\n\t/src/main.go:12\n"
 		"main.each[...]({0xc000086f60?, 0x1?}, 0xc000086f50?)\n\t/src/main.go:18 +0xac\n"
 		"created by main.main in goroutine 1\n\t/src/main.go:22 +0x8b\n\n"
 		"rax    0x0\nrip    0x481915\n",
 		"server 4711 12.5: 1 cycles:\n\tffffffff81a3c6d1 __schedule+0x2a1 ([kernel])\n"
 		"\t          46e1a0 runtime.futex+0x20 (/srv/server)\n\n",
-		"46e1a0\n0x46e1a0\n  00000000004a1b2d  \r\nnot 0x1 +0x2 x0x3 0x12345678901234567 0xg\n",
+		"46e1a0\n0x46e1a0\n  00000000004a1b2d  \r\n"
+		"not 0x1 +0x2 x0x3 0x12345678901234567 0xg\n",
 	};
 	bool ok = true;
 

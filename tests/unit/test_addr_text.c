@@ -56,7 +56,8 @@ static void test_no_words(void **unused)
 {
 	static const char *const lines[] = {
 		"", "0x", "0xg", "x0x12", "_0x12", "0x12g", "0x12_", "+0x1d", "main.f+0x1d",
-		"-0x10", "0x12345678901234567", "12 34", "4a1b2d main", "deadbeef.", "12345678901234567",
+		"-0x10", "0x12345678901234567", "12 34", "4a1b2d main", "deadbeef.",
+		"12345678901234567",
 		("\xc3\xa9" "0x12"), "0x12\xc3\xa9",
 	};
 
@@ -82,12 +83,21 @@ static void test_perf(void **unused)
 	state = (struct text_state){0};
 	assert_int_equal(scan("server 1 [000] 12.5: 1 cycles: ", '\t'), 0);
 	assert_int_equal(scan(kernel, '\t'), 1);
-	assert_hit(0, kernel, "ffffffff81a3c6d1", 0xffffffff81a3c6d1, TEXT_PLAIN);
+	assert_hit(0, kernel, "ffffffff81a3c6d1", 0xffffffff81a3c6d1, TEXT_PERF);
+	assert_false(hits[0].returns);
+	/* The program was there when the kernel took over. */
 	assert_int_equal(scan(line, '\t'), 1);
-	assert_hit(0, line, "46e1a0", 0x46e1a0, TEXT_RETURN);
+	assert_false(hits[0].returns);
+	assert_int_equal(scan(line, '\t'), 1);
+	assert_hit(0, line, "46e1a0", 0x46e1a0, TEXT_PERF);
+	assert_true(hits[0].returns);
+	assert_int_equal(hits[0].offset, 0x20);
+	assert_int_equal(hits[0].dso_len, strlen("/srv/server"));
+	assert_memory_equal(line + hits[0].dso, "/srv/server", hits[0].dso_len);
 	assert_int_equal(scan("", 's'), 0);
-	assert_int_equal(scan(line, '\t'), 1);
-	assert_hit(0, line, "46e1a0", 0x46e1a0, TEXT_PLAIN);
+	assert_int_equal(scan("\t  46e1a0 [unknown] (/srv/server)", '\t'), 1);
+	assert_false(hits[0].returns);
+	assert_int_equal(hits[0].offset, UINT64_MAX);
 	assert_none("46e1a0 runtime.futex (/srv/server)"); /* no blank in front */
 	assert_none("\tadd runtime.futex (/srv/server)");  /* a word */
 	assert_none("\t46e1a0 runtime.futex");
