@@ -5,7 +5,6 @@
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
 
 /* ---- ranges ---- */
 
@@ -65,90 +64,6 @@ const struct dwarf_range *dwarf_ranges_find(const dwarf_ranges_vec *ranges, uint
 			best = range;
 	}
 	return best;
-}
-
-/* ---- sections ---- */
-
-static bool ends_as(const char *name, const char *const names[], size_t n)
-{
-	const char *tail = !strncmp(name, ".debug_", 7)	   ? name + 7
-			   : !strncmp(name, ".zdebug_", 8) ? name + 8
-							   : NULL;
-
-	for (size_t i = 0; tail && i < n; i++)
-		if (!strcmp(tail, names[i]))
-			return true;
-	return false;
-}
-
-/* What a lookup by address needs. The rest is as much again, and is what takes longest to inflate
- * (.debug_loc, .debug_frame). */
-static bool section_needed(const char *name)
-{
-	static const char *const names[] = {"info", "abbrev", "line", "line_str", "str",
-					    "str_offsets", "addr", "ranges", "rnglists"};
-
-	return ends_as(name, names, ARRAY_SIZE(names));
-}
-
-/* The size that a section will have in memory; UINT64_MAX when its header is a lie: deflate makes
- * nothing smaller than by 1032. */
-static uint64_t section_inflated(Elf_Scn *section, const GElf_Shdr *header, const char *name)
-{
-	uint64_t size = header->sh_size;
-	Elf_Data *raw;
-	GElf_Chdr chdr;
-
-	if (header->sh_flags & SHF_COMPRESSED) {
-		if (!gelf_getchdr(section, &chdr))
-			return UINT64_MAX;
-		size = chdr.ch_size;
-	} else if (name[1] == 'z') { /* "ZLIB", then the size, big-endian */
-		raw = elf_rawdata(section, NULL);
-		if (!raw || raw->d_size < 12 || memcmp(raw->d_buf, "ZLIB", 4) != 0)
-			return UINT64_MAX;
-		memcpy(&size, (char *)raw->d_buf + 4, sizeof(size));
-		size = __builtin_bswap64(size);
-	}
-	return size / 1032 > header->sh_size ? UINT64_MAX : size;
-}
-
-/* Hides from libdw what is not needed: it inflates every section that it sees. *ret_size: of what
- * is left, inflated; 0 when there is no .debug_info. */
-static struct error *hide_sections(Elf *elf, uint64_t *ret_size)
-{
-	static const char *const info[] = {"info"};
-	uint64_t size = 0;
-	bool found = false;
-	Elf_Scn *section = NULL;
-	size_t names;
-
-	if (elf_getshdrstrndx(elf, &names) != 0) {
-		*ret_size = 0;
-		return NULL;
-	}
-	while ((section = elf_nextscn(elf, section))) {
-		GElf_Shdr header;
-		const char *name = gelf_getshdr(section, &header)
-					   ? elf_strptr(elf, names, header.sh_name)
-					   : NULL;
-		uint64_t inflated;
-
-		if (!name || header.sh_type == SHT_NOBITS ||
-		    (strncmp(name, ".debug_", 7) != 0 && strncmp(name, ".zdebug_", 8) != 0))
-			continue;
-		if (!section_needed(name)) {
-			header.sh_type = SHT_NOBITS;
-			gelf_update_shdr(section, &header); /* in memory alone */
-			continue;
-		}
-		inflated = section_inflated(section, &header, name);
-		if (inflated > DWARF_BYTES_MAX || (size += inflated) > DWARF_BYTES_MAX)
-			return error_new(ERROR_TARGET, "%s is too large, or corrupt", name);
-		found = found || ends_as(name, info, 1);
-	}
-	*ret_size = found ? size : 0;
-	return NULL;
 }
 
 /* ---- separate files ---- */
@@ -245,7 +160,7 @@ static struct error *open_file(struct dwarf *dwarf, int fd, uint64_t *ret_size)
 	if (!dwarf->elf)
 		return error_new(ERROR_TARGET, "not an ELF file that libelf reads: %s",
 				 elf_errmsg(-1));
-	return hide_sections(dwarf->elf, ret_size);
+	return dwarf_sections(dwarf, ret_size);
 }
 
 static struct error *no_dwarf(const struct dwarf *dwarf)
@@ -301,6 +216,9 @@ void dwarf_close(struct dwarf *dwarf)
 	vec_fini(&dwarf->unit_ranges);
 	dwarf_end(dwarf->dw);
 	elf_end(dwarf->elf);
+	vec_each (bytes, &dwarf->inflated)
+		free(*bytes);
+	vec_fini(&dwarf->inflated);
 	if (dwarf->fd >= 0)
 		close(dwarf->fd);
 	free(dwarf->path);

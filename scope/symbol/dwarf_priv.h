@@ -1,4 +1,5 @@
-/* What the parts of dwarf share: dwarf_open.c (finding and opening), dwarf_index.c (a unit's
+/* What the parts of dwarf share: dwarf_open.c (finding and opening), dwarf_sections.c (what of it
+ * libdw sees), dwarf_index.c (a unit's
  * functions and inlined calls as ranges), dwarf.c (lookups). Nobody outside of
  * scope/symbol/dwarf*.c includes this.
  *
@@ -62,10 +63,15 @@ struct dwarf {
 	int fd;	    /* owned; of a separate file, else -1 */
 	Elf *elf;
 	Dwarf *dw;
+	VEC(void *) inflated; /* owned; what elf's sections point at */
 	VEC(struct dwarf_unit) units;
 	dwarf_ranges_vec unit_ranges; /* sorted by low */
 	uint64_t entries, ranges;     /* read so far */
 };
+
+/* dwarf_sections.c: prepares dwarf->elf for libdw. ret_size: bytes of what a lookup needs,
+ * inflated; 0 when there is no debug information. ERROR_TARGET: too large, or corrupt. */
+struct error *dwarf_sections(struct dwarf *dwarf, uint64_t *ret_size);
 
 /* dwarf_open.c: appends the address ranges of an entry; false when memory is out or there are too
  * many. */
