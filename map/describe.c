@@ -49,7 +49,7 @@ struct note_entry {
 	IN_TOPHASH(tags), IN_TOPHASH(slots), IN_TOPHASH(seed), IN_TOPHASH(mult),                   \
 	IN_TOPHASH(shift), IN_TOPHASH(moves), IN_TOPHASH(write_tags), IN_TOPHASH(len),             \
 	IN_TOPHASH(grow_at), IN_TOPHASH(shrink_at), IN_TOPHASH(core), IN_TOPHASH(hooks),           \
-	IN_TOPHASH(type), IN_TOPHASH(writing), IN_TOPHASH(keep_room),                              \
+	IN_TOPHASH(type), IN_TOPHASH(writing), IN_TOPHASH(keep_room), IN_TOPHASH(huge_pages),      \
 	STRUCTURE("type", struct tophash_type),                                                    \
 	IN_TYPE(kind), IN_TYPE(key_size), IN_TYPE(val_size), IN_TYPE(val_offset),                  \
 	IN_TYPE(hash_offset), IN_TYPE(slot_size), IN_TYPE(hash), IN_TYPE(equal),                   \
@@ -61,6 +61,7 @@ struct note_entry {
 	STRUCTURE("store", struct store),                                                          \
 	IN_STORE(tags), IN_STORE(slots), IN_STORE(links), IN_STORE(pieces), IN_STORE(buckets),     \
 	IN_STORE(pieces_cap), IN_STORE(bucket_size), IN_STORE(mode), IN_STORE(piece_bits),         \
+	IN_STORE(huge),                                                                            \
 	STRUCTURE("pool", struct pool),                                                            \
 	IN_POOL(chunks), IN_POOL(len), IN_POOL(cap), IN_POOL(first), IN_POOL(used),                \
 	IN_POOL(spare), IN_POOL(slot_size), IN_POOL(chunk_bits),                                   \

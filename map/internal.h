@@ -37,6 +37,9 @@
 
 #define OVERFLOW_SLOTS 4
 #define PIECE_SIZE ((size_t)64 << 10) /* the piece in which memory is taken and given back */
+/* Pages in a row are given back at 0.3 us each by 64, 0.4 by 16, 1.1 alone. */
+#define RELEASE_SIZE ((size_t)256 << 10)
+#define HUGE_PAGE ((size_t)2 << 20)   /* of x86-64, and of arm64 with pages of 4 KiB */
 #define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */
 #define BUCKET_BITS_MAX (sizeof(size_t) > 4 ? 31u : 28u)
 
@@ -87,6 +90,7 @@ struct store {
 	uint32_t bucket_size; /* bytes of the slots of a bucket */
 	uint8_t mode;	      /* enum store_mode */
 	uint8_t piece_bits;
+	bool huge; /* mappings of 2 MiB and more may lie on huge pages */
 };
 
 struct chunk {
@@ -163,6 +167,15 @@ void store_trim(struct tophash *map, size_t buckets);
  * they fill pages or pieces. */
 void store_release(struct tophash *map, size_t first, size_t from, size_t to);
 size_t store_bytes(const struct tophash_core *core);
+/* What tophash_huge_pages() does to the mappings that there are. */
+void store_huge(struct tophash *map, bool use);
+/* Bytes of slots that are given back at a time. */
+static inline size_t store_release_size(const struct store *store)
+{
+	if (store->mode != STORE_MAPPED)
+		return PIECE_SIZE;
+	return store->huge ? HUGE_PAGE : RELEASE_SIZE;
+}
 
 static inline uint8_t *store_piece(const struct store *store, size_t bucket, size_t *ret_at)
 {
@@ -376,7 +389,10 @@ static inline void slot_vacate(const struct tophash *map, uint8_t *slot)
 static inline void slot_move(const struct tophash *map, uint8_t *to, uint8_t *from)
 {
 	barrier(map, to, TOPHASH_WRITE_MOVE);
-	memcpy(to, from, map->type->slot_size);
+	if (TOPHASH_LIKELY(map->type->slot_size == 16)) /* without a call */
+		memcpy(to, from, 16);
+	else
+		memcpy(to, from, map->type->slot_size);
 	slot_vacate(map, from);
 }
 

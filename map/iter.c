@@ -154,23 +154,41 @@ static void *next_in_home(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Goes on with the one overflow bucket of a chain; false when there is none, or more. */
-static bool enter_link(struct tophash_iter *iter)
+/* Goes on with the overflow bucket that a link leads to. */
+static void enter_link(struct tophash_iter *iter, const struct link *link, enum tophash_iter_phase phase)
 {
-	const struct tophash_core *core = iter->map->core;
-	struct route route = route_of(iter->map, iter->lo);
-	const struct link *link = store_link(&core->store, route.bucket);
-
-	if (iter->filtered || route.rest || !link->number ||
-	    pool_link(&core->pool, link->number)->number)
-		return false;
 	iter->word = link->tags;
-	iter->slots = pool_slots(&core->pool, link->number);
+	iter->slots = pool_slots(&iter->map->core->pool, link->number);
 	for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
 		if (link->tags[i])
 			iter->lanes |= tophash_lane_bit(i);
-	iter->phase = TOPHASH_ITER_LINK;
+	iter->phase = (uint8_t)phase;
+}
+
+/* Goes on with the chain of a home, lane by lane; false when there is none, or its keys are too many to be
+ * kept. */
+static bool enter_chain(struct tophash_iter *iter)
+{
+	const struct tophash_core *core = iter->map->core;
+	struct route route = route_of(iter->map, iter->lo);
+	const struct link *link = store_link(&core->store, route.bucket), *next;
+
+	if (iter->filtered || route.rest || !link->number)
+		return false;
+	next = pool_link(&core->pool, link->number);
+	if (next->number && pool_link(&core->pool, next->number)->number)
+		return false;
+	enter_link(iter, link, next->number ? TOPHASH_ITER_FIRST_LINK : TOPHASH_ITER_LINK);
 	return true;
+}
+
+/* From the first overflow bucket of two to the second. */
+static void enter_next_link(struct tophash_iter *iter)
+{
+	const struct link *link = (const struct link *)(const void *)iter->word;
+
+	_Static_assert(offsetof(struct link, tags) == 0, "a link's tags lead back to it");
+	enter_link(iter, pool_link(&iter->map->core->pool, link->number), TOPHASH_ITER_LINK);
 }
 
 static bool has_rest(const struct tophash_core *core, const struct route *route)
@@ -258,6 +276,45 @@ static bool start(struct tophash_iter *iter)
 	return true;
 }
 
+/* Whether a whole bucket has been read, chain and all, of a map that stands still and has since. Only then
+ * does the iterator's word lead anywhere. */
+static bool bucket_done(const struct tophash_iter *iter)
+{
+	if (!iter->map || !iter->map->tags || iter->moves != iter->map->moves || iter->later ||
+	    iter->filtered)
+		return false;
+	return iter->phase == TOPHASH_ITER_LINK ||
+	       (iter->phase == TOPHASH_ITER_HOME && !iter->word[TOPHASH_OVERFLOW]);
+}
+
+/* The next bucket that holds anything, when bucket_done(): most of an iteration. False when there is none
+ * before the end, or less than a bucket. */
+static bool next_bucket(struct tophash_iter *iter)
+{
+	const struct tophash *map = iter->map;
+	uint64_t limit = iter->wrapped ? iter->start : HASHES, size = UINT64_C(1) << map->shift;
+	const uint8_t *word;
+	tophash_mask used = 0;
+	uint64_t hi = iter->hi;
+
+	if (hi % size != 0)
+		return false;
+	word = map->tags + (size_t)(hi >> map->shift) * TOPHASH_WORD_SIZE;
+	for (; !used && hi + size <= limit; word += TOPHASH_WORD_SIZE, hi += size)
+		used = tophash_match_used(word);
+	if (!used)
+		return false;
+	iter->hi = hi;
+	iter->lo = iter->mark = hi - size;
+	iter->word = word - TOPHASH_WORD_SIZE;
+	iter->slots = store_slots(&map->core->store, (size_t)(iter->lo >> map->shift));
+	iter->lanes = used;
+	iter->kept_len = 0;
+	iter->marked = false;
+	iter->phase = TOPHASH_ITER_HOME;
+	return true;
+}
+
 /* Whether the range that is read has more than its home. In a map that stands still the filter tells. */
 static bool has_chain(const struct tophash_iter *iter)
 {
@@ -291,6 +348,7 @@ static void *walk(struct tophash_iter *iter)
 		iter->phase = TOPHASH_ITER_DONE;
 		return NULL;
 	case TOPHASH_ITER_HOME:
+	case TOPHASH_ITER_FIRST_LINK:
 	case TOPHASH_ITER_LINK:
 		if (moved) {
 			iter->phase = TOPHASH_ITER_ORDERED;
@@ -299,8 +357,12 @@ static void *walk(struct tophash_iter *iter)
 		slot = next_in_home(iter);
 		if (slot)
 			return slot;
+		if (iter->phase == TOPHASH_ITER_FIRST_LINK) {
+			enter_next_link(iter);
+			return first_lane(iter);
+		}
 		if (has_chain(iter)) {
-			if (enter_link(iter))
+			if (enter_chain(iter))
 				return first_lane(iter);
 			iter->phase = TOPHASH_ITER_CHAIN;
 			return NULL;
@@ -329,6 +391,8 @@ void *tophash_iter_slow(struct tophash_iter *iter)
 {
 	void *slot = NULL;
 
+	if (bucket_done(iter) && next_bucket(iter))
+		return tophash_iter_step(iter, iter->map->type);
 	while (!slot && iter->phase != TOPHASH_ITER_DONE) {
 		if (!iter->map || !iter->map->core || iter->map->len == 0)
 			iter->phase = TOPHASH_ITER_DONE;

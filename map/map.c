@@ -256,6 +256,7 @@ void tophash_fini(struct tophash *map)
 	*map = (struct tophash){.hooks = map->hooks,
 				.type = map->type,
 				.keep_room = map->keep_room,
+				.huge_pages = map->huge_pages,
 				.moves = map->moves + 1};
 }
 
@@ -322,6 +323,15 @@ void tophash_keep_room(struct tophash *map, bool keep)
 	map->keep_room = keep;
 	if (map->core)
 		core_publish(map);
+}
+
+void tophash_huge_pages(struct tophash *map, bool use)
+{
+	if (!map)
+		return;
+	map->huge_pages = use;
+	if (map->core)
+		store_huge(map, use);
 }
 
 void tophash_step(struct tophash *map, unsigned buckets)

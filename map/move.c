@@ -344,7 +344,7 @@ static void release(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 	size_t dead = 2 * core->cursor;
-	size_t piece = PIECE_SIZE / core->store.bucket_size;
+	size_t piece = store_release_size(&core->store) / core->store.bucket_size;
 
 	if (dead >= core->released + piece && piece > 0) {
 		store_release(map, (size_t)1 << (core->bits - 1), core->released, dead);

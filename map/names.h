@@ -37,6 +37,7 @@
 #define store_bytes   tophash_i_store_bytes
 #define store_double  tophash_i_store_double
 #define store_fini    tophash_i_store_fini
+#define store_huge    tophash_i_store_huge
 #define store_init    tophash_i_store_init
 #define store_release tophash_i_store_release
 #define store_trim    tophash_i_store_trim

@@ -233,6 +233,31 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	return slot;
 }
 
+/* What is put from a home that has neither the key nor room for it, which the fast path has seen. */
+TOPHASH_INLINE void *put_away(struct tophash *map, const struct tophash_type *type, const void *raw,
+			      uint64_t hash, int *ret)
+{
+	struct tophash_core *core = map->core;
+	struct tophash_key key = tophash_key_of(type, raw);
+	struct chain chain = chain_of(core, tophash_bucket(map, hash));
+	uint8_t *slot = NULL;
+
+	if (tophash_may_overflow(chain.word, hash))
+		slot = chain_get(core, type, chain.link, &key, hash);
+	*ret = 0;
+	if (!slot) {
+		slot = chain_add(map, &chain, tophash_tag(hash));
+		*ret = slot ? 1 : -ENOMEM;
+		if (!slot)
+			return NULL;
+		tophash_fill_key(type, slot, raw, hash);
+		map->len++;
+	}
+	count_reason(map, "put", TOPHASH_SLOW_CHAIN);
+	TOPHASH_PROBE4(put_slow, map, tophash_shown_key(type, &key), TOPHASH_SLOW_CHAIN, map->len);
+	return slot;
+}
+
 APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *type, const void *raw,
 			     uint64_t hash, int *ret)
 {
@@ -241,6 +266,18 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 	if (!map) {
 		*ret = -EINVAL;
 		return NULL;
+	}
+	/* The commonest keys of a map that stands still. */
+	if (map->write_tags && type->kind == TOPHASH_KIND_INT && type->key_size == 8 &&
+	    map->len < map->grow_at) {
+		const struct tophash_type known = {.kind = TOPHASH_KIND_INT,
+						   .key_size = 8,
+						   .slot_size = type->slot_size};
+
+		begin_write(map);
+		slot = put_away(map, &known, raw, hash, ret);
+		end_write(map);
+		return slot;
 	}
 	begin_write(map);
 	slot = put(map, type, raw, hash, ret);

@@ -11,8 +11,6 @@
 
 #include "internal.h"
 
-#define HUGE_PAGE ((size_t)2 << 20)
-
 void *mem_alloc(const struct tophash *map, size_t size)
 {
 	void *p;
@@ -67,15 +65,21 @@ static void *space_reserve(size_t size)
 	return p + skip;
 }
 
-/* Small pages on purpose: a fault on a huge one clears 2 MiB while the caller waits. */
-static void *small_pages(void *p, size_t size)
+/* Small pages unless told otherwise: a fault on a huge one clears 2 MiB while the caller waits. */
+static void *region_advise(void *p, size_t size, bool huge)
 {
 	if (size >= HUGE_PAGE)
-		madvise(p, size, MADV_NOHUGEPAGE);
+		madvise(p, page_round(size), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return p;
 }
 
-static void *region_new(size_t size)
+/* In what a region is taken and given back. */
+static size_t region_grain(const struct store *store, size_t size)
+{
+	return store->huge && size >= HUGE_PAGE ? HUGE_PAGE : page_size();
+}
+
+static void *region_new(const struct store *store, size_t size)
 {
 	void *p;
 
@@ -89,12 +93,12 @@ static void *region_new(size_t size)
 		munmap(p, size);
 		return NULL;
 	}
-	return p ? small_pages(p, size) : NULL;
+	return p ? region_advise(p, size, store->huge) : NULL;
 }
 
 /* Where the kernel cannot move it to such a boundary, anywhere will do. A mremap that fails may have
  * unmapped the target before: another thread may be there by now. So what was reserved is left alone. */
-static void *region_grow(void *old, size_t old_size, size_t size)
+static void *region_grow(const struct store *store, void *old, size_t old_size, size_t size)
 {
 	void *target, *p = MAP_FAILED;
 
@@ -107,21 +111,27 @@ static void *region_grow(void *old, size_t old_size, size_t size)
 		p = mremap(old, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
 	if (p == MAP_FAILED)
 		p = mremap(old, old_size, size, MREMAP_MAYMOVE);
-	return p == MAP_FAILED ? NULL : small_pages(p, size);
+	return p == MAP_FAILED ? NULL : region_advise(p, size, store->huge);
 }
 
 /* Gives back the pages of from..to, and those that begin before it, but not before first. */
-static void region_release(uint8_t *region, size_t first, size_t from, size_t to)
+static void region_release(void *region, size_t grain, size_t first, size_t from, size_t to)
 {
-	size_t page = page_size();
-
-	first = page_round(first);
-	from &= ~(page - 1);
-	to &= ~(page - 1);
+	first = (first + grain - 1) & ~(grain - 1);
+	from &= ~(grain - 1);
+	to &= ~(grain - 1);
 	if (from < first)
 		from = first;
 	if (from < to)
-		madvise(region + from, to - from, MADV_DONTNEED);
+		madvise((uint8_t *)region + from, to - from, MADV_DONTNEED);
+}
+
+/* Bytes that a region of that size takes when nothing is in from..to. */
+static size_t region_bytes(size_t grain, size_t size, size_t from, size_t to)
+{
+	from = (from + grain - 1) & ~(grain - 1);
+	to &= ~(grain - 1);
+	return page_round(size) - (from < to ? to - from : 0);
 }
 
 /* Shortens a region; its last page stays where both ends share it, and is 0 behind the end. */
@@ -187,9 +197,9 @@ static bool map_regions(const struct store *shape, size_t buckets, struct store 
 {
 	struct store store = *shape;
 
-	store.tags = region_new(tags_size(buckets));
-	store.links = region_new(links_size(buckets));
-	store.slots = region_new(slots_size(&store, buckets));
+	store.tags = region_new(&store, tags_size(buckets));
+	store.links = region_new(&store, links_size(buckets));
+	store.slots = region_new(&store, slots_size(&store, buckets));
 	if (!store.tags || !store.links || !store.slots) {
 		regions_unmap(&store, buckets);
 		return false;
@@ -266,7 +276,8 @@ int store_init(struct tophash *map, size_t buckets)
 	size_t max = has_allocator(map) ? PIECE_SIZE : BLOCK_MAX;
 	uint8_t *block;
 
-	*store = (struct store){.bucket_size = map->type->slot_size * TOPHASH_SLOTS};
+	*store = (struct store){.bucket_size = map->type->slot_size * TOPHASH_SLOTS,
+				.huge = map->huge_pages};
 	if (!fits(store, buckets))
 		return -EOVERFLOW;
 	while (block_size(store, (size_t)2 << store->piece_bits) <= PIECE_SIZE)
@@ -420,14 +431,14 @@ int store_double(struct tophash *map)
 					    block_to_regions(map, buckets);
 	}
 	/* A region that has grown while another could not is only longer than it need be. */
-	tags = region_grow(store->tags, tags_size(store->buckets), tags_size(buckets));
+	tags = region_grow(store, store->tags, tags_size(store->buckets), tags_size(buckets));
 	if (!tags)
 		return -ENOMEM;
 	store->tags = tags;
-	links = region_grow(store->links, links_size(store->buckets), links_size(buckets));
+	links = region_grow(store, store->links, links_size(store->buckets), links_size(buckets));
 	if (links) {
 		store->links = links;
-		slots = region_grow(store->slots, slots_size(store, store->buckets),
+		slots = region_grow(store, store->slots, slots_size(store, store->buckets),
 				    slots_size(store, buckets));
 		if (slots) {
 			store->slots = slots;
@@ -446,10 +457,14 @@ void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 	size_t per = (size_t)1 << store->piece_bits;
 
 	if (store->mode == STORE_MAPPED) {
-		region_release(store->tags, tags_size(first), tags_size(from), tags_size(to));
-		region_release((uint8_t *)store->links, links_size(first), links_size(from),
-			       links_size(to));
-		region_release(store->slots, slots_size(store, first), slots_size(store, from),
+		size_t n = store->buckets;
+
+		region_release(store->tags, region_grain(store, tags_size(n)), tags_size(first),
+			       tags_size(from), tags_size(to));
+		region_release(store->links, region_grain(store, links_size(n)), links_size(first),
+			       links_size(from), links_size(to));
+		region_release(store->slots, region_grain(store, slots_size(store, n)),
+			       slots_size(store, first), slots_size(store, from),
 			       slots_size(store, to));
 	}
 	if (store->mode == STORE_PIECES) {
@@ -522,10 +537,23 @@ void store_trim(struct tophash *map, size_t buckets)
 		map->core->stats.put_off++;
 }
 
+void store_huge(struct tophash *map, bool use)
+{
+	struct store *store = &map->core->store;
+
+	store->huge = use;
+	if (store->mode != STORE_MAPPED)
+		return;
+	region_advise(store->tags, tags_size(store->buckets), use);
+	region_advise(store->links, links_size(store->buckets), use);
+	region_advise(store->slots, slots_size(store, store->buckets), use);
+}
+
 size_t store_bytes(const struct tophash_core *core)
 {
 	const struct store *store = &core->store;
 	size_t per = (size_t)1 << store->piece_bits, n = store->buckets;
+	size_t first = 0, to = 0;
 
 	if (store->mode == STORE_PIECES) {
 		size_t ret = store->pieces_cap * sizeof(*store->pieces);
@@ -538,10 +566,17 @@ size_t store_bytes(const struct tophash_core *core)
 		return block_size(store, n);
 	if (store->mode == STORE_NONE)
 		return 0;
-	/* Of a mapping, what was never touched or was given back takes no memory. */
+	/* Of a mapping, what no new bucket has come to yet, or was given back, takes no memory. */
+	if (core->move != MOVE_NONE)
+		first = n / 2;
 	if (core->move == MOVE_GROW)
-		n = n / 2 + (n / 2 - core->cursor);
-	else if (core->move == MOVE_SHRINK && core->released)
-		n -= core->released - n / 2;
-	return page_round(tags_size(n)) + page_round(links_size(n)) + page_round(slots_size(store, n));
+		to = 2 * core->cursor;
+	else if (core->move == MOVE_SHRINK)
+		to = core->released;
+	return region_bytes(region_grain(store, tags_size(n)), tags_size(n), tags_size(first),
+			    tags_size(to)) +
+	       region_bytes(region_grain(store, links_size(n)), links_size(n), links_size(first),
+			    links_size(to)) +
+	       region_bytes(region_grain(store, slots_size(store, n)), slots_size(store, n),
+			    slots_size(store, first), slots_size(store, to));
 }

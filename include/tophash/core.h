@@ -93,7 +93,8 @@ struct tophash {
 	const struct tophash_hooks *hooks;
 	const struct tophash_type *type; /* borrowed; NULL before the first element, init, or reserve */
 	volatile uint8_t writing;
-	bool keep_room; /* never to shrink by itself */
+	bool keep_room;	 /* never to shrink by itself */
+	bool huge_pages; /* see tophash_huge_pages() */
 };
 
 struct tophash_stats {
@@ -155,6 +156,11 @@ TOPHASH_API int tophash_shrink(struct tophash *map);
 /* Whether the map keeps its room when elements leave it (by itself it gives it back, a little with each
  * delete): for one that is soon to be full again. shrink() gives it back all the same, and fini. */
 TOPHASH_API void tophash_keep_room(struct tophash *map, bool keep);
+/* Whether arrays of 2 MiB and more may lie on huge pages, where the system has any to give (Linux:
+ * madvise(MADV_HUGEPAGE)); by itself no map does. Large maps are faster by it, and memory is taken and given
+ * back 2 MiB at a time: the put or delete whose turn it is waits until so much has been cleared, or longer,
+ * where the kernel must make room for it first. Of no effect with an allocator. */
+TOPHASH_API void tophash_huge_pages(struct tophash *map, bool use);
 /* Moves so many buckets, when the map is moving: for an idle loop. */
 TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
 /* In C++ the function hides the constructor of the structure: gcc's -Wshadow warns of that. */

@@ -5,7 +5,7 @@
  * so is what the iterator still has to visit. A range is read like this:
  *
  *   home     the lanes of the home bucket; keys that were returned are kept (15 at most)
- *   link     those of its overflow bucket, if there is just one: in the same way (4 more)
+ *   link     those of its overflow buckets, if there are two at most: in the same way (8 more)
  *   chain    the entries of a longer chain, in order of hash and key; the last one returned is the mark
  *   ordered  when entries were moved meanwhile (map->moves tells): all entries of the range, wherever
  *            they are now, in order of hash and key, from the mark on, but for the keys that are kept
@@ -18,12 +18,13 @@
 
 #include "tophash/fast.h"
 
-#define TOPHASH_KEPT_MAX 20 /* keys: of a home, of an overflow bucket, and the mark */
+#define TOPHASH_KEPT_MAX 24 /* keys: of a home, of two overflow buckets, and the mark */
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
 	TOPHASH_ITER_HOME,
-	TOPHASH_ITER_LINK,
+	TOPHASH_ITER_FIRST_LINK, /* of two */
+	TOPHASH_ITER_LINK,	 /* the last */
 	TOPHASH_ITER_CHAIN,
 	TOPHASH_ITER_ORDERED,
 	TOPHASH_ITER_DONE,

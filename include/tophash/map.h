@@ -44,6 +44,7 @@
  *	int name_reserve(m, size_t n)    room for n in all. O(n) where it must grow
  *	int name_shrink(m)               gives back what the elements do not need. O(n); 0, -ENOMEM
  *	void name_keep_room(m, bool keep)   whether deletes and clear leave the room as it is
+ *	void name_huge_pages(m, bool use)   whether large arrays may lie on huge pages; see core.h
  *	void name_step(m, unsigned n)    moves n buckets, if the map is moving: for an idle loop
  *	void name_stats(m, struct tophash_stats *ret)
  *	int name_check(m, int level)     0, or what is broken (enum tophash_broken); level 1 to 3
@@ -233,6 +234,7 @@
 	int name##_reserve(struct name *m, size_t n); \
 	int name##_shrink(struct name *m); \
 	void name##_keep_room(struct name *m, bool keep); \
+	void name##_huge_pages(struct name *m, bool use); \
 	void name##_step(struct name *m, unsigned buckets); \
 	void name##_stats(const struct name *m, struct tophash_stats *ret); \
 	int name##_check(const struct name *m, int level); \
@@ -359,6 +361,10 @@
 	COLD void name##_keep_room(struct name *m, bool keep) \
 	{ \
 		tophash_keep_room(TOPHASH_INNER_(m), keep); \
+	} \
+	COLD void name##_huge_pages(struct name *m, bool use) \
+	{ \
+		tophash_huge_pages(TOPHASH_INNER_(m), use); \
 	} \
 	COLD void name##_step(struct name *m, unsigned buckets) \
 	{ \

@@ -1,0 +1,141 @@
+/* What a large map says that it holds, against what the kernel says that the process does. */
+#include "test_map.h"
+
+#include <malloc.h>
+#include <sys/mman.h>
+
+#define N	  400000 /* 12 MiB and more */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* Bytes that the kernel counts for this process under a name; 0 where it does not (before Linux 4.14). */
+static size_t counted(const char *name)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	size_t kib = 0, length = strlen(name);
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, name, length) == 0)
+			kib = strtoul(line + length, NULL, 10);
+	if (file)
+		fclose(file);
+	return kib * 1024;
+}
+
+/* Of the process's own memory. */
+static size_t taken(void)
+{
+	malloc_trim(0);
+	return counted("Anonymous:");
+}
+
+static size_t held(const struct tophash *map)
+{
+	struct tophash_stats stats;
+
+	tophash_stats(map, &stats);
+	return stats.bytes_held;
+}
+
+/* Without hooks, the fast path has tags but while the map moves. */
+static bool is_moving(const struct tophash *map)
+{
+	return map->core && !map->tags;
+}
+
+/* What malloc rounds up, and the pages at the ends of each array: of each half of it while it shrinks. */
+#define SLACK ((size_t)96 << 10)
+
+static void assert_held(const struct tophash *map, size_t before, size_t slack)
+{
+	size_t says = held(map), is = taken() - before;
+
+	if (is > says + slack || says > is + slack)
+		fail_msg("len %zu: the map says %zu bytes, the kernel %zu", map->len, says, is);
+}
+
+/* In the middle of each move as well: its buckets are moved by hand. */
+static void through_a_move(struct tophash *map, size_t before, size_t slack)
+{
+	while (is_moving(map)) {
+		assert_held(map, before, slack);
+		tophash_step(map, 3000);
+	}
+	assert_held(map, before, slack);
+}
+
+static void grow_and_shrink(bool huge, size_t slack)
+{
+	struct tophash map = {0};
+	size_t before = taken(), most;
+	uint64_t key;
+
+	assert_int_equal(tophash_debug("evacuate=manual"), 0);
+	tophash_huge_pages(&map, huge);
+	for (key = 0; key < N; key++) {
+		assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+		if (is_moving(&map))
+			through_a_move(&map, before, slack);
+	}
+	assert_held(&map, before, slack);
+	most = held(&map);
+	if (!huge)
+		assert_int_equal(counted("AnonHugePages:"), 0);
+	while (key-- > 0) {
+		assert_true(tophash_delete_key(&map, &test_u64, &key));
+		if (is_moving(&map))
+			through_a_move(&map, before, slack);
+	}
+	assert_true(held(&map) < most / 1000);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	tophash_fini(&map);
+	assert_int_equal(tophash_debug(NULL), 0);
+	assert_true(taken() < before + slack);
+}
+
+static void small_pages(void **state)
+{
+	if (!taken())
+		skip();
+	grow_and_shrink(false, SLACK);
+}
+
+/* Whether there are any is the system's business; without, all is as above. With them, what is taken and
+ * given back is a huge page more or less: of the slots, and of the tag words when there are 2 MiB of them. */
+static void huge_pages(void **state)
+{
+	if (!taken())
+		skip();
+	grow_and_shrink(true, SLACK + 2 * HUGE_PAGE);
+}
+
+/* The choice may be made, and changed, at any time. */
+static void chosen_late(void **state)
+{
+	struct tophash map = {0};
+	uint64_t key;
+
+	tophash_huge_pages(NULL, true);
+	for (key = 0; key < N; key++) {
+		if (key % (N / 8) == 0)
+			tophash_huge_pages(&map, key / (N / 8) % 2);
+		assert_int_equal(test_put(&map, &test_u64, &key, key), 1);
+	}
+	tophash_huge_pages(&map, true);
+	for (key = 0; key < N; key++)
+		assert_int_equal(test_put(&map, &test_u64, &key, key + 1), 0);
+	assert_int_equal(tophash_check(&map, 3), 0);
+	tophash_fini(&map);
+	assert_true(map.huge_pages);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_pages),
+		cmocka_unit_test(huge_pages),
+		cmocka_unit_test(chosen_late),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
