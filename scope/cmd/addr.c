@@ -2,7 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/trace_output.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,16 +31,22 @@ void addr_emit(struct addr *addr, const struct explanation *e)
 		addr_text(&addr->out, e, &addr->style);
 }
 
+/* A pipe whose reader has gone: what is written is lost, so nothing more need be read. */
+static bool is_unread(int fd)
+{
+	struct pollfd out = {.fd = fd};
+
+	return poll(&out, 1, 0) > 0 && out.revents & POLLERR;
+}
+
 struct error *addr_flush(struct addr *addr, bool all)
 {
-	struct error *err = NULL;
+	struct error *err;
 
-	if (!all && addr->out.len < FLUSH_AT)
+	if (!addr->out.len || (!all && addr->out.len < FLUSH_AT))
 		return NULL;
-	if (addr->out.bad)
-		err = error_nomem();
-	else
-		err = output_write(addr->fd, &addr->out, &addr->closed);
+	err = addr->out.bad ? error_nomem() : output_write(addr->fd, &addr->out);
+	addr->closed = is_unread(addr->fd);
 	buf_reset(&addr->out);
 	return err;
 }

@@ -34,7 +34,7 @@ struct error *output_empty(const char *path, int fd)
 	return error_errno(ERROR_FAILED, errno, "cannot empty %s", path);
 }
 
-struct error *output_write(int fd, const struct buf *text, bool *ret_closed)
+struct error *output_write(int fd, const struct buf *text)
 {
 	size_t done = 0;
 
@@ -43,11 +43,9 @@ struct error *output_write(int fd, const struct buf *text, bool *ret_closed)
 
 		if (n >= 0)
 			done += (size_t)n;
-		else if (errno == EPIPE) {
-			if (ret_closed)
-				*ret_closed = true;
+		else if (errno == EPIPE)
 			break;
-		} else if (errno != EINTR)
+		else if (errno != EINTR)
 			return error_errno(ERROR_FAILED, errno, "cannot write the output");
 	}
 	return NULL;
@@ -84,7 +82,7 @@ struct error *output_plan(int fd, const struct probe_options *options)
 	else
 		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
 	filter_explain(options->filter, &out);
-	err = out.bad ? error_nomem() : output_write(fd, &out, NULL);
+	err = out.bad ? error_nomem() : output_write(fd, &out);
 	buf_fini(&out);
 	return err;
 }

@@ -10,9 +10,8 @@ struct error *output_check(const char *path, int exe);
 /* What is in the file stays there until something can be written: output_empty(). */
 struct error *output_open(const char *path, int *ret_fd);
 struct error *output_empty(const char *path, int fd);
-/* Writes all of the text. A reader that has gone away is no error; *ret_closed (NULL: not asked)
- * turns true then. */
-struct error *output_write(int fd, const struct buf *text, bool *ret_closed);
+/* Writes it all. A reader that has gone away is no error. */
+struct error *output_write(int fd, const struct buf *text);
 /* --dry-run: each probe, and where each filter is decided. */
 struct error *output_plan(int fd, const struct probe_options *options);
 
