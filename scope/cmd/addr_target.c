@@ -201,7 +201,7 @@ static struct error *open_process(pid_t pid, struct addr_target *ret)
 		return error_errno(ERROR_TARGET, errno,
 				   "cannot look at the executable of process %d", (int)pid);
 	vec_each (mapping, &ret->mappings.list) {
-		if (mapping->inode != st.st_ino || mapping->offset != 0)
+		if (mapping->inode != st.st_ino)
 			continue;
 		file = open_file(ret, mapping);
 		break;
