@@ -102,6 +102,7 @@ static struct error *run(struct addr *addr)
 	double begun = seconds_now();
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
 	try(addr_target_open(o, &addr->target));
 	if (o->sources & EXPLAIN_BIT(EXPLAIN_DWARF))
 		explain_module_prepare_dwarf(addr->target.main);
@@ -113,6 +114,8 @@ static struct error *run(struct addr *addr)
 		.color = isatty(addr->fd) && !(no_color && *no_color),
 		.sources = o->verbose, .main = addr->target.main,
 	};
+	if (!o->pc_n && !o->quiet && isatty(STDIN_FILENO))
+		cmd_say("addresses, or a text with addresses? End with Ctrl-D");
 	try(o->pc_n ? explain_words(addr) : addr_annotate(addr));
 	note_sources(addr);
 	if (is_json(addr))

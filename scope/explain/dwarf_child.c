@@ -235,6 +235,7 @@ static bool read_message(struct dwarf_child *child, struct buf *to)
 void dwarf_child_start(struct dwarf_child *child, int fd, const char *path)
 {
 	int ask[2], answer[2];
+	char text[160];
 
 	*child = (struct dwarf_child){0};
 	if (pipe2(ask, O_CLOEXEC) != 0)
@@ -263,7 +264,8 @@ failed_ask:
 	close(ask[0]);
 	close(ask[1]);
 failed:
-	give_up(child, strerror(errno));
+	snprintf(text, sizeof(text), "its reader cannot be started: %s", strerror(errno));
+	give_up(child, text);
 }
 
 bool dwarf_child_wait(struct dwarf_child *child)

@@ -33,7 +33,8 @@ struct dwarf_child {
 	char *path;	 /* owned; the separate file that is read; "" or NULL: none */
 };
 
-/* Starts the child; fd and path as for dwarf_open(). What fails is in child->why. */
+/* The process must ignore SIGPIPE (a child may end while it is asked) and not ignore SIGCHLD.
+ * Starts the child; fd and path as for dwarf_open(). What fails is in child->why. */
 void dwarf_child_start(struct dwarf_child *child, int fd, const char *path);
 /* Ends the child; frees. */
 void dwarf_child_fini(struct dwarf_child *child);
