@@ -83,6 +83,12 @@ fuzz: deps-test ## libFuzzer on each parser, SECONDS (30) each
 stress-map: deps-test ## the map against an array, all kinds of keys, MINUTES (10)
 	@tests/map/stress.py --minutes $(or $(MINUTES),10)
 
+.PHONY: bench-addr
+bench-addr: ## addr beside addr2line, llvm-symbolizer, go tool addr2line: BENCH="--quick"
+	@tools/deps bench
+	@$(MAKE) --no-print-directory all
+	@bench/addr --tophash $(BUILD)/tophash $(BENCH)
+
 .PHONY: bench-trace
 bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
 	@tools/deps bench

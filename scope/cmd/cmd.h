@@ -14,6 +14,7 @@
 /* Exit codes of tophash; 1 to 4 are enum error_code. */
 enum { EXIT_DONE = 0, EXIT_LOST = 5, EXIT_UNMET = 6 };
 
+int cmd_addr(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 
 /* Prints "tophash: text" to stderr, safe for a terminal whatever the text holds. */

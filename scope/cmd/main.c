@@ -14,6 +14,7 @@ static const struct verb {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } verbs[] = {
+	{"addr", cmd_addr, "explain an address: function, file:line, inlined calls, by source"},
 	{"trace", cmd_trace, "show every element that leaves a map of a running Go program"},
 };
 
@@ -66,7 +67,8 @@ static int print_help(bool asked)
 		       "Examples:\n"
 		       "  tophash trace -p 4711                 every removal in process 4711\n"
 		       "  tophash trace -p 4711 --key user:42   who removed user:42?\n"
-		       "  tophash trace -- ./server             from its first instruction\n");
+		       "  tophash trace -- ./server             from its first instruction\n"
+		       "  tophash addr ./server 0x4a1b2d        what is at this address?\n");
 	if (asked)
 		code = cmd_print(buf_cstr(&text));
 	else

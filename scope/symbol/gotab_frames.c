@@ -60,16 +60,24 @@ static struct run run_begin(const struct place *place, uint32_t at)
 	return (struct run){span_reader(place->tab->pctab, at), place->func.entry, UINT32_MAX, 0};
 }
 
+/* Nearly all are of one byte, and a lookup reads some hundreds. */
+static inline uint32_t run_uvarint(struct reader *r)
+{
+	if (!r->bad && r->pos < r->end && *r->pos < 0x80)
+		return *r->pos++;
+	return (uint32_t)reader_uvarint(r, 32);
+}
+
 /* False at the end of the run, and when it is corrupt. Pairs advance the pc, but for a few of width
  * 0. */
 static bool run_next(const struct place *place, struct run *run)
 {
-	uint32_t delta = (uint32_t)reader_uvarint(&run->r, 32);
+	uint32_t delta = run_uvarint(&run->r);
 
 	if (run->r.bad || (delta == 0 && run->pairs > 0) || run->pairs++ == PAIRS_MAX)
 		return false;
 	run->value += (uint32_t)zigzag(delta);
-	run->end += reader_uvarint(&run->r, 32) * place->tab->pc_quantum;
+	run->end += (uint64_t)run_uvarint(&run->r) * place->tab->pc_quantum;
 	return !run->r.bad;
 }
 
@@ -183,7 +191,7 @@ size_t gotab_frames(const struct gotab *tab, uint64_t pc, struct gotab_frame *re
 	struct inline_node node;
 	struct place place;
 	uint32_t tree = 0;
-	int32_t index = -1;
+	int32_t index = -1, caller;
 	size_t n = 0;
 
 	if (max == 0 || !place_at(tab, pc, &place))
@@ -198,7 +206,16 @@ size_t gotab_frames(const struct gotab *tab, uint64_t pc, struct gotab_frame *re
 		frame.inlined = true;
 		frame.wrapper = node.func_id == tab->wrapper_id;
 		ret[n++] = frame;
-		index = inline_caller(&place, &node, &frame);
+		caller = inline_caller(&place, &node, &frame);
+		/* A caller stands before what it calls (Go: cmd/internal/obj/pcln.go, addBranch).
+		 * Where the mark that parentPc was to point at is lost, as in package initialisers
+		 * of which little code was left (seen with Go 1.24), the tree leads in a circle. */
+		if (caller >= index) {
+			caller = -1;
+			frame.file = "";
+			frame.line = 0;
+		}
+		index = caller;
 	}
 	if (n < max) {
 		frame.func = place.func.name;

@@ -50,12 +50,24 @@ size_t image_segments(const struct image *image, const struct image_segment **re
 /* A section by name; false when absent or when the file has no section headers. */
 bool image_section(const struct image *image, const char *name, uint64_t *ret_addr,
 		   uint64_t *ret_size);
+/* Sections by number, 0 to count - 1; an image without section headers has none. */
+struct image_section {
+	const char *name;     /* "" when it has none; borrowed */
+	uint32_t type, link;  /* SHT_...; the section it refers to */
+	uint64_t addr, size;
+	bool loaded;	      /* part of the program in memory (SHF_ALLOC) */
+	const uint8_t *bytes; /* `size` bytes, borrowed; NULL: none in the file, or cut short */
+};
+size_t image_section_count(const struct image *image);
+bool image_section_get(const struct image *image, size_t index, struct image_section *ret);
+/* The loaded section that addr lies in; false when none does. */
+bool image_section_at(const struct image *image, uint64_t addr, struct image_section *ret);
 /* An ELF symbol (.symtab) by exact name; false when absent. */
 bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
 		  uint64_t *ret_size);
 
-/* Gives back the memory of the file's pages that were touched so far; touching them again reads them
- * again. For after a pass over much of the file: symbol's own passes do it themselves. */
+/* Gives back the memory of the file's pages that were touched so far; touching them again reads
+ * them again. For after a pass over much of the file: symbol's own passes do it themselves. */
 void image_trim(const struct image *image);
 
 #endif

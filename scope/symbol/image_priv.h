@@ -1,5 +1,6 @@
-/* What the parts of image share: image.c (opening, segments, sections, symbols) and image_reloc.c
- * (relocations). Nobody outside of scope/symbol/image*.c includes this.
+/* What the parts of image share: image.c (opening, segments, sections, symbols), image_sections.c
+ * (sections by number) and image_reloc.c (relocations). Nobody outside of scope/symbol/image*.c
+ * includes this.
  */
 #ifndef SYMBOL_IMAGE_PRIV_H
 #define SYMBOL_IMAGE_PRIV_H

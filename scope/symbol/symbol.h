@@ -1,8 +1,11 @@
-/* symbol: what a Go executable says about itself, read from the file alone: no debug information,
- * no section headers, no running process needed.
+/* symbol: what a Go executable says about itself, read from the file alone: no debug information
+ * (but for dwarf.h), no section headers, no running process needed.
  *
  *   image.h   the file: segments, bytes at an address, build id, ELF symbols
  *   gotab.h   gopclntab + moduledata: functions, file:line, inlined frames, Go's version
+ *   gonames.h functions by name, as tracebacks print names
+ *   elfsym.h  ELF symbols by address
+ *   dwarf.h   debug information, through libdw: functions, lines, inlined frames by address
  *   gotype.h  the runtime's type data: kinds, names, fields, map types
  *
  * Addresses are `uint64_t` and, unless a comment says otherwise, link-time addresses (as in the
@@ -18,5 +21,8 @@
 #include "symbol/image.h"
 #include "symbol/gotab.h"
 #include "symbol/gotype.h"
+#include "symbol/gonames.h"
+#include "symbol/elfsym.h"
+#include "symbol/dwarf.h"
 
 #endif

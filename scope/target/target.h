@@ -48,6 +48,32 @@ enum process_end process_poll(struct process *process, int *ret_status);
 /* Calls found(ctx, pid) for each process whose executable is the file (dev, ino). */
 struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx);
 
+/* ---- what is mapped where ---- */
+
+struct mapping {
+	uint64_t start, end; /* [start, end) */
+	uint64_t offset;     /* of the file, that stands at start */
+	uint64_t inode;	     /* 0: no file */
+	bool executable;
+	const char *path; /* as /proc names it, without " (deleted)"; "[vdso]", "[heap]", "" */
+};
+
+struct mappings {
+	VEC(struct mapping) list; /* sorted by address */
+	struct buf text;	  /* what the paths stand in */
+};
+
+/* Reads /proc/PID/maps. Errors as process_open(). */
+struct error *mappings_read(pid_t pid, struct mappings *ret);
+void mappings_fini(struct mappings *mappings);
+/* The mapping that holds addr, or NULL. */
+const struct mapping *mappings_find(const struct mappings *mappings, uint64_t addr);
+
+/* Opens the file of a mapping, the very one: where its path leads to another file by now (replaced,
+ * deleted, another mount namespace), by way of /proc/PID/map_files. Returns a descriptor, or -1.
+ * For "[vdso]", which is no file, a copy of its memory. */
+int mapping_open(struct process *process, const struct mapping *mapping);
+
 /* ---- a command that is started ---- */
 
 /* A child that waits, before exec, until it is told to go: probes are attached meanwhile and see

@@ -1,5 +1,5 @@
-/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,map}/<n>, valid inputs for
- * each harness, so that fuzzing starts from files that are read to the end. */
+/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,map,annotate}/<n>, valid
+ * inputs for each harness, so that fuzzing starts from files that are read to the end. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -55,6 +55,30 @@ static bool write_scripts(const char *folder)
 	return ok;
 }
 
+/* Texts that addresses stand in: a crash report, perf script, lists. */
+static bool write_texts(const char *folder)
+{
+	static const char *const texts[] = {
+		"[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x481915]\n\n"
+		"goroutine 1 [running]:\npanic({0x48bd00, 0x522f60})\n"
+		"\t/go/src/runtime/panic.go:987 +0x3ba fp=0xc000086de0 sp=0xc000086d20 "
+		"pc=0x4316fa\n"
+		"main.(*store).drop(...)\n\t/src/main.go:12\n"
+		"main.each[...]({0xc000086f60?, 0x1?}, 0xc000086f50?)\n\t/src/main.go:18 +0xac\n"
+		"created by main.main in goroutine 1\n\t/src/main.go:22 +0x8b\n\n"
+		"rax    0x0\nrip    0x481915\n",
+		"server 4711 12.5: 1 cycles:\n\tffffffff81a3c6d1 __schedule+0x2a1 ([kernel])\n"
+		"\t          46e1a0 runtime.futex+0x20 (/srv/server)\n\n",
+		"46e1a0\n0x46e1a0\n  00000000004a1b2d  \r\n"
+		"not 0x1 +0x2 x0x3 0x12345678901234567 0xg\n",
+	};
+	bool ok = true;
+
+	for (size_t n = 0; n < ARRAY_SIZE(texts); n++)
+		ok = ok && write_seed(folder, "annotate", n, NULL, texts[n], strlen(texts[n]));
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -68,7 +92,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	if (!write_scripts(argv[1])) {
+	if (!write_scripts(argv[1]) || !write_texts(argv[1])) {
 		perror(argv[1]);
 		return 1;
 	}

@@ -734,6 +734,43 @@ static size_t walk_tab(const struct image *image, const struct gotab *tab)
 	return walk.seen;
 }
 
+/* Sections and ELF symbols: names end, and what is said to hold an address does. */
+static void walk_elf(const struct image *image)
+{
+	cleanup(elfsym_close) struct elfsym *symbols = NULL;
+	struct image_section section, found;
+	struct elfsym_hit hit;
+	struct error *err = elfsym_open(image, &symbols);
+
+	for (size_t i = 0; i < image_section_count(image) && i < 1000; i++) {
+		assert(image_section_get(image, i, &section));
+		assert(strlen(section.name) < SIZE_MAX / 2);
+		if (section.loaded && section.size && image_section_at(image, section.addr, &found))
+			assert(section.addr - found.addr < found.size);
+		if (symbols && elfsym_at(symbols, section.addr, &hit))
+			assert(hit.addr <= section.addr && strlen(hit.name));
+	}
+	error_free(err);
+}
+
+static bool count_name(void *ctx, const struct gotab_func *func)
+{
+	assert(func->entry <= func->end);
+	return ++*(size_t *)ctx < 1000;
+}
+
+static void walk_names(const struct gotab *tab)
+{
+	static const char *const names[] = {"main.outer", "main.generic[...]", "panic", "", "["};
+	cleanup(gonames_close) struct gonames *list = NULL;
+	struct error *err = gonames_open(tab, &list);
+	size_t seen = 0;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(names); i++)
+		gonames_find(list, names[i], strlen(names[i]), count_name, &seen);
+	error_free(err);
+}
+
 size_t gofake_walk(const struct image *image)
 {
 	cleanup(gotab_close) struct gotab *tab = NULL;
@@ -742,6 +779,7 @@ size_t gofake_walk(const struct image *image)
 
 	image_symbol(image, "last", &addr, &size);
 	image_section(image, ".none", &addr, &size);
+	walk_elf(image);
 	assert(strlen(image_build_id(image)) % 2 == 0);
 	err = gotab_open(image, &tab);
 	if (err) {
@@ -749,5 +787,6 @@ size_t gofake_walk(const struct image *image)
 		error_free(err);
 		return 0;
 	}
+	walk_names(tab);
 	return walk_tab(image, tab);
 }

@@ -1,0 +1,145 @@
+#include "cmd/addr.h"
+#include "cmd/cmd.h"
+#include "cmd/trace_output.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FLUSH_AT (1u << 18) /* bytes */
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static bool is_json(const struct addr *addr)
+{
+	return !strcmp(addr->options.format, "json");
+}
+
+void addr_emit(struct addr *addr, const struct explanation *e)
+{
+	addr_count(&addr->totals, e);
+	if (is_json(addr))
+		addr_json(&addr->out, e);
+	else
+		addr_text(&addr->out, e, &addr->style);
+}
+
+/* A pipe whose reader has gone: what is written is lost, so nothing more need be read. */
+static bool is_unread(int fd)
+{
+	struct pollfd out = {.fd = fd};
+
+	return poll(&out, 1, 0) > 0 && out.revents & POLLERR;
+}
+
+struct error *addr_flush(struct addr *addr, bool all)
+{
+	struct error *err;
+
+	if (!addr->out.len || (!all && addr->out.len < FLUSH_AT))
+		return NULL;
+	err = addr->out.bad ? error_nomem() : output_write(addr->fd, &addr->out);
+	addr->closed = is_unread(addr->fd);
+	buf_reset(&addr->out);
+	return err;
+}
+
+/* The addresses of the command line. */
+static struct error *explain_words(struct addr *addr)
+{
+	unsigned step = addr->options.returns == ADDR_RETURN_YES;
+	size_t n = addr->options.pc_n;
+	cleanup_free struct explain_query *queries = calloc(n, sizeof(*queries));
+	const struct explanation *list;
+
+	if (!queries)
+		return error_nomem();
+	for (size_t i = 0; i < n; i++) {
+		uint64_t pc;
+
+		try(addr_options_pc(addr->options.pcs[i], &pc));
+		addr_target_locate(&addr->target, pc, step, &queries[i]);
+	}
+	try(explain(addr->explain, queries, n, &list));
+	for (size_t i = 0; i < n; i++)
+		addr_emit(addr, &list[i]);
+	return NULL;
+}
+
+/* Why the main module's sources are silent: said once, at the end. */
+static void note_sources(struct addr *addr)
+{
+	const char *separate = explain_module_separate(addr->target.main);
+
+	for (enum explain_source i = 0; i < EXPLAIN_SOURCES; i++)
+		addr->totals.why[i] = explain_module_why(addr->target.main, i);
+	addr->totals.separate = *separate ? separate : NULL;
+}
+
+/* The program itself is not written over. */
+static struct error *check_output(const struct addr *addr)
+{
+	const char *path = addr->options.output;
+	struct error *err = output_check(path, explain_module_fd(addr->target.main));
+
+	if (!err)
+		return NULL;
+	error_free(err);
+	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file", path);
+}
+
+static struct error *run(struct addr *addr)
+{
+	const struct addr_options *o = &addr->options;
+	const char *no_color = getenv("NO_COLOR");
+	double begun = seconds_now();
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	try(addr_target_open(o, &addr->target));
+	if (o->sources & EXPLAIN_BIT(EXPLAIN_DWARF))
+		explain_module_prepare_dwarf(addr->target.main);
+	try(explain_new(o->sources, o->fallback, &addr->explain));
+	try(check_output(addr));
+	try(output_open(o->output, &addr->fd));
+	try(output_empty(o->output, addr->fd));
+	addr->style = (struct addr_style){
+		.color = isatty(addr->fd) && !(no_color && *no_color),
+		.sources = o->verbose, .main = addr->target.main,
+	};
+	if (!o->pc_n && !o->quiet && isatty(STDIN_FILENO))
+		cmd_say("addresses, or a text with addresses? End with Ctrl-D");
+	try(o->pc_n ? explain_words(addr) : addr_annotate(addr));
+	note_sources(addr);
+	if (is_json(addr))
+		addr_json_end(&addr->out, &addr->totals, seconds_now() - begun);
+	else if (!o->quiet && !o->annotate)
+		addr_text_end(&addr->out, &addr->totals);
+	return addr_flush(addr, true);
+}
+
+int cmd_addr(int argc, char **argv)
+{
+	struct addr addr = {.fd = -1};
+	struct error *err = addr_options_parse(argc, argv, &addr.options);
+	int code = EXIT_DONE;
+
+	if (!err && addr.options.help)
+		return cmd_print(addr_help());
+	if (!err)
+		err = run(&addr);
+	if (err)
+		code = cmd_fail(err);
+	buf_fini(&addr.out);
+	explain_free(addr.explain);
+	gonames_close(addr.names);
+	addr_target_fini(&addr.target);
+	return code;
+}

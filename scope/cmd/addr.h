@@ -1,0 +1,36 @@
+/* `tophash addr`: what its parts share.
+ *
+ *   addr_options.h  the command line
+ *   addr_target.h   whose addresses: a file, or a process
+ *   addr_text.h     what in a text is an address
+ *   addr.c          addresses in, explanations out
+ *   addr_annotate.c standard input: addresses out of a text, or the text with notes
+ */
+#ifndef CMD_ADDR_H
+#define CMD_ADDR_H
+
+#include "cmd/addr_options.h"
+#include "cmd/addr_target.h"
+#include "sink/sink.h"
+
+struct addr {
+	struct addr_options options;
+	struct addr_target target;
+	struct explain *explain;
+	struct gonames *names; /* opened with the first traceback; NULL: not yet, or not Go */
+	bool names_tried;
+	struct addr_style style;
+	struct addr_totals totals;
+	struct buf out; /* formatted, not yet written */
+	int fd;
+	bool closed; /* the reader of the output has gone: stop */
+};
+
+/* Formats one explanation and counts it. */
+void addr_emit(struct addr *addr, const struct explanation *e);
+/* Writes what is formatted, if it is much or `all`. */
+struct error *addr_flush(struct addr *addr, bool all);
+/* Standard input to its end. */
+struct error *addr_annotate(struct addr *addr);
+
+#endif

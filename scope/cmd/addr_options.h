@@ -1,0 +1,37 @@
+/* The command line of `tophash addr`.
+ */
+#ifndef CMD_ADDR_OPTIONS_H
+#define CMD_ADDR_OPTIONS_H
+
+#include "base/base.h"
+
+#include <sys/types.h>
+
+enum addr_return {
+	ADDR_RETURN_AUTO, /* in the stacks of a text, where its shape says so */
+	ADDR_RETURN_YES,  /* every address is one that a call returns to */
+	ADDR_RETURN_NO,
+};
+
+struct addr_options {
+	pid_t pid;	    /* -p; 0: none */
+	const char *binary; /* NULL with -p */
+	char **pcs;	    /* addresses; borrowed from argv */
+	size_t pc_n;	    /* 0: standard input */
+	uint32_t sources, fallback; /* as of explain_new() */
+	bool annotate;
+	enum addr_return returns;
+	uint64_t bias;
+	bool bias_given;
+	const char *format; /* "text", "json" */
+	const char *output;
+	bool quiet, verbose, help;
+};
+
+/* Errors: ERROR_USAGE. Strings are borrowed from argv. */
+struct error *addr_options_parse(int argc, char **argv, struct addr_options *ret);
+/* An address of the command line: hexadecimal, with or without 0x. */
+struct error *addr_options_pc(const char *text, uint64_t *ret);
+const char *addr_help(void);
+
+#endif

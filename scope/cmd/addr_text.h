@@ -1,0 +1,54 @@
+/* What in a text is an address: logs, Go crash reports and goroutine dumps, perf script, lists.
+ *
+ *   0x4a1b2d       anywhere, as a word of its own; not +0x1d, which is an offset
+ *   4a1b2d         where a line is nothing else, as addr2line takes it; where perf script has it:
+ *                      "\t  4a1b2d main.(*store).drop+0x1d (/srv/sessions)"
+ *   +0x1d          in a traceback, an offset from where the function above begins:
+ *                      main.(*store).drop(0xc000012000, {0x4c2a11, 0x7})
+ *                          /src/main.go:54 +0x1d
+ *                  The arguments in the line above are no addresses.
+ *
+ * Whether a number is an address of the program is not decided here.
+ */
+#ifndef CMD_ADDR_TEXT_H
+#define CMD_ADDR_TEXT_H
+
+#include "base/base.h"
+
+enum text_kind {
+	TEXT_PLAIN,  /* an address */
+	TEXT_PERF,   /* of perf script's frame: in the file that the line names */
+	TEXT_FRAME,  /* of a Go traceback's frame: which of the two its file and line tell */
+	TEXT_OFFSET, /* an offset from the beginning of the function in the line above */
+};
+
+struct text_hit {
+	size_t at, len; /* of the number, in the line */
+	uint64_t value;
+	enum text_kind kind;
+	/* TEXT_PERF: it is one to return to, as all but the innermost of a stack are; the file, in
+	 * the line; what perf says is its offset in a function, or UINT64_MAX. */
+	bool returns;
+	size_t dso, dso_len;
+	uint64_t offset;
+	/* TEXT_FRAME and TEXT_OFFSET: */
+	const char *func; /* as printed; borrowed from the text_state, until the next line */
+	size_t func_len;
+	size_t file, file_len; /* the printed file, in the line */
+	uint32_t line;
+};
+#define TEXT_HITS_MAX 64 /* in a line; more are left alone */
+
+/* What the lines so far say about the next; {0} at the beginning. */
+struct text_state {
+	char func[1024]; /* of the line before, where that begins a frame of a traceback */
+	size_t func_len;
+	bool perf; /* the lines before are a stack of perf script's, and not the kernel's alone */
+};
+
+/* Finds the addresses of a line (without its newline). next: the first byte of the next line, or 0
+ * when that is unknown. Returns their number, in the order of the line. */
+size_t text_scan(struct text_state *state, const char *line, size_t len, char next,
+		 struct text_hit ret[TEXT_HITS_MAX]);
+
+#endif

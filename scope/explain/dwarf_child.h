@@ -1,0 +1,48 @@
+/* Debug information, read in a process of its own. Inside explain/.
+ *
+ * A file made to do harm is parsed by libdw, libelf and zlib, where we can check no more than
+ * sizes. A child that crashes, loops or eats memory costs this source alone: the others answer, and
+ * the reason stands where the answer would. It has no descriptors but the file and two pipes,
+ * limits on memory and CPU time, and dies with its parent. And while it inflates, the parent reads
+ * the other sources on another core. The price: a fork (half a millisecond) and a copy of each
+ * answer.
+ *
+ * What goes through the pipes, all little-endian:
+ *
+ *     request   n u32, n x pc u64
+ *     answer    size u32, then `size` bytes:  for each pc
+ *                   miss u8 (enum dwarf_miss), n u8, entry u64
+ *                   n x { inlined u8, line u32, func NUL-terminated, file NUL-terminated }
+ *     and before the first answer, once:
+ *               size u32, then error text and separate path, each NUL-terminated; "": none
+ */
+#ifndef EXPLAIN_DWARF_CHILD_H
+#define EXPLAIN_DWARF_CHILD_H
+
+#include "base/base.h"
+
+#include <sys/types.h>
+
+#define DWARF_CHILD_BATCH (1u << 16) /* addresses a request */
+
+struct dwarf_child {
+	pid_t pid;	 /* 0: not running */
+	int ask, answer; /* pipes */
+	bool ready;	 /* the first message has come */
+	char *why;	 /* owned; why there are no answers (any more); NULL: there are */
+	char *path;	 /* owned; the separate file that is read; "" or NULL: none */
+};
+
+/* The process must ignore SIGPIPE (a child may end while it is asked) and not ignore SIGCHLD.
+ * Starts the child; fd and path as for dwarf_open(). What fails is in child->why. */
+void dwarf_child_start(struct dwarf_child *child, int fd, const char *path);
+/* Ends the child; frees. */
+void dwarf_child_fini(struct dwarf_child *child);
+
+/* Waits until the child has opened the file. False: child->why says why it has no answers. */
+bool dwarf_child_wait(struct dwarf_child *child);
+/* Asks for n (1 to DWARF_CHILD_BATCH) addresses; the answers' bytes are appended to `to`. False:
+ * child->why says why there are none. */
+bool dwarf_child_ask(struct dwarf_child *child, const uint64_t *pcs, size_t n, struct buf *to);
+
+#endif

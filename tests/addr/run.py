@@ -1,0 +1,896 @@
+#!/usr/bin/env python3
+"""`tophash addr` beside others that read the same files: every answer must be theirs, or belong to a class that is proven.
+
+  tests/addr/run.py                       a selection: some Go releases, some addresses
+  tests/addr/run.py --all                 every release and variant in the cache, more addresses
+  tests/addr/run.py --list                the names
+  tests/addr/run.py dwarf annotate        the tests whose names contain one of these words
+  tests/addr/run.py --tophash PATH        another build, such as one with sanitizers
+
+Oracles: llvm-symbolizer and addr2line (debug information), go tool addr2line and the Go runtime itself (gopclntab), nm (symbols),
+objdump (instructions). Needs the target programs (tests/matrix/build.py); its own it builds into the cache.
+Each test prints ok, FAIL with the reason, or skip with the reason; the last line is "N passed, M failed, K skipped". Exit code: 0 when
+nothing failed.
+"""
+
+import argparse
+import bisect
+import ctypes
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections import Counter, namedtuple
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "matrix"))
+import build  # noqa: E402
+
+REPO = build.REPO
+TESTS = []
+A = None
+TMP = None
+SOME = ["1.19", "1.23", "1.26"]  # classic maps and DWARF 4, twice; Swiss maps and DWARF 5
+LONG = 120  # seconds: nothing here takes that long unless it hangs
+
+Frame = namedtuple("Frame", "func place")
+
+
+class Failed(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+def test(f):
+    TESTS.append(f)
+    return f
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+def same(got, want, what):
+    if got != want:
+        raise Failed(f"{what}: {got!r}, should be {want!r}")
+
+
+def run(command, **kwargs):
+    kwargs.setdefault("timeout", LONG)
+    return subprocess.run([str(c) for c in command], capture_output=True, **kwargs)
+
+
+def tophash(*args, text=None, code=0):
+    r = run([A.tophash, "addr", *args], input=text if text is not None else "", text=True)
+    if r.returncode != code:
+        raise Failed(f"tophash addr {' '.join(map(str, args))}: exit code {r.returncode}, should be {code}: {r.stderr.strip()}")
+    return r
+
+
+def records(exe, pcs, *args):
+    """{pc: record} and the end record."""
+    r = tophash("--format", "json", *args, exe, text="".join(f"{pc:#x}\n" for pc in pcs))
+    lines = [json.loads(line) for line in r.stdout.splitlines()]
+    same(lines[-1]["event"], "end", "the last line")
+    same([int(x["addr"], 16) for x in lines[:-1]], list(pcs), "the addresses, in their order")
+    same(lines[-1]["addresses"], len(pcs), "addresses of the end record")
+    return {int(x["addr"], 16): x for x in lines[:-1]}, lines[-1]
+
+
+def place(frame):
+    return f"{frame['file']}:{frame['line']}" if frame["file"] and frame["line"] else ""
+
+
+def frames(record, source):
+    return [Frame(bare(f["func"] or ""), place(f)) for f in record[source]["frames"]] if record.get(source) else None
+
+
+# --- programs ----------------------------------------------------------------------------------------------------------------------
+
+
+def releases():
+    found = build.toolchains()
+    wanted = build.VERSIONS if A.all else SOME
+    missing = [v for v in wanted if v not in found]
+    if missing and (os.environ.get("CI") == "true" or len(missing) == len(wanted)):
+        raise (Failed if os.environ.get("CI") == "true" else Skip)(f"no Go {', '.join(missing)} in the cache (tools/go-toolchains --fetch)")
+    return [v for v in wanted if v in found]
+
+
+def targets(variants):
+    """(release, variant, path) of the kinds program in the cache."""
+    for version in releases():
+        for variant in variants:
+            path = build.path_of(version, variant, "kinds")
+            if path.exists():
+                yield version, variant, path
+
+
+def crash(version, variant, arch="amd64", more=()):
+    if version not in build.toolchains():
+        raise Skip(f"no Go {version} in the cache (tools/go-toolchains --fetch)")
+    args, _ = build.VARIANTS[variant]
+    args = [*args, *more]
+    out = build.CACHE / "addr" / "-".join(["crash", version, variant, arch, *(x.strip("-").replace("=", "-") for x in more)])
+    source = HERE / "crash" / "main.go"
+    if out.exists() and out.stat().st_mtime > source.stat().st_mtime:
+        return out
+    out.parent.mkdir(parents=True, exist_ok=True)
+    go = build.CACHE / "go" / version / "bin" / "go"
+    env = dict(build.go_env(version), GOARCH=arch)
+    r = run([go, "build", "-p", "2", "-buildvcs=false", *args, "-o", out, "."], cwd=HERE / "crash", env=env, text=True)
+    check(r.returncode == 0, f"go {version} build of crash: {r.stderr.strip()[-300:]}")
+    return out
+
+
+def text_range(exe):
+    out = run(["readelf", "-SW", exe], text=True).stdout
+    found = re.search(r"\] \.text\s+PROGBITS\s+([0-9a-f]+)\s+\S+\s+([0-9a-f]+)", out)
+    return int(found[1], 16), int(found[1], 16) + int(found[2], 16)
+
+
+def symbols(exe):
+    """Of nm: sorted (addr, size, name, type), functions only."""
+    out = run(["nm", "-nS", exe], text=True).stdout
+    rows = []
+    for line in out.splitlines():
+        words = line.split(None, 3)
+        if len(words) == 4 and words[2] in "tTwW" and len(words[1]) == 16:
+            rows.append((int(words[0], 16), int(words[1], 16), words[3]))
+    return sorted(rows)
+
+
+def sample(exe, n):
+    """All function entries (or n of them) and n addresses by chance."""
+    rng = random.Random(f"{exe.name} {n}")
+    low, high = text_range(exe)
+    entries = [addr for addr, _, _ in symbols(exe) if low <= addr < high]
+    entries = rng.sample(entries, n) if len(entries) > n else entries
+    return sorted(set(entries) | {rng.randrange(low, high) for _ in range(n)})
+
+
+# --- oracles -----------------------------------------------------------------------------------------------------------------------
+
+
+def tidy(path):
+    """Without "./", which some put before a file that has no folder."""
+    while path.startswith("./"):
+        path = path[2:]
+    return path
+
+
+def bare(func):
+    """The name in the debug information, of one that a reader took out of the symbol table instead."""
+    return re.sub(r"\.(abi0|abiinternal|cold)$", "", func.replace("\u00b7", "."))
+
+
+def llvm_frames(exe, pcs):
+    tool = shutil.which("llvm-symbolizer") or shutil.which("llvm-symbolizer-14")
+    if not tool:
+        raise Skip("llvm-symbolizer is not installed")
+    r = run([tool, "--no-demangle", "--inlining=true", "--output-style=LLVM", "-e", exe], input="".join(f"{pc:#x}\n" for pc in pcs), text=True)
+    blocks = r.stdout.rstrip("\n").split("\n\n")
+    same(len(blocks), len(pcs), "answers of llvm-symbolizer")
+    result = {}
+    for pc, block in zip(pcs, blocks):
+        lines = [x for x in block.splitlines() if x]
+        got = []
+        for func, where in zip(lines[::2], lines[1::2]):
+            file, line, _ = where.rsplit(":", 2)
+            got.append(Frame("" if func == "??" else bare(func), f"{tidy(file)}:{line}" if file != "??" and line != "0" else ""))
+        result[pc] = got
+    return result
+
+
+def addr2line_frames(exe, pcs):
+    r = run(["addr2line", "-a", "-i", "-f", "-e", exe], input="".join(f"{pc:#x}\n" for pc in pcs), text=True)
+    result, current = {}, None
+    lines = r.stdout.splitlines()
+    at = 0
+    while at < len(lines):
+        if re.fullmatch(r"0x[0-9a-f]{16}", lines[at]):
+            current = result.setdefault(int(lines[at], 16), [])
+            at += 1
+            continue
+        func, where = lines[at], re.sub(r" \(discriminator \d+\)$", "", lines[at + 1])
+        file, line = where.rsplit(":", 1)
+        current.append(Frame("" if func == "??" else bare(func), f"{tidy(file)}:{line}" if file != "??" and line not in "?0" else ""))
+        at += 2
+    return result
+
+
+def go_addr2line(version, exe, pcs):
+    go = build.CACHE / "go" / version / "bin" / "go"
+    r = run([go, "tool", "addr2line", exe], input="".join(f"{pc:#x}\n" for pc in pcs), text=True, env=build.go_env(version))
+    lines = r.stdout.splitlines()
+    same(len(lines), 2 * len(pcs), "lines of go tool addr2line")
+    return {pc: Frame(lines[2 * i], lines[2 * i + 1]) for i, pc in enumerate(pcs)}
+
+
+def objdump(exe):
+    machine = exe.read_bytes()[18:20]
+    return "aarch64-linux-gnu-objdump" if machine == b"\xb7\0" else "objdump"
+
+
+def instruction_bytes(exe, pcs):
+    """{pc: (mnemonic)} of the instruction that holds pc."""
+    low, high = text_range(exe)
+    result = {}
+    for pc in pcs:
+        syms = symbols(exe)
+        at = bisect.bisect_right(syms, (pc, 1 << 62, "")) - 1
+        start = syms[at][0]
+        out = run([objdump(exe), "-d", "--no-show-raw-insn", f"--start-address={start:#x}", f"--stop-address={pc + 16:#x}", exe], text=True).stdout
+        found = [(int(m[1], 16), m[2]) for m in re.finditer(r"^\s+([0-9a-f]+):\s+(\S+)", out, re.M)]
+        at = bisect.bisect_right(found, (pc, "~")) - 1
+        result[pc] = found[at][1]
+    return result
+
+
+# --- gopclntab, debug information, symbols -----------------------------------------------------------------------------------------
+
+
+def func_same(table, symbol):
+    """A name of gopclntab and one of the symbol table: the classes."""
+    plain = re.sub(r"\.abi(0|internal)$", "", symbol)
+    if table.replace("\u00b7", ".") == plain:
+        return True
+    # Up to Go 1.20 the linker writes "[...]" for type arguments into the table.
+    m = re.fullmatch(r"(.*?)\[\.\.\.\](.*)", table, re.S)
+    return bool(m and plain.startswith(m[1] + "[") and plain.endswith("]" + m[2]))
+
+
+# What gopclntab and debug information of one program differ in; each with what proves it.
+def classify(version, exe, pc, table, debug, llvm):
+    minor = int(version.split(".")[1])
+    physical = table[-1]
+    if len(debug) == len(table) and not debug[0].place and all(func_same(x.func, y.func) for x, y in zip(table, debug)):
+        return "the first instruction of a function, for which Go writes no row into the line table"
+    if re.search(r"(^|\.)init(\.\d+)?$", physical.func) and physical.place in ("<autogenerated>:1", ""):
+        return "a package initialiser: the table knows no lines of what was inlined into it"
+    if minor <= 19 and physical.place == "<autogenerated>:1" and len(debug) < len(table):
+        return "Go 1.19 leaves calls inlined into wrappers out of the debug information"
+    if minor <= 19 and len(debug) == len(table) and "cgo" in str(exe) and [x.func for x in table] == [x.func for x in debug]:
+        return "Go 1.19 and cgo: lines of calls are those of the rewritten file"
+    if table and debug and [x.func for x in table] == [x.func for x in debug]:
+        mnemonic = instruction_bytes(exe, [pc])[pc]
+        if mnemonic.startswith(("nop", "xchg", "data16", "cs", "int3")):
+            return "a no-operation that aligns what follows: of the line before, or of the next"
+    return None
+
+
+def compare_frames(version, exe, pcs, debug_of, stripped=None):
+    """gopclntab of `stripped` (or exe) against debug information of exe, as ours and as debug_of reads it."""
+    ours, end = records(exe, pcs, "--source", "all")
+    table = ours if not stripped else records(stripped, pcs, "--source", "gopclntab")[0]
+    theirs = debug_of(exe, pcs)
+    classes = Counter()
+    for pc in pcs:
+        got, debug = frames(table[pc], "gopclntab"), frames(ours[pc], "dwarf")
+        if debug is None:
+            check(got is None, f"{exe.name} {pc:#x}: gopclntab has {got}, the debug information nothing: {ours[pc]['dwarf_error']}")
+            continue
+        # Ours against another reader of the same debug information: no exception (but that addr2line gives the innermost call the name of
+        # the symbol at times).
+        if theirs[pc] and debug_of is addr2line_frames and theirs[pc][0].func == theirs[pc][-1].func:
+            theirs[pc][0] = Frame(debug[0].func, theirs[pc][0].place)
+        if theirs[pc] and debug == [Frame("", debug[0].place)]:  # of old assembly: its name is the symbol's
+            theirs[pc] = [Frame("", x.place) for x in theirs[pc]]
+        same(debug, theirs[pc], f"{exe.name} {pc:#x}: debug information")
+        if got is None:
+            check("not Go code" in table[pc]["gopclntab_error"], f"{exe.name} {pc:#x}: {table[pc]}")
+            classes["C code"] += 1
+            continue
+        if len(got) == len(debug) and all(a.place == b.place and func_same(a.func, b.func) for a, b in zip(got, debug)):
+            classes["equal"] += 1
+            continue
+        why = classify(version, exe, pc, got, debug, theirs[pc])
+        check(why, f"{exe.name} {pc:#x}: gopclntab {got}, debug information {debug}")
+        classes[why] += 1
+    check(classes["equal"] > 0.95 * (sum(classes.values()) - classes["C code"]), f"{exe.name}: too many differ: {classes}")
+    return classes
+
+
+def tell(what, classes):
+    rest = "; ".join(f"{n} {what}" for what, n in classes.most_common() if what != "equal")
+    print(f"      {what}: {classes['equal']} equal{'; ' if rest else ''}{rest}")
+
+
+@test
+def debug_information():
+    """gopclntab's frames against debug information, read by llvm-symbolizer (by ours as well)."""
+    for version, variant, exe in targets(["default", "pie", "trimpath", "cgo", "noopt"]):
+        tell(f"go{version} {variant}", compare_frames(version, exe, sample(exe, 6000 if A.all else 400), llvm_frames))
+
+
+@test
+def addr2line():
+    """The same against addr2line -i -f, which reads Go's debug information up to version 4."""
+    for version, variant, exe in targets(["default"]):
+        if int(version.split(".")[1]) < 25:
+            tell(f"go{version} {variant}", compare_frames(version, exe, sample(exe, 6000 if A.all else 500), addr2line_frames))
+
+
+@test
+def stripped():
+    """gopclntab of the stripped program against debug information of its unstripped twin."""
+    for version, _, exe in targets(["default"]):
+        twin = build.path_of(version, "stripped", "kinds")
+        if not twin.exists():
+            raise Skip(f"{twin} is not built (tests/matrix/build.py)")
+        same(text_range(twin), text_range(exe), "the text of the twins")
+        tell(f"go{version}", compare_frames(version, exe, sample(exe, 6000 if A.all else 500), llvm_frames, stripped=twin))
+        got, end = records(twin, sample(exe, 10))
+        for record in got.values():
+            check(record["symbols"] is None and "stripped" in record["symbols_error"], f"{record}")
+        check("stripped" in end["symbols_error"], f"{end}")
+
+
+@test
+def go_tool_addr2line():
+    """gopclntab's innermost line and physical function against go tool addr2line."""
+    for version, variant, exe in targets(["default", "stripped", "trimpath"]):
+        pcs = sample(build.path_of(version, "default", "kinds") if variant == "stripped" else exe, 3000 if A.all else 1000)
+        ours, _ = records(exe, pcs, "--source", "gopclntab")
+        theirs = go_addr2line(version, exe, pcs)
+        n = 0
+        for pc in pcs:
+            got = frames(ours[pc], "gopclntab")
+            if got is None:
+                # Padding: it goes on with the function before, and the line of its end, or none.
+                check("padding" in ours[pc]["gopclntab_error"] or theirs[pc].func == "?", f"{exe} {pc:#x}: {ours[pc]}, {theirs[pc]}")
+                continue
+            same(Frame(got[-1].func, got[0].place), Frame(bare(theirs[pc].func), theirs[pc].place), f"go{version} {variant} {pc:#x}")
+            n += 1
+        check(n > 0.9 * len(pcs), f"{exe}: only {n} of {len(pcs)} in functions")
+
+
+def symbol_of(table, pc):
+    """The names that the symbol table has for pc: those of the last function that holds it."""
+    at = bisect.bisect_right(table, (pc, 1 << 62, "")) - 1
+    names = set()
+    while at >= 0 and len(names) < 64:
+        addr, size, name = table[at]
+        if names and addr != start:
+            break
+        if pc - addr < size:
+            names.add(name)
+            start = addr
+        elif not names and pc - addr > 1 << 20:
+            break
+        at -= 1
+    return names
+
+
+@test
+def nm():
+    """Symbols against nm -S: the last that holds the address; none between functions."""
+    programs = [exe for _, _, exe in targets(["default", "pie", "cgo"])]
+    for exe in [*programs, crash("1.26", "default", "arm64")]:
+        table = symbols(exe)
+        pcs = sample(exe, 20000 if A.all else 3000)
+        ours, _ = records(exe, pcs, "--source", "symbols")
+        found = 0
+        for pc in pcs:
+            names, got = symbol_of(table, pc), ours[pc]["symbols"]
+            if got and got["size"] == 0:
+                continue  # a label: nm gives it no size, so it is not in the table here
+            same(bool(got), bool(names), f"{exe.name} {pc:#x}: {got}, nm has {names}")
+            if got:
+                found += 1
+                check(got["name"] in names, f"{exe.name} {pc:#x}: {got}, nm has {names}")
+        check(found > 0.9 * len(pcs), f"{exe.name}: {found} of {len(pcs)}")
+
+
+@test
+def arm64():
+    """arm64: gopclntab against debug information and go tool addr2line."""
+    for version in build.VERSIONS if A.all else ["1.26"]:
+        exe = crash(version, "default", "arm64")
+        pcs = [pc & ~3 for pc in sample(exe, 2000)]
+        pcs = sorted(set(pcs))
+        tell(f"go{version}", compare_frames(version, exe, pcs, llvm_frames))
+        ours, _ = records(exe, pcs, "--source", "gopclntab")
+        theirs = go_addr2line(version, exe, pcs)
+        for pc in pcs:
+            if ours[pc]["gopclntab"]:
+                got = frames(ours[pc], "gopclntab")
+                same(Frame(got[-1].func, got[0].place), Frame(bare(theirs[pc].func), theirs[pc].place), f"go{version} {pc:#x}")
+
+
+@test
+def compression():
+    """The same debug information uncompressed, compressed by Go's linker (SHF_COMPRESSED) and in the old way (.zdebug): the same answers."""
+    for version in ("1.23", "1.26"):
+        packed = crash(version, "default")
+        plain = crash(version, "default", more=["-ldflags=-compressdwarf=false"])
+        old = TMP / f"old-{version}"
+        r = run(["objcopy", "--compress-debug-sections=zlib-gnu", plain, old], text=True)
+        same((r.returncode, r.stderr), (0, ""), "objcopy")
+        names = {exe: run(["readelf", "-SW", exe], text=True).stdout for exe in (packed, plain, old)}
+        check(re.search(r"\.debug_info.* C ", names[packed]) and not re.search(r"\.debug_info.* C ", names[plain]), "who is compressed")
+        check(".zdebug_info" in names[old], "no .zdebug_info")
+        same(text_range(packed), text_range(plain), "text of the two builds")
+        pcs = sample(packed, 1500)
+        want = {pc: frames(r, "dwarf") for pc, r in records(plain, pcs, "--source", "dwarf")[0].items()}
+        tell(f"go{version}", compare_frames(version, plain, pcs, llvm_frames))
+        for exe in (packed, old):
+            same({pc: frames(r, "dwarf") for pc, r in records(exe, pcs, "--source", "dwarf")[0].items()}, want, exe.name)
+
+
+@test
+def hundred_thousand():
+    """100,000 addresses on standard input: each as it is alone, in their order, none lost."""
+    version, _, exe = next(targets(["default"]))
+    low, high = text_range(exe)
+    rng = random.Random(1)
+    pcs = [rng.randrange(low, high) for _ in range(100000)]
+    r = tophash("--format", "json", "--source", "all", exe, text="".join(f"{pc:x}\n" for pc in pcs))
+    lines = r.stdout.splitlines()
+    same(len(lines), 100001, "lines")
+    same([json.loads(x)["addr"] for x in lines[:-1]], [f"{pc:#x}" for pc in pcs], "addresses")
+    some = rng.sample(range(100000), 50)
+    alone = tophash("--format", "json", "--source", "all", exe, *[f"{pcs[i]:#x}" for i in some]).stdout.splitlines()
+    same(alone[:-1], [lines[i] for i in some], "answers alone and among many")
+
+
+# --- C -----------------------------------------------------------------------------------------------------------------------------
+
+
+def instructions(exe, functions):
+    """Addresses of instructions of these functions, and of their cold parts."""
+    inside = [(addr, addr + size) for addr, size, name in symbols(exe) if name.split(".")[0] in functions]
+    out = run(["objdump", "-d", "--no-show-raw-insn", exe], text=True).stdout
+    found = [int(m[1], 16) for m in re.finditer(r"^\s+([0-9a-f]+):", out, re.M)]
+    return [pc for pc in found if any(low <= pc < high for low, high in inside)]
+
+
+def compile_c(name, *flags, compiler="gcc", source="inline.c"):
+    out = TMP / name
+    r = run([compiler, *flags, "-o", out, HERE / source], text=True)
+    if r.returncode:
+        raise Failed(f"{compiler} {' '.join(flags)}: {r.stderr}")
+    return out
+
+
+@test
+def c_programs():
+    """Each DWARF version, each compression, both compilers: against addr2line -i -f, at every instruction."""
+    for compiler in ("gcc", "clang"):
+        for version in "2345":
+            for gz in ("none", "zlib", "zlib-gnu"):
+                if compiler == "clang" and gz == "zlib-gnu":
+                    continue  # clang 14 no longer writes it
+                exe = compile_c(f"{compiler}-{version}-{gz}", "-O2", "-gdwarf-" + version, "-gz=" + gz, compiler=compiler)
+                # addr2line does not find .zdebug_rnglists: it reads the uncompressed twin.
+                twin = compile_c(f"{compiler}-{version}", "-O2", "-gdwarf-" + version, compiler=compiler)
+                pcs = instructions(exe, {"main", "outer", "hidden"})
+                check(len(pcs) > 20, f"{exe.name}: {len(pcs)} instructions")
+                ours, _ = records(exe, pcs, "--source", "dwarf,symbols")
+                theirs = addr2line_frames(twin, pcs)
+                if version == "5" and compiler == "clang":
+                    theirs = llvm_frames(exe, pcs)
+                for pc in pcs:
+                    same(frames(ours[pc], "dwarf"), theirs[pc], f"{exe.name} {pc:#x}")
+                    check("differ" not in ours[pc], f"{exe.name} {pc:#x}: {ours[pc]}")
+                depth = max(len(frames(ours[pc], "dwarf")) for pc in pcs)
+                same(depth, 3, f"{exe.name}: deepest inlining")
+
+
+@test
+def mixed():
+    """A program of Go 1.26 and C: units of DWARF 5 and 4, compressed by two linkers."""
+    exe = build.path_of("1.26", "cgo", "cgo")
+    if not exe.exists():
+        raise Skip(f"{exe} is not built")
+    pcs = [pc for addr, size, name in symbols(exe) if name in ("call_back", "main.main", "x_cgo_init", "goDelete") for pc in range(addr, addr + size, 3)]
+    ours, _ = records(exe, pcs)
+    theirs = llvm_frames(exe, pcs)
+    sources = Counter()
+    for pc in pcs:
+        record = ours[pc]
+        sources[record["source"]] += 1
+        if record["source"] == "dwarf":  # the default asks it where gopclntab has no answer
+            check("not Go code" in record["gopclntab_error"], f"{record}")
+            same(frames(record, "dwarf"), theirs[pc], f"{pc:#x}")
+        else:
+            same(record["source"], "gopclntab", f"{pc:#x}")
+            check("dwarf" not in record, f"{record}")
+    check(sources["dwarf"] > 20 and sources["gopclntab"] > 100, f"{sources}")
+
+
+@test
+def separate_files():
+    """Debug information beside the program: by .gnu_debuglink and by build id; never from the network."""
+    whole = compile_c("whole", "-O2", "-g", "-Wl,--build-id")
+    pcs = instructions(whole, {"outer"})
+    want = addr2line_frames(whole, pcs)
+    debug, stripped = TMP / "other.debug", TMP / "stripped"
+    run(["objcopy", "--only-keep-debug", "--compress-debug-sections", whole, debug])
+    run(["strip", "-o", stripped, whole])
+    linked = TMP / "linked"
+    run(["objcopy", f"--add-gnu-debuglink={debug}", stripped, linked], cwd=TMP)
+    ours, end = records(linked, pcs)
+    for pc in pcs:
+        same(frames(ours[pc], "dwarf"), want[pc], f"{pc:#x} by debuglink")
+    check(end["dwarf_file"].endswith("other.debug"), f"{end}")
+
+    asked = []
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(0.2)
+
+    def serve():
+        while not asked or asked[-1] != "end":
+            try:
+                server.accept()[0].close()
+                asked.append("connection")
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    env = dict(os.environ, DEBUGINFOD_URLS=f"http://127.0.0.1:{server.getsockname()[1]}/")
+    r = run([A.tophash, "addr", "--source", "dwarf", stripped, hex(pcs[0])], text=True, env=env)
+    asked.append("end")
+    thread.join()
+    server.close()
+    same(asked, ["end"], "connections to a debuginfod")
+    check("stripped: no .debug_info, and no separate debug file here" in r.stdout, r.stdout)
+
+
+# --- processes ---------------------------------------------------------------------------------------------------------------------
+
+
+def start(exe, *args):
+    p = subprocess.Popen([str(exe), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = []
+    for line in p.stdout:
+        if line == "ready\n":
+            return p, lines
+        lines.append(line.rstrip("\n"))
+    raise Failed(f"{exe}: ended early: {p.stderr.read()}")
+
+
+@test
+def running():
+    """-p, also of a PIE and of a stripped program: against what the runtime says of its own stack."""
+    for version in releases():
+        for variant in ("default", "pie", "stripped"):
+            p, lines = start(crash(version, variant), "pcs")
+            try:
+                pcs = [x.split()[1] for x in lines if x.startswith("pc ")]
+                want = [tuple(x.split()[1:]) for x in lines if x.startswith("frame ")]
+                r = tophash("--return", "--format", "json", "-p", p.pid, *pcs)
+                got = [f for line in r.stdout.splitlines()[:-1] for f in frames(json.loads(line), "gopclntab")]
+            finally:
+                p.communicate()
+            check(len(got) >= len(want) > 4, f"{got}, {want}")
+            # runtime.CallersFrames shortens type arguments.
+            got = [(re.sub(r"\[.*\]", "[...]", x.func), x.place) for x in got]
+            same(got, want, f"go{version} {variant}")
+
+
+@test
+def libraries():
+    """-p of a C program: functions of libc and of the vdso, by nm; memory that is no file's."""
+    libc = ctypes.CDLL(None)
+    names = ["getpid", "qsort", "strtoull"]
+    addrs = [ctypes.cast(getattr(libc, name), ctypes.c_void_p).value for name in names]
+    r = tophash("--format", "json", "-p", os.getpid(), *[f"{a + 1:#x}" for a in addrs])
+    for name, line in zip(names, r.stdout.splitlines()):
+        record = json.loads(line)
+        check("libc" in record["module"], f"{record}")
+        path = record["module"]
+        table = run(["nm", "-D", path], text=True).stdout
+        here = {m[2].split("@")[0] for m in re.finditer(r"^([0-9a-f]{16}) \w (\S+)$", table, re.M) if int(m[1], 16) == int(record["pc"], 16) - 1}
+        check(name in here and record["symbols"]["name"] in here, f"{record}, nm has {here}")
+        same(int(record["symbols"]["entry"], 16), int(record["pc"], 16) - 1, name)
+    maps = Path("/proc/self/maps").read_text()
+    low, high = (int(x, 16) for x in re.search(r"^(\w+)-(\w+) .*\[vdso\]$", maps, re.M).groups())
+    with open("/proc/self/mem", "rb") as f:
+        f.seek(low)
+        (TMP / "vdso").write_bytes(f.read(high - low))
+    table = run(["nm", "-D", TMP / "vdso"], text=True).stdout
+    offset = int(re.search(r"^([0-9a-f]{16}) . __vdso_clock_gettime", table, re.M)[1], 16)
+    stack = int(re.search(r"^(\w+)-\w+ .*\[stack\]$", maps, re.M)[1], 16)
+    r = tophash("--format", "json", "-p", os.getpid(), hex(low + offset + 2), hex(stack), "ffffffff81000000", "10")
+    vdso, on_stack, kernel, nowhere = [json.loads(x) for x in r.stdout.splitlines()[:-1]]
+    check("clock_gettime" in vdso["func"] and vdso["module"] == "[vdso]" and vdso["offset"] == 2, f"{vdso}")
+    check(on_stack["module"] is None and "stack" in on_stack["module_error"], f"{on_stack}")
+    check("kernel" in kernel["module_error"] and "not mapped" in nowhere["module_error"], f"{kernel} {nowhere}")
+
+
+# --- annotate ----------------------------------------------------------------------------------------------------------------------
+
+
+def report(exe, how, level):
+    """What the program prints when it ends so."""
+    env = dict(os.environ, GOTRACEBACK=level)
+    if how != "wait":
+        return run([exe, how], env=env, text=True, errors="replace").stderr
+    p = subprocess.Popen([str(exe), how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    p.stdout.readline()
+    p.send_signal(signal.SIGQUIT)
+    return p.communicate()[1]
+
+
+NOTE = re.compile(r" \[(?:0x[0-9a-f]+|[^\[\]]*(?:\[[^\]]*\][^\[\]]*)*)\]")
+
+
+def check_notes(text, noted, exe, version, what):
+    """Each note against what the runtime printed in the same line."""
+    pcs = {}
+    for before, after in zip(text.splitlines(), noted.splitlines()):
+        frame = re.fullmatch(r"\t(.+):(\d+) \+0x([0-9a-f]+)(?: fp=0x\w+ sp=0x\w+ pc=0x(\w+))?", before)
+        if not frame:
+            continue
+        note = after[len(before):] if after.startswith(before) else None
+        check(note is not None, f"{what}: {before!r} became {after!r}")
+        check(note, f"{what}: no note in {before!r}")
+        if frame[4]:
+            last = note[2:-1].split(" < ")[-1]
+            check(last.endswith(f" {frame[1]}:{frame[2]}"), f"{what}: {before!r} got {note!r}")
+        else:
+            pcs[int(note[2:-1], 16)] = f"{frame[1]}:{frame[2]}"
+    return pcs
+
+
+def check_offsets(version, exe, pcs):
+    """Addresses that were computed from offsets: go tool addr2line must have the printed line there, but where calls are inlined: then the
+    line printed is that of the call, and ours must have it as the last frame."""
+    back = sorted(pc - 1 for pc in pcs)
+    theirs = go_addr2line(version, exe, back) if back else {}
+    ours, _ = records(exe, back, "--source", "gopclntab")
+    for pc, where in pcs.items():
+        got = frames(ours[pc - 1], "gopclntab")
+        same(got[-1].place, where, f"{exe.name} {pc:#x}")
+        same(got[0].place, theirs[pc - 1].place, f"{exe.name} {pc:#x}")
+
+
+@test
+def annotate():
+    """Crash reports and goroutine dumps: the text stays, and each note is what the runtime printed beside it."""
+    for version in releases():
+        for variant in ("default", "pie", "trimpath", "stripped"):
+            exe = crash(version, variant)
+            offsets = {}
+            for how, level in (("panic", "system"), ("nil", "all"), ("wait", "system"), ("wait", "all"), ("map", "all")):
+                text = report(exe, how, level)
+                what = f"go{version} {variant} {how} {level}"
+                check("goroutine" in text, f"{what}: {text[:200]}")
+                noted = tophash("--annotate", exe, text=text).stdout
+                pcs = check_notes(text, noted, exe, version, what)
+                frames_n = len(re.findall(r"^\t.+ \+0x", text, re.M))
+                notes = noted.count(" [0x") + noted.count("pc=0x")
+                check(frames_n > 3 and notes >= frames_n, f"{what}: {notes} notes of {frames_n} frames")
+                if variant != "pie":  # where addresses are those of the run
+                    offsets.update(pcs)
+                if how == "nil":
+                    signal_line = next(x for x in noted.splitlines() if "[signal" in x)
+                    if variant != "pie" or level == "system":
+                        check("main.(*store).drop" in signal_line and "< main.(*store).refresh" in signal_line, f"{what}: {signal_line}")
+            check_offsets(version, exe, offsets)
+
+
+@test
+def annotate_leaves():
+    """What is no address stays as it is; what is one has the note behind it."""
+    exe = crash("1.26", "default")
+    table = {name: addr for addr, _, name in symbols(exe)}
+    main = table["main.main"]
+    where = json.loads(tophash("--format", "json", "--source", "gopclntab", exe, hex(main)).stdout.splitlines()[0])
+    note = f" [main.main {where['file']}:{where['line']}]"
+    lines = {
+        f"at {main:#x}.": f"at {main:#x}{note}.",
+        f"({main:#x})": f"({main:#x}{note})",
+        f"{main:x}": f"{main:x}{note}",
+        f"  {main:016x}  ": f"  {main:016x}{note}  ",
+        f"\t  {main:x} main.main+0x0 (/srv/{exe.name})": f"\t  {main:x}{note} main.main+0x0 (/srv/{exe.name})",
+        f"{main:#x} {main:#x}": f"{main:#x}{note} {main:#x}{note}",
+        f"main.main({main:#x}, 0x2)": None, f"\t/elsewhere/main.go:{where['line']} +0x0": f"\t/elsewhere/main.go:{where['line']} +0x0 [{main:#x}]",
+        f"+{main:#x}": None, f"x{main:#x}": None, f"{main:#x}g": None, f"{main:x} words": None, "0x0 0x10 0xffffffffffffffff": None,
+        "0xc000012000 0x12345678901234567": None, "": None, "caf\u00e9 \u00ff": None,
+    }
+    text = "".join(x + "\n" for x in lines)
+    want = "".join((y if y is not None else x) + "\n" for x, y in lines.items())
+    same(tophash("-a", exe, text=text).stdout.splitlines(), want.splitlines(), "notes")
+    same(tophash("-a", exe, text=text[:-1]).stdout, want[:-1], "a text without a last newline")
+    raw = bytes(range(256)) * 5000
+    got = run([A.tophash, "addr", "-a", exe], input=raw).stdout
+    same(got, raw, "bytes of every kind")
+    long = "y" * 3_000_000 + f" {main:#x} " + "z" * 100
+    same(tophash("-a", exe, text=long).stdout, long.replace(f"{main:#x}", f"{main:#x}{note}"), "a line of 3 MB")
+
+
+@test
+def annotate_perf():
+    """perf script: offsets in the file (as perf prints them now) and addresses, of this file only, return addresses but the innermost's."""
+    for exe in (crash("1.26", "default"), crash("1.26", "pie")):
+        table = {name: addr for addr, _, name in symbols(exe)}
+        segment = re.search(r"LOAD +(0x\w+) (0x\w+) 0x\w+ +0x\w+ +0x\w+ R E", run(["readelf", "-lW", exe], text=True).stdout)
+        bias = int(segment[2], 16) - int(segment[1], 16)
+        refresh, main = table["main.(*store).refresh"], table["main.main"]
+
+        def line(addr, symbol, path=exe):
+            return f"\t{addr:16x} {symbol} ({path})\n"
+
+        def noted(addr, symbol, step):
+            lines = tophash("--format", "json", exe, hex(table[symbol.split("+")[0]] + int(symbol.split("+")[1], 16) - step), code=0).stdout
+            record = json.loads(lines.splitlines()[0])
+            note = " < ".join(f"{f.func} {f.place}" for f in frames(record, "gopclntab"))
+            return f"\t{addr:16x} [{note}] {symbol} ({exe})\n"
+
+        for shift in (bias, 0):  # an offset in the file; an address
+            rows = [(refresh + 20 - shift, "main.(*store).refresh+0x14", 0), (main + 30 - shift, "main.main+0x1e", 1)]
+            text = "crash 1 2.5: 1 cycles: \n" + line(0xFFFFFFFF81000C82, "asm_exc_page_fault+0x22", "[kernel.kallsyms]")
+            want = text + "".join(noted(*row) for row in rows)
+            text += "".join(line(addr, symbol) for addr, symbol, _ in rows)
+            other = line(main - shift, "qsort+0x3", "/usr/lib/libc.so.6") + "\n"
+            same(tophash("-a", exe, text=text + other).stdout, want + other, f"{exe.name} less {shift:#x}")
+
+
+@test
+def annotate_streams():
+    """A log that is being written: each line comes out at once."""
+    exe = crash("1.26", "default")
+    main = next(addr for addr, _, name in symbols(exe) if name == "main.main")
+    p = subprocess.Popen([A.tophash, "addr", "-a", str(exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    for i in range(3):
+        p.stdin.write(f"{i} {main:#x}\n")
+        p.stdin.flush()
+        line = p.stdout.readline()
+        check(line.startswith(f"{i} {main:#x} [main.main "), line)
+    p.stdin.close()
+    same(p.wait(LONG), 0, "exit code")
+
+
+# --- what goes wrong ---------------------------------------------------------------------------------------------------------------
+
+
+@test
+def reader_dies():
+    """The process that reads debug information is killed: that source is gone, with the reason; the others answer."""
+    version, _, exe = next(targets(["default"]))
+    low, _ = text_range(exe)
+    entry = next(addr for addr, _, name in symbols(exe) if name == "main.main")
+    p = subprocess.Popen([A.tophash, "addr", "--format", "json", "--source", "all", str(exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    p.stdin.write(f"{entry:#x}\n")
+    p.stdin.flush()
+    first = json.loads(p.stdout.readline())
+    check(first["dwarf"], f"{first}")
+    child = int(Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
+    os.kill(child, signal.SIGKILL)
+    p.stdin.write(f"{entry:#x}\n")
+    p.stdin.flush()
+    second = json.loads(p.stdout.readline())
+    p.stdin.close()
+    end = json.loads(p.stdout.readline())
+    same(p.wait(LONG), 0, "exit code")
+    check(second["dwarf"] is None and "its reader was killed" in second["dwarf_error"], f"{second}")
+    same(second["gopclntab"], first["gopclntab"], "the other sources")
+    check("its reader was killed" in end["dwarf_error"], f"{end}")
+
+
+@test
+def damaged():
+    """Damaged debug information: a reason or an answer, never a failure; gopclntab answers as before."""
+    version, _, exe = next(targets(["default"]))
+    data = exe.read_bytes()
+    entry = next(addr for addr, _, name in symbols(exe) if name == "main.main")
+    want = json.loads(tophash("--format", "json", exe, hex(entry)).stdout.splitlines()[0])["gopclntab"]
+    sections = run(["readelf", "-SW", exe], text=True).stdout
+    rng = random.Random(7)
+    reasons = Counter()
+    for m in re.finditer(r"\] (\.z?debug_\w+)\s+\w+\s+\w+\s+(\w+)\s+(\w+)", sections):
+        start, size = int(m[2], 16), int(m[3], 16)
+        for kind in ("flip", "zero", "header") * (10 if A.all else 1):
+            bad = bytearray(data)
+            if kind == "header":
+                bad[start:start + 24] = rng.randbytes(24)
+            elif kind == "zero":
+                bad[start + size // 2:start + size] = bytes(size - size // 2)
+            else:
+                for _ in range(8):
+                    bad[start + rng.randrange(size)] = rng.randrange(256)
+            path = TMP / "damaged"
+            path.unlink(missing_ok=True)
+            path.write_bytes(bad)
+            record = json.loads(tophash("--format", "json", "--source", "all", path, hex(entry)).stdout.splitlines()[0])
+            same(record["gopclntab"], want, f"{m[1]} {kind}: gopclntab")
+            check(record["symbols"]["name"] == "main.main", f"{record}")
+            reasons[record.get("dwarf_error", "answered")] += 1
+    check(len(reasons) > 1, f"nothing was noticed: {reasons}")
+    for reason in reasons:
+        check(reason == "answered" or re.match(r"corrupt|.* is too large, or corrupt|its reader|no unit|a unit|stripped", reason), reason)
+
+
+@test
+def usage():
+    """Wrong usage, wrong files: one line, the exit code."""
+    exe = crash("1.26", "default")
+    for args, code, text in [
+        ([], 2, "whose addresses? Give BINARY or -p PID"),
+        ([exe, "zz"], 2, "zz: not an address; write it in hexadecimal"),
+        ([exe, "0x"], 2, "0x: not an address"),
+        ([exe, "-1"], 2, "unknown option -1"),
+        ([exe, "12345678901234567"], 2, "not an address"),
+        (["--source", "elf", exe], 2, "--source elf: not one of gopclntab, symbols, dwarf, all"),
+        (["--source", "", exe], 2, "--source names no source"),
+        (["--format", "xml", exe], 2, "--format xml: not one of text, json"),
+        (["--annotate", exe, "1"], 2, "--annotate takes its text from standard input"),
+        (["--annotate", "--format", "json", exe], 2, "it has no json form"),
+        (["--bias", "x", exe], 2, "--bias x: not an address"),
+        (["--bias", "1", "-p", "1"], 2, "--bias goes with a BINARY"),
+        (["--return=maybe", exe], 2, "--return=maybe: not one of yes, no, auto"),
+        (["-p", "x"], 2, "-p x: not a number"),
+        (["-p", "1", "-p", "2"], 2, "--pid can be given once only"),
+        (["-z", exe], 2, "unknown option -z"),
+        (["/nowhere/at/all", "1"], 3, "cannot open /nowhere/at/all"),
+        (["/etc/passwd", "1"], 3, "not an ELF file"),
+        (["/", "1"], 3, "not a regular file"),
+        (["-p", "4194303", "1"], 3, "no process 4194303"),
+        (["-o", exe, exe, "1"], 2, "that is the program itself"),
+        (["-o", "/nowhere/at/all", exe, "1"], 1, "cannot write /nowhere/at/all"),
+        (["-o", "/dev/full", exe, "401000"], 1, "cannot write the output"),
+    ]:
+        r = tophash(*args, code=code)
+        check(text in r.stderr and r.stderr.count("\n") == 1, f"{args}: {r.stderr!r}, should have {text!r}")
+    same(tophash("--help").stdout.split("\n")[0], "usage: tophash addr [OPTION]... BINARY [PC]...", "--help")
+    out = TMP / "out.json"
+    tophash("-o", out, "--format", "json", exe, "401000")
+    same([json.loads(x)["event"] for x in out.read_text().splitlines()], ["addr", "end"], "-o")
+    same(tophash("-q", exe, "10").stdout, "0x10  outside of the file\n", "-q")
+
+
+def main():
+    global A, TMP
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--tophash", default=str(REPO / "build/tophash"))
+    ap.add_argument("--all", action="store_true")
+    ap.add_argument("--list", action="store_true")
+    ap.add_argument("words", nargs="*")
+    A = ap.parse_args()
+    A.tophash = str(Path(A.tophash).resolve())
+    chosen = [f for f in TESTS if not A.words or any(w in f.__name__ for w in A.words)]
+    if A.list:
+        for f in chosen:
+            print(f"{f.__name__:20} {f.__doc__.splitlines()[0]}")
+        return 0
+    passed = failed = skipped = 0
+    with tempfile.TemporaryDirectory(prefix="tophash-addr-") as folder:
+        TMP = Path(folder)
+        for f in chosen:
+            begun = time.monotonic()
+            try:
+                f()
+                passed += 1
+                print(f"ok   {f.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+            except Skip as e:
+                skipped += 1
+                print(f"skip {f.__name__}: {e}", flush=True)
+            except Failed as e:
+                failed += 1
+                print(f"FAIL {f.__name__}: {e}", flush=True)
+            except Exception:
+                failed += 1
+                print(f"FAIL {f.__name__}: {traceback.format_exc()}", flush=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+/* cmd/addr_text.c: any text, line by line; what is found must lie in the line, in order, and be a
+ * number that stands there. */
+#include "cmd/addr_text.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const char *line, size_t len, const struct text_hit *hit, size_t from)
+{
+	const char *at = line + hit->at;
+	uint64_t value = 0;
+
+	if (hit->len == 0 || hit->at < from || hit->at > len || hit->len > len - hit->at)
+		abort();
+	for (size_t i = hit->at; i < hit->at + hit->len; i++, at++) {
+		int digit = *at <= '9' ? *at - '0' : (*at | 32) - 'a' + 10;
+
+		value = *at == '+' || *at == 'x' || *at == 'X' ? 0 : value << 4 | (uint64_t)digit;
+	}
+	if (value != hit->value)
+		abort();
+	if (hit->kind == TEXT_PERF && (hit->dso > len || hit->dso_len > len - hit->dso))
+		abort();
+	if (hit->kind == TEXT_FRAME || hit->kind == TEXT_OFFSET)
+		if (!hit->func_len || hit->file > len || hit->file_len > len - hit->file ||
+		    memchr(hit->func, '\n', hit->func_len))
+			abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct text_state state = {0};
+	struct text_hit hits[TEXT_HITS_MAX];
+	char *text = malloc(size + 1);
+	size_t at = 0;
+
+	memcpy(text, data, size);
+	while (at < size) {
+		char *newline = memchr(text + at, '\n', size - at);
+		size_t end = newline ? (size_t)(newline - text) : size, from = 0, len = end - at;
+		/* A copy of its own size: one byte too far is seen. */
+		char *line = malloc(len + !len);
+		size_t n;
+
+		memcpy(line, text + at, len);
+		n = text_scan(&state, line, len, end + 1 < size ? text[end + 1] : '\0', hits);
+		if (n > TEXT_HITS_MAX || state.func_len >= sizeof(state.func))
+			abort();
+		for (size_t i = 0; i < n; i++) {
+			check(line, len, &hits[i], from);
+			from = hits[i].at + hits[i].len;
+		}
+		free(line);
+		at = end + 1;
+	}
+	free(text);
+	return 0;
+}

@@ -1,0 +1,66 @@
+/* symbol/dwarf*.c, elfsym.c: a file, opened and asked for addresses all over its segments, in this
+ * process: faults of libdw are found as well as ours. (The tool asks in a process that may die.) */
+#include "fuzz.h"
+
+#include <sys/mman.h>
+
+static void ask(struct dwarf *dwarf, uint64_t pc)
+{
+	struct dwarf_frame frames[DWARF_FRAMES_MAX];
+	uint64_t entry = 0;
+	size_t n = 0;
+	enum dwarf_miss miss = dwarf_frames(dwarf, pc, frames, ARRAY_SIZE(frames), &n, &entry);
+	size_t bytes = 0;
+
+	if (miss != DWARF_FOUND)
+		return;
+	if (n < 1 || n > DWARF_FRAMES_MAX || entry > pc)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		bytes += strlen(frames[i].func) + strlen(frames[i].file) + strlen(frames[i].dir);
+		if (frames[i].inlined != (i + 1 < n))
+			abort();
+	}
+	if (bytes > SIZE_MAX / 2)
+		abort();
+}
+
+static void ask_symbols(const struct image *image)
+{
+	struct elfsym *symbols = NULL;
+	struct error *err = elfsym_open(image, &symbols);
+	const struct image_segment *segments;
+	size_t count = image_segments(image, &segments);
+	struct elfsym_hit hit;
+
+	for (size_t i = 0; !err && i < count; i++)
+		for (uint64_t at = 0; at < 4096; at += 64)
+			if (elfsym_at(symbols, segments[i].addr + at, &hit) &&
+			    (segments[i].addr + at < hit.addr || !strlen(hit.name)))
+				abort();
+	error_free(err);
+	elfsym_close(symbols);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	struct dwarf *dwarf = NULL;
+	struct image *image = NULL;
+	struct error *err;
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	err = image_open(fd, "fuzz", &image);
+	if (!err)
+		ask_symbols(image);
+	error_free(err);
+	err = dwarf_open(fd, "/nowhere/fuzz", &dwarf);
+	for (uint64_t pc = 0x1000; !err && pc < 0x1400; pc += 3)
+		ask(dwarf, pc);
+	error_free(err);
+	dwarf_close(dwarf);
+	image_close(image);
+	close(fd);
+	return 0;
+}
