@@ -1,0 +1,32 @@
+/* Who calls a function: every direct call and jump in the text that leads to one of a few addresses.
+ *
+ * The text of a big program is 13 MB; decoding it takes most of a second. So the search looks at bytes
+ * only, a few milliseconds, and what it finds are candidates: on x86-64 some of them are bytes
+ * within other instructions. Whoever asks decodes the functions that hold candidates (code_decode)
+ * and keeps those that are instructions (code_call_at). On arm64 there are no others.
+ */
+#ifndef CODE_CALLS_H
+#define CODE_CALLS_H
+
+#include "code/decode.h"
+
+struct code_call {
+	uint64_t addr;   /* of the opcode */
+	uint64_t target; /* one of the targets */
+};
+
+struct code_calls {
+	VEC(struct code_call) list; /* by address */
+};
+
+/* Appends the candidates in `size` bytes of text, which stand at address addr. targets: n of them,
+ * ascending. Calls, jumps and conditional jumps with an operand of 32 bits (x86-64) or 26 (arm64).
+ * Errors: out of memory. */
+struct error *code_calls_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
+			      const uint64_t targets[], size_t n, struct code_calls *ret);
+void code_calls_fini(struct code_calls *calls);
+
+/* The instruction that a candidate is, or NULL when it is none. */
+const struct code_insn *code_call_at(const struct code *code, const struct code_call *call);
+
+#endif
