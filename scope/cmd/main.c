@@ -15,6 +15,7 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{"trace", cmd_trace, "show every element that leaves a map of a running Go program"},
+	{"sites", cmd_sites, "show where a Go binary deletes from maps, and how each was compiled"},
 };
 
 void cmd_say(const char *format, ...)

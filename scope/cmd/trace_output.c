@@ -34,8 +34,7 @@ struct error *output_empty(const char *path, int fd)
 	return error_errno(ERROR_FAILED, errno, "cannot empty %s", path);
 }
 
-/* A reader that has gone away is no error. */
-static struct error *write_all(int fd, const struct buf *text)
+struct error *output_write(int fd, const struct buf *text)
 {
 	size_t done = 0;
 
@@ -83,7 +82,7 @@ struct error *output_plan(int fd, const struct probe_options *options)
 	else
 		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
 	filter_explain(options->filter, &out);
-	err = out.bad ? error_nomem() : write_all(fd, &out);
+	err = out.bad ? error_nomem() : output_write(fd, &out);
 	buf_fini(&out);
 	return err;
 }

@@ -33,6 +33,9 @@ struct code_track {
 	uint16_t *now, *entry, *indirect;
 	bool indirect_met; /* `indirect` holds something */
 	bool nomem, given_up;
+	/* What `now` is: the state before instruction cursor_at of block `cursor`. So questions in the
+	 * function's order cost one pass over it. */
+	size_t cursor, cursor_at;
 };
 
 /* ---- values ---- */
@@ -68,11 +71,8 @@ static uint16_t value_number(struct code_track *track, const struct code_value *
 
 static uint16_t value_make(struct code_track *track, enum code_root root, uint64_t base)
 {
-	struct code_value value;
+	struct code_value value = {.base = base, .root = root};
 
-	memset(&value, 0, sizeof(value)); /* compared by bytes */
-	value.root = (uint8_t)root;
-	value.base = base;
 	return value_number(track, &value);
 }
 
@@ -363,9 +363,8 @@ struct error *code_track_new(enum code_machine machine, const struct code *code,
 			     struct code_track **ret)
 {
 	cleanup(code_track_free) struct code_track *track = calloc(1, sizeof(*track));
-	struct code_value unknown;
+	struct code_value unknown = {0};
 
-	memset(&unknown, 0, sizeof(unknown));
 	if (!track)
 		return error_nomem();
 	track->code = code;
@@ -381,6 +380,7 @@ struct error *code_track_new(enum code_machine machine, const struct code *code,
 	}
 	if (track->nomem)
 		return error_nomem();
+	track->cursor = SIZE_MAX;
 	*ret = take_ptr(track);
 	return NULL;
 }
@@ -407,8 +407,13 @@ struct code_value code_track_value(struct code_track *track, const struct code_i
 	block = block_of(track, index);
 	if (!track->blocks.data[block].reached)
 		return track->values.data[0];
-	memcpy(track->now, track->states + block * track->width, track->width * sizeof(uint16_t));
-	for (size_t i = track->blocks.data[block].first; i < index; i++)
-		step(track, track->now, &track->code->insns.data[i]);
+	if (track->cursor != block || track->cursor_at > index) {
+		memcpy(track->now, track->states + block * track->width,
+		       track->width * sizeof(uint16_t));
+		track->cursor = block;
+		track->cursor_at = track->blocks.data[block].first;
+	}
+	for (; track->cursor_at < index; track->cursor_at++)
+		step(track, track->now, &track->code->insns.data[track->cursor_at]);
 	return track->values.data[track->now[reg]];
 }

@@ -30,9 +30,11 @@ struct code_value {
 	uint64_t base;
 	int32_t offsets[CODE_LOADS_MAX]; /* *(... *(*(base + offsets[0]) + offsets[1]) ...) */
 	int32_t add;                     /* and this much more */
-	uint8_t root;                    /* enum code_root */
-	uint8_t loads;
+	uint32_t root;                   /* enum code_root */
+	uint32_t loads;
 };
+
+static_assert(sizeof(struct code_value) == 32, "no padding: values are compared by their bytes");
 
 struct code_track;
 

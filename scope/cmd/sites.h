@@ -1,0 +1,32 @@
+/* What the files of `tophash sites` share: sites.c (list), sites_compare.c (two binaries),
+ * sites_asm.c (one site's instructions).
+ */
+#ifndef CMD_SITES_H
+#define CMD_SITES_H
+
+#include "probe/probe.h"
+#include "sink/sink.h"
+
+struct sites_binary {
+	const char *path; /* borrowed */
+	int fd;
+	struct image *image;
+	struct gotab *tab;
+	struct sites sites;
+};
+
+struct error *sites_binary_open(const char *path, struct sites_binary *ret);
+void sites_binary_close(struct sites_binary *binary);
+
+typedef VEC(const struct site_row *) sites_rows;
+
+/* Appends the sites that pass --type and --site. */
+struct error *sites_select(const struct sites_binary *binary, const struct filter *filter,
+			   sites_rows *ret);
+/* --site alone: any function or place that the site is inlined into. */
+bool sites_place_matches(const struct filter *filter, const struct site_row *row);
+
+/* Colours, and the width of the terminal (100 where there is none). */
+void sites_look(int fd, bool *ret_color, size_t *ret_width);
+
+#endif

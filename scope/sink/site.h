@@ -1,0 +1,32 @@
+/* The lines of `tophash sites`: not a stream of events but a list, put into one buffer.
+ */
+#ifndef SINK_SITE_H
+#define SINK_SITE_H
+
+#include "site/site.h"
+
+enum site_by { SITE_BY_FUNCTION, SITE_BY_TYPE, SITE_BY_VARIANT, SITE_BY_PACKAGE };
+
+struct site_report {
+	const char *binary;   /* as it was named */
+	const char *go;       /* "go1.26.5"; "" when unknown */
+	unsigned go_minor;
+	const char *arch;     /* "x86_64", "arm64" */
+	const char *build_id; /* "" when none */
+	bool stripped, pie;
+	const struct sites *sites;
+	const struct site_row **rows; /* those to be shown, by pc */
+	size_t rows_n;
+	/* text */
+	bool color, brief; /* brief: one line a site */
+	size_t width;
+};
+
+/* JSON Lines: {"event":"site",...} for each, then {"event":"end",...}. */
+void site_json(struct buf *to, const struct site_report *report);
+void site_text(struct buf *to, const struct site_report *report);
+/* The counts instead of the sites, the largest first. */
+void site_table_json(struct buf *to, const struct site_report *report, enum site_by by);
+void site_table_text(struct buf *to, const struct site_report *report, enum site_by by);
+
+#endif

@@ -1,0 +1,307 @@
+/* The calls: candidates from the search through the text, function by function. */
+#include "site/site_priv.h"
+
+#include <stdlib.h>
+
+#define SITES_MAX (1 << 17) /* the largest programs have some thousands */
+
+struct error *site_func_open(const struct site_search *search, uint64_t addr, struct site_func *ret,
+			     bool *ret_found)
+{
+	const void *bytes;
+	size_t size;
+
+	*ret = (struct site_func){0};
+	*ret_found = false;
+	if (!gotab_func_at(search->tab, addr, &ret->func))
+		return NULL;
+	size = ret->func.end - ret->func.entry;
+	if (size > SITE_FUNC_MAX)
+		return error_new(ERROR_TARGET,
+				 "%s: a function of %zu bytes at 0x%llx: larger than any compiler makes; "
+				 "the file is damaged", image_name(search->image), size,
+				 (unsigned long long)ret->func.entry);
+	bytes = image_at(search->image, ret->func.entry, size);
+	if (!bytes)
+		return NULL;
+	*ret_found = true;
+	return code_decode(search->machine, bytes, size, ret->func.entry, &ret->code);
+}
+
+struct error *site_func_value(const struct site_search *search, struct site_func *func,
+			      const struct code_insn *at, uint8_t reg, struct code_value *ret)
+{
+	if (!func->track)
+		try(code_track_new(search->machine, &func->code, &func->track));
+	*ret = code_track_value(func->track, at, reg);
+	return NULL;
+}
+
+void site_func_close(struct site_func *func)
+{
+	code_track_free(func->track);
+	code_fini(&func->code);
+	*func = (struct site_func){0};
+}
+
+/* ---- one site ---- */
+
+/* What the compiler makes of `defer delete(m, k)`: a function of its own, marked as a wrapper, that
+ * deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName): main.f.deferwrap1;
+ * before it is main.f.func1, as is that of `go delete(m, k)`, which nobody writes. */
+static bool is_deferred(const struct gotab_frame *holder, unsigned go_minor)
+{
+	if (strstr(holder->func, ".deferwrap"))
+		return true;
+	return go_minor < 22 && holder->wrapper && strstr(holder->func, ".func");
+}
+
+static struct error *set_frames(const struct site_search *search, struct site_row *row)
+{
+	struct gotab_frame frames[GOTAB_INLINE_MAX + 1];
+
+	row->frames_n = gotab_frames(search->tab, row->pc, frames, ARRAY_SIZE(frames));
+	if (!row->frames_n)
+		return error_new(ERROR_TARGET, "%s: the function at 0x%llx has no name: the file is damaged",
+				 image_name(search->image), (unsigned long long)row->pc);
+	row->frames = malloc(row->frames_n * sizeof(frames[0]));
+	if (!row->frames)
+		return error_nomem();
+	memcpy(row->frames, frames, row->frames_n * sizeof(frames[0]));
+	return NULL;
+}
+
+static struct error *set_type(struct site_search *search, struct site_func *func,
+			      const struct code_insn *insn, struct site_row *row)
+{
+	const struct site_entry *entry = &site_entries[row->entry];
+	uint8_t reg = code_argument_register(search->machine, entry->type_arg);
+	struct code_value value;
+	uint64_t addr;
+
+	if (row->wrapper) {
+		row->why_no_type = "the wrapper is called with it";
+		return NULL;
+	}
+	try(site_func_value(search, func, insn, reg, &value));
+	if (site_value_address(search, &value, &addr))
+		try(site_type_get(search, addr, &row->type));
+	if (row->type)
+		return NULL;
+	row->why_no_type = entry->reflect ? "reflect: known at run time only"
+					  : "computed at run time";
+	if (!entry->reflect && value.root == CODE_ENTRY) {
+		struct site_open open = {(uint32_t)search->found->list.len, func->func.entry, value};
+
+		if (!vec_push(&search->open, open))
+			return error_nomem();
+	}
+	return NULL;
+}
+
+static uint32_t entry_at(const struct sites *found, uint64_t addr)
+{
+	uint32_t i = 0;
+
+	while (!found->present[i] || found->entry_addr[i] != addr)
+		i++;
+	return i;
+}
+
+static bool is_entry(const struct sites *found, uint64_t addr)
+{
+	for (size_t i = 0; i < SITE_ENTRIES; i++)
+		if (found->present[i] && found->entry_addr[i] == addr)
+			return true;
+	return false;
+}
+
+static void row_fini(struct site_row *row)
+{
+	free(row->frames);
+	free(row->instances);
+}
+
+static struct error *add_site(struct site_search *search, struct site_func *func,
+			      const struct code_insn *insn)
+{
+	struct site_row row = {
+		.pc = insn->addr,
+		.entry = entry_at(search->found, insn->target),
+		.jump = insn->flow != CODE_CALL,
+		.wrapper = is_entry(search->found, func->func.entry),
+	};
+	struct error *err = set_frames(search, &row);
+
+	if (!err)
+		err = set_type(search, func, insn, &row);
+	if (!err) {
+		row.deferred = is_deferred(site_holder(&row), gotab_minor(search->tab));
+		if (search->found->list.len == SITES_MAX)
+			err = error_new(ERROR_TARGET, "%s: more than %d sites: no program has so many; "
+						      "the file is damaged",
+					image_name(search->image), SITES_MAX);
+		else if (!vec_push(&search->found->list, row))
+			err = error_nomem();
+	}
+	if (err)
+		row_fini(&row);
+	return err;
+}
+
+/* ---- all of them ---- */
+
+/* The calls from `*at` on that the function holds; moves *at behind them. */
+static struct error *add_function(struct site_search *search, const struct code_calls *calls,
+				  size_t *at)
+{
+	struct site_func func;
+	struct error *err;
+	bool found;
+
+	err = site_func_open(search, calls->list.data[*at].addr, &func, &found);
+	if (!found)
+		++*at;
+	while (!err && found && *at < calls->list.len && calls->list.data[*at].addr < func.func.end) {
+		const struct code_call *call = &calls->list.data[(*at)++];
+		const struct code_insn *insn = code_call_at(&func.code, call);
+
+		/* The tail behind the stack check leads back to the entry. */
+		if (!insn || (insn->flow != CODE_CALL && insn->target == func.func.entry))
+			continue;
+		err = add_site(search, &func, insn);
+	}
+	site_func_close(&func);
+	return err;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static struct error *add_sites(struct site_search *search)
+{
+	uint64_t targets[SITE_ENTRIES];
+	struct code_calls calls = {0};
+	struct error *err;
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < SITE_ENTRIES; i++)
+		if (search->found->present[i])
+			targets[n++] = search->found->entry_addr[i];
+	qsort(targets, n, sizeof(targets[0]), compare_u64);
+	err = code_calls_find(search->machine, search->text, search->text_size, search->text_addr,
+			      targets, n, &calls);
+	while (!err && at < calls.list.len)
+		err = add_function(search, &calls, &at);
+	code_calls_fini(&calls);
+	return err;
+}
+
+static void find_entries(struct site_search *search)
+{
+	static const char *const swiss[] = {"internal/runtime/maps.(*Map).deleteSmall",
+					    "internal/runtime/maps.(*table).rehash"};
+	const char *names[SITE_ENTRIES + ARRAY_SIZE(swiss)];
+	struct gotab_func funcs[ARRAY_SIZE(names)];
+	struct sites *found = search->found;
+
+	for (size_t i = 0; i < SITE_ENTRIES; i++)
+		names[i] = site_entries[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(swiss); i++)
+		names[SITE_ENTRIES + i] = swiss[i];
+	gotab_find(search->tab, names, ARRAY_SIZE(names), funcs);
+	for (size_t i = 0; i < SITE_ENTRIES; i++) {
+		found->present[i] = funcs[i].entry != 0;
+		found->entry_addr[i] = funcs[i].entry;
+		if (site_entries[i].type_arg == 1) /* a method of Swiss maps */
+			found->swiss |= found->present[i];
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(swiss); i++)
+		found->swiss |= funcs[SITE_ENTRIES + i].entry != 0;
+}
+
+/* Of sites with the same source, how many there are. Names are shared in the file, but need not be:
+ * compared by text; the hash only brings them together. */
+static struct error *count_copies(struct sites *found)
+{
+	struct table counts = {0};
+	int failed = 0;
+
+	for (unsigned pass = 0; pass < 2 && !failed; pass++) {
+		vec_each (row, &found->list) {
+			const struct gotab_frame *source = site_source(row);
+			uint64_t hash = source->line;
+			uint32_t *n;
+
+			for (const char *s = source->func; *s; s++)
+				hash = table_mix(hash ^ (uint8_t)*s);
+			for (const char *s = source->file; *s; s++)
+				hash = table_mix(hash ^ (uint8_t)*s);
+			n = table_find(&counts, hash);
+			if (pass) {
+				row->copies = n ? *n : 1;
+				continue;
+			}
+			row->copy = n ? ++*n : 1;
+			if (!n && table_put(&counts, hash, 1) < 0)
+				failed = 1;
+		}
+	}
+	table_fini(&counts);
+	return failed ? error_nomem() : NULL;
+}
+
+static struct error *search_init(struct site_search *search)
+{
+	const struct gotab_module *module = gotab_module(search->tab);
+	uint64_t rest = 0;
+
+	search->types = (struct gotypes){.tab = search->tab, .image = search->image};
+	search->machine = image_machine(search->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64;
+	search->text_addr = module->text;
+	search->text = image_rest(search->image, module->text, &rest);
+	if (!search->text || module->etext <= module->text)
+		return error_new(ERROR_TARGET, "%s: the program's text lies outside the file (corrupt?)",
+				 image_name(search->image));
+	search->text_size = module->etext - module->text < rest ? module->etext - module->text : rest;
+	return NULL;
+}
+
+struct error *site_find(const struct image *image, const struct gotab *tab, struct sites *ret)
+{
+	struct site_search search = {.image = image, .tab = tab, .found = ret};
+	struct error *err;
+
+	*ret = (struct sites){0};
+	err = search_init(&search);
+	if (!err) {
+		find_entries(&search);
+		err = add_sites(&search);
+	}
+	if (!err)
+		err = site_find_instances(&search);
+	if (!err)
+		err = count_copies(ret);
+	table_fini(&search.type_index);
+	vec_fini(&search.open);
+	if (err)
+		site_fini(ret);
+	return err;
+}
+
+void site_fini(struct sites *sites)
+{
+	vec_each (row, &sites->list)
+		row_fini(row);
+	vec_fini(&sites->list);
+	vec_each (type, &sites->types) {
+		free((*type)->name);
+		free((*type)->key);
+		free(*type);
+	}
+	vec_fini(&sites->types);
+}

@@ -1,0 +1,57 @@
+/* What the parts of site share: find.c (calls), type.c (types), generic.c (instances). Inside site/.
+ */
+#ifndef SITE_SITE_PRIV_H
+#define SITE_SITE_PRIV_H
+
+#include "code/code.h"
+#include "site/site.h"
+
+/* A site whose type is what a value of its function's caller says. */
+struct site_open {
+	uint32_t site;
+	uint64_t func; /* entry of the function */
+	struct code_value value;
+};
+
+struct site_search {
+	const struct image *image;
+	const struct gotab *tab;
+	struct gotypes types;
+	enum code_machine machine;
+	const uint8_t *text;
+	size_t text_size;
+	uint64_t text_addr;
+	struct sites *found;
+	struct table type_index; /* address -> index into found->types */
+	VEC(struct site_open) open;
+};
+
+/* find.c: one function, decoded, with what its registers hold. */
+struct site_func {
+	struct gotab_func func;
+	struct code code;
+	struct code_track *track; /* NULL until asked for */
+};
+
+/* Larger functions are not decoded: the largest real ones have some hundred KiB. */
+#define SITE_FUNC_MAX (4u << 20)
+
+/* False when no function holds addr, or it is corrupt: *ret is empty then, too. */
+struct error *site_func_open(const struct site_search *search, uint64_t addr, struct site_func *ret,
+			     bool *ret_found);
+struct error *site_func_value(const struct site_search *search, struct site_func *func,
+			      const struct code_insn *at, uint8_t reg, struct code_value *ret);
+void site_func_close(struct site_func *func);
+
+/* type.c: the map type at a link-time address; *ret is NULL when there is none. */
+struct error *site_type_get(struct site_search *search, uint64_t addr, const struct site_type **ret);
+/* Follows the loads of a value that begins at a constant; false when they lead out of the file. */
+bool site_value_address(const struct site_search *search, const struct code_value *value,
+			uint64_t *ret);
+/* The value in a caller, where the callee's value begins at a register that holds `outer` there. */
+struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner);
+
+/* generic.c: finds the instances of the open sites. */
+struct error *site_find_instances(struct site_search *search);
+
+#endif
