@@ -88,24 +88,21 @@ static bool decode_arithmetic(uint32_t op, struct code_insn *to)
 /* A load or store at base + disp without write-back, of general registers. */
 static bool decode_memory(uint32_t op, struct code_insn *to)
 {
-	unsigned size = op >> 30;
-	bool load = op & 1u << 22;
+	unsigned size = op >> 30, kind = op >> 22 & 3; /* store, load, two that extend the sign */
 
-	to->base = rn(op);
-	to->width = (uint8_t)(1u << size);
-	if ((op & 0x3f800000) == 0x39000000) /* LDR, STR (unsigned offset), LDRB, STRH, ... */
+	if ((op & 0x3f000000) == 0x39000000) /* LDR, STR (unsigned offset), LDRB, LDRSW, ... */
 		to->disp = (int64_t)(op >> 10 & 0xfff) << size;
-	else if ((op & 0x3fa00c00) == 0x38000000) /* LDUR, STUR, ... */
+	else if ((op & 0x3f200c00) == 0x38000000) /* LDUR, STUR, ... */
 		to->disp = field(op, 12, 9);
 	else
 		return false;
-	if (load)
+	to->base = rn(op);
+	to->width = (uint8_t)(1u << size);
+	if (kind)
 		to->writes = 1u << rd(op);
-	to->op = !load ? CODE_STORE : size == 3 ? CODE_LOAD : CODE_OTHER;
 	if (size == 3 && rd(op) != 31)
 		to->reg = rd(op);
-	if (load && to->reg == CODE_NO_REG)
-		to->op = CODE_OTHER;
+	to->op = !kind ? CODE_STORE : kind == 1 && to->reg != CODE_NO_REG ? CODE_LOAD : CODE_OTHER;
 	return true;
 }
 

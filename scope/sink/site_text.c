@@ -35,13 +35,31 @@ static void put_place(struct buf *to, const struct gotab_frame *frame)
 	buf_u64(to, frame->line);
 }
 
+/* Appends a function's name; of what stands in brackets, the type arguments, only that they are there:
+ * shapes, which are long. */
+static void put_name(struct buf *to, const char *func)
+{
+	size_t depth = 0, from = 0, i = 0;
+
+	for (; func[i]; i++) {
+		if (func[i] == '[' && !depth++) {
+			text_safe(to, func + from, i - from);
+			buf_str(to, "[…]");
+		} else if (func[i] == ']' && depth && !--depth) {
+			from = i + 1;
+		}
+	}
+	if (!depth)
+		text_safe(to, func + from, i - from);
+}
+
 /* The function without its package, where that stands above already. */
 static void put_func(struct buf *to, const char *func, const char *package, size_t package_len)
 {
 	if (site_package(func) == package_len && memcmp(func, package, package_len) == 0 &&
 	    func[package_len] == '.')
 		func += package_len + 1;
-	put_safe(to, func);
+	put_name(to, func);
 }
 
 static void put_head(struct buf *to, const struct site_report *report)

@@ -58,7 +58,8 @@ static void why_delete(const struct site_entry *entry, const struct site_type *t
 	if (type->elem_size > ELEM_MAX)
 		buf_str(to, ": more than 128 bytes have no fast variant");
 	else
-		buf_str(to, ": no key of 4 or 8 bytes of plain memory, and no string");
+		buf_str(to, ": fast variants are for 4 or 8 bytes of plain memory, and "
+			    "for strings");
 }
 
 /* Without the type, what the entry itself says. */
