@@ -133,6 +133,60 @@ struct error *code_calls_find(enum code_machine machine, const void *text, size_
 	return error_nomem();
 }
 
+/* ---- addresses taken ---- */
+
+/* lea: 8D, a mod-r/m byte that says [rip + disp32], the displacement. */
+static bool takes_x86_64(const struct search *search)
+{
+	const uint8_t *text = search->text;
+
+	for (size_t at = 0; at + 6 <= search->size; at++) {
+		const uint8_t *found = memchr(text + at, 0x8d, search->size - 5 - at);
+		uint64_t target;
+		int32_t rel;
+
+		if (!found)
+			return true;
+		at = (size_t)(found - text);
+		memcpy(&rel, found + 2, sizeof(rel));
+		target = search->addr + at + 6 + (uint64_t)(int64_t)rel;
+		if ((found[1] & 0xc7) == 0x05 && is_target(search, target) &&
+		    !add(search, search->addr + at, target))
+			return false;
+	}
+	return true;
+}
+
+/* adrp xN, page; add xM, xN, #offset: one behind the other, as Go's linker wants them. */
+static bool takes_arm64(const struct search *search)
+{
+	size_t first = (size_t)(-search->addr & 3);
+
+	for (size_t at = first; at + 8 <= search->size; at += 4) {
+		uint32_t op[2];
+		uint64_t page, target;
+
+		memcpy(op, search->text + at, sizeof(op));
+		if ((op[0] & 0x9f000000) != 0x90000000 || (op[1] & 0xffc00000) != 0x91000000)
+			continue;
+		page = (uint64_t)((int64_t)((uint64_t)op[0] << 40) >> 45) << 2 | (op[0] >> 29 & 3);
+		target = ((search->addr + at) & ~0xfffull) + (page << 12) + (op[1] >> 10 & 0xfff);
+		if (is_target(search, target) && !add(search, search->addr + at + 4, target))
+			return false;
+	}
+	return true;
+}
+
+struct error *code_takes_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
+			      const uint64_t targets[], size_t n, struct code_calls *ret)
+{
+	struct search search = {text, size, addr, targets, n, ret};
+
+	if (!n || (machine == CODE_ARM64 ? takes_arm64(&search) : takes_x86_64(&search)))
+		return NULL;
+	return error_nomem();
+}
+
 void code_calls_fini(struct code_calls *calls)
 {
 	vec_fini(&calls->list);

@@ -1,4 +1,5 @@
-/* Who calls a function: every direct call and jump in the text that leads to one of a few addresses.
+/* Who calls a function: every direct call and jump in the text that leads to one of a few addresses; and
+ * who takes its address.
  *
  * The text of a big program is 13 MB; decoding it takes most of a second. So the search looks at bytes
  * only, a few milliseconds, and what it finds are candidates: on x86-64 some of them are bytes
@@ -23,6 +24,10 @@ struct code_calls {
  * ascending. Calls, jumps and conditional jumps with an operand of 32 bits (x86-64) or 26 (arm64).
  * Errors: out of memory. */
 struct error *code_calls_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
+			      const uint64_t targets[], size_t n, struct code_calls *ret);
+/* As code_calls_find, for instructions that make one of the addresses: on x86-64 lea [rip + disp], on
+ * arm64 the add behind an adrp. Only candidates, on arm64 too. */
+struct error *code_takes_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
 			      const uint64_t targets[], size_t n, struct code_calls *ret);
 void code_calls_fini(struct code_calls *calls);
 

@@ -18,8 +18,6 @@ enum {
 	INSTANCES_MAX = 4096, /* of one site */
 };
 
-typedef VEC(struct site_open) questions;
-
 static int compare_func(const void *a, const void *b)
 {
 	const struct site_open *x = a, *y = b;
@@ -29,7 +27,7 @@ static int compare_func(const void *a, const void *b)
 	return x->site < y->site ? -1 : x->site > y->site;
 }
 
-static bool has_question(const questions *asked, const struct site_open *question)
+static bool has_question(const site_questions *asked, const struct site_open *question)
 {
 	vec_each (q, asked)
 		if (q->site == question->site && q->func == question->func &&
@@ -55,32 +53,39 @@ static struct error *add_instance(struct site_row *row, const struct site_type *
 	return NULL;
 }
 
-/* What a caller puts in for a question: a type, another question, or something unknown. */
-static struct error *answer(struct site_search *search, struct site_func *caller,
-			    const struct code_insn *call, const struct site_open *question,
-			    questions *next)
+struct error *site_answer(struct site_search *search, const struct site_open *question, uint64_t func,
+			  const struct code_value *value, site_questions *next)
 {
-	struct site_open further = {.site = question->site, .func = caller->func.entry};
+	struct site_open further = {question->site, func, *value};
 	const struct site_type *type = NULL;
-	struct code_value outer;
 	uint64_t addr;
 
-	try(site_func_value(search, caller, call, (uint8_t)question->value.base, &outer));
-	further.value = site_value_join(&outer, &question->value);
-	if (site_value_address(search, &further.value, &addr))
+	if (site_value_address(search, value, &addr))
 		try(site_type_get(search, addr, &type));
 	if (type)
 		return add_instance(&search->found->list.data[question->site], type);
-	if (further.value.root == CODE_ENTRY && next->len < QUESTIONS_MAX &&
+	if (value->root == CODE_ENTRY && next->len < QUESTIONS_MAX &&
 	    !has_question(next, &further) && !vec_push(next, further))
 		return error_nomem();
 	return NULL;
 }
 
+/* What a caller puts into the register that the question is about. */
+static struct error *answer(struct site_search *search, struct site_func *caller,
+			    const struct code_insn *call, const struct site_open *question,
+			    site_questions *next)
+{
+	struct code_value outer;
+
+	try(site_func_value(search, caller, call, (uint8_t)question->value.base, &outer));
+	outer = site_value_join(&outer, &question->value);
+	return site_answer(search, question, caller->func.entry, &outer, next);
+}
+
 /* All questions about the function that the call leads to; they are sorted. */
 static struct error *answer_call(struct site_search *search, struct site_func *caller,
-				 const struct code_insn *call, const questions *asked,
-				 questions *next)
+				 const struct code_insn *call, const site_questions *asked,
+				 site_questions *next)
 {
 	size_t low = 0, high = asked->len;
 
@@ -98,7 +103,7 @@ static struct error *answer_call(struct site_search *search, struct site_func *c
 }
 
 static struct error *answer_calls(struct site_search *search, const struct code_calls *calls,
-				  const questions *asked, questions *next)
+				  const site_questions *asked, site_questions *next)
 {
 	struct error *err = NULL;
 	size_t at = 0;
@@ -123,16 +128,16 @@ static struct error *answer_calls(struct site_search *search, const struct code_
 	return err;
 }
 
-static struct error *round_once(struct site_search *search, questions *asked, questions *next)
+static struct error *ask_callers(struct site_search *search, const site_questions *asked,
+				 site_questions *next)
 {
-	cleanup_free uint64_t *targets = malloc(asked->len * sizeof(*targets));
+	cleanup_free uint64_t *targets = malloc((asked->len + 1) * sizeof(*targets));
 	struct code_calls calls = {0};
 	struct error *err;
 	size_t n = 0;
 
 	if (!targets)
 		return error_nomem();
-	qsort(asked->data, asked->len, sizeof(*asked->data), compare_func);
 	vec_each (question, asked)
 		if (!n || targets[n - 1] != question->func)
 			targets[n++] = question->func;
@@ -141,6 +146,34 @@ static struct error *round_once(struct site_search *search, questions *asked, qu
 	if (!err)
 		err = answer_calls(search, &calls, asked, next);
 	code_calls_fini(&calls);
+	return err;
+}
+
+/* What begins at the closure is asked of those who make it, the rest of those who call. */
+static struct error *round_once(struct site_search *search, const site_questions *asked,
+				site_questions *next)
+{
+	uint8_t context = code_context_register(search->machine);
+	site_questions callers = {0}, makers = {0};
+	struct error *err = NULL;
+
+	vec_each (question, asked) {
+		bool ok = question->value.base == context ? vec_push(&makers, *question)
+							  : vec_push(&callers, *question);
+
+		if (!ok)
+			err = error_nomem();
+	}
+	if (callers.len)
+		qsort(callers.data, callers.len, sizeof(*callers.data), compare_func);
+	if (makers.len)
+		qsort(makers.data, makers.len, sizeof(*makers.data), compare_func);
+	if (!err && callers.len)
+		err = ask_callers(search, &callers, next);
+	if (!err && makers.len)
+		err = site_answer_closures(search, &makers, next);
+	vec_fini(&callers);
+	vec_fini(&makers);
 	return err;
 }
 
@@ -164,7 +197,7 @@ static void finish(struct site_search *search)
 		} else if (!open->value.loads) {
 			row->why_no_type = "passed by the caller";
 		} else if (open->value.base == context) {
-			row->why_no_type = "generic: in the dictionary that the closure captured";
+			row->why_no_type = "generic: in a dictionary that the closure captured";
 		} else {
 			row->why_no_type = "generic: no caller found that has the dictionary";
 		}
@@ -173,14 +206,14 @@ static void finish(struct site_search *search)
 
 struct error *site_find_instances(struct site_search *search)
 {
-	questions asked = {0}, next = {0};
+	site_questions asked = {0}, next = {0};
 	struct error *err = NULL;
 
 	vec_each (open, &search->open)
 		if (open->value.loads && !vec_push(&asked, *open))
 			err = error_nomem();
 	for (unsigned round = 0; !err && asked.len && round < ROUNDS_MAX; round++) {
-		questions swap = asked;
+		site_questions swap = asked;
 
 		next.len = 0;
 		err = round_once(search, &asked, &next);

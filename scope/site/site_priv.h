@@ -51,6 +51,17 @@ bool site_value_address(const struct site_search *search, const struct code_valu
 /* The value in a caller, where the callee's value begins at a register that holds `outer` there. */
 struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner);
 
+typedef VEC(struct site_open) site_questions;
+
+/* generic.c: takes a value that the function at `func` has for a question: a type, or a further
+ * question, which goes to next. */
+struct error *site_answer(struct site_search *search, const struct site_open *question, uint64_t func,
+			  const struct code_value *value, site_questions *next);
+/* closure.c: answers the questions (all about the closure of the function, sorted by function) by what
+ * was stored into closures where they are made. */
+struct error *site_answer_closures(struct site_search *search, const site_questions *asked,
+				   site_questions *next);
+
 /* generic.c: finds the instances of the open sites. */
 struct error *site_find_instances(struct site_search *search);
 
