@@ -65,14 +65,9 @@ static bool type_matches(const struct filter *filter, const struct site_row *row
 	return false;
 }
 
-struct error *sites_select(const struct sites_binary *binary, const struct filter *filter,
-			   sites_rows *ret)
+bool sites_matches(const struct filter *filter, const struct site_row *row)
 {
-	vec_each (row, &binary->sites.list)
-		if (type_matches(filter, row) && sites_place_matches(filter, row) &&
-		    !vec_push(ret, row))
-			return error_nomem();
-	return NULL;
+	return type_matches(filter, row) && sites_place_matches(filter, row);
 }
 
 void sites_look(int fd, bool *ret_color, size_t *ret_width)
@@ -101,8 +96,8 @@ static void put_report(const struct sites_options *options, const struct site_re
 		site_text(out, report);
 }
 
-static struct error *list_sites(const struct sites_options *options,
-				const struct sites_binary *binary, int fd, struct buf *out)
+static struct site_report report_of(const struct sites_options *options,
+				    const struct sites_binary *binary, int fd)
 {
 	struct site_report report = {
 		.binary = binary->path,
@@ -111,19 +106,71 @@ static struct error *list_sites(const struct sites_options *options,
 		.arch = image_machine(binary->image) == IMAGE_ARM64 ? "arm64" : "x86_64",
 		.build_id = image_build_id(binary->image),
 		.stripped = image_is_stripped(binary->image),
-		.pie = image_is_pie(binary->image),
 		.sites = &binary->sites,
 		.brief = options->quiet,
 	};
-	sites_rows rows = {0};
-	struct error *err = sites_select(binary, &options->filter, &rows);
 
 	sites_look(fd, &report.color, &report.width);
+	return report;
+}
+
+static struct error *list_sites(const struct sites_options *options,
+				const struct sites_binary *binary, int fd, struct buf *out)
+{
+	struct site_report report = report_of(options, binary, fd);
+	sites_rows rows = {0};
+	struct error *err = NULL;
+
+	vec_each (row, &binary->sites.list)
+		if (!err && sites_matches(&options->filter, row) && !vec_push(&rows, row))
+			err = error_nomem();
 	report.rows = rows.data;
 	report.rows_n = rows.len;
 	if (!err)
 		put_report(options, &report, out);
 	vec_fini(&rows);
+	return err;
+}
+
+/* A change is shown when the site passes as it was, or as it is. */
+static struct error *put_changes(const struct sites_options *options, const struct site_report *from,
+				 const struct site_report *to, const struct site_changes *changes,
+				 struct buf *out)
+{
+	VEC(const struct site_change *) shown = {0};
+	struct error *err = NULL;
+
+	vec_each (change, &changes->list)
+		if (!err &&
+		    ((change->from && sites_matches(&options->filter, change->from)) ||
+		     (change->to && sites_matches(&options->filter, change->to))) &&
+		    !vec_push(&shown, change))
+			err = error_nomem();
+	if (!err && strcmp(options->format, "json") == 0)
+		site_changes_json(out, from, to, shown.data, shown.len);
+	else if (!err)
+		site_changes_text(out, from, to, shown.data, shown.len);
+	vec_fini(&shown);
+	return err;
+}
+
+static struct error *compare_sites(const struct sites_options *options,
+				   const struct sites_binary *binary, int fd, struct buf *out)
+{
+	struct site_report from = report_of(options, binary, fd), to;
+	struct site_changes changes = {0};
+	struct sites_binary other;
+	struct error *err;
+
+	try(sites_binary_open(options->other, &other));
+	to = report_of(options, &other, fd);
+	err = output_check(options->output, other.fd);
+	if (!err)
+		err = site_compare(&binary->sites, &other.sites, &changes);
+	if (!err)
+		err = put_changes(options, &from, &to, &changes, out);
+	site_changes_fini(&changes);
+	sites_binary_close(&other);
 	return err;
 }
 
@@ -135,7 +182,8 @@ static struct error *run(const struct sites_options *options, int fd, struct buf
 	try(sites_binary_open(options->binary, &binary));
 	err = output_check(options->output, binary.fd);
 	if (!err)
-		err = list_sites(options, &binary, fd, out);
+		err = options->other ? compare_sites(options, &binary, fd, out)
+				     : list_sites(options, &binary, fd, out);
 	sites_binary_close(&binary);
 	return err;
 }

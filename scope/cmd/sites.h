@@ -20,9 +20,8 @@ void sites_binary_close(struct sites_binary *binary);
 
 typedef VEC(const struct site_row *) sites_rows;
 
-/* Appends the sites that pass --type and --site. */
-struct error *sites_select(const struct sites_binary *binary, const struct filter *filter,
-			   sites_rows *ret);
+/* --type and --site. */
+bool sites_matches(const struct filter *filter, const struct site_row *row);
 /* --site alone: any function or place that the site is inlined into. */
 bool sites_place_matches(const struct filter *filter, const struct site_row *row);
 

@@ -23,11 +23,13 @@ struct block {
 
 struct code_track {
 	const struct code *code;
-	uint8_t stack;
+	struct code_keepers keepers;
+	uint8_t stack, result;
 	VEC(struct code_value) values; /* 0: unknown */
 	struct table by_hash;
 	VEC(struct block) blocks;
 	VEC(int64_t) slots; /* displacements, ascending, no two the same */
+	uint16_t stack_value; /* what the stack pointer holds, all along */
 	size_t width;       /* numbers in a state */
 	uint16_t *states;   /* one a block: at its beginning */
 	uint16_t *now, *entry, *indirect;
@@ -129,14 +131,25 @@ static uint16_t reg_value(const uint16_t *state, uint8_t reg)
 	return reg < CODE_REGISTERS ? state[reg] : 0;
 }
 
+/* Is [base + disp] a stack slot? Which, then. */
+static bool is_slot(const struct code_track *track, const uint16_t *state, uint8_t base, int64_t disp,
+		    int64_t *ret)
+{
+	const struct code_value *value = &track->values.data[reg_value(state, base)];
+
+	*ret = value->add + disp;
+	return value->root == CODE_STACK && !value->loads;
+}
+
 static uint16_t loaded(struct code_track *track, uint16_t *state, const struct code_insn *insn,
 		       int64_t disp)
 {
 	const uint16_t *slot;
+	int64_t at;
 
-	if (insn->base != track->stack)
+	if (!is_slot(track, state, insn->base, disp, &at))
 		return value_load(track, reg_value(state, insn->base), disp);
-	slot = slot_at(track, state, disp);
+	slot = slot_at(track, state, at);
 	return slot ? *slot : 0;
 }
 
@@ -144,16 +157,30 @@ static void store(struct code_track *track, uint16_t *state, const struct code_i
 		  uint8_t reg, int64_t disp)
 {
 	uint16_t *slot;
+	int64_t at;
 
-	if (insn->base != track->stack)
+	if (!is_slot(track, state, insn->base, disp, &at))
 		return;
-	slot = slot_at(track, state, disp);
+	slot = slot_at(track, state, at);
 	if (slot)
 		*slot = insn->width == 8 ? reg_value(state, reg) : 0;
 }
 
+/* What a write barrier may change: r11; x16, x17, x25, x27 (Go: runtime/asm_amd64.s, asm_arm64.s). */
+#define SCRATCH (1u << 11 | 1u << 16 | 1u << 17 | 1u << 25 | 1u << 27)
+
+static bool keeps(const struct code_track *track, uint64_t target)
+{
+	for (size_t i = 0; i < track->keepers.n; i++)
+		if (track->keepers.addrs[i] == target)
+			return true;
+	return false;
+}
+
 static void step(struct code_track *track, uint16_t *state, const struct code_insn *insn)
 {
+	bool kept = insn->flow == CODE_CALL && keeps(track, insn->target);
+	uint32_t writes = kept ? insn->writes & SCRATCH : insn->writes;
 	uint16_t value = 0, value2 = 0;
 
 	switch (insn->op) {
@@ -175,13 +202,15 @@ static void step(struct code_track *track, uint16_t *state, const struct code_in
 		break;
 	default: break;
 	}
-	for (uint32_t writes = insn->writes; writes; writes &= writes - 1)
+	for (; writes; writes &= writes - 1)
 		state[__builtin_ctz(writes)] = 0;
 	if (insn->reg < CODE_REGISTERS && value)
 		state[insn->reg] = value;
 	if (insn->reg2 < CODE_REGISTERS && value2)
 		state[insn->reg2] = value2;
-	state[track->stack] = 0;
+	if (insn->flow == CODE_CALL && !kept)
+		state[track->result] = value_make(track, CODE_RESULT, insn->addr);
+	state[track->stack] = track->stack_value;
 }
 
 /* ---- blocks ---- */
@@ -360,7 +389,7 @@ static bool allocate(struct code_track *track)
 }
 
 struct error *code_track_new(enum code_machine machine, const struct code *code,
-			     struct code_track **ret)
+			     struct code_keepers keepers, struct code_track **ret)
 {
 	cleanup(code_track_free) struct code_track *track = calloc(1, sizeof(*track));
 	struct code_value unknown = {0};
@@ -368,14 +397,17 @@ struct error *code_track_new(enum code_machine machine, const struct code *code,
 	if (!track)
 		return error_nomem();
 	track->code = code;
+	track->keepers = keepers;
 	track->stack = code_stack_register(machine);
+	track->result = code_argument_register(machine, 0);
 	if (!vec_push(&track->values, unknown) || !find_slots(track) || !find_blocks(track) ||
 	    !allocate(track))
 		return error_nomem();
 	if (!track->given_up && track->blocks.len) {
 		for (uint8_t i = 0; i < CODE_REGISTERS; i++)
 			track->entry[i] = value_make(track, CODE_ENTRY, i);
-		track->entry[track->stack] = 0;
+		track->stack_value = value_make(track, CODE_STACK, 0);
+		track->entry[track->stack] = track->stack_value;
 		track->given_up = !follow(track);
 	}
 	if (track->nomem)

@@ -9,8 +9,8 @@
  *		mov rax, [rax+0x8]	# ENTRY rax, loads {8}
  *		call runtime.mapdelete_fast64
  *
- * Only stack slots that are addressed by the stack pointer are followed: Go's compiler uses no others.
- * Stores through other pointers are taken not to reach them: what is asked for here (addresses of
+ * Stack slots are followed where their address is known: the stack pointer and a constant. Stores
+ * through other pointers are taken not to reach them: what is asked for here (addresses of
  * types and dictionaries) the compiler spills into slots of its own.
  */
 #ifndef CODE_TRACK_H
@@ -22,6 +22,8 @@ enum code_root {
 	CODE_UNKNOWN,
 	CODE_CONSTANT, /* base: an address in the image */
 	CODE_ENTRY,    /* base: a register, as it was when the function was called */
+	CODE_RESULT,   /* base: address of a call; its first result */
+	CODE_STACK,    /* the stack pointer, in the function's body */
 };
 
 #define CODE_LOADS_MAX 3
@@ -38,10 +40,17 @@ static_assert(sizeof(struct code_value) == 32, "no padding: values are compared 
 
 struct code_track;
 
-/* Follows the function (borrowed; must outlive the result). Functions too large to follow (a
- * hostile file's) are not: each value is unknown then. Errors: out of memory. */
+/* Functions that leave the registers as they were, against the ABI: Go's write barriers. All but the
+ * scratch registers. */
+struct code_keepers {
+	const uint64_t *addrs;
+	size_t n;
+};
+
+/* Follows the function (borrowed, as the keepers; must outlive the result). Functions too large to
+ * follow (a hostile file's) are not: each value is unknown then. Errors: out of memory. */
 struct error *code_track_new(enum code_machine machine, const struct code *code,
-			     struct code_track **ret);
+			     struct code_keepers keepers, struct code_track **ret);
 void code_track_free(struct code_track *track); /* NULL is legal */
 CLEANUP_FUNC(struct code_track, code_track_free)
 

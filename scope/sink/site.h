@@ -13,7 +13,7 @@ struct site_report {
 	unsigned go_minor;
 	const char *arch;     /* "x86_64", "arm64" */
 	const char *build_id; /* "" when none */
-	bool stripped, pie;
+	bool stripped;
 	const struct sites *sites;
 	const struct site_row **rows; /* those to be shown, by pc */
 	size_t rows_n;
@@ -28,5 +28,12 @@ void site_text(struct buf *to, const struct site_report *report);
 /* The counts instead of the sites, the largest first. */
 void site_table_json(struct buf *to, const struct site_report *report, enum site_by by);
 void site_table_text(struct buf *to, const struct site_report *report, enum site_by by);
+
+/* What changed between two binaries; `from` and `to` are reports without rows (those are in changes: n of
+ * them, those where nothing changed too). */
+void site_changes_json(struct buf *out, const struct site_report *from, const struct site_report *to,
+		       const struct site_change **changes, size_t n);
+void site_changes_text(struct buf *out, const struct site_report *from, const struct site_report *to,
+		       const struct site_change **changes, size_t n);
 
 #endif

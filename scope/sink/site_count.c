@@ -80,3 +80,32 @@ bool site_count(const struct site_report *report, enum site_by by,
 		row(ctx, groups[i].name, groups[i].len, groups[i].sites);
 	return true;
 }
+
+/* ---- changes ---- */
+
+unsigned site_change_kinds(const struct site_change *change)
+{
+	return (unsigned)change->variant << SITE_CHANGE_VARIANT |
+	       (unsigned)change->type << SITE_CHANGE_TYPE |
+	       (unsigned)change->inlining << SITE_CHANGE_INLINING;
+}
+
+bool site_change_same(const struct site_change *change)
+{
+	return change->from && change->to && !site_change_kinds(change);
+}
+
+struct site_tally site_tally(const struct site_change **changes, size_t n)
+{
+	struct site_tally tally = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		tally.same += site_change_same(changes[i]);
+		tally.variant += changes[i]->variant;
+		tally.type += changes[i]->type;
+		tally.inlining += changes[i]->inlining;
+		tally.came += !changes[i]->from;
+		tally.went += !changes[i]->to;
+	}
+	return tally;
+}

@@ -81,12 +81,13 @@ static void put_breakpoint(struct buf *to, const struct site_row *row)
 	buf_char(to, '}');
 }
 
-static void put_site(struct buf *to, const struct site_report *report, const struct site_row *row)
+/* A site's members, from "pc" on. */
+static void put_members(struct buf *to, const struct site_report *report, const struct site_row *row)
 {
 	const struct site_entry *entry = &site_entries[row->entry];
 	struct buf why = {0};
 
-	put_literal(to, "{\"event\":\"site\",\"pc\":");
+	put_literal(to, "\"pc\":");
 	put_address(to, row->pc);
 	put_next(to, "func");
 	put_frame(to, site_source(row));
@@ -108,9 +109,15 @@ static void put_site(struct buf *to, const struct site_report *report, const str
 		put_literal(to, ",\"wrapper\":true");
 	if (row->jump)
 		put_literal(to, ",\"tail_call\":true");
-	put_literal(to, "}\n");
 	to->bad |= why.bad;
 	buf_fini(&why);
+}
+
+static void put_site(struct buf *to, const struct site_report *report, const struct site_row *row)
+{
+	put_literal(to, "{\"event\":\"site\",");
+	put_members(to, report, row);
+	put_literal(to, "}\n");
 }
 
 static void put_end(struct buf *to, const struct site_report *report)
@@ -162,4 +169,75 @@ void site_table_json(struct buf *to, const struct site_report *report, enum site
 		to->len--;
 	put_literal(to, "]}\n");
 	put_end(to, report);
+}
+
+/* ---- two binaries ---- */
+
+static void put_half(struct buf *to, const struct site_report *report, const struct site_row *row)
+{
+	if (!row) {
+		put_literal(to, "null");
+		return;
+	}
+	buf_char(to, '{');
+	put_members(to, report, row);
+	buf_char(to, '}');
+}
+
+static void put_change(struct buf *to, const struct site_report *from, const struct site_report *report,
+		       const struct site_change *change)
+{
+	static const char *const names[] = {
+		[SITE_CHANGE_VARIANT] = "variant", [SITE_CHANGE_TYPE] = "type",
+		[SITE_CHANGE_INLINING] = "inlining",
+	};
+	unsigned kinds = site_change_kinds(change);
+	const char *comma = "";
+
+	put_literal(to, "{\"event\":\"change\",\"change\":[");
+	if (!change->from || !change->to)
+		put_string(to, change->to ? "came" : "went");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!(kinds & 1u << i))
+			continue;
+		buf_str(to, comma);
+		put_string(to, names[i]);
+		comma = ",";
+	}
+	put_literal(to, "],\"from\":");
+	put_half(to, from, change->from);
+	put_next(to, "to");
+	put_half(to, report, change->to);
+	put_literal(to, "}\n");
+}
+
+void site_changes_json(struct buf *to, const struct site_report *from, const struct site_report *report,
+		       const struct site_change **changes, size_t n)
+{
+	struct site_tally tally = site_tally(changes, n);
+
+	for (size_t i = 0; i < n; i++)
+		if (!site_change_same(changes[i]))
+			put_change(to, from, report, changes[i]);
+	put_literal(to, "{\"event\":\"end\",\"from\":");
+	put_string(to, from->binary);
+	put_next(to, "from_sites");
+	buf_u64(to, from->sites->list.len);
+	put_next(to, "to");
+	put_string(to, report->binary);
+	put_next(to, "to_sites");
+	buf_u64(to, report->sites->list.len);
+	put_next(to, "same");
+	buf_u64(to, tally.same);
+	put_next(to, "variant");
+	buf_u64(to, tally.variant);
+	put_next(to, "type");
+	buf_u64(to, tally.type);
+	put_next(to, "inlining");
+	buf_u64(to, tally.inlining);
+	put_next(to, "came");
+	buf_u64(to, tally.came);
+	put_next(to, "went");
+	buf_u64(to, tally.went);
+	put_literal(to, "}\n");
 }

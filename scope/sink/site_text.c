@@ -26,7 +26,7 @@ static void put_counted(struct buf *to, size_t n, const char *noun)
 }
 
 /* "…/store.go:61" -> "store.go:61" */
-static void put_place(struct buf *to, const struct gotab_frame *frame)
+void site_put_place(struct buf *to, const struct gotab_frame *frame)
 {
 	const char *slash = strrchr(frame->file, '/');
 
@@ -54,7 +54,7 @@ static void put_name(struct buf *to, const char *func)
 }
 
 /* The function without its package, where that stands above already. */
-static void put_func(struct buf *to, const char *func, const char *package, size_t package_len)
+void site_put_func(struct buf *to, const char *func, const char *package, size_t package_len)
 {
 	if (site_package(func) == package_len && memcmp(func, package, package_len) == 0 &&
 	    func[package_len] == '.')
@@ -96,7 +96,7 @@ struct columns {
 	size_t pc, variant, type; /* width of each */
 };
 
-static void put_type(struct buf *to, const struct site_row *row)
+void site_put_type(struct buf *to, const struct site_row *row)
 {
 	if (row->type) {
 		put_safe(to, row->type->name);
@@ -135,7 +135,7 @@ static struct columns measure(const struct site_report *report)
 		size_t wide;
 
 		buf_reset(&type);
-		put_type(&type, row);
+		site_put_type(&type, row);
 		wide = text_columns(&type, 0);
 		columns.pc = pc > columns.pc ? pc : columns.pc;
 		columns.variant = variant > columns.variant ? variant : columns.variant;
@@ -182,9 +182,9 @@ static void put_notes(struct buf *to, const struct site_report *report, const st
 	text_safe(to, buf_cstr(&why), why.len);
 	for (size_t i = 1; i < row->frames_n; i++) {
 		buf_str(to, i > 1 ? ", that into " : " · inlined into ");
-		put_func(to, row->frames[i].func, package, package_len);
+		site_put_func(to, row->frames[i].func, package, package_len);
 		buf_char(to, ' ');
-		put_place(to, &row->frames[i]);
+		site_put_place(to, &row->frames[i]);
 	}
 	if (row->copies > 1) {
 		buf_str(to, " · copy ");
@@ -202,7 +202,7 @@ static void put_notes(struct buf *to, const struct site_report *report, const st
 }
 
 /* Appends text broken at spaces, each line behind `indent` spaces. */
-static void put_indented(struct buf *to, const struct buf *text, size_t indent, size_t width)
+void site_put_indented(struct buf *to, const struct buf *text, size_t indent, size_t width)
 {
 	struct buf lines = {0};
 	size_t from = 0;
@@ -231,18 +231,18 @@ static void put_site(struct buf *to, const struct site_report *report, const str
 	put_padded(to, &text, columns->pc, report->color, SGR_DIM);
 	buf_str(&text, site_entries[row->entry].variant);
 	put_padded(to, &text, columns->variant, report->color, SGR_CYAN);
-	put_type(&text, row);
+	site_put_type(&text, row);
 	put_padded(to, &text, columns->type, report->color, SGR_NONE);
 	text_sgr(to, report->color, SGR_BOLD);
-	put_func(to, site_source(row)->func, package, site_package(package));
+	site_put_func(to, site_source(row)->func, package, site_package(package));
 	text_sgr_end(to, report->color, SGR_BOLD);
 	buf_str(to, "  ");
-	put_place(to, site_source(row));
+	site_put_place(to, site_source(row));
 	buf_char(to, '\n');
 	if (!report->brief) {
 		put_notes(&text, report, row);
 		text_sgr(to, report->color, SGR_DIM);
-		put_indented(to, &text, indent, report->width);
+		site_put_indented(to, &text, indent, report->width);
 		text_sgr_end(to, report->color, SGR_DIM);
 	}
 	to->bad |= text.bad;

@@ -1,8 +1,7 @@
 /* What closures captured: a function literal in generic code gets its dictionary that way.
  *
  * A closure is an object whose first word is the function, then come the variables that it captured. It is
- * made by stores of these, of the function's address first, at one base register (a new object, or the
- * stack pointer):
+ * made by stores of these, of the function's address first, into a new object or one on the stack:
  *
  *	lea rcx, main.drop[...].func1
  *	mov [rax], rcx
@@ -13,59 +12,82 @@
 
 #define NEAR 128 /* instructions between the stores; a write barrier's branches stand there too */
 
-/* Does the instruction store 8 bytes at [base + disp]? Which register, then. */
-static bool stores_at(const struct code_insn *insn, uint8_t base, int64_t disp, uint8_t *ret_reg)
+/* Where an instruction stores 8 bytes, and what. */
+struct stored {
+	struct code_value place; /* its address; root CODE_UNKNOWN: [base + place.add] */
+	uint8_t base, reg;
+};
+
+/* half: 1 is the second word of a pair. False when there is no such store. */
+static struct error *get_stored(struct site_search *search, struct site_func *maker,
+				const struct code_insn *insn, unsigned half, struct stored *ret,
+				bool *ret_found)
 {
-	if (insn->base != base || insn->width != 8)
-		return false;
-	if (insn->op == CODE_STORE || insn->op == CODE_STORE_PAIR) {
-		*ret_reg = insn->reg;
-		if (insn->disp == disp)
-			return true;
-	}
-	*ret_reg = insn->reg2;
-	return insn->op == CODE_STORE_PAIR && insn->disp + 8 == disp;
+	int64_t add = insn->disp + 8 * half;
+
+	*ret_found = insn->width == 8 &&
+		     (insn->op == CODE_STORE_PAIR || (insn->op == CODE_STORE && !half));
+	if (!*ret_found)
+		return NULL;
+	try(site_func_value(search, maker, insn, insn->base, &ret->place));
+	ret->place.add = (int32_t)(ret->place.add + add);
+	ret->base = insn->base;
+	ret->reg = half ? insn->reg2 : insn->reg;
+	return NULL;
 }
 
-/* The closure's function was stored at [base + disp] by insns[at]: what the question is about stands
- * further on. */
-static struct error *answer_near(struct site_search *search, struct site_func *maker, size_t at,
-				 int64_t disp, const struct site_open *question, site_questions *next)
+/* Is b stored `offset` bytes behind a? */
+static bool is_behind(const struct stored *a, const struct stored *b, int32_t offset)
 {
-	const struct code_insn *insns = maker->code.insns.data;
-	int64_t wanted = disp + question->value.offsets[0];
+	struct code_value wanted = a->place;
+
+	wanted.add = (int32_t)(wanted.add + (int64_t)offset);
+	return memcmp(&wanted, &b->place, sizeof(wanted)) == 0 &&
+	       (wanted.root != CODE_UNKNOWN || a->base == b->base);
+}
+
+/* The closure's function was stored by insns[at]: what the question is about stands further on. */
+static struct error *answer_near(struct site_search *search, struct site_func *maker, size_t at,
+				 const struct stored *func, const struct site_open *question,
+				 site_questions *next)
+{
 	struct code_value inner = question->value, outer;
-	uint32_t base = insns[at].base < CODE_REGISTERS ? 1u << insns[at].base : 0;
-	uint8_t reg;
+	struct stored stored;
+	bool found;
 
 	inner.loads--;
 	memmove(inner.offsets, inner.offsets + 1, inner.loads * sizeof(inner.offsets[0]));
-	for (size_t i = at; i < maker->code.insns.len && i < at + NEAR; i++) {
-		/* Calls in between are of the write barrier, which keeps all registers. */
-		if (i > at && insns[i].writes & base && insns[i].flow != CODE_CALL)
-			break;
-		if (!stores_at(&insns[i], insns[at].base, wanted, &reg))
+	for (size_t i = 2 * at; i < 2 * maker->code.insns.len && i < 2 * (at + NEAR); i++) {
+		const struct code_insn *insn = &maker->code.insns.data[i / 2];
+
+		try(get_stored(search, maker, insn, i & 1, &stored, &found));
+		if (!found || !is_behind(func, &stored, question->value.offsets[0]))
 			continue;
-		try(site_func_value(search, maker, &insns[i], reg, &outer));
+		try(site_func_value(search, maker, insn, stored.reg, &outer));
 		outer = site_value_join(&outer, &inner);
 		return site_answer(search, question, maker->func.entry, &outer, next);
 	}
 	return NULL;
 }
 
-/* Is the word that insn stores at [base + disp] the address of a function that is asked about? */
+/* Is what the instruction stores the address of a function that is asked about? */
 static struct error *answer_store(struct site_search *search, struct site_func *maker, size_t at,
-				  uint8_t reg, int64_t disp, const site_questions *asked,
-				  site_questions *next)
+				  unsigned half, const site_questions *asked, site_questions *next)
 {
+	const struct code_insn *insn = &maker->code.insns.data[at];
 	struct code_value value;
+	struct stored stored;
+	bool found;
 
-	try(site_func_value(search, maker, &maker->code.insns.data[at], reg, &value));
+	try(get_stored(search, maker, insn, half, &stored, &found));
+	if (!found)
+		return NULL;
+	try(site_func_value(search, maker, insn, stored.reg, &value));
 	if (value.root != CODE_CONSTANT || value.loads)
 		return NULL;
 	vec_each (question, asked)
 		if (question->func == value.base)
-			try(answer_near(search, maker, at, disp, question, next));
+			try(answer_near(search, maker, at, &stored, question, next));
 	return NULL;
 }
 
@@ -73,13 +95,8 @@ static struct error *answer_maker(struct site_search *search, struct site_func *
 				  const site_questions *asked, site_questions *next)
 {
 	for (size_t i = 0; i < maker->code.insns.len; i++) {
-		const struct code_insn *insn = &maker->code.insns.data[i];
-
-		if (insn->width != 8 || (insn->op != CODE_STORE && insn->op != CODE_STORE_PAIR))
-			continue;
-		try(answer_store(search, maker, i, insn->reg, insn->disp, asked, next));
-		if (insn->op == CODE_STORE_PAIR)
-			try(answer_store(search, maker, i, insn->reg2, insn->disp + 8, asked, next));
+		try(answer_store(search, maker, i, 0, asked, next));
+		try(answer_store(search, maker, i, 1, asked, next));
 	}
 	return NULL;
 }

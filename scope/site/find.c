@@ -32,7 +32,9 @@ struct error *site_func_value(const struct site_search *search, struct site_func
 			      const struct code_insn *at, uint8_t reg, struct code_value *ret)
 {
 	if (!func->track)
-		try(code_track_new(search->machine, &func->code, &func->track));
+		try(code_track_new(search->machine, &func->code,
+				   (struct code_keepers){search->keepers, search->keepers_n},
+				   &func->track));
 	*ret = code_track_value(func->track, at, reg);
 	return NULL;
 }
@@ -188,27 +190,49 @@ static struct error *add_sites(struct site_search *search)
 	return err;
 }
 
+/* Write barriers keep the registers: one function a register up to Go 1.20, one a number of pointers
+ * since (runtime/asm_amd64.s, asm_arm64.s; the compiler calls no others). */
+static const char *const keeper_names[] = {
+	"runtime.gcWriteBarrier", "runtime.gcWriteBarrierCX", "runtime.gcWriteBarrierDX",
+	"runtime.gcWriteBarrierBX", "runtime.gcWriteBarrierBP", "runtime.gcWriteBarrierSI",
+	"runtime.gcWriteBarrierR8", "runtime.gcWriteBarrierR9", "runtime.gcWriteBarrier1",
+	"runtime.gcWriteBarrier2", "runtime.gcWriteBarrier3", "runtime.gcWriteBarrier4",
+	"runtime.gcWriteBarrier5", "runtime.gcWriteBarrier6", "runtime.gcWriteBarrier7",
+	"runtime.gcWriteBarrier8",
+};
+static_assert(ARRAY_SIZE(keeper_names) == SITE_KEEPERS, "one each");
+
+/* With a profile the methods of Swiss maps may all be inlined: any function of theirs will do. */
+static const char *const swiss_names[] = {
+	"internal/runtime/maps.(*Map).deleteSmall", "internal/runtime/maps.(*table).rehash",
+	"internal/runtime/maps.NewEmptyMap", "internal/runtime/maps.(*Iter).Next",
+};
+
+/* Every name that is asked for, in one pass over the program's. */
 static void find_entries(struct site_search *search)
 {
-	static const char *const swiss[] = {"internal/runtime/maps.(*Map).deleteSmall",
-					    "internal/runtime/maps.(*table).rehash"};
-	const char *names[SITE_ENTRIES + ARRAY_SIZE(swiss)];
-	struct gotab_func funcs[ARRAY_SIZE(names)];
+	enum { SWISS = SITE_ENTRIES, KEEPERS = SWISS + ARRAY_SIZE(swiss_names),
+	       NAMES = KEEPERS + SITE_KEEPERS };
 	struct sites *found = search->found;
+	struct gotab_func funcs[NAMES];
+	const char *names[NAMES];
 
 	for (size_t i = 0; i < SITE_ENTRIES; i++)
 		names[i] = site_entries[i].name;
-	for (size_t i = 0; i < ARRAY_SIZE(swiss); i++)
-		names[SITE_ENTRIES + i] = swiss[i];
-	gotab_find(search->tab, names, ARRAY_SIZE(names), funcs);
+	memcpy(names + SWISS, swiss_names, sizeof(swiss_names));
+	memcpy(names + KEEPERS, keeper_names, sizeof(keeper_names));
+	gotab_find(search->tab, names, NAMES, funcs);
 	for (size_t i = 0; i < SITE_ENTRIES; i++) {
 		found->present[i] = funcs[i].entry != 0;
 		found->entry_addr[i] = funcs[i].entry;
 		if (site_entries[i].type_arg == 1) /* a method of Swiss maps */
 			found->swiss |= found->present[i];
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(swiss); i++)
-		found->swiss |= funcs[SITE_ENTRIES + i].entry != 0;
+	for (size_t i = SWISS; i < KEEPERS; i++)
+		found->swiss |= funcs[i].entry != 0;
+	for (size_t i = KEEPERS; i < NAMES; i++)
+		if (funcs[i].entry)
+			search->keepers[search->keepers_n++] = funcs[i].entry;
 }
 
 /* Of sites with the same source, how many there are. Names are shared in the file, but need not be:

@@ -86,6 +86,27 @@ static inline const struct gotab_frame *site_holder(const struct site_row *row)
 	return &row->frames[row->frames_n - 1];
 }
 
+/* ---- two binaries ---- */
+
+/* A site of one binary and the one of the other that it became. */
+struct site_change {
+	const struct site_row *from, *to; /* NULL: it came, it went */
+	bool variant;  /* calls another entry */
+	bool type;     /* of another map type */
+	bool inlining; /* inlined into others, or no more */
+};
+
+struct site_changes {
+	VEC(struct site_change) list; /* those where nothing changed too; by the pc in the second binary,
+					 those that went last */
+};
+
+/* Pairs the sites of two binaries: by function, inline chain, map type and entry; what is left then by less
+ * and less of it. Addresses and lines do not count: code that only moved is no change. Of several alike
+ * in a function the first becomes the first, and so on. Borrows from both. Errors: out of memory. */
+struct error *site_compare(const struct sites *from, const struct sites *to, struct site_changes *ret);
+void site_changes_fini(struct site_changes *changes);
+
 /* Why the compiler chose this entry: "string key, 8-byte element". */
 void site_why(const struct site_row *row, unsigned go_minor, struct buf *to);
 

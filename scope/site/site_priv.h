@@ -13,6 +13,8 @@ struct site_open {
 	struct code_value value;
 };
 
+#define SITE_KEEPERS 16
+
 struct site_search {
 	const struct image *image;
 	const struct gotab *tab;
@@ -22,6 +24,8 @@ struct site_search {
 	size_t text_size;
 	uint64_t text_addr;
 	struct sites *found;
+	uint64_t keepers[SITE_KEEPERS]; /* entries of those that the program has */
+	size_t keepers_n;
 	struct table type_index; /* address -> index into found->types */
 	VEC(struct site_open) open;
 };
