@@ -178,10 +178,15 @@ static struct error *run(const struct sites_options *options, int fd, struct buf
 {
 	struct sites_binary binary;
 	struct error *err;
+	size_t width;
+	bool color;
 
 	try(sites_binary_open(options->binary, &binary));
 	err = output_check(options->output, binary.fd);
-	if (!err)
+	sites_look(fd, &color, &width);
+	if (!err && options->asm_of)
+		err = sites_asm(&binary, options->asm_of, color, width, out);
+	else if (!err)
 		err = options->other ? compare_sites(options, &binary, fd, out)
 				     : list_sites(options, &binary, fd, out);
 	sites_binary_close(&binary);

@@ -36,4 +36,27 @@ void site_changes_json(struct buf *out, const struct site_report *from, const st
 void site_changes_text(struct buf *out, const struct site_report *from, const struct site_report *to,
 		       const struct site_change **changes, size_t n);
 
+/* ---- instructions ---- */
+
+struct site_line {
+	size_t at, len; /* in the listing's text; not safe */
+	enum { SITE_LINE_INSN, SITE_LINE_SOURCE, SITE_LINE_NOTE } kind;
+	bool mark; /* trace would put its probe here */
+};
+
+struct site_listing {
+	struct buf title; /* one line */
+	struct buf text;
+	VEC(struct site_line) lines;
+};
+
+/* Begins a line; what is then appended to listing->text is its text, up to site_line_end(). */
+void site_line_begin(struct site_listing *listing);
+void site_line_end(struct site_listing *listing, int kind, bool mark);
+void site_listing_fini(struct site_listing *listing);
+
+/* One listing, or two side by side (right may be NULL). */
+void site_listing_text(struct buf *out, const struct site_listing *left,
+		       const struct site_listing *right, bool color, size_t width);
+
 #endif
