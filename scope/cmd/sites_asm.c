@@ -11,7 +11,7 @@
 enum {
 	SITES_SHOWN = 8,
 	SETUP_MAX = 24,           /* instructions before the call */
-	AROUND = 8,               /* instructions before a probe that is off the straight path */
+	AROUND = 8,               /* instructions before a probe that is on another path */
 	FUNC_MAX = 1 << 20,       /* bytes that are decoded */
 	SOURCE_MAX = 16 << 20,    /* bytes of a source file */
 	WAY_MAX = 16,             /* functions on the way from an entry to where elements leave */
@@ -241,26 +241,26 @@ static struct error *show_site(struct asm_view *view, const struct site_row *row
 
 /* ---- the runtime's functions ---- */
 
-/* Probes that are not on the straight path: what leads up to each. */
+/* Probes that are not on the path: what leads up to each. */
 static void list_probes(struct lister *lister, const struct code *code, const struct code_path *path)
 {
 	for (size_t i = 0; i < code->insns.len; i++) {
 		const struct placement *placement =
 			placement_at(lister->view, code->insns.data[i].addr);
-		bool straight = false;
+		bool listed = false;
 
 		vec_each (at, &path->insns)
-			straight |= *at == i;
-		if (!placement || straight)
+			listed |= *at == i;
+		if (!placement || listed)
 			continue;
-		list_note(lister->listing, "off the straight path:");
+		list_note(lister->listing, "not on that path:");
 		lister->line = 0;
 		for (size_t at = i > AROUND ? i - AROUND : 0; at <= i; at++)
 			list_insn(lister, code, &code->insns.data[at]);
 	}
 }
 
-/* What ends the program, and what happens only while a map grows, is off the straight path. */
+/* What ends the program, and what happens only while a map grows, is off it. */
 static bool is_cold(void *ctx, uint64_t target)
 {
 	static const char *const names[] = {
@@ -276,31 +276,6 @@ static bool is_cold(void *ctx, uint64_t target)
 		if (strncmp(func.name, names[i], strlen(names[i])) == 0)
 			return true;
 	return false;
-}
-
-/* The function's straight path, and its probes. An empty title: there is no such function. */
-static struct error *list_func(struct asm_view *view, uint64_t entry, struct site_listing *listing)
-{
-	struct lister lister = {.view = view, .listing = listing, .entry = entry};
-	struct code_path path;
-	struct gotab_func func;
-	struct error *err;
-	struct code code;
-
-	try(decode(view, entry, &func, &code));
-	if (!code.insns.len)
-		return NULL;
-	err = code_straight(&code, is_cold, view, &path);
-	if (!err) {
-		buf_printf(&listing->title, "%s: %zu instructions straight", func.name,
-			   path.insns.len);
-		vec_each (at, &path.insns)
-			list_insn(&lister, &code, &code.insns.data[*at]);
-		list_probes(&lister, &code, &path);
-		code_path_fini(&path);
-	}
-	code_fini(&code);
-	return err;
 }
 
 /* The functions that entry calls, in turn, and that have a probe. */
@@ -350,6 +325,47 @@ static struct error *find_way(const struct asm_view *view, uint64_t entry, struc
 	return NULL;
 }
 
+/* The instruction that a removal passes: a probe's, else the call of the next function on the way. */
+static uint32_t find_via(const struct asm_view *view, const struct code *code, const struct way *way)
+{
+	for (uint32_t i = 0; i < code->insns.len; i++)
+		if (placement_at(view, code->insns.data[i].addr))
+			return i;
+	for (uint32_t i = 0; i < code->insns.len; i++)
+		if (code->insns.data[i].flow == CODE_CALL &&
+		    code->insns.data[i].target != code->insns.data[0].addr &&
+		    way_has(way, code->insns.data[i].target))
+			return i;
+	return UINT32_MAX;
+}
+
+/* A function's path to a removal, and its probes. An empty title: there is no such function. */
+static struct error *list_func(struct asm_view *view, uint64_t entry, const struct way *way,
+			       struct site_listing *listing)
+{
+	struct lister lister = {.view = view, .listing = listing, .entry = entry};
+	struct code_path path = {0};
+	struct gotab_func func;
+	struct error *err;
+	struct code code;
+
+	try(decode(view, entry, &func, &code));
+	if (!code.insns.len)
+		return NULL;
+	err = code_shortest(&code, find_via(view, &code, way), is_cold, view, &path);
+	if (!err && !path.insns.len)
+		err = code_straight(&code, is_cold, view, &path);
+	if (!err) {
+		buf_printf(&listing->title, "%zu instructions: %s", path.insns.len, func.name);
+		vec_each (at, &path.insns)
+			list_insn(&lister, &code, &code.insns.data[*at]);
+		list_probes(&lister, &code, &path);
+	}
+	code_path_fini(&path);
+	code_fini(&code);
+	return err;
+}
+
 /* Under a listing: why trace puts its probes where they are marked. */
 static void put_legend(struct asm_view *view, uint64_t func)
 {
@@ -365,39 +381,46 @@ static void put_legend(struct asm_view *view, uint64_t func)
 	}
 }
 
-/* The entry beside the generic one, then what they call on the way to where the element leaves. */
+/* The entry, beside the generic one where it is a fast variant of that. */
+static struct error *show_beside(struct asm_view *view, uint64_t entry, uint64_t generic,
+				 const struct way *way)
+{
+	struct site_listing left = {0}, right = {0};
+	struct way other = {0};
+	struct error *err = list_func(view, entry, way, &left);
+
+	if (!err && generic)
+		err = find_way(view, generic, &other);
+	if (!err && generic)
+		err = list_func(view, generic, &other, &right);
+	if (!err)
+		site_listing_text(view->out, &left, generic ? &right : NULL, view->color, view->width);
+	site_listing_fini(&left);
+	site_listing_fini(&right);
+	put_legend(view, entry);
+	if (generic)
+		put_legend(view, generic);
+	return err;
+}
+
+/* Then what they call on the way to where the element leaves. */
 static struct error *show_entry(struct asm_view *view, uint32_t entry)
 {
 	const struct sites *sites = &view->binary->sites;
-	struct site_listing left = {0}, right = {0};
+	uint64_t addr = sites->entry_addr[entry], generic = 0;
 	struct way way = {0};
-	bool beside = entry != 0 && site_entries[entry].kind == SITE_DELETE && sites->present[0] &&
-		      site_entries[entry].type_arg == 0;
-	struct error *err = list_func(view, sites->entry_addr[entry], &left);
 
-	if (!err && beside)
-		err = list_func(view, sites->entry_addr[0], &right);
-	if (!err)
-		site_listing_text(view->out, &left, beside ? &right : NULL, view->color, view->width);
-	site_listing_fini(&left);
-	site_listing_fini(&right);
-	put_legend(view, sites->entry_addr[entry]);
-	if (beside)
-		put_legend(view, sites->entry_addr[0]);
-	if (!err)
-		err = find_way(view, sites->entry_addr[entry], &way);
-	for (size_t i = 1; !err && i < way.n; i++) {
-		if (beside && way.funcs[i] == sites->entry_addr[0])
+	if (entry != 0 && site_entries[entry].kind == SITE_DELETE && site_entries[entry].type_arg == 0)
+		generic = sites->entry_addr[0];
+	try(find_way(view, addr, &way));
+	try(show_beside(view, addr, generic, &way));
+	for (size_t i = 1; i < way.n; i++) {
+		if (way.funcs[i] == generic)
 			continue;
 		buf_char(view->out, '\n');
-		left = (struct site_listing){0};
-		err = list_func(view, way.funcs[i], &left);
-		if (!err)
-			site_listing_text(view->out, &left, NULL, view->color, view->width);
-		site_listing_fini(&left);
-		put_legend(view, way.funcs[i]);
+		try(show_beside(view, way.funcs[i], 0, &way));
 	}
-	return err;
+	return NULL;
 }
 
 /* ---- which sites ---- */

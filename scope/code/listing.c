@@ -149,6 +149,105 @@ struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uin
 	return NULL;
 }
 
+/* ---- the shortest path ---- */
+
+#define NOWHERE UINT32_MAX
+
+/* Where control can go from insns[at]: up to two, NOWHERE for none. */
+static void ways(const struct walk *walk, uint32_t at, uint32_t ret[2])
+{
+	const struct code *code = walk->code;
+	const struct code_insn *insn = &code->insns.data[at], *to = NULL;
+
+	ret[0] = ret[1] = NOWHERE;
+	if (insn->flow == CODE_RETURN || insn->flow == CODE_STOP ||
+	    (insn->flow == CODE_CALL && insn->target && walk->cold(walk->ctx, insn->target)))
+		return;
+	if ((insn->flow == CODE_JUMP || insn->flow == CODE_BRANCH) && insn->target)
+		to = code_at(code, insn->target);
+	if (insn->flow != CODE_JUMP && at + 1 < code->insns.len)
+		ret[0] = at + 1;
+	if (to && to != code->insns.data) /* not anew, behind the stack check */
+		ret[1] = (uint32_t)(to - code->insns.data);
+}
+
+/* Breadth first, from `from` to `goal`, or to any return when that is NOWHERE; the last of the path, or
+ * NOWHERE. before: whence each was reached; queue: as long as the function. */
+static uint32_t find_path(const struct walk *walk, uint32_t from, uint32_t goal, uint32_t *before,
+			  uint32_t *queue)
+{
+	const struct code *code = walk->code;
+	size_t first = 0, last = 0;
+
+	memset(before, 0xff, code->insns.len * sizeof(*before));
+	before[from] = from;
+	queue[last++] = from;
+	while (first < last) {
+		uint32_t at = queue[first++], next[2];
+
+		if (goal == NOWHERE ? code->insns.data[at].flow == CODE_RETURN : at == goal)
+			return at;
+		ways(walk, at, next);
+		for (unsigned i = 0; i < 2; i++) {
+			if (next[i] == NOWHERE || before[next[i]] != NOWHERE)
+				continue;
+			before[next[i]] = at;
+			queue[last++] = next[i];
+		}
+	}
+	return NOWHERE;
+}
+
+/* Appends the path that ends at `end`, less its first instruction when skip says so. */
+static bool append(const uint32_t *before, uint32_t end, bool skip, struct code_path *path)
+{
+	size_t begin = path->insns.len;
+	uint32_t at = end;
+
+	for (;; at = before[at]) {
+		bool first = before[at] == at;
+
+		if (!(first && skip) && !vec_push(&path->insns, at))
+			return false;
+		if (first)
+			break;
+	}
+	for (size_t i = begin, j = path->insns.len; i + 1 < j; i++) {
+		uint32_t swap = path->insns.data[--j];
+
+		path->insns.data[j] = path->insns.data[i];
+		path->insns.data[i] = swap;
+	}
+	return true;
+}
+
+struct error *code_shortest(const struct code *code, uint32_t via,
+			    bool (*cold)(void *ctx, uint64_t target), void *ctx,
+			    struct code_path *ret)
+{
+	const struct walk walk = {code, cold, ctx};
+	cleanup_free uint32_t *before = malloc((2 * code->insns.len + 1) * sizeof(*before));
+	uint32_t *queue = before ? before + code->insns.len : NULL;
+	bool ok = before != NULL;
+
+	*ret = (struct code_path){0};
+	if (!ok)
+		return error_nomem();
+	if (via >= code->insns.len || find_path(&walk, 0, via, before, queue) == NOWHERE)
+		return NULL;
+	ok = append(before, via, false, ret);
+	if (ok) {
+		uint32_t end = find_path(&walk, via, NOWHERE, before, queue);
+
+		ok = end == NOWHERE || append(before, end, true, ret);
+		if (end == NOWHERE)
+			ret->insns.len = 0;
+	}
+	if (!ok)
+		code_path_fini(ret);
+	return ok ? NULL : error_nomem();
+}
+
 void code_path_fini(struct code_path *path)
 {
 	vec_fini(&path->insns);

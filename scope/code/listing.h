@@ -1,5 +1,5 @@
-/* Instructions as text: x86-64 in Intel's syntax by Zydis, arm64 by Capstone; and the straight path through
- * a function.
+/* Instructions as text: x86-64 in Intel's syntax by Zydis, arm64 by Capstone; and paths through a
+ * function.
  */
 #ifndef CODE_LISTING_H
 #define CODE_LISTING_H
@@ -27,6 +27,11 @@ struct code_path {
  * calls return; up to the first return, trap, jump out of the function, or instruction that was met
  * before. Errors: out of memory. */
 struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uint64_t target), void *ctx,
+			    struct code_path *ret);
+/* The shortest path, by instructions, from the entry through insns[via] to a return, without a call of a
+ * cold function. Where there is none, *ret is empty. Errors: out of memory. */
+struct error *code_shortest(const struct code *code, uint32_t via,
+			    bool (*cold)(void *ctx, uint64_t target), void *ctx,
 			    struct code_path *ret);
 void code_path_fini(struct code_path *path);
 
