@@ -136,8 +136,7 @@ struct error *site_answer_closures(struct site_search *search, const site_questi
 	vec_each (question, asked)
 		if (!n || targets[n - 1] != question->func)
 			targets[n++] = question->func;
-	err = code_takes_find(search->machine, search->text, search->text_size, search->text_addr,
-			      targets, n, &takes);
+	err = site_search_text(search, code_takes_find, targets, n, &takes);
 	if (!err)
 		err = answer_takes(search, &takes, asked, next);
 	code_calls_fini(&takes);

@@ -39,6 +39,50 @@ struct error *site_func_value(const struct site_search *search, struct site_func
 	return NULL;
 }
 
+static int compare_calls(const void *a, const void *b)
+{
+	uint64_t x = ((const struct code_call *)a)->addr, y = ((const struct code_call *)b)->addr;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Segments of a hostile file come in any order, and overlap. */
+static void put_in_order(struct code_calls *calls)
+{
+	size_t n = 0;
+
+	if (!calls->list.len)
+		return;
+	qsort(calls->list.data, calls->list.len, sizeof(*calls->list.data), compare_calls);
+	for (size_t i = 0; i < calls->list.len; i++)
+		if (!n || calls->list.data[i].addr != calls->list.data[n - 1].addr)
+			calls->list.data[n++] = calls->list.data[i];
+	calls->list.len = n;
+}
+
+struct error *site_search_text(const struct site_search *search, site_scan *scan,
+			       const uint64_t targets[], size_t n, struct code_calls *ret)
+{
+	const struct image_segment *segments;
+	size_t count = image_segments(search->image, &segments), scanned = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t from = segments[i].addr, to = segments[i].addr + segments[i].file_size;
+		const void *bytes;
+
+		from = from > search->text ? from : search->text;
+		to = to < search->text_end ? to : search->text_end;
+		bytes = from < to ? image_at(search->image, from, to - from) : NULL;
+		if (!bytes)
+			continue;
+		try(scan(search->machine, bytes, to - from, from, targets, n, ret));
+		scanned++;
+	}
+	if (scanned > 1)
+		put_in_order(ret);
+	return NULL;
+}
+
 void site_func_close(struct site_func *func)
 {
 	code_track_free(func->track);
@@ -182,8 +226,7 @@ static struct error *add_sites(struct site_search *search)
 		if (search->found->present[i])
 			targets[n++] = search->found->entry_addr[i];
 	qsort(targets, n, sizeof(targets[0]), compare_u64);
-	err = code_calls_find(search->machine, search->text, search->text_size, search->text_addr,
-			      targets, n, &calls);
+	err = site_search_text(search, code_calls_find, targets, n, &calls);
 	while (!err && at < calls.list.len)
 		err = add_function(search, &calls, &at);
 	code_calls_fini(&calls);
@@ -323,20 +366,19 @@ static struct error *find_deferred(const struct site_search *search)
 	return NULL;
 }
 
-static struct error *search_init(struct site_search *search)
+static void search_init(struct site_search *search)
 {
 	const struct gotab_module *module = gotab_module(search->tab);
-	uint64_t rest = 0;
+	size_t funcs = gotab_func_count(search->tab);
+	struct gotab_func last;
 
 	search->types = (struct gotypes){.tab = search->tab, .image = search->image};
 	search->machine = image_machine(search->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64;
-	search->text_addr = module->text;
-	search->text = image_rest(search->image, module->text, &rest);
-	if (!search->text || module->etext <= module->text)
-		return error_new(ERROR_TARGET, "%s: the program's text lies outside the file (corrupt?)",
-				 image_name(search->image));
-	search->text_size = module->etext - module->text < rest ? module->etext - module->text : rest;
-	return NULL;
+	search->text = module->text;
+	search->text_end = module->etext;
+	/* The last function ends where Go's code does. */
+	if (funcs && gotab_func_get(search->tab, (uint32_t)funcs - 1, &last))
+		search->text_end = last.end;
 }
 
 struct error *site_find(const struct image *image, const struct gotab *tab, struct sites *ret)
@@ -345,11 +387,9 @@ struct error *site_find(const struct image *image, const struct gotab *tab, stru
 	struct error *err;
 
 	*ret = (struct sites){0};
-	err = search_init(&search);
-	if (!err) {
-		find_entries(&search);
-		err = add_sites(&search);
-	}
+	search_init(&search);
+	find_entries(&search);
+	err = add_sites(&search);
 	if (!err)
 		err = site_find_instances(&search);
 	if (!err)
@@ -368,10 +408,7 @@ void site_fini(struct sites *sites)
 	vec_each (row, &sites->list)
 		row_fini(row);
 	vec_fini(&sites->list);
-	vec_each (type, &sites->types) {
-		free((*type)->name);
-		free((*type)->key);
-		free(*type);
-	}
+	vec_each (type, &sites->types)
+		site_type_free(*type);
 	vec_fini(&sites->types);
 }

@@ -141,8 +141,7 @@ static struct error *ask_callers(struct site_search *search, const site_question
 	vec_each (question, asked)
 		if (!n || targets[n - 1] != question->func)
 			targets[n++] = question->func;
-	err = code_calls_find(search->machine, search->text, search->text_size, search->text_addr,
-			      targets, n, &calls);
+	err = site_search_text(search, code_calls_find, targets, n, &calls);
 	if (!err)
 		err = answer_calls(search, &calls, asked, next);
 	code_calls_fini(&calls);

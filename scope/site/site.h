@@ -33,9 +33,9 @@ extern const struct site_entry site_entries[SITE_ENTRIES];
 
 /* A map type that a site has. */
 struct site_type {
-	uint64_t addr; /* link-time */
-	char *name;    /* as reflect's String(): "map[string]*main.session"; owned */
-	char *key;     /* name of the key's type; owned */
+	uint64_t addr;    /* link-time */
+	const char *name; /* as reflect's String(): "map[string]*main.session"; owned */
+	const char *key;  /* name of the key's type; owned */
 	uint64_t key_size, elem_size; /* bytes */
 	enum gotype_kind key_kind;
 	bool key_float; /* a key need not equal itself: there are floats or interfaces in it */

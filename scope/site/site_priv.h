@@ -20,15 +20,21 @@ struct site_search {
 	const struct gotab *tab;
 	struct gotypes types;
 	enum code_machine machine;
-	const uint8_t *text;
-	size_t text_size;
-	uint64_t text_addr;
+	uint64_t text, text_end; /* Go's code lies between, in whichever segments */
 	struct sites *found;
 	uint64_t keepers[SITE_KEEPERS]; /* entries of those that the program has */
 	size_t keepers_n;
 	struct table type_index; /* address -> index into found->types */
 	VEC(struct site_open) open;
 };
+
+typedef struct error *site_scan(enum code_machine machine, const void *text, size_t size,
+				uint64_t addr, const uint64_t targets[], size_t n,
+				struct code_calls *ret);
+
+/* find.c: code_calls_find or code_takes_find over all of the text. */
+struct error *site_search_text(const struct site_search *search, site_scan *scan,
+			       const uint64_t targets[], size_t n, struct code_calls *ret);
 
 /* find.c: one function, decoded, with what its registers hold. */
 struct site_func {
@@ -46,6 +52,9 @@ struct error *site_func_open(const struct site_search *search, uint64_t addr, st
 struct error *site_func_value(const struct site_search *search, struct site_func *func,
 			      const struct code_insn *at, uint8_t reg, struct code_value *ret);
 void site_func_close(struct site_func *func);
+
+void site_type_free(struct site_type *type); /* NULL is legal */
+CLEANUP_FUNC(struct site_type, site_type_free)
 
 /* type.c: the map type at a link-time address; *ret is NULL when there is none. */
 struct error *site_type_get(struct site_search *search, uint64_t addr, const struct site_type **ret);

@@ -41,19 +41,18 @@ static char *type_name(const struct gotypes *types, uint64_t addr)
 	return copy;
 }
 
-static void type_free(struct site_type *type)
+void site_type_free(struct site_type *type)
 {
 	if (type) {
-		free(type->name);
-		free(type->key);
+		free((char *)type->name);
+		free((char *)type->key);
 	}
 	free(type);
 }
-CLEANUP_FUNC(struct site_type, type_free)
 
 static struct error *type_read(struct site_search *search, uint64_t addr, struct site_type **ret)
 {
-	cleanup(type_free) struct site_type *made = NULL;
+	cleanup(site_type_free) struct site_type *made = NULL;
 	const struct gotypes *types = &search->types;
 	struct gotype type, key, elem;
 	unsigned budget = PARTS_MAX;
@@ -91,7 +90,7 @@ struct error *site_type_get(struct site_search *search, uint64_t addr, const str
 	if (!type)
 		return NULL;
 	if (!vec_push(&search->found->types, type)) {
-		type_free(type);
+		site_type_free(type);
 		return error_nomem();
 	}
 	if (table_put(&search->type_index, addr, (uint32_t)search->found->types.len - 1) < 0)
