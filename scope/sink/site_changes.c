@@ -104,13 +104,14 @@ static void put_change(struct buf *out, const struct site_report *report, const 
 	text_sgr_end(out, report->color, SGR_BOLD);
 	buf_str(out, "  ");
 	site_put_place(out, site_source(row));
-	buf_str(out, "  ");
 	if (!change->variant) {
+		buf_str(out, "  ");
 		buf_str(out, site_entries[row->entry].variant);
-		buf_char(out, ' ');
 	}
-	if (!change->type)
+	if (!change->type) {
+		buf_str(out, "  ");
 		site_put_type(out, row);
+	}
 	buf_char(out, '\n');
 	if (change->from && change->to)
 		put_details(&text, change);

@@ -30,6 +30,10 @@ void site_put_place(struct buf *to, const struct gotab_frame *frame)
 {
 	const char *slash = strrchr(frame->file, '/');
 
+	if (!*frame->file) {
+		buf_str(to, "(no line)");
+		return;
+	}
 	put_safe(to, slash ? slash + 1 : frame->file);
 	buf_char(to, ':');
 	buf_u64(to, frame->line);
