@@ -67,7 +67,8 @@ static int print_help(bool asked)
 		       "Examples:\n"
 		       "  tophash trace -p 4711                 every removal in process 4711\n"
 		       "  tophash trace -p 4711 --key user:42   who removed user:42?\n"
-		       "  tophash trace -- ./server             from its first instruction\n");
+		       "  tophash trace -- ./server             from its first instruction\n"
+		       "  tophash sites ./server                where it deletes, and how\n");
 	if (asked)
 		code = cmd_print(buf_cstr(&text));
 	else

@@ -2,7 +2,7 @@
  * constant from where it is made to the register of an argument, and where control goes). The masks
  * are those of the Arm Architecture Reference Manual, C4.1. What is none of them is taken to write
  * each register that its fields could name, so that too little is known and never too much.
- * (Capstone takes two microseconds an instruction to say as much; it writes the listings.)
+ * (Capstone takes ten times as long to say as much; it writes the listings.)
  */
 #include "code/decode_priv.h"
 
