@@ -44,11 +44,12 @@ struct code_track {
 
 static uint64_t value_hash(const struct code_value *value)
 {
-	uint64_t hash = table_mix(value->base ^ (uint64_t)value->root << 62);
+	uint64_t hash = table_mix(table_mix(value->base) ^ value->root);
 
 	for (unsigned i = 0; i < value->loads; i++)
 		hash = table_mix(hash ^ (uint32_t)value->offsets[i]);
-	return table_mix(hash ^ (uint32_t)value->add ^ (uint64_t)value->loads << 40);
+	hash = table_mix(hash ^ value->loads);
+	return table_mix(hash ^ (uint32_t)value->add);
 }
 
 /* The number of a value; 0 when there is no more room, or two have the same hash. */

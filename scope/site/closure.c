@@ -23,7 +23,7 @@ static struct error *get_stored(struct site_search *search, struct site_func *ma
 				const struct code_insn *insn, unsigned half, struct stored *ret,
 				bool *ret_found)
 {
-	int64_t add = insn->disp + 8 * half;
+	int64_t add = insn->disp + (half ? 8 : 0);
 
 	*ret_found = insn->width == 8 &&
 		     (insn->op == CODE_STORE_PAIR || (insn->op == CODE_STORE && !half));
