@@ -69,7 +69,7 @@ struct error *code_decode(enum code_machine machine, const void *bytes, size_t s
 
 	*ret = (struct code){0};
 	/* An instruction is four bytes on average, on either machine. */
-	if (!vec_reserve(&ret->insns, size / 4 + 1))
+	if (size && !vec_reserve(&ret->insns, size / 4 + 1))
 		return error_nomem();
 	while (pos < size) {
 		struct code_insn insn = {.addr = addr + pos, .reg = CODE_NO_REG,

@@ -10,6 +10,7 @@ For each Go release in the cache:
   compiler  the zoo (zoo/: every kind of site), built with -gcflags=-S: function, offset, entry, file:line, map type of each, line by line
   debug     the inline chain of each site in a stripped binary equals the one in the debug information of its unstripped twin
   arm64     the same three on arm64
+  command   options, errors, filters, tables, --asm (its instructions against objdump, its probes against trace --dry-run)
   types     each map type is named where it is a constant; the instances of generic code are those that the zoo has
 
 Prints a line for each, and "N passed, M failed, K skipped".
@@ -28,12 +29,14 @@ REPO = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "matrix"))
 
 import build as matrix  # noqa: E402
+import command  # noqa: E402
 import oracle  # noqa: E402
 
 # A variant a release where not everything is asked for, so that each is looked at.
 SOME = {"1.19": ["pie"], "1.21": ["stripped"], "1.22": ["trimpath"], "1.23": ["pgo-deep", "default"], "1.24": ["cgo"],
         "1.25": ["default", "stripped"], "1.26": ["noopt", "pgo"], "1.27": ["pgo-deep", "pie"]}
 SOME_ARM64 = ["1.27"]
+COMMAND = ["1.23", "1.26"]  # the command line: with classic and with Swiss maps
 
 
 class Tally:
@@ -203,6 +206,8 @@ def check_zoo(tally, tophash, version, arch, work):
     check_compiler(tally, tophash, name, out / "zoo", listing, version)
     check_debug(tally, tophash, name, out / "zoo-stripped", out / "zoo", version)
     check_types(tally, tophash, name, out / "zoo-stripped", version)
+    if arch == "amd64" and version in COMMAND:
+        command.check(tally, tophash, name, out / "zoo")
     if arch == "arm64":
         check_objdump(tally, tophash, name, out / "zoo-stripped", out / "zoo", arch)
 
