@@ -133,9 +133,9 @@ static struct error *list_sites(const struct sites_options *options,
 }
 
 /* A change is shown when the site passes as it was, or as it is. */
-static struct error *put_changes(const struct sites_options *options, const struct site_report *from,
-				 const struct site_report *to, const struct site_changes *changes,
-				 struct buf *out)
+static struct error *put_changes(const struct sites_options *options,
+				 const struct site_report *from, const struct site_report *to,
+				 const struct site_changes *changes, struct buf *out)
 {
 	VEC(const struct site_change *) shown = {0};
 	struct error *err = NULL;

@@ -25,10 +25,10 @@ bool sites_matches(const struct filter *filter, const struct site_row *row);
 /* --site alone: any function or place that the site is inlined into. */
 bool sites_place_matches(const struct filter *filter, const struct site_row *row);
 
-/* --asm: the sites that `site` names (an address, file:line, a function's glob), each with its instructions,
- * then those of the runtime's functions. Errors (ERROR_USAGE): it names none. */
-struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color, size_t width,
-			struct buf *out);
+/* --asm: the sites that `site` names (an address, file:line, a function's glob), each with its
+ * instructions, then those of the runtime's functions. Errors (ERROR_USAGE): it names none. */
+struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color,
+			size_t width, struct buf *out);
 
 /* Colours, and the width of the terminal (100 where there is none). */
 void sites_look(int fd, bool *ret_color, size_t *ret_width);

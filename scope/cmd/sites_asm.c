@@ -33,7 +33,8 @@ struct asm_view {
 
 /* ---- source ---- */
 
-/* Reads the file when there is one here; a program's paths are those of the machine that built it. */
+/* Reads the file when there is one here; a program's paths are those of the machine that built
+ * it. */
 static void source_read(struct asm_view *view, const char *path)
 {
 	cleanup_close int fd = -1;
@@ -56,7 +57,8 @@ static void source_read(struct asm_view *view, const char *path)
 }
 
 /* Appends the text of a line, without what it is indented by; nothing when it is not to be had. */
-static void put_source_line(struct asm_view *view, const char *path, uint32_t number, struct buf *to)
+static void put_source_line(struct asm_view *view, const char *path, uint32_t number,
+			    struct buf *to)
 {
 	const char *at, *end;
 
@@ -242,7 +244,8 @@ static struct error *show_site(struct asm_view *view, const struct site_row *row
 /* ---- the runtime's functions ---- */
 
 /* Probes that are not on the path: what leads up to each. */
-static void list_probes(struct lister *lister, const struct code *code, const struct code_path *path)
+static void list_probes(struct lister *lister, const struct code *code,
+			const struct code_path *path)
 {
 	for (size_t i = 0; i < code->insns.len; i++) {
 		const struct placement *placement =
@@ -300,7 +303,8 @@ static bool has_probe(const struct asm_view *view, uint64_t func)
 	return false;
 }
 
-/* What entry calls among the entries and the functions that have probes: one level after the other. */
+/* What entry calls among the entries and the functions that have probes: one level after the
+ * other. */
 static struct error *find_way(const struct asm_view *view, uint64_t entry, struct way *way)
 {
 	const struct sites *sites = &view->binary->sites;
@@ -325,8 +329,10 @@ static struct error *find_way(const struct asm_view *view, uint64_t entry, struc
 	return NULL;
 }
 
-/* The instruction that a removal passes: a probe's, else the call of the next function on the way. */
-static uint32_t find_via(const struct asm_view *view, const struct code *code, const struct way *way)
+/* The instruction that a removal passes: a probe's, else the call of the next function on the
+ * way. */
+static uint32_t find_via(const struct asm_view *view, const struct code *code,
+			 const struct way *way)
 {
 	for (uint32_t i = 0; i < code->insns.len; i++)
 		if (placement_at(view, code->insns.data[i].addr))
@@ -394,7 +400,8 @@ static struct error *show_beside(struct asm_view *view, uint64_t entry, uint64_t
 	if (!err && generic)
 		err = list_func(view, generic, &other, &right);
 	if (!err)
-		site_listing_text(view->out, &left, generic ? &right : NULL, view->color, view->width);
+		site_listing_text(view->out, &left, generic ? &right : NULL, view->color,
+				  view->width);
 	site_listing_fini(&left);
 	site_listing_fini(&right);
 	put_legend(view, entry);
@@ -410,7 +417,8 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 	uint64_t addr = sites->entry_addr[entry], generic = 0;
 	struct way way = {0};
 
-	if (entry != 0 && site_entries[entry].kind == SITE_DELETE && site_entries[entry].type_arg == 0)
+	if (entry != 0 && site_entries[entry].kind == SITE_DELETE &&
+	    site_entries[entry].type_arg == 0)
 		generic = sites->entry_addr[0];
 	try(find_way(view, addr, &way));
 	try(show_beside(view, addr, generic, &way));
@@ -425,7 +433,8 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 
 /* ---- which sites ---- */
 
-static struct error *select_sites(const struct sites_binary *binary, const char *site, sites_rows *ret)
+static struct error *select_sites(const struct sites_binary *binary, const char *site,
+				  sites_rows *ret)
 {
 	struct filter filter = {0};
 	struct error *err = NULL;
@@ -441,8 +450,8 @@ static struct error *select_sites(const struct sites_binary *binary, const char 
 			err = error_nomem();
 	filter_fini(&filter);
 	if (!err && !ret->len)
-		err = error_new(ERROR_USAGE, "--asm %s: no site there; tophash sites %s lists them", site,
-				binary->path);
+		err = error_new(ERROR_USAGE, "--asm %s: no site there; tophash sites %s lists them",
+				site, binary->path);
 	return err;
 }
 
@@ -483,8 +492,8 @@ static void put_rest(struct asm_view *view, size_t rest)
 	}
 }
 
-struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color, size_t width,
-			struct buf *out)
+struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color,
+			size_t width, struct buf *out)
 {
 	struct asm_view view = {
 		.binary = binary, .color = color, .width = width, .out = out,

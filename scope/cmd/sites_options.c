@@ -8,15 +8,15 @@ const char *sites_help(void)
 	       "       tophash sites [OPTION]... BINARY BINARY\n"
 	       "       tophash sites [OPTION]... --asm SITE BINARY\n\n"
 	       "Shows every place where a Go program takes elements out of maps, and what the\n"
-	       "compiler made of it; from the file alone, stripped or not, x86-64 or arm64. With two\n"
-	       "binaries: which sites came, went, or were compiled otherwise.\n\n"
+	       "compiler made of it; from the file alone, stripped or not, x86-64 or arm64.\n"
+	       "With two binaries: which sites came, went, or were compiled otherwise.\n\n"
 	       "What to show:\n"
 	       "      --type GLOB        maps of this type, as Go prints it: 'map[string]*'\n"
 	       "      --site GLOB        in this function or file:line, also when inlined\n"
 	       "      --summary          only how many, by function\n"
 	       "      --by WHAT          only how many, by function, type, variant or package\n"
-	       "      --asm SITE         the instructions of a site and of the runtime function that\n"
-	       "                         it calls: an address, file:line, or a function's glob\n\n"
+	       "      --asm SITE         the instructions of a site and of the runtime function\n"
+	       "                         that it calls: an address, file:line, or a function\n\n"
 	       "How to show it:\n"
 	       "      --format FORMAT    text (default) or json (one object a line)\n"
 	       "  -o, --output FILE      write there instead of to standard output\n"
@@ -112,8 +112,8 @@ static struct error *check(int words, char **argv, struct sites_options *ret)
 		return error_new(ERROR_USAGE, "no binary: give one, or two to compare "
 					      "(try tophash sites --help)");
 	if (words > 2)
-		return error_new(ERROR_USAGE, "\"%s\": what is it? At most two binaries can be given",
-				 argv[2]);
+		return error_new(ERROR_USAGE,
+				 "\"%s\": what is it? At most two binaries can be given", argv[2]);
 	ret->binary = argv[0];
 	ret->other = words > 1 ? argv[1] : NULL;
 	if (ret->other && (ret->asm_of || ret->summary))

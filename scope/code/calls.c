@@ -4,8 +4,8 @@
 #include <emmintrin.h>
 #endif
 
-/* The pages of the text are touched once: the kernel is asked for many at a time by those who mapped
- * it, and this reads straight through. */
+/* The pages of the text are touched once: the kernel is asked for many at a time by those who
+ * mapped it, and this reads straight through. */
 struct search {
 	const uint8_t *text;
 	size_t size;
@@ -41,8 +41,8 @@ static bool add(const struct search *search, uint64_t addr, uint64_t target)
 
 /* ---- x86-64 ---- */
 
-/* at: of E8 or E9, or of the second byte of 0F 8x; a displacement of 32 bits follows. `opcode`: where
- * the opcode begins. False when memory is out. */
+/* at: of E8 or E9, or of the second byte of 0F 8x; a displacement of 32 bits follows. `opcode`:
+ * where the opcode begins. False when memory is out. */
 static bool look_at(const struct search *search, size_t at, size_t opcode)
 {
 	uint64_t target;
@@ -123,8 +123,9 @@ static bool find_arm64(const struct search *search)
 	return true;
 }
 
-struct error *code_calls_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
-			      const uint64_t targets[], size_t n, struct code_calls *ret)
+struct error *code_calls_find(enum code_machine machine, const void *text, size_t size,
+			      uint64_t addr, const uint64_t targets[], size_t n,
+			      struct code_calls *ret)
 {
 	struct search search = {text, size, addr, targets, n, ret};
 
@@ -177,8 +178,9 @@ static bool takes_arm64(const struct search *search)
 	return true;
 }
 
-struct error *code_takes_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
-			      const uint64_t targets[], size_t n, struct code_calls *ret)
+struct error *code_takes_find(enum code_machine machine, const void *text, size_t size,
+			      uint64_t addr, const uint64_t targets[], size_t n,
+			      struct code_calls *ret)
 {
 	struct search search = {text, size, addr, targets, n, ret};
 

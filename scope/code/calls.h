@@ -1,10 +1,11 @@
-/* Who calls a function: every direct call and jump in the text that leads to one of a few addresses; and
- * who takes its address.
+/* Who calls a function: every direct call and jump in the text that leads to one of a few
+ * addresses; and who takes its address.
  *
- * The text of a big program is 13 MB; decoding it takes most of a second. So the search looks at bytes
- * only, a few milliseconds, and what it finds are candidates: on x86-64 some of them are bytes
- * within other instructions. Whoever asks decodes the functions that hold candidates (code_decode)
- * and keeps those that are instructions (code_call_at). On arm64 there are no others.
+ * The text of a big program is 13 MB; decoding it takes most of a second. So the search looks at
+ * bytes only, a few milliseconds, and what it finds are candidates: on x86-64 some of them are
+ * bytes within other instructions. Whoever asks decodes the functions that hold candidates
+ * (code_decode) and keeps those that are instructions (code_call_at). On arm64 there are no
+ * others.
  */
 #ifndef CODE_CALLS_H
 #define CODE_CALLS_H
@@ -23,12 +24,14 @@ struct code_calls {
 /* Appends the candidates in `size` bytes of text, which stand at address addr. targets: n of them,
  * ascending. Calls, jumps and conditional jumps with an operand of 32 bits (x86-64) or 26 (arm64).
  * Errors: out of memory. */
-struct error *code_calls_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
-			      const uint64_t targets[], size_t n, struct code_calls *ret);
-/* As code_calls_find, for instructions that make one of the addresses: on x86-64 lea [rip + disp], on
- * arm64 the add behind an adrp. Only candidates, on arm64 too. */
-struct error *code_takes_find(enum code_machine machine, const void *text, size_t size, uint64_t addr,
-			      const uint64_t targets[], size_t n, struct code_calls *ret);
+struct error *code_calls_find(enum code_machine machine, const void *text, size_t size,
+			      uint64_t addr, const uint64_t targets[], size_t n,
+			      struct code_calls *ret);
+/* As code_calls_find, for instructions that make one of the addresses: on x86-64 lea [rip +
+ * disp], on arm64 the add behind an adrp. Only candidates, on arm64 too. */
+struct error *code_takes_find(enum code_machine machine, const void *text, size_t size,
+			      uint64_t addr, const uint64_t targets[], size_t n,
+			      struct code_calls *ret);
 void code_calls_fini(struct code_calls *calls);
 
 /* The instruction that a candidate is, or NULL when it is none. */

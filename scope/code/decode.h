@@ -1,8 +1,8 @@
 /* One function's machine code, decoded to what those above need: where control goes, what moves
  * between registers and the stack, what is made of addresses, where a word is decremented.
  *
- * Registers are numbered as the machine does: x86-64 rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6,
- * rdi 7, r8 .. r15; arm64 x0 .. x30, 31 the stack pointer.
+ * Registers are numbered as the machine does: x86-64 rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5,
+ * rsi 6, rdi 7, r8 .. r15; arm64 x0 .. x30, 31 the stack pointer.
  */
 #ifndef CODE_DECODE_H
 #define CODE_DECODE_H
@@ -65,8 +65,9 @@ uint8_t code_context_register(enum code_machine machine);
 uint8_t code_stack_register(enum code_machine machine);
 uint8_t code_frame_register(enum code_machine machine);
 
-/* Decodes `size` bytes that stand at address addr. Bytes that are no instruction become one of flow
- * CODE_STOP (one byte long, on arm64 four), and decoding goes on behind it. Errors: out of memory. */
+/* Decodes `size` bytes that stand at address addr. Bytes that are no instruction become one of
+ * flow CODE_STOP (one byte long, on arm64 four), and decoding goes on behind it. Errors: out of
+ * memory. */
 struct error *code_decode(enum code_machine machine, const void *bytes, size_t size, uint64_t addr,
 			  struct code *ret);
 void code_fini(struct code *code);

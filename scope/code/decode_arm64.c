@@ -1,8 +1,8 @@
-/* arm64, decoded here: instructions are four bytes, and of all of them a handful matter (what moves a
- * constant from where it is made to the register of an argument, and where control goes). The masks
- * are those of the Arm Architecture Reference Manual, C4.1. What is none of them is taken to write
- * each register that its fields could name, so that too little is known and never too much.
- * (Capstone takes ten times as long to say as much; it writes the listings.)
+/* arm64, decoded here: instructions are four bytes, and of all of them a handful matter (what
+ * moves a constant from where it is made to the register of an argument, and where control
+ * goes). The masks are those of the Arm Architecture Reference Manual, C4.1. What is none of
+ * them is taken to write each register that its fields could name, so that too little is known
+ * and never too much. (Capstone takes ten times as long to say as much; it writes the listings.)
  */
 #include "code/decode_priv.h"
 

@@ -1,7 +1,7 @@
 /* What decode.c asks of each machine. Inside code/.
  *
- * To add a machine: write decode_<machine>.c with a `const struct decode_ops`, name it in decode.c's
- * table and in calls.c and listing.c.
+ * To add a machine: write decode_<machine>.c with a `const struct decode_ops`, name it in
+ * decode.c's table and in calls.c and listing.c.
  */
 #ifndef CODE_DECODE_PRIV_H
 #define CODE_DECODE_PRIV_H

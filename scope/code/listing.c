@@ -18,8 +18,8 @@ static bool zydis_init(struct code_printer *printer)
 	return ZYAN_SUCCESS(ZydisDecoderInit(&printer->decoder, ZYDIS_MACHINE_MODE_LONG_64,
 					     ZYDIS_STACK_WIDTH_64)) &&
 	       ZYAN_SUCCESS(ZydisFormatterInit(&printer->formatter, ZYDIS_FORMATTER_STYLE_INTEL)) &&
-	       ZYAN_SUCCESS(ZydisFormatterSetProperty(&printer->formatter,
-						      ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE)) &&
+	       ZYAN_SUCCESS(ZydisFormatterSetProperty(
+		       &printer->formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE)) &&
 	       ZYAN_SUCCESS(ZydisFormatterSetProperty(&printer->formatter,
 						      ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
 						      ZYDIS_PADDING_DISABLED));
@@ -49,8 +49,8 @@ void code_printer_free(struct code_printer *printer)
 	free(printer);
 }
 
-static bool print_x86_64(struct code_printer *printer, const void *bytes, size_t size, uint64_t addr,
-			 struct buf *to)
+static bool print_x86_64(struct code_printer *printer, const void *bytes, size_t size,
+			 uint64_t addr, struct buf *to)
 {
 	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction insn;
@@ -129,8 +129,8 @@ static size_t straight_next(const struct walk *walk, size_t at)
 	return to ? (size_t)(to - code->insns.data) : SIZE_MAX;
 }
 
-struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uint64_t target), void *ctx,
-			    struct code_path *ret)
+struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uint64_t target),
+			    void *ctx, struct code_path *ret)
 {
 	const struct walk walk = {code, cold, ctx};
 	cleanup_free bool *met = calloc(code->insns.len + 1, sizeof(*met));
@@ -171,8 +171,8 @@ static void ways(const struct walk *walk, uint32_t at, uint32_t ret[2])
 		ret[1] = (uint32_t)(to - code->insns.data);
 }
 
-/* Breadth first, from `from` to `goal`, or to any return when that is NOWHERE; the last of the path, or
- * NOWHERE. before: whence each was reached; queue: as long as the function. */
+/* Breadth first, from `from` to `goal`, or to any return when that is NOWHERE; the last of the
+ * path, or NOWHERE. before: whence each was reached; queue: as long as the function. */
 static uint32_t find_path(const struct walk *walk, uint32_t from, uint32_t goal, uint32_t *before,
 			  uint32_t *queue)
 {

@@ -1,9 +1,10 @@
 /* A forward pass over basic blocks until nothing changes.
  *
- * A value is a number: 0 unknown, others an index into `values`. A state is one number a register, then
- * one a stack slot. Where paths join, what is not the same on all is unknown; so states only lose, and
- * the pass ends. Of the targets of an indirect jump (a switch's table) nothing is known but that they
- * are blocks that nobody else leads to: these begin with what is the same at all indirect jumps.
+ * A value is a number: 0 unknown, others an index into `values`. A state is one number a
+ * register, then one a stack slot. Where paths join, what is not the same on all is unknown; so
+ * states only lose, and the pass ends. Of the targets of an indirect jump (a switch's table)
+ * nothing is known but that they are blocks that nobody else leads to: these begin with what is
+ * the same at all indirect jumps.
  */
 #include "code/track.h"
 
@@ -35,8 +36,8 @@ struct code_track {
 	uint16_t *now, *entry, *indirect;
 	bool indirect_met; /* `indirect` holds something */
 	bool nomem, given_up;
-	/* What `now` is: the state before instruction cursor_at of block `cursor`. So questions in the
-	 * function's order cost one pass over it. */
+	/* What `now` is: the state before instruction cursor_at of block `cursor`. So questions
+	 * in the function's order cost one pass over it. */
 	size_t cursor, cursor_at;
 };
 
@@ -133,8 +134,8 @@ static uint16_t reg_value(const uint16_t *state, uint8_t reg)
 }
 
 /* Is [base + disp] a stack slot? Which, then. */
-static bool is_slot(const struct code_track *track, const uint16_t *state, uint8_t base, int64_t disp,
-		    int64_t *ret)
+static bool is_slot(const struct code_track *track, const uint16_t *state, uint8_t base,
+		    int64_t disp, int64_t *ret)
 {
 	const struct code_value *value = &track->values.data[reg_value(state, base)];
 
@@ -167,7 +168,8 @@ static void store(struct code_track *track, uint16_t *state, const struct code_i
 		*slot = insn->width == 8 ? reg_value(state, reg) : 0;
 }
 
-/* What a write barrier may change: r11; x16, x17, x25, x27 (Go: runtime/asm_amd64.s, asm_arm64.s). */
+/* What a write barrier may change: r11; x16, x17, x25, x27 (Go: runtime/asm_amd64.s,
+ * asm_arm64.s). */
 #define SCRATCH (1u << 11 | 1u << 16 | 1u << 17 | 1u << 25 | 1u << 27)
 
 static bool keeps(const struct code_track *track, uint64_t target)
@@ -430,7 +432,8 @@ void code_track_free(struct code_track *track)
 	free(track);
 }
 
-struct code_value code_track_value(struct code_track *track, const struct code_insn *at, uint8_t reg)
+struct code_value code_track_value(struct code_track *track, const struct code_insn *at,
+				   uint8_t reg)
 {
 	size_t index = (size_t)(at - track->code->insns.data);
 	size_t block;

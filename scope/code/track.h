@@ -40,8 +40,8 @@ static_assert(sizeof(struct code_value) == 32, "no padding: values are compared 
 
 struct code_track;
 
-/* Functions that leave the registers as they were, against the ABI: Go's write barriers. All but the
- * scratch registers. */
+/* Functions that leave the registers as they were, against the ABI: Go's write barriers. All but
+ * the scratch registers. */
 struct code_keepers {
 	const uint64_t *addrs;
 	size_t n;
@@ -55,6 +55,7 @@ void code_track_free(struct code_track *track); /* NULL is legal */
 CLEANUP_FUNC(struct code_track, code_track_free)
 
 /* What register `reg` holds before the instruction `at` (one of the function's). */
-struct code_value code_track_value(struct code_track *track, const struct code_insn *at, uint8_t reg);
+struct code_value code_track_value(struct code_track *track, const struct code_insn *at,
+				   uint8_t reg);
 
 #endif

@@ -29,12 +29,12 @@ void site_text(struct buf *to, const struct site_report *report);
 void site_table_json(struct buf *to, const struct site_report *report, enum site_by by);
 void site_table_text(struct buf *to, const struct site_report *report, enum site_by by);
 
-/* What changed between two binaries; `from` and `to` are reports without rows (those are in changes: n of
- * them, those where nothing changed too). */
-void site_changes_json(struct buf *out, const struct site_report *from, const struct site_report *to,
-		       const struct site_change **changes, size_t n);
-void site_changes_text(struct buf *out, const struct site_report *from, const struct site_report *to,
-		       const struct site_change **changes, size_t n);
+/* What changed between two binaries; `from` and `to` are reports without rows (those are in
+ * changes: n of them, those where nothing changed too). */
+void site_changes_json(struct buf *out, const struct site_report *from,
+		       const struct site_report *to, const struct site_change **changes, size_t n);
+void site_changes_text(struct buf *out, const struct site_report *from,
+		       const struct site_report *to, const struct site_change **changes, size_t n);
 
 /* ---- instructions ---- */
 

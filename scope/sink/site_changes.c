@@ -93,7 +93,8 @@ static void put_details(struct buf *to, const struct site_change *change)
 	}
 }
 
-static void put_change(struct buf *out, const struct site_report *report, const struct site_change *change)
+static void put_change(struct buf *out, const struct site_report *report,
+		       const struct site_change *change)
 {
 	const struct site_row *row = change->to ? change->to : change->from;
 	struct buf text = {0};
@@ -138,8 +139,8 @@ static unsigned heading_of(const struct site_change *change)
 	return change->variant ? VARIANT : change->type ? TYPE : change->inlining ? INLINING : NONE;
 }
 
-void site_changes_text(struct buf *out, const struct site_report *from, const struct site_report *to,
-		       const struct site_change **changes, size_t n)
+void site_changes_text(struct buf *out, const struct site_report *from,
+		       const struct site_report *to, const struct site_change **changes, size_t n)
 {
 	static const char *const headings[] = {
 		[CAME] = "came", [WENT] = "went", [VARIANT] = "another variant",

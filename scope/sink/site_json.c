@@ -1,5 +1,5 @@
-/* The sites of a binary as JSON Lines. The names and their order are an interface; a member that says
- * that something is unusual appears only when it is. */
+/* The sites of a binary as JSON Lines. The names and their order are an interface; a member that
+ * says that something is unusual appears only when it is. */
 #include "sink/sink.h"
 #include "sink/site_priv.h"
 
@@ -82,7 +82,8 @@ static void put_breakpoint(struct buf *to, const struct site_row *row)
 }
 
 /* A site's members, from "pc" on. */
-static void put_members(struct buf *to, const struct site_report *report, const struct site_row *row)
+static void put_members(struct buf *to, const struct site_report *report,
+			const struct site_row *row)
 {
 	const struct site_entry *entry = &site_entries[row->entry];
 	struct buf why = {0};
@@ -184,8 +185,8 @@ static void put_half(struct buf *to, const struct site_report *report, const str
 	buf_char(to, '}');
 }
 
-static void put_change(struct buf *to, const struct site_report *from, const struct site_report *report,
-		       const struct site_change *change)
+static void put_change(struct buf *to, const struct site_report *from,
+		       const struct site_report *report, const struct site_change *change)
 {
 	static const char *const names[] = {
 		[SITE_CHANGE_VARIANT] = "variant", [SITE_CHANGE_TYPE] = "type",
@@ -211,8 +212,9 @@ static void put_change(struct buf *to, const struct site_report *from, const str
 	put_literal(to, "}\n");
 }
 
-void site_changes_json(struct buf *to, const struct site_report *from, const struct site_report *report,
-		       const struct site_change **changes, size_t n)
+void site_changes_json(struct buf *to, const struct site_report *from,
+		       const struct site_report *report, const struct site_change **changes,
+		       size_t n)
 {
 	struct site_tally tally = site_tally(changes, n);
 

@@ -66,8 +66,8 @@ static void put_cell(struct buf *out, const struct site_listing *listing, size_t
 	buf_fini(&text);
 }
 
-static void put_title(struct buf *out, const struct site_listing *listing, bool color, size_t columns,
-		      bool pad)
+static void put_title(struct buf *out, const struct site_listing *listing, bool color,
+		      size_t columns, bool pad)
 {
 	struct buf text = {0};
 

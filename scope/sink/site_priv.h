@@ -14,8 +14,9 @@ const char *site_by_name(enum site_by by);
 bool site_count(const struct site_report *report, enum site_by by,
 		void (*row)(void *ctx, const char *name, size_t len, size_t sites), void *ctx);
 
-/* site_text.c. A function's name without `package`, where that is its own ("" of length 0: whole), and
- * without type arguments; "store.go:61"; the map type, or why there is none. All safe. */
+/* site_text.c. A function's name without `package`, where that is its own ("" of length 0:
+ * whole), and without type arguments; "store.go:61"; the map type, or why there is none. All
+ * safe. */
 void site_put_func(struct buf *to, const char *func, const char *package, size_t package_len);
 void site_put_place(struct buf *to, const struct gotab_frame *frame);
 void site_put_type(struct buf *to, const struct site_row *row);

@@ -4,7 +4,7 @@
  *
  *     main
  *       0x4a1b2c  faststr  map[string]*main.session  (*store).sweep  store.go:61
- *                 string key, 8-byte element · inlined into (*server).run server.go:88 · copy 1 of 3
+ *                 string key, 8-byte element · inlined into (*server).run server.go:88
  */
 #include "sink/text.h"
 #include "sink/site_priv.h"
@@ -39,8 +39,8 @@ void site_put_place(struct buf *to, const struct gotab_frame *frame)
 	buf_u64(to, frame->line);
 }
 
-/* Appends a function's name; of what stands in brackets, the type arguments, only that they are there:
- * shapes, which are long. */
+/* Appends a function's name; of what stands in brackets, the type arguments, only that they are
+ * there: shapes, which are long. */
 static void put_name(struct buf *to, const char *func)
 {
 	size_t depth = 0, from = 0, i = 0;
@@ -151,7 +151,8 @@ static struct columns measure(const struct site_report *report)
 	return columns;
 }
 
-static void put_padded(struct buf *to, struct buf *text, size_t columns, bool color, const char *sgr)
+static void put_padded(struct buf *to, struct buf *text, size_t columns, bool color,
+		       const char *sgr)
 {
 	size_t wide;
 

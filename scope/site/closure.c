@@ -1,12 +1,13 @@
 /* What closures captured: a function literal in generic code gets its dictionary that way.
  *
- * A closure is an object whose first word is the function, then come the variables that it captured. It is
- * made by stores of these, of the function's address first, into a new object or one on the stack:
+ * A closure is an object whose first word is the function, then come the variables that it
+ * captured. It is made by stores of these, of the function's address first, into a new object or
+ * one on the stack:
  *
- *	lea rcx, main.drop[...].func1
- *	mov [rax], rcx
- *	mov rdx, [rsp+0x30]
- *	mov [rax+8], rdx		# a question about [closure + 8] is one about rdx here
+ * 	lea rcx, main.drop[...].func1
+ * 	mov [rax], rcx
+ * 	mov rdx, [rsp+0x30]
+ * 	mov [rax+8], rdx		# a question about [closure + 8] is one about rdx here
  */
 #include "site/site_priv.h"
 

@@ -1,7 +1,7 @@
 /* Pairs the sites of two binaries.
  *
- * In passes: each gives every site that has no partner yet a key, sorts both sides by it, and pairs those
- * with the same key in the order of their addresses.
+ * In passes: each gives every site that has no partner yet a key, sorts both sides by it, and
+ * pairs those with the same key in the order of their addresses.
  */
 #include "site/site.h"
 
@@ -34,7 +34,8 @@ struct side {
 	size_t keyed_n;
 };
 
-/* Type arguments are left out: releases write them differently, and the type tells instances apart. */
+/* Type arguments are left out: releases write them differently, and the type tells instances
+ * apart. */
 static void put_func(struct buf *to, const char *func)
 {
 	size_t depth = 0;
@@ -207,7 +208,8 @@ static bool collect(const struct side *from, const struct side *to, struct site_
 	return true;
 }
 
-struct error *site_compare(const struct sites *from, const struct sites *to, struct site_changes *ret)
+struct error *site_compare(const struct sites *from, const struct sites *to,
+			   struct site_changes *ret)
 {
 	struct side a = {0}, b = {0};
 	bool ok = side_init(&a, from);

@@ -1,9 +1,9 @@
 /* The entries, and the compiler's reasons for each.
  *
- * cmd/compile/internal/walk/walk.go, mapfast(), the same in Go 1.19 to 1.27: an element of more than
- * 128 bytes: the generic one. Else by the key's equality: plain memory of 4 bytes: fast32, of 8:
- * fast64, a string: faststr; else the generic one. (Assignments have variants for pointer keys;
- * deletes have none.) clear(m) and the range idiom: mapclear.
+ * cmd/compile/internal/walk/walk.go, mapfast(), the same in Go 1.19 to 1.27: an element of more
+ * than 128 bytes: the generic one. Else by the key's equality: plain memory of 4 bytes: fast32,
+ * of 8: fast64, a string: faststr; else the generic one. (Assignments have variants for pointer
+ * keys; deletes have none.) clear(m) and the range idiom: mapclear.
  */
 #include "site/site.h"
 
@@ -84,7 +84,8 @@ static void why_clear(const struct site_row *row, unsigned go_minor, struct buf 
 	if (go_minor < 21)
 		buf_str(to, "a range over the map that only deletes");
 	else if (row->type && row->type->key_float)
-		buf_str(to, "clear(): keys that need not equal themselves rule out the range idiom");
+		buf_str(to,
+			"clear(): keys that need not equal themselves rule out the range idiom");
 	else
 		buf_str(to, "clear(), or a range over the map that only deletes: compiled alike");
 }
@@ -108,8 +109,8 @@ void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
 		why_entry(entry, to);
 }
 
-/* "a.com/b/c.d%2ee.f" -> "a.com/b/c": the path's last part has its dots written as %2e; slashes in the
- * type arguments of generic functions are no part of it. */
+/* "a.com/b/c.d%2ee.f" -> "a.com/b/c": the path's last part has its dots written as %2e; slashes
+ * in the type arguments of generic functions are no part of it. */
 size_t site_package(const char *func)
 {
 	size_t slash = 0, end = strcspn(func, "[");

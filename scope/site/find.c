@@ -18,8 +18,8 @@ struct error *site_func_open(const struct site_search *search, uint64_t addr, st
 	size = ret->func.end - ret->func.entry;
 	if (size > SITE_FUNC_MAX)
 		return error_new(ERROR_TARGET,
-				 "%s: a function of %zu bytes at 0x%llx: larger than any compiler makes; "
-				 "the file is damaged", image_name(search->image), size,
+				 "%s: a function of %zu bytes at 0x%llx: larger than any compiler "
+				 "makes; the file is damaged", image_name(search->image), size,
 				 (unsigned long long)ret->func.entry);
 	bytes = image_at(search->image, ret->func.entry, size);
 	if (!bytes)
@@ -98,7 +98,8 @@ static struct error *set_frames(const struct site_search *search, struct site_ro
 
 	row->frames_n = gotab_frames(search->tab, row->pc, frames, ARRAY_SIZE(frames));
 	if (!row->frames_n)
-		return error_new(ERROR_TARGET, "%s: the function at 0x%llx has no name: the file is damaged",
+		return error_new(ERROR_TARGET,
+				 "%s: the function at 0x%llx has no name: the file is damaged",
 				 image_name(search->image), (unsigned long long)row->pc);
 	row->frames = malloc(row->frames_n * sizeof(frames[0]));
 	if (!row->frames)
@@ -127,7 +128,8 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	row->why_no_type = entry->reflect ? "reflect: known at run time only"
 					  : "computed at run time";
 	if (!entry->reflect && value.root == CODE_ENTRY) {
-		struct site_open open = {(uint32_t)search->found->list.len, func->func.entry, value};
+		struct site_open open = {(uint32_t)search->found->list.len, func->func.entry,
+					 value};
 
 		if (!vec_push(&search->open, open))
 			return error_nomem();
@@ -172,9 +174,9 @@ static struct error *add_site(struct site_search *search, struct site_func *func
 	if (!err)
 		err = set_type(search, func, insn, &row);
 	if (!err && search->found->list.len == SITES_MAX)
-		err = error_new(ERROR_TARGET, "%s: more than %d sites: no program has so many; the file "
-					      "is damaged",
-				image_name(search->image), SITES_MAX);
+		err = error_new(ERROR_TARGET,
+				"%s: more than %d sites: no program has so many; the file is "
+				"damaged", image_name(search->image), SITES_MAX);
 	if (!err && !vec_push(&search->found->list, row))
 		err = error_nomem();
 	if (err)
@@ -195,7 +197,8 @@ static struct error *add_function(struct site_search *search, const struct code_
 	err = site_func_open(search, calls->list.data[*at].addr, &func, &found);
 	if (!found)
 		++*at;
-	while (!err && found && *at < calls->list.len && calls->list.data[*at].addr < func.func.end) {
+	while (!err && found && *at < calls->list.len &&
+	       calls->list.data[*at].addr < func.func.end) {
 		const struct code_call *call = &calls->list.data[(*at)++];
 		const struct code_insn *insn = code_call_at(&func.code, call);
 
@@ -233,8 +236,8 @@ static struct error *add_sites(struct site_search *search)
 	return err;
 }
 
-/* Write barriers keep the registers: one function a register up to Go 1.20, one a number of pointers
- * since (runtime/asm_amd64.s, asm_arm64.s; the compiler calls no others). */
+/* Write barriers keep the registers: one function a register up to Go 1.20, one a number of
+ * pointers since (runtime/asm_amd64.s, asm_arm64.s; the compiler calls no others). */
 static const char *const keeper_names[] = {
 	"runtime.gcWriteBarrier", "runtime.gcWriteBarrierCX", "runtime.gcWriteBarrierDX",
 	"runtime.gcWriteBarrierBX", "runtime.gcWriteBarrierBP", "runtime.gcWriteBarrierSI",
@@ -311,10 +314,10 @@ static struct error *count_copies(struct sites *found)
 
 /* ---- deferred ---- */
 
-/* What the compiler makes of `defer delete(m, k)` is a function of its own, marked as a wrapper, that
- * deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName):
- * main.f.deferwrap1. Before it is main.f.func1, and so is what is made of `go delete(m, k)`: then main.f
- * must have a defer statement. */
+/* What the compiler makes of `defer delete(m, k)` is a function of its own, marked as a wrapper,
+ * that deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName):
+ * main.f.deferwrap1. Before it is main.f.func1, and so is what is made of `go delete(m, k)`:
+ * then main.f must have a defer statement. */
 static bool is_closure_wrapper(const struct site_row *row)
 {
 	const struct gotab_frame *holder = site_holder(row);

@@ -1,12 +1,12 @@
 /* Which types generic code is called with.
  *
- * One body serves all types of a shape; the caller passes it a dictionary, a table in read-only data
- * that has, among others, the map types (cmd/compile/internal/noder/reader.go, Go 1.21 on; releases
- * before pass the shape's map type as a constant). At a site its type is then a value like "the word
- * at 0x18 of what register rax held at the entry". So the callers are looked for, and what they put
- * into that register: the address of a dictionary, or a word of a dictionary of their own, when they
- * are generic too, then their callers are next. A round searches the text once for all functions
- * that are asked about.
+ * One body serves all types of a shape; the caller passes it a dictionary, a table in read-only
+ * data that has, among others, the map types (cmd/compile/internal/noder/reader.go, Go 1.21 on;
+ * releases before pass the shape's map type as a constant). At a site its type is then a value
+ * like "the word at 0x18 of what register rax held at the entry". So the callers are looked for,
+ * and what they put into that register: the address of a dictionary, or a word of a dictionary
+ * of their own, when they are generic too, then their callers are next. A round searches the
+ * text once for all functions that are asked about.
  */
 #include "site/site_priv.h"
 
@@ -53,8 +53,8 @@ static struct error *add_instance(struct site_row *row, const struct site_type *
 	return NULL;
 }
 
-struct error *site_answer(struct site_search *search, const struct site_open *question, uint64_t func,
-			  const struct code_value *value, site_questions *next)
+struct error *site_answer(struct site_search *search, const struct site_open *question,
+			  uint64_t func, const struct code_value *value, site_questions *next)
 {
 	struct site_open further = {question->site, func, *value};
 	const struct site_type *type = NULL;

@@ -1,14 +1,16 @@
 /* site: every place in a Go executable where a map loses elements, from the file alone.
  *
- * The compiler turns delete and clear into calls of a few runtime functions, the entries. A site is an
- * instruction that calls one (or jumps to it, as a tail call does). Each is found: the text is
- * searched for them (code/calls.h), and what only looks like one is dropped. Left out is what is no
- * delete: the jump back to a function's own entry that follows its stack check's call of morestack.
+ * The compiler turns delete and clear into calls of a few runtime functions, the entries. A site
+ * is an instruction that calls one (or jumps to it, as a tail call does). Each is found: the
+ * text is searched for them (code/calls.h), and what only looks like one is dropped. Left out is
+ * what is no delete: the jump back to a function's own entry that follows its stack check's call
+ * of morestack.
  *
- * What an entry calls in turn is not a site: but entries call entries (on Swiss maps runtime.mapdelete
- * calls (*Map).Delete), and these calls are, marked as wrappers. A build with a profile inlines some
- * of the runtime's functions into others: then there is one such call less, and nothing else changes,
- * for the compiler makes the calls of the program's own sites after it has inlined.
+ * What an entry calls in turn is not a site: but entries call entries (on Swiss maps
+ * runtime.mapdelete calls (*Map).Delete), and these calls are, marked as wrappers. A build with
+ * a profile inlines some of the runtime's functions into others: then there is one such call
+ * less, and nothing else changes, for the compiler makes the calls of the program's own sites
+ * after it has inlined.
  */
 #ifndef SITE_SITE_H
 #define SITE_SITE_H
@@ -47,8 +49,8 @@ struct site_row {
 	bool jump;      /* a tail call */
 	bool wrapper;   /* stands in an entry itself */
 	bool deferred;  /* `defer delete(m, k)`: in the function that the compiler made of it */
-	/* Source-level frames, innermost first; the last is the function that holds pc. Owned array,
-	 * strings borrowed from the image. */
+	/* Source-level frames, innermost first; the last is the function that holds pc. Owned
+	 * array, strings borrowed from the image. */
 	struct gotab_frame *frames;
 	size_t frames_n;
 	const struct site_type *type; /* NULL: see why_no_type */
@@ -56,8 +58,8 @@ struct site_row {
 	/* In generic code: the types that it is called with, as far as found. Owned array. */
 	const struct site_type **instances;
 	size_t instances_n;
-	/* Sites of the same source function, file and line: one where it is called from nowhere else or
-	 * not inlined. A breakpoint on the line must stand at all of them. */
+	/* Sites of the same source function, file and line: one where it is called from nowhere
+	 * else or not inlined. A breakpoint on the line must stand at all of them. */
 	uint32_t copy, copies; /* this one is number `copy`, from 1 */
 };
 
@@ -69,9 +71,8 @@ struct sites {
 	bool swiss;
 };
 
-/* Finds them all. image and tab are borrowed and must outlive the result.
- * Errors (ERROR_TARGET): the text lies outside the file; out of memory. A program without a delete has
- * none: no error. */
+/* Finds them all. image and tab are borrowed and must outlive the result. Errors (ERROR_TARGET):
+ * the text lies outside the file; out of memory. A program without a delete has none: no error. */
 struct error *site_find(const struct image *image, const struct gotab *tab, struct sites *ret);
 void site_fini(struct sites *sites);
 
@@ -97,21 +98,23 @@ struct site_change {
 };
 
 struct site_changes {
-	VEC(struct site_change) list; /* those where nothing changed too; by the pc in the second binary,
-					 those that went last */
+	/* Those where nothing changed too; by the pc in the second binary, those that went last. */
+	VEC(struct site_change) list;
 };
 
-/* Pairs the sites of two binaries: by function, inline chain, map type and entry; what is left then by less
- * and less of it. Addresses and lines do not count: code that only moved is no change. Of several alike
- * in a function the first becomes the first, and so on. Borrows from both. Errors: out of memory. */
-struct error *site_compare(const struct sites *from, const struct sites *to, struct site_changes *ret);
+/* Pairs the sites of two binaries: by function, inline chain, map type and entry; what is left
+ * then by less and less of it. Addresses and lines do not count: code that only moved is no
+ * change. Of several alike in a function the first becomes the first, and so on. Borrows from
+ * both. Errors: out of memory. */
+struct error *site_compare(const struct sites *from, const struct sites *to,
+			   struct site_changes *ret);
 void site_changes_fini(struct site_changes *changes);
 
 /* Why the compiler chose this entry: "string key, 8-byte element". */
 void site_why(const struct site_row *row, unsigned go_minor, struct buf *to);
 
-/* The import path in front of a function's name: "net/http" of "net/http.(*Transport).f". Returns its
- * length. */
+/* The import path in front of a function's name: "net/http" of "net/http.(*Transport).f".
+ * Returns its length. */
 size_t site_package(const char *func);
 
 #endif

@@ -1,4 +1,5 @@
-/* What the parts of site share: find.c (calls), type.c (types), generic.c (instances). Inside site/.
+/* What the parts of site share: find.c (calls), type.c (types), generic.c (instances). Inside
+ * site/.
  */
 #ifndef SITE_SITE_PRIV_H
 #define SITE_SITE_PRIV_H
@@ -57,7 +58,8 @@ void site_type_free(struct site_type *type); /* NULL is legal */
 CLEANUP_FUNC(struct site_type, site_type_free)
 
 /* type.c: the map type at a link-time address; *ret is NULL when there is none. */
-struct error *site_type_get(struct site_search *search, uint64_t addr, const struct site_type **ret);
+struct error *site_type_get(struct site_search *search, uint64_t addr,
+			    const struct site_type **ret);
 /* Follows the loads of a value that begins at a constant; false when they lead out of the file. */
 bool site_value_address(const struct site_search *search, const struct code_value *value,
 			uint64_t *ret);
@@ -68,10 +70,10 @@ typedef VEC(struct site_open) site_questions;
 
 /* generic.c: takes a value that the function at `func` has for a question: a type, or a further
  * question, which goes to next. */
-struct error *site_answer(struct site_search *search, const struct site_open *question, uint64_t func,
-			  const struct code_value *value, site_questions *next);
-/* closure.c: answers the questions (all about the closure of the function, sorted by function) by what
- * was stored into closures where they are made. */
+struct error *site_answer(struct site_search *search, const struct site_open *question,
+			  uint64_t func, const struct code_value *value, site_questions *next);
+/* closure.c: answers the questions (all about the closure of the function, sorted by function)
+ * by what was stored into closures where they are made. */
 struct error *site_answer_closures(struct site_search *search, const site_questions *asked,
 				   site_questions *next);
 

@@ -1,6 +1,6 @@
-/* The input is machine code, gopclntab and moduledata, in an executable that is valid otherwise: byte 0 picks
- * the spec, the next 512 are the text, the rest are the tables. Sites are looked for, and each function's
- * paths. */
+/* The input is machine code, gopclntab and moduledata, in an executable that is valid otherwise:
+ * byte 0 picks the spec, the next 512 are the text, the rest are the tables. Sites are looked
+ * for, and each function's paths. */
 #include "fuzz.h"
 
 #include "code/code.h"

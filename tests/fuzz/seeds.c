@@ -1,5 +1,5 @@
-/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,sites,map}/<n>, valid inputs for
- * each harness, so that fuzzing starts from files that are read to the end. */
+/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,sites,map}/<n>, valid
+ * inputs for each harness, so that fuzzing starts from files that are read to the end. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -25,14 +25,14 @@ static bool write_seed(const char *folder, const char *harness, size_t n, const 
 
 #define TEXT_SIZE 512 /* as fuzz_sites.c has it */
 
-/* Over the text: calls of the runtime.mapdelete at 0x140, with a type that is a constant, from a dictionary,
- * from a closure; the closure's making; a call of the generic function at 0x180. */
+/* Over the text: calls of the runtime.mapdelete at 0x140, with a type that is a constant, from a
+ * dictionary, from a closure; the closure's making; a call of the generic function at 0x180. */
 static void put_calls(uint8_t *text, const struct gofake *fake, bool arm64)
 {
 	static const uint8_t code[] = {
-		0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe8, 0x34, 0x01, 0, 0,  /* 0: lea rax, type; call 0x140 */
-		0x48, 0x8d, 0x15, 0xed, 0, 0, 0, 0x48, 0x89, 0x10,     /* 12: lea rdx, 0x100; mov [rax], rdx */
-		0x48, 0x89, 0x58, 0x08, 0xe8, 0x61, 0x01, 0, 0, 0xc3,  /* 22: mov [rax+8], rbx; call 0x180 */
+		0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe8, 0x34, 0x01, 0, 0,  /* 0: lea rax; call 0x140 */
+		0x48, 0x8d, 0x15, 0xed, 0, 0, 0, 0x48, 0x89, 0x10,     /* 12: lea rdx; mov [rax], rdx */
+		0x48, 0x89, 0x58, 0x08, 0xe8, 0x61, 0x01, 0, 0, 0xc3,  /* 22: mov [rax+8]; call */
 	};
 	static const uint8_t generic[] = {0x48, 0x8b, 0x40, 0x08, 0xe8, 0xb7, 0xff, 0xff, 0xff, 0xc3};
 	static const uint8_t closure[] = {0x48, 0x8b, 0x42, 0x08, 0x48, 0x8b, 0x40, 0x08,

@@ -1,4 +1,5 @@
-/* code/decode_arm64.c: words as the assembler made them (beside each, what objdump calls it), and noise. */
+/* code/decode_arm64.c: words as the assembler made them (beside each, what objdump calls it),
+ * and noise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* code/calls.c, track.c, listing.c: calls found in text, registers followed, paths, instructions as text. */
+/* code/calls.c, track.c, listing.c: calls found in text, registers followed, paths, instructions
+ * as text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +119,7 @@ static void test_calls_arm64(void **state)
 static void test_takes(void **state)
 {
 	static const uint64_t target[] = {0x400123}, page_target[] = {0x401123};
-	static const uint32_t arm[] = {0xb0000000, 0x91048c01}; /* adrp x0, 0x401000; add x1, x0, #0x123 */
+	static const uint32_t arm[] = {0xb0000000, 0x91048c01}; /* adrp x0; add x1, x0 */
 	uint8_t text[32] = {0x90, 0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x8d}; /* lea rcx, [rip + ...] */
 	struct code_calls takes = {0};
 
@@ -235,8 +236,8 @@ static void test_track_joins(void **state)
 	assert_int_equal(VALUE_AT(text, 14, RCX).root, CODE_CONSTANT);
 }
 
-/* Blocks that only a switch's table leads to begin with what was known at the switch. The tail behind a
- * stack check leads to the entry, but not with its registers. */
+/* Blocks that only a switch's table leads to begin with what was known at the switch. The tail
+ * behind a stack check leads to the entry, but not with its registers. */
 static void test_track_switch(void **state)
 {
 	static const uint8_t text[] = {
@@ -263,8 +264,8 @@ static void test_track_limits(void **state)
 	static const uint8_t text[] = {
 		0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, /* +0 three mov rax, [rax] */
 		0x48, 0x8b, 0x08,                                     /* +9 mov rcx, [rax] */
-		0x48, 0x8d, 0x93, 0xff, 0xff, 0xff, 0x7f,             /* +12 lea rdx, [rbx+0x7fffffff] */
-		0x48, 0x8d, 0x92, 0xff, 0xff, 0xff, 0x7f,             /* +19 lea rdx, [rdx+0x7fffffff] */
+		0x48, 0x8d, 0x93, 0xff, 0xff, 0xff, 0x7f, /* +12 lea rdx, [rbx+0x7fffffff] */
+		0x48, 0x8d, 0x92, 0xff, 0xff, 0xff, 0x7f, /* +19 lea rdx, [rdx+0x7fffffff] */
 		0xc3,                                                 /* +26 ret */
 	};
 
@@ -296,7 +297,7 @@ static void test_track_noise(void **state)
 					   (struct code_keepers){0}, &track));
 		vec_each (insn, &code.insns)
 			for (uint8_t reg = 0; reg < 34; reg++)
-				assert_in_range(code_track_value(track, insn, reg).root, 0, CODE_STACK);
+				assert_true(code_track_value(track, insn, reg).root <= CODE_STACK);
 		code_track_free(track);
 		code_fini(&code);
 	}

@@ -1,5 +1,5 @@
-/* sink/site_*.c: sites as literals, compared with tests/golden/sites.*; no control character of the program
- * comes through. */
+/* sink/site_*.c: sites as literals, compared with tests/golden/sites.*; no control character of
+ * the program comes through. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,8 @@
 enum { GENERIC, FAST32, FAST64, FASTSTR, CLEAR, REFLECT };
 
 static const struct site_type sessions = {.name = "map[string]*main.session", .key = "string",
-					  .key_kind = GOTYPE_STRING, .key_size = 16, .elem_size = 8};
+					  .key_kind = GOTYPE_STRING, .key_size = 16,
+					  .elem_size = 8};
 static const struct site_type wide = {
 	.name = "map[struct { A int; B string; C [4]uint64 }]map[string]interface {}",
 	.key = "struct { A int; B string; C [4]uint64 }", .key_kind = GOTYPE_STRUCT, .key_size = 56,
@@ -23,8 +24,8 @@ static const struct site_type wide = {
 };
 static const struct site_type ints = {.name = "map[int]bool", .key = "int", .key_kind = GOTYPE_INT,
 				      .key_size = 8, .elem_size = 1};
-static const struct site_type uints = {.name = "map[uint]bool", .key = "uint", .key_kind = GOTYPE_UINT,
-				       .key_size = 8, .elem_size = 1};
+static const struct site_type uints = {.name = "map[uint]bool", .key = "uint",
+				       .key_kind = GOTYPE_UINT, .key_size = 8, .elem_size = 1};
 
 static struct gotab_frame delete_frames[] = {
 	{.func = "runtime.mapdelete", .file = "runtime/map.go", .line = 149},
@@ -38,7 +39,8 @@ static struct gotab_frame own_frames[] = {
 	{.func = "main.(*store).drop", .file = "/src/store.go", .line = 61},
 };
 static struct gotab_frame generic_frames[] = {
-	{.func = "a.com/cache.Drop[go.shape.int,go.shape.bool]", .file = "/src/cache.go", .line = 7},
+	{.func = "a.com/cache.Drop[go.shape.int,go.shape.bool]", .file = "/src/cache.go",
+	 .line = 7},
 };
 static struct gotab_frame defer_frames[] = {
 	{.func = "a.com/cache.(*C).Close.deferwrap1", .file = "/src/c\033[31m\"x.go", .line = 9},
@@ -77,8 +79,8 @@ static struct site_report report_of(const struct site_row *shown[ARRAY_SIZE(rows
 	};
 }
 
-/* No control character but the newline; each line of at most `width` columns, as far as words can be
- * broken; valid UTF-8. */
+/* No control character but the newline; each line of at most `width` columns, as far as words
+ * can be broken; valid UTF-8. */
 static void check_lines(const char *text, bool color)
 {
 	for (const char *at = text; *at; at++)
@@ -199,7 +201,8 @@ static void list(struct site_listing *to, const char *title, size_t lines)
 	buf_str(&to->title, title);
 	for (size_t i = 0; i < lines; i++) {
 		site_line_begin(to);
-		buf_str(&to->text, i % 3 ? "+0x2b  mov [rsp+0x50], rbx" : "map_fast64.go:297  h.count--");
+		buf_str(&to->text, i % 3 ? "+0x2b  mov [rsp+0x50], rbx"
+					 : "map_fast64.go:297  h.count--");
 		site_line_end(to, i % 3 ? SITE_LINE_INSN : SITE_LINE_SOURCE, i == 4);
 	}
 	site_line_begin(to);

@@ -1,5 +1,5 @@
-/* site/: sites found in machine code that stands in a synthesised program, their types and reasons; two lists
- * compared. */
+/* site/: sites found in machine code that stands in a synthesised program, their types and
+ * reasons; two lists compared. */
 #include "goprog.h"
 
 #include <setjmp.h>
@@ -57,14 +57,16 @@ struct program {
 
 /* lea rax, type; call */
 static const uint8_t calls[] = {0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3};
-/* jbe the tail; mov rax, imm64 with a call's bytes; lea rax, type; jmp (a tail call); the tail: jmp the entry */
+/* jbe the tail; mov rax, imm64 with a call's bytes; lea rax, type; jmp (a tail call); the tail:
+ * jmp the entry */
 static const uint8_t tail_code[] = {
 	0x76, 0x16, 0x48, 0xb8, 0xe8, 0, 0, 0, 0, 0, 0, 0, 0x48, 0x8d, 0x05, 0, 0, 0, 0,
 	0xe9, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0,
 };
 /* mov rax, [rax+8]; call */
 static const uint8_t drop_code[] = {0x48, 0x8b, 0x40, 0x08, 0xe8, 0, 0, 0, 0, 0xc3};
-/* lea rdx, dictionary; lea rcx, closure; mov [rax], rcx; mov [rax+16], rdx; mov rax, rdx; call drop */
+/* lea rdx, dictionary; lea rcx, closure; mov [rax], rcx; mov [rax+16], rdx; mov rax, rdx; call
+ * drop */
 static const uint8_t caller_code[] = {
 	0x48, 0x8d, 0x15, 0, 0, 0, 0, 0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x48, 0x89, 0x08,
 	0x48, 0x89, 0x50, 0x10, 0x48, 0x89, 0xd0, 0xe8, 0, 0, 0, 0, 0xc3,
@@ -199,7 +201,8 @@ static void test_instances(void **state)
 	goprog_close(&s.p);
 }
 
-/* Without a caller that has the dictionary, and without one that makes the closure, the reasons say so. */
+/* Without a caller that has the dictionary, and without one that makes the closure, the reasons
+ * say so. */
 static void test_no_instances(void **state)
 {
 	struct sites sites;
@@ -222,7 +225,8 @@ static void test_why(void **state)
 {
 	struct site_type string = {.key = "string", .key_kind = GOTYPE_STRING, .key_size = 16,
 				   .elem_size = 8};
-	struct site_type big = {.key = "int", .key_kind = GOTYPE_INT, .key_size = 8, .elem_size = 129};
+	struct site_type big = {.key = "int", .key_kind = GOTYPE_INT, .key_size = 8,
+				.elem_size = 129};
 	struct site_type small = {.key = "int8", .key_kind = GOTYPE_INT8, .key_size = 1,
 				  .elem_size = 0};
 	struct site_type nan = {.key = "float64", .key_kind = GOTYPE_FLOAT64, .key_float = true,
@@ -281,7 +285,8 @@ static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *
 
 static void test_compare(void **state)
 {
-	struct gotab_frame f = {.func = "main.f", .line = 1}, f_moved = {.func = "main.f", .line = 9};
+	struct gotab_frame f = {.func = "main.f", .line = 1};
+	struct gotab_frame f_moved = {.func = "main.f", .line = 9};
 	struct gotab_frame g = {.func = "main.g"}, h = {.func = "main.h[go.shape.int]"};
 	struct gotab_frame h_old = {.func = "main.h[...]"}, gone = {.func = "main.gone"};
 	struct gotab_frame g_in_f[] = {g, f}, came = {.func = "main.came"}, k = {.func = "main.k"};
