@@ -433,6 +433,13 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 
 /* ---- which sites ---- */
 
+/* A stack trace has the address behind the call. */
+static bool is_at(const struct sites_binary *binary, const struct site_row *row, uint64_t pc)
+{
+	return pc == row->pc ||
+	       pc == row->pc + (image_machine(binary->image) == IMAGE_ARM64 ? 4 : 5);
+}
+
 static struct error *select_sites(const struct sites_binary *binary, const char *site,
 				  sites_rows *ret)
 {
@@ -444,10 +451,12 @@ static struct error *select_sites(const struct sites_binary *binary, const char 
 
 	if (!address)
 		err = filter_set_glob("--asm", site, &filter.site_glob);
-	vec_each (row, &binary->sites.list)
-		if (!err && (address ? row->pc == pc : sites_place_matches(&filter, row)) &&
-		    !vec_push(ret, row))
+	vec_each (row, &binary->sites.list) {
+		bool named = address ? is_at(binary, row, pc) : sites_place_matches(&filter, row);
+
+		if (!err && named && !vec_push(ret, row))
 			err = error_nomem();
+	}
 	filter_fini(&filter);
 	if (!err && !ret->len)
 		err = error_new(ERROR_USAGE, "--asm %s: no site there; tophash sites %s lists them",
