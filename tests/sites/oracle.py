@@ -6,7 +6,9 @@ Nothing in here knows how tophash finds them.
 import json
 import os
 import re
+import struct
 import subprocess
+from pathlib import Path
 
 ENTRIES = [
     "runtime.mapdelete", "runtime.mapdelete_fast32", "runtime.mapdelete_fast64", "runtime.mapdelete_faststr", "runtime.mapclear",
@@ -40,6 +42,24 @@ def functions(binary):
         if match:
             table.setdefault(int(match[1], 16), match[2])
     return table, {address: name for address, name in table.items() if name in ENTRIES}
+
+
+def table_functions(binary):
+    """As functions(), from the gopclntab of a binary without symbols (Go 1.18 to 1.25, whose header has the text's address)."""
+    section = re.search(r"\.gopclntab\s+\S+\s+\w+\s+(\w+)\s+(\w+)", run(["readelf", "-SW", binary]))
+    if not section:
+        raise RuntimeError(f"{binary}: no .gopclntab")
+    offset, size = int(section[1], 16), int(section[2], 16)
+    table = Path(binary).read_bytes()[offset:offset + size]
+    count, _, text, names, _, _, _, rows = struct.unpack_from("<8Q", table, 8)
+    if struct.unpack_from("<I", table)[0] not in (0xfffffff0, 0xfffffff1) or not text:
+        raise RuntimeError(f"{binary}: not a table that is known here")
+    found = {}
+    for row in range(count):
+        entry, record = struct.unpack_from("<II", table, rows + 8 * row)
+        name = names + struct.unpack_from("<i", table, rows + record + 4)[0]
+        found[text + entry] = table[name:table.index(b"\0", name)].decode()
+    return found, {address: name for address, name in found.items() if name in ENTRIES}
 
 
 def disassembled(binary, entries, starts, arch="amd64"):

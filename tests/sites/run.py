@@ -83,8 +83,8 @@ def build_zoo(version, arch, flags, out):
 # ---- what is compared ----
 
 def check_objdump(tally, tophash, name, binary, twin, arch="amd64"):
-    """twin: the same program with symbols."""
-    starts, entries = oracle.functions(twin)
+    """twin: the same program with symbols; None: there is none, the function table is read."""
+    starts, entries = oracle.functions(twin) if twin else oracle.table_functions(binary)
     records, end = oracle.sites(tophash, binary)
     theirs = oracle.disassembled(binary, entries, set(starts), arch)
     detail = difference(calls_of(records), theirs)
@@ -229,12 +229,15 @@ def check_matrix(tally, tophash, version, variants):
                 check_debug(tally, tophash, name, path, twin, version)
 
 
-def check_real(tally, tophash):
-    """Programs that nobody here wrote, where they are there and have symbols."""
-    for program in ("docker", "etcd", "caddy"):
+def check_real(tally, tophash, programs):
+    """Programs that nobody here wrote, where they are there."""
+    for program in programs:
         path = shutil.which(program)
-        if path and subprocess.run(["nm", path], capture_output=True).stdout.count(b"runtime.mapdelete"):
-            check_objdump(tally, tophash, program, path, path)
+        if not path:
+            tally.skip(f"objdump {program}", "not installed")
+            continue
+        symbols = b"runtime.mapdelete" in subprocess.run(["nm", path], capture_output=True).stdout
+        check_objdump(tally, tophash, program, path, path if symbols else None)
 
 
 def main():
@@ -254,8 +257,7 @@ def main():
         if args.all or version in SOME_ARM64:
             check_zoo(tally, args.tophash, version, "arm64", work)
         check_matrix(tally, args.tophash, version, list(matrix.VARIANTS) if args.all else SOME[version])
-    if args.all:
-        check_real(tally, args.tophash)
+    check_real(tally, args.tophash, ["etcd", "caddy", "docker"] if args.all else ["etcd"])
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     return 1 if tally.failed else 0
 
