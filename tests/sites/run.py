@@ -159,8 +159,10 @@ def check_debug(tally, tophash, name, stripped, twin, version):
 # shape, so several bodies share a name; what is compared is the set of (instances) over all of them.
 INSTANCES = {
     ("main.dropLater.func1", "delete(m, k)"): [{"map[int16]int"}],
+    ("main.dropNested.func1.1", "delete(m, k)"): [{"map[uint8]bool"}],
     ("main.dropOne", "delete(m, k)"): [
-        {"map[int]string"}, {"map[int]main.session"}, {"map[string]*main.session"}, {"map[uint32]bool"}, {"map[main.wide]main.big"}],
+        {"map[int]string"}, {"map[int]main.session"}, {"map[string]*main.session"}, {"map[uint32]bool"}, {"map[main.wide]main.big"},
+        {"map[string]main.big"}, {"map[uint16]main.wide"}],
     ("main.dropTwo", "delete(m, k)"): [{"map[uint32]bool"}, {"map[main.wide]main.big"}],
     ("main.(*cache).evict", "delete(c.items, k)"): [
         {"map[string]int"}, {"map[int64]*main.session"}, {"map[string]main.big"}, {"map[main.pair]string"}],

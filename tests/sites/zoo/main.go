@@ -158,6 +158,19 @@ func dropLater[K comparable, V any](m map[K]V) func(K) {
 	return func(k K) { delete(m, k) }
 }
 
+//go:noinline
+func dropLast[V any, K comparable](k K, m map[K]V) { dropOne(m, k) } // the other way round
+
+//go:noinline
+func dropNested[K comparable, V any](m map[K]V) func() func(K) {
+	return func() func(K) {
+		return func(k K) { delete(m, k) }
+	}
+}
+
+//go:noinline
+func call[K comparable, V any](f func(map[K]V, K), m map[K]V, k K) { f(m, k) }
+
 func dropInlined[M ~map[K]V, K comparable, V any](m M, k K) { delete(m, k) }
 
 //go:noinline
@@ -176,6 +189,9 @@ func generics() {
 	f := (&cache[pair, string]{}).evict
 	f(pair{})
 	dropLater(map[int16]int{})(1)
+	dropLast("x", map[string]big{})
+	dropNested(map[uint8]bool{})()(1)
+	call(dropOne[uint16, wide], map[uint16]wide{}, 1)
 	dropInlined(registry{}, "a")
 	dropInlined(map[pair]session{}, pair{})
 }
