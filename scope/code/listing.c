@@ -241,7 +241,7 @@ struct error *code_shortest(const struct code *code, uint32_t via,
 
 		ok = end == NOWHERE || append(before, end, true, ret);
 		if (end == NOWHERE)
-			ret->insns.len = 0;
+			code_path_fini(ret);
 	}
 	if (!ok)
 		code_path_fini(ret);

@@ -21,7 +21,8 @@ static bool is_float(const struct gotypes *types, uint64_t addr, unsigned *budge
 	case GOTYPE_INTERFACE: return true;
 	case GOTYPE_ARRAY: return is_float(types, type.elem, budget);
 	case GOTYPE_STRUCT:
-		for (uint64_t i = 0; i < type.len && *budget; i++)
+		/* Fields that cannot be read cost too: a file can claim 2^40 of them. */
+		for (uint64_t i = 0; i < type.len && i < PARTS_MAX && *budget; i++)
 			if (gotype_field(types, &type, i, &field) &&
 			    is_float(types, field.type, budget))
 				return true;

@@ -1,6 +1,6 @@
-/* The input is machine code, gopclntab and moduledata, in an executable that is valid otherwise:
- * byte 0 picks the spec, the next 512 are the text, the rest are the tables. Sites are looked
- * for, and each function's paths. */
+/* The input is machine code, type data, gopclntab and moduledata, in an executable that is valid
+ * otherwise: byte 0 picks the spec, the next 512 are the text, then come the types, then the
+ * tables. Sites are looked for, and each function's paths. */
 #include "fuzz.h"
 
 #include "code/code.h"
@@ -61,9 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	if (fuzz_build(data[0], &fake)) {
+		size_t at = 1 + text;
+
 		fuzz_overlay(&fake, fake.text, fake.text + TEXT_SIZE, data + 1, text);
-		fuzz_overlay(&fake, fake.pclntab, fake.module + 512, data + 1 + text,
-			     size - 1 - text);
+		at += fuzz_overlay(&fake, fake.types, fake.etypes, data + at, size - at);
+		fuzz_overlay(&fake, fake.pclntab, fake.module + 512, data + at, size - at);
 		image = fuzz_open(fake.file.data, fake.file.len);
 		if (image)
 			walk_sites(image);

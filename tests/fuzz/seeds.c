@@ -52,15 +52,19 @@ static void put_calls(uint8_t *text, const struct gofake *fake, bool arm64)
 
 static bool write_sites(const char *folder, uint8_t n, const struct gofake *fake)
 {
+	size_t types = (size_t)(fake->etypes - fake->types);
 	size_t tables = (size_t)(fake->module + 512 - fake->pclntab);
-	uint8_t *bytes = malloc(TEXT_SIZE + tables);
+	size_t size = TEXT_SIZE + types + tables;
+	uint8_t *bytes = malloc(size);
 	bool ok = bytes != NULL;
 
 	if (ok) {
 		memcpy(bytes, fake->file.data + (fake->text - fake->base), TEXT_SIZE);
 		put_calls(bytes, fake, fuzz_specs[n].arm64);
-		memcpy(bytes + TEXT_SIZE, fake->file.data + (fake->pclntab - fake->base), tables);
-		ok = write_seed(folder, "sites", n, &n, bytes, TEXT_SIZE + tables);
+		memcpy(bytes + TEXT_SIZE, fake->file.data + (fake->types - fake->base), types);
+		memcpy(bytes + TEXT_SIZE + types,
+		       fake->file.data + (fake->pclntab - fake->base), tables);
+		ok = write_seed(folder, "sites", n, &n, bytes, size);
 	}
 	free(bytes);
 	return ok;
