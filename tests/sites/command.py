@@ -5,6 +5,7 @@ import fnmatch
 import json
 import os
 import pty
+import random
 import re
 import subprocess
 import tempfile
@@ -192,8 +193,23 @@ def check_asm(tophash, binary, _):
     return ""
 
 
+def check_noise(tophash, binary, folder):
+    """Bytes of the program changed at random: an answer or one line of error, soon."""
+    source, path, noise = Path(binary).read_bytes(), folder / "noise", random.Random(7)
+    for turn in range(60):
+        data = bytearray(source)
+        for _ in range(noise.choice((5, 50, 2000, 20000))):
+            data[noise.randrange(len(data))] = noise.choice((0, 0xff, 0xe8, noise.randrange(256)))
+        path.write_bytes(data)
+        words = [[path], ["--format", "json", path], ["--asm", "main.*", path], [path, binary]][turn % 4]
+        result = subprocess.run([str(tophash), "sites", *map(str, words)], capture_output=True, timeout=60)
+        if result.returncode not in (0, 2, 3) or bool(result.returncode) != (result.stderr.count(b"\n") == 1):
+            return f"turn {turn}: exit code {result.returncode}: {result.stderr[-200:]}"
+    return ""
+
+
 CHECKS = {"wrong": check_wrong, "output": check_output, "colours": check_color, "filters": check_filters, "tables": check_tables,
-          "asm": check_asm}
+          "asm": check_asm, "noise": check_noise}
 
 
 def check(tally, tophash, name, binary):
