@@ -189,6 +189,22 @@ struct error *code_takes_find(enum code_machine machine, const void *text, size_
 	return error_nomem();
 }
 
+/* adrp x16, page; add x16, x16, #offset; br x16 */
+bool code_is_trampoline(enum code_machine machine, const void *bytes, size_t size,
+			const struct code_call *take, uint64_t *ret)
+{
+	uint32_t op[3];
+
+	if (machine != CODE_ARM64 || size < sizeof(op))
+		return false;
+	memcpy(op, bytes, sizeof(op));
+	if ((op[0] & 0x9f00001f) != 0x90000010 || (op[1] & 0xffc003ff) != 0x91000210 ||
+	    op[2] != 0xd61f0200)
+		return false;
+	*ret = take->addr - 4;
+	return true;
+}
+
 void code_calls_fini(struct code_calls *calls)
 {
 	vec_fini(&calls->list);

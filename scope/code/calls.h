@@ -32,6 +32,12 @@ struct error *code_calls_find(enum code_machine machine, const void *text, size_
 struct error *code_takes_find(enum code_machine machine, const void *text, size_t size,
 			      uint64_t addr, const uint64_t targets[], size_t n,
 			      struct code_calls *ret);
+/* Is a candidate of code_takes_find the middle of a trampoline, that is a piece of code that only
+ * jumps to the address? Linkers for arm64 put these where a call cannot reach, 128 MB away (Go:
+ * cmd/link/internal/arm64/asm.go, gentramp; GNU ld and lld: veneers). `bytes`: the text at
+ * take->addr - 4, `size` of it. *ret is the trampoline's address. */
+bool code_is_trampoline(enum code_machine machine, const void *bytes, size_t size,
+			const struct code_call *take, uint64_t *ret);
 void code_calls_fini(struct code_calls *calls);
 
 /* The instruction that a candidate is, or NULL when it is none. */

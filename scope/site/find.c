@@ -83,6 +83,96 @@ struct error *site_search_text(const struct site_search *search, site_scan *scan
 	return NULL;
 }
 
+uint64_t site_call_target(const struct site_search *search, uint64_t target)
+{
+	const uint32_t *found = table_find(&search->trampolines, target);
+
+	return found ? search->behind.data[*found] : target;
+}
+
+static struct error *add_trampoline(struct site_search *search, uint64_t addr, uint64_t target)
+{
+	uint32_t index = (uint32_t)search->behind.len;
+
+	if (table_find(&search->trampolines, addr))
+		return NULL;
+	if (!vec_push(&search->behind, target) ||
+	    table_put(&search->trampolines, addr, index) < 0)
+		return error_nomem();
+	return NULL;
+}
+
+/* Appends to ret the trampolines that lead to the targets. */
+static struct error *find_trampolines(struct site_search *search, const uint64_t targets[],
+				      size_t n, struct code_calls *ret)
+{
+	struct code_calls takes = {0};
+	struct error *err = site_search_text(search, code_takes_find, targets, n, &takes);
+
+	vec_each (take, &takes.list) {
+		uint64_t size = 0, addr;
+		const void *bytes = image_rest(search->image, take->addr - 4, &size);
+
+		if (err || !bytes ||
+		    !code_is_trampoline(search->machine, bytes, size, take, &addr))
+			continue;
+		err = add_trampoline(search, addr, take->target);
+		if (!err && !vec_push(&ret->list, ((struct code_call){addr, take->target})))
+			err = error_nomem();
+	}
+	code_calls_fini(&takes);
+	return err;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A write barrier keeps the registers also where it is reached by a trampoline. */
+static struct error *add_keeper_trampolines(struct site_search *search)
+{
+	struct code_calls trampolines = {0};
+	struct error *err;
+
+	if (search->machine != CODE_ARM64)
+		return NULL;
+	qsort(search->keepers, search->keepers_n, sizeof(*search->keepers), compare_u64);
+	err = find_trampolines(search, search->keepers, search->keepers_n, &trampolines);
+	vec_each (trampoline, &trampolines.list)
+		if (search->keepers_n < SITE_KEEPERS_MAX)
+			search->keepers[search->keepers_n++] = trampoline->addr;
+	code_calls_fini(&trampolines);
+	return err;
+}
+
+struct error *site_search_calls(struct site_search *search, const uint64_t targets[], size_t n,
+				struct code_calls *ret)
+{
+	struct code_calls trampolines = {0};
+	uint64_t *all;
+	struct error *err;
+
+	if (search->machine != CODE_ARM64)
+		return site_search_text(search, code_calls_find, targets, n, ret);
+	err = find_trampolines(search, targets, n, &trampolines);
+	all = err ? NULL : malloc((n + trampolines.list.len + 1) * sizeof(*all));
+	if (!err && !all)
+		err = error_nomem();
+	if (!err) {
+		memcpy(all, targets, n * sizeof(*all));
+		vec_each (trampoline, &trampolines.list)
+			all[n++] = trampoline->addr;
+		qsort(all, n, sizeof(*all), compare_u64);
+		err = site_search_text(search, code_calls_find, all, n, ret);
+	}
+	free(all);
+	code_calls_fini(&trampolines);
+	return err;
+}
+
 void site_func_close(struct site_func *func)
 {
 	code_track_free(func->track);
@@ -165,7 +255,7 @@ static struct error *add_site(struct site_search *search, struct site_func *func
 {
 	struct site_row row = {
 		.pc = insn->addr,
-		.entry = entry_at(search->found, insn->target),
+		.entry = entry_at(search->found, site_call_target(search, insn->target)),
 		.jump = insn->flow != CODE_CALL,
 		.wrapper = is_entry(search->found, func->func.entry),
 	};
@@ -211,13 +301,6 @@ static struct error *add_function(struct site_search *search, const struct code_
 	return err;
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static struct error *add_sites(struct site_search *search)
 {
 	uint64_t targets[SITE_ENTRIES];
@@ -229,7 +312,7 @@ static struct error *add_sites(struct site_search *search)
 		if (search->found->present[i])
 			targets[n++] = search->found->entry_addr[i];
 	qsort(targets, n, sizeof(targets[0]), compare_u64);
-	err = site_search_text(search, code_calls_find, targets, n, &calls);
+	err = site_search_calls(search, targets, n, &calls);
 	while (!err && at < calls.list.len)
 		err = add_function(search, &calls, &at);
 	code_calls_fini(&calls);
@@ -392,7 +475,9 @@ struct error *site_find(const struct image *image, const struct gotab *tab, stru
 	*ret = (struct sites){0};
 	search_init(&search);
 	find_entries(&search);
-	err = add_sites(&search);
+	err = add_keeper_trampolines(&search);
+	if (!err)
+		err = add_sites(&search);
 	if (!err)
 		err = site_find_instances(&search);
 	if (!err)
@@ -400,6 +485,8 @@ struct error *site_find(const struct image *image, const struct gotab *tab, stru
 	if (!err)
 		err = count_copies(ret);
 	table_fini(&search.type_index);
+	table_fini(&search.trampolines);
+	vec_fini(&search.behind);
 	vec_fini(&search.open);
 	if (err)
 		site_fini(ret);

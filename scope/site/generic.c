@@ -87,17 +87,18 @@ static struct error *answer_call(struct site_search *search, struct site_func *c
 				 const struct code_insn *call, const site_questions *asked,
 				 site_questions *next)
 {
+	uint64_t target = site_call_target(search, call->target);
 	size_t low = 0, high = asked->len;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (asked->data[middle].func < call->target)
+		if (asked->data[middle].func < target)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < asked->len && asked->data[low].func == call->target; low++)
+	for (; low < asked->len && asked->data[low].func == target; low++)
 		try(answer(search, caller, call, &asked->data[low], next));
 	return NULL;
 }
@@ -141,7 +142,7 @@ static struct error *ask_callers(struct site_search *search, const site_question
 	vec_each (question, asked)
 		if (!n || targets[n - 1] != question->func)
 			targets[n++] = question->func;
-	err = site_search_text(search, code_calls_find, targets, n, &calls);
+	err = site_search_calls(search, targets, n, &calls);
 	if (!err)
 		err = answer_calls(search, &calls, asked, next);
 	code_calls_fini(&calls);

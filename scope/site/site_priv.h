@@ -14,7 +14,8 @@ struct site_open {
 	struct code_value value;
 };
 
-#define SITE_KEEPERS 16
+#define SITE_KEEPERS     16
+#define SITE_KEEPERS_MAX 256 /* with their trampolines: one in 128 MB each */
 
 struct site_search {
 	const struct image *image;
@@ -23,10 +24,13 @@ struct site_search {
 	enum code_machine machine;
 	uint64_t text, text_end; /* Go's code lies between, in whichever segments */
 	struct sites *found;
-	uint64_t keepers[SITE_KEEPERS]; /* entries of those that the program has */
+	uint64_t keepers[SITE_KEEPERS_MAX]; /* entries of those that the program has */
 	size_t keepers_n;
 	struct table type_index; /* address -> index into found->types */
 	VEC(struct site_open) open;
+	/* Trampolines: address -> index into `behind`, where each leads to. */
+	struct table trampolines;
+	VEC(uint64_t) behind;
 };
 
 typedef struct error *site_scan(enum code_machine machine, const void *text, size_t size,
@@ -36,6 +40,12 @@ typedef struct error *site_scan(enum code_machine machine, const void *text, siz
 /* find.c: code_calls_find or code_takes_find over all of the text. */
 struct error *site_search_text(const struct site_search *search, site_scan *scan,
 			       const uint64_t targets[], size_t n, struct code_calls *ret);
+
+/* find.c: every call of the targets (n of them, ascending), also by way of trampolines. */
+struct error *site_search_calls(struct site_search *search, const uint64_t targets[], size_t n,
+				struct code_calls *ret);
+/* Where a call goes in the end: its target, or what is behind the trampoline that that is. */
+uint64_t site_call_target(const struct site_search *search, uint64_t target);
 
 /* find.c: one function, decoded, with what its registers hold. */
 struct site_func {

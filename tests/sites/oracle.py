@@ -41,7 +41,8 @@ def functions(binary):
         match = re.match(r"([0-9a-f]+) [tT] (.*)", line)
         if match:
             table.setdefault(int(match[1], 16), match[2])
-    return table, {address: name for address, name in table.items() if name in ENTRIES}
+    # An arm64 linker reaches far functions by trampolines, named after them.
+    return table, {address: name for address, name in ((a, re.sub(r"\+0-tramp\d+$", "", n)) for a, n in table.items()) if name in ENTRIES}
 
 
 def table_functions(binary):

@@ -17,6 +17,7 @@ Prints a line for each, and "N passed, M failed, K skipped".
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -155,6 +156,21 @@ def check_debug(tally, tophash, name, stripped, twin, version):
     tally.say(not faults, f"debug {name}", faults[0] + f" ({len(faults)} faults)" if faults else f"{len(records)} chains, {deep} of them inlined")
 
 
+def check_far(tally, tophash, name, binary, far):
+    """far: linked as if each function were out of a call's reach: the same sites, but for their addresses."""
+    starts, entries = oracle.functions(far)
+    (near, _), (records, _) = oracle.sites(tophash, binary), oracle.sites(tophash, far)
+    theirs = oracle.disassembled(far, entries, set(starts), "arm64")
+    # The jumps in trampolines themselves go by register.
+    detail = difference(calls_of(records), theirs)
+    strip = lambda rs: sorted(json.dumps({k: v for k, v in r.items() if k != "pc"}) for r in rs)  # noqa: E731
+    if not detail and strip(near) != strip(records):
+        detail = "other sites, types or reasons than without trampolines"
+    if not detail and "-tramp" not in " ".join(starts.values()):
+        detail = "there are no trampolines"
+    tally.say(not detail, f"far {name}", detail or f"{len(theirs)} sites by trampolines")
+
+
 # What the zoo's generic functions are called with: {function without type arguments: {line's text: types}}. A body serves all types of a
 # shape, so several bodies share a name; what is compared is the set of (instances) over all of them.
 INSTANCES = {
@@ -212,6 +228,8 @@ def check_zoo(tally, tophash, version, arch, work):
         command.check(tally, tophash, name, out / "zoo")
     if arch == "arm64":
         check_objdump(tally, tophash, name, out / "zoo-stripped", out / "zoo", arch)
+        build_zoo(version, arch, ["-ldflags=-debugtramp=2"], out / "zoo-far")
+        check_far(tally, tophash, name, out / "zoo", out / "zoo-far")
 
 
 def check_matrix(tally, tophash, version, variants):

@@ -137,6 +137,25 @@ static void test_takes(void **state)
 	code_calls_fini(&takes);
 }
 
+static void test_trampolines(void **state)
+{
+	static const uint32_t text[] = {0xb0000010, 0x91048e10, 0xd61f0200}; /* adrp, add, br: x16 */
+	const struct code_call take = {BASE + 4, 0x401123};
+	uint32_t other[3];
+	uint64_t addr = 0;
+
+	(void)state;
+	assert_true(code_is_trampoline(CODE_ARM64, text, sizeof(text), &take, &addr));
+	assert_int_equal(addr, BASE);
+	assert_false(code_is_trampoline(CODE_ARM64, text, 11, &take, &addr));
+	assert_false(code_is_trampoline(CODE_X86_64, text, sizeof(text), &take, &addr));
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(other, text, sizeof(text));
+		other[i] ^= 1u << (i == 2 ? 5 : 0); /* another register */
+		assert_false(code_is_trampoline(CODE_ARM64, other, sizeof(other), &take, &addr));
+	}
+}
+
 /* ---- values ---- */
 
 /* What register reg holds before the instruction at offset `at`. */
@@ -397,11 +416,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls_everywhere), cmocka_unit_test(test_calls_none),
 		cmocka_unit_test(test_call_at),		 cmocka_unit_test(test_calls_arm64),
-		cmocka_unit_test(test_takes),		 cmocka_unit_test(test_track_moves),
-		cmocka_unit_test(test_track_keepers),	 cmocka_unit_test(test_track_joins),
-		cmocka_unit_test(test_track_switch),	 cmocka_unit_test(test_track_limits),
-		cmocka_unit_test(test_track_noise),	 cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_takes),		 cmocka_unit_test(test_trampolines),
+		cmocka_unit_test(test_track_moves),	 cmocka_unit_test(test_track_keepers),
+		cmocka_unit_test(test_track_joins),	 cmocka_unit_test(test_track_switch),
+		cmocka_unit_test(test_track_limits),	 cmocka_unit_test(test_track_noise),
+		cmocka_unit_test(test_paths),		 cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
