@@ -136,6 +136,22 @@ static bool decode_literal(uint32_t op, struct code_insn *to)
 	return true;
 }
 
+/* Which registers any other load or store may write: C4.1.66. Fields that are no register must not be
+ * taken for one: the prologue's str x30, [sp, #-96]! would name the closure's. */
+static uint32_t memory_writes(uint32_t op)
+{
+	bool load = op & 3u << 22, pair_load = op & 1u << 22;
+
+	if ((op & 0x3b200000) == 0x38000000) /* before or after: the base changes */
+		return (load ? 1u << rd(op) : 0) | (op & 1u << 10 ? 1u << rn(op) : 0);
+	if ((op & 0x3b200c00) == 0x38200800) /* base and index */
+		return load ? 1u << rd(op) : 0;
+	if ((op & 0x3a000000) == 0x28000000) /* pairs */
+		return (pair_load ? 1u << rd(op) | 1u << rt2(op) : 0) |
+		       (op & 1u << 23 ? 1u << rn(op) : 0);
+	return 1u << rd(op) | 1u << rn(op) | 1u << rt2(op) | 1u << rm(op);
+}
+
 /* Which registers anything else may write. */
 static uint32_t other_writes(uint32_t op)
 {
@@ -143,13 +159,13 @@ static uint32_t other_writes(uint32_t op)
 
 	if (!memory)
 		return 1u << rd(op);
-	if (op & 1u << 26) { /* floating point, SIMD: at most the base */
-		if ((op & 0x3b000000) == 0x39000000 || (op & 0x3b800000) == 0x29000000 ||
-		    (op & 0x3b200c00) == 0x38000000)
-			return 0;
-		return 1u << rn(op);
-	}
-	return 1u << rd(op) | 1u << rn(op) | 1u << rt2(op) | 1u << rm(op);
+	if (!(op & 1u << 26))
+		return memory_writes(op);
+	/* floating point, SIMD: at most the base */
+	if ((op & 0x3b000000) == 0x39000000 || (op & 0x3b800000) == 0x29000000 ||
+	    (op & 0x3b200c00) == 0x38000000)
+		return 0;
+	return 1u << rn(op);
 }
 
 static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)

@@ -432,17 +432,17 @@ void code_track_free(struct code_track *track)
 	free(track);
 }
 
-struct code_value code_track_value(struct code_track *track, const struct code_insn *at,
-				   uint8_t reg)
+/* Makes `now` the state before the instruction `at`; false when nothing is known there. */
+static bool go_to(struct code_track *track, const struct code_insn *at)
 {
 	size_t index = (size_t)(at - track->code->insns.data);
 	size_t block;
 
-	if (track->given_up || index >= track->code->insns.len || reg >= CODE_REGISTERS)
-		return track->values.data[0];
+	if (track->given_up || index >= track->code->insns.len)
+		return false;
 	block = block_of(track, index);
 	if (!track->blocks.data[block].reached)
-		return track->values.data[0];
+		return false;
 	if (track->cursor != block || track->cursor_at > index) {
 		memcpy(track->now, track->states + block * track->width,
 		       track->width * sizeof(uint16_t));
@@ -451,5 +451,21 @@ struct code_value code_track_value(struct code_track *track, const struct code_i
 	}
 	for (; track->cursor_at < index; track->cursor_at++)
 		step(track, track->now, &track->code->insns.data[track->cursor_at]);
+	return true;
+}
+
+struct code_value code_track_value(struct code_track *track, const struct code_insn *at,
+				   uint8_t reg)
+{
+	if (reg >= CODE_REGISTERS || !go_to(track, at))
+		return track->values.data[0];
 	return track->values.data[track->now[reg]];
+}
+
+struct code_value code_track_slot(struct code_track *track, const struct code_insn *at,
+				  int64_t disp)
+{
+	const uint16_t *slot = go_to(track, at) ? slot_at(track, track->now, disp) : NULL;
+
+	return track->values.data[slot ? *slot : 0];
 }

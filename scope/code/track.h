@@ -58,4 +58,8 @@ CLEANUP_FUNC(struct code_track, code_track_free)
 struct code_value code_track_value(struct code_track *track, const struct code_insn *at,
 				   uint8_t reg);
 
+/* What the stack slot at [stack pointer + disp] holds there. */
+struct code_value code_track_slot(struct code_track *track, const struct code_insn *at,
+				  int64_t disp);
+
 #endif

@@ -106,6 +106,8 @@ static void put_members(struct buf *to, const struct site_report *report,
 	put_breakpoint(to, row);
 	put_next(to, "deferred");
 	buf_str(to, row->deferred ? "true" : "false");
+	if (row->literal)
+		put_literal(to, ",\"literal\":true");
 	if (row->wrapper)
 		put_literal(to, ",\"wrapper\":true");
 	if (row->jump)

@@ -198,7 +198,7 @@ static void put_notes(struct buf *to, const struct site_report *report, const st
 		buf_u64(to, row->copies);
 	}
 	if (row->deferred)
-		buf_str(to, " · deferred");
+		buf_str(to, row->literal ? " · in a deferred literal" : " · deferred");
 	if (row->jump)
 		buf_str(to, " · tail call");
 	put_instances(to, row);

@@ -395,63 +395,6 @@ static struct error *count_copies(struct sites *found)
 	return failed ? error_nomem() : NULL;
 }
 
-/* ---- deferred ---- */
-
-/* What the compiler makes of `defer delete(m, k)` is a function of its own, marked as a wrapper,
- * that deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName):
- * main.f.deferwrap1. Before it is main.f.func1, and so is what is made of `go delete(m, k)`:
- * then main.f must have a defer statement. */
-static bool is_closure_wrapper(const struct site_row *row)
-{
-	const struct gotab_frame *holder = site_holder(row);
-	const char *dot = strrchr(holder->func, '.');
-
-	return !row->wrapper && holder->wrapper && dot && strncmp(dot, ".func", 5) == 0;
-}
-
-static struct error *find_deferred_by_parent(const struct site_search *search)
-{
-	VEC(struct site_row *) rows = {0};
-	VEC(const char *) names = {0};
-	struct gotab_func *parents = NULL;
-	bool ok = true;
-
-	vec_each (row, &search->found->list) {
-		const char *func = site_holder(row)->func;
-		char *name;
-
-		if (!ok || !is_closure_wrapper(row))
-			continue;
-		name = strndup(func, (size_t)(strrchr(func, '.') - func));
-		ok = name && vec_push(&names, name);
-		if (!ok)
-			free(name);
-		ok = ok && vec_push(&rows, row);
-	}
-	parents = calloc(names.len + 1, sizeof(*parents));
-	if (ok && parents && names.len) {
-		gotab_find(search->tab, names.data, names.len, parents);
-		for (size_t i = 0; i < rows.len; i++)
-			rows.data[i]->deferred = parents[i].defers;
-	}
-	vec_each (name, &names)
-		free((void *)(uintptr_t)*name);
-	ok = ok && parents;
-	free(parents);
-	vec_fini(&names);
-	vec_fini(&rows);
-	return ok ? NULL : error_nomem();
-}
-
-static struct error *find_deferred(const struct site_search *search)
-{
-	if (gotab_minor(search->tab) < 22)
-		return find_deferred_by_parent(search);
-	vec_each (row, &search->found->list)
-		row->deferred = strstr(site_holder(row)->func, ".deferwrap") != NULL;
-	return NULL;
-}
-
 static void search_init(struct site_search *search)
 {
 	const struct gotab_module *module = gotab_module(search->tab);
@@ -481,7 +424,7 @@ struct error *site_find(const struct image *image, const struct gotab *tab, stru
 	if (!err)
 		err = site_find_instances(&search);
 	if (!err)
-		err = find_deferred(&search);
+		err = site_find_deferred(&search);
 	if (!err)
 		err = count_copies(ret);
 	table_fini(&search.type_index);

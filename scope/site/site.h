@@ -48,7 +48,9 @@ struct site_row {
 	uint32_t entry; /* index into site_entries */
 	bool jump;      /* a tail call */
 	bool wrapper;   /* stands in an entry itself */
-	bool deferred;  /* `defer delete(m, k)`: in the function that the compiler made of it */
+	bool deferred;  /* `defer delete(m, k)`: in the function that the compiler made of it; or in
+			   a function literal that is deferred */
+	bool literal;   /* the latter */
 	/* Source-level frames, innermost first; the last is the function that holds pc. Owned
 	 * array, strings borrowed from the image. */
 	struct gotab_frame *frames;

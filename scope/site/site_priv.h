@@ -76,6 +76,9 @@ bool site_value_address(const struct site_search *search, const struct code_valu
 /* The value in a caller, where the callee's value begins at a register that holds `outer` there. */
 struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner);
 
+/* deferred.c: marks the sites that are deferred. */
+struct error *site_find_deferred(struct site_search *search);
+
 typedef VEC(struct site_open) site_questions;
 
 /* generic.c: takes a value that the function at `func` has for a question: a type, or a further

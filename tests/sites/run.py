@@ -194,7 +194,7 @@ def bare(function):
 def check_types(tally, tophash, name, binary, version):
     """From 1.21 on generic code gets its types from dictionaries; before they are constants, of shapes."""
     records, _ = oracle.sites(tophash, binary)
-    sources = {"main.go": (HERE / "zoo/main.go").read_text().splitlines()}
+    sources = {name: (HERE / "zoo" / name).read_text().splitlines() for name in ("main.go", "go121.go")}
     faults, met = [], {}
     for r in records:
         if r.get("wrapper") or r["entry"].startswith("reflect."):
@@ -202,11 +202,16 @@ def check_types(tally, tophash, name, binary, version):
                 faults.append(f"{r['pc']}: {r['entry']} has a type, or no reason for none")
         elif not r["map_type"] and not r.get("instances"):
             faults.append(f"{r['pc']} {r['func']}:{r['line']}: neither a type nor instances ({r['map_type_why']})")
-        elif r.get("instances"):
+        elif r.get("instances") and os.path.basename(r["file"]) in sources:
             text = sources[os.path.basename(r["file"])][r["line"] - 1]
             for (function, statement), _ in INSTANCES.items():
                 if bare(r["func"]) == function and statement in text:
                     met.setdefault((function, statement), []).append(set(r["instances"]))
+        text = sources.get(os.path.basename(r["file"]), [])[r["line"] - 1:r["line"]]
+        if r["package"] == "main" and text:
+            truth = ("defer " in text[0], "defer func" in text[0])
+            if (r["deferred"], r.get("literal", False)) != truth:
+                faults.append(f"{r['pc']} {r['func']}: deferred, by a literal: {r['deferred']}, {r.get('literal', False)}: {text[0].strip()}")
     if minor(version) >= 21:
         for key, truth in INSTANCES.items():
             if sorted(map(sorted, met.get(key, []))) != sorted(map(sorted, truth)):
@@ -220,10 +225,12 @@ def check_zoo(tally, tophash, version, arch, work):
     out = work / version / arch
     listing = build_zoo(version, arch, ["-gcflags=-S"], out / "zoo")
     build_zoo(version, arch, ["-ldflags=-s -w"], out / "zoo-stripped")
+    build_zoo(version, arch, ["-gcflags=-N -l"], out / "zoo-noopt")
     name = f"{version} {arch} zoo"
     check_compiler(tally, tophash, name, out / "zoo", listing, version)
     check_debug(tally, tophash, name, out / "zoo-stripped", out / "zoo", version)
     check_types(tally, tophash, name, out / "zoo-stripped", version)
+    check_types(tally, tophash, name + " noopt", out / "zoo-noopt", version)
     if arch == "amd64" and version in COMMAND:
         command.check(tally, tophash, name, out / "zoo")
     if arch == "arm64":

@@ -116,6 +116,13 @@ static void test_others_write(void **state)
 		assert_true(insn.op == CODE_OTHER || insn.op == CODE_LOAD_GLOBAL);
 	}
 	assert_int_equal(decode_one(0xb98057e2).writes, X(2));
+	assert_int_equal(decode_one(0xa9be7bfd).writes, X(31));         /* stp x29, x30, ...! */
+	assert_int_equal(decode_one(0xf81a0ffe).writes, X(31));         /* str x30, [sp, #-96]! */
+	assert_int_equal(decode_one(0xf84407fe).writes, X(30) | X(31)); /* ldr x30, [sp], #64 */
+	assert_int_equal(decode_one(0xf8626820).writes, X(0));          /* ldr x0, [x1, x2] */
+	assert_int_equal(decode_one(0xf8226820).writes, 0);             /* str x0, [x1, x2] */
+	assert_int_equal(decode_one(0xa8c17bfd).writes,
+			 X(29) | X(30) | X(31)); /* ldp x29, x30, [sp], #16 */
 	assert_int_equal(decode_one(0x3dc00420).writes, 0); /* ldr q0, [x1, #16] */
 	assert_int_equal(decode_one(0xad000861).writes, 0); /* stp q1, q2, [x3] */
 	assert_int_equal(decode_one(0x58000048).target, 0x5008);

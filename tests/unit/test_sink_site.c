@@ -45,6 +45,9 @@ static struct gotab_frame generic_frames[] = {
 static struct gotab_frame defer_frames[] = {
 	{.func = "a.com/cache.(*C).Close.deferwrap1", .file = "/src/c\033[31m\"x.go", .line = 9},
 };
+static struct gotab_frame literal_frames[] = {
+	{.func = "a.com/cache.(*C).Close.func1", .file = "/src/cache.go", .line = 12},
+};
 static struct gotab_frame reflect_frames[] = {
 	{.func = "reflect.Value.SetMapIndex", .file = "", .line = 0},
 };
@@ -62,6 +65,8 @@ static struct site_row rows[] = {
 	 .instances_n = 2, .copy = 1, .copies = 1},
 	{.pc = 0x403100, .entry = CLEAR, .jump = true, .deferred = true, .frames = defer_frames,
 	 .frames_n = 1, .type = &wide, .copy = 1, .copies = 1},
+	{.pc = 0x403180, .entry = FAST64, .deferred = true, .literal = true,
+	 .frames = literal_frames, .frames_n = 1, .type = &ints, .copy = 1, .copies = 1},
 	{.pc = 0x10403200, .entry = REFLECT, .frames = reflect_frames, .frames_n = 1,
 	 .why_no_type = "reflect: known at run time only", .copy = 1, .copies = 1},
 };
@@ -174,7 +179,7 @@ static void test_changes(void **state)
 		{.from = &rows[2], .to = &other, .variant = true, .type = true, .inlining = true},
 		{.from = &rows[2], .to = &rows[2], .type = true},
 		{.to = &rows[1]},
-		{.from = &rows[5]},
+		{.from = &rows[6]},
 	};
 	const struct site_change *all[ARRAY_SIZE(changes)];
 	const struct site_row *shown[ARRAY_SIZE(rows)];

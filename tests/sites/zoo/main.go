@@ -97,6 +97,34 @@ func deferredInLoop(m map[uint64]int) {
 	}
 }
 
+// Not open-coded: in a loop, and with them the first.
+//
+//go:noinline
+func deferredLiterals(m map[string]int, r registry) {
+	defer func() { delete(r, "first") }()
+	for i := 0; i < 3; i++ {
+		defer func() { delete(m, "looped") }()
+	}
+	f := func() { delete(m, "called") }
+	for range r {
+		f()
+		f = func() { delete(m, "called too") }
+	}
+}
+
+//go:noinline
+func deferredMaybe(m map[string]int, r registry) {
+	if len(m) > 1 {
+		defer func() { delete(m, "maybe") }()
+	}
+	defer func() { delete(r, "always") }()
+	f := func() { delete(m, "called") }
+	for range r {
+		f()
+		f = func() { delete(m, "called too") }
+	}
+}
+
 //go:noinline
 func started(m map[uint16]int) { go delete(m, 8) }
 
@@ -236,6 +264,8 @@ func main() {
 		callers(nil, os.Args)
 		deferred(nil, nil)
 		deferredInLoop(nil)
+		deferredLiterals(nil, nil)
+		deferredMaybe(nil, nil)
 		started(nil)
 		a, b := closures(nil)
 		a("")
