@@ -136,8 +136,8 @@ static bool decode_literal(uint32_t op, struct code_insn *to)
 	return true;
 }
 
-/* Which registers any other load or store may write: C4.1.66. Fields that are no register must not be
- * taken for one: the prologue's str x30, [sp, #-96]! would name the closure's. */
+/* Which registers any other load or store may write: C4.1.66. Fields that are no register must
+ * not be taken for one: the prologue's str x30, [sp, #-96]! would name the closure's. */
 static uint32_t memory_writes(uint32_t op)
 {
 	bool load = op & 3u << 22, pair_load = op & 1u << 22;

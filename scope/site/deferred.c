@@ -1,14 +1,14 @@
 /* Which sites are deferred.
  *
- * What the compiler makes of `defer delete(m, k)` is a function of its own, marked as a wrapper, that
- * deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName):
- * main.f.deferwrap1. Before it is main.f.func1, and so is what is made of `go delete(m, k)`: then main.f
- * must have a defer statement.
+ * What the compiler makes of `defer delete(m, k)` is a function of its own, marked as a wrapper,
+ * that deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName):
+ * main.f.deferwrap1. Before it is main.f.func1, and so is what is made of `go delete(m, k)`:
+ * then main.f must have a defer statement.
  *
- * `defer func() { delete(m, k) }()` deletes in main.f.func1, a literal like any other. That it is deferred
- * shows in main.f: the closure goes to runtime.deferproc, or into the fn of the _defer that goes to
- * runtime.deferprocStack, or (open-coded) is called through a register at main.f's end. Literals that are
- * called in place are called by address.
+ * `defer func() { delete(m, k) }()` deletes in main.f.func1, a literal like any other. That it
+ * is deferred shows in main.f: the closure goes to runtime.deferproc, or into the fn of the
+ * _defer that goes to runtime.deferprocStack, or (open-coded) is called through a register at
+ * main.f's end. Literals that are called in place are called by address.
  */
 #include "site/site_priv.h"
 
@@ -25,7 +25,8 @@ struct parent {
 };
 
 /* What is stored at [object] somewhere in the function: an address, or 0. */
-static struct error *stored_at(struct parent *parent, const struct code_value *object, uint64_t *ret)
+static struct error *stored_at(struct parent *parent, const struct code_value *object,
+			       uint64_t *ret)
 {
 	*ret = 0;
 	vec_each (insn, &parent->func.code.insns) {
@@ -107,9 +108,9 @@ static struct error *add_from_slot(struct parent *parent, int64_t disp)
 	return NULL;
 }
 
-/* Open-coded: the closure waits in a slot of its own, is loaded at the function's end into the context
- * register, and called through another. The defer statement may be conditional, so what the slot
- * holds may not be known there: what is ever stored into it is. */
+/* Open-coded: the closure waits in a slot of its own, is loaded at the function's end into the
+ * context register, and called through another. The defer statement may be conditional, so what
+ * the slot holds may not be known there: what is ever stored into it is. */
 static struct error *add_open_coded(struct parent *parent, const struct code_insn *call)
 {
 	uint8_t context = code_context_register(parent->search->machine);
