@@ -14,12 +14,14 @@
 
 #include <stdlib.h>
 
-#define DEFER_FN 24 /* offset of _defer.fn; runtime/runtime2.go, Go 1.18 to 1.27 */
+#define DEFER_FN  24  /* offset of _defer.fn; runtime/runtime2.go, Go 1.19 to 1.27 */
+#define LOOKS_MAX 512 /* of a function: each may be a pass over it; functions defer a few times */
 
 /* A function that has literals with sites in them. */
 struct parent {
 	const struct site_search *search;
 	struct site_func func;
+	uint64_t entry; /* of func, whose literals these are; 0: none yet */
 	uint64_t deferproc, deferproc_stack; /* entries of the runtime's functions; 0: none */
 	VEC(uint64_t) deferred;		     /* entries of the literals that it defers */
 };
@@ -129,6 +131,7 @@ static struct error *add_open_coded(struct parent *parent, const struct code_ins
 static struct error *find_literals(struct parent *parent)
 {
 	bool open_coded = true;
+	unsigned looks = 0;
 
 	vec_each (insn, &parent->func.code.insns) {
 		uint64_t target = site_call_target(parent->search, insn->target);
@@ -137,10 +140,11 @@ static struct error *find_literals(struct parent *parent)
 		    (target != parent->deferproc && target != parent->deferproc_stack))
 			continue;
 		open_coded = false;
-		try(add_from_call(parent, insn, target));
+		if (looks++ < LOOKS_MAX)
+			try(add_from_call(parent, insn, target));
 	}
 	vec_each (insn, &parent->func.code.insns)
-		if (open_coded && insn->flow == CODE_CALL && !insn->target)
+		if (open_coded && insn->flow == CODE_CALL && !insn->target && looks++ < LOOKS_MAX)
 			try(add_open_coded(parent, insn));
 	return NULL;
 }
@@ -150,6 +154,9 @@ static struct error *find_in_parent(struct parent *parent, uint64_t entry)
 	struct error *err;
 	bool found;
 
+	if (parent->entry == entry)
+		return NULL;
+	parent->entry = entry;
 	parent->deferred.len = 0;
 	err = site_func_open(parent->search, entry, &parent->func, &found);
 	if (!err && found)
