@@ -95,6 +95,12 @@ bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
 	@$(MAKE) --no-print-directory all
 	@bench/trace --tophash $(BUILD)/tophash
 
+.PHONY: bench-sites
+bench-sites: ## finding a binary's delete sites, beside objdump and go tool objdump
+	@tools/deps test
+	@$(MAKE) --no-print-directory all
+	@bench/sites --tophash $(BUILD)/tophash
+
 .PHONY: bench-map
 bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64 -o new.json"
 	@tools/deps bench-map

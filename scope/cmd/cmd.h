@@ -16,6 +16,7 @@ enum { EXIT_DONE = 0, EXIT_LOST = 5, EXIT_UNMET = 6 };
 
 int cmd_addr(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_sites(int argc, char **argv);
 
 /* Prints "tophash: text" to stderr, safe for a terminal whatever the text holds. */
 void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -16,6 +16,7 @@ static const struct verb {
 } verbs[] = {
 	{"addr", cmd_addr, "explain an address: function, file:line, inlined calls, by source"},
 	{"trace", cmd_trace, "show every element that leaves a map of a running Go program"},
+	{"sites", cmd_sites, "show where a Go binary deletes from maps, and how each was compiled"},
 };
 
 void cmd_say(const char *format, ...)
@@ -68,6 +69,7 @@ static int print_help(bool asked)
 		       "  tophash trace -p 4711                 every removal in process 4711\n"
 		       "  tophash trace -p 4711 --key user:42   who removed user:42?\n"
 		       "  tophash trace -- ./server             from its first instruction\n"
+		       "  tophash sites ./server                where it deletes, and how\n"
 		       "  tophash addr ./server 0x4a1b2d        what is at this address?\n");
 	if (asked)
 		code = cmd_print(buf_cstr(&text));

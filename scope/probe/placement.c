@@ -1,6 +1,6 @@
 #include "probe/placement.h"
 
-#include "probe/code.h"
+#include "code/code.h"
 
 #include <stdio.h>
 
@@ -197,7 +197,8 @@ static struct error *decode_func(const struct search *search, const char *name,
 	if (!bytes)
 		return error_new(ERROR_TARGET, "%s: the code of %s lies outside the file (corrupt?)",
 				 image_name(search->image), name);
-	return code_decode(bytes, ret_func->end - ret_func->entry, ret_func->entry, ret);
+	return code_decode(CODE_X86_64, bytes, ret_func->end - ret_func->entry, ret_func->entry,
+			   ret);
 }
 
 static struct error *add_placement(const struct search *search, const struct gotab_func *func,
@@ -252,12 +253,12 @@ static bool frame_offset(const struct dataflow *flow, const struct code_insn *in
 {
 	int32_t delta;
 
-	if (insn->base == code_frame_register()) {
+	if (insn->base == code_frame_register(CODE_X86_64)) {
 		*ret = insn->disp;
 		return true;
 	}
-	if (insn->base != code_stack_register() || !gotab_sp_delta(flow->tab, insn->addr, &delta) ||
-	    delta <= 0)
+	if (insn->base != code_stack_register(CODE_X86_64) ||
+	    !gotab_sp_delta(flow->tab, insn->addr, &delta) || delta <= 0)
 		return false;
 	*ret = insn->disp - delta + 8;
 	return true;
@@ -346,7 +347,7 @@ static void flow_init(struct dataflow *flow, const struct gotab *tab, uint8_t ma
 {
 	*flow = (struct dataflow){.tab = tab, .map = map};
 	for (unsigned i = 0; i < ARGUMENTS; i++) {
-		uint8_t reg = code_argument_register(i);
+		uint8_t reg = code_argument_register(CODE_X86_64, i);
 
 		if (reg < 16)
 			flow->tag[reg] = (uint8_t)(i + 1);
@@ -497,7 +498,7 @@ static const struct code_insn *spot_after_frame(const struct code *code, unsigne
 	bool framed = false;
 
 	for (unsigned i = 0; i < arguments; i++)
-		kept |= 1u << code_argument_register(i);
+		kept |= 1u << code_argument_register(CODE_X86_64, i);
 	vec_each (insn, &code->insns) {
 		if (insn->joined)
 			return NULL;
@@ -507,7 +508,7 @@ static const struct code_insn *spot_after_frame(const struct code *code, unsigne
 			return NULL;
 		if (insn->writes & kept)
 			return NULL;
-		framed |= (insn->writes >> code_frame_register()) & 1;
+		framed |= (insn->writes >> code_frame_register(CODE_X86_64)) & 1;
 	}
 	return NULL;
 }

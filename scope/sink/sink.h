@@ -12,6 +12,7 @@
 #include "event/event.h"
 #include "aggr/aggr.h"
 #include "sink/addr.h"
+#include "sink/site.h"
 
 struct sink_options {
 	int fd;            /* where to write; stays the caller's */

@@ -60,7 +60,8 @@ bool gotab_record(const struct gotab *tab, uint32_t index, struct func_record *r
 
 	reader_skip(&r, 4);
 	ret->name_off = reader_u32(&r);
-	reader_skip(&r, 8);
+	reader_skip(&r, 4);
+	ret->deferreturn = reader_u32(&r);
 	ret->pcsp = reader_u32(&r);
 	ret->pcfile = reader_u32(&r);
 	ret->pcln = reader_u32(&r);
@@ -90,6 +91,7 @@ bool gotab_func_get(const struct gotab *tab, uint32_t index, struct gotab_func *
 		.entry = tab->module.text + row_entry(tab, index),
 		.end = tab->module.text + row_entry(tab, index + 1),
 		.func_id = record.func_id,
+		.defers = record.deferreturn != 0,
 		.index = index,
 	};
 	return true;

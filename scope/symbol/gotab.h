@@ -38,6 +38,7 @@ struct gotab_func {
 	uint64_t entry;   /* link-time address of the first instruction */
 	uint64_t end;     /* one past the last: the next function's entry */
 	uint8_t func_id;  /* runtime's funcID */
+	bool defers;      /* it has a defer statement */
 	uint32_t index;   /* row in functab */
 };
 

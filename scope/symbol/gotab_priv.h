@@ -55,7 +55,7 @@ struct gotab {
 
 /* A _func record (Go: runtime/runtime2.go), read out. */
 struct func_record {
-	uint32_t name_off, pcsp, pcfile, pcln, cu_offset;
+	uint32_t name_off, deferreturn, pcsp, pcfile, pcln, cu_offset;
 	uint32_t npcdata;
 	uint8_t func_id, nfuncdata;
 	struct span tail; /* npcdata x u32, then nfuncdata x u32, then whatever follows */

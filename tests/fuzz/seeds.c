@@ -1,8 +1,9 @@
-/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,map,annotate}/<n>, valid
+/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,sites,map,annotate}/<n>, valid
  * inputs for each harness, so that fuzzing starts from files that are read to the end. */
 #include "fuzz.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 static bool write_seed(const char *folder, const char *harness, size_t n, const uint8_t *pick,
@@ -22,6 +23,53 @@ static bool write_seed(const char *folder, const char *harness, size_t n, const 
 	return fclose(file) == 0 && ok;
 }
 
+#define TEXT_SIZE 512 /* as fuzz_sites.c has it */
+
+/* Over the text: calls of the runtime.mapdelete at 0x140, with a type that is a constant, from a
+ * dictionary, from a closure; the closure's making; a call of the generic function at 0x180. */
+static void put_calls(uint8_t *text, const struct gofake *fake, bool arm64)
+{
+	static const uint8_t code[] = {
+		0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe8, 0x34, 0x01, 0, 0,  /* 0: lea rax; call 0x140 */
+		0x48, 0x8d, 0x15, 0xed, 0, 0, 0, 0x48, 0x89, 0x10,     /* 12: lea rdx; mov [rax], rdx */
+		0x48, 0x89, 0x58, 0x08, 0xe8, 0x61, 0x01, 0, 0, 0xc3,  /* 22: mov [rax+8]; call */
+	};
+	static const uint8_t generic[] = {0x48, 0x8b, 0x40, 0x08, 0xe8, 0xb7, 0xff, 0xff, 0xff, 0xc3};
+	static const uint8_t closure[] = {0x48, 0x8b, 0x42, 0x08, 0x48, 0x8b, 0x40, 0x08,
+					  0xe8, 0x33, 0,    0,    0,    0xc3};
+	static const uint32_t words[] = {0xf9400400, 0x9400004f, 0xa9007c20, 0x9400005d, 0xd65f03c0};
+	uint32_t rel = (uint32_t)(fake->type_map - (fake->text + 7));
+
+	if (arm64) {
+		memcpy(text, words, sizeof(words));
+		return;
+	}
+	memcpy(text, code, sizeof(code));
+	memcpy(text + 3, &rel, sizeof(rel));
+	memcpy(text + 0x180, generic, sizeof(generic));
+	memcpy(text + 0x100, closure, sizeof(closure));
+}
+
+static bool write_sites(const char *folder, uint8_t n, const struct gofake *fake)
+{
+	size_t types = (size_t)(fake->etypes - fake->types);
+	size_t tables = (size_t)(fake->module + 512 - fake->pclntab);
+	size_t size = TEXT_SIZE + types + tables;
+	uint8_t *bytes = malloc(size);
+	bool ok = bytes != NULL;
+
+	if (ok) {
+		memcpy(bytes, fake->file.data + (fake->text - fake->base), TEXT_SIZE);
+		put_calls(bytes, fake, fuzz_specs[n].arm64);
+		memcpy(bytes + TEXT_SIZE, fake->file.data + (fake->types - fake->base), types);
+		memcpy(bytes + TEXT_SIZE + types,
+		       fake->file.data + (fake->pclntab - fake->base), tables);
+		ok = write_seed(folder, "sites", n, &n, bytes, size);
+	}
+	free(bytes);
+	return ok;
+}
+
 static bool write_seeds(const char *folder, uint8_t n)
 {
 	struct gofake fake;
@@ -32,7 +80,8 @@ static bool write_seeds(const char *folder, uint8_t n)
 	     write_seed(folder, "gotab", n, &n, bytes + (fake.pclntab - fake.base),
 			(size_t)(fake.module + 512 - fake.pclntab)) &&
 	     write_seed(folder, "gotype", n, &n, bytes + (fake.types - fake.base),
-			(size_t)(fake.etypes - fake.types));
+			(size_t)(fake.etypes - fake.types)) &&
+	     write_sites(folder, n, &fake);
 	gofake_fini(&fake);
 	return ok;
 }

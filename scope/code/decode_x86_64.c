@@ -5,29 +5,9 @@
  * single-stepped out of line, which costs ten times as much. Multi-byte nops are left out: kernels
  * differ, and 6.18 rewrites the five-byte one into a call.
  */
-#include "probe/code.h"
+#include "code/decode_priv.h"
 
 #include <Zydis/Zydis.h>
-
-static const uint8_t argument_registers[] = {
-	/* src/internal/abi/abi_amd64.go: RAX RBX RCX RDI RSI R8 R9 R10 R11 */
-	0, 3, 1, 7, 6, 8, 9, 10, 11,
-};
-
-uint8_t code_argument_register(unsigned index)
-{
-	return index < sizeof(argument_registers) ? argument_registers[index] : CODE_NO_REG;
-}
-
-uint8_t code_stack_register(void)
-{
-	return 4;
-}
-
-uint8_t code_frame_register(void)
-{
-	return 5;
-}
 
 static uint8_t register_number(ZydisRegister reg)
 {
@@ -65,12 +45,29 @@ static bool is_immediate(const ZydisDecodedOperand *op, int64_t value)
 	return op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && op->imm.value.s == value;
 }
 
-static void set_mov(struct code_insn *to, const ZydisDecodedOperand *ops)
+/* mov [rip + disp], reg: what a program that is linked to shared libraries has for an address */
+static void set_load_global(struct code_insn *to, const ZydisDecodedInstruction *insn,
+			    const ZydisDecodedOperand *ops)
+{
+	ZyanU64 addr;
+
+	if (ops[1].mem.base != ZYDIS_REGISTER_RIP ||
+	    !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[1], to->addr, &addr)))
+		return;
+	to->op = CODE_LOAD_GLOBAL;
+	to->reg = register_number(ops[0].reg.value);
+	to->target = addr;
+}
+
+static void set_mov(struct code_insn *to, const ZydisDecodedInstruction *insn,
+		    const ZydisDecodedOperand *ops)
 {
 	if (is_wide_register(&ops[0]) && is_plain_memory(&ops[1])) {
 		to->op = CODE_LOAD;
 		to->reg = register_number(ops[0].reg.value);
 		set_memory(to, &ops[1]);
+	} else if (is_wide_register(&ops[0]) && ops[1].type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		set_load_global(to, insn, ops);
 	} else if (is_wide_register(&ops[0]) && is_wide_register(&ops[1])) {
 		to->op = CODE_MOVE;
 		to->reg = register_number(ops[0].reg.value);
@@ -115,11 +112,10 @@ static void set_lea(struct code_insn *to, const ZydisDecodedInstruction *insn,
 	if (!is_wide_register(&ops[0]) || ops[1].mem.index != ZYDIS_REGISTER_NONE ||
 	    register_number(ops[1].mem.base) == CODE_NO_REG)
 		return;
-	if (ops[1].mem.disp.value == -1) {
-		to->op = CODE_LESS_ONE;
-		to->reg = register_number(ops[0].reg.value);
-		to->base = register_number(ops[1].mem.base);
-	}
+	to->op = ops[1].mem.disp.value == -1 ? CODE_LESS_ONE : CODE_OFFSET;
+	to->reg = register_number(ops[0].reg.value);
+	to->base = register_number(ops[1].mem.base);
+	to->imm = ops[1].mem.disp.has_displacement ? ops[1].mem.disp.value : 0;
 }
 
 static void set_compare(struct code_insn *to, const ZydisDecodedInstruction *insn,
@@ -149,7 +145,7 @@ static void set_operation(struct code_insn *to, const ZydisDecodedInstruction *i
 			  const ZydisDecodedOperand *ops)
 {
 	switch (insn->mnemonic) {
-	case ZYDIS_MNEMONIC_MOV: set_mov(to, ops); break;
+	case ZYDIS_MNEMONIC_MOV: set_mov(to, insn, ops); break;
 	case ZYDIS_MNEMONIC_LEA: set_lea(to, insn, ops); break;
 	case ZYDIS_MNEMONIC_CMP: set_compare(to, insn, ops); break;
 	case ZYDIS_MNEMONIC_XCHG: set_exchange(to, ops); break;
@@ -178,7 +174,12 @@ static void set_flow(struct code_insn *to, const ZydisDecodedInstruction *insn,
 	case ZYDIS_CATEGORY_COND_BR: to->flow = CODE_BRANCH; break;
 	case ZYDIS_CATEGORY_CALL: to->flow = CODE_CALL; break;
 	case ZYDIS_CATEGORY_RET: to->flow = CODE_RETURN; break;
-	default: to->flow = CODE_NEXT; break;
+	default:
+		to->flow = insn->mnemonic == ZYDIS_MNEMONIC_UD2 ||
+					   insn->mnemonic == ZYDIS_MNEMONIC_INT3
+				   ? CODE_STOP
+				   : CODE_NEXT;
+		break;
 	}
 	if (relative && ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[0], to->addr, &target)))
 		to->target = target;
@@ -218,61 +219,40 @@ static uint32_t written_registers(const ZydisDecodedInstruction *insn,
 	return writes;
 }
 
-static int compare_addr(const void *a, const void *b)
+static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
 {
-	uint64_t x = *(const uint64_t *)a, y = ((const struct code_insn *)b)->addr;
+	/* As ZydisDecoderInit() would set it up: it is a constant, and so are we. */
+	static const ZydisDecoder decoder = {
+		.machine_mode = ZYDIS_MACHINE_MODE_LONG_64,
+		.stack_width = ZYDIS_STACK_WIDTH_64,
+		.decoder_mode = {
+			[ZYDIS_DECODER_MODE_MPX] = ZYAN_TRUE,
+			[ZYDIS_DECODER_MODE_CET] = ZYAN_TRUE,
+			[ZYDIS_DECODER_MODE_LZCNT] = ZYAN_TRUE,
+			[ZYDIS_DECODER_MODE_TZCNT] = ZYAN_TRUE,
+			[ZYDIS_DECODER_MODE_CLDEMOTE] = ZYAN_TRUE,
+		},
+	};
+	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction raw;
 
-	return x < y ? -1 : x > y;
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, size, &raw, ops)))
+		return false;
+	ret->size = raw.length;
+	ret->writes = written_registers(&raw, ops);
+	set_operation(ret, &raw, ops);
+	set_flow(ret, &raw, ops);
+	ret->emulated = is_emulated(ret, bytes);
+	return true;
 }
 
-static void mark_joins(struct code *code)
-{
-	vec_each (insn, &code->insns) {
-		struct code_insn *at;
-
-		if (insn->flow != CODE_JUMP && insn->flow != CODE_BRANCH)
-			continue;
-		at = bsearch(&insn->target, code->insns.data, code->insns.len, sizeof(*at),
-			     compare_addr);
-		if (at && at != code->insns.data) /* the morestack tail starts the function anew */
-			at->joined = true;
-	}
-}
-
-struct error *code_decode(const void *bytes, size_t size, uint64_t addr, struct code *ret)
-{
-	const uint8_t *at = bytes;
-	ZydisDecoder decoder;
-	size_t pos = 0;
-
-	*ret = (struct code){0};
-	if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-					   ZYDIS_STACK_WIDTH_64)))
-		return error_new(ERROR_FAILED, "cannot set up the x86-64 decoder");
-	while (pos < size) {
-		struct code_insn insn = {.addr = addr + pos, .reg = CODE_NO_REG,
-					 .base = CODE_NO_REG};
-		ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
-		ZydisDecodedInstruction raw;
-
-		if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, at + pos, size - pos, &raw, ops)))
-			break;
-		insn.size = raw.length;
-		insn.writes = written_registers(&raw, ops);
-		set_operation(&insn, &raw, ops);
-		set_flow(&insn, &raw, ops);
-		insn.emulated = is_emulated(&insn, at + pos);
-		pos += raw.length;
-		if (!vec_push(&ret->insns, insn)) {
-			code_fini(ret);
-			return error_nomem();
-		}
-	}
-	mark_joins(ret);
-	return NULL;
-}
-
-void code_fini(struct code *code)
-{
-	vec_fini(&code->insns);
-}
+const struct decode_ops decode_x86_64 = {
+	/* src/internal/abi/abi_amd64.go: RAX RBX RCX RDI RSI R8 R9 R10 R11; RDX is the closure */
+	.arguments = {0, 3, 1, 7, 6, 8, 9, 10, 11},
+	.argument_count = 9,
+	.context = 2,
+	.stack = 4,
+	.frame = 5,
+	.quantum = 1,
+	.decode = decode,
+};

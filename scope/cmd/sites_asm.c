@@ -1,0 +1,532 @@
+/* tophash sites --asm: the instructions of a site, and of what it calls. */
+#include "cmd/sites.h"
+#include "code/code.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+	SITES_SHOWN = 8,
+	SETUP_MAX = 24,           /* instructions before the call */
+	AROUND = 8,               /* instructions before a probe that is on another path */
+	FUNC_MAX = 1 << 20,       /* bytes that are decoded */
+	SOURCE_MAX = 16 << 20,    /* bytes of a source file */
+	WAY_MAX = 16,             /* functions on the way from an entry to where elements leave */
+};
+
+struct asm_view {
+	const struct sites_binary *binary;
+	enum code_machine machine;
+	struct code_printer *printer;
+	struct placements placements;
+	char *no_placements; /* why there are none; owned */
+	/* The source file that was read last. */
+	char *source_path, *source;
+	size_t source_size;
+	bool color;
+	size_t width;
+	struct buf *out;
+};
+
+/* ---- source ---- */
+
+/* Reads the file when there is one here; a program's paths are those of the machine that built
+ * it. */
+static void source_read(struct asm_view *view, const char *path)
+{
+	cleanup_close int fd = -1;
+	struct stat st;
+	ssize_t n;
+
+	if (view->source_path && strcmp(view->source_path, path) == 0)
+		return;
+	free(view->source_path);
+	free(view->source);
+	view->source = NULL;
+	view->source_size = 0;
+	view->source_path = strdup(path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SOURCE_MAX)
+		return;
+	view->source = malloc((size_t)st.st_size + 1);
+	n = view->source ? read(fd, view->source, (size_t)st.st_size) : -1;
+	view->source_size = n > 0 ? (size_t)n : 0;
+}
+
+/* Appends the text of a line, without what it is indented by; nothing when it is not to be had. */
+static void put_source_line(struct asm_view *view, const char *path, uint32_t number,
+			    struct buf *to)
+{
+	const char *at, *end;
+
+	source_read(view, path);
+	at = view->source;
+	end = at ? at + view->source_size : NULL;
+	for (; at && at < end && number > 1; number--) {
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
+	}
+	if (!at || at >= end)
+		return;
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	buf_str(to, "  ");
+	for (; at < end && *at != '\n'; at++)
+		buf_char(to, *at == '\t' ? ' ' : *at);
+}
+
+static void put_place(struct buf *to, const struct gotab_frame *frame)
+{
+	const char *slash = strrchr(frame->file, '/');
+
+	buf_str(to, slash ? slash + 1 : frame->file);
+	buf_char(to, ':');
+	buf_u64(to, frame->line);
+}
+
+/* ---- listings ---- */
+
+struct lister {
+	struct asm_view *view;
+	struct site_listing *listing;
+	uint64_t entry; /* addresses are shown relative to it; 0: absolute */
+	char file[256];
+	uint32_t line;
+};
+
+/* A line for the source, when it is not that of the instruction before. */
+static void list_source(struct lister *lister, uint64_t pc)
+{
+	struct gotab_frame frame;
+
+	if (!gotab_frames(lister->view->binary->tab, pc, &frame, 1) ||
+	    (frame.line == lister->line && strcmp(frame.file, lister->file) == 0))
+		return;
+	snprintf(lister->file, sizeof(lister->file), "%s", frame.file);
+	lister->line = frame.line;
+	site_line_begin(lister->listing);
+	put_place(&lister->listing->text, &frame);
+	put_source_line(lister->view, frame.file, frame.line, &lister->listing->text);
+	site_line_end(lister->listing, SITE_LINE_SOURCE, false);
+}
+
+/* "  ; runtime.mapdelete", "  ; map[int]string" */
+static void put_target(const struct asm_view *view, const struct code_insn *insn, uint64_t entry,
+		       struct buf *to)
+{
+	struct gotypes types = {.tab = view->binary->tab, .image = view->binary->image};
+	struct gotab_func func;
+	size_t before = to->len;
+
+	if (!insn->target)
+		return;
+	buf_str(to, "  ; ");
+	if (gotab_func_at(view->binary->tab, insn->target, &func)) {
+		if (func.entry != entry)
+			buf_str(to, func.name);
+		if (func.entry != entry && insn->target == func.entry)
+			return;
+		buf_char(to, '+');
+		buf_hex(to, insn->target - func.entry);
+		return;
+	}
+	if (insn->op != CODE_ADDRESS || !gotype_name(&types, insn->target, to))
+		to->len = before;
+}
+
+static const struct placement *placement_at(const struct asm_view *view, uint64_t addr)
+{
+	vec_each (p, &view->placements.list)
+		if (p->entry + p->offset == addr)
+			return p;
+	return NULL;
+}
+
+/* arm64 makes an address by two instructions: the second says which. */
+static struct code_insn joined(const struct code *code, const struct code_insn *insn)
+{
+	struct code_insn both = *insn;
+
+	if (insn > code->insns.data && insn->op == CODE_OFFSET && insn[-1].op == CODE_ADDRESS &&
+	    insn[-1].reg == insn->base) {
+		both.op = CODE_ADDRESS;
+		both.target = insn[-1].target + (uint64_t)insn->imm;
+	}
+	return both;
+}
+
+static void list_insn(struct lister *lister, const struct code *code, const struct code_insn *insn)
+{
+	const void *bytes = image_at(lister->view->binary->image, insn->addr, insn->size);
+	struct buf *to = &lister->listing->text;
+	struct code_insn whole = joined(code, insn);
+	const struct placement *placement = placement_at(lister->view, insn->addr);
+
+	list_source(lister, insn->addr);
+	site_line_begin(lister->listing);
+	if (lister->entry)
+		buf_char(to, '+');
+	buf_hex(to, insn->addr - lister->entry);
+	buf_str(to, "  ");
+	if (bytes)
+		code_print(lister->view->printer, bytes, insn->size, insn->addr, to);
+	if (lister->view->machine == CODE_X86_64 || whole.op != CODE_ADDRESS ||
+	    insn->op == CODE_OFFSET)
+		put_target(lister->view, &whole, lister->entry, to);
+	site_line_end(lister->listing, SITE_LINE_INSN, placement != NULL);
+}
+
+static void list_note(struct site_listing *listing, const char *text)
+{
+	site_line_begin(listing);
+	buf_str(&listing->text, text);
+	site_line_end(listing, SITE_LINE_NOTE, false);
+}
+
+/* ---- the site ---- */
+
+static struct error *decode(const struct asm_view *view, uint64_t addr, struct gotab_func *ret_func,
+			    struct code *ret)
+{
+	const void *bytes;
+	size_t size;
+
+	*ret = (struct code){0};
+	if (!gotab_func_at(view->binary->tab, addr, ret_func))
+		return NULL;
+	size = ret_func->end - ret_func->entry;
+	if (size > FUNC_MAX && addr - ret_func->entry < FUNC_MAX)
+		size = FUNC_MAX;
+	bytes = image_at(view->binary->image, ret_func->entry, size);
+	return bytes ? code_decode(view->machine, bytes, size, ret_func->entry, ret) : NULL;
+}
+
+/* Where the arguments begin to be set up: behind the call, jump or join before. */
+static size_t setup_begin(const struct code *code, size_t call)
+{
+	size_t at = call;
+
+	while (at > 0 && call - at < SETUP_MAX && !code->insns.data[at].joined &&
+	       code->insns.data[at - 1].flow == CODE_NEXT)
+		at--;
+	return at;
+}
+
+static struct error *show_site(struct asm_view *view, const struct site_row *row)
+{
+	struct site_listing listing = {0};
+	struct lister lister = {.view = view, .listing = &listing};
+	const struct code_insn *call;
+	struct gotab_func func;
+	struct code code;
+	size_t at, end;
+
+	try(decode(view, row->pc, &func, &code));
+	call = code_at(&code, row->pc);
+	if (call) {
+		end = (size_t)(call - code.insns.data);
+		at = setup_begin(&code, end);
+		buf_printf(&listing.title, "%s: %zu instructions through the call of %s",
+			   site_source(row)->func, end + 1 - at, site_entries[row->entry].name);
+		for (; at <= end; at++)
+			list_insn(&lister, &code, &code.insns.data[at]);
+		site_listing_text(view->out, &listing, NULL, view->color, view->width);
+		buf_char(view->out, '\n');
+	}
+	site_listing_fini(&listing);
+	code_fini(&code);
+	return NULL;
+}
+
+/* ---- the runtime's functions ---- */
+
+/* Probes that are not on the path: what leads up to each. */
+static void list_probes(struct lister *lister, const struct code *code,
+			const struct code_path *path)
+{
+	for (size_t i = 0; i < code->insns.len; i++) {
+		const struct placement *placement =
+			placement_at(lister->view, code->insns.data[i].addr);
+		bool listed = false;
+
+		vec_each (at, &path->insns)
+			listed |= *at == i;
+		if (!placement || listed)
+			continue;
+		list_note(lister->listing, "not on that path:");
+		lister->line = 0;
+		for (size_t at = i > AROUND ? i - AROUND : 0; at <= i; at++)
+			list_insn(lister, code, &code->insns.data[at]);
+	}
+}
+
+/* What ends the program, and what happens only while a map grows, is off it. */
+static bool is_cold(void *ctx, uint64_t target)
+{
+	static const char *const names[] = {
+		"runtime.fatal", "runtime.throw", "runtime.panic", "runtime.gopanic",
+		"runtime.growWork", "internal/runtime/maps.fatal",
+	};
+	const struct asm_view *view = ctx;
+	struct gotab_func func;
+
+	if (!gotab_func_at(view->binary->tab, target, &func))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strncmp(func.name, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The functions that entry calls, in turn, and that have a probe. */
+struct way {
+	uint64_t funcs[WAY_MAX];
+	size_t n;
+};
+
+static bool way_has(const struct way *way, uint64_t func)
+{
+	for (size_t i = 0; i < way->n; i++)
+		if (way->funcs[i] == func)
+			return true;
+	return false;
+}
+
+static bool has_probe(const struct asm_view *view, uint64_t func)
+{
+	vec_each (p, &view->placements.list)
+		if (p->entry == func)
+			return true;
+	return false;
+}
+
+/* What entry calls among the entries and the functions that have probes: one level after the
+ * other. */
+static struct error *find_way(const struct asm_view *view, uint64_t entry, struct way *way)
+{
+	const struct sites *sites = &view->binary->sites;
+
+	way->funcs[way->n++] = entry;
+	for (size_t i = 0; i < way->n; i++) {
+		struct gotab_func func;
+		struct code code;
+
+		try(decode(view, way->funcs[i], &func, &code));
+		vec_each (insn, &code.insns) {
+			bool known = has_probe(view, insn->target);
+
+			for (size_t e = 0; e < SITE_ENTRIES; e++)
+				known |= sites->present[e] && sites->entry_addr[e] == insn->target;
+			if (insn->flow != CODE_NEXT && insn->target && known &&
+			    !way_has(way, insn->target) && way->n < WAY_MAX)
+				way->funcs[way->n++] = insn->target;
+		}
+		code_fini(&code);
+	}
+	return NULL;
+}
+
+/* The instruction that a removal passes: a probe's, else the call of the next function on the
+ * way. */
+static uint32_t find_via(const struct asm_view *view, const struct code *code,
+			 const struct way *way)
+{
+	for (uint32_t i = 0; i < code->insns.len; i++)
+		if (placement_at(view, code->insns.data[i].addr))
+			return i;
+	for (uint32_t i = 0; i < code->insns.len; i++)
+		if (code->insns.data[i].flow == CODE_CALL &&
+		    code->insns.data[i].target != code->insns.data[0].addr &&
+		    way_has(way, code->insns.data[i].target))
+			return i;
+	return UINT32_MAX;
+}
+
+/* A function's path to a removal, and its probes. An empty title: there is no such function. */
+static struct error *list_func(struct asm_view *view, uint64_t entry, const struct way *way,
+			       struct site_listing *listing)
+{
+	struct lister lister = {.view = view, .listing = listing, .entry = entry};
+	struct code_path path = {0};
+	struct gotab_func func;
+	struct error *err;
+	struct code code;
+
+	try(decode(view, entry, &func, &code));
+	if (!code.insns.len)
+		return NULL;
+	err = code_shortest(&code, find_via(view, &code, way), is_cold, view, &path);
+	if (!err && !path.insns.len)
+		err = code_straight(&code, is_cold, view, &path);
+	if (!err) {
+		buf_printf(&listing->title, "%zu instructions: %s", path.insns.len, func.name);
+		vec_each (at, &path.insns)
+			list_insn(&lister, &code, &code.insns.data[*at]);
+		list_probes(&lister, &code, &path);
+	}
+	code_path_fini(&path);
+	code_fini(&code);
+	return err;
+}
+
+/* Under a listing: why trace puts its probes where they are marked. */
+static void put_legend(struct asm_view *view, uint64_t func)
+{
+	vec_each (p, &view->placements.list) {
+		if (p->entry != func)
+			continue;
+		buf_str(view->out, "● ");
+		text_safe(view->out, p->func, strlen(p->func));
+		buf_char(view->out, '+');
+		buf_hex(view->out, p->offset);
+		buf_printf(view->out, ", where trace puts its %s probe: %s\n",
+			   placement_role_name(p->wire.role), p->why);
+	}
+}
+
+/* The entry, beside the generic one where it is a fast variant of that. */
+static struct error *show_beside(struct asm_view *view, uint64_t entry, uint64_t generic,
+				 const struct way *way)
+{
+	struct site_listing left = {0}, right = {0};
+	struct way other = {0};
+	struct error *err = list_func(view, entry, way, &left);
+
+	if (!err && generic)
+		err = find_way(view, generic, &other);
+	if (!err && generic)
+		err = list_func(view, generic, &other, &right);
+	if (!err)
+		site_listing_text(view->out, &left, generic ? &right : NULL, view->color,
+				  view->width);
+	site_listing_fini(&left);
+	site_listing_fini(&right);
+	put_legend(view, entry);
+	if (generic)
+		put_legend(view, generic);
+	return err;
+}
+
+/* Then what they call on the way to where the element leaves. */
+static struct error *show_entry(struct asm_view *view, uint32_t entry)
+{
+	const struct sites *sites = &view->binary->sites;
+	uint64_t addr = sites->entry_addr[entry], generic = 0;
+	struct way way = {0};
+
+	if (entry != 0 && site_entries[entry].kind == SITE_DELETE &&
+	    site_entries[entry].type_arg == 0)
+		generic = sites->entry_addr[0];
+	try(find_way(view, addr, &way));
+	try(show_beside(view, addr, generic, &way));
+	for (size_t i = 1; i < way.n; i++) {
+		if (way.funcs[i] == generic)
+			continue;
+		buf_char(view->out, '\n');
+		try(show_beside(view, way.funcs[i], 0, &way));
+	}
+	return NULL;
+}
+
+/* ---- which sites ---- */
+
+/* A stack trace has the address behind the call. */
+static bool is_at(const struct sites_binary *binary, const struct site_row *row, uint64_t pc)
+{
+	return pc == row->pc ||
+	       pc == row->pc + (image_machine(binary->image) == IMAGE_ARM64 ? 4 : 5);
+}
+
+static struct error *select_sites(const struct sites_binary *binary, const char *site,
+				  sites_rows *ret)
+{
+	struct filter filter = {0};
+	struct error *err = NULL;
+	char *end;
+	uint64_t pc = strtoull(site, &end, 16);
+	bool address = strncmp(site, "0x", 2) == 0 && !*end;
+
+	if (!address)
+		err = filter_set_glob("--asm", site, &filter.site_glob);
+	vec_each (row, &binary->sites.list) {
+		bool named = address ? is_at(binary, row, pc) : sites_place_matches(&filter, row);
+
+		if (!err && named && !vec_push(ret, row))
+			err = error_nomem();
+	}
+	filter_fini(&filter);
+	if (!err && !ret->len)
+		err = error_new(ERROR_USAGE, "--asm %s: no site there; tophash sites %s lists them",
+				site, binary->path);
+	return err;
+}
+
+static struct error *view_open(struct asm_view *view)
+{
+	struct placement_options options = {0};
+	struct error *err;
+
+	try(code_printer_new(view->machine, &view->printer));
+	err = placement_find(view->binary->image, view->binary->tab, &options, &view->placements);
+	if (!err)
+		return NULL;
+	view->no_placements = strdup(view->machine == CODE_ARM64
+					     ? "trace places no probes on arm64: x86-64 only"
+					     : err->text);
+	error_free(err);
+	return view->no_placements ? NULL : error_nomem();
+}
+
+static void view_close(struct asm_view *view)
+{
+	code_printer_free(view->printer);
+	placements_fini(&view->placements);
+	free(view->no_placements);
+	free(view->source_path);
+	free(view->source);
+}
+
+static void put_rest(struct asm_view *view, size_t rest)
+{
+	if (rest)
+		buf_printf(view->out, "%zu more sites match; an address or file:line names one\n\n",
+			   rest);
+	if (view->no_placements) {
+		buf_str(view->out, "no probe is shown: ");
+		text_safe(view->out, view->no_placements, strlen(view->no_placements));
+		buf_str(view->out, "\n\n");
+	}
+}
+
+struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color,
+			size_t width, struct buf *out)
+{
+	struct asm_view view = {
+		.binary = binary, .color = color, .width = width, .out = out,
+		.machine = image_machine(binary->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64,
+	};
+	bool shown[SITE_ENTRIES] = {false};
+	sites_rows rows = {0};
+	struct error *err = select_sites(binary, site, &rows);
+	size_t n = rows.len < SITES_SHOWN ? rows.len : SITES_SHOWN;
+
+	if (!err)
+		err = view_open(&view);
+	for (size_t i = 0; !err && i < n; i++)
+		err = show_site(&view, rows.data[i]);
+	if (!err)
+		put_rest(&view, rows.len - n);
+	for (size_t i = 0; !err && i < n; i++) {
+		uint32_t entry = rows.data[i]->entry;
+
+		if (!shown[entry])
+			err = show_entry(&view, entry);
+		shown[entry] = true;
+	}
+	view_close(&view);
+	vec_fini(&rows);
+	return err;
+}

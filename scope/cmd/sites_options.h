@@ -1,0 +1,26 @@
+/* The command line of `tophash sites`.
+ */
+#ifndef CMD_SITES_OPTIONS_H
+#define CMD_SITES_OPTIONS_H
+
+#include "probe/probe.h"
+#include "sink/sink.h"
+
+struct sites_options {
+	const char *binary;
+	const char *other;  /* the second binary; NULL: none, nothing is compared */
+	const char *asm_of; /* --asm SITE; NULL: none */
+	struct filter filter; /* type_glob, site_glob */
+	const char *format; /* "text", "json" */
+	const char *output; /* NULL: stdout */
+	bool summary;
+	enum site_by by;
+	bool quiet, help;
+};
+
+/* Errors (ERROR_USAGE): one line. Strings are borrowed from argv. */
+struct error *sites_options_parse(int argc, char **argv, struct sites_options *ret);
+void sites_options_fini(struct sites_options *options);
+const char *sites_help(void);
+
+#endif

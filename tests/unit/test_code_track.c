@@ -1,0 +1,427 @@
+/* code/calls.c, track.c, listing.c: calls found in text, registers followed, paths, instructions
+ * as text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "code/code.h"
+
+#define BASE 0x400000ull
+
+/* ---- calls ---- */
+
+static void put_rel(uint8_t *text, size_t at, uint64_t target)
+{
+	int32_t rel = (int32_t)(target - (BASE + at + 4));
+
+	memcpy(text + at, &rel, sizeof(rel));
+}
+
+/* Each opcode at each offset of a vector's width, near both ends of the text too. */
+static void test_calls_everywhere(void **state)
+{
+	static const uint64_t targets[] = {0x3ff000, 0x400100, 0x500000};
+	static const uint8_t opcodes[][2] = {{0xe8}, {0xe9}, {0x0f, 0x84}, {0x0f, 0x8f}};
+	enum { SIZE = 70 };
+
+	(void)state;
+	for (size_t at = 0; at < SIZE; at++) {
+		for (size_t o = 0; o < ARRAY_SIZE(opcodes); o++) {
+			size_t len = opcodes[o][1] ? 2 : 1;
+			uint8_t text[SIZE + 8];
+			struct code_calls calls = {0};
+			size_t expected = at + len + 4 <= SIZE;
+
+			memset(text, 0x90, sizeof(text));
+			memcpy(text + at, opcodes[o], len);
+			put_rel(text, at + len, targets[o % 3]);
+			assert_null(code_calls_find(CODE_X86_64, text, SIZE, BASE, targets,
+						    ARRAY_SIZE(targets), &calls));
+			assert_int_equal(calls.list.len, expected);
+			if (expected) {
+				assert_int_equal(calls.list.data[0].addr, BASE + at);
+				assert_int_equal(calls.list.data[0].target, targets[o % 3]);
+			}
+			code_calls_fini(&calls);
+		}
+	}
+}
+
+static void test_calls_none(void **state)
+{
+	static const uint64_t targets[] = {0x3ff000};
+	uint8_t text[64] = {0xe8, 0, 0, 0, 0, 0x0f, 0x74, 0, 0, 0, 0, 0x84};
+	struct code_calls calls = {0};
+
+	(void)state;
+	put_rel(text, 7, 0x3ff000); /* behind 0f 74: no jump */
+	assert_null(code_calls_find(CODE_X86_64, text, sizeof(text), BASE, targets, 1, &calls));
+	assert_int_equal(calls.list.len, 0);
+	assert_null(code_calls_find(CODE_X86_64, text, sizeof(text), BASE, targets, 0, &calls));
+	assert_null(code_calls_find(CODE_X86_64, text, 0, BASE, targets, 1, &calls));
+	assert_null(code_calls_find(CODE_ARM64, text, 3, BASE, targets, 1, &calls));
+	assert_int_equal(calls.list.len, 0);
+	code_calls_fini(&calls);
+}
+
+/* A call within another instruction is none; one behind a prefix is. */
+static void test_call_at(void **state)
+{
+	static const uint64_t targets[] = {0x400020};
+	uint8_t text[] = {
+		0x48, 0xb8, 0xe8, 0, 0, 0, 0, 0, 0, 0, /* +0 mov rax, imm64 with e8 in it */
+		0x66, 0xe8, 0, 0, 0, 0,                /* +10 data16 call */
+		0xe9, 0, 0, 0, 0,                      /* +16 jmp */
+	};
+	struct code_calls calls = {0};
+	struct code code;
+
+	(void)state;
+	put_rel(text, 3, targets[0]);
+	put_rel(text, 12, targets[0]);
+	put_rel(text, 17, targets[0]);
+	assert_null(code_calls_find(CODE_X86_64, text, sizeof(text), BASE, targets, 1, &calls));
+	assert_int_equal(calls.list.len, 3);
+	assert_null(code_decode(CODE_X86_64, text, sizeof(text), BASE, &code));
+	assert_null(code_call_at(&code, &calls.list.data[0]));
+	assert_int_equal(code_call_at(&code, &calls.list.data[1])->addr, BASE + 10);
+	assert_int_equal(code_call_at(&code, &calls.list.data[2])->addr, BASE + 16);
+	code_fini(&code);
+	code_calls_fini(&calls);
+}
+
+static void test_calls_arm64(void **state)
+{
+	static const uint64_t targets[] = {0x400000, 0x400100};
+	static const uint32_t text[] = {
+		0xd503201f, /* nop */
+		0x97ffffff, /* bl .-4 */
+		0x1400003e, /* b .+0xf8 */
+		0x54000080, /* b.eq: no tail call */
+		0x94000040, /* bl elsewhere */
+	};
+	struct code_calls calls = {0};
+
+	(void)state;
+	assert_null(code_calls_find(CODE_ARM64, text, sizeof(text), 0x400000, targets, 2, &calls));
+	assert_int_equal(calls.list.len, 2);
+	assert_int_equal(calls.list.data[0].addr, 0x400004);
+	assert_int_equal(calls.list.data[0].target, 0x400000);
+	assert_int_equal(calls.list.data[1].addr, 0x400008);
+	assert_int_equal(calls.list.data[1].target, 0x400100);
+	code_calls_fini(&calls);
+}
+
+static void test_takes(void **state)
+{
+	static const uint64_t target[] = {0x400123}, page_target[] = {0x401123};
+	static const uint32_t arm[] = {0xb0000000, 0x91048c01}; /* adrp x0; add x1, x0 */
+	uint8_t text[32] = {0x90, 0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x8d}; /* lea rcx, [rip + ...] */
+	struct code_calls takes = {0};
+
+	(void)state;
+	put_rel(text, 4, target[0]);
+	assert_null(code_takes_find(CODE_X86_64, text, sizeof(text), BASE, target, 1, &takes));
+	assert_int_equal(takes.list.len, 1);
+	assert_int_equal(takes.list.data[0].addr, BASE + 2);
+	takes.list.len = 0;
+	assert_null(code_takes_find(CODE_X86_64, text, 7, BASE, target, 1, &takes)); /* cut short */
+	assert_int_equal(takes.list.len, 0);
+	assert_null(code_takes_find(CODE_ARM64, arm, sizeof(arm), BASE, page_target, 1, &takes));
+	assert_int_equal(takes.list.len, 1);
+	assert_int_equal(takes.list.data[0].addr, BASE + 4);
+	code_calls_fini(&takes);
+}
+
+static void test_trampolines(void **state)
+{
+	static const uint32_t text[] = {0xb0000010, 0x91048e10, 0xd61f0200}; /* adrp, add, br: x16 */
+	const struct code_call take = {BASE + 4, 0x401123};
+	uint32_t other[3];
+	uint64_t addr = 0;
+
+	(void)state;
+	assert_true(code_is_trampoline(CODE_ARM64, text, sizeof(text), &take, &addr));
+	assert_int_equal(addr, BASE);
+	assert_false(code_is_trampoline(CODE_ARM64, text, 11, &take, &addr));
+	assert_false(code_is_trampoline(CODE_X86_64, text, sizeof(text), &take, &addr));
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(other, text, sizeof(text));
+		other[i] ^= 1u << (i == 2 ? 5 : 0); /* another register */
+		assert_false(code_is_trampoline(CODE_ARM64, other, sizeof(other), &take, &addr));
+	}
+}
+
+/* ---- values ---- */
+
+/* What register reg holds before the instruction at offset `at`. */
+static struct code_value value_at(const uint8_t *text, size_t size, size_t at, uint8_t reg,
+				  uint64_t keeper)
+{
+	struct code_keepers keepers = {&keeper, keeper != 0};
+	struct code_track *track = NULL;
+	struct code_value value;
+	struct code code;
+
+	assert_null(code_decode(CODE_X86_64, text, size, BASE, &code));
+	assert_non_null(code_at(&code, BASE + at));
+	assert_null(code_track_new(CODE_X86_64, &code, keepers, &track));
+	value = code_track_value(track, code_at(&code, BASE + at), reg);
+	code_track_free(track);
+	code_fini(&code);
+	return value;
+}
+
+#define VALUE_AT(text, at, reg) value_at(text, sizeof(text), at, reg, 0)
+
+enum { RAX, RCX, RDX, RBX, RSP, RSI = 6, RDI };
+
+static void test_track_moves(void **state)
+{
+	static const uint8_t text[] = {
+		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
+		0x48, 0x89, 0x44, 0x24, 0x18,       /* +7 mov [rsp+0x18], rax */
+		0xe8, 0, 0, 0, 0,                   /* +12 call .+5 */
+		0x48, 0x8b, 0x4c, 0x24, 0x18,       /* +17 mov rcx, [rsp+0x18] */
+		0x48, 0x89, 0xce,                   /* +22 mov rsi, rcx */
+		0x48, 0x8b, 0x56, 0x08,             /* +25 mov rdx, [rsi+8] */
+		0x48, 0x8d, 0x5a, 0x10,             /* +29 lea rbx, [rdx+0x10] */
+		0x89, 0xc1,                         /* +33 mov ecx, eax */
+		0xc3,                               /* +35 ret */
+	};
+	struct code_value value;
+
+	(void)state;
+	value = VALUE_AT(text, 0, RAX);
+	assert_int_equal(value.root, CODE_ENTRY);
+	assert_int_equal(value.base, RAX);
+	value = VALUE_AT(text, 7, RAX);
+	assert_int_equal(value.root, CODE_CONSTANT);
+	assert_int_equal(value.base, 0x401000);
+	value = VALUE_AT(text, 17, RAX); /* what the call returned */
+	assert_int_equal(value.root, CODE_RESULT);
+	assert_int_equal(value.base, BASE + 12);
+	assert_int_equal(VALUE_AT(text, 17, RBX).root, CODE_UNKNOWN);
+	value = VALUE_AT(text, 25, RSI);
+	assert_int_equal(value.root, CODE_CONSTANT);
+	assert_int_equal(value.base, 0x401000);
+	value = VALUE_AT(text, 33, RBX);
+	assert_int_equal(value.root, CODE_CONSTANT);
+	assert_int_equal(value.loads, 1);
+	assert_int_equal(value.offsets[0], 8);
+	assert_int_equal(value.add, 0x10);
+	assert_int_equal(VALUE_AT(text, 35, RCX).root, CODE_UNKNOWN); /* 4 bytes only */
+	assert_int_equal(VALUE_AT(text, 35, RSI).root, CODE_CONSTANT);
+}
+
+/* A write barrier keeps the registers that other calls do not. */
+static void test_track_keepers(void **state)
+{
+	static const uint8_t text[] = {
+		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9] */
+		0x49, 0x89, 0xc3,                   /* +7 mov r11, rax */
+		0xe8, 0xf1, 0x0f, 0, 0,             /* +10 call 0x401000 */
+		0xc3,                               /* +15 ret */
+	};
+
+	(void)state;
+	assert_int_equal(value_at(text, sizeof(text), 15, RAX, 0x401000).root, CODE_CONSTANT);
+	assert_int_equal(value_at(text, sizeof(text), 15, 11, 0x401000).root, CODE_UNKNOWN);
+	assert_int_equal(value_at(text, sizeof(text), 15, RAX, 0x402000).root, CODE_RESULT);
+}
+
+static void test_track_joins(void **state)
+{
+	static const uint8_t text[] = {
+		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
+		0x48, 0x8d, 0x0d, 0xf2, 0x0f, 0, 0, /* +7 lea rcx, [rip+0xff2]: 0x401000 */
+		0x74, 0x07,                         /* +14 je +23 */
+		0x48, 0x8d, 0x0d, 0xf9, 0x1f, 0, 0, /* +16 lea rcx, elsewhere */
+		0x48, 0xff, 0xca,                   /* +23 dec rdx */
+		0x75, 0xf4,                         /* +26 jne +16: a loop */
+		0xc3,                               /* +28 ret */
+	};
+
+	(void)state;
+	assert_int_equal(VALUE_AT(text, 23, RAX).root, CODE_CONSTANT);
+	assert_int_equal(VALUE_AT(text, 28, RAX).base, 0x401000);
+	assert_int_equal(VALUE_AT(text, 23, RCX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(text, 16, RCX).root, CODE_UNKNOWN); /* by the loop */
+	assert_int_equal(VALUE_AT(text, 28, RDX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(text, 14, RCX).root, CODE_CONSTANT);
+}
+
+/* Blocks that only a switch's table leads to begin with what was known at the switch. The tail
+ * behind a stack check leads to the entry, but not with its registers. */
+static void test_track_switch(void **state)
+{
+	static const uint8_t text[] = {
+		0x76, 0x12,                         /* +0 jbe +20 */
+		0x48, 0x89, 0x44, 0x24, 0x20,       /* +2 mov [rsp+0x20], rax */
+		0xff, 0xe1,                         /* +7 jmp rcx */
+		0x48, 0x8b, 0x5c, 0x24, 0x20,       /* +9 mov rbx, [rsp+0x20] */
+		0xc3,                               /* +14 ret */
+		0x90, 0x90, 0x90, 0x90, 0x90,       /* +15 */
+		0x48, 0x89, 0xd8,                   /* +20 mov rax, rbx */
+		0xeb, 0xe7,                         /* +23 jmp +0 */
+	};
+
+	(void)state;
+	assert_int_equal(VALUE_AT(text, 14, RBX).root, CODE_ENTRY);
+	assert_int_equal(VALUE_AT(text, 14, RBX).base, RAX);
+	assert_int_equal(VALUE_AT(text, 0, RAX).root, CODE_ENTRY);
+	assert_int_equal(VALUE_AT(text, 0, RAX).base, RAX);
+}
+
+/* Chains longer than are followed, additions that overflow: unknown. */
+static void test_track_limits(void **state)
+{
+	static const uint8_t text[] = {
+		0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, /* +0 three mov rax, [rax] */
+		0x48, 0x8b, 0x08,                                     /* +9 mov rcx, [rax] */
+		0x48, 0x8d, 0x93, 0xff, 0xff, 0xff, 0x7f, /* +12 lea rdx, [rbx+0x7fffffff] */
+		0x48, 0x8d, 0x92, 0xff, 0xff, 0xff, 0x7f, /* +19 lea rdx, [rdx+0x7fffffff] */
+		0xc3,                                                 /* +26 ret */
+	};
+
+	(void)state;
+	assert_int_equal(VALUE_AT(text, 9, RAX).loads, 3);
+	assert_int_equal(VALUE_AT(text, 12, RCX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(text, 19, RDX).root, CODE_ENTRY);
+	assert_int_equal(VALUE_AT(text, 26, RDX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(text, 26, 40).root, CODE_UNKNOWN);
+}
+
+static void test_track_noise(void **state)
+{
+	uint64_t noise = 3;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		struct code_track *track = NULL;
+		uint8_t text[256];
+		struct code code;
+
+		for (size_t k = 0; k < sizeof(text); k++) {
+			noise = noise * 6364136223846793005u + 1442695040888963407u;
+			text[k] = (uint8_t)(noise >> 56);
+		}
+		assert_null(code_decode(i & 1 ? CODE_ARM64 : CODE_X86_64, text, sizeof(text), BASE,
+					&code));
+		assert_null(code_track_new(i & 1 ? CODE_ARM64 : CODE_X86_64, &code,
+					   (struct code_keepers){0}, &track));
+		vec_each (insn, &code.insns)
+			for (uint8_t reg = 0; reg < 34; reg++)
+				assert_true(code_track_value(track, insn, reg).root <= CODE_STACK);
+		code_track_free(track);
+		code_fini(&code);
+	}
+}
+
+/* ---- paths and text ---- */
+
+static bool cold_at(void *ctx, uint64_t target)
+{
+	return target == *(const uint64_t *)ctx;
+}
+
+static void assert_path(const struct code *code, const struct code_path *path, const char *offsets)
+{
+	struct buf text = {0};
+
+	vec_each (at, &path->insns)
+		buf_printf(&text, "%s%llu", text.len ? " " : "",
+			   (unsigned long long)(code->insns.data[*at].addr - BASE));
+	assert_string_equal(buf_cstr(&text), offsets);
+	buf_fini(&text);
+}
+
+static void test_paths(void **state)
+{
+	static const uint8_t text[] = {
+		0x76, 0x12,                   /* +0 jbe +20, the tail */
+		0x74, 0x06,                   /* +2 je +10, around what is cold */
+		0x90,                         /* +4 nop */
+		0xe8, 0xf6, 0x0f, 0, 0,       /* +5 call 0x401000 */
+		0x75, 0x02,                   /* +10 jne +14 */
+		0x90,                         /* +12 nop */
+		0x90,                         /* +13 nop */
+		0x74, 0x03,                   /* +14 je +19 */
+		0x90,                         /* +16 nop: the place */
+		0x90,                         /* +17 nop */
+		0x90,                         /* +18 nop */
+		0xc3,                         /* +19 ret */
+		0xeb, 0xea,                   /* +20 jmp +0 */
+	};
+	uint64_t cold = 0x401000;
+	struct code_path path;
+	struct code code;
+
+	(void)state;
+	assert_null(code_decode(CODE_X86_64, text, sizeof(text), BASE, &code));
+	assert_null(code_straight(&code, cold_at, &cold, &path));
+	assert_path(&code, &path, "0 2 10 12 13 14 16 17 18 19");
+	code_path_fini(&path);
+	assert_null(code_shortest(&code, (uint32_t)(code_at(&code, BASE + 16) - code.insns.data),
+				  cold_at, &cold, &path));
+	assert_path(&code, &path, "0 2 10 14 16 17 18 19");
+	code_path_fini(&path);
+	cold = 0; /* now it may be called, and the branch falls through */
+	assert_null(code_straight(&code, cold_at, &cold, &path));
+	assert_path(&code, &path, "0 2 4 5 10 12 13 14 16 17 18 19");
+	code_path_fini(&path);
+	assert_null(code_shortest(&code, (uint32_t)code.insns.len, cold_at, &cold, &path));
+	assert_null(path.insns.data);
+	/* from the jump to the entry nothing leads to a return; nothing is left behind */
+	assert_null(code_shortest(&code, (uint32_t)code.insns.len - 1, cold_at, &cold, &path));
+	assert_null(path.insns.data);
+	code_fini(&code);
+}
+
+static void test_print(void **state)
+{
+	static const struct {
+		enum code_machine machine;
+		uint8_t bytes[8], size;
+		const char *text;
+	} cases[] = {
+		{CODE_X86_64, {0x48, 0x8b, 0x44, 0x24, 0x40}, 5, "mov rax, [rsp+0x40]"},
+		{CODE_X86_64, {0xe8, 0xfb, 0x0f, 0, 0}, 5, "call 0x401000"},
+		{CODE_X86_64, {0x06}, 1, "(bad)"},
+		{CODE_X86_64, {0x48}, 1, "(bad)"},
+		{CODE_ARM64, {0xe1, 0x2f, 0x40, 0xf9}, 4, "ldr x1, [sp, #0x58]"},
+		{CODE_ARM64, {0xc0, 0x03, 0x5f, 0xd6}, 4, "ret"},
+		{CODE_ARM64, {0, 0, 0, 0}, 4, "(bad)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct code_printer *printer = NULL;
+		struct buf text = {0};
+
+		assert_null(code_printer_new(cases[i].machine, &printer));
+		code_print(printer, cases[i].bytes, cases[i].size, BASE, &text);
+		assert_string_equal(buf_cstr(&text), cases[i].text);
+		buf_fini(&text);
+		code_printer_free(printer);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_calls_everywhere), cmocka_unit_test(test_calls_none),
+		cmocka_unit_test(test_call_at),		 cmocka_unit_test(test_calls_arm64),
+		cmocka_unit_test(test_takes),		 cmocka_unit_test(test_trampolines),
+		cmocka_unit_test(test_track_moves),	 cmocka_unit_test(test_track_keepers),
+		cmocka_unit_test(test_track_joins),	 cmocka_unit_test(test_track_switch),
+		cmocka_unit_test(test_track_limits),	 cmocka_unit_test(test_track_noise),
+		cmocka_unit_test(test_paths),		 cmocka_unit_test(test_print),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
