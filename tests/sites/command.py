@@ -193,6 +193,20 @@ def check_asm(tophash, binary, _):
     return ""
 
 
+def check_manual(tophash, _binary, _folder):
+    """What --help names, and every member of a record, stands in the manual."""
+    manual = (Path(__file__).resolve().parents[2] / "docs/man/tophash-sites.1").read_text().replace("\\-", "-")
+    words = set(re.findall(r"--[a-z]+", call(tophash, "--help").stdout))
+    for name in ("sites.json", "sites.tables.json", "sites.changes.json"):
+        golden = Path(__file__).resolve().parents[1] / f"golden/{name}.golden"
+        for line in golden.read_text().splitlines():
+            record = json.loads(line)
+            for part in (record, record.get("from"), record.get("to"), record.get("breakpoint"), *record.get("rows", [])):
+                words |= set(part) if isinstance(part, dict) else set()
+    missing = sorted(word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?!\w)", manual))
+    return f"not in the manual: {', '.join(missing)}" if missing else ""
+
+
 def check_noise(tophash, binary, folder):
     """Bytes of the program changed at random: an answer or one line of error, soon."""
     source, path, noise = Path(binary).read_bytes(), folder / "noise", random.Random(7)
@@ -209,7 +223,7 @@ def check_noise(tophash, binary, folder):
 
 
 CHECKS = {"wrong": check_wrong, "output": check_output, "colours": check_color, "filters": check_filters, "tables": check_tables,
-          "asm": check_asm, "noise": check_noise}
+          "asm": check_asm, "noise": check_noise, "manual": check_manual}
 
 
 def check(tally, tophash, name, binary):
