@@ -744,6 +744,35 @@ def annotate_perf():
 
 
 @test
+def annotate_profile():
+    """The text of a goroutine profile: each stack's frames are those that the runtime prints below it."""
+    for version in releases():
+        for variant in ("default", "stripped"):
+            exe = crash(version, variant)
+            text = run([exe, "profile"], text=True).stdout
+            noted = tophash("-a", exe, text=text).stdout
+            stacks, shown = [], []
+            for line in noted.splitlines():
+                if " @ 0x" in line:
+                    notes = re.findall(r"0x[0-9a-f]+ \[(.*?:\d+)\](?= 0x|$)", line)
+                    stacks.append([frame.rsplit(" ", 1) for note in notes for frame in note.split(" < ")])
+                    shown.append([])
+                m = re.match(r"#\t0x[0-9a-f]+ \[.*\]\t(\S+)\+0x[0-9a-f]+\s+(\S+:\d+)$", line)
+                if m:
+                    shown[-1].append([m[1], m[2]])
+            check(len(stacks) >= 2 and any(any(f[0] == "main.end" for f in s) for s in stacks), f"{noted}")
+            for got, want in zip(stacks, shown):
+                # The profile leaves out the runtime's frames at both ends, and shortens type arguments.
+                got = [[re.sub(r"\[.*\]", "[...]", func), where] for func, where in got]
+                want = [[re.sub(r"\[.*\]", "[...]", func), where] for func, where in want]
+                check(want, f"{noted}")
+                begin = got.index(want[0]) if want[0] in got else 0
+                same(got[begin : begin + len(want)], want, f"go{version} {variant}")
+                rest = got[:begin] + got[begin + len(want) :]
+                check(all(func.startswith("runtime.") for func, _ in rest), f"go{version} {variant}: {rest} are not below it")
+
+
+@test
 def annotate_streams():
     """A log that is being written: each line comes out at once."""
     exe = crash("1.26", "default")
