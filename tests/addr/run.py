@@ -802,6 +802,8 @@ def reader_dies():
     first = json.loads(p.stdout.readline())
     check(first["dwarf"], f"{first}")
     child = int(Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
+    held = sorted(os.readlink(x).split(":")[0] for x in Path(f"/proc/{child}/fd").iterdir() if int(x.name) > 2)
+    same(held, sorted(["pipe"] * 2 + [str(exe.resolve())]), "what the reader has open")
     os.kill(child, signal.SIGKILL)
     p.stdin.write(f"{entry:#x}\n")
     p.stdin.flush()
