@@ -196,7 +196,7 @@ static struct error *take_hit(struct stream *stream, const struct text_hit *hit,
 {
 	struct addr *addr = stream->addr;
 	enum addr_return returns = addr->options.returns;
-	unsigned step = 0;
+	unsigned step = hit->kind == TEXT_RETURN;
 	struct found found = {.at = at + hit->at + hit->len};
 	uint64_t value = hit->value;
 	struct resolve resolve;

@@ -146,9 +146,11 @@ static bool frame_place(const struct text_state *state, const char *line, size_t
 
 /* ---- anywhere ---- */
 
+/* A line of a profile's text names a stack by what its calls return to, "1 @ 0x43a2f6 0x44c8b2"
+ * (Go: runtime/pprof/pprof.go, printCountProfile, writeHeapInternal). */
 static size_t scan_words(const char *line, size_t len, struct text_hit ret[])
 {
-	const char *p = line, *end = line + len;
+	const char *p = line, *end = line + len, *stack = memmem(line, len, " @ 0x", 5);
 	size_t n = 0, digits;
 
 	while (n < TEXT_HITS_MAX && p < end && (p = memchr(p, '0', (size_t)(end - p)))) {
@@ -161,8 +163,10 @@ static size_t scan_words(const char *line, size_t len, struct text_hit ret[])
 		digits = hex_digits(at + 2, end, &value);
 		if (!digits)
 			continue;
-		ret[n++] = (struct text_hit){.at = (size_t)(at - line), .len = digits + 2,
-					     .value = value, .kind = TEXT_PLAIN};
+		ret[n++] = (struct text_hit){
+			.at = (size_t)(at - line), .len = digits + 2, .value = value,
+			.kind = stack && at > stack ? TEXT_RETURN : TEXT_PLAIN,
+		};
 		p = at + 2 + digits;
 	}
 	return n;

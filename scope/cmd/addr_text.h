@@ -3,6 +3,8 @@
  *   0x4a1b2d       anywhere, as a word of its own; not +0x1d, which is an offset
  *   4a1b2d         where a line is nothing else, as addr2line takes it; where perf script has it:
  *                      "\t  4a1b2d main.(*store).drop+0x1d (/srv/sessions)"
+ *   @ 0x4a1b2d 0x4a0c11
+ *                  in the text of a Go profile (runtime/pprof, debug=1), what calls return to
  *   +0x1d          in a traceback, an offset from where the function above begins:
  *                      main.(*store).drop(0xc000012000, {0x4c2a11, 0x7})
  *                          /src/main.go:54 +0x1d
@@ -17,6 +19,7 @@
 
 enum text_kind {
 	TEXT_PLAIN,  /* an address */
+	TEXT_RETURN, /* an address that a call returns to, of a stack in a Go profile's text */
 	TEXT_PERF,   /* of perf script's frame: in the file that the line names */
 	TEXT_FRAME,  /* of a Go traceback's frame: which of the two its file and line tell */
 	TEXT_OFFSET, /* an offset from the beginning of the function in the line above */

@@ -2,10 +2,10 @@
  *
  * A file made to do harm is parsed by libdw, libelf and zlib, where we can check no more than
  * sizes. A child that crashes, loops or eats memory costs this source alone: the others answer, and
- * the reason stands where the answer would. It has no descriptors but the file and two pipes,
- * limits on memory and CPU time, and dies with its parent. And while it inflates, the parent reads
- * the other sources on another core. The price: a fork (half a millisecond) and a copy of each
- * answer.
+ * the reason stands where the answer would. It has no descriptors but the file and two pipes, a
+ * limit on memory and one on the time of an answer, and dies with its parent. And while it
+ * inflates, the parent reads the other sources on another core. The price: a fork (half a
+ * millisecond) and a copy of each answer.
  *
  * What goes through the pipes, all little-endian:
  *

@@ -112,12 +112,18 @@ def releases():
 
 
 def targets(variants):
-    """(release, variant, path) of the kinds program in the cache."""
+    """[(release, variant, path)] of the kinds program in the cache."""
+    found, missing = [], []
     for version in releases():
         for variant in variants:
+            if version not in build.RELEASES.get(variant, build.VERSIONS):
+                continue
             path = build.path_of(version, variant, "kinds")
-            if path.exists():
-                yield version, variant, path
+            (found if path.exists() else missing).append((version, variant, path))
+    if missing and (os.environ.get("CI") == "true" or not found):
+        what = f"not built: {', '.join(f'go{version} {variant}' for version, variant, _ in missing)} (tests/matrix/build.py)"
+        raise (Failed if os.environ.get("CI") == "true" else Skip)(what)
+    return found
 
 
 def crash(version, variant, arch="amd64", more=()):
@@ -435,7 +441,7 @@ def compression():
 @test
 def hundred_thousand():
     """100,000 addresses on standard input: each as it is alone, in their order, none lost."""
-    version, _, exe = next(targets(["default"]))
+    version, _, exe = targets(["default"])[0]
     low, high = text_range(exe)
     rng = random.Random(1)
     pcs = [rng.randrange(low, high) for _ in range(100000)]
@@ -744,6 +750,35 @@ def annotate_perf():
 
 
 @test
+def annotate_profile():
+    """The text of a goroutine profile: each stack's frames are those that the runtime prints below it."""
+    for version in releases():
+        for variant in ("default", "stripped"):
+            exe = crash(version, variant)
+            text = run([exe, "profile"], text=True).stdout
+            noted = tophash("-a", exe, text=text).stdout
+            stacks, shown = [], []
+            for line in noted.splitlines():
+                if " @ 0x" in line:
+                    notes = re.findall(r"0x[0-9a-f]+ \[(.*?:\d+)\](?= 0x|$)", line)
+                    stacks.append([frame.rsplit(" ", 1) for note in notes for frame in note.split(" < ")])
+                    shown.append([])
+                m = re.match(r"#\t0x[0-9a-f]+ \[.*\]\t(\S+)\+0x[0-9a-f]+\s+(\S+:\d+)$", line)
+                if m:
+                    shown[-1].append([m[1], m[2]])
+            check(len(stacks) >= 2 and any(any(f[0] == "main.end" for f in s) for s in stacks), f"{noted}")
+            for got, want in zip(stacks, shown):
+                # The profile leaves out the runtime's frames at both ends, and shortens type arguments.
+                got = [[re.sub(r"\[.*\]", "[...]", func), where] for func, where in got]
+                want = [[re.sub(r"\[.*\]", "[...]", func), where] for func, where in want]
+                check(want, f"{noted}")
+                begin = got.index(want[0]) if want[0] in got else 0
+                same(got[begin : begin + len(want)], want, f"go{version} {variant}")
+                rest = got[:begin] + got[begin + len(want) :]
+                check(all(func.startswith("runtime.") for func, _ in rest), f"go{version} {variant}: {rest} are not below it")
+
+
+@test
 def annotate_streams():
     """A log that is being written: each line comes out at once."""
     exe = crash("1.26", "default")
@@ -764,7 +799,7 @@ def annotate_streams():
 @test
 def reader_dies():
     """The process that reads debug information is killed: that source is gone, with the reason; the others answer."""
-    version, _, exe = next(targets(["default"]))
+    version, _, exe = targets(["default"])[0]
     low, _ = text_range(exe)
     entry = next(addr for addr, _, name in symbols(exe) if name == "main.main")
     p = subprocess.Popen([A.tophash, "addr", "--format", "json", "--source", "all", str(exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -773,6 +808,8 @@ def reader_dies():
     first = json.loads(p.stdout.readline())
     check(first["dwarf"], f"{first}")
     child = int(Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
+    held = sorted(os.readlink(x).split(":")[0] for x in Path(f"/proc/{child}/fd").iterdir() if int(x.name) > 2)
+    same(held, sorted(["pipe"] * 2 + [str(exe.resolve())]), "what the reader has open")
     os.kill(child, signal.SIGKILL)
     p.stdin.write(f"{entry:#x}\n")
     p.stdin.flush()
@@ -788,7 +825,7 @@ def reader_dies():
 @test
 def damaged():
     """Damaged debug information: a reason or an answer, never a failure; gopclntab answers as before."""
-    version, _, exe = next(targets(["default"]))
+    version, _, exe = targets(["default"])[0]
     data = exe.read_bytes()
     entry = next(addr for addr, _, name in symbols(exe) if name == "main.main")
     want = json.loads(tophash("--format", "json", exe, hex(entry)).stdout.splitlines()[0])["gopclntab"]

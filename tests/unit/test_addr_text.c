@@ -52,6 +52,18 @@ static void test_words(void **unused)
 	assert_hit(2, "0x1 0x2,0x3", "0x3", 3, TEXT_PLAIN);
 }
 
+/* What calls return to, in the text of a profile. */
+static void test_profile(void **unused)
+{
+	const char *line = "1: 48 [2: 96] @ 0x43a2f6 0x44c8b2", *other = "mail@0x12 @0x13 0x14 @";
+
+	assert_int_equal(scan(line, '#'), 2);
+	assert_hit(0, line, "0x43a2f6", 0x43a2f6, TEXT_RETURN);
+	assert_hit(1, line, "0x44c8b2", 0x44c8b2, TEXT_RETURN);
+	assert_int_equal(scan(other, 'x'), 3);
+	assert_hit(2, other, "0x14", 0x14, TEXT_PLAIN);
+}
+
 static void test_no_words(void **unused)
 {
 	static const char *const lines[] = {
@@ -167,7 +179,7 @@ int main(void)
 		cmocka_unit_test(test_words),	    cmocka_unit_test(test_no_words),
 		cmocka_unit_test(test_bare),	    cmocka_unit_test(test_perf),
 		cmocka_unit_test(test_traceback),   cmocka_unit_test(test_no_traceback),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_many),	    cmocka_unit_test(test_profile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 //
 //	crash panic|nil|map   with a panic, a nil dereference (a signal), a concurrent map write (fatal error)
 //	crash wait            prints "ready" and waits: for SIGQUIT
+//	crash profile         prints the text of its goroutine profile
 //	crash pcs             prints its stack, "pc function file:line" a frame, "ready", and waits for the end of its input
 package main
 
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"time"
 )
 
@@ -69,6 +71,8 @@ func end(how string, out io.Writer) {
 		show(out)
 		fmt.Fprintln(out, "ready")
 		io.Copy(io.Discard, os.Stdin)
+	case "profile":
+		pprof.Lookup("goroutine").WriteTo(out, 1)
 	case "map":
 		go func() {
 			for {
