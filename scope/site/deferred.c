@@ -37,7 +37,7 @@ static struct error *stored_at(struct parent *parent, const struct code_value *o
 		if (insn->op != CODE_STORE || insn->width != 8)
 			continue;
 		try(site_func_value(parent->search, &parent->func, insn, insn->base, &place));
-		place.add += (int32_t)insn->disp;
+		place.add = (int32_t)(place.add + insn->disp);
 		if (memcmp(&place, object, sizeof(place)) != 0)
 			continue;
 		try(site_func_value(parent->search, &parent->func, insn, insn->reg, &value));

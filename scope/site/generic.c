@@ -64,6 +64,10 @@ struct error *site_answer(struct site_search *search, const struct site_open *qu
 		try(site_type_get(search, addr, &type));
 	if (type)
 		return add_instance(&search->found->list.data[question->site], type);
+	/* A closure is no type: of one that is asked for itself nobody knows more. */
+	if (value->root == CODE_ENTRY && !value->loads &&
+	    value->base == code_context_register(search->machine))
+		return NULL;
 	if (value->root == CODE_ENTRY && next->len < QUESTIONS_MAX &&
 	    !has_question(next, &further) && !vec_push(next, further))
 		return error_nomem();

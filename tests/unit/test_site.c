@@ -221,6 +221,47 @@ static void test_no_instances(void **state)
 	goprog_close(&s.p);
 }
 
+/* A closure that is asked about is at most what a further closure captured, never the type: nothing
+ * is known then. And offsets that add up to more than 32 bits are none. */
+static void test_closure_itself(void **state)
+{
+	/* mov rax, [rdx+16]; call */
+	static const uint8_t taker[] = {0x48, 0x8b, 0x42, 0x10, 0xe8, 0, 0, 0, 0, 0xc3};
+	/* lea rcx, taker; mov [rax], rcx; mov [rax+16], rdx; ret */
+	static const uint8_t maker[] = {0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x48, 0x89, 0x08,
+					0x48, 0x89, 0x50, 0x10, 0xc3};
+	/* mov rax, [rax+0x7ffffff8]; call */
+	static const uint8_t far[] = {0x48, 0x8b, 0x80, 0xf8, 0xff, 0xff, 0x7f,
+				      0xe8, 0,    0,    0,    0,    0xc3};
+	/* lea rax, [rax+0x7ffffff8]; call far */
+	static const uint8_t far_caller[] = {0x48, 0x8d, 0x80, 0xf8, 0xff, 0xff, 0x7f,
+					     0xe8, 0,    0,    0,    0,    0xc3};
+	uint64_t took, made, made_by, deletes, calls_it;
+	struct sites sites;
+	struct program s;
+
+	(void)state;
+	program_begin(&s);
+	took = ADD(&s.p, "main.take.func1", taker);
+	made = ADD(&s.p, "main.take", maker);
+	made_by = ADD(&s.p, "main.make", maker);
+	deletes = ADD(&s.p, "main.far", far);
+	calls_it = ADD(&s.p, "main.callFar", far_caller);
+	link_to(&s.p, took + 5, s.generic);
+	link_to(&s.p, made + 3, took);
+	link_to(&s.p, made_by + 3, made);
+	link_to(&s.p, deletes + 8, s.generic);
+	link_to(&s.p, calls_it + 8, deletes);
+	goprog_open(&s.p);
+	assert_null(site_find(s.p.image, s.p.tab, &sites));
+	assert_string_equal(row_at(&sites, took + 4)->why_no_type,
+			    "generic: in a dictionary that the closure captured");
+	assert_string_equal(row_at(&sites, deletes + 7)->why_no_type,
+			    "generic: no caller found that has the dictionary");
+	site_fini(&sites);
+	goprog_close(&s.p);
+}
+
 static void test_why(void **state)
 {
 	struct site_type string = {.key = "string", .key_kind = GOTYPE_STRING, .key_size = 16,
@@ -391,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_no_instances), cmocka_unit_test(test_why),
 		cmocka_unit_test(test_package),	 cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_compare_empty), cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_closure_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
