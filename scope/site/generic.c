@@ -60,6 +60,7 @@ struct error *site_answer(struct site_search *search, const struct site_open *qu
 	const struct site_type *type = NULL;
 	uint64_t addr;
 
+	try(site_patience(search));
 	if (site_value_address(search, value, &addr))
 		try(site_type_get(search, addr, &type));
 	if (type)
