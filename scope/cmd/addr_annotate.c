@@ -234,11 +234,17 @@ static struct error *take_line(struct stream *stream, const char *line, size_t l
 		learn_bias(stream, hits, n, line);
 		return NULL;
 	}
-	for (size_t i = 0; i < n; i++) {
-		/* Where the pc stands beside the offset, they are one. */
-		if (hits[i].kind == TEXT_OFFSET && i + 1 < n && hits[i + 1].kind == TEXT_FRAME)
-			continue;
-		try(take_hit(stream, &hits[i], line, at));
+	while (n) {
+		struct text_hit last = hits[n - 1];
+
+		for (size_t i = 0; i < n; i++) {
+			/* Where the pc stands beside the offset, they are one. */
+			if (hits[i].kind == TEXT_OFFSET && i + 1 < n &&
+			    hits[i + 1].kind == TEXT_FRAME)
+				continue;
+			try(take_hit(stream, &hits[i], line, at));
+		}
+		n = n < TEXT_HITS_MAX ? 0 : text_scan_more(line, len, &last, hits);
 	}
 	return NULL;
 }
