@@ -2,23 +2,14 @@
 #include "site/site_priv.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define SITES_MAX (1 << 17) /* the largest programs have some thousands */
 #define NAME_BYTES_MAX (64u << 20) /* of all sites; a frame has some hundred */
 #define PATIENCE_S 10 /* of processor time; 43 MB of Go take 0.06 */
 
-static double seconds_used(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 struct error *site_patience(const struct site_search *search)
 {
-	if (seconds_used() - search->begun < PATIENCE_S)
+	if (clock_used() - search->begun < PATIENCE_S)
 		return NULL;
 	return error_new(ERROR_TARGET,
 			 "%s: gave up after %d s: no program takes so long; the file is damaged, or "
@@ -462,7 +453,7 @@ struct error *site_find(const struct image *image, const struct gotab *tab, stru
 	struct error *err;
 
 	*ret = (struct sites){0};
-	search.begun = seconds_used();
+	search.begun = clock_used();
 	search_init(&search);
 	find_entries(&search);
 	err = add_keeper_trampolines(&search);
