@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define SITES_MAX (1 << 17) /* the largest programs have some thousands */
-#define NAME_BYTES_MAX (64u << 20) /* of all sites; a frame has some hundred */
+#define NAME_BYTES_MAX (32u << 20) /* of all sites; one has some hundred */
 #define PATIENCE_S 10 /* of processor time; 43 MB of Go take 0.06 */
 
 struct error *site_patience(const struct site_search *search)
@@ -49,6 +49,16 @@ struct error *site_func_value(const struct site_search *search, struct site_func
 				   &func->track));
 	*ret = code_track_value(func->track, at, reg);
 	return NULL;
+}
+
+struct error *site_count_names(struct site_search *search, size_t bytes)
+{
+	search->name_bytes += bytes;
+	if (search->name_bytes <= NAME_BYTES_MAX)
+		return NULL;
+	return error_new(ERROR_TARGET,
+			 "%s: more than %u MiB of names at its sites: no program has so many; the "
+			 "file is damaged", image_name(search->image), NAME_BYTES_MAX >> 20);
 }
 
 static int compare_calls(const void *a, const void *b)
@@ -205,12 +215,8 @@ static struct error *set_frames(struct site_search *search, struct site_row *row
 				 "%s: the function at 0x%llx has no name: the file is damaged",
 				 image_name(search->image), (unsigned long long)row->pc);
 	for (size_t i = 0; i < row->frames_n; i++)
-		search->name_bytes += strlen(frames[i].func) + strlen(frames[i].file);
-	if (search->name_bytes > NAME_BYTES_MAX)
-		return error_new(ERROR_TARGET,
-				 "%s: more than %u MiB of names at its sites: no program has so "
-				 "many; the file is damaged", image_name(search->image),
-				 NAME_BYTES_MAX >> 20);
+		try(site_count_names(search,
+				     strlen(frames[i].func) + strlen(frames[i].file)));
 	row->frames = malloc(row->frames_n * sizeof(frames[0]));
 	if (!row->frames)
 		return error_nomem();
@@ -234,7 +240,7 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	if (site_value_address(search, &value, &addr))
 		try(site_type_get(search, addr, &row->type));
 	if (row->type)
-		return NULL;
+		return site_count_names(search, strlen(row->type->name) + strlen(row->type->key));
 	row->why_no_type = entry->reflect ? "reflect: known at run time only"
 					  : "computed at run time";
 	if (!entry->reflect && value.root == CODE_ENTRY) {

@@ -36,7 +36,8 @@ static bool has_question(const site_questions *asked, const struct site_open *qu
 	return false;
 }
 
-static struct error *add_instance(struct site_row *row, const struct site_type *type)
+static struct error *add_instance(struct site_search *search, struct site_row *row,
+				  const struct site_type *type)
 {
 	const struct site_type **grown;
 
@@ -50,7 +51,7 @@ static struct error *add_instance(struct site_row *row, const struct site_type *
 		return error_nomem();
 	row->instances = grown;
 	row->instances[row->instances_n++] = type;
-	return NULL;
+	return site_count_names(search, strlen(type->name));
 }
 
 struct error *site_answer(struct site_search *search, const struct site_open *question,
@@ -64,7 +65,7 @@ struct error *site_answer(struct site_search *search, const struct site_open *qu
 	if (site_value_address(search, value, &addr))
 		try(site_type_get(search, addr, &type));
 	if (type)
-		return add_instance(&search->found->list.data[question->site], type);
+		return add_instance(search, &search->found->list.data[question->site], type);
 	/* A closure is no type: of one that is asked for itself nobody knows more. */
 	if (value->root == CODE_ENTRY && !value->loads &&
 	    value->base == code_context_register(search->machine))
