@@ -25,5 +25,6 @@
 #include "base/reader.h"
 #include "base/vec.h"
 #include "base/table.h"
+#include "base/clock.h"
 
 #endif

@@ -83,18 +83,6 @@ static void note_sources(struct addr *addr)
 	addr->totals.separate = *separate ? separate : NULL;
 }
 
-/* The program itself is not written over. */
-static struct error *check_output(const struct addr *addr)
-{
-	const char *path = addr->options.output;
-	struct error *err = output_check(path, explain_module_fd(addr->target.main));
-
-	if (!err)
-		return NULL;
-	error_free(err);
-	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file", path);
-}
-
 static struct error *run(struct addr *addr)
 {
 	const struct addr_options *o = &addr->options;
@@ -107,7 +95,7 @@ static struct error *run(struct addr *addr)
 	if (o->sources & EXPLAIN_BIT(EXPLAIN_DWARF))
 		explain_module_prepare_dwarf(addr->target.main);
 	try(explain_new(o->sources, o->fallback, &addr->explain));
-	try(check_output(addr));
+	try(output_check(o->output, explain_module_fd(addr->target.main)));
 	try(output_open(o->output, &addr->fd));
 	try(output_empty(o->output, addr->fd));
 	addr->style = (struct addr_style){

@@ -19,6 +19,7 @@ struct addr {
 	struct explain *explain;
 	struct gonames *names; /* opened with the first traceback; NULL: not yet, or not Go */
 	bool names_tried;
+	double names_used; /* seconds of processor time for the frames of tracebacks */
 	struct addr_style style;
 	struct addr_totals totals;
 	struct buf out; /* formatted, not yet written */

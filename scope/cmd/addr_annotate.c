@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#define PATIENCE_S 10 /* of processor time, for a traceback's frames; a real one takes microseconds */
 #define CHUNK_MAX (1u << 20) /* bytes; a longer line is cut, at a blank where there is one */
 
 /* An address of the chunk, and where in the chunk its note goes. */
@@ -41,6 +42,7 @@ struct resolve {
 	unsigned step;	 /* 1: it is one to return to */
 	unsigned exact;	 /* candidates whose line is the printed one */
 	unsigned others; /* and those where it is not */
+	double until;	 /* processor time */
 };
 
 /* The folder says nothing: -trimpath and a moved source tree change it. */
@@ -86,7 +88,7 @@ static bool on_func(void *ctx, const struct gotab_func *func)
 
 	if (r->hit->value < func->end - func->entry)
 		weigh(r, func->entry + r->hit->value);
-	return r->exact < 2;
+	return r->exact < 2 && ((r->exact + r->others) % 16 || clock_used() < r->until);
 }
 
 static const struct gonames *names_of(struct addr *addr)
@@ -107,14 +109,35 @@ static const struct gonames *names_of(struct addr *addr)
 static bool resolve_offset(struct stream *stream, const struct text_hit *hit, const char *line,
 			   struct resolve *ret)
 {
-	const struct gonames *names = names_of(stream->addr);
+	struct addr *addr = stream->addr;
+	const struct gonames *names = names_of(addr);
+	double begun;
 
 	*ret = (struct resolve){.hit = hit, .file = line + hit->file};
-	if (!names)
+	if (!names || addr->names_used > PATIENCE_S)
 		return false;
-	ret->tab = explain_module_gotab(stream->addr->target.main);
-	gonames_find(names, hit->func, hit->func_len, on_func, ret);
+	begun = clock_used();
+	ret->until = begun + PATIENCE_S;
+	ret->tab = explain_module_gotab(addr->target.main);
+	if (ret->tab)
+		gonames_find(names, hit->func, hit->func_len, on_func, ret);
+	addr->names_used += clock_used() - begun;
 	return ret->exact == 1 || (!ret->exact && ret->others == 1);
+}
+
+/* Is the pc of a frame, printed in full, one to return to? */
+static unsigned frame_step(struct addr *addr, const struct text_hit *hit, const char *line)
+{
+	struct resolve resolve = {.tab = explain_module_gotab(addr->target.main), .hit = hit,
+				  .file = line + hit->file};
+	double begun;
+
+	if (!resolve.tab || addr->names_used > PATIENCE_S)
+		return 1;
+	begun = clock_used();
+	weigh(&resolve, hit->value - addr->target.bias);
+	addr->names_used += clock_used() - begun;
+	return resolve.exact ? resolve.step : 1;
 }
 
 /* ---- addresses of a chunk ---- */
@@ -211,11 +234,7 @@ static struct error *take_hit(struct stream *stream, const struct text_hit *hit,
 		found.computed = true;
 		found.other = !resolve.exact;
 	} else if (hit->kind == TEXT_FRAME) {
-		resolve = (struct resolve){.tab = explain_module_gotab(addr->target.main),
-					   .hit = hit, .file = line + hit->file};
-		if (resolve.tab)
-			weigh(&resolve, value - addr->target.bias);
-		step = resolve.exact ? resolve.step : 1;
+		step = frame_step(addr, hit, line);
 	}
 	if (returns != ADDR_RETURN_AUTO)
 		step = returns == ADDR_RETURN_YES;
@@ -234,11 +253,17 @@ static struct error *take_line(struct stream *stream, const char *line, size_t l
 		learn_bias(stream, hits, n, line);
 		return NULL;
 	}
-	for (size_t i = 0; i < n; i++) {
-		/* Where the pc stands beside the offset, they are one. */
-		if (hits[i].kind == TEXT_OFFSET && i + 1 < n && hits[i + 1].kind == TEXT_FRAME)
-			continue;
-		try(take_hit(stream, &hits[i], line, at));
+	while (n) {
+		struct text_hit last = hits[n - 1];
+
+		for (size_t i = 0; i < n; i++) {
+			/* Where the pc stands beside the offset, they are one. */
+			if (hits[i].kind == TEXT_OFFSET && i + 1 < n &&
+			    hits[i + 1].kind == TEXT_FRAME)
+				continue;
+			try(take_hit(stream, &hits[i], line, at));
+		}
+		n = n < TEXT_HITS_MAX ? 0 : text_scan_more(line, len, &last, hits);
 	}
 	return NULL;
 }

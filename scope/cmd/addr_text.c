@@ -148,9 +148,10 @@ static bool frame_place(const struct text_state *state, const char *line, size_t
 
 /* A line of a profile's text names a stack by what its calls return to, "1 @ 0x43a2f6 0x44c8b2"
  * (Go: runtime/pprof/pprof.go, printCountProfile, writeHeapInternal). */
-static size_t scan_words(const char *line, size_t len, struct text_hit ret[])
+static size_t scan_words(const char *line, size_t len, size_t from, struct text_hit ret[])
 {
-	const char *p = line, *end = line + len, *stack = memmem(line, len, " @ 0x", 5);
+	const char *p = line + from, *end = line + len;
+	bool stack = false;
 	size_t n = 0, digits;
 
 	while (n < TEXT_HITS_MAX && p < end && (p = memchr(p, '0', (size_t)(end - p)))) {
@@ -160,12 +161,13 @@ static size_t scan_words(const char *line, size_t len, struct text_hit ret[])
 		if (end - at < 3 || (at[1] | 32) != 'x' ||
 		    (at > line && (is_word(at[-1]) || at[-1] == '+' || at[-1] == '-')))
 			continue;
+		stack = stack || (at - line >= 3 && !memcmp(at - 3, " @ ", 3));
 		digits = hex_digits(at + 2, end, &value);
 		if (!digits)
 			continue;
 		ret[n++] = (struct text_hit){
 			.at = (size_t)(at - line), .len = digits + 2, .value = value,
-			.kind = stack && at > stack ? TEXT_RETURN : TEXT_PLAIN,
+			.kind = stack ? TEXT_RETURN : TEXT_PLAIN,
 		};
 		p = at + 2 + digits;
 	}
@@ -183,7 +185,7 @@ static size_t scan_frame(const struct text_state *state, const char *line, size_
 		return 0;
 	ret[0] = offset;
 	n = 1;
-	words_n = scan_words(line, len, words);
+	words_n = scan_words(line, len, 0, words);
 	for (size_t i = 0; i < words_n && n < TEXT_HITS_MAX; i++) {
 		if (words[i].at < offset.at + offset.len + 4 ||
 		    memcmp(line + words[i].at - 4, " pc=", 4) != 0)
@@ -218,5 +220,19 @@ size_t text_scan(struct text_state *state, const char *line, size_t len, char ne
 	state->func_len = func && func_len < sizeof(state->func) ? func_len : 0;
 	if (state->func_len)
 		memcpy(state->func, func, func_len);
-	return func ? 0 : scan_words(line, len, ret);
+	return func ? 0 : scan_words(line, len, 0, ret);
+}
+
+size_t text_scan_more(const char *line, size_t len, const struct text_hit *last,
+		      struct text_hit ret[TEXT_HITS_MAX])
+{
+	enum text_kind kind = last->kind;
+	size_t n;
+
+	if (kind != TEXT_PLAIN && kind != TEXT_RETURN)
+		return 0;
+	n = scan_words(line, len, last->at + last->len, ret);
+	for (size_t i = 0; i < n && kind == TEXT_RETURN; i++)
+		ret[i].kind = kind;
+	return n;
 }

@@ -40,7 +40,7 @@ struct text_hit {
 	size_t file, file_len; /* the printed file, in the line */
 	uint32_t line;
 };
-#define TEXT_HITS_MAX 64 /* in a line; more are left alone */
+#define TEXT_HITS_MAX 256 /* at a time */
 
 /* What the lines so far say about the next; {0} at the beginning. */
 struct text_state {
@@ -53,5 +53,8 @@ struct text_state {
  * when that is unknown. Returns their number, in the order of the line. */
 size_t text_scan(struct text_state *state, const char *line, size_t len, char next,
 		 struct text_hit ret[TEXT_HITS_MAX]);
+/* The next addresses of a line that had TEXT_HITS_MAX, behind the last of them; 0 at the end. */
+size_t text_scan_more(const char *line, size_t len, const struct text_hit *last,
+		      struct text_hit ret[TEXT_HITS_MAX]);
 
 #endif

@@ -14,6 +14,7 @@ enum {
 	AROUND = 8,               /* instructions before a probe that is on another path */
 	FUNC_MAX = 1 << 20,       /* bytes that are decoded */
 	SOURCE_MAX = 16 << 20,    /* bytes of a source file */
+	PATIENCE_S = 10,          /* of processor time; a site of a real program takes 0.02 */
 	WAY_MAX = 16,             /* functions on the way from an entry to where elements leave */
 };
 
@@ -26,6 +27,8 @@ struct asm_view {
 	/* The source file that was read last. */
 	char *source_path, *source;
 	size_t source_size;
+	double until; /* processor time */
+	bool tired;   /* that has come: no more is listed */
 	bool color;
 	size_t width;
 	struct buf *out;
@@ -165,6 +168,10 @@ static void list_insn(struct lister *lister, const struct code *code, const stru
 	struct code_insn whole = joined(code, insn);
 	const struct placement *placement = placement_at(lister->view, insn->addr);
 
+	/* Line tables and source files of a damaged file can take long, for each instruction. */
+	lister->view->tired = lister->view->tired || clock_used() > lister->view->until;
+	if (lister->view->tired)
+		return;
 	list_source(lister, insn->addr);
 	site_line_begin(lister->listing);
 	if (lister->entry)
@@ -507,6 +514,7 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 	struct asm_view view = {
 		.binary = binary, .color = color, .width = width, .out = out,
 		.machine = image_machine(binary->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64,
+		.until = clock_used() + PATIENCE_S,
 	};
 	bool shown[SITE_ENTRIES] = {false};
 	sites_rows rows = {0};
@@ -526,6 +534,10 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 			err = show_entry(&view, entry);
 		shown[entry] = true;
 	}
+	if (!err && view.tired)
+		err = error_new(ERROR_TARGET, "%s: gave up after %d s: no program takes so long; the "
+					      "file is damaged, or made to take long",
+				binary->path, PATIENCE_S);
 	view_close(&view);
 	vec_fini(&rows);
 	return err;

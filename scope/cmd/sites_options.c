@@ -121,6 +121,9 @@ static struct error *check(int words, char **argv, struct sites_options *ret)
 				 ret->asm_of ? "--asm" : "--summary, --by");
 	if (ret->asm_of && ret->summary)
 		return error_new(ERROR_USAGE, "--asm and --summary, --by contradict each other");
+	if (ret->asm_of && (ret->filter.type_glob || ret->filter.site_glob))
+		return error_new(ERROR_USAGE, "--asm names its sites itself: --type and --site do not "
+					      "go with it");
 	if (strcmp(ret->format, "text") != 0 && strcmp(ret->format, "json") != 0)
 		return error_new(ERROR_USAGE, "--format %s: not one of text, json", ret->format);
 	if (ret->asm_of && strcmp(ret->format, "text") != 0)

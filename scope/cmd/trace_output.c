@@ -11,7 +11,7 @@ struct error *output_check(const char *path, int exe)
 	if (!path || stat(path, &a) < 0 || fstat(exe, &b) < 0 || a.st_dev != b.st_dev ||
 	    a.st_ino != b.st_ino)
 		return NULL;
-	return error_new(ERROR_USAGE, "-o %s: that is the program to be traced: give another file",
+	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file",
 			 path);
 }
 

@@ -15,6 +15,7 @@ enum {
 	VALUES_MAX = 1 << 15,
 	STATE_BYTES_MAX = 32 << 20, /* of all blocks; functions of megabytes stay below */
 	SWEEPS_MAX = 64,
+	WORK_MAX = 1 << 27, /* instructions and blocks looked at; a second at most */
 };
 
 struct block {
@@ -34,6 +35,7 @@ struct code_track {
 	size_t width;       /* numbers in a state */
 	uint16_t *states;   /* one a block: at its beginning */
 	uint16_t *now, *entry, *indirect;
+	size_t work;	   /* done so far */
 	bool indirect_met; /* `indirect` holds something */
 	bool nomem, given_up;
 	/* What `now` is: the state before instruction cursor_at of block `cursor`. So questions
@@ -326,6 +328,7 @@ static void run_block(struct code_track *track, size_t index)
 	const struct code_insn *last = &code->insns.data[block->end - 1];
 
 	block->dirty = false;
+	track->work += block->end - block->first;
 	memcpy(track->now, track->states + index * track->width, track->width * sizeof(uint16_t));
 	for (uint32_t i = block->first; i < block->end; i++)
 		step(track, track->now, &code->insns.data[i]);
@@ -349,6 +352,9 @@ static bool settle(struct code_track *track)
 	for (unsigned sweep = 0; sweep < SWEEPS_MAX; sweep++) {
 		bool any = false;
 
+		track->work += track->blocks.len;
+		if (track->work > WORK_MAX)
+			return false;
 		for (size_t i = 0; i < track->blocks.len; i++) {
 			if (track->blocks.data[i].dirty) {
 				run_block(track, i);

@@ -110,7 +110,7 @@ static bool serve_one(struct dwarf *dwarf, int ask, int answer, struct buf *to)
 	    !read_all(ask, pcs, n * sizeof(*pcs), -1))
 		return false;
 	buf_reset(to);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n && to->len <= ANSWER_MAX; i++)
 		put_answer(to, dwarf, pcs[i]);
 	return write_message(answer, to);
 }

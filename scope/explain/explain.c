@@ -1,8 +1,11 @@
 /* A batch of addresses, source by source. */
 #include "explain/module.h"
 
+#include <stdio.h>
+
 enum {
 	ALIASES_MAX = 64, /* symbols of one address that are compared */
+	PATIENCE_S = 10,  /* of processor time, for Go's table in a batch; 65536 take 0.2 */
 };
 
 /* A query on its way through a batch. */
@@ -18,6 +21,8 @@ struct explain {
 	VEC(struct explain_frame) frames; /* of all answers; an answer has its first by number */
 	VEC(size_t) first;		  /* list index * EXPLAIN_SOURCES + source -> in frames */
 	VEC(struct turn) turns;		  /* the queries, sorted by module and address */
+	double begun;	 /* the batch; processor time */
+	uint32_t asked;	 /* Go's table */
 	bool padding; /* the address that is being asked for is padding: nobody knows more */
 };
 
@@ -99,6 +104,19 @@ static bool ask_symbols(struct explain *explain, size_t index)
 	return vec_push(&explain->frames, ((struct explain_frame){.func = hit.name, .file = ""}));
 }
 
+/* Go's table in a file that is made to take long: what is asked for later has no answer of it. */
+static bool is_patient(struct explain *explain, struct explain_module *module)
+{
+	char text[128];
+
+	if (++explain->asked % 16 || clock_used() - explain->begun < PATIENCE_S)
+		return true;
+	snprintf(text, sizeof(text), "gave up after %d s: the table is corrupt, or made to take "
+				     "long", PATIENCE_S);
+	module->why[EXPLAIN_GOPCLNTAB] = strdup(text);
+	return !module->why[EXPLAIN_GOPCLNTAB];
+}
+
 /* Asks a source that answers at once, or notes the address for the child. False: out of memory. */
 static bool ask(struct explain *explain, size_t index, enum explain_source source)
 {
@@ -106,7 +124,8 @@ static bool ask(struct explain *explain, size_t index, enum explain_source sourc
 	struct explain_module *module = e->query.module;
 
 	e->by[source].asked = true;
-	if (!module_source(module, source)) {
+	if (!module_source(module, source) ||
+	    (source == EXPLAIN_GOPCLNTAB && !is_patient(explain, module))) {
 		e->by[source].why = module->why[source] ? module->why[source] : "out of memory";
 		return true;
 	}
@@ -427,6 +446,7 @@ struct error *explain(struct explain *explain, const struct explain_query *queri
 	if (!vec_reserve(&explain->list, n) || !vec_reserve(&explain->turns, n) ||
 	    !vec_reserve(&explain->first, n * EXPLAIN_SOURCES))
 		return error_nomem();
+	explain->begun = clock_used();
 	sort_turns(explain, queries, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct turn *turn = &explain->turns.data[i];

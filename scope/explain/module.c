@@ -124,5 +124,7 @@ bool module_source(struct explain_module *module, enum explain_source source)
 	module->opened[source] = true;
 	if (err)
 		take_error(module, source, err);
+	if (module->why[source])
+		return false;
 	return source == EXPLAIN_GOPCLNTAB ? module->tab != NULL : module->symbols != NULL;
 }

@@ -86,6 +86,7 @@ static struct error *answer_store(struct site_search *search, struct site_func *
 	try(site_func_value(search, maker, insn, stored.reg, &value));
 	if (value.root != CODE_CONSTANT || value.loads)
 		return NULL;
+	try(site_patience(search));
 	vec_each (question, asked)
 		if (question->func == value.base)
 			try(answer_near(search, maker, at, &stored, question, next));

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define DEFER_FN  24  /* offset of _defer.fn; runtime/runtime2.go, Go 1.19 to 1.27 */
+#define NAMES_AT_ONCE 512
 #define LOOKS_MAX 512 /* of a function: each may be a pass over it; functions defer a few times */
 
 /* A function that has literals with sites in them. */
@@ -31,13 +32,14 @@ static struct error *stored_at(struct parent *parent, const struct code_value *o
 			       uint64_t *ret)
 {
 	*ret = 0;
+	try(site_patience(parent->search));
 	vec_each (insn, &parent->func.code.insns) {
 		struct code_value place, value;
 
 		if (insn->op != CODE_STORE || insn->width != 8)
 			continue;
 		try(site_func_value(parent->search, &parent->func, insn, insn->base, &place));
-		place.add += (int32_t)insn->disp;
+		place.add = (int32_t)(place.add + insn->disp);
 		if (memcmp(&place, object, sizeof(place)) != 0)
 			continue;
 		try(site_func_value(parent->search, &parent->func, insn, insn->reg, &value));
@@ -233,6 +235,18 @@ static struct error *mark(struct parent *parent, const struct literal *literal,
 	return NULL;
 }
 
+/* As gotab_find(), which goes through all names of the file for each that is wanted. */
+static struct error *find_names(struct site_search *search, const char *const names[], size_t n,
+				struct gotab_func ret[])
+{
+	for (size_t i = 0; i < n; i += NAMES_AT_ONCE) {
+		try(site_patience(search));
+		gotab_find(search->tab, names + i, n - i < NAMES_AT_ONCE ? n - i : NAMES_AT_ONCE,
+			   ret + i);
+	}
+	return NULL;
+}
+
 static struct error *mark_all(struct site_search *search, const literals *found)
 {
 	size_t n = found->len;
@@ -247,7 +261,7 @@ static struct error *mark_all(struct site_search *search, const literals *found)
 		names[i] = found->data[i].parent_name;
 	names[n] = "runtime.deferproc";
 	names[n + 1] = "runtime.deferprocStack";
-	gotab_find(search->tab, names, n + 2, funcs);
+	try(find_names(search, names, n + 2, funcs));
 	parent.deferproc = funcs[n].entry;
 	parent.deferproc_stack = funcs[n + 1].entry;
 	err = find_trampolines(search, &parent);

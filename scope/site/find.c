@@ -4,6 +4,17 @@
 #include <stdlib.h>
 
 #define SITES_MAX (1 << 17) /* the largest programs have some thousands */
+#define NAME_BYTES_MAX (32u << 20) /* of all sites; one has some hundred */
+#define PATIENCE_S 10 /* of processor time; 43 MB of Go take 0.06 */
+
+struct error *site_patience(const struct site_search *search)
+{
+	if (clock_used() - search->begun < PATIENCE_S)
+		return NULL;
+	return error_new(ERROR_TARGET,
+			 "%s: gave up after %d s: no program takes so long; the file is damaged, or "
+			 "made to take long", image_name(search->image), PATIENCE_S);
+}
 
 struct error *site_func_open(const struct site_search *search, uint64_t addr, struct site_func *ret,
 			     bool *ret_found)
@@ -13,6 +24,7 @@ struct error *site_func_open(const struct site_search *search, uint64_t addr, st
 
 	*ret = (struct site_func){0};
 	*ret_found = false;
+	try(site_patience(search));
 	if (!gotab_func_at(search->tab, addr, &ret->func))
 		return NULL;
 	size = ret->func.end - ret->func.entry;
@@ -37,6 +49,16 @@ struct error *site_func_value(const struct site_search *search, struct site_func
 				   &func->track));
 	*ret = code_track_value(func->track, at, reg);
 	return NULL;
+}
+
+struct error *site_count_names(struct site_search *search, size_t bytes)
+{
+	search->name_bytes += bytes;
+	if (search->name_bytes <= NAME_BYTES_MAX)
+		return NULL;
+	return error_new(ERROR_TARGET,
+			 "%s: more than %u MiB of names at its sites: no program has so many; the "
+			 "file is damaged", image_name(search->image), NAME_BYTES_MAX >> 20);
 }
 
 static int compare_calls(const void *a, const void *b)
@@ -182,15 +204,19 @@ void site_func_close(struct site_func *func)
 
 /* ---- one site ---- */
 
-static struct error *set_frames(const struct site_search *search, struct site_row *row)
+static struct error *set_frames(struct site_search *search, struct site_row *row)
 {
 	struct gotab_frame frames[GOTAB_INLINE_MAX + 1];
 
+	try(site_patience(search));
 	row->frames_n = gotab_frames(search->tab, row->pc, frames, ARRAY_SIZE(frames));
 	if (!row->frames_n)
 		return error_new(ERROR_TARGET,
 				 "%s: the function at 0x%llx has no name: the file is damaged",
 				 image_name(search->image), (unsigned long long)row->pc);
+	for (size_t i = 0; i < row->frames_n; i++)
+		try(site_count_names(search,
+				     strlen(frames[i].func) + strlen(frames[i].file)));
 	row->frames = malloc(row->frames_n * sizeof(frames[0]));
 	if (!row->frames)
 		return error_nomem();
@@ -214,7 +240,7 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	if (site_value_address(search, &value, &addr))
 		try(site_type_get(search, addr, &row->type));
 	if (row->type)
-		return NULL;
+		return site_count_names(search, strlen(row->type->name) + strlen(row->type->key));
 	row->why_no_type = entry->reflect ? "reflect: known at run time only"
 					  : "computed at run time";
 	if (!entry->reflect && value.root == CODE_ENTRY) {
@@ -227,21 +253,23 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	return NULL;
 }
 
+/* SITE_ENTRIES: none. */
 static uint32_t entry_at(const struct sites *found, uint64_t addr)
 {
 	uint32_t i = 0;
 
-	while (!found->present[i] || found->entry_addr[i] != addr)
+	while (i < SITE_ENTRIES && (!found->present[i] || found->entry_addr[i] != addr))
 		i++;
 	return i;
 }
 
-static bool is_entry(const struct sites *found, uint64_t addr)
+/* In a damaged file the code at an entry may be a trampoline: what is called is the entry. */
+static uint32_t entry_called(const struct site_search *search, uint64_t target)
 {
-	for (size_t i = 0; i < SITE_ENTRIES; i++)
-		if (found->present[i] && found->entry_addr[i] == addr)
-			return true;
-	return false;
+	uint32_t entry = entry_at(search->found, target);
+
+	return entry < SITE_ENTRIES ? entry
+				    : entry_at(search->found, site_call_target(search, target));
 }
 
 static void row_fini(struct site_row *row)
@@ -255,12 +283,15 @@ static struct error *add_site(struct site_search *search, struct site_func *func
 {
 	struct site_row row = {
 		.pc = insn->addr,
-		.entry = entry_at(search->found, site_call_target(search, insn->target)),
+		.entry = entry_called(search, insn->target),
 		.jump = insn->flow != CODE_CALL,
-		.wrapper = is_entry(search->found, func->func.entry),
+		.wrapper = entry_at(search->found, func->func.entry) < SITE_ENTRIES,
 	};
-	struct error *err = set_frames(search, &row);
+	struct error *err;
 
+	if (row.entry == SITE_ENTRIES)
+		return NULL;
+	err = set_frames(search, &row);
 	if (!err)
 		err = set_type(search, func, insn, &row);
 	if (!err && search->found->list.len == SITES_MAX)
@@ -364,35 +395,47 @@ static void find_entries(struct site_search *search)
 			search->keepers[search->keepers_n++] = funcs[i].entry;
 }
 
-/* Of sites with the same source, how many there are. Names are shared in the file, but need not be:
- * compared by text; the hash only brings them together. */
+static int compare_source(const void *a, const void *b)
+{
+	const struct site_row *const *x = a, *const *y = b;
+	const struct gotab_frame *f = site_source(*x), *g = site_source(*y);
+	int order = f->line < g->line ? -1 : f->line > g->line;
+
+	/* Names are shared in the file, but need not be. */
+	if (!order && f->func != g->func)
+		order = strcmp(f->func, g->func);
+	if (!order && f->file != g->file)
+		order = strcmp(f->file, g->file);
+	return order ? order : (*x)->pc < (*y)->pc ? -1 : (*x)->pc > (*y)->pc;
+}
+
+static bool same_source(const struct site_row *a, const struct site_row *b)
+{
+	const struct gotab_frame *f = site_source(a), *g = site_source(b);
+
+	return f->line == g->line && !strcmp(f->func, g->func) && !strcmp(f->file, g->file);
+}
+
+/* Of sites with the same source, how many there are. */
 static struct error *count_copies(struct sites *found)
 {
-	struct table counts = {0};
-	int failed = 0;
+	cleanup_free struct site_row **rows = malloc((found->list.len + 1) * sizeof(*rows));
+	size_t n = found->list.len, end;
 
-	for (unsigned pass = 0; pass < 2 && !failed; pass++) {
-		vec_each (row, &found->list) {
-			const struct gotab_frame *source = site_source(row);
-			uint64_t hash = source->line;
-			uint32_t *n;
-
-			for (const char *s = source->func; *s; s++)
-				hash = table_mix(hash ^ (uint8_t)*s);
-			for (const char *s = source->file; *s; s++)
-				hash = table_mix(hash ^ (uint8_t)*s);
-			n = table_find(&counts, hash);
-			if (pass) {
-				row->copies = n ? *n : 1;
-				continue;
-			}
-			row->copy = n ? ++*n : 1;
-			if (!n && table_put(&counts, hash, 1) < 0)
-				failed = 1;
+	if (!rows)
+		return error_nomem();
+	for (size_t i = 0; i < n; i++)
+		rows[i] = &found->list.data[i];
+	qsort(rows, n, sizeof(*rows), compare_source);
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i; end < n && same_source(rows[i], rows[end]);)
+			end++;
+		for (size_t k = i; k < end; k++) {
+			rows[k]->copy = (uint32_t)(k - i + 1);
+			rows[k]->copies = (uint32_t)(end - i);
 		}
 	}
-	table_fini(&counts);
-	return failed ? error_nomem() : NULL;
+	return NULL;
 }
 
 static void search_init(struct site_search *search)
@@ -416,6 +459,7 @@ struct error *site_find(const struct image *image, const struct gotab *tab, stru
 	struct error *err;
 
 	*ret = (struct sites){0};
+	search.begun = clock_used();
 	search_init(&search);
 	find_entries(&search);
 	err = add_keeper_trampolines(&search);

@@ -36,7 +36,8 @@ static bool has_question(const site_questions *asked, const struct site_open *qu
 	return false;
 }
 
-static struct error *add_instance(struct site_row *row, const struct site_type *type)
+static struct error *add_instance(struct site_search *search, struct site_row *row,
+				  const struct site_type *type)
 {
 	const struct site_type **grown;
 
@@ -50,7 +51,7 @@ static struct error *add_instance(struct site_row *row, const struct site_type *
 		return error_nomem();
 	row->instances = grown;
 	row->instances[row->instances_n++] = type;
-	return NULL;
+	return site_count_names(search, strlen(type->name));
 }
 
 struct error *site_answer(struct site_search *search, const struct site_open *question,
@@ -60,10 +61,15 @@ struct error *site_answer(struct site_search *search, const struct site_open *qu
 	const struct site_type *type = NULL;
 	uint64_t addr;
 
+	try(site_patience(search));
 	if (site_value_address(search, value, &addr))
 		try(site_type_get(search, addr, &type));
 	if (type)
-		return add_instance(&search->found->list.data[question->site], type);
+		return add_instance(search, &search->found->list.data[question->site], type);
+	/* A closure is no type: of one that is asked for itself nobody knows more. */
+	if (value->root == CODE_ENTRY && !value->loads &&
+	    value->base == code_context_register(search->machine))
+		return NULL;
 	if (value->root == CODE_ENTRY && next->len < QUESTIONS_MAX &&
 	    !has_question(next, &further) && !vec_push(next, further))
 		return error_nomem();

@@ -31,7 +31,15 @@ struct site_search {
 	/* Trampolines: address -> index into `behind`, where each leads to. */
 	struct table trampolines;
 	VEC(uint64_t) behind;
+	double begun;	   /* processor time */
+	size_t name_bytes; /* of the sites' functions, files and types */
 };
+
+/* A damaged file, or one made for it, can have many sites whose tables take long to read. An error
+ * when all of them together took too long. To be called in what is done many times. */
+struct error *site_patience(const struct site_search *search);
+/* Names that are shown at a site: an error when there are too many bytes of them. */
+struct error *site_count_names(struct site_search *search, size_t bytes);
 
 typedef struct error *site_scan(enum code_machine machine, const void *text, size_t size,
 				uint64_t addr, const uint64_t targets[], size_t n,

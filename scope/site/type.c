@@ -116,15 +116,14 @@ bool site_value_address(const struct site_search *search, const struct code_valu
 struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner)
 {
 	struct code_value joined = *outer;
+	/* What is added where the one ends and the other begins. */
+	int64_t add = (int64_t)outer->add + (inner->loads ? inner->offsets[0] : inner->add);
 
-	if (outer->root == CODE_UNKNOWN || outer->loads + inner->loads > CODE_LOADS_MAX)
+	if (outer->root == CODE_UNKNOWN || outer->loads + inner->loads > CODE_LOADS_MAX ||
+	    add != (int32_t)add)
 		return (struct code_value){0};
-	if (!inner->loads) {
-		joined.add += inner->add;
-		return joined;
-	}
+	joined.add = inner->loads ? inner->add : (int32_t)add;
 	for (unsigned i = 0; i < inner->loads; i++)
-		joined.offsets[joined.loads++] = inner->offsets[i] + (i ? 0 : outer->add);
-	joined.add = inner->add;
+		joined.offsets[joined.loads++] = i ? inner->offsets[i] : (int32_t)add;
 	return joined;
 }

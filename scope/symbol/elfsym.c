@@ -7,6 +7,7 @@
 enum {
 	BACK_MAX = 64, /* symbols looked at before the nearest one, for one that reaches further */
 	SYMBOLS_MAX = 1 << 26,
+	NAME_MAX_BYTES = 1 << 16, /* C++ has some of thousands */
 };
 
 /* Sorted by address, then by how good a name it is (rank). */
@@ -32,11 +33,16 @@ static Elf64_Sym symbol_get(const uint8_t *symbols, uint32_t index)
 	return symbol;
 }
 
+/* NULL when it has none, or a longer one than any compiler makes. */
 static const char *symbol_name(const struct elfsym *table, const Elf64_Sym *symbol)
 {
-	struct reader r = reader_over(table->strings.bytes, table->strings.size);
+	uint64_t at = symbol->st_name, left;
+	struct reader r;
 
-	reader_skip(&r, symbol->st_name);
+	if (at >= table->strings.size)
+		return NULL;
+	left = table->strings.size - at;
+	r = reader_over(table->strings.bytes + at, left < NAME_MAX_BYTES ? left : NAME_MAX_BYTES);
 	return reader_cstr(&r);
 }
 
@@ -44,7 +50,7 @@ static const char *symbol_name(const struct elfsym *table, const Elf64_Sym *symb
  * stand everywhere (ELF for the Arm 64-bit Architecture, mapping symbols). */
 static bool symbol_rank(const struct elfsym *table, const Elf64_Sym *symbol, uint32_t *ret)
 {
-	const char *name;
+	char first;
 	uint32_t rank;
 
 	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS || !symbol->st_name)
@@ -56,8 +62,11 @@ static bool symbol_rank(const struct elfsym *table, const Elf64_Sym *symbol, uin
 	case STT_NOTYPE: rank = 2; break;
 	default: return false;
 	}
-	name = symbol_name(table, symbol);
-	if (!name || !*name || (rank == 2 && *name == '$'))
+	/* Where a name ends is looked for when it is asked for: names of a damaged file overlap. */
+	if (symbol->st_name >= table->strings.size)
+		return false;
+	first = (char)table->strings.bytes[symbol->st_name];
+	if (!first || (rank == 2 && first == '$'))
 		return false;
 	rank = rank * 2 + (symbol->st_size == 0);
 	switch (ELF64_ST_BIND(symbol->st_info)) {
@@ -100,6 +109,14 @@ static struct error *read_table(struct elfsym *table, uint64_t count)
 	return NULL;
 }
 
+/* So that every name in it ends. */
+static void cut_behind_last_name(struct image_section *strings)
+{
+	const uint8_t *last = memrchr(strings->bytes, 0, strings->size);
+
+	strings->size = last ? (uint64_t)(last + 1 - strings->bytes) : 0;
+}
+
 /* The first section of a type whose symbols and names are all in the file. */
 static bool find_table(const struct image *image, uint32_t type, struct elfsym *table,
 		       uint64_t *ret_count)
@@ -112,6 +129,7 @@ static bool find_table(const struct image *image, uint32_t type, struct elfsym *
 		if (!section.bytes || !image_section_get(image, section.link, &table->strings) ||
 		    !table->strings.bytes)
 			continue;
+		cut_behind_last_name(&table->strings);
 		table->symbols = section.bytes;
 		*ret_count = section.size / sizeof(Elf64_Sym);
 		return true;

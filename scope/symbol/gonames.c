@@ -3,10 +3,16 @@
 #include "symbol/gotab.h"
 #include "symbol/gonames.h"
 
+enum {
+	ROWS_MAX = 4096,	/* of one name, that are looked at */
+	BYTES_MAX = 1 << 30,	/* of all names; 43 MB of Go have 3 MB */
+};
+
 struct gonames {
 	const struct gotab *tab;
 	struct table first; /* hash of a printed name -> row of the last function that has it */
 	VEC(uint32_t) next; /* row -> the row before it with the same hash; UINT32_MAX: none */
+	size_t left;	    /* bytes of names that are still taken: a damaged file's overlap */
 };
 
 /* The two pieces of a name that are printed: what stands in front of the first '[' and behind the
@@ -63,12 +69,17 @@ static struct error *add(struct gonames *names, uint32_t row)
 	struct printed printed;
 	uint64_t hash;
 	uint32_t *first;
+	size_t len;
 
 	if (!vec_push(&names->next, UINT32_MAX))
 		return error_nomem();
 	if (!gotab_func_get(names->tab, row, &func))
 		return NULL;
-	printed = print_name(func.name, strlen(func.name));
+	len = strlen(func.name);
+	if (len >= names->left)
+		return NULL;
+	names->left -= len;
+	printed = print_name(func.name, len);
 	hash = hash_name(&printed);
 	first = table_find(&names->first, hash);
 	if (first)
@@ -83,6 +94,7 @@ struct error *gonames_open(const struct gotab *tab, struct gonames **ret)
 	if (!names)
 		return error_nomem();
 	names->tab = tab;
+	names->left = BYTES_MAX;
 	for (uint32_t row = 0; row < gotab_func_count(tab); row++)
 		try(add(names, row));
 	*ret = take_ptr(names);
@@ -109,8 +121,8 @@ void gonames_find(const struct gonames *names, const char *name, size_t len,
 	struct gotab_func func;
 	struct printed printed;
 
-	for (uint32_t row = first ? *first : UINT32_MAX; row != UINT32_MAX;
-	     row = names->next.data[row]) {
+	for (uint32_t row = first ? *first : UINT32_MAX, n = 0; row != UINT32_MAX && n < ROWS_MAX;
+	     row = names->next.data[row], n++) {
 		if (!gotab_func_get(names->tab, row, &func))
 			continue;
 		printed = print_name(func.name, strlen(func.name));

@@ -28,6 +28,7 @@
 enum {
 	PCLNTAB_HEADER_SIZE = 72,
 	FUNCTAB_ROW_SIZE = 8,
+	GOTAB_TEXT_MAX = 1 << 16, /* instances of generic functions have some of thousands */
 };
 
 #define PCLNTAB_MAGIC_GO102 0xfffffffbu /* Go 1.2 to 1.15 */
@@ -78,10 +79,14 @@ static inline struct reader span_reader(struct span span, uint64_t offset)
 }
 
 /* The NUL-terminated string at offset, or NULL. */
+/* A name or a path; NULL when it does not end, or later than any of a compiler's. */
 static inline const char *span_cstr(struct span span, uint64_t offset)
 {
-	struct reader r = span_reader(span, offset);
+	struct reader r;
 
+	if (offset < span.size && span.size - offset > GOTAB_TEXT_MAX)
+		span.size = offset + GOTAB_TEXT_MAX;
+	r = span_reader(span, offset);
 	return reader_cstr(&r);
 }
 

@@ -242,7 +242,7 @@ static struct error *check_header(struct image *image, const Elf64_Ehdr *ehdr)
 
 	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0)
 		return error_new(ERROR_TARGET,
-				 "%s: not an ELF file; name a Go program built for Linux", name);
+				 "%s: not an ELF file; name a program built for Linux", name);
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64)
 		return error_new(ERROR_TARGET,
 				 "%s: a 32-bit executable; only 64-bit ones can be traced", name);
@@ -353,12 +353,12 @@ static struct error *map_file(struct image *image, int fd)
 	if (fstat(fd, &st) != 0)
 		return error_errno(ERROR_TARGET, errno, "%s: cannot examine the file", image->name);
 	if (!S_ISREG(st.st_mode))
-		return error_new(ERROR_TARGET, "%s: not a regular file; name a Go executable",
+		return error_new(ERROR_TARGET, "%s: not a regular file; name an executable",
 				 image->name);
 	if ((uint64_t)st.st_size < sizeof(Elf64_Ehdr))
 		return error_new(
 			ERROR_TARGET,
-			"%s: not an ELF file (%lld bytes); name a Go program built for Linux",
+			"%s: not an ELF file (%lld bytes); name a program built for Linux",
 			image->name, (long long)st.st_size);
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)

@@ -4,6 +4,8 @@
 
 #include <elf.h>
 
+#define NAME_MAX_BYTES 4096 /* of a section's name */
+
 size_t image_section_count(const struct image *image)
 {
 	return image->section_count;
@@ -11,8 +13,8 @@ size_t image_section_count(const struct image *image)
 
 bool image_section_get(const struct image *image, size_t index, struct image_section *ret)
 {
-	struct reader names = reader_over(image->bytes + image->section_names,
-					  image->section_names_size);
+	uint64_t size = image->section_names_size;
+	struct reader names;
 	Elf64_Shdr section;
 	const char *name;
 
@@ -20,6 +22,9 @@ bool image_section_get(const struct image *image, size_t index, struct image_sec
 		return false;
 	memcpy(&section, image->bytes + image->section_offset + index * sizeof(section),
 	       sizeof(section));
+	if (section.sh_name < size && size - section.sh_name > NAME_MAX_BYTES)
+		size = (uint64_t)section.sh_name + NAME_MAX_BYTES;
+	names = reader_over(image->bytes + image->section_names, size);
 	reader_skip(&names, section.sh_name);
 	name = reader_cstr(&names);
 	*ret = (struct image_section){
@@ -38,13 +43,13 @@ bool image_section_get(const struct image *image, size_t index, struct image_sec
 bool image_section_at(const struct image *image, uint64_t addr, struct image_section *ret)
 {
 	for (size_t i = 1; i < image->section_count; i++) {
-		struct image_section section;
+		Elf64_Shdr section;
 
-		if (!image_section_get(image, i, &section) || !section.loaded ||
-		    addr < section.addr || addr - section.addr >= section.size)
-			continue;
-		*ret = section;
-		return true;
+		memcpy(&section, image->bytes + image->section_offset + i * sizeof(section),
+		       sizeof(section));
+		if (section.sh_flags & SHF_ALLOC && addr >= section.sh_addr &&
+		    addr - section.sh_addr < section.sh_size)
+			return image_section_get(image, i, ret);
 	}
 	return false;
 }

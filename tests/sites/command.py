@@ -37,6 +37,8 @@ def wrong(binary, folder):
         (["--asm", "x", binary, binary], 2, "one binary"),
         (["--summary", binary, binary], 2, "one binary"),
         (["--asm", "x", "--summary", binary], 2, "contradict"),
+        (["--asm", "x", "--type", "y", binary], 2, "do not go with it"),
+        (["--asm", "x", "--site", "y", binary], 2, "do not go with it"),
         (["--asm", "main.*", "--format", "json", binary], 2, "no --format json"),
         (["-o"], 2, "needs a value"),
         ([folder / "absent"], 3, "cannot open"),

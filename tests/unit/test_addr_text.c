@@ -163,14 +163,30 @@ static void test_no_traceback(void **unused)
 	assert_int_equal(scan("\t/src/main.go:61 +0x1d", 'x'), 0);
 }
 
-/* More than can be taken are left alone. */
+/* A line has as many as it has: a list on one line, a stack of a profile. */
 static void test_many(void **unused)
 {
-	char line[4 * TEXT_HITS_MAX * 2 + 1] = "";
+	char line[4 * TEXT_HITS_MAX * 2 + 16] = "";
+	struct text_hit last;
+	size_t at = 0;
 
-	for (size_t i = 0; i < 2 * TEXT_HITS_MAX; i++)
+	for (size_t i = 0; i < 2 * TEXT_HITS_MAX + 3; i++)
 		memcpy(line + 4 * i, "0x1 ", 5);
 	assert_int_equal(scan(line, 'x'), TEXT_HITS_MAX);
+	last = hits[TEXT_HITS_MAX - 1];
+	assert_int_equal(text_scan_more(line, strlen(line), &last, hits), TEXT_HITS_MAX);
+	last = hits[TEXT_HITS_MAX - 1];
+	assert_int_equal(text_scan_more(line, strlen(line), &last, hits), 3);
+	assert_hit(2, line, "0x1", 1, TEXT_PLAIN);
+
+	memcpy(line, "1 @ ", 4);
+	for (at = 4; at < 4 * TEXT_HITS_MAX + 8; at += 4)
+		memcpy(line + at, "0x2 ", 5);
+	assert_int_equal(scan(line, 'x'), TEXT_HITS_MAX);
+	last = hits[TEXT_HITS_MAX - 1];
+	assert_int_equal(last.kind, TEXT_RETURN);
+	assert_int_equal(text_scan_more(line, strlen(line), &last, hits), 1);
+	assert_hit(0, line, "0x2", 2, TEXT_RETURN);
 }
 
 int main(void)

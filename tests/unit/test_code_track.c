@@ -296,6 +296,23 @@ static void test_track_limits(void **state)
 	assert_int_equal(VALUE_AT(text, 26, 40).root, CODE_UNKNOWN);
 }
 
+/* A jump by a table and 100,000 blocks that only it can lead to: each is followed, and after each
+ * all were looked through. No function has so many: nothing is known of it, and soon. */
+static void test_track_many_blocks(void **state)
+{
+	enum { BLOCKS = 100000 };
+	uint8_t *text = malloc(BLOCKS);
+	double begun = clock_used();
+
+	(void)state;
+	memset(text, 0xc3, BLOCKS); /* ret */
+	text[0] = 0xff; /* jmp rcx */
+	text[1] = 0xe1;
+	assert_int_equal(value_at(text, BLOCKS, BLOCKS - 1, RAX, 0).root, CODE_UNKNOWN);
+	assert_true(clock_used() - begun < 4);
+	free(text);
+}
+
 static void test_track_noise(void **state)
 {
 	uint64_t noise = 3;
@@ -420,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_track_moves),	 cmocka_unit_test(test_track_keepers),
 		cmocka_unit_test(test_track_joins),	 cmocka_unit_test(test_track_switch),
 		cmocka_unit_test(test_track_limits),	 cmocka_unit_test(test_track_noise),
+		cmocka_unit_test(test_track_many_blocks),
 		cmocka_unit_test(test_paths),		 cmocka_unit_test(test_print),
 	};
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <elf.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "symbol/symbol.h"
@@ -231,11 +232,47 @@ static void test_damaged(void **unused)
 	}
 }
 
+/* Names that overlap, each to the end of a string table of megabytes: no more than the table's size
+ * is looked through, and what is no name is none. */
+static void test_overlapping_names(void **unused)
+{
+	enum { SYMBOLS = 1 << 17, STRINGS = 16 << 20 };
+	struct file *f = calloc(1, sizeof(*f) + SYMBOLS * sizeof(Elf64_Sym) + STRINGS);
+	Elf64_Sym *symbols = (Elf64_Sym *)(f + 1);
+	char *strings = (char *)(symbols + SYMBOLS);
+	struct image *image;
+	struct elfsym *table;
+	struct elfsym_hit hit;
+
+	build(f, NULL, 0, SHT_SYMTAB);
+	f->sections[1].sh_offset = sizeof(*f);
+	f->sections[1].sh_size = SYMBOLS * sizeof(Elf64_Sym);
+	f->sections[2].sh_offset = sizeof(*f) + SYMBOLS * sizeof(Elf64_Sym);
+	f->sections[2].sh_size = STRINGS;
+	memset(strings, 'a', STRINGS);
+	strings[STRINGS - 2] = '\0'; /* the last byte belongs to no name */
+	for (uint32_t i = 0; i < SYMBOLS; i++)
+		symbols[i] = (Elf64_Sym){.st_name = i, .st_shndx = 1, .st_value = 0x1000 + i,
+					 .st_size = 1, .st_info = STT_FUNC};
+	symbols[7].st_name = STRINGS - 4;
+	symbols[8].st_name = STRINGS - 1;
+	image = open_image(f, sizeof(*f) + SYMBOLS * sizeof(Elf64_Sym) + STRINGS);
+	assert_null(elfsym_open(image, &table));
+	assert_true(elfsym_at(table, 0x1007, &hit));
+	assert_string_equal(hit.name, "aa");
+	assert_false(elfsym_at(table, 0x1008, &hit));
+	assert_false(elfsym_at(table, 0x1009, &hit));
+	elfsym_close(table);
+	image_close(image);
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookup), cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_tables), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_overlapping_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

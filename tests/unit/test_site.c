@@ -221,6 +221,109 @@ static void test_no_instances(void **state)
 	goprog_close(&s.p);
 }
 
+/* A closure that is asked about is at most what a further closure captured, never the type: nothing
+ * is known then. And offsets that add up to more than 32 bits are none. */
+static void test_closure_itself(void **state)
+{
+	/* mov rax, [rdx+16]; call */
+	static const uint8_t taker[] = {0x48, 0x8b, 0x42, 0x10, 0xe8, 0, 0, 0, 0, 0xc3};
+	/* lea rcx, taker; mov [rax], rcx; mov [rax+16], rdx; ret */
+	static const uint8_t maker[] = {0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x48, 0x89, 0x08,
+					0x48, 0x89, 0x50, 0x10, 0xc3};
+	/* mov rax, [rax+0x7ffffff8]; call */
+	static const uint8_t far[] = {0x48, 0x8b, 0x80, 0xf8, 0xff, 0xff, 0x7f,
+				      0xe8, 0,    0,    0,    0,    0xc3};
+	/* lea rax, [rax+0x7ffffff8]; call far */
+	static const uint8_t far_caller[] = {0x48, 0x8d, 0x80, 0xf8, 0xff, 0xff, 0x7f,
+					     0xe8, 0,    0,    0,    0,    0xc3};
+	uint64_t took, made, made_by, deletes, calls_it;
+	struct sites sites;
+	struct program s;
+
+	(void)state;
+	program_begin(&s);
+	took = ADD(&s.p, "main.take.func1", taker);
+	made = ADD(&s.p, "main.take", maker);
+	made_by = ADD(&s.p, "main.make", maker);
+	deletes = ADD(&s.p, "main.far", far);
+	calls_it = ADD(&s.p, "main.callFar", far_caller);
+	link_to(&s.p, took + 5, s.generic);
+	link_to(&s.p, made + 3, took);
+	link_to(&s.p, made_by + 3, made);
+	link_to(&s.p, deletes + 8, s.generic);
+	link_to(&s.p, calls_it + 8, deletes);
+	goprog_open(&s.p);
+	assert_null(site_find(s.p.image, s.p.tab, &sites));
+	assert_string_equal(row_at(&sites, took + 4)->why_no_type,
+			    "generic: in a dictionary that the closure captured");
+	assert_string_equal(row_at(&sites, deletes + 7)->why_no_type,
+			    "generic: no caller found that has the dictionary");
+	site_fini(&sites);
+	goprog_close(&s.p);
+}
+
+/* On arm64, an entry whose code only jumps to a function that keeps the registers looks like that
+ * one's trampoline. It is an entry all the same. */
+static void test_entry_trampoline(void **state)
+{
+	static const uint8_t ret_arm64[] = {0xc0, 0x03, 0x5f, 0xd6}, blank[12] = {0};
+	static const uint8_t aarch64[] = {183, 0}, quantum = 4;
+	uint64_t barrier, entry, caller, pages;
+	struct goprog p;
+	struct sites sites;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	gofake_poke(&p.fake, p.fake.base + 18, aarch64, 2); /* e_machine */
+	gofake_poke(&p.fake, p.fake.pclntab + 6, &quantum, 1);
+	barrier = ADD(&p, "runtime.gcWriteBarrier1", ret_arm64);
+	entry = ADD(&p, "runtime.mapdelete", blank);
+	caller = ADD(&p, "main.f", blank);
+	/* adrp x16, barrier; add x16, x16, :lo12:barrier; br x16 */
+	pages = (barrier >> 12) - (entry >> 12);
+	gofake_poke_u32(&p.fake, entry, 0x90000010 | (uint32_t)((pages & 3) << 29) |
+						(uint32_t)(pages >> 2 & 0x7ffff) << 5);
+	gofake_poke_u32(&p.fake, entry + 4, 0x91000210 | (uint32_t)(barrier & 0xfff) << 10);
+	gofake_poke_u32(&p.fake, entry + 8, 0xd61f0200);
+	gofake_poke_u32(&p.fake, caller, 0x94000000 | ((uint32_t)(entry - caller) >> 2 & 0x3ffffff));
+	goprog_open(&p);
+	assert_null(site_find(p.image, p.tab, &sites));
+	assert_int_equal(sites.list.len, 1);
+	assert_string_equal(site_entries[row_at(&sites, caller)->entry].name, "runtime.mapdelete");
+	site_fini(&sites);
+	goprog_close(&p);
+}
+
+/* A table that takes long to read, in many functions: an error, not an hour. Here it is names: each
+ * site's frames share one of 60,000 bytes. */
+static void test_names_bound(void **state)
+{
+	enum { CALLS = 1400, NAME = 60000 };
+	static char name[NAME + 1];
+	static uint8_t code[5 * CALLS];
+	struct goprog p;
+	struct sites sites;
+	struct error *err;
+	uint64_t entry, caller;
+
+	(void)state;
+	memset(name, 'n', NAME);
+	for (size_t i = 0; i < CALLS; i++)
+		code[5 * i] = 0xe8;
+	goprog_begin(&p, 26);
+	entry = ADD(&p, "runtime.mapdelete", ret_code);
+	caller = ADD(&p, name, code);
+	for (size_t i = 0; i < CALLS; i++)
+		link_to(&p, caller + 5 * i + 1, entry);
+	goprog_open(&p);
+	err = site_find(p.image, p.tab, &sites);
+	assert_non_null(err);
+	assert_int_equal(err->code, ERROR_TARGET);
+	assert_non_null(strstr(err->text, "MiB of names at its sites"));
+	error_free(err);
+	goprog_close(&p);
+}
+
 static void test_why(void **state)
 {
 	struct site_type string = {.key = "string", .key_kind = GOTYPE_STRING, .key_size = 16,
@@ -391,6 +494,8 @@ int main(void)
 		cmocka_unit_test(test_no_instances), cmocka_unit_test(test_why),
 		cmocka_unit_test(test_package),	 cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_compare_empty), cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_closure_itself), cmocka_unit_test(test_entry_trampoline),
+		cmocka_unit_test(test_names_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
