@@ -45,7 +45,19 @@ static bool is_moving(const struct tophash *map)
 }
 
 /* What malloc rounds up, and the pages at the ends of each array: of each half of it while it shrinks. */
-#define SLACK ((size_t)96 << 10)
+#define SLACK (((size_t)96 << 10) + SANITIZER)
+
+/* What a sanitizer keeps: shadows of what is touched, blocks that were freed. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZER ((size_t)4 << 20)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZER ((size_t)4 << 20)
+#endif
+#endif
+#ifndef SANITIZER
+#define SANITIZER ((size_t)0)
+#endif
 
 static void assert_held(const struct tophash *map, size_t before, size_t slack)
 {
