@@ -157,6 +157,11 @@ void debug_check(const struct tophash *map);
 void *mem_alloc(const struct tophash *map, size_t size); /* zeroed, or NULL */
 void mem_free(const struct tophash *map, void *p, size_t size);
 
+/* Pages of the kernel's, zeroed; or NULL. Free is told the size that was asked for. */
+void *pages_alloc(size_t size);
+void pages_free(void *p, size_t size);
+size_t page_round(size_t size); /* to whole pages */
+
 int store_init(struct tophash *map, size_t buckets);
 void store_fini(struct tophash *map);
 /* Makes room for twice the buckets. On error nothing has changed. */
@@ -260,7 +265,7 @@ static inline uint8_t *pool_slots(const struct pool *pool, uint32_t number)
 	return chunk->mem + chunk->slots_at + at * OVERFLOW_SLOTS * pool->slot_size;
 }
 
-size_t pool_bytes(const struct pool *pool);
+size_t pool_bytes(const struct tophash *map);
 
 /* ---- chain.c: a bucket with its chain ----------------------------------------------------------- */
 

@@ -404,7 +404,7 @@ void tophash_stats(const struct tophash *map, struct tophash_stats *ret)
 	}
 	ret->slots = ret->buckets * TOPHASH_SLOTS;
 	ret->overflow = core->pool.used;
-	ret->bytes_held = sizeof(*core) + store_bytes(core) + pool_bytes(&core->pool);
+	ret->bytes_held = sizeof(*core) + store_bytes(core) + pool_bytes(map);
 	ret->bytes_live = map->len * map->type->slot_size;
 	ret->longest_chain = longest_chain(core);
 }

@@ -23,6 +23,9 @@
 #define move_shrink   tophash_i_move_shrink
 #define move_step     tophash_i_move_step
 #define note_keep     tophash_i_note_keep
+#define page_round    tophash_i_page_round
+#define pages_alloc   tophash_i_pages_alloc
+#define pages_free    tophash_i_pages_free
 #define pool_bytes    tophash_i_pool_bytes
 #define pool_fini     tophash_i_pool_fini
 #define pool_give     tophash_i_pool_give

@@ -28,6 +28,32 @@ static size_t chunk_size(const struct pool *pool, uint32_t chunk)
 	return chunk_links(len) + len * OVERFLOW_SLOTS * pool->slot_size;
 }
 
+/* Full chunks are mapped: those that malloc has for us lie behind one another in its heap, and when the
+ * last of them is freed it gives all of them back to the kernel at once, while a delete waits. */
+static bool is_mapped(const struct tophash *map, uint32_t chunk)
+{
+	return !has_allocator(map) && chunk >= map->core->pool.chunk_bits &&
+	       chunk_size(&map->core->pool, chunk) > PIECE_SIZE / 4;
+}
+
+static uint8_t *chunk_alloc(const struct tophash *map, uint32_t chunk)
+{
+	size_t size = chunk_size(&map->core->pool, chunk);
+
+	return is_mapped(map, chunk) ? pages_alloc(size) : mem_alloc(map, size);
+}
+
+static void chunk_drop(const struct tophash *map, uint32_t chunk)
+{
+	size_t size = chunk_size(&map->core->pool, chunk);
+	uint8_t *mem = map->core->pool.chunks[chunk].mem;
+
+	if (mem && is_mapped(map, chunk))
+		pages_free(mem, size);
+	else
+		mem_free(map, mem, size);
+}
+
 void pool_init(struct pool *pool, uint32_t slot_size)
 {
 	*pool = (struct pool){.slot_size = slot_size};
@@ -43,7 +69,7 @@ void pool_fini(struct tophash *map)
 	struct pool *pool = &map->core->pool;
 
 	for (uint32_t i = 0; i < pool->len; i++)
-		mem_free(map, pool->chunks[i].mem, chunk_size(pool, i));
+		chunk_drop(map, i);
 	mem_free(map, pool->chunks, pool->cap * sizeof(*pool->chunks));
 	*pool = (struct pool){.slot_size = pool->slot_size, .chunk_bits = pool->chunk_bits};
 }
@@ -83,7 +109,7 @@ static bool chunk_add(struct tophash *map)
 	    (i == pool->len && !chunks_reserve(map)))
 		return false;
 	len = chunk_len(pool, i);
-	mem = mem_alloc(map, chunk_size(pool, i));
+	mem = chunk_alloc(map, i);
 	if (!mem)
 		return false;
 	pool->chunks[i] =
@@ -132,7 +158,7 @@ static void chunk_free(struct tophash *map, uint32_t i)
 {
 	struct pool *pool = &map->core->pool;
 
-	mem_free(map, pool->chunks[i].mem, chunk_size(pool, i));
+	chunk_drop(map, i);
 	pool->chunks[i] = (struct chunk){0};
 	pool->spare -= (uint32_t)chunk_len(pool, i);
 	while (pool->len && !pool->chunks[pool->len - 1].mem)
@@ -172,11 +198,14 @@ void pool_trim(struct tophash *map)
 		pool_fini(map);
 }
 
-size_t pool_bytes(const struct pool *pool)
+size_t pool_bytes(const struct tophash *map)
 {
+	const struct pool *pool = &map->core->pool;
 	size_t ret = pool->cap * sizeof(*pool->chunks);
 
 	for (uint32_t i = 0; i < pool->len; i++)
-		ret += pool->chunks[i].mem ? chunk_size(pool, i) : 0;
+		if (pool->chunks[i].mem)
+			ret += is_mapped(map, i) ? page_round(chunk_size(pool, i)) :
+						   chunk_size(pool, i);
 	return ret;
 }

@@ -41,13 +41,6 @@ static size_t page_size(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static size_t page_round(size_t size)
-{
-	size_t page = page_size();
-
-	return (size + page - 1) & ~(page - 1);
-}
-
 /* Address space for size bytes, which starts at a huge page's boundary: so the kernel moves page
  * tables by the directory entry. NULL when there is none. */
 static void *space_reserve(size_t size)
@@ -84,10 +77,8 @@ static void *region_new(const struct store *store, size_t size)
 	void *p;
 
 	size = page_round(size);
-	if (size < HUGE_PAGE) {
-		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		return p == MAP_FAILED ? NULL : p;
-	}
+	if (size < HUGE_PAGE)
+		return pages_alloc(size);
 	p = space_reserve(size);
 	if (p && mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
 		munmap(p, size);
@@ -141,6 +132,26 @@ static void region_trim(uint8_t *region, size_t old_size, size_t size)
 	size = page_round(size);
 	if (size < old_size)
 		munmap(region + size, old_size - size);
+}
+
+void *pages_alloc(size_t size)
+{
+	void *p = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void pages_free(void *p, size_t size)
+{
+	munmap(p, page_round(size));
+}
+
+size_t page_round(size_t size)
+{
+	size_t page = page_size();
+
+	return (size + page - 1) & ~(page - 1);
 }
 
 static size_t tags_size(size_t buckets)
