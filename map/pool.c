@@ -29,11 +29,14 @@ static size_t chunk_size(const struct pool *pool, uint32_t chunk)
 }
 
 /* Full chunks are mapped: those that malloc has for us lie behind one another in its heap, and when the
- * last of them is freed it gives all of them back to the kernel at once, while a delete waits. */
+ * last of them is freed it gives all of them back to the kernel at once, while a delete waits. Not where
+ * pages are so large that much of the last one would be lost. */
 static bool is_mapped(const struct tophash *map, uint32_t chunk)
 {
+	size_t size = chunk_size(&map->core->pool, chunk);
+
 	return !has_allocator(map) && chunk >= map->core->pool.chunk_bits &&
-	       chunk_size(&map->core->pool, chunk) > PIECE_SIZE / 4;
+	       page_round(size) - size <= size / 8;
 }
 
 static uint8_t *chunk_alloc(const struct tophash *map, uint32_t chunk)
