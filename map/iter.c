@@ -307,7 +307,7 @@ static bool next_bucket(struct tophash_iter *iter)
 	iter->hi = hi;
 	iter->lo = iter->mark = hi - size;
 	iter->word = word - TOPHASH_WORD_SIZE;
-	iter->slots = store_slots(&map->core->store, (size_t)(iter->lo >> map->shift));
+	iter->slots = map->slots + (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size;
 	iter->lanes = used;
 	iter->kept_len = 0;
 	iter->marked = false;
@@ -328,13 +328,8 @@ static bool has_chain(const struct tophash_iter *iter)
 	return iter->word[TOPHASH_OVERFLOW] || has_rest(iter->map->core, &route);
 }
 
-/* The first lane of a range just begun: it is there, nothing has happened yet. */
-static void *first_lane(struct tophash_iter *iter)
-{
-	return iter->lanes ? tophash_iter_step(iter, iter->map->type) : NULL;
-}
-
-/* One step of the walk: a slot, or NULL when there was none here; the phase says whether to go on. */
+/* One step of the walk: a slot, or NULL; then there are lanes, or there was nothing here, and the phase says
+ * whether to go on. */
 static void *walk(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;
@@ -343,9 +338,8 @@ static void *walk(struct tophash_iter *iter)
 
 	switch ((enum tophash_iter_phase)iter->phase) {
 	case TOPHASH_ITER_START:
-		if (start(iter))
-			return first_lane(iter);
-		iter->phase = TOPHASH_ITER_DONE;
+		if (!start(iter))
+			iter->phase = TOPHASH_ITER_DONE;
 		return NULL;
 	case TOPHASH_ITER_HOME:
 	case TOPHASH_ITER_FIRST_LINK:
@@ -359,12 +353,11 @@ static void *walk(struct tophash_iter *iter)
 			return slot;
 		if (iter->phase == TOPHASH_ITER_FIRST_LINK) {
 			enter_next_link(iter);
-			return first_lane(iter);
+			return NULL;
 		}
 		if (has_chain(iter)) {
-			if (enter_chain(iter))
-				return first_lane(iter);
-			iter->phase = TOPHASH_ITER_CHAIN;
+			if (!enter_chain(iter))
+				iter->phase = TOPHASH_ITER_CHAIN;
 			return NULL;
 		}
 		break;
@@ -380,26 +373,28 @@ static void *walk(struct tophash_iter *iter)
 	}
 	if (slot)
 		return slot;
-	if (!next_range(iter)) {
+	if (!next_range(iter))
 		iter->phase = TOPHASH_ITER_DONE;
-		return NULL;
-	}
-	return first_lane(iter);
+	return NULL;
 }
 
-void *tophash_iter_slow(struct tophash_iter *iter)
+static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 {
 	void *slot = NULL;
 
-	if (bucket_done(iter) && next_bucket(iter))
-		return tophash_iter_step(iter, iter->map->type);
-	while (!slot && iter->phase != TOPHASH_ITER_DONE) {
+	iter->lanes = 0; /* some are left when entries were moved: they come in order */
+	while (!slot && !iter->lanes && iter->phase != TOPHASH_ITER_DONE) {
 		if (!iter->map || !iter->map->core || iter->map->len == 0)
 			iter->phase = TOPHASH_ITER_DONE;
 		else
 			slot = walk(iter);
 	}
-	if (!slot)
-		iter->lanes = 0;
 	return slot;
+}
+
+void *tophash_iter_slow(struct tophash_iter *iter)
+{
+	if (bucket_done(iter) && next_bucket(iter))
+		return NULL;
+	return walk_on(iter);
 }

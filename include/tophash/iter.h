@@ -49,8 +49,19 @@ struct tophash_iter {
 	bool filtered;	     /* the range is less than the bucket */
 };
 
+/* The half of an iterator that changes with each step of TOPHASH_EACH. Its address goes nowhere, so that
+ * it can stay in registers: in memory each step would wait for what the last one wrote. */
+struct tophash_cursor {
+	const uint32_t *now; /* the map's moves */
+	const uint8_t *word; /* the members of struct tophash_iter with these names */
+	uint8_t *slots;
+	tophash_mask lanes;
+	uint32_t moves, kept_len;
+};
+
 TOPHASH_BEGIN
-/* The next slot when the home's lanes are done, or things have changed; NULL at the end. */
+/* When the lanes are done, or things have changed: the next slot, or NULL; then there are lanes to be gone
+ * through, or none at the end. */
 TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
 TOPHASH_END
 
@@ -65,19 +76,65 @@ TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct to
 /* The next slot, or NULL at the end. */
 TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter, const struct tophash_type *type)
 {
-	while (TOPHASH_LIKELY(iter->lanes && iter->moves == iter->map->moves)) {
-		unsigned lane = tophash_lane(iter->lanes);
-		uint8_t *slot = iter->slots + (size_t)lane * type->slot_size;
+	uint8_t *slot;
 
-		iter->lanes &= iter->lanes - 1;
-		if (TOPHASH_UNLIKELY(!iter->word[lane]))
-			continue; /* deleted meanwhile */
-		__builtin_memcpy((uint8_t *)iter->kept + (size_t)iter->kept_len * type->key_size, slot,
-				 type->key_size);
-		iter->kept_len++;
-		return slot;
-	}
-	return (uint8_t *)tophash_iter_slow(iter);
+	do {
+		while (TOPHASH_LIKELY(iter->lanes && iter->moves == iter->map->moves)) {
+			unsigned lane = tophash_lane(iter->lanes);
+
+			slot = iter->slots + (size_t)lane * type->slot_size;
+			iter->lanes &= iter->lanes - 1;
+			if (TOPHASH_UNLIKELY(!iter->word[lane]))
+				continue; /* deleted meanwhile */
+			__builtin_memcpy((uint8_t *)iter->kept + (size_t)iter->kept_len * type->key_size,
+					 slot, type->key_size);
+			iter->kept_len++;
+			return slot;
+		}
+		slot = (uint8_t *)tophash_iter_slow(iter);
+	} while (!slot && iter->lanes);
+	return slot;
+}
+
+TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const struct tophash_iter *iter)
+{
+	cursor->word = iter->word;
+	cursor->slots = iter->slots;
+	cursor->lanes = iter->lanes;
+	cursor->moves = iter->moves;
+	cursor->kept_len = iter->kept_len;
+}
+
+TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor, const struct tophash_iter *iter)
+{
+	cursor->now = iter->map ? &iter->map->moves : &iter->moves;
+	tophash_cursor_load(cursor, iter);
+}
+
+/* As tophash_iter_step(); kept is iter->kept. */
+TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struct tophash_iter *iter,
+					    void *kept, const struct tophash_type *type)
+{
+	uint8_t *slot;
+
+	do {
+		while (TOPHASH_LIKELY(cursor->lanes && cursor->moves == *cursor->now)) {
+			unsigned lane = tophash_lane(cursor->lanes);
+
+			slot = cursor->slots + (size_t)lane * type->slot_size;
+			cursor->lanes &= cursor->lanes - 1;
+			if (TOPHASH_UNLIKELY(!cursor->word[lane]))
+				continue; /* deleted meanwhile */
+			__builtin_memcpy((uint8_t *)kept + (size_t)cursor->kept_len * type->key_size, slot,
+					 type->key_size);
+			cursor->kept_len++;
+			return slot;
+		}
+		iter->kept_len = (uint8_t)cursor->kept_len;
+		slot = (uint8_t *)tophash_iter_slow(iter);
+		tophash_cursor_load(cursor, iter);
+	} while (!slot && cursor->lanes);
+	return slot;
 }
 
 #endif

@@ -161,7 +161,13 @@
 
 /* ---- loops --------------------------------------------------------------------------------------- */
 
-#define TOPHASH_EACH(name, it, m) for (struct name##_iter it = name##_each(m); name##_next(&it);)
+/* The outer loop is run through once: it keeps the iterator in memory apart from it, which the compiler
+ * can so have in registers. */
+#define TOPHASH_EACH(name, it, m) \
+	for (struct name##_walk_ it##_walk_, *it##_once_ = name##_begin_(&it##_walk_, m); it##_once_; \
+	     it##_once_ = NULL) \
+		for (struct name##_entry it = name##_enter_(it##_once_); \
+		     name##_visit_(&it, &it##_walk_);)
 
 /* ---- what they are made of ----------------------------------------------------------------------- */
 
@@ -178,6 +184,12 @@
 		struct tophash_iter iter; \
 		K kept[TOPHASH_KEPT_MAX]; \
 	}; \
+	struct name##_entry { \
+		K key; \
+		V val; \
+		V *ref; \
+		struct tophash_cursor cursor; \
+	}; \
 	TOPHASH_STRUCTS_(name, K)
 
 #define TOPHASH_SET_STRUCTS_(name, K) \
@@ -186,13 +198,33 @@
 		struct tophash_iter iter; \
 		K kept[TOPHASH_KEPT_MAX]; \
 	}; \
+	struct name##_entry { \
+		K key; \
+		struct tophash_cursor cursor; \
+	}; \
 	TOPHASH_STRUCTS_(name, K)
 
 #define TOPHASH_STRUCTS_(name, K) \
 	TOPHASH_ARG(name##_key_arg, K); \
 	struct name { \
 		struct tophash map; \
-	};
+	}; \
+	struct name##_walk_ { \
+		struct tophash_iter iter; \
+		K kept[TOPHASH_KEPT_MAX]; \
+	}; \
+	TOPHASH_STATIC_ struct name##_walk_ *name##_begin_(struct name##_walk_ *walk, \
+							   const struct name *m) \
+	{ \
+		tophash_iter_init(&walk->iter, TOPHASH_INNER_(m), walk->kept); \
+		return walk; \
+	} \
+	TOPHASH_STATIC_ struct name##_entry name##_enter_(const struct name##_walk_ *walk) \
+	{ \
+		struct name##_entry it; \
+		tophash_cursor_init(&it.cursor, &walk->iter); \
+		return it; \
+	}
 
 #define TOPHASH_WITH_(name, K, hash_fn, equal_fn) \
 	__attribute__((unused)) static uint64_t name##_hash_(const void *key) \
@@ -240,7 +272,8 @@
 	int name##_check(const struct name *m, int level); \
 	size_t name##_delete_many(struct name *m, K const *keys, size_t n); \
 	struct name##_iter name##_each(const struct name *m); \
-	bool name##_next(struct name##_iter *it);
+	bool name##_next(struct name##_iter *it); \
+	bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk);
 
 #define TOPHASH_END_(name) TOPHASH_ASSERT(1, "takes the semicolon")
 
@@ -424,6 +457,17 @@
 		__builtin_memcpy(&it->val, it->ref, sizeof(it->val)); \
 		return true; \
 	} \
+	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk) \
+	{ \
+		uint8_t *slot = tophash_cursor_step(&it->cursor, &walk->iter, walk->kept, \
+						    &name##_type); \
+		if (TOPHASH_UNLIKELY(!slot)) \
+			return false; \
+		it->ref = (V *)(void *)(slot + name##_type.val_offset); \
+		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
+		__builtin_memcpy(&it->val, it->ref, sizeof(it->val)); \
+		return true; \
+	} \
 	COLD size_t name##_delete_if(struct name *m, bool (*fn)(K, V *, void *), void *ctx) \
 	{ \
 		size_t ret = 0; \
@@ -458,6 +502,15 @@
 		uint8_t *slot; \
 		it->iter.kept = it->kept; \
 		slot = tophash_iter_step(&it->iter, &name##_type); \
+		if (TOPHASH_UNLIKELY(!slot)) \
+			return false; \
+		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
+		return true; \
+	} \
+	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk) \
+	{ \
+		uint8_t *slot = tophash_cursor_step(&it->cursor, &walk->iter, walk->kept, \
+						    &name##_type); \
 		if (TOPHASH_UNLIKELY(!slot)) \
 			return false; \
 		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
