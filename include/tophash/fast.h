@@ -108,9 +108,10 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 					      const struct tophash_key *key, uint64_t hash,
 					      struct tophash_home *home)
 {
-	tophash_mask mask = tophash_match(home->word, hash);
+	tophash_mask mask = tophash_match_loose(home->word, hash);
 
-	if (mask) {
+	/* The lane does not wait for the bit behind the lanes to be taken off. */
+	if (mask & TOPHASH_MASK_ALL) {
 		uint8_t *slots =
 			map->slots + home->bucket * TOPHASH_SLOTS * (size_t)type->slot_size;
 
@@ -121,7 +122,7 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 			if (TOPHASH_LIKELY(tophash_equal(type, key, hash, home->slot)))
 				return TOPHASH_SEEN_HERE;
 			mask &= mask - 1;
-		} while (TOPHASH_UNLIKELY(mask));
+		} while (TOPHASH_UNLIKELY(mask & TOPHASH_MASK_ALL));
 	}
 	return TOPHASH_LIKELY(!tophash_may_overflow(home->word, hash)) ? TOPHASH_SEEN_NOWHERE :
 									TOPHASH_SEEN_AWAY;

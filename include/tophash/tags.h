@@ -78,16 +78,16 @@ TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
 	return (unsigned)__builtin_ctz((unsigned)mask);
 }
 
-TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, __m128i bytes)
+TOPHASH_INLINE tophash_mask tophash_match_word(const uint8_t *word, __m128i bytes)
 {
 	__m128i tags = _mm_loadu_si128((const __m128i *)(const void *)word);
 
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, bytes)) & TOPHASH_MASK_ALL;
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, bytes));
 }
 
-/* The slots whose tag is that of hash. The low byte is spread first and 0 made 1 afterwards: one
- * instruction instead of three. */
-TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
+/* The slots whose tag is that of hash; behind them may stand a bit that is none. The low byte is spread
+ * first and 0 made 1 afterwards: one instruction instead of three. */
+TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
 {
 #if defined(__AVX2__)
 	__m128i low = _mm_broadcastb_epi8(_mm_cvtsi32_si128((int)hash));
@@ -97,13 +97,13 @@ TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
 	__m128i low = _mm_shuffle_epi32(
 		_mm_cvtsi32_si128((int)((uint8_t)hash * 0x01010101u)), 0);
 #endif
-	return tophash_match_bytes(word, _mm_max_epu8(low, _mm_set1_epi8(1)));
+	return tophash_match_word(word, _mm_max_epu8(low, _mm_set1_epi8(1)));
 }
 
 /* The slots that are empty. */
 TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 {
-	return tophash_match_bytes(word, _mm_setzero_si128());
+	return tophash_match_word(word, _mm_setzero_si128()) & TOPHASH_MASK_ALL;
 }
 
 #elif TOPHASH_TAGS_NEON
@@ -124,7 +124,7 @@ TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint8x16_t 
 	return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(equal, 4)), 0) & TOPHASH_MASK_ALL;
 }
 
-TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
+TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
 {
 	return tophash_match_bytes(word, vdupq_n_u8(tophash_tag(hash)));
 }
@@ -173,7 +173,7 @@ TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint64_t by
 	return (low | high << 8) & TOPHASH_MASK_ALL;
 }
 
-TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
+TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
 {
 	return tophash_match_bytes(word, tophash_tag(hash) * UINT64_C(0x0101010101010101));
 }
@@ -184,6 +184,12 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 }
 
 #endif
+
+/* The slots whose tag is that of hash. */
+TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
+{
+	return tophash_match_loose(word, hash) & TOPHASH_MASK_ALL;
+}
 
 /* The bit of a slot in a mask. */
 TOPHASH_INLINE tophash_mask tophash_lane_bit(unsigned lane)
