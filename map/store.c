@@ -197,11 +197,11 @@ static void block_set(struct store *store, uint8_t *block, size_t buckets)
 static void regions_unmap(const struct store *store, size_t buckets)
 {
 	if (store->tags)
-		munmap(store->tags, page_round(tags_size(buckets)));
+		pages_free(store->tags, tags_size(buckets));
 	if (store->links)
-		munmap(store->links, page_round(links_size(buckets)));
+		pages_free(store->links, links_size(buckets));
 	if (store->slots)
-		munmap(store->slots, page_round(slots_size(store, buckets)));
+		pages_free(store->slots, slots_size(store, buckets));
 }
 
 static bool map_regions(const struct store *shape, size_t buckets, struct store *ret)

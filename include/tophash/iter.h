@@ -73,29 +73,6 @@ TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct to
 	iter->kept = kept;
 }
 
-/* The next slot, or NULL at the end. */
-TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter, const struct tophash_type *type)
-{
-	uint8_t *slot;
-
-	do {
-		while (TOPHASH_LIKELY(iter->lanes && iter->moves == iter->map->moves)) {
-			unsigned lane = tophash_lane(iter->lanes);
-
-			slot = iter->slots + (size_t)lane * type->slot_size;
-			iter->lanes &= iter->lanes - 1;
-			if (TOPHASH_UNLIKELY(!iter->word[lane]))
-				continue; /* deleted meanwhile */
-			__builtin_memcpy((uint8_t *)iter->kept + (size_t)iter->kept_len * type->key_size,
-					 slot, type->key_size);
-			iter->kept_len++;
-			return slot;
-		}
-		slot = (uint8_t *)tophash_iter_slow(iter);
-	} while (!slot && iter->lanes);
-	return slot;
-}
-
 TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const struct tophash_iter *iter)
 {
 	cursor->word = iter->word;
@@ -111,7 +88,7 @@ TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor, const str
 	tophash_cursor_load(cursor, iter);
 }
 
-/* As tophash_iter_step(); kept is iter->kept. */
+/* The next slot, or NULL at the end; kept is iter->kept. */
 TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struct tophash_iter *iter,
 					    void *kept, const struct tophash_type *type)
 {
@@ -134,6 +111,19 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struc
 		slot = (uint8_t *)tophash_iter_slow(iter);
 		tophash_cursor_load(cursor, iter);
 	} while (!slot && cursor->lanes);
+	return slot;
+}
+
+/* The same for an iterator without a cursor. */
+TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter, const struct tophash_type *type)
+{
+	struct tophash_cursor cursor;
+	uint8_t *slot;
+
+	tophash_cursor_init(&cursor, iter);
+	slot = tophash_cursor_step(&cursor, iter, iter->kept, type);
+	iter->lanes = cursor.lanes;
+	iter->kept_len = (uint8_t)cursor.kept_len;
 	return slot;
 }
 

@@ -423,6 +423,21 @@
 		return it; \
 	}
 
+/* How a step of a loop ends: nothing to come, or the slot shown in it. */
+#define TOPHASH_SHOW_KEY_(it, slot) \
+	if (TOPHASH_UNLIKELY(!(slot))) \
+		return false; \
+	__builtin_memcpy(&(it)->key, slot, sizeof((it)->key)); \
+	return true
+
+#define TOPHASH_SHOW_ENTRY_(name, V, it, slot) \
+	if (TOPHASH_UNLIKELY(!(slot))) \
+		return false; \
+	(it)->ref = (V *)(void *)((slot) + name##_type.val_offset); \
+	__builtin_memcpy(&(it)->key, slot, sizeof((it)->key)); \
+	__builtin_memcpy(&(it)->val, (it)->ref, sizeof((it)->val)); \
+	return true
+
 #define TOPHASH_MAP_CODE_(FAST, COLD, name, K, V) \
 	TOPHASH_COMMON_CODE_(FAST, COLD, name, K) \
 	FAST V *name##_find_at(const struct name *m, K const *k) \
@@ -450,23 +465,13 @@
 		uint8_t *slot; \
 		it->iter.kept = it->kept; \
 		slot = tophash_iter_step(&it->iter, &name##_type); \
-		if (TOPHASH_UNLIKELY(!slot)) \
-			return false; \
-		it->ref = (V *)(void *)(slot + name##_type.val_offset); \
-		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
-		__builtin_memcpy(&it->val, it->ref, sizeof(it->val)); \
-		return true; \
+		TOPHASH_SHOW_ENTRY_(name, V, it, slot); \
 	} \
 	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk) \
 	{ \
 		uint8_t *slot = tophash_cursor_step(&it->cursor, &walk->iter, walk->kept, \
 						    &name##_type); \
-		if (TOPHASH_UNLIKELY(!slot)) \
-			return false; \
-		it->ref = (V *)(void *)(slot + name##_type.val_offset); \
-		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
-		__builtin_memcpy(&it->val, it->ref, sizeof(it->val)); \
-		return true; \
+		TOPHASH_SHOW_ENTRY_(name, V, it, slot); \
 	} \
 	COLD size_t name##_delete_if(struct name *m, bool (*fn)(K, V *, void *), void *ctx) \
 	{ \
@@ -502,19 +507,13 @@
 		uint8_t *slot; \
 		it->iter.kept = it->kept; \
 		slot = tophash_iter_step(&it->iter, &name##_type); \
-		if (TOPHASH_UNLIKELY(!slot)) \
-			return false; \
-		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
-		return true; \
+		TOPHASH_SHOW_KEY_(it, slot); \
 	} \
 	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk) \
 	{ \
 		uint8_t *slot = tophash_cursor_step(&it->cursor, &walk->iter, walk->kept, \
 						    &name##_type); \
-		if (TOPHASH_UNLIKELY(!slot)) \
-			return false; \
-		__builtin_memcpy(&it->key, slot, sizeof(it->key)); \
-		return true; \
+		TOPHASH_SHOW_KEY_(it, slot); \
 	} \
 	COLD size_t name##_delete_if(struct name *m, bool (*fn)(K, void *), void *ctx) \
 	{ \
