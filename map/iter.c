@@ -24,10 +24,40 @@ static uint8_t *kept_key(const struct tophash_iter *iter, unsigned i)
 
 static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
 {
-	for (unsigned i = 0; i < iter->kept_len; i++)
-		if (key_order(iter->map->type, kept_key(iter, i), key) == 0)
+	for (uint32_t places = iter->kept_places; places; places &= places - 1) {
+		unsigned place = (unsigned)__builtin_ctz(places);
+
+		if (key_order(iter->map->type, kept_key(iter, place), key) == 0)
 			return true;
+	}
 	return false;
+}
+
+/* Where the loop goes no further than this word. */
+static void stay_at(struct tophash_iter *iter, const uint8_t *word)
+{
+	iter->word = iter->ahead = iter->last = word;
+	iter->lanes = iter->entered = 0;
+}
+
+/* What the loop did by itself: homes it went through, keys it kept of the one it is in. Lanes still to come
+ * are forgotten, there are some only when entries were moved. */
+static void settle(struct tophash_iter *iter)
+{
+	tophash_mask returned = iter->entered & ~iter->lanes;
+
+	if (iter->ahead != iter->word) {
+		iter->hi += (uint64_t)(iter->ahead - iter->word) / TOPHASH_WORD_SIZE << iter->shift;
+		iter->lo = iter->mark = iter->hi - (UINT64_C(1) << iter->shift);
+		iter->kept_places = 0;
+	}
+#if TOPHASH_LANE_BITS == 1
+	iter->kept_places |= (uint32_t)returned << iter->first_place;
+#else
+	for (; returned; returned &= returned - 1)
+		iter->kept_places |= 1u << (iter->first_place + tophash_lane(returned));
+#endif
+	stay_at(iter, iter->ahead);
 }
 
 /* The first entry behind the mark, of those shown to it. */
@@ -148,7 +178,8 @@ static void *next_in_home(struct tophash_iter *iter)
 				continue;
 		}
 		iter->later &= iter->later - 1;
-		memcpy(kept_key(iter, iter->kept_len++), slot, type->key_size);
+		memcpy(kept_key(iter, iter->first_place + lane), slot, type->key_size);
+		iter->kept_places |= 1u << (iter->first_place + lane);
 		return slot;
 	}
 	return NULL;
@@ -157,11 +188,14 @@ static void *next_in_home(struct tophash_iter *iter)
 /* Goes on with the overflow bucket that a link leads to. */
 static void enter_link(struct tophash_iter *iter, const struct link *link, enum tophash_iter_phase phase)
 {
-	iter->word = link->tags;
-	iter->slots = pool_slots(&iter->map->core->pool, link->number);
+	tophash_mask used = 0;
+
 	for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
-		if (link->tags[i])
-			iter->lanes |= tophash_lane_bit(i);
+		used |= link->tags[i] ? tophash_lane_bit(i) : 0;
+	stay_at(iter, link->tags);
+	iter->slots = pool_slots(&iter->map->core->pool, link->number);
+	iter->lanes = iter->entered = used;
+	iter->first_place = phase == TOPHASH_ITER_LINK ? TOPHASH_SLOTS + OVERFLOW_SLOTS : TOPHASH_SLOTS;
 	iter->phase = (uint8_t)phase;
 }
 
@@ -196,6 +230,14 @@ static bool has_rest(const struct tophash_core *core, const struct route *route)
 	return route->rest && (core->rest[0].number || core->rest[1].number);
 }
 
+/* How far the loop may go by itself from a home that was read whole to hi: over the whole buckets before
+ * the limit. */
+static void look_ahead(struct tophash_iter *iter, uint64_t limit)
+{
+	iter->shift = iter->map->shift;
+	iter->last = iter->word + (size_t)((limit - iter->hi) >> iter->shift) * TOPHASH_WORD_SIZE;
+}
+
 /* Begins with the range at hi; false where it holds nothing. */
 static bool enter(struct tophash_iter *iter, uint64_t limit)
 {
@@ -211,12 +253,13 @@ static bool enter(struct tophash_iter *iter, uint64_t limit)
 	iter->filtered = iter->lo > begin || iter->hi < end;
 	if (!used && !chain.word[TOPHASH_OVERFLOW] && !has_rest(map->core, &route))
 		return false;
-	iter->word = chain.word;
+	stay_at(iter, chain.word);
 	iter->slots = chain.slots;
-	iter->lanes = iter->filtered ? 0 : used;
+	iter->lanes = iter->entered = iter->filtered ? 0 : used;
 	iter->later = iter->filtered ? used : 0;
 	iter->moves = map->moves;
-	iter->kept_len = 0;
+	iter->kept_places = 0;
+	iter->first_place = 0;
 	iter->marked = false;
 	iter->mark = iter->lo;
 	iter->phase = TOPHASH_ITER_HOME;
@@ -273,22 +316,18 @@ static bool start(struct tophash_iter *iter)
 		return false;
 	iter->later = iter->lanes & ~from;
 	iter->lanes &= from;
+	iter->entered = iter->lanes;
 	return true;
 }
 
-/* Whether a whole bucket has been read, chain and all, of a map that stands still and has since. Only then
- * does the iterator's word lead anywhere. */
-static bool bucket_done(const struct tophash_iter *iter)
+/* Whether whole buckets are read, of a map that stands still and has since. Only then does the iterator's
+ * word lead anywhere. */
+static bool is_still(const struct tophash_iter *iter)
 {
-	if (!iter->map || !iter->map->tags || iter->moves != iter->map->moves || iter->later ||
-	    iter->filtered)
-		return false;
-	return iter->phase == TOPHASH_ITER_LINK ||
-	       (iter->phase == TOPHASH_ITER_HOME && !iter->word[TOPHASH_OVERFLOW]);
+	return iter->map && iter->map->tags && iter->moves == iter->map->moves && !iter->filtered;
 }
 
-/* The next bucket that holds anything, when bucket_done(): most of an iteration. False when there is none
- * before the end, or less than a bucket. */
+/* The next bucket that holds anything. False when there is none before the end, or less than a bucket. */
 static bool next_bucket(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;
@@ -306,13 +345,29 @@ static bool next_bucket(struct tophash_iter *iter)
 		return false;
 	iter->hi = hi;
 	iter->lo = iter->mark = hi - size;
-	iter->word = word - TOPHASH_WORD_SIZE;
+	stay_at(iter, word - TOPHASH_WORD_SIZE);
 	iter->slots = map->slots + (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size;
-	iter->lanes = used;
-	iter->kept_len = 0;
+	iter->lanes = iter->entered = used;
+	iter->kept_places = 0;
+	iter->first_place = 0;
 	iter->marked = false;
 	iter->phase = TOPHASH_ITER_HOME;
+	look_ahead(iter, limit);
 	return true;
+}
+
+/* What comes behind the lanes of a home or a link, when it is_still(): most of an iteration. */
+static bool next_lanes(struct tophash_iter *iter)
+{
+	if (iter->phase == TOPHASH_ITER_FIRST_LINK) {
+		enter_next_link(iter);
+		return true;
+	}
+	if (iter->phase == TOPHASH_ITER_HOME && iter->word[TOPHASH_OVERFLOW])
+		return enter_chain(iter);
+	if (iter->phase == TOPHASH_ITER_HOME || iter->phase == TOPHASH_ITER_LINK)
+		return next_bucket(iter);
+	return false;
 }
 
 /* Whether the range that is read has more than its home. In a map that stands still the filter tells. */
@@ -383,7 +438,6 @@ static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 {
 	void *slot = NULL;
 
-	iter->lanes = 0; /* some are left when entries were moved: they come in order */
 	while (!slot && !iter->lanes && iter->phase != TOPHASH_ITER_DONE) {
 		if (!iter->map || !iter->map->core || iter->map->len == 0)
 			iter->phase = TOPHASH_ITER_DONE;
@@ -395,7 +449,8 @@ static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 
 void *tophash_iter_slow(struct tophash_iter *iter)
 {
-	if (bucket_done(iter) && next_bucket(iter))
+	settle(iter);
+	if (is_still(iter) && !iter->later && next_lanes(iter))
 		return NULL;
 	return walk_on(iter);
 }

@@ -4,7 +4,8 @@
  * hash names the bucket by its high bits, so a bucket is a range of hashes, whatever the map's size, and
  * so is what the iterator still has to visit. A range is read like this:
  *
- *   home     the lanes of the home bucket; keys that were returned are kept (15 at most)
+ *   home     the lanes of the home bucket; keys that were returned are kept (15 at most). The loop itself
+ *            goes on to the next one, as long as the map stands still and there is no chain
  *   link     those of its overflow buckets, if there are two at most: in the same way (8 more)
  *   chain    the entries of a longer chain, in order of hash and key; the last one returned is the mark
  *   ordered  when entries were moved meanwhile (map->moves tells): all entries of the range, wherever
@@ -33,35 +34,42 @@ enum tophash_iter_phase {
 /* The members are for the functions of these headers only. */
 struct tophash_iter {
 	const struct tophash *map;
-	const uint8_t *word; /* the tags that are read: of the home, or of a link */
+	const uint8_t *word; /* the tags that are read: of a home, or of a link */
 	uint8_t *slots;
-	tophash_mask lanes;  /* that are still to come */
-	tophash_mask later;  /* and those that want a closer look */
-	void *kept;	     /* TOPHASH_KEPT_MAX keys: those returned; the last is the mark */
-	uint64_t start;	     /* the hash at which the walk began */
-	uint64_t lo, hi;     /* the range of hashes that is read */
-	uint64_t mark;	     /* the hash of the mark; from here on, in order */
-	uint32_t moves;	     /* the map's, when the range was begun */
-	uint8_t phase;	     /* enum tophash_iter_phase */
-	uint8_t kept_len;
-	bool marked;	     /* there is a mark */
-	bool wrapped;	     /* the walk goes on from 0 */
-	bool filtered;	     /* the range is less than the bucket */
+	const uint8_t *last;  /* the word up to which a loop may go by itself; word: nowhere */
+	const uint8_t *ahead; /* and the word that it has come to */
+	tophash_mask lanes;   /* of that word, still to come */
+	tophash_mask entered; /* and all that were to come when it was begun */
+	tophash_mask later;   /* lanes of word that want a closer look */
+	void *kept;	      /* TOPHASH_KEPT_MAX keys by their place: lanes of the home, of the links, the mark */
+	uint64_t start;	      /* the hash at which the walk began */
+	uint64_t lo, hi;      /* the range of hashes that is read */
+	uint64_t mark;	      /* the hash of the mark; from here on, in order */
+	uint32_t kept_places; /* a bit for each key that is kept, but for the mark */
+	uint32_t moves;	      /* the map's, when the range was begun */
+	uint32_t shift;	      /* a bucket of last is 2^shift hashes */
+	uint8_t phase;	      /* enum tophash_iter_phase */
+	uint8_t first_place;  /* of the lanes of word in kept */
+	bool marked;	      /* there is a mark */
+	bool wrapped;	      /* the walk goes on from 0 */
+	bool filtered;	      /* the range is less than the bucket */
 };
 
 /* The half of an iterator that changes with each step of TOPHASH_EACH. Its address goes nowhere, so that
  * it can stay in registers: in memory each step would wait for what the last one wrote. */
 struct tophash_cursor {
 	const uint32_t *now; /* the map's moves */
-	const uint8_t *word; /* the members of struct tophash_iter with these names */
+	const uint8_t *word; /* iter->ahead; the others: members of struct tophash_iter with these names */
+	const uint8_t *last;
 	uint8_t *slots;
-	tophash_mask lanes;
-	uint32_t moves, kept_len;
+	tophash_mask lanes, entered;
+	uint8_t *kept; /* tophash_kept_at() */
+	uint32_t moves;
 };
 
 TOPHASH_BEGIN
-/* When the lanes are done, or things have changed: the next slot, or NULL; then there are lanes to be gone
- * through, or none at the end. */
+/* When the home is done and the next one is nothing for a loop, or things have changed: the next slot, or
+ * NULL; then there are lanes to be gone through, or none at the end. */
 TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
 TOPHASH_END
 
@@ -73,19 +81,50 @@ TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct to
 	iter->kept = kept;
 }
 
-TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const struct tophash_iter *iter)
+TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const struct tophash_iter *iter,
+					uint8_t *kept)
 {
-	cursor->word = iter->word;
+	cursor->word = iter->ahead;
+	cursor->last = iter->last;
 	cursor->slots = iter->slots;
 	cursor->lanes = iter->lanes;
+	cursor->entered = iter->entered;
 	cursor->moves = iter->moves;
-	cursor->kept_len = iter->kept_len;
+	cursor->kept = kept;
 }
 
-TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor, const struct tophash_iter *iter)
+TOPHASH_INLINE void tophash_cursor_save(const struct tophash_cursor *cursor, struct tophash_iter *iter)
+{
+	iter->ahead = cursor->word;
+	iter->slots = cursor->slots;
+	iter->lanes = cursor->lanes;
+	iter->entered = cursor->entered;
+}
+
+TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor, const struct tophash_iter *iter,
+					uint8_t *kept)
 {
 	cursor->now = iter->map ? &iter->map->moves : &iter->moves;
-	tophash_cursor_load(cursor, iter);
+	tophash_cursor_load(cursor, iter, kept);
+}
+
+/* Where the key of lane 0 is kept; kept is iter->kept. */
+TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *kept,
+					const struct tophash_type *type)
+{
+	return (uint8_t *)kept + (size_t)iter->first_place * type->key_size;
+}
+
+/* From a home without a chain to the next one; false where the slow path must. */
+TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor, const struct tophash_type *type)
+{
+	if (TOPHASH_UNLIKELY(cursor->word == cursor->last || cursor->word[TOPHASH_OVERFLOW]))
+		return false;
+	cursor->word += TOPHASH_WORD_SIZE;
+	cursor->slots += TOPHASH_SLOTS * (size_t)type->slot_size;
+	cursor->lanes = tophash_match_used(cursor->word);
+	cursor->entered = cursor->lanes;
+	return true;
 }
 
 /* The next slot, or NULL at the end; kept is iter->kept. */
@@ -95,21 +134,28 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struc
 	uint8_t *slot;
 
 	do {
-		while (TOPHASH_LIKELY(cursor->lanes && cursor->moves == *cursor->now)) {
-			unsigned lane = tophash_lane(cursor->lanes);
+		while (TOPHASH_LIKELY(cursor->moves == *cursor->now)) {
+			unsigned lane;
 
-			slot = cursor->slots + (size_t)lane * type->slot_size;
+			if (TOPHASH_UNLIKELY(!cursor->lanes)) {
+				if (!tophash_cursor_advance(cursor, type))
+					break;
+				continue;
+			}
+			lane = tophash_lane(cursor->lanes);
 			cursor->lanes &= cursor->lanes - 1;
-			if (TOPHASH_UNLIKELY(!cursor->word[lane]))
-				continue; /* deleted meanwhile */
-			__builtin_memcpy((uint8_t *)kept + (size_t)cursor->kept_len * type->key_size, slot,
+			if (TOPHASH_UNLIKELY(!cursor->word[lane])) {
+				cursor->entered &= ~tophash_lane_bit(lane); /* deleted meanwhile */
+				continue;
+			}
+			slot = cursor->slots + (size_t)lane * type->slot_size;
+			__builtin_memcpy(cursor->kept + (size_t)lane * type->key_size, slot,
 					 type->key_size);
-			cursor->kept_len++;
 			return slot;
 		}
-		iter->kept_len = (uint8_t)cursor->kept_len;
+		tophash_cursor_save(cursor, iter);
 		slot = (uint8_t *)tophash_iter_slow(iter);
-		tophash_cursor_load(cursor, iter);
+		tophash_cursor_load(cursor, iter, tophash_kept_at(iter, kept, type));
 	} while (!slot && cursor->lanes);
 	return slot;
 }
@@ -120,10 +166,9 @@ TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter, const struc
 	struct tophash_cursor cursor;
 	uint8_t *slot;
 
-	tophash_cursor_init(&cursor, iter);
+	tophash_cursor_init(&cursor, iter, tophash_kept_at(iter, iter->kept, type));
 	slot = tophash_cursor_step(&cursor, iter, iter->kept, type);
-	iter->lanes = cursor.lanes;
-	iter->kept_len = (uint8_t)cursor.kept_len;
+	tophash_cursor_save(&cursor, iter);
 	return slot;
 }
 

@@ -219,10 +219,10 @@
 		tophash_iter_init(&walk->iter, TOPHASH_INNER_(m), walk->kept); \
 		return walk; \
 	} \
-	TOPHASH_STATIC_ struct name##_entry name##_enter_(const struct name##_walk_ *walk) \
+	TOPHASH_STATIC_ struct name##_entry name##_enter_(struct name##_walk_ *walk) \
 	{ \
 		struct name##_entry it; \
-		tophash_cursor_init(&it.cursor, &walk->iter); \
+		tophash_cursor_init(&it.cursor, &walk->iter, (uint8_t *)(void *)walk->kept); \
 		return it; \
 	}
 
