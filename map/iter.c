@@ -185,8 +185,8 @@ static void *next_in_home(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Goes on with the overflow bucket that a link leads to. */
-static void enter_link(struct tophash_iter *iter, const struct link *link, enum tophash_iter_phase phase)
+/* Goes on with the overflow bucket that a link leads to; its keys are kept from this place on. */
+static void enter_link(struct tophash_iter *iter, const struct link *link, unsigned place)
 {
 	tophash_mask used = 0;
 
@@ -195,8 +195,8 @@ static void enter_link(struct tophash_iter *iter, const struct link *link, enum 
 	stay_at(iter, link->tags);
 	iter->slots = pool_slots(&iter->map->core->pool, link->number);
 	iter->lanes = iter->entered = used;
-	iter->first_place = phase == TOPHASH_ITER_LINK ? TOPHASH_SLOTS + OVERFLOW_SLOTS : TOPHASH_SLOTS;
-	iter->phase = (uint8_t)phase;
+	iter->first_place = (uint8_t)place;
+	iter->phase = TOPHASH_ITER_LINK;
 }
 
 /* Goes on with the chain of a home, lane by lane; false when there is none, or its keys are too many to be
@@ -205,24 +205,31 @@ static bool enter_chain(struct tophash_iter *iter)
 {
 	const struct tophash_core *core = iter->map->core;
 	struct route route = route_of(iter->map, iter->lo);
-	const struct link *link = store_link(&core->store, route.bucket), *next;
+	const struct link *link = store_link(&core->store, route.bucket), *next = link;
+	unsigned places = TOPHASH_SLOTS;
 
 	if (iter->filtered || route.rest || !link->number)
 		return false;
-	next = pool_link(&core->pool, link->number);
-	if (next->number && pool_link(&core->pool, next->number)->number)
-		return false;
-	enter_link(iter, link, next->number ? TOPHASH_ITER_FIRST_LINK : TOPHASH_ITER_LINK);
+	for (; next->number; next = pool_link(&core->pool, next->number)) {
+		places += OVERFLOW_SLOTS;
+		if (places >= TOPHASH_KEPT_MAX)
+			return false;
+	}
+	enter_link(iter, link, TOPHASH_SLOTS);
 	return true;
 }
 
-/* From the first overflow bucket of two to the second. */
-static void enter_next_link(struct tophash_iter *iter)
+/* From an overflow bucket to the next of the chain; false when there is none. */
+static bool enter_next_link(struct tophash_iter *iter)
 {
 	const struct link *link = (const struct link *)(const void *)iter->word;
 
 	_Static_assert(offsetof(struct link, tags) == 0, "a link's tags lead back to it");
-	enter_link(iter, pool_link(&iter->map->core->pool, link->number), TOPHASH_ITER_LINK);
+	link = pool_link(&iter->map->core->pool, link->number);
+	if (!link->number)
+		return false;
+	enter_link(iter, link, iter->first_place + OVERFLOW_SLOTS);
+	return true;
 }
 
 static bool has_rest(const struct tophash_core *core, const struct route *route)
@@ -359,15 +366,9 @@ static bool next_bucket(struct tophash_iter *iter)
 /* What comes behind the lanes of a home or a link, when it is_still(): most of an iteration. */
 static bool next_lanes(struct tophash_iter *iter)
 {
-	if (iter->phase == TOPHASH_ITER_FIRST_LINK) {
-		enter_next_link(iter);
-		return true;
-	}
-	if (iter->phase == TOPHASH_ITER_HOME && iter->word[TOPHASH_OVERFLOW])
-		return enter_chain(iter);
-	if (iter->phase == TOPHASH_ITER_HOME || iter->phase == TOPHASH_ITER_LINK)
-		return next_bucket(iter);
-	return false;
+	if (iter->phase == TOPHASH_ITER_HOME)
+		return iter->word[TOPHASH_OVERFLOW] ? enter_chain(iter) : next_bucket(iter);
+	return iter->phase == TOPHASH_ITER_LINK && (enter_next_link(iter) || next_bucket(iter));
 }
 
 /* Whether the range that is read has more than its home. In a map that stands still the filter tells. */
@@ -397,7 +398,6 @@ static void *walk(struct tophash_iter *iter)
 			iter->phase = TOPHASH_ITER_DONE;
 		return NULL;
 	case TOPHASH_ITER_HOME:
-	case TOPHASH_ITER_FIRST_LINK:
 	case TOPHASH_ITER_LINK:
 		if (moved) {
 			iter->phase = TOPHASH_ITER_ORDERED;
@@ -406,10 +406,8 @@ static void *walk(struct tophash_iter *iter)
 		slot = next_in_home(iter);
 		if (slot)
 			return slot;
-		if (iter->phase == TOPHASH_ITER_FIRST_LINK) {
-			enter_next_link(iter);
+		if (iter->phase == TOPHASH_ITER_LINK && enter_next_link(iter))
 			return NULL;
-		}
 		if (has_chain(iter)) {
 			if (!enter_chain(iter))
 				iter->phase = TOPHASH_ITER_CHAIN;

@@ -6,7 +6,7 @@
  *
  *   home     the lanes of the home bucket; keys that were returned are kept (15 at most). The loop itself
  *            goes on to the next one, as long as the map stands still and there is no chain
- *   link     those of its overflow buckets, if there are two at most: in the same way (8 more)
+ *   link     those of its overflow buckets, if there are three at most: in the same way (12 more)
  *   chain    the entries of a longer chain, in order of hash and key; the last one returned is the mark
  *   ordered  when entries were moved meanwhile (map->moves tells): all entries of the range, wherever
  *            they are now, in order of hash and key, from the mark on, but for the keys that are kept
@@ -19,13 +19,12 @@
 
 #include "tophash/fast.h"
 
-#define TOPHASH_KEPT_MAX 24 /* keys: of a home, of two overflow buckets, and the mark */
+#define TOPHASH_KEPT_MAX 28 /* keys: of a home, of three overflow buckets, and the mark */
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
 	TOPHASH_ITER_HOME,
-	TOPHASH_ITER_FIRST_LINK, /* of two */
-	TOPHASH_ITER_LINK,	 /* the last */
+	TOPHASH_ITER_LINK,
 	TOPHASH_ITER_CHAIN,
 	TOPHASH_ITER_ORDERED,
 	TOPHASH_ITER_DONE,
