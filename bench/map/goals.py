@@ -24,7 +24,7 @@ def wanted(peer):
     if peer == "boost":
         goals = dict(BOOST)
     elif peer in SLOWER:
-        goals = {name: 1.0 for name in ROWS if name not in ("hit_many", "erase_all")}
+        goals = {name: 1.0 for name in ROWS if name not in ("hit_many", "erase_all", "reserve_insert")}
         if peer == "stb_ds":  # nobody walks faster over entries than an array of them
             del goals["iterate"], goals["churn_iterate"]
     else:

@@ -9,6 +9,7 @@ from peers import HASHES, OURS, TYPES
 SPEED = [
     ("insert", "insert", "insert", "insert from empty"),
     ("insert_reserved", "insert_reserved", "insert_reserved", "insert, reserved"),
+    ("reserve_insert", "reserve_insert", "reserve_insert", "reserve and insert"),
     ("hit", "hit", "hit", "hit"),
     ("hit_many", "hit_many", "hit", "hit, ours batched"),
     ("hit_dependent", "hit_dependent", "hit_dependent", "hit, dependent"),

@@ -142,7 +142,8 @@ TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned la
  * same for the whole life of a map. */
 
 /* Makes an empty map with room for hint elements (0: no memory is taken): room that was asked for is
- * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW: empty all the same. O(hint). */
+ * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW: empty all the same. O(hint): the room
+ * is touched page by page, up to a quarter of the machine's memory, so that no put has to (Linux 5.14). */
 TOPHASH_API int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint);
 /* Drops what is in it and gives all memory back; the map is empty, and legal, afterwards. O(n). */
 TOPHASH_API void tophash_fini(struct tophash *map);

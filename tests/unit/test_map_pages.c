@@ -3,10 +3,12 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define N	  400000 /* 12 MiB and more */
 #define HUGE_PAGE ((size_t)2 << 20)
+#define POPULATE  23 /* MADV_POPULATE_WRITE, which older C libraries do not name */
 
 /* Bytes that the kernel counts for this process under a name; 0 where it does not (before Linux 4.14). */
 static size_t counted(const char *name)
@@ -188,6 +190,34 @@ static void nothing_is_left(void **state)
 	}
 }
 
+/* Room that was asked for is there, page by page, before the first element; but not more of it than a quarter
+ * of the machine's memory. */
+static void reserved_room_is_touched(void **state)
+{
+	struct sysinfo info;
+	struct tophash map;
+	size_t before = taken(), says, is;
+	void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(page != MAP_FAILED);
+	if (madvise(page, 1, POPULATE) != 0)
+		skip(); /* an older kernel than 5.14 */
+	munmap(page, 1);
+	assert_int_equal(tophash_init(&map, &test_u64, N), 0);
+	says = held(&map);
+	is = taken() - before;
+	assert_true(is <= says + SLACK && says <= is + 2 * links_unwritten(&map) + SLACK);
+	tophash_fini(&map);
+
+	assert_int_equal(sysinfo(&info), 0);
+	before = taken();
+	if (tophash_init(&map, &test_u64, info.totalram / 48 * info.mem_unit) != 0)
+		return; /* no address space for it here */
+	assert_true(taken() - before < (1 << 20) + SANITIZER);
+	tophash_fini(&map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +225,7 @@ int main(void)
 		cmocka_unit_test(huge_pages),
 		cmocka_unit_test(chosen_late),
 		cmocka_unit_test(nothing_is_left),
+		cmocka_unit_test(reserved_room_is_touched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,9 +111,11 @@ func measureGrown(s *streams, r report) {
 func measureErase(s *streams, r report) {
 	n := len(s.in)
 	half := n / 2
+	began := now()
 	m := make(table, n)
 	timed(r, "insert_reserved", n, func() uint64 { putAll(m, s.in); return 0 })
-	began := now()
+	r.add("reserve_insert", (now()-began)/float64(n))
+	began = now()
 	check("erase hit", timed(r, "erase_hit", half, func() uint64 { return eraseAll(m, s.erase[:half]) }), uint64(half))
 	check("erase all", eraseAll(m, s.erase[half:]), uint64(n-half))
 	r.add("erase_all", (now()-began)/float64(n))
