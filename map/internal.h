@@ -43,12 +43,13 @@
 #define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */
 #define BUCKET_BITS_MAX (sizeof(size_t) > 4 ? 31u : 28u)
 
-/* The average of entries a bucket at which a map grows. It shrinks to half its buckets at a quarter of
- * that, and a little earlier (shrink_at_of); both leave 6.5 a bucket, and not more than 8. So two in five
- * elements must go, or as many come, before the next move; and after deletes a map has at most twice
- * the buckets of one that was made at its length. At 14 the reads of a map just before its growth take half as long again: one in eleven that
- * finds nothing must look into a chain. */
+/* The average of entries a bucket at which a map grows, which leaves 6.5. At 14 the reads of a map just before
+ * its growth take half as long again: one in eleven that finds nothing must look into a chain. */
 #define GROW_LOAD 13
+/* And of what it then has room for, the part at which it shrinks to half its buckets, which leaves 9.1. So
+ * after a growth three in ten must go before it shrinks, and after a shrink four in ten come before it grows;
+ * and after deletes a map has at most twice the buckets of one that was made at its length. */
+#define SHRINK_PERCENT 35
 
 /* Old buckets moved by one put or delete: as many as a page holds, 16 at most. So a map of 16-byte slots
  * moves for one put in a hundred, and each of these costs a page fault or two and about a microsecond. */

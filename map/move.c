@@ -1,17 +1,10 @@
 /* Growing and shrinking, in place, a step at a time. internal.h draws it. */
 #include "internal.h"
 
-/* The length at which 2^bits buckets become half of them. A fresh map of room_of(bits - 2) elements has a
- * quarter of the buckets: down there the move must be over. So it begins as many deletes earlier as it
- * takes, and as a fresh map takes that has just begun to grow. */
+/* The length at which 2^bits buckets become half of them. */
 static size_t shrink_at_of(const struct tophash_core *core)
 {
-	size_t quarter;
-
-	if (core->bits < 2)
-		return core->bits == 0 ? 0 : TOPHASH_SLOTS / 2;
-	quarter = (size_t)1 << (core->bits - 2);
-	return room_of(core->bits - 2u) + (3 * quarter + core->share - 1) / core->share;
+	return core->bits == 0 ? 0 : (size_t)((uint64_t)room_of(core->bits) * SHRINK_PERCENT / 100);
 }
 
 void core_publish(struct tophash *map)

@@ -186,8 +186,9 @@ static void small_swings_move_nothing(const struct tophash_type *type, const str
 }
 
 /* From the length at which it grows to that at which it shrinks, and back, over each threshold: the
- * worst that can be done to it. */
-static void large_swings_move_twice(const struct tophash_type *type, size_t n)
+ * worst that can be done to it. Of the room after growing a half is moved up and 35 % down again, for two times
+ * the 15 % in between: 2.83 an operation. */
+static void large_swings_move_thrice(const struct tophash_type *type, size_t n)
 {
 	struct tophash map = {0};
 	size_t next = 0;
@@ -213,7 +214,7 @@ static void large_swings_move_twice(const struct tophash_type *type, size_t n)
 			put(&map, type, next++);
 	}
 	print_message("slots of %u: at most %.2f moved an operation\n", type->slot_size, worst);
-	assert_true(worst > 1 && worst < 2.5);
+	assert_true(worst > 1 && worst < 2.9);
 	tophash_fini(&map);
 }
 
@@ -226,7 +227,7 @@ static void hysteresis(void **state)
 
 		small_swings_move_nothing(&type, NULL, 2000);
 		small_swings_move_nothing(&type, &plain, 2000);
-		large_swings_move_twice(&type, 2000);
+		large_swings_move_thrice(&type, 2000);
 	}
 }
 
