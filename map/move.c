@@ -225,12 +225,39 @@ static uint32_t merge_needs(tophash_mask even, tophash_mask odd)
 	return n > 0 ? ((uint32_t)n + OVERFLOW_SLOTS - 1) / OVERFLOW_SLOTS : 0;
 }
 
+/* Eight lanes, whatever is in them, into free ones: those in use come first, the tags of the others are 0.
+ * How many are in use nobody can foresee, and a loop that ends at any of them waits for it each time. */
+#define POUR_LANES 8
+
+TOPHASH_INLINE void pour_eight(const struct tophash_type *type, const struct chain *from,
+			       const struct chain *to, tophash_mask used, tophash_mask empty)
+{
+	tophash_mask others = used ^ TOPHASH_MASK_ALL;
+
+	for (unsigned i = 0; i < POUR_LANES; i++) {
+		unsigned lane, free = tophash_lane(empty);
+
+		used = used ? used : others;
+		lane = tophash_lane(used);
+		to->word[free] = from->word[lane];
+		memcpy(to->slots + (size_t)free * type->slot_size,
+		       from->slots + (size_t)lane * type->slot_size, type->slot_size);
+		used &= used - 1;
+		empty &= empty - 1;
+	}
+}
+
 /* What is in a home into the free lanes of another; what finds none goes to that one's chain. */
 TOPHASH_INLINE void pour(struct tophash *map, const struct tophash_type *type,
 			 const struct chain *from, const struct chain *to)
 {
 	tophash_mask used = tophash_match_used(from->word), empty = tophash_match_empty(to->word);
 
+	if (type->slot_size <= 16 && !has_element_hooks(map) &&
+	    __builtin_popcountll(used) <= POUR_LANES && __builtin_popcountll(empty) >= POUR_LANES) {
+		pour_eight(type, from, to, used, empty);
+		return;
+	}
 	for (; used; used &= used - 1) {
 		unsigned lane = tophash_lane(used), free;
 		const uint8_t *slot = from->slots + (size_t)lane * type->slot_size;

@@ -77,6 +77,15 @@ static size_t region_grain(const struct store *store, size_t size)
 	return store->huge && size >= HUGE_PAGE ? HUGE_PAGE : page_size();
 }
 
+/* In what tag words and links are given back: more pages at a time than the slots beside them fill, for a call
+ * costs as much as several pages. */
+static size_t small_grain(const struct store *store, size_t size)
+{
+	size_t grain = region_grain(store, size);
+
+	return grain > PIECE_SIZE ? grain : PIECE_SIZE;
+}
+
 static void *region_new(const struct store *store, size_t size)
 {
 	void *p;
@@ -499,9 +508,9 @@ void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 	if (store->mode == STORE_MAPPED) {
 		size_t n = store->buckets;
 
-		region_release(store->tags, region_grain(store, tags_size(n)), tags_size(first),
+		region_release(store->tags, small_grain(store, tags_size(n)), tags_size(first),
 			       tags_size(from), tags_size(to));
-		region_release(store->links, region_grain(store, links_size(n)), links_size(first),
+		region_release(store->links, small_grain(store, links_size(n)), links_size(first),
 			       links_size(from), links_size(to));
 		region_release(store->slots, region_grain(store, slots_size(store, n)),
 			       slots_size(store, first), slots_size(store, from),
@@ -589,11 +598,23 @@ void store_huge(struct tophash *map, bool use)
 	region_advise(store->slots, slots_size(store, store->buckets), use);
 }
 
+/* Of three mappings that have nothing of the buckets from..to; the grain of tag words and links. */
+static size_t mapped_bytes(const struct store *store,
+			   size_t (*grain)(const struct store *store, size_t size), size_t from, size_t to)
+{
+	size_t n = store->buckets;
+	size_t tags = tags_size(n), links = links_size(n), slots = slots_size(store, n);
+
+	return region_bytes(grain(store, tags), tags, tags_size(from), tags_size(to)) +
+	       region_bytes(grain(store, links), links, links_size(from), links_size(to)) +
+	       region_bytes(region_grain(store, slots), slots, slots_size(store, from),
+			    slots_size(store, to));
+}
+
 size_t store_bytes(const struct tophash_core *core)
 {
 	const struct store *store = &core->store;
 	size_t per = (size_t)1 << store->piece_bits, n = store->buckets;
-	size_t first = 0, to = 0;
 
 	if (store->mode == STORE_PIECES) {
 		size_t ret = store->pieces_cap * sizeof(*store->pieces);
@@ -607,16 +628,7 @@ size_t store_bytes(const struct tophash_core *core)
 	if (store->mode == STORE_NONE)
 		return 0;
 	/* Of a mapping, what no new bucket has come to yet, or was given back, takes no memory. */
-	if (core->move != MOVE_NONE)
-		first = n / 2;
 	if (core->move == MOVE_GROW)
-		to = 2 * core->cursor;
-	else if (core->move == MOVE_SHRINK)
-		to = core->released;
-	return region_bytes(region_grain(store, tags_size(n)), tags_size(n), tags_size(first),
-			    tags_size(to)) +
-	       region_bytes(region_grain(store, links_size(n)), links_size(n), links_size(first),
-			    links_size(to)) +
-	       region_bytes(region_grain(store, slots_size(store, n)), slots_size(store, n),
-			    slots_size(store, first), slots_size(store, to));
+		return mapped_bytes(store, region_grain, n / 2, 2 * core->cursor);
+	return mapped_bytes(store, small_grain, n / 2, core->move == MOVE_SHRINK ? core->released : 0);
 }
