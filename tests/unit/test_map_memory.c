@@ -161,7 +161,8 @@ static void what_was_put_off_is_done_by_shrink(void **state)
 		assert_true(tophash_delete_key(&map, &test_u64, &key));
 		tophash_stats(&map, &stats);
 	} while (stats.shrinks == 0 || stats.old_buckets);
-	assert_int_equal(stats.put_off, 1);
+	/* The end, and before it perhaps steps whose merged bucket might have overflowed. */
+	assert_true(stats.put_off >= 1);
 	heap.one_in = 0;
 	while (map.len < map.grow_at)
 		assert_int_equal(test_put(&map, &test_u64, &(uint64_t){key++}, 1), 1);
