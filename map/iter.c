@@ -237,6 +237,19 @@ static bool has_rest(const struct tophash_core *core, const struct route *route)
 	return route->rest && (core->rest[0].number || core->rest[1].number);
 }
 
+/* Begins with the home of the range at lo. */
+static void enter_home(struct tophash_iter *iter, const uint8_t *word, uint8_t *slots, tophash_mask lanes)
+{
+	stay_at(iter, word);
+	iter->slots = slots;
+	iter->lanes = iter->entered = lanes;
+	iter->kept_places = 0;
+	iter->first_place = 0;
+	iter->marked = false;
+	iter->mark = iter->lo;
+	iter->phase = TOPHASH_ITER_HOME;
+}
+
 /* How far the loop may go by itself from a home that was read whole to hi: over the whole buckets before
  * the limit. */
 static void look_ahead(struct tophash_iter *iter, uint64_t limit)
@@ -260,16 +273,9 @@ static bool enter(struct tophash_iter *iter, uint64_t limit)
 	iter->filtered = iter->lo > begin || iter->hi < end;
 	if (!used && !chain.word[TOPHASH_OVERFLOW] && !has_rest(map->core, &route))
 		return false;
-	stay_at(iter, chain.word);
-	iter->slots = chain.slots;
-	iter->lanes = iter->entered = iter->filtered ? 0 : used;
+	enter_home(iter, chain.word, chain.slots, iter->filtered ? 0 : used);
 	iter->later = iter->filtered ? used : 0;
 	iter->moves = map->moves;
-	iter->kept_places = 0;
-	iter->first_place = 0;
-	iter->marked = false;
-	iter->mark = iter->lo;
-	iter->phase = TOPHASH_ITER_HOME;
 	return true;
 }
 
@@ -351,14 +357,10 @@ static bool next_bucket(struct tophash_iter *iter)
 	if (!used)
 		return false;
 	iter->hi = hi;
-	iter->lo = iter->mark = hi - size;
-	stay_at(iter, word - TOPHASH_WORD_SIZE);
-	iter->slots = map->slots + (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size;
-	iter->lanes = iter->entered = used;
-	iter->kept_places = 0;
-	iter->first_place = 0;
-	iter->marked = false;
-	iter->phase = TOPHASH_ITER_HOME;
+	iter->lo = hi - size;
+	enter_home(iter, word - TOPHASH_WORD_SIZE,
+		   map->slots + (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
+		   used);
 	look_ahead(iter, limit);
 	return true;
 }

@@ -226,9 +226,9 @@ static bool is_affordable(size_t size)
 	return sysinfo(&info) == 0 && size / info.mem_unit <= info.totalram / 4;
 }
 
-/* Touches room that was asked for, all at once: half of what it costs page by page, a tag word's page read
- * before it is written even twice; and the elements soon to come fall on all of them, the first hundredth
- * already. An older kernel leaves it as it is. */
+/* Touches room that was asked for, all at once: the elements soon to come fall on all of its pages, the first
+ * hundredth already, and each put would wait for one, or for two, as a tag word is read before it is written.
+ * An older kernel leaves it as it is. */
 static void regions_populate(const struct store *store)
 {
 	size_t n = store->buckets;
