@@ -4,6 +4,13 @@
 #include "internal.h"
 
 #define HASHES (UINT64_C(1) << 32)
+#define ALL_LANES 0x7fffu
+
+/* The lanes of a home that hold an entry: a bit for each, whatever a mask of this machine is. */
+static uint64_t used_lanes(const uint8_t *word)
+{
+	return ~tophash_zeros(word) & ALL_LANES;
+}
 
 /* The order of keys with the same hash: of their bytes, but that -0 is +0 (a put may change it). */
 static int key_order(const struct tophash_type *type, const void *key, const void *other)
@@ -36,27 +43,39 @@ static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
 /* Where the loop goes no further than this word. */
 static void stay_at(struct tophash_iter *iter, const uint8_t *word)
 {
-	iter->word = iter->ahead = iter->last = word;
+	iter->word = iter->ahead = iter->end = iter->last = word;
 	iter->lanes = iter->entered = 0;
+}
+
+/* Of the homes that the loop went through at once those before its next lane are done. That lane's home has its
+ * keys behind theirs: they come to the front. Returns how many are done. */
+static size_t drop_homes(struct tophash_iter *iter)
+{
+	size_t homes = (size_t)(iter->end - iter->ahead) / TOPHASH_WORD_SIZE;
+
+	if (homes == 0)
+		return 0;
+	if (iter->lanes)
+		homes = (size_t)__builtin_ctzll(iter->lanes) / TOPHASH_WORD_SIZE;
+	memmove(iter->kept, kept_key(iter, (unsigned)homes * TOPHASH_WORD_SIZE),
+		(size_t)TOPHASH_SLOTS * iter->map->type->key_size);
+	iter->ahead += homes * TOPHASH_WORD_SIZE;
+	return homes;
 }
 
 /* What the loop did by itself: homes it went through, keys it kept of the one it is in. Lanes still to come
  * are forgotten, there are some only when entries were moved. */
 static void settle(struct tophash_iter *iter)
 {
-	tophash_mask returned = iter->entered & ~iter->lanes;
+	uint64_t returned = iter->entered & ~iter->lanes;
 
+	returned = returned >> drop_homes(iter) * TOPHASH_WORD_SIZE & ALL_LANES;
 	if (iter->ahead != iter->word) {
 		iter->hi += (uint64_t)(iter->ahead - iter->word) / TOPHASH_WORD_SIZE << iter->shift;
 		iter->lo = iter->mark = iter->hi - (UINT64_C(1) << iter->shift);
 		iter->kept_places = 0;
 	}
-#if TOPHASH_LANE_BITS == 1
 	iter->kept_places |= (uint32_t)returned << iter->first_place;
-#else
-	for (; returned; returned &= returned - 1)
-		iter->kept_places |= 1u << (iter->first_place + tophash_lane(returned));
-#endif
 	stay_at(iter, iter->ahead);
 }
 
@@ -81,7 +100,7 @@ static void least_see(struct least *least, uint8_t *slot)
 		return;
 	if (iter->marked && (hash < iter->mark ||
 			     (hash == iter->mark &&
-			      key_order(type, slot, kept_key(iter, TOPHASH_KEPT_MAX - 1)) <= 0)))
+			      key_order(type, slot, kept_key(iter, TOPHASH_KEPT_MARK)) <= 0)))
 		return;
 	if (is_kept(iter, slot))
 		return;
@@ -126,7 +145,7 @@ static void *take_marked(struct tophash_iter *iter, const struct least *least)
 		return NULL;
 	iter->marked = true;
 	iter->mark = least->hash;
-	memcpy(kept_key(iter, TOPHASH_KEPT_MAX - 1), least->slot, iter->map->type->key_size);
+	memcpy(kept_key(iter, TOPHASH_KEPT_MARK), least->slot, iter->map->type->key_size);
 	return least->slot;
 }
 
@@ -166,7 +185,7 @@ static void *next_in_home(struct tophash_iter *iter)
 	const struct tophash_type *type = iter->map->type;
 
 	for (; iter->later; iter->later &= iter->later - 1) {
-		unsigned lane = tophash_lane(iter->later);
+		unsigned lane = (unsigned)__builtin_ctzll(iter->later);
 		uint8_t *slot = iter->slots + (size_t)lane * type->slot_size;
 
 		if (!iter->word[lane])
@@ -188,10 +207,10 @@ static void *next_in_home(struct tophash_iter *iter)
 /* Goes on with the overflow bucket that a link leads to; its keys are kept from this place on. */
 static void enter_link(struct tophash_iter *iter, const struct link *link, unsigned place)
 {
-	tophash_mask used = 0;
+	uint64_t used = 0;
 
 	for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
-		used |= link->tags[i] ? tophash_lane_bit(i) : 0;
+		used |= link->tags[i] ? 1u << i : 0;
 	stay_at(iter, link->tags);
 	iter->slots = pool_slots(&iter->map->core->pool, link->number);
 	iter->lanes = iter->entered = used;
@@ -212,7 +231,7 @@ static bool enter_chain(struct tophash_iter *iter)
 		return false;
 	for (; next->number; next = pool_link(&core->pool, next->number)) {
 		places += OVERFLOW_SLOTS;
-		if (places >= TOPHASH_KEPT_MAX)
+		if (places > TOPHASH_KEPT_MARK)
 			return false;
 	}
 	enter_link(iter, link, TOPHASH_SLOTS);
@@ -238,7 +257,7 @@ static bool has_rest(const struct tophash_core *core, const struct route *route)
 }
 
 /* Begins with the home of the range at lo. */
-static void enter_home(struct tophash_iter *iter, const uint8_t *word, uint8_t *slots, tophash_mask lanes)
+static void enter_home(struct tophash_iter *iter, const uint8_t *word, uint8_t *slots, uint64_t lanes)
 {
 	stay_at(iter, word);
 	iter->slots = slots;
@@ -266,7 +285,7 @@ static bool enter(struct tophash_iter *iter, uint64_t limit)
 	struct chain chain = chain_of(map->core, route.bucket);
 	uint64_t begin = (uint64_t)route.bucket << (32 - route.bits);
 	uint64_t end = (uint64_t)(route.bucket + 1) << (32 - route.bits);
-	tophash_mask used = tophash_match_used(chain.word);
+	uint64_t used = used_lanes(chain.word);
 
 	iter->lo = iter->hi;
 	iter->hi = end < limit ? end : limit;
@@ -290,7 +309,7 @@ static void skip_empty(struct tophash_iter *iter, uint64_t limit)
 	if (!word || (uint64_t)bucket << shift != iter->hi)
 		return;
 	word += bucket * TOPHASH_WORD_SIZE;
-	while (bucket < end && !tophash_match_used(word)) {
+	while (bucket < end && !used_lanes(word)) {
 		word += TOPHASH_WORD_SIZE;
 		bucket++;
 	}
@@ -321,7 +340,7 @@ static bool start(struct tophash_iter *iter)
 {
 	uint64_t random = random_u64();
 	struct route route = route_of(iter->map, random >> 32);
-	tophash_mask from = tophash_lanes_from(random % TOPHASH_SLOTS);
+	uint64_t from = ALL_LANES & ALL_LANES << random % TOPHASH_SLOTS;
 
 	iter->start = (uint64_t)route.bucket << (32 - route.bits);
 	iter->hi = iter->start;
@@ -346,14 +365,14 @@ static bool next_bucket(struct tophash_iter *iter)
 	const struct tophash *map = iter->map;
 	uint64_t limit = iter->wrapped ? iter->start : HASHES, size = UINT64_C(1) << map->shift;
 	const uint8_t *word;
-	tophash_mask used = 0;
+	uint64_t used = 0;
 	uint64_t hi = iter->hi;
 
 	if (hi % size != 0)
 		return false;
 	word = map->tags + (size_t)(hi >> map->shift) * TOPHASH_WORD_SIZE;
 	for (; !used && hi + size <= limit; word += TOPHASH_WORD_SIZE, hi += size)
-		used = tophash_match_used(word);
+		used = used_lanes(word);
 	if (!used)
 		return false;
 	iter->hi = hi;
@@ -362,6 +381,8 @@ static bool next_bucket(struct tophash_iter *iter)
 		   map->slots + (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
 		   used);
 	look_ahead(iter, limit);
+	iter->lanes = tophash_homes_begin(iter->word, iter->last, map->type, &iter->end);
+	iter->entered = iter->lanes;
 	return true;
 }
 

@@ -5,7 +5,9 @@
  * so is what the iterator still has to visit. A range is read like this:
  *
  *   home     the lanes of the home bucket; keys that were returned are kept (15 at most). The loop itself
- *            goes on to the next one, as long as the map stands still and there is no chain
+ *            goes on to the next one, as long as the map stands still and there is no chain; it takes
+ *            four at once, for how many lanes one has nobody can foresee: each end of a few of them
+ *            costs more than they do
  *   link     those of its overflow buckets, if there are three at most: in the same way (12 more)
  *   chain    the entries of a longer chain, in order of hash and key; the last one returned is the mark
  *   ordered  when entries were moved meanwhile (map->moves tells): all entries of the range, wherever
@@ -19,7 +21,10 @@
 
 #include "tophash/fast.h"
 
-#define TOPHASH_KEPT_MAX 28 /* keys: of a home, of three overflow buckets, and the mark */
+/* Keys that are kept: of a home, of three overflow buckets, and the mark; or of four homes, by their bytes in
+ * the tag words. Large keys would take too much room: their homes are gone through one by one. */
+#define TOPHASH_KEPT_MARK 27
+#define TOPHASH_KEPT(key_size) ((key_size) > 16 ? TOPHASH_KEPT_MARK + 1 : 64)
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
@@ -36,11 +41,12 @@ struct tophash_iter {
 	const uint8_t *word; /* the tags that are read: of a home, or of a link */
 	uint8_t *slots;
 	const uint8_t *last;  /* the word up to which a loop may go by itself; word: nowhere */
-	const uint8_t *ahead; /* and the word that it has come to */
-	tophash_mask lanes;   /* of that word, still to come */
-	tophash_mask entered; /* and all that were to come when it was begun */
-	tophash_mask later;   /* lanes of word that want a closer look */
-	void *kept;	      /* TOPHASH_KEPT_MAX keys by their place: lanes of the home, of the links, the mark */
+	const uint8_t *ahead; /* the word that it has come to, */
+	const uint8_t *end;   /* up to which one it goes at once */
+	uint64_t lanes;	      /* of these words, a bit for each byte: still to come, */
+	uint64_t entered;     /* and all that were to come when they were begun */
+	uint64_t later;	      /* lanes of word that want a closer look */
+	void *kept;	      /* keys by their place: lanes of the home, of the links, the mark */
 	uint64_t start;	      /* the hash at which the walk began */
 	uint64_t lo, hi;      /* the range of hashes that is read */
 	uint64_t mark;	      /* the hash of the mark; from here on, in order */
@@ -59,9 +65,10 @@ struct tophash_iter {
 struct tophash_cursor {
 	const uint32_t *now; /* the map's moves */
 	const uint8_t *word; /* iter->ahead; the others: members of struct tophash_iter with these names */
+	const uint8_t *end;
 	const uint8_t *last;
 	uint8_t *slots;
-	tophash_mask lanes, entered;
+	uint64_t lanes, entered;
 	uint8_t *kept; /* tophash_kept_at() */
 	uint32_t moves;
 };
@@ -72,7 +79,7 @@ TOPHASH_BEGIN
 TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
 TOPHASH_END
 
-/* kept is borrowed: room for TOPHASH_KEPT_MAX keys. map may be NULL. */
+/* kept is borrowed: room for TOPHASH_KEPT(key_size) keys. map may be NULL. */
 TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct tophash *map, void *kept)
 {
 	__builtin_memset(iter, 0, sizeof(*iter));
@@ -84,6 +91,7 @@ TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const str
 					uint8_t *kept)
 {
 	cursor->word = iter->ahead;
+	cursor->end = iter->end;
 	cursor->last = iter->last;
 	cursor->slots = iter->slots;
 	cursor->lanes = iter->lanes;
@@ -95,6 +103,7 @@ TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const str
 TOPHASH_INLINE void tophash_cursor_save(const struct tophash_cursor *cursor, struct tophash_iter *iter)
 {
 	iter->ahead = cursor->word;
+	iter->end = cursor->end;
 	iter->slots = cursor->slots;
 	iter->lanes = cursor->lanes;
 	iter->entered = cursor->entered;
@@ -114,14 +123,35 @@ TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *k
 	return (uint8_t *)kept + (size_t)iter->first_place * type->key_size;
 }
 
-/* From a home without a chain to the next one; false where the slow path must. */
+#define TOPHASH_USED_BYTES UINT64_C(0x7fff7fff7fff7fff)
+
+/* Begins with a home, and with the three behind it if there are so many up to the last: in as far as none of
+ * those before has a chain. */
+TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *last,
+					    const struct tophash_type *type, const uint8_t **ret_end)
+{
+	uint64_t set, chains;
+
+	*ret_end = word;
+	if (TOPHASH_KEPT(type->key_size) < 64 || TOPHASH_UNLIKELY(last - word < 3 * TOPHASH_WORD_SIZE))
+		return ~tophash_zeros(word) & (TOPHASH_USED_BYTES >> 48);
+	set = ~tophash_zeros_of_four(word);
+	chains = set & ~TOPHASH_USED_BYTES;
+	*ret_end += __builtin_ctzll(chains | UINT64_C(1) << 63) & ~(TOPHASH_WORD_SIZE - 1);
+	return set & TOPHASH_USED_BYTES & ((chains & -chains) - 1);
+}
+
+/* From homes without a chain to the next ones; false where the slow path must. */
 TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor, const struct tophash_type *type)
 {
-	if (TOPHASH_UNLIKELY(cursor->word == cursor->last || cursor->word[TOPHASH_OVERFLOW]))
+	size_t homes;
+
+	if (TOPHASH_UNLIKELY(cursor->end == cursor->last || cursor->end[TOPHASH_OVERFLOW]))
 		return false;
-	cursor->word += TOPHASH_WORD_SIZE;
-	cursor->slots += TOPHASH_SLOTS * (size_t)type->slot_size;
-	cursor->lanes = tophash_match_used(cursor->word);
+	homes = (size_t)(cursor->end - cursor->word) / TOPHASH_WORD_SIZE + 1;
+	cursor->slots += homes * TOPHASH_SLOTS * (size_t)type->slot_size;
+	cursor->word = cursor->end + TOPHASH_WORD_SIZE;
+	cursor->lanes = tophash_homes_begin(cursor->word, cursor->last, type, &cursor->end);
 	cursor->entered = cursor->lanes;
 	return true;
 }
@@ -134,22 +164,22 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struc
 
 	do {
 		while (TOPHASH_LIKELY(cursor->moves == *cursor->now)) {
-			unsigned lane;
+			size_t byte;
 
 			if (TOPHASH_UNLIKELY(!cursor->lanes)) {
 				if (!tophash_cursor_advance(cursor, type))
 					break;
 				continue;
 			}
-			lane = tophash_lane(cursor->lanes);
+			byte = (unsigned)__builtin_ctzll(cursor->lanes);
 			cursor->lanes &= cursor->lanes - 1;
-			if (TOPHASH_UNLIKELY(!cursor->word[lane])) {
-				cursor->entered &= ~tophash_lane_bit(lane); /* deleted meanwhile */
+			if (TOPHASH_UNLIKELY(!cursor->word[byte])) {
+				cursor->entered &= ~(UINT64_C(1) << byte); /* deleted meanwhile */
 				continue;
 			}
-			slot = cursor->slots + (size_t)lane * type->slot_size;
-			__builtin_memcpy(cursor->kept + (size_t)lane * type->key_size, slot,
-					 type->key_size);
+			/* Each word before has a byte more than slots. */
+			slot = cursor->slots + (byte - byte / TOPHASH_WORD_SIZE) * type->slot_size;
+			__builtin_memcpy(cursor->kept + byte * type->key_size, slot, type->key_size);
 			return slot;
 		}
 		tophash_cursor_save(cursor, iter);

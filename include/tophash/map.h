@@ -182,7 +182,7 @@
 		V val; \
 		V *ref; \
 		struct tophash_iter iter; \
-		K kept[TOPHASH_KEPT_MAX]; \
+		K kept[TOPHASH_KEPT(sizeof(K))]; \
 	}; \
 	struct name##_entry { \
 		K key; \
@@ -196,7 +196,7 @@
 	struct name##_iter { \
 		K key; \
 		struct tophash_iter iter; \
-		K kept[TOPHASH_KEPT_MAX]; \
+		K kept[TOPHASH_KEPT(sizeof(K))]; \
 	}; \
 	struct name##_entry { \
 		K key; \
@@ -211,7 +211,7 @@
 	}; \
 	struct name##_walk_ { \
 		struct tophash_iter iter; \
-		K kept[TOPHASH_KEPT_MAX]; \
+		K kept[TOPHASH_KEPT(sizeof(K))]; \
 	}; \
 	TOPHASH_STATIC_ struct name##_walk_ *name##_begin_(struct name##_walk_ *walk, \
 							   const struct name *m) \

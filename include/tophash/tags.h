@@ -106,6 +106,11 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 	return tophash_match_word(word, _mm_setzero_si128()) & TOPHASH_MASK_ALL;
 }
 
+TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
+{
+	return tophash_match_word(word, _mm_setzero_si128());
+}
+
 #elif TOPHASH_TAGS_NEON
 
 /* One bit in each nibble: NEON has no movemask, but it narrows 16 bytes to 16 nibbles. */
@@ -132,6 +137,23 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 {
 	return tophash_match_bytes(word, vdupq_n_u8(0));
+}
+
+/* For each byte that is 0 its own bit of eight. */
+TOPHASH_INLINE uint8x16_t tophash_zeros_apart(const uint8_t *word)
+{
+	return vandq_u8(vceqzq_u8(vld1q_u8(word)),
+			vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201))));
+}
+
+TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
+{
+	uint8x16_t bits = tophash_zeros_apart(word);
+
+	bits = vpaddq_u8(bits, bits);
+	bits = vpaddq_u8(bits, bits);
+	bits = vpaddq_u8(bits, bits);
+	return vgetq_lane_u16(vreinterpretq_u16_u8(bits), 0);
 }
 
 #else /* portable: eight bytes at a time, in the order of a little-endian machine */
@@ -165,12 +187,17 @@ TOPHASH_INLINE uint64_t tophash_load_tags(const uint8_t *p)
 	return x;
 }
 
-TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint64_t bytes)
+TOPHASH_INLINE uint64_t tophash_equal_bytes(const uint8_t *word, uint64_t bytes)
 {
 	uint64_t low = tophash_zero_bytes(tophash_load_tags(word) ^ bytes);
 	uint64_t high = tophash_zero_bytes(tophash_load_tags(word + 8) ^ bytes);
 
-	return (low | high << 8) & TOPHASH_MASK_ALL;
+	return low | high << 8;
+}
+
+TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint64_t bytes)
+{
+	return tophash_equal_bytes(word, bytes) & TOPHASH_MASK_ALL;
 }
 
 TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
@@ -181,6 +208,11 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 {
 	return tophash_match_bytes(word, 0);
+}
+
+TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
+{
+	return tophash_equal_bytes(word, 0);
 }
 
 #endif
@@ -207,6 +239,33 @@ TOPHASH_INLINE tophash_mask tophash_lanes_from(unsigned lane)
 TOPHASH_INLINE tophash_mask tophash_match_used(const uint8_t *word)
 {
 	return tophash_match_empty(word) ^ TOPHASH_MASK_ALL;
+}
+
+/* ---- whole words, and four in a row: one bit for each byte, whatever the machine -------------------- */
+
+/* tophash_zeros() of one word is above: the bytes that are 0. Of four: */
+TOPHASH_INLINE uint64_t tophash_zeros_of_four(const uint8_t *words)
+{
+#if TOPHASH_TAGS_SSE2 && defined(__AVX2__)
+	__m256i low = _mm256_loadu_si256((const __m256i *)(const void *)words);
+	__m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(words + 2 * TOPHASH_WORD_SIZE));
+	const __m256i zero = _mm256_setzero_si256();
+
+	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, zero)) |
+	       (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, zero)) << 32;
+#elif TOPHASH_TAGS_NEON
+	uint8x16_t low = vpaddq_u8(tophash_zeros_apart(words),
+				   tophash_zeros_apart(words + TOPHASH_WORD_SIZE));
+	uint8x16_t high = vpaddq_u8(tophash_zeros_apart(words + 2 * TOPHASH_WORD_SIZE),
+				    tophash_zeros_apart(words + 3 * TOPHASH_WORD_SIZE));
+
+	low = vpaddq_u8(low, high);
+	return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(low, low)), 0);
+#else
+	return tophash_zeros(words) | tophash_zeros(words + TOPHASH_WORD_SIZE) << 16 |
+	       tophash_zeros(words + 2 * TOPHASH_WORD_SIZE) << 32 |
+	       tophash_zeros(words + 3 * TOPHASH_WORD_SIZE) << 48;
+#endif
 }
 
 #endif

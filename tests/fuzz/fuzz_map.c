@@ -300,7 +300,7 @@ static void do_loop(struct fuzz *fuzz)
 {
 	struct seen *seen;
 	struct tophash_iter iter;
-	struct key kept[TOPHASH_KEPT_MAX];
+	struct key kept[TOPHASH_KEPT(sizeof(struct key))];
 	const uint8_t *slot;
 
 	if (fuzz->depth == DEPTH)
