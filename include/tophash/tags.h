@@ -229,12 +229,6 @@ TOPHASH_INLINE tophash_mask tophash_lane_bit(unsigned lane)
 	return (tophash_mask)1 << (lane * TOPHASH_LANE_BITS + TOPHASH_LANE_BITS - 1);
 }
 
-/* The slots from this one on. */
-TOPHASH_INLINE tophash_mask tophash_lanes_from(unsigned lane)
-{
-	return (tophash_mask)TOPHASH_MASK_ALL << lane * TOPHASH_LANE_BITS & TOPHASH_MASK_ALL;
-}
-
 /* The slots that hold an entry. */
 TOPHASH_INLINE tophash_mask tophash_match_used(const uint8_t *word)
 {

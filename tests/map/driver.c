@@ -623,7 +623,7 @@ static tophash_mask mask_of(const uint8_t *word, uint8_t tag)
 
 	for (unsigned i = 0; i < TOPHASH_SLOTS; i++)
 		if (word[i] == tag)
-			ret |= tophash_lanes_from(i) & ~tophash_lanes_from(i + 1);
+			ret |= tophash_lane_bit(i);
 	return ret;
 }
 
@@ -640,22 +640,34 @@ static bool has_lanes(tophash_mask mask, const uint8_t *word, uint8_t tag)
 	return mask == 0;
 }
 
+/* Of four words and of the first, as a loop over bytes finds them. */
+static bool has_zeros(const uint8_t *words)
+{
+	uint64_t zeros = 0;
+
+	for (unsigned i = 0; i < 4 * TOPHASH_WORD_SIZE; i++)
+		zeros |= (uint64_t)(words[i] == 0) << i;
+	return tophash_zeros_of_four(words) == zeros && tophash_zeros(words) == (zeros & 0xffff);
+}
+
 static void run_match(uint64_t seed, uint64_t ops)
 {
 	static const struct kind match = {.name = "match"};
 	struct run run = {.kind = &match, .seed = seed, .random = seed};
-	uint8_t word[TOPHASH_WORD_SIZE];
+	uint8_t word[4 * TOPHASH_WORD_SIZE] = {0};
 
 	for (; run.ops < ops; run.ops++) {
 		uint64_t hash = next_random(&run.random) >> 32;
 		uint8_t tag;
 
-		/* Few different bytes: so that there are matches, and runs of them. */
+		/* Those before it lie behind. Few different bytes: so that there are matches, and runs of them. */
+		memmove(word + TOPHASH_WORD_SIZE, word, 3 * TOPHASH_WORD_SIZE);
 		for (unsigned i = 0; i < TOPHASH_WORD_SIZE; i++)
 			word[i] = (uint8_t)(run.ops % 2 ? below(&run, 4) : next_random(&run.random));
 		if (run.ops % 4 == 1)
 			hash = hash << 8 | below(&run, 4);
 		tag = (uint8_t)hash ? (uint8_t)hash : 1;
+		EXPECT(&run, has_zeros(word));
 		EXPECT(&run, tophash_tag(hash) == tag);
 		EXPECT(&run, tophash_match(word, hash) == mask_of(word, tag));
 		EXPECT(&run, has_lanes(tophash_match(word, hash), word, tag));
