@@ -1,4 +1,5 @@
 /* TOPHASH_DEBUG, like Go's GODEBUG: options apart by commas, read once when the program starts. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -80,6 +81,7 @@ __attribute__((constructor)) static void debug_init(void)
 	const char *options = secure_getenv("TOPHASH_DEBUG");
 
 	note_keep();
+	pthread_atfork(NULL, NULL, random_forget); /* without memory for it a child's seeds are its parent's */
 	if (options && tophash_debug(options) != 0)
 		fprintf(stderr,
 			"tophash: TOPHASH_DEBUG=%s: not understood; options are evacuate=shared|manual|eager, "

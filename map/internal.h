@@ -336,6 +336,8 @@ uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, c
 /* ---- slow.c, map.c ------------------------------------------------------------------------------------ */
 
 uint64_t random_u64(void);
+/* In the child of a fork, which has but the thread that called it: that thread draws anew. */
+void random_forget(void);
 void seed_renew(struct tophash *map);
 /* Memory, a seed, and room for n elements; 0 or an error. */
 int core_new(struct tophash *map, const struct tophash_type *type, size_t n);

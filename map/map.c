@@ -15,9 +15,17 @@ static uint64_t scramble(uint64_t x)
 	return x ^ x >> 31;
 }
 
+/* The calling thread's; 0: not drawn yet. */
+static __thread uint64_t random_state;
+
+void random_forget(void)
+{
+	random_state = 0;
+}
+
 uint64_t random_u64(void)
 {
-	static __thread uint64_t state;
+	uint64_t state = random_state;
 
 	if (debug.seeded)
 		return scramble(debug.seed + UINT64_C(0x9e3779b97f4a7c15));
@@ -28,8 +36,8 @@ uint64_t random_u64(void)
 		state = (uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec ^
 			(uint64_t)(uintptr_t)&now;
 	}
-	state += UINT64_C(0x9e3779b97f4a7c15);
-	return scramble(state);
+	random_state = state + UINT64_C(0x9e3779b97f4a7c15);
+	return scramble(random_state);
 }
 
 /* Each byte of the multiplier has four ones: no multiplier is weak for want of them. */

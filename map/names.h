@@ -33,6 +33,7 @@
 #define pool_reserve  tophash_i_pool_reserve
 #define pool_take     tophash_i_pool_take
 #define pool_trim     tophash_i_pool_trim
+#define random_forget tophash_i_random_forget
 #define random_u64    tophash_i_random_u64
 #define route_of      tophash_i_route_of
 #define seed_renew    tophash_i_seed_renew

@@ -2,6 +2,8 @@
  * overflows, the fullest bucket and the tags that meet are held against those of keys that fall at random
  * (Poisson's distribution). */
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "test_map.h"
 
@@ -449,9 +451,50 @@ static void no_multiplier_is_weak(void **state)
 	assert_false(same);
 }
 
+/* The seed that a new map has got. */
+static uint64_t drawn_seed(void)
+{
+	struct tophash map = {0};
+	uint64_t ret;
+
+	assert_int_equal(tophash_init(&map, &test_u64, 1), 0);
+	ret = map.seed;
+	tophash_fini(&map);
+	return ret;
+}
+
+/* Of a parent and its child, and of two children, who go on from the same state. */
+static void a_fork_draws_anew(void **state)
+{
+	uint64_t seeds[3];
+
+	drawn_seed();
+	for (unsigned i = 0; i < 2; i++) {
+		int ends[2], status;
+		pid_t child;
+
+		assert_int_equal(pipe(ends), 0);
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			uint64_t seed = drawn_seed();
+
+			_exit(write(ends[1], &seed, sizeof(seed)) != sizeof(seed));
+		}
+		assert_int_equal(read(ends[0], &seeds[i], sizeof(seeds[i])), sizeof(seeds[i]));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	seeds[2] = drawn_seed();
+	assert_true(seeds[0] != seeds[1] && seeds[0] != seeds[2] && seeds[1] != seeds[2]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_fork_draws_anew),
 		cmocka_unit_test(sets_fall_like_chance),
 		cmocka_unit_test(chosen_keys_collide_once),
 		cmocka_unit_test(no_multiplier_is_weak),
