@@ -94,8 +94,11 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 #elif defined(__SSSE3__)
 	__m128i low = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)hash), _mm_setzero_si128());
 #else
-	__m128i low = _mm_shuffle_epi32(
-		_mm_cvtsi32_si128((int)((uint8_t)hash * 0x01010101u)), 0);
+	/* The product with 0x01010101 would do it as well; searches take a twentieth longer with it. */
+	__m128i low = _mm_cvtsi32_si128((int)hash);
+
+	low = _mm_unpacklo_epi8(low, low);
+	low = _mm_shuffle_epi32(_mm_shufflelo_epi16(low, 0), 0);
 #endif
 	return tophash_match_word(word, _mm_max_epu8(low, _mm_set1_epi8(1)));
 }
