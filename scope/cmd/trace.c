@@ -414,6 +414,7 @@ static void tell_gc(struct trace *trace, pid_t pid)
 static struct error *watch_exec(struct trace *trace)
 {
 	pid_t pid = trace->options.binary ? -1 : trace->processes.data[0].process->pid;
+	struct error *err;
 	uint64_t id;
 	bool same;
 
@@ -428,7 +429,12 @@ static struct error *watch_exec(struct trace *trace)
 	}
 	if (engine_begun(trace->engine) == trace->begun)
 		engine_forget_gc(trace->engine);
-	try(engine_attach(trace->engine, trace->exe, pid));
+	err = engine_attach(trace->engine, trace->exe, pid);
+	if (err && err->code == ERROR_TARGET) { /* it has ended meanwhile: the next pass tells how */
+		error_free(err);
+		return NULL;
+	}
+	try(err);
 	if (engine_begun(trace->engine) == trace->begun) { /* neither old nor new probes saw it */
 		tell_gc(trace, pid);
 		cmd_say("process %d has executed itself anew: removals in its first milliseconds "

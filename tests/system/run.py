@@ -17,6 +17,7 @@ import errno
 import fcntl
 import fnmatch
 import json
+import operator
 import os
 import pty
 import random
@@ -288,8 +289,13 @@ def clean(pid, exe):
             raise Failed(f"the text differs from the file at +{at:#x}: {have[at]:#x}, should be {want[at]:#x}")
 
 
+def probes_in(pid, exe):
+    """Bytes of the text that are not the file's: one for each probe."""
+    return sum(sum(map(operator.ne, have[: len(want)], want)) for have, want in text_segments(pid, exe))
+
+
 def probed(pid, exe):
-    return any(have[: len(want)] != want for have, want in text_segments(pid, exe))
+    return probes_in(pid, exe) > 0
 
 
 def bpf_ids():
@@ -806,16 +812,19 @@ def executes_itself():
                                  text=True, env=dict(os.environ, **env))
             LIVE.append(t)
             start = json.loads(t.stdout.readline())
+            probes = probes_in(p.pid, exe)
             for _ in range(3):
                 same(p.ask("delete"), "done", "a delete")
                 same(p.ask(how), "ready", "begins anew")
-                if how == "other":
-                    time.sleep(0.5)  # the probes are placed once more
+                end = time.monotonic() + LONG
+                while how == "other" and probes_in(p.pid, exe) < probes:  # they are placed once more
+                    check(time.monotonic() < end, f"{how} {env}: no probes after it executed itself")
+                    time.sleep(0.01)
             same(p.ask("delete"), "done", "a delete")
             p.end()
             out, err = t.communicate(timeout=LONG)
             run = Run(t.returncode, out, err)
-            same((run.code, len(run.events), {e["gc"] for e in run.events}, run.end["hits"]), (0, 4, {"off"}, 4), f"{how} {env}")
+            same((run.code, len(run.events), {e["gc"] for e in run.events}, run.end["hits"]), (0, 4, {"off"}, 4), f"{how} {env}: {err}")
             # Whether there was a gap depends on who was faster: the new probes or the program's runtime.
             gaps = 3 if how == "other" else 0
             check(len(err.splitlines()) <= gaps and err.count("executed itself anew") == len(err.splitlines()), f"{how} {env}: {err}")
