@@ -51,20 +51,21 @@ static void stay_at(struct tophash_iter *iter, const uint8_t *word)
  * keys behind theirs: they come to the front. Returns how many are done. */
 static size_t drop_homes(struct tophash_iter *iter)
 {
-	size_t homes = (size_t)(iter->end - iter->ahead) / TOPHASH_WORD_SIZE;
+	size_t homes;
 
-	if (homes == 0)
+	if (iter->end == iter->ahead)
 		return 0;
+	homes = (size_t)(iter->end - iter->ahead) / TOPHASH_WORD_SIZE;
 	if (iter->lanes)
 		homes = (size_t)__builtin_ctzll(iter->lanes) / TOPHASH_WORD_SIZE;
 	memmove(iter->kept, kept_key(iter, (unsigned)homes * TOPHASH_WORD_SIZE),
 		(size_t)TOPHASH_SLOTS * iter->map->type->key_size);
-	iter->ahead += homes * TOPHASH_WORD_SIZE;
+	iter->ahead += homes * TOPHASH_WORD_SIZE; /* slots stay behind: whatever is entered next sets them */
 	return homes;
 }
 
 /* What the loop did by itself: homes it went through, keys it kept of the one it is in. Lanes still to come
- * are forgotten, there are some only when entries were moved. */
+ * are forgotten, there are some only when entries were moved: they come again in order, or as later ranges. */
 static void settle(struct tophash_iter *iter)
 {
 	uint64_t returned = iter->entered & ~iter->lanes;

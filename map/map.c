@@ -106,6 +106,15 @@ static unsigned bits_for(size_t n)
 	return ret;
 }
 
+/* Where a map begins to count its moves: each elsewhere, so that a walk does not take a map that was made anew in
+ * the same place for the one it has begun with. */
+static uint32_t first_move(void)
+{
+	static uint32_t last;
+
+	return __atomic_add_fetch(&last, 0x9e3779b9u, __ATOMIC_RELAXED);
+}
+
 int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
 {
 	struct tophash_core *core;
@@ -125,6 +134,7 @@ int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
 		mem_free(map, core, sizeof(*core));
 		return err;
 	}
+	map->moves += first_move();
 	core->bits = (uint8_t)bits;
 	core->floor = (uint8_t)bits;
 	core->share = (uint8_t)share_of(type);

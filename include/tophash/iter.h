@@ -4,10 +4,11 @@
  * hash names the bucket by its high bits, so a bucket is a range of hashes, whatever the map's size, and
  * so is what the iterator still has to visit. A range is read like this:
  *
- *   home     the lanes of the home bucket; keys that were returned are kept (15 at most). The loop itself
- *            goes on to the next one, as long as the map stands still and there is no chain; it takes
- *            four at once, for how many lanes one has nobody can foresee: each end of a few of them
- *            costs more than they do
+ *   home     the lanes of the home bucket; keys that were returned are kept. As long as the map stands still
+ *            the loop itself goes on to the next homes, and stops behind the first that has a chain. It takes
+ *            four at once: where the lanes of one end cannot be foreseen, and a mispredicted end costs more
+ *            than its few lanes do. Of four homes 60 keys are kept; where something was moved, the 15 of the
+ *            home that the loop is in
  *   link     those of its overflow buckets, if there are three at most: in the same way (12 more)
  *   chain    the entries of a longer chain, in order of hash and key; the last one returned is the mark
  *   ordered  when entries were moved meanwhile (map->moves tells): all entries of the range, wherever
@@ -41,8 +42,8 @@ struct tophash_iter {
 	const uint8_t *word; /* the tags that are read: of a home, or of a link */
 	uint8_t *slots;
 	const uint8_t *last;  /* the word up to which a loop may go by itself; word: nowhere */
-	const uint8_t *ahead; /* the word that it has come to, */
-	const uint8_t *end;   /* up to which one it goes at once */
+	const uint8_t *ahead; /* the first of the words that it goes through at once, */
+	const uint8_t *end;   /* and the last of them */
 	uint64_t lanes;	      /* of these words, a bit for each byte: still to come, */
 	uint64_t entered;     /* and all that were to come when they were begun */
 	uint64_t later;	      /* lanes of word that want a closer look */
@@ -54,7 +55,7 @@ struct tophash_iter {
 	uint32_t moves;	      /* the map's, when the range was begun */
 	uint32_t shift;	      /* a bucket of last is 2^shift hashes */
 	uint8_t phase;	      /* enum tophash_iter_phase */
-	uint8_t first_place;  /* of the lanes of word in kept */
+	uint8_t first_place;  /* of the lanes of word in kept; 0 for more than one word */
 	bool marked;	      /* there is a mark */
 	bool wrapped;	      /* the walk goes on from 0 */
 	bool filtered;	      /* the range is less than the bucket */
@@ -125,8 +126,8 @@ TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *k
 
 #define TOPHASH_USED_BYTES UINT64_C(0x7fff7fff7fff7fff)
 
-/* Begins with a home, and with the three behind it if there are so many up to the last: in as far as none of
- * those before has a chain. */
+/* Begins with a home, and with the three behind it if there are so many up to the last (else, and where keys are
+ * large, with the home alone): up to the first that has a chain. The lanes in use, and in *ret_end the last home. */
 TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *last,
 					    const struct tophash_type *type, const uint8_t **ret_end)
 {

@@ -240,7 +240,7 @@ TOPHASH_INLINE tophash_mask tophash_match_used(const uint8_t *word)
 
 /* ---- whole words, and four in a row: one bit for each byte, whatever the machine -------------------- */
 
-/* tophash_zeros() of one word is above: the bytes that are 0. Of four: */
+/* tophash_zeros(), of one word, is above: which bytes are 0, that of the filter included (bit 15). Of four words: */
 TOPHASH_INLINE uint64_t tophash_zeros_of_four(const uint8_t *words)
 {
 #if TOPHASH_TAGS_SSE2 && defined(__AVX2__)

@@ -275,7 +275,69 @@ static void empty_maps_have_no_entries(void **state)
 		fail();
 }
 
-/* Go's own: a map that grows without end in the loop still ends, and a NaN comes once each. */
+/* A lane whose entry was deleted before it came has nothing in the iterator's keys: what lies there (here 0) must not
+ * hide a key that is really in the map, when a growth makes the iterator ask for it. */
+static void deleted_lanes_hide_nothing(void **state)
+{
+	unsigned asked = 0;
+
+	for (unsigned round = 0; round < 2000; round++) {
+		struct numbers m = {0};
+		struct numbers_walk_ walk;
+		struct numbers_entry it;
+		bool came = false;
+		unsigned n = 0;
+
+		for (uint32_t key = 0; key < 14; key++)
+			numbers_put(&m, key, key);
+		memset(&walk, 0, sizeof(walk));
+		it = numbers_enter_(numbers_begin_(&walk, &m));
+		while (numbers_visit_(&it, &walk)) {
+			came = came || it.key == 0;
+			if (++n == 2)
+				for (uint32_t key = 1; key < 14; key += 2)
+					if (key != it.key)
+						numbers_delete(&m, key);
+			for (uint32_t key = 100; n == 3 && key < 130; key++)
+				numbers_put(&m, key, key);
+		}
+		assert_true(came);
+		asked += n > 3;
+		numbers_fini(&m);
+	}
+	assert_true(asked > 1000);
+}
+
+/* A map that is made anew in the loop is another one, with a seed of its own: who knows what of it still comes, but
+ * the walk does not go on in memory that is gone. */
+static void made_anew_in_the_loop(void **state)
+{
+	for (unsigned round = 0; round < 100; round++) {
+		struct numbers m, other = {0};
+		unsigned n = 0;
+
+		assert_int_equal(numbers_init(&m, 100), 0);
+		for (uint32_t key = 0; key < 60; key++)
+			numbers_put(&m, key, key);
+		TOPHASH_EACH(numbers, it, &m) {
+			assert_true(it.key < 60 && it.val == it.key);
+			if (n++ != 3)
+				continue;
+			assert_int_equal(numbers_clone(&m, &other), 0);
+			numbers_fini(&m);
+			if (round % 2)
+				assert_int_equal(numbers_init(&m, 100), 0);
+			else
+				m = other;
+		}
+		assert_true(round % 2 ? n == 4 : n >= 4 && n <= 64);
+		numbers_fini(&m);
+		if (round % 2)
+			numbers_fini(&other);
+	}
+}
+
+/* Go's own: a map that grows in the loop, by more with each entry, still ends; and a NaN comes once each. */
 static void growth_in_the_loop_ends(void **state)
 {
 	struct numbers m = {0};
@@ -343,6 +405,8 @@ int main(void)
 		cmocka_unit_test(every_start_comes),
 		cmocka_unit_test(empty_maps_have_no_entries),
 		cmocka_unit_test(growth_in_the_loop_ends),
+		cmocka_unit_test(deleted_lanes_hide_nothing),
+		cmocka_unit_test(made_anew_in_the_loop),
 		cmocka_unit_test(nans_come_once),
 		cmocka_unit_test(delete_if_takes_what_it_is_told),
 	};
