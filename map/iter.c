@@ -380,7 +380,7 @@ static bool next_bucket(struct tophash_iter *iter)
 	iter->lo = hi - size;
 	enter_home(iter, word - TOPHASH_WORD_SIZE,
 		   map->slots + (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
-		   used);
+		   0);
 	look_ahead(iter, limit);
 	iter->lanes = tophash_homes_begin(iter->word, iter->last, map->type, &iter->end);
 	iter->entered = iter->lanes;

@@ -25,7 +25,8 @@
 /* Keys that are kept: of a home, of three overflow buckets, and the mark; or of four homes, by their bytes in
  * the tag words. Large keys would take too much room: their homes are gone through one by one. */
 #define TOPHASH_KEPT_MARK 27
-#define TOPHASH_KEPT(key_size) ((key_size) > 16 ? TOPHASH_KEPT_MARK + 1 : 64)
+#define TOPHASH_BY_FOURS(key_size) ((key_size) <= 16)
+#define TOPHASH_KEPT(key_size) (TOPHASH_BY_FOURS(key_size) ? 4 * TOPHASH_WORD_SIZE : TOPHASH_KEPT_MARK + 1)
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
@@ -134,7 +135,7 @@ TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *
 	uint64_t set, chains;
 
 	*ret_end = word;
-	if (TOPHASH_KEPT(type->key_size) < 64 || TOPHASH_UNLIKELY(last - word < 3 * TOPHASH_WORD_SIZE))
+	if (!TOPHASH_BY_FOURS(type->key_size) || TOPHASH_UNLIKELY(last - word < 3 * TOPHASH_WORD_SIZE))
 		return ~tophash_zeros(word) & (TOPHASH_USED_BYTES >> 48);
 	set = ~tophash_zeros_of_four(word);
 	chains = set & ~TOPHASH_USED_BYTES;

@@ -103,15 +103,15 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 	return tophash_match_word(word, _mm_max_epu8(low, _mm_set1_epi8(1)));
 }
 
-/* The slots that are empty. */
-TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
-{
-	return tophash_match_word(word, _mm_setzero_si128()) & TOPHASH_MASK_ALL;
-}
-
 TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
 {
 	return tophash_match_word(word, _mm_setzero_si128());
+}
+
+/* The slots that are empty. */
+TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
+{
+	return tophash_zeros(word) & TOPHASH_MASK_ALL;
 }
 
 #elif TOPHASH_TAGS_NEON
@@ -208,14 +208,14 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 	return tophash_match_bytes(word, tophash_tag(hash) * UINT64_C(0x0101010101010101));
 }
 
-TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
-{
-	return tophash_match_bytes(word, 0);
-}
-
 TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
 {
 	return tophash_equal_bytes(word, 0);
+}
+
+TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
+{
+	return tophash_zeros(word) & TOPHASH_MASK_ALL;
 }
 
 #endif

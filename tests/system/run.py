@@ -295,7 +295,7 @@ def probes_in(pid, exe):
 
 
 def probed(pid, exe):
-    return probes_in(pid, exe) > 0
+    return any(have[: len(want)] != want for have, want in text_segments(pid, exe))
 
 
 def bpf_ids():
