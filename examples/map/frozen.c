@@ -2,8 +2,9 @@
  *
  *	TOPHASH_DEBUG=evacuate=manual,seed=1 ./frozen
  *
- * Growth begins at the 53rd user, from 4 buckets to 8, and goes no further than the program moves
- * it. Without TOPHASH_DEBUG it is over before the delete.
+ * Growth begins at the 53rd user, from 4 buckets to 8. The program moves one bucket before the
+ * delete and two after it; nothing else moves any. Without TOPHASH_DEBUG the growth is over before
+ * the delete.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ int main(void)
 		log_in(user);
 	sessions_step(&sessions, 1);
 	was_there = log_out("user:45");
+	sessions_step(&sessions, 2);
 	printf("user:45 %s, %zu left\n", was_there ? "logged out" : "was not there",
 	       sessions_len(&sessions));
 	sessions_fini(&sessions);
