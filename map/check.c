@@ -63,7 +63,8 @@ static int check_chain(struct check *check, const struct link *link)
 		if (!is_first && memchr(link->tags, 0, sizeof(link->tags)))
 			return TOPHASH_BROKEN_CHAIN;
 		is_first = false;
-		ret = check_slots(check, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS);
+		ret = check_slots(check, link->tags, pool_slots(pool, link->number),
+				  OVERFLOW_SLOTS);
 	}
 	if (ret == 0 && memcmp(link->tags, none, sizeof(none)) != 0)
 		ret = TOPHASH_BROKEN_CHAIN;

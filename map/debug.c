@@ -81,7 +81,8 @@ __attribute__((constructor)) static void debug_init(void)
 	const char *options = secure_getenv("TOPHASH_DEBUG");
 
 	note_keep();
-	pthread_atfork(NULL, NULL, random_forget); /* without memory for it a child's seeds are its parent's */
+	pthread_atfork(NULL, NULL,
+		       random_forget); /* without memory for it a child's seeds are its parent's */
 	if (options && tophash_debug(options) != 0)
 		fprintf(stderr,
 			"tophash: TOPHASH_DEBUG=%s: not understood; options are evacuate=shared|manual|eager, "
@@ -97,8 +98,8 @@ void trace_slow(const struct tophash *map, const char *what, enum tophash_reason
 
 void trace_move(const struct tophash *map, const char *what, size_t from, size_t to)
 {
-	fprintf(stderr, "tophash: %s map=%p buckets=%zu to=%zu len=%zu\n", what, (const void *)map, from,
-		to, map->len);
+	fprintf(stderr, "tophash: %s map=%p buckets=%zu to=%zu len=%zu\n", what, (const void *)map,
+		from, to, map->len);
 }
 
 void debug_check(const struct tophash *map)

@@ -34,16 +34,11 @@ static bool is_key_size(enum tophash_kind kind, uint32_t size)
 	switch (kind) {
 	case TOPHASH_KIND_INT:
 		return size == 1 || size == 2 || size == 4 || size == 8 || size == 16;
-	case TOPHASH_KIND_FLOAT:
-		return size == 4 || size == 8;
-	case TOPHASH_KIND_CSTR:
-		return size == sizeof(char *);
-	case TOPHASH_KIND_STR:
-		return size == sizeof(struct tophash_str);
-	case TOPHASH_KIND_BYTES:
-		return size > 0;
-	default:
-		return false;
+	case TOPHASH_KIND_FLOAT: return size == 4 || size == 8;
+	case TOPHASH_KIND_CSTR: return size == sizeof(char *);
+	case TOPHASH_KIND_STR: return size == sizeof(struct tophash_str);
+	case TOPHASH_KIND_BYTES: return size > 0;
+	default: return false;
 	}
 }
 
@@ -67,7 +62,8 @@ int tophash_type_init(struct tophash_type *type, enum tophash_kind kind, uint32_
 	return type->slot_size > TOPHASH_SLOT_MAX ? -EINVAL : 0;
 }
 
-struct tophash *tophash_new(enum tophash_kind kind, uint32_t key_size, uint32_t val_size, size_t hint)
+struct tophash *tophash_new(enum tophash_kind kind, uint32_t key_size, uint32_t val_size,
+			    size_t hint)
 {
 	struct generic *generic;
 	struct tophash_type type;

@@ -36,11 +36,11 @@
 #endif
 
 #define OVERFLOW_SLOTS 4
-#define PIECE_SIZE ((size_t)64 << 10) /* the piece in which memory is taken and given back */
+#define PIECE_SIZE     ((size_t)64 << 10) /* the piece in which memory is taken and given back */
 /* Pages in a row are given back at 0.3 us each by 64, 0.4 by 16, 1.1 alone. */
-#define RELEASE_SIZE ((size_t)256 << 10)
-#define HUGE_PAGE ((size_t)2 << 20)   /* of x86-64, and of arm64 with pages of 4 KiB */
-#define BLOCK_MAX ((size_t)256 << 10) /* up to here the buckets are one block of the heap */
+#define RELEASE_SIZE	((size_t)256 << 10)
+#define HUGE_PAGE	((size_t)2 << 20)   /* of x86-64, and of arm64 with pages of 4 KiB */
+#define BLOCK_MAX	((size_t)256 << 10) /* up to here the buckets are one block of the heap */
 #define BUCKET_BITS_MAX (sizeof(size_t) > 4 ? 31u : 28u)
 
 /* The average of entries a bucket at which a map grows, which leaves 6.5. At 14 the reads of a map just before
@@ -54,10 +54,11 @@
 /* Old buckets moved by one put or delete: as many as a page holds, 16 at most. So a map of 16-byte slots
  * moves for one put in a hundred, and each of these costs a page fault or two and about a microsecond. */
 #define SHARE_BYTES 4096
-#define SHARE_MAX 16
-#define REST_SHARE 2 /* overflow buckets that follow their home in the same step */
+#define SHARE_MAX   16
+#define REST_SHARE  2 /* overflow buckets that follow their home in the same step */
 
-_Static_assert(SHARE_MAX * (2 * TOPHASH_SLOTS + REST_SHARE * OVERFLOW_SLOTS) + 1 == TOPHASH_MOVES_MAX,
+_Static_assert(SHARE_MAX *(2 * TOPHASH_SLOTS + REST_SHARE * OVERFLOW_SLOTS) + 1 ==
+		       TOPHASH_MOVES_MAX,
 	       "the bound that is promised: a share, and what fills the hole of a delete");
 
 enum move {
@@ -115,15 +116,15 @@ struct pool {
 struct tophash_core {
 	struct store store;
 	struct pool pool;
-	uint8_t move;	 /* enum move */
-	uint8_t bits;	 /* 2^bits buckets; while moving: before the move */
-	bool partial;	 /* the home at the cursor has gone, rest has not */
-	uint8_t floor;	 /* room that was asked for: 2^floor buckets stay until half of it has been used */
+	uint8_t move; /* enum move */
+	uint8_t bits; /* 2^bits buckets; while moving: before the move */
+	bool partial; /* the home at the cursor has gone, rest has not */
+	uint8_t floor; /* room that was asked for: 2^floor buckets stay until half of it has been used */
 	uint8_t share;	 /* old buckets to be moved by one put or delete */
 	size_t cursor;	 /* growing: old buckets from here on are done; shrinking: new ones below */
 	size_t released; /* shrinking: old buckets from the half up to here were given back */
 	struct link rest[2];
-	uint32_t nan;	 /* the last payload given to a NaN */
+	uint32_t nan; /* the last payload given to a NaN */
 	struct tophash_stats stats;
 };
 
@@ -215,7 +216,8 @@ static inline uint8_t *store_word(const struct store *store, size_t bucket)
 	if (TOPHASH_LIKELY(!store->pieces))
 		return store->tags + bucket * TOPHASH_WORD_SIZE;
 	piece = store_piece(store, bucket, &at);
-	return piece + store_tags_at(store, (size_t)1 << store->piece_bits) + at * TOPHASH_WORD_SIZE;
+	return piece + store_tags_at(store, (size_t)1 << store->piece_bits) +
+	       at * TOPHASH_WORD_SIZE;
 }
 
 static inline struct link *store_link(const struct store *store, size_t bucket)

@@ -3,7 +3,7 @@
 
 #include "internal.h"
 
-#define HASHES (UINT64_C(1) << 32)
+#define HASHES	  (UINT64_C(1) << 32)
 #define ALL_LANES 0x7fffu
 
 /* The lanes of a home that hold an entry: a bit for each, whatever a mask of this machine is. */
@@ -60,7 +60,9 @@ static size_t drop_homes(struct tophash_iter *iter)
 		homes = (size_t)__builtin_ctzll(iter->lanes) / TOPHASH_WORD_SIZE;
 	memmove(iter->kept, kept_key(iter, (unsigned)homes * TOPHASH_WORD_SIZE),
 		(size_t)TOPHASH_SLOTS * iter->map->type->key_size);
-	iter->ahead += homes * TOPHASH_WORD_SIZE; /* slots stay behind: whatever is entered next sets them */
+	iter->ahead +=
+		homes *
+		TOPHASH_WORD_SIZE; /* slots stay behind: whatever is entered next sets them */
 	return homes;
 }
 
@@ -96,12 +98,12 @@ static void least_see(struct least *least, uint8_t *slot)
 
 	if (hash < least->lo || hash >= least->hi)
 		return;
-	if (least->slot && (hash > least->hash ||
-			    (hash == least->hash && key_order(type, slot, least->slot) > 0)))
+	if (least->slot &&
+	    (hash > least->hash || (hash == least->hash && key_order(type, slot, least->slot) > 0)))
 		return;
-	if (iter->marked && (hash < iter->mark ||
-			     (hash == iter->mark &&
-			      key_order(type, slot, kept_key(iter, TOPHASH_KEPT_MARK)) <= 0)))
+	if (iter->marked &&
+	    (hash < iter->mark ||
+	     (hash == iter->mark && key_order(type, slot, kept_key(iter, TOPHASH_KEPT_MARK)) <= 0)))
 		return;
 	if (is_kept(iter, slot))
 		return;
@@ -126,11 +128,12 @@ static void least_see_home(struct least *least, const struct chain *chain)
 	tophash_mask mask = tophash_match_used(chain->word);
 
 	for (; mask; mask &= mask - 1)
-		least_see(least, chain->slots +
-					 (size_t)tophash_lane(mask) * least->iter->map->type->slot_size);
+		least_see(least, chain->slots + (size_t)tophash_lane(mask) *
+							least->iter->map->type->slot_size);
 }
 
-static void least_see_chains(struct least *least, const struct route *route, const struct chain *chain)
+static void least_see_chains(struct least *least, const struct route *route,
+			     const struct chain *chain)
 {
 	const struct tophash_core *core = least->iter->map->core;
 
@@ -258,7 +261,8 @@ static bool has_rest(const struct tophash_core *core, const struct route *route)
 }
 
 /* Begins with the home of the range at lo. */
-static void enter_home(struct tophash_iter *iter, const uint8_t *word, uint8_t *slots, uint64_t lanes)
+static void enter_home(struct tophash_iter *iter, const uint8_t *word, uint8_t *slots,
+		       uint64_t lanes)
 {
 	stay_at(iter, word);
 	iter->slots = slots;
@@ -379,7 +383,8 @@ static bool next_bucket(struct tophash_iter *iter)
 	iter->hi = hi;
 	iter->lo = hi - size;
 	enter_home(iter, word - TOPHASH_WORD_SIZE,
-		   map->slots + (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
+		   map->slots +
+			   (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
 		   0);
 	look_ahead(iter, limit);
 	iter->lanes = tophash_homes_begin(iter->word, iter->last, map->type, &iter->end);
@@ -445,8 +450,7 @@ static void *walk(struct tophash_iter *iter)
 		}
 		slot = next_in_chain(iter);
 		break;
-	default:
-		slot = next_in_order(iter);
+	default: slot = next_in_order(iter);
 	}
 	if (slot)
 		return slot;

@@ -220,8 +220,8 @@ static int visit_chain(const struct tophash *map, const struct link *link, visit
 	int ret = 0;
 
 	for (; ret == 0 && link->number; link = pool_link(pool, link->number))
-		ret = visit_slots(map, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS, fn,
-				  ctx);
+		ret = visit_slots(map, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS,
+				  fn, ctx);
 	return ret;
 }
 

@@ -64,19 +64,20 @@ struct route route_of(const struct tophash *map, uint64_t hash)
 
 /* The types for which moving is specialised: integers in pairs with as large a value, and alone. The
  * loops then know what they hash and copy. */
-#define MOVE_AS(KEY, SLOT, DO) \
-	if (type->kind == TOPHASH_KIND_INT && type->key_size == (KEY) && type->slot_size == (SLOT)) { \
-		const struct tophash_type known = { \
+#define MOVE_AS(KEY, SLOT, DO)                                                             \
+	if (type->kind == TOPHASH_KIND_INT && type->key_size == (KEY) &&                   \
+	    type->slot_size == (SLOT)) {                                                   \
+		const struct tophash_type known = {                                        \
 			.kind = TOPHASH_KIND_INT, .key_size = (KEY), .slot_size = (SLOT)}; \
-		DO; \
+		DO;                                                                        \
 	}
 
 /* ---- copying ------------------------------------------------------------------------------------- */
 
 /* The entries of some lanes into the same lanes of another bucket. Small slots are copied with those
  * between them: straight on, without a branch that nobody can foresee. */
-TOPHASH_INLINE void copy_lanes(const struct tophash *map, const struct tophash_type *type, uint8_t *to,
-			       const uint8_t *from, tophash_mask mask)
+TOPHASH_INLINE void copy_lanes(const struct tophash *map, const struct tophash_type *type,
+			       uint8_t *to, const uint8_t *from, tophash_mask mask)
 {
 	if (type->slot_size <= 16 && !has_element_hooks(map)) {
 		memcpy(to, from, (size_t)TOPHASH_SLOTS * type->slot_size);
@@ -103,7 +104,8 @@ static void copy_tags(uint8_t *to, const uint8_t *from, tophash_mask mask)
 {
 #if TOPHASH_TAGS_SSE2
 	const __m128i bits = _mm_set1_epi64x((long long)0x8040201008040201ull);
-	__m128i lanes = _mm_unpacklo_epi64(_mm_set1_epi8((char)mask), _mm_set1_epi8((char)(mask >> 8)));
+	__m128i lanes =
+		_mm_unpacklo_epi64(_mm_set1_epi8((char)mask), _mm_set1_epi8((char)(mask >> 8)));
 	__m128i word = _mm_loadu_si128((const __m128i *)(const void *)from);
 
 	lanes = _mm_cmpeq_epi8(_mm_and_si128(lanes, bits), bits);
@@ -158,7 +160,8 @@ TOPHASH_INLINE tophash_mask upper_lanes(const struct tophash *map, const struct 
 		for (unsigned lane = 0; lane < TOPHASH_SLOTS; lane++) {
 			const uint8_t *slot = slots + (size_t)lane * type->slot_size;
 
-			ret |= tophash_lane_bit(lane) & -(slot_hash_of(map, type, slot) >> shift & 1);
+			ret |= tophash_lane_bit(lane) &
+			       -(slot_hash_of(map, type, slot) >> shift & 1);
 		}
 		return ret & used;
 	}
@@ -194,9 +197,9 @@ static void split(struct tophash *map, size_t from)
 {
 	const struct tophash_type *type = map->type;
 
-	MOVE_AS(8, 16, split_home(map, &known, from); return)
-	MOVE_AS(4, 8, split_home(map, &known, from); return)
-	MOVE_AS(8, 8, split_home(map, &known, from); return)
+	MOVE_AS(8, 16, split_home(map, &known, from); return )
+	MOVE_AS(4, 8, split_home(map, &known, from); return )
+	MOVE_AS(8, 8, split_home(map, &known, from); return )
 	split_home(map, type, from);
 }
 

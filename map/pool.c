@@ -208,7 +208,7 @@ size_t pool_bytes(const struct tophash *map)
 
 	for (uint32_t i = 0; i < pool->len; i++)
 		if (pool->chunks[i].mem)
-			ret += is_mapped(map, i) ? page_round(chunk_size(pool, i)) :
-						   chunk_size(pool, i);
+			ret += is_mapped(map, i) ? page_round(chunk_size(pool, i))
+						 : chunk_size(pool, i);
 	return ret;
 }

@@ -112,9 +112,8 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 		return NULL;
 	/* The commonest keys, with a comparison that the compiler knows. */
 	if (type->kind == TOPHASH_KIND_INT && type->key_size == 8) {
-		const struct tophash_type known = {.kind = TOPHASH_KIND_INT,
-						   .key_size = 8,
-						   .slot_size = type->slot_size};
+		const struct tophash_type known = {
+			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = type->slot_size};
 
 		return get_as(map, &known, &key, hash);
 	}
@@ -180,8 +179,8 @@ static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot, boo
 
 	if (hooks && hooks->drop_key) {
 		_Alignas(16) uint8_t key[64];
-		void *copy = type->key_size <= sizeof(key) ? memcpy(key, raw, type->key_size) :
-							     (void *)(uintptr_t)raw;
+		void *copy = type->key_size <= sizeof(key) ? memcpy(key, raw, type->key_size)
+							   : (void *)(uintptr_t)raw;
 
 		hooks->drop_key(copy, hooks->ctx);
 	}
@@ -275,9 +274,8 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 	/* The commonest keys of a map that stands still. */
 	if (map->write_tags && type->kind == TOPHASH_KIND_INT && type->key_size == 8 &&
 	    map->len < map->grow_at) {
-		const struct tophash_type known = {.kind = TOPHASH_KIND_INT,
-						   .key_size = 8,
-						   .slot_size = type->slot_size};
+		const struct tophash_type known = {
+			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = type->slot_size};
 
 		begin_write(map);
 		slot = put_away(map, &known, raw, hash, ret);

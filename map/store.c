@@ -150,8 +150,8 @@ static void region_trim(uint8_t *region, size_t old_size, size_t size)
 
 void *pages_alloc(size_t size)
 {
-	void *p = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -476,8 +476,8 @@ int store_double(struct tophash *map)
 
 		if (block_size(store, buckets) <= max)
 			return block_resize(map, buckets, store->buckets);
-		return has_allocator(map) ? block_to_pieces(map, buckets) :
-					    block_to_regions(map, buckets);
+		return has_allocator(map) ? block_to_pieces(map, buckets)
+					  : block_to_regions(map, buckets);
 	}
 	/* A region that has grown while another could not is only longer than it need be. */
 	tags = region_grow(store, store->tags, tags_size(store->buckets), tags_size(buckets));
@@ -600,7 +600,8 @@ void store_huge(struct tophash *map, bool use)
 
 /* Of three mappings that have nothing of the buckets from..to; the grain of tag words and links. */
 static size_t mapped_bytes(const struct store *store,
-			   size_t (*grain)(const struct store *store, size_t size), size_t from, size_t to)
+			   size_t (*grain)(const struct store *store, size_t size), size_t from,
+			   size_t to)
 {
 	size_t n = store->buckets;
 	size_t tags = tags_size(n), links = links_size(n), slots = slots_size(store, n);
@@ -630,5 +631,6 @@ size_t store_bytes(const struct tophash_core *core)
 	/* Of a mapping, what no new bucket has come to yet, or was given back, takes no memory. */
 	if (core->move == MOVE_GROW)
 		return mapped_bytes(store, region_grain, n / 2, 2 * core->cursor);
-	return mapped_bytes(store, small_grain, n / 2, core->move == MOVE_SHRINK ? core->released : 0);
+	return mapped_bytes(store, small_grain, n / 2,
+			    core->move == MOVE_SHRINK ? core->released : 0);
 }

@@ -12,7 +12,7 @@
 
 #ifdef __cplusplus
 #define TOPHASH_BEGIN extern "C" {
-#define TOPHASH_END }
+#define TOPHASH_END   }
 #else
 #define TOPHASH_BEGIN
 #define TOPHASH_END
@@ -22,8 +22,8 @@
 #ifndef TOPHASH_API
 #define TOPHASH_API __attribute__((visibility("default")))
 #endif
-#define TOPHASH_INLINE static inline __attribute__((always_inline, unused))
-#define TOPHASH_LIKELY(x) __builtin_expect(!!(x), 1)
+#define TOPHASH_INLINE	    static inline __attribute__((always_inline, unused))
+#define TOPHASH_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TOPHASH_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #endif

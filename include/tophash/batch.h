@@ -8,7 +8,8 @@
 
 #include "tophash/fast.h"
 
-#define TOPHASH_GROUP 32 /* keys in flight: a core has 10 to 16 misses open, and there are two a key */
+#define TOPHASH_GROUP \
+	32 /* keys in flight: a core has 10 to 16 misses open, and there are two a key */
 
 /* Hashes a group of keys and fetches what they will need: the slot of the first match, or with room the
  * one that a new entry would take. */
@@ -57,8 +58,8 @@ TOPHASH_INLINE size_t tophash_find_many(const struct tophash *map, const struct 
 			tophash_fetch_group(map, type, at, group, false, hashed);
 		for (size_t i = 0; i < group; i++) {
 			const uint8_t *slot =
-				!map ? NULL :
-				       tophash_find_hashed(map, type, at + i * type->key_size,
+				!map ? NULL
+				     : tophash_find_hashed(map, type, at + i * type->key_size,
 							   &hashed[i]);
 			uint8_t *val = vals ? (uint8_t *)vals + (done + i) * type->val_size : NULL;
 
@@ -118,7 +119,8 @@ TOPHASH_INLINE size_t tophash_delete_many(struct tophash *map, const struct toph
 		group = tophash_group(n, done);
 		tophash_fetch_group(map, type, at, group, false, hashed);
 		for (size_t i = 0; i < group; i++)
-			ret += tophash_delete_hashed(map, type, at + i * type->key_size, &hashed[i]);
+			ret += tophash_delete_hashed(map, type, at + i * type->key_size,
+						     &hashed[i]);
 	}
 	return ret;
 }

@@ -38,7 +38,7 @@ struct tophash_type {
 	uint32_t val_offset;
 	uint64_t hash_offset; /* 0: none */
 	uint32_t slot_size;
-	uint64_t (*hash)(const void *key);                /* CUSTOM only; need not be seeded or mixed */
+	uint64_t (*hash)(const void *key); /* CUSTOM only; need not be seeded or mixed */
 	bool (*equal)(const void *key, const void *other); /* CUSTOM only */
 };
 
@@ -47,7 +47,7 @@ enum tophash_write {
 	TOPHASH_WRITE_NEW,     /* a slot is about to be filled; it is 0 */
 	TOPHASH_WRITE_REPLACE, /* its value is about to be replaced */
 	TOPHASH_WRITE_MOVE,    /* an entry is about to be copied into it; it is 0 */
-	TOPHASH_WRITE_CLEAR,   /* it is about to be zeroed: its entry was deleted, or copied elsewhere */
+	TOPHASH_WRITE_CLEAR, /* it is about to be zeroed: its entry was deleted, or copied elsewhere */
 };
 
 /* What a map may be given before its first element; {0} in a member: the default. The structure is
@@ -92,7 +92,8 @@ struct tophash {
 	size_t shrink_at; /* a delete down to this length shrinks afterwards */
 	struct tophash_core *core;
 	const struct tophash_hooks *hooks;
-	const struct tophash_type *type; /* borrowed; NULL before the first element, init, or reserve */
+	const struct tophash_type
+		*type; /* borrowed; NULL before the first element, init, or reserve */
 	volatile uint8_t writing;
 	bool keep_room;	 /* never to shrink by itself */
 	bool huge_pages; /* see tophash_huge_pages() */
@@ -100,14 +101,14 @@ struct tophash {
 
 struct tophash_stats {
 	size_t len, slots, buckets, overflow; /* overflow: buckets of chains */
-	size_t old_buckets, evacuated;        /* while moving: how many there were, how many are done */
-	size_t bytes_held;                    /* memory that is taken */
-	size_t bytes_live;                    /* of it in slots that are used */
-	size_t longest_chain;                 /* buckets of the longest chain, the first one included */
+	size_t old_buckets, evacuated; /* while moving: how many there were, how many are done */
+	size_t bytes_held;	       /* memory that is taken */
+	size_t bytes_live;	       /* of it in slots that are used */
+	size_t longest_chain;	       /* buckets of the longest chain, the first one included */
 	uint64_t grows, shrinks;
-	uint64_t put_off;                     /* moves that had to wait for memory */
-	uint64_t moved;                       /* entries moved */
-	uint64_t slow[8];                     /* how often the slow path was taken, by reason */
+	uint64_t put_off; /* moves that had to wait for memory */
+	uint64_t moved;	  /* entries moved */
+	uint64_t slow[8]; /* how often the slow path was taken, by reason */
 };
 
 /* No put or delete moves more entries than this; the larger the slots, the fewer. */
@@ -116,18 +117,19 @@ struct tophash_stats {
 /* Why the slow path is taken. */
 enum tophash_reason {
 	TOPHASH_SLOW_CUSTOM = 1, /* hash, equality or hooks of its own; arrays in pieces */
-	TOPHASH_SLOW_MOVING,     /* the map is moving */
-	TOPHASH_SLOW_CHAIN,      /* the search leaves the home bucket, or its first match is not the key */
-	TOPHASH_SLOW_FIRST,      /* put: the map has no memory yet */
-	TOPHASH_SLOW_GROW,       /* put: the map must grow */
+	TOPHASH_SLOW_MOVING,	 /* the map is moving */
+	TOPHASH_SLOW_CHAIN, /* the search leaves the home bucket, or its first match is not the key */
+	TOPHASH_SLOW_FIRST, /* put: the map has no memory yet */
+	TOPHASH_SLOW_GROW,  /* put: the map must grow */
 };
 
 /* The out-of-line half of get, put and delete: never inlined, to be caught by a breakpoint or a probe.
  * key points to key_size bytes, hash is its hash under the map's seed, of 32 bits (ignored where the
  * map has none yet, and for CUSTOM). They return the slot; map may be NULL (not for put). Get's is
  * pure: so a loop of reads keeps the map's members in registers. */
-TOPHASH_API __attribute__((pure)) void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
-				   const void *key, uint64_t hash);
+TOPHASH_API __attribute__((pure)) void *tophash_get_slow(const struct tophash *map,
+							 const struct tophash_type *type,
+							 const void *key, uint64_t hash);
 /* ret, before: 1 when a value that is there stays, 0 when it is about to be replaced; afterwards: 1 new
  * (key stored, value undefined), 0 there already, -ENOMEM or -EOVERFLOW (returns NULL). */
 TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_type *type,
@@ -175,12 +177,12 @@ TOPHASH_API void tophash_stats(const struct tophash *map, struct tophash_stats *
 /* For who knows the type at run time only. A map of new is on the heap, with its type; it is for free
  * alone. INT keys are of 1, 2, 4, 8 or 16 bytes, FLOAT of 4 or 8, CSTR and STR of a pointer's and struct
  * tophash_str's; val_size 0 makes a set. NULL with errno: EINVAL, ENOMEM, EOVERFLOW. */
-TOPHASH_API struct tophash *tophash_new(enum tophash_kind kind, uint32_t key_size, uint32_t val_size,
-					size_t hint);
+TOPHASH_API struct tophash *tophash_new(enum tophash_kind kind, uint32_t key_size,
+					uint32_t val_size, size_t hint);
 TOPHASH_API void tophash_free(struct tophash *map);
 /* The layout that new gives a slot. 0 or -EINVAL. */
-TOPHASH_API int tophash_type_init(struct tophash_type *type, enum tophash_kind kind, uint32_t key_size,
-				  uint32_t val_size);
+TOPHASH_API int tophash_type_init(struct tophash_type *type, enum tophash_kind kind,
+				  uint32_t key_size, uint32_t val_size);
 /* These do what the typed ones of map.h do; key and val point to as many bytes as the map was made
  * for. They take any map that has been initialised, or has had an element. A key may lie in the map, as
  * that of an iteration does; a val that is put may not. */
@@ -203,15 +205,15 @@ TOPHASH_API int tophash_clone(const struct tophash *map, struct tophash *ret);
 
 /* What is not as it should be in a map. */
 enum tophash_broken {
-	TOPHASH_BROKEN_LEN = 1,	 /* there are more or fewer entries than len says */
-	TOPHASH_BROKEN_FILTER,	 /* an overflow filter does not tell what the chain holds */
-	TOPHASH_BROKEN_CHAIN,	 /* a chain leads nowhere, or in a circle */
-	TOPHASH_BROKEN_POOL,	 /* overflow buckets are lost, or in two chains */
-	TOPHASH_BROKEN_FAST,	 /* the members of the fast path are not those of the core */
-	TOPHASH_BROKEN_FREE,	 /* what must be empty is not */
-	TOPHASH_BROKEN_PLACE,	 /* an entry is where its hash does not lead (level 2) */
-	TOPHASH_BROKEN_TAG,	 /* an entry has another tag than its hash (level 2) */
-	TOPHASH_BROKEN_TWICE,	 /* a key is there twice (level 3) */
+	TOPHASH_BROKEN_LEN = 1, /* there are more or fewer entries than len says */
+	TOPHASH_BROKEN_FILTER,	/* an overflow filter does not tell what the chain holds */
+	TOPHASH_BROKEN_CHAIN,	/* a chain leads nowhere, or in a circle */
+	TOPHASH_BROKEN_POOL,	/* overflow buckets are lost, or in two chains */
+	TOPHASH_BROKEN_FAST,	/* the members of the fast path are not those of the core */
+	TOPHASH_BROKEN_FREE,	/* what must be empty is not */
+	TOPHASH_BROKEN_PLACE,	/* an entry is where its hash does not lead (level 2) */
+	TOPHASH_BROKEN_TAG,	/* an entry has another tag than its hash (level 2) */
+	TOPHASH_BROKEN_TWICE,	/* a key is there twice (level 3) */
 };
 
 /* Walks through a map, as one does in tests. level 1: counts, chains and filters; 2: each entry is

@@ -14,7 +14,8 @@ TOPHASH_INLINE size_t tophash_bucket(const struct tophash *map, uint64_t hash)
 	return (size_t)(hash >> map->shift);
 }
 
-TOPHASH_INLINE bool tophash_key_is_nan(const struct tophash_type *type, const struct tophash_key *key)
+TOPHASH_INLINE bool tophash_key_is_nan(const struct tophash_type *type,
+				       const struct tophash_key *key)
 {
 	return type->kind == TOPHASH_KIND_FLOAT && tophash_is_nan(key->low, type->key_size);
 }
@@ -34,8 +35,8 @@ TOPHASH_INLINE const void *tophash_copy_key(struct tophash_key_copy *copy,
 }
 
 /* The key of a slot, and its hash where that is kept. */
-TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *slot, const void *raw,
-				     uint64_t hash)
+TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *slot,
+				     const void *raw, uint64_t hash)
 {
 	uint32_t kept = (uint32_t)hash;
 
@@ -59,7 +60,7 @@ struct tophash_home {
 };
 
 TOPHASH_INLINE struct tophash_home tophash_home_of(const struct tophash *map, uint8_t *tags,
-						uint64_t hash)
+						   uint64_t hash)
 {
 	struct tophash_home ret;
 
@@ -70,7 +71,8 @@ TOPHASH_INLINE struct tophash_home tophash_home_of(const struct tophash *map, ui
 	return ret;
 }
 
-TOPHASH_INLINE uint8_t *tophash_home_slot(const struct tophash *map, const struct tophash_type *type,
+TOPHASH_INLINE uint8_t *tophash_home_slot(const struct tophash *map,
+					  const struct tophash_type *type,
 					  const struct tophash_home *home)
 {
 	return map->slots + (home->bucket * TOPHASH_SLOTS + home->lane) * (size_t)type->slot_size;
@@ -124,8 +126,8 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 			mask &= mask - 1;
 		} while (TOPHASH_UNLIKELY(mask & TOPHASH_MASK_ALL));
 	}
-	return TOPHASH_LIKELY(!tophash_may_overflow(home->word, hash)) ? TOPHASH_SEEN_NOWHERE :
-									TOPHASH_SEEN_AWAY;
+	return TOPHASH_LIKELY(!tophash_may_overflow(home->word, hash)) ? TOPHASH_SEEN_NOWHERE
+								       : TOPHASH_SEEN_AWAY;
 }
 
 /* A key with its hash; CUSTOM keys are hashed by the slow path only. */
@@ -136,21 +138,23 @@ struct tophash_hashed {
 };
 
 TOPHASH_INLINE struct tophash_hashed tophash_hash_key(const struct tophash *map,
-						    const struct tophash_type *type, const void *raw)
+						      const struct tophash_type *type,
+						      const void *raw)
 {
 	struct tophash_hashed ret;
 
 	ret.key = tophash_key_of(type, raw);
 	ret.nan = type->kind == TOPHASH_KIND_FLOAT && tophash_is_nan(ret.key.low, type->key_size);
-	ret.hash = type->kind == TOPHASH_KIND_CUSTOM ?
-			   0 :
-			   tophash_hash(type, &ret.key, map->seed, map->mult);
+	ret.hash = type->kind == TOPHASH_KIND_CUSTOM
+			   ? 0
+			   : tophash_hash(type, &ret.key, map->seed, map->mult);
 	return ret;
 }
 
 /* The slot of a key, or NULL. */
-TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map, const struct tophash_type *type,
-					    const void *raw, const struct tophash_hashed *hashed)
+TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map,
+					    const struct tophash_type *type, const void *raw,
+					    const struct tophash_hashed *hashed)
 {
 	struct tophash_key_copy copy;
 
@@ -158,8 +162,7 @@ TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map, const str
 		return NULL;
 	if (TOPHASH_LIKELY(map->tags) && type->kind != TOPHASH_KIND_CUSTOM) {
 		struct tophash_home home = tophash_home_of(map, map->tags, hashed->hash);
-		enum tophash_seen seen =
-			tophash_look(map, type, &hashed->key, hashed->hash, &home);
+		enum tophash_seen seen = tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
 		if (seen == TOPHASH_SEEN_HERE)
 			return home.slot;
@@ -170,8 +173,8 @@ TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map, const str
 					   hashed->hash);
 }
 
-TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map, const struct tophash_type *type,
-					  const void *raw)
+TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map,
+					  const struct tophash_type *type, const void *raw)
 {
 	struct tophash_hashed hashed;
 
@@ -214,16 +217,15 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
  * there stays; else it is about to be replaced. ret: 1 new, 0 there already, or -ENOMEM, -EOVERFLOW
  * (NULL). */
 TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash_type *type,
-				       const void *raw, const struct tophash_hashed *hashed, bool keep,
-				       int *ret)
+				       const void *raw, const struct tophash_hashed *hashed,
+				       bool keep, int *ret)
 {
 	struct tophash_key_copy copy;
 	uint8_t *slot = NULL;
 
 	if (TOPHASH_LIKELY(map->write_tags) && type->kind != TOPHASH_KIND_CUSTOM && !hashed->nan) {
 		struct tophash_home home = tophash_home_of(map, map->write_tags, hashed->hash);
-		enum tophash_seen seen =
-			tophash_look(map, type, &hashed->key, hashed->hash, &home);
+		enum tophash_seen seen = tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
 		if (seen == TOPHASH_SEEN_HERE) {
 			slot = home.slot;
@@ -278,15 +280,15 @@ TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct toph
 		return false;
 	if (TOPHASH_LIKELY(map->write_tags) && type->kind != TOPHASH_KIND_CUSTOM) {
 		struct tophash_home home = tophash_home_of(map, map->write_tags, hashed->hash);
-		enum tophash_seen seen =
-			tophash_look(map, type, &hashed->key, hashed->hash, &home);
+		enum tophash_seen seen = tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
 		if (seen == TOPHASH_SEEN_HERE) {
 			size_t len = map->len - 1;
 
 			home.word[home.lane] = 0;
 			map->len = len;
-			TOPHASH_PROBE3(delete_fast, map, tophash_shown_key(type, &hashed->key), len);
+			TOPHASH_PROBE3(delete_fast, map, tophash_shown_key(type, &hashed->key),
+				       len);
 			if (TOPHASH_UNLIKELY(len <= map->shrink_at || home.word[TOPHASH_OVERFLOW]))
 				tophash_deleted(map, home.bucket, home.lane);
 			return true;

@@ -25,7 +25,7 @@
 /* A key in hand, in the form its kind wants. */
 struct tophash_key {
 	uint64_t low, high; /* INT, FLOAT */
-	const char *p;      /* CSTR, STR, BYTES */
+	const char *p;	    /* CSTR, STR, BYTES */
 	size_t n;
 };
 
@@ -102,9 +102,7 @@ TOPHASH_INLINE struct tophash_key tophash_key_of(const struct tophash_type *type
 		if (type->key_size == 16)
 			ret.high = tophash_load_int((const char *)key + 8, 8);
 		break;
-	case TOPHASH_KIND_FLOAT:
-		ret.low = tophash_load_float(key, type->key_size);
-		break;
+	case TOPHASH_KIND_FLOAT: ret.low = tophash_load_float(key, type->key_size); break;
 	case TOPHASH_KIND_CSTR:
 		__builtin_memcpy(&ret.p, key, sizeof(ret.p));
 		ret.n = __builtin_strlen(ret.p);
@@ -118,8 +116,7 @@ TOPHASH_INLINE struct tophash_key tophash_key_of(const struct tophash_type *type
 		ret.p = (const char *)key;
 		ret.n = type->key_size;
 		break;
-	default:
-		ret.p = (const char *)key;
+	default: ret.p = (const char *)key;
 	}
 	return ret;
 }
@@ -130,14 +127,12 @@ TOPHASH_INLINE uint64_t tophash_hash(const struct tophash_type *type, const stru
 	switch (type->kind) {
 	case TOPHASH_KIND_INT:
 		if (type->key_size == 16)
-			return tophash_mix(tophash_fold(key->low ^ seed, mult) ^ key->high, seed, mult);
+			return tophash_mix(tophash_fold(key->low ^ seed, mult) ^ key->high, seed,
+					   mult);
 		return tophash_mix(key->low, seed, mult);
-	case TOPHASH_KIND_FLOAT:
-		return tophash_mix(key->low, seed, mult);
-	case TOPHASH_KIND_CUSTOM:
-		return tophash_mix(type->hash(key->p), seed, mult);
-	default:
-		return tophash_hash_bytes(key->p, key->n, seed, mult);
+	case TOPHASH_KIND_FLOAT: return tophash_mix(key->low, seed, mult);
+	case TOPHASH_KIND_CUSTOM: return tophash_mix(type->hash(key->p), seed, mult);
+	default: return tophash_hash_bytes(key->p, key->n, seed, mult);
 	}
 }
 
@@ -145,16 +140,14 @@ TOPHASH_INLINE uint64_t tophash_hash(const struct tophash_type *type, const stru
 TOPHASH_INLINE bool tophash_equal(const struct tophash_type *type, const struct tophash_key *key,
 				  uint64_t hash, const uint8_t *slot)
 {
-	if (type->hash_offset &&
-	    hash != tophash_load_int(slot + type->hash_offset, 4))
+	if (type->hash_offset && hash != tophash_load_int(slot + type->hash_offset, 4))
 		return false;
 	switch (type->kind) {
 	case TOPHASH_KIND_INT:
 		if (type->key_size == 16 && tophash_load_int(slot + 8, 8) != key->high)
 			return false;
 		return tophash_load_int(slot, type->key_size) == key->low;
-	case TOPHASH_KIND_FLOAT:
-		return tophash_load_float(slot, type->key_size) == key->low;
+	case TOPHASH_KIND_FLOAT: return tophash_load_float(slot, type->key_size) == key->low;
 	case TOPHASH_KIND_CSTR: {
 		const char *p;
 
@@ -165,12 +158,11 @@ TOPHASH_INLINE bool tophash_equal(const struct tophash_type *type, const struct 
 		struct tophash_str str;
 
 		__builtin_memcpy(&str, slot, sizeof(str));
-		return str.n == key->n && (str.n == 0 || __builtin_memcmp(str.p, key->p, str.n) == 0);
+		return str.n == key->n &&
+		       (str.n == 0 || __builtin_memcmp(str.p, key->p, str.n) == 0);
 	}
-	case TOPHASH_KIND_BYTES:
-		return __builtin_memcmp(slot, key->p, type->key_size) == 0;
-	default:
-		return type->equal(key->p, slot);
+	case TOPHASH_KIND_BYTES: return __builtin_memcmp(slot, key->p, type->key_size) == 0;
+	default: return type->equal(key->p, slot);
 	}
 }
 

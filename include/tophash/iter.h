@@ -24,9 +24,10 @@
 
 /* Keys that are kept: of a home, of three overflow buckets, and the mark; or of four homes, by their bytes in
  * the tag words. Large keys would take too much room: their homes are gone through one by one. */
-#define TOPHASH_KEPT_MARK 27
+#define TOPHASH_KEPT_MARK	   27
 #define TOPHASH_BY_FOURS(key_size) ((key_size) <= 16)
-#define TOPHASH_KEPT(key_size) (TOPHASH_BY_FOURS(key_size) ? 4 * TOPHASH_WORD_SIZE : TOPHASH_KEPT_MARK + 1)
+#define TOPHASH_KEPT(key_size) \
+	(TOPHASH_BY_FOURS(key_size) ? 4 * TOPHASH_WORD_SIZE : TOPHASH_KEPT_MARK + 1)
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
@@ -66,7 +67,8 @@ struct tophash_iter {
  * it can stay in registers: in memory each step would wait for what the last one wrote. */
 struct tophash_cursor {
 	const uint32_t *now; /* the map's moves */
-	const uint8_t *word; /* iter->ahead; the others: members of struct tophash_iter with these names */
+	const uint8_t *
+		word; /* iter->ahead; the others: members of struct tophash_iter with these names */
 	const uint8_t *end;
 	const uint8_t *last;
 	uint8_t *slots;
@@ -82,15 +84,16 @@ TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
 TOPHASH_END
 
 /* kept is borrowed: room for TOPHASH_KEPT(key_size) keys. map may be NULL. */
-TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct tophash *map, void *kept)
+TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct tophash *map,
+				      void *kept)
 {
 	__builtin_memset(iter, 0, sizeof(*iter));
 	iter->map = map;
 	iter->kept = kept;
 }
 
-TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const struct tophash_iter *iter,
-					uint8_t *kept)
+TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor,
+					const struct tophash_iter *iter, uint8_t *kept)
 {
 	cursor->word = iter->ahead;
 	cursor->end = iter->end;
@@ -102,7 +105,8 @@ TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor, const str
 	cursor->kept = kept;
 }
 
-TOPHASH_INLINE void tophash_cursor_save(const struct tophash_cursor *cursor, struct tophash_iter *iter)
+TOPHASH_INLINE void tophash_cursor_save(const struct tophash_cursor *cursor,
+					struct tophash_iter *iter)
 {
 	iter->ahead = cursor->word;
 	iter->end = cursor->end;
@@ -111,8 +115,8 @@ TOPHASH_INLINE void tophash_cursor_save(const struct tophash_cursor *cursor, str
 	iter->entered = cursor->entered;
 }
 
-TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor, const struct tophash_iter *iter,
-					uint8_t *kept)
+TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor,
+					const struct tophash_iter *iter, uint8_t *kept)
 {
 	cursor->now = iter->map ? &iter->map->moves : &iter->moves;
 	tophash_cursor_load(cursor, iter, kept);
@@ -130,12 +134,14 @@ TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *k
 /* Begins with a home, and with the three behind it if there are so many up to the last (else, and where keys are
  * large, with the home alone): up to the first that has a chain. The lanes in use, and in *ret_end the last home. */
 TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *last,
-					    const struct tophash_type *type, const uint8_t **ret_end)
+					    const struct tophash_type *type,
+					    const uint8_t **ret_end)
 {
 	uint64_t set, chains;
 
 	*ret_end = word;
-	if (!TOPHASH_BY_FOURS(type->key_size) || TOPHASH_UNLIKELY(last - word < 3 * TOPHASH_WORD_SIZE))
+	if (!TOPHASH_BY_FOURS(type->key_size) ||
+	    TOPHASH_UNLIKELY(last - word < 3 * TOPHASH_WORD_SIZE))
 		return ~tophash_zeros(word) & (TOPHASH_USED_BYTES >> 48);
 	set = ~tophash_zeros_of_four(word);
 	chains = set & ~TOPHASH_USED_BYTES;
@@ -144,7 +150,8 @@ TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *
 }
 
 /* From homes without a chain to the next ones; false where the slow path must. */
-TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor, const struct tophash_type *type)
+TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
+					   const struct tophash_type *type)
 {
 	size_t homes;
 
@@ -159,8 +166,9 @@ TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor, const 
 }
 
 /* The next slot, or NULL at the end; kept is iter->kept. */
-TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struct tophash_iter *iter,
-					    void *kept, const struct tophash_type *type)
+TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
+					    struct tophash_iter *iter, void *kept,
+					    const struct tophash_type *type)
 {
 	uint8_t *slot;
 
@@ -181,7 +189,8 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struc
 			}
 			/* Each word before has a byte more than slots. */
 			slot = cursor->slots + (byte - byte / TOPHASH_WORD_SIZE) * type->slot_size;
-			__builtin_memcpy(cursor->kept + byte * type->key_size, slot, type->key_size);
+			__builtin_memcpy(cursor->kept + byte * type->key_size, slot,
+					 type->key_size);
 			return slot;
 		}
 		tophash_cursor_save(cursor, iter);
@@ -192,7 +201,8 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor, struc
 }
 
 /* The same for an iterator without a cursor. */
-TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter, const struct tophash_type *type)
+TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter,
+					  const struct tophash_type *type)
 {
 	struct tophash_cursor cursor;
 	uint8_t *slot;

@@ -42,8 +42,8 @@
 #define TOPHASH_TAGS_NEON 0
 #endif
 
-#define TOPHASH_SLOTS 15     /* slots of a bucket */
-#define TOPHASH_OVERFLOW 15  /* the byte of the overflow filter */
+#define TOPHASH_SLOTS	  15 /* slots of a bucket */
+#define TOPHASH_OVERFLOW  15 /* the byte of the overflow filter */
 #define TOPHASH_WORD_SIZE 16 /* bytes of a tag word */
 
 typedef uint64_t tophash_mask;
@@ -70,7 +70,7 @@ TOPHASH_INLINE bool tophash_may_overflow(const uint8_t *word, uint64_t hash)
 
 #if TOPHASH_TAGS_SSE2
 
-#define TOPHASH_MASK_ALL 0x7fffu
+#define TOPHASH_MASK_ALL  0x7fffu
 #define TOPHASH_LANE_BITS 1 /* bits of a mask for each slot */
 
 TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
@@ -117,7 +117,7 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 #elif TOPHASH_TAGS_NEON
 
 /* One bit in each nibble: NEON has no movemask, but it narrows 16 bytes to 16 nibbles. */
-#define TOPHASH_MASK_ALL UINT64_C(0x0888888888888888)
+#define TOPHASH_MASK_ALL  UINT64_C(0x0888888888888888)
 #define TOPHASH_LANE_BITS 4 /* bits of a mask for each slot */
 
 TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
@@ -161,7 +161,7 @@ TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
 
 #else /* portable: eight bytes at a time, in the order of a little-endian machine */
 
-#define TOPHASH_MASK_ALL 0x7fffu
+#define TOPHASH_MASK_ALL  0x7fffu
 #define TOPHASH_LANE_BITS 1 /* bits of a mask for each slot */
 
 TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
@@ -245,7 +245,8 @@ TOPHASH_INLINE uint64_t tophash_zeros_of_four(const uint8_t *words)
 {
 #if TOPHASH_TAGS_SSE2 && defined(__AVX2__)
 	__m256i low = _mm256_loadu_si256((const __m256i *)(const void *)words);
-	__m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(words + 2 * TOPHASH_WORD_SIZE));
+	__m256i high =
+		_mm256_loadu_si256((const __m256i *)(const void *)(words + 2 * TOPHASH_WORD_SIZE));
 	const __m256i zero = _mm256_setzero_si256();
 
 	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, zero)) |

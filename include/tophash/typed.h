@@ -52,15 +52,15 @@ template <class K> struct tophash_is_wide {
 
 template <class K> struct tophash_kind_of_type {
 	static constexpr uint32_t value =
-		std::is_same<K, char *>::value || std::is_same<K, const char *>::value ?
-			(uint32_t)TOPHASH_KIND_CSTR :
-		std::is_same<K, tophash_str>::value ? (uint32_t)TOPHASH_KIND_STR :
-		std::is_same<K, float>::value || std::is_same<K, double>::value ?
-			(uint32_t)TOPHASH_KIND_FLOAT :
-		std::is_integral<K>::value || std::is_enum<K>::value || std::is_pointer<K>::value ||
-				tophash_is_wide<K>::value ?
-			(uint32_t)TOPHASH_KIND_INT :
-			0;
+		std::is_same<K, char *>::value || std::is_same<K, const char *>::value
+			? (uint32_t)TOPHASH_KIND_CSTR
+		: std::is_same<K, tophash_str>::value ? (uint32_t)TOPHASH_KIND_STR
+		: std::is_same<K, float>::value || std::is_same<K, double>::value
+			? (uint32_t)TOPHASH_KIND_FLOAT
+		: std::is_integral<K>::value || std::is_enum<K>::value ||
+				std::is_pointer<K>::value || tophash_is_wide<K>::value
+			? (uint32_t)TOPHASH_KIND_INT
+			: 0;
 };
 
 template <class T> struct tophash_arg_of_type {
@@ -69,17 +69,17 @@ template <class T> struct tophash_arg_of_type {
 
 } /* whoever includes this */
 
-#define TOPHASH_KIND_OF(K) (tophash_kind_of_type<K>::value)
-#define TOPHASH_IS_BOOL(T) (std::is_same<T, bool>::value)
+#define TOPHASH_KIND_OF(K)   (tophash_kind_of_type<K>::value)
+#define TOPHASH_IS_BOOL(T)   (std::is_same<T, bool>::value)
 #define TOPHASH_ARG(name, T) typedef tophash_arg_of_type<T>::type name
 
 #else
 
 /* gcc's typeclass.h: 1 to 4 integers, characters, enums, bool; 5 pointers. */
-#define TOPHASH_CLASS(T) __builtin_classify_type(*(T *)0)
+#define TOPHASH_CLASS(T)      __builtin_classify_type(*(T *)0)
 #define TOPHASH_IS_INTEGER(T) (TOPHASH_CLASS(T) >= 1 && TOPHASH_CLASS(T) <= 4)
 #define TOPHASH_IS_POINTER(T) (TOPHASH_CLASS(T) == 5)
-#define TOPHASH_IS_BOOL(T) _Generic(*(T *)0, _Bool: 1, default: 0)
+#define TOPHASH_IS_BOOL(T)    _Generic(*(T *)0, _Bool : 1, default : 0)
 
 #define TOPHASH_KIND_OF(K) \
 	_Generic(*(K *)0, \
@@ -91,7 +91,7 @@ template <class T> struct tophash_arg_of_type {
 		default: TOPHASH_IS_INTEGER(K) || TOPHASH_IS_POINTER(K) ? TOPHASH_KIND_INT : 0)
 
 /* What a bool is passed as; all else as itself. */
-#define TOPHASH_OR_DOUBLE(T) _Generic(*(T *)0, _Bool: 0.0, default: *(T *)0)
+#define TOPHASH_OR_DOUBLE(T) _Generic(*(T *)0, _Bool : 0.0, default : *(T *)0)
 
 #if defined(TOPHASH_PLAIN_ARGS)
 
@@ -99,39 +99,40 @@ template <class T> struct tophash_arg_of_type {
 
 #elif defined(__clang__)
 
-#define TOPHASH_IN_UNION(T) (!TOPHASH_IS_BOOL(T) && (TOPHASH_IS_INTEGER(T) || TOPHASH_IS_POINTER(T)))
-#define TOPHASH_ARG(name, T) \
-	typedef union { \
+#define TOPHASH_IN_UNION(T) \
+	(!TOPHASH_IS_BOOL(T) && (TOPHASH_IS_INTEGER(T) || TOPHASH_IS_POINTER(T)))
+#define TOPHASH_ARG(name, T)                                                                    \
+	typedef union {                                                                         \
 		__typeof__(__builtin_choose_expr(TOPHASH_IN_UNION(T), *(T *)0, (void *)0)) val; \
-	} __attribute__((transparent_union)) name##_union; \
-	typedef __typeof__(__builtin_choose_expr(TOPHASH_IN_UNION(T), *(name##_union *)0, \
+	} __attribute__((transparent_union)) name##_union;                                      \
+	typedef __typeof__(__builtin_choose_expr(TOPHASH_IN_UNION(T), *(name##_union *)0,       \
 						 TOPHASH_OR_DOUBLE(T))) name
 
 #else
 
-#define TOPHASH_COMPLEX(T) T: (_Complex T)0
+#define TOPHASH_COMPLEX(T) \
+	T:                 \
+	(_Complex T)0
 #ifdef __SIZEOF_INT128__
 #define TOPHASH_COMPLEX_WIDE TOPHASH_COMPLEX(__int128), TOPHASH_COMPLEX(unsigned __int128),
 #else
 #define TOPHASH_COMPLEX_WIDE
 #endif
 /* For an enum the compiler finds the integer that it is compatible with. */
-#define TOPHASH_COMPLEX_OF(T) \
-	_Generic(*(T *)0, \
-		_Bool: 0.0, \
-		TOPHASH_COMPLEX(char), TOPHASH_COMPLEX(signed char), TOPHASH_COMPLEX(unsigned char), \
-		TOPHASH_COMPLEX(short), TOPHASH_COMPLEX(unsigned short), \
-		TOPHASH_COMPLEX(int), TOPHASH_COMPLEX(unsigned int), \
-		TOPHASH_COMPLEX(long), TOPHASH_COMPLEX(unsigned long), \
-		TOPHASH_COMPLEX(long long), TOPHASH_COMPLEX(unsigned long long), \
-		TOPHASH_COMPLEX_WIDE \
-		default: *(T *)0)
+#define TOPHASH_COMPLEX_OF(T)                                                               \
+	_Generic(*(T *)0, _Bool : 0.0, TOPHASH_COMPLEX(char), TOPHASH_COMPLEX(signed char), \
+		 TOPHASH_COMPLEX(unsigned char), TOPHASH_COMPLEX(short),                    \
+		 TOPHASH_COMPLEX(unsigned short), TOPHASH_COMPLEX(int),                     \
+		 TOPHASH_COMPLEX(unsigned int), TOPHASH_COMPLEX(long),                      \
+		 TOPHASH_COMPLEX(unsigned long), TOPHASH_COMPLEX(long long),                \
+		 TOPHASH_COMPLEX(unsigned long long), TOPHASH_COMPLEX_WIDE default          \
+		 : *(T *)0)
 
-#define TOPHASH_ARG(name, T) \
-	__extension__ typedef union { \
+#define TOPHASH_ARG(name, T)                                                                      \
+	__extension__ typedef union {                                                             \
 		__typeof__(__builtin_choose_expr(TOPHASH_IS_POINTER(T), *(T *)0, (void *)0)) val; \
-	} __attribute__((transparent_union)) name##_union; \
-	__extension__ typedef __typeof__(__builtin_choose_expr( \
+	} __attribute__((transparent_union)) name##_union;                                        \
+	__extension__ typedef __typeof__(__builtin_choose_expr(                                   \
 		TOPHASH_IS_POINTER(T), *(name##_union *)0, TOPHASH_COMPLEX_OF(T))) name
 
 #endif
@@ -152,12 +153,12 @@ TOPHASH_INLINE void tophash_take_arg(void *ret, const void *arg, size_t size, bo
 
 /* ---- where things lie in a slot -------------------------------------------------------------------- */
 
-#define TOPHASH_ROUND(n, to) (((n) + (to)-1) / (to) * (to))
+#define TOPHASH_ROUND(n, to)   (((n) + (to)-1) / (to) * (to))
 #define TOPHASH_HAS_HASH(kind) ((kind) == TOPHASH_KIND_CSTR || (kind) == TOPHASH_KIND_STR)
 #define TOPHASH_KEY_END(kind, K) \
 	(TOPHASH_HAS_HASH(kind) ? TOPHASH_ROUND(sizeof(K), 4) + 4 : sizeof(K))
 #define TOPHASH_VAL_AT(kind, K, V) TOPHASH_ROUND(TOPHASH_KEY_END(kind, K), __alignof__(V))
-#define TOPHASH_SLOT_SIZE(kind, K, V) \
+#define TOPHASH_SLOT_SIZE(kind, K, V)                         \
 	TOPHASH_ROUND(TOPHASH_VAL_AT(kind, K, V) + sizeof(V), \
 		      __alignof__(V) > __alignof__(K) ? __alignof__(V) : __alignof__(K))
 #define TOPHASH_SET_SLOT_SIZE(kind, K) TOPHASH_ROUND(TOPHASH_KEY_END(kind, K), __alignof__(K))

@@ -5,12 +5,12 @@
 
 #define ROWS_DEFAULT   10000
 #define GOROUTINES_MAX 64
-#define IDS_MAX        (1u << 20) /* ids remembered; then the memory is forgotten, not the rows */
-#define NO_ROW         UINT32_MAX
+#define IDS_MAX	       (1u << 20) /* ids remembered; then the memory is forgotten, not the rows */
+#define NO_ROW	       UINT32_MAX
 
 struct row {
 	struct aggr_row shown; /* its strings are in `strings` */
-	char *strings;         /* owned: the NUL-terminated strings, then the identity */
+	char *strings;	       /* owned: the NUL-terminated strings, then the identity */
 	const char *identity;
 	size_t identity_len;
 	VEC(uint64_t) goroutines;
@@ -24,7 +24,7 @@ struct aggr {
 	size_t max_rows;
 	VEC(struct row) rows;
 	VEC(struct aggr_row) sorted; /* always has room for every row */
-	uint32_t others;             /* index of the row "(others)", or NO_ROW */
+	uint32_t others;	     /* index of the row "(others)", or NO_ROW */
 	struct table by_id;
 	struct row_index by_identity;
 	struct buf identity; /* of the event at hand */
@@ -50,7 +50,7 @@ void aggr_free(struct aggr *aggr)
 {
 	if (!aggr)
 		return;
-	vec_each (row, &aggr->rows) {
+	vec_each(row, &aggr->rows) {
 		free(row->strings);
 		vec_fini(&row->goroutines);
 	}
@@ -280,8 +280,8 @@ static struct error *row_create(struct aggr *aggr, enum event_kind kind,
 		return error_nomem();
 	try(row_add(aggr, &aggr->text, &aggr->identity, &at));
 	row = &aggr->rows.data[at];
-	if (row_index_put(&aggr->by_identity, (struct tophash_str){row->identity, row->identity_len},
-			  at) < 0) {
+	if (row_index_put(&aggr->by_identity,
+			  (struct tophash_str){row->identity, row->identity_len}, at) < 0) {
 		/* A row that cannot be found again must not exist. */
 		free(row->strings);
 		aggr->rows.len--;
@@ -353,7 +353,7 @@ static struct error *row_goroutine(struct row *row, const struct event_removal *
 
 	if (row->shown.goroutines >= GOROUTINES_MAX)
 		return NULL;
-	vec_each (seen, &row->goroutines)
+	vec_each(seen, &row->goroutines)
 		if (*seen == id)
 			return NULL;
 	if (!vec_push(&row->goroutines, id))
@@ -401,7 +401,7 @@ static int compare_rows(const void *a_, const void *b_)
 size_t aggr_rows(struct aggr *aggr, const struct aggr_row **ret)
 {
 	aggr->sorted.len = 0;
-	vec_each (row, &aggr->rows)
+	vec_each(row, &aggr->rows)
 		aggr->sorted.data[aggr->sorted.len++] = row->shown;
 	if (aggr->sorted.len)
 		qsort(aggr->sorted.data, aggr->sorted.len, sizeof(*aggr->sorted.data),

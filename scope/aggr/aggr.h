@@ -26,10 +26,10 @@ struct aggr_row {
 	const char *caller;  /* site: who called, "main.(*server).refresh server.go:88"; or "" */
 	const char *file;    /* site: the whole path of the file; else "" */
 	const char *json;    /* key: as value_json() writes it; else "" */
-	uint32_t line;       /* site */
-	uint32_t pid;        /* map: the process that has it */
-	bool key_cut;        /* key: a string in it was cut; by its length it has its own row */
-	bool others;         /* the row of all that was not kept apart */
+	uint32_t line;	     /* site */
+	uint32_t pid;	     /* map: the process that has it */
+	bool key_cut;	     /* key: a string in it was cut; by its length it has its own row */
+	bool others;	     /* the row of all that was not kept apart */
 	uint64_t deletes;    /* delete calls that removed */
 	uint64_t misses;     /* calls that removed nothing */
 	uint64_t clears;     /* clear calls that removed */

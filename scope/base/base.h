@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)		 (sizeof(a) / sizeof((a)[0]))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 #include "base/cleanup.h"

@@ -54,10 +54,10 @@ static inline void buf_reset(struct buf *buf)
 	buf->bad = false;
 }
 
-void buf_u64(struct buf *buf, uint64_t value);      /* decimal */
-void buf_i64(struct buf *buf, int64_t value);       /* decimal */
-void buf_hex(struct buf *buf, uint64_t value);      /* "0x2a" */
-void buf_pad(struct buf *buf, char fill, size_t n); /* n times fill */
+void buf_u64(struct buf *buf, uint64_t value);				     /* decimal */
+void buf_i64(struct buf *buf, int64_t value);				     /* decimal */
+void buf_hex(struct buf *buf, uint64_t value);				     /* "0x2a" */
+void buf_pad(struct buf *buf, char fill, size_t n);			     /* n times fill */
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3); /* cold paths only */
 
 /* The contents as a NUL-terminated string, borrowed until the next append; "" when empty. */

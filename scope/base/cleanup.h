@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLEANUP_FUNC(type, func)                                                                   \
-	static inline void func##_guard(type **p)                                                  \
-	{                                                                                          \
-		func(*p);                                                                          \
+#define CLEANUP_FUNC(type, func)                  \
+	static inline void func##_guard(type **p) \
+	{                                         \
+		func(*p);                         \
 	}
 
 #define cleanup(func) __attribute__((__cleanup__(func##_guard)))
@@ -36,18 +36,18 @@ static inline void cleanup_close_(const int *fd)
 #define cleanup_free  __attribute__((__cleanup__(cleanup_free_)))
 #define cleanup_close __attribute__((__cleanup__(cleanup_close_)))
 
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define take_ptr(p)                         \
+	({                                  \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
 	})
 
-#define take_fd(fd)                                                                                \
-	({                                                                                         \
-		int taken_fd_ = (fd);                                                              \
-		(fd) = -1;                                                                         \
-		taken_fd_;                                                                         \
+#define take_fd(fd)                   \
+	({                            \
+		int taken_fd_ = (fd); \
+		(fd) = -1;            \
+		taken_fd_;            \
 	})
 
 #endif

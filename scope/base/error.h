@@ -36,11 +36,11 @@ void error_free(struct error *err); /* NULL is legal */
 CLEANUP_FUNC(struct error, error_free)
 
 /* Hands an error on to the caller: `try(image_open(...));` */
-#define try(expression)                                                                            \
-	do {                                                                                       \
-		struct error *try_err_ = (expression);                                             \
-		if (try_err_)                                                                      \
-			return try_err_;                                                           \
+#define try(expression)                                \
+	do {                                           \
+		struct error *try_err_ = (expression); \
+		if (try_err_)                          \
+			return try_err_;               \
 	} while (0)
 
 #endif

@@ -35,14 +35,14 @@ static inline const void *reader_bytes(struct reader *r, size_t size)
 	return at;
 }
 
-#define READER_INT(name, type)                                                                     \
-	static inline type reader_##name(struct reader *r)                                         \
-	{                                                                                          \
-		const void *at = reader_bytes(r, sizeof(type));                                    \
-		type value = 0;                                                                    \
-		if (at)                                                                            \
-			memcpy(&value, at, sizeof(value));                                         \
-		return value;                                                                      \
+#define READER_INT(name, type)                                  \
+	static inline type reader_##name(struct reader *r)      \
+	{                                                       \
+		const void *at = reader_bytes(r, sizeof(type)); \
+		type value = 0;                                 \
+		if (at)                                         \
+			memcpy(&value, at, sizeof(value));      \
+		return value;                                   \
 	}
 READER_INT(u8, uint8_t)
 READER_INT(u16, uint16_t)

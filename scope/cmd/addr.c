@@ -100,7 +100,8 @@ static struct error *run(struct addr *addr)
 	try(output_empty(o->output, addr->fd));
 	addr->style = (struct addr_style){
 		.color = isatty(addr->fd) && !(no_color && *no_color),
-		.sources = o->verbose, .main = addr->target.main,
+		.sources = o->verbose,
+		.main = addr->target.main,
 	};
 	if (!o->pc_n && !o->quiet && isatty(STDIN_FILENO))
 		cmd_say("addresses, or a text with addresses? End with Ctrl-D");

@@ -11,12 +11,13 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define PATIENCE_S 10 /* of processor time, for a traceback's frames; a real one takes microseconds */
+#define PATIENCE_S \
+	10 /* of processor time, for a traceback's frames; a real one takes microseconds */
 #define CHUNK_MAX (1u << 20) /* bytes; a longer line is cut, at a blank where there is one */
 
 /* An address of the chunk, and where in the chunk its note goes. */
 struct found {
-	size_t at; /* one past the number */
+	size_t at;     /* one past the number */
 	bool computed; /* from an offset: the address itself is the news */
 	bool other;    /* the traceback says another file or line: another build's */
 };
@@ -128,7 +129,8 @@ static bool resolve_offset(struct stream *stream, const struct text_hit *hit, co
 /* Is the pc of a frame, printed in full, one to return to? */
 static unsigned frame_step(struct addr *addr, const struct text_hit *hit, const char *line)
 {
-	struct resolve resolve = {.tab = explain_module_gotab(addr->target.main), .hit = hit,
+	struct resolve resolve = {.tab = explain_module_gotab(addr->target.main),
+				  .hit = hit,
 				  .file = line + hit->file};
 	double begun;
 

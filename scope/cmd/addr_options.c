@@ -91,8 +91,10 @@ static struct error *parse_pid(const char *text, pid_t *ret)
 static struct error *parse_bias(const char *text, struct addr_options *ret)
 {
 	if (!parse_hex(text, &ret->bias))
-		return error_new(ERROR_USAGE, "--bias %s: not an address; write it in hexadecimal, "
-					      "as 0x555555554000", text);
+		return error_new(ERROR_USAGE,
+				 "--bias %s: not an address; write it in hexadecimal, "
+				 "as 0x555555554000",
+				 text);
 	ret->bias_given = true;
 	return NULL;
 }
@@ -127,12 +129,15 @@ static struct error *parse_source(const char *text, struct addr_options *ret)
 		else if (len == 3 && !strncmp(text, "all", 3))
 			ret->sources |= EXPLAIN_ALL;
 		else
-			return error_new(ERROR_USAGE, "--source %.*s: not one of gopclntab, "
-						      "symbols, dwarf, all", (int)len, text);
+			return error_new(ERROR_USAGE,
+					 "--source %.*s: not one of gopclntab, "
+					 "symbols, dwarf, all",
+					 (int)len, text);
 		text += len + (text[len] == ',');
 	}
-	return ret->sources ? NULL : error_new(ERROR_USAGE, "--source names no source: give "
-							    "gopclntab, symbols, dwarf or all");
+	return ret->sources ? NULL
+			    : error_new(ERROR_USAGE, "--source names no source: give "
+						     "gopclntab, symbols, dwarf or all");
 }
 
 static struct error *parse_one(int option, const char *text, struct addr_options *ret)
@@ -188,8 +193,10 @@ static struct error *check(const struct addr_options *options)
 	if (options->pid && options->bias_given)
 		return error_new(ERROR_USAGE, "--bias goes with a BINARY: with -p it is known");
 	if (options->annotate && options->pc_n)
-		return error_new(ERROR_USAGE, "--annotate takes its text from standard input, not "
-					      "\"%s\"", options->pcs[0]);
+		return error_new(ERROR_USAGE,
+				 "--annotate takes its text from standard input, not "
+				 "\"%s\"",
+				 options->pcs[0]);
 	if (strcmp(options->format, "text") != 0 && strcmp(options->format, "json") != 0)
 		return error_new(ERROR_USAGE, "--format %s: not one of text, json",
 				 options->format);

@@ -14,10 +14,10 @@ enum addr_return {
 };
 
 struct addr_options {
-	pid_t pid;	    /* -p; 0: none */
-	const char *binary; /* NULL with -p */
-	char **pcs;	    /* addresses; borrowed from argv */
-	size_t pc_n;	    /* 0: standard input */
+	pid_t pid;		    /* -p; 0: none */
+	const char *binary;	    /* NULL with -p */
+	char **pcs;		    /* addresses; borrowed from argv */
+	size_t pc_n;		    /* 0: standard input */
 	uint32_t sources, fallback; /* as of explain_new() */
 	bool annotate;
 	enum addr_return returns;

@@ -22,7 +22,7 @@ static struct addr_file *open_file(struct addr_target *target, const struct mapp
 	struct error *err = NULL;
 	int fd;
 
-	vec_each (known, &target->files)
+	vec_each(known, &target->files)
 		if (known->inode == file.inode && !strcmp(known->path, file.path))
 			return known;
 	fd = mapping_open(target->process, mapping);
@@ -145,9 +145,10 @@ static struct explain_module *module_named(struct addr_target *target, const cha
 	if (!target->process) {
 		own = slash ? slash + 1 : own;
 		return strlen(own) == name_len && !memcmp(own, path + len - name_len, name_len)
-			       ? target->main : NULL;
+			       ? target->main
+			       : NULL;
 	}
-	vec_each (mapping, &target->mappings.list) {
+	vec_each(mapping, &target->mappings.list) {
 		struct addr_file *file;
 
 		if (!mapping->inode || strlen(mapping->path) != len ||
@@ -200,7 +201,7 @@ static struct error *open_process(pid_t pid, struct addr_target *ret)
 	if (fstat(ret->process->exe, &st) < 0)
 		return error_errno(ERROR_TARGET, errno,
 				   "cannot look at the executable of process %d", (int)pid);
-	vec_each (mapping, &ret->mappings.list) {
+	vec_each(mapping, &ret->mappings.list) {
 		if (mapping->inode != st.st_ino)
 			continue;
 		file = open_file(ret, mapping);
@@ -235,7 +236,7 @@ void addr_target_fini(struct addr_target *target)
 {
 	if (!target->process)
 		explain_module_close(target->main);
-	vec_each (file, &target->files) {
+	vec_each(file, &target->files) {
 		explain_module_close(file->module);
 		free(file->why);
 	}

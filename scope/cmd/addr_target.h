@@ -9,7 +9,7 @@
 
 struct addr_file { /* a mapped file, opened when an address of it is met */
 	uint64_t inode;
-	const char *path; /* borrowed from the mappings; by inode and path */
+	const char *path;	       /* borrowed from the mappings; by inode and path */
 	struct explain_module *module; /* NULL: it cannot be opened; why says why */
 	char *why;		       /* owned */
 };

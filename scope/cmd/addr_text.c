@@ -81,9 +81,14 @@ static size_t scan_perf(struct text_state *state, const char *line, size_t len,
 		return 0;
 	}
 	*ret = (struct text_hit){
-		.at = (size_t)(p - line), .len = n, .value = value, .kind = TEXT_PERF,
-		.returns = state->perf, .dso = (size_t)(dso + 1 - line),
-		.dso_len = (size_t)(end - 1 - (dso + 1)), .offset = UINT64_MAX,
+		.at = (size_t)(p - line),
+		.len = n,
+		.value = value,
+		.kind = TEXT_PERF,
+		.returns = state->perf,
+		.dso = (size_t)(dso + 1 - line),
+		.dso_len = (size_t)(end - 1 - (dso + 1)),
+		.offset = UINT64_MAX,
 	};
 	plus = memrchr(p + n, '+', (size_t)(dso - p) - n);
 	if (plus && dso - plus > 4 && plus[1] == '0' && plus[2] == 'x' &&
@@ -137,9 +142,15 @@ static bool frame_place(const struct text_state *state, const char *line, size_t
 	if (p == plus || p[-1] != ':' || p - 2 <= line || !n || ret->value > INT32_MAX)
 		return false;
 	*ret = (struct text_hit){
-		.at = (size_t)(plus + 1 - line), .len = n + 3, .value = ret->value,
-		.kind = TEXT_OFFSET, .func = state->func, .func_len = state->func_len,
-		.file = 1, .file_len = (size_t)(p - 1 - (line + 1)), .line = (uint32_t)number,
+		.at = (size_t)(plus + 1 - line),
+		.len = n + 3,
+		.value = ret->value,
+		.kind = TEXT_OFFSET,
+		.func = state->func,
+		.func_len = state->func_len,
+		.file = 1,
+		.file_len = (size_t)(p - 1 - (line + 1)),
+		.line = (uint32_t)number,
 	};
 	return true;
 }
@@ -166,7 +177,9 @@ static size_t scan_words(const char *line, size_t len, size_t from, struct text_
 		if (!digits)
 			continue;
 		ret[n++] = (struct text_hit){
-			.at = (size_t)(at - line), .len = digits + 2, .value = value,
+			.at = (size_t)(at - line),
+			.len = digits + 2,
+			.value = value,
 			.kind = stack ? TEXT_RETURN : TEXT_PLAIN,
 		};
 		p = at + 2 + digits;

@@ -95,7 +95,8 @@ static bool open_standard_files(void)
  * kernel takes all probes off when we end. */
 static void on_bus_error(int number)
 {
-	static const char text[] = "tophash: a mapped file was cut short while it was read: try again\n";
+	static const char text[] =
+		"tophash: a mapped file was cut short while it was read: try again\n";
 	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
 
 	(void)number;

@@ -46,8 +46,11 @@ bool sites_place_matches(const struct filter *filter, const struct site_row *row
 
 	for (; n < row->frames_n && n < ARRAY_SIZE(frames); n++)
 		frames[n] = (struct event_frame){
-			.pc = row->pc, .func = row->frames[n].func, .file = row->frames[n].file,
-			.line = row->frames[n].line, .inlined = row->frames[n].inlined,
+			.pc = row->pc,
+			.func = row->frames[n].func,
+			.file = row->frames[n].file,
+			.line = row->frames[n].line,
+			.inlined = row->frames[n].inlined,
 		};
 	return filter_site_matches(filter, frames, n);
 }
@@ -121,7 +124,7 @@ static struct error *list_sites(const struct sites_options *options,
 	sites_rows rows = {0};
 	struct error *err = NULL;
 
-	vec_each (row, &binary->sites.list)
+	vec_each(row, &binary->sites.list)
 		if (!err && sites_matches(&options->filter, row) && !vec_push(&rows, row))
 			err = error_nomem();
 	report.rows = rows.data;
@@ -140,7 +143,7 @@ static struct error *put_changes(const struct sites_options *options,
 	VEC(const struct site_change *) shown = {0};
 	struct error *err = NULL;
 
-	vec_each (change, &changes->list)
+	vec_each(change, &changes->list)
 		if (!err &&
 		    ((change->from && sites_matches(&options->filter, change->from)) ||
 		     (change->to && sites_matches(&options->filter, change->to))) &&

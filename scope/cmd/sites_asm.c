@@ -10,12 +10,12 @@
 
 enum {
 	SITES_SHOWN = 8,
-	SETUP_MAX = 24,           /* instructions before the call */
-	AROUND = 8,               /* instructions before a probe that is on another path */
-	FUNC_MAX = 1 << 20,       /* bytes that are decoded */
-	SOURCE_MAX = 16 << 20,    /* bytes of a source file */
-	PATIENCE_S = 10,          /* of processor time; a site of a real program takes 0.02 */
-	WAY_MAX = 16,             /* functions on the way from an entry to where elements leave */
+	SETUP_MAX = 24,	       /* instructions before the call */
+	AROUND = 8,	       /* instructions before a probe that is on another path */
+	FUNC_MAX = 1 << 20,    /* bytes that are decoded */
+	SOURCE_MAX = 16 << 20, /* bytes of a source file */
+	PATIENCE_S = 10,       /* of processor time; a site of a real program takes 0.02 */
+	WAY_MAX = 16,	       /* functions on the way from an entry to where elements leave */
 };
 
 struct asm_view {
@@ -142,7 +142,7 @@ static void put_target(const struct asm_view *view, const struct code_insn *insn
 
 static const struct placement *placement_at(const struct asm_view *view, uint64_t addr)
 {
-	vec_each (p, &view->placements.list)
+	vec_each(p, &view->placements.list)
 		if (p->entry + p->offset == addr)
 			return p;
 	return NULL;
@@ -259,7 +259,7 @@ static void list_probes(struct lister *lister, const struct code *code,
 			placement_at(lister->view, code->insns.data[i].addr);
 		bool listed = false;
 
-		vec_each (at, &path->insns)
+		vec_each(at, &path->insns)
 			listed |= *at == i;
 		if (!placement || listed)
 			continue;
@@ -274,8 +274,8 @@ static void list_probes(struct lister *lister, const struct code *code,
 static bool is_cold(void *ctx, uint64_t target)
 {
 	static const char *const names[] = {
-		"runtime.fatal", "runtime.throw", "runtime.panic", "runtime.gopanic",
-		"runtime.growWork", "internal/runtime/maps.fatal",
+		"runtime.fatal",   "runtime.throw",    "runtime.panic",
+		"runtime.gopanic", "runtime.growWork", "internal/runtime/maps.fatal",
 	};
 	const struct asm_view *view = ctx;
 	struct gotab_func func;
@@ -304,7 +304,7 @@ static bool way_has(const struct way *way, uint64_t func)
 
 static bool has_probe(const struct asm_view *view, uint64_t func)
 {
-	vec_each (p, &view->placements.list)
+	vec_each(p, &view->placements.list)
 		if (p->entry == func)
 			return true;
 	return false;
@@ -322,7 +322,7 @@ static struct error *find_way(const struct asm_view *view, uint64_t entry, struc
 		struct code code;
 
 		try(decode(view, way->funcs[i], &func, &code));
-		vec_each (insn, &code.insns) {
+		vec_each(insn, &code.insns) {
 			bool known = has_probe(view, insn->target);
 
 			for (size_t e = 0; e < SITE_ENTRIES; e++)
@@ -370,7 +370,7 @@ static struct error *list_func(struct asm_view *view, uint64_t entry, const stru
 		err = code_straight(&code, is_cold, view, &path);
 	if (!err) {
 		buf_printf(&listing->title, "%zu instructions: %s", path.insns.len, func.name);
-		vec_each (at, &path.insns)
+		vec_each(at, &path.insns)
 			list_insn(&lister, &code, &code.insns.data[*at]);
 		list_probes(&lister, &code, &path);
 	}
@@ -382,7 +382,7 @@ static struct error *list_func(struct asm_view *view, uint64_t entry, const stru
 /* Under a listing: why trace puts its probes where they are marked. */
 static void put_legend(struct asm_view *view, uint64_t func)
 {
-	vec_each (p, &view->placements.list) {
+	vec_each(p, &view->placements.list) {
 		if (p->entry != func)
 			continue;
 		buf_str(view->out, "● ");
@@ -458,7 +458,7 @@ static struct error *select_sites(const struct sites_binary *binary, const char 
 
 	if (!address)
 		err = filter_set_glob("--asm", site, &filter.site_glob);
-	vec_each (row, &binary->sites.list) {
+	vec_each(row, &binary->sites.list) {
 		bool named = address ? is_at(binary, row, pc) : sites_place_matches(&filter, row);
 
 		if (!err && named && !vec_push(ret, row))
@@ -480,9 +480,9 @@ static struct error *view_open(struct asm_view *view)
 	err = placement_find(view->binary->image, view->binary->tab, &options, &view->placements);
 	if (!err)
 		return NULL;
-	view->no_placements = strdup(view->machine == CODE_ARM64
-					     ? "trace places no probes on arm64: x86-64 only"
-					     : err->text);
+	view->no_placements =
+		strdup(view->machine == CODE_ARM64 ? "trace places no probes on arm64: x86-64 only"
+						   : err->text);
 	error_free(err);
 	return view->no_placements ? NULL : error_nomem();
 }
@@ -512,7 +512,10 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 			size_t width, struct buf *out)
 {
 	struct asm_view view = {
-		.binary = binary, .color = color, .width = width, .out = out,
+		.binary = binary,
+		.color = color,
+		.width = width,
+		.out = out,
 		.machine = image_machine(binary->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64,
 		.until = clock_used() + PATIENCE_S,
 	};
@@ -535,8 +538,9 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 		shown[entry] = true;
 	}
 	if (!err && view.tired)
-		err = error_new(ERROR_TARGET, "%s: gave up after %d s: no program takes so long; the "
-					      "file is damaged, or made to take long",
+		err = error_new(ERROR_TARGET,
+				"%s: gave up after %d s: no program takes so long; the "
+				"file is damaged, or made to take long",
 				binary->path, PATIENCE_S);
 	view_close(&view);
 	vec_fini(&rows);

@@ -50,8 +50,10 @@ static const struct option long_options[] = {
 static struct error *parse_by(const char *text, struct sites_options *ret)
 {
 	static const char *const names[] = {
-		[SITE_BY_FUNCTION] = "function", [SITE_BY_TYPE] = "type",
-		[SITE_BY_VARIANT] = "variant", [SITE_BY_PACKAGE] = "package",
+		[SITE_BY_FUNCTION] = "function",
+		[SITE_BY_TYPE] = "type",
+		[SITE_BY_VARIANT] = "variant",
+		[SITE_BY_PACKAGE] = "package",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -122,8 +124,9 @@ static struct error *check(int words, char **argv, struct sites_options *ret)
 	if (ret->asm_of && ret->summary)
 		return error_new(ERROR_USAGE, "--asm and --summary, --by contradict each other");
 	if (ret->asm_of && (ret->filter.type_glob || ret->filter.site_glob))
-		return error_new(ERROR_USAGE, "--asm names its sites itself: --type and --site do not "
-					      "go with it");
+		return error_new(ERROR_USAGE,
+				 "--asm names its sites itself: --type and --site do not "
+				 "go with it");
 	if (strcmp(ret->format, "text") != 0 && strcmp(ret->format, "json") != 0)
 		return error_new(ERROR_USAGE, "--format %s: not one of text, json", ret->format);
 	if (ret->asm_of && strcmp(ret->format, "text") != 0)

@@ -8,11 +8,11 @@
 
 struct sites_options {
 	const char *binary;
-	const char *other;  /* the second binary; NULL: none, nothing is compared */
-	const char *asm_of; /* --asm SITE; NULL: none */
+	const char *other;    /* the second binary; NULL: none, nothing is compared */
+	const char *asm_of;   /* --asm SITE; NULL: none */
 	struct filter filter; /* type_glob, site_glob */
-	const char *format; /* "text", "json" */
-	const char *output; /* NULL: stdout */
+	const char *format;   /* "text", "json" */
+	const char *output;   /* NULL: stdout */
 	bool summary;
 	enum site_by by;
 	bool quiet, help;

@@ -31,8 +31,8 @@
 /* A process that is traced. */
 struct traced {
 	struct process *process;
-	bool announced; /* its start record is out */
-	bool ended;	/* its exit record is out */
+	bool announced;	      /* its start record is out */
+	bool ended;	      /* its exit record is out */
 	enum process_end end; /* not PROCESS_RUNS: it has ended, and this is how */
 	uint64_t end_ns;      /* when that was noticed */
 	int status;
@@ -53,15 +53,15 @@ struct trace {
 	VEC(struct traced) processes;
 	struct error *failed; /* the first failure inside a callback */
 	double ready_ms;
-	uint32_t last_pid; /* of the last event: met already */
-	uint64_t end_ns;   /* --duration; UINT64_MAX: none */
-	uint64_t pass_end_ns;   /* a pass ends at this time; 0: when the ring is empty */
+	uint32_t last_pid;	/* of the last event: met already */
+	uint64_t end_ns;	/* --duration; UINT64_MAX: none */
+	uint64_t pass_end_ns;	/* a pass ends at this time; 0: when the ring is empty */
 	uint64_t pass_until_ns; /* or at the first record made after this time; 0: none */
 	uint64_t reached_ns;	/* every record made before this time has been taken out */
 	bool pass_cut;		/* pass_end_ns came before the rest */
 	uint32_t records;
 	uint64_t image_id; /* of the one process that is traced: changes with an exec */
-	uint32_t begun;    /* how often it has begun */
+	uint32_t begun;	   /* how often it has begun */
 	int exe, out, signals;
 	uint64_t delivered, filtered;
 	bool attached, stopping, interrupted;
@@ -105,8 +105,11 @@ static void fill_probes(const struct trace *trace, struct event_probe *to)
 		const struct placement *p = &trace->placements.list.data[i];
 
 		to[i] = (struct event_probe){
-			.func = p->func, .offset = p->offset, .addr = p->wire.addr,
-			.role = placement_role_name(p->wire.role), .why = p->why,
+			.func = p->func,
+			.offset = p->offset,
+			.addr = p->wire.addr,
+			.role = placement_role_name(p->wire.role),
+			.why = p->why,
 		};
 	}
 }
@@ -116,23 +119,24 @@ static void emit_start(struct trace *trace, const struct process *process, uint6
 	struct event_probe probes[WIRE_PROBES];
 
 	fill_probes(trace, probes);
-	trace->sink->ops->start(trace->sink, &(struct event_start){
-		.version = TOPHASH_VERSION,
-		.engine = "uprobe",
-		.arch = "x86_64",
-		.pid = process ? (uint32_t)process->pid : 0,
-		.exe = process ? process->exe_path : image_name(trace->image),
-		.build_id = image_build_id(trace->image),
-		.bias = bias,
-		.go = gotab_version(trace->tab),
-		.layout = trace->placements.swiss ? "swiss" : "classic",
-		.stripped = image_is_stripped(trace->image),
-		.time_ns = now_ns(CLOCK_MONOTONIC),
-		.wall_ns = now_ns(CLOCK_REALTIME),
-		.ready_ms = trace->ready_ms,
-		.probes = probes,
-		.probes_n = trace->placements.list.len,
-	});
+	trace->sink->ops->start(
+		trace->sink, &(struct event_start){
+				     .version = TOPHASH_VERSION,
+				     .engine = "uprobe",
+				     .arch = "x86_64",
+				     .pid = process ? (uint32_t)process->pid : 0,
+				     .exe = process ? process->exe_path : image_name(trace->image),
+				     .build_id = image_build_id(trace->image),
+				     .bias = bias,
+				     .go = gotab_version(trace->tab),
+				     .layout = trace->placements.swiss ? "swiss" : "classic",
+				     .stripped = image_is_stripped(trace->image),
+				     .time_ns = now_ns(CLOCK_MONOTONIC),
+				     .wall_ns = now_ns(CLOCK_REALTIME),
+				     .ready_ms = trace->ready_ms,
+				     .probes = probes,
+				     .probes_n = trace->placements.list.len,
+			     });
 }
 
 /* Writes the start record of a process once its load bias is known; event: its first, which tells
@@ -165,7 +169,7 @@ static struct error *add_process(struct trace *trace, struct process *process)
 
 static struct traced *find_process(struct trace *trace, pid_t pid)
 {
-	vec_each (traced, &trace->processes)
+	vec_each(traced, &trace->processes)
 		if (traced->process->pid == pid && !traced->ended)
 			return traced;
 	return NULL;
@@ -203,11 +207,11 @@ static void emit_exit(struct trace *trace, struct traced *traced)
 		emit_start(trace, traced->process, 0);
 	traced->announced = traced->ended = true;
 	trace->sink->ops->exit(trace->sink, &(struct event_exit){
-		.pid = (uint32_t)traced->process->pid,
-		.known = end != PROCESS_GONE,
-		.signaled = end == PROCESS_SIGNALED,
-		.status = status,
-	});
+						    .pid = (uint32_t)traced->process->pid,
+						    .known = end != PROCESS_GONE,
+						    .signaled = end == PROCESS_SIGNALED,
+						    .status = status,
+					    });
 	if (!trace->options.command || trace->options.quiet)
 		return;
 	if (end == PROCESS_GONE)
@@ -430,7 +434,8 @@ static struct error *watch_exec(struct trace *trace)
 	if (engine_begun(trace->engine) == trace->begun)
 		engine_forget_gc(trace->engine);
 	err = engine_attach(trace->engine, trace->exe, pid);
-	if (err && err->code == ERROR_TARGET) { /* it has ended meanwhile: the next pass tells how */
+	if (err &&
+	    err->code == ERROR_TARGET) { /* it has ended meanwhile: the next pass tells how */
 		error_free(err);
 		return NULL;
 	}
@@ -438,7 +443,8 @@ static struct error *watch_exec(struct trace *trace)
 	if (engine_begun(trace->engine) == trace->begun) { /* neither old nor new probes saw it */
 		tell_gc(trace, pid);
 		cmd_say("process %d has executed itself anew: removals in its first milliseconds "
-			"may not have been seen", (int)pid);
+			"may not have been seen",
+			(int)pid);
 	}
 	trace->begun = engine_begun(trace->engine);
 	return NULL;
@@ -532,7 +538,7 @@ static int finish(struct trace *trace, struct error *err)
 	stop(trace);
 	engine_detach(trace->engine);
 	fail(trace, drain(trace, 0, 0));
-	vec_each (traced, &trace->processes)
+	vec_each(traced, &trace->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(trace, traced);
 	all_lost = sum_up(trace, lost, &end);
@@ -586,10 +592,12 @@ static struct error *open_symbols(struct trace *trace)
 	if (minor < GO_MINOR_MIN)
 		return error_new(ERROR_TARGET,
 				 "%s: built with go1.%u, which is too old: rebuild it with Go 1.%d "
-				 "or later", image_name(trace->image), minor, GO_MINOR_MIN);
+				 "or later",
+				 image_name(trace->image), minor, GO_MINOR_MIN);
 	if (minor > GO_MINOR_MAX && !trace->options.quiet)
 		cmd_say("%s: built with go1.%u, newer than any this tophash was tested with "
-			"(1.%d): going on", image_name(trace->image), minor, GO_MINOR_MAX);
+			"(1.%d): going on",
+			image_name(trace->image), minor, GO_MINOR_MAX);
 	return placement_find(trace->image, trace->tab, &options, &trace->placements);
 }
 
@@ -615,16 +623,22 @@ static struct error *open_sink(struct trace *trace)
 static struct error *open_engine(struct trace *trace)
 {
 	struct resolver_options resolver = {
-		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
-		.filter = &trace->options.filter, .stack_max = trace->options.stack_max,
+		.image = trace->image,
+		.tab = trace->tab,
+		.placements = &trace->placements,
+		.filter = &trace->options.filter,
+		.stack_max = trace->options.stack_max,
 		.peek = peek,
 	};
 
 	trace->probe_options = (struct probe_options){
-		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
+		.image = trace->image,
+		.tab = trace->tab,
+		.placements = &trace->placements,
 		.filter = &trace->options.filter,
 		.stack_max = trace->options.stack_max + WIRE_STACK_EXTRA,
-		.key_bytes = trace->options.key_bytes, .buffer_size = trace->options.buffer_size,
+		.key_bytes = trace->options.key_bytes,
+		.buffer_size = trace->options.buffer_size,
 		.misses = trace->options.misses,
 		.start = trace->options.binary != NULL,
 	};
@@ -663,8 +677,9 @@ static bool on_found(void *ctx, pid_t pid)
 
 static struct error *begin(struct trace *trace)
 {
-	pid_t pid = trace->options.pid ? trace->options.pid
-		    : trace->options.command ? trace->spawn.pid : -1;
+	pid_t pid = trace->options.pid	     ? trace->options.pid
+		    : trace->options.command ? trace->spawn.pid
+					     : -1;
 	struct process *process;
 	struct stat st;
 
@@ -703,7 +718,9 @@ static struct error *begin(struct trace *trace)
 static struct error *dry_run(struct trace *trace)
 {
 	struct probe_options plan = {
-		.image = trace->image, .tab = trace->tab, .placements = &trace->placements,
+		.image = trace->image,
+		.tab = trace->tab,
+		.placements = &trace->placements,
 		.filter = &trace->options.filter,
 	};
 
@@ -751,7 +768,7 @@ static void trace_fini(struct trace *trace)
 	placements_fini(&trace->placements);
 	gotab_close(trace->tab);
 	image_close(trace->image);
-	vec_each (traced, &trace->processes)
+	vec_each(traced, &trace->processes)
 		process_close(traced->process);
 	vec_fini(&trace->processes);
 	trace_options_fini(&trace->options);
@@ -759,8 +776,11 @@ static void trace_fini(struct trace *trace)
 
 int cmd_trace(int argc, char **argv)
 {
-	struct trace trace = {.begun_ns = now_ns(CLOCK_MONOTONIC), .exe = -1, .out = -1,
-			      .signals = -1, .spawn = {.go = -1, .failed = -1}};
+	struct trace trace = {.begun_ns = now_ns(CLOCK_MONOTONIC),
+			      .exe = -1,
+			      .out = -1,
+			      .signals = -1,
+			      .spawn = {.go = -1, .failed = -1}};
 	struct error *err = trace_options_parse(argc, argv, &trace.options);
 	int code = EXIT_DONE;
 

@@ -47,8 +47,20 @@ const char *trace_help(void)
 }
 
 enum {
-	OPT_KEY_PREFIX = 256, OPT_TYPE, OPT_MAP, OPT_SITE, OPT_GOID, OPT_MISSES, OPT_LIMIT,
-	OPT_DURATION, OPT_FORMAT, OPT_SUMMARY, OPT_STACK, OPT_KEY_BYTES, OPT_BUFFER, OPT_DRY_RUN,
+	OPT_KEY_PREFIX = 256,
+	OPT_TYPE,
+	OPT_MAP,
+	OPT_SITE,
+	OPT_GOID,
+	OPT_MISSES,
+	OPT_LIMIT,
+	OPT_DURATION,
+	OPT_FORMAT,
+	OPT_SUMMARY,
+	OPT_STACK,
+	OPT_KEY_BYTES,
+	OPT_BUFFER,
+	OPT_DRY_RUN,
 };
 
 static const struct option long_options[] = {
@@ -92,7 +104,10 @@ static struct error *parse_number(const char *option, const char *text, uint64_t
 
 static struct error *parse_duration(const char *text, uint64_t *ret)
 {
-	static const struct { const char *unit; double ns; } units[] = {
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = {
 		{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"m", 60e9}, {"h", 3600e9},
 	};
 	char *end;
@@ -106,12 +121,16 @@ static struct error *parse_duration(const char *text, uint64_t *ret)
 			return NULL;
 		}
 	}
-	return error_new(ERROR_USAGE, "--duration %s: not a time; write 10, 10s, 500ms or 2m", text);
+	return error_new(ERROR_USAGE, "--duration %s: not a time; write 10, 10s, 500ms or 2m",
+			 text);
 }
 
 static struct error *parse_size(const char *text, uint64_t *ret)
 {
-	static const struct { const char *unit; unsigned shift; } units[] = {
+	static const struct {
+		const char *unit;
+		unsigned shift;
+	} units[] = {
 		{"", 0}, {"K", 10}, {"KiB", 10}, {"M", 20}, {"MiB", 20}, {"G", 30}, {"GiB", 30},
 	};
 	unsigned long long value;
@@ -133,7 +152,9 @@ static struct error *parse_size(const char *text, uint64_t *ret)
 static struct error *parse_summary(const char *text, struct trace_options *ret)
 {
 	static const char *const names[] = {
-		[AGGR_BY_SITE] = "site", [AGGR_BY_MAP] = "map", [AGGR_BY_TYPE] = "type",
+		[AGGR_BY_SITE] = "site",
+		[AGGR_BY_MAP] = "map",
+		[AGGR_BY_TYPE] = "type",
 		[AGGR_BY_KEY] = "key",
 	};
 
@@ -216,7 +237,8 @@ static struct error *check(const struct trace_options *options)
 	if (options->quiet && options->verbose)
 		return error_new(ERROR_USAGE, "-q and -v contradict each other");
 	if (strcmp(options->format, "text") != 0 && strcmp(options->format, "json") != 0)
-		return error_new(ERROR_USAGE, "--format %s: not one of text, json", options->format);
+		return error_new(ERROR_USAGE, "--format %s: not one of text, json",
+				 options->format);
 	return NULL;
 }
 
@@ -256,8 +278,8 @@ struct error *trace_options_parse(int argc, char **argv, struct trace_options *r
 	uint32_t given = 0;
 	int option;
 
-	*ret = (struct trace_options){.format = "text", .key_bytes = 64, .stack_max = 64,
-				      .buffer_size = 16 << 20};
+	*ret = (struct trace_options){
+		.format = "text", .key_bytes = 64, .stack_max = 64, .buffer_size = 16 << 20};
 	optind = 0;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:p:b:k:o:qvh", long_options, NULL)) != -1) {
@@ -272,9 +294,11 @@ struct error *trace_options_parse(int argc, char **argv, struct trace_options *r
 	}
 	if (optind < argc) {
 		if (strcmp(argv[optind - 1], "--") != 0)
-			return error_new(ERROR_USAGE,
-					 "\"%s\": what is it? A command goes after --, a process id "
-					 "after -p", argv[optind]);
+			return error_new(
+				ERROR_USAGE,
+				"\"%s\": what is it? A command goes after --, a process id "
+				"after -p",
+				argv[optind]);
 		ret->command = argv + optind;
 	} else if (optind > 1 && !strcmp(argv[optind - 1], "--")) {
 		return error_new(ERROR_USAGE, "no command after --");

@@ -7,14 +7,14 @@
 #include "probe/probe.h"
 
 struct trace_options {
-	pid_t pid;           /* -p; 0: none */
-	const char *binary;  /* -b; NULL: none */
-	char **command;      /* after --; NULL: none */
+	pid_t pid;	    /* -p; 0: none */
+	const char *binary; /* -b; NULL: none */
+	char **command;	    /* after --; NULL: none */
 	struct filter filter;
-	uint64_t limit;      /* events; 0: none */
+	uint64_t limit;	      /* events; 0: none */
 	uint64_t duration_ns; /* 0: none */
-	const char *format;  /* "text", "json" */
-	const char *output;  /* NULL: stdout */
+	const char *format;   /* "text", "json" */
+	const char *output;   /* NULL: stdout */
 	bool summary;
 	enum aggr_by summary_by;
 	uint32_t key_bytes, stack_max;

@@ -11,8 +11,7 @@ struct error *output_check(const char *path, int exe)
 	if (!path || stat(path, &a) < 0 || fstat(exe, &b) < 0 || a.st_dev != b.st_dev ||
 	    a.st_ino != b.st_ino)
 		return NULL;
-	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file",
-			 path);
+	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file", path);
 }
 
 struct error *output_open(const char *path, int *ret_fd)
@@ -68,7 +67,7 @@ struct error *output_plan(int fd, const struct probe_options *options)
 		   options->placements->swiss ? "Swiss" : "classic",
 		   image_is_stripped(options->image) ? ", stripped" : "",
 		   options->placements->list.len);
-	vec_each (p, &options->placements->list) {
+	vec_each(p, &options->placements->list) {
 		buf_printf(&out, "%-8s ", placement_role_name(p->wire.role));
 		put_safe(&out, p->func);
 		buf_printf(&out, "+%llu (0x%llx): ", (unsigned long long)p->offset,

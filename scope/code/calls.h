@@ -13,7 +13,7 @@
 #include "code/decode.h"
 
 struct code_call {
-	uint64_t addr;   /* of the opcode */
+	uint64_t addr;	 /* of the opcode */
 	uint64_t target; /* one of the targets */
 };
 

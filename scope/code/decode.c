@@ -49,7 +49,7 @@ const struct code_insn *code_at(const struct code *code, uint64_t addr)
 
 static void mark_joins(struct code *code)
 {
-	vec_each (insn, &code->insns) {
+	vec_each(insn, &code->insns) {
 		struct code_insn *at;
 
 		if ((insn->flow != CODE_JUMP && insn->flow != CODE_BRANCH) || !insn->target)
@@ -72,15 +72,20 @@ struct error *code_decode(enum code_machine machine, const void *bytes, size_t s
 	if (size && !vec_reserve(&ret->insns, size / 4 + 1))
 		return error_nomem();
 	while (pos < size) {
-		struct code_insn insn = {.addr = addr + pos, .reg = CODE_NO_REG,
-					 .reg2 = CODE_NO_REG, .base = CODE_NO_REG};
+		struct code_insn insn = {.addr = addr + pos,
+					 .reg = CODE_NO_REG,
+					 .reg2 = CODE_NO_REG,
+					 .base = CODE_NO_REG};
 
 		if (!ops->decode(at + pos, size - pos, &insn)) {
 			size_t skip = size - pos < ops->quantum ? size - pos : ops->quantum;
 
-			insn = (struct code_insn){.addr = addr + pos, .flow = CODE_STOP,
-						  .reg = CODE_NO_REG, .reg2 = CODE_NO_REG,
-						  .base = CODE_NO_REG, .writes = UINT32_MAX,
+			insn = (struct code_insn){.addr = addr + pos,
+						  .flow = CODE_STOP,
+						  .reg = CODE_NO_REG,
+						  .reg2 = CODE_NO_REG,
+						  .base = CODE_NO_REG,
+						  .writes = UINT32_MAX,
 						  .size = (uint8_t)skip};
 		}
 		pos += insn.size;

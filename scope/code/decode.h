@@ -17,23 +17,23 @@ enum code_flow {
 	CODE_BRANCH, /* a conditional jump */
 	CODE_CALL,   /* target as of JUMP */
 	CODE_RETURN,
-	CODE_STOP,   /* a trap, or bytes that are no instruction: nothing goes on from here */
+	CODE_STOP, /* a trap, or bytes that are no instruction: nothing goes on from here */
 };
 
 enum code_op {
 	CODE_OTHER,
-	CODE_LOAD,       /* reg = [base + disp], 8 bytes */
-	CODE_STORE,      /* [base + disp] = reg, width bytes */
-	CODE_MOVE,       /* reg = base, 8 bytes */
-	CODE_LESS_ONE,   /* reg = base - 1, 8 bytes (lea, dec, sub) */
-	CODE_DECREMENT,  /* [base + disp] -= 1, 8 bytes */
-	CODE_COMPARE_GLOBAL,  /* compares the 4-byte word at `target` with imm */
-	CODE_ADDRESS,         /* reg = `target`, an address in the image */
-	CODE_EXCHANGE,        /* exchanges the 4-byte word at [base + disp] with a register */
-	CODE_OFFSET,          /* reg = base + imm, 8 bytes */
-	CODE_LOAD_GLOBAL,     /* reg = the 8-byte word at `target` */
-	CODE_LOAD_PAIR,       /* reg = [base + disp], reg2 = [base + disp + 8]; 8 bytes each */
-	CODE_STORE_PAIR,      /* the reverse */
+	CODE_LOAD,	     /* reg = [base + disp], 8 bytes */
+	CODE_STORE,	     /* [base + disp] = reg, width bytes */
+	CODE_MOVE,	     /* reg = base, 8 bytes */
+	CODE_LESS_ONE,	     /* reg = base - 1, 8 bytes (lea, dec, sub) */
+	CODE_DECREMENT,	     /* [base + disp] -= 1, 8 bytes */
+	CODE_COMPARE_GLOBAL, /* compares the 4-byte word at `target` with imm */
+	CODE_ADDRESS,	     /* reg = `target`, an address in the image */
+	CODE_EXCHANGE,	     /* exchanges the 4-byte word at [base + disp] with a register */
+	CODE_OFFSET,	     /* reg = base + imm, 8 bytes */
+	CODE_LOAD_GLOBAL,    /* reg = the 8-byte word at `target` */
+	CODE_LOAD_PAIR,	     /* reg = [base + disp], reg2 = [base + disp + 8]; 8 bytes each */
+	CODE_STORE_PAIR,     /* the reverse */
 };
 
 #define CODE_NO_REG    255

@@ -8,10 +8,22 @@
 
 enum { SP = 31, FP = 29, G = 28 };
 
-static uint8_t rd(uint32_t op) { return op & 31; }
-static uint8_t rn(uint32_t op) { return op >> 5 & 31; }
-static uint8_t rt2(uint32_t op) { return op >> 10 & 31; }
-static uint8_t rm(uint32_t op) { return op >> 16 & 31; }
+static uint8_t rd(uint32_t op)
+{
+	return op & 31;
+}
+static uint8_t rn(uint32_t op)
+{
+	return op >> 5 & 31;
+}
+static uint8_t rt2(uint32_t op)
+{
+	return op >> 10 & 31;
+}
+static uint8_t rm(uint32_t op)
+{
+	return op >> 16 & 31;
+}
 
 /* The signed field of `bits` bits that begins at bit `low`. */
 static int64_t field(uint32_t op, unsigned low, unsigned bits)
@@ -37,7 +49,7 @@ static bool decode_flow(uint32_t op, struct code_insn *to)
 		to->writes = op >> 31 ? call : 0;
 	} else if ((op & 0xff000000) == 0x54000000 || (op & 0x7e000000) == 0x34000000) {
 		set_target(to, CODE_BRANCH, field(op, 5, 19)); /* B.cond; CBZ, CBNZ */
-	} else if ((op & 0x7e000000) == 0x36000000) { /* TBZ, TBNZ */
+	} else if ((op & 0x7e000000) == 0x36000000) {	       /* TBZ, TBNZ */
 		set_target(to, CODE_BRANCH, field(op, 5, 14));
 	} else if ((op & 0xfffffc1f) == 0xd61f0000) { /* BR */
 		to->flow = CODE_JUMP;

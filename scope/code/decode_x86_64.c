@@ -11,8 +11,7 @@
 
 static uint8_t register_number(ZydisRegister reg)
 {
-	ZydisRegister wide =
-		ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
+	ZydisRegister wide = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
 
 	return wide >= ZYDIS_REGISTER_RAX && wide <= ZYDIS_REGISTER_R15
 		       ? (uint8_t)(wide - ZYDIS_REGISTER_RAX)
@@ -124,8 +123,7 @@ static void set_compare(struct code_insn *to, const ZydisDecodedInstruction *ins
 	ZyanU64 addr;
 
 	if (ops[0].type != ZYDIS_OPERAND_TYPE_MEMORY || ops[0].size != 32 ||
-	    ops[0].mem.base != ZYDIS_REGISTER_RIP ||
-	    ops[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+	    ops[0].mem.base != ZYDIS_REGISTER_RIP || ops[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
 	    !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[0], to->addr, &addr)))
 		return;
 	to->op = CODE_COMPARE_GLOBAL;
@@ -190,12 +188,12 @@ static void set_flow(struct code_insn *to, const ZydisDecodedInstruction *insn,
 static bool is_emulated(const struct code_insn *insn, const uint8_t *bytes)
 {
 	switch (bytes[0]) {
-	case 0x90:            /* nop */
-	case 0xeb: case 0xe9: /* jmp */
-	case 0xe8:            /* call */
-		return true;
+	case 0x90: /* nop */
+	case 0xeb:
+	case 0xe9: /* jmp */
+	case 0xe8: /* call */ return true;
 	case 0x66: return insn->size == 2 && bytes[1] == 0x90;
-	case 0x0f: return (bytes[1] & 0xf0) == 0x80; /* jcc rel32 */
+	case 0x0f: return (bytes[1] & 0xf0) == 0x80;			/* jcc rel32 */
 	case 0x41: return insn->size == 2 && (bytes[1] & 0xf8) == 0x50; /* push r8..r15 */
 	default: return (bytes[0] & 0xf0) == 0x70 || (bytes[0] & 0xf8) == 0x50;
 	}
@@ -225,13 +223,14 @@ static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
 	static const ZydisDecoder decoder = {
 		.machine_mode = ZYDIS_MACHINE_MODE_LONG_64,
 		.stack_width = ZYDIS_STACK_WIDTH_64,
-		.decoder_mode = {
-			[ZYDIS_DECODER_MODE_MPX] = ZYAN_TRUE,
-			[ZYDIS_DECODER_MODE_CET] = ZYAN_TRUE,
-			[ZYDIS_DECODER_MODE_LZCNT] = ZYAN_TRUE,
-			[ZYDIS_DECODER_MODE_TZCNT] = ZYAN_TRUE,
-			[ZYDIS_DECODER_MODE_CLDEMOTE] = ZYAN_TRUE,
-		},
+		.decoder_mode =
+			{
+				[ZYDIS_DECODER_MODE_MPX] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_CET] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_LZCNT] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_TZCNT] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_CLDEMOTE] = ZYAN_TRUE,
+			},
 	};
 	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction raw;

@@ -33,9 +33,8 @@ struct error *code_printer_new(enum code_machine machine, struct code_printer **
 		return error_nomem();
 	printer->machine = machine;
 	if (machine == CODE_ARM64)
-		printer->capstone_open =
-			cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &printer->capstone) ==
-			CS_ERR_OK;
+		printer->capstone_open = cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN,
+						 &printer->capstone) == CS_ERR_OK;
 	if (machine == CODE_ARM64 ? !printer->capstone_open : !zydis_init(printer))
 		return error_new(ERROR_FAILED, "cannot set up the disassembler");
 	*ret = take_ptr(printer);

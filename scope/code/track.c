@@ -30,10 +30,10 @@ struct code_track {
 	VEC(struct code_value) values; /* 0: unknown */
 	struct table by_hash;
 	VEC(struct block) blocks;
-	VEC(int64_t) slots; /* displacements, ascending, no two the same */
+	VEC(int64_t) slots;   /* displacements, ascending, no two the same */
 	uint16_t stack_value; /* what the stack pointer holds, all along */
-	size_t width;       /* numbers in a state */
-	uint16_t *states;   /* one a block: at its beginning */
+	size_t width;	      /* numbers in a state */
+	uint16_t *states;     /* one a block: at its beginning */
 	uint16_t *now, *entry, *indirect;
 	size_t work;	   /* done so far */
 	bool indirect_met; /* `indirect` holds something */
@@ -232,7 +232,7 @@ static bool find_slots(struct code_track *track)
 {
 	size_t n = 0;
 
-	vec_each (insn, &track->code->insns) {
+	vec_each(insn, &track->code->insns) {
 		if (insn->base != track->stack || insn->width != 8)
 			continue;
 		if ((insn->op == CODE_STORE || insn->op == CODE_STORE_PAIR) &&

@@ -31,8 +31,8 @@ enum code_root {
 struct code_value {
 	uint64_t base;
 	int32_t offsets[CODE_LOADS_MAX]; /* *(... *(*(base + offsets[0]) + offsets[1]) ...) */
-	int32_t add;                     /* and this much more */
-	uint32_t root;                   /* enum code_root */
+	int32_t add;			 /* and this much more */
+	uint32_t root;			 /* enum code_root */
 	uint32_t loads;
 };
 

@@ -13,7 +13,7 @@ enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_END 
 enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_UNKNOWN };
 
 struct event_frame {
-	uint64_t pc;      /* run-time; the return address into this frame (its call is at pc - 1) */
+	uint64_t pc;	  /* run-time; the return address into this frame (its call is at pc - 1) */
 	const char *func; /* "" when unknown */
 	const char *file; /* "" when unknown */
 	uint32_t line;
@@ -37,9 +37,9 @@ struct event_removal {
 	const char *map_type; /* "" when unknown */
 	const char *func;     /* the runtime's entry that the program called */
 	enum event_gc gc;
-	bool removed;    /* false: a miss */
-	bool panicked;   /* a miss that ended in a panic */
-	bool on_stack;   /* the map lives on its goroutine's stack */
+	bool removed;  /* false: a miss */
+	bool panicked; /* a miss that ended in a panic */
+	bool on_stack; /* the map lives on its goroutine's stack */
 	uint64_t len_before, len_after;
 	const struct value *key; /* EVENT_DELETE only */
 	size_t key_n;
@@ -48,7 +48,7 @@ struct event_removal {
 	size_t state_n;
 	const struct event_frame *stack; /* innermost first; [0] is the function that deleted */
 	size_t stack_n;
-	bool stack_cut;          /* --stack N cut it */
+	bool stack_cut;		 /* --stack N cut it */
 	const char *stack_error; /* why the walk ended early, or NULL */
 	/* For caches: equal ids mean an equal stack (func, file, line, pcs) or an equal map type. */
 	uint32_t stack_id;
@@ -59,7 +59,7 @@ struct event_removal {
 struct event_probe {
 	const char *func;
 	uint64_t offset;  /* bytes from the function's entry */
-	uint64_t addr;    /* link-time */
+	uint64_t addr;	  /* link-time */
 	const char *role; /* "removal", "clear", "entry", "exit", "panic", "start" */
 	const char *why;  /* one sentence */
 };
@@ -72,7 +72,7 @@ struct event_start {
 	const char *exe;
 	const char *build_id; /* "" when none */
 	uint64_t bias;
-	const char *go;     /* "go1.26.5" */
+	const char *go;	    /* "go1.26.5" */
 	const char *layout; /* "classic" or "swiss" */
 	bool stripped;
 	uint64_t time_ns; /* monotonic */

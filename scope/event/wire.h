@@ -30,13 +30,13 @@ typedef __s64 int64_t;
 
 #define WIRE_STACK_SMALL 16  /* frames that fit the small record */
 #define WIRE_STACK_EXTRA 8   /* frames of the runtime's own below the first that is shown */
-#define WIRE_STACK_MAX   520 /* --stack at most 512, and those */
-#define WIRE_KEY_INLINE  64  /* key bytes in struct wire_event */
-#define WIRE_SEGMENTS    8
-#define WIRE_KEY_SEGMENT 256  /* bytes of one segment at most: --key-bytes at most */
-#define WIRE_STEPS       8
-#define WIRE_PROBES      64
-#define WIRE_FILTER_MAX  256 /* bytes of a --key or --key-prefix string at most */
+#define WIRE_STACK_MAX	 520 /* --stack at most 512, and those */
+#define WIRE_KEY_INLINE	 64  /* key bytes in struct wire_event */
+#define WIRE_SEGMENTS	 8
+#define WIRE_KEY_SEGMENT 256 /* bytes of one segment at most: --key-bytes at most */
+#define WIRE_STEPS	 8
+#define WIRE_PROBES	 64
+#define WIRE_FILTER_MAX	 256 /* bytes of a --key or --key-prefix string at most */
 
 enum wire_kind {
 	WIRE_DELETE = 1,
@@ -46,10 +46,11 @@ enum wire_kind {
 
 enum wire_flag {
 	WIRE_REMOVED = 1 << 0,
-	WIRE_ON_STACK = 1 << 1,   /* the map header lies on the goroutine's stack */
-	WIRE_PANICKED = 1 << 2,   /* a miss that ended in a panic */
-	WIRE_STACK_CUT = 1 << 3,  /* more frames than --stack */
-	WIRE_STACK_LOST = 1 << 4, /* the frame pointers left the goroutine's stack or were unreadable */
+	WIRE_ON_STACK = 1 << 1,	 /* the map header lies on the goroutine's stack */
+	WIRE_PANICKED = 1 << 2,	 /* a miss that ended in a panic */
+	WIRE_STACK_CUT = 1 << 3, /* more frames than --stack */
+	WIRE_STACK_LOST =
+		1 << 4, /* the frame pointers left the goroutine's stack or were unreadable */
 	WIRE_BIG = 1 << 5,
 	WIRE_GC_UNKNOWN = 1 << 6,
 	WIRE_CHECK = 1 << 7, /* the kernel program could not decide the filter: user space must */
@@ -57,15 +58,15 @@ enum wire_flag {
 
 /* What stands in wire_event.key. */
 enum wire_key_kind {
-	WIRE_KEY_NONE,     /* a clear; or see key_error */
-	WIRE_KEY_RAW,      /* key_len bytes of the key itself */
+	WIRE_KEY_NONE,	   /* a clear; or see key_error */
+	WIRE_KEY_RAW,	   /* key_len bytes of the key itself */
 	WIRE_KEY_STRING,   /* the first key_len bytes of a string of key_total bytes */
 	WIRE_KEY_SEGMENTS, /* in struct wire_key */
 };
 
 enum wire_key_error {
 	WIRE_KEY_OK,
-	WIRE_KEY_FAULT,   /* unreadable memory */
+	WIRE_KEY_FAULT,	  /* unreadable memory */
 	WIRE_KEY_NO_PLAN, /* a map type that was not known when the program was loaded */
 };
 
@@ -73,7 +74,7 @@ enum wire_key_error {
  * it as one scratch area. */
 struct wire_event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
-	uint64_t ip;      /* where the probe stands, run-time */
+	uint64_t ip;	  /* where the probe stands, run-time */
 	uint64_t goid;
 	uint64_t map;
 	uint64_t type; /* of the map, run-time; 0 when it could not be read */
@@ -96,12 +97,12 @@ struct wire_event {
 /* One piece of memory that belongs to a key: the key itself (segment 0), a string in it, the value
  * an interface in it holds. */
 struct wire_segment {
-	uint64_t addr;   /* where it was in the process */
-	uint64_t type;   /* run-time type address; 0 for the bytes of a string */
-	uint64_t tab;    /* first word of the interface that led here; 0: none did. Values of
+	uint64_t addr; /* where it was in the process */
+	uint64_t type; /* run-time type address; 0 for the bytes of a string */
+	uint64_t tab;  /* first word of the interface that led here; 0: none did. Values of
 			    several interfaces may share an address (runtime.staticuint64s) */
-	uint32_t want;   /* its whole size in bytes */
-	uint32_t len;    /* bytes present, in wire_key.bytes[i] */
+	uint32_t want; /* its whole size in bytes */
+	uint32_t len;  /* bytes present, in wire_key.bytes[i] */
 };
 
 struct wire_key {
@@ -117,10 +118,10 @@ enum wire_role {
 	WIRE_ROLE_REMOVAL = 1, /* after the count went down: an element left */
 	WIRE_ROLE_CLEAR,       /* at a clear, after the stack check */
 	WIRE_ROLE_ENTRY,       /* --misses: a delete began */
-	WIRE_ROLE_EXIT,        /* --misses: it returned */
+	WIRE_ROLE_EXIT,	       /* --misses: it returned */
 	WIRE_ROLE_PANIC,       /* --misses: its goroutine panics */
 	WIRE_ROLE_START,       /* a process of the binary began */
-	WIRE_ROLE_GC,          /* the GC phase has changed */
+	WIRE_ROLE_GC,	       /* the GC phase has changed */
 	WIRE_ROLE_BEGIN,       /* the one process that is traced began, perhaps anew */
 };
 
@@ -140,10 +141,10 @@ struct wire_probe {
 	/* Removal: words of the window [rbp + window, ...) where the arguments are kept. The window
 	 * holds the frame itself, too: its two words stand at -window / 8. */
 	uint8_t type_word, map_word, key_word;
-	uint8_t words;    /* words to read */
-	int16_t window;   /* bytes from rbp: 0 or less */
+	uint8_t words;	   /* words to read */
+	int16_t window;	   /* bytes from rbp: 0 or less */
 	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
-	uint8_t func;      /* --misses: entry and exit of one function carry the same number */
+	uint8_t func;	   /* --misses: entry and exit of one function carry the same number */
 	uint8_t unused[2];
 	/* The kernel program's own. */
 	uint32_t deep; /* > 0 while stacks here are deep */
@@ -159,7 +160,7 @@ struct wire_step {
 
 /* How to compare the key with --key. */
 enum wire_match {
-	WIRE_MATCH_ANY,    /* no key filter */
+	WIRE_MATCH_ANY,	   /* no key filter */
 	WIRE_MATCH_NEVER,  /* this kind of key cannot equal it */
 	WIRE_MATCH_WORD,   /* (first 8 bytes of the key & mask) == want */
 	WIRE_MATCH_STRING, /* against filter_words */
@@ -170,10 +171,10 @@ enum wire_match {
  * describes the map's KEY; for any other type (the dynamic type of an interface key), itself. */
 struct wire_plan {
 	uint64_t want, mask; /* WIRE_MATCH_WORD */
-	uint32_t size;       /* bytes of the key in memory */
+	uint32_t size;	     /* bytes of the key in memory */
 	uint8_t key_kind;    /* enum wire_key_kind: how it travels */
-	uint8_t match;       /* enum wire_match */
-	uint8_t skip;        /* --type does not match: filtered */
+	uint8_t match;	     /* enum wire_match */
+	uint8_t skip;	     /* --type does not match: filtered */
 	uint8_t nsteps;
 };
 
@@ -194,9 +195,9 @@ struct wire_type {
  *   | link-time address / 8      | index in types|      0: empty
  *   +----------------------------+---------------+
  */
-#define WIRE_BUCKET_CELLS 8
+#define WIRE_BUCKET_CELLS    8
 #define WIRE_TYPE_INDEX_BITS 20
-#define WIRE_TYPES_MAX (1u << WIRE_TYPE_INDEX_BITS)
+#define WIRE_TYPES_MAX	     (1u << WIRE_TYPE_INDEX_BITS)
 
 struct wire_bucket {
 	uint64_t cell[WIRE_BUCKET_CELLS];
@@ -220,11 +221,11 @@ static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint
 struct wire_counters {
 	uint64_t other_hits; /* all but removals: hits = other_hits + removed */
 	uint64_t filtered;
-	uint64_t lost_ring;    /* the ring was full */
-	uint64_t lost_pending; /* --misses: too many deletes in flight */
+	uint64_t lost_ring;	/* the ring was full */
+	uint64_t lost_pending;	/* --misses: too many deletes in flight */
 	uint64_t lost_internal; /* a tail call failed: not known to happen */
-	uint64_t removed;      /* elements, by delete */
-	uint64_t cleared;      /* elements, by clear */
+	uint64_t removed;	/* elements, by delete */
+	uint64_t cleared;	/* elements, by clear */
 	uint64_t misses;
 };
 

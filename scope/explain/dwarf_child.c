@@ -217,15 +217,19 @@ static void lost(struct dwarf_child *child)
 	if (!info.si_pid) {
 		kill(child->pid, SIGKILL);
 		bury(child, &status);
-		snprintf(text, sizeof(text), "gave up after %d s: the debug information is "
-					     "corrupt, or made to take long", PATIENCE_S);
+		snprintf(text, sizeof(text),
+			 "gave up after %d s: the debug information is "
+			 "corrupt, or made to take long",
+			 PATIENCE_S);
 	} else {
 		bury(child, &status);
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 			snprintf(text, sizeof(text), "its reader was killed (out of memory?)");
 		else if (WIFSIGNALED(status))
-			snprintf(text, sizeof(text), "its reader crashed (signal %d): the debug "
-						     "information is corrupt", WTERMSIG(status));
+			snprintf(text, sizeof(text),
+				 "its reader crashed (signal %d): the debug "
+				 "information is corrupt",
+				 WTERMSIG(status));
 		else
 			snprintf(text, sizeof(text), "its reader ended (out of memory?)");
 	}

@@ -21,8 +21,8 @@ struct explain {
 	VEC(struct explain_frame) frames; /* of all answers; an answer has its first by number */
 	VEC(size_t) first;		  /* list index * EXPLAIN_SOURCES + source -> in frames */
 	VEC(struct turn) turns;		  /* the queries, sorted by module and address */
-	double begun;	 /* the batch; processor time */
-	uint32_t asked;	 /* Go's table */
+	double begun;			  /* the batch; processor time */
+	uint32_t asked;			  /* Go's table */
 	bool padding; /* the address that is being asked for is padding: nobody knows more */
 };
 
@@ -111,8 +111,10 @@ static bool is_patient(struct explain *explain, struct explain_module *module)
 
 	if (++explain->asked % 16 || clock_used() - explain->begun < PATIENCE_S)
 		return true;
-	snprintf(text, sizeof(text), "gave up after %d s: the table is corrupt, or made to take "
-				     "long", PATIENCE_S);
+	snprintf(text, sizeof(text),
+		 "gave up after %d s: the table is corrupt, or made to take "
+		 "long",
+		 PATIENCE_S);
 	module->why[EXPLAIN_GOPCLNTAB] = strdup(text);
 	return !module->why[EXPLAIN_GOPCLNTAB];
 }
@@ -133,8 +135,7 @@ static bool ask(struct explain *explain, size_t index, enum explain_source sourc
 		return ask_gopclntab(explain, index);
 	if (source == EXPLAIN_SYMBOLS)
 		return ask_symbols(explain, index);
-	return vec_push(&module->pcs, e->query.pc) &&
-	       vec_push(&module->asked_by, (uint32_t)index);
+	return vec_push(&module->pcs, e->query.pc) && vec_push(&module->asked_by, (uint32_t)index);
 }
 
 /* ---- the child's answers ---- */
@@ -256,8 +257,8 @@ static bool same_generic(const char *shortened, const char *full)
  * a changed copy of a function. */
 static bool is_suffix(const char *suffix)
 {
-	static const char *const suffixes[] = {".abi0", ".abiinternal", ".cold", ".part.",
-					       ".isra.", ".constprop.", ".lto_priv."};
+	static const char *const suffixes[] = {".abi0",	 ".abiinternal", ".cold",     ".part.",
+					       ".isra.", ".constprop.",	 ".lto_priv."};
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
 		if (!strncmp(suffix, suffixes[i], strlen(suffixes[i])))

@@ -66,7 +66,7 @@ struct explain_frame {
 /* What one source says. Strings live until the next explain(). */
 struct explain_answer {
 	bool asked;
-	const char *why; /* asked, and no answer: why not; else NULL */
+	const char *why;		    /* asked, and no answer: why not; else NULL */
 	const struct explain_frame *frames; /* innermost first; symbols: one, without a file */
 	size_t n;
 	uint64_t entry; /* where the physical function (or the symbol) begins; 0 when unknown */
@@ -85,8 +85,8 @@ enum {
 struct explanation {
 	struct explain_query query;
 	struct explain_answer by[EXPLAIN_SOURCES];
-	int best;	 /* the source to believe: enum explain_source, or -1: none answered */
-	uint32_t differ; /* EXPLAIN_DIFFER_... bits over all that answered */
+	int best;	     /* the source to believe: enum explain_source, or -1: none answered */
+	uint32_t differ;     /* EXPLAIN_DIFFER_... bits over all that answered */
 	const char *section; /* what it lies in where no source answers; "" when unknown */
 };
 

@@ -1,7 +1,7 @@
 #include "layout/layout.h"
 
-#define DEPTH_MAX  16  /* nested structs, arrays, interfaces */
-#define VALUES_MAX 512 /* tokens of one key */
+#define DEPTH_MAX  16	/* nested structs, arrays, interfaces */
+#define VALUES_MAX 512	/* tokens of one key */
 #define VISITS_MAX 4096 /* types looked at for one plan */
 
 /* ---- plans ---- */
@@ -53,8 +53,7 @@ static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offse
 	switch (type.kind) {
 	case GOTYPE_STRING: plan_add(plan, offset, GO_KEY_REF_STRING); break;
 	case GOTYPE_INTERFACE:
-		plan_add(plan, offset,
-			 type.empty_interface ? GO_KEY_REF_EFACE : GO_KEY_REF_IFACE);
+		plan_add(plan, offset, type.empty_interface ? GO_KEY_REF_EFACE : GO_KEY_REF_IFACE);
 		break;
 	case GOTYPE_ARRAY: return plan_array(types, &type, offset, depth, plan);
 	case GOTYPE_STRUCT:
@@ -78,9 +77,9 @@ bool go_key_plan(const struct gotypes *types, uint64_t addr, struct go_key_plan 
 	if (!gotype_read(types, addr, &type) || !plan_walk(types, addr, 0, 0, ret))
 		return false;
 	ret->size = type.size > UINT32_MAX ? UINT32_MAX : (uint32_t)type.size;
-	ret->shape = type.kind == GOTYPE_STRING		? GO_KEY_STRING
-		     : ret->nsteps || ret->truncated	? GO_KEY_PARTS
-							: GO_KEY_RAW;
+	ret->shape = type.kind == GOTYPE_STRING	     ? GO_KEY_STRING
+		     : ret->nsteps || ret->truncated ? GO_KEY_PARTS
+						     : GO_KEY_RAW;
 	return true;
 }
 

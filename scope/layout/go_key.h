@@ -30,7 +30,7 @@ struct go_key_plan {
 	uint32_t size; /* of the key in memory */
 	uint32_t nsteps;
 	struct go_key_step step[GO_KEY_STEPS];
-	bool truncated; /* more references than steps: the rest will be shown as unread */
+	bool truncated;	 /* more references than steps: the rest will be shown as unread */
 	uint32_t visits; /* types looked at to make it; set on failure too */
 };
 

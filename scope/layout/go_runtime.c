@@ -22,8 +22,8 @@ static size_t classic_state(const uint64_t *header, struct go_map_state *ret)
 	ret[n++] = (struct go_map_state){"buckets", header[2] && b < 64 ? 1ull << b : 0, false};
 	ret[n++] = (struct go_map_state){"overflow", header[1] >> 16 & 0xffff, false};
 	ret[n++] = (struct go_map_state){"growing", growing, true};
-	ret[n++] = (struct go_map_state){"old_buckets",
-					 growing && old_b < 64 ? 1ull << old_b : 0, false};
+	ret[n++] = (struct go_map_state){"old_buckets", growing && old_b < 64 ? 1ull << old_b : 0,
+					 false};
 	ret[n++] = (struct go_map_state){"evacuated", growing ? header[4] : 0, false};
 	return n;
 }

@@ -12,28 +12,28 @@
 #define LAYOUT_VALUE_H
 
 enum value_kind {
-	VALUE_BOOL,      /* u */
-	VALUE_INT,       /* i */
-	VALUE_UINT,      /* u */
-	VALUE_FLOAT,     /* f; bits 32 or 64 */
-	VALUE_COMPLEX,   /* f + im*i; bits 64 or 128 */
-	VALUE_POINTER,   /* u: pointer, channel, unsafe.Pointer */
-	VALUE_STRING,    /* bytes, bytes_len; cut */
-	VALUE_STRUCT,    /* n fields; type: the struct's type string, or "" when it has no name */
-	VALUE_ARRAY,     /* n elements; type: "[2]int" */
+	VALUE_BOOL,	 /* u */
+	VALUE_INT,	 /* i */
+	VALUE_UINT,	 /* u */
+	VALUE_FLOAT,	 /* f; bits 32 or 64 */
+	VALUE_COMPLEX,	 /* f + im*i; bits 64 or 128 */
+	VALUE_POINTER,	 /* u: pointer, channel, unsafe.Pointer */
+	VALUE_STRING,	 /* bytes, bytes_len; cut */
+	VALUE_STRUCT,	 /* n fields; type: the struct's type string, or "" when it has no name */
+	VALUE_ARRAY,	 /* n elements; type: "[2]int" */
 	VALUE_INTERFACE, /* n = 1: the dynamic value follows; type: its type string */
-	VALUE_UNREAD,    /* bytes: why it could not be read */
+	VALUE_UNREAD,	 /* bytes: why it could not be read */
 };
 
 struct value {
 	enum value_kind kind;
-	uint8_t bits;      /* FLOAT, COMPLEX: width of the Go type */
-	bool cut;          /* STRING: only the first bytes were kept (whole runes); STRUCT, ARRAY: only
+	uint8_t bits; /* FLOAT, COMPLEX: width of the Go type */
+	bool cut;     /* STRING: only the first bytes were kept (whole runes); STRUCT, ARRAY: only
 			      the first children */
-	uint32_t n;        /* STRUCT, ARRAY, INTERFACE: direct children that follow */
-	const char *name;  /* field name when a child of a STRUCT, else NULL; not NUL-terminated */
+	uint32_t n;   /* STRUCT, ARRAY, INTERFACE: direct children that follow */
+	const char *name; /* field name when a child of a STRUCT, else NULL; not NUL-terminated */
 	uint32_t name_len;
-	uint32_t whole;   /* cut: bytes (STRING) or children of the whole, UINT32_MAX for more than
+	uint32_t whole;	  /* cut: bytes (STRING) or children of the whole, UINT32_MAX for more than
 			     that; 0 when unknown */
 	const char *type; /* NUL-terminated; see the kinds; NULL when unknown */
 	union {

@@ -47,8 +47,8 @@ static bool want_text(const struct want *want, struct text *ret)
 	if (!want->json)
 		*ret = (struct text){want->word, strlen(want->word), false};
 	else if (json_is_string(want->json))
-		*ret = (struct text){json_string_value(want->json),
-				     json_string_length(want->json), false};
+		*ret = (struct text){json_string_value(want->json), json_string_length(want->json),
+				     false};
 	else
 		return json_bytes(want->json, ret);
 	return true;
@@ -234,12 +234,13 @@ static struct error *read_json(struct filter_key *key)
 	json_error_t why;
 	struct text bytes;
 
-	key->json = json_loads(key->text,
-			       JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+	key->json = json_loads(key->text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+			       &why);
 	if (!key->json && *key->text && strchr("{[\"", *key->text))
 		return error_new(ERROR_USAGE,
 				 "--key %s: not JSON (%s); write a string key as a bare word or in "
-				 "double quotes", key->text, why.text);
+				 "double quotes",
+				 key->text, why.text);
 	if (!json_is_string(key->json) && !json_is_object(key->json) && !json_is_array(key->json)) {
 		json_decref(key->json);
 		key->json = NULL;
@@ -338,8 +339,7 @@ static void plan_word(struct wire_plan *plan, uint64_t want, uint64_t mask)
 	plan->mask = mask;
 }
 
-static void plan_integer(const struct want *want, const struct gotype *type,
-			 struct wire_plan *plan)
+static void plan_integer(const struct want *want, const struct gotype *type, struct wire_plan *plan)
 {
 	bool is_signed = type->kind >= GOTYPE_INT && type->kind <= GOTYPE_INT64;
 	unsigned bits = (unsigned)type->size * 8;
@@ -673,8 +673,9 @@ void filter_explain(const struct filter *filter, struct buf *to)
 		buf_str(to, "filter --type: in the kernel program; after it for map types that "
 			    "reflect makes at run time\n");
 	if (filter->key)
-		buf_printf(to, "filter --key%s: in the kernel program; after it for %s keys, and for "
-			       "map types that reflect makes at run time\n",
+		buf_printf(to,
+			   "filter --key%s: in the kernel program; after it for %s keys, and for "
+			   "map types that reflect makes at run time\n",
 			   filter->key->prefix ? "-prefix" : "", late_kinds(filter->key));
 	if (filter->site_glob)
 		buf_str(to, "filter --site: after the kernel program\n");

@@ -8,10 +8,10 @@
 #include "event/wire.h"
 
 struct filter {
-	uint64_t map;  /* 0: any */
-	uint64_t goid; /* 0: any */
-	char *type_glob; /* NULL: any; owned, as site_glob; as filter_set_glob() made it */
-	char *site_glob; /* NULL: any; against function, "file:line", "base:line" */
+	uint64_t map;		/* 0: any */
+	uint64_t goid;		/* 0: any */
+	char *type_glob;	/* NULL: any; owned, as site_glob; as filter_set_glob() made it */
+	char *site_glob;	/* NULL: any; against function, "file:line", "base:line" */
 	struct filter_key *key; /* NULL: any */
 };
 

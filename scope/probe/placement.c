@@ -8,7 +8,7 @@
 struct removal_spec {
 	const char *func;
 	uint8_t type, map, key; /* argument numbers */
-	uint8_t key_arg;        /* enum wire_key_arg */
+	uint8_t key_arg;	/* enum wire_key_arg */
 };
 
 /* Go 1.19 to 1.23, runtime/map.go, map_fast32.go, map_fast64.go, map_faststr.go:
@@ -53,7 +53,7 @@ struct entry_spec {
 	uint8_t key_arg;
 	uint8_t map_first; /* (map, type, ...) instead of (type, map, ...) */
 	uint8_t arguments; /* registers that must still hold them */
-	bool thin;         /* may only call another that is probed */
+	bool thin;	   /* may only call another that is probed */
 };
 
 static const struct entry_spec clear_entries[] = {
@@ -81,9 +81,9 @@ static const struct entry_spec panic_entries[] = {
 };
 
 static const struct entry_spec start_entry = {"runtime.main", WIRE_ROLE_START, WIRE_ARG_NONE, 0, 0,
-					       false};
+					      false};
 static const struct entry_spec begin_entry = {"runtime.main", WIRE_ROLE_BEGIN, WIRE_ARG_NONE, 0, 0,
-					       false};
+					      false};
 
 const char *placement_role_name(uint8_t role)
 {
@@ -100,18 +100,28 @@ const char *placement_role_name(uint8_t role)
 /* runtime/mgc.go, setGCPhase(x): atomic.Store(&gcphase, x), an exchange, is inlined into these and
  * their closures, with the world stopped: mark, marktermination, off. */
 static const char *const gc_funcs[] = {
-	"runtime.setGCPhase", "runtime.gcStart", "runtime.gcStart.func1", "runtime.gcStart.func2",
-	"runtime.gcStart.func3", "runtime.gcStart.func4", "runtime.gcMarkDone",
-	"runtime.gcMarkDone.func1", "runtime.gcMarkDone.func2", "runtime.gcMarkDone.func3",
-	"runtime.gcMarkTermination", "runtime.gcMarkTermination.func1",
-	"runtime.gcMarkTermination.func2", "runtime.gcMarkTermination.func3",
+	"runtime.setGCPhase",
+	"runtime.gcStart",
+	"runtime.gcStart.func1",
+	"runtime.gcStart.func2",
+	"runtime.gcStart.func3",
+	"runtime.gcStart.func4",
+	"runtime.gcMarkDone",
+	"runtime.gcMarkDone.func1",
+	"runtime.gcMarkDone.func2",
+	"runtime.gcMarkDone.func3",
+	"runtime.gcMarkTermination",
+	"runtime.gcMarkTermination.func1",
+	"runtime.gcMarkTermination.func2",
+	"runtime.gcMarkTermination.func3",
 	"runtime.gcMarkTermination.func4",
 };
 
 static const char swiss_table_rehash[] = "internal/runtime/maps.(*table).rehash";
 
-static const char *const other_funcs[] = {map_delete, small_delete, swiss_table_delete, map_clear,
-					   swiss_table_rehash, "runtime.gcMark", "runtime.main"};
+static const char *const other_funcs[] = {map_delete,	 small_delete,	     swiss_table_delete,
+					  map_clear,	 swiss_table_rehash, "runtime.gcMark",
+					  "runtime.main"};
 
 #define FUNCS_MAX 64
 
@@ -121,8 +131,8 @@ struct search {
 	const struct placement_options *options;
 	struct placements *found;
 	const char *const *ends; /* swiss_ends or classic_ends */
-	bool met[ENDS_MAX];      /* which of them were found, each with its places */
-	bool deletes;            /* any of the functions that lead to them is in the program */
+	bool met[ENDS_MAX];	 /* which of them were found, each with its places */
+	bool deletes;		 /* any of the functions that lead to them is in the program */
 	/* Every function that is asked for, found in one pass over the program's names: each pass
 	 * over those of a big program takes milliseconds. */
 	const char *names[FUNCS_MAX];
@@ -195,7 +205,8 @@ static struct error *decode_func(const struct search *search, const char *name,
 		ret_func->end = ret_func->entry + FUNC_SIZE_MAX;
 	bytes = image_at(search->image, ret_func->entry, ret_func->end - ret_func->entry);
 	if (!bytes)
-		return error_new(ERROR_TARGET, "%s: the code of %s lies outside the file (corrupt?)",
+		return error_new(ERROR_TARGET,
+				 "%s: the code of %s lies outside the file (corrupt?)",
 				 image_name(search->image), name);
 	return code_decode(CODE_X86_64, bytes, ret_func->end - ret_func->entry, ret_func->entry,
 			   ret);
@@ -205,7 +216,9 @@ static struct error *add_placement(const struct search *search, const struct got
 				   uint64_t addr, const struct wire_probe *wire, const char *why)
 {
 	struct placement p = {
-		.func = func->name, .entry = func->entry, .offset = addr - func->entry,
+		.func = func->name,
+		.entry = func->entry,
+		.offset = addr - func->entry,
 		.wire = *wire,
 	};
 
@@ -224,8 +237,8 @@ static struct error *add_placement(const struct search *search, const struct got
 /* ---- removal probes: where the arguments are, where the count goes down ---- */
 
 #define ARGUMENTS  6
-#define SPILLS     16
-#define NO_HOME    INT64_MIN
+#define SPILLS	   16
+#define NO_HOME	   INT64_MIN
 #define TAG_LENGTH 64 /* the register holds *map, the count */
 #define TAG_LESS   65 /* the register holds count - 1 */
 
@@ -330,9 +343,7 @@ static bool flow_step(struct dataflow *flow, const struct code_insn *insn)
 	case CODE_DECREMENT: removes = to_map; break;
 	case CODE_LOAD: tag = flow_loaded(flow, insn); break;
 	case CODE_MOVE: tag = flow->tag[insn->base & 15]; break;
-	case CODE_LESS_ONE:
-		tag = flow->tag[insn->base & 15] == TAG_LENGTH ? TAG_LESS : 0;
-		break;
+	case CODE_LESS_ONE: tag = flow->tag[insn->base & 15] == TAG_LENGTH ? TAG_LESS : 0; break;
 	default: break;
 	}
 	for (unsigned i = 0; i < 16; i++)
@@ -401,10 +412,11 @@ static bool set_window(struct wire_probe *wire, const struct removal_spec *spec,
 
 static struct error *no_spot(const struct search *search, const char *func, const char *why)
 {
-	return error_new(ERROR_TARGET,
-			 "%s: no place in %s where each removal passes exactly once (%s): this build "
-			 "of the Go runtime is not known; please report it",
-			 image_name(search->image), func, why);
+	return error_new(
+		ERROR_TARGET,
+		"%s: no place in %s where each removal passes exactly once (%s): this build "
+		"of the Go runtime is not known; please report it",
+		image_name(search->image), func, why);
 }
 
 /* Places the probe for the decrement at insns[at]; flow: what is known there. */
@@ -499,7 +511,7 @@ static const struct code_insn *spot_after_frame(const struct code *code, unsigne
 
 	for (unsigned i = 0; i < arguments; i++)
 		kept |= 1u << code_argument_register(CODE_X86_64, i);
-	vec_each (insn, &code->insns) {
+	vec_each(insn, &code->insns) {
 		if (insn->joined)
 			return NULL;
 		if (framed && insn->emulated)
@@ -518,7 +530,7 @@ static struct error *place_exits(const struct search *search, const struct gotab
 {
 	struct wire_probe wire = {.role = WIRE_ROLE_EXIT, .func = number};
 
-	vec_each (insn, &code->insns)
+	vec_each(insn, &code->insns)
 		if (insn->flow == CODE_RETURN)
 			try(add_placement(search, func, insn->addr, &wire,
 					  "a return: a delete that removed nothing ends here"));
@@ -536,7 +548,7 @@ static bool only_calls(const struct search *search, const struct entry_spec *spe
 	for (size_t i = 0; spec->thin && i < ARRAY_SIZE(names); i++) {
 		uint64_t entry = func_get(search, names[i]).entry;
 
-		vec_each (insn, &code->insns)
+		vec_each(insn, &code->insns)
 			if (entry && insn->flow == CODE_CALL && insn->target == entry)
 				return true;
 	}
@@ -546,8 +558,10 @@ static bool only_calls(const struct search *search, const struct entry_spec *spe
 static struct error *place_entry(const struct search *search, const struct entry_spec *spec,
 				 uint8_t number)
 {
-	struct wire_probe wire = {.role = spec->role, .key_arg = spec->key_arg,
-				  .map_first = spec->map_first, .func = number};
+	struct wire_probe wire = {.role = spec->role,
+				  .key_arg = spec->key_arg,
+				  .map_first = spec->map_first,
+				  .func = number};
 	const struct code_insn *spot;
 	struct gotab_func func;
 	struct error *err;
@@ -566,10 +580,11 @@ static struct error *place_entry(const struct search *search, const struct entry
 				    "first emulated instruction after the stack check and the "
 				    "frame set-up");
 	else
-		err = error_new(ERROR_TARGET,
-				"%s: no place at the beginning of %s where each call passes exactly "
-				"once: this build of the Go runtime is not known; please report it",
-				image_name(search->image), spec->func);
+		err = error_new(
+			ERROR_TARGET,
+			"%s: no place at the beginning of %s where each call passes exactly "
+			"once: this build of the Go runtime is not known; please report it",
+			image_name(search->image), spec->func);
 	if (!err && spec->role == WIRE_ROLE_ENTRY)
 		err = place_exits(search, &func, &code, number);
 	code_fini(&code);
@@ -593,7 +608,7 @@ static struct error *find_gcphase(const struct search *search)
 	struct code code;
 
 	try(decode_func(search, "runtime.gcMark", &func, &code));
-	vec_each (insn, &code.insns) {
+	vec_each(insn, &code.insns) {
 		if (insn->op == CODE_COMPARE_GLOBAL && insn->imm == 2) {
 			search->found->gcphase = insn->target;
 			break;
@@ -643,8 +658,7 @@ static struct error *place_gc(const struct search *search)
  * and one that only clears has none of all these functions.) */
 static struct error *check_swiss(const struct search *search)
 {
-	if (!search->found->swiss || !search->deletes ||
-	    !has_func(search, swiss_table_rehash))
+	if (!search->found->swiss || !search->deletes || !has_func(search, swiss_table_rehash))
 		return NULL;
 	for (size_t e = 0; search->ends[e]; e++)
 		if (!search->met[e])
@@ -663,7 +677,8 @@ static struct error *find_all(struct search *search)
 	if (!search->found->list.len)
 		return error_new(ERROR_TARGET,
 				 "%s: the program never deletes from a map: none of the runtime's "
-				 "delete functions is linked into it", image_name(search->image));
+				 "delete functions is linked into it",
+				 image_name(search->image));
 	if (search->options->misses) {
 		try(place_entries(search, delete_entries, ARRAY_SIZE(delete_entries)));
 		try(place_entries(search, panic_entries, ARRAY_SIZE(panic_entries)));
@@ -681,9 +696,10 @@ static struct error *find_all(struct search *search)
  * entries. */
 static bool is_swiss(const struct search *search)
 {
-	static const char *const methods[] = {map_delete, small_delete, swiss_table_delete, map_clear};
+	static const char *const methods[] = {map_delete, small_delete, swiss_table_delete,
+					      map_clear};
 	static const char *const entries[] = {
-		"runtime.mapdelete", "runtime.mapdelete_fast32", "runtime.mapdelete_fast64",
+		"runtime.mapdelete",	     "runtime.mapdelete_fast32", "runtime.mapdelete_fast64",
 		"runtime.mapdelete_faststr", "runtime.mapclear",
 	};
 
@@ -703,8 +719,8 @@ static bool is_swiss(const struct search *search)
 struct error *placement_find(const struct image *image, const struct gotab *tab,
 			     const struct placement_options *options, struct placements *ret)
 {
-	struct search search = {.image = image, .tab = tab, .options = options, .found = ret,
-				.ends = classic_ends};
+	struct search search = {
+		.image = image, .tab = tab, .options = options, .found = ret, .ends = classic_ends};
 	struct error *err;
 
 	*ret = (struct placements){0};
@@ -723,7 +739,7 @@ struct error *placement_find(const struct image *image, const struct gotab *tab,
 
 void placements_fini(struct placements *placements)
 {
-	vec_each (p, &placements->list)
+	vec_each(p, &placements->list)
 		free(p->why);
 	vec_fini(&placements->list);
 }

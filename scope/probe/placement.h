@@ -19,17 +19,17 @@
 
 struct placement {
 	const char *func; /* borrowed from the image */
-	uint64_t entry;   /* link-time address of the function */
+	uint64_t entry;	  /* link-time address of the function */
 	uint64_t offset;  /* of the probe, from entry */
-	char *why;        /* owned */
+	char *why;	  /* owned */
 	struct wire_probe wire;
 };
 
 struct placements {
 	VEC(struct placement) list;
-	bool swiss;       /* the program's maps: Swiss tables, else classic buckets */
+	bool swiss;	  /* the program's maps: Swiss tables, else classic buckets */
 	uint64_t gcphase; /* link-time address of runtime.gcphase; 0: not found */
-	bool gc;          /* all places that change it are probed */
+	bool gc;	  /* all places that change it are probed */
 };
 
 struct placement_options {

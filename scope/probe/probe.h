@@ -62,7 +62,8 @@ int engine_wake_fd(const struct engine *engine);
 /* Calls on_record for every record in the ring; it returns false to stop early (that record counts
  * as taken). The record is borrowed for the length of the call. */
 struct error *engine_drain(struct engine *engine,
-			   bool (*on_record)(void *ctx, const void *record, size_t size), void *ctx);
+			   bool (*on_record)(void *ctx, const void *record, size_t size),
+			   void *ctx);
 
 struct engine_counters {
 	uint64_t hits, filtered, removed, cleared, misses;

@@ -6,9 +6,9 @@
 struct stack {
 	uint32_t first_pc, npcs;       /* in pcs: {ip, bias, flags, return addresses ...} */
 	uint32_t first_frame, nframes; /* in frames */
-	const char *func;              /* the runtime's entry; borrowed from the image */
-	bool cut;                      /* more frames than are shown */
-	uint32_t next;                 /* another stack with the same hash; 0: none, else index + 1 */
+	const char *func;	       /* the runtime's entry; borrowed from the image */
+	bool cut;		       /* more frames than are shown */
+	uint32_t next; /* another stack with the same hash; 0: none, else index + 1 */
 	bool site_matches;
 };
 
@@ -18,7 +18,7 @@ struct type_info {
 	uint64_t bias;
 	enum gotype_kind key_kind;
 	bool known;
-	bool matches;   /* --type; what has no name may be it */
+	bool matches;	/* --type; what has no name may be it */
 	bool key_never; /* --key cannot be a key of such a map */
 };
 
@@ -61,7 +61,7 @@ void resolver_close(struct resolver *resolver)
 	vec_fini(&resolver->pcs);
 	vec_fini(&resolver->frames);
 	table_fini(&resolver->type_index);
-	vec_each (type, &resolver->types)
+	vec_each(type, &resolver->types)
 		free(type->name);
 	vec_fini(&resolver->types);
 	go_key_arena_fini(&resolver->arena);
@@ -119,8 +119,11 @@ static bool add_frames(struct resolver *r, struct stack *stack, uint64_t at, uin
 	*leading = false;
 	for (size_t i = 0; i < n; i++) {
 		struct event_frame frame = {
-			.pc = pc, .func = found[i].func, .file = found[i].file,
-			.line = found[i].line, .inlined = found[i].inlined,
+			.pc = pc,
+			.func = found[i].func,
+			.file = found[i].file,
+			.line = found[i].line,
+			.inlined = found[i].inlined,
 		};
 
 		/* Made by the compiler; Go's own tracebacks hide it too. But where it is all there
@@ -141,8 +144,8 @@ static bool build_stack(struct resolver *r, struct stack *stack)
 
 	stack->func = "";
 	stack->first_frame = (uint32_t)r->frames.len;
-	if (!add_frames(r, stack, r->pcs.data[stack->first_pc] - bias,
-			r->pcs.data[stack->first_pc], &leading))
+	if (!add_frames(r, stack, r->pcs.data[stack->first_pc] - bias, r->pcs.data[stack->first_pc],
+			&leading))
 		return false;
 	for (uint32_t i = 3; i < stack->npcs; i++) {
 		uint64_t pc = r->pcs.data[stack->first_pc + i];
@@ -244,8 +247,11 @@ static bool peek_one(void *ctx, uint64_t addr, void *to, size_t size)
 
 static struct gotypes types_of(struct resolver *r, uint64_t bias, struct peek_one *one)
 {
-	return (struct gotypes){.tab = r->options.tab, .image = r->options.image, .bias = bias,
-				.peek = peek_one, .peek_ctx = one};
+	return (struct gotypes){.tab = r->options.tab,
+				.image = r->options.image,
+				.bias = bias,
+				.peek = peek_one,
+				.peek_ctx = one};
 }
 
 static bool describe_type(struct resolver *r, const struct gotypes *types, uint64_t addr,
@@ -311,7 +317,10 @@ static bool decode_inline(struct resolver *r, const struct gotypes *types,
 	 * words it stands in. */
 	uint64_t words[2] = {1, e->key_total};
 	struct go_key_segment segments[2] = {
-		{.addr = 0, .type = key_type, .want = e->key_total, .len = e->key_len,
+		{.addr = 0,
+		 .type = key_type,
+		 .want = e->key_total,
+		 .len = e->key_len,
 		 .bytes = e->key},
 	};
 	struct go_key_memory memory = {.segments = segments, .n = 1};
@@ -322,8 +331,8 @@ static bool decode_inline(struct resolver *r, const struct gotypes *types,
 			segments[1] = segments[0];
 			segments[1].addr = 1;
 			segments[1].type = 0;
-			segments[0] = (struct go_key_segment){.type = key_type, .want = 16,
-							      .len = 16, .bytes = words};
+			segments[0] = (struct go_key_segment){
+				.type = key_type, .want = 16, .len = 16, .bytes = words};
 			memory.n = 2;
 		}
 	}
@@ -340,7 +349,10 @@ static bool decode_big(struct resolver *r, const struct gotypes *types, const st
 		const struct wire_segment *s = &key->segment[i];
 
 		segments[i] = (struct go_key_segment){
-			.addr = s->addr, .type = s->type, .tab = s->tab, .want = s->want,
+			.addr = s->addr,
+			.type = s->type,
+			.tab = s->tab,
+			.want = s->want,
 			.len = s->len < WIRE_KEY_SEGMENT ? s->len : WIRE_KEY_SEGMENT,
 			.bytes = key->bytes[i],
 		};
@@ -354,15 +366,13 @@ static const char *key_error_text(uint8_t error)
 {
 	switch (error) {
 	case WIRE_KEY_FAULT: return "the key's memory could not be read";
-	case WIRE_KEY_NO_PLAN:
-		return "a map type made at run time that is not known";
+	case WIRE_KEY_NO_PLAN: return "a map type made at run time that is not known";
 	default: return NULL;
 	}
 }
 
-static bool resolve_key(struct resolver *r, const struct gotypes *types,
-			const struct wire_event *e, const struct type_info *info,
-			struct event_removal *ret)
+static bool resolve_key(struct resolver *r, const struct gotypes *types, const struct wire_event *e,
+			const struct type_info *info, struct event_removal *ret)
 {
 	uint64_t key_type = info->key_type - info->bias + types->bias;
 	bool ok = true;
@@ -419,7 +429,8 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, struct 
 	ret->goid = e->goid;
 	ret->map = e->map;
 	ret->gc = e->flags & WIRE_GC_UNKNOWN || e->gc > EVENT_GC_MARKTERMINATION
-			  ? EVENT_GC_UNKNOWN : (enum event_gc)e->gc;
+			  ? EVENT_GC_UNKNOWN
+			  : (enum event_gc)e->gc;
 	ret->removed = removed;
 	ret->panicked = e->flags & WIRE_PANICKED;
 	ret->on_stack = e->flags & WIRE_ON_STACK;
@@ -436,7 +447,8 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, struct 
 	ret->state = r->state;
 	ret->stack_cut = e->flags & WIRE_STACK_CUT;
 	ret->stack_error = e->flags & WIRE_STACK_LOST
-				   ? "the frame pointers lead out of the goroutine's stack" : NULL;
+				   ? "the frame pointers lead out of the goroutine's stack"
+				   : NULL;
 }
 
 static bool is_filtered(const struct resolver *r, const struct wire_event *e,

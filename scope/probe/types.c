@@ -15,7 +15,8 @@ static void plan_to_wire(const struct go_key_plan *plan, struct wire_type *wire)
 }
 static_assert(GO_KEY_STEPS == WIRE_STEPS, "a plan must fit the wire");
 static_assert((int)GO_KEY_REF_STRING == WIRE_STEP_STRING &&
-	      (int)GO_KEY_REF_IFACE == WIRE_STEP_IFACE, "references are the wire's steps");
+		      (int)GO_KEY_REF_IFACE == WIRE_STEP_IFACE,
+	      "references are the wire's steps");
 
 /* ---- describing ---- */
 
@@ -48,8 +49,8 @@ static bool make_plan(struct fill *fill, uint64_t type, struct go_key_plan *ret,
 
 static bool push_type(struct fill *fill, uint64_t addr, const struct wire_type *wire)
 {
-	fill->nomem |= !vec_push(&fill->table->addrs, addr) ||
-		       !vec_push(&fill->table->values, *wire);
+	fill->nomem |=
+		!vec_push(&fill->table->addrs, addr) || !vec_push(&fill->table->values, *wire);
 	return !fill->nomem;
 }
 
@@ -95,7 +96,7 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 	return push_type(fill, type->addr, &wire);
 }
 
-#define KIND(k) (1u << GOTYPE_##k)
+#define KIND(k)	      (1u << GOTYPE_##k)
 #define DYNAMIC_KINDS (~(KIND(MAP) | KIND(SLICE) | KIND(FUNC)))
 
 struct error *type_table_init(struct type_table *ret, const struct gotypes *types,

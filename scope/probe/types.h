@@ -10,9 +10,9 @@
 struct filter;
 
 struct type_table {
-	VEC(uint64_t) addrs;	       /* link-time addresses */
-	VEC(struct wire_type) values;  /* what stands there, in the same order */
-	struct wire_bucket *buckets;   /* mask + 1 of them */
+	VEC(uint64_t) addrs;	      /* link-time addresses */
+	VEC(struct wire_type) values; /* what stands there, in the same order */
+	struct wire_bucket *buckets;  /* mask + 1 of them */
 	uint32_t mask;
 	uint64_t multiplier;
 	bool cut; /* there are more types than are described: what has them says so */

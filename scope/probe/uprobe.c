@@ -49,8 +49,8 @@ struct engine {
 
 static __thread char last_message[512];
 
-__attribute__((format(printf, 2, 0))) static int
-keep_message(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep_message(enum libbpf_print_level level,
+							      const char *format, va_list args)
 {
 	char line[512];
 
@@ -85,7 +85,8 @@ static struct error *bpf_failed(const char *what, int errnum)
 		return error_new(ERROR_PERMISSION,
 				 "%s: this kernel lacks something (%s): Linux 5.15 or later with "
 				 "CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_UPROBE_EVENTS is "
-				 "needed", what, last_message[0] ? last_message : strerror(errnum));
+				 "needed",
+				 what, last_message[0] ? last_message : strerror(errnum));
 	return error_new(ERROR_PERMISSION, "%s: %s%s%s", what, strerror(errnum),
 			 last_message[0] ? ": " : "", last_message);
 }
@@ -160,8 +161,8 @@ static void set_map_sizes(struct trace_bpf *skel, const struct probe_options *op
 			  const struct type_table *types)
 {
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
-	bpf_map__set_max_entries(skel->maps.types, types->values.len ? (uint32_t)types->values.len
-								     : 1);
+	bpf_map__set_max_entries(skel->maps.types,
+				 types->values.len ? (uint32_t)types->values.len : 1);
 	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
 	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
@@ -258,8 +259,8 @@ static struct error *engine_load(struct engine *engine, const struct type_table 
 	try(upload_types(engine->skel, types));
 	try(upload_probes(engine->skel, options->placements));
 	try(upload_slow_path(engine->skel));
-	engine->ring = ring_buffer__new(bpf_map__fd(engine->skel->maps.events), on_sample, engine,
-					NULL);
+	engine->ring =
+		ring_buffer__new(bpf_map__fd(engine->skel->maps.events), on_sample, engine, NULL);
 	if (!engine->ring)
 		return bpf_failed("cannot map the ring buffer", errno);
 	return NULL;
@@ -370,7 +371,8 @@ static struct error *attach_role(struct engine *engine, const char *path, pid_t 
 	struct uprobe_multi_attr attr = {
 		.prog_fd = (uint32_t)bpf_program__fd(program_of(engine->skel, role)),
 		.attach_type = TRACE_UPROBE_MULTI,
-		.path = (uintptr_t)path, .offsets = (uintptr_t)offsets,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)offsets,
 		.cookies = (uintptr_t)cookies,
 		.pid = pid > 0 ? (uint32_t)pid : 0,
 	};

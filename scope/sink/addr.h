@@ -24,7 +24,7 @@
 
 struct addr_style {
 	bool color;
-	bool sources; /* a line a source, also where they agree */
+	bool sources;			   /* a line a source, also where they agree */
 	const struct explain_module *main; /* other modules are named behind each address */
 };
 

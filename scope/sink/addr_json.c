@@ -147,8 +147,8 @@ static void put_number(struct buf *to, const char *name, uint64_t value)
 
 void addr_json_end(struct buf *to, const struct addr_totals *totals, double seconds)
 {
-	const struct value value = {.kind = VALUE_FLOAT, .bits = 64,
-				    .f = round(seconds * 1e6) / 1e6};
+	const struct value value = {
+		.kind = VALUE_FLOAT, .bits = 64, .f = round(seconds * 1e6) / 1e6};
 
 	put_literal(to, "{\"event\":\"end\"");
 	put_number(to, "addresses", totals->addresses);

@@ -15,28 +15,28 @@
 #include "sink/site.h"
 
 struct sink_options {
-	int fd;            /* where to write; stays the caller's */
-	int interrupt;     /* once this is readable, a reader that does not read for 2 s is not
+	int fd;		   /* where to write; stays the caller's */
+	int interrupt;	   /* once this is readable, a reader that does not read for 2 s is not
 			      waited for: the sink closes. 0: none */
-	bool color;        /* text: SGR colours */
-	unsigned width;    /* text: columns (100 when unknown) */
-	bool stack;        /* text: print each event's frames below its line */
+	bool color;	   /* text: SGR colours */
+	unsigned width;	   /* text: columns (100 when unknown) */
+	bool stack;	   /* text: print each event's frames below its line */
 	bool quiet_events; /* no line per event, only start/exit/table/end (--summary) */
 };
 
 struct sink {
 	const struct sink_ops *ops;
 	struct sink_options options;
-	struct buf out;       /* formatted, not yet written */
+	struct buf out;	      /* formatted, not yet written */
 	uint64_t unwritten;   /* events formatted since the last successful flush */
-	bool closed;          /* the reader went away or a write failed: the rest is dropped */
-	bool waits;           /* the reader decides how fast: a pipe, a terminal, a socket */
+	bool closed;	      /* the reader went away or a write failed: the rest is dropped */
+	bool waits;	      /* the reader decides how fast: a pipe, a terminal, a socket */
 	struct error *failed; /* of a flush the sink did by itself; sink_flush() hands it out */
-	void *state;          /* the format's own */
+	void *state;	      /* the format's own */
 };
 
 struct sink_ops {
-	const char *name;                         /* "text", "json" */
+	const char *name;			  /* "text", "json" */
 	struct error *(*open)(struct sink *sink); /* may be NULL */
 	void (*start)(struct sink *sink, const struct event_start *event);
 	/* kind: EVENT_DELETE or EVENT_CLEAR. Called up to a million times a second. */

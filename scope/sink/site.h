@@ -8,8 +8,8 @@
 enum site_by { SITE_BY_FUNCTION, SITE_BY_TYPE, SITE_BY_VARIANT, SITE_BY_PACKAGE };
 
 struct site_report {
-	const char *binary;   /* as it was named */
-	const char *go;       /* "go1.26.5"; "" when unknown */
+	const char *binary; /* as it was named */
+	const char *go;	    /* "go1.26.5"; "" when unknown */
 	unsigned go_minor;
 	const char *arch;     /* "x86_64", "arm64" */
 	const char *build_id; /* "" when none */

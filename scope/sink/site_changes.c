@@ -143,8 +143,11 @@ void site_changes_text(struct buf *out, const struct site_report *from,
 		       const struct site_report *to, const struct site_change **changes, size_t n)
 {
 	static const char *const headings[] = {
-		[CAME] = "came", [WENT] = "went", [VARIANT] = "another variant",
-		[TYPE] = "another type", [INLINING] = "inlined otherwise",
+		[CAME] = "came",
+		[WENT] = "went",
+		[VARIANT] = "another variant",
+		[TYPE] = "another type",
+		[INLINING] = "inlined otherwise",
 	};
 	struct site_tally tally = site_tally(changes, n);
 

@@ -12,8 +12,10 @@ const char *site_layout(const struct sites *sites)
 const char *site_by_name(enum site_by by)
 {
 	static const char *const names[] = {
-		[SITE_BY_FUNCTION] = "function", [SITE_BY_TYPE] = "type",
-		[SITE_BY_VARIANT] = "variant", [SITE_BY_PACKAGE] = "package",
+		[SITE_BY_FUNCTION] = "function",
+		[SITE_BY_TYPE] = "type",
+		[SITE_BY_VARIANT] = "variant",
+		[SITE_BY_PACKAGE] = "package",
 	};
 
 	return names[by];

@@ -191,7 +191,8 @@ static void put_change(struct buf *to, const struct site_report *from,
 		       const struct site_report *report, const struct site_change *change)
 {
 	static const char *const names[] = {
-		[SITE_CHANGE_VARIANT] = "variant", [SITE_CHANGE_TYPE] = "type",
+		[SITE_CHANGE_VARIANT] = "variant",
+		[SITE_CHANGE_TYPE] = "type",
 		[SITE_CHANGE_INLINING] = "inlining",
 	};
 	unsigned kinds = site_change_kinds(change);

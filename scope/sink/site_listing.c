@@ -36,7 +36,9 @@ void site_listing_fini(struct site_listing *listing)
 }
 
 static const char *const colors[] = {
-	[SITE_LINE_INSN] = SGR_NONE, [SITE_LINE_SOURCE] = SGR_CYAN, [SITE_LINE_NOTE] = SGR_DIM,
+	[SITE_LINE_INSN] = SGR_NONE,
+	[SITE_LINE_SOURCE] = SGR_CYAN,
+	[SITE_LINE_NOTE] = SGR_DIM,
 };
 
 /* One cell of `columns`, padded when something stands beside it. */

@@ -17,7 +17,7 @@
 
 #define WIDTH_DEFAULT 100
 #define WIDTH_MIN     40
-#define INDENT        6 /* of the frames below a line */
+#define INDENT	      6 /* of the frames below a line */
 
 /* In the order in which they are printed. */
 enum column {
@@ -38,17 +38,17 @@ struct cell {
 };
 
 struct text_state {
-	size_t width;            /* of the terminal */
-	size_t gap;              /* between columns */
-	size_t want[COLUMNS];    /* the widest seen, within reason */
+	size_t width;		 /* of the terminal */
+	size_t gap;		 /* between columns */
+	size_t want[COLUMNS];	 /* the widest seen, within reason */
 	size_t columns[COLUMNS]; /* given; 0: the column is left out */
 	unsigned starts;
 	uint64_t wall_minus_monotonic; /* modulo 2^64 */
-	uint64_t second;               /* that clock[] shows, since 1970 */
-	char clock[9];                 /* "14:03:07" */
-	struct cache types;            /* the type's cell, cut and padded */
-	struct cache sites;            /* the site's cell and the newline */
-	struct cache stacks;           /* the frames below the line */
+	uint64_t second;	       /* that clock[] shows, since 1970 */
+	char clock[9];		       /* "14:03:07" */
+	struct cache types;	       /* the type's cell, cut and padded */
+	struct cache sites;	       /* the site's cell and the newline */
+	struct cache stacks;	       /* the frames below the line */
 	struct cell pid, go, key, len;
 	struct buf scratch;
 };

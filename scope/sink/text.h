@@ -12,8 +12,8 @@
 #include "sink/sink.h"
 
 #define SGR_BOLD    "\033[1m"
-#define SGR_DIM     "\033[2m"
-#define SGR_RED     "\033[31m"
+#define SGR_DIM	    "\033[2m"
+#define SGR_RED	    "\033[31m"
 #define SGR_GREEN   "\033[32m"
 #define SGR_MAGENTA "\033[35m"
 #define SGR_CYAN    "\033[36m"
@@ -39,9 +39,9 @@ struct span {
 
 /* Who deleted; not safe, as the traced program has it. */
 struct site {
-	struct span func, place;               /* "main.(*store).sweep", "store.go:61" */
+	struct span func, place;	       /* "main.(*store).sweep", "store.go:61" */
 	struct span caller_func, caller_place; /* empty when unknown or of no interest */
-	bool helper;                           /* it deletes for its caller: a library's, or inlined */
+	bool helper; /* it deletes for its caller: a library's, or inlined */
 };
 
 /* Appends the site in the fullest form that fits; returns the columns it takes. */

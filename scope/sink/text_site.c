@@ -199,9 +199,9 @@ size_t site_put(struct buf *to, const struct site *site, size_t columns, bool co
 	 * is the first to go: only the first two attempts show it. */
 	static const struct attempt attempts[] = {
 		{FORM_PACKAGE, FORM_PACKAGE, true}, {FORM_LOCAL, FORM_LOCAL, true},
-		{FORM_LAST, FORM_LAST, true},       {FORM_NONE, FORM_LAST, true},
-		{FORM_NONE, FORM_NONE, true},       {FORM_PACKAGE, FORM_NONE, false},
-		{FORM_LOCAL, FORM_NONE, false},     {FORM_LAST, FORM_NONE, false},
+		{FORM_LAST, FORM_LAST, true},	    {FORM_NONE, FORM_LAST, true},
+		{FORM_NONE, FORM_NONE, true},	    {FORM_PACKAGE, FORM_NONE, false},
+		{FORM_LOCAL, FORM_NONE, false},	    {FORM_LAST, FORM_NONE, false},
 		{FORM_NONE, FORM_NONE, false},
 	};
 	bool has_caller = site->caller_func.len || site->caller_place.len;

@@ -87,7 +87,7 @@ static struct error *answer_store(struct site_search *search, struct site_func *
 	if (value.root != CODE_CONSTANT || value.loads)
 		return NULL;
 	try(site_patience(search));
-	vec_each (question, asked)
+	vec_each(question, asked)
 		if (question->func == value.base)
 			try(answer_near(search, maker, at, &stored, question, next));
 	return NULL;
@@ -135,7 +135,7 @@ struct error *site_answer_closures(struct site_search *search, const site_questi
 
 	if (!targets)
 		return error_nomem();
-	vec_each (question, asked)
+	vec_each(question, asked)
 		if (!n || targets[n - 1] != question->func)
 			targets[n++] = question->func;
 	err = site_search_text(search, code_takes_find, targets, n, &takes);

@@ -181,7 +181,8 @@ static bool same_type(const struct site_row *a, const struct site_row *b)
 static struct site_change changed(const struct site_row *from, const struct site_row *to)
 {
 	return (struct site_change){
-		.from = from, .to = to,
+		.from = from,
+		.to = to,
 		.variant = from->entry != to->entry,
 		.type = !same_type(from, to),
 		.inlining = !same_chain(from, to),

@@ -14,15 +14,15 @@
 
 #include <stdlib.h>
 
-#define DEFER_FN  24  /* offset of _defer.fn; runtime/runtime2.go, Go 1.19 to 1.27 */
+#define DEFER_FN      24 /* offset of _defer.fn; runtime/runtime2.go, Go 1.19 to 1.27 */
 #define NAMES_AT_ONCE 512
-#define LOOKS_MAX 512 /* of a function: each may be a pass over it; functions defer a few times */
+#define LOOKS_MAX     512 /* of a function: each may be a pass over it; functions defer a few times */
 
 /* A function that has literals with sites in them. */
 struct parent {
 	const struct site_search *search;
 	struct site_func func;
-	uint64_t entry; /* of func, whose literals these are; 0: none yet */
+	uint64_t entry;			     /* of func, whose literals these are; 0: none yet */
 	uint64_t deferproc, deferproc_stack; /* entries of the runtime's functions; 0: none */
 	VEC(uint64_t) deferred;		     /* entries of the literals that it defers */
 };
@@ -33,7 +33,7 @@ static struct error *stored_at(struct parent *parent, const struct code_value *o
 {
 	*ret = 0;
 	try(site_patience(parent->search));
-	vec_each (insn, &parent->func.code.insns) {
+	vec_each(insn, &parent->func.code.insns) {
 		struct code_value place, value;
 
 		if (insn->op != CODE_STORE || insn->width != 8)
@@ -98,7 +98,7 @@ static struct error *add_from_slot(struct parent *parent, int64_t disp)
 {
 	uint8_t stack = code_stack_register(parent->search->machine);
 
-	vec_each (insn, &parent->func.code.insns) {
+	vec_each(insn, &parent->func.code.insns) {
 		struct code_value value;
 		uint64_t literal;
 
@@ -135,7 +135,7 @@ static struct error *find_literals(struct parent *parent)
 	bool open_coded = true;
 	unsigned looks = 0;
 
-	vec_each (insn, &parent->func.code.insns) {
+	vec_each(insn, &parent->func.code.insns) {
 		uint64_t target = site_call_target(parent->search, insn->target);
 
 		if (insn->flow != CODE_CALL || !target ||
@@ -145,7 +145,7 @@ static struct error *find_literals(struct parent *parent)
 		if (looks++ < LOOKS_MAX)
 			try(add_from_call(parent, insn, target));
 	}
-	vec_each (insn, &parent->func.code.insns)
+	vec_each(insn, &parent->func.code.insns)
 		if (open_coded && insn->flow == CODE_CALL && !insn->target && looks++ < LOOKS_MAX)
 			try(add_open_coded(parent, insn));
 	return NULL;
@@ -201,7 +201,7 @@ static bool is_literal(const char *func)
 
 static bool collect(const struct site_search *search, literals *ret)
 {
-	vec_each (row, &search->found->list) {
+	vec_each(row, &search->found->list) {
 		const char *func = site_holder(row)->func;
 		struct literal literal = {.row = row};
 
@@ -229,7 +229,7 @@ static struct error *mark(struct parent *parent, const struct literal *literal,
 		return NULL;
 	}
 	try(find_in_parent(parent, func->entry));
-	vec_each (entry, &parent->deferred)
+	vec_each(entry, &parent->deferred)
 		if (*entry == site_holder(row)->entry)
 			row->deferred = row->literal = true;
 	return NULL;
@@ -276,13 +276,13 @@ struct error *site_find_deferred(struct site_search *search)
 	literals found = {0};
 	struct error *err = NULL;
 
-	vec_each (row, &search->found->list)
+	vec_each(row, &search->found->list)
 		row->deferred = strstr(site_holder(row)->func, ".deferwrap") != NULL;
 	if (!collect(search, &found))
 		err = error_nomem();
 	if (!err && found.len)
 		err = mark_all(search, &found);
-	vec_each (literal, &found)
+	vec_each(literal, &found)
 		free(literal->parent_name);
 	vec_fini(&found);
 	return err;

@@ -73,9 +73,7 @@ static void why_entry(const struct site_entry *entry, struct buf *to)
 		buf_str(to, " bytes of plain memory, an element of at most 128 bytes");
 		break;
 	case 16: buf_str(to, "a string key, an element of at most 128 bytes"); break;
-	default:
-		buf_str(to, "any other key, or an element of more than 128 bytes");
-		break;
+	default: buf_str(to, "any other key, or an element of more than 128 bytes"); break;
 	}
 }
 

@@ -3,17 +3,19 @@
 
 #include <stdlib.h>
 
-#define SITES_MAX (1 << 17) /* the largest programs have some thousands */
+#define SITES_MAX      (1 << 17)   /* the largest programs have some thousands */
 #define NAME_BYTES_MAX (32u << 20) /* of all sites; one has some hundred */
-#define PATIENCE_S 10 /* of processor time; 43 MB of Go take 0.06 */
+#define PATIENCE_S     10	   /* of processor time; 43 MB of Go take 0.06 */
 
 struct error *site_patience(const struct site_search *search)
 {
 	if (clock_used() - search->begun < PATIENCE_S)
 		return NULL;
-	return error_new(ERROR_TARGET,
-			 "%s: gave up after %d s: no program takes so long; the file is damaged, or "
-			 "made to take long", image_name(search->image), PATIENCE_S);
+	return error_new(
+		ERROR_TARGET,
+		"%s: gave up after %d s: no program takes so long; the file is damaged, or "
+		"made to take long",
+		image_name(search->image), PATIENCE_S);
 }
 
 struct error *site_func_open(const struct site_search *search, uint64_t addr, struct site_func *ret,
@@ -31,7 +33,8 @@ struct error *site_func_open(const struct site_search *search, uint64_t addr, st
 	if (size > SITE_FUNC_MAX)
 		return error_new(ERROR_TARGET,
 				 "%s: a function of %zu bytes at 0x%llx: larger than any compiler "
-				 "makes; the file is damaged", image_name(search->image), size,
+				 "makes; the file is damaged",
+				 image_name(search->image), size,
 				 (unsigned long long)ret->func.entry);
 	bytes = image_at(search->image, ret->func.entry, size);
 	if (!bytes)
@@ -58,7 +61,8 @@ struct error *site_count_names(struct site_search *search, size_t bytes)
 		return NULL;
 	return error_new(ERROR_TARGET,
 			 "%s: more than %u MiB of names at its sites: no program has so many; the "
-			 "file is damaged", image_name(search->image), NAME_BYTES_MAX >> 20);
+			 "file is damaged",
+			 image_name(search->image), NAME_BYTES_MAX >> 20);
 }
 
 static int compare_calls(const void *a, const void *b)
@@ -118,8 +122,7 @@ static struct error *add_trampoline(struct site_search *search, uint64_t addr, u
 
 	if (table_find(&search->trampolines, addr))
 		return NULL;
-	if (!vec_push(&search->behind, target) ||
-	    table_put(&search->trampolines, addr, index) < 0)
+	if (!vec_push(&search->behind, target) || table_put(&search->trampolines, addr, index) < 0)
 		return error_nomem();
 	return NULL;
 }
@@ -131,12 +134,11 @@ static struct error *find_trampolines(struct site_search *search, const uint64_t
 	struct code_calls takes = {0};
 	struct error *err = site_search_text(search, code_takes_find, targets, n, &takes);
 
-	vec_each (take, &takes.list) {
+	vec_each(take, &takes.list) {
 		uint64_t size = 0, addr;
 		const void *bytes = image_rest(search->image, take->addr - 4, &size);
 
-		if (err || !bytes ||
-		    !code_is_trampoline(search->machine, bytes, size, take, &addr))
+		if (err || !bytes || !code_is_trampoline(search->machine, bytes, size, take, &addr))
 			continue;
 		err = add_trampoline(search, addr, take->target);
 		if (!err && !vec_push(&ret->list, ((struct code_call){addr, take->target})))
@@ -163,7 +165,7 @@ static struct error *add_keeper_trampolines(struct site_search *search)
 		return NULL;
 	qsort(search->keepers, search->keepers_n, sizeof(*search->keepers), compare_u64);
 	err = find_trampolines(search, search->keepers, search->keepers_n, &trampolines);
-	vec_each (trampoline, &trampolines.list)
+	vec_each(trampoline, &trampolines.list)
 		if (search->keepers_n < SITE_KEEPERS_MAX)
 			search->keepers[search->keepers_n++] = trampoline->addr;
 	code_calls_fini(&trampolines);
@@ -185,7 +187,7 @@ struct error *site_search_calls(struct site_search *search, const uint64_t targe
 		err = error_nomem();
 	if (!err) {
 		memcpy(all, targets, n * sizeof(*all));
-		vec_each (trampoline, &trampolines.list)
+		vec_each(trampoline, &trampolines.list)
 			all[n++] = trampoline->addr;
 		qsort(all, n, sizeof(*all), compare_u64);
 		err = site_search_text(search, code_calls_find, all, n, ret);
@@ -215,8 +217,7 @@ static struct error *set_frames(struct site_search *search, struct site_row *row
 				 "%s: the function at 0x%llx has no name: the file is damaged",
 				 image_name(search->image), (unsigned long long)row->pc);
 	for (size_t i = 0; i < row->frames_n; i++)
-		try(site_count_names(search,
-				     strlen(frames[i].func) + strlen(frames[i].file)));
+		try(site_count_names(search, strlen(frames[i].func) + strlen(frames[i].file)));
 	row->frames = malloc(row->frames_n * sizeof(frames[0]));
 	if (!row->frames)
 		return error_nomem();
@@ -241,8 +242,8 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 		try(site_type_get(search, addr, &row->type));
 	if (row->type)
 		return site_count_names(search, strlen(row->type->name) + strlen(row->type->key));
-	row->why_no_type = entry->reflect ? "reflect: known at run time only"
-					  : "computed at run time";
+	row->why_no_type =
+		entry->reflect ? "reflect: known at run time only" : "computed at run time";
 	if (!entry->reflect && value.root == CODE_ENTRY) {
 		struct site_open open = {(uint32_t)search->found->list.len, func->func.entry,
 					 value};
@@ -297,7 +298,8 @@ static struct error *add_site(struct site_search *search, struct site_func *func
 	if (!err && search->found->list.len == SITES_MAX)
 		err = error_new(ERROR_TARGET,
 				"%s: more than %d sites: no program has so many; the file is "
-				"damaged", image_name(search->image), SITES_MAX);
+				"damaged",
+				image_name(search->image), SITES_MAX);
 	if (!err && !vec_push(&search->found->list, row))
 		err = error_nomem();
 	if (err)
@@ -353,26 +355,31 @@ static struct error *add_sites(struct site_search *search)
 /* Write barriers keep the registers: one function a register up to Go 1.20, one a number of
  * pointers since (runtime/asm_amd64.s, asm_arm64.s; the compiler calls no others). */
 static const char *const keeper_names[] = {
-	"runtime.gcWriteBarrier", "runtime.gcWriteBarrierCX", "runtime.gcWriteBarrierDX",
+	"runtime.gcWriteBarrier",   "runtime.gcWriteBarrierCX", "runtime.gcWriteBarrierDX",
 	"runtime.gcWriteBarrierBX", "runtime.gcWriteBarrierBP", "runtime.gcWriteBarrierSI",
 	"runtime.gcWriteBarrierR8", "runtime.gcWriteBarrierR9", "runtime.gcWriteBarrier1",
-	"runtime.gcWriteBarrier2", "runtime.gcWriteBarrier3", "runtime.gcWriteBarrier4",
-	"runtime.gcWriteBarrier5", "runtime.gcWriteBarrier6", "runtime.gcWriteBarrier7",
+	"runtime.gcWriteBarrier2",  "runtime.gcWriteBarrier3",	"runtime.gcWriteBarrier4",
+	"runtime.gcWriteBarrier5",  "runtime.gcWriteBarrier6",	"runtime.gcWriteBarrier7",
 	"runtime.gcWriteBarrier8",
 };
 static_assert(ARRAY_SIZE(keeper_names) == SITE_KEEPERS, "one each");
 
 /* With a profile the methods of Swiss maps may all be inlined: any function of theirs will do. */
 static const char *const swiss_names[] = {
-	"internal/runtime/maps.(*Map).deleteSmall", "internal/runtime/maps.(*table).rehash",
-	"internal/runtime/maps.NewEmptyMap", "internal/runtime/maps.(*Iter).Next",
+	"internal/runtime/maps.(*Map).deleteSmall",
+	"internal/runtime/maps.(*table).rehash",
+	"internal/runtime/maps.NewEmptyMap",
+	"internal/runtime/maps.(*Iter).Next",
 };
 
 /* Every name that is asked for, in one pass over the program's. */
 static void find_entries(struct site_search *search)
 {
-	enum { SWISS = SITE_ENTRIES, KEEPERS = SWISS + ARRAY_SIZE(swiss_names),
-	       NAMES = KEEPERS + SITE_KEEPERS };
+	enum {
+		SWISS = SITE_ENTRIES,
+		KEEPERS = SWISS + ARRAY_SIZE(swiss_names),
+		NAMES = KEEPERS + SITE_KEEPERS
+	};
 	struct sites *found = search->found;
 	struct gotab_func funcs[NAMES];
 	const char *names[NAMES];
@@ -482,10 +489,10 @@ struct error *site_find(const struct image *image, const struct gotab *tab, stru
 
 void site_fini(struct sites *sites)
 {
-	vec_each (row, &sites->list)
+	vec_each(row, &sites->list)
 		row_fini(row);
 	vec_fini(&sites->list);
-	vec_each (type, &sites->types)
+	vec_each(type, &sites->types)
 		site_type_free(*type);
 	vec_fini(&sites->types);
 }

@@ -29,7 +29,7 @@ static int compare_func(const void *a, const void *b)
 
 static bool has_question(const site_questions *asked, const struct site_open *question)
 {
-	vec_each (q, asked)
+	vec_each(q, asked)
 		if (q->site == question->site && q->func == question->func &&
 		    memcmp(&q->value, &question->value, sizeof(q->value)) == 0)
 			return true;
@@ -145,7 +145,7 @@ static struct error *ask_callers(struct site_search *search, const site_question
 
 	if (!targets)
 		return error_nomem();
-	vec_each (question, asked)
+	vec_each(question, asked)
 		if (!n || targets[n - 1] != question->func)
 			targets[n++] = question->func;
 	err = site_search_calls(search, targets, n, &calls);
@@ -163,7 +163,7 @@ static struct error *round_once(struct site_search *search, const site_questions
 	site_questions callers = {0}, makers = {0};
 	struct error *err = NULL;
 
-	vec_each (question, asked) {
+	vec_each(question, asked) {
 		bool ok = question->value.base == context ? vec_push(&makers, *question)
 							  : vec_push(&callers, *question);
 
@@ -193,7 +193,7 @@ static void finish(struct site_search *search)
 {
 	uint8_t context = code_context_register(search->machine);
 
-	vec_each (open, &search->open) {
+	vec_each(open, &search->open) {
 		struct site_row *row = &search->found->list.data[open->site];
 
 		if (row->instances_n) {
@@ -215,7 +215,7 @@ struct error *site_find_instances(struct site_search *search)
 	site_questions asked = {0}, next = {0};
 	struct error *err = NULL;
 
-	vec_each (open, &search->open)
+	vec_each(open, &search->open)
 		if (open->value.loads && !vec_push(&asked, *open))
 			err = error_nomem();
 	for (unsigned round = 0; !err && asked.len && round < ROUNDS_MAX; round++) {

@@ -22,12 +22,12 @@ enum site_kind { SITE_DELETE, SITE_CLEAR };
 
 /* A runtime function that takes elements out of the map that it is given. */
 struct site_entry {
-	const char *name; /* as the function table has it */
+	const char *name;    /* as the function table has it */
 	const char *variant; /* for people, and --by variant: "faststr" */
-	uint8_t kind;     /* enum site_kind */
-	uint8_t type_arg; /* position of the map type in Go's internal ABI */
-	bool reflect;     /* called by package reflect, with a type that it has at run time */
-	uint8_t key_size; /* of a fast variant: 4, 8, or 16 for a string; else 0 */
+	uint8_t kind;	     /* enum site_kind */
+	uint8_t type_arg;    /* position of the map type in Go's internal ABI */
+	bool reflect;	     /* called by package reflect, with a type that it has at run time */
+	uint8_t key_size;    /* of a fast variant: 4, 8, or 16 for a string; else 0 */
 };
 
 #define SITE_ENTRIES 10
@@ -35,22 +35,22 @@ extern const struct site_entry site_entries[SITE_ENTRIES];
 
 /* A map type that a site has. */
 struct site_type {
-	uint64_t addr;    /* link-time */
-	const char *name; /* as reflect's String(): "map[string]*main.session"; owned */
-	const char *key;  /* name of the key's type; owned */
+	uint64_t addr;		      /* link-time */
+	const char *name;	      /* as reflect's String(): "map[string]*main.session"; owned */
+	const char *key;	      /* name of the key's type; owned */
 	uint64_t key_size, elem_size; /* bytes */
 	enum gotype_kind key_kind;
 	bool key_float; /* a key need not equal itself: there are floats or interfaces in it */
 };
 
 struct site_row {
-	uint64_t pc; /* link-time, of the call */
+	uint64_t pc;	/* link-time, of the call */
 	uint32_t entry; /* index into site_entries */
-	bool jump;      /* a tail call */
-	bool wrapper;   /* stands in an entry itself */
-	bool deferred;  /* `defer delete(m, k)`: in the function that the compiler made of it; or in
+	bool jump;	/* a tail call */
+	bool wrapper;	/* stands in an entry itself */
+	bool deferred;	/* `defer delete(m, k)`: in the function that the compiler made of it; or in
 			   a function literal that is deferred */
-	bool literal;   /* the latter */
+	bool literal;	/* the latter */
 	/* Source-level frames, innermost first; the last is the function that holds pc. Owned
 	 * array, strings borrowed from the image. */
 	struct gotab_frame *frames;
@@ -66,9 +66,9 @@ struct site_row {
 };
 
 struct sites {
-	VEC(struct site_row) list; /* by pc */
+	VEC(struct site_row) list;     /* by pc */
 	VEC(struct site_type *) types; /* owned; in the order in which they were met */
-	bool present[SITE_ENTRIES]; /* which entries the program has */
+	bool present[SITE_ENTRIES];    /* which entries the program has */
 	uint64_t entry_addr[SITE_ENTRIES];
 	bool swiss;
 };
@@ -94,9 +94,9 @@ static inline const struct gotab_frame *site_holder(const struct site_row *row)
 /* A site of one binary and the one of the other that it became. */
 struct site_change {
 	const struct site_row *from, *to; /* NULL: it came, it went */
-	bool variant;  /* calls another entry */
-	bool type;     /* of another map type */
-	bool inlining; /* inlined into others, or no more */
+	bool variant;			  /* calls another entry */
+	bool type;			  /* of another map type */
+	bool inlining;			  /* inlined into others, or no more */
 };
 
 struct site_changes {

@@ -14,7 +14,7 @@ struct site_open {
 	struct code_value value;
 };
 
-#define SITE_KEEPERS     16
+#define SITE_KEEPERS	 16
 #define SITE_KEEPERS_MAX 256 /* with their trampolines: one in 128 MB each */
 
 struct site_search {

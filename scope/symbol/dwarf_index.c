@@ -29,8 +29,11 @@ static bool add_scope(struct walk *walk, Dwarf_Die *die, bool inlined, uint32_t 
 	struct dwarf_unit *unit = walk->unit;
 	uint32_t index = (uint32_t)unit->scopes.len;
 	struct dwarf_scope scope = {
-		.die = dwarf_dieoffset(die), .parent = *ret, .end = index + 1,
-		.range = (uint32_t)unit->ranges.len, .inlined = inlined,
+		.die = dwarf_dieoffset(die),
+		.parent = *ret,
+		.end = index + 1,
+		.range = (uint32_t)unit->ranges.len,
+		.inlined = inlined,
 	};
 
 	if (!dwarf_ranges_of(walk->dwarf, die, index, &unit->ranges))
@@ -82,10 +85,10 @@ static bool visit(struct walk *walk, bool *ret_enter)
 	    !add_scope(walk, die, tag == DW_TAG_inlined_subroutine, &scope))
 		return false;
 	walk->scope[walk->depth] = scope;
-	*ret_enter = tag_holds_scopes(tag) && walk->depth + 1 < DWARF_DEPTH_MAX &&
-		     /* an abstract instance has no code inside */
-		     (scope != around || (tag != DW_TAG_subprogram &&
-					  tag != DW_TAG_inlined_subroutine));
+	*ret_enter =
+		tag_holds_scopes(tag) && walk->depth + 1 < DWARF_DEPTH_MAX &&
+		/* an abstract instance has no code inside */
+		(scope != around || (tag != DW_TAG_subprogram && tag != DW_TAG_inlined_subroutine));
 	return true;
 }
 

@@ -128,7 +128,6 @@ static void find_separate(int fd, const char *path, struct separate *found)
 
 /* ---- opening ---- */
 
-
 static struct error *read_units(struct dwarf *dwarf)
 {
 	Dwarf_CU *cu = NULL;
@@ -207,7 +206,7 @@ void dwarf_close(struct dwarf *dwarf)
 {
 	if (!dwarf)
 		return;
-	vec_each (unit, &dwarf->units) {
+	vec_each(unit, &dwarf->units) {
 		vec_fini(&unit->scopes);
 		vec_fini(&unit->funcs);
 		vec_fini(&unit->ranges);
@@ -216,7 +215,7 @@ void dwarf_close(struct dwarf *dwarf)
 	vec_fini(&dwarf->unit_ranges);
 	dwarf_end(dwarf->dw);
 	elf_end(dwarf->elf);
-	vec_each (bytes, &dwarf->inflated)
+	vec_each(bytes, &dwarf->inflated)
 		free(*bytes);
 	vec_fini(&dwarf->inflated);
 	if (dwarf->fd >= 0)

@@ -25,7 +25,7 @@
 #include <elfutils/libdw.h>
 
 enum {
-	DWARF_DEPTH_MAX = 64,	     /* nesting of entries; real ones reach some ten */
+	DWARF_DEPTH_MAX = 64, /* nesting of entries; real ones reach some ten */
 	DWARF_UNITS_MAX = 1 << 20,
 	DWARF_ENTRIES_MAX = 1 << 26, /* of all units; 43 MB of Go have half a million */
 	DWARF_RANGES_MAX = 1 << 24,  /* of all units */
@@ -41,16 +41,16 @@ typedef VEC(struct dwarf_range) dwarf_ranges_vec;
 
 struct dwarf_scope {
 	Dwarf_Off die;
-	uint32_t parent;	   /* UINT32_MAX: none */
-	uint32_t end;		   /* one past the last scope inside */
-	uint32_t range, range_n;   /* in unit->ranges */
+	uint32_t parent;	       /* UINT32_MAX: none */
+	uint32_t end;		       /* one past the last scope inside */
+	uint32_t range, range_n;       /* in unit->ranges */
 	uint32_t call_file, call_line; /* inlined: where the call stands */
 	bool inlined;
 };
 
 struct dwarf_unit {
-	Dwarf_Off die;	  /* its own entry */
-	bool read, bad;	  /* walked; gave up, or found it corrupt */
+	Dwarf_Off die;	/* its own entry */
+	bool read, bad; /* walked; gave up, or found it corrupt */
 	VEC(struct dwarf_scope) scopes;
 	dwarf_ranges_vec funcs, ranges;
 	const char *dir;    /* where it was compiled; "" unless absolute; borrowed from libdw */

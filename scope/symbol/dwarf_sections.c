@@ -33,8 +33,8 @@ static bool ends_as(const char *name, const char *const names[], size_t n)
 /* What a lookup by address needs. The rest (.debug_loc, .debug_frame) is as much again. */
 static bool is_needed(const struct section *section)
 {
-	static const char *const names[] = {"info", "abbrev", "line", "line_str", "str",
-					    "str_offsets", "addr", "ranges", "rnglists"};
+	static const char *const names[] = {"info",	   "abbrev", "line",   "line_str", "str",
+					    "str_offsets", "addr",   "ranges", "rnglists"};
 
 	return ends_as(section->name, names, ARRAY_SIZE(names));
 }
@@ -79,7 +79,8 @@ static struct error *inflate(struct dwarf *dwarf, struct section *section,
 	if (!bytes)
 		return error_nomem();
 	if (libdeflate_zlib_decompress(deflate, (char *)raw->d_buf + head, raw->d_size - head,
-				       bytes, size, &got) != LIBDEFLATE_SUCCESS || got != size)
+				       bytes, size, &got) != LIBDEFLATE_SUCCESS ||
+	    got != size)
 		return error_new(ERROR_TARGET, "corrupt: %s cannot be inflated", section->name);
 	if (!vec_push(&dwarf->inflated, bytes))
 		return error_nomem();

@@ -14,7 +14,7 @@ enum {
 struct entry {
 	uint64_t addr;
 	uint32_t index; /* in the symbol table */
-	uint32_t rank;  /* smaller is better */
+	uint32_t rank;	/* smaller is better */
 };
 
 struct elfsym {

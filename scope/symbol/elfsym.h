@@ -16,8 +16,8 @@ CLEANUP_FUNC(struct elfsym, elfsym_close)
 
 struct elfsym_hit {
 	const char *name; /* borrowed from the image */
-	uint64_t addr;    /* link-time */
-	uint64_t size;    /* 0: the table does not say */
+	uint64_t addr;	  /* link-time */
+	uint64_t size;	  /* 0: the table does not say */
 };
 
 /* The symbol that addr lies in. One that has a size ends there; one that has none (a label of

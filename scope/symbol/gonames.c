@@ -4,8 +4,8 @@
 #include "symbol/gonames.h"
 
 enum {
-	ROWS_MAX = 4096,	/* of one name, that are looked at */
-	BYTES_MAX = 1 << 30,	/* of all names; 43 MB of Go have 3 MB */
+	ROWS_MAX = 4096,     /* of one name, that are looked at */
+	BYTES_MAX = 1 << 30, /* of all names; 43 MB of Go have 3 MB */
 };
 
 struct gonames {
@@ -115,8 +115,8 @@ void gonames_find(const struct gonames *names, const char *name, size_t len,
 {
 	static const char gopanic[] = "runtime.gopanic";
 	bool panic = len == 5 && !memcmp(name, "panic", 5);
-	struct printed wanted = panic ? print_name(gopanic, sizeof(gopanic) - 1)
-				      : print_name(name, len);
+	struct printed wanted =
+		panic ? print_name(gopanic, sizeof(gopanic) - 1) : print_name(name, len);
 	uint32_t *first = table_find(&names->first, hash_name(&wanted));
 	struct gotab_func func;
 	struct printed printed;

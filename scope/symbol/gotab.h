@@ -35,11 +35,11 @@ const struct gotab_module *gotab_module(const struct gotab *tab);
 
 struct gotab_func {
 	const char *name; /* as in the table, e.g. "main.(*store).sweep"; borrowed from the image */
-	uint64_t entry;   /* link-time address of the first instruction */
-	uint64_t end;     /* one past the last: the next function's entry */
+	uint64_t entry;	  /* link-time address of the first instruction */
+	uint64_t end;	  /* one past the last: the next function's entry */
 	uint8_t func_id;  /* runtime's funcID */
-	bool defers;      /* it has a defer statement */
-	uint32_t index;   /* row in functab */
+	bool defers;	  /* it has a defer statement */
+	uint32_t index;	  /* row in functab */
 };
 
 /* The function that holds addr; false when none does. */
@@ -57,10 +57,10 @@ bool gotab_func_get(const struct gotab *tab, uint32_t index, struct gotab_func *
 struct gotab_frame {
 	const char *func;
 	const char *file; /* "" when unknown */
-	uint32_t line;    /* 0 when unknown */
-	bool inlined;     /* func has no frame of its own at this pc */
-	bool wrapper;     /* compiler-made wrapper (funcID_wrapper) */
-	uint64_t entry;   /* entry of the physical function that holds pc */
+	uint32_t line;	  /* 0 when unknown */
+	bool inlined;	  /* func has no frame of its own at this pc */
+	bool wrapper;	  /* compiler-made wrapper (funcID_wrapper) */
+	uint64_t entry;	  /* entry of the physical function that holds pc */
 };
 #define GOTAB_INLINE_MAX 64 /* deepest inlining that is followed */
 

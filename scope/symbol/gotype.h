@@ -8,11 +8,32 @@
 #define SYMBOL_GOTYPE_H
 
 enum gotype_kind { /* the runtime's numbers: internal/abi/type.go */
-	GOTYPE_BOOL = 1, GOTYPE_INT, GOTYPE_INT8, GOTYPE_INT16, GOTYPE_INT32, GOTYPE_INT64,
-	GOTYPE_UINT, GOTYPE_UINT8, GOTYPE_UINT16, GOTYPE_UINT32, GOTYPE_UINT64, GOTYPE_UINTPTR,
-	GOTYPE_FLOAT32, GOTYPE_FLOAT64, GOTYPE_COMPLEX64, GOTYPE_COMPLEX128,
-	GOTYPE_ARRAY, GOTYPE_CHAN, GOTYPE_FUNC, GOTYPE_INTERFACE, GOTYPE_MAP, GOTYPE_POINTER,
-	GOTYPE_SLICE, GOTYPE_STRING, GOTYPE_STRUCT, GOTYPE_UNSAFE_POINTER,
+		   GOTYPE_BOOL = 1,
+		   GOTYPE_INT,
+		   GOTYPE_INT8,
+		   GOTYPE_INT16,
+		   GOTYPE_INT32,
+		   GOTYPE_INT64,
+		   GOTYPE_UINT,
+		   GOTYPE_UINT8,
+		   GOTYPE_UINT16,
+		   GOTYPE_UINT32,
+		   GOTYPE_UINT64,
+		   GOTYPE_UINTPTR,
+		   GOTYPE_FLOAT32,
+		   GOTYPE_FLOAT64,
+		   GOTYPE_COMPLEX64,
+		   GOTYPE_COMPLEX128,
+		   GOTYPE_ARRAY,
+		   GOTYPE_CHAN,
+		   GOTYPE_FUNC,
+		   GOTYPE_INTERFACE,
+		   GOTYPE_MAP,
+		   GOTYPE_POINTER,
+		   GOTYPE_SLICE,
+		   GOTYPE_STRING,
+		   GOTYPE_STRUCT,
+		   GOTYPE_UNSAFE_POINTER,
 };
 
 struct gotypes {
@@ -29,13 +50,13 @@ struct gotype {
 	uint64_t size, ptr_bytes;
 	uint32_t hash;
 	enum gotype_kind kind;
-	bool named;        /* TFlagNamed */
-	bool direct_iface; /* an interface holds the value itself, not a pointer to it */
-	bool comparable;   /* Equal is not nil */
-	uint64_t elem; /* array, chan, map, pointer, slice: element type; else 0 */
-	uint64_t key;  /* map: key type; else 0 */
-	uint64_t len;  /* array: length; struct: number of fields; else 0 */
-	uint64_t fields; /* struct: address of the field array; else 0 */
+	bool named;	      /* TFlagNamed */
+	bool direct_iface;    /* an interface holds the value itself, not a pointer to it */
+	bool comparable;      /* Equal is not nil */
+	uint64_t elem;	      /* array, chan, map, pointer, slice: element type; else 0 */
+	uint64_t key;	      /* map: key type; else 0 */
+	uint64_t len;	      /* array: length; struct: number of fields; else 0 */
+	uint64_t fields;      /* struct: address of the field array; else 0 */
 	bool empty_interface; /* interface: no methods (eface: first word is the type) */
 };
 
@@ -51,7 +72,7 @@ bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to);
 struct gotype_field {
 	const char *name; /* borrowed; not NUL-terminated; NULL when the name is not in the image */
 	size_t name_len;
-	uint64_t type;   /* run-time address */
+	uint64_t type;	 /* run-time address */
 	uint64_t offset; /* bytes from the start of the struct */
 };
 /* Field `index` of a struct type; false when there is none or it is unreadable. */

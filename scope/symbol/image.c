@@ -356,10 +356,9 @@ static struct error *map_file(struct image *image, int fd)
 		return error_new(ERROR_TARGET, "%s: not a regular file; name an executable",
 				 image->name);
 	if ((uint64_t)st.st_size < sizeof(Elf64_Ehdr))
-		return error_new(
-			ERROR_TARGET,
-			"%s: not an ELF file (%lld bytes); name a program built for Linux",
-			image->name, (long long)st.st_size);
+		return error_new(ERROR_TARGET,
+				 "%s: not an ELF file (%lld bytes); name a program built for Linux",
+				 image->name, (long long)st.st_size);
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
 		return error_errno(ERROR_TARGET, errno, "%s: cannot map the file", image->name);

@@ -39,7 +39,7 @@ bool image_u32(const struct image *image, uint64_t addr, uint32_t *ret);
 bool image_file_offset(const struct image *image, uint64_t addr, uint64_t *ret);
 /* The loadable segments, for computing a process's bias and for scans. */
 struct image_segment {
-	uint64_t addr;   /* link-time address */
+	uint64_t addr;	 /* link-time address */
 	uint64_t offset; /* in the file */
 	uint64_t file_size;
 	uint64_t mem_size;
@@ -52,8 +52,8 @@ bool image_section(const struct image *image, const char *name, uint64_t *ret_ad
 		   uint64_t *ret_size);
 /* Sections by number, 0 to count - 1; an image without section headers has none. */
 struct image_section {
-	const char *name;     /* "" when it has none; borrowed */
-	uint32_t type, link;  /* SHT_...; the section it refers to */
+	const char *name;    /* "" when it has none; borrowed */
+	uint32_t type, link; /* SHT_...; the section it refers to */
 	uint64_t addr, size;
 	bool loaded;	      /* part of the program in memory (SHF_ALLOC) */
 	const uint8_t *bytes; /* `size` bytes, borrowed; NULL: none in the file, or cut short */

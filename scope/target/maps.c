@@ -15,8 +15,10 @@ enum {
 static struct error *maps_failed(pid_t pid, int errnum)
 {
 	if (errnum == EACCES || errnum == EPERM)
-		return error_new(ERROR_PERMISSION, "not allowed to see what process %d has mapped: "
-						   "run tophash as root", (int)pid);
+		return error_new(ERROR_PERMISSION,
+				 "not allowed to see what process %d has mapped: "
+				 "run tophash as root",
+				 (int)pid);
 	return error_errno(ERROR_TARGET, errnum, "cannot see what process %d has mapped", (int)pid);
 }
 
@@ -55,15 +57,20 @@ static bool parse_line(char *line, struct mapping *ret)
 	size_t len;
 
 	if (sscanf(line, "%llx-%llx %*2c%c%*c %llx %*x:%*x %llu %n", &start, &end, &executable,
-		   &offset, &inode, &at) != 5 || !at)
+		   &offset, &inode, &at) != 5 ||
+	    !at)
 		return false;
 	line += at;
 	len = strlen(line);
 	tail = len > sizeof(deleted) - 1 ? line + len - (sizeof(deleted) - 1) : NULL;
 	if (inode && tail && !strcmp(tail, deleted))
 		*tail = '\0';
-	*ret = (struct mapping){.start = start, .end = end, .offset = offset, .inode = inode,
-				.executable = executable == 'x', .path = line};
+	*ret = (struct mapping){.start = start,
+				.end = end,
+				.offset = offset,
+				.inode = inode,
+				.executable = executable == 'x',
+				.path = line};
 	return start < end;
 }
 
@@ -83,8 +90,10 @@ struct error *mappings_read(pid_t pid, struct mappings *ret)
 		}
 	}
 	if (!err && !mappings.list.len)
-		err = error_new(ERROR_TARGET, "process %d has nothing mapped: it is ending, or a "
-					      "kernel thread", (int)pid);
+		err = error_new(ERROR_TARGET,
+				"process %d has nothing mapped: it is ending, or a "
+				"kernel thread",
+				(int)pid);
 	if (err)
 		mappings_fini(&mappings);
 	else
@@ -111,7 +120,8 @@ const struct mapping *mappings_find(const struct mappings *mappings, uint64_t ad
 			high = middle;
 	}
 	return low < mappings->list.len && addr >= mappings->list.data[low].start
-		       ? &mappings->list.data[low] : NULL;
+		       ? &mappings->list.data[low]
+		       : NULL;
 }
 
 static int copy_vdso(struct process *process, const struct mapping *mapping)

@@ -16,7 +16,8 @@ static struct error *open_failed(pid_t pid, int errnum)
 	if (errnum == ENOENT || errnum == ESRCH)
 		return error_new(ERROR_TARGET, "no process %d: is it still running?", (int)pid);
 	if (errnum == EACCES || errnum == EPERM)
-		return error_new(ERROR_PERMISSION, "not allowed to look at process %d: %s", (int)pid,
+		return error_new(ERROR_PERMISSION, "not allowed to look at process %d: %s",
+				 (int)pid,
 				 geteuid() ? "run tophash as root"
 					   : "root alone is not enough here, CAP_SYS_PTRACE is "
 					     "missing (a container?) or a security module forbids "
@@ -45,7 +46,8 @@ struct error *process_open(pid_t pid, struct process **ret)
 		if ((errnum == EINVAL || errnum == ENOENT) && stat(link, &st) == 0)
 			return error_new(ERROR_TARGET,
 					 "%d is a thread, not a process: give the process id "
-					 "(Tgid in /proc/%d/status)", (int)pid, (int)pid);
+					 "(Tgid in /proc/%d/status)",
+					 (int)pid, (int)pid);
 		return open_failed(pid, errnum);
 	}
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
@@ -58,7 +60,8 @@ struct error *process_open(pid_t pid, struct process **ret)
 		if (errnum == ENOENT && stat(path, &st) == 0)
 			return error_new(ERROR_TARGET,
 					 "process %d has no executable: a kernel thread, or it is "
-					 "ending", (int)pid);
+					 "ending",
+					 (int)pid);
 		return open_failed(pid, errnum);
 	}
 	path[len] = '\0';

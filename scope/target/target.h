@@ -40,7 +40,12 @@ bool process_image_id(pid_t pid, uint64_t *ret);
  * gone. */
 bool process_executes(pid_t pid, int exe, bool *ret);
 
-enum process_end { PROCESS_RUNS, PROCESS_EXITED, PROCESS_SIGNALED, PROCESS_GONE /* how: unknown */ };
+enum process_end {
+	PROCESS_RUNS,
+	PROCESS_EXITED,
+	PROCESS_SIGNALED,
+	PROCESS_GONE /* how: unknown */
+};
 /* Whether it has ended, and how where the kernel tells (a child of ours; any process from Linux
  * 6.15 on). ret_status: exit code or signal number. Does not block. */
 enum process_end process_poll(struct process *process, int *ret_status);
@@ -81,7 +86,7 @@ int mapping_open(struct process *process, const struct mapping *mapping);
 struct spawn {
 	pid_t pid;
 	char *path; /* the executable, resolved through PATH */
-	int go;     /* write end: closing it without spawn_go() makes the child leave */
+	int go;	    /* write end: closing it without spawn_go() makes the child leave */
 	int failed; /* read end: the child's errno when exec failed; end of file when it did not */
 };
 

@@ -13,8 +13,7 @@ INLINE int leaf(int x)
 
 INLINE int middle(int x)
 {
-	return leaf(x) +
-	       leaf(x + 1);
+	return leaf(x) + leaf(x + 1);
 }
 
 __attribute__((noinline)) static int hidden(int x)

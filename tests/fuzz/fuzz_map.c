@@ -14,8 +14,8 @@
 
 #include <tophash/iter.h>
 
-#define KEYS 1024
-#define DEPTH 3 /* loops in loops */
+#define KEYS	1024
+#define DEPTH	3 /* loops in loops */
 #define OPS_MAX 4000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -131,12 +131,29 @@ static bool same_number(const void *key, const void *other)
 static const struct tophash_type types[] = {
 	{.kind = TOPHASH_KIND_INT, .key_size = 8, .val_size = 8, .val_offset = 8, .slot_size = 16},
 	{.kind = TOPHASH_KIND_INT, .key_size = 4, .val_size = 8, .val_offset = 8, .slot_size = 16},
-	{.kind = TOPHASH_KIND_CSTR, .key_size = sizeof(char *), .val_size = 8, .val_offset = 16,
-	 .hash_offset = 8, .slot_size = 24},
-	{.kind = TOPHASH_KIND_FLOAT, .key_size = 8, .val_size = 8, .val_offset = 8, .slot_size = 16},
-	{.kind = TOPHASH_KIND_BYTES, .key_size = 300, .val_size = 8, .val_offset = 304, .slot_size = 312},
-	{.kind = TOPHASH_KIND_CUSTOM, .key_size = 4, .val_size = 8, .val_offset = 8, .slot_size = 16,
-	 .hash = few_hashes, .equal = same_number},
+	{.kind = TOPHASH_KIND_CSTR,
+	 .key_size = sizeof(char *),
+	 .val_size = 8,
+	 .val_offset = 16,
+	 .hash_offset = 8,
+	 .slot_size = 24},
+	{.kind = TOPHASH_KIND_FLOAT,
+	 .key_size = 8,
+	 .val_size = 8,
+	 .val_offset = 8,
+	 .slot_size = 16},
+	{.kind = TOPHASH_KIND_BYTES,
+	 .key_size = 300,
+	 .val_size = 8,
+	 .val_offset = 304,
+	 .slot_size = 312},
+	{.kind = TOPHASH_KIND_CUSTOM,
+	 .key_size = 4,
+	 .val_size = 8,
+	 .val_offset = 8,
+	 .slot_size = 16,
+	 .hash = few_hashes,
+	 .equal = same_number},
 };
 
 struct key {
@@ -193,8 +210,8 @@ static void do_put(struct fuzz *fuzz, uint32_t number, bool keep)
 	size_t failed = fuzz->heap.failed;
 	uint64_t val = fuzz->ops + UINT64_C(0x100000000);
 	int ret = 0;
-	uint8_t *slot = keep ? tophash_keep_slot(&fuzz->map, fuzz->type, key.bytes, &ret) :
-			       tophash_put_slot(&fuzz->map, fuzz->type, key.bytes, &ret);
+	uint8_t *slot = keep ? tophash_keep_slot(&fuzz->map, fuzz->type, key.bytes, &ret)
+			     : tophash_put_slot(&fuzz->map, fuzz->type, key.bytes, &ret);
 
 	if (!slot) {
 		expect(ret == -ENOMEM && fuzz->heap.failed > failed);
@@ -342,10 +359,14 @@ static void do_op(struct fuzz *fuzz)
 	if (fuzz->ops++ > OPS_MAX || fuzz->at == fuzz->end)
 		return;
 	switch (op % 24) {
-	case 0: tophash_clear(&fuzz->map); model_clear(fuzz); break;
+	case 0:
+		tophash_clear(&fuzz->map);
+		model_clear(fuzz);
+		break;
 	case 1: expect_failure(fuzz, tophash_shrink(&fuzz->map), failed); break;
 	case 2:
-		expect_failure(fuzz, tophash_reserve(&fuzz->map, fuzz->type, take(fuzz) * 4u), failed);
+		expect_failure(fuzz, tophash_reserve(&fuzz->map, fuzz->type, take(fuzz) * 4u),
+			       failed);
 		break;
 	case 3:
 	case 4: tophash_step(&fuzz->map, take(fuzz) % 16); break;

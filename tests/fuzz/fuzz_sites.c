@@ -42,7 +42,7 @@ static void walk_sites(const struct image *image)
 		error_free(err);
 		return;
 	}
-	vec_each (row, &sites.list)
+	vec_each(row, &sites.list)
 		site_why(row, gotab_minor(tab), &why);
 	err = site_compare(&sites, &sites, &changes);
 	if (!err)

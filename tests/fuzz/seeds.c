@@ -29,15 +29,23 @@ static bool write_seed(const char *folder, const char *harness, size_t n, const 
  * dictionary, from a closure; the closure's making; a call of the generic function at 0x180. */
 static void put_calls(uint8_t *text, const struct gofake *fake, bool arm64)
 {
-	static const uint8_t code[] = {
-		0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe8, 0x34, 0x01, 0, 0,  /* 0: lea rax; call 0x140 */
-		0x48, 0x8d, 0x15, 0xed, 0, 0, 0, 0x48, 0x89, 0x10,     /* 12: lea rdx; mov [rax], rdx */
-		0x48, 0x89, 0x58, 0x08, 0xe8, 0x61, 0x01, 0, 0, 0xc3,  /* 22: mov [rax+8]; call */
-	};
-	static const uint8_t generic[] = {0x48, 0x8b, 0x40, 0x08, 0xe8, 0xb7, 0xff, 0xff, 0xff, 0xc3};
-	static const uint8_t closure[] = {0x48, 0x8b, 0x42, 0x08, 0x48, 0x8b, 0x40, 0x08,
-					  0xe8, 0x33, 0,    0,    0,    0xc3};
-	static const uint32_t words[] = {0xf9400400, 0x9400004f, 0xa9007c20, 0x9400005d, 0xd65f03c0};
+	static const uint8_t
+		code
+			[] =
+				{
+					0x48, 0x8d, 0x05, 0,	0,    0,    0,
+					0xe8, 0x34, 0x01, 0,	0, /* 0: lea rax; call 0x140 */
+					0x48, 0x8d, 0x15, 0xed, 0,    0,    0,
+					0x48, 0x89, 0x10, /* 12: lea rdx; mov [rax], rdx */
+					0x48, 0x89, 0x58, 0x08, 0xe8, 0x61, 0x01,
+					0,    0,    0xc3, /* 22: mov [rax+8]; call */
+				};
+	static const uint8_t generic[] = {0x48, 0x8b, 0x40, 0x08, 0xe8,
+					  0xb7, 0xff, 0xff, 0xff, 0xc3};
+	static const uint8_t closure[] = {0x48, 0x8b, 0x42, 0x08, 0x48, 0x8b, 0x40,
+					  0x08, 0xe8, 0x33, 0,	  0,	0,    0xc3};
+	static const uint32_t words[] = {0xf9400400, 0x9400004f, 0xa9007c20, 0x9400005d,
+					 0xd65f03c0};
 	uint32_t rel = (uint32_t)(fake->type_map - (fake->text + 7));
 
 	if (arm64) {
@@ -62,8 +70,8 @@ static bool write_sites(const char *folder, uint8_t n, const struct gofake *fake
 		memcpy(bytes, fake->file.data + (fake->text - fake->base), TEXT_SIZE);
 		put_calls(bytes, fake, fuzz_specs[n].arm64);
 		memcpy(bytes + TEXT_SIZE, fake->file.data + (fake->types - fake->base), types);
-		memcpy(bytes + TEXT_SIZE + types,
-		       fake->file.data + (fake->pclntab - fake->base), tables);
+		memcpy(bytes + TEXT_SIZE + types, fake->file.data + (fake->pclntab - fake->base),
+		       tables);
 		ok = write_seed(folder, "sites", n, &n, bytes, size);
 	}
 	free(bytes);
@@ -89,9 +97,10 @@ static bool write_seeds(const char *folder, uint8_t n)
 /* Scripts of fuzz_map.c, for each of its kinds and several hooks: up, a loop, down, a loop. */
 static bool write_scripts(const char *folder)
 {
-	static const uint8_t script[] = {8,  0,	  250, 6,  17, 3,  20, 5,  15, 4,  10, 10, 90, 14, 7,  17,
-					 9,  3,	  2,   19, 70, 10, 20, 200, 1, 2,  30, 8,  192, 255, 6, 20,
-					 11, 192, 200, 5,  3,  4,  16, 2,  12, 12, 12, 14, 0,  8,  1,  40};
+	static const uint8_t script[] = {8,  0,	 250, 6,  17,  3,   20, 5,  15, 4,   10,  10,
+					 90, 14, 7,   17, 9,   3,   2,	19, 70, 10,  20,  200,
+					 1,  2,	 30,  8,  192, 255, 6,	20, 11, 192, 200, 5,
+					 3,  4,	 16,  2,  12,  12,  12, 14, 0,	8,   1,	  40};
 	bool ok = true;
 
 	for (uint8_t n = 0; n < 24; n++) {

@@ -26,8 +26,8 @@ static int print(int level, const char *format, va_list args)
 
 print_fn *libbpf_set_print(print_fn *fn)
 {
-	print_fn *(*set)(print_fn *) = (print_fn *(*)(print_fn *))dlsym(RTLD_NEXT,
-									"libbpf_set_print");
+	print_fn *(*set)(print_fn *) =
+		(print_fn * (*)(print_fn *)) dlsym(RTLD_NEXT, "libbpf_set_print");
 
 	hears = fn;
 	return set(print);

@@ -16,10 +16,10 @@
 #include "driver_kinds.h"
 
 struct heap {
-	size_t held;	     /* bytes outstanding */
-	uint64_t failed;     /* how often there was none */
-	unsigned one_in;     /* fails one in so many; 0: never */
-	size_t keys, vals;   /* dropped */
+	size_t held;	   /* bytes outstanding */
+	uint64_t failed;   /* how often there was none */
+	unsigned one_in;   /* fails one in so many; 0: never */
+	size_t keys, vals; /* dropped */
 	size_t barriers;
 };
 
@@ -39,7 +39,7 @@ struct run {
 	struct tophash_hooks hooks;
 	struct heap heap;
 	struct model model;
-	unsigned puts; /* in 100 */
+	unsigned puts;	   /* in 100 */
 	unsigned evacuate; /* 0 shared, 1 manual, 2 eager */
 	bool drops;
 };
@@ -68,14 +68,14 @@ static uint32_t below(struct run *run, uint32_t n)
 
 _Noreturn static void differs(const struct run *run, const char *what, int line)
 {
-	printf("FAIL %s seed %" PRIu64 " operation %" PRIu64 ": %s (driver.c:%d)\n", run->kind->name,
-	       run->seed, run->ops, what, line);
+	printf("FAIL %s seed %" PRIu64 " operation %" PRIu64 ": %s (driver.c:%d)\n",
+	       run->kind->name, run->seed, run->ops, what, line);
 	exit(1);
 }
 
-#define EXPECT(run, condition) \
-	do { \
-		if (!(condition)) \
+#define EXPECT(run, condition)                              \
+	do {                                                \
+		if (!(condition))                           \
 			differs(run, #condition, __LINE__); \
 	} while (0)
 
@@ -484,8 +484,8 @@ static void do_change(struct run *run)
 
 struct walk {
 	struct run *run;
-	unsigned changes;    /* after each entry, at most */
-	uint64_t limit;	     /* ends the loop */
+	unsigned changes; /* after each entry, at most */
+	uint64_t limit;	  /* ends the loop */
 	size_t nans;
 	uint32_t came[KEYS]; /* the insertion that came last, of each number */
 };
@@ -551,7 +551,8 @@ static void round_begin(struct run *run)
 	run->hooks = (struct tophash_hooks){.size = sizeof(run->hooks), .ctx = &run->heap};
 	run->drops = mode >= 4;
 	if (mode == 0 && below(run, 2))
-		EXPECT(run, tophash_init(&run->map, run->kind->type, below(run, KEYS)) == 0 || has_refused());
+		EXPECT(run, tophash_init(&run->map, run->kind->type, below(run, KEYS)) == 0 ||
+				    has_refused());
 	if (mode >= 2 && mode != 5) {
 		run->hooks.alloc = heap_alloc;
 		run->hooks.free = heap_free;
@@ -663,7 +664,8 @@ static void run_match(uint64_t seed, uint64_t ops)
 		/* Those before it lie behind. Few different bytes: so that there are matches, and runs of them. */
 		memmove(word + TOPHASH_WORD_SIZE, word, 3 * TOPHASH_WORD_SIZE);
 		for (unsigned i = 0; i < TOPHASH_WORD_SIZE; i++)
-			word[i] = (uint8_t)(run.ops % 2 ? below(&run, 4) : next_random(&run.random));
+			word[i] =
+				(uint8_t)(run.ops % 2 ? below(&run, 4) : next_random(&run.random));
 		if (run.ops % 4 == 1)
 			hash = hash << 8 | below(&run, 4);
 		tag = (uint8_t)hash ? (uint8_t)hash : 1;
@@ -673,7 +675,8 @@ static void run_match(uint64_t seed, uint64_t ops)
 		EXPECT(&run, has_lanes(tophash_match(word, hash), word, tag));
 		EXPECT(&run, tophash_match_empty(word) == mask_of(word, 0));
 		EXPECT(&run, has_lanes(tophash_match_empty(word), word, 0));
-		EXPECT(&run, (tophash_match_used(word) ^ tophash_match_empty(word)) == TOPHASH_MASK_ALL);
+		EXPECT(&run,
+		       (tophash_match_used(word) ^ tophash_match_empty(word)) == TOPHASH_MASK_ALL);
 		EXPECT(&run, tophash_may_overflow(word, hash) ==
 				     ((word[TOPHASH_OVERFLOW] & tophash_class_bit(tag)) != 0));
 	}

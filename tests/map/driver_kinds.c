@@ -172,16 +172,16 @@ static uint32_t from_str(struct tophash_str key)
 	return key.n ? (uint32_t)strtoul(key.p, NULL, 10) : 0;
 }
 
-#define FROM_BOOL(k) ((uint32_t)(k))
-#define FROM_I8(k) ((uint32_t)(uint8_t)(k))
-#define FROM_I16(k) ((uint32_t)((k) + 10000))
-#define FROM_U32(k) ((k) >> 12)
-#define FROM_I64(k) ((uint32_t)((k) / -0x100000001))
-#define FROM_U64(k) ((uint32_t)((k) >> 40))
-#define FROM_ENUM(k) ((uint32_t)(k))
-#define FROM_PTR(k) ((uint32_t)((const char *)(k) - places))
-#define FROM_CSTR(k) ((uint32_t)strtoul(k, NULL, 10))
-#define FROM_BYTES(k) ((k).one)
+#define FROM_BOOL(k)   ((uint32_t)(k))
+#define FROM_I8(k)     ((uint32_t)(uint8_t)(k))
+#define FROM_I16(k)    ((uint32_t)((k) + 10000))
+#define FROM_U32(k)    ((k) >> 12)
+#define FROM_I64(k)    ((uint32_t)((k) / -0x100000001))
+#define FROM_U64(k)    ((uint32_t)((k) >> 40))
+#define FROM_ENUM(k)   ((uint32_t)(k))
+#define FROM_PTR(k)    ((uint32_t)((const char *)(k)-places))
+#define FROM_CSTR(k)   ((uint32_t)strtoul(k, NULL, 10))
+#define FROM_BYTES(k)  ((k).one)
 #define FROM_CUSTOM(k) ((k).number)
 
 /* ---- values -------------------------------------------------------------------------------------- */
@@ -208,166 +208,170 @@ static uint64_t read_words(struct words words)
 	return words.x[0];
 }
 
-#define MAKE_U64(val) (val)
-#define READ_U64(v) (v)
-#define MAKE_U32(val) ((uint32_t)(val))
-#define READ_U32(v) ((uint64_t)(v))
-#define MAKE_U8(val) ((uint8_t)(val))
-#define READ_U8(v) ((uint64_t)(v))
-#define MAKE_F64(val) ((double)(uint32_t)(val))
-#define READ_F64(v) ((uint64_t)(v))
-#define MAKE_PTR(val) ((const char *)(uintptr_t)(uint32_t)(val))
-#define READ_PTR(v) ((uint64_t)(uintptr_t)(v))
+#define MAKE_U64(val)  (val)
+#define READ_U64(v)    (v)
+#define MAKE_U32(val)  ((uint32_t)(val))
+#define READ_U32(v)    ((uint64_t)(v))
+#define MAKE_U8(val)   ((uint8_t)(val))
+#define READ_U8(v)     ((uint64_t)(v))
+#define MAKE_F64(val)  ((double)(uint32_t)(val))
+#define READ_F64(v)    ((uint64_t)(v))
+#define MAKE_PTR(val)  ((const char *)(uintptr_t)(uint32_t)(val))
+#define READ_PTR(v)    ((uint64_t)(uintptr_t)(v))
 #define MAKE_BOOL(val) ((val) % 2 != 0)
-#define READ_BOOL(v) ((uint64_t)(v))
+#define READ_BOOL(v)   ((uint64_t)(v))
 
 /* ---- the functions of a kind ------------------------------------------------------------------------ */
 
-#define TO(name, map) ((struct name *)(void *)(map))
+#define TO(name, map)	((struct name *)(void *)(map))
 #define FROM(name, map) ((const struct name *)(const void *)(map))
 
-#define COMMON_FUNCTIONS(name, K, of_number) \
-	static bool name##_remove_(struct tophash *map, uint32_t number) \
-	{ \
-		return name##_delete(TO(name, map), of_number(number)); \
-	} \
-	static void name##_keys_(const uint32_t *numbers, size_t n, K *ret) \
-	{ \
-		for (size_t i = 0; i < n; i++) \
-			ret[i] = of_number(numbers[i]); \
-	} \
+#define COMMON_FUNCTIONS(name, K, of_number)                                                      \
+	static bool name##_remove_(struct tophash *map, uint32_t number)                          \
+	{                                                                                         \
+		return name##_delete(TO(name, map), of_number(number));                           \
+	}                                                                                         \
+	static void name##_keys_(const uint32_t *numbers, size_t n, K *ret)                       \
+	{                                                                                         \
+		for (size_t i = 0; i < n; i++)                                                    \
+			ret[i] = of_number(numbers[i]);                                           \
+	}                                                                                         \
 	static size_t name##_remove_many_(struct tophash *map, const uint32_t *numbers, size_t n) \
-	{ \
-		K keys[BATCH]; \
-		name##_keys_(numbers, n, keys); \
-		return name##_delete_many(TO(name, map), keys, n); \
-	} \
-	static size_t name##_remove_odd_(struct tophash *map) \
-	{ \
-		return name##_delete_if(TO(name, map), name##_is_odd_, NULL); \
+	{                                                                                         \
+		K keys[BATCH];                                                                    \
+		name##_keys_(numbers, n, keys);                                                   \
+		return name##_delete_many(TO(name, map), keys, n);                                \
+	}                                                                                         \
+	static size_t name##_remove_odd_(struct tophash *map)                                     \
+	{                                                                                         \
+		return name##_delete_if(TO(name, map), name##_is_odd_, NULL);                     \
 	}
 
-#define MAP_FUNCTIONS(name, K, V, of_number, from_key, MAKE, READ) \
-	static uint64_t name##_val_(uint64_t val) \
-	{ \
-		return READ(MAKE(val)); \
-	} \
-	static int name##_put_(struct tophash *map, uint32_t number, uint64_t val) \
-	{ \
-		return name##_put(TO(name, map), of_number(number), MAKE(val)); \
-	} \
-	static bool name##_slot_(struct tophash *map, uint32_t number, uint64_t val, uint64_t *ret_old) \
-	{ \
-		V *v = name##_slot(TO(name, map), of_number(number)); \
-		if (v) { \
-			*ret_old = READ(*v); \
-			*v = MAKE(val); \
-		} \
-		return v != NULL; \
-	} \
+#define MAP_FUNCTIONS(name, K, V, of_number, from_key, MAKE, READ)                         \
+	static uint64_t name##_val_(uint64_t val)                                          \
+	{                                                                                  \
+		return READ(MAKE(val));                                                    \
+	}                                                                                  \
+	static int name##_put_(struct tophash *map, uint32_t number, uint64_t val)         \
+	{                                                                                  \
+		return name##_put(TO(name, map), of_number(number), MAKE(val));            \
+	}                                                                                  \
+	static bool name##_slot_(struct tophash *map, uint32_t number, uint64_t val,       \
+				 uint64_t *ret_old)                                        \
+	{                                                                                  \
+		V *v = name##_slot(TO(name, map), of_number(number));                      \
+		if (v) {                                                                   \
+			*ret_old = READ(*v);                                               \
+			*v = MAKE(val);                                                    \
+		}                                                                          \
+		return v != NULL;                                                          \
+	}                                                                                  \
 	static bool name##_get_(const struct tophash *map, uint32_t number, uint64_t *ret) \
-	{ \
-		V const *v = name##_find(FROM(name, map), of_number(number)); \
-		*ret = READ(name##_get(FROM(name, map), of_number(number))); \
-		return v && READ(*v) == *ret; \
-	} \
-	static bool name##_is_odd_(K k, V *v, void *ctx) \
-	{ \
-		(void)v; \
-		(void)ctx; \
-		return from_key(k) % 2 == 1; \
-	} \
-	COMMON_FUNCTIONS(name, K, of_number) \
-	static int name##_put_many_(struct tophash *map, const uint32_t *numbers, const uint64_t *vals, \
-				    size_t n, size_t *ret_done) \
-	{ \
-		K keys[BATCH]; \
-		V vs[BATCH]; \
-		name##_keys_(numbers, n, keys); \
-		for (size_t i = 0; i < n; i++) \
-			vs[i] = MAKE(vals[i]); \
-		return name##_put_many(TO(name, map), keys, vs, n, ret_done); \
-	} \
-	static size_t name##_get_many_(const struct tophash *map, const uint32_t *numbers, size_t n, \
-				       uint64_t *ret, bool *ret_found) \
-	{ \
-		K keys[BATCH]; \
-		V vs[BATCH]; \
-		size_t found; \
-		name##_keys_(numbers, n, keys); \
-		found = name##_get_many(FROM(name, map), keys, n, vs, ret_found); \
-		for (size_t i = 0; i < n; i++) \
-			ret[i] = READ(vs[i]); \
-		return found; \
-	} \
-	static void name##_each_(struct tophash *map, visit_fn *fn, void *ctx) \
-	{ \
-		TOPHASH_EACH(name, it, TO(name, map)) \
-			if (!fn(ctx, from_key(it.key), READ(*it.ref))) \
-				break; \
+	{                                                                                  \
+		V const *v = name##_find(FROM(name, map), of_number(number));              \
+		*ret = READ(name##_get(FROM(name, map), of_number(number)));               \
+		return v && READ(*v) == *ret;                                              \
+	}                                                                                  \
+	static bool name##_is_odd_(K k, V *v, void *ctx)                                   \
+	{                                                                                  \
+		(void)v;                                                                   \
+		(void)ctx;                                                                 \
+		return from_key(k) % 2 == 1;                                               \
+	}                                                                                  \
+	COMMON_FUNCTIONS(name, K, of_number)                                               \
+	static int name##_put_many_(struct tophash *map, const uint32_t *numbers,          \
+				    const uint64_t *vals, size_t n, size_t *ret_done)      \
+	{                                                                                  \
+		K keys[BATCH];                                                             \
+		V vs[BATCH];                                                               \
+		name##_keys_(numbers, n, keys);                                            \
+		for (size_t i = 0; i < n; i++)                                             \
+			vs[i] = MAKE(vals[i]);                                             \
+		return name##_put_many(TO(name, map), keys, vs, n, ret_done);              \
+	}                                                                                  \
+	static size_t name##_get_many_(const struct tophash *map, const uint32_t *numbers, \
+				       size_t n, uint64_t *ret, bool *ret_found)           \
+	{                                                                                  \
+		K keys[BATCH];                                                             \
+		V vs[BATCH];                                                               \
+		size_t found;                                                              \
+		name##_keys_(numbers, n, keys);                                            \
+		found = name##_get_many(FROM(name, map), keys, n, vs, ret_found);          \
+		for (size_t i = 0; i < n; i++)                                             \
+			ret[i] = READ(vs[i]);                                              \
+		return found;                                                              \
+	}                                                                                  \
+	static void name##_each_(struct tophash *map, visit_fn *fn, void *ctx)             \
+	{                                                                                  \
+		TOPHASH_EACH(name, it, TO(name, map))                                      \
+			if (!fn(ctx, from_key(it.key), READ(*it.ref)))                     \
+				break;                                                     \
 	}
 
-#define SET_FUNCTIONS(name, K, of_number, from_key) \
-	static uint64_t name##_val_(uint64_t val) \
-	{ \
-		(void)val; \
-		return 0; \
-	} \
-	static int name##_put_(struct tophash *map, uint32_t number, uint64_t val) \
-	{ \
-		(void)val; \
-		return name##_add(TO(name, map), of_number(number)); \
-	} \
-	static bool name##_slot_(struct tophash *map, uint32_t number, uint64_t val, uint64_t *ret_old) \
-	{ \
-		(void)val; \
-		*ret_old = 0; \
-		return name##_add(TO(name, map), of_number(number)) >= 0; \
-	} \
+#define SET_FUNCTIONS(name, K, of_number, from_key)                                        \
+	static uint64_t name##_val_(uint64_t val)                                          \
+	{                                                                                  \
+		(void)val;                                                                 \
+		return 0;                                                                  \
+	}                                                                                  \
+	static int name##_put_(struct tophash *map, uint32_t number, uint64_t val)         \
+	{                                                                                  \
+		(void)val;                                                                 \
+		return name##_add(TO(name, map), of_number(number));                       \
+	}                                                                                  \
+	static bool name##_slot_(struct tophash *map, uint32_t number, uint64_t val,       \
+				 uint64_t *ret_old)                                        \
+	{                                                                                  \
+		(void)val;                                                                 \
+		*ret_old = 0;                                                              \
+		return name##_add(TO(name, map), of_number(number)) >= 0;                  \
+	}                                                                                  \
 	static bool name##_get_(const struct tophash *map, uint32_t number, uint64_t *ret) \
-	{ \
-		*ret = 0; \
-		return name##_has(FROM(name, map), of_number(number)); \
-	} \
-	static bool name##_is_odd_(K k, void *ctx) \
-	{ \
-		(void)ctx; \
-		return from_key(k) % 2 == 1; \
-	} \
-	COMMON_FUNCTIONS(name, K, of_number) \
-	static int name##_put_many_(struct tophash *map, const uint32_t *numbers, const uint64_t *vals, \
-				    size_t n, size_t *ret_done) \
-	{ \
-		K keys[BATCH]; \
-		(void)vals; \
-		name##_keys_(numbers, n, keys); \
-		return name##_add_many(TO(name, map), keys, n, ret_done); \
-	} \
-	static size_t name##_get_many_(const struct tophash *map, const uint32_t *numbers, size_t n, \
-				       uint64_t *ret, bool *ret_found) \
-	{ \
-		K keys[BATCH]; \
-		name##_keys_(numbers, n, keys); \
-		memset(ret, 0, n * sizeof(*ret)); \
-		return name##_has_many(FROM(name, map), keys, n, ret_found); \
-	} \
-	static void name##_each_(struct tophash *map, visit_fn *fn, void *ctx) \
-	{ \
-		TOPHASH_EACH(name, it, TO(name, map)) \
-			if (!fn(ctx, from_key(it.key), 0)) \
-				break; \
+	{                                                                                  \
+		*ret = 0;                                                                  \
+		return name##_has(FROM(name, map), of_number(number));                     \
+	}                                                                                  \
+	static bool name##_is_odd_(K k, void *ctx)                                         \
+	{                                                                                  \
+		(void)ctx;                                                                 \
+		return from_key(k) % 2 == 1;                                               \
+	}                                                                                  \
+	COMMON_FUNCTIONS(name, K, of_number)                                               \
+	static int name##_put_many_(struct tophash *map, const uint32_t *numbers,          \
+				    const uint64_t *vals, size_t n, size_t *ret_done)      \
+	{                                                                                  \
+		K keys[BATCH];                                                             \
+		(void)vals;                                                                \
+		name##_keys_(numbers, n, keys);                                            \
+		return name##_add_many(TO(name, map), keys, n, ret_done);                  \
+	}                                                                                  \
+	static size_t name##_get_many_(const struct tophash *map, const uint32_t *numbers, \
+				       size_t n, uint64_t *ret, bool *ret_found)           \
+	{                                                                                  \
+		K keys[BATCH];                                                             \
+		name##_keys_(numbers, n, keys);                                            \
+		memset(ret, 0, n * sizeof(*ret));                                          \
+		return name##_has_many(FROM(name, map), keys, n, ret_found);               \
+	}                                                                                  \
+	static void name##_each_(struct tophash *map, visit_fn *fn, void *ctx)             \
+	{                                                                                  \
+		TOPHASH_EACH(name, it, TO(name, map))                                      \
+			if (!fn(ctx, from_key(it.key), 0))                                 \
+				break;                                                     \
 	}
 
-#define NAN_FUNCTION(name, nan, MAKE) \
-	static int name##_put_nan_(struct tophash *map, uint64_t val) \
-	{ \
+#define NAN_FUNCTION(name, nan, MAKE)                                                 \
+	static int name##_put_nan_(struct tophash *map, uint64_t val)                 \
+	{                                                                             \
 		return name##_put(TO(name, map), turn++ % 2 ? nan : -nan, MAKE(val)); \
 	}
 
-#define ENTRY(name, keys, put_nan) \
-	{#name, keys, &name##_type, name##_put_, put_nan, name##_slot_, name##_get_, name##_remove_, \
-	 name##_put_many_, name##_get_many_, name##_remove_many_, name##_remove_odd_, name##_each_, \
-	 name##_val_}
+#define ENTRY(name, keys, put_nan)                                                               \
+	{                                                                                        \
+#name, keys, &name##_type, name##_put_, put_nan, name##_slot_, name##_get_,      \
+			name##_remove_, name##_put_many_, name##_get_many_, name##_remove_many_, \
+			name##_remove_odd_, name##_each_, name##_val_                            \
+	}
 
 /* ---- the kinds ----------------------------------------------------------------------------------- */
 

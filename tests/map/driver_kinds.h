@@ -9,7 +9,7 @@
 #ifndef KEYS
 #define KEYS 20000
 #endif
-#define BATCH 100
+#define BATCH	   100
 #define NUMBER_NAN (UINT32_MAX - 1) /* the number of an entry whose key is a NaN; even */
 
 /* Called for each entry: false ends the loop. */
@@ -25,10 +25,10 @@ struct kind {
 	bool (*slot)(struct tophash *map, uint32_t number, uint64_t val, uint64_t *ret_old);
 	bool (*get)(const struct tophash *map, uint32_t number, uint64_t *ret);
 	bool (*remove)(struct tophash *map, uint32_t number);
-	int (*put_many)(struct tophash *map, const uint32_t *numbers, const uint64_t *vals, size_t n,
-			size_t *ret_done);
-	size_t (*get_many)(const struct tophash *map, const uint32_t *numbers, size_t n, uint64_t *ret,
-			   bool *ret_found);
+	int (*put_many)(struct tophash *map, const uint32_t *numbers, const uint64_t *vals,
+			size_t n, size_t *ret_done);
+	size_t (*get_many)(const struct tophash *map, const uint32_t *numbers, size_t n,
+			   uint64_t *ret, bool *ret_found);
 	size_t (*remove_many)(struct tophash *map, const uint32_t *numbers, size_t n);
 	size_t (*remove_odd)(struct tophash *map); /* delete_if: numbers that are odd */
 	void (*each)(struct tophash *map, visit_fn *fn, void *ctx);

@@ -61,17 +61,18 @@ static struct {
 static struct {
 	struct objects map;
 	uint8_t *state;
-	uint32_t *key, *val, *body; /* the numbers of what should be in the map, by key; 0: nothing */
+	uint32_t *key, *val,
+		*body; /* the numbers of what should be in the map, by key; 0: nothing */
 	uint32_t objects;
 	size_t len;
-} *world;
+} * world;
 
 static struct {
 	size_t puts, replaces, deletes, cleared;
 	size_t calls[4];	     /* of the barrier */
 	size_t wide;		     /* of them for more than one slot */
 	size_t full, minor, marking; /* collections; changes of the map while one was marking */
-	size_t stepped;		     /* collections, and steps of them, with an evacuation half done */
+	size_t stepped; /* collections, and steps of them, with an evacuation half done */
 	size_t lost, kept;
 } counts;
 

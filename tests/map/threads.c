@@ -15,7 +15,7 @@
 #include <tophash/map.h>
 
 #define READERS 8
-#define KEYS 5000
+#define KEYS	5000
 
 TOPHASH_MAP(numbers, uint64_t, uint64_t);
 TOPHASH_MAP(names, const char *, uint64_t);
@@ -101,7 +101,8 @@ static void run_readers(struct shared *shared, void *(*other)(void *))
 	pthread_t threads[READERS];
 
 	for (unsigned i = 0; i < READERS; i++)
-		if (pthread_create(&threads[i], NULL, i == 0 && other ? other : read_all, shared) != 0)
+		if (pthread_create(&threads[i], NULL, i == 0 && other ? other : read_all, shared) !=
+		    0)
 			abort();
 	for (unsigned i = 0; i < READERS; i++)
 		pthread_join(threads[i], NULL);

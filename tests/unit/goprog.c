@@ -242,8 +242,11 @@ uint64_t goprog_map(struct goprog *p, const char *name, uint64_t key)
 
 uint64_t goprog_func(struct goprog *p, const struct goprog_func *func)
 {
-	struct goprog_row row = {.name = func->name, .line = func->line, .func_id = func->func_id,
-				 .sp = func->sp, .inlined = func->inlined};
+	struct goprog_row row = {.name = func->name,
+				 .line = func->line,
+				 .func_id = func->func_id,
+				 .sp = func->sp,
+				 .inlined = func->inlined};
 	bool pushed;
 
 	if (!p->etypes)

@@ -54,12 +54,12 @@ struct goprog_type {
 	enum gotype_kind kind;
 	uint64_t size, ptr_bytes;
 	bool named, direct, incomparable;
-	uint64_t elem;				 /* array, chan, map, pointer, slice */
-	uint64_t key;				 /* map */
-	uint64_t len;				 /* array */
-	const struct goprog_field *fields;	 /* struct */
-	uint64_t nfields;			 /* struct: as many as it claims to have */
-	uint64_t methods;			 /* interface */
+	uint64_t elem;			   /* array, chan, map, pointer, slice */
+	uint64_t key;			   /* map */
+	uint64_t len;			   /* array */
+	const struct goprog_field *fields; /* struct */
+	uint64_t nfields;		   /* struct: as many as it claims to have */
+	uint64_t methods;		   /* interface */
 };
 
 uint64_t goprog_type(struct goprog *p, const struct goprog_type *type);
@@ -95,7 +95,7 @@ struct goprog_func {
 	uint32_t line; /* of /src/main.go */
 	const uint8_t *code;
 	size_t size;
-	const struct goprog_sp *sp; /* ends with {0}; NULL: no such table */
+	const struct goprog_sp *sp;	     /* ends with {0}; NULL: no such table */
 	const struct goprog_inline *inlined; /* the same; from Go 1.20 on */
 };
 

@@ -6,13 +6,13 @@
 #include "goprog.h"
 #include "layout/layout.h"
 
-#define STRUCT(p, name_, fields_, size_, ptr_bytes_)                                               \
-	goprog_type((p), &(struct goprog_type){.name = (name_),                                    \
-					       .kind = GOTYPE_STRUCT,                              \
-					       .named = (name_)[0] == 'm',                         \
-					       .size = (size_),                                    \
-					       .ptr_bytes = (ptr_bytes_),                          \
-					       .fields = (fields_),                                \
+#define STRUCT(p, name_, fields_, size_, ptr_bytes_)                       \
+	goprog_type((p), &(struct goprog_type){.name = (name_),            \
+					       .kind = GOTYPE_STRUCT,      \
+					       .named = (name_)[0] == 'm', \
+					       .size = (size_),            \
+					       .ptr_bytes = (ptr_bytes_),  \
+					       .fields = (fields_),        \
 					       .nfields = ARRAY_SIZE(fields_)})
 
 static inline void check_values(const struct value *values, size_t n, const char *expected)
@@ -27,8 +27,8 @@ static inline void check_values(const struct value *values, size_t n, const char
 }
 
 /* Decodes segments and compares with what a Go programmer would write. */
-static inline void check_memory(const struct goprog *p, uint64_t type, const struct go_key_memory *memory,
-			 const char *expected)
+static inline void check_memory(const struct goprog *p, uint64_t type,
+				const struct go_key_memory *memory, const char *expected)
 {
 	struct go_key_arena arena = {0};
 
@@ -51,9 +51,9 @@ static inline void open_interfaces(struct goprog *p, unsigned minor, struct inte
 	t->integer = goprog_scalar(p, GOTYPE_INT);
 	t->string = goprog_scalar(p, GOTYPE_STRING);
 	t->pointer = goprog_scalar(p, GOTYPE_POINTER);
-	t->pair = STRUCT(p, "main.pair",
-			 ((struct goprog_field[]){{"K", t->string, 0}, {"V", t->eface, 16}}), 32,
-			 32);
+	t->pair =
+		STRUCT(p, "main.pair",
+		       ((struct goprog_field[]){{"K", t->string, 0}, {"V", t->eface, 16}}), 32, 32);
 	t->two = goprog_array(p, "[2]interface {}", t->eface, 16, 2, 32);
 	goprog_open(p);
 }

@@ -7,7 +7,7 @@
 #include "goprog.h"
 #include "probe/probe.h"
 
-#define BIAS     0x555500000000ull
+#define BIAS	 0x555500000000ull
 #define MAP_TYPE "map[string]int"
 
 /* ---- the program ---- */
@@ -29,8 +29,8 @@ static inline void add_types(struct program *p)
 	p->string = goprog_scalar(go, GOTYPE_STRING);
 	p->integer = goprog_scalar(go, GOTYPE_INT);
 	p->eface = goprog_eface(go);
-	p->pair = goprog_type(go, &(struct goprog_type){
-					  .name = "main.pair",
+	p->pair = goprog_type(
+		go, &(struct goprog_type){.name = "main.pair",
 					  .kind = GOTYPE_STRUCT,
 					  .named = true,
 					  .size = 24,
@@ -48,8 +48,10 @@ static uint64_t add_func(struct program *p, const char *name, uint32_t line, uin
 {
 	static const uint8_t nops[64] = {0x90};
 
-	return goprog_func(&p->go, &(struct goprog_func){.name = name, .line = line,
-							 .func_id = func_id, .code = nops,
+	return goprog_func(&p->go, &(struct goprog_func){.name = name,
+							 .line = line,
+							 .func_id = func_id,
+							 .code = nops,
 							 .size = sizeof(nops)});
 }
 
@@ -72,10 +74,10 @@ static inline bool peek_heap(void *ctx, pid_t pid, uint64_t addr, void *to, size
 	if (pid == 1 || addr < HEAP || addr - HEAP > sizeof(bytes) ||
 	    size > sizeof(bytes) - (addr - HEAP))
 		return false;
-	bytes[0] = bytes[8] = 8;                           /* Size, PtrBytes */
-	bytes[21] = bytes[22] = 8;                         /* Align, FieldAlign */
+	bytes[0] = bytes[8] = 8;   /* Size, PtrBytes */
+	bytes[21] = bytes[22] = 8; /* Align, FieldAlign */
 	bytes[23] = GOTYPE_MAP;
-	bytes[43] = 0x80;                                  /* Str: negative */
+	bytes[43] = 0x80; /* Str: negative */
 	memcpy(bytes + 48, words, sizeof(words));
 	memcpy(to, bytes + (addr - HEAP), size);
 	return true;
@@ -139,23 +141,24 @@ struct big_record {
 static inline struct record ordinary(const struct program *p)
 {
 	struct record r = {
-		.event = {
-			.time_ns = 1000,
-			.ip = p->faststr + 16 + BIAS,
-			.goid = 37,
-			.map = 0xc000012000,
-			.type = p->map_string + BIAS,
-			.pid = 4242,
-			.tid = 4243,
-			.nstack = 3,
-			.key_len = 7,
-			.kind = WIRE_DELETE,
-			.flags = WIRE_REMOVED,
-			.key_kind = WIRE_KEY_STRING,
-			.key_total = 7,
-			.key = "user:42",
-			.header = {811},
-		},
+		.event =
+			{
+				.time_ns = 1000,
+				.ip = p->faststr + 16 + BIAS,
+				.goid = 37,
+				.map = 0xc000012000,
+				.type = p->map_string + BIAS,
+				.pid = 4242,
+				.tid = 4243,
+				.nstack = 3,
+				.key_len = 7,
+				.kind = WIRE_DELETE,
+				.flags = WIRE_REMOVED,
+				.key_kind = WIRE_KEY_STRING,
+				.key_total = 7,
+				.key = "user:42",
+				.header = {811},
+			},
 		.stack = {p->user + BIAS + 9, p->caller + BIAS + 9, p->goexit + BIAS + 1},
 	};
 
@@ -167,8 +170,7 @@ static inline struct event_removal resolve_as(struct program *p, const void *rec
 {
 	struct event_removal event;
 	enum resolved what;
-	struct error *err =
-		resolver_resolve(p->resolver, record, size, ret_kind, &what, &event);
+	struct error *err = resolver_resolve(p->resolver, record, size, ret_kind, &what, &event);
 
 	if (err)
 		print_error("%s\n", err->text);

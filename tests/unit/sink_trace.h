@@ -167,7 +167,7 @@ static void emit_keys(emit_fn *emit, void *to)
 		size_t n;
 		const char *error;
 	} keys[] = {
-		{&bad_utf8, 1, NULL}, {&escapes, 1, NULL},      {&cut_key, 1, NULL},
+		{&bad_utf8, 1, NULL}, {&escapes, 1, NULL},	{&cut_key, 1, NULL},
 		{unread, 2, NULL},    {NULL, 0, "page\tfault"}, {&huge, 1, NULL},
 	};
 

@@ -28,8 +28,10 @@ static int open_module(void **unused)
 	struct gofake_spec spec = {.minor = 26};
 
 	return gofake_build(&spec, &fake) &&
-	       !explain_module_open(gofake_fd(fake.file.data, fake.file.len), "/srv/\x1b[31mfake",
-				    &module) ? 0 : -1;
+			       !explain_module_open(gofake_fd(fake.file.data, fake.file.len),
+						    "/srv/\x1b[31mfake", &module)
+		       ? 0
+		       : -1;
 }
 
 static int close_module(void **unused)
@@ -43,11 +45,15 @@ static struct explanation explained(bool dwarf)
 {
 	struct explanation e = {
 		.query = {.addr = 0x5500004a1b2d, .pc = 0x4a1b2d, .module = module},
-		.by = {[EXPLAIN_GOPCLNTAB] = {.asked = true, .frames = go_frames, .n = 2,
-					      .entry = 0x4a1b10},
-		       [EXPLAIN_SYMBOLS] = {.asked = true, .frames = &symbol_frame, .n = 1,
-					    .entry = 0x4a1b10, .size = 144}},
-		.best = EXPLAIN_GOPCLNTAB, .section = "",
+		.by = {[EXPLAIN_GOPCLNTAB] =
+			       {.asked = true, .frames = go_frames, .n = 2, .entry = 0x4a1b10},
+		       [EXPLAIN_SYMBOLS] = {.asked = true,
+					    .frames = &symbol_frame,
+					    .n = 1,
+					    .entry = 0x4a1b10,
+					    .size = 144}},
+		.best = EXPLAIN_GOPCLNTAB,
+		.section = "",
 	};
 
 	if (dwarf) {
@@ -96,17 +102,21 @@ static void test_text(void **unused)
 static void test_text_nothing(void **unused)
 {
 	struct explanation e = {
-		.query = {.addr = 0x10, .place = "outside of the file"}, .best = -1, .section = "",
+		.query = {.addr = 0x10, .place = "outside of the file"},
+		.best = -1,
+		.section = "",
 	};
 
 	assert_text(&e, true, "0x10  outside of the file\n");
 	e = (struct explanation){
-		.query = {.addr = 0x4010, .pc = 0x4010, .module = module}, .best = -1,
+		.query = {.addr = 0x4010, .pc = 0x4010, .module = module},
+		.best = -1,
 		.by = {[EXPLAIN_SYMBOLS] = {.asked = true, .why = "no symbol holds it"}},
 		.section = ".plt",
 	};
-	assert_text(&e, false, "0x4010  ? in section .plt\n"
-			       "          symbols    – no symbol holds it\n");
+	assert_text(&e, false,
+		    "0x4010  ? in section .plt\n"
+		    "          symbols    – no symbol holds it\n");
 }
 
 /* Names are the file's: nothing in them acts on a terminal. A module that is not the main one is
@@ -115,7 +125,8 @@ static void test_text_safe(void **unused)
 {
 	static const struct explain_frame frame = {"f\x1b[2J\n", "/a\rb", 3, false};
 	struct explanation e = {
-		.query = {.addr = 1, .pc = 1, .module = module}, .best = EXPLAIN_DWARF,
+		.query = {.addr = 1, .pc = 1, .module = module},
+		.best = EXPLAIN_DWARF,
 		.by = {[EXPLAIN_DWARF] = {.asked = true, .frames = &frame, .n = 1, .entry = 1}},
 		.section = "",
 	};
@@ -189,16 +200,18 @@ static void test_json(void **unused)
 
 	buf_reset(&text);
 	e = (struct explanation){
-		.query = {.addr = 0x4010, .pc = 0x4010, .module = module}, .best = -1,
+		.query = {.addr = 0x4010, .pc = 0x4010, .module = module},
+		.best = -1,
 		.by = {[EXPLAIN_SYMBOLS] = {.asked = true, .why = "no symbol holds it"}},
 		.section = ".plt",
 	};
 	addr_json(&text, &e);
-	assert_string_equal(buf_cstr(&text),
-			    "{\"event\":\"addr\",\"addr\":\"0x4010\",\"module\":"
-			    "\"/srv/\\u001b[31mfake\",\"pc\":\"0x4010\",\"func\":null,\"file\":null,"
-			    "\"line\":null,\"section\":\".plt\",\"symbols\":null,"
-			    "\"symbols_error\":\"no symbol holds it\"}\n");
+	assert_string_equal(
+		buf_cstr(&text),
+		"{\"event\":\"addr\",\"addr\":\"0x4010\",\"module\":"
+		"\"/srv/\\u001b[31mfake\",\"pc\":\"0x4010\",\"func\":null,\"file\":null,"
+		"\"line\":null,\"section\":\".plt\",\"symbols\":null,"
+		"\"symbols_error\":\"no symbol holds it\"}\n");
 	buf_reset(&text);
 	e = (struct explanation){.query = {.addr = 1, .place = "not mapped"}, .best = -1};
 	e.section = "";
@@ -236,9 +249,9 @@ static void test_totals(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text), cmocka_unit_test(test_text_nothing),
+		cmocka_unit_test(test_text),	  cmocka_unit_test(test_text_nothing),
 		cmocka_unit_test(test_text_safe), cmocka_unit_test(test_note),
-		cmocka_unit_test(test_assembly), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_assembly),  cmocka_unit_test(test_json),
 		cmocka_unit_test(test_totals),
 	};
 

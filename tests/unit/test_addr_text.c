@@ -67,10 +67,24 @@ static void test_profile(void **unused)
 static void test_no_words(void **unused)
 {
 	static const char *const lines[] = {
-		"", "0x", "0xg", "x0x12", "_0x12", "0x12g", "0x12_", "+0x1d", "main.f+0x1d",
-		"-0x10", "0x12345678901234567", "12 34", "4a1b2d main", "deadbeef.",
+		"",
+		"0x",
+		"0xg",
+		"x0x12",
+		"_0x12",
+		"0x12g",
+		"0x12_",
+		"+0x1d",
+		"main.f+0x1d",
+		"-0x10",
+		"0x12345678901234567",
+		"12 34",
+		"4a1b2d main",
+		"deadbeef.",
 		"12345678901234567",
-		("\xc3\xa9" "0x12"), "0x12\xc3\xa9",
+		("\xc3\xa9"
+		 "0x12"),
+		"0x12\xc3\xa9",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -192,10 +206,10 @@ static void test_many(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),	    cmocka_unit_test(test_no_words),
-		cmocka_unit_test(test_bare),	    cmocka_unit_test(test_perf),
-		cmocka_unit_test(test_traceback),   cmocka_unit_test(test_no_traceback),
-		cmocka_unit_test(test_many),	    cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_words),	  cmocka_unit_test(test_no_words),
+		cmocka_unit_test(test_bare),	  cmocka_unit_test(test_perf),
+		cmocka_unit_test(test_traceback), cmocka_unit_test(test_no_traceback),
+		cmocka_unit_test(test_many),	  cmocka_unit_test(test_profile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

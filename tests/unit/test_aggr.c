@@ -401,13 +401,13 @@ static void test_others_by_site(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),           cmocka_unit_test(test_by_site),
-		cmocka_unit_test(test_by_site_merges),  cmocka_unit_test(test_by_site_helpers),
+		cmocka_unit_test(test_empty),		cmocka_unit_test(test_by_site),
+		cmocka_unit_test(test_by_site_merges),	cmocka_unit_test(test_by_site_helpers),
 		cmocka_unit_test(test_by_site_unknown), cmocka_unit_test(test_by_map),
-		cmocka_unit_test(test_by_type),         cmocka_unit_test(test_by_key),
-		cmocka_unit_test(test_by_key_cut),
-		cmocka_unit_test(test_order),           cmocka_unit_test(test_goroutines),
-		cmocka_unit_test(test_others),          cmocka_unit_test(test_others_by_site),
+		cmocka_unit_test(test_by_type),		cmocka_unit_test(test_by_key),
+		cmocka_unit_test(test_by_key_cut),	cmocka_unit_test(test_order),
+		cmocka_unit_test(test_goroutines),	cmocka_unit_test(test_others),
+		cmocka_unit_test(test_others_by_site),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

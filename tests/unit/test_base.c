@@ -93,7 +93,7 @@ static void test_buf_out_of_memory(void **state)
 static void test_reader_integers(void **state)
 {
 	static const uint8_t bytes[] = {1, 2, 3, 0xff, 0xff, 0xff, 0xff, 4, 0, 0,
-					0, 9, 8, 7,    6,    5,    4,    3, 2, 1};
+					0, 9, 8, 7,    6,    5,	   4,	 3, 2, 1};
 	struct reader r = reader_over(bytes, sizeof(bytes));
 
 	(void)state;
@@ -190,12 +190,12 @@ static void test_vec(void **state)
 	uint64_t sum = 0;
 
 	(void)state;
-	vec_each (p, &vec)
+	vec_each(p, &vec)
 		sum += *p;
 	for (uint32_t i = 0; i < 1000; i++)
 		assert_true(vec_push(&vec, i));
 	assert_int_equal(vec.len, 1000);
-	vec_each (p, &vec)
+	vec_each(p, &vec)
 		sum += *p;
 	assert_int_equal(sum, 999 * 500);
 	assert_false(vec_reserve(&vec, SIZE_MAX / 2));

@@ -8,13 +8,13 @@
 
 #include "code/code.h"
 
-#define BYTES(...)                                                                                 \
-	(const uint8_t[])                                                                          \
-	{                                                                                          \
-		__VA_ARGS__                                                                        \
+#define BYTES(...)          \
+	(const uint8_t[])   \
+	{                   \
+		__VA_ARGS__ \
 	}
 #define COUNT(...) sizeof((const uint8_t[]){__VA_ARGS__})
-#define CODE(...) BYTES(__VA_ARGS__), COUNT(__VA_ARGS__)
+#define CODE(...)  BYTES(__VA_ARGS__), COUNT(__VA_ARGS__)
 
 /* ---- one instruction ---- */
 
@@ -41,21 +41,33 @@ static void test_decode_moves(void **state)
 		int64_t disp;
 		uint8_t width;
 	} cases[] = {
-		{{0x48, 0x8b, 0x11}, 3, CODE_LOAD, 2, 1, 0, 8},             /* mov (%rcx),%rdx */
-		{{0x4c, 0x8b, 0x40, 0x18}, 4, CODE_LOAD, 8, 0, 24, 8},      /* mov 0x18(%rax),%r8 */
-		{{0x48, 0x8b, 0x45, 0xf0}, 4, CODE_LOAD, 0, 5, -16, 8},     /* mov -0x10(%rbp),%rax */
-		{{0x48, 0x89, 0x4c, 0x24, 0x58}, 5, CODE_STORE, 1, 4, 88, 8}, /* mov %rcx,88(%rsp) */
-		{{0x89, 0x4c, 0x24, 0x58}, 4, CODE_STORE, 1, 4, 0x58, 4},   /* mov %ecx,0x58(%rsp) */
-		{{0x66, 0x89, 0x11}, 3, CODE_STORE, 2, 1, 0, 2},            /* mov %dx,(%rcx) */
-		{{0x48, 0x89, 0xc2}, 3, CODE_MOVE, 2, 0, 0, 8},             /* mov %rax,%rdx */
-		{{0x49, 0x89, 0xf9}, 3, CODE_MOVE, 9, 7, 0, 8},             /* mov %rdi,%r9 */
-		{{0x48, 0x8d, 0x72, 0xff}, 4, CODE_LESS_ONE, 6, 2, 0, 0},   /* lea -1(%rdx),%rsi */
-		{{0x48, 0xff, 0xca}, 3, CODE_LESS_ONE, 2, 2, 0, 8},         /* dec %rdx */
-		{{0x48, 0x83, 0xe9, 0x01}, 4, CODE_LESS_ONE, 1, 1, 0, 8},   /* sub $1,%rcx */
-		{{0x48, 0x83, 0xc1, 0xff}, 4, CODE_LESS_ONE, 1, 1, 0, 8},   /* add $-1,%rcx */
-		{{0x48, 0xff, 0x09}, 3, CODE_DECREMENT, 255, 1, 0, 8},      /* decq (%rcx) */
-		{{0x48, 0x83, 0x2a, 0x01}, 4, CODE_DECREMENT, 255, 2, 0, 8},  /* subq $1,(%rdx) */
-		{{0x48, 0x83, 0x40, 0x08, 0xff}, 5, CODE_DECREMENT, 255, 0, 8, 8}, /* addq $-1,8(%rax) */
+		{{0x48, 0x8b, 0x11}, 3, CODE_LOAD, 2, 1, 0, 8},		/* mov (%rcx),%rdx */
+		{{0x4c, 0x8b, 0x40, 0x18}, 4, CODE_LOAD, 8, 0, 24, 8},	/* mov 0x18(%rax),%r8 */
+		{{0x48, 0x8b, 0x45, 0xf0}, 4, CODE_LOAD, 0, 5, -16, 8}, /* mov -0x10(%rbp),%rax */
+		{{0x48, 0x89, 0x4c, 0x24, 0x58},
+		 5,
+		 CODE_STORE,
+		 1,
+		 4,
+		 88,
+		 8},							  /* mov %rcx,88(%rsp) */
+		{{0x89, 0x4c, 0x24, 0x58}, 4, CODE_STORE, 1, 4, 0x58, 4}, /* mov %ecx,0x58(%rsp) */
+		{{0x66, 0x89, 0x11}, 3, CODE_STORE, 2, 1, 0, 2},	  /* mov %dx,(%rcx) */
+		{{0x48, 0x89, 0xc2}, 3, CODE_MOVE, 2, 0, 0, 8},		  /* mov %rax,%rdx */
+		{{0x49, 0x89, 0xf9}, 3, CODE_MOVE, 9, 7, 0, 8},		  /* mov %rdi,%r9 */
+		{{0x48, 0x8d, 0x72, 0xff}, 4, CODE_LESS_ONE, 6, 2, 0, 0}, /* lea -1(%rdx),%rsi */
+		{{0x48, 0xff, 0xca}, 3, CODE_LESS_ONE, 2, 2, 0, 8},	  /* dec %rdx */
+		{{0x48, 0x83, 0xe9, 0x01}, 4, CODE_LESS_ONE, 1, 1, 0, 8}, /* sub $1,%rcx */
+		{{0x48, 0x83, 0xc1, 0xff}, 4, CODE_LESS_ONE, 1, 1, 0, 8}, /* add $-1,%rcx */
+		{{0x48, 0xff, 0x09}, 3, CODE_DECREMENT, 255, 1, 0, 8},	  /* decq (%rcx) */
+		{{0x48, 0x83, 0x2a, 0x01}, 4, CODE_DECREMENT, 255, 2, 0, 8}, /* subq $1,(%rdx) */
+		{{0x48, 0x83, 0x40, 0x08, 0xff},
+		 5,
+		 CODE_DECREMENT,
+		 255,
+		 0,
+		 8,
+		 8}, /* addq $-1,8(%rax) */
 	};
 
 	(void)state;
@@ -79,17 +91,17 @@ static void test_decode_others(void **state)
 	static const struct {
 		uint8_t bytes[9], size;
 	} cases[] = {
-		{{0xff, 0x09}, 2},                         /* decl (%rcx) */
-		{{0xff, 0xca}, 2},                         /* dec %edx */
-		{{0x48, 0x83, 0xe9, 0x02}, 4},             /* sub $2,%rcx */
-		{{0x48, 0x83, 0xc1, 0x01}, 4},             /* add $1,%rcx */
-		{{0x48, 0xff, 0x01}, 3},                   /* incq (%rcx) */
-		{{0x4a, 0x8d, 0x74, 0x02, 0xff}, 5},       /* lea -1(%rdx,%r8),%rsi */
-		{{0x8b, 0x11}, 2},                         /* mov (%rcx),%edx */
-		{{0x48, 0x8b, 0x14, 0xc1}, 4},             /* mov (%rcx,%rax,8),%rdx */
-		{{0x64, 0x48, 0x8b, 0x09}, 4},             /* mov %fs:(%rcx),%rcx */
-		{{0x89, 0xc2}, 2},                         /* mov %eax,%edx */
-		{{0x48, 0x83, 0x3b, 0x02}, 4},             /* cmpq $2,(%rbx): no global */
+		{{0xff, 0x09}, 2},			   /* decl (%rcx) */
+		{{0xff, 0xca}, 2},			   /* dec %edx */
+		{{0x48, 0x83, 0xe9, 0x02}, 4},		   /* sub $2,%rcx */
+		{{0x48, 0x83, 0xc1, 0x01}, 4},		   /* add $1,%rcx */
+		{{0x48, 0xff, 0x01}, 3},		   /* incq (%rcx) */
+		{{0x4a, 0x8d, 0x74, 0x02, 0xff}, 5},	   /* lea -1(%rdx,%r8),%rsi */
+		{{0x8b, 0x11}, 2},			   /* mov (%rcx),%edx */
+		{{0x48, 0x8b, 0x14, 0xc1}, 4},		   /* mov (%rcx,%rax,8),%rdx */
+		{{0x64, 0x48, 0x8b, 0x09}, 4},		   /* mov %fs:(%rcx),%rcx */
+		{{0x89, 0xc2}, 2},			   /* mov %eax,%edx */
+		{{0x48, 0x83, 0x3b, 0x02}, 4},		   /* cmpq $2,(%rbx): no global */
 		{{0x48, 0x83, 0x3d, 0, 0x10, 0, 0, 2}, 8}, /* cmpq $2,0x1000(%rip): 8 bytes */
 	};
 
@@ -126,20 +138,20 @@ static void test_decode_flow(void **state)
 		uint64_t target;
 		bool emulated;
 	} cases[] = {
-		{{0x90}, 1, CODE_NEXT, 0, true},                           /* nop */
-		{{0x66, 0x90}, 2, CODE_NEXT, 0, true},                     /* xchg %ax,%ax */
-		{{0x0f, 0x1f, 0x00}, 3, CODE_NEXT, 0, false},              /* nopl (%rax) */
-		{{0x55}, 1, CODE_NEXT, 0, true},                           /* push %rbp */
-		{{0x41, 0x57}, 2, CODE_NEXT, 0, true},                     /* push %r15 */
-		{{0x5d}, 1, CODE_NEXT, 0, false},                          /* pop %rbp */
-		{{0xeb, 0x10}, 2, CODE_JUMP, 0x1012, true},                /* jmp */
+		{{0x90}, 1, CODE_NEXT, 0, true},			      /* nop */
+		{{0x66, 0x90}, 2, CODE_NEXT, 0, true},			      /* xchg %ax,%ax */
+		{{0x0f, 0x1f, 0x00}, 3, CODE_NEXT, 0, false},		      /* nopl (%rax) */
+		{{0x55}, 1, CODE_NEXT, 0, true},			      /* push %rbp */
+		{{0x41, 0x57}, 2, CODE_NEXT, 0, true},			      /* push %r15 */
+		{{0x5d}, 1, CODE_NEXT, 0, false},			      /* pop %rbp */
+		{{0xeb, 0x10}, 2, CODE_JUMP, 0x1012, true},		      /* jmp */
 		{{0xe9, 0xfb, 0xff, 0xff, 0xff}, 5, CODE_JUMP, 0x1000, true}, /* jmp to itself */
-		{{0x75, 0xfe}, 2, CODE_BRANCH, 0x1000, true},              /* jne to itself */
-		{{0x0f, 0x86, 0, 1, 0, 0}, 6, CODE_BRANCH, 0x1106, true},  /* jbe, long */
-		{{0xe8, 0, 0, 0, 0}, 5, CODE_CALL, 0x1005, true},          /* call */
-		{{0xff, 0xd1}, 2, CODE_CALL, 0, false},                    /* call *%rcx */
-		{{0xff, 0xe0}, 2, CODE_JUMP, 0, false},                    /* jmp *%rax */
-		{{0xc3}, 1, CODE_RETURN, 0, false},                        /* ret */
+		{{0x75, 0xfe}, 2, CODE_BRANCH, 0x1000, true},		      /* jne to itself */
+		{{0x0f, 0x86, 0, 1, 0, 0}, 6, CODE_BRANCH, 0x1106, true},     /* jbe, long */
+		{{0xe8, 0, 0, 0, 0}, 5, CODE_CALL, 0x1005, true},	      /* call */
+		{{0xff, 0xd1}, 2, CODE_CALL, 0, false},			      /* call *%rcx */
+		{{0xff, 0xe0}, 2, CODE_JUMP, 0, false},			      /* jmp *%rax */
+		{{0xc3}, 1, CODE_RETURN, 0, false},			      /* ret */
 	};
 
 	(void)state;
@@ -155,13 +167,13 @@ static void test_decode_flow(void **state)
 static void test_decode_writes(void **state)
 {
 	(void)state;
-	assert_int_equal(decode_one(CODE(0x48, 0x8b, 0x11)).writes, 1 << 2);   /* mov (%rcx),%rdx */
-	assert_int_equal(decode_one(CODE(0x31, 0xc9)).writes, 1 << 1);         /* xor %ecx,%ecx */
+	assert_int_equal(decode_one(CODE(0x48, 0x8b, 0x11)).writes, 1 << 2); /* mov (%rcx),%rdx */
+	assert_int_equal(decode_one(CODE(0x31, 0xc9)).writes, 1 << 1);	     /* xor %ecx,%ecx */
 	assert_int_equal(decode_one(CODE(0x41, 0x0f, 0x94, 0xc1)).writes, 1 << 9); /* sete %r9b */
-	assert_int_equal(decode_one(CODE(0x48, 0x89, 0x11)).writes, 0);        /* mov %rdx,(%rcx) */
-	assert_int_equal(decode_one(CODE(0x48, 0x85, 0xdb)).writes, 0);        /* test %rbx,%rbx */
+	assert_int_equal(decode_one(CODE(0x48, 0x89, 0x11)).writes, 0); /* mov %rdx,(%rcx) */
+	assert_int_equal(decode_one(CODE(0x48, 0x85, 0xdb)).writes, 0); /* test %rbx,%rbx */
 	assert_int_equal(decode_one(CODE(0x48, 0x87, 0xca)).writes, 1 << 1 | 1 << 2); /* xchg */
-	assert_true(decode_one(CODE(0xc9)).writes & 1 << 5);                   /* leave: rbp */
+	assert_true(decode_one(CODE(0xc9)).writes & 1 << 5); /* leave: rbp */
 	/* A call may change all but rsp, rbp and g. */
 	assert_int_equal(decode_one(CODE(0xff, 0xd1)).writes & 0xffff, 0xbfcf);
 }
@@ -180,9 +192,9 @@ static void test_decode_joins(void **state)
 {
 	static const uint8_t bytes[] = {
 		0x74, 0x02, /* +0 je +4 */
-		0x90,       /* +2 nop */
-		0x90,       /* +3 nop */
-		0x90,       /* +4 nop */
+		0x90,	    /* +2 nop */
+		0x90,	    /* +3 nop */
+		0x90,	    /* +4 nop */
 		0xeb, 0xf9, /* +5 jmp +0: as morestack's tail, it starts anew */
 		0xeb, 0x55, /* +7 jmp out of the function */
 	};
@@ -215,7 +227,8 @@ static void test_decode_garbage(void **state)
 	assert_false(code.insns.data[1].emulated);
 	assert_int_equal(code.insns.data[2].flow, CODE_NEXT);
 	code_fini(&code);
-	assert_null(code_decode(CODE_X86_64, CODE(0x90, 0x48, 0x8b), 0x1000, &code)); /* cut short */
+	assert_null(
+		code_decode(CODE_X86_64, CODE(0x90, 0x48, 0x8b), 0x1000, &code)); /* cut short */
 	assert_int_equal(code.insns.len, 3);
 	assert_int_equal(code.insns.data[1].flow, CODE_STOP);
 	code_fini(&code);
@@ -247,14 +260,10 @@ static void test_registers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decode_moves),
-		cmocka_unit_test(test_decode_others),
-		cmocka_unit_test(test_decode_addresses),
-		cmocka_unit_test(test_decode_flow),
-		cmocka_unit_test(test_decode_writes),
-		cmocka_unit_test(test_decode_compare),
-		cmocka_unit_test(test_decode_joins),
-		cmocka_unit_test(test_decode_garbage),
+		cmocka_unit_test(test_decode_moves),	 cmocka_unit_test(test_decode_others),
+		cmocka_unit_test(test_decode_addresses), cmocka_unit_test(test_decode_flow),
+		cmocka_unit_test(test_decode_writes),	 cmocka_unit_test(test_decode_compare),
+		cmocka_unit_test(test_decode_joins),	 cmocka_unit_test(test_decode_garbage),
 		cmocka_unit_test(test_registers),
 	};
 

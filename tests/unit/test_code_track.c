@@ -74,8 +74,8 @@ static void test_call_at(void **state)
 	static const uint64_t targets[] = {0x400020};
 	uint8_t text[] = {
 		0x48, 0xb8, 0xe8, 0, 0, 0, 0, 0, 0, 0, /* +0 mov rax, imm64 with e8 in it */
-		0x66, 0xe8, 0, 0, 0, 0,                /* +10 data16 call */
-		0xe9, 0, 0, 0, 0,                      /* +16 jmp */
+		0x66, 0xe8, 0,	  0, 0, 0,	       /* +10 data16 call */
+		0xe9, 0,    0,	  0, 0,		       /* +16 jmp */
 	};
 	struct code_calls calls = {0};
 	struct code code;
@@ -119,7 +119,7 @@ static void test_calls_arm64(void **state)
 static void test_takes(void **state)
 {
 	static const uint64_t target[] = {0x400123}, page_target[] = {0x401123};
-	static const uint32_t arm[] = {0xb0000000, 0x91048c01}; /* adrp x0; add x1, x0 */
+	static const uint32_t arm[] = {0xb0000000, 0x91048c01};	       /* adrp x0; add x1, x0 */
 	uint8_t text[32] = {0x90, 0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x8d}; /* lea rcx, [rip + ...] */
 	struct code_calls takes = {0};
 
@@ -139,7 +139,8 @@ static void test_takes(void **state)
 
 static void test_trampolines(void **state)
 {
-	static const uint32_t text[] = {0xb0000010, 0x91048e10, 0xd61f0200}; /* adrp, add, br: x16 */
+	static const uint32_t text[] = {0xb0000010, 0x91048e10,
+					0xd61f0200}; /* adrp, add, br: x16 */
 	const struct code_call take = {BASE + 4, 0x401123};
 	uint32_t other[3];
 	uint64_t addr = 0;
@@ -184,14 +185,14 @@ static void test_track_moves(void **state)
 {
 	static const uint8_t text[] = {
 		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
-		0x48, 0x89, 0x44, 0x24, 0x18,       /* +7 mov [rsp+0x18], rax */
-		0xe8, 0, 0, 0, 0,                   /* +12 call .+5 */
-		0x48, 0x8b, 0x4c, 0x24, 0x18,       /* +17 mov rcx, [rsp+0x18] */
-		0x48, 0x89, 0xce,                   /* +22 mov rsi, rcx */
-		0x48, 0x8b, 0x56, 0x08,             /* +25 mov rdx, [rsi+8] */
-		0x48, 0x8d, 0x5a, 0x10,             /* +29 lea rbx, [rdx+0x10] */
-		0x89, 0xc1,                         /* +33 mov ecx, eax */
-		0xc3,                               /* +35 ret */
+		0x48, 0x89, 0x44, 0x24, 0x18,	    /* +7 mov [rsp+0x18], rax */
+		0xe8, 0,    0,	  0,	0,	    /* +12 call .+5 */
+		0x48, 0x8b, 0x4c, 0x24, 0x18,	    /* +17 mov rcx, [rsp+0x18] */
+		0x48, 0x89, 0xce,		    /* +22 mov rsi, rcx */
+		0x48, 0x8b, 0x56, 0x08,		    /* +25 mov rdx, [rsi+8] */
+		0x48, 0x8d, 0x5a, 0x10,		    /* +29 lea rbx, [rdx+0x10] */
+		0x89, 0xc1,			    /* +33 mov ecx, eax */
+		0xc3,				    /* +35 ret */
 	};
 	struct code_value value;
 
@@ -223,9 +224,9 @@ static void test_track_keepers(void **state)
 {
 	static const uint8_t text[] = {
 		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9] */
-		0x49, 0x89, 0xc3,                   /* +7 mov r11, rax */
-		0xe8, 0xf1, 0x0f, 0, 0,             /* +10 call 0x401000 */
-		0xc3,                               /* +15 ret */
+		0x49, 0x89, 0xc3,		    /* +7 mov r11, rax */
+		0xe8, 0xf1, 0x0f, 0,	0,	    /* +10 call 0x401000 */
+		0xc3,				    /* +15 ret */
 	};
 
 	(void)state;
@@ -239,11 +240,11 @@ static void test_track_joins(void **state)
 	static const uint8_t text[] = {
 		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
 		0x48, 0x8d, 0x0d, 0xf2, 0x0f, 0, 0, /* +7 lea rcx, [rip+0xff2]: 0x401000 */
-		0x74, 0x07,                         /* +14 je +23 */
+		0x74, 0x07,			    /* +14 je +23 */
 		0x48, 0x8d, 0x0d, 0xf9, 0x1f, 0, 0, /* +16 lea rcx, elsewhere */
-		0x48, 0xff, 0xca,                   /* +23 dec rdx */
-		0x75, 0xf4,                         /* +26 jne +16: a loop */
-		0xc3,                               /* +28 ret */
+		0x48, 0xff, 0xca,		    /* +23 dec rdx */
+		0x75, 0xf4,			    /* +26 jne +16: a loop */
+		0xc3,				    /* +28 ret */
 	};
 
 	(void)state;
@@ -260,14 +261,14 @@ static void test_track_joins(void **state)
 static void test_track_switch(void **state)
 {
 	static const uint8_t text[] = {
-		0x76, 0x12,                         /* +0 jbe +20 */
-		0x48, 0x89, 0x44, 0x24, 0x20,       /* +2 mov [rsp+0x20], rax */
-		0xff, 0xe1,                         /* +7 jmp rcx */
-		0x48, 0x8b, 0x5c, 0x24, 0x20,       /* +9 mov rbx, [rsp+0x20] */
-		0xc3,                               /* +14 ret */
-		0x90, 0x90, 0x90, 0x90, 0x90,       /* +15 */
-		0x48, 0x89, 0xd8,                   /* +20 mov rax, rbx */
-		0xeb, 0xe7,                         /* +23 jmp +0 */
+		0x76, 0x12,		      /* +0 jbe +20 */
+		0x48, 0x89, 0x44, 0x24, 0x20, /* +2 mov [rsp+0x20], rax */
+		0xff, 0xe1,		      /* +7 jmp rcx */
+		0x48, 0x8b, 0x5c, 0x24, 0x20, /* +9 mov rbx, [rsp+0x20] */
+		0xc3,			      /* +14 ret */
+		0x90, 0x90, 0x90, 0x90, 0x90, /* +15 */
+		0x48, 0x89, 0xd8,	      /* +20 mov rax, rbx */
+		0xeb, 0xe7,		      /* +23 jmp +0 */
 	};
 
 	(void)state;
@@ -282,10 +283,10 @@ static void test_track_limits(void **state)
 {
 	static const uint8_t text[] = {
 		0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, /* +0 three mov rax, [rax] */
-		0x48, 0x8b, 0x08,                                     /* +9 mov rcx, [rax] */
+		0x48, 0x8b, 0x08,				      /* +9 mov rcx, [rax] */
 		0x48, 0x8d, 0x93, 0xff, 0xff, 0xff, 0x7f, /* +12 lea rdx, [rbx+0x7fffffff] */
 		0x48, 0x8d, 0x92, 0xff, 0xff, 0xff, 0x7f, /* +19 lea rdx, [rdx+0x7fffffff] */
-		0xc3,                                                 /* +26 ret */
+		0xc3,					  /* +26 ret */
 	};
 
 	(void)state;
@@ -306,7 +307,7 @@ static void test_track_many_blocks(void **state)
 
 	(void)state;
 	memset(text, 0xc3, BLOCKS); /* ret */
-	text[0] = 0xff; /* jmp rcx */
+	text[0] = 0xff;		    /* jmp rcx */
 	text[1] = 0xe1;
 	assert_int_equal(value_at(text, BLOCKS, BLOCKS - 1, RAX, 0).root, CODE_UNKNOWN);
 	assert_true(clock_used() - begun < 4);
@@ -331,7 +332,7 @@ static void test_track_noise(void **state)
 					&code));
 		assert_null(code_track_new(i & 1 ? CODE_ARM64 : CODE_X86_64, &code,
 					   (struct code_keepers){0}, &track));
-		vec_each (insn, &code.insns)
+		vec_each(insn, &code.insns)
 			for (uint8_t reg = 0; reg < 34; reg++)
 				assert_true(code_track_value(track, insn, reg).root <= CODE_STACK);
 		code_track_free(track);
@@ -350,7 +351,7 @@ static void assert_path(const struct code *code, const struct code_path *path, c
 {
 	struct buf text = {0};
 
-	vec_each (at, &path->insns)
+	vec_each(at, &path->insns)
 		buf_printf(&text, "%s%llu", text.len ? " " : "",
 			   (unsigned long long)(code->insns.data[*at].addr - BASE));
 	assert_string_equal(buf_cstr(&text), offsets);
@@ -360,19 +361,19 @@ static void assert_path(const struct code *code, const struct code_path *path, c
 static void test_paths(void **state)
 {
 	static const uint8_t text[] = {
-		0x76, 0x12,                   /* +0 jbe +20, the tail */
-		0x74, 0x06,                   /* +2 je +10, around what is cold */
-		0x90,                         /* +4 nop */
-		0xe8, 0xf6, 0x0f, 0, 0,       /* +5 call 0x401000 */
-		0x75, 0x02,                   /* +10 jne +14 */
-		0x90,                         /* +12 nop */
-		0x90,                         /* +13 nop */
-		0x74, 0x03,                   /* +14 je +19 */
-		0x90,                         /* +16 nop: the place */
-		0x90,                         /* +17 nop */
-		0x90,                         /* +18 nop */
-		0xc3,                         /* +19 ret */
-		0xeb, 0xea,                   /* +20 jmp +0 */
+		0x76, 0x12,		/* +0 jbe +20, the tail */
+		0x74, 0x06,		/* +2 je +10, around what is cold */
+		0x90,			/* +4 nop */
+		0xe8, 0xf6, 0x0f, 0, 0, /* +5 call 0x401000 */
+		0x75, 0x02,		/* +10 jne +14 */
+		0x90,			/* +12 nop */
+		0x90,			/* +13 nop */
+		0x74, 0x03,		/* +14 je +19 */
+		0x90,			/* +16 nop: the place */
+		0x90,			/* +17 nop */
+		0x90,			/* +18 nop */
+		0xc3,			/* +19 ret */
+		0xeb, 0xea,		/* +20 jmp +0 */
 	};
 	uint64_t cold = 0x401000;
 	struct code_path path;
@@ -431,14 +432,21 @@ static void test_print(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_calls_everywhere), cmocka_unit_test(test_calls_none),
-		cmocka_unit_test(test_call_at),		 cmocka_unit_test(test_calls_arm64),
-		cmocka_unit_test(test_takes),		 cmocka_unit_test(test_trampolines),
-		cmocka_unit_test(test_track_moves),	 cmocka_unit_test(test_track_keepers),
-		cmocka_unit_test(test_track_joins),	 cmocka_unit_test(test_track_switch),
-		cmocka_unit_test(test_track_limits),	 cmocka_unit_test(test_track_noise),
+		cmocka_unit_test(test_calls_everywhere),
+		cmocka_unit_test(test_calls_none),
+		cmocka_unit_test(test_call_at),
+		cmocka_unit_test(test_calls_arm64),
+		cmocka_unit_test(test_takes),
+		cmocka_unit_test(test_trampolines),
+		cmocka_unit_test(test_track_moves),
+		cmocka_unit_test(test_track_keepers),
+		cmocka_unit_test(test_track_joins),
+		cmocka_unit_test(test_track_switch),
+		cmocka_unit_test(test_track_limits),
+		cmocka_unit_test(test_track_noise),
 		cmocka_unit_test(test_track_many_blocks),
-		cmocka_unit_test(test_paths),		 cmocka_unit_test(test_print),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,23 +45,33 @@ static void build(struct file *f, const struct want list[], size_t n, uint32_t t
 	f->ehdr.e_shnum = 4;
 	f->ehdr.e_shentsize = sizeof(Elf64_Shdr);
 	f->ehdr.e_shstrndx = 3;
-	f->phdr = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x1000,
-			       .p_filesz = sizeof(*f), .p_memsz = sizeof(*f)};
+	f->phdr = (Elf64_Phdr){.p_type = PT_LOAD,
+			       .p_flags = PF_R | PF_X,
+			       .p_vaddr = 0x1000,
+			       .p_filesz = sizeof(*f),
+			       .p_memsz = sizeof(*f)};
 	memcpy(f->names, names, sizeof(names));
 	f->sections[1] = (Elf64_Shdr){
-		.sh_name = 1, .sh_type = type, .sh_link = 2,
-		.sh_offset = offsetof(struct file, symbols), .sh_size = (n + 1) * sizeof(Elf64_Sym),
+		.sh_name = 1,
+		.sh_type = type,
+		.sh_link = 2,
+		.sh_offset = offsetof(struct file, symbols),
+		.sh_size = (n + 1) * sizeof(Elf64_Sym),
 		.sh_entsize = sizeof(Elf64_Sym),
 	};
-	f->sections[2] = (Elf64_Shdr){.sh_name = 9, .sh_type = SHT_STRTAB,
+	f->sections[2] = (Elf64_Shdr){.sh_name = 9,
+				      .sh_type = SHT_STRTAB,
 				      .sh_offset = offsetof(struct file, strings),
 				      .sh_size = sizeof(f->strings)};
-	f->sections[3] = (Elf64_Shdr){.sh_name = 17, .sh_type = SHT_STRTAB,
+	f->sections[3] = (Elf64_Shdr){.sh_name = 17,
+				      .sh_type = SHT_STRTAB,
 				      .sh_offset = offsetof(struct file, names),
 				      .sh_size = sizeof(f->names)};
 	for (size_t i = 0; i < n; i++) {
 		f->symbols[i + 1] = (Elf64_Sym){
-			.st_name = (uint32_t)at, .st_shndx = 1, .st_value = list[i].addr,
+			.st_name = (uint32_t)at,
+			.st_shndx = 1,
+			.st_value = list[i].addr,
 			.st_size = list[i].size,
 			.st_info = ELF64_ST_INFO(list[i].bind, list[i].type),
 		};
@@ -98,8 +108,8 @@ static void assert_at(const struct elfsym *symbols, uint64_t addr, const char *n
 static const struct want wanted[] = {
 	{"main", 0x1100, 0x40, STT_FUNC, STB_GLOBAL},
 	{"_start", 0x1000, 0x20, STT_FUNC, STB_GLOBAL},
-	{"inside", 0x1110, 0, STT_NOTYPE, STB_LOCAL},	    /* a label in main */
-	{"label", 0x1200, 0, STT_NOTYPE, STB_LOCAL},	    /* on its own */
+	{"inside", 0x1110, 0, STT_NOTYPE, STB_LOCAL}, /* a label in main */
+	{"label", 0x1200, 0, STT_NOTYPE, STB_LOCAL},  /* on its own */
 	{"tail", 0x1300, 0x10, STT_FUNC, STB_LOCAL},
 	{"alias", 0x1400, 0x10, STT_FUNC, STB_WEAK},
 	{"proper", 0x1400, 0x10, STT_FUNC, STB_GLOBAL},
@@ -108,9 +118,9 @@ static const struct want wanted[] = {
 	{"nested", 0x1540, 0x10, STT_FUNC, STB_LOCAL},
 	{"datum", 0x1700, 8, STT_OBJECT, STB_GLOBAL},
 	{"same", 0x1700, 8, STT_FUNC, STB_LOCAL},
-	{"text", 0x1800, 0, STT_FUNC, STB_LOCAL},	    /* a mark where a function begins */
+	{"text", 0x1800, 0, STT_FUNC, STB_LOCAL}, /* a mark where a function begins */
 	{"first", 0x1800, 0x10, STT_FUNC, STB_LOCAL},
-	{"tls", 0x1000, 8, STT_TLS, STB_GLOBAL},	    /* an offset, no address */
+	{"tls", 0x1000, 8, STT_TLS, STB_GLOBAL}, /* an offset, no address */
 	{"file.c", 0, 0, STT_FILE, STB_LOCAL},
 	{"$x", 0x1100, 0, STT_NOTYPE, STB_LOCAL},
 	{"", 0x1000, 0x1000, STT_FUNC, STB_GLOBAL},
@@ -158,8 +168,10 @@ static void test_aliases(void **unused)
 	for (size_t i = 0; elfsym_alias(symbols, 0x1400, i); i++) {
 		const char *name = elfsym_alias(symbols, 0x1400, i);
 
-		seen |= !strcmp(name, "alias") ? 1 : !strcmp(name, "proper") ? 2
-			: !strcmp(name, "own") ? 4 : 8;
+		seen |= !strcmp(name, "alias")	  ? 1
+			: !strcmp(name, "proper") ? 2
+			: !strcmp(name, "own")	  ? 4
+						  : 8;
 	}
 	assert_int_equal(seen, 7);
 	assert_null(elfsym_alias(symbols, 0x1401, 0));
@@ -252,8 +264,11 @@ static void test_overlapping_names(void **unused)
 	memset(strings, 'a', STRINGS);
 	strings[STRINGS - 2] = '\0'; /* the last byte belongs to no name */
 	for (uint32_t i = 0; i < SYMBOLS; i++)
-		symbols[i] = (Elf64_Sym){.st_name = i, .st_shndx = 1, .st_value = 0x1000 + i,
-					 .st_size = 1, .st_info = STT_FUNC};
+		symbols[i] = (Elf64_Sym){.st_name = i,
+					 .st_shndx = 1,
+					 .st_value = 0x1000 + i,
+					 .st_size = 1,
+					 .st_info = STT_FUNC};
 	symbols[7].st_name = STRINGS - 4;
 	symbols[8].st_name = STRINGS - 1;
 	image = open_image(f, sizeof(*f) + SYMBOLS * sizeof(Elf64_Sym) + STRINGS);
@@ -270,8 +285,10 @@ static void test_overlapping_names(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookup), cmocka_unit_test(test_aliases),
-		cmocka_unit_test(test_tables), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_overlapping_names),
 	};
 

@@ -135,7 +135,10 @@ static void test_batch(void **unused)
 
 static void test_same_func(void **unused)
 {
-	static const struct { const char *a, *b; bool same; } pairs[] = {
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} pairs[] = {
 		{"main.f", "main.f", true},
 		{"", "", true},
 		{"main.f", "main.g", false},
@@ -177,8 +180,8 @@ static void test_differ_text(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gopclntab), cmocka_unit_test(test_symbols),
-		cmocka_unit_test(test_batch),	  cmocka_unit_test(test_same_func),
+		cmocka_unit_test(test_gopclntab),   cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_batch),	    cmocka_unit_test(test_same_func),
 		cmocka_unit_test(test_differ_text),
 	};
 

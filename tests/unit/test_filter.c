@@ -265,7 +265,8 @@ static void test_key_long(void **state)
 
 static void test_key_errors(void **state)
 {
-	static const char *const broken[] = {"{", "{\"A\": 1,}", "[1", "\"open", "{\"A\":1,\"A\":2}"};
+	static const char *const broken[] = {"{", "{\"A\": 1,}", "[1", "\"open",
+					     "{\"A\":1,\"A\":2}"};
 	char text[WIRE_FILTER_MAX + 3];
 	struct filter quoted;
 
@@ -306,8 +307,8 @@ static void test_key_errors(void **state)
 
 /* ---- what the kernel program is told ---- */
 
-#define NEVER     WIRE_MATCH_NEVER, 0, 0
-#define WORD(w)   WIRE_MATCH_WORD, (uint64_t)(w), UINT64_MAX
+#define NEVER	   WIRE_MATCH_NEVER, 0, 0
+#define WORD(w)	   WIRE_MATCH_WORD, (uint64_t)(w), UINT64_MAX
 #define PART(w, m) WIRE_MATCH_WORD, (w), (m)
 
 static const struct plan_case {

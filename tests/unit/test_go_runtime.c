@@ -51,7 +51,7 @@ static void test_state_classic_odd(void **state)
 	go_map_state(false, header, s);
 	check_state(&s[1], "buckets", 1, false);
 	check_state(&s[4], "old_buckets", 1, false); /* B 0 has no half */
-	header[1] = 0xff00; /* a B that cannot be */
+	header[1] = 0xff00;			     /* a B that cannot be */
 	go_map_state(false, header, s);
 	check_state(&s[0], "B", 255, false);
 	check_state(&s[1], "buckets", 0, false);

@@ -34,18 +34,25 @@ static void test_decode_interface(void **state)
 		check_interface(&p, t.eface, 0, 0, NULL, "nil");
 		check_interface(&p, t.iface, 0, 0, NULL, "nil");
 		check_interface(&p, t.eface, t.integer, 0xc000000000,
-				&(struct go_key_segment){.addr = 0xc000000000, .type = t.integer,
+				&(struct go_key_segment){.addr = 0xc000000000,
+							 .type = t.integer,
 							 .tab = t.integer,
-							 .want = 8, .len = 8, .bytes = &number},
+							 .want = 8,
+							 .len = 8,
+							 .bytes = &number},
 				"int(-42)");
 		check_interface(&p, t.iface, 0x5000, 0xc000000010,
-				&(struct go_key_segment){.addr = 0xc000000010, .type = t.integer,
+				&(struct go_key_segment){.addr = 0xc000000010,
+							 .type = t.integer,
 							 .tab = 0x5000,
-							 .want = 8, .len = 8, .bytes = &number},
+							 .want = 8,
+							 .len = 8,
+							 .bytes = &number},
 				"int(-42)");
 		/* The data word is the pointer: nothing was read for it. */
 		check_interface(&p, t.eface, t.pointer, 0xc000000020,
-				&(struct go_key_segment){.addr = 0xc000000020, .type = t.pointer,
+				&(struct go_key_segment){.addr = 0xc000000020,
+							 .type = t.pointer,
 							 .tab = t.pointer,
 							 .want = 8},
 				"(*int)(0xc000000020)");
@@ -76,12 +83,12 @@ static void test_decode_interface_unread(void **state)
 	segment.type = 0; /* a string's bytes are not the value */
 	check_interface(&p, t.eface, t.integer, 0x1000, &segment, unfollowed);
 	/* The reason reaches whoever asks. */
-	assert_true(go_key_decode(&p.types, t.eface,
-				  &(struct go_key_memory){
-					  .segments = &(struct go_key_segment){
-						  .want = 16, .len = 16, .bytes = words},
-					  .n = 1},
-				  &arena));
+	assert_true(go_key_decode(
+		&p.types, t.eface,
+		&(struct go_key_memory){
+			.segments = &(struct go_key_segment){.want = 16, .len = 16, .bytes = words},
+			.n = 1},
+		&arena));
 	assert_int_equal(arena.values.len, 2);
 	assert_int_equal(arena.values.data[0].kind, VALUE_INTERFACE);
 	assert_int_equal(arena.values.data[1].kind, VALUE_UNREAD);

@@ -32,12 +32,12 @@ static const struct {
 	enum gotype_kind kind;
 	uint32_t size;
 } scalars[] = {
-	{GOTYPE_BOOL, 1},      {GOTYPE_INT, 8},        {GOTYPE_INT8, 1},
-	{GOTYPE_INT16, 2},     {GOTYPE_INT32, 4},      {GOTYPE_INT64, 8},
-	{GOTYPE_UINT, 8},      {GOTYPE_UINT8, 1},      {GOTYPE_UINT16, 2},
-	{GOTYPE_UINT32, 4},    {GOTYPE_UINT64, 8},     {GOTYPE_UINTPTR, 8},
-	{GOTYPE_FLOAT32, 4},   {GOTYPE_FLOAT64, 8},    {GOTYPE_COMPLEX64, 8},
-	{GOTYPE_COMPLEX128, 16}, {GOTYPE_CHAN, 8},     {GOTYPE_POINTER, 8},
+	{GOTYPE_BOOL, 1},	    {GOTYPE_INT, 8},	 {GOTYPE_INT8, 1},
+	{GOTYPE_INT16, 2},	    {GOTYPE_INT32, 4},	 {GOTYPE_INT64, 8},
+	{GOTYPE_UINT, 8},	    {GOTYPE_UINT8, 1},	 {GOTYPE_UINT16, 2},
+	{GOTYPE_UINT32, 4},	    {GOTYPE_UINT64, 8},	 {GOTYPE_UINTPTR, 8},
+	{GOTYPE_FLOAT32, 4},	    {GOTYPE_FLOAT64, 8}, {GOTYPE_COMPLEX64, 8},
+	{GOTYPE_COMPLEX128, 16},    {GOTYPE_CHAN, 8},	 {GOTYPE_POINTER, 8},
 	{GOTYPE_UNSAFE_POINTER, 8},
 };
 
@@ -102,12 +102,14 @@ static void test_plan_nested(void **state)
 		       ((struct goprog_field[]){
 			       {"Tags", goprog_array(&p, "[2]string", string, 16, 2, 24), 0},
 			       {"V", goprog_eface(&p), 32},
-		       }), 48, 48);
+		       }),
+		       48, 48);
 	outer = STRUCT(&p, "main.outer",
 		       ((struct goprog_field[]){{"A", goprog_scalar(&p, GOTYPE_INT32), 0},
 						{"Name", string, 8},
 						{"In", inner, 24},
-						{"S", goprog_iface(&p), 72}}), 88, 88);
+						{"S", goprog_iface(&p), 72}}),
+		       88, 88);
 	goprog_open(&p);
 	plan = plan_of(&p, outer);
 	assert_int_equal(plan.shape, GO_KEY_PARTS);
@@ -115,7 +117,9 @@ static void test_plan_nested(void **state)
 	assert_int_equal(plan.nsteps, ARRAY_SIZE(offsets));
 	for (unsigned i = 0; i < ARRAY_SIZE(offsets); i++)
 		check_step(&plan, i, offsets[i],
-			   i == 3 ? GO_KEY_REF_EFACE : i == 4 ? GO_KEY_REF_IFACE : GO_KEY_REF_STRING);
+			   i == 3   ? GO_KEY_REF_EFACE
+			   : i == 4 ? GO_KEY_REF_IFACE
+				    : GO_KEY_REF_STRING);
 	assert_false(plan.truncated);
 	goprog_close(&p);
 }
@@ -234,10 +238,15 @@ static void test_plan_bounded(void **state)
 	type = goprog_scalar(&p, GOTYPE_POINTER);
 	for (unsigned level = 0; level < 11; level++)
 		type = STRUCT(&p, "main.wide",
-			      ((struct goprog_field[]){{"A", type, 0}, {"B", type, 0},
-						       {"C", type, 0}, {"D", type, 0},
-						       {"E", type, 0}, {"F", type, 0},
-						       {"G", type, 0}, {"H", type, 0}}), 8, 8);
+			      ((struct goprog_field[]){{"A", type, 0},
+						       {"B", type, 0},
+						       {"C", type, 0},
+						       {"D", type, 0},
+						       {"E", type, 0},
+						       {"F", type, 0},
+						       {"G", type, 0},
+						       {"H", type, 0}}),
+			      8, 8);
 	goprog_open(&p);
 	alarm(10);
 	plan = plan_of(&p, type);
@@ -260,7 +269,8 @@ static void test_plan_hostile(void **state)
 	cycle = STRUCT(&p, "main.cycle", ((struct goprog_field[]){{"Self", 0, 0}}), 8, 8);
 	poke_field_type(&p, cycle, 0, cycle);
 	missing = STRUCT(&p, "main.m", ((struct goprog_field[]){{"F", 0xdead0000, 0}}), 8, 8);
-	outside = STRUCT(&p, "main.o", ((struct goprog_field[]){{"F", p.fake.type_int, 24}}), 16, 8);
+	outside =
+		STRUCT(&p, "main.o", ((struct goprog_field[]){{"F", p.fake.type_int, 24}}), 16, 8);
 	goprog_open(&p);
 	assert_false(go_key_plan(&p.types, cycle, &plan));
 	assert_false(go_key_plan(&p.types, missing, &plan));
@@ -404,7 +414,7 @@ static void test_decode_struct_padding(void **state)
 	/* struct { A int8; B int64; C bool; D int16 }, holes filled with noise */
 	static const uint8_t bytes[] = {
 		0xff, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, /* A, hole */
-		0x2a, 0,    0,    0,    0,    0,    0,    0,    /* B */
+		0x2a, 0,    0,	  0,	0,    0,    0,	  0,	/* B */
 		1,    0xaa, 0xfe, 0xff, 0xaa, 0xaa, 0xaa, 0xaa, /* C, hole, D, hole */
 	};
 	struct goprog p;
@@ -416,7 +426,8 @@ static void test_decode_struct_padding(void **state)
 			((struct goprog_field[]){{"A", goprog_scalar(&p, GOTYPE_INT8), 0},
 						 {"B", goprog_scalar(&p, GOTYPE_INT64), 8},
 						 {"C", goprog_scalar(&p, GOTYPE_BOOL), 16},
-						 {"D", goprog_scalar(&p, GOTYPE_INT16), 18}}), 24, 0);
+						 {"D", goprog_scalar(&p, GOTYPE_INT16), 18}}),
+			24, 0);
 	unnamed = STRUCT(&p, "struct { P main.padded }",
 			 ((struct goprog_field[]){{"P", padded, 0}}), 24, 0);
 	empty = goprog_type(&p, &(struct goprog_type){.name = "struct {}", .kind = GOTYPE_STRUCT});
@@ -466,9 +477,9 @@ static void test_decode_struct_strings(void **state)
 	goprog_begin(&p, 26);
 	string = goprog_scalar(&p, GOTYPE_STRING);
 	type = STRUCT(&p, "main.s",
-		      ((struct goprog_field[]){{"A", string, 0},
-					       {"N", p.fake.type_int, 16},
-					       {"B", string, 24}}), 40, 32);
+		      ((struct goprog_field[]){
+			      {"A", string, 0}, {"N", p.fake.type_int, 16}, {"B", string, 24}}),
+		      40, 32);
 	goprog_open(&p);
 	check_memory(&p, type, &memory, "main.s{A: \"hello\", N: 7, B: \"he\"}");
 	memory.n = 2; /* more parts than steps: the second was not followed */
@@ -534,7 +545,8 @@ static void test_decode_hostile(void **state)
 
 	(void)state;
 	goprog_begin(&p, 26);
-	outside = STRUCT(&p, "main.o", ((struct goprog_field[]){{"F", p.fake.type_int, 24}}), 16, 0);
+	outside =
+		STRUCT(&p, "main.o", ((struct goprog_field[]){{"F", p.fake.type_int, 24}}), 16, 0);
 	edge = STRUCT(&p, "main.e", ((struct goprog_field[]){{"F", p.fake.type_int, 16}}), 16, 0);
 	wild = STRUCT(&p, "main.w", ((struct goprog_field[]){{"F", 0xdead0000, 0}}), 16, 0);
 	slice = p.fake.type_slice;
@@ -546,8 +558,7 @@ static void test_decode_hostile(void **state)
 	check_key(&p, wild, zeros, 16, "main.w{F: <the key's type could not be read>}");
 	check_key(&p, slice, zeros, 24, "<a type that cannot be a key>");
 	check_key(&p, p.fake.type_map, zeros, 8, "<a type that cannot be a key>");
-	check_key(&p, lying, zeros, 8,
-		  "[9]int{0, <the key is longer than what is read of it>}");
+	check_key(&p, lying, zeros, 8, "[9]int{0, <the key is longer than what is read of it>}");
 	check_key(&p, 0xdead0000, zeros, 8, "<the key's type could not be read>");
 	check_key(&p, 0, zeros, 8, "<the key's type could not be read>");
 	goprog_close(&p);
@@ -639,7 +650,8 @@ static void test_decode_bounded(void **state)
 	poke_field_type(&p, bomb, 0, bomb);
 	poke_field_type(&p, bomb, 1, bomb);
 	wide = goprog_array(&p, "[1000]int8", goprog_scalar(&p, GOTYPE_INT8), 1, 1000, 0);
-	nothing = goprog_type(&p, &(struct goprog_type){.name = "struct {}", .kind = GOTYPE_STRUCT});
+	nothing =
+		goprog_type(&p, &(struct goprog_type){.name = "struct {}", .kind = GOTYPE_STRUCT});
 	nothing = goprog_array(&p, "[99999999]struct {}", nothing, 0, 99999999, 0);
 	deep = nest(&p, 17);
 	goprog_open(&p);

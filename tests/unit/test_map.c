@@ -62,9 +62,11 @@ static bool same_number(const void *key, const void *other)
 	return memcmp(key, other, sizeof(uint32_t)) == 0;
 }
 
-#define TYPE(KIND, KEY, VAL_AT, HASH_AT, SLOT) \
-	{.kind = TOPHASH_KIND_##KIND, .key_size = KEY, .val_size = 8, .val_offset = VAL_AT, \
-	 .hash_offset = HASH_AT, .slot_size = SLOT}
+#define TYPE(KIND, KEY, VAL_AT, HASH_AT, SLOT)                                                     \
+	{                                                                                          \
+		.kind = TOPHASH_KIND_##KIND, .key_size = KEY, .val_size = 8, .val_offset = VAL_AT, \
+		.hash_offset = HASH_AT, .slot_size = SLOT                                          \
+	}
 
 static const struct kind kinds[] = {
 	{"u8", TYPE(INT, 1, 8, 0, 16), make_u8},
@@ -76,8 +78,13 @@ static const struct kind kinds[] = {
 	{"str", TYPE(STR, 16, 24, 16, 32), make_str},
 	{"bytes", TYPE(BYTES, 20, 24, 0, 32), make_bytes},
 	{"custom, 16 hashes",
-	 {.kind = TOPHASH_KIND_CUSTOM, .key_size = 4, .val_size = 8, .val_offset = 8, .slot_size = 16,
-	  .hash = weak_hash, .equal = same_number},
+	 {.kind = TOPHASH_KIND_CUSTOM,
+	  .key_size = 4,
+	  .val_size = 8,
+	  .val_offset = 8,
+	  .slot_size = 16,
+	  .hash = weak_hash,
+	  .equal = same_number},
 	 make_u32},
 };
 
@@ -238,6 +245,7 @@ int main(void)
 	};
 
 	for (unsigned i = 0; i < KEYS; i++)
-		snprintf(strings[i], sizeof(strings[i]), "%.*s%u", (int)(i % 15), "key:key:key:key", i);
+		snprintf(strings[i], sizeof(strings[i]), "%.*s%u", (int)(i % 15), "key:key:key:key",
+			 i);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,11 +112,13 @@ static void memory_at_every_length(uint32_t slot_size, size_t n, const struct to
 			continue;
 		ratio = (double)stats_of(&map).bytes_held / (double)fresh[len - 1];
 		if (ratio > MEMORY_MAX)
-			fail_msg("slots of %u%s: %zu elements hold %.2f times as much as fresh ones",
-				 slot_size, hooks ? ", allocator" : "", len - 1, ratio);
+			fail_msg(
+				"slots of %u%s: %zu elements hold %.2f times as much as fresh ones",
+				slot_size, hooks ? ", allocator" : "", len - 1, ratio);
 		worst = ratio > worst ? ratio : worst;
 	}
-	print_message("slots of %u%s: at most %.2f\n", slot_size, hooks ? ", allocator" : "", worst);
+	print_message("slots of %u%s: at most %.2f\n", slot_size, hooks ? ", allocator" : "",
+		      worst);
 	/* No piece is larger than 64 KiB, but for buckets that are. */
 	assert_true(largest <= 64 << 10 || slot_size * TOPHASH_SLOTS > 63 << 10);
 	tophash_fini(&map);
@@ -128,8 +130,8 @@ static void memory_after_deletes(void **state)
 	static const struct {
 		uint32_t slot_size;
 		size_t n;
-	} runs[] = {{2, 60000}, {8, 1000000}, {16, 1000000}, {32, 300000}, {72, 100000}, {280, 30000},
-		    {1024, 20000}, {4096, 6000}, {65536, 400}};
+	} runs[] = {{2, 60000},	  {8, 1000000},	 {16, 1000000}, {32, 300000}, {72, 100000},
+		    {280, 30000}, {1024, 20000}, {4096, 6000},	{65536, 400}};
 
 	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
 		memory_at_every_length(runs[i].slot_size, runs[i].n, NULL);
@@ -152,8 +154,8 @@ static void swing(struct tophash *map, const struct tophash_type *type, size_t w
 
 /* At every length, swings by a quarter of it and less: after the first nothing is moved any more but what
  * fills a hole, and no memory is taken but for small chunks of the pool. */
-static void small_swings_move_nothing(const struct tophash_type *type, const struct tophash_hooks *hooks,
-				      size_t n)
+static void small_swings_move_nothing(const struct tophash_type *type,
+				      const struct tophash_hooks *hooks, size_t n)
 {
 	struct tophash map = {0};
 
@@ -172,14 +174,15 @@ static void small_swings_move_nothing(const struct tophash_type *type, const str
 			for (unsigned i = 0; i < 8; i++)
 				swing(&map, type, width);
 			after = stats_of(&map);
-			assert_int_equal(after.grows + after.shrinks, before.grows + before.shrinks);
+			assert_int_equal(after.grows + after.shrinks,
+					 before.grows + before.shrinks);
 			if (before.old_buckets)
 				continue;
 			assert_true(after.moved - before.moved <= ops / 2);
 			/* Not more than an overflow bucket for each put, as two buckets do. */
 			if (taken > ops / 2 * (4 * type->slot_size + 16) + 512)
-				fail_msg("%zu bytes taken for %zu operations at %zu elements", taken,
-					 ops, len);
+				fail_msg("%zu bytes taken for %zu operations at %zu elements",
+					 taken, ops, len);
 		}
 	}
 	tophash_fini(&map);
@@ -246,10 +249,10 @@ static bool own_equal(const void *key, const void *other)
 	return memcmp(key, other, sizeof(uint64_t)) == 0;
 }
 
-#define FULL 19		     /* entries that fill a home and one overflow bucket */
-#define MERGED 32	     /* buckets that one delete merges */
-#define OTHER 200	     /* one that is merged later */
-#define FILLERS (13 * 1024)  /* in buckets from there on */
+#define FULL	19	    /* entries that fill a home and one overflow bucket */
+#define MERGED	32	    /* buckets that one delete merges */
+#define OTHER	200	    /* one that is merged later */
+#define FILLERS (13 * 1024) /* in buckets from there on */
 
 /* Finds a new key for one of 1024 buckets below a limit, or from OTHER + 1 on. */
 static uint64_t key_for(const struct tophash *map, uint64_t *state, unsigned *full)
@@ -271,9 +274,13 @@ static uint64_t key_for(const struct tophash *map, uint64_t *state, unsigned *fu
  * delete that begins it fills a hole besides. */
 static void nothing_moves_more_than_is_promised(void **state)
 {
-	static const struct tophash_type type = {.kind = TOPHASH_KIND_CUSTOM, .key_size = 8,
-						 .val_size = 8, .val_offset = 8, .slot_size = 16,
-						 .hash = own_hash, .equal = own_equal};
+	static const struct tophash_type type = {.kind = TOPHASH_KIND_CUSTOM,
+						 .key_size = 8,
+						 .val_size = 8,
+						 .val_offset = 8,
+						 .slot_size = 16,
+						 .hash = own_hash,
+						 .equal = own_equal};
 	static uint64_t fillers[FILLERS];
 	unsigned full[OTHER + 1] = {0};
 	struct tophash map = {0};

@@ -43,7 +43,8 @@ static struct chain bucket_with(const struct tophash *map, size_t overflow)
 		struct chain chain = chain_of(core, i);
 
 		if (overflow_buckets(core, chain.link) == overflow &&
-		    (overflow || (tophash_match_empty(chain.word) && tophash_match_used(chain.word))))
+		    (overflow ||
+		     (tophash_match_empty(chain.word) && tophash_match_used(chain.word))))
 			return chain;
 	}
 	fail_msg("no bucket with %zu overflow buckets", overflow);
@@ -51,16 +52,16 @@ static struct chain bucket_with(const struct tophash *map, size_t overflow)
 }
 
 /* Sets what stands at a place, expects that level to find it and the one below not, and sets it back. */
-#define BREAK(map, level, broken, place, value) \
-	do { \
-		__typeof__(place) kept_ = (place); \
-		assert_true(kept_ != (__typeof__(place))(value)); \
-		(place) = (value); \
-		assert_int_equal(tophash_check(map, level), broken); \
-		if ((level) > 1) \
+#define BREAK(map, level, broken, place, value)                             \
+	do {                                                                \
+		__typeof__(place) kept_ = (place);                          \
+		assert_true(kept_ != (__typeof__(place))(value));           \
+		(place) = (value);                                          \
+		assert_int_equal(tophash_check(map, level), broken);        \
+		if ((level) > 1)                                            \
 			assert_int_equal(tophash_check(map, (level)-1), 0); \
-		(place) = kept_; \
-		assert_int_equal(tophash_check(map, 3), 0); \
+		(place) = kept_;                                            \
+		assert_int_equal(tophash_check(map, 3), 0);                 \
 	} while (0)
 
 static void what_the_fast_path_reads(void **state)
@@ -150,7 +151,8 @@ static void buckets_that_must_be_empty(void **state)
 	core = map.core;
 	assert_int_equal(core->move, MOVE_GROW);
 	BREAK(&map, 1, TOPHASH_BROKEN_FREE, store_word(&core->store, core->cursor)[4], 1);
-	BREAK(&map, 1, TOPHASH_BROKEN_FREE, store_link(&core->store, 2 * core->cursor - 1)->number, 1);
+	BREAK(&map, 1, TOPHASH_BROKEN_FREE, store_link(&core->store, 2 * core->cursor - 1)->number,
+	      1);
 	BREAK(&map, 1, TOPHASH_BROKEN_FAST, map.tags, core->store.tags);
 	finish_move(&map);
 	while (core->move == MOVE_NONE) {
@@ -161,7 +163,8 @@ static void buckets_that_must_be_empty(void **state)
 	}
 	assert_int_equal(core->move, MOVE_SHRINK);
 	BREAK(&map, 1, TOPHASH_BROKEN_FREE, store_word(&core->store, core->cursor)[4], 1);
-	BREAK(&map, 1, TOPHASH_BROKEN_FREE, store_link(&core->store, 2 * core->cursor - 1)->number, 1);
+	BREAK(&map, 1, TOPHASH_BROKEN_FREE, store_link(&core->store, 2 * core->cursor - 1)->number,
+	      1);
 	tophash_fini(&map);
 }
 

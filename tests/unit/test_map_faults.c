@@ -58,7 +58,8 @@ TOPHASH_MAP(halves, double, int);
 static void what_could_not_be_made_is_empty(void **state)
 {
 	struct heap heap = {.until = SIZE_MAX};
-	struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &heap, .alloc = heap_alloc, .free = heap_free};
+	struct tophash_hooks hooks = {
+		.size = sizeof(hooks), .ctx = &heap, .alloc = heap_alloc, .free = heap_free};
 	struct chained m = {0}, copy;
 	struct ages owner = {0}, none;
 	static const struct tophash_hooks drops = {.size = sizeof(drops), .drop_key = drop_key};
@@ -87,8 +88,8 @@ static void what_could_not_be_made_is_empty(void **state)
 static void slot_does_not_drop(void **state)
 {
 	struct heap heap = {0};
-	struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &heap, .drop_key = drop_key,
-				      .drop_val = drop_val};
+	struct tophash_hooks hooks = {
+		.size = sizeof(hooks), .ctx = &heap, .drop_key = drop_key, .drop_val = drop_val};
 	struct ages m = {0};
 	int *slot;
 
@@ -146,8 +147,10 @@ static void each_allocation_fails_once(void **state)
 
 	for (; failed; until++) {
 		struct heap heap = {.until = until};
-		struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &heap,
-					      .alloc = heap_alloc, .free = heap_free};
+		struct tophash_hooks hooks = {.size = sizeof(hooks),
+					      .ctx = &heap,
+					      .alloc = heap_alloc,
+					      .free = heap_free};
 		struct chained m = {0};
 
 		assert_int_equal(chained_set_hooks(&m, &hooks), 0);

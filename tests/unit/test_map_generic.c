@@ -17,15 +17,19 @@ static void sizes_are_checked(void **state)
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 3, 0), -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_FLOAT, 16, 0), -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, 0, 8), -EINVAL);
-	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, TOPHASH_SLOT_MAX + 1, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_BYTES, TOPHASH_SLOT_MAX + 1, 8),
+			 -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CUSTOM, 8, 8), -EINVAL);
-	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CSTR, sizeof(char *) + 1, 8), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CSTR, sizeof(char *) + 1, 8),
+			 -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(char *), 8), -EINVAL);
-	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(struct tophash_str), 8), 0);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(struct tophash_str), 8),
+			 0);
 	assert_int_equal(type.hash_offset, sizeof(struct tophash_str));
 	/* Together they are at most TOPHASH_SLOT_MAX, with what lies between them. */
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 8), 0);
-	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 7), -EINVAL);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 7),
+			 -EINVAL);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX), -EINVAL);
 	assert_null(tophash_new(TOPHASH_KIND_INT, 5, 8, 0));
 	assert_int_equal(errno, EINVAL);
@@ -36,7 +40,8 @@ static void layout_is_that_of_the_macros(void **state)
 {
 	struct tophash_type type;
 
-	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CSTR, sizeof(char *), sizeof(int)), 0);
+	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_CSTR, sizeof(char *), sizeof(int)),
+			 0);
 	assert_memory_equal(&type, &ages_type, sizeof(type));
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, 8), 0);
 	assert_memory_equal(&type, &numbers_type, sizeof(type));
@@ -64,8 +69,8 @@ static void generic_map_holds_what_is_put(void **state)
 	assert_memory_equal(got, "\0\0\0", 3);
 	iter = tophash_iter_new(map);
 	while (tophash_iter_next(iter, &key, &val))
-		n += memcmp(key, "abcde", 5) == 0 ? memcmp(val, "uvw", 3) == 0 :
-						    memcmp(val, "rst", 3) == 0;
+		n += memcmp(key, "abcde", 5) == 0 ? memcmp(val, "uvw", 3) == 0
+						  : memcmp(val, "rst", 3) == 0;
 	tophash_iter_free(iter);
 	assert_int_equal(n, 2);
 	assert_true(tophash_delete(map, "abcde"));
@@ -102,7 +107,8 @@ static void keys_of_an_iteration_are_put_and_deleted(void **state)
 	const void *key;
 
 	for (uint64_t round = 0; round < 400; round++) {
-		struct tophash *map = tophash_new(TOPHASH_KIND_BYTES, sizeof(struct long_key), 8, 0);
+		struct tophash *map =
+			tophash_new(TOPHASH_KIND_BYTES, sizeof(struct long_key), 8, 0);
 		struct tophash_iter *iter;
 		uint64_t n = 100 + round, gone = 0;
 

@@ -405,7 +405,8 @@ static void assignment_operators(void **state)
 static void strings_of_one_bucket(void **state)
 {
 	static const char *const keys[][8] = {
-		{"x", "xx", "foo", "foo\txyz", "", "xxxx", "a much longer one than the others", "12345678"},
+		{"x", "xx", "foo", "foo\txyz", "", "xxxx", "a much longer one than the others",
+		 "12345678"},
 		{"x", "y", "foo", "bar", "", "xxxx", "yyyy", "zzzz"},
 	};
 

@@ -7,8 +7,8 @@
 
 #include "test_map.h"
 
-#define SEEDS 24
-#define LOAD 13 /* a bucket, on average: just before a growth */
+#define SEEDS	 24
+#define LOAD	 13 /* a bucket, on average: just before a growth */
 #define BITS_MIN 4
 #define BITS_MAX 13
 #define KEYS_MAX (LOAD << BITS_MAX)
@@ -158,10 +158,10 @@ static void letters(uint64_t i, uint64_t arg, uint8_t *ret)
 		ret[n] = (uint8_t)('a' + i % 26);
 }
 
-#define INT TOPHASH_KIND_INT
+#define INT   TOPHASH_KIND_INT
 #define FLOAT TOPHASH_KIND_FLOAT
 #define BYTES TOPHASH_KIND_BYTES
-#define CSTR TOPHASH_KIND_CSTR
+#define CSTR  TOPHASH_KIND_CSTR
 
 static const struct set sets[] = {
 	{"counting", INT, 8, shifted, 0},
@@ -348,8 +348,8 @@ static void hold_against_chance(const struct set *set)
 		double off = (sums.over[bits] - mean * buckets) / sqrt(variance * buckets);
 
 		if (off > 5)
-			fail_msg("%s, %u buckets: %.2f as much overflow as by chance", set->name, 1u << bits,
-				 sums.over[bits] / (mean * buckets));
+			fail_msg("%s, %u buckets: %.2f as much overflow as by chance", set->name,
+				 1u << bits, sums.over[bits] / (mean * buckets));
 	}
 	/* 255 tags; a low byte of 0 is a 1 as well. */
 	pairs = sums.pairs / (sums.buckets * LOAD * LOAD / 2 * (254 + 4) / 65536);
@@ -385,8 +385,8 @@ static void choose_colliding(const struct set *set, const struct tophash *seeded
 /* Keys that were chosen to collide under one seed do not under another, nor in a map that was emptied. */
 static void chosen_keys_collide_once(void **state)
 {
-	static const char *const names[] = {"counting", "doubles from 0", "grid of 16 bytes", "points",
-					    "numbers as text", "user:session:0000N"};
+	static const char *const names[] = {"counting", "doubles from 0",  "grid of 16 bytes",
+					    "points",	"numbers as text", "user:session:0000N"};
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
 		struct tophash map = seeded_map(1);

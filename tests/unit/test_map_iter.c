@@ -4,7 +4,7 @@
 
 #include "test_map.h"
 
-#define ITERS 4
+#define ITERS	    4
 #define INSERTS_MAX 40000
 
 static bool weak_equal(const uint32_t *key, const uint32_t *other)
@@ -28,9 +28,9 @@ struct model {
 	uint32_t inserts;
 	struct {
 		bool alive;
-		uint32_t began;		     /* inserts at that time */
-		uint32_t was[KEYS];	     /* now[] at that time; 0 when it was deleted since */
-		uint8_t came[INSERTS_MAX];   /* how often each insertion was returned */
+		uint32_t began;		   /* inserts at that time */
+		uint32_t was[KEYS];	   /* now[] at that time; 0 when it was deleted since */
+		uint8_t came[INSERTS_MAX]; /* how often each insertion was returned */
 	} iters[ITERS];
 };
 
@@ -67,86 +67,87 @@ static void model_end(unsigned i)
 }
 
 /* The same run for each kind of key. Every other iterator is what TOPHASH_EACH is made of, taken apart. */
-#define RUN(name, KEY_OF, NUMBER_OF) \
-	struct name##_pair { \
-		struct name##_iter it; \
-		struct name##_walk_ walk; \
-		struct name##_entry entry; \
-	}; \
-	static bool name##_next_entry(struct name##_pair *pair) \
-	{ \
-		if (!name##_visit_(&pair->entry, &pair->walk)) \
-			return false; \
-		pair->it.key = pair->entry.key; \
-		pair->it.val = pair->entry.val; \
-		pair->it.ref = pair->entry.ref; \
-		return true; \
-	} \
-	static void name##_step_iter(struct name *m, struct name##_pair *its, unsigned i) \
-	{ \
-		struct name##_iter *it = &its[i].it; \
-		if (!model.iters[i].alive) { \
-			*it = name##_each(m); \
-			its[i].entry = name##_enter_(name##_begin_(&its[i].walk, m)); \
-			model_begin(i); \
-		} \
-		if (i % 2 ? name##_next(it) : name##_next_entry(&its[i])) { \
-			assert_int_equal(*it->ref, it->val); \
-			model_came(i, NUMBER_OF(it->key), it->val); \
-		} else { \
-			model_end(i); \
-		} \
-	} \
-	static void name##_change(struct name *m, uint64_t *random, unsigned puts) \
-	{ \
-		uint32_t key = (uint32_t)(test_random(random) % model.keys); \
-		unsigned what = (unsigned)(test_random(random) % 1000); \
-		if (what == 0) { \
-			name##_clear(m); \
-			for (key = 0; key < model.keys; key++) \
-				model_gone(key); \
-		} else if (what == 1) { \
-			assert_int_equal(name##_shrink(m), 0); \
-		} else if (what == 2) { \
-			assert_int_equal(name##_reserve(m, test_random(random) % model.keys), 0); \
-		} else if (what < 20) { \
-			name##_step(m, (unsigned)(test_random(random) % 8)); \
-		} else if (what % 100 < puts && model.inserts + 1 < INSERTS_MAX) { \
-			if (model.now[key] == 0) { \
-				model.now[key] = ++model.inserts; \
-				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 1); \
-			} else { \
-				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 0); \
-			} \
-		} else { \
-			assert_int_equal(name##_delete(m, KEY_OF(key)), model.now[key] != 0); \
-			model_gone(key); \
-		} \
-	} \
-	static void name##_run(uint64_t seed, uint32_t keys, size_t steps, unsigned changes) \
-	{ \
-		struct name m = {0}; \
-		struct name##_pair its[ITERS]; \
-		uint64_t random = seed; \
-		unsigned puts = 50; \
-		memset(&model, 0, sizeof(model)); \
-		model.keys = keys; \
-		for (size_t i = 0; i < steps; i++) { \
-			if (i % (4 * (size_t)keys + 1) == 0) \
-				puts = (unsigned)(test_random(&random) % 101); \
-			name##_step_iter(&m, its, (unsigned)(test_random(&random) % ITERS)); \
-			for (unsigned n = (unsigned)(test_random(&random) % (changes + 1)); n > 0; n--) \
-				name##_change(&m, &random, puts); \
-			if (i % 1024 == 0) \
-				assert_int_equal(name##_check(&m, 3), 0); \
-		} \
-		assert_int_equal(name##_check(&m, 3), 0); \
-		name##_fini(&m); \
+#define RUN(name, KEY_OF, NUMBER_OF)                                                               \
+	struct name##_pair {                                                                       \
+		struct name##_iter it;                                                             \
+		struct name##_walk_ walk;                                                          \
+		struct name##_entry entry;                                                         \
+	};                                                                                         \
+	static bool name##_next_entry(struct name##_pair *pair)                                    \
+	{                                                                                          \
+		if (!name##_visit_(&pair->entry, &pair->walk))                                     \
+			return false;                                                              \
+		pair->it.key = pair->entry.key;                                                    \
+		pair->it.val = pair->entry.val;                                                    \
+		pair->it.ref = pair->entry.ref;                                                    \
+		return true;                                                                       \
+	}                                                                                          \
+	static void name##_step_iter(struct name *m, struct name##_pair *its, unsigned i)          \
+	{                                                                                          \
+		struct name##_iter *it = &its[i].it;                                               \
+		if (!model.iters[i].alive) {                                                       \
+			*it = name##_each(m);                                                      \
+			its[i].entry = name##_enter_(name##_begin_(&its[i].walk, m));              \
+			model_begin(i);                                                            \
+		}                                                                                  \
+		if (i % 2 ? name##_next(it) : name##_next_entry(&its[i])) {                        \
+			assert_int_equal(*it->ref, it->val);                                       \
+			model_came(i, NUMBER_OF(it->key), it->val);                                \
+		} else {                                                                           \
+			model_end(i);                                                              \
+		}                                                                                  \
+	}                                                                                          \
+	static void name##_change(struct name *m, uint64_t *random, unsigned puts)                 \
+	{                                                                                          \
+		uint32_t key = (uint32_t)(test_random(random) % model.keys);                       \
+		unsigned what = (unsigned)(test_random(random) % 1000);                            \
+		if (what == 0) {                                                                   \
+			name##_clear(m);                                                           \
+			for (key = 0; key < model.keys; key++)                                     \
+				model_gone(key);                                                   \
+		} else if (what == 1) {                                                            \
+			assert_int_equal(name##_shrink(m), 0);                                     \
+		} else if (what == 2) {                                                            \
+			assert_int_equal(name##_reserve(m, test_random(random) % model.keys), 0);  \
+		} else if (what < 20) {                                                            \
+			name##_step(m, (unsigned)(test_random(random) % 8));                       \
+		} else if (what % 100 < puts && model.inserts + 1 < INSERTS_MAX) {                 \
+			if (model.now[key] == 0) {                                                 \
+				model.now[key] = ++model.inserts;                                  \
+				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 1);   \
+			} else {                                                                   \
+				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 0);   \
+			}                                                                          \
+		} else {                                                                           \
+			assert_int_equal(name##_delete(m, KEY_OF(key)), model.now[key] != 0);      \
+			model_gone(key);                                                           \
+		}                                                                                  \
+	}                                                                                          \
+	static void name##_run(uint64_t seed, uint32_t keys, size_t steps, unsigned changes)       \
+	{                                                                                          \
+		struct name m = {0};                                                               \
+		struct name##_pair its[ITERS];                                                     \
+		uint64_t random = seed;                                                            \
+		unsigned puts = 50;                                                                \
+		memset(&model, 0, sizeof(model));                                                  \
+		model.keys = keys;                                                                 \
+		for (size_t i = 0; i < steps; i++) {                                               \
+			if (i % (4 * (size_t)keys + 1) == 0)                                       \
+				puts = (unsigned)(test_random(&random) % 101);                     \
+			name##_step_iter(&m, its, (unsigned)(test_random(&random) % ITERS));       \
+			for (unsigned n = (unsigned)(test_random(&random) % (changes + 1)); n > 0; \
+			     n--)                                                                  \
+				name##_change(&m, &random, puts);                                  \
+			if (i % 1024 == 0)                                                         \
+				assert_int_equal(name##_check(&m, 3), 0);                          \
+		}                                                                                  \
+		assert_int_equal(name##_check(&m, 3), 0);                                          \
+		name##_fini(&m);                                                                   \
 	}
 
-#define SAME(x) (x)
-#define HALVES(x) ((x) % 2 ? (x) / 2.0 : -((x) / 2.0))
-#define OF_HALVES(x) ((uint32_t)((x) < 0 ? -(x) * 2 : (x) * 2))
+#define SAME(x)	     (x)
+#define HALVES(x)    ((x) % 2 ? (x) / 2.0 : -((x) / 2.0))
+#define OF_HALVES(x) ((uint32_t)((x) < 0 ? -(x)*2 : (x)*2))
 
 RUN(numbers, SAME, SAME)
 RUN(doubles, HALVES, OF_HALVES)
@@ -196,8 +197,8 @@ static bool stand_in_move(struct numbers *m, uint32_t n, bool growing, unsigned 
 
 /* Iterates to the end from a map that stands so, with so many steps of the move after so many
  * elements; what is to come of each is exactly once. */
-static void walk_through_move(uint32_t n, bool growing, unsigned step, uint32_t after, unsigned steps,
-			      bool *ret_stood)
+static void walk_through_move(uint32_t n, bool growing, unsigned step, uint32_t after,
+			      unsigned steps, bool *ret_stood)
 {
 	struct numbers m = {0};
 	uint8_t came[256] = {0};
@@ -229,7 +230,8 @@ static void every_place_of_a_move(void **state)
 					break;
 				for (uint32_t after = 1; after <= n; after += n / 16 + 1)
 					for (unsigned steps = 1; steps < 12; steps *= 2, walks++)
-						walk_through_move(n, growing, step, after, steps, &stood);
+						walk_through_move(n, growing, step, after, steps,
+								  &stood);
 			}
 		}
 	}

@@ -6,7 +6,7 @@ struct heap {
 	size_t held;	/* bytes outstanding */
 	size_t largest; /* asked for at once */
 	uint64_t state;
-	unsigned one_in; /* fails one in so many; 0: never */
+	unsigned one_in;   /* fails one in so many; 0: never */
 	size_t keys, vals; /* dropped */
 };
 
@@ -46,8 +46,10 @@ static void count_val(void *val, void *ctx)
 
 static struct tophash_hooks hooks_of(struct heap *heap)
 {
-	return (struct tophash_hooks){
-		.size = sizeof(struct tophash_hooks), .ctx = heap, .alloc = heap_alloc, .free = heap_free};
+	return (struct tophash_hooks){.size = sizeof(struct tophash_hooks),
+				      .ctx = heap,
+				      .alloc = heap_alloc,
+				      .free = heap_free};
 }
 
 static size_t held(const struct tophash *map)
@@ -127,8 +129,8 @@ static void pieces_are_small_and_come_back(void **state)
 }
 
 /* What one delete gives back, at most, while all of them go. */
-static size_t most_given_back(struct heap *heap, struct tophash *map, const struct tophash_type *type,
-			      uint64_t n)
+static size_t most_given_back(struct heap *heap, struct tophash *map,
+			      const struct tophash_type *type, uint64_t n)
 {
 	uint64_t key[2] = {0}; /* as large as any kind of key that the type may say */
 	size_t most = 0;
@@ -255,8 +257,11 @@ static void holes_of_a_shrink_are_left_alone(void **state)
 /* Buckets larger than a piece go one by one, and not all at the end. */
 static void large_buckets_come_back_one_by_one(void **state)
 {
-	static const struct tophash_type type = {
-		.kind = TOPHASH_KIND_INT, .key_size = 8, .val_size = 8184, .val_offset = 8, .slot_size = 8192};
+	static const struct tophash_type type = {.kind = TOPHASH_KIND_INT,
+						 .key_size = 8,
+						 .val_size = 8184,
+						 .val_offset = 8,
+						 .slot_size = 8192};
 	struct heap heap = {0};
 	struct tophash_hooks hooks = hooks_of(&heap);
 	struct tophash map = {0};

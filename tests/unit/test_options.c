@@ -96,7 +96,8 @@ static void test_filters(void **state)
 {
 	struct line line;
 	struct trace_options o = parse_ok("-p 1 --map 0xc000012340 --goid 37 --type map[string]* "
-					  "--site store.go:61 --key user:42", &line);
+					  "--site store.go:61 --key user:42",
+					  &line);
 	bool prefix = true;
 	size_t len = 0;
 
@@ -126,7 +127,8 @@ static void test_flags(void **state)
 {
 	struct line line;
 	struct trace_options o = parse_ok("-p 1 --misses --dry-run --verbose --format json "
-					  "-o events.json --limit 18446744073709551615", &line);
+					  "-o events.json --limit 18446744073709551615",
+					  &line);
 
 	(void)state;
 	assert_true(o.misses && o.dry_run && o.verbose);
@@ -168,9 +170,9 @@ static void test_summary(void **state)
 		const char *words;
 		enum aggr_by by;
 	} cases[] = {
-		{"-p 1 --summary", AGGR_BY_SITE},     {"-p 1 --summary=site", AGGR_BY_SITE},
-		{"-p 1 --summary=map", AGGR_BY_MAP},  {"-p 1 --summary=type", AGGR_BY_TYPE},
-		{"-p 1 --summary=key", AGGR_BY_KEY},  {"--summary -p 1", AGGR_BY_SITE},
+		{"-p 1 --summary", AGGR_BY_SITE},    {"-p 1 --summary=site", AGGR_BY_SITE},
+		{"-p 1 --summary=map", AGGR_BY_MAP}, {"-p 1 --summary=type", AGGR_BY_TYPE},
+		{"-p 1 --summary=key", AGGR_BY_KEY}, {"--summary -p 1", AGGR_BY_SITE},
 	};
 
 	(void)state;
@@ -190,8 +192,8 @@ static void test_durations(void **state)
 		const char *words;
 		uint64_t ns;
 	} cases[] = {
-		{"-p 1 --duration 10", 10000000000}, {"-p 1 --duration 10s", 10000000000},
-		{"-p 1 --duration 500ms", 500000000}, {"-p 1 --duration 2m", 120000000000},
+		{"-p 1 --duration 10", 10000000000},   {"-p 1 --duration 10s", 10000000000},
+		{"-p 1 --duration 500ms", 500000000},  {"-p 1 --duration 2m", 120000000000},
 		{"-p 1 --duration 1h", 3600000000000}, {"-p 1 --duration 1.5", 1500000000},
 		{"-p 1 --duration 1ms", 1000000},      {"-p 1 --duration .25s", 250000000},
 	};
@@ -228,8 +230,8 @@ static void test_sizes(void **state)
 
 #define TRY_HELP " (try tophash trace --help)"
 #define DURATION ": not a time; write 10, 10s, 500ms or 2m"
-#define SIZE     ": not a size from 64K to 1G"
-#define U64      ": not a number from 1 to 18446744073709551615"
+#define SIZE	 ": not a size from 64K to 1G"
+#define U64	 ": not a number from 1 to 18446744073709551615"
 
 static const struct {
 	const char *words, *text;
@@ -359,10 +361,11 @@ static void test_help(void **state)
 static void test_help_text(void **state)
 {
 	static const char *const options[] = {
-		"-p, --pid", "-b, --binary", "-- COMMAND", "-k, --key", "--key-prefix", "--type",
-		"--map", "--site", "--goid", "--misses", "--limit", "--duration", "--format",
-		"-o, --output", "--summary", "--stack", "--key-bytes", "--buffer", "--dry-run",
-		"-q, --quiet", "-v, --verbose", "-h, --help",
+		"-p, --pid",	 "-b, --binary", "-- COMMAND", "-k, --key",    "--key-prefix",
+		"--type",	 "--map",	 "--site",     "--goid",       "--misses",
+		"--limit",	 "--duration",	 "--format",   "-o, --output", "--summary",
+		"--stack",	 "--key-bytes",	 "--buffer",   "--dry-run",    "-q, --quiet",
+		"-v, --verbose", "-h, --help",
 	};
 	const char *help = trace_help();
 
@@ -378,11 +381,11 @@ static void test_help_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_filters),	 cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_amounts),	 cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_filters),	  cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_amounts),	  cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_help),
+		cmocka_unit_test(test_errors),	  cmocka_unit_test(test_help),
 		cmocka_unit_test(test_help_text),
 	};
 

@@ -6,13 +6,13 @@
 
 #include "gocode.h"
 
-#define BYTES(...)                                                                                 \
-	(const uint8_t[])                                                                          \
-	{                                                                                          \
-		__VA_ARGS__                                                                        \
+#define BYTES(...)          \
+	(const uint8_t[])   \
+	{                   \
+		__VA_ARGS__ \
 	}
 #define COUNT(...) sizeof((const uint8_t[]){__VA_ARGS__})
-#define CODE(...) BYTES(__VA_ARGS__), COUNT(__VA_ARGS__)
+#define CODE(...)  BYTES(__VA_ARGS__), COUNT(__VA_ARGS__)
 
 /* ---- whole programs ---- */
 
@@ -190,15 +190,15 @@ static void test_role_names(void **state)
 /* ---- code that must not be probed ---- */
 
 /* deleteSmall in pieces. */
-#define FRAME      0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x38 /* push; mov; sub $0x38,%rsp */
-#define SPILL_MAP  0x48, 0x89, 0x44, 0x24, 0x48                   /* mov %rax,0x48(%rsp) */
-#define SPILL_TYPE 0x48, 0x89, 0x5c, 0x24, 0x50                   /* mov %rbx,0x50(%rsp) */
-#define SPILL_KEY  0x48, 0x89, 0x7c, 0x24, 0x60                   /* mov %rdi,0x60(%rsp) */
-#define SPILL      SPILL_MAP, SPILL_TYPE, SPILL_KEY
-#define LOAD_MAP   0x48, 0x8b, 0x4c, 0x24, 0x48                   /* mov 0x48(%rsp),%rcx */
-#define LESS       0x48, 0xff, 0x09                               /* decq (%rcx) */
-#define NOP        0x90
-#define END        0x48, 0x83, 0xc4, 0x38, 0x5d, 0xc3             /* add $0x38,%rsp; pop; ret */
+#define FRAME	   0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x38 /* push; mov; sub $0x38,%rsp */
+#define SPILL_MAP  0x48, 0x89, 0x44, 0x24, 0x48			  /* mov %rax,0x48(%rsp) */
+#define SPILL_TYPE 0x48, 0x89, 0x5c, 0x24, 0x50			  /* mov %rbx,0x50(%rsp) */
+#define SPILL_KEY  0x48, 0x89, 0x7c, 0x24, 0x60			  /* mov %rdi,0x60(%rsp) */
+#define SPILL	   SPILL_MAP, SPILL_TYPE, SPILL_KEY
+#define LOAD_MAP   0x48, 0x8b, 0x4c, 0x24, 0x48 /* mov 0x48(%rsp),%rcx */
+#define LESS	   0x48, 0xff, 0x09		/* decq (%rcx) */
+#define NOP	   0x90
+#define END	   0x48, 0x83, 0xc4, 0x38, 0x5d, 0xc3 /* add $0x38,%rsp; pop; ret */
 
 static const struct goprog_sp pieces_sp[] = {{1, 0}, {8, 8}, {0x100, 0x40}, {0}};
 
@@ -262,10 +262,11 @@ static void test_count_not_once(void **state)
 	places_wanted = 2; /* inlined twice: two places */
 	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, LOAD_MAP, LESS, NOP, END);
 	places_wanted = 1;
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, NOP, END);                    /* never */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0xff, 0x09, NOP, END);        /* decl (%rcx) */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0xff, 0x49, 0x08, NOP, END); /* decq 8(%rcx) */
-	CHECK(NOT_ONCE, FRAME, SPILL, 0x48, 0xff, 0x0b, NOP, END);            /* decq (%rbx): type */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, NOP, END);	       /* never */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0xff, 0x09, NOP, END); /* decl (%rcx) */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0xff, 0x49, 0x08, NOP,
+	      END);						   /* decq 8(%rcx) */
+	CHECK(NOT_ONCE, FRAME, SPILL, 0x48, 0xff, 0x0b, NOP, END); /* decq (%rbx): type */
 	/* The register was changed in between: xor %ecx,%ecx */
 	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x31, 0xc9, LESS, NOP, END);
 	/* A call in between leaves nothing in registers. */
@@ -361,13 +362,13 @@ static void test_no_entry_spot(void **state)
 		const uint8_t *code;
 		size_t size;
 	} cases[] = {
-		{CODE(0xc3)},                                             /* ret */
-		{CODE(0x06)},                                             /* no instruction */
-		{CODE(FRAME, 0x48, 0x89, 0xc8, 0x74, 0x00, END)},         /* mov %rcx,%rax */
-		{CODE(FRAME, 0xff, 0xd1, NOP, END)},                      /* call *%rcx */
-		{CODE(0xe8, 0, 0, 0, 0, FRAME, NOP, END)},                /* call before the frame */
-		{CODE(FRAME, 0x31, 0xd2, 0x74, 0xfc, END)},               /* je back to the xor */
-		{CODE(0x48, 0x85, 0xc0, 0x74, 0x00, 0x90, 0xc3)},         /* no frame at all */
+		{CODE(0xc3)},					  /* ret */
+		{CODE(0x06)},					  /* no instruction */
+		{CODE(FRAME, 0x48, 0x89, 0xc8, 0x74, 0x00, END)}, /* mov %rcx,%rax */
+		{CODE(FRAME, 0xff, 0xd1, NOP, END)},		  /* call *%rcx */
+		{CODE(0xe8, 0, 0, 0, 0, FRAME, NOP, END)},	  /* call before the frame */
+		{CODE(FRAME, 0x31, 0xd2, 0x74, 0xfc, END)},	  /* je back to the xor */
+		{CODE(0x48, 0x85, 0xc0, 0x74, 0x00, 0x90, 0xc3)}, /* no frame at all */
 	};
 
 	(void)state;

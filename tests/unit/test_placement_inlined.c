@@ -4,13 +4,15 @@
 
 #include "gocode.h"
 
-#define FAST64         "runtime.mapdelete_fast64"
+#define FAST64	       "runtime.mapdelete_fast64"
 #define REFLECT_STRING "reflect.mapdelete_faststr"
-#define REHASH         "internal/runtime/maps.(*table).rehash"
+#define REHASH	       "internal/runtime/maps.(*table).rehash"
 
-#define ADD_INLINED(p, func, bytes)                                                                \
-	goprog_func((p), &(struct goprog_func){.name = (func), .code = (bytes),                    \
-					       .size = sizeof(bytes), .sp = bytes##_sp,            \
+#define ADD_INLINED(p, func, bytes)                                   \
+	goprog_func((p), &(struct goprog_func){.name = (func),        \
+					       .code = (bytes),       \
+					       .size = sizeof(bytes), \
+					       .sp = bytes##_sp,      \
 					       .inlined = bytes##_inlined})
 
 static const struct placement_options misses = {.misses = true};
@@ -64,7 +66,10 @@ static void poke_call(struct goprog *p, uint64_t at, uint64_t target)
 static void test_small_inlined(void **state)
 {
 	static const struct goprog_inline inlined[] = {
-		{0x3f, NULL, 0}, {0x6d, SMALL_DELETE, 0x38}, {0xb8, NULL, 0}, {0},
+		{0x3f, NULL, 0},
+		{0x6d, SMALL_DELETE, 0x38},
+		{0xb8, NULL, 0},
+		{0},
 	};
 	uint8_t code[sizeof(delete_126)];
 	struct placements places;
@@ -76,8 +81,10 @@ static void test_small_inlined(void **state)
 	keep_count(&code[0x90]); /* (*table).Delete is called there */
 	goprog_begin(&p, 26);
 	ADD(&p, REHASH, clear_126);
-	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE, .code = code,
-						    .size = sizeof(code), .sp = delete_126_sp,
+	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE,
+						    .code = code,
+						    .size = sizeof(code),
+						    .sp = delete_126_sp,
 						    .inlined = inlined});
 	table = ADD_SP(&p, TABLE_DELETE, table_127);
 	goprog_open(&p);
@@ -94,7 +101,10 @@ static void test_small_inlined(void **state)
 static void test_table_inlined(void **state)
 {
 	static const struct goprog_inline inlined[] = {
-		{0x6d, NULL, 0}, {0xa8, TABLE_DELETE, 0x38}, {0xb8, NULL, 0}, {0},
+		{0x6d, NULL, 0},
+		{0xa8, TABLE_DELETE, 0x38},
+		{0xb8, NULL, 0},
+		{0},
 	};
 	uint8_t code[sizeof(delete_126)];
 	struct placements places;
@@ -107,8 +117,10 @@ static void test_table_inlined(void **state)
 	goprog_begin(&p, 26);
 	ADD(&p, REHASH, clear_126);
 	small = ADD_SP(&p, SMALL_DELETE, small_124);
-	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE, .code = code,
-						    .size = sizeof(code), .sp = delete_126_sp,
+	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE,
+						    .code = code,
+						    .size = sizeof(code),
+						    .sp = delete_126_sp,
 						    .inlined = inlined});
 	goprog_open(&p);
 	find_ok(&p, (struct placement_options){0}, &places);
@@ -320,8 +332,10 @@ static void test_copy_unaccounted(void **state)
 		keep_count(&code[cases[i].decrement]);
 		goprog_begin(&p, 26);
 		ADD_INLINED(&p, MAP_DELETE, delete_126); /* there both are seen */
-		goprog_func(&p, &(struct goprog_func){.name = FAST64, .code = code,
-						      .size = sizeof(code), .sp = fast64_126_sp,
+		goprog_func(&p, &(struct goprog_func){.name = FAST64,
+						      .code = code,
+						      .size = sizeof(code),
+						      .sp = fast64_126_sp,
 						      .inlined = fast64_126_inlined});
 		goprog_open(&p);
 		expect_error(&p, cases[i].func, cases[i].about);
@@ -341,8 +355,10 @@ static void test_reflect_unaccounted(void **state)
 	code[0x3e] = 0xc2; /* inc %rdx */
 	goprog_begin(&p, 23);
 	ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
-	goprog_func(&p, &(struct goprog_func){.name = REFLECT_STRING, .code = code,
-					      .size = sizeof(code), .sp = reflect_faststr_123_sp,
+	goprog_func(&p, &(struct goprog_func){.name = REFLECT_STRING,
+					      .code = code,
+					      .size = sizeof(code),
+					      .sp = reflect_faststr_123_sp,
 					      .inlined = reflect_faststr_123_inlined});
 	goprog_open(&p);
 	expect_error(&p, REFLECT_STRING, "nowhere in the inlined runtime.mapdelete_faststr)");
@@ -372,8 +388,8 @@ static void test_too_many_spills(void **state)
 	static const uint8_t rest[] = {
 		0x48, 0x89, 0x84, 0x24, 0x88, 0x00, 0x00, 0x00, /* mov %rax,0x88(%rsp) */
 		0x48, 0x89, 0x9c, 0x24, 0x90, 0x00, 0x00, 0x00, /* mov %rbx,0x90(%rsp) */
-		0x48, 0xff, 0x08,                               /* decq (%rax) */
-		0x90, 0xc3,                                     /* nop; ret */
+		0x48, 0xff, 0x08,				/* decq (%rax) */
+		0x90, 0xc3,					/* nop; ret */
 	};
 	static const struct goprog_sp sp[] = {{1, 0}, {8, 8}, {256, 0x80}, {0}};
 	size_t at = 8;
@@ -397,18 +413,12 @@ static void test_too_many_spills(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_small_inlined),
-		cmocka_unit_test(test_table_inlined),
-		cmocka_unit_test(test_both_inlined),
-		cmocka_unit_test(test_entry_holds_all),
-		cmocka_unit_test(test_string_in_reflect),
-		cmocka_unit_test(test_reflect_calls),
-		cmocka_unit_test(test_clear_inlined),
-		cmocka_unit_test(test_clear_called),
-		cmocka_unit_test(test_clear_only),
-		cmocka_unit_test(test_copy_unaccounted),
-		cmocka_unit_test(test_reflect_unaccounted),
-		cmocka_unit_test(test_end_nowhere),
+		cmocka_unit_test(test_small_inlined),	    cmocka_unit_test(test_table_inlined),
+		cmocka_unit_test(test_both_inlined),	    cmocka_unit_test(test_entry_holds_all),
+		cmocka_unit_test(test_string_in_reflect),   cmocka_unit_test(test_reflect_calls),
+		cmocka_unit_test(test_clear_inlined),	    cmocka_unit_test(test_clear_called),
+		cmocka_unit_test(test_clear_only),	    cmocka_unit_test(test_copy_unaccounted),
+		cmocka_unit_test(test_reflect_unaccounted), cmocka_unit_test(test_end_nowhere),
 		cmocka_unit_test(test_too_many_spills),
 	};
 

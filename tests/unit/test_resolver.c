@@ -104,8 +104,12 @@ static void test_start(void **state)
 
 	(void)state;
 	open_program(&p, true);
-	r = (struct record){.event = {.kind = WIRE_START, .probe = 1, .pid = 7, .tid = 8,
-				      .time_ns = 99, .ip = p.start + 8 + BIAS}};
+	r = (struct record){.event = {.kind = WIRE_START,
+				      .probe = 1,
+				      .pid = 7,
+				      .tid = 8,
+				      .time_ns = 99,
+				      .ip = p.start + 8 + BIAS}};
 	e = resolve_as(&p, &r, sizeof(r.event), RESOLVED_START, &kind);
 	assert_int_equal(e.pid, 7);
 	assert_int_equal(e.tid, 8);
@@ -558,7 +562,8 @@ static void test_noise(void **state)
 		enum resolved what;
 		struct error *err;
 
-		set_segment(b, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 3, 4}, 24);
+		set_segment(b, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 3, 4},
+			    24);
 		for (int k = i % 40; k >= 0; k--)
 			bytes[next_random(&seed) % (i % 2 ? sizeof(struct wire_event) : size)] =
 				(uint8_t)next_random(&seed);

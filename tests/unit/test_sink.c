@@ -272,9 +272,9 @@ static uint32_t random_below(uint32_t n)
  */
 static char *random_name(char name[static 64])
 {
-	static const char *const parts[] = {".", "/",     "[",    "]",    "世",    "é",
+	static const char *const parts[] = {".", "/",	  "[",	  "]",	  "世",	  "é",
 					    "x", "func1", "main", "(*t)", "\x1b", "\xff",
-					    "😀", " ",     "\n",   "[...]"};
+					    "😀", " ",	  "\n",	  "[...]"};
 	size_t parts_n = random_below(14);
 
 	name[0] = '\0';
@@ -410,8 +410,8 @@ static void test_text_clock(void **state)
 		uint64_t micros;
 		const char *shown;
 	} times[] = {
-		{0, "07:06:40.000000 "},        {999999, "07:06:40.999999 "},
-		{1000000, "07:06:41.000000 "},  {999999, "07:06:40.999999 "}, /* another cpu's */
+		{0, "07:06:40.000000 "},	{999999, "07:06:40.999999 "},
+		{1000000, "07:06:41.000000 "},	{999999, "07:06:40.999999 "}, /* another cpu's */
 		{60000000, "07:07:40.000000 "}, {86400000001, "07:06:40.000001 "},
 	};
 	struct sink_options options = {.fd = -1};
@@ -592,24 +592,15 @@ static void test_signal_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden_json),
-		cmocka_unit_test(test_golden_text),
-		cmocka_unit_test(test_golden_text_narrow),
-		cmocka_unit_test(test_golden_text_color),
-		cmocka_unit_test(test_golden_text_stack),
-		cmocka_unit_test(test_golden_quiet),
-		cmocka_unit_test(test_golden_tables),
-		cmocka_unit_test(test_golden_pids),
-		cmocka_unit_test(test_text_widths),
-		cmocka_unit_test(test_text_random),
-		cmocka_unit_test(test_json_reads_back),
-		cmocka_unit_test(test_cache_overflows),
-		cmocka_unit_test(test_text_clock),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_end_misses),
-		cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_flush_error),
-		cmocka_unit_test(test_flush_nonblocking),
+		cmocka_unit_test(test_golden_json),	   cmocka_unit_test(test_golden_text),
+		cmocka_unit_test(test_golden_text_narrow), cmocka_unit_test(test_golden_text_color),
+		cmocka_unit_test(test_golden_text_stack),  cmocka_unit_test(test_golden_quiet),
+		cmocka_unit_test(test_golden_tables),	   cmocka_unit_test(test_golden_pids),
+		cmocka_unit_test(test_text_widths),	   cmocka_unit_test(test_text_random),
+		cmocka_unit_test(test_json_reads_back),	   cmocka_unit_test(test_cache_overflows),
+		cmocka_unit_test(test_text_clock),	   cmocka_unit_test(test_find),
+		cmocka_unit_test(test_end_misses),	   cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_flush_error),	   cmocka_unit_test(test_flush_nonblocking),
 		cmocka_unit_test(test_signal_names),
 	};
 

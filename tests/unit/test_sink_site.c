@@ -14,18 +14,28 @@
 
 enum { GENERIC, FAST32, FAST64, FASTSTR, CLEAR, REFLECT };
 
-static const struct site_type sessions = {.name = "map[string]*main.session", .key = "string",
-					  .key_kind = GOTYPE_STRING, .key_size = 16,
+static const struct site_type sessions = {.name = "map[string]*main.session",
+					  .key = "string",
+					  .key_kind = GOTYPE_STRING,
+					  .key_size = 16,
 					  .elem_size = 8};
 static const struct site_type wide = {
 	.name = "map[struct { A int; B string; C [4]uint64 }]map[string]interface {}",
-	.key = "struct { A int; B string; C [4]uint64 }", .key_kind = GOTYPE_STRUCT, .key_size = 56,
+	.key = "struct { A int; B string; C [4]uint64 }",
+	.key_kind = GOTYPE_STRUCT,
+	.key_size = 56,
 	.elem_size = 8,
 };
-static const struct site_type ints = {.name = "map[int]bool", .key = "int", .key_kind = GOTYPE_INT,
-				      .key_size = 8, .elem_size = 1};
-static const struct site_type uints = {.name = "map[uint]bool", .key = "uint",
-				       .key_kind = GOTYPE_UINT, .key_size = 8, .elem_size = 1};
+static const struct site_type ints = {.name = "map[int]bool",
+				      .key = "int",
+				      .key_kind = GOTYPE_INT,
+				      .key_size = 8,
+				      .elem_size = 1};
+static const struct site_type uints = {.name = "map[uint]bool",
+				       .key = "uint",
+				       .key_kind = GOTYPE_UINT,
+				       .key_size = 8,
+				       .elem_size = 1};
 
 static struct gotab_frame delete_frames[] = {
 	{.func = "runtime.mapdelete", .file = "runtime/map.go", .line = 149},
@@ -39,7 +49,8 @@ static struct gotab_frame own_frames[] = {
 	{.func = "main.(*store).drop", .file = "/src/store.go", .line = 61},
 };
 static struct gotab_frame generic_frames[] = {
-	{.func = "a.com/cache.Drop[go.shape.int,go.shape.bool]", .file = "/src/cache.go",
+	{.func = "a.com/cache.Drop[go.shape.int,go.shape.bool]",
+	 .file = "/src/cache.go",
 	 .line = 7},
 };
 static struct gotab_frame defer_frames[] = {
@@ -54,21 +65,62 @@ static struct gotab_frame reflect_frames[] = {
 static const struct site_type *instances[] = {&ints, &uints};
 
 static struct site_row rows[] = {
-	{.pc = 0x401000, .entry = 8, .wrapper = true, .frames = delete_frames, .frames_n = 1,
-	 .why_no_type = "the wrapper is called with it", .copy = 1, .copies = 1},
-	{.pc = 0x402000, .entry = FASTSTR, .frames = sweep_frames, .frames_n = 3, .type = &sessions,
-	 .copy = 1, .copies = 2},
-	{.pc = 0x402100, .entry = FASTSTR, .frames = own_frames, .frames_n = 1, .type = &sessions,
-	 .copy = 2, .copies = 2},
-	{.pc = 0x403000, .entry = FAST64, .frames = generic_frames, .frames_n = 1,
-	 .why_no_type = "generic: comes with the caller's dictionary", .instances = instances,
-	 .instances_n = 2, .copy = 1, .copies = 1},
-	{.pc = 0x403100, .entry = CLEAR, .jump = true, .deferred = true, .frames = defer_frames,
-	 .frames_n = 1, .type = &wide, .copy = 1, .copies = 1},
-	{.pc = 0x403180, .entry = FAST64, .deferred = true, .literal = true,
-	 .frames = literal_frames, .frames_n = 1, .type = &ints, .copy = 1, .copies = 1},
-	{.pc = 0x10403200, .entry = REFLECT, .frames = reflect_frames, .frames_n = 1,
-	 .why_no_type = "reflect: known at run time only", .copy = 1, .copies = 1},
+	{.pc = 0x401000,
+	 .entry = 8,
+	 .wrapper = true,
+	 .frames = delete_frames,
+	 .frames_n = 1,
+	 .why_no_type = "the wrapper is called with it",
+	 .copy = 1,
+	 .copies = 1},
+	{.pc = 0x402000,
+	 .entry = FASTSTR,
+	 .frames = sweep_frames,
+	 .frames_n = 3,
+	 .type = &sessions,
+	 .copy = 1,
+	 .copies = 2},
+	{.pc = 0x402100,
+	 .entry = FASTSTR,
+	 .frames = own_frames,
+	 .frames_n = 1,
+	 .type = &sessions,
+	 .copy = 2,
+	 .copies = 2},
+	{.pc = 0x403000,
+	 .entry = FAST64,
+	 .frames = generic_frames,
+	 .frames_n = 1,
+	 .why_no_type = "generic: comes with the caller's dictionary",
+	 .instances = instances,
+	 .instances_n = 2,
+	 .copy = 1,
+	 .copies = 1},
+	{.pc = 0x403100,
+	 .entry = CLEAR,
+	 .jump = true,
+	 .deferred = true,
+	 .frames = defer_frames,
+	 .frames_n = 1,
+	 .type = &wide,
+	 .copy = 1,
+	 .copies = 1},
+	{.pc = 0x403180,
+	 .entry = FAST64,
+	 .deferred = true,
+	 .literal = true,
+	 .frames = literal_frames,
+	 .frames_n = 1,
+	 .type = &ints,
+	 .copy = 1,
+	 .copies = 1},
+	{.pc = 0x10403200,
+	 .entry = REFLECT,
+	 .frames = reflect_frames,
+	 .frames_n = 1,
+	 .why_no_type = "reflect: known at run time only",
+	 .copy = 1,
+	 .copies = 1},
 };
 
 static struct sites sites = {.list = {rows, ARRAY_SIZE(rows), ARRAY_SIZE(rows)}, .swiss = true};
@@ -78,9 +130,16 @@ static struct site_report report_of(const struct site_row *shown[ARRAY_SIZE(rows
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		shown[i] = &rows[i];
 	return (struct site_report){
-		.binary = "/usr/bin/shop", .go = "go1.26.5", .go_minor = 26, .arch = "x86_64",
-		.build_id = "c0ffee", .stripped = true, .sites = &sites, .rows = shown,
-		.rows_n = ARRAY_SIZE(rows), .width = 100,
+		.binary = "/usr/bin/shop",
+		.go = "go1.26.5",
+		.go_minor = 26,
+		.arch = "x86_64",
+		.build_id = "c0ffee",
+		.stripped = true,
+		.sites = &sites,
+		.rows = shown,
+		.rows_n = ARRAY_SIZE(rows),
+		.width = 100,
 	};
 }
 
@@ -95,7 +154,11 @@ static void check_lines(const char *text, bool color)
 
 static void test_text(void **state)
 {
-	static const struct { const char *golden; size_t width; bool color, brief; } looks[] = {
+	static const struct {
+		const char *golden;
+		size_t width;
+		bool color, brief;
+	} looks[] = {
 		{"sites.text", 100, false, false},
 		{"sites.text60", 60, false, false},
 		{"sites.color", 100, true, false},
@@ -206,8 +269,8 @@ static void list(struct site_listing *to, const char *title, size_t lines)
 	buf_str(&to->title, title);
 	for (size_t i = 0; i < lines; i++) {
 		site_line_begin(to);
-		buf_str(&to->text, i % 3 ? "+0x2b  mov [rsp+0x50], rbx"
-					 : "map_fast64.go:297  h.count--");
+		buf_str(&to->text,
+			i % 3 ? "+0x2b  mov [rsp+0x50], rbx" : "map_fast64.go:297  h.count--");
 		site_line_end(to, i % 3 ? SITE_LINE_INSN : SITE_LINE_SOURCE, i == 4);
 	}
 	site_line_begin(to);

@@ -17,8 +17,11 @@ static const uint8_t ret_code[] = {0xc3};
 static uint64_t add(struct goprog *p, const char *name, const uint8_t *code, size_t size,
 		    const struct goprog_inline *inlined, uint8_t func_id)
 {
-	return goprog_func(p, &(struct goprog_func){.name = name, .code = code, .size = size,
-						    .line = 10, .inlined = inlined,
+	return goprog_func(p, &(struct goprog_func){.name = name,
+						    .code = code,
+						    .size = size,
+						    .line = 10,
+						    .inlined = inlined,
 						    .func_id = func_id});
 }
 #define ADD(p, name, code) add((p), (name), (code), sizeof(code), NULL, 0)
@@ -60,20 +63,20 @@ static const uint8_t calls[] = {0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 
 /* jbe the tail; mov rax, imm64 with a call's bytes; lea rax, type; jmp (a tail call); the tail:
  * jmp the entry */
 static const uint8_t tail_code[] = {
-	0x76, 0x16, 0x48, 0xb8, 0xe8, 0, 0, 0, 0, 0, 0, 0, 0x48, 0x8d, 0x05, 0, 0, 0, 0,
-	0xe9, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0,
+	0x76, 0x16, 0x48, 0xb8, 0xe8, 0, 0, 0, 0, 0,	0, 0, 0x48, 0x8d, 0x05,
+	0,    0,    0,	  0,	0xe9, 0, 0, 0, 0, 0xe9, 0, 0, 0,    0,
 };
 /* mov rax, [rax+8]; call */
 static const uint8_t drop_code[] = {0x48, 0x8b, 0x40, 0x08, 0xe8, 0, 0, 0, 0, 0xc3};
 /* lea rdx, dictionary; lea rcx, closure; mov [rax], rcx; mov [rax+16], rdx; mov rax, rdx; call
  * drop */
 static const uint8_t caller_code[] = {
-	0x48, 0x8d, 0x15, 0, 0, 0, 0, 0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x48, 0x89, 0x08,
-	0x48, 0x89, 0x50, 0x10, 0x48, 0x89, 0xd0, 0xe8, 0, 0, 0, 0, 0xc3,
+	0x48, 0x8d, 0x15, 0,	0,    0,    0,	  0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x48,
+	0x89, 0x08, 0x48, 0x89, 0x50, 0x10, 0x48, 0x89, 0xd0, 0xe8, 0, 0, 0, 0, 0xc3,
 };
 /* mov rax, [rdx+16]; mov rax, [rax+8]; call */
-static const uint8_t closure_code[] = {0x48, 0x8b, 0x42, 0x10, 0x48, 0x8b, 0x40, 0x08,
-				       0xe8, 0,    0,    0,    0,    0xc3};
+static const uint8_t closure_code[] = {0x48, 0x8b, 0x42, 0x10, 0x48, 0x8b, 0x40,
+				       0x08, 0xe8, 0,	 0,    0,    0,	   0xc3};
 /* call, with a type that nobody knows */
 static const uint8_t reflect_code[] = {0xe8, 0, 0, 0, 0, 0xc3};
 
@@ -228,14 +231,14 @@ static void test_closure_itself(void **state)
 	/* mov rax, [rdx+16]; call */
 	static const uint8_t taker[] = {0x48, 0x8b, 0x42, 0x10, 0xe8, 0, 0, 0, 0, 0xc3};
 	/* lea rcx, taker; mov [rax], rcx; mov [rax+16], rdx; ret */
-	static const uint8_t maker[] = {0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x48, 0x89, 0x08,
-					0x48, 0x89, 0x50, 0x10, 0xc3};
+	static const uint8_t maker[] = {0x48, 0x8d, 0x0d, 0,	0,    0,    0,	 0x48,
+					0x89, 0x08, 0x48, 0x89, 0x50, 0x10, 0xc3};
 	/* mov rax, [rax+0x7ffffff8]; call */
 	static const uint8_t far[] = {0x48, 0x8b, 0x80, 0xf8, 0xff, 0xff, 0x7f,
-				      0xe8, 0,    0,    0,    0,    0xc3};
+				      0xe8, 0,	  0,	0,    0,    0xc3};
 	/* lea rax, [rax+0x7ffffff8]; call far */
 	static const uint8_t far_caller[] = {0x48, 0x8d, 0x80, 0xf8, 0xff, 0xff, 0x7f,
-					     0xe8, 0,    0,    0,    0,    0xc3};
+					     0xe8, 0,	 0,    0,    0,	   0xc3};
 	uint64_t took, made, made_by, deletes, calls_it;
 	struct sites sites;
 	struct program s;
@@ -281,11 +284,13 @@ static void test_entry_trampoline(void **state)
 	caller = ADD(&p, "main.f", blank);
 	/* adrp x16, barrier; add x16, x16, :lo12:barrier; br x16 */
 	pages = (barrier >> 12) - (entry >> 12);
-	gofake_poke_u32(&p.fake, entry, 0x90000010 | (uint32_t)((pages & 3) << 29) |
-						(uint32_t)(pages >> 2 & 0x7ffff) << 5);
+	gofake_poke_u32(&p.fake, entry,
+			0x90000010 | (uint32_t)((pages & 3) << 29) |
+				(uint32_t)(pages >> 2 & 0x7ffff) << 5);
 	gofake_poke_u32(&p.fake, entry + 4, 0x91000210 | (uint32_t)(barrier & 0xfff) << 10);
 	gofake_poke_u32(&p.fake, entry + 8, 0xd61f0200);
-	gofake_poke_u32(&p.fake, caller, 0x94000000 | ((uint32_t)(entry - caller) >> 2 & 0x3ffffff));
+	gofake_poke_u32(&p.fake, caller,
+			0x94000000 | ((uint32_t)(entry - caller) >> 2 & 0x3ffffff));
 	goprog_open(&p);
 	assert_null(site_find(p.image, p.tab, &sites));
 	assert_int_equal(sites.list.len, 1);
@@ -326,14 +331,17 @@ static void test_names_bound(void **state)
 
 static void test_why(void **state)
 {
-	struct site_type string = {.key = "string", .key_kind = GOTYPE_STRING, .key_size = 16,
-				   .elem_size = 8};
-	struct site_type big = {.key = "int", .key_kind = GOTYPE_INT, .key_size = 8,
-				.elem_size = 129};
-	struct site_type small = {.key = "int8", .key_kind = GOTYPE_INT8, .key_size = 1,
-				  .elem_size = 0};
-	struct site_type nan = {.key = "float64", .key_kind = GOTYPE_FLOAT64, .key_float = true,
-				.key_size = 8, .elem_size = 8};
+	struct site_type string = {
+		.key = "string", .key_kind = GOTYPE_STRING, .key_size = 16, .elem_size = 8};
+	struct site_type big = {
+		.key = "int", .key_kind = GOTYPE_INT, .key_size = 8, .elem_size = 129};
+	struct site_type small = {
+		.key = "int8", .key_kind = GOTYPE_INT8, .key_size = 1, .elem_size = 0};
+	struct site_type nan = {.key = "float64",
+				.key_kind = GOTYPE_FLOAT64,
+				.key_float = true,
+				.key_size = 8,
+				.elem_size = 8};
 
 	(void)state;
 	check_why(&(struct site_row){.entry = FASTSTR, .type = &string}, 26,
@@ -359,7 +367,9 @@ static void test_why(void **state)
 
 static void test_package(void **state)
 {
-	static const struct { const char *func, *package; } cases[] = {
+	static const struct {
+		const char *func, *package;
+	} cases[] = {
 		{"main.f", "main"},
 		{"net/http.(*Transport).f", "net/http"},
 		{"gopkg.in/yaml%2ev3.f.func1", "gopkg.in/yaml%2ev3"},
@@ -382,8 +392,8 @@ static struct site_type type_a = {.name = "map[int]int"}, type_b = {.name = "map
 static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *type,
 			   struct gotab_frame *frames, size_t n)
 {
-	return (struct site_row){.pc = pc, .entry = entry, .type = type, .frames = frames,
-				 .frames_n = n};
+	return (struct site_row){
+		.pc = pc, .entry = entry, .type = type, .frames = frames, .frames_n = n};
 }
 
 static void test_compare(void **state)
@@ -394,24 +404,25 @@ static void test_compare(void **state)
 	struct gotab_frame h_old = {.func = "main.h[...]"}, gone = {.func = "main.gone"};
 	struct gotab_frame g_in_f[] = {g, f}, came = {.func = "main.came"}, k = {.func = "main.k"};
 	struct site_row before[] = {
-		row(1, FAST64, &type_a, &f, 1), row(2, FAST64, &type_a, &f, 1),
+		row(1, FAST64, &type_a, &f, 1),	    row(2, FAST64, &type_a, &f, 1),
 		row(3, FAST64, &type_a, g_in_f, 2), row(4, CLEAR, &type_a, &h_old, 1),
-		row(5, FAST64, &type_a, &gone, 1), row(6, FAST64, &type_a, &k, 1),
+		row(5, FAST64, &type_a, &gone, 1),  row(6, FAST64, &type_a, &k, 1),
 	};
 	struct site_row after[] = {
-		row(11, FASTSTR, &type_b, &k, 1), row(12, FAST64, &type_a, &f_moved, 1),
+		row(11, FASTSTR, &type_b, &k, 1),      row(12, FAST64, &type_a, &f_moved, 1),
 		row(13, FAST64, &type_a, &f_moved, 1), row(14, FAST64, &type_a, &g, 1),
-		row(15, FAST64, &type_a, &h, 1), row(16, FAST64, &type_a, &came, 1),
+		row(15, FAST64, &type_a, &h, 1),       row(16, FAST64, &type_a, &came, 1),
 	};
 	struct sites a = {.list = {before, ARRAY_SIZE(before), 0}};
 	struct sites b = {.list = {after, ARRAY_SIZE(after), 0}};
-	static const struct { int from, to; bool variant, type, inlining; } expected[] = {
+	static const struct {
+		int from, to;
+		bool variant, type, inlining;
+	} expected[] = {
 		{6, 11, true, true, false},   /* another type, and with it another variant */
 		{1, 12, false, false, false}, /* lines that moved are no change */
-		{2, 13, false, false, false},
-		{3, 14, false, false, true},
-		{4, 15, true, false, false},
-		{0, 16, false, false, false},
+		{2, 13, false, false, false}, {3, 14, false, false, true},
+		{4, 15, true, false, false},  {0, 16, false, false, false},
 		{5, 0, false, false, false},
 	};
 	struct site_changes changes;
@@ -477,7 +488,7 @@ static void test_noise(void **state)
 		if (!err)
 			err = site_find(image, tab, &sites);
 		if (!err) {
-			vec_each (site, &sites.list)
+			vec_each(site, &sites.list)
 				assert_true(site->frames_n > 0 && site_source(site)->func);
 			site_fini(&sites);
 		}
@@ -490,10 +501,10 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),	 cmocka_unit_test(test_instances),
-		cmocka_unit_test(test_no_instances), cmocka_unit_test(test_why),
-		cmocka_unit_test(test_package),	 cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_compare_empty), cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_find),	       cmocka_unit_test(test_instances),
+		cmocka_unit_test(test_no_instances),   cmocka_unit_test(test_why),
+		cmocka_unit_test(test_package),	       cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_compare_empty),  cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_closure_itself), cmocka_unit_test(test_entry_trampoline),
 		cmocka_unit_test(test_names_bound),
 	};

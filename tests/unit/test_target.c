@@ -175,8 +175,8 @@ static int find_offset(struct dl_phdr_info *info, size_t size, void *ret)
 	for (unsigned i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
 		    addr - info->dlpi_phdr[i].p_vaddr < info->dlpi_phdr[i].p_filesz)
-			*(uint64_t *)ret = addr - info->dlpi_phdr[i].p_vaddr +
-					   info->dlpi_phdr[i].p_offset;
+			*(uint64_t *)ret =
+				addr - info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_offset;
 	return 1;
 }
 
@@ -228,8 +228,8 @@ static void test_mapping_of_itself(void **state)
 /* A shell that executes another program when it is told to. */
 static void test_executes(void **state)
 {
-	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"},
-			      (char[]){"read x; exec sleep 60"}, NULL};
+	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"read x; exec sleep 60"},
+			      NULL};
 	cleanup_close int sh = open("/bin/sh", O_RDONLY | O_CLOEXEC);
 	uint64_t before = 0, again = 1, after;
 	int ends[2], gone = fork_exit(0);
@@ -479,8 +479,8 @@ static int run(char *const argv[], struct spawn *spawn)
 
 static void test_spawn_runs(void **state)
 {
-	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"exit $1"}, (char[]){"x"},
-			      (char[]){"43"}, NULL};
+	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"exit $1"},
+			      (char[]){"x"},  (char[]){"43"}, NULL};
 	struct spawn spawn;
 
 	(void)state;

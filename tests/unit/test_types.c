@@ -114,8 +114,8 @@ static uint32_t lots_of(struct goprog *p, uint64_t fields, uint64_t nfields, uin
 {
 	const struct filter filter = {0};
 	struct type_table table;
-	struct goprog_type type = {.name = "main.t", .kind = GOTYPE_STRUCT, .named = true,
-				   .size = 8, .ptr_bytes = 8};
+	struct goprog_type type = {
+		.name = "main.t", .kind = GOTYPE_STRUCT, .named = true, .size = 8, .ptr_bytes = 8};
 	uint32_t found;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -149,8 +149,12 @@ static void test_too_many(void **state)
 static void test_too_wide(void **state)
 {
 	struct goprog_field fields[8] = {{0}};
-	struct goprog_type wide = {.name = "main.wide", .kind = GOTYPE_STRUCT, .named = true,
-				   .size = 8, .ptr_bytes = 8, .fields = fields,
+	struct goprog_type wide = {.name = "main.wide",
+				   .kind = GOTYPE_STRUCT,
+				   .named = true,
+				   .size = 8,
+				   .ptr_bytes = 8,
+				   .fields = fields,
 				   .nfields = ARRAY_SIZE(fields)};
 	struct goprog p;
 	uint64_t at;
@@ -169,9 +173,9 @@ static void test_too_wide(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),	      cmocka_unit_test(test_dense),
-		cmocka_unit_test(test_random),	      cmocka_unit_test(test_odd_addresses),
-		cmocka_unit_test(test_colliding),     cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_empty),	  cmocka_unit_test(test_dense),
+		cmocka_unit_test(test_random),	  cmocka_unit_test(test_odd_addresses),
+		cmocka_unit_test(test_colliding), cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_too_wide),
 	};
 

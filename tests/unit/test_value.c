@@ -453,7 +453,7 @@ static uint32_t random_below(uint32_t n)
 
 static struct value random_value(char bytes[static 16])
 {
-	static const char *const types[] = {NULL,          "",          "int", "*main.T",
+	static const char *const types[] = {NULL,	   "",		"int", "*main.T",
 					    "bad\xff\x1b", "main.point"};
 	struct value value = {
 		.kind = (enum value_kind)random_below(VALUE_UNREAD + 2),

@@ -46,7 +46,7 @@ struct Table : TableDefaults {
 		uint64_t sum = 0;
 
 		TOPHASH_EACH(entries, it, &map)
-		sum += key_word(it.key) + val_word(it.ref);
+			sum += key_word(it.key) + val_word(it.ref);
 		return sum;
 	}
 	size_t size()

@@ -153,8 +153,7 @@ static __always_inline bool pointed_passes(uint64_t *chunk, uint64_t addr,
  * that is unknown or not needed. copy: of the stack, or NULL. chunk: WIRE_KEY_INLINE bytes of
  * scratch, initialised. */
 static __always_inline bool key_passes(uint64_t *chunk, const struct call *call,
-				       const struct wire_plan *plan,
-				       const struct stack_copy *copy)
+				       const struct wire_plan *plan, const struct stack_copy *copy)
 {
 	uint64_t word = call->key_arg == WIRE_ARG_32 ? (uint32_t)call->key0 : call->key0;
 
@@ -166,7 +165,8 @@ static __always_inline bool key_passes(uint64_t *chunk, const struct call *call,
 		return true;
 	switch (call->key_arg) {
 	case WIRE_ARG_32:
-	case WIRE_ARG_64: return plan->match != WIRE_MATCH_WORD || (word & plan->mask) == plan->want;
+	case WIRE_ARG_64:
+		return plan->match != WIRE_MATCH_WORD || (word & plan->mask) == plan->want;
 	case WIRE_ARG_STRING:
 		return plan->match != WIRE_MATCH_STRING ||
 		       string_matches(chunk, call->key0, call->key1);
@@ -263,9 +263,11 @@ static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uin
 		key->truncated = 1;
 		return;
 	}
-	key->segment[n & (WIRE_SEGMENTS - 1)] = (struct wire_segment){
-		.addr = addr, .type = type, .tab = tab,
-		.want = want > 0xffffffff ? 0xffffffff : want};
+	key->segment[n & (WIRE_SEGMENTS - 1)] =
+		(struct wire_segment){.addr = addr,
+				      .type = type,
+				      .tab = tab,
+				      .want = want > 0xffffffff ? 0xffffffff : want};
 	key->nsegments = n + 1;
 }
 

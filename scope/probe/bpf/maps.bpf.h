@@ -95,8 +95,8 @@ struct pending_key {
 
 struct pending {
 	struct wire_event event;
-	uint64_t frame;    /* stack.hi - frame pointer */
-	uint64_t root;     /* as in struct call */
+	uint64_t frame;	   /* stack.hi - frame pointer */
+	uint64_t root;	   /* as in struct call */
 	uint64_t key_addr; /* the key argument; key_on_stack: stack.hi - it */
 	uint32_t func;
 	uint8_t filtered;
@@ -135,11 +135,11 @@ struct {
 #define add(counter, n) __sync_fetch_and_add(&(counter), (n))
 
 /* Bounds x for the verifier where the compiler knows better and would drop the comparison. */
-#define bound(x, max)                                                                              \
-	do {                                                                                       \
-		asm volatile("" : "+r"(x));                                                        \
-		if ((x) > (max))                                                                   \
-			(x) = (max);                                                               \
+#define bound(x, max)                       \
+	do {                                \
+		asm volatile("" : "+r"(x)); \
+		if ((x) > (max))            \
+			(x) = (max);        \
 	} while (0)
 
 static __always_inline struct stack_copy *stack_copy_get(void)

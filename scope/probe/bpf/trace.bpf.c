@@ -372,8 +372,7 @@ int on_removal(struct pt_regs *ctx)
 		return 0;
 	add(c->removed, 1);
 	if (use_misses) {
-		struct pending_key key = {.g = ctx->r14,
-					  .pid = bpf_get_current_pid_tgid() >> 32};
+		struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
 
 		bpf_map_delete_elem(&pendings, &key);
 	}

@@ -8,8 +8,8 @@ struct walk {
 	uint64_t fp;
 	uint64_t lo, hi;  /* the goroutine's stack */
 	uint64_t pair[2]; /* the frame: {caller's frame pointer, return address} */
-	uint64_t flags;   /* enum wire_flag */
-	uint64_t n;       /* frames read: counted here, where the verifier does not follow, so that
+	uint64_t flags;	  /* enum wire_flag */
+	uint64_t n;	  /* frames read: counted here, where the verifier does not follow, so that
 			     it need not check what comes after a walk once for each length */
 };
 
@@ -67,8 +67,7 @@ static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scrat
 }
 
 /* The same in two reads, for programs that have no stack to spare. */
-static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g,
-						struct walk *walk)
+static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g, struct walk *walk)
 {
 	if (bpf_probe_read_user(walk->pair, 16, (void *)g)) {
 		walk->flags |= WIRE_STACK_LOST;
@@ -109,16 +108,15 @@ static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64
 
 /* The way back of a loop, as a jump whatever the compiler would make of it: up to Linux 6.6 (before
  * commit 10e14e9652bf) the verifier refuses a loop that is closed by falling through. */
-#define jump_back(label)                                                                           \
-	do {                                                                                       \
-		asm volatile goto("goto %l[" #label "]" : : : : label);                            \
-		__builtin_unreachable();                                                           \
+#define jump_back(label)                                                \
+	do {                                                            \
+		asm volatile goto("goto %l[" #label "]" : : : : label); \
+		__builtin_unreachable();                                \
 	} while (0)
 
 /* Walks as many frames as the small record holds, out of copies of the stack. Returns false when
  * frames are left. */
-static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy,
-					struct walk *walk)
+static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy, struct walk *walk)
 {
 	uint64_t fp = walk->fp;
 	uint32_t i = 0;

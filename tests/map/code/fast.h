@@ -10,10 +10,10 @@ TOPHASH_MAP(ptr, const void *, uint64_t);
 TOPHASH_MAP(f64, double, uint64_t);
 TOPHASH_MAP(cstr, const char *, uint64_t);
 
-#define CODE_PROTOTYPES(name, K) \
-	uint64_t name##_get_code(const struct name *m, K k); \
+#define CODE_PROTOTYPES(name, K)                               \
+	uint64_t name##_get_code(const struct name *m, K k);   \
 	uint64_t *name##_find_code(const struct name *m, K k); \
-	int name##_put_code(struct name *m, K k, uint64_t v); \
+	int name##_put_code(struct name *m, K k, uint64_t v);  \
 	bool name##_delete_code(struct name *m, K k)
 
 CODE_PROTOTYPES(u64, uint64_t);

@@ -16,7 +16,7 @@
 
 #include "fast.h"
 
-#define KEYS 8 /* in a map: one bucket, no chain */
+#define KEYS  8 /* in a map: one bucket, no chain */
 #define CALLS 256
 
 struct call {
@@ -44,9 +44,9 @@ static void expect(bool condition)
 		_exit(3);
 }
 
-static const char *const names[2 * KEYS] = {"ada",  "alan",  "barbara", "dennis", "donald", "edsger",
-					    "grace", "ken",   "absent", "nobody", "missing", "gone",
-					    "lost", "away", "none", "never"};
+static const char *const names[2 * KEYS] = {
+	"ada",	  "alan",   "barbara", "dennis", "donald", "edsger", "grace", "ken",
+	"absent", "nobody", "missing", "gone",	 "lost",   "away",   "none",  "never"};
 
 static uint64_t key_u64(unsigned i)
 {
@@ -74,36 +74,36 @@ static const char *key_cstr(unsigned i)
 }
 
 /* Keys below KEYS are there, the others not. */
-#define CASES(name) \
-	static void name##_cases(void) \
-	{ \
-		struct name m; \
-		expect(name##_init(&m, 0) == 0); \
-		for (unsigned i = 0; i < KEYS; i++) \
-			name##_put(&m, key_##name(i), i); \
-		for (unsigned i = 1; i < KEYS - 1; i++) { \
-			uint64_t got; \
-			uint64_t *at; \
-			announce(#name "_get", "hit", (void *)name##_get_code); \
-			got = name##_get_code(&m, key_##name(i)); \
-			expect(got == i); \
-			announce(#name "_get", "miss", (void *)name##_get_code); \
-			got = name##_get_code(&m, key_##name(i + KEYS)); \
-			expect(got == 0); \
-			announce(#name "_find", "hit", (void *)name##_find_code); \
-			at = name##_find_code(&m, key_##name(i)); \
-			expect(at && *at == i); \
-			announce(#name "_put", "replace", (void *)name##_put_code); \
-			name##_put_code(&m, key_##name(i), i); \
-			announce(#name "_delete", "hit", (void *)name##_delete_code); \
-			name##_delete_code(&m, key_##name(i)); \
-			announce(#name "_delete", "miss", (void *)name##_delete_code); \
-			name##_delete_code(&m, key_##name(i)); \
-			announce(#name "_put", "new", (void *)name##_put_code); \
-			name##_put_code(&m, key_##name(i), i); \
+#define CASES(name)                                                                           \
+	static void name##_cases(void)                                                        \
+	{                                                                                     \
+		struct name m;                                                                \
+		expect(name##_init(&m, 0) == 0);                                              \
+		for (unsigned i = 0; i < KEYS; i++)                                           \
+			name##_put(&m, key_##name(i), i);                                     \
+		for (unsigned i = 1; i < KEYS - 1; i++) {                                     \
+			uint64_t got;                                                         \
+			uint64_t *at;                                                         \
+			announce(#name "_get", "hit", (void *)name##_get_code);               \
+			got = name##_get_code(&m, key_##name(i));                             \
+			expect(got == i);                                                     \
+			announce(#name "_get", "miss", (void *)name##_get_code);              \
+			got = name##_get_code(&m, key_##name(i + KEYS));                      \
+			expect(got == 0);                                                     \
+			announce(#name "_find", "hit", (void *)name##_find_code);             \
+			at = name##_find_code(&m, key_##name(i));                             \
+			expect(at &&*at == i);                                                \
+			announce(#name "_put", "replace", (void *)name##_put_code);           \
+			name##_put_code(&m, key_##name(i), i);                                \
+			announce(#name "_delete", "hit", (void *)name##_delete_code);         \
+			name##_delete_code(&m, key_##name(i));                                \
+			announce(#name "_delete", "miss", (void *)name##_delete_code);        \
+			name##_delete_code(&m, key_##name(i));                                \
+			announce(#name "_put", "new", (void *)name##_put_code);               \
+			name##_put_code(&m, key_##name(i), i);                                \
 			expect(name##_get(&m, key_##name(i)) == i && name##_len(&m) == KEYS); \
-		} \
-		name##_fini(&m); \
+		}                                                                             \
+		name##_fini(&m);                                                              \
 	}
 
 CASES(u64)
@@ -175,8 +175,10 @@ static int follow(pid_t child, int argc, char **argv)
 
 	for (size_t i = 0; i < calls_len; i++) {
 		if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status) ||
-		    WSTOPSIG(status) != SIGSTOP || !count(child, &calls[i], size_of(argc, argv, calls[i].name))) {
-			fprintf(stderr, "step: lost the child at %s %s\n", calls[i].name, calls[i].what);
+		    WSTOPSIG(status) != SIGSTOP ||
+		    !count(child, &calls[i], size_of(argc, argv, calls[i].name))) {
+			fprintf(stderr, "step: lost the child at %s %s\n", calls[i].name,
+				calls[i].what);
 			kill(child, SIGKILL);
 			return 1;
 		}

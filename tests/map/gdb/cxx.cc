@@ -5,7 +5,7 @@ namespace app
 {
 TOPHASH_MAP(ages, const char *, int);
 TOPHASH_SET(ids, long);
-}
+} // namespace app
 
 static app::ages ages;
 static app::ids ids;

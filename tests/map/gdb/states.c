@@ -58,7 +58,8 @@ static void say(const char *name, const struct tophash *map, uint64_t from, uint
 	for (uint64_t key = from; key < to; key++) {
 		uint64_t val = key * key;
 
-		truth_entry(&key, sizeof(key), &val, sizeof(val), "%" PRIu64 "\t%" PRIu64, key, val);
+		truth_entry(&key, sizeof(key), &val, sizeof(val), "%" PRIu64 "\t%" PRIu64, key,
+			    val);
 	}
 }
 

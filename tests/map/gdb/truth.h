@@ -35,9 +35,8 @@ static inline void truth_hex(const void *bytes, size_t n)
 }
 
 /* format: key and value, apart by a tab. */
-__attribute__((format(printf, 5, 6))) static inline void
-truth_entry(const void *key, size_t key_size, const void *val, size_t val_size, const char *format,
-	    ...)
+__attribute__((format(printf, 5, 6))) static inline void truth_entry(
+	const void *key, size_t key_size, const void *val, size_t val_size, const char *format, ...)
 {
 	va_list args;
 

@@ -20,8 +20,8 @@ int main(void)
 	char first[] = "ada", second[] = "ada", third[] = "alan", given[] = "alan";
 	struct owned m = {0};
 
-	if (owned_set_hooks(&m, &hooks) != 0 || owned_put(&m, first, 1) != 1 || owned_put(&m, second, 2) != 0 ||
-	    owned_put(&m, third, 3) != 1)
+	if (owned_set_hooks(&m, &hooks) != 0 || owned_put(&m, first, 1) != 1 ||
+	    owned_put(&m, second, 2) != 0 || owned_put(&m, third, 3) != 1)
 		return 1;
 	owned_delete(&m, given);
 	TOPHASH_EACH(owned, it, &m)

@@ -14,33 +14,34 @@ static void report(int line)
 }
 
 /* arg is put; what the compiler makes of it by itself must be found. */
-#define KEY(name, K, arg) \
-	do { \
-		struct name m; \
-		K key = arg; \
-		name##_init(&m, 0); \
+#define KEY(name, K, arg)                                                  \
+	do {                                                               \
+		struct name m;                                             \
+		K key = arg;                                               \
+		name##_init(&m, 0);                                        \
 		if (name##_put(&m, arg, 7) != 1 || !name##_holds(&m, key)) \
-			report(__LINE__); \
-		name##_fini(&m); \
+			report(__LINE__);                                  \
+		name##_fini(&m);                                           \
 	} while (0)
 
 /* The same for every function. */
-#define EVERY(name, K, arg) \
-	do { \
-		struct name m; \
-		K key = arg; \
-		name##_init(&m, 0); \
-		if (name##_put(&m, key, 7) != 1 || name##_get(&m, arg) != 7 || \
-		    *name##_find(&m, arg) != 7 || *name##_slot(&m, arg) != 7 || !name##_delete(&m, arg)) \
-			report(__LINE__); \
-		name##_fini(&m); \
+#define EVERY(name, K, arg)                                                     \
+	do {                                                                    \
+		struct name m;                                                  \
+		K key = arg;                                                    \
+		name##_init(&m, 0);                                             \
+		if (name##_put(&m, key, 7) != 1 || name##_get(&m, arg) != 7 ||  \
+		    *name##_find(&m, arg) != 7 || *name##_slot(&m, arg) != 7 || \
+		    !name##_delete(&m, arg))                                    \
+			report(__LINE__);                                       \
+		name##_fini(&m);                                                \
 	} while (0)
 
 /* With the key as it is; apart, so that it is compiled once. */
-#define HOLDS(name, K) \
+#define HOLDS(name, K)                                                                  \
 	__attribute__((noinline)) static bool name##_holds(const struct name *m, K key) \
-	{ \
-		return name##_get(m, key) == 7 && name##_len(m) == 1; \
+	{                                                                               \
+		return name##_get(m, key) == 7 && name##_len(m) == 1;                   \
 	}
 
 HOLDS(k_i8, int8_t)
@@ -65,14 +66,14 @@ HOLDS(k_cstr, const char *)
 HOLDS(k_i128, i128)
 #endif
 
-#define VALUE(name, V, arg) \
-	do { \
-		struct name m; \
-		V val = arg; \
-		name##_init(&m, 0); \
+#define VALUE(name, V, arg)                                                  \
+	do {                                                                 \
+		struct name m;                                               \
+		V val = arg;                                                 \
+		name##_init(&m, 0);                                          \
 		if (name##_put(&m, 1, arg) != 1 || name##_get(&m, 1) != val) \
-			report(__LINE__); \
-		name##_fini(&m); \
+			report(__LINE__);                                    \
+		name##_fini(&m);                                             \
 	} while (0)
 
 static void integers(long l, unsigned long ul, double d, int8_t small)

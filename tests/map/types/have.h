@@ -5,9 +5,16 @@
 #include <tophash/map.h>
 
 enum colour { RED, GREEN, BLUE };
-struct point { int x, y; }; /* without padding */
-struct words { long w[7]; };
-struct padded { char c; int number; };
+struct point {
+	int x, y;
+}; /* without padding */
+struct words {
+	long w[7];
+};
+struct padded {
+	char c;
+	int number;
+};
 
 static inline uint64_t padded_hash(const struct padded *key)
 {

@@ -15,111 +15,114 @@ static void expect(bool condition, int line)
 
 /* What maps and sets have alike. Each typed call stands once, apart: inlined everywhere it would take the
  * compiler minutes. */
-#define COMMON(name, K, KEY) \
-	APART bool name##_delete_(struct name *m, K k) \
-	{ \
-		return name##_delete(m, k); \
-	} \
-	APART void name##_common(struct name *m) \
-	{ \
-		struct name copy; \
-		struct tophash_stats stats; \
-		K keys[1] = {KEY}; \
-		EXPECT(name##_len(m) == 1 && name##_check(m, 3) == 0); \
-		EXPECT(name##_clone(m, &copy) == 0 && name##_len(&copy) == 1); \
+#define COMMON(name, K, KEY)                                                          \
+	APART bool name##_delete_(struct name *m, K k)                                \
+	{                                                                             \
+		return name##_delete(m, k);                                           \
+	}                                                                             \
+	APART void name##_common(struct name *m)                                      \
+	{                                                                             \
+		struct name copy;                                                     \
+		struct tophash_stats stats;                                           \
+		K keys[1] = {KEY};                                                    \
+		EXPECT(name##_len(m) == 1 && name##_check(m, 3) == 0);                \
+		EXPECT(name##_clone(m, &copy) == 0 && name##_len(&copy) == 1);        \
 		EXPECT(name##_reserve(&copy, 100) == 0 && name##_shrink(&copy) == 0); \
-		name##_step(&copy, 1); \
-		name##_stats(&copy, &stats); \
-		EXPECT(stats.len == 1); \
-		EXPECT(name##_delete_many(&copy, keys, 1) == 1); \
-		name##_clear(&copy); \
-		name##_fini(&copy); \
-		EXPECT(name##_init(&copy, 10) == 0 && name##_len(&copy) == 0); \
-		EXPECT(name##_set_hooks(&copy, NULL) != 0); \
-		name##_fini(&copy); \
+		name##_step(&copy, 1);                                                \
+		name##_stats(&copy, &stats);                                          \
+		EXPECT(stats.len == 1);                                               \
+		EXPECT(name##_delete_many(&copy, keys, 1) == 1);                      \
+		name##_clear(&copy);                                                  \
+		name##_fini(&copy);                                                   \
+		EXPECT(name##_init(&copy, 10) == 0 && name##_len(&copy) == 0);        \
+		EXPECT(name##_set_hooks(&copy, NULL) != 0);                           \
+		name##_fini(&copy);                                                   \
 	}
 
-#define MAP(name, K, V, KEY, VALUE, SAME) \
-	COMMON(name, K, KEY) \
-	APART int name##_put_(struct name *m, K k, V v) \
-	{ \
-		return name##_put(m, k, v); \
-	} \
-	APART V name##_get_(const struct name *m, K k) \
-	{ \
-		return name##_get(m, k); \
-	} \
-	APART V *name##_find_(const struct name *m, K k) \
-	{ \
-		return name##_find(m, k); \
-	} \
-	APART V *name##_slot_(struct name *m, K k) \
-	{ \
-		return name##_slot(m, k); \
-	} \
-	APART bool name##_never(K k, V *v, void *ctx) \
-	{ \
-		(void)k; \
-		return v == ctx; \
-	} \
-	static void name##_use(void) \
-	{ \
-		struct name m; \
-		K keys[1] = {KEY}; \
-		V vals[1] = {VALUE}; \
-		V *slot; \
-		int n = 0; \
-		EXPECT(name##_init(&m, 0) == 0); \
-		EXPECT(name##_find_(NULL, KEY) == NULL && !name##_delete_(NULL, KEY)); \
-		EXPECT(name##_put_(&m, KEY, VALUE) == 1 && name##_put_(&m, KEY, VALUE) == 0); \
-		EXPECT(SAME(name##_get_(&m, KEY), vals[0])); \
-		slot = name##_find_(&m, KEY); \
+#define MAP(name, K, V, KEY, VALUE, SAME)                                                      \
+	COMMON(name, K, KEY)                                                                   \
+	APART int name##_put_(struct name *m, K k, V v)                                        \
+	{                                                                                      \
+		return name##_put(m, k, v);                                                    \
+	}                                                                                      \
+	APART V name##_get_(const struct name *m, K k)                                         \
+	{                                                                                      \
+		return name##_get(m, k);                                                       \
+	}                                                                                      \
+	APART V *name##_find_(const struct name *m, K k)                                       \
+	{                                                                                      \
+		return name##_find(m, k);                                                      \
+	}                                                                                      \
+	APART V *name##_slot_(struct name *m, K k)                                             \
+	{                                                                                      \
+		return name##_slot(m, k);                                                      \
+	}                                                                                      \
+	APART bool name##_never(K k, V *v, void *ctx)                                          \
+	{                                                                                      \
+		(void)k;                                                                       \
+		return v == ctx;                                                               \
+	}                                                                                      \
+	static void name##_use(void)                                                           \
+	{                                                                                      \
+		struct name m;                                                                 \
+		K keys[1] = {KEY};                                                             \
+		V vals[1] = {VALUE};                                                           \
+		V *slot;                                                                       \
+		int n = 0;                                                                     \
+		EXPECT(name##_init(&m, 0) == 0);                                               \
+		EXPECT(name##_find_(NULL, KEY) == NULL && !name##_delete_(NULL, KEY));         \
+		EXPECT(name##_put_(&m, KEY, VALUE) == 1 && name##_put_(&m, KEY, VALUE) == 0);  \
+		EXPECT(SAME(name##_get_(&m, KEY), vals[0]));                                   \
+		slot = name##_find_(&m, KEY);                                                  \
 		EXPECT(slot != NULL && slot == name##_slot_(&m, KEY) && SAME(*slot, vals[0])); \
-		name##_common(&m); \
-		TOPHASH_EACH(name, it, &m) \
-			n += SAME(it.val, *it.ref) && name##_find_(&m, it.key) == it.ref; \
-		EXPECT(n == 1 && name##_delete_if(&m, name##_never, NULL) == 0); \
-		EXPECT(name##_delete_(&m, KEY)); \
-		EXPECT(name##_put_many(&m, keys, vals, 1, NULL) == 0); \
-		EXPECT(name##_get_many(&m, keys, 1, vals, NULL) == 1 && SAME(vals[0], name##_get_(&m, KEY))); \
-		name##_fini(&m); \
+		name##_common(&m);                                                             \
+		TOPHASH_EACH(name, it, &m)                                                     \
+			n += SAME(it.val, *it.ref) && name##_find_(&m, it.key) == it.ref;      \
+		EXPECT(n == 1 && name##_delete_if(&m, name##_never, NULL) == 0);               \
+		EXPECT(name##_delete_(&m, KEY));                                               \
+		EXPECT(name##_put_many(&m, keys, vals, 1, NULL) == 0);                         \
+		EXPECT(name##_get_many(&m, keys, 1, vals, NULL) == 1 &&                        \
+		       SAME(vals[0], name##_get_(&m, KEY)));                                   \
+		name##_fini(&m);                                                               \
 	}
 
-#define SET(name, K, KEY) \
-	COMMON(name, K, KEY) \
-	APART int name##_add_(struct name *m, K k) \
-	{ \
-		return name##_add(m, k); \
-	} \
-	APART bool name##_has_(const struct name *m, K k) \
-	{ \
-		return name##_has(m, k); \
-	} \
-	APART bool name##_never(K k, void *ctx) \
-	{ \
-		(void)k; \
-		return ctx != NULL; \
-	} \
-	static void name##_use(void) \
-	{ \
-		struct name m; \
-		K keys[1] = {KEY}; \
-		bool found[1]; \
-		int n = 0; \
-		EXPECT(name##_init(&m, 0) == 0); \
-		EXPECT(!name##_has_(NULL, KEY) && !name##_delete_(NULL, KEY)); \
-		EXPECT(name##_add_(&m, KEY) == 1 && name##_add_(&m, KEY) == 0 && name##_has_(&m, KEY)); \
-		name##_common(&m); \
-		TOPHASH_EACH(name, it, &m) \
-			n += name##_has_(&m, it.key); \
-		EXPECT(n == 1 && name##_delete_if(&m, name##_never, NULL) == 0 && name##_delete_(&m, KEY)); \
-		EXPECT(name##_add_many(&m, keys, 1, NULL) == 0); \
-		EXPECT(name##_has_many(&m, keys, 1, found) == 1 && found[0]); \
-		name##_fini(&m); \
+#define SET(name, K, KEY)                                                         \
+	COMMON(name, K, KEY)                                                      \
+	APART int name##_add_(struct name *m, K k)                                \
+	{                                                                         \
+		return name##_add(m, k);                                          \
+	}                                                                         \
+	APART bool name##_has_(const struct name *m, K k)                         \
+	{                                                                         \
+		return name##_has(m, k);                                          \
+	}                                                                         \
+	APART bool name##_never(K k, void *ctx)                                   \
+	{                                                                         \
+		(void)k;                                                          \
+		return ctx != NULL;                                               \
+	}                                                                         \
+	static void name##_use(void)                                              \
+	{                                                                         \
+		struct name m;                                                    \
+		K keys[1] = {KEY};                                                \
+		bool found[1];                                                    \
+		int n = 0;                                                        \
+		EXPECT(name##_init(&m, 0) == 0);                                  \
+		EXPECT(!name##_has_(NULL, KEY) && !name##_delete_(NULL, KEY));    \
+		EXPECT(name##_add_(&m, KEY) == 1 && name##_add_(&m, KEY) == 0 &&  \
+		       name##_has_(&m, KEY));                                     \
+		name##_common(&m);                                                \
+		TOPHASH_EACH(name, it, &m)                                        \
+			n += name##_has_(&m, it.key);                             \
+		EXPECT(n == 1 && name##_delete_if(&m, name##_never, NULL) == 0 && \
+		       name##_delete_(&m, KEY));                                  \
+		EXPECT(name##_add_many(&m, keys, 1, NULL) == 0);                  \
+		EXPECT(name##_has_many(&m, keys, 1, found) == 1 && found[0]);     \
+		name##_fini(&m);                                                  \
 	}
 
-#define SAME(a, b) ((a) == (b))
-#define SAME_WORDS(a, b) ((a).w[6] == (b).w[6])
+#define SAME(a, b)	   ((a) == (b))
+#define SAME_WORDS(a, b)   ((a).w[6] == (b).w[6])
 #define LESS_OR_MORE(a, b) (!((a) < (b)) && !((a) > (b)))
 
 static struct point some_point = {1, 2};
@@ -180,13 +183,13 @@ MAP(v_words, int, struct words, 1, some_words, SAME_WORDS)
 int main(void)
 {
 	static void (*const uses[])(void) = {
-		k_i8_use,    k_u8_use,    k_i16_use,	k_u16_use,  k_i32_use,	k_u32_use,
-		k_i64_use,   k_u64_use,   k_char_use,	k_llong_use, k_bool_use, k_enum_use,
-		k_float_use, k_double_use, k_voidp_use,	k_pointp_use, k_chars_use, k_cstr_use,
-		k_str_use,   k_bytes_use, k_with_use,	WIDE,	    s_i32_use,	s_bool_use,
-		s_double_use, s_voidp_use, s_cstr_use,	s_str_use,  s_bytes_use, s_with_use,
-		v_u8_use,    v_i64_use,   v_bool_use,	v_enum_use, v_double_use, v_voidp_use,
-		v_cstr_use,  v_words_use,
+		k_i8_use,     k_u8_use,	    k_i16_use,	 k_u16_use,    k_i32_use,    k_u32_use,
+		k_i64_use,    k_u64_use,    k_char_use,	 k_llong_use,  k_bool_use,   k_enum_use,
+		k_float_use,  k_double_use, k_voidp_use, k_pointp_use, k_chars_use,  k_cstr_use,
+		k_str_use,    k_bytes_use,  k_with_use,	 WIDE,	       s_i32_use,    s_bool_use,
+		s_double_use, s_voidp_use,  s_cstr_use,	 s_str_use,    s_bytes_use,  s_with_use,
+		v_u8_use,     v_i64_use,    v_bool_use,	 v_enum_use,   v_double_use, v_voidp_use,
+		v_cstr_use,   v_words_use,
 	};
 
 	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++)

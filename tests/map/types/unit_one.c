@@ -22,11 +22,13 @@ int main(void)
 	numbers_init(&numbers, 0);
 	ages_put(&m, "ada", 36);
 	seen_add(&s, 1);
-	ok = other_age(&m, "ada") == 37 && seen_has(&s, 1) && shared_put(&shared, 70000, true) == 1 &&
-	     longs_put(&longs, -5, 1L << 40) == 1 && named_put(&named, "pi", 3.25) == 1 && padded_put(&padded, key, &m) == 1 &&
+	ok = other_age(&m, "ada") == 37 && seen_has(&s, 1) &&
+	     shared_put(&shared, 70000, true) == 1 && longs_put(&longs, -5, 1L << 40) == 1 &&
+	     named_put(&named, "pi", 3.25) == 1 && padded_put(&padded, key, &m) == 1 &&
 	     numbers_add(&numbers, true) == 1;
 	ok = ok && other_uses(&shared, &named, &padded, &numbers, &longs) == 0;
-	ok = ok && shared_len(&shared) == 2 && !shared_get(&shared, -2) && named_get(&named, "e") > 2.5;
+	ok = ok && shared_len(&shared) == 2 && !shared_get(&shared, -2) &&
+	     named_get(&named, "e") > 2.5;
 	ages_fini(&m);
 	seen_fini(&s);
 	shared_fini(&shared);

@@ -4,7 +4,10 @@
 
 #include <tophash/map.h>
 
-struct padded_key { char c; int number; };
+struct padded_key {
+	char c;
+	int number;
+};
 
 #ifdef __cplusplus
 extern "C" {
