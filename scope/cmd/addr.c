@@ -1,6 +1,6 @@
 #include "cmd/addr.h"
 #include "cmd/cmd.h"
-#include "cmd/trace_output.h"
+#include "cmd/output.h"
 
 #include <poll.h>
 #include <signal.h>

@@ -11,7 +11,7 @@
 
 #include "cmd/addr_options.h"
 #include "cmd/addr_target.h"
-#include "sink/sink.h"
+#include "show/report/report.h"
 
 struct addr {
 	struct addr_options options;

@@ -5,7 +5,6 @@
  * addresses are found first, then explained in one batch, then written.
  */
 #include "cmd/addr.h"
-#include "cmd/addr_text.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,7 +23,7 @@ struct found {
 
 struct stream {
 	struct addr *addr;
-	struct text_state state;
+	struct scan_state state;
 	bool learning; /* this pass looks for the bias alone */
 	struct buf in;
 	VEC(struct found) found;
@@ -36,8 +35,8 @@ struct stream {
 /* What a frame's offset can mean: the function's name may belong to several instances, and the pc
  * may be one to return to, or (where a signal came) not. The printed file and line decide. */
 struct resolve {
-	const struct gotab *tab;
-	const struct text_hit *hit;
+	const struct gopcln *tab;
+	const struct scan_hit *hit;
 	const char *file;
 	uint64_t pc;	 /* the link-time address found */
 	unsigned step;	 /* 1: it is one to return to */
@@ -47,7 +46,7 @@ struct resolve {
 };
 
 /* The folder says nothing: -trimpath and a moved source tree change it. */
-static bool same_place(const struct resolve *r, const struct gotab_frame *frame)
+static bool same_place(const struct resolve *r, const struct gopcln_frame *frame)
 {
 	const char *slash = strrchr(frame->file, '/'), *name = slash ? slash + 1 : frame->file;
 	const char *other = memrchr(r->file, '/', r->hit->file_len);
@@ -61,8 +60,8 @@ static bool same_place(const struct resolve *r, const struct gotab_frame *frame)
  * own name; the one with the offset is the physical function's, the last. */
 static bool place_fits(const struct resolve *r, uint64_t pc)
 {
-	struct gotab_frame frames[GOTAB_INLINE_MAX];
-	size_t n = gotab_frames(r->tab, pc, frames, ARRAY_SIZE(frames));
+	struct gopcln_frame frames[GOPCLN_INLINE_MAX];
+	size_t n = gopcln_frames(r->tab, pc, frames, ARRAY_SIZE(frames));
 
 	return n && same_place(r, &frames[n - 1]);
 }
@@ -83,7 +82,7 @@ static void weigh(struct resolve *r, uint64_t pc)
 	}
 }
 
-static bool on_func(void *ctx, const struct gotab_func *func)
+static bool on_func(void *ctx, const struct gopcln_func *func)
 {
 	struct resolve *r = ctx;
 
@@ -94,11 +93,11 @@ static bool on_func(void *ctx, const struct gotab_func *func)
 
 static const struct gonames *names_of(struct addr *addr)
 {
-	const struct gotab *tab;
+	const struct gopcln *tab;
 
 	if (!addr->names_tried) {
 		addr->names_tried = true;
-		tab = explain_module_gotab(addr->target.main);
+		tab = explain_module_gopcln(addr->target.main);
 		if (tab)
 			error_free(gonames_open(tab, &addr->names));
 	}
@@ -107,7 +106,7 @@ static const struct gonames *names_of(struct addr *addr)
 
 /* The address that a frame's offset stands for; false when the program has no such function, or
  * several that could be meant. */
-static bool resolve_offset(struct stream *stream, const struct text_hit *hit, const char *line,
+static bool resolve_offset(struct stream *stream, const struct scan_hit *hit, const char *line,
 			   struct resolve *ret)
 {
 	struct addr *addr = stream->addr;
@@ -119,7 +118,7 @@ static bool resolve_offset(struct stream *stream, const struct text_hit *hit, co
 		return false;
 	begun = clock_used();
 	ret->until = begun + PATIENCE_S;
-	ret->tab = explain_module_gotab(addr->target.main);
+	ret->tab = explain_module_gopcln(addr->target.main);
 	if (ret->tab)
 		gonames_find(names, hit->func, hit->func_len, on_func, ret);
 	addr->names_used += clock_used() - begun;
@@ -127,9 +126,9 @@ static bool resolve_offset(struct stream *stream, const struct text_hit *hit, co
 }
 
 /* Is the pc of a frame, printed in full, one to return to? */
-static unsigned frame_step(struct addr *addr, const struct text_hit *hit, const char *line)
+static unsigned frame_step(struct addr *addr, const struct scan_hit *hit, const char *line)
 {
-	struct resolve resolve = {.tab = explain_module_gotab(addr->target.main),
+	struct resolve resolve = {.tab = explain_module_gopcln(addr->target.main),
 				  .hit = hit,
 				  .file = line + hit->file};
 	double begun;
@@ -158,13 +157,13 @@ static struct error *add(struct stream *stream, uint64_t addr, unsigned step,
 /* A frame's line prints the pc beside the offset at times: then the bias of a position-independent
  * program is known, if nobody has told it. The frame may come late in a crash report, behind the pc
  * of the signal: so a chunk is looked through for it first. */
-static void learn_bias(struct stream *stream, const struct text_hit hits[], size_t n,
+static void learn_bias(struct stream *stream, const struct scan_hit hits[], size_t n,
 		       const char *line)
 {
 	struct resolve resolve;
 
 	for (size_t i = 0; i + 1 < n; i++) {
-		if (hits[i].kind != TEXT_OFFSET || hits[i + 1].kind != TEXT_FRAME ||
+		if (hits[i].kind != SCAN_OFFSET || hits[i + 1].kind != SCAN_FRAME ||
 		    !resolve_offset(stream, &hits[i], line, &resolve) ||
 		    (hits[i + 1].value - resolve.pc) % 4096)
 			continue;
@@ -181,17 +180,17 @@ static bool wants_bias(const struct addr *addr)
 
 /* perf prints an offset in the file, earlier releases an address; where both could be, the one at
  * which a function begins as far before as perf says. */
-static bool fits_offset(const struct explain_query *query, const struct text_hit *hit,
+static bool fits_offset(const struct explain_query *query, const struct scan_hit *hit,
 			unsigned step)
 {
-	const struct gotab *tab = query->module ? explain_module_gotab(query->module) : NULL;
-	struct gotab_func func;
+	const struct gopcln *tab = query->module ? explain_module_gopcln(query->module) : NULL;
+	struct gopcln_func func;
 
-	return tab && gotab_func_at(tab, query->pc, &func) &&
+	return tab && gopcln_func_at(tab, query->pc, &func) &&
 	       query->pc + step - func.entry == hit->offset;
 }
 
-static struct error *take_perf(struct stream *stream, const struct text_hit *hit, const char *line,
+static struct error *take_perf(struct stream *stream, const struct scan_hit *hit, const char *line,
 			       const struct found *found)
 {
 	struct addr *addr = stream->addr;
@@ -216,26 +215,26 @@ static struct error *take_perf(struct stream *stream, const struct text_hit *hit
 	return NULL;
 }
 
-static struct error *take_hit(struct stream *stream, const struct text_hit *hit, const char *line,
+static struct error *take_hit(struct stream *stream, const struct scan_hit *hit, const char *line,
 			      size_t at)
 {
 	struct addr *addr = stream->addr;
 	enum addr_return returns = addr->options.returns;
-	unsigned step = hit->kind == TEXT_RETURN;
+	unsigned step = hit->kind == SCAN_RETURN;
 	struct found found = {.at = at + hit->at + hit->len};
 	uint64_t value = hit->value;
 	struct resolve resolve;
 
-	if (hit->kind == TEXT_PERF)
+	if (hit->kind == SCAN_PERF)
 		return take_perf(stream, hit, line, &found);
-	if (hit->kind == TEXT_OFFSET) {
+	if (hit->kind == SCAN_OFFSET) {
 		if (!resolve_offset(stream, hit, line, &resolve))
 			return NULL;
 		value = addr_target_runtime(&addr->target, resolve.pc);
 		step = resolve.step;
 		found.computed = true;
 		found.other = !resolve.exact;
-	} else if (hit->kind == TEXT_FRAME) {
+	} else if (hit->kind == SCAN_FRAME) {
 		step = frame_step(addr, hit, line);
 	}
 	if (returns != ADDR_RETURN_AUTO)
@@ -248,24 +247,24 @@ static struct error *take_hit(struct stream *stream, const struct text_hit *hit,
 static struct error *take_line(struct stream *stream, const char *line, size_t len, size_t at,
 			       char next)
 {
-	struct text_hit hits[TEXT_HITS_MAX];
-	size_t n = text_scan(&stream->state, line, len, next, hits);
+	struct scan_hit hits[SCAN_HITS_MAX];
+	size_t n = scan_line(&stream->state, line, len, next, hits);
 
 	if (stream->learning) {
 		learn_bias(stream, hits, n, line);
 		return NULL;
 	}
 	while (n) {
-		struct text_hit last = hits[n - 1];
+		struct scan_hit last = hits[n - 1];
 
 		for (size_t i = 0; i < n; i++) {
 			/* Where the pc stands beside the offset, they are one. */
-			if (hits[i].kind == TEXT_OFFSET && i + 1 < n &&
-			    hits[i + 1].kind == TEXT_FRAME)
+			if (hits[i].kind == SCAN_OFFSET && i + 1 < n &&
+			    hits[i + 1].kind == SCAN_FRAME)
 				continue;
 			try(take_hit(stream, &hits[i], line, at));
 		}
-		n = n < TEXT_HITS_MAX ? 0 : text_scan_more(line, len, &last, hits);
+		n = n < SCAN_HITS_MAX ? 0 : scan_line_more(line, len, &last, hits);
 	}
 	return NULL;
 }
@@ -394,7 +393,7 @@ static struct error *pass(struct stream *stream)
 			continue;
 		stream->queries.len = stream->found.len = 0;
 		if (wants_bias(stream->addr)) {
-			struct text_state state = stream->state;
+			struct scan_state state = stream->state;
 
 			try(take_lines(stream, len, true));
 			stream->state = state;

@@ -1,5 +1,5 @@
 #include "cmd/addr_options.h"
-#include "explain/explain.h"
+#include "read/explain/explain.h"
 
 #include <ctype.h>
 #include <errno.h>

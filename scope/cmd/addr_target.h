@@ -4,8 +4,8 @@
 #define CMD_ADDR_TARGET_H
 
 #include "cmd/addr_options.h"
-#include "explain/explain.h"
-#include "target/target.h"
+#include "read/explain/explain.h"
+#include "live/process/process.h"
 
 struct addr_file { /* a mapped file, opened when an address of it is met */
 	uint64_t inode;

@@ -1,5 +1,5 @@
 #include "cmd/cmd.h"
-#include "layout/layout.h"
+#include "read/layout/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>

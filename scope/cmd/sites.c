@@ -1,8 +1,8 @@
-/* tophash sites: image -> gotab -> sites -> filters -> sink. */
+/* tophash sites: image -> gopcln -> sites -> filters -> sink. */
 #include "cmd/cmd.h"
 #include "cmd/sites.h"
 #include "cmd/sites_options.h"
-#include "cmd/trace_output.h"
+#include "cmd/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@ struct error *sites_binary_open(const char *path, struct sites_binary *ret)
 				   "cannot open %s", path);
 	err = image_open(ret->fd, path, &ret->image);
 	if (!err)
-		err = gotab_open(ret->image, &ret->tab);
+		err = gopcln_open(ret->image, &ret->tab);
 	if (!err)
 		err = site_find(ret->image, ret->tab, &ret->sites);
 	if (err)
@@ -32,7 +32,7 @@ struct error *sites_binary_open(const char *path, struct sites_binary *ret)
 void sites_binary_close(struct sites_binary *binary)
 {
 	site_fini(&binary->sites);
-	gotab_close(binary->tab);
+	gopcln_close(binary->tab);
 	image_close(binary->image);
 	if (binary->fd >= 0)
 		close(binary->fd);
@@ -41,7 +41,7 @@ void sites_binary_close(struct sites_binary *binary)
 
 bool sites_place_matches(const struct filter *filter, const struct site_row *row)
 {
-	struct event_frame frames[GOTAB_INLINE_MAX + 1];
+	struct event_frame frames[GOPCLN_INLINE_MAX + 1];
 	size_t n = 0;
 
 	for (; n < row->frames_n && n < ARRAY_SIZE(frames); n++)
@@ -104,8 +104,8 @@ static struct site_report report_of(const struct sites_options *options,
 {
 	struct site_report report = {
 		.binary = binary->path,
-		.go = gotab_version(binary->tab),
-		.go_minor = gotab_minor(binary->tab),
+		.go = gopcln_version(binary->tab),
+		.go_minor = gopcln_minor(binary->tab),
 		.arch = image_machine(binary->image) == IMAGE_ARM64 ? "arm64" : "x86_64",
 		.build_id = image_build_id(binary->image),
 		.stripped = image_is_stripped(binary->image),

@@ -4,14 +4,14 @@
 #ifndef CMD_SITES_H
 #define CMD_SITES_H
 
-#include "probe/probe.h"
-#include "sink/sink.h"
+#include "watch/engine/engine.h"
+#include "show/report/report.h"
 
 struct sites_binary {
 	const char *path; /* borrowed */
 	int fd;
 	struct image *image;
-	struct gotab *tab;
+	struct gopcln *tab;
 	struct sites sites;
 };
 

@@ -1,6 +1,6 @@
 /* tophash sites --asm: the instructions of a site, and of what it calls. */
 #include "cmd/sites.h"
-#include "code/code.h"
+#include "read/code/code.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +81,7 @@ static void put_source_line(struct asm_view *view, const char *path, uint32_t nu
 		buf_char(to, *at == '\t' ? ' ' : *at);
 }
 
-static void put_place(struct buf *to, const struct gotab_frame *frame)
+static void put_place(struct buf *to, const struct gopcln_frame *frame)
 {
 	const char *slash = strrchr(frame->file, '/');
 
@@ -103,9 +103,9 @@ struct lister {
 /* A line for the source, when it is not that of the instruction before. */
 static void list_source(struct lister *lister, uint64_t pc)
 {
-	struct gotab_frame frame;
+	struct gopcln_frame frame;
 
-	if (!gotab_frames(lister->view->binary->tab, pc, &frame, 1) ||
+	if (!gopcln_frames(lister->view->binary->tab, pc, &frame, 1) ||
 	    (frame.line == lister->line && strcmp(frame.file, lister->file) == 0))
 		return;
 	snprintf(lister->file, sizeof(lister->file), "%s", frame.file);
@@ -121,13 +121,13 @@ static void put_target(const struct asm_view *view, const struct code_insn *insn
 		       struct buf *to)
 {
 	struct gotypes types = {.tab = view->binary->tab, .image = view->binary->image};
-	struct gotab_func func;
+	struct gopcln_func func;
 	size_t before = to->len;
 
 	if (!insn->target)
 		return;
 	buf_str(to, "  ; ");
-	if (gotab_func_at(view->binary->tab, insn->target, &func)) {
+	if (gopcln_func_at(view->binary->tab, insn->target, &func)) {
 		if (func.entry != entry)
 			buf_str(to, func.name);
 		if (func.entry != entry && insn->target == func.entry)
@@ -195,14 +195,14 @@ static void list_note(struct site_listing *listing, const char *text)
 
 /* ---- the site ---- */
 
-static struct error *decode(const struct asm_view *view, uint64_t addr, struct gotab_func *ret_func,
-			    struct code *ret)
+static struct error *decode(const struct asm_view *view, uint64_t addr,
+			    struct gopcln_func *ret_func, struct code *ret)
 {
 	const void *bytes;
 	size_t size;
 
 	*ret = (struct code){0};
-	if (!gotab_func_at(view->binary->tab, addr, ret_func))
+	if (!gopcln_func_at(view->binary->tab, addr, ret_func))
 		return NULL;
 	size = ret_func->end - ret_func->entry;
 	if (size > FUNC_MAX && addr - ret_func->entry < FUNC_MAX)
@@ -227,7 +227,7 @@ static struct error *show_site(struct asm_view *view, const struct site_row *row
 	struct site_listing listing = {0};
 	struct lister lister = {.view = view, .listing = &listing};
 	const struct code_insn *call;
-	struct gotab_func func;
+	struct gopcln_func func;
 	struct code code;
 	size_t at, end;
 
@@ -278,9 +278,9 @@ static bool is_cold(void *ctx, uint64_t target)
 		"runtime.gopanic", "runtime.growWork", "internal/runtime/maps.fatal",
 	};
 	const struct asm_view *view = ctx;
-	struct gotab_func func;
+	struct gopcln_func func;
 
-	if (!gotab_func_at(view->binary->tab, target, &func))
+	if (!gopcln_func_at(view->binary->tab, target, &func))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strncmp(func.name, names[i], strlen(names[i])) == 0)
@@ -318,7 +318,7 @@ static struct error *find_way(const struct asm_view *view, uint64_t entry, struc
 
 	way->funcs[way->n++] = entry;
 	for (size_t i = 0; i < way->n; i++) {
-		struct gotab_func func;
+		struct gopcln_func func;
 		struct code code;
 
 		try(decode(view, way->funcs[i], &func, &code));
@@ -358,7 +358,7 @@ static struct error *list_func(struct asm_view *view, uint64_t entry, const stru
 {
 	struct lister lister = {.view = view, .listing = listing, .entry = entry};
 	struct code_path path = {0};
-	struct gotab_func func;
+	struct gopcln_func func;
 	struct error *err;
 	struct code code;
 

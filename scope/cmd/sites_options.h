@@ -3,8 +3,8 @@
 #ifndef CMD_SITES_OPTIONS_H
 #define CMD_SITES_OPTIONS_H
 
-#include "probe/probe.h"
-#include "sink/sink.h"
+#include "watch/engine/engine.h"
+#include "show/report/report.h"
 
 struct sites_options {
 	const char *binary;

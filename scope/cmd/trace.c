@@ -6,10 +6,11 @@
  * signal just ends us: how long that takes is for the traced program's file to say.
  */
 #include "cmd/trace_options.h"
-#include "cmd/trace_output.h"
+#include "cmd/output.h"
 #include "cmd/cmd.h"
-#include "sink/sink.h"
-#include "target/target.h"
+#include "show/sink/sink.h"
+#include "live/process/process.h"
+#include "watch/resolve/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ struct trace {
 	struct trace_options options;
 	uint64_t begun_ns;
 	struct image *image;
-	struct gotab *tab;
+	struct gopcln *tab;
 	struct placements placements;
 	struct probe_options probe_options;
 	struct engine *engine;
@@ -128,7 +129,7 @@ static void emit_start(struct trace *trace, const struct process *process, uint6
 				     .exe = process ? process->exe_path : image_name(trace->image),
 				     .build_id = image_build_id(trace->image),
 				     .bias = bias,
-				     .go = gotab_version(trace->tab),
+				     .go = gopcln_version(trace->tab),
 				     .layout = trace->placements.swiss ? "swiss" : "classic",
 				     .stripped = image_is_stripped(trace->image),
 				     .time_ns = now_ns(CLOCK_MONOTONIC),
@@ -587,8 +588,8 @@ static struct error *open_symbols(struct trace *trace)
 	};
 	unsigned minor;
 
-	try(gotab_open(trace->image, &trace->tab));
-	minor = gotab_minor(trace->tab);
+	try(gopcln_open(trace->image, &trace->tab));
+	minor = gopcln_minor(trace->tab);
 	if (minor < GO_MINOR_MIN)
 		return error_new(ERROR_TARGET,
 				 "%s: built with go1.%u, which is too old: rebuild it with Go 1.%d "
@@ -766,7 +767,7 @@ static void trace_fini(struct trace *trace)
 	sink_close(trace->sink);
 	aggr_free(trace->aggr);
 	placements_fini(&trace->placements);
-	gotab_close(trace->tab);
+	gopcln_close(trace->tab);
 	image_close(trace->image);
 	vec_each(traced, &trace->processes)
 		process_close(traced->process);

@@ -3,8 +3,8 @@
 #ifndef CMD_TRACE_OPTIONS_H
 #define CMD_TRACE_OPTIONS_H
 
-#include "aggr/aggr.h"
-#include "probe/probe.h"
+#include "show/aggr/aggr.h"
+#include "watch/engine/engine.h"
 
 struct trace_options {
 	pid_t pid;	    /* -p; 0: none */

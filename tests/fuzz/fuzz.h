@@ -1,7 +1,7 @@
 /* What the harnesses share: executables made by gofake, opened from memory.
  *
  *     fuzz_elf     the input is a whole file
- *     fuzz_gotab   byte 0 picks one of the specs below; the rest is laid over a valid file's
+ *     fuzz_gopcln   byte 0 picks one of the specs below; the rest is laid over a valid file's
  *                  gopclntab, moduledata and what stands between
  *     fuzz_sites   likewise, after 512 bytes that are laid over the text, and the types
  *     fuzz_gotype  likewise over the type data; what is left over is a process's heap

@@ -1,12 +1,12 @@
 /* cmd/addr_text.c: any text, line by line; what is found must lie in the line, in order, and be a
  * number that stands there. */
-#include "cmd/addr_text.h"
+#include "read/explain/scan.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check(const char *line, size_t len, const struct text_hit *hit, size_t from)
+static void check(const char *line, size_t len, const struct scan_hit *hit, size_t from)
 {
 	const char *at = line + hit->at;
 	uint64_t value = 0;
@@ -20,9 +20,9 @@ static void check(const char *line, size_t len, const struct text_hit *hit, size
 	}
 	if (value != hit->value)
 		abort();
-	if (hit->kind == TEXT_PERF && (hit->dso > len || hit->dso_len > len - hit->dso))
+	if (hit->kind == SCAN_PERF && (hit->dso > len || hit->dso_len > len - hit->dso))
 		abort();
-	if (hit->kind == TEXT_FRAME || hit->kind == TEXT_OFFSET)
+	if (hit->kind == SCAN_FRAME || hit->kind == SCAN_OFFSET)
 		if (!hit->func_len || hit->file > len || hit->file_len > len - hit->file ||
 		    memchr(hit->func, '\n', hit->func_len))
 			abort();
@@ -30,8 +30,8 @@ static void check(const char *line, size_t len, const struct text_hit *hit, size
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct text_state state = {0};
-	struct text_hit hits[TEXT_HITS_MAX];
+	struct scan_state state = {0};
+	struct scan_hit hits[SCAN_HITS_MAX];
 	char *text = malloc(size + 1);
 	size_t at = 0;
 
@@ -44,8 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t n;
 
 		memcpy(line, text + at, len);
-		n = text_scan(&state, line, len, end + 1 < size ? text[end + 1] : '\0', hits);
-		if (n > TEXT_HITS_MAX || state.func_len >= sizeof(state.func))
+		n = scan_line(&state, line, len, end + 1 < size ? text[end + 1] : '\0', hits);
+		if (n > SCAN_HITS_MAX || state.func_len >= sizeof(state.func))
 			abort();
 		for (size_t i = 0; i < n; i++) {
 			check(line, len, &hits[i], from);

@@ -4,17 +4,18 @@
 
 #include <sys/mman.h>
 
-static void ask(struct dwarf *dwarf, uint64_t pc)
+static void ask(struct debuginfo *dwarf, uint64_t pc)
 {
-	struct dwarf_frame frames[DWARF_FRAMES_MAX];
+	struct debuginfo_frame frames[DEBUGINFO_FRAMES_MAX];
 	uint64_t entry = 0;
 	size_t n = 0;
-	enum dwarf_miss miss = dwarf_frames(dwarf, pc, frames, ARRAY_SIZE(frames), &n, &entry);
+	enum debuginfo_miss miss =
+		debuginfo_frames(dwarf, pc, frames, ARRAY_SIZE(frames), &n, &entry);
 	size_t bytes = 0;
 
-	if (miss != DWARF_FOUND)
+	if (miss != DEBUGINFO_FOUND)
 		return;
-	if (n < 1 || n > DWARF_FRAMES_MAX || entry > pc)
+	if (n < 1 || n > DEBUGINFO_FRAMES_MAX || entry > pc)
 		abort();
 	for (size_t i = 0; i < n; i++) {
 		bytes += strlen(frames[i].func) + strlen(frames[i].file) + strlen(frames[i].dir);
@@ -45,7 +46,7 @@ static void ask_symbols(const struct image *image)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	struct dwarf *dwarf = NULL;
+	struct debuginfo *dwarf = NULL;
 	struct image *image = NULL;
 	struct error *err;
 
@@ -55,11 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!err)
 		ask_symbols(image);
 	error_free(err);
-	err = dwarf_open(fd, "/nowhere/fuzz", &dwarf);
+	err = debuginfo_open(fd, "/nowhere/fuzz", &dwarf);
 	for (uint64_t pc = 0x1000; !err && pc < 0x1400; pc += 3)
 		ask(dwarf, pc);
 	error_free(err);
-	dwarf_close(dwarf);
+	debuginfo_close(dwarf);
 	image_close(image);
 	close(fd);
 	return 0;

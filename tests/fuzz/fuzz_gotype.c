@@ -42,10 +42,10 @@ static bool use_found(void *ctx, const struct gotype *type)
 static void use_types(const struct gofake *fake, struct heap *heap)
 {
 	cleanup(image_close) struct image *image = fuzz_open(fake->file.data, fake->file.len);
-	cleanup(gotab_close) struct gotab *tab = NULL;
+	cleanup(gopcln_close) struct gopcln *tab = NULL;
 	struct gotypes types = {
 		.image = image, .bias = 0x1000, .peek = heap_peek, .peek_ctx = heap};
-	struct error *err = image ? gotab_open(image, &tab) : NULL;
+	struct error *err = image ? gopcln_open(image, &tab) : NULL;
 
 	if (err || !image) {
 		error_free(err);

@@ -3,8 +3,8 @@
  * tables. Sites are looked for, and each function's paths. */
 #include "fuzz.h"
 
-#include "code/code.h"
-#include "site/site.h"
+#include "read/code/code.h"
+#include "read/site/site.h"
 
 #define TEXT_SIZE 512
 
@@ -30,11 +30,11 @@ static void walk_paths(const void *bytes, size_t size, uint64_t addr, enum code_
 
 static void walk_sites(const struct image *image)
 {
-	cleanup(gotab_close) struct gotab *tab = NULL;
+	cleanup(gopcln_close) struct gopcln *tab = NULL;
 	struct site_changes changes;
 	struct sites sites;
 	struct buf why = {0};
-	struct error *err = gotab_open(image, &tab);
+	struct error *err = gopcln_open(image, &tab);
 
 	if (!err)
 		err = site_find(image, tab, &sites);
@@ -43,7 +43,7 @@ static void walk_sites(const struct image *image)
 		return;
 	}
 	vec_each(row, &sites.list)
-		site_why(row, gotab_minor(tab), &why);
+		site_why(row, gopcln_minor(tab), &why);
 	err = site_compare(&sites, &sites, &changes);
 	if (!err)
 		site_changes_fini(&changes);

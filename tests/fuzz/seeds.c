@@ -1,4 +1,4 @@
-/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gotab,gotype,sites,map,annotate}/<n>, valid
+/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gopcln,gotype,sites,map,annotate}/<n>, valid
  * inputs for each harness, so that fuzzing starts from files that are read to the end. */
 #include "fuzz.h"
 
@@ -85,7 +85,7 @@ static bool write_seeds(const char *folder, uint8_t n)
 	const char *bytes = fake.file.data;
 
 	ok = ok && write_seed(folder, "elf", n, NULL, bytes, fake.file.len) &&
-	     write_seed(folder, "gotab", n, &n, bytes + (fake.pclntab - fake.base),
+	     write_seed(folder, "gopcln", n, &n, bytes + (fake.pclntab - fake.base),
 			(size_t)(fake.module + 512 - fake.pclntab)) &&
 	     write_seed(folder, "gotype", n, &n, bytes + (fake.types - fake.base),
 			(size_t)(fake.etypes - fake.types)) &&

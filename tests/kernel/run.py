@@ -548,7 +548,7 @@ def cases_of(kernel, versions):
 
 def object_shape(args, tally):
     """The kernel programs as they were compiled, in the build folder beside tophash."""
-    path = Path(args.tophash).parent / "scope" / "probe" / "trace.bpf.o"
+    path = Path(args.tophash).parent / "scope/watch/engine/trace.bpf.o"
     if not path.exists() or not shutil.which("llvm-objdump"):
         return tally.skip("shape of the kernel programs: no trace.bpf.o beside tophash, or no llvm-objdump")
     diffs, note = shape.check(path)

@@ -697,10 +697,10 @@ static bool walk_type(void *ctx, const struct gotype *type)
 	return ++walk->seen < 10000;
 }
 
-static void walk_pc(const struct gotab *tab, uint64_t pc)
+static void walk_pc(const struct gopcln *tab, uint64_t pc)
 {
-	struct gotab_frame frames[GOTAB_INLINE_MAX + 1];
-	size_t n = gotab_frames(tab, pc, frames, ARRAY_SIZE(frames));
+	struct gopcln_frame frames[GOPCLN_INLINE_MAX + 1];
+	size_t n = gopcln_frames(tab, pc, frames, ARRAY_SIZE(frames));
 	int32_t delta;
 
 	assert(n <= ARRAY_SIZE(frames));
@@ -708,23 +708,23 @@ static void walk_pc(const struct gotab *tab, uint64_t pc)
 		assert(frames[i].func && frames[i].file);
 		assert(strlen(frames[i].func) + strlen(frames[i].file) < SIZE_MAX);
 	}
-	gotab_sp_delta(tab, pc, &delta);
+	gopcln_sp_delta(tab, pc, &delta);
 }
 
-static size_t walk_tab(const struct image *image, const struct gotab *tab)
+static size_t walk_tab(const struct image *image, const struct gopcln *tab)
 {
 	static const char *const names[] = {"runtime.mapdelete", "main.generic[...]", "no such"};
 	struct gotypes types = {.tab = tab, .image = image};
 	struct walk walk = {.types = &types};
-	struct gotab_func func, found[ARRAY_SIZE(names)];
-	size_t count = gotab_func_count(tab);
+	struct gopcln_func func, found[ARRAY_SIZE(names)];
+	size_t count = gopcln_func_count(tab);
 
-	gotab_find(tab, names, ARRAY_SIZE(names), found);
+	gopcln_find(tab, names, ARRAY_SIZE(names), found);
 	for (uint32_t i = 0; i < count && i < 1000; i++) {
-		if (!gotab_func_get(tab, i, &func))
+		if (!gopcln_func_get(tab, i, &func))
 			continue;
 		assert(func.end >= func.entry && func.name);
-		assert(gotab_inlined(tab, &func, "main.inl1") < SIZE_MAX);
+		assert(gopcln_inlined(tab, &func, "main.inl1") < SIZE_MAX);
 		walk.seen++;
 		for (uint64_t pc = func.entry; pc < func.end && pc < func.entry + 256; pc += 4)
 			walk_pc(tab, pc);
@@ -753,13 +753,13 @@ static void walk_elf(const struct image *image)
 	error_free(err);
 }
 
-static bool count_name(void *ctx, const struct gotab_func *func)
+static bool count_name(void *ctx, const struct gopcln_func *func)
 {
 	assert(func->entry <= func->end);
 	return ++*(size_t *)ctx < 1000;
 }
 
-static void walk_names(const struct gotab *tab)
+static void walk_names(const struct gopcln *tab)
 {
 	static const char *const names[] = {"main.outer", "main.generic[...]", "panic", "", "["};
 	cleanup(gonames_close) struct gonames *list = NULL;
@@ -773,7 +773,7 @@ static void walk_names(const struct gotab *tab)
 
 size_t gofake_walk(const struct image *image)
 {
-	cleanup(gotab_close) struct gotab *tab = NULL;
+	cleanup(gopcln_close) struct gopcln *tab = NULL;
 	struct error *err;
 	uint64_t addr, size;
 
@@ -781,7 +781,7 @@ size_t gofake_walk(const struct image *image)
 	image_section(image, ".none", &addr, &size);
 	walk_elf(image);
 	assert(strlen(image_build_id(image)) % 2 == 0);
-	err = gotab_open(image, &tab);
+	err = gopcln_open(image, &tab);
 	if (err) {
 		assert(err->text[0] && !strchr(err->text, '\n'));
 		error_free(err);

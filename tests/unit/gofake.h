@@ -17,7 +17,7 @@
 #ifndef UNIT_GOFAKE_H
 #define UNIT_GOFAKE_H
 
-#include "symbol/symbol.h"
+#include "read/gofile/gofile.h"
 
 struct gofake_spec {
 	unsigned minor; /* 18 to 27 */

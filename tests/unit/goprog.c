@@ -485,7 +485,7 @@ static void poke_slice(struct goprog *p, uint64_t addr, uint64_t at, uint64_t le
 	gofake_poke_u64(&p->fake, addr + 16, len);
 }
 
-/* gofake's moduledata with its table, text and types exchanged; offsets as in gotab_locate.c. */
+/* gofake's moduledata with its table, text and types exchanged; offsets as in gopcln_locate.c. */
 static void put_moduledata(struct goprog *p, const struct tables *t)
 {
 	static const uint8_t slices[TABLES] = {8, 32, 56, 80, 104};
@@ -562,13 +562,13 @@ void goprog_open(struct goprog *p)
 	stretch_segment(p);
 	fd = gofake_fd(p->fake.file.data, p->fake.file.len);
 	must(image_open(fd, "prog", &p->image));
-	must(gotab_open(p->image, &p->tab));
+	must(gopcln_open(p->image, &p->tab));
 	p->types = (struct gotypes){.tab = p->tab, .image = p->image};
 }
 
 void goprog_close(struct goprog *p)
 {
-	gotab_close(p->tab);
+	gopcln_close(p->tab);
 	image_close(p->image);
 	vec_fini(&p->rows);
 	gofake_fini(&p->fake);

@@ -32,7 +32,7 @@ struct goprog {
 	VEC(struct goprog_row) rows;
 	uint64_t etypes; /* 0 until the first function */
 	struct image *image;
-	struct gotab *tab;
+	struct gopcln *tab;
 	struct gotypes types; /* bias 0, no peek */
 };
 

@@ -1,10 +1,10 @@
-/* For tests of layout/go_key.c: types of a synthesised program, and what a key's memory says. To be
+/* For tests of read/layout/go_key.c: types of a synthesised program, and what a key's memory says. To be
  * included after cmocka.h. */
 #ifndef KEY_CHECK_H
 #define KEY_CHECK_H
 
 #include "goprog.h"
-#include "layout/layout.h"
+#include "read/layout/layout.h"
 
 #define STRUCT(p, name_, fields_, size_, ptr_bytes_)                       \
 	goprog_type((p), &(struct goprog_type){.name = (name_),            \

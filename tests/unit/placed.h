@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#include "probe/placement.h"
+#include "watch/place/place.h"
 
 #define SMALL_DELETE "internal/runtime/maps.(*Map).deleteSmall"
 #define TABLE_DELETE "internal/runtime/maps.(*table).Delete"

@@ -5,7 +5,7 @@
 #define UNIT_RESOLVER_PROG_H
 
 #include "goprog.h"
-#include "probe/probe.h"
+#include "watch/resolve/resolve.h"
 
 #define BIAS	 0x555500000000ull
 #define MAP_TYPE "map[string]int"

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "sink/sink.h"
+#include "show/sink/sink.h"
 
 #define FRAME(func_, file_, line_, inlined_)                                                 \
 	{                                                                                    \

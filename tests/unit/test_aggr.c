@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "aggr/aggr.h"
+#include "show/aggr/aggr.h"
 
 #define FRAME(func_, file_, line_)                                                          \
 	{                                                                                   \

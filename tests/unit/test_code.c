@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "code/code.h"
+#include "read/code/code.h"
 
 #define BYTES(...)          \
 	(const uint8_t[])   \

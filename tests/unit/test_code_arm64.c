@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "code/code.h"
+#include "read/code/code.h"
 
 enum { SP = 31 };
 #define X(n)	    (1u << (n))

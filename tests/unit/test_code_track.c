@@ -1,4 +1,4 @@
-/* code/calls.c, track.c, listing.c: calls found in text, registers followed, paths, instructions
+/* read/code/calls.c, track.c, listing.c: calls found in text, registers followed, paths, instructions
  * as text. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "code/code.h"
+#include "read/code/code.h"
 
 #define BASE 0x400000ull
 

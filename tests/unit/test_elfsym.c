@@ -1,4 +1,4 @@
-/* symbol/elfsym.c: which symbol an address belongs to. The file is an ELF header, a program header,
+/* read/elf/elfsym.c: which symbol an address belongs to. The file is an ELF header, a program header,
  * three section headers and the tables, nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "symbol/symbol.h"
+#include "read/gofile/gofile.h"
 
 struct want {
 	const char *name;

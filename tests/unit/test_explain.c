@@ -8,7 +8,7 @@
 
 #include <signal.h>
 
-#include "explain/explain.h"
+#include "read/explain/explain.h"
 #include "gofake.h"
 
 struct opened {

@@ -1,4 +1,4 @@
-/* probe/filter.c: what the user wants to see, and what the kernel program is told of it. How user
+/* watch/filter/filter.c: what the user wants to see, and what the kernel program is told of it. How user
  * space compares keys: test_filter_match.c. */
 #include "goprog.h"
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "probe/filter.h"
+#include "watch/filter/filter.h"
 
 static void expect_usage(struct error *err, const char *text)
 {

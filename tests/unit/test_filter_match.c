@@ -1,4 +1,4 @@
-/* probe/filter.c: --key and --key-prefix against decoded keys, for what the kernel program leaves
+/* watch/filter/filter.c: --key and --key-prefix against decoded keys, for what the kernel program leaves
  * to user space. */
 #include <math.h>
 #include <setjmp.h>
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "probe/probe.h"
+#include "watch/engine/engine.h"
 
 #define STRING(s)                                                              \
 	{                                                                      \

@@ -1,11 +1,11 @@
-/* layout/go_runtime.c: what the runtime's own structures say, by release. */
+/* read/layout/go_runtime.c: what the runtime's own structures say, by release. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "layout/layout.h"
+#include "read/layout/layout.h"
 
 static void check_state(const struct go_map_state *state, const char *name, uint64_t value,
 			bool is_bool)

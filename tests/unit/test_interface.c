@@ -1,4 +1,4 @@
-/* layout/go_key.c: keys that are interfaces, or hold some. */
+/* read/layout/go_key.c: keys that are interfaces, or hold some. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

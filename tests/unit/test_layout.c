@@ -1,4 +1,4 @@
-/* layout/go_key.c: what is read of a key, and what its bytes mean. Types come from a synthesised
+/* read/layout/go_key.c: what is read of a key, and what its bytes mean. Types come from a synthesised
  * program, keys from arrays of bytes. */
 #include "goprog.h"
 

@@ -1,4 +1,4 @@
-/* probe/resolver.c: raw records, as the kernel program would write them, into events. The program
+/* watch/resolve/resolve.c: raw records, as the kernel program would write them, into events. The program
  * behind them is synthesised; its stacks are addresses that the test makes up. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* probe/resolver.c: what is filtered after the kernel program. */
+/* watch/resolve/resolve.c: what is filtered after the kernel program. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <wchar.h>
 
-#include "sink/sink.h"
+#include "show/sink/sink.h"
 #include "golden.h"
 #include "sink_trace.h"
 

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "site/site.h"
+#include "read/site/site.h"
 
 enum { GENERIC, FAST32, FAST64, FASTSTR, CLEAR, REFLECT };
 
@@ -390,7 +390,7 @@ static void test_package(void **state)
 static struct site_type type_a = {.name = "map[int]int"}, type_b = {.name = "map[string]int"};
 
 static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *type,
-			   struct gotab_frame *frames, size_t n)
+			   struct gopcln_frame *frames, size_t n)
 {
 	return (struct site_row){
 		.pc = pc, .entry = entry, .type = type, .frames = frames, .frames_n = n};
@@ -398,11 +398,11 @@ static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *
 
 static void test_compare(void **state)
 {
-	struct gotab_frame f = {.func = "main.f", .line = 1};
-	struct gotab_frame f_moved = {.func = "main.f", .line = 9};
-	struct gotab_frame g = {.func = "main.g"}, h = {.func = "main.h[go.shape.int]"};
-	struct gotab_frame h_old = {.func = "main.h[...]"}, gone = {.func = "main.gone"};
-	struct gotab_frame g_in_f[] = {g, f}, came = {.func = "main.came"}, k = {.func = "main.k"};
+	struct gopcln_frame f = {.func = "main.f", .line = 1};
+	struct gopcln_frame f_moved = {.func = "main.f", .line = 9};
+	struct gopcln_frame g = {.func = "main.g"}, h = {.func = "main.h[go.shape.int]"};
+	struct gopcln_frame h_old = {.func = "main.h[...]"}, gone = {.func = "main.gone"};
+	struct gopcln_frame g_in_f[] = {g, f}, came = {.func = "main.came"}, k = {.func = "main.k"};
 	struct site_row before[] = {
 		row(1, FAST64, &type_a, &f, 1),	    row(2, FAST64, &type_a, &f, 1),
 		row(3, FAST64, &type_a, g_in_f, 2), row(4, CLEAR, &type_a, &h_old, 1),
@@ -444,7 +444,7 @@ static void test_compare(void **state)
 
 static void test_compare_empty(void **state)
 {
-	struct gotab_frame f = {.func = "main.f"};
+	struct gopcln_frame f = {.func = "main.f"};
 	struct site_row one[] = {row(1, FAST64, &type_a, &f, 1)};
 	struct sites a = {.list = {one, 1, 0}}, none = {0};
 	struct site_changes changes;
@@ -467,7 +467,7 @@ static void test_noise(void **state)
 	(void)state;
 	for (int i = 0; i < 600; i++) {
 		cleanup(image_close) struct image *image = NULL;
-		cleanup(gotab_close) struct gotab *tab = NULL;
+		cleanup(gopcln_close) struct gopcln *tab = NULL;
 		struct program s;
 		struct sites sites;
 		struct error *err;
@@ -484,7 +484,7 @@ static void test_noise(void **state)
 		fd = gofake_fd(s.p.fake.file.data, s.p.fake.file.len);
 		err = image_open(fd, "noise", &image);
 		if (!err)
-			err = gotab_open(image, &tab);
+			err = gopcln_open(image, &tab);
 		if (!err)
 			err = site_find(image, tab, &sites);
 		if (!err) {

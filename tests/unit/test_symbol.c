@@ -12,7 +12,7 @@
 struct opened {
 	struct gofake fake;
 	struct image *image;
-	struct gotab *tab;
+	struct gopcln *tab;
 };
 
 static struct error *open_bytes(const void *bytes, size_t size, struct image **ret)
@@ -34,7 +34,7 @@ static void expect_ok(struct error *err)
 static void open_fake(struct opened *o)
 {
 	expect_ok(open_bytes(o->fake.file.data, o->fake.file.len, &o->image));
-	expect_ok(gotab_open(o->image, &o->tab));
+	expect_ok(gopcln_open(o->image, &o->tab));
 }
 
 static void open_spec(const struct gofake_spec *spec, struct opened *o)
@@ -46,7 +46,7 @@ static void open_spec(const struct gofake_spec *spec, struct opened *o)
 
 static void close_fake(struct opened *o)
 {
-	gotab_close(o->tab);
+	gopcln_close(o->tab);
 	image_close(o->image);
 	gofake_fini(&o->fake);
 }
@@ -55,11 +55,11 @@ static void close_fake(struct opened *o)
 static void expect_error(const struct buf *file, const char *about)
 {
 	cleanup(image_close) struct image *image = NULL;
-	cleanup(gotab_close) struct gotab *tab = NULL;
+	cleanup(gopcln_close) struct gopcln *tab = NULL;
 	cleanup(error_free) struct error *err = open_bytes(file->data, file->len, &image);
 
 	if (!err)
-		err = gotab_open(image, &tab);
+		err = gopcln_open(image, &tab);
 	assert_non_null(err);
 	assert_int_equal(err->code, ERROR_TARGET);
 	assert_null(strchr(err->text, '\n'));
@@ -74,10 +74,10 @@ static void check_functions(const struct opened *o, const struct gofake_spec *sp
 	static const char *const names[] = {"main.outer",	 "runtime.mapdelete",
 					    "main.generic[...]", "main.generic",
 					    "runtime.mapdelet",	 "no.such"};
-	struct gotab_func f[ARRAY_SIZE(names)], at;
+	struct gopcln_func f[ARRAY_SIZE(names)], at;
 	uint64_t text = o->fake.text;
 
-	gotab_find(o->tab, names, ARRAY_SIZE(names), f);
+	gopcln_find(o->tab, names, ARRAY_SIZE(names), f);
 	assert_int_equal(f[0].entry, text);
 	assert_int_equal(f[0].end, text + 0x100);
 	/* 0x100 bears the same name, but is a wrapper */
@@ -85,17 +85,17 @@ static void check_functions(const struct opened *o, const struct gofake_spec *sp
 	assert_int_equal(f[2].entry, text + 0x180);
 	for (size_t i = 3; i < ARRAY_SIZE(names); i++)
 		assert_int_equal(f[i].entry, 0);
-	assert_int_equal(gotab_func_count(o->tab), 5);
-	assert_true(gotab_func_at(o->tab, text + 0x1ff, &at));
+	assert_int_equal(gopcln_func_count(o->tab), 5);
+	assert_true(gopcln_func_at(o->tab, text + 0x1ff, &at));
 	assert_int_equal(at.index, 4);
 	assert_string_equal(at.name,
 			    spec->minor < 20 ? "type..eq.main.pair" : "type:.eq.main.pair");
-	assert_false(gotab_func_at(o->tab, text - 1, &at));
-	assert_false(gotab_func_at(o->tab, text + 0x200, &at));
-	assert_false(gotab_func_get(o->tab, 5, &at));
+	assert_false(gopcln_func_at(o->tab, text - 1, &at));
+	assert_false(gopcln_func_at(o->tab, text + 0x200, &at));
+	assert_false(gopcln_func_get(o->tab, 5, &at));
 }
 
-static void check_frame(const struct gotab_frame *frame, const char *func, const char *file,
+static void check_frame(const struct gopcln_frame *frame, const char *func, const char *file,
 			uint32_t line, bool inlined)
 {
 	assert_string_equal(frame->func, func);
@@ -107,44 +107,44 @@ static void check_frame(const struct gotab_frame *frame, const char *func, const
 
 static void check_inlined(const struct opened *o)
 {
-	struct gotab_func func;
+	struct gopcln_func func;
 
-	assert_true(gotab_func_at(o->tab, o->fake.text, &func));
-	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl1"), 1);
-	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl2"), 1);
-	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl"), 0);
-	assert_int_equal(gotab_inlined(o->tab, &func, "main.outer"), 0);
-	assert_true(gotab_func_at(o->tab, o->fake.text + 0x1c0, &func));
-	assert_int_equal(gotab_inlined(o->tab, &func, "main.inl1"), 0); /* no tree at all */
+	assert_true(gopcln_func_at(o->tab, o->fake.text, &func));
+	assert_int_equal(gopcln_inlined(o->tab, &func, "main.inl1"), 1);
+	assert_int_equal(gopcln_inlined(o->tab, &func, "main.inl2"), 1);
+	assert_int_equal(gopcln_inlined(o->tab, &func, "main.inl"), 0);
+	assert_int_equal(gopcln_inlined(o->tab, &func, "main.outer"), 0);
+	assert_true(gopcln_func_at(o->tab, o->fake.text + 0x1c0, &func));
+	assert_int_equal(gopcln_inlined(o->tab, &func, "main.inl1"), 0); /* no tree at all */
 }
 
 static void check_frames(const struct opened *o)
 {
-	struct gotab_frame frames[8];
+	struct gopcln_frame frames[8];
 	uint64_t text = o->fake.text;
 
-	assert_int_equal(gotab_frames(o->tab, text + 4, frames, 8), 1);
+	assert_int_equal(gopcln_frames(o->tab, text + 4, frames, 8), 1);
 	check_frame(&frames[0], "main.outer", "/src/main.go", 10, false);
 	assert_int_equal(frames[0].entry, text);
 
-	assert_int_equal(gotab_frames(o->tab, text + 0x44, frames, 8), 2);
+	assert_int_equal(gopcln_frames(o->tab, text + 0x44, frames, 8), 2);
 	check_frame(&frames[0], "main.inl1", "/src/lib.go", 105, true);
 	check_frame(&frames[1], "main.outer", "/src/main.go", 12, false);
 
-	assert_int_equal(gotab_frames(o->tab, text + 0x5c, frames, 8), 3);
+	assert_int_equal(gopcln_frames(o->tab, text + 0x5c, frames, 8), 3);
 	check_frame(&frames[0], "main.inl2", "/src/lib.go", 207, true);
 	check_frame(&frames[1], "main.inl1", "/src/lib.go", 106, true);
 	check_frame(&frames[2], "main.outer", "/src/main.go", 12, false);
-	assert_int_equal(gotab_frames(o->tab, text + 0x5c, frames, 2), 2);
-	assert_int_equal(gotab_frames(o->tab, text + 0x5c, frames, 0), 0);
+	assert_int_equal(gopcln_frames(o->tab, text + 0x5c, frames, 2), 2);
+	assert_int_equal(gopcln_frames(o->tab, text + 0x5c, frames, 0), 0);
 
 	check_inlined(o);
-	assert_int_equal(gotab_frames(o->tab, text + 0x60, frames, 8), 1);
+	assert_int_equal(gopcln_frames(o->tab, text + 0x60, frames, 8), 1);
 	check_frame(&frames[0], "main.outer", "/src/main.go", 20, false);
-	assert_int_equal(gotab_frames(o->tab, text + 0x1c0, frames, 8), 1);
+	assert_int_equal(gopcln_frames(o->tab, text + 0x1c0, frames, 8), 1);
 	assert_true(frames[0].wrapper);
 	assert_string_equal(frames[0].file, "");
-	assert_int_equal(gotab_frames(o->tab, text + 0x200, frames, 8), 0);
+	assert_int_equal(gopcln_frames(o->tab, text + 0x200, frames, 8), 0);
 }
 
 static void check_sp(const struct opened *o)
@@ -156,15 +156,15 @@ static void check_sp(const struct opened *o)
 	int32_t delta;
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
-		assert_true(gotab_sp_delta(o->tab, o->fake.text + want[i].offset, &delta));
+		assert_true(gopcln_sp_delta(o->tab, o->fake.text + want[i].offset, &delta));
 		assert_int_equal(delta, want[i].delta);
 	}
-	assert_false(gotab_sp_delta(o->tab, o->fake.text + 0x100, &delta)); /* has no pcsp table */
+	assert_false(gopcln_sp_delta(o->tab, o->fake.text + 0x100, &delta)); /* has no pcsp table */
 }
 
 static void check_module(const struct opened *o, const struct gofake_spec *spec)
 {
-	const struct gotab_module *m = gotab_module(o->tab);
+	const struct gopcln_module *m = gopcln_module(o->tab);
 	const struct gofake *fake = &o->fake;
 
 	assert_int_equal(m->moduledata, fake->module);
@@ -208,8 +208,8 @@ static void check_spec(const struct gofake_spec *spec)
 
 	open_spec(spec, &o);
 	snprintf(version, sizeof(version), "go1.%u.5", spec->minor);
-	assert_string_equal(gotab_version(o.tab), version);
-	assert_int_equal(gotab_minor(o.tab), spec->minor);
+	assert_string_equal(gopcln_version(o.tab), version);
+	assert_int_equal(gopcln_minor(o.tab), spec->minor);
 	check_functions(&o, spec);
 	check_frames(&o);
 	check_sp(&o);
@@ -232,8 +232,8 @@ static void test_no_version(void **state)
 		struct opened o;
 
 		open_spec(&spec, &o);
-		assert_string_equal(gotab_version(o.tab), "");
-		assert_int_equal(gotab_minor(o.tab), bound[minor - 18]);
+		assert_string_equal(gopcln_version(o.tab), "");
+		assert_int_equal(gopcln_minor(o.tab), bound[minor - 18]);
 		check_functions(&o, &spec);
 		check_frames(&o);
 		close_fake(&o);
@@ -520,7 +520,7 @@ static void test_not_a_file(void **state)
 	assert_non_null(err);
 	error_free(err);
 	image_close(NULL);
-	gotab_close(NULL);
+	gopcln_close(NULL);
 }
 
 int main(void)

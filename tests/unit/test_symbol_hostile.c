@@ -157,7 +157,7 @@ static void test_noise_inside(void **state)
 
 struct opened {
 	struct image *image;
-	struct gotab *tab;
+	struct gopcln *tab;
 };
 
 static void open_fake(const struct gofake *fake, struct opened *o)
@@ -166,12 +166,12 @@ static void open_fake(const struct gofake *fake, struct opened *o)
 
 	*o = (struct opened){0};
 	assert_null(image_open(fd, "fake", &o->image));
-	assert_null(gotab_open(o->image, &o->tab));
+	assert_null(gopcln_open(o->image, &o->tab));
 }
 
 static void close_opened(struct opened *o)
 {
-	gotab_close(o->tab);
+	gopcln_close(o->tab);
 	image_close(o->image);
 }
 
@@ -183,7 +183,7 @@ static void test_inline_cycle(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(minors); i++) {
 		struct gofake_spec spec = {.minor = minors[i]};
-		struct gotab_frame frames[GOTAB_INLINE_MAX];
+		struct gopcln_frame frames[GOPCLN_INLINE_MAX];
 		struct gofake fake;
 		struct opened o;
 
@@ -193,14 +193,14 @@ static void test_inline_cycle(void **state)
 		else
 			gofake_poke_u32(&fake, fake.inline_tree + 16 + 8, 0x54);
 		open_fake(&fake, &o);
-		assert_int_equal(gotab_frames(o.tab, fake.text + 0x5c, frames, ARRAY_SIZE(frames)),
+		assert_int_equal(gopcln_frames(o.tab, fake.text + 0x5c, frames, ARRAY_SIZE(frames)),
 				 2);
 		assert_string_equal(frames[0].func, "main.inl2");
 		assert_int_equal(frames[0].line, 207);
 		assert_string_equal(frames[1].func, "main.outer");
 		assert_string_equal(frames[1].file, "");
 		assert_int_equal(frames[1].line, 0);
-		assert_int_equal(gotab_frames(o.tab, fake.text + 0x5c, frames, 1), 1);
+		assert_int_equal(gopcln_frames(o.tab, fake.text + 0x5c, frames, 1), 1);
 		close_opened(&o);
 		gofake_fini(&fake);
 	}
@@ -218,7 +218,7 @@ static void test_endless_run(void **state)
 	for (uint64_t at = fake.pctab + 1; at + 2 <= fake.functab; at += 2)
 		gofake_poke(&fake, at, "\2\0", 2);
 	open_fake(&fake, &o);
-	assert_false(gotab_sp_delta(o.tab, fake.text + 0x20, &delta));
+	assert_false(gopcln_sp_delta(o.tab, fake.text + 0x20, &delta));
 	close_opened(&o);
 	gofake_fini(&fake);
 }

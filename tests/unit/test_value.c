@@ -1,4 +1,4 @@
-/* layout/value.c: values as text and as JSON, also when the list lies. */
+/* read/layout/value.c: values as text and as JSON, also when the list lies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "layout/layout.h"
+#include "read/layout/layout.h"
 
 #define STRING(s)                                                              \
 	{                                                                      \

@@ -1,0 +1,87 @@
+#include "cmd/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+struct error *output_check(const char *path, int exe)
+{
+	struct stat a, b;
+
+	if (!path || stat(path, &a) < 0 || fstat(exe, &b) < 0 || a.st_dev != b.st_dev ||
+	    a.st_ino != b.st_ino)
+		return NULL;
+	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file", path);
+}
+
+struct error *output_open(const char *path, int *ret_fd)
+{
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666) : STDOUT_FILENO;
+
+	if (fd < 0)
+		return error_errno(ERROR_FAILED, errno, "cannot write %s", path);
+	*ret_fd = fd;
+	return NULL;
+}
+
+struct error *output_empty(const char *path, int fd)
+{
+	struct stat st;
+
+	if (!path || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || ftruncate(fd, 0) == 0)
+		return NULL;
+	return error_errno(ERROR_FAILED, errno, "cannot empty %s", path);
+}
+
+struct error *output_write(int fd, const struct buf *text)
+{
+	size_t done = 0;
+
+	while (done < text->len) {
+		ssize_t n = write(fd, text->data + done, text->len - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno == EPIPE)
+			break;
+		else if (errno != EINTR)
+			return error_errno(ERROR_FAILED, errno, "cannot write the output");
+	}
+	return NULL;
+}
+
+static void put_safe(struct buf *to, const char *text)
+{
+	text_safe(to, text, strlen(text));
+}
+
+struct error *output_plan(int fd, const struct probe_options *options)
+{
+	struct buf out = {0};
+	struct error *err;
+
+	put_safe(&out, image_name(options->image));
+	buf_str(&out, ": ");
+	put_safe(&out, gopcln_version(options->tab));
+	buf_printf(&out, ", %s maps%s, %zu probes\n",
+		   options->placements->swiss ? "Swiss" : "classic",
+		   image_is_stripped(options->image) ? ", stripped" : "",
+		   options->placements->list.len);
+	vec_each(p, &options->placements->list) {
+		buf_printf(&out, "%-8s ", placement_role_name(p->wire.role));
+		put_safe(&out, p->func);
+		buf_printf(&out, "+%llu (0x%llx): ", (unsigned long long)p->offset,
+			   (unsigned long long)p->wire.addr);
+		put_safe(&out, p->why);
+		buf_char(&out, '\n');
+	}
+	if (options->placements->gcphase)
+		buf_printf(&out, "GC phase: read at 0x%llx\n",
+			   (unsigned long long)options->placements->gcphase);
+	else
+		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
+	filter_explain(options->filter, &out);
+	err = out.bad ? error_nomem() : output_write(fd, &out);
+	buf_fini(&out);
+	return err;
+}

@@ -1,0 +1,163 @@
+/* /proc/PID/maps: what is mapped where, and the files behind it. */
+#include "live/process/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+enum {
+	LINES_MAX = 1 << 20, /* vm.max_map_count is 65530 unless raised */
+	VDSO_MAX = 1 << 16,  /* bytes; two pages here */
+};
+
+static struct error *maps_failed(pid_t pid, int errnum)
+{
+	if (errnum == EACCES || errnum == EPERM)
+		return error_new(ERROR_PERMISSION,
+				 "not allowed to see what process %d has mapped: "
+				 "run tophash as root",
+				 (int)pid);
+	return error_errno(ERROR_TARGET, errnum, "cannot see what process %d has mapped", (int)pid);
+}
+
+/* The whole text: it is read in pages, and lines must not change in between. */
+static struct error *read_text(pid_t pid, struct buf *to)
+{
+	char path[64];
+	cleanup_close int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return maps_failed(pid, errno);
+	do {
+		char *room = buf_room(to, 1 << 16);
+
+		if (!room)
+			return error_nomem();
+		n = read(fd, room, 1 << 16);
+		if (n < 0 && errno != EINTR)
+			return maps_failed(pid, errno);
+		to->len += n > 0 ? (size_t)n : 0;
+	} while (n != 0);
+	buf_char(to, '\0');
+	return to->bad ? error_nomem() : NULL;
+}
+
+/* "start-end perms offset major:minor inode      path" */
+static bool parse_line(char *line, struct mapping *ret)
+{
+	static const char deleted[] = " (deleted)";
+	unsigned long long start, end, offset, inode;
+	char executable, *tail;
+	int at = 0;
+	size_t len;
+
+	if (sscanf(line, "%llx-%llx %*2c%c%*c %llx %*x:%*x %llu %n", &start, &end, &executable,
+		   &offset, &inode, &at) != 5 ||
+	    !at)
+		return false;
+	line += at;
+	len = strlen(line);
+	tail = len > sizeof(deleted) - 1 ? line + len - (sizeof(deleted) - 1) : NULL;
+	if (inode && tail && !strcmp(tail, deleted))
+		*tail = '\0';
+	*ret = (struct mapping){.start = start,
+				.end = end,
+				.offset = offset,
+				.inode = inode,
+				.executable = executable == 'x',
+				.path = line};
+	return start < end;
+}
+
+struct error *mappings_read(pid_t pid, struct mappings *ret)
+{
+	struct mappings mappings = {0};
+	struct error *err = read_text(pid, &mappings.text);
+	char *rest = err ? NULL : mappings.text.data;
+	struct mapping mapping;
+
+	for (int lines = 0; rest && *rest && lines < LINES_MAX; lines++) {
+		char *line = strsep(&rest, "\n");
+
+		if (parse_line(line, &mapping) && !vec_push(&mappings.list, mapping)) {
+			err = error_nomem();
+			break;
+		}
+	}
+	if (!err && !mappings.list.len)
+		err = error_new(ERROR_TARGET,
+				"process %d has nothing mapped: it is ending, or a "
+				"kernel thread",
+				(int)pid);
+	if (err)
+		mappings_fini(&mappings);
+	else
+		*ret = mappings;
+	return err;
+}
+
+void mappings_fini(struct mappings *mappings)
+{
+	vec_fini(&mappings->list);
+	buf_fini(&mappings->text);
+}
+
+const struct mapping *mappings_find(const struct mappings *mappings, uint64_t addr)
+{
+	size_t low = 0, high = mappings->list.len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (mappings->list.data[middle].end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < mappings->list.len && addr >= mappings->list.data[low].start
+		       ? &mappings->list.data[low]
+		       : NULL;
+}
+
+static int copy_vdso(struct process *process, const struct mapping *mapping)
+{
+	size_t size = mapping->end - mapping->start;
+	cleanup_free char *bytes = size <= VDSO_MAX ? malloc(size) : NULL;
+	cleanup_close int fd = -1;
+
+	if (!bytes || !process_peek(process, mapping->start, bytes, size))
+		return -1;
+	fd = memfd_create("vdso", MFD_CLOEXEC);
+	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
+		return -1;
+	return take_fd(fd);
+}
+
+int mapping_open(struct process *process, const struct mapping *mapping)
+{
+	char path[4200];
+	struct stat st;
+	int fd;
+
+	if (!strcmp(mapping->path, "[vdso]"))
+		return copy_vdso(process, mapping);
+	if (!mapping->inode)
+		return -1;
+	/* By inode, not by device: overlay and btrfs show another device number. */
+	if (process->exe >= 0 && fstat(process->exe, &st) == 0 && st.st_ino == mapping->inode)
+		return fcntl(process->exe, F_DUPFD_CLOEXEC, 3);
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)process->pid, mapping->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == mapping->inode)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)process->pid,
+		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}

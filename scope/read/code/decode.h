@@ -1,0 +1,78 @@
+/* One function's machine code, decoded to what those above need: where control goes, what moves
+ * between registers and the stack, what is made of addresses, where a word is decremented.
+ *
+ * Registers are numbered as the machine does: x86-64 rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5,
+ * rsi 6, rdi 7, r8 .. r15; arm64 x0 .. x30, 31 the stack pointer.
+ */
+#ifndef READ_CODE_DECODE_H
+#define READ_CODE_DECODE_H
+
+#include "base/base.h"
+
+enum code_machine { CODE_X86_64, CODE_ARM64 };
+
+enum code_flow {
+	CODE_NEXT,
+	CODE_JUMP,   /* target 0: to an address in a register or in memory */
+	CODE_BRANCH, /* a conditional jump */
+	CODE_CALL,   /* target as of JUMP */
+	CODE_RETURN,
+	CODE_STOP, /* a trap, or bytes that are no instruction: nothing goes on from here */
+};
+
+enum code_op {
+	CODE_OTHER,
+	CODE_LOAD,	     /* reg = [base + disp], 8 bytes */
+	CODE_STORE,	     /* [base + disp] = reg, width bytes */
+	CODE_MOVE,	     /* reg = base, 8 bytes */
+	CODE_LESS_ONE,	     /* reg = base - 1, 8 bytes (lea, dec, sub) */
+	CODE_DECREMENT,	     /* [base + disp] -= 1, 8 bytes */
+	CODE_COMPARE_GLOBAL, /* compares the 4-byte word at `target` with imm */
+	CODE_ADDRESS,	     /* reg = `target`, an address in the image */
+	CODE_EXCHANGE,	     /* exchanges the 4-byte word at [base + disp] with a register */
+	CODE_OFFSET,	     /* reg = base + imm, 8 bytes */
+	CODE_LOAD_GLOBAL,    /* reg = the 8-byte word at `target` */
+	CODE_LOAD_PAIR,	     /* reg = [base + disp], reg2 = [base + disp + 8]; 8 bytes each */
+	CODE_STORE_PAIR,     /* the reverse */
+};
+
+#define CODE_NO_REG    255
+#define CODE_REGISTERS 32
+
+struct code_insn {
+	uint64_t addr;
+	uint64_t target; /* of a direct jump, branch or call; of COMPARE_GLOBAL, ADDRESS and
+			    LOAD_GLOBAL; else 0 */
+	int64_t disp;
+	int64_t imm;
+	uint32_t writes; /* bit n: register n is changed */
+	uint8_t size;
+	uint8_t flow; /* enum code_flow */
+	uint8_t op;   /* enum code_op */
+	uint8_t reg, reg2, base, width;
+	bool emulated; /* the kernel emulates it: a probe there costs no single step */
+	bool joined;   /* something in this function jumps here */
+};
+
+struct code {
+	VEC(struct code_insn) insns;
+};
+
+/* The register that carries integer argument `index` of Go's internal ABI; CODE_NO_REG if none. */
+uint8_t code_argument_register(enum code_machine machine, unsigned index);
+/* The register that carries the closure in a call of one. */
+uint8_t code_context_register(enum code_machine machine);
+uint8_t code_stack_register(enum code_machine machine);
+uint8_t code_frame_register(enum code_machine machine);
+
+/* Decodes `size` bytes that stand at address addr. Bytes that are no instruction become one of
+ * flow CODE_STOP (one byte long, on arm64 four), and decoding goes on behind it. Errors: out of
+ * memory. */
+struct error *code_decode(enum code_machine machine, const void *bytes, size_t size, uint64_t addr,
+			  struct code *ret);
+void code_fini(struct code *code);
+
+/* The instruction at addr, or NULL when none begins there. */
+const struct code_insn *code_at(const struct code *code, uint64_t addr);
+
+#endif

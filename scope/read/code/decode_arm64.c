@@ -1,0 +1,213 @@
+/* arm64, decoded here: instructions are four bytes, and of all of them a handful matter (what
+ * moves a constant from where it is made to the register of an argument, and where control
+ * goes). The masks are those of the Arm Architecture Reference Manual, C4.1. What is none of
+ * them is taken to write each register that its fields could name, so that too little is known
+ * and never too much. (Capstone takes ten times as long to say as much; it writes the listings.)
+ */
+#include "read/code/decode_priv.h"
+
+enum { SP = 31, FP = 29, G = 28 };
+
+static uint8_t rd(uint32_t op)
+{
+	return op & 31;
+}
+static uint8_t rn(uint32_t op)
+{
+	return op >> 5 & 31;
+}
+static uint8_t rt2(uint32_t op)
+{
+	return op >> 10 & 31;
+}
+static uint8_t rm(uint32_t op)
+{
+	return op >> 16 & 31;
+}
+
+/* The signed field of `bits` bits that begins at bit `low`. */
+static int64_t field(uint32_t op, unsigned low, unsigned bits)
+{
+	uint64_t value = op >> low & ((1ull << bits) - 1);
+
+	return (int64_t)(value << (64 - bits)) >> (64 - bits);
+}
+
+static void set_target(struct code_insn *to, uint8_t flow, int64_t words)
+{
+	to->flow = flow;
+	to->target = to->addr + (uint64_t)words * 4;
+}
+
+/* C4.1.65: branches, exceptions, system. True when op is one that goes somewhere. */
+static bool decode_flow(uint32_t op, struct code_insn *to)
+{
+	uint32_t call = ~(1u << SP | 1u << FP | 1u << G); /* Go's ABI keeps these */
+
+	if ((op & 0x7c000000) == 0x14000000) { /* B, BL */
+		set_target(to, op >> 31 ? CODE_CALL : CODE_JUMP, field(op, 0, 26));
+		to->writes = op >> 31 ? call : 0;
+	} else if ((op & 0xff000000) == 0x54000000 || (op & 0x7e000000) == 0x34000000) {
+		set_target(to, CODE_BRANCH, field(op, 5, 19)); /* B.cond; CBZ, CBNZ */
+	} else if ((op & 0x7e000000) == 0x36000000) {	       /* TBZ, TBNZ */
+		set_target(to, CODE_BRANCH, field(op, 5, 14));
+	} else if ((op & 0xfffffc1f) == 0xd61f0000) { /* BR */
+		to->flow = CODE_JUMP;
+	} else if ((op & 0xfffffc1f) == 0xd63f0000) { /* BLR */
+		to->flow = CODE_CALL;
+		to->writes = call;
+	} else if ((op & 0xfffffc1f) == 0xd65f0000) { /* RET */
+		to->flow = CODE_RETURN;
+	} else if ((op & 0xffe0001f) == 0xd4200000) { /* BRK */
+		to->flow = CODE_STOP;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* ADR, ADRP, ADD and SUB of an immediate, MOV between registers. */
+static bool decode_arithmetic(uint32_t op, struct code_insn *to)
+{
+	int64_t imm = (int64_t)(op >> 10 & 0xfff) << (op & 1u << 22 ? 12 : 0);
+
+	to->reg = rd(op);
+	to->base = rn(op);
+	if ((op & 0x1f000000) == 0x10000000) { /* ADR, ADRP */
+		int64_t offset = field(op, 5, 19) * 4 + (op >> 29 & 3);
+
+		to->op = CODE_ADDRESS;
+		to->target = op >> 31 ? (to->addr & ~0xfffull) + (uint64_t)offset * 4096
+				      : to->addr + (uint64_t)offset;
+	} else if ((op & 0xff800000) == 0x91000000) { /* ADD: with 0 a MOV from or to SP */
+		to->op = imm ? CODE_OFFSET : CODE_MOVE;
+		to->imm = imm;
+	} else if ((op & 0xff800000) == 0xd1000000) { /* SUB */
+		to->op = imm == 1 ? CODE_LESS_ONE : CODE_OFFSET;
+		to->imm = -imm;
+	} else if ((op & 0xffe0ffe0) == 0xaa0003e0 && rm(op) != 31 && rd(op) != 31) { /* MOV */
+		to->op = CODE_MOVE;
+		to->base = rm(op);
+	} else {
+		to->reg = to->base = CODE_NO_REG;
+		return false;
+	}
+	to->width = 8;
+	to->writes = 1u << to->reg;
+	return true;
+}
+
+/* A load or store at base + disp without write-back, of general registers. */
+static bool decode_memory(uint32_t op, struct code_insn *to)
+{
+	unsigned size = op >> 30, kind = op >> 22 & 3; /* store, load, two that extend the sign */
+
+	if ((op & 0x3f000000) == 0x39000000) /* LDR, STR (unsigned offset), LDRB, LDRSW, ... */
+		to->disp = (int64_t)(op >> 10 & 0xfff) << size;
+	else if ((op & 0x3f200c00) == 0x38000000) /* LDUR, STUR, ... */
+		to->disp = field(op, 12, 9);
+	else
+		return false;
+	to->base = rn(op);
+	to->width = (uint8_t)(1u << size);
+	if (kind)
+		to->writes = 1u << rd(op);
+	if (size == 3 && rd(op) != 31)
+		to->reg = rd(op);
+	to->op = !kind ? CODE_STORE : kind == 1 && to->reg != CODE_NO_REG ? CODE_LOAD : CODE_OTHER;
+	return true;
+}
+
+static bool decode_pair(uint32_t op, struct code_insn *to)
+{
+	bool load = op & 1u << 22;
+
+	if ((op & 0xff800000) != 0xa9000000) /* LDP, STP (signed offset) */
+		return false;
+	to->base = rn(op);
+	to->disp = field(op, 15, 7) * 8;
+	to->width = 8;
+	to->op = load ? CODE_LOAD_PAIR : CODE_STORE_PAIR;
+	if (rd(op) != 31)
+		to->reg = rd(op);
+	if (rt2(op) != 31)
+		to->reg2 = rt2(op);
+	if (load)
+		to->writes = 1u << rd(op) | 1u << rt2(op);
+	return true;
+}
+
+static bool decode_literal(uint32_t op, struct code_insn *to)
+{
+	if ((op & 0xff000000) != 0x58000000) /* LDR (literal) */
+		return false;
+	to->op = CODE_LOAD_GLOBAL;
+	to->reg = rd(op);
+	to->target = to->addr + (uint64_t)(field(op, 5, 19) * 4);
+	to->writes = 1u << rd(op);
+	return true;
+}
+
+/* Which registers any other load or store may write: C4.1.66. Fields that are no register must
+ * not be taken for one: the prologue's str x30, [sp, #-96]! would name the closure's. */
+static uint32_t memory_writes(uint32_t op)
+{
+	bool load = op & 3u << 22, pair_load = op & 1u << 22;
+
+	if ((op & 0x3b200000) == 0x38000000) /* before or after: the base changes */
+		return (load ? 1u << rd(op) : 0) | (op & 1u << 10 ? 1u << rn(op) : 0);
+	if ((op & 0x3b200c00) == 0x38200800) /* base and index */
+		return load ? 1u << rd(op) : 0;
+	if ((op & 0x3a000000) == 0x28000000) /* pairs */
+		return (pair_load ? 1u << rd(op) | 1u << rt2(op) : 0) |
+		       (op & 1u << 23 ? 1u << rn(op) : 0);
+	return 1u << rd(op) | 1u << rn(op) | 1u << rt2(op) | 1u << rm(op);
+}
+
+/* Which registers anything else may write. */
+static uint32_t other_writes(uint32_t op)
+{
+	bool memory = (op & 0x0a000000) == 0x08000000;
+
+	if (!memory)
+		return 1u << rd(op);
+	if (!(op & 1u << 26))
+		return memory_writes(op);
+	/* floating point, SIMD: at most the base */
+	if ((op & 0x3b000000) == 0x39000000 || (op & 0x3b800000) == 0x29000000 ||
+	    (op & 0x3b200c00) == 0x38000000)
+		return 0;
+	return 1u << rn(op);
+}
+
+static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
+{
+	uint32_t op;
+
+	if (size < sizeof(op))
+		return false;
+	memcpy(&op, bytes, sizeof(op));
+	if (op >> 16 == 0) /* UDF, and zeros between functions */
+		return false;
+	ret->size = sizeof(op);
+	if (decode_flow(op, ret) || decode_arithmetic(op, ret) || decode_pair(op, ret) ||
+	    decode_literal(op, ret))
+		return true;
+	if (!decode_memory(op, ret)) {
+		ret->op = CODE_OTHER;
+		ret->base = CODE_NO_REG;
+		ret->writes = other_writes(op);
+	}
+	return true;
+}
+
+const struct decode_ops decode_arm64 = {
+	/* src/internal/abi/abi_arm64.go: R0 to R15; R26 is the closure */
+	.arguments = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+	.argument_count = 16,
+	.context = 26,
+	.stack = SP,
+	.frame = FP,
+	.quantum = 4,
+	.decode = decode,
+};

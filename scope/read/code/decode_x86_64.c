@@ -1,0 +1,257 @@
+/* x86-64, decoded by Zydis.
+ *
+ * Emulated by the kernel (arch/x86/kernel/uprobes.c, branch_setup_xol_ops and push_setup_xol_ops,
+ * Linux 5.15 to 6.18): nop, push reg, call rel32, jmp rel, jcc rel. Everything else is
+ * single-stepped out of line, which costs ten times as much. Multi-byte nops are left out: kernels
+ * differ, and 6.18 rewrites the five-byte one into a call.
+ */
+#include "read/code/decode_priv.h"
+
+#include <Zydis/Zydis.h>
+
+static uint8_t register_number(ZydisRegister reg)
+{
+	ZydisRegister wide = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
+
+	return wide >= ZYDIS_REGISTER_RAX && wide <= ZYDIS_REGISTER_R15
+		       ? (uint8_t)(wide - ZYDIS_REGISTER_RAX)
+		       : CODE_NO_REG;
+}
+
+static bool is_wide_register(const ZydisDecodedOperand *op)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_REGISTER && op->size == 64 &&
+	       register_number(op->reg.value) != CODE_NO_REG;
+}
+
+/* [base + disp], no index, default segment */
+static bool is_plain_memory(const ZydisDecodedOperand *op)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.type == ZYDIS_MEMOP_TYPE_MEM &&
+	       op->mem.index == ZYDIS_REGISTER_NONE &&
+	       register_number(op->mem.base) != CODE_NO_REG &&
+	       op->mem.segment != ZYDIS_REGISTER_FS && op->mem.segment != ZYDIS_REGISTER_GS;
+}
+
+static void set_memory(struct code_insn *to, const ZydisDecodedOperand *op)
+{
+	to->base = register_number(op->mem.base);
+	to->disp = op->mem.disp.has_displacement ? op->mem.disp.value : 0;
+}
+
+static bool is_immediate(const ZydisDecodedOperand *op, int64_t value)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && op->imm.value.s == value;
+}
+
+/* mov [rip + disp], reg: what a program that is linked to shared libraries has for an address */
+static void set_load_global(struct code_insn *to, const ZydisDecodedInstruction *insn,
+			    const ZydisDecodedOperand *ops)
+{
+	ZyanU64 addr;
+
+	if (ops[1].mem.base != ZYDIS_REGISTER_RIP ||
+	    !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[1], to->addr, &addr)))
+		return;
+	to->op = CODE_LOAD_GLOBAL;
+	to->reg = register_number(ops[0].reg.value);
+	to->target = addr;
+}
+
+static void set_mov(struct code_insn *to, const ZydisDecodedInstruction *insn,
+		    const ZydisDecodedOperand *ops)
+{
+	if (is_wide_register(&ops[0]) && is_plain_memory(&ops[1])) {
+		to->op = CODE_LOAD;
+		to->reg = register_number(ops[0].reg.value);
+		set_memory(to, &ops[1]);
+	} else if (is_wide_register(&ops[0]) && ops[1].type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		set_load_global(to, insn, ops);
+	} else if (is_wide_register(&ops[0]) && is_wide_register(&ops[1])) {
+		to->op = CODE_MOVE;
+		to->reg = register_number(ops[0].reg.value);
+		to->base = register_number(ops[1].reg.value);
+	} else if (is_plain_memory(&ops[0])) {
+		to->op = CODE_STORE;
+		to->reg = ops[1].type == ZYDIS_OPERAND_TYPE_REGISTER
+				  ? register_number(ops[1].reg.value)
+				  : CODE_NO_REG;
+		set_memory(to, &ops[0]);
+	}
+	to->width = (uint8_t)(ops[0].size / 8);
+}
+
+/* dec x, sub x, 1 and add x, -1 are one operation in three spellings */
+static void set_less_one(struct code_insn *to, const ZydisDecodedOperand *ops)
+{
+	if (ops[0].size != 64)
+		return;
+	to->width = 8;
+	if (is_plain_memory(&ops[0])) {
+		to->op = CODE_DECREMENT;
+		set_memory(to, &ops[0]);
+	} else if (is_wide_register(&ops[0])) {
+		to->op = CODE_LESS_ONE;
+		to->reg = to->base = register_number(ops[0].reg.value);
+	}
+}
+
+static void set_lea(struct code_insn *to, const ZydisDecodedInstruction *insn,
+		    const ZydisDecodedOperand *ops)
+{
+	ZyanU64 addr;
+
+	if (is_wide_register(&ops[0]) && ops[1].mem.base == ZYDIS_REGISTER_RIP &&
+	    ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[1], to->addr, &addr))) {
+		to->op = CODE_ADDRESS;
+		to->reg = register_number(ops[0].reg.value);
+		to->target = addr;
+		return;
+	}
+	if (!is_wide_register(&ops[0]) || ops[1].mem.index != ZYDIS_REGISTER_NONE ||
+	    register_number(ops[1].mem.base) == CODE_NO_REG)
+		return;
+	to->op = ops[1].mem.disp.value == -1 ? CODE_LESS_ONE : CODE_OFFSET;
+	to->reg = register_number(ops[0].reg.value);
+	to->base = register_number(ops[1].mem.base);
+	to->imm = ops[1].mem.disp.has_displacement ? ops[1].mem.disp.value : 0;
+}
+
+static void set_compare(struct code_insn *to, const ZydisDecodedInstruction *insn,
+			const ZydisDecodedOperand *ops)
+{
+	ZyanU64 addr;
+
+	if (ops[0].type != ZYDIS_OPERAND_TYPE_MEMORY || ops[0].size != 32 ||
+	    ops[0].mem.base != ZYDIS_REGISTER_RIP || ops[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+	    !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[0], to->addr, &addr)))
+		return;
+	to->op = CODE_COMPARE_GLOBAL;
+	to->target = addr;
+	to->imm = ops[1].imm.value.s;
+}
+
+static void set_exchange(struct code_insn *to, const ZydisDecodedOperand *ops)
+{
+	if (!is_plain_memory(&ops[0]) || ops[0].size != 32)
+		return;
+	to->op = CODE_EXCHANGE;
+	set_memory(to, &ops[0]);
+}
+
+static void set_operation(struct code_insn *to, const ZydisDecodedInstruction *insn,
+			  const ZydisDecodedOperand *ops)
+{
+	switch (insn->mnemonic) {
+	case ZYDIS_MNEMONIC_MOV: set_mov(to, insn, ops); break;
+	case ZYDIS_MNEMONIC_LEA: set_lea(to, insn, ops); break;
+	case ZYDIS_MNEMONIC_CMP: set_compare(to, insn, ops); break;
+	case ZYDIS_MNEMONIC_XCHG: set_exchange(to, ops); break;
+	case ZYDIS_MNEMONIC_DEC: set_less_one(to, ops); break;
+	case ZYDIS_MNEMONIC_SUB:
+		if (is_immediate(&ops[1], 1))
+			set_less_one(to, ops);
+		break;
+	case ZYDIS_MNEMONIC_ADD:
+		if (is_immediate(&ops[1], -1))
+			set_less_one(to, ops);
+		break;
+	default: break;
+	}
+}
+
+static void set_flow(struct code_insn *to, const ZydisDecodedInstruction *insn,
+		     const ZydisDecodedOperand *ops)
+{
+	bool relative = insn->operand_count_visible &&
+			ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && ops[0].imm.is_relative;
+	ZyanU64 target;
+
+	switch (insn->meta.category) {
+	case ZYDIS_CATEGORY_UNCOND_BR: to->flow = CODE_JUMP; break;
+	case ZYDIS_CATEGORY_COND_BR: to->flow = CODE_BRANCH; break;
+	case ZYDIS_CATEGORY_CALL: to->flow = CODE_CALL; break;
+	case ZYDIS_CATEGORY_RET: to->flow = CODE_RETURN; break;
+	default:
+		to->flow = insn->mnemonic == ZYDIS_MNEMONIC_UD2 ||
+					   insn->mnemonic == ZYDIS_MNEMONIC_INT3
+				   ? CODE_STOP
+				   : CODE_NEXT;
+		break;
+	}
+	if (relative && ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[0], to->addr, &target)))
+		to->target = target;
+	if (to->flow == CODE_CALL)
+		to->writes = ~(1u << 4 | 1u << 5 | 1u << 14); /* Go's ABI keeps rsp, rbp, r14 (g) */
+}
+
+static bool is_emulated(const struct code_insn *insn, const uint8_t *bytes)
+{
+	switch (bytes[0]) {
+	case 0x90: /* nop */
+	case 0xeb:
+	case 0xe9: /* jmp */
+	case 0xe8: /* call */ return true;
+	case 0x66: return insn->size == 2 && bytes[1] == 0x90;
+	case 0x0f: return (bytes[1] & 0xf0) == 0x80;			/* jcc rel32 */
+	case 0x41: return insn->size == 2 && (bytes[1] & 0xf8) == 0x50; /* push r8..r15 */
+	default: return (bytes[0] & 0xf0) == 0x70 || (bytes[0] & 0xf8) == 0x50;
+	}
+}
+
+static uint32_t written_registers(const ZydisDecodedInstruction *insn,
+				  const ZydisDecodedOperand *ops)
+{
+	uint32_t writes = 0;
+
+	for (unsigned i = 0; i < insn->operand_count; i++) {
+		uint8_t reg;
+
+		if (ops[i].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+		    !(ops[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+			continue;
+		reg = register_number(ops[i].reg.value);
+		if (reg != CODE_NO_REG)
+			writes |= 1u << reg;
+	}
+	return writes;
+}
+
+static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
+{
+	/* As ZydisDecoderInit() would set it up: it is a constant, and so are we. */
+	static const ZydisDecoder decoder = {
+		.machine_mode = ZYDIS_MACHINE_MODE_LONG_64,
+		.stack_width = ZYDIS_STACK_WIDTH_64,
+		.decoder_mode =
+			{
+				[ZYDIS_DECODER_MODE_MPX] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_CET] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_LZCNT] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_TZCNT] = ZYAN_TRUE,
+				[ZYDIS_DECODER_MODE_CLDEMOTE] = ZYAN_TRUE,
+			},
+	};
+	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction raw;
+
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, size, &raw, ops)))
+		return false;
+	ret->size = raw.length;
+	ret->writes = written_registers(&raw, ops);
+	set_operation(ret, &raw, ops);
+	set_flow(ret, &raw, ops);
+	ret->emulated = is_emulated(ret, bytes);
+	return true;
+}
+
+const struct decode_ops decode_x86_64 = {
+	/* src/internal/abi/abi_amd64.go: RAX RBX RCX RDI RSI R8 R9 R10 R11; RDX is the closure */
+	.arguments = {0, 3, 1, 7, 6, 8, 9, 10, 11},
+	.argument_count = 9,
+	.context = 2,
+	.stack = 4,
+	.frame = 5,
+	.quantum = 1,
+	.decode = decode,
+};

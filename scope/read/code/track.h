@@ -1,0 +1,65 @@
+/* What a register holds at an instruction, as far as the function's code alone says: a constant
+ * address, what the register held at the entry, or what memory holds at the end of a chain of
+ * pointers that begins at one of these. Followed through moves, spills and joins.
+ *
+ *	main.drain[go.shape.int]:
+ *		mov [rsp+0x40], rax	# dictionary: ENTRY rax
+ *		...
+ *		mov rax, [rsp+0x40]
+ *		mov rax, [rax+0x8]	# ENTRY rax, loads {8}
+ *		call runtime.mapdelete_fast64
+ *
+ * Stack slots are followed where their address is known: the stack pointer and a constant. Stores
+ * through other pointers are taken not to reach them: what is asked for here (addresses of
+ * types and dictionaries) the compiler spills into slots of its own.
+ */
+#ifndef READ_CODE_TRACK_H
+#define READ_CODE_TRACK_H
+
+#include "read/code/decode.h"
+
+enum code_root {
+	CODE_UNKNOWN,
+	CODE_CONSTANT, /* base: an address in the image */
+	CODE_ENTRY,    /* base: a register, as it was when the function was called */
+	CODE_RESULT,   /* base: address of a call; its first result */
+	CODE_STACK,    /* the stack pointer, in the function's body */
+};
+
+#define CODE_LOADS_MAX 3
+
+struct code_value {
+	uint64_t base;
+	int32_t offsets[CODE_LOADS_MAX]; /* *(... *(*(base + offsets[0]) + offsets[1]) ...) */
+	int32_t add;			 /* and this much more */
+	uint32_t root;			 /* enum code_root */
+	uint32_t loads;
+};
+
+static_assert(sizeof(struct code_value) == 32, "no padding: values are compared by their bytes");
+
+struct code_track;
+
+/* Functions that leave the registers as they were, against the ABI: Go's write barriers. All but
+ * the scratch registers. */
+struct code_keepers {
+	const uint64_t *addrs;
+	size_t n;
+};
+
+/* Follows the function (borrowed, as the keepers; must outlive the result). Functions too large to
+ * follow (a hostile file's) are not: each value is unknown then. Errors: out of memory. */
+struct error *code_track_new(enum code_machine machine, const struct code *code,
+			     struct code_keepers keepers, struct code_track **ret);
+void code_track_free(struct code_track *track); /* NULL is legal */
+CLEANUP_FUNC(struct code_track, code_track_free)
+
+/* What register `reg` holds before the instruction `at` (one of the function's). */
+struct code_value code_track_value(struct code_track *track, const struct code_insn *at,
+				   uint8_t reg);
+
+/* What the stack slot at [stack pointer + disp] holds there. */
+struct code_value code_track_slot(struct code_track *track, const struct code_insn *at,
+				  int64_t disp);
+
+#endif

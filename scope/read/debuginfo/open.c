@@ -1,0 +1,232 @@
+/* Finding and opening debug information; the ranges of its units. */
+#include "read/debuginfo/debuginfo_priv.h"
+
+#include <dwarf.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+
+/* ---- ranges ---- */
+
+bool debuginfo_ranges_of(struct debuginfo *dwarf, Dwarf_Die *die, uint32_t of,
+			 debuginfo_ranges_vec *to)
+{
+	struct debuginfo_range range = {.of = of};
+	Dwarf_Addr base, low, high;
+	ptrdiff_t at = 0;
+
+	while ((at = dwarf_ranges(die, at, &base, &low, &high)) > 0) {
+		if (dwarf->ranges++ >= DEBUGINFO_RANGES_MAX)
+			return false;
+		/* What the linker threw away lies at 0, or at the end of all addresses. */
+		if (low == 0 || low >= high)
+			continue;
+		range.low = low;
+		range.high = high;
+		if (!vec_push(to, range))
+			return false;
+	}
+	return true; /* none: a declaration, or an abstract instance */
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct debuginfo_range *x = a, *y = b;
+
+	if (x->low != y->low)
+		return x->low < y->low ? -1 : 1;
+	return x->of < y->of ? -1 : x->of > y->of;
+}
+
+void debuginfo_ranges_sort(debuginfo_ranges_vec *ranges)
+{
+	if (ranges->len)
+		qsort(ranges->data, ranges->len, sizeof(*ranges->data), compare_ranges);
+}
+
+const struct debuginfo_range *debuginfo_ranges_find(const debuginfo_ranges_vec *ranges,
+						    uint64_t addr)
+{
+	const struct debuginfo_range *best = NULL;
+	size_t low = 0, high = ranges->len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ranges->data[middle].low <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t looked = 0; low > 0 && looked < DEBUGINFO_OVERLAP_MAX; looked++) {
+		const struct debuginfo_range *range = &ranges->data[--low];
+
+		if (addr < range->high &&
+		    (!best || range->high - range->low < best->high - best->low))
+			best = range;
+	}
+	return best;
+}
+
+/* ---- separate files ---- */
+
+struct separate {
+	int fd;
+	char *path;
+};
+
+/* Notes what libdwfl finds, and tells it that there is nothing: we open the file ourselves. */
+static int note_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+			  const char *file, const char *link, GElf_Word crc, char **ret_name)
+{
+	struct separate *found = *userdata;
+	char *path = NULL;
+	int fd = dwfl_standard_find_debuginfo(module, userdata, name, base, file, link, crc, &path);
+
+	if (fd >= 0 && found && found->fd < 0) {
+		found->fd = fd;
+		found->path = path;
+		return -1;
+	}
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return -1;
+}
+
+/* Leaves found->fd -1 where there is none. */
+static void find_separate(int fd, const char *path, struct separate *found)
+{
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		.find_debuginfo = note_debuginfo,
+		.section_address = dwfl_offline_section_address,
+	};
+	int copy = dup(fd); /* libdwfl closes the one that it is given */
+	Dwfl *dwfl;
+	Dwfl_Module *module;
+	Dwarf_Addr bias;
+	void **userdata = NULL;
+
+	unsetenv("DEBUGINFOD_URLS"); /* never the network */
+	dwfl = dwfl_begin(&callbacks);
+	if (!dwfl) {
+		close(copy);
+		return;
+	}
+	dwfl_report_begin(dwfl);
+	module = dwfl_report_offline(dwfl, path, path, copy);
+	if (!module)
+		close(copy);
+	dwfl_report_end(dwfl, NULL, NULL);
+	if (module)
+		dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
+	if (userdata) {
+		*userdata = found;
+		dwfl_module_getdwarf(module, &bias);
+	}
+	dwfl_end(dwfl);
+}
+
+/* ---- opening ---- */
+
+static struct error *read_units(struct debuginfo *dwarf)
+{
+	Dwarf_CU *cu = NULL;
+	Dwarf_Die die, split;
+
+	while (dwarf_get_units(dwarf->dw, cu, &cu, NULL, NULL, &die, &split) == 0) {
+		struct debuginfo_unit unit = {.die = dwarf_dieoffset(&die)};
+		int tag = dwarf_tag(&die);
+
+		if (dwarf->units.len >= DEBUGINFO_UNITS_MAX)
+			return error_new(ERROR_TARGET, "more than %d units", DEBUGINFO_UNITS_MAX);
+		if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)
+			continue;
+		if (!vec_push(&dwarf->units, unit))
+			return error_nomem();
+		if (!debuginfo_ranges_of(dwarf, &die, (uint32_t)dwarf->units.len - 1,
+					 &dwarf->unit_ranges))
+			return error_new(ERROR_TARGET, "more than %d ranges", DEBUGINFO_RANGES_MAX);
+	}
+	if (!dwarf->units.len)
+		return error_new(ERROR_TARGET, "corrupt: no compilation unit can be read");
+	debuginfo_ranges_sort(&dwarf->unit_ranges);
+	return NULL;
+}
+
+static struct error *open_file(struct debuginfo *dwarf, int fd, uint64_t *ret_size)
+{
+	dwarf->elf = elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL);
+	if (!dwarf->elf)
+		return error_new(ERROR_TARGET, "not an ELF file that libelf reads: %s",
+				 elf_errmsg(-1));
+	return debuginfo_sections(dwarf, ret_size);
+}
+
+static struct error *no_dwarf(const struct debuginfo *dwarf)
+{
+	if (*dwarf->path)
+		return error_new(ERROR_TARGET, "none in %s either", dwarf->path);
+	return error_new(ERROR_TARGET, "stripped: no .debug_info, and no separate debug file here");
+}
+
+struct error *debuginfo_open(int fd, const char *path, struct debuginfo **ret)
+{
+	cleanup(debuginfo_close) struct debuginfo *dwarf = calloc(1, sizeof(*dwarf));
+	struct separate separate = {.fd = -1};
+	uint64_t size = 0;
+
+	if (!dwarf || !(dwarf->path = strdup("")))
+		return error_nomem();
+	dwarf->fd = -1;
+	elf_version(EV_CURRENT);
+	try(open_file(dwarf, fd, &size));
+	if (!size) {
+		find_separate(fd, path, &separate);
+		if (separate.fd < 0)
+			return no_dwarf(dwarf);
+		free(dwarf->path);
+		dwarf->path = separate.path ? separate.path : strdup("?");
+		dwarf->fd = separate.fd;
+		elf_end(take_ptr(dwarf->elf));
+		if (!dwarf->path)
+			return error_nomem();
+		try(open_file(dwarf, dwarf->fd, &size));
+		if (!size)
+			return no_dwarf(dwarf);
+	}
+	dwarf->dw = dwarf_begin_elf(dwarf->elf, DWARF_C_READ, NULL);
+	if (!dwarf->dw)
+		return error_new(ERROR_TARGET, "corrupt: %s", dwarf_errmsg(-1));
+	try(read_units(dwarf));
+	*ret = take_ptr(dwarf);
+	return NULL;
+}
+
+void debuginfo_close(struct debuginfo *dwarf)
+{
+	if (!dwarf)
+		return;
+	vec_each(unit, &dwarf->units) {
+		vec_fini(&unit->scopes);
+		vec_fini(&unit->funcs);
+		vec_fini(&unit->ranges);
+	}
+	vec_fini(&dwarf->units);
+	vec_fini(&dwarf->unit_ranges);
+	dwarf_end(dwarf->dw);
+	elf_end(dwarf->elf);
+	vec_each(bytes, &dwarf->inflated)
+		free(*bytes);
+	vec_fini(&dwarf->inflated);
+	if (dwarf->fd >= 0)
+		close(dwarf->fd);
+	free(dwarf->path);
+	free(dwarf);
+}
+
+const char *debuginfo_path(const struct debuginfo *dwarf)
+{
+	return dwarf->path;
+}

@@ -1,0 +1,73 @@
+/* An executable file, mapped (never read whole). Pointers in a position-independent file are seen
+ * relocated (R_X86_64_RELATIVE applied to a private mapping), as they stand in memory with bias 0.
+ */
+#ifndef READ_ELF_IMAGE_H
+#define READ_ELF_IMAGE_H
+
+enum image_machine { IMAGE_X86_64, IMAGE_ARM64 };
+
+struct image;
+
+/* Opens an executable.
+ *   fd    open for reading; stays the caller's (a copy is not kept: the mapping is)
+ *   name  for error texts only (copied)
+ * Errors (ERROR_TARGET): not an ELF file, 32-bit, big-endian, not an executable or shared object,
+ * a machine other than x86-64 and arm64, no loadable segment, headers outside the file.
+ */
+struct error *image_open(int fd, const char *name, struct image **ret);
+void image_close(struct image *image); /* NULL is legal */
+CLEANUP_FUNC(struct image, image_close)
+
+const char *image_name(const struct image *image);
+enum image_machine image_machine(const struct image *image);
+bool image_is_pie(const struct image *image);
+/* "" when the file has none; lower-case hex of the GNU build-id note, borrowed. */
+const char *image_build_id(const struct image *image);
+/* True when the file has no ELF symbol table (.symtab). */
+bool image_is_stripped(const struct image *image);
+
+/* Borrowed pointer to `size` bytes at link-time address addr, or NULL when they do not lie inside
+ * the file-backed part of one loadable segment. */
+const void *image_at(const struct image *image, uint64_t addr, uint64_t size);
+/* As image_at, with the number of bytes that are there (>= 1) in *ret_size. */
+const void *image_rest(const struct image *image, uint64_t addr, uint64_t *ret_size);
+/* False when outside. */
+bool image_u64(const struct image *image, uint64_t addr, uint64_t *ret);
+bool image_u32(const struct image *image, uint64_t addr, uint32_t *ret);
+
+/* File offset of a link-time address (where a uprobe is placed); false when not file-backed. */
+bool image_file_offset(const struct image *image, uint64_t addr, uint64_t *ret);
+/* The loadable segments, for computing a process's bias and for scans. */
+struct image_segment {
+	uint64_t addr;	 /* link-time address */
+	uint64_t offset; /* in the file */
+	uint64_t file_size;
+	uint64_t mem_size;
+	bool executable, writable;
+};
+size_t image_segments(const struct image *image, const struct image_segment **ret);
+
+/* A section by name; false when absent or when the file has no section headers. */
+bool image_section(const struct image *image, const char *name, uint64_t *ret_addr,
+		   uint64_t *ret_size);
+/* Sections by number, 0 to count - 1; an image without section headers has none. */
+struct image_section {
+	const char *name;    /* "" when it has none; borrowed */
+	uint32_t type, link; /* SHT_...; the section it refers to */
+	uint64_t addr, size;
+	bool loaded;	      /* part of the program in memory (SHF_ALLOC) */
+	const uint8_t *bytes; /* `size` bytes, borrowed; NULL: none in the file, or cut short */
+};
+size_t image_section_count(const struct image *image);
+bool image_section_get(const struct image *image, size_t index, struct image_section *ret);
+/* The loaded section that addr lies in; false when none does. */
+bool image_section_at(const struct image *image, uint64_t addr, struct image_section *ret);
+/* An ELF symbol (.symtab) by exact name; false when absent. */
+bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
+		  uint64_t *ret_size);
+
+/* Gives back the memory of the file's pages that were touched so far; touching them again reads
+ * them again. For after a pass over much of the file: symbol's own passes do it themselves. */
+void image_trim(const struct image *image);
+
+#endif

@@ -1,0 +1,36 @@
+/* What the parts of image share: image.c (opening, segments, sections, symbols), image_sections.c
+ * (sections by number) and image_reloc.c (relocations). Nobody outside of scope/symbol/image*.c
+ * includes this.
+ */
+#ifndef READ_ELF_IMAGE_PRIV_H
+#define READ_ELF_IMAGE_PRIV_H
+
+#include "base/base.h"
+#include "read/elf/image.h"
+
+#define IMAGE_SEGMENTS_MAX 64 /* linkers make 3 to 6 */
+#define IMAGE_BUILD_ID_MAX 64 /* bytes; GNU build ids are 8 to 32 long */
+
+struct image {
+	char *name;	/* owned */
+	uint8_t *bytes; /* the file, mapped privately; writable only while image_relocate() runs */
+	size_t size;
+	enum image_machine machine;
+	bool pie;
+	struct image_segment segments[IMAGE_SEGMENTS_MAX]; /* PT_LOAD, in the file's order */
+	size_t segment_count;
+	size_t dirty_from, dirty_to;	       /* byte range that relocations have written to */
+	uint64_t dynamic_offset, dynamic_size; /* PT_DYNAMIC in the file; size 0: none */
+	uint64_t section_offset,
+		section_count; /* section headers, inside the file; count 0: none */
+	uint64_t section_names, section_names_size; /* .shstrtab, inside the file */
+	char build_id[2 * IMAGE_BUILD_ID_MAX + 1];
+};
+
+/* Borrowed pointer to `size` bytes at a file offset, or NULL when they are not all there. */
+const uint8_t *image_file_bytes(const struct image *image, uint64_t offset, uint64_t size);
+
+/* Applies the file's relative relocations to the mapping. ERROR_TARGET: the table is corrupt. */
+struct error *image_relocate(struct image *image);
+
+#endif

@@ -1,0 +1,480 @@
+/* A batch of addresses, source by source. */
+#include "read/explain/module.h"
+
+#include <stdio.h>
+
+enum {
+	ALIASES_MAX = 64, /* symbols of one address that are compared */
+	PATIENCE_S = 10,  /* of processor time, for Go's table in a batch; 65536 take 0.2 */
+};
+
+/* A query on its way through a batch. */
+struct turn {
+	const struct explain_module *module;
+	uint64_t pc;
+	uint32_t index;
+};
+
+struct explain {
+	uint32_t sources, fallback;
+	VEC(struct explanation) list;
+	VEC(struct explain_frame) frames; /* of all answers; an answer has its first by number */
+	VEC(size_t) first;		  /* list index * EXPLAIN_SOURCES + source -> in frames */
+	VEC(struct turn) turns;		  /* the queries, sorted by module and address */
+	double begun;			  /* the batch; processor time */
+	uint32_t asked;			  /* Go's table */
+	bool padding; /* the address that is being asked for is padding: nobody knows more */
+};
+
+struct error *explain_new(uint32_t sources, uint32_t fallback, struct explain **ret)
+{
+	struct explain *explain = calloc(1, sizeof(*explain));
+
+	if (!explain)
+		return error_nomem();
+	explain->sources = sources;
+	explain->fallback = fallback;
+	*ret = explain;
+	return NULL;
+}
+
+void explain_free(struct explain *explain)
+{
+	if (!explain)
+		return;
+	vec_fini(&explain->list);
+	vec_fini(&explain->frames);
+	vec_fini(&explain->first);
+	vec_fini(&explain->turns);
+	free(explain);
+}
+
+/* ---- one address in one source ---- */
+
+/* Where the frames of an answer begin is kept as a number until all are there: the vector moves. */
+static void begin_answer(struct explain *explain, size_t index, enum explain_source source)
+{
+	explain->first.data[index * EXPLAIN_SOURCES + source] = explain->frames.len;
+}
+
+static bool ask_gopclntab(struct explain *explain, size_t index)
+{
+	struct explanation *e = &explain->list.data[index];
+	struct explain_answer *answer = &e->by[EXPLAIN_GOPCLNTAB];
+	struct gopcln_frame frames[GOPCLN_INLINE_MAX];
+
+	answer->n = gopcln_frames(e->query.module->tab, e->query.pc, frames, ARRAY_SIZE(frames));
+	if (!answer->n) {
+		answer->why = "not Go code: no function of the table holds it";
+		return true;
+	}
+	/* A function reaches to the next one in the table; its lines end where its code does. */
+	if (answer->n == 1 && !*frames[0].file && !frames[0].line) {
+		answer->n = 0;
+		answer->why = "padding between functions: no line there";
+		explain->padding = true;
+		return true;
+	}
+	answer->entry = frames[0].entry;
+	begin_answer(explain, index, EXPLAIN_GOPCLNTAB);
+	for (size_t i = 0; i < answer->n; i++) {
+		struct explain_frame frame = {frames[i].func, frames[i].file, frames[i].line,
+					      frames[i].inlined};
+
+		if (!vec_push(&explain->frames, frame))
+			return false;
+	}
+	return true;
+}
+
+static bool ask_symbols(struct explain *explain, size_t index)
+{
+	struct explanation *e = &explain->list.data[index];
+	struct explain_answer *answer = &e->by[EXPLAIN_SYMBOLS];
+	struct elfsym_hit hit;
+
+	if (!elfsym_at(e->query.module->symbols, e->query.pc, &hit)) {
+		answer->why = "no symbol holds it";
+		return true;
+	}
+	answer->n = 1;
+	answer->entry = hit.addr;
+	answer->size = hit.size;
+	begin_answer(explain, index, EXPLAIN_SYMBOLS);
+	return vec_push(&explain->frames, ((struct explain_frame){.func = hit.name, .file = ""}));
+}
+
+/* Go's table in a file that is made to take long: what is asked for later has no answer of it. */
+static bool is_patient(struct explain *explain, struct explain_module *module)
+{
+	char text[128];
+
+	if (++explain->asked % 16 || clock_used() - explain->begun < PATIENCE_S)
+		return true;
+	snprintf(text, sizeof(text),
+		 "gave up after %d s: the table is corrupt, or made to take "
+		 "long",
+		 PATIENCE_S);
+	module->why[EXPLAIN_GOPCLNTAB] = strdup(text);
+	return !module->why[EXPLAIN_GOPCLNTAB];
+}
+
+/* Asks a source that answers at once, or notes the address for the child. False: out of memory. */
+static bool ask(struct explain *explain, size_t index, enum explain_source source)
+{
+	struct explanation *e = &explain->list.data[index];
+	struct explain_module *module = e->query.module;
+
+	e->by[source].asked = true;
+	if (!module_source(module, source) ||
+	    (source == EXPLAIN_GOPCLNTAB && !is_patient(explain, module))) {
+		e->by[source].why = module->why[source] ? module->why[source] : "out of memory";
+		return true;
+	}
+	if (source == EXPLAIN_GOPCLNTAB)
+		return ask_gopclntab(explain, index);
+	if (source == EXPLAIN_SYMBOLS)
+		return ask_symbols(explain, index);
+	return vec_push(&module->pcs, e->query.pc) && vec_push(&module->asked_by, (uint32_t)index);
+}
+
+/* ---- the child's answers ---- */
+
+static const char *miss_text(uint8_t miss)
+{
+	switch (miss) {
+	case DEBUGINFO_NO_UNIT: return "no unit with debug information has code there";
+	case DEBUGINFO_NO_FRAME: return "a unit has code there, but no function and no line";
+	default: return "corrupt: the unit's entries cannot be read";
+	}
+}
+
+/* Takes one answer out of the bytes; false: out of memory. Bytes that make no sense are the end of
+ * them: the child that sent them has read a foreign file. */
+static bool take_answer(struct explain *explain, size_t index, struct reader *r)
+{
+	struct explain_answer *answer = &explain->list.data[index].by[EXPLAIN_DWARF];
+	uint8_t miss = reader_u8(r), n = reader_u8(r);
+	uint64_t entry = reader_u64(r);
+
+	begin_answer(explain, index, EXPLAIN_DWARF);
+	for (uint8_t i = 0; i < n && !r->bad; i++) {
+		struct explain_frame frame;
+
+		frame.inlined = reader_u8(r) != 0;
+		frame.line = reader_u32(r);
+		frame.func = reader_cstr(r);
+		frame.file = reader_cstr(r);
+		/* libdw puts the unit's folder, ".", before what has none: "<autogenerated>". */
+		if (!r->bad && !strncmp(frame.file, "./", 2))
+			frame.file += 2;
+		if (!r->bad && !vec_push(&explain->frames, frame))
+			return false;
+	}
+	if (r->bad || miss != DEBUGINFO_FOUND || !n) {
+		answer->why = miss_text(r->bad ? DEBUGINFO_CORRUPT : miss);
+		return true;
+	}
+	answer->n = n;
+	answer->entry = entry;
+	return true;
+}
+
+static bool take_answers(struct explain *explain, struct explain_module *module, size_t from,
+			 size_t n, const struct buf *bytes, size_t at)
+{
+	struct reader r = reader_over(bytes->data + at, bytes->len - at);
+
+	for (size_t i = from; i < from + n; i++)
+		if (!take_answer(explain, module->asked_by.data[i], &r))
+			return false;
+	return true;
+}
+
+/* All addresses of a module that were noted, in as few requests as there can be. The answers' bytes
+ * move while they grow, so they are taken apart at the end. */
+static bool ask_child(struct explain *explain, struct explain_module *module)
+{
+	VEC(size_t) starts = {0};
+	size_t total = module->pcs.len, n;
+	bool ok = true;
+
+	buf_reset(&module->answers);
+	for (size_t from = 0; ok && from < total; from += n) {
+		n = total - from < DEBUGINFO_READER_BATCH ? total - from : DEBUGINFO_READER_BATCH;
+		ok = vec_push(&starts, module->answers.len);
+		if (ok && !debuginfo_reader_ask(&module->child, module->pcs.data + from, n,
+						&module->answers)) {
+			if (!module->why[EXPLAIN_DWARF])
+				module->why[EXPLAIN_DWARF] = strdup(module->child.why);
+			for (size_t i = from; i < total; i++)
+				explain->list.data[module->asked_by.data[i]].by[EXPLAIN_DWARF].why =
+					module->child.why;
+			total = from;
+		}
+	}
+	for (size_t i = 0, from = 0; ok && from < total; i++, from += n) {
+		n = total - from < DEBUGINFO_READER_BATCH ? total - from : DEBUGINFO_READER_BATCH;
+		ok = take_answers(explain, module, from, n, &module->answers, starts.data[i]);
+	}
+	vec_fini(&starts);
+	module->pcs.len = module->asked_by.len = 0;
+	return ok;
+}
+
+/* ---- the verdict ---- */
+
+/* How far two names are the same, the middle dot of Go's assembler being a dot: the linker writes
+ * one for it into .symtab (Go: cmd/link/internal/ld/symtab.go, putelfsym). */
+static void skip_same(const char **a, const char **b)
+{
+	for (;;) {
+		size_t x = (*a)[0] == '.' ? 1 : !strncmp(*a, "\302\267", 2) ? 2 : 0;
+		size_t y = (*b)[0] == '.' ? 1 : !strncmp(*b, "\302\267", 2) ? 2 : 0;
+
+		if (x && y)
+			*a += x, *b += y;
+		else if (**a && **a == **b)
+			(*a)++, (*b)++;
+		else
+			return;
+	}
+}
+
+/* "[...]" in one, type arguments in the other, and the same behind them. */
+static bool same_generic(const char *shortened, const char *full)
+{
+	size_t tail, len = strlen(full);
+
+	if (strncmp(shortened, "...]", 4) != 0)
+		return false;
+	tail = strlen(shortened + 3); /* with the ']' */
+	return len >= tail && !strcmp(shortened + 3, full + len - tail);
+}
+
+/* What is added to a symbol alone: by Go's linker to that of an assembly function that has a
+ * wrapper of the same name (Go: cmd/link/internal/ld/symtab.go, mangleABIName), by gcc to a part or
+ * a changed copy of a function. */
+static bool is_suffix(const char *suffix)
+{
+	static const char *const suffixes[] = {".abi0",	 ".abiinternal", ".cold",     ".part.",
+					       ".isra.", ".constprop.",	 ".lto_priv."};
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (!strncmp(suffix, suffixes[i], strlen(suffixes[i])))
+			return true;
+	return false;
+}
+
+bool explain_same_func(const char *a, const char *b)
+{
+	skip_same(&a, &b);
+	return (!*a && !*b) || (!*a && is_suffix(b)) || (!*b && is_suffix(a)) ||
+	       same_generic(a, b) || same_generic(b, a);
+}
+
+static uint32_t compare_frames(const struct explain_answer *a, const struct explain_answer *b)
+{
+	uint32_t differ = 0;
+
+	if (a->n != b->n)
+		return EXPLAIN_DIFFER_INLINE;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct explain_frame *x = &a->frames[i], *y = &b->frames[i];
+
+		if (x->inlined != y->inlined ||
+		    (x->inlined && !explain_same_func(x->func, y->func)))
+			differ |= EXPLAIN_DIFFER_INLINE;
+		/* Of some functions Go's line tables leave out the first instruction. */
+		if (!*x->file || !*y->file)
+			continue;
+		if (strcmp(x->file, y->file) != 0)
+			differ |= EXPLAIN_DIFFER_FILE;
+		if (x->line != y->line)
+			differ |= EXPLAIN_DIFFER_LINE;
+	}
+	return differ;
+}
+
+/* One address may have many symbols: the other source's name is as good as the one shown. Of those
+ * for the dynamic linker the proper one may be missing: there any at the same address will do. */
+static bool is_alias(const struct explanation *e, const struct explain_answer *symbol,
+		     const struct explain_answer *other, const char *name)
+{
+	const struct elfsym *symbols = e->query.module->symbols;
+	const char *alias;
+
+	if (symbol != &e->by[EXPLAIN_SYMBOLS])
+		return false;
+	if (symbol->entry == other->entry && !strcmp(elfsym_table(symbols), ".dynsym"))
+		return true;
+	for (size_t i = 0; i < ALIASES_MAX; i++) {
+		alias = elfsym_alias(symbols, symbol->entry, i);
+		if (!alias)
+			return false;
+		if (explain_same_func(alias, name))
+			return true;
+	}
+	return false;
+}
+
+static uint32_t compare_answers(const struct explanation *e, const struct explain_answer *a,
+				const struct explain_answer *b)
+{
+	const struct explain_frame *x = &a->frames[a->n - 1], *y = &b->frames[b->n - 1];
+	uint32_t differ = 0;
+
+	if (*x->func && *y->func && !explain_same_func(x->func, y->func) &&
+	    !is_alias(e, b, a, x->func))
+		differ |= EXPLAIN_DIFFER_FUNC;
+	if (a->entry && b->entry && a->entry != b->entry)
+		differ |= EXPLAIN_DIFFER_ENTRY;
+	return differ;
+}
+
+static void judge(struct explanation *e)
+{
+	static const enum explain_source order[] = {EXPLAIN_GOPCLNTAB, EXPLAIN_DWARF,
+						    EXPLAIN_SYMBOLS};
+	const struct explain_answer *go = &e->by[EXPLAIN_GOPCLNTAB], *dw = &e->by[EXPLAIN_DWARF];
+
+	e->best = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		if (!e->by[order[i]].n)
+			continue;
+		if (e->best < 0)
+			e->best = (int)order[i];
+		else
+			e->differ |= compare_answers(e, &e->by[e->best], &e->by[order[i]]);
+	}
+	if (go->n && dw->n)
+		e->differ |= compare_frames(go, dw);
+}
+
+const char *explain_func(const struct explanation *e, const struct explain_answer *answer,
+			 size_t frame)
+{
+	const struct explain_answer *symbols = &e->by[EXPLAIN_SYMBOLS];
+
+	if (!*answer->frames[frame].func && !answer->frames[frame].inlined && symbols->n)
+		return symbols->frames[0].func;
+	return answer->frames[frame].func;
+}
+
+void explain_differ_text(uint32_t differ, struct buf *to)
+{
+	static const char *const names[] = {"function", "entry", "inlining", "file", "line"};
+	size_t from = to->len;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!(differ & 1u << i))
+			continue;
+		if (to->len > from)
+			buf_str(to, ", ");
+		buf_str(to, names[i]);
+	}
+}
+
+/* ---- a batch ---- */
+
+static bool ask_first(struct explain *explain, size_t index)
+{
+	struct explanation *e = &explain->list.data[index];
+	uint32_t sources = explain->sources;
+
+	if (!e->query.module)
+		return true;
+	explain->padding = false;
+	for (enum explain_source source = 0; source < EXPLAIN_DWARF; source++)
+		if (sources & EXPLAIN_BIT(source) && !ask(explain, index, source))
+			return false;
+	if (!e->by[EXPLAIN_GOPCLNTAB].n && !explain->padding)
+		sources |= explain->fallback;
+	return !(sources & EXPLAIN_BIT(EXPLAIN_DWARF)) || ask(explain, index, EXPLAIN_DWARF);
+}
+
+static void finish_one(struct explain *explain, size_t index)
+{
+	struct explanation *e = &explain->list.data[index];
+	struct image_section section;
+
+	for (size_t i = 0; i < EXPLAIN_SOURCES; i++)
+		if (e->by[i].n)
+			e->by[i].frames = explain->frames.data +
+					  explain->first.data[index * EXPLAIN_SOURCES + i];
+	judge(e);
+	e->section = "";
+	if (e->best < 0 && e->query.module &&
+	    image_section_at(e->query.module->image, e->query.pc, &section))
+		e->section = section.name;
+}
+
+static int compare_turns(const void *a, const void *b)
+{
+	const struct turn *x = a, *y = b;
+
+	if (x->module != y->module)
+		return (uintptr_t)x->module < (uintptr_t)y->module ? -1 : 1;
+	return x->pc < y->pc ? -1 : x->pc > y->pc;
+}
+
+/* In the order of their addresses tables are read from the beginning to the end, instead of here
+ * and there: 100,000 addresses take a quarter less time, with debug information nearly half. Equal
+ * ones, as logs have them, are asked for once. */
+static void sort_turns(struct explain *explain, const struct explain_query *queries, size_t n)
+{
+	bool sorted = true;
+
+	for (size_t i = 0; i < n; i++) {
+		struct turn *turn = &explain->turns.data[i];
+
+		*turn = (struct turn){queries[i].module, queries[i].pc, (uint32_t)i};
+		sorted = sorted && (!i || compare_turns(turn - 1, turn) <= 0);
+	}
+	if (!sorted)
+		qsort(explain->turns.data, n, sizeof(struct turn), compare_turns);
+}
+
+static bool is_repeated(const struct turn *turn, size_t i)
+{
+	return i && turn->module && compare_turns(turn - 1, turn) == 0;
+}
+
+struct error *explain(struct explain *explain, const struct explain_query *queries, size_t n,
+		      const struct explanation **ret)
+{
+	explain->list.len = explain->frames.len = 0;
+	if (!vec_reserve(&explain->list, n) || !vec_reserve(&explain->turns, n) ||
+	    !vec_reserve(&explain->first, n * EXPLAIN_SOURCES))
+		return error_nomem();
+	explain->begun = clock_used();
+	sort_turns(explain, queries, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct turn *turn = &explain->turns.data[i];
+
+		explain->list.data[turn->index] =
+			(struct explanation){.query = queries[turn->index]};
+		if (!is_repeated(turn, i) && !ask_first(explain, turn->index))
+			return error_nomem();
+	}
+	explain->list.len = n;
+	for (size_t i = 0; i < n; i++) {
+		struct explain_module *module = queries[i].module;
+
+		if (module && module->pcs.len && !ask_child(explain, module))
+			return error_nomem();
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct turn *turn = &explain->turns.data[i];
+		struct explanation *e = &explain->list.data[turn->index];
+
+		if (is_repeated(turn, i)) {
+			*e = explain->list.data[turn[-1].index];
+			e->query = queries[turn->index];
+		} else {
+			finish_one(explain, turn->index);
+		}
+	}
+	*ret = explain->list.data;
+	return NULL;
+}

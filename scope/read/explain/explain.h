@@ -1,0 +1,117 @@
+/* explain: what an address is, from each source there is, side by side, and whether they agree.
+ *
+ *   gopclntab  the Go runtime's own table: functions, lines, inlined calls; in every Go program
+ *   symbols    .symtab or .dynsym: functions only, Go's and C's; not where a program is stripped
+ *   dwarf      debug information, in the file or beside it: functions, lines, inlined calls
+ *
+ * A module is one file; an address comes with the module that it lies in, if any, and the link-time
+ * address there (cmd/ knows processes and biases).
+ */
+#ifndef READ_EXPLAIN_EXPLAIN_H
+#define READ_EXPLAIN_EXPLAIN_H
+
+#include "base/base.h"
+#include "read/explain/scan.h"
+#include "read/gofile/gofile.h"
+
+enum explain_source { EXPLAIN_GOPCLNTAB, EXPLAIN_SYMBOLS, EXPLAIN_DWARF, EXPLAIN_SOURCES };
+
+#define EXPLAIN_BIT(source) (1u << (source))
+#define EXPLAIN_ALL	    (EXPLAIN_BIT(EXPLAIN_SOURCES) - 1)
+
+const char *explain_source_name(enum explain_source source); /* "gopclntab", "symbols", "dwarf" */
+
+/* ---- modules ---- */
+
+struct explain_module;
+
+/* Opens an executable or shared object; its sources are opened when they are first asked.
+ *   fd    becomes the module's, on success and on failure
+ *   path  for people, and for finding a separate debug file (copied)
+ * Errors as image_open(). */
+struct error *explain_module_open(int fd, const char *path, struct explain_module **ret);
+void explain_module_close(struct explain_module *module); /* NULL is legal */
+CLEANUP_FUNC(struct explain_module, explain_module_close)
+
+const char *explain_module_path(const struct explain_module *module);
+int explain_module_fd(const struct explain_module *module); /* stays the module's */
+const struct image *explain_module_image(const struct explain_module *module);
+/* NULL when the module is not a Go program. */
+const struct gopcln *explain_module_gopcln(struct explain_module *module);
+/* Begins to read the debug information, in another process: it takes longest, and is ready the
+ * sooner. */
+void explain_module_prepare_dwarf(struct explain_module *module);
+/* The separate debug file that is read; "": none, or not asked yet. */
+const char *explain_module_separate(const struct explain_module *module);
+/* Why the source answers nothing at all in this module ("stripped: ..."); NULL: it can answer, or
+ * was not asked yet. */
+const char *explain_module_why(const struct explain_module *module, enum explain_source source);
+
+/* ---- addresses ---- */
+
+struct explain_query {
+	uint64_t addr;		       /* as it was given */
+	uint64_t pc;		       /* the link-time address to look up */
+	struct explain_module *module; /* NULL: in no file */
+	const char *place;	       /* why it is in no file; borrowed */
+};
+
+struct explain_frame {
+	const char *func; /* "" when unknown */
+	const char *file; /* "" when unknown */
+	uint32_t line;	  /* 0 when unknown */
+	bool inlined;	  /* func has no frame of its own */
+};
+#define EXPLAIN_FRAMES_MAX 64
+
+/* What one source says. Strings live until the next explain(). */
+struct explain_answer {
+	bool asked;
+	const char *why;		    /* asked, and no answer: why not; else NULL */
+	const struct explain_frame *frames; /* innermost first; symbols: one, without a file */
+	size_t n;
+	uint64_t entry; /* where the physical function (or the symbol) begins; 0 when unknown */
+	uint64_t size;	/* symbols: of the symbol; 0 when the table does not say */
+};
+
+/* In what two sources differ. */
+enum {
+	EXPLAIN_DIFFER_FUNC = 1,   /* the physical function's name */
+	EXPLAIN_DIFFER_ENTRY = 2,  /* where it begins */
+	EXPLAIN_DIFFER_INLINE = 4, /* which calls were inlined */
+	EXPLAIN_DIFFER_FILE = 8,   /* a file */
+	EXPLAIN_DIFFER_LINE = 16,  /* a line */
+};
+
+struct explanation {
+	struct explain_query query;
+	struct explain_answer by[EXPLAIN_SOURCES];
+	int best;	     /* the source to believe: enum explain_source, or -1: none answered */
+	uint32_t differ;     /* EXPLAIN_DIFFER_... bits over all that answered */
+	const char *section; /* what it lies in where no source answers; "" when unknown */
+};
+
+struct explain;
+/* sources: EXPLAIN_BIT()s of those that are always asked; fallback: of those that are asked where
+ * gopclntab was not asked or has no answer. */
+struct error *explain_new(uint32_t sources, uint32_t fallback, struct explain **ret);
+void explain_free(struct explain *explain); /* NULL is legal */
+CLEANUP_FUNC(struct explain, explain_free)
+
+/* Explains n addresses; *ret is an array of n, in the same order, valid until the next call. The
+ * more at once, the cheaper. Errors: out of memory. What a source cannot tell is no error. */
+struct error *explain(struct explain *explain, const struct explain_query *queries, size_t n,
+		      const struct explanation **ret);
+
+/* True when two function names mean one function: equal, or one has "[...]" where the other spells
+ * type arguments out, or one has what linkers and compilers add to symbols (".abi0", ".cold",
+ * ".part.0"...). */
+bool explain_same_func(const char *a, const char *b);
+/* The function of a frame of an answer, or, where the source has lines alone (assembly), the name
+ * of the symbol there; "" when nobody knows. */
+const char *explain_func(const struct explanation *e, const struct explain_answer *answer,
+			 size_t frame);
+/* Appends "function, line" for EXPLAIN_DIFFER_... bits. */
+void explain_differ_text(uint32_t differ, struct buf *to);
+
+#endif

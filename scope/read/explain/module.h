@@ -1,0 +1,27 @@
+/* What explain/ shares about a module. Inside explain/.
+ */
+#ifndef READ_EXPLAIN_MODULE_H
+#define READ_EXPLAIN_MODULE_H
+
+#include "read/explain/explain.h"
+#include "read/debuginfo/debuginfo.h"
+
+struct explain_module {
+	int fd;	    /* owned */
+	char *path; /* owned */
+	struct image *image;
+	struct gopcln *tab;	/* NULL: not opened, or why says why not */
+	struct elfsym *symbols; /* the same */
+	struct debuginfo_reader child;
+	bool opened[EXPLAIN_SOURCES];
+	char *why[EXPLAIN_SOURCES]; /* owned; NULL: the source can answer */
+	/* One batch: what the child is asked for, and its answers. */
+	VEC(uint64_t) pcs;
+	VEC(uint32_t) asked_by; /* pcs[i] is for explanation asked_by[i] */
+	struct buf answers;	/* a batch's answers, borrowed by its explanations */
+};
+
+/* Opens a source where that was not done; false when it cannot answer (why says why). */
+bool module_source(struct explain_module *module, enum explain_source source);
+
+#endif

@@ -1,0 +1,18 @@
+/* gofile: what a Go executable says about itself, without debug information and without a process.
+ *
+ *   gopcln.h   gopclntab and moduledata: functions, file:line, inlined frames, Go's version
+ *   gonames.h  functions by name, as tracebacks print names
+ *   gotype.h   the runtime's type data: kinds, names, fields, map types
+ *
+ * Addresses are link-time addresses, as in elf/.
+ */
+#ifndef READ_GOFILE_GOFILE_H
+#define READ_GOFILE_GOFILE_H
+
+#include "base/base.h"
+#include "read/elf/elf.h"
+#include "read/gofile/gopcln.h"
+#include "read/gofile/gotype.h"
+#include "read/gofile/gonames.h"
+
+#endif

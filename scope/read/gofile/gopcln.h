@@ -1,0 +1,80 @@
+/* Functions, lines and inlined frames of a Go program, from gopclntab and moduledata.
+ *
+ * The table is searched in the mapping, never loaded; opening it costs no pass over it but a scan
+ * for the magic where the file has no section for it.
+ */
+#ifndef READ_GOFILE_GOPCLN_H
+#define READ_GOFILE_GOPCLN_H
+
+struct gopcln;
+
+/* Opens the Go tables of an image (borrowed; must outlive the gopcln).
+ * Errors (ERROR_TARGET): not a Go program; Go older than 1.18 (table magic); corrupt tables; no
+ * moduledata found. The Go version is read where it can be had (build info, runtime.buildVersion,
+ * else a search for "go1.").
+ */
+struct error *gopcln_open(const struct image *image, struct gopcln **ret);
+void gopcln_close(struct gopcln *tab); /* NULL is legal */
+CLEANUP_FUNC(struct gopcln, gopcln_close)
+
+/* As found: "go1.26.5", sometimes with a suffix (" X:noswissmap"); "" when nowhere to be found (then
+ * minor is a lower bound from the table's magic, moduledata's shape and funcIDs). Borrowed. */
+const char *gopcln_version(const struct gopcln *tab);
+/* 26 for go1.26.5; from the shapes alone when the version string is absent. */
+unsigned gopcln_minor(const struct gopcln *tab);
+/* The module's bounds, link-time: [text, etext), [types, etypes), gofunc... */
+struct gopcln_module {
+	uint64_t moduledata; /* address of runtime.firstmoduledata */
+	uint64_t pclntab;    /* address of the table's header */
+	uint64_t text, etext;
+	uint64_t types, etypes;
+	uint64_t rodata, gofunc;
+	uint64_t noptrdata, ebss; /* start of .noptrdata, end of the last of data/bss/noptrbss */
+};
+const struct gopcln_module *gopcln_module(const struct gopcln *tab);
+
+struct gopcln_func {
+	const char *name; /* as in the table, e.g. "main.(*store).sweep"; borrowed from the image */
+	uint64_t entry;	  /* link-time address of the first instruction */
+	uint64_t end;	  /* one past the last: the next function's entry */
+	uint8_t func_id;  /* runtime's funcID */
+	bool defers;	  /* it has a defer statement */
+	uint32_t index;	  /* row in functab */
+};
+
+/* The function that holds addr; false when none does. */
+bool gopcln_func_at(const struct gopcln *tab, uint64_t addr, struct gopcln_func *ret);
+
+/* Looks up `n` functions by exact name in one pass. ret[i].entry is 0 where names[i] is absent.
+ * Names that end in "[...]" match generic instances as the table spells them. */
+void gopcln_find(const struct gopcln *tab, const char *const names[], size_t n,
+		 struct gopcln_func ret[]);
+size_t gopcln_func_count(const struct gopcln *tab);
+/* The function of row index; false when index is out of range or the row is corrupt. */
+bool gopcln_func_get(const struct gopcln *tab, uint32_t index, struct gopcln_func *ret);
+
+/* One frame of a source-level stack. Strings are borrowed from the image. */
+struct gopcln_frame {
+	const char *func;
+	const char *file; /* "" when unknown */
+	uint32_t line;	  /* 0 when unknown */
+	bool inlined;	  /* func has no frame of its own at this pc */
+	bool wrapper;	  /* compiler-made wrapper (funcID_wrapper) */
+	uint64_t entry;	  /* entry of the physical function that holds pc */
+};
+#define GOPCLN_INLINE_MAX 64 /* deepest inlining that is followed */
+
+/* The source-level frames at pc, innermost first: inlined ones, then the physical function.
+ * pc is the address of an instruction: for a return address, pass it minus 1. The frame of an
+ * inlined call carries the line inside the inlined function; its caller's, the line of the call.
+ * Returns the number written (<= max, at least 1), or 0 when no function holds pc. */
+size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct gopcln_frame *ret, size_t max);
+
+/* How many calls of the function `name` were inlined into func. */
+size_t gopcln_inlined(const struct gopcln *tab, const struct gopcln_func *func, const char *name);
+
+/* The stack-pointer delta (bytes pushed since entry, return address not counted) at pc, from the
+ * function's pcsp table; false when unknown. */
+bool gopcln_sp_delta(const struct gopcln *tab, uint64_t pc, int32_t *ret);
+
+#endif

@@ -1,0 +1,442 @@
+/* Type descriptors (Go: internal/abi/type.go since 1.21, reflect/type.go and runtime/type.go
+ * before).
+ *
+ * abi.Type, 48 bytes, the same in every release since 1.18:
+ *
+ *      0 Size u64    8 PtrBytes u64   16 Hash u32   20 TFlag u8   21 Align u8   22 FieldAlign u8
+ *     23 Kind u8    24 Equal ptr      32 GCData ptr               40 Str i32    44 PtrToThis i32
+ *
+ *     TFlag   1 uncommon  2 extra star  4 named  8 regular memory
+ *            16 unrolled bitmap (1.22), GC mask on demand (1.24)   32 direct interface (1.26)
+ *     Kind   low 5 bits the kind; 32 direct interface (to 1.25); 64 GC program (to 1.23)
+ *
+ * and behind it, by kind:
+ *
+ *     array      48 Elem  56 Slice  64 Len        pointer, slice  48 Elem
+ *     chan       48 Elem  56 Dir i64              interface       48 PkgPath  56 Methods slice
+ *     map        48 Key   56 Elem   64 Bucket or Group  72 Hasher  ...
+ *     struct     48 PkgPath  56 Fields slice of {name ptr, type ptr, offset u64}
+ *                (1.18: offset << 1 | embedded; since 1.19 a bit in the name tells embedded)
+ *
+ * Str is an offset from moduledata.types to a name: flags u8 (1 exported, 2 tag follows, 4 package
+ * path follows, 8 embedded), uvarint length, bytes. Types that reflect makes at run time live on
+ * the heap and have a negative Str, an id in a table of the process.
+ */
+#include "base/base.h"
+#include "read/gofile/gofile.h"
+
+enum {
+	TYPE_SIZE = 48,
+	TYPE_SIZE_MAX = TYPE_SIZE + 32, /* with the longest part behind it that is read here */
+	FIELD_SIZE = 24,
+
+	TFLAG_EXTRA_STAR = 2,
+	TFLAG_NAMED = 4,
+	TFLAG_DIRECT_IFACE = 32,
+	KIND_MASK = 31,
+	KIND_DIRECT_IFACE = 32,
+
+	NAME_DEPTH_MAX = 16,  /* levels of a name that is put together */
+	NAME_LEN_MAX = 4096,  /* and its length */
+	FIELDS_MAX = 65536,   /* a struct that claims more is corrupt */
+	NAME_LOOKED_AT = 256, /* bytes of a name that tell a descriptor from what looks like one */
+};
+
+/* A descriptor as it stands in memory. */
+struct raw {
+	uint8_t bytes[TYPE_SIZE_MAX];
+	bool in_image; /* its pointers are link-time addresses */
+};
+
+struct name {
+	const char *text; /* borrowed from the image */
+	uint64_t len;
+	uint8_t flags;
+};
+
+/* ---- reading memory ---- */
+
+static bool load(const struct gotypes *types, uint64_t addr, void *to, size_t size, bool *in_image)
+{
+	const void *at = image_at(types->image, addr - types->bias, size);
+
+	*in_image = at != NULL;
+	if (at)
+		memcpy(to, at, size);
+	return at || (types->peek && types->peek(types->peek_ctx, addr, to, size));
+}
+
+static uint64_t raw_u64(const struct raw *raw, size_t offset)
+{
+	uint64_t value;
+
+	memcpy(&value, raw->bytes + offset, sizeof(value));
+	return value;
+}
+
+static uint32_t raw_u32(const struct raw *raw, size_t offset)
+{
+	uint32_t value;
+
+	memcpy(&value, raw->bytes + offset, sizeof(value));
+	return value;
+}
+
+/* A pointer of the descriptor as a run-time address. */
+static uint64_t raw_ptr(const struct gotypes *types, const struct raw *raw, size_t offset)
+{
+	uint64_t value = raw_u64(raw, offset);
+
+	return value && raw->in_image ? value + types->bias : value;
+}
+
+/* How many bytes of a descriptor of this kind are read here. */
+static size_t kind_size(unsigned kind)
+{
+	switch (kind) {
+	case GOTYPE_POINTER:
+	case GOTYPE_SLICE: return TYPE_SIZE + 8;
+	case GOTYPE_CHAN: return TYPE_SIZE + 16;
+	case GOTYPE_ARRAY:
+	case GOTYPE_INTERFACE:
+	case GOTYPE_STRUCT: return TYPE_SIZE + 24;
+	case GOTYPE_MAP: return TYPE_SIZE + 32;
+	default: return TYPE_SIZE;
+	}
+}
+
+static bool load_raw(const struct gotypes *types, uint64_t addr, struct raw *ret)
+{
+	bool in_image;
+	size_t size;
+
+	if (addr == 0 || addr % 8 != 0 || !load(types, addr, ret->bytes, TYPE_SIZE, &ret->in_image))
+		return false;
+	size = kind_size(ret->bytes[23] & KIND_MASK);
+	return size == TYPE_SIZE ||
+	       load(types, addr + TYPE_SIZE, ret->bytes + TYPE_SIZE, size - TYPE_SIZE, &in_image);
+}
+
+/* ---- descriptors ---- */
+
+/* The size that a kind always has; 0 where it varies. */
+static uint64_t fixed_size(unsigned kind)
+{
+	static const uint8_t sizes[] = {
+		[GOTYPE_BOOL] = 1,	  [GOTYPE_INT] = 8,	[GOTYPE_INT8] = 1,
+		[GOTYPE_INT16] = 2,	  [GOTYPE_INT32] = 4,	[GOTYPE_INT64] = 8,
+		[GOTYPE_UINT] = 8,	  [GOTYPE_UINT8] = 1,	[GOTYPE_UINT16] = 2,
+		[GOTYPE_UINT32] = 4,	  [GOTYPE_UINT64] = 8,	[GOTYPE_UINTPTR] = 8,
+		[GOTYPE_FLOAT32] = 4,	  [GOTYPE_FLOAT64] = 8, [GOTYPE_COMPLEX64] = 8,
+		[GOTYPE_COMPLEX128] = 16, [GOTYPE_CHAN] = 8,	[GOTYPE_FUNC] = 8,
+		[GOTYPE_INTERFACE] = 16,  [GOTYPE_MAP] = 8,	[GOTYPE_POINTER] = 8,
+		[GOTYPE_SLICE] = 24,	  [GOTYPE_STRING] = 16, [GOTYPE_UNSAFE_POINTER] = 8,
+	};
+
+	return kind < ARRAY_SIZE(sizes) ? sizes[kind] : 0;
+}
+
+static bool is_align(unsigned align)
+{
+	return align && align <= 64 && (align & (align - 1)) == 0;
+}
+
+/* What every true descriptor satisfies. */
+static bool raw_sane(const struct raw *raw)
+{
+	unsigned kind = raw->bytes[23] & KIND_MASK;
+	uint64_t size = raw_u64(raw, 0), fixed = fixed_size(kind);
+
+	return kind >= GOTYPE_BOOL && kind <= GOTYPE_UNSAFE_POINTER && size < (uint64_t)1 << 47 &&
+	       (fixed == 0 || fixed == size) && raw_u64(raw, 8) <= size &&
+	       is_align(raw->bytes[21]) && is_align(raw->bytes[22]) && size % raw->bytes[21] == 0;
+}
+
+static void raw_kind_part(const struct gotypes *types, const struct raw *raw, struct gotype *ret)
+{
+	switch (ret->kind) {
+	case GOTYPE_ARRAY:
+		ret->len = raw_u64(raw, 64);
+		ret->elem = raw_ptr(types, raw, 48);
+		break;
+	case GOTYPE_CHAN:
+	case GOTYPE_POINTER:
+	case GOTYPE_SLICE: ret->elem = raw_ptr(types, raw, 48); break;
+	case GOTYPE_MAP:
+		ret->key = raw_ptr(types, raw, 48);
+		ret->elem = raw_ptr(types, raw, 56);
+		break;
+	case GOTYPE_STRUCT:
+		ret->fields = raw_ptr(types, raw, 56);
+		ret->len = raw_u64(raw, 64);
+		break;
+	case GOTYPE_INTERFACE: ret->empty_interface = raw_u64(raw, 64) == 0; break;
+	default: break;
+	}
+}
+
+static void raw_read(const struct gotypes *types, uint64_t addr, const struct raw *raw,
+		     struct gotype *ret)
+{
+	uint8_t tflag = raw->bytes[20], kind = raw->bytes[23];
+
+	*ret = (struct gotype){
+		.addr = addr,
+		.size = raw_u64(raw, 0),
+		.ptr_bytes = raw_u64(raw, 8),
+		.hash = raw_u32(raw, 16),
+		.kind = (enum gotype_kind)(kind & KIND_MASK),
+		.named = tflag & TFLAG_NAMED,
+		.direct_iface = gopcln_minor(types->tab) >= 26 ? tflag & TFLAG_DIRECT_IFACE
+							       : kind & KIND_DIRECT_IFACE,
+		.comparable = raw_u64(raw, 24) != 0,
+	};
+	raw_kind_part(types, raw, ret);
+}
+
+bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret)
+{
+	struct raw raw = {0};
+
+	if (!load_raw(types, addr, &raw) || !raw_sane(&raw))
+		return false;
+	raw_read(types, addr, &raw, ret);
+	return true;
+}
+
+/* ---- names ---- */
+
+/* The name at a link-time address. */
+static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret)
+{
+	uint64_t rest = 0;
+	const void *at = image_rest(types->image, addr, &rest);
+	struct reader r;
+
+	if (!at)
+		return false;
+	r = reader_over(at, rest);
+	ret->flags = reader_u8(&r);
+	ret->len = reader_uvarint(&r, 32);
+	ret->text = reader_bytes(&r, ret->len);
+	return !r.bad && ret->flags < 16;
+}
+
+/* The name that a descriptor of the image carries; false when it has none there. */
+static bool raw_name(const struct gotypes *types, const struct raw *raw, struct name *ret)
+{
+	const struct gopcln_module *module = gopcln_module(types->tab);
+	int32_t str = (int32_t)raw_u32(raw, 40);
+
+	if (str <= 0 || (uint64_t)str >= module->etypes - module->types ||
+	    !name_at(types, module->types + (uint64_t)str, ret) || ret->len == 0)
+		return false;
+	if (raw->bytes[20] & TFLAG_EXTRA_STAR) {
+		if (ret->text[0] != '*' || ret->len == 1)
+			return false;
+		ret->text++;
+		ret->len--;
+	}
+	return true;
+}
+
+static bool append_name(const struct gotypes *types, uint64_t addr, unsigned depth, size_t limit,
+			struct buf *to);
+
+/* Returns true when it opened a parenthesis: "chan (<-chan int)" is not "chan<- chan int". */
+static bool append_chan(const struct gotypes *types, const struct raw *raw,
+			const struct gotype *type, struct buf *to)
+{
+	uint64_t dir = raw_u64(raw, 56); /* 1 receive, 2 send, 3 both */
+	struct raw elem = {0};
+	bool open;
+
+	buf_str(to, dir == 1 ? "<-chan " : dir == 2 ? "chan<- " : "chan ");
+	open = dir == 3 && load_raw(types, type->elem, &elem) &&
+	       (elem.bytes[23] & KIND_MASK) == GOTYPE_CHAN && raw_u64(&elem, 56) == 1;
+	if (open)
+		buf_char(to, '(');
+	return open;
+}
+
+/* A name put together from those of the parts, for a type that reflect made. */
+static bool append_built(const struct gotypes *types, const struct raw *raw,
+			 const struct gotype *type, unsigned depth, size_t limit, struct buf *to)
+{
+	bool open = false;
+
+	switch (type->kind) {
+	case GOTYPE_MAP:
+		buf_str(to, "map[");
+		if (!append_name(types, type->key, depth, limit, to))
+			return false;
+		buf_char(to, ']');
+		break;
+	case GOTYPE_POINTER: buf_char(to, '*'); break;
+	case GOTYPE_SLICE: buf_str(to, "[]"); break;
+	case GOTYPE_ARRAY:
+		buf_char(to, '[');
+		buf_u64(to, type->len);
+		buf_char(to, ']');
+		break;
+	case GOTYPE_CHAN: open = append_chan(types, raw, type, to); break;
+	case GOTYPE_STRUCT: buf_str(to, "struct {...}"); return true;
+	case GOTYPE_FUNC: buf_str(to, "func(...)"); return true;
+	default: return false;
+	}
+	if (!append_name(types, type->elem, depth, limit, to))
+		return false;
+	if (open)
+		buf_char(to, ')');
+	return true;
+}
+
+/* Appends at most up to to->len == limit; false leaves a part appended. The depth bounds the
+ * recursion, the limit bounds its breadth: every level appends before it goes deeper. */
+static bool append_name(const struct gotypes *types, uint64_t addr, unsigned depth, size_t limit,
+			struct buf *to)
+{
+	struct raw raw = {0};
+	struct gotype type;
+	struct name name;
+
+	if (depth == NAME_DEPTH_MAX || to->len > limit || !load_raw(types, addr, &raw) ||
+	    !raw_sane(&raw))
+		return false;
+	if (raw.in_image && raw_name(types, &raw, &name)) {
+		buf_put(to, name.text, name.len);
+		return to->len <= limit;
+	}
+	raw_read(types, addr, &raw, &type);
+	return append_built(types, &raw, &type, depth + 1, limit, to);
+}
+
+bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to)
+{
+	size_t start = to->len;
+
+	if (append_name(types, addr, 0, start + NAME_LEN_MAX, to) && !to->bad)
+		return true;
+	to->len = start;
+	return false;
+}
+
+/* ---- fields ---- */
+
+bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64_t index,
+		  struct gotype_field *ret)
+{
+	struct raw field = {0};
+	struct name name = {0};
+
+	if (type->kind != GOTYPE_STRUCT || index >= type->len || type->len > FIELDS_MAX ||
+	    !load(types, type->fields + index * FIELD_SIZE, field.bytes, FIELD_SIZE,
+		  &field.in_image))
+		return false;
+	*ret = (struct gotype_field){
+		.type = raw_ptr(types, &field, 8),
+		.offset = raw_u64(&field, 16),
+	};
+	/* A minor of 18 without a version is a bound: 1.19, of which there were more, is assumed.
+	 */
+	if (gopcln_minor(types->tab) == 18 && gopcln_version(types->tab)[0])
+		ret->offset >>= 1;
+	if (name_at(types, raw_ptr(types, &field, 0) - types->bias, &name)) {
+		ret->name = name.text;
+		ret->name_len = name.len;
+	}
+	return ret->offset <= type->size;
+}
+
+/* ---- scan ---- */
+
+/* True when a run-time address lies in a segment, zero-filled parts included: since Go 1.27 the
+ * GCData of a large type points into .noptrbss, where its mask will be built. */
+static bool in_image(const struct gotypes *types, uint64_t addr)
+{
+	const struct image_segment *segments;
+	size_t count = image_segments(types->image, &segments);
+
+	for (size_t i = 0; i < count; i++) {
+		if (addr - types->bias - segments[i].addr < segments[i].mem_size)
+			return true;
+	}
+	return false;
+}
+
+/* The bits that a release never sets in TFlag and Kind. */
+static bool flags_possible(const struct gotypes *types, const struct raw *raw)
+{
+	unsigned minor = gopcln_minor(types->tab);
+	uint8_t tflag_mask = minor >= 26 ? 0x3f : minor >= 20 ? 0x1f : 0x0f;
+	uint8_t kind_mask = minor >= 26 ? KIND_MASK : KIND_MASK | 0x60;
+
+	return !(raw->bytes[20] & ~tflag_mask) && !(raw->bytes[23] & ~kind_mask);
+}
+
+/* Of a long name the beginning is enough: a file may have a million descriptors with one name of a
+ * megabyte. */
+static bool name_printable(const struct name *name)
+{
+	for (uint64_t i = 0; i < name->len && i < NAME_LOOKED_AT; i++) {
+		if ((uint8_t)name->text[i] < ' ' || name->text[i] == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* A map's key can be compared, its bucket or group is a struct, and its hasher is there. */
+static bool map_possible(const struct gotypes *types, const struct raw *raw,
+			 const struct gotype *map)
+{
+	struct gotype key, elem, bucket;
+
+	return gotype_read(types, map->key, &key) && gotype_read(types, map->elem, &elem) &&
+	       gotype_read(types, raw_ptr(types, raw, 64), &bucket) && key.comparable &&
+	       bucket.kind == GOTYPE_STRUCT && in_image(types, raw_ptr(types, raw, 72));
+}
+
+/* What a word pattern that only looks like a descriptor does not satisfy. */
+static bool descriptor_at(const struct gotypes *types, uint64_t addr, struct gotype *ret)
+{
+	struct gotypes image_only = *types;
+	struct raw raw = {0};
+	struct gotype elem;
+	struct name name;
+
+	image_only.peek = NULL;
+	types = &image_only;
+	if (!load_raw(types, addr, &raw) || !raw_sane(&raw) || !flags_possible(types, &raw) ||
+	    !raw_name(types, &raw, &name) || !name_printable(&name))
+		return false;
+	if (raw_u64(&raw, 8) && !in_image(types, raw_ptr(types, &raw, 32)))
+		return false;
+	if (raw_u64(&raw, 24) && !in_image(types, raw_ptr(types, &raw, 24)))
+		return false;
+	raw_read(types, addr, &raw, ret);
+	if (!ret->named && ret->kind == GOTYPE_MAP && strncmp(name.text, "map[", 4) != 0)
+		return false;
+	if (ret->kind == GOTYPE_MAP)
+		return map_possible(types, &raw, ret);
+	return !ret->elem || gotype_read(types, ret->elem, &elem);
+}
+
+void gotype_scan(const struct gotypes *types, uint32_t kinds,
+		 bool (*found)(void *ctx, const struct gotype *type), void *ctx)
+{
+	const struct gopcln_module *module = gopcln_module(types->tab);
+	uint64_t size = module->etypes - module->types;
+	const uint8_t *bytes = image_at(types->image, module->types, size);
+	uint64_t at = -module->types & 7;
+
+	for (; bytes && at + TYPE_SIZE <= size; at += 8) {
+		struct gotype type;
+
+		if (!(kinds >> (bytes[at + 23] & KIND_MASK) & 1) ||
+		    !descriptor_at(types, module->types + at + types->bias, &type))
+			continue;
+		if (!found(ctx, &type))
+			break;
+	}
+	image_trim(types->image);
+}

@@ -1,0 +1,89 @@
+/* The runtime's type data (abi.Type and what follows it), Go 1.18 to 1.27.
+ *
+ * Type addresses here are RUN-TIME addresses: those that a process hands to the runtime. They lie
+ * inside the image (then link-time = run-time - bias), or on the process's heap when reflect made
+ * the type; for those, `peek` reads the process.
+ */
+#ifndef READ_GOFILE_GOTYPE_H
+#define READ_GOFILE_GOTYPE_H
+
+enum gotype_kind { /* the runtime's numbers: internal/abi/type.go */
+		   GOTYPE_BOOL = 1,
+		   GOTYPE_INT,
+		   GOTYPE_INT8,
+		   GOTYPE_INT16,
+		   GOTYPE_INT32,
+		   GOTYPE_INT64,
+		   GOTYPE_UINT,
+		   GOTYPE_UINT8,
+		   GOTYPE_UINT16,
+		   GOTYPE_UINT32,
+		   GOTYPE_UINT64,
+		   GOTYPE_UINTPTR,
+		   GOTYPE_FLOAT32,
+		   GOTYPE_FLOAT64,
+		   GOTYPE_COMPLEX64,
+		   GOTYPE_COMPLEX128,
+		   GOTYPE_ARRAY,
+		   GOTYPE_CHAN,
+		   GOTYPE_FUNC,
+		   GOTYPE_INTERFACE,
+		   GOTYPE_MAP,
+		   GOTYPE_POINTER,
+		   GOTYPE_SLICE,
+		   GOTYPE_STRING,
+		   GOTYPE_STRUCT,
+		   GOTYPE_UNSAFE_POINTER,
+};
+
+struct gotypes {
+	const struct gopcln *tab;  /* borrowed */
+	const struct image *image; /* borrowed */
+	uint64_t bias;
+	/* Reads a live process; NULL when there is none. Returns false when unreadable. */
+	bool (*peek)(void *ctx, uint64_t addr, void *to, size_t size);
+	void *peek_ctx;
+};
+
+struct gotype {
+	uint64_t addr; /* run-time */
+	uint64_t size, ptr_bytes;
+	uint32_t hash;
+	enum gotype_kind kind;
+	bool named;	      /* TFlagNamed */
+	bool direct_iface;    /* an interface holds the value itself, not a pointer to it */
+	bool comparable;      /* Equal is not nil */
+	uint64_t elem;	      /* array, chan, map, pointer, slice: element type; else 0 */
+	uint64_t key;	      /* map: key type; else 0 */
+	uint64_t len;	      /* array: length; struct: number of fields; else 0 */
+	uint64_t fields;      /* struct: address of the field array; else 0 */
+	bool empty_interface; /* interface: no methods (eface: first word is the type) */
+};
+
+/* False when no sane type descriptor stands at addr: sane is, for one, that kinds of a fixed size
+ * have it (an int is 8 bytes), whatever the file says. */
+bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret);
+
+/* Appends the type's string as reflect's String() gives it ("map[string]*main.session"). A map
+ * made by reflect.MapOf at run time has no name in the file: its string is put together from its
+ * key's and element's. Returns false (nothing appended) when unreadable. */
+bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to);
+
+struct gotype_field {
+	const char *name; /* borrowed; not NUL-terminated; NULL when the name is not in the image */
+	size_t name_len;
+	uint64_t type;	 /* run-time address */
+	uint64_t offset; /* bytes from the start of the struct */
+};
+/* Field `index` of a struct type; false when there is none or it is unreadable. */
+bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64_t index,
+		  struct gotype_field *ret);
+
+/* Calls found(ctx, type) for every descriptor of the given kinds in the image's type data: a
+ * structural scan of [types, etypes) with strict checks, so named map types (absent from
+ * typelinks) are found too. kinds: bit 1<<enum gotype_kind. Order: by address. `found` returns
+ * false to stop. */
+void gotype_scan(const struct gotypes *types, uint32_t kinds,
+		 bool (*found)(void *ctx, const struct gotype *type), void *ctx);
+
+#endif

@@ -1,0 +1,83 @@
+/* A Go value as a flat list of tokens: what a key looks like once it has been decoded. Sinks turn
+ * the list into text or JSON; filters compare it.
+ *
+ *     struct{ID int; Name string}{7, "x"}  ->  STRUCT(n=2) INT(name "ID", 7) STRING(name "Name", "x")
+ *     any(42)                              ->  INTERFACE(type "int", n=1) INT(42)
+ *     [2]bool{}                            ->  ARRAY(n=2) BOOL(0) BOOL(0)
+ *
+ * STRUCT, ARRAY and INTERFACE are followed by their n children (each a token with its own
+ * children). A nil interface is INTERFACE with n = 0 and type "".
+ */
+#ifndef READ_LAYOUT_VALUE_H
+#define READ_LAYOUT_VALUE_H
+
+enum value_kind {
+	VALUE_BOOL,	 /* u */
+	VALUE_INT,	 /* i */
+	VALUE_UINT,	 /* u */
+	VALUE_FLOAT,	 /* f; bits 32 or 64 */
+	VALUE_COMPLEX,	 /* f + im*i; bits 64 or 128 */
+	VALUE_POINTER,	 /* u: pointer, channel, unsafe.Pointer */
+	VALUE_STRING,	 /* bytes, bytes_len; cut */
+	VALUE_STRUCT,	 /* n fields; type: the struct's type string, or "" when it has no name */
+	VALUE_ARRAY,	 /* n elements; type: "[2]int" */
+	VALUE_INTERFACE, /* n = 1: the dynamic value follows; type: its type string */
+	VALUE_UNREAD,	 /* bytes: why it could not be read */
+};
+
+struct value {
+	enum value_kind kind;
+	uint8_t bits; /* FLOAT, COMPLEX: width of the Go type */
+	bool cut;     /* STRING: only the first bytes were kept (whole runes); STRUCT, ARRAY: only
+			      the first children */
+	uint32_t n;   /* STRUCT, ARRAY, INTERFACE: direct children that follow */
+	const char *name; /* field name when a child of a STRUCT, else NULL; not NUL-terminated */
+	uint32_t name_len;
+	uint32_t whole;	  /* cut: bytes (STRING) or children of the whole, UINT32_MAX for more than
+			     that; 0 when unknown */
+	const char *type; /* NUL-terminated; see the kinds; NULL when unknown */
+	union {
+		uint64_t u;
+		int64_t i;
+		double f;
+		const char *bytes; /* borrowed from the event's record */
+	};
+	union {
+		double im;
+		uint64_t bytes_len; /* STRING: bytes present here; UNREAD: length of the text */
+	};
+};
+
+/* Index of the token after values[at] and all its children (<= n). */
+size_t value_skip(const struct value *values, size_t n, size_t at);
+
+/* As a Go programmer would write it, to fit a line of text: "user:42" (quoted as strconv.Quote),
+ * 42, 1.5, true, (1+2i), 0xc000012345, main.point{X: 1, Y: 2}, [2]int{1, 2}, int(42) for an
+ * interface, nil; a cut string ends in "…" after its closing quote; UNREAD is <why>. */
+void value_text(struct buf *to, const struct value *values, size_t n);
+
+/* JSON as the event schema has it: string, number (as a string past 2^53, NaN, Inf), boolean,
+ * object for a struct, array, [re,im], "0x…" for a pointer, {"type":"int","value":42} for an
+ * interface, {"bytes":"hex"} for a string that is not UTF-8, null for UNREAD. */
+void value_json(struct buf *to, const struct value *values, size_t n);
+
+/* Does no field before values[at] have its name, and is the name one that JSON can show as it is? If
+ * not, value_json() appends "#index". The struct's fields begin at `first`; the list ends at n. */
+bool value_name_unique(const struct value *values, size_t first, size_t at, size_t n,
+		       uint32_t index);
+
+/* Is anything in the list cut? */
+bool value_is_cut(const struct value *values, size_t n);
+/* The reason of the first UNREAD in the list (length in *ret_len), or NULL. */
+const char *value_error(const struct value *values, size_t n, size_t *ret_len);
+
+/* Appends a JSON string with quotes, escaped; bytes that are not UTF-8 become U+FFFD. */
+void value_json_string(struct buf *to, const char *bytes, size_t len);
+
+/* Appends bytes of a traced program for a terminal: control characters, invisible runes and bytes
+ * that are not UTF-8 are escaped as strconv.Quote does, all else is left as it is. */
+void text_safe(struct buf *to, const char *bytes, size_t len);
+/* How many bytes of safe text fit into `columns` of a terminal; *ret_columns: what they take. */
+size_t text_fit(const char *text, size_t len, size_t columns, size_t *ret_columns);
+
+#endif

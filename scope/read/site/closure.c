@@ -1,0 +1,146 @@
+/* What closures captured: a function literal in generic code gets its dictionary that way.
+ *
+ * A closure is an object whose first word is the function, then come the variables that it
+ * captured. It is made by stores of these, of the function's address first, into a new object or
+ * one on the stack:
+ *
+ * 	lea rcx, main.drop[...].func1
+ * 	mov [rax], rcx
+ * 	mov rdx, [rsp+0x30]
+ * 	mov [rax+8], rdx		# a question about [closure + 8] is one about rdx here
+ */
+#include "read/site/site_priv.h"
+
+#define NEAR 128 /* instructions between the stores; a write barrier's branches stand there too */
+
+/* Where an instruction stores 8 bytes, and what. */
+struct stored {
+	struct code_value place; /* its address; root CODE_UNKNOWN: [base + place.add] */
+	uint8_t base, reg;
+};
+
+/* half: 1 is the second word of a pair. False when there is no such store. */
+static struct error *get_stored(struct site_search *search, struct site_func *maker,
+				const struct code_insn *insn, unsigned half, struct stored *ret,
+				bool *ret_found)
+{
+	int64_t add = insn->disp + (half ? 8 : 0);
+
+	*ret_found = insn->width == 8 &&
+		     (insn->op == CODE_STORE_PAIR || (insn->op == CODE_STORE && !half));
+	if (!*ret_found)
+		return NULL;
+	try(site_func_value(search, maker, insn, insn->base, &ret->place));
+	ret->place.add = (int32_t)(ret->place.add + add);
+	ret->base = insn->base;
+	ret->reg = half ? insn->reg2 : insn->reg;
+	return NULL;
+}
+
+/* Is b stored `offset` bytes behind a? */
+static bool is_behind(const struct stored *a, const struct stored *b, int32_t offset)
+{
+	struct code_value wanted = a->place;
+
+	wanted.add = (int32_t)(wanted.add + (int64_t)offset);
+	return memcmp(&wanted, &b->place, sizeof(wanted)) == 0 &&
+	       (wanted.root != CODE_UNKNOWN || a->base == b->base);
+}
+
+/* The closure's function was stored by insns[at]: what the question is about stands further on. */
+static struct error *answer_near(struct site_search *search, struct site_func *maker, size_t at,
+				 const struct stored *func, const struct site_open *question,
+				 site_questions *next)
+{
+	struct code_value inner = question->value, outer;
+	struct stored stored;
+	bool found;
+
+	inner.loads--;
+	memmove(inner.offsets, inner.offsets + 1, inner.loads * sizeof(inner.offsets[0]));
+	for (size_t i = 2 * at; i < 2 * maker->code.insns.len && i < 2 * (at + NEAR); i++) {
+		const struct code_insn *insn = &maker->code.insns.data[i / 2];
+
+		try(get_stored(search, maker, insn, i & 1, &stored, &found));
+		if (!found || !is_behind(func, &stored, question->value.offsets[0]))
+			continue;
+		try(site_func_value(search, maker, insn, stored.reg, &outer));
+		outer = site_value_join(&outer, &inner);
+		return site_answer(search, question, maker->func.entry, &outer, next);
+	}
+	return NULL;
+}
+
+/* Is what the instruction stores the address of a function that is asked about? */
+static struct error *answer_store(struct site_search *search, struct site_func *maker, size_t at,
+				  unsigned half, const site_questions *asked, site_questions *next)
+{
+	const struct code_insn *insn = &maker->code.insns.data[at];
+	struct code_value value;
+	struct stored stored;
+	bool found;
+
+	try(get_stored(search, maker, insn, half, &stored, &found));
+	if (!found)
+		return NULL;
+	try(site_func_value(search, maker, insn, stored.reg, &value));
+	if (value.root != CODE_CONSTANT || value.loads)
+		return NULL;
+	try(site_patience(search));
+	vec_each(question, asked)
+		if (question->func == value.base)
+			try(answer_near(search, maker, at, &stored, question, next));
+	return NULL;
+}
+
+static struct error *answer_maker(struct site_search *search, struct site_func *maker,
+				  const site_questions *asked, site_questions *next)
+{
+	for (size_t i = 0; i < maker->code.insns.len; i++) {
+		try(answer_store(search, maker, i, 0, asked, next));
+		try(answer_store(search, maker, i, 1, asked, next));
+	}
+	return NULL;
+}
+
+static struct error *answer_takes(struct site_search *search, const struct code_calls *takes,
+				  const site_questions *asked, site_questions *next)
+{
+	struct error *err = NULL;
+	uint64_t done = 0; /* end of the function that was looked at last */
+
+	for (size_t i = 0; !err && i < takes->list.len; i++) {
+		struct site_func maker;
+		bool found;
+
+		if (takes->list.data[i].addr < done)
+			continue;
+		err = site_func_open(search, takes->list.data[i].addr, &maker, &found);
+		if (!err && found) {
+			done = maker.func.end;
+			err = answer_maker(search, &maker, asked, next);
+		}
+		site_func_close(&maker);
+	}
+	return err;
+}
+
+struct error *site_answer_closures(struct site_search *search, const site_questions *asked,
+				   site_questions *next)
+{
+	cleanup_free uint64_t *targets = malloc((asked->len + 1) * sizeof(*targets));
+	struct code_calls takes = {0};
+	struct error *err;
+	size_t n = 0;
+
+	if (!targets)
+		return error_nomem();
+	vec_each(question, asked)
+		if (!n || targets[n - 1] != question->func)
+			targets[n++] = question->func;
+	err = site_search_text(search, code_takes_find, targets, n, &takes);
+	if (!err)
+		err = answer_takes(search, &takes, asked, next);
+	code_calls_fini(&takes);
+	return err;
+}

@@ -1,0 +1,289 @@
+/* Which sites are deferred.
+ *
+ * What the compiler makes of `defer delete(m, k)` is a function of its own, marked as a wrapper,
+ * that deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName):
+ * main.f.deferwrap1. Before it is main.f.func1, and so is what is made of `go delete(m, k)`:
+ * then main.f must have a defer statement.
+ *
+ * `defer func() { delete(m, k) }()` deletes in main.f.func1, a literal like any other. That it
+ * is deferred shows in main.f: the closure goes to runtime.deferproc, or into the fn of the
+ * _defer that goes to runtime.deferprocStack, or (open-coded) is called through a register at
+ * main.f's end. Literals that are called in place are called by address.
+ */
+#include "read/site/site_priv.h"
+
+#include <stdlib.h>
+
+#define DEFER_FN      24 /* offset of _defer.fn; runtime/runtime2.go, Go 1.19 to 1.27 */
+#define NAMES_AT_ONCE 512
+#define LOOKS_MAX     512 /* of a function: each may be a pass over it; functions defer a few times */
+
+/* A function that has literals with sites in them. */
+struct parent {
+	const struct site_search *search;
+	struct site_func func;
+	uint64_t entry;			     /* of func, whose literals these are; 0: none yet */
+	uint64_t deferproc, deferproc_stack; /* entries of the runtime's functions; 0: none */
+	VEC(uint64_t) deferred;		     /* entries of the literals that it defers */
+};
+
+/* What is stored at [object] somewhere in the function: an address, or 0. */
+static struct error *stored_at(struct parent *parent, const struct code_value *object,
+			       uint64_t *ret)
+{
+	*ret = 0;
+	try(site_patience(parent->search));
+	vec_each(insn, &parent->func.code.insns) {
+		struct code_value place, value;
+
+		if (insn->op != CODE_STORE || insn->width != 8)
+			continue;
+		try(site_func_value(parent->search, &parent->func, insn, insn->base, &place));
+		place.add = (int32_t)(place.add + insn->disp);
+		if (memcmp(&place, object, sizeof(place)) != 0)
+			continue;
+		try(site_func_value(parent->search, &parent->func, insn, insn->reg, &value));
+		if (site_value_address(parent->search, &value, ret))
+			return NULL;
+	}
+	return NULL;
+}
+
+/* The function of the closure `object`, as it is before the instruction `at`; 0 when unknown. */
+static struct error *closure_func(struct parent *parent, const struct code_insn *at,
+				  const struct code_value *object, uint64_t *ret)
+{
+	struct code_value value = *object;
+
+	*ret = 0;
+	if (object->root == CODE_CONSTANT && object->loads < CODE_LOADS_MAX) {
+		value.offsets[value.loads++] = value.add;
+		value.add = 0;
+	} else if (object->root == CODE_STACK && !object->loads) {
+		value = code_track_slot(parent->func.track, at, object->add);
+	}
+	if (value.root == CODE_CONSTANT && site_value_address(parent->search, &value, ret))
+		return NULL;
+	*ret = 0;
+	if ((object->root != CODE_STACK && object->root != CODE_RESULT) || object->loads)
+		return NULL;
+	return stored_at(parent, object, ret);
+}
+
+static struct error *add_literal(struct parent *parent, uint64_t entry)
+{
+	return !entry || vec_push(&parent->deferred, entry) ? NULL : error_nomem();
+}
+
+/* By runtime.deferproc(closure), or runtime.deferprocStack(&_defer). */
+static struct error *add_from_call(struct parent *parent, const struct code_insn *call,
+				   uint64_t target)
+{
+	uint8_t first = code_argument_register(parent->search->machine, 0);
+	struct code_value value;
+	uint64_t literal;
+
+	try(site_func_value(parent->search, &parent->func, call, first, &value));
+	if (target == parent->deferproc_stack) {
+		if (value.root != CODE_STACK || value.loads)
+			return NULL;
+		value = code_track_slot(parent->func.track, call, (int64_t)value.add + DEFER_FN);
+	}
+	try(closure_func(parent, call, &value, &literal));
+	return add_literal(parent, literal);
+}
+
+/* Each closure that is stored into the stack slot at disp, anywhere in the function. */
+static struct error *add_from_slot(struct parent *parent, int64_t disp)
+{
+	uint8_t stack = code_stack_register(parent->search->machine);
+
+	vec_each(insn, &parent->func.code.insns) {
+		struct code_value value;
+		uint64_t literal;
+
+		if (insn->op != CODE_STORE || insn->width != 8 || insn->base != stack ||
+		    insn->disp != disp)
+			continue;
+		try(site_func_value(parent->search, &parent->func, insn, insn->reg, &value));
+		try(closure_func(parent, insn, &value, &literal));
+		try(add_literal(parent, literal));
+	}
+	return NULL;
+}
+
+/* Open-coded: the closure waits in a slot of its own, is loaded at the function's end into the
+ * context register, and called through another. The defer statement may be conditional, so what
+ * the slot holds may not be known there: what is ever stored into it is. */
+static struct error *add_open_coded(struct parent *parent, const struct code_insn *call)
+{
+	uint8_t context = code_context_register(parent->search->machine);
+	uint8_t stack = code_stack_register(parent->search->machine);
+	const struct code_insn *first = parent->func.code.insns.data;
+
+	for (const struct code_insn *insn = call; insn > first && call - insn < 6;) {
+		insn--;
+		if (insn->op == CODE_LOAD && insn->reg == context && insn->base == stack)
+			return add_from_slot(parent, insn->disp);
+	}
+	return NULL;
+}
+
+/* A function's defer statements are all open-coded or none is; without optimisation none. */
+static struct error *find_literals(struct parent *parent)
+{
+	bool open_coded = true;
+	unsigned looks = 0;
+
+	vec_each(insn, &parent->func.code.insns) {
+		uint64_t target = site_call_target(parent->search, insn->target);
+
+		if (insn->flow != CODE_CALL || !target ||
+		    (target != parent->deferproc && target != parent->deferproc_stack))
+			continue;
+		open_coded = false;
+		if (looks++ < LOOKS_MAX)
+			try(add_from_call(parent, insn, target));
+	}
+	vec_each(insn, &parent->func.code.insns)
+		if (open_coded && insn->flow == CODE_CALL && !insn->target && looks++ < LOOKS_MAX)
+			try(add_open_coded(parent, insn));
+	return NULL;
+}
+
+static struct error *find_in_parent(struct parent *parent, uint64_t entry)
+{
+	struct error *err;
+	bool found;
+
+	if (parent->entry == entry)
+		return NULL;
+	parent->entry = entry;
+	parent->deferred.len = 0;
+	err = site_func_open(parent->search, entry, &parent->func, &found);
+	if (!err && found)
+		err = find_literals(parent);
+	site_func_close(&parent->func);
+	return err;
+}
+
+/* Makes the trampolines of the two functions known, where a program has any. */
+static struct error *find_trampolines(struct site_search *search, const struct parent *parent)
+{
+	uint64_t low = parent->deferproc, high = parent->deferproc_stack;
+	uint64_t targets[] = {low < high ? low : high, low < high ? high : low};
+	struct code_calls calls = {0};
+	struct error *err;
+
+	if (search->machine != CODE_ARM64)
+		return NULL;
+	err = site_search_calls(search, targets, ARRAY_SIZE(targets), &calls);
+	code_calls_fini(&calls);
+	return err;
+}
+
+/* ---- sites in literals ---- */
+
+struct literal {
+	struct site_row *row;
+	char *parent_name; /* owned */
+};
+typedef VEC(struct literal) literals;
+
+/* "main.f.func1" and the like; not what only a name of package main could be taken for. */
+static bool is_literal(const char *func)
+{
+	const char *dot = strrchr(func, '.');
+
+	return dot && dot > func &&
+	       (strncmp(dot, ".func", 5) == 0 || (dot[1] >= '0' && dot[1] <= '9'));
+}
+
+static bool collect(const struct site_search *search, literals *ret)
+{
+	vec_each(row, &search->found->list) {
+		const char *func = site_holder(row)->func;
+		struct literal literal = {.row = row};
+
+		if (row->wrapper || !is_literal(func))
+			continue;
+		literal.parent_name = strndup(func, (size_t)(strrchr(func, '.') - func));
+		if (!literal.parent_name || !vec_push(ret, literal)) {
+			free(literal.parent_name);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Marks one site; funcs: its parent, then the runtime's two functions. */
+static struct error *mark(struct parent *parent, const struct literal *literal,
+			  const struct gopcln_func *func)
+{
+	struct site_row *row = literal->row;
+
+	if (!func->entry || !func->defers)
+		return NULL;
+	if (site_holder(row)->wrapper) { /* Go 1.21 and before: made of a statement */
+		row->deferred = gopcln_minor(parent->search->tab) < 22;
+		return NULL;
+	}
+	try(find_in_parent(parent, func->entry));
+	vec_each(entry, &parent->deferred)
+		if (*entry == site_holder(row)->entry)
+			row->deferred = row->literal = true;
+	return NULL;
+}
+
+/* As gopcln_find(), which goes through all names of the file for each that is wanted. */
+static struct error *find_names(struct site_search *search, const char *const names[], size_t n,
+				struct gopcln_func ret[])
+{
+	for (size_t i = 0; i < n; i += NAMES_AT_ONCE) {
+		try(site_patience(search));
+		gopcln_find(search->tab, names + i, n - i < NAMES_AT_ONCE ? n - i : NAMES_AT_ONCE,
+			    ret + i);
+	}
+	return NULL;
+}
+
+static struct error *mark_all(struct site_search *search, const literals *found)
+{
+	size_t n = found->len;
+	cleanup_free const char **names = malloc((n + 2) * sizeof(*names));
+	cleanup_free struct gopcln_func *funcs = calloc(n + 2, sizeof(*funcs));
+	struct parent parent = {.search = search};
+	struct error *err = NULL;
+
+	if (!names || !funcs)
+		return error_nomem();
+	for (size_t i = 0; i < n; i++)
+		names[i] = found->data[i].parent_name;
+	names[n] = "runtime.deferproc";
+	names[n + 1] = "runtime.deferprocStack";
+	try(find_names(search, names, n + 2, funcs));
+	parent.deferproc = funcs[n].entry;
+	parent.deferproc_stack = funcs[n + 1].entry;
+	err = find_trampolines(search, &parent);
+	for (size_t i = 0; !err && i < n; i++)
+		err = mark(&parent, &found->data[i], &funcs[i]);
+	vec_fini(&parent.deferred);
+	return err;
+}
+
+struct error *site_find_deferred(struct site_search *search)
+{
+	literals found = {0};
+	struct error *err = NULL;
+
+	vec_each(row, &search->found->list)
+		row->deferred = strstr(site_holder(row)->func, ".deferwrap") != NULL;
+	if (!collect(search, &found))
+		err = error_nomem();
+	if (!err && found.len)
+		err = mark_all(search, &found);
+	vec_each(literal, &found)
+		free(literal->parent_name);
+	vec_fini(&found);
+	return err;
+}

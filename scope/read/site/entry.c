@@ -1,0 +1,123 @@
+/* The entries, and the compiler's reasons for each.
+ *
+ * cmd/compile/internal/walk/walk.go, mapfast(), the same in Go 1.19 to 1.27: an element of more
+ * than 128 bytes: the generic one. Else by the key's equality: plain memory of 4 bytes: fast32,
+ * of 8: fast64, a string: faststr; else the generic one. (Assignments have variants for pointer
+ * keys; deletes have none.) clear(m) and the range idiom: mapclear.
+ */
+#include "read/site/site.h"
+
+const struct site_entry site_entries[SITE_ENTRIES] = {
+	{"runtime.mapdelete", "generic", SITE_DELETE, 0, false, 0},
+	{"runtime.mapdelete_fast32", "fast32", SITE_DELETE, 0, false, 4},
+	{"runtime.mapdelete_fast64", "fast64", SITE_DELETE, 0, false, 8},
+	{"runtime.mapdelete_faststr", "faststr", SITE_DELETE, 0, false, 16},
+	{"runtime.mapclear", "clear", SITE_CLEAR, 0, false, 0},
+	{"reflect.mapdelete", "reflect", SITE_DELETE, 0, true, 0},
+	{"reflect.mapdelete_faststr", "reflect faststr", SITE_DELETE, 0, true, 16},
+	{"reflect.mapclear", "reflect clear", SITE_CLEAR, 0, true, 0},
+	/* Go 1.24 on: what the above end in */
+	{"internal/runtime/maps.(*Map).Delete", "Map.Delete", SITE_DELETE, 1, false, 0},
+	{"internal/runtime/maps.(*Map).Clear", "Map.Clear", SITE_CLEAR, 1, false, 0},
+};
+
+#define ELEM_MAX 128 /* bytes: beyond, maps hold elements by pointer */
+
+static void put_bytes(struct buf *to, uint64_t size)
+{
+	buf_u64(to, size);
+	buf_str(to, "-byte");
+}
+
+/* "string key", "8-byte key (*main.node)" */
+static void put_key(struct buf *to, const struct site_type *type)
+{
+	if (type->key_kind == GOTYPE_STRING && strcmp(type->key, "string") == 0) {
+		buf_str(to, "string key");
+		return;
+	}
+	put_bytes(to, type->key_size);
+	buf_str(to, " key (");
+	buf_str(to, type->key);
+	buf_char(to, ')');
+}
+
+static void put_elem(struct buf *to, const struct site_type *type)
+{
+	buf_str(to, ", ");
+	put_bytes(to, type->elem_size);
+	buf_str(to, " element");
+}
+
+static void why_delete(const struct site_entry *entry, const struct site_type *type, struct buf *to)
+{
+	put_key(to, type);
+	put_elem(to, type);
+	if (entry->key_size)
+		return;
+	if (type->elem_size > ELEM_MAX)
+		buf_str(to, ": more than 128 bytes have no fast variant");
+	else
+		buf_str(to, ": fast variants are for 4 or 8 bytes of plain memory, and "
+			    "for strings");
+}
+
+/* Without the type, what the entry itself says. */
+static void why_entry(const struct site_entry *entry, struct buf *to)
+{
+	switch (entry->key_size) {
+	case 4:
+	case 8:
+		buf_str(to, "a key of ");
+		buf_u64(to, entry->key_size);
+		buf_str(to, " bytes of plain memory, an element of at most 128 bytes");
+		break;
+	case 16: buf_str(to, "a string key, an element of at most 128 bytes"); break;
+	default: buf_str(to, "any other key, or an element of more than 128 bytes"); break;
+	}
+}
+
+static void why_clear(const struct site_row *row, unsigned go_minor, struct buf *to)
+{
+	if (go_minor < 21)
+		buf_str(to, "a range over the map that only deletes");
+	else if (row->type && row->type->key_float)
+		buf_str(to,
+			"clear(): keys that need not equal themselves rule out the range idiom");
+	else
+		buf_str(to, "clear(), or a range over the map that only deletes: compiled alike");
+}
+
+void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
+{
+	const struct site_entry *entry = &site_entries[row->entry];
+
+	if (row->wrapper)
+		buf_str(to, "inside the runtime: an entry that hands on to another");
+	else if (entry->reflect)
+		buf_str(to, entry->kind == SITE_CLEAR ? "reflect.Value.Clear"
+			    : entry->key_size ? "reflect.Value.SetMapIndex with a string key, an "
+						"element of at most 128 bytes"
+					      : "reflect.Value.SetMapIndex");
+	else if (entry->kind == SITE_CLEAR)
+		why_clear(row, go_minor, to);
+	else if (row->type || row->instances_n) /* instances are of one shape */
+		why_delete(entry, row->type ? row->type : row->instances[0], to);
+	else
+		why_entry(entry, to);
+}
+
+/* "a.com/b/c.d%2ee.f" -> "a.com/b/c": the path's last part has its dots written as %2e; slashes
+ * in the type arguments of generic functions are no part of it. */
+size_t site_package(const char *func)
+{
+	size_t slash = 0, end = strcspn(func, "[");
+
+	for (size_t i = 0; i < end; i++)
+		if (func[i] == '/')
+			slash = i + 1;
+	for (size_t i = slash; i < end; i++)
+		if (func[i] == '.' || func[i] == '(')
+			return i;
+	return end;
+}

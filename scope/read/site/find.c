@@ -1,0 +1,498 @@
+/* The calls: candidates from the search through the text, function by function. */
+#include "read/site/site_priv.h"
+
+#include <stdlib.h>
+
+#define SITES_MAX      (1 << 17)   /* the largest programs have some thousands */
+#define NAME_BYTES_MAX (32u << 20) /* of all sites; one has some hundred */
+#define PATIENCE_S     10	   /* of processor time; 43 MB of Go take 0.06 */
+
+struct error *site_patience(const struct site_search *search)
+{
+	if (clock_used() - search->begun < PATIENCE_S)
+		return NULL;
+	return error_new(
+		ERROR_TARGET,
+		"%s: gave up after %d s: no program takes so long; the file is damaged, or "
+		"made to take long",
+		image_name(search->image), PATIENCE_S);
+}
+
+struct error *site_func_open(const struct site_search *search, uint64_t addr, struct site_func *ret,
+			     bool *ret_found)
+{
+	const void *bytes;
+	size_t size;
+
+	*ret = (struct site_func){0};
+	*ret_found = false;
+	try(site_patience(search));
+	if (!gopcln_func_at(search->tab, addr, &ret->func))
+		return NULL;
+	size = ret->func.end - ret->func.entry;
+	if (size > SITE_FUNC_MAX)
+		return error_new(ERROR_TARGET,
+				 "%s: a function of %zu bytes at 0x%llx: larger than any compiler "
+				 "makes; the file is damaged",
+				 image_name(search->image), size,
+				 (unsigned long long)ret->func.entry);
+	bytes = image_at(search->image, ret->func.entry, size);
+	if (!bytes)
+		return NULL;
+	*ret_found = true;
+	return code_decode(search->machine, bytes, size, ret->func.entry, &ret->code);
+}
+
+struct error *site_func_value(const struct site_search *search, struct site_func *func,
+			      const struct code_insn *at, uint8_t reg, struct code_value *ret)
+{
+	if (!func->track)
+		try(code_track_new(search->machine, &func->code,
+				   (struct code_keepers){search->keepers, search->keepers_n},
+				   &func->track));
+	*ret = code_track_value(func->track, at, reg);
+	return NULL;
+}
+
+struct error *site_count_names(struct site_search *search, size_t bytes)
+{
+	search->name_bytes += bytes;
+	if (search->name_bytes <= NAME_BYTES_MAX)
+		return NULL;
+	return error_new(ERROR_TARGET,
+			 "%s: more than %u MiB of names at its sites: no program has so many; the "
+			 "file is damaged",
+			 image_name(search->image), NAME_BYTES_MAX >> 20);
+}
+
+static int compare_calls(const void *a, const void *b)
+{
+	uint64_t x = ((const struct code_call *)a)->addr, y = ((const struct code_call *)b)->addr;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Segments of a hostile file come in any order, and overlap. */
+static void put_in_order(struct code_calls *calls)
+{
+	size_t n = 0;
+
+	if (!calls->list.len)
+		return;
+	qsort(calls->list.data, calls->list.len, sizeof(*calls->list.data), compare_calls);
+	for (size_t i = 0; i < calls->list.len; i++)
+		if (!n || calls->list.data[i].addr != calls->list.data[n - 1].addr)
+			calls->list.data[n++] = calls->list.data[i];
+	calls->list.len = n;
+}
+
+struct error *site_search_text(const struct site_search *search, site_scan *scan,
+			       const uint64_t targets[], size_t n, struct code_calls *ret)
+{
+	const struct image_segment *segments;
+	size_t count = image_segments(search->image, &segments), scanned = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t from = segments[i].addr, to = segments[i].addr + segments[i].file_size;
+		const void *bytes;
+
+		from = from > search->text ? from : search->text;
+		to = to < search->text_end ? to : search->text_end;
+		bytes = from < to ? image_at(search->image, from, to - from) : NULL;
+		if (!bytes)
+			continue;
+		try(scan(search->machine, bytes, to - from, from, targets, n, ret));
+		scanned++;
+	}
+	if (scanned > 1)
+		put_in_order(ret);
+	return NULL;
+}
+
+uint64_t site_call_target(const struct site_search *search, uint64_t target)
+{
+	const uint32_t *found = table_find(&search->trampolines, target);
+
+	return found ? search->behind.data[*found] : target;
+}
+
+static struct error *add_trampoline(struct site_search *search, uint64_t addr, uint64_t target)
+{
+	uint32_t index = (uint32_t)search->behind.len;
+
+	if (table_find(&search->trampolines, addr))
+		return NULL;
+	if (!vec_push(&search->behind, target) || table_put(&search->trampolines, addr, index) < 0)
+		return error_nomem();
+	return NULL;
+}
+
+/* Appends to ret the trampolines that lead to the targets. */
+static struct error *find_trampolines(struct site_search *search, const uint64_t targets[],
+				      size_t n, struct code_calls *ret)
+{
+	struct code_calls takes = {0};
+	struct error *err = site_search_text(search, code_takes_find, targets, n, &takes);
+
+	vec_each(take, &takes.list) {
+		uint64_t size = 0, addr;
+		const void *bytes = image_rest(search->image, take->addr - 4, &size);
+
+		if (err || !bytes || !code_is_trampoline(search->machine, bytes, size, take, &addr))
+			continue;
+		err = add_trampoline(search, addr, take->target);
+		if (!err && !vec_push(&ret->list, ((struct code_call){addr, take->target})))
+			err = error_nomem();
+	}
+	code_calls_fini(&takes);
+	return err;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A write barrier keeps the registers also where it is reached by a trampoline. */
+static struct error *add_keeper_trampolines(struct site_search *search)
+{
+	struct code_calls trampolines = {0};
+	struct error *err;
+
+	if (search->machine != CODE_ARM64)
+		return NULL;
+	qsort(search->keepers, search->keepers_n, sizeof(*search->keepers), compare_u64);
+	err = find_trampolines(search, search->keepers, search->keepers_n, &trampolines);
+	vec_each(trampoline, &trampolines.list)
+		if (search->keepers_n < SITE_KEEPERS_MAX)
+			search->keepers[search->keepers_n++] = trampoline->addr;
+	code_calls_fini(&trampolines);
+	return err;
+}
+
+struct error *site_search_calls(struct site_search *search, const uint64_t targets[], size_t n,
+				struct code_calls *ret)
+{
+	struct code_calls trampolines = {0};
+	uint64_t *all;
+	struct error *err;
+
+	if (search->machine != CODE_ARM64)
+		return site_search_text(search, code_calls_find, targets, n, ret);
+	err = find_trampolines(search, targets, n, &trampolines);
+	all = err ? NULL : malloc((n + trampolines.list.len + 1) * sizeof(*all));
+	if (!err && !all)
+		err = error_nomem();
+	if (!err) {
+		memcpy(all, targets, n * sizeof(*all));
+		vec_each(trampoline, &trampolines.list)
+			all[n++] = trampoline->addr;
+		qsort(all, n, sizeof(*all), compare_u64);
+		err = site_search_text(search, code_calls_find, all, n, ret);
+	}
+	free(all);
+	code_calls_fini(&trampolines);
+	return err;
+}
+
+void site_func_close(struct site_func *func)
+{
+	code_track_free(func->track);
+	code_fini(&func->code);
+	*func = (struct site_func){0};
+}
+
+/* ---- one site ---- */
+
+static struct error *set_frames(struct site_search *search, struct site_row *row)
+{
+	struct gopcln_frame frames[GOPCLN_INLINE_MAX + 1];
+
+	try(site_patience(search));
+	row->frames_n = gopcln_frames(search->tab, row->pc, frames, ARRAY_SIZE(frames));
+	if (!row->frames_n)
+		return error_new(ERROR_TARGET,
+				 "%s: the function at 0x%llx has no name: the file is damaged",
+				 image_name(search->image), (unsigned long long)row->pc);
+	for (size_t i = 0; i < row->frames_n; i++)
+		try(site_count_names(search, strlen(frames[i].func) + strlen(frames[i].file)));
+	row->frames = malloc(row->frames_n * sizeof(frames[0]));
+	if (!row->frames)
+		return error_nomem();
+	memcpy(row->frames, frames, row->frames_n * sizeof(frames[0]));
+	return NULL;
+}
+
+static struct error *set_type(struct site_search *search, struct site_func *func,
+			      const struct code_insn *insn, struct site_row *row)
+{
+	const struct site_entry *entry = &site_entries[row->entry];
+	uint8_t reg = code_argument_register(search->machine, entry->type_arg);
+	struct code_value value;
+	uint64_t addr;
+
+	if (row->wrapper) {
+		row->why_no_type = "the wrapper is called with it";
+		return NULL;
+	}
+	try(site_func_value(search, func, insn, reg, &value));
+	if (site_value_address(search, &value, &addr))
+		try(site_type_get(search, addr, &row->type));
+	if (row->type)
+		return site_count_names(search, strlen(row->type->name) + strlen(row->type->key));
+	row->why_no_type =
+		entry->reflect ? "reflect: known at run time only" : "computed at run time";
+	if (!entry->reflect && value.root == CODE_ENTRY) {
+		struct site_open open = {(uint32_t)search->found->list.len, func->func.entry,
+					 value};
+
+		if (!vec_push(&search->open, open))
+			return error_nomem();
+	}
+	return NULL;
+}
+
+/* SITE_ENTRIES: none. */
+static uint32_t entry_at(const struct sites *found, uint64_t addr)
+{
+	uint32_t i = 0;
+
+	while (i < SITE_ENTRIES && (!found->present[i] || found->entry_addr[i] != addr))
+		i++;
+	return i;
+}
+
+/* In a damaged file the code at an entry may be a trampoline: what is called is the entry. */
+static uint32_t entry_called(const struct site_search *search, uint64_t target)
+{
+	uint32_t entry = entry_at(search->found, target);
+
+	return entry < SITE_ENTRIES ? entry
+				    : entry_at(search->found, site_call_target(search, target));
+}
+
+static void row_fini(struct site_row *row)
+{
+	free(row->frames);
+	free(row->instances);
+}
+
+static struct error *add_site(struct site_search *search, struct site_func *func,
+			      const struct code_insn *insn)
+{
+	struct site_row row = {
+		.pc = insn->addr,
+		.entry = entry_called(search, insn->target),
+		.jump = insn->flow != CODE_CALL,
+		.wrapper = entry_at(search->found, func->func.entry) < SITE_ENTRIES,
+	};
+	struct error *err;
+
+	if (row.entry == SITE_ENTRIES)
+		return NULL;
+	err = set_frames(search, &row);
+	if (!err)
+		err = set_type(search, func, insn, &row);
+	if (!err && search->found->list.len == SITES_MAX)
+		err = error_new(ERROR_TARGET,
+				"%s: more than %d sites: no program has so many; the file is "
+				"damaged",
+				image_name(search->image), SITES_MAX);
+	if (!err && !vec_push(&search->found->list, row))
+		err = error_nomem();
+	if (err)
+		row_fini(&row);
+	return err;
+}
+
+/* ---- all of them ---- */
+
+/* The calls from `*at` on that the function holds; moves *at behind them. */
+static struct error *add_function(struct site_search *search, const struct code_calls *calls,
+				  size_t *at)
+{
+	struct site_func func;
+	struct error *err;
+	bool found;
+
+	err = site_func_open(search, calls->list.data[*at].addr, &func, &found);
+	if (!found)
+		++*at;
+	while (!err && found && *at < calls->list.len &&
+	       calls->list.data[*at].addr < func.func.end) {
+		const struct code_call *call = &calls->list.data[(*at)++];
+		const struct code_insn *insn = code_call_at(&func.code, call);
+
+		/* The tail behind the stack check leads back to the entry. */
+		if (!insn || (insn->flow != CODE_CALL && insn->target == func.func.entry))
+			continue;
+		err = add_site(search, &func, insn);
+	}
+	site_func_close(&func);
+	return err;
+}
+
+static struct error *add_sites(struct site_search *search)
+{
+	uint64_t targets[SITE_ENTRIES];
+	struct code_calls calls = {0};
+	struct error *err;
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < SITE_ENTRIES; i++)
+		if (search->found->present[i])
+			targets[n++] = search->found->entry_addr[i];
+	qsort(targets, n, sizeof(targets[0]), compare_u64);
+	err = site_search_calls(search, targets, n, &calls);
+	while (!err && at < calls.list.len)
+		err = add_function(search, &calls, &at);
+	code_calls_fini(&calls);
+	return err;
+}
+
+/* Write barriers keep the registers: one function a register up to Go 1.20, one a number of
+ * pointers since (runtime/asm_amd64.s, asm_arm64.s; the compiler calls no others). */
+static const char *const keeper_names[] = {
+	"runtime.gcWriteBarrier",   "runtime.gcWriteBarrierCX", "runtime.gcWriteBarrierDX",
+	"runtime.gcWriteBarrierBX", "runtime.gcWriteBarrierBP", "runtime.gcWriteBarrierSI",
+	"runtime.gcWriteBarrierR8", "runtime.gcWriteBarrierR9", "runtime.gcWriteBarrier1",
+	"runtime.gcWriteBarrier2",  "runtime.gcWriteBarrier3",	"runtime.gcWriteBarrier4",
+	"runtime.gcWriteBarrier5",  "runtime.gcWriteBarrier6",	"runtime.gcWriteBarrier7",
+	"runtime.gcWriteBarrier8",
+};
+static_assert(ARRAY_SIZE(keeper_names) == SITE_KEEPERS, "one each");
+
+/* With a profile the methods of Swiss maps may all be inlined: any function of theirs will do. */
+static const char *const swiss_names[] = {
+	"internal/runtime/maps.(*Map).deleteSmall",
+	"internal/runtime/maps.(*table).rehash",
+	"internal/runtime/maps.NewEmptyMap",
+	"internal/runtime/maps.(*Iter).Next",
+};
+
+/* Every name that is asked for, in one pass over the program's. */
+static void find_entries(struct site_search *search)
+{
+	enum {
+		SWISS = SITE_ENTRIES,
+		KEEPERS = SWISS + ARRAY_SIZE(swiss_names),
+		NAMES = KEEPERS + SITE_KEEPERS
+	};
+	struct sites *found = search->found;
+	struct gopcln_func funcs[NAMES];
+	const char *names[NAMES];
+
+	for (size_t i = 0; i < SITE_ENTRIES; i++)
+		names[i] = site_entries[i].name;
+	memcpy(names + SWISS, swiss_names, sizeof(swiss_names));
+	memcpy(names + KEEPERS, keeper_names, sizeof(keeper_names));
+	gopcln_find(search->tab, names, NAMES, funcs);
+	for (size_t i = 0; i < SITE_ENTRIES; i++) {
+		found->present[i] = funcs[i].entry != 0;
+		found->entry_addr[i] = funcs[i].entry;
+		if (site_entries[i].type_arg == 1) /* a method of Swiss maps */
+			found->swiss |= found->present[i];
+	}
+	for (size_t i = SWISS; i < KEEPERS; i++)
+		found->swiss |= funcs[i].entry != 0;
+	for (size_t i = KEEPERS; i < NAMES; i++)
+		if (funcs[i].entry)
+			search->keepers[search->keepers_n++] = funcs[i].entry;
+}
+
+static int compare_source(const void *a, const void *b)
+{
+	const struct site_row *const *x = a, *const *y = b;
+	const struct gopcln_frame *f = site_source(*x), *g = site_source(*y);
+	int order = f->line < g->line ? -1 : f->line > g->line;
+
+	/* Names are shared in the file, but need not be. */
+	if (!order && f->func != g->func)
+		order = strcmp(f->func, g->func);
+	if (!order && f->file != g->file)
+		order = strcmp(f->file, g->file);
+	return order ? order : (*x)->pc < (*y)->pc ? -1 : (*x)->pc > (*y)->pc;
+}
+
+static bool same_source(const struct site_row *a, const struct site_row *b)
+{
+	const struct gopcln_frame *f = site_source(a), *g = site_source(b);
+
+	return f->line == g->line && !strcmp(f->func, g->func) && !strcmp(f->file, g->file);
+}
+
+/* Of sites with the same source, how many there are. */
+static struct error *count_copies(struct sites *found)
+{
+	cleanup_free struct site_row **rows = malloc((found->list.len + 1) * sizeof(*rows));
+	size_t n = found->list.len, end;
+
+	if (!rows)
+		return error_nomem();
+	for (size_t i = 0; i < n; i++)
+		rows[i] = &found->list.data[i];
+	qsort(rows, n, sizeof(*rows), compare_source);
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i; end < n && same_source(rows[i], rows[end]);)
+			end++;
+		for (size_t k = i; k < end; k++) {
+			rows[k]->copy = (uint32_t)(k - i + 1);
+			rows[k]->copies = (uint32_t)(end - i);
+		}
+	}
+	return NULL;
+}
+
+static void search_init(struct site_search *search)
+{
+	const struct gopcln_module *module = gopcln_module(search->tab);
+	size_t funcs = gopcln_func_count(search->tab);
+	struct gopcln_func last;
+
+	search->types = (struct gotypes){.tab = search->tab, .image = search->image};
+	search->machine = image_machine(search->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64;
+	search->text = module->text;
+	search->text_end = module->etext;
+	/* The last function ends where Go's code does. */
+	if (funcs && gopcln_func_get(search->tab, (uint32_t)funcs - 1, &last))
+		search->text_end = last.end;
+}
+
+struct error *site_find(const struct image *image, const struct gopcln *tab, struct sites *ret)
+{
+	struct site_search search = {.image = image, .tab = tab, .found = ret};
+	struct error *err;
+
+	*ret = (struct sites){0};
+	search.begun = clock_used();
+	search_init(&search);
+	find_entries(&search);
+	err = add_keeper_trampolines(&search);
+	if (!err)
+		err = add_sites(&search);
+	if (!err)
+		err = site_find_instances(&search);
+	if (!err)
+		err = site_find_deferred(&search);
+	if (!err)
+		err = count_copies(ret);
+	table_fini(&search.type_index);
+	table_fini(&search.trampolines);
+	vec_fini(&search.behind);
+	vec_fini(&search.open);
+	if (err)
+		site_fini(ret);
+	return err;
+}
+
+void site_fini(struct sites *sites)
+{
+	vec_each(row, &sites->list)
+		row_fini(row);
+	vec_fini(&sites->list);
+	vec_each(type, &sites->types)
+		site_type_free(*type);
+	vec_fini(&sites->types);
+}

@@ -1,0 +1,234 @@
+/* Which types generic code is called with.
+ *
+ * One body serves all types of a shape; the caller passes it a dictionary, a table in read-only
+ * data that has, among others, the map types (cmd/compile/internal/noder/reader.go, Go 1.21 on;
+ * releases before pass the shape's map type as a constant). At a site its type is then a value
+ * like "the word at 0x18 of what register rax held at the entry". So the callers are looked for,
+ * and what they put into that register: the address of a dictionary, or a word of a dictionary
+ * of their own, when they are generic too, then their callers are next. A round searches the
+ * text once for all functions that are asked about.
+ */
+#include "read/site/site_priv.h"
+
+#include <stdlib.h>
+
+enum {
+	ROUNDS_MAX = 8,
+	QUESTIONS_MAX = 1 << 16,
+	INSTANCES_MAX = 4096, /* of one site */
+};
+
+static int compare_func(const void *a, const void *b)
+{
+	const struct site_open *x = a, *y = b;
+
+	if (x->func != y->func)
+		return x->func < y->func ? -1 : 1;
+	return x->site < y->site ? -1 : x->site > y->site;
+}
+
+static bool has_question(const site_questions *asked, const struct site_open *question)
+{
+	vec_each(q, asked)
+		if (q->site == question->site && q->func == question->func &&
+		    memcmp(&q->value, &question->value, sizeof(q->value)) == 0)
+			return true;
+	return false;
+}
+
+static struct error *add_instance(struct site_search *search, struct site_row *row,
+				  const struct site_type *type)
+{
+	const struct site_type **grown;
+
+	for (size_t i = 0; i < row->instances_n; i++)
+		if (row->instances[i] == type)
+			return NULL;
+	if (row->instances_n == INSTANCES_MAX)
+		return NULL;
+	grown = realloc(row->instances, (row->instances_n + 1) * sizeof(*grown));
+	if (!grown)
+		return error_nomem();
+	row->instances = grown;
+	row->instances[row->instances_n++] = type;
+	return site_count_names(search, strlen(type->name));
+}
+
+struct error *site_answer(struct site_search *search, const struct site_open *question,
+			  uint64_t func, const struct code_value *value, site_questions *next)
+{
+	struct site_open further = {question->site, func, *value};
+	const struct site_type *type = NULL;
+	uint64_t addr;
+
+	try(site_patience(search));
+	if (site_value_address(search, value, &addr))
+		try(site_type_get(search, addr, &type));
+	if (type)
+		return add_instance(search, &search->found->list.data[question->site], type);
+	/* A closure is no type: of one that is asked for itself nobody knows more. */
+	if (value->root == CODE_ENTRY && !value->loads &&
+	    value->base == code_context_register(search->machine))
+		return NULL;
+	if (value->root == CODE_ENTRY && next->len < QUESTIONS_MAX &&
+	    !has_question(next, &further) && !vec_push(next, further))
+		return error_nomem();
+	return NULL;
+}
+
+/* What a caller puts into the register that the question is about. */
+static struct error *answer(struct site_search *search, struct site_func *caller,
+			    const struct code_insn *call, const struct site_open *question,
+			    site_questions *next)
+{
+	struct code_value outer;
+
+	try(site_func_value(search, caller, call, (uint8_t)question->value.base, &outer));
+	outer = site_value_join(&outer, &question->value);
+	return site_answer(search, question, caller->func.entry, &outer, next);
+}
+
+/* All questions about the function that the call leads to; they are sorted. */
+static struct error *answer_call(struct site_search *search, struct site_func *caller,
+				 const struct code_insn *call, const site_questions *asked,
+				 site_questions *next)
+{
+	uint64_t target = site_call_target(search, call->target);
+	size_t low = 0, high = asked->len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (asked->data[middle].func < target)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < asked->len && asked->data[low].func == target; low++)
+		try(answer(search, caller, call, &asked->data[low], next));
+	return NULL;
+}
+
+static struct error *answer_calls(struct site_search *search, const struct code_calls *calls,
+				  const site_questions *asked, site_questions *next)
+{
+	struct error *err = NULL;
+	size_t at = 0;
+
+	while (!err && at < calls->list.len) {
+		struct site_func caller;
+		bool found;
+
+		err = site_func_open(search, calls->list.data[at].addr, &caller, &found);
+		if (!found)
+			at++;
+		while (!err && found && at < calls->list.len &&
+		       calls->list.data[at].addr < caller.func.end) {
+			const struct code_call *call = &calls->list.data[at++];
+			const struct code_insn *insn = code_call_at(&caller.code, call);
+
+			if (insn && insn->target != caller.func.entry)
+				err = answer_call(search, &caller, insn, asked, next);
+		}
+		site_func_close(&caller);
+	}
+	return err;
+}
+
+static struct error *ask_callers(struct site_search *search, const site_questions *asked,
+				 site_questions *next)
+{
+	cleanup_free uint64_t *targets = malloc((asked->len + 1) * sizeof(*targets));
+	struct code_calls calls = {0};
+	struct error *err;
+	size_t n = 0;
+
+	if (!targets)
+		return error_nomem();
+	vec_each(question, asked)
+		if (!n || targets[n - 1] != question->func)
+			targets[n++] = question->func;
+	err = site_search_calls(search, targets, n, &calls);
+	if (!err)
+		err = answer_calls(search, &calls, asked, next);
+	code_calls_fini(&calls);
+	return err;
+}
+
+/* What begins at the closure is asked of those who make it, the rest of those who call. */
+static struct error *round_once(struct site_search *search, const site_questions *asked,
+				site_questions *next)
+{
+	uint8_t context = code_context_register(search->machine);
+	site_questions callers = {0}, makers = {0};
+	struct error *err = NULL;
+
+	vec_each(question, asked) {
+		bool ok = question->value.base == context ? vec_push(&makers, *question)
+							  : vec_push(&callers, *question);
+
+		if (!ok)
+			err = error_nomem();
+	}
+	if (callers.len)
+		qsort(callers.data, callers.len, sizeof(*callers.data), compare_func);
+	if (makers.len)
+		qsort(makers.data, makers.len, sizeof(*makers.data), compare_func);
+	if (!err && callers.len)
+		err = ask_callers(search, &callers, next);
+	if (!err && makers.len)
+		err = site_answer_closures(search, &makers, next);
+	vec_fini(&callers);
+	vec_fini(&makers);
+	return err;
+}
+
+static int compare_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct site_type *const *)a)->name,
+		      (*(const struct site_type *const *)b)->name);
+}
+
+static void finish(struct site_search *search)
+{
+	uint8_t context = code_context_register(search->machine);
+
+	vec_each(open, &search->open) {
+		struct site_row *row = &search->found->list.data[open->site];
+
+		if (row->instances_n) {
+			qsort(row->instances, row->instances_n, sizeof(row->instances[0]),
+			      compare_name);
+			row->why_no_type = "generic: comes with the caller's dictionary";
+		} else if (!open->value.loads) {
+			row->why_no_type = "passed by the caller";
+		} else if (open->value.base == context) {
+			row->why_no_type = "generic: in a dictionary that the closure captured";
+		} else {
+			row->why_no_type = "generic: no caller found that has the dictionary";
+		}
+	}
+}
+
+struct error *site_find_instances(struct site_search *search)
+{
+	site_questions asked = {0}, next = {0};
+	struct error *err = NULL;
+
+	vec_each(open, &search->open)
+		if (open->value.loads && !vec_push(&asked, *open))
+			err = error_nomem();
+	for (unsigned round = 0; !err && asked.len && round < ROUNDS_MAX; round++) {
+		site_questions swap = asked;
+
+		next.len = 0;
+		err = round_once(search, &asked, &next);
+		asked = next;
+		next = swap;
+	}
+	if (!err)
+		finish(search);
+	vec_fini(&asked);
+	vec_fini(&next);
+	return err;
+}

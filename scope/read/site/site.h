@@ -1,0 +1,122 @@
+/* site: every place in a Go executable where a map loses elements, from the file alone.
+ *
+ * The compiler turns delete and clear into calls of a few runtime functions, the entries. A site
+ * is an instruction that calls one (or jumps to it, as a tail call does). Each is found: the
+ * text is searched for them (code/calls.h), and what only looks like one is dropped. Left out is
+ * what is no delete: the jump back to a function's own entry that follows its stack check's call
+ * of morestack.
+ *
+ * What an entry calls in turn is not a site: but entries call entries (on Swiss maps
+ * runtime.mapdelete calls (*Map).Delete), and these calls are, marked as wrappers. A build with
+ * a profile inlines some of the runtime's functions into others: then there is one such call
+ * less, and nothing else changes, for the compiler makes the calls of the program's own sites
+ * after it has inlined.
+ */
+#ifndef READ_SITE_SITE_H
+#define READ_SITE_SITE_H
+
+#include "base/base.h"
+#include "read/gofile/gofile.h"
+
+enum site_kind { SITE_DELETE, SITE_CLEAR };
+
+/* A runtime function that takes elements out of the map that it is given. */
+struct site_entry {
+	const char *name;    /* as the function table has it */
+	const char *variant; /* for people, and --by variant: "faststr" */
+	uint8_t kind;	     /* enum site_kind */
+	uint8_t type_arg;    /* position of the map type in Go's internal ABI */
+	bool reflect;	     /* called by package reflect, with a type that it has at run time */
+	uint8_t key_size;    /* of a fast variant: 4, 8, or 16 for a string; else 0 */
+};
+
+#define SITE_ENTRIES 10
+extern const struct site_entry site_entries[SITE_ENTRIES];
+
+/* A map type that a site has. */
+struct site_type {
+	uint64_t addr;		      /* link-time */
+	const char *name;	      /* as reflect's String(): "map[string]*main.session"; owned */
+	const char *key;	      /* name of the key's type; owned */
+	uint64_t key_size, elem_size; /* bytes */
+	enum gotype_kind key_kind;
+	bool key_float; /* a key need not equal itself: there are floats or interfaces in it */
+};
+
+struct site_row {
+	uint64_t pc;	/* link-time, of the call */
+	uint32_t entry; /* index into site_entries */
+	bool jump;	/* a tail call */
+	bool wrapper;	/* stands in an entry itself */
+	bool deferred;	/* `defer delete(m, k)`: in the function that the compiler made of it; or in
+			   a function literal that is deferred */
+	bool literal;	/* the latter */
+	/* Source-level frames, innermost first; the last is the function that holds pc. Owned
+	 * array, strings borrowed from the image. */
+	struct gopcln_frame *frames;
+	size_t frames_n;
+	const struct site_type *type; /* NULL: see why_no_type */
+	const char *why_no_type;      /* static; NULL when there is a type */
+	/* In generic code: the types that it is called with, as far as found. Owned array. */
+	const struct site_type **instances;
+	size_t instances_n;
+	/* Sites of the same source function, file and line: one where it is called from nowhere
+	 * else or not inlined. A breakpoint on the line must stand at all of them. */
+	uint32_t copy, copies; /* this one is number `copy`, from 1 */
+};
+
+struct sites {
+	VEC(struct site_row) list;     /* by pc */
+	VEC(struct site_type *) types; /* owned; in the order in which they were met */
+	bool present[SITE_ENTRIES];    /* which entries the program has */
+	uint64_t entry_addr[SITE_ENTRIES];
+	bool swiss;
+};
+
+/* Finds them all. image and tab are borrowed and must outlive the result. Errors (ERROR_TARGET):
+ * the text lies outside the file; out of memory. A program without a delete has none: no error. */
+struct error *site_find(const struct image *image, const struct gopcln *tab, struct sites *ret);
+void site_fini(struct sites *sites);
+
+/* The function that the source has, and the one that holds the code: the same where nothing was
+ * inlined. */
+static inline const struct gopcln_frame *site_source(const struct site_row *row)
+{
+	return &row->frames[0];
+}
+static inline const struct gopcln_frame *site_holder(const struct site_row *row)
+{
+	return &row->frames[row->frames_n - 1];
+}
+
+/* ---- two binaries ---- */
+
+/* A site of one binary and the one of the other that it became. */
+struct site_change {
+	const struct site_row *from, *to; /* NULL: it came, it went */
+	bool variant;			  /* calls another entry */
+	bool type;			  /* of another map type */
+	bool inlining;			  /* inlined into others, or no more */
+};
+
+struct site_changes {
+	/* Those where nothing changed too; by the pc in the second binary, those that went last. */
+	VEC(struct site_change) list;
+};
+
+/* Pairs the sites of two binaries: by function, inline chain, map type and entry; what is left
+ * then by less and less of it. Addresses and lines do not count: code that only moved is no
+ * change. Of several alike in a function the first becomes the first, and so on. Borrows from
+ * both. Errors: out of memory. */
+struct error *site_compare(const struct sites *from, const struct sites *to,
+			   struct site_changes *ret);
+void site_changes_fini(struct site_changes *changes);
+
+/* Why the compiler chose this entry: "string key, 8-byte element". */
+void site_why(const struct site_row *row, unsigned go_minor, struct buf *to);
+
+/* The import path in front of a function's name: "net/http" of "net/http.(*Transport).f".
+ * Returns its length. */
+size_t site_package(const char *func);
+
+#endif

@@ -1,0 +1,104 @@
+/* What the parts of site share: find.c (calls), type.c (types), generic.c (instances). Inside
+ * site/.
+ */
+#ifndef READ_SITE_SITE_PRIV_H
+#define READ_SITE_SITE_PRIV_H
+
+#include "read/code/code.h"
+#include "read/site/site.h"
+
+/* A site whose type is what a value of its function's caller says. */
+struct site_open {
+	uint32_t site;
+	uint64_t func; /* entry of the function */
+	struct code_value value;
+};
+
+#define SITE_KEEPERS	 16
+#define SITE_KEEPERS_MAX 256 /* with their trampolines: one in 128 MB each */
+
+struct site_search {
+	const struct image *image;
+	const struct gopcln *tab;
+	struct gotypes types;
+	enum code_machine machine;
+	uint64_t text, text_end; /* Go's code lies between, in whichever segments */
+	struct sites *found;
+	uint64_t keepers[SITE_KEEPERS_MAX]; /* entries of those that the program has */
+	size_t keepers_n;
+	struct table type_index; /* address -> index into found->types */
+	VEC(struct site_open) open;
+	/* Trampolines: address -> index into `behind`, where each leads to. */
+	struct table trampolines;
+	VEC(uint64_t) behind;
+	double begun;	   /* processor time */
+	size_t name_bytes; /* of the sites' functions, files and types */
+};
+
+/* A damaged file, or one made for it, can have many sites whose tables take long to read. An error
+ * when all of them together took too long. To be called in what is done many times. */
+struct error *site_patience(const struct site_search *search);
+/* Names that are shown at a site: an error when there are too many bytes of them. */
+struct error *site_count_names(struct site_search *search, size_t bytes);
+
+typedef struct error *site_scan(enum code_machine machine, const void *text, size_t size,
+				uint64_t addr, const uint64_t targets[], size_t n,
+				struct code_calls *ret);
+
+/* find.c: code_calls_find or code_takes_find over all of the text. */
+struct error *site_search_text(const struct site_search *search, site_scan *scan,
+			       const uint64_t targets[], size_t n, struct code_calls *ret);
+
+/* find.c: every call of the targets (n of them, ascending), also by way of trampolines. */
+struct error *site_search_calls(struct site_search *search, const uint64_t targets[], size_t n,
+				struct code_calls *ret);
+/* Where a call goes in the end: its target, or what is behind the trampoline that that is. */
+uint64_t site_call_target(const struct site_search *search, uint64_t target);
+
+/* find.c: one function, decoded, with what its registers hold. */
+struct site_func {
+	struct gopcln_func func;
+	struct code code;
+	struct code_track *track; /* NULL until asked for */
+};
+
+/* Larger functions are not decoded: the largest real ones have some hundred KiB. */
+#define SITE_FUNC_MAX (4u << 20)
+
+/* False when no function holds addr, or it is corrupt: *ret is empty then, too. */
+struct error *site_func_open(const struct site_search *search, uint64_t addr, struct site_func *ret,
+			     bool *ret_found);
+struct error *site_func_value(const struct site_search *search, struct site_func *func,
+			      const struct code_insn *at, uint8_t reg, struct code_value *ret);
+void site_func_close(struct site_func *func);
+
+void site_type_free(struct site_type *type); /* NULL is legal */
+CLEANUP_FUNC(struct site_type, site_type_free)
+
+/* type.c: the map type at a link-time address; *ret is NULL when there is none. */
+struct error *site_type_get(struct site_search *search, uint64_t addr,
+			    const struct site_type **ret);
+/* Follows the loads of a value that begins at a constant; false when they lead out of the file. */
+bool site_value_address(const struct site_search *search, const struct code_value *value,
+			uint64_t *ret);
+/* The value in a caller, where the callee's value begins at a register that holds `outer` there. */
+struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner);
+
+/* deferred.c: marks the sites that are deferred. */
+struct error *site_find_deferred(struct site_search *search);
+
+typedef VEC(struct site_open) site_questions;
+
+/* generic.c: takes a value that the function at `func` has for a question: a type, or a further
+ * question, which goes to next. */
+struct error *site_answer(struct site_search *search, const struct site_open *question,
+			  uint64_t func, const struct code_value *value, site_questions *next);
+/* closure.c: answers the questions (all about the closure of the function, sorted by function)
+ * by what was stored into closures where they are made. */
+struct error *site_answer_closures(struct site_search *search, const site_questions *asked,
+				   site_questions *next);
+
+/* generic.c: finds the instances of the open sites. */
+struct error *site_find_instances(struct site_search *search);
+
+#endif

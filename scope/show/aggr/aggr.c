@@ -1,0 +1,411 @@
+/* Every row has an identity, a string of bytes: equal identities are one row. What it is made of
+ * depends on `by`. Sites and types are first looked up by the event's id, so that the bytes are put
+ * together once for each id only. */
+#include "show/aggr/aggr.h"
+
+#define ROWS_DEFAULT   10000
+#define GOROUTINES_MAX 64
+#define IDS_MAX	       (1u << 20) /* ids remembered; then the memory is forgotten, not the rows */
+#define NO_ROW	       UINT32_MAX
+
+struct row {
+	struct aggr_row shown; /* its strings are in `strings` */
+	char *strings;	       /* owned: the NUL-terminated strings, then the identity */
+	const char *identity;
+	size_t identity_len;
+	VEC(uint64_t) goroutines;
+};
+
+/* From the identity of a row, which the row owns, to its index. */
+TOPHASH_MAP(row_index, struct tophash_str, uint32_t);
+
+struct aggr {
+	enum aggr_by by;
+	size_t max_rows;
+	VEC(struct row) rows;
+	VEC(struct aggr_row) sorted; /* always has room for every row */
+	uint32_t others;	     /* index of the row "(others)", or NO_ROW */
+	struct table by_id;
+	struct row_index by_identity;
+	struct buf identity; /* of the event at hand */
+	struct buf text;
+};
+
+struct error *aggr_new(enum aggr_by by, size_t max_rows, struct aggr **ret)
+{
+	struct aggr *aggr = calloc(1, sizeof(*aggr));
+
+	if (!aggr)
+		return error_nomem();
+	aggr->by = by;
+	aggr->max_rows = max_rows ? max_rows : ROWS_DEFAULT;
+	if (aggr->max_rows > NO_ROW - 2)
+		aggr->max_rows = NO_ROW - 2;
+	aggr->others = NO_ROW;
+	*ret = aggr;
+	return NULL;
+}
+
+void aggr_free(struct aggr *aggr)
+{
+	if (!aggr)
+		return;
+	vec_each(row, &aggr->rows) {
+		free(row->strings);
+		vec_fini(&row->goroutines);
+	}
+	vec_fini(&aggr->rows);
+	vec_fini(&aggr->sorted);
+	table_fini(&aggr->by_id);
+	row_index_fini(&aggr->by_identity);
+	buf_fini(&aggr->identity);
+	buf_fini(&aggr->text);
+	free(aggr);
+}
+
+enum aggr_by aggr_by(const struct aggr *aggr)
+{
+	return aggr->by;
+}
+
+bool aggr_is_helper(const char *func)
+{
+	static const char *const helpers[] = {
+		"maps.", "slices.", "reflect.", "sync.", "iter.", "internal/",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
+		if (strncmp(func, helpers[i], strlen(helpers[i])) == 0)
+			return true;
+	return false;
+}
+
+const struct event_frame *aggr_caller(const struct event_frame *stack, size_t n)
+{
+	bool past_helpers = n && aggr_is_helper(stack[0].func);
+
+	for (size_t i = 1; i < n; i++) {
+		const char *func = stack[i].func;
+
+		if (strncmp(func, "runtime.", 8) == 0 || (past_helpers && aggr_is_helper(func)))
+			continue;
+		return &stack[i];
+	}
+	return NULL;
+}
+
+/* --- What a row is made of --- */
+
+static void put_func(struct buf *to, const struct event_frame *frame)
+{
+	if (frame->func[0])
+		buf_str(to, frame->func);
+	else
+		buf_hex(to, frame->pc);
+}
+
+static void put_caller(struct buf *to, const struct event_frame *frame)
+{
+	if (!frame)
+		return;
+	put_func(to, frame);
+	if (frame->file[0])
+		buf_char(to, ' ');
+	event_place(to, frame);
+}
+
+static void put_cstr(struct buf *to, const char *s)
+{
+	buf_put(to, s, strlen(s) + 1);
+}
+
+/* What is known of a key tells it from others; of a part that was cut, that is its length too. */
+static void identify_key(struct buf *to, const struct event_removal *event)
+{
+	event_key(to, event);
+	for (size_t i = 0; i < event->key_n; i++) {
+		const struct value *value = &event->key[i];
+
+		if (!value->cut)
+			continue;
+		buf_char(to, '\0');
+		buf_put(to, &value->whole, sizeof(value->whole));
+	}
+}
+
+static void identify_site(struct buf *to, const struct event_removal *event)
+{
+	const struct event_frame *site = event->stack;
+
+	if (!event->stack_n)
+		return;
+	put_func(to, site);
+	buf_char(to, '\0');
+	put_cstr(to, site->file);
+	buf_u64(to, site->line);
+	if (aggr_is_helper(site->func)) {
+		buf_char(to, '\0');
+		put_caller(to, aggr_caller(event->stack, event->stack_n));
+	}
+}
+
+static void identify(struct buf *to, enum aggr_by by, enum event_kind kind,
+		     const struct event_removal *event)
+{
+	switch (by) {
+	case AGGR_BY_SITE: identify_site(to, event); break;
+	case AGGR_BY_MAP:
+		buf_put(to, &event->pid, sizeof(event->pid));
+		buf_put(to, &event->map, sizeof(event->map));
+		break;
+	case AGGR_BY_TYPE: buf_str(to, event->map_type); break;
+	case AGGR_BY_KEY:
+		put_cstr(to, event->map_type);
+		if (kind == EVENT_DELETE)
+			identify_key(to, event);
+		break;
+	}
+}
+
+/* name, detail, caller, file, json: each with its NUL, in this order. */
+static void describe_site(struct buf *to, const struct event_removal *event)
+{
+	const struct event_frame *site = event->stack;
+
+	if (!event->stack_n) {
+		buf_put(to, "(no stack)\0\0\0\0", 15);
+		return;
+	}
+	put_func(to, site);
+	buf_char(to, '\0');
+	event_place(to, site);
+	buf_char(to, '\0');
+	put_caller(to, aggr_caller(event->stack, event->stack_n));
+	buf_char(to, '\0');
+	put_cstr(to, site->file);
+	buf_char(to, '\0');
+}
+
+static void describe_key(struct buf *to, enum event_kind kind, const struct event_removal *event)
+{
+	if (kind == EVENT_DELETE)
+		event_key(to, event);
+	else
+		buf_str(to, "(clear)");
+	buf_char(to, '\0');
+	put_cstr(to, event->map_type);
+	buf_put(to, "\0", 2);
+	value_json(to, event->key, kind == EVENT_DELETE ? event->key_n : 0);
+	buf_char(to, '\0');
+}
+
+static void describe(struct buf *to, enum aggr_by by, enum event_kind kind,
+		     const struct event_removal *event)
+{
+	switch (by) {
+	case AGGR_BY_SITE: describe_site(to, event); break;
+	case AGGR_BY_KEY: describe_key(to, kind, event); break;
+	case AGGR_BY_MAP:
+		buf_hex(to, event->map);
+		buf_char(to, '\0');
+		put_cstr(to, event->map_type);
+		buf_put(to, "\0\0", 3);
+		break;
+	case AGGR_BY_TYPE:
+		put_cstr(to, event->map_type[0] ? event->map_type : "(unknown)");
+		buf_put(to, "\0\0\0", 4);
+		break;
+	}
+}
+
+/* --- Rows --- */
+
+/* Appends a row; `description` and `identity` are copied. *ret: its index. */
+static struct error *row_add(struct aggr *aggr, const struct buf *description,
+			     const struct buf *identity, uint32_t *ret)
+{
+	struct row row = {.identity_len = identity->len};
+	const char *at;
+
+	if (!vec_reserve(&aggr->rows, aggr->rows.len + 1) ||
+	    !vec_reserve(&aggr->sorted, aggr->rows.len + 1))
+		return error_nomem();
+	row.strings = malloc(description->len + identity->len);
+	if (!row.strings)
+		return error_nomem();
+	memcpy(row.strings, description->data, description->len);
+	if (identity->len)
+		memcpy(row.strings + description->len, identity->data, identity->len);
+	row.identity = row.strings + description->len;
+	at = row.strings;
+	row.shown.name = at;
+	row.shown.detail = at += strlen(at) + 1;
+	row.shown.caller = at += strlen(at) + 1;
+	row.shown.file = at += strlen(at) + 1;
+	row.shown.json = at + strlen(at) + 1;
+	*ret = (uint32_t)aggr->rows.len;
+	aggr->rows.data[aggr->rows.len++] = row;
+	return NULL;
+}
+
+static struct error *row_others(struct aggr *aggr, uint32_t *ret)
+{
+	const struct buf none = {0};
+
+	if (aggr->others == NO_ROW) {
+		aggr->text.len = 0;
+		buf_put(&aggr->text, "(others)\0\0\0\0", 13);
+		if (aggr->text.bad)
+			return error_nomem();
+		try(row_add(aggr, &aggr->text, &none, &aggr->others));
+		aggr->rows.data[aggr->others].shown.others = true;
+	}
+	*ret = aggr->others;
+	return NULL;
+}
+
+/* A new row for aggr->identity, or the row "(others)" when there are enough. */
+static struct error *row_create(struct aggr *aggr, enum event_kind kind,
+				const struct event_removal *event, uint32_t *ret)
+{
+	struct aggr_row *shown;
+	struct row *row;
+	uint32_t at = 0;
+
+	if (aggr->rows.len - (aggr->others != NO_ROW) >= aggr->max_rows)
+		return row_others(aggr, ret);
+	buf_reset(&aggr->text);
+	describe(&aggr->text, aggr->by, kind, event);
+	if (aggr->text.bad)
+		return error_nomem();
+	try(row_add(aggr, &aggr->text, &aggr->identity, &at));
+	row = &aggr->rows.data[at];
+	if (row_index_put(&aggr->by_identity,
+			  (struct tophash_str){row->identity, row->identity_len}, at) < 0) {
+		/* A row that cannot be found again must not exist. */
+		free(row->strings);
+		aggr->rows.len--;
+		return error_nomem();
+	}
+	shown = &row->shown;
+	shown->line = aggr->by == AGGR_BY_SITE && event->stack_n ? event->stack[0].line : 0;
+	shown->pid = aggr->by == AGGR_BY_MAP ? event->pid : 0;
+	shown->key_cut = aggr->by == AGGR_BY_KEY && kind == EVENT_DELETE &&
+			 value_is_cut(event->key, event->key_n);
+	*ret = at;
+	return NULL;
+}
+
+static struct error *row_by_identity(struct aggr *aggr, enum event_kind kind,
+				     const struct event_removal *event, uint32_t *ret)
+{
+	const uint32_t *known;
+
+	buf_reset(&aggr->identity);
+	identify(&aggr->identity, aggr->by, kind, event);
+	if (aggr->identity.bad)
+		return error_nomem();
+	known = row_index_find(&aggr->by_identity,
+			       (struct tophash_str){aggr->identity.data, aggr->identity.len});
+	if (!known)
+		return row_create(aggr, kind, event, ret);
+	*ret = *known;
+	return NULL;
+}
+
+/* A row that stands for calls from more than one place must not name just the first. */
+static struct error *row_check_caller(struct aggr *aggr, struct row *row,
+				      const struct event_removal *event)
+{
+	if (aggr->by != AGGR_BY_SITE || row->shown.others)
+		return NULL;
+	buf_reset(&aggr->text);
+	put_caller(&aggr->text, aggr_caller(event->stack, event->stack_n));
+	if (strcmp(buf_cstr(&aggr->text), row->shown.caller) != 0)
+		row->shown.caller = "(several)";
+	return aggr->text.bad ? error_nomem() : NULL;
+}
+
+static struct error *row_find(struct aggr *aggr, enum event_kind kind,
+			      const struct event_removal *event, uint32_t *ret)
+{
+	bool has_id = aggr->by == AGGR_BY_SITE || aggr->by == AGGR_BY_TYPE;
+	uint32_t id = aggr->by == AGGR_BY_SITE ? event->stack_id : event->type_id;
+	const uint32_t *known = has_id ? table_find(&aggr->by_id, id) : NULL;
+
+	if (known) {
+		*ret = *known;
+		return NULL;
+	}
+	try(row_by_identity(aggr, kind, event, ret));
+	try(row_check_caller(aggr, &aggr->rows.data[*ret], event));
+	if (table_len(&aggr->by_id) >= IDS_MAX)
+		table_fini(&aggr->by_id);
+	if (has_id && table_put(&aggr->by_id, id, *ret) < 0)
+		return error_nomem();
+	return NULL;
+}
+
+static struct error *row_goroutine(struct row *row, const struct event_removal *event)
+{
+	/* Ids of different processes are different goroutines. */
+	uint64_t id = event->goid ^ (uint64_t)event->pid << 40;
+
+	if (row->shown.goroutines >= GOROUTINES_MAX)
+		return NULL;
+	vec_each(seen, &row->goroutines)
+		if (*seen == id)
+			return NULL;
+	if (!vec_push(&row->goroutines, id))
+		return error_nomem();
+	row->shown.goroutines = row->goroutines.len;
+	return NULL;
+}
+
+struct error *aggr_add(struct aggr *aggr, enum event_kind kind, const struct event_removal *event)
+{
+	uint32_t at = NO_ROW;
+	struct row *row;
+
+	try(row_find(aggr, kind, event, &at));
+	row = &aggr->rows.data[at];
+	if (!event->removed) {
+		row->shown.misses++;
+	} else if (kind == EVENT_CLEAR) {
+		row->shown.clears++;
+		if (event->len_before > event->len_after)
+			row->shown.elements += event->len_before - event->len_after;
+	} else {
+		row->shown.deletes++;
+		row->shown.elements++;
+	}
+	return row_goroutine(row, event);
+}
+
+static int compare_rows(const void *a_, const void *b_)
+{
+	const struct aggr_row *a = a_;
+	const struct aggr_row *b = b_;
+	int order;
+
+	if (a->others != b->others)
+		return a->others ? 1 : -1;
+	if (a->elements != b->elements)
+		return a->elements > b->elements ? -1 : 1;
+	order = strcmp(a->name, b->name);
+	if (!order)
+		order = strcmp(a->detail, b->detail);
+	return order ? order : strcmp(a->caller, b->caller);
+}
+
+size_t aggr_rows(struct aggr *aggr, const struct aggr_row **ret)
+{
+	aggr->sorted.len = 0;
+	vec_each(row, &aggr->rows)
+		aggr->sorted.data[aggr->sorted.len++] = row->shown;
+	if (aggr->sorted.len)
+		qsort(aggr->sorted.data, aggr->sorted.len, sizeof(*aggr->sorted.data),
+		      compare_rows);
+	*ret = aggr->sorted.data;
+	return aggr->sorted.len;
+}

@@ -1,0 +1,52 @@
+/* aggr: removals counted by site, by map, by map type or by key; a table at the end.
+ */
+#ifndef SHOW_AGGR_AGGR_H
+#define SHOW_AGGR_AGGR_H
+
+#include "show/event/event.h"
+
+enum aggr_by { AGGR_BY_SITE, AGGR_BY_MAP, AGGR_BY_TYPE, AGGR_BY_KEY };
+
+struct aggr; /* one table; not thread-safe */
+
+/* max_rows: rows kept apart (0: 10000); what comes after that is counted in one row "(others)",
+ * so the sums stay exact and memory bounded. */
+struct error *aggr_new(enum aggr_by by, size_t max_rows, struct aggr **ret);
+void aggr_free(struct aggr *aggr);
+CLEANUP_FUNC(struct aggr, aggr_free)
+
+/* Counts one delete or clear. Cheap: a site or type seen before costs one lookup by its id. */
+struct error *aggr_add(struct aggr *aggr, enum event_kind kind, const struct event_removal *event);
+
+/* Every string is as the traced program has it, so a sink must escape it; but a key is as
+ * value_text() writes it, which is safe already. None is NULL. */
+struct aggr_row {
+	const char *name;    /* site: "main.(*store).drop"; map: "0xc000…"; type; key as text */
+	const char *detail;  /* site: "store.go:61"; map, key: its map type; else "" */
+	const char *caller;  /* site: who called, "main.(*server).refresh server.go:88"; or "" */
+	const char *file;    /* site: the whole path of the file; else "" */
+	const char *json;    /* key: as value_json() writes it; else "" */
+	uint32_t line;	     /* site */
+	uint32_t pid;	     /* map: the process that has it */
+	bool key_cut;	     /* key: a string in it was cut; by its length it has its own row */
+	bool others;	     /* the row of all that was not kept apart */
+	uint64_t deletes;    /* delete calls that removed */
+	uint64_t misses;     /* calls that removed nothing */
+	uint64_t clears;     /* clear calls that removed */
+	uint64_t elements;   /* elements removed by both */
+	uint64_t goroutines; /* distinct goroutine ids, counted exactly up to 64, else 64 */
+};
+
+/* Rows by elements, most first (ties by name), "(others)" last. Borrowed until the next call on
+ * aggr. A site in a helper of the standard library (maps.DeleteFunc) has one row for each caller;
+ * any other site has one row, and its caller is "(several)" once there are more than one. */
+size_t aggr_rows(struct aggr *aggr, const struct aggr_row **ret);
+enum aggr_by aggr_by(const struct aggr *aggr);
+
+/* Does func (maps., slices., reflect., sync., …) delete on behalf of its caller? */
+bool aggr_is_helper(const char *func);
+/* Who called stack[0]: the next frame out that is not the runtime's (runtime.main calls everybody),
+ * and not a helper's if stack[0] is one; NULL when there is none. */
+const struct event_frame *aggr_caller(const struct event_frame *stack, size_t n);
+
+#endif

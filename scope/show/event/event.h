@@ -1,0 +1,113 @@
+/* event: what leaves the probes, resolved: names instead of addresses, nothing that points into a
+ * target. Sinks and aggregations see only this.
+ *
+ *   wire.h   the raw record, as the kernel program writes it
+ */
+#ifndef SHOW_EVENT_EVENT_H
+#define SHOW_EVENT_EVENT_H
+
+#include "base/base.h"
+#include "read/layout/layout.h"
+
+enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_END };
+enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_UNKNOWN };
+
+struct event_frame {
+	uint64_t pc;	  /* run-time; the return address into this frame (its call is at pc - 1) */
+	const char *func; /* "" when unknown */
+	const char *file; /* "" when unknown */
+	uint32_t line;
+	bool inlined;
+};
+
+/* What a layout says of a map's inside; printed as the members of "state". */
+struct event_state {
+	const char *name; /* JSON member name */
+	uint64_t value;
+	bool is_bool;
+};
+#define EVENT_STATE_MAX 12
+
+/* EVENT_DELETE and EVENT_CLEAR. Every pointer is borrowed for the length of the call. */
+struct event_removal {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint32_t pid, tid;
+	uint64_t goid;
+	uint64_t map;
+	const char *map_type; /* "" when unknown */
+	const char *func;     /* the runtime's entry that the program called */
+	enum event_gc gc;
+	bool removed;  /* false: a miss */
+	bool panicked; /* a miss that ended in a panic */
+	bool on_stack; /* the map lives on its goroutine's stack */
+	uint64_t len_before, len_after;
+	const struct value *key; /* EVENT_DELETE only */
+	size_t key_n;
+	const char *key_error; /* why the key (or a part) could not be read, or NULL */
+	const struct event_state *state;
+	size_t state_n;
+	const struct event_frame *stack; /* innermost first; [0] is the function that deleted */
+	size_t stack_n;
+	bool stack_cut;		 /* --stack N cut it */
+	const char *stack_error; /* why the walk ended early, or NULL */
+	/* For caches: equal ids mean an equal stack (func, file, line, pcs) or an equal map type. */
+	uint32_t stack_id;
+	uint32_t type_id;
+	uint64_t bias; /* of the process: run-time address less link-time address */
+};
+
+struct event_probe {
+	const char *func;
+	uint64_t offset;  /* bytes from the function's entry */
+	uint64_t addr;	  /* link-time */
+	const char *role; /* "removal", "clear", "entry", "exit", "panic", "start" */
+	const char *why;  /* one sentence */
+};
+
+struct event_start {
+	const char *version; /* of tophash */
+	const char *engine;  /* "uprobe" */
+	const char *arch;    /* "x86_64" */
+	uint32_t pid;
+	const char *exe;
+	const char *build_id; /* "" when none */
+	uint64_t bias;
+	const char *go;	    /* "go1.26.5" */
+	const char *layout; /* "classic" or "swiss" */
+	bool stripped;
+	uint64_t time_ns; /* monotonic */
+	uint64_t wall_ns; /* the same moment, CLOCK_REALTIME since 1970 */
+	double ready_ms;  /* from the start of tophash until all probes were placed */
+	const struct event_probe *probes;
+	size_t probes_n;
+};
+
+struct event_exit {
+	uint32_t pid;
+	bool known;    /* code or signal could be had */
+	bool signaled; /* then `status` is the signal's number, else the exit code */
+	int status;
+};
+
+struct event_lost {
+	const char *reason; /* "ring_full" */
+	uint64_t count;
+};
+
+struct event_end {
+	uint64_t hits, delivered, filtered;
+	uint64_t removed, cleared; /* elements */
+	bool misses_counted;	   /* --misses: without it nobody knows */
+	uint64_t misses;
+	const struct event_lost *lost;
+	size_t lost_n;
+	double seconds;
+};
+
+/* "store.go:61", as the traced program has it, so not safe for a terminal; nothing when the file is
+ * unknown. */
+void event_place(struct buf *to, const struct event_frame *frame);
+/* The key of a delete as value_text() writes it, or why there is none: "<page fault>". Safe. */
+void event_key(struct buf *to, const struct event_removal *event);
+
+#endif

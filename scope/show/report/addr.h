@@ -1,0 +1,47 @@
+/* Explained addresses as text, as JSON Lines, and as notes in a text. Appends to a buffer; knows no
+ * descriptor.
+ *
+ * Text, where the sources agree:
+ *
+ *     0x4a1b2d  main.(*store).drop /src/main.go:54
+ *                 in main.(*store).refresh+0x1d /src/main.go:92
+ *
+ * and where they do not, or when asked, with one line a source below it:
+ *
+ *     0x4a1b2d  main.(*store).refresh+0x1d /src/main.go:92
+ *                 differ: line
+ *                 gopclntab  main.(*store).refresh+0x1d /src/main.go:92
+ *                 symbols    main.(*store).refresh+0x1d
+ *                 dwarf      main.(*store).refresh+0x1d /src/main.go:93
+ *
+ * JSON: docs/man/tophash-addr.1 has the members.
+ */
+#ifndef SHOW_REPORT_ADDR_H
+#define SHOW_REPORT_ADDR_H
+
+#include "base/base.h"
+#include "read/explain/explain.h"
+
+struct addr_style {
+	bool color;
+	bool sources;			   /* a line a source, also where they agree */
+	const struct explain_module *main; /* other modules are named behind each address */
+};
+
+struct addr_totals {
+	uint64_t addresses, explained, differ;
+	uint64_t by[EXPLAIN_SOURCES]; /* addresses that the source answered */
+	bool asked[EXPLAIN_SOURCES];
+	const char *why[EXPLAIN_SOURCES]; /* it answers nothing in the main module: why; or NULL */
+	const char *separate; /* the debug file that was read beside the program's; NULL: none */
+};
+void addr_count(struct addr_totals *totals, const struct explanation *e);
+
+void addr_text(struct buf *to, const struct explanation *e, const struct addr_style *style);
+void addr_text_end(struct buf *to, const struct addr_totals *totals);
+void addr_json(struct buf *to, const struct explanation *e);
+void addr_json_end(struct buf *to, const struct addr_totals *totals, double seconds);
+/* " [function file:line < caller file:line]"; nothing when no source answers. */
+void addr_note(struct buf *to, const struct explanation *e);
+
+#endif

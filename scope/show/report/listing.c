@@ -1,0 +1,112 @@
+/* Instructions with source lines in between, one function or two side by side:
+ *
+ *     runtime.mapdelete_fast64: 31 instructions  │ runtime.mapdelete: 44 instructions
+ *       map_fast64.go:297                        │   map.go:742
+ *         +0x2b  mov [rsp+0x50], rbx             │     +0x30  mov [rsp+0x60], rbx
+ *     ●   +0x30  je 0x40c7c0                     │
+ */
+#include "show/sink/text.h"
+#include "show/report/sites.h"
+
+void site_line_begin(struct site_listing *listing)
+{
+	struct site_line line = {.at = listing->text.len};
+
+	if (!vec_push(&listing->lines, line))
+		listing->text.bad = true;
+}
+
+void site_line_end(struct site_listing *listing, int kind, bool mark)
+{
+	struct site_line *line;
+
+	if (!listing->lines.len || listing->text.bad)
+		return;
+	line = &listing->lines.data[listing->lines.len - 1];
+	line->len = listing->text.len - line->at;
+	line->kind = kind;
+	line->mark = mark;
+}
+
+void site_listing_fini(struct site_listing *listing)
+{
+	buf_fini(&listing->title);
+	buf_fini(&listing->text);
+	vec_fini(&listing->lines);
+}
+
+static const char *const colors[] = {
+	[SITE_LINE_INSN] = SGR_NONE,
+	[SITE_LINE_SOURCE] = SGR_CYAN,
+	[SITE_LINE_NOTE] = SGR_DIM,
+};
+
+/* One cell of `columns`, padded when something stands beside it. */
+static void put_cell(struct buf *out, const struct site_listing *listing, size_t index, bool color,
+		     size_t columns, bool pad)
+{
+	const struct site_line *line = NULL;
+	struct buf text = {0};
+	const char *sgr;
+
+	if (index < listing->lines.len)
+		line = &listing->lines.data[index];
+	if (line) {
+		buf_str(&text, line->mark ? "● " : "  ");
+		buf_pad(&text, ' ', line->kind == SITE_LINE_INSN ? 2 : 0);
+		text_safe(&text, listing->text.data + line->at, line->len);
+	}
+	if (text_columns(&text, 0) > columns)
+		text_cut(&text, 0, columns);
+	sgr = !line ? SGR_NONE : line->mark ? SGR_RED : colors[line->kind];
+	text_sgr(out, color, sgr);
+	buf_put(out, text.data, text.len);
+	text_sgr_end(out, color, sgr);
+	if (pad)
+		buf_pad(out, ' ', columns - text_columns(&text, 0));
+	out->bad |= text.bad || listing->text.bad;
+	buf_fini(&text);
+}
+
+static void put_title(struct buf *out, const struct site_listing *listing, bool color,
+		      size_t columns, bool pad)
+{
+	struct buf text = {0};
+
+	text_safe(&text, listing->title.data ? listing->title.data : "", listing->title.len);
+	if (text_columns(&text, 0) > columns)
+		text_cut(&text, 0, columns);
+	text_sgr(out, color, SGR_BOLD);
+	buf_put(out, text.data, text.len);
+	text_sgr_end(out, color, SGR_BOLD);
+	if (pad)
+		buf_pad(out, ' ', columns - text_columns(&text, 0));
+	out->bad |= text.bad || listing->title.bad;
+	buf_fini(&text);
+}
+
+void site_listing_text(struct buf *out, const struct site_listing *left,
+		       const struct site_listing *right, bool color, size_t width)
+{
+	size_t columns = right ? (width - 3) / 2 : width;
+	size_t lines = left->lines.len;
+
+	if (right && right->lines.len > lines)
+		lines = right->lines.len;
+	put_title(out, left, color, columns, right != NULL);
+	if (right) {
+		buf_str(out, " │ ");
+		put_title(out, right, color, columns, false);
+	}
+	buf_char(out, '\n');
+	for (size_t i = 0; i < lines; i++) {
+		put_cell(out, left, i, color, columns, right != NULL);
+		if (right) {
+			buf_str(out, " │ ");
+			put_cell(out, right, i, color, columns, false);
+		}
+		while (out->len && out->data[out->len - 1] == ' ')
+			out->len--;
+		buf_char(out, '\n');
+	}
+}

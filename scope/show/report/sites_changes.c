@@ -1,0 +1,172 @@
+/* What changed between two binaries, for people:
+ *
+ *     shop.old (go1.26.5) -> shop (go1.27.4)
+ *     66 sites -> 52: 40 same, 3 of another variant, 5 inlined otherwise, 2 came, 6 went
+ *
+ *     another variant
+ *       main.ranges  main.go:60  map[int]int
+ *           clear -> fast64
+ */
+#include "show/sink/text.h"
+#include "show/report/sites_priv.h"
+
+#define ARROW " → "
+
+static void put_count(struct buf *to, size_t n, const char *what, const char **comma)
+{
+	if (!n)
+		return;
+	buf_str(to, *comma);
+	buf_u64(to, n);
+	buf_str(to, what);
+	*comma = ", ";
+}
+
+static void put_binary(struct buf *to, const struct site_report *report)
+{
+	text_safe(to, report->binary, strlen(report->binary));
+	buf_str(to, " (");
+	text_safe(to, report->go, strlen(report->go));
+	buf_str(to, report->stripped ? ", stripped)" : ")");
+}
+
+static void put_head(struct buf *out, const struct site_report *from, const struct site_report *to,
+		     const struct site_tally *tally)
+{
+	const char *comma = ": ";
+	struct buf line = {0};
+
+	put_binary(&line, from);
+	buf_str(&line, ARROW);
+	put_binary(&line, to);
+	text_wrap(out, &line, to->width);
+	buf_reset(&line);
+	buf_u64(&line, from->sites->list.len);
+	buf_str(&line, " sites" ARROW);
+	buf_u64(&line, to->sites->list.len);
+	put_count(&line, tally->same, " same", &comma);
+	put_count(&line, tally->variant, " of another variant", &comma);
+	put_count(&line, tally->type, " of another type", &comma);
+	put_count(&line, tally->inlining, " inlined otherwise", &comma);
+	put_count(&line, tally->came, " came", &comma);
+	put_count(&line, tally->went, " went", &comma);
+	text_wrap(out, &line, to->width);
+	out->bad |= line.bad;
+	buf_fini(&line);
+}
+
+/* "inlined into main.callers main.go:82", "own frame" */
+static void put_inlining(struct buf *to, const struct site_row *row)
+{
+	if (row->frames_n == 1)
+		buf_str(to, "own frame");
+	for (size_t i = 1; i < row->frames_n; i++) {
+		buf_str(to, i > 1 ? ", that into " : "inlined into ");
+		site_put_func(to, row->frames[i].func, "", 0);
+		buf_char(to, ' ');
+		site_put_place(to, &row->frames[i]);
+	}
+}
+
+static void put_details(struct buf *to, const struct site_change *change)
+{
+	const char *between = "";
+
+	if (change->variant) {
+		buf_str(to, site_entries[change->from->entry].variant);
+		buf_str(to, ARROW);
+		buf_str(to, site_entries[change->to->entry].variant);
+		between = " · ";
+	}
+	if (change->type) {
+		buf_str(to, between);
+		site_put_type(to, change->from);
+		buf_str(to, ARROW);
+		site_put_type(to, change->to);
+		between = " · ";
+	}
+	if (change->inlining) {
+		buf_str(to, between);
+		put_inlining(to, change->from);
+		buf_str(to, ARROW);
+		put_inlining(to, change->to);
+	}
+}
+
+static void put_change(struct buf *out, const struct site_report *report,
+		       const struct site_change *change)
+{
+	const struct site_row *row = change->to ? change->to : change->from;
+	struct buf text = {0};
+
+	buf_str(out, "  ");
+	text_sgr(out, report->color, SGR_BOLD);
+	site_put_func(out, site_source(row)->func, "", 0);
+	text_sgr_end(out, report->color, SGR_BOLD);
+	buf_str(out, "  ");
+	site_put_place(out, site_source(row));
+	if (!change->variant) {
+		buf_str(out, "  ");
+		buf_str(out, site_entries[row->entry].variant);
+	}
+	if (!change->type) {
+		buf_str(out, "  ");
+		site_put_type(out, row);
+	}
+	buf_char(out, '\n');
+	if (change->from && change->to)
+		put_details(&text, change);
+	else if (row->frames_n > 1)
+		put_inlining(&text, row);
+	if (text.len) {
+		text_sgr(out, report->color, SGR_DIM);
+		site_put_indented(out, &text, 6, report->width);
+		text_sgr_end(out, report->color, SGR_DIM);
+	}
+	out->bad |= text.bad;
+	buf_fini(&text);
+}
+
+/* Under which heading a change stands: the first that holds. */
+enum { CAME, WENT, VARIANT, TYPE, INLINING, NONE };
+
+static unsigned heading_of(const struct site_change *change)
+{
+	if (!change->from)
+		return CAME;
+	if (!change->to)
+		return WENT;
+	return change->variant ? VARIANT : change->type ? TYPE : change->inlining ? INLINING : NONE;
+}
+
+void site_changes_text(struct buf *out, const struct site_report *from,
+		       const struct site_report *to, const struct site_change **changes, size_t n)
+{
+	static const char *const headings[] = {
+		[CAME] = "came",
+		[WENT] = "went",
+		[VARIANT] = "another variant",
+		[TYPE] = "another type",
+		[INLINING] = "inlined otherwise",
+	};
+	struct site_tally tally = site_tally(changes, n);
+
+	put_head(out, from, to, &tally);
+	for (unsigned h = 0; h < ARRAY_SIZE(headings); h++) {
+		bool begun = false;
+
+		for (size_t i = 0; i < n; i++) {
+			if (heading_of(changes[i]) != h)
+				continue;
+			if (!begun) {
+				buf_char(out, '\n');
+				text_sgr(out, to->color, SGR_MAGENTA);
+				buf_str(out, headings[h]);
+				text_sgr_end(out, to->color, SGR_MAGENTA);
+				buf_char(out, '\n');
+			}
+			begun = true;
+			put_change(out, to, changes[i]);
+		}
+	}
+}

@@ -1,0 +1,80 @@
+/* Rendered text by id, so that a stack or a type is rendered once and then copied. Inside sink/.
+ *
+ *     found = cache_find(cache, id);
+ *     if (!found) {
+ *             struct buf *to = cache_begin(cache);
+ *             ... append to `to` ...
+ *             found = cache_end(cache, id, width);
+ *     }
+ */
+#ifndef SHOW_SINK_CACHE_H
+#define SHOW_SINK_CACHE_H
+
+#include "base/base.h"
+
+/* A traced program decides how many stacks there are; past these limits the cache starts anew. */
+#define CACHE_TEXTS_MAX (1u << 16)
+#define CACHE_BYTES_MAX (32u << 20)
+
+struct cached {
+	size_t at; /* into cache->text */
+	size_t len;
+	size_t width; /* the columns it was rendered for, where that matters */
+};
+
+struct cache {
+	struct table index; /* id -> index into texts */
+	VEC(struct cached) texts;
+	struct buf text;
+	size_t begun;
+};
+
+static inline void cache_clear(struct cache *cache)
+{
+	table_fini(&cache->index);
+	cache->texts.len = 0;
+	buf_reset(&cache->text);
+}
+
+static inline void cache_fini(struct cache *cache)
+{
+	table_fini(&cache->index);
+	vec_fini(&cache->texts);
+	buf_fini(&cache->text);
+}
+
+static inline struct cached *cache_find(const struct cache *cache, uint32_t id)
+{
+	const uint32_t *at = table_find(&cache->index, id);
+
+	return at ? &cache->texts.data[*at] : NULL;
+}
+
+static inline const char *cache_text(const struct cache *cache, const struct cached *cached)
+{
+	return cached->len ? cache->text.data + cached->at : "";
+}
+
+static inline struct buf *cache_begin(struct cache *cache)
+{
+	if (cache->texts.len >= CACHE_TEXTS_MAX || cache->text.len >= CACHE_BYTES_MAX)
+		cache_clear(cache);
+	cache->begun = cache->text.len;
+	return &cache->text;
+}
+
+/* NULL when memory is out; the cache is empty then. */
+static inline struct cached *cache_end(struct cache *cache, uint32_t id, size_t width)
+{
+	struct cached cached = {.at = cache->begun, .width = width};
+
+	cached.len = cache->text.len - cached.at;
+	if (cache->text.bad || !vec_push(&cache->texts, cached) ||
+	    table_put(&cache->index, id, (uint32_t)cache->texts.len - 1) < 0) {
+		cache_clear(cache);
+		return NULL;
+	}
+	return &cache->texts.data[cache->texts.len - 1];
+}
+
+#endif

@@ -1,0 +1,230 @@
+#include "show/sink/text.h"
+
+/* --- Fitting text --- */
+
+void text_sgr(struct buf *to, bool color, const char *sgr)
+{
+	if (color && *sgr)
+		buf_str(to, sgr);
+}
+
+void text_sgr_end(struct buf *to, bool color, const char *sgr)
+{
+	if (color && *sgr)
+		buf_put(to, "\033[0m", 4);
+}
+
+size_t text_columns(const struct buf *text, size_t from)
+{
+	size_t columns = 0;
+
+	if (from < text->len)
+		text_fit(text->data + from, text->len - from, SIZE_MAX, &columns);
+	return columns;
+}
+
+void text_cut(struct buf *text, size_t from, size_t columns)
+{
+	size_t used, len;
+
+	if (from >= text->len)
+		return;
+	len = text_fit(text->data + from, text->len - from, columns, &used);
+	if (from + len == text->len)
+		return;
+	text->len = from + text_fit(text->data + from, len, columns - 1, &used);
+	buf_str(text, "…");
+}
+
+void text_tail(struct buf *to, const char *text, size_t len, size_t columns)
+{
+	size_t all, skipped, skip;
+
+	text_fit(text, len, SIZE_MAX, &all);
+	if (all <= columns) {
+		buf_put(to, text, len);
+		return;
+	}
+	skip = text_fit(text, len, all - columns + 1, &skipped);
+	if (all - skipped > columns - 1) /* a wide rune stands on the border */
+		skip += text_fit(text + skip, len - skip, 2, &skipped);
+	buf_str(to, "…");
+	buf_put(to, text + skip, len - skip);
+}
+
+void text_wrap(struct buf *to, const struct buf *text, size_t columns)
+{
+	const char *at = text->data;
+	const char *end = at + text->len;
+	size_t used;
+
+	while (at < end) {
+		size_t len = text_fit(at, (size_t)(end - at), columns, &used);
+		const char *space = at + len < end ? memrchr(at, ' ', len + 1) : NULL;
+
+		if (space && space > at)
+			len = (size_t)(space - at);
+		buf_put(to, at, len);
+		buf_char(to, '\n');
+		at += len;
+		while (at < end && *at == ' ')
+			at++;
+	}
+}
+
+/* --- Function names --- */
+
+/* How much of a name is shown. */
+enum func_form {
+	FORM_NONE,    /* nothing: only file and line */
+	FORM_LAST,    /* "sweep", "sweep.func1" */
+	FORM_LOCAL,   /* "(*store).sweep" */
+	FORM_PACKAGE, /* "shop.(*store).sweep", of "example.com/shop.(*store).sweep" */
+};
+
+/* "func1", "2" and "gowrap1" mean nothing without the name before them. */
+static bool is_closure(const char *part, size_t len)
+{
+	if (len > 4 && memcmp(part, "func", 4) == 0)
+		part += 4, len -= 4;
+	else if (len > 6 && memcmp(part, "gowrap", 6) == 0)
+		part += 6, len -= 6;
+	for (size_t i = 0; i < len; i++)
+		if (part[i] < '0' || part[i] > '9')
+			return false;
+	return true;
+}
+
+/* Where the last part of a name begins that says something; `dot` ends the package. Dots between
+ * the brackets of type arguments separate nothing. */
+static const char *func_last(const char *dot, const char *bracket, const char *end)
+{
+	const char *part_end = end;
+	const char *p = end;
+
+	while (p > dot) {
+		p = memrchr(dot, '.', (size_t)(p - dot));
+		if (bracket && p > bracket && memchr(p, ']', (size_t)(end - p)))
+			continue;
+		if (!is_closure(p + 1, (size_t)(part_end - p - 1)))
+			break;
+		part_end = p;
+	}
+	return p + 1;
+}
+
+static struct span func_short(struct span func, enum func_form form)
+{
+	const char *end = func.p + func.len;
+	const char *bracket = memchr(func.p, '[', func.len);
+	const char *head_end = bracket ? bracket : end;
+	const char *slash = memrchr(func.p, '/', (size_t)(head_end - func.p));
+	const char *start = slash ? slash + 1 : func.p;
+	const char *dot = memchr(start, '.', (size_t)(head_end - start));
+
+	if (dot && form == FORM_LOCAL)
+		start = dot + 1;
+	if (dot && form == FORM_LAST) {
+		start = func_last(dot, bracket, end);
+		if (end - start > 5 && memcmp(end - 5, "[...]", 5) == 0)
+			end -= 5;
+	}
+	return (struct span){.p = start, .len = (size_t)(end - start)};
+}
+
+/* --- Sites --- */
+
+/* One way to show a site: how much of the names, and whether with the caller. */
+struct attempt {
+	enum func_form func, caller;
+	bool with_caller;
+};
+
+static void put_func_place(struct buf *to, struct span func, struct span place, enum func_form form,
+			   bool bold)
+{
+	if (form == FORM_NONE && !place.len)
+		form = FORM_LAST;
+	if (form != FORM_NONE && func.len) {
+		struct span name = func_short(func, form);
+
+		text_safe(to, name.p, name.len);
+		if (place.len)
+			buf_char(to, ' ');
+	}
+	text_sgr(to, bold && place.len, SGR_BOLD);
+	text_safe(to, place.p, place.len);
+	text_sgr_end(to, bold && place.len, SGR_BOLD);
+}
+
+static void put_attempt(struct buf *to, const struct site *site, const struct attempt *attempt,
+			bool color)
+{
+	put_func_place(to, site->func, site->place, attempt->func, color);
+	if (!attempt->with_caller)
+		return;
+	text_sgr(to, color, SGR_DIM);
+	buf_put(to, " < ", 3);
+	put_func_place(to, site->caller_func, site->caller_place, attempt->caller, false);
+	text_sgr_end(to, color, SGR_DIM);
+}
+
+static size_t attempt_columns(const struct site *site, const struct attempt *attempt)
+{
+	struct buf text = {0};
+	size_t columns;
+
+	put_attempt(&text, site, attempt, false);
+	columns = text.bad ? SIZE_MAX : text_columns(&text, 0);
+	buf_fini(&text);
+	return columns;
+}
+
+/* Not even file and line fit: their end, where the line number is. */
+static void put_place_tail(struct buf *to, const struct site *site, size_t columns, bool color)
+{
+	static const struct attempt barest = {FORM_NONE, FORM_NONE, false};
+	struct buf text = {0};
+
+	put_attempt(&text, site, &barest, false);
+	text_sgr(to, color, SGR_BOLD);
+	text_tail(to, text.data, text.len, columns);
+	text_sgr_end(to, color, SGR_BOLD);
+	buf_fini(&text);
+}
+
+size_t site_put(struct buf *to, const struct site *site, size_t columns, bool color)
+{
+	/* For a helper the caller is worth more than the helper's own name; otherwise the caller
+	 * is the first to go: only the first two attempts show it. */
+	static const struct attempt attempts[] = {
+		{FORM_PACKAGE, FORM_PACKAGE, true}, {FORM_LOCAL, FORM_LOCAL, true},
+		{FORM_LAST, FORM_LAST, true},	    {FORM_NONE, FORM_LAST, true},
+		{FORM_NONE, FORM_NONE, true},	    {FORM_PACKAGE, FORM_NONE, false},
+		{FORM_LOCAL, FORM_NONE, false},	    {FORM_LAST, FORM_NONE, false},
+		{FORM_NONE, FORM_NONE, false},
+	};
+	bool has_caller = site->caller_func.len || site->caller_place.len;
+
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		size_t takes;
+
+		if (attempts[i].with_caller && (!has_caller || (i > 1 && !site->helper)))
+			continue;
+		takes = attempt_columns(site, &attempts[i]);
+		if (takes > columns)
+			continue;
+		put_attempt(to, site, &attempts[i], color);
+		return takes;
+	}
+	put_place_tail(to, site, columns, color);
+	return columns;
+}
+
+size_t site_wants(const struct site *site)
+{
+	static const struct attempt alone = {FORM_PACKAGE, FORM_NONE, false};
+	static const struct attempt with_caller = {FORM_LOCAL, FORM_LOCAL, true};
+
+	return attempt_columns(site, site->helper ? &with_caller : &alone);
+}

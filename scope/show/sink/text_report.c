@@ -1,0 +1,371 @@
+#include "show/sink/text.h"
+
+#define TABLE_ROWS 20
+#define EXE_LEAST  12 /* columns of the path without which it says nothing */
+
+/* A duration or count of seconds, milliseconds: one decimal. */
+static void put_tenths(struct buf *to, double number)
+{
+	uint64_t tenths = number > 0 && number < 1e15 ? (uint64_t)(number * 10 + 0.5) : 0;
+
+	buf_u64(to, tenths / 10);
+	buf_char(to, '.');
+	buf_u64(to, tenths % 10);
+}
+
+static void put_safe(struct buf *to, const char *s)
+{
+	text_safe(to, s, strlen(s));
+}
+
+static void put_counted(struct buf *to, uint64_t n, const char *noun)
+{
+	buf_u64(to, n);
+	buf_char(to, ' ');
+	buf_str(to, noun);
+	if (n != 1)
+		buf_char(to, 's');
+}
+
+/* --- Start and exit --- */
+
+static void put_program(struct buf *to, const struct event_start *event)
+{
+	put_safe(to, event->go);
+	buf_char(to, ' ');
+	put_safe(to, event->layout);
+	buf_str(to, event->stripped ? ", stripped · " : " · ");
+	put_counted(to, event->probes_n, "probe");
+	buf_str(to, " ready in ");
+	put_tenths(to, event->ready_ms);
+	buf_str(to, " ms");
+}
+
+/* tophash 0.1.0 · …/bin/shop (pid 4242) · go1.26.5 swiss, stripped · 5 probes ready in 12.3 ms
+ * The path gives way first; when that is not enough the second half goes on a line of its own. */
+void text_report_start(struct sink *sink, const struct event_start *event, size_t width)
+{
+	struct buf exe = {0};
+	struct buf head = {0};
+	struct buf pid = {0};
+	struct buf program = {0};
+	size_t others, exe_columns;
+	bool one_line;
+
+	put_safe(&exe, event->exe);
+	exe_columns = text_columns(&exe, 0);
+	buf_str(&head, "tophash ");
+	put_safe(&head, event->version);
+	buf_str(&head, " · ");
+	buf_str(&pid, " (pid ");
+	buf_u64(&pid, event->pid);
+	buf_char(&pid, ')');
+	put_program(&program, event);
+	others = text_columns(&head, 0) + text_columns(&pid, 0);
+	one_line = width >= others + 3 + text_columns(&program, 0) +
+				    (exe_columns < EXE_LEAST ? exe_columns : EXE_LEAST);
+	if (one_line)
+		others += 3 + text_columns(&program, 0);
+	text_tail(&head, exe.data, exe.len, width > others ? width - others : 1);
+	buf_put(&head, pid.data, pid.len);
+	if (one_line) {
+		buf_str(&head, " · ");
+		buf_put(&head, program.data, program.len);
+	}
+	text_sgr(&sink->out, sink->options.color, SGR_DIM);
+	text_wrap(&sink->out, &head, width);
+	if (!one_line)
+		text_wrap(&sink->out, &program, width);
+	text_sgr_end(&sink->out, sink->options.color, SGR_DIM);
+	sink->out.bad |= head.bad || exe.bad || pid.bad || program.bad;
+	buf_fini(&head);
+	buf_fini(&exe);
+	buf_fini(&pid);
+	buf_fini(&program);
+}
+
+void text_report_exit(struct sink *sink, const struct event_exit *event)
+{
+	struct buf *to = &sink->out;
+
+	buf_str(to, "pid ");
+	buf_u64(to, event->pid);
+	if (!event->known) {
+		buf_str(to, " has ended");
+	} else if (event->signaled) {
+		buf_str(to, " was killed by ");
+		sink_signal_name(to, event->status);
+	} else {
+		buf_str(to, " exited with code ");
+		buf_i64(to, event->status);
+	}
+	buf_char(to, '\n');
+}
+
+/* --- The table --- */
+
+struct table_look {
+	struct sink *sink;
+	enum aggr_by by;
+	size_t width;
+	size_t removed_width;
+	const char *goroutines; /* the head of that column; NULL: it is left out */
+	bool pids;
+	bool clears, misses; /* columns that are shown only when there is something in them */
+	uint64_t elements;   /* in all */
+};
+
+/* A cell of `width` at the right, and the two columns behind it. */
+static void put_right(struct buf *to, const struct buf *text, size_t width)
+{
+	buf_pad(to, ' ', text->len < width ? width - text->len : 0);
+	buf_put(to, text->data, text->len);
+	buf_put(to, "  ", 2);
+}
+
+static void put_number(struct buf *to, uint64_t number, const char *after, size_t width)
+{
+	struct buf text = {0};
+
+	buf_u64(&text, number);
+	buf_str(&text, after);
+	put_right(to, &text, width);
+	to->bad |= text.bad;
+	buf_fini(&text);
+}
+
+static void put_share(struct buf *to, uint64_t part, uint64_t all)
+{
+	struct buf text = {0};
+
+	put_tenths(&text, all ? (double)part * 100 / (double)all : 0);
+	buf_char(&text, '%');
+	put_right(to, &text, 6);
+	to->bad |= text.bad;
+	buf_fini(&text);
+}
+
+static void put_name(struct buf *to, const char *name, size_t width)
+{
+	struct buf text = {0};
+
+	buf_str(&text, name);
+	put_right(to, &text, width);
+	to->bad |= text.bad;
+	buf_fini(&text);
+}
+
+static void put_head(const struct table_look *look)
+{
+	static const char *const subjects[] = {
+		[AGGR_BY_SITE] = "SITE",
+		[AGGR_BY_MAP] = "MAP",
+		[AGGR_BY_TYPE] = "TYPE",
+		[AGGR_BY_KEY] = "KEY",
+	};
+	struct buf *to = &look->sink->out;
+	bool color = look->sink->options.color;
+
+	buf_char(to, '\n');
+	text_sgr(to, color, SGR_DIM);
+	put_name(to, "REMOVED", look->removed_width);
+	put_name(to, "SHARE", 6);
+	if (look->clears)
+		put_name(to, "CLEARS", 6);
+	if (look->misses)
+		put_name(to, "MISSES", 6);
+	if (look->goroutines)
+		put_name(to, look->goroutines, strlen(look->goroutines));
+	buf_str(to, subjects[look->by]);
+	text_sgr_end(to, color, SGR_DIM);
+	buf_char(to, '\n');
+}
+
+static void put_row_site(const struct table_look *look, const struct aggr_row *row, size_t columns)
+{
+	struct site site = {
+		.func = {row->name, strlen(row->name)},
+		.place = {row->detail, strlen(row->detail)},
+		.helper = aggr_is_helper(row->name),
+	};
+	const char *space = strrchr(row->caller, ' ');
+
+	site.caller_func = (struct span){row->caller, strlen(row->caller)};
+	if (space) {
+		site.caller_func.len = (size_t)(space - row->caller);
+		site.caller_place = (struct span){space + 1, strlen(space + 1)};
+	}
+	site_put(&look->sink->out, &site, columns, look->sink->options.color);
+}
+
+/* A map, type or key, and what is known beside it, cut at the end. */
+static void put_row_plain(const struct table_look *look, const struct aggr_row *row, size_t columns)
+{
+	struct buf *to = &look->sink->out;
+	bool color = look->sink->options.color;
+	size_t from = to->len;
+	size_t used;
+
+	put_safe(to, row->name);
+	if (look->pids && row->pid) {
+		buf_str(to, " of pid ");
+		buf_u64(to, row->pid);
+	}
+	text_cut(to, from, columns);
+	used = text_columns(to, from);
+	if (!row->detail[0] || used + 3 > columns)
+		return;
+	text_sgr(to, color, SGR_DIM);
+	buf_put(to, "  ", 2);
+	from = to->len;
+	put_safe(to, row->detail);
+	text_cut(to, from, columns - used - 2);
+	text_sgr_end(to, color, SGR_DIM);
+}
+
+static void put_row(const struct table_look *look, const struct aggr_row *row)
+{
+	struct buf *to = &look->sink->out;
+	size_t go_width = look->goroutines ? strlen(look->goroutines) : 0;
+	size_t used = look->removed_width + 2 + 8 + (look->clears ? 8 : 0) +
+		      (look->misses ? 8 : 0) + (go_width ? go_width + 2 : 0);
+	size_t columns = look->width > used + 8 ? look->width - used : 8;
+
+	put_number(to, row->elements, "", look->removed_width);
+	put_share(to, row->elements, look->elements);
+	if (look->clears)
+		put_number(to, row->clears, "", 6);
+	if (look->misses)
+		put_number(to, row->misses, "", 6);
+	if (look->goroutines)
+		put_number(to, row->goroutines, row->goroutines >= 64 ? "+" : "", go_width);
+	if (look->by == AGGR_BY_SITE && !row->others)
+		put_row_site(look, row, columns);
+	else
+		put_row_plain(look, row, columns);
+	buf_char(to, '\n');
+}
+
+static void put_rest(const struct table_look *look, const struct aggr_row *rows, size_t n)
+{
+	struct buf *to = &look->sink->out;
+	uint64_t elements = 0;
+
+	for (size_t i = 0; i < n; i++)
+		elements += rows[i].elements;
+	put_number(to, elements, "", look->removed_width);
+	put_share(to, elements, look->elements);
+	buf_str(to, "… ");
+	put_counted(to, n, "more row");
+	buf_char(to, '\n');
+}
+
+static size_t digits_of(uint64_t n)
+{
+	size_t digits = 1;
+
+	while (n /= 10)
+		digits++;
+	return digits;
+}
+
+void text_report_table(struct sink *sink, struct aggr *aggr, size_t width, bool pids)
+{
+	struct table_look look = {.sink = sink, .by = aggr_by(aggr), .width = width, .pids = pids};
+	const struct aggr_row *rows;
+	size_t n = aggr_rows(aggr, &rows);
+	size_t shown = n > TABLE_ROWS + 1 ? TABLE_ROWS : n; /* "1 more row" would save nothing */
+
+	if (!n)
+		return;
+	look.goroutines = width >= 100 ? "GOROUTINES" : width >= 48 ? "GOS" : NULL;
+	for (size_t i = 0; i < n; i++) {
+		look.elements += rows[i].elements;
+		look.clears |= rows[i].clears > 0 && width >= 64;
+		look.misses |= rows[i].misses > 0 && width >= 64;
+	}
+	look.removed_width = digits_of(look.elements);
+	if (look.removed_width < 7)
+		look.removed_width = 7;
+	put_head(&look);
+	for (size_t i = 0; i < shown; i++)
+		put_row(&look, &rows[i]);
+	if (shown < n)
+		put_rest(&look, rows + shown, n - shown);
+}
+
+/* --- The totals --- */
+
+static void put_lost(struct sink *sink, const struct event_end *event, uint64_t lost, size_t width)
+{
+	bool color = sink->options.color;
+	struct buf text = {0};
+
+	put_counted(&text, lost, "event");
+	buf_str(&text, lost == 1 ? " was lost (" : " were lost (");
+	for (size_t i = 0, shown = 0; i < event->lost_n; i++) {
+		if (!event->lost[i].count)
+			continue;
+		buf_str(&text, shown++ ? ", " : "");
+		put_safe(&text, event->lost[i].reason);
+		buf_char(&text, ' ');
+		buf_u64(&text, event->lost[i].count);
+	}
+	buf_str(&text, "): they came faster than they could be taken. "
+		       "A larger --buffer takes longer bursts; a filter (--key, --type) keeps "
+		       "the others out.");
+	text_sgr(&sink->out, color, SGR_RED);
+	text_wrap(&sink->out, &text, width);
+	text_sgr_end(&sink->out, color, SGR_RED);
+	sink->out.bad |= text.bad;
+	buf_fini(&text);
+}
+
+static void put_elements(struct buf *to, const struct event_end *event)
+{
+	buf_u64(to, event->removed);
+	buf_str(to, " removed by delete, ");
+	buf_u64(to, event->cleared);
+	buf_str(to, " by clear; ");
+	if (event->misses_counted) {
+		buf_u64(to, event->misses);
+		buf_str(to, event->misses == 1 ? " miss; " : " misses; ");
+	}
+	put_tenths(to, event->seconds);
+	buf_str(to, " s");
+}
+
+/* "1000 hits = 990 delivered + 10 filtered + 0 lost; …": the last line. When all does not fit,
+ * the elements go on a line before, so that the identity still stands last. */
+void text_report_end(struct sink *sink, const struct event_end *event, size_t width)
+{
+	uint64_t lost = 0;
+	struct buf identity = {0};
+	struct buf elements = {0};
+
+	for (size_t i = 0; i < event->lost_n; i++)
+		lost += event->lost[i].count;
+	buf_char(&sink->out, '\n');
+	if (lost)
+		put_lost(sink, event, lost, width);
+	put_counted(&identity, event->hits, "hit");
+	buf_str(&identity,
+		event->hits == event->delivered + event->filtered + lost ? " = " : " ≠ ");
+	buf_u64(&identity, event->delivered);
+	buf_str(&identity, " delivered + ");
+	buf_u64(&identity, event->filtered);
+	buf_str(&identity, " filtered + ");
+	buf_u64(&identity, lost);
+	buf_str(&identity, " lost");
+	put_elements(&elements, event);
+	if (text_columns(&identity, 0) + 2 + text_columns(&elements, 0) <= width) {
+		buf_str(&identity, "; ");
+		buf_put(&identity, elements.data, elements.len);
+	} else {
+		text_wrap(&sink->out, &elements, width);
+	}
+	text_wrap(&sink->out, &identity, width);
+	sink->out.bad |= identity.bad || elements.bad;
+	buf_fini(&identity);
+	buf_fini(&elements);
+}

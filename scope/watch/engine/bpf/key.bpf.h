@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* Types looked up; keys filtered and read. A key of one word or one string goes into the event itself; one with
+ * parts elsewhere becomes segments in the big record. */
+#ifndef WATCH_ENGINE_BPF_KEY_BPF_H
+#define WATCH_ENGINE_BPF_KEY_BPF_H
+
+/* What is known of the delete before the record is filled in. */
+struct call {
+	uint64_t bias;
+	uint64_t type, map;  /* run-time addresses */
+	uint64_t key0, key1; /* the key argument's words */
+	uint64_t root;	     /* link-time address of the entry in types that describes the key */
+	uint8_t key_arg;
+};
+
+/* Index in types of the type at a link-time address; WIRE_TYPES_MAX: unknown. */
+static __always_inline uint32_t type_lookup(uint64_t link)
+{
+	uint32_t at = wire_type_bucket(link, type_multiplier, type_mask);
+	struct wire_bucket *bucket = bpf_map_lookup_elem(&type_buckets, &at);
+	uint64_t tag = wire_type_tag(link);
+
+	if (!bucket || !tag)
+		return WIRE_TYPES_MAX;
+#pragma unroll
+	for (int i = 0; i < WIRE_BUCKET_CELLS; i++)
+		if ((bucket->cell[i] & ~(WIRE_TYPES_MAX - 1ull)) == tag)
+			return bucket->cell[i] & (WIRE_TYPES_MAX - 1);
+	return WIRE_TYPES_MAX;
+}
+
+/* The same, global, not static: the verifier checks it once, on its own, instead of once for every
+ * path that leads to it. */
+__noinline uint32_t type_index(uint64_t link)
+{
+	return type_lookup(link);
+}
+
+static __always_inline struct wire_type *type_find(uint64_t link)
+{
+	uint32_t index = type_index(link);
+
+	return bpf_map_lookup_elem(&types, &index);
+}
+
+/* The map's type is none that the program was told of (reflect made it). Its key's type may be; if
+ * not, the little that plain keys need is read from the process. internal/abi/map*.go: Key at 48;
+ * abi/type.go: Size 0, Kind 23. words: three of scratch. */
+static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct call *call,
+						      struct wire_plan *plan)
+{
+	struct wire_type *known;
+	uint8_t kind;
+
+	plan->key_kind = WIRE_KEY_NONE;
+	plan->match = use_key_filter ? WIRE_MATCH_USER : WIRE_MATCH_ANY;
+	if (bpf_probe_read_user(words, 8, (void *)(call->type + 48)))
+		return plan;
+	call->root = words[0] - call->bias;
+	known = type_find(call->root);
+	if (known)
+		return &known->plan;
+	if (bpf_probe_read_user(words, 24, (void *)words[0]))
+		return plan;
+	kind = (words[2] >> 56) & 31;
+	plan->size = words[0];
+	if (kind == 24)
+		plan->key_kind = WIRE_KEY_STRING;
+	else if ((kind >= 1 && kind <= 16) || kind == 18 || kind == 22 || kind == 26)
+		plan->key_kind = WIRE_KEY_RAW;
+	return plan;
+}
+
+/* Does anything here depend on the map's type? If not, the lookup is saved. */
+static __always_inline bool needs_type(const struct call *call)
+{
+	return use_types || call->key_arg == WIRE_ARG_POINTER;
+}
+
+static __always_inline struct wire_plan *plan_of(struct call *call)
+{
+	struct wire_type *known;
+
+	call->root = call->type - call->bias;
+	known = type_find(call->root);
+	return known ? &known->plan : NULL;
+}
+
+/* Reads `size` bytes at addr in the process: out of the copy of the stack where they are there (a
+ * key of the runtime's fast entries always is). size is a constant but for the last two lines. */
+static __always_inline bool read_near(void *to, uint32_t size, uint64_t addr,
+				      const struct stack_copy *copy)
+{
+	uint64_t at;
+
+	if (copy && size <= 8 && stack_copy_has(copy, addr, 8, &at)) {
+		*(uint64_t *)to = *(uint64_t *)((char *)copy->words + at);
+		return true;
+	}
+	if (copy && size <= 16 && stack_copy_has(copy, addr, 16, &at)) {
+		((uint64_t *)to)[0] = *(uint64_t *)((char *)copy->words + at);
+		((uint64_t *)to)[1] = *(uint64_t *)((char *)copy->words + at + 8);
+		return true;
+	}
+	bound(size, WIRE_KEY_INLINE);
+	return !size || !bpf_probe_read_user(to, size, (void *)addr);
+}
+
+/* ---- the filter on keys ---- */
+
+/* Against filter_words; the bytes are read WIRE_KEY_INLINE at a time. What cannot be read passes: the
+ * event will say so. */
+static __always_inline bool string_matches(uint64_t *chunk, uint64_t addr, uint64_t len)
+{
+	if (filter_prefix ? len < filter_len : len != filter_len)
+		return false;
+	for (uint32_t at = 0; at < WIRE_FILTER_MAX; at += WIRE_KEY_INLINE) {
+		uint32_t n;
+
+		if (at >= filter_len)
+			break;
+		n = filter_len - at;
+		if (n > WIRE_KEY_INLINE)
+			n = WIRE_KEY_INLINE;
+		if (bpf_probe_read_user(chunk, n, (void *)(addr + at)))
+			return true;
+#pragma unroll
+		for (uint32_t i = 0; i < WIRE_KEY_INLINE / 8; i++) {
+			if (at + i * 8 >= filter_len)
+				break;
+			if ((chunk[i] & filter_masks[at / 8 + i]) != filter_words[at / 8 + i])
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The same for a key behind a pointer. */
+static __always_inline bool pointed_passes(uint64_t *chunk, uint64_t addr,
+					   const struct wire_plan *plan,
+					   const struct stack_copy *copy)
+{
+	if (plan->match == WIRE_MATCH_WORD)
+		return plan->size > 8 || !read_near(chunk, plan->size, addr, copy) ||
+		       (chunk[0] & plan->mask) == plan->want;
+	if (plan->match == WIRE_MATCH_STRING)
+		return !read_near(chunk, 16, addr, copy) ||
+		       string_matches(chunk, chunk[0], chunk[1]);
+	return true;
+}
+
+/* --type and --key, as far as the kernel program can decide them. plan: of the call's type; NULL when
+ * that is unknown or not needed. copy: of the stack, or NULL. chunk: WIRE_KEY_INLINE bytes of
+ * scratch, initialised. */
+static __always_inline bool key_passes(uint64_t *chunk, const struct call *call,
+				       const struct wire_plan *plan, const struct stack_copy *copy)
+{
+	uint64_t word = call->key_arg == WIRE_ARG_32 ? (uint32_t)call->key0 : call->key0;
+
+	if (!plan)
+		return true;
+	if (plan->skip || (use_key_filter && plan->match == WIRE_MATCH_NEVER))
+		return false;
+	if (!use_key_filter)
+		return true;
+	switch (call->key_arg) {
+	case WIRE_ARG_32:
+	case WIRE_ARG_64:
+		return plan->match != WIRE_MATCH_WORD || (word & plan->mask) == plan->want;
+	case WIRE_ARG_STRING:
+		return plan->match != WIRE_MATCH_STRING ||
+		       string_matches(chunk, call->key0, call->key1);
+	case WIRE_ARG_POINTER: return pointed_passes(chunk, call->key0, plan, copy);
+	}
+	return true; /* a clear may take any key with it that the map can hold */
+}
+
+/* ---- the key itself ---- */
+
+static __always_inline void take_string(struct wire_event *e, uint64_t addr, uint64_t len)
+{
+	uint32_t n = len < WIRE_KEY_INLINE ? len : WIRE_KEY_INLINE;
+
+	e->key_kind = WIRE_KEY_STRING;
+	e->key_total = len;
+	if (n > key_bytes)
+		n = key_bytes;
+	bound(n, WIRE_KEY_INLINE);
+	if (n && bpf_probe_read_user(e->key, n, (void *)addr))
+		e->key_error = WIRE_KEY_FAULT;
+	e->key_len = n;
+}
+
+static __always_inline void take_word(struct wire_event *e, uint64_t word, uint32_t size)
+{
+	*(uint64_t *)e->key = word;
+	e->key_kind = WIRE_KEY_RAW;
+	e->key_len = size;
+	e->key_total = size;
+}
+
+/* A key behind a pointer: a plain one is read here; one with parts elsewhere is left to the big
+ * record. */
+static __always_inline void take_pointed(struct wire_event *e, uint64_t addr,
+					 const struct wire_plan *plan,
+					 const struct stack_copy *copy)
+{
+	uint64_t *string = e->header; /* scratch: not yet filled in */
+	uint32_t size = plan->size;
+
+	if (plan->key_kind == WIRE_KEY_STRING) {
+		if (read_near(string, 16, addr, copy))
+			take_string(e, string[0], string[1]);
+		else
+			e->key_error = WIRE_KEY_FAULT;
+		return;
+	}
+	if (plan->key_kind != WIRE_KEY_RAW || size > WIRE_KEY_INLINE) {
+		e->key_kind = plan->key_kind == WIRE_KEY_NONE ? WIRE_KEY_NONE : WIRE_KEY_SEGMENTS;
+		e->key_error = plan->key_kind == WIRE_KEY_NONE ? WIRE_KEY_NO_PLAN : WIRE_KEY_OK;
+		return;
+	}
+	e->key_kind = WIRE_KEY_RAW;
+	e->key_len = size;
+	e->key_total = size;
+	if (!read_near(e->key, size, addr, copy))
+		e->key_error = WIRE_KEY_FAULT;
+}
+
+/* Reads the key; notes where user space must look at the filters again. Arguments as for
+ * key_passes(). */
+static __always_inline void take_key(struct wire_event *e, const struct call *call,
+				     const struct wire_plan *plan, const struct stack_copy *copy)
+{
+	if ((use_types || use_key_filter) && (!plan || plan->match == WIRE_MATCH_USER))
+		e->flags |= WIRE_CHECK;
+	switch (call->key_arg) {
+	case WIRE_ARG_32: take_word(e, (uint32_t)call->key0, 4); break;
+	case WIRE_ARG_64: take_word(e, call->key0, 8); break;
+	case WIRE_ARG_STRING: take_string(e, call->key0, call->key1); break;
+	case WIRE_ARG_POINTER:
+		if (plan)
+			take_pointed(e, call->key0, plan, copy);
+		break;
+	}
+}
+
+/* Must the key go out in the big record? */
+static __always_inline bool wants_big(const struct wire_event *e)
+{
+	return e->key_kind == WIRE_KEY_SEGMENTS ||
+	       (key_bytes > WIRE_KEY_INLINE && e->key_kind == WIRE_KEY_STRING &&
+		e->key_total > WIRE_KEY_INLINE);
+}
+
+/* Adds a segment to the work list; it is read when its turn comes. */
+static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uint64_t type,
+					uint64_t tab, uint64_t want)
+{
+	uint32_t n = key->nsegments;
+
+	if (n >= WIRE_SEGMENTS) {
+		key->truncated = 1;
+		return;
+	}
+	key->segment[n & (WIRE_SEGMENTS - 1)] =
+		(struct wire_segment){.addr = addr,
+				      .type = type,
+				      .tab = tab,
+				      .want = want > 0xffffffff ? 0xffffffff : want};
+	key->nsegments = n + 1;
+}
+
+/* The two functions below are global for the same reason as type_index(). */
+
+/* One step of a plan: follows the string or interface whose two words are w0, w1. */
+__noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, uint64_t w1,
+			      uint64_t bias)
+{
+	struct wire_type *known;
+	uint64_t type = w0;
+	uint32_t index;
+
+	if (!key)
+		return 0;
+	if (op == WIRE_STEP_STRING) {
+		if (w1)
+			segment_add(key, w0, 0, 0, w1);
+		return 0;
+	}
+	/* runtime/iface.go: itab{inter, _type, ...}: the dynamic type is its second word. */
+	if (w0 && op == WIRE_STEP_IFACE &&
+	    bpf_probe_read_user(&type, sizeof(type), (void *)(w0 + 8)))
+		return 0;
+	if (!type)
+		return 0;
+	/* Inlined: the verifier allows 512 bytes of stack, of which a third call takes 32. */
+	index = type_lookup(type - bias);
+	known = bpf_map_lookup_elem(&types, &index);
+	segment_add(key, w1, type, w0, known && !known->direct ? known->plan.size : 0);
+	return 0;
+}
+
+/* Reads segment i, then queues what it points to. */
+__noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uint64_t root)
+{
+	struct wire_segment *segment;
+	struct wire_type *known;
+	uint64_t link;
+	uint8_t *bytes;
+	uint32_t n;
+
+	if (!key || i >= WIRE_SEGMENTS)
+		return 0;
+	segment = &key->segment[i];
+	bytes = key->bytes[i];
+	n = segment->want;
+	if (!segment->type && n > key_bytes)
+		n = key_bytes;
+	bound(n, WIRE_KEY_SEGMENT);
+	segment->len = 0;
+	if (!n || bpf_probe_read_user(bytes, n, (void *)segment->addr))
+		return 0;
+	segment->len = n;
+	if (!segment->type)
+		return 0;
+	link = i ? segment->type - bias : root;
+	known = type_find(link);
+	if (!known || (i && known->direct))
+		return 0;
+#pragma clang loop unroll(disable)
+	for (uint32_t s = 0; s < WIRE_STEPS; s++) {
+		uint32_t offset;
+
+		if (s >= known->plan.nsteps)
+			break;
+		offset = known->step[s].offset & ~7u;
+		if (offset + 16 > n)
+			break;
+		bound(offset, WIRE_KEY_SEGMENT - 16);
+		segment_follow(key, known->step[s].op, *(uint64_t *)(bytes + offset),
+			       *(uint64_t *)(bytes + offset + 8), bias);
+	}
+	return 0;
+}
+
+/* Fills in all segments of e's key. */
+static __always_inline void take_segments(struct wire_key *key, const struct wire_event *e,
+					  const struct call *call)
+{
+	struct wire_type *known = type_find(call->root);
+
+	key->nsegments = 0;
+	key->truncated = 0;
+	if (e->key_kind == WIRE_KEY_STRING) {
+		segment_add(key, call->key0, 0, 0, e->key_total);
+		if (call->key_arg == WIRE_ARG_POINTER) /* key0 points to the string's two words */
+			bpf_probe_read_user(&key->segment[0].addr, 8, (void *)call->key0);
+	} else if (known) {
+		segment_add(key, call->key0, known->key_type + call->bias, 0, known->plan.size);
+	}
+#pragma clang loop unroll(disable)
+	for (uint32_t i = 0; i < WIRE_SEGMENTS; i++) {
+		if (i >= key->nsegments)
+			break;
+		segment_read(key, i, call->bias, call->root);
+	}
+}
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* The goroutine and its stack, by frame pointers: two words a frame. bpf_get_stack() would cost
+ * more than all the rest of an event, and stops where Go's stacks differ from C's. */
+#ifndef WATCH_ENGINE_BPF_WALK_BPF_H
+#define WATCH_ENGINE_BPF_WALK_BPF_H
+
+struct walk {
+	uint64_t fp;
+	uint64_t lo, hi;  /* the goroutine's stack */
+	uint64_t pair[2]; /* the frame: {caller's frame pointer, return address} */
+	uint64_t flags;	  /* enum wire_flag */
+	uint64_t n;	  /* frames read: counted here, where the verifier does not follow, so that
+			     it need not check what comes after a walk once for each length */
+};
+
+/* Reads the frame at walk->fp into walk->pair and moves on to the caller's. Returns 0 at the end of
+ * the stack, or of what can be read. Global: checked once by the verifier. */
+__noinline int walk_frame(struct walk *walk)
+{
+	uint64_t fp;
+
+	if (!walk)
+		return 0;
+	fp = walk->fp;
+	walk->fp = 0;
+	if (!fp)
+		return 0;
+	if (fp < walk->lo || fp > walk->hi - 16 ||
+	    bpf_probe_read_user(walk->pair, 16, (void *)fp)) {
+		walk->flags |= WIRE_STACK_LOST;
+		return 0;
+	}
+	/* Frame pointers only ever grow: a cycle would be an endless walk. */
+	if (walk->pair[0] > fp)
+		walk->fp = walk->pair[0];
+	else if (walk->pair[0])
+		walk->flags |= WIRE_STACK_LOST;
+	walk->n++;
+	return 1;
+}
+
+/* runtime2.go: g.stack{lo, hi} at 0, g.goid at goid_offset (160 at most). */
+#define SCRATCH_WORDS 21
+
+static __always_inline bool goroutine_is(struct wire_event *e, const struct walk *walk,
+					 uint64_t goid)
+{
+	e->goid = goid;
+	if (e->map >= walk->lo && e->map < walk->hi)
+		e->flags |= WIRE_ON_STACK;
+	return !filter_goid || goid == filter_goid;
+}
+
+/* Reads the goroutine's id and its stack's bounds, in one read through scratch, which is
+ * SCRATCH_WORDS long. Returns false when filtered. */
+static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scratch, uint64_t g,
+					   struct walk *walk)
+{
+	if (goid_offset > SCRATCH_WORDS * 8 - 8 ||
+	    bpf_probe_read_user(scratch, goid_offset + 8, (void *)g)) {
+		walk->flags |= WIRE_STACK_LOST;
+		return !filter_goid;
+	}
+	walk->lo = scratch[0];
+	walk->hi = scratch[1];
+	return goroutine_is(e, walk, scratch[goid_offset / 8]);
+}
+
+/* The same in two reads, for programs that have no stack to spare. */
+static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g, struct walk *walk)
+{
+	if (bpf_probe_read_user(walk->pair, 16, (void *)g)) {
+		walk->flags |= WIRE_STACK_LOST;
+		return !filter_goid;
+	}
+	walk->lo = walk->pair[0];
+	walk->hi = walk->pair[1];
+	if (bpf_probe_read_user(walk->pair, 8, (void *)(g + goid_offset)))
+		return !filter_goid;
+	return goroutine_is(e, walk, walk->pair[0]);
+}
+
+/* Copies the stack from base on, up to its end. */
+static __always_inline bool stack_copy_fill(struct stack_copy *copy, uint64_t base, uint64_t hi)
+{
+	uint64_t n = hi - base;
+
+	bound(n, STACK_COPY);
+	if (n < 16 || bpf_probe_read_user(copy->words, n, (void *)base))
+		return false;
+	copy->base = base;
+	copy->len = n;
+	return true;
+}
+
+/* Offset in the copy of `size` bytes at addr; false when they are not all there. */
+static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64_t addr,
+					   uint64_t size, uint64_t *ret)
+{
+	uint64_t at = addr - copy->base;
+
+	if (copy->len < size || at > copy->len - size)
+		return false;
+	bound(at, STACK_COPY - size);
+	*ret = at;
+	return true;
+}
+
+/* The way back of a loop, as a jump whatever the compiler would make of it: up to Linux 6.6 (before
+ * commit 10e14e9652bf) the verifier refuses a loop that is closed by falling through. */
+#define jump_back(label)                                                \
+	do {                                                            \
+		asm volatile goto("goto %l[" #label "]" : : : : label); \
+		__builtin_unreachable();                                \
+	} while (0)
+
+/* Walks as many frames as the small record holds, out of copies of the stack. Returns false when
+ * frames are left. */
+static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy, struct walk *walk)
+{
+	uint64_t fp = walk->fp;
+	uint32_t i = 0;
+
+	copy->n = 0;
+again:
+	if (i < WIRE_STACK_SMALL && i < stack_max) {
+		uint64_t at, next;
+
+		if (!stack_copy_has(copy, fp, 16, &at)) {
+			if (fp < walk->lo || fp > walk->hi - 16 ||
+			    !stack_copy_fill(copy, fp, walk->hi)) {
+				walk->flags |= WIRE_STACK_LOST;
+				fp = 0;
+				goto out;
+			}
+			at = 0;
+		}
+		next = *(uint64_t *)((char *)copy->words + at);
+		stack[i] = *(uint64_t *)((char *)copy->words + at + 8);
+		copy->n++;
+		if (next <= fp) { /* 0: the goroutine's start; else a cycle */
+			walk->flags |= next ? WIRE_STACK_LOST : 0;
+			fp = 0;
+			goto out;
+		}
+		fp = next;
+		i++;
+		jump_back(again);
+	}
+out:
+	walk->fp = fp;
+	walk->n = copy->n;
+	if (fp && stack_max <= WIRE_STACK_SMALL)
+		walk->flags |= WIRE_STACK_CUT;
+	return !fp || stack_max <= WIRE_STACK_SMALL;
+}
+
+#endif

@@ -1,0 +1,232 @@
+/* The raw record: what a kernel program writes and user space reads. The one contract between
+ * watch/engine/bpf/ and the rooms that read records. Fixed-width types only, no implicit padding.
+ *
+ *   small record (most events; built on the BPF stack, its exact size goes out)
+ *   +--------------------+------------------------------+
+ *   | struct wire_event  | u64 stack[nstack]            |
+ *   +--------------------+------------------------------+
+ *   deep record (more than WIRE_STACK_SMALL frames; the size is fixed when the program is loaded)
+ *   the same, with room for stack_max frames
+ *   big record (WIRE_BIG: a key that is more than one word or one string)
+ *   +--------------------+------------------------+----------------------+
+ *   | struct wire_event  | struct wire_key        | u64 stack[stack_max] |
+ *   +--------------------+------------------------+----------------------+
+ */
+#ifndef WATCH_ENGINE_WIRE_H
+#define WATCH_ENGINE_WIRE_H
+
+#ifdef __bpf__
+#include <linux/types.h>
+typedef __u8 uint8_t;
+typedef __u16 uint16_t;
+typedef __u32 uint32_t;
+typedef __u64 uint64_t;
+typedef __s16 int16_t;
+typedef __s32 int32_t;
+typedef __s64 int64_t;
+#else
+#include <stdint.h>
+#endif
+
+#define WIRE_STACK_SMALL 16  /* frames that fit the small record */
+#define WIRE_STACK_EXTRA 8   /* frames of the runtime's own below the first that is shown */
+#define WIRE_STACK_MAX	 520 /* --stack at most 512, and those */
+#define WIRE_KEY_INLINE	 64  /* key bytes in struct wire_event */
+#define WIRE_SEGMENTS	 8
+#define WIRE_KEY_SEGMENT 256 /* bytes of one segment at most: --key-bytes at most */
+#define WIRE_STEPS	 8
+#define WIRE_PROBES	 64
+#define WIRE_FILTER_MAX	 256 /* bytes of a --key or --key-prefix string at most */
+
+enum wire_kind {
+	WIRE_DELETE = 1,
+	WIRE_CLEAR,
+	WIRE_START, /* a process of the binary began: only pid, tid, time_ns, ip are set */
+};
+
+enum wire_flag {
+	WIRE_REMOVED = 1 << 0,
+	WIRE_ON_STACK = 1 << 1,	 /* the map header lies on the goroutine's stack */
+	WIRE_PANICKED = 1 << 2,	 /* a miss that ended in a panic */
+	WIRE_STACK_CUT = 1 << 3, /* more frames than --stack */
+	WIRE_STACK_LOST =
+		1 << 4, /* the frame pointers left the goroutine's stack or were unreadable */
+	WIRE_BIG = 1 << 5,
+	WIRE_GC_UNKNOWN = 1 << 6,
+	WIRE_CHECK = 1 << 7, /* the kernel program could not decide the filter: user space must */
+};
+
+/* What stands in wire_event.key. */
+enum wire_key_kind {
+	WIRE_KEY_NONE,	   /* a clear; or see key_error */
+	WIRE_KEY_RAW,	   /* key_len bytes of the key itself */
+	WIRE_KEY_STRING,   /* the first key_len bytes of a string of key_total bytes */
+	WIRE_KEY_SEGMENTS, /* in struct wire_key */
+};
+
+enum wire_key_error {
+	WIRE_KEY_OK,
+	WIRE_KEY_FAULT,	  /* unreadable memory */
+	WIRE_KEY_NO_PLAN, /* a map type that was not known when the program was loaded */
+};
+
+/* 184 bytes. `header` stands last so that the kernel program can use it and the stack words behind
+ * it as one scratch area. */
+struct wire_event {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t ip;	  /* where the probe stands, run-time */
+	uint64_t goid;
+	uint64_t map;
+	uint64_t type; /* of the map, run-time; 0 when it could not be read */
+	uint32_t pid, tid;
+	uint16_t probe; /* index in the probe table */
+	uint16_t nstack;
+	uint16_t key_len;
+	uint8_t kind;  /* enum wire_kind */
+	uint8_t flags; /* enum wire_flag */
+	uint8_t gc;    /* runtime.gcphase */
+	uint8_t key_kind;
+	uint8_t key_error;
+	uint8_t unused[5];
+	uint64_t key_total;
+	uint8_t key[WIRE_KEY_INLINE];
+	uint64_t header[6]; /* the first 48 bytes of the map header; [0] is the length: after a
+			       removal, before a clear */
+};
+
+/* One piece of memory that belongs to a key: the key itself (segment 0), a string in it, the value
+ * an interface in it holds. */
+struct wire_segment {
+	uint64_t addr; /* where it was in the process */
+	uint64_t type; /* run-time type address; 0 for the bytes of a string */
+	uint64_t tab;  /* first word of the interface that led here; 0: none did. Values of
+			    several interfaces may share an address (runtime.staticuint64s) */
+	uint32_t want; /* its whole size in bytes */
+	uint32_t len;  /* bytes present, in wire_key.bytes[i] */
+};
+
+struct wire_key {
+	uint32_t nsegments;
+	uint32_t truncated; /* more segments than fit */
+	struct wire_segment segment[WIRE_SEGMENTS];
+	uint8_t bytes[WIRE_SEGMENTS][WIRE_KEY_SEGMENT];
+};
+
+/* Configuration: user space -> kernel program. */
+
+enum wire_role {
+	WIRE_ROLE_REMOVAL = 1, /* after the count went down: an element left */
+	WIRE_ROLE_CLEAR,       /* at a clear, after the stack check */
+	WIRE_ROLE_ENTRY,       /* --misses: a delete began */
+	WIRE_ROLE_EXIT,	       /* --misses: it returned */
+	WIRE_ROLE_PANIC,       /* --misses: its goroutine panics */
+	WIRE_ROLE_START,       /* a process of the binary began */
+	WIRE_ROLE_GC,	       /* the GC phase has changed */
+	WIRE_ROLE_BEGIN,       /* the one process that is traced began, perhaps anew */
+};
+
+/* How the key argument is passed. */
+enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, WIRE_ARG_STRING };
+
+#define WIRE_WINDOW 8 /* words of the frame that are read at once; a power of two */
+
+/* The cookie of an attached probe: its index in the table, and which attaching it came with: after
+ * an exec the probes are attached once more, and only the newest count. */
+#define WIRE_COOKIE(generation, index) ((uint64_t)(generation) << 16 | (index))
+
+struct wire_probe {
+	uint64_t addr; /* link-time: ip - addr is the bias */
+	uint8_t role;
+	uint8_t key_arg;
+	/* Removal: words of the window [rbp + window, ...) where the arguments are kept. The window
+	 * holds the frame itself, too: its two words stand at -window / 8. */
+	uint8_t type_word, map_word, key_word;
+	uint8_t words;	   /* words to read */
+	int16_t window;	   /* bytes from rbp: 0 or less */
+	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
+	uint8_t func;	   /* --misses: entry and exit of one function carry the same number */
+	uint8_t unused[2];
+	/* The kernel program's own. */
+	uint32_t deep; /* > 0 while stacks here are deep */
+	uint32_t near; /* bytes from the window's start that hold all that a filter looks at */
+};
+
+enum wire_step_op { WIRE_STEP_STRING = 1, WIRE_STEP_EFACE, WIRE_STEP_IFACE };
+
+struct wire_step {
+	uint16_t offset; /* in the segment */
+	uint16_t op;
+};
+
+/* How to compare the key with --key. */
+enum wire_match {
+	WIRE_MATCH_ANY,	   /* no key filter */
+	WIRE_MATCH_NEVER,  /* this kind of key cannot equal it */
+	WIRE_MATCH_WORD,   /* (first 8 bytes of the key & mask) == want */
+	WIRE_MATCH_STRING, /* against filter_words */
+	WIRE_MATCH_USER,   /* user space decides */
+};
+
+/* What is known of a type before the first event: keyed by link-time address. For a map type it
+ * describes the map's KEY; for any other type (the dynamic type of an interface key), itself. */
+struct wire_plan {
+	uint64_t want, mask; /* WIRE_MATCH_WORD */
+	uint32_t size;	     /* bytes of the key in memory */
+	uint8_t key_kind;    /* enum wire_key_kind: how it travels */
+	uint8_t match;	     /* enum wire_match */
+	uint8_t skip;	     /* --type does not match: filtered */
+	uint8_t nsteps;
+};
+
+struct wire_type {
+	struct wire_plan plan;
+	uint8_t direct; /* as an interface's dynamic type: the data word is the value itself */
+	uint8_t unused[7];
+	uint64_t key_type; /* link-time address of the type described; segment 0 carries it */
+	struct wire_step step[WIRE_STEPS];
+};
+
+/* Where a type's description stands: buckets of one cache line, found by a multiplicative hash of the
+ * link-time address. Built once by user space, which chooses hash and size so that none overflows;
+ * an array lookup is inlined (4 ns measured), a BPF hash is called (34 ns). A cell:
+ *
+ *   63                         20 19            0
+ *   +----------------------------+---------------+
+ *   | link-time address / 8      | index in types|      0: empty
+ *   +----------------------------+---------------+
+ */
+#define WIRE_BUCKET_CELLS    8
+#define WIRE_TYPE_INDEX_BITS 20
+#define WIRE_TYPES_MAX	     (1u << WIRE_TYPE_INDEX_BITS)
+
+struct wire_bucket {
+	uint64_t cell[WIRE_BUCKET_CELLS];
+};
+
+/* The upper part of the cell of the type at a link-time address; 0: no type can stand there. */
+static inline uint64_t wire_type_tag(uint64_t link)
+{
+	return link & 7 || link >> (64 - WIRE_TYPE_INDEX_BITS + 3)
+		       ? 0
+		       : link << (WIRE_TYPE_INDEX_BITS - 3);
+}
+
+/* mask: buckets - 1; multiplier: odd. */
+static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint32_t mask)
+{
+	return (uint32_t)((link >> 3) * multiplier >> 32) & mask;
+}
+
+/* Counters, per CPU, added atomically (a program may be preempted in the middle). */
+struct wire_counters {
+	uint64_t other_hits; /* all but removals: hits = other_hits + removed */
+	uint64_t filtered;
+	uint64_t lost_ring;	/* the ring was full */
+	uint64_t lost_pending;	/* --misses: too many deletes in flight */
+	uint64_t lost_internal; /* a tail call failed: not known to happen */
+	uint64_t removed;	/* elements, by delete */
+	uint64_t cleared;	/* elements, by clear */
+	uint64_t misses;
+};
+
+#endif

@@ -1,0 +1,37 @@
+/* resolve: an engine's records become events: addresses get names, key bytes become values.
+ */
+#ifndef WATCH_RESOLVE_RESOLVE_H
+#define WATCH_RESOLVE_RESOLVE_H
+
+#include "show/event/event.h"
+#include "watch/engine/engine.h"
+
+struct resolver;
+
+struct resolver_options {
+	const struct image *image;
+	const struct gopcln *tab;
+	const struct placements *placements;
+	const struct filter *filter;
+	uint32_t stack_max; /* frames to show */
+	/* Reads process `pid`; returns false when it cannot. */
+	bool (*peek)(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size);
+	void *peek_ctx;
+};
+
+struct error *resolver_open(const struct resolver_options *options, struct resolver **ret);
+void resolver_close(struct resolver *resolver); /* NULL is legal */
+CLEANUP_FUNC(struct resolver, resolver_close)
+
+enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START };
+
+/* Fills *ret from a record. Everything in it is borrowed until the next call.
+ *   ret_kind  EVENT_DELETE or EVENT_CLEAR
+ *   ret_what  RESOLVED_FILTERED: the user does not want to see it; RESOLVED_START: a process of the
+ *             binary began (only pid, tid, time_ns are set)
+ * Errors: out of memory; a record that no program of ours wrote. */
+struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
+			       enum event_kind *ret_kind, enum resolved *ret_what,
+			       struct event_removal *ret);
+
+#endif

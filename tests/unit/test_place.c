@@ -1,0 +1,523 @@
+/* watch/place/place.c: where probes go, found in machine code that stands in a
+ * synthesised program under the runtime's names. */
+#include "placed.h"
+
+#include <stdio.h>
+
+#include "gocode.h"
+
+#define BYTES(...)          \
+	(const uint8_t[])   \
+	{                   \
+		__VA_ARGS__ \
+	}
+#define COUNT(...) sizeof((const uint8_t[]){__VA_ARGS__})
+#define CODE(...)  BYTES(__VA_ARGS__), COUNT(__VA_ARGS__)
+
+/* ---- whole programs ---- */
+
+/* The arguments stand in the caller's area: above the frame pointer are the saved one, the return
+ * address, then type, map, key. */
+static void test_classic_119(void **state)
+{
+	struct placements places;
+	struct goprog p;
+	uint64_t fast32, fast64, clear;
+
+	(void)state;
+	goprog_begin(&p, 19);
+	fast32 = ADD_SP(&p, "runtime.mapdelete_fast32", fast32_119);
+	fast64 = ADD_SP(&p, "runtime.mapdelete_fast64", fast64_119);
+	clear = ADD(&p, "runtime.mapclear", mapclear_119);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_false(places.swiss);
+	assert_int_equal(places.gcphase, 0);
+	assert_int_equal(places.list.len, 3);
+	check_place(&places.list.data[0], "runtime.mapdelete_fast32", fast32, 0x38,
+		    WIRE_ROLE_REMOVAL); /* jne */
+	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_32);
+	check_window(&places.list.data[0].wire, 0, 5, 2, 3, 4);
+	check_place(&places.list.data[1], "runtime.mapdelete_fast64", fast64, 0x71,
+		    WIRE_ROLE_REMOVAL);
+	assert_int_equal(places.list.data[1].wire.key_arg, WIRE_ARG_64);
+	check_window(&places.list.data[1].wire, 0, 5, 2, 3, 4);
+	assert_non_null(strstr(places.list.data[1].why, "decremented at +106"));
+	check_place(&places.list.data[2], "runtime.mapclear", clear, 0x1b, WIRE_ROLE_CLEAR);
+	assert_int_equal(places.list.data[2].wire.map_first, 0);
+	assert_int_equal(places.list.data[2].wire.key_arg, WIRE_ARG_NONE);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+static void test_classic_123(void **state)
+{
+	struct placements places;
+	struct goprog p;
+	uint64_t mapdelete, faststr;
+
+	(void)state;
+	goprog_begin(&p, 23);
+	faststr = ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
+	mapdelete = ADD_SP(&p, "runtime.mapdelete", mapdelete_121);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_false(places.swiss);
+	assert_int_equal(places.list.len, 2);
+	check_place(&places.list.data[0], "runtime.mapdelete", mapdelete, 0x34, WIRE_ROLE_REMOVAL);
+	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_POINTER);
+	check_window(&places.list.data[0].wire, 0, 5, 2, 3, 4);
+	/* A string is two words. */
+	check_place(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x44,
+		    WIRE_ROLE_REMOVAL);
+	assert_int_equal(places.list.data[1].wire.key_arg, WIRE_ARG_STRING);
+	check_window(&places.list.data[1].wire, 0, 6, 2, 3, 4);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* With a nop in front of jae (1.24) the nop is the spot, without (1.27) the jump. */
+static void test_swiss(void **state)
+{
+	struct placements places;
+	struct goprog p;
+	uint64_t small, table, clear;
+
+	(void)state;
+	goprog_begin(&p, 27);
+	small = ADD_SP(&p, SMALL_DELETE, small_124);
+	ADD(&p, MAP_DELETE, clear_126);
+	clear = ADD(&p, MAP_CLEAR, clear_126);
+	table = ADD_SP(&p, TABLE_DELETE, table_127);
+	ADD(&p, "runtime.mapdelete_fast64", fast64_127); /* a wrapper: no removal probe there */
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_true(places.swiss);
+	assert_int_equal(places.list.len, 3);
+	check_place(&places.list.data[0], SMALL_DELETE, small, 0x40, WIRE_ROLE_REMOVAL);
+	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_POINTER);
+	check_window(&places.list.data[0].wire, 0, 6, 3, 2, 5); /* map, type, hash, key */
+	check_place(&places.list.data[1], TABLE_DELETE, table, 0x5a, WIRE_ROLE_REMOVAL);
+	check_window(&places.list.data[1].wire, 0, 7, 3, 4, 6); /* type, map, hash, key */
+	check_place(&places.list.data[2], MAP_CLEAR, clear, 0x11, WIRE_ROLE_CLEAR);
+	assert_int_equal(places.list.data[2].wire.map_first, 1);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* Entry and exits of one function carry one number. */
+static void test_misses(void **state)
+{
+	struct placements places;
+	const struct placement *place;
+	struct goprog p;
+	uint64_t map, fast64, panic;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD_SP(&p, SMALL_DELETE, small_124);
+	map = ADD(&p, MAP_DELETE, clear_126);
+	fast64 = ADD(&p, "runtime.mapdelete_fast64", fast64_127);
+	panic = ADD(&p, "runtime.gopanic", gopanic_126);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){.misses = true}, &places);
+	assert_int_equal(places.list.len, 7);
+	place = places.list.data;
+	check_entry(&place[1], MAP_DELETE, map, 0x11, 1, 1);
+	assert_int_equal(place[1].wire.key_arg, WIRE_ARG_POINTER);
+	check_exit(&place[2], MAP_DELETE, map, 0x1d, 1);
+	check_entry(&place[3], "runtime.mapdelete_fast64", fast64, 0x16, 4, 0);
+	assert_int_equal(place[3].wire.key_arg, WIRE_ARG_64);
+	check_exit(&place[4], "runtime.mapdelete_fast64", fast64, 0x30, 4);
+	check_exit(&place[5], "runtime.mapdelete_fast64", fast64, 0x36, 4);
+	check_place(&place[6], "runtime.gopanic", panic, 0x21, WIRE_ROLE_PANIC);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+static void test_misses_classic(void **state)
+{
+	struct placements places;
+	struct goprog p;
+	uint64_t entry;
+
+	(void)state;
+	goprog_begin(&p, 19);
+	entry = ADD_SP(&p, "runtime.mapdelete_fast64", fast64_119);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){.misses = true}, &places);
+	assert_int_equal(places.list.len, 3);
+	check_entry(&places.list.data[1], "runtime.mapdelete_fast64", entry, 0x23, 4, 0);
+	check_exit(&places.list.data[2], "runtime.mapdelete_fast64", entry, 0x83, 4);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+static void test_start_and_gcphase(void **state)
+{
+	struct placements places;
+	struct goprog p;
+	uint64_t start, mark;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD_SP(&p, SMALL_DELETE, small_124);
+	ADD(&p, MAP_DELETE, clear_126);
+	start = ADD(&p, "runtime.main", gopanic_126);
+	mark = ADD(&p, "runtime.gcMark", gcmark_126);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){.start = true}, &places);
+	assert_int_equal(places.list.len, 2);
+	check_place(&places.list.data[1], "runtime.main", start, 0x21, WIRE_ROLE_START);
+	assert_int_equal(places.gcphase, mark + 0x15 + 0x1000); /* the first compare with 2 */
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+static void test_role_names(void **state)
+{
+	(void)state;
+	assert_string_equal(placement_role_name(WIRE_ROLE_REMOVAL), "removal");
+	assert_string_equal(placement_role_name(WIRE_ROLE_CLEAR), "clear");
+	assert_string_equal(placement_role_name(WIRE_ROLE_ENTRY), "entry");
+	assert_string_equal(placement_role_name(WIRE_ROLE_EXIT), "exit");
+	assert_string_equal(placement_role_name(WIRE_ROLE_PANIC), "panic");
+	assert_string_equal(placement_role_name(WIRE_ROLE_START), "start");
+	assert_string_equal(placement_role_name(0), "unknown");
+	assert_string_equal(placement_role_name(255), "unknown");
+}
+
+/* ---- code that must not be probed ---- */
+
+/* deleteSmall in pieces. */
+#define FRAME	   0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x38 /* push; mov; sub $0x38,%rsp */
+#define SPILL_MAP  0x48, 0x89, 0x44, 0x24, 0x48			  /* mov %rax,0x48(%rsp) */
+#define SPILL_TYPE 0x48, 0x89, 0x5c, 0x24, 0x50			  /* mov %rbx,0x50(%rsp) */
+#define SPILL_KEY  0x48, 0x89, 0x7c, 0x24, 0x60			  /* mov %rdi,0x60(%rsp) */
+#define SPILL	   SPILL_MAP, SPILL_TYPE, SPILL_KEY
+#define LOAD_MAP   0x48, 0x8b, 0x4c, 0x24, 0x48 /* mov 0x48(%rsp),%rcx */
+#define LESS	   0x48, 0xff, 0x09		/* decq (%rcx) */
+#define NOP	   0x90
+#define END	   0x48, 0x83, 0xc4, 0x38, 0x5d, 0xc3 /* add $0x38,%rsp; pop; ret */
+
+static const struct goprog_sp pieces_sp[] = {{1, 0}, {8, 8}, {0x100, 0x40}, {0}};
+
+#define NOT_ONCE    "decremented nowhere"
+#define NO_EMULATED "(no emulated instruction follows)"
+#define NOT_KEPT    "(the arguments are not kept on the stack)"
+
+static size_t places_wanted = 1;
+
+static void check_pieces(const uint8_t *code, size_t size, const struct goprog_sp *sp,
+			 const char *why)
+{
+	struct placement_options options = {0};
+	struct placements places;
+	struct error *err;
+	struct goprog p;
+
+	goprog_begin(&p, 26);
+	ADD(&p, MAP_DELETE, clear_126);
+	add(&p, SMALL_DELETE, code, size, sp);
+	goprog_open(&p);
+	err = placement_find(p.image, p.tab, &options, &places);
+	if (why) {
+		assert_non_null(err);
+		assert_int_equal(err->code, ERROR_TARGET);
+		assert_non_null(strstr(err->text, SMALL_DELETE));
+		if (!strstr(err->text, why))
+			fail_msg("\"%s\" does not speak of \"%s\"", err->text, why);
+		assert_int_equal(places.list.len, 0); /* nothing is placed then */
+	} else {
+		assert_null(err);
+		assert_int_equal(places.list.len, places_wanted);
+	}
+	error_free(err);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+#define CHECK(why, ...) check_pieces(BYTES(__VA_ARGS__), COUNT(__VA_ARGS__), pieces_sp, (why))
+
+static void test_pieces_good(void **state)
+{
+	(void)state;
+	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, END);
+	/* The map in its own register, never loaded. */
+	CHECK(NULL, FRAME, SPILL, 0x48, 0xff, 0x08 /* decq (%rax) */, NOP, END);
+	/* A direct call is emulated. */
+	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, 0xe8, 0, 0, 0, 0, END);
+	/* Spilled relative to the frame pointer: mov %rdi,0x28(%rbp) */
+	CHECK(NULL, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0x7d, 0x28, LOAD_MAP, LESS, NOP, END);
+	/* Spilled twice: the first place holds. */
+	CHECK(NULL, FRAME, SPILL, 0x48, 0x89, 0x7c, 0x24, 0x20, LOAD_MAP, LESS, NOP, END);
+	/* The first place got another use: the second holds. mov %rdx,0x60(%rsp) */
+	CHECK(NULL, FRAME, SPILL, 0x48, 0x89, 0x7c, 0x24, 0x20, 0x48, 0x89, 0x54, 0x24, 0x60,
+	      LOAD_MAP, LESS, NOP, END);
+}
+
+static void test_count_not_once(void **state)
+{
+	(void)state;
+	places_wanted = 2; /* inlined twice: two places */
+	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, LOAD_MAP, LESS, NOP, END);
+	places_wanted = 1;
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, NOP, END);	       /* never */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0xff, 0x09, NOP, END); /* decl (%rcx) */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0xff, 0x49, 0x08, NOP,
+	      END);						   /* decq 8(%rcx) */
+	CHECK(NOT_ONCE, FRAME, SPILL, 0x48, 0xff, 0x0b, NOP, END); /* decq (%rbx): type */
+	/* The register was changed in between: xor %ecx,%ecx */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x31, 0xc9, LESS, NOP, END);
+	/* A call in between leaves nothing in registers. */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0xe8, 0, 0, 0, 0, LESS, NOP, END);
+	/* A path joins after the load: je over it. */
+	CHECK(NOT_ONCE, FRAME, SPILL, 0x74, 0x05, LOAD_MAP, LESS, NOP, END);
+}
+
+/* Loaded, changed, stored: only length - 1 counts. */
+static void test_count_other_values(void **state)
+{
+	(void)state;
+	/* mov (%rcx),%rdx; lea -1(%rdx),%rsi; mov %rsi,(%rcx) */
+	CHECK(NULL, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xff, 0x48, 0x89,
+	      0x31, NOP, END);
+	/* lea -2 */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xfe, 0x48,
+	      0x89, 0x31, NOP, END);
+	/* the length itself is stored: mov %rdx,(%rcx) */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xff, 0x48,
+	      0x89, 0x11, NOP, END);
+	/* four bytes of it: mov %esi,(%rcx) */
+	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xff, 0x89,
+	      0x31, NOP, END);
+}
+
+static void test_no_spot(void **state)
+{
+	(void)state;
+	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, END);
+	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS); /* the code ends here; int3 follows */
+	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0x06, NOP, END); /* no instruction */
+	/* An indirect call is not emulated, and what follows it is not reached on its own. */
+	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0xff, 0xd1, NOP, END);
+	/* je over the decrement to the nop: misses pass there too */
+	CHECK(NO_EMULATED, FRAME, SPILL, 0x74, 0x08, LOAD_MAP, LESS, NOP, END);
+	/* and into the instructions in between */
+	CHECK(NO_EMULATED, FRAME, SPILL, 0x74, 0x08, LOAD_MAP, LESS, 0x31, 0xc9, NOP, END);
+	/* a jump backwards to it: jne -3 */
+	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0x31, 0xc9, NOP, 0x75, 0xfd, END);
+}
+
+static void test_arguments_not_kept(void **state)
+{
+	static const uint8_t whole[] = {FRAME, SPILL, LOAD_MAP, LESS, NOP, END};
+
+	(void)state;
+	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_TYPE, LOAD_MAP, LESS, NOP, END);
+	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_KEY, LOAD_MAP, LESS, NOP, END);
+	/* The key's slot gets another use: mov %rdx,0x60(%rsp) */
+	CHECK(NOT_KEPT, FRAME, SPILL, 0x48, 0x89, 0x54, 0x24, 0x60, LOAD_MAP, LESS, NOP, END);
+	/* even on the way to the spot */
+	CHECK(NOT_KEPT, FRAME, SPILL, LOAD_MAP, LESS, 0x48, 0x89, 0x54, 0x24, 0x60, NOP, END);
+	/* or a constant: movq $0,0x60(%rsp) */
+	CHECK(NOT_KEPT, FRAME, SPILL, 0x48, 0xc7, 0x44, 0x24, 0x60, 0, 0, 0, 0, LOAD_MAP, LESS, NOP,
+	      END);
+	/* Too far apart for one window: mov %rdi,0x100(%rsp) */
+	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0xbc, 0x24, 0, 1, 0, 0, LOAD_MAP,
+	      LESS, NOP, END);
+	/* Not at a word's boundary: mov %rdi,0x61(%rsp) */
+	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0x7c, 0x24, 0x61, LOAD_MAP, LESS,
+	      NOP, END);
+	/* Without the table of stack deltas nobody knows where 0x48(%rsp) is. */
+	check_pieces(whole, sizeof(whole), NULL, NOT_ONCE);
+}
+
+/* A string key whose two words do not stand side by side. */
+static void test_string_halves_apart(void **state)
+{
+	uint8_t code[sizeof(faststr_123)];
+	struct placements places;
+	struct error *err;
+	struct goprog p;
+
+	(void)state;
+	memcpy(code, faststr_123, sizeof(code));
+	code[0x17] = 0x40; /* mov %rdi,0x40(%rsp) */
+	goprog_begin(&p, 23);
+	add(&p, "runtime.mapdelete_faststr", code, sizeof(code), faststr_123_sp);
+	goprog_open(&p);
+	err = placement_find(p.image, p.tab, &(struct placement_options){0}, &places);
+	assert_non_null(err);
+	assert_non_null(strstr(err->text, NOT_KEPT));
+	assert_int_equal(places.list.len, 0);
+	error_free(err);
+	goprog_close(&p);
+}
+
+/* Beginnings where the arguments are gone, or calls pass not exactly once, before the spot. */
+static void test_no_entry_spot(void **state)
+{
+	const struct {
+		const uint8_t *code;
+		size_t size;
+	} cases[] = {
+		{CODE(0xc3)},					  /* ret */
+		{CODE(0x06)},					  /* no instruction */
+		{CODE(FRAME, 0x48, 0x89, 0xc8, 0x74, 0x00, END)}, /* mov %rcx,%rax */
+		{CODE(FRAME, 0xff, 0xd1, NOP, END)},		  /* call *%rcx */
+		{CODE(0xe8, 0, 0, 0, 0, FRAME, NOP, END)},	  /* call before the frame */
+		{CODE(FRAME, 0x31, 0xd2, 0x74, 0xfc, END)},	  /* je back to the xor */
+		{CODE(0x48, 0x85, 0xc0, 0x74, 0x00, 0x90, 0xc3)}, /* no frame at all */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct placements places;
+		struct error *err;
+		struct goprog p;
+
+		goprog_begin(&p, 26);
+		ADD_SP(&p, SMALL_DELETE, small_124);
+		ADD(&p, MAP_DELETE, clear_126);
+		add(&p, MAP_CLEAR, cases[i].code, cases[i].size, NULL);
+		goprog_open(&p);
+		err = placement_find(p.image, p.tab, &(struct placement_options){0}, &places);
+		assert_non_null(err);
+		assert_int_equal(err->code, ERROR_TARGET);
+		assert_non_null(strstr(err->text, "no place at the beginning of " MAP_CLEAR));
+		assert_int_equal(places.list.len, 0);
+		error_free(err);
+		goprog_close(&p);
+	}
+}
+
+static void expect_error(const struct goprog *p, const char *about)
+{
+	struct placements places;
+	struct error *err =
+		placement_find(p->image, p->tab, &(struct placement_options){0}, &places);
+
+	assert_non_null(err);
+	assert_int_equal(err->code, ERROR_TARGET);
+	assert_non_null(strstr(err->text, about));
+	assert_int_equal(places.list.len, 0);
+	error_free(err);
+}
+
+static void test_no_deletes(void **state)
+{
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	goprog_open(&p);
+	expect_error(&p, "the program never deletes from a map");
+	goprog_close(&p);
+}
+
+/* Every return is a probe: a function of more returns than there are probes. */
+static void test_too_many_places(void **state)
+{
+	uint8_t code[sizeof(clear_126) + WIRE_PROBES];
+	struct placements places;
+	struct error *err;
+	struct goprog p;
+
+	(void)state;
+	memcpy(code, clear_126, sizeof(clear_126));
+	memset(code + sizeof(clear_126), 0xc3, WIRE_PROBES);
+	goprog_begin(&p, 26);
+	ADD_SP(&p, SMALL_DELETE, small_124);
+	ADD(&p, MAP_DELETE, code);
+	goprog_open(&p);
+	err = placement_find(p.image, p.tab, &(struct placement_options){.misses = true}, &places);
+	assert_non_null(err);
+	assert_non_null(strstr(err->text, "more than 64 places to probe"));
+	assert_int_equal(places.list.len, 0);
+	error_free(err);
+	goprog_close(&p);
+}
+
+static void test_arm64(void **state)
+{
+	struct gofake_spec spec = {.minor = 26, .arm64 = true};
+	struct placements places;
+	struct gofake fake;
+	struct image *image = NULL;
+	struct gopcln *tab = NULL;
+	struct error *err;
+	int fd;
+
+	(void)state;
+	assert_true(gofake_build(&spec, &fake));
+	fd = gofake_fd(fake.file.data, fake.file.len);
+	assert_null(image_open(fd, "fake", &image));
+	assert_null(gopcln_open(image, &tab));
+	err = placement_find(image, tab, &(struct placement_options){0}, &places);
+	assert_non_null(err);
+	assert_string_equal(err->text, "fake: an arm64 program; only x86-64 can be traced");
+	error_free(err);
+	gopcln_close(tab);
+	image_close(image);
+	close(fd);
+	gofake_fini(&fake);
+}
+
+/* Code of noise under the runtime's names: an error or a place inside the function. */
+static void test_noise(void **state)
+{
+	uint64_t noise = 7;
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		uint8_t code[sizeof(small_124)];
+		struct placements places;
+		struct error *err;
+		struct goprog p;
+
+		memcpy(code, small_124, sizeof(code));
+		for (int k = 0; k < 1 + i % 6; k++) {
+			noise = noise * 6364136223846793005u + 1442695040888963407u;
+			code[(noise >> 40) % sizeof(code)] = (uint8_t)(noise >> 56);
+		}
+		goprog_begin(&p, 26);
+		add(&p, SMALL_DELETE, code, sizeof(code), small_124_sp);
+		ADD(&p, MAP_DELETE, clear_126);
+		goprog_open(&p);
+		err = placement_find(p.image, p.tab, &(struct placement_options){0}, &places);
+		if (err)
+			assert_int_equal(places.list.len, 0);
+		else
+			assert_in_range(places.list.data[0].offset, 1, sizeof(code));
+		error_free(err);
+		placements_fini(&places);
+		goprog_close(&p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_classic_119),
+		cmocka_unit_test(test_classic_123),
+		cmocka_unit_test(test_swiss),
+		cmocka_unit_test(test_misses),
+		cmocka_unit_test(test_misses_classic),
+		cmocka_unit_test(test_start_and_gcphase),
+		cmocka_unit_test(test_role_names),
+		cmocka_unit_test(test_pieces_good),
+		cmocka_unit_test(test_count_not_once),
+		cmocka_unit_test(test_count_other_values),
+		cmocka_unit_test(test_no_spot),
+		cmocka_unit_test(test_arguments_not_kept),
+		cmocka_unit_test(test_string_halves_apart),
+		cmocka_unit_test(test_no_entry_spot),
+		cmocka_unit_test(test_no_deletes),
+		cmocka_unit_test(test_too_many_places),
+		cmocka_unit_test(test_arm64),
+		cmocka_unit_test(test_noise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,426 @@
+/* watch/place/place.c on builds with a profile (PGO): the functions in which elements leave are
+ * inlined into those on the way to them, and may be gone from the program altogether. */
+#include "gocode_inlined.h"
+
+#include "gocode.h"
+
+#define FAST64	       "runtime.mapdelete_fast64"
+#define REFLECT_STRING "reflect.mapdelete_faststr"
+#define REHASH	       "internal/runtime/maps.(*table).rehash"
+
+#define ADD_INLINED(p, func, bytes)                                   \
+	goprog_func((p), &(struct goprog_func){.name = (func),        \
+					       .code = (bytes),       \
+					       .size = sizeof(bytes), \
+					       .sp = bytes##_sp,      \
+					       .inlined = bytes##_inlined})
+
+static const struct placement_options misses = {.misses = true};
+
+static void check_removal(const struct placement *place, const char *func, uint64_t entry,
+			  uint64_t offset, uint8_t key_arg)
+{
+	check_place(place, func, entry, offset, WIRE_ROLE_REMOVAL);
+	assert_int_equal(place->wire.key_arg, key_arg);
+}
+
+static void check_clear(const struct placement *place, const char *func, uint64_t entry,
+			uint64_t offset)
+{
+	check_place(place, func, entry, offset, WIRE_ROLE_CLEAR);
+	assert_int_equal(place->wire.key_arg, WIRE_ARG_NONE);
+	assert_int_equal(place->wire.map_first, 0);
+}
+
+static void expect_error(const struct goprog *p, const char *func, const char *about)
+{
+	struct placements places;
+	struct error *err = placement_find(p->image, p->tab, &misses, &places);
+
+	assert_non_null(err);
+	assert_int_equal(err->code, ERROR_TARGET);
+	if (!strstr(err->text, func) || !strstr(err->text, about))
+		fail_msg("\"%s\" does not speak of \"%s\" and \"%s\"", err->text, func, about);
+	assert_int_equal(places.list.len, 0);
+	error_free(err);
+}
+
+/* decq (%rcx) or decq (%rdx) becomes nopl (%rax): nothing leaves there any more. */
+static void keep_count(uint8_t *decrement)
+{
+	static const uint8_t nop[] = {0x0f, 0x1f, 0x00};
+
+	assert_int_equal(decrement[0], 0x48);
+	assert_int_equal(decrement[1], 0xff);
+	memcpy(decrement, nop, sizeof(nop));
+}
+
+/* call at `at` goes to target. */
+static void poke_call(struct goprog *p, uint64_t at, uint64_t target)
+{
+	gofake_poke_u32(&p->fake, at + 1, (uint32_t)(target - (at + 5)));
+}
+
+/* ---- the two ends of the way, inlined into (*Map).Delete ---- */
+
+static void test_small_inlined(void **state)
+{
+	static const struct goprog_inline inlined[] = {
+		{0x3f, NULL, 0},
+		{0x6d, SMALL_DELETE, 0x38},
+		{0xb8, NULL, 0},
+		{0},
+	};
+	uint8_t code[sizeof(delete_126)];
+	struct placements places;
+	uint64_t map, table;
+	struct goprog p;
+
+	(void)state;
+	memcpy(code, delete_126, sizeof(code));
+	keep_count(&code[0x90]); /* (*table).Delete is called there */
+	goprog_begin(&p, 26);
+	ADD(&p, REHASH, clear_126);
+	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE,
+						    .code = code,
+						    .size = sizeof(code),
+						    .sp = delete_126_sp,
+						    .inlined = inlined});
+	table = ADD_SP(&p, TABLE_DELETE, table_127);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_true(places.swiss);
+	assert_int_equal(places.list.len, 2);
+	check_removal(&places.list.data[0], MAP_DELETE, map, 0x64, WIRE_ARG_POINTER);
+	check_window(&places.list.data[0].wire, 0, 5, 3, 2, 4); /* map, type, key */
+	check_removal(&places.list.data[1], TABLE_DELETE, table, 0x5a, WIRE_ARG_POINTER);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+static void test_table_inlined(void **state)
+{
+	static const struct goprog_inline inlined[] = {
+		{0x6d, NULL, 0},
+		{0xa8, TABLE_DELETE, 0x38},
+		{0xb8, NULL, 0},
+		{0},
+	};
+	uint8_t code[sizeof(delete_126)];
+	struct placements places;
+	uint64_t map, small;
+	struct goprog p;
+
+	(void)state;
+	memcpy(code, delete_126, sizeof(code));
+	keep_count(&code[0x55]); /* deleteSmall is called there */
+	goprog_begin(&p, 26);
+	ADD(&p, REHASH, clear_126);
+	small = ADD_SP(&p, SMALL_DELETE, small_124);
+	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE,
+						    .code = code,
+						    .size = sizeof(code),
+						    .sp = delete_126_sp,
+						    .inlined = inlined});
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_int_equal(places.list.len, 2);
+	check_removal(&places.list.data[0], MAP_DELETE, map, 0x9f, WIRE_ARG_POINTER);
+	check_window(&places.list.data[0].wire, 0, 5, 3, 2, 4);
+	check_removal(&places.list.data[1], SMALL_DELETE, small, 0x40, WIRE_ARG_POINTER);
+	check_window(&places.list.data[1].wire, 0, 6, 3, 2, 5);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* Neither is in the program any more. The entries call (*Map).Delete as ever. */
+static void test_both_inlined(void **state)
+{
+	struct placements places;
+	const struct placement *place;
+	uint64_t map, fast64;
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD(&p, REHASH, clear_126);
+	map = ADD_INLINED(&p, MAP_DELETE, delete_126);
+	fast64 = ADD(&p, FAST64, fast64_127);
+	goprog_open(&p);
+	find_ok(&p, misses, &places);
+	assert_true(places.swiss);
+	assert_int_equal(places.list.len, 7);
+	place = places.list.data;
+	check_removal(&place[0], MAP_DELETE, map, 0x64, WIRE_ARG_POINTER); /* jae */
+	check_window(&place[0].wire, 0, 5, 3, 2, 4);
+	assert_non_null(strstr(place[0].why, "decremented at +85"));
+	check_removal(&place[1], MAP_DELETE, map, 0x9f, WIRE_ARG_POINTER); /* the nop before it */
+	check_window(&place[1].wire, 0, 5, 3, 2, 4);
+	assert_non_null(strstr(place[1].why, "decremented at +144"));
+	check_entry(&place[2], MAP_DELETE, map, 0x1a, 1, 1);
+	check_exit(&place[3], MAP_DELETE, map, 0xad, 1);
+	check_entry(&place[4], FAST64, fast64, 0x16, 4, 0);
+	check_exit(&place[5], FAST64, fast64, 0x30, 4);
+	check_exit(&place[6], FAST64, fast64, 0x36, 4);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* ---- everything inlined into the entries: no method of the map is left ---- */
+
+static void test_entry_holds_all(void **state)
+{
+	struct placements places;
+	const struct placement *place;
+	struct goprog p;
+	uint64_t fast64;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD(&p, REHASH, clear_126);
+	fast64 = ADD_INLINED(&p, FAST64, fast64_126);
+	goprog_open(&p);
+	find_ok(&p, misses, &places);
+	assert_true(places.swiss); /* although it has none of the methods that tell */
+	assert_int_equal(places.list.len, 4);
+	place = places.list.data;
+	check_removal(&place[0], FAST64, fast64, 0x5e, WIRE_ARG_64);
+	check_window(&place[0].wire, 0, 5, 2, 3, 4); /* type, map, key */
+	check_removal(&place[1], FAST64, fast64, 0x81, WIRE_ARG_64);
+	check_window(&place[1].wire, 0, 5, 2, 3, 4);
+	check_entry(&place[2], FAST64, fast64, 0x1d, 4, 0);
+	assert_int_equal(place[2].wire.key_arg, WIRE_ARG_64);
+	check_exit(&place[3], FAST64, fast64, 0x8d, 4);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* Of a classic map: the two words of the key stand side by side only where the inlined function has
+ * its own, below the frame pointer. */
+static void test_string_in_reflect(void **state)
+{
+	struct placements places;
+	const struct placement *place;
+	uint64_t entry;
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 23);
+	entry = ADD_INLINED(&p, REFLECT_STRING, reflect_faststr_123);
+	goprog_open(&p);
+	find_ok(&p, misses, &places);
+	assert_false(places.swiss);
+	assert_int_equal(places.list.len, 3);
+	place = places.list.data;
+	check_removal(&place[0], REFLECT_STRING, entry, 0x45, WIRE_ARG_STRING);
+	check_window(&place[0].wire, -32, 8, 6, 7, 0);
+	check_entry(&place[1], REFLECT_STRING, entry, 0x23, 7, 0);
+	assert_int_equal(place[1].wire.key_arg, WIRE_ARG_STRING);
+	check_exit(&place[2], REFLECT_STRING, entry, 0x53, 7);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* A function of reflect's that calls the one that is probed is not probed for misses as well. */
+static void test_reflect_calls(void **state)
+{
+	struct placements places;
+	uint64_t faststr, reflect;
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 23);
+	faststr = ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
+	reflect = ADD(&p, REFLECT_STRING, fast64_127);
+	poke_call(&p, reflect + 0x26, faststr);
+	goprog_open(&p);
+	find_ok(&p, misses, &places);
+	assert_int_equal(places.list.len, 3);
+	check_removal(&places.list.data[0], "runtime.mapdelete_faststr", faststr, 0x44,
+		      WIRE_ARG_STRING);
+	check_entry(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x1b, 5, 0);
+	check_exit(&places.list.data[2], "runtime.mapdelete_faststr", faststr, 0x58, 5);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* ---- clear ---- */
+
+/* (*Map).Clear is gone, and runtime.mapclear was inlined into reflect.mapclear too: each is a way of
+ * its own. A program that only clears has none of the functions that delete. */
+static void test_clear_inlined(void **state)
+{
+	struct placements places;
+	uint64_t clear, reflect;
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD(&p, REHASH, clear_126);
+	reflect = ADD_INLINED(&p, "reflect.mapclear", mapclear_126);
+	clear = ADD_INLINED(&p, "runtime.mapclear", mapclear_126);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_true(places.swiss);
+	assert_int_equal(places.list.len, 2);
+	check_clear(&places.list.data[0], "runtime.mapclear", clear, 0x11);
+	check_clear(&places.list.data[1], "reflect.mapclear", reflect, 0x11);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* Inlined into runtime.mapclear alone: reflect's calls that. */
+static void test_clear_called(void **state)
+{
+	struct placements places;
+	uint64_t clear, reflect;
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD_INLINED(&p, FAST64, fast64_126);
+	clear = ADD_INLINED(&p, "runtime.mapclear", mapclear_126);
+	reflect = ADD(&p, "reflect.mapclear", fast64_127);
+	poke_call(&p, reflect + 0x26, clear);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_int_equal(places.list.len, 3);
+	check_clear(&places.list.data[2], "runtime.mapclear", clear, 0x11);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* The method alone tells which maps these are. */
+static void test_clear_only(void **state)
+{
+	struct placements places;
+	struct goprog p;
+	uint64_t clear;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD(&p, REHASH, clear_126);
+	clear = ADD(&p, MAP_CLEAR, clear_126);
+	goprog_open(&p);
+	find_ok(&p, (struct placement_options){0}, &places);
+	assert_true(places.swiss);
+	assert_int_equal(places.list.len, 1);
+	check_place(&places.list.data[0], MAP_CLEAR, clear, 0x11, WIRE_ROLE_CLEAR);
+	assert_int_equal(places.list.data[0].wire.map_first, 1);
+	placements_fini(&places);
+	goprog_close(&p);
+}
+
+/* ---- what is not accounted for must be an error ---- */
+
+/* In one copy of two the count does not go down where it can be seen. */
+static void test_copy_unaccounted(void **state)
+{
+	const struct {
+		const char *func, *about;
+		size_t decrement;
+	} cases[] = {
+		{FAST64, "nowhere in the inlined " SMALL_DELETE ")", 0x52},
+		{FAST64, "nowhere in the inlined " TABLE_DELETE ")", 0x75},
+	};
+	uint8_t code[sizeof(fast64_126)];
+	struct goprog p;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		memcpy(code, fast64_126, sizeof(code));
+		keep_count(&code[cases[i].decrement]);
+		goprog_begin(&p, 26);
+		ADD_INLINED(&p, MAP_DELETE, delete_126); /* there both are seen */
+		goprog_func(&p, &(struct goprog_func){.name = FAST64,
+						      .code = code,
+						      .size = sizeof(code),
+						      .sp = fast64_126_sp,
+						      .inlined = fast64_126_inlined});
+		goprog_open(&p);
+		expect_error(&p, cases[i].func, cases[i].about);
+		goprog_close(&p);
+	}
+}
+
+/* Of a classic map: reflect's copy of runtime.mapdelete_faststr. */
+static void test_reflect_unaccounted(void **state)
+{
+	uint8_t code[sizeof(reflect_faststr_123)];
+	struct goprog p;
+
+	(void)state;
+	memcpy(code, reflect_faststr_123, sizeof(code));
+	code[0x3d] = 0xff;
+	code[0x3e] = 0xc2; /* inc %rdx */
+	goprog_begin(&p, 23);
+	ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
+	goprog_func(&p, &(struct goprog_func){.name = REFLECT_STRING,
+					      .code = code,
+					      .size = sizeof(code),
+					      .sp = reflect_faststr_123_sp,
+					      .inlined = reflect_faststr_123_inlined});
+	goprog_open(&p);
+	expect_error(&p, REFLECT_STRING, "nowhere in the inlined runtime.mapdelete_faststr)");
+	goprog_close(&p);
+}
+
+/* (*table).Delete neither is in the program nor was inlined where placement looks, though there are
+ * tables. */
+static void test_end_nowhere(void **state)
+{
+	struct goprog p;
+
+	(void)state;
+	goprog_begin(&p, 26);
+	ADD(&p, REHASH, clear_126);
+	ADD_SP(&p, SMALL_DELETE, small_124);
+	ADD(&p, MAP_DELETE, clear_126);
+	goprog_open(&p);
+	expect_error(&p, MAP_DELETE, "(the count is not decremented where it should be)");
+	goprog_close(&p);
+}
+
+/* More stores of an argument than are remembered: type and map come last. */
+static void test_too_many_spills(void **state)
+{
+	uint8_t code[256] = {0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x78};
+	static const uint8_t rest[] = {
+		0x48, 0x89, 0x84, 0x24, 0x88, 0x00, 0x00, 0x00, /* mov %rax,0x88(%rsp) */
+		0x48, 0x89, 0x9c, 0x24, 0x90, 0x00, 0x00, 0x00, /* mov %rbx,0x90(%rsp) */
+		0x48, 0xff, 0x08,				/* decq (%rax) */
+		0x90, 0xc3,					/* nop; ret */
+	};
+	static const struct goprog_sp sp[] = {{1, 0}, {8, 8}, {256, 0x80}, {0}};
+	size_t at = 8;
+	struct goprog p;
+
+	(void)state;
+	for (uint8_t slot = 0; slot < 15; slot++) {
+		const uint8_t store[] = {0x48, 0x89, 0x7c, 0x24, (uint8_t)(8 * slot)};
+
+		memcpy(&code[at], store, sizeof(store)); /* mov %rdi,8*slot(%rsp) */
+		at += sizeof(store);
+	}
+	memcpy(&code[at], rest, sizeof(rest));
+	goprog_begin(&p, 26);
+	add(&p, SMALL_DELETE, code, at + sizeof(rest), sp);
+	goprog_open(&p);
+	expect_error(&p, SMALL_DELETE, "(the arguments are not kept on the stack)");
+	goprog_close(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_small_inlined),	    cmocka_unit_test(test_table_inlined),
+		cmocka_unit_test(test_both_inlined),	    cmocka_unit_test(test_entry_holds_all),
+		cmocka_unit_test(test_string_in_reflect),   cmocka_unit_test(test_reflect_calls),
+		cmocka_unit_test(test_clear_inlined),	    cmocka_unit_test(test_clear_called),
+		cmocka_unit_test(test_clear_only),	    cmocka_unit_test(test_copy_unaccounted),
+		cmocka_unit_test(test_reflect_unaccounted), cmocka_unit_test(test_end_nowhere),
+		cmocka_unit_test(test_too_many_spills),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

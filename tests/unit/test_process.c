@@ -1,0 +1,658 @@
+/* target/: processes found, read, watched, started. The processes are this test and children that
+ * it makes: no privilege is needed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "live/process/process.h"
+
+/* ---- helpers ---- */
+
+/* A child that ends at once with this code. */
+static pid_t fork_exit(int code)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(code);
+	assert_true(pid > 0);
+	return pid;
+}
+
+/* A child that waits for a signal. */
+static pid_t fork_pause(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void expect_error(struct error *err, enum error_code code, const char *about)
+{
+	assert_non_null(err);
+	assert_int_equal(err->code, code);
+	if (!strstr(err->text, about))
+		fail_msg("\"%s\" does not speak of \"%s\"", err->text, about);
+	error_free(err);
+}
+
+/* Waits up to ten seconds for the end. */
+static enum process_end wait_end(struct process *process, int *ret_status)
+{
+	struct pollfd fd = {.fd = process->pidfd, .events = POLLIN};
+
+	assert_int_equal(poll(&fd, 1, 10000), 1);
+	return process_poll(process, ret_status);
+}
+
+static void expect_no_child(pid_t pid)
+{
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+/* ---- opening ---- */
+
+static void test_open_self(void **state)
+{
+	struct process *process = NULL;
+	struct stat by_fd, by_path;
+
+	(void)state;
+	assert_null(process_open(getpid(), &process));
+	assert_int_equal(process->pid, getpid());
+	assert_true(process->pidfd >= 0);
+	assert_int_equal(fstat(process->exe, &by_fd), 0);
+	assert_int_equal(stat("/proc/self/exe", &by_path), 0);
+	assert_int_equal(by_fd.st_ino, by_path.st_ino);
+	assert_int_equal(by_fd.st_dev, by_path.st_dev);
+	assert_non_null(strstr(process->exe_path, "test_process"));
+	assert_true(fcntl(process->exe, F_GETFD) & FD_CLOEXEC);
+	process_close(process);
+	process_close(NULL);
+}
+
+static void test_open_gone(void **state)
+{
+	pid_t pid = fork_exit(0);
+	struct process *process = NULL;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(text, sizeof(text), "no process %d: is it still running?", (int)pid);
+	expect_error(process_open(pid, &process), ERROR_TARGET, text);
+	assert_null(process);
+}
+
+/* Ended, but not yet waited for: it has no executable any more. */
+static void test_open_zombie(void **state)
+{
+	pid_t pid = fork_exit(0);
+	struct process *process = NULL;
+	siginfo_t info;
+
+	(void)state;
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	expect_error(process_open(pid, &process), ERROR_TARGET, "has no executable");
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_open_kernel_thread(void **state)
+{
+	struct process *process = NULL;
+	char comm[32] = "", link[8];
+	FILE *file = fopen("/proc/2/comm", "re");
+
+	(void)state;
+	if (file && !fgets(comm, sizeof(comm), file))
+		comm[0] = '\0';
+	if (file)
+		fclose(file);
+	if (strcmp(comm, "kthreadd\n") != 0 || readlink("/proc/2/exe", link, 1) >= 0 ||
+	    errno != ENOENT)
+		skip(); /* hidden by a pid namespace, or not ours to look at */
+	expect_error(process_open(2, &process), ERROR_TARGET, "process 2 has no executable");
+}
+
+static void *thread_id(void *arg)
+{
+	int *pipes = arg;
+	pid_t tid = gettid();
+	char end;
+
+	if (write(pipes[1], &tid, sizeof(tid)) != sizeof(tid) || read(pipes[2], &end, 1) < 0)
+		return NULL;
+	return arg;
+}
+
+static void test_open_thread(void **state)
+{
+	struct process *process = NULL;
+	int pipes[4];
+	pthread_t thread;
+	char text[64];
+	pid_t tid;
+
+	(void)state;
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(pipes + 2, O_CLOEXEC), 0);
+	assert_int_equal(pthread_create(&thread, NULL, thread_id, pipes), 0);
+	assert_int_equal(read(pipes[0], &tid, sizeof(tid)), sizeof(tid));
+	snprintf(text, sizeof(text), "%d is a thread, not a process", (int)tid);
+	expect_error(process_open(tid, &process), ERROR_TARGET, text);
+	close(pipes[3]);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 3; i++)
+		close(pipes[i]);
+}
+
+/* ---- memory ---- */
+
+/* The first object is the program: *ret = the file offset of the code at addr. */
+static int find_offset(struct dl_phdr_info *info, size_t size, void *ret)
+{
+	uint64_t addr = (uintptr_t)find_offset - info->dlpi_addr;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+		    addr - info->dlpi_phdr[i].p_vaddr < info->dlpi_phdr[i].p_filesz)
+			*(uint64_t *)ret =
+				addr - info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_offset;
+	return 1;
+}
+
+static void test_mapping(void **state)
+{
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	pid_t gone = fork_exit(0);
+	uint64_t offset = 0, addr = 0;
+
+	(void)state;
+	assert_true(exe >= 0);
+	assert_int_equal(dl_iterate_phdr(find_offset, &offset), 1);
+	assert_true(offset > 0);
+	assert_true(process_mapping(getpid(), exe, offset, &addr));
+	assert_int_equal(addr, (uintptr_t)find_offset);
+	assert_true(process_mapping(getpid(), exe, offset + 3, &addr));
+	assert_int_equal(addr, (uintptr_t)find_offset + 3);
+	assert_false(process_mapping(getpid(), exe, 1ull << 40, &addr));
+	assert_false(process_mapping(getpid(), -1, offset, &addr)); /* not the memory of no file */
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	assert_false(process_mapping(gone, exe, offset, &addr));
+	close(exe);
+}
+
+/* A program that reads its own file, mapped lower than its code. */
+static void test_mapping_of_itself(void **state)
+{
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	uint64_t offset = 0, addr = 0;
+	struct stat st;
+	void *low;
+
+	(void)state;
+	assert_int_equal(fstat(exe, &st), 0);
+	low = mmap((void *)0x10000000, (size_t)st.st_size, PROT_READ,
+		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, exe, 0);
+	if (low == MAP_FAILED) { /* a sanitizer has put something there */
+		close(exe);
+		skip();
+	}
+	assert_true((uintptr_t)low < (uintptr_t)find_offset);
+	assert_int_equal(dl_iterate_phdr(find_offset, &offset), 1);
+	assert_true(process_mapping(getpid(), exe, offset, &addr));
+	assert_int_equal(addr, (uintptr_t)find_offset);
+	munmap(low, (size_t)st.st_size);
+	close(exe);
+}
+
+/* A shell that executes another program when it is told to. */
+static void test_executes(void **state)
+{
+	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"read x; exec sleep 60"},
+			      NULL};
+	cleanup_close int sh = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+	uint64_t before = 0, again = 1, after;
+	int ends[2], gone = fork_exit(0);
+	bool same;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[0], STDIN_FILENO);
+		execv("/bin/sh", argv);
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	same = false;
+	while (!process_executes(pid, sh, &same) || !same)
+		usleep(1000);
+	assert_true(process_image_id(pid, &before));
+	assert_true(process_image_id(pid, &again));
+	assert_true(before == again);
+	assert_int_equal(write(ends[1], "\n", 1), 1);
+	while (process_executes(pid, sh, &same) && same)
+		usleep(1000);
+	after = before; /* the file changes a moment before the rest */
+	for (int i = 0; i < 10000 && (!process_image_id(pid, &after) || after == before); i++)
+		usleep(1000);
+	assert_true(after != before);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	assert_false(process_image_id(gone, &after));
+	assert_false(process_executes(gone, sh, &same));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void test_peek(void **state)
+{
+	static const char text[] = "read me";
+	struct process self = {.pid = getpid(), .pidfd = -1, .exe = -1};
+	long page = sysconf(_SC_PAGESIZE);
+	char *two = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char to[sizeof(text)] = "";
+
+	(void)state;
+	assert_true(two != MAP_FAILED);
+	assert_true(process_peek(&self, (uintptr_t)text, to, sizeof(to)));
+	assert_string_equal(to, text);
+	assert_false(process_peek(&self, 8, to, sizeof(to)));
+	assert_false(process_peek(&self, UINT64_MAX - 4, to, sizeof(to)));
+	/* Half of it is not enough. */
+	assert_int_equal(munmap(two + page, (size_t)page), 0);
+	assert_true(process_peek(&self, (uintptr_t)(two + page - 4), to, 4));
+	assert_false(process_peek(&self, (uintptr_t)(two + page - 4), to, 8));
+	munmap(two, (size_t)page);
+}
+
+/* ---- the end ---- */
+
+static void test_poll_exit(void **state)
+{
+	struct process *process = NULL;
+	pid_t pid = fork_pause();
+	int status = -1;
+
+	(void)state;
+	assert_null(process_open(pid, &process));
+	assert_int_equal(process_poll(process, &status), PROCESS_RUNS);
+	assert_int_equal(status, -1);
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	assert_int_equal(wait_end(process, &status), PROCESS_SIGNALED);
+	assert_int_equal(status, SIGTERM);
+	expect_no_child(pid); /* it has been waited for */
+	process_close(process);
+}
+
+static void test_poll_codes(void **state)
+{
+	static const int codes[] = {0, 1, 77, 255};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		struct process *process = NULL;
+		pid_t pid = fork_exit(codes[i]);
+		int status = -1;
+
+		assert_null(process_adopt(pid, "/some/path", &process));
+		assert_string_equal(process->exe_path, "/some/path");
+		assert_int_equal(process->exe, -1);
+		assert_int_equal(wait_end(process, &status), PROCESS_EXITED);
+		assert_int_equal(status, codes[i]);
+		expect_no_child(pid);
+		process_close(process);
+	}
+}
+
+/* Somebody else's child that is not waited for: /proc shows how it ended. */
+static void test_poll_stranger(void **state)
+{
+	struct process *process = NULL;
+	int pipes[2], status = -1;
+	pid_t parent, pid;
+
+	(void)state;
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	parent = fork();
+	if (parent == 0) {
+		pid = fork();
+		if (pid == 0)
+			_exit(9);
+		if (write(pipes[1], &pid, sizeof(pid)) < 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(pipes[0], &pid, sizeof(pid)), sizeof(pid));
+	assert_null(process_adopt(pid, "", &process));
+	assert_int_equal(wait_end(process, &status), PROCESS_EXITED);
+	assert_int_equal(status, 9);
+	process_close(process);
+	kill(parent, SIGKILL);
+	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* ---- scan ---- */
+
+struct scan {
+	pid_t wanted;
+	unsigned calls, hits;
+	bool stop;
+};
+
+static bool count_pid(void *ctx, pid_t pid)
+{
+	struct scan *scan = ctx;
+
+	scan->calls++;
+	scan->hits += pid == scan->wanted;
+	return !scan->stop;
+}
+
+static void test_scan(void **state)
+{
+	struct scan scan = {.wanted = getpid()}, first = {.stop = true};
+	pid_t child = fork_pause();
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(stat("/proc/self/exe", &st), 0);
+	assert_null(process_scan(st.st_dev, st.st_ino, count_pid, &scan));
+	assert_int_equal(scan.hits, 1);
+	assert_true(scan.calls >= 2); /* the child runs the same file */
+	assert_null(process_scan(st.st_dev, st.st_ino, count_pid, &first));
+	assert_int_equal(first.calls, 1);
+	scan.calls = 0;
+	assert_null(process_scan(st.st_dev + 1, st.st_ino, count_pid, &scan));
+	assert_int_equal(scan.calls, 0);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* ---- starting ---- */
+
+/* A directory of its own for files that may be executable. */
+static char dir[64];
+
+static int make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/test_process.XXXXXX", P_tmpdir);
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static void make_file(const char *name, const char *text, mode_t mode)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static int remove_dir(void **state)
+{
+	static const char *const names[] = {"tool", "plain", "noise"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	return rmdir(dir);
+}
+
+static struct error *prepare(const char *name, struct spawn *ret)
+{
+	cleanup_free char *copy = strdup(name);
+
+	return spawn_prepare((char *[]){copy, NULL}, ret);
+}
+
+static void test_spawn_not_found(void **state)
+{
+	char path[128], text[256];
+	struct spawn spawn;
+
+	(void)state;
+	expect_error(prepare("no-such-command", &spawn), ERROR_TARGET,
+		     "cannot start no-such-command: not found in PATH");
+	spawn_fini(&spawn);
+	expect_error(prepare("", &spawn), ERROR_TARGET, "not found in PATH");
+	expect_error(prepare("./no/such", &spawn), ERROR_TARGET,
+		     "cannot start ./no/such: No such file or directory");
+	make_file("plain", "text", 0644);
+	snprintf(path, sizeof(path), "%s/plain", dir);
+	snprintf(text, sizeof(text), "cannot start %s: not an executable file", path);
+	expect_error(prepare(path, &spawn), ERROR_TARGET, text);
+	snprintf(text, sizeof(text), "cannot start %s: not an executable file", dir);
+	expect_error(prepare(dir, &spawn), ERROR_TARGET, text);
+	assert_int_equal(spawn.go, -1);
+	assert_int_equal(spawn.failed, -1);
+}
+
+static int run(char *const argv[], struct spawn *spawn)
+{
+	struct process *process = NULL;
+	int status = -1;
+
+	assert_null(spawn_prepare(argv, spawn));
+	assert_null(process_adopt(spawn->pid, spawn->path, &process));
+	assert_int_equal(process_poll(process, &status), PROCESS_RUNS); /* it waits */
+	assert_null(spawn_go(spawn));
+	assert_int_equal(wait_end(process, &status), PROCESS_EXITED);
+	process_close(process);
+	return status;
+}
+
+static void test_spawn_runs(void **state)
+{
+	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"exit $1"},
+			      (char[]){"x"},  (char[]){"43"}, NULL};
+	struct spawn spawn;
+
+	(void)state;
+	assert_int_equal(run(argv, &spawn), 43);
+	assert_int_equal(spawn.path[0], '/');
+	assert_string_equal(strrchr(spawn.path, '/'), "/sh");
+	spawn_fini(&spawn);
+	assert_null(spawn.path);
+}
+
+/* Started directly, not through a shell, which blocks signals of its own for moments. */
+static void expect_own_status(char *pattern)
+{
+	char *const argv[] = {(char[]){"grep"}, (char[]){"-q"}, pattern,
+			      (char[]){"/proc/self/status"}, NULL};
+	struct spawn spawn;
+
+	assert_int_equal(run(argv, &spawn), 0);
+	spawn_fini(&spawn);
+}
+
+/* What we block is none of the command's business, nor SIGPIPE (bit 12), which we ignore. */
+static void test_spawn_signals(void **state)
+{
+	sigset_t mask, saved;
+
+	(void)state;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &mask, &saved);
+	signal(SIGPIPE, SIG_IGN);
+	expect_own_status((char[]){"^SigBlk:.0*$"});
+	expect_own_status((char[]){"^SigIgn:.*[02468ace]...$"});
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &saved, NULL);
+}
+
+static void test_spawn_path(void **state)
+{
+	cleanup_free char *saved = strdup(getenv("PATH"));
+	char path[256], expected[128];
+	struct spawn spawn;
+
+	(void)state;
+	make_file("tool", "#!/bin/sh\nexit 5\n", 0755);
+	make_file("plain", "#!/bin/sh\nexit 5\n", 0644);
+	snprintf(expected, sizeof(expected), "%s/tool", dir);
+	snprintf(path, sizeof(path), "/no/such/dir:%s:/bin", dir);
+	setenv("PATH", path, 1);
+	assert_int_equal(run((char *[]){(char[]){"tool"}, NULL}, &spawn), 5);
+	assert_string_equal(spawn.path, expected);
+	spawn_fini(&spawn);
+	expect_error(prepare("plain", &spawn), ERROR_TARGET,
+		     "cannot start plain: not found in PATH");
+	setenv("PATH", "/no/such/dir", 1);
+	expect_error(prepare("tool", &spawn), ERROR_TARGET, "not found in PATH");
+	unsetenv("PATH");
+	assert_null(prepare("sh", &spawn));
+	spawn_fini(&spawn);
+	setenv("PATH", saved, 1);
+}
+
+/* An empty component of PATH is the current directory. */
+static void test_spawn_path_empty(void **state)
+{
+	cleanup_free char *saved = strdup(getenv("PATH"));
+	cleanup_close int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct spawn spawn;
+
+	(void)state;
+	make_file("tool", "#!/bin/sh\nexit 6\n", 0755);
+	assert_int_equal(chdir(dir), 0);
+	setenv("PATH", "/no/such/dir:", 1);
+	assert_int_equal(run((char *[]){(char[]){"tool"}, NULL}, &spawn), 6);
+	assert_string_equal(spawn.path, "./tool");
+	spawn_fini(&spawn);
+	setenv("PATH", saved, 1);
+	assert_int_equal(fchdir(here), 0);
+}
+
+static void test_spawn_exec_fails(void **state)
+{
+	struct spawn spawn;
+	char path[128];
+	pid_t pid;
+
+	(void)state;
+	make_file("noise", "\x7f\x45no program", 0755);
+	snprintf(path, sizeof(path), "%s/noise", dir);
+	assert_null(prepare(path, &spawn));
+	pid = spawn.pid;
+	expect_error(spawn_go(&spawn), ERROR_TARGET, "/noise: Exec format error");
+	expect_no_child(pid);
+	spawn_fini(&spawn);
+}
+
+static void test_spawn_never_told(void **state)
+{
+	struct spawn spawn;
+	pid_t pid;
+
+	(void)state;
+	assert_null(prepare("sleep", &spawn));
+	pid = spawn.pid;
+	assert_int_equal(kill(pid, 0), 0);
+	spawn_fini(&spawn);
+	expect_no_child(pid);
+	spawn_fini(&spawn); /* twice is harmless */
+}
+
+/* The child dies while it waits: telling it fails, and leaves no zombie. */
+static void test_spawn_dies_early(void **state)
+{
+	struct spawn spawn;
+	siginfo_t info;
+	pid_t pid;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	assert_null(prepare("sleep", &spawn));
+	pid = spawn.pid;
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	expect_error(spawn_go(&spawn), ERROR_FAILED, "Broken pipe");
+	spawn_fini(&spawn);
+	expect_no_child(pid);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+/* Once it runs it is left alone. */
+static void test_spawn_left_running(void **state)
+{
+	char *const argv[] = {(char[]){"sleep"}, (char[]){"100"}, NULL};
+	struct spawn spawn;
+	pid_t pid;
+
+	(void)state;
+	assert_null(spawn_prepare(argv, &spawn));
+	pid = spawn.pid;
+	assert_null(spawn_go(&spawn));
+	spawn_fini(&spawn);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_open_self),
+		cmocka_unit_test(test_open_gone),
+		cmocka_unit_test(test_open_zombie),
+		cmocka_unit_test(test_open_kernel_thread),
+		cmocka_unit_test(test_open_thread),
+		cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_executes),
+		cmocka_unit_test(test_mapping_of_itself),
+		cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_poll_exit),
+		cmocka_unit_test(test_poll_codes),
+		cmocka_unit_test(test_poll_stranger),
+		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_spawn_not_found),
+		cmocka_unit_test(test_spawn_runs),
+		cmocka_unit_test(test_spawn_signals),
+		cmocka_unit_test(test_spawn_path),
+		cmocka_unit_test(test_spawn_path_empty),
+		cmocka_unit_test(test_spawn_exec_fails),
+		cmocka_unit_test(test_spawn_never_told),
+		cmocka_unit_test(test_spawn_dies_early),
+		cmocka_unit_test(test_spawn_left_running),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
