@@ -1,6 +1,7 @@
-/* symbol/dwarf*.c, elfsym.c: a file, opened and asked for addresses all over its segments, in this
+/* read/debuginfo/, elfsym.c: a file, opened and asked for addresses all over its segments, in this
  * process: faults of libdw are found as well as ours. (The tool asks in a process that may die.) */
 #include "fuzz.h"
+#include "read/debuginfo/debuginfo.h"
 
 #include <sys/mman.h>
 
