@@ -1,0 +1,360 @@
+"""What the tests share: the programs that are traced, the tracer, checks of what it said and of what is left in the kernel."""
+
+import ctypes
+import json
+import operator
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "matrix"))
+import build  # noqa: E402
+
+REPO = build.REPO
+LONG = 60  # seconds: nothing here takes that long unless it hangs
+TESTS = []  # each function with @test, in the order in which they are read
+options = Namespace()  # of the command line: tophash, go, sanitized, rounds, keep
+folder = None  # Path: where the test that runs keeps its files
+
+
+def tmp(name=""):
+    """Returns a path in the folder of the test that runs."""
+    return folder / name
+
+
+class Failed(Exception):
+    """What a test found wrong."""
+
+
+class Skip(Exception):
+    """Why a test cannot run here."""
+
+
+def test(f):
+    """Marks a function as a test. Its name is the test's name."""
+    TESTS.append(f)
+    return f
+
+
+def check(condition, text):
+    """Fails with a text unless the condition holds."""
+    if not condition:
+        raise Failed(text)
+
+
+def same(got, want, what):
+    """Fails unless both are equal."""
+    if got != want:
+        raise Failed(f"{what}: {got!r}, should be {want!r}")
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------------
+
+
+def target(name, variant="default", go=None):
+    """Returns the path of a target program (tests/targets) as a Go release builds it."""
+    path = build.path_of(go or options.go, variant, name)
+    if not path.exists():
+        raise Skip(f"{path.relative_to(build.CACHE)} is not built (tests/matrix/build.py)")
+    return str(path)
+
+
+BUILT = {}
+
+
+def go_build(source, name, *args, go=None, **env):
+    """Builds one file, once a run."""
+    go = go or options.go
+    key = (source, name, go, args)
+    if key not in BUILT:
+        tool = build.CACHE / "go" / go / "bin" / "go"
+        if not tool.exists():
+            raise Skip(f"no Go {go} in the cache (tools/go-toolchains)")
+        out = tmp(f"{name}-{go}")
+        e = build.go_env(go)
+        e.update(GO111MODULE="off", GOFLAGS="", **env)
+        r = subprocess.run([str(tool), "build", "-p", "2", *args, "-o", str(out), str(source)], env=e, text=True, cwd=tmp(),
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        check(r.returncode == 0, f"go build {name}: {r.stdout[-500:]}")
+        BUILT[key] = str(out)
+    return BUILT[key]
+
+
+def zoo(*args, name="zoo"):
+    return go_build(HERE / "zoo.go", name, *args)
+
+
+STARTED = []
+
+
+def spawn(command, **kwargs):
+    """Starts a program that is ended after the test, if it still runs then."""
+    p = subprocess.Popen([str(word) for word in command], **kwargs)
+    STARTED.append(p)
+    return p
+
+
+def end_started():
+    """Ends what the test started and did not end."""
+    for p in STARTED:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    STARTED.clear()
+
+
+class Program:
+    """A program that does what each line on its stdin tells it."""
+
+    def __init__(self, *command, **kwargs):
+        self.p = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **kwargs)
+        self.pid = self.p.pid
+
+    def line(self):
+        if not select.select([self.p.stdout], [], [], LONG)[0]:
+            raise Failed("the program does not answer")
+        return self.p.stdout.readline().strip()
+
+    def ask(self, text):
+        self.p.stdin.write(text + "\n")
+        self.p.stdin.flush()
+        return self.line()
+
+    def tell(self, text):
+        self.p.stdin.write(text + "\n")
+        self.p.stdin.flush()
+
+    def end(self):
+        self.p.stdin.close()
+        rest = self.p.stdout.read()
+        self.p.wait(LONG)
+        return rest
+
+
+def steps(*args, **kwargs):
+    p = Program(target("steps", **kwargs), *args)
+    check(p.line().startswith("ready"), "steps does not begin")
+    return p
+
+
+def busy(*args, **kwargs):
+    """Starts the target that deletes as fast as it can for a minute; it is to be killed."""
+    return spawn([target("busy"), "-seconds", "60", *args], stdout=subprocess.DEVNULL, **kwargs)
+
+
+def zoo_program(*args):
+    p = Program(zoo(), *args)
+    p.info = json.loads(p.line())
+    return p
+
+
+# --- the tracer -------------------------------------------------------------------------------------------------------------
+
+
+class Run:
+    """What a run of tophash left behind."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+        self.lines = err.splitlines()
+
+    @property
+    def records(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def of(self, *kinds):
+        return [r for r in self.records if r["event"] in kinds]
+
+    @property
+    def events(self):
+        return self.of("delete", "clear")
+
+    @property
+    def end(self):
+        ends = self.of("end")
+        same(len(ends), 1, "end records")
+        return ends[0]
+
+
+def tophash(*args, timeout=LONG, stdin=subprocess.DEVNULL, env=None, wrap=(), **kwargs):
+    """Runs it to its end."""
+    p = spawn([*wrap, options.tophash, "trace", *args], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+              env={**os.environ, **(env or {})}, **kwargs)
+    try:
+        out, err = p.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        out, err = p.communicate()
+        raise Failed(f"hangs: {' '.join(map(str, args))}: {err[-300:]!r}") from None
+    return Run(p.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+COUNTER = [0]
+
+
+class Tracer:
+    """tophash in the background, its output in a file; `with` makes sure that it ends."""
+
+    def __init__(self, *args, format="json", ready=True, env=None):
+        COUNTER[0] += 1
+        self.report = tmp(f"report{COUNTER[0]}")
+        self.errors = tmp(f"errors{COUNTER[0]}")
+        command = [options.tophash, "trace", "--format", format, "-o", str(self.report)]
+        if ready:
+            command.append("-v")
+        with open(self.errors, "wb") as e:
+            self.p = spawn([*command, *args], stdin=subprocess.DEVNULL, stdout=e, stderr=e, env={**os.environ, **(env or {})})
+        end = time.monotonic() + LONG
+        while ready and b"probes placed" not in self.errors.read_bytes():
+            if self.p.poll() is not None:
+                raise Failed(f"tophash ended with {self.p.returncode}: {self.errors.read_text()}")
+            check(time.monotonic() < end, "tophash does not get ready")
+            time.sleep(0.005)
+
+    def wait_for(self, what, n=1):
+        end = time.monotonic() + LONG
+        while self.report.read_text().count(what) < n:
+            check(time.monotonic() < end, f"no {what!r} in the report")
+            check(self.p.poll() is None, f"tophash ended with {self.p.returncode} before {what!r}")
+            time.sleep(0.01)
+
+    def end(self, sig=signal.SIGINT):
+        if sig and self.p.poll() is None:
+            self.p.send_signal(sig)
+        try:
+            code = self.p.wait(LONG)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            raise Failed(f"tophash does not end: {self.errors.read_text()}") from None
+        lines = [x for x in self.errors.read_text().splitlines() if "probes placed" not in x]
+        return Run(code, self.report.read_text(errors="replace"), "\n".join(lines))
+
+
+def identity(run):
+    e = run.end
+    lost = sum(e["lost"].values())
+    same(e["delivered"] + e["filtered"] + lost, e["hits"], "delivered + filtered + lost against hits")
+    same(len(run.events), e["delivered"], "events against delivered")
+    if not lost:
+        check(run.code == 0, f"exit code {run.code}: {run.err}")
+    return e
+
+
+def refused(run, code, *words):
+    """One line on stderr, this exit code, nothing on stdout."""
+    same(run.code, code, f"exit code ({run.err!r})")
+    same(len(run.lines), 1, f"lines on stderr ({run.err!r})")
+    check(run.lines[0].startswith("tophash: "), f"stderr: {run.lines[0]!r}")
+    same(run.out, "", "stdout")
+    for word in words:
+        check(re.search(word, run.lines[0]), f"{run.lines[0]!r} does not say {word!r}")
+
+
+def brief(e):
+    top = (e.get("stack") or [{}])[0]
+    key = e.get("key")
+    return (e["event"], e["map"], e["map_type"], json.dumps(key, sort_keys=True), e["removed"], e["len_before"], e["len_after"],
+            e["goid"], top.get("func"), top.get("line"))
+
+
+# --- what is attached -------------------------------------------------------------------------------------------------------
+
+
+def text_segments(pid, exe):
+    """[(what the process has in memory, what the file has)] of its executable mappings of this file."""
+    inode = os.stat(exe).st_ino
+    pairs = []
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        f = line.split()
+        if "x" in f[1] and int(f[4]) == inode:
+            start, end = (int(x, 16) for x in f[0].split("-"))
+            with open(f"/proc/{pid}/mem", "rb") as mem, open(exe, "rb") as file:
+                mem.seek(start)
+                file.seek(int(f[2], 16))
+                have = mem.read(end - start)
+                pairs.append((have, file.read(end - start)))
+    return pairs
+
+
+def clean(pid, exe):
+    pairs = text_segments(pid, exe)
+    check(pairs, f"process {pid} has no text of {exe}")
+    for have, want in pairs:
+        have = have[: len(want)]  # the last page is zero-filled behind the end of the file
+        if have != want:
+            at = next(i for i in range(len(want)) if have[i] != want[i])
+            raise Failed(f"the text differs from the file at +{at:#x}: {have[at]:#x}, should be {want[at]:#x}")
+
+
+def probes_in(pid, exe):
+    """Bytes of the text that are not the file's: one for each probe."""
+    return sum(sum(map(operator.ne, have[: len(want)], want)) for have, want in text_segments(pid, exe))
+
+
+def probed(pid, exe):
+    return any(have[: len(want)] != want for have, want in text_segments(pid, exe))
+
+
+def bpf_ids():
+    if not shutil.which("bpftool"):
+        return None
+    ids = []
+    for kind in ("prog", "link", "map"):
+        r = subprocess.run(["bpftool", "-j", kind], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        ids += [(kind, x["id"]) for x in json.loads(r.stdout or "[]") if isinstance(x, dict) and "id" in x]
+    return set(ids)
+
+
+def held_ids():
+    """What some process has open: that of other tracers on this machine is not ours."""
+    held = set()
+    for info in Path("/proc").glob("[0-9]*/fdinfo"):
+        try:
+            for fd in info.iterdir():
+                for kind, number in re.findall(r"^(prog|link|map)_id:\s*(\d+)", fd.read_text(), re.M):
+                    held.add((kind, int(number)))
+        except OSError:
+            pass
+    return held
+
+
+def nothing_left(before):
+    """The kernel frees programs a little later: wait for it."""
+    end = time.monotonic() + 10
+    while before is not None:
+        left = bpf_ids() - before - held_ids()
+        if not left:
+            return
+        check(time.monotonic() < end, f"left in the kernel: {left}")
+        time.sleep(0.05)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------------
+
+
+def deny_bpf(number):
+    """A seccomp filter for which bpf(2) ends with this errno; to be run in the child."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    class Filter(ctypes.Structure):
+        _fields_ = [("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint)]
+
+    class Prog(ctypes.Structure):
+        _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.POINTER(Filter))]
+
+    code = (Filter * 4)(Filter(0x20, 0, 0, 0), Filter(0x15, 0, 1, 321), Filter(0x06, 0, 0, 0x00050000 | number), Filter(0x06, 0, 0, 0x7FFF0000))
+    prog = Prog(4, code)
+
+    def apply():
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(prog), 0, 0):
+            os._exit(99)
+
+    return apply

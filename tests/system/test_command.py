@@ -1,0 +1,146 @@
+"""A command that tophash starts: its output, its end, one that cannot be started, one that executes something else."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from harness import (
+    check, Failed, go_build, held_ids, LONG, nothing_left, options, probes_in, Program, refused, Run, same, spawn, target, test,
+    tmp, tophash, Tracer)
+
+
+@test
+def command():
+    r = tophash("--format", "json", "-o", tmp("c"), "--", target("busy"), "-ops", 1000)
+    told = json.loads(r.out)  # the program's own output, and nothing else
+    same((r.code, told["removed"]), (0, 1000), "busy")
+    end = json.loads(tmp("c").read_text().splitlines()[-1])
+    same((end["removed"], end["lost"]["ring_full"]), (1000, 0), "end")
+    for code in (0, 3, 255):
+        p = subprocess.run([options.tophash, "trace", "--format", "json", "-o", tmp("c"), "--", target("steps")], input=f"5\nexit {code}\n",
+                           text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG)
+        records = [json.loads(x) for x in tmp("c").read_text().splitlines()]
+        pid = records[0]["pid"]
+        same(p.returncode, 0, "exit code")
+        same([x["event"] for x in records], ["start"] + ["delete"] * 5 + ["exit", "end"], "records")
+        same(records[-2], {"event": "exit", "pid": pid, "code": code}, "exit record")
+        check(re.fullmatch(rf"tophash: .*steps \(process {pid}\) exited with status {code}\n", p.stderr), p.stderr)
+        same(p.stdout, f"ready {pid}\ndone 5 removed=5 missed=0 cleared=0 len=0\n", "the command's output")
+    r = tophash("-q", "--format", "json", "--", "busy", "-ops", 7, env={"PATH": "/nonexistent::" + str(Path(target("busy")).parent)})
+    same((r.code, r.err), (0, ""), "PATH")
+
+
+@test
+def command_killed():
+    t = Tracer("--", target("busy"), "-seconds", 60, "-mode", "miss")
+    t.wait_for('"start"')
+    pid = json.loads(t.report.read_text().splitlines()[0])["pid"]
+    for sig in (signal.SIGKILL,):
+        os.kill(pid, sig)
+        r = t.end(None)
+        same(r.code, 0, r.err)
+        same(r.of("exit"), [{"event": "exit", "pid": pid, "signal": 9, "signal_name": "SIGKILL"}], "exit record")
+        check(re.search(r"was ended by signal (9|SIGKILL)", r.err), r.err)
+
+
+@test
+def command_refused():
+    script = tmp("script")
+    script.write_text("#!/bin/sh\nexit 3\n")
+    script.chmod(0o755)
+    plain = tmp("plain")
+    plain.write_text("x")
+    for args, word in ((["nosuch"], "not found in PATH"), (["./nosuch"], "No such file"), ([""], "not found"), ([tmp()], "not an executable"),
+                       ([plain], "not an executable"), (["true"], "not a Go program"), (["sh", "-c", "exit 1"], "not a Go program"),
+                       ([script], "not an ELF")):
+        try:
+            refused(tophash("--", *args), 3, word)
+        except Failed as f:
+            raise Failed(f"{args}: {f}") from None
+
+
+@test
+def command_that_execs():
+    """env and sh exec Go programs; a Go program that execs another one ends as that one does."""
+    source = tmp("execs.go")
+    source.write_text("""package main
+import ("os"; "os/exec"; "syscall")
+func main() {
+	m := map[int]int{1: 1, 2: 2, 3: 3}
+	delete(m, len(os.Args))
+	exec.Command("/bin/true").Run()
+	delete(m, len(os.Args)-1)
+	if len(os.Args) > 2 { syscall.Exec("/bin/sh", []string{"sh", "-c", "exit 7"}, nil) }
+}
+""")
+    exe = go_build(source, "execs")
+    r = tophash("-q", "--format", "json", "--site", "main.main", "--", exe, "x")
+    same((r.code, len(r.events), r.of("exit")[0].get("code")), (0, 2, 0), "forks")
+    r = tophash("-q", "--format", "json", "--site", "main.main", "--", exe, "x", "y")
+    same((r.code, len(r.events), len(r.of("start")), [x.get("code") for x in r.of("exit")]), (0, 2, 1, [7]), "execs")
+
+
+EXECS_ITSELF = """package main
+import ("bufio"; "fmt"; "os"; "runtime"; "runtime/debug"; "syscall")
+func init() { runtime.LockOSThread() } // main keeps the main thread
+func main() {
+	debug.SetGCPercent(-1)
+	in := bufio.NewReaderSize(os.Stdin, 16)
+	fmt.Println("ready")
+	for {
+		line, err := in.ReadString('\\n')
+		if err != nil { return }
+		again := func() { syscall.Exec("/proc/self/exe", os.Args, os.Environ()) }
+		switch line {
+		case "delete\\n":
+			m := map[string]int{"k": 1, "l": 2}
+			delete(m, "k")
+			fmt.Println("done")
+		case "main\\n":
+			again()
+		case "other\\n":
+			go again()
+			select {}
+		}
+	}
+}
+"""
+
+
+@test
+def executes_itself():
+    """A process that executes itself goes on being traced: by its main thread without a gap, by another with a word about the gap."""
+    source = tmp("execs_itself.go")
+    source.write_text(EXECS_ITSELF)
+    exe = go_build(source, "execs_itself")
+    for env in ({}, {"TOPHASH_NO_MULTI": "1"}):
+        for how in ("main", "other"):
+            before = held_ids()
+            p = Program(exe)
+            same(p.line(), "ready", "begins")
+            t = spawn([options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                      text=True, env=dict(os.environ, **env))
+            start = json.loads(t.stdout.readline())
+            probes = probes_in(p.pid, exe)
+            for _ in range(3):
+                same(p.ask("delete"), "done", "a delete")
+                same(p.ask(how), "ready", "begins anew")
+                end = time.monotonic() + LONG
+                while how == "other" and probes_in(p.pid, exe) < probes:  # they are placed once more
+                    check(time.monotonic() < end, f"{how} {env}: no probes after it executed itself")
+                    time.sleep(0.01)
+            same(p.ask("delete"), "done", "a delete")
+            p.end()
+            out, err = t.communicate(timeout=LONG)
+            run = Run(t.returncode, out, err)
+            same((run.code, len(run.events), {e["gc"] for e in run.events}, run.end["hits"]), (0, 4, {"off"}, 4), f"{how} {env}: {err}")
+            # Whether there was a gap depends on who was faster: the new probes or the program's runtime.
+            gaps = 3 if how == "other" else 0
+            check(len(err.splitlines()) <= gaps and err.count("executed itself anew") == len(err.splitlines()), f"{how} {env}: {err}")
+            same((len(run.of("start")), len(run.of("exit"))), (0, 1), "start records after the first, exit records")
+            check(any(x["role"] == "begin" for x in start["probes"]), "no begin probe")
+            nothing_left(before)

@@ -1,0 +1,189 @@
+"""How a trace ends: signals, a closed pipe, the end of what is traced; and that nothing stays behind, however often."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from harness import (
+    bpf_ids, brief, busy, check, clean, identity, LONG, nothing_left, options, probed, Run, same, spawn, steps, target, test,
+    Tracer)
+
+
+@test
+def signals():
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        p = steps()
+        before = bpf_ids()
+        t = Tracer("-p", p.pid)
+        check(probed(p.pid, target("steps")), "no probe while it traces")
+        p.ask("5")
+        r = t.end(sig)
+        same((r.code, r.err), (0, ""), f"{sig.name}")
+        same(identity(r)["removed"], 5, sig.name)
+        same(len(r.of("exit")), 0, "exit records of a process that goes on")
+        clean(p.pid, target("steps"))
+        nothing_left(before)
+        p.ask("5")
+        same(p.end(), "", "steps")
+
+
+@test
+def ignored_signals():
+    """What nohup or a shell has us ignore is ignored; the others still end it."""
+    p = steps()
+    for ignored, ends in ((signal.SIGHUP, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
+        t = spawn([options.tophash, "trace", "-v", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE,
+                  stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(ignored, signal.SIG_IGN))
+        check("placed" in t.stderr.readline(), "it does not begin")
+        for _ in range(3):
+            t.send_signal(ignored)
+            time.sleep(0.05)
+        p.ask("4")
+        same(t.poll(), None, f"{ignored.name} is ignored")
+        t.send_signal(ends)
+        out, err = t.communicate(timeout=LONG)
+        same((t.returncode, err, identity(Run(0, out, ""))["removed"]), (0, "", 4), ends.name)
+    p.end()
+
+
+@test
+def closed_pipe():
+    for format in ("json", "text"):
+        p = busy()
+        before = bpf_ids()
+        t = spawn([options.tophash, "trace", "--format", format, "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        t.stdout.readline()
+        t.stdout.close()
+        err = t.stderr.read().decode()
+        same(t.wait(LONG), 0, f"exit code ({err})")
+        m = re.fullmatch(r"tophash: .*?(\d+) hits = (\d+) delivered \+ (\d+) filtered \+ 0 lost\n", err)
+        check(m, f"stderr: {err!r}")
+        same(int(m[1]), int(m[2]) + int(m[3]), "identity")
+        clean(p.pid, target("busy"))
+        nothing_left(before)
+        p.kill()
+        p.wait()
+    p = steps()  # also when nothing happens that could be written
+    t = spawn([options.tophash, "trace", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    t.stdout.readline()
+    t.stdout.close()
+    same(t.wait(LONG), 0, "exit code")
+    same(t.stderr.read().count(b"\n"), 1, "lines on stderr")
+    p.end()
+
+
+@test
+def target_killed():
+    p = busy()
+    t = Tracer("-p", p.pid)
+    t.wait_for('"delete"')
+    p.kill()
+    p.wait()
+    r = t.end(None)
+    e = identity(r)
+    check(r.code in (0, 5) and e["hits"] > 0, f"exit code {r.code}")
+    same(r.of("exit"), [{"event": "exit", "pid": p.pid, "signal": 9, "signal_name": "SIGKILL"}], "exit record")
+    same([x["event"] for x in r.records[-2:]], ["exit", "end"], "the last records")
+
+
+@test
+def target_ends_during_attach():
+    """At any moment: never a hang, a crash, or more than one line."""
+    codes = set()
+    for i in range(25):
+        p = busy()
+        t = spawn([options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(i * 0.003)
+        p.kill()
+        if i % 2:
+            p.wait()
+        out, err = t.communicate(timeout=LONG)
+        p.wait()
+        codes.add(t.returncode)
+        check(t.returncode in (0, 3), f"exit code {t.returncode}: {err}")
+        if t.returncode:
+            same(err.count(b"\n"), 1, f"lines on stderr: {err}")
+        else:
+            identity(Run(0, out.decode(), ""))
+
+
+@test
+def hundred_rounds():
+    exe = target("busy")
+    p = spawn([exe, "-seconds", "600", "-gate"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    fds = len(os.listdir(f"/proc/{p.pid}/fd"))
+    p.stdin.write("\n")
+    p.stdin.flush()
+    before = bpf_ids()
+    hits = 0
+    for i in range(100):
+        t = subprocess.run([options.tophash, "trace", "-p", str(p.pid), "--format", "json", "--limit", str(1 + i % 7)], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, timeout=LONG)
+        same((t.returncode, t.stderr), (0, ""), f"round {i}")
+        r = Run(0, t.stdout, "")
+        same(identity(r)["delivered"], 1 + i % 7, f"round {i}")
+        hits += r.end["hits"]
+        same(p.poll(), None, f"round {i}: the target")
+        if i % 25 == 24:
+            clean(p.pid, exe)
+    clean(p.pid, exe)
+    nothing_left(before)
+    check(len(os.listdir(f"/proc/{p.pid}/fd")) <= fds + 4, "the target has more open files")
+    p.kill()
+    p.wait()
+
+
+@test
+def rounds_that_add_up():
+    """A program that says how many it removed, traced a piece at a time: the pieces make the whole."""
+    p = steps()
+    before, total = bpf_ids(), 0
+    for i in range(20):
+        t = Tracer("-p", p.pid)
+        said = p.ask(str(i + 1))
+        r = t.end()
+        total += identity(r)["removed"]
+        same(int(re.search(r"removed=(\d+)", said)[1]), total, f"round {i}")
+    clean(p.pid, target("steps"))
+    nothing_left(before)
+    p.end()
+
+
+@test
+def tracer_killed():
+    p = steps()
+    before = bpf_ids()
+    t = Tracer("-p", p.pid)
+    p.ask("3")
+    t.p.kill()
+    t.p.wait()
+    nothing_left(before)
+    clean(p.pid, target("steps"))
+    p.ask("3")
+    same(p.end(), "", "steps")
+    # a command that has not been let go yet does not stay behind; one that runs goes on
+    q = Tracer("--", target("busy"), "-seconds", 30, "-mode", "miss")
+    q.wait_for('"start"')
+    pid = json.loads(q.report.read_text().splitlines()[0])["pid"]
+    q.p.kill()
+    q.p.wait()
+    clean(pid, target("busy"))
+    os.kill(pid, signal.SIGKILL)
+
+
+@test
+def two_tracers():
+    p = steps()
+    a, b = Tracer("-p", p.pid), Tracer("-p", p.pid, "--misses")
+    c = Tracer("-b", target("steps"))
+    p.ask("50")
+    ra = a.end()
+    p.ask("7")
+    rb, rc = b.end(), c.end()
+    same([identity(x)["removed"] for x in (ra, rb, rc)], [50, 57, 57], "removed")
+    same([brief(x) for x in ra.events], [brief(x) for x in rb.events][:50], "events")
+    clean(p.pid, target("steps"))
+    p.end()

@@ -1,0 +1,123 @@
+"""Readers that are slow or stuck, buffers that are full: what is lost is counted."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+from harness import busy, check, clean, Failed, identity, LONG, options, probed, same, spawn, target, test, tmp, tophash, Tracer
+
+
+@test
+def slow_reader():
+    """A target that is faster than the reader: limits and signals still end it, and the counts add up."""
+    p = busy("-mode", "string")
+    for args, sig in ((["--duration", "1"], None), ([], signal.SIGINT)):
+        t = spawn([options.tophash, "trace", "--format", "json", "--buffer", "256K", "-p", str(p.pid), *args], stdout=subprocess.PIPE,
+                  stderr=subprocess.PIPE)
+        begun = time.monotonic()
+        size, tail, sent = 0, b"", False
+        while True:
+            data = os.read(t.stdout.fileno(), 65536)
+            if not data:
+                break
+            size += len(data)
+            tail = (tail + data)[-1000:]
+            time.sleep(0.003)
+            if sig and not sent and time.monotonic() - begun > 1:
+                t.send_signal(sig)
+                sent = True
+            if time.monotonic() - begun > 20:
+                t.kill()
+                raise Failed(f"{args}: it goes on and on")
+        code = t.wait(LONG)
+        end = json.loads(tail.splitlines()[-1])
+        lost = sum(end["lost"].values())
+        same(end["hits"], end["delivered"] + end["filtered"] + lost, "identity")
+        same(code, 5 if lost else 0, f"exit code: {t.stderr.read()}")
+    clean(p.pid, target("busy"))
+    p.kill()
+    p.wait()
+
+
+@test
+def slow_reader_of_what_is_past():
+    """The program has ended, megabytes of its records are still to be read by somebody slow: signals end that, too."""
+    t = spawn([options.tophash, "trace", "--format", "json", "--buffer", "64M", "--", target("busy"), "-ops", "100000"],
+              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    tail, begun, told = b"", time.monotonic(), 0
+    while True:
+        data = os.read(t.stdout.fileno(), 16384)
+        if not data:
+            break
+        tail = (tail + data)[-2000:]
+        time.sleep(0.01)
+        now = time.monotonic() - begun
+        check(now < 20, "it goes on and on")
+        if now > 3 + 0.3 * told:
+            t.send_signal(signal.SIGINT)
+            told += 1
+    check(told, "it was all over before a signal could come")
+    err = t.stderr.read().decode()
+    same(t.wait(LONG), 0, err)
+    check("exited with status 0" in err, f"how the command ended: {err!r}")
+    end = json.loads(tail.splitlines()[-1])
+    same((end["hits"], end["delivered"] + end["filtered"], sum(end["lost"].values())), (100000, 100000, 0), "identity")
+
+
+@test
+def stuck_reader():
+    """Nobody reads any more, as in a pager that waits: signals still take the probes off."""
+    p = busy("-mode", "string")
+    t = spawn([options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    end = time.monotonic() + LONG
+    while struct.unpack("i", fcntl.ioctl(t.stdout, termios.FIONREAD, b"\0" * 4))[0] < 60000:
+        check(time.monotonic() < end, "the pipe does not fill up")
+        time.sleep(0.02)
+    for _ in range(2):
+        t.send_signal(signal.SIGTERM)
+        end = time.monotonic() + 3
+        while t.poll() is None and probed(p.pid, target("busy")) and time.monotonic() < end:
+            time.sleep(0.02)
+    check(t.poll() is not None or not probed(p.pid, target("busy")), "two signals, and the probes are still there after 6 s")
+    t.kill()
+    t.communicate()
+    p.kill()
+    p.wait()
+
+
+@test
+def losses():
+    p = busy("-mode", "string")
+    for format in ("json", "text"):
+        t = Tracer("-p", p.pid, "--buffer", "64K", format=format)
+        t.p.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        t.p.send_signal(signal.SIGCONT)
+        r = t.end()
+        same(r.code, 5, f"exit code ({r.err})")
+        if format == "json":
+            check(identity(r)["lost"]["ring_full"] > 0, "nothing was lost")
+        else:
+            tail = "\n".join(r.out.splitlines()[-4:])
+            m = re.search(r"(\d+) hits = (\d+) delivered \+ (\d+) filtered \+ (\d+) lost", tail)
+            check(m, f"the last lines: {tail}")
+            same(int(m[1]), sum(int(x) for x in m.groups()[1:]), "identity")
+            check("--buffer" in tail, f"no remedy in the last lines: {tail}")
+    clean(p.pid, target("busy"))
+    p.kill()
+    p.wait()
+
+
+@test
+def buffer_is_enough():
+    """16 MB for a quarter of a second of the fastest program there is."""
+    r = tophash("-q", "--format", "json", "-o", tmp("b"), "--", target("busy"), "-ops", 100000)
+    same(r.code, 0, r.err)
+    end = json.loads(tmp("b").read_text().splitlines()[-1])
+    same((end["hits"], end["delivered"], end["removed"]), (100000, 100000, 100000), "end")

@@ -1,0 +1,148 @@
+"""-p: processes that cannot be traced, lose their main thread or their file, or live in other namespaces."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from harness import (
+    check, Failed, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer,
+    zoo_program)
+
+
+@test
+def not_traceable():
+    refused(tophash("-p", 2), 3, "kernel thread")
+    refused(tophash("-p", 4194304), 3, "no process 4194304")
+    p = spawn(["sleep", "100"])
+    refused(tophash("-p", p.pid), 3, "not a Go program")
+    p.kill()
+    while "Z" not in Path(f"/proc/{p.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]:
+        time.sleep(0.01)
+    refused(tophash("-p", p.pid), 3, "ending|ended")
+    p.wait()
+    refused(tophash("-p", p.pid), 3, "no process")
+    s = steps()
+    s.ask("go 10")
+    threads = [int(x) for x in os.listdir(f"/proc/{s.pid}/task") if int(x) != s.pid]
+    if threads:
+        refused(tophash("-p", threads[0]), 3, "thread")
+    s.end()
+    refused(tophash("-b", "/nonexistent"), 3, "No such file")
+    refused(tophash("-b", tmp()), 3, "not a regular file")
+    refused(tophash("-b", "/dev/zero"), 3, "not a regular file")
+    os.mkfifo(tmp("fifo"))
+    refused(tophash("-b", tmp("fifo"), timeout=10), 3, "not a regular file")
+
+
+@test
+def threads_and_main_thread():
+    p = zoo_program()
+    t = Tracer("-p", p.pid)
+    p.ask("threads 40")
+    same(p.ask("leave"), "done", "leave")
+    end = time.monotonic() + LONG
+    while Path(f"/proc/{p.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        check(time.monotonic() < end, "the main thread does not end")
+        time.sleep(0.01)
+    p.ask("threads 3")  # the process goes on without its main thread
+    p.ask("round")
+    late = tophash("-p", p.pid, "--duration", "100ms", "--format", "json")
+    p.tell("exit 6")
+    p.p.wait(LONG)
+    r = t.end(None)
+    e = identity(r)
+    same(e["hits"], 43 * 100 + 42, "hits")
+    same(len({x["goid"] for x in r.events}), 43 + 2, "goroutines")
+    same(r.of("exit"), [{"event": "exit", "pid": p.pid, "code": 6}], "exit record")
+    if late.code:
+        refused(late, 3, "main thread|ending")
+
+
+@test
+def deleted_and_replaced():
+    exe = tmp("replaced")
+    for how in ("deleted", "replaced"):
+        shutil.copy(target("steps"), exe)
+        p = Program(str(exe))
+        p.line()
+        exe.unlink()
+        if how == "replaced":
+            exe.write_bytes(b"#!/bin/sh\n" * 1000)
+        t = Tracer("-p", p.pid)
+        p.ask("12")
+        r = t.end()
+        same(identity(r)["removed"], 12, how)
+        p.end()
+
+
+def other_namespace(*how, root=None):
+    command = ["unshare", *how, target("steps")] if not root else ["chroot", str(root), "/steps"]
+    p = Program(*command)
+    p.line()
+    return p
+
+
+def find_child(pid, exe):
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+                if int(stat[1]) == pid and os.readlink(f"/proc/{entry}/exe").endswith(exe):
+                    return int(entry)
+            except OSError:
+                pass
+    raise Failed("no child")
+
+
+@test
+def namespaces():
+    if subprocess.run(["unshare", "-mpf", "true"], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("unshare -m is not permitted")
+    root = tmp("root")
+    root.mkdir()
+    shutil.copy(target("steps"), root / "steps")
+    inside = "mount -t tmpfs none " + str(root) + " && cp " + target("steps") + " " + str(root) + "/only && exec " + str(root) + "/only"
+    cases = [("chroot", ["chroot", root, "/steps"], False), ("mount", ["unshare", "-m", "sh", "-c", inside], False),
+             ("pid", ["unshare", "-pf", "--mount-proc", target("steps")], True)]
+    for what, cmd, child in cases:
+        p = Program(*map(str, cmd))
+        p.line()
+        pid = find_child(p.pid, "steps") if child else p.pid
+        t = Tracer("-p", pid)
+        p.ask("9")
+        p.tell("exit 2")
+        p.p.wait(LONG)
+        r = t.end(None)
+        same(identity(r)["removed"], 9, what)
+        same({x["pid"] for x in r.records if "pid" in x}, {pid}, f"{what}: pids")
+        same(r.of("exit"), [{"event": "exit", "pid": pid, "code": 2}], f"{what}: exit record")
+
+
+@test
+def tracer_in_a_pid_namespace():
+    """Inside a container, process ids are the container's."""
+    if subprocess.run(["unshare", "-pf", "--mount-proc", "true"], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("unshare -p is not permitted")
+    for args in ([], ["-b"]):
+        inner = ["unshare", "-pf", "--mount-proc"]
+        if args:
+            exe = shutil.copy(target("steps"), tmp("steps-inner"))
+            script = (f"{options.tophash} trace -v --format json -o {tmp()}/inner -b {exe} 2>{tmp()}/inner.err & t=$!; "
+                      f"until grep -q placed {tmp()}/inner.err; do sleep 0.05; done; (echo 4; echo exit 3) | {exe}; "
+                      f"until grep -q '\"exit\"' {tmp()}/inner; do sleep 0.05; done; kill -TERM $t; wait $t")  # the shell has it ignore SIGINT
+            tmp("inner").write_text("")
+            tmp("inner.err").write_text("")
+            q = subprocess.run([*inner, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
+            same(q.returncode, 0, q.stderr)
+            told = int(q.stdout.split()[1])
+        else:
+            q = subprocess.run([*inner, options.tophash, "trace", "-q", "--format", "json", "-o", tmp("inner"), "--", target("steps")],
+                               input="4\nexit 3\n", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG)
+            same(q.returncode, 0, q.stderr)
+            told = int(q.stdout.split()[1])
+        r = Run(0, tmp("inner").read_text(), "")
+        same(identity(r)["removed"], 4, "removed")
+        same({x["pid"] for x in r.records if "pid" in x}, {told}, f"{args}: process ids")
+        same(r.of("exit"), [{"event": "exit", "pid": told, "code": 3}], f"{args}: exit record")
