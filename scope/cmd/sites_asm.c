@@ -237,7 +237,7 @@ static struct error *show_site(struct asm_view *view, const struct site_row *row
 		end = (size_t)(call - code.insns.data);
 		at = setup_begin(&code, end);
 		buf_printf(&listing.title, "%s: %zu instructions through the call of %s",
-			   site_source(row)->func, end + 1 - at, site_entries[row->entry].name);
+			   site_source(row)->func, end + 1 - at, go_entries[row->entry].name);
 		for (; at <= end; at++)
 			list_insn(&lister, &code, &code.insns.data[at]);
 		site_listing_text(view->out, &listing, NULL, view->color, view->width);
@@ -325,7 +325,7 @@ static struct error *find_way(const struct asm_view *view, uint64_t entry, struc
 		vec_each(insn, &code.insns) {
 			bool known = has_probe(view, insn->target);
 
-			for (size_t e = 0; e < SITE_ENTRIES; e++)
+			for (size_t e = 0; e < GO_ENTRIES; e++)
 				known |= sites->present[e] && sites->entry_addr[e] == insn->target;
 			if (insn->flow != CODE_NEXT && insn->target && known &&
 			    !way_has(way, insn->target) && way->n < WAY_MAX)
@@ -424,8 +424,8 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 	uint64_t addr = sites->entry_addr[entry], generic = 0;
 	struct way way = {0};
 
-	if (entry != 0 && site_entries[entry].kind == SITE_DELETE &&
-	    site_entries[entry].type_arg == 0)
+	if (entry != 0 && go_entries[entry].kind == GO_ENTRY_DELETE &&
+	    go_entries[entry].type_arg == 0)
 		generic = sites->entry_addr[0];
 	try(find_way(view, addr, &way));
 	try(show_beside(view, addr, generic, &way));
@@ -519,7 +519,7 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 		.machine = image_machine(binary->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64,
 		.until = clock_used() + PATIENCE_S,
 	};
-	bool shown[SITE_ENTRIES] = {false};
+	bool shown[GO_ENTRIES] = {false};
 	sites_rows rows = {0};
 	struct error *err = select_sites(binary, site, &rows);
 	size_t n = rows.len < SITES_SHOWN ? rows.len : SITES_SHOWN;

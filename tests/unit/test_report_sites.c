@@ -123,7 +123,7 @@ static struct site_row rows[] = {
 	 .copies = 1},
 };
 
-static struct sites sites = {.list = {rows, ARRAY_SIZE(rows), ARRAY_SIZE(rows)}, .swiss = true};
+static struct sites sites = {.list = {rows, ARRAY_SIZE(rows), ARRAY_SIZE(rows)}, .maps = GO_MAPS_SWISS};
 
 static struct site_report report_of(const struct site_row *shown[ARRAY_SIZE(rows)])
 {

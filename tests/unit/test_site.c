@@ -149,11 +149,11 @@ static void test_find(void **state)
 	program_begin(&s);
 	goprog_open(&s.p);
 	assert_null(site_find(s.p.image, s.p.tab, &sites));
-	assert_true(sites.swiss);
+	assert_int_equal(sites.maps, GO_MAPS_SWISS);
 	assert_int_equal(sites.list.len, 7);
 	row = row_at(&sites, s.generic);
 	assert_true(row->wrapper);
-	assert_string_equal(site_entries[row->entry].name, "internal/runtime/maps.(*Map).Delete");
+	assert_string_equal(go_entries[row->entry].name, "internal/runtime/maps.(*Map).Delete");
 	assert_null(row->type);
 
 	row = row_at(&sites, s.sweep + 7);
@@ -294,7 +294,7 @@ static void test_entry_trampoline(void **state)
 	goprog_open(&p);
 	assert_null(site_find(p.image, p.tab, &sites));
 	assert_int_equal(sites.list.len, 1);
-	assert_string_equal(site_entries[row_at(&sites, caller)->entry].name, "runtime.mapdelete");
+	assert_string_equal(go_entries[row_at(&sites, caller)->entry].name, "runtime.mapdelete");
 	site_fini(&sites);
 	goprog_close(&p);
 }

@@ -1,6 +1,7 @@
 /* gofile: what a Go executable says about itself, without debug information and without a process.
  *
  *   gopcln.h   gopclntab and moduledata: functions, file:line, inlined frames, Go's version
+ *   entries.h  the runtime's functions through which elements leave a map
  *   gonames.h  functions by name, as tracebacks print names
  *   gotype.h   the runtime's type data: kinds, names, fields, map types
  *
@@ -12,6 +13,7 @@
 #include "base/base.h"
 #include "read/elf/elf.h"
 #include "read/gofile/gopcln.h"
+#include "read/gofile/entries.h"
 #include "read/gofile/gotype.h"
 #include "read/gofile/gonames.h"
 

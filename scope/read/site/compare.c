@@ -75,7 +75,7 @@ static void put_key(struct buf *to, const struct site_row *row, const struct pas
 	if (pass->type)
 		put_type(to, row);
 	if (pass->entry)
-		buf_str(to, site_entries[row->entry].name);
+		buf_str(to, go_entries[row->entry].name);
 }
 
 static int compare_keys(const struct keyed *a, const struct keyed *b)

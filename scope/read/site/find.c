@@ -228,7 +228,7 @@ static struct error *set_frames(struct site_search *search, struct site_row *row
 static struct error *set_type(struct site_search *search, struct site_func *func,
 			      const struct code_insn *insn, struct site_row *row)
 {
-	const struct site_entry *entry = &site_entries[row->entry];
+	const struct go_entry *entry = &go_entries[row->entry];
 	uint8_t reg = code_argument_register(search->machine, entry->type_arg);
 	struct code_value value;
 	uint64_t addr;
@@ -254,12 +254,12 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	return NULL;
 }
 
-/* SITE_ENTRIES: none. */
+/* Returns the index of the entry at addr, or GO_ENTRIES when none begins there. */
 static uint32_t entry_at(const struct sites *found, uint64_t addr)
 {
 	uint32_t i = 0;
 
-	while (i < SITE_ENTRIES && (!found->present[i] || found->entry_addr[i] != addr))
+	while (i < GO_ENTRIES && (!found->present[i] || found->entry_addr[i] != addr))
 		i++;
 	return i;
 }
@@ -269,8 +269,8 @@ static uint32_t entry_called(const struct site_search *search, uint64_t target)
 {
 	uint32_t entry = entry_at(search->found, target);
 
-	return entry < SITE_ENTRIES ? entry
-				    : entry_at(search->found, site_call_target(search, target));
+	return entry < GO_ENTRIES ? entry
+				  : entry_at(search->found, site_call_target(search, target));
 }
 
 static void row_fini(struct site_row *row)
@@ -286,11 +286,11 @@ static struct error *add_site(struct site_search *search, struct site_func *func
 		.pc = insn->addr,
 		.entry = entry_called(search, insn->target),
 		.jump = insn->flow != CODE_CALL,
-		.wrapper = entry_at(search->found, func->func.entry) < SITE_ENTRIES,
+		.wrapper = entry_at(search->found, func->func.entry) < GO_ENTRIES,
 	};
 	struct error *err;
 
-	if (row.entry == SITE_ENTRIES)
+	if (row.entry == GO_ENTRIES)
 		return NULL;
 	err = set_frames(search, &row);
 	if (!err)
@@ -336,12 +336,12 @@ static struct error *add_function(struct site_search *search, const struct code_
 
 static struct error *add_sites(struct site_search *search)
 {
-	uint64_t targets[SITE_ENTRIES];
+	uint64_t targets[GO_ENTRIES];
 	struct code_calls calls = {0};
 	struct error *err;
 	size_t n = 0, at = 0;
 
-	for (size_t i = 0; i < SITE_ENTRIES; i++)
+	for (size_t i = 0; i < GO_ENTRIES; i++)
 		if (search->found->present[i])
 			targets[n++] = search->found->entry_addr[i];
 	qsort(targets, n, sizeof(targets[0]), compare_u64);
@@ -364,40 +364,23 @@ static const char *const keeper_names[] = {
 };
 static_assert(ARRAY_SIZE(keeper_names) == SITE_KEEPERS, "one each");
 
-/* With a profile the methods of Swiss maps may all be inlined: any function of theirs will do. */
-static const char *const swiss_names[] = {
-	"internal/runtime/maps.(*Map).deleteSmall",
-	"internal/runtime/maps.(*table).rehash",
-	"internal/runtime/maps.NewEmptyMap",
-	"internal/runtime/maps.(*Iter).Next",
-};
-
-/* Every name that is asked for, in one pass over the program's. */
+/* Looks up every name that is asked for in one pass over the program's. */
 static void find_entries(struct site_search *search)
 {
-	enum {
-		SWISS = SITE_ENTRIES,
-		KEEPERS = SWISS + ARRAY_SIZE(swiss_names),
-		NAMES = KEEPERS + SITE_KEEPERS
-	};
+	enum { NAMES = GO_ENTRY_NAMES + SITE_KEEPERS };
 	struct sites *found = search->found;
 	struct gopcln_func funcs[NAMES];
 	const char *names[NAMES];
 
-	for (size_t i = 0; i < SITE_ENTRIES; i++)
-		names[i] = site_entries[i].name;
-	memcpy(names + SWISS, swiss_names, sizeof(swiss_names));
-	memcpy(names + KEEPERS, keeper_names, sizeof(keeper_names));
+	go_entry_names(names);
+	memcpy(names + GO_ENTRY_NAMES, keeper_names, sizeof(keeper_names));
 	gopcln_find(search->tab, names, NAMES, funcs);
-	for (size_t i = 0; i < SITE_ENTRIES; i++) {
-		found->present[i] = funcs[i].entry != 0;
+	for (size_t i = 0; i < GO_ENTRIES; i++) {
+		found->present[i] = go_entries[i].is_site && funcs[i].entry;
 		found->entry_addr[i] = funcs[i].entry;
-		if (site_entries[i].type_arg == 1) /* a method of Swiss maps */
-			found->swiss |= found->present[i];
 	}
-	for (size_t i = SWISS; i < KEEPERS; i++)
-		found->swiss |= funcs[i].entry != 0;
-	for (size_t i = KEEPERS; i < NAMES; i++)
+	found->maps = go_entry_maps(search->tab, funcs);
+	for (size_t i = GO_ENTRY_NAMES; i < NAMES; i++)
 		if (funcs[i].entry)
 			search->keepers[search->keepers_n++] = funcs[i].entry;
 }

@@ -18,21 +18,6 @@
 #include "base/base.h"
 #include "read/gofile/gofile.h"
 
-enum site_kind { SITE_DELETE, SITE_CLEAR };
-
-/* A runtime function that takes elements out of the map that it is given. */
-struct site_entry {
-	const char *name;    /* as the function table has it */
-	const char *variant; /* for people, and --by variant: "faststr" */
-	uint8_t kind;	     /* enum site_kind */
-	uint8_t type_arg;    /* position of the map type in Go's internal ABI */
-	bool reflect;	     /* called by package reflect, with a type that it has at run time */
-	uint8_t key_size;    /* of a fast variant: 4, 8, or 16 for a string; else 0 */
-};
-
-#define SITE_ENTRIES 10
-extern const struct site_entry site_entries[SITE_ENTRIES];
-
 /* A map type that a site has. */
 struct site_type {
 	uint64_t addr;		      /* link-time */
@@ -45,7 +30,7 @@ struct site_type {
 
 struct site_row {
 	uint64_t pc;	/* link-time, of the call */
-	uint32_t entry; /* index into site_entries */
+	uint32_t entry; /* index into go_entries, of one that is_site */
 	bool jump;	/* a tail call */
 	bool wrapper;	/* stands in an entry itself */
 	bool deferred;	/* `defer delete(m, k)`: in the function that the compiler made of it; or in
@@ -68,9 +53,9 @@ struct site_row {
 struct sites {
 	VEC(struct site_row) list;     /* by pc */
 	VEC(struct site_type *) types; /* owned; in the order in which they were met */
-	bool present[SITE_ENTRIES];    /* which entries the program has */
-	uint64_t entry_addr[SITE_ENTRIES];
-	bool swiss;
+	bool present[GO_ENTRIES];      /* which entries that are sites the program has */
+	uint64_t entry_addr[GO_ENTRIES];
+	enum go_maps maps; /* the layout of the program's maps */
 };
 
 /* Finds them all. image and tab are borrowed and must outlive the result. Errors (ERROR_TARGET):

@@ -73,9 +73,9 @@ static void put_details(struct buf *to, const struct site_change *change)
 	const char *between = "";
 
 	if (change->variant) {
-		buf_str(to, site_entries[change->from->entry].variant);
+		buf_str(to, go_entries[change->from->entry].variant);
 		buf_str(to, ARROW);
-		buf_str(to, site_entries[change->to->entry].variant);
+		buf_str(to, go_entries[change->to->entry].variant);
 		between = " · ";
 	}
 	if (change->type) {
@@ -107,7 +107,7 @@ static void put_change(struct buf *out, const struct site_report *report,
 	site_put_place(out, site_source(row));
 	if (!change->variant) {
 		buf_str(out, "  ");
-		buf_str(out, site_entries[row->entry].variant);
+		buf_str(out, go_entries[row->entry].variant);
 	}
 	if (!change->type) {
 		buf_str(out, "  ");

@@ -6,7 +6,7 @@
 
 const char *site_layout(const struct sites *sites)
 {
-	return sites->swiss ? "swiss" : "classic";
+	return sites->maps == GO_MAPS_SWISS ? "swiss" : "classic";
 }
 
 const char *site_by_name(enum site_by by)
@@ -35,7 +35,7 @@ static struct group group_of(const struct site_row *row, enum site_by by)
 	switch (by) {
 	case SITE_BY_FUNCTION: name = site_source(row)->func; break;
 	case SITE_BY_TYPE: name = row->type ? row->type->name : row->why_no_type; break;
-	case SITE_BY_VARIANT: name = site_entries[row->entry].variant; break;
+	case SITE_BY_VARIANT: name = go_entries[row->entry].variant; break;
 	case SITE_BY_PACKAGE: name = site_holder(row)->func; break;
 	}
 	len = by == SITE_BY_PACKAGE ? site_package(name) : strlen(name);

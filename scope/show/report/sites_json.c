@@ -86,7 +86,7 @@ static void put_breakpoint(struct buf *to, const struct site_row *row)
 static void put_members(struct buf *to, const struct site_report *report,
 			const struct site_row *row)
 {
-	const struct site_entry *entry = &site_entries[row->entry];
+	const struct go_entry *entry = &go_entries[row->entry];
 	struct buf why = {0};
 
 	put_literal(to, "\"pc\":");

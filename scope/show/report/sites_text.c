@@ -135,7 +135,7 @@ static struct columns measure(const struct site_report *report)
 
 	for (size_t i = 0; i < report->rows_n; i++) {
 		const struct site_row *row = report->rows[i];
-		size_t pc = hex_width(row->pc), variant = strlen(site_entries[row->entry].variant);
+		size_t pc = hex_width(row->pc), variant = strlen(go_entries[row->entry].variant);
 		size_t wide;
 
 		buf_reset(&type);
@@ -234,7 +234,7 @@ static void put_site(struct buf *to, const struct site_report *report, const str
 	buf_pad(to, ' ', INDENT);
 	buf_hex(&text, row->pc);
 	put_padded(to, &text, columns->pc, report->color, SGR_DIM);
-	buf_str(&text, site_entries[row->entry].variant);
+	buf_str(&text, go_entries[row->entry].variant);
 	put_padded(to, &text, columns->variant, report->color, SGR_CYAN);
 	site_put_type(&text, row);
 	put_padded(to, &text, columns->type, report->color, SGR_NONE);

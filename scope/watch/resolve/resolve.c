@@ -70,33 +70,6 @@ void resolver_close(struct resolver *resolver)
 
 /* ---- stacks ---- */
 
-static bool has_prefix(const char *s, const char *prefix)
-{
-	return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-/* The functions between the one that wrote `delete` and the probe. */
-static bool is_entry(const char *func)
-{
-	static const char *const entries[] = {
-		"runtime.mapdelete",	     "runtime.mapdelete_fast32",
-		"runtime.mapdelete_fast64",  "runtime.mapdelete_faststr",
-		"runtime.mapclear",	     "reflect.mapdelete",
-		"reflect.mapdelete_faststr", "reflect.mapclear",
-		"runtime.reflect_mapdelete", "runtime.reflect_mapdelete_faststr",
-		"runtime.reflect_mapclear",
-	};
-
-	if (has_prefix(func, "internal/runtime/maps."))
-		return true;
-	if (!has_prefix(func, "runtime.") && !has_prefix(func, "reflect."))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
-		if (!strcmp(func, entries[i]))
-			return true;
-	return false;
-}
-
 /* Appends the source-level frames of one physical frame. `at` is the address looked up, pc the one
  * shown. While *leading, the runtime's entries are left out, with what is inlined into them; the
  * outermost is stack->func. */
@@ -112,7 +85,7 @@ static bool add_frames(struct resolver *r, struct stack *stack, uint64_t at, uin
 		stack->nframes++;
 		return vec_push(&r->frames, unknown);
 	}
-	if (*leading && is_entry(found[n - 1].func)) {
+	if (*leading && go_entry_is_inner(found[n - 1].func)) {
 		stack->func = found[n - 1].func;
 		return true;
 	}

@@ -1,4 +1,4 @@
-/* The entries, and the compiler's reasons for each.
+/* The compiler's reasons for each entry.
  *
  * cmd/compile/internal/walk/walk.go, mapfast(), the same in Go 1.19 to 1.27: an element of more
  * than 128 bytes: the generic one. Else by the key's equality: plain memory of 4 bytes: fast32,
@@ -6,20 +6,6 @@
  * keys; deletes have none.) clear(m) and the range idiom: mapclear.
  */
 #include "read/site/site.h"
-
-const struct site_entry site_entries[SITE_ENTRIES] = {
-	{"runtime.mapdelete", "generic", SITE_DELETE, 0, false, 0},
-	{"runtime.mapdelete_fast32", "fast32", SITE_DELETE, 0, false, 4},
-	{"runtime.mapdelete_fast64", "fast64", SITE_DELETE, 0, false, 8},
-	{"runtime.mapdelete_faststr", "faststr", SITE_DELETE, 0, false, 16},
-	{"runtime.mapclear", "clear", SITE_CLEAR, 0, false, 0},
-	{"reflect.mapdelete", "reflect", SITE_DELETE, 0, true, 0},
-	{"reflect.mapdelete_faststr", "reflect faststr", SITE_DELETE, 0, true, 16},
-	{"reflect.mapclear", "reflect clear", SITE_CLEAR, 0, true, 0},
-	/* Go 1.24 on: what the above end in */
-	{"internal/runtime/maps.(*Map).Delete", "Map.Delete", SITE_DELETE, 1, false, 0},
-	{"internal/runtime/maps.(*Map).Clear", "Map.Clear", SITE_CLEAR, 1, false, 0},
-};
 
 #define ELEM_MAX 128 /* bytes: beyond, maps hold elements by pointer */
 
@@ -49,11 +35,11 @@ static void put_elem(struct buf *to, const struct site_type *type)
 	buf_str(to, " element");
 }
 
-static void why_delete(const struct site_entry *entry, const struct site_type *type, struct buf *to)
+static void why_delete(const struct go_entry *entry, const struct site_type *type, struct buf *to)
 {
 	put_key(to, type);
 	put_elem(to, type);
-	if (entry->key_size)
+	if (go_entry_key_size(entry))
 		return;
 	if (type->elem_size > ELEM_MAX)
 		buf_str(to, ": more than 128 bytes have no fast variant");
@@ -63,13 +49,13 @@ static void why_delete(const struct site_entry *entry, const struct site_type *t
 }
 
 /* Without the type, what the entry itself says. */
-static void why_entry(const struct site_entry *entry, struct buf *to)
+static void why_entry(const struct go_entry *entry, struct buf *to)
 {
-	switch (entry->key_size) {
+	switch (go_entry_key_size(entry)) {
 	case 4:
 	case 8:
 		buf_str(to, "a key of ");
-		buf_u64(to, entry->key_size);
+		buf_u64(to, go_entry_key_size(entry));
 		buf_str(to, " bytes of plain memory, an element of at most 128 bytes");
 		break;
 	case 16: buf_str(to, "a string key, an element of at most 128 bytes"); break;
@@ -90,16 +76,17 @@ static void why_clear(const struct site_row *row, unsigned go_minor, struct buf 
 
 void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
 {
-	const struct site_entry *entry = &site_entries[row->entry];
+	const struct go_entry *entry = &go_entries[row->entry];
 
 	if (row->wrapper)
 		buf_str(to, "inside the runtime: an entry that hands on to another");
 	else if (entry->reflect)
-		buf_str(to, entry->kind == SITE_CLEAR ? "reflect.Value.Clear"
-			    : entry->key_size ? "reflect.Value.SetMapIndex with a string key, an "
-						"element of at most 128 bytes"
-					      : "reflect.Value.SetMapIndex");
-	else if (entry->kind == SITE_CLEAR)
+		buf_str(to, entry->kind == GO_ENTRY_CLEAR ? "reflect.Value.Clear"
+			    : go_entry_key_size(entry)
+				    ? "reflect.Value.SetMapIndex with a string key, an "
+				      "element of at most 128 bytes"
+				    : "reflect.Value.SetMapIndex");
+	else if (entry->kind == GO_ENTRY_CLEAR)
 		why_clear(row, go_minor, to);
 	else if (row->type || row->instances_n) /* instances are of one shape */
 		why_delete(entry, row->type ? row->type : row->instances[0], to);

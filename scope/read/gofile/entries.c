@@ -1,0 +1,130 @@
+#include <assert.h>
+
+#include "base/base.h"
+#include "read/elf/elf.h"
+#include "read/gofile/gopcln.h"
+#include "read/gofile/entries.h"
+
+#define MAPS_PACKAGE "internal/runtime/maps."
+#define BOTH	     (GO_IN_CLASSIC | GO_IN_SWISS)
+
+/* The internal functions that are linked under another name, "reflect.mapdelete" for instance, are
+ * called runtime.reflect_mapdelete in inline trees. */
+#define LINKNAME "runtime.reflect_"
+
+enum {
+	MAPDELETE,
+	MAPDELETE_FAST32,
+	MAPDELETE_FAST64,
+	MAPDELETE_FASTSTR,
+	MAPCLEAR,
+	REFLECT_MAPDELETE,
+	REFLECT_MAPDELETE_FASTSTR,
+	REFLECT_MAPCLEAR,
+	MAP_DELETE,
+	MAP_CLEAR,
+	MAP_DELETE_SMALL,
+	TABLE_DELETE,
+	REHASH, /* no entries from here on */
+	NEW_EMPTY_MAP,
+	ITER_NEXT,
+	NAMES,
+};
+static_assert(REHASH == GO_ENTRIES && NAMES == GO_ENTRY_NAMES, "rows and names");
+
+/* clang-format off */
+const struct go_entry go_entries[GO_ENTRIES] = {
+	/*   name, variant, kind, key,					type map key  from to	layouts	  removes_in */
+	[MAPDELETE] =
+	{"runtime.mapdelete", "generic", GO_ENTRY_DELETE, GO_PASS_POINTER, 0, 1, 2, 19, 0, BOTH, GO_IN_CLASSIC,
+	 .is_site = true, .thin = true},
+	[MAPDELETE_FAST32] =
+	{"runtime.mapdelete_fast32", "fast32", GO_ENTRY_DELETE, GO_PASS_32, 0, 1, 2, 19, 0, BOTH, GO_IN_CLASSIC,
+	 .is_site = true},
+	[MAPDELETE_FAST64] =
+	{"runtime.mapdelete_fast64", "fast64", GO_ENTRY_DELETE, GO_PASS_64, 0, 1, 2, 19, 0, BOTH, GO_IN_CLASSIC,
+	 .is_site = true},
+	[MAPDELETE_FASTSTR] =
+	{"runtime.mapdelete_faststr", "faststr", GO_ENTRY_DELETE, GO_PASS_STRING, 0, 1, 2, 19, 0, BOTH, GO_IN_CLASSIC,
+	 .is_site = true},
+	[MAPCLEAR] =
+	{"runtime.mapclear", "clear", GO_ENTRY_CLEAR, GO_PASS_NONE, 0, 1, 0, 19, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .thin = true},
+	[REFLECT_MAPDELETE] =
+	{"reflect.mapdelete", "reflect", GO_ENTRY_DELETE, GO_PASS_POINTER, 0, 1, 2, 19, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .reflect = true, .thin = true},
+	[REFLECT_MAPDELETE_FASTSTR] =
+	{"reflect.mapdelete_faststr", "reflect faststr", GO_ENTRY_DELETE, GO_PASS_STRING, 0, 1, 2, 19, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .reflect = true, .thin = true},
+	[REFLECT_MAPCLEAR] = /* reflect.Value.Clear */
+	{"reflect.mapclear", "reflect clear", GO_ENTRY_CLEAR, GO_PASS_NONE, 0, 1, 0, 21, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .reflect = true, .thin = true},
+	[MAP_DELETE] =
+	{MAPS_PACKAGE "(*Map).Delete", "Map.Delete", GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 0, 2, 24, 0, GO_IN_SWISS, GO_IN_NONE,
+	 .is_site = true},
+	[MAP_CLEAR] =
+	{MAPS_PACKAGE "(*Map).Clear", "Map.Clear", GO_ENTRY_CLEAR, GO_PASS_NONE, 1, 0, 0, 24, 0, GO_IN_SWISS, GO_IN_NONE,
+	 .is_site = true},
+	[MAP_DELETE_SMALL] =
+	{MAPS_PACKAGE "(*Map).deleteSmall", NULL, GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 0, 3, 24, 0, GO_IN_SWISS, GO_IN_SWISS},
+	[TABLE_DELETE] =
+	{MAPS_PACKAGE "(*table).Delete", NULL, GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 2, 4, 24, 0, GO_IN_SWISS, GO_IN_SWISS},
+};
+/* clang-format on */
+
+const char go_swiss_rehash[] = MAPS_PACKAGE "(*table).rehash";
+
+void go_entry_names(const char *ret[GO_ENTRY_NAMES])
+{
+	for (size_t i = 0; i < GO_ENTRIES; i++)
+		ret[i] = go_entries[i].name;
+	ret[REHASH] = go_swiss_rehash;
+	ret[NEW_EMPTY_MAP] = MAPS_PACKAGE "NewEmptyMap";
+	ret[ITER_NEXT] = MAPS_PACKAGE "(*Iter).Next";
+}
+
+/* A build with a profile may have inlined all methods of Swiss maps into the runtime's entries. */
+static bool has_inlined_method(const struct gopcln *tab, const struct gopcln_func *func)
+{
+	return gopcln_inlined(tab, func, go_entries[MAP_DELETE].name) ||
+	       gopcln_inlined(tab, func, go_entries[MAP_CLEAR].name);
+}
+
+enum go_maps go_entry_maps(const struct gopcln *tab, const struct gopcln_func funcs[GO_ENTRY_NAMES])
+{
+	for (size_t i = 0; i < GO_ENTRY_NAMES; i++)
+		if (funcs[i].entry && (i >= GO_ENTRIES || go_entries[i].layouts == GO_IN_SWISS))
+			return GO_MAPS_SWISS;
+	for (size_t i = 0; i < GO_ENTRIES; i++)
+		if (funcs[i].entry && has_inlined_method(tab, &funcs[i]))
+			return GO_MAPS_SWISS;
+	return GO_MAPS_CLASSIC;
+}
+
+unsigned go_entry_key_size(const struct go_entry *entry)
+{
+	switch (entry->key) {
+	case GO_PASS_32: return 4;
+	case GO_PASS_64: return 8;
+	case GO_PASS_STRING: return 16;
+	default: return 0;
+	}
+}
+
+bool go_entry_is_inner(const char *name)
+{
+	size_t linkname = strlen(LINKNAME), reflect = strlen("reflect.");
+
+	if (!strncmp(name, MAPS_PACKAGE, strlen(MAPS_PACKAGE)))
+		return true;
+	if (strncmp(name, "runtime.", 8) != 0 && strncmp(name, "reflect.", reflect) != 0)
+		return false;
+	for (size_t i = 0; i < GO_ENTRIES; i++) {
+		if (!strcmp(go_entries[i].name, name))
+			return true;
+		if (go_entries[i].reflect && !strncmp(name, LINKNAME, linkname) &&
+		    !strcmp(name + linkname, go_entries[i].name + reflect))
+			return true;
+	}
+	return false;
+}
