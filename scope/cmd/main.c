@@ -1,5 +1,5 @@
 #include "cmd/cmd.h"
-#include "read/layout/layout.h"
+#include "base/text/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ void cmd_say(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	buf_str(&line, "tophash: ");
-	text_safe(&line, text, strlen(text)); /* names come from traced programs */
+	text_safe_str(&line, text); /* names come from traced programs */
 	buf_char(&line, '\n');
 	fwrite(line.data, 1, line.len, stderr);
 	buf_fini(&line);

@@ -1,3 +1,4 @@
+#include "base/text/text.h"
 #include "cmd/output.h"
 
 #include <errno.h>
@@ -50,29 +51,24 @@ struct error *output_write(int fd, const struct buf *text)
 	return NULL;
 }
 
-static void put_safe(struct buf *to, const char *text)
-{
-	text_safe(to, text, strlen(text));
-}
-
 struct error *output_plan(int fd, const struct probe_options *options)
 {
 	struct buf out = {0};
 	struct error *err;
 
-	put_safe(&out, image_name(options->image));
+	text_safe_str(&out, image_name(options->image));
 	buf_str(&out, ": ");
-	put_safe(&out, gopcln_version(options->tab));
+	text_safe_str(&out, gopcln_version(options->tab));
 	buf_printf(&out, ", %s maps%s, %zu probes\n",
 		   options->placements->swiss ? "Swiss" : "classic",
 		   image_is_stripped(options->image) ? ", stripped" : "",
 		   options->placements->list.len);
 	vec_each(p, &options->placements->list) {
 		buf_printf(&out, "%-8s ", placement_role_name(p->wire.role));
-		put_safe(&out, p->func);
+		text_safe_str(&out, p->func);
 		buf_printf(&out, "+%llu (0x%llx): ", (unsigned long long)p->offset,
 			   (unsigned long long)p->wire.addr);
-		put_safe(&out, p->why);
+		text_safe_str(&out, p->why);
 		buf_char(&out, '\n');
 	}
 	if (options->placements->gcphase)

@@ -1,4 +1,5 @@
 /* tophash sites --asm: the instructions of a site, and of what it calls. */
+#include "base/text/text.h"
 #include "cmd/sites.h"
 #include "read/code/code.h"
 
@@ -386,7 +387,7 @@ static void put_legend(struct asm_view *view, uint64_t func)
 		if (p->entry != func)
 			continue;
 		buf_str(view->out, "● ");
-		text_safe(view->out, p->func, strlen(p->func));
+		text_safe_str(view->out, p->func);
 		buf_char(view->out, '+');
 		buf_hex(view->out, p->offset);
 		buf_printf(view->out, ", where trace puts its %s probe: %s\n",
@@ -503,7 +504,7 @@ static void put_rest(struct asm_view *view, size_t rest)
 			   rest);
 	if (view->no_placements) {
 		buf_str(view->out, "no probe is shown: ");
-		text_safe(view->out, view->no_placements, strlen(view->no_placements));
+		text_safe_str(view->out, view->no_placements);
 		buf_str(view->out, "\n\n");
 	}
 }

@@ -48,36 +48,28 @@ struct value {
 	};
 };
 
-/* Index of the token after values[at] and all its children (<= n). */
+/* Returns the index of the token after values[at] and all its children; at most n. */
 size_t value_skip(const struct value *values, size_t n, size_t at);
 
-/* As a Go programmer would write it, to fit a line of text: "user:42" (quoted as strconv.Quote),
+/* Appends the value as a Go programmer would write it, for a line of text: "user:42" (quoted as strconv.Quote),
  * 42, 1.5, true, (1+2i), 0xc000012345, main.point{X: 1, Y: 2}, [2]int{1, 2}, int(42) for an
  * interface, nil; a cut string ends in "…" after its closing quote; UNREAD is <why>. */
 void value_text(struct buf *to, const struct value *values, size_t n);
 
-/* JSON as the event schema has it: string, number (as a string past 2^53, NaN, Inf), boolean,
+/* Appends the value as the event schema has it: string, number (as a string past 2^53, NaN, Inf), boolean,
  * object for a struct, array, [re,im], "0x…" for a pointer, {"type":"int","value":42} for an
  * interface, {"bytes":"hex"} for a string that is not UTF-8, null for UNREAD. */
 void value_json(struct buf *to, const struct value *values, size_t n);
 
-/* Does no field before values[at] have its name, and is the name one that JSON can show as it is? If
- * not, value_json() appends "#index". The struct's fields begin at `first`; the list ends at n. */
+/* Tells whether values[at] is the first field of its name, and whether JSON can show the name as it
+ * is. If not, value_json() appends "#index" to it. The struct's fields begin at `first`; the list
+ * ends at n. */
 bool value_name_unique(const struct value *values, size_t first, size_t at, size_t n,
 		       uint32_t index);
 
-/* Is anything in the list cut? */
+/* Tells whether anything in the list is cut. */
 bool value_is_cut(const struct value *values, size_t n);
-/* The reason of the first UNREAD in the list (length in *ret_len), or NULL. */
+/* Returns the reason of the first UNREAD in the list, or NULL; *ret_len: its length. */
 const char *value_error(const struct value *values, size_t n, size_t *ret_len);
-
-/* Appends a JSON string with quotes, escaped; bytes that are not UTF-8 become U+FFFD. */
-void value_json_string(struct buf *to, const char *bytes, size_t len);
-
-/* Appends bytes of a traced program for a terminal: control characters, invisible runes and bytes
- * that are not UTF-8 are escaped as strconv.Quote does, all else is left as it is. */
-void text_safe(struct buf *to, const char *bytes, size_t len);
-/* How many bytes of safe text fit into `columns` of a terminal; *ret_columns: what they take. */
-size_t text_fit(const char *text, size_t len, size_t columns, size_t *ret_columns);
 
 #endif

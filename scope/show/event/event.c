@@ -1,12 +1,11 @@
+#include "base/text/text.h"
 #include "show/event/event.h"
 
 void event_place(struct buf *to, const struct event_frame *frame)
 {
-	const char *slash = strrchr(frame->file, '/');
-
 	if (!frame->file[0])
 		return;
-	buf_str(to, slash ? slash + 1 : frame->file);
+	buf_str(to, text_base_name(frame->file));
 	buf_char(to, ':');
 	buf_u64(to, frame->line);
 }
@@ -19,7 +18,7 @@ void event_key(struct buf *to, const struct event_removal *event)
 	}
 	buf_char(to, '<');
 	if (event->key_error)
-		text_safe(to, event->key_error, strlen(event->key_error));
+		text_safe_str(to, event->key_error);
 	else
 		buf_str(to, "unread");
 	buf_char(to, '>');

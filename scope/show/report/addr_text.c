@@ -1,5 +1,5 @@
 #include "show/report/report.h"
-#include "show/sink/text.h"
+#include "base/text/text.h"
 
 void addr_count(struct addr_totals *totals, const struct explanation *e)
 {
@@ -12,18 +12,12 @@ void addr_count(struct addr_totals *totals, const struct explanation *e)
 	}
 }
 
-/* Names and paths are the file's: safe for a terminal, whatever they hold. Most need nothing. */
-static void put_safe(struct buf *to, const char *text)
-{
-	text_safe(to, text, strlen(text));
-}
-
 static void put_place(struct buf *to, const struct explain_frame *frame)
 {
 	if (!*frame->file)
 		return;
 	buf_char(to, ' ');
-	put_safe(to, frame->file);
+	text_safe_str(to, frame->file);
 	if (frame->line) {
 		buf_char(to, ':');
 		buf_u64(to, frame->line);
@@ -38,7 +32,7 @@ static void put_frame(struct buf *to, const struct explanation *e,
 	const struct explain_frame *frame = &answer->frames[index];
 
 	text_sgr(to, color && !index, SGR_BOLD);
-	put_safe(to, *func ? func : "?");
+	text_safe_str(to, *func ? func : "?");
 	text_sgr_end(to, color && !index, SGR_BOLD);
 	if (!frame->inlined && answer->entry) {
 		buf_char(to, '+');
@@ -63,7 +57,7 @@ static void put_source(struct buf *to, const struct explanation *e, enum explain
 	buf_pad(to, ' ', 11 - strlen(name));
 	if (!answer->n) {
 		buf_str(to, "– ");
-		put_safe(to, answer->why ? answer->why : "?");
+		text_safe_str(to, answer->why ? answer->why : "?");
 		return;
 	}
 	for (size_t i = 0; i < answer->n; i++) {
@@ -77,21 +71,14 @@ static void put_source(struct buf *to, const struct explanation *e, enum explain
 static void put_nothing(struct buf *to, const struct explanation *e)
 {
 	if (e->query.place) {
-		put_safe(to, e->query.place);
+		text_safe_str(to, e->query.place);
 		return;
 	}
 	buf_str(to, "?");
 	if (*e->section) {
 		buf_str(to, " in section ");
-		put_safe(to, e->section);
+		text_safe_str(to, e->section);
 	}
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
 }
 
 void addr_text(struct buf *to, const struct explanation *e, const struct addr_style *style)
@@ -113,7 +100,7 @@ void addr_text(struct buf *to, const struct explanation *e, const struct addr_st
 	}
 	if (e->query.module && e->query.module != style->main) {
 		buf_put(to, " (", 2);
-		put_safe(to, base_name(explain_module_path(e->query.module)));
+		text_safe_str(to, text_base_name(explain_module_path(e->query.module)));
 		buf_char(to, ')');
 	}
 	if (e->differ) {
@@ -156,11 +143,11 @@ void addr_text_end(struct buf *to, const struct addr_totals *totals)
 		buf_u64(to, totals->by[i]);
 		if (totals->why[i]) {
 			buf_put(to, " (", 2);
-			put_safe(to, totals->why[i]);
+			text_safe_str(to, totals->why[i]);
 			buf_char(to, ')');
 		} else if (i == EXPLAIN_DWARF && totals->separate) {
 			buf_put(to, " (", 2);
-			put_safe(to, totals->separate);
+			text_safe_str(to, totals->separate);
 			buf_char(to, ')');
 		}
 	}
@@ -179,7 +166,7 @@ void addr_note(struct buf *to, const struct explanation *e)
 		if (i)
 			buf_put(to, " < ", 3);
 		func = explain_func(e, best, i);
-		put_safe(to, *func ? func : "?");
+		text_safe_str(to, *func ? func : "?");
 		if (!*best->frames[i].file && best->entry) {
 			buf_char(to, '+');
 			buf_hex(to, e->query.pc - best->entry);

@@ -7,7 +7,7 @@
  *       main.ranges  main.go:60  map[int]int
  *           clear -> fast64
  */
-#include "show/sink/text.h"
+#include "base/text/text.h"
 #include "show/report/sites_priv.h"
 
 #define ARROW " → "
@@ -24,9 +24,9 @@ static void put_count(struct buf *to, size_t n, const char *what, const char **c
 
 static void put_binary(struct buf *to, const struct site_report *report)
 {
-	text_safe(to, report->binary, strlen(report->binary));
+	text_safe_str(to, report->binary);
 	buf_str(to, " (");
-	text_safe(to, report->go, strlen(report->go));
+	text_safe_str(to, report->go);
 	buf_str(to, report->stripped ? ", stripped)" : ")");
 }
 
@@ -120,7 +120,7 @@ static void put_change(struct buf *out, const struct site_report *report,
 		put_inlining(&text, row);
 	if (text.len) {
 		text_sgr(out, report->color, SGR_DIM);
-		site_put_indented(out, &text, 6, report->width);
+		text_wrap_indented(out, &text, 6, 0, report->width);
 		text_sgr_end(out, report->color, SGR_DIM);
 	}
 	out->bad |= text.bad;

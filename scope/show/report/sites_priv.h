@@ -20,8 +20,6 @@ bool site_count(const struct site_report *report, enum site_by by,
 void site_put_func(struct buf *to, const char *func, const char *package, size_t package_len);
 void site_put_place(struct buf *to, const struct gopcln_frame *frame);
 void site_put_type(struct buf *to, const struct site_row *row);
-/* Text broken at spaces, each line behind `indent` spaces. */
-void site_put_indented(struct buf *to, const struct buf *text, size_t indent, size_t width);
 
 /* How often what changed; a site may be in several. */
 struct site_tally {

@@ -6,35 +6,19 @@
  *       0x4a1b2c  faststr  map[string]*main.session  (*store).sweep  store.go:61
  *                 string key, 8-byte element · inlined into (*server).run server.go:88
  */
-#include "show/sink/text.h"
+#include "base/text/text.h"
 #include "show/report/sites_priv.h"
 
 #define INDENT 2
 
-static void put_safe(struct buf *to, const char *s)
-{
-	text_safe(to, s, strlen(s));
-}
-
-static void put_counted(struct buf *to, size_t n, const char *noun)
-{
-	buf_u64(to, n);
-	buf_char(to, ' ');
-	buf_str(to, noun);
-	if (n != 1)
-		buf_char(to, 's');
-}
-
 /* "…/store.go:61" -> "store.go:61" */
 void site_put_place(struct buf *to, const struct gopcln_frame *frame)
 {
-	const char *slash = strrchr(frame->file, '/');
-
 	if (!*frame->file) {
 		buf_str(to, "(no line)");
 		return;
 	}
-	put_safe(to, slash ? slash + 1 : frame->file);
+	text_safe_str(to, text_base_name(frame->file));
 	buf_char(to, ':');
 	buf_u64(to, frame->line);
 }
@@ -69,11 +53,10 @@ void site_put_func(struct buf *to, const char *func, const char *package, size_t
 static void put_head(struct buf *to, const struct site_report *report)
 {
 	struct buf line = {0};
-	const char *slash = strrchr(report->binary, '/');
 
-	put_safe(&line, slash ? slash + 1 : report->binary);
+	text_safe_str(&line, text_base_name(report->binary));
 	buf_str(&line, " · ");
-	put_safe(&line, *report->go ? report->go : "Go of unknown release");
+	text_safe_str(&line, *report->go ? report->go : "Go of unknown release");
 	buf_char(&line, ' ');
 	buf_str(&line, site_layout(report->sites));
 	buf_str(&line, " · ");
@@ -81,7 +64,7 @@ static void put_head(struct buf *to, const struct site_report *report)
 	if (report->stripped)
 		buf_str(&line, ", stripped");
 	buf_str(&line, " · ");
-	put_counted(&line, report->sites->list.len, "site");
+	text_counted(&line, report->sites->list.len, "site");
 	if (report->rows_n != report->sites->list.len) {
 		buf_str(&line, ", ");
 		buf_u64(&line, report->rows_n);
@@ -103,14 +86,14 @@ struct columns {
 void site_put_type(struct buf *to, const struct site_row *row)
 {
 	if (row->type) {
-		put_safe(to, row->type->name);
+		text_safe_str(to, row->type->name);
 	} else if (row->instances_n == 1) {
 		buf_str(to, "<generic: ");
-		put_safe(to, row->instances[0]->name);
+		text_safe_str(to, row->instances[0]->name);
 		buf_char(to, '>');
 	} else if (row->instances_n) {
 		buf_str(to, "<generic: ");
-		put_counted(to, row->instances_n, "type");
+		text_counted(to, row->instances_n, "type");
 		buf_char(to, '>');
 	} else {
 		buf_char(to, '<');
@@ -172,7 +155,7 @@ static void put_instances(struct buf *to, const struct site_row *row)
 {
 	for (size_t i = 0; row->instances_n > 1 && i < row->instances_n; i++) {
 		buf_str(to, i ? ", " : " · with ");
-		put_safe(to, row->instances[i]->name);
+		text_safe_str(to, row->instances[i]->name);
 	}
 }
 
@@ -206,24 +189,6 @@ static void put_notes(struct buf *to, const struct site_report *report, const st
 	buf_fini(&why);
 }
 
-/* Appends text broken at spaces, each line behind `indent` spaces. */
-void site_put_indented(struct buf *to, const struct buf *text, size_t indent, size_t width)
-{
-	struct buf lines = {0};
-	size_t from = 0;
-
-	text_wrap(&lines, text, width > indent + 20 ? width - indent : 20);
-	for (size_t i = 0; i < lines.len; i++) {
-		if (lines.data[i] != '\n')
-			continue;
-		buf_pad(to, ' ', indent);
-		buf_put(to, lines.data + from, i + 1 - from);
-		from = i + 1;
-	}
-	to->bad |= lines.bad;
-	buf_fini(&lines);
-}
-
 static void put_site(struct buf *to, const struct site_report *report, const struct site_row *row,
 		     const struct columns *columns)
 {
@@ -247,7 +212,7 @@ static void put_site(struct buf *to, const struct site_report *report, const str
 	if (!report->brief) {
 		put_notes(&text, report, row);
 		text_sgr(to, report->color, SGR_DIM);
-		site_put_indented(to, &text, indent, report->width);
+		text_wrap_indented(to, &text, indent, 0, report->width);
 		text_sgr_end(to, report->color, SGR_DIM);
 	}
 	to->bad |= text.bad;

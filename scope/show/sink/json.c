@@ -1,9 +1,8 @@
 /* JSON Lines: one object a line, each with "event". The names and their order are an interface;
  * a member that says that something is unusual appears only when it is. */
+#include "base/text/text.h"
 #include "show/sink/sink.h"
 #include "show/sink/cache.h"
-
-#include <math.h>
 
 struct json_state {
 	struct cache stacks; /* the array of frames */
@@ -27,126 +26,80 @@ static void json_close(struct sink *sink)
 	free(state);
 }
 
-/* --- Members; `name` is the literal text between the quotes --- */
-
-#define put_literal(to, text) buf_put((to), (text), sizeof(text) - 1)
-#define put_next(to, name)    put_literal(to, ",\"" name "\":")
-
-static void put_string(struct buf *to, const char *s)
-{
-	value_json_string(to, s, strlen(s));
-}
-
-static void put_address(struct buf *to, uint64_t addr)
-{
-	buf_char(to, '"');
-	buf_hex(to, addr);
-	buf_char(to, '"');
-}
-
-/* A number that comes from a traced program; past 2^63 many readers refuse the whole line. */
-static void put_count(struct buf *to, uint64_t value)
-{
-	if (value <= INT64_MAX) {
-		buf_u64(to, value);
-		return;
-	}
-	buf_char(to, '"');
-	buf_u64(to, value);
-	buf_char(to, '"');
-}
-
-static void put_bool(struct buf *to, bool value)
-{
-	buf_str(to, value ? "true" : "false");
-}
-
-/* To the microsecond (of a second or millisecond), without trailing zeros. */
-static void put_decimal(struct buf *to, double number)
-{
-	const struct value value = {
-		.kind = VALUE_FLOAT,
-		.bits = 64,
-		.f = round(number * 1e6) / 1e6,
-	};
-
-	value_json(to, &value, 1);
-}
-
 /* --- Start --- */
 
 static void put_probe(struct buf *to, const struct event_probe *probe)
 {
-	put_literal(to, "{\"func\":");
-	put_string(to, probe->func);
-	put_next(to, "offset");
+	json_literal(to, "{\"func\":");
+	json_put_str(to, probe->func);
+	json_name(to, "offset");
 	buf_u64(to, probe->offset);
-	put_next(to, "role");
-	put_string(to, probe->role);
-	put_next(to, "why");
-	put_string(to, probe->why);
+	json_name(to, "role");
+	json_put_str(to, probe->role);
+	json_name(to, "why");
+	json_put_str(to, probe->why);
 	buf_char(to, '}');
 }
 
 static void put_program(struct buf *to, const struct event_start *event)
 {
-	put_next(to, "pid");
+	json_name(to, "pid");
 	buf_u64(to, event->pid);
-	put_next(to, "exe");
-	put_string(to, event->exe);
-	put_next(to, "build_id");
-	put_string(to, event->build_id);
-	put_next(to, "bias");
-	put_address(to, event->bias);
-	put_next(to, "go");
-	put_string(to, event->go);
-	put_next(to, "layout");
-	put_string(to, event->layout);
-	put_next(to, "stripped");
-	put_bool(to, event->stripped);
+	json_name(to, "exe");
+	json_put_str(to, event->exe);
+	json_name(to, "build_id");
+	json_put_str(to, event->build_id);
+	json_name(to, "bias");
+	json_put_address(to, event->bias);
+	json_name(to, "go");
+	json_put_str(to, event->go);
+	json_name(to, "layout");
+	json_put_str(to, event->layout);
+	json_name(to, "stripped");
+	json_put_bool(to, event->stripped);
 }
 
 static void json_start(struct sink *sink, const struct event_start *event)
 {
 	struct buf *to = &sink->out;
 
-	put_literal(to, "{\"event\":\"start\",\"schema\":1,\"version\":");
-	put_string(to, event->version);
-	put_next(to, "engine");
-	put_string(to, event->engine);
-	put_next(to, "arch");
-	put_string(to, event->arch);
+	json_literal(to, "{\"event\":\"start\",\"schema\":1,\"version\":");
+	json_put_str(to, event->version);
+	json_name(to, "engine");
+	json_put_str(to, event->engine);
+	json_name(to, "arch");
+	json_put_str(to, event->arch);
 	put_program(to, event);
 	/* Both clocks at one moment: what turns an event's time_ns into a time of day. */
-	put_literal(to, ",\"clock\":\"monotonic\",\"time_ns\":");
+	json_literal(to, ",\"clock\":\"monotonic\",\"time_ns\":");
 	buf_u64(to, event->time_ns);
-	put_next(to, "wall_ns");
+	json_name(to, "wall_ns");
 	buf_u64(to, event->wall_ns);
-	put_next(to, "ready_ms");
-	put_decimal(to, event->ready_ms);
-	put_literal(to, ",\"probes\":[");
+	json_name(to, "ready_ms");
+	json_put_decimal(to, event->ready_ms);
+	json_literal(to, ",\"probes\":[");
 	for (size_t i = 0; i < event->probes_n; i++) {
 		if (i)
 			buf_char(to, ',');
 		put_probe(to, &event->probes[i]);
 	}
-	put_literal(to, "]}\n");
+	json_literal(to, "]}\n");
 }
 
 /* --- Removals --- */
 
 static void put_frame(struct buf *to, const struct event_frame *frame)
 {
-	put_literal(to, "{\"pc\":");
-	put_address(to, frame->pc);
-	put_next(to, "func");
-	put_string(to, frame->func);
-	put_next(to, "file");
-	put_string(to, frame->file);
-	put_next(to, "line");
+	json_literal(to, "{\"pc\":");
+	json_put_address(to, frame->pc);
+	json_name(to, "func");
+	json_put_str(to, frame->func);
+	json_name(to, "file");
+	json_put_str(to, frame->file);
+	json_name(to, "line");
 	buf_u64(to, frame->line);
 	if (frame->inlined)
-		put_literal(to, ",\"inlined\":true");
+		json_literal(to, ",\"inlined\":true");
 	buf_char(to, '}');
 }
 
@@ -177,7 +130,7 @@ static void put_type(struct sink *sink, const struct event_removal *event)
 	const struct cached *cached = cache_find(&state->types, event->type_id);
 
 	if (!cached) {
-		put_string(cache_begin(&state->types), event->map_type);
+		json_put_str(cache_begin(&state->types), event->map_type);
 		cached = cache_end(&state->types, event->type_id, 0);
 	}
 	if (cached)
@@ -191,42 +144,42 @@ static void put_key(struct buf *to, const struct event_removal *event)
 	size_t len = 0;
 	const char *error = event->key_error;
 
-	put_next(to, "key");
+	json_name(to, "key");
 	value_json(to, event->key, event->key_n);
 	if (value_is_cut(event->key, event->key_n))
-		put_literal(to, ",\"key_cut\":true");
+		json_literal(to, ",\"key_cut\":true");
 	if (error)
 		len = strlen(error);
 	else
 		error = value_error(event->key, event->key_n, &len);
 	if (!error)
 		return;
-	put_next(to, "key_error");
-	value_json_string(to, error, len);
+	json_name(to, "key_error");
+	json_put_string(to, error, len);
 }
 
 static void put_gc(struct buf *to, enum event_gc gc)
 {
 	switch (gc) {
-	case EVENT_GC_OFF: put_literal(to, ",\"gc\":\"off\""); break;
-	case EVENT_GC_MARK: put_literal(to, ",\"gc\":\"mark\""); break;
-	case EVENT_GC_MARKTERMINATION: put_literal(to, ",\"gc\":\"marktermination\""); break;
-	default: put_literal(to, ",\"gc\":null"); break;
+	case EVENT_GC_OFF: json_literal(to, ",\"gc\":\"off\""); break;
+	case EVENT_GC_MARK: json_literal(to, ",\"gc\":\"mark\""); break;
+	case EVENT_GC_MARKTERMINATION: json_literal(to, ",\"gc\":\"marktermination\""); break;
+	default: json_literal(to, ",\"gc\":null"); break;
 	}
 }
 
 static void put_state(struct buf *to, const struct event_state *state, size_t n)
 {
-	put_literal(to, ",\"state\":{");
+	json_literal(to, ",\"state\":{");
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_char(to, ',');
-		put_string(to, state[i].name);
+		json_put_str(to, state[i].name);
 		buf_char(to, ':');
 		if (state[i].is_bool)
-			put_bool(to, state[i].value);
+			json_put_bool(to, state[i].value);
 		else
-			put_count(to, state[i].value);
+			json_put_count(to, state[i].value);
 	}
 	buf_char(to, '}');
 }
@@ -236,18 +189,18 @@ static void put_where(struct sink *sink, const struct event_removal *event)
 	struct buf *to = &sink->out;
 
 	buf_u64(to, event->time_ns);
-	put_next(to, "pid");
+	json_name(to, "pid");
 	buf_u64(to, event->pid);
-	put_next(to, "tid");
+	json_name(to, "tid");
 	buf_u64(to, event->tid);
-	put_next(to, "goid");
-	put_count(to, event->goid);
-	put_next(to, "map");
-	put_address(to, event->map);
-	put_next(to, "map_type");
+	json_name(to, "goid");
+	json_put_count(to, event->goid);
+	json_name(to, "map");
+	json_put_address(to, event->map);
+	json_name(to, "map_type");
 	put_type(sink, event);
 	if (event->on_stack)
-		put_literal(to, ",\"on_stack\":true");
+		json_literal(to, ",\"on_stack\":true");
 }
 
 static void json_removal(struct sink *sink, enum event_kind kind, const struct event_removal *event)
@@ -257,33 +210,33 @@ static void json_removal(struct sink *sink, enum event_kind kind, const struct e
 	if (sink_skips(sink))
 		return;
 	if (kind == EVENT_CLEAR)
-		put_literal(to, "{\"event\":\"clear\",\"kind\":\"go\",\"time_ns\":");
+		json_literal(to, "{\"event\":\"clear\",\"kind\":\"go\",\"time_ns\":");
 	else
-		put_literal(to, "{\"event\":\"delete\",\"kind\":\"go\",\"time_ns\":");
+		json_literal(to, "{\"event\":\"delete\",\"kind\":\"go\",\"time_ns\":");
 	put_where(sink, event);
 	if (kind != EVENT_CLEAR)
 		put_key(to, event);
-	put_next(to, "removed");
-	put_bool(to, event->removed);
+	json_name(to, "removed");
+	json_put_bool(to, event->removed);
 	if (event->panicked)
-		put_literal(to, ",\"panicked\":true");
-	put_next(to, "len_before");
-	put_count(to, event->len_before);
-	put_next(to, "len_after");
-	put_count(to, event->len_after);
-	put_next(to, "func");
-	put_string(to, event->func);
+		json_literal(to, ",\"panicked\":true");
+	json_name(to, "len_before");
+	json_put_count(to, event->len_before);
+	json_name(to, "len_after");
+	json_put_count(to, event->len_after);
+	json_name(to, "func");
+	json_put_str(to, event->func);
 	put_gc(to, event->gc);
 	put_state(to, event->state, event->state_n);
-	put_next(to, "stack");
+	json_name(to, "stack");
 	put_stack(sink, event);
 	if (event->stack_cut)
-		put_literal(to, ",\"stack_cut\":true");
+		json_literal(to, ",\"stack_cut\":true");
 	if (event->stack_error) {
-		put_next(to, "stack_error");
-		put_string(to, event->stack_error);
+		json_name(to, "stack_error");
+		json_put_str(to, event->stack_error);
 	}
-	put_literal(to, "}\n");
+	json_literal(to, "}\n");
 	sink_formatted(sink);
 }
 
@@ -293,21 +246,21 @@ static void json_exit(struct sink *sink, const struct event_exit *event)
 {
 	struct buf *to = &sink->out;
 
-	put_literal(to, "{\"event\":\"exit\",\"pid\":");
+	json_literal(to, "{\"event\":\"exit\",\"pid\":");
 	buf_u64(to, event->pid);
 	if (event->known && event->signaled) {
-		put_next(to, "signal");
+		json_name(to, "signal");
 		buf_i64(to, event->status);
-		put_literal(to, ",\"signal_name\":\"");
+		json_literal(to, ",\"signal_name\":\"");
 		sink_signal_name(to, event->status);
 		buf_char(to, '"');
 	} else if (event->known) {
-		put_next(to, "code");
+		json_name(to, "code");
 		buf_i64(to, event->status);
 	} else {
-		put_literal(to, ",\"code\":null");
+		json_literal(to, ",\"code\":null");
 	}
-	put_literal(to, "}\n");
+	json_literal(to, "}\n");
 }
 
 /* What the row stands for: the members before its counts. */
@@ -320,40 +273,40 @@ static void put_row_subject(struct buf *to, enum aggr_by by, const struct aggr_r
 		[AGGR_BY_KEY] = "key",
 	};
 
-	put_literal(to, "{\"event\":\"summary\",\"by\":");
-	put_string(to, by_names[by]);
+	json_literal(to, "{\"event\":\"summary\",\"by\":");
+	json_put_str(to, by_names[by]);
 	if (row->others) {
-		put_literal(to, ",\"others\":true");
+		json_literal(to, ",\"others\":true");
 		return;
 	}
 	switch (by) {
 	case AGGR_BY_SITE:
-		put_next(to, "site");
-		put_string(to, row->name);
-		put_next(to, "file");
-		put_string(to, row->file);
-		put_next(to, "line");
+		json_name(to, "site");
+		json_put_str(to, row->name);
+		json_name(to, "file");
+		json_put_str(to, row->file);
+		json_name(to, "line");
 		buf_u64(to, row->line);
-		put_next(to, "caller");
-		put_string(to, row->caller);
+		json_name(to, "caller");
+		json_put_str(to, row->caller);
 		break;
 	case AGGR_BY_MAP:
-		put_next(to, "pid");
+		json_name(to, "pid");
 		buf_u64(to, row->pid);
-		put_next(to, "map");
-		put_string(to, row->name);
+		json_name(to, "map");
+		json_put_str(to, row->name);
 		break;
 	case AGGR_BY_KEY:
-		put_next(to, "key");
+		json_name(to, "key");
 		buf_str(to, row->json[0] ? row->json : "null");
 		if (row->key_cut)
-			put_literal(to, ",\"key_cut\":true");
+			json_literal(to, ",\"key_cut\":true");
 		break;
 	case AGGR_BY_TYPE: break;
 	}
 	if (by != AGGR_BY_SITE) {
-		put_next(to, "map_type");
-		put_string(to, by == AGGR_BY_TYPE ? row->name : row->detail);
+		json_name(to, "map_type");
+		json_put_str(to, by == AGGR_BY_TYPE ? row->name : row->detail);
 	}
 }
 
@@ -365,17 +318,17 @@ static void json_table(struct sink *sink, struct aggr *aggr)
 
 	for (size_t i = 0; i < n; i++) {
 		put_row_subject(to, aggr_by(aggr), &rows[i]);
-		put_next(to, "elements");
+		json_name(to, "elements");
 		buf_u64(to, rows[i].elements);
-		put_next(to, "deletes");
+		json_name(to, "deletes");
 		buf_u64(to, rows[i].deletes);
-		put_next(to, "clears");
+		json_name(to, "clears");
 		buf_u64(to, rows[i].clears);
-		put_next(to, "misses");
+		json_name(to, "misses");
 		buf_u64(to, rows[i].misses);
-		put_next(to, "goroutines");
+		json_name(to, "goroutines");
 		buf_u64(to, rows[i].goroutines);
-		put_literal(to, "}\n");
+		json_literal(to, "}\n");
 	}
 }
 
@@ -383,33 +336,33 @@ static void json_end(struct sink *sink, const struct event_end *event)
 {
 	struct buf *to = &sink->out;
 
-	put_literal(to, "{\"event\":\"end\",\"hits\":");
+	json_literal(to, "{\"event\":\"end\",\"hits\":");
 	buf_u64(to, event->hits);
-	put_next(to, "removed");
+	json_name(to, "removed");
 	buf_u64(to, event->removed);
-	put_next(to, "cleared");
+	json_name(to, "cleared");
 	buf_u64(to, event->cleared);
 	if (event->misses_counted) {
-		put_next(to, "misses");
+		json_name(to, "misses");
 		buf_u64(to, event->misses);
 	}
-	put_next(to, "delivered");
+	json_name(to, "delivered");
 	buf_u64(to, event->delivered);
-	put_next(to, "filtered");
+	json_name(to, "filtered");
 	buf_u64(to, event->filtered);
-	put_literal(to, ",\"lost\":{");
+	json_literal(to, ",\"lost\":{");
 	for (size_t i = 0; i < event->lost_n; i++) {
 		if (i)
 			buf_char(to, ',');
-		put_string(to, event->lost[i].reason);
+		json_put_str(to, event->lost[i].reason);
 		buf_char(to, ':');
 		buf_u64(to, event->lost[i].count);
 	}
 	if (!event->lost_n)
-		put_literal(to, "\"ring_full\":0");
-	put_literal(to, "},\"seconds\":");
-	put_decimal(to, event->seconds);
-	put_literal(to, "}\n");
+		json_literal(to, "\"ring_full\":0");
+	json_literal(to, "},\"seconds\":");
+	json_put_decimal(to, event->seconds);
+	json_literal(to, "}\n");
 }
 
 const struct sink_ops sink_json = {

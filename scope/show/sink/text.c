@@ -178,7 +178,7 @@ static void type_text(struct buf *to, const struct event_removal *event)
 {
 	const char *type = event->map_type[0] ? event->map_type : "(unknown)";
 
-	text_safe(to, type, strlen(type));
+	text_safe_str(to, type);
 }
 
 static bool type_measure(struct text_state *state, const struct event_removal *event)
@@ -307,11 +307,11 @@ static void put_details(struct sink *sink, const struct event_removal *event)
 	buf_str(to, "map ");
 	buf_hex(to, event->map);
 	buf_str(to, event->on_stack ? " on the stack · " : " · ");
-	text_safe(to, event->func, strlen(event->func));
+	text_safe_str(to, event->func);
 	buf_str(to, (unsigned)event->gc < ARRAY_SIZE(gc_names) ? gc_names[event->gc] : "");
 	for (size_t i = 0; i < event->state_n; i++) {
 		buf_str(to, i ? ", " : " · ");
-		text_safe(to, event->state[i].name, strlen(event->state[i].name));
+		text_safe_str(to, event->state[i].name);
 		buf_char(to, ' ');
 		if (event->state[i].is_bool)
 			buf_str(to, event->state[i].value ? "yes" : "no");
@@ -326,7 +326,7 @@ static void put_details(struct sink *sink, const struct event_removal *event)
 static void put_frame_func(struct buf *to, const struct event_frame *frame)
 {
 	if (frame->func[0])
-		text_safe(to, frame->func, strlen(frame->func));
+		text_safe_str(to, frame->func);
 	else
 		buf_hex(to, frame->pc);
 }
@@ -362,7 +362,7 @@ static void put_frame(struct text_state *state, struct buf *to, const struct eve
 	buf_pad(to, ' ', func_columns - text_columns(to, from) + 2);
 	buf_reset(&state->scratch);
 	if (frame->file[0]) {
-		text_safe(&state->scratch, frame->file, strlen(frame->file));
+		text_safe_str(&state->scratch, frame->file);
 		buf_char(&state->scratch, ':');
 		buf_u64(&state->scratch, frame->line);
 	} else {
@@ -385,7 +385,7 @@ static void put_stack_end(struct sink *sink, const struct event_removal *event)
 	from = to->len;
 	buf_str(to, "… ");
 	if (event->stack_error)
-		text_safe(to, event->stack_error, strlen(event->stack_error));
+		text_safe_str(to, event->stack_error);
 	else
 		buf_str(to, "more frames: see --stack");
 	text_cut(to, from, state->width - INDENT);

@@ -9,28 +9,8 @@
 #ifndef SHOW_SINK_TEXT_H
 #define SHOW_SINK_TEXT_H
 
+#include "base/text/text.h"
 #include "show/sink/sink.h"
-
-#define SGR_BOLD    "\033[1m"
-#define SGR_DIM	    "\033[2m"
-#define SGR_RED	    "\033[31m"
-#define SGR_GREEN   "\033[32m"
-#define SGR_MAGENTA "\033[35m"
-#define SGR_CYAN    "\033[36m"
-#define SGR_NONE    ""
-
-/* Begins a colour, and ends it; nothing when colours are off. */
-void text_sgr(struct buf *to, bool color, const char *sgr);
-void text_sgr_end(struct buf *to, bool color, const char *sgr);
-
-/* Columns of the safe text from `from` to the end. */
-size_t text_columns(const struct buf *text, size_t from);
-/* Cuts the safe text from `from` on to `columns` (at least 1), with "…" for what went. */
-void text_cut(struct buf *text, size_t from, size_t columns);
-/* Appends safe text cut at its beginning: of a path the end matters. */
-void text_tail(struct buf *to, const char *text, size_t len, size_t columns);
-/* Appends safe text and a newline, broken at spaces so that no line is wider than `columns`. */
-void text_wrap(struct buf *to, const struct buf *text, size_t columns);
 
 struct span {
 	const char *p;

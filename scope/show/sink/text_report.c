@@ -3,41 +3,17 @@
 #define TABLE_ROWS 20
 #define EXE_LEAST  12 /* columns of the path without which it says nothing */
 
-/* A duration or count of seconds, milliseconds: one decimal. */
-static void put_tenths(struct buf *to, double number)
-{
-	uint64_t tenths = number > 0 && number < 1e15 ? (uint64_t)(number * 10 + 0.5) : 0;
-
-	buf_u64(to, tenths / 10);
-	buf_char(to, '.');
-	buf_u64(to, tenths % 10);
-}
-
-static void put_safe(struct buf *to, const char *s)
-{
-	text_safe(to, s, strlen(s));
-}
-
-static void put_counted(struct buf *to, uint64_t n, const char *noun)
-{
-	buf_u64(to, n);
-	buf_char(to, ' ');
-	buf_str(to, noun);
-	if (n != 1)
-		buf_char(to, 's');
-}
-
 /* --- Start and exit --- */
 
 static void put_program(struct buf *to, const struct event_start *event)
 {
-	put_safe(to, event->go);
+	text_safe_str(to, event->go);
 	buf_char(to, ' ');
-	put_safe(to, event->layout);
+	text_safe_str(to, event->layout);
 	buf_str(to, event->stripped ? ", stripped · " : " · ");
-	put_counted(to, event->probes_n, "probe");
+	text_counted(to, event->probes_n, "probe");
 	buf_str(to, " ready in ");
-	put_tenths(to, event->ready_ms);
+	text_tenths(to, event->ready_ms);
 	buf_str(to, " ms");
 }
 
@@ -52,10 +28,10 @@ void text_report_start(struct sink *sink, const struct event_start *event, size_
 	size_t others, exe_columns;
 	bool one_line;
 
-	put_safe(&exe, event->exe);
+	text_safe_str(&exe, event->exe);
 	exe_columns = text_columns(&exe, 0);
 	buf_str(&head, "tophash ");
-	put_safe(&head, event->version);
+	text_safe_str(&head, event->version);
 	buf_str(&head, " · ");
 	buf_str(&pid, " (pid ");
 	buf_u64(&pid, event->pid);
@@ -138,7 +114,7 @@ static void put_share(struct buf *to, uint64_t part, uint64_t all)
 {
 	struct buf text = {0};
 
-	put_tenths(&text, all ? (double)part * 100 / (double)all : 0);
+	text_tenths(&text, all ? (double)part * 100 / (double)all : 0);
 	buf_char(&text, '%');
 	put_right(to, &text, 6);
 	to->bad |= text.bad;
@@ -206,7 +182,7 @@ static void put_row_plain(const struct table_look *look, const struct aggr_row *
 	size_t from = to->len;
 	size_t used;
 
-	put_safe(to, row->name);
+	text_safe_str(to, row->name);
 	if (look->pids && row->pid) {
 		buf_str(to, " of pid ");
 		buf_u64(to, row->pid);
@@ -218,7 +194,7 @@ static void put_row_plain(const struct table_look *look, const struct aggr_row *
 	text_sgr(to, color, SGR_DIM);
 	buf_put(to, "  ", 2);
 	from = to->len;
-	put_safe(to, row->detail);
+	text_safe_str(to, row->detail);
 	text_cut(to, from, columns - used - 2);
 	text_sgr_end(to, color, SGR_DIM);
 }
@@ -256,7 +232,7 @@ static void put_rest(const struct table_look *look, const struct aggr_row *rows,
 	put_number(to, elements, "", look->removed_width);
 	put_share(to, elements, look->elements);
 	buf_str(to, "… ");
-	put_counted(to, n, "more row");
+	text_counted(to, n, "more row");
 	buf_char(to, '\n');
 }
 
@@ -301,13 +277,13 @@ static void put_lost(struct sink *sink, const struct event_end *event, uint64_t 
 	bool color = sink->options.color;
 	struct buf text = {0};
 
-	put_counted(&text, lost, "event");
+	text_counted(&text, lost, "event");
 	buf_str(&text, lost == 1 ? " was lost (" : " were lost (");
 	for (size_t i = 0, shown = 0; i < event->lost_n; i++) {
 		if (!event->lost[i].count)
 			continue;
 		buf_str(&text, shown++ ? ", " : "");
-		put_safe(&text, event->lost[i].reason);
+		text_safe_str(&text, event->lost[i].reason);
 		buf_char(&text, ' ');
 		buf_u64(&text, event->lost[i].count);
 	}
@@ -331,7 +307,7 @@ static void put_elements(struct buf *to, const struct event_end *event)
 		buf_u64(to, event->misses);
 		buf_str(to, event->misses == 1 ? " miss; " : " misses; ");
 	}
-	put_tenths(to, event->seconds);
+	text_tenths(to, event->seconds);
 	buf_str(to, " s");
 }
 
@@ -348,7 +324,7 @@ void text_report_end(struct sink *sink, const struct event_end *event, size_t wi
 	buf_char(&sink->out, '\n');
 	if (lost)
 		put_lost(sink, event, lost, width);
-	put_counted(&identity, event->hits, "hit");
+	text_counted(&identity, event->hits, "hit");
 	buf_str(&identity,
 		event->hits == event->delivered + event->filtered + lost ? " = " : " ≠ ");
 	buf_u64(&identity, event->delivered);

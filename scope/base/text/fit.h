@@ -1,0 +1,27 @@
+/* Safe text in a given number of terminal columns. TEXT_UNLIMITED columns are never reached: nothing
+ * is cut and nothing wrapped.
+ */
+#ifndef BASE_TEXT_FIT_H
+#define BASE_TEXT_FIT_H
+
+#include "base/base.h"
+
+#define TEXT_UNLIMITED SIZE_MAX
+
+/* Returns how many bytes of safe text fit into `columns`; *ret_columns: the columns they take. */
+size_t text_fit(const char *text, size_t len, size_t columns, size_t *ret_columns);
+/* Returns the columns of the safe text from byte `from` to the end. */
+size_t text_columns(const struct buf *text, size_t from);
+/* Cuts the safe text from byte `from` on to `columns` (at least 1), with "…" for what went. */
+void text_cut(struct buf *text, size_t from, size_t columns);
+/* Appends safe text, cut at its beginning to `columns` (at least 1): the end of a path matters. */
+void text_tail(struct buf *to, const char *text, size_t len, size_t columns);
+/* Appends safe text and a newline, broken at spaces into lines of at most `columns`. A word that is
+ * wider than a line is broken, not cut. */
+void text_wrap(struct buf *to, const struct buf *text, size_t columns);
+/* Does the same, but each line begins with `indent` spaces, which are part of its columns. From the
+ * second line on there are `hang` more. */
+void text_wrap_indented(struct buf *to, const struct buf *text, size_t indent, size_t hang,
+			size_t columns);
+
+#endif

@@ -1,0 +1,24 @@
+/* Safe text: nothing in it acts on a terminal, whatever bytes it was made from.
+ */
+#ifndef BASE_TEXT_SAFE_H
+#define BASE_TEXT_SAFE_H
+
+#include "base/base.h"
+
+/* Appends bytes for a terminal. Runes that a reader cannot see, and bytes that are not UTF-8, are
+ * escaped as strconv.Quote does: \n, \x1b, \u202e. All else is left as it is. bytes may be NULL when
+ * len is 0. */
+void text_safe(struct buf *to, const char *bytes, size_t len);
+/* Appends a NUL-terminated string in the same way. */
+void text_safe_str(struct buf *to, const char *s);
+/* Appends bytes in the same way, but quotes and backslashes are escaped too: for use between
+ * quotes. The quotes are the caller's. */
+void text_safe_quoted(struct buf *to, const char *bytes, size_t len);
+/* Appends "1 probe", "2 probes". */
+void text_counted(struct buf *to, uint64_t n, const char *noun);
+/* Appends the last `digits` hexadecimal digits of value, with leading zeros. */
+void text_hex_digits(struct buf *to, uint32_t value, unsigned digits);
+/* Returns what follows the last slash of a path; the whole path when nothing does. */
+const char *text_base_name(const char *path);
+
+#endif

@@ -1,0 +1,24 @@
+/* text: bytes that anybody may have made, written for a terminal or as JSON. The one place that
+ * knows escaping, widths, colours and the syntax of JSON.
+ *
+ *   rune.h    UTF-8, and which runes a reader cannot see
+ *   safe.h    text in which nothing acts on a terminal
+ *   fit.h     columns: measuring, cutting, wrapping safe text
+ *   style.h   colours
+ *   number.h  floats and tenths as decimals
+ *   json.h    JSON, appended piece by piece
+ *   glob.h    shell patterns of the command line
+ */
+#ifndef BASE_TEXT_TEXT_H
+#define BASE_TEXT_TEXT_H
+
+#include "base/base.h"
+#include "base/text/rune.h"
+#include "base/text/safe.h"
+#include "base/text/fit.h"
+#include "base/text/style.h"
+#include "base/text/number.h"
+#include "base/text/json.h"
+#include "base/text/glob.h"
+
+#endif

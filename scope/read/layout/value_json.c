@@ -1,0 +1,122 @@
+/* A value as JSON. */
+#include "base/text/text.h"
+#include "read/layout/layout.h"
+
+#define DEPTH_MAX 32 /* deeper values are shown as null */
+
+struct walk {
+	struct buf *to;
+	const struct value *values;
+	size_t n;
+};
+
+static size_t json_value(const struct walk *w, size_t at, unsigned depth);
+
+/* Appends a member name that no sibling has, since an object with a name twice cannot be read back.
+ * Blank fields ("_") may come twice, and a traced program may claim anything. Such a name gets
+ * "#index". A name gets it always when it has a '#' of its own or is not printed as it is (it is
+ * not UTF-8, or has a NUL, which many readers refuse): a made name never meets a real one. */
+static void json_member(const struct walk *w, size_t first, size_t at, uint32_t index)
+{
+	const struct value *field = &w->values[at];
+	const char *name = field->name ? field->name : "";
+
+	json_put_name_string(w->to, name, field->name ? strnlen(name, field->name_len) : 0);
+	if (value_name_unique(w->values, first, at, w->n, index))
+		return;
+	w->to->len -= w->to->len ? 1 : 0; /* the closing quote */
+	buf_char(w->to, '#');
+	buf_u64(w->to, index);
+	buf_char(w->to, '"');
+}
+
+static size_t json_composite(const struct walk *w, size_t at, unsigned depth)
+{
+	const struct value *value = &w->values[at++];
+	bool object = value->kind == VALUE_STRUCT;
+	size_t first = at;
+
+	buf_char(w->to, object ? '{' : '[');
+	for (uint32_t i = 0; i < value->n && at < w->n; i++) {
+		if (i)
+			buf_char(w->to, ',');
+		if (object) {
+			json_member(w, first, at, i);
+			buf_char(w->to, ':');
+		}
+		at = json_value(w, at, depth + 1);
+	}
+	buf_char(w->to, object ? '}' : ']');
+	return at;
+}
+
+static size_t json_interface(const struct walk *w, size_t at, unsigned depth)
+{
+	const struct value *value = &w->values[at];
+	size_t next = value_skip(w->values, w->n, at);
+
+	if (!value->n) {
+		buf_str(w->to, "null");
+		return next;
+	}
+	buf_str(w->to, "{\"type\":");
+	json_put_str(w->to, value->type ? value->type : "");
+	buf_str(w->to, ",\"value\":");
+	if (at + 1 < w->n)
+		json_value(w, at + 1, depth + 1);
+	else
+		buf_str(w->to, "null");
+	buf_char(w->to, '}');
+	return next;
+}
+
+static void json_scalar(struct buf *to, const struct value *value)
+{
+	switch (value->kind) {
+	case VALUE_BOOL: buf_str(to, value->u ? "true" : "false"); break;
+	case VALUE_INT:
+		json_put_integer(to, value->i < 0 ? 0 - value->u : value->u, value->i < 0);
+		break;
+	case VALUE_UINT: json_put_integer(to, value->u, false); break;
+	case VALUE_FLOAT: json_put_float(to, value->f, value->bits == 32); break;
+	case VALUE_COMPLEX:
+		buf_char(to, '[');
+		json_put_float(to, value->f, value->bits == 64);
+		buf_char(to, ',');
+		json_put_float(to, value->im, value->bits == 64);
+		buf_char(to, ']');
+		break;
+	case VALUE_POINTER: json_put_address(to, value->u); break;
+	case VALUE_STRING:
+		json_put_string(to, value->bytes, value->bytes ? value->bytes_len : 0);
+		break;
+	default: buf_str(to, "null"); break;
+	}
+}
+
+/* Returns the index behind the value and its children. */
+static size_t json_value(const struct walk *w, size_t at, unsigned depth)
+{
+	const struct value *value = &w->values[at];
+
+	if (depth >= DEPTH_MAX) {
+		buf_str(w->to, "null");
+		return value_skip(w->values, w->n, at);
+	}
+	switch (value->kind) {
+	case VALUE_STRUCT:
+	case VALUE_ARRAY: return json_composite(w, at, depth);
+	case VALUE_INTERFACE: return json_interface(w, at, depth);
+	default: json_scalar(w->to, value); return at + 1;
+	}
+}
+
+void value_json(struct buf *to, const struct value *values, size_t n)
+{
+	const struct walk w = {.to = to, .values = values, .n = n};
+
+	if (n)
+		json_value(&w, 0, 0);
+	else
+		buf_str(to, "null");
+}
