@@ -4,6 +4,8 @@
 #ifndef UNIT_GOLDEN_H
 #define UNIT_GOLDEN_H
 
+#include "test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

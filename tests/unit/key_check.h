@@ -1,7 +1,8 @@
-/* For tests of read/layout/go_key.c: types of a synthesised program, and what a key's memory says. To be
- * included after cmocka.h. */
+/* For tests of read/layout/go_key.c: types of a synthesised program, and what a key's memory says. */
 #ifndef KEY_CHECK_H
 #define KEY_CHECK_H
+
+#include "test.h"
 
 #include "goprog.h"
 #include "read/layout/layout.h"

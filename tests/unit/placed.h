@@ -4,11 +4,9 @@
 #ifndef UNIT_PLACED_H
 #define UNIT_PLACED_H
 
-#include "goprog.h"
+#include "test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "goprog.h"
 
 #include "watch/place/place.h"
 

@@ -1,8 +1,9 @@
 /* The program of which test_resolver*.c resolve records, and the records: as literals, from which
- * each test departs. To be included after cmocka.h.
- */
+ * each test departs. */
 #ifndef UNIT_RESOLVER_PROG_H
 #define UNIT_RESOLVER_PROG_H
+
+#include "test.h"
 
 #include "goprog.h"
 #include "watch/resolve/resolve.h"

@@ -1,9 +1,5 @@
 /* aggr/: rows by site, map, type and key; exact sums; the row "(others)". */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <stdio.h>
 
@@ -71,25 +67,23 @@ static void add(struct aggr *aggr, enum event_kind kind, const struct event_remo
 		fail_msg("%s", err->text);
 }
 
-static void test_empty(void **state)
+TEST(test_empty)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
 	const struct aggr_row *rows;
 
-	(void)state;
 	assert_int_equal(aggr_rows(aggr, &rows), 0);
 	aggr_free(aggr);
 	aggr_free(NULL);
 }
 
-static void test_by_site(void **state)
+TEST(test_by_site)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
 	struct event_removal a = removal(sweep_from_run, 3, 1);
 	struct event_removal b = removal(sweep_elsewhere, 2, 2);
 	const struct aggr_row *rows;
 
-	(void)state;
 	for (int i = 0; i < 3; i++)
 		add(aggr, EVENT_DELETE, &a);
 	a.removed = false;
@@ -117,14 +111,13 @@ static void test_by_site(void **state)
 }
 
 /* One site from two places is one row that names neither; so whichever comes first. */
-static void test_by_site_merges(void **state)
+TEST(test_by_site_merges)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
 	struct event_removal a = removal(sweep_from_run, 3, 1);
 	struct event_removal b = removal(sweep_from_main, 2, 2);
 	const struct aggr_row *rows;
 
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		add(aggr, EVENT_DELETE, &a);
 		add(aggr, EVENT_DELETE, &b);
@@ -136,14 +129,13 @@ static void test_by_site_merges(void **state)
 }
 
 /* maps.DeleteFunc by itself says nothing: its callers are the sites. */
-static void test_by_site_helpers(void **state)
+TEST(test_by_site_helpers)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
 	struct event_removal a = removal(helper_from_run, 3, 1);
 	struct event_removal b = removal(helper_from_main, 2, 2);
 	const struct aggr_row *rows;
 
-	(void)state;
 	add(aggr, EVENT_DELETE, &a);
 	add(aggr, EVENT_DELETE, &a);
 	add(aggr, EVENT_DELETE, &b);
@@ -156,7 +148,7 @@ static void test_by_site_helpers(void **state)
 	aggr_free(aggr);
 }
 
-static void test_by_site_unknown(void **state)
+TEST(test_by_site_unknown)
 {
 	static const struct event_frame nameless[] = {FRAME("", "", 0)};
 	static const struct event_frame another[] = {{.pc = 0x500000, .func = "", .file = ""}};
@@ -166,7 +158,6 @@ static void test_by_site_unknown(void **state)
 	struct event_removal c = removal(another, 1, 3);
 	const struct aggr_row *rows;
 
-	(void)state;
 	add(aggr, EVENT_DELETE, &a);
 	add(aggr, EVENT_DELETE, &b);
 	add(aggr, EVENT_DELETE, &c);
@@ -178,13 +169,12 @@ static void test_by_site_unknown(void **state)
 	aggr_free(aggr);
 }
 
-static void test_by_map(void **state)
+TEST(test_by_map)
 {
 	struct aggr *aggr = open_by(AGGR_BY_MAP, 0);
 	struct event_removal event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	(void)state;
 	add(aggr, EVENT_DELETE, &event);
 	add(aggr, EVENT_DELETE, &event);
 	event.pid = 2; /* the same address elsewhere is another map */
@@ -198,13 +188,12 @@ static void test_by_map(void **state)
 	aggr_free(aggr);
 }
 
-static void test_by_type(void **state)
+TEST(test_by_type)
 {
 	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
 	struct event_removal event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	(void)state;
 	add(aggr, EVENT_DELETE, &event);
 	event.type_id = 7; /* another process has another id for the same type */
 	add(aggr, EVENT_DELETE, &event);
@@ -218,7 +207,7 @@ static void test_by_type(void **state)
 	aggr_free(aggr);
 }
 
-static void test_by_key(void **state)
+TEST(test_by_key)
 {
 	static const struct value text = {.kind = VALUE_STRING, .bytes = "4\n2", .bytes_len = 3};
 	static const struct value number = {.kind = VALUE_INT, .i = 42};
@@ -226,7 +215,6 @@ static void test_by_key(void **state)
 	struct event_removal event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	(void)state;
 	event.key = &text;
 	event.key_n = 1;
 	for (int i = 0; i < 3; i++)
@@ -261,7 +249,7 @@ static void test_by_key(void **state)
 }
 
 /* Strings of which only the beginning is known are not one key, unless they are of one length. */
-static void test_by_key_cut(void **state)
+TEST(test_by_key_cut)
 {
 	struct value key[] = {
 		{.kind = VALUE_STRUCT, .n = 2, .type = "main.k"},
@@ -273,7 +261,6 @@ static void test_by_key_cut(void **state)
 	struct event_removal event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	(void)state;
 	event.key = key;
 	event.key_n = ARRAY_SIZE(key);
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -295,14 +282,13 @@ static void test_by_key_cut(void **state)
 	aggr_free(aggr);
 }
 
-static void test_order(void **state)
+TEST(test_order)
 {
 	static const char *const types[] = {"b", "c", "a"};
 	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
 	struct event_removal event = removal(NULL, 0, 0);
 	const struct aggr_row *rows;
 
-	(void)state;
 	for (uint32_t i = 0; i < ARRAY_SIZE(types); i++) {
 		event.map_type = types[i];
 		event.type_id = i;
@@ -321,13 +307,12 @@ static void test_order(void **state)
 	aggr_free(aggr);
 }
 
-static void test_goroutines(void **state)
+TEST(test_goroutines)
 {
 	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
 	struct event_removal event = removal(NULL, 0, 0);
 	const struct aggr_row *rows;
 
-	(void)state;
 	for (uint64_t i = 0; i < 126; i++) {
 		event.goid = 1 + i / 2;
 		add(aggr, EVENT_DELETE, &event);
@@ -347,7 +332,7 @@ static void test_goroutines(void **state)
 	aggr_free(aggr);
 }
 
-static void test_others(void **state)
+TEST(test_others)
 {
 	struct aggr *aggr = open_by(AGGR_BY_MAP, 10);
 	struct event_removal event = removal(NULL, 0, 0);
@@ -355,7 +340,6 @@ static void test_others(void **state)
 	uint64_t elements = 0;
 	size_t n;
 
-	(void)state;
 	for (int round = 0; round < 3; round++) {
 		for (uint64_t i = 0; i < 1000; i++) {
 			event.map = 0xc000000000 + i * 64;
@@ -376,13 +360,12 @@ static void test_others(void **state)
 }
 
 /* Many stacks, few sites: the table of ids must not be taken for the table of rows. */
-static void test_others_by_site(void **state)
+TEST(test_others_by_site)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 2);
 	const struct aggr_row *rows;
 	char func[32];
 
-	(void)state;
 	for (uint32_t id = 0; id < 1000; id++) {
 		struct event_frame frame = {.func = func, .file = "/f.go", .line = 1};
 		struct event_removal event = removal(&frame, 1, id);

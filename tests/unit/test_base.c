@@ -1,9 +1,5 @@
 /* base/: the buffer, the cursor over foreign bytes, vector, table, errors. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,11 +8,10 @@
 
 /* --- buf --- */
 
-static void test_buf_appends(void **state)
+TEST(test_buf_appends)
 {
 	struct buf buf = {0};
 
-	(void)state;
 	assert_string_equal(buf_cstr(&buf), "");
 	buf_put(&buf, NULL, 0);
 	buf_pad(&buf, 'x', 0);
@@ -36,11 +31,10 @@ static void test_buf_appends(void **state)
 	assert_null(buf.data);
 }
 
-static void test_buf_numbers(void **state)
+TEST(test_buf_numbers)
 {
 	struct buf buf = {0};
 
-	(void)state;
 	buf_u64(&buf, 0);
 	buf_char(&buf, ' ');
 	buf_u64(&buf, UINT64_MAX);
@@ -60,11 +54,10 @@ static void test_buf_numbers(void **state)
 	buf_fini(&buf);
 }
 
-static void test_buf_grows(void **state)
+TEST(test_buf_grows)
 {
 	struct buf buf = {0};
 
-	(void)state;
 	for (unsigned i = 0; i < 100000; i++)
 		buf_char(&buf, (char)('a' + i % 26));
 	assert_int_equal(buf.len, 100000);
@@ -73,11 +66,10 @@ static void test_buf_grows(void **state)
 	buf_fini(&buf);
 }
 
-static void test_buf_out_of_memory(void **state)
+TEST(test_buf_out_of_memory)
 {
 	struct buf buf = {0};
 
-	(void)state;
 	buf_str(&buf, "kept");
 	assert_false(buf_grow(&buf, SIZE_MAX));
 	assert_true(buf.bad);
@@ -90,13 +82,12 @@ static void test_buf_out_of_memory(void **state)
 
 /* --- reader --- */
 
-static void test_reader_integers(void **state)
+TEST(test_reader_integers)
 {
 	static const uint8_t bytes[] = {1, 2, 3, 0xff, 0xff, 0xff, 0xff, 4, 0, 0,
 					0, 9, 8, 7,    6,    5,	   4,	 3, 2, 1};
 	struct reader r = reader_over(bytes, sizeof(bytes));
 
-	(void)state;
 	assert_int_equal(reader_u8(&r), 1);
 	assert_int_equal(reader_u16(&r), 0x0302);
 	assert_int_equal(reader_i32(&r), -1);
@@ -110,12 +101,11 @@ static void test_reader_integers(void **state)
 	assert_true(r.bad);
 }
 
-static void test_reader_stays_bad(void **state)
+TEST(test_reader_stays_bad)
 {
 	static const uint8_t bytes[] = {1, 2, 3};
 	struct reader r = reader_over(bytes, sizeof(bytes));
 
-	(void)state;
 	assert_int_equal(reader_u32(&r), 0); /* one byte short */
 	assert_true(r.bad);
 	assert_int_equal(reader_u8(&r), 0); /* would fit */
@@ -141,7 +131,7 @@ struct uvarint_case {
 	uint64_t value;
 };
 
-static void test_reader_uvarint(void **state)
+TEST(test_reader_uvarint)
 {
 	static const struct uvarint_case cases[] = {
 		{"\x00", 1, 32, false, 0},
@@ -158,7 +148,6 @@ static void test_reader_uvarint(void **state)
 		{"", 0, 64, true, 0},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct reader r = reader_over(cases[i].bytes, cases[i].len);
 		uint64_t value = reader_uvarint(&r, cases[i].bits);
@@ -171,11 +160,10 @@ static void test_reader_uvarint(void **state)
 	}
 }
 
-static void test_reader_cstr(void **state)
+TEST(test_reader_cstr)
 {
 	struct reader r = reader_over("ab\0\0cd", 6);
 
-	(void)state;
 	assert_string_equal(reader_cstr(&r), "ab");
 	assert_string_equal(reader_cstr(&r), "");
 	assert_null(reader_cstr(&r)); /* no NUL before the end */
@@ -184,12 +172,11 @@ static void test_reader_cstr(void **state)
 
 /* --- vec, table --- */
 
-static void test_vec(void **state)
+TEST(test_vec)
 {
 	VEC(uint32_t) vec = {0};
 	uint64_t sum = 0;
 
-	(void)state;
 	vec_each(p, &vec)
 		sum += *p;
 	for (uint32_t i = 0; i < 1000; i++)
@@ -210,11 +197,10 @@ static uint64_t spread(uint32_t i)
 	return i % 3 ? i * 0x9e3779b97f4a7c15ull : (uint64_t)i << 32;
 }
 
-static void test_table(void **state)
+TEST(test_table)
 {
 	struct table table = {0};
 
-	(void)state;
 	assert_null(table_find(&table, 0));
 	for (uint32_t i = 0; i < 20000; i++)
 		assert_int_equal(table_put(&table, spread(i), i), 1);
@@ -233,11 +219,10 @@ static void test_table(void **state)
 
 /* --- error, cleanup --- */
 
-static void test_error_texts(void **state)
+TEST(test_error_texts)
 {
 	struct error *err = error_new(ERROR_TARGET, "no process %d", 42);
 
-	(void)state;
 	assert_int_equal(err->code, ERROR_TARGET);
 	assert_string_equal(err->text, "no process 42");
 	err = error_wrap(err, "trace %s", "x");
@@ -252,12 +237,11 @@ static void test_error_texts(void **state)
 	assert_null(error_wrap(NULL, "nothing"));
 }
 
-static void test_error_long(void **state)
+TEST(test_error_long)
 {
 	char name[4000];
 	struct error *err;
 
-	(void)state;
 	memset(name, 'n', sizeof(name));
 	err = error_errno(ERROR_FAILED, ENOENT, "%.*s", (int)sizeof(name), name);
 	assert_memory_equal(err->text, name, 1000);
@@ -265,11 +249,10 @@ static void test_error_long(void **state)
 	error_free(err);
 }
 
-static void test_error_nomem(void **state)
+TEST(test_error_nomem)
 {
 	struct error *err = error_nomem();
 
-	(void)state;
 	assert_int_equal(err->code, ERROR_FAILED);
 	assert_ptr_equal(error_wrap(err, "somewhere"), err);
 	error_free(err); /* static: nothing to free */
@@ -288,13 +271,12 @@ static struct error *tries(bool fails, bool *ret_reached)
 	return NULL;
 }
 
-static void test_try_and_guards(void **state)
+TEST(test_try_and_guards)
 {
 	struct error *err;
 	bool reached = false;
 	int fd = -1;
 
-	(void)state;
 	err = tries(true, &reached);
 	assert_non_null(err);
 	assert_false(reached);

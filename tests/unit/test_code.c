@@ -1,10 +1,5 @@
 /* code/: instructions decoded one by one, calls found in text, registers followed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "test.h"
 
 #include "read/code/code.h"
 
@@ -32,7 +27,7 @@ static struct code_insn decode_one(const uint8_t *bytes, size_t size)
 	return insn;
 }
 
-static void test_decode_moves(void **state)
+TEST(test_decode_moves)
 {
 	static const struct {
 		uint8_t bytes[8], size;
@@ -70,7 +65,6 @@ static void test_decode_moves(void **state)
 		 8}, /* addq $-1,8(%rax) */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct code_insn insn = decode_one(cases[i].bytes, cases[i].size);
 
@@ -86,7 +80,7 @@ static void test_decode_moves(void **state)
 }
 
 /* What looks like one of the above and is not. */
-static void test_decode_others(void **state)
+TEST(test_decode_others)
 {
 	static const struct {
 		uint8_t bytes[9], size;
@@ -105,16 +99,14 @@ static void test_decode_others(void **state)
 		{{0x48, 0x83, 0x3d, 0, 0x10, 0, 0, 2}, 8}, /* cmpq $2,0x1000(%rip): 8 bytes */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_int_equal(decode_one(cases[i].bytes, cases[i].size).op, CODE_OTHER);
 }
 
-static void test_decode_addresses(void **state)
+TEST(test_decode_addresses)
 {
 	struct code_insn insn;
 
-	(void)state;
 	insn = decode_one(CODE(0x48, 0x8d, 0x72, 0x01)); /* lea 1(%rdx),%rsi */
 	assert_int_equal(insn.op, CODE_OFFSET);
 	assert_int_equal(insn.reg, 6);
@@ -130,7 +122,7 @@ static void test_decode_addresses(void **state)
 	assert_int_equal(insn.target, 0x2000);
 }
 
-static void test_decode_flow(void **state)
+TEST(test_decode_flow)
 {
 	static const struct {
 		uint8_t bytes[6], size;
@@ -154,7 +146,6 @@ static void test_decode_flow(void **state)
 		{{0xc3}, 1, CODE_RETURN, 0, false},			      /* ret */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct code_insn insn = decode_one(cases[i].bytes, cases[i].size);
 
@@ -164,9 +155,8 @@ static void test_decode_flow(void **state)
 	}
 }
 
-static void test_decode_writes(void **state)
+TEST(test_decode_writes)
 {
-	(void)state;
 	assert_int_equal(decode_one(CODE(0x48, 0x8b, 0x11)).writes, 1 << 2); /* mov (%rcx),%rdx */
 	assert_int_equal(decode_one(CODE(0x31, 0xc9)).writes, 1 << 1);	     /* xor %ecx,%ecx */
 	assert_int_equal(decode_one(CODE(0x41, 0x0f, 0x94, 0xc1)).writes, 1 << 9); /* sete %r9b */
@@ -178,17 +168,16 @@ static void test_decode_writes(void **state)
 	assert_int_equal(decode_one(CODE(0xff, 0xd1)).writes & 0xffff, 0xbfcf);
 }
 
-static void test_decode_compare(void **state)
+TEST(test_decode_compare)
 {
 	struct code_insn insn = decode_one(CODE(0x83, 0x3d, 0x00, 0x10, 0x00, 0x00, 0x02));
 
-	(void)state;
 	assert_int_equal(insn.op, CODE_COMPARE_GLOBAL); /* cmpl $2,0x1000(%rip) */
 	assert_int_equal(insn.target, 0x2007);
 	assert_int_equal(insn.imm, 2);
 }
 
-static void test_decode_joins(void **state)
+TEST(test_decode_joins)
 {
 	static const uint8_t bytes[] = {
 		0x74, 0x02, /* +0 je +4 */
@@ -201,7 +190,6 @@ static void test_decode_joins(void **state)
 	static const bool joined[] = {false, false, false, true, false, false};
 	struct code code;
 
-	(void)state;
 	assert_null(code_decode(CODE_X86_64, bytes, sizeof(bytes), 0x1000, &code));
 	assert_int_equal(code.insns.len, ARRAY_SIZE(joined));
 	for (size_t i = 0; i < ARRAY_SIZE(joined); i++)
@@ -209,12 +197,11 @@ static void test_decode_joins(void **state)
 	code_fini(&code);
 }
 
-static void test_decode_garbage(void **state)
+TEST(test_decode_garbage)
 {
 	uint64_t noise = 1;
 	struct code code;
 
-	(void)state;
 	assert_null(code_decode(CODE_X86_64, NULL, 0, 0, &code));
 	assert_int_equal(code.insns.len, 0);
 	/* nop, then a byte that is no instruction: nothing goes on there, and a nop follows */
@@ -245,11 +232,10 @@ static void test_decode_garbage(void **state)
 	}
 }
 
-static void test_registers(void **state)
+TEST(test_registers)
 {
 	static const uint8_t arguments[] = {0, 3, 1, 7, 6, 8, 9, 10, 11};
 
-	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(arguments); i++)
 		assert_int_equal(code_argument_register(CODE_X86_64, i), arguments[i]);
 	assert_int_equal(code_argument_register(CODE_X86_64, 9), CODE_NO_REG);

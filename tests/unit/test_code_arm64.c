@@ -1,10 +1,6 @@
 /* code/decode_arm64.c: words as the assembler made them (beside each, what objdump calls it),
  * and noise. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "read/code/code.h"
 
@@ -25,7 +21,7 @@ static struct code_insn decode_one(uint32_t word)
 	return insn;
 }
 
-static void test_arithmetic(void **state)
+TEST(test_arithmetic)
 {
 	static const struct {
 		uint32_t word;
@@ -42,7 +38,6 @@ static void test_arithmetic(void **state)
 		{0x910003fd, CODE_MOVE, 29, SP, 0, 0},	     /* mov x29, sp */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct code_insn insn = decode_one(cases[i].word);
 
@@ -59,7 +54,7 @@ static void test_arithmetic(void **state)
 	}
 }
 
-static void test_memory(void **state)
+TEST(test_memory)
 {
 	static const struct {
 		uint32_t word;
@@ -81,7 +76,6 @@ static void test_memory(void **state)
 		 0}, /* stp x3, xzr, [sp, #-16] */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct code_insn insn = decode_one(cases[i].word);
 
@@ -96,7 +90,7 @@ static void test_memory(void **state)
 }
 
 /* What is not followed must at least be known to write what it writes. */
-static void test_others_write(void **state)
+TEST(test_others_write)
 {
 	static const struct {
 		uint32_t word, writes;
@@ -112,7 +106,6 @@ static void test_others_write(void **state)
 		{0xaa1f03e7, X(7)},	     /* mov x7, xzr */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct code_insn insn = decode_one(cases[i].word);
 
@@ -132,7 +125,7 @@ static void test_others_write(void **state)
 	assert_int_equal(decode_one(0x58000048).target, 0x5008);
 }
 
-static void test_flow(void **state)
+TEST(test_flow)
 {
 	static const struct {
 		uint32_t word;
@@ -152,7 +145,6 @@ static void test_flow(void **state)
 		{0x00000000, CODE_STOP, 0, UINT32_MAX},	      /* udf #0 */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct code_insn insn = decode_one(cases[i].word);
 
@@ -162,9 +154,8 @@ static void test_flow(void **state)
 	}
 }
 
-static void test_abi(void **state)
+TEST(test_abi)
 {
-	(void)state;
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(code_argument_register(CODE_ARM64, i), i);
 	assert_int_equal(code_argument_register(CODE_ARM64, 16), CODE_NO_REG);
@@ -174,12 +165,11 @@ static void test_abi(void **state)
 	assert_int_equal(code_context_register(CODE_X86_64), 2);
 }
 
-static void test_noise(void **state)
+TEST(test_noise)
 {
 	uint64_t noise = 7;
 	struct code code;
 
-	(void)state;
 	for (int i = 0; i < 5000; i++) {
 		uint32_t words[16];
 

@@ -1,10 +1,6 @@
 /* read/code/calls.c, track.c, listing.c: calls found in text, registers followed, paths, instructions
  * as text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <stdlib.h>
 
@@ -22,13 +18,12 @@ static void put_rel(uint8_t *text, size_t at, uint64_t target)
 }
 
 /* Each opcode at each offset of a vector's width, near both ends of the text too. */
-static void test_calls_everywhere(void **state)
+TEST(test_calls_everywhere)
 {
 	static const uint64_t targets[] = {0x3ff000, 0x400100, 0x500000};
 	static const uint8_t opcodes[][2] = {{0xe8}, {0xe9}, {0x0f, 0x84}, {0x0f, 0x8f}};
 	enum { SIZE = 70 };
 
-	(void)state;
 	for (size_t at = 0; at < SIZE; at++) {
 		for (size_t o = 0; o < ARRAY_SIZE(opcodes); o++) {
 			size_t len = opcodes[o][1] ? 2 : 1;
@@ -51,13 +46,12 @@ static void test_calls_everywhere(void **state)
 	}
 }
 
-static void test_calls_none(void **state)
+TEST(test_calls_none)
 {
 	static const uint64_t targets[] = {0x3ff000};
 	uint8_t text[64] = {0xe8, 0, 0, 0, 0, 0x0f, 0x74, 0, 0, 0, 0, 0x84};
 	struct code_calls calls = {0};
 
-	(void)state;
 	put_rel(text, 7, 0x3ff000); /* behind 0f 74: no jump */
 	assert_null(code_calls_find(CODE_X86_64, text, sizeof(text), BASE, targets, 1, &calls));
 	assert_int_equal(calls.list.len, 0);
@@ -69,7 +63,7 @@ static void test_calls_none(void **state)
 }
 
 /* A call within another instruction is none; one behind a prefix is. */
-static void test_call_at(void **state)
+TEST(test_call_at)
 {
 	static const uint64_t targets[] = {0x400020};
 	uint8_t text[] = {
@@ -80,7 +74,6 @@ static void test_call_at(void **state)
 	struct code_calls calls = {0};
 	struct code code;
 
-	(void)state;
 	put_rel(text, 3, targets[0]);
 	put_rel(text, 12, targets[0]);
 	put_rel(text, 17, targets[0]);
@@ -94,7 +87,7 @@ static void test_call_at(void **state)
 	code_calls_fini(&calls);
 }
 
-static void test_calls_arm64(void **state)
+TEST(test_calls_arm64)
 {
 	static const uint64_t targets[] = {0x400000, 0x400100};
 	static const uint32_t text[] = {
@@ -106,7 +99,6 @@ static void test_calls_arm64(void **state)
 	};
 	struct code_calls calls = {0};
 
-	(void)state;
 	assert_null(code_calls_find(CODE_ARM64, text, sizeof(text), 0x400000, targets, 2, &calls));
 	assert_int_equal(calls.list.len, 2);
 	assert_int_equal(calls.list.data[0].addr, 0x400004);
@@ -116,14 +108,13 @@ static void test_calls_arm64(void **state)
 	code_calls_fini(&calls);
 }
 
-static void test_takes(void **state)
+TEST(test_takes)
 {
 	static const uint64_t target[] = {0x400123}, page_target[] = {0x401123};
 	static const uint32_t arm[] = {0xb0000000, 0x91048c01};	       /* adrp x0; add x1, x0 */
 	uint8_t text[32] = {0x90, 0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x8d}; /* lea rcx, [rip + ...] */
 	struct code_calls takes = {0};
 
-	(void)state;
 	put_rel(text, 4, target[0]);
 	assert_null(code_takes_find(CODE_X86_64, text, sizeof(text), BASE, target, 1, &takes));
 	assert_int_equal(takes.list.len, 1);
@@ -137,7 +128,7 @@ static void test_takes(void **state)
 	code_calls_fini(&takes);
 }
 
-static void test_trampolines(void **state)
+TEST(test_trampolines)
 {
 	static const uint32_t text[] = {0xb0000010, 0x91048e10,
 					0xd61f0200}; /* adrp, add, br: x16 */
@@ -145,7 +136,6 @@ static void test_trampolines(void **state)
 	uint32_t other[3];
 	uint64_t addr = 0;
 
-	(void)state;
 	assert_true(code_is_trampoline(CODE_ARM64, text, sizeof(text), &take, &addr));
 	assert_int_equal(addr, BASE);
 	assert_false(code_is_trampoline(CODE_ARM64, text, 11, &take, &addr));
@@ -181,7 +171,7 @@ static struct code_value value_at(const uint8_t *text, size_t size, size_t at, u
 
 enum { RAX, RCX, RDX, RBX, RSP, RSI = 6, RDI };
 
-static void test_track_moves(void **state)
+TEST(test_track_moves)
 {
 	static const uint8_t text[] = {
 		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
@@ -196,7 +186,6 @@ static void test_track_moves(void **state)
 	};
 	struct code_value value;
 
-	(void)state;
 	value = VALUE_AT(text, 0, RAX);
 	assert_int_equal(value.root, CODE_ENTRY);
 	assert_int_equal(value.base, RAX);
@@ -220,7 +209,7 @@ static void test_track_moves(void **state)
 }
 
 /* A write barrier keeps the registers that other calls do not. */
-static void test_track_keepers(void **state)
+TEST(test_track_keepers)
 {
 	static const uint8_t text[] = {
 		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9] */
@@ -229,13 +218,12 @@ static void test_track_keepers(void **state)
 		0xc3,				    /* +15 ret */
 	};
 
-	(void)state;
 	assert_int_equal(value_at(text, sizeof(text), 15, RAX, 0x401000).root, CODE_CONSTANT);
 	assert_int_equal(value_at(text, sizeof(text), 15, 11, 0x401000).root, CODE_UNKNOWN);
 	assert_int_equal(value_at(text, sizeof(text), 15, RAX, 0x402000).root, CODE_RESULT);
 }
 
-static void test_track_joins(void **state)
+TEST(test_track_joins)
 {
 	static const uint8_t text[] = {
 		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
@@ -247,7 +235,6 @@ static void test_track_joins(void **state)
 		0xc3,				    /* +28 ret */
 	};
 
-	(void)state;
 	assert_int_equal(VALUE_AT(text, 23, RAX).root, CODE_CONSTANT);
 	assert_int_equal(VALUE_AT(text, 28, RAX).base, 0x401000);
 	assert_int_equal(VALUE_AT(text, 23, RCX).root, CODE_UNKNOWN);
@@ -258,7 +245,7 @@ static void test_track_joins(void **state)
 
 /* Blocks that only a switch's table leads to begin with what was known at the switch. The tail
  * behind a stack check leads to the entry, but not with its registers. */
-static void test_track_switch(void **state)
+TEST(test_track_switch)
 {
 	static const uint8_t text[] = {
 		0x76, 0x12,		      /* +0 jbe +20 */
@@ -271,7 +258,6 @@ static void test_track_switch(void **state)
 		0xeb, 0xe7,		      /* +23 jmp +0 */
 	};
 
-	(void)state;
 	assert_int_equal(VALUE_AT(text, 14, RBX).root, CODE_ENTRY);
 	assert_int_equal(VALUE_AT(text, 14, RBX).base, RAX);
 	assert_int_equal(VALUE_AT(text, 0, RAX).root, CODE_ENTRY);
@@ -279,7 +265,7 @@ static void test_track_switch(void **state)
 }
 
 /* Chains longer than are followed, additions that overflow: unknown. */
-static void test_track_limits(void **state)
+TEST(test_track_limits)
 {
 	static const uint8_t text[] = {
 		0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, /* +0 three mov rax, [rax] */
@@ -289,7 +275,6 @@ static void test_track_limits(void **state)
 		0xc3,					  /* +26 ret */
 	};
 
-	(void)state;
 	assert_int_equal(VALUE_AT(text, 9, RAX).loads, 3);
 	assert_int_equal(VALUE_AT(text, 12, RCX).root, CODE_UNKNOWN);
 	assert_int_equal(VALUE_AT(text, 19, RDX).root, CODE_ENTRY);
@@ -299,13 +284,12 @@ static void test_track_limits(void **state)
 
 /* A jump by a table and 100,000 blocks that only it can lead to: each is followed, and after each
  * all were looked through. No function has so many: nothing is known of it, and soon. */
-static void test_track_many_blocks(void **state)
+TEST(test_track_many_blocks)
 {
 	enum { BLOCKS = 100000 };
 	uint8_t *text = malloc(BLOCKS);
 	double begun = clock_used();
 
-	(void)state;
 	memset(text, 0xc3, BLOCKS); /* ret */
 	text[0] = 0xff;		    /* jmp rcx */
 	text[1] = 0xe1;
@@ -314,11 +298,10 @@ static void test_track_many_blocks(void **state)
 	free(text);
 }
 
-static void test_track_noise(void **state)
+TEST(test_track_noise)
 {
 	uint64_t noise = 3;
 
-	(void)state;
 	for (int i = 0; i < 3000; i++) {
 		struct code_track *track = NULL;
 		uint8_t text[256];
@@ -358,7 +341,7 @@ static void assert_path(const struct code *code, const struct code_path *path, c
 	buf_fini(&text);
 }
 
-static void test_paths(void **state)
+TEST(test_paths)
 {
 	static const uint8_t text[] = {
 		0x76, 0x12,		/* +0 jbe +20, the tail */
@@ -379,7 +362,6 @@ static void test_paths(void **state)
 	struct code_path path;
 	struct code code;
 
-	(void)state;
 	assert_null(code_decode(CODE_X86_64, text, sizeof(text), BASE, &code));
 	assert_null(code_straight(&code, cold_at, &cold, &path));
 	assert_path(&code, &path, "0 2 10 12 13 14 16 17 18 19");
@@ -400,7 +382,7 @@ static void test_paths(void **state)
 	code_fini(&code);
 }
 
-static void test_print(void **state)
+TEST(test_print)
 {
 	static const struct {
 		enum code_machine machine;
@@ -416,7 +398,6 @@ static void test_print(void **state)
 		{CODE_ARM64, {0, 0, 0, 0}, 4, "(bad)"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct code_printer *printer = NULL;
 		struct buf text = {0};

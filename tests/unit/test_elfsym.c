@@ -1,10 +1,6 @@
 /* read/elf/elfsym.c: which symbol an address belongs to. The file is an ELF header, a program header,
  * three section headers and the tables, nothing else. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <elf.h>
 #include <stdlib.h>

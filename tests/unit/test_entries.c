@@ -1,17 +1,12 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "test.h"
 
 #include "base/base.h"
 #include "read/gofile/gofile.h"
 
 /* Every row by itself: what a reader of the table relies on. */
-static void test_rows(void **state)
+TEST(test_rows)
 {
-	(void)state;
 	for (size_t i = 0; i < GO_ENTRIES; i++) {
 		const struct go_entry *e = &go_entries[i];
 		bool clears = e->kind == GO_ENTRY_CLEAR;
@@ -33,11 +28,10 @@ static void test_rows(void **state)
 	}
 }
 
-static void test_removes(void **state)
+TEST(test_removes)
 {
 	unsigned classic = 0, swiss = 0;
 
-	(void)state;
 	for (size_t i = 0; i < GO_ENTRIES; i++) {
 		classic += (go_entries[i].removes_in & GO_IN_CLASSIC) != 0;
 		swiss += (go_entries[i].removes_in & GO_IN_SWISS) != 0;
@@ -46,16 +40,15 @@ static void test_removes(void **state)
 	assert_int_equal(swiss, 2);   /* deleteSmall, (*table).Delete */
 }
 
-static void test_key_size(void **state)
+TEST(test_key_size)
 {
 	static const unsigned sizes[] = {0, 4, 8, 16};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
 		assert_int_equal(go_entry_key_size(&go_entries[i]), sizes[i]);
 }
 
-static void test_inner(void **state)
+TEST(test_inner)
 {
 	static const char *const inner[] = {
 		"runtime.mapdelete",
@@ -82,18 +75,16 @@ static void test_inner(void **state)
 		"internal/runtime/maps",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(inner); i++)
 		assert_true(go_entry_is_inner(inner[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(outer); i++)
 		assert_false(go_entry_is_inner(outer[i]));
 }
 
-static void test_names(void **state)
+TEST(test_names)
 {
 	const char *names[GO_ENTRY_NAMES];
 
-	(void)state;
 	go_entry_names(names);
 	for (size_t i = 0; i < GO_ENTRY_NAMES; i++) {
 		assert_non_null(names[i]);
@@ -105,11 +96,10 @@ static void test_names(void **state)
 }
 
 /* Each function that only Swiss maps have tells the layout by itself; none of the others does. */
-static void test_layout(void **state)
+TEST(test_layout)
 {
 	struct gopcln_func funcs[GO_ENTRY_NAMES] = {0};
 
-	(void)state;
 	assert_int_equal(go_entry_maps(NULL, funcs), GO_MAPS_CLASSIC);
 	for (size_t i = 0; i < GO_ENTRY_NAMES; i++) {
 		if (i < GO_ENTRIES && go_entries[i].layouts != GO_IN_SWISS)

@@ -1,10 +1,6 @@
 /* explain/: answers by source and the verdict, on a synthesised program; names that mean one
  * function. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <signal.h>
 

@@ -1,11 +1,10 @@
 /* watch/filter/filter.c: what the user wants to see, and what the kernel program is told of it. How user
  * space compares keys: test_filter_match.c. */
+#include "test.h"
+
 #include "goprog.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include "watch/filter/filter.h"
 
@@ -19,7 +18,7 @@ static void expect_usage(struct error *err, const char *text)
 
 /* ---- globs ---- */
 
-static void test_glob(void **state)
+TEST(test_glob)
 {
 	static const struct {
 		const char *glob, *text;
@@ -46,7 +45,6 @@ static void test_glob(void **state)
 		{"*", "", true},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct filter filter = {0};
 
@@ -57,12 +55,11 @@ static void test_glob(void **state)
 	}
 }
 
-static void test_glob_errors(void **state)
+TEST(test_glob_errors)
 {
 	struct filter filter = {0};
 	char text[1026];
 
-	(void)state;
 	memset(text, 'x', 1025);
 	text[1025] = '\0';
 	expect_usage(filter_set_glob("--type", "", &filter.type_glob),
@@ -81,7 +78,7 @@ static void test_glob_errors(void **state)
 	assert_true(filter_type_matches(&filter, "anything"));
 }
 
-static void test_site(void **state)
+TEST(test_site)
 {
 	static const struct event_frame frame = {
 		.func = "maps.DeleteFunc[...]", .file = "/usr/lib/go/src/maps/maps.go", .line = 60};
@@ -102,7 +99,6 @@ static void test_site(void **state)
 		{"DeleteFunc", false},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct filter filter = {0};
 
@@ -116,7 +112,7 @@ static void test_site(void **state)
 }
 
 /* Frames of one call, of which the last is the function that is really there; then its caller. */
-static void test_site_inlined(void **state)
+TEST(test_site_inlined)
 {
 	static const struct event_frame stack[] = {
 		{.pc = 9,
@@ -143,7 +139,6 @@ static void test_site_inlined(void **state)
 	};
 	struct event_frame hidden[2] = {stack[0], stack[3]}; /* inlined into a wrapper */
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct filter filter = {0};
 
@@ -185,9 +180,8 @@ static void check_key_string(const char *text, bool prefix, const char *expected
 	filter_fini(&filter);
 }
 
-static void test_key_string(void **state)
+TEST(test_key_string)
 {
-	(void)state;
 	check_key_string("user:42", false, "user:42");
 	check_key_string("\"user:42\"", false, "user:42");
 	check_key_string("\"caf\\u00e9\\n\"", false, "café\n");
@@ -203,7 +197,7 @@ static void test_key_string(void **state)
 }
 
 /* Bytes that no C string, or no JSON string, could hold. */
-static void test_key_bytes(void **state)
+TEST(test_key_bytes)
 {
 	static const struct {
 		const char *text;
@@ -216,7 +210,6 @@ static void test_key_bytes(void **state)
 		{"{\"bytes\": 61}", 0, NULL},	    {"{\"bytes\": \"61\", \"more\": 1}", 0, NULL},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct filter filter = key_filter(cases[i].text, false);
 		bool prefix;
@@ -253,9 +246,8 @@ static void check_long_key(const char *format, size_t n, bool fits)
 	buf_fini(&text);
 }
 
-static void test_key_long(void **state)
+TEST(test_key_long)
 {
-	(void)state;
 	check_long_key("[\"%\",\"b\"]", 500, true);
 	check_long_key("{\"S\":\"%\"}", 500, true);
 	check_long_key("{\"bytes\":\"%\"}", 512, true);
@@ -263,14 +255,13 @@ static void test_key_long(void **state)
 	check_long_key("\"%\"", 257, false);
 }
 
-static void test_key_errors(void **state)
+TEST(test_key_errors)
 {
 	static const char *const broken[] = {"{", "{\"A\": 1,}", "[1", "\"open",
 					     "{\"A\":1,\"A\":2}"};
 	char text[WIRE_FILTER_MAX + 3];
 	struct filter quoted;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
 		struct filter filter = {0};
 		struct error *err = filter_set_key(&filter, broken[i], false);
@@ -439,12 +430,11 @@ static void check_plan(const struct filter *filter, const struct gotypes *types,
 			 (unsigned long long)plan.mask);
 }
 
-static void test_plan(void **state)
+TEST(test_plan)
 {
 	uint64_t types[ARRAY_SIZE(plan_cases)];
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	for (size_t i = 0; i < ARRAY_SIZE(plan_cases); i++)
 		types[i] = goprog_scalar(&p, plan_cases[i].kind);
@@ -458,7 +448,7 @@ static void test_plan(void **state)
 	goprog_close(&p);
 }
 
-static void test_plan_other(void **state)
+TEST(test_plan_other)
 {
 	const struct plan_case any = {0, "", WIRE_MATCH_ANY, 0, 0};
 	const struct plan_case user = {0, "x", WIRE_MATCH_USER, 0, 0};
@@ -469,7 +459,6 @@ static void test_plan_other(void **state)
 	uint64_t integer, text, eface, array;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	integer = goprog_scalar(&p, GOTYPE_INT);
 	text = goprog_scalar(&p, GOTYPE_STRING);
@@ -513,12 +502,11 @@ static void check_explain(const char *key, bool prefix, const char *expected)
 }
 
 /* What filter_plan() leaves to user space is what is said to be decided there. */
-static void test_explain_key(void **state)
+TEST(test_explain_key)
 {
 #define AFTER(option, kinds)                                            \
 	"filter " option ": in the kernel program; after it for " kinds \
 	" keys, and for map types that reflect makes at run time\n"
-	(void)state;
 	check_explain("user", true, AFTER("--key-prefix", "interface"));
 	check_explain("user", false, AFTER("--key", "interface"));
 	check_explain("42", false, AFTER("--key", "interface"));
@@ -528,12 +516,11 @@ static void test_explain_key(void **state)
 	check_explain("{\"A\":1}", false, AFTER("--key", "struct and interface"));
 }
 
-static void test_explain(void **state)
+TEST(test_explain)
 {
 	struct filter filter = key_filter("user", true);
 	struct buf text = {0};
 
-	(void)state;
 	filter_explain(&(struct filter){0}, &text);
 	assert_int_equal(text.len, 0);
 	filter.map = 1;

@@ -1,11 +1,8 @@
 /* watch/filter/filter.c: --key and --key-prefix against decoded keys, for what the kernel program leaves
  * to user space. */
+#include "test.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include "watch/engine/engine.h"
 
@@ -39,7 +36,7 @@ static void check_matches(const char *text, const struct value *values, size_t n
 		      sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value), \
 		      (expected))
 
-static void test_match_scalars(void **state)
+TEST(test_match_scalars)
 {
 	const struct value minus = {.kind = VALUE_INT, .i = -7};
 	const struct value big = {.kind = VALUE_UINT, .u = UINT64_MAX};
@@ -49,7 +46,6 @@ static void test_match_scalars(void **state)
 	const struct value tenth = {.kind = VALUE_FLOAT, .bits = 64, .f = 0.1};
 	const struct value unread = {.kind = VALUE_UNREAD, .bytes = "why", .bytes_len = 3};
 
-	(void)state;
 	YES("-7", minus);
 	NO("\"-7\"", minus); /* the string only */
 	NO("7", minus);
@@ -74,7 +70,7 @@ static void test_match_scalars(void **state)
 }
 
 /* What is no number, or not all of it, is no number: not 0, not its beginning. */
-static void test_match_no_number(void **state)
+TEST(test_match_no_number)
 {
 	static const char *const words[] = {
 		"user:42",
@@ -117,7 +113,6 @@ static void test_match_no_number(void **state)
 		{.kind = VALUE_COMPLEX, .bits = 128},
 	};
 
-	(void)state;
 	for (size_t w = 0; w < ARRAY_SIZE(words); w++) {
 		for (size_t i = 0; i < ARRAY_SIZE(zeros); i++) {
 			const struct value any = {.kind = VALUE_INTERFACE, .n = 1, .type = "T"};
@@ -128,7 +123,7 @@ static void test_match_no_number(void **state)
 	}
 }
 
-static void test_match_numbers(void **state)
+TEST(test_match_numbers)
 {
 	const struct value eight = {.kind = VALUE_UINT, .u = 8},
 			   ten = {.kind = VALUE_UINT, .u = 10};
@@ -140,7 +135,6 @@ static void test_match_numbers(void **state)
 	const struct value huge = {.kind = VALUE_FLOAT, .bits = 64, .f = 1e300};
 	const struct value none = {.kind = VALUE_FLOAT, .bits = 32, .f = -0.0};
 
-	(void)state;
 	NO("010", eight);
 	YES("010", ten);
 	YES("0xa", ten);
@@ -166,12 +160,11 @@ static void test_match_numbers(void **state)
 	NO("1e-60", none);
 }
 
-static void test_match_strings(void **state)
+TEST(test_match_strings)
 {
 	struct value word = STRING("user:42"), number = STRING("42"), empty = STRING("");
 	const struct value nul = STRING("a\0b");
 
-	(void)state;
 	YES("user:42", word);
 	YES("\"user:42\"", word);
 	NO("user:4", word);
@@ -190,7 +183,7 @@ static void test_match_strings(void **state)
 }
 
 /* There is more of it than was read: the beginning and, where it is known, the length count. */
-static void test_match_cut(void **state)
+TEST(test_match_cut)
 {
 	struct value cut = {.kind = VALUE_STRING, .bytes = "user", .bytes_len = 4, .cut = true};
 	const struct value any = {.kind = VALUE_INTERFACE, .n = 1, .type = "string"};
@@ -198,7 +191,6 @@ static void test_match_cut(void **state)
 	const struct value n = {.kind = VALUE_INT, NAMED("N"), .i = 3};
 	struct value s = cut;
 
-	(void)state;
 	YES("user:42", cut); /* of unknown length */
 	NO("user", cut);
 	NO("use", cut);
@@ -223,13 +215,12 @@ static void test_match_cut(void **state)
 }
 
 /* [4]string and a struct of four, of which not all was read. */
-static void test_match_parts(void **state)
+TEST(test_match_parts)
 {
 	const struct value why = {.kind = VALUE_UNREAD, .bytes = "why", .bytes_len = 3};
 	struct value list = {.kind = VALUE_ARRAY, .n = 4}, a = STRING("a"), b = STRING("b");
 	struct value object = {.kind = VALUE_STRUCT, .n = 2}, unread = why, nameless = why;
 
-	(void)state;
 	YES("[\"a\", \"b\", \"c\", \"d\"]", list, a, b, why, why);
 	YES("[\"a\", \"b\", null, null]", list, a, b, why, why); /* as the event shows it */
 	NO("[\"a\", \"c\", \"c\", \"d\"]", list, a, b, why, why);
@@ -251,7 +242,7 @@ static void test_match_parts(void **state)
 	YES("{\"A\": \"a\", \"B\": \"b\", \"C\": 1, \"D\": 2}", object, a, nameless);
 }
 
-static void test_match_struct(void **state)
+TEST(test_match_struct)
 {
 	const struct value point[] = {
 		{.kind = VALUE_STRUCT, .n = 2, .type = "main.point"},
@@ -259,7 +250,6 @@ static void test_match_struct(void **state)
 		{.kind = VALUE_INT, NAMED("Y"), .i = -2},
 	};
 
-	(void)state;
 #define POINT point[0], point[1], point[2]
 	YES("{\"X\": 1, \"Y\": -2}", POINT);
 	YES("{\"Y\": -2, \"X\": 1}", POINT);
@@ -277,19 +267,18 @@ static void test_match_struct(void **state)
 }
 
 /* Blank fields may come twice, and are shown with their number then. */
-static void test_match_blank_fields(void **state)
+TEST(test_match_blank_fields)
 {
 	const struct value s = {.kind = VALUE_STRUCT, .n = 3};
 	const struct value a = {.kind = VALUE_INT, NAMED("_"), .i = 1};
 	const struct value b = {.kind = VALUE_INT, NAMED("_"), .i = 2};
 	const struct value c = {.kind = VALUE_INT, NAMED("X"), .i = 3};
 
-	(void)state;
 	YES("{\"_\": 1, \"_#1\": 2, \"X\": 3}", s, a, b, c);
 	NO("{\"_\": 1, \"_#1\": 1, \"X\": 3}", s, a, b, c);
 }
 
-static void test_match_mixed_struct(void **state)
+TEST(test_match_mixed_struct)
 {
 	const struct value s = {.kind = VALUE_STRUCT, .n = 2};
 	const struct value x = {.kind = VALUE_FLOAT, NAMED("X"), .bits = 64};
@@ -297,7 +286,6 @@ static void test_match_mixed_struct(void **state)
 	const struct value bad = {
 		.kind = VALUE_STRING, NAMED("S"), .bytes = "\xff", .bytes_len = 1};
 
-	(void)state;
 	YES("{\"X\": 0, \"S\": \"a\"}", s, x, a);
 	NO("{\"X\": \"hello\", \"S\": \"a\"}", s, x, a);
 	NO("{\"X\": null, \"S\": \"a\"}", s, x, a);
@@ -307,7 +295,7 @@ static void test_match_mixed_struct(void **state)
 }
 
 /* struct { In struct { S string }; A [2]uint8 } */
-static void test_match_nested(void **state)
+TEST(test_match_nested)
 {
 	const struct value in = {.kind = VALUE_STRUCT, NAMED("In"), .n = 1};
 	const struct value s = {.kind = VALUE_STRING, NAMED("S"), .bytes = "x", .bytes_len = 1};
@@ -315,7 +303,6 @@ static void test_match_nested(void **state)
 	const struct value outer = {.kind = VALUE_STRUCT, .n = 2};
 	const struct value one = {.kind = VALUE_UINT, .u = 1}, two = {.kind = VALUE_UINT, .u = 2};
 
-	(void)state;
 	YES("{\"In\": {\"S\": \"x\"}, \"A\": [1, 2]}", outer, in, s, a, one, two);
 	NO("{\"In\": {\"S\": \"y\"}, \"A\": [1, 2]}", outer, in, s, a, one, two);
 	NO("{\"In\": {\"S\": \"x\"}, \"A\": [2, 1]}", outer, in, s, a, one, two);
@@ -326,7 +313,7 @@ static void test_match_nested(void **state)
 	NO("{\"0\": 1, \"1\": 2}", a, one, two);
 }
 
-static void test_match_interface(void **state)
+TEST(test_match_interface)
 {
 	const struct value nil = {.kind = VALUE_INTERFACE, .type = ""};
 	const struct value any = {.kind = VALUE_INTERFACE, .n = 1, .type = "int"};
@@ -334,7 +321,6 @@ static void test_match_interface(void **state)
 	const struct value n = {.kind = VALUE_INT, .i = 42};
 	const struct value s = STRING("user:42");
 
-	(void)state;
 	YES("{\"type\": \"int\", \"value\": 42}", any, n);
 	NO("{\"type\": \"int64\", \"value\": 42}", any, n);
 	NO("{\"type\": \"int\", \"value\": 43}", any, n);
@@ -355,7 +341,7 @@ static void test_match_interface(void **state)
 
 /* any(struct{ type string; value int }{"x", 1}) has two ways to be asked for; and of an interface
  * whose value could not be read, its type still counts. */
-static void test_match_interface_odd(void **state)
+TEST(test_match_interface_odd)
 {
 	const struct value any = {.kind = VALUE_INTERFACE, .n = 1, .type = "main.T"};
 	const struct value unknown = {.kind = VALUE_INTERFACE, .n = 1, .type = ""};
@@ -365,7 +351,6 @@ static void test_match_interface_odd(void **state)
 	const struct value why = {.kind = VALUE_UNREAD, .bytes = "why", .bytes_len = 3};
 	const struct value bad = {.kind = VALUE_STRING, .bytes = "\xff\xfe", .bytes_len = 2};
 
-	(void)state;
 	YES("{\"type\": \"x\", \"value\": 1}", any, s, t, v);
 	NO("{\"type\": \"y\", \"value\": 1}", any, s, t, v);
 	YES("{\"type\": \"main.T\", \"value\": {\"type\": \"x\", \"value\": 1}}", any, s, t, v);
@@ -378,7 +363,7 @@ static void test_match_interface_odd(void **state)
 	NO("{\"bytes\": \"fffd\"}", any, bad);
 }
 
-static void test_match_complex(void **state)
+TEST(test_match_complex)
 {
 	const struct value c = {.kind = VALUE_COMPLEX, .bits = 128, .f = 1.5, .im = -2};
 	const struct value narrow = {
@@ -386,7 +371,6 @@ static void test_match_complex(void **state)
 	const struct value odd = {
 		.kind = VALUE_COMPLEX, .bits = 64, .f = (double)NAN, .im = -HUGE_VAL};
 
-	(void)state;
 	YES("[1.5, -2]", c);
 	NO("[1.5, 2]", c);
 	NO("[1.5]", c);
@@ -399,7 +383,7 @@ static void test_match_complex(void **state)
 	NO("[0, 0]", odd);
 }
 
-static void test_match_prefix(void **state)
+TEST(test_match_prefix)
 {
 	struct filter filter = key_filter("user:", true);
 	struct value string = STRING("user:42"), shorter = STRING("user");
@@ -408,7 +392,6 @@ static void test_match_prefix(void **state)
 	const struct value nil = {.kind = VALUE_INTERFACE, .type = ""};
 	const struct value number = {.kind = VALUE_INT, .i = 5};
 
-	(void)state;
 	assert_true(filter_key_matches(filter.key, &string, 1));
 	string.cut = true; /* its beginning is there */
 	assert_true(filter_key_matches(filter.key, &string, 1));
@@ -421,14 +404,13 @@ static void test_match_prefix(void **state)
 }
 
 /* A key of which less was read than the prefix has. */
-static void test_match_prefix_cut(void **state)
+TEST(test_match_prefix_cut)
 {
 	struct filter filter = key_filter("user:1234", true);
 	struct value any[] = {{.kind = VALUE_INTERFACE, .n = 1, .type = "string"},
 			      {.kind = VALUE_STRING, .bytes = "user:", .bytes_len = 5}};
 	const struct value why = {.kind = VALUE_UNREAD, .bytes = "why", .bytes_len = 3};
 
-	(void)state;
 	assert_false(filter_key_matches(filter.key, any, 2)); /* it is all there is */
 	any[1].cut = true;
 	assert_true(filter_key_matches(filter.key, any, 2));
@@ -447,14 +429,13 @@ static void test_match_prefix_cut(void **state)
 }
 
 /* Lists that promise more than they hold, and a key nested deeper than we go. */
-static void test_match_broken_lists(void **state)
+TEST(test_match_broken_lists)
 {
 	struct value deep[40];
 	char text[2 * ARRAY_SIZE(deep) + 1];
 	const struct value lone = {.kind = VALUE_STRUCT, .n = 1};
 	const struct value nameless = {.kind = VALUE_INT, .i = 1};
 
-	(void)state;
 	NO("{\"A\": 1}", lone, nameless);
 	check_matches("1", NULL, 0, true);
 	for (size_t i = 0; i < ARRAY_SIZE(deep); i++) {

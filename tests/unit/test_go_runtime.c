@@ -1,9 +1,5 @@
 /* read/layout/go_runtime.c: what the runtime's own structures say, by release. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "read/layout/layout.h"
 
@@ -16,12 +12,11 @@ static void check_state(const struct go_map_state *state, const char *name, uint
 }
 
 /* count 1000, flags hashWriting, B 7, noverflow 3, buckets, no old buckets */
-static void test_state_classic(void **state)
+TEST(test_state_classic)
 {
 	uint64_t header[GO_MAP_HEADER_WORDS] = {1000, 0x1122334400030704, 0xc000000000, 0, 99, 0};
 	struct go_map_state s[GO_MAP_STATE_MAX];
 
-	(void)state;
 	assert_int_equal(go_map_state(false, header, s), 6);
 	check_state(&s[0], "B", 7, false);
 	check_state(&s[1], "buckets", 128, false);
@@ -39,12 +34,11 @@ static void test_state_classic(void **state)
 	check_state(&s[4], "old_buckets", 128, false);
 }
 
-static void test_state_classic_odd(void **state)
+TEST(test_state_classic_odd)
 {
 	uint64_t header[GO_MAP_HEADER_WORDS] = {0};
 	struct go_map_state s[GO_MAP_STATE_MAX];
 
-	(void)state;
 	go_map_state(false, header, s);
 	check_state(&s[1], "buckets", 0, false); /* none until the first insert */
 	header[2] = header[3] = 8;
@@ -58,12 +52,11 @@ static void test_state_classic_odd(void **state)
 	check_state(&s[4], "old_buckets", 0, false);
 }
 
-static void test_state_swiss(void **state)
+TEST(test_state_swiss)
 {
 	uint64_t header[GO_MAP_HEADER_WORDS] = {5, 0xabcdef, 0xc000000000, 0, 0, 2};
 	struct go_map_state s[GO_MAP_STATE_MAX];
 
-	(void)state;
 	assert_int_equal(go_map_state(true, header, s), 5);
 	check_state(&s[0], "small", 1, true);
 	check_state(&s[1], "directory", 0, false);
@@ -83,11 +76,10 @@ static void test_state_swiss(void **state)
 	check_state(&s[3], "clears", 2, false);
 }
 
-static void test_goid_offset(void **state)
+TEST(test_goid_offset)
 {
 	static const uint32_t offsets[] = {152, 152, 152, 152, 160, 160, 152, 152, 152};
 
-	(void)state;
 	for (unsigned minor = GO_MINOR_MIN; minor <= GO_MINOR_MAX; minor++)
 		assert_int_equal(go_goid_offset(minor), offsets[minor - GO_MINOR_MIN]);
 	assert_int_equal(go_goid_offset(0), go_goid_offset(GO_MINOR_MIN));

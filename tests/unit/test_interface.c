@@ -1,9 +1,5 @@
 /* read/layout/go_key.c: keys that are interfaces, or hold some. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "key_check.h"
 
@@ -20,12 +16,11 @@ static void check_interface(const struct goprog *p, uint64_t type, uint64_t tab,
 }
 
 /* Which types an interface holds directly stands in Kind up to 1.25, in TFlag since. */
-static void test_decode_interface(void **state)
+TEST(test_decode_interface)
 {
 	static const unsigned minors[] = {19, 25, 26, 27};
 	static const int64_t number = -42;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(minors); i++) {
 		struct interface_types t;
 		struct goprog p;
@@ -60,7 +55,7 @@ static void test_decode_interface(void **state)
 	}
 }
 
-static void test_decode_interface_unread(void **state)
+TEST(test_decode_interface_unread)
 {
 	static const char unfollowed[] = "(<the key has more parts than are followed>)";
 	struct go_key_segment segment = {.addr = 0x1000, .want = 8};
@@ -69,7 +64,6 @@ static void test_decode_interface_unread(void **state)
 	struct goprog p;
 	uint64_t words[2];
 
-	(void)state;
 	open_interfaces(&p, 26, &t);
 	words[0] = t.integer;
 	words[1] = 0x1000;
@@ -97,7 +91,7 @@ static void test_decode_interface_unread(void **state)
 }
 
 /* any(main.pair{K: "k", V: any("v")}): a value in a value, both with strings */
-static void test_decode_interface_nested(void **state)
+TEST(test_decode_interface_nested)
 {
 	static uint64_t words[2], pair[4], inner[2];
 	struct interface_types t;
@@ -110,7 +104,6 @@ static void test_decode_interface_nested(void **state)
 	};
 	struct goprog p;
 
-	(void)state;
 	open_interfaces(&p, 26, &t);
 	memcpy(words, (uint64_t[]){t.pair, 0x1000}, sizeof(words));
 	memcpy(pair, (uint64_t[]){0x2000, 1, t.string, 0x3000}, sizeof(pair));
@@ -125,7 +118,7 @@ static void test_decode_interface_nested(void **state)
 
 /* Go keeps all values of one byte in one array (runtime.staticuint64s), so that interfaces of
  * different types share a data word: [2]any{string("v"), int(2)}, made to share one. */
-static void test_decode_interface_shared(void **state)
+TEST(test_decode_interface_shared)
 {
 	static uint64_t words[4], string[2], integer = 2;
 	struct interface_types t;
@@ -137,7 +130,6 @@ static void test_decode_interface_shared(void **state)
 	};
 	struct goprog p;
 
-	(void)state;
 	open_interfaces(&p, 26, &t);
 	memcpy(words, (uint64_t[]){t.string, 0x1000, t.integer, 0x1000}, sizeof(words));
 	memcpy(string, (uint64_t[]){0x4000, 1}, sizeof(string));

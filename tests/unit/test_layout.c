@@ -1,12 +1,11 @@
 /* read/layout/go_key.c: what is read of a key, and what its bytes mean. Types come from a synthesised
  * program, keys from arrays of bytes. */
+#include "test.h"
+
 #include "goprog.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include "key_check.h"
 
@@ -41,12 +40,11 @@ static const struct {
 	{GOTYPE_UNSAFE_POINTER, 8},
 };
 
-static void test_plan_scalars(void **state)
+TEST(test_plan_scalars)
 {
 	uint64_t at[ARRAY_SIZE(scalars)];
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	for (size_t i = 0; i < ARRAY_SIZE(scalars); i++)
 		at[i] = goprog_scalar(&p, scalars[i].kind);
@@ -62,13 +60,12 @@ static void test_plan_scalars(void **state)
 	goprog_close(&p);
 }
 
-static void test_plan_references(void **state)
+TEST(test_plan_references)
 {
 	struct go_key_plan plan;
 	struct goprog p;
 	uint64_t string, eface, iface;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	string = goprog_scalar(&p, GOTYPE_STRING);
 	eface = goprog_eface(&p);
@@ -88,14 +85,13 @@ static void test_plan_references(void **state)
 }
 
 /* struct { A int32; Name string; In struct { Tags [2]string; V any }; S fmt.Stringer } */
-static void test_plan_nested(void **state)
+TEST(test_plan_nested)
 {
 	static const unsigned offsets[] = {8, 24, 40, 56, 72};
 	struct go_key_plan plan;
 	struct goprog p;
 	uint64_t string, inner, outer;
 
-	(void)state;
 	goprog_begin(&p, 22);
 	string = goprog_scalar(&p, GOTYPE_STRING);
 	inner = STRUCT(&p, "main.inner",
@@ -125,12 +121,11 @@ static void test_plan_nested(void **state)
 }
 
 /* Without pointers there is nothing to look for. */
-static void test_plan_without_pointers(void **state)
+TEST(test_plan_without_pointers)
 {
 	struct goprog p;
 	uint64_t array, pair;
 
-	(void)state;
 	goprog_begin(&p, 19);
 	array = goprog_array(&p, "[1000000]int", p.fake.type_int, 8, 1000000, 0);
 	pair = STRUCT(&p, "main.p", ((struct goprog_field[]){{"A", array, 0}}), 8000000, 0);
@@ -141,13 +136,12 @@ static void test_plan_without_pointers(void **state)
 	goprog_close(&p);
 }
 
-static void test_plan_truncated(void **state)
+TEST(test_plan_truncated)
 {
 	struct go_key_plan plan;
 	struct goprog p;
 	uint64_t string, eight, nine, far;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	string = goprog_scalar(&p, GOTYPE_STRING);
 	eight = goprog_array(&p, "[8]string", string, 16, 8, 120);
@@ -178,13 +172,12 @@ static uint64_t nest(struct goprog *p, unsigned levels)
 	return type;
 }
 
-static void test_plan_depth(void **state)
+TEST(test_plan_depth)
 {
 	struct go_key_plan plan;
 	struct goprog p;
 	uint64_t deep, deeper;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	deep = nest(&p, 16);
 	deeper = nest(&p, 17);
@@ -203,13 +196,12 @@ static void poke_field_type(struct goprog *p, uint64_t type, unsigned index, uin
 
 /* An array that claims 2^40 pointers, and an array of 2^20 of those: one element without anything to
  * follow speaks for all. */
-static void test_plan_arrays(void **state)
+TEST(test_plan_arrays)
 {
 	struct go_key_plan plan;
 	struct goprog p;
 	uint64_t inner, outer;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	inner = goprog_array(&p, "[N]*int", goprog_scalar(&p, GOTYPE_POINTER), 8, 1ull << 40, 8);
 	gofake_poke_u64(&p.fake, inner, 8); /* its size */
@@ -227,13 +219,12 @@ static void test_plan_arrays(void **state)
 
 /* Structs of eight structs of eight ..., eleven deep, and pointers at the end: 2^33 of them, and never
  * a step too many that would end the walk. */
-static void test_plan_bounded(void **state)
+TEST(test_plan_bounded)
 {
 	struct go_key_plan plan;
 	struct goprog p;
 	uint64_t type;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	type = goprog_scalar(&p, GOTYPE_POINTER);
 	for (unsigned level = 0; level < 11; level++)
@@ -258,13 +249,12 @@ static void test_plan_bounded(void **state)
 	goprog_close(&p);
 }
 
-static void test_plan_hostile(void **state)
+TEST(test_plan_hostile)
 {
 	struct go_key_plan plan;
 	struct goprog p;
 	uint64_t cycle, missing, outside;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	cycle = STRUCT(&p, "main.cycle", ((struct goprog_field[]){{"Self", 0, 0}}), 8, 8);
 	poke_field_type(&p, cycle, 0, cycle);
@@ -296,7 +286,7 @@ static void check_key(const struct goprog *p, uint64_t type, const void *bytes, 
 	check_memory(p, type, &memory, expected);
 }
 
-static void test_decode_integers(void **state)
+TEST(test_decode_integers)
 {
 	static const struct {
 		enum gotype_kind kind;
@@ -330,7 +320,6 @@ static void test_decode_integers(void **state)
 	uint64_t at[ARRAY_SIZE(cases)];
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		at[i] = goprog_scalar(&p, cases[i].kind);
@@ -340,7 +329,7 @@ static void test_decode_integers(void **state)
 	goprog_close(&p);
 }
 
-static void test_decode_floats(void **state)
+TEST(test_decode_floats)
 {
 	const double wide[] = {1.5, -0.0, (double)INFINITY, (double)NAN, 5e-324};
 	const float narrow[] = {0.1f, -0.0f, -INFINITY, 16777216.0f};
@@ -349,7 +338,6 @@ static void test_decode_floats(void **state)
 	uint64_t f32, f64, c64, c128;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	f32 = goprog_scalar(&p, GOTYPE_FLOAT32);
 	f64 = goprog_scalar(&p, GOTYPE_FLOAT64);
@@ -380,12 +368,11 @@ static void check_string(const struct goprog *p, uint64_t type, const char *byte
 	check_memory(p, type, &memory, expected);
 }
 
-static void test_decode_string(void **state)
+TEST(test_decode_string)
 {
 	struct goprog p;
 	uint64_t string;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	string = goprog_scalar(&p, GOTYPE_STRING);
 	goprog_open(&p);
@@ -409,7 +396,7 @@ static void test_decode_string(void **state)
 
 /* ---- structs, arrays ---- */
 
-static void test_decode_struct_padding(void **state)
+TEST(test_decode_struct_padding)
 {
 	/* struct { A int8; B int64; C bool; D int16 }, holes filled with noise */
 	static const uint8_t bytes[] = {
@@ -420,7 +407,6 @@ static void test_decode_struct_padding(void **state)
 	struct goprog p;
 	uint64_t padded, unnamed, empty;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	padded = STRUCT(&p, "main.padded",
 			((struct goprog_field[]){{"A", goprog_scalar(&p, GOTYPE_INT8), 0},
@@ -439,13 +425,12 @@ static void test_decode_struct_padding(void **state)
 	goprog_close(&p);
 }
 
-static void test_decode_array(void **state)
+TEST(test_decode_array)
 {
 	static const int16_t ints[] = {1, -2, 3};
 	struct goprog p;
 	uint64_t array, square, none;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	array = goprog_array(&p, "[3]int16", goprog_scalar(&p, GOTYPE_INT16), 2, 3, 0);
 	square = goprog_array(&p, "[1][3]int16", array, 6, 1, 0);
@@ -461,7 +446,7 @@ static void test_decode_array(void **state)
 
 /* struct { A string; N int; B string }: the two strings share memory, so the length tells which
  * segment is whose. */
-static void test_decode_struct_strings(void **state)
+TEST(test_decode_struct_strings)
 {
 	static const uint64_t words[] = {0x1000, 5, 7, 0x1000, 2};
 	struct go_key_segment segments[] = {
@@ -473,7 +458,6 @@ static void test_decode_struct_strings(void **state)
 	struct goprog p;
 	uint64_t string, type;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	string = goprog_scalar(&p, GOTYPE_STRING);
 	type = STRUCT(&p, "main.s",
@@ -493,7 +477,7 @@ static void test_decode_struct_strings(void **state)
 }
 
 /* A string of more than 4 GiB: a segment's size is 32 bits wide on the wire. */
-static void test_decode_huge_string(void **state)
+TEST(test_decode_huge_string)
 {
 	static const uint64_t words[] = {0x1000, 1ull << 40};
 	struct go_key_segment segments[] = {
@@ -504,7 +488,6 @@ static void test_decode_huge_string(void **state)
 	struct goprog p;
 	uint64_t array;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	array = goprog_array(&p, "[1]string", goprog_scalar(&p, GOTYPE_STRING), 16, 1, 8);
 	goprog_open(&p);
@@ -514,13 +497,12 @@ static void test_decode_huge_string(void **state)
 
 /* ---- what a target may hold that no compiler wrote ---- */
 
-static void test_decode_short(void **state)
+TEST(test_decode_short)
 {
 	static const char longer[] = "<the key is longer than what is read of it>";
 	struct goprog p;
 	uint64_t integer, string, eface, c128;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	integer = goprog_scalar(&p, GOTYPE_INT);
 	string = goprog_scalar(&p, GOTYPE_STRING);
@@ -537,13 +519,12 @@ static void test_decode_short(void **state)
 	goprog_close(&p);
 }
 
-static void test_decode_hostile(void **state)
+TEST(test_decode_hostile)
 {
 	static const uint8_t zeros[64];
 	struct goprog p;
 	uint64_t outside, edge, wild, slice, lying;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	outside =
 		STRUCT(&p, "main.o", ((struct goprog_field[]){{"F", p.fake.type_int, 24}}), 16, 0);
@@ -593,7 +574,7 @@ static void check_cut(const struct goprog *p, uint64_t type, const struct go_key
 	go_key_arena_fini(&arena);
 }
 
-static void test_decode_cut(void **state)
+TEST(test_decode_cut)
 {
 	static const uint64_t zeros[4];
 	struct go_key_segment string = {.want = 4, .len = 4, .bytes = "user"};
@@ -601,7 +582,6 @@ static void test_decode_cut(void **state)
 	uint64_t four, ints, nothing, wild;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	four = STRUCT(&p, "main.four",
 		      ((struct goprog_field[]){{"A", p.fake.type_int, 0},
@@ -635,13 +615,12 @@ static void test_decode_cut(void **state)
 	goprog_close(&p);
 }
 
-static void test_decode_bounded(void **state)
+TEST(test_decode_bounded)
 {
 	static const uint8_t bytes[1000];
 	struct goprog p;
 	uint64_t cycle, bomb, wide, nothing, deep;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	cycle = STRUCT(&p, "main.cycle", ((struct goprog_field[]){{"Self", 0, 0}}), 8, 8);
 	poke_field_type(&p, cycle, 0, cycle);
@@ -664,7 +643,7 @@ static void test_decode_bounded(void **state)
 }
 
 /* Type data with every byte of it wrong in turn: whatever comes out is one value. */
-static void test_decode_flipped(void **state)
+TEST(test_decode_flipped)
 {
 	static const uint8_t bytes[64] = {1, 2, 3};
 	static const uint8_t masks[] = {0x01, 0x80, 0xff};
@@ -672,7 +651,6 @@ static void test_decode_flipped(void **state)
 	struct goprog p;
 	uint64_t size;
 
-	(void)state;
 	open_interfaces(&p, 26, &t);
 	size = p.etypes - t.eface;
 	for (uint64_t at = 0; at < size; at++) {

@@ -145,7 +145,7 @@ static void run_random(const struct kind *kind, uint64_t seed, size_t rounds, si
 	assert_int_equal(map.len, 0);
 }
 
-static void against_reference(void **state)
+TEST(against_reference)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		for (uint64_t seed = 1; seed <= 3; seed++)
@@ -153,7 +153,7 @@ static void against_reference(void **state)
 }
 
 /* Up to a length, down to nothing, with every key looked for at each power of two. */
-static void up_and_down(void **state)
+TEST(up_and_down)
 {
 	struct tophash map = {0};
 	const uint64_t n = 200000;
@@ -178,7 +178,7 @@ static void up_and_down(void **state)
 	tophash_fini(&map);
 }
 
-static void null_and_zero_maps_are_empty(void **state)
+TEST(null_and_zero_maps_are_empty)
 {
 	struct tophash map = {0};
 	uint64_t key = 1, val = 0;
@@ -197,7 +197,7 @@ static void null_and_zero_maps_are_empty(void **state)
 	tophash_fini(&map);
 }
 
-static void floats_are_gos(void **state)
+TEST(floats_are_gos)
 {
 	const struct tophash_type *type = &kinds[4].type;
 	struct tophash map = {0};
@@ -221,7 +221,7 @@ static void floats_are_gos(void **state)
 	tophash_fini(&map);
 }
 
-static void seed_is_renewed_when_empty(void **state)
+TEST(seed_is_renewed_when_empty)
 {
 	struct tophash map = {0};
 	uint64_t key = 7, seed;

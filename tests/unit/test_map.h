@@ -2,17 +2,13 @@
 #ifndef TEST_MAP_H
 #define TEST_MAP_H
 
+#include "test.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "tophash/fast.h"
 

@@ -125,7 +125,7 @@ static void memory_at_every_length(uint32_t slot_size, size_t n, const struct to
 	free(fresh);
 }
 
-static void memory_after_deletes(void **state)
+TEST(memory_after_deletes)
 {
 	static const struct {
 		uint32_t slot_size;
@@ -221,7 +221,7 @@ static void large_swings_move_thrice(const struct tophash_type *type, size_t n)
 	tophash_fini(&map);
 }
 
-static void hysteresis(void **state)
+TEST(hysteresis)
 {
 	static const uint32_t sizes[] = {16, 72, 1024};
 
@@ -272,7 +272,7 @@ static uint64_t key_for(const struct tophash *map, uint64_t *state, unsigned *fu
 
 /* All buckets that the first share of a shrink merges are as full as they can be moved in it, and the
  * delete that begins it fills a hole besides. */
-static void nothing_moves_more_than_is_promised(void **state)
+TEST(nothing_moves_more_than_is_promised)
 {
 	static const struct tophash_type type = {.kind = TOPHASH_KIND_CUSTOM,
 						 .key_size = 8,

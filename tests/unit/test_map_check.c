@@ -64,7 +64,7 @@ static struct chain bucket_with(const struct tophash *map, size_t overflow)
 		assert_int_equal(tophash_check(map, 3), 0);                 \
 	} while (0)
 
-static void what_the_fast_path_reads(void **state)
+TEST(what_the_fast_path_reads)
 {
 	struct tophash map = {0};
 
@@ -86,7 +86,7 @@ static void what_the_fast_path_reads(void **state)
 	tophash_fini(&map);
 }
 
-static void filters_and_chains(void **state)
+TEST(filters_and_chains)
 {
 	struct tophash map = {0};
 	struct chain chain, plain;
@@ -110,7 +110,7 @@ static void filters_and_chains(void **state)
 	tophash_fini(&map);
 }
 
-static void overflow_buckets_that_are_lost(void **state)
+TEST(overflow_buckets_that_are_lost)
 {
 	struct tophash map = {0};
 	struct chain chain;
@@ -141,7 +141,7 @@ static void overflow_buckets_that_are_lost(void **state)
 }
 
 /* While a map moves, there is nothing between the old buckets and the new ones. */
-static void buckets_that_must_be_empty(void **state)
+TEST(buckets_that_must_be_empty)
 {
 	struct tophash map = {0};
 	struct tophash_core *core;
@@ -174,7 +174,7 @@ static unsigned a_lane(tophash_mask mask)
 	return tophash_lane(mask);
 }
 
-static void entries_out_of_place(void **state)
+TEST(entries_out_of_place)
 {
 	struct tophash map = {0};
 	struct chain chain, other;
@@ -217,7 +217,7 @@ static void note_fault(enum tophash_fault fault, const struct tophash *map)
 }
 
 /* With check=N a slow write reports what it leaves broken; without a handler the program ends. */
-static void faults_are_not_survived_in_silence(void **state)
+TEST(faults_are_not_survived_in_silence)
 {
 	struct tophash map = {0};
 	int status = 0, said = dup(STDERR_FILENO), silence;

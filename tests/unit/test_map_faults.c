@@ -55,7 +55,7 @@ TOPHASH_MAP(ages, const char *, int);
 TOPHASH_MAP(halves, double, int);
 
 /* Who ends every map that was to be made need not know which could be. */
-static void what_could_not_be_made_is_empty(void **state)
+TEST(what_could_not_be_made_is_empty)
 {
 	struct heap heap = {.until = SIZE_MAX};
 	struct tophash_hooks hooks = {
@@ -85,7 +85,7 @@ static void what_could_not_be_made_is_empty(void **state)
 }
 
 /* The value that slot gives is that of the map, not one that the drop hook has had. */
-static void slot_does_not_drop(void **state)
+TEST(slot_does_not_drop)
 {
 	struct heap heap = {0};
 	struct tophash_hooks hooks = {
@@ -140,7 +140,7 @@ static void delete_all(struct chained *m, uint32_t first, uint32_t n)
 
 /* Long chains come and go, so that the pool of overflow buckets has gaps; every allocation fails in
  * one of the runs. */
-static void each_allocation_fails_once(void **state)
+TEST(each_allocation_fails_once)
 {
 	size_t until = 0;
 	bool failed = true;
@@ -180,7 +180,7 @@ static double the_zero(struct halves *m)
 }
 
 /* Of the two zeros the one that was put last is kept, by the fast path and (while moving) by the slow. */
-static void last_zero_is_kept(void **state)
+TEST(last_zero_is_kept)
 {
 	struct halves m = {0};
 

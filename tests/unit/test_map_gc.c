@@ -354,33 +354,30 @@ static void run_world(const struct tophash_type *type, const char *options, unsi
 	tophash_debug(NULL);
 }
 
-static void every_write_is_announced(void **state)
+TEST(every_write_is_announced)
 {
 	static const char *const options[] = {"seed=1", "seed=2,evacuate=manual",
 					      "seed=3,evacuate=eager"};
 
-	(void)state;
 	for (unsigned i = 0; i < sizeof(types) / sizeof(*types); i++)
 		for (unsigned k = 0; k < sizeof(options) / sizeof(*options); k++)
 			run_world(&types[i], options[k], 0);
 }
 
-static void announced_without_memory(void **state)
+TEST(announced_without_memory)
 {
-	(void)state;
 	for (unsigned i = 0; i < sizeof(types) / sizeof(*types); i++)
 		run_world(&types[i], "seed=4", 3);
 }
 
 /* A drop hook may set off a collection: it runs before the barrier, never between it and the write.
  */
-static void drops_come_before_the_barrier(void **state)
+TEST(drops_come_before_the_barrier)
 {
 	static struct watch watch;
 	struct tophash_hooks hooks = hooks_of(&watch);
 	struct tophash map = {0};
 
-	(void)state;
 	hooks.drop_key = hooks.drop_val = watch_drop;
 	watch.slot_size = 16;
 	tophash_set_hooks(&map, &hooks);
@@ -534,9 +531,8 @@ static size_t run_snapshot(unsigned deaf)
 
 /* A delete needs the barrier of such a collector, as does a replace; a new entry and a move do not:
  * what is written was somewhere when it began. */
-static void snapshots_need_the_barrier_of_deletes(void **state)
+TEST(snapshots_need_the_barrier_of_deletes)
 {
-	(void)state;
 	assert_int_equal(run_snapshot(0), 0);
 	assert_int_equal(run_snapshot(1 << TOPHASH_WRITE_NEW | 1 << TOPHASH_WRITE_MOVE), 0);
 	assert_true(run_snapshot(1 << TOPHASH_WRITE_CLEAR) > 0);

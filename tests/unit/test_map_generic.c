@@ -10,7 +10,7 @@ TOPHASH_SET(names, struct tophash_str);
 TOPHASH_MAP_DECLARE(parted, int, long);
 TOPHASH_MAP_DEFINE(parted, int, long);
 
-static void sizes_are_checked(void **state)
+TEST(sizes_are_checked)
 {
 	struct tophash_type type;
 
@@ -36,7 +36,7 @@ static void sizes_are_checked(void **state)
 }
 
 /* What run time lays out is what the macros lay out. */
-static void layout_is_that_of_the_macros(void **state)
+TEST(layout_is_that_of_the_macros)
 {
 	struct tophash_type type;
 
@@ -49,7 +49,7 @@ static void layout_is_that_of_the_macros(void **state)
 	assert_memory_equal(&type, &flags_type, sizeof(type));
 }
 
-static void generic_map_holds_what_is_put(void **state)
+TEST(generic_map_holds_what_is_put)
 {
 	struct tophash *map = tophash_new(TOPHASH_KIND_BYTES, 5, 3, 10);
 	struct tophash_iter *iter;
@@ -81,7 +81,7 @@ static void generic_map_holds_what_is_put(void **state)
 }
 
 /* The map had no type when the loop was made, and so no size for the keys that a loop keeps. */
-static void loop_over_a_map_that_has_no_keys_yet(void **state)
+TEST(loop_over_a_map_that_has_no_keys_yet)
 {
 	struct numbers m = {0};
 	struct tophash_iter *iter = tophash_iter_new(&m.map);
@@ -102,7 +102,7 @@ struct long_key {
 };
 
 /* A key that an iteration gives lies in the map, which may move its entries before it looks for it. */
-static void keys_of_an_iteration_are_put_and_deleted(void **state)
+TEST(keys_of_an_iteration_are_put_and_deleted)
 {
 	const void *key;
 
@@ -136,7 +136,7 @@ static void keys_of_an_iteration_are_put_and_deleted(void **state)
 	}
 }
 
-static void slot_is_zero_when_new(void **state)
+TEST(slot_is_zero_when_new)
 {
 	struct ages m = {0};
 	int *slot;
@@ -157,7 +157,7 @@ static void slot_is_zero_when_new(void **state)
 	ages_fini(&m);
 }
 
-static void bool_keys_are_two(void **state)
+TEST(bool_keys_are_two)
 {
 	struct flags m = {0};
 
@@ -169,7 +169,7 @@ static void bool_keys_are_two(void **state)
 	flags_fini(&m);
 }
 
-static void declared_and_defined_apart(void **state)
+TEST(declared_and_defined_apart)
 {
 	struct parted m = {0};
 	long sum = 0;
@@ -183,7 +183,7 @@ static void declared_and_defined_apart(void **state)
 	parted_fini(&m);
 }
 
-static void clone_is_a_map_of_its_own(void **state)
+TEST(clone_is_a_map_of_its_own)
 {
 	struct numbers m = {0}, copy, empty = {0};
 	struct tophash_stats stats;
@@ -209,7 +209,7 @@ static void clone_is_a_map_of_its_own(void **state)
 }
 
 /* A clone of an empty map knows its keys. */
-static void clone_of_nothing_has_a_type(void **state)
+TEST(clone_of_nothing_has_a_type)
 {
 	struct tophash *map = tophash_new(TOPHASH_KIND_INT, 4, 4, 0), copy;
 	uint32_t key = 7, val = 0;
@@ -223,7 +223,7 @@ static void clone_of_nothing_has_a_type(void **state)
 	tophash_free(map);
 }
 
-static void batches_do_what_single_ones_do(void **state)
+TEST(batches_do_what_single_ones_do)
 {
 	static uint64_t keys[5000], vals[5000], got[5000];
 	static bool found[5000];
@@ -281,7 +281,7 @@ static bool is_same(const int *key, const int *other)
 TOPHASH_MAP_WITH(customs, int, int, hash_of, is_same);
 
 /* Each way into the slow path, by its reason. */
-static void reasons_are_counted(void **state)
+TEST(reasons_are_counted)
 {
 	struct numbers m = {0};
 	struct customs c = {0};
@@ -328,7 +328,7 @@ static void reasons_are_counted(void **state)
 	assert_string_equal(tophash_reason_name((enum tophash_reason)0), "?");
 }
 
-static void sets_have_members(void **state)
+TEST(sets_have_members)
 {
 	struct names m = {0};
 	struct tophash_str a = {"ada", 3}, same = {"adam", 3}, b = {"adam", 4}, none = {NULL, 0};
@@ -348,7 +348,7 @@ static void sets_have_members(void **state)
 	names_fini(&m);
 }
 
-static void debug_options_are_understood_or_refused(void **state)
+TEST(debug_options_are_understood_or_refused)
 {
 	struct numbers one = {0}, other = {0};
 	uint64_t first[2] = {0};

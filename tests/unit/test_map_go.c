@@ -41,7 +41,7 @@ static void ints_fill(struct ints *m, int n)
 
 /* ---- floats --------------------------------------------------------------------------------------- */
 
-static void negative_zero_is_zero(void **state)
+TEST(negative_zero_is_zero)
 {
 	struct doubles m = {0};
 	struct singles s = {0};
@@ -67,7 +67,7 @@ static void negative_zero_is_zero(void **state)
 }
 
 /* Each assignment to a NaN makes an entry, also one that would read it before. */
-static void nans_are_never_found(void **state)
+TEST(nans_are_never_found)
 {
 	struct doubles m = {0};
 	int sum = 0;
@@ -97,7 +97,7 @@ static void nans_are_never_found(void **state)
 }
 
 /* The infinities are numbers like others. */
-static void infinities_are_keys(void **state)
+TEST(infinities_are_keys)
 {
 	struct doubles d = {0};
 	struct singles s = {0};
@@ -117,7 +117,7 @@ static void infinities_are_keys(void **state)
 }
 
 /* Of 4 bytes as well: each is a NaN still, comes once, and is copied into a clone. */
-static void nans_of_four_bytes(void **state)
+TEST(nans_of_four_bytes)
 {
 	static bool seen[3000];
 	struct singles m = {0}, copy;
@@ -144,7 +144,7 @@ static void nans_of_four_bytes(void **state)
 }
 
 /* Growth in the loop, with NaNs in the map, whose place cannot be found again by looking for them. */
-static void growth_with_nans_in_a_loop(void **state)
+TEST(growth_with_nans_in_a_loop)
 {
 	struct doubles m = {0};
 	int seen[16] = {0}, next = 1000;
@@ -172,7 +172,7 @@ static void growth_with_nans_in_a_loop(void **state)
 
 /* Zero deleted in the loop, and put with the other sign while the map grows: it comes once before, and at
  * most once after. */
-static void growth_with_negative_zero_in_a_loop(void **state)
+TEST(growth_with_negative_zero_in_a_loop)
 {
 	for (unsigned run = 0; run < 100; run++) {
 		struct doubles m = {0};
@@ -202,7 +202,7 @@ static void growth_with_negative_zero_in_a_loop(void **state)
 /* ---- loops ---------------------------------------------------------------------------------------- */
 
 /* In the first round of the loop the map grows, and every odd key is deleted: none of those comes. */
-static void growth_and_deletes_in_a_loop(void **state)
+TEST(growth_and_deletes_in_a_loop)
 {
 	for (unsigned run = 0; run < 20; run++) {
 		struct ints m = {0};
@@ -229,7 +229,7 @@ static void growth_and_deletes_in_a_loop(void **state)
 }
 
 /* Each is deleted and put back, some for other keys: a loop ends, and none comes twice that stayed. */
-static void replacing_in_a_loop(void **state)
+TEST(replacing_in_a_loop)
 {
 	for (unsigned run = 0; run < 50; run++) {
 		struct ints m = {0};
@@ -250,7 +250,7 @@ static void replacing_in_a_loop(void **state)
 
 /* Everything else is deleted and put again at each step, so that the map shrinks and grows: what was not
  * touched comes just once. */
-static void untouched_ones_come_once(void **state)
+TEST(untouched_ones_come_once)
 {
 	for (unsigned run = 0; run < 30; run++) {
 		struct ints m = {0};
@@ -276,7 +276,7 @@ static void untouched_ones_come_once(void **state)
 	}
 }
 
-static void clearing_in_a_loop(void **state)
+TEST(clearing_in_a_loop)
 {
 	struct ints m = {0};
 	int n = 0;
@@ -304,7 +304,7 @@ static void clearing_in_a_loop(void **state)
 	ints_fini(&m);
 }
 
-static void the_loop_that_deletes_all_empties(void **state)
+TEST(the_loop_that_deletes_all_empties)
 {
 	struct ints m = {0};
 	int n = 0;
@@ -320,7 +320,7 @@ static void the_loop_that_deletes_all_empties(void **state)
 }
 
 /* The first key, or the order, differs soon, from loop to loop and from map to map. */
-static void order_is_random(void **state)
+TEST(order_is_random)
 {
 	static const int sizes[] = {3, 7, 9, 15, 100};
 
@@ -349,7 +349,7 @@ static void order_is_random(void **state)
 }
 
 /* Nor is it settled in a map that was large and is nearly empty. */
-static void order_is_random_when_sparse(void **state)
+TEST(order_is_random_when_sparse)
 {
 	struct ints m = {0};
 	unsigned first = 0;
@@ -368,7 +368,7 @@ static void order_is_random_when_sparse(void **state)
 
 /* ---- keys and values ------------------------------------------------------------------------------ */
 
-static void assignment_operators(void **state)
+TEST(assignment_operators)
 {
 	struct ints m = {0};
 	struct wides w = {0};
@@ -402,7 +402,7 @@ static void assignment_operators(void **state)
 	counts_fini(&c);
 }
 
-static void strings_of_one_bucket(void **state)
+TEST(strings_of_one_bucket)
 {
 	static const char *const keys[][8] = {
 		{"x", "xx", "foo", "foo\txyz", "", "xxxx", "a much longer one than the others",
@@ -426,7 +426,7 @@ static void strings_of_one_bucket(void **state)
 	}
 }
 
-static void parts_of_a_buffer_are_looked_up(void **state)
+TEST(parts_of_a_buffer_are_looked_up)
 {
 	static const char text[] = "stringsandbytes";
 	struct slices m = {0};
@@ -451,7 +451,7 @@ static struct big big_of(int i)
 	return ret;
 }
 
-static void big_keys_and_values(void **state)
+TEST(big_keys_and_values)
 {
 	struct bigs m = {0};
 	struct big zero;
@@ -476,7 +476,7 @@ static void big_keys_and_values(void **state)
 }
 
 /* The smallest there are. */
-static void empty_keys_and_no_values(void **state)
+TEST(empty_keys_and_no_values)
 {
 	struct members m = {0};
 	struct small s = {0};
@@ -496,7 +496,7 @@ static void empty_keys_and_no_values(void **state)
 }
 
 /* A hash that says nothing makes the map slow, not wrong. */
-static void a_bad_hash_is_only_slow(void **state)
+TEST(a_bad_hash_is_only_slow)
 {
 	struct bad m = {0};
 	struct tophash_stats stats;
@@ -520,7 +520,7 @@ static void a_bad_hash_is_only_slow(void **state)
 /* ---- memory --------------------------------------------------------------------------------------- */
 
 /* A hint that cannot be is an error here, where Go ignores it; the map is as it was. */
-static void bogus_hints(void **state)
+TEST(bogus_hints)
 {
 	static const size_t hints[] = {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX / 16, (size_t)1 << 40};
 	struct ints m = {0};
@@ -542,7 +542,7 @@ static void bogus_hints(void **state)
 }
 
 /* Keys that come and go leave nothing behind, where Go's table has tombstones. */
-static void memory_is_used_again(void **state)
+TEST(memory_is_used_again)
 {
 	struct ints m = {0};
 	struct tophash_stats before, after;
@@ -577,7 +577,7 @@ static void *read_all(void *ctx)
 }
 
 /* Readers of a map that stands in the middle of a growth. */
-static void readers_after_a_growth(void **state)
+TEST(readers_after_a_growth)
 {
 	for (int size = 10; size <= 10000; size *= 10) {
 		struct ints m = {0};

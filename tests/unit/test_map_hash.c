@@ -359,7 +359,7 @@ static void hold_against_chance(const struct set *set)
 		fail_msg("%s: %u in a bucket", set->name, sums.most);
 }
 
-static void sets_fall_like_chance(void **state)
+TEST(sets_fall_like_chance)
 {
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
 		hold_against_chance(&sets[i]);
@@ -383,7 +383,7 @@ static void choose_colliding(const struct set *set, const struct tophash *seeded
 }
 
 /* Keys that were chosen to collide under one seed do not under another, nor in a map that was emptied. */
-static void chosen_keys_collide_once(void **state)
+TEST(chosen_keys_collide_once)
 {
 	static const char *const names[] = {"counting", "doubles from 0",  "grid of 16 bytes",
 					    "points",	"numbers as text", "user:session:0000N"};
@@ -415,7 +415,7 @@ static void chosen_keys_collide_once(void **state)
 }
 
 /* Of 16 bytes both halves count, each by itself. */
-static void both_halves_of_wide_keys_count(void **state)
+TEST(both_halves_of_wide_keys_count)
 {
 	for (unsigned half = 0; half < 2; half++) {
 		struct tophash *map = tophash_new(TOPHASH_KIND_INT, 16, 0, 0);
@@ -432,7 +432,7 @@ static void both_halves_of_wide_keys_count(void **state)
 }
 
 /* No multiplier is even, or short of ones: half of the hashes would be lost, or all of them near each other. */
-static void no_multiplier_is_weak(void **state)
+TEST(no_multiplier_is_weak)
 {
 	bool same = true;
 	uint64_t first = 0;
@@ -464,7 +464,7 @@ static uint64_t drawn_seed(void)
 }
 
 /* Of a parent and its child, and of two children, who go on from the same state. */
-static void a_fork_draws_anew(void **state)
+TEST(a_fork_draws_anew)
 {
 	uint64_t seeds[3];
 

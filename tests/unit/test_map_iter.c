@@ -155,7 +155,7 @@ RUN(weaks, SAME, SAME)
 
 static const char *const evacuations[] = {"", "evacuate=manual", "evacuate=eager"};
 
-static void random_changes(void **state)
+TEST(random_changes)
 {
 	static const uint32_t sizes[] = {1, 14, 20, 60, 300, 3000};
 	uint64_t seed = (uint64_t)time(NULL);
@@ -216,7 +216,7 @@ static void walk_through_move(uint32_t n, bool growing, unsigned step, uint32_t 
 	numbers_fini(&m);
 }
 
-static void every_place_of_a_move(void **state)
+TEST(every_place_of_a_move)
 {
 	size_t walks = 0;
 	bool stood;
@@ -241,7 +241,7 @@ static void every_place_of_a_move(void **state)
 
 /* ---- what is said of it besides ------------------------------------------------------------------- */
 
-static void every_start_comes(void **state)
+TEST(every_start_comes)
 {
 	struct numbers m = {0};
 	uint32_t firsts[8] = {0};
@@ -260,7 +260,7 @@ static void every_start_comes(void **state)
 	numbers_fini(&m);
 }
 
-static void empty_maps_have_no_entries(void **state)
+TEST(empty_maps_have_no_entries)
 {
 	struct numbers m = {0};
 
@@ -279,7 +279,7 @@ static void empty_maps_have_no_entries(void **state)
 
 /* A lane whose entry was deleted before it came has nothing in the iterator's keys: what lies there (here 0) must not
  * hide a key that is really in the map, when a growth makes the iterator ask for it. */
-static void deleted_lanes_hide_nothing(void **state)
+TEST(deleted_lanes_hide_nothing)
 {
 	unsigned asked = 0;
 
@@ -312,7 +312,7 @@ static void deleted_lanes_hide_nothing(void **state)
 
 /* A map that is made anew in the loop is another one, with a seed of its own: who knows what of it still comes, but
  * the walk does not go on in memory that is gone. */
-static void made_anew_in_the_loop(void **state)
+TEST(made_anew_in_the_loop)
 {
 	for (unsigned round = 0; round < 100; round++) {
 		struct numbers m, other = {0};
@@ -340,7 +340,7 @@ static void made_anew_in_the_loop(void **state)
 }
 
 /* Go's own: a map that grows in the loop, by more with each entry, still ends; and a NaN comes once each. */
-static void growth_in_the_loop_ends(void **state)
+TEST(growth_in_the_loop_ends)
 {
 	struct numbers m = {0};
 	uint32_t next = 100, n = 0;
@@ -357,7 +357,7 @@ static void growth_in_the_loop_ends(void **state)
 	numbers_fini(&m);
 }
 
-static void nans_come_once(void **state)
+TEST(nans_come_once)
 {
 	struct doubles m = {0};
 	uint64_t sum = 0;
@@ -384,7 +384,7 @@ static bool is_even(uint32_t key, uint32_t *val, void *ctx)
 	return key % 2 == 0;
 }
 
-static void delete_if_takes_what_it_is_told(void **state)
+TEST(delete_if_takes_what_it_is_told)
 {
 	struct numbers m = {0};
 	uint32_t asked = 0;

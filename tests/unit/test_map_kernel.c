@@ -74,7 +74,7 @@ void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 
 /* A map grows from a block to mappings of some MiB, and one of its calls fails: nothing is lost, whichever
  * of the arrays had been moved by then, and loops go on. */
-static void growth_that_fails_half_way(void **state)
+TEST(growth_that_fails_half_way)
 {
 	const uint64_t n = 200000;
 	unsigned failures = 0;
@@ -104,7 +104,7 @@ static void growth_that_fails_half_way(void **state)
 }
 
 /* What the kernel has unmapped before it failed may belong to another thread at once. */
-static void nothing_of_others_is_unmapped(void **state)
+TEST(nothing_of_others_is_unmapped)
 {
 	const uint64_t n = 1000000;
 	unsigned taken = 0;
@@ -130,7 +130,7 @@ static void nothing_of_others_is_unmapped(void **state)
 
 /* No delete gives back more than a few pages at a time: of all that shrinks away, and of what a map
  * holds that was emptied at once and is used for little. */
-static void memory_goes_in_small_pieces(void **state)
+TEST(memory_goes_in_small_pieces)
 {
 	const size_t most = 4 * 65536 / (size_t)sysconf(_SC_PAGESIZE);
 	const uint64_t n = 1000000;

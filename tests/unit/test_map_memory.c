@@ -61,7 +61,7 @@ static size_t held(const struct tophash *map)
 }
 
 /* A put that fails leaves the map as it was; a delete never fails; nothing is left in the end. */
-static void failing_allocator(void **state)
+TEST(failing_allocator)
 {
 	static uint64_t want[KEYS];
 	size_t failures = 0;
@@ -109,7 +109,7 @@ static void failing_allocator(void **state)
 	assert_true(failures > 0);
 }
 
-static void pieces_are_small_and_come_back(void **state)
+TEST(pieces_are_small_and_come_back)
 {
 	struct heap heap = {0};
 	struct tophash_hooks hooks = hooks_of(&heap);
@@ -146,7 +146,7 @@ static size_t most_given_back(struct heap *heap, struct tophash *map,
 }
 
 /* The end of a shrink, and of a growth that there is no memory for: both are put off, and not for ever. */
-static void what_was_put_off_is_done_by_shrink(void **state)
+TEST(what_was_put_off_is_done_by_shrink)
 {
 	struct heap heap = {0};
 	struct tophash_hooks hooks = hooks_of(&heap);
@@ -184,7 +184,7 @@ static void what_was_put_off_is_done_by_shrink(void **state)
 }
 
 /* A growth without memory is not tried again at every put. */
-static void growth_is_put_off_for_a_while(void **state)
+TEST(growth_is_put_off_for_a_while)
 {
 	struct heap heap = {0};
 	struct tophash_hooks hooks = hooks_of(&heap);
@@ -211,7 +211,7 @@ static void growth_is_put_off_for_a_while(void **state)
 }
 
 /* In the middle of a shrink pieces have been given back: there is nothing to read, drop, copy or clear. */
-static void holes_of_a_shrink_are_left_alone(void **state)
+TEST(holes_of_a_shrink_are_left_alone)
 {
 	for (unsigned how = 0; how < 3; how++) {
 		struct heap heap = {0};
@@ -255,7 +255,7 @@ static void holes_of_a_shrink_are_left_alone(void **state)
 }
 
 /* Buckets larger than a piece go one by one, and not all at the end. */
-static void large_buckets_come_back_one_by_one(void **state)
+TEST(large_buckets_come_back_one_by_one)
 {
 	static const struct tophash_type type = {.kind = TOPHASH_KIND_INT,
 						 .key_size = 8,
@@ -276,7 +276,7 @@ static void large_buckets_come_back_one_by_one(void **state)
 }
 
 /* Huge pages are for what the kernel maps: with an allocator nothing changes. */
-static void huge_pages_are_nothing_to_an_allocator(void **state)
+TEST(huge_pages_are_nothing_to_an_allocator)
 {
 	size_t most[2];
 
@@ -296,7 +296,7 @@ static void huge_pages_are_nothing_to_an_allocator(void **state)
 	assert_true(most[1] < 4 * (64 << 10) && most[1] <= 2 * most[0]);
 }
 
-static void drops_run_once(void **state)
+TEST(drops_run_once)
 {
 	struct heap heap = {0};
 	struct tophash_hooks hooks = hooks_of(&heap);
@@ -340,7 +340,7 @@ static void put_scattered(struct tophash *map, uint64_t n)
 
 /* Down to a tenth, one by one: at most 2.2 times what a fresh map of that length holds; and as much
  * after shrink, but for the chance of how many overflow. */
-static void memory_after_deletes(void **state)
+TEST(memory_after_deletes)
 {
 	static const uint64_t sizes[] = {1000, 3000, 12345, 70000, 100000, 140000, 300000};
 
@@ -372,7 +372,7 @@ static uint64_t moved(const struct tophash *map)
 }
 
 /* No put or delete moves more than the homes of two buckets; a move is done before the next is due. */
-static void moving_is_bounded(void **state)
+TEST(moving_is_bounded)
 {
 	struct tophash map = {0};
 	uint64_t before = 0, after, most = 0;
@@ -405,7 +405,7 @@ static struct tophash_stats put_next(struct tophash *map, uint64_t *next)
 }
 
 /* A put that ends a move which had waited for long, and begins the next one, has moved its share. */
-static void put_moves_one_share(void **state)
+TEST(put_moves_one_share)
 {
 	struct tophash map = {0};
 	struct tophash_stats stats = {0};
@@ -430,7 +430,7 @@ static void put_moves_one_share(void **state)
 }
 
 /* Back and forth over every threshold: no thrashing. */
-static void room_is_kept_when_told(void **state)
+TEST(room_is_kept_when_told)
 {
 	struct tophash map = {0};
 	struct tophash_stats stats;
@@ -472,7 +472,7 @@ static size_t overflow(const struct tophash *map)
 }
 
 /* Turning over the elements of a map leaves no more chains than there were: none grows old. */
-static void churn_leaves_no_chains(void **state)
+TEST(churn_leaves_no_chains)
 {
 	struct tophash map = {0};
 	uint64_t next = 0, key;
@@ -497,7 +497,7 @@ static void churn_leaves_no_chains(void **state)
 	tophash_fini(&map);
 }
 
-static void moving_has_hysteresis(void **state)
+TEST(moving_has_hysteresis)
 {
 	struct tophash map = {0};
 	uint64_t key, ops = 0;
@@ -516,7 +516,7 @@ static void moving_has_hysteresis(void **state)
 	tophash_fini(&map);
 }
 
-static void reserved_room_is_kept_until_used(void **state)
+TEST(reserved_room_is_kept_until_used)
 {
 	struct tophash map;
 	uint64_t key;
@@ -547,7 +547,7 @@ static uint64_t grows(const struct tophash *map)
 }
 
 /* What a map has already stays, and the puts up to there neither grow nor move it. */
-static void reserve_makes_room(void **state)
+TEST(reserve_makes_room)
 {
 	for (uint64_t had = 0; had < 3000; had = had * 2 + 1) {
 		struct tophash map = {0};
@@ -577,7 +577,7 @@ static void reserve_makes_room(void **state)
 
 /* So is room that was there when it was asked for; and what is asked for in small does not keep what is
  * there in large. */
-static void reserved_room_need_not_be_new(void **state)
+TEST(reserved_room_need_not_be_new)
 {
 	struct tophash map = {0};
 	uint64_t key, before;

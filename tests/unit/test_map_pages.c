@@ -120,7 +120,7 @@ static void grow_and_shrink(bool huge, size_t slack)
 	assert_true(taken() < before + slack);
 }
 
-static void small_pages(void **state)
+TEST(small_pages)
 {
 	if (!taken())
 		skip();
@@ -129,7 +129,7 @@ static void small_pages(void **state)
 
 /* Whether there are any is the system's business; without, all is as above. With them, what is taken and
  * given back is a huge page more or less: of the slots, and of the tag words when there are 2 MiB of them. */
-static void huge_pages(void **state)
+TEST(huge_pages)
 {
 	if (!taken())
 		skip();
@@ -137,7 +137,7 @@ static void huge_pages(void **state)
 }
 
 /* The choice may be made, and changed, at any time. */
-static void chosen_late(void **state)
+TEST(chosen_late)
 {
 	struct tophash map = {0};
 	uint64_t key;
@@ -169,7 +169,7 @@ static size_t mapped(void)
 }
 
 /* A large map that is finished leaves nothing, standing still or moving, grown or made as large. */
-static void nothing_is_left(void **state)
+TEST(nothing_is_left)
 {
 	struct tophash map;
 	uint64_t key;
@@ -192,14 +192,13 @@ static void nothing_is_left(void **state)
 
 /* Room that was asked for is there, page by page, before the first element; but not more of it than a quarter
  * of the machine's memory. */
-static void reserved_room_is_touched(void **state)
+TEST(reserved_room_is_touched)
 {
 	struct sysinfo info;
 	struct tophash map;
 	size_t before = taken(), says, is;
 	void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	(void)state;
 	assert_true(page != MAP_FAILED);
 	if (madvise(page, 1, POPULATE) != 0)
 		skip(); /* an older kernel than 5.14 */

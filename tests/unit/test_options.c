@@ -1,9 +1,5 @@
 /* cmd/trace_options.c: every option of tophash trace, and every complaint word for word. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "cmd/trace_options.h"
 
@@ -43,12 +39,11 @@ static struct trace_options parse_ok(const char *words, struct line *line)
 
 /* ---- what is understood ---- */
 
-static void test_defaults(void **state)
+TEST(test_defaults)
 {
 	struct line line;
 	struct trace_options o = parse_ok("-p 4711", &line);
 
-	(void)state;
 	assert_int_equal(o.pid, 4711);
 	assert_null(o.binary);
 	assert_null(o.command);
@@ -69,12 +64,11 @@ static void test_defaults(void **state)
 	trace_options_fini(&o);
 }
 
-static void test_targets(void **state)
+TEST(test_targets)
 {
 	struct line line;
 	struct trace_options o = parse_ok("--pid 2147483647", &line);
 
-	(void)state;
 	assert_int_equal(o.pid, INT32_MAX);
 	o = parse_ok("-b ./server", &line);
 	assert_string_equal(o.binary, "./server");
@@ -92,7 +86,7 @@ static void test_targets(void **state)
 	assert_string_equal(o.command[0], "-x");
 }
 
-static void test_filters(void **state)
+TEST(test_filters)
 {
 	struct line line;
 	struct trace_options o = parse_ok("-p 1 --map 0xc000012340 --goid 37 --type map[string]* "
@@ -101,7 +95,6 @@ static void test_filters(void **state)
 	bool prefix = true;
 	size_t len = 0;
 
-	(void)state;
 	assert_int_equal(o.filter.map, 0xc000012340);
 	assert_int_equal(o.filter.goid, 37);
 	assert_true(filter_type_matches(&o.filter, "map[string]int"));
@@ -123,14 +116,13 @@ static void test_filters(void **state)
 	assert_int_equal(o.filter.map, 1);
 }
 
-static void test_flags(void **state)
+TEST(test_flags)
 {
 	struct line line;
 	struct trace_options o = parse_ok("-p 1 --misses --dry-run --verbose --format json "
 					  "-o events.json --limit 18446744073709551615",
 					  &line);
 
-	(void)state;
 	assert_true(o.misses && o.dry_run && o.verbose);
 	assert_false(o.quiet);
 	assert_string_equal(o.format, "json");
@@ -150,12 +142,11 @@ static void test_flags(void **state)
 	assert_true(o.quiet && o.misses);
 }
 
-static void test_amounts(void **state)
+TEST(test_amounts)
 {
 	struct line line;
 	struct trace_options o = parse_ok("-p 1 --stack 512 --key-bytes 256", &line);
 
-	(void)state;
 	assert_int_equal(o.stack_max, 512);
 	assert_true(o.show_stack);
 	assert_int_equal(o.key_bytes, 256);
@@ -164,7 +155,7 @@ static void test_amounts(void **state)
 	assert_int_equal(o.key_bytes, 1);
 }
 
-static void test_summary(void **state)
+TEST(test_summary)
 {
 	static const struct {
 		const char *words;
@@ -175,7 +166,6 @@ static void test_summary(void **state)
 		{"-p 1 --summary=key", AGGR_BY_KEY}, {"--summary -p 1", AGGR_BY_SITE},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct line line;
 		struct trace_options o = parse_ok(cases[i].words, &line);
@@ -186,7 +176,7 @@ static void test_summary(void **state)
 	}
 }
 
-static void test_durations(void **state)
+TEST(test_durations)
 {
 	static const struct {
 		const char *words;
@@ -198,7 +188,6 @@ static void test_durations(void **state)
 		{"-p 1 --duration 1ms", 1000000},      {"-p 1 --duration .25s", 250000000},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct line line;
 
@@ -206,7 +195,7 @@ static void test_durations(void **state)
 	}
 }
 
-static void test_sizes(void **state)
+TEST(test_sizes)
 {
 	static const struct {
 		const char *words;
@@ -218,7 +207,6 @@ static void test_sizes(void **state)
 		{"-p 1 --buffer 1GiB", 1 << 30},   {"-p 1 --buffer 100000", 100000},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct line line;
 
@@ -326,9 +314,8 @@ static const struct {
 	{"-p 1 --site x\\", "--site x\\: the pattern ends in a lone backslash"},
 };
 
-static void test_errors(void **state)
+TEST(test_errors)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		struct trace_options options;
 		struct line line;
@@ -345,11 +332,10 @@ static void test_errors(void **state)
 
 /* ---- help ---- */
 
-static void test_help(void **state)
+TEST(test_help)
 {
 	static const char *const words[] = {"--help", "-h", "-qh", "-v -h --nonsense", "-h -p x"};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		struct line line;
 
@@ -358,7 +344,7 @@ static void test_help(void **state)
 }
 
 /* The text fits a terminal, and names every option that is understood. */
-static void test_help_text(void **state)
+TEST(test_help_text)
 {
 	static const char *const options[] = {
 		"-p, --pid",	 "-b, --binary", "-- COMMAND", "-k, --key",    "--key-prefix",
@@ -369,7 +355,6 @@ static void test_help_text(void **state)
 	};
 	const char *help = trace_help();
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (!strstr(help, options[i]))
 			fail_msg("the help does not name %s", options[i]);

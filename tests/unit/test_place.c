@@ -18,13 +18,12 @@
 
 /* The arguments stand in the caller's area: above the frame pointer are the saved one, the return
  * address, then type, map, key. */
-static void test_classic_119(void **state)
+TEST(test_classic_119)
 {
 	struct placements places;
 	struct goprog p;
 	uint64_t fast32, fast64, clear;
 
-	(void)state;
 	goprog_begin(&p, 19);
 	fast32 = ADD_SP(&p, "runtime.mapdelete_fast32", fast32_119);
 	fast64 = ADD_SP(&p, "runtime.mapdelete_fast64", fast64_119);
@@ -50,13 +49,12 @@ static void test_classic_119(void **state)
 	goprog_close(&p);
 }
 
-static void test_classic_123(void **state)
+TEST(test_classic_123)
 {
 	struct placements places;
 	struct goprog p;
 	uint64_t mapdelete, faststr;
 
-	(void)state;
 	goprog_begin(&p, 23);
 	faststr = ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
 	mapdelete = ADD_SP(&p, "runtime.mapdelete", mapdelete_121);
@@ -77,13 +75,12 @@ static void test_classic_123(void **state)
 }
 
 /* With a nop in front of jae (1.24) the nop is the spot, without (1.27) the jump. */
-static void test_swiss(void **state)
+TEST(test_swiss)
 {
 	struct placements places;
 	struct goprog p;
 	uint64_t small, table, clear;
 
-	(void)state;
 	goprog_begin(&p, 27);
 	small = ADD_SP(&p, SMALL_DELETE, small_124);
 	ADD(&p, MAP_DELETE, clear_126);
@@ -106,14 +103,13 @@ static void test_swiss(void **state)
 }
 
 /* Entry and exits of one function carry one number. */
-static void test_misses(void **state)
+TEST(test_misses)
 {
 	struct placements places;
 	const struct placement *place;
 	struct goprog p;
 	uint64_t map, fast64, panic;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD_SP(&p, SMALL_DELETE, small_124);
 	map = ADD(&p, MAP_DELETE, clear_126);
@@ -135,13 +131,12 @@ static void test_misses(void **state)
 	goprog_close(&p);
 }
 
-static void test_misses_classic(void **state)
+TEST(test_misses_classic)
 {
 	struct placements places;
 	struct goprog p;
 	uint64_t entry;
 
-	(void)state;
 	goprog_begin(&p, 19);
 	entry = ADD_SP(&p, "runtime.mapdelete_fast64", fast64_119);
 	goprog_open(&p);
@@ -153,13 +148,12 @@ static void test_misses_classic(void **state)
 	goprog_close(&p);
 }
 
-static void test_start_and_gcphase(void **state)
+TEST(test_start_and_gcphase)
 {
 	struct placements places;
 	struct goprog p;
 	uint64_t start, mark;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD_SP(&p, SMALL_DELETE, small_124);
 	ADD(&p, MAP_DELETE, clear_126);
@@ -174,9 +168,8 @@ static void test_start_and_gcphase(void **state)
 	goprog_close(&p);
 }
 
-static void test_role_names(void **state)
+TEST(test_role_names)
 {
-	(void)state;
 	assert_string_equal(placement_role_name(WIRE_ROLE_REMOVAL), "removal");
 	assert_string_equal(placement_role_name(WIRE_ROLE_CLEAR), "clear");
 	assert_string_equal(placement_role_name(WIRE_ROLE_ENTRY), "entry");
@@ -239,9 +232,8 @@ static void check_pieces(const uint8_t *code, size_t size, const struct goprog_s
 
 #define CHECK(why, ...) check_pieces(BYTES(__VA_ARGS__), COUNT(__VA_ARGS__), pieces_sp, (why))
 
-static void test_pieces_good(void **state)
+TEST(test_pieces_good)
 {
-	(void)state;
 	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, END);
 	/* The map in its own register, never loaded. */
 	CHECK(NULL, FRAME, SPILL, 0x48, 0xff, 0x08 /* decq (%rax) */, NOP, END);
@@ -256,9 +248,8 @@ static void test_pieces_good(void **state)
 	      LOAD_MAP, LESS, NOP, END);
 }
 
-static void test_count_not_once(void **state)
+TEST(test_count_not_once)
 {
-	(void)state;
 	places_wanted = 2; /* inlined twice: two places */
 	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, LOAD_MAP, LESS, NOP, END);
 	places_wanted = 1;
@@ -276,9 +267,8 @@ static void test_count_not_once(void **state)
 }
 
 /* Loaded, changed, stored: only length - 1 counts. */
-static void test_count_other_values(void **state)
+TEST(test_count_other_values)
 {
-	(void)state;
 	/* mov (%rcx),%rdx; lea -1(%rdx),%rsi; mov %rsi,(%rcx) */
 	CHECK(NULL, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xff, 0x48, 0x89,
 	      0x31, NOP, END);
@@ -293,9 +283,8 @@ static void test_count_other_values(void **state)
 	      0x31, NOP, END);
 }
 
-static void test_no_spot(void **state)
+TEST(test_no_spot)
 {
-	(void)state;
 	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, END);
 	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS); /* the code ends here; int3 follows */
 	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0x06, NOP, END); /* no instruction */
@@ -309,11 +298,10 @@ static void test_no_spot(void **state)
 	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0x31, 0xc9, NOP, 0x75, 0xfd, END);
 }
 
-static void test_arguments_not_kept(void **state)
+TEST(test_arguments_not_kept)
 {
 	static const uint8_t whole[] = {FRAME, SPILL, LOAD_MAP, LESS, NOP, END};
 
-	(void)state;
 	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_TYPE, LOAD_MAP, LESS, NOP, END);
 	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_KEY, LOAD_MAP, LESS, NOP, END);
 	/* The key's slot gets another use: mov %rdx,0x60(%rsp) */
@@ -334,14 +322,13 @@ static void test_arguments_not_kept(void **state)
 }
 
 /* A string key whose two words do not stand side by side. */
-static void test_string_halves_apart(void **state)
+TEST(test_string_halves_apart)
 {
 	uint8_t code[sizeof(faststr_123)];
 	struct placements places;
 	struct error *err;
 	struct goprog p;
 
-	(void)state;
 	memcpy(code, faststr_123, sizeof(code));
 	code[0x17] = 0x40; /* mov %rdi,0x40(%rsp) */
 	goprog_begin(&p, 23);
@@ -356,7 +343,7 @@ static void test_string_halves_apart(void **state)
 }
 
 /* Beginnings where the arguments are gone, or calls pass not exactly once, before the spot. */
-static void test_no_entry_spot(void **state)
+TEST(test_no_entry_spot)
 {
 	const struct {
 		const uint8_t *code;
@@ -371,7 +358,6 @@ static void test_no_entry_spot(void **state)
 		{CODE(0x48, 0x85, 0xc0, 0x74, 0x00, 0x90, 0xc3)}, /* no frame at all */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct placements places;
 		struct error *err;
@@ -405,11 +391,10 @@ static void expect_error(const struct goprog *p, const char *about)
 	error_free(err);
 }
 
-static void test_no_deletes(void **state)
+TEST(test_no_deletes)
 {
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	goprog_open(&p);
 	expect_error(&p, "the program never deletes from a map");
@@ -417,14 +402,13 @@ static void test_no_deletes(void **state)
 }
 
 /* Every return is a probe: a function of more returns than there are probes. */
-static void test_too_many_places(void **state)
+TEST(test_too_many_places)
 {
 	uint8_t code[sizeof(clear_126) + WIRE_PROBES];
 	struct placements places;
 	struct error *err;
 	struct goprog p;
 
-	(void)state;
 	memcpy(code, clear_126, sizeof(clear_126));
 	memset(code + sizeof(clear_126), 0xc3, WIRE_PROBES);
 	goprog_begin(&p, 26);
@@ -439,7 +423,7 @@ static void test_too_many_places(void **state)
 	goprog_close(&p);
 }
 
-static void test_arm64(void **state)
+TEST(test_arm64)
 {
 	struct gofake_spec spec = {.minor = 26, .arm64 = true};
 	struct placements places;
@@ -449,7 +433,6 @@ static void test_arm64(void **state)
 	struct error *err;
 	int fd;
 
-	(void)state;
 	assert_true(gofake_build(&spec, &fake));
 	fd = gofake_fd(fake.file.data, fake.file.len);
 	assert_null(image_open(fd, "fake", &image));
@@ -465,11 +448,10 @@ static void test_arm64(void **state)
 }
 
 /* Code of noise under the runtime's names: an error or a place inside the function. */
-static void test_noise(void **state)
+TEST(test_noise)
 {
 	uint64_t noise = 7;
 
-	(void)state;
 	for (int i = 0; i < 300; i++) {
 		uint8_t code[sizeof(small_124)];
 		struct placements places;

@@ -63,7 +63,7 @@ static void poke_call(struct goprog *p, uint64_t at, uint64_t target)
 
 /* ---- the two ends of the way, inlined into (*Map).Delete ---- */
 
-static void test_small_inlined(void **state)
+TEST(test_small_inlined)
 {
 	static const struct goprog_inline inlined[] = {
 		{0x3f, NULL, 0},
@@ -76,7 +76,6 @@ static void test_small_inlined(void **state)
 	uint64_t map, table;
 	struct goprog p;
 
-	(void)state;
 	memcpy(code, delete_126, sizeof(code));
 	keep_count(&code[0x90]); /* (*table).Delete is called there */
 	goprog_begin(&p, 26);
@@ -98,7 +97,7 @@ static void test_small_inlined(void **state)
 	goprog_close(&p);
 }
 
-static void test_table_inlined(void **state)
+TEST(test_table_inlined)
 {
 	static const struct goprog_inline inlined[] = {
 		{0x6d, NULL, 0},
@@ -111,7 +110,6 @@ static void test_table_inlined(void **state)
 	uint64_t map, small;
 	struct goprog p;
 
-	(void)state;
 	memcpy(code, delete_126, sizeof(code));
 	keep_count(&code[0x55]); /* deleteSmall is called there */
 	goprog_begin(&p, 26);
@@ -134,14 +132,13 @@ static void test_table_inlined(void **state)
 }
 
 /* Neither is in the program any more. The entries call (*Map).Delete as ever. */
-static void test_both_inlined(void **state)
+TEST(test_both_inlined)
 {
 	struct placements places;
 	const struct placement *place;
 	uint64_t map, fast64;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD(&p, REHASH, clear_126);
 	map = ADD_INLINED(&p, MAP_DELETE, delete_126);
@@ -168,14 +165,13 @@ static void test_both_inlined(void **state)
 
 /* ---- everything inlined into the entries: no method of the map is left ---- */
 
-static void test_entry_holds_all(void **state)
+TEST(test_entry_holds_all)
 {
 	struct placements places;
 	const struct placement *place;
 	struct goprog p;
 	uint64_t fast64;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD(&p, REHASH, clear_126);
 	fast64 = ADD_INLINED(&p, FAST64, fast64_126);
@@ -197,14 +193,13 @@ static void test_entry_holds_all(void **state)
 
 /* Of a classic map: the two words of the key stand side by side only where the inlined function has
  * its own, below the frame pointer. */
-static void test_string_in_reflect(void **state)
+TEST(test_string_in_reflect)
 {
 	struct placements places;
 	const struct placement *place;
 	uint64_t entry;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 23);
 	entry = ADD_INLINED(&p, REFLECT_STRING, reflect_faststr_123);
 	goprog_open(&p);
@@ -222,13 +217,12 @@ static void test_string_in_reflect(void **state)
 }
 
 /* A function of reflect's that calls the one that is probed is not probed for misses as well. */
-static void test_reflect_calls(void **state)
+TEST(test_reflect_calls)
 {
 	struct placements places;
 	uint64_t faststr, reflect;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 23);
 	faststr = ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
 	reflect = ADD(&p, REFLECT_STRING, fast64_127);
@@ -248,13 +242,12 @@ static void test_reflect_calls(void **state)
 
 /* (*Map).Clear is gone, and runtime.mapclear was inlined into reflect.mapclear too: each is a way of
  * its own. A program that only clears has none of the functions that delete. */
-static void test_clear_inlined(void **state)
+TEST(test_clear_inlined)
 {
 	struct placements places;
 	uint64_t clear, reflect;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD(&p, REHASH, clear_126);
 	reflect = ADD_INLINED(&p, "reflect.mapclear", mapclear_126);
@@ -270,13 +263,12 @@ static void test_clear_inlined(void **state)
 }
 
 /* Inlined into runtime.mapclear alone: reflect's calls that. */
-static void test_clear_called(void **state)
+TEST(test_clear_called)
 {
 	struct placements places;
 	uint64_t clear, reflect;
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD_INLINED(&p, FAST64, fast64_126);
 	clear = ADD_INLINED(&p, "runtime.mapclear", mapclear_126);
@@ -291,13 +283,12 @@ static void test_clear_called(void **state)
 }
 
 /* The method alone tells which maps these are. */
-static void test_clear_only(void **state)
+TEST(test_clear_only)
 {
 	struct placements places;
 	struct goprog p;
 	uint64_t clear;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD(&p, REHASH, clear_126);
 	clear = ADD(&p, MAP_CLEAR, clear_126);
@@ -314,7 +305,7 @@ static void test_clear_only(void **state)
 /* ---- what is not accounted for must be an error ---- */
 
 /* In one copy of two the count does not go down where it can be seen. */
-static void test_copy_unaccounted(void **state)
+TEST(test_copy_unaccounted)
 {
 	const struct {
 		const char *func, *about;
@@ -326,7 +317,6 @@ static void test_copy_unaccounted(void **state)
 	uint8_t code[sizeof(fast64_126)];
 	struct goprog p;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		memcpy(code, fast64_126, sizeof(code));
 		keep_count(&code[cases[i].decrement]);
@@ -344,12 +334,11 @@ static void test_copy_unaccounted(void **state)
 }
 
 /* Of a classic map: reflect's copy of runtime.mapdelete_faststr. */
-static void test_reflect_unaccounted(void **state)
+TEST(test_reflect_unaccounted)
 {
 	uint8_t code[sizeof(reflect_faststr_123)];
 	struct goprog p;
 
-	(void)state;
 	memcpy(code, reflect_faststr_123, sizeof(code));
 	code[0x3d] = 0xff;
 	code[0x3e] = 0xc2; /* inc %rdx */
@@ -367,11 +356,10 @@ static void test_reflect_unaccounted(void **state)
 
 /* (*table).Delete neither is in the program nor was inlined where placement looks, though there are
  * tables. */
-static void test_end_nowhere(void **state)
+TEST(test_end_nowhere)
 {
 	struct goprog p;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	ADD(&p, REHASH, clear_126);
 	ADD_SP(&p, SMALL_DELETE, small_124);
@@ -382,7 +370,7 @@ static void test_end_nowhere(void **state)
 }
 
 /* More stores of an argument than are remembered: type and map come last. */
-static void test_too_many_spills(void **state)
+TEST(test_too_many_spills)
 {
 	uint8_t code[256] = {0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x78};
 	static const uint8_t rest[] = {
@@ -395,7 +383,6 @@ static void test_too_many_spills(void **state)
 	size_t at = 8;
 	struct goprog p;
 
-	(void)state;
 	for (uint8_t slot = 0; slot < 15; slot++) {
 		const uint8_t store[] = {0x48, 0x89, 0x7c, 0x24, (uint8_t)(8 * slot)};
 

@@ -1,10 +1,6 @@
 /* target/: processes found, read, watched, started. The processes are this test and children that
  * it makes: no privilege is needed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,12 +66,11 @@ static void expect_no_child(pid_t pid)
 
 /* ---- opening ---- */
 
-static void test_open_self(void **state)
+TEST(test_open_self)
 {
 	struct process *process = NULL;
 	struct stat by_fd, by_path;
 
-	(void)state;
 	assert_null(process_open(getpid(), &process));
 	assert_int_equal(process->pid, getpid());
 	assert_true(process->pidfd >= 0);
@@ -89,13 +84,12 @@ static void test_open_self(void **state)
 	process_close(NULL);
 }
 
-static void test_open_gone(void **state)
+TEST(test_open_gone)
 {
 	pid_t pid = fork_exit(0);
 	struct process *process = NULL;
 	char text[64];
 
-	(void)state;
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	snprintf(text, sizeof(text), "no process %d: is it still running?", (int)pid);
 	expect_error(process_open(pid, &process), ERROR_TARGET, text);
@@ -103,25 +97,23 @@ static void test_open_gone(void **state)
 }
 
 /* Ended, but not yet waited for: it has no executable any more. */
-static void test_open_zombie(void **state)
+TEST(test_open_zombie)
 {
 	pid_t pid = fork_exit(0);
 	struct process *process = NULL;
 	siginfo_t info;
 
-	(void)state;
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 	expect_error(process_open(pid, &process), ERROR_TARGET, "has no executable");
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-static void test_open_kernel_thread(void **state)
+TEST(test_open_kernel_thread)
 {
 	struct process *process = NULL;
 	char comm[32] = "", link[8];
 	FILE *file = fopen("/proc/2/comm", "re");
 
-	(void)state;
 	if (file && !fgets(comm, sizeof(comm), file))
 		comm[0] = '\0';
 	if (file)
@@ -143,7 +135,7 @@ static void *thread_id(void *arg)
 	return arg;
 }
 
-static void test_open_thread(void **state)
+TEST(test_open_thread)
 {
 	struct process *process = NULL;
 	int pipes[4];
@@ -151,7 +143,6 @@ static void test_open_thread(void **state)
 	char text[64];
 	pid_t tid;
 
-	(void)state;
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(pipes + 2, O_CLOEXEC), 0);
 	assert_int_equal(pthread_create(&thread, NULL, thread_id, pipes), 0);
@@ -180,13 +171,12 @@ static int find_offset(struct dl_phdr_info *info, size_t size, void *ret)
 	return 1;
 }
 
-static void test_mapping(void **state)
+TEST(test_mapping)
 {
 	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	pid_t gone = fork_exit(0);
 	uint64_t offset = 0, addr = 0;
 
-	(void)state;
 	assert_true(exe >= 0);
 	assert_int_equal(dl_iterate_phdr(find_offset, &offset), 1);
 	assert_true(offset > 0);
@@ -202,14 +192,13 @@ static void test_mapping(void **state)
 }
 
 /* A program that reads its own file, mapped lower than its code. */
-static void test_mapping_of_itself(void **state)
+TEST(test_mapping_of_itself)
 {
 	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	uint64_t offset = 0, addr = 0;
 	struct stat st;
 	void *low;
 
-	(void)state;
 	assert_int_equal(fstat(exe, &st), 0);
 	low = mmap((void *)0x10000000, (size_t)st.st_size, PROT_READ,
 		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, exe, 0);
@@ -226,7 +215,7 @@ static void test_mapping_of_itself(void **state)
 }
 
 /* A shell that executes another program when it is told to. */
-static void test_executes(void **state)
+TEST(test_executes)
 {
 	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"read x; exec sleep 60"},
 			      NULL};
@@ -236,7 +225,6 @@ static void test_executes(void **state)
 	bool same;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -267,7 +255,7 @@ static void test_executes(void **state)
 	close(ends[1]);
 }
 
-static void test_peek(void **state)
+TEST(test_peek)
 {
 	static const char text[] = "read me";
 	struct process self = {.pid = getpid(), .pidfd = -1, .exe = -1};
@@ -276,7 +264,6 @@ static void test_peek(void **state)
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char to[sizeof(text)] = "";
 
-	(void)state;
 	assert_true(two != MAP_FAILED);
 	assert_true(process_peek(&self, (uintptr_t)text, to, sizeof(to)));
 	assert_string_equal(to, text);
@@ -291,13 +278,12 @@ static void test_peek(void **state)
 
 /* ---- the end ---- */
 
-static void test_poll_exit(void **state)
+TEST(test_poll_exit)
 {
 	struct process *process = NULL;
 	pid_t pid = fork_pause();
 	int status = -1;
 
-	(void)state;
 	assert_null(process_open(pid, &process));
 	assert_int_equal(process_poll(process, &status), PROCESS_RUNS);
 	assert_int_equal(status, -1);
@@ -308,11 +294,10 @@ static void test_poll_exit(void **state)
 	process_close(process);
 }
 
-static void test_poll_codes(void **state)
+TEST(test_poll_codes)
 {
 	static const int codes[] = {0, 1, 77, 255};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
 		struct process *process = NULL;
 		pid_t pid = fork_exit(codes[i]);
@@ -329,13 +314,12 @@ static void test_poll_codes(void **state)
 }
 
 /* Somebody else's child that is not waited for: /proc shows how it ended. */
-static void test_poll_stranger(void **state)
+TEST(test_poll_stranger)
 {
 	struct process *process = NULL;
 	int pipes[2], status = -1;
 	pid_t parent, pid;
 
-	(void)state;
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
 	parent = fork();
 	if (parent == 0) {
@@ -375,13 +359,12 @@ static bool count_pid(void *ctx, pid_t pid)
 	return !scan->stop;
 }
 
-static void test_scan(void **state)
+TEST(test_scan)
 {
 	struct scan scan = {.wanted = getpid()}, first = {.stop = true};
 	pid_t child = fork_pause();
 	struct stat st;
 
-	(void)state;
 	assert_int_equal(stat("/proc/self/exe", &st), 0);
 	assert_null(process_scan(st.st_dev, st.st_ino, count_pid, &scan));
 	assert_int_equal(scan.hits, 1);
@@ -402,7 +385,6 @@ static char dir[64];
 
 static int make_dir(void **state)
 {
-	(void)state;
 	snprintf(dir, sizeof(dir), "%s/test_process.XXXXXX", P_tmpdir);
 	return mkdtemp(dir) ? 0 : -1;
 }
@@ -424,7 +406,6 @@ static int remove_dir(void **state)
 {
 	static const char *const names[] = {"tool", "plain", "noise"};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char path[128];
 
@@ -441,12 +422,11 @@ static struct error *prepare(const char *name, struct spawn *ret)
 	return spawn_prepare((char *[]){copy, NULL}, ret);
 }
 
-static void test_spawn_not_found(void **state)
+TEST(test_spawn_not_found)
 {
 	char path[128], text[256];
 	struct spawn spawn;
 
-	(void)state;
 	expect_error(prepare("no-such-command", &spawn), ERROR_TARGET,
 		     "cannot start no-such-command: not found in PATH");
 	spawn_fini(&spawn);
@@ -477,13 +457,12 @@ static int run(char *const argv[], struct spawn *spawn)
 	return status;
 }
 
-static void test_spawn_runs(void **state)
+TEST(test_spawn_runs)
 {
 	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"exit $1"},
 			      (char[]){"x"},  (char[]){"43"}, NULL};
 	struct spawn spawn;
 
-	(void)state;
 	assert_int_equal(run(argv, &spawn), 43);
 	assert_int_equal(spawn.path[0], '/');
 	assert_string_equal(strrchr(spawn.path, '/'), "/sh");
@@ -503,11 +482,10 @@ static void expect_own_status(char *pattern)
 }
 
 /* What we block is none of the command's business, nor SIGPIPE (bit 12), which we ignore. */
-static void test_spawn_signals(void **state)
+TEST(test_spawn_signals)
 {
 	sigset_t mask, saved;
 
-	(void)state;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &mask, &saved);
@@ -518,13 +496,12 @@ static void test_spawn_signals(void **state)
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 }
 
-static void test_spawn_path(void **state)
+TEST(test_spawn_path)
 {
 	cleanup_free char *saved = strdup(getenv("PATH"));
 	char path[256], expected[128];
 	struct spawn spawn;
 
-	(void)state;
 	make_file("tool", "#!/bin/sh\nexit 5\n", 0755);
 	make_file("plain", "#!/bin/sh\nexit 5\n", 0644);
 	snprintf(expected, sizeof(expected), "%s/tool", dir);
@@ -544,13 +521,12 @@ static void test_spawn_path(void **state)
 }
 
 /* An empty component of PATH is the current directory. */
-static void test_spawn_path_empty(void **state)
+TEST(test_spawn_path_empty)
 {
 	cleanup_free char *saved = strdup(getenv("PATH"));
 	cleanup_close int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct spawn spawn;
 
-	(void)state;
 	make_file("tool", "#!/bin/sh\nexit 6\n", 0755);
 	assert_int_equal(chdir(dir), 0);
 	setenv("PATH", "/no/such/dir:", 1);
@@ -561,13 +537,12 @@ static void test_spawn_path_empty(void **state)
 	assert_int_equal(fchdir(here), 0);
 }
 
-static void test_spawn_exec_fails(void **state)
+TEST(test_spawn_exec_fails)
 {
 	struct spawn spawn;
 	char path[128];
 	pid_t pid;
 
-	(void)state;
 	make_file("noise", "\x7f\x45no program", 0755);
 	snprintf(path, sizeof(path), "%s/noise", dir);
 	assert_null(prepare(path, &spawn));
@@ -577,12 +552,11 @@ static void test_spawn_exec_fails(void **state)
 	spawn_fini(&spawn);
 }
 
-static void test_spawn_never_told(void **state)
+TEST(test_spawn_never_told)
 {
 	struct spawn spawn;
 	pid_t pid;
 
-	(void)state;
 	assert_null(prepare("sleep", &spawn));
 	pid = spawn.pid;
 	assert_int_equal(kill(pid, 0), 0);
@@ -592,13 +566,12 @@ static void test_spawn_never_told(void **state)
 }
 
 /* The child dies while it waits: telling it fails, and leaves no zombie. */
-static void test_spawn_dies_early(void **state)
+TEST(test_spawn_dies_early)
 {
 	struct spawn spawn;
 	siginfo_t info;
 	pid_t pid;
 
-	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	assert_null(prepare("sleep", &spawn));
 	pid = spawn.pid;
@@ -611,13 +584,12 @@ static void test_spawn_dies_early(void **state)
 }
 
 /* Once it runs it is left alone. */
-static void test_spawn_left_running(void **state)
+TEST(test_spawn_left_running)
 {
 	char *const argv[] = {(char[]){"sleep"}, (char[]){"100"}, NULL};
 	struct spawn spawn;
 	pid_t pid;
 
-	(void)state;
 	assert_null(spawn_prepare(argv, &spawn));
 	pid = spawn.pid;
 	assert_null(spawn_go(&spawn));

@@ -1,9 +1,5 @@
 /* show/report/addr_text.c, addr_json.c: explanations as literals; what is printed, byte for byte. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <jansson.h>
 

@@ -1,10 +1,6 @@
 /* sink/site_*.c: sites as literals, compared with tests/golden/sites.*; no control character of
  * the program comes through. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <jansson.h>
 #include <locale.h>
@@ -123,7 +119,8 @@ static struct site_row rows[] = {
 	 .copies = 1},
 };
 
-static struct sites sites = {.list = {rows, ARRAY_SIZE(rows), ARRAY_SIZE(rows)}, .maps = GO_MAPS_SWISS};
+static struct sites sites = {.list = {rows, ARRAY_SIZE(rows), ARRAY_SIZE(rows)},
+			     .maps = GO_MAPS_SWISS};
 
 static struct site_report report_of(const struct site_row *shown[ARRAY_SIZE(rows)])
 {
@@ -152,7 +149,7 @@ static void check_lines(const char *text, bool color)
 	assert_true(mbstowcs(NULL, text, 0) != (size_t)-1);
 }
 
-static void test_text(void **state)
+TEST(test_text)
 {
 	static const struct {
 		const char *golden;
@@ -166,7 +163,6 @@ static void test_text(void **state)
 	};
 	const struct site_row *shown[ARRAY_SIZE(rows)];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
 		struct site_report report = report_of(shown);
 		struct buf out = {0};
@@ -199,25 +195,23 @@ static void check_json(const char *golden, struct buf *out)
 	buf_fini(out);
 }
 
-static void test_json(void **state)
+TEST(test_json)
 {
 	const struct site_row *shown[ARRAY_SIZE(rows)];
 	struct site_report report = report_of(shown);
 	struct buf out = {0};
 
-	(void)state;
 	site_json(&out, &report);
 	check_json("sites.json", &out);
 }
 
-static void test_tables(void **state)
+TEST(test_tables)
 {
 	static const char *const names[] = {"function", "type", "variant", "package"};
 	const struct site_row *shown[ARRAY_SIZE(rows)];
 	struct site_report report = report_of(shown);
 	struct buf text = {0}, json = {0};
 
-	(void)state;
 	for (size_t by = 0; by < ARRAY_SIZE(names); by++) {
 		site_table_text(&text, &report, (enum site_by)by);
 		site_table_json(&json, &report, (enum site_by)by);
@@ -232,7 +226,7 @@ static void test_tables(void **state)
 	buf_fini(&json);
 }
 
-static void test_changes(void **state)
+TEST(test_changes)
 {
 	struct site_row fast = rows[2], other = rows[1];
 	struct site_change changes[] = {
@@ -249,7 +243,6 @@ static void test_changes(void **state)
 	struct site_report from = report_of(shown), to = report_of(shown);
 	struct buf out = {0};
 
-	(void)state;
 	fast.entry = FAST64;
 	other.type = &ints;
 	other.entry = GENERIC;
@@ -278,12 +271,11 @@ static void list(struct site_listing *to, const char *title, size_t lines)
 	site_line_end(to, SITE_LINE_NOTE, false);
 }
 
-static void test_listing(void **state)
+TEST(test_listing)
 {
 	struct site_listing left = {0}, right = {0};
 	struct buf out = {0};
 
-	(void)state;
 	list(&left, "91 instructions: runtime.mapdelete_fast64", 6);
 	list(&right, "120 instructions: runtime.mapdelete", 3);
 	site_listing_text(&out, &left, &right, false, 100);

@@ -1,22 +1,17 @@
 /* watch/resolve/resolve.c: raw records, as the kernel program would write them, into events. The program
  * behind them is synthesised; its stacks are addresses that the test makes up. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "resolver_prog.h"
 
 /* ---- what is in an event ---- */
 
-static void test_ordinary(void **state)
+TEST(test_ordinary)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	e = check_record_key(&p, &r, "\"user:42\"");
@@ -42,13 +37,12 @@ static void test_ordinary(void **state)
 	close_program(&p);
 }
 
-static void test_flags(void **state)
+TEST(test_flags)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.event.flags = WIRE_ON_STACK | WIRE_PANICKED | WIRE_STACK_CUT | WIRE_STACK_LOST;
@@ -70,13 +64,12 @@ static void test_flags(void **state)
 	close_program(&p);
 }
 
-static void test_clear(void **state)
+TEST(test_clear)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 
-	(void)state;
 	open_program(&p, false);
 	r = ordinary(&p);
 	r.event.kind = WIRE_CLEAR;
@@ -95,14 +88,13 @@ static void test_clear(void **state)
 	close_program(&p);
 }
 
-static void test_start(void **state)
+TEST(test_start)
 {
 	struct program p;
 	struct record r;
 	struct event_removal e;
 	enum event_kind kind;
 
-	(void)state;
 	open_program(&p, true);
 	r = (struct record){.event = {.kind = WIRE_START,
 				      .probe = 1,
@@ -121,14 +113,13 @@ static void test_start(void **state)
 /* ---- stacks ---- */
 
 /* main.outer has main.inl1 inlined, and that main.inl2 (see gofake.h). */
-static void test_inlined(void **state)
+TEST(test_inlined)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 	uint64_t pc;
 
-	(void)state;
 	open_program(&p, true);
 	pc = p.go.fake.text + 0x5d + BIAS; /* the call is one byte before */
 	r = ordinary(&p);
@@ -150,13 +141,12 @@ static void test_inlined(void **state)
 }
 
 /* All of the runtime's entries on the way are left out; the outermost is named. */
-static void test_entries_stripped(void **state)
+TEST(test_entries_stripped)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.event.nstack = 5;
@@ -175,13 +165,12 @@ static void test_entries_stripped(void **state)
 	close_program(&p);
 }
 
-static void test_wrappers(void **state)
+TEST(test_wrappers)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.stack[1] = p.wrapper + BIAS + 5;
@@ -196,13 +185,12 @@ static void test_wrappers(void **state)
 	close_program(&p);
 }
 
-static void test_unknown_frames(void **state)
+TEST(test_unknown_frames)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.stack[0] = 0x7fff00001234;
@@ -218,13 +206,12 @@ static void test_unknown_frames(void **state)
 	close_program(&p);
 }
 
-static void test_stack_ids(void **state)
+TEST(test_stack_ids)
 {
 	struct program p;
 	struct record r, other, shorter, cut, moved;
 	uint32_t id;
 
-	(void)state;
 	open_program(&p, true);
 	r = other = shorter = cut = ordinary(&p);
 	other.stack[1]++;
@@ -251,14 +238,13 @@ static void test_stack_ids(void **state)
 }
 
 /* More stacks than are kept: ids go on, and are never given twice. */
-static void test_many_stacks(void **state)
+TEST(test_many_stacks)
 {
 	struct program p;
 	struct record r;
 	struct event_removal e;
 	uint32_t first, last = 0;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.event.nstack = 1;
@@ -278,7 +264,7 @@ static void test_many_stacks(void **state)
 }
 
 /* Deep stacks are forgotten by what they take: 3000 of them are kept, 64 MiB are not. */
-static void test_deep_stacks(void **state)
+TEST(test_deep_stacks)
 {
 	enum { DEPTH = 500 };
 	size_t size = sizeof(struct wire_event) + DEPTH * sizeof(uint64_t);
@@ -288,7 +274,6 @@ static void test_deep_stacks(void **state)
 	uint32_t first, id;
 	enum event_kind kind;
 
-	(void)state;
 	assert_non_null(event);
 	open_program_deep(&p, true, 512);
 	*event = ordinary(&p).event;
@@ -314,14 +299,13 @@ static void test_deep_stacks(void **state)
 
 /* ---- map types ---- */
 
-static void test_types(void **state)
+TEST(test_types)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 	uint32_t id;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	id = resolve(&p, &r).type_id;
@@ -338,14 +322,13 @@ static void test_types(void **state)
 	close_program(&p);
 }
 
-static void test_types_on_heap(void **state)
+TEST(test_types_on_heap)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 	uint32_t id;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.event.type = HEAP;
@@ -365,12 +348,11 @@ static void test_types_on_heap(void **state)
 
 /* ---- keys ---- */
 
-static void test_inline_keys(void **state)
+TEST(test_inline_keys)
 {
 	struct program p;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.event.key_total = 700; /* of which 7 bytes came */
@@ -385,13 +367,12 @@ static void test_inline_keys(void **state)
 	close_program(&p);
 }
 
-static void test_key_errors(void **state)
+TEST(test_key_errors)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	r.event.key_kind = WIRE_KEY_NONE;
@@ -411,14 +392,13 @@ static void test_key_errors(void **state)
 	close_program(&p);
 }
 
-static void test_big_struct(void **state)
+TEST(test_big_struct)
 {
 	struct big_record *r;
 	struct program p;
 	struct event_removal e;
 	enum event_kind kind;
 
-	(void)state;
 	open_program(&p, true);
 	r = big(&p);
 	r->event.type = p.map_pair + BIAS;
@@ -437,14 +417,13 @@ static void test_big_struct(void **state)
 	close_program(&p);
 }
 
-static void test_big_interface(void **state)
+TEST(test_big_interface)
 {
 	struct big_record *r;
 	struct program p;
 	struct event_removal e;
 	enum event_kind kind;
 
-	(void)state;
 	open_program(&p, true);
 	r = big(&p);
 	r->event.type = p.map_any + BIAS;
@@ -478,14 +457,13 @@ static void expect_bad(struct program *p, const void *record, size_t size, const
 	error_free(err);
 }
 
-static void test_malformed(void **state)
+TEST(test_malformed)
 {
 	static const char malformed[] = "a malformed record in the ring buffer";
 	struct program p;
 	struct record r;
 	struct big_record *b;
 
-	(void)state;
 	open_program(&p, true);
 	r = ordinary(&p);
 	expect_bad(&p, &r, 0, "a record of 0 bytes in the ring buffer");
@@ -511,14 +489,13 @@ static void test_malformed(void **state)
 }
 
 /* Sizes inside of the key are bounded, not believed. */
-static void test_big_lies(void **state)
+TEST(test_big_lies)
 {
 	struct big_record *r;
 	struct program p;
 	struct event_removal e;
 	enum event_kind kind;
 
-	(void)state;
 	open_program(&p, true);
 	r = big(&p);
 	r->event.type = p.map_pair + BIAS;
@@ -545,12 +522,11 @@ static uint64_t next_random(uint64_t *seed)
 
 /* Noise in a good record or a good record's worth of noise: an error or an event that can be
  * printed. Run it under the sanitizers. */
-static void test_noise(void **state)
+TEST(test_noise)
 {
 	uint64_t seed = 20;
 	struct program p;
 
-	(void)state;
 	open_program(&p, true);
 	for (int i = 0; i < 20000; i++) {
 		size_t size = i % 3 ? sizeof(struct record) : sizeof(struct big_record);

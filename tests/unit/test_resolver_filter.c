@@ -1,9 +1,5 @@
 /* watch/resolve/resolve.c: what is filtered after the kernel program. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "resolver_prog.h"
 
@@ -14,12 +10,11 @@ static void check_filter(struct program *p, const struct record *r, enum resolve
 	resolve_as(p, r, sizeof(*r), expected, &kind);
 }
 
-static void test_filter_site(void **state)
+TEST(test_filter_site)
 {
 	struct program p;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	assert_null(filter_set_glob("--site", "main.(\\*store).*", &p.filter.site_glob));
 	r = ordinary(&p);
@@ -33,7 +28,7 @@ static void test_filter_site(void **state)
 
 /* main.inl2, inlined into main.inl1 and that into main.outer, deletes (see gofake.h). --stack 1
  * shows only the first. */
-static void test_filter_site_inlined(void **state)
+TEST(test_filter_site_inlined)
 {
 	static const struct {
 		const char *glob;
@@ -44,7 +39,6 @@ static void test_filter_site_inlined(void **state)
 		{"main.main", RESOLVED_FILTERED}, {"main.inl", RESOLVED_FILTERED},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
 		struct program p;
 		struct record r;
@@ -63,12 +57,11 @@ static void test_filter_site_inlined(void **state)
 	}
 }
 
-static void test_filter_type(void **state)
+TEST(test_filter_type)
 {
 	struct program p;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	assert_null(filter_set_glob("--type", "map[string]*", &p.filter.type_glob));
 	r = ordinary(&p);
@@ -79,14 +72,13 @@ static void test_filter_type(void **state)
 }
 
 /* A map type of which nothing can be read may be the one that is looked for. */
-static void test_filter_type_unknown(void **state)
+TEST(test_filter_type_unknown)
 {
 	struct program p;
 	struct event_removal e;
 	struct record r;
 	enum event_kind kind;
 
-	(void)state;
 	open_program(&p, true);
 	assert_null(filter_set_glob("--type", "map[string]*", &p.filter.type_glob));
 	r = ordinary(&p);
@@ -105,12 +97,11 @@ static void test_filter_type_unknown(void **state)
 }
 
 /* The key is compared here only when the kernel program left it to us. */
-static void test_filter_key(void **state)
+TEST(test_filter_key)
 {
 	struct program p;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	assert_null(filter_set_key(&p.filter, "user:43", false));
 	r = ordinary(&p);
@@ -127,12 +118,11 @@ static void test_filter_key(void **state)
 
 /* A map that reflect made: its key's type, when it is known, may rule the key out; else nothing
  * may. */
-static void test_filter_key_unknown_map(void **state)
+TEST(test_filter_key_unknown_map)
 {
 	struct program p;
 	struct record r;
 
-	(void)state;
 	open_program(&p, true);
 	assert_null(filter_set_key(&p.filter, "user:42", false));
 	r = ordinary(&p);
@@ -178,9 +168,8 @@ static void check_cut_key(const char *filter, size_t n, bool prefix, enum resolv
 	close_program(&p);
 }
 
-static void test_filter_key_cut(void **state)
+TEST(test_filter_key_cut)
 {
-	(void)state;
 	check_cut_key("", 100, false, RESOLVED_EVENT);
 	check_cut_key("", 99, false, RESOLVED_FILTERED);
 	check_cut_key("", 64, false, RESOLVED_FILTERED);

@@ -1,9 +1,5 @@
 /* cmd/addr_text.c: what in a text is an address, and what only looks like one. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include "read/explain/scan.h"
 

@@ -1,11 +1,7 @@
 /* sink/: events as literals into sinks. Output is compared byte for byte with tests/golden/ (run
  * from the source root; UPDATE_GOLDEN=1 rewrites the files), and general rules are checked on top:
  * no line is wider than the terminal, no control character of the traced program comes through. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -106,56 +102,49 @@ static void check_trace(const char *name, const char *format, struct sink_option
 	sink_close(sink);
 }
 
-static void test_golden_json(void **state)
+TEST(test_golden_json)
 {
-	(void)state;
 	check_trace("trace.json", "json", (struct sink_options){.fd = -1});
 }
 
-static void test_golden_text(void **state)
+TEST(test_golden_text)
 {
-	(void)state;
 	check_trace("trace.text", "text", (struct sink_options){.fd = -1, .width = 100});
 	check_trace("trace.text", "text", (struct sink_options){.fd = -1}); /* the default */
 	check_trace("trace.text80", "text", (struct sink_options){.fd = -1, .width = 80});
 	check_trace("trace.text160", "text", (struct sink_options){.fd = -1, .width = 160});
 }
 
-static void test_golden_text_narrow(void **state)
+TEST(test_golden_text_narrow)
 {
-	(void)state;
 	check_trace("trace.text40", "text", (struct sink_options){.fd = -1, .width = 40});
 	check_trace("trace.text40", "text", (struct sink_options){.fd = -1, .width = 3});
 }
 
-static void test_golden_text_color(void **state)
+TEST(test_golden_text_color)
 {
-	(void)state;
 	check_trace("trace.color", "text",
 		    (struct sink_options){.fd = -1, .width = 100, .color = true});
 }
 
-static void test_golden_text_stack(void **state)
+TEST(test_golden_text_stack)
 {
-	(void)state;
 	check_trace("trace.stack", "text",
 		    (struct sink_options){.fd = -1, .width = 100, .stack = true});
 }
 
-static void test_golden_quiet(void **state)
+TEST(test_golden_quiet)
 {
-	(void)state;
 	check_trace("trace.quiet", "text",
 		    (struct sink_options){.fd = -1, .width = 100, .quiet_events = true});
 	check_trace("trace.quiet.json", "json",
 		    (struct sink_options){.fd = -1, .quiet_events = true});
 }
 
-static void test_golden_tables(void **state)
+TEST(test_golden_tables)
 {
 	static const char *const formats[] = {"text", "json"};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		struct sink_options options = {.fd = -1, .width = 100};
 		struct sink *sink = sink_for(formats[i], &options);
@@ -172,14 +161,13 @@ static void test_golden_tables(void **state)
 }
 
 /* Two processes: from the second start on each line tells whose it is. */
-static void test_golden_pids(void **state)
+TEST(test_golden_pids)
 {
 	struct sink_options options = {.fd = -1, .width = 100};
 	struct sink *sink = sink_for("text", &options);
 	struct event_start second = start;
 	struct event_removal event = plain(20);
 
-	(void)state;
 	second.pid = event.pid = 5151;
 	second.exe = "/a/path/that/is/so/long/that/it/cannot/stay/whole/on/the/line/shop";
 	sink->ops->start(sink, &start);
@@ -238,11 +226,10 @@ static void check_no_controls(const struct buf *out)
 	}
 }
 
-static void test_text_widths(void **state)
+TEST(test_text_widths)
 {
 	static const unsigned widths[] = {40, 41, 48, 55, 56, 63, 64, 71, 72, 79, 80, 99, 100, 200};
 
-	(void)state;
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(widths); i++) {
 		unsigned width = widths[i / 2];
 		struct sink_options options = {.fd = -1, .width = width, .stack = i % 2};
@@ -312,9 +299,8 @@ static void play_random(struct sink *sink, struct aggr *aggr, uint32_t id)
 	emit_to_aggr(aggr, EVENT_DELETE, &event);
 }
 
-static void test_text_random(void **state)
+TEST(test_text_random)
 {
-	(void)state;
 	for (uint32_t round = 0; round < 60; round++) {
 		unsigned width = 40 + random_below(100);
 		struct sink_options options = {.fd = -1, .width = width, .stack = round % 2};
@@ -354,13 +340,12 @@ static void check_json_lines(const struct buf *out)
 	}
 }
 
-static void test_json_reads_back(void **state)
+TEST(test_json_reads_back)
 {
 	struct sink_options options = {.fd = -1};
 	struct sink *sink = sink_for("json", &options);
 	struct aggr *aggr = NULL;
 
-	(void)state;
 	play(sink);
 	for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_KEY; by++)
 		play_table(sink, by);
@@ -375,12 +360,11 @@ static void test_json_reads_back(void **state)
 }
 
 /* More stacks than a cache holds: it starts anew, and what it gives is still right. */
-static void test_cache_overflows(void **state)
+TEST(test_cache_overflows)
 {
 	static const char *const formats[] = {"text", "json"};
 	struct sink_options options = {.fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .width = 200};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		struct sink *sink = sink_for(formats[i], &options);
 		struct event_frame frame = {.func = "main.f", .file = "f.go"};
@@ -404,7 +388,7 @@ static void test_cache_overflows(void **state)
 }
 
 /* The time of day turns at the second, and every event of a second shows the same. */
-static void test_text_clock(void **state)
+TEST(test_text_clock)
 {
 	static const struct {
 		uint64_t micros;
@@ -417,7 +401,6 @@ static void test_text_clock(void **state)
 	struct sink_options options = {.fd = -1};
 	struct sink *sink = sink_for("text", &options);
 
-	(void)state;
 	sink->ops->start(sink, &start);
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		struct event_removal event = plain(times[i].micros);
@@ -431,9 +414,8 @@ static void test_text_clock(void **state)
 
 /* --- sink.c --- */
 
-static void test_find(void **state)
+TEST(test_find)
 {
-	(void)state;
 	assert_ptr_equal(sink_find("json"), &sink_json);
 	assert_ptr_equal(sink_find("text"), &sink_text);
 	assert_null(sink_find("xml"));
@@ -442,13 +424,12 @@ static void test_find(void **state)
 }
 
 /* None is not the same as not counted. */
-static void test_end_misses(void **state)
+TEST(test_end_misses)
 {
 	static const char *const formats[] = {"json", "text"};
 	static const char *const said[] = {",\"misses\":0,", "; 0 misses; "};
 	static const char *const word[] = {"misses", "miss"};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		struct sink_options options = {.fd = -1};
 
@@ -463,7 +444,7 @@ static void test_end_misses(void **state)
 	}
 }
 
-static void test_flush(void **state)
+TEST(test_flush)
 {
 	struct sink_options options = {0};
 	struct event_removal event = plain(0);
@@ -472,7 +453,6 @@ static void test_flush(void **state)
 	int fds[2];
 	size_t len;
 
-	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	options.fd = fds[1];
 	sink = sink_for("json", &options);
@@ -497,14 +477,13 @@ static void test_flush(void **state)
 	close(fds[1]);
 }
 
-static void test_flush_error(void **state)
+TEST(test_flush_error)
 {
 	struct sink_options options = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
 	struct event_removal event = plain(0);
 	struct sink *sink = sink_for("json", &options);
 	struct error *err;
 
-	(void)state;
 	emit_to_sink(sink, EVENT_DELETE, &event);
 	err = sink_flush(sink);
 	assert_non_null(err);
@@ -532,7 +511,7 @@ static void test_flush_error(void **state)
 }
 
 /* A pipe that is full and does not block: the flush waits for a slow reader, loses nothing. */
-static void test_flush_nonblocking(void **state)
+TEST(test_flush_nonblocking)
 {
 	struct sink_options options = {0};
 	struct event_removal event = plain(0);
@@ -541,7 +520,6 @@ static void test_flush_nonblocking(void **state)
 	int status;
 	pid_t child;
 
-	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	child = fork();
 	if (child == 0) {
@@ -573,11 +551,10 @@ static void test_flush_nonblocking(void **state)
 	sink_close(sink);
 }
 
-static void test_signal_names(void **state)
+TEST(test_signal_names)
 {
 	struct buf buf = {0};
 
-	(void)state;
 	sink_signal_name(&buf, SIGSEGV);
 	buf_char(&buf, ' ');
 	sink_signal_name(&buf, SIGRTMIN + 1);

@@ -1,10 +1,8 @@
 /* site/: sites found in machine code that stands in a synthesised program, their types and
  * reasons; two lists compared. */
-#include "goprog.h"
+#include "test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "goprog.h"
 
 #include <stdlib.h>
 
@@ -139,13 +137,12 @@ static void program_begin(struct program *s)
 	link_functions(s);
 }
 
-static void test_find(void **state)
+TEST(test_find)
 {
 	const struct site_row *row;
 	struct sites sites;
 	struct program s;
 
-	(void)state;
 	program_begin(&s);
 	goprog_open(&s.p);
 	assert_null(site_find(s.p.image, s.p.tab, &sites));
@@ -181,13 +178,12 @@ static void test_find(void **state)
 	goprog_close(&s.p);
 }
 
-static void test_instances(void **state)
+TEST(test_instances)
 {
 	const uint64_t pcs[] = {4, 8};
 	struct sites sites;
 	struct program s;
 
-	(void)state;
 	program_begin(&s);
 	goprog_open(&s.p);
 	assert_null(site_find(s.p.image, s.p.tab, &sites));
@@ -206,12 +202,11 @@ static void test_instances(void **state)
 
 /* Without a caller that has the dictionary, and without one that makes the closure, the reasons
  * say so. */
-static void test_no_instances(void **state)
+TEST(test_no_instances)
 {
 	struct sites sites;
 	struct program s;
 
-	(void)state;
 	program_begin(&s);
 	gofake_poke_u64(&s.p.fake, s.dictionary + 8, s.dictionary); /* no map type */
 	goprog_open(&s.p);
@@ -226,7 +221,7 @@ static void test_no_instances(void **state)
 
 /* A closure that is asked about is at most what a further closure captured, never the type: nothing
  * is known then. And offsets that add up to more than 32 bits are none. */
-static void test_closure_itself(void **state)
+TEST(test_closure_itself)
 {
 	/* mov rax, [rdx+16]; call */
 	static const uint8_t taker[] = {0x48, 0x8b, 0x42, 0x10, 0xe8, 0, 0, 0, 0, 0xc3};
@@ -243,7 +238,6 @@ static void test_closure_itself(void **state)
 	struct sites sites;
 	struct program s;
 
-	(void)state;
 	program_begin(&s);
 	took = ADD(&s.p, "main.take.func1", taker);
 	made = ADD(&s.p, "main.take", maker);
@@ -267,7 +261,7 @@ static void test_closure_itself(void **state)
 
 /* On arm64, an entry whose code only jumps to a function that keeps the registers looks like that
  * one's trampoline. It is an entry all the same. */
-static void test_entry_trampoline(void **state)
+TEST(test_entry_trampoline)
 {
 	static const uint8_t ret_arm64[] = {0xc0, 0x03, 0x5f, 0xd6}, blank[12] = {0};
 	static const uint8_t aarch64[] = {183, 0}, quantum = 4;
@@ -275,7 +269,6 @@ static void test_entry_trampoline(void **state)
 	struct goprog p;
 	struct sites sites;
 
-	(void)state;
 	goprog_begin(&p, 26);
 	gofake_poke(&p.fake, p.fake.base + 18, aarch64, 2); /* e_machine */
 	gofake_poke(&p.fake, p.fake.pclntab + 6, &quantum, 1);
@@ -301,7 +294,7 @@ static void test_entry_trampoline(void **state)
 
 /* A table that takes long to read, in many functions: an error, not an hour. Here it is names: each
  * site's frames share one of 60,000 bytes. */
-static void test_names_bound(void **state)
+TEST(test_names_bound)
 {
 	enum { CALLS = 1400, NAME = 60000 };
 	static char name[NAME + 1];
@@ -311,7 +304,6 @@ static void test_names_bound(void **state)
 	struct error *err;
 	uint64_t entry, caller;
 
-	(void)state;
 	memset(name, 'n', NAME);
 	for (size_t i = 0; i < CALLS; i++)
 		code[5 * i] = 0xe8;
@@ -329,7 +321,7 @@ static void test_names_bound(void **state)
 	goprog_close(&p);
 }
 
-static void test_why(void **state)
+TEST(test_why)
 {
 	struct site_type string = {
 		.key = "string", .key_kind = GOTYPE_STRING, .key_size = 16, .elem_size = 8};
@@ -343,7 +335,6 @@ static void test_why(void **state)
 				.key_size = 8,
 				.elem_size = 8};
 
-	(void)state;
 	check_why(&(struct site_row){.entry = FASTSTR, .type = &string}, 26,
 		  "string key, 8-byte element");
 	check_why(&(struct site_row){.entry = GENERIC, .type = &big}, 26,
@@ -365,7 +356,7 @@ static void test_why(void **state)
 		  "inside the runtime: an entry that hands on to another");
 }
 
-static void test_package(void **state)
+TEST(test_package)
 {
 	static const struct {
 		const char *func, *package;
@@ -380,7 +371,6 @@ static void test_package(void **state)
 		{"a/", "a/"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_int_equal(site_package(cases[i].func), strlen(cases[i].package));
 }
@@ -396,7 +386,7 @@ static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *
 		.pc = pc, .entry = entry, .type = type, .frames = frames, .frames_n = n};
 }
 
-static void test_compare(void **state)
+TEST(test_compare)
 {
 	struct gopcln_frame f = {.func = "main.f", .line = 1};
 	struct gopcln_frame f_moved = {.func = "main.f", .line = 9};
@@ -427,7 +417,6 @@ static void test_compare(void **state)
 	};
 	struct site_changes changes;
 
-	(void)state;
 	assert_null(site_compare(&a, &b, &changes));
 	assert_int_equal(changes.list.len, ARRAY_SIZE(expected));
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
@@ -442,14 +431,13 @@ static void test_compare(void **state)
 	site_changes_fini(&changes);
 }
 
-static void test_compare_empty(void **state)
+TEST(test_compare_empty)
 {
 	struct gopcln_frame f = {.func = "main.f"};
 	struct site_row one[] = {row(1, FAST64, &type_a, &f, 1)};
 	struct sites a = {.list = {one, 1, 0}}, none = {0};
 	struct site_changes changes;
 
-	(void)state;
 	assert_null(site_compare(&a, &none, &changes));
 	assert_int_equal(changes.list.len, 1);
 	assert_null(changes.list.data[0].to);
@@ -460,11 +448,10 @@ static void test_compare_empty(void **state)
 }
 
 /* Bytes of code, tables and types changed at random: sites or an error, each site with a name. */
-static void test_noise(void **state)
+TEST(test_noise)
 {
 	uint64_t noise = 11;
 
-	(void)state;
 	for (int i = 0; i < 600; i++) {
 		cleanup(image_close) struct image *image = NULL;
 		cleanup(gopcln_close) struct gopcln *tab = NULL;

@@ -1,11 +1,10 @@
 /* symbol on synthesised executables: every release's shapes, with and without section headers,
  * position-independent or not; then files that lie. */
+#include "test.h"
+
 #include "gofake.h"
 
-#include <setjmp.h>
 #include <stdio.h>
-#include <stdarg.h>
-#include <cmocka.h>
 
 /* ---- helpers ---- */
 
@@ -217,13 +216,13 @@ static void check_spec(const struct gofake_spec *spec)
 	close_fake(&o);
 }
 
-static void test_shapes(void **state)
+TEST(test_shapes)
 {
 	each_spec(check_spec);
 }
 
 /* Without any version: the shapes and funcID_wrapper give a lower bound. */
-static void test_no_version(void **state)
+TEST(test_no_version)
 {
 	static const unsigned bound[] = {18, 18, 20, 20, 22, 22, 22, 25, 26, 27};
 
@@ -242,7 +241,7 @@ static void test_no_version(void **state)
 
 /* ---- image ---- */
 
-static void test_image(void **state)
+TEST(test_image)
 {
 	struct gofake_spec spec = {.minor = 26, .sections = true};
 	const struct image_segment *segments;
@@ -276,7 +275,7 @@ static void test_image(void **state)
 }
 
 /* Relocated words survive giving pages back. */
-static void test_trim(void **state)
+TEST(test_trim)
 {
 	struct gofake_spec spec = {.minor = 26, .pie = true};
 	struct opened o;
@@ -376,7 +375,7 @@ static void check_types(const struct gofake_spec *spec)
 	close_fake(&o);
 }
 
-static void test_types(void **state)
+TEST(test_types)
 {
 	each_spec(check_types);
 }
@@ -411,7 +410,7 @@ static uint64_t heap_type(struct heap *heap, size_t at, unsigned kind, uint64_t 
 	return HEAP_BASE + 8 * at;
 }
 
-static void test_reflect_types(void **state)
+TEST(test_reflect_types)
 {
 	struct gofake_spec spec = {.minor = 26, .pie = true};
 	struct heap heap = {0};
@@ -445,7 +444,7 @@ static void test_reflect_types(void **state)
 
 /* ---- files that are no Go program ---- */
 
-static void test_not_go(void **state)
+TEST(test_not_go)
 {
 	struct gofake_spec spec = {.minor = 24, .sections = true};
 	struct gofake fake;
@@ -472,7 +471,7 @@ static void test_not_go(void **state)
 	gofake_fini(&fake);
 }
 
-static void test_not_elf(void **state)
+TEST(test_not_elf)
 {
 	static const struct {
 		uint16_t offset;
@@ -503,7 +502,7 @@ static void test_not_elf(void **state)
 	expect_error(&(struct buf){.data = (char[]){""}, .len = 0}, "not an ELF");
 }
 
-static void test_not_a_file(void **state)
+TEST(test_not_a_file)
 {
 	struct image *image = NULL;
 	struct error *err;

@@ -1,12 +1,11 @@
 /* symbol on files that lie: every header field wild, cut short anywhere, bytes flipped, noise, and
  * the loops that a file can try to send us into. The answer is an error or a wrong name, never a
  * crash: run it under the sanitizers. */
+#include "test.h"
+
 #include "gofake.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <time.h>
-#include <cmocka.h>
 
 /* Opens and walks whatever the bytes are. */
 static void survive(const void *bytes, size_t size)
@@ -57,7 +56,7 @@ static void wild_words(struct gofake *fake, uint64_t addr, uint64_t size)
 	}
 }
 
-static void test_wild_headers(void **state)
+TEST(test_wild_headers)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct gofake fake;
@@ -73,7 +72,7 @@ static void test_wild_headers(void **state)
 }
 
 /* Every byte of the tables and of the type data inverted, zeroed, and set to 0xff. */
-static void test_flipped_bytes(void **state)
+TEST(test_flipped_bytes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct gofake fake;
@@ -97,7 +96,7 @@ static void test_flipped_bytes(void **state)
 	}
 }
 
-static void test_cut_short(void **state)
+TEST(test_cut_short)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		struct gofake fake;
@@ -115,7 +114,7 @@ static uint64_t random_next(uint64_t *state)
 	return table_mix(*state);
 }
 
-static void test_noise(void **state)
+TEST(test_noise)
 {
 	uint64_t seed = 1, words[512];
 
@@ -134,7 +133,7 @@ static void test_noise(void **state)
 }
 
 /* Noise inside a file whose headers are right. */
-static void test_noise_inside(void **state)
+TEST(test_noise_inside)
 {
 	uint64_t seed = 2;
 
@@ -177,7 +176,7 @@ static void close_opened(struct opened *o)
 
 /* An inlined call that is its own caller: the chain ends there, and the line of the call is
  * unknown. */
-static void test_inline_cycle(void **state)
+TEST(test_inline_cycle)
 {
 	static const unsigned minors[] = {19, 26};
 
@@ -207,7 +206,7 @@ static void test_inline_cycle(void **state)
 }
 
 /* A run of pctab that neither ends nor advances. */
-static void test_endless_run(void **state)
+TEST(test_endless_run)
 {
 	struct gofake_spec spec = {.minor = 26};
 	struct gofake fake;
@@ -224,7 +223,7 @@ static void test_endless_run(void **state)
 }
 
 /* More functions claimed than there are bytes: refused; a huge count of fields: no field. */
-static void test_huge_counts(void **state)
+TEST(test_huge_counts)
 {
 	struct gofake_spec spec = {.minor = 26, .sections = true};
 	struct gotypes types;
@@ -251,7 +250,7 @@ static void test_huge_counts(void **state)
 }
 
 /* A file that is nothing but table headers must not cost a search of the file for each. */
-static void test_many_headers(void **state)
+TEST(test_many_headers)
 {
 	struct gofake_spec spec = {.minor = 26};
 	struct timespec from, to;

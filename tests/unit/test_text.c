@@ -1,15 +1,11 @@
 /* base/text: escaping, widths, JSON, patterns; each on bytes that mean harm. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <jansson.h>
 
 #include "base/text/text.h"
 
-static void test_safe(void **state)
+TEST(test_safe)
 {
 	static const struct {
 		const char *bytes, *safe;
@@ -25,7 +21,6 @@ static void test_safe(void **state)
 	};
 	struct buf buf = {0};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		buf_reset(&buf);
 		text_safe_str(&buf, cases[i].bytes);
@@ -39,11 +34,10 @@ static void test_safe(void **state)
 	buf_fini(&buf);
 }
 
-static void test_fit(void **state)
+TEST(test_fit)
 {
 	size_t columns;
 
-	(void)state;
 	assert_int_equal(text_fit("hello", 5, 3, &columns), 3);
 	assert_int_equal(columns, 3);
 	assert_int_equal(text_fit("hello", 5, 9, &columns), 5);
@@ -73,9 +67,8 @@ static void check_cut(const char *text, size_t columns, const char *cut, const c
 	buf_fini(&buf);
 }
 
-static void test_cut(void **state)
+TEST(test_cut)
 {
-	(void)state;
 	check_cut("store.go:61", 11, "store.go:61", "store.go:61");
 	check_cut("store.go:61", 5, "stor…", "…o:61");
 	check_cut("store.go:61", 1, "…", "…");
@@ -96,9 +89,8 @@ static void check_wrap(const char *text, size_t indent, size_t hang, size_t colu
 	buf_fini(&lines);
 }
 
-static void test_wrap(void **state)
+TEST(test_wrap)
 {
-	(void)state;
 	check_wrap("one two three", 0, 0, 8, "one two\nthree\n");
 	check_wrap("one two three", 0, 0, TEXT_UNLIMITED, "one two three\n");
 	check_wrap("abcdefghij", 0, 0, 4, "abcd\nefgh\nij\n");
@@ -129,9 +121,8 @@ static void check_json(const char *bytes, size_t len, const char *expected)
 	buf_fini(&buf);
 }
 
-static void test_json_string(void **state)
+TEST(test_json_string)
 {
-	(void)state;
 	check_json("user:42", 7, "\"user:42\"");
 	check_json("a\"b\\c\n\x01\x7f", 8, "\"a\\\"b\\\\c\\n\\u0001\\u007f\"");
 	check_json("a\0b", 3, "\"a\\u0000b\"");
@@ -140,9 +131,8 @@ static void test_json_string(void **state)
 }
 
 /* Each of these hides or reorders what a terminal shows. */
-static void test_json_invisible(void **state)
+TEST(test_json_invisible)
 {
-	(void)state;
 	check_json("\u202e\u2066\u2069", 9, "\"\\u202e\\u2066\\u2069\"");
 	check_json("\u200b\ufeff\u200d\u2060", 12, "\"\\u200b\\ufeff\\u200d\\u2060\"");
 	check_json("\u061c\u00ad\u180e", 7, "\"\\u061c\\u00ad\\u180e\"");
@@ -150,11 +140,10 @@ static void test_json_invisible(void **state)
 	check_json("\U000e0041\U0001d173", 8, "\"\\udb40\\udc41\\ud834\\udd73\"");
 }
 
-static void test_json_bytes(void **state)
+TEST(test_json_bytes)
 {
 	struct buf buf = {0};
 
-	(void)state;
 	check_json("/tmp/caf\xe9/a", 11, "{\"bytes\":\"2f746d702f636166e92f61\"}");
 	check_json("\xed\xa0\x80", 3, "{\"bytes\":\"eda080\"}"); /* a surrogate */
 	check_json("\xc0\x80", 2, "{\"bytes\":\"c080\"}");	 /* longer than it must be */
@@ -163,11 +152,10 @@ static void test_json_bytes(void **state)
 	buf_fini(&buf);
 }
 
-static void test_json_numbers(void **state)
+TEST(test_json_numbers)
 {
 	struct buf buf = {0};
 
-	(void)state;
 	json_begin(&buf, "a");
 	json_put_count(&buf, INT64_MAX);
 	json_name(&buf, "b");
@@ -190,7 +178,7 @@ static void test_json_numbers(void **state)
 	buf_fini(&buf);
 }
 
-static void test_glob(void **state)
+TEST(test_glob)
 {
 	static const struct {
 		const char *pattern, *text;
@@ -205,7 +193,6 @@ static void test_glob(void **state)
 	char *glob = NULL;
 	struct error *err;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_null(glob_new("--type", cases[i].pattern, &glob));
 		assert_int_equal(glob_matches(glob, cases[i].text), cases[i].matches);

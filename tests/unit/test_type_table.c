@@ -1,11 +1,6 @@
 /* The kernel program's table of types: every address is found again, by the arithmetic that the
  * kernel program uses, and no other is. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "test.h"
 
 #include "goprog.h"
 
@@ -30,7 +25,7 @@ static void check_all_found(const struct type_table *table)
 		assert_int_equal(find(table, table->addrs.data[i]), i);
 }
 
-static void test_empty(void **state)
+TEST(test_empty)
 {
 	struct type_table table = {0};
 
@@ -42,7 +37,7 @@ static void test_empty(void **state)
 }
 
 /* Types as the Go linker lays them out: 8-byte aligned, some tens of bytes apart. */
-static void test_dense(void **state)
+TEST(test_dense)
 {
 	struct type_table table = {0};
 
@@ -58,7 +53,7 @@ static void test_dense(void **state)
 	type_table_fini(&table);
 }
 
-static void test_random(void **state)
+TEST(test_random)
 {
 	struct type_table table = {0};
 	uint64_t x = 1;
@@ -73,7 +68,7 @@ static void test_random(void **state)
 }
 
 /* The first of two descriptions of one type holds; addresses that no type can have are left out. */
-static void test_odd_addresses(void **state)
+TEST(test_odd_addresses)
 {
 	struct type_table table = {0};
 	static const uint64_t addrs[] = {0x1000, 0x1000, 0, 0x1001, 1ull << 47, (1ull << 47) - 8};
@@ -90,7 +85,7 @@ static void test_odd_addresses(void **state)
 }
 
 /* Addresses that collide under the first multiplier: another one is taken. */
-static void test_colliding(void **state)
+TEST(test_colliding)
 {
 	struct type_table table = {0};
 	uint64_t multiplier = 0x9e3779b97f4a7c15;
@@ -136,7 +131,7 @@ static uint32_t lots_of(struct goprog *p, uint64_t fields, uint64_t nfields, uin
 }
 
 /* Far more types than any program has: so many are described, and it is known that it was not all. */
-static void test_too_many(void **state)
+TEST(test_too_many)
 {
 	struct goprog p;
 
@@ -146,7 +141,7 @@ static void test_too_many(void **state)
 }
 
 /* Not so many, but each is a tree of thousands of pointers. */
-static void test_too_wide(void **state)
+TEST(test_too_wide)
 {
 	struct goprog_field fields[8] = {{0}};
 	struct goprog_type wide = {.name = "main.wide",

@@ -1,9 +1,5 @@
 /* read/layout/value.c: values as text and as JSON, also when the list lies. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -58,9 +54,8 @@ static struct value float_value(double f, uint8_t bits)
 	return (struct value){.kind = VALUE_FLOAT, .bits = bits, .f = f};
 }
 
-static void test_integers(void **state)
+TEST(test_integers)
 {
-	(void)state;
 	check(int_value(0), "0", "0");
 	check(int_value(-1), "-1", "-1");
 	check(int_value(1ll << 53), "9007199254740992", "9007199254740992");
@@ -72,9 +67,8 @@ static void test_integers(void **state)
 	check(uint_value(UINT64_MAX), "18446744073709551615", "\"18446744073709551615\"");
 }
 
-static void test_bool_pointer(void **state)
+TEST(test_bool_pointer)
 {
-	(void)state;
 	check((struct value){.kind = VALUE_BOOL, .u = 1}, "true", "true");
 	check((struct value){.kind = VALUE_BOOL, .u = 0}, "false", "false");
 	check((struct value){.kind = VALUE_POINTER, .u = 0xc000012345}, "0xc000012345",
@@ -82,9 +76,8 @@ static void test_bool_pointer(void **state)
 	check((struct value){.kind = VALUE_POINTER}, "nil", "\"0x0\"");
 }
 
-static void test_floats(void **state)
+TEST(test_floats)
 {
-	(void)state;
 	check(float_value(1.5, 64), "1.5", "1.5");
 	check(float_value(0.1, 64), "0.1", "0.1");
 	check(float_value((double)0.1f, 32), "0.1", "0.1");
@@ -113,11 +106,10 @@ static void test_floats(void **state)
 	check(float_value(-(double)INFINITY, 32), "-Inf", "\"-Inf\"");
 }
 
-static void test_floats_round_trip(void **state)
+TEST(test_floats_round_trip)
 {
 	uint64_t bits = 1;
 
-	(void)state;
 	for (int i = 0; i < 20000; i++) {
 		struct buf buf = {0};
 		struct value value = {.kind = VALUE_FLOAT, .bits = i % 2 ? 64 : 32};
@@ -141,11 +133,10 @@ static void test_floats_round_trip(void **state)
 	}
 }
 
-static void test_complex(void **state)
+TEST(test_complex)
 {
 	struct value value = {.kind = VALUE_COMPLEX, .bits = 128, .f = 1, .im = 2};
 
-	(void)state;
 	check(value, "(1+2i)", "[1,2]");
 	value.im = -0.5;
 	check(value, "(1-0.5i)", "[1,-0.5]");
@@ -158,9 +149,8 @@ static void test_complex(void **state)
 
 /* --- Strings --- */
 
-static void test_strings(void **state)
+TEST(test_strings)
 {
-	(void)state;
 	check((struct value)STRING("user:42"), "\"user:42\"", "\"user:42\"");
 	check((struct value)STRING(""), "\"\"", "\"\"");
 	check((struct value){.kind = VALUE_STRING}, "\"\"", "\"\"");
@@ -183,9 +173,8 @@ static void test_strings(void **state)
 	check((struct value)STRING("\ufffd"), "\"\ufffd\"", "\"\ufffd\""); /* valid by itself */
 }
 
-static void test_strings_not_utf8(void **state)
+TEST(test_strings_not_utf8)
 {
-	(void)state;
 	check((struct value)STRING("\xff"), "\"\\xff\"", "{\"bytes\":\"ff\"}");
 	check((struct value)STRING("ok\x80\xc3\xa9"), "\"ok\\x80é\"", "{\"bytes\":\"6f6b80c3a9\"}");
 	check((struct value)STRING("\xc3"), "\"\\xc3\"", "{\"bytes\":\"c3\"}"); /* cut short */
@@ -202,12 +191,11 @@ static void test_strings_not_utf8(void **state)
 	      "{\"bytes\":\"f5ffffffff\"}");
 }
 
-static void test_strings_cut(void **state)
+TEST(test_strings_cut)
 {
 	struct value values[2] = {{.kind = VALUE_INTERFACE, .n = 1, .type = "string"},
 				  STRING("sixty-four bytes")};
 
-	(void)state;
 	assert_false(value_is_cut(values, 2));
 	values[1].cut = true;
 	assert_true(value_is_cut(values, 2));
@@ -221,7 +209,7 @@ static void test_strings_cut(void **state)
 }
 
 /* Whether a name is shown as it is. */
-static void test_name_unique(void **state)
+TEST(test_name_unique)
 {
 	static const struct value fields[] = {
 		{.kind = VALUE_ARRAY, NAMED("A"), .n = 1},
@@ -236,7 +224,6 @@ static void test_name_unique(void **state)
 	};
 	static const bool unique[] = {true, true, true, true, false, false, false, false, false};
 
-	(void)state;
 	for (uint32_t i = 0; i < ARRAY_SIZE(fields); i++)
 		assert_int_equal(value_name_unique(fields, 0, i, ARRAY_SIZE(fields), i), unique[i]);
 	assert_false(value_name_unique(fields, 1, 2, ARRAY_SIZE(fields), 1));  /* not A's own B */
@@ -245,7 +232,7 @@ static void test_name_unique(void **state)
 
 /* --- Composites --- */
 
-static void test_struct(void **state)
+TEST(test_struct)
 {
 	static const struct value values[] = {
 		{.kind = VALUE_STRUCT, .n = 2, .type = "main.point"},
@@ -254,7 +241,6 @@ static void test_struct(void **state)
 	};
 	struct value unnamed[ARRAY_SIZE(values)];
 
-	(void)state;
 	check_text(values, 3, "main.point{X: 1, Name: \"é\"}");
 	check_json(values, 3, "{\"X\":1,\"Name\":\"é\"}");
 	memcpy(unnamed, values, sizeof(values));
@@ -267,7 +253,7 @@ static void test_struct(void **state)
 }
 
 /* Whatever the names are, no member may come twice. */
-static void test_struct_names(void **state)
+TEST(test_struct_names)
 {
 	static const struct value values[] = {
 		{.kind = VALUE_STRUCT, .n = 7, .type = ""},
@@ -281,7 +267,6 @@ static void test_struct_names(void **state)
 		{.kind = VALUE_INT, NAMED("a\x1b\"")},
 	};
 
-	(void)state;
 	check_json(values, ARRAY_SIZE(values),
 		   "{\"_\":0,\"_#1\":[0],\"_#2\":0,\"_#2#3\":0,\"\\ufffd#4\":0,\"\\ufffd#5\":0,"
 		   "\"a\\u001b\\\"\":0}");
@@ -289,13 +274,12 @@ static void test_struct_names(void **state)
 		   "{_: 0, _: {0}, _: 0, _#2: 0, \\xff: 0, \\xfe: 0, a\\x1b\": 0}");
 }
 
-static void test_struct_many_fields(void **state)
+TEST(test_struct_many_fields)
 {
 	struct value values[201] = {{.kind = VALUE_STRUCT, .n = 200, .type = ""}};
 	struct buf buf = {0};
 	json_t *json;
 
-	(void)state;
 	for (size_t i = 1; i < ARRAY_SIZE(values); i++)
 		values[i] = (struct value){.kind = VALUE_INT, NAMED("same"), .i = (int64_t)i};
 	value_json(&buf, values, ARRAY_SIZE(values));
@@ -306,7 +290,7 @@ static void test_struct_many_fields(void **state)
 	buf_fini(&buf);
 }
 
-static void test_array(void **state)
+TEST(test_array)
 {
 	static const struct value values[] = {
 		{.kind = VALUE_ARRAY, .n = 2, .type = "[2][]bool"},
@@ -315,12 +299,11 @@ static void test_array(void **state)
 		{.kind = VALUE_ARRAY, .n = 0, .type = "[0]bool"},
 	};
 
-	(void)state;
 	check_text(values, 4, "[2][]bool{[1]bool{true}, [0]bool{}}");
 	check_json(values, 4, "[[true],[]]");
 }
 
-static void test_interface(void **state)
+TEST(test_interface)
 {
 	struct value values[] = {
 		{.kind = VALUE_INTERFACE, .n = 1, .type = "int"},
@@ -333,7 +316,6 @@ static void test_interface(void **state)
 	};
 	static const struct value nil = {.kind = VALUE_INTERFACE, .type = ""};
 
-	(void)state;
 	check_text(values, 2, "int(42)");
 	check_json(values, 2, "{\"type\":\"int\",\"value\":42}");
 	values[0].type = "*main.T";
@@ -351,7 +333,7 @@ static void test_interface(void **state)
 	check(nil, "nil", "null");
 }
 
-static void test_unread(void **state)
+TEST(test_unread)
 {
 	struct value values[] = {
 		{.kind = VALUE_STRUCT, .n = 3, .type = "main.k"},
@@ -361,7 +343,6 @@ static void test_unread(void **state)
 	};
 	size_t len = 99;
 
-	(void)state;
 	check_text(values, 4, "main.k{A: 1, B: <page\\nfault>, C: <unread>}");
 	check_json(values, 4, "{\"A\":1,\"B\":null,\"C\":null}");
 	assert_memory_equal(value_error(values, 4, &len), "page\nfault", 10);
@@ -375,7 +356,7 @@ static void test_unread(void **state)
 
 /* --- Lists that lie --- */
 
-static void test_skip(void **state)
+TEST(test_skip)
 {
 	static const struct value values[] = {
 		{.kind = VALUE_STRUCT, .n = 2},
@@ -386,7 +367,6 @@ static void test_skip(void **state)
 		{.kind = VALUE_INT},
 	};
 
-	(void)state;
 	assert_int_equal(value_skip(values, 6, 0), 4);
 	assert_int_equal(value_skip(values, 6, 1), 3);
 	assert_int_equal(value_skip(values, 6, 2), 3); /* an int has no children */
@@ -396,27 +376,25 @@ static void test_skip(void **state)
 	assert_int_equal(value_skip(values, 6, 9), 6);
 }
 
-static void test_too_few_children(void **state)
+TEST(test_too_few_children)
 {
 	static const struct value values[] = {
 		{.kind = VALUE_ARRAY, .n = UINT32_MAX, .type = "[2]int"},
 		{.kind = VALUE_INTERFACE, .n = 1, .type = "int"},
 	};
 
-	(void)state;
 	check_text(values, 1, "[2]int{}");
 	check_json(values, 1, "[]");
 	check_text(values, 2, "[2]int{int()}");
 	check_json(values, 2, "[{\"type\":\"int\",\"value\":null}]");
 }
 
-static void test_deep(void **state)
+TEST(test_deep)
 {
 	struct value values[1000];
 	struct buf buf = {0};
 	json_t *json;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
 		values[i] = (struct value){.kind = VALUE_ARRAY, .n = 1, .type = ""};
 	value_text(&buf, values, ARRAY_SIZE(values));
@@ -467,13 +445,12 @@ static struct value random_value(char bytes[static 16])
 }
 
 /* Any list gives one line of clean text and JSON that can be read back. */
-static void test_random_lists(void **state)
+TEST(test_random_lists)
 {
 	struct value values[24];
 	char bytes[ARRAY_SIZE(values)][16];
 	struct buf buf = {0};
 
-	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		size_t n = 1 + random_below(ARRAY_SIZE(values));
 		json_error_t why;
