@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from harness import (
-    bpf_ids, brief, busy, check, clean, identity, LONG, nothing_left, options, probed, Run, same, spawn, steps, target, test,
+    bpf_ids, brief, busy, check, clean, identity, LONG, nothing_left, options, probed, Run, same, spawn, steps, target, test, tmp,
     Tracer)
 
 
@@ -32,13 +32,14 @@ def signals():
 
 @test
 def ignored_signals():
-    """What nohup or a shell has us ignore is ignored; the others still end it."""
+    """A shell starts what runs in the background of a script with SIGINT ignored: INT and TERM end a trace all the same. nohup ignores SIGHUP,
+    which stays so."""
     p = steps()
-    for ignored, ends in ((signal.SIGHUP, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
+    for ignored, sent, ends in ((signal.SIGHUP, 3, signal.SIGINT), (signal.SIGINT, 0, signal.SIGINT), (signal.SIGTERM, 0, signal.SIGTERM)):
         t = spawn([options.tophash, "trace", "-v", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE,
                   stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(ignored, signal.SIG_IGN))
         check("placed" in t.stderr.readline(), "it does not begin")
-        for _ in range(3):
+        for _ in range(sent):
             t.send_signal(ignored)
             time.sleep(0.05)
         p.ask("4")
@@ -46,6 +47,18 @@ def ignored_signals():
         t.send_signal(ends)
         out, err = t.communicate(timeout=LONG)
         same((t.returncode, err, identity(Run(0, out, ""))["removed"]), (0, "", 4), ends.name)
+    p.end()
+
+
+@test
+def interrupt_in_the_background():
+    """`tophash trace ... &` in a script, then `kill -INT $!`."""
+    p = steps()
+    script = f"""{options.tophash} trace -v --format json -p {p.pid} & child=$!
+        while ! grep -q placed err; do sleep 0.02; done; kill -INT $child; wait $child; echo $? >code"""
+    q = subprocess.run(["sh", "-c", script], cwd=tmp(), stdout=subprocess.PIPE, stderr=open(tmp("err"), "w"), text=True, timeout=LONG)
+    same(tmp("code").read_text(), "0\n", "exit code")
+    same(identity(Run(0, q.stdout, ""))["hits"], 0, "hits")
     p.end()
 
 

@@ -1,0 +1,203 @@
+/* The table of processes that are watched, and their start and exit records. Nothing here takes
+ * records out of the engine. */
+#include "watch/session/session_priv.h"
+
+#include "version.h"
+
+bool find_bias(const struct session *session, pid_t pid, uint64_t *ret)
+{
+	const struct image_segment *segments;
+	size_t n = image_segments(session->image, &segments);
+	uint64_t addr;
+
+	*ret = 0;
+	if (!image_is_pie(session->image))
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		if (!segments[i].executable)
+			continue;
+		if (!process_mapping(pid, session->exe, segments[i].offset, &addr))
+			return false;
+		*ret = addr - segments[i].addr;
+		break;
+	}
+	return true;
+}
+
+/* ---- the table ---- */
+
+struct error *add_process(struct session *session, struct process *process)
+{
+	struct traced traced = {.process = process};
+
+	if (!vec_push(&session->processes, traced)) {
+		process_close(process);
+		return error_nomem();
+	}
+	return NULL;
+}
+
+struct traced *find_process(struct session *session, pid_t pid)
+{
+	vec_each(traced, &session->processes)
+		if (traced->process->pid == pid && !traced->ended)
+			return traced;
+	return NULL;
+}
+
+/* A process that is gone already gets its records all the same. */
+static struct error *add_new_process(struct session *session, pid_t pid)
+{
+	struct process *process;
+	struct error *err = process_open(pid, &process);
+
+	if (err) {
+		error_free(err);
+		try(process_adopt(pid, image_name(session->image), &process));
+	}
+	return add_process(session, process);
+}
+
+struct error *find_or_add_process(struct session *session, pid_t pid,
+				  const struct event_removal *event)
+{
+	struct traced *traced = find_process(session, pid);
+
+	if (!traced && session->options.binary) {
+		try(add_new_process(session, pid));
+		traced = &session->processes.data[session->processes.len - 1];
+	}
+	if (traced)
+		emit_start_once(session, traced, event);
+	return NULL;
+}
+
+bool has_ended(struct traced *traced)
+{
+	if (traced->end != PROCESS_RUNS)
+		return true;
+	traced->end = traced->process->pidfd < 0 ? PROCESS_GONE
+						 : process_poll(traced->process, &traced->status);
+	traced->end_ns = now_ns();
+	return traced->end != PROCESS_RUNS;
+}
+
+void forget_process(struct session *session, size_t i)
+{
+	struct traced *at = &session->processes.data[i];
+
+	process_close(at->process);
+	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
+}
+
+/* If the process that has this pid in the table has ended unnoticed, this is another one. If it
+ * still runs, it has replaced itself by exec. */
+struct error *process_begins(struct session *session, const struct event_removal *event)
+{
+	struct traced *former = find_process(session, (pid_t)event->pid);
+
+	if (former && has_ended(former)) {
+		emit_exit(session, former);
+		forget_process(session, (size_t)(former - session->processes.data));
+	}
+	return find_or_add_process(session, (pid_t)event->pid, event);
+}
+
+/* ---- start and exit records ---- */
+
+static void fill_probes(const struct session *session, struct event_probe *to)
+{
+	for (size_t i = 0; i < session->placements.list.len; i++) {
+		const struct placement *p = &session->placements.list.data[i];
+
+		to[i] = (struct event_probe){
+			.func = p->func,
+			.offset = p->offset,
+			.addr = p->wire.addr,
+			.role = placement_role_name(p->wire.role),
+			.why = p->why,
+		};
+	}
+}
+
+/* process: NULL for a description without a process. */
+static void emit_start(struct session *session, struct sink *sink, const struct process *process,
+		       uint64_t bias)
+{
+	struct event_probe probes[WIRE_PROBES];
+
+	fill_probes(session, probes);
+	sink->ops->start(sink,
+			 &(struct event_start){
+				 .version = TOPHASH_VERSION,
+				 .engine = "uprobe",
+				 .arch = "x86_64",
+				 .pid = process ? (uint32_t)process->pid : 0,
+				 .exe = process ? process->exe_path : image_name(session->image),
+				 .build_id = image_build_id(session->image),
+				 .bias = bias,
+				 .go = gopcln_version(session->tab),
+				 .layout = session->placements.swiss ? "swiss" : "classic",
+				 .stripped = image_is_stripped(session->image),
+				 .time_ns = now_ns(),
+				 .wall_ns = clock_ns(CLOCK_REALTIME),
+				 .ready_ms = session->ready_ms,
+				 .probes = probes,
+				 .probes_n = session->placements.list.len,
+			 });
+}
+
+void session_describe(struct session *session, struct sink *sink)
+{
+	emit_start(session, sink, NULL, 0);
+}
+
+void emit_start_once(struct session *session, struct traced *traced,
+		     const struct event_removal *event)
+{
+	uint64_t bias;
+
+	if (traced->started)
+		return;
+	if (!find_bias(session, traced->process->pid, &bias)) {
+		if (!event)
+			return;
+		bias = event->bias;
+	}
+	traced->started = true;
+	emit_start(session, session->output.sink, traced->process, bias);
+}
+
+static void notice_exit(struct session *session, const struct traced *traced)
+{
+	const char *name = session->options.command[0];
+	int pid = (int)traced->process->pid;
+
+	if (traced->end == PROCESS_GONE)
+		session_notice(session, SESSION_INFO,
+			       "%s (process %d) has ended, the kernel does not tell how", name,
+			       pid);
+	else
+		session_notice(session, SESSION_INFO, "%s (process %d) %s %d", name, pid,
+			       traced->end == PROCESS_SIGNALED ? "was ended by signal"
+							       : "exited with status",
+			       traced->status);
+}
+
+void emit_exit(struct session *session, struct traced *traced)
+{
+	struct sink *sink = session->output.sink;
+
+	session->last_pid = 0; /* the kernel may give it to another process */
+	if (!traced->started)  /* it ended before it could be looked at, and removed nothing */
+		emit_start(session, sink, traced->process, 0);
+	traced->started = traced->ended = true;
+	sink->ops->exit(sink, &(struct event_exit){
+				      .pid = (uint32_t)traced->process->pid,
+				      .known = traced->end != PROCESS_GONE,
+				      .signaled = traced->end == PROCESS_SIGNALED,
+				      .status = traced->status,
+			      });
+	if (session->options.command)
+		notice_exit(session, traced);
+}

@@ -1,0 +1,311 @@
+/* The loop of a run. Everything is placed before it. It drains the ring every 10 ms until the target
+ * ends, a limit is reached or a signal comes. Then the probes are taken off, the rest is drained and
+ * the totals are made: hits = delivered + filtered + lost.
+ *
+ * The way of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
+ * the sink. Nothing is copied on it. */
+#include "watch/session/session_priv.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define DRAIN_MS 10
+/* How long one pass may drain. A target that is faster than the reader of the output would keep a
+ * pass busy for ever, past every limit and signal. */
+#define PASS_NS 50000000ull
+
+void session_notice(struct session *session, enum session_notice kind, const char *format, ...)
+{
+	char text[2048];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	session->options.notice(session->options.notice_ctx, kind, text);
+}
+
+void session_stop(struct session *session)
+{
+	session->stopping = true;
+	engine_stop(session->engine);
+	loop_quit(session->loop);
+}
+
+double session_ready_ms(const struct session *session)
+{
+	return session->ready_ms;
+}
+
+/* ---- one record ---- */
+
+static bool is_limit_reached(const struct session *session)
+{
+	return session->options.limit && session->delivered >= session->options.limit;
+}
+
+static bool deliver(struct session *session, enum event_kind kind,
+		    const struct event_removal *event)
+{
+	struct sink *sink = session->output.sink;
+
+	if ((session->stopping && (session->interrupted || sink->closed)) ||
+	    is_limit_reached(session)) {
+		session->filtered++; /* nobody wants to see it any more */
+		return true;
+	}
+	if (event->pid != session->last_pid) {
+		session->failed = find_or_add_process(session, (pid_t)event->pid, event);
+		session->last_pid = event->pid;
+	}
+	if (!session->failed)
+		session->failed = aggr_add(session->output.aggr, kind, event);
+	if (session->failed)
+		return false;
+	sink->ops->removal(sink, kind, event);
+	session->delivered++;
+	if (is_limit_reached(session))
+		session_stop(session);
+	return true;
+}
+
+/* Decides after a record made at time_ns whether the pass goes on. */
+static bool pass_goes_on(struct session *session, uint64_t time_ns)
+{
+	/* What was under way when the first signal came is still shown; a second one is impatience. */
+	if (session->stopping && !(++session->records % 256) && loop_take_signal(session->loop))
+		session->interrupted = true;
+	if (time_ns > session->reached_ns)
+		session->reached_ns = time_ns;
+	if (session->pass_until_ns && time_ns > session->pass_until_ns)
+		return false;
+	session->pass_cut = session->pass_end_ns && now_ns() >= session->pass_end_ns;
+	return !session->pass_cut;
+}
+
+static bool on_record(void *ctx, const void *record, size_t size)
+{
+	struct session *session = ctx;
+	struct event_removal event;
+	enum event_kind kind;
+	enum resolved what;
+
+	session->failed = resolver_resolve(session->resolver, record, size, &kind, &what, &event);
+	if (session->failed)
+		return false;
+	switch (what) {
+	case RESOLVED_START: session->failed = process_begins(session, &event); break;
+	case RESOLVED_FILTERED: session->filtered++; break;
+	case RESOLVED_EVENT:
+		if (!deliver(session, kind, &event))
+			return false;
+		break;
+	}
+	return !session->failed && pass_goes_on(session, event.time_ns);
+}
+
+/* ---- one pass ---- */
+
+/* Takes out what is in the ring, but no longer than until end_ns and no further than to what
+ * happened at until_ns (0: no such bound). */
+static struct error *drain(struct session *session, uint64_t end_ns, uint64_t until_ns)
+{
+	session->pass_end_ns = end_ns;
+	session->pass_until_ns = until_ns;
+	session->pass_cut = false;
+	try(engine_drain(session->engine, on_record, session));
+	if (session->failed)
+		return take_ptr(session->failed);
+	return sink_flush(session->output.sink);
+}
+
+/* Returns when a pass that begins now has to end for limits and signals to be looked at. */
+static uint64_t pass_end(const struct session *session)
+{
+	uint64_t end_ns = now_ns() + PASS_NS;
+
+	return end_ns < session->end_ns ? end_ns : session->end_ns;
+}
+
+/* What a process did comes before its end, in as many passes as that takes. *ret: it is all out. A
+ * record of another process that is still being written may hold up the last ones of this one: they
+ * come with the next pass. */
+static struct error *drain_ended(struct session *session, const struct traced *traced,
+				 uint64_t end_ns, bool *ret)
+{
+	*ret = true;
+	if (session->reached_ns > traced->end_ns)
+		return NULL;
+	try(drain(session, end_ns, traced->end_ns));
+	*ret = !session->pass_cut;
+	return NULL;
+}
+
+/* Writes the exit records of the processes that have ended. With none left the run ends, except
+ * with -b, where more may come. */
+static struct error *watch_processes(struct session *session)
+{
+	bool binary = session->options.binary != NULL;
+	bool running = binary;
+	uint64_t end_ns = pass_end(session);
+
+	for (size_t i = 0; i < session->processes.len; i++) {
+		struct traced *traced = &session->processes.data[i];
+		bool known = traced->end != PROCESS_RUNS;
+		bool drained = false;
+
+		if (traced->ended)
+			continue;
+		if (has_ended(traced))
+			try(drain_ended(session, traced, end_ns, &drained));
+		running |= !drained;
+		if (!drained || (binary && !known))
+			continue;
+		emit_exit(session, &session->processes.data[i]);
+		if (binary)
+			forget_process(session, i--);
+	}
+	if (!running)
+		session_stop(session);
+	return NULL;
+}
+
+static void stop_if_closed(struct session *session)
+{
+	if (!session->output.sink->closed)
+		return;
+	session->interrupted = true;
+	session_stop(session);
+}
+
+static struct error *on_tick(void *ctx)
+{
+	struct session *session = ctx;
+
+	try(drain(session, pass_end(session), 0));
+	try(watch_processes(session));
+	try(watch_exec(session));
+	stop_if_closed(session);
+	if (now_ns() >= session->end_ns)
+		session_stop(session);
+	return NULL;
+}
+
+static struct error *on_ring(void *ctx, short revents)
+{
+	(void)revents;
+	return on_tick(ctx);
+}
+
+/* Only errors are asked for: the reader has gone away. */
+static struct error *on_output(void *ctx, short revents)
+{
+	struct session *session = ctx;
+
+	if (revents & (POLLERR | POLLNVAL)) {
+		session->output.sink->closed = true;
+		stop_if_closed(session);
+	}
+	return NULL;
+}
+
+static struct error *on_signal(void *ctx, int number)
+{
+	(void)number;
+	session_stop(ctx);
+	return NULL;
+}
+
+/* SIGHUP stays ignored where it was: nohup asks for that. */
+struct error *session_catch(struct session *session, int *ret_fd)
+{
+	int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	size_t n = ARRAY_SIZE(numbers);
+	struct sigaction action;
+
+	if (sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+		n--;
+	try(loop_catch(session->loop, numbers, n, on_signal, session));
+	*ret_fd = loop_signal_fd(session->loop);
+	return NULL;
+}
+
+struct error *session_run(struct session *session)
+{
+	uint64_t duration_ns = session->options.duration_ns;
+
+	session->end_ns = duration_ns ? now_ns() + duration_ns : UINT64_MAX;
+	try(sink_flush(session->output.sink));
+	try(loop_watch(session->loop, session->output.sink->options.fd, 0, on_output, session));
+	try(loop_watch(session->loop, engine_wake_fd(session->engine), POLLIN, on_ring, session));
+	try(loop_every(session->loop, DRAIN_MS, on_tick, session));
+	return loop_run(session->loop);
+}
+
+/* ---- the end ---- */
+
+/* Tells the first error of the run; what follows from it is not told. */
+static void fail(struct session *session, struct error *err)
+{
+	if (err && !session->failed_code) {
+		session->failed_code = err->code;
+		session_notice(session, SESSION_ERROR, "%s", err->text);
+	}
+	error_free(err);
+}
+
+static void add_lost(struct session_totals *totals, const char *reason, uint64_t count)
+{
+	totals->lost[totals->end.lost_n++] = (struct event_lost){reason, count};
+	totals->lost_all += count;
+}
+
+static void sum_up(const struct session *session, struct session_totals *ret)
+{
+	struct engine_counters c;
+
+	engine_counters(session->engine, &c);
+	*ret = (struct session_totals){0};
+	ret->end = (struct event_end){
+		.hits = c.hits,
+		.delivered = session->delivered,
+		.filtered = c.filtered + session->filtered,
+		.removed = c.removed,
+		.cleared = c.cleared,
+		.misses_counted = session->options.misses,
+		.misses = c.misses,
+		.lost = ret->lost,
+		.seconds = (double)(now_ns() - session->opened_ns) / 1e9,
+	};
+	add_lost(ret, "ring_full", c.lost_ring);
+	if (session->options.misses)
+		add_lost(ret, "pending_full", c.lost_pending);
+	if (c.lost_internal)
+		add_lost(ret, "internal", c.lost_internal);
+}
+
+void session_finish(struct session *session, struct error *err, struct session_totals *ret)
+{
+	struct sink *sink = session->output.sink;
+
+	fail(session, err);
+	session_stop(session);
+	engine_detach(session->engine);
+	fail(session, drain(session, 0, 0));
+	vec_each(traced, &session->processes)
+		if (!traced->ended && has_ended(traced))
+			emit_exit(session, traced);
+	sum_up(session, ret);
+	if (session->output.table)
+		sink->ops->table(sink, session->output.aggr);
+	sink->ops->end(sink, &ret->end);
+	fail(session, sink_flush(sink));
+	ret->failed_code = session->failed_code;
+	if (!ret->failed_code &&
+	    ret->end.hits != ret->end.delivered + ret->end.filtered + ret->lost_all)
+		session_notice(session, SESSION_WARNING,
+			       "the counts do not add up (%llu hits): please report this",
+			       (unsigned long long)ret->end.hits);
+}

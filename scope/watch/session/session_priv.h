@@ -1,0 +1,103 @@
+/* What the files of this room share. */
+#ifndef WATCH_SESSION_SESSION_PRIV_H
+#define WATCH_SESSION_SESSION_PRIV_H
+
+#include "watch/session/session.h"
+#include "base/loop.h"
+#include "live/process/process.h"
+#include "watch/resolve/resolve.h"
+
+/* A process that is watched. */
+struct traced {
+	struct process *process;
+	bool started;	      /* its start record is out */
+	bool ended;	      /* its exit record is out */
+	enum process_end end; /* PROCESS_RUNS until its end is known */
+	uint64_t end_ns;      /* when the end was noticed */
+	int status;
+};
+
+struct session {
+	struct session_options options;
+	uint64_t opened_ns;
+	double ready_ms;
+
+	/* setup.c: the target and its file */
+	int exe;	 /* the program's file */
+	bool exe_shared; /* `exe` belongs to the first process of the table */
+	struct image *image;
+	struct gopcln *tab;
+	struct placements placements;
+	struct probe_options probe_options;
+	struct spawn spawn;
+	struct engine *engine;
+	struct resolver *resolver;
+	struct loop *loop;
+	struct session_output output;
+
+	/* processes.c */
+	VEC(struct traced) processes;
+	uint32_t last_pid; /* of the last event: it is in the table */
+
+	/* exec.c: the one process that is watched */
+	uint64_t image_id;   /* changes with an exec */
+	uint32_t exec_count; /* engine_begun() after the last one */
+
+	/* session.c: one pass over the ring */
+	uint64_t end_ns;	/* --duration; UINT64_MAX: none */
+	uint64_t pass_end_ns;	/* a pass ends at this time; 0: when the ring is empty */
+	uint64_t pass_until_ns; /* or at the first record made after this time; 0: none */
+	uint64_t reached_ns;	/* every record made before this time has been taken out */
+	bool pass_cut;		/* pass_end_ns came before the rest */
+	uint32_t records;
+	struct error *failed; /* the first failure inside a callback */
+	int failed_code;      /* enum error_code of the first error that was told; 0: none */
+	uint64_t delivered, filtered;
+	bool stopping;	  /* no new hits are counted; what is in the ring is still delivered */
+	bool interrupted; /* what is in the ring is no longer delivered */
+};
+
+/* ---- session.c ---- */
+
+/* Hands a line to the notice callback. */
+void session_notice(struct session *session, enum session_notice kind, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+/* Begins the end: no new hit is counted, and the loop ends. */
+void session_stop(struct session *session);
+
+/* ---- processes.c ---- */
+
+/* Takes ownership of process, also on error. */
+struct error *add_process(struct session *session, struct process *process);
+/* Looks for a process whose exit record is not out. NULL: there is none. */
+struct traced *find_process(struct session *session, pid_t pid);
+/* Makes sure that a process is in the table (-b adds it) and that its start record is out.
+ * event: its first event, or NULL. */
+struct error *find_or_add_process(struct session *session, pid_t pid,
+				  const struct event_removal *event);
+/* A process has executed the program. With -b it may be new, or have the pid of one that ended. */
+struct error *process_begins(struct session *session, const struct event_removal *event);
+/* Tells the load bias of a process. False when it has ended, or not yet begun. */
+bool find_bias(const struct session *session, pid_t pid, uint64_t *ret);
+/* Looks whether a process has ended, and remembers how and when. */
+bool has_ended(struct traced *traced);
+/* Writes the start record, once. event: the first event, which tells the bias of a process that
+ * ended too soon to be looked at, or NULL. */
+void emit_start_once(struct session *session, struct traced *traced,
+		     const struct event_removal *event);
+void emit_exit(struct session *session, struct traced *traced);
+/* Takes a process out of the table; its exit record is out. With -b there may be very many. */
+void forget_process(struct session *session, size_t i);
+
+/* ---- exec.c ---- */
+
+/* Notes what the one watched process executes now. */
+void remember_image(struct session *session);
+/* Reads the GC phase of the process and tells the engine, which then need not read it with each
+ * event. */
+void read_gc_phase(struct session *session, pid_t pid);
+/* Looks whether the one watched process has executed a program since the last call, and attaches
+ * the probes again where the kernel has dropped them. */
+struct error *watch_exec(struct session *session);
+
+#endif

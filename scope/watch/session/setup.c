@@ -1,0 +1,254 @@
+/* The steps from the options to attached probes. */
+#include "watch/session/session_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+/* ---- the target's file ---- */
+
+static struct error *open_process(struct session *session)
+{
+	struct process *process;
+
+	try(process_open(session->options.pid, &process));
+	try(add_process(session, process));
+	session->exe = process->exe;
+	session->exe_shared = true;
+	return image_open(session->exe, process->exe_path, &session->image);
+}
+
+static struct error *open_file(struct session *session, const char *path)
+{
+	/* Non-blocking: the path may lead to a pipe that nobody writes to. */
+	session->exe = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (session->exe < 0)
+		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
+				   "cannot open %s", path);
+	return image_open(session->exe, path, &session->image);
+}
+
+static struct error *open_target(struct session *session)
+{
+	const struct session_options *options = &session->options;
+
+	if (options->pid)
+		return open_process(session);
+	if (options->binary)
+		return open_file(session, options->binary);
+	if (options->look_only)
+		try(spawn_find(options->command[0], &session->spawn.path));
+	else
+		try(spawn_prepare(options->command, &session->spawn));
+	return open_file(session, session->spawn.path);
+}
+
+/* ---- its symbols and places ---- */
+
+static struct error *check_release(struct session *session)
+{
+	unsigned minor = gopcln_minor(session->tab);
+
+	if (minor < GO_MINOR_MIN)
+		return error_new(ERROR_TARGET,
+				 "%s: built with go1.%u, which is too old: rebuild it with Go 1.%d "
+				 "or later",
+				 image_name(session->image), minor, GO_MINOR_MIN);
+	if (minor > GO_MINOR_MAX)
+		session_notice(session, SESSION_INFO,
+			       "%s: built with go1.%u, newer than any this tophash was tested with "
+			       "(1.%d): going on",
+			       image_name(session->image), minor, GO_MINOR_MAX);
+	return NULL;
+}
+
+static struct error *choose_places(struct session *session)
+{
+	struct placement_options options = {
+		.misses = session->options.misses,
+		.start = session->options.binary != NULL,
+		.one = !session->options.binary,
+	};
+
+	return placement_find(session->image, session->tab, &options, &session->placements);
+}
+
+/* A shell starts what it runs in the background of a script with SIGINT ignored. From here on
+ * SIGINT and SIGTERM end us all the same. A command was forked before: it keeps what we were
+ * given. */
+static void heed_signals(void)
+{
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+}
+
+struct error *session_open(const struct session_options *options, struct session **ret)
+{
+	cleanup(session_close) struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return error_nomem();
+	session->options = *options;
+	session->opened_ns = now_ns();
+	session->exe = -1;
+	session->spawn = (struct spawn){.go = -1, .failed = -1};
+	try(loop_new(&session->loop));
+	try(open_target(session));
+	heed_signals();
+	try(gopcln_open(session->image, &session->tab));
+	try(check_release(session));
+	try(choose_places(session));
+	*ret = take_ptr(session);
+	return NULL;
+}
+
+void session_close(struct session *session)
+{
+	if (!session)
+		return;
+	error_free(session->failed);
+	spawn_fini(&session->spawn);
+	engine_close(session->engine);
+	resolver_close(session->resolver);
+	placements_fini(&session->placements);
+	gopcln_close(session->tab);
+	image_close(session->image);
+	loop_free(session->loop);
+	vec_each(traced, &session->processes)
+		process_close(traced->process);
+	vec_fini(&session->processes);
+	if (session->exe >= 0 && !session->exe_shared)
+		close(session->exe);
+	free(session);
+}
+
+int session_exe(const struct session *session)
+{
+	return session->exe;
+}
+
+const struct image *session_image(const struct session *session)
+{
+	return session->image;
+}
+
+const struct gopcln *session_gopcln(const struct session *session)
+{
+	return session->tab;
+}
+
+const struct placements *session_placements(const struct session *session)
+{
+	return &session->placements;
+}
+
+/* ---- the engine ---- */
+
+static bool peek(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
+{
+	struct process process = {.pid = pid};
+
+	(void)ctx;
+	return process_peek(&process, addr, to, size);
+}
+
+static struct error *open_resolver(struct session *session)
+{
+	struct resolver_options options = {
+		.image = session->image,
+		.tab = session->tab,
+		.placements = &session->placements,
+		.filter = session->options.filter,
+		.stack_max = session->options.stack_max,
+		.peek = peek,
+	};
+
+	return resolver_open(&options, &session->resolver);
+}
+
+struct error *session_load(struct session *session)
+{
+	session->probe_options = (struct probe_options){
+		.image = session->image,
+		.tab = session->tab,
+		.placements = &session->placements,
+		.filter = session->options.filter,
+		.stack_max = session->options.stack_max + WIRE_STACK_EXTRA,
+		.key_bytes = session->options.key_bytes,
+		.buffer_size = session->options.buffer_size,
+		.misses = session->options.misses,
+		.start = session->options.binary != NULL,
+	};
+	try(open_resolver(session));
+	try(engine_open(&session->probe_options, &session->engine));
+	if (engine_types_cut(session->engine))
+		session_notice(session, SESSION_INFO,
+			       "%s: more types than can be gone through: some keys will be shown "
+			       "as unread",
+			       image_name(session->image));
+	return NULL;
+}
+
+struct error *session_attach(struct session *session)
+{
+	pid_t pid = session->options.pid       ? session->options.pid
+		    : session->options.command ? session->spawn.pid
+					       : -1;
+
+	try(engine_attach(session->engine, session->exe, pid));
+	if (session->options.command)
+		engine_set_gc(session->engine, 0); /* it has not begun */
+	else if (session->options.pid)
+		read_gc_phase(session, pid);
+	session->ready_ms = (double)(now_ns() - session->opened_ns) / 1e6;
+	return NULL;
+}
+
+/* ---- the first processes ---- */
+
+static bool on_found(void *ctx, pid_t pid)
+{
+	struct session *session = ctx;
+
+	session->failed = find_or_add_process(session, pid, NULL);
+	return !session->failed;
+}
+
+static struct error *find_running(struct session *session)
+{
+	struct stat st;
+
+	if (fstat(session->exe, &st) < 0)
+		return error_errno(ERROR_FAILED, errno, "cannot look at %s",
+				   image_name(session->image));
+	try(process_scan(st.st_dev, st.st_ino, on_found, session));
+	if (session->failed)
+		return take_ptr(session->failed);
+	if (!session->processes.len)
+		session_notice(session, SESSION_INFO, "waiting for a process of %s to begin",
+			       image_name(session->image));
+	return NULL;
+}
+
+static struct error *start_command(struct session *session)
+{
+	struct process *process;
+
+	try(process_adopt(session->spawn.pid, session->spawn.path, &process));
+	try(add_process(session, process));
+	return spawn_go(&session->spawn);
+}
+
+struct error *session_begin(struct session *session, const struct session_output *output)
+{
+	session->output = *output;
+	if (session->options.command)
+		try(start_command(session));
+	if (session->options.binary)
+		try(find_running(session));
+	else
+		emit_start_once(session, &session->processes.data[0], NULL);
+	remember_image(session);
+	return NULL;
+}
