@@ -66,92 +66,169 @@ static void model_end(unsigned i)
 	model.iters[i].alive = false;
 }
 
-/* The same run for each kind of key. Every other iterator is what TOPHASH_EACH is made of, taken apart. */
-#define RUN(name, KEY_OF, NUMBER_OF)                                                               \
-	struct name##_pair {                                                                       \
-		struct name##_iter it;                                                             \
-		struct name##_walk_ walk;                                                          \
-		struct name##_entry entry;                                                         \
-	};                                                                                         \
-	static bool name##_next_entry(struct name##_pair *pair)                                    \
-	{                                                                                          \
-		if (!name##_visit_(&pair->entry, &pair->walk))                                     \
-			return false;                                                              \
-		pair->it.key = pair->entry.key;                                                    \
-		pair->it.val = pair->entry.val;                                                    \
-		pair->it.ref = pair->entry.ref;                                                    \
-		return true;                                                                       \
-	}                                                                                          \
-	static void name##_step_iter(struct name *m, struct name##_pair *its, unsigned i)          \
-	{                                                                                          \
-		struct name##_iter *it = &its[i].it;                                               \
-		if (!model.iters[i].alive) {                                                       \
-			*it = name##_each(m);                                                      \
-			its[i].entry = name##_enter_(name##_begin_(&its[i].walk, m));              \
-			model_begin(i);                                                            \
-		}                                                                                  \
-		if (i % 2 ? name##_next(it) : name##_next_entry(&its[i])) {                        \
-			assert_int_equal(*it->ref, it->val);                                       \
-			model_came(i, NUMBER_OF(it->key), it->val);                                \
-		} else {                                                                           \
-			model_end(i);                                                              \
-		}                                                                                  \
-	}                                                                                          \
-	static void name##_change(struct name *m, uint64_t *random, unsigned puts)                 \
-	{                                                                                          \
-		uint32_t key = (uint32_t)(test_random(random) % model.keys);                       \
-		unsigned what = (unsigned)(test_random(random) % 1000);                            \
-		if (what == 0) {                                                                   \
-			name##_clear(m);                                                           \
-			for (key = 0; key < model.keys; key++)                                     \
-				model_gone(key);                                                   \
-		} else if (what == 1) {                                                            \
-			assert_int_equal(name##_shrink(m), 0);                                     \
-		} else if (what == 2) {                                                            \
-			assert_int_equal(name##_reserve(m, test_random(random) % model.keys), 0);  \
-		} else if (what < 20) {                                                            \
-			name##_step(m, (unsigned)(test_random(random) % 8));                       \
-		} else if (what % 100 < puts && model.inserts + 1 < INSERTS_MAX) {                 \
-			if (model.now[key] == 0) {                                                 \
-				model.now[key] = ++model.inserts;                                  \
-				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 1);   \
-			} else {                                                                   \
-				assert_int_equal(name##_put(m, KEY_OF(key), model.now[key]), 0);   \
-			}                                                                          \
-		} else {                                                                           \
-			assert_int_equal(name##_delete(m, KEY_OF(key)), model.now[key] != 0);      \
-			model_gone(key);                                                           \
-		}                                                                                  \
-	}                                                                                          \
-	static void name##_run(uint64_t seed, uint32_t keys, size_t steps, unsigned changes)       \
-	{                                                                                          \
-		struct name m = {0};                                                               \
-		struct name##_pair its[ITERS];                                                     \
-		uint64_t random = seed;                                                            \
-		unsigned puts = 50;                                                                \
-		memset(&model, 0, sizeof(model));                                                  \
-		model.keys = keys;                                                                 \
-		for (size_t i = 0; i < steps; i++) {                                               \
-			if (i % (4 * (size_t)keys + 1) == 0)                                       \
-				puts = (unsigned)(test_random(&random) % 101);                     \
-			name##_step_iter(&m, its, (unsigned)(test_random(&random) % ITERS));       \
-			for (unsigned n = (unsigned)(test_random(&random) % (changes + 1)); n > 0; \
-			     n--)                                                                  \
-				name##_change(&m, &random, puts);                                  \
-			if (i % 1024 == 0)                                                         \
-				assert_int_equal(name##_check(&m, 3), 0);                          \
-		}                                                                                  \
-		assert_int_equal(name##_check(&m, 3), 0);                                          \
-		name##_fini(&m);                                                                   \
+static void make_number(uint32_t number, void *ret)
+{
+	memcpy(ret, &number, sizeof(number));
+}
+
+static uint32_t number_of_number(const void *key)
+{
+	uint32_t number;
+
+	memcpy(&number, key, sizeof(number));
+	return number;
+}
+
+/* 0, 0.5, -1, 1.5, -2 ... */
+static void make_double(uint32_t number, void *ret)
+{
+	double key = number % 2 ? number / 2.0 : -(number / 2.0);
+
+	memcpy(ret, &key, sizeof(key));
+}
+
+static uint32_t number_of_double(const void *key)
+{
+	double half;
+
+	memcpy(&half, key, sizeof(half));
+	return (uint32_t)(half < 0 ? -half * 2 : half * 2);
+}
+
+/* A kind of key: how the model's number becomes one, and what its number is. */
+struct iter_kind {
+	const struct tophash_type *type;
+	void (*make)(uint32_t number, void *ret);
+	uint32_t (*number_of)(const void *key);
+	size_t steps; /* of a run */
+	uint32_t keys_max;
+};
+
+#define KEY_ROOM 32 /* bytes; the largest key of any kind */
+
+static const struct iter_kind kinds[] = {
+	{&numbers_type, make_number, number_of_number, 5000, KEYS},
+	{&doubles_type, make_double, number_of_double, 2000, KEYS},
+	{&weaks_type, make_number, number_of_number, 1000, 100},
+};
+
+/* An iterator with what it keeps, and the cursor with which TOPHASH_EACH goes through one. */
+struct walk {
+	struct tophash_iter iter;
+	struct tophash_cursor cursor;
+	_Alignas(16) uint8_t kept[TOPHASH_KEPT(8) * 8]; /* no key here has more bytes */
+};
+
+struct run {
+	const struct iter_kind *kind;
+	struct tophash map;
+	struct walk walks[ITERS];
+	uint64_t random;
+	unsigned puts; /* so many of 100 changes are puts */
+};
+
+static uint32_t below(struct run *run, uint32_t n)
+{
+	return (uint32_t)(test_random(&run->random) % n);
+}
+
+/* Goes on with one iterator, or begins it. Every other one is stepped as TOPHASH_EACH does. */
+static void step_iter(struct run *run, unsigned i)
+{
+	const struct iter_kind *kind = run->kind;
+	struct walk *walk = &run->walks[i];
+	const uint8_t *slot;
+	uint32_t insertion;
+
+	if (!model.iters[i].alive) {
+		tophash_iter_init(&walk->iter, &run->map, walk->kept);
+		tophash_cursor_init(&walk->cursor, &walk->iter, walk->kept);
+		model_begin(i);
 	}
+	if (i % 2)
+		slot = tophash_iter_step(&walk->iter, kind->type);
+	else
+		slot = tophash_cursor_step(&walk->cursor, &walk->iter, walk->kept, kind->type);
+	if (!slot) {
+		model_end(i);
+		return;
+	}
+	memcpy(&insertion, slot + kind->type->val_offset, sizeof(insertion));
+	model_came(i, kind->number_of(slot), insertion);
+}
 
-#define SAME(x)	     (x)
-#define HALVES(x)    ((x) % 2 ? (x) / 2.0 : -((x) / 2.0))
-#define OF_HALVES(x) ((uint32_t)((x) < 0 ? -(x)*2 : (x)*2))
+static void put(struct run *run, uint32_t number)
+{
+	const struct tophash_type *type = run->kind->type;
+	bool is_new = model.now[number] == 0;
+	_Alignas(16) uint8_t key[KEY_ROOM];
+	uint8_t *slot;
+	int ret = 0;
 
-RUN(numbers, SAME, SAME)
-RUN(doubles, HALVES, OF_HALVES)
-RUN(weaks, SAME, SAME)
+	if (is_new)
+		model.now[number] = ++model.inserts;
+	run->kind->make(number, key);
+	slot = tophash_put_slot(&run->map, type, key, &ret);
+	assert_non_null(slot);
+	assert_int_equal(ret, is_new);
+	memcpy(slot + type->val_offset, &model.now[number], sizeof(model.now[number]));
+}
+
+static void delete (struct run *run, uint32_t number)
+{
+	_Alignas(16) uint8_t key[KEY_ROOM];
+
+	run->kind->make(number, key);
+	assert_int_equal(tophash_delete_key(&run->map, run->kind->type, key),
+			 model.now[number] != 0);
+	model_gone(number);
+}
+
+static void clear(struct run *run)
+{
+	tophash_clear(&run->map);
+	for (uint32_t number = 0; number < model.keys; number++)
+		model_gone(number);
+}
+
+static void change(struct run *run)
+{
+	uint32_t number = below(run, model.keys);
+	unsigned what = below(run, 1000);
+
+	if (what == 0)
+		clear(run);
+	else if (what == 1)
+		assert_int_equal(tophash_shrink(&run->map), 0);
+	else if (what == 2)
+		assert_int_equal(
+			tophash_reserve(&run->map, run->kind->type, below(run, model.keys)), 0);
+	else if (what < 20)
+		tophash_step(&run->map, below(run, 8));
+	else if (what % 100 < run->puts && model.inserts + 1 < INSERTS_MAX)
+		put(run, number);
+	else
+		delete (run, number);
+}
+
+static void run_random(const struct iter_kind *kind, uint64_t seed, uint32_t keys, unsigned changes)
+{
+	struct run run = {.kind = kind, .random = seed, .puts = 50};
+
+	memset(&model, 0, sizeof(model));
+	model.keys = keys < kind->keys_max ? keys : kind->keys_max;
+	for (size_t i = 0; i < kind->steps; i++) {
+		if (i % (4 * (size_t)model.keys + 1) == 0)
+			run.puts = below(&run, 101);
+		step_iter(&run, below(&run, ITERS));
+		for (unsigned n = below(&run, changes + 1); n > 0; n--)
+			change(&run);
+		if (i % 1024 == 0)
+			assert_int_equal(tophash_check(&run.map, 3), 0);
+	}
+	assert_int_equal(tophash_check(&run.map, 3), 0);
+	tophash_fini(&run.map);
+}
 
 static const char *const evacuations[] = {"", "evacuate=manual", "evacuate=eager"};
 
@@ -164,11 +241,9 @@ TEST(random_changes)
 	for (size_t e = 0; e < 3; e++) {
 		assert_int_equal(tophash_debug(evacuations[e]), 0);
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-			for (unsigned changes = 0; changes <= 32; changes = changes * 8 + 1) {
-				numbers_run(seed++, sizes[i], 5000, changes);
-				doubles_run(seed++, sizes[i], 2000, changes);
-				weaks_run(seed++, sizes[i] < 100 ? sizes[i] : 100, 1000, changes);
-			}
+			for (unsigned changes = 0; changes <= 32; changes = changes * 8 + 1)
+				for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+					run_random(&kinds[k], seed++, sizes[i], changes);
 		}
 	}
 	assert_int_equal(tophash_debug(NULL), 0);
@@ -208,6 +283,7 @@ static void walk_through_move(uint32_t n, bool growing, unsigned step, uint32_t 
 	if (*ret_stood) {
 		TOPHASH_EACH(numbers, it, &m) {
 			assert_int_equal(came[it.key]++, 0);
+			assert_int_equal(*it.ref, it.val);
 			if (++i == after)
 				numbers_step(&m, steps);
 		}
