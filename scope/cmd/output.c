@@ -63,12 +63,12 @@ struct error *output_plan(int fd, const struct probe_options *options)
 		   options->placements->swiss ? "Swiss" : "classic",
 		   image_is_stripped(options->image) ? ", stripped" : "",
 		   options->placements->list.len);
-	vec_each(p, &options->placements->list) {
-		buf_printf(&out, "%-8s ", placement_role_name(p->wire.role));
-		text_safe_str(&out, p->func);
-		buf_printf(&out, "+%llu (0x%llx): ", (unsigned long long)p->offset,
-			   (unsigned long long)p->wire.addr);
-		text_safe_str(&out, p->why);
+	vec_each(spot, &options->placements->list) {
+		buf_printf(&out, "%-8s ", spot_role_name(spot->role));
+		text_safe_str(&out, spot->func);
+		buf_printf(&out, "+%llu (0x%llx): ", (unsigned long long)spot_offset(spot),
+			   (unsigned long long)spot->addr);
+		text_safe_str(&out, spot->why);
 		buf_char(&out, '\n');
 	}
 	if (options->placements->gcphase)

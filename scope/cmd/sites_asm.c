@@ -141,11 +141,11 @@ static void put_target(const struct asm_view *view, const struct code_insn *insn
 		to->len = before;
 }
 
-static const struct placement *placement_at(const struct asm_view *view, uint64_t addr)
+static const struct spot *spot_at(const struct asm_view *view, uint64_t addr)
 {
-	vec_each(p, &view->placements.list)
-		if (p->entry + p->offset == addr)
-			return p;
+	vec_each(spot, &view->placements.list)
+		if (spot->addr == addr)
+			return spot;
 	return NULL;
 }
 
@@ -167,7 +167,7 @@ static void list_insn(struct lister *lister, const struct code *code, const stru
 	const void *bytes = image_at(lister->view->binary->image, insn->addr, insn->size);
 	struct buf *to = &lister->listing->text;
 	struct code_insn whole = joined(code, insn);
-	const struct placement *placement = placement_at(lister->view, insn->addr);
+	const struct spot *spot = spot_at(lister->view, insn->addr);
 
 	/* Line tables and source files of a damaged file can take long, for each instruction. */
 	lister->view->tired = lister->view->tired || clock_used() > lister->view->until;
@@ -184,7 +184,7 @@ static void list_insn(struct lister *lister, const struct code *code, const stru
 	if (lister->view->machine == CODE_X86_64 || whole.op != CODE_ADDRESS ||
 	    insn->op == CODE_OFFSET)
 		put_target(lister->view, &whole, lister->entry, to);
-	site_line_end(lister->listing, SITE_LINE_INSN, placement != NULL);
+	site_line_end(lister->listing, SITE_LINE_INSN, spot != NULL);
 }
 
 static void list_note(struct site_listing *listing, const char *text)
@@ -256,13 +256,12 @@ static void list_probes(struct lister *lister, const struct code *code,
 			const struct code_path *path)
 {
 	for (size_t i = 0; i < code->insns.len; i++) {
-		const struct placement *placement =
-			placement_at(lister->view, code->insns.data[i].addr);
+		const struct spot *spot = spot_at(lister->view, code->insns.data[i].addr);
 		bool listed = false;
 
 		vec_each(at, &path->insns)
 			listed |= *at == i;
-		if (!placement || listed)
+		if (!spot || listed)
 			continue;
 		list_note(lister->listing, "not on that path:");
 		lister->line = 0;
@@ -305,8 +304,8 @@ static bool way_has(const struct way *way, uint64_t func)
 
 static bool has_probe(const struct asm_view *view, uint64_t func)
 {
-	vec_each(p, &view->placements.list)
-		if (p->entry == func)
+	vec_each(spot, &view->placements.list)
+		if (spot->entry == func)
 			return true;
 	return false;
 }
@@ -343,7 +342,7 @@ static uint32_t find_via(const struct asm_view *view, const struct code *code,
 			 const struct way *way)
 {
 	for (uint32_t i = 0; i < code->insns.len; i++)
-		if (placement_at(view, code->insns.data[i].addr))
+		if (spot_at(view, code->insns.data[i].addr))
 			return i;
 	for (uint32_t i = 0; i < code->insns.len; i++)
 		if (code->insns.data[i].flow == CODE_CALL &&
@@ -383,15 +382,15 @@ static struct error *list_func(struct asm_view *view, uint64_t entry, const stru
 /* Under a listing: why trace puts its probes where they are marked. */
 static void put_legend(struct asm_view *view, uint64_t func)
 {
-	vec_each(p, &view->placements.list) {
-		if (p->entry != func)
+	vec_each(spot, &view->placements.list) {
+		if (spot->entry != func)
 			continue;
 		buf_str(view->out, "● ");
-		text_safe_str(view->out, p->func);
+		text_safe_str(view->out, spot->func);
 		buf_char(view->out, '+');
-		buf_hex(view->out, p->offset);
+		buf_hex(view->out, spot_offset(spot));
 		buf_printf(view->out, ", where trace puts its %s probe: %s\n",
-			   placement_role_name(p->wire.role), p->why);
+			   spot_role_name(spot->role), spot->why);
 	}
 }
 

@@ -210,10 +210,9 @@ static struct error *parse_one(int option, const char *text, struct trace_option
 	case OPT_SUMMARY: return parse_summary(text, ret);
 	case OPT_STACK:
 		ret->show_stack = true;
-		return parse_small("--stack", text, WIRE_STACK_MAX - WIRE_STACK_EXTRA,
-				   &ret->stack_max);
+		return parse_small("--stack", text, ENGINE_STACK_MAX, &ret->stack_max);
 	case OPT_KEY_BYTES:
-		return parse_small("--key-bytes", text, WIRE_KEY_SEGMENT, &ret->key_bytes);
+		return parse_small("--key-bytes", text, ENGINE_KEY_BYTES_MAX, &ret->key_bytes);
 	case OPT_BUFFER: return parse_size(text, &ret->buffer_size);
 	case OPT_DRY_RUN: ret->dry_run = true; return NULL;
 	case 'q': ret->quiet = true; return NULL;

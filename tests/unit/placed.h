@@ -35,40 +35,38 @@ static inline void find_ok(const struct goprog *p, struct placement_options opti
 	assert_null(err);
 }
 
-static inline void check_place(const struct placement *place, const char *func, uint64_t entry,
-			       uint64_t offset, uint8_t role)
+static inline void check_place(const struct spot *place, const char *func, uint64_t entry,
+			       uint64_t offset, enum spot_role role)
 {
 	assert_string_equal(place->func, func);
 	assert_int_equal(place->entry, entry);
-	assert_int_equal(place->offset, offset);
-	assert_int_equal(place->wire.addr, entry + offset);
-	assert_int_equal(place->wire.role, role);
+	assert_int_equal(spot_offset(place), offset);
+	assert_int_equal(place->addr, entry + offset);
+	assert_int_equal(place->role, role);
 	assert_true(place->why && place->why[0]);
 }
 
-static inline void check_window(const struct wire_probe *wire, int window, unsigned words,
-				unsigned type, unsigned map, unsigned key)
+/* The slots of type, map and key, in words from the frame pointer. */
+static inline void check_slots(const struct spot *place, int type, int map, int key)
 {
-	assert_int_equal(wire->window, window);
-	assert_int_equal(wire->words, words);
-	assert_int_equal(wire->type_word, type);
-	assert_int_equal(wire->map_word, map);
-	assert_int_equal(wire->key_word, key);
+	assert_int_equal(place->type_slot, type * 8);
+	assert_int_equal(place->map_slot, map * 8);
+	assert_int_equal(place->key_slot, key * 8);
 }
 
-static inline void check_entry(const struct placement *place, const char *func, uint64_t entry,
+static inline void check_entry(const struct spot *place, const char *func, uint64_t entry,
 			       uint64_t offset, unsigned number, unsigned map_first)
 {
-	check_place(place, func, entry, offset, WIRE_ROLE_ENTRY);
-	assert_int_equal(place->wire.func, number);
-	assert_int_equal(place->wire.map_first, map_first);
+	check_place(place, func, entry, offset, SPOT_ENTRY);
+	assert_int_equal(place->number, number);
+	assert_int_equal(place->map_first, map_first);
 }
 
-static inline void check_exit(const struct placement *place, const char *func, uint64_t entry,
+static inline void check_exit(const struct spot *place, const char *func, uint64_t entry,
 			      uint64_t offset, unsigned number)
 {
-	check_place(place, func, entry, offset, WIRE_ROLE_EXIT);
-	assert_int_equal(place->wire.func, number);
+	check_place(place, func, entry, offset, SPOT_EXIT);
+	assert_int_equal(place->number, number);
 }
 
 #endif

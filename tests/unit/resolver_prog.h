@@ -56,11 +56,11 @@ static uint64_t add_func(struct program *p, const char *name, uint32_t line, uin
 							 .size = sizeof(nops)});
 }
 
-static inline void add_placement(struct program *p, uint64_t addr, uint8_t role)
+static inline void add_placement(struct program *p, uint64_t addr, enum spot_role role)
 {
-	struct placement place = {.wire = {.addr = addr, .role = role}};
+	struct spot spot = {.addr = addr, .role = role};
 
-	assert_true(vec_push(&p->placements.list, place));
+	assert_true(vec_push(&p->placements.list, spot));
 }
 
 /* The heap of a process: one map type that reflect made. Process 1 has none. */
@@ -100,8 +100,8 @@ static inline void open_program_deep(struct program *p, bool swiss, uint32_t sta
 	p->wrapper = add_func(p, "main.wrap", 1, goprog_wrapper_id(&p->go));
 	p->goexit = add_func(p, "runtime.goexit", 2000, 0);
 	goprog_open(&p->go);
-	add_placement(p, p->faststr + 16, WIRE_ROLE_REMOVAL);
-	add_placement(p, p->start + 8, WIRE_ROLE_START);
+	add_placement(p, p->faststr + 16, SPOT_REMOVAL);
+	add_placement(p, p->start + 8, SPOT_START);
 	options = (struct resolver_options){.image = p->go.image,
 					    .tab = p->go.tab,
 					    .placements = &p->placements,

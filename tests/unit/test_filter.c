@@ -259,7 +259,7 @@ TEST(test_key_errors)
 {
 	static const char *const broken[] = {"{", "{\"A\": 1,}", "[1", "\"open",
 					     "{\"A\":1,\"A\":2}"};
-	char text[WIRE_FILTER_MAX + 3];
+	char text[FILTER_TEXT_MAX + 3];
 	struct filter quoted;
 
 	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
@@ -278,36 +278,36 @@ TEST(test_key_errors)
 	for (int prefix = 0; prefix <= 1; prefix++) {
 		struct filter filter = {0};
 
-		text[WIRE_FILTER_MAX] = 'x';
-		text[WIRE_FILTER_MAX + 1] = '\0';
+		text[FILTER_TEXT_MAX] = 'x';
+		text[FILTER_TEXT_MAX + 1] = '\0';
 		expect_usage(filter_set_key(&filter, text, prefix),
 			     prefix ? "--key-prefix: longer than 256 bytes"
 				    : "--key: longer than 256 bytes; use --key-prefix");
 		filter_fini(&filter);
-		text[WIRE_FILTER_MAX] = '\0';
+		text[FILTER_TEXT_MAX] = '\0';
 		filter = key_filter(text, prefix);
 		filter_fini(&filter);
 	}
 	/* Quotes do not count. */
 	memset(text, 'x', sizeof(text));
-	text[0] = text[WIRE_FILTER_MAX + 1] = '"';
-	text[WIRE_FILTER_MAX + 2] = '\0';
+	text[0] = text[FILTER_TEXT_MAX + 1] = '"';
+	text[FILTER_TEXT_MAX + 2] = '\0';
 	quoted = key_filter(text, false);
 	filter_fini(&quoted);
 }
 
-/* ---- what the kernel program is told ---- */
+/* ---- how keys of a type are compared ---- */
 
-#define NEVER	   WIRE_MATCH_NEVER, 0, 0
-#define WORD(w)	   WIRE_MATCH_WORD, (uint64_t)(w), UINT64_MAX
-#define PART(w, m) WIRE_MATCH_WORD, (w), (m)
+#define NEVER	   KEY_TEST_NEVER, 0, 0
+#define WORD(w)	   KEY_TEST_WORD, (uint64_t)(w), UINT64_MAX
+#define PART(w, m) KEY_TEST_WORD, (w), (m)
 
-static const struct plan_case {
+static const struct test_case {
 	enum gotype_kind kind;
 	const char *key;
-	enum wire_match match;
+	enum key_test_how how;
 	uint64_t want, mask;
-} plan_cases[] = {
+} test_cases[] = {
 	{GOTYPE_INT, "42", WORD(42)},
 	{GOTYPE_INT, "-1", WORD(-1)},
 	{GOTYPE_INT, "0x2a", WORD(42)},
@@ -376,8 +376,8 @@ static const struct plan_case {
 	{GOTYPE_FLOAT64, "-0.0", PART(0, UINT64_MAX >> 1)},
 	{GOTYPE_FLOAT64, "+Inf", WORD(0x7ff0000000000000)},
 	{GOTYPE_FLOAT64, "-Inf", WORD(0xfff0000000000000)},
-	{GOTYPE_FLOAT64, "NaN", WIRE_MATCH_USER, 0, 0}, /* there are many */
-	{GOTYPE_FLOAT64, "\"NaN\"", WIRE_MATCH_USER, 0, 0},
+	{GOTYPE_FLOAT64, "NaN", KEY_TEST_VALUE, 0, 0}, /* there are many */
+	{GOTYPE_FLOAT64, "\"NaN\"", KEY_TEST_VALUE, 0, 0},
 	{GOTYPE_FLOAT64, "nan", NEVER},
 	{GOTYPE_FLOAT64, "Inf", NEVER},
 	{GOTYPE_FLOAT64, "-infinity", NEVER},
@@ -408,52 +408,52 @@ static const struct plan_case {
 	{GOTYPE_BOOL, "TRUE", NEVER},
 	{GOTYPE_BOOL, "\"true\"", NEVER},
 	{GOTYPE_BOOL, "", NEVER},
-	{GOTYPE_STRING, "user", WIRE_MATCH_STRING, 0, 0},
-	{GOTYPE_STRING, "42", WIRE_MATCH_STRING, 0, 0},
+	{GOTYPE_STRING, "user", KEY_TEST_STRING, 0, 0},
+	{GOTYPE_STRING, "42", KEY_TEST_STRING, 0, 0},
 	{GOTYPE_STRING, "[42]", NEVER},
-	{GOTYPE_STRING, "{\"bytes\":\"ff\"}", WIRE_MATCH_STRING, 0, 0},
+	{GOTYPE_STRING, "{\"bytes\":\"ff\"}", KEY_TEST_STRING, 0, 0},
 	{GOTYPE_STRING, "{\"bytes\":\"f\"}", NEVER},
-	{GOTYPE_COMPLEX128, "[1,2]", WIRE_MATCH_USER, 0, 0},
+	{GOTYPE_COMPLEX128, "[1,2]", KEY_TEST_VALUE, 0, 0},
 	{GOTYPE_COMPLEX64, "1", NEVER},
 	{GOTYPE_COMPLEX64, "{\"re\":1}", NEVER},
 };
 
-static void check_plan(const struct filter *filter, const struct gotypes *types, uint64_t type,
-		       const struct plan_case *want)
+static void check_test(const struct filter *filter, const struct gotypes *types, uint64_t type,
+		       const struct test_case *want)
 {
-	struct wire_plan plan = {0};
+	struct key_test test;
 
-	filter_plan(filter, types, type, &plan);
-	if (plan.match != want->match || plan.want != want->want || plan.mask != want->mask)
-		fail_msg("kind %d, key \"%s\": match %u want 0x%llx mask 0x%llx", (int)want->kind,
-			 want->key, plan.match, (unsigned long long)plan.want,
-			 (unsigned long long)plan.mask);
+	filter_key_test(filter, types, type, &test);
+	if (test.how != want->how || test.want != want->want || test.mask != want->mask)
+		fail_msg("kind %d, key \"%s\": test %u want 0x%llx mask 0x%llx", (int)want->kind,
+			 want->key, test.how, (unsigned long long)test.want,
+			 (unsigned long long)test.mask);
 }
 
-TEST(test_plan)
+TEST(test_key_test)
 {
-	uint64_t types[ARRAY_SIZE(plan_cases)];
+	uint64_t types[ARRAY_SIZE(test_cases)];
 	struct goprog p;
 
 	goprog_begin(&p, 26);
-	for (size_t i = 0; i < ARRAY_SIZE(plan_cases); i++)
-		types[i] = goprog_scalar(&p, plan_cases[i].kind);
+	for (size_t i = 0; i < ARRAY_SIZE(test_cases); i++)
+		types[i] = goprog_scalar(&p, test_cases[i].kind);
 	goprog_open(&p);
-	for (size_t i = 0; i < ARRAY_SIZE(plan_cases); i++) {
-		struct filter filter = key_filter(plan_cases[i].key, false);
+	for (size_t i = 0; i < ARRAY_SIZE(test_cases); i++) {
+		struct filter filter = key_filter(test_cases[i].key, false);
 
-		check_plan(&filter, &p.types, types[i], &plan_cases[i]);
+		check_test(&filter, &p.types, types[i], &test_cases[i]);
 		filter_fini(&filter);
 	}
 	goprog_close(&p);
 }
 
-TEST(test_plan_other)
+TEST(test_key_test_other)
 {
-	const struct plan_case any = {0, "", WIRE_MATCH_ANY, 0, 0};
-	const struct plan_case user = {0, "x", WIRE_MATCH_USER, 0, 0};
-	const struct plan_case never = {0, "x", WIRE_MATCH_NEVER, 0, 0};
-	const struct plan_case string = {0, "x", WIRE_MATCH_STRING, 0, 0};
+	const struct test_case any = {0, "", KEY_TEST_ANY, 0, 0};
+	const struct test_case user = {0, "x", KEY_TEST_VALUE, 0, 0};
+	const struct test_case never = {0, "x", KEY_TEST_NEVER, 0, 0};
+	const struct test_case string = {0, "x", KEY_TEST_STRING, 0, 0};
 	struct filter none = {0}, key = key_filter("1", false), prefix = key_filter("1", true);
 	struct filter list = key_filter("[1]", false), object = key_filter("{\"A\":1}", false);
 	uint64_t integer, text, eface, array;
@@ -465,22 +465,22 @@ TEST(test_plan_other)
 	eface = goprog_eface(&p);
 	array = goprog_array(&p, "[1]int", integer, 8, 1, 0);
 	goprog_open(&p);
-	check_plan(&none, &p.types, integer, &any);
-	check_plan(&none, &p.types, 0xdead0000, &any);
-	check_plan(&key, &p.types, 0xdead0000, &user); /* unknown: decided on the value */
-	check_plan(&key, &p.types, eface, &user);
-	check_plan(&key, &p.types, array, &never);
-	check_plan(&key, &p.types, p.fake.type_pair, &never);
-	check_plan(&list, &p.types, eface, &user);
-	check_plan(&list, &p.types, array, &user);
-	check_plan(&list, &p.types, p.fake.type_pair, &never);
-	check_plan(&object, &p.types, eface, &user);
-	check_plan(&object, &p.types, array, &never);
-	check_plan(&object, &p.types, p.fake.type_pair, &user);
-	check_plan(&prefix, &p.types, text, &string);
-	check_plan(&prefix, &p.types, integer, &never); /* a prefix is of strings */
-	check_plan(&prefix, &p.types, array, &never);
-	check_plan(&prefix, &p.types, eface, &user); /* it may hold a string */
+	check_test(&none, &p.types, integer, &any);
+	check_test(&none, &p.types, 0xdead0000, &any);
+	check_test(&key, &p.types, 0xdead0000, &user); /* unknown: decided on the value */
+	check_test(&key, &p.types, eface, &user);
+	check_test(&key, &p.types, array, &never);
+	check_test(&key, &p.types, p.fake.type_pair, &never);
+	check_test(&list, &p.types, eface, &user);
+	check_test(&list, &p.types, array, &user);
+	check_test(&list, &p.types, p.fake.type_pair, &never);
+	check_test(&object, &p.types, eface, &user);
+	check_test(&object, &p.types, array, &never);
+	check_test(&object, &p.types, p.fake.type_pair, &user);
+	check_test(&prefix, &p.types, text, &string);
+	check_test(&prefix, &p.types, integer, &never); /* a prefix is of strings */
+	check_test(&prefix, &p.types, array, &never);
+	check_test(&prefix, &p.types, eface, &user); /* it may hold a string */
 	filter_fini(&key);
 	filter_fini(&prefix);
 	filter_fini(&list);
@@ -501,7 +501,7 @@ static void check_explain(const char *key, bool prefix, const char *expected)
 	filter_fini(&filter);
 }
 
-/* What filter_plan() leaves to user space is what is said to be decided there. */
+/* What filter_key_test() leaves to user space is what is said to be decided there. */
 TEST(test_explain_key)
 {
 #define AFTER(option, kinds)                                            \
@@ -544,7 +544,7 @@ int main(void)
 		cmocka_unit_test(test_site),	    cmocka_unit_test(test_site_inlined),
 		cmocka_unit_test(test_key_string),  cmocka_unit_test(test_key_bytes),
 		cmocka_unit_test(test_key_long),    cmocka_unit_test(test_key_errors),
-		cmocka_unit_test(test_plan),	    cmocka_unit_test(test_plan_other),
+		cmocka_unit_test(test_key_test),    cmocka_unit_test(test_key_test_other),
 		cmocka_unit_test(test_explain_key), cmocka_unit_test(test_explain),
 	};
 

@@ -34,17 +34,16 @@ TEST(test_classic_119)
 	assert_int_equal(places.gcphase, 0);
 	assert_int_equal(places.list.len, 3);
 	check_place(&places.list.data[0], "runtime.mapdelete_fast32", fast32, 0x38,
-		    WIRE_ROLE_REMOVAL); /* jne */
-	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_32);
-	check_window(&places.list.data[0].wire, 0, 5, 2, 3, 4);
-	check_place(&places.list.data[1], "runtime.mapdelete_fast64", fast64, 0x71,
-		    WIRE_ROLE_REMOVAL);
-	assert_int_equal(places.list.data[1].wire.key_arg, WIRE_ARG_64);
-	check_window(&places.list.data[1].wire, 0, 5, 2, 3, 4);
+		    SPOT_REMOVAL); /* jne */
+	assert_int_equal(places.list.data[0].key, GO_PASS_32);
+	check_slots(&places.list.data[0], 2, 3, 4);
+	check_place(&places.list.data[1], "runtime.mapdelete_fast64", fast64, 0x71, SPOT_REMOVAL);
+	assert_int_equal(places.list.data[1].key, GO_PASS_64);
+	check_slots(&places.list.data[1], 2, 3, 4);
 	assert_non_null(strstr(places.list.data[1].why, "decremented at +106"));
-	check_place(&places.list.data[2], "runtime.mapclear", clear, 0x1b, WIRE_ROLE_CLEAR);
-	assert_int_equal(places.list.data[2].wire.map_first, 0);
-	assert_int_equal(places.list.data[2].wire.key_arg, WIRE_ARG_NONE);
+	check_place(&places.list.data[2], "runtime.mapclear", clear, 0x1b, SPOT_CLEAR);
+	assert_int_equal(places.list.data[2].map_first, 0);
+	assert_int_equal(places.list.data[2].key, GO_PASS_NONE);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -62,14 +61,13 @@ TEST(test_classic_123)
 	find_ok(&p, (struct placement_options){0}, &places);
 	assert_false(places.swiss);
 	assert_int_equal(places.list.len, 2);
-	check_place(&places.list.data[0], "runtime.mapdelete", mapdelete, 0x34, WIRE_ROLE_REMOVAL);
-	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_POINTER);
-	check_window(&places.list.data[0].wire, 0, 5, 2, 3, 4);
+	check_place(&places.list.data[0], "runtime.mapdelete", mapdelete, 0x34, SPOT_REMOVAL);
+	assert_int_equal(places.list.data[0].key, GO_PASS_POINTER);
+	check_slots(&places.list.data[0], 2, 3, 4);
 	/* A string is two words. */
-	check_place(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x44,
-		    WIRE_ROLE_REMOVAL);
-	assert_int_equal(places.list.data[1].wire.key_arg, WIRE_ARG_STRING);
-	check_window(&places.list.data[1].wire, 0, 6, 2, 3, 4);
+	check_place(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x44, SPOT_REMOVAL);
+	assert_int_equal(places.list.data[1].key, GO_PASS_STRING);
+	check_slots(&places.list.data[1], 2, 3, 4);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -91,13 +89,13 @@ TEST(test_swiss)
 	find_ok(&p, (struct placement_options){0}, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 3);
-	check_place(&places.list.data[0], SMALL_DELETE, small, 0x40, WIRE_ROLE_REMOVAL);
-	assert_int_equal(places.list.data[0].wire.key_arg, WIRE_ARG_POINTER);
-	check_window(&places.list.data[0].wire, 0, 6, 3, 2, 5); /* map, type, hash, key */
-	check_place(&places.list.data[1], TABLE_DELETE, table, 0x5a, WIRE_ROLE_REMOVAL);
-	check_window(&places.list.data[1].wire, 0, 7, 3, 4, 6); /* type, map, hash, key */
-	check_place(&places.list.data[2], MAP_CLEAR, clear, 0x11, WIRE_ROLE_CLEAR);
-	assert_int_equal(places.list.data[2].wire.map_first, 1);
+	check_place(&places.list.data[0], SMALL_DELETE, small, 0x40, SPOT_REMOVAL);
+	assert_int_equal(places.list.data[0].key, GO_PASS_POINTER);
+	check_slots(&places.list.data[0], 3, 2, 5); /* map, type, hash, key */
+	check_place(&places.list.data[1], TABLE_DELETE, table, 0x5a, SPOT_REMOVAL);
+	check_slots(&places.list.data[1], 3, 4, 6); /* type, map, hash, key */
+	check_place(&places.list.data[2], MAP_CLEAR, clear, 0x11, SPOT_CLEAR);
+	assert_int_equal(places.list.data[2].map_first, 1);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -106,7 +104,7 @@ TEST(test_swiss)
 TEST(test_misses)
 {
 	struct placements places;
-	const struct placement *place;
+	const struct spot *place;
 	struct goprog p;
 	uint64_t map, fast64, panic;
 
@@ -119,14 +117,14 @@ TEST(test_misses)
 	find_ok(&p, (struct placement_options){.misses = true}, &places);
 	assert_int_equal(places.list.len, 7);
 	place = places.list.data;
-	check_entry(&place[1], MAP_DELETE, map, 0x11, 1, 1);
-	assert_int_equal(place[1].wire.key_arg, WIRE_ARG_POINTER);
-	check_exit(&place[2], MAP_DELETE, map, 0x1d, 1);
-	check_entry(&place[3], "runtime.mapdelete_fast64", fast64, 0x16, 4, 0);
-	assert_int_equal(place[3].wire.key_arg, WIRE_ARG_64);
-	check_exit(&place[4], "runtime.mapdelete_fast64", fast64, 0x30, 4);
-	check_exit(&place[5], "runtime.mapdelete_fast64", fast64, 0x36, 4);
-	check_place(&place[6], "runtime.gopanic", panic, 0x21, WIRE_ROLE_PANIC);
+	check_entry(&place[1], "runtime.mapdelete_fast64", fast64, 0x16, 3, 0);
+	assert_int_equal(place[1].key, GO_PASS_64);
+	check_exit(&place[2], "runtime.mapdelete_fast64", fast64, 0x30, 3);
+	check_exit(&place[3], "runtime.mapdelete_fast64", fast64, 0x36, 3);
+	check_entry(&place[4], MAP_DELETE, map, 0x11, 9, 1);
+	assert_int_equal(place[4].key, GO_PASS_POINTER);
+	check_exit(&place[5], MAP_DELETE, map, 0x1d, 9);
+	check_place(&place[6], "runtime.gopanic", panic, 0x21, SPOT_PANIC);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -142,8 +140,8 @@ TEST(test_misses_classic)
 	goprog_open(&p);
 	find_ok(&p, (struct placement_options){.misses = true}, &places);
 	assert_int_equal(places.list.len, 3);
-	check_entry(&places.list.data[1], "runtime.mapdelete_fast64", entry, 0x23, 4, 0);
-	check_exit(&places.list.data[2], "runtime.mapdelete_fast64", entry, 0x83, 4);
+	check_entry(&places.list.data[1], "runtime.mapdelete_fast64", entry, 0x23, 3, 0);
+	check_exit(&places.list.data[2], "runtime.mapdelete_fast64", entry, 0x83, 3);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -162,7 +160,7 @@ TEST(test_start_and_gcphase)
 	goprog_open(&p);
 	find_ok(&p, (struct placement_options){.start = true}, &places);
 	assert_int_equal(places.list.len, 2);
-	check_place(&places.list.data[1], "runtime.main", start, 0x21, WIRE_ROLE_START);
+	check_place(&places.list.data[1], "runtime.main", start, 0x21, SPOT_START);
 	assert_int_equal(places.gcphase, mark + 0x15 + 0x1000); /* the first compare with 2 */
 	placements_fini(&places);
 	goprog_close(&p);
@@ -170,14 +168,14 @@ TEST(test_start_and_gcphase)
 
 TEST(test_role_names)
 {
-	assert_string_equal(placement_role_name(WIRE_ROLE_REMOVAL), "removal");
-	assert_string_equal(placement_role_name(WIRE_ROLE_CLEAR), "clear");
-	assert_string_equal(placement_role_name(WIRE_ROLE_ENTRY), "entry");
-	assert_string_equal(placement_role_name(WIRE_ROLE_EXIT), "exit");
-	assert_string_equal(placement_role_name(WIRE_ROLE_PANIC), "panic");
-	assert_string_equal(placement_role_name(WIRE_ROLE_START), "start");
-	assert_string_equal(placement_role_name(0), "unknown");
-	assert_string_equal(placement_role_name(255), "unknown");
+	assert_string_equal(spot_role_name(SPOT_REMOVAL), "removal");
+	assert_string_equal(spot_role_name(SPOT_CLEAR), "clear");
+	assert_string_equal(spot_role_name(SPOT_ENTRY), "entry");
+	assert_string_equal(spot_role_name(SPOT_EXIT), "exit");
+	assert_string_equal(spot_role_name(SPOT_PANIC), "panic");
+	assert_string_equal(spot_role_name(SPOT_START), "start");
+	assert_string_equal(spot_role_name(0), "unknown");
+	assert_string_equal(spot_role_name(255), "unknown");
 }
 
 /* ---- code that must not be probed ---- */
@@ -404,13 +402,13 @@ TEST(test_no_deletes)
 /* Every return is a probe: a function of more returns than there are probes. */
 TEST(test_too_many_places)
 {
-	uint8_t code[sizeof(clear_126) + WIRE_PROBES];
+	uint8_t code[sizeof(clear_126) + PLACEMENTS_MAX];
 	struct placements places;
 	struct error *err;
 	struct goprog p;
 
 	memcpy(code, clear_126, sizeof(clear_126));
-	memset(code + sizeof(clear_126), 0xc3, WIRE_PROBES);
+	memset(code + sizeof(clear_126), 0xc3, PLACEMENTS_MAX);
 	goprog_begin(&p, 26);
 	ADD_SP(&p, SMALL_DELETE, small_124);
 	ADD(&p, MAP_DELETE, code);
@@ -471,7 +469,7 @@ TEST(test_noise)
 		if (err)
 			assert_int_equal(places.list.len, 0);
 		else
-			assert_in_range(places.list.data[0].offset, 1, sizeof(code));
+			assert_in_range(spot_offset(&places.list.data[0]), 1, sizeof(code));
 		error_free(err);
 		placements_fini(&places);
 		goprog_close(&p);

@@ -17,19 +17,18 @@
 
 static const struct placement_options misses = {.misses = true};
 
-static void check_removal(const struct placement *place, const char *func, uint64_t entry,
+static void check_removal(const struct spot *place, const char *func, uint64_t entry,
 			  uint64_t offset, uint8_t key_arg)
 {
-	check_place(place, func, entry, offset, WIRE_ROLE_REMOVAL);
-	assert_int_equal(place->wire.key_arg, key_arg);
+	check_place(place, func, entry, offset, SPOT_REMOVAL);
+	assert_int_equal(place->key, key_arg);
 }
 
-static void check_clear(const struct placement *place, const char *func, uint64_t entry,
-			uint64_t offset)
+static void check_clear(const struct spot *place, const char *func, uint64_t entry, uint64_t offset)
 {
-	check_place(place, func, entry, offset, WIRE_ROLE_CLEAR);
-	assert_int_equal(place->wire.key_arg, WIRE_ARG_NONE);
-	assert_int_equal(place->wire.map_first, 0);
+	check_place(place, func, entry, offset, SPOT_CLEAR);
+	assert_int_equal(place->key, GO_PASS_NONE);
+	assert_int_equal(place->map_first, 0);
 }
 
 static void expect_error(const struct goprog *p, const char *func, const char *about)
@@ -90,9 +89,9 @@ TEST(test_small_inlined)
 	find_ok(&p, (struct placement_options){0}, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 2);
-	check_removal(&places.list.data[0], MAP_DELETE, map, 0x64, WIRE_ARG_POINTER);
-	check_window(&places.list.data[0].wire, 0, 5, 3, 2, 4); /* map, type, key */
-	check_removal(&places.list.data[1], TABLE_DELETE, table, 0x5a, WIRE_ARG_POINTER);
+	check_removal(&places.list.data[0], MAP_DELETE, map, 0x64, GO_PASS_POINTER);
+	check_slots(&places.list.data[0], 3, 2, 4); /* map, type, key */
+	check_removal(&places.list.data[1], TABLE_DELETE, table, 0x5a, GO_PASS_POINTER);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -123,10 +122,10 @@ TEST(test_table_inlined)
 	goprog_open(&p);
 	find_ok(&p, (struct placement_options){0}, &places);
 	assert_int_equal(places.list.len, 2);
-	check_removal(&places.list.data[0], MAP_DELETE, map, 0x9f, WIRE_ARG_POINTER);
-	check_window(&places.list.data[0].wire, 0, 5, 3, 2, 4);
-	check_removal(&places.list.data[1], SMALL_DELETE, small, 0x40, WIRE_ARG_POINTER);
-	check_window(&places.list.data[1].wire, 0, 6, 3, 2, 5);
+	check_removal(&places.list.data[0], MAP_DELETE, map, 0x9f, GO_PASS_POINTER);
+	check_slots(&places.list.data[0], 3, 2, 4);
+	check_removal(&places.list.data[1], SMALL_DELETE, small, 0x40, GO_PASS_POINTER);
+	check_slots(&places.list.data[1], 3, 2, 5);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -135,7 +134,7 @@ TEST(test_table_inlined)
 TEST(test_both_inlined)
 {
 	struct placements places;
-	const struct placement *place;
+	const struct spot *place;
 	uint64_t map, fast64;
 	struct goprog p;
 
@@ -148,17 +147,17 @@ TEST(test_both_inlined)
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 7);
 	place = places.list.data;
-	check_removal(&place[0], MAP_DELETE, map, 0x64, WIRE_ARG_POINTER); /* jae */
-	check_window(&place[0].wire, 0, 5, 3, 2, 4);
+	check_removal(&place[0], MAP_DELETE, map, 0x64, GO_PASS_POINTER); /* jae */
+	check_slots(&place[0], 3, 2, 4);
 	assert_non_null(strstr(place[0].why, "decremented at +85"));
-	check_removal(&place[1], MAP_DELETE, map, 0x9f, WIRE_ARG_POINTER); /* the nop before it */
-	check_window(&place[1].wire, 0, 5, 3, 2, 4);
+	check_removal(&place[1], MAP_DELETE, map, 0x9f, GO_PASS_POINTER); /* the nop before it */
+	check_slots(&place[1], 3, 2, 4);
 	assert_non_null(strstr(place[1].why, "decremented at +144"));
-	check_entry(&place[2], MAP_DELETE, map, 0x1a, 1, 1);
-	check_exit(&place[3], MAP_DELETE, map, 0xad, 1);
-	check_entry(&place[4], FAST64, fast64, 0x16, 4, 0);
-	check_exit(&place[5], FAST64, fast64, 0x30, 4);
-	check_exit(&place[6], FAST64, fast64, 0x36, 4);
+	check_entry(&place[2], FAST64, fast64, 0x16, 3, 0);
+	check_exit(&place[3], FAST64, fast64, 0x30, 3);
+	check_exit(&place[4], FAST64, fast64, 0x36, 3);
+	check_entry(&place[5], MAP_DELETE, map, 0x1a, 9, 1);
+	check_exit(&place[6], MAP_DELETE, map, 0xad, 9);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -168,7 +167,7 @@ TEST(test_both_inlined)
 TEST(test_entry_holds_all)
 {
 	struct placements places;
-	const struct placement *place;
+	const struct spot *place;
 	struct goprog p;
 	uint64_t fast64;
 
@@ -180,13 +179,13 @@ TEST(test_entry_holds_all)
 	assert_true(places.swiss); /* although it has none of the methods that tell */
 	assert_int_equal(places.list.len, 4);
 	place = places.list.data;
-	check_removal(&place[0], FAST64, fast64, 0x5e, WIRE_ARG_64);
-	check_window(&place[0].wire, 0, 5, 2, 3, 4); /* type, map, key */
-	check_removal(&place[1], FAST64, fast64, 0x81, WIRE_ARG_64);
-	check_window(&place[1].wire, 0, 5, 2, 3, 4);
-	check_entry(&place[2], FAST64, fast64, 0x1d, 4, 0);
-	assert_int_equal(place[2].wire.key_arg, WIRE_ARG_64);
-	check_exit(&place[3], FAST64, fast64, 0x8d, 4);
+	check_removal(&place[0], FAST64, fast64, 0x5e, GO_PASS_64);
+	check_slots(&place[0], 2, 3, 4); /* type, map, key */
+	check_removal(&place[1], FAST64, fast64, 0x81, GO_PASS_64);
+	check_slots(&place[1], 2, 3, 4);
+	check_entry(&place[2], FAST64, fast64, 0x1d, 3, 0);
+	assert_int_equal(place[2].key, GO_PASS_64);
+	check_exit(&place[3], FAST64, fast64, 0x8d, 3);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -196,7 +195,7 @@ TEST(test_entry_holds_all)
 TEST(test_string_in_reflect)
 {
 	struct placements places;
-	const struct placement *place;
+	const struct spot *place;
 	uint64_t entry;
 	struct goprog p;
 
@@ -207,10 +206,10 @@ TEST(test_string_in_reflect)
 	assert_false(places.swiss);
 	assert_int_equal(places.list.len, 3);
 	place = places.list.data;
-	check_removal(&place[0], REFLECT_STRING, entry, 0x45, WIRE_ARG_STRING);
-	check_window(&place[0].wire, -32, 8, 6, 7, 0);
+	check_removal(&place[0], REFLECT_STRING, entry, 0x45, GO_PASS_STRING);
+	check_slots(&place[0], 2, 3, -4);
 	check_entry(&place[1], REFLECT_STRING, entry, 0x23, 7, 0);
-	assert_int_equal(place[1].wire.key_arg, WIRE_ARG_STRING);
+	assert_int_equal(place[1].key, GO_PASS_STRING);
 	check_exit(&place[2], REFLECT_STRING, entry, 0x53, 7);
 	placements_fini(&places);
 	goprog_close(&p);
@@ -231,9 +230,9 @@ TEST(test_reflect_calls)
 	find_ok(&p, misses, &places);
 	assert_int_equal(places.list.len, 3);
 	check_removal(&places.list.data[0], "runtime.mapdelete_faststr", faststr, 0x44,
-		      WIRE_ARG_STRING);
-	check_entry(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x1b, 5, 0);
-	check_exit(&places.list.data[2], "runtime.mapdelete_faststr", faststr, 0x58, 5);
+		      GO_PASS_STRING);
+	check_entry(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x1b, 4, 0);
+	check_exit(&places.list.data[2], "runtime.mapdelete_faststr", faststr, 0x58, 4);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -296,8 +295,8 @@ TEST(test_clear_only)
 	find_ok(&p, (struct placement_options){0}, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 1);
-	check_place(&places.list.data[0], MAP_CLEAR, clear, 0x11, WIRE_ROLE_CLEAR);
-	assert_int_equal(places.list.data[0].wire.map_first, 1);
+	check_place(&places.list.data[0], MAP_CLEAR, clear, 0x11, SPOT_CLEAR);
+	assert_int_equal(places.list.data[0].map_first, 1);
 	placements_fini(&places);
 	goprog_close(&p);
 }
@@ -365,7 +364,7 @@ TEST(test_end_nowhere)
 	ADD_SP(&p, SMALL_DELETE, small_124);
 	ADD(&p, MAP_DELETE, clear_126);
 	goprog_open(&p);
-	expect_error(&p, MAP_DELETE, "(the count is not decremented where it should be)");
+	expect_error(&p, TABLE_DELETE, "(the count is not decremented where it should be)");
 	goprog_close(&p);
 }
 

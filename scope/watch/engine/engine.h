@@ -1,6 +1,8 @@
 /* engine: what makes records of removals. Today one: uprobes with a BPF program.
  *
  *   wire.h        the record that every engine writes
+ *   probe.h       a spot as a row of the kernel program's table
+ *   key_match.h   --key as the kernel program decides it
  *   type_table.h  the kernel program's table of types
  *   uprobe.c      the engine: loads, attaches, drains, counts
  */
@@ -9,16 +11,20 @@
 
 #include "watch/filter/filter.h"
 #include "watch/place/place.h"
+#include "watch/engine/wire.h"
 
 #include <sys/types.h>
+
+#define ENGINE_STACK_MAX     512 /* frames that can be shown */
+#define ENGINE_KEY_BYTES_MAX 256 /* bytes of a string key that can be read */
 
 struct probe_options {
 	const struct image *image; /* borrowed, as all pointers here, for the engine's life */
 	const struct gopcln *tab;
 	const struct placements *placements;
 	const struct filter *filter;
-	uint32_t stack_max;   /* physical frames to read: 1 to WIRE_STACK_MAX */
-	uint32_t key_bytes;   /* 1 to 256 */
+	uint32_t stack_max;   /* frames to show: 1 to ENGINE_STACK_MAX */
+	uint32_t key_bytes;   /* 1 to ENGINE_KEY_BYTES_MAX */
 	uint64_t buffer_size; /* bytes; rounded up to a power of two of pages */
 	bool misses;
 	bool start; /* the placements have a start probe */

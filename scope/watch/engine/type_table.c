@@ -1,6 +1,7 @@
 #include "watch/engine/type_table.h"
 
 #include "watch/engine/engine.h"
+#include "watch/engine/key_match.h"
 
 static void plan_to_wire(const struct go_key_plan *plan, struct wire_type *wire)
 {
@@ -66,7 +67,7 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	if (!known)
 		return true; /* stays unknown: its keys say so */
 	plan_to_wire(&plan, &wire);
-	filter_plan(fill->filter, fill->types, type->key, &wire.plan);
+	key_match_plan(fill->filter, fill->types, type->key, &wire.plan);
 	if (fill->filter->type_glob) {
 		buf_reset(&fill->name);
 		wire.plan.skip = gotype_name(fill->types, type->addr, &fill->name) &&
@@ -92,7 +93,7 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 	if (!known)
 		return true;
 	plan_to_wire(&plan, &wire);
-	filter_plan(fill->filter, fill->types, type->addr, &wire.plan);
+	key_match_plan(fill->filter, fill->types, type->addr, &wire.plan);
 	return push_type(fill, type->addr, &wire);
 }
 

@@ -12,6 +12,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "watch/engine/key_match.h"
+#include "watch/engine/probe.h"
 #include "watch/engine/type_table.h"
 #include "trace.skel.h"
 
@@ -95,17 +97,13 @@ static struct error *bpf_failed(const char *what, int errnum)
 
 static void set_filter_words(struct trace_bpf *skel, const struct filter *filter)
 {
-	size_t len;
-	bool prefix;
-	const char *text = filter->key ? filter_key_string(filter->key, &len, &prefix) : NULL;
+	struct key_words words;
 
-	if (!text || len > WIRE_FILTER_MAX)
-		return;
-	skel->rodata->filter_len = (uint32_t)len;
-	skel->rodata->filter_prefix = prefix;
-	memcpy(skel->rodata->filter_words, text, len);
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)skel->rodata->filter_masks)[i] = 0xff;
+	key_match_words(filter, &words);
+	skel->rodata->filter_len = words.len;
+	skel->rodata->filter_prefix = words.prefix;
+	memcpy(skel->rodata->filter_words, words.words, sizeof(words.words));
+	memcpy(skel->rodata->filter_masks, words.masks, sizeof(words.masks));
 }
 
 /* include/linux/proc_ns.h, PROC_PID_INIT_INO: the initial pid namespace. */
@@ -125,8 +123,9 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 		       const struct type_table *types)
 {
 	const struct filter *filter = options->filter;
+	uint32_t stack_max = options->stack_max + WIRE_STACK_EXTRA;
 
-	skel->rodata->stack_max = options->stack_max;
+	skel->rodata->stack_max = stack_max;
 	skel->rodata->key_bytes = options->key_bytes;
 	skel->rodata->goid_offset = go_goid_offset(gopcln_minor(options->tab));
 	skel->rodata->gcphase = options->placements->gcphase;
@@ -139,9 +138,9 @@ static void set_rodata(struct trace_bpf *skel, const struct probe_options *optio
 	skel->rodata->filter_goid = filter->goid;
 	skel->rodata->type_multiplier = types->multiplier;
 	skel->rodata->type_mask = types->mask;
-	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + options->stack_max * 8ul);
-	skel->rodata->big_size = (uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) +
-					    options->stack_max * 8ul);
+	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + stack_max * 8ul);
+	skel->rodata->big_size =
+		(uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) + stack_max * 8ul);
 	set_filter_words(skel, filter);
 	set_pid_namespace(skel);
 }
@@ -198,13 +197,25 @@ static struct error *upload_types(struct trace_bpf *skel, const struct type_tabl
 	return upload(skel->maps.type_buckets, types->buckets, types->mask + 1ul);
 }
 
-static struct error *upload_probes(struct trace_bpf *skel, const struct placements *placements)
+static_assert(ENGINE_STACK_MAX + WIRE_STACK_EXTRA == WIRE_STACK_MAX, "the record has room");
+static_assert(ENGINE_KEY_BYTES_MAX == WIRE_KEY_SEGMENT, "a segment has room for a string");
+static struct error *upload_probes(struct trace_bpf *skel, const struct probe_options *options)
 {
 	int fd = bpf_map__fd(skel->maps.probes);
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < placements->list.len; i++)
-		if (bpf_map_update_elem(fd, &i, &placements->list.data[i].wire, BPF_ANY))
+	vec_each(spot, &options->placements->list) {
+		struct wire_probe probe;
+
+		if (!probe_from_spot(spot, &probe))
+			return error_new(ERROR_TARGET,
+					 "%s: the arguments of %s lie too far apart: this build of "
+					 "the Go runtime is not known; please report it",
+					 image_name(options->image), spot->func);
+		if (bpf_map_update_elem(fd, &i, &probe, BPF_ANY))
 			return bpf_failed("cannot fill the table of probes", errno);
+		i++;
+	}
 	return NULL;
 }
 
@@ -257,7 +268,7 @@ static struct error *engine_load(struct engine *engine, const struct type_table 
 	if (err)
 		return bpf_failed("cannot load the kernel program", -err);
 	try(upload_types(engine->skel, types));
-	try(upload_probes(engine->skel, options->placements));
+	try(upload_probes(engine->skel, options));
 	try(upload_slow_path(engine->skel));
 	engine->ring =
 		ring_buffer__new(bpf_map__fd(engine->skel->maps.events), on_sample, engine, NULL);
@@ -308,36 +319,36 @@ bool engine_types_cut(const struct engine *engine)
 
 /* ---- attaching ---- */
 
-static struct bpf_program *program_of(struct trace_bpf *skel, uint8_t role)
+static struct bpf_program *program_of(struct trace_bpf *skel, enum spot_role role)
 {
 	switch (role) {
-	case WIRE_ROLE_REMOVAL: return skel->progs.on_removal;
-	case WIRE_ROLE_CLEAR: return skel->progs.on_clear;
-	case WIRE_ROLE_ENTRY: return skel->progs.on_entry;
-	case WIRE_ROLE_EXIT: return skel->progs.on_exit;
-	case WIRE_ROLE_PANIC: return skel->progs.on_panic;
-	case WIRE_ROLE_GC: return skel->progs.on_gc;
-	case WIRE_ROLE_BEGIN: return skel->progs.on_begin;
+	case SPOT_REMOVAL: return skel->progs.on_removal;
+	case SPOT_CLEAR: return skel->progs.on_clear;
+	case SPOT_ENTRY: return skel->progs.on_entry;
+	case SPOT_EXIT: return skel->progs.on_exit;
+	case SPOT_PANIC: return skel->progs.on_panic;
+	case SPOT_GC: return skel->progs.on_gc;
+	case SPOT_BEGIN: return skel->progs.on_begin;
 	default: return skel->progs.on_start;
 	}
 }
 
-static struct error *attach_failed(const struct placement *p, pid_t pid, int errnum)
+static struct error *attach_failed(const struct spot *spot, pid_t pid, int errnum)
 {
 	if (errnum == ESRCH)
 		return error_new(ERROR_TARGET, "process %d ended while probes were placed",
 				 (int)pid);
-	return error_wrap(bpf_failed("cannot place a probe", errnum), "%s+%llu", p->func,
-			  (unsigned long long)p->offset);
+	return error_wrap(bpf_failed("cannot place a probe", errnum), "%s+%llu", spot->func,
+			  (unsigned long long)spot_offset(spot));
 }
 
-static struct error *probe_offset(const struct engine *engine, const struct placement *p,
+static struct error *probe_offset(const struct engine *engine, const struct spot *spot,
 				  uint64_t *ret)
 {
-	if (image_file_offset(engine->options->image, p->wire.addr, ret))
+	if (image_file_offset(engine->options->image, spot->addr, ret))
 		return NULL;
-	return error_new(ERROR_TARGET, "%s+%llu lies outside the file", p->func,
-			 (unsigned long long)p->offset);
+	return error_new(ERROR_TARGET, "%s+%llu lies outside the file", spot->func,
+			 (unsigned long long)spot_offset(spot));
 }
 
 /* One perf event a probe: any kernel from 5.15 on. Each costs a grace period when it is closed. */
@@ -347,24 +358,24 @@ static struct error *attach_each(struct engine *engine, const char *path, pid_t 
 	const struct placements *placements = engine->options->placements;
 
 	for (uint32_t i = 0; i < placements->list.len; i++) {
-		const struct placement *p = &placements->list.data[i];
+		const struct spot *spot = &placements->list.data[i];
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = WIRE_COOKIE(to->generation, i));
 		struct bpf_link *link;
 		uint64_t offset;
 
-		try(probe_offset(engine, p, &offset));
-		link = bpf_program__attach_uprobe_opts(program_of(engine->skel, p->wire.role), pid,
+		try(probe_offset(engine, spot, &offset));
+		link = bpf_program__attach_uprobe_opts(program_of(engine->skel, spot->role), pid,
 						       path, offset, &opts);
 		if (!link)
-			return attach_failed(p, pid, errno);
+			return attach_failed(spot, pid, errno);
 		to->links[to->n++] = link;
 	}
 	return NULL;
 }
 
 /* One link for all probes of a role: attached and, above all, taken off in one go. */
-static struct error *attach_role(struct engine *engine, const char *path, pid_t pid, uint8_t role,
-				 struct attachment *to)
+static struct error *attach_role(struct engine *engine, const char *path, pid_t pid,
+				 enum spot_role role, struct attachment *to)
 {
 	const struct placements *placements = engine->options->placements;
 	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
@@ -376,17 +387,17 @@ static struct error *attach_role(struct engine *engine, const char *path, pid_t 
 		.cookies = (uintptr_t)cookies,
 		.pid = pid > 0 ? (uint32_t)pid : 0,
 	};
-	const struct placement *first = NULL;
+	const struct spot *first = NULL;
 	long fd;
 
 	for (uint32_t i = 0; i < placements->list.len; i++) {
-		const struct placement *p = &placements->list.data[i];
+		const struct spot *spot = &placements->list.data[i];
 
-		if (p->wire.role != role)
+		if (spot->role != role)
 			continue;
-		try(probe_offset(engine, p, &offsets[attr.count]));
+		try(probe_offset(engine, spot, &offsets[attr.count]));
 		cookies[attr.count++] = WIRE_COOKIE(to->generation, i);
-		first = first ? first : p;
+		first = first ? first : spot;
 	}
 	if (!first)
 		return NULL;
@@ -402,8 +413,8 @@ static struct error *attach_all(struct engine *engine, const char *path, pid_t p
 {
 	if (!engine->multi)
 		return attach_each(engine, path, pid, to);
-	for (int role = WIRE_ROLE_REMOVAL; role <= WIRE_ROLE_BEGIN; role++)
-		try(attach_role(engine, path, pid, (uint8_t)role, to));
+	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_BEGIN; role++)
+		try(attach_role(engine, path, pid, role, to));
 	return NULL;
 }
 

@@ -114,17 +114,6 @@ struct wire_key {
 
 /* Configuration: user space -> kernel program. */
 
-enum wire_role {
-	WIRE_ROLE_REMOVAL = 1, /* after the count went down: an element left */
-	WIRE_ROLE_CLEAR,       /* at a clear, after the stack check */
-	WIRE_ROLE_ENTRY,       /* --misses: a delete began */
-	WIRE_ROLE_EXIT,	       /* --misses: it returned */
-	WIRE_ROLE_PANIC,       /* --misses: its goroutine panics */
-	WIRE_ROLE_START,       /* a process of the binary began */
-	WIRE_ROLE_GC,	       /* the GC phase has changed */
-	WIRE_ROLE_BEGIN,       /* the one process that is traced began, perhaps anew */
-};
-
 /* How the key argument is passed. */
 enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, WIRE_ARG_STRING };
 
@@ -136,19 +125,19 @@ enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, W
 
 struct wire_probe {
 	uint64_t addr; /* link-time: ip - addr is the bias */
-	uint8_t role;
 	uint8_t key_arg;
-	/* Removal: words of the window [rbp + window, ...) where the arguments are kept. The window
-	 * holds the frame itself, too: its two words stand at -window / 8. */
+	uint8_t words; /* words of the window that are read */
+	/* Removal: the words of the window [rbp + window, ...) that hold the arguments. The window
+	 * includes the frame's own two words, at -window / 8. */
 	uint8_t type_word, map_word, key_word;
-	uint8_t words;	   /* words to read */
-	int16_t window;	   /* bytes from rbp: 0 or less */
 	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
 	uint8_t func;	   /* --misses: entry and exit of one function carry the same number */
-	uint8_t unused[2];
+	uint8_t unused;
+	int16_t window; /* bytes from rbp: 0 or less */
+	uint8_t unused2[6];
 	/* The kernel program's own. */
-	uint32_t deep; /* > 0 while stacks here are deep */
-	uint32_t near; /* bytes from the window's start that hold all that a filter looks at */
+	uint32_t deep;	       /* > 0 while stacks here are deep */
+	uint32_t filter_bytes; /* bytes from the window's start that hold all that a filter needs */
 };
 
 enum wire_step_op { WIRE_STEP_STRING = 1, WIRE_STEP_EFACE, WIRE_STEP_IFACE };

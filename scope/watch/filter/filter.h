@@ -1,47 +1,71 @@
-/* What the user wants to see. Decided in the kernel program where it can be: map, type, goroutine,
- * and keys that are strings, numbers, booleans or pointers; here for the rest.
+/* filter: what the user wants to see. An engine decides where the event happens as much as it can
+ * (map, goroutine, type, plain keys); this room decides the rest on decoded values.
+ *
+ *   pattern.c    the options as they are parsed; numbers, texts and addresses in a --key
+ *   key_test.c   how --key is compared with the keys of one type
+ *   match.c      decisions on decoded keys, type names and stacks
  */
 #ifndef WATCH_FILTER_FILTER_H
 #define WATCH_FILTER_FILTER_H
 
 #include "show/event/event.h"
-#include "watch/engine/wire.h"
+#include "read/gofile/gofile.h"
 
 struct filter {
 	uint64_t map;		/* 0: any */
 	uint64_t goid;		/* 0: any */
-	char *type_glob;	/* NULL: any; owned, as site_glob; as filter_set_glob() made it */
-	char *site_glob;	/* NULL: any; against function, "file:line", "base:line" */
-	struct filter_key *key; /* NULL: any */
+	char *type_glob;	/* NULL: any; owned; as filter_set_glob() made it */
+	char *site_glob;	/* NULL: any; owned; against function, "file:line", "base:line" */
+	struct filter_key *key; /* NULL: any; owned */
 };
 
+/* The longest string that --key and --key-prefix take, in bytes. */
+#define FILTER_TEXT_MAX 256
+
 /* Sets the key filter. text: JSON (as "key" in an event), or a bare word: a string for string keys,
- * a number for number keys, true/false, 0x… for pointers. What stands in double quotes is a number
- * only where events show one so (past 2^53, NaN, +Inf, -Inf). prefix: strings that begin with it.
- * Errors (ERROR_USAGE): a string longer than WIRE_FILTER_MAX, not JSON where it begins like it. */
+ * a number for number keys, true/false, 0x… for pointers. A number in double quotes is a number only
+ * where events show it in quotes (past 2^53, NaN, +Inf, -Inf). prefix: strings that begin with text.
+ * Errors (ERROR_USAGE): a string longer than FILTER_TEXT_MAX; text that begins like JSON and is none. */
 struct error *filter_set_key(struct filter *filter, const char *text, bool prefix);
-/* Sets a pattern: * and ? are wild, \ quotes. Brackets are literal, as in Go's types: a glob
- * "map[string]*" means what it says. Errors (ERROR_USAGE): empty, too long, a lone backslash at
- * the end, or given twice. */
+/* Sets a pattern, *to, which must be NULL before. * and ? are wild, \ quotes the next character.
+ * Brackets have no special meaning, because Go's types are full of them ("map[string]*").
+ * Errors (ERROR_USAGE): empty, too long, a lone backslash at the end, given twice. */
 struct error *filter_set_glob(const char *option, const char *text, char **to);
 void filter_fini(struct filter *filter);
 
-/* The string that a string key is compared with; NULL when the filter is no string. */
+/* Returns the string that a string key is compared with, borrowed from key; NULL if the pattern is no
+ * string. ret_len: its bytes; ret_prefix: a key need only begin with it. */
 const char *filter_key_string(const struct filter_key *key, size_t *ret_len, bool *ret_prefix);
 
-/* How the kernel program can decide for keys of this type: fills match, want and mask. */
-void filter_plan(const struct filter *filter, const struct gotypes *types, uint64_t key_type,
-		 struct wire_plan *plan);
+/* How --key is compared with the keys of one type. */
+enum key_test_how {
+	KEY_TEST_ANY,	 /* there is no --key */
+	KEY_TEST_NEVER,	 /* no key of this type equals it */
+	KEY_TEST_WORD,	 /* equal if (the key's first 8 bytes & mask) == want */
+	KEY_TEST_STRING, /* the key is a string: compare with filter_key_string() */
+	KEY_TEST_VALUE,	 /* only filter_key_matches() can tell, on the decoded key */
+};
 
-/* Decides on a decoded key (for WIRE_MATCH_USER). A part that was cut or could not be read does not
- * speak against it; so does not a key of which there is nothing (n = 0). */
+struct key_test {
+	enum key_test_how how;
+	uint64_t want, mask; /* KEY_TEST_WORD; want has no bit outside mask */
+};
+
+/* Chooses the test for keys of the type at key_type (an address that `types` can read). The keys of a
+ * type that cannot be read get KEY_TEST_VALUE. */
+void filter_key_test(const struct filter *filter, const struct gotypes *types, uint64_t key_type,
+		     struct key_test *ret);
+
+/* Returns true if a decoded key matches. A part that was cut or could not be read never speaks against
+ * a match, and a key of which nothing is there (n = 0) matches. */
 bool filter_key_matches(const struct filter_key *key, const struct value *values, size_t n);
+/* Returns true if --type matches the name of a map type, or if there is no --type. */
 bool filter_type_matches(const struct filter *filter, const char *type);
-/* The deleting function, or any that it is inlined into, up to the first that is not inlined.
- * stack: innermost first. */
+/* Returns true if --site matches the deleting function, or one that it is inlined into, up to the
+ * first that is not inlined. stack: innermost frame first. */
 bool filter_site_matches(const struct filter *filter, const struct event_frame *stack, size_t n);
 
-/* One line for --dry-run: where each filter is decided. NULL when there is none. */
+/* Appends a line for each filter that is set: where it is decided (for --dry-run). */
 void filter_explain(const struct filter *filter, struct buf *to);
 
 #endif

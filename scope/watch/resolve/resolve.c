@@ -230,7 +230,7 @@ static struct gotypes types_of(struct resolver *r, uint64_t bias, struct peek_on
 static bool describe_type(struct resolver *r, const struct gotypes *types, uint64_t addr,
 			  struct type_info *info)
 {
-	struct wire_plan plan = {0};
+	struct key_test test;
 	struct buf name = {0};
 	struct gotype map, key;
 
@@ -240,8 +240,8 @@ static bool describe_type(struct resolver *r, const struct gotypes *types, uint6
 	if (info->known) {
 		info->key_type = map.key;
 		info->key_kind = key.kind;
-		filter_plan(r->options.filter, types, map.key, &plan);
-		info->key_never = plan.match == WIRE_MATCH_NEVER;
+		filter_key_test(r->options.filter, types, map.key, &test);
+		info->key_never = test.how == KEY_TEST_NEVER;
 		if (gotype_name(types, addr, &name))
 			info->matches = filter_type_matches(r->options.filter, buf_cstr(&name));
 	}
@@ -451,14 +451,14 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 	try(check_record(r, e, size));
 	if (e->kind == WIRE_START) {
 		*ret_what = RESOLVED_START;
-		ret->bias = e->ip - r->options.placements->list.data[e->probe].wire.addr;
+		ret->bias = e->ip - r->options.placements->list.data[e->probe].addr;
 		ret->time_ns = e->time_ns;
 		ret->pid = e->pid;
 		ret->tid = e->tid;
 		return NULL;
 	}
 	one.pid = (pid_t)e->pid;
-	bias = e->ip - r->options.placements->list.data[e->probe].wire.addr;
+	bias = e->ip - r->options.placements->list.data[e->probe].addr;
 	ret->bias = bias;
 	types = types_of(r, bias, &one);
 	stack = find_stack(r, e, bias, record_stack(e));

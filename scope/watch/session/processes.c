@@ -108,14 +108,14 @@ struct error *process_begins(struct session *session, const struct event_removal
 static void fill_probes(const struct session *session, struct event_probe *to)
 {
 	for (size_t i = 0; i < session->placements.list.len; i++) {
-		const struct placement *p = &session->placements.list.data[i];
+		const struct spot *spot = &session->placements.list.data[i];
 
 		to[i] = (struct event_probe){
-			.func = p->func,
-			.offset = p->offset,
-			.addr = p->wire.addr,
-			.role = placement_role_name(p->wire.role),
-			.why = p->why,
+			.func = spot->func,
+			.offset = spot_offset(spot),
+			.addr = spot->addr,
+			.role = spot_role_name(spot->role),
+			.why = spot->why,
 		};
 	}
 }
@@ -124,7 +124,7 @@ static void fill_probes(const struct session *session, struct event_probe *to)
 static void emit_start(struct session *session, struct sink *sink, const struct process *process,
 		       uint64_t bias)
 {
-	struct event_probe probes[WIRE_PROBES];
+	struct event_probe probes[PLACEMENTS_MAX];
 
 	fill_probes(session, probes);
 	sink->ops->start(sink,

@@ -174,7 +174,7 @@ struct error *session_load(struct session *session)
 		.tab = session->tab,
 		.placements = &session->placements,
 		.filter = session->options.filter,
-		.stack_max = session->options.stack_max + WIRE_STACK_EXTRA,
+		.stack_max = session->options.stack_max,
 		.key_bytes = session->options.key_bytes,
 		.buffer_size = session->options.buffer_size,
 		.misses = session->options.misses,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* The kernel half of `tophash trace`: one program a role (event/wire.h, enum wire_role).
+/* The kernel half of `tophash trace`: one program a role (watch/place/place.h, enum spot_role).
  *
  * Rules that every line here obeys:
  *  - a program may be preempted and run again by another thread on the same CPU (only migration is
@@ -269,7 +269,7 @@ static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_pr
 				       struct stack_copy *copy)
 {
 	uint64_t base = ctx->rbp + probe->window;
-	uint64_t n = use_filters ? probe->near : STACK_COPY;
+	uint64_t n = use_filters ? probe->filter_bytes : STACK_COPY;
 	uint64_t page = 4096 - (base & 4095);
 
 	if (page >= WIRE_WINDOW * 8 + 8 && page < n)
@@ -280,13 +280,13 @@ static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_pr
 /* The fast entries of Swiss maps pass a key by the address of a stack slot, always as far away: the
  * next copy for the filter is to hold it. (What else it held may do with less: it only grows, up to
  * a whole copy.) */
-static __always_inline void note_near(struct wire_probe *probe, const struct call *call,
-				      const struct stack_copy *copy)
+static __always_inline void note_filter_bytes(struct wire_probe *probe, const struct call *call,
+					      const struct stack_copy *copy)
 {
 	uint64_t end = call->key0 - copy->base + 16;
 
-	if (end > probe->near && end <= STACK_COPY)
-		probe->near = end;
+	if (end > probe->filter_bytes && end <= STACK_COPY)
+		probe->filter_bytes = end;
 }
 
 enum outcome { SENT, FILTERED, SLOW };
@@ -347,7 +347,7 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 		uint64_t chunk[WIRE_KEY_INLINE / 8] = {};
 
 		if (call.key_arg == WIRE_ARG_POINTER)
-			note_near(probe, &call, copy);
+			note_filter_bytes(probe, &call, copy);
 		if (!key_passes(chunk, &call, plan, copy))
 			return FILTERED;
 	}

@@ -1,0 +1,41 @@
+#include "watch/engine/probe.h"
+
+static_assert(SPOT_REACH == WIRE_WINDOW * 8, "the window must hold every argument");
+static_assert(PLACEMENTS_MAX <= WIRE_PROBES, "every spot must have a row in the table");
+static_assert((int)GO_PASS_NONE == WIRE_ARG_NONE && (int)GO_PASS_POINTER == WIRE_ARG_POINTER &&
+		      (int)GO_PASS_32 == WIRE_ARG_32 && (int)GO_PASS_64 == WIRE_ARG_64 &&
+		      (int)GO_PASS_STRING == WIRE_ARG_STRING,
+	      "keys are passed as the wire says");
+
+/* Fits the slots of type, map and key into one window of the frame, which begins at the frame pointer
+ * or below it. Returns false when they are too far apart. */
+static bool set_window(const struct spot *spot, struct wire_probe *probe)
+{
+	int key_end = spot->key_slot + (spot->key == GO_PASS_STRING ? 16 : 8);
+	int low = spot->type_slot < spot->map_slot ? spot->type_slot : spot->map_slot;
+	int high = spot->type_slot > spot->map_slot ? spot->type_slot + 8 : spot->map_slot + 8;
+
+	low = spot->key_slot < low ? spot->key_slot : low;
+	low = low < 0 ? low : 0;
+	high = key_end > high ? key_end : high;
+	if (high - low > WIRE_WINDOW * 8)
+		return false;
+	probe->window = (int16_t)low;
+	probe->words = (uint8_t)((high - low) / 8);
+	probe->filter_bytes = probe->words * 8u;
+	probe->type_word = (uint8_t)((spot->type_slot - low) / 8);
+	probe->map_word = (uint8_t)((spot->map_slot - low) / 8);
+	probe->key_word = (uint8_t)((spot->key_slot - low) / 8);
+	return true;
+}
+
+bool probe_from_spot(const struct spot *spot, struct wire_probe *ret)
+{
+	*ret = (struct wire_probe){
+		.addr = spot->addr,
+		.key_arg = (uint8_t)spot->key,
+		.map_first = spot->map_first,
+		.func = spot->number,
+	};
+	return spot->role != SPOT_REMOVAL || set_window(spot, ret);
+}

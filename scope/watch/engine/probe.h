@@ -1,0 +1,11 @@
+/* A spot as the kernel program's table of probes has it. */
+#ifndef WATCH_ENGINE_PROBE_H
+#define WATCH_ENGINE_PROBE_H
+
+#include "watch/engine/wire.h"
+#include "watch/place/place.h"
+
+/* Fills a row of the table. Returns false if the arguments lie too far apart to be read at once. */
+bool probe_from_spot(const struct spot *spot, struct wire_probe *ret);
+
+#endif

@@ -1,0 +1,172 @@
+#include "watch/place/placer.h"
+
+/* A function whose arguments are taken from the registers, at its beginning. */
+struct entry_spec {
+	const char *func;
+	enum spot_role role;
+	enum go_key_pass key;
+	bool map_first;	    /* (map, type, ...) instead of (type, map, ...) */
+	unsigned arguments; /* registers that must still hold them */
+	bool thin;	    /* may do nothing but call another that has a spot */
+};
+
+static const struct entry_spec panic_entries[] = {
+	{"runtime.gopanic", SPOT_PANIC, GO_PASS_NONE, 0, 0, false},
+	{"runtime.throw", SPOT_PANIC, GO_PASS_NONE, 0, 0, false},
+	{"runtime.fatal", SPOT_PANIC, GO_PASS_NONE, 0, 0, false},
+};
+
+static const struct entry_spec start_entry = {"runtime.main", SPOT_START, GO_PASS_NONE, 0, 0,
+					      false};
+static const struct entry_spec begin_entry = {"runtime.main", SPOT_BEGIN, GO_PASS_NONE, 0, 0,
+					      false};
+
+/* Returns the first emulated instruction after the frame pointer is set, on the straight line from the
+ * entry, with the first `arguments` argument registers untouched; NULL: there is none. */
+static const struct code_insn *insn_after_frame(const struct code *code, unsigned arguments)
+{
+	uint32_t kept = 0;
+	bool framed = false;
+
+	for (unsigned i = 0; i < arguments; i++)
+		kept |= 1u << code_argument_register(CODE_X86_64, i);
+	vec_each(insn, &code->insns) {
+		if (insn->joined)
+			return NULL;
+		if (framed && insn->emulated)
+			return insn;
+		if (insn->flow != CODE_NEXT && (insn->flow != CODE_BRANCH || framed))
+			return NULL;
+		if (insn->writes & kept)
+			return NULL;
+		framed |= (insn->writes >> code_frame_register(CODE_X86_64)) & 1;
+	}
+	return NULL;
+}
+
+static struct error *place_exits(const struct placer *placer, const struct gopcln_func *func,
+				 const struct code *code, uint8_t number)
+{
+	struct spot spot = {.role = SPOT_EXIT, .number = number};
+
+	vec_each(insn, &code->insns)
+		if (insn->flow == CODE_RETURN)
+			try(placer_add_spot(placer, func, insn->addr, &spot,
+					    "a return: a delete that removed nothing ends here"));
+	return NULL;
+}
+
+/* Does the function only call another that is probed? Then it needs no spot of its own. (If the other
+ * one was inlined, there is no call.) */
+static bool only_calls(const struct placer *placer, const struct entry_spec *spec,
+		       const struct code *code)
+{
+	for (size_t i = 0; spec->thin && i < GO_ENTRIES; i++) {
+		uint64_t entry = placer_func(placer, go_entries[i].name).entry;
+
+		if (!entry || !go_entries[i].is_site || !strcmp(go_entries[i].name, spec->func))
+			continue;
+		vec_each(insn, &code->insns)
+			if (insn->flow == CODE_CALL && insn->target == entry)
+				return true;
+	}
+	return false;
+}
+
+static struct error *place_entry(const struct placer *placer, const struct entry_spec *spec,
+				 uint8_t number)
+{
+	struct spot spot = {.role = spec->role,
+			    .key = spec->key,
+			    .map_first = spec->map_first,
+			    .number = number};
+	const struct code_insn *insn;
+	struct gopcln_func func;
+	struct error *err;
+	struct code code;
+
+	err = placer_decode(placer, spec->func, &func, &code);
+	if (err || !func.entry)
+		return err;
+	if (only_calls(placer, spec, &code)) {
+		code_fini(&code);
+		return NULL;
+	}
+	insn = insn_after_frame(&code, spec->arguments);
+	if (insn)
+		err = placer_add_spot(placer, &func, insn->addr, &spot,
+				      "first emulated instruction after the stack check and the "
+				      "frame set-up");
+	else
+		err = error_new(
+			ERROR_TARGET,
+			"%s: no place at the beginning of %s where each call passes exactly "
+			"once: this build of the Go runtime is not known; please report it",
+			image_name(placer->image), spec->func);
+	if (!err && spec->role == SPOT_ENTRY)
+		err = place_exits(placer, &func, &code, number);
+	code_fini(&code);
+	return err;
+}
+
+/* An entry of the runtime as a function whose arguments are taken at its beginning. */
+static struct entry_spec spec_of(const struct go_entry *entry, enum spot_role role)
+{
+	unsigned last = entry->type_arg > entry->map_arg ? entry->type_arg : entry->map_arg;
+
+	if (entry->key != GO_PASS_NONE && entry->key_arg > last)
+		last = entry->key_arg;
+	return (struct entry_spec){
+		.func = entry->name,
+		.role = role,
+		.key = entry->key,
+		.map_first = entry->map_arg < entry->type_arg,
+		.arguments = last + 1 + (entry->key == GO_PASS_STRING),
+		.thin = entry->thin,
+	};
+}
+
+/* Places the spots of all entries of one kind; each gets a number of its own. */
+static struct error *place_kind(const struct placer *placer, enum go_entry_kind kind,
+				enum spot_role role)
+{
+	for (size_t i = 0; i < GO_ENTRIES; i++) {
+		struct entry_spec spec = spec_of(&go_entries[i], role);
+
+		if (go_entries[i].kind == kind && go_entries[i].is_site)
+			try(place_entry(placer, &spec, (uint8_t)(i + 1)));
+	}
+	return NULL;
+}
+
+void entry_add_names(struct placer *placer)
+{
+	placer_add_name(placer, start_entry.func);
+	for (size_t i = 0; placer->options->misses && i < ARRAY_SIZE(panic_entries); i++)
+		placer_add_name(placer, panic_entries[i].func);
+}
+
+struct error *entry_place_clears(const struct placer *placer)
+{
+	return place_kind(placer, GO_ENTRY_CLEAR, SPOT_CLEAR);
+}
+
+/* On Swiss maps the fast entries return early when the map is empty, and therefore they have spots as
+ * well as (*Map).Delete. Their call of it is nested, and is ignored. */
+struct error *entry_place_misses(const struct placer *placer)
+{
+	try(place_kind(placer, GO_ENTRY_DELETE, SPOT_ENTRY));
+	for (size_t i = 0; i < ARRAY_SIZE(panic_entries); i++)
+		try(place_entry(placer, &panic_entries[i], 0));
+	return NULL;
+}
+
+struct error *entry_place_start(const struct placer *placer)
+{
+	return place_entry(placer, &start_entry, 0);
+}
+
+struct error *entry_place_begin(const struct placer *placer)
+{
+	return place_entry(placer, &begin_entry, 0);
+}

@@ -1,0 +1,82 @@
+#include "watch/place/placer.h"
+
+/* runtime/mgc.go, setGCPhase(x): atomic.Store(&gcphase, x), which is an exchange, is inlined into these
+ * functions and their closures. It runs with the world stopped, for mark, marktermination and off. */
+static const char *const gc_funcs[] = {
+	"runtime.setGCPhase",
+	"runtime.gcStart",
+	"runtime.gcStart.func1",
+	"runtime.gcStart.func2",
+	"runtime.gcStart.func3",
+	"runtime.gcStart.func4",
+	"runtime.gcMarkDone",
+	"runtime.gcMarkDone.func1",
+	"runtime.gcMarkDone.func2",
+	"runtime.gcMarkDone.func3",
+	"runtime.gcMarkTermination",
+	"runtime.gcMarkTermination.func1",
+	"runtime.gcMarkTermination.func2",
+	"runtime.gcMarkTermination.func3",
+	"runtime.gcMarkTermination.func4",
+};
+
+/* runtime.gcphase has no entry in the function table. runtime.gcMark begins, in every release from
+ * 1.19 to 1.27 (mgc.go), with: if gcphase != _GCmarktermination { throw(...) }, a compare of a
+ * global word with 2. */
+struct error *gc_find_phase(const struct placer *placer)
+{
+	struct gopcln_func func;
+	struct code code;
+
+	try(placer_decode(placer, "runtime.gcMark", &func, &code));
+	vec_each(insn, &code.insns) {
+		if (insn->op == CODE_COMPARE_GLOBAL && insn->imm == 2) {
+			placer->found->gcphase = insn->target;
+			break;
+		}
+	}
+	code_fini(&code);
+	return NULL;
+}
+
+/* How many exchanges there must be. With fewer, some change would go unseen. */
+#define GC_CHANGES 3
+
+/* Are these two instructions lea gcphase, reg; xchg x, (reg)? */
+static bool changes_gcphase(const struct code_insn *insn, uint64_t gcphase)
+{
+	return insn[0].op == CODE_ADDRESS && insn[0].target == gcphase &&
+	       insn[1].op == CODE_EXCHANGE && insn[1].base == insn[0].reg && insn[1].disp == 0;
+}
+
+struct error *gc_place(const struct placer *placer)
+{
+	struct spot spot = {.role = SPOT_GC};
+	size_t before = placer->found->list.len;
+
+	for (size_t i = 0; placer->found->gcphase && i < ARRAY_SIZE(gc_funcs); i++) {
+		struct error *err = NULL;
+		struct gopcln_func func;
+		struct code code;
+
+		try(placer_decode(placer, gc_funcs[i], &func, &code));
+		for (size_t at = 0; !err && at + 2 < code.insns.len; at++)
+			if (changes_gcphase(&code.insns.data[at], placer->found->gcphase))
+				err = placer_add_spot(placer, &func, code.insns.data[at + 2].addr,
+						      &spot, "runtime.gcphase has just changed");
+		code_fini(&code);
+		if (err)
+			return err;
+	}
+	placer->found->gc = placer->found->list.len - before == GC_CHANGES;
+	while (!placer->found->gc && placer->found->list.len > before)
+		free(placer->found->list.data[--placer->found->list.len].why);
+	return NULL;
+}
+
+void gc_add_names(struct placer *placer)
+{
+	placer_add_name(placer, "runtime.gcMark");
+	for (size_t i = 0; placer->options->one && i < ARRAY_SIZE(gc_funcs); i++)
+		placer_add_name(placer, gc_funcs[i]);
+}
