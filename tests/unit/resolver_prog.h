@@ -125,6 +125,44 @@ static inline void close_program(struct program *p)
 	goprog_close(&p->go);
 }
 
+/* ---- fixtures: a test finds its struct program in *state ---- */
+
+static inline int set_up(void **state, bool swiss, uint32_t stack_max)
+{
+	struct program *p = malloc(sizeof(*p));
+
+	assert_non_null(p);
+	open_program_deep(p, swiss, stack_max);
+	*state = p;
+	return 0;
+}
+
+static inline int set_up_swiss(void **state)
+{
+	return set_up(state, true, 64);
+}
+
+static inline int set_up_classic(void **state)
+{
+	return set_up(state, false, 64);
+}
+
+static inline int set_up_deep_stacks(void **state)
+{
+	return set_up(state, true, 512);
+}
+
+static inline int tear_down(void **state)
+{
+	close_program(*state);
+	free(*state);
+	return 0;
+}
+
+#define WITH_SWISS(test)       cmocka_unit_test_setup_teardown(test, set_up_swiss, tear_down)
+#define WITH_CLASSIC(test)     cmocka_unit_test_setup_teardown(test, set_up_classic, tear_down)
+#define WITH_DEEP_STACKS(test) cmocka_unit_test_setup_teardown(test, set_up_deep_stacks, tear_down)
+
 /* ---- records ---- */
 
 struct record {

@@ -8,13 +8,11 @@
 
 TEST(test_ordinary)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 
-	open_program(&p, true);
-	r = ordinary(&p);
-	e = check_record_key(&p, &r, "\"user:42\"");
+	e = check_record_key(p, &r, "\"user:42\"");
 	assert_int_equal(e.time_ns, 1000);
 	assert_int_equal(e.pid, 4242);
 	assert_int_equal(e.tid, 4243);
@@ -34,20 +32,17 @@ TEST(test_ordinary)
 	assert_int_equal(e.stack_n, 2);
 	check_frame(&e.stack[0], "main.(*store).drop", "/src/main.go", 61, r.stack[0]);
 	check_frame(&e.stack[1], "main.main", "/src/main.go", 12, r.stack[1]);
-	close_program(&p);
 }
 
 TEST(test_flags)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 
-	open_program(&p, true);
-	r = ordinary(&p);
 	r.event.flags = WIRE_ON_STACK | WIRE_PANICKED | WIRE_STACK_CUT | WIRE_STACK_LOST;
 	r.event.gc = EVENT_GC_MARK;
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_false(e.removed);
 	assert_true(e.on_stack && e.panicked && e.stack_cut);
 	assert_int_equal(e.len_before, 811); /* nothing left */
@@ -55,29 +50,26 @@ TEST(test_flags)
 	assert_int_equal(e.gc, EVENT_GC_MARK);
 	assert_non_null(e.stack_error);
 	r.event.gc = EVENT_GC_MARKTERMINATION;
-	assert_int_equal(resolve(&p, &r).gc, EVENT_GC_MARKTERMINATION);
+	assert_int_equal(resolve(p, &r).gc, EVENT_GC_MARKTERMINATION);
 	r.event.gc = 3; /* no such phase */
-	assert_int_equal(resolve(&p, &r).gc, EVENT_GC_UNKNOWN);
+	assert_int_equal(resolve(p, &r).gc, EVENT_GC_UNKNOWN);
 	r.event.gc = EVENT_GC_MARK;
 	r.event.flags = WIRE_GC_UNKNOWN;
-	assert_int_equal(resolve(&p, &r).gc, EVENT_GC_UNKNOWN);
-	close_program(&p);
+	assert_int_equal(resolve(p, &r).gc, EVENT_GC_UNKNOWN);
 }
 
 TEST(test_clear)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 
-	open_program(&p, false);
-	r = ordinary(&p);
 	r.event.kind = WIRE_CLEAR;
 	r.event.key_kind = WIRE_KEY_NONE;
 	r.event.key_len = 0;
 	r.event.header[1] = 7 << 8; /* B */
 	r.event.header[2] = 0xc000100000;
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_int_equal(e.len_before, 811);
 	assert_int_equal(e.len_after, 0);
 	assert_int_equal(e.key_n, 0);
@@ -85,29 +77,25 @@ TEST(test_clear)
 	assert_int_equal(e.state_n, 6); /* the classic layout */
 	assert_string_equal(e.state[1].name, "buckets");
 	assert_int_equal(e.state[1].value, 128);
-	close_program(&p);
 }
 
 TEST(test_start)
 {
-	struct program p;
-	struct record r;
+	struct program *p = *state;
+	struct record r = {.event = {.kind = WIRE_START,
+				     .probe = 1,
+				     .pid = 7,
+				     .tid = 8,
+				     .time_ns = 99,
+				     .ip = p->start + 8 + BIAS}};
 	struct event_removal e;
 	enum event_kind kind;
 
-	open_program(&p, true);
-	r = (struct record){.event = {.kind = WIRE_START,
-				      .probe = 1,
-				      .pid = 7,
-				      .tid = 8,
-				      .time_ns = 99,
-				      .ip = p.start + 8 + BIAS}};
-	e = resolve_as(&p, &r, sizeof(r.event), RESOLVED_START, &kind);
+	e = resolve_as(p, &r, sizeof(r.event), RESOLVED_START, &kind);
 	assert_int_equal(e.pid, 7);
 	assert_int_equal(e.tid, 8);
 	assert_int_equal(e.time_ns, 99);
 	assert_int_equal(e.bias, BIAS);
-	close_program(&p);
 }
 
 /* ---- stacks ---- */
@@ -115,16 +103,15 @@ TEST(test_start)
 /* main.outer has main.inl1 inlined, and that main.inl2 (see gofake.h). */
 TEST(test_inlined)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
 	struct record r;
 	uint64_t pc;
 
-	open_program(&p, true);
-	pc = p.go.fake.text + 0x5d + BIAS; /* the call is one byte before */
-	r = ordinary(&p);
+	pc = p->go.fake.text + 0x5d + BIAS; /* the call is one byte before */
+	r = ordinary(p);
 	r.stack[0] = pc;
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 4);
 	check_frame(&e.stack[0], "main.inl2", "/src/lib.go", 207, pc);
 	check_frame(&e.stack[1], "main.inl1", "/src/lib.go", 106, pc);
@@ -133,87 +120,76 @@ TEST(test_inlined)
 	assert_true(e.stack[0].inlined && e.stack[1].inlined);
 	assert_false(e.stack[2].inlined || e.stack[3].inlined);
 	/* A return address is looked up one byte before itself. */
-	r.stack[0] = p.go.fake.text + 0x60 + BIAS;
-	assert_int_equal(resolve(&p, &r).stack_n, 4);
+	r.stack[0] = p->go.fake.text + 0x60 + BIAS;
+	assert_int_equal(resolve(p, &r).stack_n, 4);
 	r.stack[0]++;
-	assert_int_equal(resolve(&p, &r).stack_n, 2);
-	close_program(&p);
+	assert_int_equal(resolve(p, &r).stack_n, 2);
 }
 
 /* All of the runtime's entries on the way are left out; the outermost is named. */
 TEST(test_entries_stripped)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 
-	open_program(&p, true);
-	r = ordinary(&p);
 	r.event.nstack = 5;
 	memmove(r.stack + 2, r.stack, 3 * sizeof(*r.stack));
-	r.stack[0] = p.swiss + BIAS + 5;
-	r.stack[1] = p.reflect + BIAS + 5;
-	e = resolve(&p, &r);
+	r.stack[0] = p->swiss + BIAS + 5;
+	r.stack[1] = p->reflect + BIAS + 5;
+	e = resolve(p, &r);
 	assert_string_equal(e.func, "reflect.mapdelete");
 	assert_int_equal(e.stack_n, 2);
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
 	/* Further out it is a frame like others. */
-	r.stack[3] = p.swiss + BIAS + 5;
-	e = resolve(&p, &r);
+	r.stack[3] = p->swiss + BIAS + 5;
+	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 2);
 	assert_string_equal(e.stack[1].func, "internal/runtime/maps.(*Map).Delete");
-	close_program(&p);
 }
 
 TEST(test_wrappers)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 
-	open_program(&p, true);
-	r = ordinary(&p);
-	r.stack[1] = p.wrapper + BIAS + 5;
-	e = resolve(&p, &r);
+	r.stack[1] = p->wrapper + BIAS + 5;
+	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 1); /* hidden behind another frame */
-	r.stack[0] = p.wrapper + BIAS + 5;
-	r.stack[1] = p.goexit + BIAS + 1;
+	r.stack[0] = p->wrapper + BIAS + 5;
+	r.stack[1] = p->goexit + BIAS + 1;
 	r.event.nstack = 2;
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 1); /* go delete(m, k): it is all there is */
 	assert_string_equal(e.stack[0].func, "main.wrap");
-	close_program(&p);
 }
 
 TEST(test_unknown_frames)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 
-	open_program(&p, true);
-	r = ordinary(&p);
 	r.stack[0] = 0x7fff00001234;
 	r.stack[1] = 0;
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 2);
 	check_frame(&e.stack[0], "", "", 0, 0x7fff00001234);
 	check_frame(&e.stack[1], "", "", 0, 0);
 	r.event.nstack = 0; /* only where the probe stands is known */
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 0);
 	assert_string_equal(e.func, "runtime.mapdelete_faststr");
-	close_program(&p);
 }
 
 TEST(test_stack_ids)
 {
-	struct program p;
+	struct program *p = *state;
 	struct record r, other, shorter, cut, moved;
 	uint32_t id;
 
-	open_program(&p, true);
-	r = other = shorter = cut = ordinary(&p);
+	r = other = shorter = cut = ordinary(p);
 	other.stack[1]++;
 	shorter.event.nstack = 2;
 	cut.event.flags |= WIRE_STACK_CUT;
@@ -222,221 +198,196 @@ TEST(test_stack_ids)
 	moved.event.type += 0x1000;
 	for (int i = 0; i < 3; i++)
 		moved.stack[i] += 0x1000;
-	id = resolve(&p, &r).stack_id;
-	assert_int_equal(resolve(&p, &r).stack_id, id);
-	assert_int_not_equal(resolve(&p, &other).stack_id, id);
-	assert_int_not_equal(resolve(&p, &shorter).stack_id, id);
-	assert_int_not_equal(resolve(&p, &cut).stack_id, id);
-	assert_int_not_equal(resolve(&p, &moved).stack_id, id);
-	assert_string_equal(resolve(&p, &moved).stack[0].func, "main.(*store).drop");
-	assert_int_equal(resolve(&p, &moved).type_id, resolve(&p, &r).type_id);
-	assert_int_equal(resolve(&p, &r).stack_id, id); /* still */
+	id = resolve(p, &r).stack_id;
+	assert_int_equal(resolve(p, &r).stack_id, id);
+	assert_int_not_equal(resolve(p, &other).stack_id, id);
+	assert_int_not_equal(resolve(p, &shorter).stack_id, id);
+	assert_int_not_equal(resolve(p, &cut).stack_id, id);
+	assert_int_not_equal(resolve(p, &moved).stack_id, id);
+	assert_string_equal(resolve(p, &moved).stack[0].func, "main.(*store).drop");
+	assert_int_equal(resolve(p, &moved).type_id, resolve(p, &r).type_id);
+	assert_int_equal(resolve(p, &r).stack_id, id); /* still */
 	r.event.map++; /* what does not belong to the stack changes nothing */
 	r.event.goid++;
-	assert_int_equal(resolve(&p, &r).stack_id, id);
-	close_program(&p);
+	assert_int_equal(resolve(p, &r).stack_id, id);
 }
 
 /* More stacks than are kept: ids go on, and are never given twice. */
 TEST(test_many_stacks)
 {
-	struct program p;
-	struct record r;
+	struct program *p = *state;
+	struct record r = ordinary(p);
 	struct event_removal e;
 	uint32_t first, last = 0;
 
-	open_program(&p, true);
-	r = ordinary(&p);
 	r.event.nstack = 1;
-	first = resolve(&p, &r).stack_id;
+	first = resolve(p, &r).stack_id;
 	for (uint64_t i = 0; i < (1 << 17) + 10; i++) {
 		r.stack[0] = 0x7fff00000000 + i;
-		e = resolve(&p, &r);
+		e = resolve(p, &r);
 		assert_true(e.stack_id > last || i == 0);
 		last = e.stack_id;
 	}
-	r = ordinary(&p);
+	r = ordinary(p);
 	r.event.nstack = 1;
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_true(e.stack_id != first);
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
-	close_program(&p);
 }
 
 /* Deep stacks are forgotten by what they take: 3000 of them are kept, 64 MiB are not. */
 TEST(test_deep_stacks)
 {
+	struct program *p = *state;
 	enum { DEPTH = 500 };
 	size_t size = sizeof(struct wire_event) + DEPTH * sizeof(uint64_t);
 	struct wire_event *event = calloc(1, size);
 	uint64_t *stack = (uint64_t *)(event + 1);
-	struct program p;
 	uint32_t first, id;
 	enum event_kind kind;
 
 	assert_non_null(event);
-	open_program_deep(&p, true, 512);
-	*event = ordinary(&p).event;
+	*event = ordinary(p).event;
 	event->nstack = DEPTH;
 	for (uint64_t i = 0; i < DEPTH; i++)
 		stack[i] = 0x7fff00000000 + i;
-	first = resolve_as(&p, event, size, RESOLVED_EVENT, &kind).stack_id;
+	first = resolve_as(p, event, size, RESOLVED_EVENT, &kind).stack_id;
 	for (uint64_t i = 1; i < 5000; i++) {
 		stack[0] = 0x7ffe00000000 + i;
-		id = resolve_as(&p, event, size, RESOLVED_EVENT, &kind).stack_id;
+		id = resolve_as(p, event, size, RESOLVED_EVENT, &kind).stack_id;
 		assert_int_equal(id, first + i);
 		if (i != 3000)
 			continue;
 		stack[0] = 0x7fff00000000; /* still known */
-		assert_int_equal(resolve_as(&p, event, size, RESOLVED_EVENT, &kind).stack_id,
-				 first);
+		assert_int_equal(resolve_as(p, event, size, RESOLVED_EVENT, &kind).stack_id, first);
 	}
 	stack[0] = 0x7fff00000000; /* no more */
-	assert_int_equal(resolve_as(&p, event, size, RESOLVED_EVENT, &kind).stack_id, first + 5000);
+	assert_int_equal(resolve_as(p, event, size, RESOLVED_EVENT, &kind).stack_id, first + 5000);
 	free(event);
-	close_program(&p);
 }
 
 /* ---- map types ---- */
 
 TEST(test_types)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 	uint32_t id;
 
-	open_program(&p, true);
-	r = ordinary(&p);
-	id = resolve(&p, &r).type_id;
-	r.event.type = p.map_pair + BIAS;
-	e = resolve(&p, &r);
+	id = resolve(p, &r).type_id;
+	r.event.type = p->map_pair + BIAS;
+	e = resolve(p, &r);
 	assert_string_equal(e.map_type, "main.pairs");
 	assert_int_not_equal(e.type_id, id);
 	r.event.type = 0; /* could not be read */
-	assert_string_equal(resolve(&p, &r).map_type, "");
-	r.event.type = p.string + BIAS; /* no map */
-	assert_string_equal(resolve(&p, &r).map_type, "");
-	r.event.type = p.map_string + BIAS;
-	assert_int_equal(resolve(&p, &r).type_id, id);
-	close_program(&p);
+	assert_string_equal(resolve(p, &r).map_type, "");
+	r.event.type = p->string + BIAS; /* no map */
+	assert_string_equal(resolve(p, &r).map_type, "");
+	r.event.type = p->map_string + BIAS;
+	assert_int_equal(resolve(p, &r).type_id, id);
 }
 
 TEST(test_types_on_heap)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 	uint32_t id;
 
-	open_program(&p, true);
-	r = ordinary(&p);
 	r.event.type = HEAP;
 	r.event.key_kind = WIRE_KEY_RAW;
 	r.event.key_len = 8;
 	memcpy(r.event.key, &(int64_t){-5}, 8);
-	e = check_record_key(&p, &r, "-5");
+	e = check_record_key(p, &r, "-5");
 	assert_string_equal(e.map_type, "map[int]int");
 	id = e.type_id;
-	assert_int_equal(resolve(&p, &r).type_id, id);
+	assert_int_equal(resolve(p, &r).type_id, id);
 	r.event.pid = 1; /* the same address in another process is another type */
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_int_not_equal(e.type_id, id);
 	assert_string_equal(e.map_type, "");
-	close_program(&p);
 }
 
 /* ---- keys ---- */
 
 TEST(test_inline_keys)
 {
-	struct program p;
-	struct record r;
+	struct program *p = *state;
+	struct record r = ordinary(p);
 
-	open_program(&p, true);
-	r = ordinary(&p);
 	r.event.key_total = 700; /* of which 7 bytes came */
-	check_record_key(&p, &r, "\"user:42\"…");
+	check_record_key(p, &r, "\"user:42\"…");
 	r.event.key_total = r.event.key_len = 0;
-	check_record_key(&p, &r, "\"\"");
-	r.event.type = p.map_int + BIAS;
+	check_record_key(p, &r, "\"\"");
+	r.event.type = p->map_int + BIAS;
 	r.event.key_kind = WIRE_KEY_RAW;
 	r.event.key_len = 8;
 	memcpy(r.event.key, &(int64_t){INT64_MIN}, 8);
-	check_record_key(&p, &r, "-9223372036854775808");
-	close_program(&p);
+	check_record_key(p, &r, "-9223372036854775808");
 }
 
 TEST(test_key_errors)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
-	struct record r;
+	struct record r = ordinary(p);
 
-	open_program(&p, true);
-	r = ordinary(&p);
 	r.event.key_kind = WIRE_KEY_NONE;
 	r.event.key_error = WIRE_KEY_FAULT;
-	e = resolve(&p, &r);
+	e = resolve(p, &r);
 	assert_int_equal(e.key_n, 0);
 	assert_string_equal(e.key_error, "the key's memory could not be read");
 	r.event.key_error = WIRE_KEY_NO_PLAN;
-	assert_string_equal(resolve(&p, &r).key_error,
+	assert_string_equal(resolve(p, &r).key_error,
 			    "a map type made at run time that is not known");
 	r.event.key_error = WIRE_KEY_OK;
 	r.event.key_kind = WIRE_KEY_RAW; /* of 16 bytes, 7 are here */
-	e = check_record_key(&p, &r, "<the key is longer than what is read of it>");
+	e = check_record_key(p, &r, "<the key is longer than what is read of it>");
 	assert_memory_equal(e.key_error, "the key is longer", 17);
 	r.event.type = 0;
-	e = check_record_key(&p, &r, "<the key's type could not be read>");
-	close_program(&p);
+	e = check_record_key(p, &r, "<the key's type could not be read>");
 }
 
 TEST(test_big_struct)
 {
-	struct big_record *r;
-	struct program p;
+	struct program *p = *state;
+	struct big_record *r = big(p);
 	struct event_removal e;
 	enum event_kind kind;
 
-	open_program(&p, true);
-	r = big(&p);
-	r->event.type = p.map_pair + BIAS;
-	set_segment(r, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 3, 42}, 24);
+	r->event.type = p->map_pair + BIAS;
+	set_segment(r, 0, 0xc000001000, p->pair + BIAS, (uint64_t[]){0xc000002000, 3, 42}, 24);
 	set_segment(r, 1, 0xc000002000, 0, "abc", 3);
-	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
 	check_key(&e, "main.pair{S: \"abc\", N: 42}");
 	assert_null(e.key_error);
 	assert_int_equal(e.stack_n, 2); /* it stands behind the key */
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
 	r->key.nsegments = 1;
-	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
 	check_key(&e, "main.pair{S: <the key has more parts than are followed>, N: 42}");
 	assert_non_null(e.key_error);
 	free(r);
-	close_program(&p);
 }
 
 TEST(test_big_interface)
 {
-	struct big_record *r;
-	struct program p;
+	struct program *p = *state;
+	struct big_record *r = big(p);
 	struct event_removal e;
 	enum event_kind kind;
 
-	open_program(&p, true);
-	r = big(&p);
-	r->event.type = p.map_any + BIAS;
-	set_segment(r, 0, 0xc000001000, p.eface + BIAS,
-		    (uint64_t[]){p.integer + BIAS, 0xc000003000}, 16);
-	set_segment(r, 1, 0xc000003000, p.integer + BIAS, &(int64_t){-7}, 8);
-	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	r->event.type = p->map_any + BIAS;
+	set_segment(r, 0, 0xc000001000, p->eface + BIAS,
+		    (uint64_t[]){p->integer + BIAS, 0xc000003000}, 16);
+	set_segment(r, 1, 0xc000003000, p->integer + BIAS, &(int64_t){-7}, 8);
+	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
 	check_key(&e, "int(-7)");
 	r->key.nsegments = 0;
-	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
 	check_key(&e, "<the key's memory could not be read>");
 	free(r);
-	close_program(&p);
 }
 
 /* ---- what no program of ours wrote ---- */
@@ -459,59 +410,53 @@ static void expect_bad(struct program *p, const void *record, size_t size, const
 
 TEST(test_malformed)
 {
+	struct program *p = *state;
 	static const char malformed[] = "a malformed record in the ring buffer";
-	struct program p;
-	struct record r;
+	struct record r = ordinary(p);
 	struct big_record *b;
 
-	open_program(&p, true);
-	r = ordinary(&p);
-	expect_bad(&p, &r, 0, "a record of 0 bytes in the ring buffer");
-	expect_bad(&p, &r, sizeof(r.event) - 1, "a record of 183 bytes in the ring buffer");
-	expect_bad(&p, &r, sizeof(r.event) + 3 * 8 - 1, malformed);
+	expect_bad(p, &r, 0, "a record of 0 bytes in the ring buffer");
+	expect_bad(p, &r, sizeof(r.event) - 1, "a record of 183 bytes in the ring buffer");
+	expect_bad(p, &r, sizeof(r.event) + 3 * 8 - 1, malformed);
 	r.event.nstack = 33; /* one more than there is */
-	expect_bad(&p, &r, sizeof(r), malformed);
+	expect_bad(p, &r, sizeof(r), malformed);
 	r.event.nstack = UINT16_MAX;
-	expect_bad(&p, &r, sizeof(r), malformed);
-	r = ordinary(&p);
+	expect_bad(p, &r, sizeof(r), malformed);
+	r = ordinary(p);
 	r.event.probe = 2;
-	expect_bad(&p, &r, sizeof(r), malformed);
-	r = ordinary(&p);
+	expect_bad(p, &r, sizeof(r), malformed);
+	r = ordinary(p);
 	r.event.key_len = WIRE_KEY_INLINE + 1;
-	expect_bad(&p, &r, sizeof(r), malformed);
-	r = ordinary(&p);
+	expect_bad(p, &r, sizeof(r), malformed);
+	r = ordinary(p);
 	r.event.flags |= WIRE_BIG; /* and no struct wire_key */
-	expect_bad(&p, &r, sizeof(r), malformed);
-	b = big(&p);
-	expect_bad(&p, b, sizeof(b->event) + sizeof(b->key) + 3 * 8 - 1, malformed);
+	expect_bad(p, &r, sizeof(r), malformed);
+	b = big(p);
+	expect_bad(p, b, sizeof(b->event) + sizeof(b->key) + 3 * 8 - 1, malformed);
 	free(b);
-	close_program(&p);
 }
 
 /* Sizes inside of the key are bounded, not believed. */
 TEST(test_big_lies)
 {
-	struct big_record *r;
-	struct program p;
+	struct program *p = *state;
+	struct big_record *r = big(p);
 	struct event_removal e;
 	enum event_kind kind;
 
-	open_program(&p, true);
-	r = big(&p);
-	r->event.type = p.map_pair + BIAS;
-	set_segment(r, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 9999, 42}, 24);
+	r->event.type = p->map_pair + BIAS;
+	set_segment(r, 0, 0xc000001000, p->pair + BIAS, (uint64_t[]){0xc000002000, 9999, 42}, 24);
 	set_segment(r, 1, 0xc000002000, 0, "abc", 3);
 	memset(r->key.bytes[1], 'x', WIRE_KEY_SEGMENT);
 	r->key.segment[1].want = 9999;
 	r->key.segment[1].len = UINT32_MAX;
 	r->key.nsegments = UINT32_MAX;
-	e = resolve_as(&p, r, sizeof(*r), RESOLVED_EVENT, &kind);
+	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
 	assert_int_equal(e.key_n, 3);
 	assert_int_equal(e.key[1].kind, VALUE_STRING);
 	assert_true(e.key[1].cut);
 	assert_int_equal(e.key[1].bytes_len, WIRE_KEY_SEGMENT);
 	free(r);
-	close_program(&p);
 }
 
 static uint64_t next_random(uint64_t *seed)
@@ -524,26 +469,25 @@ static uint64_t next_random(uint64_t *seed)
  * printed. Run it under the sanitizers. */
 TEST(test_noise)
 {
+	struct program *p = *state;
 	uint64_t seed = 20;
-	struct program p;
 
-	open_program(&p, true);
 	for (int i = 0; i < 20000; i++) {
 		size_t size = i % 3 ? sizeof(struct record) : sizeof(struct big_record);
-		cleanup_free struct big_record *b = big(&p);
-		struct record small = ordinary(&p);
+		cleanup_free struct big_record *b = big(p);
+		struct record small = ordinary(p);
 		uint8_t *bytes = i % 3 ? (uint8_t *)&small : (uint8_t *)b;
 		struct event_removal event;
 		enum event_kind kind;
 		enum resolved what;
 		struct error *err;
 
-		set_segment(b, 0, 0xc000001000, p.pair + BIAS, (uint64_t[]){0xc000002000, 3, 4},
+		set_segment(b, 0, 0xc000001000, p->pair + BIAS, (uint64_t[]){0xc000002000, 3, 4},
 			    24);
 		for (int k = i % 40; k >= 0; k--)
 			bytes[next_random(&seed) % (i % 2 ? sizeof(struct wire_event) : size)] =
 				(uint8_t)next_random(&seed);
-		err = resolver_resolve(p.resolver, bytes, size, &kind, &what, &event);
+		err = resolver_resolve(p->resolver, bytes, size, &kind, &what, &event);
 		if (!err && what != RESOLVED_START) {
 			struct buf text = {0};
 
@@ -556,22 +500,21 @@ TEST(test_noise)
 		}
 		error_free(err);
 	}
-	close_program(&p);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ordinary),      cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_clear),	      cmocka_unit_test(test_start),
-		cmocka_unit_test(test_inlined),	      cmocka_unit_test(test_entries_stripped),
-		cmocka_unit_test(test_wrappers),      cmocka_unit_test(test_unknown_frames),
-		cmocka_unit_test(test_stack_ids),     cmocka_unit_test(test_many_stacks),
-		cmocka_unit_test(test_deep_stacks),   cmocka_unit_test(test_types),
-		cmocka_unit_test(test_types_on_heap), cmocka_unit_test(test_inline_keys),
-		cmocka_unit_test(test_key_errors),    cmocka_unit_test(test_big_struct),
-		cmocka_unit_test(test_big_interface), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_big_lies),      cmocka_unit_test(test_noise),
+		WITH_SWISS(test_ordinary),	    WITH_SWISS(test_flags),
+		WITH_CLASSIC(test_clear),	    WITH_SWISS(test_start),
+		WITH_SWISS(test_inlined),	    WITH_SWISS(test_entries_stripped),
+		WITH_SWISS(test_wrappers),	    WITH_SWISS(test_unknown_frames),
+		WITH_SWISS(test_stack_ids),	    WITH_SWISS(test_many_stacks),
+		WITH_DEEP_STACKS(test_deep_stacks), WITH_SWISS(test_types),
+		WITH_SWISS(test_types_on_heap),	    WITH_SWISS(test_inline_keys),
+		WITH_SWISS(test_key_errors),	    WITH_SWISS(test_big_struct),
+		WITH_SWISS(test_big_interface),	    WITH_SWISS(test_malformed),
+		WITH_SWISS(test_big_lies),	    WITH_SWISS(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

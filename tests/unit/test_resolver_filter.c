@@ -12,18 +12,16 @@ static void check_filter(struct program *p, const struct record *r, enum resolve
 
 TEST(test_filter_site)
 {
-	struct program p;
+	struct program *p = *state;
 	struct record r;
 
-	open_program(&p, true);
-	assert_null(filter_set_glob("--site", "main.(\\*store).*", &p.filter.site_glob));
-	r = ordinary(&p);
-	check_filter(&p, &r, RESOLVED_EVENT);
-	r.stack[0] = p.caller + BIAS + 5;
-	check_filter(&p, &r, RESOLVED_FILTERED);
+	assert_null(filter_set_glob("--site", "main.(\\*store).*", &p->filter.site_glob));
+	r = ordinary(p);
+	check_filter(p, &r, RESOLVED_EVENT);
+	r.stack[0] = p->caller + BIAS + 5;
+	check_filter(p, &r, RESOLVED_FILTERED);
 	r.event.nstack = 0;
-	check_filter(&p, &r, RESOLVED_FILTERED);
-	close_program(&p);
+	check_filter(p, &r, RESOLVED_FILTERED);
 }
 
 /* main.inl2, inlined into main.inl1 and that into main.outer, deletes (see gofake.h). --stack 1
@@ -59,85 +57,77 @@ TEST(test_filter_site_inlined)
 
 TEST(test_filter_type)
 {
-	struct program p;
+	struct program *p = *state;
 	struct record r;
 
-	open_program(&p, true);
-	assert_null(filter_set_glob("--type", "map[string]*", &p.filter.type_glob));
-	r = ordinary(&p);
-	check_filter(&p, &r, RESOLVED_EVENT);
-	r.event.type = p.map_pair + BIAS;
-	check_filter(&p, &r, RESOLVED_FILTERED);
-	close_program(&p);
+	assert_null(filter_set_glob("--type", "map[string]*", &p->filter.type_glob));
+	r = ordinary(p);
+	check_filter(p, &r, RESOLVED_EVENT);
+	r.event.type = p->map_pair + BIAS;
+	check_filter(p, &r, RESOLVED_FILTERED);
 }
 
 /* A map type of which nothing can be read may be the one that is looked for. */
 TEST(test_filter_type_unknown)
 {
-	struct program p;
+	struct program *p = *state;
 	struct event_removal e;
 	struct record r;
 	enum event_kind kind;
 
-	open_program(&p, true);
-	assert_null(filter_set_glob("--type", "map[string]*", &p.filter.type_glob));
-	r = ordinary(&p);
+	assert_null(filter_set_glob("--type", "map[string]*", &p->filter.type_glob));
+	r = ordinary(p);
 	r.event.type = HEAP; /* reflect made it: map[int]int */
-	check_filter(&p, &r, RESOLVED_FILTERED);
+	check_filter(p, &r, RESOLVED_FILTERED);
 	r.event.pid = 1; /* the process has ended */
-	e = resolve_as(&p, &r, sizeof(r), RESOLVED_EVENT, &kind);
+	e = resolve_as(p, &r, sizeof(r), RESOLVED_EVENT, &kind);
 	assert_string_equal(e.map_type, "");
 	r.event.kind = WIRE_CLEAR;
-	check_filter(&p, &r, RESOLVED_EVENT);
+	check_filter(p, &r, RESOLVED_EVENT);
 	r.event.type = 0;
-	check_filter(&p, &r, RESOLVED_EVENT);
-	r.event.type = p.string + BIAS; /* no map */
-	check_filter(&p, &r, RESOLVED_EVENT);
-	close_program(&p);
+	check_filter(p, &r, RESOLVED_EVENT);
+	r.event.type = p->string + BIAS; /* no map */
+	check_filter(p, &r, RESOLVED_EVENT);
 }
 
 /* The key is compared here only when the kernel program left it to us. */
 TEST(test_filter_key)
 {
-	struct program p;
+	struct program *p = *state;
 	struct record r;
 
-	open_program(&p, true);
-	assert_null(filter_set_key(&p.filter, "user:43", false));
-	r = ordinary(&p);
-	check_filter(&p, &r, RESOLVED_EVENT);
+	assert_null(filter_set_key(&p->filter, "user:43", false));
+	r = ordinary(p);
+	check_filter(p, &r, RESOLVED_EVENT);
 	r.event.flags |= WIRE_CHECK;
-	check_filter(&p, &r, RESOLVED_FILTERED);
+	check_filter(p, &r, RESOLVED_FILTERED);
 	r.event.key[6] = '3';
-	check_filter(&p, &r, RESOLVED_EVENT);
+	check_filter(p, &r, RESOLVED_EVENT);
 	r.event.kind = WIRE_CLEAR; /* a clear takes every key */
 	r.event.key_kind = WIRE_KEY_NONE;
-	check_filter(&p, &r, RESOLVED_EVENT);
-	close_program(&p);
+	check_filter(p, &r, RESOLVED_EVENT);
 }
 
 /* A map that reflect made: its key's type, when it is known, may rule the key out; else nothing
  * may. */
 TEST(test_filter_key_unknown_map)
 {
-	struct program p;
+	struct program *p = *state;
 	struct record r;
 
-	open_program(&p, true);
-	assert_null(filter_set_key(&p.filter, "user:42", false));
-	r = ordinary(&p);
+	assert_null(filter_set_key(&p->filter, "user:42", false));
+	r = ordinary(p);
 	r.event.type = HEAP; /* map[int]int */
 	r.event.flags |= WIRE_CHECK;
 	r.event.key_kind = WIRE_KEY_NONE;
 	r.event.key_error = WIRE_KEY_NO_PLAN;
-	check_filter(&p, &r, RESOLVED_FILTERED);
+	check_filter(p, &r, RESOLVED_FILTERED);
 	r.event.pid = 1; /* of which nothing can be read */
-	check_filter(&p, &r, RESOLVED_EVENT);
+	check_filter(p, &r, RESOLVED_EVENT);
 	r.event.kind = WIRE_CLEAR;
-	check_filter(&p, &r, RESOLVED_EVENT);
+	check_filter(p, &r, RESOLVED_EVENT);
 	r.event.pid = 2;
-	check_filter(&p, &r, RESOLVED_FILTERED); /* it held no such key */
-	close_program(&p);
+	check_filter(p, &r, RESOLVED_FILTERED); /* it held no such key */
 }
 
 /* any(string) of 100 bytes, of which 64 were read. */
@@ -182,12 +172,9 @@ TEST(test_filter_key_cut)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_filter_site),
-		cmocka_unit_test(test_filter_site_inlined),
-		cmocka_unit_test(test_filter_type),
-		cmocka_unit_test(test_filter_type_unknown),
-		cmocka_unit_test(test_filter_key),
-		cmocka_unit_test(test_filter_key_unknown_map),
+		WITH_SWISS(test_filter_site),	       cmocka_unit_test(test_filter_site_inlined),
+		WITH_SWISS(test_filter_type),	       WITH_SWISS(test_filter_type_unknown),
+		WITH_SWISS(test_filter_key),	       WITH_SWISS(test_filter_key_unknown_map),
 		cmocka_unit_test(test_filter_key_cut),
 	};
 
