@@ -2,9 +2,7 @@
 #ifndef KEY_CHECK_H
 #define KEY_CHECK_H
 
-#include "test.h"
-
-#include "goprog.h"
+#include "goprog_fixture.h"
 #include "read/layout/layout.h"
 
 #define STRUCT(p, name_, fields_, size_, ptr_bytes_)                       \
@@ -44,9 +42,9 @@ struct interface_types {
 	uint64_t eface, iface, integer, string, pointer, pair, two;
 };
 
-static inline void open_interfaces(struct goprog *p, unsigned minor, struct interface_types *t)
+/* Adds types to a program that was begun, and opens it. */
+static inline void add_interfaces(struct goprog *p, struct interface_types *t)
 {
-	goprog_begin(p, minor);
 	t->eface = goprog_eface(p);
 	t->iface = goprog_iface(p);
 	t->integer = goprog_scalar(p, GOTYPE_INT);

@@ -4,9 +4,7 @@
 #ifndef UNIT_PLACED_H
 #define UNIT_PLACED_H
 
-#include "test.h"
-
-#include "goprog.h"
+#include "goprog_fixture.h"
 
 #include "watch/place/place.h"
 

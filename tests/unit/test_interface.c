@@ -1,6 +1,4 @@
 /* read/layout/go_key.c: keys that are interfaces, or hold some. */
-#include "test.h"
-
 #include "key_check.h"
 
 static void check_interface(const struct goprog *p, uint64_t type, uint64_t tab, uint64_t data,
@@ -25,7 +23,8 @@ TEST(test_decode_interface)
 		struct interface_types t;
 		struct goprog p;
 
-		open_interfaces(&p, minors[i], &t);
+		goprog_begin(&p, minors[i]);
+		add_interfaces(&p, &t);
 		check_interface(&p, t.eface, 0, 0, NULL, "nil");
 		check_interface(&p, t.iface, 0, 0, NULL, "nil");
 		check_interface(&p, t.eface, t.integer, 0xc000000000,
@@ -57,28 +56,28 @@ TEST(test_decode_interface)
 
 TEST(test_decode_interface_unread)
 {
+	struct goprog *p = *state;
 	static const char unfollowed[] = "(<the key has more parts than are followed>)";
 	struct go_key_segment segment = {.addr = 0x1000, .want = 8};
 	struct interface_types t;
 	struct go_key_arena arena = {0};
-	struct goprog p;
 	uint64_t words[2];
 
-	open_interfaces(&p, 26, &t);
+	add_interfaces(p, &t);
 	words[0] = t.integer;
 	words[1] = 0x1000;
 	segment.type = segment.tab = t.integer;
-	check_interface(&p, t.eface, t.integer, 0x1000, &segment,
+	check_interface(p, t.eface, t.integer, 0x1000, &segment,
 			"int(<the key's memory could not be read>)");
 	segment.type = 0xdead0000;
-	check_interface(&p, t.eface, t.integer, 0x1000, &segment,
+	check_interface(p, t.eface, t.integer, 0x1000, &segment,
 			"(<the interface's type could not be read>)");
-	check_interface(&p, t.eface, t.integer, 0x1000, NULL, unfollowed);
+	check_interface(p, t.eface, t.integer, 0x1000, NULL, unfollowed);
 	segment.type = 0; /* a string's bytes are not the value */
-	check_interface(&p, t.eface, t.integer, 0x1000, &segment, unfollowed);
+	check_interface(p, t.eface, t.integer, 0x1000, &segment, unfollowed);
 	/* The reason reaches whoever asks. */
 	assert_true(go_key_decode(
-		&p.types, t.eface,
+		&p->types, t.eface,
 		&(struct go_key_memory){
 			.segments = &(struct go_key_segment){.want = 16, .len = 16, .bytes = words},
 			.n = 1},
@@ -87,12 +86,12 @@ TEST(test_decode_interface_unread)
 	assert_int_equal(arena.values.data[0].kind, VALUE_INTERFACE);
 	assert_int_equal(arena.values.data[1].kind, VALUE_UNREAD);
 	go_key_arena_fini(&arena);
-	goprog_close(&p);
 }
 
 /* any(main.pair{K: "k", V: any("v")}): a value in a value, both with strings */
 TEST(test_decode_interface_nested)
 {
+	struct goprog *p = *state;
 	static uint64_t words[2], pair[4], inner[2];
 	struct interface_types t;
 	struct go_key_segment segments[] = {
@@ -102,24 +101,23 @@ TEST(test_decode_interface_nested)
 		{.addr = 0x3000, .want = 16, .len = 16, .bytes = inner},
 		{.addr = 0x4000, .want = 1, .len = 1, .bytes = "v"},
 	};
-	struct goprog p;
 
-	open_interfaces(&p, 26, &t);
+	add_interfaces(p, &t);
 	memcpy(words, (uint64_t[]){t.pair, 0x1000}, sizeof(words));
 	memcpy(pair, (uint64_t[]){0x2000, 1, t.string, 0x3000}, sizeof(pair));
 	memcpy(inner, (uint64_t[]){0x4000, 1}, sizeof(inner));
 	segments[1].type = segments[1].tab = t.pair;
 	segments[3].type = segments[3].tab = t.string;
-	check_memory(&p, t.eface,
+	check_memory(p, t.eface,
 		     &(struct go_key_memory){.segments = segments, .n = ARRAY_SIZE(segments)},
 		     "main.pair{K: \"k\", V: string(\"v\")}");
-	goprog_close(&p);
 }
 
 /* Go keeps all values of one byte in one array (runtime.staticuint64s), so that interfaces of
  * different types share a data word: [2]any{string("v"), int(2)}, made to share one. */
 TEST(test_decode_interface_shared)
 {
+	struct goprog *p = *state;
 	static uint64_t words[4], string[2], integer = 2;
 	struct interface_types t;
 	struct go_key_segment segments[] = {
@@ -128,26 +126,24 @@ TEST(test_decode_interface_shared)
 		{.addr = 0x1000, .want = 8, .len = 8, .bytes = &integer},
 		{.addr = 0x4000, .want = 1, .len = 1, .bytes = "v"},
 	};
-	struct goprog p;
 
-	open_interfaces(&p, 26, &t);
+	add_interfaces(p, &t);
 	memcpy(words, (uint64_t[]){t.string, 0x1000, t.integer, 0x1000}, sizeof(words));
 	memcpy(string, (uint64_t[]){0x4000, 1}, sizeof(string));
 	segments[1].type = segments[1].tab = t.string;
 	segments[2].type = segments[2].tab = t.integer;
-	check_memory(&p, t.two,
+	check_memory(p, t.two,
 		     &(struct go_key_memory){.segments = segments, .n = ARRAY_SIZE(segments)},
 		     "[2]interface {}{string(\"v\"), int(2)}");
-	goprog_close(&p);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decode_interface),
-		cmocka_unit_test(test_decode_interface_unread),
-		cmocka_unit_test(test_decode_interface_nested),
-		cmocka_unit_test(test_decode_interface_shared),
+		WITH_GO(26, test_decode_interface_unread),
+		WITH_GO(26, test_decode_interface_nested),
+		WITH_GO(26, test_decode_interface_shared),
 	};
 
 	return cmocka_run_group_tests_name("interface", tests, NULL, NULL);

@@ -20,16 +20,15 @@
  * address, then type, map, key. */
 TEST(test_classic_119)
 {
+	struct goprog *p = *state;
 	struct placements places;
-	struct goprog p;
 	uint64_t fast32, fast64, clear;
 
-	goprog_begin(&p, 19);
-	fast32 = ADD_SP(&p, "runtime.mapdelete_fast32", fast32_119);
-	fast64 = ADD_SP(&p, "runtime.mapdelete_fast64", fast64_119);
-	clear = ADD(&p, "runtime.mapclear", mapclear_119);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	fast32 = ADD_SP(p, "runtime.mapdelete_fast32", fast32_119);
+	fast64 = ADD_SP(p, "runtime.mapdelete_fast64", fast64_119);
+	clear = ADD(p, "runtime.mapclear", mapclear_119);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_false(places.swiss);
 	assert_int_equal(places.gcphase, 0);
 	assert_int_equal(places.list.len, 3);
@@ -45,20 +44,18 @@ TEST(test_classic_119)
 	assert_int_equal(places.list.data[2].map_first, 0);
 	assert_int_equal(places.list.data[2].key, GO_PASS_NONE);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 TEST(test_classic_123)
 {
+	struct goprog *p = *state;
 	struct placements places;
-	struct goprog p;
 	uint64_t mapdelete, faststr;
 
-	goprog_begin(&p, 23);
-	faststr = ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
-	mapdelete = ADD_SP(&p, "runtime.mapdelete", mapdelete_121);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	faststr = ADD_SP(p, "runtime.mapdelete_faststr", faststr_123);
+	mapdelete = ADD_SP(p, "runtime.mapdelete", mapdelete_121);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_false(places.swiss);
 	assert_int_equal(places.list.len, 2);
 	check_place(&places.list.data[0], "runtime.mapdelete", mapdelete, 0x34, SPOT_REMOVAL);
@@ -69,24 +66,22 @@ TEST(test_classic_123)
 	assert_int_equal(places.list.data[1].key, GO_PASS_STRING);
 	check_slots(&places.list.data[1], 2, 3, 4);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* With a nop in front of jae (1.24) the nop is the spot, without (1.27) the jump. */
 TEST(test_swiss)
 {
+	struct goprog *p = *state;
 	struct placements places;
-	struct goprog p;
 	uint64_t small, table, clear;
 
-	goprog_begin(&p, 27);
-	small = ADD_SP(&p, SMALL_DELETE, small_124);
-	ADD(&p, MAP_DELETE, clear_126);
-	clear = ADD(&p, MAP_CLEAR, clear_126);
-	table = ADD_SP(&p, TABLE_DELETE, table_127);
-	ADD(&p, "runtime.mapdelete_fast64", fast64_127); /* a wrapper: no removal probe there */
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	small = ADD_SP(p, SMALL_DELETE, small_124);
+	ADD(p, MAP_DELETE, clear_126);
+	clear = ADD(p, MAP_CLEAR, clear_126);
+	table = ADD_SP(p, TABLE_DELETE, table_127);
+	ADD(p, "runtime.mapdelete_fast64", fast64_127); /* a wrapper: no removal probe there */
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 3);
 	check_place(&places.list.data[0], SMALL_DELETE, small, 0x40, SPOT_REMOVAL);
@@ -97,24 +92,22 @@ TEST(test_swiss)
 	check_place(&places.list.data[2], MAP_CLEAR, clear, 0x11, SPOT_CLEAR);
 	assert_int_equal(places.list.data[2].map_first, 1);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* Entry and exits of one function carry one number. */
 TEST(test_misses)
 {
+	struct goprog *p = *state;
 	struct placements places;
 	const struct spot *place;
-	struct goprog p;
 	uint64_t map, fast64, panic;
 
-	goprog_begin(&p, 26);
-	ADD_SP(&p, SMALL_DELETE, small_124);
-	map = ADD(&p, MAP_DELETE, clear_126);
-	fast64 = ADD(&p, "runtime.mapdelete_fast64", fast64_127);
-	panic = ADD(&p, "runtime.gopanic", gopanic_126);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){.misses = true}, &places);
+	ADD_SP(p, SMALL_DELETE, small_124);
+	map = ADD(p, MAP_DELETE, clear_126);
+	fast64 = ADD(p, "runtime.mapdelete_fast64", fast64_127);
+	panic = ADD(p, "runtime.gopanic", gopanic_126);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){.misses = true}, &places);
 	assert_int_equal(places.list.len, 7);
 	place = places.list.data;
 	check_entry(&place[1], "runtime.mapdelete_fast64", fast64, 0x16, 3, 0);
@@ -126,44 +119,39 @@ TEST(test_misses)
 	check_exit(&place[5], MAP_DELETE, map, 0x1d, 9);
 	check_place(&place[6], "runtime.gopanic", panic, 0x21, SPOT_PANIC);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 TEST(test_misses_classic)
 {
+	struct goprog *p = *state;
 	struct placements places;
-	struct goprog p;
 	uint64_t entry;
 
-	goprog_begin(&p, 19);
-	entry = ADD_SP(&p, "runtime.mapdelete_fast64", fast64_119);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){.misses = true}, &places);
+	entry = ADD_SP(p, "runtime.mapdelete_fast64", fast64_119);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){.misses = true}, &places);
 	assert_int_equal(places.list.len, 3);
 	check_entry(&places.list.data[1], "runtime.mapdelete_fast64", entry, 0x23, 3, 0);
 	check_exit(&places.list.data[2], "runtime.mapdelete_fast64", entry, 0x83, 3);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 TEST(test_start_and_gcphase)
 {
+	struct goprog *p = *state;
 	struct placements places;
-	struct goprog p;
 	uint64_t start, mark;
 
-	goprog_begin(&p, 26);
-	ADD_SP(&p, SMALL_DELETE, small_124);
-	ADD(&p, MAP_DELETE, clear_126);
-	start = ADD(&p, "runtime.main", gopanic_126);
-	mark = ADD(&p, "runtime.gcMark", gcmark_126);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){.start = true}, &places);
+	ADD_SP(p, SMALL_DELETE, small_124);
+	ADD(p, MAP_DELETE, clear_126);
+	start = ADD(p, "runtime.main", gopanic_126);
+	mark = ADD(p, "runtime.gcMark", gcmark_126);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){.start = true}, &places);
 	assert_int_equal(places.list.len, 2);
 	check_place(&places.list.data[1], "runtime.main", start, 0x21, SPOT_START);
 	assert_int_equal(places.gcphase, mark + 0x15 + 0x1000); /* the first compare with 2 */
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 TEST(test_role_names)
@@ -322,22 +310,20 @@ TEST(test_arguments_not_kept)
 /* A string key whose two words do not stand side by side. */
 TEST(test_string_halves_apart)
 {
+	struct goprog *p = *state;
 	uint8_t code[sizeof(faststr_123)];
 	struct placements places;
 	struct error *err;
-	struct goprog p;
 
 	memcpy(code, faststr_123, sizeof(code));
 	code[0x17] = 0x40; /* mov %rdi,0x40(%rsp) */
-	goprog_begin(&p, 23);
-	add(&p, "runtime.mapdelete_faststr", code, sizeof(code), faststr_123_sp);
-	goprog_open(&p);
-	err = placement_find(p.image, p.tab, &(struct placement_options){0}, &places);
+	add(p, "runtime.mapdelete_faststr", code, sizeof(code), faststr_123_sp);
+	goprog_open(p);
+	err = placement_find(p->image, p->tab, &(struct placement_options){0}, &places);
 	assert_non_null(err);
 	assert_non_null(strstr(err->text, NOT_KEPT));
 	assert_int_equal(places.list.len, 0);
 	error_free(err);
-	goprog_close(&p);
 }
 
 /* Beginnings where the arguments are gone, or calls pass not exactly once, before the spot. */
@@ -391,34 +377,31 @@ static void expect_error(const struct goprog *p, const char *about)
 
 TEST(test_no_deletes)
 {
-	struct goprog p;
+	struct goprog *p = *state;
 
-	goprog_begin(&p, 26);
-	goprog_open(&p);
-	expect_error(&p, "the program never deletes from a map");
-	goprog_close(&p);
+	goprog_open(p);
+	expect_error(p, "the program never deletes from a map");
 }
 
 /* Every return is a probe: a function of more returns than there are probes. */
 TEST(test_too_many_places)
 {
+	struct goprog *p = *state;
 	uint8_t code[sizeof(clear_126) + PLACEMENTS_MAX];
 	struct placements places;
 	struct error *err;
-	struct goprog p;
 
 	memcpy(code, clear_126, sizeof(clear_126));
 	memset(code + sizeof(clear_126), 0xc3, PLACEMENTS_MAX);
-	goprog_begin(&p, 26);
-	ADD_SP(&p, SMALL_DELETE, small_124);
-	ADD(&p, MAP_DELETE, code);
-	goprog_open(&p);
-	err = placement_find(p.image, p.tab, &(struct placement_options){.misses = true}, &places);
+	ADD_SP(p, SMALL_DELETE, small_124);
+	ADD(p, MAP_DELETE, code);
+	goprog_open(p);
+	err = placement_find(p->image, p->tab, &(struct placement_options){.misses = true},
+			     &places);
 	assert_non_null(err);
 	assert_non_null(strstr(err->text, "more than 64 places to probe"));
 	assert_int_equal(places.list.len, 0);
 	error_free(err);
-	goprog_close(&p);
 }
 
 TEST(test_arm64)
@@ -479,22 +462,22 @@ TEST(test_noise)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_classic_119),
-		cmocka_unit_test(test_classic_123),
-		cmocka_unit_test(test_swiss),
-		cmocka_unit_test(test_misses),
-		cmocka_unit_test(test_misses_classic),
-		cmocka_unit_test(test_start_and_gcphase),
+		WITH_GO(19, test_classic_119),
+		WITH_GO(23, test_classic_123),
+		WITH_GO(27, test_swiss),
+		WITH_GO(26, test_misses),
+		WITH_GO(19, test_misses_classic),
+		WITH_GO(26, test_start_and_gcphase),
 		cmocka_unit_test(test_role_names),
 		cmocka_unit_test(test_pieces_good),
 		cmocka_unit_test(test_count_not_once),
 		cmocka_unit_test(test_count_other_values),
 		cmocka_unit_test(test_no_spot),
 		cmocka_unit_test(test_arguments_not_kept),
-		cmocka_unit_test(test_string_halves_apart),
+		WITH_GO(23, test_string_halves_apart),
 		cmocka_unit_test(test_no_entry_spot),
-		cmocka_unit_test(test_no_deletes),
-		cmocka_unit_test(test_too_many_places),
+		WITH_GO(26, test_no_deletes),
+		WITH_GO(26, test_too_many_places),
 		cmocka_unit_test(test_arm64),
 		cmocka_unit_test(test_noise),
 	};

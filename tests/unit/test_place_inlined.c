@@ -64,6 +64,7 @@ static void poke_call(struct goprog *p, uint64_t at, uint64_t target)
 
 TEST(test_small_inlined)
 {
+	struct goprog *p = *state;
 	static const struct goprog_inline inlined[] = {
 		{0x3f, NULL, 0},
 		{0x6d, SMALL_DELETE, 0x38},
@@ -73,31 +74,29 @@ TEST(test_small_inlined)
 	uint8_t code[sizeof(delete_126)];
 	struct placements places;
 	uint64_t map, table;
-	struct goprog p;
 
 	memcpy(code, delete_126, sizeof(code));
 	keep_count(&code[0x90]); /* (*table).Delete is called there */
-	goprog_begin(&p, 26);
-	ADD(&p, REHASH, clear_126);
-	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE,
-						    .code = code,
-						    .size = sizeof(code),
-						    .sp = delete_126_sp,
-						    .inlined = inlined});
-	table = ADD_SP(&p, TABLE_DELETE, table_127);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	ADD(p, REHASH, clear_126);
+	map = goprog_func(p, &(struct goprog_func){.name = MAP_DELETE,
+						   .code = code,
+						   .size = sizeof(code),
+						   .sp = delete_126_sp,
+						   .inlined = inlined});
+	table = ADD_SP(p, TABLE_DELETE, table_127);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 2);
 	check_removal(&places.list.data[0], MAP_DELETE, map, 0x64, GO_PASS_POINTER);
 	check_slots(&places.list.data[0], 3, 2, 4); /* map, type, key */
 	check_removal(&places.list.data[1], TABLE_DELETE, table, 0x5a, GO_PASS_POINTER);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 TEST(test_table_inlined)
 {
+	struct goprog *p = *state;
 	static const struct goprog_inline inlined[] = {
 		{0x6d, NULL, 0},
 		{0xa8, TABLE_DELETE, 0x38},
@@ -107,43 +106,39 @@ TEST(test_table_inlined)
 	uint8_t code[sizeof(delete_126)];
 	struct placements places;
 	uint64_t map, small;
-	struct goprog p;
 
 	memcpy(code, delete_126, sizeof(code));
 	keep_count(&code[0x55]); /* deleteSmall is called there */
-	goprog_begin(&p, 26);
-	ADD(&p, REHASH, clear_126);
-	small = ADD_SP(&p, SMALL_DELETE, small_124);
-	map = goprog_func(&p, &(struct goprog_func){.name = MAP_DELETE,
-						    .code = code,
-						    .size = sizeof(code),
-						    .sp = delete_126_sp,
-						    .inlined = inlined});
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	ADD(p, REHASH, clear_126);
+	small = ADD_SP(p, SMALL_DELETE, small_124);
+	map = goprog_func(p, &(struct goprog_func){.name = MAP_DELETE,
+						   .code = code,
+						   .size = sizeof(code),
+						   .sp = delete_126_sp,
+						   .inlined = inlined});
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_int_equal(places.list.len, 2);
 	check_removal(&places.list.data[0], MAP_DELETE, map, 0x9f, GO_PASS_POINTER);
 	check_slots(&places.list.data[0], 3, 2, 4);
 	check_removal(&places.list.data[1], SMALL_DELETE, small, 0x40, GO_PASS_POINTER);
 	check_slots(&places.list.data[1], 3, 2, 5);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* Neither is in the program any more. The entries call (*Map).Delete as ever. */
 TEST(test_both_inlined)
 {
+	struct goprog *p = *state;
 	struct placements places;
 	const struct spot *place;
 	uint64_t map, fast64;
-	struct goprog p;
 
-	goprog_begin(&p, 26);
-	ADD(&p, REHASH, clear_126);
-	map = ADD_INLINED(&p, MAP_DELETE, delete_126);
-	fast64 = ADD(&p, FAST64, fast64_127);
-	goprog_open(&p);
-	find_ok(&p, misses, &places);
+	ADD(p, REHASH, clear_126);
+	map = ADD_INLINED(p, MAP_DELETE, delete_126);
+	fast64 = ADD(p, FAST64, fast64_127);
+	goprog_open(p);
+	find_ok(p, misses, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 7);
 	place = places.list.data;
@@ -159,23 +154,21 @@ TEST(test_both_inlined)
 	check_entry(&place[5], MAP_DELETE, map, 0x1a, 9, 1);
 	check_exit(&place[6], MAP_DELETE, map, 0xad, 9);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* ---- everything inlined into the entries: no method of the map is left ---- */
 
 TEST(test_entry_holds_all)
 {
+	struct goprog *p = *state;
 	struct placements places;
 	const struct spot *place;
-	struct goprog p;
 	uint64_t fast64;
 
-	goprog_begin(&p, 26);
-	ADD(&p, REHASH, clear_126);
-	fast64 = ADD_INLINED(&p, FAST64, fast64_126);
-	goprog_open(&p);
-	find_ok(&p, misses, &places);
+	ADD(p, REHASH, clear_126);
+	fast64 = ADD_INLINED(p, FAST64, fast64_126);
+	goprog_open(p);
+	find_ok(p, misses, &places);
 	assert_true(places.swiss); /* although it has none of the methods that tell */
 	assert_int_equal(places.list.len, 4);
 	place = places.list.data;
@@ -187,22 +180,20 @@ TEST(test_entry_holds_all)
 	assert_int_equal(place[2].key, GO_PASS_64);
 	check_exit(&place[3], FAST64, fast64, 0x8d, 3);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* Of a classic map: the two words of the key stand side by side only where the inlined function has
  * its own, below the frame pointer. */
 TEST(test_string_in_reflect)
 {
+	struct goprog *p = *state;
 	struct placements places;
 	const struct spot *place;
 	uint64_t entry;
-	struct goprog p;
 
-	goprog_begin(&p, 23);
-	entry = ADD_INLINED(&p, REFLECT_STRING, reflect_faststr_123);
-	goprog_open(&p);
-	find_ok(&p, misses, &places);
+	entry = ADD_INLINED(p, REFLECT_STRING, reflect_faststr_123);
+	goprog_open(p);
+	find_ok(p, misses, &places);
 	assert_false(places.swiss);
 	assert_int_equal(places.list.len, 3);
 	place = places.list.data;
@@ -212,29 +203,26 @@ TEST(test_string_in_reflect)
 	assert_int_equal(place[1].key, GO_PASS_STRING);
 	check_exit(&place[2], REFLECT_STRING, entry, 0x53, 7);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* A function of reflect's that calls the one that is probed is not probed for misses as well. */
 TEST(test_reflect_calls)
 {
+	struct goprog *p = *state;
 	struct placements places;
 	uint64_t faststr, reflect;
-	struct goprog p;
 
-	goprog_begin(&p, 23);
-	faststr = ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
-	reflect = ADD(&p, REFLECT_STRING, fast64_127);
-	poke_call(&p, reflect + 0x26, faststr);
-	goprog_open(&p);
-	find_ok(&p, misses, &places);
+	faststr = ADD_SP(p, "runtime.mapdelete_faststr", faststr_123);
+	reflect = ADD(p, REFLECT_STRING, fast64_127);
+	poke_call(p, reflect + 0x26, faststr);
+	goprog_open(p);
+	find_ok(p, misses, &places);
 	assert_int_equal(places.list.len, 3);
 	check_removal(&places.list.data[0], "runtime.mapdelete_faststr", faststr, 0x44,
 		      GO_PASS_STRING);
 	check_entry(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x1b, 4, 0);
 	check_exit(&places.list.data[2], "runtime.mapdelete_faststr", faststr, 0x58, 4);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* ---- clear ---- */
@@ -243,62 +231,56 @@ TEST(test_reflect_calls)
  * its own. A program that only clears has none of the functions that delete. */
 TEST(test_clear_inlined)
 {
+	struct goprog *p = *state;
 	struct placements places;
 	uint64_t clear, reflect;
-	struct goprog p;
 
-	goprog_begin(&p, 26);
-	ADD(&p, REHASH, clear_126);
-	reflect = ADD_INLINED(&p, "reflect.mapclear", mapclear_126);
-	clear = ADD_INLINED(&p, "runtime.mapclear", mapclear_126);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	ADD(p, REHASH, clear_126);
+	reflect = ADD_INLINED(p, "reflect.mapclear", mapclear_126);
+	clear = ADD_INLINED(p, "runtime.mapclear", mapclear_126);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 2);
 	check_clear(&places.list.data[0], "runtime.mapclear", clear, 0x11);
 	check_clear(&places.list.data[1], "reflect.mapclear", reflect, 0x11);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* Inlined into runtime.mapclear alone: reflect's calls that. */
 TEST(test_clear_called)
 {
+	struct goprog *p = *state;
 	struct placements places;
 	uint64_t clear, reflect;
-	struct goprog p;
 
-	goprog_begin(&p, 26);
-	ADD_INLINED(&p, FAST64, fast64_126);
-	clear = ADD_INLINED(&p, "runtime.mapclear", mapclear_126);
-	reflect = ADD(&p, "reflect.mapclear", fast64_127);
-	poke_call(&p, reflect + 0x26, clear);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	ADD_INLINED(p, FAST64, fast64_126);
+	clear = ADD_INLINED(p, "runtime.mapclear", mapclear_126);
+	reflect = ADD(p, "reflect.mapclear", fast64_127);
+	poke_call(p, reflect + 0x26, clear);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_int_equal(places.list.len, 3);
 	check_clear(&places.list.data[2], "runtime.mapclear", clear, 0x11);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* The method alone tells which maps these are. */
 TEST(test_clear_only)
 {
+	struct goprog *p = *state;
 	struct placements places;
-	struct goprog p;
 	uint64_t clear;
 
-	goprog_begin(&p, 26);
-	ADD(&p, REHASH, clear_126);
-	clear = ADD(&p, MAP_CLEAR, clear_126);
-	goprog_open(&p);
-	find_ok(&p, (struct placement_options){0}, &places);
+	ADD(p, REHASH, clear_126);
+	clear = ADD(p, MAP_CLEAR, clear_126);
+	goprog_open(p);
+	find_ok(p, (struct placement_options){0}, &places);
 	assert_true(places.swiss);
 	assert_int_equal(places.list.len, 1);
 	check_place(&places.list.data[0], MAP_CLEAR, clear, 0x11, SPOT_CLEAR);
 	assert_int_equal(places.list.data[0].map_first, 1);
 	placements_fini(&places);
-	goprog_close(&p);
 }
 
 /* ---- what is not accounted for must be an error ---- */
@@ -335,42 +317,39 @@ TEST(test_copy_unaccounted)
 /* Of a classic map: reflect's copy of runtime.mapdelete_faststr. */
 TEST(test_reflect_unaccounted)
 {
+	struct goprog *p = *state;
 	uint8_t code[sizeof(reflect_faststr_123)];
-	struct goprog p;
 
 	memcpy(code, reflect_faststr_123, sizeof(code));
 	code[0x3d] = 0xff;
 	code[0x3e] = 0xc2; /* inc %rdx */
-	goprog_begin(&p, 23);
-	ADD_SP(&p, "runtime.mapdelete_faststr", faststr_123);
-	goprog_func(&p, &(struct goprog_func){.name = REFLECT_STRING,
-					      .code = code,
-					      .size = sizeof(code),
-					      .sp = reflect_faststr_123_sp,
-					      .inlined = reflect_faststr_123_inlined});
-	goprog_open(&p);
-	expect_error(&p, REFLECT_STRING, "nowhere in the inlined runtime.mapdelete_faststr)");
-	goprog_close(&p);
+	ADD_SP(p, "runtime.mapdelete_faststr", faststr_123);
+	goprog_func(p, &(struct goprog_func){.name = REFLECT_STRING,
+					     .code = code,
+					     .size = sizeof(code),
+					     .sp = reflect_faststr_123_sp,
+					     .inlined = reflect_faststr_123_inlined});
+	goprog_open(p);
+	expect_error(p, REFLECT_STRING, "nowhere in the inlined runtime.mapdelete_faststr)");
 }
 
 /* (*table).Delete neither is in the program nor was inlined where placement looks, though there are
  * tables. */
 TEST(test_end_nowhere)
 {
-	struct goprog p;
+	struct goprog *p = *state;
 
-	goprog_begin(&p, 26);
-	ADD(&p, REHASH, clear_126);
-	ADD_SP(&p, SMALL_DELETE, small_124);
-	ADD(&p, MAP_DELETE, clear_126);
-	goprog_open(&p);
-	expect_error(&p, TABLE_DELETE, "(the count is not decremented where it should be)");
-	goprog_close(&p);
+	ADD(p, REHASH, clear_126);
+	ADD_SP(p, SMALL_DELETE, small_124);
+	ADD(p, MAP_DELETE, clear_126);
+	goprog_open(p);
+	expect_error(p, TABLE_DELETE, "(the count is not decremented where it should be)");
 }
 
 /* More stores of an argument than are remembered: type and map come last. */
 TEST(test_too_many_spills)
 {
+	struct goprog *p = *state;
 	uint8_t code[256] = {0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x78};
 	static const uint8_t rest[] = {
 		0x48, 0x89, 0x84, 0x24, 0x88, 0x00, 0x00, 0x00, /* mov %rax,0x88(%rsp) */
@@ -380,7 +359,6 @@ TEST(test_too_many_spills)
 	};
 	static const struct goprog_sp sp[] = {{1, 0}, {8, 8}, {256, 0x80}, {0}};
 	size_t at = 8;
-	struct goprog p;
 
 	for (uint8_t slot = 0; slot < 15; slot++) {
 		const uint8_t store[] = {0x48, 0x89, 0x7c, 0x24, (uint8_t)(8 * slot)};
@@ -389,23 +367,21 @@ TEST(test_too_many_spills)
 		at += sizeof(store);
 	}
 	memcpy(&code[at], rest, sizeof(rest));
-	goprog_begin(&p, 26);
-	add(&p, SMALL_DELETE, code, at + sizeof(rest), sp);
-	goprog_open(&p);
-	expect_error(&p, SMALL_DELETE, "(the arguments are not kept on the stack)");
-	goprog_close(&p);
+	add(p, SMALL_DELETE, code, at + sizeof(rest), sp);
+	goprog_open(p);
+	expect_error(p, SMALL_DELETE, "(the arguments are not kept on the stack)");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_small_inlined),	    cmocka_unit_test(test_table_inlined),
-		cmocka_unit_test(test_both_inlined),	    cmocka_unit_test(test_entry_holds_all),
-		cmocka_unit_test(test_string_in_reflect),   cmocka_unit_test(test_reflect_calls),
-		cmocka_unit_test(test_clear_inlined),	    cmocka_unit_test(test_clear_called),
-		cmocka_unit_test(test_clear_only),	    cmocka_unit_test(test_copy_unaccounted),
-		cmocka_unit_test(test_reflect_unaccounted), cmocka_unit_test(test_end_nowhere),
-		cmocka_unit_test(test_too_many_spills),
+		WITH_GO(26, test_small_inlined),       WITH_GO(26, test_table_inlined),
+		WITH_GO(26, test_both_inlined),	       WITH_GO(26, test_entry_holds_all),
+		WITH_GO(23, test_string_in_reflect),   WITH_GO(23, test_reflect_calls),
+		WITH_GO(26, test_clear_inlined),       WITH_GO(26, test_clear_called),
+		WITH_GO(26, test_clear_only),	       cmocka_unit_test(test_copy_unaccounted),
+		WITH_GO(23, test_reflect_unaccounted), WITH_GO(26, test_end_nowhere),
+		WITH_GO(26, test_too_many_spills),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
