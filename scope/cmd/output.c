@@ -51,7 +51,7 @@ struct error *output_write(int fd, const struct buf *text)
 	return NULL;
 }
 
-struct error *output_plan(int fd, const struct probe_options *options)
+struct error *output_plan(int fd, const struct engine_options *options)
 {
 	struct buf out = {0};
 	struct error *err;

@@ -13,6 +13,6 @@ struct error *output_empty(const char *path, int fd);
 /* Writes it all. A reader that has gone away is no error. */
 struct error *output_write(int fd, const struct buf *text);
 /* --dry-run: each probe, and where each filter is decided. */
-struct error *output_plan(int fd, const struct probe_options *options);
+struct error *output_plan(int fd, const struct engine_options *options);
 
 #endif

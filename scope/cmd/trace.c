@@ -35,6 +35,7 @@ static struct error *open_session(struct trace *trace)
 		.binary = options->binary,
 		.command = options->command,
 		.look_only = options->dry_run,
+		.engine = engine_find(NULL),
 		.filter = &options->filter,
 		.stack_max = options->stack_max,
 		.key_bytes = options->key_bytes,
@@ -70,7 +71,7 @@ static struct error *open_sink(struct trace *trace)
 
 static struct error *dry_run(struct trace *trace)
 {
-	struct probe_options plan = {
+	struct engine_options plan = {
 		.image = session_image(trace->session),
 		.tab = session_gopcln(trace->session),
 		.placements = session_placements(trace->session),

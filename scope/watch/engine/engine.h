@@ -1,10 +1,21 @@
-/* engine: what makes records of removals. Today one: uprobes with a BPF program.
+/* engine: what makes records of removals. Every engine writes the same record (wire.h) and keeps the
+ * same accounts, so whoever takes records out need not know which engine wrote them.
  *
- *   wire.h        the record that every engine writes
- *   probe.h       a spot as a row of the kernel program's table
- *   key_match.h   --key as the kernel program decides it
- *   type_table.h  the kernel program's table of types
- *   uprobe.c      the engine: loads, attaches, drains, counts
+ *   wire.h          the record
+ *   engine.c        the table of engines
+ *   uprobe*.c       the engine "uprobe": BPF programs (bpf/) on uprobes, and a ring buffer
+ *   probe.h         a spot as a row of the kernel program's table
+ *   key_match.h     --key as the kernel program decides it
+ *   type_table.h    the kernel program's table of types
+ *
+ * To add an engine:
+ *   1. scope/watch/engine/<name>.c: define `const struct engine_ops engine_<name>`. Its own struct
+ *      begins with a struct engine. It writes struct wire_event records for the spots that it is
+ *      given: `probe` is the index of the spot, and `ip` less the spot's address is the load bias of
+ *      the process. A record with `kind` WIRE_START tells that a process of the binary began.
+ *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and
+ *      the start record follow from there.
+ *   3. scope/watch/engine/meson.build: add the file.
  */
 #ifndef WATCH_ENGINE_ENGINE_H
 #define WATCH_ENGINE_ENGINE_H
@@ -18,61 +29,96 @@
 #define ENGINE_STACK_MAX     512 /* frames that can be shown */
 #define ENGINE_KEY_BYTES_MAX 256 /* bytes of a string key that can be read */
 
-struct probe_options {
-	const struct image *image; /* borrowed, as all pointers here, for the engine's life */
+/* All pointers are borrowed for the engine's life. */
+struct engine_options {
+	const struct image *image;
 	const struct gopcln *tab;
 	const struct placements *placements;
 	const struct filter *filter;
 	uint32_t stack_max;   /* frames to show: 1 to ENGINE_STACK_MAX */
 	uint32_t key_bytes;   /* 1 to ENGINE_KEY_BYTES_MAX */
-	uint64_t buffer_size; /* bytes; rounded up to a power of two of pages */
+	uint64_t buffer_size; /* bytes, as a hint */
 	bool misses;
-	bool start; /* the placements have a start probe */
+	bool start; /* the placements have a SPOT_START */
 };
 
-struct engine;
+struct engine_counters {
+	uint64_t hits;	   /* all hits; each is a record, or filtered, or lost */
+	uint64_t filtered; /* hits that the engine itself left out */
+	uint64_t removed;  /* elements, by delete */
+	uint64_t cleared;  /* elements, by clear */
+	uint64_t misses;   /* deletes that removed nothing */
+	uint64_t lost_ring, lost_pending, lost_internal;
+};
 
-/* Loads the kernel programs; nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, no
- * BPF, a kernel that refuses the program (with its reason). */
-struct error *engine_open(const struct probe_options *options, struct engine **ret);
+/* An open engine; each engine's own struct begins with one. engine_open() sets ops. */
+struct engine {
+	const struct engine_ops *ops;
+};
+
+/* The functions below with these names say what each has to do. Those marked optional may be NULL. */
+struct engine_ops {
+	const char *name; /* for --engine and the start record */
+	struct error *(*open)(const struct engine_options *options, struct engine **ret);
+	void (*close)(struct engine *engine);		/* never called with NULL */
+	bool (*types_cut)(const struct engine *engine); /* optional */
+	struct error *(*attach)(struct engine *engine, int exe, pid_t pid);
+	uint32_t (*exec_count)(const struct engine *engine);   /* optional */
+	void (*set_gc)(struct engine *engine, uint32_t phase); /* optional */
+	void (*forget_gc)(struct engine *engine);	       /* optional */
+	void (*stop)(struct engine *engine);
+	void (*detach)(struct engine *engine);
+	int (*wake_fd)(const struct engine *engine); /* optional */
+	struct error *(*drain)(struct engine *engine,
+			       bool (*on_record)(void *ctx, const void *record, size_t size),
+			       void *ctx);
+	void (*counters)(const struct engine *engine, struct engine_counters *ret);
+};
+
+/* Returns the engine of a name; NULL stands for the default engine. Returns NULL when there is none. */
+const struct engine_ops *engine_find(const char *name);
+/* Returns the engines one by one, from i = 0 on; NULL after the last. */
+const struct engine_ops *engine_at(size_t i);
+
+/* Makes an engine ready; nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, or a kernel
+ * that refuses the programs (with its reason). */
+struct error *engine_open(const struct engine_ops *ops, const struct engine_options *options,
+			  struct engine **ret);
 void engine_close(struct engine *engine); /* detaches; NULL is legal */
 CLEANUP_FUNC(struct engine, engine_close)
 
-/* Has the program more types than are worth going through? Keys of the others cannot be read then,
- * and say so. */
+/* Returns true if the program has more types than are worth describing. The keys of the others cannot
+ * be read then, and their events say so. */
 bool engine_types_cut(const struct engine *engine);
 
-/* Places all probes in the file `exe` (a descriptor), for process `pid` or for every process of it
- * (-1), also those that start later. Once more, when the process has executed itself (from another
- * thread than its first, the kernel forgets it): the new probes take over from the old without a
- * gap and without an event twice. On error the old ones stay. */
+/* Places all probes in the file `exe` (a descriptor), for process `pid`, or with pid -1 for every
+ * process of the file, also for those that start later. It may be called again after the process has
+ * executed itself: the new probes take over from the old ones without a gap and without an event
+ * twice. On error the old ones stay. */
 struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
-/* How often the one process that is traced has begun since it was attached to: tells whether the
- * probes have survived an exec. */
-uint32_t engine_begun(const struct engine *engine);
-/* Tells the GC phase as it was read after engine_attach(); it holds until the first change is seen.
- * Without it, each event reads it until then. */
+/* Returns how often the one process that is traced has begun since the first engine_attach(). A count
+ * that grows with an exec tells that the probes have survived it. */
+uint32_t engine_exec_count(const struct engine *engine);
+/* Tells the GC phase that was read after engine_attach(). It holds until the engine sees the first
+ * change. An engine that was not told reads the phase with each event until then. */
 void engine_set_gc(struct engine *engine, uint32_t phase);
-/* What was seen of the GC phase holds no more: the process has executed itself unseen. */
+/* Makes the engine forget the GC phase: the process has executed itself unseen. */
 void engine_forget_gc(struct engine *engine);
-/* From here on nothing is counted any more; what is in the ring stays there. */
+/* Ends the counting. Records that were written stay until they are drained. */
 void engine_stop(struct engine *engine);
-/* Takes all probes off. The counters are final, the ring can still be drained. */
+/* Takes all probes off. The counters are final then. Records can still be drained. */
 void engine_detach(struct engine *engine);
 
-/* A descriptor that is readable when a process of the binary has begun, until the next drain. */
+/* Returns a descriptor that is readable when a process of the binary has begun, until the next drain;
+ * -1: the engine has none. */
 int engine_wake_fd(const struct engine *engine);
 
-/* Calls on_record for every record in the ring; it returns false to stop early (that record counts
- * as taken). The record is borrowed for the length of the call. */
+/* Calls on_record for every record that is there. It returns false to stop early; that record counts
+ * as taken. The record is borrowed for the length of the call. */
 struct error *engine_drain(struct engine *engine,
 			   bool (*on_record)(void *ctx, const void *record, size_t size),
 			   void *ctx);
 
-struct engine_counters {
-	uint64_t hits, filtered, removed, cleared, misses;
-	uint64_t lost_ring, lost_pending, lost_internal;
-};
 void engine_counters(const struct engine *engine, struct engine_counters *ret);
 
 #endif

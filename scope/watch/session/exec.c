@@ -38,7 +38,7 @@ static struct error *attach_again(struct session *session, pid_t pid)
 {
 	struct error *err;
 
-	if (engine_begun(session->engine) == session->exec_count)
+	if (engine_exec_count(session->engine) == session->exec_count)
 		engine_forget_gc(session->engine);
 	err = engine_attach(session->engine, session->exe, pid);
 	if (err &&
@@ -47,14 +47,15 @@ static struct error *attach_again(struct session *session, pid_t pid)
 		return NULL;
 	}
 	try(err);
-	if (engine_begun(session->engine) == session->exec_count) { /* no probe saw the start */
+	if (engine_exec_count(session->engine) ==
+	    session->exec_count) { /* no probe saw the start */
 		read_gc_phase(session, pid);
 		session_notice(session, SESSION_WARNING,
 			       "process %d has executed itself anew: removals in its first "
 			       "milliseconds may not have been seen",
 			       (int)pid);
 	}
-	session->exec_count = engine_begun(session->engine);
+	session->exec_count = engine_exec_count(session->engine);
 	return NULL;
 }
 

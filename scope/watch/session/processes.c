@@ -130,7 +130,7 @@ static void emit_start(struct session *session, struct sink *sink, const struct 
 	sink->ops->start(sink,
 			 &(struct event_start){
 				 .version = TOPHASH_VERSION,
-				 .engine = "uprobe",
+				 .engine = session->options.engine->name,
 				 .arch = "x86_64",
 				 .pid = process ? (uint32_t)process->pid : 0,
 				 .exe = process ? process->exe_path : image_name(session->image),

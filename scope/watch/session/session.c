@@ -239,7 +239,9 @@ struct error *session_run(struct session *session)
 	session->end_ns = duration_ns ? now_ns() + duration_ns : UINT64_MAX;
 	try(sink_flush(session->output.sink));
 	try(loop_watch(session->loop, session->output.sink->options.fd, 0, on_output, session));
-	try(loop_watch(session->loop, engine_wake_fd(session->engine), POLLIN, on_ring, session));
+	if (engine_wake_fd(session->engine) >= 0)
+		try(loop_watch(session->loop, engine_wake_fd(session->engine), POLLIN, on_ring,
+			       session));
 	try(loop_every(session->loop, DRAIN_MS, on_tick, session));
 	return loop_run(session->loop);
 }

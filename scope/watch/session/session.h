@@ -39,6 +39,7 @@ struct session_options {
 	char **command;	    /* a command to start, NULL-terminated; NULL: not given */
 	bool look_only;	    /* the command is found, not started: session_load() may not follow */
 
+	const struct engine_ops *engine;
 	const struct filter *filter;
 	uint32_t stack_max;   /* source-level frames an event keeps */
 	uint32_t key_bytes;   /* bytes of each string that are kept */

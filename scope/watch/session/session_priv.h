@@ -28,7 +28,7 @@ struct session {
 	struct image *image;
 	struct gopcln *tab;
 	struct placements placements;
-	struct probe_options probe_options;
+	struct engine_options engine_options;
 	struct spawn spawn;
 	struct engine *engine;
 	struct resolver *resolver;
@@ -41,7 +41,7 @@ struct session {
 
 	/* exec.c: the one process that is watched */
 	uint64_t image_id;   /* changes with an exec */
-	uint32_t exec_count; /* engine_begun() after the last one */
+	uint32_t exec_count; /* engine_exec_count() after the last one */
 
 	/* session.c: one pass over the ring */
 	uint64_t end_ns;	/* --duration; UINT64_MAX: none */

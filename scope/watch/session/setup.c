@@ -169,7 +169,7 @@ static struct error *open_resolver(struct session *session)
 
 struct error *session_load(struct session *session)
 {
-	session->probe_options = (struct probe_options){
+	session->engine_options = (struct engine_options){
 		.image = session->image,
 		.tab = session->tab,
 		.placements = &session->placements,
@@ -181,7 +181,7 @@ struct error *session_load(struct session *session)
 		.start = session->options.binary != NULL,
 	};
 	try(open_resolver(session));
-	try(engine_open(&session->probe_options, &session->engine));
+	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
 	if (engine_types_cut(session->engine))
 		session_notice(session, SESSION_INFO,
 			       "%s: more types than can be gone through: some keys will be shown "

@@ -1,0 +1,86 @@
+#include "watch/engine/engine.h"
+
+extern const struct engine_ops engine_uprobe;
+
+/* The first is the default. */
+static const struct engine_ops *const engines[] = {&engine_uprobe};
+
+const struct engine_ops *engine_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+		if (!name || !strcmp(engines[i]->name, name))
+			return engines[i];
+	return NULL;
+}
+
+const struct engine_ops *engine_at(size_t i)
+{
+	return i < ARRAY_SIZE(engines) ? engines[i] : NULL;
+}
+
+struct error *engine_open(const struct engine_ops *ops, const struct engine_options *options,
+			  struct engine **ret)
+{
+	try(ops->open(options, ret));
+	(*ret)->ops = ops;
+	return NULL;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (engine)
+		engine->ops->close(engine);
+}
+
+bool engine_types_cut(const struct engine *engine)
+{
+	return engine->ops->types_cut && engine->ops->types_cut(engine);
+}
+
+struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
+{
+	return engine->ops->attach(engine, exe, pid);
+}
+
+uint32_t engine_exec_count(const struct engine *engine)
+{
+	return engine->ops->exec_count ? engine->ops->exec_count(engine) : 0;
+}
+
+void engine_set_gc(struct engine *engine, uint32_t phase)
+{
+	if (engine->ops->set_gc)
+		engine->ops->set_gc(engine, phase);
+}
+
+void engine_forget_gc(struct engine *engine)
+{
+	if (engine->ops->forget_gc)
+		engine->ops->forget_gc(engine);
+}
+
+void engine_stop(struct engine *engine)
+{
+	engine->ops->stop(engine);
+}
+
+void engine_detach(struct engine *engine)
+{
+	engine->ops->detach(engine);
+}
+
+int engine_wake_fd(const struct engine *engine)
+{
+	return engine->ops->wake_fd ? engine->ops->wake_fd(engine) : -1;
+}
+
+struct error *engine_drain(struct engine *engine,
+			   bool (*on_record)(void *ctx, const void *record, size_t size), void *ctx)
+{
+	return engine->ops->drain(engine, on_record, ctx);
+}
+
+void engine_counters(const struct engine *engine, struct engine_counters *ret)
+{
+	engine->ops->counters(engine, ret);
+}

@@ -1,0 +1,149 @@
+/* Attaches the kernel programs to their places, and takes them off. */
+#include "watch/engine/uprobe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+
+struct uprobe_multi_attr {
+	uint32_t prog_fd, target_fd, attach_type, flags;
+	uint64_t path, offsets, ref_ctr_offsets, cookies;
+	uint32_t count, multi_flags, pid, unused;
+};
+
+static struct bpf_program *program_of(struct trace_bpf *skel, enum spot_role role)
+{
+	switch (role) {
+	case SPOT_REMOVAL: return skel->progs.on_removal;
+	case SPOT_CLEAR: return skel->progs.on_clear;
+	case SPOT_ENTRY: return skel->progs.on_entry;
+	case SPOT_EXIT: return skel->progs.on_exit;
+	case SPOT_PANIC: return skel->progs.on_panic;
+	case SPOT_GC: return skel->progs.on_gc;
+	case SPOT_BEGIN: return skel->progs.on_begin;
+	default: return skel->progs.on_start;
+	}
+}
+
+static struct error *attach_failed(const struct spot *spot, pid_t pid, int errnum)
+{
+	if (errnum == ESRCH)
+		return error_new(ERROR_TARGET, "process %d ended while probes were placed",
+				 (int)pid);
+	return error_wrap(uprobe_failed("cannot place a probe", errnum), "%s+%llu", spot->func,
+			  (unsigned long long)spot_offset(spot));
+}
+
+static struct error *probe_offset(const struct uprobe *uprobe, const struct spot *spot,
+				  uint64_t *ret)
+{
+	if (image_file_offset(uprobe->options->image, spot->addr, ret))
+		return NULL;
+	return error_new(ERROR_TARGET, "%s+%llu lies outside the file", spot->func,
+			 (unsigned long long)spot_offset(spot));
+}
+
+/* One perf event a probe: any kernel from 5.15 on. Each costs a grace period when it is closed. */
+static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t pid,
+				 struct attachment *to)
+{
+	const struct placements *placements = uprobe->options->placements;
+
+	for (uint32_t i = 0; i < placements->list.len; i++) {
+		const struct spot *spot = &placements->list.data[i];
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = WIRE_COOKIE(to->generation, i));
+		struct bpf_link *link;
+		uint64_t offset;
+
+		try(probe_offset(uprobe, spot, &offset));
+		link = bpf_program__attach_uprobe_opts(program_of(uprobe->skel, spot->role), pid,
+						       path, offset, &opts);
+		if (!link)
+			return attach_failed(spot, pid, errno);
+		to->links[to->n++] = link;
+	}
+	return NULL;
+}
+
+/* One link for all probes of a role: attached and, above all, taken off in one go. */
+static struct error *attach_role(struct uprobe *uprobe, const char *path, pid_t pid,
+				 enum spot_role role, struct attachment *to)
+{
+	const struct placements *placements = uprobe->options->placements;
+	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
+	struct uprobe_multi_attr attr = {
+		.prog_fd = (uint32_t)bpf_program__fd(program_of(uprobe->skel, role)),
+		.attach_type = TRACE_UPROBE_MULTI,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)offsets,
+		.cookies = (uintptr_t)cookies,
+		.pid = pid > 0 ? (uint32_t)pid : 0,
+	};
+	const struct spot *first = NULL;
+	long fd;
+
+	for (uint32_t i = 0; i < placements->list.len; i++) {
+		const struct spot *spot = &placements->list.data[i];
+
+		if (spot->role != role)
+			continue;
+		try(probe_offset(uprobe, spot, &offsets[attr.count]));
+		cookies[attr.count++] = WIRE_COOKIE(to->generation, i);
+		first = first ? first : spot;
+	}
+	if (!first)
+		return NULL;
+	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	if (fd < 0)
+		return attach_failed(first, pid, errno);
+	to->link_fds[to->n++] = (int)fd;
+	return NULL;
+}
+
+static struct error *attach_all(struct uprobe *uprobe, const char *path, pid_t pid,
+				struct attachment *to)
+{
+	if (!uprobe->multi)
+		return attach_each(uprobe, path, pid, to);
+	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_BEGIN; role++)
+		try(attach_role(uprobe, path, pid, role, to));
+	return NULL;
+}
+
+static void detach_all(const struct uprobe *uprobe, struct attachment *attachment)
+{
+	while (attachment->n) {
+		attachment->n--;
+		if (uprobe->multi)
+			close(attachment->link_fds[attachment->n]);
+		else
+			bpf_link__destroy(attachment->links[attachment->n]);
+	}
+}
+
+struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	struct attachment attachment = {.generation = uprobe->attachment.generation + 1};
+	struct error *err;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
+	uprobe_forget_message();
+	err = attach_all(uprobe, path, pid, &attachment);
+	if (err) {
+		detach_all(uprobe, &attachment);
+		return err;
+	}
+	__atomic_store_n(&uprobe->skel->bss->generation, attachment.generation, __ATOMIC_SEQ_CST);
+	detach_all(uprobe, &uprobe->attachment);
+	uprobe->attachment = attachment;
+	return NULL;
+}
+
+void uprobe_detach(struct engine *engine)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+
+	detach_all(uprobe, &uprobe->attachment);
+}

@@ -1,0 +1,258 @@
+/* Loads the kernel programs: their configuration, their tables, their errors. */
+#include "watch/engine/uprobe.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "watch/engine/key_match.h"
+#include "watch/engine/probe.h"
+#include "watch/engine/type_table.h"
+
+static_assert(ENGINE_STACK_MAX + WIRE_STACK_EXTRA == WIRE_STACK_MAX, "the record has room");
+static_assert(ENGINE_KEY_BYTES_MAX == WIRE_KEY_SEGMENT, "a segment has room for a string");
+
+/* ---- errors: libbpf's first message is the cause, and is kept for the text ---- */
+
+static __thread char last_message[512];
+
+__attribute__((format(printf, 2, 0))) static int keep_message(enum libbpf_print_level level,
+							      const char *format, va_list args)
+{
+	char line[512];
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	if (!last_message[0])
+		memcpy(last_message, line, sizeof(line));
+	return 0;
+}
+
+bool uprobe_kernel_is(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned a, b;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &a, &b) == 2 &&
+	       (a > major || (a == major && b >= minor));
+}
+
+struct error *uprobe_failed(const char *what, int errnum)
+{
+	/* The verifier returns EACCES, too. libbpf then names the program. */
+	if (errnum == EPERM || (errnum == EACCES && !strstr(last_message, "prog '")))
+		return error_new(ERROR_PERMISSION,
+				 "%s: not permitted: run tophash as root (CAP_BPF and CAP_PERFMON)",
+				 what);
+	/* The verifier of an older kernel returns EINVAL for what it does not know. */
+	if (errnum == ENOSYS || errnum == ENOENT || errnum == EOPNOTSUPP ||
+	    !uprobe_kernel_is(5, 15))
+		return error_new(ERROR_PERMISSION,
+				 "%s: this kernel lacks something (%s): Linux 5.15 or later with "
+				 "CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_UPROBE_EVENTS is "
+				 "needed",
+				 what, last_message[0] ? last_message : strerror(errnum));
+	return error_new(ERROR_PERMISSION, "%s: %s%s%s", what, strerror(errnum),
+			 last_message[0] ? ": " : "", last_message);
+}
+
+void uprobe_forget_message(void)
+{
+	last_message[0] = '\0';
+}
+
+/* ---- configuration ---- */
+
+static void set_filter_words(struct trace_bpf *skel, const struct filter *filter)
+{
+	struct key_words words;
+
+	key_match_words(filter, &words);
+	skel->rodata->filter_len = words.len;
+	skel->rodata->filter_prefix = words.prefix;
+	memcpy(skel->rodata->filter_words, words.words, sizeof(words.words));
+	memcpy(skel->rodata->filter_masks, words.masks, sizeof(words.masks));
+}
+
+/* include/linux/proc_ns.h, PROC_PID_INIT_INO: the initial pid namespace. */
+#define INITIAL_PIDNS 0xEFFFFFFCu
+
+static void set_pid_namespace(struct trace_bpf *skel)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == INITIAL_PIDNS)
+		return;
+	skel->rodata->pidns_dev = st.st_dev;
+	skel->rodata->pidns_ino = st.st_ino;
+}
+
+static void set_rodata(struct trace_bpf *skel, const struct engine_options *options,
+		       const struct type_table *types)
+{
+	const struct filter *filter = options->filter;
+	uint32_t stack_max = options->stack_max + WIRE_STACK_EXTRA;
+
+	skel->rodata->stack_max = stack_max;
+	skel->rodata->key_bytes = options->key_bytes;
+	skel->rodata->goid_offset = go_goid_offset(gopcln_minor(options->tab));
+	skel->rodata->gcphase = options->placements->gcphase;
+	skel->rodata->use_gc_probe = options->placements->gc;
+	skel->rodata->use_types = filter->type_glob || filter->key;
+	skel->rodata->use_key_filter = filter->key != NULL;
+	skel->rodata->use_misses = options->misses;
+	skel->rodata->use_filters = filter->type_glob || filter->key || filter->map || filter->goid;
+	skel->rodata->filter_map = filter->map;
+	skel->rodata->filter_goid = filter->goid;
+	skel->rodata->type_multiplier = types->multiplier;
+	skel->rodata->type_mask = types->mask;
+	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + stack_max * 8ul);
+	skel->rodata->big_size =
+		(uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) + stack_max * 8ul);
+	set_filter_words(skel, filter);
+	set_pid_namespace(skel);
+}
+
+static uint32_t ring_size(uint64_t wanted)
+{
+	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	while (size < wanted && size < 1ull << 31)
+		size *= 2;
+	return (uint32_t)size;
+}
+
+#define PENDINGS 16384 /* deletes in flight at once, with --misses */
+
+static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *options,
+			  const struct type_table *types)
+{
+	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
+	bpf_map__set_max_entries(skel->maps.types,
+				 types->values.len ? (uint32_t)types->values.len : 1);
+	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
+	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
+	bpf_program__set_autoload(skel->progs.on_begin, !options->start);
+	bpf_program__set_autoload(skel->progs.on_start, options->start);
+	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
+	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
+	bpf_program__set_autoload(skel->progs.on_panic, options->misses);
+}
+
+/* Fills an array map from its first element on. */
+static struct error *upload(struct bpf_map *map, const void *values, size_t n)
+{
+	uint32_t *keys = n ? malloc(n * sizeof(*keys)) : NULL;
+	uint32_t count = (uint32_t)n;
+	int err = 0;
+
+	if (!n)
+		return NULL;
+	if (!keys)
+		return error_nomem();
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = i;
+	if (bpf_map_update_batch(bpf_map__fd(map), keys, values, &count, NULL) < 0)
+		err = errno;
+	free(keys);
+	return err ? uprobe_failed("cannot fill the kernel program's tables", err) : NULL;
+}
+
+static struct error *upload_types(struct trace_bpf *skel, const struct type_table *types)
+{
+	try(upload(skel->maps.types, types->values.data, types->values.len));
+	return upload(skel->maps.type_buckets, types->buckets, types->mask + 1ul);
+}
+
+static struct error *upload_probes(struct trace_bpf *skel, const struct engine_options *options)
+{
+	int fd = bpf_map__fd(skel->maps.probes);
+	uint32_t i = 0;
+
+	vec_each(spot, &options->placements->list) {
+		struct wire_probe probe;
+
+		if (!probe_from_spot(spot, &probe))
+			return error_new(ERROR_TARGET,
+					 "%s: the arguments of %s lie too far apart: this build of "
+					 "the Go runtime is not known; please report it",
+					 image_name(options->image), spot->func);
+		if (bpf_map_update_elem(fd, &i, &probe, BPF_ANY))
+			return uprobe_failed("cannot fill the table of probes", errno);
+		i++;
+	}
+	return NULL;
+}
+
+static struct error *upload_slow_path(struct trace_bpf *skel)
+{
+	int program = bpf_program__fd(skel->progs.on_removal_slow);
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(skel->maps.slow_paths), &zero, &program, BPF_ANY))
+		return uprobe_failed("cannot link the kernel programs", errno);
+	return NULL;
+}
+
+/* Multi-uprobe links came with Linux 6.6, but they looked only at the main thread of a process until
+ * 6.10 (commit 46ba0e49b642). */
+static bool kernel_has_multi(void)
+{
+	return uprobe_kernel_is(6, 11);
+}
+
+static int load_skeleton(struct uprobe *uprobe, const struct type_table *types)
+{
+	struct bpf_program *program;
+
+	uprobe->skel = trace_bpf__open();
+	if (!uprobe->skel)
+		return -errno;
+	set_rodata(uprobe->skel, uprobe->options, types);
+	set_map_sizes(uprobe->skel, uprobe->options, types);
+	if (uprobe->multi)
+		bpf_object__for_each_program(program, uprobe->skel->obj)
+			bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
+	return trace_bpf__load(uprobe->skel);
+}
+
+static struct error *load(struct uprobe *uprobe, const struct type_table *types)
+{
+	const struct engine_options *options = uprobe->options;
+	int err;
+
+	uprobe->multi = kernel_has_multi() && !getenv("TOPHASH_NO_MULTI");
+	err = load_skeleton(uprobe, types);
+	if (err)
+		return uprobe_failed("cannot load the kernel program", -err);
+	try(upload_types(uprobe->skel, types));
+	try(upload_probes(uprobe->skel, options));
+	try(upload_slow_path(uprobe->skel));
+	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe->skel->maps.events), uprobe_on_sample,
+					uprobe, NULL);
+	if (!uprobe->ring)
+		return uprobe_failed("cannot map the ring buffer", errno);
+	return NULL;
+}
+
+struct error *uprobe_load(struct uprobe *uprobe)
+{
+	const struct engine_options *options = uprobe->options;
+	struct gotypes types = {.tab = options->tab, .image = options->image};
+	struct type_table table;
+	struct error *err;
+
+	uprobe_forget_message();
+	libbpf_set_print(keep_message);
+	err = type_table_init(&table, &types, options->filter);
+	if (!err)
+		err = load(uprobe, &table);
+	uprobe->types_cut = table.cut;
+	type_table_fini(&table);
+	return err;
+}
