@@ -16,6 +16,8 @@ struct buf {
 };
 
 void buf_fini(struct buf *buf);
+/* A buffer that frees itself when it goes out of scope: `cleanup_buf struct buf text = {0};`. */
+#define cleanup_buf __attribute__((__cleanup__(buf_fini)))
 
 /* Makes room for `more` bytes beyond len. Returns false (and sets bad) when memory is out. */
 bool buf_grow(struct buf *buf, size_t more);

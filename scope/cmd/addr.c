@@ -121,7 +121,7 @@ int cmd_addr(int argc, char **argv)
 	int code = EXIT_DONE;
 
 	if (!err && addr.options.help)
-		return cmd_print(addr_help());
+		return cmd_print_help(&addr_verb);
 	if (!err)
 		err = run(&addr);
 	if (err)

@@ -1,138 +1,63 @@
 #include "cmd/addr_options.h"
 #include "read/explain/explain.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <getopt.h>
-#include <stdlib.h>
-#include <string.h>
+#define AT(member) offsetof(struct addr_options, member)
 
-const char *addr_help(void)
-{
-	return "usage: tophash addr [OPTION]... BINARY [PC]...\n"
-	       "       tophash addr [OPTION]... -p PID [PC]...\n\n"
-	       "Explains addresses: function, file:line, inlined calls; from the Go runtime's own\n"
-	       "table, ELF symbols and debug information, side by side where they differ. Without\n"
-	       "PCs they are taken out of standard input: a list, a crash report, a log.\n\n"
-	       "Whose addresses:\n"
-	       "  BINARY                 an executable or library: addresses as in the file\n"
-	       "  -p, --pid PID          a running process: addresses as in the run, in any file\n"
-	       "      --bias ADDR        what addresses of BINARY are too high by\n"
-	       "      --return[=WHEN]    they are return addresses, what stands before is meant:\n"
-	       "                         yes, no, auto (in the stacks of a text; the default)\n\n"
-	       "From where:\n"
-	       "      --source LIST      gopclntab, symbols, dwarf (commas between), or all; the\n"
-	       "                         default asks dwarf only of what is no Go code\n\n"
-	       "How to show it:\n"
-	       "  -a, --annotate         leave the text of standard input as it is, and add\n"
-	       "                         function and file:line to every address in it\n"
-	       "      --format FORMAT    text (default) or json (one object a line)\n"
-	       "  -o, --output FILE      write there instead of to standard output\n"
-	       "  -v, --verbose          show what each source says, also where they agree\n"
-	       "  -q, --quiet            no last line with the totals\n"
-	       "  -h, --help             this text\n\n"
-	       "Examples:\n"
-	       "  tophash addr ./server 0x4a1b2d\n"
-	       "  tophash addr -p 4711 7f3a12b4c1d0\n"
-	       "  tophash addr --annotate ./server < crash.txt\n"
-	       "  perf script | tophash addr --annotate -p 4711\n"
-	       "  tophash addr --source all --format json ./server < pcs.txt\n\n"
-	       "Exit status: 0 done; 1 failed; 2 usage; 3 no such target, or not an ELF file;\n"
-	       "4 not permitted. See tophash-addr(1).\n";
-}
-
-enum { OPT_BIAS = 256, OPT_RETURN, OPT_SOURCE, OPT_FORMAT };
-
-static const struct option long_options[] = {
-	{"pid", required_argument, NULL, 'p'},
-	{"bias", required_argument, NULL, OPT_BIAS},
-	{"return", optional_argument, NULL, OPT_RETURN},
-	{"source", required_argument, NULL, OPT_SOURCE},
-	{"annotate", no_argument, NULL, 'a'},
-	{"format", required_argument, NULL, OPT_FORMAT},
-	{"output", required_argument, NULL, 'o'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'},
-	{0},
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const whens[] = {
+	[ADDR_RETURN_AUTO] = "auto",
+	[ADDR_RETURN_YES] = "yes",
+	[ADDR_RETURN_NO] = "no",
+	NULL,
+};
+/* As explain_source_name() has them. */
+static const char *const sources[] = {
+	[EXPLAIN_GOPCLNTAB] = "gopclntab",
+	[EXPLAIN_SYMBOLS] = "symbols",
+	[EXPLAIN_DWARF] = "dwarf",
+	[EXPLAIN_SOURCES] = "all",
+	NULL,
 };
 
-static bool parse_hex(const char *text, uint64_t *ret)
+static struct error *read_bias(const char *text, void *options)
 {
-	const char *digits = text[0] == '0' && (text[1] | 32) == 'x' ? text + 2 : text;
-	char *end;
+	struct addr_options *o = options;
 
-	errno = 0;
-	*ret = strtoull(digits, &end, 16);
-	return isxdigit((unsigned char)*digits) && !*end && !errno;
-}
-
-struct error *addr_options_pc(const char *text, uint64_t *ret)
-{
-	if (parse_hex(text, ret))
-		return NULL;
-	return error_new(ERROR_USAGE, "%s: not an address; write it in hexadecimal, as 0x4a1b2d",
-			 text);
-}
-
-static struct error *parse_pid(const char *text, pid_t *ret)
-{
-	char *end;
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || *end || errno || value < 1 || value > INT32_MAX)
-		return error_new(ERROR_USAGE, "-p %s: not a number from 1 to 2147483647", text);
-	*ret = (pid_t)value;
-	return NULL;
-}
-
-static struct error *parse_bias(const char *text, struct addr_options *ret)
-{
-	if (!parse_hex(text, &ret->bias))
+	if (!option_address(text, &o->bias))
 		return error_new(ERROR_USAGE,
-				 "--bias %s: not an address; write it in hexadecimal, "
+				 "--bias %.80s: not an address; write it in hexadecimal, "
 				 "as 0x555555554000",
 				 text);
-	ret->bias_given = true;
+	o->bias_given = true;
 	return NULL;
 }
 
-static struct error *parse_return(const char *text, enum addr_return *ret)
+static struct error *read_source(const char *text, size_t len, struct addr_options *ret)
 {
-	if (!text || !strcmp(text, "yes"))
-		*ret = ADDR_RETURN_YES;
-	else if (!strcmp(text, "no"))
-		*ret = ADDR_RETURN_NO;
-	else if (!strcmp(text, "auto"))
-		*ret = ADDR_RETURN_AUTO;
-	else
-		return error_new(ERROR_USAGE, "--return=%s: not one of yes, no, auto", text);
-	return NULL;
+	const char *near = nearest_word(text, len, sources);
+
+	for (size_t i = 0; sources[i]; i++) {
+		if (strlen(sources[i]) != len || strncmp(text, sources[i], len) != 0)
+			continue;
+		ret->sources |= i < EXPLAIN_SOURCES ? EXPLAIN_BIT(i) : EXPLAIN_ALL;
+		return NULL;
+	}
+	return error_new(ERROR_USAGE,
+			 "--source %.*s: not one of gopclntab, symbols, dwarf, all%s%s%s",
+			 (int)(len < 80 ? len : 80), text, near ? "; did you mean " : "",
+			 near ? near : "", near ? "?" : "");
 }
 
-static struct error *parse_source(const char *text, struct addr_options *ret)
+/* Reads names with commas between them. */
+static struct error *read_sources(const char *text, void *options)
 {
+	struct addr_options *ret = options;
+
 	ret->sources = ret->fallback = 0;
 	while (*text) {
-		size_t len = strcspn(text, ","), i;
+		size_t len = strcspn(text, ",");
 
-		for (i = 0; i < EXPLAIN_SOURCES; i++) {
-			const char *name = explain_source_name((enum explain_source)i);
-
-			if (strlen(name) == len && !strncmp(text, name, len))
-				break;
-		}
-		if (i < EXPLAIN_SOURCES)
-			ret->sources |= EXPLAIN_BIT(i);
-		else if (len == 3 && !strncmp(text, "all", 3))
-			ret->sources |= EXPLAIN_ALL;
-		else
-			return error_new(ERROR_USAGE,
-					 "--source %.*s: not one of gopclntab, "
-					 "symbols, dwarf, all",
-					 (int)len, text);
+		try(read_source(text, len, ret));
 		text += len + (text[len] == ',');
 	}
 	return ret->sources ? NULL
@@ -140,47 +65,107 @@ static struct error *parse_source(const char *text, struct addr_options *ret)
 						     "gopclntab, symbols, dwarf or all");
 }
 
-static struct error *parse_one(int option, const char *text, struct addr_options *ret)
-{
-	switch (option) {
-	case 'p': return parse_pid(text, &ret->pid);
-	case OPT_BIAS: return parse_bias(text, ret);
-	case OPT_RETURN: return parse_return(text, &ret->returns);
-	case OPT_SOURCE: return parse_source(text, ret);
-	case OPT_FORMAT: ret->format = text; return NULL;
-	case 'o': ret->output = text; return NULL;
-	case 'a': ret->annotate = true; return NULL;
-	case 'q': ret->quiet = true; return NULL;
-	case 'v': ret->verbose = true; return NULL;
-	default: return NULL;
-	}
-}
+/* clang-format off */
+static const struct option_spec rows[] = {
+	{.group = "Whose addresses", .group_man = "A \\fIPC\\fR is hexadecimal, with or without 0x.",
+	 .argument = "BINARY", .kind = OPTION_OPERAND,
+	 .help = "an executable or library: addresses as in the file",
+	 .man = "An executable or a shared library. Addresses are those of the file, as nm and "
+		"objdump show them."},
+	{.name = "pid", .letter = 'p', .argument = "PID", .kind = OPTION_PID, .at = AT(pid),
+	 .min = 1, .max = INT32_MAX,
+	 .help = "a running process: addresses as in the run, in any file",
+	 .man = "A running process. Addresses are those of the run. The load bias is taken off, and an "
+		"address in a library or in the vdso is explained from that file. An address in no "
+		"file is said to be so: in a heap, in a stack, or in the kernel."},
+	{.name = "bias", .argument = "ADDR", .kind = OPTION_CUSTOM, .parse = read_bias,
+	 .help = "what addresses of BINARY are too high by",
+	 .man = "The amount that addresses of a position-independent BINARY are too high by. With "
+		"crash reports it is mostly not needed (see \\fBTEXTS\\fR)."},
+	{.name = "return", .argument = "WHEN", .kind = OPTION_ENUM, .at = AT(returns),
+	 .values = whens, .implied = "yes",
+	 .help = "they are return addresses: the instruction before is meant; yes, no, auto (in the "
+		 "stacks of a text; the default)",
+	 .man = "Whether addresses are those that calls return to. Of such an address the instruction "
+		"that ends before it is looked up: the line would be that after the call otherwise. In "
+		"a stack all addresses but the innermost are return addresses. auto (the default) "
+		"means no, but in the stacks of a text the shape of the text decides. Without a value "
+		"it means yes."},
 
-/* An option that takes a value does so once: of two, one would be lost in silence. */
-static struct error *check_once(int option, uint32_t *given)
-{
-	for (size_t i = 0; long_options[i].name; i++) {
-		if (long_options[i].val != option || long_options[i].has_arg == no_argument)
-			continue;
-		if (*given & 1u << i)
-			return error_new(ERROR_USAGE, "--%s can be given once only",
-					 long_options[i].name);
-		*given |= 1u << i;
-	}
-	return NULL;
-}
+	{.group = "From where",
+	 .name = "source", .argument = "LIST", .kind = OPTION_CUSTOM, .parse = read_sources,
+	 .values = sources,
+	 .help = "gopclntab, symbols, dwarf (commas between), or all; the default asks dwarf only of "
+		 "what is no Go code",
+	 .man = "gopclntab, symbols, dwarf, with a comma between them, or all. The default asks "
+		"gopclntab and symbols, which takes milliseconds. It asks debug information only "
+		"for addresses that are no Go code: C code in a cgo program, a program in C."},
 
-static struct error *usage_error(char **argv, int option)
-{
-	const char *given = argv[optind - 1];
+	{.group = "How to show it",
+	 .name = "annotate", .letter = 'a', .kind = OPTION_FLAG, .at = AT(annotate),
+	 .help = "leave the text of standard input as it is, and add function and file:line to every "
+		 "address in it",
+	 .man = "Gives the text of standard input back as it is, with a note in brackets behind every "
+		"address in it. A log that is being written comes out line by line."},
+	{.name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
+	 .values = formats,
+	 .help = "text (default) or json (one object a line)",
+	 .man = "Text for people, or JSON Lines (see \\fBRECORDS\\fR)."},
+	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
+	 .help = "write there instead of to standard output",
+	 .man = OPTION_OUTPUT_MAN},
 
-	if (option == ':')
-		return error_new(ERROR_USAGE, "option %s needs a value", given);
-	if (optopt && optopt < 256 && !strchr("poaqvh", optopt))
-		return error_new(ERROR_USAGE, "unknown option -%c (try tophash addr --help)",
-				 optopt);
-	return error_new(ERROR_USAGE, "unknown or ambiguous option %s (try tophash addr --help)",
-			 given);
+	{.group = "Other",
+	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
+	 .help = "no last line with the totals; no messages but errors",
+	 .man = "No last line with the totals. No messages on standard error but errors."},
+	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
+	 .help = "show what each source says, also where they agree",
+	 .man = "Shows what each source says, a line each, also where they agree."},
+	OPTION_HELP_ROW(struct addr_options),
+	{0},
+};
+/* clang-format on */
+
+static const char *const synopsis[] = {
+	"[OPTION]... BINARY [PC]...",
+	"[OPTION]... -p PID [PC]...",
+	NULL,
+};
+
+static const char *const examples[] = {
+	"tophash addr ./server 0x4a1b2d",
+	"tophash addr -p 4711 7f3a12b4c1d0",
+	"tophash addr --annotate ./server < crash.txt",
+	"perf script | tophash addr --annotate -p 4711",
+	"tophash addr --source all --format json ./server < pcs.txt",
+	NULL,
+};
+
+const struct verb_spec addr_verb = {
+	.name = "addr",
+	.summary = "explain addresses of a program: function, file and line, inlined calls",
+	.question = "What is at this address, or in this crash report?",
+	.synopsis = synopsis,
+	.about =
+		"Explains addresses: function, file:line, inlined calls. It asks the Go runtime's own "
+		"table, ELF symbols and debug information, and shows them side by side where they "
+		"differ. Without PCs it takes addresses out of standard input: a list, a crash "
+		"report, a log.",
+	.options = rows,
+	.operands = OPERANDS_ADDRESS,
+	.examples = examples,
+	.exit_status =
+		"Exit status: 0 done; 1 failed; 2 usage; 3 no such target, or not an ELF file; "
+		"4 not permitted.",
+};
+
+struct error *addr_options_pc(const char *text, uint64_t *ret)
+{
+	if (option_address(text, ret))
+		return NULL;
+	return error_new(ERROR_USAGE, "%.80s: not an address; write it in hexadecimal, as 0x4a1b2d",
+			 text);
 }
 
 static struct error *check(const struct addr_options *options)
@@ -197,9 +182,6 @@ static struct error *check(const struct addr_options *options)
 				 "--annotate takes its text from standard input, not "
 				 "\"%s\"",
 				 options->pcs[0]);
-	if (strcmp(options->format, "text") != 0 && strcmp(options->format, "json") != 0)
-		return error_new(ERROR_USAGE, "--format %s: not one of text, json",
-				 options->format);
 	if (options->annotate && strcmp(options->format, "json") == 0)
 		return error_new(ERROR_USAGE, "--annotate gives the text back: it has no json "
 					      "form");
@@ -210,29 +192,21 @@ static struct error *check(const struct addr_options *options)
 
 struct error *addr_options_parse(int argc, char **argv, struct addr_options *ret)
 {
-	uint32_t given = 0;
-	int option;
+	struct option_words words;
 
 	*ret = (struct addr_options){
 		.format = "text",
 		.sources = EXPLAIN_BIT(EXPLAIN_GOPCLNTAB) | EXPLAIN_BIT(EXPLAIN_SYMBOLS),
 		.fallback = EXPLAIN_BIT(EXPLAIN_DWARF),
 	};
-	optind = 0;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":p:o:aqvh", long_options, NULL)) != -1) {
-		if (option == 'h') {
-			ret->help = true;
-			return NULL;
-		}
-		if (option == '?' || option == ':')
-			return usage_error(argv, option);
-		try(check_once(option, &given));
-		try(parse_one(option, optarg, ret));
+	try(options_parse(&addr_verb, argc, argv, ret, &words));
+	if (ret->help)
+		return NULL;
+	if (!ret->pid && words.n) {
+		ret->binary = *words.words++;
+		words.n--;
 	}
-	if (!ret->pid && optind < argc)
-		ret->binary = argv[optind++];
-	ret->pcs = argv + optind;
-	ret->pc_n = (size_t)(argc - optind);
+	ret->pcs = words.words;
+	ret->pc_n = words.n;
 	return check(ret);
 }

@@ -3,7 +3,7 @@
 #ifndef CMD_ADDR_OPTIONS_H
 #define CMD_ADDR_OPTIONS_H
 
-#include "base/base.h"
+#include "cmd/options.h"
 
 #include <sys/types.h>
 
@@ -28,10 +28,11 @@ struct addr_options {
 	bool quiet, verbose, help;
 };
 
+extern const struct verb_spec addr_verb;
+
 /* Errors: ERROR_USAGE. Strings are borrowed from argv. */
 struct error *addr_options_parse(int argc, char **argv, struct addr_options *ret);
 /* An address of the command line: hexadecimal, with or without 0x. */
 struct error *addr_options_pc(const char *text, uint64_t *ret);
-const char *addr_help(void);
 
 #endif

@@ -1,22 +1,37 @@
-/* cmd: the verbs. One file a verb; each wires one chain: target -> symbol -> probe -> event ->
- * aggr -> sink. The only folder that prints.
+/* cmd: the verbs. Each verb wires one chain, in the order in which data flows (ARCHITECTURE.md,
+ * "How one delete travels"). The only folder that prints. <verb>.c runs a verb, <verb>_options.c
+ * describes its command line, and <verb>_<part>.c is a part of it.
  *
  * To add a verb:
- *   1. write <verb>.c with `int cmd_<verb>(int argc, char **argv)` (argv[0] is the verb);
- *   2. add it to the table in main.c;
- *   3. write docs/man/tophash-<verb>.1 and tests.
+ *   1. describe it in <verb>_options.c: a `const struct verb_spec <verb>_verb` and a table of its
+ *      options (options.h);
+ *   2. write <verb>.c with `int cmd_<verb>(int argc, char **argv)` (argv[0] is the verb), and
+ *      declare both below;
+ *   3. add it to the table in main.c, and the files to meson.build;
+ *   4. write docs/man/tophash-<verb>.1; tools/man-options puts the options into it;
+ *   5. name it in docs/man/tophash.1, CHANGELOG.md and README.md, and write tests.
  */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
-#include "base/base.h"
+#include "cmd/options.h"
 
 /* Exit codes of tophash; 1 to 4 are enum error_code. */
 enum { EXIT_DONE = 0, EXIT_LOST = 5, EXIT_UNMET = 6 };
 
+extern const struct verb_spec addr_verb, help_verb, sites_verb, trace_verb;
+
 int cmd_addr(int argc, char **argv);
-int cmd_trace(int argc, char **argv);
+int cmd_help(int argc, char **argv);
 int cmd_sites(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+
+struct verb {
+	const struct verb_spec *spec;
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct verb verbs[]; /* main.c; a NULL spec ends it */
 
 /* Prints "tophash: text" to stderr, safe for a terminal whatever the text holds. */
 void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -24,5 +39,13 @@ void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);
 int cmd_fail(struct error *err);
 /* Prints to stdout what was asked for (--help), gives the exit code. */
 int cmd_print(const char *text);
+/* Prints `tophash VERB --help`, gives the exit code. */
+int cmd_print_help(const struct verb_spec *verb);
+/* Prints `tophash --help`, gives the exit code. */
+int cmd_print_verbs(void);
+/* Tells that no verb has this name, and which is meant. Gives the exit code. */
+int cmd_no_verb(const char *name);
+/* For `tophash` alone: prints what it can do to stderr. Gives the exit code. */
+int cmd_print_overview(void);
 
 #endif

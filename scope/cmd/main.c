@@ -9,14 +9,12 @@
 
 #include "version.h"
 
-static const struct verb {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help;
-} verbs[] = {
-	{"addr", cmd_addr, "explain an address: function, file:line, inlined calls, by source"},
-	{"trace", cmd_trace, "show every element that leaves a map of a running Go program"},
-	{"sites", cmd_sites, "show where a Go binary deletes from maps, and how each was compiled"},
+const struct verb verbs[] = {
+	{&trace_verb, cmd_trace},
+	{&sites_verb, cmd_sites},
+	{&addr_verb, cmd_addr},
+	{&help_verb, cmd_help},
+	{0},
 };
 
 void cmd_say(const char *format, ...)
@@ -52,35 +50,9 @@ int cmd_print(const char *text)
 	return cmd_fail(error_errno(ERROR_FAILED, errno, "cannot write the output"));
 }
 
-static int print_help(bool asked)
-{
-	struct buf text = {0};
-	int code = ERROR_USAGE;
-
-	buf_str(&text, "usage: tophash VERB [OPTION]...\n"
-		       "       tophash VERB --help\n\n"
-		       "Makes sure that no element leaves a hash map unseen.\n\nVerbs:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		buf_printf(&text, "  %-8s %s\n", verbs[i].name, verbs[i].help);
-	buf_str(&text, "\nOther:\n"
-		       "  --help      this text\n"
-		       "  --version   the version\n\n"
-		       "Examples:\n"
-		       "  tophash trace -p 4711                 every removal in process 4711\n"
-		       "  tophash trace -p 4711 --key user:42   who removed user:42?\n"
-		       "  tophash trace -- ./server             from its first instruction\n"
-		       "  tophash sites ./server                where it deletes, and how\n"
-		       "  tophash addr ./server 0x4a1b2d        what is at this address?\n");
-	if (asked)
-		code = cmd_print(buf_cstr(&text));
-	else
-		fputs(buf_cstr(&text), stderr);
-	buf_fini(&text);
-	return code;
-}
-
-/* What is closed would be the number of the next file that is opened: messages would land in the
- * output. Opened the wrong way round, so that reading and writing fail as they did. */
+/* Opens /dev/null where a standard descriptor is closed: the next open() would take its number, and
+ * messages would land in the output. Each is opened for the other direction, in which its use still
+ * fails. */
 static bool open_standard_files(void)
 {
 	static const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY};
@@ -103,21 +75,54 @@ static void on_bus_error(int number)
 	_exit(n < 0 ? ERROR_FAILED : ERROR_TARGET);
 }
 
+int cmd_no_verb(const char *name)
+{
+	const char *names[16];
+	size_t n = 0;
+	const char *near;
+
+	for (; verbs[n].spec && n < ARRAY_SIZE(names) - 1; n++)
+		names[n] = verbs[n].spec->name;
+	names[n] = NULL;
+	near = nearest_word(name, strlen(name), names);
+	if (near)
+		cmd_say("no verb \"%.80s\": did you mean %s?", name, near);
+	else if (*name && name[strspn(name, "0123456789")] == '\0')
+		cmd_say("no verb \"%.80s\": did you mean tophash trace -p %.80s?", name, name);
+	else
+		cmd_say("no verb \"%.80s\": try tophash --help", name);
+	return ERROR_USAGE;
+}
+
+static int no_option(const char *name)
+{
+	static const char *const names[] = {"--help", "--version", NULL};
+	const char *near = nearest_word(name, strlen(name), names);
+
+	if (near)
+		cmd_say("unknown option %.80s: did you mean %s?", name, near);
+	else
+		cmd_say("unknown option %.80s: options come after the verb (try tophash --help)",
+			name);
+	return ERROR_USAGE;
+}
+
 int main(int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : "--help";
+	const char *word = argc > 1 ? argv[1] : NULL;
 
 	if (!open_standard_files())
 		return ERROR_FAILED;
 	signal(SIGBUS, on_bus_error);
 
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (!strcmp(word, verbs[i].name))
-			return verbs[i].run(argc - 1, argv + 1);
+	if (!word)
+		return cmd_print_overview();
+	for (const struct verb *verb = verbs; verb->spec; verb++)
+		if (!strcmp(word, verb->spec->name))
+			return verb->run(argc - 1, argv + 1);
 	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
 		return cmd_print("tophash " TOPHASH_VERSION "\n");
-	if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))
-		return print_help(argc > 1);
-	cmd_say("no verb \"%s\": try tophash --help", word);
-	return ERROR_USAGE;
+	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
+		return cmd_print_verbs();
+	return *word == '-' ? no_option(word) : cmd_no_verb(word);
 }

@@ -185,6 +185,9 @@ static struct error *run(const struct sites_options *options, int fd, struct buf
 	bool color;
 
 	try(sites_binary_open(options->binary, &binary));
+	if (options->verbose)
+		cmd_say("%zu sites of %s found in %.1f ms of processor time",
+			binary.sites.list.len, binary.path, clock_used() * 1e3);
 	err = output_check(options->output, binary.fd);
 	sites_look(fd, &color, &width);
 	if (!err && options->asm_of)
@@ -206,7 +209,7 @@ int cmd_sites(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (!err && options.help) {
 		sites_options_fini(&options);
-		return cmd_print(sites_help());
+		return cmd_print_help(&sites_verb);
 	}
 	if (!err)
 		err = output_open(options.output, &fd);

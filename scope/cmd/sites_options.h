@@ -3,6 +3,7 @@
 #ifndef CMD_SITES_OPTIONS_H
 #define CMD_SITES_OPTIONS_H
 
+#include "cmd/options.h"
 #include "watch/engine/engine.h"
 #include "show/report/report.h"
 
@@ -15,12 +16,13 @@ struct sites_options {
 	const char *output;   /* NULL: stdout */
 	bool summary;
 	enum site_by by;
-	bool quiet, help;
+	bool quiet, verbose, help;
 };
+
+extern const struct verb_spec sites_verb;
 
 /* Errors (ERROR_USAGE): one line. Strings are borrowed from argv. */
 struct error *sites_options_parse(int argc, char **argv, struct sites_options *ret);
 void sites_options_fini(struct sites_options *options);
-const char *sites_help(void);
 
 #endif

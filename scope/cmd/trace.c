@@ -159,7 +159,7 @@ int cmd_trace(int argc, char **argv)
 	int code = EXIT_DONE;
 
 	if (!err && trace.options.help)
-		code = cmd_print(trace_help());
+		code = cmd_print_help(&trace_verb);
 	else if (!err)
 		err = run(&trace, &code);
 	if (err)

@@ -1,225 +1,190 @@
 #include "cmd/trace_options.h"
+#include "watch/engine/engine.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
+#define AT(member) offsetof(struct trace_options, member)
 
-const char *trace_help(void)
+static struct error *read_key(const char *text, void *options, bool prefix)
 {
-	return "usage: tophash trace [OPTION]... -p PID\n"
-	       "       tophash trace [OPTION]... -b BINARY\n"
-	       "       tophash trace [OPTION]... -- COMMAND [ARG]...\n\n"
-	       "Shows every element that leaves a hash map of a running, unmodified Go program:\n"
-	       "which key, which map, and which line of source removed it.\n\n"
-	       "What to trace:\n"
-	       "  -p, --pid PID          a running process\n"
-	       "  -b, --binary FILE      every process of a binary, also those started later\n"
-	       "  -- COMMAND [ARG]...    starts it and traces it from its first instruction\n\n"
-	       "What to show:\n"
-	       "  -k, --key KEY          deletes of this key (a word, or JSON), and clears\n"
-	       "      --key-prefix TEXT  deletes of string keys that begin so, and clears\n"
-	       "      --type GLOB        maps of this type, as Go prints it: 'map[string]*'\n"
-	       "      --map ADDR         one map (with -p or a command)\n"
-	       "      --site GLOB        removed by this function or file:line\n"
-	       "      --goid N           removed by this goroutine\n"
-	       "      --misses           also deletes that removed nothing\n"
-	       "      --limit N          stop after N events\n"
-	       "      --duration TIME    stop after TIME: 10, 10s, 500ms, 2m\n\n"
-	       "How to show it:\n"
-	       "      --format FORMAT    text (default) or json (one object a line)\n"
-	       "  -o, --output FILE      write there instead of to standard output\n"
-	       "      --summary[=BY]     only a table at the end: site (default), map, type, key\n"
-	       "      --stack N          keep N frames (64; at most 512); text shows them\n"
-	       "      --key-bytes N      keep N bytes of each string (64; at most 256)\n\n"
-	       "Other:\n"
-	       "      --buffer SIZE      of the ring buffer (16M)\n"
-	       "      --dry-run          show each probe, where and why; attach nothing\n"
-	       "  -q, --quiet            no messages on standard error but errors\n"
-	       "  -v, --verbose          say more\n"
-	       "  -h, --help             this text\n\n"
-	       "Examples:\n"
-	       "  tophash trace -p 4711 --key user:42\n"
-	       "  tophash trace -p 4711 --type 'map[string]*main.session' --summary\n"
-	       "  tophash trace --format json -o events.json -- ./server -port 8080\n\n"
-	       "Exit status: 0 done; 1 failed; 2 usage; 3 no such target or not traceable;\n"
-	       "4 not permitted; 5 done, but events were lost. See tophash-trace(1).\n";
+	struct filter *filter = &((struct trace_options *)options)->filter;
+
+	if (filter->key)
+		return error_new(ERROR_USAGE, "only one of --key and --key-prefix can be given");
+	return filter_set_key(filter, text, prefix);
 }
 
-enum {
-	OPT_KEY_PREFIX = 256,
-	OPT_TYPE,
-	OPT_MAP,
-	OPT_SITE,
-	OPT_GOID,
-	OPT_MISSES,
-	OPT_LIMIT,
-	OPT_DURATION,
-	OPT_FORMAT,
-	OPT_SUMMARY,
-	OPT_STACK,
-	OPT_KEY_BYTES,
-	OPT_BUFFER,
-	OPT_DRY_RUN,
+static struct error *read_whole_key(const char *text, void *options)
+{
+	return read_key(text, options, false);
+}
+
+static struct error *read_key_prefix(const char *text, void *options)
+{
+	return read_key(text, options, true);
+}
+
+static struct error *read_type(const char *text, void *options)
+{
+	struct trace_options *o = options;
+
+	return filter_set_glob("--type", text, &o->filter.type_glob);
+}
+
+static struct error *read_site(const char *text, void *options)
+{
+	struct trace_options *o = options;
+
+	return filter_set_glob("--site", text, &o->filter.site_glob);
+}
+
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const tables[] = {
+	[AGGR_BY_SITE] = "site",
+	[AGGR_BY_MAP] = "map",
+	[AGGR_BY_TYPE] = "type",
+	[AGGR_BY_KEY] = "key",
+	NULL,
 };
 
-static const struct option long_options[] = {
-	{"pid", required_argument, NULL, 'p'},
-	{"binary", required_argument, NULL, 'b'},
-	{"key", required_argument, NULL, 'k'},
-	{"key-prefix", required_argument, NULL, OPT_KEY_PREFIX},
-	{"type", required_argument, NULL, OPT_TYPE},
-	{"map", required_argument, NULL, OPT_MAP},
-	{"site", required_argument, NULL, OPT_SITE},
-	{"goid", required_argument, NULL, OPT_GOID},
-	{"misses", no_argument, NULL, OPT_MISSES},
-	{"limit", required_argument, NULL, OPT_LIMIT},
-	{"duration", required_argument, NULL, OPT_DURATION},
-	{"format", required_argument, NULL, OPT_FORMAT},
-	{"output", required_argument, NULL, 'o'},
-	{"summary", optional_argument, NULL, OPT_SUMMARY},
-	{"stack", required_argument, NULL, OPT_STACK},
-	{"key-bytes", required_argument, NULL, OPT_KEY_BYTES},
-	{"buffer", required_argument, NULL, OPT_BUFFER},
-	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
-	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'},
+/* clang-format off */
+static const struct option_spec rows[] = {
+	{.group = "What to trace",
+	 .name = "pid", .letter = 'p', .argument = "PID", .kind = OPTION_PID, .at = AT(pid),
+	 .min = 1, .max = INT32_MAX,
+	 .help = "a running process",
+	 .man = "A running process."},
+	{.name = "binary", .letter = 'b', .argument = "FILE", .kind = OPTION_FILE, .at = AT(binary),
+	 .help = "every process of a binary, also those started later",
+	 .man = "Every process of a binary: those that run, and those that start later. If a process "
+		"ends within milliseconds of its start, tophash may not learn how it ended."},
+	{.argument = "-- COMMAND [ARG]...", .kind = OPTION_OPERAND,
+	 .help = "starts it and traces it from its first instruction",
+	 .man = "Starts the command and traces it from its first instruction. Its output is "
+		"untouched. Its exit status is in the exit record and on standard error. When tracing "
+		"ends before the command does, the command goes on."},
+
+	{.group = "What to show", .group_man = "An event is shown when it passes every filter.",
+	 .name = "key", .letter = 'k', .argument = "KEY", .kind = OPTION_CUSTOM,
+	 .parse = read_whole_key,
+	 .help = "deletes of this key (a word, or JSON), and clears",
+	 .man = "Deletes of this key. A bare word is a string for string keys, a number for number "
+		"keys (decimal, or 0x... for integers; NaN, +Inf, -Inf), true or false for boolean "
+		"keys, and an address (0x...) for pointers. JSON is understood as events show keys: "
+		"'\"42\"' is the string only, '{\"ID\":7,\"Name\":\"x\"}' a struct, "
+		"'{\"type\":\"int\",\"value\":42}' (or just 42) an interface, and "
+		"'{\"bytes\":\"fffe\"}' a string that is not UTF-8. A number stands in quotes only "
+		"where events show it so: past 2^53, NaN, +Inf and -Inf. Strings are up to 256 bytes "
+		"long. Of a key in an interface, struct or array tophash may have read only a part "
+		"(the event says so: key_cut, key_error). Such a key is shown when the part that was "
+		"read and the length of the whole agree. Clears of maps that could hold the key are "
+		"shown too: one of them may have taken it."},
+	{.name = "key-prefix", .argument = "TEXT", .kind = OPTION_CUSTOM, .parse = read_key_prefix,
+	 .help = "deletes of string keys that begin with this, and clears",
+	 .man = "Deletes of string keys that begin with this text, also of strings in interface "
+		"keys. Clears are shown as with \\fB--key\\fR."},
+	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
+	 .help = "maps of this type, as Go prints it: 'map[string]*'",
+	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. In patterns * and ? are "
+		"wild, brackets are literal, and \\e quotes. A map whose type cannot be read is shown, "
+		"with an empty map_type (reflect made the type, and the process has ended)."},
+	{.name = "map", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(filter.map),
+	 .min = 1, .max = UINT64_MAX,
+	 .help = "one map (with -p or a command)",
+	 .man = "One map of one process. \\fIADDR\\fR is a number, as 0xc000012340."},
+	{.name = "site", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_site,
+	 .help = "removed by this function or file:line",
+	 .man = "Removed by a function ('main.(*store).*'), or at file:line with or without the "
+		"folder ('store.go:61'). Where that function is inlined, the functions that it is "
+		"inlined into match too."},
+	{.name = "goid", .argument = "N", .kind = OPTION_NUMBER, .at = AT(filter.goid),
+	 .min = 1, .max = UINT64_MAX,
+	 .help = "removed by this goroutine",
+	 .man = "Removed by one goroutine."},
+	{.name = "misses", .kind = OPTION_FLAG, .at = AT(misses),
+	 .help = "also deletes that removed nothing",
+	 .man = "Also deletes that removed nothing: absent keys, empty and nil maps, and deletes that "
+		"panicked (these have \"panicked\"). Costs several microseconds for every delete."},
+	{.name = "limit", .argument = "N", .kind = OPTION_NUMBER, .at = AT(limit),
+	 .min = 1, .max = UINT64_MAX,
+	 .help = "stop after N events",
+	 .man = "Stops after N events. Hits between the last event and the end count as filtered, "
+		"though there may be no filter."},
+	{.name = "duration", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(duration_ns),
+	 .min = 1000000, .max = 87600ull * 3600 * 1000000000,
+	 .help = "stop after TIME: 10, 10s, 1m30s, 500ms, 2h",
+	 .man = "Stops after a time, from 1ms to ten years."},
+
+	{.group = "How to show it",
+	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
+	 .values = formats,
+	 .help = "text (default) or json (one object a line)",
+	 .man = "Text for people, or JSON Lines (see \\fBEVENTS\\fR)."},
+	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
+	 .help = "write there instead of to standard output",
+	 .man = OPTION_OUTPUT_MAN " The file is emptied when the probes are placed, not before."},
+	{.name = "summary", .argument = "BY", .kind = OPTION_ENUM, .at = AT(summary_by),
+	 .also = AT(summary), .values = tables, .implied = "site",
+	 .help = "only a table at the end: site (default), map, type, key",
+	 .man = "No line per event, only a table at the end. Long keys that are cut (see "
+		"\\fB--key-bytes\\fR) are told apart by their length."},
+	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
+	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
+	 .help = "keep N frames (64; at most 512); text shows them",
+	 .man = "Keeps at most N frames of each stack (64; at most 512). When this option is given, "
+		"the text form shows them."},
+	{.name = "key-bytes", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(key_bytes),
+	 .min = 1, .max = ENGINE_KEY_BYTES_MAX,
+	 .help = "keep N bytes of each string (64; at most 256)",
+	 .man = "Keeps at most N bytes of each string in a key (64; at most 256)."},
+
+	{.group = "Other",
+	 .name = "buffer", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(buffer_size),
+	 .min = 64 << 10, .max = 1 << 30,
+	 .help = "of the ring buffer (16M)",
+	 .man = "Size of the ring buffer between kernel and tophash (16M; 64K to 1G). When events are "
+		"lost, a larger one helps against bursts."},
+	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
+	 .help = "show each probe, where and why; attach nothing",
+	 .man = "Shows each probe, where and why, and where each filter is decided. Attaches nothing, "
+		"and starts no command. Needs no privilege, except to look at a process of another "
+		"user (\\fB-p\\fR)."},
+	{.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
+	 .help = "no messages on standard error but errors",
+	 .man = "No messages on standard error but errors."},
+	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
+	 .help = "say more",
+	 .man = "Says more, on standard error."},
+	OPTION_HELP_ROW(struct trace_options),
 	{0},
 };
+/* clang-format on */
 
-static struct error *parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
-				  uint64_t *ret)
-{
-	bool hex = text[0] == '0' && (text[1] | 32) == 'x';
-	char *end;
+static const char *const synopsis[] = {
+	"[OPTION]... -p PID",
+	"[OPTION]... -b BINARY",
+	"[OPTION]... -- COMMAND [ARG]...",
+	NULL,
+};
 
-	errno = 0;
-	*ret = strtoull(text, &end, hex ? 16 : 10); /* 010 is ten */
-	if (errno || !isdigit((unsigned char)*text) || *end || *ret < min || *ret > max)
-		return error_new(ERROR_USAGE, "%s %s: not a number from %llu to %llu", option, text,
-				 (unsigned long long)min, (unsigned long long)max);
-	return NULL;
-}
+static const char *const examples[] = {
+	"tophash trace -p 4711 --key user:42",
+	"tophash trace -p 4711 --type 'map[string]*main.session' --summary",
+	"tophash trace --format json -o events.json -- ./server -port 8080",
+	NULL,
+};
 
-static struct error *parse_duration(const char *text, uint64_t *ret)
-{
-	static const struct {
-		const char *unit;
-		double ns;
-	} units[] = {
-		{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"m", 60e9}, {"h", 3600e9},
-	};
-	char *end;
-	double value = strtod(text, &end);
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		double ns = value * units[i].ns;
-
-		if (end != text && !strcmp(end, units[i].unit) && ns >= 1e6 && ns < 1e18) {
-			*ret = (uint64_t)ns;
-			return NULL;
-		}
-	}
-	return error_new(ERROR_USAGE, "--duration %s: not a time; write 10, 10s, 500ms or 2m",
-			 text);
-}
-
-static struct error *parse_size(const char *text, uint64_t *ret)
-{
-	static const struct {
-		const char *unit;
-		unsigned shift;
-	} units[] = {
-		{"", 0}, {"K", 10}, {"KiB", 10}, {"M", 20}, {"MiB", 20}, {"G", 30}, {"GiB", 30},
-	};
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (end == text || errno || *text == '-' || strcmp(end, units[i].unit) != 0 ||
-		    value > UINT64_MAX >> units[i].shift)
-			continue;
-		*ret = (uint64_t)value << units[i].shift;
-		if (*ret >= 64 << 10 && *ret <= 1ull << 30)
-			return NULL;
-	}
-	return error_new(ERROR_USAGE, "--buffer %s: not a size from 64K to 1G", text);
-}
-
-static struct error *parse_summary(const char *text, struct trace_options *ret)
-{
-	static const char *const names[] = {
-		[AGGR_BY_SITE] = "site",
-		[AGGR_BY_MAP] = "map",
-		[AGGR_BY_TYPE] = "type",
-		[AGGR_BY_KEY] = "key",
-	};
-
-	ret->summary = true;
-	ret->summary_by = AGGR_BY_SITE;
-	for (size_t i = 0; text && i < ARRAY_SIZE(names); i++) {
-		if (!strcmp(text, names[i])) {
-			ret->summary_by = (enum aggr_by)i;
-			return NULL;
-		}
-	}
-	return text ? error_new(ERROR_USAGE, "--summary=%s: not one of site, map, type, key", text)
-		    : NULL;
-}
-
-static struct error *parse_key(int option, const char *text, struct trace_options *ret)
-{
-	if (ret->filter.key)
-		return error_new(ERROR_USAGE, "only one of --key and --key-prefix can be given");
-	return filter_set_key(&ret->filter, text, option == OPT_KEY_PREFIX);
-}
-
-static struct error *parse_small(const char *option, const char *text, uint64_t max, uint32_t *ret)
-{
-	uint64_t value = 0;
-	struct error *err = parse_number(option, text, 1, max, &value);
-
-	*ret = (uint32_t)value;
-	return err;
-}
-
-static struct error *parse_one(int option, const char *text, struct trace_options *ret)
-{
-	uint64_t number = 0;
-
-	switch (option) {
-	case 'p':
-		try(parse_number("-p", text, 1, INT32_MAX, &number));
-		ret->pid = (pid_t)number;
-		return NULL;
-	case 'b': ret->binary = text; return NULL;
-	case 'k':
-	case OPT_KEY_PREFIX: return parse_key(option, text, ret);
-	case OPT_TYPE: return filter_set_glob("--type", text, &ret->filter.type_glob);
-	case OPT_SITE: return filter_set_glob("--site", text, &ret->filter.site_glob);
-	case OPT_MAP: return parse_number("--map", text, 1, UINT64_MAX, &ret->filter.map);
-	case OPT_GOID: return parse_number("--goid", text, 1, UINT64_MAX, &ret->filter.goid);
-	case OPT_MISSES: ret->misses = true; return NULL;
-	case OPT_LIMIT: return parse_number("--limit", text, 1, UINT64_MAX, &ret->limit);
-	case OPT_DURATION: return parse_duration(text, &ret->duration_ns);
-	case OPT_FORMAT: ret->format = text; return NULL;
-	case 'o': ret->output = text; return NULL;
-	case OPT_SUMMARY: return parse_summary(text, ret);
-	case OPT_STACK:
-		ret->show_stack = true;
-		return parse_small("--stack", text, ENGINE_STACK_MAX, &ret->stack_max);
-	case OPT_KEY_BYTES:
-		return parse_small("--key-bytes", text, ENGINE_KEY_BYTES_MAX, &ret->key_bytes);
-	case OPT_BUFFER: return parse_size(text, &ret->buffer_size);
-	case OPT_DRY_RUN: ret->dry_run = true; return NULL;
-	case 'q': ret->quiet = true; return NULL;
-	case 'v': ret->verbose = true; return NULL;
-	default: return NULL;
-	}
-}
+const struct verb_spec trace_verb = {
+	.name = "trace",
+	.summary = "show every element that leaves a map of a running Go program",
+	.question = "Who removes entries from the maps of a running program?",
+	.synopsis = synopsis,
+	.about = "Shows every element that leaves a hash map of a running, unmodified Go program: "
+		 "which key, which map, and which line of source removed it.",
+	.options = rows,
+	.operands = OPERANDS_COMMAND,
+	.examples = examples,
+	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 no such target or not traceable; "
+		       "4 not permitted; 5 done, but events were lost.",
+};
 
 static struct error *check(const struct trace_options *options)
 {
@@ -233,75 +198,26 @@ static struct error *check(const struct trace_options *options)
 	if (options->filter.map && options->binary)
 		return error_new(ERROR_USAGE, "--map names a map of one process: use it with -p or "
 					      "-- COMMAND, not with -b");
-	if (options->quiet && options->verbose)
-		return error_new(ERROR_USAGE, "-q and -v contradict each other");
-	if (strcmp(options->format, "text") != 0 && strcmp(options->format, "json") != 0)
-		return error_new(ERROR_USAGE, "--format %s: not one of text, json",
-				 options->format);
-	return NULL;
-}
-
-static struct error *usage_error(char **argv, int option)
-{
-	const char *given = argv[optind - 1];
-
-	if (option == ':')
-		return error_new(ERROR_USAGE, "option %s needs a value", given);
-	/* A letter that is none of ours. (One of ours: --quiet=1. `given` may be the word before.) */
-	if (optopt && optopt < 256 && !strchr("pbkoqvh", optopt))
-		return error_new(ERROR_USAGE, "unknown option -%c (try tophash trace --help)",
-				 optopt);
-	return error_new(ERROR_USAGE, "unknown or ambiguous option %s (try tophash trace --help)",
-			 given);
-}
-
-/* An option that takes a value does so once: of two, one would be lost in silence. given: a bit for
- * each of long_options. */
-static struct error *check_once(int option, uint32_t *given)
-{
-	static_assert(ARRAY_SIZE(long_options) <= 32, "a bit for each");
-
-	for (size_t i = 0; long_options[i].name; i++) {
-		if (long_options[i].val != option || long_options[i].has_arg == no_argument)
-			continue;
-		if (*given & 1u << i)
-			return error_new(ERROR_USAGE, "--%s can be given once only",
-					 long_options[i].name);
-		*given |= 1u << i;
-	}
 	return NULL;
 }
 
 struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret)
 {
-	uint32_t given = 0;
-	int option;
+	struct option_words words;
 
 	*ret = (struct trace_options){
 		.format = "text", .key_bytes = 64, .stack_max = 64, .buffer_size = 16 << 20};
-	optind = 0;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:p:b:k:o:qvh", long_options, NULL)) != -1) {
-		if (option == 'h') {
-			ret->help = true;
-			return NULL;
-		}
-		if (option == '?' || option == ':')
-			return usage_error(argv, option);
-		try(check_once(option, &given));
-		try(parse_one(option, optarg, ret));
-	}
-	if (optind < argc) {
-		if (strcmp(argv[optind - 1], "--") != 0)
-			return error_new(
-				ERROR_USAGE,
-				"\"%s\": what is it? A command goes after --, a process id "
-				"after -p",
-				argv[optind]);
-		ret->command = argv + optind;
-	} else if (optind > 1 && !strcmp(argv[optind - 1], "--")) {
+	try(options_parse(&trace_verb, argc, argv, ret, &words));
+	if (ret->help)
+		return NULL;
+	if (words.n && !words.after_dashes)
+		return error_new(
+			ERROR_USAGE,
+			"\"%s\": what is it? A command goes after --, a process id after -p",
+			words.words[0]);
+	if (words.after_dashes && !words.n)
 		return error_new(ERROR_USAGE, "no command after --");
-	}
+	ret->command = words.n ? words.words : NULL;
 	return check(ret);
 }
 

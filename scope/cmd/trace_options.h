@@ -3,6 +3,7 @@
 #ifndef CMD_TRACE_OPTIONS_H
 #define CMD_TRACE_OPTIONS_H
 
+#include "cmd/options.h"
 #include "show/aggr/aggr.h"
 #include "watch/engine/engine.h"
 
@@ -24,9 +25,10 @@ struct trace_options {
 	bool help; /* --help was given: nothing else matters */
 };
 
+extern const struct verb_spec trace_verb;
+
 /* Errors (ERROR_USAGE): one line. Strings are borrowed from argv. */
 struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret);
 void trace_options_fini(struct trace_options *options);
-const char *trace_help(void);
 
 #endif

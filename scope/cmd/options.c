@@ -1,0 +1,241 @@
+#include "cmd/options.h"
+
+#define OPTIONS_MAX 64
+
+/* One reading of a command line. */
+struct parser {
+	const struct verb_spec *verb;
+	int argc, i; /* argv[i] is the word that is read */
+	char **argv;
+	void *options;
+	uint64_t given; /* a bit for each row of the table */
+	int words;	/* operands met so far: they stand at argv[1] and after it */
+	bool done;	/* OPTION_HELP was met, or the options have ended */
+};
+
+static struct error *usage(const struct parser *parser, const char *text, const char *what)
+{
+	return error_new(ERROR_USAGE, "%s %s (try tophash %s --help)", text, what,
+			 parser->verb->name);
+}
+
+static bool takes_value(const struct option_spec *option)
+{
+	return option->kind != OPTION_FLAG && option->kind != OPTION_HELP;
+}
+
+static bool is_given(const struct parser *parser, const struct option_spec *option)
+{
+	return parser->given >> (option - parser->verb->options) & 1;
+}
+
+/* An option that takes a value does so once: of two, one would be lost in silence. */
+static struct error *take(struct parser *parser, const struct option_spec *option, const char *text)
+{
+	if (takes_value(option) && is_given(parser, option))
+		return error_new(ERROR_USAGE, "--%s can be given once only", option->name);
+	parser->given |= 1ull << (option - parser->verb->options);
+	if (option->also)
+		*((bool *)((char *)parser->options + option->also)) = true;
+	parser->done |= option->kind == OPTION_HELP;
+	return option_read(option, text, parser->options);
+}
+
+/* ---- words that name no option ---- */
+
+/* The long name that is most likely meant, or NULL. */
+static const char *nearest_name(const struct verb_spec *verb, const char *name, size_t len)
+{
+	const char *names[OPTIONS_MAX + 1];
+	size_t n = 0;
+
+	options_each(option, verb) names[n++] = option->name;
+	names[n] = NULL;
+	return nearest_word(name, len, names);
+}
+
+static struct error *no_such_option(const struct parser *parser, const char *name, size_t len)
+{
+	const char *near = nearest_name(parser->verb, name, len);
+	cleanup_buf struct buf text = {0};
+
+	buf_printf(&text, "--%.*s", (int)(len < 256 ? len : 256), name);
+	if (near)
+		return error_new(ERROR_USAGE, "unknown option %s: did you mean --%s?",
+				 buf_cstr(&text), near);
+	return usage(parser, "unknown option", buf_cstr(&text));
+}
+
+static struct error *ambiguous(const struct parser *parser, const char *name, size_t len)
+{
+	cleanup_buf struct buf list = {0};
+
+	options_each(option, parser->verb) if (!strncmp(option->name, name, len))
+		buf_printf(&list, "%s--%s", list.len ? ", " : "", option->name);
+	return error_new(ERROR_USAGE, "option --%.*s is ambiguous: %s", (int)len, name,
+			 buf_cstr(&list));
+}
+
+/* ---- options ---- */
+
+/* Finds the option of this name, or the only one that begins with it. */
+static struct error *find_long(const struct parser *parser, const char *name, size_t len,
+			       const struct option_spec **ret)
+{
+	const struct option_spec *found = NULL;
+	size_t n = 0;
+
+	options_each(option, parser->verb)
+	{
+		if (!len || strncmp(option->name, name, len) != 0)
+			continue;
+		found = option;
+		if (!option->name[len]) {
+			n = 1;
+			break;
+		}
+		n++;
+	}
+	if (!n)
+		return no_such_option(parser, name, len);
+	if (n > 1)
+		return ambiguous(parser, name, len);
+	*ret = found;
+	return NULL;
+}
+
+static const struct option_spec *find_letter(const struct verb_spec *verb, char letter)
+{
+	options_each(option, verb) if (option->letter == letter) return option;
+	return NULL;
+}
+
+/* The value of an option is the next word. title: the option as it was given. */
+static struct error *take_next(struct parser *parser, const struct option_spec *option,
+			       const char *title)
+{
+	if (parser->i + 1 >= parser->argc)
+		return error_new(ERROR_USAGE, "option %s needs a value", title);
+	return take(parser, option, parser->argv[++parser->i]);
+}
+
+/* A value that may be left out stands after "=". The next word may be meant for one: it is taken
+ * where words have no other meaning, and refused where it could be a file. */
+static struct error *take_optional(struct parser *parser, const struct option_spec *option)
+{
+	const char *next = parser->i + 1 < parser->argc ? parser->argv[parser->i + 1] : "-";
+	bool alone = parser->verb->operands == OPERANDS_COMMAND;
+
+	if (*next == '-' || !option->values)
+		return take(parser, option, option->implied);
+	if (alone && nearest_word(next, strlen(next), option->values))
+		return take_next(parser, option, NULL);
+	for (size_t i = 0; option->values[i]; i++)
+		if (!strcmp(option->values[i], next))
+			return error_new(ERROR_USAGE,
+					 "\"%s\" after --%s: write --%s=%s, or ./%s for a file of "
+					 "that name",
+					 next, option->name, option->name, next, next);
+	return take(parser, option, option->implied);
+}
+
+static struct error *read_long(struct parser *parser)
+{
+	const char *word = parser->argv[parser->i], *name = word + 2;
+	size_t len = strcspn(name, "=");
+	const char *value = name[len] ? name + len + 1 : NULL;
+	const struct option_spec *option = NULL;
+
+	try(find_long(parser, name, len, &option));
+	if (value && !takes_value(option))
+		return error_new(ERROR_USAGE, "option --%s takes no value", option->name);
+	if (value || !takes_value(option))
+		return take(parser, option, value);
+	if (option->implied)
+		return take_optional(parser, option);
+	return take_next(parser, option, word);
+}
+
+/* "-pid" is a slip for "--pid", and not the process "id". */
+static struct error *check_dashes(const struct parser *parser, const char *word)
+{
+	size_t len = strcspn(word + 1, "=");
+
+	options_each(option, parser->verb) if (
+		len > 1 && strlen(option->name) == len &&
+		!strncmp(option->name, word + 1,
+			 len)) return error_new(ERROR_USAGE,
+						"unknown option -%s: did you mean --%s?",
+						option->name, option->name);
+	return NULL;
+}
+
+/* "-qv", "-p4711", "-qp 4711". */
+static struct error *read_letters(struct parser *parser)
+{
+	const char *at = parser->argv[parser->i] + 1;
+
+	try(check_dashes(parser, at - 1));
+	for (; *at && !parser->done; at++) {
+		const struct option_spec *option = find_letter(parser->verb, *at);
+		char title[] = {'-', *at, '\0'};
+
+		if (!option)
+			return usage(parser, "unknown option", title);
+		if (takes_value(option))
+			return at[1] ? take(parser, option, at + 1)
+				     : take_next(parser, option, title);
+		try(take(parser, option, NULL));
+	}
+	return NULL;
+}
+
+/* ---- the command line ---- */
+
+static struct error *read_words(struct parser *parser, struct option_words *ret)
+{
+	bool stops = parser->verb->operands == OPERANDS_COMMAND;
+
+	for (; parser->i < parser->argc && !parser->done; parser->i++) {
+		char *word = parser->argv[parser->i];
+
+		if (!strcmp(word, "--")) {
+			ret->after_dashes = true;
+			parser->i++;
+			break;
+		}
+		if (word[0] != '-' || !word[1]) {
+			if (stops)
+				break;
+			parser->argv[1 + parser->words++] = word;
+		} else if (word[1] == '-') {
+			try(read_long(parser));
+		} else {
+			try(read_letters(parser));
+		}
+	}
+	if (parser->done)
+		return NULL;
+	ret->words = parser->argv + 1;
+	if (stops)
+		ret->words = parser->argv + parser->i;
+	while (!stops && parser->i < parser->argc)
+		parser->argv[1 + parser->words++] = parser->argv[parser->i++];
+	ret->n = stops ? (size_t)(parser->argc - parser->i) : (size_t)parser->words;
+	return NULL;
+}
+
+struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
+			    struct option_words *ret_words)
+{
+	struct parser parser = {
+		.verb = verb, .argc = argc, .i = 1, .argv = argv, .options = options};
+	const struct option_spec *quiet = find_letter(verb, 'q'), *verbose = find_letter(verb, 'v');
+
+	*ret_words = (struct option_words){0};
+	try(read_words(&parser, ret_words));
+	if (!parser.done && quiet && verbose && is_given(&parser, quiet) &&
+	    is_given(&parser, verbose))
+		return error_new(ERROR_USAGE, "-q and -v contradict each other");
+	return NULL;
+}

@@ -1,0 +1,140 @@
+/* The options of the verbs, as tables. One description of a verb makes the reading of its command
+ * line, `tophash VERB --help`, the option list of its man page, and the completions of the shells.
+ *
+ *   options.c         reads a command line
+ *   options_value.c   reads one value: a number, a size, a duration, one word of several
+ *   options_help.c    writes --help, and OPTIONS of the man page
+ *   completion.c      writes the completions
+ *   nearest.c         finds the word that was meant
+ *   <verb>_options.c  the table of a verb, and the checks of its options against each other
+ *
+ * To add an option:
+ *   1. add a member to the verb's struct in <verb>_options.h, and a row to the table in
+ *      <verb>_options.c;
+ *   2. say in check() there what it contradicts;
+ *   3. run tools/man-options, which writes the row into docs/man/tophash-<verb>.1;
+ *   4. add its cases to tests/unit/test_options.c.
+ */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "base/base.h"
+
+enum option_kind {
+	OPTION_OPERAND, /* no option: a word of the command line that texts explain; name is NULL */
+	OPTION_FLAG,	/* bool; takes no value */
+	OPTION_HELP,	/* bool; nothing is read after it */
+	OPTION_STRING,	/* const char *, borrowed from argv */
+	OPTION_FILE,	/* the same; a path */
+	OPTION_WORD,	/* const char *: one of values */
+	OPTION_ENUM,	/* an enum: the index of one of values */
+	OPTION_PID,	/* pid_t */
+	OPTION_NUMBER,	/* uint64_t: decimal, or 0x... */
+	OPTION_NUMBER32, /* uint32_t: the same */
+	OPTION_SIZE,	 /* uint64_t: bytes */
+	OPTION_DURATION, /* uint64_t: nanoseconds */
+	OPTION_CUSTOM,	 /* parse() reads the value */
+};
+
+struct option_spec {
+	const char *name; /* without "--" */
+	char letter;	  /* 0: none */
+	enum option_kind kind;
+	const char *argument;	   /* the name of the value in texts: "PID"; NULL for a flag */
+	const char *implied;	   /* the value may be left out, and this is meant; else NULL */
+	size_t at;		   /* where the value goes: an offset in the struct of the verb */
+	size_t also;		   /* the offset of a bool that is set too; 0: none */
+	uint64_t min, max;	   /* of numbers, sizes, durations */
+	const char *const *values; /* the words that it takes; NULL at the end */
+	/* OPTION_CUSTOM: reads text into the struct of the verb. Errors: ERROR_USAGE. */
+	struct error *(*parse)(const char *text, void *options);
+	const char *group;     /* begins a group of options with this heading; NULL: none */
+	const char *group_man; /* the first paragraph of that group in the man page; or NULL */
+	const char *help;      /* --help: a few words */
+	const char *man;       /* the man page: whole sentences. \fB...\fR makes words bold. */
+};
+
+/* What the words of a command line are that are no options. */
+enum verb_operands {
+	OPERANDS_FILES,	  /* files */
+	OPERANDS_ADDRESS, /* a file, then addresses */
+	OPERANDS_VERB,	  /* the name of a verb */
+	OPERANDS_COMMAND, /* none; a command stands after "--" */
+};
+
+struct verb_spec {
+	const char *name;
+	const char *summary;	     /* one line, for lists and for NAME in the man page */
+	const char *question;	     /* what a user asks that this verb answers */
+	const char *const *synopsis; /* the lines of "usage", after the name; NULL at the end */
+	const char *about;	     /* the first paragraph of --help */
+	const struct option_spec *options; /* a row without name and argument ends them */
+	enum verb_operands operands;
+	const char *legend;	     /* --help: what the output means; or NULL */
+	const char *const *examples; /* command lines; NULL at the end */
+	const char *exit_status;     /* --help: what the exit codes mean */
+};
+
+/* The last row of each table. */
+#define OPTION_HELP_ROW(type)                                                                   \
+	{                                                                                       \
+		.name = "help", .letter = 'h', .kind = OPTION_HELP, .at = offsetof(type, help), \
+		.help = "this text", .man = "A short help."                                     \
+	}
+/* What every verb says of -o in the man page. */
+#define OPTION_OUTPUT_MAN                                                               \
+	"Writes there instead of to standard output. A file that tophash makes can be " \
+	"read by its owner alone (mode 0600). The program itself is refused. In a "     \
+	"folder that everybody may write to (as /tmp), a symbolic link or a file of "   \
+	"another user is refused."
+
+/* Goes through the rows that are options, not operands. */
+#define options_each(option, verb)                                                             \
+	for (const struct option_spec *option = (verb)->options; option->name || option->help; \
+	     option++)                                                                         \
+		if (option->name)
+
+struct option_words {
+	char **words; /* those that are no options, in their order; borrowed from argv */
+	size_t n;
+	bool after_dashes; /* they stand after "--" */
+};
+
+/* Reads argv[1] and what follows into the struct `options` of the verb, which holds the defaults.
+ * With OPERANDS_COMMAND the first word that is no option ends the options. After OPTION_HELP
+ * nothing is read, and there are no words. Reorders argv.
+ * Errors (ERROR_USAGE): one line. */
+struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
+			    struct option_words *ret_words);
+
+/* Appends the text of --help: at most 80 columns. */
+void options_help(const struct verb_spec *verb, struct buf *to);
+/* Appends the part of the man page that tells of the options, as source of man(7). */
+void options_man(const struct verb_spec *verb, struct buf *to);
+/* Appends "-p, --pid PID"; what stands before a value that may be left out is "[=". */
+void options_put_title(const struct option_spec *option, struct buf *to);
+
+/* Reads the value of one option. text: never NULL. Errors (ERROR_USAGE): what cannot be read, and
+ * what could be. */
+struct error *option_read(const struct option_spec *option, const char *text, void *options);
+
+/* Reads an amount of time: "10" (seconds), "10s", "1.5s", "500ms", "1m30s", "2h". False when it is
+ * none, or more nanoseconds than 64 bits hold. */
+bool option_duration(const char *text, uint64_t *ret_ns);
+/* Reads a number of bytes: "4096", "64k", "1.5M", "16MB", "16MiB", "1G"; k, M and G are powers of
+ * 1024, whatever follows. False when it is none, or too large. */
+bool option_size(const char *text, uint64_t *ret);
+/* Reads a number: decimal, where 010 is ten, or 0x...; "_" may stand between digits. */
+bool option_number(const char *text, uint64_t *ret);
+/* Reads an address: hexadecimal, with or without 0x. */
+bool option_address(const char *text, uint64_t *ret);
+
+/* The one of `words` (NULL at the end) that `text` is most likely meant to be, or NULL when none is
+ * near. Letters left out, added, changed or swapped, and upper case, are mistakes. */
+const char *nearest_word(const char *text, size_t len, const char *const *words);
+/* How many mistakes lie between them; more than limit: limit + 1. */
+unsigned nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len, unsigned limit);
+/* How many mistakes a word of len bytes may have to be taken for another. */
+unsigned nearest_limit(size_t len);
+
+#endif

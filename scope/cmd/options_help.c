@@ -1,0 +1,251 @@
+/* --help and the man page's list of options, from the table of a verb. */
+#include "cmd/options.h"
+
+#include <ctype.h>
+
+#define WIDTH	  79 /* a terminal of 80 columns wraps after the last */
+#define INDENT	  25 /* where the explanations of --help begin */
+#define MAN_WIDTH 78
+
+/* ---- words into lines ---- */
+
+/* Appends text in lines of at most `width` columns, each after `indent` spaces; column: where the
+ * first begins. A newline in the text stays one. */
+static void put_wrapped(struct buf *to, const char *text, size_t column, size_t indent,
+			size_t width)
+{
+	bool first = true; /* of its line */
+
+	while (*text) {
+		size_t len = strcspn(text, " \n");
+
+		if (!first && column + 1 + len > width) {
+			buf_char(to, '\n');
+			column = 0;
+			first = true;
+		}
+		if (column < indent) {
+			buf_pad(to, ' ', indent - column);
+			column = indent;
+		}
+		if (!first)
+			buf_char(to, ' ');
+		buf_put(to, text, len);
+		column += len + !first;
+		first = false;
+		text += len;
+		if (*text == '\n') {
+			buf_char(to, '\n');
+			column = 0;
+			first = true;
+		}
+		text += *text != '\0';
+	}
+	buf_char(to, '\n');
+}
+
+/* ---- --help ---- */
+
+void options_put_title(const struct option_spec *option, struct buf *to)
+{
+	if (!option->name) {
+		buf_str(to, option->argument);
+		return;
+	}
+	if (option->letter)
+		buf_printf(to, "-%c, ", option->letter);
+	buf_printf(to, "--%s", option->name);
+	if (option->implied)
+		buf_printf(to, "[=%s]", option->argument);
+	else if (option->argument)
+		buf_printf(to, " %s", option->argument);
+}
+
+static void put_option(struct buf *to, const struct option_spec *option)
+{
+	size_t begin = to->len, column;
+
+	buf_str(to, option->name && !option->letter ? "      " : "  ");
+	options_put_title(option, to);
+	column = to->len - begin;
+	if (column + 2 > INDENT) {
+		buf_char(to, '\n');
+		column = 0;
+	}
+	put_wrapped(to, option->help, column, INDENT, WIDTH);
+}
+
+void options_help(const struct verb_spec *verb, struct buf *to)
+{
+	for (size_t i = 0; verb->synopsis[i]; i++)
+		buf_printf(to, "%s tophash %s %s\n", i ? "      " : "usage:", verb->name,
+			   verb->synopsis[i]);
+	buf_char(to, '\n');
+	put_wrapped(to, verb->about, 0, 0, WIDTH);
+	for (const struct option_spec *option = verb->options; option->help; option++) {
+		if (option->group)
+			buf_printf(to, "\n%s:\n", option->group);
+		put_option(to, option);
+	}
+	if (verb->legend)
+		buf_printf(to, "\n%s", verb->legend);
+	buf_str(to, "\nExamples:\n");
+	for (size_t i = 0; verb->examples[i]; i++)
+		buf_printf(to, "  %s\n", verb->examples[i]);
+	buf_char(to, '\n');
+	put_wrapped(to, verb->exit_status, 0, 0, WIDTH);
+	buf_printf(to, "See tophash-%s(1).\n", verb->name);
+}
+
+/* ---- the man page ---- */
+
+/* Appends text as source of man(7). A hyphen in bold, or before a word, is a minus sign there. */
+static void put_roff(struct buf *to, const char *text)
+{
+	bool bold = false;
+
+	for (size_t i = 0; text[i]; i++) {
+		if (text[i] == '\\' && text[i + 1] == 'f')
+			bold = text[i + 2] == 'B';
+		if (text[i] == '-' && (bold || !i || !isalnum((unsigned char)text[i - 1])))
+			buf_char(to, '\\');
+		buf_char(to, text[i]);
+	}
+}
+
+/* Does a sentence end with this word? The next one begins with a capital then, or in another font. */
+static bool ends_sentence(const char *word, size_t len)
+{
+	const char *next = word + len + (word[len] == ' ');
+
+	while (len && strchr("\")", word[len - 1]))
+		len--;
+	return len && strchr(".?!", word[len - 1]) &&
+	       (!*next || *next == '\\' || isupper((unsigned char)*next));
+}
+
+/* Appends sentences, each on a line of its own, or on several where it is long. */
+static void put_sentences(struct buf *to, const char *text)
+{
+	cleanup_buf struct buf roff = {0};
+	size_t column = 0;
+
+	put_roff(&roff, text);
+	for (const char *word = buf_cstr(&roff); *word; word += *word == ' ') {
+		size_t len = strcspn(word, " ");
+		bool breaks = column + 1 + len > MAN_WIDTH;
+
+		if (column)
+			buf_char(to, breaks ? '\n' : ' ');
+		if ((!column || breaks) && (*word == '.' || *word == '\''))
+			buf_str(to, "\\&");
+		buf_put(to, word, len);
+		column = breaks ? len : column + len + (column != 0);
+		if (ends_sentence(word, len)) {
+			buf_char(to, '\n');
+			column = 0;
+		}
+		word += len;
+	}
+	if (column)
+		buf_char(to, '\n');
+}
+
+/* Appends the name of a value: words in capitals stand for something, and are italic. */
+static void put_argument(struct buf *to, const char *text)
+{
+	while (*text) {
+		size_t len = 0;
+
+		while (isupper((unsigned char)text[len]))
+			len++;
+		if (len) {
+			buf_printf(to, "\\fI%.*s\\fR", (int)len, text);
+			text += len;
+		} else {
+			buf_str(to, *text == '-' ? "\\-" : (char[]){*text, '\0'});
+			text++;
+		}
+	}
+}
+
+static void put_value(struct buf *to, const struct option_spec *option)
+{
+	bool words = option->kind == OPTION_WORD || option->kind == OPTION_ENUM;
+
+	for (size_t i = 0; words && option->values[i]; i++)
+		buf_printf(to, "%s%s", i ? "|" : "", option->values[i]);
+	if (!words)
+		put_argument(to, option->argument);
+}
+
+static void put_man_title(struct buf *to, const struct option_spec *option)
+{
+	cleanup_buf struct buf title = {0};
+
+	if (option->letter)
+		buf_printf(&title, "\\fB-%c\\fR, ", option->letter);
+	if (option->name)
+		buf_printf(&title, "\\fB--%s\\fR", option->name);
+	put_roff(to, buf_cstr(&title));
+	if (option->argument) {
+		buf_str(to, option->implied ? "[=" : option->name ? " " : "");
+		put_value(to, option);
+		buf_str(to, option->implied ? "]" : "");
+	}
+	buf_char(to, '\n');
+}
+
+static bool has_kind(const struct verb_spec *verb, enum option_kind kind)
+{
+	options_each(option, verb) if (option->kind == kind) return true;
+	return false;
+}
+
+/* How values are written, once for all options that take one. */
+static void put_kinds(struct buf *to, const struct verb_spec *verb)
+{
+	static const char time[] =
+		"A \\fITIME\\fR is a number of seconds (10, 1.5), or numbers with units, the "
+		"largest first: 10s, 1m30s, 500ms, 2h, 1d. Units are d, h, m, s, ms, us, ns, or "
+		"their names (2 hours).";
+	static const char size[] =
+		"A \\fISIZE\\fR is a number of bytes (65536), or one with a unit: 64k, 1.5M, 16MB, "
+		"16MiB, 1G. All units are powers of 1024, in small letters or capitals: 1k = 1kB = "
+		"1KiB = 1024 bytes, 1MB = 1MiB = 1048576 bytes.";
+	static const char number[] =
+		"A number \\fIN\\fR is decimal, where 010 is ten, or hexadecimal (0x1f). There may "
+		"be a _ between digits: 1_000_000.";
+
+	buf_str(to, ".SS Values\n");
+	put_sentences(to, "Long options may be shortened to what no other begins with. An option "
+			  "that takes a value can be given once.");
+	if (has_kind(verb, OPTION_NUMBER) || has_kind(verb, OPTION_NUMBER32)) {
+		buf_str(to, ".PP\n");
+		put_sentences(to, number);
+	}
+	if (has_kind(verb, OPTION_DURATION)) {
+		buf_str(to, ".PP\n");
+		put_sentences(to, time);
+	}
+	if (has_kind(verb, OPTION_SIZE)) {
+		buf_str(to, ".PP\n");
+		put_sentences(to, size);
+	}
+}
+
+void options_man(const struct verb_spec *verb, struct buf *to)
+{
+	buf_str(to, ".SH OPTIONS\n");
+	for (const struct option_spec *option = verb->options; option->help; option++) {
+		if (option->group) {
+			buf_printf(to, ".SS %s\n", option->group);
+			if (option->group_man)
+				put_sentences(to, option->group_man);
+		}
+		buf_str(to, ".TP\n");
+		put_man_title(to, option);
+		put_sentences(to, option->man ? option->man : option->help);
+	}
+	put_kinds(to, verb);
+}

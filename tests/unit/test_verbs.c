@@ -1,0 +1,363 @@
+/* cmd/options.h: the tables of all verbs, what is made from them, and what sites and addr understand. */
+#include "test.h"
+
+#include "cmd/addr_options.h"
+#include "cmd/sites_options.h"
+#include "cmd/trace_options.h"
+#include "read/explain/explain.h"
+
+#include <stdio.h>
+
+static const struct verb_spec *const every_verb[] = {&trace_verb, &sites_verb, &addr_verb};
+
+/* The text fits a terminal, and names every option and every value that is understood. */
+TEST(test_help_text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(every_verb); i++) {
+		cleanup_buf struct buf help = {0};
+		const char *text;
+
+		options_help(every_verb[i], &help);
+		text = buf_cstr(&help);
+		assert_non_null(strstr(text, "\nExamples:\n"));
+		options_each(option, every_verb[i])
+		{
+			cleanup_buf struct buf title = {0};
+
+			options_put_title(option, &title);
+			if (!strstr(text, buf_cstr(&title)))
+				fail_msg("the help does not name %s", buf_cstr(&title));
+			for (size_t v = 0; option->values && option->values[v]; v++)
+				assert_non_null(strstr(option->help, option->values[v]));
+		}
+		for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1)
+			assert_in_range(end - at, 0, 79);
+		assert_int_equal(text[strlen(text) - 1], '\n');
+	}
+}
+
+/* Each row can be read: a place of its own, a name that is not another's, what its kind needs. */
+TEST(test_tables)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(every_verb); i++) {
+		const struct verb_spec *verb = every_verb[i];
+
+		assert_true(verb->options->group != NULL);
+		options_each(option, verb)
+		{
+			bool words = option->kind == OPTION_WORD || option->kind == OPTION_ENUM;
+
+			assert_in_range(option - verb->options, 0, 63);
+			assert_non_null(option->man);
+			assert_int_equal(option->parse != NULL, option->kind == OPTION_CUSTOM);
+			assert_true(!words || option->values);
+			assert_int_equal(!option->argument, option->kind == OPTION_FLAG ||
+								    option->kind == OPTION_HELP);
+			options_each(other, verb)
+			{
+				if (other == option)
+					continue;
+				assert_string_not_equal(other->name, option->name);
+				assert_true(!other->letter || other->letter != option->letter);
+				assert_true(other->parse || option->parse ||
+					    other->at != option->at);
+			}
+		}
+	}
+}
+
+static char *read_page(const char *verb)
+{
+	char path[64];
+	char *text = calloc(1, 1 << 18);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "docs/man/tophash-%s.1", verb);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(text);
+	assert_in_range(fread(text, 1, (1 << 18) - 1, file), 1, (1 << 18) - 2);
+	fclose(file);
+	return text;
+}
+
+/* What the man pages say of the options is what the tables say: tools/man-options puts it there. */
+TEST(test_man_pages)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(every_verb); i++) {
+		cleanup_buf struct buf text = {0}, name = {0};
+		cleanup_free char *page = read_page(every_verb[i]->name);
+
+		options_man(every_verb[i], &text);
+		if (!strstr(page, buf_cstr(&text)))
+			fail_msg("tophash-%s.1 is stale: run tools/man-options",
+				 every_verb[i]->name);
+		buf_printf(&name, ".SH NAME\ntophash-%s \\- %s\n", every_verb[i]->name,
+			   every_verb[i]->summary);
+		assert_non_null(strstr(page, buf_cstr(&name)));
+	}
+}
+
+/* ---- sites, addr ---- */
+
+#define ARGS_MAX 16
+
+/* argv as the C runtime gives it; the words are separated by one space each. */
+struct line {
+	char text[512];
+	char *argv[ARGS_MAX];
+	int argc;
+};
+
+static void split(const char *words, struct line *line)
+{
+	static char verb[] = "verb";
+	char *rest = line->text, *word;
+
+	*line = (struct line){.argc = 1, .argv = {verb}};
+	assert_true(strlen(words) < sizeof(line->text));
+	memcpy(line->text, words, strlen(words) + 1);
+	while (*words && (word = strsep(&rest, " "))) {
+		assert_true(line->argc < ARGS_MAX - 1);
+		line->argv[line->argc++] = word;
+	}
+}
+
+static struct error *parse_sites(const char *words, struct line *line, struct sites_options *ret)
+{
+	split(words, line);
+	return sites_options_parse(line->argc, line->argv, ret);
+}
+
+static struct error *parse_addr(const char *words, struct line *line, struct addr_options *ret)
+{
+	split(words, line);
+	return addr_options_parse(line->argc, line->argv, ret);
+}
+
+/* Options and files may come in any order; after "--" all words are files. */
+TEST(test_sites_words)
+{
+	struct sites_options o;
+	struct line line;
+
+	assert_null(parse_sites("a -q --format json b -o c", &line, &o));
+	assert_string_equal(o.binary, "a");
+	assert_string_equal(o.other, "b");
+	assert_string_equal(o.output, "c");
+	assert_string_equal(o.format, "json");
+	assert_true(o.quiet && !o.summary);
+	assert_null(parse_sites("--by type -- -q", &line, &o));
+	assert_string_equal(o.binary, "-q");
+	assert_null(o.other);
+	assert_true(o.summary && !o.quiet);
+	assert_int_equal(o.by, SITE_BY_TYPE);
+	assert_null(parse_sites("-", &line, &o));
+	assert_string_equal(o.binary, "-");
+	assert_null(parse_sites("--summary x", &line, &o)); /* takes no value */
+	assert_string_equal(o.binary, "x");
+	assert_int_equal(o.by, SITE_BY_FUNCTION);
+	assert_null(parse_sites("--asm=store.go:61 x -v", &line, &o));
+	assert_string_equal(o.asm_of, "store.go:61");
+	assert_true(o.verbose);
+	assert_null(parse_sites("-h", &line, &o));
+	assert_true(o.help);
+}
+
+TEST(test_addr_words)
+{
+	struct addr_options o;
+	struct line line;
+
+	assert_null(parse_addr("a 1 -q 0x2 --return 3", &line, &o));
+	assert_string_equal(o.binary, "a");
+	assert_int_equal(o.pc_n, 3);
+	assert_string_equal(o.pcs[2], "3");
+	assert_int_equal(o.returns, ADDR_RETURN_YES);
+	assert_int_equal(o.sources, EXPLAIN_BIT(EXPLAIN_GOPCLNTAB) | EXPLAIN_BIT(EXPLAIN_SYMBOLS));
+	assert_int_equal(o.fallback, EXPLAIN_BIT(EXPLAIN_DWARF));
+	assert_null(parse_addr("-p 7 401000 --return=auto --source dwarf,symbols", &line, &o));
+	assert_null(o.binary);
+	assert_int_equal(o.pid, 7);
+	assert_string_equal(o.pcs[0], "401000");
+	assert_int_equal(o.returns, ADDR_RETURN_AUTO);
+	assert_int_equal(o.sources, EXPLAIN_BIT(EXPLAIN_DWARF) | EXPLAIN_BIT(EXPLAIN_SYMBOLS));
+	assert_int_equal(o.fallback, 0);
+	assert_null(parse_addr("--source all --bias 0x1000 -a a", &line, &o));
+	assert_int_equal(o.sources, EXPLAIN_ALL);
+	assert_true(o.annotate && o.bias_given);
+	assert_int_equal(o.bias, 0x1000);
+}
+
+static const struct {
+	const char *words, *text;
+} sites_errors[] = {
+	{"", "no binary: give one, or two to compare (try tophash sites --help)"},
+	{"a b c", "\"c\": what is it? At most two binaries can be given"},
+	{"a --by", "option --by needs a value"},
+	{"a --by typ", "--by typ: not one of function, type, variant, package; did you mean type?"},
+	{"a --by func",
+	 "--by func: not one of function, type, variant, package; did you mean function?"},
+	{"a --by line", "--by line: not one of function, type, variant, package"},
+	{"a --summary=type", "option --summary takes no value"},
+	{"a --format jsn", "--format jsn: not one of text, json; did you mean json?"},
+	{"a --formt json", "unknown option --formt: did you mean --format?"},
+	{"a -p 1", "unknown option -p (try tophash sites --help)"},
+	{"a --s x", "option --s is ambiguous: --site, --summary"},
+	{"a --by type --by package", "--by can be given once only"},
+	{"a -o x -o y", "--output can be given once only"},
+	{"a -q -v", "-q and -v contradict each other"},
+	{"a b --asm x", "--asm looks at one binary: give one only"},
+	{"a b --by type", "--summary, --by looks at one binary: give one only"},
+	{"a --asm x --summary", "--asm and --summary, --by contradict each other"},
+	{"a --asm x --type y", "--asm names its sites itself: --type and --site do not go with it"},
+	{"a --asm x --format json", "--asm is for people: it has no --format json"},
+};
+
+static const struct {
+	const char *words, *text;
+} addr_errors[] = {
+	{"", "whose addresses? Give BINARY or -p PID (try tophash addr --help)"},
+	{"a zz", "zz: not an address; write it in hexadecimal, as 0x4a1b2d"},
+	{"a 0x", "0x: not an address; write it in hexadecimal, as 0x4a1b2d"},
+	{"a 0x0x1", "0x0x1: not an address; write it in hexadecimal, as 0x4a1b2d"},
+	{"a 11111111111111111",
+	 "11111111111111111: not an address; write it in hexadecimal, as 0x4a1b2d"},
+	{"-p 1 --bias 0x10 1", "--bias goes with a BINARY: with -p it is known"},
+	{"a --bias -1", "--bias -1: not an address; write it in hexadecimal, as 0x555555554000"},
+	{"a --return yes 1",
+	 "\"yes\" after --return: write --return=yes, or ./yes for a file of that name"},
+	{"a --return=maybe 1", "--return=maybe: not one of auto, yes, no"},
+	{"a --return=yse 1", "--return=yse: not one of auto, yes, no; did you mean yes?"},
+	{"a --source gopclntap 1",
+	 "--source gopclntap: not one of gopclntab, symbols, dwarf, all; did you mean gopclntab?"},
+	{"a --source symbols,x 1", "--source x: not one of gopclntab, symbols, dwarf, all"},
+	{"a --source , 1", "--source : not one of gopclntab, symbols, dwarf, all"},
+	{"a --source= 1", "--source names no source: give gopclntab, symbols, dwarf or all"},
+	{"a --anotate", "unknown option --anotate: did you mean --annotate?"},
+	{"a -a 1", "--annotate takes its text from standard input, not \"1\""},
+	{"a -a --format json", "--annotate gives the text back: it has no json form"},
+	{"a 1 -qv", "-q and -v contradict each other"},
+	{"a -p", "option -p needs a value"},
+};
+
+TEST(test_errors)
+{
+	struct sites_options sites;
+	struct addr_options addr;
+	struct line line;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sites_errors); i++) {
+		cleanup(error_free) struct error *err =
+			parse_sites(sites_errors[i].words, &line, &sites);
+
+		assert_non_null(err);
+		assert_string_equal(err->text, sites_errors[i].text);
+		assert_int_equal(err->code, ERROR_USAGE);
+		sites_options_fini(&sites);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(addr_errors); i++) {
+		cleanup(error_free) struct error *err =
+			parse_addr(addr_errors[i].words, &line, &addr);
+
+		assert_non_null(err);
+		assert_string_equal(err->text, addr_errors[i].text);
+		assert_int_equal(err->code, ERROR_USAGE);
+	}
+}
+
+/* ---- which word was meant ---- */
+
+TEST(test_nearest)
+{
+	static const char *const words[] = {"summary", "site", "stack", "output", NULL};
+	static const struct {
+		const char *text, *word;
+	} cases[] = {
+		{"summary", "summary"},
+		{"sumary", "summary"},
+		{"summmary", "summary"},
+		{"usmmary", "summary"},
+		{"SUMMARY", "summary"},
+		{"sites", "site"},
+		{"tsie", NULL},
+		{"stakc", "stack"},
+		{"ouptut", "output"},
+		{"", NULL},
+		{"s", NULL},
+		{"nonsense", NULL},
+		{"out", "output"},
+		{"summarysummary", "summary"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *found = nearest_word(cases[i].text, strlen(cases[i].text), words);
+
+		if (!cases[i].word && found)
+			fail_msg("\"%s\" is taken for %s", cases[i].text, found);
+		else if (cases[i].word)
+			assert_string_equal(found, cases[i].word);
+	}
+	assert_int_equal(nearest_distance("ca", 2, "abc", 3, 9),
+			 3); /* a swapped pair is left alone */
+	assert_int_equal(nearest_distance("kitten", 6, "sitting", 7, 9), 3);
+	assert_int_equal(nearest_distance("kitten", 6, "sitting", 7, 1), 2);
+	assert_int_equal(nearest_distance("", 0, "abc", 3, 9), 3);
+}
+
+/* ---- hostile command lines ---- */
+
+/* Words without end, and bytes of any kind, are refused with a reason that is still legible. */
+TEST(test_hostile)
+{
+	static const char *const heads[] = {"--",	  "-",	      "--key-",	      "--duration=",
+					    "--buffer=",  "--limit=", "--format=",    "--summary=",
+					    "--pid=",	  "--map=",   "--type",	      "-p",
+					    "--dur\xff=", "--\x01",   "--duration=1h"};
+	static const char fills[] = {'x', '9', '\xff', '\x1b', '-', '=', '%', '.', '_', ' ', 's'};
+	static char text[1 << 16];
+
+	for (size_t h = 0; h < ARRAY_SIZE(heads); h++) {
+		for (size_t f = 0; f < sizeof(fills); f++) {
+			for (size_t size = 64; size < sizeof(text); size *= 31) {
+				static char verb[] = "trace";
+				char *argv[] = {verb, text, NULL};
+				cleanup(error_free) struct error *err = NULL;
+				struct trace_options o;
+				size_t head = strlen(heads[h]);
+
+				memcpy(text, heads[h], head);
+				memset(text + head, fills[f], size);
+				text[head + size] = '\0';
+				err = trace_options_parse(2, argv, &o);
+				assert_non_null(err);
+				assert_int_equal(err->code, ERROR_USAGE);
+				assert_true(strlen(err->text) < 900);
+				trace_options_fini(&o);
+			}
+		}
+	}
+}
+
+/* No words at all, not even the name of the program. */
+TEST(test_empty)
+{
+	char *argv[] = {NULL};
+	struct trace_options o;
+	cleanup(error_free) struct error *err = trace_options_parse(0, argv, &o);
+
+	assert_non_null(err);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_help_text),  cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_man_pages),  cmocka_unit_test(test_sites_words),
+		cmocka_unit_test(test_addr_words), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_nearest),	   cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
