@@ -13,7 +13,7 @@ struct trace {
 	struct trace_options options;
 	struct session *session;
 	struct aggr *aggr;
-	struct sink *sink;
+	struct fan sinks;
 	int out, interrupt;
 };
 
@@ -58,6 +58,7 @@ static struct error *open_sink(struct trace *trace)
 	};
 	const char *no_color = getenv("NO_COLOR");
 	struct winsize window;
+	struct sink *sink;
 
 	options.fd = trace->out;
 	options.interrupt = trace->interrupt;
@@ -66,7 +67,8 @@ static struct error *open_sink(struct trace *trace)
 	if (ioctl(trace->out, TIOCGWINSZ, &window) == 0 && window.ws_col >= 40)
 		options.width = window.ws_col;
 	try(aggr_new(trace->options.summary_by, 0, &trace->aggr));
-	return sink_open(sink_find(trace->options.format), &options, &trace->sink);
+	try(sink_open(sink_find(trace->options.format), &options, &sink));
+	return fan_add(&trace->sinks, sink);
 }
 
 static struct error *dry_run(struct trace *trace)
@@ -83,14 +85,14 @@ static struct error *dry_run(struct trace *trace)
 	if (!strcmp(trace->options.format, "text"))
 		return output_plan(trace->out, &plan);
 	try(open_sink(trace));
-	session_describe(trace->session, trace->sink);
-	return sink_flush(trace->sink);
+	session_describe(trace->session, &trace->sinks);
+	return fan_flush(&trace->sinks);
 }
 
 static struct error *begin(struct trace *trace)
 {
 	struct session_output output = {
-		.sink = trace->sink,
+		.sinks = &trace->sinks,
 		.aggr = trace->aggr,
 		.table = trace->options.summary || !strcmp(trace->options.format, "text"),
 	};
@@ -105,7 +107,7 @@ static void say_totals(const struct trace *trace, const struct session_totals *t
 {
 	const struct event_end *end = &totals->end;
 
-	if (trace->sink->closed && !trace->options.quiet)
+	if (fan_first(&trace->sinks)->closed && !trace->options.quiet)
 		cmd_say("%s%llu hits = %llu delivered + %llu filtered + %llu lost",
 			totals->failed_code ? "" : "the reader has gone away; ",
 			(unsigned long long)end->hits, (unsigned long long)end->delivered,
@@ -127,6 +129,7 @@ static int finish(struct trace *trace, struct error *err)
 static struct error *run(struct trace *trace, int *ret_code)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	try(open_session(trace));
 	try(output_check(trace->options.output, session_exe(trace->session)));
 	if (trace->options.dry_run)
@@ -147,7 +150,7 @@ static struct error *run(struct trace *trace, int *ret_code)
 static void trace_fini(struct trace *trace)
 {
 	session_close(trace->session);
-	sink_close(trace->sink);
+	fan_fini(&trace->sinks);
 	aggr_free(trace->aggr);
 	trace_options_fini(&trace->options);
 }

@@ -4,10 +4,12 @@ A report is the JSON Lines of `tophash trace --format json`; a truth is the docu
 (tests/targets/README.md). compare() gives back the differences as lines of text; no line means that everything agrees.
 """
 
+import calendar
 import json
 import math
 import os
 import re
+import time
 from collections import Counter, defaultdict
 
 KEY_BYTES = 64  # the tracer's default for --key-bytes
@@ -171,7 +173,7 @@ class Places:
 class Case:
     def __init__(self, case, events, misses, noopt, go):
         self.c, self.misses, self.noopt, self.go = case, misses, noopt, go
-        self.events = sorted(events, key=lambda e: e.get("time_ns", 0))
+        self.events = sorted(events, key=lambda e: int(e.get("time_ns", 0)))
         self.diffs = []
 
     def say(self, text):
@@ -391,13 +393,37 @@ def end_record(records, events):
     return diffs
 
 
+TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z")
+
+
+def nanoseconds(text):
+    """A time of day (RFC 3339, UTC) since 1970."""
+    m = TIME.fullmatch(text)
+    return calendar.timegm(time.strptime(m[1], "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(m[2])
+
+
+def times(records):
+    """Every record has its time of day; where it has the monotonic one too, the start record's two clocks connect them."""
+    start = records[0]
+    if "wall_ns" not in start:
+        return ["the first record does not connect the two clocks"]
+    for r in records:
+        if not TIME.fullmatch(str(r.get("time"))):
+            return [f"a {r.get('event')} record at {r.get('time')!r}: no time of day"]
+        if any(not isinstance(r[k], str) or not r[k].isdigit() for k in ("time_ns", "wall_ns") if k in r):
+            return [f"a {r.get('event')} record whose time_ns or wall_ns is no string of digits"]
+        if "time_ns" in r and nanoseconds(r["time"]) - int(r["time_ns"]) != int(start["wall_ns"]) - int(start["time_ns"]):
+            return [f"a {r.get('event')} record at {r['time']}, which is not its time_ns {r['time_ns']}"]
+    return []
+
+
 def start_record(records, truth, variant):
     starts = [r for r in records if r.get("event") == "start"]
     if len(starts) != 1 or records[0] is not starts[0]:
         return [f"{len(starts)} start records, should be 1, the first one"]
     s, diffs = starts[0], []
     want = {
-        "schema": 1,
+        "schema": 2,
         "pid": truth["pid"],
         "go": truth["go"],
         "layout": "swiss" if minor(truth["go"]) >= 24 else "classic",
@@ -416,7 +442,7 @@ def compare(records, truth, variant="default", misses=True):
     if not records:
         return ["the report is empty"], 0
     events = [r for r in records if r.get("event") in ("delete", "clear")]
-    diffs = start_record(records, truth, variant) + end_record(records, events)
+    diffs = start_record(records, truth, variant) + end_record(records, events) + times(records)
     exits = [r for r in records if r.get("event") == "exit"]
     if [(r.get("pid"), r.get("code")) for r in exits] != [(truth["pid"], 0)]:
         diffs.append(f"exit records {exits}, should be one with pid {truth['pid']} and code 0")

@@ -272,7 +272,7 @@ def perfect(truth, misses=True):
     """What a tracer without fault would report."""
     swiss = compare.minor(truth["go"]) >= 24
     records = [
-        {"event": "start", "schema": 1, "pid": truth["pid"], "go": truth["go"], "layout": "swiss" if swiss else "classic", "stripped": False, "probes": [{}]}
+        {"event": "start", "schema": 2, "time_ns": "0", "wall_ns": "0", "pid": truth["pid"], "go": truth["go"], "layout": "swiss" if swiss else "classic", "stripped": False, "probes": [{}]}
     ]
     state = dict.fromkeys(compare.SWISS_STATE if swiss else compare.CLASSIC_STATE, 0)
     for c in truth["cases"]:
@@ -283,7 +283,7 @@ def perfect(truth, misses=True):
                 if isinstance(e.get("key"), str):
                     e["key"], cut = compare.text_key(e["key"].encode())
                     e.update({"key_cut": True} if cut else {})
-                e.update(event="clear" if t.get("clear") else "delete", kind="go", time_ns=len(records), pid=truth["pid"], tid=1, goid=g["goid"])
+                e.update(event="clear" if t.get("clear") else "delete", kind="go", time_ns=str(len(records)), pid=truth["pid"], tid=1, goid=g["goid"])
                 e.update(map="0xc000", map_type=c["map_type"], gc="off", state=state, stack=c["stack"] + [{"func": "runtime.goexit"}])
                 records.append(e)
     events = records[1:]
@@ -291,6 +291,8 @@ def perfect(truth, misses=True):
     records.append({"event": "exit", "pid": truth["pid"], "code": 0})
     n = len(events)
     records.append({"event": "end", "hits": n, "delivered": n, "filtered": 0, "removed": removed, "cleared": cleared, "lost": {"ring_full": 0}})
+    for r in records:
+        r["time"] = f"1970-01-01T00:00:00.{int(r.get('time_ns', 0)):09}Z"
     return records
 
 
@@ -331,6 +333,9 @@ def self_test():
         "no end": lambda r: r.pop(),
         "no start": lambda r: r.pop(0),
         "no exit": lambda r: r.remove(first(r, event="exit")),
+        "no time of day": lambda r: first(r, event="clear").pop("time"),
+        "the time of another": lambda r: first(r, event="clear").update(time="1970-01-01T00:00:01.000000000Z"),
+        "a time that is a number": lambda r: first(r, event="clear").update(time_ns=7),
         "another Go": lambda r: r[0].update(go="go1.18"),
         "the other layout": lambda r: r[0].update(layout="tophash_map"),
     }

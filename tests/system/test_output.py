@@ -120,8 +120,7 @@ def output_fails_later():
     for args in ([], ["--format", "json"]):
         q = subprocess.run([options.tophash, "trace", *args, "-o", tmp("limited"), "--", target("busy"), "-ops", "20000"], timeout=LONG,
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                           preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-                                               resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))))
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
         same(q.returncode, 1, q.stderr)
         lines = q.stderr.splitlines()
         check(re.search("cannot write the output: File too large", lines[0]), q.stderr)
@@ -129,7 +128,11 @@ def output_fails_later():
         check(m, q.stderr)
         same(int(m[1]), sum(int(x) for x in m.groups()[1:]), "identity")
         check(len(lines) == 2 or len(lines) == 3 and "exited with status 0" in lines[1], q.stderr)
-        same(tmp("limited").stat().st_size, size, "what fitted")
+        text = tmp("limited").read_text()
+        check(text.endswith("\n") and size - 2000 < len(text.encode()) <= size, f"{len(text)} characters, {text[-80:]!r}")
+        written = sum('"event":"delete"' in x for x in text.splitlines()) if args else len(re.findall(r" (?:\d+→\d+) .*main\.go:", text))
+        same(int(m[2]), written, "delivered against the lines in the file")
+        same(int(m[4]) > 0, True, "what could not be written is lost")
 
 
 @test

@@ -14,6 +14,7 @@
 /* ---- the program ---- */
 
 struct program {
+	uint64_t time_ns; /* of the last event */
 	struct goprog go;
 	struct placements placements;
 	struct filter filter;
@@ -207,15 +208,17 @@ static inline struct record ordinary(const struct program *p)
 static inline struct event_removal resolve_as(struct program *p, const void *record, size_t size,
 					      enum resolved expected, enum event_kind *ret_kind)
 {
-	struct event_removal event;
+	struct event event;
 	enum resolved what;
-	struct error *err = resolver_resolve(p->resolver, record, size, ret_kind, &what, &event);
+	struct error *err = resolver_resolve(p->resolver, record, size, &what, &event);
 
 	if (err)
 		print_error("%s\n", err->text);
 	assert_null(err);
 	assert_int_equal(what, expected);
-	return event;
+	*ret_kind = event.kind;
+	p->time_ns = event.time_ns;
+	return event.removal;
 }
 
 static inline struct event_removal resolve(struct program *p, const struct record *r)

@@ -24,22 +24,26 @@ static const struct event_probe probes[] = {
 	{"runtime.mapclear", 12, 0x40200c, "clear", "after the \"stack check\""},
 };
 
-static const struct event_start start = {
-	.version = "0.1.0",
-	.engine = "uprobe",
-	.arch = "x86_64",
-	.pid = 4242,
-	.exe = "/srv/shop/bin/shop",
-	.build_id = "abc/def",
-	.bias = 0x555555554000,
-	.go = "go1.26.5",
-	.layout = "swiss",
-	.stripped = true,
+static const struct event start = {
+	.kind = EVENT_START,
 	.time_ns = 1000000000000,
-	.wall_ns = 1786000000000000000,
-	.ready_ms = 12.3449,
-	.probes = probes,
-	.probes_n = ARRAY_SIZE(probes),
+	.start =
+		{
+			.version = "0.1.0",
+			.engine = "uprobe",
+			.arch = "x86_64",
+			.pid = 4242,
+			.exe = "/srv/shop/bin/shop",
+			.build_id = "abc/def",
+			.bias = 0x555555554000,
+			.go = "go1.26.5",
+			.layout = "swiss",
+			.stripped = true,
+			.wall_ns = 1786000000000000000,
+			.ready_ms = 12.3449,
+			.probes = probes,
+			.probes_n = ARRAY_SIZE(probes),
+		},
 };
 
 static const struct event_frame sweep[] = {
@@ -91,73 +95,78 @@ static const struct value unread[] = {
 static const struct value huge = {.kind = VALUE_UINT, .u = UINT64_MAX};
 
 /* A removal as most of them are; what differs is set by the caller. */
-static struct event_removal plain(uint64_t micros)
+static struct event plain(uint64_t micros)
 {
-	return (struct event_removal){
+	return (struct event){
+		.kind = EVENT_DELETE,
 		.time_ns = start.time_ns + micros * 1000,
-		.pid = 4242,
-		.tid = 4250,
-		.goid = 37,
-		.map = 0xc00012a000,
-		.map_type = "map[string]*store.session",
-		.func = "runtime.mapdelete_faststr",
-		.gc = EVENT_GC_OFF,
-		.removed = true,
-		.len_before = 812,
-		.len_after = 811,
-		.key = &user,
-		.key_n = 1,
-		.state = swiss,
-		.state_n = 2,
-		.stack = sweep,
-		.stack_n = ARRAY_SIZE(sweep),
-		.stack_id = 1,
-		.type_id = 1,
+		.removal =
+			{
+				.pid = 4242,
+				.tid = 4250,
+				.goid = 37,
+				.map = 0xc00012a000,
+				.map_type = "map[string]*store.session",
+				.func = "runtime.mapdelete_faststr",
+				.gc = EVENT_GC_OFF,
+				.removed = true,
+				.len_before = 812,
+				.len_after = 811,
+				.key = &user,
+				.key_n = 1,
+				.state = swiss,
+				.state_n = 2,
+				.stack = sweep,
+				.stack_n = ARRAY_SIZE(sweep),
+				.stack_id = 1,
+				.type_id = 1,
+			},
 	};
 }
 
-typedef void emit_fn(void *to, enum event_kind kind, const struct event_removal *event);
+typedef void emit_fn(void *to, const struct event *event);
 
 static void emit_ordinary(emit_fn *emit, void *to)
 {
-	struct event_removal event = plain(0);
+	struct event event = plain(0);
 
-	emit(to, EVENT_DELETE, &event);
+	emit(to, &event);
 	event = plain(17);
-	event.goid = 1044;
-	event.stack = logout;
-	event.stack_n = ARRAY_SIZE(logout);
-	event.stack_id = 2;
-	event.len_before = 811;
-	event.len_after = 810;
-	emit(to, EVENT_DELETE, &event);
-	event.removed = false;
-	event.len_after = 811;
+	event.removal.goid = 1044;
+	event.removal.stack = logout;
+	event.removal.stack_n = ARRAY_SIZE(logout);
+	event.removal.stack_id = 2;
+	event.removal.len_before = 811;
+	event.removal.len_after = 810;
+	emit(to, &event);
+	event.removal.removed = false;
+	event.removal.len_after = 811;
 	event.time_ns += 1000999;
-	emit(to, EVENT_DELETE, &event);
-	event.panicked = true;
-	event.stack_error = "frame pointer \x1b[1m is 0";
-	emit(to, EVENT_DELETE, &event);
+	emit(to, &event);
+	event.removal.panicked = true;
+	event.removal.stack_error = "frame pointer \x1b[1m is 0";
+	emit(to, &event);
 	event = plain(999999);
-	event.map_type = "map[main.item]int";
-	event.type_id = 2;
-	event.stack = expire;
-	event.stack_n = ARRAY_SIZE(expire);
-	event.stack_id = 3;
-	event.key = item;
-	event.key_n = ARRAY_SIZE(item);
-	event.gc = EVENT_GC_MARK;
-	event.state_n = ARRAY_SIZE(swiss);
-	emit(to, EVENT_DELETE, &event);
+	event.removal.map_type = "map[main.item]int";
+	event.removal.type_id = 2;
+	event.removal.stack = expire;
+	event.removal.stack_n = ARRAY_SIZE(expire);
+	event.removal.stack_id = 3;
+	event.removal.key = item;
+	event.removal.key_n = ARRAY_SIZE(item);
+	event.removal.gc = EVENT_GC_MARK;
+	event.removal.state_n = ARRAY_SIZE(swiss);
+	emit(to, &event);
 	event.time_ns += 1000;
-	event.key = NULL;
-	event.key_n = 0;
-	event.len_before = 96;
-	event.len_after = 0;
-	event.on_stack = true;
-	event.gc = EVENT_GC_MARKTERMINATION;
-	event.func = "internal/runtime/maps.(*Map).Clear";
-	emit(to, EVENT_CLEAR, &event);
+	event.removal.key = NULL;
+	event.removal.key_n = 0;
+	event.removal.len_before = 96;
+	event.removal.len_after = 0;
+	event.removal.on_stack = true;
+	event.removal.gc = EVENT_GC_MARKTERMINATION;
+	event.removal.func = "internal/runtime/maps.(*Map).Clear";
+	event.kind = EVENT_CLEAR;
+	emit(to, &event);
 }
 
 static void emit_keys(emit_fn *emit, void *to)
@@ -172,36 +181,36 @@ static void emit_keys(emit_fn *emit, void *to)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		struct event_removal event = plain(59999999 + i);
+		struct event event = plain(59999999 + i);
 
-		event.key = keys[i].key;
-		event.key_n = keys[i].n;
-		event.key_error = keys[i].error;
-		event.gc = EVENT_GC_UNKNOWN;
-		event.stack_cut = i == 2;
-		emit(to, EVENT_DELETE, &event);
+		event.removal.key = keys[i].key;
+		event.removal.key_n = keys[i].n;
+		event.removal.key_error = keys[i].error;
+		event.removal.gc = EVENT_GC_UNKNOWN;
+		event.removal.stack_cut = i == 2;
+		emit(to, &event);
 	}
 }
 
 static void emit_evil(emit_fn *emit, void *to)
 {
-	struct event_removal event = plain(3600000000);
+	struct event event = plain(3600000000);
 
-	event.map_type = "map[\x1b[5m\xfe]struct { X int \"json:\\\"x\\\"\" }";
-	event.type_id = 9;
-	event.stack = evil;
-	event.stack_n = ARRAY_SIZE(evil);
-	event.stack_id = 9;
-	event.goid = UINT64_MAX;
-	event.len_before = UINT64_MAX;
-	event.len_after = UINT64_MAX - 1;
-	emit(to, EVENT_DELETE, &event);
-	event.stack = NULL;
-	event.stack_n = 0;
-	event.stack_id = 10;
-	event.map_type = "";
-	event.type_id = 10;
-	emit(to, EVENT_DELETE, &event);
+	event.removal.map_type = "map[\x1b[5m\xfe]struct { X int \"json:\\\"x\\\"\" }";
+	event.removal.type_id = 9;
+	event.removal.stack = evil;
+	event.removal.stack_n = ARRAY_SIZE(evil);
+	event.removal.stack_id = 9;
+	event.removal.goid = UINT64_MAX;
+	event.removal.len_before = UINT64_MAX;
+	event.removal.len_after = UINT64_MAX - 1;
+	emit(to, &event);
+	event.removal.stack = NULL;
+	event.removal.stack_n = 0;
+	event.removal.stack_id = 10;
+	event.removal.map_type = "";
+	event.removal.type_id = 10;
+	emit(to, &event);
 }
 
 static void emit_all(emit_fn *emit, void *to)

@@ -33,21 +33,22 @@ static const struct event_frame helper_from_main[] = {
 	FRAME("main.main", "/src/main.go", 13),
 };
 
-static struct event_removal removal(const struct event_frame *stack, size_t n, uint32_t id)
+static struct event removal(const struct event_frame *stack, size_t n, uint32_t id)
 {
-	return (struct event_removal){
-		.pid = 1,
-		.goid = 1,
-		.map = 0xc000010000,
-		.map_type = "map[string]int",
-		.func = "runtime.mapdelete",
-		.removed = true,
-		.len_before = 2,
-		.len_after = 1,
-		.stack = stack,
-		.stack_n = n,
-		.stack_id = id,
-	};
+	return (struct event){.kind = EVENT_DELETE,
+			      .removal = {
+				      .pid = 1,
+				      .goid = 1,
+				      .map = 0xc000010000,
+				      .map_type = "map[string]int",
+				      .func = "runtime.mapdelete",
+				      .removed = true,
+				      .len_before = 2,
+				      .len_after = 1,
+				      .stack = stack,
+				      .stack_n = n,
+				      .stack_id = id,
+			      }};
 }
 
 static struct aggr *open_by(enum aggr_by by, size_t max_rows)
@@ -59,9 +60,9 @@ static struct aggr *open_by(enum aggr_by by, size_t max_rows)
 	return aggr;
 }
 
-static void add(struct aggr *aggr, enum event_kind kind, const struct event_removal *event)
+static void add(struct aggr *aggr, const struct event *event)
 {
-	struct error *err = aggr_add(aggr, kind, event);
+	struct error *err = aggr_add(aggr, event);
 
 	if (err)
 		fail_msg("%s", err->text);
@@ -80,17 +81,18 @@ TEST(test_empty)
 TEST(test_by_site)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
-	struct event_removal a = removal(sweep_from_run, 3, 1);
-	struct event_removal b = removal(sweep_elsewhere, 2, 2);
+	struct event a = removal(sweep_from_run, 3, 1);
+	struct event b = removal(sweep_elsewhere, 2, 2);
 	const struct aggr_row *rows;
 
 	for (int i = 0; i < 3; i++)
-		add(aggr, EVENT_DELETE, &a);
-	a.removed = false;
-	add(aggr, EVENT_DELETE, &a);
-	b.len_before = 10;
-	b.len_after = 0;
-	add(aggr, EVENT_CLEAR, &b);
+		add(aggr, &a);
+	a.removal.removed = false;
+	add(aggr, &a);
+	b.removal.len_before = 10;
+	b.removal.len_after = 0;
+	b.kind = EVENT_CLEAR;
+	add(aggr, &b);
 	assert_int_equal(aggr_rows(aggr, &rows), 2);
 	assert_string_equal(rows[0].name, "main.(*store).sweep");
 	assert_string_equal(rows[0].file, "/other/store.go");
@@ -114,13 +116,13 @@ TEST(test_by_site)
 TEST(test_by_site_merges)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
-	struct event_removal a = removal(sweep_from_run, 3, 1);
-	struct event_removal b = removal(sweep_from_main, 2, 2);
+	struct event a = removal(sweep_from_run, 3, 1);
+	struct event b = removal(sweep_from_main, 2, 2);
 	const struct aggr_row *rows;
 
 	for (int i = 0; i < 2; i++) {
-		add(aggr, EVENT_DELETE, &a);
-		add(aggr, EVENT_DELETE, &b);
+		add(aggr, &a);
+		add(aggr, &b);
 	}
 	assert_int_equal(aggr_rows(aggr, &rows), 1);
 	assert_int_equal(rows[0].elements, 4);
@@ -132,13 +134,13 @@ TEST(test_by_site_merges)
 TEST(test_by_site_helpers)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
-	struct event_removal a = removal(helper_from_run, 3, 1);
-	struct event_removal b = removal(helper_from_main, 2, 2);
+	struct event a = removal(helper_from_run, 3, 1);
+	struct event b = removal(helper_from_main, 2, 2);
 	const struct aggr_row *rows;
 
-	add(aggr, EVENT_DELETE, &a);
-	add(aggr, EVENT_DELETE, &a);
-	add(aggr, EVENT_DELETE, &b);
+	add(aggr, &a);
+	add(aggr, &a);
+	add(aggr, &b);
 	assert_int_equal(aggr_rows(aggr, &rows), 2);
 	assert_string_equal(rows[0].name, "maps.DeleteFunc[...]");
 	assert_string_equal(rows[0].caller, "main.(*store).run store.go:41");
@@ -153,14 +155,14 @@ TEST(test_by_site_unknown)
 	static const struct event_frame nameless[] = {FRAME("", "", 0)};
 	static const struct event_frame another[] = {{.pc = 0x500000, .func = "", .file = ""}};
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
-	struct event_removal a = removal(NULL, 0, 1);
-	struct event_removal b = removal(nameless, 1, 2);
-	struct event_removal c = removal(another, 1, 3);
+	struct event a = removal(NULL, 0, 1);
+	struct event b = removal(nameless, 1, 2);
+	struct event c = removal(another, 1, 3);
 	const struct aggr_row *rows;
 
-	add(aggr, EVENT_DELETE, &a);
-	add(aggr, EVENT_DELETE, &b);
-	add(aggr, EVENT_DELETE, &c);
+	add(aggr, &a);
+	add(aggr, &b);
+	add(aggr, &c);
 	assert_int_equal(aggr_rows(aggr, &rows), 3);
 	assert_string_equal(rows[0].name, "(no stack)");
 	assert_string_equal(rows[0].detail, "");
@@ -172,13 +174,13 @@ TEST(test_by_site_unknown)
 TEST(test_by_map)
 {
 	struct aggr *aggr = open_by(AGGR_BY_MAP, 0);
-	struct event_removal event = removal(sweep_from_run, 3, 1);
+	struct event event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	add(aggr, EVENT_DELETE, &event);
-	add(aggr, EVENT_DELETE, &event);
-	event.pid = 2; /* the same address elsewhere is another map */
-	add(aggr, EVENT_DELETE, &event);
+	add(aggr, &event);
+	add(aggr, &event);
+	event.removal.pid = 2; /* the same address elsewhere is another map */
+	add(aggr, &event);
 	assert_int_equal(aggr_rows(aggr, &rows), 2);
 	assert_string_equal(rows[0].name, "0xc000010000");
 	assert_string_equal(rows[0].detail, "map[string]int");
@@ -191,15 +193,15 @@ TEST(test_by_map)
 TEST(test_by_type)
 {
 	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
-	struct event_removal event = removal(sweep_from_run, 3, 1);
+	struct event event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	add(aggr, EVENT_DELETE, &event);
-	event.type_id = 7; /* another process has another id for the same type */
-	add(aggr, EVENT_DELETE, &event);
-	event.type_id = 8;
-	event.map_type = "";
-	add(aggr, EVENT_DELETE, &event);
+	add(aggr, &event);
+	event.removal.type_id = 7; /* another process has another id for the same type */
+	add(aggr, &event);
+	event.removal.type_id = 8;
+	event.removal.map_type = "";
+	add(aggr, &event);
 	assert_int_equal(aggr_rows(aggr, &rows), 2);
 	assert_string_equal(rows[0].name, "map[string]int");
 	assert_int_equal(rows[0].elements, 2);
@@ -212,27 +214,28 @@ TEST(test_by_key)
 	static const struct value text = {.kind = VALUE_STRING, .bytes = "4\n2", .bytes_len = 3};
 	static const struct value number = {.kind = VALUE_INT, .i = 42};
 	struct aggr *aggr = open_by(AGGR_BY_KEY, 0);
-	struct event_removal event = removal(sweep_from_run, 3, 1);
+	struct event event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	event.key = &text;
-	event.key_n = 1;
+	event.removal.key = &text;
+	event.removal.key_n = 1;
 	for (int i = 0; i < 3; i++)
-		add(aggr, EVENT_DELETE, &event);
-	event.key = &number;
-	event.map_type = "map[int]int";
-	add(aggr, EVENT_DELETE, &event);
-	add(aggr, EVENT_DELETE, &event);
-	event.map_type = "map[int8]int"; /* an equal key of another type */
-	add(aggr, EVENT_DELETE, &event);
-	event.key_n = 0;
-	event.key_error = "page fault";
-	event.removed = false;
-	add(aggr, EVENT_DELETE, &event);
-	event.len_before = 9;
-	event.len_after = 0;
-	event.removed = true;
-	add(aggr, EVENT_CLEAR, &event);
+		add(aggr, &event);
+	event.removal.key = &number;
+	event.removal.map_type = "map[int]int";
+	add(aggr, &event);
+	add(aggr, &event);
+	event.removal.map_type = "map[int8]int"; /* an equal key of another type */
+	add(aggr, &event);
+	event.removal.key_n = 0;
+	event.removal.key_error = "page fault";
+	event.removal.removed = false;
+	add(aggr, &event);
+	event.removal.len_before = 9;
+	event.removal.len_after = 0;
+	event.removal.removed = true;
+	event.kind = EVENT_CLEAR;
+	add(aggr, &event);
 	assert_int_equal(aggr_rows(aggr, &rows), 5);
 	assert_string_equal(rows[0].name, "(clear)");
 	assert_string_equal(rows[0].json, "null");
@@ -258,19 +261,19 @@ TEST(test_by_key_cut)
 	};
 	static const uint32_t lengths[] = {100, 101, 100, 101, 100, UINT32_MAX};
 	struct aggr *aggr = open_by(AGGR_BY_KEY, 0);
-	struct event_removal event = removal(sweep_from_run, 3, 1);
+	struct event event = removal(sweep_from_run, 3, 1);
 	const struct aggr_row *rows;
 
-	event.key = key;
-	event.key_n = ARRAY_SIZE(key);
+	event.removal.key = key;
+	event.removal.key_n = ARRAY_SIZE(key);
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
 		key[2].whole = lengths[i];
-		add(aggr, EVENT_DELETE, &event);
+		add(aggr, &event);
 	}
-	event.key = &key[1];
-	event.key_n = 1;
+	event.removal.key = &key[1];
+	event.removal.key_n = 1;
 	for (int i = 0; i < 4; i++)
-		add(aggr, EVENT_DELETE, &event);
+		add(aggr, &event);
 	assert_int_equal(aggr_rows(aggr, &rows), 4);
 	assert_string_equal(rows[0].name, "\"abc\"");
 	assert_false(rows[0].key_cut);
@@ -286,22 +289,22 @@ TEST(test_order)
 {
 	static const char *const types[] = {"b", "c", "a"};
 	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
-	struct event_removal event = removal(NULL, 0, 0);
+	struct event event = removal(NULL, 0, 0);
 	const struct aggr_row *rows;
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(types); i++) {
-		event.map_type = types[i];
-		event.type_id = i;
-		add(aggr, EVENT_DELETE, &event);
+		event.removal.map_type = types[i];
+		event.removal.type_id = i;
+		add(aggr, &event);
 	}
-	add(aggr, EVENT_DELETE, &event); /* "a" leads by one; then by name */
-	event.type_id = 0;
+	add(aggr, &event); /* "a" leads by one; then by name */
+	event.removal.type_id = 0;
 	assert_int_equal(aggr_rows(aggr, &rows), 3);
 	assert_string_equal(rows[0].name, "a");
 	assert_string_equal(rows[1].name, "b");
 	assert_string_equal(rows[2].name, "c");
 	for (int i = 0; i < 5; i++)
-		add(aggr, EVENT_DELETE, &event);
+		add(aggr, &event);
 	assert_int_equal(aggr_rows(aggr, &rows), 3); /* asked again after more came */
 	assert_string_equal(rows[0].name, "b");
 	aggr_free(aggr);
@@ -310,22 +313,22 @@ TEST(test_order)
 TEST(test_goroutines)
 {
 	struct aggr *aggr = open_by(AGGR_BY_TYPE, 0);
-	struct event_removal event = removal(NULL, 0, 0);
+	struct event event = removal(NULL, 0, 0);
 	const struct aggr_row *rows;
 
 	for (uint64_t i = 0; i < 126; i++) {
-		event.goid = 1 + i / 2;
-		add(aggr, EVENT_DELETE, &event);
+		event.removal.goid = 1 + i / 2;
+		add(aggr, &event);
 	}
 	assert_int_equal(aggr_rows(aggr, &rows), 1);
 	assert_int_equal(rows[0].goroutines, 63);
-	event.pid = 2; /* goroutine 1 of another process */
-	event.goid = 1;
-	add(aggr, EVENT_DELETE, &event);
+	event.removal.pid = 2; /* goroutine 1 of another process */
+	event.removal.goid = 1;
+	add(aggr, &event);
 	aggr_rows(aggr, &rows);
 	assert_int_equal(rows[0].goroutines, 64);
-	event.goid = 1000;
-	add(aggr, EVENT_DELETE, &event);
+	event.removal.goid = 1000;
+	add(aggr, &event);
 	aggr_rows(aggr, &rows);
 	assert_int_equal(rows[0].goroutines, 64);
 	assert_int_equal(rows[0].elements, 128);
@@ -335,15 +338,15 @@ TEST(test_goroutines)
 TEST(test_others)
 {
 	struct aggr *aggr = open_by(AGGR_BY_MAP, 10);
-	struct event_removal event = removal(NULL, 0, 0);
+	struct event event = removal(NULL, 0, 0);
 	const struct aggr_row *rows;
 	uint64_t elements = 0;
 	size_t n;
 
 	for (int round = 0; round < 3; round++) {
 		for (uint64_t i = 0; i < 1000; i++) {
-			event.map = 0xc000000000 + i * 64;
-			add(aggr, EVENT_DELETE, &event);
+			event.removal.map = 0xc000000000 + i * 64;
+			add(aggr, &event);
 		}
 	}
 	n = aggr_rows(aggr, &rows);
@@ -368,10 +371,10 @@ TEST(test_others_by_site)
 
 	for (uint32_t id = 0; id < 1000; id++) {
 		struct event_frame frame = {.func = func, .file = "/f.go", .line = 1};
-		struct event_removal event = removal(&frame, 1, id);
+		struct event event = removal(&frame, 1, id);
 
 		snprintf(func, sizeof(func), "main.f%u", id % 4);
-		add(aggr, EVENT_DELETE, &event);
+		add(aggr, &event);
 	}
 	assert_int_equal(aggr_rows(aggr, &rows), 3);
 	assert_string_equal(rows[0].name, "main.f0");

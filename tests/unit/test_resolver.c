@@ -13,7 +13,7 @@ TEST(test_ordinary)
 	struct record r = ordinary(p);
 
 	e = check_record_key(p, &r, "\"user:42\"");
-	assert_int_equal(e.time_ns, 1000);
+	assert_int_equal(p->time_ns, 1000);
 	assert_int_equal(e.pid, 4242);
 	assert_int_equal(e.tid, 4243);
 	assert_int_equal(e.goid, 37);
@@ -94,7 +94,7 @@ TEST(test_start)
 	e = resolve_as(p, &r, sizeof(r.event), RESOLVED_START, &kind);
 	assert_int_equal(e.pid, 7);
 	assert_int_equal(e.tid, 8);
-	assert_int_equal(e.time_ns, 99);
+	assert_int_equal(p->time_ns, 99);
 	assert_int_equal(e.bias, BIAS);
 }
 
@@ -395,13 +395,12 @@ TEST(test_big_interface)
 static void expect_bad(struct program *p, const void *record, size_t size, const char *text)
 {
 	cleanup_free void *exact = malloc(size ? size : 1);
-	struct event_removal event;
-	enum event_kind kind;
+	struct event event;
 	enum resolved what;
 	struct error *err;
 
 	memcpy(exact, record, size);
-	err = resolver_resolve(p->resolver, exact, size, &kind, &what, &event);
+	err = resolver_resolve(p->resolver, exact, size, &what, &event);
 	assert_non_null(err);
 	assert_int_equal(err->code, ERROR_FAILED);
 	assert_string_equal(err->text, text);
@@ -477,8 +476,7 @@ TEST(test_noise)
 		cleanup_free struct big_record *b = big(p);
 		struct record small = ordinary(p);
 		uint8_t *bytes = i % 3 ? (uint8_t *)&small : (uint8_t *)b;
-		struct event_removal event;
-		enum event_kind kind;
+		struct event event;
 		enum resolved what;
 		struct error *err;
 
@@ -487,15 +485,15 @@ TEST(test_noise)
 		for (int k = i % 40; k >= 0; k--)
 			bytes[next_random(&seed) % (i % 2 ? sizeof(struct wire_event) : size)] =
 				(uint8_t)next_random(&seed);
-		err = resolver_resolve(p->resolver, bytes, size, &kind, &what, &event);
+		err = resolver_resolve(p->resolver, bytes, size, &what, &event);
 		if (!err && what != RESOLVED_START) {
 			struct buf text = {0};
 
-			value_text(&text, event.key, event.key_n);
-			buf_str(&text, event.func);
-			buf_str(&text, event.map_type);
-			for (size_t k = 0; k < event.stack_n; k++)
-				buf_str(&text, event.stack[k].func);
+			value_text(&text, event.removal.key, event.removal.key_n);
+			buf_str(&text, event.removal.func);
+			buf_str(&text, event.removal.map_type);
+			for (size_t k = 0; k < event.removal.stack_n; k++)
+				buf_str(&text, event.removal.stack[k].func);
 			buf_fini(&text);
 		}
 		error_free(err);

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <wchar.h>
@@ -17,19 +18,19 @@
 #include "golden.h"
 #include "sink_trace.h"
 
-static void emit_to_sink(void *to, enum event_kind kind, const struct event_removal *event)
+static void emit_to_sink(void *to, const struct event *event)
 {
-	struct sink *sink = to;
-
-	sink->ops->removal(sink, kind, event);
+	sink_event(to, event);
 }
 
-static void emit_to_aggr(void *to, enum event_kind kind, const struct event_removal *event)
+static void emit_to_aggr(void *to, const struct event *event)
 {
-	assert_null(aggr_add(to, kind, event));
+	assert_null(aggr_add(to, event));
 }
 
 /* --- Playing it --- */
+
+static const uint64_t end_ns = 1012345678900;
 
 static struct sink *sink_for(const char *format, const struct sink_options *options)
 {
@@ -49,7 +50,9 @@ static void play_exits(struct sink *sink)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
-		sink->ops->exit(sink, &exits[i]);
+		sink_event(sink, &(struct event){.kind = EVENT_EXIT,
+						 .time_ns = start.time_ns + 2000000000 + i,
+						 .exit = exits[i]});
 }
 
 static void play_table(struct sink *sink, enum aggr_by by)
@@ -58,7 +61,7 @@ static void play_table(struct sink *sink, enum aggr_by by)
 
 	assert_null(aggr_new(by, 0, &aggr));
 	emit_all(emit_to_aggr, aggr);
-	sink->ops->table(sink, aggr);
+	sink_table(sink, aggr, end_ns);
 	aggr_free(aggr);
 }
 
@@ -78,13 +81,13 @@ static void play_end(struct sink *sink, uint64_t lost)
 		.seconds = 12.3456789,
 	};
 
-	sink->ops->end(sink, &end);
+	sink_event(sink, &(struct event){.kind = EVENT_END, .time_ns = end_ns, .end = end});
 }
 
 /* The whole trace, as the tool would show it. */
 static void play(struct sink *sink)
 {
-	sink->ops->start(sink, &start);
+	sink_event(sink, &start);
 	emit_all(emit_to_sink, sink);
 	play_exits(sink);
 	play_table(sink, AGGR_BY_SITE);
@@ -150,6 +153,7 @@ TEST(test_golden_tables)
 		struct sink *sink = sink_for(formats[i], &options);
 		char name[32];
 
+		sink->wall_minus_monotonic = start.start.wall_ns - start.time_ns;
 		play_table(sink, AGGR_BY_MAP);
 		play_table(sink, AGGR_BY_TYPE);
 		play_table(sink, AGGR_BY_KEY);
@@ -165,15 +169,15 @@ TEST(test_golden_pids)
 {
 	struct sink_options options = {.fd = -1, .width = 100};
 	struct sink *sink = sink_for("text", &options);
-	struct event_start second = start;
-	struct event_removal event = plain(20);
+	struct event second = start;
+	struct event event = plain(20);
 
-	second.pid = event.pid = 5151;
-	second.exe = "/a/path/that/is/so/long/that/it/cannot/stay/whole/on/the/line/shop";
-	sink->ops->start(sink, &start);
+	second.start.pid = event.removal.pid = 5151;
+	second.start.exe = "/a/path/that/is/so/long/that/it/cannot/stay/whole/on/the/line/shop";
+	sink_event(sink, &start);
 	emit_ordinary(emit_to_sink, sink);
-	sink->ops->start(sink, &second);
-	sink->ops->removal(sink, EVENT_DELETE, &event);
+	sink_event(sink, &second);
+	sink_event(sink, &event);
 	emit_ordinary(emit_to_sink, sink);
 	play_table(sink, AGGR_BY_MAP);
 	check_golden("pids.text", buf_cstr(&sink->out));
@@ -236,7 +240,7 @@ TEST(test_text_widths)
 		struct sink *sink = sink_for("text", &options);
 
 		play(sink);
-		sink->ops->start(sink, &start);
+		sink_event(sink, &start);
 		emit_all(emit_to_sink, sink);
 		for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_KEY; by++)
 			play_table(sink, by);
@@ -274,7 +278,7 @@ static void play_random(struct sink *sink, struct aggr *aggr, uint32_t id)
 {
 	char names[6][64 * 2];
 	struct event_frame stack[2];
-	struct event_removal event = plain(random_below(1000000));
+	struct event event = plain(random_below(1000000));
 	struct value key = {.kind = VALUE_STRING};
 
 	for (size_t i = 0; i < 2; i++)
@@ -284,19 +288,21 @@ static void play_random(struct sink *sink, struct aggr *aggr, uint32_t id)
 			.line = random_below(100000),
 			.inlined = random_below(2),
 		};
-	event.stack = stack;
-	event.stack_n = random_below(3);
-	event.map_type = random_name(names[4]);
-	event.stack_id = event.type_id = id;
-	event.goid = random_below(2) ? random_below(1000000) : UINT64_MAX;
-	event.len_before = random_below(2) ? random_below(1000000) : UINT64_MAX;
-	event.len_after = 0;
+	event.removal.stack = stack;
+	event.removal.stack_n = random_below(3);
+	event.removal.map_type = random_name(names[4]);
+	event.removal.stack_id = event.removal.type_id = id;
+	event.removal.goid = random_below(2) ? random_below(1000000) : UINT64_MAX;
+	event.removal.len_before = random_below(2) ? random_below(1000000) : UINT64_MAX;
+	event.removal.len_after = 0;
 	key.bytes = random_name(names[5]);
 	key.bytes_len = strlen(names[5]);
-	event.key = &key;
-	event.key_error = random_below(2) ? names[5] : NULL;
-	emit_to_sink(sink, random_below(2) ? EVENT_CLEAR : EVENT_DELETE, &event);
-	emit_to_aggr(aggr, EVENT_DELETE, &event);
+	event.removal.key = &key;
+	event.removal.key_error = random_below(2) ? names[5] : NULL;
+	event.kind = random_below(2) ? EVENT_CLEAR : EVENT_DELETE;
+	sink_event(sink, &event);
+	event.kind = EVENT_DELETE;
+	emit_to_aggr(aggr, &event);
 }
 
 TEST(test_text_random)
@@ -310,7 +316,7 @@ TEST(test_text_random)
 		assert_null(aggr_new((enum aggr_by)(round % 4), 0, &aggr));
 		for (uint32_t id = 0; id < 100; id++)
 			play_random(sink, aggr, id);
-		sink->ops->table(sink, aggr);
+		sink_table(sink, aggr, end_ns);
 		check_widths(&sink->out, width);
 		check_no_controls(&sink->out);
 		sink_close(sink);
@@ -352,7 +358,7 @@ TEST(test_json_reads_back)
 	assert_null(aggr_new(AGGR_BY_KEY, 3, &aggr));
 	for (uint32_t id = 100; id < 1100; id++)
 		play_random(sink, aggr, id);
-	sink->ops->table(sink, aggr);
+	sink_table(sink, aggr, end_ns);
 	check_json_lines(&sink->out);
 	check_no_controls(&sink->out);
 	sink_close(sink);
@@ -368,19 +374,19 @@ TEST(test_cache_overflows)
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		struct sink *sink = sink_for(formats[i], &options);
 		struct event_frame frame = {.func = "main.f", .file = "f.go"};
-		struct event_removal event = plain(0);
+		struct event event = plain(0);
 
-		event.stack = &frame;
-		event.stack_n = 1;
+		event.removal.stack = &frame;
+		event.removal.stack_n = 1;
 		for (uint32_t id = 0; id < 70000; id++) {
 			frame.line = 100000 + id;
-			event.stack_id = event.type_id = id;
-			emit_to_sink(sink, EVENT_DELETE, &event);
+			event.removal.stack_id = event.removal.type_id = id;
+			sink_event(sink, &event);
 		}
 		assert_null(sink_flush(sink));
 		frame.line = 100007;
-		event.stack_id = event.type_id = 7;
-		emit_to_sink(sink, EVENT_DELETE, &event);
+		event.removal.stack_id = event.removal.type_id = 7;
+		sink_event(sink, &event);
 		assert_non_null(strstr(buf_cstr(&sink->out), "100007"));
 		sink_close(sink);
 	}
@@ -401,12 +407,12 @@ TEST(test_text_clock)
 	struct sink_options options = {.fd = -1};
 	struct sink *sink = sink_for("text", &options);
 
-	sink->ops->start(sink, &start);
+	sink_event(sink, &start);
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		struct event_removal event = plain(times[i].micros);
+		struct event event = plain(times[i].micros);
 
 		buf_reset(&sink->out);
-		emit_to_sink(sink, EVENT_DELETE, &event);
+		sink_event(sink, &event);
 		assert_memory_equal(sink->out.data, times[i].shown, strlen(times[i].shown));
 	}
 	sink_close(sink);
@@ -436,7 +442,8 @@ TEST(test_end_misses)
 		for (int counted = 0; counted < 2; counted++) {
 			struct sink *sink = sink_for(formats[i], &options);
 
-			sink->ops->end(sink, &(struct event_end){.misses_counted = counted});
+			sink_event(sink, &(struct event){.kind = EVENT_END,
+							 .end = {.misses_counted = counted}});
 			assert_int_equal(strstr(buf_cstr(&sink->out), said[i]) != NULL, counted);
 			assert_int_equal(strstr(buf_cstr(&sink->out), word[i]) != NULL, counted);
 			sink_close(sink);
@@ -447,7 +454,7 @@ TEST(test_end_misses)
 TEST(test_flush)
 {
 	struct sink_options options = {0};
-	struct event_removal event = plain(0);
+	struct event event = plain(0);
 	char bytes[4096];
 	struct sink *sink;
 	int fds[2];
@@ -457,41 +464,119 @@ TEST(test_flush)
 	options.fd = fds[1];
 	sink = sink_for("json", &options);
 	assert_null(sink_flush(sink)); /* nothing to do */
-	emit_to_sink(sink, EVENT_DELETE, &event);
-	emit_to_sink(sink, EVENT_DELETE, &event);
-	assert_int_equal(sink->unwritten, 2);
+	sink_event(sink, &event);
+	sink_event(sink, &event);
+	assert_int_equal(sink->delivered, 0); /* not written yet */
 	len = sink->out.len;
 	assert_null(sink_flush(sink));
-	assert_int_equal(sink->unwritten, 0);
+	assert_int_equal(sink->delivered, 2);
 	assert_int_equal(sink->out.len, 0);
 	assert_int_equal(read(fds[0], bytes, sizeof(bytes)), len);
 	close(fds[0]); /* the reader goes away: no error */
-	emit_to_sink(sink, EVENT_DELETE, &event);
+	sink_event(sink, &event);
 	assert_false(sink->closed);
 	assert_null(sink_flush(sink));
 	assert_true(sink->closed);
-	emit_to_sink(sink, EVENT_DELETE, &event);
+	sink_event(sink, &event);
 	assert_int_equal(sink->out.len, 0);
 	assert_null(sink_flush(sink));
+	assert_int_equal(sink->delivered, 2);
+	assert_int_equal(sink->unread, 2);
+	assert_int_equal(sink->lost, 0);
 	sink_close(sink);
 	close(fds[1]);
+}
+
+/* What was delivered is what was written whole, and a file never ends in half a record. */
+static void check_full_file(const char *format, size_t events_max)
+{
+	static const char path[] = "/tmp/tophash-test-sink";
+	struct sink_options options = {.width = 100, .stack = true};
+	const struct rlimit limit = {20000, RLIM_INFINITY};
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+	struct event event = plain(0);
+	struct sink *sink;
+	size_t lines = 0, per_event = strcmp(format, "json") == 0 ? 1 : 5;
+	char *text;
+
+	options.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(options.fd >= 0);
+	unlink(path);
+	sink = sink_for(format, &options);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (size_t i = 0; i < events_max; i++) {
+		sink_event(sink, &event);
+		if (i % 7 == 0)
+			error_free(sink_flush(sink));
+	}
+	error_free(sink_flush(sink));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	text = calloc(1, 20001);
+	assert_non_null(text);
+	assert_true(pread(options.fd, text, 20000, 0) > 10000);
+	for (const char *p = text; *p; p++)
+		lines += *p == '\n';
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	assert_int_equal(lines, per_event * sink->delivered);
+	assert_int_equal(sink->delivered + sink->lost, events_max);
+	assert_int_equal(sink->unread, 0);
+	assert_true(sink->lost > 0);
+	assert_int_equal(lseek(options.fd, 0, SEEK_CUR), strlen(text));
+	free(text);
+	sink_close(sink);
+	close(options.fd);
+}
+
+TEST(test_full_file)
+{
+	check_full_file("json", 100);
+	check_full_file("text", 100);
+}
+
+/* Two sinks at once: each takes every event, and one that fails does not disturb the other. */
+TEST(test_fan)
+{
+	struct sink_options good = {.fd = open("/dev/null", O_WRONLY | O_CLOEXEC)};
+	struct sink_options full = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
+	struct event event = plain(0);
+	struct event_lost lost[2];
+	struct event_sink accounts[2];
+	struct fan fan = {0};
+
+	assert_null(fan_add(&fan, sink_for("json", &good)));
+	assert_null(fan_add(&fan, sink_for("text", &full)));
+	for (int i = 0; i < 3; i++) {
+		fan_event(&fan, &event);
+		assert_null(fan_flush(&fan));
+	}
+	assert_int_equal(fan_first(&fan)->delivered, 3);
+	assert_int_equal(fan_accounts(&fan, accounts, lost), 1);
+	assert_string_equal(accounts[0].to, "text");
+	assert_int_equal(accounts[0].delivered, 0);
+	assert_int_equal(accounts[0].lost_n, 1);
+	assert_string_equal(accounts[0].lost[0].reason, "write");
+	assert_int_equal(accounts[0].lost[0].count, 3);
+	fan_fini(&fan);
+	close(good.fd);
+	close(full.fd);
 }
 
 TEST(test_flush_error)
 {
 	struct sink_options options = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
-	struct event_removal event = plain(0);
+	struct event event = plain(0);
 	struct sink *sink = sink_for("json", &options);
 	struct error *err;
 
-	emit_to_sink(sink, EVENT_DELETE, &event);
+	sink_event(sink, &event);
 	err = sink_flush(sink);
 	assert_non_null(err);
 	assert_int_equal(err->code, ERROR_FAILED);
 	assert_string_equal(err->text, "cannot write the output: No space left on device");
 	error_free(err);
 	/* Said once; from then on all is dropped. */
-	emit_to_sink(sink, EVENT_DELETE, &event);
+	sink_event(sink, &event);
 	play_end(sink, 0);
 	assert_null(sink_flush(sink));
 	sink_close(sink);
@@ -499,7 +584,7 @@ TEST(test_flush_error)
 	for (int asked = 0; asked < 2; asked++) {
 		sink = sink_for("json", &options);
 		for (int i = 0; i < 10000; i++)
-			emit_to_sink(sink, EVENT_DELETE, &event);
+			sink_event(sink, &event);
 		assert_non_null(sink->failed);
 		assert_int_equal(sink->out.len, 0);
 		err = asked ? sink_flush(sink) : NULL;
@@ -514,7 +599,7 @@ TEST(test_flush_error)
 TEST(test_flush_nonblocking)
 {
 	struct sink_options options = {0};
-	struct event_removal event = plain(0);
+	struct event event = plain(0);
 	struct sink *sink;
 	int fds[2];
 	int status;
@@ -541,7 +626,7 @@ TEST(test_flush_nonblocking)
 	options.fd = fds[1];
 	sink = sink_for("json", &options);
 	for (int i = 0; i < 600; i++) {
-		emit_to_sink(sink, EVENT_DELETE, &event);
+		sink_event(sink, &event);
 		assert_true(sink->out.len < 70000); /* a little at a time */
 	}
 	assert_null(sink_flush(sink));
@@ -569,16 +654,27 @@ TEST(test_signal_names)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden_json),	   cmocka_unit_test(test_golden_text),
-		cmocka_unit_test(test_golden_text_narrow), cmocka_unit_test(test_golden_text_color),
-		cmocka_unit_test(test_golden_text_stack),  cmocka_unit_test(test_golden_quiet),
-		cmocka_unit_test(test_golden_tables),	   cmocka_unit_test(test_golden_pids),
-		cmocka_unit_test(test_text_widths),	   cmocka_unit_test(test_text_random),
-		cmocka_unit_test(test_json_reads_back),	   cmocka_unit_test(test_cache_overflows),
-		cmocka_unit_test(test_text_clock),	   cmocka_unit_test(test_find),
-		cmocka_unit_test(test_end_misses),	   cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_flush_error),	   cmocka_unit_test(test_flush_nonblocking),
+		cmocka_unit_test(test_golden_json),
+		cmocka_unit_test(test_golden_text),
+		cmocka_unit_test(test_golden_text_narrow),
+		cmocka_unit_test(test_golden_text_color),
+		cmocka_unit_test(test_golden_text_stack),
+		cmocka_unit_test(test_golden_quiet),
+		cmocka_unit_test(test_golden_tables),
+		cmocka_unit_test(test_golden_pids),
+		cmocka_unit_test(test_text_widths),
+		cmocka_unit_test(test_text_random),
+		cmocka_unit_test(test_json_reads_back),
+		cmocka_unit_test(test_cache_overflows),
+		cmocka_unit_test(test_text_clock),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_end_misses),
+		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_flush_error),
+		cmocka_unit_test(test_flush_nonblocking),
 		cmocka_unit_test(test_signal_names),
+		cmocka_unit_test(test_full_file),
+		cmocka_unit_test(test_fan),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -61,6 +61,7 @@ static void child(int go, int failed, const char *path, char *const argv[])
 	if (read(go, &word, 1) != 1)
 		_exit(127);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(path, argv);

@@ -68,32 +68,6 @@ enum aggr_by aggr_by(const struct aggr *aggr)
 	return aggr->by;
 }
 
-bool aggr_is_helper(const char *func)
-{
-	static const char *const helpers[] = {
-		"maps.", "slices.", "reflect.", "sync.", "iter.", "internal/",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
-		if (strncmp(func, helpers[i], strlen(helpers[i])) == 0)
-			return true;
-	return false;
-}
-
-const struct event_frame *aggr_caller(const struct event_frame *stack, size_t n)
-{
-	bool past_helpers = n && aggr_is_helper(stack[0].func);
-
-	for (size_t i = 1; i < n; i++) {
-		const char *func = stack[i].func;
-
-		if (strncmp(func, "runtime.", 8) == 0 || (past_helpers && aggr_is_helper(func)))
-			continue;
-		return &stack[i];
-	}
-	return NULL;
-}
-
 /* --- What a row is made of --- */
 
 static void put_func(struct buf *to, const struct event_frame *frame)
@@ -149,20 +123,21 @@ static void identify_site(struct buf *to, const struct event_removal *event)
 	}
 }
 
-static void identify(struct buf *to, enum aggr_by by, enum event_kind kind,
-		     const struct event_removal *event)
+static void identify(struct buf *to, enum aggr_by by, const struct event *event)
 {
+	const struct event_removal *removal = &event->removal;
+
 	switch (by) {
-	case AGGR_BY_SITE: identify_site(to, event); break;
+	case AGGR_BY_SITE: identify_site(to, removal); break;
 	case AGGR_BY_MAP:
-		buf_put(to, &event->pid, sizeof(event->pid));
-		buf_put(to, &event->map, sizeof(event->map));
+		buf_put(to, &removal->pid, sizeof(removal->pid));
+		buf_put(to, &removal->map, sizeof(removal->map));
 		break;
-	case AGGR_BY_TYPE: buf_str(to, event->map_type); break;
+	case AGGR_BY_TYPE: buf_str(to, removal->map_type); break;
 	case AGGR_BY_KEY:
-		put_cstr(to, event->map_type);
-		if (kind == EVENT_DELETE)
-			identify_key(to, event);
+		put_cstr(to, removal->map_type);
+		if (event->kind == EVENT_DELETE)
+			identify_key(to, removal);
 		break;
 	}
 }
@@ -186,33 +161,36 @@ static void describe_site(struct buf *to, const struct event_removal *event)
 	buf_char(to, '\0');
 }
 
-static void describe_key(struct buf *to, enum event_kind kind, const struct event_removal *event)
+static void describe_key(struct buf *to, const struct event *event)
 {
-	if (kind == EVENT_DELETE)
-		event_key(to, event);
+	const struct event_removal *removal = &event->removal;
+
+	if (event->kind == EVENT_DELETE)
+		event_key(to, removal);
 	else
 		buf_str(to, "(clear)");
 	buf_char(to, '\0');
-	put_cstr(to, event->map_type);
+	put_cstr(to, removal->map_type);
 	buf_put(to, "\0", 2);
-	value_json(to, event->key, kind == EVENT_DELETE ? event->key_n : 0);
+	value_json(to, removal->key, event->kind == EVENT_DELETE ? removal->key_n : 0);
 	buf_char(to, '\0');
 }
 
-static void describe(struct buf *to, enum aggr_by by, enum event_kind kind,
-		     const struct event_removal *event)
+static void describe(struct buf *to, enum aggr_by by, const struct event *event)
 {
+	const struct event_removal *removal = &event->removal;
+
 	switch (by) {
-	case AGGR_BY_SITE: describe_site(to, event); break;
-	case AGGR_BY_KEY: describe_key(to, kind, event); break;
+	case AGGR_BY_SITE: describe_site(to, removal); break;
+	case AGGR_BY_KEY: describe_key(to, event); break;
 	case AGGR_BY_MAP:
-		buf_hex(to, event->map);
+		buf_hex(to, removal->map);
 		buf_char(to, '\0');
-		put_cstr(to, event->map_type);
+		put_cstr(to, removal->map_type);
 		buf_put(to, "\0\0", 3);
 		break;
 	case AGGR_BY_TYPE:
-		put_cstr(to, event->map_type[0] ? event->map_type : "(unknown)");
+		put_cstr(to, removal->map_type[0] ? removal->map_type : "(unknown)");
 		buf_put(to, "\0\0\0", 4);
 		break;
 	}
@@ -265,9 +243,9 @@ static struct error *row_others(struct aggr *aggr, uint32_t *ret)
 }
 
 /* A new row for aggr->identity, or the row "(others)" when there are enough. */
-static struct error *row_create(struct aggr *aggr, enum event_kind kind,
-				const struct event_removal *event, uint32_t *ret)
+static struct error *row_create(struct aggr *aggr, const struct event *event, uint32_t *ret)
 {
+	const struct event_removal *removal = &event->removal;
 	struct aggr_row *shown;
 	struct row *row;
 	uint32_t at = 0;
@@ -275,7 +253,7 @@ static struct error *row_create(struct aggr *aggr, enum event_kind kind,
 	if (aggr->rows.len - (aggr->others != NO_ROW) >= aggr->max_rows)
 		return row_others(aggr, ret);
 	buf_reset(&aggr->text);
-	describe(&aggr->text, aggr->by, kind, event);
+	describe(&aggr->text, aggr->by, event);
 	if (aggr->text.bad)
 		return error_nomem();
 	try(row_add(aggr, &aggr->text, &aggr->identity, &at));
@@ -288,27 +266,26 @@ static struct error *row_create(struct aggr *aggr, enum event_kind kind,
 		return error_nomem();
 	}
 	shown = &row->shown;
-	shown->line = aggr->by == AGGR_BY_SITE && event->stack_n ? event->stack[0].line : 0;
-	shown->pid = aggr->by == AGGR_BY_MAP ? event->pid : 0;
-	shown->key_cut = aggr->by == AGGR_BY_KEY && kind == EVENT_DELETE &&
-			 value_is_cut(event->key, event->key_n);
+	shown->line = aggr->by == AGGR_BY_SITE && removal->stack_n ? removal->stack[0].line : 0;
+	shown->pid = aggr->by == AGGR_BY_MAP ? removal->pid : 0;
+	shown->key_cut = aggr->by == AGGR_BY_KEY && event->kind == EVENT_DELETE &&
+			 value_is_cut(removal->key, removal->key_n);
 	*ret = at;
 	return NULL;
 }
 
-static struct error *row_by_identity(struct aggr *aggr, enum event_kind kind,
-				     const struct event_removal *event, uint32_t *ret)
+static struct error *row_by_identity(struct aggr *aggr, const struct event *event, uint32_t *ret)
 {
 	const uint32_t *known;
 
 	buf_reset(&aggr->identity);
-	identify(&aggr->identity, aggr->by, kind, event);
+	identify(&aggr->identity, aggr->by, event);
 	if (aggr->identity.bad)
 		return error_nomem();
 	known = row_index_find(&aggr->by_identity,
 			       (struct tophash_str){aggr->identity.data, aggr->identity.len});
 	if (!known)
-		return row_create(aggr, kind, event, ret);
+		return row_create(aggr, event, ret);
 	*ret = *known;
 	return NULL;
 }
@@ -326,19 +303,19 @@ static struct error *row_check_caller(struct aggr *aggr, struct row *row,
 	return aggr->text.bad ? error_nomem() : NULL;
 }
 
-static struct error *row_find(struct aggr *aggr, enum event_kind kind,
-			      const struct event_removal *event, uint32_t *ret)
+static struct error *row_find(struct aggr *aggr, const struct event *event, uint32_t *ret)
 {
+	const struct event_removal *removal = &event->removal;
 	bool has_id = aggr->by == AGGR_BY_SITE || aggr->by == AGGR_BY_TYPE;
-	uint32_t id = aggr->by == AGGR_BY_SITE ? event->stack_id : event->type_id;
+	uint32_t id = aggr->by == AGGR_BY_SITE ? removal->stack_id : removal->type_id;
 	const uint32_t *known = has_id ? table_find(&aggr->by_id, id) : NULL;
 
 	if (known) {
 		*ret = *known;
 		return NULL;
 	}
-	try(row_by_identity(aggr, kind, event, ret));
-	try(row_check_caller(aggr, &aggr->rows.data[*ret], event));
+	try(row_by_identity(aggr, event, ret));
+	try(row_check_caller(aggr, &aggr->rows.data[*ret], removal));
 	if (table_len(&aggr->by_id) >= IDS_MAX)
 		table_fini(&aggr->by_id);
 	if (has_id && table_put(&aggr->by_id, id, *ret) < 0)
@@ -362,24 +339,25 @@ static struct error *row_goroutine(struct row *row, const struct event_removal *
 	return NULL;
 }
 
-struct error *aggr_add(struct aggr *aggr, enum event_kind kind, const struct event_removal *event)
+struct error *aggr_add(struct aggr *aggr, const struct event *event)
 {
+	const struct event_removal *removal = &event->removal;
 	uint32_t at = NO_ROW;
 	struct row *row;
 
-	try(row_find(aggr, kind, event, &at));
+	try(row_find(aggr, event, &at));
 	row = &aggr->rows.data[at];
-	if (!event->removed) {
+	if (!removal->removed) {
 		row->shown.misses++;
-	} else if (kind == EVENT_CLEAR) {
+	} else if (event->kind == EVENT_CLEAR) {
 		row->shown.clears++;
-		if (event->len_before > event->len_after)
-			row->shown.elements += event->len_before - event->len_after;
+		if (removal->len_before > removal->len_after)
+			row->shown.elements += removal->len_before - removal->len_after;
 	} else {
 		row->shown.deletes++;
 		row->shown.elements++;
 	}
-	return row_goroutine(row, event);
+	return row_goroutine(row, removal);
 }
 
 static int compare_rows(const void *a_, const void *b_)

@@ -15,8 +15,9 @@ struct error *aggr_new(enum aggr_by by, size_t max_rows, struct aggr **ret);
 void aggr_free(struct aggr *aggr);
 CLEANUP_FUNC(struct aggr, aggr_free)
 
-/* Counts one delete or clear. Cheap: a site or type seen before costs one lookup by its id. */
-struct error *aggr_add(struct aggr *aggr, enum event_kind kind, const struct event_removal *event);
+/* Counts one EVENT_DELETE or EVENT_CLEAR. Cheap: a site or type seen before costs one lookup by its
+ * id. Errors: out of memory. */
+struct error *aggr_add(struct aggr *aggr, const struct event *event);
 
 /* Every string is as the traced program has it, so a sink must escape it; but a key is as
  * value_text() writes it, which is safe already. None is NULL. */

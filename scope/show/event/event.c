@@ -1,6 +1,15 @@
 #include "base/text/text.h"
 #include "show/event/event.h"
 
+uint64_t event_lost_sum(const struct event_end *end)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < end->lost_n; i++)
+		sum += end->lost[i].count;
+	return sum;
+}
+
 void event_place(struct buf *to, const struct event_frame *frame)
 {
 	if (!frame->file[0])

@@ -1,7 +1,11 @@
-/* event: what leaves the probes, resolved: names instead of addresses, nothing that points into a
+/* event: what leaves the probes, with names instead of addresses. Nothing in an event points into a
  * target. Sinks and aggregations see only this.
  *
- *   wire.h   the raw record, as the kernel program writes it
+ * To add a kind of event:
+ *   1. add it to enum event_kind, its struct below, and a member to the union of struct event;
+ *   2. list its JSON members in schema.c;
+ *   3. write its lines in show/sink/text.c (text_event); the JSON sink needs nothing;
+ *   4. emit it where it happens (watch/session), and describe it in docs/man/tophash-trace.1.
  */
 #ifndef SHOW_EVENT_EVENT_H
 #define SHOW_EVENT_EVENT_H
@@ -9,7 +13,9 @@
 #include "base/base.h"
 #include "read/layout/layout.h"
 
-enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_END };
+enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_GAP, EVENT_END };
+#define EVENT_KINDS (EVENT_END + 1)
+
 enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_UNKNOWN };
 
 struct event_frame {
@@ -26,11 +32,9 @@ struct event_state {
 	uint64_t value;
 	bool is_bool;
 };
-#define EVENT_STATE_MAX 12
 
 /* EVENT_DELETE and EVENT_CLEAR. Every pointer is borrowed for the length of the call. */
 struct event_removal {
-	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint32_t pid, tid;
 	uint64_t goid;
 	uint64_t map;
@@ -60,7 +64,7 @@ struct event_probe {
 	const char *func;
 	uint64_t offset;  /* bytes from the function's entry */
 	uint64_t addr;	  /* link-time */
-	const char *role; /* "removal", "clear", "entry", "exit", "panic", "start" */
+	const char *role; /* "removal", "clear", "entry", "exit", "panic", "start", "gc", "begin" */
 	const char *why;  /* one sentence */
 };
 
@@ -75,8 +79,7 @@ struct event_start {
 	const char *go;	    /* "go1.26.5" */
 	const char *layout; /* "classic" or "swiss" */
 	bool stripped;
-	uint64_t time_ns; /* monotonic */
-	uint64_t wall_ns; /* the same moment, CLOCK_REALTIME since 1970 */
+	uint64_t wall_ns; /* the moment of the event, CLOCK_REALTIME since 1970 */
 	double ready_ms;  /* from the start of tophash until all probes were placed */
 	const struct event_probe *probes;
 	size_t probes_n;
@@ -89,25 +92,70 @@ struct event_exit {
 	int status;
 };
 
+/* A stretch in which a process ran unwatched. */
+struct event_gap {
+	uint32_t pid;
+	uint64_t from_ns, to_ns; /* CLOCK_MONOTONIC */
+	const char *why;	 /* "exec", "child", "module", "upgrade", "overhead" */
+};
+
 struct event_lost {
 	const char *reason; /* "ring_full" */
 	uint64_t count;
 };
 
+/* What a sink beside the first took of the run's delivered events. */
+struct event_sink {
+	const char *to; /* "otlp" */
+	uint64_t delivered;
+	const struct event_lost *lost;
+	size_t lost_n;
+};
+
+/* hits = delivered + filtered + sampled + lost. */
 struct event_end {
-	uint64_t hits, delivered, filtered;
+	uint64_t hits, delivered, filtered, sampled;
 	uint64_t removed, cleared; /* elements */
 	bool misses_counted;	   /* --misses: without it nobody knows */
 	uint64_t misses;
+	uint64_t gaps; /* stretches that nobody watched */
 	const struct event_lost *lost;
 	size_t lost_n;
+	bool overhead_known; /* what tracing cost was measured */
+	double hits_per_s, ns_per_hit, cpu_percent;
+	const struct event_sink *sinks; /* those beside the first */
+	size_t sinks_n;
 	double seconds;
 };
 
-/* "store.go:61", as the traced program has it, so not safe for a terminal; nothing when the file is
- * unknown. */
+struct event {
+	enum event_kind kind;
+	uint64_t time_ns; /* CLOCK_MONOTONIC; of EVENT_GAP: its end */
+	union {
+		struct event_start start;
+		struct event_removal removal; /* EVENT_DELETE, EVENT_CLEAR */
+		struct event_exit exit;
+		struct event_gap gap;
+		struct event_end end;
+	};
+};
+
+/* Tells whether the event is a delete or a clear. */
+static inline bool event_is_removal(const struct event *event)
+{
+	return event->kind == EVENT_DELETE || event->kind == EVENT_CLEAR;
+}
+
+/* Returns the sum of what was lost, over all causes. */
+uint64_t event_lost_sum(const struct event_end *end);
+
+/* Appends "store.go:61" as the traced program has it, which is not safe for a terminal. Appends
+ * nothing when the file is unknown. */
 void event_place(struct buf *to, const struct event_frame *frame);
-/* The key of a delete as value_text() writes it, or why there is none: "<page fault>". Safe. */
+/* Appends the key of a delete as value_text() writes it, or why there is none: "<page fault>".
+ * Safe. */
 void event_key(struct buf *to, const struct event_removal *event);
+
+#include "show/event/schema.h"
 
 #endif

@@ -1,12 +1,18 @@
-/* JSON Lines: one object a line, each with "event". The names and their order are an interface;
- * a member that says that something is unusual appears only when it is. */
+/* JSON Lines: one object a line, each with "event". show/event/schema.c has the members of each
+ * kind. A member that says that something is unusual appears only when it is. */
 #include "base/text/text.h"
 #include "show/sink/sink.h"
 #include "show/sink/cache.h"
 
+#include <time.h>
+
+#define NS_PER_S 1000000000ull
+
 struct json_state {
 	struct cache stacks; /* the array of frames */
 	struct cache types;  /* the map type as a JSON string */
+	uint64_t second;     /* that `clock` shows, since 1970 */
+	char clock[24];	     /* `"2026-08-06T10:14:07.`; "" at first */
 };
 
 static struct error *json_open(struct sink *sink)
@@ -26,71 +32,62 @@ static void json_close(struct sink *sink)
 	free(state);
 }
 
-/* --- Start --- */
+/* --- Time --- */
 
-static void put_probe(struct buf *to, const struct event_probe *probe)
+static void set_clock(struct json_state *state, uint64_t second)
 {
-	json_literal(to, "{\"func\":");
-	json_put_str(to, probe->func);
-	json_name(to, "offset");
-	buf_u64(to, probe->offset);
-	json_name(to, "role");
-	json_put_str(to, probe->role);
-	json_name(to, "why");
-	json_put_str(to, probe->why);
-	buf_char(to, '}');
+	time_t t = (time_t)second;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm))
+		memset(&tm, 0, sizeof(tm));
+	if (!strftime(state->clock, sizeof(state->clock), "\"%Y-%m-%dT%H:%M:%S.", &tm))
+		state->clock[0] = '\0';
+	state->second = second;
 }
 
-static void put_program(struct buf *to, const struct event_start *event)
+/* "2026-08-06T10:14:07.123456789Z" */
+static void put_time(struct sink *sink, uint64_t time_ns)
 {
-	json_name(to, "pid");
-	buf_u64(to, event->pid);
-	json_name(to, "exe");
-	json_put_str(to, event->exe);
-	json_name(to, "build_id");
-	json_put_str(to, event->build_id);
-	json_name(to, "bias");
-	json_put_address(to, event->bias);
-	json_name(to, "go");
-	json_put_str(to, event->go);
-	json_name(to, "layout");
-	json_put_str(to, event->layout);
-	json_name(to, "stripped");
-	json_put_bool(to, event->stripped);
+	struct json_state *state = sink->state;
+	uint64_t wall = sink_wall(sink, time_ns);
+	uint32_t nanos = (uint32_t)(wall % NS_PER_S);
+	char digits[11] = "000000000Z\"";
+
+	if (wall / NS_PER_S != state->second || !state->clock[0])
+		set_clock(state, wall / NS_PER_S);
+	for (size_t i = 9; i; i--, nanos /= 10)
+		digits[i - 1] = (char)('0' + nanos % 10);
+	buf_str(&sink->out, state->clock);
+	buf_put(&sink->out, digits, sizeof(digits));
 }
 
-static void json_start(struct sink *sink, const struct event_start *event)
-{
-	struct buf *to = &sink->out;
+/* --- Members that are no plain number or string --- */
 
-	json_literal(to, "{\"event\":\"start\",\"schema\":1,\"version\":");
-	json_put_str(to, event->version);
-	json_name(to, "engine");
-	json_put_str(to, event->engine);
-	json_name(to, "arch");
-	json_put_str(to, event->arch);
-	put_program(to, event);
-	/* Both clocks at one moment: what turns an event's time_ns into a time of day. */
-	json_literal(to, ",\"clock\":\"monotonic\",\"time_ns\":");
-	buf_u64(to, event->time_ns);
-	json_name(to, "wall_ns");
-	buf_u64(to, event->wall_ns);
-	json_name(to, "ready_ms");
-	json_put_decimal(to, event->ready_ms);
-	json_literal(to, ",\"probes\":[");
-	for (size_t i = 0; i < event->probes_n; i++) {
+static void put_probes(struct buf *to, const struct event_start *start)
+{
+	buf_char(to, '[');
+	for (size_t i = 0; i < start->probes_n; i++) {
+		const struct event_probe *probe = &start->probes[i];
+
 		if (i)
 			buf_char(to, ',');
-		put_probe(to, &event->probes[i]);
+		json_begin(to, "func");
+		json_put_str(to, probe->func);
+		json_name(to, "offset");
+		buf_u64(to, probe->offset);
+		json_name(to, "role");
+		json_put_str(to, probe->role);
+		json_name(to, "why");
+		json_put_str(to, probe->why);
+		buf_char(to, '}');
 	}
-	json_literal(to, "]}\n");
+	buf_char(to, ']');
 }
-
-/* --- Removals --- */
 
 static void put_frame(struct buf *to, const struct event_frame *frame)
 {
-	json_literal(to, "{\"pc\":");
+	json_begin(to, "pc");
 	json_put_address(to, frame->pc);
 	json_name(to, "func");
 	json_put_str(to, frame->func);
@@ -144,7 +141,6 @@ static void put_key(struct buf *to, const struct event_removal *event)
 	size_t len = 0;
 	const char *error = event->key_error;
 
-	json_name(to, "key");
 	value_json(to, event->key, event->key_n);
 	if (value_is_cut(event->key, event->key_n))
 		json_literal(to, ",\"key_cut\":true");
@@ -161,16 +157,16 @@ static void put_key(struct buf *to, const struct event_removal *event)
 static void put_gc(struct buf *to, enum event_gc gc)
 {
 	switch (gc) {
-	case EVENT_GC_OFF: json_literal(to, ",\"gc\":\"off\""); break;
-	case EVENT_GC_MARK: json_literal(to, ",\"gc\":\"mark\""); break;
-	case EVENT_GC_MARKTERMINATION: json_literal(to, ",\"gc\":\"marktermination\""); break;
-	default: json_literal(to, ",\"gc\":null"); break;
+	case EVENT_GC_OFF: json_literal(to, "\"off\""); break;
+	case EVENT_GC_MARK: json_literal(to, "\"mark\""); break;
+	case EVENT_GC_MARKTERMINATION: json_literal(to, "\"marktermination\""); break;
+	default: json_literal(to, "null"); break;
 	}
 }
 
 static void put_state(struct buf *to, const struct event_state *state, size_t n)
 {
-	json_literal(to, ",\"state\":{");
+	buf_char(to, '{');
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_char(to, ',');
@@ -184,86 +180,134 @@ static void put_state(struct buf *to, const struct event_state *state, size_t n)
 	buf_char(to, '}');
 }
 
-static void put_where(struct sink *sink, const struct event_removal *event)
+/* The name of this member depends on its value: code, or signal and signal_name. */
+static void put_exit_status(struct buf *to, const struct event_exit *exit)
 {
-	struct buf *to = &sink->out;
-
-	buf_u64(to, event->time_ns);
-	json_name(to, "pid");
-	buf_u64(to, event->pid);
-	json_name(to, "tid");
-	buf_u64(to, event->tid);
-	json_name(to, "goid");
-	json_put_count(to, event->goid);
-	json_name(to, "map");
-	json_put_address(to, event->map);
-	json_name(to, "map_type");
-	put_type(sink, event);
-	if (event->on_stack)
-		json_literal(to, ",\"on_stack\":true");
-}
-
-static void json_removal(struct sink *sink, enum event_kind kind, const struct event_removal *event)
-{
-	struct buf *to = &sink->out;
-
-	if (sink_skips(sink))
-		return;
-	if (kind == EVENT_CLEAR)
-		json_literal(to, "{\"event\":\"clear\",\"kind\":\"go\",\"time_ns\":");
-	else
-		json_literal(to, "{\"event\":\"delete\",\"kind\":\"go\",\"time_ns\":");
-	put_where(sink, event);
-	if (kind != EVENT_CLEAR)
-		put_key(to, event);
-	json_name(to, "removed");
-	json_put_bool(to, event->removed);
-	if (event->panicked)
-		json_literal(to, ",\"panicked\":true");
-	json_name(to, "len_before");
-	json_put_count(to, event->len_before);
-	json_name(to, "len_after");
-	json_put_count(to, event->len_after);
-	json_name(to, "func");
-	json_put_str(to, event->func);
-	put_gc(to, event->gc);
-	put_state(to, event->state, event->state_n);
-	json_name(to, "stack");
-	put_stack(sink, event);
-	if (event->stack_cut)
-		json_literal(to, ",\"stack_cut\":true");
-	if (event->stack_error) {
-		json_name(to, "stack_error");
-		json_put_str(to, event->stack_error);
-	}
-	json_literal(to, "}\n");
-	sink_formatted(sink);
-}
-
-/* --- Exit, summary, end --- */
-
-static void json_exit(struct sink *sink, const struct event_exit *event)
-{
-	struct buf *to = &sink->out;
-
-	json_literal(to, "{\"event\":\"exit\",\"pid\":");
-	buf_u64(to, event->pid);
-	if (event->known && event->signaled) {
-		json_name(to, "signal");
-		buf_i64(to, event->status);
-		json_literal(to, ",\"signal_name\":\"");
-		sink_signal_name(to, event->status);
-		buf_char(to, '"');
-	} else if (event->known) {
+	if (!exit->known) {
 		json_name(to, "code");
-		buf_i64(to, event->status);
+		json_literal(to, "null");
+	} else if (exit->signaled) {
+		json_name(to, "signal");
+		buf_i64(to, exit->status);
+		json_name(to, "signal_name");
+		buf_char(to, '"');
+		sink_signal_name(to, exit->status);
+		buf_char(to, '"');
 	} else {
-		json_literal(to, ",\"code\":null");
+		json_name(to, "code");
+		buf_i64(to, exit->status);
 	}
-	json_literal(to, "}\n");
 }
 
-/* What the row stands for: the members before its counts. */
+static void put_lost(struct buf *to, const struct event_lost *lost, size_t n)
+{
+	buf_char(to, '{');
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_char(to, ',');
+		json_put_str(to, lost[i].reason);
+		buf_char(to, ':');
+		buf_u64(to, lost[i].count);
+	}
+	buf_char(to, '}');
+}
+
+static void put_overhead(struct buf *to, const struct event_end *end)
+{
+	json_begin(to, "hits_per_s");
+	json_put_decimal(to, end->hits_per_s);
+	json_name(to, "ns_per_hit");
+	json_put_decimal(to, end->ns_per_hit);
+	json_name(to, "cpu_percent");
+	json_put_decimal(to, end->cpu_percent);
+	buf_char(to, '}');
+}
+
+static void put_sinks(struct buf *to, const struct event_end *end)
+{
+	buf_char(to, '[');
+	for (size_t i = 0; i < end->sinks_n; i++) {
+		if (i)
+			buf_char(to, ',');
+		json_begin(to, "to");
+		json_put_str(to, end->sinks[i].to);
+		json_name(to, "delivered");
+		buf_u64(to, end->sinks[i].delivered);
+		json_name(to, "lost");
+		put_lost(to, end->sinks[i].lost, end->sinks[i].lost_n);
+		buf_char(to, '}');
+	}
+	buf_char(to, ']');
+}
+
+/* --- Events --- */
+
+/* Tells whether the member stands in the record at all. */
+static bool is_shown(const struct event *event, const struct event_member *member, const void *at)
+{
+	switch ((enum event_type)member->type) {
+	case EVENT_FLAG: return *(const bool *)at;
+	case EVENT_STRING: return *(const char *const *)at;
+	case EVENT_MISSES: return event->end.misses_counted;
+	case EVENT_OVERHEAD: return event->end.overhead_known;
+	case EVENT_SINKS: return event->end.sinks_n;
+	default: return true;
+	}
+}
+
+/* Appends the member's value; at: where it stands in the event. */
+static void put_member(struct sink *sink, const struct event *event, enum event_type type,
+		       const void *at)
+{
+	struct buf *to = &sink->out;
+
+	switch (type) {
+	case EVENT_CONSTANT: break;
+	case EVENT_TIME: put_time(sink, *(const uint64_t *)at); break;
+	case EVENT_NS: json_put_ns(to, *(const uint64_t *)at); break;
+	case EVENT_U32: buf_u64(to, *(const uint32_t *)at); break;
+	case EVENT_U64: buf_u64(to, *(const uint64_t *)at); break;
+	case EVENT_COUNT: json_put_count(to, *(const uint64_t *)at); break;
+	case EVENT_ADDRESS: json_put_address(to, *(const uint64_t *)at); break;
+	case EVENT_DECIMAL: json_put_decimal(to, *(const double *)at); break;
+	case EVENT_STRING: json_put_str(to, *(const char *const *)at); break;
+	case EVENT_BOOL:
+	case EVENT_FLAG: json_put_bool(to, *(const bool *)at); break;
+	case EVENT_PROBES: put_probes(to, &event->start); break;
+	case EVENT_KEY: put_key(to, &event->removal); break;
+	case EVENT_GC: put_gc(to, event->removal.gc); break;
+	case EVENT_STATE: put_state(to, event->removal.state, event->removal.state_n); break;
+	case EVENT_MAP_TYPE: put_type(sink, &event->removal); break;
+	case EVENT_STACK: put_stack(sink, &event->removal); break;
+	case EVENT_EXIT_STATUS: put_exit_status(to, &event->exit); break;
+	case EVENT_MISSES: buf_u64(to, event->end.misses); break;
+	case EVENT_LOST: put_lost(to, event->end.lost, event->end.lost_n); break;
+	case EVENT_OVERHEAD: put_overhead(to, &event->end); break;
+	case EVENT_SINKS: put_sinks(to, &event->end); break;
+	}
+}
+
+static void json_event(struct sink *sink, const struct event *event)
+{
+	const struct event_schema *schema = event_schema(event->kind);
+	struct buf *to = &sink->out;
+
+	buf_str(to, schema->begin);
+	for (size_t i = 0; i < schema->n; i++) {
+		const struct event_member *member = &schema->members[i];
+		const void *at = (const char *)event + member->offset;
+
+		if (!is_shown(event, member, at))
+			continue;
+		buf_put(to, member->name, member->name_len);
+		put_member(sink, event, member->type, at);
+	}
+	json_end_line(to);
+}
+
+/* --- The table --- */
+
+/* Appends the members before the counts, which say what the row stands for. */
 static void put_row_subject(struct buf *to, enum aggr_by by, const struct aggr_row *row)
 {
 	static const char *const by_names[] = {
@@ -273,7 +317,7 @@ static void put_row_subject(struct buf *to, enum aggr_by by, const struct aggr_r
 		[AGGR_BY_KEY] = "key",
 	};
 
-	json_literal(to, "{\"event\":\"summary\",\"by\":");
+	json_name(to, "by");
 	json_put_str(to, by_names[by]);
 	if (row->others) {
 		json_literal(to, ",\"others\":true");
@@ -310,13 +354,15 @@ static void put_row_subject(struct buf *to, enum aggr_by by, const struct aggr_r
 	}
 }
 
-static void json_table(struct sink *sink, struct aggr *aggr)
+static void json_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
 {
 	struct buf *to = &sink->out;
 	const struct aggr_row *rows;
 	size_t n = aggr_rows(aggr, &rows);
 
 	for (size_t i = 0; i < n; i++) {
+		json_literal(to, "{\"event\":\"summary\",\"time\":");
+		put_time(sink, time_ns);
 		put_row_subject(to, aggr_by(aggr), &rows[i]);
 		json_name(to, "elements");
 		buf_u64(to, rows[i].elements);
@@ -328,50 +374,14 @@ static void json_table(struct sink *sink, struct aggr *aggr)
 		buf_u64(to, rows[i].misses);
 		json_name(to, "goroutines");
 		buf_u64(to, rows[i].goroutines);
-		json_literal(to, "}\n");
+		json_end_line(to);
 	}
-}
-
-static void json_end(struct sink *sink, const struct event_end *event)
-{
-	struct buf *to = &sink->out;
-
-	json_literal(to, "{\"event\":\"end\",\"hits\":");
-	buf_u64(to, event->hits);
-	json_name(to, "removed");
-	buf_u64(to, event->removed);
-	json_name(to, "cleared");
-	buf_u64(to, event->cleared);
-	if (event->misses_counted) {
-		json_name(to, "misses");
-		buf_u64(to, event->misses);
-	}
-	json_name(to, "delivered");
-	buf_u64(to, event->delivered);
-	json_name(to, "filtered");
-	buf_u64(to, event->filtered);
-	json_literal(to, ",\"lost\":{");
-	for (size_t i = 0; i < event->lost_n; i++) {
-		if (i)
-			buf_char(to, ',');
-		json_put_str(to, event->lost[i].reason);
-		buf_char(to, ':');
-		buf_u64(to, event->lost[i].count);
-	}
-	if (!event->lost_n)
-		json_literal(to, "\"ring_full\":0");
-	json_literal(to, "},\"seconds\":");
-	json_put_decimal(to, event->seconds);
-	json_literal(to, "}\n");
 }
 
 const struct sink_ops sink_json = {
 	.name = "json",
 	.open = json_open,
-	.start = json_start,
-	.removal = json_removal,
-	.exit = json_exit,
+	.event = json_event,
 	.table = json_table,
-	.end = json_end,
 	.close = json_close,
 };

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SELF_FLUSH  (1u << 20) /* bytes */
@@ -21,6 +22,14 @@ const struct sink_ops *sink_find(const char *name)
 	return NULL;
 }
 
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
 struct error *sink_open(const struct sink_ops *ops, const struct sink_options *options,
 			struct sink **ret)
 {
@@ -33,6 +42,8 @@ struct error *sink_open(const struct sink_ops *ops, const struct sink_options *o
 	sink->options = *options;
 	sink->waits = isatty(options->fd) || (fstat(options->fd, &st) == 0 &&
 					      (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
+	/* For records that come before any start record. */
+	sink->wall_minus_monotonic = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
 	if (ops->open)
 		try(ops->open(sink));
 	*ret = take_ptr(sink);
@@ -47,8 +58,48 @@ void sink_close(struct sink *sink)
 		sink->ops->close(sink);
 	error_free(sink->failed);
 	buf_fini(&sink->out);
+	vec_fini(&sink->marks);
 	free(sink);
 }
+
+/* --- Events --- */
+
+/* Notes that a record ends here. A mark that finds no memory costs no more than exactness: the
+ * record then counts as written with the one after it. */
+static void mark(struct sink *sink, bool removal)
+{
+	if (!vec_push(&sink->marks, 2 * sink->out.len + removal))
+		sink->out.bad = true;
+	if (sink->out.len > (sink->waits ? SLOW_FLUSH : SELF_FLUSH))
+		sink->failed = sink_flush(sink);
+}
+
+void sink_event(struct sink *sink, const struct event *event)
+{
+	bool removal = event_is_removal(event);
+
+	if (event->kind == EVENT_START)
+		sink->wall_minus_monotonic = event->start.wall_ns - event->time_ns;
+	if (sink->closed) {
+		sink->lost += removal && sink->broken;
+		sink->unread += removal && !sink->broken;
+	} else if (removal && sink->options.quiet_events) {
+		sink->delivered++; /* the table counts it */
+	} else {
+		sink->ops->event(sink, event);
+		mark(sink, removal);
+	}
+}
+
+void sink_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
+{
+	if (sink->closed)
+		return;
+	sink->ops->table(sink, aggr, time_ns);
+	mark(sink, false);
+}
+
+/* --- Writing --- */
 
 /* Waits until the reader takes bytes again; once we are told to stop, not for long. Returns 0 or
  * ECANCELED; a hang-up shows in the next write. */
@@ -67,58 +118,92 @@ static int wait_writable(const struct sink *sink)
 	return fds[0].revents ? 0 : ECANCELED;
 }
 
-/* Returns 0 or an errno. To a reader that may be slow no more is written at once than it takes
- * without blocking: poll() promises room for PIPE_BUF bytes. */
-static int write_all(const struct sink *sink, const char *data, size_t len)
+/* Writes the buffer; *ret_done: the bytes that were written. Returns 0 or an errno. A reader that
+ * may be slow gets no more at once than it takes without blocking: poll() promises room for
+ * PIPE_BUF bytes. */
+static int write_all(const struct sink *sink, size_t *ret_done)
 {
-	while (len) {
-		size_t some = sink->waits && len > PIPE_BUF ? PIPE_BUF : len;
-		int stop = sink->waits ? wait_writable(sink) : 0;
+	size_t done = 0;
+	int errnum = 0;
+
+	while (done < sink->out.len && !errnum) {
+		size_t left = sink->out.len - done;
 		ssize_t written;
 
-		if (stop)
-			return stop;
-		written = write(sink->options.fd, data, some);
+		if (sink->waits) {
+			errnum = wait_writable(sink);
+			if (errnum)
+				break;
+			left = left > PIPE_BUF ? PIPE_BUF : left;
+		}
+		written = write(sink->options.fd, sink->out.data + done, left);
+		if (written >= 0)
+			done += (size_t)written;
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			errnum = wait_writable(sink);
+		else if (errno != EINTR)
+			errnum = errno;
+	}
+	*ret_done = done;
+	return errnum;
+}
 
-		if (written >= 0) {
-			data += written;
-			len -= (size_t)written;
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			stop = wait_writable(sink);
-			if (stop)
-				return stop;
-		} else if (errno != EINTR) {
-			return errno;
+/* Counts the removals whose records lie in the first `done` bytes of the buffer. Returns where the
+ * last whole record ends. */
+static size_t count_written(struct sink *sink, size_t done)
+{
+	size_t whole = 0;
+
+	vec_each(at, &sink->marks) {
+		bool removal = *at & 1;
+
+		if (*at / 2 <= done) {
+			whole = *at / 2;
+			sink->delivered += removal;
+		} else if (sink->broken) {
+			sink->lost += removal;
+		} else {
+			sink->unread += removal;
 		}
 	}
-	return 0;
+	sink->marks.len = 0;
+	return whole;
+}
+
+/* Takes the last `torn` bytes off a regular file whose end is ours: no half a record stays. */
+static void cut_file(int fd, size_t torn)
+{
+	struct stat st;
+	off_t end = lseek(fd, 0, SEEK_CUR);
+
+	if (!torn || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || end != st.st_size ||
+	    end < (off_t)torn)
+		return;
+	if (ftruncate(fd, end - (off_t)torn) == 0)
+		lseek(fd, end - (off_t)torn, SEEK_SET);
 }
 
 struct error *sink_flush(struct sink *sink)
 {
 	bool bad = sink->out.bad;
+	size_t done, whole;
 	int errnum;
 
 	if (sink->failed || sink->closed) {
+		count_written(sink, 0);
 		buf_reset(&sink->out);
 		return take_ptr(sink->failed);
 	}
-	errnum = write_all(sink, sink->out.data, sink->out.len);
-	buf_reset(&sink->out);
+	errnum = write_all(sink, &done);
 	sink->closed = errnum != 0;
-	if (errnum && errnum != EPIPE && errnum != ECANCELED)
+	sink->broken = errnum && errnum != EPIPE && errnum != ECANCELED;
+	whole = count_written(sink, done);
+	if (sink->broken)
+		cut_file(sink->options.fd, done - whole);
+	buf_reset(&sink->out);
+	if (sink->broken)
 		return error_errno(ERROR_FAILED, errnum, "cannot write the output");
-	if (bad)
-		return error_nomem();
-	sink->unwritten = 0;
-	return NULL;
-}
-
-void sink_formatted(struct sink *sink)
-{
-	sink->unwritten++;
-	if (sink->out.len > (sink->waits ? SLOW_FLUSH : SELF_FLUSH))
-		sink->failed = sink_flush(sink);
+	return bad ? error_nomem() : NULL;
 }
 
 void sink_signal_name(struct buf *to, int number)

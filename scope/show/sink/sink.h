@@ -1,10 +1,13 @@
-/* sink: where events go. A sink formats into its own buffer and writes to a descriptor; it knows
- * no process, no image, no probe.
+/* sink: where events go. A sink formats into its own buffer and writes to a descriptor. It knows no
+ * process, no file of a program, no probe.
+ *
+ *   sink.h  one sink
+ *   fan.h   all sinks of a run
  *
  * To add a sink:
- *   1. write <name>.c with a `const struct sink_ops sink_<name>`;
- *   2. declare it below and add it to sink_find()'s table in sink.c;
- *   3. add tests/golden/<name>.* and a line in the man page.
+ *   1. write <name>.c with a `const struct sink_ops sink_<name>`, and list it in meson.build;
+ *   2. declare it below, and add it to the table of sink_find() in sink.c;
+ *   3. add tests/golden/trace.<name>.golden, made by test_sink.c, and a line to the man page.
  */
 #ifndef SHOW_SINK_SINK_H
 #define SHOW_SINK_SINK_H
@@ -15,60 +18,76 @@
 struct sink_options {
 	int fd;		   /* where to write; stays the caller's */
 	int interrupt;	   /* once this is readable, a reader that does not read for 2 s is not
-			      waited for: the sink closes. 0: none */
+			      waited for, and the sink closes; 0: none */
 	bool color;	   /* text: SGR colours */
-	unsigned width;	   /* text: columns (100 when unknown) */
+	size_t width;	   /* text: columns; 0: unlimited, nothing is cut */
 	bool stack;	   /* text: print each event's frames below its line */
-	bool quiet_events; /* no line per event, only start/exit/table/end (--summary) */
+	bool verbose;	   /* text: say how tophash itself fares */
+	bool quiet_events; /* no line for each removal (--summary) */
 };
 
 struct sink {
 	const struct sink_ops *ops;
 	struct sink_options options;
-	struct buf out;	      /* formatted, not yet written */
-	uint64_t unwritten;   /* events formatted since the last successful flush */
+	struct buf out;	    /* formatted, not yet written */
+	VEC(size_t) marks;  /* in `out`: twice the end of each record, + 1 when it is a removal */
+	uint64_t delivered; /* removals whose records were written whole */
+	uint64_t lost;	    /* removals that could not be written */
+	uint64_t unread;    /* removals that came after the reader had gone away */
+	uint64_t wall_minus_monotonic; /* nanoseconds, modulo 2^64; of the last start record */
 	bool closed;	      /* the reader went away or a write failed: the rest is dropped */
+	bool broken;	      /* closed, and a write failed */
 	bool waits;	      /* the reader decides how fast: a pipe, a terminal, a socket */
 	struct error *failed; /* of a flush the sink did by itself; sink_flush() hands it out */
 	void *state;	      /* the format's own */
 };
 
 struct sink_ops {
-	const char *name;			  /* "text", "json" */
-	struct error *(*open)(struct sink *sink); /* may be NULL */
-	void (*start)(struct sink *sink, const struct event_start *event);
-	/* kind: EVENT_DELETE or EVENT_CLEAR. Called up to a million times a second. */
-	void (*removal)(struct sink *sink, enum event_kind kind, const struct event_removal *event);
-	void (*exit)(struct sink *sink, const struct event_exit *event);
-	void (*table)(struct sink *sink, struct aggr *aggr); /* before end; rows from aggr_rows */
-	void (*end)(struct sink *sink, const struct event_end *event);
-	void (*close)(struct sink *sink); /* frees state; may be NULL */
+	const char *name; /* "text", "json": as --format has it */
+	/* Sets sink->state. May be NULL. */
+	struct error *(*open)(struct sink *sink);
+	/* Appends the event to sink->out. A removal comes up to a million times a second. */
+	void (*event)(struct sink *sink, const struct event *event);
+	/* Appends the table, whose rows come from aggr_rows(). Called at most once, before
+	 * EVENT_END. time_ns: CLOCK_MONOTONIC. */
+	void (*table)(struct sink *sink, struct aggr *aggr, uint64_t time_ns);
+	/* Frees sink->state. May be NULL; comes after a failed open() too. */
+	void (*close)(struct sink *sink);
 };
 
 extern const struct sink_ops sink_text;
 extern const struct sink_ops sink_json;
 
-const struct sink_ops *sink_find(const char *name); /* NULL when unknown */
+/* Returns the sink of that name; NULL when there is none. */
+const struct sink_ops *sink_find(const char *name);
 
+/* Opens a sink. Errors: out of memory. */
 struct error *sink_open(const struct sink_ops *ops, const struct sink_options *options,
 			struct sink **ret);
-void sink_close(struct sink *sink); /* does not flush; NULL is legal */
+/* Frees a sink, and what it did not write; NULL is legal. */
+void sink_close(struct sink *sink);
 CLEANUP_FUNC(struct sink, sink_close)
 
-/* Writes out what is buffered. EPIPE is no error (the process must ignore SIGPIPE), ENOSPC and the
- * like are; sink->closed turns true with both.
- * The caller flushes on its timer; a sink flushes by itself only when its buffer passes 1 MiB, or
- * 64 KiB where a reader may be slow. */
+/* Formats the event. Everything in it is borrowed until the function returns. The sink writes by
+ * itself only when it holds 1 MiB, or 64 KiB where a reader may be slow. */
+void sink_event(struct sink *sink, const struct event *event);
+/* Formats the table. */
+void sink_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns);
+
+/* Writes what is formatted, and counts it in sink->delivered. The caller does it on its timer.
+ * Errors: the write failed (but EPIPE is no error; the process must ignore SIGPIPE and SIGXFSZ). A
+ * regular file then ends with the last whole record. sink->closed is true after both. */
 struct error *sink_flush(struct sink *sink);
 
-/* For formats: may an event be skipped altogether? and: one event has been formatted. */
-static inline bool sink_skips(const struct sink *sink)
+/* For formats: returns the time of day in nanoseconds since 1970. time_ns: CLOCK_MONOTONIC. */
+static inline uint64_t sink_wall(const struct sink *sink, uint64_t time_ns)
 {
-	return sink->options.quiet_events || sink->closed || sink->failed;
+	return time_ns + sink->wall_minus_monotonic;
 }
-void sink_formatted(struct sink *sink);
 
-/* "SIGKILL", "SIGRTMIN+1", "SIG99". */
+/* For formats: appends "SIGKILL", "SIGRTMIN+1", "SIG99". */
 void sink_signal_name(struct buf *to, int number);
+
+#include "show/sink/fan.h"
 
 #endif

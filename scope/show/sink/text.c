@@ -43,12 +43,11 @@ struct text_state {
 	size_t want[COLUMNS];	 /* the widest seen, within reason */
 	size_t columns[COLUMNS]; /* given; 0: the column is left out */
 	unsigned starts;
-	uint64_t wall_minus_monotonic; /* modulo 2^64 */
-	uint64_t second;	       /* that clock[] shows, since 1970 */
-	char clock[9];		       /* "14:03:07" */
-	struct cache types;	       /* the type's cell, cut and padded */
-	struct cache sites;	       /* the site's cell and the newline */
-	struct cache stacks;	       /* the frames below the line */
+	uint64_t second;     /* that clock[] shows, since 1970 */
+	char clock[9];	     /* "14:03:07" */
+	struct cache types;  /* the type's cell, cut and padded */
+	struct cache sites;  /* the site's cell and the newline */
+	struct cache stacks; /* the frames below the line */
 	struct cell pid, go, key, len;
 	struct buf scratch;
 };
@@ -153,7 +152,7 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 	struct text_state *state = sink->state;
 	struct buf *to = &sink->out;
 	bool color = sink->options.color;
-	uint64_t wall = time_ns + state->wall_minus_monotonic;
+	uint64_t wall = sink_wall(sink, time_ns);
 	uint32_t micros = (uint32_t)(wall % 1000000000 / 1000);
 	char digits[7] = ".";
 
@@ -473,15 +472,14 @@ static void measure(struct text_state *state, enum event_kind kind,
 		columns_divide(state);
 }
 
-static void text_removal(struct sink *sink, enum event_kind kind, const struct event_removal *event)
+static void put_removal(struct sink *sink, enum event_kind kind, uint64_t time_ns,
+			const struct event_removal *event)
 {
 	struct text_state *state = sink->state;
 	const char *dim = event->removed ? SGR_NONE : SGR_DIM;
 
-	if (sink_skips(sink))
-		return;
 	measure(state, kind, event);
-	put_time(sink, event->time_ns);
+	put_time(sink, time_ns);
 	put_cell(sink, &state->pid, COLUMN_PID, SGR_CYAN);
 	put_cell(sink, &state->go, COLUMN_GO, SGR_CYAN);
 	put_type(sink, event, dim);
@@ -494,7 +492,6 @@ static void text_removal(struct sink *sink, enum event_kind kind, const struct e
 	if (sink->options.stack)
 		put_stack(sink, event);
 	sink->out.bad |= state->key.text.bad || state->scratch.bad;
-	sink_formatted(sink);
 }
 
 /* --- The rest --- */
@@ -533,42 +530,41 @@ static void text_close(struct sink *sink)
 	free(state);
 }
 
-static void text_start(struct sink *sink, const struct event_start *event)
+static void put_start(struct sink *sink, const struct event_start *event)
 {
 	struct text_state *state = sink->state;
 
-	state->wall_minus_monotonic = event->wall_ns - event->time_ns;
 	state->starts++;
 	columns_divide(state);
 	text_report_start(sink, event, state->width);
 }
 
-static void text_exit(struct sink *sink, const struct event_exit *event)
-{
-	text_report_exit(sink, event);
-}
-
-static void text_table(struct sink *sink, struct aggr *aggr)
+static void text_event(struct sink *sink, const struct event *event)
 {
 	const struct text_state *state = sink->state;
 
+	switch (event->kind) {
+	case EVENT_START: put_start(sink, &event->start); break;
+	case EVENT_DELETE:
+	case EVENT_CLEAR: put_removal(sink, event->kind, event->time_ns, &event->removal); break;
+	case EVENT_EXIT: text_report_exit(sink, &event->exit); break;
+	case EVENT_GAP: text_report_gap(sink, &event->gap, state->width); break;
+	case EVENT_END: text_report_end(sink, &event->end, state->width); break;
+	}
+}
+
+static void text_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
+{
+	const struct text_state *state = sink->state;
+
+	(void)time_ns;
 	text_report_table(sink, aggr, state->width, state->starts > 1);
-}
-
-static void text_end(struct sink *sink, const struct event_end *event)
-{
-	const struct text_state *state = sink->state;
-
-	text_report_end(sink, event, state->width);
 }
 
 const struct sink_ops sink_text = {
 	.name = "text",
 	.open = text_open,
-	.start = text_start,
-	.removal = text_removal,
-	.exit = text_exit,
+	.event = text_event,
 	.table = text_table,
-	.end = text_end,
 	.close = text_close,
 };

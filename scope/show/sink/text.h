@@ -1,7 +1,7 @@
 /* What the files of the text sink share. Inside sink/.
  *
  *   text.c         the live lines
- *   text_site.c    a site in a given number of columns; cutting and wrapping
+ *   text_place.c   a site in a given number of columns
  *   text_report.c  header, exit line, table, totals
  *
  * "Safe" text has been through text_safe() or value_text(): nothing in it acts on a terminal.
@@ -32,6 +32,7 @@ size_t site_wants(const struct site *site);
 /* As the ops of the same names; width: of the terminal; pids: there are several processes. */
 void text_report_start(struct sink *sink, const struct event_start *event, size_t width);
 void text_report_exit(struct sink *sink, const struct event_exit *event);
+void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width);
 void text_report_table(struct sink *sink, struct aggr *aggr, size_t width, bool pids);
 void text_report_end(struct sink *sink, const struct event_end *event, size_t width);
 

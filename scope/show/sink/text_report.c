@@ -78,6 +78,25 @@ void text_report_exit(struct sink *sink, const struct event_exit *event)
 	buf_char(to, '\n');
 }
 
+/* pid 4242 ran unwatched for 12.3 ms (exec): what it removed meanwhile is not known */
+void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width)
+{
+	struct buf text = {0};
+
+	buf_str(&text, "pid ");
+	buf_u64(&text, event->pid);
+	buf_str(&text, " ran unwatched for ");
+	text_tenths(&text, (double)(event->to_ns - event->from_ns) / 1e6);
+	buf_str(&text, " ms (");
+	text_safe_str(&text, event->why);
+	buf_str(&text, "): what it removed meanwhile is not known");
+	text_sgr(&sink->out, sink->options.color, SGR_RED);
+	text_wrap(&sink->out, &text, width);
+	text_sgr_end(&sink->out, sink->options.color, SGR_RED);
+	sink->out.bad |= text.bad;
+	buf_fini(&text);
+}
+
 /* --- The table --- */
 
 struct table_look {
@@ -315,22 +334,25 @@ static void put_elements(struct buf *to, const struct event_end *event)
  * the elements go on a line before, so that the identity still stands last. */
 void text_report_end(struct sink *sink, const struct event_end *event, size_t width)
 {
-	uint64_t lost = 0;
+	uint64_t lost = event_lost_sum(event);
 	struct buf identity = {0};
 	struct buf elements = {0};
 
-	for (size_t i = 0; i < event->lost_n; i++)
-		lost += event->lost[i].count;
 	buf_char(&sink->out, '\n');
 	if (lost)
 		put_lost(sink, event, lost, width);
 	text_counted(&identity, event->hits, "hit");
-	buf_str(&identity,
-		event->hits == event->delivered + event->filtered + lost ? " = " : " ≠ ");
+	buf_str(&identity, event->hits == event->delivered + event->filtered + event->sampled + lost
+				   ? " = "
+				   : " ≠ ");
 	buf_u64(&identity, event->delivered);
 	buf_str(&identity, " delivered + ");
 	buf_u64(&identity, event->filtered);
 	buf_str(&identity, " filtered + ");
+	if (event->sampled) {
+		buf_u64(&identity, event->sampled);
+		buf_str(&identity, " sampled out + ");
+	}
 	buf_u64(&identity, lost);
 	buf_str(&identity, " lost");
 	put_elements(&elements, event);

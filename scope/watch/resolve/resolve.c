@@ -396,9 +396,6 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, struct 
 	uint64_t len = e->header[0];
 	bool removed = e->flags & WIRE_REMOVED;
 
-	ret->time_ns = e->time_ns;
-	ret->pid = e->pid;
-	ret->tid = e->tid;
 	ret->goid = e->goid;
 	ret->map = e->map;
 	ret->gc = e->flags & WIRE_GC_UNKNOWN || e->gc > EVENT_GC_MARKTERMINATION
@@ -437,43 +434,42 @@ static bool is_filtered(const struct resolver *r, const struct wire_event *e,
 }
 
 struct error *resolver_resolve(struct resolver *r, const void *record, size_t size,
-			       enum event_kind *ret_kind, enum resolved *ret_what,
-			       struct event_removal *ret)
+			       enum resolved *ret_what, struct event *ret)
 {
 	const struct wire_event *e = record;
+	struct event_removal *removal = &ret->removal;
 	struct peek_one one = {.resolver = r};
 	struct type_info *info;
 	struct gotypes types;
 	struct stack *stack;
 	uint64_t bias;
 
-	*ret = (struct event_removal){.func = "", .map_type = ""};
+	*ret = (struct event){.kind = EVENT_DELETE, .removal = {.func = "", .map_type = ""}};
 	try(check_record(r, e, size));
+	bias = e->ip - r->options.placements->list.data[e->probe].addr;
+	ret->time_ns = e->time_ns;
+	removal->pid = e->pid;
+	removal->tid = e->tid;
+	removal->bias = bias;
 	if (e->kind == WIRE_START) {
 		*ret_what = RESOLVED_START;
-		ret->bias = e->ip - r->options.placements->list.data[e->probe].addr;
-		ret->time_ns = e->time_ns;
-		ret->pid = e->pid;
-		ret->tid = e->tid;
 		return NULL;
 	}
+	ret->kind = e->kind == WIRE_CLEAR ? EVENT_CLEAR : EVENT_DELETE;
 	one.pid = (pid_t)e->pid;
-	bias = e->ip - r->options.placements->list.data[e->probe].addr;
-	ret->bias = bias;
 	types = types_of(r, bias, &one);
 	stack = find_stack(r, e, bias, record_stack(e));
 	info = stack ? find_type(r, &types, e->type, one.pid) : NULL;
-	if (!info || (e->kind == WIRE_DELETE && !resolve_key(r, &types, e, info, ret)))
+	if (!info || (e->kind == WIRE_DELETE && !resolve_key(r, &types, e, info, removal)))
 		return error_nomem();
-	fill_numbers(r, e, ret);
-	ret->map_type = info->name;
-	ret->type_id = (uint32_t)(info - r->types.data);
-	ret->func = stack->func;
-	ret->stack = r->frames.data + stack->first_frame;
-	ret->stack_n = stack->nframes;
-	ret->stack_cut |= stack->cut;
-	ret->stack_id = r->first_stack_id + (uint32_t)(stack - r->stacks.data);
-	*ret_kind = e->kind == WIRE_CLEAR ? EVENT_CLEAR : EVENT_DELETE;
-	*ret_what = is_filtered(r, e, stack, info, ret) ? RESOLVED_FILTERED : RESOLVED_EVENT;
+	fill_numbers(r, e, removal);
+	removal->map_type = info->name;
+	removal->type_id = (uint32_t)(info - r->types.data);
+	removal->func = stack->func;
+	removal->stack = r->frames.data + stack->first_frame;
+	removal->stack_n = stack->nframes;
+	removal->stack_cut |= stack->cut;
+	removal->stack_id = r->first_stack_id + (uint32_t)(stack - r->stacks.data);
+	*ret_what = is_filtered(r, e, stack, info, removal) ? RESOLVED_FILTERED : RESOLVED_EVENT;
 	return NULL;
 }

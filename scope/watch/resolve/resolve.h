@@ -25,13 +25,14 @@ CLEANUP_FUNC(struct resolver, resolver_close)
 
 enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START };
 
-/* Fills *ret from a record. Everything in it is borrowed until the next call.
- *   ret_kind  EVENT_DELETE or EVENT_CLEAR
- *   ret_what  RESOLVED_FILTERED: the user does not want to see it; RESOLVED_START: a process of the
- *             binary began (only pid, tid, time_ns are set)
+/* Fills *ret, a delete or clear, from a record. Everything in it is borrowed until the next call.
+ * *ret_what:
+ *   RESOLVED_EVENT     it is to be shown
+ *   RESOLVED_FILTERED  the user does not want to see it
+ *   RESOLVED_START     a process of the binary began; only time_ns, removal.pid, removal.tid and
+ *                      removal.bias are set
  * Errors: out of memory; a record that no program of ours wrote. */
 struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
-			       enum event_kind *ret_kind, enum resolved *ret_what,
-			       struct event_removal *ret);
+			       enum resolved *ret_what, struct event *ret);
 
 #endif

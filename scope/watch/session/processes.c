@@ -121,35 +121,35 @@ static void fill_probes(const struct session *session, struct event_probe *to)
 }
 
 /* process: NULL for a description without a process. */
-static void emit_start(struct session *session, struct sink *sink, const struct process *process,
+static void emit_start(struct session *session, struct fan *sinks, const struct process *process,
 		       uint64_t bias)
 {
 	struct event_probe probes[PLACEMENTS_MAX];
+	struct event event = {.kind = EVENT_START, .time_ns = now_ns()};
 
 	fill_probes(session, probes);
-	sink->ops->start(sink,
-			 &(struct event_start){
-				 .version = TOPHASH_VERSION,
-				 .engine = session->options.engine->name,
-				 .arch = "x86_64",
-				 .pid = process ? (uint32_t)process->pid : 0,
-				 .exe = process ? process->exe_path : image_name(session->image),
-				 .build_id = image_build_id(session->image),
-				 .bias = bias,
-				 .go = gopcln_version(session->tab),
-				 .layout = session->placements.swiss ? "swiss" : "classic",
-				 .stripped = image_is_stripped(session->image),
-				 .time_ns = now_ns(),
-				 .wall_ns = clock_ns(CLOCK_REALTIME),
-				 .ready_ms = session->ready_ms,
-				 .probes = probes,
-				 .probes_n = session->placements.list.len,
-			 });
+	event.start = (struct event_start){
+		.version = TOPHASH_VERSION,
+		.engine = session->options.engine->name,
+		.arch = "x86_64",
+		.pid = process ? (uint32_t)process->pid : 0,
+		.exe = process ? process->exe_path : image_name(session->image),
+		.build_id = image_build_id(session->image),
+		.bias = bias,
+		.go = gopcln_version(session->tab),
+		.layout = session->placements.swiss ? "swiss" : "classic",
+		.stripped = image_is_stripped(session->image),
+		.wall_ns = clock_ns(CLOCK_REALTIME),
+		.ready_ms = session->ready_ms,
+		.probes = probes,
+		.probes_n = session->placements.list.len,
+	};
+	fan_event(sinks, &event);
 }
 
-void session_describe(struct session *session, struct sink *sink)
+void session_describe(struct session *session, struct fan *sinks)
 {
-	emit_start(session, sink, NULL, 0);
+	emit_start(session, sinks, NULL, 0);
 }
 
 void emit_start_once(struct session *session, struct traced *traced,
@@ -165,7 +165,7 @@ void emit_start_once(struct session *session, struct traced *traced,
 		bias = event->bias;
 	}
 	traced->started = true;
-	emit_start(session, session->output.sink, traced->process, bias);
+	emit_start(session, session->output.sinks, traced->process, bias);
 }
 
 static void notice_exit(struct session *session, const struct traced *traced)
@@ -186,18 +186,19 @@ static void notice_exit(struct session *session, const struct traced *traced)
 
 void emit_exit(struct session *session, struct traced *traced)
 {
-	struct sink *sink = session->output.sink;
+	struct event event = {.kind = EVENT_EXIT, .time_ns = traced->end_ns};
 
 	session->last_pid = 0; /* the kernel may give it to another process */
 	if (!traced->started)  /* it ended before it could be looked at, and removed nothing */
-		emit_start(session, sink, traced->process, 0);
+		emit_start(session, session->output.sinks, traced->process, 0);
 	traced->started = traced->ended = true;
-	sink->ops->exit(sink, &(struct event_exit){
-				      .pid = (uint32_t)traced->process->pid,
-				      .known = traced->end != PROCESS_GONE,
-				      .signaled = traced->end == PROCESS_SIGNALED,
-				      .status = traced->status,
-			      });
+	event.exit = (struct event_exit){
+		.pid = (uint32_t)traced->process->pid,
+		.known = traced->end != PROCESS_GONE,
+		.signaled = traced->end == PROCESS_SIGNALED,
+		.status = traced->status,
+	};
+	fan_event(session->output.sinks, &event);
 	if (session->options.command)
 		notice_exit(session, traced);
 }

@@ -3,7 +3,7 @@
  * the totals are made: hits = delivered + filtered + lost.
  *
  * The way of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
- * the sink. Nothing is copied on it. */
+ * the sinks. Nothing is copied on it. */
 #include "watch/session/session_priv.h"
 
 #include <poll.h>
@@ -43,29 +43,28 @@ double session_ready_ms(const struct session *session)
 
 static bool is_limit_reached(const struct session *session)
 {
-	return session->options.limit && session->delivered >= session->options.limit;
+	return session->options.limit && session->taken >= session->options.limit;
 }
 
-static bool deliver(struct session *session, enum event_kind kind,
-		    const struct event_removal *event)
+static bool deliver(struct session *session, const struct event *event)
 {
-	struct sink *sink = session->output.sink;
+	uint32_t pid = event->removal.pid;
+	bool read_on = !fan_first(session->output.sinks)->closed && !session->interrupted;
 
-	if ((session->stopping && (session->interrupted || sink->closed)) ||
-	    is_limit_reached(session)) {
+	if ((session->stopping && !read_on) || is_limit_reached(session)) {
 		session->filtered++; /* nobody wants to see it any more */
 		return true;
 	}
-	if (event->pid != session->last_pid) {
-		session->failed = find_or_add_process(session, (pid_t)event->pid, event);
-		session->last_pid = event->pid;
+	if (pid != session->last_pid) {
+		session->failed = find_or_add_process(session, (pid_t)pid, &event->removal);
+		session->last_pid = pid;
 	}
 	if (!session->failed)
-		session->failed = aggr_add(session->output.aggr, kind, event);
+		session->failed = aggr_add(session->output.aggr, event);
 	if (session->failed)
 		return false;
-	sink->ops->removal(sink, kind, event);
-	session->delivered++;
+	fan_event(session->output.sinks, event);
+	session->taken++;
 	if (is_limit_reached(session))
 		session_stop(session);
 	return true;
@@ -88,18 +87,17 @@ static bool pass_goes_on(struct session *session, uint64_t time_ns)
 static bool on_record(void *ctx, const void *record, size_t size)
 {
 	struct session *session = ctx;
-	struct event_removal event;
-	enum event_kind kind;
+	struct event event;
 	enum resolved what;
 
-	session->failed = resolver_resolve(session->resolver, record, size, &kind, &what, &event);
+	session->failed = resolver_resolve(session->resolver, record, size, &what, &event);
 	if (session->failed)
 		return false;
 	switch (what) {
-	case RESOLVED_START: session->failed = process_begins(session, &event); break;
+	case RESOLVED_START: session->failed = process_begins(session, &event.removal); break;
 	case RESOLVED_FILTERED: session->filtered++; break;
 	case RESOLVED_EVENT:
-		if (!deliver(session, kind, &event))
+		if (!deliver(session, &event))
 			return false;
 		break;
 	}
@@ -118,7 +116,7 @@ static struct error *drain(struct session *session, uint64_t end_ns, uint64_t un
 	try(engine_drain(session->engine, on_record, session));
 	if (session->failed)
 		return take_ptr(session->failed);
-	return sink_flush(session->output.sink);
+	return fan_flush(session->output.sinks);
 }
 
 /* Returns when a pass that begins now has to end for limits and signals to be looked at. */
@@ -174,7 +172,7 @@ static struct error *watch_processes(struct session *session)
 
 static void stop_if_closed(struct session *session)
 {
-	if (!session->output.sink->closed)
+	if (!fan_first(session->output.sinks)->closed)
 		return;
 	session->interrupted = true;
 	session_stop(session);
@@ -205,7 +203,7 @@ static struct error *on_output(void *ctx, short revents)
 	struct session *session = ctx;
 
 	if (revents & (POLLERR | POLLNVAL)) {
-		session->output.sink->closed = true;
+		fan_first(session->output.sinks)->closed = true;
 		stop_if_closed(session);
 	}
 	return NULL;
@@ -237,8 +235,9 @@ struct error *session_run(struct session *session)
 	uint64_t duration_ns = session->options.duration_ns;
 
 	session->end_ns = duration_ns ? now_ns() + duration_ns : UINT64_MAX;
-	try(sink_flush(session->output.sink));
-	try(loop_watch(session->loop, session->output.sink->options.fd, 0, on_output, session));
+	try(fan_flush(session->output.sinks));
+	try(loop_watch(session->loop, fan_first(session->output.sinks)->options.fd, 0, on_output,
+		       session));
 	if (engine_wake_fd(session->engine) >= 0)
 		try(loop_watch(session->loop, engine_wake_fd(session->engine), POLLIN, on_ring,
 			       session));
@@ -264,33 +263,40 @@ static void add_lost(struct session_totals *totals, const char *reason, uint64_t
 	totals->lost_all += count;
 }
 
-static void sum_up(const struct session *session, struct session_totals *ret)
+/* Sums up after the sinks have written all that they will: what they count is what was written. */
+static void sum_up(const struct session *session, uint64_t end_ns, struct session_totals *ret)
 {
+	const struct sink *first = fan_first(session->output.sinks);
 	struct engine_counters c;
 
 	engine_counters(session->engine, &c);
 	*ret = (struct session_totals){0};
 	ret->end = (struct event_end){
 		.hits = c.hits,
-		.delivered = session->delivered,
-		.filtered = c.filtered + session->filtered,
+		.delivered = first->delivered,
+		.filtered = c.filtered + session->filtered + first->unread,
 		.removed = c.removed,
 		.cleared = c.cleared,
 		.misses_counted = session->options.misses,
 		.misses = c.misses,
 		.lost = ret->lost,
-		.seconds = (double)(now_ns() - session->opened_ns) / 1e9,
+		.sinks = ret->sinks,
+		.seconds = (double)(end_ns - session->opened_ns) / 1e9,
 	};
 	add_lost(ret, "ring_full", c.lost_ring);
 	if (session->options.misses)
 		add_lost(ret, "pending_full", c.lost_pending);
 	if (c.lost_internal)
 		add_lost(ret, "internal", c.lost_internal);
+	if (first->lost)
+		add_lost(ret, "write", first->lost);
+	ret->end.sinks_n = fan_accounts(session->output.sinks, ret->sinks, ret->sinks_lost);
 }
 
 void session_finish(struct session *session, struct error *err, struct session_totals *ret)
 {
-	struct sink *sink = session->output.sink;
+	struct fan *sinks = session->output.sinks;
+	uint64_t end_ns;
 
 	fail(session, err);
 	session_stop(session);
@@ -299,11 +305,13 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(session, traced);
-	sum_up(session, ret);
+	fail(session, fan_flush(sinks));
+	end_ns = now_ns();
+	sum_up(session, end_ns, ret);
 	if (session->output.table)
-		sink->ops->table(sink, session->output.aggr);
-	sink->ops->end(sink, &ret->end);
-	fail(session, sink_flush(sink));
+		fan_table(sinks, session->output.aggr, end_ns);
+	fan_event(sinks, &(struct event){.kind = EVENT_END, .time_ns = end_ns, .end = ret->end});
+	fail(session, fan_flush(sinks));
 	ret->failed_code = session->failed_code;
 	if (!ret->failed_code &&
 	    ret->end.hits != ret->end.delivered + ret->end.filtered + ret->lost_all)

@@ -1,6 +1,6 @@
 /* session: one run of a tool that watches removals. It opens the target, places and attaches the
  * probes, takes records out of the engine, makes events of them and gives those to the aggregation
- * and to the sink, until the target ends, a limit is reached or a signal comes. Every verb that
+ * and to the sinks, until the target ends, a limit is reached or a signal comes. Every verb that
  * shows events shares it. It prints nothing: what people should know goes to a notice callback.
  *
  *	session_open       finds the target, reads its file, chooses the places. Needs no privilege
@@ -76,13 +76,13 @@ struct error *session_catch(struct session *session, int *ret_fd);
 struct error *session_attach(struct session *session);
 
 /* Writes a start record that is of no process (--dry-run). */
-void session_describe(struct session *session, struct sink *sink);
+void session_describe(struct session *session, struct fan *sinks);
 
 /* Where events go. Both stay the caller's and outlive the session. */
 struct session_output {
-	struct sink *sink;
+	struct fan *sinks; /* at least one */
 	struct aggr *aggr;
-	bool table; /* the sink shows the aggregation at the end */
+	bool table; /* the sinks show the aggregation at the end */
 };
 /* Starts the command, if there is one, and writes the start records of the processes that run.
  * After it, session_finish() must be called whatever happens. On error nothing was started. */
@@ -93,13 +93,15 @@ double session_ready_ms(const struct session *session);
 /* Delivers events until the end of the run. Errors: of the engine, of the output, out of memory. */
 struct error *session_run(struct session *session);
 
-enum { SESSION_LOST_MAX = 3 };
+enum { SESSION_LOST_MAX = 4, SESSION_SINKS_MAX = 8 };
 
 struct session_totals {
 	struct event_end end;
-	struct event_lost lost[SESSION_LOST_MAX]; /* end.lost points here */
-	uint64_t lost_all;			  /* the sum of lost[] */
-	int failed_code; /* enum error_code of the first error of the run; 0: none */
+	struct event_lost lost[SESSION_LOST_MAX];   /* end.lost points here */
+	struct event_sink sinks[SESSION_SINKS_MAX]; /* end.sinks points here */
+	struct event_lost sinks_lost[SESSION_SINKS_MAX];
+	uint64_t lost_all; /* the sum of lost[] */
+	int failed_code;   /* enum error_code of the first error of the run; 0: none */
 };
 
 /* Takes the probes off, delivers what is left, writes the exit records, the table and the end

@@ -52,9 +52,10 @@ struct session {
 	uint32_t records;
 	struct error *failed; /* the first failure inside a callback */
 	int failed_code;      /* enum error_code of the first error that was told; 0: none */
-	uint64_t delivered, filtered;
-	bool stopping;	  /* no new hits are counted; what is in the ring is still delivered */
-	bool interrupted; /* what is in the ring is no longer delivered */
+	uint64_t taken;	      /* events that the sinks were given */
+	uint64_t filtered;    /* events that nobody wants to see */
+	bool stopping;	      /* no new hits are counted; what is in the ring is still delivered */
+	bool interrupted;     /* what is in the ring is no longer delivered */
 };
 
 /* ---- session.c ---- */

@@ -1,0 +1,99 @@
+#include "show/event/event.h"
+
+/* A member: its name, its type, where it stands. */
+#define MEMBER(name_, type_, at_)                                                     \
+	{                                                                             \
+		.name = ",\"" name_ "\":", .name_len = sizeof(",\"" name_ "\":") - 1, \
+		.type = EVENT_##type_, .offset = offsetof(struct event, at_)          \
+	}
+/* A member that is the same in each record of its kind. */
+#define CONSTANT(text_)                                                                      \
+	{                                                                                    \
+		.name = "," text_, .name_len = sizeof("," text_) - 1, .type = EVENT_CONSTANT \
+	}
+
+static const struct event_member start[] = {
+	CONSTANT("\"schema\":2"),
+	MEMBER("time", TIME, time_ns),
+	MEMBER("version", STRING, start.version),
+	MEMBER("engine", STRING, start.engine),
+	MEMBER("arch", STRING, start.arch),
+	MEMBER("pid", U32, start.pid),
+	MEMBER("exe", STRING, start.exe),
+	MEMBER("build_id", STRING, start.build_id),
+	MEMBER("bias", ADDRESS, start.bias),
+	MEMBER("go", STRING, start.go),
+	MEMBER("layout", STRING, start.layout),
+	MEMBER("stripped", BOOL, start.stripped),
+	/* Both clocks at one moment: they turn a time_ns into a time of day. */
+	CONSTANT("\"clock\":\"monotonic\""),
+	MEMBER("time_ns", NS, time_ns),
+	MEMBER("wall_ns", NS, start.wall_ns),
+	MEMBER("ready_ms", DECIMAL, start.ready_ms),
+	MEMBER("probes", PROBES, start),
+};
+
+/* A delete has a key, a clear has none. */
+#define REMOVAL_HEAD                                                                        \
+	CONSTANT("\"kind\":\"go\""), MEMBER("time", TIME, time_ns),                         \
+		MEMBER("time_ns", NS, time_ns), MEMBER("pid", U32, removal.pid),            \
+		MEMBER("tid", U32, removal.tid), MEMBER("goid", COUNT, removal.goid),       \
+		MEMBER("map", ADDRESS, removal.map), MEMBER("map_type", MAP_TYPE, removal), \
+		MEMBER("on_stack", FLAG, removal.on_stack)
+#define REMOVAL_TAIL                                                                          \
+	MEMBER("removed", BOOL, removal.removed), MEMBER("panicked", FLAG, removal.panicked), \
+		MEMBER("len_before", COUNT, removal.len_before),                              \
+		MEMBER("len_after", COUNT, removal.len_after),                                \
+		MEMBER("func", STRING, removal.func), MEMBER("gc", GC, removal.gc),           \
+		MEMBER("state", STATE, removal), MEMBER("stack", STACK, removal),             \
+		MEMBER("stack_cut", FLAG, removal.stack_cut),                                 \
+		MEMBER("stack_error", STRING, removal.stack_error)
+
+static const struct event_member delete[] = {
+	REMOVAL_HEAD,
+	MEMBER("key", KEY, removal),
+	REMOVAL_TAIL,
+};
+static const struct event_member clear[] = {REMOVAL_HEAD, REMOVAL_TAIL};
+
+static const struct event_member exits[] = {
+	MEMBER("time", TIME, time_ns),
+	MEMBER("pid", U32, exit.pid),
+	{.name = "", .type = EVENT_EXIT_STATUS}, /* its value tells its name */
+};
+
+static const struct event_member gap[] = {
+	MEMBER("time", TIME, time_ns),	    MEMBER("pid", U32, gap.pid),
+	MEMBER("from_ns", NS, gap.from_ns), MEMBER("to_ns", NS, gap.to_ns),
+	MEMBER("why", STRING, gap.why),
+};
+
+static const struct event_member end[] = {
+	MEMBER("time", TIME, time_ns),
+	MEMBER("hits", U64, end.hits),
+	MEMBER("removed", U64, end.removed),
+	MEMBER("cleared", U64, end.cleared),
+	MEMBER("misses", MISSES, end),
+	MEMBER("delivered", U64, end.delivered),
+	MEMBER("filtered", U64, end.filtered),
+	MEMBER("sampled", U64, end.sampled),
+	MEMBER("lost", LOST, end),
+	MEMBER("gaps", U64, end.gaps),
+	MEMBER("overhead", OVERHEAD, end),
+	MEMBER("sinks", SINKS, end),
+	MEMBER("seconds", DECIMAL, end.seconds),
+};
+
+static const struct event_schema schemas[EVENT_KINDS] = {
+	[EVENT_START] = {"{\"event\":\"start\"", start, ARRAY_SIZE(start)},
+	[EVENT_DELETE] = {"{\"event\":\"delete\"", delete, ARRAY_SIZE(delete)},
+	[EVENT_CLEAR] = {"{\"event\":\"clear\"", clear, ARRAY_SIZE(clear)},
+	[EVENT_EXIT] = {"{\"event\":\"exit\"", exits, ARRAY_SIZE(exits)},
+	[EVENT_GAP] = {"{\"event\":\"gap\"", gap, ARRAY_SIZE(gap)},
+	[EVENT_END] = {"{\"event\":\"end\"", end, ARRAY_SIZE(end)},
+};
+
+const struct event_schema *event_schema(enum event_kind kind)
+{
+	return &schemas[kind];
+}

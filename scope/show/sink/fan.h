@@ -1,0 +1,38 @@
+/* All sinks of a run. Each has its own accounts. The first is the run's output: its accounts are
+ * those of the run, and its failure ends it.
+ */
+#ifndef SHOW_SINK_FAN_H
+#define SHOW_SINK_FAN_H
+
+struct fan {
+	VEC(struct sink *) sinks; /* owned; [0] is the first */
+};
+
+/* Adds a sink, which is the fan's from then on, also on failure. Errors: out of memory. */
+struct error *fan_add(struct fan *fan, struct sink *sink);
+/* Frees all sinks. An empty fan is legal. */
+void fan_fini(struct fan *fan);
+
+/* Hand an event, or the table, to each sink. */
+static inline void fan_event(struct fan *fan, const struct event *event)
+{
+	for (size_t i = 0; i < fan->sinks.len; i++)
+		sink_event(fan->sinks.data[i], event);
+}
+void fan_table(struct fan *fan, struct aggr *aggr, uint64_t time_ns);
+
+/* Flushes each sink. Returns the first one's error; what others could not write stands in their
+ * accounts. */
+struct error *fan_flush(struct fan *fan);
+
+/* Returns the first sink, whose accounts are the run's. */
+static inline struct sink *fan_first(const struct fan *fan)
+{
+	return fan->sinks.data[0];
+}
+
+/* Fills the accounts of the sinks beside the first, for the end record. ret_lost: one for each.
+ * Both arrays have room for fan->sinks.len members. Returns how many there are. */
+size_t fan_accounts(const struct fan *fan, struct event_sink *ret, struct event_lost *ret_lost);
+
+#endif
