@@ -8,6 +8,7 @@
 
 #include "watch/place/place.h"
 
+#define FASTSTR	     "runtime.mapdelete_faststr"
 #define SMALL_DELETE "internal/runtime/maps.(*Map).deleteSmall"
 #define TABLE_DELETE "internal/runtime/maps.(*table).Delete"
 #define MAP_DELETE   "internal/runtime/maps.(*Map).Delete"

@@ -52,7 +52,7 @@ TEST(test_classic_123)
 	struct placements places;
 	uint64_t mapdelete, faststr;
 
-	faststr = ADD_SP(p, "runtime.mapdelete_faststr", faststr_123);
+	faststr = ADD_SP(p, FASTSTR, faststr_123);
 	mapdelete = ADD_SP(p, "runtime.mapdelete", mapdelete_121);
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
@@ -62,7 +62,7 @@ TEST(test_classic_123)
 	assert_int_equal(places.list.data[0].key, GO_PASS_POINTER);
 	check_slots(&places.list.data[0], 2, 3, 4);
 	/* A string is two words. */
-	check_place(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x44, SPOT_REMOVAL);
+	check_place(&places.list.data[1], FASTSTR, faststr, 0x44, SPOT_REMOVAL);
 	assert_int_equal(places.list.data[1].key, GO_PASS_STRING);
 	check_slots(&places.list.data[1], 2, 3, 4);
 	placements_fini(&places);
@@ -317,7 +317,7 @@ TEST(test_string_halves_apart)
 
 	memcpy(code, faststr_123, sizeof(code));
 	code[0x17] = 0x40; /* mov %rdi,0x40(%rsp) */
-	add(p, "runtime.mapdelete_faststr", code, sizeof(code), faststr_123_sp);
+	add(p, FASTSTR, code, sizeof(code), faststr_123_sp);
 	goprog_open(p);
 	err = placement_find(p->image, p->tab, &(struct placement_options){0}, &places);
 	assert_non_null(err);

@@ -212,16 +212,15 @@ TEST(test_reflect_calls)
 	struct placements places;
 	uint64_t faststr, reflect;
 
-	faststr = ADD_SP(p, "runtime.mapdelete_faststr", faststr_123);
+	faststr = ADD_SP(p, FASTSTR, faststr_123);
 	reflect = ADD(p, REFLECT_STRING, fast64_127);
 	poke_call(p, reflect + 0x26, faststr);
 	goprog_open(p);
 	find_ok(p, misses, &places);
 	assert_int_equal(places.list.len, 3);
-	check_removal(&places.list.data[0], "runtime.mapdelete_faststr", faststr, 0x44,
-		      GO_PASS_STRING);
-	check_entry(&places.list.data[1], "runtime.mapdelete_faststr", faststr, 0x1b, 4, 0);
-	check_exit(&places.list.data[2], "runtime.mapdelete_faststr", faststr, 0x58, 4);
+	check_removal(&places.list.data[0], FASTSTR, faststr, 0x44, GO_PASS_STRING);
+	check_entry(&places.list.data[1], FASTSTR, faststr, 0x1b, 4, 0);
+	check_exit(&places.list.data[2], FASTSTR, faststr, 0x58, 4);
 	placements_fini(&places);
 }
 
@@ -323,7 +322,7 @@ TEST(test_reflect_unaccounted)
 	memcpy(code, reflect_faststr_123, sizeof(code));
 	code[0x3d] = 0xff;
 	code[0x3e] = 0xc2; /* inc %rdx */
-	ADD_SP(p, "runtime.mapdelete_faststr", faststr_123);
+	ADD_SP(p, FASTSTR, faststr_123);
 	goprog_func(p, &(struct goprog_func){.name = REFLECT_STRING,
 					     .code = code,
 					     .size = sizeof(code),

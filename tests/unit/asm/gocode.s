@@ -1,0 +1,297 @@
+# Functions of the Go runtime that placement decodes, shortened to what matters: the prologue with
+# the stack check, the spills, the count that goes down, the tail. Included by the tests of placement.
+.include "go.inc"
+
+# runtime.mapdelete_fast64, Go 1.19
+fast64_119:
+	cmp	0x10(%r14),%rsp			# 0x00
+	{disp32} jbe	3f			# 0x04
+	sub	$0x40,%rsp			# 0x0a
+	sp	0x40
+	mov	%rbp,0x38(%rsp)			# 0x0e
+	lea	0x38(%rsp),%rbp			# 0x13
+	mov	%rcx,0x58(%rsp)			# 0x18
+	nopl	(%rax)				# 0x1d
+	test	%rbx,%rbx			# 0x20
+	je	2f				# 0x23
+	cmpq	$0x0,(%rbx)			# 0x25
+	je	2f				# 0x29
+	mov	%rbx,0x50(%rsp)			# 0x2b
+	mov	%rax,0x48(%rsp)			# 0x30
+	mov	0x48(%rax),%rdx			# 0x35
+	mov	(%rdx),%rcx			# 0x39
+	call	*%rcx				# 0x3c
+	mov	0x50(%rsp),%rbx			# 0x3e
+	movzbl	0x8(%rbx),%ecx			# 0x43
+	xor	$0x4,%ecx			# 0x47
+	mov	%cl,0x8(%rbx)			# 0x4a
+	mov	$0x1,%esi			# 0x4d
+	lea	-0x1(%rsi),%rcx			# 0x52
+	test	%rax,%rcx			# 0x56
+	je	2f				# 0x59
+	jmp	1f				# 0x5b
+	nop					# 0x5d
+1:	mov	0x50(%rsp),%rcx			# 0x5e
+	mov	(%rcx),%rdx			# 0x63
+	lea	-0x1(%rdx),%rsi			# 0x66
+	mov	%rsi,(%rcx)			# 0x6a
+	cmp	$0x1,%rdx			# 0x6d
+	jne	2f				# 0x71
+	movl	$0x0,0xc(%rcx)			# 0x73
+2:	mov	0x38(%rsp),%rbp			# 0x7a
+	add	$0x40,%rsp			# 0x7f
+	sp	0
+	ret					# 0x83
+3:	mov	%rax,0x8(%rsp)			# 0x84
+	mov	%rbx,0x10(%rsp)			# 0x89
+	mov	%rcx,0x18(%rsp)			# 0x8e
+	call	elsewhere			# 0x93
+	mov	0x8(%rsp),%rax			# 0x98
+	mov	0x10(%rsp),%rbx			# 0x9d
+	mov	0x18(%rsp),%rcx			# 0xa2
+	jmp	fast64_119			# 0xa7
+
+# runtime.mapdelete_fast32, Go 1.19
+fast32_119:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	2f				# 0x04
+	sub	$0x40,%rsp			# 0x06
+	sp	0x40
+	mov	%rbp,0x38(%rsp)			# 0x0a
+	lea	0x38(%rsp),%rbp			# 0x0f
+	mov	%ecx,0x58(%rsp)			# 0x14
+	test	%rbx,%rbx			# 0x18
+	je	1f				# 0x1b
+	mov	%rbx,0x50(%rsp)			# 0x1d
+	mov	%rax,0x48(%rsp)			# 0x22
+	mov	0x50(%rsp),%rcx			# 0x27
+	mov	(%rcx),%rdx			# 0x2c
+	dec	%rdx				# 0x2f
+	mov	%rdx,(%rcx)			# 0x32
+	test	%rdx,%rdx			# 0x35
+	jne	1f				# 0x38
+	movl	$0x0,0xc(%rcx)			# 0x3a
+1:	mov	0x38(%rsp),%rbp			# 0x41
+	add	$0x40,%rsp			# 0x46
+	sp	0
+	ret					# 0x4a
+2:	call	elsewhere			# 0x4b
+	jmp	fast32_119			# 0x50
+
+# runtime.mapdelete_faststr, Go 1.23
+faststr_123:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	2f				# 0x04
+	push	%rbp				# 0x06
+	sp	8
+	mov	%rsp,%rbp			# 0x07
+	sub	$0x50,%rsp			# 0x0a
+	sp	0x58
+	mov	%rcx,0x70(%rsp)			# 0x0e
+	mov	%rdi,0x78(%rsp)			# 0x13
+	test	%rbx,%rbx			# 0x18
+	je	1f				# 0x1b
+	mov	%rax,0x60(%rsp)			# 0x1d
+	mov	%rbx,0x68(%rsp)			# 0x22
+	lea	0x70(%rsp),%rax			# 0x27
+	call	elsewhere			# 0x2c
+	mov	0x68(%rsp),%rcx			# 0x31
+	mov	(%rcx),%rdx			# 0x36
+	lea	-0x1(%rdx),%rsi			# 0x39
+	mov	%rsi,(%rcx)			# 0x3d
+	cmp	$0x1,%rdx			# 0x40
+	jne	1f				# 0x44
+	call	elsewhere			# 0x46
+	mov	0x68(%rsp),%rcx			# 0x4b
+	mov	%eax,0xc(%rcx)			# 0x50
+1:	add	$0x50,%rsp			# 0x53
+	sp	8
+	pop	%rbp				# 0x57
+	sp	0
+	ret					# 0x58
+2:	call	elsewhere			# 0x59
+	jmp	faststr_123			# 0x5e
+
+# runtime.mapdelete, Go 1.21; a third spelling of "less one"
+mapdelete_121:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	2f				# 0x04
+	push	%rbp				# 0x06
+	sp	8
+	mov	%rsp,%rbp			# 0x07
+	sub	$0x58,%rsp			# 0x0a
+	sp	0x60
+	mov	%rcx,0x78(%rsp)			# 0x0e
+	test	%rbx,%rbx			# 0x13
+	je	1f				# 0x16
+	mov	%rax,0x68(%rsp)			# 0x18
+	mov	%rbx,0x70(%rsp)			# 0x1d
+	call	elsewhere			# 0x22
+	mov	0x70(%rsp),%rdx			# 0x27
+	subq	$0x1,(%rdx)			# 0x2c
+	cmpq	$0x0,(%rdx)			# 0x30
+	jne	1f				# 0x34
+	movl	$0x0,0xc(%rdx)			# 0x36
+1:	add	$0x58,%rsp			# 0x3d
+	sp	8
+	pop	%rbp				# 0x41
+	sp	0
+	ret					# 0x42
+2:	call	elsewhere			# 0x43
+	jmp	mapdelete_121			# 0x48
+
+# runtime.mapclear, Go 1.19
+mapclear_119:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	2f				# 0x04
+	sub	$0x28,%rsp			# 0x06
+	mov	%rbp,0x20(%rsp)			# 0x0a
+	lea	0x20(%rsp),%rbp			# 0x0f
+	nopl	(%rax,%rax,1)			# 0x14
+	test	%rbx,%rbx			# 0x18
+	je	1f				# 0x1b
+	mov	%rbx,0x38(%rsp)			# 0x1d
+1:	mov	0x20(%rsp),%rbp			# 0x22
+	add	$0x28,%rsp			# 0x27
+	ret					# 0x2b
+2:	call	elsewhere			# 0x2c
+	jmp	mapclear_119			# 0x31
+
+# internal/runtime/maps.(*Map).deleteSmall, Go 1.24 to 1.26: a nop before jae
+small_124:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	2f				# 0x04
+	push	%rbp				# 0x06
+	sp	8
+	mov	%rsp,%rbp			# 0x07
+	sub	$0x38,%rsp			# 0x0a
+	sp	0x40
+	mov	%rax,0x48(%rsp)			# 0x0e
+	mov	%rbx,0x50(%rsp)			# 0x13
+	mov	%rdi,0x60(%rsp)			# 0x18
+	mov	0x10(%rax),%rsi			# 0x1d
+	mov	%rsi,0x30(%rsp)			# 0x21
+	call	*%rcx				# 0x26
+	test	%al,%al				# 0x28
+	je	1f				# 0x2a
+	mov	0x48(%rsp),%rcx			# 0x2c
+	decq	(%rcx)				# 0x31
+	mov	0x50(%rsp),%rcx			# 0x34
+	mov	0x68(%rcx),%edx			# 0x39
+	bt	$0x2,%edx			# 0x3c
+	xchg	%ax,%ax				# 0x40
+	jae	1f				# 0x42
+	mov	0x30(%rsp),%rdx			# 0x44
+1:	add	$0x38,%rsp			# 0x49
+	sp	8
+	pop	%rbp				# 0x4d
+	sp	0
+	ret					# 0x4e
+2:	call	elsewhere			# 0x4f
+	jmp	small_124			# 0x54
+
+# internal/runtime/maps.(*table).Delete, Go 1.27: no nop;
+# table.used, of 16 bits, goes down first
+table_127:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	3f				# 0x04
+	push	%rbp				# 0x06
+	sp	8
+	mov	%rsp,%rbp			# 0x07
+	sub	$0x58,%rsp			# 0x0a
+	sp	0x60
+	mov	%rax,0x68(%rsp)			# 0x0e
+	mov	%rbx,0x70(%rsp)			# 0x13
+	mov	%rcx,0x78(%rsp)			# 0x18
+	mov	%rsi,0x88(%rsp)			# 0x1d
+	mov	0x18(%rax),%r8			# 0x25
+	mov	%r8,0x30(%rsp)			# 0x29
+	test	%rdi,%r8			# 0x2e
+	je	2f				# 0x31
+	jmp	1f				# 0x33
+	nop					# 0x35
+1:	mov	0x68(%rsp),%rcx			# 0x36
+	movzwl	(%rcx),%edx			# 0x3b
+	dec	%edx				# 0x3e
+	mov	%dx,(%rcx)			# 0x40
+	mov	0x78(%rsp),%rdx			# 0x43
+	decq	(%rdx)				# 0x48
+	mov	0x70(%rsp),%rdx			# 0x4b
+	mov	0x80(%rdx),%esi			# 0x50
+	bt	$0x2,%esi			# 0x56
+	jae	2f				# 0x5a
+	cmpl	$0x0,0x1000(%rip)		# 0x5c
+2:	add	$0x58,%rsp			# 0x63
+	sp	8
+	pop	%rbp				# 0x67
+	sp	0
+	ret					# 0x68
+3:	call	elsewhere			# 0x69
+	jmp	table_127			# 0x6e
+
+# internal/runtime/maps.(*Map).Clear, Go 1.26
+clear_126:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	2f				# 0x04
+	push	%rbp				# 0x06
+	mov	%rsp,%rbp			# 0x07
+	sub	$0x28,%rsp			# 0x0a
+	test	%rax,%rax			# 0x0e
+	je	1f				# 0x11
+	mov	%rax,0x38(%rsp)			# 0x13
+1:	add	$0x28,%rsp			# 0x18
+	pop	%rbp				# 0x1c
+	ret					# 0x1d
+2:	call	elsewhere			# 0x1e
+	jmp	clear_126			# 0x23
+
+# runtime.mapdelete_fast64, Go 1.27: hands on to (*Map).Delete; two returns
+fast64_127:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	2f				# 0x04
+	push	%rbp				# 0x06
+	mov	%rsp,%rbp			# 0x07
+	sub	$0x18,%rsp			# 0x0a
+	mov	%rcx,0x38(%rsp)			# 0x0e
+	test	%rbx,%rbx			# 0x13
+	je	1f				# 0x16
+	lea	0x38(%rsp),%rcx			# 0x18
+	mov	%rax,%rdx			# 0x1d
+	mov	%rbx,%rax			# 0x20
+	mov	%rdx,%rbx			# 0x23
+	call	elsewhere			# 0x26
+	add	$0x18,%rsp			# 0x2b
+	pop	%rbp				# 0x2f
+	ret					# 0x30
+1:	add	$0x18,%rsp			# 0x31
+	pop	%rbp				# 0x35
+	ret					# 0x36
+2:	call	elsewhere			# 0x37
+	jmp	fast64_127			# 0x3c
+
+# runtime.gopanic, Go 1.26: the stack check of a large frame
+gopanic_126:
+	lea	-0x28(%rsp),%r12		# 0x00
+	cmp	0x10(%r14),%r12			# 0x05
+	jbe	1f				# 0x09
+	push	%rbp				# 0x0b
+	mov	%rsp,%rbp			# 0x0c
+	sub	$0xa0,%rsp			# 0x0f
+	mov	%rax,0xb0(%rsp)			# 0x16
+	test	%rax,%rax			# 0x1e
+	je	1f				# 0x21
+	ud2					# 0x23
+1:	call	elsewhere			# 0x25
+	jmp	gopanic_126			# 0x2a
+
+# runtime.gcMark: the first compare with 2 names gcphase
+gcmark_126:
+	cmp	0x10(%r14),%rsp			# 0x00
+	jbe	1f				# 0x04
+	push	%rbp				# 0x06
+	mov	%rsp,%rbp			# 0x07
+	sub	$0x70,%rsp			# 0x0a
+	cmpl	$0x2,0x1000(%rip)		# 0x0e
+	jne	1f				# 0x15
+	cmpl	$0x2,0x2000(%rip)		# 0x17
+1:	ret					# 0x1e

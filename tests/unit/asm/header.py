@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Makes a C header of an assembly source: each function's bytes as an array of its name.
+
+    header.py [--include HEADER]... TARGET SOURCE OUTPUT
+
+TARGET is what clang calls the machine: x86_64, aarch64. A function is a label; it ends where the next begins. Calls to what the source
+does not define have 0 where the distance stands. Three macros (go.inc) say more of a function f, and become arrays for goprog.h:
+
+    sp DELTA                from here on the stack pointer is DELTA below its value at entry     f_sp
+    inlined NAME, PARENT    what follows is the inlined function NAME, called at f + PARENT      f_inlined
+    own                     what follows is the function's own again
+"""
+import argparse
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+SHT_SYMTAB = 2
+STT_SECTION, STT_FILE = 3, 4
+
+
+def assemble(target, source):
+    """Returns the bytes of .text and [(offset, name)] of its symbols."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "out.o"
+        subprocess.run(["clang", f"--target={target}-linux-gnu", "-c", "-I", str(pathlib.Path(source).parent), source, "-o", str(out)],
+                       check=True)
+        data = out.read_bytes()
+    shoff, = struct.unpack_from("<Q", data, 40)
+    size, count, names = struct.unpack_from("<HHH", data, 58)
+    heads = [struct.unpack_from("<IIQQQQIIQQ", data, shoff + i * size) for i in range(count)]
+
+    def string(table, at):
+        start = heads[table][4] + at
+        return data[start : data.index(b"\0", start)].decode()
+
+    text = next(i for i, h in enumerate(heads) if string(names, h[0]) == ".text")
+    table = next(h for h in heads if h[1] == SHT_SYMTAB)
+    symbols = []
+    for at in range(table[4], table[4] + table[5], 24):
+        name, info, _, section, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+        if section == text and info & 15 not in (STT_SECTION, STT_FILE) and not string(table[6], name).startswith("$"):
+            symbols.append((value, string(table[6], name)))
+    return data[heads[text][4] : heads[text][4] + heads[text][5]], symbols
+
+
+def functions(text, symbols):
+    """Yields name, bytes, [(offset, mark)] of each function."""
+    starts = sorted((at, name) for at, name in symbols if "=" not in name)
+    marks = sorted((at, name) for at, name in symbols if "=" in name)
+    for i, (start, name) in enumerate(starts):
+        end = starts[i + 1][0] if i + 1 < len(starts) else len(text)
+        yield name, text[start:end], [(at - start, mark) for at, mark in marks if start <= at < end]
+
+
+def until(size, marks, first):
+    """Of marks, each from an offset on, makes rows of which each holds up to one."""
+    held = first
+    for at, value in marks:
+        yield at, held
+        held = value
+    yield size, held
+
+
+def array(kind, name, rows):
+    return f"static const {kind} {name}[] = {{\n" + "".join(f"\t{row},\n" for row in rows) + "};\n"
+
+
+def header(source, includes, found):
+    out = [f"/* Made of {pathlib.Path(source).name} by header.py. */\n#pragma once\n\n#include <stdint.h>\n"]
+    out += [f'#include "{name}"\n' for name in includes]
+    for name, code, marks in found:
+        lines = [", ".join(f"0x{byte:02x}" for byte in code[at : at + 12]) for at in range(0, len(code), 12)]
+        out.append("\n" + array("uint8_t", name, lines))
+        deltas = [(at, m[1]) for at, mark in marks if (m := re.match(r"sp=([^,]+),", mark))]
+        if deltas:
+            rows = [f"{{0x{at:x}, {delta}}}" for at, delta in until(len(code), deltas, "0")]
+            out.append(array("struct goprog_sp", f"{name}_sp", [*rows, "{0}"]))
+        inlined = [(at, f"{m[1]}, {m[2]}") for at, mark in marks if (m := re.match(r"inlined=([^,]+),([^,]+),", mark))]
+        if inlined:
+            rows = [f"{{0x{at:x}, {of}}}" for at, of in until(len(code), inlined, "NULL, 0")]
+            out.append(array("struct goprog_inline", f"{name}_inlined", [*rows, "{0}"]))
+    return "".join(out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--include", action="append", default=[])
+    parser.add_argument("target")
+    parser.add_argument("source")
+    parser.add_argument("output")
+    args = parser.parse_args()
+    found = functions(*assemble(args.target, args.source))
+    pathlib.Path(args.output).write_text(header(args.source, args.include, found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
