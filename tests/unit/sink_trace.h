@@ -185,7 +185,8 @@ static void emit_keys(emit_fn *emit, void *to)
 
 		event.removal.key = keys[i].key;
 		event.removal.key_n = keys[i].n;
-		event.removal.key_error = keys[i].error;
+		event.removal.key_error =
+			keys[i].error ? keys[i].error : value_error(keys[i].key, keys[i].n);
 		event.removal.gc = EVENT_GC_UNKNOWN;
 		event.removal.stack_cut = i == 2;
 		emit(to, &event);

@@ -33,14 +33,11 @@ bool value_is_cut(const struct value *values, size_t n)
 	return false;
 }
 
-const char *value_error(const struct value *values, size_t n, size_t *ret_len)
+const char *value_error(const struct value *values, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (values[i].kind != VALUE_UNREAD)
-			continue;
-		*ret_len = values[i].bytes ? values[i].bytes_len : 0;
-		return values[i].bytes ? values[i].bytes : "";
-	}
+	for (size_t i = 0; i < n; i++)
+		if (values[i].kind == VALUE_UNREAD)
+			return values[i].bytes ? values[i].bytes : "";
 	return NULL;
 }
 

@@ -69,7 +69,8 @@ bool value_name_unique(const struct value *values, size_t first, size_t at, size
 
 /* Tells whether anything in the list is cut. */
 bool value_is_cut(const struct value *values, size_t n);
-/* Returns the reason of the first UNREAD in the list, or NULL; *ret_len: its length. */
-const char *value_error(const struct value *values, size_t n, size_t *ret_len);
+/* Returns the reason of the first UNREAD in the list ("" when it has none), or NULL. Reasons end in a
+ * NUL. */
+const char *value_error(const struct value *values, size_t n);
 
 #endif

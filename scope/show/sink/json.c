@@ -138,20 +138,13 @@ static void put_type(struct sink *sink, const struct event_removal *event)
 
 static void put_key(struct buf *to, const struct event_removal *event)
 {
-	size_t len = 0;
-	const char *error = event->key_error;
-
 	value_json(to, event->key, event->key_n);
 	if (value_is_cut(event->key, event->key_n))
 		json_literal(to, ",\"key_cut\":true");
-	if (error)
-		len = strlen(error);
-	else
-		error = value_error(event->key, event->key_n, &len);
-	if (!error)
+	if (!event->key_error)
 		return;
 	json_name(to, "key_error");
-	json_put_string(to, error, len);
+	json_put_string(to, event->key_error, strlen(event->key_error));
 }
 
 static void put_gc(struct buf *to, enum event_gc gc)

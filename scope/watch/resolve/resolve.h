@@ -1,4 +1,9 @@
-/* resolve: an engine's records become events: addresses get names, key bytes become values.
+/* resolve: an engine's records become events. Addresses get names, and key bytes become values. Stacks
+ * and types are looked up once each: an event of a known site costs two hash lookups.
+ *
+ *   resolve.c   one record
+ *   stacks.h    stacks with names
+ *   types.h     map types with names
  */
 #ifndef WATCH_RESOLVE_RESOLVE_H
 #define WATCH_RESOLVE_RESOLVE_H

@@ -1,0 +1,155 @@
+#include "watch/resolve/stacks.h"
+
+/* A program with more stacks than this, or deeper ones, has its stacks looked up again. That bounds
+ * the memory. */
+#define STACKS_MAX	 (1u << 17)
+#define STACKS_BYTES_MAX (64ul << 20) /* of pcs and frames */
+
+/* Appends the source-level frames of one physical frame. `at` is the address to look up, pc the one
+ * to show. While *leading, frames of the runtime's entries are left out, with the frames inlined into
+ * them; stack->func becomes the outermost of them. */
+static bool add_frames(struct stacks *s, struct stack *stack, uint64_t at, uint64_t pc,
+		       bool *leading)
+{
+	struct gopcln_frame found[GOPCLN_INLINE_MAX];
+	size_t n = gopcln_frames(s->tab, at, found, ARRAY_SIZE(found));
+	struct event_frame unknown = {.pc = pc, .func = "", .file = ""};
+
+	if (!n) {
+		*leading = false;
+		stack->nframes++;
+		return vec_push(&s->frames, unknown);
+	}
+	if (*leading && go_entry_is_inner(found[n - 1].func)) {
+		stack->func = found[n - 1].func;
+		return true;
+	}
+	*leading = false;
+	for (size_t i = 0; i < n; i++) {
+		struct event_frame frame = {
+			.pc = pc,
+			.func = found[i].func,
+			.file = found[i].file,
+			.line = found[i].line,
+			.inlined = found[i].inlined,
+		};
+
+		/* The compiler made it, and Go's own tracebacks hide it, too. But a stack may have
+		 * no other frame (go delete(m, k)): its line is then that of the delete. */
+		if (found[i].wrapper && stack->nframes)
+			continue;
+		if (!vec_push(&s->frames, frame))
+			return false;
+		stack->nframes++;
+	}
+	return true;
+}
+
+static bool build_stack(struct stacks *s, struct stack *stack)
+{
+	uint64_t bias = s->pcs.data[stack->first_pc + 1];
+	bool leading = true;
+
+	stack->func = "";
+	stack->first_frame = (uint32_t)s->frames.len;
+	if (!add_frames(s, stack, s->pcs.data[stack->first_pc] - bias, s->pcs.data[stack->first_pc],
+			&leading))
+		return false;
+	for (uint32_t i = 3; i < stack->npcs; i++) {
+		uint64_t pc = s->pcs.data[stack->first_pc + i];
+
+		if (!add_frames(s, stack, pc - bias - 1, pc, &leading))
+			return false;
+	}
+	/* Every goroutine's stack ends in it: it tells nothing. */
+	if (stack->nframes && !strcmp(s->frames.data[s->frames.len - 1].func, "runtime.goexit")) {
+		s->frames.len--;
+		stack->nframes--;
+	}
+	/* This comes before the frames are cut, because the site may be among those that are cut. */
+	stack->site_matches =
+		filter_site_matches(s->filter, s->frames.data + stack->first_frame, stack->nframes);
+	if (stack->nframes > s->stack_max) {
+		s->frames.len -= stack->nframes - s->stack_max;
+		stack->nframes = s->stack_max;
+		stack->cut = true;
+	}
+	return true;
+}
+
+static bool stacks_full(const struct stacks *s)
+{
+	return s->list.len >= STACKS_MAX ||
+	       s->pcs.len * sizeof(*s->pcs.data) + s->frames.len * sizeof(*s->frames.data) >
+		       STACKS_BYTES_MAX;
+}
+
+static void forget_stacks(struct stacks *s)
+{
+	s->first_id += (uint32_t)s->list.len;
+	s->list.len = s->pcs.len = s->frames.len = 0;
+	table_fini(&s->index);
+}
+
+static bool same_stack(const struct stacks *s, const struct stack *stack, const uint64_t head[3],
+		       const uint64_t *pcs, uint32_t n)
+{
+	const uint64_t *at = &s->pcs.data[stack->first_pc];
+
+	return stack->npcs == n + 3 && !memcmp(at, head, 3 * sizeof(*at)) &&
+	       !memcmp(at + 3, pcs, n * sizeof(*at));
+}
+
+static struct stack *add_stack(struct stacks *s, const uint64_t head[3], const uint64_t *pcs,
+			       uint32_t n, uint64_t hash, uint32_t next)
+{
+	struct stack stack = {.first_pc = (uint32_t)s->pcs.len, .npcs = n + 3, .next = next};
+
+	if (!vec_reserve(&s->pcs, s->pcs.len + n + 3))
+		return NULL;
+	memcpy(s->pcs.data + s->pcs.len, head, 3 * sizeof(*head));
+	memcpy(s->pcs.data + s->pcs.len + 3, pcs, n * sizeof(*pcs));
+	s->pcs.len += n + 3;
+	if (!build_stack(s, &stack) || !vec_push(&s->list, stack) ||
+	    table_put(&s->index, hash, (uint32_t)s->list.len) < 0)
+		return NULL;
+	return &s->list.data[s->list.len - 1];
+}
+
+struct stack *stacks_get(struct stacks *s, const struct physical_stack *of)
+{
+	uint64_t head[3] = {of->ip, of->bias, of->cut};
+	uint64_t hash = table_mix(head[0] ^ table_mix(head[1] + head[2]));
+	uint32_t *newest;
+	uint32_t next;
+
+	for (uint32_t i = 0; i < of->n; i++)
+		hash = (hash ^ of->pcs[i]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 29;
+	newest = table_find(&s->index, hash);
+	for (next = newest ? *newest : 0; next; next = s->list.data[next - 1].next)
+		if (same_stack(s, &s->list.data[next - 1], head, of->pcs, of->n))
+			return &s->list.data[next - 1];
+	if (stacks_full(s)) {
+		forget_stacks(s);
+		newest = NULL;
+	}
+	return add_stack(s, head, of->pcs, of->n, hash, newest ? *newest : 0);
+}
+
+const struct event_frame *stack_frames(const struct stacks *s, const struct stack *stack)
+{
+	return s->frames.data + stack->first_frame;
+}
+
+uint32_t stack_id(const struct stacks *s, const struct stack *stack)
+{
+	return s->first_id + (uint32_t)(stack - s->list.data);
+}
+
+void stacks_fini(struct stacks *s)
+{
+	table_fini(&s->index);
+	vec_fini(&s->list);
+	vec_fini(&s->pcs);
+	vec_fini(&s->frames);
+}

@@ -1,0 +1,46 @@
+/* Stacks with names: each distinct stack is looked up once. */
+#ifndef WATCH_RESOLVE_STACKS_H
+#define WATCH_RESOLVE_STACKS_H
+
+#include "show/event/event.h"
+#include "watch/filter/filter.h"
+
+struct stack {
+	uint32_t first_pc, npcs;       /* in pcs: {ip, bias, cut, return addresses ...} */
+	uint32_t first_frame, nframes; /* in frames */
+	const char *func;	       /* the runtime's entry; borrowed from the image */
+	bool cut;		       /* more frames than are shown */
+	bool site_matches;	       /* --site */
+	uint32_t next; /* another stack with the same hash; 0: none, else index + 1 */
+};
+
+struct stacks {
+	const struct gopcln *tab;
+	const struct filter *filter;
+	uint32_t stack_max; /* frames to show */
+	struct table index; /* hash -> index + 1 of the newest stack with it */
+	VEC(struct stack) list;
+	VEC(uint64_t) pcs;
+	VEC(struct event_frame) frames;
+	uint32_t first_id; /* id of list.data[0]; grows when the list is emptied */
+};
+
+/* A stack as an engine records it. */
+struct physical_stack {
+	uint64_t ip; /* of the probe, run-time */
+	uint64_t bias;
+	const uint64_t *pcs; /* return addresses, innermost first */
+	uint32_t n;
+	bool cut; /* the engine left frames out */
+};
+
+/* Returns the stack, looked up or remembered; NULL when memory is out. It is valid until the next
+ * call. */
+struct stack *stacks_get(struct stacks *stacks, const struct physical_stack *of);
+/* Returns the first of the stack's nframes frames, innermost first. */
+const struct event_frame *stack_frames(const struct stacks *stacks, const struct stack *stack);
+/* Returns a number that no other stack has. */
+uint32_t stack_id(const struct stacks *stacks, const struct stack *stack);
+void stacks_fini(struct stacks *stacks);
+
+#endif

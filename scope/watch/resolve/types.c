@@ -1,0 +1,61 @@
+#include "watch/resolve/types.h"
+
+#define TYPES_MAX (1u << 16)
+
+static bool describe_type(const struct types *t, const struct gotypes *types, uint64_t addr,
+			  struct type_info *info)
+{
+	struct key_test test;
+	struct buf name = {0};
+	struct gotype map, key;
+
+	*info = (struct type_info){.bias = types->bias, .matches = true};
+	info->known = gotype_read(types, addr, &map) && map.kind == GOTYPE_MAP &&
+		      gotype_read(types, map.key, &key);
+	if (info->known) {
+		info->key_type = map.key;
+		info->key_kind = key.kind;
+		filter_key_test(t->filter, types, map.key, &test);
+		info->key_never = test.how == KEY_TEST_NEVER;
+		if (gotype_name(types, addr, &name))
+			info->matches = filter_type_matches(t->filter, buf_cstr(&name));
+	}
+	info->name = strdup(buf_cstr(&name));
+	buf_fini(&name);
+	return info->name != NULL;
+}
+
+struct type_info *types_get(struct types *t, const struct gotypes *types, uint64_t addr, pid_t pid)
+{
+	const struct gopcln_module *module = gopcln_module(types->tab);
+	uint64_t link = addr - types->bias;
+	bool in_file = link >= module->types && link < module->etypes;
+	uint64_t key = in_file ? link : table_mix(addr ^ table_mix((uint64_t)pid + 1));
+	uint32_t *index = table_find(&t->index, key);
+	struct type_info info;
+
+	if (index)
+		return &t->list.data[*index];
+	if (t->list.len >=
+	    TYPES_MAX) { /* a hostile process: the last one is overwritten each time */
+		free(t->list.data[TYPES_MAX - 1].name);
+		t->list.len--;
+	}
+	if (!describe_type(t, types, addr, &info))
+		return NULL;
+	if (!vec_push(&t->list, info)) {
+		free(info.name);
+		return NULL;
+	}
+	if (t->list.len < TYPES_MAX && table_put(&t->index, key, (uint32_t)t->list.len - 1) < 0)
+		return NULL;
+	return &t->list.data[t->list.len - 1];
+}
+
+void types_fini(struct types *t)
+{
+	table_fini(&t->index);
+	vec_each(type, &t->list)
+		free(type->name);
+	vec_fini(&t->list);
+}

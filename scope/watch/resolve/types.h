@@ -1,0 +1,32 @@
+/* Map types with names: each is read once. */
+#ifndef WATCH_RESOLVE_TYPES_H
+#define WATCH_RESOLVE_TYPES_H
+
+#include "read/gofile/gofile.h"
+#include "watch/filter/filter.h"
+
+#include <sys/types.h>
+
+struct type_info {
+	char *name;	   /* "" when it could not be read */
+	uint64_t key_type; /* run-time address; of the process it was first seen in */
+	uint64_t bias;	   /* of that process */
+	enum gotype_kind key_kind;
+	bool known;
+	bool matches;	/* --type; a type without a name may match */
+	bool key_never; /* --key cannot be a key of such a map */
+};
+
+struct types {
+	const struct filter *filter;
+	struct table index;
+	VEC(struct type_info) list;
+};
+
+/* Returns the map type at addr, of process pid, which `types` can read; NULL when memory is out. A
+ * type of the file is one for all processes; a type that reflect made belongs to its process. The
+ * result is valid until the next call. */
+struct type_info *types_get(struct types *t, const struct gotypes *types, uint64_t addr, pid_t pid);
+void types_fini(struct types *t);
+
+#endif
