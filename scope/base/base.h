@@ -6,6 +6,7 @@
  *   buf.h      a growing byte buffer with fast appends (output never goes through printf)
  *   reader.h   the bounds-checked cursor through which every foreign byte is read
  *   vec.h      a typed vector
+ *   search.h   binary search
  *   table.h    a map from 64-bit keys to 32-bit values, of the library of this project
  */
 #ifndef BASE_BASE_H
@@ -24,6 +25,7 @@
 #include "base/buf.h"
 #include "base/reader.h"
 #include "base/vec.h"
+#include "base/search.h"
 #include "base/table.h"
 #include "base/clock.h"
 

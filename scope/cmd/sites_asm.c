@@ -21,7 +21,7 @@ enum {
 
 struct asm_view {
 	const struct sites_binary *binary;
-	enum code_machine machine;
+	const struct machine_ops *machine;
 	struct code_printer *printer;
 	struct placements placements;
 	char *no_placements; /* why there are none; owned */
@@ -181,7 +181,7 @@ static void list_insn(struct lister *lister, const struct code *code, const stru
 	buf_str(to, "  ");
 	if (bytes)
 		code_print(lister->view->printer, bytes, insn->size, insn->addr, to);
-	if (lister->view->machine == CODE_X86_64 || whole.op != CODE_ADDRESS ||
+	if (!lister->view->machine->address_in_two || whole.op != CODE_ADDRESS ||
 	    insn->op == CODE_OFFSET)
 		put_target(lister->view, &whole, lister->entry, to);
 	site_line_end(lister->listing, SITE_LINE_INSN, spot != NULL);
@@ -444,7 +444,7 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 static bool is_at(const struct sites_binary *binary, const struct site_row *row, uint64_t pc)
 {
 	return pc == row->pc ||
-	       pc == row->pc + (image_machine(binary->image) == IMAGE_ARM64 ? 4 : 5);
+	       pc == row->pc + machine_get(image_machine(binary->image)->number)->call_size;
 }
 
 static struct error *select_sites(const struct sites_binary *binary, const char *site,
@@ -480,9 +480,7 @@ static struct error *view_open(struct asm_view *view)
 	err = placement_find(view->binary->image, view->binary->tab, &options, &view->placements);
 	if (!err)
 		return NULL;
-	view->no_placements =
-		strdup(view->machine == CODE_ARM64 ? "trace places no probes on arm64: x86-64 only"
-						   : err->text);
+	view->no_placements = strdup(err->text);
 	error_free(err);
 	return view->no_placements ? NULL : error_nomem();
 }
@@ -516,7 +514,7 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 		.color = color,
 		.width = width,
 		.out = out,
-		.machine = image_machine(binary->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64,
+		.machine = machine_get(image_machine(binary->image)->number),
 		.until = clock_used() + PATIENCE_S,
 	};
 	bool shown[GO_ENTRIES] = {false};

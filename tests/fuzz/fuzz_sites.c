@@ -14,7 +14,8 @@ static bool cold(void *ctx, uint64_t target)
 	return target & 1;
 }
 
-static void walk_paths(const void *bytes, size_t size, uint64_t addr, enum code_machine machine)
+static void walk_paths(const void *bytes, size_t size, uint64_t addr,
+		       const struct machine_ops *machine)
 {
 	struct code_path path;
 	struct code code;
@@ -70,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (image)
 			walk_sites(image);
 		walk_paths(data + 1, text, fake.text,
-			   image && image_machine(image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64);
+			   image ? machine_get(image_machine(image)->number) : &machine_x86_64);
 	}
 	gofake_fini(&fake);
 	return 0;

@@ -18,7 +18,7 @@ static struct code_insn decode_one(const uint8_t *bytes, size_t size)
 	struct code_insn insn;
 	struct code code;
 
-	assert_null(code_decode(CODE_X86_64, bytes, size, 0x1000, &code));
+	assert_null(code_decode(&machine_x86_64, bytes, size, 0x1000, &code));
 	assert_int_equal(code.insns.len, 1);
 	insn = code.insns.data[0];
 	assert_int_equal(insn.size, size);
@@ -190,7 +190,7 @@ TEST(test_decode_joins)
 	static const bool joined[] = {false, false, false, true, false, false};
 	struct code code;
 
-	assert_null(code_decode(CODE_X86_64, bytes, sizeof(bytes), 0x1000, &code));
+	assert_null(code_decode(&machine_x86_64, bytes, sizeof(bytes), 0x1000, &code));
 	assert_int_equal(code.insns.len, ARRAY_SIZE(joined));
 	for (size_t i = 0; i < ARRAY_SIZE(joined); i++)
 		assert_int_equal(code.insns.data[i].joined, joined[i]);
@@ -202,10 +202,10 @@ TEST(test_decode_garbage)
 	uint64_t noise = 1;
 	struct code code;
 
-	assert_null(code_decode(CODE_X86_64, NULL, 0, 0, &code));
+	assert_null(code_decode(&machine_x86_64, NULL, 0, 0, &code));
 	assert_int_equal(code.insns.len, 0);
 	/* nop, then a byte that is no instruction: nothing goes on there, and a nop follows */
-	assert_null(code_decode(CODE_X86_64, CODE(0x90, 0x06, 0x90), 0x1000, &code));
+	assert_null(code_decode(&machine_x86_64, CODE(0x90, 0x06, 0x90), 0x1000, &code));
 	assert_int_equal(code.insns.len, 3);
 	assert_int_equal(code.insns.data[0].flow, CODE_NEXT);
 	assert_int_equal(code.insns.data[1].flow, CODE_STOP);
@@ -214,8 +214,8 @@ TEST(test_decode_garbage)
 	assert_false(code.insns.data[1].emulated);
 	assert_int_equal(code.insns.data[2].flow, CODE_NEXT);
 	code_fini(&code);
-	assert_null(
-		code_decode(CODE_X86_64, CODE(0x90, 0x48, 0x8b), 0x1000, &code)); /* cut short */
+	assert_null(code_decode(&machine_x86_64, CODE(0x90, 0x48, 0x8b), 0x1000,
+				&code)); /* cut short */
 	assert_int_equal(code.insns.len, 3);
 	assert_int_equal(code.insns.data[1].flow, CODE_STOP);
 	code_fini(&code);
@@ -226,7 +226,8 @@ TEST(test_decode_garbage)
 			noise = noise * 6364136223846793005u + 1442695040888963407u;
 			bytes[k] = (uint8_t)(noise >> 56);
 		}
-		assert_null(code_decode(CODE_X86_64, bytes, sizeof(bytes), UINT64_MAX - 32, &code));
+		assert_null(
+			code_decode(&machine_x86_64, bytes, sizeof(bytes), UINT64_MAX - 32, &code));
 		assert_in_range(code.insns.len, 0, sizeof(bytes));
 		code_fini(&code);
 	}
@@ -237,10 +238,10 @@ TEST(test_registers)
 	static const uint8_t arguments[] = {0, 3, 1, 7, 6, 8, 9, 10, 11};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(arguments); i++)
-		assert_int_equal(code_argument_register(CODE_X86_64, i), arguments[i]);
-	assert_int_equal(code_argument_register(CODE_X86_64, 9), CODE_NO_REG);
-	assert_int_equal(code_stack_register(CODE_X86_64), 4);
-	assert_int_equal(code_frame_register(CODE_X86_64), 5);
+		assert_int_equal(machine_argument(&machine_x86_64, i), arguments[i]);
+	assert_int_equal(machine_argument(&machine_x86_64, 9), CODE_NO_REG);
+	assert_int_equal(machine_x86_64.stack, 4);
+	assert_int_equal(machine_x86_64.frame, 5);
 }
 
 int main(void)

@@ -13,7 +13,7 @@ static struct code_insn decode_one(uint32_t word)
 	struct code_insn insn;
 	struct code code;
 
-	assert_null(code_decode(CODE_ARM64, &word, sizeof(word), 0x5000, &code));
+	assert_null(code_decode(&machine_arm64, &word, sizeof(word), 0x5000, &code));
 	assert_int_equal(code.insns.len, 1);
 	insn = code.insns.data[0];
 	assert_int_equal(insn.size, 4);
@@ -157,12 +157,12 @@ TEST(test_flow)
 TEST(test_abi)
 {
 	for (unsigned i = 0; i < 16; i++)
-		assert_int_equal(code_argument_register(CODE_ARM64, i), i);
-	assert_int_equal(code_argument_register(CODE_ARM64, 16), CODE_NO_REG);
-	assert_int_equal(code_context_register(CODE_ARM64), 26);
-	assert_int_equal(code_stack_register(CODE_ARM64), 31);
-	assert_int_equal(code_frame_register(CODE_ARM64), 29);
-	assert_int_equal(code_context_register(CODE_X86_64), 2);
+		assert_int_equal(machine_argument(&machine_arm64, i), i);
+	assert_int_equal(machine_argument(&machine_arm64, 16), CODE_NO_REG);
+	assert_int_equal(machine_arm64.context, 26);
+	assert_int_equal(machine_arm64.stack, 31);
+	assert_int_equal(machine_arm64.frame, 29);
+	assert_int_equal(machine_x86_64.context, 2);
 }
 
 TEST(test_noise)
@@ -177,8 +177,8 @@ TEST(test_noise)
 			noise = noise * 6364136223846793005u + 1442695040888963407u;
 			words[k] = (uint32_t)(noise >> 32);
 		}
-		assert_null(code_decode(CODE_ARM64, words, sizeof(words) - i % 4, UINT64_MAX - 31,
-					&code));
+		assert_null(code_decode(&machine_arm64, words, sizeof(words) - i % 4,
+					UINT64_MAX - 31, &code));
 		assert_int_equal(code.insns.len, 16);
 		code_fini(&code);
 	}

@@ -34,7 +34,7 @@ TEST(test_calls_everywhere)
 			memset(text, 0x90, sizeof(text));
 			memcpy(text + at, opcodes[o], len);
 			put_rel(text, at + len, targets[o % 3]);
-			assert_null(code_calls_find(CODE_X86_64, text, SIZE, BASE, targets,
+			assert_null(code_calls_find(&machine_x86_64, text, SIZE, BASE, targets,
 						    ARRAY_SIZE(targets), &calls));
 			assert_int_equal(calls.list.len, expected);
 			if (expected) {
@@ -53,11 +53,11 @@ TEST(test_calls_none)
 	struct code_calls calls = {0};
 
 	put_rel(text, 7, 0x3ff000); /* behind 0f 74: no jump */
-	assert_null(code_calls_find(CODE_X86_64, text, sizeof(text), BASE, targets, 1, &calls));
+	assert_null(code_calls_find(&machine_x86_64, text, sizeof(text), BASE, targets, 1, &calls));
 	assert_int_equal(calls.list.len, 0);
-	assert_null(code_calls_find(CODE_X86_64, text, sizeof(text), BASE, targets, 0, &calls));
-	assert_null(code_calls_find(CODE_X86_64, text, 0, BASE, targets, 1, &calls));
-	assert_null(code_calls_find(CODE_ARM64, text, 3, BASE, targets, 1, &calls));
+	assert_null(code_calls_find(&machine_x86_64, text, sizeof(text), BASE, targets, 0, &calls));
+	assert_null(code_calls_find(&machine_x86_64, text, 0, BASE, targets, 1, &calls));
+	assert_null(code_calls_find(&machine_arm64, text, 3, BASE, targets, 1, &calls));
 	assert_int_equal(calls.list.len, 0);
 	code_calls_fini(&calls);
 }
@@ -77,9 +77,9 @@ TEST(test_call_at)
 	put_rel(text, 3, targets[0]);
 	put_rel(text, 12, targets[0]);
 	put_rel(text, 17, targets[0]);
-	assert_null(code_calls_find(CODE_X86_64, text, sizeof(text), BASE, targets, 1, &calls));
+	assert_null(code_calls_find(&machine_x86_64, text, sizeof(text), BASE, targets, 1, &calls));
 	assert_int_equal(calls.list.len, 3);
-	assert_null(code_decode(CODE_X86_64, text, sizeof(text), BASE, &code));
+	assert_null(code_decode(&machine_x86_64, text, sizeof(text), BASE, &code));
 	assert_null(code_call_at(&code, &calls.list.data[0]));
 	assert_int_equal(code_call_at(&code, &calls.list.data[1])->addr, BASE + 10);
 	assert_int_equal(code_call_at(&code, &calls.list.data[2])->addr, BASE + 16);
@@ -99,7 +99,8 @@ TEST(test_calls_arm64)
 	};
 	struct code_calls calls = {0};
 
-	assert_null(code_calls_find(CODE_ARM64, text, sizeof(text), 0x400000, targets, 2, &calls));
+	assert_null(
+		code_calls_find(&machine_arm64, text, sizeof(text), 0x400000, targets, 2, &calls));
 	assert_int_equal(calls.list.len, 2);
 	assert_int_equal(calls.list.data[0].addr, 0x400004);
 	assert_int_equal(calls.list.data[0].target, 0x400000);
@@ -116,13 +117,15 @@ TEST(test_takes)
 	struct code_calls takes = {0};
 
 	put_rel(text, 4, target[0]);
-	assert_null(code_takes_find(CODE_X86_64, text, sizeof(text), BASE, target, 1, &takes));
+	assert_null(code_takes_find(&machine_x86_64, text, sizeof(text), BASE, target, 1, &takes));
 	assert_int_equal(takes.list.len, 1);
 	assert_int_equal(takes.list.data[0].addr, BASE + 2);
 	takes.list.len = 0;
-	assert_null(code_takes_find(CODE_X86_64, text, 7, BASE, target, 1, &takes)); /* cut short */
+	assert_null(
+		code_takes_find(&machine_x86_64, text, 7, BASE, target, 1, &takes)); /* cut short */
 	assert_int_equal(takes.list.len, 0);
-	assert_null(code_takes_find(CODE_ARM64, arm, sizeof(arm), BASE, page_target, 1, &takes));
+	assert_null(
+		code_takes_find(&machine_arm64, arm, sizeof(arm), BASE, page_target, 1, &takes));
 	assert_int_equal(takes.list.len, 1);
 	assert_int_equal(takes.list.data[0].addr, BASE + 4);
 	code_calls_fini(&takes);
@@ -136,14 +139,15 @@ TEST(test_trampolines)
 	uint32_t other[3];
 	uint64_t addr = 0;
 
-	assert_true(code_is_trampoline(CODE_ARM64, text, sizeof(text), &take, &addr));
+	assert_true(code_is_trampoline(&machine_arm64, text, sizeof(text), &take, &addr));
 	assert_int_equal(addr, BASE);
-	assert_false(code_is_trampoline(CODE_ARM64, text, 11, &take, &addr));
-	assert_false(code_is_trampoline(CODE_X86_64, text, sizeof(text), &take, &addr));
+	assert_false(code_is_trampoline(&machine_arm64, text, 11, &take, &addr));
+	assert_false(code_is_trampoline(&machine_x86_64, text, sizeof(text), &take, &addr));
 	for (unsigned i = 0; i < 3; i++) {
 		memcpy(other, text, sizeof(text));
 		other[i] ^= 1u << (i == 2 ? 5 : 0); /* another register */
-		assert_false(code_is_trampoline(CODE_ARM64, other, sizeof(other), &take, &addr));
+		assert_false(
+			code_is_trampoline(&machine_arm64, other, sizeof(other), &take, &addr));
 	}
 }
 
@@ -158,9 +162,9 @@ static struct code_value value_at(const uint8_t *text, size_t size, size_t at, u
 	struct code_value value;
 	struct code code;
 
-	assert_null(code_decode(CODE_X86_64, text, size, BASE, &code));
+	assert_null(code_decode(&machine_x86_64, text, size, BASE, &code));
 	assert_non_null(code_at(&code, BASE + at));
-	assert_null(code_track_new(CODE_X86_64, &code, keepers, &track));
+	assert_null(code_track_new(&machine_x86_64, &code, keepers, &track));
 	value = code_track_value(track, code_at(&code, BASE + at), reg);
 	code_track_free(track);
 	code_fini(&code);
@@ -311,9 +315,9 @@ TEST(test_track_noise)
 			noise = noise * 6364136223846793005u + 1442695040888963407u;
 			text[k] = (uint8_t)(noise >> 56);
 		}
-		assert_null(code_decode(i & 1 ? CODE_ARM64 : CODE_X86_64, text, sizeof(text), BASE,
-					&code));
-		assert_null(code_track_new(i & 1 ? CODE_ARM64 : CODE_X86_64, &code,
+		assert_null(code_decode(i & 1 ? &machine_arm64 : &machine_x86_64, text,
+					sizeof(text), BASE, &code));
+		assert_null(code_track_new(i & 1 ? &machine_arm64 : &machine_x86_64, &code,
 					   (struct code_keepers){0}, &track));
 		vec_each(insn, &code.insns)
 			for (uint8_t reg = 0; reg < 34; reg++)
@@ -362,7 +366,7 @@ TEST(test_paths)
 	struct code_path path;
 	struct code code;
 
-	assert_null(code_decode(CODE_X86_64, text, sizeof(text), BASE, &code));
+	assert_null(code_decode(&machine_x86_64, text, sizeof(text), BASE, &code));
 	assert_null(code_straight(&code, cold_at, &cold, &path));
 	assert_path(&code, &path, "0 2 10 12 13 14 16 17 18 19");
 	code_path_fini(&path);
@@ -385,17 +389,17 @@ TEST(test_paths)
 TEST(test_print)
 {
 	static const struct {
-		enum code_machine machine;
+		const struct machine_ops *machine;
 		uint8_t bytes[8], size;
 		const char *text;
 	} cases[] = {
-		{CODE_X86_64, {0x48, 0x8b, 0x44, 0x24, 0x40}, 5, "mov rax, [rsp+0x40]"},
-		{CODE_X86_64, {0xe8, 0xfb, 0x0f, 0, 0}, 5, "call 0x401000"},
-		{CODE_X86_64, {0x06}, 1, "(bad)"},
-		{CODE_X86_64, {0x48}, 1, "(bad)"},
-		{CODE_ARM64, {0xe1, 0x2f, 0x40, 0xf9}, 4, "ldr x1, [sp, #0x58]"},
-		{CODE_ARM64, {0xc0, 0x03, 0x5f, 0xd6}, 4, "ret"},
-		{CODE_ARM64, {0, 0, 0, 0}, 4, "(bad)"},
+		{&machine_x86_64, {0x48, 0x8b, 0x44, 0x24, 0x40}, 5, "mov rax, [rsp+0x40]"},
+		{&machine_x86_64, {0xe8, 0xfb, 0x0f, 0, 0}, 5, "call 0x401000"},
+		{&machine_x86_64, {0x06}, 1, "(bad)"},
+		{&machine_x86_64, {0x48}, 1, "(bad)"},
+		{&machine_arm64, {0xe1, 0x2f, 0x40, 0xf9}, 4, "ldr x1, [sp, #0x58]"},
+		{&machine_arm64, {0xc0, 0x03, 0x5f, 0xd6}, 4, "ret"},
+		{&machine_arm64, {0, 0, 0, 0}, 4, "(bad)"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

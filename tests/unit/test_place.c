@@ -420,7 +420,9 @@ TEST(test_arm64)
 	assert_null(gopcln_open(image, &tab));
 	err = placement_find(image, tab, &(struct placement_options){0}, &places);
 	assert_non_null(err);
-	assert_string_equal(err->text, "fake: an arm64 program; only x86-64 can be traced");
+	assert_string_equal(err->text,
+			    "fake: a program for arm64; tophash reads programs for x86-64 and "
+			    "arm64, and traces those for x86-64 Linux");
 	error_free(err);
 	gopcln_close(tab);
 	image_close(image);

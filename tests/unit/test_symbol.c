@@ -178,7 +178,7 @@ static void check_module(const struct opened *o, const struct gofake_spec *spec)
 	assert_int_equal(m->ebss, fake->module + 7 * 8);
 	assert_int_equal(image_is_pie(o->image), spec->pie);
 	assert_int_equal(image_is_stripped(o->image), !spec->sections);
-	assert_int_equal(image_machine(o->image), spec->arm64 ? IMAGE_ARM64 : IMAGE_X86_64);
+	assert_string_equal(image_machine(o->image)->name, spec->arm64 ? "arm64" : "x86_64");
 	assert_string_equal(image_build_id(o->image), "deadbeef");
 	assert_string_equal(image_name(o->image), "fake");
 }
@@ -471,6 +471,10 @@ TEST(test_not_go)
 	gofake_fini(&fake);
 }
 
+/* Every message about a machine ends in the same sentence. */
+#define READ_AND_TRACED \
+	"tophash reads programs for x86-64 and arm64, and traces those for x86-64 Linux"
+
 TEST(test_not_elf)
 {
 	static const struct {
@@ -479,10 +483,12 @@ TEST(test_not_elf)
 		const char *about;
 	} pokes[] = {
 		{0, 'F', "not an ELF"},
-		{4, 1, "32-bit"},
-		{5, 2, "big-endian"},
+		{4, 1, "fake: a 32-bit program; " READ_AND_TRACED},
+		{5, 2, "fake: a big-endian program; " READ_AND_TRACED},
 		{16, 1, "neither an executable"},
-		{18, 40, "ELF machine 40"},
+		{18, 40, "fake: a program for arm; " READ_AND_TRACED},
+		{18, 243, "fake: a program for riscv64; " READ_AND_TRACED},
+		{18, 99, "fake: a program for ELF machine 99; " READ_AND_TRACED},
 		{33, 0xff, "program headers"},
 		{54, 0, "program headers"},
 		{56, 0, "no loadable segment"},
@@ -500,6 +506,44 @@ TEST(test_not_elf)
 	}
 	expect_error(&(struct buf){.data = (char[]){"#!/bin/sh\n"}, .len = 10}, "not an ELF");
 	expect_error(&(struct buf){.data = (char[]){""}, .len = 0}, "not an ELF");
+}
+
+/* What can be read but not traced. error: NULL where trace can place probes. */
+TEST(test_traced)
+{
+	static const struct {
+		bool arm64;
+		uint8_t os_abi;
+		const char *error;
+	} cases[] = {
+		{false, 0, NULL},
+		{false, 3, NULL}, /* ELFOSABI_LINUX: C code with indirect functions has it */
+		{true, 0, "fake: a program for arm64; " READ_AND_TRACED},
+		{false, 9, "fake: a program for FreeBSD; " READ_AND_TRACED},
+		{false, 2, "fake: a program for NetBSD; " READ_AND_TRACED},
+		{false, 12, "fake: a program for OpenBSD; " READ_AND_TRACED},
+		{false, 6, "fake: a program for Solaris; " READ_AND_TRACED},
+		{true, 9, "fake: a program for arm64; " READ_AND_TRACED},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct gofake_spec spec = {.minor = 26, .arm64 = cases[i].arm64};
+		struct image *image = NULL;
+		struct gofake fake;
+		struct error *err;
+
+		assert_true(gofake_build(&spec, &fake));
+		gofake_poke(&fake, fake.base + 7, &cases[i].os_abi, 1);
+		assert_null(open_bytes(fake.file.data, fake.file.len, &image));
+		err = image_check_traced(image);
+		if (cases[i].error)
+			assert_string_equal(err->text, cases[i].error);
+		else
+			assert_null(err);
+		error_free(err);
+		image_close(image);
+		gofake_fini(&fake);
+	}
 }
 
 TEST(test_not_a_file)
@@ -529,7 +573,7 @@ int main(void)
 		cmocka_unit_test(test_image),	   cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_types),	   cmocka_unit_test(test_reflect_types),
 		cmocka_unit_test(test_not_go),	   cmocka_unit_test(test_not_elf),
-		cmocka_unit_test(test_not_a_file),
+		cmocka_unit_test(test_not_a_file), cmocka_unit_test(test_traced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,45 +1,11 @@
-#include "read/code/decode_priv.h"
-
-static const struct decode_ops *const machines[] = {
-	[CODE_X86_64] = &decode_x86_64,
-	[CODE_ARM64] = &decode_arm64,
-};
-
-uint8_t code_argument_register(enum code_machine machine, unsigned index)
-{
-	const struct decode_ops *ops = machines[machine];
-
-	return index < ops->argument_count ? ops->arguments[index] : CODE_NO_REG;
-}
-
-uint8_t code_context_register(enum code_machine machine)
-{
-	return machines[machine]->context;
-}
-
-uint8_t code_stack_register(enum code_machine machine)
-{
-	return machines[machine]->stack;
-}
-
-uint8_t code_frame_register(enum code_machine machine)
-{
-	return machines[machine]->frame;
-}
-
-static int compare_addr(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = ((const struct code_insn *)b)->addr;
-
-	return x < y ? -1 : x > y;
-}
+#include "read/code/decode.h"
 
 static struct code_insn *insn_at(const struct code *code, uint64_t addr)
 {
-	if (!code->insns.len)
-		return NULL;
-	return bsearch(&addr, code->insns.data, code->insns.len, sizeof(*code->insns.data),
-		       compare_addr);
+	size_t at = lower_bound(i, code->insns.len, code->insns.data[i].addr < addr);
+
+	return at < code->insns.len && code->insns.data[at].addr == addr ? &code->insns.data[at]
+									 : NULL;
 }
 
 const struct code_insn *code_at(const struct code *code, uint64_t addr)
@@ -60,10 +26,9 @@ static void mark_joins(struct code *code)
 	}
 }
 
-struct error *code_decode(enum code_machine machine, const void *bytes, size_t size, uint64_t addr,
-			  struct code *ret)
+struct error *code_decode(const struct machine_ops *machine, const void *bytes, size_t size,
+			  uint64_t addr, struct code *ret)
 {
-	const struct decode_ops *ops = machines[machine];
 	const uint8_t *at = bytes;
 	size_t pos = 0;
 
@@ -77,8 +42,8 @@ struct error *code_decode(enum code_machine machine, const void *bytes, size_t s
 					 .reg2 = CODE_NO_REG,
 					 .base = CODE_NO_REG};
 
-		if (!ops->decode(at + pos, size - pos, &insn)) {
-			size_t skip = size - pos < ops->quantum ? size - pos : ops->quantum;
+		if (!machine->decode(at + pos, size - pos, &insn)) {
+			size_t skip = size - pos < machine->quantum ? size - pos : machine->quantum;
 
 			insn = (struct code_insn){.addr = addr + pos,
 						  .flow = CODE_STOP,

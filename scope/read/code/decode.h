@@ -8,8 +8,7 @@
 #define READ_CODE_DECODE_H
 
 #include "base/base.h"
-
-enum code_machine { CODE_X86_64, CODE_ARM64 };
+#include "read/code/machine.h"
 
 enum code_flow {
 	CODE_NEXT,
@@ -36,9 +35,6 @@ enum code_op {
 	CODE_STORE_PAIR,     /* the reverse */
 };
 
-#define CODE_NO_REG    255
-#define CODE_REGISTERS 32
-
 struct code_insn {
 	uint64_t addr;
 	uint64_t target; /* of a direct jump, branch or call; of COMPARE_GLOBAL, ADDRESS and
@@ -58,18 +54,11 @@ struct code {
 	VEC(struct code_insn) insns;
 };
 
-/* The register that carries integer argument `index` of Go's internal ABI; CODE_NO_REG if none. */
-uint8_t code_argument_register(enum code_machine machine, unsigned index);
-/* The register that carries the closure in a call of one. */
-uint8_t code_context_register(enum code_machine machine);
-uint8_t code_stack_register(enum code_machine machine);
-uint8_t code_frame_register(enum code_machine machine);
-
 /* Decodes `size` bytes that stand at address addr. Bytes that are no instruction become one of
  * flow CODE_STOP (one byte long, on arm64 four), and decoding goes on behind it. Errors: out of
  * memory. */
-struct error *code_decode(enum code_machine machine, const void *bytes, size_t size, uint64_t addr,
-			  struct code *ret);
+struct error *code_decode(const struct machine_ops *machine, const void *bytes, size_t size,
+			  uint64_t addr, struct code *ret);
 void code_fini(struct code *code);
 
 /* The instruction at addr, or NULL when none begins there. */

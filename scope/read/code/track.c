@@ -26,6 +26,7 @@ struct block {
 struct code_track {
 	const struct code *code;
 	struct code_keepers keepers;
+	uint32_t barrier_writes;
 	uint8_t stack, result;
 	VEC(struct code_value) values; /* 0: unknown */
 	struct table by_hash;
@@ -170,10 +171,6 @@ static void store(struct code_track *track, uint16_t *state, const struct code_i
 		*slot = insn->width == 8 ? reg_value(state, reg) : 0;
 }
 
-/* What a write barrier may change: r11; x16, x17, x25, x27 (Go: runtime/asm_amd64.s,
- * asm_arm64.s). */
-#define SCRATCH (1u << 11 | 1u << 16 | 1u << 17 | 1u << 25 | 1u << 27)
-
 static bool keeps(const struct code_track *track, uint64_t target)
 {
 	for (size_t i = 0; i < track->keepers.n; i++)
@@ -185,7 +182,7 @@ static bool keeps(const struct code_track *track, uint64_t target)
 static void step(struct code_track *track, uint16_t *state, const struct code_insn *insn)
 {
 	bool kept = insn->flow == CODE_CALL && keeps(track, insn->target);
-	uint32_t writes = kept ? insn->writes & SCRATCH : insn->writes;
+	uint32_t writes = kept ? insn->writes & track->barrier_writes : insn->writes;
 	uint16_t value = 0, value2 = 0;
 
 	switch (insn->op) {
@@ -397,7 +394,7 @@ static bool allocate(struct code_track *track)
 	return true;
 }
 
-struct error *code_track_new(enum code_machine machine, const struct code *code,
+struct error *code_track_new(const struct machine_ops *machine, const struct code *code,
 			     struct code_keepers keepers, struct code_track **ret)
 {
 	cleanup(code_track_free) struct code_track *track = calloc(1, sizeof(*track));
@@ -407,8 +404,9 @@ struct error *code_track_new(enum code_machine machine, const struct code *code,
 		return error_nomem();
 	track->code = code;
 	track->keepers = keepers;
-	track->stack = code_stack_register(machine);
-	track->result = code_argument_register(machine, 0);
+	track->barrier_writes = machine->barrier_writes;
+	track->stack = machine->stack;
+	track->result = machine_argument(machine, 0);
 	if (!vec_push(&track->values, unknown) || !find_slots(track) || !find_blocks(track) ||
 	    !allocate(track))
 		return error_nomem();

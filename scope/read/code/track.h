@@ -49,7 +49,7 @@ struct code_keepers {
 
 /* Follows the function (borrowed, as the keepers; must outlive the result). Functions too large to
  * follow (a hostile file's) are not: each value is unknown then. Errors: out of memory. */
-struct error *code_track_new(enum code_machine machine, const struct code *code,
+struct error *code_track_new(const struct machine_ops *machine, const struct code *code,
 			     struct code_keepers keepers, struct code_track **ret);
 void code_track_free(struct code_track *track); /* NULL is legal */
 CLEANUP_FUNC(struct code_track, code_track_free)

@@ -1,5 +1,6 @@
 /* elf: an executable file: its segments, the bytes at an address, its build id, its symbols.
  *
+ *   machine.h what files for each machine look like; which machines are read and traced
  *   image.h   the file, mapped: segments, bytes at an address, relocations, sections
  *   elfsym.h  ELF symbols by address
  *
@@ -13,6 +14,7 @@
 #define READ_ELF_ELF_H
 
 #include "base/base.h"
+#include "read/elf/machine.h"
 #include "read/elf/image.h"
 #include "read/elf/elfsym.h"
 

@@ -91,9 +91,14 @@ const char *image_name(const struct image *image)
 	return image->name;
 }
 
-enum image_machine image_machine(const struct image *image)
+const struct elf_machine *image_machine(const struct image *image)
 {
 	return image->machine;
+}
+
+struct error *image_check_traced(const struct image *image)
+{
+	return elf_check_traced(image->name, image->machine, image->os_abi);
 }
 
 bool image_is_pie(const struct image *image)
@@ -244,24 +249,19 @@ static struct error *check_header(struct image *image, const Elf64_Ehdr *ehdr)
 		return error_new(ERROR_TARGET,
 				 "%s: not an ELF file; name a program built for Linux", name);
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64)
-		return error_new(ERROR_TARGET,
-				 "%s: a 32-bit executable; only 64-bit ones can be traced", name);
+		return elf_refuse(name, "a 32-bit program");
 	if (ehdr->e_ident[EI_DATA] != ELFDATA2LSB)
-		return error_new(ERROR_TARGET,
-				 "%s: a big-endian executable; only x86-64 and arm64 can be traced",
-				 name);
+		return elf_refuse(name, "a big-endian program");
 	if (ehdr->e_type != ET_EXEC && ehdr->e_type != ET_DYN)
 		return error_new(
 			ERROR_TARGET,
 			"%s: neither an executable nor a shared object (ELF type %u); name "
 			"the linked program",
 			name, ehdr->e_type);
-	if (ehdr->e_machine != EM_X86_64 && ehdr->e_machine != EM_AARCH64)
-		return error_new(
-			ERROR_TARGET,
-			"%s: built for ELF machine %u; only x86-64 and arm64 can be traced", name,
-			ehdr->e_machine);
-	image->machine = ehdr->e_machine == EM_X86_64 ? IMAGE_X86_64 : IMAGE_ARM64;
+	image->machine = elf_machine_find(ehdr->e_machine);
+	if (!image->machine)
+		return elf_refuse_machine(name, ehdr->e_machine);
+	image->os_abi = ehdr->e_ident[EI_OSABI];
 	image->pie = ehdr->e_type == ET_DYN;
 	return NULL;
 }

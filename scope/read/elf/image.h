@@ -4,8 +4,6 @@
 #ifndef READ_ELF_IMAGE_H
 #define READ_ELF_IMAGE_H
 
-enum image_machine { IMAGE_X86_64, IMAGE_ARM64 };
-
 struct image;
 
 /* Opens an executable.
@@ -19,7 +17,10 @@ void image_close(struct image *image); /* NULL is legal */
 CLEANUP_FUNC(struct image, image_close)
 
 const char *image_name(const struct image *image);
-enum image_machine image_machine(const struct image *image);
+const struct elf_machine *image_machine(const struct image *image);
+/* Returns NULL when `trace` can place probes in the program; else the error (ERROR_TARGET): the
+ * program was built for another machine, or another system than Linux. */
+struct error *image_check_traced(const struct image *image);
 bool image_is_pie(const struct image *image);
 /* "" when the file has none; lower-case hex of the GNU build-id note, borrowed. */
 const char *image_build_id(const struct image *image);

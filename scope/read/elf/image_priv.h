@@ -6,6 +6,7 @@
 #define READ_ELF_IMAGE_PRIV_H
 
 #include "base/base.h"
+#include "read/elf/machine.h"
 #include "read/elf/image.h"
 
 #define IMAGE_SEGMENTS_MAX 64 /* linkers make 3 to 6 */
@@ -15,7 +16,8 @@ struct image {
 	char *name;	/* owned */
 	uint8_t *bytes; /* the file, mapped privately; writable only while image_relocate() runs */
 	size_t size;
-	enum image_machine machine;
+	const struct elf_machine *machine;
+	uint8_t os_abi; /* e_ident[EI_OSABI] */
 	bool pie;
 	struct image_segment segments[IMAGE_SEGMENTS_MAX]; /* PT_LOAD, in the file's order */
 	size_t segment_count;

@@ -71,7 +71,7 @@ static void note_dirty(struct image *image, size_t offset)
 
 static void apply_relative(struct image *image, const uint8_t *table, uint64_t count)
 {
-	uint32_t relative = image->machine == IMAGE_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE;
+	uint32_t relative = image->machine->relative;
 	const struct image_segment *segment = NULL;
 
 	for (uint64_t i = 0; i < count; i++) {

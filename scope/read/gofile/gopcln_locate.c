@@ -303,7 +303,7 @@ static struct error *not_found(const struct locate *l)
 
 struct error *gopcln_locate(struct gopcln *tab)
 {
-	unsigned quantum = image_machine(tab->image) == IMAGE_ARM64 ? 4 : 1;
+	unsigned quantum = image_machine(tab->image)->pc_quantum;
 	struct locate l = {
 		.tab = tab,
 		.image = tab->image,

@@ -79,7 +79,7 @@ static struct error *add_literal(struct parent *parent, uint64_t entry)
 static struct error *add_from_call(struct parent *parent, const struct code_insn *call,
 				   uint64_t target)
 {
-	uint8_t first = code_argument_register(parent->search->machine, 0);
+	uint8_t first = machine_argument(parent->search->machine, 0);
 	struct code_value value;
 	uint64_t literal;
 
@@ -96,7 +96,7 @@ static struct error *add_from_call(struct parent *parent, const struct code_insn
 /* Each closure that is stored into the stack slot at disp, anywhere in the function. */
 static struct error *add_from_slot(struct parent *parent, int64_t disp)
 {
-	uint8_t stack = code_stack_register(parent->search->machine);
+	uint8_t stack = parent->search->machine->stack;
 
 	vec_each(insn, &parent->func.code.insns) {
 		struct code_value value;
@@ -117,8 +117,8 @@ static struct error *add_from_slot(struct parent *parent, int64_t disp)
  * the slot holds may not be known there: what is ever stored into it is. */
 static struct error *add_open_coded(struct parent *parent, const struct code_insn *call)
 {
-	uint8_t context = code_context_register(parent->search->machine);
-	uint8_t stack = code_stack_register(parent->search->machine);
+	uint8_t context = parent->search->machine->context;
+	uint8_t stack = parent->search->machine->stack;
 	const struct code_insn *first = parent->func.code.insns.data;
 
 	for (const struct code_insn *insn = call; insn > first && call - insn < 6;) {
@@ -175,7 +175,7 @@ static struct error *find_trampolines(struct site_search *search, const struct p
 	struct code_calls calls = {0};
 	struct error *err;
 
-	if (search->machine != CODE_ARM64)
+	if (!search->machine->is_trampoline)
 		return NULL;
 	err = site_search_calls(search, targets, ARRAY_SIZE(targets), &calls);
 	code_calls_fini(&calls);

@@ -136,7 +136,8 @@ static struct error *find_trampolines(struct site_search *search, const uint64_t
 
 	vec_each(take, &takes.list) {
 		uint64_t size = 0, addr;
-		const void *bytes = image_rest(search->image, take->addr - 4, &size);
+		const void *bytes = image_rest(
+			search->image, take->addr - search->machine->trampoline_before, &size);
 
 		if (err || !bytes || !code_is_trampoline(search->machine, bytes, size, take, &addr))
 			continue;
@@ -161,7 +162,7 @@ static struct error *add_keeper_trampolines(struct site_search *search)
 	struct code_calls trampolines = {0};
 	struct error *err;
 
-	if (search->machine != CODE_ARM64)
+	if (!search->machine->is_trampoline)
 		return NULL;
 	qsort(search->keepers, search->keepers_n, sizeof(*search->keepers), compare_u64);
 	err = find_trampolines(search, search->keepers, search->keepers_n, &trampolines);
@@ -179,7 +180,7 @@ struct error *site_search_calls(struct site_search *search, const uint64_t targe
 	uint64_t *all;
 	struct error *err;
 
-	if (search->machine != CODE_ARM64)
+	if (!search->machine->is_trampoline)
 		return site_search_text(search, code_calls_find, targets, n, ret);
 	err = find_trampolines(search, targets, n, &trampolines);
 	all = err ? NULL : malloc((n + trampolines.list.len + 1) * sizeof(*all));
@@ -229,7 +230,7 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 			      const struct code_insn *insn, struct site_row *row)
 {
 	const struct go_entry *entry = &go_entries[row->entry];
-	uint8_t reg = code_argument_register(search->machine, entry->type_arg);
+	uint8_t reg = machine_argument(search->machine, entry->type_arg);
 	struct code_value value;
 	uint64_t addr;
 
@@ -435,7 +436,7 @@ static void search_init(struct site_search *search)
 	struct gopcln_func last;
 
 	search->types = (struct gotypes){.tab = search->tab, .image = search->image};
-	search->machine = image_machine(search->image) == IMAGE_ARM64 ? CODE_ARM64 : CODE_X86_64;
+	search->machine = machine_get(image_machine(search->image)->number);
 	search->text = module->text;
 	search->text_end = module->etext;
 	/* The last function ends where Go's code does. */

@@ -67,8 +67,7 @@ struct error *site_answer(struct site_search *search, const struct site_open *qu
 	if (type)
 		return add_instance(search, &search->found->list.data[question->site], type);
 	/* A closure is no type: of one that is asked for itself nobody knows more. */
-	if (value->root == CODE_ENTRY && !value->loads &&
-	    value->base == code_context_register(search->machine))
+	if (value->root == CODE_ENTRY && !value->loads && value->base == search->machine->context)
 		return NULL;
 	if (value->root == CODE_ENTRY && next->len < QUESTIONS_MAX &&
 	    !has_question(next, &further) && !vec_push(next, further))
@@ -159,7 +158,7 @@ static struct error *ask_callers(struct site_search *search, const site_question
 static struct error *round_once(struct site_search *search, const site_questions *asked,
 				site_questions *next)
 {
-	uint8_t context = code_context_register(search->machine);
+	uint8_t context = search->machine->context;
 	site_questions callers = {0}, makers = {0};
 	struct error *err = NULL;
 
@@ -191,7 +190,7 @@ static int compare_name(const void *a, const void *b)
 
 static void finish(struct site_search *search)
 {
-	uint8_t context = code_context_register(search->machine);
+	uint8_t context = search->machine->context;
 
 	vec_each(open, &search->open) {
 		struct site_row *row = &search->found->list.data[open->site];

@@ -21,7 +21,7 @@ struct site_search {
 	const struct image *image;
 	const struct gopcln *tab;
 	struct gotypes types;
-	enum code_machine machine;
+	const struct machine_ops *machine;
 	uint64_t text, text_end; /* Go's code lies between, in whichever segments */
 	struct sites *found;
 	uint64_t keepers[SITE_KEEPERS_MAX]; /* entries of those that the program has */
@@ -41,7 +41,7 @@ struct error *site_patience(const struct site_search *search);
 /* Names that are shown at a site: an error when there are too many bytes of them. */
 struct error *site_count_names(struct site_search *search, size_t bytes);
 
-typedef struct error *site_scan(enum code_machine machine, const void *text, size_t size,
+typedef struct error *site_scan(const struct machine_ops *machine, const void *text, size_t size,
 				uint64_t addr, const uint64_t targets[], size_t n,
 				struct code_calls *ret);
 

@@ -23,13 +23,14 @@ static const struct entry_spec begin_entry = {"runtime.main", SPOT_BEGIN, GO_PAS
 
 /* Returns the first emulated instruction after the frame pointer is set, on the straight line from the
  * entry, with the first `arguments` argument registers untouched; NULL: there is none. */
-static const struct code_insn *insn_after_frame(const struct code *code, unsigned arguments)
+static const struct code_insn *insn_after_frame(const struct machine_ops *machine,
+						const struct code *code, unsigned arguments)
 {
 	uint32_t kept = 0;
 	bool framed = false;
 
 	for (unsigned i = 0; i < arguments; i++)
-		kept |= 1u << code_argument_register(CODE_X86_64, i);
+		kept |= 1u << machine_argument(machine, i);
 	vec_each(insn, &code->insns) {
 		if (insn->joined)
 			return NULL;
@@ -39,7 +40,7 @@ static const struct code_insn *insn_after_frame(const struct code *code, unsigne
 			return NULL;
 		if (insn->writes & kept)
 			return NULL;
-		framed |= (insn->writes >> code_frame_register(CODE_X86_64)) & 1;
+		framed |= (insn->writes >> machine->frame) & 1;
 	}
 	return NULL;
 }
@@ -92,7 +93,7 @@ static struct error *place_entry(const struct placer *placer, const struct entry
 		code_fini(&code);
 		return NULL;
 	}
-	insn = insn_after_frame(&code, spec->arguments);
+	insn = insn_after_frame(placer->machine, &code, spec->arguments);
 	if (insn)
 		err = placer_add_spot(placer, &func, insn->addr, &spot,
 				      "first emulated instruction after the stack check and the "

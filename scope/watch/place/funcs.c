@@ -61,7 +61,7 @@ struct error *placer_decode(const struct placer *placer, const char *name,
 		return error_new(ERROR_TARGET,
 				 "%s: the code of %s lies outside the file (corrupt?)",
 				 image_name(placer->image), name);
-	return code_decode(CODE_X86_64, bytes, ret_func->end - ret_func->entry, ret_func->entry,
+	return code_decode(placer->machine, bytes, ret_func->end - ret_func->entry, ret_func->entry,
 			   ret);
 }
 

@@ -38,9 +38,8 @@ struct error *placement_find(const struct image *image, const struct gopcln *tab
 	struct error *err;
 
 	*ret = (struct placements){0};
-	if (image_machine(image) != IMAGE_X86_64)
-		return error_new(ERROR_TARGET, "%s: an arm64 program; only x86-64 can be traced",
-				 image_name(image));
+	try(image_check_traced(image));
+	placer.machine = machine_get(image_machine(image)->number);
 	placer_add_go_entries(&placer);
 	entry_add_names(&placer);
 	gc_add_names(&placer);

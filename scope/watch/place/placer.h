@@ -10,6 +10,7 @@
 struct placer {
 	const struct image *image;
 	const struct gopcln *tab;
+	const struct machine_ops *machine;
 	const struct placement_options *options;
 	struct placements *found;
 	uint8_t layout;	      /* of the program's maps, as one bit: GO_IN_CLASSIC or GO_IN_SWISS */

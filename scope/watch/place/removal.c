@@ -24,6 +24,7 @@ struct spill {
  * parameter whose address is taken. */
 struct dataflow {
 	const struct gopcln *tab;
+	const struct machine_ops *machine;
 	uint8_t map; /* argument number of the map */
 	uint8_t tag[16];
 	struct spill spills[SPILLS]; /* in the order in which they were first stored into */
@@ -37,12 +38,12 @@ static bool frame_offset(const struct dataflow *flow, const struct code_insn *in
 {
 	int32_t delta;
 
-	if (insn->base == code_frame_register(CODE_X86_64)) {
+	if (insn->base == flow->machine->frame) {
 		*ret = insn->disp;
 		return true;
 	}
-	if (insn->base != code_stack_register(CODE_X86_64) ||
-	    !gopcln_sp_delta(flow->tab, insn->addr, &delta) || delta <= 0)
+	if (insn->base != flow->machine->stack || !gopcln_sp_delta(flow->tab, insn->addr, &delta) ||
+	    delta <= 0)
 		return false;
 	*ret = insn->disp - delta + 8;
 	return true;
@@ -126,11 +127,11 @@ static bool flow_step(struct dataflow *flow, const struct code_insn *insn)
 	return removes;
 }
 
-static void flow_init(struct dataflow *flow, const struct gopcln *tab, uint8_t map)
+static void flow_init(struct dataflow *flow, const struct placer *placer, uint8_t map)
 {
-	*flow = (struct dataflow){.tab = tab, .map = map};
+	*flow = (struct dataflow){.tab = placer->tab, .machine = placer->machine, .map = map};
 	for (unsigned i = 0; i < ARGUMENTS; i++) {
-		uint8_t reg = code_argument_register(CODE_X86_64, i);
+		uint8_t reg = machine_argument(flow->machine, i);
 
 		if (reg < 16)
 			flow->tag[reg] = (uint8_t)(i + 1);
@@ -257,7 +258,7 @@ static struct error *place_removals(struct placer *placer, const struct go_entry
 	if (err || !func.entry)
 		return err;
 	placer->deletes = true;
-	flow_init(&flow, placer->tab, entry->map_arg);
+	flow_init(&flow, placer, entry->map_arg);
 	for (size_t i = 0; !err && i < code.insns.len; i++) {
 		if (code.insns.data[i].joined)
 			memset(flow.tag, 0, sizeof(flow.tag));

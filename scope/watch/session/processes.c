@@ -131,7 +131,7 @@ static void emit_start(struct session *session, struct fan *sinks, const struct 
 	event.start = (struct event_start){
 		.version = TOPHASH_VERSION,
 		.engine = session->options.engine->name,
-		.arch = "x86_64",
+		.arch = image_machine(session->image)->name,
 		.pid = process ? (uint32_t)process->pid : 0,
 		.exe = process ? process->exe_path : image_name(session->image),
 		.build_id = image_build_id(session->image),

@@ -1,22 +1,9 @@
-/* Instructions as text: x86-64 in Intel's syntax by Zydis, arm64 by Capstone; and paths through a
- * function.
+/* Paths through a function's instructions.
  */
-#ifndef READ_CODE_LISTING_H
-#define READ_CODE_LISTING_H
+#ifndef READ_CODE_PATHS_H
+#define READ_CODE_PATHS_H
 
 #include "read/code/decode.h"
-
-struct code_printer;
-
-/* Errors: out of memory; the decoder's library cannot be set up. */
-struct error *code_printer_new(enum code_machine machine, struct code_printer **ret);
-void code_printer_free(struct code_printer *printer); /* NULL is legal */
-CLEANUP_FUNC(struct code_printer, code_printer_free)
-
-/* Appends the instruction in `size` bytes that stand at addr: "mov rax, [rsp+0x40]"; "(bad)"
- * when it is none. */
-void code_print(struct code_printer *printer, const void *bytes, size_t size, uint64_t addr,
-		struct buf *to);
 
 struct code_path {
 	VEC(uint32_t) insns; /* indices into code->insns, in the order in which they are executed */

@@ -1,13 +1,20 @@
-/* x86-64, decoded by Zydis.
+/* x86-64. Zydis decodes instructions and writes them as text, in Intel's syntax.
  *
  * Emulated by the kernel (arch/x86/kernel/uprobes.c, branch_setup_xol_ops and push_setup_xol_ops,
  * Linux 5.15 to 6.18): nop, push reg, call rel32, jmp rel, jcc rel. Everything else is
  * single-stepped out of line, which costs ten times as much. Multi-byte nops are left out: kernels
  * differ, and 6.18 rewrites the five-byte one into a call.
  */
-#include "read/code/decode_priv.h"
+#include "read/code/scan_priv.h"
 
 #include <Zydis/Zydis.h>
+
+#include <elf.h>
+#include <stdlib.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static uint8_t register_number(ZydisRegister reg)
 {
@@ -219,7 +226,7 @@ static uint32_t written_registers(const ZydisDecodedInstruction *insn,
 
 static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
 {
-	/* As ZydisDecoderInit() would set it up: it is a constant, and so are we. */
+	/* Constant: what ZydisDecoderInit() would build for each call. */
 	static const ZydisDecoder decoder = {
 		.machine_mode = ZYDIS_MACHINE_MODE_LONG_64,
 		.stack_width = ZYDIS_STACK_WIDTH_64,
@@ -245,13 +252,155 @@ static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
 	return true;
 }
 
-const struct decode_ops decode_x86_64 = {
+/* ---- calls and addresses, from the bytes alone ---- */
+
+/* at: of E8 or E9, or of the second byte of 0F 8x; a displacement of 32 bits follows. `opcode`:
+ * where the opcode begins. False when memory is out. */
+static bool check_operand(const struct code_scan *scan, size_t at, size_t opcode)
+{
+	uint64_t target;
+	int32_t rel;
+
+	if (scan->size - at < 5)
+		return true;
+	memcpy(&rel, scan->text + at + 1, sizeof(rel));
+	target = scan->addr + at + 5 + (uint64_t)(int64_t)rel;
+	return !scan_is_target(scan, target) || scan_add(scan, scan->addr + opcode, target);
+}
+
+static bool check_byte(const struct code_scan *scan, size_t at)
+{
+	uint8_t byte = scan->text[at];
+
+	if ((byte & 0xfe) == 0xe8)
+		return check_operand(scan, at, at);
+	if ((byte & 0xf0) == 0x80 && at && scan->text[at - 1] == 0x0f)
+		return check_operand(scan, at, at - 1);
+	return true;
+}
+
+#ifdef __SSE2__
+/* Bit n: the byte at + n is E8 or E9, or 8x behind 0F. at >= 1. */
+static unsigned opcodes_at(const uint8_t *at)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i before = _mm_loadu_si128((const __m128i *)(const void *)(at - 1));
+	__m128i near = _mm_cmpeq_epi8(_mm_and_si128(bytes, _mm_set1_epi8((char)0xfe)),
+				      _mm_set1_epi8((char)0xe8));
+	__m128i eighty = _mm_cmpeq_epi8(_mm_and_si128(bytes, _mm_set1_epi8((char)0xf0)),
+					_mm_set1_epi8((char)0x80));
+	__m128i two = _mm_and_si128(eighty, _mm_cmpeq_epi8(before, _mm_set1_epi8(0x0f)));
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(near, two));
+}
+#endif
+
+static bool find_calls(const struct code_scan *scan)
+{
+	size_t at = 0;
+
+	if (scan->size && !check_byte(scan, at++))
+		return false;
+#ifdef __SSE2__
+	for (; at + 16 <= scan->size; at += 16) {
+		unsigned mask = opcodes_at(scan->text + at);
+
+		for (; mask; mask &= mask - 1)
+			if (!check_byte(scan, at + (unsigned)__builtin_ctz(mask)))
+				return false;
+	}
+#endif
+	for (; at < scan->size; at++)
+		if (!check_byte(scan, at))
+			return false;
+	return true;
+}
+
+/* lea: 8D, a mod-r/m byte that says [rip + disp32], the displacement. */
+static bool find_takes(const struct code_scan *scan)
+{
+	const uint8_t *text = scan->text;
+
+	for (size_t at = 0; at + 6 <= scan->size; at++) {
+		const uint8_t *found = memchr(text + at, 0x8d, scan->size - 5 - at);
+		uint64_t target;
+		int32_t rel;
+
+		if (!found)
+			return true;
+		at = (size_t)(found - text);
+		memcpy(&rel, found + 2, sizeof(rel));
+		target = scan->addr + at + 6 + (uint64_t)(int64_t)rel;
+		if ((found[1] & 0xc7) == 0x05 && scan_is_target(scan, target) &&
+		    !scan_add(scan, scan->addr + at, target))
+			return false;
+	}
+	return true;
+}
+
+/* ---- text ---- */
+
+struct printer {
+	ZydisDecoder decoder;
+	ZydisFormatter formatter;
+};
+
+static bool set_up(struct printer *printer)
+{
+	ZydisFormatter *formatter = &printer->formatter;
+
+	return ZYAN_SUCCESS(ZydisDecoderInit(&printer->decoder, ZYDIS_MACHINE_MODE_LONG_64,
+					     ZYDIS_STACK_WIDTH_64)) &&
+	       ZYAN_SUCCESS(ZydisFormatterInit(formatter, ZYDIS_FORMATTER_STYLE_INTEL)) &&
+	       ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE,
+						      ZYAN_FALSE)) &&
+	       ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter,
+						      ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
+						      ZYDIS_PADDING_DISABLED));
+}
+
+static void *printer_open(void)
+{
+	struct printer *printer = calloc(1, sizeof(*printer));
+
+	if (printer && set_up(printer))
+		return printer;
+	free(printer);
+	return NULL;
+}
+
+static bool print(void *ctx, const void *bytes, size_t size, uint64_t addr, struct buf *to)
+{
+	const struct printer *printer = ctx;
+	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction insn;
+	char text[256];
+
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&printer->decoder, bytes, size, &insn, ops)) ||
+	    !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&printer->formatter, &insn, ops,
+							  insn.operand_count_visible, text,
+							  sizeof(text), addr, NULL)))
+		return false;
+	buf_str(to, text);
+	return true;
+}
+
+const struct machine_ops machine_x86_64 = {
+	.name = "x86_64",
+	.elf_machine = EM_X86_64,
 	/* src/internal/abi/abi_amd64.go: RAX RBX RCX RDI RSI R8 R9 R10 R11; RDX is the closure */
 	.arguments = {0, 3, 1, 7, 6, 8, 9, 10, 11},
 	.argument_count = 9,
 	.context = 2,
 	.stack = 4,
 	.frame = 5,
+	.barrier_writes = 1u << 11, /* runtime/asm_amd64.s */
 	.quantum = 1,
+	.call_size = 5,
 	.decode = decode,
+	.find_calls = find_calls,
+	.find_takes = find_takes,
+	.printer_open = printer_open,
+	.printer_close = free,
+	.print = print,
 };

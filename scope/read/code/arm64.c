@@ -4,7 +4,12 @@
  * them is taken to write each register that its fields could name, so that too little is known
  * and never too much. (Capstone takes ten times as long to say as much; it writes the listings.)
  */
-#include "read/code/decode_priv.h"
+#include "read/code/scan_priv.h"
+
+#include <capstone/capstone.h>
+
+#include <elf.h>
+#include <stdlib.h>
 
 enum { SP = 31, FP = 29, G = 28 };
 
@@ -201,13 +206,113 @@ static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
 	return true;
 }
 
-const struct decode_ops decode_arm64 = {
+/* ---- calls and addresses ---- */
+
+static bool find_calls(const struct code_scan *scan)
+{
+	size_t first = (size_t)(-scan->addr & 3);
+
+	for (size_t at = first; at + 4 <= scan->size; at += 4) {
+		uint32_t op;
+		uint64_t target;
+
+		memcpy(&op, scan->text + at, sizeof(op));
+		if ((op & 0x7c000000) != 0x14000000) /* B, BL */
+			continue;
+		target = scan->addr + at + (uint64_t)((int64_t)((uint64_t)op << 38) >> 36);
+		if (scan_is_target(scan, target) && !scan_add(scan, scan->addr + at, target))
+			return false;
+	}
+	return true;
+}
+
+/* adrp xN, page; add xM, xN, #offset: one behind the other, as Go's linker wants them. */
+static bool find_takes(const struct code_scan *scan)
+{
+	size_t first = (size_t)(-scan->addr & 3);
+
+	for (size_t at = first; at + 8 <= scan->size; at += 4) {
+		uint32_t op[2];
+		uint64_t page, target;
+
+		memcpy(op, scan->text + at, sizeof(op));
+		if ((op[0] & 0x9f000000) != 0x90000000 || (op[1] & 0xffc00000) != 0x91000000)
+			continue;
+		page = (uint64_t)((int64_t)((uint64_t)op[0] << 40) >> 45) << 2 | (op[0] >> 29 & 3);
+		target = ((scan->addr + at) & ~0xfffull) + (page << 12) + (op[1] >> 10 & 0xfff);
+		if (scan_is_target(scan, target) && !scan_add(scan, scan->addr + at + 4, target))
+			return false;
+	}
+	return true;
+}
+
+/* Go: cmd/link/internal/arm64/asm.go, gentramp; GNU ld and lld call them veneers:
+ * adrp x16, page; add x16, x16, #offset; br x16 */
+static bool is_trampoline(const void *bytes, size_t size)
+{
+	uint32_t op[3];
+
+	if (size < sizeof(op))
+		return false;
+	memcpy(op, bytes, sizeof(op));
+	return (op[0] & 0x9f00001f) == 0x90000010 && (op[1] & 0xffc003ff) == 0x91000210 &&
+	       op[2] == 0xd61f0200;
+}
+
+/* ---- text ---- */
+
+static void *printer_open(void)
+{
+	csh *capstone = malloc(sizeof(*capstone));
+
+	if (capstone && cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, capstone) == CS_ERR_OK)
+		return capstone;
+	free(capstone);
+	return NULL;
+}
+
+static void printer_close(void *ctx)
+{
+	if (ctx)
+		cs_close(ctx);
+	free(ctx);
+}
+
+static bool print(void *ctx, const void *bytes, size_t size, uint64_t addr, struct buf *to)
+{
+	const csh *capstone = ctx;
+	cs_insn *insn;
+
+	if (!cs_disasm(*capstone, bytes, size, addr, 1, &insn))
+		return false;
+	buf_str(to, insn->mnemonic);
+	if (insn->op_str[0]) {
+		buf_char(to, ' ');
+		buf_str(to, insn->op_str);
+	}
+	cs_free(insn, 1);
+	return true;
+}
+
+const struct machine_ops machine_arm64 = {
+	.name = "arm64",
+	.elf_machine = EM_AARCH64,
 	/* src/internal/abi/abi_arm64.go: R0 to R15; R26 is the closure */
 	.arguments = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
 	.argument_count = 16,
 	.context = 26,
 	.stack = SP,
 	.frame = FP,
+	.barrier_writes = 1u << 16 | 1u << 17 | 1u << 25 | 1u << 27, /* runtime/asm_arm64.s */
 	.quantum = 4,
+	.call_size = 4,
+	.address_in_two = true,
 	.decode = decode,
+	.find_calls = find_calls,
+	.find_takes = find_takes,
+	.trampoline_before = 4,
+	.is_trampoline = is_trampoline,
+	.printer_open = printer_open,
+	.printer_close = printer_close,
+	.print = print,
 };

@@ -1,112 +1,25 @@
-#include "read/code/listing.h"
-
-#include <Zydis/Zydis.h>
-#include <capstone/capstone.h>
+#include "read/code/paths.h"
 
 #include <stdlib.h>
 
-struct code_printer {
-	enum code_machine machine;
-	ZydisDecoder decoder;
-	ZydisFormatter formatter;
-	csh capstone;
-	bool capstone_open;
-};
-
-static bool zydis_init(struct code_printer *printer)
-{
-	return ZYAN_SUCCESS(ZydisDecoderInit(&printer->decoder, ZYDIS_MACHINE_MODE_LONG_64,
-					     ZYDIS_STACK_WIDTH_64)) &&
-	       ZYAN_SUCCESS(ZydisFormatterInit(&printer->formatter, ZYDIS_FORMATTER_STYLE_INTEL)) &&
-	       ZYAN_SUCCESS(ZydisFormatterSetProperty(
-		       &printer->formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE)) &&
-	       ZYAN_SUCCESS(ZydisFormatterSetProperty(&printer->formatter,
-						      ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
-						      ZYDIS_PADDING_DISABLED));
-}
-
-struct error *code_printer_new(enum code_machine machine, struct code_printer **ret)
-{
-	cleanup(code_printer_free) struct code_printer *printer = calloc(1, sizeof(*printer));
-
-	if (!printer)
-		return error_nomem();
-	printer->machine = machine;
-	if (machine == CODE_ARM64)
-		printer->capstone_open = cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN,
-						 &printer->capstone) == CS_ERR_OK;
-	if (machine == CODE_ARM64 ? !printer->capstone_open : !zydis_init(printer))
-		return error_new(ERROR_FAILED, "cannot set up the disassembler");
-	*ret = take_ptr(printer);
-	return NULL;
-}
-
-void code_printer_free(struct code_printer *printer)
-{
-	if (printer && printer->capstone_open)
-		cs_close(&printer->capstone);
-	free(printer);
-}
-
-static bool print_x86_64(struct code_printer *printer, const void *bytes, size_t size,
-			 uint64_t addr, struct buf *to)
-{
-	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
-	ZydisDecodedInstruction insn;
-	char text[256];
-
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&printer->decoder, bytes, size, &insn, ops)) ||
-	    !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&printer->formatter, &insn, ops,
-							  insn.operand_count_visible, text,
-							  sizeof(text), addr, NULL)))
-		return false;
-	buf_str(to, text);
-	return true;
-}
-
-static bool print_arm64(struct code_printer *printer, const void *bytes, size_t size, uint64_t addr,
-			struct buf *to)
-{
-	cs_insn *insn;
-
-	if (!cs_disasm(printer->capstone, bytes, size, addr, 1, &insn))
-		return false;
-	buf_str(to, insn->mnemonic);
-	if (insn->op_str[0]) {
-		buf_char(to, ' ');
-		buf_str(to, insn->op_str);
-	}
-	cs_free(insn, 1);
-	return true;
-}
-
-void code_print(struct code_printer *printer, const void *bytes, size_t size, uint64_t addr,
-		struct buf *to)
-{
-	bool ok = printer->machine == CODE_ARM64 ? print_arm64(printer, bytes, size, addr, to)
-						 : print_x86_64(printer, bytes, size, addr, to);
-
-	if (!ok)
-		buf_str(to, "(bad)");
-}
-
 /* ---- the straight path ---- */
 
-struct walk {
+struct code_paths {
 	const struct code *code;
 	bool (*cold)(void *ctx, uint64_t target);
 	void *ctx;
 };
 
 /* Is something cold called on the way from insns[at] to the next place where ways part or meet? */
-static bool is_cold(const struct walk *walk, size_t at)
+static bool is_cold(const struct code_paths *paths, size_t at)
 {
-	const struct code *code = walk->code;
+	const struct code *code = paths->code;
 
 	for (; at < code->insns.len && !code->insns.data[at].joined; at++) {
 		const struct code_insn *insn = &code->insns.data[at];
 
-		if (insn->flow == CODE_CALL && insn->target && walk->cold(walk->ctx, insn->target))
+		if (insn->flow == CODE_CALL && insn->target &&
+		    paths->cold(paths->ctx, insn->target))
 			return true;
 		if (insn->flow != CODE_NEXT && insn->flow != CODE_CALL)
 			return false;
@@ -115,14 +28,14 @@ static bool is_cold(const struct walk *walk, size_t at)
 }
 
 /* The instruction after insns[at]; SIZE_MAX at the end. */
-static size_t straight_next(const struct walk *walk, size_t at)
+static size_t straight_next(const struct code_paths *paths, size_t at)
 {
-	const struct code *code = walk->code;
+	const struct code *code = paths->code;
 	const struct code_insn *insn = &code->insns.data[at], *to;
 
 	if (insn->flow == CODE_RETURN || insn->flow == CODE_STOP)
 		return SIZE_MAX;
-	if (insn->flow != CODE_JUMP && !(insn->flow == CODE_BRANCH && is_cold(walk, at + 1)))
+	if (insn->flow != CODE_JUMP && !(insn->flow == CODE_BRANCH && is_cold(paths, at + 1)))
 		return at + 1 < code->insns.len ? at + 1 : SIZE_MAX;
 	to = insn->target ? code_at(code, insn->target) : NULL;
 	return to ? (size_t)(to - code->insns.data) : SIZE_MAX;
@@ -131,14 +44,14 @@ static size_t straight_next(const struct walk *walk, size_t at)
 struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uint64_t target),
 			    void *ctx, struct code_path *ret)
 {
-	const struct walk walk = {code, cold, ctx};
+	const struct code_paths paths = {code, cold, ctx};
 	cleanup_free bool *met = calloc(code->insns.len + 1, sizeof(*met));
 	size_t at = code->insns.len ? 0 : SIZE_MAX;
 
 	*ret = (struct code_path){0};
 	if (!met)
 		return error_nomem();
-	for (; at != SIZE_MAX && !met[at]; at = straight_next(&walk, at)) {
+	for (; at != SIZE_MAX && !met[at]; at = straight_next(&paths, at)) {
 		met[at] = true;
 		if (!vec_push(&ret->insns, (uint32_t)at)) {
 			code_path_fini(ret);
@@ -153,14 +66,14 @@ struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uin
 #define NOWHERE UINT32_MAX
 
 /* Where control can go from insns[at]: up to two, NOWHERE for none. */
-static void ways(const struct walk *walk, uint32_t at, uint32_t ret[2])
+static void ways(const struct code_paths *paths, uint32_t at, uint32_t ret[2])
 {
-	const struct code *code = walk->code;
+	const struct code *code = paths->code;
 	const struct code_insn *insn = &code->insns.data[at], *to = NULL;
 
 	ret[0] = ret[1] = NOWHERE;
 	if (insn->flow == CODE_RETURN || insn->flow == CODE_STOP ||
-	    (insn->flow == CODE_CALL && insn->target && walk->cold(walk->ctx, insn->target)))
+	    (insn->flow == CODE_CALL && insn->target && paths->cold(paths->ctx, insn->target)))
 		return;
 	if ((insn->flow == CODE_JUMP || insn->flow == CODE_BRANCH) && insn->target)
 		to = code_at(code, insn->target);
@@ -172,10 +85,10 @@ static void ways(const struct walk *walk, uint32_t at, uint32_t ret[2])
 
 /* Breadth first, from `from` to `goal`, or to any return when that is NOWHERE; the last of the
  * path, or NOWHERE. before: whence each was reached; queue: as long as the function. */
-static uint32_t find_path(const struct walk *walk, uint32_t from, uint32_t goal, uint32_t *before,
-			  uint32_t *queue)
+static uint32_t find_path(const struct code_paths *paths, uint32_t from, uint32_t goal,
+			  uint32_t *before, uint32_t *queue)
 {
-	const struct code *code = walk->code;
+	const struct code *code = paths->code;
 	size_t first = 0, last = 0;
 
 	memset(before, 0xff, code->insns.len * sizeof(*before));
@@ -186,7 +99,7 @@ static uint32_t find_path(const struct walk *walk, uint32_t from, uint32_t goal,
 
 		if (goal == NOWHERE ? code->insns.data[at].flow == CODE_RETURN : at == goal)
 			return at;
-		ways(walk, at, next);
+		ways(paths, at, next);
 		for (unsigned i = 0; i < 2; i++) {
 			if (next[i] == NOWHERE || before[next[i]] != NOWHERE)
 				continue;
@@ -224,7 +137,7 @@ struct error *code_shortest(const struct code *code, uint32_t via,
 			    bool (*cold)(void *ctx, uint64_t target), void *ctx,
 			    struct code_path *ret)
 {
-	const struct walk walk = {code, cold, ctx};
+	const struct code_paths paths = {code, cold, ctx};
 	cleanup_free uint32_t *before = malloc((2 * code->insns.len + 1) * sizeof(*before));
 	uint32_t *queue = before ? before + code->insns.len : NULL;
 	bool ok = before != NULL;
@@ -232,11 +145,11 @@ struct error *code_shortest(const struct code *code, uint32_t via,
 	*ret = (struct code_path){0};
 	if (!ok)
 		return error_nomem();
-	if (via >= code->insns.len || find_path(&walk, 0, via, before, queue) == NOWHERE)
+	if (via >= code->insns.len || find_path(&paths, 0, via, before, queue) == NOWHERE)
 		return NULL;
 	ok = append(before, via, false, ret);
 	if (ok) {
-		uint32_t end = find_path(&walk, via, NOWHERE, before, queue);
+		uint32_t end = find_path(&paths, via, NOWHERE, before, queue);
 
 		ok = end == NOWHERE || append(before, end, true, ret);
 		if (end == NOWHERE)

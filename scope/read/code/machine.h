@@ -1,0 +1,71 @@
+/* What depends on the machine that a program was built for. Everybody who needs to know it asks
+ * here; no other file of the scope compares machines.
+ *
+ * To add a machine:
+ *   1. scope/read/code/<machine>.c: write `const struct machine_ops machine_<machine>`, and name the
+ *      file in scope/read/code/meson.build and tests/fuzz/meson.build.
+ *   2. scope/read/code/machine.h: declare it below.
+ *   3. scope/read/code/machine.c: add it to the table.
+ *   4. scope/read/elf/machine.c: add its row, which says what files for it look like.
+ *   `sites` and `addr` can read its programs then. For `trace` the kernel programs need its
+ *   registers as well: scope/watch/engine/bpf/.
+ */
+#ifndef READ_CODE_MACHINE_H
+#define READ_CODE_MACHINE_H
+
+#include "base/base.h"
+
+struct code_insn;
+struct code_scan; /* scan_priv.h */
+
+#define CODE_NO_REG    255
+#define CODE_REGISTERS 32
+
+/* Registers are numbered as the machine numbers them (see decode.h). */
+struct machine_ops {
+	const char *name;     /* as uname has it: "x86_64" */
+	uint16_t elf_machine; /* EM_... of elf.h */
+
+	/* Go's internal ABI */
+	uint8_t arguments[16]; /* the registers of integer arguments, in order */
+	uint8_t argument_count;
+	uint8_t context;      /* the register that carries the closure in a call of one */
+	uint8_t stack, frame; /* the stack pointer and the frame pointer */
+	uint32_t
+		barrier_writes; /* bit n: a write barrier may change register n; it keeps the others */
+
+	/* instructions */
+	uint8_t quantum;     /* bytes to skip where there is no instruction */
+	uint8_t call_size;   /* bytes of a direct call */
+	bool address_in_two; /* an address in the image takes two: CODE_ADDRESS, then CODE_OFFSET */
+	/* Decodes one instruction of at most `size` bytes into *ret, whose addr is set. Returns false
+	 * when the bytes are no instruction. */
+	bool (*decode)(const uint8_t *bytes, size_t size, struct code_insn *ret);
+
+	/* Searches the text for candidates (calls.h) without decoding it. Both return false when
+	 * memory is out. */
+	bool (*find_calls)(const struct code_scan *scan);
+	bool (*find_takes)(const struct code_scan *scan);
+
+	/* Returns whether the bytes are a trampoline (calls.h). NULL: linkers make none for this
+	 * machine. A trampoline begins trampoline_before bytes before its address-taking candidate. */
+	bool (*is_trampoline)(const void *bytes, size_t size);
+	uint8_t trampoline_before;
+
+	/* Writes instructions as text. printer_open returns NULL when the decoder's library cannot be
+	 * set up; print returns false when the bytes are no instruction. */
+	void *(*printer_open)(void);
+	void (*printer_close)(void *printer); /* NULL is legal */
+	bool (*print)(void *printer, const void *bytes, size_t size, uint64_t addr, struct buf *to);
+};
+
+extern const struct machine_ops machine_x86_64, machine_arm64;
+
+/* Returns the machine of an ELF header's e_machine. The ELF reader (read/elf) accepts no file of a
+ * machine that is not in the table. */
+const struct machine_ops *machine_get(uint16_t elf_machine);
+
+/* Returns the register that carries integer argument `index` of Go's internal ABI, or CODE_NO_REG. */
+uint8_t machine_argument(const struct machine_ops *machine, unsigned index);
+
+#endif

@@ -1,0 +1,37 @@
+/* What a search through the text works on, and what it finds. Inside code/.
+ */
+#ifndef READ_CODE_SCAN_PRIV_H
+#define READ_CODE_SCAN_PRIV_H
+
+#include "read/code/calls.h"
+
+/* The pages of the text are touched once, in order; who mapped the file asked the kernel to read
+ * many of them at a time. */
+struct code_scan {
+	const uint8_t *text;
+	size_t size;
+	uint64_t addr;		 /* of text */
+	const uint64_t *targets; /* n of them, ascending, n > 0 */
+	size_t n;
+	struct code_calls *found;
+};
+
+static inline bool scan_is_target(const struct code_scan *scan, uint64_t addr)
+{
+	size_t at;
+
+	if (addr < scan->targets[0] || addr > scan->targets[scan->n - 1])
+		return false;
+	at = lower_bound(i, scan->n, scan->targets[i] < addr);
+	return scan->targets[at] == addr;
+}
+
+/* Appends a candidate at addr. Returns false when memory is out. */
+static inline bool scan_add(const struct code_scan *scan, uint64_t addr, uint64_t target)
+{
+	struct code_call call = {addr, target};
+
+	return vec_push(&scan->found->list, call);
+}
+
+#endif
