@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "read/code/code.h"
+#include "track.h"
+#include "track_arm64.h"
 
 #define BASE 0x400000ull
 
@@ -66,20 +68,13 @@ TEST(test_calls_none)
 TEST(test_call_at)
 {
 	static const uint64_t targets[] = {0x400020};
-	uint8_t text[] = {
-		0x48, 0xb8, 0xe8, 0, 0, 0, 0, 0, 0, 0, /* +0 mov rax, imm64 with e8 in it */
-		0x66, 0xe8, 0,	  0, 0, 0,	       /* +10 data16 call */
-		0xe9, 0,    0,	  0, 0,		       /* +16 jmp */
-	};
 	struct code_calls calls = {0};
 	struct code code;
 
-	put_rel(text, 3, targets[0]);
-	put_rel(text, 12, targets[0]);
-	put_rel(text, 17, targets[0]);
-	assert_null(code_calls_find(&machine_x86_64, text, sizeof(text), BASE, targets, 1, &calls));
+	assert_null(code_calls_find(&machine_x86_64, call_at, sizeof(call_at), BASE, targets, 1,
+				    &calls));
 	assert_int_equal(calls.list.len, 3);
-	assert_null(code_decode(&machine_x86_64, text, sizeof(text), BASE, &code));
+	assert_null(code_decode(&machine_x86_64, call_at, sizeof(call_at), BASE, &code));
 	assert_null(code_call_at(&code, &calls.list.data[0]));
 	assert_int_equal(code_call_at(&code, &calls.list.data[1])->addr, BASE + 10);
 	assert_int_equal(code_call_at(&code, &calls.list.data[2])->addr, BASE + 16);
@@ -90,17 +85,10 @@ TEST(test_call_at)
 TEST(test_calls_arm64)
 {
 	static const uint64_t targets[] = {0x400000, 0x400100};
-	static const uint32_t text[] = {
-		0xd503201f, /* nop */
-		0x97ffffff, /* bl .-4 */
-		0x1400003e, /* b .+0xf8 */
-		0x54000080, /* b.eq: no tail call */
-		0x94000040, /* bl elsewhere */
-	};
 	struct code_calls calls = {0};
 
-	assert_null(
-		code_calls_find(&machine_arm64, text, sizeof(text), 0x400000, targets, 2, &calls));
+	assert_null(code_calls_find(&machine_arm64, calls_arm64, sizeof(calls_arm64), 0x400000,
+				    targets, 2, &calls));
 	assert_int_equal(calls.list.len, 2);
 	assert_int_equal(calls.list.data[0].addr, 0x400004);
 	assert_int_equal(calls.list.data[0].target, 0x400000);
@@ -112,39 +100,37 @@ TEST(test_calls_arm64)
 TEST(test_takes)
 {
 	static const uint64_t target[] = {0x400123}, page_target[] = {0x401123};
-	static const uint32_t arm[] = {0xb0000000, 0x91048c01};	       /* adrp x0; add x1, x0 */
-	uint8_t text[32] = {0x90, 0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x8d}; /* lea rcx, [rip + ...] */
-	struct code_calls takes = {0};
+	struct code_calls found = {0};
 
-	put_rel(text, 4, target[0]);
-	assert_null(code_takes_find(&machine_x86_64, text, sizeof(text), BASE, target, 1, &takes));
-	assert_int_equal(takes.list.len, 1);
-	assert_int_equal(takes.list.data[0].addr, BASE + 2);
-	takes.list.len = 0;
 	assert_null(
-		code_takes_find(&machine_x86_64, text, 7, BASE, target, 1, &takes)); /* cut short */
-	assert_int_equal(takes.list.len, 0);
-	assert_null(
-		code_takes_find(&machine_arm64, arm, sizeof(arm), BASE, page_target, 1, &takes));
-	assert_int_equal(takes.list.len, 1);
-	assert_int_equal(takes.list.data[0].addr, BASE + 4);
-	code_calls_fini(&takes);
+		code_takes_find(&machine_x86_64, takes, sizeof(takes), BASE, target, 1, &found));
+	assert_int_equal(found.list.len, 1);
+	assert_int_equal(found.list.data[0].addr, BASE + 2);
+	found.list.len = 0;
+	assert_null(code_takes_find(&machine_x86_64, takes, 7, BASE, target, 1,
+				    &found)); /* cut short */
+	assert_int_equal(found.list.len, 0);
+	assert_null(code_takes_find(&machine_arm64, takes_arm64, sizeof(takes_arm64), BASE,
+				    page_target, 1, &found));
+	assert_int_equal(found.list.len, 1);
+	assert_int_equal(found.list.data[0].addr, BASE + 4);
+	code_calls_fini(&found);
 }
 
 TEST(test_trampolines)
 {
-	static const uint32_t text[] = {0xb0000010, 0x91048e10,
-					0xd61f0200}; /* adrp, add, br: x16 */
 	const struct code_call take = {BASE + 4, 0x401123};
 	uint32_t other[3];
 	uint64_t addr = 0;
 
-	assert_true(code_is_trampoline(&machine_arm64, text, sizeof(text), &take, &addr));
+	assert_true(
+		code_is_trampoline(&machine_arm64, trampoline, sizeof(trampoline), &take, &addr));
 	assert_int_equal(addr, BASE);
-	assert_false(code_is_trampoline(&machine_arm64, text, 11, &take, &addr));
-	assert_false(code_is_trampoline(&machine_x86_64, text, sizeof(text), &take, &addr));
+	assert_false(code_is_trampoline(&machine_arm64, trampoline, 11, &take, &addr));
+	assert_false(
+		code_is_trampoline(&machine_x86_64, trampoline, sizeof(trampoline), &take, &addr));
 	for (unsigned i = 0; i < 3; i++) {
-		memcpy(other, text, sizeof(text));
+		memcpy(other, trampoline, sizeof(trampoline));
 		other[i] ^= 1u << (i == 2 ? 5 : 0); /* another register */
 		assert_false(
 			code_is_trampoline(&machine_arm64, other, sizeof(other), &take, &addr));
@@ -177,113 +163,73 @@ enum { RAX, RCX, RDX, RBX, RSP, RSI = 6, RDI };
 
 TEST(test_track_moves)
 {
-	static const uint8_t text[] = {
-		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
-		0x48, 0x89, 0x44, 0x24, 0x18,	    /* +7 mov [rsp+0x18], rax */
-		0xe8, 0,    0,	  0,	0,	    /* +12 call .+5 */
-		0x48, 0x8b, 0x4c, 0x24, 0x18,	    /* +17 mov rcx, [rsp+0x18] */
-		0x48, 0x89, 0xce,		    /* +22 mov rsi, rcx */
-		0x48, 0x8b, 0x56, 0x08,		    /* +25 mov rdx, [rsi+8] */
-		0x48, 0x8d, 0x5a, 0x10,		    /* +29 lea rbx, [rdx+0x10] */
-		0x89, 0xc1,			    /* +33 mov ecx, eax */
-		0xc3,				    /* +35 ret */
-	};
 	struct code_value value;
 
-	value = VALUE_AT(text, 0, RAX);
+	value = VALUE_AT(moves, 0, RAX);
 	assert_int_equal(value.root, CODE_ENTRY);
 	assert_int_equal(value.base, RAX);
-	value = VALUE_AT(text, 7, RAX);
+	value = VALUE_AT(moves, 7, RAX);
 	assert_int_equal(value.root, CODE_CONSTANT);
 	assert_int_equal(value.base, 0x401000);
-	value = VALUE_AT(text, 17, RAX); /* what the call returned */
+	value = VALUE_AT(moves, 17, RAX); /* what the call returned */
 	assert_int_equal(value.root, CODE_RESULT);
 	assert_int_equal(value.base, BASE + 12);
-	assert_int_equal(VALUE_AT(text, 17, RBX).root, CODE_UNKNOWN);
-	value = VALUE_AT(text, 25, RSI);
+	assert_int_equal(VALUE_AT(moves, 17, RBX).root, CODE_UNKNOWN);
+	value = VALUE_AT(moves, 25, RSI);
 	assert_int_equal(value.root, CODE_CONSTANT);
 	assert_int_equal(value.base, 0x401000);
-	value = VALUE_AT(text, 33, RBX);
+	value = VALUE_AT(moves, 33, RBX);
 	assert_int_equal(value.root, CODE_CONSTANT);
 	assert_int_equal(value.loads, 1);
 	assert_int_equal(value.offsets[0], 8);
 	assert_int_equal(value.add, 0x10);
-	assert_int_equal(VALUE_AT(text, 35, RCX).root, CODE_UNKNOWN); /* 4 bytes only */
-	assert_int_equal(VALUE_AT(text, 35, RSI).root, CODE_CONSTANT);
+	assert_int_equal(VALUE_AT(moves, 35, RCX).root, CODE_UNKNOWN); /* 4 bytes only */
+	assert_int_equal(VALUE_AT(moves, 35, RSI).root, CODE_CONSTANT);
 }
 
 /* A write barrier keeps the registers that other calls do not. */
 TEST(test_track_keepers)
 {
-	static const uint8_t text[] = {
-		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9] */
-		0x49, 0x89, 0xc3,		    /* +7 mov r11, rax */
-		0xe8, 0xf1, 0x0f, 0,	0,	    /* +10 call 0x401000 */
-		0xc3,				    /* +15 ret */
-	};
 
-	assert_int_equal(value_at(text, sizeof(text), 15, RAX, 0x401000).root, CODE_CONSTANT);
-	assert_int_equal(value_at(text, sizeof(text), 15, 11, 0x401000).root, CODE_UNKNOWN);
-	assert_int_equal(value_at(text, sizeof(text), 15, RAX, 0x402000).root, CODE_RESULT);
+	assert_int_equal(value_at(write_barrier, sizeof(write_barrier), 15, RAX, 0x401000).root,
+			 CODE_CONSTANT);
+	assert_int_equal(value_at(write_barrier, sizeof(write_barrier), 15, 11, 0x401000).root,
+			 CODE_UNKNOWN);
+	assert_int_equal(value_at(write_barrier, sizeof(write_barrier), 15, RAX, 0x402000).root,
+			 CODE_RESULT);
 }
 
 TEST(test_track_joins)
 {
-	static const uint8_t text[] = {
-		0x48, 0x8d, 0x05, 0xf9, 0x0f, 0, 0, /* +0 lea rax, [rip+0xff9]: 0x401000 */
-		0x48, 0x8d, 0x0d, 0xf2, 0x0f, 0, 0, /* +7 lea rcx, [rip+0xff2]: 0x401000 */
-		0x74, 0x07,			    /* +14 je +23 */
-		0x48, 0x8d, 0x0d, 0xf9, 0x1f, 0, 0, /* +16 lea rcx, elsewhere */
-		0x48, 0xff, 0xca,		    /* +23 dec rdx */
-		0x75, 0xf4,			    /* +26 jne +16: a loop */
-		0xc3,				    /* +28 ret */
-	};
 
-	assert_int_equal(VALUE_AT(text, 23, RAX).root, CODE_CONSTANT);
-	assert_int_equal(VALUE_AT(text, 28, RAX).base, 0x401000);
-	assert_int_equal(VALUE_AT(text, 23, RCX).root, CODE_UNKNOWN);
-	assert_int_equal(VALUE_AT(text, 16, RCX).root, CODE_UNKNOWN); /* by the loop */
-	assert_int_equal(VALUE_AT(text, 28, RDX).root, CODE_UNKNOWN);
-	assert_int_equal(VALUE_AT(text, 14, RCX).root, CODE_CONSTANT);
+	assert_int_equal(VALUE_AT(joins, 23, RAX).root, CODE_CONSTANT);
+	assert_int_equal(VALUE_AT(joins, 28, RAX).base, 0x401000);
+	assert_int_equal(VALUE_AT(joins, 23, RCX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(joins, 16, RCX).root, CODE_UNKNOWN); /* by the loop */
+	assert_int_equal(VALUE_AT(joins, 28, RDX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(joins, 14, RCX).root, CODE_CONSTANT);
 }
 
 /* Blocks that only a switch's table leads to begin with what was known at the switch. The tail
  * behind a stack check leads to the entry, but not with its registers. */
 TEST(test_track_switch)
 {
-	static const uint8_t text[] = {
-		0x76, 0x12,		      /* +0 jbe +20 */
-		0x48, 0x89, 0x44, 0x24, 0x20, /* +2 mov [rsp+0x20], rax */
-		0xff, 0xe1,		      /* +7 jmp rcx */
-		0x48, 0x8b, 0x5c, 0x24, 0x20, /* +9 mov rbx, [rsp+0x20] */
-		0xc3,			      /* +14 ret */
-		0x90, 0x90, 0x90, 0x90, 0x90, /* +15 */
-		0x48, 0x89, 0xd8,	      /* +20 mov rax, rbx */
-		0xeb, 0xe7,		      /* +23 jmp +0 */
-	};
 
-	assert_int_equal(VALUE_AT(text, 14, RBX).root, CODE_ENTRY);
-	assert_int_equal(VALUE_AT(text, 14, RBX).base, RAX);
-	assert_int_equal(VALUE_AT(text, 0, RAX).root, CODE_ENTRY);
-	assert_int_equal(VALUE_AT(text, 0, RAX).base, RAX);
+	assert_int_equal(VALUE_AT(table_jump, 14, RBX).root, CODE_ENTRY);
+	assert_int_equal(VALUE_AT(table_jump, 14, RBX).base, RAX);
+	assert_int_equal(VALUE_AT(table_jump, 0, RAX).root, CODE_ENTRY);
+	assert_int_equal(VALUE_AT(table_jump, 0, RAX).base, RAX);
 }
 
 /* Chains longer than are followed, additions that overflow: unknown. */
 TEST(test_track_limits)
 {
-	static const uint8_t text[] = {
-		0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, 0x48, 0x8b, 0x00, /* +0 three mov rax, [rax] */
-		0x48, 0x8b, 0x08,				      /* +9 mov rcx, [rax] */
-		0x48, 0x8d, 0x93, 0xff, 0xff, 0xff, 0x7f, /* +12 lea rdx, [rbx+0x7fffffff] */
-		0x48, 0x8d, 0x92, 0xff, 0xff, 0xff, 0x7f, /* +19 lea rdx, [rdx+0x7fffffff] */
-		0xc3,					  /* +26 ret */
-	};
 
-	assert_int_equal(VALUE_AT(text, 9, RAX).loads, 3);
-	assert_int_equal(VALUE_AT(text, 12, RCX).root, CODE_UNKNOWN);
-	assert_int_equal(VALUE_AT(text, 19, RDX).root, CODE_ENTRY);
-	assert_int_equal(VALUE_AT(text, 26, RDX).root, CODE_UNKNOWN);
-	assert_int_equal(VALUE_AT(text, 26, 40).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(limits, 9, RAX).loads, 3);
+	assert_int_equal(VALUE_AT(limits, 12, RCX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(limits, 19, RDX).root, CODE_ENTRY);
+	assert_int_equal(VALUE_AT(limits, 26, RDX).root, CODE_UNKNOWN);
+	assert_int_equal(VALUE_AT(limits, 26, 40).root, CODE_UNKNOWN);
 }
 
 /* A jump by a table and 100,000 blocks that only it can lead to: each is followed, and after each
@@ -347,26 +293,11 @@ static void assert_path(const struct code *code, const struct code_path *path, c
 
 TEST(test_paths)
 {
-	static const uint8_t text[] = {
-		0x76, 0x12,		/* +0 jbe +20, the tail */
-		0x74, 0x06,		/* +2 je +10, around what is cold */
-		0x90,			/* +4 nop */
-		0xe8, 0xf6, 0x0f, 0, 0, /* +5 call 0x401000 */
-		0x75, 0x02,		/* +10 jne +14 */
-		0x90,			/* +12 nop */
-		0x90,			/* +13 nop */
-		0x74, 0x03,		/* +14 je +19 */
-		0x90,			/* +16 nop: the place */
-		0x90,			/* +17 nop */
-		0x90,			/* +18 nop */
-		0xc3,			/* +19 ret */
-		0xeb, 0xea,		/* +20 jmp +0 */
-	};
 	uint64_t cold = 0x401000;
 	struct code_path path;
 	struct code code;
 
-	assert_null(code_decode(&machine_x86_64, text, sizeof(text), BASE, &code));
+	assert_null(code_decode(&machine_x86_64, paths, sizeof(paths), BASE, &code));
 	assert_null(code_straight(&code, cold_at, &cold, &path));
 	assert_path(&code, &path, "0 2 10 12 13 14 16 17 18 19");
 	code_path_fini(&path);

@@ -5,14 +5,7 @@
 #include <stdio.h>
 
 #include "gocode.h"
-
-#define BYTES(...)          \
-	(const uint8_t[])   \
-	{                   \
-		__VA_ARGS__ \
-	}
-#define COUNT(...) sizeof((const uint8_t[]){__VA_ARGS__})
-#define CODE(...)  BYTES(__VA_ARGS__), COUNT(__VA_ARGS__)
+#include "pieces.h"
 
 /* ---- whole programs ---- */
 
@@ -168,17 +161,6 @@ TEST(test_role_names)
 
 /* ---- code that must not be probed ---- */
 
-/* deleteSmall in pieces. */
-#define FRAME	   0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x38 /* push; mov; sub $0x38,%rsp */
-#define SPILL_MAP  0x48, 0x89, 0x44, 0x24, 0x48			  /* mov %rax,0x48(%rsp) */
-#define SPILL_TYPE 0x48, 0x89, 0x5c, 0x24, 0x50			  /* mov %rbx,0x50(%rsp) */
-#define SPILL_KEY  0x48, 0x89, 0x7c, 0x24, 0x60			  /* mov %rdi,0x60(%rsp) */
-#define SPILL	   SPILL_MAP, SPILL_TYPE, SPILL_KEY
-#define LOAD_MAP   0x48, 0x8b, 0x4c, 0x24, 0x48 /* mov 0x48(%rsp),%rcx */
-#define LESS	   0x48, 0xff, 0x09		/* decq (%rcx) */
-#define NOP	   0x90
-#define END	   0x48, 0x83, 0xc4, 0x38, 0x5d, 0xc3 /* add $0x38,%rsp; pop; ret */
-
 static const struct goprog_sp pieces_sp[] = {{1, 0}, {8, 8}, {0x100, 0x40}, {0}};
 
 #define NOT_ONCE    "decremented nowhere"
@@ -216,95 +198,63 @@ static void check_pieces(const uint8_t *code, size_t size, const struct goprog_s
 	goprog_close(&p);
 }
 
-#define CHECK(why, ...) check_pieces(BYTES(__VA_ARGS__), COUNT(__VA_ARGS__), pieces_sp, (why))
+#define CHECK(why, code) check_pieces((code), sizeof(code), pieces_sp, (why))
 
 TEST(test_pieces_good)
 {
-	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, END);
-	/* The map in its own register, never loaded. */
-	CHECK(NULL, FRAME, SPILL, 0x48, 0xff, 0x08 /* decq (%rax) */, NOP, END);
-	/* A direct call is emulated. */
-	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, 0xe8, 0, 0, 0, 0, END);
-	/* Spilled relative to the frame pointer: mov %rdi,0x28(%rbp) */
-	CHECK(NULL, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0x7d, 0x28, LOAD_MAP, LESS, NOP, END);
-	/* Spilled twice: the first place holds. */
-	CHECK(NULL, FRAME, SPILL, 0x48, 0x89, 0x7c, 0x24, 0x20, LOAD_MAP, LESS, NOP, END);
-	/* The first place got another use: the second holds. mov %rdx,0x60(%rsp) */
-	CHECK(NULL, FRAME, SPILL, 0x48, 0x89, 0x7c, 0x24, 0x20, 0x48, 0x89, 0x54, 0x24, 0x60,
-	      LOAD_MAP, LESS, NOP, END);
+	CHECK(NULL, map_loaded);
+	CHECK(NULL, map_in_its_register);
+	CHECK(NULL, call_follows);
+	CHECK(NULL, spilled_from_frame_pointer);
+	CHECK(NULL, spilled_twice);
+	CHECK(NULL, spilled_twice_then_reused);
 }
 
 TEST(test_count_not_once)
 {
 	places_wanted = 2; /* inlined twice: two places */
-	CHECK(NULL, FRAME, SPILL, LOAD_MAP, LESS, NOP, LOAD_MAP, LESS, NOP, END);
+	CHECK(NULL, less_twice);
 	places_wanted = 1;
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, NOP, END);	       /* never */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0xff, 0x09, NOP, END); /* decl (%rcx) */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0xff, 0x49, 0x08, NOP,
-	      END);						   /* decq 8(%rcx) */
-	CHECK(NOT_ONCE, FRAME, SPILL, 0x48, 0xff, 0x0b, NOP, END); /* decq (%rbx): type */
-	/* The register was changed in between: xor %ecx,%ecx */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x31, 0xc9, LESS, NOP, END);
-	/* A call in between leaves nothing in registers. */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0xe8, 0, 0, 0, 0, LESS, NOP, END);
-	/* A path joins after the load: je over it. */
-	CHECK(NOT_ONCE, FRAME, SPILL, 0x74, 0x05, LOAD_MAP, LESS, NOP, END);
+	CHECK(NOT_ONCE, never_less);
+	CHECK(NOT_ONCE, less_in_four_bytes);
+	CHECK(NOT_ONCE, less_elsewhere_in_the_map);
+	CHECK(NOT_ONCE, less_in_the_type);
+	CHECK(NOT_ONCE, register_changed);
+	CHECK(NOT_ONCE, call_between);
+	CHECK(NOT_ONCE, path_joins_after_the_load);
 }
 
 /* Loaded, changed, stored: only length - 1 counts. */
 TEST(test_count_other_values)
 {
-	/* mov (%rcx),%rdx; lea -1(%rdx),%rsi; mov %rsi,(%rcx) */
-	CHECK(NULL, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xff, 0x48, 0x89,
-	      0x31, NOP, END);
-	/* lea -2 */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xfe, 0x48,
-	      0x89, 0x31, NOP, END);
-	/* the length itself is stored: mov %rdx,(%rcx) */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xff, 0x48,
-	      0x89, 0x11, NOP, END);
-	/* four bytes of it: mov %esi,(%rcx) */
-	CHECK(NOT_ONCE, FRAME, SPILL, LOAD_MAP, 0x48, 0x8b, 0x11, 0x48, 0x8d, 0x72, 0xff, 0x89,
-	      0x31, NOP, END);
+	CHECK(NULL, length_less_one);
+	CHECK(NOT_ONCE, length_less_two);
+	CHECK(NOT_ONCE, length_itself);
+	CHECK(NOT_ONCE, length_in_four_bytes);
 }
 
 TEST(test_no_spot)
 {
-	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, END);
-	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS); /* the code ends here; int3 follows */
-	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0x06, NOP, END); /* no instruction */
-	/* An indirect call is not emulated, and what follows it is not reached on its own. */
-	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0xff, 0xd1, NOP, END);
-	/* je over the decrement to the nop: misses pass there too */
-	CHECK(NO_EMULATED, FRAME, SPILL, 0x74, 0x08, LOAD_MAP, LESS, NOP, END);
-	/* and into the instructions in between */
-	CHECK(NO_EMULATED, FRAME, SPILL, 0x74, 0x08, LOAD_MAP, LESS, 0x31, 0xc9, NOP, END);
-	/* a jump backwards to it: jne -3 */
-	CHECK(NO_EMULATED, FRAME, SPILL, LOAD_MAP, LESS, 0x31, 0xc9, NOP, 0x75, 0xfd, END);
+	CHECK(NO_EMULATED, nothing_emulated);
+	CHECK(NO_EMULATED, code_ends);
+	CHECK(NO_EMULATED, no_instruction);
+	CHECK(NO_EMULATED, indirect_call);
+	CHECK(NO_EMULATED, jump_over_less);
+	CHECK(NO_EMULATED, jump_between);
+	CHECK(NO_EMULATED, jump_back_to_it);
 }
 
 TEST(test_arguments_not_kept)
 {
-	static const uint8_t whole[] = {FRAME, SPILL, LOAD_MAP, LESS, NOP, END};
-
-	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_TYPE, LOAD_MAP, LESS, NOP, END);
-	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_KEY, LOAD_MAP, LESS, NOP, END);
-	/* The key's slot gets another use: mov %rdx,0x60(%rsp) */
-	CHECK(NOT_KEPT, FRAME, SPILL, 0x48, 0x89, 0x54, 0x24, 0x60, LOAD_MAP, LESS, NOP, END);
-	/* even on the way to the spot */
-	CHECK(NOT_KEPT, FRAME, SPILL, LOAD_MAP, LESS, 0x48, 0x89, 0x54, 0x24, 0x60, NOP, END);
-	/* or a constant: movq $0,0x60(%rsp) */
-	CHECK(NOT_KEPT, FRAME, SPILL, 0x48, 0xc7, 0x44, 0x24, 0x60, 0, 0, 0, 0, LOAD_MAP, LESS, NOP,
-	      END);
-	/* Too far apart for one window: mov %rdi,0x100(%rsp) */
-	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0xbc, 0x24, 0, 1, 0, 0, LOAD_MAP,
-	      LESS, NOP, END);
-	/* Not at a word's boundary: mov %rdi,0x61(%rsp) */
-	CHECK(NOT_KEPT, FRAME, SPILL_MAP, SPILL_TYPE, 0x48, 0x89, 0x7c, 0x24, 0x61, LOAD_MAP, LESS,
-	      NOP, END);
+	CHECK(NOT_KEPT, no_key);
+	CHECK(NOT_KEPT, no_type);
+	CHECK(NOT_KEPT, key_overwritten);
+	CHECK(NOT_KEPT, key_overwritten_on_the_way);
+	CHECK(NOT_KEPT, key_overwritten_by_a_constant);
+	CHECK(NOT_KEPT, too_far_for_one_window);
+	CHECK(NOT_KEPT, not_at_a_words_boundary);
 	/* Without the table of stack deltas nobody knows where 0x48(%rsp) is. */
-	check_pieces(whole, sizeof(whole), NULL, NOT_ONCE);
+	check_pieces(map_loaded, sizeof(map_loaded), NULL, NOT_ONCE);
 }
 
 /* A string key whose two words do not stand side by side. */
@@ -326,6 +276,8 @@ TEST(test_string_halves_apart)
 	error_free(err);
 }
 
+#define CODE(array) (array), sizeof(array)
+
 /* Beginnings where the arguments are gone, or calls pass not exactly once, before the spot. */
 TEST(test_no_entry_spot)
 {
@@ -333,13 +285,13 @@ TEST(test_no_entry_spot)
 		const uint8_t *code;
 		size_t size;
 	} cases[] = {
-		{CODE(0xc3)},					  /* ret */
-		{CODE(0x06)},					  /* no instruction */
-		{CODE(FRAME, 0x48, 0x89, 0xc8, 0x74, 0x00, END)}, /* mov %rcx,%rax */
-		{CODE(FRAME, 0xff, 0xd1, NOP, END)},		  /* call *%rcx */
-		{CODE(0xe8, 0, 0, 0, 0, FRAME, NOP, END)},	  /* call before the frame */
-		{CODE(FRAME, 0x31, 0xd2, 0x74, 0xfc, END)},	  /* je back to the xor */
-		{CODE(0x48, 0x85, 0xc0, 0x74, 0x00, 0x90, 0xc3)}, /* no frame at all */
+		{CODE(only_ret)},
+		{CODE(only_noise)},
+		{CODE(map_overwritten)},
+		{CODE(indirect_call_first)},
+		{CODE(call_before_the_frame)},
+		{CODE(jump_back_to_the_beginning)},
+		{CODE(no_frame)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

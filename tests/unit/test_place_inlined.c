@@ -3,6 +3,7 @@
 #include "gocode_inlined.h"
 
 #include "gocode.h"
+#include "pieces.h"
 
 #define FAST64	       "runtime.mapdelete_fast64"
 #define REFLECT_STRING "reflect.mapdelete_faststr"
@@ -349,24 +350,9 @@ TEST(test_end_nowhere)
 TEST(test_too_many_spills)
 {
 	struct goprog *p = *state;
-	uint8_t code[256] = {0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x78};
-	static const uint8_t rest[] = {
-		0x48, 0x89, 0x84, 0x24, 0x88, 0x00, 0x00, 0x00, /* mov %rax,0x88(%rsp) */
-		0x48, 0x89, 0x9c, 0x24, 0x90, 0x00, 0x00, 0x00, /* mov %rbx,0x90(%rsp) */
-		0x48, 0xff, 0x08,				/* decq (%rax) */
-		0x90, 0xc3,					/* nop; ret */
-	};
 	static const struct goprog_sp sp[] = {{1, 0}, {8, 8}, {256, 0x80}, {0}};
-	size_t at = 8;
 
-	for (uint8_t slot = 0; slot < 15; slot++) {
-		const uint8_t store[] = {0x48, 0x89, 0x7c, 0x24, (uint8_t)(8 * slot)};
-
-		memcpy(&code[at], store, sizeof(store)); /* mov %rdi,8*slot(%rsp) */
-		at += sizeof(store);
-	}
-	memcpy(&code[at], rest, sizeof(rest));
-	add(p, SMALL_DELETE, code, at + sizeof(rest), sp);
+	add(p, SMALL_DELETE, too_many_spills, sizeof(too_many_spills), sp);
 	goprog_open(p);
 	expect_error(p, SMALL_DELETE, "(the arguments are not kept on the stack)");
 }

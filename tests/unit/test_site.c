@@ -7,10 +7,9 @@
 #include <stdlib.h>
 
 #include "read/site/site.h"
+#include "site_code.h"
 
 enum { GENERIC, FAST32, FAST64, FASTSTR, CLEAR, REFLECT };
-
-static const uint8_t ret_code[] = {0xc3};
 
 static uint64_t add(struct goprog *p, const char *name, const uint8_t *code, size_t size,
 		    const struct goprog_inline *inlined, uint8_t func_id)
@@ -56,28 +55,6 @@ struct program {
 	uint64_t sweep, tail, wrapper, drop, caller, closure, deferred, set_index;
 };
 
-/* lea rax, type; call */
-static const uint8_t calls[] = {0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xc3};
-/* jbe the tail; mov rax, imm64 with a call's bytes; lea rax, type; jmp (a tail call); the tail:
- * jmp the entry */
-static const uint8_t tail_code[] = {
-	0x76, 0x16, 0x48, 0xb8, 0xe8, 0, 0, 0, 0, 0,	0, 0, 0x48, 0x8d, 0x05,
-	0,    0,    0,	  0,	0xe9, 0, 0, 0, 0, 0xe9, 0, 0, 0,    0,
-};
-/* mov rax, [rax+8]; call */
-static const uint8_t drop_code[] = {0x48, 0x8b, 0x40, 0x08, 0xe8, 0, 0, 0, 0, 0xc3};
-/* lea rdx, dictionary; lea rcx, closure; mov [rax], rcx; mov [rax+16], rdx; mov rax, rdx; call
- * drop */
-static const uint8_t caller_code[] = {
-	0x48, 0x8d, 0x15, 0,	0,    0,    0,	  0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0x48,
-	0x89, 0x08, 0x48, 0x89, 0x50, 0x10, 0x48, 0x89, 0xd0, 0xe8, 0, 0, 0, 0, 0xc3,
-};
-/* mov rax, [rdx+16]; mov rax, [rax+8]; call */
-static const uint8_t closure_code[] = {0x48, 0x8b, 0x42, 0x10, 0x48, 0x8b, 0x40,
-				       0x08, 0xe8, 0,	 0,    0,    0,	   0xc3};
-/* call, with a type that nobody knows */
-static const uint8_t reflect_code[] = {0xe8, 0, 0, 0, 0, 0xc3};
-
 static void add_types(struct program *s)
 {
 	struct goprog *p = &s->p;
@@ -94,18 +71,18 @@ static void add_functions(struct program *s)
 	static const struct goprog_inline inlined[] = {{12, "main.(*store).drop", 12}, {0}};
 	struct goprog *p = &s->p;
 
-	s->method = ADD(p, "internal/runtime/maps.(*Map).Delete", ret_code);
-	s->generic = ADD(p, "runtime.mapdelete", reflect_code);
-	s->faststr = ADD(p, "runtime.mapdelete_faststr", ret_code);
-	s->clear = ADD(p, "runtime.mapclear", ret_code);
-	s->reflect = ADD(p, "reflect.mapdelete", ret_code);
+	s->method = ADD(p, "internal/runtime/maps.(*Map).Delete", returns);
+	s->generic = ADD(p, "runtime.mapdelete", calls_unknown);
+	s->faststr = ADD(p, "runtime.mapdelete_faststr", returns);
+	s->clear = ADD(p, "runtime.mapclear", returns);
+	s->reflect = ADD(p, "reflect.mapdelete", returns);
 	s->sweep = add(p, "main.sweep", calls, sizeof(calls), inlined, 0);
-	s->tail = ADD(p, "main.tail", tail_code);
-	s->drop = ADD(p, "main.drop[go.shape.int]", drop_code);
-	s->closure = ADD(p, "main.drop[go.shape.int].func1", closure_code);
-	s->caller = ADD(p, "main.caller", caller_code);
+	s->tail = ADD(p, "main.tail", tail_calls);
+	s->drop = ADD(p, "main.drop[go.shape.int]", drops);
+	s->closure = ADD(p, "main.drop[go.shape.int].func1", closure);
+	s->caller = ADD(p, "main.caller", passes_dictionary);
 	s->deferred = ADD(p, "main.f.deferwrap1", calls);
-	s->set_index = ADD(p, "reflect.Value.SetMapIndex", reflect_code);
+	s->set_index = ADD(p, "reflect.Value.SetMapIndex", calls_unknown);
 }
 
 static void link_functions(struct program *s)
@@ -223,17 +200,6 @@ TEST(test_no_instances)
  * is known then. And offsets that add up to more than 32 bits are none. */
 TEST(test_closure_itself)
 {
-	/* mov rax, [rdx+16]; call */
-	static const uint8_t taker[] = {0x48, 0x8b, 0x42, 0x10, 0xe8, 0, 0, 0, 0, 0xc3};
-	/* lea rcx, taker; mov [rax], rcx; mov [rax+16], rdx; ret */
-	static const uint8_t maker[] = {0x48, 0x8d, 0x0d, 0,	0,    0,    0,	 0x48,
-					0x89, 0x08, 0x48, 0x89, 0x50, 0x10, 0xc3};
-	/* mov rax, [rax+0x7ffffff8]; call */
-	static const uint8_t far[] = {0x48, 0x8b, 0x80, 0xf8, 0xff, 0xff, 0x7f,
-				      0xe8, 0,	  0,	0,    0,    0xc3};
-	/* lea rax, [rax+0x7ffffff8]; call far */
-	static const uint8_t far_caller[] = {0x48, 0x8d, 0x80, 0xf8, 0xff, 0xff, 0x7f,
-					     0xe8, 0,	 0,    0,    0,	   0xc3};
 	uint64_t took, made, made_by, deletes, calls_it;
 	struct sites sites;
 	struct program s;
@@ -308,7 +274,7 @@ TEST(test_names_bound)
 	for (size_t i = 0; i < CALLS; i++)
 		code[5 * i] = 0xe8;
 	goprog_begin(&p, 26);
-	entry = ADD(&p, "runtime.mapdelete", ret_code);
+	entry = ADD(&p, "runtime.mapdelete", returns);
 	caller = ADD(&p, name, code);
 	for (size_t i = 0; i < CALLS; i++)
 		link_to(&p, caller + 5 * i + 1, entry);

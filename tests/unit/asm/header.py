@@ -3,8 +3,8 @@
 
     header.py [--include HEADER]... TARGET SOURCE OUTPUT
 
-TARGET is what clang calls the machine: x86_64, aarch64. A function is a label; it ends where the next begins. Calls to what the source
-does not define have 0 where the distance stands. Three macros (go.inc) say more of a function f, and become arrays for goprog.h:
+TARGET is what clang calls the machine: x86_64, or aarch64, for which the arrays are words. A function is a label; it ends where the
+next begins. Calls to what the source does not define have 0 where the distance stands. Three macros (go.inc) say more of a function f, and become arrays for goprog.h:
 
     sp DELTA                from here on the stack pointer is DELTA below its value at entry     f_sp
     inlined NAME, PARENT    what follows is the inlined function NAME, called at f + PARENT      f_inlined
@@ -69,12 +69,19 @@ def array(kind, name, rows):
     return f"static const {kind} {name}[] = {{\n" + "".join(f"\t{row},\n" for row in rows) + "};\n"
 
 
-def header(source, includes, found):
+def code_array(target, name, code):
+    """Returns the array of a function: bytes, or words where all instructions are words."""
+    size = 4 if target == "aarch64" else 1
+    units = [int.from_bytes(code[at : at + size], "little") for at in range(0, len(code), size)]
+    lines = [", ".join(f"0x{unit:0{2 * size}x}" for unit in units[at : at + 12 // size]) for at in range(0, len(units), 12 // size)]
+    return array(f"uint{8 * size}_t", name, lines)
+
+
+def header(target, source, includes, found):
     out = [f"/* Made of {pathlib.Path(source).name} by header.py. */\n#pragma once\n\n#include <stdint.h>\n"]
     out += [f'#include "{name}"\n' for name in includes]
     for name, code, marks in found:
-        lines = [", ".join(f"0x{byte:02x}" for byte in code[at : at + 12]) for at in range(0, len(code), 12)]
-        out.append("\n" + array("uint8_t", name, lines))
+        out.append("\n" + code_array(target, name, code))
         deltas = [(at, m[1]) for at, mark in marks if (m := re.match(r"sp=([^,]+),", mark))]
         if deltas:
             rows = [f"{{0x{at:x}, {delta}}}" for at, delta in until(len(code), deltas, "0")]
@@ -94,7 +101,7 @@ def main():
     parser.add_argument("output")
     args = parser.parse_args()
     found = functions(*assemble(args.target, args.source))
-    pathlib.Path(args.output).write_text(header(args.source, args.include, found))
+    pathlib.Path(args.output).write_text(header(args.target, args.source, args.include, found))
 
 
 if __name__ == "__main__":
