@@ -1,10 +1,14 @@
-/* A bucket with its chain: searched, added to, taken from. The slow path's half of what fast.h does
- * with a home bucket alone. */
-#include "internal.h"
+/* Searches, additions and removals in a home bucket with its chain. fast.h does the same for a home without
+ * a chain. */
+#include "chain.h"
 
-/* The slots of a home whose tag this is; for the homes only. */
-static bool find_home(const struct tophash_type *type, const struct chain *chain,
-		      const struct tophash_key *key, uint64_t hash, struct place *ret)
+#include <string.h>
+
+#include "hooks.h"
+
+/* Finds a key in the home, without its chain. */
+static bool find_in_home(const struct tophash_type *type, const struct chain *chain,
+			 const struct tophash_key *key, uint64_t hash, struct place *ret)
 {
 	tophash_mask mask = tophash_match(chain->word, hash);
 
@@ -28,7 +32,7 @@ bool chain_find(const struct tophash *map, const struct chain *chain, const stru
 	uint8_t tag = tophash_tag(hash);
 
 	if (chain->word) {
-		if (find_home(type, chain, key, hash, ret))
+		if (find_in_home(type, chain, key, hash, ret))
 			return true;
 		if (!tophash_may_overflow(chain->word, hash))
 			return false;
@@ -63,14 +67,14 @@ uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 		chain->word[lane] = tag;
 		return chain->slots + (size_t)lane * slot_size;
 	}
-	/* Only the first of a chain has room, if any. */
+	/* Only the first overflow bucket of a chain can have a free slot. */
 	while (lane < OVERFLOW_SLOTS && link->tags[lane])
 		lane++;
 	if (link->number == 0 || lane == OVERFLOW_SLOTS) {
 		number = pool_take(map);
 		if (!number)
 			return NULL;
-		map->moves++; /* the link leads elsewhere now: iterators look at tags through it */
+		map->moves++; /* iterators read tags through this link, which changes */
 		*pool_link(pool, number) = *link;
 		*link = (struct link){.number = number};
 		lane = 0;
@@ -80,7 +84,6 @@ uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 	return pool_slots(pool, link->number) + (size_t)lane * slot_size;
 }
 
-/* The filter of a chain. */
 uint8_t chain_filter(const struct pool *pool, const struct link *link)
 {
 	uint8_t ret = 0;
@@ -91,7 +94,7 @@ uint8_t chain_filter(const struct pool *pool, const struct link *link)
 	return ret;
 }
 
-/* Takes an overflow bucket that has become empty out of its chain. */
+/* Takes the overflow bucket that a link leads to out of its chain, if it is empty. */
 static void unlink_empty(struct tophash *map, struct link *link)
 {
 	static const uint8_t none[OVERFLOW_SLOTS];

@@ -1,5 +1,10 @@
-/* The invariants of a map, walked through. */
-#include "internal.h"
+/* tophash_check(): a walk through a map that checks its invariants. */
+#include <string.h>
+
+#include "tophash/fast.h"
+
+#include "core.h"
+#include "entry.h"
 
 struct check {
 	const struct tophash *map;
@@ -21,7 +26,7 @@ static int check_entry(const struct check *check, uint8_t *slot, uint8_t tag)
 	hash = tophash_hash(map->type, &key, map->seed, map->mult);
 	if (slot_hash(map, map->type, slot) != hash || tophash_tag(hash) != tag)
 		return TOPHASH_BROKEN_TAG;
-	if (!map_find(map, &key, hash, &place))
+	if (!entry_find(map, &key, hash, &place))
 		return TOPHASH_BROKEN_PLACE;
 	return check->level >= 3 && place.slot != slot ? TOPHASH_BROKEN_TWICE : 0;
 }
@@ -59,7 +64,7 @@ static int check_chain(struct check *check, const struct link *link)
 			return TOPHASH_BROKEN_CHAIN;
 		if (++check->overflow > pool->used)
 			return TOPHASH_BROKEN_POOL;
-		/* All but the first are full. */
+		/* Every overflow bucket but the first of its chain is full. */
 		if (!is_first && memchr(link->tags, 0, sizeof(link->tags)))
 			return TOPHASH_BROKEN_CHAIN;
 		is_first = false;
@@ -71,15 +76,17 @@ static int check_chain(struct check *check, const struct link *link)
 	return ret;
 }
 
-/* Between the old buckets and the new ones of a map that moves. */
+/* Returns whether a bucket lies between the old and the new ones of a map that moves. */
 static bool is_free(const struct tophash_core *core, size_t bucket)
 {
-	size_t partial = core->partial;
+	size_t home_moved = core->home_moved;
 
 	if (core->move == MOVE_GROW)
-		return bucket >= core->cursor - partial && bucket < 2 * (core->cursor - partial);
+		return bucket >= core->cursor - home_moved &&
+		       bucket < 2 * (core->cursor - home_moved);
 	if (core->move == MOVE_SHRINK)
-		return bucket >= core->cursor + partial && bucket < 2 * (core->cursor + partial);
+		return bucket >= core->cursor + home_moved &&
+		       bucket < 2 * (core->cursor + home_moved);
 	return false;
 }
 
@@ -103,7 +110,7 @@ static int check_home(struct check *check, size_t bucket)
 	return ret;
 }
 
-/* Each chunk's own count against its free list. */
+/* Compares the counts of each chunk with its free list. */
 static int check_pool(const struct tophash_core *core)
 {
 	const struct pool *pool = &core->pool;
@@ -124,16 +131,17 @@ static int check_pool(const struct tophash_core *core)
 	return used == pool->used && spare == pool->spare ? 0 : TOPHASH_BROKEN_POOL;
 }
 
+/* Compares the members that the fast path reads with those that the core asks for. */
 static int check_fast(const struct tophash *map)
 {
 	const struct tophash_core *core = map->core;
 	struct tophash copy = *map;
 
-	/* A move that could not be begun has put grow_at off. */
-	core_publish(&copy);
+	/* grow_at may be higher: it is raised when a move cannot begin for want of memory. */
+	fast_path_update(&copy);
 	if (map->tags != copy.tags || map->slots != copy.slots || map->shift != copy.shift ||
 	    map->write_tags != copy.write_tags || map->shrink_at != copy.shrink_at ||
-	    map->grow_at < copy.grow_at || (core->partial && core->move == MOVE_NONE))
+	    map->grow_at < copy.grow_at || (core->home_moved && core->move == MOVE_NONE))
 		return TOPHASH_BROKEN_FAST;
 	return 0;
 }
@@ -149,11 +157,11 @@ int tophash_check(const struct tophash *map, int level)
 	ret = check_fast(map);
 	if (ret == 0)
 		ret = check_pool(core);
-	for (size_t i = 0; ret == 0 && i < homes(core); i++)
-		if (!is_hole(core, i))
+	for (size_t i = 0; ret == 0 && i < home_count(core); i++)
+		if (!home_released(core, i))
 			ret = check_home(&check, i);
 	for (unsigned i = 0; ret == 0 && i < 2; i++)
-		ret = check_chain(&check, &core->rest[i]);
+		ret = check_chain(&check, &core->rest_chains[i]);
 	if (ret)
 		return ret;
 	if (check.overflow != core->pool.used)

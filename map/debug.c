@@ -1,11 +1,14 @@
-/* TOPHASH_DEBUG, like Go's GODEBUG: options apart by commas, read once when the program starts. */
-#include <pthread.h>
+/* Debugging: the options of TOPHASH_DEBUG (like Go's GODEBUG), traces, and the fault handler. */
+#include "debug.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "internal.h"
+#include <string.h>
 
 struct debug debug;
+
+static tophash_fault_fn *fault_fn;
 
 static const char *const reasons[] = {
 	[TOPHASH_SLOW_CUSTOM] = "custom", [TOPHASH_SLOW_MOVING] = "moving",
@@ -27,8 +30,9 @@ static bool is_option(const char *at, size_t n, const char *option)
 	return n == strlen(option) && memcmp(at, option, n) == 0;
 }
 
-/* The number behind the = of an option. */
-static bool number_of(const char *at, size_t n, const char *option, uint64_t *ret)
+/* Reads the number of an option; option ends in "=". Returns false when at is another option, or no number
+ * follows. */
+static bool read_number(const char *at, size_t n, const char *option, uint64_t *ret)
 {
 	size_t skip = strlen(option);
 	char *end;
@@ -39,7 +43,8 @@ static bool number_of(const char *at, size_t n, const char *option, uint64_t *re
 	return end == at + n;
 }
 
-static bool take_option(struct debug *to, const char *at, size_t n)
+/* Applies one option of n bytes. Returns false when there is no such option. */
+static bool apply_option(struct debug *to, const char *at, size_t n)
 {
 	uint64_t x;
 
@@ -49,12 +54,12 @@ static bool take_option(struct debug *to, const char *at, size_t n)
 		to->evacuate = EVACUATE_EAGER;
 	else if (is_option(at, n, "evacuate=shared"))
 		to->evacuate = EVACUATE_SHARED;
-	else if (number_of(at, n, "seed=", &x)) {
+	else if (read_number(at, n, "seed=", &x)) {
 		to->seeded = true;
 		to->seed = x;
-	} else if (number_of(at, n, "trace=", &x))
+	} else if (read_number(at, n, "trace=", &x))
 		to->trace = x != 0;
-	else if (number_of(at, n, "check=", &x))
+	else if (read_number(at, n, "check=", &x))
 		to->check = x > 3 ? 3 : (int)x;
 	else
 		return false;
@@ -68,26 +73,12 @@ int tophash_debug(const char *options)
 	while (options && *options) {
 		size_t n = strcspn(options, ",");
 
-		if (n > 0 && !take_option(&to, options, n))
+		if (n > 0 && !apply_option(&to, options, n))
 			return -EINVAL;
 		options += n + (options[n] == ',');
 	}
 	debug = to;
 	return 0;
-}
-
-__attribute__((constructor)) static void debug_init(void)
-{
-	const char *options = secure_getenv("TOPHASH_DEBUG");
-
-	note_keep();
-	pthread_atfork(NULL, NULL,
-		       random_forget); /* without memory for it a child's seeds are its parent's */
-	if (options && tophash_debug(options) != 0)
-		fprintf(stderr,
-			"tophash: TOPHASH_DEBUG=%s: not understood; options are evacuate=shared|manual|eager, "
-			"seed=N, trace=0|1, check=0..3, apart by commas\n",
-			options);
 }
 
 void trace_slow(const struct tophash *map, const char *what, enum tophash_reason reason)
@@ -102,12 +93,17 @@ void trace_move(const struct tophash *map, const char *what, size_t from, size_t
 		from, to, map->len);
 }
 
-void debug_check(const struct tophash *map)
+tophash_fault_fn *tophash_set_fault(tophash_fault_fn *fn)
 {
-	int broken = tophash_check(map, debug.check);
+	tophash_fault_fn *ret = fault_fn;
 
-	if (broken == 0)
-		return;
-	fprintf(stderr, "tophash: map=%p is broken: invariant %d\n", (const void *)map, broken);
-	tophash_report_fault(TOPHASH_FAULT_BROKEN, map);
+	fault_fn = fn;
+	return ret;
+}
+
+void tophash_report_fault(enum tophash_fault fault, const struct tophash *map)
+{
+	if (!fault_fn)
+		abort();
+	fault_fn(fault, map);
 }

@@ -1,13 +1,16 @@
-/* What a debugger or a tracer must know to read a map of a program without debug information: an
- * ELF note, one in each program or library that this is linked into. docs/map-note.md is its
- * contract.
+/* An ELF note that describes the structures of a map. Debuggers and tracers read maps by it in programs
+ * without debug information. Each program or library that contains this library has one such note.
+ * docs/map-note.md is its contract.
  */
-#include "internal.h"
+#include "describe.h"
 
-#define NOTE_VERSION 1
-#define NOTE_MAGIC   0x746f7068u /* "toph" of a machine whose first byte is the highest */
+#include "layout.h"
 
-/* A member: where it is, and its size; a structure: 0 and its size; a constant: itself and 0. */
+#define NOTE_VERSION 2
+#define NOTE_MAGIC   0x746f7068u /* "toph" on a big-endian machine */
+
+/* value and size are: for a member its offset and its size, for a structure 0 and its size, for a constant its
+ * value and 0. */
 struct note_entry {
 	char name[20];
 	uint32_t value;
@@ -55,8 +58,8 @@ struct note_entry {
 	IN_TYPE(hash_offset), IN_TYPE(slot_size), IN_TYPE(hash), IN_TYPE(equal),                   \
 	STRUCTURE("str", struct tophash_str), IN_STR(p), IN_STR(n),                                \
 	STRUCTURE("core", struct tophash_core),                                                    \
-	IN_CORE(store), IN_CORE(pool), IN_CORE(move), IN_CORE(bits), IN_CORE(partial),             \
-	IN_CORE(floor), IN_CORE(share), IN_CORE(cursor), IN_CORE(released), IN_CORE(rest),         \
+	IN_CORE(store), IN_CORE(pool), IN_CORE(move), IN_CORE(bits), IN_CORE(home_moved),          \
+	IN_CORE(floor), IN_CORE(share), IN_CORE(cursor), IN_CORE(released), IN_CORE(rest_chains),  \
 	IN_CORE(nan), IN_CORE(stats),                                                              \
 	STRUCTURE("store", struct store),                                                          \
 	IN_STORE(tags), IN_STORE(slots), IN_STORE(links), IN_STORE(pieces), IN_STORE(buckets),     \
@@ -77,7 +80,7 @@ struct note_entry {
 struct map_note {
 	uint32_t name_size, size, type;
 	char name[8];
-	/* from here on size bytes */
+	/* the description: size bytes from here on */
 	uint32_t magic, version;
 	uint32_t entry_size, count;
 	struct note_entry entries[ENTRY_COUNT];

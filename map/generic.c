@@ -1,16 +1,17 @@
-/* The map for those who know the type at run time only: language bindings. */
+/* The API for callers that learn the sizes of keys and values at run time: language bindings. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tophash/iter.h"
 
-#include "internal.h"
-
-/* A map with its type behind it, and what iterates over one. */
+/* A map on the heap, with its type. */
 struct generic {
 	struct tophash map;
 	struct tophash_type type;
 };
 
+/* An iterator on the heap, with room for the keys that it keeps. */
 struct generic_iter {
 	struct tophash_iter iter;
 	_Alignas(16) uint8_t kept[];
@@ -21,7 +22,7 @@ static uint32_t round_up(uint32_t n, uint32_t to)
 	return (n + to - 1) / to * to;
 }
 
-/* The largest power of 2 up to 16 that divides n: what the alignment of n bytes may be. */
+/* Returns the alignment that a type of n bytes may have: the largest power of 2 up to 16 that divides n. */
 static uint32_t align_of(uint32_t n)
 {
 	uint32_t align = n & -n;
@@ -89,12 +90,13 @@ struct tophash *tophash_new(enum tophash_kind kind, uint32_t key_size, uint32_t 
 void tophash_free(struct tophash *map)
 {
 	tophash_fini(map);
-	free(map); /* the first member of what new made */
+	free(map); /* the first member of struct generic */
 }
 
-/* A key may lie in the map itself, as that of an iteration does, and the map may move its entries before it
- * has read it. A small one is copied by the fast path (tophash_copy_key), another one here, to
- * the stack: a delete may not fail. */
+/* Returns the bytes that a copy of a key needs, or 1 where it needs none. A key may lie in the map itself, as
+ * that of an iteration does, and the map may move its entries before it has read the key. The fast path
+ * copies small keys (tophash_copy_key()). Large ones are copied here, on the stack: a delete must not
+ * fail. */
 static size_t apart_size(const struct tophash *map)
 {
 	const struct tophash_type *type = map ? map->type : NULL;
@@ -102,6 +104,7 @@ static size_t apart_size(const struct tophash *map)
 	return type && type->key_size > sizeof(struct tophash_key_copy) ? type->key_size : 1;
 }
 
+/* Copies a large key. Returns the copy, or the key itself. */
 static const void *key_apart(const struct tophash *map, const void *key, void *copy)
 {
 	size_t size = apart_size(map);
@@ -164,7 +167,7 @@ struct tophash_iter *tophash_iter_new(const struct tophash *map)
 
 	if (!ret)
 		return NULL;
-	/* Of a map that does not know its keys yet there is room for none: it is empty, and the walk over. */
+	/* A map that does not know the size of its keys yet is empty: the walk is over. */
 	if (key_size == 0)
 		map = NULL;
 	tophash_iter_init(&ret->iter, map, ret->kept);

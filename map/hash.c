@@ -1,4 +1,4 @@
-/* The hash of byte strings: 16 bytes a product, folded with what came before. */
+/* The hash of byte strings. One product takes 16 bytes and is folded with the hash of the bytes before. */
 #include <string.h>
 
 #include "tophash/hash.h"
@@ -29,7 +29,7 @@ uint64_t tophash_hash_bytes(const void *bytes, size_t n, uint64_t seed, uint64_t
 		p += 16;
 		n -= 16;
 	}
-	/* The tail, read from both ends: they may overlap. */
+	/* The tail is read from both ends; the two reads may overlap. */
 	if (n >= 8) {
 		a = load8(p);
 		b = load8(p + n - 8);

@@ -1,18 +1,23 @@
-/* Iteration, when the lanes of a home are done or entries were moved; iter.h says how it is meant. */
+/* Iteration beyond the lanes of a home, and after entries were moved. tophash/iter.h explains the phases. */
 #include "tophash/iter.h"
 
-#include "internal.h"
+#include <string.h>
+
+#include "chain.h"
+#include "move.h"
+#include "seed.h"
 
 #define HASHES	  (UINT64_C(1) << 32)
 #define ALL_LANES 0x7fffu
 
-/* The lanes of a home that hold an entry: a bit for each, whatever a mask of this machine is. */
+/* Returns the lanes of a home that hold an entry, one bit a lane on every machine. */
 static uint64_t used_lanes(const uint8_t *word)
 {
 	return ~tophash_zeros(word) & ALL_LANES;
 }
 
-/* The order of keys with the same hash: of their bytes, but that -0 is +0 (a put may change it). */
+/* Compares keys with the same hash, by their bytes. -0 equals +0, because a put may change one into the
+ * other. */
 static int key_order(const struct tophash_type *type, const void *key, const void *other)
 {
 	uint64_t a, b;
@@ -29,6 +34,7 @@ static uint8_t *kept_key(const struct tophash_iter *iter, unsigned i)
 	return (uint8_t *)iter->kept + (size_t)i * iter->map->type->key_size;
 }
 
+/* Returns whether a key of the current range was returned already. */
 static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
 {
 	for (uint32_t places = iter->kept_places; places; places &= places - 1) {
@@ -40,16 +46,16 @@ static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
 	return false;
 }
 
-/* Where the loop goes no further than this word. */
+/* Makes the loop read this tag word and stop behind it. */
 static void stay_at(struct tophash_iter *iter, const uint8_t *word)
 {
 	iter->word = iter->ahead = iter->end = iter->last = word;
 	iter->lanes = iter->entered = 0;
 }
 
-/* Of the homes that the loop went through at once those before its next lane are done. That lane's home has its
- * keys behind theirs: they come to the front. Returns how many are done. */
-static size_t drop_homes(struct tophash_iter *iter)
+/* Drops the homes that the loop has finished, of those that it took at once: all before its next lane. The
+ * kept keys of the home that it is in move to the front. Returns how many homes were dropped. */
+static size_t drop_finished_homes(struct tophash_iter *iter)
 {
 	size_t homes;
 
@@ -60,19 +66,19 @@ static size_t drop_homes(struct tophash_iter *iter)
 		homes = (size_t)__builtin_ctzll(iter->lanes) / TOPHASH_WORD_SIZE;
 	memmove(iter->kept, kept_key(iter, (unsigned)homes * TOPHASH_WORD_SIZE),
 		(size_t)TOPHASH_SLOTS * iter->map->type->key_size);
-	iter->ahead +=
-		homes *
-		TOPHASH_WORD_SIZE; /* slots stay behind: whatever is entered next sets them */
+	/* slots is not updated: the next home or link that is entered sets it. */
+	iter->ahead += homes * TOPHASH_WORD_SIZE;
 	return homes;
 }
 
-/* What the loop did by itself: homes it went through, keys it kept of the one it is in. Lanes still to come
- * are forgotten, there are some only when entries were moved: they come again in order, or as later ranges. */
-static void settle(struct tophash_iter *iter)
+/* Records what the loop did by itself: the homes that it finished, and the keys that it kept of the home it is
+ * in. Lanes that were still to come are forgotten. There are such lanes only when entries were moved; their
+ * entries come again in order, or in later ranges. */
+static void settle_loop(struct tophash_iter *iter)
 {
 	uint64_t returned = iter->entered & ~iter->lanes;
 
-	returned = returned >> drop_homes(iter) * TOPHASH_WORD_SIZE & ALL_LANES;
+	returned = returned >> drop_finished_homes(iter) * TOPHASH_WORD_SIZE & ALL_LANES;
 	if (iter->ahead != iter->word) {
 		iter->hi += (uint64_t)(iter->ahead - iter->word) / TOPHASH_WORD_SIZE << iter->shift;
 		iter->lo = iter->mark = iter->hi - (UINT64_C(1) << iter->shift);
@@ -82,24 +88,25 @@ static void settle(struct tophash_iter *iter)
 	stay_at(iter, iter->ahead);
 }
 
-/* The first entry behind the mark, of those shown to it. */
-struct least {
+/* Finds the entry that comes next in order: of the entries offered to it, the lowest above the mark. */
+struct next_candidate {
 	const struct tophash_iter *iter;
 	uint64_t lo, hi;
 	uint64_t hash;
-	uint8_t *slot;
+	uint8_t *slot; /* NULL: none yet */
 };
 
-static void least_see(struct least *least, uint8_t *slot)
+/* Offers one entry. It counts if it lies in lo..hi, above the mark, and was not returned already. */
+static void candidate_offer(struct next_candidate *next, uint8_t *slot)
 {
-	const struct tophash_iter *iter = least->iter;
+	const struct tophash_iter *iter = next->iter;
 	const struct tophash_type *type = iter->map->type;
 	uint64_t hash = slot_hash(iter->map, type, slot);
 
-	if (hash < least->lo || hash >= least->hi)
+	if (hash < next->lo || hash >= next->hi)
 		return;
-	if (least->slot &&
-	    (hash > least->hash || (hash == least->hash && key_order(type, slot, least->slot) > 0)))
+	if (next->slot &&
+	    (hash > next->hash || (hash == next->hash && key_order(type, slot, next->slot) > 0)))
 		return;
 	if (iter->marked &&
 	    (hash < iter->mark ||
@@ -107,83 +114,86 @@ static void least_see(struct least *least, uint8_t *slot)
 		return;
 	if (is_kept(iter, slot))
 		return;
-	least->hash = hash;
-	least->slot = slot;
+	next->hash = hash;
+	next->slot = slot;
 }
 
-static void least_see_chain(struct least *least, const struct link *link)
+static void candidate_offer_chain(struct next_candidate *next, const struct link *link)
 {
-	const struct tophash *map = least->iter->map;
+	const struct tophash *map = next->iter->map;
 	const struct pool *pool = &map->core->pool;
 
 	for (; link->number; link = pool_link(pool, link->number))
 		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
 			if (link->tags[i])
-				least_see(least, pool_slots(pool, link->number) +
-							 (size_t)i * map->type->slot_size);
+				candidate_offer(next, pool_slots(pool, link->number) +
+							      (size_t)i * map->type->slot_size);
 }
 
-static void least_see_home(struct least *least, const struct chain *chain)
+static void candidate_offer_home(struct next_candidate *next, const struct chain *chain)
 {
 	tophash_mask mask = tophash_match_used(chain->word);
 
 	for (; mask; mask &= mask - 1)
-		least_see(least, chain->slots + (size_t)tophash_lane(mask) *
-							least->iter->map->type->slot_size);
+		candidate_offer(next, chain->slots + (size_t)tophash_lane(mask) *
+							     next->iter->map->type->slot_size);
 }
 
-static void least_see_chains(struct least *least, const struct route *route,
-			     const struct chain *chain)
+static void candidate_offer_chains(struct next_candidate *next, const struct route *route,
+				   const struct chain *chain)
 {
-	const struct tophash_core *core = least->iter->map->core;
+	const struct tophash_core *core = next->iter->map->core;
 
-	least_see_chain(least, chain->link);
-	for (unsigned i = 0; route->rest && i < 2; i++)
-		least_see_chain(least, &core->rest[i]);
+	candidate_offer_chain(next, chain->link);
+	for (unsigned i = 0; route->has_rest && i < 2; i++)
+		candidate_offer_chain(next, &core->rest_chains[i]);
 }
 
-/* Returns what least has found as the iterator's next; NULL when that is nothing. */
-static void *take_marked(struct tophash_iter *iter, const struct least *least)
+/* Makes the candidate the new mark. Returns its slot, or NULL when there is no candidate. */
+static void *take_candidate(struct tophash_iter *iter, const struct next_candidate *next)
 {
-	if (!least->slot)
+	if (!next->slot)
 		return NULL;
 	iter->marked = true;
-	iter->mark = least->hash;
-	memcpy(kept_key(iter, TOPHASH_KEPT_MARK), least->slot, iter->map->type->key_size);
-	return least->slot;
+	iter->mark = next->hash;
+	memcpy(kept_key(iter, TOPHASH_KEPT_MARK), next->slot, iter->map->type->key_size);
+	return next->slot;
 }
 
+/* Returns the next entry of a chain that is too long to be kept, or NULL. */
 static void *next_in_chain(struct tophash_iter *iter)
 {
-	struct least least = {.iter = iter, .lo = iter->lo, .hi = iter->hi};
+	struct next_candidate next = {.iter = iter, .lo = iter->lo, .hi = iter->hi};
 	struct route route = route_of(iter->map, iter->lo);
 	struct chain chain = chain_of(iter->map->core, route.bucket);
 
-	least_see_chains(&least, &route, &chain);
-	return take_marked(iter, &least);
+	candidate_offer_chains(&next, &route, &chain);
+	return take_candidate(iter, &next);
 }
 
-/* From the mark on, bucket by bucket of what the map is now. */
+/* Returns the next entry of the range after entries were moved, or NULL. Goes from the mark on through the
+ * buckets that the map has now. */
 static void *next_in_order(struct tophash_iter *iter)
 {
 	while (iter->mark < iter->hi) {
 		struct route route = route_of(iter->map, iter->mark);
 		struct chain chain = chain_of(iter->map->core, route.bucket);
 		uint64_t end = (uint64_t)(route.bucket + 1) << (32 - route.bits);
-		/* A rest holds what belongs to the next bucket, too. */
-		struct least least = {
+		/* The limit hi matters: a rest also holds entries of the next bucket. */
+		struct next_candidate next = {
 			.iter = iter, .lo = iter->mark, .hi = end < iter->hi ? end : iter->hi};
 
-		least_see_home(&least, &chain);
-		least_see_chains(&least, &route, &chain);
-		if (least.slot)
-			return take_marked(iter, &least);
+		candidate_offer_home(&next, &chain);
+		candidate_offer_chains(&next, &route, &chain);
+		if (next.slot)
+			return take_candidate(iter, &next);
 		iter->mark = end;
 		iter->marked = false;
 	}
 	return NULL;
 }
 
+/* Returns the next of the lanes in iter->later, or NULL. */
 static void *next_in_home(struct tophash_iter *iter)
 {
 	const struct tophash_type *type = iter->map->type;
@@ -208,7 +218,7 @@ static void *next_in_home(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Goes on with the overflow bucket that a link leads to; its keys are kept from this place on. */
+/* Goes on with the overflow bucket that a link leads to. place: where the keys of its lanes are kept. */
 static void enter_link(struct tophash_iter *iter, const struct link *link, unsigned place)
 {
 	uint64_t used = 0;
@@ -222,8 +232,8 @@ static void enter_link(struct tophash_iter *iter, const struct link *link, unsig
 	iter->phase = TOPHASH_ITER_LINK;
 }
 
-/* Goes on with the chain of a home, lane by lane; false when there is none, or its keys are too many to be
- * kept. */
+/* Goes on with the chain of a home, lane by lane. Returns false when there is no chain, or it has too many keys
+ * to be kept. */
 static bool enter_chain(struct tophash_iter *iter)
 {
 	const struct tophash_core *core = iter->map->core;
@@ -231,7 +241,7 @@ static bool enter_chain(struct tophash_iter *iter)
 	const struct link *link = store_link(&core->store, route.bucket), *next = link;
 	unsigned places = TOPHASH_SLOTS;
 
-	if (iter->filtered || route.rest || !link->number)
+	if (iter->filtered || route.has_rest || !link->number)
 		return false;
 	for (; next->number; next = pool_link(&core->pool, next->number)) {
 		places += OVERFLOW_SLOTS;
@@ -242,12 +252,13 @@ static bool enter_chain(struct tophash_iter *iter)
 	return true;
 }
 
-/* From an overflow bucket to the next of the chain; false when there is none. */
+/* Goes on with the next overflow bucket of the chain. Returns false when there is none. */
 static bool enter_next_link(struct tophash_iter *iter)
 {
 	const struct link *link = (const struct link *)(const void *)iter->word;
 
-	_Static_assert(offsetof(struct link, tags) == 0, "a link's tags lead back to it");
+	_Static_assert(offsetof(struct link, tags) == 0,
+		       "a link is found by the address of its tags");
 	link = pool_link(&iter->map->core->pool, link->number);
 	if (!link->number)
 		return false;
@@ -257,10 +268,10 @@ static bool enter_next_link(struct tophash_iter *iter)
 
 static bool has_rest(const struct tophash_core *core, const struct route *route)
 {
-	return route->rest && (core->rest[0].number || core->rest[1].number);
+	return route->has_rest && (core->rest_chains[0].number || core->rest_chains[1].number);
 }
 
-/* Begins with the home of the range at lo. */
+/* Begins with the home of the range that starts at lo. */
 static void enter_home(struct tophash_iter *iter, const uint8_t *word, uint8_t *slots,
 		       uint64_t lanes)
 {
@@ -274,16 +285,15 @@ static void enter_home(struct tophash_iter *iter, const uint8_t *word, uint8_t *
 	iter->phase = TOPHASH_ITER_HOME;
 }
 
-/* How far the loop may go by itself from a home that was read whole to hi: over the whole buckets before
- * the limit. */
+/* Sets how far the loop may go by itself: over the whole buckets between hi and the limit. */
 static void look_ahead(struct tophash_iter *iter, uint64_t limit)
 {
 	iter->shift = iter->map->shift;
 	iter->last = iter->word + (size_t)((limit - iter->hi) >> iter->shift) * TOPHASH_WORD_SIZE;
 }
 
-/* Begins with the range at hi; false where it holds nothing. */
-static bool enter(struct tophash_iter *iter, uint64_t limit)
+/* Begins with the range at hi. Returns false when it holds no entry. */
+static bool enter_range(struct tophash_iter *iter, uint64_t limit)
 {
 	const struct tophash *map = iter->map;
 	struct route route = route_of(map, iter->hi);
@@ -303,7 +313,7 @@ static bool enter(struct tophash_iter *iter, uint64_t limit)
 	return true;
 }
 
-/* Skips empty buckets of a map that stands still. */
+/* Skips empty buckets of a map that is not moving. */
 static void skip_empty(struct tophash_iter *iter, uint64_t limit)
 {
 	const struct tophash *map = iter->map;
@@ -321,7 +331,7 @@ static void skip_empty(struct tophash_iter *iter, uint64_t limit)
 	iter->hi = (uint64_t)bucket << shift;
 }
 
-/* The next range that holds anything; false at the end of the walk. */
+/* Begins with the next range that holds an entry. Returns false at the end of the walk. */
 static bool next_range(struct tophash_iter *iter)
 {
 	for (;;) {
@@ -329,7 +339,7 @@ static bool next_range(struct tophash_iter *iter)
 
 		skip_empty(iter, limit);
 		if (iter->hi < limit) {
-			if (enter(iter, limit))
+			if (enter_range(iter, limit))
 				return true;
 			continue;
 		}
@@ -340,8 +350,8 @@ static bool next_range(struct tophash_iter *iter)
 	}
 }
 
-/* At a random bucket, and there at a random lane. */
-static bool start(struct tophash_iter *iter)
+/* Begins the walk at a random lane of a random bucket. Returns false when the map is empty. */
+static bool walk_start(struct tophash_iter *iter)
 {
 	uint64_t random = random_u64();
 	struct route route = route_of(iter->map, random >> 32);
@@ -357,14 +367,15 @@ static bool start(struct tophash_iter *iter)
 	return true;
 }
 
-/* Whether whole buckets are read, of a map that stands still and has since. Only then does the iterator's
- * word lead anywhere. */
+/* Returns whether the iterator reads whole buckets of a map in which no entry was moved since. Only then is
+ * iter->word valid. */
 static bool is_still(const struct tophash_iter *iter)
 {
 	return iter->map && iter->map->tags && iter->moves == iter->map->moves && !iter->filtered;
 }
 
-/* The next bucket that holds anything. False when there is none before the end, or less than a bucket. */
+/* Begins with the next bucket that holds an entry, and lets the loop go on from there. Returns false when
+ * there is none before the limit, or when less than a bucket is left. */
 static bool next_bucket(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;
@@ -392,7 +403,8 @@ static bool next_bucket(struct tophash_iter *iter)
 	return true;
 }
 
-/* What comes behind the lanes of a home or a link, when it is_still(): most of an iteration. */
+/* Goes on behind the lanes of a home or a link in a map that is_still(). Most steps of an iteration end
+ * here. */
 static bool next_lanes(struct tophash_iter *iter)
 {
 	if (iter->phase == TOPHASH_ITER_HOME)
@@ -400,7 +412,8 @@ static bool next_lanes(struct tophash_iter *iter)
 	return iter->phase == TOPHASH_ITER_LINK && (enter_next_link(iter) || next_bucket(iter));
 }
 
-/* Whether the range that is read has more than its home. In a map that stands still the filter tells. */
+/* Returns whether the current range has more than its home. In a map that is not moving the filter
+ * tells. */
 static bool has_chain(const struct tophash_iter *iter)
 {
 	struct route route;
@@ -413,9 +426,9 @@ static bool has_chain(const struct tophash_iter *iter)
 	return iter->word[TOPHASH_OVERFLOW] || has_rest(iter->map->core, &route);
 }
 
-/* One step of the walk: a slot, or NULL; then there are lanes, or there was nothing here, and the phase says
- * whether to go on. */
-static void *walk(struct tophash_iter *iter)
+/* Takes one step of the walk. Returns a slot, or NULL: then there are lanes to go through, or nothing was here
+ * and the phase says whether to go on. */
+static void *walk_step(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;
 	bool moved = iter->moves != map->moves;
@@ -423,7 +436,7 @@ static void *walk(struct tophash_iter *iter)
 
 	switch ((enum tophash_iter_phase)iter->phase) {
 	case TOPHASH_ITER_START:
-		if (!start(iter))
+		if (!walk_start(iter))
 			iter->phase = TOPHASH_ITER_DONE;
 		return NULL;
 	case TOPHASH_ITER_HOME:
@@ -459,7 +472,8 @@ static void *walk(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Apart: the shorter way from one bucket to the next saves no registers then. */
+/* Walks until there is a slot, lanes, or the end. It is not inlined, so the shorter way from one bucket to the
+ * next saves no registers. */
 static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 {
 	void *slot = NULL;
@@ -468,14 +482,14 @@ static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 		if (!iter->map || !iter->map->core || iter->map->len == 0)
 			iter->phase = TOPHASH_ITER_DONE;
 		else
-			slot = walk(iter);
+			slot = walk_step(iter);
 	}
 	return slot;
 }
 
 void *tophash_iter_slow(struct tophash_iter *iter)
 {
-	settle(iter);
+	settle_loop(iter);
 	if (is_still(iter) && !iter->later && next_lanes(iter))
 		return NULL;
 	return walk_on(iter);

@@ -1,83 +1,15 @@
-/* The life of a map: its seed, its end, clearing, copying, counting. */
-#include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
+/* The life of a map: its beginning and end, room, clearing, copying, statistics. */
+#include <errno.h>
+#include <string.h>
 
-#include "internal.h"
+#include "tophash/fast.h"
 
-static tophash_fault_fn *fault_fn;
-
-/* The output function of splitmix64. */
-static uint64_t scramble(uint64_t x)
-{
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-/* The calling thread's; 0: not drawn yet. */
-static __thread uint64_t random_state;
-
-void random_forget(void)
-{
-	random_state = 0;
-}
-
-uint64_t random_u64(void)
-{
-	uint64_t state = random_state;
-
-	if (debug.seeded)
-		return scramble(debug.seed + UINT64_C(0x9e3779b97f4a7c15));
-	if (state == 0 && getrandom(&state, sizeof(state), GRND_NONBLOCK) != sizeof(state)) {
-		struct timespec now;
-
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		state = (uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec ^
-			(uint64_t)(uintptr_t)&now;
-	}
-	random_state = state + UINT64_C(0x9e3779b97f4a7c15);
-	return scramble(random_state);
-}
-
-/* Each byte of the multiplier has four ones: no multiplier is weak for want of them. */
-static uint64_t mult_of(uint64_t random)
-{
-	uint64_t ret = 0, bits = 0;
-	unsigned n = 0;
-
-	while (n < 8) {
-		if (bits == 0)
-			bits = scramble(random += UINT64_C(0x9e3779b97f4a7c15));
-		if (__builtin_popcount(bits & 0xff) == 4 && (n > 0 || (bits & 1))) {
-			ret |= (bits & 0xff) << 8 * n;
-			n++;
-		}
-		bits >>= 8;
-	}
-	return ret;
-}
-
-void seed_renew(struct tophash *map)
-{
-	map->seed = random_u64();
-	map->mult = mult_of(random_u64());
-}
-
-tophash_fault_fn *tophash_set_fault(tophash_fault_fn *fn)
-{
-	tophash_fault_fn *ret = fault_fn;
-
-	fault_fn = fn;
-	return ret;
-}
-
-void tophash_report_fault(enum tophash_fault fault, const struct tophash *map)
-{
-	if (!fault_fn)
-		abort();
-	fault_fn(fault, map);
-}
+#include "core.h"
+#include "entry.h"
+#include "mem.h"
+#include "move.h"
+#include "seed.h"
+#include "write.h"
 
 int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks)
 {
@@ -89,72 +21,16 @@ int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks)
 	return 0;
 }
 
-static unsigned share_of(const struct tophash_type *type)
-{
-	size_t n = SHARE_BYTES / ((size_t)type->slot_size * TOPHASH_SLOTS);
-
-	return n > SHARE_MAX ? SHARE_MAX : n > 0 ? (unsigned)n : 1;
-}
-
-/* The buckets that n elements want. */
-static unsigned bits_for(size_t n)
-{
-	unsigned ret = 0;
-
-	while (ret <= BUCKET_BITS_MAX && room_of(ret) < n)
-		ret++;
-	return ret;
-}
-
-/* Where a map begins to count its moves: each elsewhere, so that a walk does not take a map that was made anew in
- * the same place for the one it has begun with. */
-static uint32_t first_move(void)
-{
-	static uint32_t last;
-
-	return __atomic_add_fetch(&last, 0x9e3779b9u, __ATOMIC_RELAXED);
-}
-
-int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
-{
-	struct tophash_core *core;
-	unsigned bits = bits_for(n);
-	int err;
-
-	if (bits > BUCKET_BITS_MAX)
-		return -EOVERFLOW;
-	core = mem_alloc(map, sizeof(*core));
-	if (!core)
-		return -ENOMEM;
-	map->type = type;
-	map->core = core;
-	err = store_init(map, (size_t)1 << bits);
-	if (err) {
-		map->core = NULL;
-		mem_free(map, core, sizeof(*core));
-		return err;
-	}
-	map->moves += first_move();
-	core->bits = (uint8_t)bits;
-	core->floor = (uint8_t)bits;
-	core->share = (uint8_t)share_of(type);
-	pool_init(&core->pool, type->slot_size);
-	if (!map->mult)
-		seed_renew(map);
-	core_publish(map);
-	return 0;
-}
-
 int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint)
 {
 	struct tophash fresh = {.type = type};
 	int err = hint ? core_new(&fresh, type, hint) : 0;
 
-	*map = fresh; /* empty, and legal for fini, where there was no memory */
+	*map = fresh; /* on error an empty map that fini accepts */
 	return err;
 }
 
-/* Grows a map to 2^bits buckets at once. */
+/* Grows a map at once until it has room for n elements. Returns 0, -ENOMEM or -EOVERFLOW. */
 static int grow_to(struct tophash *map, size_t n)
 {
 	struct tophash_core *core = map->core;
@@ -179,81 +55,27 @@ int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t
 		return n ? core_new(map, type, n) : 0;
 	if (bits > BUCKET_BITS_MAX)
 		return -EOVERFLOW;
-	begin_write(map);
+	write_begin(map);
 	err = grow_to(map, n);
 	if (err == 0 && bits > map->core->floor && map->len < n / 2) {
 		map->core->floor = (uint8_t)bits;
-		core_publish(map);
+		fast_path_update(map);
 	}
-	end_write(map);
+	write_end(map);
 	return err;
-}
-
-size_t homes(const struct tophash_core *core)
-{
-	return (size_t)1 << (core->bits + (core->move == MOVE_GROW));
-}
-
-bool is_hole(const struct tophash_core *core, size_t bucket)
-{
-	return core->move == MOVE_SHRINK && bucket >= ((size_t)1 << core->bits) / 2 &&
-	       bucket < 2 * core->cursor;
-}
-
-/* What is done with each entry; not 0: stop. */
-typedef int visit_fn(const struct tophash *map, uint8_t *slot, void *ctx);
-
-static int visit_slots(const struct tophash *map, const uint8_t *tags, uint8_t *slots, unsigned n,
-		       visit_fn *fn, void *ctx)
-{
-	int ret = 0;
-
-	for (unsigned i = 0; ret == 0 && i < n; i++)
-		if (tags[i])
-			ret = fn(map, slots + (size_t)i * map->type->slot_size, ctx);
-	return ret;
-}
-
-static int visit_chain(const struct tophash *map, const struct link *link, visit_fn *fn, void *ctx)
-{
-	const struct pool *pool = &map->core->pool;
-	int ret = 0;
-
-	for (; ret == 0 && link->number; link = pool_link(pool, link->number))
-		ret = visit_slots(map, link->tags, pool_slots(pool, link->number), OVERFLOW_SLOTS,
-				  fn, ctx);
-	return ret;
-}
-
-static int visit_all(const struct tophash *map, visit_fn *fn, void *ctx)
-{
-	const struct tophash_core *core = map->core;
-	int ret = 0;
-
-	for (size_t i = 0; ret == 0 && i < homes(core); i++) {
-		if (is_hole(core, i))
-			continue;
-		ret = visit_slots(map, store_word(&core->store, i), store_slots(&core->store, i),
-				  TOPHASH_SLOTS, fn, ctx);
-		if (ret == 0)
-			ret = visit_chain(map, store_link(&core->store, i), fn, ctx);
-	}
-	for (unsigned i = 0; ret == 0 && i < 2; i++)
-		ret = visit_chain(map, &core->rest[i], fn, ctx);
-	return ret;
 }
 
 static int visit_drop(const struct tophash *map, uint8_t *slot, void *ctx)
 {
 	(void)ctx;
-	drop_entry(map, slot);
+	entry_drop(map, slot);
 	return 0;
 }
 
 static void drop_all(const struct tophash *map)
 {
 	if (has_element_hooks(map))
-		visit_all(map, visit_drop, NULL);
+		entry_visit(map, visit_drop, NULL);
 }
 
 void tophash_fini(struct tophash *map)
@@ -264,7 +86,7 @@ void tophash_fini(struct tophash *map)
 		return;
 	core = map->core;
 	if (core) {
-		begin_write(map);
+		write_begin(map);
 		drop_all(map);
 		pool_fini(map);
 		store_fini(map);
@@ -285,15 +107,15 @@ void tophash_clear(struct tophash *map)
 		return;
 	TOPHASH_PROBE2(clear, map, map->len);
 	core = map->core;
-	/* Room that was not used goes: a map once large does not stay so for ever. */
+	/* Room that was hardly used is given back, so that a map that was large once does not stay large. */
 	if (map->len <= map->shrink_at && core->bits > 0 && !core->floor && !map->keep_room) {
 		tophash_fini(map);
 		return;
 	}
-	begin_write(map);
+	write_begin(map);
 	drop_all(map);
-	for (size_t i = 0; i < homes(core); i++) {
-		if (is_hole(core, i))
+	for (size_t i = 0; i < home_count(core); i++) {
+		if (home_released(core, i))
 			continue;
 		memset(store_word(&core->store, i), 0, TOPHASH_WORD_SIZE);
 		*store_link(&core->store, i) = (struct link){0};
@@ -303,17 +125,18 @@ void tophash_clear(struct tophash *map)
 	map->moves++;
 	move_forget(map);
 	seed_renew(map);
-	core_publish(map);
-	end_write(map);
+	fast_path_update(map);
+	write_end(map);
 }
 
-/* Whether the block of a small map is longer than its buckets: at the end of a shrink there was no memory
- * for a shorter one. */
+/* Returns whether a small map's block is longer than its buckets need: there was no memory for a shorter
+ * block at the end of a shrink. */
 static bool has_more_than_buckets(const struct tophash_core *core)
 {
 	return core->store.buckets > (size_t)1 << core->bits;
 }
 
+/* Tries once more to give back what a shrink left behind. */
 static void trim_again(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
@@ -322,7 +145,7 @@ static void trim_again(struct tophash *map)
 		return;
 	map->moves++;
 	store_trim(map, (size_t)1 << core->bits);
-	core_publish(map);
+	fast_path_update(map);
 }
 
 int tophash_shrink(struct tophash *map)
@@ -336,10 +159,10 @@ int tophash_shrink(struct tophash *map)
 		tophash_fini(map);
 		return 0;
 	}
-	begin_write(map);
+	write_begin(map);
 	core->floor = 0;
 	move_step(map, SIZE_MAX);
-	core_publish(map);
+	fast_path_update(map);
 	while (core->move == MOVE_NONE && core->bits > 0 && map->len <= room_of(core->bits - 1u)) {
 		move_shrink(map);
 		move_step(map, SIZE_MAX);
@@ -349,7 +172,7 @@ int tophash_shrink(struct tophash *map)
 	if (core->move != MOVE_NONE || has_more_than_buckets(core))
 		err = -ENOMEM;
 	pool_trim(map);
-	end_write(map);
+	write_end(map);
 	return err;
 }
 
@@ -359,7 +182,7 @@ void tophash_keep_room(struct tophash *map, bool keep)
 		return;
 	map->keep_room = keep;
 	if (map->core)
-		core_publish(map);
+		fast_path_update(map);
 }
 
 void tophash_huge_pages(struct tophash *map, bool use)
@@ -375,11 +198,12 @@ void tophash_step(struct tophash *map, unsigned buckets)
 {
 	if (!map || !map->core || map->core->move == MOVE_NONE)
 		return;
-	begin_write(map);
+	write_begin(map);
 	move_step(map, buckets);
-	end_write(map);
+	write_end(map);
 }
 
+/* Returns the length of a chain in overflow buckets. */
 static size_t chain_len(const struct tophash_core *core, const struct link *link)
 {
 	size_t ret = 0;
@@ -393,11 +217,11 @@ static size_t longest_chain(const struct tophash_core *core)
 {
 	size_t ret = 0, n;
 
-	for (size_t i = 0; i < homes(core); i++) {
-		n = is_hole(core, i) ? 0 : 1 + chain_len(core, store_link(&core->store, i));
+	for (size_t i = 0; i < home_count(core); i++) {
+		n = home_released(core, i) ? 0 : 1 + chain_len(core, store_link(&core->store, i));
 		ret = n > ret ? n : ret;
 	}
-	n = 1 + chain_len(core, &core->rest[0]) + chain_len(core, &core->rest[1]);
+	n = 1 + chain_len(core, &core->rest_chains[0]) + chain_len(core, &core->rest_chains[1]);
 	return n > ret ? n : ret;
 }
 
@@ -440,7 +264,7 @@ static int visit_copy(const struct tophash *map, uint8_t *slot, void *ctx)
 	return 0;
 }
 
-/* All of a map into another one, which has its hooks and no memory yet. */
+/* Copies all entries of a map into another, which has the same hooks and no memory yet. */
 static int copy_all(const struct tophash *map, struct tophash *to)
 {
 	int err = core_new(to, map->type, map->len);
@@ -448,8 +272,8 @@ static int copy_all(const struct tophash *map, struct tophash *to)
 	if (err)
 		return err;
 	to->core->floor = 0;
-	core_publish(to);
-	err = visit_all(map, visit_copy, to);
+	fast_path_update(to);
+	err = entry_visit(map, visit_copy, to);
 	if (err)
 		tophash_fini(to);
 	return err;

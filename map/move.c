@@ -1,27 +1,13 @@
-/* Growing and shrinking, in place, a step at a time. internal.h draws it. */
-#include "internal.h"
+/* Growing and shrinking, in place, a step at a time. layout.h draws it. */
+#include "move.h"
 
-/* The length at which 2^bits buckets become half of them. */
-static size_t shrink_at_of(const struct tophash_core *core)
-{
-	return core->bits == 0 ? 0 : (size_t)((uint64_t)room_of(core->bits) * SHRINK_PERCENT / 100);
-}
+#include <errno.h>
+#include <string.h>
 
-void core_publish(struct tophash *map)
-{
-	struct tophash_core *core = map->core;
-	bool direct = core->move == MOVE_NONE && !core->store.pieces &&
-		      map->type->kind != TOPHASH_KIND_CUSTOM;
-
-	map->shift = 32u - core->bits;
-	map->tags = direct ? core->store.tags : NULL;
-	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
-	map->slots = core->store.slots;
-	map->grow_at = room_of(core->bits);
-	if (core->floor && map->grow_at > room_of(core->floor) / 2)
-		map->grow_at = room_of(core->floor) / 2; /* put then forgets the floor */
-	map->shrink_at = core->bits > core->floor && !map->keep_room ? shrink_at_of(core) : 0;
-}
+#include "chain.h"
+#include "core.h"
+#include "hooks.h"
+#include "tophash/fast.h"
 
 TOPHASH_INLINE uint64_t slot_hash_of(const struct tophash *map, const struct tophash_type *type,
 				     const uint8_t *slot)
@@ -51,19 +37,20 @@ struct route route_of(const struct tophash *map, uint64_t hash)
 	if (core->move == MOVE_GROW) {
 		bits++;
 		done = old >= core->cursor;
-		now = core->partial && old == core->cursor - 1;
+		now = core->home_moved && old == core->cursor - 1;
 	} else {
 		bits--;
 		done = old / 2 < core->cursor;
-		now = core->partial && old / 2 == core->cursor;
+		now = core->home_moved && old / 2 == core->cursor;
 	}
 	if (!done && !now)
 		return (struct route){.bucket = old, .bits = core->bits};
-	return (struct route){.bucket = bucket_of(hash, bits), .bits = bits, .rest = now};
+	return (struct route){.bucket = bucket_of(hash, bits), .bits = bits, .has_rest = now};
 }
 
-/* The types for which moving is specialised: integers in pairs with as large a value, and alone. The
- * loops then know what they hash and copy. */
+/* Runs DO with a constant type where the key is an integer and the slot has this size. Moving is specialised
+ * for integers with a value of the same size, and for integers alone: the compiler then knows how the
+ * loops hash and copy. */
 #define MOVE_AS(KEY, SLOT, DO)                                                             \
 	if (type->kind == TOPHASH_KIND_INT && type->key_size == (KEY) &&                   \
 	    type->slot_size == (SLOT)) {                                                   \
@@ -74,8 +61,8 @@ struct route route_of(const struct tophash *map, uint64_t hash)
 
 /* ---- copying ------------------------------------------------------------------------------------- */
 
-/* The entries of some lanes into the same lanes of another bucket. Small slots are copied with those
- * between them: straight on, without a branch that nobody can foresee. */
+/* Copies the entries of some lanes into the same lanes of another bucket. Small slots are all copied, in use
+ * or not: one straight copy has no branch that the processor would mispredict. */
 TOPHASH_INLINE void copy_lanes(const struct tophash *map, const struct tophash_type *type,
 			       uint8_t *to, const uint8_t *from, tophash_mask mask)
 {
@@ -91,15 +78,15 @@ TOPHASH_INLINE void copy_lanes(const struct tophash *map, const struct tophash_t
 	}
 }
 
-/* Clears the lanes whose entries have been copied, if somebody watches. */
+/* Clears the lanes whose entries were copied, if there is a barrier. */
 static void vacate_lanes(const struct tophash *map, uint8_t *slots, tophash_mask mask)
 {
 	for (; has_barrier(map) && mask; mask &= mask - 1)
 		slot_vacate(map, slots + (size_t)tophash_lane(mask) * map->type->slot_size);
 }
 
-/* The tags of some lanes, all others 0. In registers: bytes that are stored one by one and loaded all
- * at once make the load wait for each store. */
+/* Writes the tags of some lanes, and 0 for all others. It works in registers: a load of the whole word would
+ * wait for each byte that was stored singly. */
 static void copy_tags(uint8_t *to, const uint8_t *from, tophash_mask mask)
 {
 #if TOPHASH_TAGS_SSE2
@@ -132,24 +119,24 @@ int move_grow(struct tophash *map)
 	if (core->store.buckets < 2 * n)
 		err = store_double(map);
 	if (err) {
-		/* Some of the arrays may lie elsewhere now. */
+		/* Some of the arrays may have other addresses now. */
 		map->moves++;
-		core_publish(map);
+		fast_path_update(map);
 		return err;
 	}
 	map->moves++;
 	core->move = MOVE_GROW;
 	core->cursor = n;
 	core->stats.grows++;
-	core_publish(map);
+	fast_path_update(map);
 	if (TOPHASH_UNLIKELY(debug.trace))
 		trace_move(map, "grow", n, 2 * n);
 	TOPHASH_PROBE3(grow, map, n, 2 * n);
 	return 0;
 }
 
-/* The lanes whose entries go to the odd half. Of numbers those of empty slots are computed as well, and
- * left out in the end: a loop that always runs 15 times is straight code. */
+/* Returns the lanes whose entries go to the odd half. For integers the hashes of empty slots are computed too
+ * and dropped at the end, because a loop that always runs 15 times becomes straight code. */
 TOPHASH_INLINE tophash_mask upper_lanes(const struct tophash *map, const struct tophash_type *type,
 					const uint8_t *slots, tophash_mask used)
 {
@@ -174,7 +161,7 @@ TOPHASH_INLINE tophash_mask upper_lanes(const struct tophash *map, const struct 
 	return ret;
 }
 
-/* Splits a home in two; every entry keeps its lane, which is free in both halves. */
+/* Splits a home in two. Every entry keeps its lane, which is free in both halves. */
 TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *type, size_t from)
 {
 	struct store *store = &map->core->store;
@@ -193,7 +180,7 @@ TOPHASH_INLINE void split_home(struct tophash *map, const struct tophash_type *t
 	map->core->stats.moved += (unsigned)__builtin_popcountll(used);
 }
 
-static void split(struct tophash *map, size_t from)
+static void split_typed(struct tophash *map, size_t from)
 {
 	const struct tophash_type *type = map->type;
 
@@ -214,13 +201,13 @@ void move_shrink(struct tophash *map)
 	core->cursor = 0;
 	core->released = (size_t)1 << (core->bits - 1);
 	core->stats.shrinks++;
-	core_publish(map);
+	fast_path_update(map);
 	if (TOPHASH_UNLIKELY(debug.trace))
 		trace_move(map, "shrink", (size_t)1 << core->bits, core->released);
 	TOPHASH_PROBE3(shrink, map, (size_t)1 << core->bits, core->released);
 }
 
-/* Overflow buckets for what does not fit when two homes become one. */
+/* Returns how many overflow buckets it takes at most to merge two homes. */
 static uint32_t merge_needs(tophash_mask even, tophash_mask odd)
 {
 	int n = __builtin_popcountll(even) + __builtin_popcountll(odd) - TOPHASH_SLOTS;
@@ -228,10 +215,11 @@ static uint32_t merge_needs(tophash_mask even, tophash_mask odd)
 	return n > 0 ? ((uint32_t)n + OVERFLOW_SLOTS - 1) / OVERFLOW_SLOTS : 0;
 }
 
-/* Eight lanes, whatever is in them, into free ones: those in use come first, the tags of the others are 0.
- * How many are in use nobody can foresee, and a loop that ends at any of them waits for it each time. */
 #define POUR_LANES 8
 
+/* Copies eight lanes into free lanes of another home: first the lanes in use, then empty ones, whose tags are
+ * 0. The number of lanes in use is unpredictable, and a loop that ended there would mispredict its end each
+ * time. */
 TOPHASH_INLINE void pour_eight(const struct tophash_type *type, const struct chain *from,
 			       const struct chain *to, tophash_mask used, tophash_mask empty)
 {
@@ -250,9 +238,10 @@ TOPHASH_INLINE void pour_eight(const struct tophash_type *type, const struct cha
 	}
 }
 
-/* What is in a home into the free lanes of another; what finds none goes to that one's chain. */
-TOPHASH_INLINE void pour(struct tophash *map, const struct tophash_type *type,
-			 const struct chain *from, const struct chain *to)
+/* Moves the entries of a home into the free lanes of another. Entries that find no lane go to the chain of
+ * that home, whose memory must have been reserved. */
+TOPHASH_INLINE void pour_home(struct tophash *map, const struct tophash_type *type,
+			      const struct chain *from, const struct chain *to)
 {
 	tophash_mask used = tophash_match_used(from->word), empty = tophash_match_empty(to->word);
 
@@ -279,8 +268,8 @@ TOPHASH_INLINE void pour(struct tophash *map, const struct tophash_type *type,
 	}
 }
 
-/* The homes of two buckets into one: the even one keeps its lanes, the odd one takes what is free.
- * False when there is no memory for what may not fit. */
+/* Merges the homes of two buckets into one. The even home's entries keep their lanes, the odd home's take
+ * free ones. Returns false, with nothing changed, when there is no memory for entries that may overflow. */
 TOPHASH_INLINE bool merge_homes(struct tophash *map, const struct tophash_type *type)
 {
 	struct tophash_core *core = map->core;
@@ -291,8 +280,8 @@ TOPHASH_INLINE bool merge_homes(struct tophash *map, const struct tophash_type *
 
 	if (!pool_reserve(map, merge_needs(used, kept)))
 		return false;
-	core->rest[0] = *even.link;
-	core->rest[1] = *odd.link;
+	core->rest_chains[0] = *even.link;
+	core->rest_chains[1] = *odd.link;
 	*even.link = *odd.link = (struct link){0};
 	even.word[TOPHASH_OVERFLOW] = odd.word[TOPHASH_OVERFLOW] = 0;
 	core->stats.moved += (unsigned)(__builtin_popcountll(used) + __builtin_popcountll(kept));
@@ -302,13 +291,13 @@ TOPHASH_INLINE bool merge_homes(struct tophash *map, const struct tophash_type *
 		memset(even.word, 0, TOPHASH_WORD_SIZE);
 		vacate_lanes(map, even.slots, kept);
 	}
-	pour(map, type, &odd, &target);
+	pour_home(map, type, &odd, &target);
 	vacate_lanes(map, odd.slots, used);
 	memset(odd.word, 0, TOPHASH_WORD_SIZE);
 	return true;
 }
 
-static bool merge(struct tophash *map)
+static bool merge_typed(struct tophash *map)
 {
 	const struct tophash_type *type = map->type;
 
@@ -320,7 +309,7 @@ static bool merge(struct tophash *map)
 
 /* ---- both ---------------------------------------------------------------------------------------- */
 
-/* Moves the first overflow bucket of a rest; false when there is no memory. */
+/* Moves the first overflow bucket of a rest. Returns false when there is no memory. */
 static bool move_rest(struct tophash *map, struct link *rest)
 {
 	struct tophash_core *core = map->core;
@@ -328,7 +317,7 @@ static bool move_rest(struct tophash *map, struct link *rest)
 	struct link gone = *rest;
 	uint8_t *slots;
 
-	/* Its entries go to two buckets at most. */
+	/* Its entries go to at most two buckets. */
 	if (!pool_reserve(map, 2))
 		return false;
 	slots = pool_slots(&core->pool, gone.number);
@@ -347,7 +336,8 @@ static bool move_rest(struct tophash *map, struct link *rest)
 	return true;
 }
 
-static void finish(struct tophash *map)
+/* Ends a move: the new buckets are the only ones. */
+static void move_finish(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
@@ -359,11 +349,11 @@ static void finish(struct tophash *map)
 	core->move = MOVE_NONE;
 	core->cursor = 0;
 	core->released = 0;
-	core_publish(map);
+	fast_path_update(map);
 }
 
-/* Gives back the old buckets that have been read, a piece at a time; those that are larger each by itself. */
-static void release(struct tophash *map)
+/* Gives back the memory of old buckets that a shrink has passed, once they fill a piece. */
+static void release_passed(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 	size_t dead = 2 * core->cursor;
@@ -375,53 +365,56 @@ static void release(struct tophash *map)
 	}
 }
 
-static void advance(struct tophash *map)
+/* Goes on to the next bucket, after a home and its chains have moved. */
+static void move_advance(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 
-	core->partial = false;
+	core->home_moved = false;
 	if (core->move == MOVE_GROW) {
 		if (--core->cursor == 0)
-			finish(map);
+			move_finish(map);
 		return;
 	}
 	core->cursor++;
 	if (core->cursor == (size_t)1 << (core->bits - 1))
-		finish(map);
+		move_finish(map);
 	else
-		release(map);
+		release_passed(map);
 }
 
-/* The home at the cursor; its chains become the rest. */
+/* Moves the home at the cursor. Its chains become the rest. Returns false when there is no memory. */
 static bool move_home(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 	size_t from = core->cursor - 1;
 
 	if (core->move == MOVE_SHRINK) {
-		if (!merge(map))
+		if (!merge_typed(map))
 			return false;
 	} else {
 		struct link *link = store_link(&core->store, from);
 
-		core->rest[0] = *link;
+		core->rest_chains[0] = *link;
 		*link = (struct link){0};
-		split(map, from);
+		split_typed(map, from);
 	}
-	core->partial = true;
+	core->home_moved = true;
 	return true;
 }
 
-static bool step_one(struct tophash *map)
+/* Takes one step. Returns false when there is no memory to go on. */
+static bool move_one(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
 	size_t bucket = core->move == MOVE_GROW ? core->cursor - 1 : 2 * core->cursor;
 	uint64_t moved = core->stats.moved;
 
-	if (!core->partial && !move_home(map))
+	if (!core->home_moved && !move_home(map))
 		return false;
 	for (unsigned i = 0; i < REST_SHARE; i++) {
-		struct link *rest = core->rest[0].number ? &core->rest[0] : &core->rest[1];
+		struct link *rest =
+			core->rest_chains[0].number ? &core->rest_chains[0] : &core->rest_chains[1];
 
 		if (rest->number == 0)
 			break;
@@ -429,8 +422,8 @@ static bool step_one(struct tophash *map)
 			return false;
 	}
 	TOPHASH_PROBE3(evacuate, map, bucket, core->stats.moved - moved);
-	if (core->rest[0].number == 0 && core->rest[1].number == 0)
-		advance(map);
+	if (core->rest_chains[0].number == 0 && core->rest_chains[1].number == 0)
+		move_advance(map);
 	return true;
 }
 
@@ -442,7 +435,7 @@ void move_step(struct tophash *map, size_t steps)
 		return;
 	map->moves++;
 	while (steps-- && core->move != MOVE_NONE) {
-		if (!step_one(map)) {
+		if (!move_one(map)) {
 			core->stats.put_off++;
 			return;
 		}
@@ -458,7 +451,7 @@ void move_forget(struct tophash *map)
 	if (core->move == MOVE_NONE)
 		return;
 	map->moves++;
-	core->rest[0] = core->rest[1] = (struct link){0};
-	core->partial = false;
-	finish(map);
+	core->rest_chains[0] = core->rest_chains[1] = (struct link){0};
+	core->home_moved = false;
+	move_finish(map);
 }

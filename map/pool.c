@@ -1,15 +1,19 @@
-/* The overflow buckets. A chunk holds links, then slots; chunks double from 1 overflow bucket up to a
- * piece of memory, and are given back when they are empty. The lowest chunk with room is used first, so
- * that the high ones empty. A number less 1 is the chunk and the place in it:
+/* The overflow buckets. A chunk holds links, then slots. The first chunk has 1 overflow bucket, each next
+ * one twice as many, up to a piece of memory. Empty chunks are freed. The lowest chunk with a free bucket
+ * is used first, so that high chunks become empty. The number of an overflow bucket, less 1, is its chunk
+ * and its place there:
  *
  *      31                chunk_bits           0
  *     +-------------------+-------------------+
  *     | chunk             | place             |
  *     +-------------------+-------------------+
  */
-#include <stdlib.h>
+#include "pool.h"
 
-#include "internal.h"
+#include <string.h>
+
+#include "hooks.h"
+#include "mem.h"
 
 static size_t chunk_len(const struct pool *pool, uint32_t chunk)
 {
@@ -28,10 +32,10 @@ static size_t chunk_size(const struct pool *pool, uint32_t chunk)
 	return chunk_links(len) + len * OVERFLOW_SLOTS * pool->slot_size;
 }
 
-/* Full chunks are mapped: those that malloc has for us lie behind one another in its heap, and when the
- * last of them is freed it gives all of them back to the kernel at once, while a delete waits. Not where
- * pages are so large that much of the last one would be lost. */
-static bool is_mapped(const struct tophash *map, uint32_t chunk)
+/* Returns whether a chunk is a mapping of its own. Full chunks are: malloc would place them one behind the
+ * other at the top of its heap, and when the last is freed, give all of them back to the kernel at once
+ * while a delete waits. They are not where large pages would waste much of the last page. */
+static bool chunk_is_mapped(const struct tophash *map, uint32_t chunk)
 {
 	size_t size = chunk_size(&map->core->pool, chunk);
 
@@ -43,7 +47,7 @@ static uint8_t *chunk_alloc(const struct tophash *map, uint32_t chunk)
 {
 	size_t size = chunk_size(&map->core->pool, chunk);
 
-	return is_mapped(map, chunk) ? pages_alloc(size) : mem_alloc(map, size);
+	return chunk_is_mapped(map, chunk) ? pages_alloc(size) : mem_alloc(map, size);
 }
 
 static void chunk_drop(const struct tophash *map, uint32_t chunk)
@@ -51,7 +55,7 @@ static void chunk_drop(const struct tophash *map, uint32_t chunk)
 	size_t size = chunk_size(&map->core->pool, chunk);
 	uint8_t *mem = map->core->pool.chunks[chunk].mem;
 
-	if (mem && is_mapped(map, chunk))
+	if (mem && chunk_is_mapped(map, chunk))
 		pages_free(mem, size);
 	else
 		mem_free(map, mem, size);
@@ -77,7 +81,7 @@ void pool_fini(struct tophash *map)
 	*pool = (struct pool){.slot_size = pool->slot_size, .chunk_bits = pool->chunk_bits};
 }
 
-/* Makes room in the table of chunks for one more. */
+/* Makes room for one more chunk in the table. Returns false when there is no memory. */
 static bool chunks_reserve(struct tophash *map)
 {
 	struct pool *pool = &map->core->pool;
@@ -97,7 +101,7 @@ static bool chunks_reserve(struct tophash *map)
 	return true;
 }
 
-/* Gives memory to the first chunk that has none. */
+/* Gives memory to the first chunk that has none, and puts its buckets on its free list. */
 static bool chunk_add(struct tophash *map)
 {
 	struct pool *pool = &map->core->pool;
@@ -107,7 +111,7 @@ static bool chunk_add(struct tophash *map)
 
 	while (i < pool->len && pool->chunks[i].mem)
 		i++;
-	/* A number has 32 bits. */
+	/* The numbers of overflow buckets have 32 bits. */
 	if (((uint64_t)i + 1) << pool->chunk_bits > UINT32_MAX ||
 	    (i == pool->len && !chunks_reserve(map)))
 		return false;
@@ -145,7 +149,7 @@ uint32_t pool_take(struct tophash *map)
 	if (!pool_reserve(map, 1))
 		return 0;
 	while (!pool->chunks[pool->first].free)
-		pool->first++; /* there is one: spare says so */
+		pool->first++; /* ends: spare is not 0 */
 	chunk = &pool->chunks[pool->first];
 	at = chunk->free - 1u;
 	link = (struct link *)(void *)chunk->mem + at;
@@ -184,8 +188,8 @@ void pool_give(struct tophash *map, uint32_t number)
 	pool->spare++;
 	if (i < pool->first)
 		pool->first = i;
-	/* An empty chunk goes when there is more to spare, or when it is more than twice what is in use.
-	 * Else the next entry that overflows would want it back. */
+	/* An empty chunk is freed when there are other free buckets, or when it is more than twice as
+	 * large as what is in use. Otherwise the next entry that overflows would allocate it again. */
 	if (chunk->used == 0 && (pool->spare > len + len / 2 || (size_t)pool->used * 2 < len))
 		chunk_free(map, i);
 }
@@ -208,7 +212,7 @@ size_t pool_bytes(const struct tophash *map)
 
 	for (uint32_t i = 0; i < pool->len; i++)
 		if (pool->chunks[i].mem)
-			ret += is_mapped(map, i) ? page_round(chunk_size(pool, i))
-						 : chunk_size(pool, i);
+			ret += chunk_is_mapped(map, i) ? page_round(chunk_size(pool, i))
+						       : chunk_size(pool, i);
 	return ret;
 }

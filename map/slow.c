@@ -1,5 +1,24 @@
-/* The slow path: what get, put and delete do when the home bucket alone does not tell. */
-#include "internal.h"
+/* The slow path of get, put and delete. The fast path comes here when the home bucket alone does not decide. */
+#include <errno.h>
+#include <string.h>
+
+#include "tophash/fast.h"
+
+#include "core.h"
+#include "debug.h"
+#include "entry.h"
+#include "move.h"
+#include "seed.h"
+#include "write.h"
+
+/* Makes a function a symbol of its own, called with the arguments that it was given: breakpoints and probes
+ * rely on it, even where the whole program is optimised at once. (gcc would otherwise make a copy for
+ * constant arguments.) */
+#ifdef __clang__
+#define APART __attribute__((noinline, used))
+#else
+#define APART __attribute__((noipa, used, externally_visible))
+#endif
 
 static void count_reason(const struct tophash *map, const char *what, enum tophash_reason reason)
 {
@@ -8,6 +27,7 @@ static void count_reason(const struct tophash *map, const char *what, enum topha
 		trace_slow(map, what, reason);
 }
 
+/* Returns why an operation on a map that has a core takes the slow path. */
 static enum tophash_reason reason_of(const struct tophash *map)
 {
 	const struct tophash_core *core = map->core;
@@ -19,7 +39,7 @@ static enum tophash_reason reason_of(const struct tophash *map)
 	return TOPHASH_SLOW_CHAIN;
 }
 
-/* The slot of a key in a home, or NULL. */
+/* Returns the slot of a key in a home, or NULL. */
 TOPHASH_INLINE uint8_t *home_get(const struct tophash_type *type, const struct chain *chain,
 				 const struct tophash_key *key, uint64_t hash)
 {
@@ -34,7 +54,7 @@ TOPHASH_INLINE uint8_t *home_get(const struct tophash_type *type, const struct c
 	return NULL;
 }
 
-/* The same in a chain. */
+/* Returns the slot of a key in a chain, or NULL. */
 TOPHASH_INLINE uint8_t *chain_get(const struct tophash_core *core, const struct tophash_type *type,
 				  const struct link *link, const struct tophash_key *key,
 				  uint64_t hash)
@@ -53,26 +73,10 @@ TOPHASH_INLINE uint8_t *chain_get(const struct tophash_core *core, const struct 
 	return NULL;
 }
 
-bool map_find(const struct tophash *map, const struct tophash_key *key, uint64_t hash,
-	      struct place *ret)
-{
-	const struct tophash_core *core = map->core;
-	struct route route = route_of(map, hash);
-	struct chain chain = chain_of(core, route.bucket);
-
-	if (chain_find(map, &chain, key, hash, ret))
-		return true;
-	for (unsigned i = 0; route.rest && i < 2; i++) {
-		chain = (struct chain){.link = (struct link *)&core->rest[i]};
-		if (chain_find(map, &chain, key, hash, ret))
-			return true;
-	}
-	return false;
-}
-
-/* The key and its hash for get and delete; false when it cannot be in the map. */
-static bool key_for_search(const struct tophash *map, const struct tophash_type *type,
-			   const void *raw, uint64_t *hash, struct tophash_key *ret)
+/* Reads the key for get and delete, and computes its hash if the caller could not. Returns false when the key
+ * cannot be in the map. */
+TOPHASH_INLINE bool key_for_search(const struct tophash *map, const struct tophash_type *type,
+				   const void *raw, uint64_t *hash, struct tophash_key *ret)
 {
 	if (!map || !map->core || map->len == 0)
 		return false;
@@ -84,7 +88,8 @@ static bool key_for_search(const struct tophash *map, const struct tophash_type 
 	return true;
 }
 
-/* The home of a map that stands still has been looked at by the fast path. */
+/* Returns the slot of a key, or NULL. In a map that is not moving the fast path has searched the home
+ * already. */
 TOPHASH_INLINE void *get_as(const struct tophash *map, const struct tophash_type *type,
 			    const struct tophash_key *key, uint64_t hash)
 {
@@ -97,10 +102,10 @@ TOPHASH_INLINE void *get_as(const struct tophash *map, const struct tophash_type
 		slot = home_get(type, &chain, key, hash);
 	if (!slot && tophash_may_overflow(chain.word, hash))
 		slot = chain_get(core, type, chain.link, key, hash);
-	if (TOPHASH_LIKELY(!route.rest) || slot)
+	if (TOPHASH_LIKELY(!route.has_rest) || slot)
 		return slot;
-	slot = chain_get(core, type, &core->rest[0], key, hash);
-	return slot ? slot : chain_get(core, type, &core->rest[1], key, hash);
+	slot = chain_get(core, type, &core->rest_chains[0], key, hash);
+	return slot ? slot : chain_get(core, type, &core->rest_chains[1], key, hash);
 }
 
 APART void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
@@ -110,7 +115,7 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return NULL;
-	/* The commonest keys, with a comparison that the compiler knows. */
+	/* The most common keys: the compiler knows how they are compared. */
 	if (type->kind == TOPHASH_KIND_INT && type->key_size == 8) {
 		const struct tophash_type known = {
 			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = type->slot_size};
@@ -120,7 +125,8 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 	return get_as(map, type, &key, hash);
 }
 
-/* A NaN is made a different one from each other: so it has a hash, and a place, of its own. */
+/* Gives a NaN key a payload of its own, so that it has a hash and a place of its own. Writes it to copy and
+ * returns that. */
 static const void *nan_key(struct tophash *map, void *copy)
 {
 	uint32_t count = ++map->core->nan;
@@ -137,19 +143,19 @@ static const void *nan_key(struct tophash *map, void *copy)
 	return copy;
 }
 
-/* Growing, when it is due; without memory the map goes on as it is, as long as there is room. moved: the put
- * has moved its share already, and by it ended a move that had long been in want of memory. */
-static void grow(struct tophash *map, bool moved)
+/* Begins to grow. Without memory the map stays as it is, as long as it has room. moved: this put has moved its
+ * share already, which ended a move that had waited for memory. */
+static void grow_when_full(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;
 
 	if (core->floor) {
 		core->floor = 0;
-		core_publish(map);
+		fast_path_update(map);
 		return;
 	}
 	if (move_grow(map) != 0) {
-		/* Not to be tried at every put. */
+		/* The next puts do not try again. */
 		core->stats.put_off++;
 		map->grow_at = map->len + map->len / 16 + 1;
 		return;
@@ -158,7 +164,8 @@ static void grow(struct tophash *map, bool moved)
 		move_share(map);
 }
 
-static uint8_t *insert(struct tophash *map, const void *raw, uint64_t hash)
+/* Adds an entry for a key that is not in the map. Returns its slot, or NULL when there is no memory. */
+static uint8_t *insert_entry(struct tophash *map, const void *raw, uint64_t hash)
 {
 	struct chain chain = chain_of(map->core, route_of(map, hash).bucket);
 	uint8_t *slot = chain_add(map, &chain, tophash_tag(hash));
@@ -171,8 +178,9 @@ static uint8_t *insert(struct tophash *map, const void *raw, uint64_t hash)
 	return slot;
 }
 
-/* The key is there: its value is about to be replaced, unless it is to be kept. */
-static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot, bool keep)
+/* Prepares the slot of a key that is in the map for a new value. Drops the key that was given, and the old
+ * value unless keep is set. Returns the slot. */
+static uint8_t *replace_entry(struct tophash *map, const void *raw, uint8_t *slot, bool keep)
 {
 	const struct tophash_hooks *hooks = map->hooks;
 	const struct tophash_type *type = map->type;
@@ -186,15 +194,17 @@ static uint8_t *replace(struct tophash *map, const void *raw, uint8_t *slot, boo
 	}
 	if (hooks && hooks->drop_val && type->val_size && !keep)
 		hooks->drop_val(slot + type->val_offset, hooks->ctx);
-	/* Last of all: a collection that a drop hook sets off must not come between it and the write. */
+	/* The barrier comes last: a drop hook may start a collection, which must not run between the
+	 * barrier and the write. */
 	barrier(map, slot, TOPHASH_WRITE_REPLACE);
 	if (type->kind == TOPHASH_KIND_FLOAT)
 		memcpy(slot, raw, type->key_size);
 	return slot;
 }
 
-static void *put(struct tophash *map, const struct tophash_type *type, const void *raw,
-		 uint64_t hash, int *ret)
+/* Puts a key in any state of the map. *ret and the result are those of tophash_put_slow(). */
+static void *put_anywhere(struct tophash *map, const struct tophash_type *type, const void *raw,
+			  uint64_t hash, int *ret)
 {
 	struct tophash_key key = tophash_key_of(type, raw);
 	bool is_new = !map->core, is_nan = tophash_key_is_nan(type, &key), keep = *ret == 1;
@@ -217,18 +227,18 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	}
 	if (is_new || is_nan || type->kind == TOPHASH_KIND_CUSTOM)
 		hash = tophash_hash(type, &key, map->seed, map->mult);
-	if (!is_nan && map_find(map, &key, hash, &place)) {
+	if (!is_nan && entry_find(map, &key, hash, &place)) {
 		*ret = 0;
-		slot = replace(map, raw, place.slot, keep);
-		/* Of an owner the key that was given has gone: the probe shows the one that stays. */
+		slot = replace_entry(map, raw, place.slot, keep);
+		/* The drop hook has freed the key that was given: the probe shows the one that stays. */
 		if (map->hooks && map->hooks->drop_key)
 			key = tophash_key_of(type, slot);
 	} else {
 		if (map->len >= map->grow_at && map->core->move == MOVE_NONE) {
-			grow(map, reason == TOPHASH_SLOW_MOVING);
+			grow_when_full(map, reason == TOPHASH_SLOW_MOVING);
 			reason = TOPHASH_SLOW_GROW;
 		}
-		slot = insert(map, raw, hash);
+		slot = insert_entry(map, raw, hash);
 		*ret = slot ? 1 : -ENOMEM;
 	}
 	count_reason(map, "put", reason);
@@ -237,9 +247,10 @@ static void *put(struct tophash *map, const struct tophash_type *type, const voi
 	return slot;
 }
 
-/* What is put from a home that has neither the key nor room for it, which the fast path has seen. */
-TOPHASH_INLINE void *put_away(struct tophash *map, const struct tophash_type *type, const void *raw,
-			      uint64_t hash, int *ret)
+/* Puts a key in the chain of its home. The fast path has seen that the home has neither the key nor a free
+ * slot. */
+TOPHASH_INLINE void *put_in_chain(struct tophash *map, const struct tophash_type *type,
+				  const void *raw, uint64_t hash, int *ret)
 {
 	struct tophash_core *core = map->core;
 	struct tophash_key key = tophash_key_of(type, raw);
@@ -271,43 +282,32 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 		*ret = -EINVAL;
 		return NULL;
 	}
-	/* The commonest keys of a map that stands still. */
+	/* The most common keys, in a map that is not moving. */
 	if (map->write_tags && type->kind == TOPHASH_KIND_INT && type->key_size == 8 &&
 	    map->len < map->grow_at) {
 		const struct tophash_type known = {
 			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = type->slot_size};
 
-		begin_write(map);
-		slot = put_away(map, &known, raw, hash, ret);
-		end_write(map);
+		write_begin(map);
+		slot = put_in_chain(map, &known, raw, hash, ret);
+		write_end(map);
 		return slot;
 	}
-	begin_write(map);
-	slot = put(map, type, raw, hash, ret);
-	end_write(map);
+	write_begin(map);
+	slot = put_anywhere(map, type, raw, hash, ret);
+	write_end(map);
 	return slot;
 }
 
-void drop_entry(const struct tophash *map, uint8_t *slot)
-{
-	const struct tophash_hooks *hooks = map->hooks;
-	const struct tophash_type *type = map->type;
-
-	if (hooks && hooks->drop_key)
-		hooks->drop_key(slot, hooks->ctx);
-	if (hooks && hooks->drop_val && type->val_size)
-		hooks->drop_val(slot + type->val_offset, hooks->ctx);
-	slot_vacate(map, slot);
-}
-
-/* After a delete that left shrink_at elements or fewer; moved: it has moved its share already. */
+/* Begins to shrink after a delete that left shrink_at elements or fewer. moved: this delete has moved its
+ * share already. */
 static void shrink_when_due(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;
 
 	if (map->len == 0) {
-		/* Nothing is where the old seed put it: from here on another one counts. A shrink goes on,
-		 * for it gives back what it has passed in small pieces. */
+		/* An empty map can take a new seed: no entry was placed by the old one. A shrink goes on,
+		 * because it gives back memory in small pieces. */
 		if (core->move == MOVE_GROW)
 			move_forget(map);
 		seed_renew(map);
@@ -330,20 +330,20 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
-	begin_write(map);
+	write_begin(map);
 	reason = reason_of(map);
 	count_reason(map, "delete", reason);
 	move_share(map);
-	if (!map_find(map, &key, hash, &place)) {
-		end_write(map);
+	if (!entry_find(map, &key, hash, &place)) {
+		write_end(map);
 		return false;
 	}
-	/* Before the key is dropped, which may be the one that was given. */
+	/* The probe comes before the drop: the caller may have given the very key that is dropped. */
 	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len - 1);
-	drop_entry(map, place.slot);
+	entry_drop(map, place.slot);
 	chain_remove(map, &place);
 	map->len--;
-	end_write(map);
+	write_end(map);
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
 	return true;
@@ -354,12 +354,12 @@ void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
 	struct chain chain = chain_of(map->core, bucket);
 
 	if (chain.link->number) {
-		begin_write(map);
+		write_begin(map);
 		chain_remove(map, &(struct place){.tag = chain.word + lane,
 						  .slot = chain.slots +
 							  (size_t)lane * map->type->slot_size,
 						  .chain = chain});
-		end_write(map);
+		write_end(map);
 	}
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, false);

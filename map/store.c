@@ -1,171 +1,25 @@
-/* Memory: of the home buckets in their three shapes, and what the map takes otherwise.
- *
- * Small maps are one block of the heap, copied when they grow (at most BLOCK_MAX / 2 bytes). Larger
- * ones are three mappings that are moved by their page tables, never by their bytes; fresh pages
- * are touched by evacuation alone, one bucket after the other. With an allocator the buckets come in
- * pieces of up to 64 KiB, found through a directory: out of the fast path's reach.
+/* The home buckets, in three shapes. A small map is one block of the heap, which is copied when the map grows
+ * (at most BLOCK_MAX / 2 bytes). A larger one is three regions: they grow by moving page tables, never
+ * bytes, and only evacuation touches their new pages, one bucket after the other. With an allocator the
+ * buckets come in pieces of up to 64 KiB, which a directory leads to; the fast path cannot read those.
  */
+#include "store.h"
+
+#include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
-#include "internal.h"
+#include "hooks.h"
+#include "region.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14, include/uapi/asm-generic/mman-common.h */
-#endif
-
-void *mem_alloc(const struct tophash *map, size_t size)
+/* Returns the unit in bytes in which tag words and links are given back. It is larger than the pages that
+ * become free together with the slots of the same buckets, because a call costs as much as several pages. */
+static size_t small_grain(size_t size, bool huge)
 {
-	void *p;
-
-	if (!has_allocator(map))
-		return calloc(1, size);
-	p = map->hooks->alloc(size, map->hooks->ctx);
-	if (p)
-		memset(p, 0, size);
-	return p;
-}
-
-void mem_free(const struct tophash *map, void *p, size_t size)
-{
-	if (!p)
-		return;
-	if (has_allocator(map))
-		map->hooks->free(p, size, map->hooks->ctx);
-	else
-		free(p);
-}
-
-/* ---- mappings ------------------------------------------------------------------------------------ */
-
-/* Not 4096 everywhere: 64 KiB on some arm64 kernels. */
-static size_t page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-/* Address space for size bytes, which starts at a huge page's boundary: so the kernel moves page
- * tables by the directory entry. NULL when there is none. */
-static void *space_reserve(size_t size)
-{
-	size_t all = size + HUGE_PAGE;
-	char *p = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t skip;
-
-	if (p == MAP_FAILED)
-		return NULL;
-	skip = -(uintptr_t)p & (HUGE_PAGE - 1);
-	if (skip)
-		munmap(p, skip);
-	munmap(p + skip + size, HUGE_PAGE - skip);
-	return p + skip;
-}
-
-/* Small pages unless told otherwise: a fault on a huge one clears 2 MiB while the caller waits. */
-static void *region_advise(void *p, size_t size, bool huge)
-{
-	if (size >= HUGE_PAGE)
-		madvise(p, page_round(size), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	return p;
-}
-
-/* In what a region is taken and given back. */
-static size_t region_grain(const struct store *store, size_t size)
-{
-	return store->huge && size >= HUGE_PAGE ? HUGE_PAGE : page_size();
-}
-
-/* In what tag words and links are given back: more pages at a time than the slots beside them fill, for a call
- * costs as much as several pages. */
-static size_t small_grain(const struct store *store, size_t size)
-{
-	size_t grain = region_grain(store, size);
+	size_t grain = region_grain(size, huge);
 
 	return grain > PIECE_SIZE ? grain : PIECE_SIZE;
-}
-
-static void *region_new(const struct store *store, size_t size)
-{
-	void *p;
-
-	size = page_round(size);
-	if (size < HUGE_PAGE)
-		return pages_alloc(size);
-	p = space_reserve(size);
-	if (p && mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
-		munmap(p, size);
-		return NULL;
-	}
-	return p ? region_advise(p, size, store->huge) : NULL;
-}
-
-/* Where the kernel cannot move it to such a boundary, anywhere will do. A mremap that fails may have
- * unmapped the target before: another thread may be there by now. So what was reserved is left alone. */
-static void *region_grow(const struct store *store, void *old, size_t old_size, size_t size)
-{
-	void *target, *p = MAP_FAILED;
-
-	old_size = page_round(old_size);
-	size = page_round(size);
-	if (old_size == size)
-		return old;
-	target = size >= HUGE_PAGE ? space_reserve(size) : NULL;
-	if (target)
-		p = mremap(old, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
-	if (p == MAP_FAILED)
-		p = mremap(old, old_size, size, MREMAP_MAYMOVE);
-	return p == MAP_FAILED ? NULL : region_advise(p, size, store->huge);
-}
-
-/* Gives back the pages of from..to, and those that begin before it, but not before first. */
-static void region_release(void *region, size_t grain, size_t first, size_t from, size_t to)
-{
-	first = (first + grain - 1) & ~(grain - 1);
-	from &= ~(grain - 1);
-	to &= ~(grain - 1);
-	if (from < first)
-		from = first;
-	if (from < to)
-		madvise((uint8_t *)region + from, to - from, MADV_DONTNEED);
-}
-
-/* Bytes that a region of that size takes when nothing is in from..to. */
-static size_t region_bytes(size_t grain, size_t size, size_t from, size_t to)
-{
-	from = (from + grain - 1) & ~(grain - 1);
-	to &= ~(grain - 1);
-	return page_round(size) - (from < to ? to - from : 0);
-}
-
-/* Shortens a region; its last page stays where both ends share it, and is 0 behind the end. */
-static void region_trim(uint8_t *region, size_t old_size, size_t size)
-{
-	old_size = page_round(old_size);
-	size = page_round(size);
-	if (size < old_size)
-		munmap(region + size, old_size - size);
-}
-
-void *pages_alloc(size_t size)
-{
-	void *p = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-void pages_free(void *p, size_t size)
-{
-	munmap(p, page_round(size));
-}
-
-size_t page_round(size_t size)
-{
-	size_t page = page_size();
-
-	return (size + page - 1) & ~(page - 1);
 }
 
 static size_t tags_size(size_t buckets)
@@ -188,15 +42,15 @@ static size_t block_size(const struct store *store, size_t buckets)
 	return store_links_at(store, buckets) + links_size(buckets);
 }
 
-/* Whether the sizes of so many buckets are numbers: of 32 bits they are not always. */
-static bool fits(const struct store *store, size_t buckets)
+/* Returns whether the sizes of this many buckets fit size_t. With 32 bits they do not always. */
+static bool sizes_fit(const struct store *store, size_t buckets)
 {
 	size_t each = TOPHASH_WORD_SIZE + sizeof(struct link) + store->bucket_size;
 
 	return buckets <= (SIZE_MAX / 2) / each;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------- */
+/* ---- blocks and regions -------------------------------------------------------------------------------------- */
 
 static void block_set(struct store *store, uint8_t *block, size_t buckets)
 {
@@ -207,18 +61,16 @@ static void block_set(struct store *store, uint8_t *block, size_t buckets)
 	store->mode = STORE_BLOCK;
 }
 
-/* Unmaps a store's three regions, or those that there are. */
-static void regions_unmap(const struct store *store, size_t buckets)
+/* Frees a store's regions, or those of them that exist. */
+static void regions_free(const struct store *store, size_t buckets)
 {
-	if (store->tags)
-		pages_free(store->tags, tags_size(buckets));
-	if (store->links)
-		pages_free(store->links, links_size(buckets));
-	if (store->slots)
-		pages_free(store->slots, slots_size(store, buckets));
+	region_free(store->tags, tags_size(buckets));
+	region_free(store->links, links_size(buckets));
+	region_free(store->slots, slots_size(store, buckets));
 }
 
-/* Whether so much may be touched for what is only meant to come: a quarter of the machine's memory. */
+/* Returns whether this much memory may be touched for elements that are yet to come: up to a quarter of
+ * the machine's. */
 static bool is_affordable(size_t size)
 {
 	struct sysinfo info;
@@ -226,28 +78,29 @@ static bool is_affordable(size_t size)
 	return sysinfo(&info) == 0 && size / info.mem_unit <= info.totalram / 4;
 }
 
-/* Touches room that was asked for, all at once: the elements soon to come fall on all of its pages, the first
- * hundredth already, and each put would wait for one, or for two, as a tag word is read before it is written.
- * An older kernel leaves it as it is. */
+/* Touches the reserved room all at once. Without this, puts would take the page faults: the first hundredth
+ * of the elements already touches every page, and a put waits for two pages at worst, because it reads a
+ * tag word before it writes it. A kernel before Linux 5.14 refuses; nothing is touched then. */
 static void regions_populate(const struct store *store)
 {
 	size_t n = store->buckets;
 
-	if (!is_affordable(tags_size(n) + slots_size(store, n)))
-		return;
-	if (madvise(store->tags, page_round(tags_size(n)), MADV_POPULATE_WRITE) == 0)
-		madvise(store->slots, page_round(slots_size(store, n)), MADV_POPULATE_WRITE);
+	if (is_affordable(tags_size(n) + slots_size(store, n)) &&
+	    region_populate(store->tags, tags_size(n)))
+		region_populate(store->slots, slots_size(store, n));
 }
 
-static bool map_regions(const struct store *shape, size_t buckets, struct store *ret)
+/* Makes a store of three regions with the huge pages and bucket size of shape. Returns false when there is
+ * no memory; *ret is unchanged then. */
+static bool regions_new(const struct store *shape, size_t buckets, struct store *ret)
 {
 	struct store store = *shape;
 
-	store.tags = region_new(&store, tags_size(buckets));
-	store.links = region_new(&store, links_size(buckets));
-	store.slots = region_new(&store, slots_size(&store, buckets));
+	store.tags = region_new(tags_size(buckets), store.huge);
+	store.links = region_new(links_size(buckets), store.huge);
+	store.slots = region_new(slots_size(&store, buckets), store.huge);
 	if (!store.tags || !store.links || !store.slots) {
-		regions_unmap(&store, buckets);
+		regions_free(&store, buckets);
 		return false;
 	}
 	store.buckets = buckets;
@@ -255,6 +108,8 @@ static bool map_regions(const struct store *shape, size_t buckets, struct store 
 	*ret = store;
 	return true;
 }
+
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 static void directory_free(const struct tophash *map, const struct store *store)
 {
@@ -290,7 +145,7 @@ static bool pieces_reserve(struct tophash *map, size_t n)
 	return directory_resize(map, cap);
 }
 
-/* Adds pieces until there is room for buckets. */
+/* Adds pieces until there is room for this many buckets. Returns 0, or -ENOMEM with nothing changed. */
 static int pieces_add(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
@@ -324,7 +179,7 @@ int store_init(struct tophash *map, size_t buckets)
 
 	*store = (struct store){.bucket_size = map->type->slot_size * TOPHASH_SLOTS,
 				.huge = map->huge_pages};
-	if (!fits(store, buckets))
+	if (!sizes_fit(store, buckets))
 		return -EOVERFLOW;
 	while (block_size(store, (size_t)2 << store->piece_bits) <= PIECE_SIZE)
 		store->piece_bits++;
@@ -344,7 +199,7 @@ int store_init(struct tophash *map, size_t buckets)
 		}
 		return err;
 	}
-	if (!map_regions(store, buckets, store))
+	if (!regions_new(store, buckets, store))
 		return -ENOMEM;
 	regions_populate(store);
 	return 0;
@@ -358,7 +213,7 @@ void store_fini(struct tophash *map)
 	if (store->mode == STORE_BLOCK)
 		mem_free(map, store->slots, block_size(store, store->buckets));
 	if (store->mode == STORE_MAPPED)
-		regions_unmap(store, store->buckets);
+		regions_free(store, store->buckets);
 	if (store->mode == STORE_PIECES) {
 		for (size_t i = 0; i < store->buckets / per; i++)
 			mem_free(map, store->pieces[i], block_size(store, per));
@@ -367,8 +222,8 @@ void store_fini(struct tophash *map)
 	*store = (struct store){0};
 }
 
-/* Slots that a collector watches are moved: the barrier is told of all of them at once. Those that are
- * left are about to be given back, which it is not told: so they are cleared. */
+/* Copies the first buckets of one store to another. The barrier is called once for all slots. The old slots
+ * are cleared if there is a barrier: it is not told when their memory is given back. */
 static void block_move(const struct tophash *map, const struct store *from, struct store *to,
 		       size_t buckets)
 {
@@ -384,7 +239,8 @@ static void block_move(const struct tophash *map, const struct store *from, stru
 	memset(from->slots, 0, size);
 }
 
-/* By realloc: the slots stay in place or are moved by the C library, what follows them is moved here. */
+/* Resizes a block with realloc(), which keeps or moves the slots. The tag words and links behind them are
+ * moved here. keep: the buckets whose contents stay. A block that cannot be shortened keeps its size. */
 static int block_realloc(struct tophash *map, size_t buckets, size_t keep)
 {
 	struct store *store = &map->core->store;
@@ -413,6 +269,7 @@ static int block_realloc(struct tophash *map, size_t buckets, size_t keep)
 	return 0;
 }
 
+/* Makes a block longer or shorter. Returns 0 or -ENOMEM. */
 static int block_resize(struct tophash *map, size_t buckets, size_t keep)
 {
 	struct store *store = &map->core->store;
@@ -435,7 +292,7 @@ static int block_to_regions(struct tophash *map, size_t buckets)
 	struct store *store = &map->core->store;
 	struct store old = *store;
 
-	if (!map_regions(store, buckets, store))
+	if (!regions_new(store, buckets, store))
 		return -ENOMEM;
 	block_move(map, &old, store, old.buckets);
 	mem_free(map, old.slots, block_size(&old, old.buckets));
@@ -448,7 +305,7 @@ static int block_to_pieces(struct tophash *map, size_t buckets)
 	struct store old = *store;
 	int err;
 
-	/* A full block of an allocator has a piece's shape: it becomes the first one. */
+	/* With an allocator, a full block has the shape of a piece: it becomes the first one. */
 	if (!pieces_reserve(map, 2))
 		return -ENOMEM;
 	store->pieces[0] = old.slots;
@@ -460,35 +317,22 @@ static int block_to_pieces(struct tophash *map, size_t buckets)
 	return err;
 }
 
-int store_double(struct tophash *map)
+/* Grows the three regions. Where one of them cannot grow, those that have grown are shortened again. */
+static int regions_double(struct store *store, size_t buckets)
 {
-	struct store *store = &map->core->store;
-	size_t buckets = store->buckets * 2;
 	uint8_t *tags, *slots;
 	struct link *links;
 
-	if (!fits(store, buckets))
-		return -EOVERFLOW;
-	if (store->mode == STORE_PIECES)
-		return pieces_add(map, buckets);
-	if (store->mode == STORE_BLOCK) {
-		size_t max = has_allocator(map) ? PIECE_SIZE : BLOCK_MAX;
-
-		if (block_size(store, buckets) <= max)
-			return block_resize(map, buckets, store->buckets);
-		return has_allocator(map) ? block_to_pieces(map, buckets)
-					  : block_to_regions(map, buckets);
-	}
-	/* A region that has grown while another could not is only longer than it need be. */
-	tags = region_grow(store, store->tags, tags_size(store->buckets), tags_size(buckets));
+	tags = region_grow(store->tags, tags_size(store->buckets), tags_size(buckets), store->huge);
 	if (!tags)
 		return -ENOMEM;
 	store->tags = tags;
-	links = region_grow(store, store->links, links_size(store->buckets), links_size(buckets));
+	links = region_grow(store->links, links_size(store->buckets), links_size(buckets),
+			    store->huge);
 	if (links) {
 		store->links = links;
-		slots = region_grow(store, store->slots, slots_size(store, store->buckets),
-				    slots_size(store, buckets));
+		slots = region_grow(store->slots, slots_size(store, store->buckets),
+				    slots_size(store, buckets), store->huge);
 		if (slots) {
 			store->slots = slots;
 			store->buckets = buckets;
@@ -500,6 +344,26 @@ int store_double(struct tophash *map)
 	return -ENOMEM;
 }
 
+int store_double(struct tophash *map)
+{
+	struct store *store = &map->core->store;
+	size_t buckets = store->buckets * 2;
+
+	if (!sizes_fit(store, buckets))
+		return -EOVERFLOW;
+	if (store->mode == STORE_PIECES)
+		return pieces_add(map, buckets);
+	if (store->mode == STORE_BLOCK) {
+		size_t max = has_allocator(map) ? PIECE_SIZE : BLOCK_MAX;
+
+		if (block_size(store, buckets) <= max)
+			return block_resize(map, buckets, store->buckets);
+		return has_allocator(map) ? block_to_pieces(map, buckets)
+					  : block_to_regions(map, buckets);
+	}
+	return regions_double(store, buckets);
+}
+
 void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 {
 	struct store *store = &map->core->store;
@@ -508,11 +372,11 @@ void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 	if (store->mode == STORE_MAPPED) {
 		size_t n = store->buckets;
 
-		region_release(store->tags, small_grain(store, tags_size(n)), tags_size(first),
-			       tags_size(from), tags_size(to));
-		region_release(store->links, small_grain(store, links_size(n)), links_size(first),
-			       links_size(from), links_size(to));
-		region_release(store->slots, region_grain(store, slots_size(store, n)),
+		region_release(store->tags, small_grain(tags_size(n), store->huge),
+			       tags_size(first), tags_size(from), tags_size(to));
+		region_release(store->links, small_grain(links_size(n), store->huge),
+			       links_size(first), links_size(from), links_size(to));
+		region_release(store->slots, region_grain(slots_size(store, n), store->huge),
 			       slots_size(store, first), slots_size(store, from),
 			       slots_size(store, to));
 	}
@@ -525,6 +389,7 @@ void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 	}
 }
 
+/* Copies the buckets of a small map into a block, or counts that there was no memory for it. */
 static void regions_to_block(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
@@ -537,10 +402,10 @@ static void regions_to_block(struct tophash *map, size_t buckets)
 	}
 	block_set(store, block, buckets);
 	block_move(map, &old, store, buckets);
-	regions_unmap(&old, old.buckets);
+	regions_free(&old, old.buckets);
 }
 
-/* The last piece becomes a block, whose shape it has. */
+/* Frees the pieces behind the first buckets. A single remaining piece becomes a block: it has that shape. */
 static void pieces_trim(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
@@ -598,17 +463,18 @@ void store_huge(struct tophash *map, bool use)
 	region_advise(store->slots, slots_size(store, store->buckets), use);
 }
 
-/* Of three mappings that have nothing of the buckets from..to; the grain of tag words and links. */
-static size_t mapped_bytes(const struct store *store,
-			   size_t (*grain)(const struct store *store, size_t size), size_t from,
-			   size_t to)
+typedef size_t grain_fn(size_t size, bool huge);
+
+/* Returns the bytes that the three regions take when nothing is in buckets from..to. grain: for tag words
+ * and links. */
+static size_t regions_bytes(const struct store *store, grain_fn *grain, size_t from, size_t to)
 {
 	size_t n = store->buckets;
 	size_t tags = tags_size(n), links = links_size(n), slots = slots_size(store, n);
 
-	return region_bytes(grain(store, tags), tags, tags_size(from), tags_size(to)) +
-	       region_bytes(grain(store, links), links, links_size(from), links_size(to)) +
-	       region_bytes(region_grain(store, slots), slots, slots_size(store, from),
+	return region_bytes(grain(tags, store->huge), tags, tags_size(from), tags_size(to)) +
+	       region_bytes(grain(links, store->huge), links, links_size(from), links_size(to)) +
+	       region_bytes(region_grain(slots, store->huge), slots, slots_size(store, from),
 			    slots_size(store, to));
 }
 
@@ -628,9 +494,9 @@ size_t store_bytes(const struct tophash_core *core)
 		return block_size(store, n);
 	if (store->mode == STORE_NONE)
 		return 0;
-	/* Of a mapping, what no new bucket has come to yet, or was given back, takes no memory. */
+	/* Pages of a region take no memory before a new bucket reaches them, and after they were released. */
 	if (core->move == MOVE_GROW)
-		return mapped_bytes(store, region_grain, n / 2, 2 * core->cursor);
-	return mapped_bytes(store, small_grain, n / 2,
-			    core->move == MOVE_SHRINK ? core->released : 0);
+		return regions_bytes(store, region_grain, n / 2, 2 * core->cursor);
+	return regions_bytes(store, small_grain, n / 2,
+			     core->move == MOVE_SHRINK ? core->released : 0);
 }

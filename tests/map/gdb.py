@@ -476,7 +476,7 @@ def notes_of(path):
 
 def entries_of_note(raw):
     magic, version, size, number = struct.unpack_from("=IIII", raw)
-    expect((magic, version, size) == (0x746F7068, 1, 28) and 16 + size * number == len(raw), "no such note:", raw[:16])
+    expect((magic, version, size) == (0x746F7068, 2, 28) and 16 + size * number == len(raw), "no such note:", raw[:16])
     ret = {}
     for at in range(16, len(raw), size):
         name, value, length = struct.unpack_from("=20sII", raw, at)
@@ -500,7 +500,7 @@ def note_is_true(builder, cc):
              "slot_max": "TOPHASH_SLOT_MAX", "bits_max": "BUCKET_BITS_MAX"}
     prints = "".join(f'printf("%d\\n", (int)({macro}));' for macro in names.values())
     source = builder.folder / "constants.c"
-    source.write_text(f'#include <stdio.h>\n#include "internal.h"\nint main(void) {{ {prints} }}\n')
+    source.write_text(f'#include <stdio.h>\n#include "layout.h"\nint main(void) {{ {prints} }}\n')
     must([cc, *FLAGS, source, library, "-o", source.with_suffix("")])
     for name, value in zip(names, must([source.with_suffix("")]).split()):
         expect(note[name] == (int(value), 0), name, "is", value, "the note says", note[name])

@@ -4,7 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../map/internal.h"
+#include "tophash/fast.h"
+
+#include "../../map/chain.h"
+#include "../../map/move.h"
 
 #include "test_map.h"
 
@@ -82,7 +85,7 @@ TEST(what_the_fast_path_reads)
 	BREAK(&map, 1, TOPHASH_BROKEN_FAST, map.shrink_at, map.shrink_at + 1);
 	BREAK(&map, 1, TOPHASH_BROKEN_FAST, map.grow_at, map.grow_at - 1);
 	BREAK(&map, 1, 0, map.grow_at, map.grow_at + 1); /* put off */
-	BREAK(&map, 1, TOPHASH_BROKEN_FAST, map.core->partial, true);
+	BREAK(&map, 1, TOPHASH_BROKEN_FAST, map.core->home_moved, true);
 	tophash_fini(&map);
 }
 

@@ -103,7 +103,7 @@ NO_LINK = Record("link", {"number": 0})
 class Note:
     """Sizes, offsets and constants, by name."""
 
-    MAGIC, VERSION = 0x746F7068, 1
+    MAGIC, VERSION = 0x746F7068, 2
     ARRAYS = ("link.tags",)  # of those that are as large as a number
 
     def __init__(self, raw, order):
@@ -270,7 +270,7 @@ class Map:
             raise Broken(f"overflow buckets with slots of {pool.slot_size} bytes, 2^{pool.chunk_bits} a chunk")
 
     def place(self, bucket):
-        """As map/internal.h has it: the arrays that a bucket is in (tag words, links, slots), and its place there."""
+        """As map/store.h has it: the arrays that a bucket is in (tag words, links, slots), and its place there."""
         store, pointer, per = self.store, self.note.constant("pointer"), 1 << self.store.piece_bits
         if not store.pieces:
             return store.tags, store.links, store.slots, bucket
@@ -321,9 +321,9 @@ class Map:
         if self.move == "none":
             return [(0, self.homes, "")]
         if self.move == "grow":
-            cursor -= 1 if self.core.partial and cursor else 0
+            cursor -= 1 if self.core.home_moved and cursor else 0
             return [(0, cursor, "old"), (cursor, 2 * cursor, "free"), (2 * cursor, self.homes, "new")]
-        cursor += 1 if self.core.partial else 0
+        cursor += 1 if self.core.home_moved else 0
         return [(0, cursor, "new"), (cursor, 2 * cursor, "free"), (2 * cursor, self.homes, "old")]
 
     def buckets(self):
@@ -338,8 +338,8 @@ class Map:
 
     def rests(self):
         """The chains that have no home any more: (what, link)."""
-        for at in range(0, len(self.core.rest), self.link_size):
-            yield f"rest {at // self.link_size}", self.note.decode("link", self.core.rest[at:][:self.link_size])
+        for at in range(0, len(self.core.rest_chains), self.link_size):
+            yield f"rest {at // self.link_size}", self.note.decode("link", self.core.rest_chains[at:][:self.link_size])
 
     def entries_of(self, overflow, bucket):
         for lane, tag in enumerate(overflow.tags):
@@ -660,7 +660,7 @@ class View:
                  for begin, end, region in map_.regions() if begin < end]
         rests = [count(sum(1 for _ in map_.chain(link, what, set())), "overflow bucket")
                  for what, link in map_.rests() if link.number]
-        rest = f"; half-way through one, to come: {' and '.join(rests) or 'nothing'}" if core.partial else ""
+        rest = f"; half-way through one, to come: {' and '.join(rests) or 'nothing'}" if core.home_moved else ""
         return f"cursor {core.cursor}; buckets {', '.join(shown)}{rest}"
 
     def history(self):

@@ -1,6 +1,7 @@
 /* Maps that the program has damaged, one after the other: for a reader that must not believe what
  * it reads. */
-#include "internal.h"
+#include "chain.h"
+#include "move.h"
 #include "truth.h"
 
 TOPHASH_MAP(numbers, uint64_t, uint64_t);
@@ -114,7 +115,7 @@ static void break_bits_believed(void)
 
 static void break_rest(void)
 {
-	m.map.core->rest[1] = *long_link();
+	m.map.core->rest_chains[1] = *long_link();
 }
 
 static void break_type(uint32_t kind, uint32_t key_size, uint32_t slot_size)

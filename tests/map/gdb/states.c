@@ -1,7 +1,8 @@
 /* Maps in each state: of each size and shape, and half-way through a move. To be run with
  * TOPHASH_DEBUG=evacuate=manual: a move goes no further than the program steps it.
  */
-#include "internal.h"
+#include "chain.h"
+#include "move.h"
 #include "truth.h"
 
 TOPHASH_MAP(numbers, uint64_t, uint64_t);
@@ -128,7 +129,7 @@ static uint64_t shrink(struct numbers *map, uint64_t n, unsigned steps)
 
 static bool half_way(const struct crowd *map)
 {
-	return map->map.core->partial;
+	return map->map.core->home_moved;
 }
 
 /* Until a bucket's home has gone and its chain has not. */

@@ -1,0 +1,110 @@
+/* How a map's core is made, how the fast path is told of it, and what happens when the program starts. */
+#include "core.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "debug.h"
+#include "describe.h"
+#include "hooks.h"
+#include "mem.h"
+#include "pool.h"
+#include "seed.h"
+#include "store.h"
+
+/* Returns the length at which a map shrinks to half its buckets. */
+static size_t shrink_at_of(const struct tophash_core *core)
+{
+	return core->bits == 0 ? 0 : (size_t)((uint64_t)room_of(core->bits) * SHRINK_PERCENT / 100);
+}
+
+void fast_path_update(struct tophash *map)
+{
+	struct tophash_core *core = map->core;
+	bool direct = core->move == MOVE_NONE && !core->store.pieces &&
+		      map->type->kind != TOPHASH_KIND_CUSTOM;
+
+	map->shift = 32u - core->bits;
+	map->tags = direct ? core->store.tags : NULL;
+	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
+	map->slots = core->store.slots;
+	map->grow_at = room_of(core->bits);
+	if (core->floor && map->grow_at > room_of(core->floor) / 2)
+		map->grow_at =
+			room_of(core->floor) / 2; /* the put at that length forgets the floor */
+	map->shrink_at = core->bits > core->floor && !map->keep_room ? shrink_at_of(core) : 0;
+}
+
+/* Returns how many old buckets one put or delete moves. */
+static unsigned share_of(const struct tophash_type *type)
+{
+	size_t n = SHARE_BYTES / ((size_t)type->slot_size * TOPHASH_SLOTS);
+
+	return n > SHARE_MAX ? SHARE_MAX : n > 0 ? (unsigned)n : 1;
+}
+
+unsigned bits_for(size_t n)
+{
+	unsigned ret = 0;
+
+	while (ret <= BUCKET_BITS_MAX && room_of(ret) < n)
+		ret++;
+	return ret;
+}
+
+/* Returns the number from which a map counts its moves. Each map gets another one: an iterator must not take
+ * a map that was made anew at the same address for the map it began with. */
+static uint32_t first_move(void)
+{
+	static uint32_t last;
+
+	return __atomic_add_fetch(&last, 0x9e3779b9u, __ATOMIC_RELAXED);
+}
+
+int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
+{
+	struct tophash_core *core;
+	unsigned bits = bits_for(n);
+	int err;
+
+	if (bits > BUCKET_BITS_MAX)
+		return -EOVERFLOW;
+	core = mem_alloc(map, sizeof(*core));
+	if (!core)
+		return -ENOMEM;
+	map->type = type;
+	map->core = core;
+	err = store_init(map, (size_t)1 << bits);
+	if (err) {
+		map->core = NULL;
+		mem_free(map, core, sizeof(*core));
+		return err;
+	}
+	map->moves += first_move();
+	core->bits = (uint8_t)bits;
+	core->floor = (uint8_t)bits;
+	core->share = (uint8_t)share_of(type);
+	pool_init(&core->pool, type->slot_size);
+	if (!map->mult)
+		seed_renew(map);
+	fast_path_update(map);
+	return 0;
+}
+
+/* Applies TOPHASH_DEBUG when a program with this library starts. It is here because every program that uses a
+ * map links this file. In a child of fork() the seeds must differ from those of the parent;
+ * pthread_atfork() may lack the memory for that, and they are the same then. */
+__attribute__((constructor)) static void library_init(void)
+{
+	const char *options = secure_getenv("TOPHASH_DEBUG");
+
+	note_keep();
+	pthread_atfork(NULL, NULL, random_forget);
+	if (options && tophash_debug(options) != 0)
+		fprintf(stderr,
+			"tophash: TOPHASH_DEBUG=%s: not understood; options are evacuate=shared|manual|eager, "
+			"seed=N, trace=0|1, check=0..3, apart by commas\n",
+			options);
+}

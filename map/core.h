@@ -1,0 +1,21 @@
+/* A map's core: how it is made, how many elements it has room for, and what the fast path sees of it. */
+#ifndef TOPHASH_MAP_CORE_H
+#define TOPHASH_MAP_CORE_H
+
+#include "layout.h"
+
+/* Returns how many elements 2^bits buckets hold before the map grows. */
+static inline size_t room_of(unsigned bits)
+{
+	return bits == 0 ? TOPHASH_SLOTS : (size_t)GROW_LOAD << bits;
+}
+
+/* Returns the bits of the fewest buckets that have room for n elements; BUCKET_BITS_MAX + 1: too many. */
+unsigned bits_for(size_t n);
+/* Gives a map memory, a seed, and room for n elements. Returns 0, -ENOMEM or -EOVERFLOW; on error the map
+ * has no core. */
+int core_new(struct tophash *map, const struct tophash_type *type, size_t n);
+/* Sets the members that the fast path reads (arrays, shift, thresholds) to match the core. */
+void fast_path_update(struct tophash *map);
+
+#endif

@@ -1,0 +1,17 @@
+/* Random numbers, and the secret seed of a map's hash. */
+#ifndef TOPHASH_SEED_H
+#define TOPHASH_SEED_H
+
+#include "tophash/core.h"
+
+#include "names.h"
+
+/* Returns the next random number of the calling thread. With TOPHASH_DEBUG=seed=N it is always the same. */
+uint64_t random_u64(void);
+/* Makes the calling thread draw its randomness anew. The child of a fork calls it: that child has only
+ * the thread that called fork(). */
+void random_forget(void);
+/* Gives a map without entries a new seed. */
+void seed_renew(struct tophash *map);
+
+#endif
