@@ -7,6 +7,7 @@
  *   reader.h   the bounds-checked cursor through which every foreign byte is read
  *   vec.h      a typed vector
  *   search.h   binary search
+ *   memory.h   memory that is read by address, of whatever it is
  *   table.h    a map from 64-bit keys to 32-bit values, of the library of this project
  */
 #ifndef BASE_BASE_H
@@ -28,5 +29,6 @@
 #include "base/search.h"
 #include "base/table.h"
 #include "base/clock.h"
+#include "base/memory.h"
 
 #endif

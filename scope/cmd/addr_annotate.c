@@ -164,11 +164,10 @@ static void learn_bias(struct stream *stream, const struct scan_hit hits[], size
 
 	for (size_t i = 0; i + 1 < n; i++) {
 		if (hits[i].kind != SCAN_OFFSET || hits[i + 1].kind != SCAN_FRAME ||
-		    !resolve_offset(stream, &hits[i], line, &resolve) ||
-		    (hits[i + 1].value - resolve.pc) % 4096)
+		    !resolve_offset(stream, &hits[i], line, &resolve))
 			continue;
-		stream->addr->target.bias = hits[i + 1].value - resolve.pc;
-		return;
+		if (bias_of_addr(hits[i + 1].value, resolve.pc, &stream->addr->target.bias))
+			return;
 	}
 }
 

@@ -191,13 +191,12 @@ uint64_t addr_target_runtime(const struct addr_target *target, uint64_t pc)
  * computes. */
 static struct error *open_process(pid_t pid, struct addr_target *ret)
 {
-	const struct image_segment *segments;
 	struct addr_file *file = NULL;
+	struct image_segment code;
 	struct stat st;
-	size_t n;
 
 	try(process_open(pid, &ret->process));
-	try(mappings_read(pid, &ret->mappings));
+	try(target_mappings(ret->process, &ret->mappings));
 	if (fstat(ret->process->exe, &st) < 0)
 		return error_errno(ERROR_TARGET, errno,
 				   "cannot look at the executable of process %d", (int)pid);
@@ -211,16 +210,9 @@ static struct error *open_process(pid_t pid, struct addr_target *ret)
 		return error_new(ERROR_TARGET, "process %d: %s", (int)pid,
 				 file && file->why ? file->why : "its executable is not mapped");
 	ret->main = file->module;
-	n = image_segments(explain_module_image(ret->main), &segments);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t addr;
-
-		if (segments[i].executable &&
-		    process_mapping(pid, ret->process->exe, segments[i].offset, &addr)) {
-			ret->bias = addr - segments[i].addr;
-			break;
-		}
-	}
+	if (image_code(explain_module_image(ret->main), &code))
+		bias_of_mapped(&ret->mappings, ret->process->exe, code.offset, code.addr,
+			       &ret->bias);
 	return NULL;
 }
 
@@ -242,5 +234,5 @@ void addr_target_fini(struct addr_target *target)
 	}
 	vec_fini(&target->files);
 	mappings_fini(&target->mappings);
-	process_close(target->process);
+	target_close(target->process);
 }

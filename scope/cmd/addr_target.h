@@ -17,7 +17,7 @@ struct addr_file { /* a mapped file, opened when an address of it is met */
 struct addr_target {
 	struct explain_module *main; /* the BINARY, or the process's executable */
 	uint64_t bias;		     /* of the BINARY */
-	struct process *process;     /* -p; else NULL */
+	struct target *process;	     /* -p; else NULL */
 	struct mappings mappings;
 	VEC(struct addr_file) files;
 };

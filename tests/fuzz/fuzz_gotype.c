@@ -8,15 +8,15 @@ struct heap {
 	size_t size;
 };
 
-static bool heap_peek(void *ctx, uint64_t addr, void *to, size_t size)
+static size_t read_heap(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	const struct heap *heap = ctx;
 	uint64_t at = addr - HEAP_BASE;
 
 	if (addr < HEAP_BASE || at > heap->size || size > heap->size - at)
-		return false;
+		return 0;
 	memcpy(to, heap->data + at, size);
-	return true;
+	return size;
 }
 
 static void use_type(const struct gotypes *types, uint64_t addr)
@@ -43,8 +43,7 @@ static void use_types(const struct gofake *fake, struct heap *heap)
 {
 	cleanup(image_close) struct image *image = fuzz_open(fake->file.data, fake->file.len);
 	cleanup(gopcln_close) struct gopcln *tab = NULL;
-	struct gotypes types = {
-		.image = image, .bias = 0x1000, .peek = heap_peek, .peek_ctx = heap};
+	struct gotypes types = {.image = image, .bias = 0x1000, .memory = {heap, read_heap}};
 	struct error *err = image ? gopcln_open(image, &tab) : NULL;
 
 	if (err || !image) {

@@ -33,7 +33,7 @@ struct goprog {
 	uint64_t etypes; /* 0 until the first function */
 	struct image *image;
 	struct gopcln *tab;
-	struct gotypes types; /* bias 0, no peek */
+	struct gotypes types; /* bias 0, no memory of a process */
 };
 
 /* minor: 19 to 27 */

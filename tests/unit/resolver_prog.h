@@ -67,22 +67,26 @@ static inline void add_placement(struct program *p, uint64_t addr, enum spot_rol
 /* The heap of a process: one map type that reflect made. Process 1 has none. */
 #define HEAP 0xc000400000ull
 
-static inline bool peek_heap(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
+static inline size_t read_heap(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	const struct program *p = ctx;
 	uint8_t bytes[128] = {0};
 	uint64_t words[] = {p->integer + BIAS, p->integer + BIAS}; /* Key, Elem */
 
-	if (pid == 1 || addr < HEAP || addr - HEAP > sizeof(bytes) ||
-	    size > sizeof(bytes) - (addr - HEAP))
-		return false;
+	if (addr < HEAP || addr - HEAP > sizeof(bytes) || size > sizeof(bytes) - (addr - HEAP))
+		return 0;
 	bytes[0] = bytes[8] = 8;   /* Size, PtrBytes */
 	bytes[21] = bytes[22] = 8; /* Align, FieldAlign */
 	bytes[23] = GOTYPE_MAP;
 	bytes[43] = 0x80; /* Str: negative */
 	memcpy(bytes + 48, words, sizeof(words));
 	memcpy(to, bytes + (addr - HEAP), size);
-	return true;
+	return size;
+}
+
+static inline struct memory memory_of(void *ctx, pid_t pid)
+{
+	return pid == 1 ? (struct memory){0} : (struct memory){ctx, read_heap};
 }
 
 static inline void open_program_deep(struct program *p, bool swiss, uint32_t stack_max)
@@ -108,8 +112,8 @@ static inline void open_program_deep(struct program *p, bool swiss, uint32_t sta
 					    .placements = &p->placements,
 					    .filter = &p->filter,
 					    .stack_max = stack_max,
-					    .peek = peek_heap,
-					    .peek_ctx = p};
+					    .memory = memory_of,
+					    .memory_ctx = p};
 	assert_null(resolver_open(&options, &p->resolver));
 }
 

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -50,12 +51,15 @@ static void expect_error(struct error *err, enum error_code code, const char *ab
 }
 
 /* Waits up to ten seconds for the end. */
-static enum process_end wait_end(struct process *process, int *ret_status)
+static enum target_end wait_end(struct target *target, int *ret_status)
 {
-	struct pollfd fd = {.fd = process->pidfd, .events = POLLIN};
+	enum target_end end = TARGET_RUNS;
 
-	assert_int_equal(poll(&fd, 1, 10000), 1);
-	return process_poll(process, ret_status);
+	for (int i = 0; i < 10000 && end == TARGET_RUNS; i++) {
+		end = target_poll(target, ret_status);
+		usleep(1000);
+	}
+	return end;
 }
 
 static void expect_no_child(pid_t pid)
@@ -68,26 +72,26 @@ static void expect_no_child(pid_t pid)
 
 TEST(test_open_self)
 {
-	struct process *process = NULL;
+	struct target *process = NULL;
 	struct stat by_fd, by_path;
 
 	assert_null(process_open(getpid(), &process));
 	assert_int_equal(process->pid, getpid());
-	assert_true(process->pidfd >= 0);
+	assert_string_equal(process->ops->name, "process");
 	assert_int_equal(fstat(process->exe, &by_fd), 0);
 	assert_int_equal(stat("/proc/self/exe", &by_path), 0);
 	assert_int_equal(by_fd.st_ino, by_path.st_ino);
 	assert_int_equal(by_fd.st_dev, by_path.st_dev);
 	assert_non_null(strstr(process->exe_path, "test_process"));
 	assert_true(fcntl(process->exe, F_GETFD) & FD_CLOEXEC);
-	process_close(process);
-	process_close(NULL);
+	target_close(process);
+	target_close(NULL);
 }
 
 TEST(test_open_gone)
 {
 	pid_t pid = fork_exit(0);
-	struct process *process = NULL;
+	struct target *process = NULL;
 	char text[64];
 
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -100,7 +104,7 @@ TEST(test_open_gone)
 TEST(test_open_zombie)
 {
 	pid_t pid = fork_exit(0);
-	struct process *process = NULL;
+	struct target *process = NULL;
 	siginfo_t info;
 
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
@@ -110,7 +114,7 @@ TEST(test_open_zombie)
 
 TEST(test_open_kernel_thread)
 {
-	struct process *process = NULL;
+	struct target *process = NULL;
 	char comm[32] = "", link[8];
 	FILE *file = fopen("/proc/2/comm", "re");
 
@@ -137,7 +141,7 @@ static void *thread_id(void *arg)
 
 TEST(test_open_thread)
 {
-	struct process *process = NULL;
+	struct target *process = NULL;
 	int pipes[4];
 	pthread_t thread;
 	char text[64];
@@ -157,61 +161,83 @@ TEST(test_open_thread)
 
 /* ---- memory ---- */
 
-/* The first object is the program: *ret = the file offset of the code at addr. */
-static int find_offset(struct dl_phdr_info *info, size_t size, void *ret)
+/* A place in this program's code: its offset in the file and its link-time address. */
+struct place {
+	uint64_t offset, addr;
+};
+
+/* The first object is the program. */
+static int find_place(struct dl_phdr_info *info, size_t size, void *ret)
 {
-	uint64_t addr = (uintptr_t)find_offset - info->dlpi_addr;
+	uint64_t addr = (uintptr_t)find_place - info->dlpi_addr;
+	struct place *place = ret;
 
 	(void)size;
 	for (unsigned i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD &&
 		    addr - info->dlpi_phdr[i].p_vaddr < info->dlpi_phdr[i].p_filesz)
-			*(uint64_t *)ret =
-				addr - info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_offset;
+			*place = (struct place){.offset = addr - info->dlpi_phdr[i].p_vaddr +
+							  info->dlpi_phdr[i].p_offset,
+						.addr = addr};
 	return 1;
 }
 
-TEST(test_mapping)
+TEST(test_bias)
 {
-	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	pid_t gone = fork_exit(0);
-	uint64_t offset = 0, addr = 0;
+	cleanup_close int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct mappings mappings;
+	struct place place = {0};
+	uint64_t bias = 1;
 
 	assert_true(exe >= 0);
-	assert_int_equal(dl_iterate_phdr(find_offset, &offset), 1);
-	assert_true(offset > 0);
-	assert_true(process_mapping(getpid(), exe, offset, &addr));
-	assert_int_equal(addr, (uintptr_t)find_offset);
-	assert_true(process_mapping(getpid(), exe, offset + 3, &addr));
-	assert_int_equal(addr, (uintptr_t)find_offset + 3);
-	assert_false(process_mapping(getpid(), exe, 1ull << 40, &addr));
-	assert_false(process_mapping(getpid(), -1, offset, &addr)); /* not the memory of no file */
-	assert_int_equal(waitpid(gone, NULL, 0), gone);
-	assert_false(process_mapping(gone, exe, offset, &addr));
-	close(exe);
+	assert_int_equal(dl_iterate_phdr(find_place, &place), 1);
+	assert_null(mappings_read(getpid(), &mappings));
+	assert_true(bias_of_mapped(&mappings, exe, place.offset, place.addr, &bias));
+	assert_int_equal(bias, (uintptr_t)find_place - place.addr);
+	bias = 1;
+	assert_true(bias_of_mapped(&mappings, exe, place.offset + 3, place.addr + 3, &bias));
+	assert_int_equal(bias, (uintptr_t)find_place - place.addr);
+	/* Not of a place that is not mapped, nor of one that is another's, nor of no file. */
+	assert_false(bias_of_mapped(&mappings, exe, 1ull << 40, place.addr, &bias));
+	assert_false(bias_of_mapped(&mappings, exe, place.offset, place.addr + 1, &bias));
+	assert_false(bias_of_mapped(&mappings, -1, place.offset, place.addr, &bias));
+	mappings_fini(&mappings);
+}
+
+TEST(test_bias_of_addr)
+{
+	uint64_t bias = 1;
+
+	assert_true(bias_of_addr(0x555555556010, 0x2010, &bias));
+	assert_int_equal(bias, 0x555555554000);
+	assert_true(bias_of_addr(0x401000, 0x401000, &bias));
+	assert_int_equal(bias, 0);
+	assert_false(bias_of_addr(0x555555556018, 0x2010, &bias));
+	assert_int_equal(bias, 0);
 }
 
 /* A program that reads its own file, mapped lower than its code. */
-TEST(test_mapping_of_itself)
+TEST(test_bias_of_itself)
 {
-	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	uint64_t offset = 0, addr = 0;
+	cleanup_close int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct mappings mappings;
+	struct place place = {0};
+	uint64_t bias = 1;
 	struct stat st;
 	void *low;
 
 	assert_int_equal(fstat(exe, &st), 0);
 	low = mmap((void *)0x10000000, (size_t)st.st_size, PROT_READ,
 		   MAP_PRIVATE | MAP_FIXED_NOREPLACE, exe, 0);
-	if (low == MAP_FAILED) { /* a sanitizer has put something there */
-		close(exe);
+	if (low == MAP_FAILED) /* a sanitizer has put something there */
 		skip();
-	}
-	assert_true((uintptr_t)low < (uintptr_t)find_offset);
-	assert_int_equal(dl_iterate_phdr(find_offset, &offset), 1);
-	assert_true(process_mapping(getpid(), exe, offset, &addr));
-	assert_int_equal(addr, (uintptr_t)find_offset);
+	assert_true((uintptr_t)low < (uintptr_t)find_place);
+	assert_int_equal(dl_iterate_phdr(find_place, &place), 1);
+	assert_null(mappings_read(getpid(), &mappings));
+	assert_true(bias_of_mapped(&mappings, exe, place.offset, place.addr, &bias));
+	assert_int_equal(bias, (uintptr_t)find_place - place.addr);
+	mappings_fini(&mappings);
 	munmap(low, (size_t)st.st_size);
-	close(exe);
 }
 
 /* A shell that executes another program when it is told to. */
@@ -222,6 +248,7 @@ TEST(test_executes)
 	cleanup_close int sh = open("/bin/sh", O_RDONLY | O_CLOEXEC);
 	uint64_t before = 0, again = 1, after;
 	int ends[2], gone = fork_exit(0);
+	struct target *target, *ended;
 	bool same;
 	pid_t pid;
 
@@ -233,65 +260,113 @@ TEST(test_executes)
 		_exit(1);
 	}
 	assert_true(pid > 0);
+	assert_null(process_open(pid, &target));
+	assert_null(process_adopt(gone, "", &ended));
 	same = false;
-	while (!process_executes(pid, sh, &same) || !same)
+	while (!target_executes(target, sh, &same) || !same)
 		usleep(1000);
-	assert_true(process_image_id(pid, &before));
-	assert_true(process_image_id(pid, &again));
+	assert_true(target_image_id(target, &before));
+	assert_true(target_image_id(target, &again));
 	assert_true(before == again);
 	assert_int_equal(write(ends[1], "\n", 1), 1);
-	while (process_executes(pid, sh, &same) && same)
+	while (target_executes(target, sh, &same) && same)
 		usleep(1000);
 	after = before; /* the file changes a moment before the rest */
-	for (int i = 0; i < 10000 && (!process_image_id(pid, &after) || after == before); i++)
+	for (int i = 0; i < 10000 && (!target_image_id(target, &after) || after == before); i++)
 		usleep(1000);
 	assert_true(after != before);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_int_equal(waitpid(gone, NULL, 0), gone);
-	assert_false(process_image_id(gone, &after));
-	assert_false(process_executes(gone, sh, &same));
+	assert_false(target_image_id(ended, &after));
+	assert_false(target_executes(ended, sh, &same));
+	target_close(target);
+	target_close(ended);
 	close(ends[0]);
 	close(ends[1]);
 }
 
-TEST(test_peek)
+TEST(test_memory)
 {
 	static const char text[] = "read me";
-	struct process self = {.pid = getpid(), .pidfd = -1, .exe = -1};
+	struct memory memory = process_memory(getpid()), none = {0};
 	long page = sysconf(_SC_PAGESIZE);
 	char *two = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char to[sizeof(text)] = "";
+	char to[sizeof(text)] = "", about[64];
+	uint64_t end = (uintptr_t)two + (uint64_t)page;
 
 	assert_true(two != MAP_FAILED);
-	assert_true(process_peek(&self, (uintptr_t)text, to, sizeof(to)));
+	assert_true(memory_read(&memory, (uintptr_t)text, to, sizeof(to)));
 	assert_string_equal(to, text);
-	assert_false(process_peek(&self, 8, to, sizeof(to)));
-	assert_false(process_peek(&self, UINT64_MAX - 4, to, sizeof(to)));
-	/* Half of it is not enough. */
+	assert_false(memory_read(&memory, 8, to, sizeof(to)));
+	assert_false(memory_read(&memory, UINT64_MAX - 4, to, sizeof(to)));
+	assert_false(memory_read(&none, (uintptr_t)text, to, sizeof(to)));
+	/* Half of it is not enough; the error says where it ends. */
 	assert_int_equal(munmap(two + page, (size_t)page), 0);
-	assert_true(process_peek(&self, (uintptr_t)(two + page - 4), to, 4));
-	assert_false(process_peek(&self, (uintptr_t)(two + page - 4), to, 8));
+	assert_true(memory_read(&memory, end - 4, to, 4));
+	assert_false(memory_read(&memory, end - 4, to, 8));
+	assert_null(memory_get(&memory, end - 4, to, 4));
+	snprintf(about, sizeof(about), "nothing is at 0x%llx", (unsigned long long)end);
+	expect_error(memory_get(&memory, end - 4, to, 8), ERROR_TARGET, about);
+	expect_error(memory_get(&none, 16, to, 8), ERROR_TARGET, "nothing is at 0x10");
 	munmap(two, (size_t)page);
+}
+
+TEST(test_threads_and_stop)
+{
+	struct target_threads threads = {0};
+	struct target *target;
+	pid_t pid = fork_pause();
+	siginfo_t info;
+
+	assert_null(process_open(pid, &target));
+	assert_null(target_threads(target, &threads));
+	assert_int_equal(threads.list.len, 1);
+	assert_int_equal(threads.list.data[0].tid, pid);
+	vec_fini(&threads.list);
+	assert_false(target_is_stopped(target));
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+	assert_true(target_is_stopped(target));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(target_is_stopped(target));
+	expect_error(target_threads(target, &threads), ERROR_TARGET, "no process");
+	target_close(target);
+}
+
+/* Without a descriptor a process is not taken for one that has ended. */
+TEST(test_no_descriptor)
+{
+	struct target *target = NULL;
+	struct rlimit old, low = {0};
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	expect_error(process_open(getpid(), &target), ERROR_FAILED, "ulimit -n");
+	expect_error(process_adopt(getpid(), "", &target), ERROR_FAILED, "ulimit -n");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_null(target);
 }
 
 /* ---- the end ---- */
 
 TEST(test_poll_exit)
 {
-	struct process *process = NULL;
+	struct target *process = NULL;
 	pid_t pid = fork_pause();
 	int status = -1;
 
 	assert_null(process_open(pid, &process));
-	assert_int_equal(process_poll(process, &status), PROCESS_RUNS);
+	assert_int_equal(target_poll(process, &status), TARGET_RUNS);
 	assert_int_equal(status, -1);
 	assert_int_equal(kill(pid, SIGTERM), 0);
-	assert_int_equal(wait_end(process, &status), PROCESS_SIGNALED);
+	assert_int_equal(wait_end(process, &status), TARGET_SIGNALED);
 	assert_int_equal(status, SIGTERM);
 	expect_no_child(pid); /* it has been waited for */
-	process_close(process);
+	target_close(process);
 }
 
 TEST(test_poll_codes)
@@ -299,24 +374,24 @@ TEST(test_poll_codes)
 	static const int codes[] = {0, 1, 77, 255};
 
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
-		struct process *process = NULL;
+		struct target *process = NULL;
 		pid_t pid = fork_exit(codes[i]);
 		int status = -1;
 
 		assert_null(process_adopt(pid, "/some/path", &process));
 		assert_string_equal(process->exe_path, "/some/path");
 		assert_int_equal(process->exe, -1);
-		assert_int_equal(wait_end(process, &status), PROCESS_EXITED);
+		assert_int_equal(wait_end(process, &status), TARGET_EXITED);
 		assert_int_equal(status, codes[i]);
 		expect_no_child(pid);
-		process_close(process);
+		target_close(process);
 	}
 }
 
 /* Somebody else's child that is not waited for: /proc shows how it ended. */
 TEST(test_poll_stranger)
 {
-	struct process *process = NULL;
+	struct target *process = NULL;
 	int pipes[2], status = -1;
 	pid_t parent, pid;
 
@@ -333,9 +408,9 @@ TEST(test_poll_stranger)
 	}
 	assert_int_equal(read(pipes[0], &pid, sizeof(pid)), sizeof(pid));
 	assert_null(process_adopt(pid, "", &process));
-	assert_int_equal(wait_end(process, &status), PROCESS_EXITED);
+	assert_int_equal(wait_end(process, &status), TARGET_EXITED);
 	assert_int_equal(status, 9);
-	process_close(process);
+	target_close(process);
 	kill(parent, SIGKILL);
 	assert_int_equal(waitpid(parent, NULL, 0), parent);
 	close(pipes[0]);
@@ -445,15 +520,15 @@ TEST(test_spawn_not_found)
 
 static int run(char *const argv[], struct spawn *spawn)
 {
-	struct process *process = NULL;
+	struct target *process = NULL;
 	int status = -1;
 
 	assert_null(spawn_prepare(argv, spawn));
 	assert_null(process_adopt(spawn->pid, spawn->path, &process));
-	assert_int_equal(process_poll(process, &status), PROCESS_RUNS); /* it waits */
+	assert_int_equal(target_poll(process, &status), TARGET_RUNS); /* it waits */
 	assert_null(spawn_go(spawn));
-	assert_int_equal(wait_end(process, &status), PROCESS_EXITED);
-	process_close(process);
+	assert_int_equal(wait_end(process, &status), TARGET_EXITED);
+	target_close(process);
 	return status;
 }
 
@@ -607,10 +682,13 @@ int main(void)
 		cmocka_unit_test(test_open_zombie),
 		cmocka_unit_test(test_open_kernel_thread),
 		cmocka_unit_test(test_open_thread),
-		cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_bias),
 		cmocka_unit_test(test_executes),
-		cmocka_unit_test(test_mapping_of_itself),
-		cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_bias_of_addr),
+		cmocka_unit_test(test_bias_of_itself),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_threads_and_stop),
+		cmocka_unit_test(test_no_descriptor),
 		cmocka_unit_test(test_poll_exit),
 		cmocka_unit_test(test_poll_codes),
 		cmocka_unit_test(test_poll_stranger),

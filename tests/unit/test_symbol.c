@@ -387,15 +387,15 @@ struct heap {
 
 #define HEAP_BASE 0xc000000000ull
 
-static bool heap_peek(void *ctx, uint64_t addr, void *to, size_t size)
+static size_t read_heap(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	const struct heap *heap = ctx;
 
 	if (addr < HEAP_BASE || size > sizeof(heap->words) ||
 	    addr - HEAP_BASE > sizeof(heap->words) - size)
-		return false;
+		return 0;
 	memcpy(to, (const char *)heap->words + (addr - HEAP_BASE), size);
-	return true;
+	return size;
 }
 
 /* Writes a descriptor of 8 (or `size`) bytes with a reflect-made name at word `at`. */
@@ -421,7 +421,7 @@ TEST(test_reflect_types)
 	uint64_t bias = 0x7f0000000000, slice, array, map, loop;
 
 	open_spec(&spec, &o);
-	types = (struct gotypes){o.tab, o.image, bias, heap_peek, &heap};
+	types = (struct gotypes){o.tab, o.image, bias, {&heap, read_heap}};
 	slice = heap_type(&heap, 0, GOTYPE_SLICE, 24, o.fake.type_pair + bias, 0);
 	array = heap_type(&heap, 8, GOTYPE_ARRAY, 48, slice, 0);
 	heap.words[8 + 8] = 2;
@@ -436,7 +436,7 @@ TEST(test_reflect_types)
 	expect_name(&types, loop, "<-chan chan int");
 	map = heap_type(&heap, 52, GOTYPE_CHAN, 8, loop, 3);
 	expect_name(&types, map, "chan (<-chan chan int)");
-	types.peek = NULL;
+	types.memory.read = NULL;
 	assert_false(gotype_name(&types, map, &name));
 	buf_fini(&name);
 	close_fake(&o);

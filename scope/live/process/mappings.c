@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 enum {
 	LINES_MAX = 1 << 20, /* vm.max_map_count is 65530 unless raised */
@@ -124,13 +123,14 @@ const struct mapping *mappings_find(const struct mappings *mappings, uint64_t ad
 		       : NULL;
 }
 
-static int copy_vdso(struct process *process, const struct mapping *mapping)
+static int copy_vdso(struct target *target, const struct mapping *mapping)
 {
+	struct memory memory = target_memory(target);
 	size_t size = mapping->end - mapping->start;
 	cleanup_free char *bytes = size <= VDSO_MAX ? malloc(size) : NULL;
 	cleanup_close int fd = -1;
 
-	if (!bytes || !process_peek(process, mapping->start, bytes, size))
+	if (!bytes || !memory_read(&memory, mapping->start, bytes, size))
 		return -1;
 	fd = memfd_create("vdso", MFD_CLOEXEC);
 	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
@@ -138,26 +138,26 @@ static int copy_vdso(struct process *process, const struct mapping *mapping)
 	return take_fd(fd);
 }
 
-int mapping_open(struct process *process, const struct mapping *mapping)
+int mapping_open(struct target *target, const struct mapping *mapping)
 {
 	char path[4200];
 	struct stat st;
 	int fd;
 
 	if (!strcmp(mapping->path, "[vdso]"))
-		return copy_vdso(process, mapping);
+		return copy_vdso(target, mapping);
 	if (!mapping->inode)
 		return -1;
 	/* By inode, not by device: overlay and btrfs show another device number. */
-	if (process->exe >= 0 && fstat(process->exe, &st) == 0 && st.st_ino == mapping->inode)
-		return fcntl(process->exe, F_DUPFD_CLOEXEC, 3);
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)process->pid, mapping->path);
+	if (target->exe >= 0 && fstat(target->exe, &st) == 0 && st.st_ino == mapping->inode)
+		return fcntl(target->exe, F_DUPFD_CLOEXEC, 3);
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)target->pid, mapping->path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == mapping->inode)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)process->pid,
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)target->pid,
 		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }

@@ -6,15 +6,32 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+
+struct process {
+	struct target target;
+	int pidfd; /* readable once the process has ended; -1: it had ended when we came */
+};
+
+static const struct target_ops process_ops;
+
+/* ---- opening ---- */
+
+static struct error *no_descriptor(pid_t pid, int errnum)
+{
+	return error_errno(ERROR_FAILED, errnum,
+			   "no descriptor is left for process %d: raise the limit (ulimit -n)",
+			   (int)pid);
+}
 
 static struct error *open_failed(pid_t pid, int errnum)
 {
 	if (errnum == ENOENT || errnum == ESRCH)
 		return error_new(ERROR_TARGET, "no process %d: is it still running?", (int)pid);
+	if (errnum == EMFILE || errnum == ENFILE)
+		return no_descriptor(pid, errnum);
 	if (errnum == EACCES || errnum == EPERM)
 		return error_new(ERROR_PERMISSION, "not allowed to look at process %d: %s",
 				 (int)pid,
@@ -26,124 +43,146 @@ static struct error *open_failed(pid_t pid, int errnum)
 			   (int)pid);
 }
 
-struct error *process_open(pid_t pid, struct process **ret)
+struct error *process_check_proc(void)
 {
-	cleanup(process_close) struct process *process = calloc(1, sizeof(*process));
+	if (access("/proc/self/fd", F_OK) == 0)
+		return NULL;
+	return error_errno(ERROR_PERMISSION, errno,
+			   "/proc cannot be used: mount it (mount -t proc proc /proc)");
+}
+
+static bool is_over(int pidfd)
+{
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents;
+}
+
+static struct error *pidfd_failed(pid_t pid, int errnum)
+{
+	char path[64];
+
+	/* A thread's id, not a process's: EINVAL, from Linux 6.15 on ENOENT. */
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if ((errnum == EINVAL || errnum == ENOENT) && access(path, F_OK) == 0)
+		return error_new(ERROR_TARGET,
+				 "%d is a thread, not a process: give the process id "
+				 "(Tgid in /proc/%d/status)",
+				 (int)pid, (int)pid);
+	return open_failed(pid, errnum);
+}
+
+/* Tells why /proc/PID/exe cannot be read. The pidfd tells a process that runs from one that has
+ * ended. */
+static struct error *exe_failed(pid_t pid, int pidfd, int errnum)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (errnum == ENOENT && access(path, F_OK) == 0)
+		return error_new(ERROR_TARGET,
+				 "process %d has no executable: a kernel thread, or it is ending",
+				 (int)pid);
+	if (errnum != ENOENT || is_over(pidfd))
+		return open_failed(pid, errnum);
+	try(process_check_proc());
+	return error_new(ERROR_PERMISSION,
+			 "process %d runs, but /proc hides it (its mount option hidepid): "
+			 "run tophash as root",
+			 (int)pid);
+}
+
+static struct error *open_exe(struct process *process)
+{
+	struct target *target = &process->target;
 	char link[64], path[4096];
-	struct stat st;
 	ssize_t len;
 
-	if (!process)
-		return error_nomem();
-	process->pid = pid;
-	process->exe = -1;
-	process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (process->pidfd < 0) {
-		int errnum = errno;
-
-		/* A thread's id, not a process's: EINVAL, from Linux 6.15 on ENOENT. */
-		snprintf(link, sizeof(link), "/proc/%d", (int)pid);
-		if ((errnum == EINVAL || errnum == ENOENT) && stat(link, &st) == 0)
-			return error_new(ERROR_TARGET,
-					 "%d is a thread, not a process: give the process id "
-					 "(Tgid in /proc/%d/status)",
-					 (int)pid, (int)pid);
-		return open_failed(pid, errnum);
-	}
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)target->pid);
 	len = readlink(link, path, sizeof(path) - 1);
-	if (len < 0) {
-		/* Kernel threads have no executable; /proc/PID exists. */
-		int errnum = errno;
-
-		snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-		if (errnum == ENOENT && stat(path, &st) == 0)
-			return error_new(ERROR_TARGET,
-					 "process %d has no executable: a kernel thread, or it is "
-					 "ending",
-					 (int)pid);
-		return open_failed(pid, errnum);
-	}
+	if (len < 0)
+		return exe_failed(target->pid, process->pidfd, errno);
 	path[len] = '\0';
-	process->exe_path = strdup(path);
-	process->exe = open(link, O_RDONLY | O_CLOEXEC);
-	if (process->exe < 0)
-		return open_failed(pid, errno);
-	if (!process->exe_path)
-		return error_nomem();
-	*ret = take_ptr(process);
-	return NULL;
+	target->exe = open(link, O_RDONLY | O_CLOEXEC);
+	if (target->exe < 0)
+		return open_failed(target->pid, errno);
+	target->exe_path = strdup(path);
+	return target->exe_path ? NULL : error_nomem();
 }
 
-struct error *process_adopt(pid_t pid, const char *exe_path, struct process **ret)
+static struct process *new_process(pid_t pid)
 {
-	cleanup(process_close) struct process *process = calloc(1, sizeof(*process));
+	struct process *process = calloc(1, sizeof(*process));
+
+	if (process) {
+		process->target = (struct target){.ops = &process_ops, .pid = pid, .exe = -1};
+		process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	}
+	return process;
+}
+
+struct error *process_open(pid_t pid, struct target **ret)
+{
+	struct process *process = new_process(pid);
+	cleanup(target_close) struct target *target = (struct target *)process;
 
 	if (!process)
 		return error_nomem();
-	process->pid = pid;
-	process->exe = -1;
-	process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* -1: it is gone */
-	process->exe_path = strdup(exe_path);
-	if (!process->exe_path)
-		return error_nomem();
-	*ret = take_ptr(process);
+	if (process->pidfd < 0)
+		return pidfd_failed(pid, errno);
+	try(open_exe(process));
+	*ret = take_ptr(target);
 	return NULL;
 }
 
-void process_close(struct process *process)
+struct error *process_adopt(pid_t pid, const char *exe_path, struct target **ret)
 {
+	struct process *process = new_process(pid);
+	cleanup(target_close) struct target *target = (struct target *)process;
+
 	if (!process)
-		return;
+		return error_nomem();
+	if (process->pidfd < 0 && (errno == EMFILE || errno == ENFILE))
+		return no_descriptor(pid, errno);
+	target->exe_path = strdup(exe_path);
+	if (!target->exe_path)
+		return error_nomem();
+	*ret = take_ptr(target);
+	return NULL;
+}
+
+static void process_close(struct target *target)
+{
+	struct process *process = (struct process *)target;
+
 	if (process->pidfd >= 0)
 		close(process->pidfd);
-	if (process->exe >= 0)
-		close(process->exe);
-	free(process->exe_path);
+	if (target->exe >= 0)
+		close(target->exe);
+	free(target->exe_path);
 	free(process);
 }
 
-/* /proc/PID/maps: "start-end perms offset major:minor inode path" */
-bool process_mapping(pid_t pid, int exe, uint64_t offset, uint64_t *ret_addr)
+/* ---- what it executes ---- */
+
+static bool process_exe(struct target *target, struct stat *ret)
 {
-	char path[64], line[8192];
-	struct stat st;
-	bool found = false;
-	FILE *maps;
+	char path[64];
 
-	if (fstat(exe, &st) < 0) /* inode 0 would be that of anonymous memory */
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	maps = fopen(path, "re");
-	if (!maps)
-		return false;
-	while (!found && fgets(line, sizeof(line), maps)) {
-		unsigned long long start, end, at, inode;
-		char executable;
-
-		/* By inode, not by device: overlay and btrfs show another device number here. */
-		if (sscanf(line, "%llx-%llx %*2c%c%*c %llx %*x:%*x %llu", &start, &end, &executable,
-			   &at, &inode) == 5 &&
-		    executable == 'x' && inode == st.st_ino && offset >= at &&
-		    offset - at < end - start) {
-			*ret_addr = start + (offset - at);
-			found = true;
-		}
-	}
-	fclose(maps);
-	return found;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)target->pid);
+	return stat(path, ret) == 0;
 }
 
-/* The auxiliary vector holds where the kernel put the stack, the vDSO and the program: all of them
- * random, made anew by each exec. */
-bool process_image_id(pid_t pid, uint64_t *ret)
+/* The auxiliary vector holds where the kernel put the stack, the vDSO and the program. All of them
+ * are random and chosen anew by each exec. */
+static bool process_image_id(struct target *target, uint64_t *ret)
 {
 	uint64_t words[128], id = 0;
 	char path[64];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)target->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, words, sizeof(words));
 	if (fd >= 0)
@@ -156,26 +195,44 @@ bool process_image_id(pid_t pid, uint64_t *ret)
 	return true;
 }
 
-bool process_executes(pid_t pid, int exe, bool *ret)
+bool target_executes(struct target *target, int exe, bool *ret)
 {
 	struct stat one, other;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (stat(path, &one) < 0 || fstat(exe, &other) < 0)
+	if (!target->ops->exe(target, &one) || fstat(exe, &other) < 0)
 		return false;
 	*ret = one.st_ino == other.st_ino && one.st_dev == other.st_dev;
 	return true;
 }
 
-bool process_peek(void *ctx, uint64_t addr, void *to, size_t size)
+/* ---- its memory ---- */
+
+/* ctx is the pid. The kernel copies page by page and tells how far it came. */
+static size_t read_memory(void *ctx, uint64_t addr, void *to, size_t size)
 {
-	const struct process *process = ctx;
 	struct iovec local = {.iov_base = to, .iov_len = size};
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
+	ssize_t n = process_vm_readv((pid_t)(intptr_t)ctx, &local, 1, &remote, 1, 0);
 
-	return process_vm_readv(process->pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+	return n < 0 ? 0 : (size_t)n;
 }
+
+struct memory process_memory(pid_t pid)
+{
+	return (struct memory){.ctx = (void *)(intptr_t)pid, .read = read_memory};
+}
+
+static struct memory memory_of(struct target *target)
+{
+	return process_memory(target->pid);
+}
+
+static struct error *process_mappings(struct target *target, struct mappings *ret)
+{
+	return mappings_read(target->pid, ret);
+}
+
+/* ---- its end ---- */
 
 /* include/uapi/linux/pidfd.h, Linux 6.13 (PIDFD_GET_INFO) and 6.15 (PIDFD_INFO_EXIT); not in the
  * headers we build with. */
@@ -190,35 +247,40 @@ struct pidfd_info_v1 {
 #define PIDFD_GET_INFO_IOCTL _IOWR(0xFF, 11, struct pidfd_info_v1)
 #define PIDFD_INFO_EXIT_BIT  (1ull << 3)
 
-static enum process_end decode_status(int wait_status, int *ret_status)
+static enum target_end decode_status(int wait_status, int *ret_status)
 {
 	if (WIFSIGNALED(wait_status)) {
 		*ret_status = WTERMSIG(wait_status);
-		return PROCESS_SIGNALED;
+		return TARGET_SIGNALED;
 	}
 	*ret_status = WEXITSTATUS(wait_status);
-	return PROCESS_EXITED;
+	return TARGET_EXITED;
 }
 
-/* /proc/PID/stat: "pid (comm) state ..." and, as the 52nd and last field, the wait status. */
+/* Reads a stat file of /proc, "pid (comm) state ...", and returns what follows "pid (comm) ", or NULL.
+ * comm may hold anything, a ')' too. */
+static const char *read_stat(const char *path, char *text, size_t size)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	const char *at;
+
+	if (n <= 0)
+		return NULL;
+	text[n] = '\0';
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' && at[2] ? at + 2 : NULL;
+}
+
+/* The wait status is the 52nd and last field. */
 static bool zombie_status(pid_t pid, int *ret)
 {
 	char path[64], text[1024];
 	const char *at;
-	ssize_t n = -1;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	at = strrchr(text, ')'); /* comm may hold anything */
-	if (!at || at[1] != ' ' || (at[2] != 'Z' && at[2] != 'X'))
+	at = read_stat(path, text, sizeof(text));
+	if (!at || (*at != 'Z' && *at != 'X'))
 		return false;
 	at = strrchr(at, ' ');
 	*ret = at ? atoi(at + 1) : 0;
@@ -230,50 +292,90 @@ static bool is_reaped(int pidfd)
 	return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
 }
 
-enum process_end process_poll(struct process *process, int *ret_status)
+static enum target_end process_poll(struct target *target, int *ret_status)
 {
-	struct pollfd poll_fd = {.fd = process->pidfd, .events = POLLIN};
+	struct process *process = (struct process *)target;
 	struct pidfd_info_v1 info = {.mask = PIDFD_INFO_EXIT_BIT};
 	siginfo_t child = {0};
 	int status;
 
-	if (poll(&poll_fd, 1, 0) <= 0 || !poll_fd.revents)
-		return PROCESS_RUNS;
-	if (waitid(P_PID, (id_t)process->pid, &child, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	    child.si_pid == process->pid) {
-		if (waitpid(process->pid, &status, WNOHANG) == process->pid)
+	if (process->pidfd < 0)
+		return TARGET_GONE;
+	if (!is_over(process->pidfd))
+		return TARGET_RUNS;
+	if (waitid(P_PID, (id_t)target->pid, &child, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    child.si_pid == target->pid) {
+		if (waitpid(target->pid, &status, WNOHANG) == target->pid)
 			return decode_status(status, ret_status);
 	}
-	/* Until its parent reaps it, it is a zombie, whose status /proc shows; after that the pidfd
+	/* Until its parent reaps it, it is a zombie, whose status /proc shows. After that the pidfd
 	 * tells, and /proc may show another process of the same number. */
-	if (!is_reaped(process->pidfd) && zombie_status(process->pid, &status))
+	if (!is_reaped(process->pidfd) && zombie_status(target->pid, &status))
 		return decode_status(status, ret_status);
 	if (ioctl(process->pidfd, PIDFD_GET_INFO_IOCTL, &info) == 0 &&
 	    info.mask & PIDFD_INFO_EXIT_BIT)
 		return decode_status(info.exit_code, ret_status);
-	return PROCESS_GONE;
+	return TARGET_GONE;
 }
 
-struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx)
+/* ---- its threads ---- */
+
+static struct error *process_threads(struct target *target, struct target_threads *ret)
 {
-	DIR *proc = opendir("/proc");
+	struct target_threads threads = {0};
+	char path[300], text[1024];
 	struct dirent *entry;
+	DIR *dir;
 
-	if (!proc)
-		return error_errno(ERROR_FAILED, errno, "cannot list /proc");
-	while ((entry = readdir(proc))) {
-		char path[300];
-		struct stat st;
-		char *end;
-		long pid = strtol(entry->d_name, &end, 10);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)target->pid);
+	dir = opendir(path);
+	if (!dir)
+		return open_failed(target->pid, errno);
+	while ((entry = readdir(dir))) {
+		struct target_thread thread = {.tid = atoi(entry->d_name)};
+		const char *state;
 
-		if (*end || pid <= 0)
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)target->pid,
+			 (int)thread.tid);
+		state = thread.tid > 0 ? read_stat(path, text, sizeof(text)) : NULL;
+		if (!state) /* ".", or it has ended meanwhile */
 			continue;
-		snprintf(path, sizeof(path), "/proc/%ld/exe", pid);
-		if (stat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino &&
-		    !found(ctx, (pid_t)pid))
-			break;
+		thread.state = *state;
+		if (!vec_push(&threads.list, thread)) {
+			closedir(dir);
+			vec_fini(&threads.list);
+			return error_nomem();
+		}
 	}
-	closedir(proc);
+	closedir(dir);
+	*ret = threads;
 	return NULL;
 }
+
+bool target_is_stopped(struct target *target)
+{
+	struct target_threads threads;
+	struct error *err = target_threads(target, &threads);
+	bool stopped;
+
+	if (err) {
+		error_free(err);
+		return false;
+	}
+	stopped = threads.list.len > 0;
+	vec_each(thread, &threads.list)
+		stopped &= thread->state == 'T' || thread->state == 't';
+	vec_fini(&threads.list);
+	return stopped;
+}
+
+static const struct target_ops process_ops = {
+	.name = "process",
+	.memory = memory_of,
+	.mappings = process_mappings,
+	.threads = process_threads,
+	.exe = process_exe,
+	.image_id = process_image_id,
+	.poll = process_poll,
+	.close = process_close,
+};

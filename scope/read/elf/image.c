@@ -86,6 +86,17 @@ size_t image_segments(const struct image *image, const struct image_segment **re
 	return image->segment_count;
 }
 
+bool image_code(const struct image *image, struct image_segment *ret)
+{
+	for (size_t i = 0; i < image->segment_count; i++) {
+		if (!image->segments[i].executable)
+			continue;
+		*ret = image->segments[i];
+		return true;
+	}
+	return false;
+}
+
 const char *image_name(const struct image *image)
 {
 	return image->name;

@@ -47,6 +47,8 @@ struct image_segment {
 	bool executable, writable;
 };
 size_t image_segments(const struct image *image, const struct image_segment **ret);
+/* Copies the first segment of code to *ret. Returns false when there is none. */
+bool image_code(const struct image *image, struct image_segment *ret);
 
 /* A section by name; false when absent or when the file has no section headers. */
 bool image_section(const struct image *image, const char *name, uint64_t *ret_addr,

@@ -63,7 +63,7 @@ static bool load(const struct gotypes *types, uint64_t addr, void *to, size_t si
 	*in_image = at != NULL;
 	if (at)
 		memcpy(to, at, size);
-	return at || (types->peek && types->peek(types->peek_ctx, addr, to, size));
+	return at || memory_read(&types->memory, addr, to, size);
 }
 
 static uint64_t raw_u64(const struct raw *raw, size_t offset)
@@ -404,7 +404,7 @@ static bool descriptor_at(const struct gotypes *types, uint64_t addr, struct got
 	struct gotype elem;
 	struct name name;
 
-	image_only.peek = NULL;
+	image_only.memory = (struct memory){0};
 	types = &image_only;
 	if (!load_raw(types, addr, &raw) || !raw_sane(&raw) || !flags_possible(types, &raw) ||
 	    !raw_name(types, &raw, &name) || !name_printable(&name))

@@ -2,7 +2,7 @@
  *
  * Type addresses here are RUN-TIME addresses: those that a process hands to the runtime. They lie
  * inside the image (then link-time = run-time - bias), or on the process's heap when reflect made
- * the type; for those, `peek` reads the process.
+ * the type; those are read from the memory of the process.
  */
 #ifndef READ_GOFILE_GOTYPE_H
 #define READ_GOFILE_GOTYPE_H
@@ -40,9 +40,7 @@ struct gotypes {
 	const struct gopcln *tab;  /* borrowed */
 	const struct image *image; /* borrowed */
 	uint64_t bias;
-	/* Reads a live process; NULL when there is none. Returns false when unreadable. */
-	bool (*peek)(void *ctx, uint64_t addr, void *to, size_t size);
-	void *peek_ctx;
+	struct memory memory; /* of the process; {0}: there is none */
 };
 
 struct gotype {

@@ -1,5 +1,6 @@
 #include "watch/resolve/resolve.h"
 
+#include "live/process/process.h"
 #include "watch/resolve/stacks.h"
 #include "watch/resolve/types.h"
 
@@ -38,26 +39,12 @@ void resolver_close(struct resolver *resolver)
 
 /* ---- the memory of one process ---- */
 
-struct peek_one {
-	struct resolver *resolver;
-	pid_t pid;
-};
-
-static bool peek_one(void *ctx, uint64_t addr, void *to, size_t size)
-{
-	struct peek_one *one = ctx;
-	const struct resolver_options *options = &one->resolver->options;
-
-	return options->peek && options->peek(options->peek_ctx, one->pid, addr, to, size);
-}
-
-static struct gotypes types_of(struct resolver *r, uint64_t bias, struct peek_one *one)
+static struct gotypes types_of(const struct resolver *r, uint64_t bias, pid_t pid)
 {
 	return (struct gotypes){.tab = r->options.tab,
 				.image = r->options.image,
 				.bias = bias,
-				.peek = peek_one,
-				.peek_ctx = one};
+				.memory = r->options.memory(r->options.memory_ctx, pid)};
 }
 
 /* ---- keys ---- */
@@ -213,8 +200,8 @@ static bool is_filtered(const struct resolver *r, const struct wire_event *e,
 static struct error *resolve_removal(struct resolver *r, const struct wire_event *e,
 				     enum resolved *ret_what, struct event_removal *ret)
 {
-	struct peek_one one = {.resolver = r, .pid = (pid_t)e->pid};
-	struct gotypes types = types_of(r, ret->bias, &one);
+	pid_t pid = (pid_t)e->pid;
+	struct gotypes types = types_of(r, ret->bias, pid);
 	struct physical_stack physical = {
 		.ip = e->ip,
 		.bias = ret->bias,
@@ -223,7 +210,7 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 		.cut = e->flags & WIRE_STACK_CUT,
 	};
 	struct stack *stack = stacks_get(&r->stacks, &physical);
-	struct type_info *info = stack ? types_get(&r->types, &types, e->type, one.pid) : NULL;
+	struct type_info *info = stack ? types_get(&r->types, &types, e->type, pid) : NULL;
 
 	if (!info || (e->kind == WIRE_DELETE && !resolve_key(r, &types, e, info, ret)))
 		return error_nomem();
@@ -246,10 +233,12 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 
 	*ret = (struct event){.kind = EVENT_DELETE, .removal = {.func = "", .map_type = ""}};
 	try(check_record(r, e, size));
+	if (!bias_of_addr(e->ip, r->options.placements->list.data[e->probe].addr,
+			  &ret->removal.bias))
+		return error_new(ERROR_FAILED, "a record of a place that has no probe");
 	ret->time_ns = e->time_ns;
 	ret->removal.pid = e->pid;
 	ret->removal.tid = e->tid;
-	ret->removal.bias = e->ip - r->options.placements->list.data[e->probe].addr;
 	if (e->kind == WIRE_START) {
 		*ret_what = RESOLVED_START;
 		return NULL;

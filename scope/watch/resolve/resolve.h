@@ -19,9 +19,9 @@ struct resolver_options {
 	const struct placements *placements;
 	const struct filter *filter;
 	uint32_t stack_max; /* frames to show */
-	/* Reads process `pid`; returns false when it cannot. */
-	bool (*peek)(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size);
-	void *peek_ctx;
+	/* Returns the memory of process `pid`; it is read within the call of resolver_resolve(). */
+	struct memory (*memory)(void *ctx, pid_t pid);
+	void *memory_ctx;
 };
 
 struct error *resolver_open(const struct resolver_options *options, struct resolver **ret);

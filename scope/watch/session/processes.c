@@ -4,34 +4,34 @@
 
 #include "version.h"
 
-bool find_bias(const struct session *session, pid_t pid, uint64_t *ret)
+bool find_bias(const struct session *session, struct target *target, uint64_t *ret)
 {
-	const struct image_segment *segments;
-	size_t n = image_segments(session->image, &segments);
-	uint64_t addr;
+	struct image_segment code;
+	struct mappings mappings;
+	struct error *err;
+	bool found;
 
 	*ret = 0;
-	if (!image_is_pie(session->image))
+	if (!image_is_pie(session->image) || !image_code(session->image, &code))
 		return true;
-	for (size_t i = 0; i < n; i++) {
-		if (!segments[i].executable)
-			continue;
-		if (!process_mapping(pid, session->exe, segments[i].offset, &addr))
-			return false;
-		*ret = addr - segments[i].addr;
-		break;
+	err = target_mappings(target, &mappings);
+	if (err) {
+		error_free(err);
+		return false;
 	}
-	return true;
+	found = bias_of_mapped(&mappings, session->exe, code.offset, code.addr, ret);
+	mappings_fini(&mappings);
+	return found;
 }
 
 /* ---- the table ---- */
 
-struct error *add_process(struct session *session, struct process *process)
+struct error *add_process(struct session *session, struct target *target)
 {
-	struct traced traced = {.process = process};
+	struct traced traced = {.target = target};
 
 	if (!vec_push(&session->processes, traced)) {
-		process_close(process);
+		target_close(target);
 		return error_nomem();
 	}
 	return NULL;
@@ -40,7 +40,7 @@ struct error *add_process(struct session *session, struct process *process)
 struct traced *find_process(struct session *session, pid_t pid)
 {
 	vec_each(traced, &session->processes)
-		if (traced->process->pid == pid && !traced->ended)
+		if (traced->target->pid == pid && !traced->ended)
 			return traced;
 	return NULL;
 }
@@ -48,14 +48,16 @@ struct traced *find_process(struct session *session, pid_t pid)
 /* A process that is gone already gets its records all the same. */
 static struct error *add_new_process(struct session *session, pid_t pid)
 {
-	struct process *process;
-	struct error *err = process_open(pid, &process);
+	struct target *target;
+	struct error *err = process_open(pid, &target);
 
+	if (err && err->code == ERROR_FAILED) /* no descriptor is left: it may well run */
+		return err;
 	if (err) {
 		error_free(err);
-		try(process_adopt(pid, image_name(session->image), &process));
+		try(process_adopt(pid, image_name(session->image), &target));
 	}
-	return add_process(session, process);
+	return add_process(session, target);
 }
 
 struct error *find_or_add_process(struct session *session, pid_t pid,
@@ -74,19 +76,18 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 
 bool has_ended(struct traced *traced)
 {
-	if (traced->end != PROCESS_RUNS)
+	if (traced->end != TARGET_RUNS)
 		return true;
-	traced->end = traced->process->pidfd < 0 ? PROCESS_GONE
-						 : process_poll(traced->process, &traced->status);
+	traced->end = target_poll(traced->target, &traced->status);
 	traced->end_ns = now_ns();
-	return traced->end != PROCESS_RUNS;
+	return traced->end != TARGET_RUNS;
 }
 
 void forget_process(struct session *session, size_t i)
 {
 	struct traced *at = &session->processes.data[i];
 
-	process_close(at->process);
+	target_close(at->target);
 	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
 }
 
@@ -120,8 +121,8 @@ static void fill_probes(const struct session *session, struct event_probe *to)
 	}
 }
 
-/* process: NULL for a description without a process. */
-static void emit_start(struct session *session, struct fan *sinks, const struct process *process,
+/* target: NULL for a description without a process. */
+static void emit_start(struct session *session, struct fan *sinks, const struct target *target,
 		       uint64_t bias)
 {
 	struct event_probe probes[PLACEMENTS_MAX];
@@ -132,8 +133,8 @@ static void emit_start(struct session *session, struct fan *sinks, const struct 
 		.version = TOPHASH_VERSION,
 		.engine = session->options.engine->name,
 		.arch = image_machine(session->image)->name,
-		.pid = process ? (uint32_t)process->pid : 0,
-		.exe = process ? process->exe_path : image_name(session->image),
+		.pid = target ? (uint32_t)target->pid : 0,
+		.exe = target ? target->exe_path : image_name(session->image),
 		.build_id = image_build_id(session->image),
 		.bias = bias,
 		.go = gopcln_version(session->tab),
@@ -159,28 +160,28 @@ void emit_start_once(struct session *session, struct traced *traced,
 
 	if (traced->started)
 		return;
-	if (!find_bias(session, traced->process->pid, &bias)) {
+	if (!find_bias(session, traced->target, &bias)) {
 		if (!event)
 			return;
 		bias = event->bias;
 	}
 	traced->started = true;
-	emit_start(session, session->output.sinks, traced->process, bias);
+	emit_start(session, session->output.sinks, traced->target, bias);
 }
 
 static void notice_exit(struct session *session, const struct traced *traced)
 {
 	const char *name = session->options.command[0];
-	int pid = (int)traced->process->pid;
+	int pid = (int)traced->target->pid;
 
-	if (traced->end == PROCESS_GONE)
+	if (traced->end == TARGET_GONE)
 		session_notice(session, SESSION_INFO,
 			       "%s (process %d) has ended, the kernel does not tell how", name,
 			       pid);
 	else
 		session_notice(session, SESSION_INFO, "%s (process %d) %s %d", name, pid,
-			       traced->end == PROCESS_SIGNALED ? "was ended by signal"
-							       : "exited with status",
+			       traced->end == TARGET_SIGNALED ? "was ended by signal"
+							      : "exited with status",
 			       traced->status);
 }
 
@@ -190,12 +191,12 @@ void emit_exit(struct session *session, struct traced *traced)
 
 	session->last_pid = 0; /* the kernel may give it to another process */
 	if (!traced->started)  /* it ended before it could be looked at, and removed nothing */
-		emit_start(session, session->output.sinks, traced->process, 0);
+		emit_start(session, session->output.sinks, traced->target, 0);
 	traced->started = traced->ended = true;
 	event.exit = (struct event_exit){
-		.pid = (uint32_t)traced->process->pid,
-		.known = traced->end != PROCESS_GONE,
-		.signaled = traced->end == PROCESS_SIGNALED,
+		.pid = (uint32_t)traced->target->pid,
+		.known = traced->end != TARGET_GONE,
+		.signaled = traced->end == TARGET_SIGNALED,
 		.status = traced->status,
 	};
 	fan_event(session->output.sinks, &event);

@@ -151,7 +151,7 @@ static struct error *watch_processes(struct session *session)
 
 	for (size_t i = 0; i < session->processes.len; i++) {
 		struct traced *traced = &session->processes.data[i];
-		bool known = traced->end != PROCESS_RUNS;
+		bool known = traced->end != TARGET_RUNS;
 		bool drained = false;
 
 		if (traced->ended)

@@ -9,11 +9,11 @@
 
 /* A process that is watched. */
 struct traced {
-	struct process *process;
-	bool started;	      /* its start record is out */
-	bool ended;	      /* its exit record is out */
-	enum process_end end; /* PROCESS_RUNS until its end is known */
-	uint64_t end_ns;      /* when the end was noticed */
+	struct target *target;
+	bool started;	     /* its start record is out */
+	bool ended;	     /* its exit record is out */
+	enum target_end end; /* TARGET_RUNS until its end is known */
+	uint64_t end_ns;     /* when the end was noticed */
 	int status;
 };
 
@@ -68,8 +68,8 @@ void session_stop(struct session *session);
 
 /* ---- processes.c ---- */
 
-/* Takes ownership of process, also on error. */
-struct error *add_process(struct session *session, struct process *process);
+/* Takes ownership of target, also on error. */
+struct error *add_process(struct session *session, struct target *target);
 /* Looks for a process whose exit record is not out. NULL: there is none. */
 struct traced *find_process(struct session *session, pid_t pid);
 /* Makes sure that a process is in the table (-b adds it) and that its start record is out.
@@ -79,7 +79,7 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 /* A process has executed the program. With -b it may be new, or have the pid of one that ended. */
 struct error *process_begins(struct session *session, const struct event_removal *event);
 /* Tells the load bias of a process. False when it has ended, or not yet begun. */
-bool find_bias(const struct session *session, pid_t pid, uint64_t *ret);
+bool find_bias(const struct session *session, struct target *target, uint64_t *ret);
 /* Looks whether a process has ended, and remembers how and when. */
 bool has_ended(struct traced *traced);
 /* Writes the start record, once. event: the first event, which tells the bias of a process that
@@ -96,7 +96,7 @@ void forget_process(struct session *session, size_t i);
 void remember_image(struct session *session);
 /* Reads the GC phase of the process and tells the engine, which then need not read it with each
  * event. */
-void read_gc_phase(struct session *session, pid_t pid);
+void read_gc_phase(struct session *session, struct target *target);
 /* Looks whether the one watched process has executed a program since the last call, and attaches
  * the probes again where the kernel has dropped them. */
 struct error *watch_exec(struct session *session);

@@ -10,13 +10,13 @@
 
 static struct error *open_process(struct session *session)
 {
-	struct process *process;
+	struct target *target;
 
-	try(process_open(session->options.pid, &process));
-	try(add_process(session, process));
-	session->exe = process->exe;
+	try(process_open(session->options.pid, &target));
+	try(add_process(session, target));
+	session->exe = target->exe;
 	session->exe_shared = true;
-	return image_open(session->exe, process->exe_path, &session->image);
+	return image_open(session->exe, target->exe_path, &session->image);
 }
 
 static struct error *open_file(struct session *session, const char *path)
@@ -116,7 +116,7 @@ void session_close(struct session *session)
 	image_close(session->image);
 	loop_free(session->loop);
 	vec_each(traced, &session->processes)
-		process_close(traced->process);
+		target_close(traced->target);
 	vec_fini(&session->processes);
 	if (session->exe >= 0 && !session->exe_shared)
 		close(session->exe);
@@ -145,12 +145,10 @@ const struct placements *session_placements(const struct session *session)
 
 /* ---- the engine ---- */
 
-static bool peek(void *ctx, pid_t pid, uint64_t addr, void *to, size_t size)
+static struct memory memory_of(void *ctx, pid_t pid)
 {
-	struct process process = {.pid = pid};
-
 	(void)ctx;
-	return process_peek(&process, addr, to, size);
+	return process_memory(pid);
 }
 
 static struct error *open_resolver(struct session *session)
@@ -161,7 +159,7 @@ static struct error *open_resolver(struct session *session)
 		.placements = &session->placements,
 		.filter = session->options.filter,
 		.stack_max = session->options.stack_max,
-		.peek = peek,
+		.memory = memory_of,
 	};
 
 	return resolver_open(&options, &session->resolver);
@@ -200,7 +198,7 @@ struct error *session_attach(struct session *session)
 	if (session->options.command)
 		engine_set_gc(session->engine, 0); /* it has not begun */
 	else if (session->options.pid)
-		read_gc_phase(session, pid);
+		read_gc_phase(session, session->processes.data[0].target);
 	session->ready_ms = (double)(now_ns() - session->opened_ns) / 1e6;
 	return NULL;
 }
@@ -233,10 +231,10 @@ static struct error *find_running(struct session *session)
 
 static struct error *start_command(struct session *session)
 {
-	struct process *process;
+	struct target *target;
 
-	try(process_adopt(session->spawn.pid, session->spawn.path, &process));
-	try(add_process(session, process));
+	try(process_adopt(session->spawn.pid, session->spawn.path, &target));
+	try(add_process(session, target));
 	return spawn_go(&session->spawn);
 }
 
