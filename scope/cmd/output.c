@@ -60,7 +60,7 @@ struct error *output_plan(int fd, const struct engine_options *options)
 	buf_str(&out, ": ");
 	text_safe_str(&out, gopcln_version(options->tab));
 	buf_printf(&out, ", %s maps%s, %zu probes\n",
-		   options->placements->swiss ? "Swiss" : "classic",
+		   layout_get(options->placements->maps)->title,
 		   image_is_stripped(options->image) ? ", stripped" : "",
 		   options->placements->list.len);
 	vec_each(spot, &options->placements->list) {

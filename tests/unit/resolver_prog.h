@@ -93,7 +93,7 @@ static inline void open_program_deep(struct program *p, bool swiss, uint32_t sta
 {
 	struct resolver_options options;
 
-	*p = (struct program){.placements = {.swiss = swiss}};
+	*p = (struct program){.placements = {.maps = swiss ? GO_MAPS_SWISS : GO_MAPS_CLASSIC}};
 	goprog_begin(&p->go, 26);
 	add_types(p);
 	p->faststr = add_func(p, "runtime.mapdelete_faststr", 300, 0);

@@ -64,7 +64,7 @@ static const struct event_frame evil[] = {
 	FRAME("", "", 0, false),
 };
 
-static const struct event_state swiss[] = {
+static const struct map_state swiss[] = {
 	{"tables", 1, false},
 	{"slots", 1024, false},
 	{"growing", 1, true},

@@ -3,7 +3,7 @@
 
 #include "read/layout/layout.h"
 
-static void check_state(const struct go_map_state *state, const char *name, uint64_t value,
+static void check_state(const struct map_state *state, const char *name, uint64_t value,
 			bool is_bool)
 {
 	assert_string_equal(state->name, name);
@@ -15,9 +15,9 @@ static void check_state(const struct go_map_state *state, const char *name, uint
 TEST(test_state_classic)
 {
 	uint64_t header[GO_MAP_HEADER_WORDS] = {1000, 0x1122334400030704, 0xc000000000, 0, 99, 0};
-	struct go_map_state s[GO_MAP_STATE_MAX];
+	struct map_state s[MAP_STATE_MAX];
 
-	assert_int_equal(go_map_state(false, header, s), 6);
+	assert_int_equal(layout_classic.state(header, s), 6);
 	check_state(&s[0], "B", 7, false);
 	check_state(&s[1], "buckets", 128, false);
 	check_state(&s[2], "overflow", 3, false);
@@ -25,28 +25,28 @@ TEST(test_state_classic)
 	check_state(&s[4], "old_buckets", 0, false);
 	check_state(&s[5], "evacuated", 0, false);
 	header[3] = 0xc000100000;
-	go_map_state(false, header, s);
+	layout_classic.state(header, s);
 	check_state(&s[3], "growing", 1, true);
 	check_state(&s[4], "old_buckets", 64, false);
 	check_state(&s[5], "evacuated", 99, false);
 	header[1] |= 8; /* sameSizeGrow */
-	go_map_state(false, header, s);
+	layout_classic.state(header, s);
 	check_state(&s[4], "old_buckets", 128, false);
 }
 
 TEST(test_state_classic_odd)
 {
 	uint64_t header[GO_MAP_HEADER_WORDS] = {0};
-	struct go_map_state s[GO_MAP_STATE_MAX];
+	struct map_state s[MAP_STATE_MAX];
 
-	go_map_state(false, header, s);
+	layout_classic.state(header, s);
 	check_state(&s[1], "buckets", 0, false); /* none until the first insert */
 	header[2] = header[3] = 8;
-	go_map_state(false, header, s);
+	layout_classic.state(header, s);
 	check_state(&s[1], "buckets", 1, false);
 	check_state(&s[4], "old_buckets", 1, false); /* B 0 has no half */
 	header[1] = 0xff00;			     /* a B that cannot be */
-	go_map_state(false, header, s);
+	layout_classic.state(header, s);
 	check_state(&s[0], "B", 255, false);
 	check_state(&s[1], "buckets", 0, false);
 	check_state(&s[4], "old_buckets", 0, false);
@@ -55,21 +55,21 @@ TEST(test_state_classic_odd)
 TEST(test_state_swiss)
 {
 	uint64_t header[GO_MAP_HEADER_WORDS] = {5, 0xabcdef, 0xc000000000, 0, 0, 2};
-	struct go_map_state s[GO_MAP_STATE_MAX];
+	struct map_state s[MAP_STATE_MAX];
 
-	assert_int_equal(go_map_state(true, header, s), 5);
+	assert_int_equal(layout_swiss.state(header, s), 5);
 	check_state(&s[0], "small", 1, true);
 	check_state(&s[1], "directory", 0, false);
 	check_state(&s[2], "depth", 0, false);
 	check_state(&s[3], "slots", 8, false);
 	check_state(&s[4], "clears", 2, false);
 	header[2] = 0; /* nothing was ever put in */
-	go_map_state(true, header, s);
+	layout_swiss.state(header, s);
 	check_state(&s[3], "slots", 0, false);
 	header[2] = 0xc000000000;
 	header[3] = 16;
 	header[4] = 0x013c04; /* globalDepth 4, globalShift 60, writing */
-	assert_int_equal(go_map_state(true, header, s), 4);
+	assert_int_equal(layout_swiss.state(header, s), 4);
 	check_state(&s[0], "small", 0, true);
 	check_state(&s[1], "directory", 16, false);
 	check_state(&s[2], "depth", 4, false);

@@ -22,7 +22,7 @@ TEST(test_classic_119)
 	clear = ADD(p, "runtime.mapclear", mapclear_119);
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
-	assert_false(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_CLASSIC);
 	assert_int_equal(places.gcphase, 0);
 	assert_int_equal(places.list.len, 3);
 	check_place(&places.list.data[0], "runtime.mapdelete_fast32", fast32, 0x38,
@@ -49,7 +49,7 @@ TEST(test_classic_123)
 	mapdelete = ADD_SP(p, "runtime.mapdelete", mapdelete_121);
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
-	assert_false(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_CLASSIC);
 	assert_int_equal(places.list.len, 2);
 	check_place(&places.list.data[0], "runtime.mapdelete", mapdelete, 0x34, SPOT_REMOVAL);
 	assert_int_equal(places.list.data[0].key, GO_PASS_POINTER);
@@ -75,7 +75,7 @@ TEST(test_swiss)
 	ADD(p, "runtime.mapdelete_fast64", fast64_127); /* a wrapper: no removal probe there */
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
-	assert_true(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_SWISS);
 	assert_int_equal(places.list.len, 3);
 	check_place(&places.list.data[0], SMALL_DELETE, small, 0x40, SPOT_REMOVAL);
 	assert_int_equal(places.list.data[0].key, GO_PASS_POINTER);

@@ -87,7 +87,7 @@ TEST(test_small_inlined)
 	table = ADD_SP(p, TABLE_DELETE, table_127);
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
-	assert_true(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_SWISS);
 	assert_int_equal(places.list.len, 2);
 	check_removal(&places.list.data[0], MAP_DELETE, map, 0x64, GO_PASS_POINTER);
 	check_slots(&places.list.data[0], 3, 2, 4); /* map, type, key */
@@ -140,7 +140,7 @@ TEST(test_both_inlined)
 	fast64 = ADD(p, FAST64, fast64_127);
 	goprog_open(p);
 	find_ok(p, misses, &places);
-	assert_true(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_SWISS);
 	assert_int_equal(places.list.len, 7);
 	place = places.list.data;
 	check_removal(&place[0], MAP_DELETE, map, 0x64, GO_PASS_POINTER); /* jae */
@@ -170,7 +170,8 @@ TEST(test_entry_holds_all)
 	fast64 = ADD_INLINED(p, FAST64, fast64_126);
 	goprog_open(p);
 	find_ok(p, misses, &places);
-	assert_true(places.swiss); /* although it has none of the methods that tell */
+	assert_int_equal(places.maps,
+			 GO_MAPS_SWISS); /* although it has none of the methods that tell */
 	assert_int_equal(places.list.len, 4);
 	place = places.list.data;
 	check_removal(&place[0], FAST64, fast64, 0x5e, GO_PASS_64);
@@ -195,7 +196,7 @@ TEST(test_string_in_reflect)
 	entry = ADD_INLINED(p, REFLECT_STRING, reflect_faststr_123);
 	goprog_open(p);
 	find_ok(p, misses, &places);
-	assert_false(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_CLASSIC);
 	assert_int_equal(places.list.len, 3);
 	place = places.list.data;
 	check_removal(&place[0], REFLECT_STRING, entry, 0x45, GO_PASS_STRING);
@@ -240,7 +241,7 @@ TEST(test_clear_inlined)
 	clear = ADD_INLINED(p, "runtime.mapclear", mapclear_126);
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
-	assert_true(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_SWISS);
 	assert_int_equal(places.list.len, 2);
 	check_clear(&places.list.data[0], "runtime.mapclear", clear, 0x11);
 	check_clear(&places.list.data[1], "reflect.mapclear", reflect, 0x11);
@@ -276,7 +277,7 @@ TEST(test_clear_only)
 	clear = ADD(p, MAP_CLEAR, clear_126);
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
-	assert_true(places.swiss);
+	assert_int_equal(places.maps, GO_MAPS_SWISS);
 	assert_int_equal(places.list.len, 1);
 	check_place(&places.list.data[0], MAP_CLEAR, clear, 0x11, SPOT_CLEAR);
 	assert_int_equal(places.list.data[0].map_first, 1);

@@ -26,13 +26,6 @@ struct event_frame {
 	bool inlined;
 };
 
-/* What a layout says of a map's inside; printed as the members of "state". */
-struct event_state {
-	const char *name; /* JSON member name */
-	uint64_t value;
-	bool is_bool;
-};
-
 /* EVENT_DELETE and EVENT_CLEAR. Every pointer is borrowed for the length of the call. */
 struct event_removal {
 	uint32_t pid, tid;
@@ -47,8 +40,8 @@ struct event_removal {
 	uint64_t len_before, len_after;
 	const struct value *key; /* EVENT_DELETE only */
 	size_t key_n;
-	const char *key_error; /* why the key (or a part) could not be read, or NULL */
-	const struct event_state *state;
+	const char *key_error;	       /* why the key (or a part) could not be read, or NULL */
+	const struct map_state *state; /* printed as the members of "state" */
 	size_t state_n;
 	const struct event_frame *stack; /* innermost first; [0] is the function that deleted */
 	size_t stack_n;

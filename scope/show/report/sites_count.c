@@ -1,4 +1,5 @@
 /* Sites in groups: by function, type, variant, package. */
+#include "read/layout/layout.h"
 #include "show/report/report.h"
 #include "show/report/sites_priv.h"
 
@@ -6,7 +7,7 @@
 
 const char *site_layout(const struct sites *sites)
 {
-	return sites->maps == GO_MAPS_SWISS ? "swiss" : "classic";
+	return layout_get(sites->maps)->name;
 }
 
 const char *site_by_name(enum site_by by)

@@ -157,7 +157,7 @@ static void put_gc(struct buf *to, enum event_gc gc)
 	}
 }
 
-static void put_state(struct buf *to, const struct event_state *state, size_t n)
+static void put_state(struct buf *to, const struct map_state *state, size_t n)
 {
 	buf_char(to, '{');
 	for (size_t i = 0; i < n; i++) {

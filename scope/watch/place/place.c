@@ -44,8 +44,8 @@ struct error *placement_find(const struct image *image, const struct gopcln *tab
 	entry_add_names(&placer);
 	gc_add_names(&placer);
 	placer_find_funcs(&placer);
-	ret->swiss = placer_maps(&placer) == GO_MAPS_SWISS;
-	placer.layout = ret->swiss ? GO_IN_SWISS : GO_IN_CLASSIC;
+	ret->maps = placer_maps(&placer);
+	placer.layout = (uint8_t)(1u << ret->maps);
 	err = find_all(&placer);
 	if (err)
 		placements_fini(ret);

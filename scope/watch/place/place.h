@@ -58,9 +58,9 @@ static inline uint64_t spot_offset(const struct spot *spot)
 
 struct placements {
 	VEC(struct spot) list;
-	bool swiss;	  /* the program's maps: Swiss tables, else classic buckets */
-	uint64_t gcphase; /* link-time address of runtime.gcphase; 0: not found */
-	bool gc;	  /* every place that changes it has a spot */
+	enum go_maps maps; /* the layout of the program's maps */
+	uint64_t gcphase;  /* link-time address of runtime.gcphase; 0: not found */
+	bool gc;	   /* every place that changes it has a spot */
 };
 
 struct placement_options {

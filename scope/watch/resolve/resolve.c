@@ -9,7 +9,8 @@ struct resolver {
 	struct stacks stacks;
 	struct types types;
 	struct go_key_arena arena;
-	struct event_state state[GO_MAP_STATE_MAX];
+	const struct layout_ops *layout;
+	struct map_state state[MAP_STATE_MAX];
 };
 
 struct error *resolver_open(const struct resolver_options *options, struct resolver **ret)
@@ -23,6 +24,7 @@ struct error *resolver_open(const struct resolver_options *options, struct resol
 	resolver->stacks.filter = options->filter;
 	resolver->stacks.stack_max = options->stack_max;
 	resolver->types.filter = options->filter;
+	resolver->layout = layout_get(options->placements->maps);
 	*ret = resolver;
 	return NULL;
 }
@@ -156,7 +158,6 @@ static struct error *check_record(const struct resolver *r, const struct wire_ev
 
 static void fill_numbers(struct resolver *r, const struct wire_event *e, struct event_removal *ret)
 {
-	struct go_map_state state[GO_MAP_STATE_MAX];
 	uint64_t len = e->header[0];
 	bool removed = e->flags & WIRE_REMOVED;
 
@@ -175,9 +176,7 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, struct 
 		ret->len_before = len + removed;
 		ret->len_after = len;
 	}
-	ret->state_n = go_map_state(r->options.placements->swiss, e->header, state);
-	for (size_t i = 0; i < ret->state_n; i++)
-		r->state[i] = (struct event_state){state[i].name, state[i].value, state[i].is_bool};
+	ret->state_n = r->layout->state(e->header, r->state);
 	ret->state = r->state;
 	ret->stack_cut = e->flags & WIRE_STACK_CUT;
 	ret->stack_error = e->flags & WIRE_STACK_LOST

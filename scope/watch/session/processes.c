@@ -138,7 +138,7 @@ static void emit_start(struct session *session, struct fan *sinks, const struct 
 		.build_id = image_build_id(session->image),
 		.bias = bias,
 		.go = gopcln_version(session->tab),
-		.layout = session->placements.swiss ? "swiss" : "classic",
+		.layout = layout_get(session->placements.maps)->name,
 		.stripped = image_is_stripped(session->image),
 		.wall_ns = clock_ns(CLOCK_REALTIME),
 		.ready_ms = session->ready_ms,

@@ -1,0 +1,30 @@
+/* Swiss tables: internal/runtime/maps/map.go, struct Map, Go 1.24 and later. 48 bytes:
+ *
+ *    0 used
+ *    8 seed
+ *   16 dirPtr      of a small map: its one group of slots
+ *   24 dirLen      0: a small map
+ *   32 globalDepth u8, globalShift u8, writing u8, ...
+ *   40 clearSeq
+ */
+#include "read/layout/layout.h"
+
+static size_t state(const uint64_t header[GO_MAP_HEADER_WORDS], struct map_state ret[MAP_STATE_MAX])
+{
+	uint64_t directory = header[3];
+	size_t n = 0;
+
+	ret[n++] = (struct map_state){"small", !directory, true};
+	ret[n++] = (struct map_state){"directory", directory, false};
+	ret[n++] = (struct map_state){"depth", header[4] & 0xff, false};
+	if (!directory)
+		ret[n++] = (struct map_state){"slots", header[2] ? 8 : 0, false};
+	ret[n++] = (struct map_state){"clears", header[5], false};
+	return n;
+}
+
+const struct layout_ops layout_swiss = {
+	.name = "swiss",
+	.title = "Swiss",
+	.state = state,
+};
