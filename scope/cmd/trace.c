@@ -55,6 +55,7 @@ static struct error *open_sink(struct trace *trace)
 	struct sink_options options = {
 		.stack = trace->options.show_stack,
 		.quiet_events = trace->options.summary,
+		.verbose = trace->options.verbose,
 	};
 	const char *no_color = getenv("NO_COLOR");
 	struct winsize window;
@@ -63,8 +64,8 @@ static struct error *open_sink(struct trace *trace)
 	options.fd = trace->out;
 	options.interrupt = trace->interrupt;
 	options.color = isatty(trace->out) && !(no_color && *no_color);
-	options.width = 100;
-	if (ioctl(trace->out, TIOCGWINSZ, &window) == 0 && window.ws_col >= 40)
+	/* In a file or a pipe nothing is cut. */
+	if (isatty(trace->out) && ioctl(trace->out, TIOCGWINSZ, &window) == 0)
 		options.width = window.ws_col;
 	try(aggr_new(trace->options.summary_by, 0, &trace->aggr));
 	try(sink_open(sink_find(trace->options.format), &options, &sink));

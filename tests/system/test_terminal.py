@@ -41,6 +41,10 @@ def shown(line):
     return re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", line).rstrip("\r")
 
 
+def shown_all(out):
+    return "\n".join(shown(x) for x in out.split("\n"))
+
+
 @test
 def terminal():
     exe = zoo()
@@ -65,14 +69,60 @@ def terminal():
             same(code, 0, "exit code")
             check("\x1b[" in out, f"{extra}: no colours on a terminal")
             wide = [shown(x) for x in out.split("\n") if len(shown(x)) > width]
-            if "--stack" not in extra:  # a frame is not cut: it is what was asked for
-                check(not wide, f"width {width} {extra}: {len(wide)} lines are wider: {wide[:2]}")
+            check(not wide, f"width {width} {extra}: {len(wide)} lines are wider: {wide[:2]}")
             p.p.wait(LONG)
     code, out = on_terminal("-q", "--", target("busy"), "-ops", 10, env={"NO_COLOR": "1"})
     same(code, 0, "exit code")
     check("\x1b" not in out, "colours in spite of NO_COLOR")
     code, out = on_terminal("-q", "--", target("busy"), "-ops", 10, env={"NO_COLOR": ""})
     check("\x1b" in out, "an empty NO_COLOR is none")
+
+
+def one_round(run):
+    """What run(pid) gives of one round of the zoo."""
+    p, exe = zoo_program(), zoo()
+    done = []
+
+    def drive():
+        end = time.monotonic() + LONG
+        while not probed(p.pid, exe) and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        p.ask("round")
+        p.tell("exit 0")
+        done.append(True)
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    result = run(p.pid)
+    thread.join()
+    p.p.wait(LONG)
+    check(done, "the zoo did nothing")
+    return result
+
+
+@test
+def nothing_is_cut():
+    """In a file no key, type or site is cut, whatever COLUMNS says. On 80 columns --stack shows keys and types whole."""
+    events = one_round(lambda pid: tophash("-p", pid, "--format", "json", env={**os.environ, "COLUMNS": "40"})).events
+    check(len(events) > 20, "the zoo did little")
+    texts = {}
+    for extra in ([], ["--stack", "9"]):
+        run = one_round(lambda pid: tophash("-p", pid, *extra, env={**os.environ, "COLUMNS": "40"}))
+        texts["a file", *extra] = run.out
+    code, out = one_round(lambda pid: on_terminal("-p", pid, "--stack", "9", "--key-bytes", "64", width=80))
+    # Lines that were broken begin with spaces; a word that is wider than the line is broken where it ends.
+    texts["80 columns"] = re.sub(r"\n +", "", shown_all(out)) + "\n" + re.sub(r"\n +", " ", shown_all(out))
+    for where, text in texts.items():
+        for e in events:
+            if isinstance(e.get("key"), str) and e["event"] == "delete" and not e["map_type"].startswith("map[*"):
+                check(e["key"] in text, f"{where}: the key {e['key']!r} is not there")
+            check(e["map_type"] in text, f"{where}: the type {e['map_type']!r} is not there")
+            frame = e["stack"][0]
+            if where != "80 columns":
+                check(f"{frame['func']} {os.path.basename(frame['file'])}:{frame['line']}" in text, f"{where}: the site {frame} is not there")
+    check("probes ready" not in texts[("a file",)], "the header speaks of the tool")
+    check(re.match(r"tophash \S+ · 20\d\d-\d\d-\d\d · ", texts[("a file",)]), "no date in the first line")
 
 
 @test

@@ -113,7 +113,7 @@ TEST(test_golden_json)
 TEST(test_golden_text)
 {
 	check_trace("trace.text", "text", (struct sink_options){.fd = -1, .width = 100});
-	check_trace("trace.text", "text", (struct sink_options){.fd = -1}); /* the default */
+	check_trace("trace.unlimited", "text", (struct sink_options){.fd = -1});
 	check_trace("trace.text80", "text", (struct sink_options){.fd = -1, .width = 80});
 	check_trace("trace.text160", "text", (struct sink_options){.fd = -1, .width = 160});
 }
@@ -127,13 +127,17 @@ TEST(test_golden_text_narrow)
 TEST(test_golden_text_color)
 {
 	check_trace("trace.color", "text",
-		    (struct sink_options){.fd = -1, .width = 100, .color = true});
+		    (struct sink_options){.fd = -1, .width = 100, .color = true, .verbose = true});
 }
 
 TEST(test_golden_text_stack)
 {
 	check_trace("trace.stack", "text",
 		    (struct sink_options){.fd = -1, .width = 100, .stack = true});
+	check_trace("trace.stack80", "text",
+		    (struct sink_options){.fd = -1, .width = 80, .stack = true});
+	check_trace("trace.stack.unlimited", "text",
+		    (struct sink_options){.fd = -1, .stack = true});
 }
 
 TEST(test_golden_quiet)
@@ -182,6 +186,46 @@ TEST(test_golden_pids)
 	play_table(sink, AGGR_BY_MAP);
 	check_golden("pids.text", buf_cstr(&sink->out));
 	sink_close(sink);
+}
+
+/* Rows of generic functions are told apart by receiver and type arguments. */
+TEST(test_generic_rows)
+{
+	static const char *const funcs[] = {
+		"main.(*Cache[go.shape.string,go.shape.*uint8]).Evict",
+		"main.(*Cache[go.shape.int,go.shape.*uint8]).Evict",
+		"main.(*Pool[go.shape.int]).Evict",
+		"main.drop[go.shape.string,go.shape.struct { main.a []int; main.b [2]int }]",
+		"main.(*Cache[...]).Evict",
+	};
+	static const char *const shown[] = {
+		"(*Cache[string,*uint8]).Evict main.go:20 < main main.go:34\n",
+		"(*Cache[int,*uint8]).Evict main.go:20 < main main.go:34\n",
+		"main.(*Pool[int]).Evict main.go:20 < main.main main.go:34\n",
+		"main.drop[...] main.go:20 < main.main main.go:34\n",
+		"main.(*Cache[...]).Evict main.go:20 < main.main main.go:34\n",
+	};
+	struct sink_options options = {.fd = -1, .width = 84};
+	struct sink *sink = sink_for("text", &options);
+	struct aggr *aggr = NULL;
+
+	assert_null(aggr_new(AGGR_BY_SITE, 0, &aggr));
+	for (size_t i = 0; i < ARRAY_SIZE(funcs); i++) {
+		struct event_frame stack[] = {FRAME(funcs[i], "/src/main.go", 20, false),
+					      FRAME("main.main", "/src/main.go", 34, false)};
+		struct event event = plain(i);
+
+		event.removal.stack = stack;
+		event.removal.stack_n = ARRAY_SIZE(stack);
+		event.removal.stack_id = (uint32_t)i;
+		emit_to_aggr(aggr, &event);
+	}
+	sink_table(sink, aggr, end_ns);
+	for (size_t i = 0; i < ARRAY_SIZE(funcs); i++)
+		if (!strstr(buf_cstr(&sink->out), shown[i]))
+			fail_msg("%s is not in\n%s", shown[i], buf_cstr(&sink->out));
+	sink_close(sink);
+	aggr_free(aggr);
 }
 
 /* --- Rules that hold for any output --- */
@@ -402,7 +446,7 @@ TEST(test_text_clock)
 	} times[] = {
 		{0, "07:06:40.000000 "},	{999999, "07:06:40.999999 "},
 		{1000000, "07:06:41.000000 "},	{999999, "07:06:40.999999 "}, /* another cpu's */
-		{60000000, "07:07:40.000000 "}, {86400000001, "07:06:40.000001 "},
+		{60000000, "07:07:40.000000 "}, {86400000001, "2026-08-07\n07:06:40.000001 "},
 	};
 	struct sink_options options = {.fd = -1};
 	struct sink *sink = sink_for("text", &options);
@@ -662,6 +706,7 @@ int main(void)
 		cmocka_unit_test(test_golden_quiet),
 		cmocka_unit_test(test_golden_tables),
 		cmocka_unit_test(test_golden_pids),
+		cmocka_unit_test(test_generic_rows),
 		cmocka_unit_test(test_text_widths),
 		cmocka_unit_test(test_text_random),
 		cmocka_unit_test(test_json_reads_back),

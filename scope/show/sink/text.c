@@ -3,9 +3,11 @@
  *     14:03:07.218440  g37  map[string]*main.sess…  "user:42"  812→811  (*store).sweep store.go:61
  *     when             who  type of the map         key        length   site
  *
- * Columns grow to what was seen so far and never shrink, so that after a moment all lines stand
- * below each other. When the terminal is too narrow for all, type and key are cut at their ends and
- * the site drops its package, then its function; file and line stay to the last.
+ * Columns grow to the widest cell so far and never shrink: after a moment all lines stand below each
+ * other. On a terminal that is too narrow for all, each of key, type and site has a share that it
+ * gets for certain. Keys and types are cut at their ends. A site drops its package, then its
+ * function; file and line stay to the last. In a file or a pipe nothing is cut: a long cell pushes
+ * the rest of its line to the right.
  *
  * Whatever comes from the traced program goes through text_safe() or value_text() before it is
  * measured or written: no control character of its reaches the terminal.
@@ -15,7 +17,7 @@
 
 #include <time.h>
 
-#define WIDTH_DEFAULT 100
+#define WIDTH_DEFAULT 100 /* from here on there is room for gaps and fractions of seconds */
 #define WIDTH_MIN     40
 #define INDENT	      6 /* of the frames below a line */
 
@@ -45,6 +47,7 @@ struct text_state {
 	unsigned starts;
 	uint64_t second;     /* that clock[] shows, since 1970 */
 	char clock[9];	     /* "14:03:07" */
+	char date[11];	     /* "2026-08-06", as it was shown last */
 	struct cache types;  /* the type's cell, cut and padded */
 	struct cache sites;  /* the site's cell and the newline */
 	struct cache stacks; /* the frames below the line */
@@ -57,22 +60,24 @@ struct text_state {
 /* Divides the width among the columns by what they want. */
 static void columns_divide(struct text_state *state)
 {
-	/* Key, type and site share what the others leave: each gets its part if it wants as
-	 * much, then what is left over goes in this order. */
+	/* Key, type and site share what the others leave. Each gets its part if it wants as
+	 * much; what is left over goes in this order. */
 	static const struct {
 		enum column column;
 		uint8_t percent;
-	} order[] = {{COLUMN_KEY, 26}, {COLUMN_SITE, 50}, {COLUMN_TYPE, 24}};
+	} order[] = {{COLUMN_KEY, 40}, {COLUMN_TYPE, 20}, {COLUMN_SITE, 40}};
 	bool narrow = state->width < 56;
 	size_t *given = state->columns;
 	size_t room = state->width;
 	size_t left;
 
-	memset(given, 0, sizeof(state->columns));
+	memcpy(given, state->want, sizeof(state->columns));
 	given[COLUMN_PID] = state->starts > 1 ? state->want[COLUMN_PID] : 0;
-	given[COLUMN_TIME] = state->width >= 72 ? 15 : state->width >= 48 ? 8 : 0;
-	given[COLUMN_GO] = state->want[COLUMN_GO];
-	given[COLUMN_LEN] = state->want[COLUMN_LEN];
+	given[COLUMN_TIME] = state->width >= WIDTH_DEFAULT ? 15 : state->width >= 48 ? 8 : 0;
+	given[COLUMN_SITE] = TEXT_UNLIMITED;
+	if (state->width == TEXT_UNLIMITED)
+		return;
+	given[COLUMN_KEY] = given[COLUMN_TYPE] = given[COLUMN_SITE] = 0;
 	for (enum column c = COLUMN_TIME; c < COLUMN_SITE; c++)
 		room -= given[c] ? given[c] + state->gap : 0;
 	room -= narrow ? state->gap : 2 * state->gap; /* behind key and type */
@@ -114,7 +119,7 @@ static void put_cell(struct sink *sink, const struct cell *cell, enum column c, 
 	size_t width = state->columns[c];
 	size_t columns = cell->columns;
 	size_t len = cell->text.len;
-	bool cut = columns > width;
+	bool cut = columns > width && state->width != TEXT_UNLIMITED;
 	size_t padding;
 
 	if (!width)
@@ -123,7 +128,7 @@ static void put_cell(struct sink *sink, const struct cell *cell, enum column c, 
 		len = text_fit(cell->text.data, len, width - 1, &columns);
 		columns++; /* the "…" */
 	}
-	padding = width - columns;
+	padding = columns < width ? width - columns : 0;
 	if (c == COLUMN_LEN)
 		buf_pad(to, ' ', padding);
 	text_sgr(to, color, sgr);
@@ -136,7 +141,7 @@ static void put_cell(struct sink *sink, const struct cell *cell, enum column c, 
 
 /* --- Time --- */
 
-static void clock_set(struct text_state *state, uint64_t second)
+static void clock_set(struct text_state *state, uint64_t second, char date[static 11])
 {
 	time_t t = (time_t)second;
 	struct tm tm;
@@ -144,7 +149,28 @@ static void clock_set(struct text_state *state, uint64_t second)
 	if (!localtime_r(&t, &tm))
 		memset(&tm, 0, sizeof(tm));
 	strftime(state->clock, sizeof(state->clock), "%H:%M:%S", &tm);
+	if (!strftime(date, 11, "%Y-%m-%d", &tm))
+		date[0] = '\0';
 	state->second = second;
+}
+
+/* Sets clock[]. A day that was not shown yet gets a line of its own, but the first: it stands in the
+ * header. */
+static void turn_clock(struct sink *sink, uint64_t second)
+{
+	struct text_state *state = sink->state;
+	char date[11];
+
+	clock_set(state, second, date);
+	if (strcmp(date, state->date) == 0)
+		return;
+	if (state->date[0]) {
+		text_sgr(&sink->out, sink->options.color, SGR_DIM);
+		buf_str(&sink->out, date);
+		text_sgr_end(&sink->out, sink->options.color, SGR_DIM);
+		buf_char(&sink->out, '\n');
+	}
+	memcpy(state->date, date, sizeof(date));
 }
 
 static void put_time(struct sink *sink, uint64_t time_ns)
@@ -159,7 +185,7 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 	if (!state->columns[COLUMN_TIME])
 		return;
 	if (wall / 1000000000 != state->second || !state->clock[0])
-		clock_set(state, wall / 1000000000);
+		turn_clock(sink, wall / 1000000000);
 	text_sgr(to, color, SGR_DIM);
 	buf_put(to, state->clock, sizeof(state->clock) - 1);
 	for (size_t i = sizeof(digits) - 1; i; i--, micros /= 10)
@@ -196,9 +222,13 @@ static const struct cached *type_render(struct text_state *state, const struct e
 	size_t from = to->len;
 
 	if (width) {
+		size_t columns;
+
 		type_text(to, event);
-		text_cut(to, from, width);
-		buf_pad(to, ' ', width - text_columns(to, from) + state->gap);
+		if (state->width != TEXT_UNLIMITED)
+			text_cut(to, from, width);
+		columns = text_columns(to, from);
+		buf_pad(to, ' ', state->gap + (columns < width ? width - columns : 0));
 	}
 	return cache_end(&state->types, event->type_id, width);
 }
@@ -285,7 +315,41 @@ static void put_site(struct sink *sink, const struct event_removal *event)
 	put_cached(sink, &state->sites, cached);
 }
 
-/* --- The lines of --stack --- */
+/* --- The lines of --stack, which are wrapped, never cut --- */
+
+/* Appends the detail line in `scratch`. */
+static void put_detail(struct sink *sink)
+{
+	struct text_state *state = sink->state;
+
+	text_sgr(&sink->out, sink->options.color, SGR_DIM);
+	text_wrap_indented(&sink->out, &state->scratch, INDENT, 2, state->width);
+	text_sgr_end(&sink->out, sink->options.color, SGR_DIM);
+	sink->out.bad |= state->scratch.bad;
+}
+
+/* "user:42" of map[string]*main.session
+ * Nothing when the line above has them whole. */
+static void put_key_type(struct sink *sink, const struct event_removal *event)
+{
+	struct text_state *state = sink->state;
+	struct buf *to = &state->scratch;
+	size_t columns;
+
+	if (state->width == TEXT_UNLIMITED)
+		return;
+	buf_reset(to);
+	type_text(to, event);
+	columns = text_columns(to, 0);
+	if (columns <= state->columns[COLUMN_TYPE] &&
+	    state->key.columns <= state->columns[COLUMN_KEY])
+		return;
+	buf_reset(to);
+	buf_put(to, state->key.text.data, state->key.text.len);
+	buf_str(to, " of ");
+	type_text(to, event);
+	put_detail(sink);
+}
 
 /* map 0xc00012a000 on the stack · runtime.mapdelete_faststr · gc off · tables 1, slots 8 */
 static void put_details(struct sink *sink, const struct event_removal *event)
@@ -297,12 +361,9 @@ static void put_details(struct sink *sink, const struct event_removal *event)
 		[EVENT_GC_UNKNOWN] = "",
 	};
 	struct text_state *state = sink->state;
-	struct buf *to = &sink->out;
-	size_t from;
+	struct buf *to = &state->scratch;
 
-	text_sgr(to, sink->options.color, SGR_DIM);
-	buf_pad(to, ' ', INDENT);
-	from = to->len;
+	buf_reset(to);
 	buf_str(to, "map ");
 	buf_hex(to, event->map);
 	buf_str(to, event->on_stack ? " on the stack · " : " · ");
@@ -317,9 +378,7 @@ static void put_details(struct sink *sink, const struct event_removal *event)
 		else
 			buf_u64(to, event->state[i].value);
 	}
-	text_cut(to, from, state->width - INDENT);
-	text_sgr_end(to, sink->options.color, SGR_DIM);
-	buf_char(to, '\n');
+	put_detail(sink);
 }
 
 static void put_frame_func(struct buf *to, const struct event_frame *frame)
@@ -330,10 +389,11 @@ static void put_frame_func(struct buf *to, const struct event_frame *frame)
 		buf_hex(to, frame->pc);
 }
 
-/* The column in which the files of a stack begin: behind the longest function, if they fit. */
+/* Returns the column in which the files of a stack begin: behind the longest function, but not
+ * beyond the middle of the line. */
 static size_t frames_func_columns(struct text_state *state, const struct event_removal *event)
 {
-	size_t most = (state->width - INDENT) / 2;
+	size_t most = state->width == TEXT_UNLIMITED ? 60 : (state->width - INDENT) / 2;
 	size_t widest = 0;
 
 	for (size_t i = 0; i < event->stack_n; i++) {
@@ -342,53 +402,49 @@ static size_t frames_func_columns(struct text_state *state, const struct event_r
 		buf_reset(&state->scratch);
 		put_frame_func(&state->scratch, &event->stack[i]);
 		columns = text_columns(&state->scratch, 0);
-		widest = columns > widest ? columns : widest;
+		widest = columns > widest && columns <= most ? columns : widest;
 	}
-	return widest < most ? widest : most;
+	return widest;
 }
 
+/* main.(*server).logout   /src/shop/server.go:117
+ * A file that does not fit behind its function goes on a line of its own. */
 static void put_frame(struct text_state *state, struct buf *to, const struct event_frame *frame,
 		      size_t func_columns)
 {
-	const char *inlined = frame->inlined ? " (inlined)" : "";
-	size_t left = state->width - INDENT - func_columns - 2 - strlen(inlined);
-	size_t from;
+	struct buf *line = &state->scratch;
+	size_t columns;
 
-	buf_pad(to, ' ', INDENT);
-	from = to->len;
-	put_frame_func(to, frame);
-	text_cut(to, from, func_columns);
-	buf_pad(to, ' ', func_columns - text_columns(to, from) + 2);
-	buf_reset(&state->scratch);
+	buf_reset(line);
+	put_frame_func(line, frame);
+	columns = text_columns(line, 0);
+	buf_pad(line, ' ', 2 + (columns < func_columns ? func_columns - columns : 0));
 	if (frame->file[0]) {
-		text_safe_str(&state->scratch, frame->file);
-		buf_char(&state->scratch, ':');
-		buf_u64(&state->scratch, frame->line);
+		text_safe_str(line, frame->file);
+		buf_char(line, ':');
+		buf_u64(line, frame->line);
 	} else {
-		buf_str(&state->scratch, "?");
+		buf_char(line, '?');
 	}
-	text_tail(to, state->scratch.data, state->scratch.len, left);
-	buf_str(to, inlined);
-	buf_char(to, '\n');
+	if (frame->inlined)
+		buf_str(line, " (inlined)");
+	text_wrap_indented(to, line, INDENT, 2, state->width);
+	to->bad |= line->bad;
 }
 
 static void put_stack_end(struct sink *sink, const struct event_removal *event)
 {
 	struct text_state *state = sink->state;
-	struct buf *to = &sink->out;
-	size_t from;
 
 	if (!event->stack_cut && !event->stack_error)
 		return;
-	buf_pad(to, ' ', INDENT);
-	from = to->len;
-	buf_str(to, "… ");
+	buf_reset(&state->scratch);
+	buf_str(&state->scratch, "… ");
 	if (event->stack_error)
-		text_safe_str(to, event->stack_error);
+		text_safe_str(&state->scratch, event->stack_error);
 	else
-		buf_str(to, "more frames: see --stack");
-	text_cut(to, from, state->width - INDENT);
-	buf_char(to, '\n');
+		buf_str(&state->scratch, "more frames: see --stack");
+	text_wrap_indented(&sink->out, &state->scratch, INDENT, 2, state->width);
 }
 
 static void put_stack(struct sink *sink, const struct event_removal *event)
@@ -396,6 +452,7 @@ static void put_stack(struct sink *sink, const struct event_removal *event)
 	struct text_state *state = sink->state;
 	const struct cached *cached = cache_find(&state->stacks, event->stack_id);
 
+	put_key_type(sink, event);
 	put_details(sink, event);
 	if (!cached) {
 		size_t func_columns = frames_func_columns(state, event);
@@ -499,14 +556,17 @@ static void put_removal(struct sink *sink, enum event_kind kind, uint64_t time_n
 static struct error *text_open(struct sink *sink)
 {
 	struct text_state *state = calloc(1, sizeof(*state));
-	size_t width = sink->options.width ? sink->options.width : WIDTH_DEFAULT;
+	size_t width = sink->options.width ? sink->options.width : TEXT_UNLIMITED;
+	bool narrow = width < WIDTH_DEFAULT;
 
 	if (!state)
 		return error_nomem();
 	state->width = width < WIDTH_MIN ? WIDTH_MIN : width;
-	state->gap = width < WIDTH_DEFAULT ? 1 : 2;
-	column_wants(state, COLUMN_GO, width < WIDTH_DEFAULT ? 4 : 5);
-	column_wants(state, COLUMN_KEY, width < WIDTH_DEFAULT ? 8 : 12);
+	state->gap = narrow ? 1 : 2;
+	/* What most traces want, for the first lines to stand as the later ones do. */
+	column_wants(state, COLUMN_GO, narrow ? 4 : 5);
+	column_wants(state, COLUMN_TYPE, narrow ? 12 : 16);
+	column_wants(state, COLUMN_KEY, narrow ? 10 : 12);
 	column_wants(state, COLUMN_LEN, 7);
 	columns_divide(state);
 	sink->state = state;
@@ -536,7 +596,8 @@ static void put_start(struct sink *sink, const struct event_start *event)
 
 	state->starts++;
 	columns_divide(state);
-	text_report_start(sink, event, state->width);
+	clock_set(state, event->wall_ns / 1000000000, state->date);
+	text_report_start(sink, event, state->date, state->width);
 }
 
 static void text_event(struct sink *sink, const struct event *event)

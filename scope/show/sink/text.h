@@ -30,7 +30,8 @@ size_t site_put(struct buf *to, const struct site *site, size_t columns, bool co
 size_t site_wants(const struct site *site);
 
 /* As the ops of the same names; width: of the terminal; pids: there are several processes. */
-void text_report_start(struct sink *sink, const struct event_start *event, size_t width);
+void text_report_start(struct sink *sink, const struct event_start *event, const char *date,
+		       size_t width);
 void text_report_exit(struct sink *sink, const struct event_exit *event);
 void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width);
 void text_report_table(struct sink *sink, struct aggr *aggr, size_t width, bool pids);

@@ -7,8 +7,51 @@ enum func_form {
 	FORM_NONE,    /* nothing: only file and line */
 	FORM_LAST,    /* "sweep", "sweep.func1" */
 	FORM_LOCAL,   /* "(*store).sweep" */
-	FORM_PACKAGE, /* "shop.(*store).sweep", of "example.com/shop.(*store).sweep" */
+	FORM_PACKAGE, /* "shop.(*store).sweep" */
+	FORM_WHOLE,   /* "example.com/shop.(*store).sweep" */
 };
+
+/* How much of type arguments is shown. */
+enum args_form {
+	ARGS_DOTS,  /* "[...]" */
+	ARGS_SHORT, /* "[string,*uint8]" */
+	ARGS_WHOLE, /* "[go.shape.string,go.shape.*uint8]" */
+};
+
+/* Appends type arguments, without their brackets, and without the prefix that says that a type
+ * stands for all of its shape. */
+static void put_short_args(struct buf *to, const char *args, size_t len)
+{
+	static const char prefix[] = "go.shape.";
+	size_t prefix_len = sizeof(prefix) - 1;
+
+	for (size_t i = 0; i < len; i++) {
+		if (len - i >= prefix_len && memcmp(args + i, prefix, prefix_len) == 0)
+			i += prefix_len;
+		if (i < len)
+			buf_char(to, args[i]);
+	}
+}
+
+/* Appends a function's name with its type arguments in the form asked for. */
+static void put_with_args(struct buf *to, struct span func, enum args_form form)
+{
+	size_t depth = 0, from = 0;
+
+	for (size_t i = 0; i < func.len; i++) {
+		if (func.p[i] == '[' && !depth++) {
+			buf_put(to, func.p + from, i + 1 - from);
+			from = i + 1;
+		} else if (func.p[i] == ']' && depth && !--depth) {
+			if (form == ARGS_SHORT)
+				put_short_args(to, func.p + from, i - from);
+			else
+				buf_str(to, "...");
+			from = i;
+		}
+	}
+	buf_put(to, func.p + from, func.len - from);
+}
 
 /* "func1", "2" and "gowrap1" mean nothing without the name before them. */
 static bool is_closure(const char *part, size_t len)
@@ -50,6 +93,8 @@ static struct span func_short(struct span func, enum func_form form)
 	const char *start = slash ? slash + 1 : func.p;
 	const char *dot = memchr(start, '.', (size_t)(head_end - start));
 
+	if (form == FORM_WHOLE)
+		return func;
 	if (dot && form == FORM_LOCAL)
 		start = dot + 1;
 	if (dot && form == FORM_LAST) {
@@ -66,17 +111,33 @@ static struct span func_short(struct span func, enum func_form form)
 struct attempt {
 	enum func_form func, caller;
 	bool with_caller;
+	enum args_form args;
 };
 
-static void put_func_place(struct buf *to, struct span func, struct span place, enum func_form form,
-			   bool bold)
+static void put_func(struct buf *to, struct span func, enum func_form form, enum args_form args)
+{
+	struct buf name = {0};
+
+	if (args == ARGS_WHOLE)
+		buf_put(&name, func.p, func.len);
+	else
+		put_with_args(&name, func, args);
+	if (name.len) {
+		struct span shown = func_short((struct span){name.data, name.len}, form);
+
+		text_safe(to, shown.p, shown.len);
+	}
+	to->bad |= name.bad;
+	buf_fini(&name);
+}
+
+static void put_func_place(struct buf *to, struct span func, struct span place,
+			   const struct attempt *attempt, enum func_form form, bool bold)
 {
 	if (form == FORM_NONE && !place.len)
 		form = FORM_LAST;
 	if (form != FORM_NONE && func.len) {
-		struct span name = func_short(func, form);
-
-		text_safe(to, name.p, name.len);
+		put_func(to, func, form, attempt->args);
 		if (place.len)
 			buf_char(to, ' ');
 	}
@@ -88,12 +149,12 @@ static void put_func_place(struct buf *to, struct span func, struct span place, 
 static void put_attempt(struct buf *to, const struct site *site, const struct attempt *attempt,
 			bool color)
 {
-	put_func_place(to, site->func, site->place, attempt->func, color);
+	put_func_place(to, site->func, site->place, attempt, attempt->func, color);
 	if (!attempt->with_caller)
 		return;
 	text_sgr(to, color, SGR_DIM);
 	buf_put(to, " < ", 3);
-	put_func_place(to, site->caller_func, site->caller_place, attempt->caller, false);
+	put_func_place(to, site->caller_func, site->caller_place, attempt, attempt->caller, false);
 	text_sgr_end(to, color, SGR_DIM);
 }
 
@@ -111,7 +172,7 @@ static size_t attempt_columns(const struct site *site, const struct attempt *att
 /* Not even file and line fit: their end, where the line number is. */
 static void put_place_tail(struct buf *to, const struct site *site, size_t columns, bool color)
 {
-	static const struct attempt barest = {FORM_NONE, FORM_NONE, false};
+	static const struct attempt barest = {FORM_NONE, FORM_NONE, false, ARGS_DOTS};
 	struct buf text = {0};
 
 	put_attempt(&text, site, &barest, false);
@@ -121,28 +182,51 @@ static void put_place_tail(struct buf *to, const struct site *site, size_t colum
 	buf_fini(&text);
 }
 
+static bool has_caller(const struct site *site)
+{
+	return site->caller_func.len || site->caller_place.len;
+}
+
 size_t site_put(struct buf *to, const struct site *site, size_t columns, bool color)
 {
-	/* For a helper the caller is worth more than the helper's own name; otherwise the caller
-	 * is the first to go: only the first two attempts show it. */
-	static const struct attempt attempts[] = {
-		{FORM_PACKAGE, FORM_PACKAGE, true}, {FORM_LOCAL, FORM_LOCAL, true},
-		{FORM_LAST, FORM_LAST, true},	    {FORM_NONE, FORM_LAST, true},
-		{FORM_NONE, FORM_NONE, true},	    {FORM_PACKAGE, FORM_NONE, false},
-		{FORM_LOCAL, FORM_NONE, false},	    {FORM_LAST, FORM_NONE, false},
-		{FORM_NONE, FORM_NONE, false},
+	/* The fullest first. For a helper the caller is worth more than the helper's own name.
+	 * Otherwise the caller goes before the names are cut short. */
+	static const struct {
+		struct attempt attempt;
+		bool helpers_only;
+	} attempts[] = {
+		{{FORM_PACKAGE, FORM_PACKAGE, true, ARGS_SHORT}, false},
+		{{FORM_LOCAL, FORM_LOCAL, true, ARGS_SHORT}, false},
+		{{FORM_PACKAGE, FORM_PACKAGE, true, ARGS_DOTS}, false},
+		{{FORM_LOCAL, FORM_LOCAL, true, ARGS_DOTS}, false},
+		{{FORM_LAST, FORM_LAST, true, ARGS_DOTS}, true},
+		{{FORM_NONE, FORM_LAST, true, ARGS_DOTS}, true},
+		{{FORM_NONE, FORM_NONE, true, ARGS_DOTS}, true},
+		{{FORM_PACKAGE, FORM_NONE, false, ARGS_SHORT}, false},
+		{{FORM_LOCAL, FORM_NONE, false, ARGS_SHORT}, false},
+		{{FORM_PACKAGE, FORM_NONE, false, ARGS_DOTS}, false},
+		{{FORM_LOCAL, FORM_NONE, false, ARGS_DOTS}, false},
+		{{FORM_LAST, FORM_NONE, false, ARGS_DOTS}, false},
+		{{FORM_NONE, FORM_NONE, false, ARGS_DOTS}, false},
 	};
-	bool has_caller = site->caller_func.len || site->caller_place.len;
 
+	if (columns == TEXT_UNLIMITED) {
+		const struct attempt whole = {FORM_WHOLE, FORM_WHOLE, has_caller(site), ARGS_WHOLE};
+
+		put_attempt(to, site, &whole, color);
+		return columns;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		const struct attempt *attempt = &attempts[i].attempt;
 		size_t takes;
 
-		if (attempts[i].with_caller && (!has_caller || (i > 1 && !site->helper)))
+		if (attempt->with_caller &&
+		    (!has_caller(site) || (attempts[i].helpers_only && !site->helper)))
 			continue;
-		takes = attempt_columns(site, &attempts[i]);
+		takes = attempt_columns(site, attempt);
 		if (takes > columns)
 			continue;
-		put_attempt(to, site, &attempts[i], color);
+		put_attempt(to, site, attempt, color);
 		return takes;
 	}
 	put_place_tail(to, site, columns, color);
@@ -151,8 +235,8 @@ size_t site_put(struct buf *to, const struct site *site, size_t columns, bool co
 
 size_t site_wants(const struct site *site)
 {
-	static const struct attempt alone = {FORM_PACKAGE, FORM_NONE, false};
-	static const struct attempt with_caller = {FORM_LOCAL, FORM_LOCAL, true};
+	static const struct attempt alone = {FORM_PACKAGE, FORM_NONE, false, ARGS_DOTS};
+	static const struct attempt with_caller = {FORM_LOCAL, FORM_LOCAL, true, ARGS_DOTS};
 
 	return attempt_columns(site, site->helper ? &with_caller : &alone);
 }

@@ -5,21 +5,26 @@
 
 /* --- Start and exit --- */
 
-static void put_program(struct buf *to, const struct event_start *event)
+/* go1.26.5 swiss, stripped; with -v also: · 5 probes ready in 12.3 ms */
+static void put_program(struct buf *to, const struct event_start *event, bool verbose)
 {
 	text_safe_str(to, event->go);
 	buf_char(to, ' ');
 	text_safe_str(to, event->layout);
-	buf_str(to, event->stripped ? ", stripped · " : " · ");
+	buf_str(to, event->stripped ? ", stripped" : "");
+	if (!verbose)
+		return;
+	buf_str(to, " · ");
 	text_counted(to, event->probes_n, "probe");
 	buf_str(to, " ready in ");
 	text_tenths(to, event->ready_ms);
 	buf_str(to, " ms");
 }
 
-/* tophash 0.1.0 · …/bin/shop (pid 4242) · go1.26.5 swiss, stripped · 5 probes ready in 12.3 ms
- * The path gives way first; when that is not enough the second half goes on a line of its own. */
-void text_report_start(struct sink *sink, const struct event_start *event, size_t width)
+/* tophash 0.1.0 · 2026-08-06 · …/bin/shop (pid 4242) · go1.26.5 swiss, stripped
+ * The path gives way first. When that is not enough, the second half goes on a line of its own. */
+void text_report_start(struct sink *sink, const struct event_start *event, const char *date,
+		       size_t width)
 {
 	struct buf exe = {0};
 	struct buf head = {0};
@@ -33,10 +38,12 @@ void text_report_start(struct sink *sink, const struct event_start *event, size_
 	buf_str(&head, "tophash ");
 	text_safe_str(&head, event->version);
 	buf_str(&head, " · ");
+	buf_str(&head, date);
+	buf_str(&head, " · ");
 	buf_str(&pid, " (pid ");
 	buf_u64(&pid, event->pid);
 	buf_char(&pid, ')');
-	put_program(&program, event);
+	put_program(&program, event, sink->options.verbose);
 	others = text_columns(&head, 0) + text_columns(&pid, 0);
 	one_line = width >= others + 3 + text_columns(&program, 0) +
 				    (exe_columns < EXE_LEAST ? exe_columns : EXE_LEAST);
@@ -214,7 +221,7 @@ static void put_row_plain(const struct table_look *look, const struct aggr_row *
 	buf_put(to, "  ", 2);
 	from = to->len;
 	text_safe_str(to, row->detail);
-	text_cut(to, from, columns - used - 2);
+	text_cut(to, from, columns == TEXT_UNLIMITED ? columns : columns - used - 2);
 	text_sgr_end(to, color, SGR_DIM);
 }
 
@@ -224,7 +231,9 @@ static void put_row(const struct table_look *look, const struct aggr_row *row)
 	size_t go_width = look->goroutines ? strlen(look->goroutines) : 0;
 	size_t used = look->removed_width + 2 + 8 + (look->clears ? 8 : 0) +
 		      (look->misses ? 8 : 0) + (go_width ? go_width + 2 : 0);
-	size_t columns = look->width > used + 8 ? look->width - used : 8;
+	size_t columns = look->width == TEXT_UNLIMITED ? TEXT_UNLIMITED
+			 : look->width > used + 8      ? look->width - used
+						       : 8;
 
 	put_number(to, row->elements, "", look->removed_width);
 	put_share(to, row->elements, look->elements);
