@@ -1,19 +1,20 @@
-/* code/decode_arm64.c: words as the assembler made them (beside each, what objdump calls it),
- * and noise. */
+/* code/decode_arm64.c: instructions as the assembler makes them, and noise. */
 #include "test.h"
 
 #include "read/code/code.h"
+#include "code_arm64_insns.h"
 
 enum { SP = 31 };
 #define X(n)	    (1u << (n))
 #define CALL_WRITES (~(X(28) | X(29) | X(31)))
 
-static struct code_insn decode_one(uint32_t word)
+static struct code_insn decode_one(const char *text)
 {
+	const struct instruction *made = assembled(text);
 	struct code_insn insn;
 	struct code code;
 
-	assert_null(code_decode(&machine_arm64, &word, sizeof(word), 0x5000, &code));
+	assert_null(code_decode(&machine_arm64, made->bytes, made->size, 0x5000, &code));
 	assert_int_equal(code.insns.len, 1);
 	insn = code.insns.data[0];
 	assert_int_equal(insn.size, 4);
@@ -24,22 +25,22 @@ static struct code_insn decode_one(uint32_t word)
 TEST(test_arithmetic)
 {
 	static const struct {
-		uint32_t word;
+		const char *text;
 		uint8_t op, reg, base;
 		int64_t imm;
 		uint64_t target;
 	} cases[] = {
-		{0x90000000, CODE_ADDRESS, 0, 0, 0, 0x5000}, /* adrp x0, . */
-		{0x10000083, CODE_ADDRESS, 3, 4, 0, 0x5010}, /* adr x3, .+0x10 */
-		{0x910e8000, CODE_OFFSET, 0, 0, 0x3a0, 0},   /* add x0, x0, #0x3a0 */
-		{0x91400441, CODE_OFFSET, 1, 2, 0x1000, 0},  /* add x1, x2, #1, lsl #12 */
-		{0xd1000484, CODE_LESS_ONE, 4, 4, -1, 0},    /* sub x4, x4, #1 */
-		{0xaa0603e5, CODE_MOVE, 5, 6, 0, 0},	     /* mov x5, x6 */
-		{0x910003fd, CODE_MOVE, 29, SP, 0, 0},	     /* mov x29, sp */
+		{ASM("adrp x0, ."), CODE_ADDRESS, 0, 0, 0, 0x5000},
+		{ASM("adr x3, .+0x10"), CODE_ADDRESS, 3, 4, 0, 0x5010},
+		{ASM("add x0, x0, #0x3a0"), CODE_OFFSET, 0, 0, 0x3a0, 0},
+		{ASM("add x1, x2, #1, lsl #12"), CODE_OFFSET, 1, 2, 0x1000, 0},
+		{ASM("sub x4, x4, #1"), CODE_LESS_ONE, 4, 4, -1, 0},
+		{ASM("mov x5, x6"), CODE_MOVE, 5, 6, 0, 0},
+		{ASM("mov x29, sp"), CODE_MOVE, 29, SP, 0, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct code_insn insn = decode_one(cases[i].word);
+		struct code_insn insn = decode_one(cases[i].text);
 
 		assert_int_equal(insn.op, cases[i].op);
 		assert_int_equal(insn.reg, cases[i].reg);
@@ -57,27 +58,23 @@ TEST(test_arithmetic)
 TEST(test_memory)
 {
 	static const struct {
-		uint32_t word;
+		const char *text;
 		uint8_t op, reg, reg2, base, width;
 		int64_t disp;
 		uint32_t writes;
 	} cases[] = {
-		{0xf9402fe1, CODE_LOAD, 1, CODE_NO_REG, SP, 8, 88, X(1)}, /* ldr x1, [sp, #88] */
-		{0xf9000be2, CODE_STORE, 2, CODE_NO_REG, SP, 8, 16, 0},	  /* str x2, [sp, #16] */
-		{0xf85f83a3, CODE_LOAD, 3, CODE_NO_REG, 29, 8, -8, X(3)}, /* ldur x3, [x29, #-8] */
-		{0xf81f03a4, CODE_STORE, 4, CODE_NO_REG, 29, 8, -16, 0},  /* stur x4, [x29, #-16] */
-		{0xb9000429, CODE_STORE, CODE_NO_REG, CODE_NO_REG, 1, 4, 4,
-		 0}, /* str w9, [x1, #4] */
-		{0x39001443, CODE_STORE, CODE_NO_REG, CODE_NO_REG, 2, 1, 5,
-		 0}, /* strb w3, [x2, #5] */
-		{0xa9420be1, CODE_LOAD_PAIR, 1, 2, SP, 8, 32,
-		 X(1) | X(2)}, /* ldp x1, x2, [sp, #32] */
-		{0xa93f7fe3, CODE_STORE_PAIR, 3, CODE_NO_REG, SP, 8, -16,
-		 0}, /* stp x3, xzr, [sp, #-16] */
+		{ASM("ldr x1, [sp, #88]"), CODE_LOAD, 1, CODE_NO_REG, SP, 8, 88, X(1)},
+		{ASM("str x2, [sp, #16]"), CODE_STORE, 2, CODE_NO_REG, SP, 8, 16, 0},
+		{ASM("ldur x3, [x29, #-8]"), CODE_LOAD, 3, CODE_NO_REG, 29, 8, -8, X(3)},
+		{ASM("stur x4, [x29, #-16]"), CODE_STORE, 4, CODE_NO_REG, 29, 8, -16, 0},
+		{ASM("str w9, [x1, #4]"), CODE_STORE, CODE_NO_REG, CODE_NO_REG, 1, 4, 4, 0},
+		{ASM("strb w3, [x2, #5]"), CODE_STORE, CODE_NO_REG, CODE_NO_REG, 2, 1, 5, 0},
+		{ASM("ldp x1, x2, [sp, #32]"), CODE_LOAD_PAIR, 1, 2, SP, 8, 32, X(1) | X(2)},
+		{ASM("stp x3, xzr, [sp, #-16]"), CODE_STORE_PAIR, 3, CODE_NO_REG, SP, 8, -16, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct code_insn insn = decode_one(cases[i].word);
+		struct code_insn insn = decode_one(cases[i].text);
 
 		assert_int_equal(insn.op, cases[i].op);
 		assert_int_equal(insn.reg, cases[i].reg);
@@ -93,60 +90,60 @@ TEST(test_memory)
 TEST(test_others_write)
 {
 	static const struct {
-		uint32_t word, writes;
+		const char *text;
+		uint32_t writes;
 	} cases[] = {
-		{0xb98057e2, X(2)},	     /* ldrsw x2, [sp, #84]: x2 and nothing else */
-		{0xb9400429, X(9)},	     /* ldr w9, [x1, #4] */
-		{0xa9be7bfd, X(31)},	     /* stp x29, x30, [sp, #-32]! */
-		{0xf84407fe, X(30) | X(31)}, /* ldr x30, [sp], #64 */
-		{0x58000048, X(8)},	     /* ldr x8, .+8 */
-		{0xf8210062, X(2)},	     /* ldadd x1, x2, [x3] */
-		{0x9a830041, X(1)},	     /* csel x1, x2, x3, eq */
-		{0x9e660001, X(1)},	     /* fmov x1, d0 */
-		{0xaa1f03e7, X(7)},	     /* mov x7, xzr */
+		{ASM("ldrsw x2, [sp, #84]"), X(2)}, /* x2 and nothing else */
+		{ASM("ldr w9, [x1, #4]"), X(9)},
+		{ASM("stp x29, x30, [sp, #-32]!"), X(31)},
+		{ASM("ldr x30, [sp], #64"), X(30) | X(31)},
+		{ASM("ldr x8, .+8"), X(8)},
+		{ASM("ldadd x1, x2, [x3]"), X(2)},
+		{ASM("csel x1, x2, x3, eq"), X(1)},
+		{ASM("fmov x1, d0"), X(1)},
+		{ASM("mov x7, xzr"), X(7)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct code_insn insn = decode_one(cases[i].word);
+		struct code_insn insn = decode_one(cases[i].text);
 
 		assert_int_equal(insn.writes & cases[i].writes, cases[i].writes);
 		assert_true(insn.op == CODE_OTHER || insn.op == CODE_LOAD_GLOBAL);
 	}
-	assert_int_equal(decode_one(0xb98057e2).writes, X(2));
-	assert_int_equal(decode_one(0xa9be7bfd).writes, X(31));		/* stp x29, x30, ...! */
-	assert_int_equal(decode_one(0xf81a0ffe).writes, X(31));		/* str x30, [sp, #-96]! */
-	assert_int_equal(decode_one(0xf84407fe).writes, X(30) | X(31)); /* ldr x30, [sp], #64 */
-	assert_int_equal(decode_one(0xf8626820).writes, X(0));		/* ldr x0, [x1, x2] */
-	assert_int_equal(decode_one(0xf8226820).writes, 0);		/* str x0, [x1, x2] */
-	assert_int_equal(decode_one(0xa8c17bfd).writes,
-			 X(29) | X(30) | X(31));	    /* ldp x29, x30, [sp], #16 */
-	assert_int_equal(decode_one(0x3dc00420).writes, 0); /* ldr q0, [x1, #16] */
-	assert_int_equal(decode_one(0xad000861).writes, 0); /* stp q1, q2, [x3] */
-	assert_int_equal(decode_one(0x58000048).target, 0x5008);
+	assert_int_equal(decode_one(ASM("ldrsw x2, [sp, #84]")).writes, X(2));
+	assert_int_equal(decode_one(ASM("stp x29, x30, [sp, #-32]!")).writes, X(31));
+	assert_int_equal(decode_one(ASM("str x30, [sp, #-96]!")).writes, X(31));
+	assert_int_equal(decode_one(ASM("ldr x30, [sp], #64")).writes, X(30) | X(31));
+	assert_int_equal(decode_one(ASM("ldr x0, [x1, x2]")).writes, X(0));
+	assert_int_equal(decode_one(ASM("str x0, [x1, x2]")).writes, 0);
+	assert_int_equal(decode_one(ASM("ldp x29, x30, [sp], #16")).writes, X(29) | X(30) | X(31));
+	assert_int_equal(decode_one(ASM("ldr q0, [x1, #16]")).writes, 0);
+	assert_int_equal(decode_one(ASM("stp q1, q2, [x3]")).writes, 0);
+	assert_int_equal(decode_one(ASM("ldr x8, .+8")).target, 0x5008);
 }
 
 TEST(test_flow)
 {
 	static const struct {
-		uint32_t word;
+		const char *text;
 		uint8_t flow;
 		uint64_t target;
 		uint32_t writes;
 	} cases[] = {
-		{0x94000040, CODE_CALL, 0x5100, CALL_WRITES}, /* bl .+0x100 */
-		{0x17fffffe, CODE_JUMP, 0x4ff8, 0},	      /* b .-8 */
-		{0x54000080, CODE_BRANCH, 0x5010, 0},	      /* b.eq .+16 */
-		{0xb4000081, CODE_BRANCH, 0x5010, 0},	      /* cbz x1, .+16 */
-		{0x37180082, CODE_BRANCH, 0x5010, 0},	      /* tbnz w2, #3, .+16 */
-		{0xd61f0120, CODE_JUMP, 0, 0},		      /* br x9 */
-		{0xd63f0120, CODE_CALL, 0, CALL_WRITES},      /* blr x9 */
-		{0xd65f03c0, CODE_RETURN, 0, 0},	      /* ret */
-		{0xd4200020, CODE_STOP, 0, 0},		      /* brk #1 */
-		{0x00000000, CODE_STOP, 0, UINT32_MAX},	      /* udf #0 */
+		{ASM("bl .+0x100"), CODE_CALL, 0x5100, CALL_WRITES},
+		{ASM("b .-8"), CODE_JUMP, 0x4ff8, 0},
+		{ASM("b.eq .+16"), CODE_BRANCH, 0x5010, 0},
+		{ASM("cbz x1, .+16"), CODE_BRANCH, 0x5010, 0},
+		{ASM("tbnz w2, #3, .+16"), CODE_BRANCH, 0x5010, 0},
+		{ASM("br x9"), CODE_JUMP, 0, 0},
+		{ASM("blr x9"), CODE_CALL, 0, CALL_WRITES},
+		{ASM("ret"), CODE_RETURN, 0, 0},
+		{ASM("brk #1"), CODE_STOP, 0, 0},
+		{ASM("udf #0"), CODE_STOP, 0, UINT32_MAX},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct code_insn insn = decode_one(cases[i].word);
+		struct code_insn insn = decode_one(cases[i].text);
 
 		assert_int_equal(insn.flow, cases[i].flow);
 		assert_int_equal(insn.target, cases[i].target);

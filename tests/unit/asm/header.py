@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes a C header of an assembly source: each function's bytes as an array of its name.
+"""Makes a C header of machine code: of an assembly source, or of the instructions that a test in C names.
 
-    header.py [--include HEADER]... TARGET SOURCE OUTPUT
+    header.py [--include HEADER]... TARGET SOURCE.s OUTPUT      each function's bytes as an array of its name
+    header.py TARGET SOURCE.c OUTPUT                            each ASM("instruction") as a row of instructions[]
 
 TARGET is what clang calls the machine: x86_64, or aarch64, for which the arrays are words. A function is a label; it ends where the
 next begins. Calls to what the source does not define have 0 where the distance stands. Three macros (go.inc) say more of a function f, and become arrays for goprog.h:
@@ -18,16 +19,20 @@ import subprocess
 import sys
 import tempfile
 
+FLAGS = {"aarch64": ["-march=armv8.1-a"]}  # with the atomic instructions, which Go uses
 SHT_SYMTAB = 2
 STT_SECTION, STT_FILE = 3, 4
+
+
+ASM = re.compile(r'\bASM\("([^"]*)"\)')
 
 
 def assemble(target, source):
     """Returns the bytes of .text and [(offset, name)] of its symbols."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "out.o"
-        subprocess.run(["clang", f"--target={target}-linux-gnu", "-c", "-I", str(pathlib.Path(source).parent), source, "-o", str(out)],
-                       check=True)
+        command = ["clang", f"--target={target}-linux-gnu", *FLAGS.get(target, []), "-c", "-I", str(pathlib.Path(source).parent)]
+        subprocess.run([*command, source, "-o", str(out)], check=True)
         data = out.read_bytes()
     shoff, = struct.unpack_from("<Q", data, 40)
     size, count, names = struct.unpack_from("<HHH", data, 58)
@@ -77,9 +82,13 @@ def code_array(target, name, code):
     return array(f"uint{8 * size}_t", name, lines)
 
 
+def head(source, includes):
+    text = f"/* Made of {pathlib.Path(source).name} by header.py. */\n#pragma once\n\n#include <stdint.h>\n"
+    return text + "".join(f'#include "{name}"\n' for name in includes)
+
+
 def header(target, source, includes, found):
-    out = [f"/* Made of {pathlib.Path(source).name} by header.py. */\n#pragma once\n\n#include <stdint.h>\n"]
-    out += [f'#include "{name}"\n' for name in includes]
+    out = [head(source, includes)]
     for name, code, marks in found:
         out.append("\n" + code_array(target, name, code))
         deltas = [(at, m[1]) for at, mark in marks if (m := re.match(r"sp=([^,]+),", mark))]
@@ -93,6 +102,20 @@ def header(target, source, includes, found):
     return "".join(out)
 
 
+def instructions(target, source):
+    """Returns the header with what stands in ASM(""), and its bytes. (asm_insn.h)"""
+    texts = list(dict.fromkeys(ASM.findall(pathlib.Path(source).read_text())))
+    with tempfile.NamedTemporaryFile("w", suffix=".s") as file:
+        file.write("".join(f"i{n}: {text}\n" for n, text in enumerate(texts)))
+        file.flush()
+        found = {name: code for name, code, _ in functions(*assemble(target, file.name))}
+    rows = []
+    for n, text in enumerate(texts):
+        code = ", ".join(f"0x{byte:02x}" for byte in found[f"i{n}"])
+        rows.append(f'{{"{text}", {len(found[f"i{n}"])}, {{{code}}}}}')
+    return head(source, ["asm_insn.h"]) + "\n" + array("struct instruction", "instructions", rows)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--include", action="append", default=[])
@@ -100,8 +123,11 @@ def main():
     parser.add_argument("source")
     parser.add_argument("output")
     args = parser.parse_args()
-    found = functions(*assemble(args.target, args.source))
-    pathlib.Path(args.output).write_text(header(args.target, args.source, args.include, found))
+    if args.source.endswith(".c"):
+        text = instructions(args.target, args.source)
+    else:
+        text = header(args.target, args.source, args.include, functions(*assemble(args.target, args.source)))
+    pathlib.Path(args.output).write_text(text)
 
 
 if __name__ == "__main__":
