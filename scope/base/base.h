@@ -8,6 +8,7 @@
  *   vec.h      a typed vector
  *   search.h   binary search
  *   memory.h   memory that is read by address, of whatever it is
+ *   descriptors.h  what to do, and to say, when descriptors run out
  *   table.h    a map from 64-bit keys to 32-bit values, of the library of this project
  */
 #ifndef BASE_BASE_H
@@ -30,5 +31,6 @@
 #include "base/table.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/descriptors.h"
 
 #endif

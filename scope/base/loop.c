@@ -92,7 +92,10 @@ struct error *loop_catch(struct loop *loop, const int *signals, size_t n,
 	loop->caught = caught;
 	loop->caught_ctx = ctx;
 	loop->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return loop->signal_fd < 0 ? error_errno(ERROR_FAILED, errno, "signalfd") : NULL;
+	if (loop->signal_fd >= 0)
+		return NULL;
+	return descriptors_out(errno) ? descriptors_error(errno, "signals")
+				      : error_errno(ERROR_FAILED, errno, "signalfd");
 }
 
 int loop_signal_fd(const struct loop *loop)

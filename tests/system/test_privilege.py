@@ -1,12 +1,14 @@
-"""Without root, without bpf(2), with few open files."""
+"""Without root, without bpf(2), with few open files, without /proc; and a target that is stopped."""
 
 import errno
 import os
+import re
 import resource
 import shutil
+import signal
 import subprocess
 
-from harness import check, clean, deny_bpf, LONG, options, refused, Run, same, Skip, steps, target, test, tmp, tophash
+from harness import check, clean, deny_bpf, identity, LONG, options, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash
 
 
 @test
@@ -38,13 +40,72 @@ def no_bpf():
 
 
 @test
-def no_perf_events():
-    """bpf(2) is there, but links are refused: an exit code and one line all the same."""
+def few_descriptors():
+    """At any limit of open files: it works, or one line names the limit and how to raise it."""
     p = steps()
-    r = tophash("-p", p.pid, "--duration", "100ms", "--format", "json",
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (14, 14)))
-    check(r.code in (0, 1, 4), f"few open files: {r.code} {r.err}")
-    if r.code:
-        same(len(r.lines), 1, f"lines: {r.err}")
-    clean(p.pid, target("steps"))
+    worked = 0
+    for limit in (4, 5, 8, 14, 16, 24, 32, 40, 47, 48, 64):
+        r = tophash("-p", p.pid, "--duration", "100ms", "--format", "json",
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        if r.code == 0:
+            worked += 1
+        else:
+            refused(r, 1, "Too many open files", "ulimit -n", str(limit))
+        clean(p.pid, target("steps"))
+    check(worked >= 2, f"it works with {worked} limits")
+    r = tophash("-p", p.pid, "--duration", "100ms", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (16, 64)))
+    same((r.code, r.err), (0, ""), "a soft limit is raised to the hard one")
     p.end()
+
+
+def in_another_proc(mount, *command):
+    """Runs a command where /proc is mounted otherwise."""
+    q = subprocess.run(["unshare", "-m", "sh", "-c", mount + ' && exec "$@"', "sh", *map(str, command)], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
+    return Run(q.returncode, q.stdout, q.stderr)
+
+
+@test
+def no_proc():
+    p = steps()
+    for args in (["-p", p.pid], ["-b", target("steps")], ["--", target("steps")]):
+        refused(in_another_proc("mount -t tmpfs none /proc", options.tophash, "trace", *args), 4, "/proc", "mount")
+    p.end()
+
+
+@test
+def hidden_proc():
+    """A process that runs but that /proc hides is not one that does not exist."""
+    p = steps()
+    d = tmp("public")
+    d.mkdir()
+    os.chmod(tmp(), 0o755)
+    exe = shutil.copy(options.tophash, d / "tophash")
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", exe]
+    hide = "mount -t proc -o hidepid=2 proc /proc"
+    for verb in (["trace", "-p", p.pid], ["trace", "--dry-run", "-p", p.pid], ["addr", "-p", p.pid, "0x401000"]):
+        refused(in_another_proc(hide, *user, *verb), 4, "hidepid", "root")
+    refused(in_another_proc(hide, *user, "trace", "-p", 4194304), 3, "no process 4194304")
+    p.end()
+
+
+@test
+def stopped():
+    """A stopped process is said to be one, once; with -q nothing is said."""
+    for how in ("-p", "-b"):
+        p = steps()
+        for quiet in ([], ["-q"]):
+            os.kill(p.pid, signal.SIGSTOP)
+            t = spawn([options.tophash, "trace", "--format", "json", *quiet, how, str(p.pid) if how == "-p" else target("steps")],
+                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            check('"start"' in t.stdout.readline(), "it begins")
+            os.kill(p.pid, signal.SIGCONT)
+            p.ask("3")
+            t.send_signal(signal.SIGINT)
+            out, err = t.communicate(timeout=LONG)
+            same((t.returncode, identity(Run(0, out, ""))["removed"]), (0, 3), err)
+            if quiet:
+                same(err, "", "-q")
+            else:
+                check(re.fullmatch(rf"tophash: process {p.pid} is stopped: .*kill -CONT {p.pid}.*\n", err), err)
+        p.end()

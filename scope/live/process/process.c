@@ -21,16 +21,17 @@ static const struct target_ops process_ops;
 
 static struct error *no_descriptor(pid_t pid, int errnum)
 {
-	return error_errno(ERROR_FAILED, errnum,
-			   "no descriptor is left for process %d: raise the limit (ulimit -n)",
-			   (int)pid);
+	char what[32];
+
+	snprintf(what, sizeof(what), "process %d", (int)pid);
+	return descriptors_error(errnum, what);
 }
 
 static struct error *open_failed(pid_t pid, int errnum)
 {
 	if (errnum == ENOENT || errnum == ESRCH)
 		return error_new(ERROR_TARGET, "no process %d: is it still running?", (int)pid);
-	if (errnum == EMFILE || errnum == ENFILE)
+	if (descriptors_out(errnum))
 		return no_descriptor(pid, errnum);
 	if (errnum == EACCES || errnum == EPERM)
 		return error_new(ERROR_PERMISSION, "not allowed to look at process %d: %s",
@@ -142,7 +143,7 @@ struct error *process_adopt(pid_t pid, const char *exe_path, struct target **ret
 
 	if (!process)
 		return error_nomem();
-	if (process->pidfd < 0 && (errno == EMFILE || errno == ENFILE))
+	if (process->pidfd < 0 && descriptors_out(errno))
 		return no_descriptor(pid, errno);
 	target->exe_path = strdup(exe_path);
 	if (!target->exe_path)
@@ -203,6 +204,13 @@ bool target_executes(struct target *target, int exe, bool *ret)
 		return false;
 	*ret = one.st_ino == other.st_ino && one.st_dev == other.st_dev;
 	return true;
+}
+
+void target_drop_exe(struct target *target)
+{
+	if (target->exe >= 0)
+		close(target->exe);
+	target->exe = -1;
 }
 
 /* ---- its memory ---- */

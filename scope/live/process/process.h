@@ -122,6 +122,8 @@ CLEANUP_FUNC(struct target, target_close)
 /* Tells in *ret whether the target executes the file `exe` (a descriptor). Returns false when the
  * target is gone. */
 bool target_executes(struct target *target, int exe, bool *ret);
+/* Closes the target's executable where it is not needed: a descriptor less. */
+void target_drop_exe(struct target *target);
 /* Tells whether all threads of the target are stopped (SIGSTOP, a debugger): it does nothing. */
 bool target_is_stopped(struct target *target);
 

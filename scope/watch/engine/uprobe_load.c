@@ -43,6 +43,8 @@ bool uprobe_kernel_is(unsigned major, unsigned minor)
 
 struct error *uprobe_failed(const char *what, int errnum)
 {
+	if (descriptors_out(errnum))
+		return descriptors_error(errnum, what);
 	/* The verifier returns EACCES, too. libbpf then names the program. */
 	if (errnum == EPERM || (errnum == EACCES && !strstr(last_message, "prog '")))
 		return error_new(ERROR_PERMISSION,

@@ -57,6 +57,7 @@ static struct error *add_new_process(struct session *session, pid_t pid)
 		error_free(err);
 		try(process_adopt(pid, image_name(session->image), &target));
 	}
+	target_drop_exe(target); /* it is session->exe, and there may be very many */
 	return add_process(session, target);
 }
 

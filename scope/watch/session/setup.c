@@ -75,13 +75,15 @@ static struct error *choose_places(struct session *session)
 }
 
 /* A shell starts what it runs in the background of a script with SIGINT ignored. From here on
- * SIGINT and SIGTERM end us all the same. A command was forked before: it keeps what we were
- * given. */
+ * SIGINT and SIGTERM end us all the same. */
 static void heed_signals(void)
 {
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 }
+
+/* The engine alone needs about thirty. */
+enum { DESCRIPTORS_MIN = 48 };
 
 struct error *session_open(const struct session_options *options, struct session **ret)
 {
@@ -94,8 +96,13 @@ struct error *session_open(const struct session_options *options, struct session
 	session->exe = -1;
 	session->spawn = (struct spawn){.go = -1, .failed = -1};
 	try(loop_new(&session->loop));
+	try(process_check_proc());
 	try(open_target(session));
+	/* A command was forked before this, and keeps the signals and limits that we were given. */
 	heed_signals();
+	descriptors_raise();
+	if (!options->look_only)
+		try(descriptors_check(DESCRIPTORS_MIN));
 	try(gopcln_open(session->image, &session->tab));
 	try(check_release(session));
 	try(choose_places(session));
@@ -205,11 +212,25 @@ struct error *session_attach(struct session *session)
 
 /* ---- the first processes ---- */
 
+/* A stopped process looks like one in which nothing happens. */
+static void notice_stopped(struct session *session, struct target *target)
+{
+	if (target_is_stopped(target))
+		session_notice(session, SESSION_INFO,
+			       "process %d is stopped: it removes nothing until it goes on "
+			       "(kill -CONT %d, or the debugger that stopped it)",
+			       (int)target->pid, (int)target->pid);
+}
+
 static bool on_found(void *ctx, pid_t pid)
 {
 	struct session *session = ctx;
+	struct traced *traced;
 
 	session->failed = find_or_add_process(session, pid, NULL);
+	traced = session->failed ? NULL : find_process(session, pid);
+	if (traced)
+		notice_stopped(session, traced->target);
 	return !session->failed;
 }
 
@@ -247,6 +268,8 @@ struct error *session_begin(struct session *session, const struct session_output
 		try(find_running(session));
 	else
 		emit_start_once(session, &session->processes.data[0], NULL);
+	if (session->options.pid)
+		notice_stopped(session, session->processes.data[0].target);
 	remember_image(session);
 	return NULL;
 }
