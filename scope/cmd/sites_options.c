@@ -35,8 +35,8 @@ static const struct option_spec rows[] = {
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
 	 .help = "maps of this type, as Go prints it: 'map[string]*'",
 	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. Generic code matches "
-		"when any of its instances does. In patterns * and ? are wild, brackets are literal, "
-		"and \\e quotes."},
+		"when any of its instances does, or a type of its shape could. In patterns * and ? "
+		"are wild, brackets are literal, and \\e quotes."},
 	{.name = "site", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_site,
 	 .help = "in this function or file:line, also when inlined",
 	 .man = "In a function ('main.(*store).*'), or at file:line with or without the folder "

@@ -84,8 +84,11 @@ static const struct option_spec rows[] = {
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
 	 .help = "maps of this type, as Go prints it: 'map[string]*'",
 	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. In patterns * and ? are "
-		"wild, brackets are literal, and \\e quotes. A map whose type cannot be read is shown, "
-		"with an empty map_type (reflect made the type, and the process has ended)."},
+		"wild, brackets are literal, and \\e quotes. In generic code the runtime may know "
+		"only the shape of the type (map[go.shape.string]go.shape.*uint8). Such a map is "
+		"shown when a type of that shape could match; how many others there were is said at "
+		"the end. A map whose type cannot be read is shown, with an empty map_type (reflect "
+		"made the type, and the process has ended)."},
 	{.name = "map", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(filter.map),
 	 .min = 1, .max = UINT64_MAX,
 	 .help = "one map (with -p or a command)",

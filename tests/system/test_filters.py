@@ -1,9 +1,10 @@
 """Which events are shown: --key, --type, --map, --goid, --site, --misses; how much of keys and stacks."""
 
 import json
+import subprocess
 from pathlib import Path
 
-from harness import brief, check, Failed, go_build, HERE, identity, Program, refused, same, test, tophash, Tracer, zoo_program
+from harness import brief, check, Failed, go_build, HERE, identity, options, Program, refused, same, test, tmp, tophash, Tracer, zoo_program
 
 
 def key_is(*values):
@@ -203,3 +204,48 @@ def key_and_stack_sizes():
         same(got[:n], (want if not cut else want)[:n][: len(got)], f"deep {depth} --stack {n}")
         check(len(got) == n if cut else len(got) > depth, f"deep {depth} --stack {n}: {len(got)} frames")
     p.end()
+
+
+GENERIC = [  # --type, elements removed from maps that may be of it
+    ("map[string]*main.session", 3),
+    ("map[string]*", 4),  # and map[string]bool
+    ("map[main.id]string", 4),
+    ("map[int]int", 3),
+    ("map[string]bool", 1),
+    ("map[[]2[]int]*", 0),
+]
+
+
+@test
+def types_of_generic_code():
+    """--type hides no removal in generic code whose map type is a shape of the one asked for; what it hides there is said."""
+    trouble = []
+    loop = "for k := range m {\n\t\tdelete(m, k)\n\t}"
+    source = (HERE / "generic.go").read_text()
+    check(loop in source, "generic.go has no loop")
+    with_clear = tmp("generic_clear.go")
+    with_clear.write_text(source.replace(loop, "clear(m)"))
+    # How many removals are of shape types: Go 1.19 knows nothing else in generic code; later, clear() does not.
+    for go, program, all_shapes in [
+        ("1.19", go_build(HERE / "generic.go", "generic", go="1.19"), 6),
+        ("1.21", go_build(with_clear, "generic_clear", go="1.21"), 3),
+        ("1.27", go_build(with_clear, "generic_clear", go="1.27"), 3),
+    ]:
+        for glob, want in GENERIC:
+            r = tophash("--format", "json", "--type", glob, "--", program)
+            same(r.code, 0, "exit code")
+            events = [json.loads(line) for line in r.out.splitlines()]
+            hidden = all_shapes - sum("go.shape." in e.get("map_type", "") for e in events)
+            got = sum(e["len_before"] - e["len_after"] for e in events if e["event"] in ("delete", "clear"))
+            end = events[-1]
+            if got != want:
+                trouble.append(f"Go {go}, {glob}: {got} removed, not {want}")
+            if end["hits"] != end["delivered"] + end["filtered"]:
+                trouble.append(f"Go {go}, {glob}: {end}")
+            told = f"--type: {hidden} of the filtered removals were in generic code" in r.err
+            if told != (hidden > 0):
+                trouble.append(f"Go {go}, {glob}: {hidden} hidden shapes, but: {r.err}")
+        sites = subprocess.run([options.tophash, "sites", "--type", "map[string]*main.session", program], text=True, stdout=subprocess.PIPE)
+        if "empty[" not in sites.stdout:
+            trouble.append(f"Go {go}: sites hides the generic site: {sites.stdout}")
+    check(not trouble, "\n    ".join(trouble))

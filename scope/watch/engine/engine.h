@@ -43,11 +43,13 @@ struct engine_options {
 };
 
 struct engine_counters {
-	uint64_t hits;	   /* all hits; each is a record, or filtered, or lost */
-	uint64_t filtered; /* hits that the engine itself left out */
-	uint64_t removed;  /* elements, by delete */
-	uint64_t cleared;  /* elements, by clear */
-	uint64_t misses;   /* deletes that removed nothing */
+	uint64_t hits;		  /* all hits; each is a record, or filtered, or lost */
+	uint64_t filtered;	  /* hits that the engine itself left out */
+	uint64_t filtered_shapes; /* those of them that --type filtered, of maps whose type is a
+				     shape (filter_type_is_shape) */
+	uint64_t removed;	  /* elements, by delete */
+	uint64_t cleared;	  /* elements, by clear */
+	uint64_t misses;	  /* deletes that removed nothing */
 	uint64_t lost_ring, lost_pending, lost_internal;
 };
 

@@ -70,8 +70,11 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	key_match_plan(fill->filter, fill->types, type->key, &wire.plan);
 	if (fill->filter->type_glob) {
 		buf_reset(&fill->name);
-		wire.plan.skip = gotype_name(fill->types, type->addr, &fill->name) &&
-				 !filter_type_matches(fill->filter, buf_cstr(&fill->name));
+		if (gotype_name(fill->types, type->addr, &fill->name) &&
+		    !filter_type_matches(fill->filter, buf_cstr(&fill->name)))
+			wire.plan.skip = filter_type_is_shape(buf_cstr(&fill->name))
+						 ? WIRE_SKIP_SHAPE
+						 : WIRE_SKIP_TYPE;
 	}
 	return push_type(fill, type->addr, &wire);
 }

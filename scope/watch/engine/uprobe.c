@@ -110,6 +110,7 @@ static void uprobe_counters(const struct engine *engine, struct engine_counters 
 		for (int i = 0; i < uprobe->ncpus; i++) {
 			ret->hits += each[i].other_hits + each[i].removed;
 			ret->filtered += each[i].filtered;
+			ret->filtered_shapes += each[i].filtered_shapes;
 			ret->removed += each[i].removed;
 			ret->cleared += each[i].cleared;
 			ret->misses += each[i].misses;

@@ -156,6 +156,13 @@ enum wire_match {
 	WIRE_MATCH_USER,   /* user space decides */
 };
 
+/* Whether --type leaves a map type out. */
+enum wire_skip {
+	WIRE_SKIP_NONE,
+	WIRE_SKIP_TYPE,	 /* a map of this type is filtered */
+	WIRE_SKIP_SHAPE, /* the same; the type is a shape, and such removals are counted */
+};
+
 /* What is known of a type before the first event: keyed by link-time address. For a map type it
  * describes the map's KEY; for any other type (the dynamic type of an interface key), itself. */
 struct wire_plan {
@@ -163,7 +170,7 @@ struct wire_plan {
 	uint32_t size;	     /* bytes of the key in memory */
 	uint8_t key_kind;    /* enum wire_key_kind: how it travels */
 	uint8_t match;	     /* enum wire_match */
-	uint8_t skip;	     /* --type does not match: filtered */
+	uint8_t skip;	     /* enum wire_skip */
 	uint8_t nsteps;
 };
 
@@ -210,11 +217,12 @@ static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint
 struct wire_counters {
 	uint64_t other_hits; /* all but removals: hits = other_hits + removed */
 	uint64_t filtered;
-	uint64_t lost_ring;	/* the ring was full */
-	uint64_t lost_pending;	/* --misses: too many deletes in flight */
-	uint64_t lost_internal; /* a tail call failed: not known to happen */
-	uint64_t removed;	/* elements, by delete */
-	uint64_t cleared;	/* elements, by clear */
+	uint64_t filtered_shapes; /* those of them with WIRE_SKIP_SHAPE */
+	uint64_t lost_ring;	  /* the ring was full */
+	uint64_t lost_pending;	  /* --misses: too many deletes in flight */
+	uint64_t lost_internal;	  /* a tail call failed: not known to happen */
+	uint64_t removed;	  /* elements, by delete */
+	uint64_t cleared;	  /* elements, by clear */
 	uint64_t misses;
 };
 

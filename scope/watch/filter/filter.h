@@ -4,6 +4,7 @@
  *   pattern.c    the options as they are parsed; numbers, texts and addresses in a --key
  *   key_test.c   how --key is compared with the keys of one type
  *   match.c      decisions on decoded keys, type names and stacks
+ *   shape.c      --type and the types of generic code
  */
 #ifndef WATCH_FILTER_FILTER_H
 #define WATCH_FILTER_FILTER_H
@@ -59,8 +60,12 @@ void filter_key_test(const struct filter *filter, const struct gotypes *types, u
 /* Returns true if a decoded key matches. A part that was cut or could not be read never speaks against
  * a match, and a key of which nothing is there (n = 0) matches. */
 bool filter_key_matches(const struct filter_key *key, const struct value *values, size_t n);
-/* Returns true if --type matches the name of a map type, or if there is no --type. */
+/* Returns true if --type matches the name of a map type, or if there is no --type. The type of a map in
+ * generic code may be a shape, which stands for many types ("map[go.shape.string]go.shape.*uint8"):
+ * it matches if one of those could. */
 bool filter_type_matches(const struct filter *filter, const char *type);
+/* Returns true if the name of a type has a shape in it. */
+bool filter_type_is_shape(const char *type);
 /* Returns true if --site matches the deleting function, or one that it is inlined into, up to the
  * first that is not inlined. stack: innermost frame first. */
 bool filter_site_matches(const struct filter *filter, const struct event_frame *stack, size_t n);

@@ -1,6 +1,7 @@
+#include "base/text/text.h"
 #include "watch/filter/pattern.h"
+#include "watch/filter/shape.h"
 
-#include <fnmatch.h>
 #include <math.h>
 
 /* A part that could not be read agrees with every pattern, and of a part that was cut only the bytes
@@ -186,7 +187,15 @@ bool filter_key_matches(const struct filter_key *key, const struct value *values
 
 bool filter_type_matches(const struct filter *filter, const char *type)
 {
-	return !filter->type_glob || fnmatch(filter->type_glob, type, 0) == 0;
+	const char *glob = filter->type_glob;
+
+	return !glob || glob_matches(glob, type) ||
+	       (shape_is_in(type) && shape_could_match(glob, type));
+}
+
+bool filter_type_is_shape(const char *type)
+{
+	return shape_is_in(type);
 }
 
 static bool frame_matches(const char *glob, const struct event_frame *frame)
@@ -195,13 +204,13 @@ static bool frame_matches(const char *glob, const struct event_frame *frame)
 	struct buf place = {0};
 	bool matches;
 
-	if (fnmatch(glob, frame->func, 0) == 0)
+	if (glob_matches(glob, frame->func))
 		return true;
 	buf_printf(&place, "%s:%u", frame->file, frame->line);
-	matches = fnmatch(glob, buf_cstr(&place), 0) == 0;
+	matches = glob_matches(glob, buf_cstr(&place));
 	buf_reset(&place);
 	buf_printf(&place, "%s:%u", base ? base + 1 : frame->file, frame->line);
-	matches = matches || fnmatch(glob, buf_cstr(&place), 0) == 0;
+	matches = matches || glob_matches(glob, buf_cstr(&place));
 	buf_fini(&place);
 	return matches;
 }

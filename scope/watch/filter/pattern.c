@@ -1,3 +1,4 @@
+#include "base/text/text.h"
 #include "watch/filter/pattern.h"
 
 #include <ctype.h>
@@ -230,33 +231,9 @@ struct error *filter_set_key(struct filter *filter, const char *text, bool prefi
 
 struct error *filter_set_glob(const char *option, const char *text, char **to)
 {
-	size_t len = strlen(text);
-	struct buf escaped = {0};
-
 	if (*to)
 		return error_new(ERROR_USAGE, "%s can be given once only", option);
-	if (!len || len > 1024)
-		return error_new(ERROR_USAGE, "%s: the pattern is %s", option,
-				 len ? "longer than 1024 bytes" : "empty");
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\\' && i + 1 == len) {
-			buf_fini(&escaped);
-			return error_new(ERROR_USAGE, "%s %s: the pattern ends in a lone backslash",
-					 option, text);
-		}
-		if (text[i] == '[')
-			buf_char(&escaped, '\\');
-		if (text[i] == '\\')
-			buf_char(&escaped, text[i++]);
-		buf_char(&escaped, text[i]);
-	}
-	buf_char(&escaped, '\0');
-	if (escaped.bad) {
-		buf_fini(&escaped);
-		return error_nomem();
-	}
-	*to = escaped.data;
-	return NULL;
+	return glob_new(option, text, to);
 }
 
 void filter_fini(struct filter *filter)

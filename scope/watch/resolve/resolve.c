@@ -9,6 +9,7 @@ struct resolver {
 	struct stacks stacks;
 	struct types types;
 	struct go_key_arena arena;
+	uint64_t filtered_shapes;
 	const struct layout_ops *layout;
 	struct map_state state[MAP_STATE_MAX];
 };
@@ -184,14 +185,15 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, struct 
 				   : NULL;
 }
 
-static bool is_filtered(const struct resolver *r, const struct wire_event *e,
-			const struct stack *stack, const struct type_info *info,
-			const struct event_removal *event)
+static bool is_filtered(struct resolver *r, const struct wire_event *e, const struct stack *stack,
+			const struct type_info *info, const struct event_removal *event)
 {
 	const struct filter *filter = r->options.filter;
 
-	if (!stack->site_matches || !info->matches || info->key_never)
+	if (!stack->site_matches || !info->matches || info->key_never) {
+		r->filtered_shapes += !info->matches && info->shape;
 		return true;
+	}
 	return e->kind == WIRE_DELETE && e->flags & WIRE_CHECK && filter->key &&
 	       !filter_key_matches(filter->key, event->key, event->key_n);
 }
@@ -244,4 +246,9 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 	}
 	ret->kind = e->kind == WIRE_CLEAR ? EVENT_CLEAR : EVENT_DELETE;
 	return resolve_removal(r, e, ret_what, &ret->removal);
+}
+
+uint64_t resolver_filtered_shapes(const struct resolver *resolver)
+{
+	return resolver->filtered_shapes;
 }

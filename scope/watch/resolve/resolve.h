@@ -40,4 +40,8 @@ enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START };
 struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
 			       enum resolved *ret_what, struct event *ret);
 
+/* Returns how many removals --type has filtered here whose map type is a shape: engine_counters has
+ * those that the engine filtered. */
+uint64_t resolver_filtered_shapes(const struct resolver *resolver);
+
 #endif

@@ -19,6 +19,7 @@ static bool describe_type(const struct types *t, const struct gotypes *types, ui
 		info->key_never = test.how == KEY_TEST_NEVER;
 		if (gotype_name(types, addr, &name))
 			info->matches = filter_type_matches(t->filter, buf_cstr(&name));
+		info->shape = filter_type_is_shape(buf_cstr(&name));
 	}
 	info->name = strdup(buf_cstr(&name));
 	buf_fini(&name);

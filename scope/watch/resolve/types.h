@@ -14,6 +14,7 @@ struct type_info {
 	enum gotype_kind key_kind;
 	bool known;
 	bool matches;	/* --type; a type without a name may match */
+	bool shape;	/* the name has a shape in it */
 	bool key_never; /* --key cannot be a key of such a map */
 };
 

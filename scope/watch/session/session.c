@@ -293,6 +293,23 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 	ret->end.sinks_n = fan_accounts(session->output.sinks, ret->sinks, ret->sinks_lost);
 }
 
+/* --type shows removals in generic code whose map type could be the one asked for. It tells of the
+ * others, because nobody can name the type that they had in the source. */
+static void tell_shapes(struct session *session)
+{
+	struct engine_counters c;
+	uint64_t shapes;
+
+	engine_counters(session->engine, &c);
+	shapes = c.filtered_shapes + resolver_filtered_shapes(session->resolver);
+	if (shapes)
+		session_notice(session, SESSION_INFO,
+			       "--type: %llu of the filtered removals were in generic code, which "
+			       "knows only the shape of its map type (go.shape...); it cannot be "
+			       "the one asked for",
+			       (unsigned long long)shapes);
+}
+
 void session_finish(struct session *session, struct error *err, struct session_totals *ret)
 {
 	struct fan *sinks = session->output.sinks;
@@ -313,6 +330,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	fan_event(sinks, &(struct event){.kind = EVENT_END, .time_ns = end_ns, .end = ret->end});
 	fail(session, fan_flush(sinks));
 	ret->failed_code = session->failed_code;
+	tell_shapes(session);
 	if (!ret->failed_code &&
 	    ret->end.hits != ret->end.delivered + ret->end.filtered + ret->lost_all)
 		session_notice(session, SESSION_WARNING,

@@ -101,7 +101,8 @@ struct pending {
 	uint32_t func;
 	uint8_t filtered;
 	uint8_t key_on_stack;
-	uint8_t unused[2];
+	uint8_t shape; /* filtered, with WIRE_SKIP_SHAPE */
+	uint8_t unused;
 };
 
 struct {

@@ -178,6 +178,13 @@ static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
 	return keyed && wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);
 }
 
+/* Counts a hit that was filtered. */
+static __always_inline void count_shape(struct wire_counters *c, const struct wire_plan *plan)
+{
+	if (plan && plan->skip == WIRE_SKIP_SHAPE)
+		add(c->filtered_shapes, 1);
+}
+
 /* ---- removals ---- */
 
 /* Takes the arguments out of the frame of the function that the probe stands in; window: its words
@@ -249,6 +256,7 @@ int on_removal_slow(struct pt_regs *ctx)
 	    !key_passes((uint64_t *)e->key, &call, plan, NULL) ||
 	    !take_goroutine_slow(e, ctx->r14, &walk)) {
 		add(c->filtered, 1);
+		count_shape(c, plan);
 		return 0;
 	}
 	take_key(e, &call, plan, NULL);
@@ -348,8 +356,10 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 
 		if (call.key_arg == WIRE_ARG_POINTER)
 			note_filter_bytes(probe, &call, copy);
-		if (!key_passes(chunk, &call, plan, copy))
+		if (!key_passes(chunk, &call, plan, copy)) {
+			count_shape(c, plan);
 			return FILTERED;
+		}
 	}
 	return send_small(ctx, probe, index, &call, plan, copy, c);
 }
@@ -444,6 +454,7 @@ int on_clear(struct pt_regs *ctx)
 	    !key_passes((uint64_t *)e->key, &call, plan, NULL) ||
 	    !take_goroutine_slow(e, ctx->r14, &walk)) {
 		add(c->filtered, 1);
+		count_shape(c, plan);
 		return 0;
 	}
 	take_key(e, &call, plan, NULL);
@@ -489,6 +500,7 @@ int on_entry(struct pt_regs *ctx)
 	pending.filtered = !take_goroutine_slow(e, ctx->r14, &walk) ||
 			   (filter_map && e->map != filter_map) ||
 			   !key_passes((uint64_t *)e->key, &call, plan, NULL);
+	pending.shape = plan && plan->skip == WIRE_SKIP_SHAPE;
 	take_key(e, &call, plan, NULL);
 	pending.func = probe->func;
 	pending.root = call.root;
@@ -524,6 +536,7 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	add(c->misses, 1);
 	if (pending->filtered) {
 		add(c->filtered, 1);
+		add(c->filtered_shapes, pending->shape);
 		bpf_map_delete_elem(&pendings, key);
 		return;
 	}
