@@ -1,4 +1,4 @@
-/* What the headers of the map share: what compilers call things, and what is exported. */
+/* Compiler macros, and the macro that exports a function. All headers of the map include it. */
 #ifndef TOPHASH_BASE_H
 #define TOPHASH_BASE_H
 
@@ -18,7 +18,7 @@
 #define TOPHASH_END
 #endif
 
-/* To be defined as nothing by who compiles the map into a library and does not want it exported. */
+/* Define it as nothing to compile the map into a library that does not export it. */
 #ifndef TOPHASH_API
 #define TOPHASH_API __attribute__((visibility("default")))
 #endif

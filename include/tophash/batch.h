@@ -1,7 +1,9 @@
-/* Many keys at once: while one key's cache lines are on their way, the next ones are asked for.
+/* Operations on many keys at once. While the cache lines of one key are on their way, those of the next keys
+ * are requested.
  *
- * Three passes over a group: hash and ask for the tag words; match and ask for the slots; then the
- * ordinary operation, whose lines have come. It pays where the map is larger than the cache.
+ * There are three passes over each group of keys. The first hashes the keys and requests their tag words. The
+ * second matches tags and requests slots. The third runs the ordinary operation, whose lines have arrived. This
+ * pays where the map is larger than the cache.
  */
 #ifndef TOPHASH_BATCH_H
 #define TOPHASH_BATCH_H
@@ -9,10 +11,10 @@
 #include "tophash/fast.h"
 
 #define TOPHASH_GROUP \
-	32 /* keys in flight: a core has 10 to 16 misses open, and there are two a key */
+	32 /* keys at a time: a core has 10 to 16 cache misses open, and a key has two */
 
-/* Hashes a group of keys and fetches what they will need: the slot of the first match, or with room the
- * one that a new entry would take. */
+/* Hashes a group of keys into ret and requests their cache lines: the slot of the first match or, where room is
+ * set and nothing matches, the slot that a new entry would take. */
 TOPHASH_INLINE void tophash_fetch_group(const struct tophash *map, const struct tophash_type *type,
 					const uint8_t *keys, size_t n, bool room,
 					struct tophash_hashed *ret)
@@ -38,12 +40,14 @@ TOPHASH_INLINE void tophash_fetch_group(const struct tophash *map, const struct 
 	}
 }
 
+/* Returns the size of the next group. */
 TOPHASH_INLINE size_t tophash_group(size_t n, size_t done)
 {
 	return n - done < TOPHASH_GROUP ? n - done : TOPHASH_GROUP;
 }
 
-/* Returns how many were found. vals: n values, zeroed where there is none, or NULL; found: n, or NULL. */
+/* Looks n keys up. Returns how many were found. Copies the values to vals[0..n), zeros for absent keys, and writes
+ * to found[0..n) whether each was there. Either array may be NULL. */
 TOPHASH_INLINE size_t tophash_find_many(const struct tophash *map, const struct tophash_type *type,
 					const void *keys, size_t n, void *vals, bool *found)
 {
@@ -75,7 +79,8 @@ TOPHASH_INLINE size_t tophash_find_many(const struct tophash *map, const struct 
 	return ret;
 }
 
-/* 0, or the error at which it stopped; ret_done (or NULL): how many keys are in. */
+/* Puts n keys with their values, in order. Returns 0, or the error at which it stopped. *ret_done is the number of
+ * keys that are in the map; ret_done may be NULL. */
 TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_type *type,
 				    const void *keys, const void *vals, size_t n, size_t *ret_done)
 {
@@ -86,7 +91,7 @@ TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_ty
 	while (done < n && err >= 0) {
 		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
 
-		/* The first key of all gives the map its seed. */
+		/* The first key gives the map its seed: it goes alone. */
 		group = map->core ? tophash_group(n, done) : 1;
 		tophash_fetch_group(map, type, at, group, true, hashed);
 		for (size_t i = 0; i < group; i++, done++) {
@@ -106,7 +111,7 @@ TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_ty
 	return err < 0 ? err : 0;
 }
 
-/* Returns how many were deleted. */
+/* Deletes n keys. Returns how many were there. */
 TOPHASH_INLINE size_t tophash_delete_many(struct tophash *map, const struct tophash_type *type,
 					  const void *keys, size_t n)
 {

@@ -1,4 +1,8 @@
-/* The map without types: each function is told the type. Sizes are in bytes. */
+/* The map without types: each function takes the type as an argument. Sizes are in bytes.
+ *
+ * Threads: any number of threads may read a map at the same time. A thread that changes a map must be the
+ * only one that uses it. Functions that take a const map only read it.
+ */
 #ifndef TOPHASH_CORE_H
 #define TOPHASH_CORE_H
 
@@ -6,14 +10,14 @@
 
 TOPHASH_BEGIN
 
-/* How a key is hashed and compared. */
+/* Says how a key is hashed and compared. */
 enum tophash_kind {
 	TOPHASH_KIND_INT = 1, /* 1, 2, 4, 8 or 16 bytes by value: integers, bool, enums, pointers */
-	TOPHASH_KIND_FLOAT,   /* float, double: -0 is +0; a NaN equals nothing, each is an entry */
-	TOPHASH_KIND_CSTR,    /* char *, by contents; not NULL */
+	TOPHASH_KIND_FLOAT,   /* float, double: -0 equals +0; a NaN equals no key */
+	TOPHASH_KIND_CSTR,    /* char *, by contents; never NULL */
 	TOPHASH_KIND_STR,     /* struct tophash_str, by contents */
 	TOPHASH_KIND_BYTES,   /* key_size bytes by value */
-	TOPHASH_KIND_CUSTOM,  /* by functions of the type */
+	TOPHASH_KIND_CUSTOM,  /* by the functions hash and equal of the type */
 };
 
 /* A string that knows its length; p may be NULL when n is 0. */
@@ -22,14 +26,14 @@ struct tophash_str {
 	size_t n;
 };
 
-/* What a map holds; the same for the whole life of a map.
+/* The type of a map's entries. It stays the same for the whole life of the map.
  *
  *   slot    +------- - - -+------+------- - - -+
  *           | key         | hash | value       |
  *           +------- - - -+------+------- - - -+
  *           0             hash_offset  val_offset      slot_size
  *
- * hash: of strings only, so that moving an entry never reads the string.
+ * Only strings have a hash in the slot: moving an entry then never reads the string.
  */
 struct tophash_type {
 	uint32_t kind; /* enum tophash_kind */
@@ -38,208 +42,246 @@ struct tophash_type {
 	uint32_t val_offset;
 	uint64_t hash_offset; /* 0: none */
 	uint32_t slot_size;
-	uint64_t (*hash)(const void *key); /* CUSTOM only; need not be seeded or mixed */
+	uint64_t (*hash)(const void *key); /* CUSTOM only; need be neither seeded nor mixed */
 	bool (*equal)(const void *key, const void *other); /* CUSTOM only */
 };
 
-/* Why the barrier is called. */
+/* Says why the barrier is called. */
 enum tophash_write {
-	TOPHASH_WRITE_NEW,     /* a slot is about to be filled; it is 0 */
-	TOPHASH_WRITE_REPLACE, /* its value is about to be replaced */
-	TOPHASH_WRITE_MOVE,    /* an entry is about to be copied into it; it is 0 */
-	TOPHASH_WRITE_CLEAR, /* it is about to be zeroed: its entry was deleted, or copied elsewhere */
+	TOPHASH_WRITE_NEW,     /* an entry is about to be written to the slot, which is 0 */
+	TOPHASH_WRITE_REPLACE, /* the value in the slot is about to be replaced */
+	TOPHASH_WRITE_MOVE,    /* an entry is about to be copied to the slot, which is 0 */
+	TOPHASH_WRITE_CLEAR,   /* the slot is about to be zeroed: its entry was deleted or moved */
 };
 
-/* What a map may be given before its first element; {0} in a member: the default. The structure is
- * borrowed: it must outlive the map. No hook may call the map that calls it, not to read either: what is
- * being dropped may still stand in it. */
+/* Functions of the user that a map calls. Set them with tophash_set_hooks() before the first element. A
+ * member that is NULL stands for the default. A hook must not call the map, not even to read it: the entry
+ * being dropped may still be there. */
 struct tophash_hooks {
 	size_t size; /* sizeof(struct tophash_hooks) */
-	void *ctx;   /* passed to each */
-	/* Memory; both or none. free is told the size that was asked for. alloc returns NULL when
-	 * there is none; its memory is aligned for any type. No piece is larger than 64 KiB, but for
-	 * buckets that are (and the directory of pieces). */
+	void *ctx;   /* passed to each hook */
+	/* Memory: set both or neither. alloc returns memory that is aligned for any type, or NULL. free gets
+	 * the size that was asked for. No piece is larger than 64 KiB, unless one bucket is (and except for
+	 * the directory of pieces). */
 	void *(*alloc)(size_t size, void *ctx);
 	void (*free)(void *p, size_t size, void *ctx);
-	/* Called once for each key and value that leaves the map: deleted, cleared, replaced, finished.
-	 * A key that is put where an equal one is stays outside: the one put is dropped. */
+	/* Called once for each key and value that leaves the map: by a delete, a clear, a replacement or
+	 * fini. When a put finds an equal key in the map, that key stays, and the one given to the put is
+	 * dropped. */
 	void (*drop_key)(void *key, void *ctx);
 	void (*drop_val)(void *val, void *ctx);
-	/* For a garbage collector, see docs/gc.md. Called before size bytes at slot change: a slot, or those
-	 * of a block that goes elsewhere. They still hold what they held. The write is the next thing
-	 * that happens: no hook is called, no memory taken before it; that of a put's value ends with the
-	 * put. What is written through slot(), find() or it.ref is the caller's to announce. Where there is
-	 * a barrier, a slot without an entry is 0, and so are all in memory that is given back. To be given
-	 * with an allocator: without one, large maps are moved by the kernel, which tells nobody. */
+	/* The write barrier of a garbage collector; docs/gc.md explains it. Called before size bytes at slot
+	 * change: one slot, or all slots of a block that is copied elsewhere. The bytes still have their old
+	 * contents. The write follows at once: the map calls no hook and takes no memory in between. The
+	 * write of a put's value ends with the put. The caller announces by itself what it writes through
+	 * slot(), find() or it.ref. With a barrier, every slot without an entry is 0, also in memory that is
+	 * given back. A barrier needs an allocator, because without one the kernel moves large maps and
+	 * tells nobody. */
 	void (*barrier)(void *slot, size_t size, enum tophash_write why, void *ctx);
 };
 
 struct tophash_core;
 
-#define TOPHASH_SLOT_MAX 65536 /* bytes of a key with its value */
+#define TOPHASH_SLOT_MAX 65536 /* the largest slot: a key, its hash and its value */
 
-/* A map; {0} is a legal, empty one. May be copied in memory, but only one of the copies may live on.
- * The members are for the functions of these headers only. */
+/* A map. {0} is a valid empty map. A map may be copied as bytes, but then only one of the copies may be
+ * used. The members are for the functions of these headers only. */
 struct tophash {
-	uint8_t *tags; /* the tag words; NULL: nobody may look here but the slow path */
+	uint8_t *tags; /* the tag words; NULL: every operation takes the slow path */
 	uint8_t *slots;
-	uint64_t seed, mult; /* of the hash */
+	uint64_t seed, mult; /* the secret of the hash */
 	uint32_t shift;	     /* bucket = hash >> shift */
-	uint32_t moves;	     /* changes when entries are moved, or an overflow bucket goes */
-	uint8_t *write_tags; /* tags, for writes: NULL as well while a slow write goes on */
+	uint32_t moves;	     /* changes when entries move, or an overflow bucket goes */
+	uint8_t *write_tags; /* tags for writes; also NULL while a slow write is going on */
 	size_t len;
-	size_t grow_at;	  /* a put at this length grows first */
-	size_t shrink_at; /* a delete down to this length shrinks afterwards */
+	size_t grow_at;	  /* a put at this length grows the map first */
+	size_t shrink_at; /* a delete that leaves this length shrinks the map */
 	struct tophash_core *core;
 	const struct tophash_hooks *hooks;
 	const struct tophash_type
-		*type; /* borrowed; NULL before the first element, init, or reserve */
+		*type; /* borrowed; NULL before init, reserve or the first element */
 	volatile uint8_t writing;
-	bool keep_room;	 /* never to shrink by itself */
+	bool keep_room;	 /* see tophash_keep_room() */
 	bool huge_pages; /* see tophash_huge_pages() */
 };
 
+/* Numbers about a map; tophash_stats() fills it. */
 struct tophash_stats {
-	size_t len, slots, buckets, overflow; /* overflow: buckets of chains */
-	size_t old_buckets, evacuated; /* while moving: how many there were, how many are done */
-	size_t bytes_held;	       /* memory that is taken */
-	size_t bytes_live;	       /* of it in slots that are used */
-	size_t longest_chain;	       /* buckets of the longest chain, the first one included */
+	size_t len, slots, buckets, overflow; /* overflow: overflow buckets in use */
+	size_t old_buckets,
+		evacuated;    /* while moving: old buckets in all, and those that are done */
+	size_t bytes_held;    /* memory that the map has taken */
+	size_t bytes_live;    /* the part of it in slots that hold an entry */
+	size_t longest_chain; /* in buckets, including the home */
 	uint64_t grows, shrinks;
-	uint64_t put_off; /* moves that had to wait for memory */
+	uint64_t put_off; /* how often a move had to wait for memory */
 	uint64_t moved;	  /* entries moved */
-	uint64_t slow[8]; /* how often the slow path was taken, by reason */
+	uint64_t slow[8]; /* how often the slow path was taken, by enum tophash_reason */
 };
 
-/* No put or delete moves more entries than this; the larger the slots, the fewer. */
+/* The most entries that one put or delete moves. With larger slots it is fewer. */
 #define TOPHASH_MOVES_MAX 609
 
-/* Why the slow path is taken. */
+/* Says why the slow path is taken. */
 enum tophash_reason {
-	TOPHASH_SLOW_CUSTOM = 1, /* hash, equality or hooks of its own; arrays in pieces */
+	TOPHASH_SLOW_CUSTOM = 1, /* a hash of the user, hooks for elements, or arrays in pieces */
 	TOPHASH_SLOW_MOVING,	 /* the map is moving */
 	TOPHASH_SLOW_CHAIN, /* the search leaves the home bucket, or its first match is not the key */
 	TOPHASH_SLOW_FIRST, /* put: the map has no memory yet */
 	TOPHASH_SLOW_GROW,  /* put: the map must grow */
 };
 
-/* The out-of-line half of get, put and delete: never inlined, to be caught by a breakpoint or a probe.
- * key points to key_size bytes, hash is its hash under the map's seed, of 32 bits (ignored where the
- * map has none yet, and for CUSTOM). They return the slot; map may be NULL (not for put). Get's is
- * pure: so a loop of reads keeps the map's members in registers. */
+/* ---- the out-of-line half of get, put and delete ---------------------------------------------------
+ *
+ * These functions are never inlined, so that a breakpoint or a probe catches them. key points to
+ * type->key_size bytes. hash is the key's 32-bit hash under the map's seed; it is ignored for CUSTOM keys and
+ * in a map that has no seed yet. map may be NULL, except for put. */
+
+/* Returns the slot of a key, or NULL. It is declared pure, so that a loop of reads keeps the map's members in
+ * registers. */
 TOPHASH_API __attribute__((pure)) void *tophash_get_slow(const struct tophash *map,
 							 const struct tophash_type *type,
 							 const void *key, uint64_t hash);
-/* ret, before: 1 when a value that is there stays, 0 when it is about to be replaced; afterwards: 1 new
- * (key stored, value undefined), 0 there already, -ENOMEM or -EOVERFLOW (returns NULL). */
+/* Returns the slot for a key, which the caller then writes the value to, or NULL on error.
+ * *ret before the call: 1 to keep a value that is there (no drop hook is called for it), 0 to replace it.
+ * *ret afterwards: 1 for a new entry (the key is written, the value undefined), 0 for one that was there,
+ * -ENOMEM or -EOVERFLOW. */
 TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_type *type,
 				   const void *key, uint64_t hash, int *ret);
+/* Deletes a key. Returns whether it was in the map. */
 TOPHASH_API bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
 				     const void *key, uint64_t hash);
-/* After a delete from that lane of a bucket: when the bucket has a chain, or shrink_at elements or fewer
- * are left. */
+/* Ends a fast delete from this lane of a bucket. The fast path calls it when the bucket has a chain, or when
+ * the map is to shrink. */
 TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane);
 
-/* The functions below take a map of any type; NULL is an empty map, and so is {0}. type is borrowed, the
- * same for the whole life of a map. */
+/* ---- functions for maps of any type ---------------------------------------------------------------
+ *
+ * NULL reads as an empty map, and so does {0}. type is borrowed: it must outlive the map, and be the same in
+ * every call. */
 
-/* Makes an empty map with room for hint elements (0: no memory is taken): room that was asked for is
- * kept until half of it has been used once. 0, -ENOMEM or -EOVERFLOW: empty all the same. O(hint): the room
- * is touched page by page, up to a quarter of the machine's memory, so that no put has to (Linux 5.14). */
+/* Makes an empty map with room for hint elements; it frees nothing that *map held before. With hint 0 it takes
+ * no memory. The room is kept until half of it has been used once. Returns 0, -ENOMEM or -EOVERFLOW; on error
+ * the map is empty and valid. O(hint): the room is touched page by page, up to a quarter of the machine's
+ * memory, so that no later put waits for a page (Linux 5.14). */
 TOPHASH_API int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint);
-/* Drops what is in it and gives all memory back; the map is empty, and legal, afterwards. O(n). */
+/* Drops every element and frees all memory. The map is empty and valid afterwards. map may be NULL. O(n). */
 TOPHASH_API void tophash_fini(struct tophash *map);
-/* hooks is borrowed and outlives the map. -EBUSY when the map has memory already, -EINVAL. */
+/* Sets the hooks, which are borrowed and must outlive the map. Returns 0, -EBUSY when the map has memory
+ * already, or -EINVAL when size is too small or only one of alloc and free is set. */
 TOPHASH_API int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks);
-/* Takes every element out. O(n); memory that was hardly used is given back. */
+/* Removes every element. Gives back memory that was hardly used, and keeps the rest. O(n). */
 TOPHASH_API void tophash_clear(struct tophash *map);
-/* Room for n elements in all, to be kept as init's is. 0, -ENOMEM or -EOVERFLOW. O(n). */
+/* Makes room for n elements in all. The room is kept until half of it has been used once. Returns 0, -ENOMEM or
+ * -EOVERFLOW; on error every element is still there. O(n). */
 TOPHASH_API int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t n);
-/* Gives back all that the elements do not need. 0 or -ENOMEM (then not all of it). O(n). */
+/* Gives back all memory that the elements do not need. Returns 0, or -ENOMEM when some of it had to stay. O(n). */
 TOPHASH_API int tophash_shrink(struct tophash *map);
-/* Whether the map keeps its room when elements leave it (by itself it gives it back, a little with each
- * delete): for one that is soon to be full again. shrink() gives it back all the same, and fini. */
+/* Sets whether a map keeps its room when elements leave it. By default each delete gives a little back. Set it
+ * for a map that will soon be full again. tophash_shrink() and tophash_fini() give the room back anyway. */
 TOPHASH_API void tophash_keep_room(struct tophash *map, bool keep);
-/* Whether arrays of 2 MiB and more may lie on huge pages, where the system has any to give (Linux:
- * madvise(MADV_HUGEPAGE)); by itself no map does. Large maps are faster by it, and memory is taken and given
- * back 2 MiB at a time: the put or delete whose turn it is waits until so much has been cleared, or longer,
- * where the kernel must make room for it first. Of no effect with an allocator. */
+/* Sets whether arrays of 2 MiB and more may lie on huge pages, where the system has any (Linux:
+ * madvise(MADV_HUGEPAGE)). By default they do not. Large maps become faster. But memory is then taken and given
+ * back 2 MiB at a time: the put or delete whose turn it is waits until the kernel has cleared that much, or
+ * longer where it must make room first. It has no effect with an allocator. */
 TOPHASH_API void tophash_huge_pages(struct tophash *map, bool use);
-/* Moves so many buckets, when the map is moving: for an idle loop. */
+/* Moves so many buckets, if the map is moving. Call it in an idle loop. */
 TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
-/* In C++ the function hides the constructor of the structure: gcc's -Wshadow warns of that. */
+/* In C++ this function hides the constructor of the structure, and gcc's -Wshadow warns of that. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
-/* O(n): it looks for the longest chain. */
+/* Fills *ret with numbers about a map. O(n): it looks for the longest chain. */
 TOPHASH_API void tophash_stats(const struct tophash *map, struct tophash_stats *ret);
 #pragma GCC diagnostic pop
 
-/* For who knows the type at run time only. A map of new is on the heap, with its type; it is for free
- * alone. INT keys are of 1, 2, 4, 8 or 16 bytes, FLOAT of 4 or 8, CSTR and STR of a pointer's and struct
- * tophash_str's; val_size 0 makes a set. NULL with errno: EINVAL, ENOMEM, EOVERFLOW. */
+/* ---- callers that learn the sizes at run time -------------------------------------------------------
+ *
+ * For language bindings, for example. key and val point to as many bytes as the map was made for. */
+
+/* Allocates a map and its type; only tophash_free() may release it. INT keys have 1, 2, 4, 8 or 16 bytes, FLOAT
+ * keys 4 or 8, CSTR keys the size of a pointer, STR keys that of struct tophash_str. val_size 0 makes a set.
+ * Returns NULL with errno EINVAL, ENOMEM or EOVERFLOW. */
 TOPHASH_API struct tophash *tophash_new(enum tophash_kind kind, uint32_t key_size,
 					uint32_t val_size, size_t hint);
+/* Frees a map of tophash_new(). NULL is allowed. */
 TOPHASH_API void tophash_free(struct tophash *map);
-/* The layout that new gives a slot. 0 or -EINVAL. */
+/* Fills *type with the slot layout that tophash_new() uses. Returns 0 or -EINVAL. */
 TOPHASH_API int tophash_type_init(struct tophash_type *type, enum tophash_kind kind,
 				  uint32_t key_size, uint32_t val_size);
-/* These do what the typed ones of map.h do; key and val point to as many bytes as the map was made
- * for. They take any map that has been initialised, or has had an element. A key may lie in the map, as
- * that of an iteration does; a val that is put may not. */
+
+/* The next functions do what those of the same names in map.h do. They take any map that was initialised or has
+ * had an element. A key may lie in the map itself, as the key of an iteration does; the value of a put may
+ * not. */
+
+/* Puts a copy of key and val. Returns 1 new, 0 replaced, -ENOMEM, -EOVERFLOW, or -EINVAL when the map does not
+ * know its type yet. */
 TOPHASH_API int tophash_put(struct tophash *map, const void *key, const void *val);
+/* Copies the value of a key to ret, or zeros when the key is absent. Returns whether it was there. */
 TOPHASH_API bool tophash_get(const struct tophash *map, const void *key, void *ret);
+/* Returns the value of a key, borrowed until the map changes, or NULL. */
 TOPHASH_API void *tophash_find(const struct tophash *map, const void *key);
+/* Deletes a key. Returns whether it was there. */
 TOPHASH_API bool tophash_delete(struct tophash *map, const void *key);
+/* Returns the number of elements. */
 TOPHASH_API size_t tophash_len(const struct tophash *map);
-/* Iterates as TOPHASH_EACH does. NULL without memory. */
+
+/* Iterates as TOPHASH_EACH does. */
 struct tophash_iter;
+/* Returns an iterator that tophash_iter_free() must free, or NULL when there is no memory. The map must outlive
+ * it. */
 TOPHASH_API struct tophash_iter *tophash_iter_new(const struct tophash *map);
-/* False at the end. ret_key and ret_val are borrowed until the next change of the map, or NULL. */
+/* Goes to the next element. Returns false at the end. *ret_key and *ret_val are borrowed until the map changes;
+ * either argument may be NULL. */
 TOPHASH_API bool tophash_iter_next(struct tophash_iter *iter, const void **ret_key, void **ret_val);
 TOPHASH_API void tophash_iter_free(struct tophash_iter *iter);
 
-/* Makes a copy of map in ret, which held nothing: its own memory and seed, the same hooks; of keep_room and
- * huge_pages it knows nothing. 0, -ENOMEM, or -EINVAL for a map with drop hooks (both would drop what they
- * share): empty then. O(n). */
+/* Copies map to ret, which must hold nothing. The copy has memory and a seed of its own and the same hooks, but
+ * not the settings of keep_room and huge_pages. Returns 0, -ENOMEM, or -EINVAL for a map with drop hooks (both
+ * maps would drop what they share); *ret is empty on error. O(n). */
 TOPHASH_API int tophash_clone(const struct tophash *map, struct tophash *ret);
 
-/* What is not as it should be in a map. */
+/* ---- checking and debugging ------------------------------------------------------------------------ */
+
+/* Says which invariant of a map is broken. */
 enum tophash_broken {
-	TOPHASH_BROKEN_LEN = 1, /* there are more or fewer entries than len says */
-	TOPHASH_BROKEN_FILTER,	/* an overflow filter does not tell what the chain holds */
-	TOPHASH_BROKEN_CHAIN,	/* a chain leads nowhere, or in a circle */
-	TOPHASH_BROKEN_POOL,	/* overflow buckets are lost, or in two chains */
-	TOPHASH_BROKEN_FAST,	/* the members of the fast path are not those of the core */
-	TOPHASH_BROKEN_FREE,	/* what must be empty is not */
-	TOPHASH_BROKEN_PLACE,	/* an entry is where its hash does not lead (level 2) */
-	TOPHASH_BROKEN_TAG,	/* an entry has another tag than its hash (level 2) */
-	TOPHASH_BROKEN_TWICE,	/* a key is there twice (level 3) */
+	TOPHASH_BROKEN_LEN = 1, /* the map has more or fewer entries than len says */
+	TOPHASH_BROKEN_FILTER,	/* an overflow filter does not match its chain */
+	TOPHASH_BROKEN_CHAIN,	/* a chain leads nowhere or in a circle */
+	TOPHASH_BROKEN_POOL,	/* overflow buckets are lost or in two chains */
+	TOPHASH_BROKEN_FAST,	/* the members that the fast path reads do not match the core */
+	TOPHASH_BROKEN_FREE,	/* a bucket that must be empty is not */
+	TOPHASH_BROKEN_PLACE,	/* an entry is not where its hash leads (level 2) */
+	TOPHASH_BROKEN_TAG,	/* the tag of an entry is not that of its hash (level 2) */
+	TOPHASH_BROKEN_TWICE,	/* a key is in the map twice (level 3) */
 };
 
-/* Walks through a map, as one does in tests. level 1: counts, chains and filters; 2: each entry is
- * where it should be; 3: no key is there twice. 0, or what was found first (enum tophash_broken). O(n). */
+/* Checks the invariants of a map, for tests. Level 1 checks counts, chains and filters. Level 2 also checks that
+ * each entry is where it should be. Level 3 also checks that no key is there twice. Returns 0, or the first
+ * broken invariant (enum tophash_broken). O(n). */
 TOPHASH_API int tophash_check(const struct tophash *map, int level);
 
-/* Something is wrong that must not be survived in silence. */
+/* Errors that must not pass in silence. */
 enum tophash_fault {
-	TOPHASH_FAULT_CONCURRENT_WRITE = 1, /* two threads write one map */
+	TOPHASH_FAULT_CONCURRENT_WRITE = 1, /* two threads changed one map at the same time */
 	TOPHASH_FAULT_BROKEN,		    /* an invariant does not hold (TOPHASH_DEBUG=check=N) */
 };
-/* Sets what is called then, for all maps; NULL: abort(). Returns what was set. */
 typedef void tophash_fault_fn(enum tophash_fault fault, const struct tophash *map);
+/* Installs the fault handler of all maps (NULL: abort()). Returns the previous one. */
 TOPHASH_API tophash_fault_fn *tophash_set_fault(tophash_fault_fn *fn);
+/* Calls the fault handler. */
 TOPHASH_API void tophash_report_fault(enum tophash_fault fault, const struct tophash *map);
 
-/* Sets what TOPHASH_DEBUG in the environment sets when a program starts, for all maps; NULL or "": back to
- * normal. Options, apart by commas:
- *   evacuate=shared|manual|eager   who moves entries: each put and delete its share; nobody but
- *                                  tophash_step(); the put or delete that begins, all of them
- *   seed=N                         the same seed for every map, and the same order of iteration
- *   trace=1                        each slow put and delete, each move, to stderr
- *   check=N                        tophash_check() of level N after each slow put and delete
- * 0, or -EINVAL for what it does not understand. Not while another thread uses a map. */
+/* Applies an option string as TOPHASH_DEBUG does at program start, for all maps. NULL or "" restores the
+ * defaults. Options are separated by commas:
+ *   evacuate=shared|manual|eager   who moves entries: each put and delete its share; only tophash_step();
+ *                                  the put or delete that begins a move, all of them
+ *   seed=N                         gives every map the same seed and the same order of iteration
+ *   trace=1                        prints each slow put and delete, and each move, to stderr
+ *   check=N                        runs tophash_check() at level N after each slow put and delete
+ * Returns 0, or -EINVAL for an unknown option; nothing is changed then. No other thread may use a map during the
+ * call. */
 TOPHASH_API int tophash_debug(const char *options);
-/* "custom", "moving", "chain", "first", "grow"; borrowed. */
+/* Returns the name of a reason: "custom", "moving", "chain", "first" or "grow". It is static. */
 TOPHASH_API const char *tophash_reason_name(enum tophash_reason reason);
 
 TOPHASH_END

@@ -1,6 +1,8 @@
-/* The fast path: one bucket, inline in the caller, specialised by the compiler for the type that it
- * is given (a constant). Everything else is a call: a map that is moving, a search that leaves the
- * bucket, no room, a type with a hash of its own.
+/* The fast path. It searches one bucket, inline in the caller, and the compiler specialises it for the type,
+ * which is a constant. Everything else is a call: a map that is moving, a search that leaves the bucket, no
+ * free slot, a type with a hash of its own.
+ *
+ * In all functions raw points to type->key_size bytes of key.
  */
 #ifndef TOPHASH_FAST_H
 #define TOPHASH_FAST_H
@@ -20,11 +22,13 @@ TOPHASH_INLINE bool tophash_key_is_nan(const struct tophash_type *type,
 	return type->kind == TOPHASH_KIND_FLOAT && tophash_is_nan(key->low, type->key_size);
 }
 
-/* The slow path needs the key in memory; a copy of its own leaves the caller's in registers. */
+/* Holds a copy of a key for the slow path, which needs the key in memory. The caller's key can so stay in
+ * registers. */
 struct tophash_key_copy {
 	__attribute__((aligned(16))) unsigned char bytes[16];
 };
 
+/* Copies a key, unless it is too large. Returns the copy, or the key itself. */
 TOPHASH_INLINE const void *tophash_copy_key(struct tophash_key_copy *copy,
 					    const struct tophash_type *type, const void *key)
 {
@@ -34,7 +38,7 @@ TOPHASH_INLINE const void *tophash_copy_key(struct tophash_key_copy *copy,
 	return copy->bytes;
 }
 
-/* The key of a slot, and its hash where that is kept. */
+/* Writes the key to a slot, and its hash where the slot has one. */
 TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *slot,
 				     const void *raw, uint64_t hash)
 {
@@ -45,16 +49,17 @@ TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *s
 		__builtin_memcpy(slot + type->hash_offset, &kept, sizeof(kept));
 }
 
-/* What a home bucket alone tells of a key. */
+/* What a home bucket alone says about a key. */
 enum tophash_seen {
-	TOPHASH_SEEN_HERE,    /* in the slot of that lane */
-	TOPHASH_SEEN_NOWHERE, /* not in the map */
-	TOPHASH_SEEN_AWAY,    /* if it is, then in the chain */
+	TOPHASH_SEEN_HERE,    /* the key is in the slot of home->lane */
+	TOPHASH_SEEN_NOWHERE, /* the key is not in the map */
+	TOPHASH_SEEN_AWAY,    /* the key may be in the chain */
 };
 
+/* A home bucket, and a slot in it. */
 struct tophash_home {
 	uint8_t *word;
-	uint8_t *slot; /* HERE only, and lane */
+	uint8_t *slot; /* slot and lane: only after SEEN_HERE */
 	size_t bucket;
 	unsigned lane;
 };
@@ -78,14 +83,15 @@ TOPHASH_INLINE uint8_t *tophash_home_slot(const struct tophash *map,
 	return map->slots + (home->bucket * TOPHASH_SLOTS + home->lane) * (size_t)type->slot_size;
 }
 
-/* The lanes that share a cache line, as near as need be: 4 of 16 bytes, 2 of 32. */
+/* Returns how many lanes are taken to share a cache line: 4 with 16 bytes, 2 with 32. */
 TOPHASH_INLINE unsigned tophash_line_lanes(const struct tophash_type *type)
 {
 	return type->slot_size > 32 ? 1 : type->slot_size > 16 ? 2 : type->slot_size > 8 ? 4 : 8;
 }
 
-/* Where a key's entry is put when there is room: the first lane of the line that its hash names (bits 8
- * and up, which a growth does not touch). So that line can be asked for before the tags have come. */
+/* Returns the first lane of the cache line that a hash prefers. A new entry goes to that line if there is room,
+ * and a search requests the line before the tags have arrived. The line is chosen by bits 8 and up, which do not
+ * change when the map grows. */
 TOPHASH_INLINE unsigned tophash_near_lane(const struct tophash_type *type, uint64_t hash)
 {
 	unsigned lanes = tophash_line_lanes(type);
@@ -93,7 +99,7 @@ TOPHASH_INLINE unsigned tophash_near_lane(const struct tophash_type *type, uint6
 	return (unsigned)(hash >> 8) & (TOPHASH_WORD_SIZE - lanes);
 }
 
-/* Of these lanes the first in the key's line, or else the first. */
+/* Returns the first of these lanes that is in the preferred line of the hash, or else the first of all. */
 TOPHASH_INLINE unsigned tophash_pick_lane(const struct tophash_type *type, uint64_t hash,
 					  tophash_mask lanes)
 {
@@ -104,7 +110,8 @@ TOPHASH_INLINE unsigned tophash_pick_lane(const struct tophash_type *type, uint6
 	return tophash_lane(lanes & line ? lanes & line : lanes);
 }
 
-/* Not finding a tag is decided first, and alone: most searches for what is not there end here. */
+/* Searches the home bucket for a key. The case without an equal tag comes first: most searches for absent keys
+ * end there. */
 TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 					      const struct tophash_type *type,
 					      const struct tophash_key *key, uint64_t hash,
@@ -112,7 +119,7 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 {
 	tophash_mask mask = tophash_match_loose(home->word, hash);
 
-	/* The lane does not wait for the bit behind the lanes to be taken off. */
+	/* The mask may have a bit behind the lanes. Masking it off is kept out of the lane's way. */
 	if (mask & TOPHASH_MASK_ALL) {
 		uint8_t *slots =
 			map->slots + home->bucket * TOPHASH_SLOTS * (size_t)type->slot_size;
@@ -130,7 +137,7 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 								       : TOPHASH_SEEN_AWAY;
 }
 
-/* A key with its hash; CUSTOM keys are hashed by the slow path only. */
+/* A key with its hash. Only the slow path hashes CUSTOM keys; hash is 0 for them here. */
 struct tophash_hashed {
 	struct tophash_key key;
 	uint64_t hash;
@@ -151,7 +158,7 @@ TOPHASH_INLINE struct tophash_hashed tophash_hash_key(const struct tophash *map,
 	return ret;
 }
 
-/* The slot of a key, or NULL. */
+/* Returns the slot of a key whose hash is known, or NULL. map must not be NULL. */
 TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map,
 					    const struct tophash_type *type, const void *raw,
 					    const struct tophash_hashed *hashed)
@@ -173,6 +180,7 @@ TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map,
 					   hashed->hash);
 }
 
+/* Returns the slot of a key, or NULL. map may be NULL. */
 TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map,
 					  const struct tophash_type *type, const void *raw)
 {
@@ -184,8 +192,8 @@ TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map,
 	return tophash_find_hashed(map, type, raw, &hashed);
 }
 
-/* What probes show of a key: numbers themselves (of 16 bytes the first 8), of all others where
- * the bytes are. */
+/* Returns what probes show of a key: the number itself (the first 8 bytes of a 16-byte one), and for all other
+ * kinds the address of the bytes. */
 TOPHASH_INLINE uint64_t tophash_shown_key(const struct tophash_type *type,
 					  const struct tophash_key *key)
 {
@@ -196,7 +204,7 @@ TOPHASH_INLINE uint64_t tophash_shown_key(const struct tophash_type *type,
 	return (uintptr_t)key->p;
 }
 
-/* A new entry in the home bucket, where there is a slot and the map need not grow; or NULL. */
+/* Adds an entry to the home bucket. Returns its slot, or NULL when no slot is free or the map must grow. */
 TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct tophash_type *type,
 					 struct tophash_home *home, const void *raw, uint64_t hash)
 {
@@ -213,9 +221,9 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
 	return slot;
 }
 
-/* The slot for a key, made when there is none (its value is undefined then). keep: a value that is
- * there stays; else it is about to be replaced. ret: 1 new, 0 there already, or -ENOMEM, -EOVERFLOW
- * (NULL). */
+/* Returns the slot for a key, and makes an entry when there is none. The caller then writes the value, which is
+ * undefined in a new entry. keep: a value that is there is not dropped. *ret is 1 for a new entry, 0 for one that
+ * was there, or -ENOMEM or -EOVERFLOW when NULL is returned. */
 TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash_type *type,
 				       const void *raw, const struct tophash_hashed *hashed,
 				       bool keep, int *ret)
@@ -229,7 +237,7 @@ TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash
 
 		if (seen == TOPHASH_SEEN_HERE) {
 			slot = home.slot;
-			/* Go's rule: -0 and +0 are one key, the last one put is kept. */
+			/* As in Go, -0 and +0 are one key, and the last one put is kept. */
 			if (type->kind == TOPHASH_KIND_FLOAT)
 				__builtin_memcpy(slot, raw, type->key_size);
 			*ret = 0;
@@ -247,6 +255,7 @@ TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash
 					   hashed->hash, ret);
 }
 
+/* Does tophash_put_as() for a caller that replaces the value. */
 TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct tophash_type *type,
 					   const void *raw, const struct tophash_hashed *hashed,
 					   int *ret)
@@ -262,7 +271,7 @@ TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct topha
 	return tophash_put_as(map, type, raw, &hashed, false, ret);
 }
 
-/* The same for who may want the value that is there. */
+/* Does the same for a caller that may keep the value that is there. */
 TOPHASH_INLINE uint8_t *tophash_keep_slot(struct tophash *map, const struct tophash_type *type,
 					  const void *raw, int *ret)
 {
@@ -271,6 +280,7 @@ TOPHASH_INLINE uint8_t *tophash_keep_slot(struct tophash *map, const struct toph
 	return tophash_put_as(map, type, raw, &hashed, true, ret);
 }
 
+/* Deletes a key whose hash is known. Returns whether it was there. map must not be NULL. */
 TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct tophash_type *type,
 					  const void *raw, const struct tophash_hashed *hashed)
 {
@@ -299,6 +309,7 @@ TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct toph
 	return tophash_delete_slow(map, type, tophash_copy_key(&copy, type, raw), hashed->hash);
 }
 
+/* Deletes a key. Returns whether it was there. map may be NULL. */
 TOPHASH_INLINE bool tophash_delete_key(struct tophash *map, const struct tophash_type *type,
 				       const void *raw)
 {

@@ -1,12 +1,11 @@
-/* The hash: seeded, so that keys chosen without the seed do not collide on purpose.
+/* The hash. It has a secret seed: without the seed nobody can choose keys that collide.
  *
- *      h = fold((key ^ seed) * m) * C    fold: the upper half of 128 bits xor the lower
+ *      h = fold((key ^ seed) * m) * C    fold: the upper half of the 128-bit product xor the lower
  *
- * seed and m are secret and of the map; m is odd and has as many ones as zeros. The fold alone is not
- * enough: the high bits of it are a Weyl sequence over numbers that count up, and one random m in ten
- * is so near a fraction of small terms that buckets get up to 12 times the overflow of chance. The
- * second product (C: 2^64 / the golden ratio) lets every bit of the fold into the upper half, which is
- * all that is used:
+ * seed and m are secrets of the map. m is odd and has as many ones as zeros. The fold alone is not enough. For
+ * keys that count up, its high bits are a Weyl sequence, and one random m in ten is so close to a fraction of
+ * small terms that buckets get up to 12 times the overflow of chance. The second product (C is 2^64 divided by
+ * the golden ratio) spreads every bit of the fold into the upper half, which is the only half used:
  *
  *      31                              8 7      5 4      0
  *     +---------------------------------+--------+--------+
@@ -14,15 +13,15 @@
  *     +---------------------------------+--------+--------+
  *                                       | tag             |
  *
- * Past 2^24 buckets (235 million entries) bucket and tag overlap: from there on each doubling makes one
- * more key in 256 (of those in one bucket) look like another at first sight.
+ * With more than 2^24 buckets (235 million entries) bucket and tag overlap. Each further doubling makes one more
+ * key in 256 of the same bucket share a tag.
  */
 #ifndef TOPHASH_HASH_H
 #define TOPHASH_HASH_H
 
 #include "tophash/core.h"
 
-/* A key in hand, in the form its kind wants. */
+/* A key as it is hashed and compared. Which members are used depends on the kind. */
 struct tophash_key {
 	uint64_t low, high; /* INT, FLOAT */
 	const char *p;	    /* CSTR, STR, BYTES */
@@ -30,9 +29,11 @@ struct tophash_key {
 };
 
 TOPHASH_BEGIN
+/* Returns the 32-bit hash of n bytes. p may be NULL when n is 0. */
 TOPHASH_API uint64_t tophash_hash_bytes(const void *p, size_t n, uint64_t seed, uint64_t mult);
 TOPHASH_END
 
+/* Returns the upper half of x * y, xor the lower half. */
 TOPHASH_INLINE uint64_t tophash_fold(uint64_t x, uint64_t y)
 {
 #ifdef __SIZEOF_INT128__
@@ -50,12 +51,13 @@ TOPHASH_INLINE uint64_t tophash_fold(uint64_t x, uint64_t y)
 #endif
 }
 
-/* The hash of a word: of the upper half, see above. */
+/* Returns the 32-bit hash of a word. */
 TOPHASH_INLINE uint64_t tophash_mix(uint64_t x, uint64_t seed, uint64_t mult)
 {
 	return tophash_fold(x ^ seed, mult) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 }
 
+/* Reads an unsigned integer of 1, 2, 4 or 8 bytes; of a larger size it reads the first 8 bytes. */
 TOPHASH_INLINE uint64_t tophash_load_int(const void *p, uint32_t size)
 {
 	uint64_t ret;
@@ -76,7 +78,7 @@ TOPHASH_INLINE uint64_t tophash_load_int(const void *p, uint32_t size)
 	return ret;
 }
 
-/* The bits of a float with +0 for -0. */
+/* Reads the bits of a float or double, those of +0 for -0. */
 TOPHASH_INLINE uint64_t tophash_load_float(const void *p, uint32_t size)
 {
 	uint64_t bits = tophash_load_int(p, size);
@@ -92,6 +94,7 @@ TOPHASH_INLINE bool tophash_is_nan(uint64_t bits, uint32_t size)
 	return (bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000);
 }
 
+/* Reads a key from memory. The result points into that memory for STR, CSTR, BYTES and CUSTOM. */
 TOPHASH_INLINE struct tophash_key tophash_key_of(const struct tophash_type *type, const void *key)
 {
 	struct tophash_key ret = {0, 0, NULL, 0};
@@ -121,6 +124,7 @@ TOPHASH_INLINE struct tophash_key tophash_key_of(const struct tophash_type *type
 	return ret;
 }
 
+/* Returns the 32-bit hash of a key. */
 TOPHASH_INLINE uint64_t tophash_hash(const struct tophash_type *type, const struct tophash_key *key,
 				     uint64_t seed, uint64_t mult)
 {
@@ -136,7 +140,7 @@ TOPHASH_INLINE uint64_t tophash_hash(const struct tophash_type *type, const stru
 	}
 }
 
-/* Whether the key in a slot is this one, whose hash is given. */
+/* Returns whether a slot holds this key, whose hash is given. */
 TOPHASH_INLINE bool tophash_equal(const struct tophash_type *type, const struct tophash_key *key,
 				  uint64_t hash, const uint8_t *slot)
 {

@@ -1,29 +1,30 @@
-/* Iteration that survives anything: puts, deletes, clearing, growth and shrinkage inside the loop.
+/* Iteration during which anything may be done to the map: put, delete, clear, growth and shrinkage.
  *
- * The iterator walks the hashes in order, from a random one to 2^32 and on from 0 to where it began. The
- * hash names the bucket by its high bits, so a bucket is a range of hashes, whatever the map's size, and
- * so is what the iterator still has to visit. A range is read like this:
+ * The iterator walks the hashes in order, from a random one up to 2^32, and then from 0 to where it began. The
+ * high bits of a hash name its bucket. A bucket is therefore a range of hashes, whatever the size of the map, and
+ * so is the part that the iterator still has to visit. It reads a range in one of these phases:
  *
- *   home     the lanes of the home bucket; keys that were returned are kept. As long as the map stands still
- *            the loop itself goes on to the next homes, and stops behind the first that has a chain. It takes
- *            four at once: where the lanes of one end cannot be foreseen, and a mispredicted end costs more
- *            than its few lanes do. Of four homes 60 keys are kept; where something was moved, the 15 of the
- *            home that the loop is in
- *   link     those of its overflow buckets, if there are three at most: in the same way (12 more)
- *   chain    the entries of a longer chain, in order of hash and key; the last one returned is the mark
- *   ordered  when entries were moved meanwhile (map->moves tells): all entries of the range, wherever
- *            they are now, in order of hash and key, from the mark on, but for the keys that are kept
+ *   home     reads the lanes of the home bucket, and keeps the keys that it has returned. While nothing in the
+ *            map moves, the loop itself goes on to the next homes and stops behind the first that has a chain. It
+ *            takes four homes at once: where the lanes of a home end is unpredictable, and a mispredicted end
+ *            costs more than its few lanes do. Of four homes 60 keys are kept. After entries were moved, only the
+ *            15 keys of the home that the loop is in are kept
+ *   link     reads the overflow buckets of the home in the same way, if there are at most three (12 more keys)
+ *   chain    reads a longer chain in order of hash and key. The last entry that was returned is the mark
+ *   ordered  comes after entries were moved (map->moves has changed). It reads all entries of the range, wherever
+ *            they are now, in order of hash and key from the mark on, and skips the keys that are kept
  *
- * So no entry comes twice, none is left out that was there all the time, and the map knows nothing of
- * its iterators: they need not be ended, and a reader may iterate while others read.
+ * No entry comes twice, and none is left out that was in the map all the time. The map does not know its
+ * iterators: they need not be ended, and a reader may iterate while others read.
  */
 #ifndef TOPHASH_ITER_H
 #define TOPHASH_ITER_H
 
 #include "tophash/fast.h"
 
-/* Keys that are kept: of a home, of three overflow buckets, and the mark; or of four homes, by their bytes in
- * the tag words. Large keys would take too much room: their homes are gone through one by one. */
+/* How many keys an iterator keeps: those of a home, of three overflow buckets, and the mark; or those of four
+ * homes, each at the index of its byte in the tag words. Keys of more than 16 bytes would take too much room: their
+ * homes are read one by one. */
 #define TOPHASH_KEPT_MARK	   27
 #define TOPHASH_BY_FOURS(key_size) ((key_size) <= 16)
 #define TOPHASH_KEPT(key_size) \
@@ -38,37 +39,37 @@ enum tophash_iter_phase {
 	TOPHASH_ITER_DONE,
 };
 
-/* The members are for the functions of these headers only. */
+/* An iterator. The members are for the functions of these headers only. */
 struct tophash_iter {
 	const struct tophash *map;
-	const uint8_t *word; /* the tags that are read: of a home, or of a link */
-	uint8_t *slots;
-	const uint8_t *last;  /* the word up to which a loop may go by itself; word: nowhere */
-	const uint8_t *ahead; /* the first of the words that it goes through at once, */
-	const uint8_t *end;   /* and the last of them */
-	uint64_t lanes;	      /* of these words, a bit for each byte: still to come, */
-	uint64_t entered;     /* and all that were to come when they were begun */
-	uint64_t later;	      /* lanes of word that want a closer look */
-	void *kept;	      /* keys by their place: lanes of the home, of the links, the mark */
+	const uint8_t *word; /* the tags being read: of a home, or of a link */
+	uint8_t *slots;	     /* the slots of word */
+	const uint8_t
+		*last; /* the last word that a loop may reach by itself; word: it may not go on */
+	const uint8_t *ahead; /* the first of the words that the loop has taken at once */
+	const uint8_t *end;   /* the last of these words */
+	uint64_t lanes;	      /* lanes of these words that are still to come, one bit a byte */
+	uint64_t entered;     /* all lanes that were to come when these words were taken */
+	uint64_t later;	      /* lanes of word that the slow path must look at */
+	void *kept; /* the keys that are kept, by place: lanes of the home, of the links, the mark */
 	uint64_t start;	      /* the hash at which the walk began */
-	uint64_t lo, hi;      /* the range of hashes that is read */
-	uint64_t mark;	      /* the hash of the mark; from here on, in order */
-	uint32_t kept_places; /* a bit for each key that is kept, but for the mark */
-	uint32_t moves;	      /* the map's, when the range was begun */
-	uint32_t shift;	      /* a bucket of last is 2^shift hashes */
+	uint64_t lo, hi;      /* the range of hashes that is being read */
+	uint64_t mark;	      /* the hash of the mark; "ordered" goes on from here */
+	uint32_t kept_places; /* one bit for each key that is kept, except the mark */
+	uint32_t moves;	      /* map->moves when the range was begun */
+	uint32_t shift;	      /* each bucket up to last is 2^shift hashes */
 	uint8_t phase;	      /* enum tophash_iter_phase */
-	uint8_t first_place;  /* of the lanes of word in kept; 0 for more than one word */
+	uint8_t first_place;  /* the place in kept of lane 0 of word; 0 for more than one word */
 	bool marked;	      /* there is a mark */
-	bool wrapped;	      /* the walk goes on from 0 */
+	bool wrapped;	      /* the walk has gone on from 0 */
 	bool filtered;	      /* the range is less than the bucket */
 };
 
-/* The half of an iterator that changes with each step of TOPHASH_EACH. Its address goes nowhere, so that
- * it can stay in registers: in memory each step would wait for what the last one wrote. */
+/* The half of an iterator that changes with each step of TOPHASH_EACH. Nobody takes its address, so it can stay in
+ * registers; in memory, each step would wait for what the last one wrote. */
 struct tophash_cursor {
 	const uint32_t *now; /* the map's moves */
-	const uint8_t *
-		word; /* iter->ahead; the others: members of struct tophash_iter with these names */
+	const uint8_t *word; /* iter->ahead; the next five are the members of these names */
 	const uint8_t *end;
 	const uint8_t *last;
 	uint8_t *slots;
@@ -78,12 +79,13 @@ struct tophash_cursor {
 };
 
 TOPHASH_BEGIN
-/* When the home is done and the next one is nothing for a loop, or things have changed: the next slot, or
- * NULL; then there are lanes to be gone through, or none at the end. */
+/* Goes on where the loop cannot: behind the last home it may reach, at a chain, or after entries were moved.
+ * Returns the next slot, or NULL: then iter->lanes has lanes to go through, or is 0 at the end of the walk. */
 TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
 TOPHASH_END
 
-/* kept is borrowed: room for TOPHASH_KEPT(key_size) keys. map may be NULL. */
+/* Makes an iterator over a map, which may be NULL. kept has room for TOPHASH_KEPT(key_size) keys; it is borrowed,
+ * as the map is. */
 TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct tophash *map,
 				      void *kept)
 {
@@ -92,6 +94,7 @@ TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct to
 	iter->kept = kept;
 }
 
+/* Copies the changing half of an iterator to a cursor. kept: tophash_kept_at(). */
 TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor,
 					const struct tophash_iter *iter, uint8_t *kept)
 {
@@ -105,6 +108,7 @@ TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor,
 	cursor->kept = kept;
 }
 
+/* Copies a cursor back to its iterator. */
 TOPHASH_INLINE void tophash_cursor_save(const struct tophash_cursor *cursor,
 					struct tophash_iter *iter)
 {
@@ -122,7 +126,7 @@ TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor,
 	tophash_cursor_load(cursor, iter, kept);
 }
 
-/* Where the key of lane 0 is kept; kept is iter->kept. */
+/* Returns the address where the key of lane 0 is kept. kept is iter->kept. */
 TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *kept,
 					const struct tophash_type *type)
 {
@@ -131,8 +135,9 @@ TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *k
 
 #define TOPHASH_USED_BYTES UINT64_C(0x7fff7fff7fff7fff)
 
-/* Begins with a home, and with the three behind it if there are so many up to the last (else, and where keys are
- * large, with the home alone): up to the first that has a chain. The lanes in use, and in *ret_end the last home. */
+/* Begins with a home, and with the three behind it if they are not beyond last. It takes one home only where fewer
+ * are left or where keys are large, and stops at the first home that has a chain. Returns the lanes in use, and
+ * in *ret_end the last home that it took. */
 TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *last,
 					    const struct tophash_type *type,
 					    const uint8_t **ret_end)
@@ -149,7 +154,7 @@ TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *
 	return set & TOPHASH_USED_BYTES & ((chains & -chains) - 1);
 }
 
-/* From homes without a chain to the next ones; false where the slow path must. */
+/* Goes on to the next homes. Returns false where only the slow path can go on. */
 TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
 					   const struct tophash_type *type)
 {
@@ -165,7 +170,7 @@ TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
 	return true;
 }
 
-/* The next slot, or NULL at the end; kept is iter->kept. */
+/* Returns the next slot, or NULL at the end. kept is iter->kept. */
 TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 					    struct tophash_iter *iter, void *kept,
 					    const struct tophash_type *type)
@@ -187,7 +192,7 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 				cursor->entered &= ~(UINT64_C(1) << byte); /* deleted meanwhile */
 				continue;
 			}
-			/* Each word before has a byte more than slots. */
+			/* Each word before has one byte more than it has slots. */
 			slot = cursor->slots + (byte - byte / TOPHASH_WORD_SIZE) * type->slot_size;
 			__builtin_memcpy(cursor->kept + byte * type->key_size, slot,
 					 type->key_size);
@@ -200,7 +205,7 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 	return slot;
 }
 
-/* The same for an iterator without a cursor. */
+/* Returns the next slot of an iterator without a cursor, or NULL at the end. */
 TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter,
 					  const struct tophash_type *type)
 {

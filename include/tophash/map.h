@@ -12,61 +12,64 @@
  *			ages_delete(&m, it.key);
  *	ages_fini(&m);
  *
- * TOPHASH_MAP(name, K, V) makes struct name and the functions below. K is an integer, bool, an enum, a
- * float, double, a pointer (by address), char * or const char * (by contents), struct tophash_str (by
- * contents). Strings are borrowed: they must stay as they are while they are in the map. V is any type
- * that may be copied as bytes.
+ * TOPHASH_MAP(name, K, V) makes struct name and the functions below. K is an integer, bool, an enum, float, double,
+ * a pointer (compared by address), char * or const char * (compared by contents), or struct tophash_str (by
+ * contents). Strings are borrowed: they must not change while they are in the map. V is any type that may be
+ * copied as bytes.
  *
- *	TOPHASH_MAP_BYTES(name, K, V)       K: a struct without padding, by its bytes
- *	TOPHASH_MAP_WITH(name, K, V, h, e)  uint64_t h(const K *), bool e(const K *, const K *); h need
- *	                                    not be seeded or mixed
+ *	TOPHASH_MAP_BYTES(name, K, V)       K is a struct without padding, compared by its bytes
+ *	TOPHASH_MAP_WITH(name, K, V, h, e)  uint64_t h(const K *), bool e(const K *, const K *); h need be
+ *	                                    neither seeded nor mixed
  *	TOPHASH_SET, _SET_BYTES, _SET_WITH  the same without values
- *	TOPHASH_MAP_DECLARE(name, K, V) in a header and TOPHASH_MAP_DEFINE(name, K, V) (or _DEFINE_BYTES,
+ *	TOPHASH_MAP_DECLARE(name, K, V)     in a header, with TOPHASH_MAP_DEFINE(name, K, V) (or _DEFINE_BYTES,
  *	                                    _DEFINE_WITH) in one source; TOPHASH_SET_DECLARE likewise
  *
- * Functions; a map that is NULL or {0} ({} in C++) reads as empty. K k and V v take what C converts to
- * the type, but a pointer for a number, or the reverse, does not compile.
+ * Functions. m is a pointer to struct name; a map that is NULL or {0} ({} in C++) reads as empty. K k and V v take
+ * every value that C converts to the type, but a pointer for a number, or the reverse, does not compile. -ENOMEM and
+ * -EOVERFLOW leave the map as it was.
  *
- *	int name_init(m, size_t hint)    an empty map with room for hint elements; 0, -ENOMEM, -EOVERFLOW
- *	void name_fini(m)                drops everything, gives all memory back. O(n)
+ *	int name_init(m, size_t hint)    makes an empty map with room for hint elements: 0, -ENOMEM, -EOVERFLOW
+ *	void name_fini(m)                drops every element and frees all memory. O(n)
  *	int name_set_hooks(m, hooks)     before the first element; see core.h. 0, -EBUSY, -EINVAL
- *	V name_get(m, K k)               the zero value if absent
- *	V *name_find(m, K k)             borrowed until the next change of the map; or NULL
- *	int name_put(m, K k, V v)        1 new, 0 replaced, -ENOMEM, -EOVERFLOW: the map is as it was
- *	V *name_slot(m, K k)             the value's place, zeroed when new; NULL without memory. A
+ *	V name_get(m, K k)               returns the value, or zero if absent
+ *	V *name_find(m, K k)             returns the value, borrowed until the map changes, or NULL
+ *	int name_put(m, K k, V v)        1 new, 0 replaced, -ENOMEM, -EOVERFLOW
+ *	V *name_slot(m, K k)             returns the place of the value, zeroed when new; NULL without memory. A
  *	                                 value that is there is not dropped
- *	bool name_delete(m, K k)         whether it was there
+ *	bool name_delete(m, K k)         returns whether the key was there
  *	size_t name_delete_if(m, bool fn(K k, V *v, void *ctx), void *ctx)
- *	                                 those for which fn says so; how many. fn may change the map
- *	void name_clear(m)               O(n)
- *	size_t name_len(m)
- *	int name_clone(m, ret)           a copy into ret, which is made; 0, -ENOMEM, -EINVAL (drop hooks)
- *	int name_reserve(m, size_t n)    room for n in all. O(n) where it must grow
- *	int name_shrink(m)               gives back what the elements do not need. O(n); 0, -ENOMEM
- *	void name_keep_room(m, bool keep)   whether deletes and clear leave the room as it is
- *	void name_huge_pages(m, bool use)   whether large arrays may lie on huge pages; see core.h
- *	void name_step(m, unsigned n)    moves n buckets, if the map is moving: for an idle loop
+ *	                                 deletes the elements for which fn returns true, and returns how many. fn
+ *	                                 may change the map
+ *	void name_clear(m)               removes every element. O(n)
+ *	size_t name_len(m)               returns the number of elements
+ *	int name_clone(m, ret)           copies the map to ret, which held nothing: 0, -ENOMEM, -EINVAL (a map
+ *	                                 with drop hooks)
+ *	int name_reserve(m, size_t n)    makes room for n elements in all. O(n) where the map must grow
+ *	int name_shrink(m)               gives back memory that the elements do not need. O(n); 0, -ENOMEM
+ *	void name_keep_room(m, bool keep)   sets whether deletes and clear leave the room as it is
+ *	void name_huge_pages(m, bool use)   sets whether large arrays may lie on huge pages; see core.h
+ *	void name_step(m, unsigned n)    moves n buckets, if the map is moving. Call it in an idle loop
  *	void name_stats(m, struct tophash_stats *ret)
- *	int name_check(m, int level)     0, or what is broken (enum tophash_broken); level 1 to 3
- *	size_t name_get_many(m, K const *keys, size_t n, V *vals, bool *found)   how many were found;
+ *	int name_check(m, int level)     0, or the broken invariant (enum tophash_broken); level 1 to 3
+ *	size_t name_get_many(m, K const *keys, size_t n, V *vals, bool *found)   returns how many were found;
  *	                                 vals (zeroed where absent) or found may be NULL
- *	int name_put_many(m, K const *keys, V const *vals, size_t n, size_t *ret_done)   0, or the
- *	                                 error at which it stopped; ret_done may be NULL
- *	size_t name_delete_many(m, K const *keys, size_t n)                      how many were there
+ *	int name_put_many(m, K const *keys, V const *vals, size_t n, size_t *ret_done)   0, or the error at
+ *	                                 which it stopped; *ret_done keys are in. ret_done may be NULL
+ *	size_t name_delete_many(m, K const *keys, size_t n)                      returns how many were there
  *
- *	TOPHASH_EACH(name, it, m)        it.key, it.val are copies, it.ref points to the value
+ *	TOPHASH_EACH(name, it, m)        a loop: it.key and it.val are copies, it.ref points to the value
  *
- * A set has name_add (1, 0 there already, -errno), name_has, name_has_many, name_add_many; it.key only.
+ * A set has name_add (1 new, 0 there already, -errno), name_has, name_has_many, name_add_many; its loop has it.key
+ * only.
  *
- * In the loop anything may be done to the map: no entry comes twice, none comes that was deleted before
- * it was reached, none is left out that was there all the time; what is put may come or not. The order
- * is another one each time.
+ * The loop may do anything to the map. No entry comes twice, none comes that was deleted before the loop reached it,
+ * and none is left out that was there all the time. Entries that are put during the loop may come or not. The order
+ * is different each time.
  *
- * A NaN is a key like Go's: each put makes an entry, which only clear and fini take away. -0 and +0 are
- * one key.
+ * A NaN is a key as in Go: each put makes an entry, which only clear and fini remove. -0 and +0 are one key.
  *
- * Threads: any number of readers without a writer; a writer alone. Two writers are reported to the fault
- * handler when they are noticed (tophash_set_fault).
+ * Threads: any number of readers without a writer, or one writer alone. When two writers are noticed, the fault
+ * handler is called (tophash_set_fault()).
  */
 #ifndef TOPHASH_MAP_H
 #define TOPHASH_MAP_H
@@ -163,8 +166,8 @@
 
 /* ---- loops --------------------------------------------------------------------------------------- */
 
-/* The outer loop is run through once: it keeps the iterator in memory apart from it, which the compiler
- * can so have in registers. */
+/* There are two nested loops; the outer one runs once. It holds the iterator, which is in memory. The inner one
+ * holds the cursor, which the compiler can therefore keep in registers. */
 #define TOPHASH_EACH(name, it, m)                                                         \
 	for (struct name##_walk_ it##_walk_, *it##_once_ = name##_begin_(&it##_walk_, m); \
 	     it##_once_; it##_once_ = NULL)                                               \
@@ -238,7 +241,7 @@
 		return equal_fn((K const *)key, (K const *)other);                            \
 	}
 
-/* In the order of struct tophash_type: C++17 has no designated initializers. */
+/* The members come in the order of struct tophash_type, because C++17 has no designated initializers. */
 #define TOPHASH_TYPE_(name, K, kind, val_size, val_at, slot_size, hash_fn, equal_fn)             \
 	TOPHASH_ASSERT((kind) != 0, "this key wants TOPHASH_MAP_BYTES or TOPHASH_MAP_WITH");     \
 	TOPHASH_ASSERT((slot_size) <= TOPHASH_SLOT_MAX,                                          \

@@ -1,13 +1,13 @@
-/* Probes: places where a tracer (bpftrace, perf, gdb, SystemTap) can look into a running map. Each
- * is one nop, and a note that tells where it is and what the registers hold there:
+/* Probes: places where a tracer (bpftrace, perf, gdb, SystemTap) can look into a running map. A probe is one nop,
+ * and a note that tells where the nop is and what the registers hold there:
  *
  *   TOPHASH_PROBE3(put, map, key, len);
  *   bpftrace -e 'usdt:./program:tophash:put { @[arg0] = count(); }'
  *
- * An argument is an integer or a pointer; it is evaluated once, and shown as 8 bytes. With
- * TOPHASH_NO_PROBES, and on machines not named below, a probe is nothing and evaluates nothing.
+ * An argument is an integer or a pointer. It is evaluated once and shown as 8 bytes. With TOPHASH_NO_PROBES, and
+ * on machines that are not named below, a probe is nothing and evaluates nothing.
  *
- * The note (SystemTap's format, version 3), in the section .note.stapsdt, which is not loaded:
+ * The note has SystemTap's format, version 3. It is in the section .note.stapsdt, which is not loaded:
  *
  *        0           4           8           12
  *       +-----------+-----------+-----------+- - - - - - -+
@@ -20,11 +20,11 @@
  *       | 0: no semaphore       | "tophash\0" "put\0" "8@%rdi 8@%rsi -8@$1\0"
  *       +-----------------------+- - - - - - - - - - - - - - - - - - - - - -
  *
- * and, not counted, bytes of 0 up to a multiple of 4.
- * An argument is its size (negative: signed), @, and an operand as the assembler writes it (with
- * -masm=intel in a form that no tracer reads).
- * .stapsdt.base is one byte that is loaded, and once in a program: who changes the addresses of a
- * linked program (prelink) moves it as well, and the difference is what the nops were moved by.
+ * Bytes of 0 up to a multiple of 4 follow; they do not count as bytes of the note.
+ * An argument is its size (negative: signed), @, and an operand as the assembler writes it. With -masm=intel the
+ * operand has a form that no tracer reads.
+ * .stapsdt.base is one byte that is loaded, and exists once in a program. A tool that changes the addresses of a
+ * linked program (prelink) moves it too: the difference tells how far the nops were moved.
  */
 #ifndef TOPHASH_PROBE_H
 #define TOPHASH_PROBE_H
@@ -40,7 +40,7 @@
 
 #if TOPHASH_HAS_PROBES
 
-/* Signed or not: the 8 bytes are the same, smaller integers being extended as their type is. */
+/* Gives 8 or, for a signed type, -8. The 8 bytes are the same: smaller integers are extended by their type. */
 #ifdef __cplusplus
 extern "C++" {
 template <typename T> struct tophash_probe_size {
@@ -64,22 +64,21 @@ template <> struct tophash_probe_size<long long> {
 /* clang-format on */
 #endif
 
-/* Operands are numbers and registers, never memory, though a value that lies in memory must then be
- * loaded: clang, given the choice, stores registers to have memory; gcc names globals
- * (map+40(%rip)), which gdb and libbpf do not read, and on s390x gdb reads no displacement above 9.
- * An address that is a constant has no number before the program is linked: it goes into a
- * register, too. */
+/* Operands are numbers and registers, never memory, although a value in memory must then be loaded. Given the
+ * choice, clang would store registers to have memory operands. gcc would name globals (map+40(%rip)), which gdb
+ * and libbpf do not read, and on s390x gdb reads no displacement above 9. An address constant has no number before
+ * the program is linked: it goes into a register too. */
 #define TOPHASH_PROBE_IN(x) "n"(TOPHASH_PROBE_SIZE(x)), "nr"((uintptr_t)(x))
 #define TOPHASH_PROBE_ARGS1 "%c0@%1"
 #define TOPHASH_PROBE_ARGS2 TOPHASH_PROBE_ARGS1 " %c2@%3"
 #define TOPHASH_PROBE_ARGS3 TOPHASH_PROBE_ARGS2 " %c4@%5"
 #define TOPHASH_PROBE_ARGS4 TOPHASH_PROBE_ARGS3 " %c6@%7"
 
-/* The flags of the note's section: ? puts it into the group of the function, if that is in one (as
- * inline functions of C++ are), o ties it to the function's section. With both, it goes when the
- * function goes: else ld keeps every function that has a probe, and lld keeps notes of functions
- * that are gone (and gold refuses to link, either way). %= numbers the copies of a probe that
- * inlining and unrolling make. Needs binutils 2.36 or clang's own assembler. */
+/* The flags of the note's section: "?" puts the section into the group of the function, if that is in one (inline
+ * functions of C++ are), and "o" ties it to the function's section. With both, the note goes when the function
+ * goes. Without them ld keeps every function that has a probe, lld keeps notes of functions that are gone, and gold
+ * refuses to link. "%=" numbers the copies of a probe that inlining and unrolling make. This needs binutils 2.36 or
+ * clang's own assembler. */
 /* clang-format off */
 #define TOPHASH_PROBE_NOTE(name, args)                                                             \
 	".Ltophash_probe%=:\n"                                                                     \
@@ -95,9 +94,9 @@ template <> struct tophash_probe_size<long long> {
 	"2:	.balign 4\n"                                                                       \
 	"	.popsection\n"
 
-/* Once in an object, by .ifndef; once in a program, by the group. No code refers to it: without R gold
- * drops it with --gc-sections, and gdb sees no probes then. The names are the format's, so that the
- * byte is shared with the probes of others. */
+/* Defines the base: once in an object, by .ifndef, and once in a program, by the group. No code refers to it.
+ * Without the flag "R", gold drops it with --gc-sections, and gdb then sees no probes. The names are those of the
+ * format, so that probes of other libraries share the byte. */
 #define TOPHASH_PROBE_BASE                                                                         \
 	"	.ifndef _.stapsdt.base\n"                                                          \
 	"	.pushsection .stapsdt.base, \"aGR\", %%progbits, .stapsdt.base, comdat\n"          \
@@ -110,7 +109,7 @@ template <> struct tophash_probe_size<long long> {
 	"	.endif\n"
 /* clang-format on */
 
-/* inline: the compiler is to reckon with one instruction, not with so many lines. */
+/* The word inline makes the compiler count one instruction, not one for each line. */
 #define TOPHASH_PROBE_SITE(name, args, ...)                                               \
 	__asm__ __inline__ __volatile__(TOPHASH_PROBE_NOTE(name, args) TOPHASH_PROBE_BASE \
 					:                                                 \
@@ -126,17 +125,16 @@ template <> struct tophash_probe_size<long long> {
 	TOPHASH_PROBE_SITE(#name, TOPHASH_PROBE_ARGS4, TOPHASH_PROBE_IN(a), TOPHASH_PROBE_IN(b), \
 			   TOPHASH_PROBE_IN(c), TOPHASH_PROBE_IN(d))
 
-/* To stand before a probe that shows the address of what the function itself may have made (a
- * local, a parameter): a probe does not say that anybody reads memory, so that gcc may leave out
- * the stores. No instruction. clang takes every volatile asm for a reader of all memory, and knows
- * no open array. */
+/* Put it before a probe that shows the address of an object that the function itself may have made (a local, a
+ * parameter). A probe does not tell the compiler that anybody reads memory, so gcc may leave out the stores. It is
+ * no instruction. clang takes every volatile asm for a reader of all memory, and does not know open arrays. */
 #ifdef __clang__
 #define TOPHASH_PROBE_READS(p) __asm__ __volatile__("" : : "m"(*(const char *)(p)))
 #else
 #define TOPHASH_PROBE_READS(p) __asm__ __volatile__("" : : "m"(*(char(*)[])(uintptr_t)(p)))
 #endif
 
-#else /* no probes: the arguments count as used, and must still be right */
+#else /* no probes: the arguments count as used, and must still compile */
 
 #define TOPHASH_PROBE_NONE(statements) \
 	do {                           \

@@ -1,25 +1,24 @@
-/* A tag word: the 16 bytes that say what a bucket of 15 slots holds, and how they are searched.
+/* Tag words. A tag word has 16 bytes: it says what the 15 slots of a bucket hold.
  *
  *      byte   0     1     2          14        15
  *          +-----+-----+-----+- - -+-----+----------+
  *          | tag | tag | tag |     | tag | overflow |
  *          +-----+-----+-----+- - -+-----+----------+
  *
- *   tag        0: the slot is empty; else the low byte of the key's hash (1 for a low byte of 0)
- *   overflow   bit c is set when an entry whose tag is of class c (its three highest bits) left for
- *              an overflow bucket. Exact: it is computed anew from the tags of the chain when one of
- *              those entries goes, so that there are no tombstones.
+ *   tag        0 for an empty slot, otherwise the low byte of the key's hash (1 for a low byte of 0)
+ *   overflow   the filter of the chain: bit c is set when the chain has an entry whose tag is of class c. The
+ *              class of a tag is its three highest bits. The filter is exact: it is computed anew from the
+ *              tags of the chain when one of its entries goes. There are no tombstones.
  *
- * A search yields a mask with one bit for each slot that matches; tophash_lane() is the slot of its
- * lowest bit, mask & (mask - 1) the rest.
+ * A search yields a mask with one bit for each slot that matches. tophash_lane() returns the slot of its lowest
+ * bit, and mask & (mask - 1) is the mask of the others.
  */
 #ifndef TOPHASH_TAGS_H
 #define TOPHASH_TAGS_H
 
 #include "tophash/base.h"
 
-/* TOPHASH_PORTABLE_TAGS: without vectors, whatever the machine has. For tests: all of a program must be
- * built alike. */
+/* Define TOPHASH_PORTABLE_TAGS to use no vector instructions (for tests). All files of a program must agree. */
 #if defined(TOPHASH_PORTABLE_TAGS)
 #define TOPHASH_TAGS_SSE2 0
 #define TOPHASH_TAGS_NEON 0
@@ -48,7 +47,7 @@
 
 typedef uint64_t tophash_mask;
 
-/* The tag of a hash, as it is stored. */
+/* Returns the tag of a hash. */
 TOPHASH_INLINE uint8_t tophash_tag(uint64_t hash)
 {
 	uint8_t low = (uint8_t)hash;
@@ -56,13 +55,14 @@ TOPHASH_INLINE uint8_t tophash_tag(uint64_t hash)
 	return (uint8_t)(low + !low);
 }
 
-/* The overflow filter's bit for a tag; the same for a low byte of 0 and the tag 1 that stands for it. */
+/* Returns the bit of the overflow filter for a tag. It is the same for a low byte of 0 and for the tag 1, which
+ * stands for it. */
 TOPHASH_INLINE uint8_t tophash_class_bit(uint8_t tag)
 {
 	return (uint8_t)(1u << (tag >> 5));
 }
 
-/* Whether a key of this hash may be in the chain of the bucket. */
+/* Returns whether a key of this hash may be in the chain of the bucket. */
 TOPHASH_INLINE bool tophash_may_overflow(const uint8_t *word, uint64_t hash)
 {
 	return word[TOPHASH_OVERFLOW] >> ((hash >> 5) & 7) & 1;
@@ -73,6 +73,7 @@ TOPHASH_INLINE bool tophash_may_overflow(const uint8_t *word, uint64_t hash)
 #define TOPHASH_MASK_ALL  0x7fffu
 #define TOPHASH_LANE_BITS 1 /* bits of a mask for each slot */
 
+/* Returns the slot of the lowest bit of a mask, which must not be 0. */
 TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
 {
 	return (unsigned)__builtin_ctz((unsigned)mask);
@@ -85,8 +86,8 @@ TOPHASH_INLINE tophash_mask tophash_match_word(const uint8_t *word, __m128i byte
 	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, bytes));
 }
 
-/* The slots whose tag is that of hash; behind them may stand a bit that is none. The low byte is spread
- * first and 0 made 1 afterwards: one instruction instead of three. */
+/* Returns the slots whose tag is that of hash. The bit of the filter's byte may also be set. The low byte is
+ * spread over the vector first, and 0 becomes 1 afterwards: one instruction instead of three. */
 TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
 {
 #if defined(__AVX2__)
@@ -94,7 +95,7 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 #elif defined(__SSSE3__)
 	__m128i low = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)hash), _mm_setzero_si128());
 #else
-	/* The product with 0x01010101 would do it as well; searches take a twentieth longer with it. */
+	/* A product with 0x01010101 would do the same, but searches take a twentieth longer with it. */
 	__m128i low = _mm_cvtsi32_si128((int)hash);
 
 	low = _mm_unpacklo_epi8(low, low);
@@ -108,7 +109,7 @@ TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
 	return tophash_match_word(word, _mm_setzero_si128());
 }
 
-/* The slots that are empty. */
+/* Returns the slots that are empty. */
 TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 {
 	return tophash_zeros(word) & TOPHASH_MASK_ALL;
@@ -116,7 +117,7 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 
 #elif TOPHASH_TAGS_NEON
 
-/* One bit in each nibble: NEON has no movemask, but it narrows 16 bytes to 16 nibbles. */
+/* A mask has one bit in each nibble: NEON has no movemask, but can narrow 16 bytes to 16 nibbles. */
 #define TOPHASH_MASK_ALL  UINT64_C(0x0888888888888888)
 #define TOPHASH_LANE_BITS 4 /* bits of a mask for each slot */
 
@@ -142,7 +143,7 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 	return tophash_match_bytes(word, vdupq_n_u8(0));
 }
 
-/* For each byte that is 0 its own bit of eight. */
+/* Returns a vector whose byte i has only bit i % 8 set where byte i of the word is 0, and is 0 elsewhere. */
 TOPHASH_INLINE uint8x16_t tophash_zeros_apart(const uint8_t *word)
 {
 	return vandq_u8(vceqzq_u8(vld1q_u8(word)),
@@ -159,7 +160,7 @@ TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
 	return vgetq_lane_u16(vreinterpretq_u16_u8(bits), 0);
 }
 
-#else /* portable: eight bytes at a time, in the order of a little-endian machine */
+#else /* portable: eight bytes at a time, in little-endian order */
 
 #define TOPHASH_MASK_ALL  0x7fffu
 #define TOPHASH_LANE_BITS 1 /* bits of a mask for each slot */
@@ -169,13 +170,13 @@ TOPHASH_INLINE unsigned tophash_lane(tophash_mask mask)
 	return (unsigned)__builtin_ctzll(mask);
 }
 
-/* One bit for each byte of x that is 0, exactly (no borrow runs from one byte into the next). */
+/* Returns one bit for each byte of x that is 0. It is exact: no borrow runs from one byte into the next. */
 TOPHASH_INLINE uint64_t tophash_zero_bytes(uint64_t x)
 {
 	const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
 	uint64_t high = ~(((x & low7) + low7) | x | low7);
 
-	/* Gathers the eight high bits: each lands in the top byte at a place of its own. */
+	/* The product gathers the eight high bits: each lands at its own place in the top byte. */
 	return ((high >> 7) * UINT64_C(0x0102040810204080)) >> 56;
 }
 
@@ -220,27 +221,29 @@ TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
 
 #endif
 
-/* The slots whose tag is that of hash. */
+/* Returns the slots whose tag is that of hash. */
 TOPHASH_INLINE tophash_mask tophash_match(const uint8_t *word, uint64_t hash)
 {
 	return tophash_match_loose(word, hash) & TOPHASH_MASK_ALL;
 }
 
-/* The bit of a slot in a mask. */
+/* Returns the bit of a slot in a mask. */
 TOPHASH_INLINE tophash_mask tophash_lane_bit(unsigned lane)
 {
 	return (tophash_mask)1 << (lane * TOPHASH_LANE_BITS + TOPHASH_LANE_BITS - 1);
 }
 
-/* The slots that hold an entry. */
+/* Returns the slots that hold an entry. */
 TOPHASH_INLINE tophash_mask tophash_match_used(const uint8_t *word)
 {
 	return tophash_match_empty(word) ^ TOPHASH_MASK_ALL;
 }
 
-/* ---- whole words, and four in a row: one bit for each byte, whatever the machine -------------------- */
+/* ---- whole words, and four in a row: one bit for each byte, on every machine ---------------------------
+ *
+ * tophash_zeros(), above, returns which of the 16 bytes of a word are 0; bit 15 is the filter's. */
 
-/* tophash_zeros(), of one word, is above: which bytes are 0, that of the filter included (bit 15). Of four words: */
+/* Returns the same for four words in a row, 64 bits. */
 TOPHASH_INLINE uint64_t tophash_zeros_of_four(const uint8_t *words)
 {
 #if TOPHASH_TAGS_SSE2 && defined(__AVX2__)

@@ -1,7 +1,8 @@
-/* What the macros of map.h need to know of a type: how it is hashed, and how it is passed.
+/* The types of keys and values, for the macros of map.h: how a key type is hashed, and how a value of a type is
+ * passed to a function.
  *
- * A parameter takes what C converts to the key, but never a pointer for a number or the reverse: gcc and
- * clang only warn of that. So a parameter is not of the type itself:
+ * A parameter takes every value that C converts to its type, but never a pointer for a number or the reverse.
+ * For those, gcc and clang only warn. Therefore a parameter does not have the type itself:
  *
  *              C, gcc                     C, clang               C++
  *   integers   _Complex of the integer    transparent union      the integer
@@ -9,11 +10,13 @@
  *   pointers   transparent union          transparent union      the pointer
  *   others     the type                   the type               the type
  *
- * (Arithmetic types convert to a complex one, pointers do not; gcc takes for a transparent union what
- * has just the type of a member, which does for pointers, and not for numbers. C++ refuses as it is.)
- * A bool is whether a number is 0, which a double tells of every number, and pointers do not convert to.
- * The value is read from the parameter's first bytes. TOPHASH_PLAIN_ARGS passes the type itself: for
- * gcc's -Wpedantic, which warns of each pointer that is given for a union.
+ * Arithmetic types convert to a complex one, pointers do not. gcc accepts for a transparent union only the exact
+ * type of a member; this is right for pointers and too narrow for numbers. C++ refuses by itself. A bool says
+ * whether a number is 0: a double can tell that of every number, and pointers do not convert to it. The value
+ * is read from the parameter's first bytes.
+ *
+ * Define TOPHASH_PLAIN_ARGS to pass the types themselves. gcc's -Wpedantic needs it: that warns of each pointer
+ * that is passed for a union.
  */
 #ifndef TOPHASH_TYPED_H
 #define TOPHASH_TYPED_H
@@ -37,7 +40,7 @@ extern "C++" {
 extern "C++" {
 
 #ifdef __SIZEOF_INT128__
-/* Integers in -std=gnu++17 only, for the library. */
+/* The C++ library takes these for integers in -std=gnu++17 only. */
 __extension__ typedef __int128 tophash_int128;
 __extension__ typedef unsigned __int128 tophash_uint128;
 template <class K> struct tophash_is_wide {
@@ -67,7 +70,7 @@ template <class T> struct tophash_arg_of_type {
 	typedef typename std::conditional<std::is_same<T, bool>::value, double, T>::type type;
 };
 
-} /* whoever includes this */
+} /* extern "C++" */
 
 #define TOPHASH_KIND_OF(K)   (tophash_kind_of_type<K>::value)
 #define TOPHASH_IS_BOOL(T)   (std::is_same<T, bool>::value)
@@ -75,7 +78,7 @@ template <class T> struct tophash_arg_of_type {
 
 #else
 
-/* gcc's typeclass.h: 1 to 4 integers, characters, enums, bool; 5 pointers. */
+/* The classes of gcc's typeclass.h: 1 to 4 are integers, characters, enums and bool; 5 is a pointer. */
 #define TOPHASH_CLASS(T)      __builtin_classify_type(*(T *)0)
 #define TOPHASH_IS_INTEGER(T) (TOPHASH_CLASS(T) >= 1 && TOPHASH_CLASS(T) <= 4)
 #define TOPHASH_IS_POINTER(T) (TOPHASH_CLASS(T) == 5)
@@ -90,7 +93,7 @@ template <class T> struct tophash_arg_of_type {
 		double: TOPHASH_KIND_FLOAT, \
 		default: TOPHASH_IS_INTEGER(K) || TOPHASH_IS_POINTER(K) ? TOPHASH_KIND_INT : 0)
 
-/* What a bool is passed as; all else as itself. */
+/* Gives the type that a value is passed as: double for bool, else its own. */
 #define TOPHASH_OR_DOUBLE(T) _Generic(*(T *)0, _Bool : 0.0, default : *(T *)0)
 
 #if defined(TOPHASH_PLAIN_ARGS)
@@ -118,7 +121,7 @@ template <class T> struct tophash_arg_of_type {
 #else
 #define TOPHASH_COMPLEX_WIDE
 #endif
-/* For an enum the compiler finds the integer that it is compatible with. */
+/* An enum selects the integer type that it is compatible with. */
 #define TOPHASH_COMPLEX_OF(T)                                                               \
 	_Generic(*(T *)0, _Bool : 0.0, TOPHASH_COMPLEX(char), TOPHASH_COMPLEX(signed char), \
 		 TOPHASH_COMPLEX(unsigned char), TOPHASH_COMPLEX(short),                    \
@@ -138,7 +141,7 @@ template <class T> struct tophash_arg_of_type {
 #endif
 #endif
 
-/* Reads a parameter. */
+/* Copies the value of a parameter, size bytes, to ret. */
 TOPHASH_INLINE void tophash_take_arg(void *ret, const void *arg, size_t size, bool is_bool)
 {
 	double x;
@@ -151,7 +154,7 @@ TOPHASH_INLINE void tophash_take_arg(void *ret, const void *arg, size_t size, bo
 	*(bool *)ret = (bool)x;
 }
 
-/* ---- where things lie in a slot -------------------------------------------------------------------- */
+/* ---- the layout of a slot (struct tophash_type draws it) -------------------------------------------------------------------- */
 
 #define TOPHASH_ROUND(n, to)   (((n) + (to)-1) / (to) * (to))
 #define TOPHASH_HAS_HASH(kind) ((kind) == TOPHASH_KIND_CSTR || (kind) == TOPHASH_KIND_STR)
