@@ -178,6 +178,15 @@ class Run:
         return self.of("delete", "clear")
 
     @property
+    def exits(self):
+        """The exit records, without what is in each: event, and a time."""
+        exits = self.of("exit")
+        for e in exits:
+            check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", e.pop("time")), f"the time of {e}")
+            del e["event"]
+        return exits
+
+    @property
     def end(self):
         ends = self.of("end")
         same(len(ends), 1, "end records")

@@ -27,7 +27,7 @@ def command():
         pid = records[0]["pid"]
         same(p.returncode, 0, "exit code")
         same([x["event"] for x in records], ["start"] + ["delete"] * 5 + ["exit", "end"], "records")
-        same(records[-2], {"event": "exit", "pid": pid, "code": code}, "exit record")
+        same(Run(0, json.dumps(records[-2]), "").exits, [{"pid": pid, "code": code}], "exit record")
         check(re.fullmatch(rf"tophash: .*steps \(process {pid}\) exited with status {code}\n", p.stderr), p.stderr)
         same(p.stdout, f"ready {pid}\ndone 5 removed=5 missed=0 cleared=0 len=0\n", "the command's output")
     r = tophash("-q", "--format", "json", "--", "busy", "-ops", 7, env={"PATH": "/nonexistent::" + str(Path(target("busy")).parent)})
@@ -43,7 +43,7 @@ def command_killed():
         os.kill(pid, sig)
         r = t.end(None)
         same(r.code, 0, r.err)
-        same(r.of("exit"), [{"event": "exit", "pid": pid, "signal": 9, "signal_name": "SIGKILL"}], "exit record")
+        same(r.exits, [{"pid": pid, "signal": 9, "signal_name": "SIGKILL"}], "exit record")
         check(re.search(r"was ended by signal (9|SIGKILL)", r.err), r.err)
 
 

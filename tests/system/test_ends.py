@@ -98,7 +98,7 @@ def target_killed():
     r = t.end(None)
     e = identity(r)
     check(r.code in (0, 5) and e["hits"] > 0, f"exit code {r.code}")
-    same(r.of("exit"), [{"event": "exit", "pid": p.pid, "signal": 9, "signal_name": "SIGKILL"}], "exit record")
+    same(r.exits, [{"pid": p.pid, "signal": 9, "signal_name": "SIGKILL"}], "exit record")
     same([x["event"] for x in r.records[-2:]], ["exit", "end"], "the last records")
 
 

@@ -53,7 +53,7 @@ def bad_files():
     mips = bytearray(good)
     mips[18:20] = b"\x08\0"
     tmp("bad-mips").write_bytes(mips)
-    refused(quick(tmp("bad-mips")), 3, "machine 8")
+    refused(quick(tmp("bad-mips")), 3, "a program for mips")
     tmp("gone").write_bytes(good)
     tmp("gone").chmod(0)
     check(quick(tmp("gone")).code == 0, "root reads what has mode 0")

@@ -55,7 +55,7 @@ def threads_and_main_thread():
     e = identity(r)
     same(e["hits"], 43 * 100 + 42, "hits")
     same(len({x["goid"] for x in r.events}), 43 + 2, "goroutines")
-    same(r.of("exit"), [{"event": "exit", "pid": p.pid, "code": 6}], "exit record")
+    same(r.exits, [{"pid": p.pid, "code": 6}], "exit record")
     if late.code:
         refused(late, 3, "main thread|ending")
 
@@ -117,7 +117,7 @@ def namespaces():
         r = t.end(None)
         same(identity(r)["removed"], 9, what)
         same({x["pid"] for x in r.records if "pid" in x}, {pid}, f"{what}: pids")
-        same(r.of("exit"), [{"event": "exit", "pid": pid, "code": 2}], f"{what}: exit record")
+        same(r.exits, [{"pid": pid, "code": 2}], f"{what}: exit record")
 
 
 @test
@@ -145,4 +145,4 @@ def tracer_in_a_pid_namespace():
         r = Run(0, tmp("inner").read_text(), "")
         same(identity(r)["removed"], 4, "removed")
         same({x["pid"] for x in r.records if "pid" in x}, {told}, f"{args}: process ids")
-        same(r.of("exit"), [{"event": "exit", "pid": told, "code": 3}], f"{args}: exit record")
+        same(r.exits, [{"pid": told, "code": 3}], f"{args}: exit record")
