@@ -3,7 +3,7 @@
  * describes its command line, and <verb>_<part>.c is a part of it.
  *
  * To add a verb:
- *   1. describe it in <verb>_options.c: a `const struct verb_spec <verb>_verb` and a table of its
+ *   1. describe it in <verb>_options.[ch]: a `const struct verb_spec <verb>_verb` and a table of its
  *      options (options.h);
  *   2. write <verb>.c with `int cmd_<verb>(int argc, char **argv)` (argv[0] is the verb), and
  *      declare both below;

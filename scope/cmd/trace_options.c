@@ -1,4 +1,5 @@
 #include "cmd/trace_options.h"
+#include "show/sink/sink.h"
 #include "watch/engine/engine.h"
 
 #define AT(member) offsetof(struct trace_options, member)
@@ -36,7 +37,6 @@ static struct error *read_site(const char *text, void *options)
 	return filter_set_glob("--site", text, &o->filter.site_glob);
 }
 
-static const char *const formats[] = {"text", "json", NULL};
 static const char *const tables[] = {
 	[AGGR_BY_SITE] = "site",
 	[AGGR_BY_MAP] = "map",
@@ -118,7 +118,7 @@ static const struct option_spec rows[] = {
 
 	{.group = "How to show it",
 	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
-	 .values = formats,
+	 .values = sink_names,
 	 .help = "text (default) or json (one object a line)",
 	 .man = "Text for people, or JSON Lines (see \\fBEVENTS\\fR)."},
 	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),

@@ -12,10 +12,14 @@
 #define SLOW_FLUSH  (1u << 16) /* to a reader that may be slow: who waits for it sees no signal */
 #define PATIENCE_MS 2000       /* with a reader, once we are told to stop */
 
+#define SINK_NAME(name) #name,
+#define SINK_OPS(name)	&sink_##name,
+
+const char *const sink_names[] = {SINKS(SINK_NAME) NULL};
+static const struct sink_ops *const sinks[] = {SINKS(SINK_OPS)};
+
 const struct sink_ops *sink_find(const char *name)
 {
-	static const struct sink_ops *const sinks[] = {&sink_text, &sink_json};
-
 	for (size_t i = 0; i < ARRAY_SIZE(sinks); i++)
 		if (strcmp(sinks[i]->name, name) == 0)
 			return sinks[i];

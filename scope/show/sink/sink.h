@@ -6,8 +6,11 @@
  *
  * To add a sink:
  *   1. write <name>.c with a `const struct sink_ops sink_<name>`, and list it in meson.build;
- *   2. declare it below, and add it to the table of sink_find() in sink.c;
- *   3. add tests/golden/trace.<name>.golden, made by test_sink.c, and a line to the man page.
+ *   2. add its name to SINKS() below: --format knows it then;
+ *   3. tests/unit/test_sink.c: play the trace to it, which makes tests/golden/trace.<name>.golden
+ *      (UPDATE_GOLDEN=1);
+ *   4. say what it is in the row of --format in scope/cmd/trace_options.c, and run tools/man-options,
+ *      which writes it into docs/man/tophash-trace.1.
  */
 #ifndef SHOW_SINK_SINK_H
 #define SHOW_SINK_SINK_H
@@ -55,8 +58,13 @@ struct sink_ops {
 	void (*close)(struct sink *sink);
 };
 
-extern const struct sink_ops sink_text;
-extern const struct sink_ops sink_json;
+/* All sinks, by name. */
+#define SINKS(X) X(text) X(json)
+
+#define SINK_DECLARE(name) extern const struct sink_ops sink_##name;
+SINKS(SINK_DECLARE)
+
+extern const char *const sink_names[]; /* NULL at the end */
 
 /* Returns the sink of that name; NULL when there is none. */
 const struct sink_ops *sink_find(const char *name);
