@@ -5,7 +5,6 @@
  *   options_value.c   reads one value: a number, a size, a duration, one word of several
  *   options_help.c    writes --help, and OPTIONS of the man page
  *   completion.c      writes the completions
- *   nearest.c         finds the word that was meant
  *   <verb>_options.c  the table of a verb, and the checks of its options against each other
  *
  * To add an option:
@@ -19,6 +18,7 @@
 #define CMD_OPTIONS_H
 
 #include "base/base.h"
+#include "base/text/text.h"
 
 enum option_kind {
 	OPTION_OPERAND, /* no option: a word of the command line that texts explain; name is NULL */
@@ -128,13 +128,5 @@ bool option_size(const char *text, uint64_t *ret);
 bool option_number(const char *text, uint64_t *ret);
 /* Reads an address: hexadecimal, with or without 0x. */
 bool option_address(const char *text, uint64_t *ret);
-
-/* The one of `words` (NULL at the end) that `text` is most likely meant to be, or NULL when none is
- * near. Letters left out, added, changed or swapped, and upper case, are mistakes. */
-const char *nearest_word(const char *text, size_t len, const char *const *words);
-/* How many mistakes lie between them; more than limit: limit + 1. */
-unsigned nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len, unsigned limit);
-/* How many mistakes a word of len bytes may have to be taken for another. */
-unsigned nearest_limit(size_t len);
 
 #endif

@@ -249,3 +249,36 @@ def types_of_generic_code():
         if "empty[" not in sites.stdout:
             trouble.append(f"Go {go}: sites hides the generic site: {sites.stdout}")
     check(not trouble, "\n    ".join(trouble))
+
+
+@test
+def filters_that_match_nothing():
+    """What can match nothing in the program is said at the start, with the nearest name; it is no error."""
+    program = go_build(HERE / "generic.go", "generic", go="1.21")
+    for args, said in [
+        (["--type", "map[strin]int"], "--type map[strin]int: matches no map type in"),
+        (["--type", "map[string]*main.sesion"], "did you mean map[string]*main.session?"),
+        (["--type", "map"], "--type map: matches no map type in"),
+        (["--site", "forget"], "--site forget: matches no function or line with a delete in"),
+        (["--site", "main.mian"], "did you mean main.main?"),
+        (["--site", "empyt*"], "--site empyt*: matches no"),
+        (["--site", "generic.go:1"], "did you mean generic.go:"),
+        (["--key", "1.5", "--type", "map[main.id]*"], "--key 1.5: no map of that type of"),
+        (["--key-prefix", "x", "--type", "map[int]*"], "--key-prefix x: no map of that type of"),
+        (["--type", "map[string]bool"], None),
+        (["--type", "map[string]*main.session"], None),
+        (["--site", "main.main"], None),
+        (["--site", "*"], None),
+        (["--site", "main.drop*"], None),
+        (["--site", "generic.go:*"], None),
+        (["--key", "x"], None),
+        (["--key", "1.5"], None),  # of map[interface {}]..., which the runtime has
+    ]:
+        r = tophash(*args, "--", program)
+        same(r.code, 0, "exit code")
+        lines = [line for line in r.err.splitlines() if "matches no" in line or " has keys of a kind" in line]
+        if said:
+            check(len(lines) == 1 and said in lines[0], f"{args}: {r.err}")
+        else:
+            check(not lines, f"{args}: {r.err}")
+        same(tophash("-q", *args, "--", program).err, "", f"{args} with -q")

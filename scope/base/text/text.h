@@ -8,6 +8,7 @@
  *   number.h  floats and tenths as decimals
  *   json.h    JSON, appended piece by piece
  *   glob.h    shell patterns of the command line
+ *   nearest.h the word that was meant
  */
 #ifndef BASE_TEXT_TEXT_H
 #define BASE_TEXT_TEXT_H
@@ -20,5 +21,6 @@
 #include "base/text/number.h"
 #include "base/text/json.h"
 #include "base/text/glob.h"
+#include "base/text/nearest.h"
 
 #endif

@@ -38,6 +38,10 @@ void filter_fini(struct filter *filter);
  * string. ret_len: its bytes; ret_prefix: a key need only begin with it. */
 const char *filter_key_string(const struct filter_key *key, size_t *ret_len, bool *ret_prefix);
 
+/* Return the key filter as it was given: the option's name, and the text. Borrowed from key. */
+const char *filter_key_option(const struct filter_key *key);
+const char *filter_key_text(const struct filter_key *key);
+
 /* How --key is compared with the keys of one type. */
 enum key_test_how {
 	KEY_TEST_ANY,	 /* there is no --key */

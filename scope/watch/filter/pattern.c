@@ -250,6 +250,16 @@ void filter_fini(struct filter *filter)
 	}
 }
 
+const char *filter_key_option(const struct filter_key *key)
+{
+	return key->prefix ? "--key-prefix" : "--key";
+}
+
+const char *filter_key_text(const struct filter_key *key)
+{
+	return key->text;
+}
+
 const char *filter_key_string(const struct filter_key *key, size_t *ret_len, bool *ret_prefix)
 {
 	struct key_pattern want = pattern_of(key);

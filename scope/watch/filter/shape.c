@@ -133,13 +133,23 @@ static void add_named(struct automaton *a)
 	a->steps.data[plain].to = a->steps.data[end].to = (uint32_t)a->steps.len;
 }
 
-/* The text that a type without a name has in common with its shape. */
+/* Is the text of a shape also that of a type that has no name? Not if it has an import path in it, or a
+ * struct, whose fields may have the package in front of them there ("struct { main.a int }"). */
+static bool is_own_text(const char *shape, size_t len)
+{
+	return !memchr(shape, '/', len) && !memmem(shape, len, "struct {", strlen("struct {"));
+}
+
+/* Returns how many bytes of its shape's text a type without a name begins with. */
 static size_t common_text(const char *shape, size_t len)
 {
-	static const char *const begins[] = {"*",	 "[]",		"map[",
-					     "<-chan ",	 "chan<- ",	"chan ",
-					     "struct {", "interface {", "func("};
+	static const char *const begins[] = {"[]",    "map[",	  "<-chan ",	 "chan<- ",
+					     "chan ", "struct {", "interface {", "func("};
 
+	if (*shape == '*')
+		return 1;
+	if (is_own_text(shape, len))
+		return len;
 	for (size_t i = 0; i < ARRAY_SIZE(begins); i++)
 		if (!strncmp(shape, begins[i], strlen(begins[i])))
 			return strlen(begins[i]);

@@ -16,6 +16,7 @@
  *   setup.c      open, load, attach
  *   processes.c  the table of processes, their start and exit records
  *   exec.c       a process that executes a program anew
+ *   hints.c      filters that can match nothing
  */
 #ifndef WATCH_SESSION_SESSION_H
 #define WATCH_SESSION_SESSION_H

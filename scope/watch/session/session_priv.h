@@ -101,4 +101,9 @@ void read_gc_phase(struct session *session, struct target *target);
  * the probes again where the kernel has dropped them. */
 struct error *watch_exec(struct session *session);
 
+/* ---- hints.c ---- */
+
+/* Tells of filters that can match nothing in this program. */
+void hint_filters(struct session *session);
+
 #endif

@@ -106,6 +106,7 @@ struct error *session_open(const struct session_options *options, struct session
 	try(gopcln_open(session->image, &session->tab));
 	try(check_release(session));
 	try(choose_places(session));
+	hint_filters(session);
 	*ret = take_ptr(session);
 	return NULL;
 }

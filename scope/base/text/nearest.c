@@ -1,4 +1,4 @@
-#include "cmd/options.h"
+#include "base/text/text.h"
 
 /* Longer words are no mistyped options. */
 #define WORD_MAX 48
