@@ -1,8 +1,10 @@
 #include "base/text/text.h"
 
 #include <math.h>
+#include <time.h>
 
 #define EXPONENT_FROM 21 /* as encoding/json */
+#define NS_PER_S      1000000000ull
 
 void json_name_of(struct buf *to, const char *name)
 {
@@ -169,4 +171,29 @@ void json_put_float(struct buf *to, double f, bool narrow)
 void json_put_decimal(struct buf *to, double number)
 {
 	json_put_float(to, round(number * 1e6) / 1e6, false);
+}
+
+static void set_clock(struct json_clock *clock, uint64_t second)
+{
+	time_t t = (time_t)second;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm))
+		memset(&tm, 0, sizeof(tm));
+	if (!strftime(clock->text, sizeof(clock->text), "\"%Y-%m-%dT%H:%M:%S.", &tm))
+		clock->text[0] = '\0';
+	clock->second = second;
+}
+
+void json_put_time(struct buf *to, struct json_clock *clock, uint64_t wall_ns)
+{
+	uint32_t nanos = (uint32_t)(wall_ns % NS_PER_S);
+	char digits[11] = "000000000Z\"";
+
+	if (wall_ns / NS_PER_S != clock->second || !clock->text[0])
+		set_clock(clock, wall_ns / NS_PER_S);
+	for (size_t i = 9; i; i--, nanos /= 10)
+		digits[i - 1] = (char)('0' + nanos % 10);
+	buf_str(to, clock->text);
+	buf_put(to, digits, sizeof(digits));
 }

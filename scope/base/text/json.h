@@ -49,6 +49,13 @@ void json_put_integer(struct buf *to, uint64_t magnitude, bool negative);
 void json_put_float(struct buf *to, double f, bool narrow);
 /* Appends a number with at most six decimals, without trailing zeros. */
 void json_put_decimal(struct buf *to, double number);
+/* The second that was written last: times of one second share most of their digits. {0} at first. */
+struct json_clock {
+	uint64_t second; /* since 1970 */
+	char text[24];	 /* `"2026-08-06T10:14:07.` */
+};
+/* Appends "2026-08-06T10:14:07.123456789Z", RFC 3339. wall_ns: since 1970. */
+void json_put_time(struct buf *to, struct json_clock *clock, uint64_t wall_ns);
 /* Appends nanoseconds as a string of digits. */
 void json_put_ns(struct buf *to, uint64_t ns);
 

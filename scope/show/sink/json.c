@@ -1,18 +1,13 @@
 /* JSON Lines: one object a line, each with "event". show/event/schema.c has the members of each
  * kind. A member that says that something is unusual appears only when it is. */
 #include "base/text/text.h"
-#include "show/sink/sink.h"
 #include "show/sink/cache.h"
-
-#include <time.h>
-
-#define NS_PER_S 1000000000ull
+#include "show/sink/text.h"
 
 struct json_state {
 	struct cache stacks; /* the array of frames */
 	struct cache types;  /* the map type as a JSON string */
-	uint64_t second;     /* that `clock` shows, since 1970 */
-	char clock[24];	     /* `"2026-08-06T10:14:07.`; "" at first */
+	struct json_clock clock;
 };
 
 static struct error *json_open(struct sink *sink)
@@ -30,36 +25,6 @@ static void json_close(struct sink *sink)
 	cache_fini(&state->stacks);
 	cache_fini(&state->types);
 	free(state);
-}
-
-/* --- Time --- */
-
-static void set_clock(struct json_state *state, uint64_t second)
-{
-	time_t t = (time_t)second;
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm))
-		memset(&tm, 0, sizeof(tm));
-	if (!strftime(state->clock, sizeof(state->clock), "\"%Y-%m-%dT%H:%M:%S.", &tm))
-		state->clock[0] = '\0';
-	state->second = second;
-}
-
-/* "2026-08-06T10:14:07.123456789Z" */
-static void put_time(struct sink *sink, uint64_t time_ns)
-{
-	struct json_state *state = sink->state;
-	uint64_t wall = sink_wall(sink, time_ns);
-	uint32_t nanos = (uint32_t)(wall % NS_PER_S);
-	char digits[11] = "000000000Z\"";
-
-	if (wall / NS_PER_S != state->second || !state->clock[0])
-		set_clock(state, wall / NS_PER_S);
-	for (size_t i = 9; i; i--, nanos /= 10)
-		digits[i - 1] = (char)('0' + nanos % 10);
-	buf_str(&sink->out, state->clock);
-	buf_put(&sink->out, digits, sizeof(digits));
 }
 
 /* --- Members that are no plain number or string --- */
@@ -256,7 +221,12 @@ static void put_member(struct sink *sink, const struct event *event, enum event_
 
 	switch (type) {
 	case EVENT_CONSTANT: break;
-	case EVENT_TIME: put_time(sink, *(const uint64_t *)at); break;
+	case EVENT_TIME: {
+		struct json_state *state = sink->state;
+
+		json_put_time(to, &state->clock, sink_wall(sink, *(const uint64_t *)at));
+		break;
+	}
 	case EVENT_NS: json_put_ns(to, *(const uint64_t *)at); break;
 	case EVENT_U32: buf_u64(to, *(const uint32_t *)at); break;
 	case EVENT_U64: buf_u64(to, *(const uint64_t *)at); break;
@@ -298,77 +268,11 @@ static void json_event(struct sink *sink, const struct event *event)
 	json_end_line(to);
 }
 
-/* --- The table --- */
-
-/* Appends the members before the counts, which say what the row stands for. */
-static void put_row_subject(struct buf *to, enum aggr_by by, const struct aggr_row *row)
-{
-	static const char *const by_names[] = {
-		[AGGR_BY_SITE] = "site",
-		[AGGR_BY_MAP] = "map",
-		[AGGR_BY_TYPE] = "type",
-		[AGGR_BY_KEY] = "key",
-	};
-
-	json_name(to, "by");
-	json_put_str(to, by_names[by]);
-	if (row->others) {
-		json_literal(to, ",\"others\":true");
-		return;
-	}
-	switch (by) {
-	case AGGR_BY_SITE:
-		json_name(to, "site");
-		json_put_str(to, row->name);
-		json_name(to, "file");
-		json_put_str(to, row->file);
-		json_name(to, "line");
-		buf_u64(to, row->line);
-		json_name(to, "caller");
-		json_put_str(to, row->caller);
-		break;
-	case AGGR_BY_MAP:
-		json_name(to, "pid");
-		buf_u64(to, row->pid);
-		json_name(to, "map");
-		json_put_str(to, row->name);
-		break;
-	case AGGR_BY_KEY:
-		json_name(to, "key");
-		buf_str(to, row->json[0] ? row->json : "null");
-		if (row->key_cut)
-			json_literal(to, ",\"key_cut\":true");
-		break;
-	case AGGR_BY_TYPE: break;
-	}
-	if (by != AGGR_BY_SITE) {
-		json_name(to, "map_type");
-		json_put_str(to, by == AGGR_BY_TYPE ? row->name : row->detail);
-	}
-}
-
 static void json_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
 {
-	struct buf *to = &sink->out;
-	const struct aggr_row *rows;
-	size_t n = aggr_rows(aggr, &rows);
+	struct json_state *state = sink->state;
 
-	for (size_t i = 0; i < n; i++) {
-		json_literal(to, "{\"event\":\"summary\",\"time\":");
-		put_time(sink, time_ns);
-		put_row_subject(to, aggr_by(aggr), &rows[i]);
-		json_name(to, "elements");
-		buf_u64(to, rows[i].elements);
-		json_name(to, "deletes");
-		buf_u64(to, rows[i].deletes);
-		json_name(to, "clears");
-		buf_u64(to, rows[i].clears);
-		json_name(to, "misses");
-		buf_u64(to, rows[i].misses);
-		json_name(to, "goroutines");
-		buf_u64(to, rows[i].goroutines);
-		json_end_line(to);
-	}
+	summary_json(sink, aggr, time_ns, &state->clock);
 }
 
 const struct sink_ops sink_json = {

@@ -619,7 +619,7 @@ static void text_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
 	const struct text_state *state = sink->state;
 
 	(void)time_ns;
-	text_report_table(sink, aggr, state->width, state->starts > 1);
+	summary_text(sink, aggr, state->width, state->starts > 1);
 }
 
 const struct sink_ops sink_text = {

@@ -2,7 +2,8 @@
  *
  *   text.c         the live lines
  *   text_place.c   a site in a given number of columns
- *   text_report.c  header, exit line, table, totals
+ *   text_report.c  header, exit line, totals
+ *   summary.c      the table at the end; its JSON too
  *
  * "Safe" text has been through text_safe() or value_text(): nothing in it acts on a terminal.
  */
@@ -29,12 +30,15 @@ size_t site_put(struct buf *to, const struct site *site, size_t columns, bool co
 /* How many columns it should have, so that nothing that matters is left out. */
 size_t site_wants(const struct site *site);
 
-/* As the ops of the same names; width: of the terminal; pids: there are several processes. */
+/* Append the lines of an event. width: of the terminal. */
 void text_report_start(struct sink *sink, const struct event_start *event, const char *date,
 		       size_t width);
 void text_report_exit(struct sink *sink, const struct event_exit *event);
 void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width);
-void text_report_table(struct sink *sink, struct aggr *aggr, size_t width, bool pids);
 void text_report_end(struct sink *sink, const struct event_end *event, size_t width);
+
+/* The table at the end, as text and as JSON Lines. pids: there are several processes. */
+void summary_text(struct sink *sink, struct aggr *aggr, size_t width, bool pids);
+void summary_json(struct sink *sink, struct aggr *aggr, uint64_t time_ns, struct json_clock *clock);
 
 #endif

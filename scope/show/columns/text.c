@@ -1,0 +1,209 @@
+#include "base/text/text.h"
+#include "show/columns/columns.h"
+
+#define COLUMNS_MAX 16 /* of text */
+#define GAP	    2  /* between columns */
+#define LAST_LEAST  8  /* columns that the last column gets in any case */
+
+struct layout {
+	const struct rows *rows;
+	const struct column *columns[COLUMNS_MAX]; /* in the order of text */
+	size_t widths[COLUMNS_MAX];
+	size_t n;
+	struct buf scratch;
+};
+
+/* --- Cells --- */
+
+void cell_string(struct cell *cell, const char *bytes, size_t len)
+{
+	if (cell->json)
+		json_put_string(cell->to, bytes, len);
+	else
+		text_safe(cell->to, bytes, len);
+}
+
+void cell_str(struct cell *cell, const char *s)
+{
+	if (s)
+		cell_string(cell, s, strlen(s));
+	else
+		cell_null(cell);
+}
+
+void cell_number(struct cell *cell, uint64_t number)
+{
+	buf_u64(cell->to, number);
+}
+
+void cell_address(struct cell *cell, uint64_t addr)
+{
+	if (cell->json)
+		json_put_address(cell->to, addr);
+	else
+		buf_hex(cell->to, addr);
+}
+
+void cell_bool(struct cell *cell, bool value)
+{
+	if (cell->json)
+		json_put_bool(cell->to, value);
+	else
+		buf_str(cell->to, value ? "yes" : "no");
+}
+
+void cell_null(struct cell *cell)
+{
+	if (cell->json)
+		json_literal(cell->to, "null");
+}
+
+/* --- Layout --- */
+
+/* Finds the columns that are shown, in the order of their places. */
+static void choose_columns(struct layout *layout)
+{
+	const struct rows *rows = layout->rows;
+
+	for (unsigned place = 1; place <= COLUMNS_MAX; place++) {
+		for (size_t i = 0; i < rows->columns_n && layout->n < COLUMNS_MAX; i++) {
+			const struct column *column = &rows->columns[i];
+
+			if (column->place != place || (column->shown && !column->shown(rows)))
+				continue;
+			layout->widths[layout->n] = column->width;
+			layout->columns[layout->n++] = column;
+		}
+	}
+}
+
+/* Renders a cell into `scratch`. Returns its width. */
+static size_t render(struct layout *layout, size_t column, const void *row, size_t columns)
+{
+	struct cell cell = {
+		.to = &layout->scratch,
+		.color = layout->rows->color,
+		.columns = columns,
+		.rows = layout->rows,
+	};
+
+	buf_reset(&layout->scratch);
+	layout->columns[column]->put(&cell, row);
+	return text_columns(&layout->scratch, 0);
+}
+
+/* Finds how wide each column but the last must be. */
+static void measure(struct layout *layout)
+{
+	const struct rows *rows = layout->rows;
+
+	for (size_t c = 0; c + 1 < layout->n; c++) {
+		const struct column *column = layout->columns[c];
+		size_t head = strlen(column->name), *width = &layout->widths[c];
+
+		*width = head > *width ? head : *width;
+		for (size_t i = 0; i < rows->n; i++) {
+			size_t wide = render(layout, c, columns_row(rows, i), TEXT_UNLIMITED);
+
+			*width = wide > *width ? wide : *width;
+		}
+		if (column->percent && rows->width != TEXT_UNLIMITED &&
+		    *width > rows->width * column->percent / 100)
+			*width = rows->width * column->percent / 100;
+	}
+}
+
+/* Returns the columns that are left for the last one. */
+static size_t last_columns(const struct layout *layout)
+{
+	size_t used = layout->rows->indent;
+
+	if (layout->rows->width == TEXT_UNLIMITED)
+		return TEXT_UNLIMITED;
+	for (size_t c = 0; c + 1 < layout->n; c++)
+		used += layout->widths[c] + GAP;
+	return layout->rows->width > used + LAST_LEAST ? layout->rows->width - used : LAST_LEAST;
+}
+
+/* --- Lines --- */
+
+/* Appends `scratch` as a cell of `width` columns, and the gap behind it. */
+static void put_padded(struct buf *to, struct layout *layout, const struct column *column,
+		       size_t width, const char *sgr)
+{
+	struct buf *text = &layout->scratch;
+	bool color = layout->rows->color;
+	size_t wide;
+
+	if (text_columns(text, 0) > width)
+		text_cut(text, 0, width);
+	wide = text_columns(text, 0);
+	buf_pad(to, ' ', column->right ? width - wide : 0);
+	text_sgr(to, color, sgr);
+	buf_put(to, text->data, text->len);
+	text_sgr_end(to, color, sgr);
+	buf_pad(to, ' ', GAP + (column->right ? 0 : width - wide));
+	to->bad |= text->bad;
+}
+
+static void put_head(struct buf *to, struct layout *layout)
+{
+	bool color = layout->rows->color;
+
+	if (!layout->n || !*layout->columns[0]->name)
+		return;
+	text_sgr(to, color, SGR_DIM);
+	buf_pad(to, ' ', layout->rows->indent);
+	for (size_t c = 0; c < layout->n; c++) {
+		buf_reset(&layout->scratch);
+		buf_str(&layout->scratch, layout->columns[c]->name);
+		if (c + 1 < layout->n)
+			put_padded(to, layout, layout->columns[c], layout->widths[c], SGR_NONE);
+		else
+			buf_put(to, layout->scratch.data, layout->scratch.len);
+	}
+	text_sgr_end(to, color, SGR_DIM);
+	buf_char(to, '\n');
+}
+
+/* The last cell fits itself into cell->columns, and may have colours of its own. */
+static void put_row(struct buf *to, struct layout *layout, const void *row, size_t last)
+{
+	buf_pad(to, ' ', layout->rows->indent);
+	for (size_t c = 0; c < layout->n; c++) {
+		const struct column *column = layout->columns[c];
+		const char *sgr = column->sgr ? column->sgr : SGR_NONE;
+
+		if (c + 1 < layout->n) {
+			render(layout, c, row, TEXT_UNLIMITED);
+			put_padded(to, layout, column, layout->widths[c], sgr);
+			continue;
+		}
+		render(layout, c, row, last);
+		text_sgr(to, layout->rows->color, sgr);
+		buf_put(to, layout->scratch.data, layout->scratch.len);
+		text_sgr_end(to, layout->rows->color, sgr);
+		to->bad |= layout->scratch.bad;
+	}
+	buf_char(to, '\n');
+}
+
+void columns_text(struct buf *to, const struct rows *rows)
+{
+	struct layout layout = {.rows = rows};
+	size_t last;
+
+	choose_columns(&layout);
+	measure(&layout);
+	last = last_columns(&layout);
+	put_head(to, &layout);
+	for (size_t i = 0; i < rows->n; i++) {
+		if (rows->before)
+			rows->before(to, rows, i);
+		put_row(to, &layout, columns_row(rows, i), last);
+		if (rows->after)
+			rows->after(to, rows, i,
+				    rows->indent + (layout.n > 1 ? layout.widths[0] + GAP : 0));
+	}
+	buf_fini(&layout.scratch);
+}
