@@ -1,4 +1,5 @@
 /* tophash sites: image -> gopcln -> sites -> filters -> sink. */
+#include "base/text/text.h"
 #include "cmd/cmd.h"
 #include "cmd/sites.h"
 #include "cmd/sites_options.h"
@@ -79,9 +80,9 @@ void sites_look(int fd, bool *ret_color, size_t *ret_width)
 	struct winsize window;
 
 	*ret_color = isatty(fd) && !(no_color && *no_color);
-	*ret_width = 100;
-	if (ioctl(fd, TIOCGWINSZ, &window) == 0 && window.ws_col >= 40)
-		*ret_width = window.ws_col;
+	*ret_width = TEXT_UNLIMITED; /* in a file or a pipe nothing is cut */
+	if (isatty(fd) && ioctl(fd, TIOCGWINSZ, &window) == 0 && window.ws_col)
+		*ret_width = window.ws_col < 40 ? 40 : window.ws_col;
 }
 
 static void put_report(const struct sites_options *options, const struct site_report *report,
@@ -186,8 +187,8 @@ static struct error *run(const struct sites_options *options, int fd, struct buf
 
 	try(sites_binary_open(options->binary, &binary));
 	if (options->verbose)
-		cmd_say("%zu sites of %s found in %.1f ms of processor time",
-			binary.sites.list.len, binary.path, clock_used() * 1e3);
+		cmd_say("%zu sites of %s found in %.1f ms of processor time", binary.sites.list.len,
+			binary.path, clock_used() * 1e3);
 	err = output_check(options->output, binary.fd);
 	sites_look(fd, &color, &width);
 	if (!err && options->asm_of)

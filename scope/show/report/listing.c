@@ -41,7 +41,40 @@ static const char *const colors[] = {
 	[SITE_LINE_NOTE] = SGR_DIM,
 };
 
-/* One cell of `columns`, padded when something stands beside it. */
+/* Appends line `index` as safe text; nothing past the end. */
+static void put_line(struct buf *to, const struct site_listing *listing, size_t index)
+{
+	const struct site_line *line;
+
+	if (index >= listing->lines.len)
+		return;
+	line = &listing->lines.data[index];
+	buf_str(to, line->mark ? "● " : "  ");
+	buf_pad(to, ' ', line->kind == SITE_LINE_INSN ? 2 : 0);
+	text_safe(to, listing->text.data + line->at, line->len);
+}
+
+/* Returns the columns that the widest line of a listing takes. */
+static size_t listing_columns(const struct site_listing *listing)
+{
+	struct buf text = {0};
+	size_t widest;
+
+	text_safe(&text, listing->title.data, listing->title.len);
+	widest = text_columns(&text, 0);
+	for (size_t i = 0; i < listing->lines.len; i++) {
+		size_t wide;
+
+		buf_reset(&text);
+		put_line(&text, listing, i);
+		wide = text_columns(&text, 0);
+		widest = wide > widest ? wide : widest;
+	}
+	buf_fini(&text);
+	return widest;
+}
+
+/* Appends one cell of `columns`, padded when something stands beside it. */
 static void put_cell(struct buf *out, const struct site_listing *listing, size_t index, bool color,
 		     size_t columns, bool pad)
 {
@@ -51,13 +84,8 @@ static void put_cell(struct buf *out, const struct site_listing *listing, size_t
 
 	if (index < listing->lines.len)
 		line = &listing->lines.data[index];
-	if (line) {
-		buf_str(&text, line->mark ? "● " : "  ");
-		buf_pad(&text, ' ', line->kind == SITE_LINE_INSN ? 2 : 0);
-		text_safe(&text, listing->text.data + line->at, line->len);
-	}
-	if (text_columns(&text, 0) > columns)
-		text_cut(&text, 0, columns);
+	put_line(&text, listing, index);
+	text_cut(&text, 0, columns);
 	sgr = !line ? SGR_NONE : line->mark ? SGR_RED : colors[line->kind];
 	text_sgr(out, color, sgr);
 	buf_put(out, text.data, text.len);
@@ -73,9 +101,8 @@ static void put_title(struct buf *out, const struct site_listing *listing, bool 
 {
 	struct buf text = {0};
 
-	text_safe(&text, listing->title.data ? listing->title.data : "", listing->title.len);
-	if (text_columns(&text, 0) > columns)
-		text_cut(&text, 0, columns);
+	text_safe(&text, listing->title.data, listing->title.len);
+	text_cut(&text, 0, columns);
 	text_sgr(out, color, SGR_BOLD);
 	buf_put(out, text.data, text.len);
 	text_sgr_end(out, color, SGR_BOLD);
@@ -88,7 +115,8 @@ static void put_title(struct buf *out, const struct site_listing *listing, bool 
 void site_listing_text(struct buf *out, const struct site_listing *left,
 		       const struct site_listing *right, bool color, size_t width)
 {
-	size_t columns = right ? (width - 3) / 2 : width;
+	size_t half = width == TEXT_UNLIMITED ? width : (width - 3) / 2;
+	size_t columns = !right ? width : half == TEXT_UNLIMITED ? listing_columns(left) : half;
 	size_t lines = left->lines.len;
 
 	if (right && right->lines.len > lines)
@@ -96,14 +124,14 @@ void site_listing_text(struct buf *out, const struct site_listing *left,
 	put_title(out, left, color, columns, right != NULL);
 	if (right) {
 		buf_str(out, " │ ");
-		put_title(out, right, color, columns, false);
+		put_title(out, right, color, half, false);
 	}
 	buf_char(out, '\n');
 	for (size_t i = 0; i < lines; i++) {
 		put_cell(out, left, i, color, columns, right != NULL);
 		if (right) {
 			buf_str(out, " │ ");
-			put_cell(out, right, i, color, columns, false);
+			put_cell(out, right, i, color, half, false);
 		}
 		while (out->len && out->data[out->len - 1] == ' ')
 			out->len--;

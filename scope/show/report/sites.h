@@ -19,7 +19,7 @@ struct site_report {
 	size_t rows_n;
 	/* text */
 	bool color, brief; /* brief: one line a site */
-	size_t width;
+	size_t width;	   /* of a line; TEXT_UNLIMITED: nothing is cut */
 };
 
 /* JSON Lines: {"event":"site",...} for each, then {"event":"end",...}. */

@@ -10,7 +10,46 @@
 #include "base/text/text.h"
 #include "show/report/sites_priv.h"
 
+/* How often what changed; a site may be in several. */
+struct site_tally {
+	size_t same, variant, type, inlining, came, went;
+};
+
+enum { SITE_CHANGE_VARIANT, SITE_CHANGE_TYPE, SITE_CHANGE_INLINING };
+
 #define ARROW " → "
+
+/* ---- what changed ---- */
+
+/* Returns bit 1 << n for each of the kinds that hold. */
+static unsigned site_change_kinds(const struct site_change *change)
+{
+	return (unsigned)change->variant << SITE_CHANGE_VARIANT |
+	       (unsigned)change->type << SITE_CHANGE_TYPE |
+	       (unsigned)change->inlining << SITE_CHANGE_INLINING;
+}
+
+static bool site_change_same(const struct site_change *change)
+{
+	return change->from && change->to && !site_change_kinds(change);
+}
+
+static struct site_tally site_tally(const struct site_change **changes, size_t n)
+{
+	struct site_tally tally = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		tally.same += site_change_same(changes[i]);
+		tally.variant += changes[i]->variant;
+		tally.type += changes[i]->type;
+		tally.inlining += changes[i]->inlining;
+		tally.came += !changes[i]->from;
+		tally.went += !changes[i]->to;
+	}
+	return tally;
+}
+
+/* ---- as text ---- */
 
 static void put_count(struct buf *to, size_t n, const char *what, const char **comma)
 {
@@ -169,4 +208,77 @@ void site_changes_text(struct buf *out, const struct site_report *from,
 			put_change(out, to, changes[i]);
 		}
 	}
+}
+
+/* ---- as JSON ---- */
+
+static void put_half(struct buf *to, const struct site_report *report, const struct site_row *row)
+{
+	if (!row) {
+		json_literal(to, "null");
+		return;
+	}
+	buf_char(to, '{');
+	site_members_json(to, report, row);
+	buf_char(to, '}');
+}
+
+static void put_change_json(struct buf *to, const struct site_report *from,
+			    const struct site_report *report, const struct site_change *change)
+{
+	static const char *const names[] = {
+		[SITE_CHANGE_VARIANT] = "variant",
+		[SITE_CHANGE_TYPE] = "type",
+		[SITE_CHANGE_INLINING] = "inlining",
+	};
+	unsigned kinds = site_change_kinds(change);
+	const char *comma = "";
+
+	json_literal(to, "{\"event\":\"change\",\"change\":[");
+	if (!change->from || !change->to)
+		json_put_str(to, change->to ? "came" : "went");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!(kinds & 1u << i))
+			continue;
+		buf_str(to, comma);
+		json_put_str(to, names[i]);
+		comma = ",";
+	}
+	json_literal(to, "],\"from\":");
+	put_half(to, from, change->from);
+	json_name(to, "to");
+	put_half(to, report, change->to);
+	json_literal(to, "}\n");
+}
+
+void site_changes_json(struct buf *to, const struct site_report *from,
+		       const struct site_report *report, const struct site_change **changes,
+		       size_t n)
+{
+	struct site_tally tally = site_tally(changes, n);
+
+	for (size_t i = 0; i < n; i++)
+		if (!site_change_same(changes[i]))
+			put_change_json(to, from, report, changes[i]);
+	json_literal(to, "{\"event\":\"end\",\"from\":");
+	json_put_str(to, from->binary);
+	json_name(to, "from_sites");
+	buf_u64(to, from->sites->list.len);
+	json_name(to, "to");
+	json_put_str(to, report->binary);
+	json_name(to, "to_sites");
+	buf_u64(to, report->sites->list.len);
+	json_name(to, "same");
+	buf_u64(to, tally.same);
+	json_name(to, "variant");
+	buf_u64(to, tally.variant);
+	json_name(to, "type");
+	buf_u64(to, tally.type);
+	json_name(to, "inlining");
+	buf_u64(to, tally.inlining);
+	json_name(to, "came");
+	buf_u64(to, tally.came);
+	json_name(to, "went");
+	buf_u64(to, tally.went);
+	json_literal(to, "}\n");
 }

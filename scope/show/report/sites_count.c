@@ -1,16 +1,11 @@
 /* Sites in groups: by function, type, variant, package. */
-#include "read/layout/layout.h"
-#include "show/report/report.h"
+#include "base/text/text.h"
+#include "show/columns/columns.h"
 #include "show/report/sites_priv.h"
 
 #include <stdlib.h>
 
-const char *site_layout(const struct sites *sites)
-{
-	return layout_get(sites->maps)->name;
-}
-
-const char *site_by_name(enum site_by by)
+static const char *site_by_name(enum site_by by)
 {
 	static const char *const names[] = {
 		[SITE_BY_FUNCTION] = "function",
@@ -61,14 +56,15 @@ static int compare_sites(const void *a, const void *b)
 	return compare_names(a, b);
 }
 
-bool site_count(const struct site_report *report, enum site_by by,
-		void (*row)(void *ctx, const char *name, size_t len, size_t sites), void *ctx)
+/* Makes the groups, the largest first, then by name. *ret: their number. Returns NULL when memory is
+ * out; the array is the caller's to free. */
+static struct group *make_groups(const struct site_report *report, enum site_by by, size_t *ret)
 {
-	cleanup_free struct group *groups = malloc((report->rows_n + 1) * sizeof(*groups));
+	struct group *groups = malloc((report->rows_n + 1) * sizeof(*groups));
 	size_t n = 0;
 
 	if (!groups)
-		return false;
+		return NULL;
 	for (size_t i = 0; i < report->rows_n; i++)
 		groups[i] = group_of(report->rows[i], by);
 	qsort(groups, report->rows_n, sizeof(*groups), compare_names);
@@ -79,36 +75,67 @@ bool site_count(const struct site_report *report, enum site_by by,
 			groups[n++] = groups[i];
 	}
 	qsort(groups, n, sizeof(*groups), compare_sites);
-	for (size_t i = 0; i < n; i++)
-		row(ctx, groups[i].name, groups[i].len, groups[i].sites);
-	return true;
+	*ret = n;
+	return groups;
 }
 
-/* ---- changes ---- */
+/* ---- columns ---- */
 
-unsigned site_change_kinds(const struct site_change *change)
+static void put_name(struct cell *cell, const void *row)
 {
-	return (unsigned)change->variant << SITE_CHANGE_VARIANT |
-	       (unsigned)change->type << SITE_CHANGE_TYPE |
-	       (unsigned)change->inlining << SITE_CHANGE_INLINING;
+	const struct group *group = row;
+
+	cell_string(cell, group->name, group->len);
 }
 
-bool site_change_same(const struct site_change *change)
+static void put_sites(struct cell *cell, const void *row)
 {
-	return change->from && change->to && !site_change_kinds(change);
+	cell_number(cell, ((const struct group *)row)->sites);
 }
 
-struct site_tally site_tally(const struct site_change **changes, size_t n)
+void site_table_text(struct buf *to, const struct site_report *report, enum site_by by)
 {
-	struct site_tally tally = {0};
+	const struct column columns[] = {
+		{.name = "sites", .place = 1, .width = 7, .right = true, .put = put_sites},
+		{.name = site_by_name(by), .place = 2, .put = put_name},
+	};
+	struct rows rows = {
+		.columns = columns,
+		.columns_n = ARRAY_SIZE(columns),
+		.size = sizeof(struct group),
+		.color = report->color,
+		.width = report->width,
+	};
+	cleanup_free struct group *groups = make_groups(report, by, &rows.n);
 
-	for (size_t i = 0; i < n; i++) {
-		tally.same += site_change_same(changes[i]);
-		tally.variant += changes[i]->variant;
-		tally.type += changes[i]->type;
-		tally.inlining += changes[i]->inlining;
-		tally.came += !changes[i]->from;
-		tally.went += !changes[i]->to;
+	rows.first = groups;
+	site_put_head(to, report);
+	buf_char(to, '\n');
+	columns_text(to, &rows);
+	to->bad |= !groups;
+}
+
+void site_table_json(struct buf *to, const struct site_report *report, enum site_by by)
+{
+	static const struct column columns[] = {
+		{.json = "name", .put = put_name},
+		{.json = "sites", .put = put_sites},
+	};
+	struct rows rows = {.columns = columns, .columns_n = ARRAY_SIZE(columns)};
+	cleanup_free struct group *groups = make_groups(report, by, &rows.n);
+
+	json_begin(to, "event");
+	json_put_str(to, "table");
+	json_name(to, "by");
+	json_put_str(to, site_by_name(by));
+	json_name(to, "rows");
+	for (size_t i = 0; i < rows.n; i++) {
+		buf_str(to, i ? ",{" : "[{");
+		columns_members(to, &rows, &groups[i]);
+		buf_char(to, '}');
 	}
-	return tally;
+	buf_str(to, rows.n ? "]" : "[]");
+	json_end_line(to);
+	site_end_json(to, report);
+	to->bad |= !groups;
 }
