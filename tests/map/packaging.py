@@ -502,9 +502,9 @@ def manual_examples():
 @check
 def readme():
     """its program compiles, and prints what stands below it"""
-    section = (REPO / "README.md").read_text().split("\n## The map\n")[1].split("\n## ")[0]
-    program = re.search(r"```c\n(.*?)```", section, re.S)[1]
-    prints = re.search(r"^prints `(.*)`", section, re.M)[1]
+    text = (REPO / "map/README.md").read_text()
+    program = re.search(r"```c\n(.*?)```", text, re.S)[1]
+    prints = re.search(r"^It prints `(.*)`", text, re.M)[1]
     got = run_snippet(folder("readme"), 0, program)
     need(got.strip() == prints, f"{got!r} is not {prints!r}")
 
