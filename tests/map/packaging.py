@@ -504,7 +504,7 @@ def readme():
     """its program compiles, and prints what stands below it"""
     text = (REPO / "map/README.md").read_text()
     program = re.search(r"```c\n(.*?)```", text, re.S)[1]
-    prints = re.search(r"^It prints `(.*)`", text, re.M)[1]
+    prints = re.search(r"^It prints `(.*?)`", text, re.M)[1]
     got = run_snippet(folder("readme"), 0, program)
     need(got.strip() == prints, f"{got!r} is not {prints!r}")
 
