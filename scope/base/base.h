@@ -7,6 +7,7 @@
  *   reader.h   the bounds-checked cursor through which every foreign byte is read
  *   vec.h      a typed vector
  *   search.h   binary search
+ *   frame.h    one frame of a source-level stack
  *   memory.h   memory that is read by address, of whatever it is
  *   descriptors.h  what to do, and to say, when descriptors run out
  *   table.h    a map from 64-bit keys to 32-bit values, of the library of this project
@@ -28,6 +29,7 @@
 #include "base/reader.h"
 #include "base/vec.h"
 #include "base/search.h"
+#include "base/frame.h"
 #include "base/table.h"
 #include "base/clock.h"
 #include "base/memory.h"

@@ -46,7 +46,7 @@ struct resolve {
 };
 
 /* The folder says nothing: -trimpath and a moved source tree change it. */
-static bool same_place(const struct resolve *r, const struct gopcln_frame *frame)
+static bool same_place(const struct resolve *r, const struct frame *frame)
 {
 	const char *slash = strrchr(frame->file, '/'), *name = slash ? slash + 1 : frame->file;
 	const char *other = memrchr(r->file, '/', r->hit->file_len);
@@ -60,7 +60,7 @@ static bool same_place(const struct resolve *r, const struct gopcln_frame *frame
  * own name; the one with the offset is the physical function's, the last. */
 static bool place_fits(const struct resolve *r, uint64_t pc)
 {
-	struct gopcln_frame frames[GOPCLN_INLINE_MAX];
+	struct frame frames[GOPCLN_INLINE_MAX];
 	size_t n = gopcln_frames(r->tab, pc, frames, ARRAY_SIZE(frames));
 
 	return n && same_place(r, &frames[n - 1]);

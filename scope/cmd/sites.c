@@ -42,18 +42,7 @@ void sites_binary_close(struct sites_binary *binary)
 
 bool sites_place_matches(const struct filter *filter, const struct site_row *row)
 {
-	struct event_frame frames[GOPCLN_INLINE_MAX + 1];
-	size_t n = 0;
-
-	for (; n < row->frames_n && n < ARRAY_SIZE(frames); n++)
-		frames[n] = (struct event_frame){
-			.pc = row->pc,
-			.func = row->frames[n].func,
-			.file = row->frames[n].file,
-			.line = row->frames[n].line,
-			.inlined = row->frames[n].inlined,
-		};
-	return filter_site_matches(filter, frames, n);
+	return filter_site_matches(filter, row->frames, row->frames_n);
 }
 
 /* Of a generic site, any of its types. */

@@ -82,15 +82,6 @@ static void put_source_line(struct asm_view *view, const char *path, uint32_t nu
 		buf_char(to, *at == '\t' ? ' ' : *at);
 }
 
-static void put_place(struct buf *to, const struct gopcln_frame *frame)
-{
-	const char *slash = strrchr(frame->file, '/');
-
-	buf_str(to, slash ? slash + 1 : frame->file);
-	buf_char(to, ':');
-	buf_u64(to, frame->line);
-}
-
 /* ---- listings ---- */
 
 struct lister {
@@ -104,7 +95,7 @@ struct lister {
 /* A line for the source, when it is not that of the instruction before. */
 static void list_source(struct lister *lister, uint64_t pc)
 {
-	struct gopcln_frame frame;
+	struct frame frame;
 
 	if (!gopcln_frames(lister->view->binary->tab, pc, &frame, 1) ||
 	    (frame.line == lister->line && strcmp(frame.file, lister->file) == 0))
@@ -112,7 +103,7 @@ static void list_source(struct lister *lister, uint64_t pc)
 	snprintf(lister->file, sizeof(lister->file), "%s", frame.file);
 	lister->line = frame.line;
 	site_line_begin(lister->listing);
-	put_place(&lister->listing->text, &frame);
+	text_place(&lister->listing->text, &frame);
 	put_source_line(lister->view, frame.file, frame.line, &lister->listing->text);
 	site_line_end(lister->listing, SITE_LINE_SOURCE, false);
 }
@@ -238,7 +229,7 @@ static struct error *show_site(struct asm_view *view, const struct site_row *row
 		end = (size_t)(call - code.insns.data);
 		at = setup_begin(&code, end);
 		buf_printf(&listing.title, "%s: %zu instructions through the call of %s",
-			   site_source(row)->func, end + 1 - at, go_entries[row->entry].name);
+			   site_innermost(row)->func, end + 1 - at, go_entries[row->entry].name);
 		for (; at <= end; at++)
 			list_insn(&lister, &code, &code.insns.data[at]);
 		site_listing_text(view->out, &listing, NULL, view->color, view->width);

@@ -19,8 +19,9 @@ static void ask(struct debuginfo *dwarf, uint64_t pc)
 	if (n < 1 || n > DEBUGINFO_FRAMES_MAX || entry > pc)
 		abort();
 	for (size_t i = 0; i < n; i++) {
-		bytes += strlen(frames[i].func) + strlen(frames[i].file) + strlen(frames[i].dir);
-		if (frames[i].inlined != (i + 1 < n))
+		bytes += strlen(frames[i].frame.func) + strlen(frames[i].frame.file) +
+			 strlen(frames[i].dir);
+		if (frames[i].frame.inlined != (i + 1 < n))
 			abort();
 	}
 	if (bytes > SIZE_MAX / 2)

@@ -699,7 +699,7 @@ static bool walk_type(void *ctx, const struct gotype *type)
 
 static void walk_pc(const struct gopcln *tab, uint64_t pc)
 {
-	struct gopcln_frame frames[GOPCLN_INLINE_MAX + 1];
+	struct frame frames[GOPCLN_INLINE_MAX + 1];
 	size_t n = gopcln_frames(tab, pc, frames, ARRAY_SIZE(frames));
 	int32_t delta;
 

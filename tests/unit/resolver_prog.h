@@ -260,7 +260,7 @@ static inline struct event_removal check_record_key(struct program *p, const str
 	return event;
 }
 
-static inline void check_frame(const struct event_frame *frame, const char *func, const char *file,
+static inline void check_frame(const struct frame *frame, const char *func, const char *file,
 			       uint32_t line, uint64_t pc)
 {
 	assert_string_equal(frame->func, func);

@@ -46,20 +46,20 @@ static const struct event start = {
 		},
 };
 
-static const struct event_frame sweep[] = {
+static const struct frame sweep[] = {
 	FRAME("example.com/shop/store.(*store).sweep", "/src/shop/store/store.go", 61, true),
 	FRAME("example.com/shop/store.(*store).run", "/src/shop/store/store.go", 40, false),
 	FRAME("main.main.func1", "/src/shop/main.go", 12, false),
 };
-static const struct event_frame logout[] = {
+static const struct frame logout[] = {
 	FRAME("main.(*server).logout", "/src/shop/server.go", 117, false),
 	FRAME("net/http.(*conn).serve", "/usr/lib/go/src/net/http/server.go", 1995, false),
 };
-static const struct event_frame expire[] = {
+static const struct frame expire[] = {
 	FRAME("maps.DeleteFunc[...]", "/usr/lib/go/src/maps/maps.go", 60, true),
 	FRAME("main.(*cart).expire", "/src/shop/cart.go", 203, false),
 };
-static const struct event_frame evil[] = {
+static const struct frame evil[] = {
 	FRAME("main.\x1b[2J\x07(*x\xff).del", "/src/\x1b]0;owned\x07/a\nb.go", 4294967295, false),
 	FRAME("", "", 0, false),
 };

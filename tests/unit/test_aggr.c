@@ -10,30 +10,30 @@
 		.pc = 0x400000 + (line_), .func = (func_), .file = (file_), .line = (line_) \
 	}
 
-static const struct event_frame sweep_from_run[] = {
+static const struct frame sweep_from_run[] = {
 	FRAME("main.(*store).sweep", "/src/store.go", 61),
 	FRAME("main.(*store).run", "/src/store.go", 40),
 	FRAME("runtime.goexit", "/go/asm.s", 1),
 };
-static const struct event_frame sweep_from_main[] = {
+static const struct frame sweep_from_main[] = {
 	FRAME("main.(*store).sweep", "/src/store.go", 61),
 	FRAME("main.main", "/src/main.go", 12),
 };
-static const struct event_frame sweep_elsewhere[] = {
+static const struct frame sweep_elsewhere[] = {
 	FRAME("main.(*store).sweep", "/other/store.go", 61),
 	FRAME("runtime.main", "/go/proc.go", 250),
 };
-static const struct event_frame helper_from_run[] = {
+static const struct frame helper_from_run[] = {
 	FRAME("maps.DeleteFunc[...]", "/go/maps.go", 60),
 	FRAME("slices.Each", "/go/slices.go", 7),
 	FRAME("main.(*store).run", "/src/store.go", 41),
 };
-static const struct event_frame helper_from_main[] = {
+static const struct frame helper_from_main[] = {
 	FRAME("maps.DeleteFunc[...]", "/go/maps.go", 60),
 	FRAME("main.main", "/src/main.go", 13),
 };
 
-static struct event removal(const struct event_frame *stack, size_t n, uint32_t id)
+static struct event removal(const struct frame *stack, size_t n, uint32_t id)
 {
 	return (struct event){.kind = EVENT_DELETE,
 			      .removal = {
@@ -152,8 +152,8 @@ TEST(test_by_site_helpers)
 
 TEST(test_by_site_unknown)
 {
-	static const struct event_frame nameless[] = {FRAME("", "", 0)};
-	static const struct event_frame another[] = {{.pc = 0x500000, .func = "", .file = ""}};
+	static const struct frame nameless[] = {FRAME("", "", 0)};
+	static const struct frame another[] = {{.pc = 0x500000, .func = "", .file = ""}};
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
 	struct event a = removal(NULL, 0, 1);
 	struct event b = removal(nameless, 1, 2);
@@ -370,7 +370,7 @@ TEST(test_others_by_site)
 	char func[32];
 
 	for (uint32_t id = 0; id < 1000; id++) {
-		struct event_frame frame = {.func = func, .file = "/f.go", .line = 1};
+		struct frame frame = {.func = func, .file = "/f.go", .line = 1};
 		struct event event = removal(&frame, 1, id);
 
 		snprintf(func, sizeof(func), "main.f%u", id % 4);

@@ -80,9 +80,9 @@ TEST(test_glob_errors)
 
 TEST(test_site)
 {
-	static const struct event_frame frame = {
+	static const struct frame frame = {
 		.func = "maps.DeleteFunc[...]", .file = "/usr/lib/go/src/maps/maps.go", .line = 60};
-	static const struct event_frame unknown = {.func = "", .file = ""};
+	static const struct frame unknown = {.func = "", .file = ""};
 	static const struct {
 		const char *glob;
 		bool matches;
@@ -114,7 +114,7 @@ TEST(test_site)
 /* Frames of one call, of which the last is the function that is really there; then its caller. */
 TEST(test_site_inlined)
 {
-	static const struct event_frame stack[] = {
+	static const struct frame stack[] = {
 		{.pc = 9,
 		 .func = "maps.DeleteFunc[...]",
 		 .file = "maps.go",
@@ -137,7 +137,7 @@ TEST(test_site_inlined)
 		{"main.main", 4, false},       {"main.go:12", 3, true},	 {"main.tick", 2, false},
 		{"main.tick", 1, false},       {"*", 4, true},		 {"*", 0, false},
 	};
-	struct event_frame hidden[2] = {stack[0], stack[3]}; /* inlined into a wrapper */
+	struct frame hidden[2] = {stack[0], stack[3]}; /* inlined into a wrapper */
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct filter filter = {0};

@@ -6,15 +6,16 @@
 #include "show/report/report.h"
 #include "gofake.h"
 
-static const struct explain_frame go_frames[] = {
-	{"main.(*store).drop", "/src/main.go", 54, true},
-	{"main.(*store).refresh", "/src/main.go", 92, false},
+static const struct frame go_frames[] = {
+	{.func = "main.(*store).drop", .file = "/src/main.go", .line = 54, .inlined = true},
+	{.func = "main.(*store).refresh", .file = "/src/main.go", .line = 92, .inlined = false},
 };
-static const struct explain_frame debug_frames[] = {
-	{"main.(*store).drop", "/src/main.go", 54, true},
-	{"main.(*store).refresh", "/src/main.go", 93, false},
+static const struct frame debug_frames[] = {
+	{.func = "main.(*store).drop", .file = "/src/main.go", .line = 54, .inlined = true},
+	{.func = "main.(*store).refresh", .file = "/src/main.go", .line = 93, .inlined = false},
 };
-static const struct explain_frame symbol_frame = {"main.(*store).refresh", "", 0, false};
+static const struct frame symbol_frame = {
+	.func = "main.(*store).refresh", .file = "", .line = 0, .inlined = false};
 
 static struct gofake fake;
 static struct explain_module *module;
@@ -119,7 +120,8 @@ static void test_text_nothing(void **unused)
  * named. */
 static void test_text_safe(void **unused)
 {
-	static const struct explain_frame frame = {"f\x1b[2J\n", "/a\rb", 3, false};
+	static const struct frame frame = {
+		.func = "f\x1b[2J\n", .file = "/a\rb", .line = 3, .inlined = false};
 	struct explanation e = {
 		.query = {.addr = 1, .pc = 1, .module = module},
 		.best = EXPLAIN_DWARF,
@@ -160,7 +162,8 @@ static void test_note(void **unused)
 /* A source that has lines alone is completed by the symbol's name. */
 static void test_assembly(void **unused)
 {
-	static const struct explain_frame frame = {"", "/src/asm.S", 7, false};
+	static const struct frame frame = {
+		.func = "", .file = "/src/asm.S", .line = 7, .inlined = false};
 	struct explanation e = explained(false);
 
 	e.by[EXPLAIN_GOPCLNTAB] = (struct explain_answer){.asked = true, .why = "not Go code"};

@@ -33,29 +33,29 @@ static const struct site_type uints = {.name = "map[uint]bool",
 				       .key_size = 8,
 				       .elem_size = 1};
 
-static struct gopcln_frame delete_frames[] = {
+static struct frame delete_frames[] = {
 	{.func = "runtime.mapdelete", .file = "runtime/map.go", .line = 149},
 };
-static struct gopcln_frame sweep_frames[] = {
+static struct frame sweep_frames[] = {
 	{.func = "main.(*store).drop", .file = "/src/store.go", .line = 61, .inlined = true},
 	{.func = "main.(*store).sweep", .file = "/src/store.go", .line = 88, .inlined = true},
 	{.func = "main.main", .file = "/src/main.go", .line = 12},
 };
-static struct gopcln_frame own_frames[] = {
+static struct frame own_frames[] = {
 	{.func = "main.(*store).drop", .file = "/src/store.go", .line = 61},
 };
-static struct gopcln_frame generic_frames[] = {
+static struct frame generic_frames[] = {
 	{.func = "a.com/cache.Drop[go.shape.int,go.shape.bool]",
 	 .file = "/src/cache.go",
 	 .line = 7},
 };
-static struct gopcln_frame defer_frames[] = {
+static struct frame defer_frames[] = {
 	{.func = "a.com/cache.(*C).Close.deferwrap1", .file = "/src/c\033[31m\"x.go", .line = 9},
 };
-static struct gopcln_frame literal_frames[] = {
+static struct frame literal_frames[] = {
 	{.func = "a.com/cache.(*C).Close.func1", .file = "/src/cache.go", .line = 12},
 };
-static struct gopcln_frame reflect_frames[] = {
+static struct frame reflect_frames[] = {
 	{.func = "reflect.Value.SetMapIndex", .file = "", .line = 0},
 };
 static const struct site_type *instances[] = {&ints, &uints};

@@ -211,8 +211,8 @@ TEST(test_generic_rows)
 
 	assert_null(aggr_new(AGGR_BY_SITE, 0, &aggr));
 	for (size_t i = 0; i < ARRAY_SIZE(funcs); i++) {
-		struct event_frame stack[] = {FRAME(funcs[i], "/src/main.go", 20, false),
-					      FRAME("main.main", "/src/main.go", 34, false)};
+		struct frame stack[] = {FRAME(funcs[i], "/src/main.go", 20, false),
+					FRAME("main.main", "/src/main.go", 34, false)};
 		struct event event = plain(i);
 
 		event.removal.stack = stack;
@@ -321,12 +321,12 @@ static char *random_name(char name[static 64])
 static void play_random(struct sink *sink, struct aggr *aggr, uint32_t id)
 {
 	char names[6][64 * 2];
-	struct event_frame stack[2];
+	struct frame stack[2];
 	struct event event = plain(random_below(1000000));
 	struct value key = {.kind = VALUE_STRING};
 
 	for (size_t i = 0; i < 2; i++)
-		stack[i] = (struct event_frame){
+		stack[i] = (struct frame){
 			.func = random_name(names[i]),
 			.file = random_name(names[2 + i]),
 			.line = random_below(100000),
@@ -417,7 +417,7 @@ TEST(test_cache_overflows)
 
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		struct sink *sink = sink_for(formats[i], &options);
-		struct event_frame frame = {.func = "main.f", .file = "f.go"};
+		struct frame frame = {.func = "main.f", .file = "f.go"};
 		struct event event = plain(0);
 
 		event.removal.stack = &frame;

@@ -134,8 +134,8 @@ TEST(test_find)
 	assert_int_equal(row->entry, FASTSTR);
 	assert_string_equal(row->type->name, "map[string]int");
 	assert_int_equal(row->frames_n, 2);
-	assert_string_equal(site_source(row)->func, "main.(*store).drop");
-	assert_string_equal(site_holder(row)->func, "main.sweep");
+	assert_string_equal(site_innermost(row)->func, "main.(*store).drop");
+	assert_string_equal(site_outermost(row)->func, "main.sweep");
 	assert_false(row->jump || row->wrapper || row->deferred);
 	assert_int_equal(row->copies, 1);
 
@@ -346,7 +346,7 @@ TEST(test_package)
 static struct site_type type_a = {.name = "map[int]int"}, type_b = {.name = "map[string]int"};
 
 static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *type,
-			   struct gopcln_frame *frames, size_t n)
+			   struct frame *frames, size_t n)
 {
 	return (struct site_row){
 		.pc = pc, .entry = entry, .type = type, .frames = frames, .frames_n = n};
@@ -354,11 +354,11 @@ static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *
 
 TEST(test_compare)
 {
-	struct gopcln_frame f = {.func = "main.f", .line = 1};
-	struct gopcln_frame f_moved = {.func = "main.f", .line = 9};
-	struct gopcln_frame g = {.func = "main.g"}, h = {.func = "main.h[go.shape.int]"};
-	struct gopcln_frame h_old = {.func = "main.h[...]"}, gone = {.func = "main.gone"};
-	struct gopcln_frame g_in_f[] = {g, f}, came = {.func = "main.came"}, k = {.func = "main.k"};
+	struct frame f = {.func = "main.f", .line = 1};
+	struct frame f_moved = {.func = "main.f", .line = 9};
+	struct frame g = {.func = "main.g"}, h = {.func = "main.h[go.shape.int]"};
+	struct frame h_old = {.func = "main.h[...]"}, gone = {.func = "main.gone"};
+	struct frame g_in_f[] = {g, f}, came = {.func = "main.came"}, k = {.func = "main.k"};
 	struct site_row before[] = {
 		row(1, FAST64, &type_a, &f, 1),	    row(2, FAST64, &type_a, &f, 1),
 		row(3, FAST64, &type_a, g_in_f, 2), row(4, CLEAR, &type_a, &h_old, 1),
@@ -399,7 +399,7 @@ TEST(test_compare)
 
 TEST(test_compare_empty)
 {
-	struct gopcln_frame f = {.func = "main.f"};
+	struct frame f = {.func = "main.f"};
 	struct site_row one[] = {row(1, FAST64, &type_a, &f, 1)};
 	struct sites a = {.list = {one, 1, 0}}, none = {0};
 	struct site_changes changes;
@@ -442,7 +442,7 @@ TEST(test_noise)
 			err = site_find(image, tab, &sites);
 		if (!err) {
 			vec_each(site, &sites.list)
-				assert_true(site->frames_n > 0 && site_source(site)->func);
+				assert_true(site->frames_n > 0 && site_innermost(site)->func);
 			site_fini(&sites);
 		}
 		error_free(err);

@@ -182,7 +182,7 @@ TEST(test_inline_cycle)
 
 	for (size_t i = 0; i < ARRAY_SIZE(minors); i++) {
 		struct gofake_spec spec = {.minor = minors[i]};
-		struct gopcln_frame frames[GOPCLN_INLINE_MAX];
+		struct frame frames[GOPCLN_INLINE_MAX];
 		struct gofake fake;
 		struct opened o;
 

@@ -98,3 +98,28 @@ const char *text_base_name(const char *path)
 
 	return slash && slash[1] ? slash + 1 : path;
 }
+
+static void put_place(struct buf *to, const struct frame *frame,
+		      void (*put)(struct buf *to, const char *s))
+{
+	if (!*frame->file)
+		return;
+	put(to, text_base_name(frame->file));
+	buf_char(to, ':');
+	buf_u64(to, frame->line);
+}
+
+void text_place(struct buf *to, const struct frame *frame)
+{
+	put_place(to, frame, text_safe_str);
+}
+
+static void put_raw(struct buf *to, const char *s)
+{
+	buf_str(to, s);
+}
+
+void text_place_raw(struct buf *to, const struct frame *frame)
+{
+	put_place(to, frame, put_raw);
+}

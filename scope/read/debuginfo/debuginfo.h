@@ -29,11 +29,8 @@ CLEANUP_FUNC(struct debuginfo, debuginfo_close)
 const char *debuginfo_path(const struct debuginfo *dwarf);
 
 struct debuginfo_frame {
-	const char *func; /* linkage name where there is one; "" when unknown; borrowed */
-	const char *dir;  /* what file is relative to: an absolute path, or ""; borrowed */
-	const char *file; /* "" when unknown; borrowed */
-	uint32_t line;	  /* 0 when unknown */
-	bool inlined;	  /* func has no frame of its own at this pc */
+	struct frame frame; /* func is the linkage name where there is one */
+	const char *dir;    /* what frame.file is relative to: an absolute path, or ""; borrowed */
 };
 #define DEBUGINFO_FRAMES_MAX 64 /* deepest inlining that is followed */
 

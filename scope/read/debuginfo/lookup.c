@@ -57,8 +57,8 @@ static const char *die_name(struct debuginfo *dwarf, Dwarf_Off offset)
 static void set_file(const struct debuginfo_unit *unit, const char *file,
 		     struct debuginfo_frame *frame)
 {
-	frame->file = file ? file : "";
-	frame->dir = *frame->file && *frame->file != '/' ? unit->dir : "";
+	frame->frame.file = file ? file : "";
+	frame->dir = *frame->frame.file && *frame->frame.file != '/' ? unit->dir : "";
 }
 
 static void set_call_file(struct debuginfo *dwarf, struct debuginfo_unit *unit, uint32_t index,
@@ -83,33 +83,33 @@ static void line_at(struct debuginfo *dwarf, const struct debuginfo_unit *unit, 
 	int number;
 
 	set_file(unit, NULL, frame);
-	frame->line = 0;
+	frame->frame.line = 0;
 	if (!dwarf_offdie(dwarf->dw, unit->die, &die) || !(line = dwarf_getsrc_die(&die, pc)))
 		return;
 	set_file(unit, dwarf_linesrc(line, NULL, NULL), frame);
 	if (dwarf_lineno(line, &number) == 0 && number > 0)
-		frame->line = (uint32_t)number;
+		frame->frame.line = (uint32_t)number;
 }
 
 static size_t unroll(struct debuginfo *dwarf, struct debuginfo_unit *unit, uint32_t func,
 		     uint64_t pc, struct debuginfo_frame *ret, size_t max)
 {
 	uint32_t at = innermost(unit, func, pc);
-	struct debuginfo_frame frame;
+	struct debuginfo_frame frame = {0};
 	size_t n = 0;
 
 	line_at(dwarf, unit, pc, &frame);
 	for (; at != func && n + 1 < max; at = unit->scopes.data[at].parent) {
 		const struct debuginfo_scope *scope = &unit->scopes.data[at];
 
-		frame.func = die_name(dwarf, scope->die);
-		frame.inlined = true;
+		frame.frame.func = die_name(dwarf, scope->die);
+		frame.frame.inlined = true;
 		ret[n++] = frame;
 		set_call_file(dwarf, unit, scope->call_file, &frame);
-		frame.line = scope->call_line;
+		frame.frame.line = scope->call_line;
 	}
-	frame.func = die_name(dwarf, unit->scopes.data[func].die);
-	frame.inlined = false;
+	frame.frame.func = die_name(dwarf, unit->scopes.data[func].die);
+	frame.frame.inlined = false;
 	ret[n++] = frame;
 	return n;
 }
@@ -135,10 +135,10 @@ enum debuginfo_miss debuginfo_frames(struct debuginfo *dwarf, uint64_t pc,
 		return DEBUGINFO_CORRUPT;
 	/* A unit of assembly may have lines alone. In one of functions the lines of what lies
 	 * between two of them are the padding's. */
-	ret[0] = (struct debuginfo_frame){.func = "", .dir = "", .file = ""};
+	ret[0] = (struct debuginfo_frame){.frame = {.func = "", .file = ""}, .dir = ""};
 	if (!unit->funcs.len)
 		line_at(dwarf, unit, pc, &ret[0]);
-	if (!*ret[0].file)
+	if (!*ret[0].frame.file)
 		return DEBUGINFO_NO_FRAME;
 	*ret_n = 1;
 	*ret_entry = 0;

@@ -91,14 +91,14 @@ static void put_answer(struct buf *to, struct debuginfo *dwarf, uint64_t pc)
 	buf_char(to, (char)n);
 	buf_put(to, &entry, sizeof(entry));
 	for (size_t i = 0; i < n; i++) {
-		buf_char(to, frames[i].inlined);
-		buf_put(to, &frames[i].line, sizeof(frames[i].line));
-		buf_put(to, frames[i].func, strlen(frames[i].func) + 1);
+		buf_char(to, frames[i].frame.inlined);
+		buf_put(to, &frames[i].frame.line, sizeof(frames[i].frame.line));
+		buf_put(to, frames[i].frame.func, strlen(frames[i].frame.func) + 1);
 		if (*frames[i].dir) {
 			buf_str(to, frames[i].dir);
 			buf_char(to, '/');
 		}
-		buf_put(to, frames[i].file, strlen(frames[i].file) + 1);
+		buf_put(to, frames[i].frame.file, strlen(frames[i].frame.file) + 1);
 	}
 }
 

@@ -18,11 +18,11 @@ struct turn {
 struct explain {
 	uint32_t sources, fallback;
 	VEC(struct explanation) list;
-	VEC(struct explain_frame) frames; /* of all answers; an answer has its first by number */
-	VEC(size_t) first;		  /* list index * EXPLAIN_SOURCES + source -> in frames */
-	VEC(struct turn) turns;		  /* the queries, sorted by module and address */
-	double begun;			  /* the batch; processor time */
-	uint32_t asked;			  /* Go's table */
+	VEC(struct frame) frames; /* of all answers; an answer has its first by number */
+	VEC(size_t) first;	  /* list index * EXPLAIN_SOURCES + source -> in frames */
+	VEC(struct turn) turns;	  /* the queries, sorted by module and address */
+	double begun;		  /* the batch; processor time */
+	uint32_t asked;		  /* Go's table */
 	bool padding; /* the address that is being asked for is padding: nobody knows more */
 };
 
@@ -61,7 +61,8 @@ static bool ask_gopclntab(struct explain *explain, size_t index)
 {
 	struct explanation *e = &explain->list.data[index];
 	struct explain_answer *answer = &e->by[EXPLAIN_GOPCLNTAB];
-	struct gopcln_frame frames[GOPCLN_INLINE_MAX];
+	struct frame frames[GOPCLN_INLINE_MAX];
+	struct gopcln_func func;
 
 	answer->n = gopcln_frames(e->query.module->tab, e->query.pc, frames, ARRAY_SIZE(frames));
 	if (!answer->n) {
@@ -75,15 +76,12 @@ static bool ask_gopclntab(struct explain *explain, size_t index)
 		explain->padding = true;
 		return true;
 	}
-	answer->entry = frames[0].entry;
+	if (gopcln_func_at(e->query.module->tab, e->query.pc, &func))
+		answer->entry = func.entry;
 	begin_answer(explain, index, EXPLAIN_GOPCLNTAB);
-	for (size_t i = 0; i < answer->n; i++) {
-		struct explain_frame frame = {frames[i].func, frames[i].file, frames[i].line,
-					      frames[i].inlined};
-
-		if (!vec_push(&explain->frames, frame))
+	for (size_t i = 0; i < answer->n; i++)
+		if (!vec_push(&explain->frames, frames[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -101,7 +99,7 @@ static bool ask_symbols(struct explain *explain, size_t index)
 	answer->entry = hit.addr;
 	answer->size = hit.size;
 	begin_answer(explain, index, EXPLAIN_SYMBOLS);
-	return vec_push(&explain->frames, ((struct explain_frame){.func = hit.name, .file = ""}));
+	return vec_push(&explain->frames, ((struct frame){.func = hit.name, .file = ""}));
 }
 
 /* Go's table in a file that is made to take long: what is asked for later has no answer of it. */
@@ -159,7 +157,7 @@ static bool take_answer(struct explain *explain, size_t index, struct reader *r)
 
 	begin_answer(explain, index, EXPLAIN_DWARF);
 	for (uint8_t i = 0; i < n && !r->bad; i++) {
-		struct explain_frame frame;
+		struct frame frame = {0};
 
 		frame.inlined = reader_u8(r) != 0;
 		frame.line = reader_u32(r);
@@ -280,7 +278,7 @@ static uint32_t compare_frames(const struct explain_answer *a, const struct expl
 	if (a->n != b->n)
 		return EXPLAIN_DIFFER_INLINE;
 	for (size_t i = 0; i < a->n; i++) {
-		const struct explain_frame *x = &a->frames[i], *y = &b->frames[i];
+		const struct frame *x = &a->frames[i], *y = &b->frames[i];
 
 		if (x->inlined != y->inlined ||
 		    (x->inlined && !explain_same_func(x->func, y->func)))
@@ -321,7 +319,7 @@ static bool is_alias(const struct explanation *e, const struct explain_answer *s
 static uint32_t compare_answers(const struct explanation *e, const struct explain_answer *a,
 				const struct explain_answer *b)
 {
-	const struct explain_frame *x = &a->frames[a->n - 1], *y = &b->frames[b->n - 1];
+	const struct frame *x = &a->frames[a->n - 1], *y = &b->frames[b->n - 1];
 	uint32_t differ = 0;
 
 	if (*x->func && *y->func && !explain_same_func(x->func, y->func) &&

@@ -56,19 +56,13 @@ struct explain_query {
 	const char *place;	       /* why it is in no file; borrowed */
 };
 
-struct explain_frame {
-	const char *func; /* "" when unknown */
-	const char *file; /* "" when unknown */
-	uint32_t line;	  /* 0 when unknown */
-	bool inlined;	  /* func has no frame of its own */
-};
 #define EXPLAIN_FRAMES_MAX 64
 
 /* What one source says. Strings live until the next explain(). */
 struct explain_answer {
 	bool asked;
-	const char *why;		    /* asked, and no answer: why not; else NULL */
-	const struct explain_frame *frames; /* innermost first; symbols: one, without a file */
+	const char *why;	    /* asked, and no answer: why not; else NULL */
+	const struct frame *frames; /* innermost first; symbols: one, without a file */
 	size_t n;
 	uint64_t entry; /* where the physical function (or the symbol) begins; 0 when unknown */
 	uint64_t size;	/* symbols: of the symbol; 0 when the table does not say */

@@ -53,22 +53,13 @@ size_t gopcln_func_count(const struct gopcln *tab);
 /* The function of row index; false when index is out of range or the row is corrupt. */
 bool gopcln_func_get(const struct gopcln *tab, uint32_t index, struct gopcln_func *ret);
 
-/* One frame of a source-level stack. Strings are borrowed from the image. */
-struct gopcln_frame {
-	const char *func;
-	const char *file; /* "" when unknown */
-	uint32_t line;	  /* 0 when unknown */
-	bool inlined;	  /* func has no frame of its own at this pc */
-	bool wrapper;	  /* compiler-made wrapper (funcID_wrapper) */
-	uint64_t entry;	  /* entry of the physical function that holds pc */
-};
 #define GOPCLN_INLINE_MAX 64 /* deepest inlining that is followed */
 
 /* The source-level frames at pc, innermost first: inlined ones, then the physical function.
  * pc is the address of an instruction: for a return address, pass it minus 1. The frame of an
  * inlined call carries the line inside the inlined function; its caller's, the line of the call.
  * Returns the number written (<= max, at least 1), or 0 when no function holds pc. */
-size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct gopcln_frame *ret, size_t max);
+size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct frame *ret, size_t max);
 
 /* How many calls of the function `name` were inlined into func. */
 size_t gopcln_inlined(const struct gopcln *tab, const struct gopcln_func *func, const char *name);

@@ -127,7 +127,7 @@ static const char *file_name(const struct place *place, int32_t index)
 	return name ? name : "";
 }
 
-static void frame_line_at(const struct place *place, uint64_t pc, struct gopcln_frame *frame)
+static void frame_line_at(const struct place *place, uint64_t pc, struct frame *frame)
 {
 	int32_t file, line;
 
@@ -165,7 +165,7 @@ static bool inline_node(const struct place *place, uint32_t tree, int32_t index,
 /* Moves from an inlined call to its caller: the caller's tree index, and the call's file and line
  * into `caller`. Returns -1 when the caller is the function itself. */
 static int32_t inline_caller(const struct place *place, const struct inline_node *node,
-			     struct gopcln_frame *caller)
+			     struct frame *caller)
 {
 	uint64_t pc = place->func.entry + (uint32_t)node->parent_pc;
 
@@ -185,9 +185,9 @@ static bool place_at(const struct gopcln *tab, uint64_t pc, struct place *ret)
 	       gopcln_record(tab, ret->func.index, &ret->record);
 }
 
-size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct gopcln_frame *ret, size_t max)
+size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct frame *ret, size_t max)
 {
-	struct gopcln_frame frame = {0};
+	struct frame frame = {0};
 	struct inline_node node;
 	struct place place;
 	uint32_t tree = 0;
@@ -196,7 +196,6 @@ size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct gopcln_frame 
 
 	if (max == 0 || !place_at(tab, pc, &place))
 		return 0;
-	frame.entry = place.func.entry;
 	frame_line_at(&place, pc, &frame);
 	if (func_data(&place.record, FUNCDATA_INL_TREE, &tree))
 		index = pc_data(&place, PCDATA_INL_TREE_INDEX, pc);

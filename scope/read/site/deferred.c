@@ -202,7 +202,7 @@ static bool is_literal(const char *func)
 static bool collect(const struct site_search *search, literals *ret)
 {
 	vec_each(row, &search->found->list) {
-		const char *func = site_holder(row)->func;
+		const char *func = site_outermost(row)->func;
 		struct literal literal = {.row = row};
 
 		if (row->wrapper || !is_literal(func))
@@ -221,16 +221,19 @@ static struct error *mark(struct parent *parent, const struct literal *literal,
 			  const struct gopcln_func *func)
 {
 	struct site_row *row = literal->row;
+	struct gopcln_func holder;
 
 	if (!func->entry || !func->defers)
 		return NULL;
-	if (site_holder(row)->wrapper) { /* Go 1.21 and before: made of a statement */
+	if (site_outermost(row)->wrapper) { /* Go 1.21 and before: made of a statement */
 		row->deferred = gopcln_minor(parent->search->tab) < 22;
 		return NULL;
 	}
 	try(find_in_parent(parent, func->entry));
+	if (!gopcln_func_at(parent->search->tab, row->pc, &holder))
+		return NULL;
 	vec_each(entry, &parent->deferred)
-		if (*entry == site_holder(row)->entry)
+		if (*entry == holder.entry)
 			row->deferred = row->literal = true;
 	return NULL;
 }
@@ -277,7 +280,7 @@ struct error *site_find_deferred(struct site_search *search)
 	struct error *err = NULL;
 
 	vec_each(row, &search->found->list)
-		row->deferred = strstr(site_holder(row)->func, ".deferwrap") != NULL;
+		row->deferred = strstr(site_outermost(row)->func, ".deferwrap") != NULL;
 	if (!collect(search, &found))
 		err = error_nomem();
 	if (!err && found.len)

@@ -209,7 +209,7 @@ void site_func_close(struct site_func *func)
 
 static struct error *set_frames(struct site_search *search, struct site_row *row)
 {
-	struct gopcln_frame frames[GOPCLN_INLINE_MAX + 1];
+	struct frame frames[GOPCLN_INLINE_MAX + 1];
 
 	try(site_patience(search));
 	row->frames_n = gopcln_frames(search->tab, row->pc, frames, ARRAY_SIZE(frames));
@@ -389,7 +389,7 @@ static void find_entries(struct site_search *search)
 static int compare_source(const void *a, const void *b)
 {
 	const struct site_row *const *x = a, *const *y = b;
-	const struct gopcln_frame *f = site_source(*x), *g = site_source(*y);
+	const struct frame *f = site_innermost(*x), *g = site_innermost(*y);
 	int order = f->line < g->line ? -1 : f->line > g->line;
 
 	/* Names are shared in the file, but need not be. */
@@ -402,7 +402,7 @@ static int compare_source(const void *a, const void *b)
 
 static bool same_source(const struct site_row *a, const struct site_row *b)
 {
-	const struct gopcln_frame *f = site_source(a), *g = site_source(b);
+	const struct frame *f = site_innermost(a), *g = site_innermost(b);
 
 	return f->line == g->line && !strcmp(f->func, g->func) && !strcmp(f->file, g->file);
 }

@@ -38,7 +38,7 @@ struct site_row {
 	bool literal;	/* the latter */
 	/* Source-level frames, innermost first; the last is the function that holds pc. Owned
 	 * array, strings borrowed from the image. */
-	struct gopcln_frame *frames;
+	struct frame *frames;
 	size_t frames_n;
 	const struct site_type *type; /* NULL: see why_no_type */
 	const char *why_no_type;      /* static; NULL when there is a type */
@@ -63,13 +63,13 @@ struct sites {
 struct error *site_find(const struct image *image, const struct gopcln *tab, struct sites *ret);
 void site_fini(struct sites *sites);
 
-/* The function that the source has, and the one that holds the code: the same where nothing was
- * inlined. */
-static inline const struct gopcln_frame *site_source(const struct site_row *row)
+/* The frame of the function whose source deletes, and the frame of the function whose code holds the
+ * pc. They are the same where nothing was inlined. */
+static inline const struct frame *site_innermost(const struct site_row *row)
 {
 	return &row->frames[0];
 }
-static inline const struct gopcln_frame *site_holder(const struct site_row *row)
+static inline const struct frame *site_outermost(const struct site_row *row)
 {
 	return &row->frames[row->frames_n - 1];
 }

@@ -1,6 +1,7 @@
 /* Every row has an identity, a string of bytes: equal identities are one row. What it is made of
  * depends on `by`. Sites and types are first looked up by the event's id, so that the bytes are put
  * together once for each id only. */
+#include "base/text/text.h"
 #include "show/aggr/aggr.h"
 
 #define ROWS_DEFAULT   10000
@@ -70,7 +71,7 @@ enum aggr_by aggr_by(const struct aggr *aggr)
 
 /* --- What a row is made of --- */
 
-static void put_func(struct buf *to, const struct event_frame *frame)
+static void put_func(struct buf *to, const struct frame *frame)
 {
 	if (frame->func[0])
 		buf_str(to, frame->func);
@@ -78,14 +79,14 @@ static void put_func(struct buf *to, const struct event_frame *frame)
 		buf_hex(to, frame->pc);
 }
 
-static void put_caller(struct buf *to, const struct event_frame *frame)
+static void put_caller(struct buf *to, const struct frame *frame)
 {
 	if (!frame)
 		return;
 	put_func(to, frame);
 	if (frame->file[0])
 		buf_char(to, ' ');
-	event_place(to, frame);
+	text_place_raw(to, frame);
 }
 
 static void put_cstr(struct buf *to, const char *s)
@@ -109,7 +110,7 @@ static void identify_key(struct buf *to, const struct event_removal *event)
 
 static void identify_site(struct buf *to, const struct event_removal *event)
 {
-	const struct event_frame *site = event->stack;
+	const struct frame *site = event->stack;
 
 	if (!event->stack_n)
 		return;
@@ -145,7 +146,7 @@ static void identify(struct buf *to, enum aggr_by by, const struct event *event)
 /* name, detail, caller, file, json: each with its NUL, in this order. */
 static void describe_site(struct buf *to, const struct event_removal *event)
 {
-	const struct event_frame *site = event->stack;
+	const struct frame *site = event->stack;
 
 	if (!event->stack_n) {
 		buf_put(to, "(no stack)\0\0\0\0", 15);
@@ -153,7 +154,7 @@ static void describe_site(struct buf *to, const struct event_removal *event)
 	}
 	put_func(to, site);
 	buf_char(to, '\0');
-	event_place(to, site);
+	text_place_raw(to, site);
 	buf_char(to, '\0');
 	put_caller(to, aggr_caller(event->stack, event->stack_n));
 	buf_char(to, '\0');

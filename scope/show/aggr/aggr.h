@@ -48,6 +48,6 @@ enum aggr_by aggr_by(const struct aggr *aggr);
 bool aggr_is_helper(const char *func);
 /* Who called stack[0]: the next frame out that is not the runtime's (runtime.main calls everybody),
  * and not a helper's if stack[0] is one; NULL when there is none. */
-const struct event_frame *aggr_caller(const struct event_frame *stack, size_t n);
+const struct frame *aggr_caller(const struct frame *stack, size_t n);
 
 #endif

@@ -13,7 +13,7 @@ bool aggr_is_helper(const char *func)
 	return false;
 }
 
-const struct event_frame *aggr_caller(const struct event_frame *stack, size_t n)
+const struct frame *aggr_caller(const struct frame *stack, size_t n)
 {
 	bool past_helpers = n && aggr_is_helper(stack[0].func);
 

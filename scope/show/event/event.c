@@ -10,15 +10,6 @@ uint64_t event_lost_sum(const struct event_end *end)
 	return sum;
 }
 
-void event_place(struct buf *to, const struct event_frame *frame)
-{
-	if (!frame->file[0])
-		return;
-	buf_str(to, text_base_name(frame->file));
-	buf_char(to, ':');
-	buf_u64(to, frame->line);
-}
-
 void event_key(struct buf *to, const struct event_removal *event)
 {
 	if (event->key_n) {

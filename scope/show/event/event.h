@@ -18,14 +18,6 @@ enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_GAP,
 
 enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_UNKNOWN };
 
-struct event_frame {
-	uint64_t pc;	  /* run-time; the return address into this frame (its call is at pc - 1) */
-	const char *func; /* "" when unknown */
-	const char *file; /* "" when unknown */
-	uint32_t line;
-	bool inlined;
-};
-
 /* EVENT_DELETE and EVENT_CLEAR. Every pointer is borrowed for the length of the call. */
 struct event_removal {
 	uint32_t pid, tid;
@@ -43,7 +35,7 @@ struct event_removal {
 	const char *key_error;	       /* why the key (or a part) could not be read, or NULL */
 	const struct map_state *state; /* printed as the members of "state" */
 	size_t state_n;
-	const struct event_frame *stack; /* innermost first; [0] is the function that deleted */
+	const struct frame *stack; /* innermost first; [0] is the function that deleted */
 	size_t stack_n;
 	bool stack_cut;		 /* --stack N cut it */
 	const char *stack_error; /* why the walk ended early, or NULL */
@@ -142,9 +134,6 @@ static inline bool event_is_removal(const struct event *event)
 /* Returns the sum of what was lost, over all causes. */
 uint64_t event_lost_sum(const struct event_end *end);
 
-/* Appends "store.go:61" as the traced program has it, which is not safe for a terminal. Appends
- * nothing when the file is unknown. */
-void event_place(struct buf *to, const struct event_frame *frame);
 /* Appends the key of a delete as value_text() writes it, or why there is none: "<page fault>".
  * Safe. */
 void event_key(struct buf *to, const struct event_removal *event);

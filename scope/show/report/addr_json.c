@@ -13,7 +13,7 @@ static void put_member(struct buf *to, const char *name, const char *suffix)
 }
 
 /* func, file, line; null where unknown. */
-static void put_place(struct buf *to, const char *func, const struct explain_frame *frame)
+static void put_place(struct buf *to, const char *func, const struct frame *frame)
 {
 	json_literal(to, "\"func\":");
 	if (frame && *func)

@@ -12,7 +12,7 @@ void addr_count(struct addr_totals *totals, const struct explanation *e)
 	}
 }
 
-static void put_place(struct buf *to, const struct explain_frame *frame)
+static void put_place(struct buf *to, const struct frame *frame)
 {
 	if (!*frame->file)
 		return;
@@ -29,7 +29,7 @@ static void put_frame(struct buf *to, const struct explanation *e,
 		      const struct explain_answer *answer, size_t index, const char *func,
 		      bool color)
 {
-	const struct explain_frame *frame = &answer->frames[index];
+	const struct frame *frame = &answer->frames[index];
 
 	text_sgr(to, color && !index, SGR_BOLD);
 	text_safe_str(to, *func ? func : "?");

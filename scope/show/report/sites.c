@@ -29,15 +29,12 @@ static const struct site_row *row_of(const void *row)
 
 /* ---- what the columns share ---- */
 
-void site_put_place(struct buf *to, const struct gopcln_frame *frame)
+void site_put_place(struct buf *to, const struct frame *frame)
 {
-	if (!*frame->file) {
+	if (*frame->file)
+		text_place(to, frame);
+	else
 		buf_str(to, "(no line)");
-		return;
-	}
-	text_safe_str(to, text_base_name(frame->file));
-	buf_char(to, ':');
-	buf_u64(to, frame->line);
 }
 
 /* Appends a function's name; of what stands in brackets, the type arguments, only that they are
@@ -97,27 +94,27 @@ static void put_pc(struct cell *cell, const void *row)
 static void put_source(struct cell *cell, const void *row_)
 {
 	const struct site_row *row = row_of(row_);
-	const char *package = site_holder(row)->func;
+	const char *package = site_outermost(row)->func;
 
 	if (cell->json) {
-		cell_str(cell, site_source(row)->func);
+		cell_str(cell, site_innermost(row)->func);
 		return;
 	}
 	text_sgr(cell->to, cell->color, SGR_BOLD);
-	site_put_func(cell->to, site_source(row)->func, package, site_package(package));
+	site_put_func(cell->to, site_innermost(row)->func, package, site_package(package));
 	text_sgr_end(cell->to, cell->color, SGR_BOLD);
 	buf_str(cell->to, "  ");
-	site_put_place(cell->to, site_source(row));
+	site_put_place(cell->to, site_innermost(row));
 }
 
 static void put_file(struct cell *cell, const void *row)
 {
-	cell_str(cell, site_source(row_of(row))->file);
+	cell_str(cell, site_innermost(row_of(row))->file);
 }
 
 static void put_line(struct cell *cell, const void *row)
 {
-	cell_number(cell, site_source(row_of(row))->line);
+	cell_number(cell, site_innermost(row_of(row))->line);
 }
 
 /* The functions that the deleting one was inlined into, the one that holds the code last. */
@@ -143,7 +140,7 @@ static void put_inline(struct cell *cell, const void *row_)
 
 static void put_package(struct cell *cell, const void *row)
 {
-	const char *func = site_holder(row_of(row))->func;
+	const char *func = site_outermost(row_of(row))->func;
 
 	cell_string(cell, func, site_package(func));
 }
@@ -225,7 +222,7 @@ static void put_breakpoint(struct cell *cell, const void *row_)
 	json_begin(to, "frame");
 	json_put_str(to, row->frames_n > 1 ? "inlined" : "own");
 	json_name(to, "in");
-	json_put_str(to, site_holder(row)->func);
+	json_put_str(to, site_outermost(row)->func);
 	json_name(to, "copy");
 	buf_u64(to, row->copy);
 	json_name(to, "copies");
@@ -374,7 +371,7 @@ static void put_with(struct buf *to, const struct site_row *row)
 /* Why this entry; into whom it was inlined; what else is unusual. */
 static void put_notes(struct buf *to, const struct site_report *report, const struct site_row *row)
 {
-	const char *package = site_holder(row)->func;
+	const char *package = site_outermost(row)->func;
 	size_t package_len = site_package(package);
 	struct buf why = {0};
 
@@ -403,7 +400,7 @@ static void put_notes(struct buf *to, const struct site_report *report, const st
 
 static bool same_package(const struct site_row *a, const struct site_row *b)
 {
-	const char *x = site_holder(a)->func, *y = site_holder(b)->func;
+	const char *x = site_outermost(a)->func, *y = site_outermost(b)->func;
 	size_t len = site_package(x);
 
 	return site_package(y) == len && memcmp(x, y, len) == 0;
@@ -413,7 +410,7 @@ static bool same_package(const struct site_row *a, const struct site_row *b)
 static void put_before(struct buf *to, const struct rows *rows, size_t index)
 {
 	const struct site_report *report = rows->ctx;
-	const char *func = site_holder(report->rows[index])->func;
+	const char *func = site_outermost(report->rows[index])->func;
 
 	if (index && same_package(report->rows[index], report->rows[index - 1]))
 		return;

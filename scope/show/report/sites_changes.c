@@ -140,10 +140,10 @@ static void put_change(struct buf *out, const struct site_report *report,
 
 	buf_str(out, "  ");
 	text_sgr(out, report->color, SGR_BOLD);
-	site_put_func(out, site_source(row)->func, "", 0);
+	site_put_func(out, site_innermost(row)->func, "", 0);
 	text_sgr_end(out, report->color, SGR_BOLD);
 	buf_str(out, "  ");
-	site_put_place(out, site_source(row));
+	site_put_place(out, site_innermost(row));
 	if (!change->variant) {
 		buf_str(out, "  ");
 		buf_str(out, go_entries[row->entry].variant);

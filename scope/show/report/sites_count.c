@@ -29,10 +29,10 @@ static struct group group_of(const struct site_row *row, enum site_by by)
 	size_t len;
 
 	switch (by) {
-	case SITE_BY_FUNCTION: name = site_source(row)->func; break;
+	case SITE_BY_FUNCTION: name = site_innermost(row)->func; break;
 	case SITE_BY_TYPE: name = row->type ? row->type->name : row->why_no_type; break;
 	case SITE_BY_VARIANT: name = go_entries[row->entry].variant; break;
-	case SITE_BY_PACKAGE: name = site_holder(row)->func; break;
+	case SITE_BY_PACKAGE: name = site_outermost(row)->func; break;
 	}
 	len = by == SITE_BY_PACKAGE ? site_package(name) : strlen(name);
 	return (struct group){name, len, 1};

@@ -14,7 +14,7 @@
  * without type arguments. Safe. */
 void site_put_func(struct buf *to, const char *func, const char *package, size_t package_len);
 /* Appends "store.go:61". Safe. */
-void site_put_place(struct buf *to, const struct gopcln_frame *frame);
+void site_put_place(struct buf *to, const struct frame *frame);
 /* Appends the map type, or why there is none. Safe. */
 void site_put_type(struct buf *to, const struct site_row *row);
 /* Appends the first line of each text. */

@@ -50,7 +50,7 @@ static void put_probes(struct buf *to, const struct event_start *start)
 	buf_char(to, ']');
 }
 
-static void put_frame(struct buf *to, const struct event_frame *frame)
+static void put_frame(struct buf *to, const struct frame *frame)
 {
 	json_begin(to, "pc");
 	json_put_address(to, frame->pc);

@@ -257,8 +257,8 @@ static void put_type(struct sink *sink, const struct event_removal *event, const
 /* The event's site; its spans point into the event and into `places`. */
 static struct site site_of(const struct event_removal *event, struct buf *places)
 {
-	const struct event_frame *frame = event->stack;
-	const struct event_frame *caller = NULL;
+	const struct frame *frame = event->stack;
+	const struct frame *caller = NULL;
 	struct site site = {.func = {"(no stack)", 10}};
 	size_t place_at, caller_at;
 
@@ -270,10 +270,10 @@ static struct site site_of(const struct event_removal *event, struct buf *places
 		caller = aggr_caller(frame, event->stack_n);
 	buf_hex(places, frame->pc);
 	place_at = places->len;
-	event_place(places, frame);
+	text_place_raw(places, frame);
 	caller_at = places->len;
 	if (caller)
-		event_place(places, caller);
+		text_place_raw(places, caller);
 	if (places->bad)
 		return site;
 	site.func = (struct span){frame->func, strlen(frame->func)};
@@ -381,7 +381,7 @@ static void put_details(struct sink *sink, const struct event_removal *event)
 	put_detail(sink);
 }
 
-static void put_frame_func(struct buf *to, const struct event_frame *frame)
+static void put_frame_func(struct buf *to, const struct frame *frame)
 {
 	if (frame->func[0])
 		text_safe_str(to, frame->func);
@@ -409,7 +409,7 @@ static size_t frames_func_columns(struct text_state *state, const struct event_r
 
 /* main.(*server).logout   /src/shop/server.go:117
  * A file that does not fit behind its function goes on a line of its own. */
-static void put_frame(struct text_state *state, struct buf *to, const struct event_frame *frame,
+static void put_frame(struct text_state *state, struct buf *to, const struct frame *frame,
 		      size_t func_columns)
 {
 	struct buf *line = &state->scratch;

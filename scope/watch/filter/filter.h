@@ -72,7 +72,7 @@ bool filter_type_matches(const struct filter *filter, const char *type);
 bool filter_type_is_shape(const char *type);
 /* Returns true if --site matches the deleting function, or one that it is inlined into, up to the
  * first that is not inlined. stack: innermost frame first. */
-bool filter_site_matches(const struct filter *filter, const struct event_frame *stack, size_t n);
+bool filter_site_matches(const struct filter *filter, const struct frame *stack, size_t n);
 
 /* Appends a line for each filter that is set: where it is decided (for --dry-run). */
 void filter_explain(const struct filter *filter, struct buf *to);

@@ -198,7 +198,7 @@ bool filter_type_is_shape(const char *type)
 	return shape_is_in(type);
 }
 
-static bool frame_matches(const char *glob, const struct event_frame *frame)
+static bool frame_matches(const char *glob, const struct frame *frame)
 {
 	const char *base = strrchr(frame->file, '/');
 	struct buf place = {0};
@@ -217,7 +217,7 @@ static bool frame_matches(const char *glob, const struct event_frame *frame)
 
 /* The frames of one call share one pc. If the outermost of them, the function that is not inlined, is
  * hidden because it is a wrapper of the compiler's, the next frame is its caller and no site. */
-bool filter_site_matches(const struct filter *filter, const struct event_frame *stack, size_t n)
+bool filter_site_matches(const struct filter *filter, const struct frame *stack, size_t n)
 {
 	if (!filter->site_glob)
 		return true;

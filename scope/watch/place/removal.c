@@ -213,7 +213,7 @@ static bool is_end(const struct placer *placer, const struct go_entry *entry)
 /* Counts the decrement at addr for the ends whose code it belongs to. */
 static void count_ends(const struct placer *placer, uint64_t addr, size_t placed[GO_ENTRIES])
 {
-	struct gopcln_frame frames[GOPCLN_INLINE_MAX];
+	struct frame frames[GOPCLN_INLINE_MAX];
 	size_t n = gopcln_frames(placer->tab, addr, frames, ARRAY_SIZE(frames));
 
 	for (size_t e = 0; e < GO_ENTRIES; e++)

@@ -11,9 +11,9 @@
 static bool add_frames(struct stacks *s, struct stack *stack, uint64_t at, uint64_t pc,
 		       bool *leading)
 {
-	struct gopcln_frame found[GOPCLN_INLINE_MAX];
+	struct frame found[GOPCLN_INLINE_MAX];
 	size_t n = gopcln_frames(s->tab, at, found, ARRAY_SIZE(found));
-	struct event_frame unknown = {.pc = pc, .func = "", .file = ""};
+	struct frame unknown = {.pc = pc, .func = "", .file = ""};
 
 	if (!n) {
 		*leading = false;
@@ -26,19 +26,12 @@ static bool add_frames(struct stacks *s, struct stack *stack, uint64_t at, uint6
 	}
 	*leading = false;
 	for (size_t i = 0; i < n; i++) {
-		struct event_frame frame = {
-			.pc = pc,
-			.func = found[i].func,
-			.file = found[i].file,
-			.line = found[i].line,
-			.inlined = found[i].inlined,
-		};
-
 		/* The compiler made it, and Go's own tracebacks hide it, too. But a stack may have
 		 * no other frame (go delete(m, k)): its line is then that of the delete. */
 		if (found[i].wrapper && stack->nframes)
 			continue;
-		if (!vec_push(&s->frames, frame))
+		found[i].pc = pc;
+		if (!vec_push(&s->frames, found[i]))
 			return false;
 		stack->nframes++;
 	}
@@ -136,7 +129,7 @@ struct stack *stacks_get(struct stacks *s, const struct physical_stack *of)
 	return add_stack(s, head, of->pcs, of->n, hash, newest ? *newest : 0);
 }
 
-const struct event_frame *stack_frames(const struct stacks *s, const struct stack *stack)
+const struct frame *stack_frames(const struct stacks *s, const struct stack *stack)
 {
 	return s->frames.data + stack->first_frame;
 }

@@ -21,7 +21,7 @@ struct stacks {
 	struct table index; /* hash -> index + 1 of the newest stack with it */
 	VEC(struct stack) list;
 	VEC(uint64_t) pcs;
-	VEC(struct event_frame) frames;
+	VEC(struct frame) frames;
 	uint32_t first_id; /* id of list.data[0]; grows when the list is emptied */
 };
 
@@ -38,7 +38,7 @@ struct physical_stack {
  * call. */
 struct stack *stacks_get(struct stacks *stacks, const struct physical_stack *of);
 /* Returns the first of the stack's nframes frames, innermost first. */
-const struct event_frame *stack_frames(const struct stacks *stacks, const struct stack *stack);
+const struct frame *stack_frames(const struct stacks *stacks, const struct stack *stack);
 /* Returns a number that no other stack has. */
 uint32_t stack_id(const struct stacks *stacks, const struct stack *stack);
 void stacks_fini(struct stacks *stacks);

@@ -155,14 +155,14 @@ static void hint_types(struct session *session)
 /* ---- --site ---- */
 
 /* The function, its name without the path and without the package, its file, and its line. */
-static void add_place(struct candidates *c, const struct gopcln_frame *frame)
+static void add_place(struct candidates *c, const struct frame *frame)
 {
 	const char *base = text_base_name(frame->file);
 	const char *func = text_base_name(frame->func);
 	const char *last = strrchr(frame->func, '.');
 	struct buf place = {0};
 
-	buf_printf(&place, "%s:%u", base, frame->line);
+	text_place_raw(&place, frame);
 	add_candidate(c, frame->func, strlen(frame->func), frame->func);
 	add_candidate(c, func, strlen(func), frame->func);
 	if (last)
@@ -174,18 +174,7 @@ static void add_place(struct candidates *c, const struct gopcln_frame *frame)
 
 static bool row_matches(const struct filter *filter, const struct site_row *row)
 {
-	struct event_frame frames[GOPCLN_INLINE_MAX + 1];
-	size_t n = 0;
-
-	for (; n < row->frames_n && n < ARRAY_SIZE(frames); n++)
-		frames[n] = (struct event_frame){
-			.pc = row->pc,
-			.func = row->frames[n].func,
-			.file = row->frames[n].file,
-			.line = row->frames[n].line,
-			.inlined = row->frames[n].inlined,
-		};
-	return filter_site_matches(filter, frames, n);
+	return filter_site_matches(filter, row->frames, row->frames_n);
 }
 
 static struct error *hint_site(struct session *session)
