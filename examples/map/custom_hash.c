@@ -1,4 +1,5 @@
-/* A hash and an equality of one's own: names of HTTP headers, in which case does not count. */
+/* A map with a hash and an equality of its own. The keys are names of HTTP headers, where upper and lower case are
+ * the same. */
 #include <stdio.h>
 #include <strings.h>
 
@@ -8,7 +9,8 @@ struct name {
 	const char *text;
 };
 
-/* It need not be seeded or mixed well: the map does that. But equal keys must have equal hashes. */
+/* Returns the hash of a name. It need be neither seeded nor well mixed, because the map does that. But equal keys
+ * must have equal hashes. */
 static uint64_t name_hash(const struct name *name)
 {
 	uint64_t ret = 14695981039346656037u;
@@ -46,7 +48,7 @@ int main(void)
 	}
 	type = headers_get(&headers, named("CONTENT-TYPE"));
 	printf("%zu headers; content type %s\n", headers_len(&headers), type);
-	/* The first spelling stays: only the value is replaced. */
+	/* The first spelling stays in the map. Only the value is replaced. */
 	TOPHASH_EACH(headers, it, &headers)
 		if (it.val == type)
 			printf("spelt %s\n", it.key.text);

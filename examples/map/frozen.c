@@ -1,10 +1,10 @@
-/* A map that is looked at in the middle of its growth; docs/recipes/map-in-gdb.md tells how.
+/* A map to be looked at in the middle of its growth. docs/recipes/map-in-gdb.md says how.
  *
  *	TOPHASH_DEBUG=evacuate=manual,seed=1 ./frozen
  *
- * Growth begins at the 53rd user, from 4 buckets to 8. The program moves one bucket before the
- * delete and two after it; nothing else moves any. Without TOPHASH_DEBUG the growth is over before
- * the delete.
+ * At the 53rd user the map begins to grow from 4 buckets to 8. The program moves one bucket before the
+ * delete and two after it; nothing else moves a bucket. Without TOPHASH_DEBUG the growth ends before the
+ * delete.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* A cache that throws out what was not used for longest: deleting from a map while iterating over
- * it.
+/* A cache that throws out the entries that were not used for the longest time. It deletes from a map while it
+ * iterates over the map.
  *
- * Each entry has the time of its last use. When the cache is full, one loop over it takes out
- * everything that is older than half of the entries.
+ * Each entry has the time of its last use. When the cache is full, one loop deletes the older half of the
+ * entries.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define ROOM 1000
 
 struct page {
-	unsigned long used; /* when */
+	unsigned long used; /* the time of the last use */
 	unsigned hits;
 };
 
@@ -30,7 +30,7 @@ static int by_time(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The time of use that half of the entries are older than. */
+/* Returns the median of the times of use. */
 static unsigned long median(const struct pages *pages)
 {
 	static unsigned long times[ROOM];
@@ -42,7 +42,8 @@ static unsigned long median(const struct pages *pages)
 	return times[n / 2];
 }
 
-/* Any change is legal in the loop: nothing comes twice, and what is not touched is not left out. */
+/* Deletes the older half. The loop may change the map in any way: no entry comes twice, and no entry that is not
+ * touched is left out. */
 static void evict(struct cache *cache)
 {
 	unsigned long limit = median(&cache->pages);
@@ -67,7 +68,7 @@ static int use(struct cache *cache, uint32_t number)
 			return -1;
 		page = pages_find(&cache->pages, number);
 	}
-	/* Good until the next change of the map. */
+	/* The pointer is valid until the map changes. */
 	page->used = ++cache->now;
 	page->hits++;
 	return 0;
@@ -81,7 +82,7 @@ int main(void)
 
 	for (unsigned i = 0; err == 0 && i < 200000; i++) {
 		random = random * 1664525 + 1013904223;
-		/* Three of four uses are of 500 pages, the others of 100000. */
+		/* Three of four uses are of the same 500 pages, the others of 100000 pages. */
 		err = use(&cache, random >> 30 ? random % 500 : (random >> 8) % 100000);
 	}
 	if (err)

@@ -1,5 +1,5 @@
-/* A map that owns its keys: they are copied when they are put, and the map frees each of them once,
- * however it leaves: deleted, cleared, put again, or at the end. */
+/* A map that owns its keys. The program copies a key when it puts it. The map frees each key once: when it is deleted,
+ * cleared or put again, or at the end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@ TOPHASH_MAP(ages, char *, int);
 
 static size_t copied, freed;
 
-/* The hook is given the place where the key lies. */
+/* Frees a key. The hook gets the address at which the map stores the key. */
 static void drop_key(void *key, void *ctx)
 {
 	char *text;
@@ -48,7 +48,7 @@ int main(void)
 
 	hooks.size = sizeof(hooks);
 	hooks.drop_key = drop_key;
-	err = ages_set_hooks(&ages, &hooks); /* before the first element */
+	err = ages_set_hooks(&ages, &hooks); /* must come before the first element */
 	for (int i = 0; err >= 0 && i < 1000; i++) {
 		snprintf(name, sizeof(name), "name %d", i % 600);
 		err = put_copy(&ages, name, i);
@@ -61,7 +61,7 @@ int main(void)
 	printf("%zu copied, %zu freed: 400 were there already; %zu in the map\n", copied, freed,
 	       ages_len(&ages));
 
-	/* Whoever asks keeps his own key. */
+	/* A look-up does not take the key: the caller keeps it. */
 	snprintf(name, sizeof(name), "name %d", 7);
 	ages_delete(&ages, name);
 	TOPHASH_EACH(ages, it, &ages)

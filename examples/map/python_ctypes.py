@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The map from Python, by its generic API: each function is told sizes instead of types.
+"""The map used from Python, through the generic API: sizes take the place of types.
 
     python_ctypes.py [libtophash.so]
 """
@@ -37,7 +37,7 @@ def load(path):
 
 
 class Map:
-    """From str to int. The map borrows its keys: what they point to is kept here."""
+    """A map from str to int. The map borrows its keys; this object keeps the strings that they point to."""
 
     def __init__(self, lib):
         self.lib = lib
@@ -80,7 +80,7 @@ class Map:
         return self.lib.tophash_len(self.map)
 
     def items(self):
-        """Anything may be done to the map in the loop."""
+        """Iterates. The loop may change the map in any way."""
         key, val = ctypes.POINTER(Str)(), ctypes.POINTER(ctypes.c_int64)()
         walk = self.lib.tophash_iter_new(self.map)
         if not walk:

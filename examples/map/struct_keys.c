@@ -1,10 +1,10 @@
-/* Structures as keys: Conway's Life on a plane without borders. A set of cells, and a map that
- * counts for each cell around them how many neighbours live. */
+/* Structures as keys, in Conway's Life on a plane without borders. A set holds the living cells. A map counts for
+ * each cell around them how many neighbours live. */
 #include <stdio.h>
 
 #include <tophash/map.h>
 
-/* Keys by their bytes: a structure without padding. Other ones: see custom_hash.c. */
+/* Keys are compared by their bytes, so the structure has no padding. For other structures see custom_hash.c. */
 struct cell {
 	int x, y;
 };
@@ -63,7 +63,7 @@ int main(void)
 {
 	static const struct cell glider[] = {{1, 0}, {2, 1}, {0, 2}, {1, 2}, {2, 2}};
 	struct cells cells = {0};
-	/* The keys of an array, all at once. */
+	/* Adds all keys of an array at once. */
 	int err = cells_add_many(&cells, glider, sizeof(glider) / sizeof(*glider), NULL);
 
 	for (int i = 0; err == 0 && i < 8; i++)

@@ -1,5 +1,4 @@
-/* How often each word comes in a text: strings as keys, and slot(), which finds a value or
- * makes it.
+/* Counts how often each word comes in a text. Keys are strings; slot() finds a value or makes it.
  *
  *	word_count <text
  */
@@ -17,7 +16,7 @@ struct row {
 	unsigned count;
 };
 
-/* The text is what the keys point into: it stays as it is as long as the map. */
+/* The keys point into the text, which must stay unchanged as long as the map lives. */
 static char *read_all(FILE *file)
 {
 	size_t len = 0, cap = 4096;
@@ -35,7 +34,7 @@ static char *read_all(FILE *file)
 	return text;
 }
 
-/* The next word, made small and ended by 0; NULL at the end. */
+/* Returns the next word, in lower case and ended by 0, or NULL at the end. */
 static char *next_word(char **at)
 {
 	char *ret;
@@ -60,7 +59,7 @@ static int by_count(const void *a, const void *b)
 	return strcmp(x->word, y->word);
 }
 
-/* A map has no order of its own, and another one each time: rows are sorted. */
+/* A map has a different order each time, so the rows are sorted. */
 static int print(const struct words *words)
 {
 	struct row *rows = (struct row *)calloc(words_len(words) + 1, sizeof(*rows));

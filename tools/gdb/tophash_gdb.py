@@ -1,12 +1,12 @@
-"""gdb looks into the maps of libtophash.
+"""Shows maps of libtophash in gdb.
 
     (gdb) source tophash_gdb.py
     (gdb) print ages                  ages: 2 elements, 1 bucket = {["ada"] = 36, ["alan"] = 41}
     (gdb) tophash-map ages            how far a move is, chains, thresholds; see help tophash-map
 
-A map is read by its note (docs/map-note.md): so tophash-map works on a stripped program, too. Debug
-information only tells what keys and values look like: the members key and val of struct NAME_iter do.
-What is read may be damaged: each number is checked before it is used, and each loop has a bound.
+Maps are read by the library's note (docs/map-note.md), so tophash-map also works on a stripped program. Debug information
+is used only for the types of keys and values: the members key and val of struct NAME_iter have them. The memory may be
+damaged: each number is checked before it is used, and each loop has a bound.
 """
 import argparse
 import collections
@@ -27,11 +27,11 @@ STRING_SHOWN = 200  # bytes
 
 
 class Broken(Exception):
-    """What is wrong, in one line."""
+    """Says in one line what is wrong with a map."""
 
 
 class Cut(Exception):
-    """There is more than is looked at."""
+    """Says that there is more than was looked at."""
 
 
 def count(n, what):
@@ -39,7 +39,7 @@ def count(n, what):
 
 
 class Memory:
-    """The program's memory, by pages that are kept: a map is read in many small pieces."""
+    """Reads the program's memory. It keeps pages, because a map is read in many small pieces."""
 
     def __init__(self):
         self.pages = collections.OrderedDict()
@@ -71,7 +71,7 @@ class Memory:
             return self.fetch(addr, size)
 
     def string(self, addr, most):
-        """Up to the first byte of 0; at most so many, and one more where it is longer."""
+        """Returns the bytes up to the first 0: at most this many, and one more if the string is longer."""
         ret = b""
         while len(ret) <= most:
             at = addr + len(ret)
@@ -85,7 +85,7 @@ class Memory:
 # ---- the note ------------------------------------------------------------------------------------
 
 class Record:
-    """The members of a structure, numbers or bytes."""
+    """Holds the members of a structure, numbers or bytes."""
 
     def __init__(self, name, members):
         self.name, self.members = name, members
@@ -101,10 +101,10 @@ NO_LINK = Record("link", {"number": 0})
 
 
 class Note:
-    """Sizes, offsets and constants, by name."""
+    """Holds the sizes, offsets and constants of a note by name."""
 
     MAGIC, VERSION = 0x746F7068, 2
-    ARRAYS = ("link.tags",)  # of those that are as large as a number
+    ARRAYS = ("link.tags",)  # arrays that have the size of a number
 
     def __init__(self, raw, order):
         self.raw, self.order, self.prefix = raw, order, "<" if order == "little" else ">"
@@ -137,7 +137,7 @@ class Note:
         return self.constant(name, 1)
 
     def group(self, group):
-        """{number: name} of the constants that are named group.name: move, mode, kind, slow."""
+        """Returns {number: name} for the constants that are named group.name. group: move, mode, kind or slow."""
         return {value: name[len(group) + 1:] for name, (value, size) in self.names.items()
                 if size == 0 and name.startswith(group + ".")}
 
@@ -153,7 +153,7 @@ class Note:
 
 
 def note_in(raw, prefix):
-    """The description of the first note that is ours."""
+    """Returns the description of the first note of the library, or None."""
     at = 0
     while at + 12 <= len(raw):
         name_size, size, kind = struct.unpack_from(prefix + "III", raw, at)
@@ -166,7 +166,7 @@ def note_in(raw, prefix):
 
 @functools.lru_cache
 def note_of_file(path, _changed, _size):
-    """Of an ELF file; of any other, None. The file is read again when it has changed."""
+    """Returns the note of an ELF file, or None for any other file. Reads a file again after it has changed."""
     with open(path, "rb") as file:
         head = file.read(64)
         if len(head) < 64 or head[:4] != b"\x7fELF":
@@ -189,7 +189,7 @@ def note_of_file(path, _changed, _size):
 
 
 def note_of_program(name=None):
-    """The note of the file of that name, or of any: all are the same unless there are several libraries."""
+    """Returns the note of the named file, or of any file: they only differ if there are several versions of the library."""
     found = {}
     for objfile in gdb.objfiles():
         path = objfile.filename
@@ -214,13 +214,13 @@ def note_of_program(name=None):
 
 # ---- a map ---------------------------------------------------------------------------------------
 
-# bucket: None in a rest; number: of the overflow bucket, 0 in the home.
+# bucket is None in a rest. number is that of the overflow bucket, 0 in the home.
 Entry = collections.namedtuple("Entry", "bucket number lane tag addr")
 Overflow = collections.namedtuple("Overflow", "number tags slots")
 
 
 class Map:
-    """What there is of a map, checked as far as it must be to be walked through."""
+    """A map, checked as far as a walk through it needs."""
 
     def __init__(self, note, head):
         self.note, self.head, self.memory, self.chunks, self.first = note, head, Memory(), {}, 0
@@ -270,7 +270,7 @@ class Map:
             raise Broken(f"overflow buckets with slots of {pool.slot_size} bytes, 2^{pool.chunk_bits} a chunk")
 
     def place(self, bucket):
-        """As map/store.h has it: the arrays that a bucket is in (tag words, links, slots), and its place there."""
+        """Returns the arrays that hold a bucket (tag words, links, slots), and its index in them. map/store.h does the same."""
         store, pointer, per = self.store, self.note.constant("pointer"), 1 << self.store.piece_bits
         if not store.pieces:
             return store.tags, store.links, store.slots, bucket
@@ -294,7 +294,7 @@ class Map:
         return slots + at * self.store.bucket_size
 
     def overflow(self, number):
-        """The memory of an overflow bucket: its link, its slots."""
+        """Returns the addresses of an overflow bucket's link and slots."""
         index, place = number - 1 >> self.pool.chunk_bits, number - 1 & (1 << self.pool.chunk_bits) - 1
         if index < self.pool.len:
             if index not in self.chunks:
@@ -306,7 +306,7 @@ class Map:
         raise Broken(f"a chain leads to overflow bucket {number}, which there is not")
 
     def chain(self, link, where, seen):
-        """The overflow buckets that a link leads to. seen: the numbers of those that were walked through."""
+        """Yields the overflow buckets of a chain. seen: the numbers of those that were visited already."""
         while link.number:
             if link.number in seen:
                 raise Broken(f"the chain of {where} leads to overflow bucket {link.number} a second time")
@@ -316,7 +316,7 @@ class Map:
             link = self.at("link", following)
 
     def regions(self):
-        """(first, behind the last, what is there): old, new, or free; all is "" when nothing moves."""
+        """Returns a list of (first, behind the last, kind). The kind is old, new or free; it is "" when the map is not moving."""
         cursor = self.core.cursor
         if self.move == "none":
             return [(0, self.homes, "")]
@@ -327,7 +327,7 @@ class Map:
         return [(0, cursor, "new"), (cursor, 2 * cursor, "free"), (2 * cursor, self.homes, "old")]
 
     def buckets(self):
-        """Those from first on that are not free. Cut, when there are too many."""
+        """Yields the buckets from first on that are not free. Raises Cut when there are too many."""
         left = LOOK_MAX
         for begin, end, region in self.regions():
             for bucket in range(max(begin, self.first), end) if region != "free" else ():
@@ -337,7 +337,7 @@ class Map:
                 yield bucket
 
     def rests(self):
-        """The chains that have no home any more: (what, link)."""
+        """Yields (name, link) for the chains whose home has moved already."""
         for at in range(0, len(self.core.rest_chains), self.link_size):
             yield f"rest {at // self.link_size}", self.note.decode("link", self.core.rest_chains[at:][:self.link_size])
 
@@ -354,7 +354,7 @@ class Map:
             raise Broken(f"{count(found, 'element')}, but len says {self.head.len}")
 
     def walk(self):
-        """Each entry, home by home; those of the rests last."""
+        """Yields each entry, home by home; those of the rests come last."""
         seen, slots = set(), self.note.constant("slots")
         for bucket in self.buckets() if self.core else ():
             tags = self.word(bucket)[:slots]
@@ -367,7 +367,7 @@ class Map:
                 yield from self.entries_of(overflow, None)
 
     def longest_chain(self):
-        """In buckets, the home included; and whether all were looked at."""
+        """Returns the length of the longest chain in buckets, with its home, and whether all buckets were looked at."""
         seen = set()
         longest = sum(1 for what, link in self.rests() for _ in self.chain(link, what, seen))
         try:
@@ -381,7 +381,7 @@ class Map:
 # ---- what keys and values look like --------------------------------------------------------------
 
 def quoted(raw):
-    """A string as C writes it; with dots where there is more than is shown."""
+    """Returns a string as C writes it, with dots where it is longer than shown."""
     text = re.sub(r'(["\\])', r"\\\1", raw[:STRING_SHOWN].decode("utf-8", "surrogateescape"))
     text = "".join(c if c.isprintable() else "".join(f"\\{byte:03o}" for byte in c.encode("utf-8", "surrogateescape"))
                    for c in text)
@@ -389,7 +389,7 @@ def quoted(raw):
 
 
 def raw_text(raw, order):
-    """Bytes of which nothing is known but their number."""
+    """Returns a text for bytes of which only the number is known."""
     if len(raw) not in (1, 2, 4, 8):
         return "{" + raw[:32].hex(" ") + ("..." if len(raw) > 32 else "") + "}"
     plain, signed = (int.from_bytes(raw, order, signed=sign) for sign in (False, True))
@@ -397,8 +397,8 @@ def raw_text(raw, order):
 
 
 def iter_fields(name):
-    """The members of struct NAME_iter, which tells the types of a map's keys and values; by name."""
-    for where in (lambda: [gdb.selected_frame().block()], list):  # this source file's, or any
+    """Returns the members of struct NAME_iter by name. They have the types of the map's keys and values."""
+    for where in (lambda: [gdb.selected_frame().block()], list):  # in this source file, then in any
         try:
             return {field.name: field.type for field in gdb.lookup_type(f"struct {name}_iter", *where()).fields()}
         except (gdb.error, RuntimeError):
@@ -407,7 +407,7 @@ def iter_fields(name):
 
 
 class Shape:
-    """How keys and values are shown: by their types where debug information has them, else by kind and size."""
+    """Shows keys and values: by their types where debug information has them, otherwise by kind and size."""
 
     def __init__(self, map_, name):
         self.map, self.memory, self.order = map_, map_.memory, map_.note.order
@@ -422,7 +422,7 @@ class Shape:
             self.key, self.val = key, val
 
     def symbol_of_type(self):
-        """ages, of a map whose type is the constant ages_type; or None."""
+        """Returns the name of a map, such as ages, if its type is the constant ages_type; otherwise None."""
         symbol = gdb.execute(f"info symbol {self.map.head.type:#x}", False, True)
         found = re.match(r"(.+)_type in section ", symbol)
         return found and found[1]
@@ -432,7 +432,7 @@ class Shape:
         return gdb.Value(addr).cast(type_.pointer()).dereference()
 
     def string(self, slot, most):
-        """The contents of a key that is a string, at most so many bytes and one more; None: NULL."""
+        """Returns the contents of a string key, at most this many bytes and one more, or None for NULL."""
         if self.map.kind == "cstr":
             addr = self.map.note.number(self.memory.read(slot, self.map.note.constant("pointer")))
             return self.memory.string(addr, most) if addr else None
@@ -443,7 +443,7 @@ class Shape:
         return struct.unpack(self.float_code, self.memory.read(slot, self.map.type.key_size))[0]
 
     def key_value(self, slot):
-        """What gdb is to show: a value of its type, or text."""
+        """Returns what gdb shows: a value of the right type, or text."""
         if self.key is None:
             return self.key_text(slot)
         value = self.typed(self.key, slot)
@@ -472,7 +472,7 @@ class Shape:
         return key if self.is_set else f"[{key}] = {val if isinstance(val, str) else val.format_string()}"
 
     def matcher(self, text):
-        """What tells whether the key of a slot is the one that is written so."""
+        """Returns a function that tells whether the key of a slot is the one written here."""
         size = self.map.type.key_size
         if self.map.kind in ("cstr", "str"):
             string = text.encode("utf-8", "surrogateescape")
@@ -482,7 +482,7 @@ class Shape:
                 wanted, = struct.unpack(self.float_code, struct.pack(self.float_code, float(text)))
             except (ValueError, OverflowError):
                 raise Broken(f"{text} is no number") from None
-            return lambda slot: str(self.number(slot) + 0.0) == str(wanted + 0.0)  # a NaN: all of them
+            return lambda slot: str(self.number(slot) + 0.0) == str(wanted + 0.0)  # NaN finds every NaN
         raw = self.key_bytes(text, size)
         return lambda slot: self.memory.read(slot, size) == raw
 
@@ -509,7 +509,7 @@ def evaluate(text):
 
 
 def name_of_map(type_):
-    """ages, for struct ages { struct tophash map; }; "" for struct tophash; None for everything else."""
+    """Returns "ages" for struct ages { struct tophash map; }, "" for struct tophash, and None for every other type."""
     type_ = type_.strip_typedefs()
     if type_.code != gdb.TYPE_CODE_STRUCT:
         return None
@@ -531,7 +531,7 @@ def map_at(note, addr):
 
 
 def map_of_value(value):
-    """Of a struct NAME or struct tophash, which need not be in memory."""
+    """Returns the map in a value of struct NAME or struct tophash. The value need not be in memory."""
     if value.address is not None:
         return map_at(note_of_type(value.type), int(value.address))
     inner = value["map"] if name_of_map(value.type) else value
@@ -579,7 +579,7 @@ class MapPrinter:
         return "array" if self.shape and self.shape.is_set else "map"
 
     def children(self):
-        """Keys and values in turn, or keys alone; what is not as it should be is a last one, of text."""
+        """Yields keys and values in turn, or keys alone. A fault comes last, as text."""
         number = 0
         for key, value in self.pairs() if self.map else ():
             for child in (key,) if self.shape.is_set and value is None else (key, value):
@@ -590,7 +590,7 @@ class MapPrinter:
         size = self.map.type.slot_size if self.map.type else 0
         try:
             for entry in self.map.entries():
-                self.map.memory.read(entry.addr, size)  # or it is broken
+                self.map.memory.read(entry.addr, size)  # raises Broken where it is not in memory
                 value = None if self.shape.is_set else self.shape.val_value(entry.addr)
                 yield self.shape.key_value(entry.addr), value
         except (Broken, Cut, gdb.error) as why:
@@ -599,7 +599,7 @@ class MapPrinter:
 
 
 class StrPrinter:
-    """struct tophash_str, by contents."""
+    """Prints a struct tophash_str by its contents."""
 
     def __init__(self, value):
         self.at, self.size = value["p"], int(value["n"])
@@ -612,7 +612,7 @@ class StrPrinter:
 
 
 def tophash_printer(value):
-    """Typed maps and sets, struct tophash, struct tophash_str; gdb knows it by this name."""
+    """Finds the printer for typed maps and sets, struct tophash and struct tophash_str. gdb lists it by its name."""
     value = value.referenced_value() if is_reference(value.type) else value
     type_ = value.type.strip_typedefs()
     if type_.code == gdb.TYPE_CODE_STRUCT and (type_.tag or type_.name) == "tophash_str":
@@ -624,7 +624,7 @@ def tophash_printer(value):
 # ---- the command ---------------------------------------------------------------------------------
 
 class View:
-    """What tophash-map shows of a map."""
+    """Prints the output of tophash-map."""
 
     def __init__(self, map_, name, options):
         self.map, self.shape, self.most = map_, Shape(map_, name), options.limit
@@ -780,7 +780,7 @@ how often the slow path was taken, why.
 
     @staticmethod
     def resolve(value):
-        """(name or "" where nothing is known, address or None where it is not in memory)."""
+        """Returns the name, "" if it is unknown, and the address, None if the map is not in memory."""
         type_ = value.type.strip_typedefs()
         name = name_of_map(type_)
         if name is not None:
