@@ -1,7 +1,7 @@
 # A short front for meson and ninja; `make help` says what there is.
 #
-# The targets that need packages ask tools/deps for them first; it does nothing where nothing is
-# missing.
+# `make` and `make lib` install nothing: where a package is missing they say so, and `make deps` installs
+# it. The targets that run something (demo, check, test, bench-*) install what they need.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -13,15 +13,15 @@ CACHE ?= .cache
 .DEFAULT_GOAL := all
 
 .PHONY: all
-all: deps-build $(BUILD)/build.ninja ## build the tool (build/tophash) and the library (build/libtophash.*)
-	@[ -d $(BUILD)/scope ] || meson configure $(BUILD) -Dscope=true
+all: $(BUILD)/build.ninja ## build the tool (build/tophash) and the library (build/libtophash.*)
+	@[ -d $(BUILD)/scope ] || { tools/deps --check && meson configure $(BUILD) -Dscope=true; }
 	@ninja -C $(BUILD) --quiet
 
 # Who wants the map alone needs nothing of what the tool is built with.
 .PHONY: lib
 lib: ## build the library alone: build/libtophash.a, .so (a C compiler, meson and ninja will do)
 	@command -v meson >/dev/null && command -v ninja >/dev/null && command -v $(CC) >/dev/null || \
-		tools/deps lib
+		tools/deps --check lib
 	@[ -e $(BUILD)/build.ninja ] || $(MAKE) --no-print-directory $(BUILD)/build.ninja \
 		MESON_FLAGS='-Dscope=false $(MESON_FLAGS)'
 	@ninja -C $(BUILD) --quiet libtophash.a libtophash.so.$(VERSION)
@@ -30,15 +30,14 @@ lib: ## build the library alone: build/libtophash.a, .so (a C compiler, meson an
 amalgamation: ## the map as one header: build/amalgamation/tophash.h
 	@tools/amalgamate $(BUILD)/amalgamation
 
-.PHONY: deps deps-build deps-test
-deps: ## install what building and testing need (Debian packages; says which)
-	@tools/deps test
-deps-build:
-	@tools/deps
+.PHONY: deps deps-test
+deps: ## install what building, testing and the benches need (Debian packages; says which)
+	@tools/deps test bench
 deps-test:
 	@tools/deps test
 
 $(BUILD)/build.ninja:
+	@$(if $(findstring -Dscope=false,$(MESON_FLAGS)),:,tools/deps --check)
 	@meson setup $(BUILD) --buildtype=release $(MESON_FLAGS) >$(BUILD).log 2>&1 || \
 		{ cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
@@ -60,13 +59,18 @@ build-tests: deps-test $(BUILD)/build.ninja
 	@[ -d $(BUILD)/tests ] || meson configure $(BUILD) -Dscope=true -Dtests=true
 	@ninja -C $(BUILD) --quiet
 
-.PHONY: test
-test: build-tests ## every test: without privilege first, then those that need root and BPF
-	@tests/run --build $(BUILD)
+.PHONY: check
+check: build-tests ## under a minute: unit tests, include rule, names, format; TEST=name: that unit test
+	@tests/run --build $(BUILD) --check $(if $(TEST),--test '$(TEST)')
 
-.PHONY: test-unit
-test-unit: build-tests ## only the tests that need no privilege
-	@tests/run --build $(BUILD) unit map-pack shape sanitize lint-includes
+.PHONY: test
+test: build-tests ## under 20 minutes: every suite, long lists sampled; ONLY=name, SEED=n
+	@tests/run --build $(BUILD) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
+
+.PHONY: test-long
+test-long: build-tests ## hours: every suite, whole lists; writes docs/test-long.md
+	@tools/deps kernel
+	@tests/run --build $(BUILD) $(if $(SEED),--seed $(SEED)) --long --record docs/test-long.md
 
 .PHONY: test-kernel
 test-kernel: ## tophash on other kernels (5.10, 6.1, 6.12), in virtual machines
@@ -93,6 +97,7 @@ bench-addr: ## addr beside addr2line, llvm-symbolizer, go tool addr2line: BENCH=
 bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
 	@tools/deps bench
 	@$(MAKE) --no-print-directory all
+	@tools/go-toolchains --fetch 1.23 1.26 >/dev/null
 	@bench/trace --tophash $(BUILD)/tophash
 
 .PHONY: bench-sites
@@ -108,6 +113,7 @@ bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64
 
 .PHONY: fmt
 fmt: ## format the C sources
+	@tools/deps test
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 .PHONY: lint

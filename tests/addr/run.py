@@ -104,7 +104,7 @@ def frames(record, source):
 
 def releases():
     found = build.toolchains()
-    wanted = build.VERSIONS if A.all else SOME
+    wanted = A.go or (build.VERSIONS if A.all else SOME)
     missing = [v for v in wanted if v not in found]
     if missing and (os.environ.get("CI") == "true" or len(missing) == len(wanted)):
         raise (Failed if os.environ.get("CI") == "true" else Skip)(f"no Go {', '.join(missing)} in the cache (tools/go-toolchains --fetch)")
@@ -405,7 +405,7 @@ def nm():
 @test
 def arm64():
     """arm64: gopclntab against debug information and go tool addr2line."""
-    for version in build.VERSIONS if A.all else ["1.26"]:
+    for version in releases() if A.all else ["1.26"]:
         exe = crash(version, "default", "arm64")
         pcs = [pc & ~3 for pc in sample(exe, 2000)]
         pcs = sorted(set(pcs))
@@ -898,6 +898,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--tophash", default=str(REPO / "build/tophash"))
     ap.add_argument("--all", action="store_true")
+    ap.add_argument("--go", type=build.names, default=[], metavar="1.NN,…", help="these releases, instead of the selection")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("words", nargs="*")
     A = ap.parse_args()
@@ -905,7 +906,7 @@ def main():
     chosen = [f for f in TESTS if not A.words or any(w in f.__name__ for w in A.words)]
     if A.list:
         for f in chosen:
-            print(f"{f.__name__:20} {f.__doc__.splitlines()[0]}")
+            print(f"{f.__name__:20}  {f.__doc__.splitlines()[0]}")
         return 0
     passed = failed = skipped = 0
     with tempfile.TemporaryDirectory(prefix="tophash-addr-") as folder:

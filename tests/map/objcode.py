@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Is the fast path inline, and how many instructions is it?
 
-    tests/map/objcode.py [--measure]
+    tests/map/objcode.py [--measure] [--jobs N]
 
 tests/map/code/fast.c has a function for each typed call; gcc and clang compile it at -O2 and -O3.
 calls: of what objdump shows, each function refers to nothing but its slow path (and for strings what hashes and compares them).
@@ -12,6 +12,7 @@ lto: with -flto the slow path is still a symbol of its own that is called.
 A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """
 import argparse
+import concurrent.futures
 import os
 import platform
 import re
@@ -60,14 +61,14 @@ def expect(condition, *why):
 
 
 def check(name, function, *args):
+    """Returns (ok, skip or FAIL; what to print)."""
     try:
         kind, text = "ok", function(*args) or ""
     except Skipped as why:
         kind, text = "skip", why
     except (Failed, OSError, subprocess.SubprocessError) as why:
         kind, text = "FAIL", why
-    counts[kind] += 1
-    print(f"{kind:4} {name}: {text}".rstrip(": "), flush=True)
+    return kind, f"{kind:4} {name}: {text}".rstrip(": ")
 
 
 def run(command):
@@ -182,9 +183,41 @@ def print_table(top):
             print("    " + ", ".join(part) + ",")
 
 
+def fast_path(top, cc, level):
+    built = compile_all(top, cc, level)
+    return [check(f"{cc} {level}: calls", calls, built), check(f"{cc} {level}: steps", steps, built)]
+
+
+def optimised(top, cc, level, lld):
+    return [check(f"{cc} {level}: -flto", with_lto, top, cc, [level, "-flto", *lld])]
+
+
+def exported(top, cc, lld):
+    return [check(f"{cc}: shared library", shared, top, cc, ["-O2", "-flto", *lld])]
+
+
+def unable(cc):
+    return [check(cc, absent, "the table is x86-64's" if shutil.which(cc) else "is not there")]
+
+
+def groups(top):
+    """Yields (function, arguments): each returns the results of some checks, and they run beside each other."""
+    for cc in ("gcc", "clang"):
+        if platform.machine() != "x86_64" or not shutil.which(cc):
+            yield unable, cc
+            continue
+        lld = ["-fuse-ld=lld"] if cc == "clang" else []
+        for level in ("-O2", "-O3"):
+            yield fast_path, top, cc, level
+        for level in ("-O2", "-O3"):
+            yield optimised, top, cc, level, lld
+        yield exported, top, cc, lld
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
@@ -192,18 +225,11 @@ def main():
             MOST.clear()
             print_table(top)
             return 0
-        for cc in ("gcc", "clang"):
-            if platform.machine() != "x86_64" or not shutil.which(cc):
-                check(cc, absent, "the table is x86-64's" if shutil.which(cc) else "is not there")
-                continue
-            for level in ("-O2", "-O3"):
-                built = compile_all(top, cc, level)
-                check(f"{cc} {level}: calls", calls, built)
-                check(f"{cc} {level}: steps", steps, built)
-            lld = ["-fuse-ld=lld"] if cc == "clang" else []
-            for level in ("-O2", "-O3"):
-                check(f"{cc} {level}: -flto", with_lto, top, cc, [level, "-flto", *lld])
-            check(f"{cc}: shared library", shared, top, cc, ["-O2", "-flto", *lld])
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            for group in pool.map(lambda work: work[0](*work[1:]), groups(top)):
+                for kind, line in group:
+                    counts[kind] += 1
+                    print(line, flush=True)
     print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
     return 1 if counts["FAIL"] else 0
 

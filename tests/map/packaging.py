@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does a C programmer get the map: built alone, installed, as one file, with examples and manual that are true?
 
-    tests/map/packaging.py [--build DIR] [WORD...]
+    tests/map/packaging.py [--build DIR] [--list] [WORD...]
 
 With words: only the checks whose names contain one. A line a check, ok, FAIL or skip; the last line is "N passed, M failed,
 K skipped". Exit code: 0 when nothing failed.
@@ -531,8 +531,12 @@ def main():
     global BUILD, TMP
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=REPO / "build")
+    parser.add_argument("--list", action="store_true", help="print the names of the checks, run nothing")
     parser.add_argument("words", nargs="*", metavar="WORD")
     args = parser.parse_args()
+    if args.list:
+        print("\n".join(function.__name__ for function in CHECKS))
+        return 0
     BUILD = args.build.resolve()
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
     with tempfile.TemporaryDirectory() as tmp:

@@ -2,6 +2,7 @@
 """Does the map do the same on every machine, with every way of searching tags, and under the sanitizers?
 
     tests/map/ports.py [--ops N] [--seed N] [--jobs N] [PORT...]
+    tests/map/ports.py --list
 
 Builds map/ with tests/map/driver.c, the map against an array for every kind of key, for each port, and runs it: natively, or under
 qemu-user where the port names one. Prints the seed: it is another one each time, and a run with it is the same run.
@@ -121,8 +122,12 @@ def main():
     parser.add_argument("--ops", type=int, default=400000, help="operations for each kind of key (400000)")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="print the ports, run nothing")
     parser.add_argument("ports", nargs="*", metavar="PORT")
     args = parser.parse_args()
+    if args.list:
+        print("\n".join(port.name for port in PORTS))
+        return 0
     unknown = set(args.ports) - {port.name for port in PORTS}
     if unknown:
         parser.error(f"no port {unknown}: one of {', '.join(port.name for port in PORTS)}")

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Does the typed API refuse what it says it refuses, and take all else without a word?
 
-    tests/map/types.py [--alone] [--jobs N]
+    tests/map/types.py [--alone] [--jobs N] [--seed N]
 
-wrong: for each kind of key and value a program with right and wrong lines, each in a function of its own: a pointer for a number,
-a number for a pointer, a struct for either. The right lines compile without an error, and alone without any; each wrong line has
+wrong: a program with right and wrong lines for each kind of key and value, each line in a function of its own: a pointer for a
+number, a number for a pointer, a struct for either. The right lines compile without an error, and alone without any; each wrong line has
 an error, by gcc and clang as C11 and C17, by g++ and clang++ as C++17. --alone compiles each wrong line once more in a program
 with nothing else (minutes).
-right: the programs in tests/map/types/ compile without a warning, at -O0, -O2 and -O3, and run.
+right: the programs in tests/map/types/ compile without a warning, at -O0, -O2 and -O3, and run. --seed N: some of these ways.
 
 A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """
@@ -20,10 +20,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+sys.dont_write_bytecode = True
+import sample  # noqa: E402
+
 TYPES = HERE / "types"
 INCLUDES = ["-I", str(ROOT / "include"), "-I", str(TYPES)]
 STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wcast-qual", "-Wcast-align", "-Wundef", "-Werror"]
@@ -139,25 +144,25 @@ def definition(name):
     return re.search(rf"^TOPHASH_\w+\({name}, .*$", (TYPES / "kinds.h").read_text(), re.M)[0]
 
 
-def program(name, lines):
-    """A function a line, that line in a line of its own: the first one is in line FIRST."""
-    text = HAVE + definition(name) + "\n"
-    for number, line in enumerate(lines):
+def program(pairs):
+    """A function for each (name, line), that line in a line of its own; before them the maps' definitions."""
+    names = list(dict.fromkeys(name for name, _ in pairs))
+    text = HAVE + "".join(definition(name) + "\n" for name in names)
+    first = text.count("\n") + 2
+    for number, (_, line) in enumerate(pairs):
         text += f"void f{number}(struct have *h); void f{number}(struct have *h) {{\n(void){line};\n}}\n"
-    return text
+    return text, first
 
 
-FIRST = HAVE.count("\n") + 3
-
-
-def errors_of(cc, text):
-    """{number of a line of program(): its errors}; None stands for other places."""
+def errors_of(cc, pairs):
+    """{number of a pair of program(): its errors}; None stands for other places."""
+    text, first = program(pairs)
     limit = "-ferror-limit=0" if "clang" in cc[0] else "-fmax-errors=0"
     result = run([*cc, "-fsyntax-only", "-w", limit, "-"], text)
     errors = {}
     for where, what in re.findall(r"^<stdin>:(\d+):\d+: (?:fatal )?error: (.*)$", result.stderr, re.M):
-        number, rest = divmod(int(where) - FIRST, 3)
-        errors.setdefault(number if rest == 0 else None, []).append(what)
+        number, rest = divmod(int(where) - first, 3)
+        errors.setdefault(number if rest == 0 and number >= 0 else None, []).append(what)
     elsewhere = [line for line in result.stderr.splitlines() if " error: " in line and not line.startswith("<stdin>")]
     if elsewhere:
         errors.setdefault(None, []).extend(elsewhere)
@@ -165,23 +170,36 @@ def errors_of(cc, text):
     return errors
 
 
-def refuses(cc, std, name):
-    lines = lines_of(name, is_cxx(cc))
-    command = compiler(cc, std)
-    right = program(name, [line for line, good in lines if good])
-    errors = errors_of(command, right)
-    expect(not errors, "right lines alone:", errors)
-    errors = errors_of(command, program(name, [line for line, _ in lines]))
+def refuses_all(cc, std):
+    """All maps in one program, once with the right lines alone, once with all: [(name, None or what is wrong, wrong lines)]."""
+    lines = [(name, line, good) for name in (*KEYS, *SETS, *VALUES) for line, good in lines_of(name, is_cxx(cc))]
+    right = [(name, line) for name, line, good in lines if good]
+    errors = errors_of(compiler(cc, std), right)
+    expect(None not in errors, "right lines alone, an error elsewhere:", errors.get(None))
+    faults = {right[number][0]: f"right lines alone: {right[number][1]}: {what}" for number, what in errors.items()}
+    errors = errors_of(compiler(cc, std), [(name, line) for name, line, _ in lines])
     expect(None not in errors, "an error elsewhere:", errors.get(None))
-    for number, (line, good) in enumerate(lines):
-        expect(good == (number not in errors), line, "compiles" if not good else errors.get(number))
-    return sum(not good for _, good in lines)
+    for number, (name, line, good) in enumerate(lines):
+        if good != (number not in errors):
+            faults.setdefault(name, f"{line} {errors[number] if good else 'compiles'}")
+    return [(name, faults.get(name), sum(not good for other, _, good in lines if other == name)) for name in (*KEYS, *SETS, *VALUES)]
+
+
+def refuses(cc, std):
+    """A result for each map."""
+    if not shutil.which(cc):
+        return [("skip", f"wrong {cc} {std}: no {cc}")]
+    try:
+        found = refuses_all(cc, std)
+    except (Failed, OSError, subprocess.SubprocessError) as why:
+        return [("FAIL", f"wrong {cc} {std}: {why}")]
+    return [("FAIL" if fault else "ok", f"wrong {cc} {std} {name}: {fault or number}") for name, fault, number in found]
 
 
 def refuses_alone(cc, std, name):
     wrong = [line for line, good in lines_of(name, is_cxx(cc)) if not good]
     for line in wrong:
-        errors = errors_of(compiler(cc, std), program(name, [line]))
+        errors = errors_of(compiler(cc, std), [(name, line)])
         expect(set(errors) == {0}, line, errors)
     return len(wrong)
 
@@ -252,20 +270,31 @@ def header_in_extern_c(cc, std):
     return 1
 
 
-UNITS = [("gcc", "c11", STRICT_C), ("gcc", "gnu17", STRICT_C + PLAIN), ("clang", "c17", STRICT_C), ("g++", "c++17", []),
-         ("clang++", "c++20", [])]
+UNITS = (("gcc", "c11", STRICT_C), ("gcc", "gnu17", STRICT_C + PLAIN), ("clang", "c17", STRICT_C), ("g++", "c++17", []),
+         ("clang++", "c++20", []))
 
 
-def two_units(top, first, second):
+UNITS_BUILT = threading.Lock()
+
+
+def unit(top, source, number):
+    """The object of a unit by one of the compilers: built when the first pair asks for it."""
+    cc, std, flags = UNITS[number]
+    out = top / f"{source}{number}.o"
+    with UNITS_BUILT:
+        if not out.exists():
+            build([*compiler(cc, std, "-O2", *STRICT, *flags), "-c", TYPES / f"{source}.c", "-o", out])
+    return out
+
+
+def two_units(top, first):
     """Two sources with one map of static functions, and one that is declared in both and defined in one."""
-    objects = []
-    for source, (cc, std, flags) in (("unit_one", first), ("unit_two", second)):
-        out = top / (re.sub(r"\W+", "_", f"{source} {first} {second}") + ".o")
-        build([*compiler(cc, std, "-O2", *STRICT, *flags), "-c", TYPES / f"{source}.c", "-o", out])
-        objects.append(out)
-    out = objects[0].with_suffix("")
-    build(["c++", *objects, top / "libtophash.a", "-o", out])
-    return runs(out)
+    for second in range(len(UNITS)):
+        if shutil.which(UNITS[second][0]):
+            out = top / f"units{first}{second}"
+            build(["c++", unit(top, "unit_one", first), unit(top, "unit_two", second), top / "libtophash.a", "-o", out])
+            runs(out)
+    return len(UNITS)
 
 
 def library(top):
@@ -279,54 +308,63 @@ def library(top):
 # ---- all ----------------------------------------------------------------------------------------
 
 
-def checks(top, alone):
-    """(label, the compilers it needs, function, arguments)"""
+def right_builds(seed):
+    """The (compiler, standard, flags, level) of the right programs. A seed: gcc -O2, three more that are built, all that are parsed."""
+    every = [(cc, std, flags, level) for cc, std, flags, levels in RIGHT for level in levels]
+    if seed is None:
+        return every
+    built = [way for way in every if (way[3],) != PARSE]
+    chosen = [built[1], *sample.some(seed, "types", [way for way in built if way is not built[1]], 3)]
+    print("built:", "; ".join(f"{cc} {std} {level}" for cc, std, _, level in chosen), f"of {len(built)} ways", flush=True)
+    return [way for way in every if way in chosen or (way[3],) == PARSE]
+
+
+def checks(top, alone, seed=None):
+    """(label, the compilers it needs, function, arguments), the longest first: for the sake of the last processor."""
+    for cc, std, flags, level in right_builds(seed):
+        label = " ".join((cc, std, *(flag for flag in flags if "-D" in flag), level))
+        yield f"right {label}", [cc], right_program, (top, cc, std, flags, level)
+        if level in ("-O2", *PARSE):
+            yield f"conversions {label}", [cc], conversions, (top, cc, std, flags, level)
     for cc, std in LANGUAGES:
-        for name in (*KEYS, *SETS, *VALUES):
-            yield f"wrong {cc} {std} {name}", [cc], refuses, (cc, std, name)
-            if alone:
-                yield f"wrong, alone {cc} {std} {name}", [cc], refuses_alone, (cc, std, name)
+        for name in (*KEYS, *SETS, *VALUES) if alone else ():
+            yield f"wrong, alone {cc} {std} {name}", [cc], refuses_alone, (cc, std, name)
         for key in NO_KEYS:
             yield f"wrong {cc} {std} key {key}", [cc], refuses_kind, (cc, std, key)
-    for cc, std, flags, levels in RIGHT:
-        for level in levels:
-            label = " ".join((cc, std, *(flag for flag in flags if "-D" in flag), level))
-            yield f"right {label}", [cc], right_program, (top, cc, std, flags, level)
-            if level in ("-O2", *PARSE):
-                yield f"conversions {label}", [cc], conversions, (top, cc, std, flags, level)
     for cc, std in LANGUAGES:
         for header in sorted(path.name for path in (ROOT / "include/tophash").glob("*.h")):
             yield f"header {cc} {std} {header}", [cc], header_alone, (cc, std, header)
     for cc, std in (("g++", "c++17"), ("clang++", "c++17")):
         yield f"in extern C {cc} {std}", [cc], header_in_extern_c, (cc, std)
-    for first in UNITS:
-        for second in UNITS:
-            label = f"two units {' '.join(first[:2])}, {' '.join(second[:2])}"
-            yield label, [first[0], second[0]], two_units, (top, first, second)
+    for number, (cc, std, _) in enumerate(UNITS):
+        yield f"two units {cc} {std}, and each other", [cc], two_units, (top, number)
 
 
 def one(label, compilers, function, arguments):
     for cc in compilers:
         if not shutil.which(cc):
-            return "skip", f"{label}: no {cc}"
+            return [("skip", f"{label}: no {cc}")]
     try:
-        return "ok", f"{label}: {function(*arguments)}"
+        return [("ok", f"{label}: {function(*arguments)}")]
     except (Failed, OSError, subprocess.SubprocessError) as why:
-        return "FAIL", f"{label}: {why}"
+        return [("FAIL", f"{label}: {why}")]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--alone", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seed", type=int, help="a sample of the right programs")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         library(top)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            waiting = [pool.submit(one, *check) for check in checks(top, args.alone)]
+            waiting = [pool.submit(one, *check) for check in checks(top, args.alone, args.seed)]
+            waiting += [pool.submit(refuses, cc, std) for cc, std in LANGUAGES]
             for future in waiting:
-                say(*future.result())
+                for result in future.result():
+                    say(*result)
     print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
     return 1 if counts["FAIL"] else 0
 
