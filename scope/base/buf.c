@@ -29,16 +29,47 @@ bad:
 	return false;
 }
 
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+				  "25262728293031323334353637383940414243444546474849"
+				  "50515253545556575859606162636465666768697071727374"
+				  "75767778798081828384858687888990919293949596979899";
+
+static size_t digits_of(uint64_t value)
+{
+	size_t n = 1;
+
+	for (; value >= 10000; value /= 10000)
+		n += 4;
+	return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 void buf_u64(struct buf *buf, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	size_t n = digits_of(value);
+	char *at = buf_room(buf, n);
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	buf_put(buf, digits + at, sizeof(digits) - at);
+	if (!at)
+		return;
+	buf->len += n;
+	for (; value >= 100; value /= 100, n -= 2)
+		memcpy(at + n - 2, digit_pairs + value % 100 * 2, 2);
+	if (value >= 10)
+		memcpy(at, digit_pairs + value * 2, 2);
+	else
+		*at = (char)('0' + value);
+}
+
+void buf_digits(struct buf *buf, uint64_t value, size_t n)
+{
+	char *at = buf_room(buf, n);
+
+	if (!at)
+		return;
+	buf->len += n;
+	for (; n >= 2; value /= 100, n -= 2)
+		memcpy(at + n - 2, digit_pairs + value % 100 * 2, 2);
+	if (n)
+		*at = (char)('0' + value % 10);
 }
 
 void buf_i64(struct buf *buf, int64_t value)

@@ -56,7 +56,9 @@ static inline void buf_reset(struct buf *buf)
 	buf->bad = false;
 }
 
-void buf_u64(struct buf *buf, uint64_t value);				     /* decimal */
+void buf_u64(struct buf *buf, uint64_t value); /* decimal */
+/* Appends the last n decimal digits, with leading zeros. */
+void buf_digits(struct buf *buf, uint64_t value, size_t n);
 void buf_i64(struct buf *buf, int64_t value);				     /* decimal */
 void buf_hex(struct buf *buf, uint64_t value);				     /* "0x2a" */
 void buf_pad(struct buf *buf, char fill, size_t n);			     /* n times fill */

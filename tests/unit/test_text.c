@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "base/text/text.h"
 
@@ -178,6 +179,48 @@ TEST(test_json_numbers)
 	buf_fini(&buf);
 }
 
+/* Each byte of a word alone, and the numbers of each length. */
+TEST(test_json_each_byte)
+{
+	struct buf buf = {0}, numbers = {0};
+	char text[32];
+
+	for (unsigned at = 0; at < 16; at++)
+		for (unsigned c = 1; c < 0x80; c++) {
+			char bytes[16], one[8];
+			json_t *read;
+
+			memset(bytes, 'x', sizeof(bytes));
+			bytes[at] = (char)c;
+			buf_reset(&buf);
+			json_put_string(&buf, bytes, sizeof(bytes));
+			read = json_loadb(buf.data, buf.len, JSON_DECODE_ANY, NULL);
+			assert_non_null(read);
+			assert_int_equal(json_string_length(read), sizeof(bytes));
+			assert_memory_equal(json_string_value(read), bytes, sizeof(bytes));
+			json_decref(read);
+			snprintf(one, sizeof(one), "x%cx", (char)c);
+			assert_int_equal(strstr(buf_cstr(&buf), one) != NULL,
+					 c >= ' ' && c < 0x7f && c != '"' && c != '\\' && at > 0 &&
+						 at < 15);
+		}
+	for (uint64_t value = 1; value < UINT64_MAX / 10; value = value * 10 + value % 7) {
+		for (int64_t d = -1; d <= 1; d++) {
+			buf_reset(&numbers);
+			buf_u64(&numbers, value + (uint64_t)d);
+			snprintf(text, sizeof(text), "%llu",
+				 (unsigned long long)(value + (uint64_t)d));
+			assert_string_equal(buf_cstr(&numbers), text);
+		}
+		buf_reset(&numbers);
+		buf_digits(&numbers, value % 1000000000, 9);
+		snprintf(text, sizeof(text), "%09llu", (unsigned long long)(value % 1000000000));
+		assert_string_equal(buf_cstr(&numbers), text);
+	}
+	buf_fini(&buf);
+	buf_fini(&numbers);
+}
+
 TEST(test_glob)
 {
 	static const struct {
@@ -210,10 +253,15 @@ TEST(test_glob)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_safe),	    cmocka_unit_test(test_fit),
-		cmocka_unit_test(test_cut),	    cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_json_string), cmocka_unit_test(test_json_invisible),
-		cmocka_unit_test(test_json_bytes),  cmocka_unit_test(test_json_numbers),
+		cmocka_unit_test(test_safe),
+		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_json_invisible),
+		cmocka_unit_test(test_json_bytes),
+		cmocka_unit_test(test_json_numbers),
+		cmocka_unit_test(test_json_each_byte),
 		cmocka_unit_test(test_glob),
 	};
 

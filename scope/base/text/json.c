@@ -18,11 +18,30 @@ static bool needs_escape(uint32_t rune)
 	return rune == '"' || rune == '\\' || !rune_is_visible(rune);
 }
 
+#define EACH(byte) ((byte)*0x0101010101010101ull)
+
+/* Returns a word that is 0 when all eight bytes are ASCII that needs no escape: from ' ' to '~', no
+ * quote, no backslash. A byte's top bit is set where (x - c) borrows below c. */
+static inline uint64_t special_bytes(uint64_t word)
+{
+	uint64_t quote = word ^ EACH('"'), backslash = word ^ EACH('\\'), del = word ^ EACH(0x7f);
+
+	return (word | (word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1)) |
+		(del - EACH(1))) &
+	       EACH(0x80);
+}
+
 /* Returns how many bytes at the front are ASCII that needs no escape. */
 static size_t plain_ascii(const char *bytes, size_t len)
 {
 	size_t at = 0;
+	uint64_t word;
 
+	for (; len - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, bytes + at, sizeof(word));
+		if (special_bytes(word))
+			break;
+	}
 	while (at < len) {
 		unsigned char c = (unsigned char)bytes[at];
 
@@ -180,20 +199,17 @@ static void set_clock(struct json_clock *clock, uint64_t second)
 
 	if (!gmtime_r(&t, &tm))
 		memset(&tm, 0, sizeof(tm));
-	if (!strftime(clock->text, sizeof(clock->text), "\"%Y-%m-%dT%H:%M:%S.", &tm))
-		clock->text[0] = '\0';
+	clock->len = strftime(clock->text, sizeof(clock->text), "\"%Y-%m-%dT%H:%M:%S.", &tm);
 	clock->second = second;
 }
 
 void json_put_time(struct buf *to, struct json_clock *clock, uint64_t wall_ns)
 {
 	uint32_t nanos = (uint32_t)(wall_ns % NS_PER_S);
-	char digits[11] = "000000000Z\"";
 
-	if (wall_ns / NS_PER_S != clock->second || !clock->text[0])
+	if (wall_ns / NS_PER_S != clock->second || !clock->len)
 		set_clock(clock, wall_ns / NS_PER_S);
-	for (size_t i = 9; i; i--, nanos /= 10)
-		digits[i - 1] = (char)('0' + nanos % 10);
-	buf_str(to, clock->text);
-	buf_put(to, digits, sizeof(digits));
+	buf_put(to, clock->text, clock->len);
+	buf_digits(to, nanos, 9);
+	json_literal(to, "Z\"");
 }

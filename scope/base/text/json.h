@@ -53,6 +53,7 @@ void json_put_decimal(struct buf *to, double number);
 struct json_clock {
 	uint64_t second; /* since 1970 */
 	char text[24];	 /* `"2026-08-06T10:14:07.` */
+	size_t len;
 };
 /* Appends "2026-08-06T10:14:07.123456789Z", RFC 3339. wall_ns: since 1970. */
 void json_put_time(struct buf *to, struct json_clock *clock, uint64_t wall_ns);

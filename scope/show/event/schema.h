@@ -33,8 +33,10 @@ enum event_type {
 	EVENT_SINKS,	   /* struct event_end: left out when there is one */
 };
 
+#define EVENT_NAME_MAX 24 /* bytes of a member's name as it is written */
+
 struct event_member {
-	const char *name; /* as it is written: `,"pid":` */
+	char name[EVENT_NAME_MAX]; /* `,"pid":`; padded, to be copied as a whole */
 	uint8_t name_len;
 	uint8_t type;	 /* enum event_type */
 	uint16_t offset; /* in struct event */
