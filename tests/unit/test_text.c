@@ -190,6 +190,8 @@ TEST(test_json_each_byte)
 			char bytes[16], one[8];
 			json_t *read;
 
+			if (c == 'x')
+				continue;
 			memset(bytes, 'x', sizeof(bytes));
 			bytes[at] = (char)c;
 			buf_reset(&buf);
