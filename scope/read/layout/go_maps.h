@@ -5,8 +5,10 @@
  *      layouts of each function, and teach go_entry_maps() to tell it from the others.
  *   2. scope/read/layout/go_<layout>.c: write its struct layout_ops; name the file in meson.build.
  *   3. scope/read/layout/go_maps.h and go_maps.c: declare it, and add it to the table.
- *   4. tests/unit/test_go_runtime.c: check the numbers of a header that you know.
+ *   4. tests/unit/test_go_runtime.c: check the numbers of a header that you know;
+ *      tests/unit/test_entries.c: which functions tell it.
  *   5. tests/matrix/compare.py: name the members of its state, and which releases have it.
+ *   6. docs/man/tophash-trace.1 and tophash-sites.1: name it.
  */
 #ifndef READ_LAYOUT_GO_MAPS_H
 #define READ_LAYOUT_GO_MAPS_H

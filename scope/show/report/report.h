@@ -5,9 +5,10 @@
  *   1. write <name>.h: what a row is, and `<name>_text()` and `<name>_json()`, which take rows;
  *   2. write <name>.c: declare the columns (show/columns/columns.h), and call columns_text() and
  *      columns_json() in those two functions; list it in meson.build;
- *   3. include <name>.h below, and call the functions from the verb in cmd/;
- *   4. add tests/golden/<name>.{text,json}.golden with a unit test, and describe the members in the
- *      verb's manual page.
+ *   3. include <name>.h below, and call the functions from the verb, scope/cmd/<verb>.c;
+ *   4. write tests/unit/test_report_<name>.c, name it in tests/unit/meson.build, and let it make
+ *      tests/golden/<name>.{text,json}.golden (UPDATE_GOLDEN=1);
+ *   5. describe the members in docs/man/tophash-<verb>.1.
  */
 #ifndef SHOW_REPORT_REPORT_H
 #define SHOW_REPORT_REPORT_H
