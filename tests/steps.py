@@ -97,6 +97,12 @@ def lint_includes(job):
     job.passes("tools/check-includes")
 
 
+@step("names", when="check")
+def names(job):
+    """the files and functions that comments and pages name"""
+    job.passes("tools/check-names")
+
+
 @step("format", when="check")
 def check_format(job):
     """clang-format on the lines that differ from the branch's origin (lint: on all)"""

@@ -2,7 +2,6 @@
  *
  *   addr_options.h  the command line
  *   addr_target.h   whose addresses: a file, or a process
- *   addr_text.h     what in a text is an address
  *   addr.c          addresses in, explanations out
  *   addr_annotate.c standard input: addresses out of a text, or the text with notes
  */

@@ -1,4 +1,4 @@
-/* What the files of `tophash sites` share: sites.c (list), sites_compare.c (two binaries),
+/* What the files of `tophash sites` share: sites.c (the list, and two binaries compared),
  * sites_asm.c (one site's instructions).
  */
 #ifndef CMD_SITES_H

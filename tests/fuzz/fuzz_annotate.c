@@ -1,4 +1,4 @@
-/* cmd/addr_text.c: any text, line by line; what is found must lie in the line, in order, and be a
+/* read/explain/scan.c: any text, line by line; what is found must lie in the line, in order, and be a
  * number that stands there. */
 #include "read/explain/scan.h"
 

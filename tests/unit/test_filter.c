@@ -1,5 +1,5 @@
-/* watch/filter/filter.c: what the user wants to see, and what the kernel program is told of it. How user
- * space compares keys: test_filter_match.c. */
+/* watch/filter/pattern.c and watch/engine/key_match.c: what the user wants to see, and what the
+ * kernel program is told of it. test_filter_match.c compares keys in user space. */
 #include "test.h"
 
 #include "goprog.h"

@@ -1,4 +1,4 @@
-/* watch/filter/filter.c: --key and --key-prefix against decoded keys, for what the kernel program leaves
+/* watch/filter/match.c: --key and --key-prefix against decoded keys, for what the kernel program leaves
  * to user space. */
 #include "test.h"
 

@@ -1,4 +1,4 @@
-/* sink/site_*.c: sites as literals, compared with tests/golden/sites.*; no control character of
+/* show/report/sites*.c: sites as literals, compared with tests/golden/sites.*; no control character of
  * the program comes through. */
 #include "test.h"
 

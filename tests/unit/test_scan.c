@@ -1,4 +1,4 @@
-/* cmd/addr_text.c: what in a text is an address, and what only looks like one. */
+/* read/explain/scan.c: what in a text is an address, and what only looks like one. */
 #include "test.h"
 
 #include "read/explain/scan.h"

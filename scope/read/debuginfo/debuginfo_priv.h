@@ -1,7 +1,6 @@
-/* What the parts of dwarf share: debuginfo_open.c (finding and opening), debuginfo_sections.c (what of it
- * libdw sees), index.c (a unit's
- * functions and inlined calls as ranges), lookup.c (lookups). Nobody outside of
- * scope/symbol/dwarf*.c includes this.
+/* What the files of this room share: open.c (finding and opening), sections.c (the part that libdw
+ * sees), index.c (a unit's functions and inlined calls as ranges), lookup.c (lookups). Nobody else
+ * includes this.
  *
  * libdw has lookups by address of its own (dwarf_addrdie, dwarf_getscopes): the first needs
  * .debug_aranges, which Go does not write, the second walks the unit's entries for each address. So
@@ -69,11 +68,11 @@ struct debuginfo {
 	uint64_t entries, ranges;	  /* read so far */
 };
 
-/* debuginfo_sections.c: prepares dwarf->elf for libdw. ret_size: bytes of what a lookup needs,
+/* sections.c: prepares dwarf->elf for libdw. ret_size: bytes of what a lookup needs,
  * inflated; 0 when there is no debug information. ERROR_TARGET: too large, or corrupt. */
 struct error *debuginfo_sections(struct debuginfo *dwarf, uint64_t *ret_size);
 
-/* debuginfo_open.c: appends the address ranges of an entry; false when memory is out or there are too
+/* open.c: appends the address ranges of an entry; false when memory is out or there are too
  * many. */
 bool debuginfo_ranges_of(struct debuginfo *dwarf, Dwarf_Die *die, uint32_t of,
 			 debuginfo_ranges_vec *to);

@@ -1,5 +1,5 @@
 /* What the parts of image share: image.c (opening, segments, sections, symbols), image_sections.c
- * (sections by number) and image_reloc.c (relocations). Nobody outside of scope/symbol/image*.c
+ * (sections by number) and image_reloc.c (relocations). Nobody else
  * includes this.
  */
 #ifndef READ_ELF_IMAGE_PRIV_H

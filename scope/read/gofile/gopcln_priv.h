@@ -1,6 +1,6 @@
 /* What the parts of gopcln share: gopcln.c (opening, functions), gopcln_locate.c (finding the tables
  * in the file), gopcln_frames.c (lines, inlining, stack deltas), gopcln_version.c (Go's version).
- * Nobody outside of scope/symbol/gopcln*.c includes this.
+ * Nobody else includes this.
  *
  * gopclntab (Go: runtime/symtab.go pcHeader, cmd/link/internal/ld/pcln.go), all little-endian:
  *

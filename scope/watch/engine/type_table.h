@@ -1,5 +1,5 @@
 /* The kernel program's table of types: what it knows of each type that can be a map or a key before
- * the first event (event/wire.h draws it). */
+ * the first event (wire.h draws it). */
 #ifndef WATCH_ENGINE_TYPE_TABLE_H
 #define WATCH_ENGINE_TYPE_TABLE_H
 

@@ -70,7 +70,7 @@ struct {
 	__type(value, struct wire_type);
 } types SEC(".maps");
 
-/* Where in types the description of a type stands: see event/wire.h. */
+/* Where in types the description of a type stands: see watch/engine/wire.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
