@@ -24,6 +24,7 @@ struct cell {
 	bool color;	/* text */
 	size_t columns; /* text: the room of the last column; TEXT_UNLIMITED in all others */
 	const struct rows *rows;
+	const struct column *column;
 };
 
 /* Each appends one value, as text or as JSON. A put() that appends nothing leaves the member out. */
@@ -42,6 +43,7 @@ struct column {
 	unsigned char percent; /* text: the most of the line that it takes; 0: no bound */
 	bool right;	       /* text: its cells stand at the right */
 	const char *sgr;       /* text: its colour (base/text/style.h); NULL: none */
+	unsigned arg;	       /* the put()\'s own */
 	/* Appends the cell of a row. Text must be safe. */
 	void (*put)(struct cell *cell, const void *row);
 	/* Tells whether the column is shown in text; NULL: always. */

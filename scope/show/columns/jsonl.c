@@ -13,6 +13,7 @@ static bool put_member(struct cell *cell, const struct column *column, const voi
 	buf_str(to, column->json);
 	json_literal(to, "\":");
 	value = to->len;
+	cell->column = column;
 	column->put(cell, row);
 	if (to->len > value)
 		return true;

@@ -85,6 +85,7 @@ static size_t render(struct layout *layout, size_t column, const void *row, size
 		.color = layout->rows->color,
 		.columns = columns,
 		.rows = layout->rows,
+		.column = layout->columns[column],
 	};
 
 	buf_reset(&layout->scratch);
