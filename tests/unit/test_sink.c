@@ -462,6 +462,31 @@ TEST(test_text_clock)
 	sink_close(sink);
 }
 
+/* The manual page names every member that a record can have. */
+TEST(test_schema_is_documented)
+{
+	char *page = read_file("docs/man/tophash-trace.1");
+	size_t members = 0;
+
+	for (enum event_kind kind = EVENT_START; kind < EVENT_KINDS; kind++) {
+		const struct event_schema *schema = event_schema(kind);
+
+		for (size_t i = 0; i < schema->n; i++) {
+			const struct event_member *member = &schema->members[i];
+			char name[EVENT_NAME_MAX] = "";
+
+			assert_true(member->name_len <= EVENT_NAME_MAX);
+			if (sscanf(member->name, ",\"%23[a-z_]\"", name) != 1)
+				continue;
+			members++;
+			if (!strstr(page, name))
+				fail_msg("docs/man/tophash-trace.1 does not have %s", name);
+		}
+	}
+	assert_true(members > 50);
+	free(page);
+}
+
 /* --- sink.c --- */
 
 TEST(test_find)
@@ -720,6 +745,7 @@ int main(void)
 		cmocka_unit_test(test_signal_names),
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_fan),
+		cmocka_unit_test(test_schema_is_documented),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
