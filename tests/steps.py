@@ -183,6 +183,12 @@ def map_gc(job):
     job.summed("tests/map/gc.py")
 
 
+@step("completion")
+def completion(job):
+    """what do bash, zsh and fish complete, each on a terminal?"""
+    job.summed("tests/completion/run.py", "--build", job.args.build)
+
+
 @step("map-gdb")
 def map_gdb(job):
     """does gdb show what is in the map?"""

@@ -94,7 +94,7 @@ static const struct option_spec rows[] = {
 
 	{.group = "From where",
 	 .name = "source", .argument = "LIST", .kind = OPTION_CUSTOM, .parse = read_sources,
-	 .values = sources,
+	 .values = sources, .list = true,
 	 .help = "gopclntab, symbols, dwarf (commas between), or all; the default asks dwarf only of "
 		 "what is no Go code",
 	 .man = "gopclntab, symbols, dwarf, with a comma between them, or all. The default asks "

@@ -5,6 +5,7 @@
  *   tophash help --completion SHELL   the completions for bash, zsh or fish
  */
 #include "cmd/cmd.h"
+#include "cmd/completion.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -158,6 +159,18 @@ static int print_man(const char *name)
 	return text.bad ? cmd_fail(error_nomem()) : cmd_print(buf_cstr(&text));
 }
 
+static int print_completion(const char *shell)
+{
+	const struct completion *completion = completion_find(shell);
+	cleanup_buf struct buf text = {0};
+
+	if (!completion)
+		return cmd_fail(error_new(ERROR_USAGE,
+					  "--completion %.80s: not one of bash, fish, zsh", shell));
+	completion->write(&text);
+	return text.bad ? cmd_fail(error_nomem()) : cmd_print(buf_cstr(&text));
+}
+
 int cmd_help(int argc, char **argv)
 {
 	struct help_options given = {0};
@@ -166,6 +179,8 @@ int cmd_help(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "--man"))
 		return print_man(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "--completion"))
+		return print_completion(argv[2]);
 	err = options_parse(&help_verb, argc, argv, &given, &words);
 	if (err)
 		return cmd_fail(err);

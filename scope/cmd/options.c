@@ -126,12 +126,12 @@ static struct error *take_optional(struct parser *parser, const struct option_sp
 	const char *next = parser->i + 1 < parser->argc ? parser->argv[parser->i + 1] : "-";
 	bool alone = parser->verb->operands == OPERANDS_COMMAND;
 
-	if (*next == '-' || !option->values)
+	if (*next == '-' || !option_value(option, 0))
 		return take(parser, option, option->implied);
-	if (alone && nearest_word(next, strlen(next), option->values))
+	if (alone && nearest_value(option, next))
 		return take_next(parser, option, NULL);
-	for (size_t i = 0; option->values[i]; i++)
-		if (!strcmp(option->values[i], next))
+	for (size_t i = 0; option_value(option, i); i++)
+		if (!strcmp(option_value(option, i), next))
 			return error_new(ERROR_USAGE,
 					 "\"%s\" after --%s: write --%s=%s, or ./%s for a file of "
 					 "that name",

@@ -46,11 +46,14 @@ struct option_spec {
 	size_t also;		   /* the offset of a bool that is set too; 0: none */
 	uint64_t min, max;	   /* of numbers, sizes, durations */
 	const char *const *values; /* the words that it takes; NULL at the end */
+	/* Instead of values, where another room has the words: the word i, NULL after the last. */
+	const char *(*value_at)(size_t i);
+	bool list; /* it takes several of them, with commas between */
 	/* OPTION_CUSTOM: reads text into the struct of the verb. Errors: ERROR_USAGE. */
 	struct error *(*parse)(const char *text, void *options);
 	const char *group;     /* begins a group of options with this heading; NULL: none */
 	const char *group_man; /* the first paragraph of that group in the man page; or NULL */
-	const char *help;      /* --help: a few words */
+	const char *help;      /* --help: a few words; "{}" stands for the list of values */
 	const char *man;       /* the man page: whole sentences. \fB...\fR makes words bold. */
 };
 
@@ -94,6 +97,14 @@ struct verb_spec {
 	     option++)                                                                         \
 		if (option->name)
 
+/* Returns the word i that the option takes, or NULL after the last. */
+static inline const char *option_value(const struct option_spec *option, size_t i)
+{
+	if (option->value_at)
+		return option->value_at(i);
+	return option->values ? option->values[i] : NULL;
+}
+
 struct option_words {
 	char **words; /* those that are no options, in their order; borrowed from argv */
 	size_t n;
@@ -114,6 +125,9 @@ void options_man(const struct verb_spec *verb, struct buf *to);
 /* Appends "-p, --pid PID"; what stands before a value that may be left out is "[=". */
 void options_put_title(const struct option_spec *option, struct buf *to);
 
+/* Appends text, with the words that the option takes in place of "{}". */
+void options_put_text(const struct option_spec *option, const char *text, struct buf *to);
+
 /* Reads the value of one option. text: never NULL. Errors (ERROR_USAGE): what cannot be read, and
  * what could be. */
 struct error *option_read(const struct option_spec *option, const char *text, void *options);
@@ -128,5 +142,8 @@ bool option_size(const char *text, uint64_t *ret);
 bool option_number(const char *text, uint64_t *ret);
 /* Reads an address: hexadecimal, with or without 0x. */
 bool option_address(const char *text, uint64_t *ret);
+
+/* Returns the value of the option that `text` is most likely meant to be, or NULL. */
+const char *nearest_value(const struct option_spec *option, const char *text);
 
 #endif

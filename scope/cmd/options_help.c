@@ -61,10 +61,26 @@ void options_put_title(const struct option_spec *option, struct buf *to)
 		buf_printf(to, " %s", option->argument);
 }
 
+void options_put_text(const struct option_spec *option, const char *text, struct buf *to)
+{
+	const char *hole = strstr(text, "{}");
+
+	if (!hole) {
+		buf_str(to, text);
+		return;
+	}
+	buf_put(to, text, (size_t)(hole - text));
+	for (size_t i = 0; option_value(option, i); i++)
+		buf_printf(to, "%s%s", i ? ", " : "", option_value(option, i));
+	buf_str(to, hole + 2);
+}
+
 static void put_option(struct buf *to, const struct option_spec *option)
 {
+	cleanup_buf struct buf text = {0};
 	size_t begin = to->len, column;
 
+	options_put_text(option, option->help, &text);
 	buf_str(to, option->name && !option->letter ? "      " : "  ");
 	options_put_title(option, to);
 	column = to->len - begin;
@@ -72,7 +88,7 @@ static void put_option(struct buf *to, const struct option_spec *option)
 		buf_char(to, '\n');
 		column = 0;
 	}
-	put_wrapped(to, option->help, column, INDENT, WIDTH);
+	put_wrapped(to, buf_cstr(&text), column, INDENT, WIDTH);
 }
 
 void options_help(const struct verb_spec *verb, struct buf *to)
@@ -173,8 +189,8 @@ static void put_value(struct buf *to, const struct option_spec *option)
 {
 	bool words = option->kind == OPTION_WORD || option->kind == OPTION_ENUM;
 
-	for (size_t i = 0; words && option->values[i]; i++)
-		buf_printf(to, "%s%s", i ? "|" : "", option->values[i]);
+	for (size_t i = 0; words && option_value(option, i); i++)
+		buf_printf(to, "%s%s", i ? "|" : "", option_value(option, i));
 	if (!words)
 		put_argument(to, option->argument);
 }
@@ -238,6 +254,8 @@ void options_man(const struct verb_spec *verb, struct buf *to)
 {
 	buf_str(to, ".SH OPTIONS\n");
 	for (const struct option_spec *option = verb->options; option->help; option++) {
+		cleanup_buf struct buf text = {0};
+
 		if (option->group) {
 			buf_printf(to, ".SS %s\n", option->group);
 			if (option->group_man)
@@ -245,7 +263,8 @@ void options_man(const struct verb_spec *verb, struct buf *to)
 		}
 		buf_str(to, ".TP\n");
 		put_man_title(to, option);
-		put_sentences(to, option->man ? option->man : option->help);
+		options_put_text(option, option->man ? option->man : option->help, &text);
+		put_sentences(to, buf_cstr(&text));
 	}
 	put_kinds(to, verb);
 }

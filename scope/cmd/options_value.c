@@ -279,14 +279,25 @@ static struct error *read_duration(const struct option_spec *option, const char 
 	return NULL;
 }
 
+const char *nearest_value(const struct option_spec *option, const char *text)
+{
+	const char *words[33];
+	size_t n = 0;
+
+	for (; n < ARRAY_SIZE(words) - 1 && option_value(option, n); n++)
+		words[n] = option_value(option, n);
+	words[n] = NULL;
+	return nearest_word(text, strlen(text), words);
+}
+
 static struct error *no_such_value(const struct option_spec *option, const char *text)
 {
-	const char *near = nearest_word(text, strlen(text), option->values);
+	const char *near = nearest_value(option, text);
 	cleanup_buf struct buf list = {0};
 	char title[32], cut[SHOWN];
 
-	for (size_t i = 0; option->values[i]; i++)
-		buf_printf(&list, "%s%s", i ? ", " : "", option->values[i]);
+	for (size_t i = 0; option_value(option, i); i++)
+		buf_printf(&list, "%s%s", i ? ", " : "", option_value(option, i));
 	return error_new(ERROR_USAGE, "%s%s%s: not one of %s%s%s%s", title_of(option, title),
 			 option->implied ? "=" : " ", shorten(text, cut), buf_cstr(&list),
 			 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
@@ -294,11 +305,11 @@ static struct error *no_such_value(const struct option_spec *option, const char 
 
 static struct error *read_word(const struct option_spec *option, const char *text, void *to)
 {
-	for (unsigned i = 0; option->values[i]; i++) {
-		if (strcmp(option->values[i], text) != 0)
+	for (unsigned i = 0; option_value(option, i); i++) {
+		if (strcmp(option_value(option, i), text) != 0)
 			continue;
 		if (option->kind == OPTION_WORD)
-			*(const char **)to = option->values[i];
+			*(const char **)to = option_value(option, i);
 		else
 			*(unsigned *)to = i;
 		return NULL;

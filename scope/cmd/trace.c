@@ -35,7 +35,7 @@ static struct error *open_session(struct trace *trace)
 		.binary = options->binary,
 		.command = options->command,
 		.look_only = options->dry_run,
-		.engine = engine_find(NULL),
+		.engine = engine_find(options->engine),
 		.filter = &options->filter,
 		.stack_max = options->stack_max,
 		.key_bytes = options->key_bytes,

@@ -37,6 +37,13 @@ static struct error *read_site(const char *text, void *options)
 	return filter_set_glob("--site", text, &o->filter.site_glob);
 }
 
+static const char *engine_name_at(size_t i)
+{
+	const struct engine_ops *engine = engine_at(i);
+
+	return engine ? engine->name : NULL;
+}
+
 static const char *const tables[] = {
 	[AGGR_BY_SITE] = "site",
 	[AGGR_BY_MAP] = "map",
@@ -119,8 +126,8 @@ static const struct option_spec rows[] = {
 	{.group = "How to show it",
 	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
 	 .values = sink_names,
-	 .help = "text (default) or json (one object a line)",
-	 .man = "Text for people, or JSON Lines (see \\fBEVENTS\\fR)."},
+	 .help = "how to print events: {}; text is the default",
+	 .man = "Text for people (the default), or json: JSON Lines (see \\fBEVENTS\\fR)."},
 	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN " The file is emptied when the probes are placed, not before."},
@@ -145,6 +152,10 @@ static const struct option_spec rows[] = {
 	 .help = "of the ring buffer (16M)",
 	 .man = "Size of the ring buffer between kernel and tophash (16M; 64K to 1G). When events are "
 		"lost, a larger one helps against bursts."},
+	{.name = "engine", .argument = "NAME", .kind = OPTION_WORD, .at = AT(engine),
+	 .value_at = engine_name_at,
+	 .help = "what makes the events: {}",
+	 .man = "What makes the events: {}. The first is the default."},
 	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
 	 .help = "show each probe, where and why; attach nothing",
 	 .man = "Shows each probe, where and why, and where each filter is decided. Attaches nothing, "

@@ -16,6 +16,7 @@ struct trace_options {
 	uint64_t duration_ns; /* 0: none */
 	const char *format;   /* "text", "json" */
 	const char *output;   /* NULL: stdout */
+	const char *engine;   /* NULL: the default */
 	bool summary;
 	enum aggr_by summary_by;
 	uint32_t key_bytes, stack_max;

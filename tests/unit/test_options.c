@@ -56,6 +56,7 @@ TEST(test_defaults)
 	assert_int_equal(o.duration_ns, 0);
 	assert_string_equal(o.format, "text");
 	assert_null(o.output);
+	assert_null(o.engine);
 	assert_false(o.summary || o.show_stack || o.misses || o.dry_run || o.quiet || o.verbose);
 	assert_false(o.help);
 	assert_int_equal(o.key_bytes, 64);
@@ -128,6 +129,8 @@ TEST(test_flags)
 	assert_string_equal(o.format, "json");
 	assert_string_equal(o.output, "events.json");
 	assert_int_equal(o.limit, UINT64_MAX);
+	o = parse_ok("-p 1 --engine uprobe", &line);
+	assert_string_equal(o.engine, "uprobe");
 	o = parse_ok("-p 1 --quiet --output=x --format=text", &line);
 	assert_true(o.quiet);
 	assert_string_equal(o.output, "x");
@@ -371,6 +374,7 @@ static const struct {
 	{"-p 1 --limit=", "--limit " U64},
 	{"-p 1 --format yaml", "--format yaml: not one of text, json"},
 	{"-p 1 --format=", "--format : not one of text, json"},
+	{"-p 1 --engine uprob", "--engine uprob: not one of uprobe; did you mean uprobe?"},
 	{"-p 1 -q -v", "-q and -v contradict each other"},
 
 	{"-p 1 -p 2", "--pid can be given once only"},

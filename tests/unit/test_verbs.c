@@ -27,8 +27,9 @@ TEST(test_help_text)
 			options_put_title(option, &title);
 			if (!strstr(text, buf_cstr(&title)))
 				fail_msg("the help does not name %s", buf_cstr(&title));
-			for (size_t v = 0; option->values && option->values[v]; v++)
-				assert_non_null(strstr(option->help, option->values[v]));
+			for (size_t v = 0; option_value(option, v); v++)
+				assert_true(strstr(option->help, "{}") ||
+					    strstr(option->help, option_value(option, v)));
 		}
 		for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1)
 			assert_in_range(end - at, 0, 79);
@@ -50,7 +51,7 @@ TEST(test_tables)
 			assert_in_range(option - verb->options, 0, 63);
 			assert_non_null(option->man);
 			assert_int_equal(option->parse != NULL, option->kind == OPTION_CUSTOM);
-			assert_true(!words || option->values);
+			assert_true(!words || option_value(option, 0));
 			assert_int_equal(!option->argument, option->kind == OPTION_FLAG ||
 								    option->kind == OPTION_HELP);
 			options_each(other, verb)
