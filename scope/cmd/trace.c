@@ -124,7 +124,7 @@ static int finish(struct trace *trace, struct error *err)
 	say_totals(trace, &totals);
 	if (totals.failed_code)
 		return totals.failed_code;
-	return totals.lost_all ? EXIT_LOST : EXIT_DONE;
+	return totals.complete ? EXIT_DONE : EXIT_LOST;
 }
 
 static struct error *run(struct trace *trace, int *ret_code)

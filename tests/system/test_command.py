@@ -84,6 +84,39 @@ func main() {
     same((r.code, len(r.events), len(r.of("start")), [x.get("code") for x in r.of("exit")]), (0, 2, 1, [7]), "execs")
 
 
+EXECS_OFTEN = """package main
+import ("os"; "strconv"; "syscall"; "time")
+func main() {
+	n, _ := strconv.Atoi(os.Args[1])
+	pause, _ := time.ParseDuration(os.Args[2])
+	m := map[string]int{"x": 1}
+	delete(m, "x")
+	if n > 0 {
+		time.Sleep(pause)
+		syscall.Exec(os.Args[0], []string{os.Args[0], strconv.Itoa(n - 1), os.Args[2]}, os.Environ())
+	}
+}
+"""
+
+
+@test
+def execs_often():
+    """A program that executes itself faster than probes can be placed anew: each removal is seen, or a gap is counted."""
+    source = tmp("execs_often.go")
+    source.write_text(EXECS_OFTEN)
+    exe = go_build(source, "execs_often")
+    for times, pause in ((20, "15ms"), (20, "1ms"), (5, "0s"), (3, "150ms"), (0, "0s")):
+        for env in ({}, {"TOPHASH_NO_MULTI": "1"}):
+            r = tophash("-q", "--format", "json", "--", exe, str(times), pause, env=dict(os.environ, **env))
+            what = f"{times} times after {pause}, {env}: {r.err}"
+            gaps = r.of("gap")
+            check(len(r.events) == times + 1 or gaps, f"{what}: {len(r.events)} removals, no gap")
+            same((r.code, r.end["gaps"]), (5 if gaps else 0, len(gaps)), what)
+            check(len(r.of("start")) >= 1 + (len(gaps) == 0) * times, what)
+            ends = [0] + [int(g["to_ns"]) for g in gaps]
+            check(all(int(g["from_ns"]) < int(g["to_ns"]) and int(g["from_ns"]) >= before for g, before in zip(gaps, ends)), f"{gaps}")
+
+
 EXECS_ITSELF = """package main
 import ("bufio"; "fmt"; "os"; "runtime"; "runtime/debug"; "syscall")
 func init() { runtime.LockOSThread() } // main keeps the main thread
@@ -137,10 +170,16 @@ def executes_itself():
             p.end()
             out, err = t.communicate(timeout=LONG)
             run = Run(t.returncode, out, err)
-            same((run.code, len(run.events), {e["gc"] for e in run.events}, run.end["hits"]), (0, 4, {"off"}, 4), f"{how} {env}: {err}")
+            same((len(run.events), {e["gc"] for e in run.events}, run.end["hits"]), (4, {"off"}, 4), f"{how} {env}: {err}")
             # Whether there was a gap depends on who was faster: the new probes or the program's runtime.
-            gaps = 3 if how == "other" else 0
-            check(len(err.splitlines()) <= gaps and err.count("executed itself anew") == len(err.splitlines()), f"{how} {env}: {err}")
-            same((len(run.of("start")), len(run.of("exit"))), (0, 1), "start records after the first, exit records")
+            gaps = run.of("gap")
+            check(len(gaps) <= (3 if how == "other" else 0), f"{how} {env}: {err}")
+            same((run.code, run.end["gaps"]), (5 if gaps else 0, len(gaps)), f"{how} {env}: {err}")
+            same((len(err.splitlines()), err.count("executed itself anew")), (len(gaps), len(gaps)), f"{how} {env}: {err}")
+            for gap in gaps:
+                same((gap["pid"], gap["why"], int(gap["from_ns"]) < int(gap["to_ns"])), (p.pid, "exec", True), f"{gap}")
+            # One start record for each program that it executes.
+            same((len(run.of("start")), len(run.of("exit"))), (3, 1), "start records after the first, exit records")
+            same({s["pid"] for s in run.of("start")}, {p.pid}, "pids of the start records")
             check(any(x["role"] == "begin" for x in start["probes"]), "no begin probe")
             nothing_left(before)

@@ -296,6 +296,23 @@ TEST(test_try_and_guards)
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
+/* --- clock --- */
+
+/* Only a clock that was set changes the offset. */
+TEST(test_clock_wall_offset)
+{
+	uint64_t offset = clock_wall_offset(0);
+
+	assert_in_range(now_ns() + offset, 1600000000000000000ull, 4100000000000000000ull);
+	assert_true(clock_wall_offset(offset) == offset);
+	assert_true(clock_wall_offset(offset - 400000) == offset - 400000);
+	assert_true(clock_wall_offset(offset + 400000) == offset + 400000);
+	for (uint64_t step = 2000000; step < 1ull << 60; step *= 1000) {
+		assert_in_range(clock_wall_offset(offset - step), offset - 500000, offset + 500000);
+		assert_in_range(clock_wall_offset(offset + step), offset - 500000, offset + 500000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_reader_cstr),
 		cmocka_unit_test(test_vec),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_clock_wall_offset),
 		cmocka_unit_test(test_error_texts),
 		cmocka_unit_test(test_error_long),
 		cmocka_unit_test(test_error_nomem),

@@ -157,7 +157,7 @@ TEST(test_golden_tables)
 		struct sink *sink = sink_for(formats[i], &options);
 		char name[32];
 
-		sink->wall_minus_monotonic = start.start.wall_ns - start.time_ns;
+		sink->wall_offset_ns = start.start.wall_ns - start.time_ns;
 		play_table(sink, AGGR_BY_MAP);
 		play_table(sink, AGGR_BY_TYPE);
 		play_table(sink, AGGR_BY_KEY);

@@ -21,6 +21,13 @@ static inline void fan_event(struct fan *fan, const struct event *event)
 }
 void fan_table(struct fan *fan, struct aggr *aggr, uint64_t time_ns);
 
+/* Tells each sink that the clock was set. offset_ns: clock_wall_offset(). */
+static inline void fan_set_clock(struct fan *fan, uint64_t offset_ns)
+{
+	for (size_t i = 0; i < fan->sinks.len; i++)
+		fan->sinks.data[i]->wall_offset_ns = offset_ns;
+}
+
 /* Flushes each sink. Returns the first one's error; what others could not write stands in their
  * accounts. */
 struct error *fan_flush(struct fan *fan);

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SELF_FLUSH  (1u << 20) /* bytes */
@@ -26,14 +25,6 @@ const struct sink_ops *sink_find(const char *name)
 	return NULL;
 }
 
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
-
 struct error *sink_open(const struct sink_ops *ops, const struct sink_options *options,
 			struct sink **ret)
 {
@@ -46,8 +37,7 @@ struct error *sink_open(const struct sink_ops *ops, const struct sink_options *o
 	sink->options = *options;
 	sink->waits = isatty(options->fd) || (fstat(options->fd, &st) == 0 &&
 					      (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
-	/* For records that come before any start record. */
-	sink->wall_minus_monotonic = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
+	sink->wall_offset_ns = clock_wall_offset(0);
 	if (ops->open)
 		try(ops->open(sink));
 	*ret = take_ptr(sink);
@@ -83,7 +73,7 @@ void sink_event(struct sink *sink, const struct event *event)
 	bool removal = event_is_removal(event);
 
 	if (event->kind == EVENT_START)
-		sink->wall_minus_monotonic = event->start.wall_ns - event->time_ns;
+		sink->wall_offset_ns = event->start.wall_ns - event->time_ns;
 	if (sink->closed) {
 		sink->lost += removal && sink->broken;
 		sink->unread += removal && !sink->broken;

@@ -37,12 +37,12 @@ struct sink {
 	uint64_t delivered; /* removals whose records were written whole */
 	uint64_t lost;	    /* removals that could not be written */
 	uint64_t unread;    /* removals that came after the reader had gone away */
-	uint64_t wall_minus_monotonic; /* nanoseconds, modulo 2^64; of the last start record */
-	bool closed;	      /* the reader went away or a write failed: the rest is dropped */
-	bool broken;	      /* closed, and a write failed */
-	bool waits;	      /* the reader decides how fast: a pipe, a terminal, a socket */
-	struct error *failed; /* of a flush the sink did by itself; sink_flush() hands it out */
-	void *state;	      /* the format's own */
+	uint64_t wall_offset_ns; /* added to a time_ns, modulo 2^64, it gives the time of day */
+	bool closed;		 /* the reader went away or a write failed: the rest is dropped */
+	bool broken;		 /* closed, and a write failed */
+	bool waits;		 /* the reader decides how fast: a pipe, a terminal, a socket */
+	struct error *failed;	 /* of a flush the sink did by itself; sink_flush() hands it out */
+	void *state;		 /* the format's own */
 };
 
 struct sink_ops {
@@ -90,7 +90,7 @@ struct error *sink_flush(struct sink *sink);
 /* For formats: returns the time of day in nanoseconds since 1970. time_ns: CLOCK_MONOTONIC. */
 static inline uint64_t sink_wall(const struct sink *sink, uint64_t time_ns)
 {
-	return time_ns + sink->wall_minus_monotonic;
+	return time_ns + sink->wall_offset_ns;
 }
 
 /* For formats: appends "SIGKILL", "SIGRTMIN+1", "SIG99". */

@@ -47,6 +47,11 @@ uint32_t engine_exec_count(const struct engine *engine)
 	return engine->ops->exec_count ? engine->ops->exec_count(engine) : 0;
 }
 
+bool engine_executions(const struct engine *engine, struct engine_executions *ret)
+{
+	return engine->ops->executions && engine->ops->executions(engine, ret);
+}
+
 void engine_set_gc(struct engine *engine, uint32_t phase)
 {
 	if (engine->ops->set_gc)

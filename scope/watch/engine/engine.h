@@ -53,6 +53,11 @@ struct engine_counters {
 	uint64_t lost_ring, lost_pending, lost_internal;
 };
 
+struct engine_executions {
+	uint32_t all;  /* programs of any kind */
+	uint32_t same; /* those of them that were the traced program */
+};
+
 /* An open engine; each engine's own struct begins with one. engine_open() sets ops. */
 struct engine {
 	const struct engine_ops *ops;
@@ -65,7 +70,9 @@ struct engine_ops {
 	void (*close)(struct engine *engine);		/* never called with NULL */
 	bool (*types_cut)(const struct engine *engine); /* optional */
 	struct error *(*attach)(struct engine *engine, int exe, pid_t pid);
-	uint32_t (*exec_count)(const struct engine *engine);   /* optional */
+	uint32_t (*exec_count)(const struct engine *engine); /* optional */
+	bool (*executions)(const struct engine *engine,
+			   struct engine_executions *ret);     /* optional */
 	void (*set_gc)(struct engine *engine, uint32_t phase); /* optional */
 	void (*forget_gc)(struct engine *engine);	       /* optional */
 	void (*stop)(struct engine *engine);
@@ -101,6 +108,9 @@ struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
 /* Returns how often the one process that is traced has begun since the first engine_attach(). A count
  * that grows with an exec tells that the probes have survived it. */
 uint32_t engine_exec_count(const struct engine *engine);
+/* Tells what the one process that is traced has executed since the first engine_attach(). Returns
+ * false when the engine cannot tell. */
+bool engine_executions(const struct engine *engine, struct engine_executions *ret);
 /* Tells the GC phase that was read after engine_attach(). It holds until the engine sees the first
  * change. An engine that was not told reads the phase with each event until then. */
 void engine_set_gc(struct engine *engine, uint32_t phase);

@@ -28,6 +28,8 @@ struct uprobe {
 	bool types_cut;
 	bool multi; /* one link a program, for all its probes */
 	struct attachment attachment;
+	struct bpf_link *exec_link; /* counts what the one process executes */
+	bool counts_execs;	    /* exec_link was attached; also after it is gone */
 	int ncpus;
 	bool (*on_record)(void *ctx, const void *record, size_t size);
 	void *ctx;

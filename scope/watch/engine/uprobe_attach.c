@@ -2,6 +2,7 @@
 #include "watch/engine/uprobe.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
@@ -121,6 +122,20 @@ static void detach_all(const struct uprobe *uprobe, struct attachment *attachmen
 	}
 }
 
+/* Begins to count what the one process executes. Where the kernel refuses, the count is not known. */
+static void count_execs(struct uprobe *uprobe, int exe, pid_t pid)
+{
+	struct stat st;
+
+	if (pid <= 0 || uprobe->exec_link || !bpf_program__autoload(uprobe->skel->progs.on_exec) ||
+	    fstat(exe, &st) < 0)
+		return;
+	uprobe->skel->bss->watched_inode = st.st_ino;
+	uprobe->skel->bss->watched = (uint32_t)pid;
+	uprobe->exec_link = bpf_program__attach(uprobe->skel->progs.on_exec);
+	uprobe->counts_execs = uprobe->exec_link != NULL;
+}
+
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
@@ -130,6 +145,7 @@ struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
 	uprobe_forget_message();
+	count_execs(uprobe, exe, pid);
 	err = attach_all(uprobe, path, pid, &attachment);
 	if (err) {
 		detach_all(uprobe, &attachment);
@@ -145,5 +161,7 @@ void uprobe_detach(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
+	bpf_link__destroy(uprobe->exec_link);
+	uprobe->exec_link = NULL;
 	detach_all(uprobe, &uprobe->attachment);
 }

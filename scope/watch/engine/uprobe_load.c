@@ -140,6 +140,8 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
 	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
 	bpf_program__set_autoload(skel->progs.on_begin, !options->start);
+	bpf_program__set_autoload(skel->progs.on_exec,
+				  !options->start && access("/sys/kernel/btf/vmlinux", R_OK) == 0);
 	bpf_program__set_autoload(skel->progs.on_start, options->start);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
@@ -218,7 +220,9 @@ static int load_skeleton(struct uprobe *uprobe, const struct type_table *types)
 	set_rodata(uprobe->skel, uprobe->options, types);
 	set_map_sizes(uprobe->skel, uprobe->options, types);
 	if (uprobe->multi)
-		bpf_object__for_each_program(program, uprobe->skel->obj)
+		bpf_object__for_each_program(program,
+					     uprobe->skel->obj) if (bpf_program__type(program) ==
+								    BPF_PROG_TYPE_KPROBE)
 			bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
 	return trace_bpf__load(uprobe->skel);
 }

@@ -17,7 +17,37 @@ void remember_image(struct session *session)
 	if (!target)
 		return;
 	target_image_id(target, &session->image_id);
-	session->exec_count = session->options.command ? 1 : 0;
+	session->image_seen_ns = now_ns();
+	session->starts = session->options.command ? 1 : 0;
+	session->execs_seen = session->starts;
+}
+
+/* Tells whether the process has executed anything since the last call of count_starts(). Where the
+ * engine does not count execs, the process is looked at, and several execs look like one. */
+static bool has_executed(struct session *session, struct target *target)
+{
+	struct engine_executions execs;
+	uint64_t id;
+
+	if (engine_executions(session->engine, &execs))
+		return execs.all != session->execs_seen;
+	return target_image_id(target, &id) && id != session->image_id;
+}
+
+/* Counts the starts that the probes should have seen. */
+static void count_starts(struct session *session, struct target *target)
+{
+	struct engine_executions execs;
+	bool same = true;
+
+	if (engine_executions(session->engine, &execs)) {
+		session->execs_seen = execs.all;
+		session->starts = execs.same;
+		return;
+	}
+	target_image_id(target, &session->image_id);
+	target_executes(target, session->exe, &same);
+	session->starts += same;
 }
 
 void read_gc_phase(struct session *session, struct target *target)
@@ -32,47 +62,121 @@ void read_gc_phase(struct session *session, struct target *target)
 		engine_set_gc(session->engine, phase);
 }
 
+/* ---- gaps ---- */
+
+/* How long after an exec the program may take until its main function begins, where the probes see
+ * it. A program that began before the probes were there is one that they do not see. */
+#define BEGIN_NS 2000000000ull
+
+/* Returns how many starts no probe has seen and nobody has told. It may be negative: where execs are
+ * not counted, several may look like one. */
+static int64_t starts_missing(const struct session *session)
+{
+	return (int64_t)session->starts - session->starts_settled -
+	       engine_exec_count(session->engine);
+}
+
+static void emit_gap(struct session *session)
+{
+	struct event event = {.kind = EVENT_GAP, .time_ns = session->gap.to_ns};
+
+	event.gap = session->gap;
+	event.gap.why = "exec";
+	session->gaps++;
+	fan_event(session->output.sinks, &event);
+	session_notice(session, SESSION_WARNING,
+		       "process %d has executed itself anew: removals in its first milliseconds "
+		       "may not have been seen",
+		       (int)event.gap.pid);
+}
+
+/* Tells the gap that the last exec left, if it left one: no probe saw the program begin. Until that
+ * is certain nothing is told, except when `now`. */
+static void settle_gap(struct session *session, bool now)
+{
+	int64_t missing = session->gap_is_open ? starts_missing(session) : 0;
+	struct engine_executions execs;
+
+	if (!session->gap_is_open ||
+	    (missing > 0 && !now && now_ns() < session->gap.to_ns + BEGIN_NS))
+		return;
+	session->gap_is_open = false;
+	if (missing > 0 || !engine_executions(session->engine, &execs))
+		session->starts_settled += missing;
+	if (missing <= 0)
+		return;
+	emit_gap(session);
+	/* No record tells of the start. */
+	session->processes.data[0].started = false;
+	session->last_pid = 0;
+	if (session->processes.data[0].end == TARGET_RUNS)
+		emit_start_once(session, &session->processes.data[0], NULL);
+}
+
+/* ---- an exec ---- */
+
 /* Attaches again after an exec of the same program. Probes that survived it and new ones never
- * count one removal twice. */
+ * count one removal twice. Whether there was a gap shows later: the program may be on its way to
+ * its main function. */
 static struct error *attach_again(struct session *session, struct target *target)
 {
 	struct error *err;
 
-	if (engine_exec_count(session->engine) == session->exec_count)
+	session->gap_is_open = true;
+	session->gap.pid = (uint32_t)target->pid;
+	if (starts_missing(session) > 0)
 		engine_forget_gc(session->engine);
 	err = engine_attach(session->engine, session->exe, target->pid);
-	if (err &&
-	    err->code == ERROR_TARGET) { /* it has ended meanwhile: the next pass tells how */
+	session->gap.to_ns = now_ns();
+	if (err && err->code == ERROR_TARGET) { /* it has ended; the next pass tells how */
 		error_free(err);
 		return NULL;
 	}
 	try(err);
-	/* No probe, old or new, saw the start. */
-	if (engine_exec_count(session->engine) == session->exec_count) {
+	if (starts_missing(session) > 0)
 		read_gc_phase(session, target);
-		session_notice(session, SESSION_WARNING,
-			       "process %d has executed itself anew: removals in its first "
-			       "milliseconds may not have been seen",
-			       (int)target->pid);
-	}
-	session->exec_count = engine_exec_count(session->engine);
 	return NULL;
 }
 
 struct error *watch_exec(struct session *session)
 {
 	struct target *target = watched_target(session);
-	uint64_t id;
+	uint64_t before_ns = session->image_seen_ns;
 	bool same;
 
-	if (!target || !target_image_id(target, &id) || id == session->image_id ||
-	    !target_executes(target, session->exe, &same))
+	if (!target)
 		return NULL;
-	session->image_id = id;
-	if (same)
+	settle_gap(session, false);
+	session->image_seen_ns = now_ns();
+	if (!has_executed(session, target))
+		return NULL;
+	settle_gap(session, true); /* of the exec before */
+	count_starts(session, target);
+	session->gap.from_ns = before_ns > session->gap.to_ns ? before_ns : session->gap.to_ns;
+	if (!target_executes(target, session->exe, &same) || same)
 		return attach_again(session, target);
 	session_notice(session, SESSION_WARNING,
 		       "process %d has executed another program: no removal is seen from here on",
 		       (int)target->pid);
 	return NULL;
+}
+
+void settle_execs(struct session *session)
+{
+	struct target *target = watched_target(session);
+
+	if (!target)
+		return;
+	settle_gap(session, true);
+	if (has_executed(session, target))
+		count_starts(session, target);
+	if (starts_missing(session) <= 0)
+		return;
+	/* It executed the program in the last milliseconds of the run. */
+	session->gap_is_open = true;
+	session->gap.pid = (uint32_t)target->pid;
+	session->gap.from_ns = session->image_seen_ns > session->gap.to_ns ? session->image_seen_ns
+									   : session->gap.to_ns;
+	session->gap.to_ns = now_ns();
+	settle_gap(session, true);
 }

@@ -92,15 +92,28 @@ void forget_process(struct session *session, size_t i)
 	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
 }
 
-/* If the process that has this pid in the table has ended unnoticed, this is another one. If it
- * still runs, it has replaced itself by exec. */
+/* Tells whether a begin is that of a program which has no start record yet. The first begin of a
+ * process that was found on its way to its main function is that of the program it was found with. */
+static bool begins_anew(struct traced *traced)
+{
+	uint64_t id;
+
+	if (!traced->awaits_begin)
+		return true;
+	traced->awaits_begin = false;
+	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
+}
+
+/* If the process that has this pid in the table has ended unnoticed, this is another one. (-b) */
 struct error *process_begins(struct session *session, const struct event_removal *event)
 {
 	struct traced *former = find_process(session, (pid_t)event->pid);
 
-	if (former && has_ended(former)) {
+	if (former && session->options.binary && has_ended(former)) {
 		emit_exit(session, former);
 		forget_process(session, (size_t)(former - session->processes.data));
+	} else if (former && begins_anew(former)) {
+		former->started = false;
 	}
 	return find_or_add_process(session, (pid_t)event->pid, event);
 }
@@ -141,7 +154,7 @@ static void emit_start(struct session *session, struct fan *sinks, const struct 
 		.go = gopcln_version(session->tab),
 		.layout = layout_get(session->placements.maps)->name,
 		.stripped = image_is_stripped(session->image),
-		.wall_ns = clock_ns(CLOCK_REALTIME),
+		.wall_ns = event.time_ns + session->wall_offset_ns,
 		.ready_ms = session->ready_ms,
 		.probes = probes,
 		.probes_n = session->placements.list.len,
@@ -161,12 +174,13 @@ void emit_start_once(struct session *session, struct traced *traced,
 
 	if (traced->started)
 		return;
-	if (!find_bias(session, traced->target, &bias)) {
-		if (!event)
-			return;
+	if (event)
 		bias = event->bias;
-	}
+	else if (!find_bias(session, traced->target, &bias))
+		return;
 	traced->started = true;
+	traced->image_id = 0;
+	target_image_id(traced->target, &traced->image_id);
 	emit_start(session, session->output.sinks, traced->target, bias);
 }
 
@@ -190,6 +204,7 @@ void emit_exit(struct session *session, struct traced *traced)
 {
 	struct event event = {.kind = EVENT_EXIT, .time_ns = traced->end_ns};
 
+	settle_execs(session);
 	session->last_pid = 0; /* the kernel may give it to another process */
 	if (!traced->started)  /* it ended before it could be looked at, and removed nothing */
 		emit_start(session, session->output.sinks, traced->target, 0);

@@ -178,11 +178,24 @@ static void stop_if_closed(struct session *session)
 	session_stop(session);
 }
 
+/* Follows a clock that is set while the run goes on: the time of day of an event is that of the
+ * clock as it was then, give or take one turn of the loop. */
+static void follow_clock(struct session *session)
+{
+	uint64_t offset_ns = clock_wall_offset(session->wall_offset_ns);
+
+	if (offset_ns == session->wall_offset_ns)
+		return;
+	session->wall_offset_ns = offset_ns;
+	fan_set_clock(session->output.sinks, offset_ns);
+}
+
 static struct error *on_tick(void *ctx)
 {
 	struct session *session = ctx;
 
 	try(drain(session, pass_end(session), 0));
+	follow_clock(session);
 	try(watch_processes(session));
 	try(watch_exec(session));
 	stop_if_closed(session);
@@ -281,6 +294,7 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 		.misses = c.misses,
 		.lost = ret->lost,
 		.sinks = ret->sinks,
+		.gaps = session->gaps,
 		.seconds = (double)(end_ns - session->opened_ns) / 1e9,
 	};
 	add_lost(ret, "ring_full", c.lost_ring);
@@ -291,6 +305,16 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 	if (first->lost)
 		add_lost(ret, "write", first->lost);
 	ret->end.sinks_n = fan_accounts(session->output.sinks, ret->sinks, ret->sinks_lost);
+	ret->complete = !ret->lost_all && !ret->end.gaps;
+	for (size_t i = 0; i < ret->end.sinks_n; i++)
+		ret->complete &= !ret->sinks_lost[i].count;
+}
+
+static bool adds_up(const struct session_totals *totals)
+{
+	const struct event_end *end = &totals->end;
+
+	return end->hits == end->delivered + end->filtered + end->sampled + totals->lost_all;
 }
 
 /* --type shows removals in generic code whose map type could be the one asked for. It tells of the
@@ -319,6 +343,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	session_stop(session);
 	engine_detach(session->engine);
 	fail(session, drain(session, 0, 0));
+	settle_execs(session);
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(session, traced);
@@ -331,8 +356,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	fail(session, fan_flush(sinks));
 	ret->failed_code = session->failed_code;
 	tell_shapes(session);
-	if (!ret->failed_code &&
-	    ret->end.hits != ret->end.delivered + ret->end.filtered + ret->lost_all)
+	if (!ret->failed_code && !adds_up(ret))
 		session_notice(session, SESSION_WARNING,
 			       "the counts do not add up (%llu hits): please report this",
 			       (unsigned long long)ret->end.hits);

@@ -102,6 +102,7 @@ struct session_totals {
 	struct event_sink sinks[SESSION_SINKS_MAX]; /* end.sinks points here */
 	struct event_lost sinks_lost[SESSION_SINKS_MAX];
 	uint64_t lost_all; /* the sum of lost[] */
+	bool complete;	   /* nothing was lost, by any sink, and there was no gap */
 	int failed_code;   /* enum error_code of the first error of the run; 0: none */
 };
 

@@ -10,7 +10,9 @@
 /* A process that is watched. */
 struct traced {
 	struct target *target;
-	bool started;	     /* its start record is out */
+	bool started;	     /* the start record of what it executes is out */
+	uint64_t image_id;   /* of what that record describes; 0: unknown */
+	bool awaits_begin;   /* it may have been found before its main function began */
 	bool ended;	     /* its exit record is out */
 	enum target_end end; /* TARGET_RUNS until its end is known */
 	uint64_t end_ns;     /* when the end was noticed */
@@ -21,6 +23,7 @@ struct session {
 	struct session_options options;
 	uint64_t opened_ns;
 	double ready_ms;
+	uint64_t wall_offset_ns; /* clock_wall_offset() */
 
 	/* setup.c: the target and its file */
 	int exe;	 /* the program's file */
@@ -40,8 +43,14 @@ struct session {
 	uint32_t last_pid; /* of the last event: it is in the table */
 
 	/* exec.c: the one process that is watched */
-	uint64_t image_id;   /* changes with an exec */
-	uint32_t exec_count; /* engine_exec_count() after the last one */
+	uint64_t image_id;	/* of what it executes; where the engine does not count execs */
+	uint32_t execs_seen;	/* engine_executions.all at the last look */
+	uint64_t image_seen_ns; /* when it was last seen to have executed nothing else */
+	uint32_t starts;	/* how often it has executed the watched program */
+	int64_t starts_settled; /* those of them that are accounted for without a begin */
+	bool gap_is_open;	/* the last exec may have left a gap; see exec.c */
+	struct event_gap gap;
+	uint64_t gaps; /* how many were told */
 
 	/* session.c: one pass over the ring */
 	uint64_t end_ns;	/* --duration; UINT64_MAX: none */
@@ -82,8 +91,8 @@ struct error *process_begins(struct session *session, const struct event_removal
 bool find_bias(const struct session *session, struct target *target, uint64_t *ret);
 /* Looks whether a process has ended, and remembers how and when. */
 bool has_ended(struct traced *traced);
-/* Writes the start record, once. event: the first event, which tells the bias of a process that
- * ended too soon to be looked at, or NULL. */
+/* Writes the start record, once for each program that the process executes. event: of the program,
+ * which tells its load bias; NULL: /proc tells it, if the process is there to be looked at. */
 void emit_start_once(struct session *session, struct traced *traced,
 		     const struct event_removal *event);
 void emit_exit(struct session *session, struct traced *traced);
@@ -97,6 +106,8 @@ void remember_image(struct session *session);
 /* Reads the GC phase of the process and tells the engine, which then need not read it with each
  * event. */
 void read_gc_phase(struct session *session, struct target *target);
+/* Tells the gaps that execs have left, now that the process has ended or the run does. */
+void settle_execs(struct session *session);
 /* Looks whether the one watched process has executed a program since the last call, and attaches
  * the probes again where the kernel has dropped them. */
 struct error *watch_exec(struct session *session);

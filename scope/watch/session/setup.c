@@ -93,6 +93,7 @@ struct error *session_open(const struct session_options *options, struct session
 		return error_nomem();
 	session->options = *options;
 	session->opened_ns = now_ns();
+	session->wall_offset_ns = clock_wall_offset(0);
 	session->exe = -1;
 	session->spawn = (struct spawn){.go = -1, .failed = -1};
 	try(loop_new(&session->loop));
@@ -230,8 +231,10 @@ static bool on_found(void *ctx, pid_t pid)
 
 	session->failed = find_or_add_process(session, pid, NULL);
 	traced = session->failed ? NULL : find_process(session, pid);
-	if (traced)
+	if (traced) {
+		traced->awaits_begin = true;
 		notice_stopped(session, traced->target);
+	}
 	return !session->failed;
 }
 
@@ -257,6 +260,7 @@ static struct error *start_command(struct session *session)
 
 	try(process_adopt(session->spawn.pid, session->spawn.path, &target));
 	try(add_process(session, target));
+	session->processes.data[0].awaits_begin = true;
 	return spawn_go(&session->spawn);
 }
 

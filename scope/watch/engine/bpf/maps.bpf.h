@@ -44,6 +44,13 @@ uint32_t generation = 0; /* probes attached with another one do not count */
  * when it executed itself anew. */
 uint32_t begun = 0;
 
+/* How often the process `watched` (0: none) has executed any program, and the one whose file has the
+ * inode number `watched_inode`. */
+uint32_t watched = 0;
+uint64_t watched_inode = 0;
+uint32_t executed = 0;
+uint32_t executed_again = 0;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 
 #include "watch/engine/wire.h"
 #include "watch/engine/bpf/maps.bpf.h"
@@ -605,6 +606,17 @@ int on_gc(struct pt_regs *ctx)
 
 /* ---- a process begins ---- */
 
+/* Sends the record of a begin. It is the one record that wakes the reader: a process that lives for a
+ * few milliseconds only must be met while it is there. */
+static __always_inline void send_start(struct pt_regs *ctx, uint32_t index)
+{
+	struct wire_event e = {.kind = WIRE_START};
+
+	e.ip = ctx->rip;
+	take_head(&e, index);
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+}
+
 /* The one process that is traced: for the first time, or once more, having executed itself. No
  * collection runs then. */
 SEC("uprobe")
@@ -618,19 +630,43 @@ int on_begin(struct pt_regs *ctx)
 	gc_phase = 0;
 	gc_changes = 1;
 	add(begun, 1);
+	send_start(ctx, index);
 	return 0;
 }
 
 SEC("uprobe")
 int on_start(struct pt_regs *ctx)
 {
-	struct wire_event e = {.kind = WIRE_START};
-
 	no_private_stack(ctx);
-	e.ip = ctx->rip;
-	take_head(&e, bpf_get_attach_cookie(ctx) & 0xffff);
-	/* The one record that wakes the reader: a process that lives for a few milliseconds only must
-	 * be met while it is there. */
-	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+	send_start(ctx, bpf_get_attach_cookie(ctx) & 0xffff);
+	return 0;
+}
+
+/* The members of the kernel's structs that are read; libbpf finds their offsets. */
+struct inode {
+	unsigned long i_ino;
+} __attribute__((preserve_access_index));
+struct file {
+	struct inode *f_inode;
+} __attribute__((preserve_access_index));
+struct linux_binprm {
+	struct file *file;
+} __attribute__((preserve_access_index));
+
+/* Any process has executed a program. Counting where the one that is traced executes the traced
+ * program tells whether a begin was missed: where another thread than the first does it, no probe
+ * fires. */
+SEC("raw_tp/sched_process_exec")
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct linux_binprm *program = (struct linux_binprm *)ctx->args[2];
+	struct wire_event e = {};
+
+	take_head(&e, 0);
+	if (!watched || e.pid != watched)
+		return 0;
+	add(executed, 1);
+	if (BPF_CORE_READ(program, file, f_inode, i_ino) == watched_inode)
+		add(executed_again, 1);
 	return 0;
 }
