@@ -15,7 +15,7 @@ struct chain {
 	struct link *link;
 };
 
-/* Where an entry is. */
+/* The place of an entry. */
 struct place {
 	uint8_t *tag;
 	uint8_t *slot;

@@ -1,4 +1,4 @@
-/* How a map's core is made, how the fast path is told of it, and what happens when the program starts. */
+/* Makes a map's core, sets the members that the fast path reads, and applies TOPHASH_DEBUG at program start. */
 #include "core.h"
 
 #include <errno.h>

@@ -2,26 +2,24 @@
  *
  *	cc -o boehm boehm.c $(pkg-config --cflags --libs tophash bdw-gc)
  *
- * Memory. The map's comes from GC_malloc_uncollectable: the collector looks for pointers in it, and never
- * frees it, so whatever is in the map lives. The map is a root, then, until fini: a map inside of a collected
- * object wants a finalizer that calls fini, and a value that leads back to that object keeps it for ever.
- * (Without GC_enable_incremental, GC_malloc does as well, and knows no such cycles.)
+ * Memory. The map's memory comes from GC_malloc_uncollectable. The collector looks for pointers in it and never
+ * frees it, so everything in the map lives: the map is a root until fini. A map inside a collected object needs a
+ * finalizer that calls fini, and a value that leads back to that object keeps it for ever. (Without
+ * GC_enable_incremental, GC_malloc is enough, and such cycles are no problem.)
  *
- * Barrier. By GC_set_manual_vdb_allowed the program promises to tell which objects it has written pointers
- * into; those that it does not tell of are not looked at again, by a minor collection or at the end of an
- * incremental one. An object is told of by any address in it, and as a whole. A pointer that is cleared need
- * not be told of: TOPHASH_WRITE_CLEAR does nothing here, but that there is a barrier at all makes the map
- * clear what it leaves.
+ * Barrier. With GC_set_manual_vdb_allowed the program promises to tell the collector which objects it has written
+ * pointers into. A minor collection, or the end of an incremental one, does not look at other objects again. Any
+ * address inside an object tells of the whole object. A pointer that is cleared need not be told: the hook ignores
+ * TOPHASH_WRITE_CLEAR. But because there is a barrier, the map clears the slots that entries leave.
  *
  * Before, not after. The collector's manual asks for GC_end_stubborn_change(object) after the store, and for
- * GC_reachable_here(pointer) behind that. For a collection that begins between the two takes what was told
- * so far, and the store that follows is lost. The map calls its barrier before the store, and there is
- * nothing in between that a collection could begin in: in a program with one thread it begins in the
- * collector's own functions only. Where other threads allocate, it may begin anywhere: put GC_disable()
- * before each change of a map, and GC_enable() behind it.
+ * GC_reachable_here(pointer) behind that. If a collection begins between the call and the store, it takes what was
+ * told by then, and the store is lost. The map calls its barrier before the store, and calls nothing in between. In
+ * a program with one thread a collection begins only in the collector's own functions. Where other threads allocate,
+ * it may begin anywhere: put GC_disable() before each change of a map, and GC_enable() behind it.
  *
- * Finalizers run in whatever allocates: in the middle of a put, too, where the map must not be touched. So
- * they are called by hand here.
+ * Finalizers run in any function that allocates, also in the middle of a put, when the map must not be touched.
+ * This program therefore calls them by hand.
  */
 #include <gc.h>
 #include <stdio.h>
@@ -67,7 +65,7 @@ static void count(void *object, void *unused)
 	finalized++;
 }
 
-/* A name in collected memory. */
+/* Returns a name in collected memory. */
 static const char *name_of(unsigned number)
 {
 	char text[16];
@@ -81,13 +79,13 @@ static struct person *person_new(const char *name, const char *town)
 	struct person *ret = GC_malloc(sizeof(*ret));
 
 	GC_register_finalizer_no_order(ret, count, NULL, NULL, NULL);
-	/* Objects of one's own are told of as ever. */
+	/* The program tells of its own objects as usual. */
 	GC_ptr_store_and_dirty(&ret->name, name);
 	GC_ptr_store_and_dirty(&ret->town, town);
 	return ret;
 }
 
-/* In a function of its own: when it returns, nobody but the map knows the objects. */
+/* Puts people into the map. It is not inlined: when it returns, only the map refers to the objects. */
 __attribute__((noinline)) static int fill(struct people *people, unsigned from, unsigned to)
 {
 	for (unsigned i = from; i < to; i++) {
@@ -101,7 +99,7 @@ __attribute__((noinline)) static int fill(struct people *people, unsigned from, 
 
 static void collect(void)
 {
-	/* Twice: objects are freed by the collection after the one that finalizes them. */
+	/* It runs twice: the collection after the one that finalizes an object frees it. */
 	for (unsigned i = 0; i < 2; i++) {
 		GC_gcollect();
 		GC_invoke_finalizers();
@@ -119,7 +117,7 @@ int main(void)
 	GC_set_finalize_on_demand(1);
 	people_set_hooks(&people, &hooks);
 
-	/* The map grows several times meanwhile, and the collector makes its minor collections. */
+	/* Meanwhile the map grows several times, and the collector makes minor collections. */
 	if (fill(&people, 0, 100000) != 0)
 		return 1;
 	collect();
@@ -135,7 +133,7 @@ int main(void)
 		people_delete(&people, text);
 	}
 	collect();
-	/* A few may be kept by what looks like a pointer to them, on the stack or in a register. */
+	/* A few may be kept by values on the stack or in registers that look like pointers to them. */
 	printf("deleted 90000, finalized %s\n",
 	       finalized > 89990 && finalized <= 90000 ? "them" : "others");
 	people_fini(&people);

@@ -29,7 +29,7 @@ static int put_copy(struct ages *ages, const char *name, int age)
 	if (!copy)
 		return -1;
 	copied++;
-	/* Where an equal key is there already, that one stays, and the hook frees the copy. Only
+	/* If an equal key is in the map already, it stays, and the hook frees the copy. Only
 	 * when put fails is the key still ours. */
 	ret = ages_put(ages, copy, age);
 	if (ret < 0) {

@@ -288,8 +288,8 @@
 
 #define TOPHASH_END_(name) TOPHASH_ASSERT(1, "takes the semicolon")
 
-/* What has parameters of the key's or the value's type is inline even where the rest is not: how such a
- * parameter is passed depends on the compiler (typed.h), which need not be the same for all sources. */
+/* Functions with a parameter of the key's or the value's type are inline, even where the others are external. The way
+ * such a parameter is passed depends on the compiler (typed.h), and sources may be compiled by different ones. */
 #define TOPHASH_MAP_INLINE_(name, K, V)                                                  \
 	TOPHASH_INLINE_DELETE_(name, K)                                                  \
 	TOPHASH_FAST_ V *name##_find(const struct name *m, name##_key_arg k)             \
@@ -360,7 +360,7 @@
 
 #define TOPHASH_INNER_(m)	   ((m) ? &(m)->map : NULL)
 #define TOPHASH_TAKE_(T, ret, arg) tophash_take_arg(&(ret), &(arg), sizeof(T), TOPHASH_IS_BOOL(T))
-/* The cast is for debuggers: without one, compilers leave struct name_iter, which tells K and V, out of
+/* The cast is for debuggers, which find K and V in struct name_iter. Without it, compilers leave that structure out of
  * the debug information of a program that never iterates. */
 #define TOPHASH_TAKE_KEY_(name, K, ret, arg) \
 	((void)(struct name##_iter *)0, TOPHASH_TAKE_(K, ret, arg))
@@ -434,7 +434,7 @@
 		return it;                                                            \
 	}
 
-/* How a step of a loop ends: nothing to come, or the slot shown in it. */
+/* Ends a step of a loop: returns false at the end, or copies the key of the slot and returns true. */
 #define TOPHASH_SHOW_KEY_(it, slot)                            \
 	if (TOPHASH_UNLIKELY(!(slot)))                         \
 		return false;                                  \
