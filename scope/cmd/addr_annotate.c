@@ -243,29 +243,36 @@ static struct error *take_hit(struct stream *stream, const struct scan_hit *hit,
 	return add(stream, value, step, &found);
 }
 
-static struct error *take_line(struct stream *stream, const char *line, size_t len, size_t at,
-			       char next)
+static struct error *take_line(struct stream *stream, const struct scan_text *text, size_t at)
 {
 	struct scan_hit hits[SCAN_HITS_MAX];
-	size_t n = scan_line(&stream->state, line, len, next, hits);
+	const char *line = text->line;
+	size_t n = scan_line(&stream->state, text, hits);
 
-	if (stream->learning) {
-		learn_bias(stream, hits, n, line);
-		return NULL;
-	}
-	while (n) {
-		struct scan_hit last = hits[n - 1];
-
-		for (size_t i = 0; i < n; i++) {
+	for (; n; n = scan_line_more(&stream->state, text, hits)) {
+		if (stream->learning)
+			learn_bias(stream, hits, n, line);
+		for (size_t i = 0; i < n && !stream->learning; i++) {
 			/* Where the pc stands beside the offset, they are one. */
 			if (hits[i].kind == SCAN_OFFSET && i + 1 < n &&
 			    hits[i + 1].kind == SCAN_FRAME)
 				continue;
 			try(take_hit(stream, &hits[i], line, at));
 		}
-		n = n < SCAN_HITS_MAX ? 0 : scan_line_more(line, len, &last, hits);
 	}
 	return NULL;
+}
+
+/* Finds the line that begins at `at`, when all of it is there. */
+static void find_next(const struct stream *stream, size_t at, struct scan_text *ret)
+{
+	const char *next = stream->in.data + at;
+	const char *newline = at < stream->in.len ? memchr(next, '\n', stream->in.len - at) : NULL;
+
+	if (newline) {
+		ret->next = next;
+		ret->next_len = (size_t)(newline - next);
+	}
 }
 
 /* learning: only for the bias, until it is known. */
@@ -278,9 +285,11 @@ static struct error *take_lines(struct stream *stream, size_t len, bool learning
 	while (at < len && (!learning || wants_bias(stream->addr))) {
 		const char *newline = memchr(text + at, '\n', len - at);
 		size_t end = newline ? (size_t)(newline - text) : len;
-		char next = end + 1 < stream->in.len ? text[end + 1] : '\0';
+		struct scan_text line = {.line = text + at, .len = end - at};
 
-		try(take_line(stream, text + at, end - at, at, next));
+		if (newline)
+			find_next(stream, end + 1, &line);
+		try(take_line(stream, &line, at));
 		at = end + 1;
 	}
 	return NULL;

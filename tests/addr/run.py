@@ -692,6 +692,43 @@ def annotate():
             check_offsets(version, exe, offsets)
 
 
+LOGS = {  # what a log makes of a line
+    "journald": lambda line: f"Nov 29 20:18:01 web1 crash[4711]: {line}\n",
+    "kubectl": lambda line: f"2026-11-29T20:18:01.123456789Z {line}\n",
+    "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stderr", "time": "2026-11-29T20:18:01Z"}) + "\n",
+    "journald, json": lambda line: json.dumps({"_PID": "4711", "MESSAGE": line}) + "\n",
+    "syslog": lambda line: "Nov 29 20:18:01 web1 crash[4711]: " + line.replace("\t", "#011") + "\n",
+    "indent": lambda line: f"    {line}\n",
+    "one string": lambda line: json.dumps(line + "\n")[1:-1],
+}
+
+
+@test
+def annotate_logs():
+    """A crash report in a log has the notes that it has alone, and no others."""
+    exe = crash("1.26", "default")
+    for how, level in (("panic", "all"), ("nil", "system"), ("wait", "all")):
+        text = report(exe, how, level)
+        plain = tophash("--annotate", exe, text=text).stdout
+        check(plain.count(" +0x") > 3 and plain != text, f"{how}: {plain[:200]}")
+        for name, decorate in LOGS.items():
+            got = tophash("--annotate", exe, text="".join(map(decorate, text.splitlines()))).stdout
+            same(got, "".join(map(decorate, plain.splitlines())), f"{how} {level}, {name}")
+
+
+@test
+def annotate_kernel():
+    """The kernel's lines about signals."""
+    exe = crash("1.26", "default")
+    main = {name: addr for addr, _, name in symbols(exe)}["main.main"]
+    for line in (
+        f"[12.5] crash[4711]: segfault at 0 ip {main:016x} sp 000000c00005af10 error 4 in crash[401000+98000]",
+        f"traps: crash[4711] trap invalid opcode ip:{main:x} sp:c00005af10 error:0 in crash[401000+98000]",
+    ):
+        got = tophash("-a", exe, text=line + "\n").stdout
+        check(re.sub(r" \[main\.main [^]]*\]", "", got) == line + "\n" and "[main.main " in got, got)
+
+
 @test
 def annotate_leaves():
     """What is no address stays as it is; what is one has the note behind it."""

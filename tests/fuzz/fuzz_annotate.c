@@ -41,15 +41,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t end = newline ? (size_t)(newline - text) : size, from = 0, len = end - at;
 		/* A copy of its own size: one byte too far is seen. */
 		char *line = malloc(len + !len);
-		size_t n;
+		struct scan_text piece = {.line = line, .len = len};
 
 		memcpy(line, text + at, len);
-		n = scan_line(&state, line, len, end + 1 < size ? text[end + 1] : '\0', hits);
-		if (n > SCAN_HITS_MAX || state.func_len >= sizeof(state.func))
-			abort();
-		for (size_t i = 0; i < n; i++) {
-			check(line, len, &hits[i], from);
-			from = hits[i].at + hits[i].len;
+		if (end + 1 < size) {
+			char *last = memchr(text + end + 1, '\n', size - end - 1);
+
+			piece.next = text + end + 1;
+			piece.next_len = last ? (size_t)(last - piece.next) : size - end - 1;
+		}
+		for (size_t n = scan_line(&state, &piece, hits); n;
+		     n = scan_line_more(&state, &piece, hits)) {
+			if (n > SCAN_HITS_MAX || state.func_len >= sizeof(state.funcs[0]))
+				abort();
+			for (size_t i = 0; i < n; i++) {
+				check(line, len, &hits[i], from);
+				from = hits[i].at + hits[i].len;
+			}
 		}
 		free(line);
 		at = end + 1;

@@ -3,12 +3,21 @@
 
 #include "read/explain/scan.h"
 
+#include <stdio.h>
+
 static struct scan_state state;
 static struct scan_hit hits[SCAN_HITS_MAX];
 
+static struct scan_text text;
+
+/* next: the first byte of the next line. */
 static size_t scan(const char *line, char next)
 {
-	return scan_line(&state, line, strlen(line), next, hits);
+	static char next_line[1];
+
+	next_line[0] = next;
+	text = (struct scan_text){line, strlen(line), next_line, 1};
+	return scan_line(&state, &text, hits);
 }
 
 static void assert_hit(size_t i, const char *line, const char *number, uint64_t value,
@@ -177,26 +186,208 @@ static void test_no_traceback(void **unused)
 static void test_many(void **unused)
 {
 	char line[4 * SCAN_HITS_MAX * 2 + 16] = "";
-	struct scan_hit last;
 	size_t at = 0;
 
 	for (size_t i = 0; i < 2 * SCAN_HITS_MAX + 3; i++)
 		memcpy(line + 4 * i, "0x1 ", 5);
 	assert_int_equal(scan(line, 'x'), SCAN_HITS_MAX);
-	last = hits[SCAN_HITS_MAX - 1];
-	assert_int_equal(scan_line_more(line, strlen(line), &last, hits), SCAN_HITS_MAX);
-	last = hits[SCAN_HITS_MAX - 1];
-	assert_int_equal(scan_line_more(line, strlen(line), &last, hits), 3);
+	assert_int_equal(scan_line_more(&state, &text, hits), SCAN_HITS_MAX);
+	assert_int_equal(scan_line_more(&state, &text, hits), 3);
 	assert_hit(2, line, "0x1", 1, SCAN_PLAIN);
 
 	memcpy(line, "1 @ ", 4);
 	for (at = 4; at < 4 * SCAN_HITS_MAX + 8; at += 4)
 		memcpy(line + at, "0x2 ", 5);
 	assert_int_equal(scan(line, 'x'), SCAN_HITS_MAX);
-	last = hits[SCAN_HITS_MAX - 1];
-	assert_int_equal(last.kind, SCAN_RETURN);
-	assert_int_equal(scan_line_more(line, strlen(line), &last, hits), 1);
+	assert_int_equal(hits[0].kind, SCAN_RETURN);
+	assert_int_equal(scan_line_more(&state, &text, hits), 1);
 	assert_hit(0, line, "0x2", 2, SCAN_RETURN);
+}
+
+/* Takes a text of several lines apart. *ret_words counts plain addresses. Returns the frames found, as
+ * "function file:line+offset" lines. */
+static const char *frames_of(const char *lines, size_t *ret_words)
+{
+	static char found[4096];
+	size_t used = 0;
+
+	state = (struct scan_state){0};
+	*ret_words = 0;
+	found[0] = '\0';
+	for (const char *line = lines, *end; *line; line = *end ? end + 1 : end) {
+		size_t n;
+
+		end = strchrnul(line, '\n');
+		text = (struct scan_text){.line = line, .len = (size_t)(end - line)};
+		if (*end && end[1]) {
+			text.next = end + 1;
+			text.next_len = strcspn(end + 1, "\n");
+		}
+		for (n = scan_line(&state, &text, hits); n;
+		     n = scan_line_more(&state, &text, hits)) {
+			for (size_t i = 0; i < n; i++) {
+				if (hits[i].kind != SCAN_OFFSET)
+					*ret_words += hits[i].kind == SCAN_PLAIN;
+				else
+					used += (size_t)snprintf(
+						found + used, sizeof(found) - used,
+						"%.*s %.*s:%u+%llx\n", (int)hits[i].func_len,
+						hits[i].func, (int)hits[i].file_len,
+						line + hits[i].file, hits[i].line,
+						(unsigned long long)hits[i].value);
+			}
+		}
+	}
+	return found;
+}
+
+#define TRACE                                                            \
+	"panic({0x48bd00?, 0x522f60?})\n\t/go/src/panic.go:770 +0x132\n" \
+	"main.(*store).drop(0x481900, {0x4c2a11, 0x7}, ...)\n"           \
+	"\t/src/my app/main.go:61 +0x1d\n"                               \
+	"main.drain[...](0x44aa20)\n\t/src/main.go:7 +0x1\n"             \
+	"main.main.func1()\n\t/src/main.go:8 +0x22\n"                    \
+	"created by main.main in goroutine 1\n\t/src/main.go:9 +0x99\n"
+
+/* Appends text with `prefix` before each line, `tab` for a tab, and `suffix` behind each line. */
+static void decorate(const char *trace, const char *prefix, const char *tab, const char *suffix,
+		     char *to)
+{
+	bool begins = true;
+
+	for (; *trace; trace++) {
+		if (begins)
+			to = stpcpy(to, prefix);
+		begins = *trace == '\n';
+		if (*trace == '\t')
+			to = stpcpy(to, tab);
+		else if (*trace == '\n')
+			to = stpcpy(to, suffix);
+		else
+			*to++ = *trace;
+	}
+	*to = '\0';
+}
+
+/* As logs give a traceback: every frame is found, and no argument is taken for an address. */
+static void test_logs(void **unused)
+{
+	static const struct {
+		const char *prefix, *tab, *suffix;
+	} logs[] = {
+		{"", "\t", "\n"},
+		{"", "\t", "\r\n"},
+		{"    ", "\t", "\n"},
+		{"\t", "\t", "\n"},
+		{"", "        ", "\n"},
+		{"Nov 29 20:18:01 web1 fetch[4711]: ", "\t", "\n"},
+		{"Nov 29 20:18:01 web1 fetch[4711]: ", "\t", "\r\n"},
+		{"Nov 29 20:18:01 web1 fetch[4711]: ", "#011", "\n"},
+		{"Nov 29 20:18:01 web1 fetch[4711]: ", "        ", "\n"},
+		{"2026-11-29T20:18:01+0100 web1 fetch[4711]: ", "\t", "\n"},
+		{"2026-11-29T20:18:01.123Z ", "\t", "\n"},
+		{"2026-11-29T20:18:01.123456789Z stderr F ", "\t", "\n"},
+		{"<11>1 2026-11-29T20:18:01Z web1 fetch 4711 - - ", "\t", "\n"},
+		{"web-7c9f fetch ", "\t", "\n"},
+		{"\x1b[36mweb_1  |\x1b[0m ", "\t", "\x1b[0m\n"},
+		{"[pod/web/fetch] ", "\t", "\n"},
+		{"[pod/web/fetch]", "\t", "\n"},
+		{"E1129 20:18:01.123456 4711 main.go:20] ", "\t", "\n"},
+		{"> ", "\t", "\n"},
+		{"{\"log\":\"", "\\t",
+		 "\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-29T20:18:01Z\"}\n"},
+		{"{\"MESSAGE\":\"", "\\t", "\",\"_PID\":\"4711\",\"CODE\":\"0xg\"}\n"},
+		{"{\"_PID\":\"4711\", \"MESSAGE\" : \"", "\\t", "\"}\n"},
+		{"level=error msg=\"", "\\t", "\"\n"},
+		/* all of it in one line */
+		{"", "\\t", "\\n"},
+		{"", "\\\\t", "\\\\n"},
+		{"", "\\t", "\\r\\n"},
+		{"", "#011", "#012"},
+	};
+	char decorated[4096];
+	size_t words;
+
+	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+		const char *found;
+		bool blanks = logs[i].tab[0] == ' '; /* then a path's blanks are not known */
+
+		decorate(TRACE, logs[i].prefix, logs[i].tab, logs[i].suffix, decorated);
+		found = frames_of(decorated, &words);
+		if (words)
+			fail_msg("%s: %zu arguments taken for addresses", decorated, words);
+		if (strcmp(found, blanks ? "panic /go/src/panic.go:770+132\n"
+					   "main.(*store).drop app/main.go:61+1d\n"
+					   "main.drain[...] /src/main.go:7+1\n"
+					   "main.main.func1 /src/main.go:8+22\n"
+					   "main.main /src/main.go:9+99\n"
+					 : "panic /go/src/panic.go:770+132\n"
+					   "main.(*store).drop /src/my app/main.go:61+1d\n"
+					   "main.drain[...] /src/main.go:7+1\n"
+					   "main.main.func1 /src/main.go:8+22\n"
+					   "main.main /src/main.go:9+99\n") != 0)
+			fail_msg("%s: found \"%s\"", decorated, found);
+	}
+}
+
+/* A whole crash report within one string of JSON. */
+static void test_json_report(void **unused)
+{
+	size_t words;
+	const char *found = frames_of("{\"level\":\"error\",\"stack\":\"goroutine 1 [running]:\\n"
+				      "main.f(0x481900)\\n\\t/src/main.go:5 +0x1d\\nmain.main()\\n"
+				      "\\t/src/main.go:9 +0x2e\\n\",\"pc\":\"0x44c8b2\"}\n",
+				      &words);
+
+	assert_string_equal(found, "main.f /src/main.go:5+1d\nmain.main /src/main.go:9+2e\n");
+	assert_int_equal(words, 1);
+}
+
+/* Lines of a log that only look like a frame's first line: their numbers are addresses. */
+static void test_no_logs(void **unused)
+{
+	static const struct {
+		const char *lines;
+		size_t words;
+	} logs[] = {
+		{"Nov 29 web1 app: called foo.bar(0x4a1b2d)\nnext\n", 1},
+		{"Nov 29 web1 app: called foo.bar(0x4a1b2d)\n",
+		 0}, /* perhaps: its place is to come */
+		{"Nov 29 web1 app: foo.bar(at 0x4a1b2d)\n\t/src/main.go:5 +0x1d\n", 1},
+		{"Nov 29 web1 app: created by Bob at 0x4a1b2d\n", 1},
+		{"{\"msg\":\"foo.bar(0x4a1b2d)\"}\n{\"msg\":\"x\"}\n", 1},
+		{"{\"pc\":\"0x4a1b2d\",\"ret\":\"\\t0x4a1b2e\\n0x4a1b2f\"}\n", 3},
+		{"fetch[1]: pc 0x4a1b2d (main.f)\nnext\n", 1},
+	};
+	size_t words;
+
+	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+		assert_string_equal(frames_of(logs[i].lines, &words), "");
+		if (words != logs[i].words)
+			fail_msg("%s: %zu addresses", logs[i].lines, words);
+	}
+}
+
+/* The kernel's messages about signals have no 0x. */
+static void test_kernel(void **unused)
+{
+	assert_one(
+		"[12.5] fetch[4711]: segfault at 0 ip 0000000000499097 sp 000000c00005af10 error 4 "
+		"in fetch[401000+98000] likely on CPU 1",
+		"0000000000499097", 0x499097);
+	assert_one("traps: fetch[4711] trap invalid opcode ip:499097 sp:7ffc4a0 error:0 in "
+		   "fetch[401000+98000]",
+		   "499097", 0x499097);
+	assert_one("Nov 29 web1 kernel: fetch[1] general protection fault ip:499097 sp:7f error:0",
+		   "499097", 0x499097);
+	assert_one("RIP: 0033:0x499097", "0x499097", 0x499097);
+	assert_one("rip 499097", "499097", 0x499097);
+	assert_one("ip 0x499097", "0x499097", 0x499097);
+	assert_none("ip 10.0.0.1");
+	assert_none("a zip 499097");
+	assert_none("ip 499");
+	assert_none("ip 499097x");
+	assert_none("ip");
 }
 
 int main(void)
@@ -206,6 +397,8 @@ int main(void)
 		cmocka_unit_test(test_bare),	  cmocka_unit_test(test_perf),
 		cmocka_unit_test(test_traceback), cmocka_unit_test(test_no_traceback),
 		cmocka_unit_test(test_many),	  cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_logs),	  cmocka_unit_test(test_json_report),
+		cmocka_unit_test(test_no_logs),	  cmocka_unit_test(test_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

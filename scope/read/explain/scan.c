@@ -7,7 +7,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* -1: none */
+/* Returns -1 for what is no digit. */
 static int hex_value(char c)
 {
 	if (is_digit(c))
@@ -16,7 +16,7 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Part of a word: a number beside one of these is a piece of something else. */
+/* Tells whether c is part of a word. A number beside one of these is a piece of something else. */
 static bool is_word(char c)
 {
 	return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || (c & 0x80);
@@ -27,7 +27,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The hexadecimal digits at p: how many (1 to 16, else 0). */
+/* Reads the hexadecimal digits at p. Returns how many there are: 1 to 16, else 0. */
 static size_t hex_digits(const char *p, const char *end, uint64_t *ret)
 {
 	uint64_t value = 0;
@@ -39,6 +39,15 @@ static size_t hex_digits(const char *p, const char *end, uint64_t *ret)
 		return 0;
 	*ret = value;
 	return n;
+}
+
+/* Tells whether p goes on with a word that begins before it; an escape's letter (\t) begins none. */
+static bool is_part(const char *begin, const char *p)
+{
+	if (p == begin || !is_word(p[-1]))
+		return false;
+	return !(p - begin >= 2 && p[-2] == '\\' && strchr("tnr", p[-1])) &&
+	       !(p - begin >= 4 && (!memcmp(p - 4, "#011", 4) || !memcmp(p - 4, "#012", 4)));
 }
 
 /* ---- a line that is an address ---- */
@@ -98,58 +107,205 @@ static size_t scan_perf(struct scan_state *state, const char *line, size_t len,
 	return 1;
 }
 
-/* ---- Go tracebacks (Go: runtime/traceback.go, traceback2, printcreatedby1) ---- */
+/* ---- pieces of a line ---- */
 
-/* The first line of a frame: "name(arguments)", or "created by name", "created by name in goroutine
- * 7". The name, or NULL. */
-static const char *frame_name(const char *line, size_t len, char next, size_t *ret_len)
+/* Returns the length of an escape that stands for a tab: \t in JSON, \\t in JSON within JSON, #011 of
+ * rsyslog; 0: there is none at p. */
+static size_t tab_escape(const char *p, const char *end)
 {
-	static const char created[] = "created by ";
-	const char *end = line + len, *paren, *space;
+	size_t slashes = 0;
 
-	if (next && next != '\t')
-		return NULL;
-	if (len > sizeof(created) - 1 && !memcmp(line, created, sizeof(created) - 1)) {
-		line += sizeof(created) - 1;
-		space = memmem(line, (size_t)(end - line), " in goroutine ", 14);
-		*ret_len = (size_t)((space ? space : end) - line);
-		return line;
-	}
-	if (!len || end[-1] != ')' || is_blank(*line))
-		return NULL;
-	paren = memrchr(line, '(', len);
-	if (!paren || paren == line || memchr(line, ' ', (size_t)(paren - line)))
-		return NULL;
-	*ret_len = (size_t)(paren - line);
-	if (!memchr(line, '.', *ret_len) && !(*ret_len == 5 && !memcmp(line, "panic", 5)))
-		return NULL;
-	return line;
+	if (end - p >= 4 && !memcmp(p, "#011", 4))
+		return 4;
+	while (p + slashes < end && p[slashes] == '\\')
+		slashes++;
+	return slashes && p + slashes < end && p[slashes] == 't' ? slashes + 1 : 0;
 }
 
-/* The second line: "\tfile:line +0x1d", perhaps with " fp=0x... sp=0x... pc=0x..." behind it. */
-static bool frame_place(const struct scan_state *state, const char *line, size_t len,
+/* Returns the length of what ends a piece at p: a quote, an escape for the end of a line (\n, \r, #012),
+ * a terminal's colour; 0: nothing does. */
+static size_t piece_end(const char *p, const char *end)
+{
+	size_t n = 0;
+
+	if (*p == '"')
+		return 1;
+	if (end - p >= 4 && !memcmp(p, "#012", 4))
+		return 4;
+	if (*p == '\x1b' && end - p >= 2 && p[1] == '[') {
+		for (n = 2; p + n < end && n < 16 && (is_digit(p[n]) || p[n] == ';'); n++)
+			;
+		return p + n < end && p[n] == 'm' ? n + 1 : 0;
+	}
+	while (p + n < end && p[n] == '\\')
+		n++;
+	if (!n || p + n >= end)
+		return 0;
+	return p[n] == 'n' || p[n] == 'r' || p[n] == '"' ? n + 1 : 0;
+}
+
+/* Makes the next piece of the line the one from state->at to state->end. Returns false at the end. */
+static bool next_piece(struct scan_state *state, const char *line, size_t len)
+{
+	size_t at = state->end, skip;
+
+	while (at < len && (skip = piece_end(line + at, line + len)))
+		at += skip;
+	state->at = at;
+	for (; at < len; at++)
+		if ((line[at] == '"' || line[at] == '\\' || line[at] == '#' ||
+		     line[at] == '\x1b') &&
+		    piece_end(line + at, line + len))
+			break;
+	state->end = at;
+	state->words = state->stack = false;
+	return state->at < len;
+}
+
+/* ---- Go tracebacks (Go: runtime/traceback.go, traceback2, printcreatedby1) ---- */
+
+/* Finds a frame's place in a text: "file:line +0x1d". Returns where " +0x" stands, or NULL. */
+static const char *find_place(const char *text, size_t len)
+{
+	const char *plus = memmem(text, len, " +0x", 4), *p;
+
+	for (p = plus; p && p > text && is_digit(p[-1]); p--)
+		;
+	return p && p < plus && p > text && p[-1] == ':' ? plus : NULL;
+}
+
+/* Tells whether the text between the parentheses is what a traceback prints of arguments: hexadecimal
+ * numbers in commas and braces, "_", "...", or nothing. */
+static bool are_arguments(const char *p, const char *end)
+{
+	if (p < end && *p != '{' && *p != '_' && *p != '.' && end - p < 3)
+		return false;
+	for (; p < end; p++) {
+		if (p[0] == '0' && end - p > 2 && p[1] == 'x') {
+			for (p += 2; p + 1 < end && hex_value(p[1]) >= 0;)
+				p++;
+			continue;
+		}
+		if (!strchr(", {}?_.", *p))
+			return false;
+	}
+	return true;
+}
+
+/* Tells whether p[-1] belongs to a prefix, and no name. */
+static bool ends_prefix(const char *p)
+{
+	return is_blank(p[-1]) || strchr("'|>=,;\\#", p[-1]) || (p[-1] == ':' && p[0] != '.') ||
+	       (p[-1] == ']' && p[0] != '.' && p[0] != '(');
+}
+
+/* Finds the name in the first line of a frame: "name(arguments)", or "created by name", or "created by
+ * name in goroutine 7", perhaps behind a prefix. after: the text that follows the piece, in which the
+ * frame's place must stand; NULL: it is not known. *ret_prefix: something stands before the name.
+ * Returns NULL when the piece is no such line. */
+static const char *frame_name(const char *piece, const char *end, size_t *ret_len, bool *ret_prefix)
+{
+	static const char created[] = "created by ";
+	const char *name = memmem(piece, (size_t)(end - piece), created, sizeof(created) - 1);
+	const char *paren, *space;
+
+	*ret_prefix = false;
+	if (name && !is_part(piece, name)) {
+		name += sizeof(created) - 1;
+		while (end > name && is_blank(end[-1]))
+			end--;
+		space = memchr(name, ' ', (size_t)(end - name));
+		if (space && (end - space < 14 || memcmp(space, " in goroutine ", 14) != 0))
+			return NULL;
+		*ret_len = (size_t)((space ? space : end) - name);
+		return memchr(name, '.', *ret_len) ? name : NULL;
+	}
+	while (end > piece && (is_blank(end[-1]) || end[-1] == '\''))
+		end--;
+	if (end == piece || end[-1] != ')')
+		return NULL;
+	paren = memrchr(piece, '(', (size_t)(end - piece));
+	if (!paren || paren == piece)
+		return NULL;
+	for (name = paren; name > piece && !ends_prefix(name); name--)
+		;
+	if (name > piece && name[-1] == '\\' && *name == 't')
+		name++;
+	else if (name > piece && name[-1] == '#' && !strncmp(name, "011", 3))
+		name += 3;
+	*ret_len = (size_t)(paren - name);
+	*ret_prefix = name > piece;
+	if (!memchr(name, '.', *ret_len) && !(*ret_len == 5 && !memcmp(name, "panic", 5)))
+		return NULL;
+	return *ret_prefix && !are_arguments(paren + 1, end - 1) ? NULL : name;
+}
+
+/* How far behind a piece its frame's place is looked for, in the same line. */
+#define PLACE_NEAR 4096
+
+/* As frame_name, for the piece that is next. A name counts when its place follows, in the line or in
+ * the next one; where the next line is not known yet, the name alone must do. */
+static const char *piece_name(const struct scan_state *state, const struct scan_text *text,
+			      size_t *ret_len)
+{
+	size_t rest = text->len - state->end;
+	bool prefix;
+	const char *name =
+		frame_name(text->line + state->at, text->line + state->end, ret_len, &prefix);
+
+	if (!name || !text->next || (!prefix && text->next_len && *text->next == '\t'))
+		return name;
+	if (find_place(text->line + state->end, rest < PLACE_NEAR ? rest : PLACE_NEAR))
+		return name;
+	return find_place(text->next, text->next_len) ? name : NULL;
+}
+
+/* Finds where the file's path begins that ends at `end`: behind the last tab, or an escape for one;
+ * where a log has taken the tab away, behind the last blank. */
+static const char *path_begin(const char *piece, const char *end)
+{
+	const char *begin = NULL, *blank = piece;
+
+	for (const char *p = piece; p < end; p++) {
+		size_t n = *p == '\t' ? 1 : tab_escape(p, end);
+
+		if (n)
+			begin = p + n;
+		if (is_blank(*p))
+			blank = p + 1;
+	}
+	return begin ? begin : blank;
+}
+
+/* Reads the second line of a frame: "\tfile:line +0x1d", perhaps with " fp=0x... sp=0x... pc=0x..."
+ * behind it. */
+static bool frame_place(const struct scan_state *state, const struct scan_text *text,
 			struct scan_hit *ret)
 {
-	const char *end = line + len, *plus = memmem(line, len, " +0x", 4), *p;
+	const char *piece = text->line + state->at, *end = text->line + state->end;
+	const char *plus = find_place(piece, state->end - state->at), *p, *path;
 	uint64_t number = 0, scale = 1;
 	size_t n;
 
-	if (!state->func_len || !len || *line != '\t' || !plus)
+	if (!state->name_len || !plus)
 		return false;
-	for (p = plus; p > line && is_digit(p[-1]) && plus - p < 9; p--, scale *= 10)
+	for (p = plus; p > piece && is_digit(p[-1]) && plus - p < 9; p--, scale *= 10)
 		number += (uint64_t)(p[-1] - '0') * scale;
 	n = hex_digits(plus + 4, end, &ret->value);
-	if (p == plus || p[-1] != ':' || p - 2 <= line || !n || ret->value > INT32_MAX)
+	if (p[-1] != ':' || !n || ret->value > INT32_MAX)
+		return false;
+	path = path_begin(piece, p - 1);
+	if (path == p - 1)
 		return false;
 	*ret = (struct scan_hit){
-		.at = (size_t)(plus + 1 - line),
+		.at = (size_t)(plus + 1 - text->line),
 		.len = n + 3,
 		.value = ret->value,
 		.kind = SCAN_OFFSET,
-		.func = state->func,
-		.func_len = state->func_len,
-		.file = 1,
-		.file_len = (size_t)(p - 1 - (line + 1)),
+		.func = state->name,
+		.func_len = state->name_len,
+		.file = (size_t)(path - text->line),
+		.file_len = (size_t)(p - 1 - path),
 		.line = (uint32_t)number,
 	};
 	return true;
@@ -157,95 +313,159 @@ static bool frame_place(const struct scan_state *state, const char *line, size_t
 
 /* ---- anywhere ---- */
 
-/* A line of a profile's text names a stack by what its calls return to, "1 @ 0x43a2f6 0x44c8b2"
+/* Returns the number at p that is "0x" and digits, a word of its own; its length is 0 otherwise. */
+static struct scan_hit number_at(const char *line, const char *p, const char *end)
+{
+	struct scan_hit hit = {.at = (size_t)(p - line)};
+	size_t digits;
+
+	if (end - p < 3 || (p[1] | 32) != 'x' ||
+	    (p > line && (is_part(line, p) || p[-1] == '+' || p[-1] == '-')))
+		return hit;
+	digits = hex_digits(p + 2, end, &hit.value);
+	hit.len = digits ? digits + 2 : 0;
+	return hit;
+}
+
+#define IP_DIGITS 4 /* fewer are no address of a program */
+
+/* Returns the digits behind "ip " or "ip:" at p, as the kernel prints the address that a signal came at
+ * (arch/x86/mm/fault.c, show_signal_msg; arch/x86/kernel/traps.c, show_signal); length 0 otherwise. */
+static struct scan_hit ip_at(const char *line, const char *p, const char *end)
+{
+	struct scan_hit hit = {.at = 0};
+	const char *digits = p + 3;
+
+	if (end - p < 3 + IP_DIGITS || (p[2] != ' ' && p[2] != ':') ||
+	    (is_part(line, p) && (p[-1] != 'r' || is_part(line, p - 1))))
+		return hit;
+	hit.at = (size_t)(digits - line);
+	hit.len = hex_digits(digits, end, &hit.value);
+	if (hit.len < IP_DIGITS)
+		hit.len = 0;
+	return hit;
+}
+
+/* Finds the words of the piece from state->at on, and moves it. At most `max` of them.
+ * A line of a profile's text names a stack by what its calls return to, "1 @ 0x43a2f6 0x44c8b2"
  * (Go: runtime/pprof/pprof.go, printCountProfile, writeHeapInternal). */
-static size_t scan_words(const char *line, size_t len, size_t from, struct scan_hit ret[])
+static size_t scan_words(struct scan_state *state, const char *line, struct scan_hit ret[],
+			 size_t max)
 {
-	const char *p = line + from, *end = line + len;
-	bool stack = false;
-	size_t n = 0, digits;
+	const char *p = line + state->at, *end = line + state->end;
+	const char *ip = memmem(p, (size_t)(end - p), "ip", 2);
+	size_t n = 0;
 
-	while (n < SCAN_HITS_MAX && p < end && (p = memchr(p, '0', (size_t)(end - p)))) {
-		const char *at = p++;
-		uint64_t value;
+	while (n < max && p < end) {
+		const char *zero = memchr(p, '0', (size_t)(end - p));
+		bool is_ip = ip && (!zero || ip < zero);
+		const char *at = is_ip ? ip : zero;
+		struct scan_hit hit;
 
-		if (end - at < 3 || (at[1] | 32) != 'x' ||
-		    (at > line && (is_word(at[-1]) || at[-1] == '+' || at[-1] == '-')))
-			continue;
-		stack = stack || (at - line >= 3 && !memcmp(at - 3, " @ ", 3));
-		digits = hex_digits(at + 2, end, &value);
-		if (!digits)
-			continue;
-		ret[n++] = (struct scan_hit){
-			.at = (size_t)(at - line),
-			.len = digits + 2,
-			.value = value,
-			.kind = stack ? SCAN_RETURN : SCAN_PLAIN,
-		};
-		p = at + 2 + digits;
+		if (!at)
+			break;
+		hit = is_ip ? ip_at(line, at, end) : number_at(line, at, end);
+		if (!is_ip)
+			state->stack =
+				state->stack || (at - line >= 3 && end - at >= 3 &&
+						 (at[1] | 32) == 'x' && !memcmp(at - 3, " @ ", 3));
+		hit.kind = state->stack ? SCAN_RETURN : SCAN_PLAIN;
+		p = hit.len ? line + hit.at + hit.len : at + 1;
+		if (hit.len)
+			ret[n++] = hit;
+		if (ip && ip < p)
+			ip = memmem(p, (size_t)(end - p), "ip", 2);
 	}
+	state->at = n < max ? state->end : (size_t)(p - line);
 	return n;
 }
 
-/* The fp, sp and pc of a frame: the pc is one more way to say what the offset says. */
-static size_t scan_frame(const struct scan_state *state, const char *line, size_t len,
-			 struct scan_hit ret[])
-{
-	struct scan_hit offset, words[SCAN_HITS_MAX];
-	size_t n, words_n;
+/* The most hits of a frame's place: the offset, and some words "pc=0x...". */
+#define PLACE_HITS 4
 
-	if (!frame_place(state, line, len, &offset))
+/* Takes the place of the frame that waits for one: its offset and its pc, which is one more way to say
+ * what the offset says. Returns the number of hits, 0 when the piece is no place. */
+static size_t scan_place(struct scan_state *state, const struct scan_text *text,
+			 struct scan_hit ret[PLACE_HITS])
+{
+	struct scan_hit word;
+	size_t n = 1;
+
+	if (!frame_place(state, text, &ret[0]))
 		return 0;
-	ret[0] = offset;
-	n = 1;
-	words_n = scan_words(line, len, 0, words);
-	for (size_t i = 0; i < words_n && n < SCAN_HITS_MAX; i++) {
-		if (words[i].at < offset.at + offset.len + 4 ||
-		    memcmp(line + words[i].at - 4, " pc=", 4) != 0)
+	state->at = ret[0].at + ret[0].len;
+	while (n < PLACE_HITS && scan_words(state, text->line, &word, 1)) {
+		if (word.at < ret[0].at + ret[0].len + 4 ||
+		    memcmp(text->line + word.at - 4, " pc=", 4) != 0)
 			continue;
-		ret[n] = offset;
+		ret[n] = ret[0];
 		ret[n].kind = SCAN_FRAME;
-		ret[n].at = words[i].at;
-		ret[n].len = words[i].len;
-		ret[n++].value = words[i].value;
+		ret[n].at = word.at;
+		ret[n].len = word.len;
+		ret[n++].value = word.value;
 	}
+	state->name_len = 0;
 	return n;
 }
 
-size_t scan_line(struct scan_state *state, const char *line, size_t len, char next,
-		 struct scan_hit ret[SCAN_HITS_MAX])
+/* Keeps the name that still waits for its place, for the next line. */
+static void keep_name(struct scan_state *state, const char *line, size_t len)
 {
-	size_t n, func_len = 0;
-	const char *func;
+	bool of_line = state->name >= line && state->name < line + len;
 
-	if (len && line[len - 1] == '\r')
-		len--;
-	n = scan_perf(state, line, len, ret);
-	if (!n)
-		n = scan_bare(line, len, ret);
-	if (!n)
-		n = scan_frame(state, line, len, ret);
-	if (n) {
-		state->func_len = 0;
-		return n;
+	state->func_len = 0;
+	if (state->name_len && of_line && state->name_len < sizeof(state->funcs[0])) {
+		/* The hits of this line may still refer to the name of the line before. */
+		state->turn = !state->turn;
+		state->func_len = state->name_len;
+		memcpy(state->funcs[state->turn], state->name, state->func_len);
 	}
-	func = frame_name(line, len, next, &func_len);
-	state->func_len = func && func_len < sizeof(state->func) ? func_len : 0;
-	if (state->func_len)
-		memcpy(state->func, func, func_len);
-	return func ? 0 : scan_words(line, len, 0, ret);
+	state->name_len = 0;
 }
 
-size_t scan_line_more(const char *line, size_t len, const struct scan_hit *last,
+size_t scan_line_more(struct scan_state *state, const struct scan_text *text,
 		      struct scan_hit ret[SCAN_HITS_MAX])
 {
-	enum scan_kind kind = last->kind;
-	size_t n;
+	size_t n = 0, found, len;
+	const char *name;
 
-	if (kind != SCAN_PLAIN && kind != SCAN_RETURN)
-		return 0;
-	n = scan_words(line, len, last->at + last->len, ret);
-	for (size_t i = 0; i < n && kind == SCAN_RETURN; i++)
-		ret[i].kind = kind;
+	while (n + PLACE_HITS <= SCAN_HITS_MAX) {
+		if (state->at == state->end && !next_piece(state, text->line, text->len)) {
+			keep_name(state, text->line, text->len);
+			return n;
+		}
+		found = state->words ? 0 : scan_place(state, text, ret + n);
+		name = found || state->words ? NULL : piece_name(state, text, &len);
+		if (name) {
+			state->name = name;
+			state->name_len = len;
+		}
+		if (found || name) {
+			state->at = state->end;
+		} else {
+			state->words = true;
+			found = scan_words(state, text->line, ret + n, SCAN_HITS_MAX - n);
+		}
+		n += found;
+	}
+	return n;
+}
+
+size_t scan_line(struct scan_state *state, const struct scan_text *text,
+		 struct scan_hit ret[SCAN_HITS_MAX])
+{
+	bool cr = text->len && text->line[text->len - 1] == '\r';
+	size_t n = scan_perf(state, text->line, text->len - cr, ret);
+
+	state->at = state->end = 0;
+	state->words = state->stack = false;
+	state->name = state->funcs[state->turn];
+	state->name_len = state->func_len;
+	if (!n)
+		n = scan_bare(text->line, text->len, ret);
+	if (!n)
+		return scan_line_more(state, text, ret);
+	state->name_len = state->func_len = 0;
+	state->at = state->end = text->len;
 	return n;
 }
