@@ -1,12 +1,12 @@
-/* Every row has an identity, a string of bytes: equal identities are one row. What it is made of
- * depends on `by`. Sites and types are first looked up by the event's id, so that the bytes are put
- * together once for each id only. */
+/* Every row has an identity, a string of bytes. Equal identities are one row. The bytes depend on
+ * `by`. Sites and types are looked up by the event's id first: the bytes are put together once for
+ * each id. */
 #include "base/text/text.h"
 #include "show/aggr/aggr.h"
 
 #define ROWS_DEFAULT   10000
 #define GOROUTINES_MAX 64
-#define IDS_MAX	       (1u << 20) /* ids remembered; then the memory is forgotten, not the rows */
+#define IDS_MAX	       (1u << 20) /* ids in by_id; past that it is emptied, and the rows stay */
 #define NO_ROW	       UINT32_MAX
 
 struct row {
@@ -17,7 +17,7 @@ struct row {
 	VEC(uint64_t) goroutines;
 };
 
-/* From the identity of a row, which the row owns, to its index. */
+/* Maps the identity of a row, which the row owns, to its index. */
 TOPHASH_MAP(row_index, struct tophash_str, uint32_t);
 
 struct aggr {
@@ -94,7 +94,7 @@ static void put_cstr(struct buf *to, const char *s)
 	buf_put(to, s, strlen(s) + 1);
 }
 
-/* What is known of a key tells it from others; of a part that was cut, that is its length too. */
+/* Two cut keys are one row only if both the kept bytes and the full lengths are equal. */
 static void identify_key(struct buf *to, const struct event_removal *event)
 {
 	event_key(to, event);
@@ -143,7 +143,7 @@ static void identify(struct buf *to, enum aggr_by by, const struct event *event)
 	}
 }
 
-/* name, detail, caller, file, json: each with its NUL, in this order. */
+/* Appends name, detail, caller, file and json, each with its NUL, in this order. */
 static void describe_site(struct buf *to, const struct event_removal *event)
 {
 	const struct frame *site = event->stack;
@@ -199,7 +199,7 @@ static void describe(struct buf *to, enum aggr_by by, const struct event *event)
 
 /* --- Rows --- */
 
-/* Appends a row; `description` and `identity` are copied. *ret: its index. */
+/* Adds a row. `description` and `identity` are copied. *ret: its index. */
 static struct error *row_add(struct aggr *aggr, const struct buf *description,
 			     const struct buf *identity, uint32_t *ret)
 {
@@ -243,7 +243,7 @@ static struct error *row_others(struct aggr *aggr, uint32_t *ret)
 	return NULL;
 }
 
-/* A new row for aggr->identity, or the row "(others)" when there are enough. */
+/* Adds a row for aggr->identity, or finds the row "(others)" when there are enough. */
 static struct error *row_create(struct aggr *aggr, const struct event *event, uint32_t *ret)
 {
 	const struct event_removal *removal = &event->removal;
@@ -291,7 +291,7 @@ static struct error *row_by_identity(struct aggr *aggr, const struct event *even
 	return NULL;
 }
 
-/* A row that stands for calls from more than one place must not name just the first. */
+/* Takes the caller's name off a row that stands for calls from several places. */
 static struct error *row_check_caller(struct aggr *aggr, struct row *row,
 				      const struct event_removal *event)
 {
@@ -326,7 +326,7 @@ static struct error *row_find(struct aggr *aggr, const struct event *event, uint
 
 static struct error *row_goroutine(struct row *row, const struct event_removal *event)
 {
-	/* Ids of different processes are different goroutines. */
+	/* Two processes may have goroutines of the same id. */
 	uint64_t id = event->goid ^ (uint64_t)event->pid << 40;
 
 	if (row->shown.goroutines >= GOROUTINES_MAX)

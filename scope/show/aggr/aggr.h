@@ -1,4 +1,7 @@
-/* aggr: removals counted by site, by map, by map type or by key; a table at the end.
+/* aggr: removals counted by site, by map, by map type or by key.
+ *
+ *   aggr.c    the rows
+ *   caller.c  who counts as the caller of a delete
  */
 #ifndef SHOW_AGGR_AGGR_H
 #define SHOW_AGGR_AGGR_H
@@ -9,8 +12,8 @@ enum aggr_by { AGGR_BY_SITE, AGGR_BY_MAP, AGGR_BY_TYPE, AGGR_BY_KEY };
 
 struct aggr; /* one table; not thread-safe */
 
-/* max_rows: rows kept apart (0: 10000); what comes after that is counted in one row "(others)",
- * so the sums stay exact and memory bounded. */
+/* Makes an empty table. max_rows: rows that are kept apart; 0: 10000. All that comes after them is
+ * counted in one row "(others)": sums stay exact, and memory bounded. Errors: out of memory. */
 struct error *aggr_new(enum aggr_by by, size_t max_rows, struct aggr **ret);
 void aggr_free(struct aggr *aggr);
 CLEANUP_FUNC(struct aggr, aggr_free)
@@ -19,8 +22,8 @@ CLEANUP_FUNC(struct aggr, aggr_free)
  * id. Errors: out of memory. */
 struct error *aggr_add(struct aggr *aggr, const struct event *event);
 
-/* Every string is as the traced program has it, so a sink must escape it; but a key is as
- * value_text() writes it, which is safe already. None is NULL. */
+/* A row. A string is as the traced program has it, and a sink must escape it. Only a key is safe: it
+ * is as value_text() writes it. No string is NULL. */
 struct aggr_row {
 	const char *name;    /* site: "main.(*store).drop"; map: "0xc000…"; type; key as text */
 	const char *detail;  /* site: "store.go:61"; map, key: its map type; else "" */
@@ -38,16 +41,18 @@ struct aggr_row {
 	uint64_t goroutines; /* distinct goroutine ids, counted exactly up to 64, else 64 */
 };
 
-/* Rows by elements, most first (ties by name), "(others)" last. Borrowed until the next call on
- * aggr. A site in a helper of the standard library (maps.DeleteFunc) has one row for each caller;
- * any other site has one row, and its caller is "(several)" once there are more than one. */
+/* Returns the number of rows; *ret: the rows, borrowed until the next call on aggr. Rows with the most
+ * elements come first, then by name; "(others)" is last. A site in a helper of the standard library
+ * (maps.DeleteFunc) has one row for each caller. Any other site has one row. Its caller is
+ * "(several)" once there are several. */
 size_t aggr_rows(struct aggr *aggr, const struct aggr_row **ret);
+/* Returns what the table counts by. */
 enum aggr_by aggr_by(const struct aggr *aggr);
 
-/* Does func (maps., slices., reflect., sync., …) delete on behalf of its caller? */
+/* Tells whether func deletes on behalf of its caller: maps., slices., reflect., sync., ... */
 bool aggr_is_helper(const char *func);
-/* Who called stack[0]: the next frame out that is not the runtime's (runtime.main calls everybody),
- * and not a helper's if stack[0] is one; NULL when there is none. */
+/* Returns the frame that called stack[0]; NULL when there is none. Frames of the runtime do not count,
+ * since runtime.main calls everybody. Helpers do not count if stack[0] is one. */
 const struct frame *aggr_caller(const struct frame *stack, size_t n);
 
 #endif

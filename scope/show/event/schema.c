@@ -1,12 +1,12 @@
 #include "show/event/event.h"
 
-/* A member: its name, its type, where it stands. */
+/* Declares a member: its name, its type, where it stands in struct event. */
 #define MEMBER(name_, type_, at_)                                                     \
 	{                                                                             \
 		.name = ",\"" name_ "\":", .name_len = sizeof(",\"" name_ "\":") - 1, \
 		.type = EVENT_##type_, .offset = offsetof(struct event, at_)          \
 	}
-/* A member that is the same in each record of its kind. */
+/* Declares a member that is the same in each record of its kind. */
 #define CONSTANT(text_)                                                                      \
 	{                                                                                    \
 		.name = "," text_, .name_len = sizeof("," text_) - 1, .type = EVENT_CONSTANT \

@@ -32,16 +32,19 @@ struct addr_totals {
 	uint64_t addresses, explained, differ;
 	uint64_t by[EXPLAIN_SOURCES]; /* addresses that the source answered */
 	bool asked[EXPLAIN_SOURCES];
-	const char *why[EXPLAIN_SOURCES]; /* it answers nothing in the main module: why; or NULL */
+	const char *why[EXPLAIN_SOURCES]; /* why it answers nothing in the main module; or NULL */
 	const char *separate; /* the debug file that was read beside the program's; NULL: none */
 };
+/* Counts one explained address. */
 void addr_count(struct addr_totals *totals, const struct explanation *e);
 
+/* Append one address, and the totals. Safe. */
 void addr_text(struct buf *to, const struct explanation *e, const struct addr_style *style);
 void addr_text_end(struct buf *to, const struct addr_totals *totals);
+/* Append a line of JSON for each. seconds: that the work took. */
 void addr_json(struct buf *to, const struct explanation *e);
 void addr_json_end(struct buf *to, const struct addr_totals *totals, double seconds);
-/* " [function file:line < caller file:line]"; nothing when no source answers. */
+/* Appends " [function file:line < caller file:line]", and nothing when no source answers. Safe. */
 void addr_note(struct buf *to, const struct explanation *e);
 
 #endif

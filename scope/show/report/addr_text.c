@@ -67,7 +67,7 @@ static void put_source(struct buf *to, const struct explanation *e, enum explain
 	}
 }
 
-/* Nothing is known of it: what it lies in, and why each source is silent. */
+/* Appends what the address lies in. No source answers. */
 static void put_nothing(struct buf *to, const struct explanation *e)
 {
 	if (e->query.place) {

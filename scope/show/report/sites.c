@@ -37,8 +37,7 @@ void site_put_place(struct buf *to, const struct frame *frame)
 		buf_str(to, "(no line)");
 }
 
-/* Appends a function's name; of what stands in brackets, the type arguments, only that they are
- * there: shapes, which are long. */
+/* Appends a function's name. Type arguments are long, and become "[…]". */
 static void put_name(struct buf *to, const char *func)
 {
 	size_t depth = 0, from = 0, i = 0;
@@ -55,7 +54,6 @@ static void put_name(struct buf *to, const char *func)
 		text_safe(to, func + from, i - from);
 }
 
-/* The function without its package, where that stands above already. */
 void site_put_func(struct buf *to, const char *func, const char *package, size_t package_len)
 {
 	if (site_package(func) == package_len && memcmp(func, package, package_len) == 0 &&
@@ -359,7 +357,7 @@ void site_put_head(struct buf *to, const struct site_report *report)
 	buf_fini(&line);
 }
 
-/* Each instance of a generic body, when there are several. */
+/* Appends each instance of a generic body, when there are several. */
 static void put_with(struct buf *to, const struct site_row *row)
 {
 	for (size_t i = 0; row->instances_n > 1 && i < row->instances_n; i++) {
@@ -368,7 +366,8 @@ static void put_with(struct buf *to, const struct site_row *row)
 	}
 }
 
-/* Why this entry; into whom it was inlined; what else is unusual. */
+/* Appends why the compiler chose this entry, into which functions the call was inlined, and what else
+ * is unusual. */
 static void put_notes(struct buf *to, const struct site_report *report, const struct site_row *row)
 {
 	const char *package = site_outermost(row)->func;

@@ -1,4 +1,4 @@
-/* The lines of `tophash sites`: not a stream of events but a list, put into one buffer.
+/* The lines of `tophash sites`, put into one buffer.
  */
 #ifndef SHOW_REPORT_SITES_H
 #define SHOW_REPORT_SITES_H
@@ -22,15 +22,15 @@ struct site_report {
 	size_t width;	   /* of a line; TEXT_UNLIMITED: nothing is cut */
 };
 
-/* JSON Lines: {"event":"site",...} for each, then {"event":"end",...}. */
+/* Append the list; as JSON Lines {"event":"site",...} for each, then {"event":"end",...}. */
 void site_json(struct buf *to, const struct site_report *report);
 void site_text(struct buf *to, const struct site_report *report);
-/* The counts instead of the sites, the largest first. */
+/* Append counts instead of the sites, the largest first. */
 void site_table_json(struct buf *to, const struct site_report *report, enum site_by by);
 void site_table_text(struct buf *to, const struct site_report *report, enum site_by by);
 
-/* What changed between two binaries; `from` and `to` are reports without rows (those are in
- * changes: n of them, those where nothing changed too). */
+/* Append what changed between two binaries. `from` and `to` are reports without rows. changes: n of
+ * them, also those where nothing changed. */
 void site_changes_json(struct buf *out, const struct site_report *from,
 		       const struct site_report *to, const struct site_change **changes, size_t n);
 void site_changes_text(struct buf *out, const struct site_report *from,
@@ -50,12 +50,12 @@ struct site_listing {
 	VEC(struct site_line) lines;
 };
 
-/* Begins a line; what is then appended to listing->text is its text, up to site_line_end(). */
+/* Begin and end a line. What is appended to listing->text in between is its text. */
 void site_line_begin(struct site_listing *listing);
 void site_line_end(struct site_listing *listing, int kind, bool mark);
 void site_listing_fini(struct site_listing *listing);
 
-/* One listing, or two side by side (right may be NULL). */
+/* Appends one listing, or two side by side; right may be NULL. */
 void site_listing_text(struct buf *out, const struct site_listing *left,
 		       const struct site_listing *right, bool color, size_t width);
 

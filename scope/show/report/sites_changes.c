@@ -10,7 +10,7 @@
 #include "base/text/text.h"
 #include "show/report/sites_priv.h"
 
-/* How often what changed; a site may be in several. */
+/* Sites by what changed. One may be in several. */
 struct site_tally {
 	size_t same, variant, type, inlining, came, went;
 };
@@ -94,7 +94,7 @@ static void put_head(struct buf *out, const struct site_report *from, const stru
 	buf_fini(&line);
 }
 
-/* "inlined into main.callers main.go:82", "own frame" */
+/* Appends "inlined into main.callers main.go:82", or "own frame". */
 static void put_inlining(struct buf *to, const struct site_row *row)
 {
 	if (row->frames_n == 1)
@@ -166,7 +166,7 @@ static void put_change(struct buf *out, const struct site_report *report,
 	buf_fini(&text);
 }
 
-/* Under which heading a change stands: the first that holds. */
+/* The headings. A change stands under the first that holds. */
 enum { CAME, WENT, VARIANT, TYPE, INLINING, NONE };
 
 static unsigned heading_of(const struct site_change *change)

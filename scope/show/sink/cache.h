@@ -1,4 +1,4 @@
-/* Rendered text by id, so that a stack or a type is rendered once and then copied. Inside sink/.
+/* Rendered text by id: a stack or a type is rendered once and then copied. Inside sink/.
  *
  *     found = cache_find(cache, id);
  *     if (!found) {
@@ -12,7 +12,7 @@
 
 #include "base/base.h"
 
-/* A traced program decides how many stacks there are; past these limits the cache starts anew. */
+/* A traced program decides how many stacks there are. Past these limits the cache starts anew. */
 #define CACHE_TEXTS_MAX (1u << 16)
 #define CACHE_BYTES_MAX (32u << 20)
 
@@ -29,6 +29,7 @@ struct cache {
 	size_t begun;
 };
 
+/* Forgets all texts. */
 static inline void cache_clear(struct cache *cache)
 {
 	table_fini(&cache->index);
@@ -43,6 +44,7 @@ static inline void cache_fini(struct cache *cache)
 	buf_fini(&cache->text);
 }
 
+/* Returns the text of an id, or NULL; valid until the next cache_begin(). */
 static inline struct cached *cache_find(const struct cache *cache, uint32_t id)
 {
 	const uint32_t *at = table_find(&cache->index, id);
@@ -55,6 +57,7 @@ static inline const char *cache_text(const struct cache *cache, const struct cac
 	return cached->len ? cache->text.data + cached->at : "";
 }
 
+/* Begins a text. Returns the buffer to append it to. */
 static inline struct buf *cache_begin(struct cache *cache)
 {
 	if (cache->texts.len >= CACHE_TEXTS_MAX || cache->text.len >= CACHE_BYTES_MAX)
@@ -63,7 +66,8 @@ static inline struct buf *cache_begin(struct cache *cache)
 	return &cache->text;
 }
 
-/* NULL when memory is out; the cache is empty then. */
+/* Keeps the text appended since cache_begin(). Returns NULL when memory is out; the cache is empty
+ * then. */
 static inline struct cached *cache_end(struct cache *cache, uint32_t id, size_t width)
 {
 	struct cached cached = {.at = cache->begun, .width = width};

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #define SELF_FLUSH  (1u << 20) /* bytes */
-#define SLOW_FLUSH  (1u << 16) /* to a reader that may be slow: who waits for it sees no signal */
-#define PATIENCE_MS 2000       /* with a reader, once we are told to stop */
+#define SLOW_FLUSH  (1u << 16) /* to a slow reader: no signal is seen while we wait for it */
+#define PATIENCE_MS 2000       /* how long a reader is waited for once we are told to stop */
 
 #define SINK_NAME(name) #name,
 #define SINK_OPS(name)	&sink_##name,
@@ -58,8 +58,7 @@ void sink_close(struct sink *sink)
 
 /* --- Events --- */
 
-/* Notes that a record ends here. A mark that finds no memory costs no more than exactness: the
- * record then counts as written with the one after it. */
+/* Notes that a record ends here, and writes when there is much. */
 static void mark(struct sink *sink, bool removal)
 {
 	if (!vec_push(&sink->marks, 2 * sink->out.len + removal))
@@ -95,8 +94,8 @@ void sink_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
 
 /* --- Writing --- */
 
-/* Waits until the reader takes bytes again; once we are told to stop, not for long. Returns 0 or
- * ECANCELED; a hang-up shows in the next write. */
+/* Waits until the reader takes bytes again, but not for long once we are told to stop. Returns 0 or
+ * ECANCELED. A hang-up shows in the next write. */
 static int wait_writable(const struct sink *sink)
 {
 	struct pollfd fds[2] = {

@@ -89,19 +89,19 @@ static void put_plain(struct cell *cell, const struct aggr_row *row)
 
 static void put_site_text(struct cell *cell, const struct aggr_row *row)
 {
-	struct site site = {
+	struct place_label site = {
 		.func = {row->name, strlen(row->name)},
 		.place = {row->detail, strlen(row->detail)},
 		.helper = aggr_is_helper(row->name),
 	};
 	const char *space = strrchr(row->caller, ' ');
 
-	site.caller_func = (struct span){row->caller, strlen(row->caller)};
+	site.caller_func = (struct str){row->caller, strlen(row->caller)};
 	if (space) {
 		site.caller_func.len = (size_t)(space - row->caller);
-		site.caller_place = (struct span){space + 1, strlen(space + 1)};
+		site.caller_place = (struct str){space + 1, strlen(space + 1)};
 	}
-	site_put(cell->to, &site, cell->columns, cell->color);
+	place_put(cell->to, &site, cell->columns, cell->color);
 }
 
 /* The column of text that says what the row is. */

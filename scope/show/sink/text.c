@@ -57,7 +57,7 @@ struct text_state {
 
 /* --- The columns --- */
 
-/* Divides the width among the columns by what they want. */
+/* Divides the width among the columns. */
 static void columns_divide(struct text_state *state)
 {
 	/* Key, type and site share what the others leave. Each gets its part if it wants as
@@ -96,10 +96,10 @@ static void columns_divide(struct text_state *state)
 	given[COLUMN_SITE] += left;
 }
 
-/* Notes that column c would like to be so wide. Returns whether that is news. */
+/* Notes how wide column c would like to be. Returns whether it has grown. */
 static bool column_wants(struct text_state *state, enum column c, size_t columns)
 {
-	/* The most that is listened to; such that even at WIDTH_MIN the site has some room. */
+	/* No column may ask for more: the site must have some room even at WIDTH_MIN. */
 	static const uint8_t most_wide[COLUMNS] = {0, 7, 10, 48, 68, 15, 64};
 	static const uint8_t most_narrow[COLUMNS] = {0, 7, 5, 48, 68, 9, 64};
 	size_t most = state->width < 80 ? most_narrow[c] : most_wide[c];
@@ -154,8 +154,7 @@ static void clock_set(struct text_state *state, uint64_t second, char date[stati
 	state->second = second;
 }
 
-/* Sets clock[]. A day that was not shown yet gets a line of its own, but the first: it stands in the
- * header. */
+/* Sets clock[]. A new day gets a line of its own. The first day stands in the header. */
 static void turn_clock(struct sink *sink, uint64_t second)
 {
 	struct text_state *state = sink->state;
@@ -198,7 +197,8 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 
 /* --- Type and site: rendered once for each id and width --- */
 
-/* Empty: a type that reflect made in a process that had ended before it could be looked at. */
+/* Appends the type. It is unknown when reflect made it in a process that had ended before anybody
+ * could look. */
 static void type_text(struct buf *to, const struct event_removal *event)
 {
 	const char *type = event->map_type[0] ? event->map_type : "(unknown)";
@@ -254,12 +254,12 @@ static void put_type(struct sink *sink, const struct event_removal *event, const
 	text_sgr_end(&sink->out, sink->options.color, sgr);
 }
 
-/* The event's site; its spans point into the event and into `places`. */
-static struct site site_of(const struct event_removal *event, struct buf *places)
+/* Returns the event's label. Its strings point into the event and into `places`. */
+static struct place_label label_of(const struct event_removal *event, struct buf *places)
 {
 	const struct frame *frame = event->stack;
 	const struct frame *caller = NULL;
-	struct site site = {.func = {"(no stack)", 10}};
+	struct place_label site = {.func = {"(no stack)", 10}};
 	size_t place_at, caller_at;
 
 	buf_reset(places);
@@ -276,26 +276,25 @@ static struct site site_of(const struct event_removal *event, struct buf *places
 		text_place_raw(places, caller);
 	if (places->bad)
 		return site;
-	site.func = (struct span){frame->func, strlen(frame->func)};
+	site.func = (struct str){frame->func, strlen(frame->func)};
 	if (!site.func.len)
-		site.func = (struct span){places->data, place_at};
-	site.place = (struct span){places->data + place_at, caller_at - place_at};
+		site.func = (struct str){places->data, place_at};
+	site.place = (struct str){places->data + place_at, caller_at - place_at};
 	if (caller) {
-		site.caller_func = (struct span){caller->func, strlen(caller->func)};
-		site.caller_place =
-			(struct span){places->data + caller_at, places->len - caller_at};
+		site.caller_func = (struct str){caller->func, strlen(caller->func)};
+		site.caller_place = (struct str){places->data + caller_at, places->len - caller_at};
 	}
 	return site;
 }
 
 static bool site_measure(struct text_state *state, const struct event_removal *event)
 {
-	struct site site;
+	struct place_label site;
 
 	if (cache_find(&state->sites, event->stack_id))
 		return false;
-	site = site_of(event, &state->scratch);
-	return column_wants(state, COLUMN_SITE, site_wants(&site));
+	site = label_of(event, &state->scratch);
+	return column_wants(state, COLUMN_SITE, place_wants(&site));
 }
 
 static void put_site(struct sink *sink, const struct event_removal *event)
@@ -305,10 +304,10 @@ static void put_site(struct sink *sink, const struct event_removal *event)
 	const struct cached *cached = cache_find(&state->sites, event->stack_id);
 
 	if (!cached || cached->width != width) {
-		struct site site = site_of(event, &state->scratch);
+		struct place_label site = label_of(event, &state->scratch);
 		struct buf *to = cache_begin(&state->sites);
 
-		site_put(to, &site, width, sink->options.color);
+		place_put(to, &site, width, sink->options.color);
 		buf_char(to, '\n');
 		cached = cache_end(&state->sites, event->stack_id, width);
 	}
@@ -505,7 +504,7 @@ static void render_len(struct cell *len, const struct event_removal *event)
 	len->columns = to->len;
 }
 
-/* Renders what differs from event to event, and divides the columns anew if they must grow. */
+/* Renders the cells that differ from event to event. Divides the columns anew if one must grow. */
 static void measure(struct text_state *state, enum event_kind kind,
 		    const struct event_removal *event)
 {

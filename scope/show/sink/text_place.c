@@ -34,7 +34,7 @@ static void put_short_args(struct buf *to, const char *args, size_t len)
 }
 
 /* Appends a function's name with its type arguments in the form asked for. */
-static void put_with_args(struct buf *to, struct span func, enum args_form form)
+static void put_with_args(struct buf *to, struct str func, enum args_form form)
 {
 	size_t depth = 0, from = 0;
 
@@ -53,7 +53,7 @@ static void put_with_args(struct buf *to, struct span func, enum args_form form)
 	buf_put(to, func.p + from, func.len - from);
 }
 
-/* "func1", "2" and "gowrap1" mean nothing without the name before them. */
+/* Tells whether a part means nothing without the name before it: "func1", "2", "gowrap1". */
 static bool is_closure(const char *part, size_t len)
 {
 	if (len > 4 && memcmp(part, "func", 4) == 0)
@@ -66,8 +66,8 @@ static bool is_closure(const char *part, size_t len)
 	return true;
 }
 
-/* Where the last part of a name begins that says something; `dot` ends the package. Dots between
- * the brackets of type arguments separate nothing. */
+/* Returns the last part of a name that says something. `dot` ends the package. Dots between the
+ * brackets of type arguments separate nothing. */
 static const char *func_last(const char *dot, const char *bracket, const char *end)
 {
 	const char *part_end = end;
@@ -84,7 +84,7 @@ static const char *func_last(const char *dot, const char *bracket, const char *e
 	return p + 1;
 }
 
-static struct span func_short(struct span func, enum func_form form)
+static struct str func_short(struct str func, enum func_form form)
 {
 	const char *end = func.p + func.len;
 	const char *bracket = memchr(func.p, '[', func.len);
@@ -102,7 +102,7 @@ static struct span func_short(struct span func, enum func_form form)
 		if (end - start > 5 && memcmp(end - 5, "[...]", 5) == 0)
 			end -= 5;
 	}
-	return (struct span){.p = start, .len = (size_t)(end - start)};
+	return (struct str){.p = start, .len = (size_t)(end - start)};
 }
 
 /* --- Sites --- */
@@ -114,7 +114,7 @@ struct attempt {
 	enum args_form args;
 };
 
-static void put_func(struct buf *to, struct span func, enum func_form form, enum args_form args)
+static void put_func(struct buf *to, struct str func, enum func_form form, enum args_form args)
 {
 	struct buf name = {0};
 
@@ -123,7 +123,7 @@ static void put_func(struct buf *to, struct span func, enum func_form form, enum
 	else
 		put_with_args(&name, func, args);
 	if (name.len) {
-		struct span shown = func_short((struct span){name.data, name.len}, form);
+		struct str shown = func_short((struct str){name.data, name.len}, form);
 
 		text_safe(to, shown.p, shown.len);
 	}
@@ -131,7 +131,7 @@ static void put_func(struct buf *to, struct span func, enum func_form form, enum
 	buf_fini(&name);
 }
 
-static void put_func_place(struct buf *to, struct span func, struct span place,
+static void put_func_place(struct buf *to, struct str func, struct str place,
 			   const struct attempt *attempt, enum func_form form, bool bold)
 {
 	if (form == FORM_NONE && !place.len)
@@ -146,8 +146,8 @@ static void put_func_place(struct buf *to, struct span func, struct span place,
 	text_sgr_end(to, bold && place.len, SGR_BOLD);
 }
 
-static void put_attempt(struct buf *to, const struct site *site, const struct attempt *attempt,
-			bool color)
+static void put_attempt(struct buf *to, const struct place_label *site,
+			const struct attempt *attempt, bool color)
 {
 	put_func_place(to, site->func, site->place, attempt, attempt->func, color);
 	if (!attempt->with_caller)
@@ -158,7 +158,7 @@ static void put_attempt(struct buf *to, const struct site *site, const struct at
 	text_sgr_end(to, color, SGR_DIM);
 }
 
-static size_t attempt_columns(const struct site *site, const struct attempt *attempt)
+static size_t attempt_columns(const struct place_label *site, const struct attempt *attempt)
 {
 	struct buf text = {0};
 	size_t columns;
@@ -169,8 +169,9 @@ static size_t attempt_columns(const struct site *site, const struct attempt *att
 	return columns;
 }
 
-/* Not even file and line fit: their end, where the line number is. */
-static void put_place_tail(struct buf *to, const struct site *site, size_t columns, bool color)
+/* Appends the end of file and line, where the line number is: not even those fit. */
+static void put_place_tail(struct buf *to, const struct place_label *site, size_t columns,
+			   bool color)
 {
 	static const struct attempt barest = {FORM_NONE, FORM_NONE, false, ARGS_DOTS};
 	struct buf text = {0};
@@ -182,12 +183,12 @@ static void put_place_tail(struct buf *to, const struct site *site, size_t colum
 	buf_fini(&text);
 }
 
-static bool has_caller(const struct site *site)
+static bool has_caller(const struct place_label *site)
 {
 	return site->caller_func.len || site->caller_place.len;
 }
 
-size_t site_put(struct buf *to, const struct site *site, size_t columns, bool color)
+size_t place_put(struct buf *to, const struct place_label *site, size_t columns, bool color)
 {
 	/* The fullest first. For a helper the caller is worth more than the helper's own name.
 	 * Otherwise the caller goes before the names are cut short. */
@@ -233,7 +234,7 @@ size_t site_put(struct buf *to, const struct site *site, size_t columns, bool co
 	return columns;
 }
 
-size_t site_wants(const struct site *site)
+size_t place_wants(const struct place_label *site)
 {
 	static const struct attempt alone = {FORM_PACKAGE, FORM_NONE, false, ARGS_DOTS};
 	static const struct attempt with_caller = {FORM_LOCAL, FORM_LOCAL, true, ARGS_DOTS};

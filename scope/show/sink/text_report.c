@@ -144,7 +144,7 @@ static void put_elements(struct buf *to, const struct event_end *event)
 	buf_str(to, " s");
 }
 
-/* "1000 hits = 990 delivered + 10 filtered + 0 lost; …": the last line. When all does not fit,
+/* Appends the last line, "1000 hits = 990 delivered + 10 filtered + 0 lost; …". When all does not fit,
  * the elements go on a line before, so that the identity still stands last. */
 void text_report_end(struct sink *sink, const struct event_end *event, size_t width)
 {
