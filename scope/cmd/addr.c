@@ -86,7 +86,6 @@ static void note_sources(struct addr *addr)
 static struct error *run(struct addr *addr)
 {
 	const struct addr_options *o = &addr->options;
-	const char *no_color = getenv("NO_COLOR");
 	double begun = seconds_now();
 
 	signal(SIGPIPE, SIG_IGN);
@@ -99,7 +98,7 @@ static struct error *run(struct addr *addr)
 	try(output_open(o->output, &addr->fd));
 	try(output_empty(o->output, addr->fd));
 	addr->style = (struct addr_style){
-		.color = isatty(addr->fd) && !(no_color && *no_color),
+		.color = terminal_style(addr->fd, o->wide).color,
 		.sources = o->verbose,
 		.main = addr->target.main,
 	};

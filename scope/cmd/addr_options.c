@@ -114,6 +114,9 @@ static const struct option_spec rows[] = {
 	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN},
+	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
+	 .help = "cut no line; addr never does",
+	 .man = "For the sake of the other verbs: addr never cuts a line."},
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),

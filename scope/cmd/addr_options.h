@@ -25,7 +25,7 @@ struct addr_options {
 	bool bias_given;
 	const char *format; /* "text", "json" */
 	const char *output;
-	bool quiet, verbose, help;
+	bool wide, quiet, verbose, help;
 };
 
 extern const struct verb_spec addr_verb;

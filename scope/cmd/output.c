@@ -1,9 +1,14 @@
 #include "base/text/text.h"
 #include "cmd/output.h"
+#include "cmd/options.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+
+/* Lines of fewer columns say nothing: those of a narrower terminal are as long as this, and wrap. */
+#define COLUMNS_MIN 40
+#define COLUMNS_MAX 100000
 
 struct error *output_check(const char *path, int exe)
 {
@@ -15,14 +20,36 @@ struct error *output_check(const char *path, int exe)
 	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file", path);
 }
 
-struct error *output_open(const char *path, int *ret_fd)
+/* COLUMNS: a number of columns, or 0. */
+static size_t columns_wanted(void)
 {
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666) : STDOUT_FILENO;
+	const char *text = getenv("COLUMNS");
+	uint64_t columns = 0;
 
-	if (fd < 0)
-		return error_errno(ERROR_FAILED, errno, "cannot write %s", path);
-	*ret_fd = fd;
-	return NULL;
+	if (!text || !option_number(text, &columns) || columns > COLUMNS_MAX)
+		return 0;
+	return columns;
+}
+
+struct terminal_style terminal_style(int fd, bool wide)
+{
+	const char *no_color = getenv("NO_COLOR");
+	struct terminal_style style = {.width = TEXT_UNLIMITED};
+	struct winsize window = {0};
+
+	if (!isatty(fd))
+		return style;
+	style.color = !(no_color && *no_color);
+	if (wide)
+		return style;
+	style.width = columns_wanted();
+	if (!style.width && ioctl(fd, TIOCGWINSZ, &window) == 0)
+		style.width = window.ws_col;
+	if (!style.width)
+		style.width = TEXT_UNLIMITED;
+	else if (style.width < COLUMNS_MIN)
+		style.width = COLUMNS_MIN;
+	return style;
 }
 
 struct error *output_empty(const char *path, int fd)
@@ -59,8 +86,7 @@ struct error *output_plan(int fd, const struct engine_options *options)
 	text_safe_str(&out, image_name(options->image));
 	buf_str(&out, ": ");
 	text_safe_str(&out, gopcln_version(options->tab));
-	buf_printf(&out, ", %s maps%s, %zu probes\n",
-		   layout_get(options->placements->maps)->title,
+	buf_printf(&out, ", %s maps%s, %zu probes\n", layout_get(options->placements->maps)->title,
 		   image_is_stripped(options->image) ? ", stripped" : "",
 		   options->placements->list.len);
 	vec_each(spot, &options->placements->list) {

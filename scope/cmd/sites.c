@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct error *sites_binary_open(const char *path, struct sites_binary *ret)
@@ -63,17 +62,6 @@ bool sites_matches(const struct filter *filter, const struct site_row *row)
 	return type_matches(filter, row) && sites_place_matches(filter, row);
 }
 
-void sites_look(int fd, bool *ret_color, size_t *ret_width)
-{
-	const char *no_color = getenv("NO_COLOR");
-	struct winsize window;
-
-	*ret_color = isatty(fd) && !(no_color && *no_color);
-	*ret_width = TEXT_UNLIMITED; /* in a file or a pipe nothing is cut */
-	if (isatty(fd) && ioctl(fd, TIOCGWINSZ, &window) == 0 && window.ws_col)
-		*ret_width = window.ws_col < 40 ? 40 : window.ws_col;
-}
-
 static void put_report(const struct sites_options *options, const struct site_report *report,
 		       struct buf *out)
 {
@@ -92,6 +80,7 @@ static void put_report(const struct sites_options *options, const struct site_re
 static struct site_report report_of(const struct sites_options *options,
 				    const struct sites_binary *binary, int fd)
 {
+	struct terminal_style style = terminal_style(fd, options->wide);
 	struct site_report report = {
 		.binary = binary->path,
 		.go = gopcln_version(binary->tab),
@@ -101,9 +90,10 @@ static struct site_report report_of(const struct sites_options *options,
 		.stripped = image_is_stripped(binary->image),
 		.sites = &binary->sites,
 		.brief = options->quiet,
+		.color = style.color,
+		.width = style.width,
 	};
 
-	sites_look(fd, &report.color, &report.width);
 	return report;
 }
 
@@ -171,17 +161,15 @@ static struct error *run(const struct sites_options *options, int fd, struct buf
 {
 	struct sites_binary binary;
 	struct error *err;
-	size_t width;
-	bool color;
+	struct terminal_style style = terminal_style(fd, options->wide);
 
 	try(sites_binary_open(options->binary, &binary));
 	if (options->verbose)
 		cmd_say("%zu sites of %s found in %.1f ms of processor time", binary.sites.list.len,
 			binary.path, clock_used() * 1e3);
 	err = output_check(options->output, binary.fd);
-	sites_look(fd, &color, &width);
 	if (!err && options->asm_of)
-		err = sites_asm(&binary, options->asm_of, color, width, out);
+		err = sites_asm(&binary, options->asm_of, style.color, style.width, out);
 	else if (!err)
 		err = options->other ? compare_sites(options, &binary, fd, out)
 				     : list_sites(options, &binary, fd, out);

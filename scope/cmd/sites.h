@@ -30,7 +30,4 @@ bool sites_place_matches(const struct filter *filter, const struct site_row *row
 struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color,
 			size_t width, struct buf *out);
 
-/* Finds whether to use colours, and the width of the terminal; TEXT_UNLIMITED where there is none. */
-void sites_look(int fd, bool *ret_color, size_t *ret_width);
-
 #endif

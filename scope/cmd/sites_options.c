@@ -74,6 +74,10 @@ static const struct option_spec rows[] = {
 	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN},
+	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
+	 .help = "cut no line to the width of the terminal",
+	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
+		"terminal is wide. Elsewhere nothing is ever cut."},
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),

@@ -16,7 +16,7 @@ struct sites_options {
 	const char *output;   /* NULL: stdout */
 	bool summary;
 	enum site_by by;
-	bool quiet, verbose, help;
+	bool wide, quiet, verbose, help;
 };
 
 extern const struct verb_spec sites_verb;

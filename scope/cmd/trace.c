@@ -7,7 +7,6 @@
 #include "watch/session/session.h"
 
 #include <signal.h>
-#include <sys/ioctl.h>
 
 struct trace {
 	struct trace_options options;
@@ -57,16 +56,13 @@ static struct error *open_sink(struct trace *trace)
 		.quiet_events = trace->options.summary,
 		.verbose = trace->options.verbose,
 	};
-	const char *no_color = getenv("NO_COLOR");
-	struct winsize window;
+	struct terminal_style style = terminal_style(trace->out, trace->options.wide);
 	struct sink *sink;
 
 	options.fd = trace->out;
 	options.interrupt = trace->interrupt;
-	options.color = isatty(trace->out) && !(no_color && *no_color);
-	/* In a file or a pipe nothing is cut. */
-	if (isatty(trace->out) && ioctl(trace->out, TIOCGWINSZ, &window) == 0)
-		options.width = window.ws_col;
+	options.color = style.color;
+	options.width = style.width == TEXT_UNLIMITED ? 0 : style.width;
 	try(aggr_new(trace->options.summary_by, 0, &trace->aggr));
 	try(sink_open(sink_find(trace->options.format), &options, &sink));
 	return fan_add(&trace->sinks, sink);

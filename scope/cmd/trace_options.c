@@ -85,7 +85,7 @@ static const struct option_spec rows[] = {
 		"read and the length of the whole agree. Clears of maps that could hold the key are "
 		"shown too: one of them may have taken it."},
 	{.name = "key-prefix", .argument = "TEXT", .kind = OPTION_CUSTOM, .parse = read_key_prefix,
-	 .help = "deletes of string keys that begin with this, and clears",
+	 .help = "deletes of string keys with this beginning, and clears",
 	 .man = "Deletes of string keys that begin with this text, also of strings in interface "
 		"keys. Clears are shown as with \\fB--key\\fR."},
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
@@ -133,8 +133,8 @@ static const struct option_spec rows[] = {
 	 .man = OPTION_OUTPUT_MAN " The file is emptied when the probes are placed, not before."},
 	{.name = "summary", .argument = "BY", .kind = OPTION_ENUM, .at = AT(summary_by),
 	 .also = AT(summary), .values = tables, .implied = "site",
-	 .help = "only a table at the end: site (default), map, type, key",
-	 .man = "No line per event, only a table at the end. Long keys that are cut (see "
+	 .help = "only a table at the end, by site, map, type or key",
+	 .man = "No line per event, only a table at the end, by site if nothing else is said. Long keys that are cut (see "
 		"\\fB--key-bytes\\fR) are told apart by their length."},
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
@@ -145,6 +145,10 @@ static const struct option_spec rows[] = {
 	 .min = 1, .max = ENGINE_KEY_BYTES_MAX,
 	 .help = "keep N bytes of each string (64; at most 256)",
 	 .man = "Keeps at most N bytes of each string in a key (64; at most 256)."},
+	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
+	 .help = "cut no line to the width of the terminal",
+	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
+		"terminal is wide. Elsewhere nothing is ever cut."},
 
 	{.group = "Other",
 	 .name = "buffer", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(buffer_size),
@@ -179,6 +183,14 @@ static const char *const synopsis[] = {
 	NULL,
 };
 
+static const char legend[] =
+	"Columns:\n"
+	"  07:06:40 g37 map[string]int \"user:42\" 812→811 sweep store.go:61 < expire\n"
+	"  Time of day; goroutine; type of the map; the key that left (or a clear);\n"
+	"  length of the map before and after (or: miss, panic); the function that\n"
+	"  removed it and its line; after \"<\" the function that called that one.\n"
+	"  In tables GOS (GOROUTINES) is how many goroutines did it; 64: or more.\n";
+
 static const char *const examples[] = {
 	"tophash trace -p 4711 --key user:42",
 	"tophash trace -p 4711 --type 'map[string]*main.session' --summary",
@@ -195,6 +207,7 @@ const struct verb_spec trace_verb = {
 		 "which key, which map, and which line of source removed it.",
 	.options = rows,
 	.operands = OPERANDS_COMMAND,
+	.legend = legend,
 	.examples = examples,
 	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 no such target or not traceable; "
 		       "4 not permitted; 5 done, but events were lost.",

@@ -23,6 +23,7 @@ struct trace_options {
 	bool show_stack; /* --stack was given */
 	uint64_t buffer_size;
 	bool misses, dry_run, quiet, verbose;
+	bool wide; /* --wide */
 	bool help; /* --help was given: nothing else matters */
 };
 

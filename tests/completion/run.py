@@ -80,6 +80,7 @@ class Shell:
             os.execvpe(command[0], command, env)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
         self.text = ""
+        self.ended = None
 
     def read(self, seconds):
         """What it writes within a time; "" when it is silent."""
@@ -88,7 +89,8 @@ class Shell:
         try:
             return os.read(self.fd, 65536).decode(errors="replace")
         except OSError:
-            raise Failed(f"the shell has ended: {self.text[-300:]!r}") from None
+            self.ended = os.waitpid(self.pid, 0)[1]
+            raise Failed(f"the shell has ended, wait status {self.ended:#x}: {self.text[-300:]!r}") from None
 
     def wait_for(self, pattern, what):
         end = time.monotonic() + LONG
@@ -148,11 +150,9 @@ class Shell:
 
     def close(self):
         os.close(self.fd)
-        try:
+        if self.ended is None:
             os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        os.waitpid(self.pid, 0)
+            os.waitpid(self.pid, 0)
 
 
 def start_bash(dest, env, folder):

@@ -10,18 +10,20 @@ import subprocess
 import termios
 import threading
 import time
+from pathlib import Path
 
 from harness import check, LONG, options, probed, Program, refused, same, spawn, target, test, tmp, tophash, zoo, zoo_program
 
 
-def on_terminal(*args, width=80, env=None):
-    """What it writes to a terminal of this width."""
+def on_terminal(*args, width=80, env=None, verb="trace"):
+    """What a verb writes to a terminal of this width; its messages too when it is no trace."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    environment = {**os.environ, **(env or {})}
-    if not env:
-        environment.pop("NO_COLOR", None)
-    p = spawn([options.tophash, "trace", *map(str, args)], stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=environment)
+    environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
+    environment.update(env or {})
+    verb = [verb] if verb else []
+    p = spawn([options.tophash, *verb, *map(str, args)], stdin=slave, stdout=slave,
+              stderr=subprocess.PIPE if verb == ["trace"] else slave, env=environment)
     os.close(slave)
     out = b""
     while True:
@@ -123,6 +125,65 @@ def nothing_is_cut():
                 check(f"{frame['func']} {os.path.basename(frame['file'])}:{frame['line']}" in text, f"{where}: the site {frame} is not there")
     check("probes ready" not in texts[("a file",)], "the header speaks of the tool")
     check(re.match(r"tophash \S+ · 20\d\d-\d\d-\d\d · ", texts[("a file",)]), "no date in the first line")
+
+
+@test
+def columns_and_wide():
+    """COLUMNS sets the width of a terminal, and --wide takes the limit off."""
+    for columns in ("60", "90", "200"):
+        code, out = one_round(lambda pid: on_terminal("-p", pid, width=120, env={"COLUMNS": columns}))
+        same(code, 0, "exit code")
+        longest = max(len(shown(x)) for x in out.split("\n"))
+        check(int(columns) - 40 < longest <= int(columns), f"COLUMNS={columns}: a line has {longest} columns")
+    events = one_round(lambda pid: tophash("-p", pid, "--format", "json")).events
+    code, out = one_round(lambda pid: on_terminal("-p", pid, "--wide", width=80))
+    for e in events:
+        check(e["map_type"] in shown_all(out), f"--wide: the type {e['map_type']!r} is not there")
+    exe = zoo()
+    for args in ([], ["--by", "type"]):
+        code, wide = on_terminal(*args, "--wide", exe, verb="sites", width=80)
+        piped = subprocess.run([options.tophash, "sites", *args, str(exe)], capture_output=True, text=True, timeout=LONG).stdout
+        same(shown_all(wide.replace("\r\n", "\n")), piped, f"sites --wide {args}")
+
+
+@test
+def alone_on_a_terminal():
+    """Without a verb it shows what it can do, on one screen; not on a terminal, the usage."""
+    code, out = on_terminal(verb=None)
+    text = shown_all(out.replace("\r\n", "\n"))
+    same(code, 2, "exit code")
+    check(len(text.splitlines()) <= 24 and max(map(len, text.splitlines())) < 80, f"more than a screen:\n{text}")
+    for verb in ("trace", "sites", "addr", "help"):
+        check(re.search(rf"\?  +tophash {verb}\n", text), f"no question for {verb}:\n{text}")
+    r = subprocess.run([options.tophash], capture_output=True, text=True, timeout=LONG)
+    same((r.returncode, r.stdout), (2, ""), "not on a terminal")
+    check(r.stderr.startswith("usage: tophash VERB"), r.stderr)
+
+
+@test
+def help_opens_the_manual():
+    """help VERB shows the man page, and the text of --help where there is no page or no man."""
+    tree = tmp("manual/man1")
+    tree.mkdir(parents=True)
+    for page in (Path(__file__).resolve().parents[2] / "docs/man").glob("*.1"):
+        shutil.copy(page, tree)
+    call = lambda *args, **env: subprocess.run([options.tophash, *args], capture_output=True, text=True, timeout=LONG,
+                                               stdin=subprocess.DEVNULL, env={**os.environ, "MANPATH": str(tree.parent), **env})
+    for verb in ("trace", "sites", "addr", "help"):
+        short = call(verb, "--help").stdout
+        if shutil.which("man"):
+            page = call("help", verb)
+            same((page.returncode, page.stderr), (0, ""), f"help {verb}")
+            check("EXIT STATUS" in page.stdout and f"tophash-{verb}" in page.stdout, f"help {verb}: {page.stdout[:300]}")
+        same(call("help", verb, MANPATH="/nonexistent").stdout, short, f"help {verb} without a page")
+        same(call("help", verb, PATH="/nonexistent").stdout, short, f"help {verb} without man")
+    same(call("help").stdout, call("--help").stdout, "help")
+    for args, answer in ((["hlep"], 'no verb "hlep": did you mean help?'), (["help", "tarce"], 'no verb "tarce": did you mean trace?'),
+                         (["nonsense"], 'no verb "nonsense": try tophash --help'), (["--verbos"], "unknown option --verbos: "),
+                         (["4711"], "did you mean tophash trace -p 4711?")):
+        r = call(*args)
+        same((r.returncode, r.stdout), (2, ""), f"{args}")
+        check(r.stderr.startswith("tophash: " + answer) or answer in r.stderr, f"{args}: {r.stderr}")
 
 
 @test

@@ -1,0 +1,209 @@
+/* Opens the file of -o.
+ *
+ * tophash runs as root, and keys can be secrets. In a folder that everybody may write to (as /tmp)
+ * somebody else may have put a file, a pipe or a link where -o points, to read what is written or to
+ * have another file overwritten. The kernel refuses these where fs.protected_symlinks,
+ * protected_regular, protected_fifos and protected_hardlinks are set (Linux: fs/namei.c
+ * may_follow_link(), may_create_in_sticky()); they are refused here on every kernel. The path is walked
+ * folder by folder, with a descriptor of each, and nobody can change what has been looked at.
+ */
+#include "cmd/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define LINKS_MAX 40 /* as the kernel has it */
+#define TRIES_MAX 8  /* of somebody who makes and removes the file all the time */
+
+/* One walk. */
+struct walk {
+	const char *path;    /* as the user gave it */
+	char rest[PATH_MAX]; /* what has not been walked yet */
+	char name[NAME_MAX + 1];
+	int dir; /* a descriptor of the folder that has been reached */
+	unsigned links;
+};
+
+static struct error *failed(const struct walk *walk, int errnum)
+{
+	return error_errno(ERROR_FAILED, errnum, "cannot write %s", walk->path);
+}
+
+static struct error *refused(const struct walk *walk, const char *what, uid_t owner)
+{
+	return error_new(
+		ERROR_FAILED,
+		"cannot write %s: %s (user %u) in a folder that everybody may write to: give "
+		"another file",
+		walk->path, what, (unsigned)owner);
+}
+
+static void set_dir(struct walk *walk, int dir)
+{
+	if (walk->dir >= 0)
+		close(walk->dir);
+	walk->dir = dir;
+}
+
+/* Sets the folder where a path begins. */
+static struct error *begin_at(struct walk *walk, const char *path)
+{
+	int dir = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return failed(walk, errno);
+	set_dir(walk, dir);
+	return NULL;
+}
+
+/* Takes the next name out of the rest. Returns false when there is none. */
+static bool take_name(struct walk *walk)
+{
+	const char *from = walk->rest + strspn(walk->rest, "/");
+	size_t len = strcspn(from, "/");
+
+	if (!len || len > NAME_MAX)
+		return false;
+	memcpy(walk->name, from, len);
+	walk->name[len] = '\0';
+	memmove(walk->rest, from + len, strlen(from + len) + 1);
+	return true;
+}
+
+/* Is this the folder of everybody? */
+static bool is_shared(const struct stat *dir)
+{
+	return dir->st_mode & S_ISVTX && dir->st_mode & S_IWOTH;
+}
+
+static bool is_trusted(const struct stat *dir, const struct stat *file)
+{
+	return !is_shared(dir) || file->st_uid == geteuid() || file->st_uid == dir->st_uid;
+}
+
+/* Puts the target of a link before the rest. */
+static struct error *follow(struct walk *walk, int link)
+{
+	char target[PATH_MAX];
+	ssize_t len = readlinkat(link, "", target, sizeof(target) - 1);
+	size_t rest = strlen(walk->rest);
+
+	if (len < 0)
+		return failed(walk, errno);
+	if (++walk->links > LINKS_MAX)
+		return failed(walk, ELOOP);
+	if ((size_t)len + rest + 1 > sizeof(walk->rest))
+		return failed(walk, ENAMETOOLONG);
+	target[len] = '\0';
+	memmove(walk->rest + len, walk->rest, rest + 1);
+	memcpy(walk->rest, target, (size_t)len);
+	return *target == '/' ? begin_at(walk, target) : NULL;
+}
+
+/* The links of /proc/PID/fd have no target with a name: the kernel alone can follow them. */
+static bool is_in_proc(int dir)
+{
+	struct statfs fs;
+
+	return fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Opens a file that is there for writing. It is looked at first: opening a pipe would wait. */
+static struct error *open_found(struct walk *walk, int found, const struct stat *dir, int *ret_fd)
+{
+	struct stat st;
+	char self[32];
+	int fd;
+
+	if (fstat(found, &st) < 0)
+		return failed(walk, errno);
+	if (!is_trusted(dir, &st) && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)))
+		return refused(walk, "it belongs to somebody else", st.st_uid);
+	if (is_shared(dir) && S_ISREG(st.st_mode) && st.st_nlink > 1)
+		return refused(walk, "it has another name, a hard link", st.st_uid);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", found);
+	fd = open(self, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return failed(walk, errno);
+	*ret_fd = fd;
+	return NULL;
+}
+
+/* Goes one name further. Sets *ret_fd when the file has been opened. */
+static struct error *step(struct walk *walk, int *ret_fd)
+{
+	bool last = !walk->rest[strspn(walk->rest, "/")];
+	struct stat dir, st;
+	int fd;
+
+	if (fstat(walk->dir, &dir) < 0)
+		return failed(walk, errno);
+	fd = openat(walk->dir, walk->name,
+		    O_PATH | O_CLOEXEC | (is_in_proc(walk->dir) ? 0 : O_NOFOLLOW));
+	if (fd < 0 && errno == ENOENT && last && !*walk->rest) {
+		*ret_fd = openat(walk->dir, walk->name,
+				 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+		return *ret_fd < 0 && errno != EEXIST ? failed(walk, errno) : NULL;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		struct error *err = failed(walk, errno);
+
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	if (S_ISLNK(st.st_mode)) {
+		cleanup_close int link = fd;
+
+		if (!is_trusted(&dir, &st))
+			return refused(walk, "a symbolic link of somebody else", st.st_uid);
+		return follow(walk, link);
+	}
+	if (last) {
+		cleanup_close int found = fd;
+
+		return open_found(walk, found, &dir, ret_fd);
+	}
+	set_dir(walk, fd);
+	return NULL;
+}
+
+/* *ret_fd stays -1 when somebody made the file at the same time. */
+static struct error *walk_path(struct walk *walk, int *ret_fd)
+{
+	if (strlen(walk->path) >= sizeof(walk->rest))
+		return failed(walk, ENAMETOOLONG);
+	strcpy(walk->rest, walk->path);
+	walk->links = 0;
+	try(begin_at(walk, walk->path));
+	while (take_name(walk)) {
+		bool last = !walk->rest[strspn(walk->rest, "/")];
+		unsigned links = walk->links;
+
+		try(step(walk, ret_fd));
+		if (*ret_fd >= 0 || (last && links == walk->links))
+			return NULL;
+	}
+	return failed(walk, *walk->path ? EISDIR : ENOENT);
+}
+
+struct error *output_open(const char *path, int *ret_fd)
+{
+	struct walk walk = {.path = path, .dir = -1};
+	struct error *err = NULL;
+	int fd = path ? -1 : STDOUT_FILENO;
+
+	for (unsigned i = 0; !err && fd < 0 && i < TRIES_MAX; i++)
+		err = walk_path(&walk, &fd);
+	if (!err && fd < 0)
+		err = failed(&walk, EEXIST);
+	set_dir(&walk, -1);
+	if (!err)
+		*ret_fd = fd;
+	return err;
+}
