@@ -135,6 +135,25 @@ def output_fails_later():
 
 
 @test
+def summary_fails_later():
+    """With --summary the table is what was delivered: where it does not fit, nothing was."""
+    for format in ("text", "json"):
+        for size in (100, 800, 2500, 1 << 20):
+            q = subprocess.run([options.tophash, "trace", "--format", format, "--summary=key", "-o", tmp("table"), "--", target("busy"), "-ops", "2000"],
+                               timeout=LONG, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+            text, what = tmp("table").read_text(), f"{format} {size}: {q.stderr!r}"
+            check(not text or text.endswith("\n"), f"{what} {text[-80:]!r}")
+            if q.returncode == 0:
+                check("2000 delivered" in text or '"delivered":2000' in text, what)
+                continue
+            same(q.returncode, 1, what)
+            check("gone" not in q.stderr and "anew" not in q.stderr, what)
+            m = re.fullmatch(r"tophash: (\d+) hits = 0 delivered \+ 0 filtered \+ (\d+) lost", q.stderr.splitlines()[-1])
+            check(m and m[1] == m[2], what)
+
+
+@test
 def output_is_the_program():
     """-o that names the traced program, by whatever path: refused, and nothing is written."""
     good = Path(target("steps")).read_bytes()

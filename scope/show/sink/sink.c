@@ -89,6 +89,7 @@ void sink_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
 	if (sink->closed)
 		return;
 	sink->ops->table(sink, aggr, time_ns);
+	sink->table_end = sink->out.len;
 	mark(sink, false);
 }
 
@@ -163,6 +164,15 @@ static size_t count_written(struct sink *sink, size_t done)
 	return whole;
 }
 
+/* What only the table counts was not delivered, since the table is not out. */
+static void take_back(struct sink *sink)
+{
+	uint64_t *to = sink->broken ? &sink->lost : &sink->unread;
+
+	*to += sink->delivered;
+	sink->delivered = 0;
+}
+
 /* Takes the last `torn` bytes off a regular file whose end is ours: no half a record stays. */
 static void cut_file(int fd, size_t torn)
 {
@@ -191,6 +201,11 @@ struct error *sink_flush(struct sink *sink)
 	sink->closed = errnum != 0;
 	sink->broken = errnum && errnum != EPIPE && errnum != ECANCELED;
 	whole = count_written(sink, done);
+	if (sink->table_end && done >= sink->table_end)
+		sink->table_out = true;
+	sink->table_end = 0;
+	if (sink->closed && sink->options.quiet_events && !sink->table_out)
+		take_back(sink);
 	if (sink->broken)
 		cut_file(sink->options.fd, done - whole);
 	buf_reset(&sink->out);

@@ -37,6 +37,8 @@ struct sink {
 	uint64_t delivered; /* removals whose records were written whole */
 	uint64_t lost;	    /* removals that could not be written */
 	uint64_t unread;    /* removals that came after the reader had gone away */
+	size_t table_end;   /* where the table ends in `out`; 0: it is not in it */
+	bool table_out;	    /* the table was written whole */
 	uint64_t wall_offset_ns; /* added to a time_ns, modulo 2^64, it gives the time of day */
 	bool closed;		 /* the reader went away or a write failed: the rest is dropped */
 	bool broken;		 /* closed, and a write failed */

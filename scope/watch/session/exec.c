@@ -168,8 +168,9 @@ void settle_execs(struct session *session)
 	if (!target)
 		return;
 	settle_gap(session, true);
-	if (has_executed(session, target))
-		count_starts(session, target);
+	if (!has_executed(session, target))
+		return;
+	count_starts(session, target);
 	if (starts_missing(session) <= 0)
 		return;
 	/* It executed the program in the last milliseconds of the run. */

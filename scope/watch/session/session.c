@@ -49,10 +49,15 @@ static bool is_limit_reached(const struct session *session)
 static bool deliver(struct session *session, const struct event *event)
 {
 	uint32_t pid = event->removal.pid;
-	bool read_on = !fan_first(session->output.sinks)->closed && !session->interrupted;
+	const struct sink *first = fan_first(session->output.sinks);
+	bool unwanted = session->stopping && (session->interrupted || first->closed);
 
-	if ((session->stopping && !read_on) || is_limit_reached(session)) {
-		session->filtered++; /* nobody wants to see it any more */
+	if (first->broken) {
+		fan_event(session->output.sinks, event); /* it counts as lost */
+		return true;
+	}
+	if (unwanted || is_limit_reached(session)) {
+		session->filtered++;
 		return true;
 	}
 	if (pid != session->last_pid) {
@@ -354,6 +359,8 @@ void session_finish(struct session *session, struct error *err, struct session_t
 		fan_table(sinks, session->output.aggr, end_ns);
 	fan_event(sinks, &(struct event){.kind = EVENT_END, .time_ns = end_ns, .end = ret->end});
 	fail(session, fan_flush(sinks));
+	if (fan_first(sinks)->closed) /* perhaps by this: the table counts only when it is out */
+		sum_up(session, end_ns, ret);
 	ret->failed_code = session->failed_code;
 	tell_shapes(session);
 	if (!ret->failed_code && !adds_up(ret))
