@@ -301,6 +301,13 @@ def system(job):
         job.summed("tests/system/run.py", "--tophash", job.args.build / "tophash", *more, may_skip=True)
 
 
+@step("extend", traces=True)
+def extend(job):
+    """an engine, a layout, a sink, a report, a verb, added as the checklists say"""
+    job.go.build(job)
+    job.summed("tests/extend/run.py", may_skip=True)
+
+
 @step("real", traces=True)
 def real(job):
     """programs that nobody here wrote: etcd, caddy (root)"""

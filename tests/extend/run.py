@@ -180,8 +180,32 @@ def apply(copy, changes):
     done()
 
 
+def check_touched(copy, folder):
+    """Fails when a file was touched that the addition's checklists do not name."""
+    allowed, texts = set(), []
+    for line in (folder / "checklist").read_text().splitlines():
+        header, begin, *names = line.split(": ")
+        allowed |= named(header, begin, dict(word.split("=") for word in names[0].split()))
+        texts.append(f'"{begin}" in {header}')
+    touched = copy.changed() - allowed
+    if touched:
+        raise Failed(f'{" and ".join(texts)}: {", ".join(sorted(touched))} is not named there')
+
+
+def check_stray(copy, folder):
+    """Checks the check: a file of another room is found, whatever the checklist says."""
+    copy.write("scope/base/buf.h", "")
+    try:
+        check_touched(copy, folder)
+    except Failed:
+        return
+    finally:
+        copy.undo()
+    raise Failed("an emptied scope/base/buf.h is not found")
+
+
 def add(copy, folder):
-    """Makes an addition and checks that it keeps to its checklist."""
+    """Makes an addition, checks that it keeps to its checklists, and runs it."""
     files = folder / "files"
     for source in sorted(files.rglob("*")):
         if source.is_file():
@@ -194,14 +218,7 @@ def add(copy, folder):
     copy.make("tophash")
     if hasattr(check, "finish"):
         check.finish(copy)
-    allowed, texts = set(), []
-    for line in (folder / "checklist").read_text().splitlines():
-        header, begin, *names = line.split(": ")
-        allowed |= named(header, begin, dict(word.split("=") for word in names[0].split()))
-        texts.append(f'"{begin}" in {header}')
-    unnamed = copy.changed() - allowed
-    if unnamed:
-        raise Failed(f'{" and ".join(texts)}: {", ".join(sorted(unnamed))} is not named there')
+    check_touched(copy, folder)
     check.run_it(copy)
 
 
@@ -219,6 +236,7 @@ def main():
             copy.undo()  # what the addition before left
             result, text = "ok", ""
             try:
+                check_stray(copy, addition)
                 add(copy, addition)
             except Skip as why:
                 result, text = "skip", f": {why}"
