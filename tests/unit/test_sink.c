@@ -498,6 +498,78 @@ TEST(test_find)
 	sink_close(NULL);
 }
 
+static void check_record(const char *format, const struct event *event, const char *expected)
+{
+	struct sink_options options = {.fd = -1};
+	struct sink *sink = sink_for(format, &options);
+
+	sink->wall_offset_ns = start.start.wall_ns - start.time_ns;
+	sink_event(sink, event);
+	assert_string_equal(buf_cstr(&sink->out), expected);
+	sink_close(sink);
+}
+
+TEST(test_gap)
+{
+	const struct event gap = {
+		.kind = EVENT_GAP,
+		.time_ns = start.time_ns + 12345678,
+		.gap = {4242, start.time_ns, start.time_ns + 12345678, "exec"},
+	};
+
+	check_record("json", &gap,
+		     "{\"event\":\"gap\",\"time\":\"2026-08-06T07:06:40.012345678Z\","
+		     "\"pid\":4242,\"from_ns\":\"1000000000000\",\"to_ns\":\"1000012345678\","
+		     "\"why\":\"exec\"}\n");
+	check_record("text", &gap,
+		     "pid 4242 ran unwatched for 12.3 ms (exec): what it removed meanwhile is not "
+		     "known\n");
+}
+
+/* Everything that an end record can have. */
+TEST(test_end_whole)
+{
+	const struct event_lost lost[] = {{"ring_full", 1}, {"write", 2}};
+	const struct event_lost refused[] = {{"queue", 3}, {"refused", 4}};
+	const struct event_sink sinks[] = {{"otlp", 5, refused, ARRAY_SIZE(refused)}};
+	const struct event end = {
+		.kind = EVENT_END,
+		.time_ns = start.time_ns,
+		.end =
+			{
+				.hits = 20,
+				.delivered = 12,
+				.filtered = 1,
+				.sampled = 4,
+				.gaps = 6,
+				.lost = lost,
+				.lost_n = ARRAY_SIZE(lost),
+				.overhead_known = true,
+				.hits_per_s = 1000.5,
+				.ns_per_hit = 650,
+				.cpu_percent = 0.065,
+				.sinks = sinks,
+				.sinks_n = ARRAY_SIZE(sinks),
+				.seconds = 2,
+			},
+	};
+
+	check_record("json", &end,
+		     "{\"event\":\"end\",\"time\":\"2026-08-06T07:06:40.000000000Z\",\"hits\":20,"
+		     "\"removed\":0,\"cleared\":0,\"delivered\":12,\"filtered\":1,\"sampled\":4,"
+		     "\"lost\":{\"ring_full\":1,\"write\":2},\"gaps\":6,"
+		     "\"overhead\":{\"hits_per_s\":1000.5,\"ns_per_hit\":650,"
+		     "\"cpu_percent\":0.065},\"sinks\":[{\"to\":\"otlp\",\"delivered\":5,"
+		     "\"lost\":{\"queue\":3,\"refused\":4}}],\"seconds\":2}\n");
+	check_record(
+		"text", &end,
+		"\n3 events were lost (ring_full 1, write 2): they came faster than they could "
+		"be taken. A larger --buffer takes longer bursts; a filter (--key, --type) keeps "
+		"the others out.\n"
+		"20 hits = 12 delivered + 1 filtered + 4 sampled out + 3 lost; 0 removed by "
+		"delete, 0 by clear; 6 gaps; 2.0 s; tracing took 0.1% of a CPU\n");
+}
+
 /* None is not the same as not counted. */
 TEST(test_end_misses)
 {
@@ -745,6 +817,8 @@ int main(void)
 		cmocka_unit_test(test_signal_names),
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_fan),
+		cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_end_whole),
 		cmocka_unit_test(test_schema_is_documented),
 	};
 

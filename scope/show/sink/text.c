@@ -13,47 +13,11 @@
  * measured or written: no control character of its reaches the terminal.
  */
 #include "show/sink/text.h"
-#include "show/sink/cache.h"
 
 #include <time.h>
 
 #define WIDTH_DEFAULT 100 /* from here on there is room for gaps and fractions of seconds */
 #define WIDTH_MIN     40
-#define INDENT	      6 /* of the frames below a line */
-
-/* In the order in which they are printed. */
-enum column {
-	COLUMN_TIME,
-	COLUMN_PID,
-	COLUMN_GO,
-	COLUMN_TYPE,
-	COLUMN_KEY,
-	COLUMN_LEN,
-	COLUMN_SITE
-};
-#define COLUMNS (COLUMN_SITE + 1)
-
-/* Safe text and the columns it takes. */
-struct cell {
-	struct buf text;
-	size_t columns;
-};
-
-struct text_state {
-	size_t width;		 /* of the terminal */
-	size_t gap;		 /* between columns */
-	size_t want[COLUMNS];	 /* the widest seen, within reason */
-	size_t columns[COLUMNS]; /* given; 0: the column is left out */
-	unsigned starts;
-	uint64_t second;     /* that clock[] shows, since 1970 */
-	char clock[9];	     /* "14:03:07" */
-	char date[11];	     /* "2026-08-06", as it was shown last */
-	struct cache types;  /* the type's cell, cut and padded */
-	struct cache sites;  /* the site's cell and the newline */
-	struct cache stacks; /* the frames below the line */
-	struct cell pid, go, key, len;
-	struct buf scratch;
-};
 
 /* --- The columns --- */
 
@@ -63,7 +27,7 @@ static void columns_divide(struct text_state *state)
 	/* Key, type and site share what the others leave. Each gets its part if it wants as
 	 * much; what is left over goes in this order. */
 	static const struct {
-		enum column column;
+		enum text_column column;
 		uint8_t percent;
 	} order[] = {{COLUMN_KEY, 40}, {COLUMN_TYPE, 20}, {COLUMN_SITE, 40}};
 	bool narrow = state->width < 56;
@@ -78,12 +42,12 @@ static void columns_divide(struct text_state *state)
 	if (state->width == TEXT_UNLIMITED)
 		return;
 	given[COLUMN_KEY] = given[COLUMN_TYPE] = given[COLUMN_SITE] = 0;
-	for (enum column c = COLUMN_TIME; c < COLUMN_SITE; c++)
+	for (enum text_column c = COLUMN_TIME; c < COLUMN_SITE; c++)
 		room -= given[c] ? given[c] + state->gap : 0;
 	room -= narrow ? state->gap : 2 * state->gap; /* behind key and type */
 	left = room;
 	for (size_t turn = 0; turn < 2 * ARRAY_SIZE(order); turn++) {
-		enum column c = order[turn % ARRAY_SIZE(order)].column;
+		enum text_column c = order[turn % ARRAY_SIZE(order)].column;
 		size_t part = room * order[turn % ARRAY_SIZE(order)].percent / 100;
 		size_t more = narrow && c == COLUMN_TYPE ? 0 : state->want[c] - given[c];
 
@@ -97,11 +61,11 @@ static void columns_divide(struct text_state *state)
 }
 
 /* Notes how wide column c would like to be. Returns whether it has grown. */
-static bool column_wants(struct text_state *state, enum column c, size_t columns)
+static bool column_wants(struct text_state *state, enum text_column c, size_t columns)
 {
 	/* No column may ask for more: the site must have some room even at WIDTH_MIN. */
-	static const uint8_t most_wide[COLUMNS] = {0, 7, 10, 48, 68, 15, 64};
-	static const uint8_t most_narrow[COLUMNS] = {0, 7, 5, 48, 68, 9, 64};
+	static const uint8_t most_wide[TEXT_COLUMNS] = {0, 7, 10, 48, 68, 15, 64};
+	static const uint8_t most_narrow[TEXT_COLUMNS] = {0, 7, 5, 48, 68, 9, 64};
 	size_t most = state->width < 80 ? most_narrow[c] : most_wide[c];
 
 	columns = columns < most ? columns : most;
@@ -111,7 +75,8 @@ static bool column_wants(struct text_state *state, enum column c, size_t columns
 	return true;
 }
 
-static void put_cell(struct sink *sink, const struct cell *cell, enum column c, const char *sgr)
+static void put_cell(struct sink *sink, const struct text_cell *cell, enum text_column c,
+		     const char *sgr)
 {
 	struct text_state *state = sink->state;
 	struct buf *to = &sink->out;
@@ -199,7 +164,7 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 
 /* Appends the type. It is unknown when reflect made it in a process that had ended before anybody
  * could look. */
-static void type_text(struct buf *to, const struct event_removal *event)
+void text_type(struct buf *to, const struct event_removal *event)
 {
 	const char *type = event->map_type[0] ? event->map_type : "(unknown)";
 
@@ -211,7 +176,7 @@ static bool type_measure(struct text_state *state, const struct event_removal *e
 	if (cache_find(&state->types, event->type_id))
 		return false;
 	buf_reset(&state->scratch);
-	type_text(&state->scratch, event);
+	text_type(&state->scratch, event);
 	return column_wants(state, COLUMN_TYPE, text_columns(&state->scratch, 0));
 }
 
@@ -224,7 +189,7 @@ static const struct cached *type_render(struct text_state *state, const struct e
 	if (width) {
 		size_t columns;
 
-		type_text(to, event);
+		text_type(to, event);
 		if (state->width != TEXT_UNLIMITED)
 			text_cut(to, from, width);
 		columns = text_columns(to, from);
@@ -233,7 +198,7 @@ static const struct cached *type_render(struct text_state *state, const struct e
 	return cache_end(&state->types, event->type_id, width);
 }
 
-static void put_cached(struct sink *sink, const struct cache *cache, const struct cached *cached)
+void text_put_cached(struct sink *sink, const struct cache *cache, const struct cached *cached)
 {
 	if (cached)
 		buf_put(&sink->out, cache_text(cache, cached), cached->len);
@@ -250,7 +215,7 @@ static void put_type(struct sink *sink, const struct event_removal *event, const
 	if (!cached || cached->width != width)
 		cached = type_render(state, event, width);
 	text_sgr(&sink->out, sink->options.color, sgr);
-	put_cached(sink, &state->types, cached);
+	text_put_cached(sink, &state->types, cached);
 	text_sgr_end(&sink->out, sink->options.color, sgr);
 }
 
@@ -311,163 +276,13 @@ static void put_site(struct sink *sink, const struct event_removal *event)
 		buf_char(to, '\n');
 		cached = cache_end(&state->sites, event->stack_id, width);
 	}
-	put_cached(sink, &state->sites, cached);
-}
-
-/* --- The lines of --stack, which are wrapped, never cut --- */
-
-/* Appends the detail line in `scratch`. */
-static void put_detail(struct sink *sink)
-{
-	struct text_state *state = sink->state;
-
-	text_sgr(&sink->out, sink->options.color, SGR_DIM);
-	text_wrap_indented(&sink->out, &state->scratch, INDENT, 2, state->width);
-	text_sgr_end(&sink->out, sink->options.color, SGR_DIM);
-	sink->out.bad |= state->scratch.bad;
-}
-
-/* "user:42" of map[string]*main.session
- * Nothing when the line above has them whole. */
-static void put_key_type(struct sink *sink, const struct event_removal *event)
-{
-	struct text_state *state = sink->state;
-	struct buf *to = &state->scratch;
-	size_t columns;
-
-	if (state->width == TEXT_UNLIMITED)
-		return;
-	buf_reset(to);
-	type_text(to, event);
-	columns = text_columns(to, 0);
-	if (columns <= state->columns[COLUMN_TYPE] &&
-	    state->key.columns <= state->columns[COLUMN_KEY])
-		return;
-	buf_reset(to);
-	buf_put(to, state->key.text.data, state->key.text.len);
-	buf_str(to, " of ");
-	type_text(to, event);
-	put_detail(sink);
-}
-
-/* map 0xc00012a000 on the stack · runtime.mapdelete_faststr · gc off · tables 1, slots 8 */
-static void put_details(struct sink *sink, const struct event_removal *event)
-{
-	static const char *const gc_names[] = {
-		[EVENT_GC_OFF] = " · gc off",
-		[EVENT_GC_MARK] = " · gc mark",
-		[EVENT_GC_MARKTERMINATION] = " · gc marktermination",
-		[EVENT_GC_UNKNOWN] = "",
-	};
-	struct text_state *state = sink->state;
-	struct buf *to = &state->scratch;
-
-	buf_reset(to);
-	buf_str(to, "map ");
-	buf_hex(to, event->map);
-	buf_str(to, event->on_stack ? " on the stack · " : " · ");
-	text_safe_str(to, event->func);
-	buf_str(to, (unsigned)event->gc < ARRAY_SIZE(gc_names) ? gc_names[event->gc] : "");
-	for (size_t i = 0; i < event->state_n; i++) {
-		buf_str(to, i ? ", " : " · ");
-		text_safe_str(to, event->state[i].name);
-		buf_char(to, ' ');
-		if (event->state[i].is_bool)
-			buf_str(to, event->state[i].value ? "yes" : "no");
-		else
-			buf_u64(to, event->state[i].value);
-	}
-	put_detail(sink);
-}
-
-static void put_frame_func(struct buf *to, const struct frame *frame)
-{
-	if (frame->func[0])
-		text_safe_str(to, frame->func);
-	else
-		buf_hex(to, frame->pc);
-}
-
-/* Returns the column in which the files of a stack begin: behind the longest function, but not
- * beyond the middle of the line. */
-static size_t frames_func_columns(struct text_state *state, const struct event_removal *event)
-{
-	size_t most = state->width == TEXT_UNLIMITED ? 60 : (state->width - INDENT) / 2;
-	size_t widest = 0;
-
-	for (size_t i = 0; i < event->stack_n; i++) {
-		size_t columns;
-
-		buf_reset(&state->scratch);
-		put_frame_func(&state->scratch, &event->stack[i]);
-		columns = text_columns(&state->scratch, 0);
-		widest = columns > widest && columns <= most ? columns : widest;
-	}
-	return widest;
-}
-
-/* main.(*server).logout   /src/shop/server.go:117
- * A file that does not fit behind its function goes on a line of its own. */
-static void put_frame(struct text_state *state, struct buf *to, const struct frame *frame,
-		      size_t func_columns)
-{
-	struct buf *line = &state->scratch;
-	size_t columns;
-
-	buf_reset(line);
-	put_frame_func(line, frame);
-	columns = text_columns(line, 0);
-	buf_pad(line, ' ', 2 + (columns < func_columns ? func_columns - columns : 0));
-	if (frame->file[0]) {
-		text_safe_str(line, frame->file);
-		buf_char(line, ':');
-		buf_u64(line, frame->line);
-	} else {
-		buf_char(line, '?');
-	}
-	if (frame->inlined)
-		buf_str(line, " (inlined)");
-	text_wrap_indented(to, line, INDENT, 2, state->width);
-	to->bad |= line->bad;
-}
-
-static void put_stack_end(struct sink *sink, const struct event_removal *event)
-{
-	struct text_state *state = sink->state;
-
-	if (!event->stack_cut && !event->stack_error)
-		return;
-	buf_reset(&state->scratch);
-	buf_str(&state->scratch, "… ");
-	if (event->stack_error)
-		text_safe_str(&state->scratch, event->stack_error);
-	else
-		buf_str(&state->scratch, "more frames: see --stack");
-	text_wrap_indented(&sink->out, &state->scratch, INDENT, 2, state->width);
-}
-
-static void put_stack(struct sink *sink, const struct event_removal *event)
-{
-	struct text_state *state = sink->state;
-	const struct cached *cached = cache_find(&state->stacks, event->stack_id);
-
-	put_key_type(sink, event);
-	put_details(sink, event);
-	if (!cached) {
-		size_t func_columns = frames_func_columns(state, event);
-		struct buf *to = cache_begin(&state->stacks);
-
-		for (size_t i = 0; i < event->stack_n; i++)
-			put_frame(state, to, &event->stack[i], func_columns);
-		cached = cache_end(&state->stacks, event->stack_id, 0);
-	}
-	put_cached(sink, &state->stacks, cached);
-	put_stack_end(sink, event);
+	text_put_cached(sink, &state->sites, cached);
 }
 
 /* --- One event --- */
 
-static void render_key(struct cell *key, enum event_kind kind, const struct event_removal *event)
+static void render_key(struct text_cell *key, enum event_kind kind,
+		       const struct event_removal *event)
 {
 	struct buf *to = &key->text;
 
@@ -484,7 +299,7 @@ static void render_key(struct cell *key, enum event_kind kind, const struct even
 	key->columns = text_columns(to, 0);
 }
 
-static void render_len(struct cell *len, const struct event_removal *event)
+static void render_len(struct text_cell *len, const struct event_removal *event)
 {
 	static const char arrow[] = "→";
 	struct buf *to = &len->text;
@@ -546,7 +361,7 @@ static void put_removal(struct sink *sink, enum event_kind kind, uint64_t time_n
 	put_cell(sink, &state->len, COLUMN_LEN, event->panicked ? SGR_RED : dim);
 	put_site(sink, event);
 	if (sink->options.stack)
-		put_stack(sink, event);
+		text_put_stack(sink, event);
 	sink->out.bad |= state->key.text.bad || state->scratch.bad;
 }
 

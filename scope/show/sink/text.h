@@ -1,6 +1,7 @@
 /* What the files of the text sink share. Inside sink/.
  *
  *   text.c         the live lines
+ *   text_stack.c   the lines below them
  *   text_place.c   a site in a given number of columns
  *   text_report.c  header, exit line, totals
  *   summary.c      the table at the end; its JSON too
@@ -11,6 +12,7 @@
 #define SHOW_SINK_TEXT_H
 
 #include "base/text/text.h"
+#include "show/sink/cache.h"
 #include "show/sink/sink.h"
 
 struct str {
@@ -41,5 +43,48 @@ void text_report_end(struct sink *sink, const struct event_end *event, size_t wi
 /* Append the table at the end, as text and as JSON Lines. pids: there are several processes. */
 void summary_text(struct sink *sink, struct aggr *aggr, size_t width, bool pids);
 void summary_json(struct sink *sink, struct aggr *aggr, uint64_t time_ns, struct json_clock *clock);
+
+/* --- The live lines --- */
+
+/* The columns of a live line, in the order in which they are printed. */
+enum text_column {
+	COLUMN_TIME,
+	COLUMN_PID,
+	COLUMN_GO,
+	COLUMN_TYPE,
+	COLUMN_KEY,
+	COLUMN_LEN,
+	COLUMN_SITE
+};
+#define TEXT_COLUMNS (COLUMN_SITE + 1)
+
+/* Safe text and the columns it takes. */
+struct text_cell {
+	struct buf text;
+	size_t columns;
+};
+
+struct text_state {
+	size_t width;		      /* of the terminal */
+	size_t gap;		      /* between columns */
+	size_t want[TEXT_COLUMNS];    /* the widest seen, within reason */
+	size_t columns[TEXT_COLUMNS]; /* given; 0: the column is left out */
+	unsigned starts;
+	uint64_t second;     /* that clock[] shows, since 1970 */
+	char clock[9];	     /* "14:03:07" */
+	char date[11];	     /* "2026-08-06", as it was shown last */
+	struct cache types;  /* the type's cell, cut and padded */
+	struct cache sites;  /* the site's cell and the newline */
+	struct cache stacks; /* the frames below the line */
+	struct text_cell pid, go, key, len;
+	struct buf scratch;
+};
+
+/* Appends the map's type, safe. */
+void text_type(struct buf *to, const struct event_removal *event);
+/* Appends a rendered text to the output. cached: NULL when memory was out. */
+void text_put_cached(struct sink *sink, const struct cache *cache, const struct cached *cached);
+/* Appends the lines of --stack. */
+void text_put_stack(struct sink *sink, const struct event_removal *event);
 
 #endif

@@ -108,6 +108,7 @@ void text_report_gap(struct sink *sink, const struct event_gap *event, size_t wi
 static void put_lost(struct sink *sink, const struct event_end *event, uint64_t lost, size_t width)
 {
 	bool color = sink->options.color;
+	uint64_t unwritten = 0;
 	struct buf text = {0};
 
 	text_counted(&text, lost, "event");
@@ -119,10 +120,15 @@ static void put_lost(struct sink *sink, const struct event_end *event, uint64_t 
 		text_safe_str(&text, event->lost[i].reason);
 		buf_char(&text, ' ');
 		buf_u64(&text, event->lost[i].count);
+		if (strcmp(event->lost[i].reason, "write") == 0)
+			unwritten += event->lost[i].count;
 	}
-	buf_str(&text, "): they came faster than they could be taken. "
-		       "A larger --buffer takes longer bursts; a filter (--key, --type) keeps "
-		       "the others out.");
+	if (unwritten == lost)
+		buf_str(&text, "): they could not be written.");
+	else
+		buf_str(&text, "): they came faster than they could be taken. A larger --buffer "
+			       "takes longer bursts; a filter (--key, --type) keeps the others "
+			       "out.");
 	text_sgr(&sink->out, color, SGR_RED);
 	text_wrap(&sink->out, &text, width);
 	text_sgr_end(&sink->out, color, SGR_RED);
@@ -140,8 +146,17 @@ static void put_elements(struct buf *to, const struct event_end *event)
 		buf_u64(to, event->misses);
 		buf_str(to, event->misses == 1 ? " miss; " : " misses; ");
 	}
+	if (event->gaps) {
+		text_counted(to, event->gaps, "gap");
+		buf_str(to, "; ");
+	}
 	text_tenths(to, event->seconds);
 	buf_str(to, " s");
+	if (event->overhead_known) {
+		buf_str(to, "; tracing took ");
+		text_tenths(to, event->cpu_percent);
+		buf_str(to, "% of a CPU");
+	}
 }
 
 /* Appends the last line, "1000 hits = 990 delivered + 10 filtered + 0 lost; …". When all does not fit,
