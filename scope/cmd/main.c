@@ -1,4 +1,5 @@
 #include "cmd/cmd.h"
+#include "cmd/status.h"
 #include "base/text/text.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ void cmd_say(const char *format, ...)
 	buf_str(&line, "tophash: ");
 	text_safe_str(&line, text); /* names come from traced programs */
 	buf_char(&line, '\n');
+	status_clear();
 	fwrite(line.data, 1, line.len, stderr);
 	buf_fini(&line);
 }

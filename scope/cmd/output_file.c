@@ -167,6 +167,8 @@ static struct error *step(struct walk *walk, int *ret_fd)
 	if (last) {
 		cleanup_close int found = fd;
 
+		if (*walk->rest && !S_ISDIR(st.st_mode))
+			return failed(walk, ENOTDIR); /* "file/" */
 		return open_found(walk, found, &dir, ret_fd);
 	}
 	set_dir(walk, fd);
@@ -189,6 +191,8 @@ static struct error *walk_path(struct walk *walk, int *ret_fd)
 		if (*ret_fd >= 0 || (last && links == walk->links))
 			return NULL;
 	}
+	if (walk->rest[strspn(walk->rest, "/")])
+		return failed(walk, ENAMETOOLONG);
 	return failed(walk, *walk->path ? EISDIR : ENOENT);
 }
 

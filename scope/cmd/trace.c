@@ -4,6 +4,7 @@
 #include "cmd/trace_options.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
+#include "cmd/status.h"
 #include "watch/session/session.h"
 
 #include <signal.h>
@@ -14,6 +15,7 @@ struct trace {
 	struct aggr *aggr;
 	struct fan sinks;
 	int out, interrupt;
+	struct status_rate rate; /* of hits, for the status line */
 };
 
 static void on_notice(void *ctx, enum session_notice kind, const char *text)
@@ -24,6 +26,16 @@ static void on_notice(void *ctx, enum session_notice kind, const char *text)
 	    (kind == SESSION_DETAIL && !trace->options.verbose))
 		return;
 	cmd_say("%s", text);
+}
+
+static void on_progress(void *ctx, const struct session_progress *progress)
+{
+	struct trace *trace = ctx;
+
+	status_show("%llu s: %llu hits (%.0f/s), %llu filtered, %llu lost",
+		    (unsigned long long)progress->seconds, (unsigned long long)progress->hits,
+		    status_rate(&trace->rate, progress->hits, progress->seconds),
+		    (unsigned long long)progress->filtered, (unsigned long long)progress->lost);
 }
 
 static struct error *open_session(struct trace *trace)
@@ -45,6 +57,10 @@ static struct error *open_session(struct trace *trace)
 		.notice = on_notice,
 		.notice_ctx = trace,
 	};
+
+	/* Lines of events show by themselves that something goes on. */
+	if (options->summary && !options->quiet && status_is_wanted())
+		session.progress = on_progress;
 
 	return session_open(&session, &trace->session);
 }
@@ -116,6 +132,7 @@ static int finish(struct trace *trace, struct error *err)
 {
 	struct session_totals totals;
 
+	status_clear();
 	session_finish(trace->session, err, &totals);
 	say_totals(trace, &totals);
 	if (totals.failed_code)

@@ -135,7 +135,8 @@ static const struct option_spec rows[] = {
 	 .also = AT(summary), .values = tables, .implied = "site",
 	 .help = "only a table at the end, by site, map, type or key",
 	 .man = "No line per event, only a table at the end, by site if nothing else is said. Long keys that are cut (see "
-		"\\fB--key-bytes\\fR) are told apart by their length."},
+		"\\fB--key-bytes\\fR) are told apart by their length. Until the end, a line on standard "
+		"error shows how many hits there are, if that is a terminal (not with \\fB-q\\fR)."},
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
 	 .help = "keep N frames (64; at most 512); text shows them",

@@ -146,6 +146,47 @@ def columns_and_wide():
         same(shown_all(wide.replace("\r\n", "\n")), piped, f"sites --wide {args}")
 
 
+def on_error_terminal(*args, env=None):
+    """What trace writes to a terminal that is its standard error; standard output is a pipe."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    p = spawn([options.tophash, "trace", *map(str, args)], stdin=slave, stdout=subprocess.PIPE, stderr=slave,
+              env={**os.environ, "TERM": "xterm", **(env or {})})
+    os.close(slave)
+    reader = threading.Thread(target=lambda: p.stdout.read())
+    reader.start()
+    out = b""
+    try:
+        while data := os.read(master, 65536):
+            out += data
+    except OSError:
+        pass
+    reader.join()
+    p.wait(LONG)
+    os.close(master)
+    return p.returncode, out.decode()
+
+
+@test
+def status_line():
+    """--summary shows how it gets on: on a terminal, at most twice a second, and nothing of it stays."""
+    busy = ("--", target("busy"), "-seconds", "3")
+    line = r"\r\x1b\[K(\d+) s: (\d+) hits \((\d+)/s\), 0 filtered, (\d+) lost\r"
+    code, out = on_error_terminal("--summary", *busy)
+    check(code in (0, 5), f"exit code {code}")
+    drawn = re.findall(line, out)
+    check(3 <= len(drawn) <= 8, f"{len(drawn)} status lines in 3 seconds: {out!r}")
+    hits = [int(x[1]) for x in drawn]
+    check(hits == sorted(hits) and hits[-1] > 1000 and all(int(x[2]) > 0 for x in drawn[1:]), f"{drawn}")
+    rest = re.sub(line, "", out)
+    check(re.fullmatch(r"\r\x1b\[Ktophash: \S+busy \(process \d+\) exited with status 0\r\n(\r\x1b\[K)?", rest), f"what stays: {rest!r}")
+    for args, env in ((["--summary", "-q"], {}), ([], {}), (["--summary"], {"TERM": "dumb"})):
+        code, out = on_error_terminal(*args, "--duration", "1", *busy, env=env)
+        check(" hits (" not in out and "\x1b" not in out, f"{args} {env}: {out!r}")
+    r = tophash("--summary", "--duration", "1", *busy)
+    check(" hits (" not in r.err and "\x1b" not in r.err, f"not a terminal: {r.err!r}")
+
+
 @test
 def alone_on_a_terminal():
     """Without a verb it shows what it can do, on one screen; not on a terminal, the usage."""

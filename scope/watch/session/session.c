@@ -11,7 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define DRAIN_MS 10
+#define DRAIN_MS    10
+#define PROGRESS_MS 500
 /* How long one pass may drain. A target that is faster than the reader of the output would keep a
  * pass busy for ever, past every limit and signal. */
 #define PASS_NS 50000000ull
@@ -209,6 +210,22 @@ static struct error *on_tick(void *ctx)
 	return NULL;
 }
 
+static struct error *on_progress(void *ctx)
+{
+	struct session *session = ctx;
+	struct engine_counters c;
+
+	engine_counters(session->engine, &c);
+	session->options.progress(session->options.notice_ctx,
+				  &(struct session_progress){
+					  .hits = c.hits,
+					  .filtered = c.filtered + session->filtered,
+					  .lost = c.lost_ring + c.lost_pending + c.lost_internal,
+					  .seconds = (double)(now_ns() - session->run_ns) / 1e9,
+				  });
+	return NULL;
+}
+
 static struct error *on_ring(void *ctx, short revents)
 {
 	(void)revents;
@@ -252,7 +269,8 @@ struct error *session_run(struct session *session)
 {
 	uint64_t duration_ns = session->options.duration_ns;
 
-	session->end_ns = duration_ns ? now_ns() + duration_ns : UINT64_MAX;
+	session->run_ns = now_ns();
+	session->end_ns = duration_ns ? session->run_ns + duration_ns : UINT64_MAX;
 	try(fan_flush(session->output.sinks));
 	try(loop_watch(session->loop, fan_first(session->output.sinks)->options.fd, 0, on_output,
 		       session));
@@ -260,6 +278,8 @@ struct error *session_run(struct session *session)
 		try(loop_watch(session->loop, engine_wake_fd(session->engine), POLLIN, on_ring,
 			       session));
 	try(loop_every(session->loop, DRAIN_MS, on_tick, session));
+	if (session->options.progress)
+		try(loop_every(session->loop, PROGRESS_MS, on_progress, session));
 	return loop_run(session->loop);
 }
 

@@ -32,6 +32,12 @@ enum session_notice {
 	SESSION_ERROR,	 /* what ended the run early: for everybody */
 };
 
+/* How far a run is. */
+struct session_progress {
+	uint64_t hits, filtered, lost;
+	double seconds; /* since the probes are placed */
+};
+
 /* All pointers are borrowed for the session's life. */
 struct session_options {
 	/* What to watch. Exactly one of the three is set. */
@@ -52,6 +58,8 @@ struct session_options {
 	/* Takes one line of text, without a newline. The text may hold bytes of the target. */
 	void (*notice)(void *ctx, enum session_notice kind, const char *text);
 	void *notice_ctx;
+	/* Called twice a second by session_run(), with notice_ctx. NULL: nobody wants to know. */
+	void (*progress)(void *ctx, const struct session_progress *progress);
 };
 
 struct session;

@@ -53,6 +53,7 @@ struct session {
 	uint64_t gaps; /* how many were told */
 
 	/* session.c: one pass over the ring */
+	uint64_t run_ns;	/* session_run() began */
 	uint64_t end_ns;	/* --duration; UINT64_MAX: none */
 	uint64_t pass_end_ns;	/* a pass ends at this time; 0: when the ring is empty */
 	uint64_t pass_until_ns; /* or at the first record made after this time; 0: none */

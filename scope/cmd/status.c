@@ -1,0 +1,52 @@
+#include "cmd/status.h"
+#include "cmd/output.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define CLEAR "\r\033[K"
+
+static bool is_drawn;
+
+bool status_is_wanted(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+/* The cursor goes back to the beginning of the line: whatever the traced program prints there is
+ * written over it, and not behind it. */
+void status_show(const char *format, ...)
+{
+	size_t width = terminal_style(STDERR_FILENO, false).width;
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (width <= strlen(text))
+		text[width - 1] = '\0';
+	fprintf(stderr, CLEAR "%s\r", text);
+	fflush(stderr);
+	is_drawn = true;
+}
+
+void status_clear(void)
+{
+	if (!is_drawn)
+		return;
+	fputs(CLEAR, stderr);
+	fflush(stderr);
+	is_drawn = false;
+}
+
+double status_rate(struct status_rate *rate, uint64_t count, double seconds)
+{
+	double past = seconds - rate->seconds;
+	double grown = (double)(count - rate->count);
+
+	*rate = (struct status_rate){.count = count, .seconds = seconds};
+	return past > 0 ? grown / past : 0;
+}
