@@ -50,9 +50,9 @@ static bool type_matches(const struct filter *filter, const struct site_row *row
 	if (!filter->type_glob)
 		return true;
 	if (row->type)
-		return filter_type_matches(filter, row->type->name);
+		return filter_type_matches(filter, row->type->whole_name);
 	for (size_t i = 0; i < row->instances_n; i++)
-		if (filter_type_matches(filter, row->instances[i]->name))
+		if (filter_type_matches(filter, row->instances[i]->whole_name))
 			return true;
 	return false;
 }

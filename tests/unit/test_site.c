@@ -114,6 +114,55 @@ static void program_begin(struct program *s)
 	link_functions(s);
 }
 
+/* A name that is too long to be shown is cut, and says so; filters see the whole of it. */
+TEST(test_long_names)
+{
+	enum { LONG = 100000 };
+	static char name[LONG + 1];
+	const struct site_type *type;
+	struct program s;
+	struct sites sites;
+	char want[GOTYPE_NAME_MAX + 32];
+
+	memcpy(name, "map[string]struct { ", 20);
+	memset(name + 20, 'a', LONG - 20);
+	memcpy(name + GOTYPE_NAME_MAX - 1, "\xc3\xa9", 2); /* the cut would be within it */
+	memcpy(name + LONG - 2, " }", 2);
+	goprog_begin(&s.p, 26);
+	add_types(&s);
+	s.string_map = goprog_map(&s.p, name, goprog_scalar(&s.p, GOTYPE_STRING));
+	add_functions(&s);
+	link_functions(&s);
+	goprog_open(&s.p);
+	assert_null(site_find(s.p.image, s.p.tab, &sites));
+	type = row_at(&sites, s.sweep + 7)->type;
+	assert_non_null(type);
+	memcpy(want, name, GOTYPE_NAME_MAX - 1);
+	strcpy(want + GOTYPE_NAME_MAX - 1, "\xe2\x80\xa6 (cut)");
+	assert_string_equal(type->name, want);
+	assert_string_equal(type->whole_name, name);
+	site_fini(&sites);
+	goprog_close(&s.p);
+}
+
+/* A type that is a constant is not computed at run time, also when its data makes no sense. */
+TEST(test_unreadable_type)
+{
+	const struct site_row *row;
+	struct sites sites;
+	struct program s;
+
+	program_begin(&s);
+	gofake_poke_u64(&s.p.fake, s.string_map + 16, 0); /* hash, flags, alignment, kind */
+	goprog_open(&s.p);
+	assert_null(site_find(s.p.image, s.p.tab, &sites));
+	row = row_at(&sites, s.sweep + 7);
+	assert_null(row->type);
+	assert_string_equal(row->why_no_type, "its type data cannot be read");
+	site_fini(&sites);
+	goprog_close(&s.p);
+}
+
 TEST(test_find)
 {
 	const struct site_row *row;
@@ -454,6 +503,7 @@ TEST(test_noise)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_names),     cmocka_unit_test(test_unreadable_type),
 		cmocka_unit_test(test_find),	       cmocka_unit_test(test_instances),
 		cmocka_unit_test(test_no_instances),   cmocka_unit_test(test_why),
 		cmocka_unit_test(test_package),	       cmocka_unit_test(test_compare),

@@ -36,8 +36,9 @@ enum {
 	KIND_MASK = 31,
 	KIND_DIRECT_IFACE = 32,
 
-	NAME_DEPTH_MAX = 16,  /* levels of a name that is put together */
-	NAME_LEN_MAX = 4096,  /* and its length */
+	NAME_DEPTH_MAX = 16, /* levels of a name that is put together */
+	NAME_WHOLE_MAX =
+		1 << 20,      /* bytes of a name; structs without a name spell out their fields */
 	FIELDS_MAX = 65536,   /* a struct that claims more is corrupt */
 	NAME_LOOKED_AT = 256, /* bytes of a name that tell a descriptor from what looks like one */
 };
@@ -304,21 +305,49 @@ static bool append_name(const struct gotypes *types, uint64_t addr, unsigned dep
 	    !raw_sane(&raw))
 		return false;
 	if (raw.in_image && raw_name(types, &raw, &name)) {
-		buf_put(to, name.text, name.len);
+		size_t room = limit + 1 - to->len; /* one byte too many tells that it is cut */
+
+		buf_put(to, name.text, name.len < room ? name.len : room);
 		return to->len <= limit;
 	}
 	raw_read(types, addr, &raw, &type);
 	return append_built(types, &raw, &type, depth + 1, limit, to);
 }
 
-bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to)
+/* Cuts the name that begins at `start` to `max` bytes, where a rune begins, and says so. */
+static void cut_name(struct buf *to, size_t start, size_t max)
+{
+	size_t len = max;
+
+	while (len && (to->data[start + len] & 0xc0) == 0x80)
+		len--;
+	to->len = start + len;
+	buf_str(to, GOTYPE_NAME_CUT);
+}
+
+static bool name_up_to(const struct gotypes *types, uint64_t addr, size_t max, struct buf *to)
 {
 	size_t start = to->len;
+	bool whole = append_name(types, addr, 0, start + max, to);
 
-	if (append_name(types, addr, 0, start + NAME_LEN_MAX, to) && !to->bad)
+	if (!whole && !to->bad && to->len - start > max) {
+		cut_name(to, start, max);
+		whole = true;
+	}
+	if (whole && !to->bad)
 		return true;
 	to->len = start;
 	return false;
+}
+
+bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to)
+{
+	return name_up_to(types, addr, GOTYPE_NAME_MAX, to);
+}
+
+bool gotype_name_whole(const struct gotypes *types, uint64_t addr, struct buf *to)
+{
+	return name_up_to(types, addr, NAME_WHOLE_MAX, to);
 }
 
 /* ---- fields ---- */

@@ -64,8 +64,13 @@ bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret)
 
 /* Appends the type's string as reflect's String() gives it ("map[string]*main.session"). A map
  * made by reflect.MapOf at run time has no name in the file: its string is put together from its
- * key's and element's. Returns false (nothing appended) when unreadable. */
+ * key's and element's. A name of more than GOTYPE_NAME_MAX bytes is
+ * cut there, and GOTYPE_NAME_CUT stands behind it. Returns false (nothing appended) when unreadable. */
+#define GOTYPE_NAME_MAX 4096
+#define GOTYPE_NAME_CUT "\xe2\x80\xa6 (cut)"
 bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to);
+/* As gotype_name, for filters: the name is not cut (a name of a megabyte is). */
+bool gotype_name_whole(const struct gotypes *types, uint64_t addr, struct buf *to);
 
 struct gotype_field {
 	const char *name; /* borrowed; not NUL-terminated; NULL when the name is not in the image */

@@ -242,9 +242,14 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	if (site_value_address(search, &value, &addr))
 		try(site_type_get(search, addr, &row->type));
 	if (row->type)
-		return site_count_names(search, strlen(row->type->name) + strlen(row->type->key));
-	row->why_no_type =
-		entry->reflect ? "reflect: known at run time only" : "computed at run time";
+		return site_count_names(search,
+					strlen(row->type->whole_name) + strlen(row->type->key));
+	if (entry->reflect)
+		row->why_no_type = "reflect: known at run time only";
+	else if (value.root == CODE_CONSTANT && !value.loads)
+		row->why_no_type = "its type data cannot be read";
+	else
+		row->why_no_type = "computed at run time";
 	if (!entry->reflect && value.root == CODE_ENTRY) {
 		struct site_open open = {(uint32_t)search->found->list.len, func->func.entry,
 					 value};

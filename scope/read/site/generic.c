@@ -51,7 +51,7 @@ static struct error *add_instance(struct site_search *search, struct site_row *r
 		return error_nomem();
 	row->instances = grown;
 	row->instances[row->instances_n++] = type;
-	return site_count_names(search, strlen(type->name));
+	return site_count_names(search, strlen(type->whole_name));
 }
 
 struct error *site_answer(struct site_search *search, const struct site_open *question,

@@ -22,6 +22,7 @@
 struct site_type {
 	uint64_t addr;		      /* link-time */
 	const char *name;	      /* as reflect's String(): "map[string]*main.session"; owned */
+	const char *whole_name;	      /* the same, for filters: a long one is not cut; owned */
 	const char *key;	      /* name of the key's type; owned */
 	uint64_t key_size, elem_size; /* bytes */
 	enum gotype_kind key_kind;

@@ -31,12 +31,13 @@ static bool is_float(const struct gotypes *types, uint64_t addr, unsigned *budge
 	}
 }
 
-static char *type_name(const struct gotypes *types, uint64_t addr)
+static char *type_name(const struct gotypes *types, uint64_t addr,
+		       bool (*read)(const struct gotypes *types, uint64_t addr, struct buf *to))
 {
 	struct buf name = {0};
 	char *copy = NULL;
 
-	if (gotype_name(types, addr, &name) && !name.bad)
+	if (read(types, addr, &name) && !name.bad)
 		copy = strdup(buf_cstr(&name));
 	buf_fini(&name);
 	return copy;
@@ -46,6 +47,7 @@ void site_type_free(struct site_type *type)
 {
 	if (type) {
 		free((char *)type->name);
+		free((char *)type->whole_name);
 		free((char *)type->key);
 	}
 	free(type);
@@ -66,13 +68,14 @@ static struct error *type_read(struct site_search *search, uint64_t addr, struct
 	if (!made)
 		return error_nomem();
 	made->addr = addr;
-	made->name = type_name(types, addr);
-	made->key = type_name(types, type.key);
+	made->name = type_name(types, addr, gotype_name);
+	made->whole_name = type_name(types, addr, gotype_name_whole);
+	made->key = type_name(types, type.key, gotype_name);
 	made->key_size = key.size;
 	made->elem_size = elem.size;
 	made->key_kind = key.kind;
 	made->key_float = is_float(types, type.key, &budget);
-	if (made->name && made->key)
+	if (made->name && made->whole_name && made->key)
 		*ret = take_ptr(made);
 	return NULL;
 }

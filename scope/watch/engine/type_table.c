@@ -70,7 +70,7 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	key_match_plan(fill->filter, fill->types, type->key, &wire.plan);
 	if (fill->filter->type_glob) {
 		buf_reset(&fill->name);
-		if (gotype_name(fill->types, type->addr, &fill->name) &&
+		if (gotype_name_whole(fill->types, type->addr, &fill->name) &&
 		    !filter_type_matches(fill->filter, buf_cstr(&fill->name)))
 			wire.plan.skip = filter_type_is_shape(buf_cstr(&fill->name))
 						 ? WIRE_SKIP_SHAPE

@@ -17,9 +17,11 @@ static bool describe_type(const struct types *t, const struct gotypes *types, ui
 		info->key_kind = key.kind;
 		filter_key_test(t->filter, types, map.key, &test);
 		info->key_never = test.how == KEY_TEST_NEVER;
-		if (gotype_name(types, addr, &name))
+		if (gotype_name_whole(types, addr, &name))
 			info->matches = filter_type_matches(t->filter, buf_cstr(&name));
 		info->shape = filter_type_is_shape(buf_cstr(&name));
+		buf_reset(&name);
+		gotype_name(types, addr, &name);
 	}
 	info->name = strdup(buf_cstr(&name));
 	buf_fini(&name);

@@ -116,7 +116,7 @@ static bool on_map_type(void *ctx, const struct gotype *type)
 	struct key_test test;
 
 	buf_reset(&scan->name);
-	if (!gotype_name(scan->types, type->addr, &scan->name)) {
+	if (!gotype_name_whole(scan->types, type->addr, &scan->name)) {
 		scan->matches = scan->key_equals = true; /* it may be anything */
 		return false;
 	}
