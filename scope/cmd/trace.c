@@ -38,6 +38,13 @@ static void on_progress(void *ctx, const struct session_progress *progress)
 		    (unsigned long long)progress->filtered, (unsigned long long)progress->lost);
 }
 
+/* Does nobody want to see single events? */
+static bool counts_only(const struct trace_options *options)
+{
+	return options->summary && !options->limit &&
+	       (options->summary_by == AGGR_BY_SITE || options->summary_by == AGGR_BY_TYPE);
+}
+
 static struct error *open_session(struct trace *trace)
 {
 	const struct trace_options *options = &trace->options;
@@ -52,6 +59,7 @@ static struct error *open_session(struct trace *trace)
 		.key_bytes = options->key_bytes,
 		.buffer_size = options->buffer_size,
 		.misses = options->misses,
+		.count = counts_only(options),
 		.limit = options->limit,
 		.duration_ns = options->duration_ns,
 		.notice = on_notice,

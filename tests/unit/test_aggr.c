@@ -384,16 +384,50 @@ TEST(test_others_by_site)
 	aggr_free(aggr);
 }
 
+/* Many deletes at once are the same row as the same deletes one by one. */
+TEST(test_add_many)
+{
+	struct event event = removal(sweep_from_run, 3, 1);
+	uint64_t ids[70];
+	struct aggr *one = open_by(AGGR_BY_SITE, 0), *many = open_by(AGGR_BY_SITE, 0);
+	const struct aggr_row *a, *b;
+
+	for (uint64_t i = 0; i < 63; i++) {
+		event.removal.goid = i + 1;
+		add(one, &event);
+		add(one, &event);
+		ids[i] = aggr_goroutine(i + 1, event.removal.pid);
+	}
+	assert_null(aggr_add_many(many, &event, 100, ids, 60));
+	assert_null(aggr_add_many(many, &event, 26, ids + 50, 13)); /* ten of them again */
+	assert_int_equal(aggr_rows(one, &a), 1);
+	assert_int_equal(aggr_rows(many, &b), 1);
+	assert_int_equal(b->deletes, 126);
+	assert_int_equal(b->deletes, a->deletes);
+	assert_int_equal(b->elements, a->elements);
+	assert_int_equal(b->goroutines, 63);
+	assert_int_equal(b->goroutines, a->goroutines);
+	assert_string_equal(b->caller, a->caller);
+	for (uint64_t i = 0; i < 70; i++)
+		ids[i] = aggr_goroutine(i + 1, 2); /* of another process */
+	assert_null(aggr_add_many(many, &event, 70, ids, 64));
+	aggr_rows(many, &b);
+	assert_int_equal(b->goroutines, 64);
+	assert_int_equal(b->deletes, 196);
+	aggr_free(one);
+	aggr_free(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),		cmocka_unit_test(test_by_site),
-		cmocka_unit_test(test_by_site_merges),	cmocka_unit_test(test_by_site_helpers),
-		cmocka_unit_test(test_by_site_unknown), cmocka_unit_test(test_by_map),
-		cmocka_unit_test(test_by_type),		cmocka_unit_test(test_by_key),
-		cmocka_unit_test(test_by_key_cut),	cmocka_unit_test(test_order),
-		cmocka_unit_test(test_goroutines),	cmocka_unit_test(test_others),
-		cmocka_unit_test(test_others_by_site),
+		cmocka_unit_test(test_empty),		cmocka_unit_test(test_add_many),
+		cmocka_unit_test(test_by_site),		cmocka_unit_test(test_by_site_merges),
+		cmocka_unit_test(test_by_site_helpers), cmocka_unit_test(test_by_site_unknown),
+		cmocka_unit_test(test_by_map),		cmocka_unit_test(test_by_type),
+		cmocka_unit_test(test_by_key),		cmocka_unit_test(test_by_key_cut),
+		cmocka_unit_test(test_order),		cmocka_unit_test(test_goroutines),
+		cmocka_unit_test(test_others),		cmocka_unit_test(test_others_by_site),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

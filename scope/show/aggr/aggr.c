@@ -324,11 +324,8 @@ static struct error *row_find(struct aggr *aggr, const struct event *event, uint
 	return NULL;
 }
 
-static struct error *row_goroutine(struct row *row, const struct event_removal *event)
+static struct error *row_goroutine(struct row *row, uint64_t id)
 {
-	/* Two processes may have goroutines of the same id. */
-	uint64_t id = event->goid ^ (uint64_t)event->pid << 40;
-
 	if (row->shown.goroutines >= GOROUTINES_MAX)
 		return NULL;
 	vec_each(seen, &row->goroutines)
@@ -358,7 +355,22 @@ struct error *aggr_add(struct aggr *aggr, const struct event *event)
 		row->shown.deletes++;
 		row->shown.elements++;
 	}
-	return row_goroutine(row, removal);
+	return row_goroutine(row, aggr_goroutine(removal->goid, removal->pid));
+}
+
+struct error *aggr_add_many(struct aggr *aggr, const struct event *event, uint64_t n,
+			    const uint64_t *goroutines, size_t goroutines_n)
+{
+	uint32_t at = NO_ROW;
+	struct row *row;
+
+	try(row_find(aggr, event, &at));
+	row = &aggr->rows.data[at];
+	row->shown.deletes += n;
+	row->shown.elements += n;
+	for (size_t i = 0; i < goroutines_n; i++)
+		try(row_goroutine(row, goroutines[i]));
+	return NULL;
 }
 
 static int compare_rows(const void *a_, const void *b_)

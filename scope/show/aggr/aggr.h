@@ -22,6 +22,16 @@ CLEANUP_FUNC(struct aggr, aggr_free)
  * id. Errors: out of memory. */
 struct error *aggr_add(struct aggr *aggr, const struct event *event);
 
+/* Counts n deletes that are alike in stack, type and process, by site or type. They came from
+ * goroutines with these ids, distinct, as aggr_goroutine() makes them; 64 stands for 64 or more. */
+struct error *aggr_add_many(struct aggr *aggr, const struct event *event, uint64_t n,
+			    const uint64_t *goroutines, size_t goroutines_n);
+/* Makes the id of a goroutine of one process, which no goroutine of another has. */
+static inline uint64_t aggr_goroutine(uint64_t goid, uint32_t pid)
+{
+	return goid ^ (uint64_t)pid << 40;
+}
+
 /* A row. A string is as the traced program has it, and a sink must escape it. Only a key is safe: it
  * is as value_text() writes it. No string is NULL. */
 struct aggr_row {

@@ -85,6 +85,13 @@ struct error *engine_drain(struct engine *engine,
 	return engine->ops->drain(engine, on_record, ctx);
 }
 
+struct error *engine_drain_counts(struct engine *engine,
+				  bool (*on_count)(void *ctx, const struct engine_count *count),
+				  void *ctx)
+{
+	return engine->ops->drain_counts ? engine->ops->drain_counts(engine, on_count, ctx) : NULL;
+}
+
 void engine_counters(const struct engine *engine, struct engine_counters *ret)
 {
 	engine->ops->counters(engine, ret);

@@ -39,6 +39,7 @@ struct engine_options {
 	uint32_t key_bytes;   /* 1 to ENGINE_KEY_BYTES_MAX */
 	uint64_t buffer_size; /* bytes, as a hint */
 	bool misses;
+	bool count; /* deletes may be counted instead of recorded: engine_drain_counts() has them */
 	bool start; /* the placements have a SPOT_START */
 };
 
@@ -56,6 +57,17 @@ struct engine_counters {
 struct engine_executions {
 	uint32_t all;  /* programs of any kind */
 	uint32_t same; /* those of them that were the traced program */
+};
+
+/* Deletes that the engine counted instead of writing a record for each. They are alike in type, place
+ * and stack; stacks of more frames than a small record holds are cut there. */
+struct engine_count {
+	/* One of them, as engine_drain() gives it. It has no key, no map, no goroutine, no numbers. */
+	const void *record;
+	size_t size;
+	uint64_t hits;
+	const uint64_t *goroutines; /* distinct ids, as wire_goroutine() makes them */
+	size_t goroutines_n;	    /* WIRE_GOROUTINES stands for that many or more */
 };
 
 /* An open engine; each engine's own struct begins with one. engine_open() sets ops. */
@@ -81,6 +93,9 @@ struct engine_ops {
 	struct error *(*drain)(struct engine *engine,
 			       bool (*on_record)(void *ctx, const void *record, size_t size),
 			       void *ctx);
+	struct error *(*drain_counts)(struct engine *engine,
+				      bool (*on_count)(void *ctx, const struct engine_count *count),
+				      void *ctx); /* optional: it counts nothing */
 	void (*counters)(const struct engine *engine, struct engine_counters *ret);
 };
 
@@ -130,6 +145,12 @@ int engine_wake_fd(const struct engine *engine);
 struct error *engine_drain(struct engine *engine,
 			   bool (*on_record)(void *ctx, const void *record, size_t size),
 			   void *ctx);
+
+/* Calls on_count for all deletes that were counted (engine_options.count), once, after
+ * engine_detach(). It returns false to stop early. The count is borrowed for the length of the call. */
+struct error *engine_drain_counts(struct engine *engine,
+				  bool (*on_count)(void *ctx, const struct engine_count *count),
+				  void *ctx);
 
 void engine_counters(const struct engine *engine, struct engine_counters *ret);
 

@@ -7,6 +7,9 @@ static_assert((int)GO_PASS_NONE == WIRE_ARG_NONE && (int)GO_PASS_POINTER == WIRE
 		      (int)GO_PASS_STRING == WIRE_ARG_STRING,
 	      "keys are passed as the wire says");
 
+/* Enough for the arguments and a few small frames. The kernel program learns the rest. */
+#define COPY_BYTES_MIN 128
+
 /* Fits the slots of type, map and key into one window of the frame, which begins at the frame pointer
  * or below it. Returns false when they are too far apart. */
 static bool set_window(const struct spot *spot, struct wire_probe *probe)
@@ -23,6 +26,7 @@ static bool set_window(const struct spot *spot, struct wire_probe *probe)
 	probe->window = (int16_t)low;
 	probe->words = (uint8_t)((high - low) / 8);
 	probe->filter_bytes = probe->words * 8u;
+	probe->copy_bytes = COPY_BYTES_MIN;
 	probe->type_word = (uint8_t)((spot->type_slot - low) / 8);
 	probe->map_word = (uint8_t)((spot->map_slot - low) / 8);
 	probe->key_word = (uint8_t)((spot->key_slot - low) / 8);

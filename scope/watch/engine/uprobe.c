@@ -104,6 +104,56 @@ static struct error *uprobe_drain(struct engine *engine,
 	return NULL;
 }
 
+/* Makes a record of a row: a delete of the same type, place and stack. */
+static void count_record(const struct wire_count *row, struct wire_event *event,
+			 uint64_t stack[WIRE_STACK_SMALL])
+{
+	const struct wire_count_key *key = &row->key;
+
+	*event = (struct wire_event){
+		.ip = key->ip,
+		.type = key->type,
+		.probe = key->probe,
+		.nstack = key->nstack < WIRE_STACK_SMALL ? key->nstack : WIRE_STACK_SMALL,
+		.kind = WIRE_DELETE,
+		.flags = key->flags | WIRE_REMOVED,
+	};
+	memcpy(stack, key->stack, sizeof(key->stack));
+}
+
+static struct error *uprobe_drain_counts(struct engine *engine,
+					 bool (*on_count)(void *ctx,
+							  const struct engine_count *count),
+					 void *ctx)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	int fd = bpf_map__fd(uprobe->skel->maps.counts);
+	bool more = uprobe->options->count;
+
+	for (uint32_t i = 0; more && i < WIRE_COUNT_ROWS; i++) {
+		struct {
+			struct wire_event event;
+			uint64_t stack[WIRE_STACK_SMALL];
+		} record;
+		uint64_t goroutines[WIRE_GOROUTINE_SLOTS];
+		struct engine_count count = {.record = &record, .goroutines = goroutines};
+		struct wire_count row;
+
+		if (bpf_map_lookup_elem(fd, &i, &row))
+			return error_errno(ERROR_FAILED, errno, "cannot read what was counted");
+		if (!row.hits)
+			continue;
+		count_record(&row, &record.event, record.stack);
+		count.size = sizeof(record.event) + record.event.nstack * 8ul;
+		count.hits = row.hits;
+		for (size_t slot = 0; slot < WIRE_GOROUTINE_SLOTS; slot++)
+			if (row.goroutines[slot])
+				goroutines[count.goroutines_n++] = row.goroutines[slot];
+		more = on_count(ctx, &count);
+	}
+	return NULL;
+}
+
 static void uprobe_counters(const struct engine *engine, struct engine_counters *ret)
 {
 	const struct uprobe *uprobe = (const struct uprobe *)engine;
@@ -143,5 +193,6 @@ const struct engine_ops engine_uprobe = {
 	.detach = uprobe_detach,
 	.wake_fd = uprobe_wake_fd,
 	.drain = uprobe_drain,
+	.drain_counts = uprobe_drain_counts,
 	.counters = uprobe_counters,
 };

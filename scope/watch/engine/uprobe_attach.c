@@ -12,10 +12,14 @@ struct uprobe_multi_attr {
 	uint32_t count, multi_flags, pid, unused;
 };
 
-static struct bpf_program *program_of(struct trace_bpf *skel, enum spot_role role)
+static struct bpf_program *program_of(const struct uprobe *uprobe, enum spot_role role)
 {
+	struct trace_bpf *skel = uprobe->skel;
+
 	switch (role) {
-	case SPOT_REMOVAL: return skel->progs.on_removal;
+	case SPOT_REMOVAL:
+		return uprobe->options->count ? skel->progs.on_removal_count
+					      : skel->progs.on_removal;
 	case SPOT_CLEAR: return skel->progs.on_clear;
 	case SPOT_ENTRY: return skel->progs.on_entry;
 	case SPOT_EXIT: return skel->progs.on_exit;
@@ -57,8 +61,8 @@ static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t 
 		uint64_t offset;
 
 		try(probe_offset(uprobe, spot, &offset));
-		link = bpf_program__attach_uprobe_opts(program_of(uprobe->skel, spot->role), pid,
-						       path, offset, &opts);
+		link = bpf_program__attach_uprobe_opts(program_of(uprobe, spot->role), pid, path,
+						       offset, &opts);
 		if (!link)
 			return attach_failed(spot, pid, errno);
 		to->links[to->n++] = link;
@@ -73,7 +77,7 @@ static struct error *attach_role(struct uprobe *uprobe, const char *path, pid_t 
 	const struct placements *placements = uprobe->options->placements;
 	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
 	struct uprobe_multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(program_of(uprobe->skel, role)),
+		.prog_fd = (uint32_t)bpf_program__fd(program_of(uprobe, role)),
 		.attach_type = TRACE_UPROBE_MULTI,
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)offsets,

@@ -99,6 +99,9 @@ static void set_rodata(struct trace_bpf *skel, const struct engine_options *opti
 	const struct filter *filter = options->filter;
 	uint32_t stack_max = options->stack_max + WIRE_STACK_EXTRA;
 
+	if (options->count && stack_max > WIRE_STACK_SMALL)
+		stack_max = WIRE_STACK_SMALL;
+
 	skel->rodata->stack_max = stack_max;
 	skel->rodata->key_bytes = options->key_bytes;
 	skel->rodata->goid_offset = go_goid_offset(gopcln_minor(options->tab));
@@ -112,6 +115,9 @@ static void set_rodata(struct trace_bpf *skel, const struct engine_options *opti
 	skel->rodata->filter_goid = filter->goid;
 	skel->rodata->type_multiplier = types->multiplier;
 	skel->rodata->type_mask = types->mask;
+	skel->rodata->types_begin = gopcln_module(options->tab)->types;
+	skel->rodata->types_size =
+		gopcln_module(options->tab)->etypes - gopcln_module(options->tab)->types;
 	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + stack_max * 8ul);
 	skel->rodata->big_size =
 		(uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) + stack_max * 8ul);
@@ -138,6 +144,9 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 				 types->values.len ? (uint32_t)types->values.len : 1);
 	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
+	bpf_program__set_autoload(skel->progs.on_removal, !options->count);
+	bpf_program__set_autoload(skel->progs.on_removal_count, options->count);
 	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
 	bpf_program__set_autoload(skel->progs.on_begin, !options->start);
 	bpf_program__set_autoload(skel->progs.on_exec,

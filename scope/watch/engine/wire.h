@@ -134,9 +134,10 @@ struct wire_probe {
 	uint8_t func;	   /* --misses: entry and exit of one function carry the same number */
 	uint8_t unused;
 	int16_t window; /* bytes from rbp: 0 or less */
-	uint8_t unused2[6];
+	uint8_t unused2[2];
 	/* The kernel program's own. */
 	uint32_t deep;	       /* > 0 while stacks here are deep */
+	uint32_t copy_bytes;   /* --summary: bytes from the window's start that hold all frames */
 	uint32_t filter_bytes; /* bytes from the window's start that hold all that a filter needs */
 };
 
@@ -211,6 +212,43 @@ static inline uint64_t wire_type_tag(uint64_t link)
 static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint32_t mask)
 {
 	return (uint32_t)((link >> 3) * multiplier >> 32) & mask;
+}
+
+/* --summary: deletes that are counted in the kernel program. Two deletes are counted in one row only if
+ * type, place and all frames are equal. Rows are never taken away while probes stand. */
+struct wire_count_key {
+	uint64_t type; /* of the map, run-time */
+	uint64_t ip;   /* where the probe stands, run-time */
+	uint16_t probe;
+	uint8_t flags; /* enum wire_flag */
+	uint8_t nstack;
+	uint32_t unused;
+	uint64_t stack[WIRE_STACK_SMALL]; /* 0 from nstack on */
+};
+
+#define WIRE_COUNT_ROWS	      8192 /* a power of two */
+#define WIRE_COUNT_PROBES     8	   /* rows that are looked at for one key */
+#define WIRE_GOROUTINES	      64   /* goroutines of a row that are told apart */
+#define WIRE_GOROUTINE_SLOTS  128  /* a power of two; twice as many, so that few collide */
+#define WIRE_GOROUTINE_PROBES 8
+
+/* wire_count.state; any other value: the row is ready, and this is the hash of its key. */
+enum { WIRE_COUNT_FREE, WIRE_COUNT_MADE /* somebody writes its key */ };
+
+struct wire_count {
+	uint64_t state;
+	struct wire_count_key key;
+	uint64_t hits;
+	uint64_t ngoroutines;
+	/* Ids as wire_goroutine() makes them, each in one of the WIRE_GOROUTINE_PROBES slots from its
+	 * hash on; 0: free. */
+	uint64_t goroutines[WIRE_GOROUTINE_SLOTS];
+};
+
+/* Goroutines of different processes are different ones. */
+static inline uint64_t wire_goroutine(uint64_t goid, uint32_t pid)
+{
+	return goid ^ (uint64_t)pid << 40;
 }
 
 /* Counters, per CPU, added atomically (a program may be preempted in the middle). */

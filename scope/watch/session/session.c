@@ -110,6 +110,34 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	return !session->failed && pass_goes_on(session, event.time_ns);
 }
 
+/* What the engine has counted: many deletes of one row of the table. */
+static bool on_count(void *ctx, const struct engine_count *count)
+{
+	struct session *session = ctx;
+	struct event event;
+	enum resolved what;
+
+	session->failed =
+		resolver_resolve(session->resolver, count->record, count->size, &what, &event);
+	if (session->failed)
+		return false;
+	if (what == RESOLVED_FILTERED || session->interrupted ||
+	    fan_first(session->output.sinks)->closed) {
+		session->filtered += count->hits;
+		return true;
+	}
+	session->counted += count->hits;
+	session->failed = aggr_add_many(session->output.aggr, &event, count->hits,
+					count->goroutines, count->goroutines_n);
+	return !session->failed;
+}
+
+static struct error *drain_counts(struct session *session)
+{
+	try(engine_drain_counts(session->engine, on_count, session));
+	return take_ptr(session->failed);
+}
+
 /* ---- one pass ---- */
 
 /* Takes out what is in the ring, but no longer than until end_ns and no further than to what
@@ -311,7 +339,7 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 	*ret = (struct session_totals){0};
 	ret->end = (struct event_end){
 		.hits = c.hits,
-		.delivered = first->delivered,
+		.delivered = first->delivered + session->counted,
 		.filtered = c.filtered + session->filtered + first->unread,
 		.removed = c.removed,
 		.cleared = c.cleared,
@@ -368,6 +396,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	session_stop(session);
 	engine_detach(session->engine);
 	fail(session, drain(session, 0, 0));
+	fail(session, drain_counts(session));
 	settle_execs(session);
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))

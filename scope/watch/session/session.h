@@ -52,7 +52,10 @@ struct session_options {
 	uint32_t key_bytes;   /* bytes of each string that are kept */
 	uint64_t buffer_size; /* bytes of the ring */
 	bool misses;	      /* deletes that took nothing out are events too */
-	uint64_t limit;	      /* stop after so many events; 0: none */
+	bool count;	/* only a table by site or type is wanted: deletes may be counted where
+				 they happen, and come to the aggregation at the end, in no order
+				 and without key, map and goroutine. Not with a limit. */
+	uint64_t limit; /* stop after so many events; 0: none */
 	uint64_t duration_ns; /* stop after this time; 0: none */
 
 	/* Takes one line of text, without a newline. The text may hold bytes of the target. */

@@ -64,6 +64,7 @@ struct session {
 	int failed_code;      /* enum error_code of the first error that was told; 0: none */
 	uint64_t taken;	      /* events that the sinks were given */
 	uint64_t filtered;    /* events that nobody wants to see */
+	uint64_t counted;     /* deletes that the engine counted, and that are in the table */
 	bool stopping;	      /* no new hits are counted; what is in the ring is still delivered */
 	bool interrupted;     /* what is in the ring is no longer delivered */
 };

@@ -184,6 +184,7 @@ struct error *session_load(struct session *session)
 		.stack_max = session->options.stack_max,
 		.key_bytes = session->options.key_bytes,
 		.buffer_size = session->options.buffer_size,
+		.count = session->options.count && !getenv("TOPHASH_NO_COUNT"),
 		.misses = session->options.misses,
 		.start = session->options.binary != NULL,
 	};

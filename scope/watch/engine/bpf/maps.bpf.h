@@ -23,6 +23,9 @@ const volatile uint64_t filter_masks[WIRE_FILTER_MAX / 8] = {};
 const volatile bool use_filters = false; /* any that the kernel program decides */
 const volatile uint64_t type_multiplier = 1;
 const volatile uint32_t type_mask = 0; /* buckets - 1 */
+/* The types of the file, link-time: --summary counts no others. */
+const volatile uint64_t types_begin = 0;
+const volatile uint64_t types_size = 0;
 const volatile uint32_t deep_size = 0; /* of struct deep_record with stack_max frames */
 const volatile uint32_t big_size = 0;  /* of struct big_record likewise */
 
@@ -84,6 +87,14 @@ struct {
 	__type(key, uint32_t);
 	__type(value, struct wire_bucket);
 } type_buckets SEC(".maps");
+
+/* --summary: see struct wire_count_key. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct wire_count);
+} counts SEC(".maps");
 
 /* Where on_removal goes on when the small record does not do. */
 struct {

@@ -75,6 +75,16 @@ static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_
 	return cookie >> 16 == generation ? probe_of(cookie, index) : NULL;
 }
 
+/* The process as struct wire_event.pid has it. */
+static __always_inline uint32_t own_pid(void)
+{
+	struct bpf_pidns_info ns;
+
+	if (pidns_ino && !bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
+		return ns.tgid;
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
 static __always_inline void take_head(struct wire_event *e, uint32_t index)
 {
 	uint64_t pid_tid = bpf_get_current_pid_tgid();
@@ -270,15 +280,14 @@ int on_removal_slow(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The first copy: the arguments, and where there is no filter the frame and the callers' as well.
- * Where the stack ends is not yet known, and a page behind it may never have been touched, so the
- * copy ends with its page where that leaves room for the arguments; what was read behind the stack's
- * end is not looked at. */
+/* The first copy: n bytes with the arguments, and perhaps the frame and those of the callers. The end
+ * of the stack is not known yet, and a page behind it may never have been touched. Therefore the copy
+ * ends with its page if that leaves room for the arguments. Nothing looks at bytes that were read
+ * behind the end of the stack. */
 static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_probe *probe,
-				       struct stack_copy *copy)
+				       struct stack_copy *copy, uint64_t n)
 {
 	uint64_t base = ctx->rbp + probe->window;
-	uint64_t n = use_filters ? probe->filter_bytes : STACK_COPY;
 	uint64_t page = 4096 - (base & 4095);
 
 	if (page >= WIRE_WINDOW * 8 + 8 && page < n)
@@ -342,7 +351,7 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	struct wire_plan *plan = NULL;
 	struct call call = {};
 
-	if (!copy_first(ctx, probe, copy))
+	if (!copy_first(ctx, probe, copy, use_filters ? probe->filter_bytes : STACK_COPY))
 		return SLOW;
 	take_frame(&call, ctx, probe, copy->words);
 	if (filter_map && call.map != filter_map)
@@ -365,6 +374,17 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	return send_small(ctx, probe, index, &call, plan, copy, c);
 }
 
+/* Counts the hit. The delete that was under way is no miss. */
+static __always_inline void count_removed(struct pt_regs *ctx, struct wire_counters *c)
+{
+	add(c->removed, 1);
+	if (use_misses) {
+		struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+
+		bpf_map_delete_elem(&pendings, &key);
+	}
+}
+
 SEC("uprobe")
 int on_removal(struct pt_regs *ctx)
 {
@@ -381,14 +401,203 @@ int on_removal(struct pt_regs *ctx)
 	copy = stack_copy_get();
 	if (!c || !probe || !copy)
 		return 0;
-	add(c->removed, 1);
-	if (use_misses) {
-		struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
-
-		bpf_map_delete_elem(&pendings, &key);
-	}
+	count_removed(ctx, c);
 	if (__sync_fetch_and_add(&copy->users, 1) == 0)
 		outcome = removal(ctx, probe, index, copy, c);
+	add(copy->users, -1);
+	if (outcome == SLOW) {
+		bpf_tail_call(ctx, &slow_paths, 0);
+		add(c->lost_internal, 1);
+	}
+	if (outcome == FILTERED)
+		add(c->filtered, 1);
+	return 0;
+}
+
+/* ---- removals that are only counted ----
+ * A hit costs two reads, of the stack and of the goroutine. It finds its row in an array that is
+ * used as an open-addressed table, because an array lookup is inlined and a row is compared faster
+ * than a BPF hash map hashes its key. What cannot be counted goes the slow way, as a record. */
+
+/* The key of a row; behind it, room for the head of the goroutine descriptor. */
+struct count_scratch {
+	struct wire_count_key key;
+	uint64_t rest[SCRATCH_WORDS - WIRE_STACK_SMALL];
+};
+
+/* Notes that a goroutine has been seen in this row. Returns false when it must be noted elsewhere. */
+static __always_inline bool count_goroutine(struct wire_count *row, uint64_t id)
+{
+	uint32_t at = id * 0x9e3779b97f4a7c15ull >> 57;
+
+	if (!id)
+		return false;
+#pragma unroll
+	for (int i = 0; i < WIRE_GOROUTINE_PROBES; i++) {
+		uint64_t *slot = &row->goroutines[(at + i) & (WIRE_GOROUTINE_SLOTS - 1)];
+		uint64_t seen = *slot;
+
+		if (seen == id)
+			return true;
+		if (seen)
+			continue;
+		if (row->ngoroutines >= WIRE_GOROUTINES)
+			return true;
+		seen = __sync_val_compare_and_swap(slot, 0, id);
+		if (!seen)
+			add(row->ngoroutines, 1);
+		if (!seen || seen == id)
+			return true;
+	}
+	return row->ngoroutines >= WIRE_GOROUTINES;
+}
+
+/* (Unused frames are 0 in both.) */
+static __always_inline bool keys_equal(const struct wire_count_key *a,
+				       const struct wire_count_key *b)
+{
+	uint64_t differ = (a->type ^ b->type) | (a->ip ^ b->ip) | (a->nstack ^ b->nstack) |
+			  (a->flags ^ b->flags) | (a->probe ^ b->probe);
+
+#pragma unroll
+	for (int i = 0; i < WIRE_STACK_SMALL; i++)
+		differ |= a->stack[i] ^ b->stack[i];
+	return !differ;
+}
+
+static __always_inline uint64_t key_hash(const struct wire_count_key *key)
+{
+	uint64_t hash = key->type ^ (key->ip + key->flags) * 0x9e3779b97f4a7c15ull;
+
+#pragma unroll
+	for (int i = 0; i < WIRE_STACK_SMALL; i++) {
+		if (i >= key->nstack)
+			break;
+		hash = (hash ^ key->stack[i]) * 0x9e3779b97f4a7c15ull;
+		hash ^= hash >> 29;
+	}
+	return hash | 2; /* neither FREE nor MADE */
+}
+
+/* The row of a key, made if it is new; NULL: there is no room for it, or somebody makes a row here. */
+static __always_inline struct wire_count *count_row(const struct wire_count_key *key)
+{
+	uint64_t hash = key_hash(key);
+
+#pragma unroll
+	for (int i = 0; i < WIRE_COUNT_PROBES; i++) {
+		uint32_t at = ((hash >> 40) + i) & (WIRE_COUNT_ROWS - 1);
+		struct wire_count *row = bpf_map_lookup_elem(&counts, &at);
+		uint64_t state;
+
+		if (!row)
+			return NULL;
+		state = *(volatile uint64_t *)&row->state;
+		if (state == hash && keys_equal(&row->key, key))
+			return row;
+		if (state == WIRE_COUNT_MADE)
+			return NULL;
+		if (state != WIRE_COUNT_FREE)
+			continue;
+		if (__sync_val_compare_and_swap(&row->state, WIRE_COUNT_FREE, WIRE_COUNT_MADE))
+			return NULL;
+		row->key = *key;
+		__sync_lock_test_and_set(&row->state, hash);
+		return row;
+	}
+	return NULL;
+}
+
+/* The next copy is to hold all frames at once: those that a walk found reach up to its last one. The
+ * length only grows, up to a whole copy. */
+static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t base,
+					    const struct walk *walk)
+{
+	uint64_t end = walk->pair[0] + 16 - base;
+
+	if (end > probe->copy_bytes && end <= STACK_COPY)
+		probe->copy_bytes = end;
+}
+
+/* Fills in the key's place and frames. pair[0] of walk becomes the last frame's address. */
+static __always_inline void take_count_key(struct wire_count_key *key, struct pt_regs *ctx,
+					   uint32_t index, const struct call *call,
+					   struct stack_copy *copy, struct walk *walk)
+{
+#pragma unroll
+	for (int i = 0; i < WIRE_STACK_SMALL; i++)
+		key->stack[i] = 0; /* the goroutine was read into them */
+	if (copy->len > walk->hi - copy->base)
+		copy->len = walk->hi - copy->base;
+	walk->fp = ctx->rbp;
+	walk_copies(key->stack, copy, walk);
+	key->type = call->type;
+	key->ip = ctx->rip;
+	key->probe = index;
+	key->flags = walk->flags;
+	key->nstack = walk->n;
+}
+
+static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wire_probe *probe,
+						  uint32_t index, struct stack_copy *copy,
+						  struct wire_counters *c)
+{
+	uint64_t base = ctx->rbp + probe->window;
+	struct count_scratch scratch = {};
+	struct wire_plan *plan = NULL;
+	struct wire_event e; /* only the three members that take_goroutine() uses */
+	struct wire_count *row;
+	struct walk walk = {};
+	struct call call = {};
+
+	if (!copy_first(ctx, probe, copy, probe->copy_bytes))
+		return SLOW;
+	take_frame(&call, ctx, probe, copy->words);
+	if (call.type - call.bias - types_begin >= types_size) /* reflect made it */
+		return SLOW;
+	if (filter_map && call.map != filter_map)
+		return FILTERED;
+	if (use_types) {
+		plan = plan_of(&call);
+		if (!plan || plan->match == WIRE_MATCH_USER)
+			return SLOW;
+		if (!key_passes(scratch.key.stack, &call, plan, copy)) {
+			count_shape(c, plan);
+			return FILTERED;
+		}
+	}
+	e.map = 0;
+	e.flags = 0;
+	if (!take_goroutine(&e, scratch.key.stack, ctx->r14, &walk))
+		return FILTERED;
+	take_count_key(&scratch.key, ctx, index, &call, copy, &walk);
+	note_copy_bytes(probe, base, &walk);
+	row = count_row(&scratch.key);
+	if (!row || !count_goroutine(row, wire_goroutine(e.goid, own_pid())))
+		return SLOW;
+	add(row->hits, 1);
+	return SENT;
+}
+
+SEC("uprobe")
+int on_removal_count(struct pt_regs *ctx)
+{
+	enum outcome outcome = SLOW;
+	struct stack_copy *copy;
+	struct wire_counters *c;
+	struct wire_probe *probe;
+	uint32_t index;
+
+	if (stopped)
+		return 0;
+	c = counters_get();
+	probe = probe_get(ctx, &index);
+	copy = stack_copy_get();
+	if (!c || !probe || !copy)
+		return 0;
+	count_removed(ctx, c);
+	if (__sync_fetch_and_add(&copy->users, 1) == 0)
+		outcome = count_removal(ctx, probe, index, copy, c);
 	add(copy->users, -1);
 	if (outcome == SLOW) {
 		bpf_tail_call(ctx, &slow_paths, 0);

@@ -138,6 +138,7 @@ again:
 		next = *(uint64_t *)((char *)copy->words + at);
 		stack[i] = *(uint64_t *)((char *)copy->words + at + 8);
 		copy->n++;
+		walk->pair[0] = fp;
 		if (next <= fp) { /* 0: the goroutine's start; else a cycle */
 			walk->flags |= next ? WIRE_STACK_LOST : 0;
 			fp = 0;

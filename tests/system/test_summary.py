@@ -1,0 +1,81 @@
+"""--summary: the table is the same whether the kernel program counts deletes or writes a record for each."""
+
+import json
+
+from harness import check, Failed, go_build, HERE, same, spawn, test, tophash, Tracer
+
+DELETES = 50 * (1 + 63 + 64) + 200 * 10 + 150 + 1 + 20  # of counted.go, beside those of its many stacks
+
+
+def tables(program, *args, env=None):
+    """(rows in order, end record, ring records)"""
+    r = tophash("--format", "json", *args, "--", *program, env=env)
+    same(r.code, 0, f"exit code of {args}: {r.err}")
+    records = [json.loads(line) for line in r.out.splitlines()]
+    end = records[-1]
+    same(end["event"], "end", "last record")
+    same(end["hits"], end["delivered"] + end["filtered"] + end["sampled"] + sum(end["lost"].values()), "hits")
+    table = [x for x in records if x["event"] == "summary"]
+    check(table, f"no table: {r.out[-300:]}")
+    return [{k: v for k, v in x.items() if k not in ("time", "time_ns")} for x in table], end
+
+
+@test
+def counted_table():
+    """By site and by type, with filters, with more stacks than the kernel's table has rows."""
+    trouble = []
+    for go in ["1.21", "1.23", "1.27"]:
+        program = go_build(HERE / "counted.go", "counted", go=go)
+        for args, stacks in [
+            (["--summary"], 100),
+            (["--summary=site"], 16384),
+            (["--summary=type"], 16384),
+            (["--summary=type", "--type", "map[main.point]*"], 10),
+            (["--summary", "--type", "map[string]*"], 10),
+            (["--summary", "--site", "main.dropInt"], 300),
+            (["--summary", "--key", "1"], 300),
+            (["--summary", "--key-prefix", "1"], 300),
+            (["--summary", "--misses"], 20),
+            (["--summary", "--stack", "1"], 100),
+            (["--summary=map"], 10),
+            (["--summary=key"], 10),
+        ]:
+            run = [program, str(stacks)]
+            try:
+                counted, end = tables(run, *args)
+                recorded, other = tables(run, *args, env={"TOPHASH_NO_COUNT": "1"})
+                same({k: end[k] for k in ("hits", "delivered", "filtered", "removed", "cleared")},
+                     {k: other[k] for k in ("hits", "delivered", "filtered", "removed", "cleared")}, "end")
+                if args[0] not in ("--summary=map", "--summary=key"):  # (addresses, and types of a process that has ended)
+                    check(counted == recorded, f"{[x for x in counted if x not in recorded][:3]} but {[x for x in recorded if x not in counted][:3]}")
+                check(end["removed"] >= DELETES + stacks, f"{end['removed']} of {DELETES + stacks} deletes")
+            except Failed as f:
+                trouble.append(f"Go {go}, {' '.join(args)}: {f}")
+    check(not trouble, "\n    ".join(t[:900] for t in trouble))
+
+
+@test
+def counted_goroutines():
+    """Goroutines are counted exactly up to 64."""
+    program = go_build(HERE / "counted.go", "counted", go="1.27")
+    rows, _ = tables([program, "1"], "--summary")
+    same(sorted(row["goroutines"] for row in rows if row["site"].startswith("main.main.func1")), [1, 63, 64], "goroutines of the three deletes")
+    same([row["goroutines"] for row in rows if row["site"] == "main.dropString"], [64], "goroutines of 200")
+
+
+@test
+def counted_processes():
+    """With -b, goroutines of different processes are different ones, and each process has its records."""
+    program = go_build(HERE / "counted.go", "counted", go="1.27")
+    t = Tracer("-b", program, "--summary")
+    for _ in range(3):
+        same(spawn([program, "1"]).wait(60), 0, "the program")
+    got = t.end()
+    rows = [json.loads(line) for line in t.report.read_text().splitlines()]
+    same(sum(x["event"] == "start" for x in rows), 3, "start records")
+    same(sum(x["event"] == "exit" for x in rows), 3, "exit records")
+    points = sorted(x["goroutines"] for x in rows if x["event"] == "summary" and x["site"].startswith("main.main.func1"))
+    same(points, [3, 64, 64], "goroutines of three processes")
+    end = rows[-1]
+    same((end["removed"], end["hits"]), (3 * (DELETES + 1), end["delivered"] + end["filtered"]), "totals")
+    check(got is not None, "no report")
