@@ -145,7 +145,7 @@ static bool pieces_reserve(struct tophash *map, size_t n)
 	return directory_resize(map, cap);
 }
 
-/* Adds pieces until there is room for this many buckets. Returns 0, or -ENOMEM with nothing changed. */
+/* Adds pieces until there is room for this many buckets. Returns 0, or -ENOMEM: the pieces are then as before. */
 static int pieces_add(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
