@@ -147,7 +147,7 @@ static const char *const examples[] = {
 
 const struct verb_spec addr_verb = {
 	.name = "addr",
-	.summary = "explain addresses of a program: function, file and line, inlined calls",
+	.summary = "explain addresses of a program: function, line, inlined calls",
 	.question = "What is at this address, or in this crash report?",
 	.synopsis = synopsis,
 	.about =

@@ -228,8 +228,11 @@ static struct error *read_words(struct parser *parser, struct option_words *ret)
 struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
 			    struct option_words *ret_words)
 {
-	struct parser parser = {
-		.verb = verb, .argc = argc, .i = 1, .argv = argv, .options = options};
+	struct parser parser = {.verb = verb,
+				.argc = argc,
+				.i = argc > 0 ? 1 : 0, /* execve() can leave the name out */
+				.argv = argv,
+				.options = options};
 	const struct option_spec *quiet = find_letter(verb, 'q'), *verbose = find_letter(verb, 'v');
 
 	*ret_words = (struct option_words){0};

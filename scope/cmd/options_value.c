@@ -94,6 +94,10 @@ static const struct unit sizes[] = {
 	{"t", 1ull << 40},
 	{"tb", 1ull << 40},
 	{"tib", 1ull << 40},
+	{"ki", 1 << 10},
+	{"mi", 1 << 20},
+	{"gi", 1 << 30},
+	{"ti", 1ull << 40},
 };
 
 static const struct unit *find_unit(const struct unit *units, size_t n, const char *name,

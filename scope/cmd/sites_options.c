@@ -109,7 +109,7 @@ static const char *const examples[] = {
 
 const struct verb_spec sites_verb = {
 	.name = "sites",
-	.summary = "show where a Go binary deletes from maps, and how each place was compiled",
+	.summary = "show where a Go binary deletes from maps, and by which calls",
 	.question = "Where does a program delete from maps?",
 	.synopsis = synopsis,
 	.about =

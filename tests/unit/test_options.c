@@ -233,7 +233,8 @@ TEST(test_sizes)
 		{"-p 1 --buffer 64kb", 64 << 10},  {"-p 1 --buffer 16m", 16 << 20},
 		{"-p 1 --buffer 1.5M", 3 << 19},   {"-p 1 --buffer 100_000", 100000},
 		{"-p 1 --buffer 0.5G", 1 << 29},   {"-p 1 --buffer 1gb", 1 << 30},
-		{"-p 1 --buffer 65536b", 65536},   {"-p 1 --buffer 65536B", 65536},
+		{"-p 1 --buffer 16Mi", 16 << 20},  {"-p 1 --buffer 65536b", 65536},
+		{"-p 1 --buffer 65536B", 65536},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
