@@ -98,6 +98,20 @@ TEST(test_start)
 	assert_int_equal(e.bias, BIAS);
 }
 
+/* It is at no probe. */
+TEST(test_exec)
+{
+	struct program *p = *state;
+	struct record r = {.event = {.kind = WIRE_EXEC, .pid = 7, .tid = 8, .time_ns = 99}};
+	struct event_removal e;
+	enum event_kind kind;
+
+	e = resolve_as(p, &r, sizeof(r.event), RESOLVED_EXEC, &kind);
+	assert_int_equal(e.pid, 7);
+	assert_int_equal(e.tid, 8);
+	assert_int_equal(p->time_ns, 99);
+}
+
 /* ---- stacks ---- */
 
 /* main.outer has main.inl1 inlined, and that main.inl2 (see gofake.h). */
@@ -503,16 +517,27 @@ TEST(test_noise)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_SWISS(test_ordinary),	    WITH_SWISS(test_flags),
-		WITH_CLASSIC(test_clear),	    WITH_SWISS(test_start),
-		WITH_SWISS(test_inlined),	    WITH_SWISS(test_entries_stripped),
-		WITH_SWISS(test_wrappers),	    WITH_SWISS(test_unknown_frames),
-		WITH_SWISS(test_stack_ids),	    WITH_SWISS(test_many_stacks),
-		WITH_DEEP_STACKS(test_deep_stacks), WITH_SWISS(test_types),
-		WITH_SWISS(test_types_on_heap),	    WITH_SWISS(test_inline_keys),
-		WITH_SWISS(test_key_errors),	    WITH_SWISS(test_big_struct),
-		WITH_SWISS(test_big_interface),	    WITH_SWISS(test_malformed),
-		WITH_SWISS(test_big_lies),	    WITH_SWISS(test_noise),
+		WITH_SWISS(test_ordinary),
+		WITH_SWISS(test_flags),
+		WITH_CLASSIC(test_clear),
+		WITH_SWISS(test_start),
+		WITH_SWISS(test_exec),
+		WITH_SWISS(test_inlined),
+		WITH_SWISS(test_entries_stripped),
+		WITH_SWISS(test_wrappers),
+		WITH_SWISS(test_unknown_frames),
+		WITH_SWISS(test_stack_ids),
+		WITH_SWISS(test_many_stacks),
+		WITH_DEEP_STACKS(test_deep_stacks),
+		WITH_SWISS(test_types),
+		WITH_SWISS(test_types_on_heap),
+		WITH_SWISS(test_inline_keys),
+		WITH_SWISS(test_key_errors),
+		WITH_SWISS(test_big_struct),
+		WITH_SWISS(test_big_interface),
+		WITH_SWISS(test_malformed),
+		WITH_SWISS(test_big_lies),
+		WITH_SWISS(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,8 @@
  *   1. scope/watch/engine/<name>.c: define `const struct engine_ops engine_<name>`. Its own struct
  *      begins with a struct engine. It writes struct wire_event records for the spots that it is
  *      given: `probe` is the index of the spot, and `ip` less the spot's address is the load bias of
- *      the process. A record with `kind` WIRE_START tells that a process of the binary began.
+ *      the process. A record with `kind` WIRE_START tells that a process of the binary began, one with
+ *      WIRE_EXEC that the one process has executed the program anew.
  *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and
  *      the start record follow from there.
  *   3. scope/watch/engine/meson.build: add the file.

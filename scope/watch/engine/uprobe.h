@@ -18,6 +18,7 @@ struct attachment {
 	int link_fds[WIRE_PROBES];	     /* multi */
 	size_t n;
 	uint32_t generation;
+	bool multi; /* link_fds, not links */
 };
 
 struct uprobe {
@@ -28,6 +29,7 @@ struct uprobe {
 	bool types_cut;
 	bool multi; /* one link a program, for all its probes */
 	struct attachment attachment;
+	struct former *formers;	    /* attachments that threads take off; see uprobe_attach.c */
 	struct bpf_link *exec_link; /* counts what the one process executes */
 	bool counts_execs;	    /* exec_link was attached; also after it is gone */
 	int ncpus;

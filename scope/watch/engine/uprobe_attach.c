@@ -2,6 +2,7 @@
 #include "watch/engine/uprobe.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -115,16 +116,73 @@ static struct error *attach_all(struct uprobe *uprobe, const char *path, pid_t p
 	return NULL;
 }
 
-static void detach_all(const struct uprobe *uprobe, struct attachment *attachment)
+static void detach_all(struct attachment *attachment)
 {
 	while (attachment->n) {
 		attachment->n--;
-		if (uprobe->multi)
+		if (attachment->multi)
 			close(attachment->link_fds[attachment->n]);
 		else
 			bpf_link__destroy(attachment->links[attachment->n]);
 	}
 }
+
+/* ---- probes that do not count any more ---- */
+
+/* To take probes off waits for grace periods of the kernel, a tenth of a second. A process that
+ * executes itself meanwhile is not watched for as long as we wait, so that a thread waits instead. */
+struct former {
+	struct attachment attachment;
+	pthread_t thread;
+	bool done; /* the thread is about to end */
+	struct former *next;
+};
+
+static void *detach_in_thread(void *ctx)
+{
+	struct former *former = ctx;
+
+	detach_all(&former->attachment);
+	__atomic_store_n(&former->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Frees those that are off; with `all`, it waits for the others. */
+static void join_formers(struct uprobe *uprobe, bool all)
+{
+	struct former **at = &uprobe->formers;
+
+	while (*at) {
+		struct former *former = *at;
+
+		if (!all && !__atomic_load_n(&former->done, __ATOMIC_ACQUIRE)) {
+			at = &former->next;
+			continue;
+		}
+		pthread_join(former->thread, NULL);
+		*at = former->next;
+		free(former);
+	}
+}
+
+static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
+{
+	struct former *former = calloc(1, sizeof(*former));
+
+	join_formers(uprobe, false);
+	if (former) {
+		former->attachment = *attachment;
+		former->next = uprobe->formers;
+	}
+	if (!former || pthread_create(&former->thread, NULL, detach_in_thread, former) != 0) {
+		detach_all(attachment);
+		free(former);
+		return;
+	}
+	uprobe->formers = former;
+}
+
+/* ---- attaching ---- */
 
 /* Begins to count what the one process executes. Where the kernel refuses, the count is not known. */
 static void count_execs(struct uprobe *uprobe, int exe, pid_t pid)
@@ -143,7 +201,8 @@ static void count_execs(struct uprobe *uprobe, int exe, pid_t pid)
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
-	struct attachment attachment = {.generation = uprobe->attachment.generation + 1};
+	struct attachment attachment = {.generation = uprobe->attachment.generation + 1,
+					.multi = uprobe->multi};
 	struct error *err;
 	char path[64];
 
@@ -152,11 +211,12 @@ struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
 	count_execs(uprobe, exe, pid);
 	err = attach_all(uprobe, path, pid, &attachment);
 	if (err) {
-		detach_all(uprobe, &attachment);
+		detach_all(&attachment);
 		return err;
 	}
 	__atomic_store_n(&uprobe->skel->bss->generation, attachment.generation, __ATOMIC_SEQ_CST);
-	detach_all(uprobe, &uprobe->attachment);
+	if (uprobe->attachment.n)
+		detach_former(uprobe, &uprobe->attachment);
 	uprobe->attachment = attachment;
 	return NULL;
 }
@@ -167,5 +227,6 @@ void uprobe_detach(struct engine *engine)
 
 	bpf_link__destroy(uprobe->exec_link);
 	uprobe->exec_link = NULL;
-	detach_all(uprobe, &uprobe->attachment);
+	detach_all(&uprobe->attachment);
+	join_formers(uprobe, true);
 }

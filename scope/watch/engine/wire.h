@@ -42,6 +42,7 @@ enum wire_kind {
 	WIRE_DELETE = 1,
 	WIRE_CLEAR,
 	WIRE_START, /* a process of the binary began: only pid, tid, time_ns, ip are set */
+	WIRE_EXEC, /* the one process has executed the program anew: only pid, tid, time_ns are set */
 };
 
 enum wire_flag {

@@ -234,12 +234,16 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 
 	*ret = (struct event){.kind = EVENT_DELETE, .removal = {.func = "", .map_type = ""}};
 	try(check_record(r, e, size));
-	if (!bias_of_addr(e->ip, r->options.placements->list.data[e->probe].addr,
-			  &ret->removal.bias))
-		return error_new(ERROR_FAILED, "a record of a place that has no probe");
 	ret->time_ns = e->time_ns;
 	ret->removal.pid = e->pid;
 	ret->removal.tid = e->tid;
+	if (e->kind == WIRE_EXEC) {
+		*ret_what = RESOLVED_EXEC;
+		return NULL;
+	}
+	if (!bias_of_addr(e->ip, r->options.placements->list.data[e->probe].addr,
+			  &ret->removal.bias))
+		return error_new(ERROR_FAILED, "a record of a place that has no probe");
 	if (e->kind == WIRE_START) {
 		*ret_what = RESOLVED_START;
 		return NULL;

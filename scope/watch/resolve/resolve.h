@@ -28,7 +28,7 @@ struct error *resolver_open(const struct resolver_options *options, struct resol
 void resolver_close(struct resolver *resolver); /* NULL is legal */
 CLEANUP_FUNC(struct resolver, resolver_close)
 
-enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START };
+enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START, RESOLVED_EXEC };
 
 /* Fills *ret, a delete or clear, from a record. Everything in it is borrowed until the next call.
  * *ret_what:
@@ -36,6 +36,8 @@ enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START };
  *   RESOLVED_FILTERED  the user does not want to see it
  *   RESOLVED_START     a process of the binary began; only time_ns, removal.pid, removal.tid and
  *                      removal.bias are set
+ *   RESOLVED_EXEC      the one process has executed the program anew; only time_ns, removal.pid and
+ *                      removal.tid are set
  * Errors: out of memory; a record that no program of ours wrote. */
 struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
 			       enum resolved *ret_what, struct event *ret);

@@ -815,8 +815,8 @@ int on_gc(struct pt_regs *ctx)
 
 /* ---- a process begins ---- */
 
-/* Sends the record of a begin. It is the one record that wakes the reader: a process that lives for a
- * few milliseconds only must be met while it is there. */
+/* Sends a record that wakes the reader, as no other does. A process that lives for a few milliseconds
+ * only must be met while it is there. */
 static __always_inline void send_start(struct pt_regs *ctx, uint32_t index)
 {
 	struct wire_event e = {.kind = WIRE_START};
@@ -869,13 +869,16 @@ SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct linux_binprm *program = (struct linux_binprm *)ctx->args[2];
-	struct wire_event e = {};
+	struct wire_event e = {.kind = WIRE_EXEC};
 
 	take_head(&e, 0);
-	if (!watched || e.pid != watched)
+	if (stopped || !watched || e.pid != watched)
 		return 0;
 	add(executed, 1);
-	if (BPF_CORE_READ(program, file, f_inode, i_ino) == watched_inode)
-		add(executed_again, 1);
+	if (BPF_CORE_READ(program, file, f_inode, i_ino) != watched_inode)
+		return 0;
+	add(executed_again, 1);
+	/* Wakes the reader: it has a few milliseconds until the program's main function begins. */
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

@@ -61,7 +61,7 @@ static void replay_stop(struct engine *engine)
 
 static void count(struct engine_counters *counters, const struct wire_event *event)
 {
-	if (event->kind == WIRE_START)
+	if (event->kind == WIRE_START || event->kind == WIRE_EXEC)
 		return;
 	counters->hits++;
 	counters->removed += event->kind == WIRE_DELETE && event->flags & WIRE_REMOVED;
