@@ -103,6 +103,12 @@ def names(job):
     job.passes("tools/check-names")
 
 
+@step("manual", when="check")
+def manual(job):
+    """the man pages of the tool: there, as the program has its options, well-formed"""
+    job.passes("tools/check-manual", job.args.build)
+
+
 @step("format", when="check")
 def check_format(job):
     """clang-format on the lines that differ from the branch's origin (lint: on all)"""

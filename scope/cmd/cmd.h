@@ -8,7 +8,8 @@
  *   2. write <verb>.c with `int cmd_<verb>(int argc, char **argv)` (argv[0] is the verb), and
  *      declare both below;
  *   3. add it to the table in main.c, and the files to meson.build;
- *   4. write docs/man/tophash-<verb>.1; tools/man-options puts the options into it;
+ *   4. write docs/man/tophash-<verb>.1; tools/man-options puts the options into it, and
+ *      tools/check-manual says what is missing;
  *   5. name it in docs/man/tophash.1, CHANGELOG.md and README.md, and write tests.
  */
 #ifndef CMD_CMD_H

@@ -230,7 +230,7 @@ struct error *options_parse(const struct verb_spec *verb, int argc, char **argv,
 {
 	struct parser parser = {.verb = verb,
 				.argc = argc,
-				.i = argc > 0 ? 1 : 0, /* execve() can leave the name out */
+				.i = argc > 0 ? 1 : 0, /* the name can be left out */
 				.argv = argv,
 				.options = options};
 	const struct option_spec *quiet = find_letter(verb, 'q'), *verbose = find_letter(verb, 'v');
