@@ -7,6 +7,7 @@
  *   reader.h   the bounds-checked cursor through which every foreign byte is read
  *   vec.h      a typed vector
  *   search.h   binary search
+ *   file.h     opening files that others name
  *   frame.h    one frame of a source-level stack
  *   memory.h   memory that is read by address, of whatever it is
  *   descriptors.h  what to do, and to say, when descriptors run out
@@ -29,6 +30,7 @@
 #include "base/reader.h"
 #include "base/vec.h"
 #include "base/search.h"
+#include "base/file.h"
 #include "base/frame.h"
 #include "base/table.h"
 #include "base/clock.h"

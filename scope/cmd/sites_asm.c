@@ -11,12 +11,11 @@
 
 enum {
 	SITES_SHOWN = 8,
-	SETUP_MAX = 24,	       /* instructions before the call */
-	AROUND = 8,	       /* instructions before a probe that is on another path */
-	FUNC_MAX = 1 << 20,    /* bytes that are decoded */
-	SOURCE_MAX = 16 << 20, /* bytes of a source file */
-	PATIENCE_S = 10,       /* of processor time; a site of a real program takes 0.02 */
-	WAY_MAX = 16,	       /* functions on the way from an entry to where elements leave */
+	SETUP_MAX = 24,	    /* instructions before the call */
+	AROUND = 8,	    /* instructions before a probe that is on another path */
+	FUNC_MAX = 1 << 20, /* bytes that are decoded */
+	PATIENCE_S = 10,    /* of processor time; a site of a real program takes 0.02 */
+	WAY_MAX = 16,	    /* functions on the way from an entry to where elements leave */
 };
 
 struct asm_view {
@@ -25,9 +24,7 @@ struct asm_view {
 	struct code_printer *printer;
 	struct placements placements;
 	char *no_placements; /* why there are none; owned */
-	/* The source file that was read last. */
-	char *source_path, *source;
-	size_t source_size;
+	struct source source;
 	double until; /* processor time */
 	bool tired;   /* that has come: no more is listed */
 	bool color;
@@ -37,49 +34,18 @@ struct asm_view {
 
 /* ---- source ---- */
 
-/* Reads the file when there is one here; a program's paths are those of the machine that built
- * it. */
-static void source_read(struct asm_view *view, const char *path)
-{
-	cleanup_close int fd = -1;
-	struct stat st;
-	ssize_t n;
-
-	if (view->source_path && strcmp(view->source_path, path) == 0)
-		return;
-	free(view->source_path);
-	free(view->source);
-	view->source = NULL;
-	view->source_size = 0;
-	view->source_path = strdup(path);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SOURCE_MAX)
-		return;
-	view->source = malloc((size_t)st.st_size + 1);
-	n = view->source ? read(fd, view->source, (size_t)st.st_size) : -1;
-	view->source_size = n > 0 ? (size_t)n : 0;
-}
-
-/* Appends the text of a line, without what it is indented by; nothing when it is not to be had. */
+/* Appends the text of a line; nothing when it is not to be had. */
 static void put_source_line(struct asm_view *view, const char *path, uint32_t number,
 			    struct buf *to)
 {
-	const char *at, *end;
+	size_t len;
+	const char *line = source_line(&view->source, path, number, &len);
 
-	source_read(view, path);
-	at = view->source;
-	end = at ? at + view->source_size : NULL;
-	for (; at && at < end && number > 1; number--) {
-		at = memchr(at, '\n', (size_t)(end - at));
-		at = at ? at + 1 : NULL;
-	}
-	if (!at || at >= end)
+	if (!line)
 		return;
-	while (at < end && (*at == ' ' || *at == '\t'))
-		at++;
 	buf_str(to, "  ");
-	for (; at < end && *at != '\n'; at++)
-		buf_char(to, *at == '\t' ? ' ' : *at);
+	for (size_t i = 0; i < len; i++)
+		buf_char(to, line[i] == '\t' ? ' ' : line[i]);
 }
 
 /* ---- listings ---- */
@@ -481,8 +447,7 @@ static void view_close(struct asm_view *view)
 	code_printer_free(view->printer);
 	placements_fini(&view->placements);
 	free(view->no_placements);
-	free(view->source_path);
-	free(view->source);
+	source_fini(&view->source);
 }
 
 static void put_rest(struct asm_view *view, size_t rest)
@@ -509,10 +474,12 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 		.until = clock_used() + PATIENCE_S,
 	};
 	bool shown[GO_ENTRIES] = {false};
+	struct stat st;
 	sites_rows rows = {0};
 	struct error *err = select_sites(binary, site, &rows);
 	size_t n = rows.len < SITES_SHOWN ? rows.len : SITES_SHOWN;
 
+	view.source.owner = fstat(binary->fd, &st) == 0 ? st.st_uid : (uid_t)-1;
 	if (!err)
 		err = view_open(&view);
 	for (size_t i = 0; !err && i < n; i++)

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "read/explain/scan.h"
+#include "read/explain/source.h"
 #include "read/gofile/gofile.h"
 
 enum explain_source { EXPLAIN_GOPCLNTAB, EXPLAIN_SYMBOLS, EXPLAIN_DWARF, EXPLAIN_SOURCES };
