@@ -1,4 +1,4 @@
-"""What the tests share: the programs that are traced, the tracer, checks of what it said and of what is left in the kernel."""
+"""Holds what the tests share: the traced programs, the tracer, and checks of its output and of the kernel afterwards."""
 
 import ctypes
 import json
@@ -71,7 +71,7 @@ BUILT = {}
 
 
 def go_build(source, name, *args, go=None, **env):
-    """Builds one file, once a run."""
+    """Builds one Go file, and only once in a run. Returns the path of the program."""
     go = go or options.go
     key = (source, name, go, args)
     if key not in BUILT:
@@ -112,7 +112,7 @@ def end_started():
 
 
 class Program:
-    """A program that does what each line on its stdin tells it."""
+    """A program that takes orders: each line on its stdin is one."""
 
     def __init__(self, *command, **kwargs):
         self.p = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **kwargs)
@@ -146,7 +146,7 @@ def steps(*args, **kwargs):
 
 
 def busy(*args, **kwargs):
-    """Starts the target that deletes as fast as it can for a minute; it is to be killed."""
+    """Starts a program that deletes as fast as it can for a minute. The caller kills it."""
     return spawn([target("busy"), "-seconds", "60", *args], stdout=subprocess.DEVNULL, **kwargs)
 
 
@@ -179,7 +179,7 @@ class Run:
 
     @property
     def exits(self):
-        """The exit records, without what is in each: event, and a time."""
+        """Returns the exit records without their event and their time, after it has checked the time."""
         exits = self.of("exit")
         for e in exits:
             check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", e.pop("time")), f"the time of {e}")
@@ -194,7 +194,7 @@ class Run:
 
 
 def tophash(*args, timeout=LONG, stdin=subprocess.DEVNULL, env=None, wrap=(), **kwargs):
-    """Runs it to its end."""
+    """Runs `tophash trace` to its end and returns a Run."""
     p = spawn([*wrap, options.tophash, "trace", *args], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
               env={**os.environ, **(env or {})}, **kwargs)
     try:
@@ -210,7 +210,7 @@ COUNTER = [0]
 
 
 class Tracer:
-    """tophash in the background, its output in a file; `with` makes sure that it ends."""
+    """A `tophash trace` in the background. Its output goes to a file."""
 
     def __init__(self, *args, format="json", ready=True, env=None):
         COUNTER[0] += 1
@@ -258,7 +258,7 @@ def identity(run):
 
 
 def refused(run, code, *words):
-    """One line on stderr, this exit code, nothing on stdout."""
+    """Checks that a run was refused: this exit code, one line on stderr that has the words, and nothing on stdout."""
     same(run.code, code, f"exit code ({run.err!r})")
     same(len(run.lines), 1, f"lines on stderr ({run.err!r})")
     check(run.lines[0].startswith("tophash: "), f"stderr: {run.lines[0]!r}")
@@ -278,7 +278,7 @@ def brief(e):
 
 
 def text_segments(pid, exe):
-    """[(what the process has in memory, what the file has)] of its executable mappings of this file."""
+    """Returns the executable mappings of this file in a process, each as (bytes in memory, bytes in the file)."""
     inode = os.stat(exe).st_ino
     pairs = []
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
@@ -304,7 +304,7 @@ def clean(pid, exe):
 
 
 def probes_in(pid, exe):
-    """Bytes of the text that are not the file's: one for each probe."""
+    """Counts the bytes of the text that differ from the file. Each probe changes one."""
     return sum(sum(map(operator.ne, have[: len(want)], want)) for have, want in text_segments(pid, exe))
 
 
@@ -323,7 +323,7 @@ def bpf_ids():
 
 
 def held_ids():
-    """What some process has open: that of other tracers on this machine is not ours."""
+    """Returns the ids of the BPF objects that a process has open. Other tracers on this machine have some, too."""
     held = set()
     for info in Path("/proc").glob("[0-9]*/fdinfo"):
         try:
@@ -336,7 +336,7 @@ def held_ids():
 
 
 def nothing_left(before):
-    """The kernel frees programs a little later: wait for it."""
+    """Waits until the kernel has freed what was loaded since `before`, and fails when something stays."""
     end = time.monotonic() + 10
     while before is not None:
         left = bpf_ids() - before - held_ids()
@@ -350,7 +350,7 @@ def nothing_left(before):
 
 
 def deny_bpf(number):
-    """A seccomp filter for which bpf(2) ends with this errno; to be run in the child."""
+    """Returns a function for preexec_fn that makes bpf(2) fail with this errno in the child (a seccomp filter)."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     class Filter(ctypes.Structure):

@@ -1,4 +1,4 @@
-"""-b: every process of a binary, those that run and those that come."""
+"""Tests of -b, which traces every process of a binary: those that run, and those that start later."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ from harness import (
 
 
 def binary_runs(exe, talk=True, env=None):
-    """-b: one that runs already, some that come later; exact records of each."""
+    """Traces one process that runs already and some that start later, and checks the records of each."""
     old = Program(exe)
     old.line()
     t = Tracer("-b", exe, env=env)
@@ -63,7 +63,7 @@ def binary_pie():
 
 @test
 def binary_many():
-    """More processes than tophash may have open files."""
+    """There are more processes than tophash may have open files."""
     exe = str(shutil.copy(target("steps"), tmp("steps-many")))
     t = Tracer("-b", exe)
     subprocess.run(["prlimit", f"--pid={t.p.pid}", "--nofile=40:40"], check=True)
@@ -98,7 +98,7 @@ def start_as(pid, exe, stdin):
 
 @test
 def binary_pid_again():
-    """A process ends and another of the binary gets its id, before anybody has looked: two starts, two exits."""
+    """A process ends, and another one of the binary gets its id before tophash looks. There are two start and two exit records."""
     exe = str(shutil.copy(target("steps"), tmp("steps-again")))
     t = Tracer("-b", exe)
     a = Program(exe)
@@ -126,7 +126,7 @@ def binary_pid_again():
 
 @test
 def binary_waits():
-    """Nothing runs yet: it says so."""
+    """As long as no process of the binary runs, tophash says so."""
     exe = str(shutil.copy(target("steps"), tmp("steps-none")))
     for args, lines in (([], 1), (["-q"], 0)):
         r = tophash("--duration", "100ms", *args, "-b", exe)
@@ -141,7 +141,7 @@ def binary_waits():
 
 @test
 def binary_ends_with_it():
-    """-b has no end of its own: a limit, a duration or a signal ends it, also when nothing ran."""
+    """A trace with -b has no end of its own. A limit, a duration or a signal ends it, also when nothing ran."""
     for args, sig in ((["--duration", "300ms"], None), ([], signal.SIGTERM)):
         r = Tracer("-b", target("steps"), *args).end(sig)
         same((r.code, len(r.of("start")), r.end["hits"]), (0, 0, 0), f"{args}")
@@ -149,7 +149,7 @@ def binary_ends_with_it():
 
 @test
 def older_kernels():
-    """The way probes are placed before Linux 6.11."""
+    """Probes are placed one by one, as on kernels before Linux 6.11."""
     env = {"TOPHASH_NO_MULTI": "1"}
     p = zoo_program()
     t = Tracer("-p", p.pid, env=env)

@@ -1,4 +1,4 @@
-"""A command that tophash starts: its output, its end, one that cannot be started, one that executes something else."""
+"""Tests of a command that tophash starts: its output, its end, commands that cannot be started or that execute something else."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def command_refused():
 
 @test
 def command_that_execs():
-    """env and sh exec Go programs; a Go program that execs another one ends as that one does."""
+    """A Go program that executes another program ends as that program does."""
     source = tmp("execs.go")
     source.write_text("""package main
 import ("os"; "os/exec"; "syscall")
@@ -101,7 +101,7 @@ func main() {
 
 @test
 def execs_often():
-    """A program that executes itself faster than probes can be placed anew: each removal is seen, or a gap is counted."""
+    """A program executes itself faster than probes can be placed anew. Each removal is seen, or a gap is counted."""
     source = tmp("execs_often.go")
     source.write_text(EXECS_OFTEN)
     exe = go_build(source, "execs_often")
@@ -146,7 +146,7 @@ func main() {
 
 @test
 def executes_itself():
-    """A process that executes itself goes on being traced: by its main thread without a gap, by another with a word about the gap."""
+    """A process that executes itself is still traced: without a gap if its main thread does it, and with a message if another does."""
     source = tmp("execs_itself.go")
     source.write_text(EXECS_ITSELF)
     exe = go_build(source, "execs_itself")

@@ -1,4 +1,4 @@
-"""Options: limits, what is said, --dry-run, what is refused."""
+"""Tests of options: limits, messages, --dry-run, and usage errors."""
 
 import re
 import subprocess

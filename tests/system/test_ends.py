@@ -1,4 +1,4 @@
-"""How a trace ends: signals, a closed pipe, the end of what is traced; and that nothing stays behind, however often."""
+"""Tests of how a trace ends: by signals, a closed pipe, the end of its target. Nothing stays behind, however often it is done."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def signals():
 
 @test
 def ignored_signals():
-    """A shell starts what runs in the background of a script with SIGINT ignored: INT and TERM end a trace all the same. nohup ignores SIGHUP,
-    which stays so."""
+    """In a script, a shell starts background jobs with SIGINT ignored. SIGINT and SIGTERM end a trace all the same. A SIGHUP that nohup
+    ignores stays ignored."""
     p = steps()
     for ignored, sent, ends in ((signal.SIGHUP, 3, signal.SIGINT), (signal.SIGINT, 0, signal.SIGINT), (signal.SIGTERM, 0, signal.SIGTERM)):
         t = spawn([options.tophash, "trace", "-v", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE,
@@ -104,7 +104,7 @@ def target_killed():
 
 @test
 def target_ends_during_attach():
-    """At any moment: never a hang, a crash, or more than one line."""
+    """A target may end at any moment of attaching. Then tophash does not hang or crash, and says at most one line."""
     codes = set()
     for i in range(25):
         p = busy()
@@ -151,7 +151,7 @@ def hundred_rounds():
 
 @test
 def rounds_that_add_up():
-    """A program that says how many it removed, traced a piece at a time: the pieces make the whole."""
+    """A program tells how many elements it has removed. Traces of it, one after the other, add up to that number."""
     p = steps()
     before, total = bpf_ids(), 0
     for i in range(20):
@@ -177,7 +177,7 @@ def tracer_killed():
     clean(p.pid, target("steps"))
     p.ask("3")
     same(p.end(), "", "steps")
-    # a command that has not been let go yet does not stay behind; one that runs goes on
+    # A command goes on when its tracer is killed.
     q = Tracer("--", target("busy"), "-seconds", 30, "-mode", "miss")
     q.wait_for('"start"')
     pid = json.loads(q.report.read_text().splitlines()[0])["pid"]

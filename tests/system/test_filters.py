@@ -1,4 +1,4 @@
-"""Which events are shown: --key, --type, --map, --goid, --site, --misses; how much of keys and stacks."""
+"""Tests of which events are shown (--key, --type, --map, --goid, --site, --misses), and how much of keys and stacks."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ def string_map(e):
 
 
 def clear_or(f, clears):
-    """--key shows clears of maps that could have held the key."""
+    """Makes the expectation of --key, which also shows clears of maps that could have held the key."""
     return lambda e: clears(e) if e["event"] == "clear" else f(e)
 
 
@@ -79,7 +79,7 @@ def filter_cases(info):
 
 @test
 def filters():
-    """Each filter: exactly the events of a run without it that match, and hits = delivered + filtered + lost."""
+    """Each filter shows exactly those events of a run without it that match, and hits = delivered + filtered + lost."""
     p = zoo_program()
     p.ask("round")  # everything is allocated
 
@@ -162,7 +162,7 @@ def parts_cases():
 
 @test
 def keys_in_parts():
-    """Keys that are compared after they were decoded: neither one that is not the key, nor one left out of which a part was not read."""
+    """Keys that user space compares. No other key passes, and no key is left out because a part of it was not read."""
     p = Program(go_build(HERE / "parts.go", "parts"))
     same(p.line(), "ready", "parts")
     trouble = []

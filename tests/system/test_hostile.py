@@ -1,4 +1,4 @@
-"""Bad input: damaged files and processes, made to be slow or to break the reader."""
+"""Tests of bad input: damaged files and processes, some made to be slow or to break the reader."""
 
 import random
 import resource
@@ -14,7 +14,7 @@ from harness import (
 
 
 def quick(path, timeout=2, memory=1 << 30):
-    """--dry-run on a bad file: it may work or be refused, in one line and at once; never a crash."""
+    """Runs --dry-run on a bad file. It may work, or be refused in one line. It must be quick, and must not crash."""
     def limits():
         if not options.sanitized:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -70,7 +70,7 @@ def other_architectures():
 
 @test
 def old_go():
-    """The function table's magic tells the release it came with: 1.2, 1.16; and those of 1.18 and 1.20."""
+    """The magic number of the function table tells the release. Tables of Go 1.2 and 1.16 are refused."""
     good = Path(target("steps")).read_bytes()
     magics = [struct.pack("<I", m) for m in (0xFFFFFFF0, 0xFFFFFFF1)]
     at = next((i for m in magics for i in [m_at(good, m)] if i is not None), None)
@@ -83,7 +83,7 @@ def old_go():
 
 
 def m_at(data, magic):
-    """Where a function table's header stands: magic, 0, 0, 1, 8."""
+    """Returns the offset of the header of a function table (magic, 0, 0, 1, 8), or None."""
     i = data.find(magic + b"\0\0\x01\x08")
     return None if i < 0 else i
 
@@ -116,8 +116,8 @@ def sections(data):
 
 @test
 def bad_bytes():
-    """Changed bytes where it hurts: file header, function table, module data, types; then a process with such a file is not needed:
-    --dry-run reads all of it, and filters read all types."""
+    """Bytes are changed where it hurts: file header, function table, module data, types. No process is needed, since --dry-run reads all
+    of them."""
     trouble = []
     for go in dict.fromkeys([options.go, "1.23", "1.27"]):
         try:
@@ -155,7 +155,7 @@ def bad_bytes():
 
 @test
 def bad_process():
-    """A file with damaged types is traced: whatever it says is shown, nothing is believed."""
+    """A program whose types are damaged is traced. It may be refused, but tophash does not crash or hang."""
     good = Path(target("busy", "stripped")).read_bytes()
     s = sections(good)
     start, size = s.get(".typelink", s[".rodata"])
@@ -174,7 +174,7 @@ def bad_process():
 
 
 def with_types(good, make, n):
-    """The program with other type data: n copies of what make(address of the data) returns. It runs as before."""
+    """Returns the program with other type data, n copies of what make(address of the data) returns. It runs as before."""
     s = sections(good)
     phoff, = struct.unpack_from("<Q", good, 32)
     phnum, = struct.unpack_from("<H", good, 56)
@@ -198,7 +198,7 @@ def descriptor(base, size, pointers, kind, *more):
 
 
 def huge_arrays(base):
-    """[1<<40]*T, and the pointer"""
+    """Returns the types [1<<40]*T and *T."""
     at = base + 16 + 72
     return descriptor(base, 8, 8, 17, at, 0, 1 << 40) + descriptor(base, 8, 8, 22, at, 0, 0)
 
@@ -209,7 +209,7 @@ def small_structs(base):
 
 @test
 def many_types():
-    """More types than there can be, and types that claim to be endless: seen through at once, and it is said that some are left out."""
+    """A program has more types than are read, or types that claim to be endless. It is traced at once, with a message if some are left out."""
     exe = tmp("types")
     for make, n, cut in ((huge_arrays, 120000, False), (small_structs, 600000, True)):
         exe.write_bytes(with_types(Path(target("steps")).read_bytes(), make, n))
@@ -226,7 +226,7 @@ def many_types():
 
 @test
 def signal_while_attaching():
-    """As long as it takes to look through a file that was made to take long: a signal ends it at once, and the command with it."""
+    """A file was made to take long to look through. A signal ends tophash at once all the same, and the command with it."""
     exe = tmp("types")
     exe.write_bytes(with_types(Path(target("steps")).read_bytes(), small_structs, 2000000))
     exe.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Readers that are slow or stuck, buffers that are full: what is lost is counted."""
+"""Tests of readers that are slow or stuck, and of full buffers. What is lost is counted."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ from harness import busy, check, clean, Failed, identity, LONG, options, probed,
 
 @test
 def slow_reader():
-    """A target that is faster than the reader: limits and signals still end it, and the counts add up."""
+    """The target is faster than the reader of the output. Limits and signals still end the trace, and its counts add up."""
     p = busy("-mode", "string")
     for args, sig in ((["--duration", "1"], None), ([], signal.SIGINT)):
         t = spawn([options.tophash, "trace", "--format", "json", "--buffer", "256K", "-p", str(p.pid), *args], stdout=subprocess.PIPE,
@@ -47,7 +47,7 @@ def slow_reader():
 
 @test
 def slow_reader_of_what_is_past():
-    """The program has ended, megabytes of its records are still to be read by somebody slow: signals end that, too."""
+    """The program has ended, and a slow reader still has megabytes of its records to read. Signals end that, too."""
     t = spawn([options.tophash, "trace", "--format", "json", "--buffer", "64M", "--", target("busy"), "-ops", "100000"],
               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     tail, begun, told = b"", time.monotonic(), 0
@@ -72,7 +72,7 @@ def slow_reader_of_what_is_past():
 
 @test
 def stuck_reader():
-    """Nobody reads any more, as in a pager that waits: signals still take the probes off."""
+    """Nobody reads the output any more, as in a pager that waits. Signals still take the probes off."""
     p = busy("-mode", "string")
     t = spawn([options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     end = time.monotonic() + LONG
@@ -116,7 +116,7 @@ def losses():
 
 @test
 def buffer_is_enough():
-    """16 MB for a quarter of a second of the fastest program there is."""
+    """The default buffer of 16 MB holds a quarter of a second of the fastest program."""
     r = tophash("-q", "--format", "json", "-o", tmp("b"), "--", target("busy"), "-ops", 100000)
     same(r.code, 0, r.err)
     end = json.loads(tmp("b").read_text().splitlines()[-1])

@@ -1,4 +1,4 @@
-"""Where the output goes and what it is: formats, summaries, files that must not be touched, disks that are full."""
+"""Tests of the output: formats, summaries, files that must not be touched, disks that are full."""
 
 import errno
 import json
@@ -60,7 +60,7 @@ def summaries():
 
 @test
 def summary_of_cut_keys():
-    """Keys of which only the beginning is kept: those of different lengths are different keys, and all say that they are cut."""
+    """Of long keys only the beginning is kept. Keys of different lengths are different rows, and each says that it is cut."""
     source = tmp("long.go")
     source.write_text("""package main
 import "strings"
@@ -114,7 +114,7 @@ def output_fails():
 
 @test
 def output_fails_later():
-    """The disk is full after a while: what is known by then is said, the command's end too."""
+    """The disk gets full after a while. The totals are said all the same, and how the command ended."""
     size = 16384
     for args in ([], ["--format", "json"]):
         q = subprocess.run([options.tophash, "trace", *args, "-o", tmp("limited"), "--", target("busy"), "-ops", "20000"], timeout=LONG,
@@ -155,7 +155,7 @@ def summary_fails_later():
 
 @test
 def output_is_the_program():
-    """-o that names the traced program, by whatever path: refused, and nothing is written."""
+    """An -o that names the traced program, by whatever path, is refused, and nothing is written."""
     good = Path(target("steps")).read_bytes()
     exe = tmp("program")
     exe.write_bytes(good)
@@ -173,7 +173,7 @@ def output_is_the_program():
 
 @test
 def output_is_kept():
-    """What is in a file stays there until something is traced; no file is made for nothing."""
+    """The file of -o keeps its content until something is traced. No file is made when nothing is."""
     p = steps()
     old, new = tmp("old"), tmp("new")
     old.write_text("precious\n")
@@ -199,7 +199,7 @@ def output_is_kept():
 
 @test
 def closed_descriptors():
-    """Without stdin, stdout and stderr: nothing but records gets into the output."""
+    """tophash runs without stdin, stdout and stderr. Nothing but records gets into the output."""
     def close():
         for fd in (0, 1, 2):
             os.close(fd)

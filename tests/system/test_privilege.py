@@ -1,4 +1,4 @@
-"""Without root, without bpf(2), with few open files, without /proc; and a target that is stopped."""
+"""Tests without root, without bpf(2), with few open files, without /proc, and of a target that is stopped."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def no_bpf():
 
 @test
 def few_descriptors():
-    """At any limit of open files: it works, or one line names the limit and how to raise it."""
+    """At any limit of open files, the trace works, or one line names the limit and how to raise it."""
     p = steps()
     worked = 0
     for limit in (4, 5, 8, 14, 16, 24, 32, 40, 47, 48, 64):

@@ -1,4 +1,4 @@
-"""-p: processes that cannot be traced, lose their main thread or their file, or live in other namespaces."""
+"""Tests of -p: processes that cannot be traced, lose their main thread or their file, or live in other namespaces."""
 
 import os
 import shutil
@@ -122,7 +122,7 @@ def namespaces():
 
 @test
 def tracer_in_a_pid_namespace():
-    """Inside a container, process ids are the container's."""
+    """In a container, the records have the process ids of the container."""
     if subprocess.run(["unshare", "-pf", "--mount-proc", "true"], stderr=subprocess.DEVNULL).returncode:
         raise Skip("unshare -p is not permitted")
     for args in ([], ["-b"]):

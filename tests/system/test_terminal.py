@@ -1,4 +1,4 @@
-"""What is written to a terminal: width, colours, no byte that acts on it."""
+"""Tests of what is written to a terminal: width, colours, and no byte that acts on it."""
 
 import fcntl
 import os
@@ -229,7 +229,7 @@ def help_opens_the_manual():
 
 @test
 def evil_name():
-    """A program whose name acts on terminals: no byte of that gets through, whatever is printed."""
+    """The name of a program has bytes that act on terminals. None of them gets through, whatever is printed."""
     exe = tmp("e\x1b[31mX\u009bY\nZ")
     shutil.copy(target("steps"), exe)
     text = tmp("t\x1b[31mX\u009bY\nZ")
