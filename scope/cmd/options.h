@@ -133,10 +133,10 @@ void options_put_text(const struct option_spec *option, const char *text, struct
 struct error *option_read(const struct option_spec *option, const char *text, void *options);
 
 /* Reads an amount of time: "10" (seconds), "10s", "1.5s", "500ms", "1m30s", "2h". False when it is
- * none, or more nanoseconds than 64 bits hold. */
+ * none. What 64 bits do not hold is UINT64_MAX. */
 bool option_duration(const char *text, uint64_t *ret_ns);
 /* Reads a number of bytes: "4096", "64k", "1.5M", "16MB", "16MiB", "1G"; k, M and G are powers of
- * 1024, whatever follows. False when it is none, or too large. */
+ * 1024, whatever follows. False when it is none. What 64 bits do not hold is UINT64_MAX. */
 bool option_size(const char *text, uint64_t *ret);
 /* Reads a number: decimal, where 010 is ten, or 0x...; "_" may stand between digits. */
 bool option_number(const char *text, uint64_t *ret);

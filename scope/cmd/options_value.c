@@ -18,18 +18,21 @@ struct decimal {
 	uint64_t whole, nano;
 };
 
-/* Reads digits into *ret, and passes them. "_" may stand between two digits. */
-static bool read_digits(const char **at, uint64_t *ret)
+/* Reads digits into *ret, and passes them. "_" may stand between two digits. A number that 64 bits do
+ * not hold becomes UINT64_MAX, and *ret_over true. */
+static bool read_digits(const char **at, uint64_t *ret, bool *ret_over)
 {
 	const char *p = *at;
 
 	*ret = 0;
+	*ret_over = false;
 	if (!is_digit(*p))
 		return false;
 	for (; is_digit(*p); p += p[1] == '_' && is_digit(p[2]) ? 2 : 1)
-		if (__builtin_mul_overflow(*ret, 10, ret) ||
-		    __builtin_add_overflow(*ret, (uint64_t)(*p - '0'), ret))
-			return false;
+		*ret_over |= __builtin_mul_overflow(*ret, 10, ret) ||
+			     __builtin_add_overflow(*ret, (uint64_t)(*p - '0'), ret);
+	if (*ret_over)
+		*ret = UINT64_MAX;
 	*at = p;
 	return true;
 }
@@ -39,9 +42,10 @@ static bool read_decimal(const char **at, struct decimal *ret)
 {
 	const char *p = *at;
 	uint64_t unit = NANO / 10;
+	bool over;
 
 	*ret = (struct decimal){0};
-	if (*p != '.' && !read_digits(&p, &ret->whole))
+	if (*p != '.' && !read_digits(&p, &ret->whole, &over))
 		return false;
 	if (*p == '.') {
 		if (!is_digit(p[1]))
@@ -53,15 +57,15 @@ static bool read_decimal(const char **at, struct decimal *ret)
 	return true;
 }
 
-/* *sum += amount units. False when that is more than 64 bits hold. */
-static bool add_amount(uint64_t *sum, struct decimal amount, uint64_t unit)
+/* *sum += amount units. A sum that 64 bits do not hold becomes UINT64_MAX. */
+static void add_amount(uint64_t *sum, struct decimal amount, uint64_t unit)
 {
 	uint64_t whole;
 	uint64_t part = (uint64_t)((unsigned __int128)amount.nano * unit / NANO);
 
-	return !__builtin_mul_overflow(amount.whole, unit, &whole) &&
-	       !__builtin_add_overflow(*sum, whole, sum) &&
-	       !__builtin_add_overflow(*sum, part, sum);
+	if (__builtin_mul_overflow(amount.whole, unit, &whole) ||
+	    __builtin_add_overflow(*sum, whole, sum) || __builtin_add_overflow(*sum, part, sum))
+		*sum = UINT64_MAX;
 }
 
 struct unit {
@@ -132,7 +136,8 @@ bool option_duration(const char *text, uint64_t *ret_ns)
 		return false;
 	if (!*text) { /* a number alone is seconds */
 		*ret_ns = 0;
-		return add_amount(ret_ns, amount, NANO);
+		add_amount(ret_ns, amount, NANO);
+		return true;
 	}
 	for (;;) {
 		const struct unit *unit;
@@ -141,8 +146,9 @@ bool option_duration(const char *text, uint64_t *ret_ns)
 		text = skip_spaces(text);
 		len = letters(text);
 		unit = find_unit(times, ARRAY_SIZE(times), text, len);
-		if (!unit || unit->size >= last || !add_amount(&sum, amount, unit->size))
+		if (!unit || unit->size >= last)
 			return false;
+		add_amount(&sum, amount, unit->size);
 		last = unit->size;
 		text += len;
 		if (!*text)
@@ -165,8 +171,9 @@ bool option_size(const char *text, uint64_t *ret)
 		return false;
 	text = skip_spaces(text);
 	unit = find_unit(sizes, ARRAY_SIZE(sizes), text, strlen(text));
-	if (!unit || (amount.nano && unit->size == 1) || !add_amount(&sum, amount, unit->size))
+	if (!unit || (amount.nano && unit->size == 1))
 		return false;
+	add_amount(&sum, amount, unit->size);
 	*ret = sum;
 	return true;
 }
@@ -195,9 +202,11 @@ bool option_address(const char *text, uint64_t *ret)
 
 bool option_number(const char *text, uint64_t *ret)
 {
+	bool over;
+
 	if (is_prefixed(text))
 		return read_hex(text + 2, ret);
-	return read_digits(&text, ret) && !*text;
+	return read_digits(&text, ret, &over) && !*text && !over;
 }
 
 /* ---- values of options ---- */
