@@ -1,6 +1,5 @@
-/* Output compared byte for byte with tests/golden/ (run from the source root; UPDATE_GOLDEN=1
- * rewrites the files). Included by the tests of sinks.
- */
+/* Compares output byte for byte with tests/golden/ (run the test from the source root;
+ * UPDATE_GOLDEN=1 rewrites the files). */
 #ifndef UNIT_GOLDEN_H
 #define UNIT_GOLDEN_H
 

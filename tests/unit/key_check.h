@@ -1,4 +1,5 @@
-/* For tests of read/layout/go_key.c: types of a synthesised program, and what a key's memory says. */
+/* For tests of read/layout/go_key.c: types of a synthesised program, and checks of what a key's
+ * memory means. */
 #ifndef KEY_CHECK_H
 #define KEY_CHECK_H
 

@@ -1,6 +1,5 @@
-/* Functions of the runtime in a synthesised program, and what placement made of them. Included by
- * the tests of placement.
- */
+/* For tests of placement: functions of the runtime in a synthesised program, and checks of the
+ * places that were found. */
 #ifndef UNIT_PLACED_H
 #define UNIT_PLACED_H
 

@@ -1,5 +1,5 @@
-/* The program of which test_resolver*.c resolve records, and the records: as literals, from which
- * each test departs. */
+/* For tests of watch/resolve: a program, and records of its removals. The records are literals,
+ * which each test changes. */
 #ifndef UNIT_RESOLVER_PROG_H
 #define UNIT_RESOLVER_PROG_H
 

@@ -1,6 +1,5 @@
-/* The trace that all golden files of the sinks show: events as literals, from the ordinary to the
- * hostile. Included by test_sink.c alone.
- */
+/* The trace that all golden files of the sinks show. Its events are literals, from the ordinary
+ * to the hostile. test_sink.c alone includes it. */
 #ifndef TESTS_SINK_TRACE_H
 #define TESTS_SINK_TRACE_H
 

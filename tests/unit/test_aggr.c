@@ -1,4 +1,5 @@
-/* aggr/: rows by site, map, type and key; exact sums; the row "(others)". */
+/* Tests of show/aggr: rows by site, map, type and key have exact sums, and the rest is in the
+ * row "(others)". */
 #include "test.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* base/: the buffer, the cursor over foreign bytes, vector, table, errors. */
+/* Tests of base/: buffers, the reader of hostile bytes, vectors, tables, errors. */
 #include "test.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* code/: instructions decoded one by one, calls found in text, registers followed. */
+/* Tests of read/code on x86-64. Instructions are decoded one by one, and their flow is followed. */
 #include "test.h"
 
 #include "read/code/code.h"

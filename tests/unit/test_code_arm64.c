@@ -1,4 +1,4 @@
-/* read/code/arm64.c: instructions as the assembler makes them, and noise. */
+/* Tests of read/code/arm64.c: instructions as the assembler makes them, and noise. */
 #include "test.h"
 
 #include "read/code/code.h"

@@ -1,5 +1,5 @@
-/* read/code/calls.c, track.c, listing.c: calls found in text, registers followed, paths, instructions
- * as text. */
+/* Tests of read/code/calls.c, track.c, paths.c and print.c: calls that are found in text, the
+ * values that registers hold, paths through a function, instructions as text. */
 #include "test.h"
 
 #include <stdlib.h>

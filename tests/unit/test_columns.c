@@ -1,4 +1,4 @@
-/* show/columns: one description, text and JSON. */
+/* Tests of show/columns. One description of a table makes its text and its JSON. */
 #include "test.h"
 
 #include <string.h>

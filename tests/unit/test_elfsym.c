@@ -1,5 +1,5 @@
-/* read/elf/elfsym.c: which symbol an address belongs to. The file is an ELF header, a program header,
- * three section headers and the tables, nothing else. */
+/* Tests of read/elf/elfsym.c, which tells the symbol of an address. The file of each test has an
+ * ELF header, a program header, three section headers and the tables, and nothing else. */
 #include "test.h"
 
 #include <elf.h>

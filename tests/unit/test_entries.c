@@ -1,4 +1,4 @@
-
+/* Tests of read/gofile/entries.h, the table of the runtime's functions that delete. */
 #include "test.h"
 
 #include "base/base.h"

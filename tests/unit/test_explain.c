@@ -1,5 +1,5 @@
-/* explain/: answers by source and the verdict, on a synthesised program; names that mean one
- * function. */
+/* Tests of read/explain on a synthesised program: the answer of each source, the verdict, and
+ * which names mean the same function. */
 #include "test.h"
 
 #include <signal.h>

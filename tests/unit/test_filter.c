@@ -1,5 +1,6 @@
-/* watch/filter/pattern.c and watch/engine/key_match.c: what the user wants to see, and what the
- * kernel program is told of it. test_filter_match.c compares keys in user space. */
+/* Tests of what the user wants to see (watch/filter/pattern.c), and of what the kernel program
+ * is told of it (watch/engine/key_match.c). test_filter_match.c tests how user space compares
+ * keys. */
 #include "test.h"
 
 #include "goprog.h"

@@ -1,5 +1,5 @@
-/* watch/filter/match.c: --key and --key-prefix against decoded keys, for what the kernel program leaves
- * to user space. */
+/* Tests of watch/filter/match.c: user space compares decoded keys with --key and --key-prefix
+ * where the kernel program cannot. */
 #include "test.h"
 
 #include <math.h>

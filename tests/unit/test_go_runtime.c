@@ -1,4 +1,4 @@
-/* read/layout/go_runtime.c: what the runtime's own structures say, by release. */
+/* Tests of what the runtime's own structures say in each release (read/layout). */
 #include "test.h"
 
 #include "read/layout/layout.h"

@@ -1,4 +1,4 @@
-/* read/layout/go_key.c: keys that are interfaces, or hold some. */
+/* Tests of read/layout/go_key.c on keys that are interfaces, or hold some. */
 #include "key_check.h"
 
 static void check_interface(const struct goprog *p, uint64_t type, uint64_t tab, uint64_t data,

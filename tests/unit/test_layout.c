@@ -1,5 +1,5 @@
-/* read/layout/go_key.c: what is read of a key, and what its bytes mean. Types come from a synthesised
- * program, keys from arrays of bytes. */
+/* Tests of read/layout/go_key.c: which bytes of a key are read, and what they mean. The types
+ * are those of a synthesised program, the keys are arrays of bytes. */
 #include "test.h"
 
 #include <math.h>

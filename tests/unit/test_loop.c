@@ -1,4 +1,4 @@
-/* base/loop.h: descriptors, timers, signals, and how a run ends. */
+/* Tests of base/loop.h: descriptors, timers, signals, and how a run ends. */
 #include "test.h"
 
 #include <poll.h>

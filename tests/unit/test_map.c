@@ -1,5 +1,5 @@
-/* The map against a plain array, for each kind of key: random puts, deletes and looks while it grows,
- * shrinks and moves. */
+/* Compares the map with a plain array, for each kind of key. Random puts, deletes and lookups
+ * make the map grow, shrink and move. */
 #include "test_map.h"
 
 static char strings[KEYS][24];

@@ -1,4 +1,4 @@
-/* A reference for the map: keys are numbers below KEYS, what is there stands in an array. */
+/* What the tests of the map share. Their keys are made of numbers below KEYS. */
 #ifndef TEST_MAP_H
 #define TEST_MAP_H
 

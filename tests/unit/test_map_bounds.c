@@ -1,4 +1,5 @@
-/* The bounds that are promised, at every length: memory after deletes, moving, turning back. */
+/* Tests of the promised bounds at every length: memory after deletes, the work of a move, a move
+ * that turns back. */
 #include "test_map.h"
 
 #define MEMORY_MAX 2.2 /* bytes held after deletes, of those of a fresh map of that length */

@@ -1,4 +1,5 @@
-/* tophash_check() against maps that are broken on purpose: each invariant by itself, and mended again. */
+/* Tests of tophash_check(). Maps are broken on purpose, one invariant at a time, and mended
+ * again. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>

@@ -1,4 +1,5 @@
-/* What random runs have found, and what they cannot, each as small as it can be. */
+/* The smallest cases of the faults that random runs have found, and of those that they cannot
+ * find. */
 #include <math.h>
 
 #include <tophash/map.h>

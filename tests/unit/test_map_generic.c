@@ -1,4 +1,4 @@
-/* The map without types, and what the typed one offers besides put, get and delete. */
+/* Tests of the map without types, and of what the typed map offers besides put, get and delete. */
 #include <tophash/map.h>
 
 #include "test_map.h"

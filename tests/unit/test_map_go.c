@@ -1,4 +1,5 @@
-/* What Go tests of its own map, asked of this one: the semantics are meant to be the same. */
+/* What Go tests of its own map is tested of this one, since the semantics are meant to be the
+ * same. */
 #include <pthread.h>
 
 #include <tophash/map.h>

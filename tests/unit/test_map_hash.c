@@ -1,6 +1,6 @@
-/* The hash against chance: sets of keys that have a structure, in maps of all sizes, with many seeds. What
- * overflows, the fullest bucket and the tags that meet are held against those of keys that fall at random
- * (Poisson's distribution). */
+/* Compares the hash with chance. Sets of keys with a structure go into maps of all sizes, with
+ * many seeds. The overflow, the fullest bucket and the equal tags are compared with those of
+ * keys that fall at random (Poisson's distribution). */
 #include <math.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
-/* Iteration against its five promises, while anything happens to the map: no entry twice, none that was
- * deleted, none left out that was there all the time. A value is the number of the entry's insertion. */
+/* Tests of iteration while anything happens to the map: no entry comes twice, no deleted one
+ * comes, and none is left out that was there all the time. A value is the number of the entry's
+ * insertion. */
 #include <tophash/map.h>
 
 #include "test_map.h"

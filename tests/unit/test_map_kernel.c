@@ -1,5 +1,5 @@
-/* The map where the kernel refuses: mappings that cannot be had, moved or given back. The calls that it
- * makes come through here. */
+/* Tests of the map where the kernel refuses: mappings that cannot be made, moved or given back.
+ * The map's calls of the kernel come through this file. */
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>

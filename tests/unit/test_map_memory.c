@@ -1,5 +1,5 @@
-/* What the map takes, gives back and does without: allocators that fail, hooks that count, work that
- * is bounded. */
+/* Tests of the memory that the map takes and gives back: allocators that fail, hooks that count,
+ * work that is bounded. */
 #include "test_map.h"
 
 struct heap {

@@ -1,4 +1,4 @@
-/* What a large map says that it holds, against what the kernel says that the process does. */
+/* Compares what a large map says that it holds with what the kernel says that the process holds. */
 #include "test_map.h"
 
 #include <malloc.h>

@@ -1,4 +1,5 @@
-/* cmd/trace_options.c: every option of tophash trace, and every complaint word for word. */
+/* Tests of cmd/trace_options.c: every option of tophash trace, and every complaint word for
+ * word. */
 #include "test.h"
 
 #include "cmd/trace_options.h"

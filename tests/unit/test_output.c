@@ -1,4 +1,4 @@
-/* cmd/output.h: where -o may write, and how wide a terminal is. */
+/* Tests of cmd/output.h: where -o may write, and how wide a terminal is. */
 #include "test.h"
 
 #include "cmd/output.h"

@@ -1,5 +1,5 @@
-/* watch/place/place.c: where probes go, found in machine code that stands in a
- * synthesised program under the runtime's names. */
+/* Tests of watch/place: where probes go. The machine code (asm/) stands in a synthesised program
+ * under the runtime's names. */
 #include "placed.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* watch/place/place.c on builds with a profile (PGO): the functions in which elements leave are
- * inlined into those on the way to them, and may be gone from the program altogether. */
+/* Tests of watch/place on builds with a profile (PGO). The functions in which elements leave are
+ * inlined into those that call them, and may be gone from the program. */
 #include "gocode_inlined.h"
 
 #include "gocode.h"

@@ -1,5 +1,5 @@
-/* target/: processes found, read, watched, started. The processes are this test and children that
- * it makes: no privilege is needed. */
+/* Tests of live/process: processes are found, read, watched and started. They are this test and
+ * its children, which needs no privilege. */
 #include "test.h"
 
 #include <errno.h>

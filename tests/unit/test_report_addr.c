@@ -1,4 +1,5 @@
-/* show/report/addr_text.c, addr_json.c: explanations as literals; what is printed, byte for byte. */
+/* Tests of the text and the JSON of explained addresses, byte for byte. The explanations are
+ * literals. */
 #include "test.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* show/report/sites*.c: sites as literals, compared with tests/golden/sites.*; no control character of
- * the program comes through. */
+/* Tests of the lists of sites. The sites are literals, and the output is compared with
+ * tests/golden/sites.*. No control character of the program comes through. */
 #include "test.h"
 
 #include <jansson.h>

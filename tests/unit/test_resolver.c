@@ -1,5 +1,5 @@
-/* watch/resolve/resolve.c: raw records, as the kernel program would write them, into events. The program
- * behind them is synthesised; its stacks are addresses that the test makes up. */
+/* Tests of watch/resolve: raw records, as the kernel program writes them, become events. The
+ * program is synthesised, and the tests make up the addresses of its stacks. */
 #include "test.h"
 
 #include "resolver_prog.h"

@@ -1,4 +1,4 @@
-/* watch/resolve/resolve.c: what is filtered after the kernel program. */
+/* Tests of watch/resolve: which events are filtered after the kernel program. */
 #include "test.h"
 
 #include "resolver_prog.h"

@@ -1,4 +1,4 @@
-/* read/explain/scan.c: what in a text is an address, and what only looks like one. */
+/* Tests of read/explain/scan.c: what in a text is an address, and what only looks like one. */
 #include "test.h"
 
 #include "read/explain/scan.h"

@@ -1,6 +1,6 @@
-/* sink/: events as literals into sinks. Output is compared byte for byte with tests/golden/ (run
- * from the source root; UPDATE_GOLDEN=1 rewrites the files), and general rules are checked on top:
- * no line is wider than the terminal, no control character of the traced program comes through. */
+/* Tests of show/sink. The events are literals, and the output is compared byte for byte with
+ * tests/golden/ (run the test from the source root; UPDATE_GOLDEN=1 rewrites the files). No line
+ * is wider than the terminal, and no control character of the traced program comes through. */
 #include "test.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* site/: sites found in machine code that stands in a synthesised program, their types and
- * reasons; two lists compared. */
+/* Tests of read/site. Sites are found in the machine code of a synthesised program, with their
+ * types or the reasons why they have none. Two lists are compared. */
 #include "test.h"
 
 #include "goprog.h"

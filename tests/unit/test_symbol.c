@@ -1,5 +1,5 @@
-/* symbol on synthesised executables: every release's shapes, with and without section headers,
- * position-independent or not; then files that lie. */
+/* Tests of read/gofile on synthesised executables: those of every release, with section headers
+ * and without, position-independent or not; and files that lie. */
 #include "test.h"
 
 #include "gofake.h"

@@ -1,6 +1,6 @@
-/* symbol on files that lie: every header field wild, cut short anywhere, bytes flipped, noise, and
- * the loops that a file can try to send us into. The answer is an error or a wrong name, never a
- * crash: run it under the sanitizers. */
+/* Tests of read/gofile on files that lie: each header field changed, files cut short anywhere,
+ * flipped bytes, noise, and loops. The answer is an error or a wrong name, and never a crash.
+ * Run them under the sanitizers. */
 #include "test.h"
 
 #include "gofake.h"

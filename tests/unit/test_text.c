@@ -1,4 +1,4 @@
-/* base/text: escaping, widths, JSON, patterns; each on bytes that mean harm. */
+/* Tests of base/text: escaping, widths, JSON, patterns. Each is tried on bytes that mean harm. */
 #include "test.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* The kernel program's table of types: every address is found again, by the arithmetic that the
- * kernel program uses, and no other is. */
+/* Tests of the kernel program's table of types. Every address is found again by the arithmetic
+ * that the kernel program uses, and no other address is. */
 #include "test.h"
 
 #include "goprog.h"

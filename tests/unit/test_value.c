@@ -1,4 +1,4 @@
-/* read/layout/value.c: values as text and as JSON, also when the list lies. */
+/* Tests of read/layout/value.c: values as text and as JSON, also when the list of values lies. */
 #include "test.h"
 
 #include <jansson.h>

@@ -1,4 +1,5 @@
-/* cmd/options.h: the tables of all verbs, what is made from them, and what sites and addr understand. */
+/* Tests of the tables of all verbs (cmd/options.h), of what is made from them, and of what sites
+ * and addr understand. */
 #include "test.h"
 
 #include "cmd/addr_options.h"
