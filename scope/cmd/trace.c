@@ -8,6 +8,7 @@
 #include "watch/session/session.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 struct trace {
 	struct trace_options options;
@@ -31,11 +32,15 @@ static void on_notice(void *ctx, enum session_notice kind, const char *text)
 static void on_progress(void *ctx, const struct session_progress *progress)
 {
 	struct trace *trace = ctx;
+	char cost[64] = "";
 
-	status_show("%llu s: %llu hits (%.0f/s), %llu filtered, %llu lost",
+	if (progress->cost_known)
+		snprintf(cost, sizeof(cost), ", takes %.1f%% of a CPU", progress->cpu_percent);
+	status_show("%llu s: %llu hits (%.0f/s), %llu filtered, %llu lost%s",
 		    (unsigned long long)progress->seconds, (unsigned long long)progress->hits,
 		    status_rate(&trace->rate, progress->hits, progress->seconds),
-		    (unsigned long long)progress->filtered, (unsigned long long)progress->lost);
+		    (unsigned long long)progress->filtered, (unsigned long long)progress->lost,
+		    cost);
 }
 
 /* Does nobody want to see single events? */

@@ -64,6 +64,23 @@ def counted_goroutines():
 
 
 @test
+def overhead():
+    """What tracing costs is measured while it runs, and is in the end record; where nothing happens, nothing is told."""
+    program = go_build(HERE / "busy_loop.go", "busy_loop", go="1.27")
+    for args in [["--summary"], ["--summary=map"], ["--summary", "--key", "nobody"], ["--summary", "--misses"]]:
+        r = tophash("--format", "json", *args, "--", program, "2000ms")
+        end = json.loads(r.out.splitlines()[-1])
+        cost = end.get("overhead")
+        check(cost, f"{args}: no overhead: {end}")
+        same(sorted(cost), ["cpu_percent", "hits_per_s", "ns_per_hit"], "members")
+        check(100 < cost["ns_per_hit"] < 50_000, f"{args}: {cost}")
+        check(abs(cost["cpu_percent"] - cost["hits_per_s"] * cost["ns_per_hit"] / 1e7) < 0.01 * cost["cpu_percent"] + 0.1, f"{args}: {cost}")
+        check(abs(cost["hits_per_s"] - end["hits"] / 2) < 0.5 * end["hits"], f"{args}: {end}")
+    quiet = tophash("--format", "json", "--", program, "0ms")
+    check("overhead" not in json.loads(quiet.out.splitlines()[-1]), quiet.out[-300:])
+
+
+@test
 def counted_processes():
     """With -b, goroutines of different processes are different ones, and each process has its records."""
     program = go_build(HERE / "counted.go", "counted", go="1.27")

@@ -96,3 +96,14 @@ void engine_counters(const struct engine *engine, struct engine_counters *ret)
 {
 	engine->ops->counters(engine, ret);
 }
+
+void engine_measure(struct engine *engine, uint64_t time_ns)
+{
+	if (engine->ops->measure)
+		engine->ops->measure(engine, time_ns);
+}
+
+bool engine_cost(const struct engine *engine, struct engine_cost *ret)
+{
+	return engine->ops->cost && engine->ops->cost(engine, ret);
+}

@@ -71,6 +71,13 @@ struct engine_count {
 	size_t goroutines_n;	    /* WIRE_GOROUTINES stands for that many or more */
 };
 
+/* What tracing costs the traced program, as measured. */
+struct engine_cost {
+	double hits_per_s;  /* not long ago */
+	double ns_per_hit;  /* with the share of all other probes; over all that was measured */
+	double cpu_percent; /* of one CPU; not long ago */
+};
+
 /* An open engine; each engine's own struct begins with one. engine_open() sets ops. */
 struct engine {
 	const struct engine_ops *ops;
@@ -98,6 +105,8 @@ struct engine_ops {
 				      bool (*on_count)(void *ctx, const struct engine_count *count),
 				      void *ctx); /* optional: it counts nothing */
 	void (*counters)(const struct engine *engine, struct engine_counters *ret);
+	void (*measure)(struct engine *engine, uint64_t time_ns);	    /* optional */
+	bool (*cost)(const struct engine *engine, struct engine_cost *ret); /* optional */
 };
 
 /* Returns the engine of a name; NULL stands for the default engine. Returns NULL when there is none. */
@@ -154,5 +163,11 @@ struct error *engine_drain_counts(struct engine *engine,
 				  void *ctx);
 
 void engine_counters(const struct engine *engine, struct engine_counters *ret);
+
+/* Goes on with measuring what tracing costs. To be called every few milliseconds while the probes
+ * stand; it never waits. time_ns: CLOCK_MONOTONIC. */
+void engine_measure(struct engine *engine, uint64_t time_ns);
+/* Returns false when the cost is not known: not yet, or the kernel does not tell. */
+bool engine_cost(const struct engine *engine, struct engine_cost *ret);
 
 #endif

@@ -8,6 +8,7 @@ static void uprobe_close(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
+	uprobe_measure_end(uprobe);
 	uprobe_detach(engine);
 	ring_buffer__free(uprobe->ring);
 	trace_bpf__destroy(uprobe->skel);
@@ -22,6 +23,7 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 	if (!uprobe)
 		return error_nomem();
 	uprobe->options = options;
+	uprobe->cost.calibrator = uprobe->cost.stats_fd = -1;
 	uprobe->ncpus = libbpf_num_possible_cpus();
 	err = uprobe->ncpus < 1 ? error_new(ERROR_FAILED, "cannot tell the number of CPUs")
 				: uprobe_load(uprobe);
@@ -69,6 +71,7 @@ static void uprobe_forget_gc(struct engine *engine)
 
 static void uprobe_stop(struct engine *engine)
 {
+	uprobe_measure_end((struct uprobe *)engine);
 	__atomic_store_n(&bss_of(engine)->stopped, true, __ATOMIC_SEQ_CST);
 }
 
@@ -195,4 +198,6 @@ const struct engine_ops engine_uprobe = {
 	.drain = uprobe_drain,
 	.drain_counts = uprobe_drain_counts,
 	.counters = uprobe_counters,
+	.measure = uprobe_measure,
+	.cost = uprobe_cost,
 };

@@ -21,6 +21,32 @@ struct attachment {
 	bool multi; /* link_fds, not links */
 };
 
+/* In nanoseconds of CPU time of the thread that hits a probe. */
+struct trap_cost {
+	double emulated; /* on an instruction that the kernel emulates, as all removal probes are */
+	double stepped;	 /* on one that it steps over, as a return; 0: not measured */
+};
+
+struct cost_snapshot {
+	uint64_t time_ns;
+	double cost_ns; /* of all programs and their traps, since some time in the past */
+	uint64_t hits;
+};
+
+struct cost_state {
+	bool calibrated;
+	bool failed;	/* nothing more is measured */
+	int calibrator; /* where calibrate_read() reads from; -1: none */
+	struct trap_cost trap;
+	int stats_fd; /* keeps the kernel's statistics on while a window is open; else -1 */
+	struct cost_snapshot begin;
+	uint64_t window_ns; /* 0: not begun */
+	uint64_t next_ns;   /* when the next window may open */
+	uint64_t seen_hits;
+	double hits, cost_ns, seconds; /* of the last window */
+	double all_hits, all_cost_ns;  /* of all windows */
+};
+
 struct uprobe {
 	struct engine engine; /* first, for the cast */
 	const struct engine_options *options;
@@ -33,6 +59,7 @@ struct uprobe {
 	struct bpf_link *exec_link; /* counts what the one process executes */
 	bool counts_execs;	    /* exec_link was attached; also after it is gone */
 	int ncpus;
+	struct cost_state cost;
 	bool (*on_record)(void *ctx, const void *record, size_t size);
 	void *ctx;
 };
@@ -52,6 +79,17 @@ bool uprobe_kernel_is(unsigned major, unsigned minor);
 
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid);
 void uprobe_detach(struct engine *engine);
+
+/* Attaches the program that does nothing to one instruction, for one process. It stays until that
+ * process ends. Called by a child of ours. */
+bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
+			   uint64_t offset);
+
+/* ---- uprobe_cost.c: ops ---- */
+
+void uprobe_measure(struct engine *engine, uint64_t time_ns);
+void uprobe_measure_end(struct uprobe *uprobe);
+bool uprobe_cost(const struct engine *engine, struct engine_cost *ret);
 
 /* ---- uprobe.c ---- */
 

@@ -230,3 +230,22 @@ void uprobe_detach(struct engine *engine)
 	detach_all(&uprobe->attachment);
 	join_formers(uprobe, true);
 }
+
+bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
+			   uint64_t offset)
+{
+	struct bpf_program *program = uprobe->skel->progs.on_nothing;
+	struct uprobe_multi_attr attr = {
+		.prog_fd = (uint32_t)bpf_program__fd(program),
+		.attach_type = TRACE_UPROBE_MULTI,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)&offset,
+		.count = 1,
+		.pid = (uint32_t)pid,
+	};
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = 0);
+
+	if (uprobe->multi)
+		return syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)) >= 0;
+	return bpf_program__attach_uprobe_opts(program, pid, path, offset, &opts) != NULL;
+}

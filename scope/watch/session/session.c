@@ -233,6 +233,7 @@ static struct error *on_tick(void *ctx)
 	follow_clock(session);
 	try(watch_processes(session));
 	try(watch_exec(session));
+	engine_measure(session->engine, now_ns());
 	stop_if_closed(session);
 	if (now_ns() >= session->end_ns)
 		session_stop(session);
@@ -243,6 +244,8 @@ static struct error *on_progress(void *ctx)
 {
 	struct session *session = ctx;
 	struct engine_counters c;
+	struct engine_cost cost = {0};
+	bool cost_known = engine_cost(session->engine, &cost);
 
 	engine_counters(session->engine, &c);
 	session->options.progress(session->options.notice_ctx,
@@ -251,6 +254,8 @@ static struct error *on_progress(void *ctx)
 					  .filtered = c.filtered + session->filtered,
 					  .lost = c.lost_ring + c.lost_pending + c.lost_internal,
 					  .seconds = (double)(now_ns() - session->run_ns) / 1e9,
+					  .cost_known = cost_known,
+					  .cpu_percent = cost.cpu_percent,
 				  });
 	return NULL;
 }
@@ -330,6 +335,20 @@ static void add_lost(struct session_totals *totals, const char *reason, uint64_t
 	totals->lost_all += count;
 }
 
+/* What tracing cost on the average of the run. */
+static void sum_up_cost(const struct session *session, uint64_t end_ns, struct event_end *end)
+{
+	struct engine_cost cost;
+
+	end->overhead_known =
+		session->run_ns && end_ns > session->run_ns && engine_cost(session->engine, &cost);
+	if (!end->overhead_known)
+		return;
+	end->hits_per_s = (double)end->hits * 1e9 / (double)(end_ns - session->run_ns);
+	end->ns_per_hit = cost.ns_per_hit;
+	end->cpu_percent = end->hits_per_s * cost.ns_per_hit / 1e7;
+}
+
 /* Sums up after the sinks have written all that they will: what they count is what was written. */
 static void sum_up(const struct session *session, uint64_t end_ns, struct session_totals *ret)
 {
@@ -351,6 +370,7 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 		.gaps = session->gaps,
 		.seconds = (double)(end_ns - session->opened_ns) / 1e9,
 	};
+	sum_up_cost(session, end_ns, &ret->end);
 	add_lost(ret, "ring_full", c.lost_ring);
 	if (session->options.misses)
 		add_lost(ret, "pending_full", c.lost_pending);

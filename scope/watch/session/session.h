@@ -36,6 +36,8 @@ enum session_notice {
 struct session_progress {
 	uint64_t hits, filtered, lost;
 	double seconds; /* since the probes are placed */
+	bool cost_known;
+	double cpu_percent; /* what tracing costs, of one CPU */
 };
 
 /* All pointers are borrowed for the session's life. */

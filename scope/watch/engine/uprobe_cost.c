@@ -1,0 +1,139 @@
+/* What tracing costs the traced program: the trap of each probe, as calibrate.c measures it, and the
+ * time of the kernel programs, as the kernel's run-time statistics tell it. These cost every BPF program
+ * on the machine some 20 ns a run. Therefore they are switched on for one second in ten at most, and by
+ * a descriptor, so that they end with us whatever happens. */
+#include "watch/engine/calibrate.h"
+
+#define FIRST_WINDOW_NS 250000000ull  /* so that short runs know as well */
+#define WINDOW_NS	1000000000ull /* one in ten */
+
+static struct bpf_program *next_program(const struct uprobe *uprobe, struct bpf_program *program)
+{
+	return bpf_object__next_program(uprobe->skel->obj, program);
+}
+
+/* Adds up what the programs took so far, their traps included. */
+static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
+{
+	const struct trap_cost *trap = &uprobe->cost.trap;
+	struct bpf_program *program = NULL;
+	struct engine_counters counters;
+
+	*ret = (struct cost_snapshot){.time_ns = now_ns()};
+	while ((program = next_program(uprobe, program))) {
+		bool stepped = program == uprobe->skel->progs.on_exit;
+		struct bpf_prog_info info = {0};
+		uint32_t size = sizeof(info);
+
+		if (bpf_program__fd(program) < 0 || program == uprobe->skel->progs.on_nothing)
+			continue;
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+			return false;
+		ret->cost_ns += (double)info.run_time_ns +
+				(double)info.run_cnt * (stepped ? trap->stepped : trap->emulated);
+	}
+	uprobe->engine.ops->counters(&uprobe->engine, &counters);
+	ret->hits = counters.hits;
+	return true;
+}
+
+static void end_window(struct uprobe *uprobe)
+{
+	struct cost_state *cost = &uprobe->cost;
+	struct cost_snapshot end;
+	bool known = snapshot(uprobe, &end);
+
+	close(cost->stats_fd);
+	cost->stats_fd = -1;
+	if (!known || end.time_ns == cost->begin.time_ns)
+		return;
+	cost->hits = (double)(end.hits - cost->begin.hits);
+	cost->cost_ns = end.cost_ns - cost->begin.cost_ns;
+	cost->seconds = (double)(end.time_ns - cost->begin.time_ns) / 1e9;
+	cost->all_hits += cost->hits;
+	cost->all_cost_ns += cost->cost_ns;
+}
+
+static void begin_window(struct uprobe *uprobe)
+{
+	struct cost_state *cost = &uprobe->cost;
+
+	cost->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (cost->stats_fd >= 0 && snapshot(uprobe, &cost->begin))
+		return;
+	cost->failed = true;
+	if (cost->stats_fd >= 0)
+		close(cost->stats_fd);
+	cost->stats_fd = -1;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void read_calibration(struct cost_state *cost)
+{
+	switch (calibrate_read(cost->calibrator, &cost->trap)) {
+	case CALIBRATION_RUNS: return;
+	case CALIBRATION_DONE: cost->calibrated = true; break;
+	case CALIBRATION_FAILED: cost->failed = true; break;
+	}
+	close_fd(&cost->calibrator);
+}
+
+/* Have there been hits since the last call? Without any, there is nothing to measure. */
+static bool has_hits(struct uprobe *uprobe)
+{
+	uint64_t seen = uprobe->cost.seen_hits;
+	struct engine_counters counters;
+
+	uprobe->engine.ops->counters(&uprobe->engine, &counters);
+	uprobe->cost.seen_hits = counters.hits;
+	return counters.hits != seen;
+}
+
+void uprobe_measure(struct engine *engine, uint64_t time_ns)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	struct cost_state *cost = &uprobe->cost;
+
+	if (cost->failed)
+		return;
+	if (!cost->window_ns) {
+		cost->window_ns = FIRST_WINDOW_NS;
+		cost->failed = !calibrate_start(uprobe, uprobe->options->misses, &cost->calibrator);
+	} else if (!cost->calibrated) {
+		read_calibration(cost);
+	} else if (cost->stats_fd < 0) {
+		if (time_ns >= cost->next_ns && has_hits(uprobe))
+			begin_window(uprobe);
+	} else if (time_ns - cost->begin.time_ns >= cost->window_ns) {
+		cost->next_ns = cost->begin.time_ns + 10 * cost->window_ns;
+		cost->window_ns = WINDOW_NS;
+		end_window(uprobe);
+	}
+}
+
+/* Ends the measuring; what an open window has measured counts. */
+void uprobe_measure_end(struct uprobe *uprobe)
+{
+	if (uprobe->cost.stats_fd >= 0)
+		end_window(uprobe);
+	close_fd(&uprobe->cost.calibrator);
+	uprobe->cost.failed = true; /* it does not begin again */
+}
+
+bool uprobe_cost(const struct engine *engine, struct engine_cost *ret)
+{
+	const struct cost_state *cost = &((const struct uprobe *)engine)->cost;
+
+	if (!cost->all_hits)
+		return false;
+	ret->hits_per_s = cost->hits / cost->seconds;
+	ret->ns_per_hit = cost->all_cost_ns / cost->all_hits;
+	ret->cpu_percent = cost->cost_ns / cost->seconds / 1e7;
+	return true;
+}
