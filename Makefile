@@ -117,9 +117,12 @@ fmt: ## format the C sources
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 .PHONY: lint
-lint: build-tests ## clang-tidy, the include rule
-	@tools/check-includes
+lint: build-tests ## clang-tidy, mandoc, names, format of every file, the include rule
 	@tools/lint $(BUILD)
+
+.PHONY: hooks
+hooks: ## install tools/hooks/pre-commit: format, include rule, names, white space of what is committed
+	@ln -sf "$$(pwd)/tools/hooks/pre-commit" "$$(git rev-parse --git-path hooks)/pre-commit"
 
 .PHONY: install install-lib uninstall
 install: all ## install tool, library and manual (DESTDIR, PREFIX and LIBDIR are honoured)

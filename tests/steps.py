@@ -121,6 +121,22 @@ def unit(job):
     job.cmocka(unit_programs(job.args.build))
 
 
+@step("lint")
+def lint(job):
+    """clang-tidy, mandoc, format of every file (clang-tidy takes a sample of the files; CI and --long all)"""
+    _, text = job.run("git", "ls-files", "scope/*.c", "map/*.c", quiet=True)
+    every = [name for name in text.split() if "/bpf/" not in name]
+    files = every if job.args.long or CI else sample.some(job.args.seed, "lint", every, len(every) // 4)
+    job.say(f"clang-tidy: {len(files)} of {len(every)} files")
+    job.passes("tools/lint", job.args.build, *files)
+
+
+@step("build")
+def build_checked(job):
+    """is the tool hardened, and the same from every folder?"""
+    job.summed("tests/build/run.py", "--build", job.args.build)
+
+
 @step("map-pack")
 def map_pack(job):
     """the library as it is installed, and as one file; its examples and manual"""

@@ -40,11 +40,11 @@ enum { GO_IN_NONE = 0, GO_IN_CLASSIC = 1 << GO_MAPS_CLASSIC, GO_IN_SWISS = 1 << 
 
 /* How a function gets the key that it deletes. */
 enum go_key_pass {
-	GO_PASS_NONE,	/* no key: it clears */
+	GO_PASS_NONE,	 /* no key: it clears */
 	GO_PASS_POINTER, /* the key's address */
-	GO_PASS_32,	/* 4 bytes, in the lower half of a register */
-	GO_PASS_64,	/* 8 bytes, in a register */
-	GO_PASS_STRING,	/* a string: its address in a register, its length in the next one */
+	GO_PASS_32,	 /* 4 bytes, in the lower half of a register */
+	GO_PASS_64,	 /* 8 bytes, in a register */
+	GO_PASS_STRING,	 /* a string: its address in a register, its length in the next one */
 };
 
 /* Argument numbers are positions in Go's internal ABI, from 0. */
