@@ -11,8 +11,8 @@ struct error *descriptors_check(unsigned need);
 /* Returns whether errnum says that no descriptor is left: EMFILE, ENFILE. */
 bool descriptors_out(int errnum);
 
-/* Makes the error (ERROR_FAILED) for it: "what: no descriptor is left ...", with the limit and how to
- * raise it. errnum: EMFILE, the limit of the process; ENFILE, that of the system. */
+/* Makes the error (ERROR_FAILED) for it: "what: no descriptor is left ...", with the limit and how
+ * to raise it. errnum: EMFILE, the limit of the process; ENFILE, that of the system. */
 struct error *descriptors_error(int errnum, const char *what);
 
 #endif

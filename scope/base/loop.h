@@ -1,5 +1,5 @@
-/* One poll loop. Descriptors, timers and signals hang on it; each calls a function when its time has
- * come. One thread; callbacks never run at the same time.
+/* One poll loop. Descriptors, timers and signals hang on it; each calls a function when its time
+ * has come. One thread; callbacks never run at the same time.
  *
  *	loop_new(&loop);
  *	loop_watch(loop, fd, POLLIN, on_input, ctx);
@@ -47,7 +47,8 @@ int loop_take_signal(struct loop *loop);
  * each turn, then descriptors in the order in which they were added, then timers. Returns the
  * callback's error. */
 struct error *loop_run(struct loop *loop);
-/* Ends loop_run() after the callback that calls it. Before loop_run(), it makes it return at once. */
+/* Ends loop_run() after the callback that calls this. Called before loop_run(), it makes loop_run()
+ * return at once. */
 void loop_quit(struct loop *loop);
 
 #endif

@@ -7,8 +7,8 @@
 /* {0} is a memory of which nothing can be read. */
 struct memory {
 	void *ctx;
-	/* Copies `size` bytes from addr on and returns how many it could copy from the start. If those
-	 * are fewer, the byte at addr + that number cannot be read. */
+	/* Copies `size` bytes from addr on and returns how many it could copy from the start. If
+	 * those are fewer, the byte at addr + that number cannot be read. */
 	size_t (*read)(void *ctx, uint64_t addr, void *to, size_t size);
 };
 

@@ -1,6 +1,7 @@
 """Tests of the output: formats, summaries, files that must not be touched, disks that are full."""
 
 import errno
+import itertools
 import json
 import os
 import re
@@ -137,12 +138,12 @@ def output_fails_later():
 @test
 def summary_fails_later():
     """With --summary the table is what was delivered: where it does not fit, nothing was."""
-    for format in ("text", "json"):
+    for format, by in itertools.product(("text", "json"), ("key", "site")):
         for size in (100, 800, 2500, 1 << 20):
-            q = subprocess.run([options.tophash, "trace", "--format", format, "--summary=key", "-o", tmp("table"), "--", target("busy"), "-ops", "2000"],
+            q = subprocess.run([options.tophash, "trace", "--format", format, f"--summary={by}", "-o", tmp("table"), "--", target("busy"), "-ops", "2000"],
                                timeout=LONG, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
-            text, what = tmp("table").read_text(), f"{format} {size}: {q.stderr!r}"
+            text, what = tmp("table").read_text(), f"{format} {by} {size}: {q.stderr!r}"
             check(not text or text.endswith("\n"), f"{what} {text[-80:]!r}")
             if q.returncode == 0:
                 check("2000 delivered" in text or '"delivered":2000' in text, what)

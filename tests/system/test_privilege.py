@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import check, clean, deny_bpf, identity, LONG, options, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash
+from harness import check, clean, deny_bpf, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash
 
 
 @test
@@ -58,6 +58,25 @@ def few_descriptors():
     p.end()
 
 
+@test
+def many_processes():
+    """-b opens one descriptor for each process: with too few, an error says so, and no living process is said to have ended."""
+    exe = shutil.copy(target("steps"), tmp("steps-many"))
+    programs = [Program(str(exe)) for _ in range(60)]
+    for p in programs:
+        p.line()
+    for limit, code in ((70, 1), (130, 0)):
+        r = tophash("-b", exe, "--duration", "500ms", "--format", "json",
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        same((r.code, len(r.of("exit"))), (code, 0), f"limit {limit}: {r.err}")
+        if code:
+            check(re.search(r"process \d+: no descriptor is left: raise the limit of open files, which is 70 \(ulimit -n\)", r.err), r.err)
+        else:
+            same((len(r.of("start")), r.err), (60, ""), "start records")
+    for p in programs:
+        p.end()
+
+
 def in_another_proc(mount, *command):
     """Runs a command where /proc is mounted otherwise."""
     q = subprocess.run(["unshare", "-m", "sh", "-c", mount + ' && exec "$@"', "sh", *map(str, command)], stdin=subprocess.DEVNULL,
@@ -67,6 +86,8 @@ def in_another_proc(mount, *command):
 
 @test
 def no_proc():
+    if options.sanitized:
+        raise Skip("the leak sanitizer itself needs /proc")
     p = steps()
     for args in (["-p", p.pid], ["-b", target("steps")], ["--", target("steps")]):
         refused(in_another_proc("mount -t tmpfs none /proc", options.tophash, "trace", *args), 4, "/proc", "mount")

@@ -3,7 +3,8 @@
 
 enum { PAGE = 4096 }; /* the smallest there is; larger pages are multiples of it */
 
-/* By inode, not by device: overlay and btrfs show another device number in /proc/PID/maps. */
+/* The file is known by its inode number alone. Overlay and btrfs show another device number in
+ * /proc/PID/maps than fstat() does. */
 bool bias_of_mapped(const struct mappings *mappings, int exe, uint64_t offset, uint64_t addr,
 		    uint64_t *ret)
 {

@@ -21,7 +21,8 @@ static struct error *maps_failed(pid_t pid, int errnum)
 	return error_errno(ERROR_TARGET, errnum, "cannot see what process %d has mapped", (int)pid);
 }
 
-/* The whole text: it is read in pages, and lines must not change in between. */
+/* Reads the whole text before a line of it is parsed. The kernel hands it out in pages, and what is
+ * mapped may change between two. */
 static struct error *read_text(pid_t pid, struct buf *to)
 {
 	char path[64];
@@ -46,7 +47,8 @@ static struct error *read_text(pid_t pid, struct buf *to)
 	return to->bad ? error_nomem() : NULL;
 }
 
-/* "start-end perms offset major:minor inode      path" */
+/* Parses a line: "start-end perms offset major:minor inode      path". Returns false for any
+ * other. */
 static bool parse_line(char *line, struct mapping *ret)
 {
 	static const char deleted[] = " (deleted)";

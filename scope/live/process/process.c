@@ -174,8 +174,8 @@ static bool process_exe(struct target *target, struct stat *ret)
 	return stat(path, ret) == 0;
 }
 
-/* The auxiliary vector holds where the kernel put the stack, the vDSO and the program. All of them
- * are random and chosen anew by each exec. */
+/* Hashes the auxiliary vector. It holds the addresses of the stack, the vDSO and the program, and
+ * each exec chooses them anew at random. */
 static bool process_image_id(struct target *target, uint64_t *ret)
 {
 	uint64_t words[128], id = 0;
@@ -215,7 +215,8 @@ void target_drop_exe(struct target *target)
 
 /* ---- its memory ---- */
 
-/* ctx is the pid. The kernel copies page by page and tells how far it came. */
+/* Reads memory of the process whose pid is `ctx`. The kernel copies page by page and returns how
+ * far it came. */
 static size_t read_memory(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	struct iovec local = {.iov_base = to, .iov_len = size};
@@ -265,8 +266,8 @@ static enum target_end decode_status(int wait_status, int *ret_status)
 	return TARGET_EXITED;
 }
 
-/* Reads a stat file of /proc, "pid (comm) state ...", and returns what follows "pid (comm) ", or NULL.
- * comm may hold anything, a ')' too. */
+/* Reads a stat file of /proc, "pid (comm) state ...", and returns what follows "pid (comm) ", or
+ * NULL. comm may hold anything, a ')' too. */
 static const char *read_stat(const char *path, char *text, size_t size)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -280,7 +281,7 @@ static const char *read_stat(const char *path, char *text, size_t size)
 	return at && at[1] == ' ' && at[2] ? at + 2 : NULL;
 }
 
-/* The wait status is the 52nd and last field. */
+/* Reads the wait status of a zombie. It is the 52nd and last field of its stat file. */
 static bool zombie_status(pid_t pid, int *ret)
 {
 	char path[64], text[1024];

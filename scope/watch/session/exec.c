@@ -64,12 +64,12 @@ void read_gc_phase(struct session *session, struct target *target)
 
 /* ---- gaps ---- */
 
-/* How long after an exec the program may take until its main function begins, where the probes see
- * it. A program that began before the probes were there is one that they do not see. */
+/* How long a program may take from its exec to its main function, where a probe sees it. If none
+ * has seen it by then, the main function began before the probes were there. */
 #define BEGIN_NS 2000000000ull
 
-/* Returns how many starts no probe has seen and nobody has told. It may be negative: where execs are
- * not counted, several may look like one. */
+/* Returns how many starts no probe has seen and no gap has told of. The number may be negative,
+ * since several execs look like one where the engine does not count them. */
 static int64_t starts_missing(const struct session *session)
 {
 	return (int64_t)session->starts - session->starts_settled -
@@ -90,8 +90,8 @@ static void emit_gap(struct session *session)
 		       (int)event.gap.pid);
 }
 
-/* Tells the gap that the last exec left, if it left one: no probe saw the program begin. Until that
- * is certain nothing is told, except when `now`. */
+/* Tells of the gap that the last exec has left, if no probe saw the program begin. It waits until
+ * that is certain, except when `now`. */
 static void settle_gap(struct session *session, bool now)
 {
 	int64_t missing = session->gap_is_open ? starts_missing(session) : 0;

@@ -58,8 +58,8 @@ static void put_pattern(struct buf *to, const char *glob, bool bare)
 	}
 }
 
-/* Returns what to name for the word that is nearest to the text, or NULL. The fewest mistakes count;
- * only if every word has too many, a word with the same beginning will do. */
+/* Returns what to name for the word that is nearest to the text, or NULL. The fewest mistakes
+ * count; only if every word has too many, a word with the same beginning will do. */
 static const char *nearest_shown(struct candidates *c, const char *text, size_t len)
 {
 	unsigned best = nearest_limit(len) + 1;

@@ -45,7 +45,7 @@ struct traced *find_process(struct session *session, pid_t pid)
 	return NULL;
 }
 
-/* A process that is gone already gets its records all the same. */
+/* Adds a process to the table. One that is gone already gets its records all the same. */
 static struct error *add_new_process(struct session *session, pid_t pid)
 {
 	struct target *target;
@@ -93,7 +93,8 @@ void forget_process(struct session *session, size_t i)
 }
 
 /* Tells whether a begin is that of a program which has no start record yet. The first begin of a
- * process that was found on its way to its main function is that of the program it was found with. */
+ * process that was found on its way to its main function is that of the program it was found
+ * with. */
 static bool begins_anew(struct traced *traced)
 {
 	uint64_t id;
@@ -104,7 +105,8 @@ static bool begins_anew(struct traced *traced)
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
 
-/* If the process that has this pid in the table has ended unnoticed, this is another one. (-b) */
+/* Notes that a process has begun to execute the program. With -b, the process of this pid in the
+ * table may have ended unnoticed. Then this is another one. */
 struct error *process_begins(struct session *session, const struct event_removal *event)
 {
 	struct traced *former = find_process(session, (pid_t)event->pid);
@@ -135,7 +137,7 @@ static void fill_probes(const struct session *session, struct event_probe *to)
 	}
 }
 
-/* target: NULL for a description without a process. */
+/* Writes a start record. target: NULL for a record that is of no process. */
 static void emit_start(struct session *session, struct fan *sinks, const struct target *target,
 		       uint64_t bias)
 {

@@ -1,6 +1,6 @@
-/* The loop of a run. Everything is placed before it. It drains the ring every 10 ms until the target
- * ends, a limit is reached or a signal comes. Then the probes are taken off, the rest is drained and
- * the totals are made: hits = delivered + filtered + lost.
+/* The loop of a run. The probes stand before it begins. It drains the ring every 10 ms until the
+ * target ends, a limit is reached or a signal comes. Then the probes are taken off, the rest is
+ * drained, and the totals are made.
  *
  * The way of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
  * the sinks. Nothing is copied on it. */
@@ -79,7 +79,8 @@ static bool deliver(struct session *session, const struct event *event)
 /* Decides after a record made at time_ns whether the pass goes on. */
 static bool pass_goes_on(struct session *session, uint64_t time_ns)
 {
-	/* What was under way when the first signal came is still shown; a second one is impatience. */
+	/* What was under way when the first signal came is still shown; a second one is
+	 * impatience. */
 	if (session->stopping && !(++session->records % 256) && loop_take_signal(session->loop))
 		session->interrupted = true;
 	if (time_ns > session->reached_ns)
@@ -122,8 +123,7 @@ static bool on_count(void *ctx, const struct engine_count *count)
 		resolver_resolve(session->resolver, count->record, count->size, &what, &event);
 	if (session->failed)
 		return false;
-	if (what == RESOLVED_FILTERED || session->interrupted ||
-	    fan_first(session->output.sinks)->closed) {
+	if (what == RESOLVED_FILTERED || session->interrupted) {
 		session->filtered += count->hits;
 		return true;
 	}
@@ -141,8 +141,8 @@ static struct error *drain_counts(struct session *session)
 
 /* ---- one pass ---- */
 
-/* Takes out what is in the ring, but no longer than until end_ns and no further than to what
- * happened at until_ns (0: no such bound). */
+/* Takes records out of the ring until it is empty, or until the time is end_ns, or until a record
+ * was made after until_ns. 0 is no bound. */
 static struct error *drain(struct session *session, uint64_t end_ns, uint64_t until_ns)
 {
 	session->pass_end_ns = end_ns;
@@ -162,9 +162,9 @@ static uint64_t pass_end(const struct session *session)
 	return end_ns < session->end_ns ? end_ns : session->end_ns;
 }
 
-/* What a process did comes before its end, in as many passes as that takes. *ret: it is all out. A
- * record of another process that is still being written may hold up the last ones of this one: they
- * come with the next pass. */
+/* Takes out what a process did before it ended, in as many passes as that takes. *ret tells
+ * whether it is all out. A record of another process that is still being written may hold up the
+ * last ones of this one. They come with the next pass. */
 static struct error *drain_ended(struct session *session, const struct traced *traced,
 				 uint64_t end_ns, bool *ret)
 {
@@ -213,8 +213,8 @@ static void stop_if_closed(struct session *session)
 	session_stop(session);
 }
 
-/* Follows a clock that is set while the run goes on: the time of day of an event is that of the
- * clock as it was then, give or take one turn of the loop. */
+/* Follows a wall clock that somebody sets while the run goes on. An event has the time of day that
+ * the clock showed then, give or take one turn of the loop. */
 static void follow_clock(struct session *session)
 {
 	uint64_t offset_ns = clock_wall_offset(session->wall_offset_ns);
@@ -266,7 +266,7 @@ static struct error *on_ring(void *ctx, short revents)
 	return on_tick(ctx);
 }
 
-/* Only errors are asked for: the reader has gone away. */
+/* Ends the run when the reader of the output has gone away. Nothing but errors is polled for. */
 static struct error *on_output(void *ctx, short revents)
 {
 	struct session *session = ctx;
@@ -285,7 +285,7 @@ static struct error *on_signal(void *ctx, int number)
 	return NULL;
 }
 
-/* SIGHUP stays ignored where it was: nohup asks for that. */
+/* SIGHUP stays ignored where it was, since nohup asks for that. */
 struct error *session_catch(struct session *session, int *ret_fd)
 {
 	int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -319,7 +319,7 @@ struct error *session_run(struct session *session)
 
 /* ---- the end ---- */
 
-/* Tells the first error of the run; what follows from it is not told. */
+/* Tells of the first error of the run. Those that follow from it are not told. */
 static void fail(struct session *session, struct error *err)
 {
 	if (err && !session->failed_code) {
@@ -353,14 +353,18 @@ static void sum_up_cost(const struct session *session, uint64_t end_ns, struct e
 static void sum_up(const struct session *session, uint64_t end_ns, struct session_totals *ret)
 {
 	const struct sink *first = fan_first(session->output.sinks);
+	/* What the engine has counted is delivered by the table alone. */
+	bool table_fails = first->closed && !first->table_out;
+	uint64_t lost = first->lost + (table_fails && first->broken ? session->counted : 0);
+	uint64_t unread = first->unread + (table_fails && !first->broken ? session->counted : 0);
 	struct engine_counters c;
 
 	engine_counters(session->engine, &c);
 	*ret = (struct session_totals){0};
 	ret->end = (struct event_end){
 		.hits = c.hits,
-		.delivered = first->delivered + session->counted,
-		.filtered = c.filtered + session->filtered + first->unread,
+		.delivered = first->delivered + (table_fails ? 0 : session->counted),
+		.filtered = c.filtered + session->filtered + unread,
 		.removed = c.removed,
 		.cleared = c.cleared,
 		.misses_counted = session->options.misses,
@@ -376,8 +380,8 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 		add_lost(ret, "pending_full", c.lost_pending);
 	if (c.lost_internal)
 		add_lost(ret, "internal", c.lost_internal);
-	if (first->lost)
-		add_lost(ret, "write", first->lost);
+	if (lost)
+		add_lost(ret, "write", lost);
 	ret->end.sinks_n = fan_accounts(session->output.sinks, ret->sinks, ret->sinks_lost);
 	ret->complete = !ret->lost_all && !ret->end.gaps;
 	for (size_t i = 0; i < ret->end.sinks_n; i++)

@@ -120,9 +120,9 @@ struct session_totals {
 };
 
 /* Takes the probes off, delivers what is left, writes the exit records, the table and the end
- * record. err is what session_run() returned, or NULL; the session frees it. The first error of the
- * run, this one or a later one, goes to the notice callback as SESSION_ERROR. *ret must not be moved
- * while it is in use. */
+ * record. err is what session_run() returned, or NULL; the session frees it. The first error of
+ * the run, this one or a later one, goes to the notice callback as SESSION_ERROR. *ret must not be
+ * moved while it is in use. */
 void session_finish(struct session *session, struct error *err, struct session_totals *ret);
 
 #endif

@@ -74,8 +74,8 @@ static struct error *choose_places(struct session *session)
 	return placement_find(session->image, session->tab, &options, &session->placements);
 }
 
-/* A shell starts what it runs in the background of a script with SIGINT ignored. From here on
- * SIGINT and SIGTERM end us all the same. */
+/* Makes SIGINT and SIGTERM end this process from here on. A shell starts what it runs in the
+ * background of a script with SIGINT ignored. */
 static void heed_signals(void)
 {
 	signal(SIGINT, SIG_DFL);
@@ -215,7 +215,7 @@ struct error *session_attach(struct session *session)
 
 /* ---- the first processes ---- */
 
-/* A stopped process looks like one in which nothing happens. */
+/* Says that a process is stopped. It looks like one in which nothing happens. */
 static void notice_stopped(struct session *session, struct target *target)
 {
 	if (target_is_stopped(target))
