@@ -120,8 +120,7 @@ static const char *operands(const struct verb_spec *verb)
 
 static void put_option_names(struct buf *to, const struct verb_spec *verb)
 {
-	options_each(option, verb)
-	{
+	options_each(option, verb) {
 		if (option->letter)
 			buf_printf(to, "-%c ", option->letter);
 		buf_printf(to, "--%s ", option->name);
@@ -133,10 +132,14 @@ static void put_option_names(struct buf *to, const struct verb_spec *verb)
 static void put_verb(struct buf *to, const struct verb_spec *verb)
 {
 	buf_printf(to, "	%s)\n", verb->name);
-	options_each(option, verb) if (option->implied) buf_printf(
-		to, "		[[ $option:$cur != --%s:-* ]] || option=\n", option->name);
+	options_each(option, verb)
+		if (option->implied)
+			buf_printf(to, "		[[ $option:$cur != --%s:-* ]] || option=\n",
+				   option->name);
 	buf_str(to, "		case $option in\n");
-	options_each(option, verb) if (option->argument) put_value(to, verb, option);
+	options_each(option, verb)
+		if (option->argument)
+			put_value(to, verb, option);
 	buf_str(to, "		*)\n"
 		    "			if [[ $cur == -* ]]; then\n"
 		    "				_tophash_words \"");

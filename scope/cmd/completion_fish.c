@@ -79,7 +79,8 @@ static void put_verb(struct buf *to, const struct verb_spec *verb)
 	buf_printf(to, "\ncomplete -c tophash -n __tophash_no_verb -a %s -d '", verb->name);
 	completion_quote(to, verb->summary);
 	buf_str(to, "'\n");
-	options_each(option, verb) put_option(to, verb, option);
+	options_each(option, verb)
+		put_option(to, verb, option);
 	if (verb->operands == OPERANDS_FILES || verb->operands == OPERANDS_ADDRESS)
 		buf_printf(to, "complete -c tophash -n '__tophash_verb %s' -F\n", verb->name);
 	if (verb->operands == OPERANDS_VERB) {

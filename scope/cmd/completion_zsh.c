@@ -126,7 +126,8 @@ static void put_verb(struct buf *to, const struct verb_spec *verb)
 
 	buf_printf(to, "	%s)\n		%s_arguments -s -S \\\n", verb->name,
 		   command ? "_tophash_command || " : "");
-	options_each(option, verb) put_option(to, option);
+	options_each(option, verb)
+		put_option(to, option);
 	buf_printf(to, "			%s && ret=0\n		;;\n", operands(verb));
 }
 

@@ -49,7 +49,8 @@ static const char *nearest_name(const struct verb_spec *verb, const char *name, 
 	const char *names[OPTIONS_MAX + 1];
 	size_t n = 0;
 
-	options_each(option, verb) names[n++] = option->name;
+	options_each(option, verb)
+		names[n++] = option->name;
 	names[n] = NULL;
 	return nearest_word(name, len, names);
 }
@@ -70,8 +71,9 @@ static struct error *ambiguous(const struct parser *parser, const char *name, si
 {
 	cleanup_buf struct buf list = {0};
 
-	options_each(option, parser->verb) if (!strncmp(option->name, name, len))
-		buf_printf(&list, "%s--%s", list.len ? ", " : "", option->name);
+	options_each(option, parser->verb)
+		if (!strncmp(option->name, name, len))
+			buf_printf(&list, "%s--%s", list.len ? ", " : "", option->name);
 	return error_new(ERROR_USAGE, "option --%.*s is ambiguous: %s", (int)len, name,
 			 buf_cstr(&list));
 }
@@ -85,8 +87,7 @@ static struct error *find_long(const struct parser *parser, const char *name, si
 	const struct option_spec *found = NULL;
 	size_t n = 0;
 
-	options_each(option, parser->verb)
-	{
+	options_each(option, parser->verb) {
 		if (!len || strncmp(option->name, name, len) != 0)
 			continue;
 		found = option;
@@ -106,7 +107,9 @@ static struct error *find_long(const struct parser *parser, const char *name, si
 
 static const struct option_spec *find_letter(const struct verb_spec *verb, char letter)
 {
-	options_each(option, verb) if (option->letter == letter) return option;
+	options_each(option, verb)
+		if (option->letter == letter)
+			return option;
 	return NULL;
 }
 
@@ -161,12 +164,13 @@ static struct error *check_dashes(const struct parser *parser, const char *word)
 {
 	size_t len = strcspn(word + 1, "=");
 
-	options_each(option, parser->verb) if (
-		len > 1 && strlen(option->name) == len &&
-		!strncmp(option->name, word + 1,
-			 len)) return error_new(ERROR_USAGE,
-						"unknown option -%s: did you mean --%s?",
-						option->name, option->name);
+	options_each(option, parser->verb) {
+		if (len < 2 || strlen(option->name) != len ||
+		    strncmp(option->name, word + 1, len) != 0)
+			continue;
+		return error_new(ERROR_USAGE, "unknown option -%s: did you mean --%s?",
+				 option->name, option->name);
+	}
 	return NULL;
 }
 

@@ -57,7 +57,7 @@ struct option_spec {
 	const char *man;       /* the man page: whole sentences. \fB...\fR makes words bold. */
 };
 
-/* What the words of a command line are that are no options. */
+/* The meaning of the words of a command line that are no options. */
 enum verb_operands {
 	OPERANDS_FILES,	  /* files */
 	OPERANDS_ADDRESS, /* a file, then addresses */
@@ -84,7 +84,7 @@ struct verb_spec {
 		.name = "help", .letter = 'h', .kind = OPTION_HELP, .at = offsetof(type, help), \
 		.help = "this text", .man = "A short help."                                     \
 	}
-/* What every verb says of -o in the man page. */
+/* The text of every man page about -o. */
 #define OPTION_OUTPUT_MAN                                                               \
 	"Writes there instead of to standard output. A file that tophash makes can be " \
 	"read by its owner alone (mode 0600). The program itself is refused. In a "     \
@@ -120,16 +120,16 @@ struct error *options_parse(const struct verb_spec *verb, int argc, char **argv,
 
 /* Appends the text of --help: at most 80 columns. */
 void options_help(const struct verb_spec *verb, struct buf *to);
-/* Appends the part of the man page that tells of the options, as source of man(7). */
+/* Appends the section OPTIONS of the man page, as source of man(7). */
 void options_man(const struct verb_spec *verb, struct buf *to);
-/* Appends "-p, --pid PID"; what stands before a value that may be left out is "[=". */
+/* Appends "-p, --pid PID", or "--summary[=BY]" when the value may be left out. */
 void options_put_title(const struct option_spec *option, struct buf *to);
 
 /* Appends text, with the words that the option takes in place of "{}". */
 void options_put_text(const struct option_spec *option, const char *text, struct buf *to);
 
-/* Reads the value of one option. text: never NULL. Errors (ERROR_USAGE): what cannot be read, and
- * what could be. */
+/* Reads the value of one option into the struct of its verb. text: the value; NULL for a flag. Errors
+ * (ERROR_USAGE): one line that shows the value and tells which values are understood. */
 struct error *option_read(const struct option_spec *option, const char *text, void *options);
 
 /* Reads an amount of time: "10" (seconds), "10s", "1.5s", "500ms", "1m30s", "2h". False when it is

@@ -214,7 +214,9 @@ static void put_man_title(struct buf *to, const struct option_spec *option)
 
 static bool has_kind(const struct verb_spec *verb, enum option_kind kind)
 {
-	options_each(option, verb) if (option->kind == kind) return true;
+	options_each(option, verb)
+		if (option->kind == kind)
+			return true;
 	return false;
 }
 

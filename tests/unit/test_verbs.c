@@ -21,8 +21,7 @@ TEST(test_help_text)
 		options_help(every_verb[i], &help);
 		text = buf_cstr(&help);
 		assert_non_null(strstr(text, "\nExamples:\n"));
-		options_each(option, every_verb[i])
-		{
+		options_each(option, every_verb[i]) {
 			cleanup_buf struct buf title = {0};
 
 			options_put_title(option, &title);
@@ -45,8 +44,7 @@ TEST(test_tables)
 		const struct verb_spec *verb = every_verb[i];
 
 		assert_true(verb->options->group != NULL);
-		options_each(option, verb)
-		{
+		options_each(option, verb) {
 			bool words = option->kind == OPTION_WORD || option->kind == OPTION_ENUM;
 
 			assert_in_range(option - verb->options, 0, 63);
@@ -55,8 +53,7 @@ TEST(test_tables)
 			assert_true(!words || option_value(option, 0));
 			assert_int_equal(!option->argument, option->kind == OPTION_FLAG ||
 								    option->kind == OPTION_HELP);
-			options_each(other, verb)
-			{
+			options_each(other, verb) {
 				if (other == option)
 					continue;
 				assert_string_not_equal(other->name, option->name);
