@@ -20,9 +20,11 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -556,6 +558,84 @@ def separate_files():
     server.close()
     same(asked, ["end"], "connections to a debuginfod")
     check("stripped: no .debug_info, and no separate debug file here" in r.stdout, r.stdout)
+
+
+def quickly(what, *args):
+    """Runs `tophash addr`, which must take neither long nor much memory. Returns what it prints."""
+    began = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    r = run([A.tophash, "addr", *args], text=True, timeout=50)
+    took, peak = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    check(took < 10, f"{what}: {took:.1f} s")
+    check(peak < 300_000 or peak == before, f"{what}: {peak} KB")
+    return r.stdout
+
+
+@test
+def separate_traps():
+    """What a program names as its debug information is a FIFO, a device, or a file of holes: said, and not waited for."""
+    whole = compile_c("trap", "-O2", "-g", "-Wl,--build-id")
+    pc = hex(next(iter(instructions(whole, {"outer"}))))
+    debug, linked = TMP / "trap.debug", TMP / "trap.linked"
+    run(["objcopy", "--only-keep-debug", whole, debug])
+    run(["strip", "-o", linked, whole])
+    run(["objcopy", f"--add-gnu-debuglink={debug}", linked], cwd=TMP)
+    check("trap.debug" in quickly("debuglink", "-v", "--source", "dwarf", linked, pc), "the debuglink works")
+
+    def trap(path, make):
+        path.unlink(missing_ok=True)
+        make(path)
+
+    traps = {
+        "fifo": os.mkfifo,
+        "device": lambda path: path.symlink_to("/dev/zero"),
+        "folder": lambda path: path.mkdir(),
+    }
+    for name, make in traps.items():
+        trap(debug, make)
+        out = quickly(f"debuglink: {name}", "-v", "--source", "all", linked, pc)
+        check("trap.debug, which is no regular file" in out and "symbols" in out, f"debuglink: {name}: {out}")
+        debug.rmdir() if debug.is_dir() and not debug.is_symlink() else debug.unlink()
+
+    split = compile_c("trap_split", "-O2", "-g", "-gsplit-dwarf")
+    pc = hex(next(iter(instructions(split, {"outer"}))))
+    dwo = [path for path in TMP.glob("*trap_split*.dwo")]
+    check(dwo, "no .dwo was made")
+    for name, make in list(traps.items())[:2]:
+        for path in dwo:
+            trap(path, make)
+        out = quickly(f"dwo: {name}", "-v", "--source", "all", split, pc)
+        check(".dwo, which is no regular file" in out, f"dwo: {name}: {out}")
+
+
+@test
+def sparse_sections():
+    """Sections of gigabytes that the file does not hold are not read; the other sources answer."""
+    exe = crash("1.26", "default")
+    main = {name: addr for addr, _, name in symbols(exe)}["main.main"]
+    data = exe.read_bytes()
+    hole, names = 6 << 30, b"\0.symtab\0.strtab\0.shstrtab\0"
+
+    def header(name, kind, offset, size, link=0, entry=0):
+        return struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, offset, size, link, 0, 1, entry)
+
+    for what in ("symbols", "strings"):
+        sparse = TMP / f"sparse-{what}"
+        with open(sparse, "wb") as f:
+            start = (len(data) + 4095) & ~4095
+            f.write(data)
+            f.seek(start)
+            f.write(names)
+            f.seek(start + 4096 + hole)
+            f.write(header(0, 0, 0, 0) + header(1, 2, start + 4096, hole, 2, 24))
+            f.write(header(9, 3, start, len(names)) if what == "symbols" else header(9, 3, start + 4096, hole))
+            f.write(header(17, 3, start, len(names)))
+            f.seek(0x28)
+            f.write(struct.pack("<Q", start + 4096 + hole))
+            f.seek(0x3A)
+            f.write(struct.pack("<HHH", 64, 4, 3))
+        out = quickly(what, "--source", "all", sparse, hex(main))
+        check("main.main" in out, f"{what}: {out}")
 
 
 # --- processes ---------------------------------------------------------------------------------------------------------------------

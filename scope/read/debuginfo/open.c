@@ -5,6 +5,10 @@
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gelf.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 /* ---- ranges ---- */
 
@@ -66,6 +70,109 @@ const struct debuginfo_range *debuginfo_ranges_find(const debuginfo_ranges_vec *
 			best = range;
 	}
 	return best;
+}
+
+/* ---- names of other files ---- */
+
+/* The names of other files stand in the program, and libdwfl and libdw open what they find under them:
+ * with a FIFO they would wait for a writer, a device they might act on. Whatever such a name leads to
+ * is therefore looked at first. */
+
+#define DEBUGINFO_FILE_MAX (16ll << 30) /* bytes of a file with debug information */
+
+/* Returns NULL when there is no file under the name, or one that can be read; else the error. */
+static struct error *check_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return NULL;
+	if (!S_ISREG(st.st_mode))
+		return error_new(ERROR_TARGET, "it is said to be in %s, which is no regular file",
+				 path);
+	if (st.st_size > DEBUGINFO_FILE_MAX)
+		return error_new(ERROR_TARGET, "it is said to be in %s, which is too large", path);
+	return NULL;
+}
+
+/* As check_file, for a path that is put together of the parts; "" leaves one out. */
+static struct error *check_path(const char *folder, const char *between, const char *name)
+{
+	struct buf path = {0};
+	struct error *err;
+
+	buf_printf(&path, "%s/%s%s%s", folder, between, *between ? "/" : "", name);
+	err = path.bad ? error_nomem() : check_file(buf_cstr(&path));
+	buf_fini(&path);
+	return err;
+}
+
+/* Checks a name beside the file, where debuggers look for it too, and as it is when it is absolute. */
+static struct error *check_name(const char *folder, const char *name)
+{
+	if (*name == '/')
+		return check_file(name);
+	try(check_path(folder, "", name));
+	return check_path(folder, ".debug", name);
+}
+
+/* Finds the folder of the file that is open; libdw asks for it in the same way. */
+static void folder_of(int fd, char ret[PATH_MAX])
+{
+	char link[64], *slash;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, PATH_MAX - 1);
+	ret[n > 0 ? n : 0] = '\0';
+	slash = strrchr(ret, '/');
+	if (!slash)
+		strcpy(ret, "."); /* a file without a name has nothing beside it */
+	else
+		*slash = '\0';
+}
+
+/* Checks the file that a section of the file names at its beginning (.gnu_debuglink,
+ * .gnu_debugaltlink). */
+static struct error *check_section(Elf *elf, const char *folder, const char *section)
+{
+	Elf_Scn *scn = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return NULL;
+	while ((scn = elf_nextscn(elf, scn))) {
+		GElf_Shdr header;
+		const char *name =
+			gelf_getshdr(scn, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		Elf_Data *data;
+
+		if (!name || strcmp(name, section) != 0 || header.sh_type == SHT_NOBITS)
+			continue;
+		data = elf_rawdata(scn, NULL);
+		if (data && data->d_buf && memchr(data->d_buf, 0, data->d_size))
+			try(check_name(folder, data->d_buf));
+	}
+	return NULL;
+}
+
+/* Checks the file (.dwo) that has the rest of a unit, where the unit names one. */
+static struct error *check_split(Dwarf_Die *die, const char *folder)
+{
+	Dwarf_Attribute attr;
+	const char *name, *build;
+
+	if (!dwarf_attr(die, DW_AT_dwo_name, &attr) && !dwarf_attr(die, DW_AT_GNU_dwo_name, &attr))
+		return NULL;
+	name = dwarf_formstring(&attr);
+	build = dwarf_formstring(dwarf_attr(die, DW_AT_comp_dir, &attr));
+	if (!name)
+		return NULL;
+	try(check_name(folder, name));
+	if (!build || *name == '/')
+		return NULL;
+	try(check_path(build, "", name));
+	return check_path(folder, build, name);
 }
 
 /* ---- separate files ---- */
@@ -130,15 +237,17 @@ static void find_separate(int fd, const char *path, struct separate *found)
 
 /* ---- opening ---- */
 
-static struct error *read_units(struct debuginfo *dwarf)
+static struct error *read_units(struct debuginfo *dwarf, const char *folder)
 {
 	Dwarf_CU *cu = NULL;
-	Dwarf_Die die, split;
+	Dwarf_Die die;
 
-	while (dwarf_get_units(dwarf->dw, cu, &cu, NULL, NULL, &die, &split) == 0) {
+	/* Without a place for its second half, libdw opens no other file of the unit. */
+	while (dwarf_get_units(dwarf->dw, cu, &cu, NULL, NULL, &die, NULL) == 0) {
 		struct debuginfo_unit unit = {.die = dwarf_dieoffset(&die)};
 		int tag = dwarf_tag(&die);
 
+		try(check_split(&die, folder));
 		if (dwarf->units.len >= DEBUGINFO_UNITS_MAX)
 			return error_new(ERROR_TARGET, "more than %d units", DEBUGINFO_UNITS_MAX);
 		if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)
@@ -171,10 +280,44 @@ static struct error *no_dwarf(const struct debuginfo *dwarf)
 	return error_new(ERROR_TARGET, "stripped: no .debug_info, and no separate debug file here");
 }
 
+/* Checks what .gnu_debuglink names: libdwfl looks beside the file under the name that it was given, and
+ * under the file's own. */
+static struct error *check_link(struct debuginfo *dwarf, const char *path, const char *folder)
+{
+	cleanup_free char *given = strdup(path);
+	char *slash = given ? strrchr(given, '/') : NULL;
+
+	if (!given)
+		return error_nomem();
+	if (slash)
+		*slash = '\0';
+	try(check_section(dwarf->elf, folder, ".gnu_debuglink"));
+	return check_section(dwarf->elf, slash ? given : ".", ".gnu_debuglink");
+}
+
+/* Makes the separate file that belongs to the program the one that is read. */
+static struct error *open_separate(struct debuginfo *dwarf, int fd, const char *path,
+				   uint64_t *ret_size)
+{
+	struct separate separate = {.fd = -1};
+
+	find_separate(fd, path, &separate);
+	if (separate.fd < 0)
+		return no_dwarf(dwarf);
+	free(dwarf->path);
+	dwarf->path = separate.path ? separate.path : strdup("?");
+	dwarf->fd = separate.fd;
+	elf_end(take_ptr(dwarf->elf));
+	if (!dwarf->path)
+		return error_nomem();
+	try(open_file(dwarf, dwarf->fd, ret_size));
+	return *ret_size ? NULL : no_dwarf(dwarf);
+}
+
 struct error *debuginfo_open(int fd, const char *path, struct debuginfo **ret)
 {
 	cleanup(debuginfo_close) struct debuginfo *dwarf = calloc(1, sizeof(*dwarf));
-	struct separate separate = {.fd = -1};
+	char folder[PATH_MAX];
 	uint64_t size = 0;
 
 	if (!dwarf || !(dwarf->path = strdup("")))
@@ -182,24 +325,17 @@ struct error *debuginfo_open(int fd, const char *path, struct debuginfo **ret)
 	dwarf->fd = -1;
 	elf_version(EV_CURRENT);
 	try(open_file(dwarf, fd, &size));
+	folder_of(fd, folder);
 	if (!size) {
-		find_separate(fd, path, &separate);
-		if (separate.fd < 0)
-			return no_dwarf(dwarf);
-		free(dwarf->path);
-		dwarf->path = separate.path ? separate.path : strdup("?");
-		dwarf->fd = separate.fd;
-		elf_end(take_ptr(dwarf->elf));
-		if (!dwarf->path)
-			return error_nomem();
-		try(open_file(dwarf, dwarf->fd, &size));
-		if (!size)
-			return no_dwarf(dwarf);
+		try(check_link(dwarf, path, folder));
+		try(open_separate(dwarf, fd, path, &size));
+		folder_of(dwarf->fd, folder);
 	}
+	try(check_section(dwarf->elf, folder, ".gnu_debugaltlink"));
 	dwarf->dw = dwarf_begin_elf(dwarf->elf, DWARF_C_READ, NULL);
 	if (!dwarf->dw)
 		return error_new(ERROR_TARGET, "corrupt: %s", dwarf_errmsg(-1));
-	try(read_units(dwarf));
+	try(read_units(dwarf, folder));
 	*ret = take_ptr(dwarf);
 	return NULL;
 }

@@ -6,7 +6,7 @@
 
 enum {
 	BACK_MAX = 64, /* symbols looked at before the nearest one, for one that reaches further */
-	SYMBOLS_MAX = 1 << 26,
+	SYMBOLS_MAX = 1 << 24,	  /* the largest programs have some millions */
 	NAME_MAX_BYTES = 1 << 16, /* C++ has some of thousands */
 };
 

@@ -19,7 +19,8 @@
 
 const uint8_t *image_file_bytes(const struct image *image, uint64_t offset, uint64_t size)
 {
-	if (offset > image->size || size > image->size - offset)
+	if (offset > image->size || size > image->size - offset ||
+	    image_is_hole(image, offset, size))
 		return NULL;
 	return image->bytes + offset;
 }
@@ -318,7 +319,8 @@ static struct error *add_segment(struct image *image, const Elf64_Phdr *ph)
 	if (ph->p_filesz > ph->p_memsz || ph->p_memsz > UINT64_MAX - ph->p_vaddr)
 		return corrupt(image, "a segment's sizes contradict each other");
 	if (!image_file_bytes(image, ph->p_offset, ph->p_filesz))
-		return corrupt(image, "a segment reaches beyond the end of the file");
+		return corrupt(image,
+			       "a segment reaches beyond the end of the file, or is a hole of it");
 	if (image->segment_count == IMAGE_SEGMENTS_MAX)
 		return corrupt(image, "it has more than 64 loadable segments");
 	image->segments[image->segment_count++] = (struct image_segment){
@@ -386,6 +388,7 @@ struct error *image_open(int fd, const char *name, struct image **ret)
 	if (!image || !(image->name = strdup(name)))
 		return error_nomem();
 	try(map_file(image, fd));
+	image_find_extents(image, fd);
 	memcpy(&ehdr, image->bytes, sizeof(ehdr));
 	try(check_header(image, &ehdr));
 	try(load_segments(image, &ehdr));
@@ -403,6 +406,7 @@ void image_close(struct image *image)
 		return;
 	if (image->bytes)
 		munmap(image->bytes, image->size);
+	free(image->extents);
 	free(image->name);
 	free(image);
 }

@@ -59,7 +59,8 @@ struct image_section {
 	uint32_t type, link; /* SHT_...; the section it refers to */
 	uint64_t addr, size;
 	bool loaded;	      /* part of the program in memory (SHF_ALLOC) */
-	const uint8_t *bytes; /* `size` bytes, borrowed; NULL: none in the file, or cut short */
+	const uint8_t *bytes; /* `size` bytes, borrowed; NULL: none in the file, cut short, or
+				 mostly a hole of the file */
 };
 size_t image_section_count(const struct image *image);
 bool image_section_get(const struct image *image, size_t index, struct image_section *ret);

@@ -12,10 +12,17 @@
 #define IMAGE_SEGMENTS_MAX 64 /* linkers make 3 to 6 */
 #define IMAGE_BUILD_ID_MAX 64 /* bytes; GNU build ids are 8 to 32 long */
 
+/* A piece of the file that the disk holds: [from, to) in bytes of the file. */
+struct image_extent {
+	uint64_t from, to;
+};
+
 struct image {
 	char *name;	/* owned */
 	uint8_t *bytes; /* the file, mapped privately; writable only while image_relocate() runs */
 	size_t size;
+	struct image_extent *extents; /* owned, in order; none: the file has no holes */
+	size_t extents_n;
 	const struct elf_machine *machine;
 	uint8_t os_abi; /* e_ident[EI_OSABI] */
 	bool pie;
@@ -29,8 +36,15 @@ struct image {
 	char build_id[2 * IMAGE_BUILD_ID_MAX + 1];
 };
 
-/* Borrowed pointer to `size` bytes at a file offset, or NULL when they are not all there. */
+/* Returns a borrowed pointer to `size` bytes at a file offset; NULL when they are not all in the file,
+ * or when they are mostly a hole of it. */
 const uint8_t *image_file_bytes(const struct image *image, uint64_t offset, uint64_t size);
+
+/* image_holes.c: finds out where the file has holes. */
+void image_find_extents(struct image *image, int fd);
+/* Tells whether a part of the file is mostly a hole, and too large to be read for nothing. The part
+ * lies inside the file. */
+bool image_is_hole(const struct image *image, uint64_t offset, uint64_t size);
 
 /* Applies the file's relative relocations to the mapping. ERROR_TARGET: the table is corrupt. */
 struct error *image_relocate(struct image *image);
