@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* What a hit tells of its delete or clear: the arguments, out of the frame or out of registers. */
+#ifndef WATCH_ENGINE_BPF_CALL_BPF_H
+#define WATCH_ENGINE_BPF_CALL_BPF_H
+
+enum outcome { SENT, FILTERED, SLOW };
+
+/* Counts a filtered hit if --type filtered it, in generic code. */
+static __always_inline void count_shape(struct wire_counters *c, const struct wire_plan *plan)
+{
+	if (plan && plan->skip == WIRE_SKIP_SHAPE)
+		add(c->filtered_shapes, 1);
+}
+
+/* Takes the arguments out of the frame of the function that the probe stands in. window: the words of
+ * that frame from probe->window on. */
+static __always_inline void take_frame(struct call *call, struct pt_regs *ctx,
+				       const struct wire_probe *probe, const uint64_t *window)
+{
+	call->type = window[probe->type_word & (WIRE_WINDOW - 1)];
+	call->map = window[probe->map_word & (WIRE_WINDOW - 1)];
+	call->key0 = window[probe->key_word & (WIRE_WINDOW - 1)];
+	call->key1 = window[(probe->key_word & (WIRE_WINDOW - 1)) + 1];
+	call->key_arg = probe->key_arg;
+	call->bias = ctx->rip - probe->addr;
+}
+
+static __always_inline void take_call(struct wire_event *e, struct pt_regs *ctx,
+				      const struct call *call)
+{
+	e->type = call->type;
+	e->map = call->map;
+	e->ip = ctx->rip;
+	e->kind = WIRE_DELETE;
+	e->flags = WIRE_REMOVED;
+}
+
+/* Reads the window alone, into the record's header and the words behind it (send.bpf.h). */
+static __always_inline uint64_t *read_window(struct wire_event *e, struct pt_regs *ctx,
+					     const struct wire_probe *probe)
+{
+	uint32_t words = probe->words;
+
+	bound(words, WIRE_WINDOW);
+	if (bpf_probe_read_user(e->header, words * 8, (void *)(ctx->rbp + probe->window)))
+		e->key_error = WIRE_KEY_FAULT;
+	return e->header;
+}
+
+/* The first copy: n bytes with the arguments, and perhaps the frame and those of the callers. The end
+ * of the stack is not known yet, and a page behind it may never have been touched. Therefore the copy
+ * ends with its page if that leaves room for the arguments. Nothing looks at bytes that were read
+ * behind the end of the stack. */
+static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_probe *probe,
+				       struct stack_copy *copy, uint64_t n)
+{
+	uint64_t base = ctx->rbp + probe->window;
+	uint64_t page = 4096 - (base & 4095);
+
+	if (page >= WIRE_WINDOW * 8 + 8 && page < n)
+		n = page;
+	return stack_copy_fill(copy, base, base + n);
+}
+
+/* Takes the arguments of an entry or a clear out of Go's argument registers: (type, map) or (map,
+ * type). The barrier keeps the compiler from choosing between addresses in ctx, which the verifier
+ * refuses. */
+static __always_inline void take_registers(struct wire_event *e, struct pt_regs *ctx,
+					   const struct wire_probe *probe, struct call *call)
+{
+	uint64_t rax = ctx->rax;
+	uint64_t rbx = ctx->rbx;
+
+	asm volatile("" : "+r"(rax), "+r"(rbx));
+	call->map = e->map = probe->map_first ? rax : rbx;
+	call->type = e->type = probe->map_first ? rbx : rax;
+	e->ip = ctx->rip;
+	call->key0 = ctx->rcx;
+	call->key1 = ctx->rdi;
+	call->key_arg = probe->key_arg;
+	call->bias = ctx->rip - probe->addr;
+}
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* --misses.
+ *
+ * A delete is a miss when it ends without having passed the removal probe. Its entry puts what is known
+ * into `pendings`, by goroutine. The removal drops it; a return or a panic makes a miss of it. Entries
+ * nest (runtime.mapdelete_fast64 calls (*Map).Delete), and the outermost counts. */
+#ifndef WATCH_ENGINE_BPF_MISSES_BPF_H
+#define WATCH_ENGINE_BPF_MISSES_BPF_H
+
+SEC("uprobe")
+int on_entry(struct pt_regs *ctx)
+{
+	struct pending pending = {};
+	struct wire_event *e = &pending.event;
+	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct wire_plan unknown = {};
+	struct wire_plan *plan = NULL;
+	struct walk walk = {};
+	struct call call = {};
+	struct wire_counters *c;
+	struct wire_probe *probe;
+	uint32_t index;
+
+	no_private_stack(ctx);
+	if (stopped)
+		return 0;
+	c = counters_get();
+	probe = probe_get(ctx, &index);
+	if (!c || !probe || bpf_map_lookup_elem(&pendings, &key))
+		return 0;
+	take_registers(e, ctx, probe, &call);
+	e->kind = WIRE_DELETE;
+	e->probe = index;
+	if (needs_type(&call))
+		plan = plan_of(&call);
+	if (!plan && call.key_arg == WIRE_ARG_POINTER)
+		plan = plan_unknown(e->header, &call, &unknown);
+	/* (In any case: the exit is told by the stack's bounds.) */
+	pending.filtered = !take_goroutine_slow(e, ctx->r14, &walk) ||
+			   (filter_map && e->map != filter_map) ||
+			   !key_passes((uint64_t *)e->key, &call, plan, NULL);
+	pending.shape = plan && plan->skip == WIRE_SKIP_SHAPE;
+	take_key(e, &call, plan, NULL);
+	pending.func = probe->func;
+	pending.root = call.root;
+	pending.frame = walk.hi - ctx->rbp;
+	pending.key_addr = call.key0;
+	if (call.key0 >= walk.lo && call.key0 < walk.hi) {
+		pending.key_addr = walk.hi - call.key0;
+		pending.key_on_stack = 1;
+	}
+	if (bpf_map_update_elem(&pendings, &key, &pending, BPF_NOEXIST)) {
+		/* Whether it will be a miss cannot be known any more: a hit that was lost. */
+		add(c->other_hits, 1);
+		add(c->lost_pending, 1);
+	}
+	return 0;
+}
+
+static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *key,
+				      const struct pending *pending, uint8_t flags)
+{
+	struct wire_event event = {};
+	struct wire_event *e = &event;
+	struct walk walk = {};
+	struct call call = {};
+	struct wire_counters *c = counters_get();
+	struct wire_probe *probe;
+	uint32_t index = pending->event.probe;
+
+	probe = bpf_map_lookup_elem(&probes, &index);
+	if (!c || !probe)
+		return;
+	add(c->other_hits, 1);
+	add(c->misses, 1);
+	if (pending->filtered) {
+		add(c->filtered, 1);
+		add(c->filtered_shapes, pending->shape);
+		bpf_map_delete_elem(&pendings, key);
+		return;
+	}
+	__builtin_memcpy(e, &pending->event, sizeof(*e));
+	take_goroutine_slow(e, ctx->r14, &walk);
+	walk.fp = walk.hi - pending->frame;
+	call.key0 = pending->key_on_stack ? walk.hi - pending->key_addr : pending->key_addr;
+	call.key_arg = probe->key_arg;
+	call.root = pending->root;
+	call.bias = e->ip - probe->addr;
+	bpf_map_delete_elem(&pendings, key);
+	e->flags |= flags;
+	send_slow(e, index, &call, &walk, c, true);
+}
+
+SEC("uprobe")
+int on_exit(struct pt_regs *ctx)
+{
+	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
+	struct wire_probe *probe;
+	uint64_t bounds[2];
+	uint32_t index;
+
+	no_private_stack(ctx);
+	if (stopped || !pending)
+		return 0;
+	probe = probe_get(ctx, &index);
+	/* At a RET the stack pointer is one word above where the frame pointer was. */
+	if (!probe || probe->func != pending->func ||
+	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
+	    bounds[1] - (ctx->rsp - 8) != pending->frame)
+		return 0;
+	send_miss(ctx, &key, pending, 0);
+	return 0;
+}
+
+SEC("uprobe")
+int on_panic(struct pt_regs *ctx)
+{
+	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
+
+	no_private_stack(ctx);
+	if (!stopped && pending)
+		send_miss(ctx, &key, pending, WIRE_PANICKED);
+	return 0;
+}
+
+#endif

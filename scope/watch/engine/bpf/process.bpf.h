@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* What happens to a process: its GC phase changes, it begins, it executes a program. */
+#ifndef WATCH_ENGINE_BPF_PROCESS_BPF_H
+#define WATCH_ENGINE_BPF_PROCESS_BPF_H
+
+/* ---- the GC phase ---- */
+
+SEC("uprobe")
+int on_gc(struct pt_regs *ctx)
+{
+	uint32_t phase, index;
+	struct wire_probe *probe = probe_get(ctx, &index);
+
+	no_private_stack(ctx);
+	if (!probe || bpf_probe_read_user(&phase, sizeof(phase),
+					  (void *)(gcphase + (ctx->rip - probe->addr))))
+		return 0;
+	gc_phase = phase;
+	gc_changes = 1;
+	return 0;
+}
+
+/* ---- a process begins ---- */
+
+/* Sends a record that wakes the reader, as no other does. A process that lives for a few milliseconds
+ * only must be met while it is there. */
+static __always_inline void send_start(struct pt_regs *ctx, uint32_t index)
+{
+	struct wire_event e = {.kind = WIRE_START};
+
+	e.ip = ctx->rip;
+	take_head(&e, index);
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+}
+
+/* The one process that is traced: for the first time, or once more, having executed itself. No
+ * collection runs then. */
+SEC("uprobe")
+int on_begin(struct pt_regs *ctx)
+{
+	uint32_t index;
+
+	no_private_stack(ctx);
+	if (!probe_get(ctx, &index))
+		return 0;
+	gc_phase = 0;
+	gc_changes = 1;
+	add(begun, 1);
+	send_start(ctx, index);
+	return 0;
+}
+
+SEC("uprobe")
+int on_start(struct pt_regs *ctx)
+{
+	no_private_stack(ctx);
+	send_start(ctx, bpf_get_attach_cookie(ctx) & 0xffff);
+	return 0;
+}
+
+/* The members of the kernel's structs that are read; libbpf finds their offsets. */
+struct inode {
+	unsigned long i_ino;
+} __attribute__((preserve_access_index));
+struct file {
+	struct inode *f_inode;
+} __attribute__((preserve_access_index));
+struct linux_binprm {
+	struct file *file;
+} __attribute__((preserve_access_index));
+
+/* Any process has executed a program. Counting where the one that is traced executes the traced
+ * program tells whether a begin was missed: where another thread than the first does it, no probe
+ * fires. */
+SEC("raw_tp/sched_process_exec")
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct linux_binprm *program = (struct linux_binprm *)ctx->args[2];
+	struct wire_event e = {.kind = WIRE_EXEC};
+
+	take_head(&e, 0);
+	if (stopped || !watched || e.pid != watched)
+		return 0;
+	add(executed, 1);
+	if (BPF_CORE_READ(program, file, f_inode, i_ino) != watched_inode)
+		return 0;
+	add(executed_again, 1);
+	/* Wakes the reader: it has a few milliseconds until the program's main function begins. */
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* Records: their shapes on the BPF stack and in the ring, what every record has, and the ways to send
+ * one. */
+#ifndef WATCH_ENGINE_BPF_SEND_BPF_H
+#define WATCH_ENGINE_BPF_SEND_BPF_H
+
+/* The event's header and the stack words are one scratch area until they are filled in: first for
+ * the argument window, then for the head of the goroutine descriptor. */
+struct small_record {
+	struct wire_event event;
+	uint64_t stack[WIRE_STACK_SMALL];
+};
+_Static_assert(6 + WIRE_STACK_SMALL >= SCRATCH_WORDS, "the goroutine must fit the scratch area");
+
+/* Where the stack goes straight into the ring: room for the argument window only. */
+struct slow_record {
+	struct wire_event event;
+	uint64_t window_rest[WIRE_WINDOW + 1 - 6];
+};
+_Static_assert(offsetof(struct wire_event, header) + 48 == sizeof(struct wire_event), "last");
+
+struct deep_record {
+	struct wire_event event;
+	uint64_t stack[];
+};
+
+struct big_record {
+	struct wire_event event;
+	struct wire_key key;
+	uint64_t stack[];
+};
+
+/* Never true. Its tail call, though dropped by the verifier, keeps the private stack away. */
+const volatile bool never = false;
+
+static __always_inline void no_private_stack(struct pt_regs *ctx)
+{
+	if (never)
+		bpf_tail_call(ctx, &slow_paths, 0);
+}
+
+static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *index)
+{
+	*index = cookie & 0xffff;
+	return bpf_map_lookup_elem(&probes, index);
+}
+
+/* The probe that was hit; NULL when it does not count any more. */
+static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *index)
+{
+	uint64_t cookie = bpf_get_attach_cookie(ctx);
+
+	return cookie >> 16 == generation ? probe_of(cookie, index) : NULL;
+}
+
+/* The process as struct wire_event.pid has it. */
+static __always_inline uint32_t own_pid(void)
+{
+	struct bpf_pidns_info ns;
+
+	if (pidns_ino && !bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
+		return ns.tgid;
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline void take_head(struct wire_event *e, uint32_t index)
+{
+	uint64_t pid_tid = bpf_get_current_pid_tgid();
+
+	e->time_ns = bpf_ktime_get_ns();
+	e->pid = pid_tid >> 32;
+	e->tid = (uint32_t)pid_tid;
+	e->probe = index;
+	if (pidns_ino) {
+		struct bpf_pidns_info ns;
+
+		/* Fails for a process of a namespace below ours: that one keeps the host's pid. */
+		if (!bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns))) {
+			e->pid = ns.tgid;
+			e->tid = ns.pid;
+		}
+	}
+}
+
+static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
+{
+	uint32_t phase;
+
+	if (use_gc_probe) {
+		uint32_t first = gc_first;
+
+		if (gc_changes || first) {
+			e->gc = gc_changes ? gc_phase : first - 1;
+			return;
+		}
+	}
+	if (!gcphase || bpf_probe_read_user(&phase, sizeof(phase), (void *)(gcphase + bias)))
+		e->flags |= WIRE_GC_UNKNOWN;
+	else
+		e->gc = phase;
+}
+
+/* ---- the slow way: a record reserved at its greatest size ---- */
+
+static __always_inline uint32_t walk_all(uint64_t *stack, struct walk *walk)
+{
+#pragma clang loop unroll(disable)
+	for (uint32_t i = 0; i < WIRE_STACK_MAX; i++) {
+		if (i >= stack_max) {
+			walk->flags |= walk->fp ? WIRE_STACK_CUT : 0;
+			break;
+		}
+		if (!walk_frame(walk))
+			break;
+		stack[i] = walk->pair[1];
+	}
+	return walk->n;
+}
+
+static __always_inline uint32_t send_big(const struct wire_event *e, const struct call *call,
+					 struct walk *walk, struct wire_counters *c)
+{
+	struct big_record *big = bpf_ringbuf_reserve(&events, big_size, 0);
+	uint32_t n;
+
+	if (!big) {
+		add(c->lost_ring, 1);
+		return 0;
+	}
+	__builtin_memcpy(&big->event, e, sizeof(*e));
+	take_segments(&big->key, e, call);
+	n = walk_all(big->stack, walk);
+	big->event.nstack = n;
+	big->event.flags |= walk->flags | WIRE_BIG;
+	bpf_ringbuf_submit(big, BPF_RB_NO_WAKEUP);
+	return n;
+}
+
+static __always_inline uint32_t send_deep(const struct wire_event *e, struct walk *walk,
+					  struct wire_counters *c)
+{
+	struct deep_record *deep = bpf_ringbuf_reserve(&events, deep_size, 0);
+	uint32_t n;
+
+	if (!deep) {
+		add(c->lost_ring, 1);
+		return 0;
+	}
+	__builtin_memcpy(&deep->event, e, sizeof(*e));
+	n = walk_all(deep->stack, walk);
+	deep->event.nstack = n;
+	deep->event.flags |= walk->flags;
+	bpf_ringbuf_submit(deep, BPF_RB_NO_WAKEUP);
+	return n;
+}
+
+/* Completes the head of a record and sends it. Returns the number of frames. */
+static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
+					  const struct call *call, struct walk *walk,
+					  struct wire_counters *c, bool keyed)
+{
+	__builtin_memset(e->header, 0, sizeof(e->header));
+	if (e->map)
+		bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
+	take_head(e, index);
+	take_gc(e, call->bias);
+	return keyed && wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);
+}
+
+#endif
