@@ -7,13 +7,13 @@
 #ifndef WATCH_ENGINE_BPF_COUNT_BPF_H
 #define WATCH_ENGINE_BPF_COUNT_BPF_H
 
-/* The key of a row; behind it, room for the head of the goroutine descriptor. */
+/* The key of a row. The words behind it make room for the head of the goroutine descriptor. */
 struct count_scratch {
 	struct wire_count_key key;
 	uint64_t rest[SCRATCH_WORDS - WIRE_STACK_SMALL];
 };
 
-/* Notes that a goroutine has been seen in this row. Returns false when it must be noted elsewhere. */
+/* Notes that a goroutine has been seen in this row. Returns false when there is no room for it. */
 static __always_inline bool count_goroutine(struct wire_count *row, uint64_t id)
 {
 	uint32_t at = id * 0x9e3779b97f4a7c15ull >> 57;
@@ -67,7 +67,8 @@ static __always_inline uint64_t key_hash(const struct wire_count_key *key)
 	return hash | 2; /* neither FREE nor MADE */
 }
 
-/* The row of a key, made if it is new; NULL: there is no room for it, or somebody makes a row here. */
+/* Returns the row of a key, and makes it if it is new. NULL: there is no room for it, or somebody else is
+ * making a row here. */
 static __always_inline struct wire_count *count_row(const struct wire_count_key *key)
 {
 	uint64_t hash = key_hash(key);
@@ -96,8 +97,8 @@ static __always_inline struct wire_count *count_row(const struct wire_count_key 
 	return NULL;
 }
 
-/* The next copy is to hold all frames at once: those that a walk found reach up to its last one. The
- * length only grows, up to a whole copy. */
+/* Makes the next copy long enough for all frames that this walk found. The length only grows, up to a
+ * whole copy. */
 static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t base,
 					    const struct walk *walk)
 {
@@ -107,7 +108,7 @@ static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t b
 		probe->copy_bytes = end;
 }
 
-/* Fills in the key's place and frames. pair[0] of walk becomes the last frame's address. */
+/* Fills in the key's place and frames. walk->pair[0] becomes the address of the last frame. */
 static __always_inline void take_count_key(struct wire_count_key *key, struct pt_regs *ctx,
 					   uint32_t index, const struct call *call,
 					   struct stack_copy *copy, struct walk *walk)
@@ -133,7 +134,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	uint64_t base = ctx->rbp + probe->window;
 	struct count_scratch scratch = {};
 	struct wire_plan *plan = NULL;
-	struct wire_event e; /* only the three members that take_goroutine() uses */
+	struct wire_event e; /* take_goroutine() uses three members of it */
 	struct wire_count *row;
 	struct walk walk = {};
 	struct call call = {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* Types looked up; keys filtered and read. A key of one word or one string goes into the event itself; one with
- * parts elsewhere becomes segments in the big record. */
+/* Looks up types, filters keys and reads them. A key of one word or one string goes into the event itself.
+ * A key that has parts elsewhere becomes segments in the big record. */
 #ifndef WATCH_ENGINE_BPF_KEY_BPF_H
 #define WATCH_ENGINE_BPF_KEY_BPF_H
 
@@ -13,7 +13,7 @@ struct call {
 	uint8_t key_arg;
 };
 
-/* Index in types of the type at a link-time address; WIRE_TYPES_MAX: unknown. */
+/* Returns the index in `types` of the type at a link-time address; WIRE_TYPES_MAX: unknown. */
 static __always_inline uint32_t type_lookup(uint64_t link)
 {
 	uint32_t at = wire_type_bucket(link, type_multiplier, type_mask);
@@ -29,8 +29,8 @@ static __always_inline uint32_t type_lookup(uint64_t link)
 	return WIRE_TYPES_MAX;
 }
 
-/* The same, global, not static: the verifier checks it once, on its own, instead of once for every
- * path that leads to it. */
+/* Does the same. The function is global and not static: the verifier checks it once, on its own, instead of
+ * once for every path that leads to it. */
 __noinline uint32_t type_index(uint64_t link)
 {
 	return type_lookup(link);
@@ -43,9 +43,9 @@ static __always_inline struct wire_type *type_find(uint64_t link)
 	return bpf_map_lookup_elem(&types, &index);
 }
 
-/* The map's type is none that the program was told of (reflect made it). Its key's type may be; if
- * not, the little that plain keys need is read from the process. internal/abi/map*.go: Key at 48;
- * abi/type.go: Size 0, Kind 23. words: three of scratch. */
+/* Returns the plan of a map type that `types` does not have, because reflect made it. `types` may have its
+ * key's type. If not, the little that plain keys need is read from the process into *plan.
+ * internal/abi/map*.go: Key at 48; abi/type.go: Size 0, Kind 23. words: three words of scratch. */
 static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct call *call,
 						      struct wire_plan *plan)
 {
@@ -71,7 +71,7 @@ static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct ca
 	return plan;
 }
 
-/* Does anything here depend on the map's type? If not, the lookup is saved. */
+/* Does anything here depend on the map's type? If not, no lookup is needed. */
 static __always_inline bool needs_type(const struct call *call)
 {
 	return use_types || call->key_arg == WIRE_ARG_POINTER;
@@ -86,8 +86,8 @@ static __always_inline struct wire_plan *plan_of(struct call *call)
 	return known ? &known->plan : NULL;
 }
 
-/* Reads `size` bytes at addr in the process: out of the copy of the stack where they are there (a
- * key of the runtime's fast entries always is). size is a constant but for the last two lines. */
+/* Reads `size` bytes at addr in the process, out of the copy of the stack if they are in it. (A key of the
+ * runtime's fast entries always is.) size is a constant except for the last two lines. */
 static __always_inline bool read_near(void *to, uint32_t size, uint64_t addr,
 				      const struct stack_copy *copy)
 {
@@ -108,8 +108,8 @@ static __always_inline bool read_near(void *to, uint32_t size, uint64_t addr,
 
 /* ---- the filter on keys ---- */
 
-/* Against filter_words; the bytes are read WIRE_KEY_INLINE at a time. What cannot be read passes: the
- * event will say so. */
+/* Compares a string with filter_words. Its bytes are read WIRE_KEY_INLINE at a time. A string that cannot be
+ * read passes, and its event says so. */
 static __always_inline bool string_matches(uint64_t *chunk, uint64_t addr, uint64_t len)
 {
 	if (filter_prefix ? len < filter_len : len != filter_len)
@@ -135,7 +135,7 @@ static __always_inline bool string_matches(uint64_t *chunk, uint64_t addr, uint6
 	return true;
 }
 
-/* The same for a key behind a pointer. */
+/* Compares a key behind a pointer. */
 static __always_inline bool pointed_passes(uint64_t *chunk, uint64_t addr,
 					   const struct wire_plan *plan,
 					   const struct stack_copy *copy)
@@ -149,8 +149,8 @@ static __always_inline bool pointed_passes(uint64_t *chunk, uint64_t addr,
 	return true;
 }
 
-/* --type and --key, as far as the kernel program can decide them. plan: of the call's type; NULL when
- * that is unknown or not needed. copy: of the stack, or NULL. chunk: WIRE_KEY_INLINE bytes of
+/* Decides --type and --key, as far as the kernel program can. plan: that of the call's type; NULL when the
+ * type is unknown or not needed. copy: a copy of the stack, or NULL. chunk: WIRE_KEY_INLINE bytes of
  * scratch, initialised. */
 static __always_inline bool key_passes(uint64_t *chunk, const struct call *call,
 				       const struct wire_plan *plan, const struct stack_copy *copy)
@@ -199,8 +199,7 @@ static __always_inline void take_word(struct wire_event *e, uint64_t word, uint3
 	e->key_total = size;
 }
 
-/* A key behind a pointer: a plain one is read here; one with parts elsewhere is left to the big
- * record. */
+/* Reads a key behind a pointer if it is plain. One that has parts elsewhere is left to the big record. */
 static __always_inline void take_pointed(struct wire_event *e, uint64_t addr,
 					 const struct wire_plan *plan,
 					 const struct stack_copy *copy)
@@ -227,7 +226,7 @@ static __always_inline void take_pointed(struct wire_event *e, uint64_t addr,
 		e->key_error = WIRE_KEY_FAULT;
 }
 
-/* Reads the key; notes where user space must look at the filters again. Arguments as for
+/* Reads the key, and notes if user space must look at the filters again. Its arguments are those of
  * key_passes(). */
 static __always_inline void take_key(struct wire_event *e, const struct call *call,
 				     const struct wire_plan *plan, const struct stack_copy *copy)
@@ -273,7 +272,7 @@ static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uin
 
 /* The two functions below are global for the same reason as type_index(). */
 
-/* One step of a plan: follows the string or interface whose two words are w0, w1. */
+/* Does one step of a plan: follows the string or interface whose two words are w0, w1. */
 __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, uint64_t w1,
 			      uint64_t bias)
 {
@@ -288,13 +287,13 @@ __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, ui
 			segment_add(key, w0, 0, 0, w1);
 		return 0;
 	}
-	/* runtime/iface.go: itab{inter, _type, ...}: the dynamic type is its second word. */
+	/* The dynamic type is the second word of runtime/iface.go, itab{inter, _type, ...}. */
 	if (w0 && op == WIRE_STEP_IFACE &&
 	    bpf_probe_read_user(&type, sizeof(type), (void *)(w0 + 8)))
 		return 0;
 	if (!type)
 		return 0;
-	/* Inlined: the verifier allows 512 bytes of stack, of which a third call takes 32. */
+	/* Inlined, because the verifier allows 512 bytes of stack, and a third call takes 32 of them. */
 	index = type_lookup(type - bias);
 	known = bpf_map_lookup_elem(&types, &index);
 	segment_add(key, w1, type, w0, known && !known->direct ? known->plan.size : 0);

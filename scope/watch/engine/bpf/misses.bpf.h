@@ -35,7 +35,7 @@ int on_entry(struct pt_regs *ctx)
 		plan = plan_of(&call);
 	if (!plan && call.key_arg == WIRE_ARG_POINTER)
 		plan = plan_unknown(e->header, &call, &unknown);
-	/* (In any case: the exit is told by the stack's bounds.) */
+	/* The goroutine is read in any case, because its stack's bounds identify the exit. */
 	pending.filtered = !take_goroutine_slow(e, ctx->r14, &walk) ||
 			   (filter_map && e->map != filter_map) ||
 			   !key_passes((uint64_t *)e->key, &call, plan, NULL);
@@ -50,7 +50,7 @@ int on_entry(struct pt_regs *ctx)
 		pending.key_on_stack = 1;
 	}
 	if (bpf_map_update_elem(&pendings, &key, &pending, BPF_NOEXIST)) {
-		/* Whether it will be a miss cannot be known any more: a hit that was lost. */
+		/* Nobody will know whether it becomes a miss, and so it counts as a lost hit. */
 		add(c->other_hits, 1);
 		add(c->lost_pending, 1);
 	}
@@ -104,7 +104,7 @@ int on_exit(struct pt_regs *ctx)
 	if (stopped || !pending)
 		return 0;
 	probe = probe_get(ctx, &index);
-	/* At a RET the stack pointer is one word above where the frame pointer was. */
+	/* At a return the stack pointer is one word above the place where the frame pointer was. */
 	if (!probe || probe->func != pending->func ||
 	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
 	    bounds[1] - (ctx->rsp - 8) != pending->frame)

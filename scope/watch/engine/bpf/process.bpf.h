@@ -33,8 +33,8 @@ static __always_inline void send_start(struct pt_regs *ctx, uint32_t index)
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
-/* The one process that is traced: for the first time, or once more, having executed itself. No
- * collection runs then. */
+/* Notes that the one process that is traced begins, for the first time or because it has executed
+ * itself. No collection runs then. */
 SEC("uprobe")
 int on_begin(struct pt_regs *ctx)
 {
@@ -58,7 +58,7 @@ int on_start(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The members of the kernel's structs that are read; libbpf finds their offsets. */
+/* The members of the kernel's structs that are read here. libbpf finds their offsets. */
 struct inode {
 	unsigned long i_ino;
 } __attribute__((preserve_access_index));
@@ -69,9 +69,8 @@ struct linux_binprm {
 	struct file *file;
 } __attribute__((preserve_access_index));
 
-/* Any process has executed a program. Counting where the one that is traced executes the traced
- * program tells whether a begin was missed: where another thread than the first does it, no probe
- * fires. */
+/* Counts what the one process that is traced executes. That tells whether a begin was missed: when
+ * another thread than the first executes the program, no probe fires. */
 SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {

@@ -4,15 +4,15 @@
 #ifndef WATCH_ENGINE_BPF_SEND_BPF_H
 #define WATCH_ENGINE_BPF_SEND_BPF_H
 
-/* The event's header and the stack words are one scratch area until they are filled in: first for
- * the argument window, then for the head of the goroutine descriptor. */
+/* Until they are filled in, the event's header and the stack words are one scratch area: first for the
+ * argument window, then for the head of the goroutine descriptor. */
 struct small_record {
 	struct wire_event event;
 	uint64_t stack[WIRE_STACK_SMALL];
 };
 _Static_assert(6 + WIRE_STACK_SMALL >= SCRATCH_WORDS, "the goroutine must fit the scratch area");
 
-/* Where the stack goes straight into the ring: room for the argument window only. */
+/* For a record whose stack goes straight into the ring. It has room for the argument window only. */
 struct slow_record {
 	struct wire_event event;
 	uint64_t window_rest[WIRE_WINDOW + 1 - 6];
@@ -30,7 +30,8 @@ struct big_record {
 	uint64_t stack[];
 };
 
-/* Never true. Its tail call, though dropped by the verifier, keeps the private stack away. */
+/* Is never true. The verifier drops the tail call behind it, and yet that call keeps the private stack
+ * away. */
 const volatile bool never = false;
 
 static __always_inline void no_private_stack(struct pt_regs *ctx)
@@ -45,7 +46,7 @@ static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *in
 	return bpf_map_lookup_elem(&probes, index);
 }
 
-/* The probe that was hit; NULL when it does not count any more. */
+/* Returns the probe that was hit; NULL when it does not count any more. */
 static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *index)
 {
 	uint64_t cookie = bpf_get_attach_cookie(ctx);
@@ -53,7 +54,7 @@ static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_
 	return cookie >> 16 == generation ? probe_of(cookie, index) : NULL;
 }
 
-/* The process as struct wire_event.pid has it. */
+/* Returns the process as struct wire_event.pid has it. */
 static __always_inline uint32_t own_pid(void)
 {
 	struct bpf_pidns_info ns;
@@ -74,7 +75,7 @@ static __always_inline void take_head(struct wire_event *e, uint32_t index)
 	if (pidns_ino) {
 		struct bpf_pidns_info ns;
 
-		/* Fails for a process of a namespace below ours: that one keeps the host's pid. */
+		/* This fails for a process of a namespace below ours, which keeps the host's pid. */
 		if (!bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns))) {
 			e->pid = ns.tgid;
 			e->tid = ns.pid;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* The goroutine and its stack, by frame pointers: two words a frame. bpf_get_stack() would cost
- * more than all the rest of an event, and stops where Go's stacks differ from C's. */
+/* The goroutine and its stack, by frame pointers: two words a frame. bpf_get_stack() would cost more than
+ * all the rest of an event, and does not know where a goroutine's stack ends. */
 #ifndef WATCH_ENGINE_BPF_WALK_BPF_H
 #define WATCH_ENGINE_BPF_WALK_BPF_H
 
@@ -13,8 +13,8 @@ struct walk {
 			     it need not check what comes after a walk once for each length */
 };
 
-/* Reads the frame at walk->fp into walk->pair and moves on to the caller's. Returns 0 at the end of
- * the stack, or of what can be read. Global: checked once by the verifier. */
+/* Reads the frame at walk->fp into walk->pair and moves on to the caller's. Returns 0 at the end of the
+ * stack, and where it cannot be read. The function is global so that the verifier checks it once. */
 __noinline int walk_frame(struct walk *walk)
 {
 	uint64_t fp;
@@ -30,7 +30,7 @@ __noinline int walk_frame(struct walk *walk)
 		walk->flags |= WIRE_STACK_LOST;
 		return 0;
 	}
-	/* Frame pointers only ever grow: a cycle would be an endless walk. */
+	/* Frame pointers must grow, or a cycle would make the walk endless. */
 	if (walk->pair[0] > fp)
 		walk->fp = walk->pair[0];
 	else if (walk->pair[0])
@@ -93,7 +93,7 @@ static __always_inline bool stack_copy_fill(struct stack_copy *copy, uint64_t ba
 	return true;
 }
 
-/* Offset in the copy of `size` bytes at addr; false when they are not all there. */
+/* Finds `size` bytes at addr in the copy. *ret: their offset. Returns false when they are not all there. */
 static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64_t addr,
 					   uint64_t size, uint64_t *ret)
 {
@@ -106,16 +106,16 @@ static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64
 	return true;
 }
 
-/* The way back of a loop, as a jump whatever the compiler would make of it: up to Linux 6.6 (before
- * commit 10e14e9652bf) the verifier refuses a loop that is closed by falling through. */
+/* Closes a loop with a jump, whatever the compiler would make of it. Up to Linux 6.6 (before commit
+ * 10e14e9652bf) the verifier refuses a loop that is closed by falling through. */
 #define jump_back(label)                                                \
 	do {                                                            \
 		asm volatile goto("goto %l[" #label "]" : : : : label); \
 		__builtin_unreachable();                                \
 	} while (0)
 
-/* Walks as many frames as the small record holds, out of copies of the stack. Returns false when
- * frames are left. */
+/* Walks as many frames as the small record holds, out of copies of the stack. Returns false when there
+ * are more. */
 static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy, struct walk *walk)
 {
 	uint64_t fp = walk->fp;
