@@ -198,6 +198,9 @@ def installed(libdir, tool=True):
                                             "pkgconfig/tophash.pc")}
     if tool:
         ret |= {"bin/tophash"} | {f"share/man/man1/{path.name}" for path in (REPO / "docs/man").glob("*.1")}
+        # Where bash, zsh and fish look for what completes a command line.
+        ret |= {"share/bash-completion/completions/tophash", "share/zsh/site-functions/_tophash",
+                "share/fish/vendor_completions.d/tophash.fish"}
     return ret
 
 
