@@ -412,6 +412,9 @@ def loads(v):
         "--map 0xc000000000 --goid 1",
         "--site main.deleteInt --limit 1000000",
         "--summary=key --type map[*",
+        "--summary",
+        "--summary=type --stack 1 --misses --key 7 --type map[int]*",
+        "--summary --map 0xc000000000 --goid 1 --key-prefix " + "p" * 100,
     ]
 
     def judge(folder):

@@ -242,7 +242,7 @@ def types_of_generic_code():
                 trouble.append(f"Go {go}, {glob}: {got} removed, not {want}")
             if end["hits"] != end["delivered"] + end["filtered"]:
                 trouble.append(f"Go {go}, {glob}: {end}")
-            told = f"--type: {hidden} of the filtered removals were in generic code" in r.err
+            told = f"--type: {hidden} of the filtered removals {'was' if hidden == 1 else 'were'} in generic code" in r.err
             if told != (hidden > 0):
                 trouble.append(f"Go {go}, {glob}: {hidden} hidden shapes, but: {r.err}")
         sites = subprocess.run([options.tophash, "sites", "--type", "map[string]*main.session", program], text=True, stdout=subprocess.PIPE)

@@ -116,8 +116,8 @@ static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 
 #endif
 
-/* A child of a child: its parent is gone at once, and nobody has to wait for it. Its links end with
- * it, and what that takes (a grace period) is not our time. */
+/* The process is a child of a child. Its parent is gone at once, and nobody has to wait for it. Its links
+ * end with it, and it is that process and not this one that waits for the kernel then. */
 bool calibrate_start(const struct uprobe *uprobe, bool stepped, int *ret)
 {
 	int ends[2];

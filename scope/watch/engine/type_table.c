@@ -21,13 +21,13 @@ static_assert((int)GO_KEY_REF_STRING == WIRE_STEP_STRING &&
 
 /* ---- describing ---- */
 
-/* Bounds for files that are made to keep us busy: the largest programs there are have some tens of
- * thousands of types, and few of them need more than ten visits. */
+/* Bounds for files that are made to keep us busy. The largest programs have some tens of thousands of types,
+ * and few of those need more than ten visits. */
 #define TYPES_MAX  (1u << 18)
 #define VISITS_MAX (4u << 20) /* of all plans together */
 static_assert(TYPES_MAX <= WIRE_TYPES_MAX, "an index must fit its cell");
 
-struct fill {
+struct type_table_builder {
 	struct type_table *table;
 	const struct gotypes *types;
 	const struct filter *filter;
@@ -36,68 +36,70 @@ struct fill {
 	bool nomem;
 };
 
-/* False, and the table is cut, when the bounds are reached. */
-static bool make_plan(struct fill *fill, uint64_t type, struct go_key_plan *ret, bool *ret_known)
+/* Returns false, and cuts the table, when the bounds are reached. */
+static bool make_plan(struct type_table_builder *builder, uint64_t type, struct go_key_plan *ret,
+		      bool *ret_known)
 {
-	if (fill->table->values.len >= TYPES_MAX || fill->visits >= VISITS_MAX) {
-		fill->table->cut = true;
+	if (builder->table->values.len >= TYPES_MAX || builder->visits >= VISITS_MAX) {
+		builder->table->cut = true;
 		return false;
 	}
-	*ret_known = go_key_plan(fill->types, type, ret);
-	fill->visits += ret->visits;
+	*ret_known = go_key_plan(builder->types, type, ret);
+	builder->visits += ret->visits;
 	return true;
 }
 
-static bool push_type(struct fill *fill, uint64_t addr, const struct wire_type *wire)
+static bool push_type(struct type_table_builder *builder, uint64_t addr,
+		      const struct wire_type *wire)
 {
-	fill->nomem |=
-		!vec_push(&fill->table->addrs, addr) || !vec_push(&fill->table->values, *wire);
-	return !fill->nomem;
+	builder->nomem |= !vec_push(&builder->table->addrs, addr) ||
+			  !vec_push(&builder->table->values, *wire);
+	return !builder->nomem;
 }
 
 static bool fill_map_type(void *ctx, const struct gotype *type)
 {
-	struct fill *fill = ctx;
+	struct type_table_builder *builder = ctx;
 	struct wire_type wire = {.key_type = type->key};
 	struct go_key_plan plan;
 	bool known;
 
-	if (!make_plan(fill, type->key, &plan, &known))
+	if (!make_plan(builder, type->key, &plan, &known))
 		return false;
 	if (!known)
 		return true; /* stays unknown: its keys say so */
 	plan_to_wire(&plan, &wire);
-	key_match_plan(fill->filter, fill->types, type->key, &wire.plan);
-	if (fill->filter->type_glob) {
-		buf_reset(&fill->name);
-		if (gotype_name_whole(fill->types, type->addr, &fill->name) &&
-		    !filter_type_matches(fill->filter, buf_cstr(&fill->name)))
-			wire.plan.skip = filter_type_is_shape(buf_cstr(&fill->name))
+	key_match_plan(builder->filter, builder->types, type->key, &wire.plan);
+	if (builder->filter->type_glob) {
+		buf_reset(&builder->name);
+		if (gotype_name_whole(builder->types, type->addr, &builder->name) &&
+		    !filter_type_matches(builder->filter, buf_cstr(&builder->name)))
+			wire.plan.skip = filter_type_is_shape(buf_cstr(&builder->name))
 						 ? WIRE_SKIP_SHAPE
 						 : WIRE_SKIP_TYPE;
 	}
-	return push_type(fill, type->addr, &wire);
+	return push_type(builder, type->addr, &wire);
 }
 
-/* All other types that can be a key: what an interface key may hold, and the key types of maps that
- * reflect will make at run time. */
+/* Describes a type that is no map but can be a key: an interface key may hold it, or reflect may make a map
+ * with such keys at run time. */
 static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 {
-	struct fill *fill = ctx;
+	struct type_table_builder *builder = ctx;
 	struct wire_type wire = {.key_type = type->addr, .direct = type->direct_iface};
 	struct go_key_plan plan;
 	bool known;
 
-	/* What an interface holds directly needs no reading. */
+	/* An interface holds the value itself: nothing has to be read. */
 	if (!type->comparable || type->direct_iface)
 		return true;
-	if (!make_plan(fill, type->addr, &plan, &known))
+	if (!make_plan(builder, type->addr, &plan, &known))
 		return false;
 	if (!known)
 		return true;
 	plan_to_wire(&plan, &wire);
-	key_match_plan(fill->filter, fill->types, type->addr, &wire.plan);
-	return push_type(fill, type->addr, &wire);
+	key_match_plan(builder->filter, builder->types, type->addr, &wire.plan);
+	return push_type(builder, type->addr, &wire);
 }
 
 #define KIND(k)	      (1u << GOTYPE_##k)
@@ -106,15 +108,15 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 struct error *type_table_init(struct type_table *ret, const struct gotypes *types,
 			      const struct filter *filter)
 {
-	struct fill fill = {.table = ret, .types = types, .filter = filter};
+	struct type_table_builder builder = {.table = ret, .types = types, .filter = filter};
 
 	*ret = (struct type_table){0};
-	gotype_scan(types, KIND(MAP), fill_map_type, &fill);
-	if (!fill.nomem && !ret->cut)
-		gotype_scan(types, DYNAMIC_KINDS, fill_dynamic_type, &fill);
-	fill.nomem |= fill.name.bad;
-	buf_fini(&fill.name);
-	return fill.nomem ? error_nomem() : type_table_arrange(ret);
+	gotype_scan(types, KIND(MAP), fill_map_type, &builder);
+	if (!builder.nomem && !ret->cut)
+		gotype_scan(types, DYNAMIC_KINDS, fill_dynamic_type, &builder);
+	builder.nomem |= builder.name.bad;
+	buf_fini(&builder.name);
+	return builder.nomem ? error_nomem() : type_table_arrange(ret);
 }
 
 void type_table_fini(struct type_table *table)
@@ -127,7 +129,7 @@ void type_table_fini(struct type_table *table)
 
 /* ---- arranging ---- */
 
-/* Puts one type into its bucket. False when there is no room. */
+/* Puts one type into its bucket. Returns false when there is no room. */
 static bool place(const struct type_table *table, uint64_t addr, uint32_t index)
 {
 	uint32_t at = wire_type_bucket(addr, table->multiplier, table->mask);
@@ -158,8 +160,8 @@ static uint32_t place_all(const struct type_table *table)
 	return homeless;
 }
 
-/* With one type a bucket, one bucket in a million has more than eight: the first multiplier does
- * nearly always. */
+/* With one type a bucket, one bucket in a million has more than eight. The first multiplier nearly always
+ * does. */
 #define ARRANGE_TRIES 16
 
 struct error *type_table_arrange(struct type_table *table)

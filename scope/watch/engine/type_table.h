@@ -1,5 +1,5 @@
-/* The kernel program's table of types: what it knows of each type that can be a map or a key before
- * the first event (wire.h draws it). */
+/* The kernel program's table of types. It describes each type that can be a map or a key, before the first
+ * event (wire.h draws it). */
 #ifndef WATCH_ENGINE_TYPE_TABLE_H
 #define WATCH_ENGINE_TYPE_TABLE_H
 
@@ -15,18 +15,18 @@ struct type_table {
 	struct wire_bucket *buckets;  /* mask + 1 of them */
 	uint32_t mask;
 	uint64_t multiplier;
-	bool cut; /* there are more types than are described: what has them says so */
+	bool cut; /* there are more types than are described; keys of the others say so */
 };
 
-/* Describes every type of the program, up to bounds that only a hostile file reaches (then the
- * table is cut); the filter is decided here for all keys of a type where it can be. On error *ret
- * is to be given to type_table_fini() as well. */
+/* Describes every type of the program. There are bounds that only a hostile file reaches, and the table is
+ * cut there. Where the filter can be decided for all keys of a type, it is decided here. *ret is to be
+ * given to type_table_fini(), on error as well. */
 struct error *type_table_init(struct type_table *ret, const struct gotypes *types,
 			      const struct filter *filter);
 void type_table_fini(struct type_table *table);
 
-/* Arranges the buckets for table->addrs. What no arrangement has room for (addresses that a hostile
- * file made up) stays unknown: its keys say so. */
+/* Arranges the buckets for table->addrs. A hostile file can make up addresses that no arrangement has room
+ * for. Such types stay unknown, and their keys say so. */
 struct error *type_table_arrange(struct type_table *table);
 
 #endif

@@ -1,7 +1,7 @@
-/* What tracing costs the traced program: the trap of each probe, as calibrate.c measures it, and the
- * time of the kernel programs, as the kernel's run-time statistics tell it. These cost every BPF program
- * on the machine some 20 ns a run. Therefore they are switched on for one second in ten at most, and by
- * a descriptor, so that they end with us whatever happens. */
+/* Measures what tracing costs the traced program. A hit costs its trap, which calibrate.c measures, and the
+ * time of its kernel program, which the kernel's run-time statistics tell. These statistics cost every BPF
+ * program on the machine some 20 ns a run. Therefore they are on for one second in ten at most. A descriptor
+ * switches them on, and they end with this process whatever happens. */
 #include "watch/engine/calibrate.h"
 
 #define FIRST_WINDOW_NS 250000000ull  /* so that short runs know as well */

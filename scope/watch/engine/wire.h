@@ -1,5 +1,5 @@
-/* The raw record: what a kernel program writes and user space reads. The one contract between
- * watch/engine/bpf/ and the rooms that read records. Fixed-width types only, no implicit padding.
+/* The raw record, which a kernel program writes and user space reads. It is the one contract between
+ * watch/engine/bpf/ and the rooms that read records. It has fixed-width types only and no implicit padding.
  *
  *   small record (most events; built on the BPF stack, its exact size goes out)
  *   +--------------------+------------------------------+
@@ -29,7 +29,7 @@ typedef __s64 int64_t;
 #endif
 
 #define WIRE_STACK_SMALL 16  /* frames that fit the small record */
-#define WIRE_STACK_EXTRA 8   /* frames of the runtime's own below the first that is shown */
+#define WIRE_STACK_EXTRA 8   /* frames of the runtime that come before the first one shown */
 #define WIRE_STACK_MAX	 520 /* --stack at most 512, and those */
 #define WIRE_KEY_INLINE	 64  /* key bytes in struct wire_event */
 #define WIRE_SEGMENTS	 8
@@ -71,8 +71,8 @@ enum wire_key_error {
 	WIRE_KEY_NO_PLAN, /* a map type that was not known when the program was loaded */
 };
 
-/* 184 bytes. `header` stands last so that the kernel program can use it and the stack words behind
- * it as one scratch area. */
+/* 184 bytes. `header` comes last: the kernel program uses it and the stack words behind it as one scratch
+ * area. */
 struct wire_event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t ip;	  /* where the probe stands, run-time */
@@ -95,8 +95,8 @@ struct wire_event {
 			       removal, before a clear */
 };
 
-/* One piece of memory that belongs to a key: the key itself (segment 0), a string in it, the value
- * an interface in it holds. */
+/* A piece of memory that belongs to a key: the key itself (segment 0), the bytes of a string in it, or the
+ * value that an interface in it holds. */
 struct wire_segment {
 	uint64_t addr; /* where it was in the process */
 	uint64_t type; /* run-time type address; 0 for the bytes of a string */
@@ -120,8 +120,8 @@ enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, W
 
 #define WIRE_WINDOW 8 /* words of the frame that are read at once; a power of two */
 
-/* The cookie of an attached probe: its index in the table, and which attaching it came with: after
- * an exec the probes are attached once more, and only the newest count. */
+/* The cookie of an attached probe: the number of the engine_attach() that placed it, and its index in the
+ * table. After an exec the probes are attached once more, and only the newest count. */
 #define WIRE_COOKIE(generation, index) ((uint64_t)(generation) << 16 | (index))
 
 struct wire_probe {
@@ -165,8 +165,8 @@ enum wire_skip {
 	WIRE_SKIP_SHAPE, /* the same; the type is a shape, and such removals are counted */
 };
 
-/* What is known of a type before the first event: keyed by link-time address. For a map type it
- * describes the map's KEY; for any other type (the dynamic type of an interface key), itself. */
+/* What is known of a type before the first event. A map type's plan describes the map's KEY. The plan of
+ * any other type, which an interface key may hold, describes the type itself. */
 struct wire_plan {
 	uint64_t want, mask; /* WIRE_MATCH_WORD */
 	uint32_t size;	     /* bytes of the key in memory */
@@ -184,9 +184,10 @@ struct wire_type {
 	struct wire_step step[WIRE_STEPS];
 };
 
-/* Where a type's description stands: buckets of one cache line, found by a multiplicative hash of the
- * link-time address. Built once by user space, which chooses hash and size so that none overflows;
- * an array lookup is inlined (4 ns measured), a BPF hash is called (34 ns). A cell:
+/* A bucket tells where the descriptions of types are in the table. It is one cache line, found by a
+ * multiplicative hash of the type's link-time address. User space builds the buckets once, and chooses hash
+ * and size so that none overflows. An array lookup is inlined (4 ns measured), a BPF hash is called (34 ns).
+ * A cell:
  *
  *   63                         20 19            0
  *   +----------------------------+---------------+
@@ -201,7 +202,7 @@ struct wire_bucket {
 	uint64_t cell[WIRE_BUCKET_CELLS];
 };
 
-/* The upper part of the cell of the type at a link-time address; 0: no type can stand there. */
+/* Returns the upper part of the cell of the type at a link-time address; 0: no type has such an address. */
 static inline uint64_t wire_type_tag(uint64_t link)
 {
 	return link & 7 || link >> (64 - WIRE_TYPE_INDEX_BITS + 3)
@@ -246,7 +247,7 @@ struct wire_count {
 	uint64_t goroutines[WIRE_GOROUTINE_SLOTS];
 };
 
-/* Goroutines of different processes are different ones. */
+/* Returns an id that no goroutine of another process has. */
 static inline uint64_t wire_goroutine(uint64_t goid, uint32_t pid)
 {
 	return goid ^ (uint64_t)pid << 40;

@@ -1,12 +1,12 @@
-/* Does the pattern match any type that has the shape? The name of the shape type becomes a small
- * automaton that accepts every name that such a type could have. It runs beside the pattern: they
- * meet if both can read the same text to the end.
+/* Does the pattern match any type that has the shape? The name of the shape type becomes a small automaton
+ * that accepts every name that such a type could have. It runs beside the pattern, and they meet if both
+ * can read the same text to the end. These shapes stand for these names:
  *
  *   go.shape.string          string, or a named type
- *   go.shape.*uint8          *..., or a named type: one shape for all pointers
- *   go.shape.struct { ... }  struct { ..., or a named type: how such a type's own text ends is
- *                            not compared, because a shape has import paths ("net/url.URL") where
- *                            the type has package names ("url.URL")
+ *   go.shape.*uint8          *..., or a named type; all pointers have one shape
+ *   go.shape.struct { ... }  struct { ..., or a named type. The rest is not compared, because a shape
+ *                            has import paths ("net/url.URL") where a type has package names
+ *                            ("url.URL").
  *
  * Go: cmd/compile/internal/noder/reader.go, shapify().
  */
@@ -109,7 +109,7 @@ static void add_text(struct automaton *a, const char *text, size_t len)
 		add_step(a, (struct step){.op = STEP_CHAR, .c = text[i]});
 }
 
-/* A type with a name: main.ID, main.pair[...], or the one that has no package: error. */
+/* Adds the steps for a type with a name: main.ID, main.pair[...], or error, which has no package. */
 static void add_named(struct automaton *a)
 {
 	uint32_t error = add_step(a, (struct step){.op = STEP_FORK}), end, plain;
@@ -156,7 +156,7 @@ static size_t common_text(const char *shape, size_t len)
 	return *shape == '[' ? strcspn(shape, "]") + 1 : len;
 }
 
-/* The argument's number at the end of a shape, Go 1.18 to 1.20. */
+/* Returns the length of the argument's number at the end of a shape (Go 1.18 to 1.20). */
 static size_t number_len(const char *text, size_t len)
 {
 	size_t digits = 0;

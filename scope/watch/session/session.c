@@ -406,10 +406,10 @@ static void tell_shapes(struct session *session)
 	shapes = c.filtered_shapes + resolver_filtered_shapes(session->resolver);
 	if (shapes)
 		session_notice(session, SESSION_INFO,
-			       "--type: %llu of the filtered removals were in generic code, which "
+			       "--type: %llu of the filtered removals %s in generic code, which "
 			       "knows only the shape of its map type (go.shape...); it cannot be "
 			       "the one asked for",
-			       (unsigned long long)shapes);
+			       (unsigned long long)shapes, shapes == 1 ? "was" : "were");
 }
 
 void session_finish(struct session *session, struct error *err, struct session_totals *ret)
