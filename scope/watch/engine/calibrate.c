@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define WARM_UP	       500 /* hits */
@@ -116,6 +115,15 @@ static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 
 #endif
 
+/* Who reads our output must not wait for the process that calibrates. */
+static void leave_standard_files(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+}
+
 /* The process is a child of a child. Its parent is gone at once, and nobody has to wait for it. Its links
  * end with it, and it is that process and not this one that waits for the kernel then. */
 bool calibrate_start(const struct uprobe *uprobe, bool stepped, int *ret)
@@ -127,8 +135,10 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, int *ret)
 		return false;
 	pid = fork();
 	if (pid == 0) {
-		if (fork() == 0)
+		if (fork() == 0) {
+			leave_standard_files();
 			calibrate(uprobe, stepped, ends[1]);
+		}
 		_exit(0);
 	}
 	close(ends[1]);
