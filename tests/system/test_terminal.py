@@ -171,7 +171,7 @@ def on_error_terminal(*args, env=None):
 def status_line():
     """--summary shows how it gets on: on a terminal, at most twice a second, and nothing of it stays."""
     busy = ("--", target("busy"), "-seconds", "3")
-    line = r"\r\x1b\[K(\d+) s: (\d+) hits \((\d+)/s\), 0 filtered, (\d+) lost\r"
+    line = r"\r\x1b\[K(\d+) s: (\d+) hits \((\d+)/s\), 0 filtered, (\d+) lost(?:, takes [\d.]+% of a CPU)?\r"
     code, out = on_error_terminal("--summary", *busy)
     check(code in (0, 5), f"exit code {code}")
     drawn = re.findall(line, out)
