@@ -1,5 +1,7 @@
 #include "cmd/options.h"
 
+#include <ctype.h>
+
 #define OPTIONS_MAX 64
 
 /* One reading of a command line. */
@@ -43,6 +45,14 @@ static struct error *take(struct parser *parser, const struct option_spec *optio
 
 /* ---- words that name no option ---- */
 
+static const struct option_spec *find_letter(const struct verb_spec *verb, char letter)
+{
+	options_each(option, verb)
+		if (option->letter == letter)
+			return option;
+	return NULL;
+}
+
 /* The long name that is most likely meant, or NULL. */
 static const char *nearest_name(const struct verb_spec *verb, const char *name, size_t len)
 {
@@ -65,6 +75,15 @@ static struct error *no_such_option(const struct parser *parser, const char *nam
 		return error_new(ERROR_USAGE, "unknown option %s: did you mean --%s?",
 				 buf_cstr(&text), near);
 	return usage(parser, "unknown option", buf_cstr(&text));
+}
+
+static struct error *no_such_letter(const struct parser *parser, char letter)
+{
+	char title[] = {'-', letter, '\0'}, other = (char)(letter ^ 0x20);
+
+	if (isalpha((unsigned char)letter) && find_letter(parser->verb, other))
+		return error_new(ERROR_USAGE, "unknown option %s: did you mean -%c?", title, other);
+	return usage(parser, "unknown option", title);
 }
 
 static struct error *ambiguous(const struct parser *parser, const char *name, size_t len)
@@ -102,14 +121,6 @@ static struct error *find_long(const struct parser *parser, const char *name, si
 	if (n > 1)
 		return ambiguous(parser, name, len);
 	*ret = found;
-	return NULL;
-}
-
-static const struct option_spec *find_letter(const struct verb_spec *verb, char letter)
-{
-	options_each(option, verb)
-		if (option->letter == letter)
-			return option;
 	return NULL;
 }
 
@@ -185,7 +196,7 @@ static struct error *read_letters(struct parser *parser)
 		char title[] = {'-', *at, '\0'};
 
 		if (!option)
-			return usage(parser, "unknown option", title);
+			return no_such_letter(parser, *at);
 		if (takes_value(option))
 			return at[1] ? take(parser, option, at + 1)
 				     : take_next(parser, option, title);
