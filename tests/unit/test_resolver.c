@@ -102,7 +102,8 @@ TEST(test_start)
 TEST(test_exec)
 {
 	struct program *p = *state;
-	struct record r = {.event = {.kind = WIRE_EXEC, .pid = 7, .tid = 8, .time_ns = 99}};
+	struct record r = {
+		.event = {.kind = WIRE_EXEC, .pid = 7, .tid = 8, .time_ns = 99, .key = "server"}};
 	struct event_removal e;
 	enum event_kind kind;
 
@@ -110,6 +111,10 @@ TEST(test_exec)
 	assert_int_equal(e.pid, 7);
 	assert_int_equal(e.tid, 8);
 	assert_int_equal(p->time_ns, 99);
+	assert_string_equal(e.func, "server");
+	memset(r.event.key, 'x', sizeof(r.event.key)); /* a name without an end */
+	e = resolve_as(p, &r, sizeof(r.event), RESOLVED_EXEC, &kind);
+	assert_string_equal(e.func, "");
 }
 
 /* ---- stacks ---- */

@@ -206,6 +206,19 @@ bool target_executes(struct target *target, int exe, bool *ret)
 	return true;
 }
 
+void process_name(pid_t pid, char *to, size_t size)
+{
+	char path[64];
+	cleanup_close int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, to, size - 1);
+	to[n > 0 ? n : 0] = '\0';
+	to[strcspn(to, "\n")] = '\0';
+}
+
 void target_drop_exe(struct target *target)
 {
 	if (target->exe >= 0)

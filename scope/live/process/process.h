@@ -143,6 +143,9 @@ struct error *process_open(pid_t pid, struct target **ret);
 struct error *process_adopt(pid_t pid, const char *exe_path, struct target **ret);
 /* Tells whether /proc can be used at all. Errors (ERROR_PERMISSION): it is not mounted. */
 struct error *process_check_proc(void);
+/* Copies the name that the kernel shows for a process (/proc/PID/comm), cut to size - 1 bytes; "" when
+ * it cannot be read. */
+void process_name(pid_t pid, char *to, size_t size);
 /* Returns the memory of a process that is not open: of every process that an event names. */
 struct memory process_memory(pid_t pid);
 

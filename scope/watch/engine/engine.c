@@ -47,9 +47,9 @@ uint32_t engine_exec_count(const struct engine *engine)
 	return engine->ops->exec_count ? engine->ops->exec_count(engine) : 0;
 }
 
-bool engine_executions(const struct engine *engine, struct engine_executions *ret)
+bool engine_sends_execs(const struct engine *engine)
 {
-	return engine->ops->executions && engine->ops->executions(engine, ret);
+	return engine->ops->sends_execs && engine->ops->sends_execs(engine);
 }
 
 void engine_set_gc(struct engine *engine, uint32_t phase)

@@ -13,7 +13,7 @@
  *      begins with a struct engine. It writes struct wire_event records for the spots that it is
  *      given: `probe` is the index of the spot, and `ip` less the spot's address is the load bias of
  *      the process. A record with `kind` WIRE_START tells that a process of the binary began, one with
- *      WIRE_EXEC that the one process has executed the program anew.
+ *      WIRE_EXEC that the one process has executed a program.
  *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and
  *      the start record follow from there.
  *   3. scope/watch/engine/meson.build: add the file.
@@ -55,11 +55,6 @@ struct engine_counters {
 	uint64_t lost_ring, lost_pending, lost_internal;
 };
 
-struct engine_executions {
-	uint32_t all;  /* programs of any kind */
-	uint32_t same; /* those of them that were the traced program */
-};
-
 /* Deletes that the engine counted instead of writing a record for each. They are alike in type, place
  * and stack; stacks of more frames than a small record holds are cut there. */
 struct engine_count {
@@ -90,9 +85,8 @@ struct engine_ops {
 	void (*close)(struct engine *engine);		/* never called with NULL */
 	bool (*types_cut)(const struct engine *engine); /* optional */
 	struct error *(*attach)(struct engine *engine, int exe, pid_t pid);
-	uint32_t (*exec_count)(const struct engine *engine); /* optional */
-	bool (*executions)(const struct engine *engine,
-			   struct engine_executions *ret);     /* optional */
+	uint32_t (*exec_count)(const struct engine *engine);   /* optional */
+	bool (*sends_execs)(const struct engine *engine);      /* optional */
 	void (*set_gc)(struct engine *engine, uint32_t phase); /* optional */
 	void (*forget_gc)(struct engine *engine);	       /* optional */
 	void (*stop)(struct engine *engine);
@@ -133,9 +127,8 @@ struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
 /* Returns how often the one process that is traced has begun since the first engine_attach(). A count
  * that grows with an exec tells that the probes have survived it. */
 uint32_t engine_exec_count(const struct engine *engine);
-/* Tells what the one process that is traced has executed since the first engine_attach(). Returns
- * false when the engine cannot tell. */
-bool engine_executions(const struct engine *engine, struct engine_executions *ret);
+/* Tells whether the engine sends a WIRE_EXEC for each program that the one process executes. */
+bool engine_sends_execs(const struct engine *engine);
 /* Tells the GC phase that was read after engine_attach(). It holds until the engine sees the first
  * change. An engine that was not told reads the phase with each event until then. */
 void engine_set_gc(struct engine *engine, uint32_t phase);

@@ -51,11 +51,9 @@ static uint32_t uprobe_exec_count(const struct engine *engine)
 	return __atomic_load_n(&bss_of(engine)->begun, __ATOMIC_SEQ_CST);
 }
 
-static bool uprobe_executions(const struct engine *engine, struct engine_executions *ret)
+static bool uprobe_sends_execs(const struct engine *engine)
 {
-	ret->all = __atomic_load_n(&bss_of(engine)->executed, __ATOMIC_SEQ_CST);
-	ret->same = __atomic_load_n(&bss_of(engine)->executed_again, __ATOMIC_SEQ_CST);
-	return ((const struct uprobe *)engine)->counts_execs;
+	return ((const struct uprobe *)engine)->sends_execs;
 }
 
 static void uprobe_set_gc(struct engine *engine, uint32_t phase)
@@ -189,7 +187,7 @@ const struct engine_ops engine_uprobe = {
 	.types_cut = uprobe_types_cut,
 	.attach = uprobe_attach,
 	.exec_count = uprobe_exec_count,
-	.executions = uprobe_executions,
+	.sends_execs = uprobe_sends_execs,
 	.set_gc = uprobe_set_gc,
 	.forget_gc = uprobe_forget_gc,
 	.stop = uprobe_stop,

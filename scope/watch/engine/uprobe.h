@@ -56,8 +56,8 @@ struct uprobe {
 	bool multi; /* one link a program, for all its probes */
 	struct attachment attachment;
 	struct former *formers;	    /* attachments that threads take off; see uprobe_attach.c */
-	struct bpf_link *exec_link; /* counts what the one process executes */
-	bool counts_execs;	    /* exec_link was attached; also after it is gone */
+	struct bpf_link *exec_link; /* of the program that sends WIRE_EXEC */
+	bool sends_execs;	    /* exec_link was attached; also after it is gone */
 	int ncpus;
 	struct cost_state cost;
 	bool (*on_record)(void *ctx, const void *record, size_t size);

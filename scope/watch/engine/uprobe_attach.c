@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sys/stat.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
@@ -184,18 +183,14 @@ static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
 
 /* ---- attaching ---- */
 
-/* Begins to count what the one process executes. Where the kernel refuses, the count is not known. */
-static void count_execs(struct uprobe *uprobe, int exe, pid_t pid)
+/* Begins to send a record for each program that the one process executes. The kernel may refuse. */
+static void watch_execs(struct uprobe *uprobe, pid_t pid)
 {
-	struct stat st;
-
-	if (pid <= 0 || uprobe->exec_link || !bpf_program__autoload(uprobe->skel->progs.on_exec) ||
-	    fstat(exe, &st) < 0)
+	if (pid <= 0 || uprobe->exec_link)
 		return;
-	uprobe->skel->bss->watched_inode = st.st_ino;
 	uprobe->skel->bss->watched = (uint32_t)pid;
 	uprobe->exec_link = bpf_program__attach(uprobe->skel->progs.on_exec);
-	uprobe->counts_execs = uprobe->exec_link != NULL;
+	uprobe->sends_execs = uprobe->exec_link != NULL;
 }
 
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
@@ -208,7 +203,7 @@ struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
 	uprobe_forget_message();
-	count_execs(uprobe, exe, pid);
+	watch_execs(uprobe, pid);
 	err = attach_all(uprobe, path, pid, &attachment);
 	if (err) {
 		detach_all(&attachment);

@@ -149,8 +149,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_program__set_autoload(skel->progs.on_removal_count, options->count);
 	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
 	bpf_program__set_autoload(skel->progs.on_begin, !options->start);
-	bpf_program__set_autoload(skel->progs.on_exec,
-				  !options->start && access("/sys/kernel/btf/vmlinux", R_OK) == 0);
+	bpf_program__set_autoload(skel->progs.on_exec, !options->start);
 	bpf_program__set_autoload(skel->progs.on_start, options->start);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
@@ -219,20 +218,26 @@ static bool kernel_has_multi(void)
 	return uprobe_kernel_is(6, 11);
 }
 
-static int load_skeleton(struct uprobe *uprobe, const struct type_table *types)
+static void set_multi(struct trace_bpf *skel)
 {
 	struct bpf_program *program;
 
+	bpf_object__for_each_program(program, skel->obj)
+	{
+		if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
+			bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
+	}
+}
+
+static int load_skeleton(struct uprobe *uprobe, const struct type_table *types)
+{
 	uprobe->skel = trace_bpf__open();
 	if (!uprobe->skel)
 		return -errno;
 	set_rodata(uprobe->skel, uprobe->options, types);
 	set_map_sizes(uprobe->skel, uprobe->options, types);
 	if (uprobe->multi)
-		bpf_object__for_each_program(program,
-					     uprobe->skel->obj) if (bpf_program__type(program) ==
-								    BPF_PROG_TYPE_KPROBE)
-			bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
+		set_multi(uprobe->skel);
 	return trace_bpf__load(uprobe->skel);
 }
 

@@ -31,6 +31,7 @@ typedef __s64 int64_t;
 #define WIRE_STACK_SMALL 16  /* frames that fit the small record */
 #define WIRE_STACK_EXTRA 8   /* frames of the runtime that come before the first one shown */
 #define WIRE_STACK_MAX	 520 /* --stack at most 512, and those */
+#define WIRE_COMM	 16  /* TASK_COMM_LEN of the kernel */
 #define WIRE_KEY_INLINE	 64  /* key bytes in struct wire_event */
 #define WIRE_SEGMENTS	 8
 #define WIRE_KEY_SEGMENT 256 /* bytes of one segment at most: --key-bytes at most */
@@ -42,7 +43,8 @@ enum wire_kind {
 	WIRE_DELETE = 1,
 	WIRE_CLEAR,
 	WIRE_START, /* a process of the binary began: only pid, tid, time_ns, ip are set */
-	WIRE_EXEC, /* the one process has executed the program anew: only pid, tid, time_ns are set */
+	WIRE_EXEC, /* the one process has executed a program: only pid, tid, time_ns are set, and key
+		     * to its name: WIRE_COMM bytes with a NUL */
 };
 
 enum wire_flag {

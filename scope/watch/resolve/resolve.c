@@ -239,6 +239,8 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 	ret->removal.tid = e->tid;
 	if (e->kind == WIRE_EXEC) {
 		*ret_what = RESOLVED_EXEC;
+		if (memchr(e->key, '\0', WIRE_COMM))
+			ret->removal.func = (const char *)e->key;
 		return NULL;
 	}
 	if (!bias_of_addr(e->ip, r->options.placements->list.data[e->probe].addr,

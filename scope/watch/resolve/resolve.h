@@ -36,8 +36,9 @@ enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START, RESOLVED_EXEC
  *   RESOLVED_FILTERED  the user does not want to see it
  *   RESOLVED_START     a process of the binary began; only time_ns, removal.pid, removal.tid and
  *                      removal.bias are set
- *   RESOLVED_EXEC      the one process has executed the program anew; only time_ns, removal.pid and
- *                      removal.tid are set
+ *   RESOLVED_EXEC      the one process has executed a program; only time_ns, removal.pid,
+ *                      removal.tid and removal.func are set: the name that the kernel gives it, ""
+ *                      when there is none
  * Errors: out of memory; a record that no program of ours wrote. */
 struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
 			       enum resolved *ret_what, struct event *ret);

@@ -2,6 +2,8 @@
  * an exec by the main thread. Where another thread executes, the kernel forgets them. */
 #include "watch/session/session_priv.h"
 
+#include <stdio.h>
+
 /* Returns the one watched process; NULL: there may be several, or it has ended. */
 static struct target *watched_target(const struct session *session)
 {
@@ -10,44 +12,74 @@ static struct target *watched_target(const struct session *session)
 	return session->processes.data[0].target;
 }
 
+/* The kernel names a program by the last part of the path that was executed. */
+static void add_name(struct session *session, size_t i, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(session->names[i], SESSION_NAME_SIZE, "%s", slash ? slash + 1 : path);
+}
+
 void remember_image(struct session *session)
 {
 	struct target *target = watched_target(session);
 
 	if (!target)
 		return;
+	add_name(session, 0, target->exe_path);
+	add_name(session, 1, image_name(session->image));
+	add_name(session, 2, "/proc/self/exe");
+	process_name(target->pid, session->names[3],
+		     SESSION_NAME_SIZE); /* it may have come by a link */
 	target_image_id(target, &session->image_id);
 	session->image_seen_ns = now_ns();
+	session->awaits_exec = session->options.command && engine_sends_execs(session->engine);
 	session->starts = session->options.command ? 1 : 0;
-	session->execs_seen = session->starts;
+}
+
+void note_exec(struct session *session, const char *name)
+{
+	bool same = false;
+
+	if (session->awaits_exec) {
+		session->awaits_exec = false;
+		return;
+	}
+	for (size_t i = 0; i < SESSION_NAMES; i++)
+		same |= session->names[i][0] && !strcmp(session->names[i], name);
+	session->has_executed = true;
+	session->last_is_same = same;
+	session->starts_noted += same;
 }
 
 /* Tells whether the process has executed anything since the last call of count_starts(). Where the
- * engine does not count execs, the process is looked at, and several execs look like one. */
+ * engine sends no execs, the process is looked at, and several execs look like one. */
 static bool has_executed(struct session *session, struct target *target)
 {
-	struct engine_executions execs;
 	uint64_t id;
 
-	if (engine_executions(session->engine, &execs))
-		return execs.all != session->execs_seen;
+	if (engine_sends_execs(session->engine))
+		return session->has_executed;
 	return target_image_id(target, &id) && id != session->image_id;
 }
 
-/* Counts the starts that the probes should have seen. */
-static void count_starts(struct session *session, struct target *target)
+/* Counts the starts that the probes should have seen. Returns whether the last exec was of the watched
+ * program. What the process executes now is known better than by a name, if it is still there. */
+static bool count_starts(struct session *session, struct target *target)
 {
-	struct engine_executions execs;
-	bool same = true;
+	bool same = session->last_is_same;
 
-	if (engine_executions(session->engine, &execs)) {
-		session->execs_seen = execs.all;
-		session->starts = execs.same;
-		return;
+	if (!engine_sends_execs(session->engine)) {
+		target_image_id(target, &session->image_id);
+		session->last_is_same = false;
+		same = true;
 	}
-	target_image_id(target, &session->image_id);
 	target_executes(target, session->exe, &same);
-	session->starts += same;
+	session->starts += session->starts_noted + (uint32_t)same - (uint32_t)session->last_is_same;
+	session->starts_noted = 0;
+	session->last_is_same = same;
+	session->has_executed = false;
+	return same;
 }
 
 void read_gc_phase(struct session *session, struct target *target)
@@ -95,13 +127,12 @@ static void emit_gap(struct session *session)
 static void settle_gap(struct session *session, bool now)
 {
 	int64_t missing = session->gap_is_open ? starts_missing(session) : 0;
-	struct engine_executions execs;
 
 	if (!session->gap_is_open ||
 	    (missing > 0 && !now && now_ns() < session->gap.to_ns + BEGIN_NS))
 		return;
 	session->gap_is_open = false;
-	if (missing > 0 || !engine_executions(session->engine, &execs))
+	if (missing > 0 || !engine_sends_execs(session->engine))
 		session->starts_settled += missing;
 	if (missing <= 0)
 		return;
@@ -142,7 +173,6 @@ struct error *watch_exec(struct session *session)
 {
 	struct target *target = watched_target(session);
 	uint64_t before_ns = session->image_seen_ns;
-	bool same;
 
 	if (!target)
 		return NULL;
@@ -151,9 +181,8 @@ struct error *watch_exec(struct session *session)
 	if (!has_executed(session, target))
 		return NULL;
 	settle_gap(session, true); /* of the exec before */
-	count_starts(session, target);
 	session->gap.from_ns = before_ns > session->gap.to_ns ? before_ns : session->gap.to_ns;
-	if (!target_executes(target, session->exe, &same) || same)
+	if (count_starts(session, target))
 		return attach_again(session, target);
 	session_notice(session, SESSION_WARNING,
 		       "process %d has executed another program: no removal is seen from here on",

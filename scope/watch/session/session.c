@@ -102,7 +102,7 @@ static bool on_record(void *ctx, const void *record, size_t size)
 		return false;
 	switch (what) {
 	case RESOLVED_START: session->failed = process_begins(session, &event.removal); break;
-	case RESOLVED_EXEC: break; /* it has woken us; watch_exec() comes after the pass */
+	case RESOLVED_EXEC: note_exec(session, event.removal.func); break;
 	case RESOLVED_FILTERED: session->filtered++; break;
 	case RESOLVED_EVENT:
 		if (!deliver(session, &event))

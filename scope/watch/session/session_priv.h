@@ -7,6 +7,9 @@
 #include "live/process/process.h"
 #include "watch/resolve/resolve.h"
 
+/* Names of the watched program; TASK_COMM_LEN of the kernel. */
+enum { SESSION_NAMES = 4, SESSION_NAME_SIZE = 16 };
+
 /* A process that is watched. */
 struct traced {
 	struct target *target;
@@ -43,10 +46,15 @@ struct session {
 	uint32_t last_pid; /* of the last event: it is in the table */
 
 	/* exec.c: the one process that is watched */
-	uint64_t image_id;	/* of what it executes; where the engine does not count execs */
-	uint32_t execs_seen;	/* engine_executions.all at the last look */
+	char names[SESSION_NAMES]
+		  [WIRE_COMM];	/* of the watched program, as the kernel shortens them */
+	bool awaits_exec;	/* the first exec is the command's start, which is no news */
+	bool has_executed;	/* an exec was noted since the last look */
+	bool last_is_same;	/* by its name the last exec was of the watched program */
+	uint64_t image_id;	/* of what it executes; where the engine sends no execs */
 	uint64_t image_seen_ns; /* when it was last seen to have executed nothing else */
 	uint32_t starts;	/* how often it has executed the watched program */
+	uint32_t starts_noted;	/* those of the execs that nobody has looked at yet */
 	int64_t starts_settled; /* those of them that are accounted for without a begin */
 	bool gap_is_open;	/* the last exec may have left a gap; see exec.c */
 	struct event_gap gap;
@@ -103,6 +111,8 @@ void forget_process(struct session *session, size_t i);
 
 /* ---- exec.c ---- */
 
+/* Notes an exec of the one watched process, by the name that the kernel gives the program. */
+void note_exec(struct session *session, const char *name);
 /* Notes what the one watched process executes now. */
 void remember_image(struct session *session);
 /* Reads the GC phase of the process and tells the engine, which then need not read it with each

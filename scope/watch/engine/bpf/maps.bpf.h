@@ -47,12 +47,8 @@ uint32_t generation = 0; /* hits of probes that were attached with another one d
  * executes itself anew. */
 uint32_t begun = 0;
 
-/* How often the process `watched` (0: none) has executed any program, and the one whose file has the
- * inode number `watched_inode`. */
+/* The one process that is traced; 0: there may be several. */
 uint32_t watched = 0;
-uint64_t watched_inode = 0;
-uint32_t executed = 0;
-uint32_t executed_again = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -58,33 +58,19 @@ int on_start(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The members of the kernel's structs that are read here. libbpf finds their offsets. */
-struct inode {
-	unsigned long i_ino;
-} __attribute__((preserve_access_index));
-struct file {
-	struct inode *f_inode;
-} __attribute__((preserve_access_index));
-struct linux_binprm {
-	struct file *file;
-} __attribute__((preserve_access_index));
-
-/* Counts what the one process that is traced executes. That tells whether a begin was missed: when
- * another thread than the first executes the program, no probe fires. */
+/* Any process has executed a program. The reader is told when it is the one that is traced, and by
+ * what name it goes. It has a few milliseconds until the program's main function begins. Where another
+ * thread than the first executes, no probe fires any more. */
 SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct linux_binprm *program = (struct linux_binprm *)ctx->args[2];
 	struct wire_event e = {.kind = WIRE_EXEC};
 
+	(void)ctx;
 	take_head(&e, 0);
 	if (stopped || !watched || e.pid != watched)
 		return 0;
-	add(executed, 1);
-	if (BPF_CORE_READ(program, file, f_inode, i_ino) != watched_inode)
-		return 0;
-	add(executed_again, 1);
-	/* Wakes the reader: it has a few milliseconds until the program's main function begins. */
+	bpf_get_current_comm(e.key, WIRE_COMM);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

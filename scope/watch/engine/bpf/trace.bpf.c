@@ -27,7 +27,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
 
 #include "watch/engine/wire.h"
 #include "watch/engine/bpf/maps.bpf.h"
