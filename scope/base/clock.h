@@ -38,4 +38,20 @@ static inline double clock_used(void)
 	return (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
 }
 
+/* A bound on the work for one file, in processor time. */
+struct deadline {
+	double at; /* as clock_used() counts */
+};
+
+static inline struct deadline deadline_in(double seconds)
+{
+	return (struct deadline){.at = clock_used() + seconds};
+}
+
+/* Tells whether the time is over. A system call: not for every step. */
+static inline bool deadline_passed(const struct deadline *deadline)
+{
+	return clock_used() >= deadline->at;
+}
+
 #endif

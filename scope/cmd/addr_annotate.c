@@ -42,7 +42,7 @@ struct resolve {
 	unsigned step;	 /* 1: it is one to return to */
 	unsigned exact;	 /* candidates whose line is the printed one */
 	unsigned others; /* and those where it is not */
-	double until;	 /* processor time */
+	struct deadline deadline;
 };
 
 /* The folder says nothing: -trimpath and a moved source tree change it. */
@@ -88,7 +88,7 @@ static bool on_func(void *ctx, const struct gopcln_func *func)
 
 	if (r->hit->value < func->end - func->entry)
 		weigh(r, func->entry + r->hit->value);
-	return r->exact < 2 && ((r->exact + r->others) % 16 || clock_used() < r->until);
+	return r->exact < 2 && ((r->exact + r->others) % 16 || !deadline_passed(&r->deadline));
 }
 
 static const struct gonames *names_of(struct addr *addr)
@@ -117,7 +117,7 @@ static bool resolve_offset(struct stream *stream, const struct scan_hit *hit, co
 	if (!names || addr->names_used > PATIENCE_S)
 		return false;
 	begun = clock_used();
-	ret->until = begun + PATIENCE_S;
+	ret->deadline = deadline_in(PATIENCE_S);
 	ret->tab = explain_module_gopcln(addr->target.main);
 	if (ret->tab)
 		gonames_find(names, hit->func, hit->func_len, on_func, ret);

@@ -25,8 +25,8 @@ struct asm_view {
 	struct placements placements;
 	char *no_placements; /* why there are none; owned */
 	struct source source;
-	double until; /* processor time */
-	bool tired;   /* that has come: no more is listed */
+	struct deadline deadline;
+	bool gave_up; /* the deadline has passed: no more is listed */
 	bool color;
 	size_t width;
 	struct buf *out;
@@ -127,8 +127,8 @@ static void list_insn(struct lister *lister, const struct code *code, const stru
 	const struct spot *spot = spot_at(lister->view, insn->addr);
 
 	/* Line tables and source files of a damaged file can take long, for each instruction. */
-	lister->view->tired = lister->view->tired || clock_used() > lister->view->until;
-	if (lister->view->tired)
+	lister->view->gave_up = lister->view->gave_up || deadline_passed(&lister->view->deadline);
+	if (lister->view->gave_up)
 		return;
 	list_source(lister, insn->addr);
 	site_line_begin(lister->listing);
@@ -471,7 +471,7 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 		.width = width,
 		.out = out,
 		.machine = machine_get(image_machine(binary->image)->number),
-		.until = clock_used() + PATIENCE_S,
+		.deadline = deadline_in(PATIENCE_S),
 	};
 	bool shown[GO_ENTRIES] = {false};
 	struct stat st;
@@ -493,7 +493,7 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 			err = show_entry(&view, entry);
 		shown[entry] = true;
 	}
-	if (!err && view.tired)
+	if (!err && view.gave_up)
 		err = error_new(ERROR_TARGET,
 				"%s: gave up after %d s: no program takes so long; the "
 				"file is damaged, or made to take long",

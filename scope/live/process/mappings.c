@@ -110,18 +110,10 @@ void mappings_fini(struct mappings *mappings)
 
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t addr)
 {
-	size_t low = 0, high = mappings->list.len;
+	size_t at = lower_bound(i, mappings->list.len, mappings->list.data[i].end <= addr);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (mappings->list.data[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < mappings->list.len && addr >= mappings->list.data[low].start
-		       ? &mappings->list.data[low]
+	return at < mappings->list.len && addr >= mappings->list.data[at].start
+		       ? &mappings->list.data[at]
 		       : NULL;
 }
 

@@ -116,19 +116,10 @@ static uint16_t value_add(struct code_track *track, uint16_t number, int64_t imm
 /* The state's number of the slot, or NULL when none is followed there. */
 static uint16_t *slot_at(struct code_track *track, uint16_t *state, int64_t disp)
 {
-	size_t low = 0, high = track->slots.len;
+	size_t at = lower_bound(i, track->slots.len, track->slots.data[i] < disp);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (track->slots.data[middle] < disp)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < track->slots.len && track->slots.data[low] == disp
-		       ? &state[CODE_REGISTERS + low]
-		       : NULL;
+	return at < track->slots.len && track->slots.data[at] == disp ? &state[CODE_REGISTERS + at]
+								      : NULL;
 }
 
 static uint16_t reg_value(const uint16_t *state, uint8_t reg)
@@ -267,20 +258,10 @@ static bool find_blocks(struct code_track *track)
 	return true;
 }
 
-/* The block that begins at instruction `insn`. */
+/* Returns the block that holds instruction `insn`; the first block begins at 0. */
 static size_t block_of(const struct code_track *track, size_t insn)
 {
-	size_t low = 0, high = track->blocks.len;
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (track->blocks.data[middle].first <= insn)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
+	return lower_bound(i, track->blocks.len, track->blocks.data[i].first <= insn) - 1;
 }
 
 static bool meet(uint16_t *into, const uint16_t *state, size_t width)

@@ -52,18 +52,10 @@ const struct debuginfo_range *debuginfo_ranges_find(const debuginfo_ranges_vec *
 						    uint64_t addr)
 {
 	const struct debuginfo_range *best = NULL;
-	size_t low = 0, high = ranges->len;
+	size_t at = lower_bound(i, ranges->len, ranges->data[i].low <= addr);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges->data[middle].low <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (size_t looked = 0; low > 0 && looked < DEBUGINFO_OVERLAP_MAX; looked++) {
-		const struct debuginfo_range *range = &ranges->data[--low];
+	for (size_t looked = 0; at > 0 && looked < DEBUGINFO_OVERLAP_MAX; looked++) {
+		const struct debuginfo_range *range = &ranges->data[--at];
 
 		if (addr < range->high &&
 		    (!best || range->high - range->low < best->high - best->low))

@@ -184,17 +184,7 @@ size_t elfsym_count(const struct elfsym *symbols)
 /* The number of entries that begin at or before addr. */
 static size_t entries_until(const struct elfsym *symbols, uint64_t addr)
 {
-	size_t low = 0, high = symbols->entries.len;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (symbols->entries.data[middle].addr <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return lower_bound(i, symbols->entries.len, symbols->entries.data[i].addr <= addr);
 }
 
 bool elfsym_at(const struct elfsym *symbols, uint64_t addr, struct elfsym_hit *ret)

@@ -21,7 +21,7 @@ struct explain {
 	VEC(struct frame) frames; /* of all answers; an answer has its first by number */
 	VEC(size_t) first;	  /* list index * EXPLAIN_SOURCES + source -> in frames */
 	VEC(struct turn) turns;	  /* the queries, sorted by module and address */
-	double begun;		  /* the batch; processor time */
+	struct deadline deadline; /* of a batch, for Go's table */
 	uint32_t asked;		  /* Go's table */
 	bool padding; /* the address that is being asked for is padding: nobody knows more */
 };
@@ -107,7 +107,7 @@ static bool is_patient(struct explain *explain, struct explain_module *module)
 {
 	char text[128];
 
-	if (++explain->asked % 16 || clock_used() - explain->begun < PATIENCE_S)
+	if (++explain->asked % 16 || !deadline_passed(&explain->deadline))
 		return true;
 	snprintf(text, sizeof(text),
 		 "gave up after %d s: the table is corrupt, or made to take "
@@ -445,7 +445,7 @@ struct error *explain(struct explain *explain, const struct explain_query *queri
 	if (!vec_reserve(&explain->list, n) || !vec_reserve(&explain->turns, n) ||
 	    !vec_reserve(&explain->first, n * EXPLAIN_SOURCES))
 		return error_nomem();
-	explain->begun = clock_used();
+	explain->deadline = deadline_in(PATIENCE_S);
 	sort_turns(explain, queries, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct turn *turn = &explain->turns.data[i];

@@ -100,21 +100,14 @@ bool gopcln_func_get(const struct gopcln *tab, uint32_t index, struct gopcln_fun
 bool gopcln_func_at(const struct gopcln *tab, uint64_t addr, struct gopcln_func *ret)
 {
 	uint64_t offset = addr - tab->module.text;
-	uint32_t low = 0,
-		 high = tab->func_count; /* the last row with entry <= offset is in [low, high) */
+	size_t behind;
 
 	if (addr < tab->module.text || offset < row_entry(tab, 0) ||
 	    offset >= row_entry(tab, tab->func_count))
 		return false;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (row_entry(tab, middle) <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	return gopcln_func_get(tab, low, ret) && addr >= ret->entry && addr < ret->end;
+	behind = lower_bound(row, tab->func_count, row_entry(tab, (uint32_t)row) <= offset);
+	return behind && gopcln_func_get(tab, (uint32_t)behind - 1, ret) && addr >= ret->entry &&
+	       addr < ret->end;
 }
 
 /* ---- names ---- */
@@ -197,18 +190,10 @@ void gopcln_find(const struct gopcln *tab, const char *const names[], size_t n,
 	for (uint32_t row = 0; hits.len && row < tab->func_count; row++) {
 		uint32_t offset = span_u32(tab->functab, (uint64_t)row * FUNCTAB_ROW_SIZE + 4);
 		uint32_t name_off = span_u32(tab->functab, (uint64_t)offset + 4);
-		size_t low = 0, high = hits.len; /* the first hit with offset >= name_off */
+		size_t at = lower_bound(i, hits.len, hits.data[i].offset < name_off);
 
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-
-			if (hits.data[middle].offset < name_off)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		for (; low < hits.len && hits.data[low].offset == name_off; low++)
-			take_row(tab, row, &ret[hits.data[low].wanted]);
+		for (; at < hits.len && hits.data[at].offset == name_off; at++)
+			take_row(tab, row, &ret[hits.data[at].wanted]);
 	}
 	vec_fini(&hits);
 	image_trim(tab->image);

@@ -93,18 +93,10 @@ static struct error *answer_call(struct site_search *search, struct site_func *c
 				 site_questions *next)
 {
 	uint64_t target = site_call_target(search, call->target);
-	size_t low = 0, high = asked->len;
+	size_t at = lower_bound(i, asked->len, asked->data[i].func < target);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (asked->data[middle].func < target)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < asked->len && asked->data[low].func == target; low++)
-		try(answer(search, caller, call, &asked->data[low], next));
+	for (; at < asked->len && asked->data[at].func == target; at++)
+		try(answer(search, caller, call, &asked->data[at], next));
 	return NULL;
 }
 

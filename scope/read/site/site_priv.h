@@ -1,5 +1,5 @@
-/* What the parts of site share: find.c (calls), type.c (types), generic.c (instances). Inside
- * site/.
+/* What the files of this room share. From below: search.c (functions, calls, bounds) and type.c (types),
+ * deferred.c, generic.c and closure.c (each asks the other), find.c (asks all of them).
  */
 #ifndef READ_SITE_SITE_PRIV_H
 #define READ_SITE_SITE_PRIV_H
@@ -31,31 +31,40 @@ struct site_search {
 	/* Trampolines: address -> index into `behind`, where each leads to. */
 	struct table trampolines;
 	VEC(uint64_t) behind;
-	double begun;	   /* processor time */
+	struct deadline deadline;
 	size_t name_bytes; /* of the sites' functions, files and types */
 };
 
-/* A damaged file, or one made for it, can have many sites whose tables take long to read. An error
- * when all of them together took too long. To be called in what is done many times. */
+/* Prepares the search through a program: finds its text and its entries, which go to `found`. image, tab
+ * and found are borrowed. Errors (ERROR_TARGET): as site_find(). */
+struct error *site_search_open(const struct image *image, const struct gopcln *tab,
+			       struct sites *found, struct site_search *ret);
+void site_search_close(struct site_search *search);
+
+/* Compares two uint64_t, for qsort(). */
+int site_compare_addr(const void *a, const void *b);
+
+/* Returns an error when the search has taken too long: a damaged file, or one made for it, can have many
+ * sites whose tables take long to read. To be called in everything that is done many times. */
 struct error *site_patience(const struct site_search *search);
-/* Names that are shown at a site: an error when there are too many bytes of them. */
+/* Counts the bytes of names that a site shows. Returns an error when there are too many of them. */
 struct error *site_count_names(struct site_search *search, size_t bytes);
 
 typedef struct error *site_scan(const struct machine_ops *machine, const void *text, size_t size,
 				uint64_t addr, const uint64_t targets[], size_t n,
 				struct code_calls *ret);
 
-/* find.c: code_calls_find or code_takes_find over all of the text. */
+/* search.c: code_calls_find or code_takes_find over all of the text. */
 struct error *site_search_text(const struct site_search *search, site_scan *scan,
 			       const uint64_t targets[], size_t n, struct code_calls *ret);
 
-/* find.c: every call of the targets (n of them, ascending), also by way of trampolines. */
+/* search.c: every call of the targets (n of them, ascending), also by way of trampolines. */
 struct error *site_search_calls(struct site_search *search, const uint64_t targets[], size_t n,
 				struct code_calls *ret);
-/* Where a call goes in the end: its target, or what is behind the trampoline that that is. */
+/* Returns the final target of a call; follows the trampoline if target is one. */
 uint64_t site_call_target(const struct site_search *search, uint64_t target);
 
-/* find.c: one function, decoded, with what its registers hold. */
+/* search.c: one function, decoded, with what its registers hold. */
 struct site_func {
 	struct gopcln_func func;
 	struct code code;
