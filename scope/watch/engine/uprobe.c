@@ -27,11 +27,13 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 	uprobe->ncpus = libbpf_num_possible_cpus();
 	err = uprobe->ncpus < 1 ? error_new(ERROR_FAILED, "cannot tell the number of CPUs")
 				: uprobe_load(uprobe);
-	if (err)
+	if (err) {
 		uprobe_close(&uprobe->engine);
-	else
-		*ret = &uprobe->engine;
-	return err;
+		return err;
+	}
+	uprobe_measure_begin(uprobe);
+	*ret = &uprobe->engine;
+	return NULL;
 }
 
 static bool uprobe_types_cut(const struct engine *engine)

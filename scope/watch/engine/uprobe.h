@@ -40,7 +40,7 @@ struct cost_state {
 	struct trap_cost trap;
 	int stats_fd; /* keeps the kernel's statistics on while a window is open; else -1 */
 	struct cost_snapshot begin;
-	uint64_t window_ns; /* 0: not begun */
+	uint64_t window_ns; /* how long a window is */
 	uint64_t next_ns;   /* when the next window may open */
 	uint64_t seen_hits;
 	double hits, cost_ns, seconds; /* of the last window */
@@ -88,6 +88,9 @@ bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t 
 /* ---- uprobe_cost.c: ops ---- */
 
 void uprobe_measure(struct engine *engine, uint64_t time_ns);
+/* Starts the process that calibrates. No probe may be attached yet: that process would inherit the
+ * descriptors of the links, and hold the probes in their places after ours were closed. */
+void uprobe_measure_begin(struct uprobe *uprobe);
 void uprobe_measure_end(struct uprobe *uprobe);
 bool uprobe_cost(const struct engine *engine, struct engine_cost *ret);
 

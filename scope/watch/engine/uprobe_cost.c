@@ -95,6 +95,14 @@ static bool has_hits(struct uprobe *uprobe)
 	return counters.hits != seen;
 }
 
+void uprobe_measure_begin(struct uprobe *uprobe)
+{
+	struct cost_state *cost = &uprobe->cost;
+
+	cost->window_ns = FIRST_WINDOW_NS;
+	cost->failed = !calibrate_start(uprobe, uprobe->options->misses, &cost->calibrator);
+}
+
 void uprobe_measure(struct engine *engine, uint64_t time_ns)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
@@ -102,10 +110,7 @@ void uprobe_measure(struct engine *engine, uint64_t time_ns)
 
 	if (cost->failed)
 		return;
-	if (!cost->window_ns) {
-		cost->window_ns = FIRST_WINDOW_NS;
-		cost->failed = !calibrate_start(uprobe, uprobe->options->misses, &cost->calibrator);
-	} else if (!cost->calibrated) {
+	if (!cost->calibrated) {
 		read_calibration(cost);
 	} else if (cost->stats_fd < 0) {
 		if (time_ns >= cost->next_ns && has_hits(uprobe))
