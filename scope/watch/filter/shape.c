@@ -4,9 +4,8 @@
  *
  *   go.shape.string          string, or a named type
  *   go.shape.*uint8          *..., or a named type; all pointers have one shape
- *   go.shape.struct { ... }  struct { ..., or a named type. The rest is not compared, because a shape
- *                            has import paths ("net/url.URL") where a type has package names
- *                            ("url.URL").
+ *   go.shape.[]net/url.URL   []url.URL, or a named type; a shape has import paths
+ *   go.shape.struct { ... }  struct { ..., or a named type; its fields are not compared
  *
  * Go: cmd/compile/internal/noder/reader.go, shapify().
  */
@@ -133,27 +132,52 @@ static void add_named(struct automaton *a)
 	a->steps.data[plain].to = a->steps.data[end].to = (uint32_t)a->steps.len;
 }
 
-/* Is the text of a shape also that of a type that has no name? Not if it has an import path in it, or a
- * struct, whose fields may have the package in front of them there ("struct { main.a int }"). */
-static bool is_own_text(const char *shape, size_t len)
+/* Characters of "net/url.URL" in the text of a shape. */
+static size_t name_length(const char *text, size_t len)
 {
-	return !memchr(shape, '/', len) && !memmem(shape, len, "struct {", strlen("struct {"));
+	size_t n = 0;
+
+	while (n < len && (isalnum((unsigned char)text[n]) || (unsigned char)text[n] >= 0x80 ||
+			   strchr("_./-~%+", text[n])))
+		n++;
+	return n;
 }
 
-/* Returns how many bytes of its shape's text a type without a name begins with. */
-static size_t common_text(const char *shape, size_t len)
+/* Adds a name of the shape's text. A shape has the import path in it, and a type has the package's name,
+ * which is often but not always the path's last part: any name will do for it. */
+static void add_name(struct automaton *a, const char *name, size_t len)
 {
-	static const char *const begins[] = {"[]",    "map[",	  "<-chan ",	 "chan<- ",
-					     "chan ", "struct {", "interface {", "func("};
+	const char *slash = memrchr(name, '/', len);
+	const char *dot = slash ? memchr(slash, '.', len - (size_t)(slash - name)) : NULL;
 
-	if (*shape == '*')
-		return 1;
-	if (is_own_text(shape, len))
-		return len;
-	for (size_t i = 0; i < ARRAY_SIZE(begins); i++)
-		if (!strncmp(shape, begins[i], strlen(begins[i])))
-			return strlen(begins[i]);
-	return *shape == '[' ? strcspn(shape, "]") + 1 : len;
+	if (dot) {
+		add_step(a, (struct step){.op = STEP_NAME});
+		add_step(a, (struct step){.op = STEP_NAMES});
+		len -= (size_t)(dot - name);
+		name = dot;
+	}
+	add_text(a, name, len);
+}
+
+/* Adds the text that a type without a name has for this shape. From a struct on, anything will do: in a
+ * shape the package may be in front of its fields ("struct { main.a int }"). All pointers have one shape. */
+static void add_unnamed(struct automaton *a, const char *shape, size_t len)
+{
+	bool pointer = *shape == '*';
+	const char *open = memmem(shape, len, "struct {", strlen("struct {"));
+	size_t exact = pointer ? 1 : open ? (size_t)(open - shape) + strlen("struct {") : len;
+
+	for (size_t at = 0; at < exact && !a->nomem;) {
+		size_t n = name_length(shape + at, exact - at);
+
+		if (n)
+			add_name(a, shape + at, n);
+		else
+			add_text(a, shape + at, 1);
+		at += n ? n : 1;
+	}
+	if (exact < len)
+		add_step(a, (struct step){.op = STEP_ANYTHING});
 }
 
 /* Returns the length of the argument's number at the end of a shape (Go 1.18 to 1.20). */
@@ -169,13 +193,8 @@ static size_t number_len(const char *text, size_t len)
 static void add_shape(struct automaton *a, const char *shape, size_t len)
 {
 	uint32_t fork = add_step(a, (struct step){.op = STEP_FORK}), end;
-	size_t common;
 
-	len -= number_len(shape, len);
-	common = common_text(shape, len);
-	add_text(a, shape, common < len ? common : len);
-	if (common < len)
-		add_step(a, (struct step){.op = STEP_ANYTHING});
+	add_unnamed(a, shape, len - number_len(shape, len));
 	end = add_step(a, (struct step){.op = STEP_JUMP});
 	if (a->nomem)
 		return;
