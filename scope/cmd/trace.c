@@ -32,13 +32,14 @@ static void on_notice(void *ctx, enum session_notice kind, const char *text)
 static void on_progress(void *ctx, const struct session_progress *progress)
 {
 	struct trace *trace = ctx;
+	double rate = status_rate(&trace->rate, progress->hits, progress->seconds);
 	char cost[64] = "";
 
 	if (progress->cost_known)
-		snprintf(cost, sizeof(cost), ", takes %.1f%% of a CPU", progress->cpu_percent);
+		snprintf(cost, sizeof(cost), ", takes %.1f%% of a CPU",
+			 rate * progress->ns_per_hit / 1e7);
 	status_show("%llu s: %llu hits (%.0f/s), %llu filtered, %llu lost%s",
-		    (unsigned long long)progress->seconds, (unsigned long long)progress->hits,
-		    status_rate(&trace->rate, progress->hits, progress->seconds),
+		    (unsigned long long)progress->seconds, (unsigned long long)progress->hits, rate,
 		    (unsigned long long)progress->filtered, (unsigned long long)progress->lost,
 		    cost);
 }

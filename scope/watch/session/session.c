@@ -255,7 +255,7 @@ static struct error *on_progress(void *ctx)
 					  .lost = c.lost_ring + c.lost_pending + c.lost_internal,
 					  .seconds = (double)(now_ns() - session->run_ns) / 1e9,
 					  .cost_known = cost_known,
-					  .cpu_percent = cost.cpu_percent,
+					  .ns_per_hit = cost.ns_per_hit,
 				  });
 	return NULL;
 }

@@ -37,7 +37,7 @@ struct session_progress {
 	uint64_t hits, filtered, lost;
 	double seconds; /* since the probes are placed */
 	bool cost_known;
-	double cpu_percent; /* what tracing costs, of one CPU */
+	double ns_per_hit; /* what a hit costs the traced program */
 };
 
 /* All pointers are borrowed for the session's life. */
