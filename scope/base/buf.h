@@ -1,7 +1,7 @@
-/* A growing byte buffer. Appends cannot fail visibly: when memory is out the buffer turns `bad`,
- * drops what does not fit, and the owner asks once, at the end (buf_bad()).
+/* A growing byte buffer. An append returns no error. When memory is out, the buffer becomes `bad`
+ * and drops what does not fit. The owner asks once, at the end (buf_bad()).
  *
- * {0} is an empty buffer. Thread rules: none; one thread a buffer.
+ * {0} is an empty buffer. Only one thread may use a buffer.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -22,7 +22,8 @@ void buf_fini(struct buf *buf);
 /* Makes room for `more` bytes beyond len. Returns false (and sets bad) when memory is out. */
 bool buf_grow(struct buf *buf, size_t more);
 
-/* Where the next `size` bytes go (the caller then adds to len), or NULL when memory is out. */
+/* Returns where the next `size` bytes go. The caller writes them and adds to len. Returns NULL when
+ * memory is out. */
 static inline char *buf_room(struct buf *buf, size_t size)
 {
 	if (__builtin_expect(buf->cap - buf->len < size, 0) && !buf_grow(buf, size))
@@ -64,7 +65,8 @@ void buf_hex(struct buf *buf, uint64_t value);				     /* "0x2a" */
 void buf_pad(struct buf *buf, char fill, size_t n);			     /* n times fill */
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3); /* cold paths only */
 
-/* The contents as a NUL-terminated string, borrowed until the next append; "" when empty. */
+/* Returns the contents as a NUL-terminated string, "" when empty. It is borrowed until the next
+ * append. */
 const char *buf_cstr(struct buf *buf);
 
 #endif

@@ -19,14 +19,14 @@ struct error {
 	const char *text; /* one line, no newline, no "tophash:" in front */
 };
 
-/* Never returns NULL: when memory is out, a static "out of memory" error is returned. */
+/* Makes an error. Never returns NULL. When memory is out, it returns the error of error_nomem(). */
 struct error *error_new(enum error_code code, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* As error_new, with ": " and strerror(errnum) appended. */
+/* Makes an error as error_new() does, and appends ": " and strerror(errnum). */
 struct error *error_errno(enum error_code code, int errnum, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
-/* The static out-of-memory error. */
+/* Returns the out-of-memory error. It is static. */
 struct error *error_nomem(void);
 
 /* Puts "format: " before the text of err and returns err (a new object; the old one is freed). */

@@ -15,7 +15,7 @@
 
 struct loop;
 
-/* Errors: out of memory. */
+/* Makes a loop. Errors: out of memory. */
 struct error *loop_new(struct loop **ret);
 /* Frees the loop and closes its signal descriptor. The watched descriptors stay the caller's. */
 void loop_free(struct loop *loop); /* NULL is legal */

@@ -1,10 +1,10 @@
-/* Memory that is read by address. Who reads types, keys or maps need not know where the bytes come
- * from: a running process, a core file, or bytes that a test made up.
+/* Memory that is read by address. The code that reads types, keys or maps need not know where the
+ * bytes come from. They may be those of a running process, of a core file, or of a test.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
-/* {0} is a memory of which nothing can be read. */
+/* {0} is a memory in which no byte can be read. */
 struct memory {
 	void *ctx;
 	/* Copies `size` bytes from addr on and returns how many it could copy from the start. If
@@ -19,7 +19,8 @@ static inline bool memory_read(const struct memory *memory, uint64_t addr, void 
 	return memory->read && memory->read(memory->ctx, addr, to, size) == size;
 }
 
-/* As memory_read(). Errors (ERROR_TARGET): the text has the first address that cannot be read. */
+/* Copies as memory_read() does. Errors (ERROR_TARGET): a byte cannot be read; the text names the
+ * first such address. */
 struct error *memory_get(const struct memory *memory, uint64_t addr, void *to, size_t size);
 
 #endif

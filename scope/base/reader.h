@@ -1,8 +1,8 @@
-/* A cursor over foreign bytes. Each read is checked against the end; the first read past it turns
- * the cursor `bad`, and from then on every read gives 0. So a parser reads a whole record and asks
- * once: if (reader.bad) ...
+/* A cursor over foreign bytes. Each read is checked against the end. The first read beyond the end
+ * makes the cursor `bad`, and every later read returns 0. A parser therefore reads a whole record
+ * and asks once: if (reader.bad) ...
  *
- * All integers are little-endian: both machines we trace on (x86-64, arm64) are.
+ * All integers are little-endian, as on both machines whose programs are read (x86-64, arm64).
  */
 #ifndef BASE_READER_H
 #define BASE_READER_H
@@ -22,7 +22,8 @@ static inline struct reader reader_over(const void *bytes, size_t size)
 	return (struct reader){.pos = pos, .end = size ? pos + size : pos};
 }
 
-/* The next `size` bytes, borrowed, or NULL (and bad) when there are fewer. */
+/* Reads `size` bytes. Returns a borrowed pointer to them. Returns NULL and sets bad when there are
+ * fewer. */
 static inline const void *reader_bytes(struct reader *r, size_t size)
 {
 	const uint8_t *at = r->pos;
@@ -56,10 +57,12 @@ static inline void reader_skip(struct reader *r, size_t size)
 	(void)reader_bytes(r, size);
 }
 
-/* Unsigned LEB128 as Go's binary.Uvarint, of at most `bits` value bits (32 or 64); longer is bad. */
+/* Reads an unsigned LEB128 number, as Go's binary.Uvarint does. Sets bad when it has more than
+ * `bits` value bits (32 or 64). */
 uint64_t reader_uvarint(struct reader *r, unsigned bits);
 
-/* A NUL-terminated string that ends inside the range, borrowed, or NULL (and bad). */
+/* Reads a NUL-terminated string. Returns a borrowed pointer to it. Returns NULL and sets bad when
+ * it does not end inside the range. */
 const char *reader_cstr(struct reader *r);
 
 #endif

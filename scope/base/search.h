@@ -3,14 +3,15 @@
 #ifndef BASE_SEARCH_H
 #define BASE_SEARCH_H
 
-/* Returns the first index from 0 to n - 1 whose element is not before what is looked for; n when
- * all are. is_before is an expression in `i`, the name of the index:
+/* Returns the first index from 0 to n - 1 for which is_before is false, or n when there is none.
+ * is_before is an expression in `i`, the name of the index. It must be true up to one index and
+ * false from there on.
  *
- *	size_t at = lower_bound(i, list.len, list.data[i].addr < addr);
- *	if (at < list.len && list.data[at].addr == addr)
- *		...
+ * 	size_t at = lower_bound(i, list.len, list.data[i].addr < addr);
+ * 	if (at < list.len && list.data[at].addr == addr)
+ * 		...
  *
- * The last element at or below addr stands at lower_bound(i, n, data[i].addr <= addr) - 1. */
+ * The last element at or below addr has the index lower_bound(i, n, data[i].addr <= addr) - 1. */
 #define lower_bound(i, n, is_before)                          \
 	({                                                    \
 		size_t low_ = 0, high_ = (n);                 \

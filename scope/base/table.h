@@ -14,7 +14,8 @@
 
 TOPHASH_MAP(table, uint64_t, uint32_t);
 
-/* A good 64-bit mix; to be chained: hash = table_mix(hash ^ word). */
+/* Mixes the bits of a 64-bit number. For several words, chain the calls:
+ * hash = table_mix(hash ^ word). */
 static inline uint64_t table_mix(uint64_t x)
 {
 	x ^= x >> 32;

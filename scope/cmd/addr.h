@@ -30,7 +30,7 @@ struct addr {
 void addr_emit(struct addr *addr, const struct explanation *e);
 /* Writes what is formatted, if it is much or `all`. */
 struct error *addr_flush(struct addr *addr, bool all);
-/* Standard input to its end. */
+/* Reads standard input to its end and explains the addresses in it. */
 struct error *addr_annotate(struct addr *addr);
 
 #endif

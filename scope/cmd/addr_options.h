@@ -30,9 +30,10 @@ struct addr_options {
 
 extern const struct verb_spec addr_verb;
 
-/* Errors: ERROR_USAGE. Strings are borrowed from argv. */
+/* Reads the command line. Strings are borrowed from argv. Errors: ERROR_USAGE. */
 struct error *addr_options_parse(int argc, char **argv, struct addr_options *ret);
-/* An address of the command line: hexadecimal, with or without 0x. */
+/* Reads an address of the command line, which is hexadecimal, with or without 0x. Errors:
+ * ERROR_USAGE. */
 struct error *addr_options_pc(const char *text, uint64_t *ret);
 
 #endif

@@ -22,21 +22,22 @@ struct addr_target {
 	VEC(struct addr_file) files;
 };
 
-/* Errors as process_open(), image_open(). */
+/* Opens the file or the process. Errors: those of process_open() and image_open(). */
 struct error *addr_target_open(const struct addr_options *options, struct addr_target *ret);
 void addr_target_fini(struct addr_target *target);
 
-/* Where addr lies: fills query->module and pc, or place. step: 1 for a return address, which is
- * looked up one byte before; else 0. */
+/* Finds the file that an address lies in. Fills query->module and query->pc, or query->place. step
+ * is 1 for a return address, which is looked up one byte before; else 0. */
 void addr_target_locate(struct addr_target *target, uint64_t addr, unsigned step,
 			struct explain_query *query);
-/* Where an offset of a file lies, perf's way to name an address: path is the file's. step as above.
- * False when the target has no such file, or no segment of it holds the offset. */
+/* Finds the address of an offset in the file at `path`. perf names addresses by these two. step is
+ * as above. Returns false when the target has no such file, or when no segment of the file holds
+ * the offset. */
 bool addr_target_locate_offset(struct addr_target *target, const char *path, size_t path_len,
 			       uint64_t offset, unsigned step, struct explain_query *query);
-/* True when addr may be an address of code, so that a number in a text is taken for one. */
+/* Returns whether addr may be an address of code. Only then is a number in a text taken for one. */
 bool addr_target_has_code(const struct addr_target *target, uint64_t addr);
-/* The run-time address of a link-time address of the main module. */
+/* Returns the run-time address of a link-time address of the main module. */
 uint64_t addr_target_runtime(const struct addr_target *target, uint64_t pc);
 
 #endif

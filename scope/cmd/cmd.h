@@ -46,7 +46,7 @@ int cmd_print_help(const struct verb_spec *verb);
 int cmd_print_verbs(void);
 /* Tells that no verb has this name, and which is meant. Gives the exit code. */
 int cmd_no_verb(const char *name);
-/* For `tophash` alone: prints what it can do to stderr. Gives the exit code. */
+/* Prints to stderr what tophash can do, for `tophash` without a verb. Returns the exit code. */
 int cmd_print_overview(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* Where the output of a verb goes. path: of -o; NULL: stdout.
+/* The output of a verb. path: the file of -o; NULL: stdout.
  */
 #ifndef CMD_OUTPUT_H
 #define CMD_OUTPUT_H
@@ -6,16 +6,18 @@
 #include "base/text/text.h"
 #include "watch/engine/engine.h"
 
-/* Errors (ERROR_USAGE): the path leads to `exe` (a descriptor), the very program that is traced. */
+/* Checks that the output does not overwrite the program. Errors (ERROR_USAGE): the path leads to
+ * `exe`, a descriptor of the program that is traced or read. */
 struct error *output_check(const char *path, int exe);
-/* Opens the file, or makes one that its owner alone can read. What is in it stays there until
- * something can be written: output_empty(). In a folder that everybody may write to, links and files
- * of others are refused (output_file.c). Errors (ERROR_FAILED): one line. */
+/* Opens the file, or makes one that only its owner can read. The old contents stay until
+ * output_empty(), which is called when something can be written. In a folder that everybody may
+ * write to, links and files of other users are refused (output_file.c). Errors (ERROR_FAILED): one
+ * line. */
 struct error *output_open(const char *path, int *ret_fd);
 struct error *output_empty(const char *path, int fd);
-/* Writes it all. A reader that has gone away is no error. */
+/* Writes the whole text. A reader that has gone away is no error. */
 struct error *output_write(int fd, const struct buf *text);
-/* --dry-run: each probe, and where each filter is decided. */
+/* Writes the answer of --dry-run: each probe, and where each filter is decided. */
 struct error *output_plan(int fd, const struct engine_options *options);
 
 /* How text on a descriptor looks. */
@@ -24,8 +26,9 @@ struct terminal_style {
 	size_t width; /* columns; TEXT_UNLIMITED: nothing is cut */
 };
 
-/* Colours and a width are for terminals alone. NO_COLOR takes the colours away. COLUMNS, if it is set,
- * is the width; else it is that of the window. wide: no limit (--wide). */
+/* Returns the style for a descriptor. Only terminals get colours and a width. NO_COLOR switches the
+ * colours off. COLUMNS, if it is set, is the width, and otherwise the window's width is taken.
+ * wide: there is no limit (--wide). */
 struct terminal_style terminal_style(int fd, bool wide);
 
 #endif

@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define LINKS_MAX 40 /* as the kernel has it */
-#define TRIES_MAX 8  /* of somebody who makes and removes the file all the time */
+#define LINKS_MAX 40 /* as in the kernel (Linux: include/linux/namei.h, MAXSYMLINKS) */
+#define TRIES_MAX 8  /* in case somebody makes and removes the file all the time */
 
 /* One walk. */
 struct walk {
@@ -105,7 +105,8 @@ static struct error *follow(struct walk *walk, int link)
 	return *target == '/' ? begin_at(walk, target) : NULL;
 }
 
-/* The links of /proc/PID/fd have no target with a name: the kernel alone can follow them. */
+/* Tells whether a folder is in /proc. The links of /proc/PID/fd have no target with a name, and the
+ * kernel alone can follow them. */
 static bool is_in_proc(int dir)
 {
 	struct statfs fs;
@@ -113,7 +114,7 @@ static bool is_in_proc(int dir)
 	return fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Opens a file that is there for writing. It is looked at first: opening a pipe would wait. */
+/* Opens an existing file for writing. Checks it first, since opening a pipe would wait. */
 static struct error *open_found(struct walk *walk, int found, const struct stat *dir, int *ret_fd)
 {
 	struct stat st;

@@ -20,13 +20,15 @@ void sites_binary_close(struct sites_binary *binary);
 
 typedef VEC(const struct site_row *) sites_rows;
 
-/* --type and --site. */
+/* Returns whether a site passes --type and --site. */
 bool sites_matches(const struct filter *filter, const struct site_row *row);
-/* --site alone: any function or place that the site is inlined into. */
+/* Returns whether a site passes --site, by its function and place or by any that it is inlined
+ * into. */
 bool sites_place_matches(const struct filter *filter, const struct site_row *row);
 
-/* --asm: the sites that `site` names (an address, file:line, a function's glob), each with its
- * instructions, then those of the runtime's functions. Errors (ERROR_USAGE): it names none. */
+/* Writes the listing of --asm: each site that `site` names, with its instructions, and then the
+ * runtime's functions. `site` is an address, file:line, or a pattern for functions. Errors
+ * (ERROR_USAGE): it names no site. */
 struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color,
 			size_t width, struct buf *out);
 

@@ -14,7 +14,7 @@ enum {
 	SETUP_MAX = 24,	    /* instructions before the call */
 	AROUND = 8,	    /* instructions before a probe that is on another path */
 	FUNC_MAX = 1 << 20, /* bytes that are decoded */
-	PATIENCE_S = 10,    /* of processor time; a site of a real program takes 0.02 */
+	PATIENCE_S = 10,    /* seconds of processor time; a site of a real program takes 0.02 */
 	WAY_MAX = 16,	    /* functions on the way from an entry to where elements leave */
 };
 
@@ -169,7 +169,8 @@ static struct error *decode(const struct asm_view *view, uint64_t addr,
 	return bytes ? code_decode(view->machine, bytes, size, ret_func->entry, ret) : NULL;
 }
 
-/* Where the arguments begin to be set up: behind the call, jump or join before. */
+/* Returns the index of the instruction at which the arguments begin to be set up. It stands behind
+ * the last call, jump or join before the call. */
 static size_t setup_begin(const struct code *code, size_t call)
 {
 	size_t at = call;

@@ -72,7 +72,7 @@ static struct error *open_session(struct trace *trace)
 		.notice_ctx = trace,
 	};
 
-	/* Lines of events show by themselves that something goes on. */
+	/* A run that prints events needs no status line. */
 	if (options->summary && !options->quiet && status_is_wanted())
 		session.progress = on_progress;
 

@@ -18,8 +18,9 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* The distance of Damerau and Levenshtein, where a swapped pair is not edited again ("optimal
- * string alignment"): one row of the table a byte of `a`, and the two rows before it. */
+/* Computes the distance of Damerau and Levenshtein in which a swapped pair is not edited again
+ * ("optimal string alignment"). The table has one row for each byte of `a`. Only a row and the two
+ * before it are kept. */
 unsigned nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len, unsigned limit)
 {
 	unsigned rows[3][WORD_MAX + 1];

@@ -18,13 +18,13 @@ void text_safe_quoted(struct buf *to, const char *bytes, size_t len);
 void text_counted(struct buf *to, uint64_t n, const char *noun);
 /* Appends the last `digits` hexadecimal digits of value, with leading zeros. */
 void text_hex_digits(struct buf *to, uint32_t value, unsigned digits);
-/* Returns what follows the last slash of a path; the whole path when nothing does. */
+/* Returns the part of a path behind the last slash, or the whole path when that part is empty. */
 const char *text_base_name(const char *path);
 /* Appends a frame's place, without the folder: "store.go:61". Appends nothing when its file is not
  * known. */
 void text_place(struct buf *to, const struct frame *frame);
-/* As text_place, with the bytes of the file's name as the program has them: for keys, and for text
- * that is made safe later. */
+/* Appends as text_place() does, but leaves the bytes of the file's name as the program has them. It
+ * is for keys, and for text that is made safe later. */
 void text_place_raw(struct buf *to, const struct frame *frame);
 
 #endif
