@@ -1,8 +1,8 @@
-/* One function's machine code, decoded to what those above need: where control goes, what moves
- * between registers and the stack, what is made of addresses, where a word is decremented.
+/* One function's machine code, decoded as far as the callers need it: where control goes, what
+ * moves between registers and the stack, which addresses are made, and where a word is decremented.
  *
- * Registers are numbered as the machine does: x86-64 rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5,
- * rsi 6, rdi 7, r8 .. r15; arm64 x0 .. x30, 31 the stack pointer.
+ * Registers have the numbers that the machine gives them. x86-64: rax 0, rcx 1, rdx 2, rbx 3, rsp
+ * 4, rbp 5, rsi 6, rdi 7, r8 .. r15. arm64: x0 .. x30, 31 the stack pointer.
  */
 #ifndef READ_CODE_DECODE_H
 #define READ_CODE_DECODE_H
@@ -61,7 +61,7 @@ struct error *code_decode(const struct machine_ops *machine, const void *bytes, 
 			  uint64_t addr, struct code *ret);
 void code_fini(struct code *code);
 
-/* The instruction at addr, or NULL when none begins there. */
+/* Returns the instruction at addr, or NULL when none begins there. */
 const struct code_insn *code_at(const struct code *code, uint64_t addr);
 
 #endif

@@ -9,14 +9,14 @@ struct code_path {
 	VEC(uint32_t) insns; /* indices into code->insns, in the order in which they are executed */
 };
 
-/* The straight path: from the entry, each conditional branch falls through (Go's compiler lays
- * out code so that the likely way does), unless it leads around a call of a function that is
- * `cold`; jumps are followed, calls return; up to the first return, trap, jump out of the
- * function, or instruction that was met before. Errors: out of memory. */
+/* Finds the straight path from the entry. A conditional branch falls through, since Go's compiler
+ * lays out code in the likely order. A branch that leads around a call of a `cold` function is
+ * taken. Jumps are followed, and calls return. The path ends at the first return, trap or jump out
+ * of the function, or at an instruction that was met before. Errors: out of memory. */
 struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uint64_t target),
 			    void *ctx, struct code_path *ret);
-/* The shortest path, by instructions, from the entry through insns[via] to a return, without a
- * call of a cold function. Where there is none, *ret is empty. Errors: out of memory. */
+/* Finds the path with the fewest instructions from the entry through insns[via] to a return,
+ * without a call of a cold function. *ret is empty when there is none. Errors: out of memory. */
 struct error *code_shortest(const struct code *code, uint32_t via,
 			    bool (*cold)(void *ctx, uint64_t target), void *ctx,
 			    struct code_path *ret);

@@ -7,7 +7,7 @@
 
 struct code_printer;
 
-/* Errors: out of memory; the decoder's library cannot be set up. */
+/* Makes a printer. Errors: out of memory; the decoder's library cannot be set up. */
 struct error *code_printer_new(const struct machine_ops *machine, struct code_printer **ret);
 void code_printer_free(struct code_printer *printer); /* NULL is legal */
 CLEANUP_FUNC(struct code_printer, code_printer_free)

@@ -40,25 +40,27 @@ static_assert(sizeof(struct code_value) == 32, "no padding: values are compared 
 
 struct code_track;
 
-/* Functions that leave the registers as they were, against the ABI: Go's write barriers. All but
- * the scratch registers. */
+/* Functions that keep the registers, against the ABI. Go's write barriers keep all but the scratch
+ * registers. */
 struct code_keepers {
 	const uint64_t *addrs;
 	size_t n;
 };
 
-/* Follows the function (borrowed, as the keepers; must outlive the result). Functions too large to
- * follow (a hostile file's) are not: each value is unknown then. Errors: out of memory. */
+/* Follows the function. It and the keepers are borrowed and must outlive the result. In a function
+ * that is too large to follow, as in a hostile file, each value is unknown. Errors: out of
+ * memory. */
 struct error *code_track_new(const struct machine_ops *machine, const struct code *code,
 			     struct code_keepers keepers, struct code_track **ret);
 void code_track_free(struct code_track *track); /* NULL is legal */
 CLEANUP_FUNC(struct code_track, code_track_free)
 
-/* What register `reg` holds before the instruction `at` (one of the function's). */
+/* Returns the value of register `reg` before the instruction `at`, which is one of the
+ * function's. */
 struct code_value code_track_value(struct code_track *track, const struct code_insn *at,
 				   uint8_t reg);
 
-/* What the stack slot at [stack pointer + disp] holds there. */
+/* Returns the value of the stack slot at [stack pointer + disp] before that instruction. */
 struct code_value code_track_slot(struct code_track *track, const struct code_insn *at,
 				  int64_t disp);
 

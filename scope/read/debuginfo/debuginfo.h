@@ -1,8 +1,8 @@
-/* Debug information by address: function, file:line, inlined frames; DWARF 2 to 5, compressed or
- * not, in the file or in a separate one, through libdw.
+/* Debug information by address: function, file:line and inlined frames. It reads DWARF 2 to 5,
+ * compressed or not, in the file or in a separate one, through libdw.
  *
- * libdw and zlib parse a foreign file here, with faults of their own: whoever opens a file that he
- * does not trust does it in a process that may die (reader.c).
+ * libdw and zlib parse a foreign file here and may have faults of their own. A file that is not
+ * trusted is therefore opened in a process that may die (reader.c).
  */
 #ifndef READ_DEBUGINFO_DEBUGINFO_H
 #define READ_DEBUGINFO_DEBUGINFO_H
@@ -25,7 +25,7 @@ struct error *debuginfo_open(int fd, const char *path, struct debuginfo **ret);
 void debuginfo_close(struct debuginfo *dwarf); /* NULL is legal */
 CLEANUP_FUNC(struct debuginfo, debuginfo_close)
 
-/* The separate file that is read; "" when it is the executable itself. Borrowed. */
+/* Returns the separate file that is read, or "" when it is the executable itself. Borrowed. */
 const char *debuginfo_path(const struct debuginfo *dwarf);
 
 struct debuginfo_frame {
@@ -41,11 +41,11 @@ enum debuginfo_miss {
 	DEBUGINFO_CORRUPT,  /* the unit's entries cannot be read, or are too many */
 };
 
-/* The frames at pc (link-time), innermost first, as gopcln_frames() has them: an inlined frame
- * carries the line inside the inlined function, its caller the line of the call. Strings live as
- * long as the dwarf. ret_entry: where the physical function begins, or the part of it
- * that holds pc where a compiler has split it; 0 when unknown.
- * The first look into a unit reads all of it. */
+/* Finds the frames at pc (link-time), innermost first. As with gopcln_frames(), an inlined frame
+ * has the line inside the inlined function, and its caller has the line of the call. Strings live
+ * as long as the dwarf. *ret_entry is where the physical function begins, or the part of it that
+ * holds pc where a compiler has split it; 0 when unknown. The first look into a unit reads all of
+ * it. */
 enum debuginfo_miss debuginfo_frames(struct debuginfo *dwarf, uint64_t pc,
 				     struct debuginfo_frame *ret, size_t max, size_t *ret_n,
 				     uint64_t *ret_entry);

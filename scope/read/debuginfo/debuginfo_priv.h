@@ -77,7 +77,7 @@ struct error *debuginfo_sections(struct debuginfo *dwarf, uint64_t *ret_size);
 bool debuginfo_ranges_of(struct debuginfo *dwarf, Dwarf_Die *die, uint32_t of,
 			 debuginfo_ranges_vec *to);
 void debuginfo_ranges_sort(debuginfo_ranges_vec *ranges);
-/* The smallest range that holds addr, or NULL. */
+/* Returns the smallest range that holds addr, or NULL. */
 const struct debuginfo_range *debuginfo_ranges_find(const debuginfo_ranges_vec *ranges,
 						    uint64_t addr);
 

@@ -22,7 +22,8 @@ bool debuginfo_ranges_of(struct debuginfo *dwarf, Dwarf_Die *die, uint32_t of,
 	while ((at = dwarf_ranges(die, at, &base, &low, &high)) > 0) {
 		if (dwarf->ranges++ >= DEBUGINFO_RANGES_MAX)
 			return false;
-		/* What the linker threw away lies at 0, or at the end of all addresses. */
+		/* The linker gives code that it threw away the address 0, or the end of all
+		 * addresses. */
 		if (low == 0 || low >= high)
 			continue;
 		range.low = low;
@@ -193,7 +194,7 @@ static int note_debuginfo(Dwfl_Module *module, void **userdata, const char *name
 	return -1;
 }
 
-/* Leaves found->fd -1 where there is none. */
+/* Looks for a separate debug file on this machine. Leaves found->fd -1 when there is none. */
 static void find_separate(int fd, const char *path, struct separate *found)
 {
 	static const Dwfl_Callbacks callbacks = {

@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 
 enum {
-	PATIENCE_S = 60, /* for one answer; 65536 addresses of a 43 MB program take half a second */
+	PATIENCE_S =
+		60, /* seconds for one answer; 65536 addresses of a 43 MB program take half a second */
 	ANSWER_MAX = 1 << 30,
 };
 #define MEMORY_MAX (6ull << 30) /* address space: DEBUGINFO_BYTES_MAX, and what libdw makes of it */

@@ -1,13 +1,13 @@
-/* Debug information, read in a process of its own. Inside explain/.
+/* Debug information, read in a process of its own. Only read/explain/ uses it.
  *
- * A file made to do harm is parsed by libdw, libelf and zlib, where we can check no more than
- * sizes. A child that crashes, loops or eats memory costs this source alone: the others answer, and
- * the reason stands where the answer would. It has no descriptors but the file and two pipes, a
- * limit on memory and one on the time of an answer, and dies with its parent. And while it
- * inflates, the parent reads the other sources on another core. The price: a fork (half a
- * millisecond) and a copy of each answer.
+ * libdw, libelf and zlib parse the file, which may be made to do harm, and we can check no more
+ * than its sizes. When a child crashes, loops or eats memory, only this source has no answer. The
+ * other sources answer, and the reason stands in place of the answer. The child has no descriptors
+ * but the file and two pipes. It has a limit on memory and one on the time of an answer, and it
+ * dies with its parent. While it inflates, the parent reads the other sources on another core. The
+ * price is a fork (half a millisecond) and a copy of each answer.
  *
- * What goes through the pipes, all little-endian:
+ * The messages in the pipes, all little-endian:
  *
  *     request   n u32, n x pc u64
  *     answer    size u32, then `size` bytes:  for each pc
@@ -33,16 +33,18 @@ struct debuginfo_reader {
 	char *path;	 /* owned; the separate file that is read; "" or NULL: none */
 };
 
-/* The process must ignore SIGPIPE (a child may end while it is asked) and not ignore SIGCHLD.
- * Starts the child; fd and path as for debuginfo_open(). What fails is in child->why. */
+/* Starts the child. fd and path are as for debuginfo_open(). On failure child->why has the reason.
+ * The process must ignore SIGPIPE, since a child may end while it is asked, and must not ignore
+ * SIGCHLD. */
 void debuginfo_reader_start(struct debuginfo_reader *child, int fd, const char *path);
-/* Ends the child; frees. */
+/* Ends the child and frees what it had. */
 void debuginfo_reader_fini(struct debuginfo_reader *child);
 
-/* Waits until the child has opened the file. False: child->why says why it has no answers. */
+/* Waits until the child has opened the file. Returns false when there are no answers; child->why
+ * has the reason. */
 bool debuginfo_reader_wait(struct debuginfo_reader *child);
-/* Asks for n (1 to DEBUGINFO_READER_BATCH) addresses; the answers' bytes are appended to `to`. False:
- * child->why says why there are none. */
+/* Asks for n addresses (1 to DEBUGINFO_READER_BATCH) and appends the bytes of the answers to `to`.
+ * Returns false when there are none; child->why has the reason. */
 bool debuginfo_reader_ask(struct debuginfo_reader *child, const uint64_t *pcs, size_t n,
 			  struct buf *to);
 

@@ -181,7 +181,7 @@ size_t elfsym_count(const struct elfsym *symbols)
 	return symbols->entries.len;
 }
 
-/* The number of entries that begin at or before addr. */
+/* Returns the number of entries that begin at or before addr. */
 static size_t entries_until(const struct elfsym *symbols, uint64_t addr)
 {
 	return lower_bound(i, symbols->entries.len, symbols->entries.data[i].addr <= addr);

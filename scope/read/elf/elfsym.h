@@ -5,9 +5,10 @@
 
 struct elfsym;
 
-/* Sorts the symbols of an image (borrowed; must outlive the table) by address: 16 bytes a symbol,
- * and no sorting where the linker has done it, as Go's does. Functions, data and labels are taken;
- * what has no address of its own (files, sections, thread-local data) is not.
+/* Sorts the symbols of an image by address. The image is borrowed and must outlive the table. A
+ * symbol takes 16 bytes. No sorting is needed where the linker has sorted, as Go's does. Functions,
+ * data and labels are taken. Symbols without an address of their own (files, sections, thread-local
+ * data) are not.
  * Errors (ERROR_TARGET): no symbol table, or none of use in it; the text is a reason that can stand
  * in place of an answer ("stripped: ..."). */
 struct error *elfsym_open(const struct image *image, struct elfsym **ret);
@@ -20,18 +21,18 @@ struct elfsym_hit {
 	uint64_t size;	  /* 0: the table does not say */
 };
 
-/* The symbol that addr lies in. One that has a size ends there; one that has none (a label of
- * assembly) reaches to the next, and counts only where no sized one holds addr. Of several the one
- * that begins last counts, of those that begin together functions come before data before labels,
- * then global ones before weak ones (aliases) before local ones.
- * False when there is none: addr lies between symbols. */
+/* Finds the symbol that addr lies in. A symbol with a size ends there. A symbol without one (a
+ * label of assembly) reaches to the next, and counts only where no sized one holds addr. Among
+ * several, the one that begins last counts. Among those that begin together, functions come before
+ * data before labels, then global ones before weak ones (aliases) before local ones.
+ * Returns false when addr lies between symbols. */
 bool elfsym_at(const struct elfsym *symbols, uint64_t addr, struct elfsym_hit *ret);
 
-/* The name of the index-th symbol (from 0) that begins at addr
- * exactly: aliases. NULL: there are no more. */
+/* Returns the name of the index-th symbol (from 0) that begins exactly at addr. Several are
+ * aliases. Returns NULL when there are no more. */
 const char *elfsym_alias(const struct elfsym *symbols, uint64_t addr, size_t index);
 
-/* The name of the table that is read: ".symtab" or ".dynsym". */
+/* Returns the name of the table that is read: ".symtab" or ".dynsym". */
 const char *elfsym_table(const struct elfsym *symbols);
 size_t elfsym_count(const struct elfsym *symbols);
 

@@ -22,21 +22,23 @@ const struct elf_machine *image_machine(const struct image *image);
  * program was built for another machine, or another system than Linux. */
 struct error *image_check_traced(const struct image *image);
 bool image_is_pie(const struct image *image);
-/* "" when the file has none; lower-case hex of the GNU build-id note, borrowed. */
+/* Returns the GNU build-id note as lower-case hex, or "" when the file has none. Borrowed. */
 const char *image_build_id(const struct image *image);
-/* True when the file has no ELF symbol table (.symtab). */
+/* Returns whether the file has no ELF symbol table (.symtab). */
 bool image_is_stripped(const struct image *image);
 
-/* Borrowed pointer to `size` bytes at link-time address addr, or NULL when they do not lie inside
- * the file-backed part of one loadable segment. */
+/* Returns a borrowed pointer to `size` bytes at link-time address addr. Returns NULL when they do
+ * not lie inside the file-backed part of one loadable segment. */
 const void *image_at(const struct image *image, uint64_t addr, uint64_t size);
-/* As image_at, with the number of bytes that are there (>= 1) in *ret_size. */
+/* Returns a pointer as image_at() does, and the number of bytes that are there (>= 1) in
+ * *ret_size. */
 const void *image_rest(const struct image *image, uint64_t addr, uint64_t *ret_size);
-/* False when outside. */
+/* Read a number at a link-time address. Return false when it lies outside of the file. */
 bool image_u64(const struct image *image, uint64_t addr, uint64_t *ret);
 bool image_u32(const struct image *image, uint64_t addr, uint32_t *ret);
 
-/* File offset of a link-time address (where a uprobe is placed); false when not file-backed. */
+/* Computes the file offset of a link-time address. A uprobe is placed by it. Returns false when the
+ * address is not file-backed. */
 bool image_file_offset(const struct image *image, uint64_t addr, uint64_t *ret);
 /* The loadable segments, for computing a process's bias and for scans. */
 struct image_segment {
@@ -50,7 +52,8 @@ size_t image_segments(const struct image *image, const struct image_segment **re
 /* Copies the first segment of code to *ret. Returns false when there is none. */
 bool image_code(const struct image *image, struct image_segment *ret);
 
-/* A section by name; false when absent or when the file has no section headers. */
+/* Finds a section by name. Returns false when it is absent, or when the file has no section
+ * headers. */
 bool image_section(const struct image *image, const char *name, uint64_t *ret_addr,
 		   uint64_t *ret_size);
 /* Sections by number, 0 to count - 1; an image without section headers has none. */
@@ -64,14 +67,15 @@ struct image_section {
 };
 size_t image_section_count(const struct image *image);
 bool image_section_get(const struct image *image, size_t index, struct image_section *ret);
-/* The loaded section that addr lies in; false when none does. */
+/* Finds the loaded section that addr lies in. Returns false when there is none. */
 bool image_section_at(const struct image *image, uint64_t addr, struct image_section *ret);
-/* An ELF symbol (.symtab) by exact name; false when absent. */
+/* Finds an ELF symbol (.symtab) by its exact name. Returns false when it is absent. */
 bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
 		  uint64_t *ret_size);
 
-/* Gives back the memory of the file's pages that were touched so far; touching them again reads
- * them again. For after a pass over much of the file: symbol's own passes do it themselves. */
+/* Gives back the memory of the file's pages that were touched so far. A page that is touched again
+ * is read again. Call it after a pass over much of the file. The passes of this room do so
+ * themselves. */
 void image_trim(const struct image *image);
 
 #endif

@@ -19,7 +19,7 @@ const struct elf_machine *elf_machine_find(uint16_t number);
 /* Makes the error (ERROR_TARGET) for a program that is not read, or not traced. program: the name of
  * the file; what: "a riscv64 program". */
 struct error *elf_refuse(const char *program, const char *what);
-/* As elf_refuse, for a file of a machine that elf_machine_find() does not know. */
+/* Makes the error as elf_refuse() does, for a machine that elf_machine_find() does not know. */
 struct error *elf_refuse_machine(const char *program, uint16_t number);
 /* Returns NULL when `trace` can place probes in a program of this machine and of this system
  * (e_ident[EI_OSABI]); else the error. */

@@ -17,10 +17,12 @@ struct error *gopcln_open(const struct image *image, struct gopcln **ret);
 void gopcln_close(struct gopcln *tab); /* NULL is legal */
 CLEANUP_FUNC(struct gopcln, gopcln_close)
 
-/* As found: "go1.26.5", sometimes with a suffix (" X:noswissmap"); "" when nowhere to be found (then
- * minor is a lower bound from the table's magic, moduledata's shape and funcIDs). Borrowed. */
+/* Returns the version as it was found: "go1.26.5", sometimes with a suffix (" X:noswissmap").
+ * Returns "" when the file has none. minor is then a lower bound from the table's magic,
+ * moduledata's shape and funcIDs. Borrowed. */
 const char *gopcln_version(const struct gopcln *tab);
-/* 26 for go1.26.5; from the shapes alone when the version string is absent. */
+/* Returns the minor release: 26 for go1.26.5. Without a version string it follows from the shapes
+ * alone. */
 unsigned gopcln_minor(const struct gopcln *tab);
 /* The module's bounds, link-time: [text, etext), [types, etypes), gofunc... */
 struct gopcln_module {
@@ -42,7 +44,7 @@ struct gopcln_func {
 	uint32_t index;	  /* row in functab */
 };
 
-/* The function that holds addr; false when none does. */
+/* Finds the function that holds addr. Returns false when there is none. */
 bool gopcln_func_at(const struct gopcln *tab, uint64_t addr, struct gopcln_func *ret);
 
 /* Looks up `n` functions by exact name in one pass. ret[i].entry is 0 where names[i] is absent.
@@ -50,22 +52,24 @@ bool gopcln_func_at(const struct gopcln *tab, uint64_t addr, struct gopcln_func 
 void gopcln_find(const struct gopcln *tab, const char *const names[], size_t n,
 		 struct gopcln_func ret[]);
 size_t gopcln_func_count(const struct gopcln *tab);
-/* The function of row index; false when index is out of range or the row is corrupt. */
+/* Reads the function in row `index`. Returns false when index is out of range, or when the row is
+ * corrupt. */
 bool gopcln_func_get(const struct gopcln *tab, uint32_t index, struct gopcln_func *ret);
 
 #define GOPCLN_INLINE_MAX 64 /* deepest inlining that is followed */
 
-/* The source-level frames at pc, innermost first: inlined ones, then the physical function.
- * pc is the address of an instruction: for a return address, pass it minus 1. The frame of an
- * inlined call carries the line inside the inlined function; its caller's, the line of the call.
- * Returns the number written (<= max, at least 1), or 0 when no function holds pc. */
+/* Finds the source-level frames at pc, innermost first: the inlined ones, then the physical
+ * function. pc is the address of an instruction. For a return address, pass it minus 1. The frame
+ * of an inlined call has the line inside the inlined function, and the frame of its caller has the
+ * line of the call. Returns the number written (<= max, at least 1), or 0 when no function holds
+ * pc. */
 size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct frame *ret, size_t max);
 
-/* How many calls of the function `name` were inlined into func. */
+/* Returns how many calls of the function `name` were inlined into func. */
 size_t gopcln_inlined(const struct gopcln *tab, const struct gopcln_func *func, const char *name);
 
-/* The stack-pointer delta (bytes pushed since entry, return address not counted) at pc, from the
- * function's pcsp table; false when unknown. */
+/* Finds the stack-pointer delta at pc in the function's pcsp table: the bytes pushed since the
+ * entry, without the return address. Returns false when it is unknown. */
 bool gopcln_sp_delta(const struct gopcln *tab, uint64_t pc, int32_t *ret);
 
 #endif

@@ -79,7 +79,8 @@ static inline struct reader span_reader(struct span span, uint64_t offset)
 }
 
 /* The NUL-terminated string at offset, or NULL. */
-/* A name or a path; NULL when it does not end, or later than any of a compiler's. */
+/* Returns the NUL-terminated name or path at offset. Returns NULL when it does not end, or when it
+ * is longer than a compiler makes one. */
 static inline const char *span_cstr(struct span span, uint64_t offset)
 {
 	struct reader r;

@@ -58,18 +58,20 @@ struct gotype {
 	bool empty_interface; /* interface: no methods (eface: first word is the type) */
 };
 
-/* False when no sane type descriptor stands at addr: sane is, for one, that kinds of a fixed size
- * have it (an int is 8 bytes), whatever the file says. */
+/* Reads the type descriptor at addr. Returns false when the bytes there are no sane one. A kind of
+ * fixed size, for example, must have that size (an int is 8 bytes). */
 bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret);
 
-/* Appends the type's string as reflect's String() gives it ("map[string]*main.session"). A map
- * made by reflect.MapOf at run time has no name in the file: its string is put together from its
- * key's and element's. A name of more than GOTYPE_NAME_MAX bytes is
- * cut there, and GOTYPE_NAME_CUT stands behind it. Returns false (nothing appended) when unreadable. */
+/* Appends the type's string as reflect's String() gives it ("map[string]*main.session"). A map type
+ * that reflect.MapOf made at run time has no name in the file. Its string is put together from
+ * those of its key and its element. A name of more than GOTYPE_NAME_MAX bytes is cut there, and
+ * GOTYPE_NAME_CUT stands behind it. Returns false and appends nothing when the type is
+ * unreadable. */
 #define GOTYPE_NAME_MAX 4096
 #define GOTYPE_NAME_CUT "\xe2\x80\xa6 (cut)"
 bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to);
-/* As gotype_name, for filters: the name is not cut (a name of a megabyte is). */
+/* Appends the name as gotype_name() does, for filters. The name is not cut, except at a
+ * megabyte. */
 bool gotype_name_whole(const struct gotypes *types, uint64_t addr, struct buf *to);
 
 struct gotype_field {
@@ -78,7 +80,8 @@ struct gotype_field {
 	uint64_t type;	 /* run-time address */
 	uint64_t offset; /* bytes from the start of the struct */
 };
-/* Field `index` of a struct type; false when there is none or it is unreadable. */
+/* Reads field `index` of a struct type. Returns false when there is none, or when it is
+ * unreadable. */
 bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64_t index,
 		  struct gotype_field *ret);
 

@@ -34,7 +34,8 @@ struct go_key_plan {
 	uint32_t visits; /* types looked at to make it; set on failure too */
 };
 
-/* False when the type cannot be read. Bounded: a few thousand visits. */
+/* Makes the plan of a key type. Returns false when the type cannot be read. Looks at a few thousand
+ * types at most. */
 bool go_key_plan(const struct gotypes *types, uint64_t type, struct go_key_plan *ret);
 
 struct go_key_segment {
