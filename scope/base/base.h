@@ -11,7 +11,9 @@
  *   frame.h    one frame of a source-level stack
  *   memory.h   memory that is read by address, of whatever it is
  *   descriptors.h  what to do, and to say, when descriptors run out
- *   table.h    a map from 64-bit keys to 32-bit values, of the library of this project
+ *
+ * table.h, a map from 64-bit keys to 32-bit values, is included by those who use it: it brings the
+ * headers of the map with it, which are longer than all of the above.
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
@@ -32,7 +34,6 @@
 #include "base/search.h"
 #include "base/file.h"
 #include "base/frame.h"
-#include "base/table.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/descriptors.h"

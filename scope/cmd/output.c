@@ -1,6 +1,7 @@
 #include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/options.h"
+#include "read/layout/layout.h"
 
 #include <errno.h>
 #include <sys/ioctl.h>

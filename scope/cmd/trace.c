@@ -6,6 +6,8 @@
 #include "cmd/cmd.h"
 #include "cmd/status.h"
 #include "watch/session/session.h"
+#include "show/event/event.h"
+#include "show/aggr/aggr.h"
 
 #include <signal.h>
 #include <stdio.h>

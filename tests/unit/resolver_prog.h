@@ -7,6 +7,8 @@
 
 #include "goprog.h"
 #include "watch/resolve/resolve.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
 
 #define BIAS	 0x555500000000ull
 #define MAP_TYPE "map[string]int"

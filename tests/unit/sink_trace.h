@@ -6,6 +6,8 @@
 #include <math.h>
 
 #include "show/sink/sink.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
 
 #define FRAME(func_, file_, line_, inlined_)                                                 \
 	{                                                                                    \

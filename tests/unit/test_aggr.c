@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "show/aggr/aggr.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
 
 #define FRAME(func_, file_, line_)                                                          \
 	{                                                                                   \

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/base.h"
+#include "base/table.h"
 
 /* --- buf --- */
 

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "watch/engine/engine.h"
+#include "read/layout/layout.h"
 
 #define STRING(s)                                                              \
 	{                                                                      \

@@ -3,6 +3,8 @@
 #include "test.h"
 
 #include "resolver_prog.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
 
 /* ---- what is in an event ---- */
 

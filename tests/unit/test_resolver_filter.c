@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "resolver_prog.h"
+#include "show/event/event.h"
 
 static void check_filter(struct program *p, const struct record *r, enum resolved expected)
 {

@@ -17,6 +17,9 @@
 #include "show/sink/sink.h"
 #include "golden.h"
 #include "sink_trace.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
+#include "show/aggr/aggr.h"
 
 static void emit_to_sink(void *to, const struct event *event)
 {

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include "gofake.h"
+#include "base/table.h"
 
 #include <time.h>
 

@@ -6,6 +6,7 @@
 
 #include "watch/filter/filter.h"
 #include "watch/engine/type_table.h"
+#include "base/table.h"
 
 /* As type_index() in watch/engine/bpf/key.bpf.h. */
 static uint32_t find(const struct type_table *table, uint64_t link)

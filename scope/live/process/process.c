@@ -1,4 +1,5 @@
 #include "live/process/process.h"
+#include "base/table.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,6 +7,7 @@
  * the same at all indirect jumps.
  */
 #include "read/code/track.h"
+#include "base/table.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
 #include "base/base.h"
+#include "base/table.h"
 #include "read/elf/elf.h"
 #include "read/gofile/gopcln.h"
 #include "read/gofile/gonames.h"

@@ -6,6 +6,7 @@
 
 #include "read/code/code.h"
 #include "read/site/site.h"
+#include "base/table.h"
 
 /* A site whose type is what a value of its function's caller says. */
 struct site_open {

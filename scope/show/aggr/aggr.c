@@ -3,6 +3,9 @@
  * each id. */
 #include "base/text/text.h"
 #include "show/aggr/aggr.h"
+#include "base/table.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
 
 #define ROWS_DEFAULT   10000
 #define GOROUTINES_MAX 64

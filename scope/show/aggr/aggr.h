@@ -6,7 +6,9 @@
 #ifndef SHOW_AGGR_AGGR_H
 #define SHOW_AGGR_AGGR_H
 
-#include "show/event/event.h"
+#include "base/base.h"
+
+struct event; /* show/event/event.h */
 
 enum aggr_by { AGGR_BY_SITE, AGGR_BY_MAP, AGGR_BY_TYPE, AGGR_BY_KEY };
 

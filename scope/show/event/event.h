@@ -11,7 +11,9 @@
 #define SHOW_EVENT_EVENT_H
 
 #include "base/base.h"
-#include "read/layout/layout.h"
+
+struct map_state; /* both: read/layout/layout.h */
+struct value;
 
 enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_GAP, EVENT_END };
 #define EVENT_KINDS (EVENT_END + 1)

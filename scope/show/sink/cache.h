@@ -11,6 +11,7 @@
 #define SHOW_SINK_CACHE_H
 
 #include "base/base.h"
+#include "base/table.h"
 
 /* A traced program decides how many stacks there are. Past these limits the cache starts anew. */
 #define CACHE_TEXTS_MAX (1u << 16)

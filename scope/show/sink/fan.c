@@ -1,4 +1,5 @@
 #include "show/sink/sink.h"
+#include "show/event/event.h"
 
 struct error *fan_add(struct fan *fan, struct sink *sink)
 {

@@ -3,6 +3,8 @@
 #include "base/text/text.h"
 #include "show/sink/cache.h"
 #include "show/sink/text.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
 
 struct json_state {
 	struct cache stacks; /* the array of frames */

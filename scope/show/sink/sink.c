@@ -1,4 +1,5 @@
 #include "show/sink/sink.h"
+#include "show/event/event.h"
 
 #include <errno.h>
 #include <limits.h>

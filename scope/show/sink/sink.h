@@ -15,8 +15,12 @@
 #ifndef SHOW_SINK_SINK_H
 #define SHOW_SINK_SINK_H
 
-#include "show/event/event.h"
-#include "show/aggr/aggr.h"
+#include "base/base.h"
+
+struct aggr;  /* show/aggr/aggr.h */
+struct event; /* this and the next two: show/event/event.h */
+struct event_lost;
+struct event_sink;
 
 struct sink_options {
 	int fd;		   /* where to write; stays the caller's */

@@ -8,6 +8,7 @@
 #include "base/text/text.h"
 #include "show/sink/text.h"
 #include "show/columns/columns.h"
+#include "show/aggr/aggr.h"
 
 #define ROWS_SHOWN     20
 #define GOROUTINES_MAX 64 /* aggr.h: more are not told apart */

@@ -13,6 +13,7 @@
  * measured or written: no control character of its reaches the terminal.
  */
 #include "show/sink/text.h"
+#include "show/aggr/aggr.h"
 
 #include <time.h>
 

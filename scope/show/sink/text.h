@@ -12,6 +12,7 @@
 #define SHOW_SINK_TEXT_H
 
 #include "base/text/text.h"
+#include "show/event/event.h"
 #include "show/sink/cache.h"
 #include "show/sink/sink.h"
 

@@ -7,6 +7,7 @@
  *           main.main            /src/main.go:12
  */
 #include "show/sink/text.h"
+#include "read/layout/layout.h"
 
 #define INDENT 6
 

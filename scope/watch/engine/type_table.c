@@ -1,7 +1,9 @@
 #include "watch/engine/type_table.h"
+#include "read/layout/layout.h"
 
 #include "watch/engine/engine.h"
 #include "watch/engine/key_match.h"
+#include "base/table.h"
 
 static void plan_to_wire(const struct go_key_plan *plan, struct wire_type *wire)
 {

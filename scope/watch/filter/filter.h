@@ -9,8 +9,10 @@
 #ifndef WATCH_FILTER_FILTER_H
 #define WATCH_FILTER_FILTER_H
 
-#include "show/event/event.h"
+#include "base/base.h"
 #include "read/gofile/gofile.h"
+
+struct value; /* read/layout/layout.h */
 
 struct filter {
 	uint64_t map;		/* 0: any */

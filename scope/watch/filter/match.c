@@ -1,6 +1,7 @@
 #include "base/text/text.h"
 #include "watch/filter/pattern.h"
 #include "watch/filter/shape.h"
+#include "read/layout/layout.h"
 
 #include <math.h>
 

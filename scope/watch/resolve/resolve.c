@@ -1,4 +1,6 @@
 #include "watch/resolve/resolve.h"
+#include "show/event/event.h"
+#include "read/layout/layout.h"
 
 #include "live/process/process.h"
 #include "watch/resolve/stacks.h"

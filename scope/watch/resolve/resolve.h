@@ -8,8 +8,9 @@
 #ifndef WATCH_RESOLVE_RESOLVE_H
 #define WATCH_RESOLVE_RESOLVE_H
 
-#include "show/event/event.h"
 #include "watch/engine/engine.h"
+
+struct event; /* show/event/event.h */
 
 struct resolver;
 

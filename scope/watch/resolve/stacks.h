@@ -4,6 +4,7 @@
 
 #include "show/event/event.h"
 #include "watch/filter/filter.h"
+#include "base/table.h"
 
 struct stack {
 	uint32_t first_pc, npcs;       /* in pcs: {ip, bias, cut, return addresses ...} */

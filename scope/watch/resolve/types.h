@@ -4,6 +4,7 @@
 
 #include "read/gofile/gofile.h"
 #include "watch/filter/filter.h"
+#include "base/table.h"
 
 #include <sys/types.h>
 

@@ -1,6 +1,7 @@
 /* The table of processes that are watched, and their start and exit records. Nothing here takes
  * records out of the engine. */
 #include "watch/session/session_priv.h"
+#include "read/layout/layout.h"
 
 #include "version.h"
 

@@ -5,6 +5,7 @@
  * The way of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
  * the sinks. Nothing is copied on it. */
 #include "watch/session/session_priv.h"
+#include "show/aggr/aggr.h"
 
 #include <poll.h>
 #include <signal.h>

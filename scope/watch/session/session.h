@@ -24,6 +24,7 @@
 #include "show/aggr/aggr.h"
 #include "show/sink/sink.h"
 #include "watch/engine/engine.h"
+#include "show/event/event.h"
 
 enum session_notice {
 	SESSION_DETAIL,	 /* for people who asked for more */

@@ -1,5 +1,6 @@
 /* The steps from the options to attached probes. */
 #include "watch/session/session_priv.h"
+#include "read/layout/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
