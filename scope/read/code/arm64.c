@@ -44,7 +44,8 @@ static void set_target(struct code_insn *to, uint8_t flow, int64_t words)
 	to->target = to->addr + (uint64_t)words * 4;
 }
 
-/* C4.1.65: branches, exceptions, system. True when op is one that goes somewhere. */
+/* Decodes a branch, an exception or a system instruction (Arm Architecture Reference Manual,
+ * C4.1.65). Returns false when op does not change the flow. */
 static bool decode_flow(uint32_t op, struct code_insn *to)
 {
 	uint32_t call = ~(1u << SP | 1u << FP | 1u << G); /* Go's ABI keeps these */

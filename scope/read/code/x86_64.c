@@ -226,7 +226,7 @@ static uint32_t written_registers(const ZydisDecodedInstruction *insn,
 
 static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
 {
-	/* Constant: what ZydisDecoderInit() would build for each call. */
+	/* This is the decoder that ZydisDecoderInit() would build for each call. */
 	static const ZydisDecoder decoder = {
 		.machine_mode = ZYDIS_MACHINE_MODE_LONG_64,
 		.stack_width = ZYDIS_STACK_WIDTH_64,

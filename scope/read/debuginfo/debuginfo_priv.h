@@ -68,12 +68,13 @@ struct debuginfo {
 	uint64_t entries, ranges;	  /* read so far */
 };
 
-/* sections.c: prepares dwarf->elf for libdw. ret_size: bytes of what a lookup needs,
- * inflated; 0 when there is no debug information. ERROR_TARGET: too large, or corrupt. */
+/* Prepares dwarf->elf for libdw (sections.c). *ret_size is the inflated size of the sections that a
+ * lookup needs, in bytes; 0 when there is no debug information. Errors (ERROR_TARGET): too large,
+ * or corrupt. */
 struct error *debuginfo_sections(struct debuginfo *dwarf, uint64_t *ret_size);
 
-/* open.c: appends the address ranges of an entry; false when memory is out or there are too
- * many. */
+/* Appends the address ranges of an entry (open.c). Returns false when memory is out or there are
+ * too many. */
 bool debuginfo_ranges_of(struct debuginfo *dwarf, Dwarf_Die *die, uint32_t of,
 			 debuginfo_ranges_vec *to);
 void debuginfo_ranges_sort(debuginfo_ranges_vec *ranges);
@@ -81,7 +82,7 @@ void debuginfo_ranges_sort(debuginfo_ranges_vec *ranges);
 const struct debuginfo_range *debuginfo_ranges_find(const debuginfo_ranges_vec *ranges,
 						    uint64_t addr);
 
-/* index.c: walks the unit; sets read, and bad when it could not be read to its end. */
+/* Walks the unit (index.c). Sets read, and sets bad when the unit could not be read to its end. */
 void debuginfo_unit_read(struct debuginfo *dwarf, struct debuginfo_unit *unit);
 
 #endif

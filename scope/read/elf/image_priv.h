@@ -40,7 +40,7 @@ struct image {
  * or when they are mostly a hole of it. */
 const uint8_t *image_file_bytes(const struct image *image, uint64_t offset, uint64_t size);
 
-/* image_holes.c: finds out where the file has holes. */
+/* Finds the holes of the file (image_holes.c). */
 void image_find_extents(struct image *image, int fd);
 /* Tells whether a part of the file is mostly a hole, and too large to be read for nothing. The part
  * lies inside the file. */

@@ -1,11 +1,11 @@
-/* explain: what an address is, from each source there is, side by side, and whether they agree.
+/* explain: what is at an address. Each source answers by itself, and the answers are compared.
  *
  *   gopclntab  the Go runtime's own table: functions, lines, inlined calls; in every Go program
  *   symbols    .symtab or .dynsym: functions only, Go's and C's; not where a program is stripped
  *   dwarf      debug information, in the file or beside it: functions, lines, inlined calls
  *
- * A module is one file; an address comes with the module that it lies in, if any, and the link-time
- * address there (cmd/ knows processes and biases).
+ * A module is one file. A query has the module that the address lies in, if any, and the link-time
+ * address there. Processes and biases are known to cmd/ only.
  */
 #ifndef READ_EXPLAIN_EXPLAIN_H
 #define READ_EXPLAIN_EXPLAIN_H
@@ -37,15 +37,16 @@ CLEANUP_FUNC(struct explain_module, explain_module_close)
 const char *explain_module_path(const struct explain_module *module);
 int explain_module_fd(const struct explain_module *module); /* stays the module's */
 const struct image *explain_module_image(const struct explain_module *module);
-/* NULL when the module is not a Go program. */
+/* Returns the Go tables, or NULL when the module is not a Go program. */
 const struct gopcln *explain_module_gopcln(struct explain_module *module);
-/* Begins to read the debug information, in another process: it takes longest, and is ready the
- * sooner. */
+/* Begins to read the debug information in another process. This takes longest, so an early call
+ * saves time. */
 void explain_module_prepare_dwarf(struct explain_module *module);
-/* The separate debug file that is read; "": none, or not asked yet. */
+/* Returns the separate debug file that is read, or "" when there is none or it was not asked
+ * yet. */
 const char *explain_module_separate(const struct explain_module *module);
-/* Why the source answers nothing at all in this module ("stripped: ..."); NULL: it can answer, or
- * was not asked yet. */
+/* Returns the reason why the source answers nothing at all in this module ("stripped: ...").
+ * Returns NULL when it can answer, or was not asked yet. */
 const char *explain_module_why(const struct explain_module *module, enum explain_source source);
 
 /* ---- addresses ---- */
@@ -69,7 +70,7 @@ struct explain_answer {
 	uint64_t size;	/* symbols: of the symbol; 0 when the table does not say */
 };
 
-/* In what two sources differ. */
+/* The points in which two sources can differ. */
 enum {
 	EXPLAIN_DIFFER_FUNC = 1,   /* the physical function's name */
 	EXPLAIN_DIFFER_ENTRY = 2,  /* where it begins */
@@ -81,29 +82,31 @@ enum {
 struct explanation {
 	struct explain_query query;
 	struct explain_answer by[EXPLAIN_SOURCES];
-	int best;	     /* the source to believe: enum explain_source, or -1: none answered */
-	uint32_t differ;     /* EXPLAIN_DIFFER_... bits over all that answered */
-	const char *section; /* what it lies in where no source answers; "" when unknown */
+	int best;	 /* the source to believe: enum explain_source, or -1: none answered */
+	uint32_t differ; /* EXPLAIN_DIFFER_... bits over all that answered */
+	const char *
+		section; /* the section that the address lies in, when no source answers; "" when unknown */
 };
 
 struct explain;
-/* sources: EXPLAIN_BIT()s of those that are always asked; fallback: of those that are asked where
- * gopclntab was not asked or has no answer. */
+/* Makes an explainer. sources: EXPLAIN_BIT()s of the sources that are always asked. fallback: those
+ * of the sources that are asked only when gopclntab was not asked or has no answer. */
 struct error *explain_new(uint32_t sources, uint32_t fallback, struct explain **ret);
 void explain_free(struct explain *explain); /* NULL is legal */
 CLEANUP_FUNC(struct explain, explain_free)
 
-/* Explains n addresses; *ret is an array of n, in the same order, valid until the next call. The
- * more at once, the cheaper. Errors: out of memory. What a source cannot tell is no error. */
+/* Explains n addresses. *ret is an array of n in the same order, valid until the next call. Many
+ * addresses in one call are cheaper than many calls. Errors: out of memory. What a source cannot
+ * tell is no error. */
 struct error *explain(struct explain *explain, const struct explain_query *queries, size_t n,
 		      const struct explanation **ret);
 
-/* True when two function names mean one function: equal, or one has "[...]" where the other spells
- * type arguments out, or one has what linkers and compilers add to symbols (".abi0", ".cold",
- * ".part.0"...). */
+/* Returns whether two function names mean one function. They may be equal. One may have "[...]"
+ * where the other spells type arguments out. One may have a suffix that linkers and compilers add
+ * to symbols (".abi0", ".cold", ".part.0"...). */
 bool explain_same_func(const char *a, const char *b);
-/* The function of a frame of an answer, or, where the source has lines alone (assembly), the name
- * of the symbol there; "" when nobody knows. */
+/* Returns the function of a frame of an answer. Where the source has lines alone (assembly), it is
+ * the name of the symbol there. Returns "" when no source knows it. */
 const char *explain_func(const struct explanation *e, const struct explain_answer *answer,
 			 size_t frame);
 /* Appends "function, line" for EXPLAIN_DIFFER_... bits. */

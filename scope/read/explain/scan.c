@@ -41,7 +41,8 @@ static size_t hex_digits(const char *p, const char *end, uint64_t *ret)
 	return n;
 }
 
-/* Tells whether p goes on with a word that begins before it; an escape's letter (\t) begins none. */
+/* Tells whether the byte at p continues a word that begins before it. The letter of an escape (\t)
+ * begins no word. */
 static bool is_part(const char *begin, const char *p)
 {
 	if (p == begin || !is_word(p[-1]))
@@ -383,8 +384,8 @@ static size_t scan_words(struct scan_state *state, const char *line, struct scan
 /* The most hits of a frame's place: the offset, and some words "pc=0x...". */
 #define PLACE_HITS 4
 
-/* Takes the place of the frame that waits for one: its offset and its pc, which is one more way to say
- * what the offset says. Returns the number of hits, 0 when the piece is no place. */
+/* Takes the place of the frame that waits for one: its offset and its pc. Both lead to the same
+ * address. Returns the number of hits, or 0 when the piece is no place. */
 static size_t scan_place(struct scan_state *state, const struct scan_text *text,
 			 struct scan_hit ret[PLACE_HITS])
 {

@@ -27,7 +27,7 @@ enum scan_kind {
 	SCAN_PLAIN,  /* an address */
 	SCAN_RETURN, /* an address that a call returns to, of a stack in a Go profile's text */
 	SCAN_PERF,   /* of perf script's frame: in the file that the line names */
-	SCAN_FRAME,  /* of a Go traceback's frame: which of the two its file and line tell */
+	SCAN_FRAME, /* the pc of a Go traceback's frame; its line tells whether a call returns there */
 	SCAN_OFFSET, /* an offset from the beginning of the function in the line above */
 };
 

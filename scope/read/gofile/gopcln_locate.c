@@ -42,7 +42,7 @@ struct locate {
 	uint64_t header_word; /* the header's first 8 bytes, magic left out */
 	unsigned candidates;
 	bool too_old;		/* a table of Go before 1.18 was seen */
-	uint32_t strange_magic; /* .gopclntab exists, with this magic */
+	uint32_t strange_magic; /* the unknown magic of a section .gopclntab; 0: none */
 };
 
 /* ---- moduledata ---- */

@@ -78,7 +78,6 @@ static inline struct reader span_reader(struct span span, uint64_t offset)
 	return reader_over(span.data + offset, span.size - offset);
 }
 
-/* The NUL-terminated string at offset, or NULL. */
 /* Returns the NUL-terminated name or path at offset. Returns NULL when it does not end, or when it
  * is longer than a compiler makes one. */
 static inline const char *span_cstr(struct span span, uint64_t offset)
@@ -91,13 +90,15 @@ static inline const char *span_cstr(struct span span, uint64_t offset)
 	return reader_cstr(&r);
 }
 
-/* gopcln.c: the _func record of a functab row; false when it does not lie inside the table. */
+/* Reads the _func record of a functab row (gopcln.c). Returns false when it does not lie inside the
+ * table. */
 bool gopcln_record(const struct gopcln *tab, uint32_t index, struct func_record *ret);
 
-/* gopcln_locate.c: fills image-derived fields of tab (all but version and wrapper_id). */
+/* Fills the fields of tab that come from the image: all but version and wrapper_id
+ * (gopcln_locate.c). */
 struct error *gopcln_locate(struct gopcln *tab);
 
-/* gopcln_version.c: fills version, minor, wrapper_id. Cannot fail: absent is "". */
+/* Fills version, minor and wrapper_id (gopcln_version.c). Cannot fail. An absent version is "". */
 void gopcln_find_version(struct gopcln *tab);
 
 #endif

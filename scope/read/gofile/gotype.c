@@ -260,7 +260,7 @@ static bool append_chan(const struct gotypes *types, const struct raw *raw,
 	return open;
 }
 
-/* A name put together from those of the parts, for a type that reflect made. */
+/* Appends a name that is put together from the names of the parts, for a type that reflect made. */
 static bool append_built(const struct gotypes *types, const struct raw *raw,
 			 const struct gotype *type, unsigned depth, size_t limit, struct buf *to)
 {

@@ -75,7 +75,8 @@ static struct error *add_literal(struct parent *parent, uint64_t entry)
 	return !entry || vec_push(&parent->deferred, entry) ? NULL : error_nomem();
 }
 
-/* By runtime.deferproc(closure), or runtime.deferprocStack(&_defer). */
+/* Adds the closure that a call of runtime.deferproc(closure) or runtime.deferprocStack(&_defer)
+ * defers. */
 static struct error *add_from_call(struct parent *parent, const struct code_insn *call,
 				   uint64_t target)
 {

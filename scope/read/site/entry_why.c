@@ -88,7 +88,8 @@ void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
 				    : "reflect.Value.SetMapIndex");
 	else if (entry->kind == GO_ENTRY_CLEAR)
 		why_clear(row, go_minor, to);
-	else if (row->type || row->instances_n) /* instances are of one shape */
+	else if (row->type ||
+		 row->instances_n) /* all instances have one shape, so the first speaks for them */
 		why_delete(entry, row->type ? row->type : row->instances[0], to);
 	else
 		why_entry(entry, to);

@@ -146,7 +146,8 @@ static struct error *ask_callers(struct site_search *search, const site_question
 	return err;
 }
 
-/* What begins at the closure is asked of those who make it, the rest of those who call. */
+/* Answers one round of questions. A value that begins at the closure is looked up where the closure
+ * is made, and any other value where the function is called. */
 static struct error *round_once(struct site_search *search, const site_questions *asked,
 				site_questions *next)
 {

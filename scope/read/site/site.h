@@ -1,16 +1,15 @@
-/* site: every place in a Go executable where a map loses elements, from the file alone.
+/* site: every place in a Go executable where a map loses elements. The file alone is read.
  *
- * The compiler turns delete and clear into calls of a few runtime functions, the entries. A site
- * is an instruction that calls one (or jumps to it, as a tail call does). Each is found: the
- * text is searched for them (code/calls.h), and what only looks like one is dropped. Left out is
- * what is no delete: the jump back to a function's own entry that follows its stack check's call
- * of morestack.
+ * The compiler turns delete and clear into calls of a few runtime functions, the entries. A site is
+ * an instruction that calls an entry, or jumps to it as a tail call. The text is searched for
+ * candidates (code/calls.h), and those that are no instructions are dropped. One more jump is no
+ * site: after its stack check has called morestack, a function jumps back to its own entry.
  *
- * What an entry calls in turn is not a site: but entries call entries (on Swiss maps
- * runtime.mapdelete calls (*Map).Delete), and these calls are, marked as wrappers. A build with
- * a profile inlines some of the runtime's functions into others: then there is one such call
- * less, and nothing else changes, for the compiler makes the calls of the program's own sites
- * after it has inlined.
+ * A function that an entry calls is no entry in general. But entries call entries: on Swiss maps
+ * runtime.mapdelete calls (*Map).Delete. These calls are sites, marked as wrappers. A build with a
+ * profile inlines some of the runtime's functions into others. There is one such call less then,
+ * and nothing else changes: the compiler makes the calls of the program's own sites after it has
+ * inlined.
  */
 #ifndef READ_SITE_SITE_H
 #define READ_SITE_SITE_H
@@ -43,11 +42,11 @@ struct site_row {
 	size_t frames_n;
 	const struct site_type *type; /* NULL: see why_no_type */
 	const char *why_no_type;      /* static; NULL when there is a type */
-	/* In generic code: the types that it is called with, as far as found. Owned array. */
+	/* In generic code: the types that callers pass, as far as they were found. Owned array. */
 	const struct site_type **instances;
 	size_t instances_n;
-	/* Sites of the same source function, file and line: one where it is called from nowhere
-	 * else or not inlined. A breakpoint on the line must stand at all of them. */
+	/* The number of sites that have this source function, file and line. It is 1 unless the
+	 * function was inlined. A breakpoint on the line must stand at all of them. */
 	uint32_t copy, copies; /* this one is number `copy`, from 1 */
 };
 
@@ -59,13 +58,14 @@ struct sites {
 	enum go_maps maps; /* the layout of the program's maps */
 };
 
-/* Finds them all. image and tab are borrowed and must outlive the result. Errors (ERROR_TARGET):
- * the text lies outside the file; out of memory. A program without a delete has none: no error. */
+/* Finds all sites. image and tab are borrowed and must outlive the result. Errors (ERROR_TARGET):
+ * the text lies outside the file; out of memory. A program without a delete has no sites, which is
+ * no error. */
 struct error *site_find(const struct image *image, const struct gopcln *tab, struct sites *ret);
 void site_fini(struct sites *sites);
 
-/* The frame of the function whose source deletes, and the frame of the function whose code holds the
- * pc. They are the same where nothing was inlined. */
+/* Return the frame of the function whose source deletes, and the frame of the function whose code
+ * holds the pc. They are the same where nothing was inlined. */
 static inline const struct frame *site_innermost(const struct site_row *row)
 {
 	return &row->frames[0];
@@ -86,23 +86,24 @@ struct site_change {
 };
 
 struct site_changes {
-	/* Those where nothing changed too; by the pc in the second binary, those that went last. */
+	/* All pairs, also those where nothing changed, by the pc in the second binary. Sites that
+	 * went come last. */
 	VEC(struct site_change) list;
 };
 
-/* Pairs the sites of two binaries: by function, inline chain, map type and entry; what is left
- * then by less and less of it. Addresses and lines do not count: code that only moved is no
- * change. Of several alike in a function the first becomes the first, and so on. Borrows from
- * both. Errors: out of memory. */
+/* Pairs the sites of two binaries by function, inline chain, map type and entry. Sites without a
+ * partner are then paired by fewer and fewer of these. Addresses and lines do not count, since code
+ * that only moved is no change. Among several alike in a function, the first is paired with the
+ * first, and so on. Borrows from both. Errors: out of memory. */
 struct error *site_compare(const struct sites *from, const struct sites *to,
 			   struct site_changes *ret);
 void site_changes_fini(struct site_changes *changes);
 
-/* Why the compiler chose this entry: "string key, 8-byte element". */
+/* Appends why the compiler chose this entry: "string key, 8-byte element". */
 void site_why(const struct site_row *row, unsigned go_minor, struct buf *to);
 
-/* The import path in front of a function's name: "net/http" of "net/http.(*Transport).f".
- * Returns its length. */
+/* Returns the length of the import path in front of a function's name: "net/http" of
+ * "net/http.(*Transport).f". */
 size_t site_package(const char *func);
 
 #endif

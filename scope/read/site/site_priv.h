@@ -8,7 +8,7 @@
 #include "read/site/site.h"
 #include "base/table.h"
 
-/* A site whose type is what a value of its function's caller says. */
+/* A site whose type is a value that the function's caller passes. */
 struct site_open {
 	uint32_t site;
 	uint64_t func; /* entry of the function */
@@ -45,8 +45,8 @@ void site_search_close(struct site_search *search);
 /* Compares two uint64_t, for qsort(). */
 int site_compare_addr(const void *a, const void *b);
 
-/* Returns an error when the search has taken too long: a damaged file, or one made for it, can have many
- * sites whose tables take long to read. To be called in everything that is done many times. */
+/* Returns an error when the search has taken too long. A damaged or hostile file can have many
+ * sites whose tables take long to read. Call it in every loop with many turns. */
 struct error *site_patience(const struct site_search *search);
 /* Counts the bytes of names that a site shows. Returns an error when there are too many of them. */
 struct error *site_count_names(struct site_search *search, size_t bytes);
@@ -55,17 +55,18 @@ typedef struct error *site_scan(const struct machine_ops *machine, const void *t
 				uint64_t addr, const uint64_t targets[], size_t n,
 				struct code_calls *ret);
 
-/* search.c: code_calls_find or code_takes_find over all of the text. */
+/* Runs code_calls_find() or code_takes_find() over all of the text (search.c). */
 struct error *site_search_text(const struct site_search *search, site_scan *scan,
 			       const uint64_t targets[], size_t n, struct code_calls *ret);
 
-/* search.c: every call of the targets (n of them, ascending), also by way of trampolines. */
+/* Finds every call of the targets, also by way of trampolines (search.c). targets: n of them,
+ * ascending. */
 struct error *site_search_calls(struct site_search *search, const uint64_t targets[], size_t n,
 				struct code_calls *ret);
 /* Returns the final target of a call; follows the trampoline if target is one. */
 uint64_t site_call_target(const struct site_search *search, uint64_t target);
 
-/* search.c: one function, decoded, with what its registers hold. */
+/* One function, decoded, and the values of its registers (search.c). */
 struct site_func {
 	struct gopcln_func func;
 	struct code code;
@@ -75,7 +76,8 @@ struct site_func {
 /* Larger functions are not decoded: the largest real ones have some hundred KiB. */
 #define SITE_FUNC_MAX (4u << 20)
 
-/* False when no function holds addr, or it is corrupt: *ret is empty then, too. */
+/* Opens the function that holds addr. *ret_found is false, and *ret empty, when there is none or it
+ * is corrupt. */
 struct error *site_func_open(const struct site_search *search, uint64_t addr, struct site_func *ret,
 			     bool *ret_found);
 struct error *site_func_value(const struct site_search *search, struct site_func *func,
@@ -85,30 +87,32 @@ void site_func_close(struct site_func *func);
 void site_type_free(struct site_type *type); /* NULL is legal */
 CLEANUP_FUNC(struct site_type, site_type_free)
 
-/* type.c: the map type at a link-time address; *ret is NULL when there is none. */
+/* Finds the map type at a link-time address (type.c). *ret is NULL when there is none. */
 struct error *site_type_get(struct site_search *search, uint64_t addr,
 			    const struct site_type **ret);
-/* Follows the loads of a value that begins at a constant; false when they lead out of the file. */
+/* Follows the loads of a value that begins at a constant. Returns false when they lead out of the
+ * file. */
 bool site_value_address(const struct site_search *search, const struct code_value *value,
 			uint64_t *ret);
-/* The value in a caller, where the callee's value begins at a register that holds `outer` there. */
+/* Returns the value in the caller, when the callee's value begins at a register that holds `outer`
+ * there. */
 struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner);
 
-/* deferred.c: marks the sites that are deferred. */
+/* Marks the sites that are deferred (deferred.c). */
 struct error *site_find_deferred(struct site_search *search);
 
 typedef VEC(struct site_open) site_questions;
 
-/* generic.c: takes a value that the function at `func` has for a question: a type, or a further
- * question, which goes to next. */
+/* Takes the value that the function at `func` passes for a question. The value is a type, or leads
+ * to a further question, which is appended to next (generic.c). */
 struct error *site_answer(struct site_search *search, const struct site_open *question,
 			  uint64_t func, const struct code_value *value, site_questions *next);
-/* closure.c: answers the questions (all about the closure of the function, sorted by function)
- * by what was stored into closures where they are made. */
+/* Answers questions about closures by the values that were stored into the closures where they are
+ * made (closure.c). The questions are sorted by function. */
 struct error *site_answer_closures(struct site_search *search, const site_questions *asked,
 				   site_questions *next);
 
-/* generic.c: finds the instances of the open sites. */
+/* Finds the instances of the open sites (generic.c). */
 struct error *site_find_instances(struct site_search *search);
 
 #endif

@@ -119,7 +119,7 @@ bool site_value_address(const struct site_search *search, const struct code_valu
 struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner)
 {
 	struct code_value joined = *outer;
-	/* What is added where the one ends and the other begins. */
+	/* The offset at the joint, where `outer` ends and `inner` begins. */
 	int64_t add = (int64_t)outer->add + (inner->loads ? inner->offsets[0] : inner->add);
 
 	if (outer->root == CODE_UNKNOWN || outer->loads + inner->loads > CODE_LOADS_MAX ||

@@ -27,7 +27,7 @@ struct cell {
 	const struct column *column;
 };
 
-/* Each appends one value, as text or as JSON. A put() that appends nothing leaves the member out. */
+/* Append one value, as text or as JSON. When a put() appends nothing, the member is left out. */
 void cell_string(struct cell *cell, const char *bytes, size_t len);
 void cell_str(struct cell *cell, const char *s); /* NULL: null; in text nothing */
 void cell_number(struct cell *cell, uint64_t number);

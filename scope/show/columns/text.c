@@ -167,7 +167,7 @@ static void put_head(struct buf *to, struct layout *layout)
 	buf_char(to, '\n');
 }
 
-/* The last cell fits itself into cell->columns, and may have colours of its own. */
+/* Appends a row. The last cell fits itself into cell->columns and may have colours of its own. */
 static void put_row(struct buf *to, struct layout *layout, const void *row, size_t last)
 {
 	buf_pad(to, ' ', layout->rows->indent);

@@ -22,8 +22,8 @@ static void put_detail(struct sink *sink)
 	sink->out.bad |= state->scratch.bad;
 }
 
-/* "user:42" of map[string]*main.session
- * Nothing when the line above has them whole. */
+/* Appends the line "user:42" of map[string]*main.session.
+ * Appends nothing when the line above has key and type whole. */
 static void put_key_type(struct sink *sink, const struct event_removal *event)
 {
 	struct text_state *state = sink->state;

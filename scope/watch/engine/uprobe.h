@@ -72,7 +72,7 @@ struct error *uprobe_load(struct uprobe *uprobe);
  * uprobe_forget_message(). */
 struct error *uprobe_failed(const char *what, int errnum);
 void uprobe_forget_message(void);
-/* Is this Linux major.minor or later? */
+/* Returns whether this is Linux major.minor or later. */
 bool uprobe_kernel_is(unsigned major, unsigned minor);
 
 /* ---- uprobe_attach.c: ops ---- */
@@ -96,7 +96,7 @@ bool uprobe_cost(const struct engine *engine, struct engine_cost *ret);
 
 /* ---- uprobe.c ---- */
 
-/* The ring buffer's callback; ctx: struct uprobe. */
+/* Takes a record of the ring buffer, as libbpf's callback. ctx: struct uprobe. */
 int uprobe_on_sample(void *ctx, void *record, size_t size);
 
 #endif

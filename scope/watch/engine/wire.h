@@ -212,7 +212,7 @@ static inline uint64_t wire_type_tag(uint64_t link)
 		       : link << (WIRE_TYPE_INDEX_BITS - 3);
 }
 
-/* mask: buckets - 1; multiplier: odd. */
+/* Returns the bucket of a type. mask: buckets - 1; multiplier: odd. */
 static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint32_t mask)
 {
 	return (uint32_t)((link >> 3) * multiplier >> 32) & mask;

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* Does the name of a type contain a shape? */
+/* Returns whether the name of a type contains a shape. */
 bool shape_is_in(const char *type);
 
 /* Returns true if some type of the program could have this shape type and match the pattern, which is

@@ -57,8 +57,8 @@ static struct error *place_exits(const struct placer *placer, const struct gopcl
 	return NULL;
 }
 
-/* Does the function only call another that is probed? Then it needs no spot of its own. (If the other
- * one was inlined, there is no call.) */
+/* Tells whether the function only calls another function that is probed. It needs no spot of its
+ * own then. When the other function was inlined, there is no call. */
 static bool only_calls(const struct placer *placer, const struct entry_spec *spec,
 		       const struct code *code)
 {

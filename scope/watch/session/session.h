@@ -27,8 +27,8 @@
 #include "show/event/event.h"
 
 enum session_notice {
-	SESSION_DETAIL,	 /* for people who asked for more */
-	SESSION_INFO,	 /* for people who did not ask for silence */
+	SESSION_DETAIL,	 /* for users who asked for more */
+	SESSION_INFO,	 /* for all users but those who asked for silence */
 	SESSION_WARNING, /* removals may be missing: for everybody */
 	SESSION_ERROR,	 /* what ended the run early: for everybody */
 };
@@ -76,7 +76,7 @@ struct error *session_open(const struct session_options *options, struct session
 void session_close(struct session *session);
 CLEANUP_FUNC(struct session, session_close)
 
-/* What session_open() found. Borrowed until session_close(). */
+/* Return what session_open() found. Borrowed until session_close(). */
 int session_exe(const struct session *session); /* the program's file, a descriptor */
 const struct image *session_image(const struct session *session);
 const struct gopcln *session_gopcln(const struct session *session);
