@@ -1,5 +1,6 @@
 #include "base/text/text.h"
 #include "show/event/event.h"
+#include "read/layout/layout.h"
 
 uint64_t event_lost_sum(const struct event_end *end)
 {

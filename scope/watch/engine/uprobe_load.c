@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "read/layout/layout.h"
 #include "watch/engine/key_match.h"
 #include "watch/engine/probe.h"
 #include "watch/engine/type_table.h"
