@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"time"
 )
 
 type point struct{ X, Y int }
@@ -92,5 +93,6 @@ func main() {
 		made.SetMapIndex(reflect.ValueOf(point{i, i}), reflect.ValueOf(uint16(1)))
 		made.SetMapIndex(reflect.ValueOf(point{i, i}), reflect.Value{})
 	}
-	delete(m, 12345) // a miss
+	delete(m, 12345)                   // a miss
+	time.Sleep(300 * time.Millisecond) // the type that reflect made is read from the process
 }
