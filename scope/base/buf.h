@@ -1,5 +1,5 @@
 /* A growing byte buffer. An append returns no error. When memory is out, the buffer becomes `bad`
- * and drops what does not fit. The owner asks once, at the end (buf_bad()).
+ * and drops what does not fit. The owner asks once, at the end (`if (buf.bad)`).
  *
  * {0} is an empty buffer. Only one thread may use a buffer.
  */
@@ -16,6 +16,7 @@ struct buf {
 };
 
 void buf_fini(struct buf *buf);
+CLEANUP_VALUE(struct buf, buf_fini)
 /* A buffer that frees itself when it goes out of scope: `cleanup_buf struct buf text = {0};`. */
 #define cleanup_buf __attribute__((__cleanup__(buf_fini)))
 

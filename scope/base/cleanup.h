@@ -20,6 +20,14 @@
 		func(*p);                         \
 	}
 
+/* The same for a value that is no pointer: `cleanup(buf_fini) struct buf text = {0};` wants `void f(T *)`
+ * declared with CLEANUP_VALUE(T, f). The value must be initialised where it is declared. */
+#define CLEANUP_VALUE(type, func)                    \
+	static inline void func##_guard(type *value) \
+	{                                            \
+		func(value);                         \
+	}
+
 #define cleanup(func) __attribute__((__cleanup__(func##_guard)))
 
 static inline void cleanup_free_(void *p)

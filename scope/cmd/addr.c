@@ -2,12 +2,9 @@
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
-
-#define FLUSH_AT (1u << 18) /* bytes */
 
 static double seconds_now(void)
 {
@@ -15,40 +12,6 @@ static double seconds_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static bool is_json(const struct addr *addr)
-{
-	return !strcmp(addr->options.format, "json");
-}
-
-void addr_emit(struct addr *addr, const struct explanation *e)
-{
-	addr_count(&addr->totals, e);
-	if (is_json(addr))
-		addr_json(&addr->out, e);
-	else
-		addr_text(&addr->out, e, &addr->style);
-}
-
-/* A pipe whose reader has gone: what is written is lost, so nothing more need be read. */
-static bool is_unread(int fd)
-{
-	struct pollfd out = {.fd = fd};
-
-	return poll(&out, 1, 0) > 0 && out.revents & POLLERR;
-}
-
-struct error *addr_flush(struct addr *addr, bool all)
-{
-	struct error *err;
-
-	if (!addr->out.len || (!all && addr->out.len < FLUSH_AT))
-		return NULL;
-	err = addr->out.bad ? error_nomem() : output_write(addr->fd, &addr->out);
-	addr->closed = is_unread(addr->fd);
-	buf_reset(&addr->out);
-	return err;
 }
 
 /* The addresses of the command line. */
@@ -106,7 +69,7 @@ static struct error *run(struct addr *addr)
 		cmd_say("addresses, or a text with addresses? End with Ctrl-D");
 	try(o->pc_n ? explain_words(addr) : addr_annotate(addr));
 	note_sources(addr);
-	if (is_json(addr))
+	if (addr_is_json(addr))
 		addr_json_end(&addr->out, &addr->totals, seconds_now() - begun);
 	else if (!o->quiet && !o->annotate)
 		addr_text_end(&addr->out, &addr->totals);

@@ -2,7 +2,8 @@
  *
  *   addr_options.h  the command line
  *   addr_target.h   whose addresses: a file, or a process
- *   addr.c          addresses in, explanations out
+ *   addr_output.c   explanations out
+ *   addr.c          the addresses of the command line
  *   addr_annotate.c standard input: addresses out of a text, or the text with notes
  */
 #ifndef CMD_ADDR_H
@@ -26,6 +27,7 @@ struct addr {
 	bool closed; /* the reader of the output has gone: stop */
 };
 
+bool addr_is_json(const struct addr *addr);
 /* Formats one explanation and counts it. */
 void addr_emit(struct addr *addr, const struct explanation *e);
 /* Writes what is formatted, if it is much or `all`. */

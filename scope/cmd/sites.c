@@ -5,62 +5,8 @@
 #include "cmd/sites_options.h"
 #include "cmd/output.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
-
-struct error *sites_binary_open(const char *path, struct sites_binary *ret)
-{
-	struct error *err;
-
-	*ret = (struct sites_binary){.path = path, .fd = -1};
-	ret->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (ret->fd < 0)
-		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
-				   "cannot open %s", path);
-	err = image_open(ret->fd, path, &ret->image);
-	if (!err)
-		err = gopcln_open(ret->image, &ret->tab);
-	if (!err)
-		err = site_find(ret->image, ret->tab, &ret->sites);
-	if (err)
-		sites_binary_close(ret);
-	return err;
-}
-
-void sites_binary_close(struct sites_binary *binary)
-{
-	site_fini(&binary->sites);
-	gopcln_close(binary->tab);
-	image_close(binary->image);
-	if (binary->fd >= 0)
-		close(binary->fd);
-	*binary = (struct sites_binary){.fd = -1};
-}
-
-bool sites_place_matches(const struct filter *filter, const struct site_row *row)
-{
-	return filter_site_matches(filter, row->frames, row->frames_n);
-}
-
-/* Of a generic site, any of its types. */
-static bool type_matches(const struct filter *filter, const struct site_row *row)
-{
-	if (!filter->type_glob)
-		return true;
-	if (row->type)
-		return filter_type_matches(filter, row->type->whole_name);
-	for (size_t i = 0; i < row->instances_n; i++)
-		if (filter_type_matches(filter, row->instances[i]->whole_name))
-			return true;
-	return false;
-}
-
-bool sites_matches(const struct filter *filter, const struct site_row *row)
-{
-	return type_matches(filter, row) && sites_place_matches(filter, row);
-}
 
 static void put_report(const struct sites_options *options, const struct site_report *report,
 		       struct buf *out)
@@ -141,46 +87,46 @@ static struct error *compare_sites(const struct sites_options *options,
 				   const struct sites_binary *binary, int fd, struct buf *out)
 {
 	struct site_report from = report_of(options, binary, fd), to;
-	struct site_changes changes = {0};
-	struct sites_binary other;
-	struct error *err;
+	cleanup(site_changes_fini) struct site_changes changes = {0};
+	cleanup(sites_binary_close) struct sites_binary other = {.fd = -1};
 
 	try(sites_binary_open(options->other, &other));
 	to = report_of(options, &other, fd);
-	err = output_check(options->output, other.fd);
-	if (!err)
-		err = site_compare(&binary->sites, &other.sites, &changes);
-	if (!err)
-		err = put_changes(options, &from, &to, &changes, out);
-	site_changes_fini(&changes);
-	sites_binary_close(&other);
-	return err;
+	try(output_check(options->output, other.fd));
+	try(site_compare(&binary->sites, &other.sites, &changes));
+	return put_changes(options, &from, &to, &changes, out);
 }
 
 static struct error *run(const struct sites_options *options, int fd, struct buf *out)
 {
-	struct sites_binary binary;
-	struct error *err;
+	cleanup(sites_binary_close) struct sites_binary binary = {.fd = -1};
 	struct terminal_style style = terminal_style(fd, options->wide);
 
 	try(sites_binary_open(options->binary, &binary));
 	if (options->verbose)
 		cmd_say("%zu sites of %s found in %.1f ms of processor time", binary.sites.list.len,
 			binary.path, clock_used() * 1e3);
-	err = output_check(options->output, binary.fd);
-	if (!err && options->asm_of)
-		err = sites_asm(&binary, options->asm_of, style.color, style.width, out);
-	else if (!err)
-		err = options->other ? compare_sites(options, &binary, fd, out)
-				     : list_sites(options, &binary, fd, out);
-	sites_binary_close(&binary);
-	return err;
+	try(output_check(options->output, binary.fd));
+	if (options->asm_of)
+		return sites_asm(&binary, options->asm_of, style.color, style.width, out);
+	return options->other ? compare_sites(options, &binary, fd, out)
+			      : list_sites(options, &binary, fd, out);
+}
+
+static struct error *write_report(const struct sites_options *options, int fd)
+{
+	cleanup(buf_fini) struct buf out = {0};
+
+	try(run(options, fd, &out));
+	if (out.bad)
+		return error_nomem();
+	try(output_empty(options->output, fd));
+	return output_write(fd, &out);
 }
 
 int cmd_sites(int argc, char **argv)
 {
 	struct sites_options options;
-	struct buf out = {0};
 	int fd = -1;
 	struct error *err = sites_options_parse(argc, argv, &options);
 
@@ -192,14 +138,9 @@ int cmd_sites(int argc, char **argv)
 	if (!err)
 		err = output_open(options.output, &fd);
 	if (!err)
-		err = run(&options, fd, &out);
-	if (!err)
-		err = out.bad ? error_nomem() : output_empty(options.output, fd);
-	if (!err)
-		err = output_write(fd, &out);
+		err = write_report(&options, fd);
 	if (options.output && fd >= 0)
 		close(fd);
-	buf_fini(&out);
 	sites_options_fini(&options);
 	return err ? cmd_fail(err) : EXIT_DONE;
 }

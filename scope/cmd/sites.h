@@ -1,5 +1,6 @@
-/* What the files of `tophash sites` share: sites.c (the list, and two binaries compared),
- * sites_asm.c (one site's instructions).
+/* What the files of `tophash sites` share. sites.c (the list, and two binaries compared) asks sites_asm.c
+ * (the instructions of a site), and both ask sites_binary.c (a program and its sites; which sites pass
+ * a filter).
  */
 #ifndef CMD_SITES_H
 #define CMD_SITES_H
@@ -17,6 +18,7 @@ struct sites_binary {
 
 struct error *sites_binary_open(const char *path, struct sites_binary *ret);
 void sites_binary_close(struct sites_binary *binary);
+CLEANUP_VALUE(struct sites_binary, sites_binary_close)
 
 typedef VEC(const struct site_row *) sites_rows;
 

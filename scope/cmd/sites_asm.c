@@ -15,7 +15,7 @@ enum {
 	AROUND = 8,	    /* instructions before a probe that is on another path */
 	FUNC_MAX = 1 << 20, /* bytes that are decoded */
 	PATIENCE_S = 10,    /* seconds of processor time; a site of a real program takes 0.02 */
-	WAY_MAX = 16,	    /* functions on the way from an entry to where elements leave */
+	CHAIN_MAX = 16,	    /* functions on the way from an entry to where elements leave */
 };
 
 struct asm_view {
@@ -247,15 +247,15 @@ static bool is_cold(void *ctx, uint64_t target)
 }
 
 /* The functions that entry calls, in turn, and that have a probe. */
-struct way {
-	uint64_t funcs[WAY_MAX];
+struct call_chain {
+	uint64_t funcs[CHAIN_MAX];
 	size_t n;
 };
 
-static bool way_has(const struct way *way, uint64_t func)
+static bool chain_has(const struct call_chain *chain, uint64_t func)
 {
-	for (size_t i = 0; i < way->n; i++)
-		if (way->funcs[i] == func)
+	for (size_t i = 0; i < chain->n; i++)
+		if (chain->funcs[i] == func)
 			return true;
 	return false;
 }
@@ -270,34 +270,34 @@ static bool has_probe(const struct asm_view *view, uint64_t func)
 
 /* What entry calls among the entries and the functions that have probes: one level after the
  * other. */
-static struct error *find_way(const struct asm_view *view, uint64_t entry, struct way *way)
+static struct error *find_call_chain(const struct asm_view *view, uint64_t entry,
+				     struct call_chain *chain)
 {
 	const struct sites *sites = &view->binary->sites;
 
-	way->funcs[way->n++] = entry;
-	for (size_t i = 0; i < way->n; i++) {
+	chain->funcs[chain->n++] = entry;
+	for (size_t i = 0; i < chain->n; i++) {
+		cleanup(code_fini) struct code code = {0};
 		struct gopcln_func func;
-		struct code code;
 
-		try(decode(view, way->funcs[i], &func, &code));
+		try(decode(view, chain->funcs[i], &func, &code));
 		vec_each(insn, &code.insns) {
 			bool known = has_probe(view, insn->target);
 
 			for (size_t e = 0; e < GO_ENTRIES; e++)
 				known |= sites->present[e] && sites->entry_addr[e] == insn->target;
 			if (insn->flow != CODE_NEXT && insn->target && known &&
-			    !way_has(way, insn->target) && way->n < WAY_MAX)
-				way->funcs[way->n++] = insn->target;
+			    !chain_has(chain, insn->target) && chain->n < CHAIN_MAX)
+				chain->funcs[chain->n++] = insn->target;
 		}
-		code_fini(&code);
 	}
 	return NULL;
 }
 
 /* The instruction that a removal passes: a probe's, else the call of the next function on the
- * way. */
-static uint32_t find_via(const struct asm_view *view, const struct code *code,
-			 const struct way *way)
+ * chain. */
+static uint32_t find_removal_insn(const struct asm_view *view, const struct code *code,
+				  const struct call_chain *chain)
 {
 	for (uint32_t i = 0; i < code->insns.len; i++)
 		if (spot_at(view, code->insns.data[i].addr))
@@ -305,36 +305,31 @@ static uint32_t find_via(const struct asm_view *view, const struct code *code,
 	for (uint32_t i = 0; i < code->insns.len; i++)
 		if (code->insns.data[i].flow == CODE_CALL &&
 		    code->insns.data[i].target != code->insns.data[0].addr &&
-		    way_has(way, code->insns.data[i].target))
+		    chain_has(chain, code->insns.data[i].target))
 			return i;
 	return UINT32_MAX;
 }
 
 /* A function's path to a removal, and its probes. An empty title: there is no such function. */
-static struct error *list_func(struct asm_view *view, uint64_t entry, const struct way *way,
-			       struct site_listing *listing)
+static struct error *list_func(struct asm_view *view, uint64_t entry,
+			       const struct call_chain *chain, struct site_listing *listing)
 {
 	struct lister lister = {.view = view, .listing = listing, .entry = entry};
-	struct code_path path = {0};
+	cleanup(code_path_fini) struct code_path path = {0};
+	cleanup(code_fini) struct code code = {0};
 	struct gopcln_func func;
-	struct error *err;
-	struct code code;
 
 	try(decode(view, entry, &func, &code));
 	if (!code.insns.len)
 		return NULL;
-	err = code_shortest(&code, find_via(view, &code, way), is_cold, view, &path);
-	if (!err && !path.insns.len)
-		err = code_straight(&code, is_cold, view, &path);
-	if (!err) {
-		buf_printf(&listing->title, "%zu instructions: %s", path.insns.len, func.name);
-		vec_each(at, &path.insns)
-			list_insn(&lister, &code, &code.insns.data[*at]);
-		list_probes(&lister, &code, &path);
-	}
-	code_path_fini(&path);
-	code_fini(&code);
-	return err;
+	try(code_shortest(&code, find_removal_insn(view, &code, chain), is_cold, view, &path));
+	if (!path.insns.len)
+		try(code_straight(&code, is_cold, view, &path));
+	buf_printf(&listing->title, "%zu instructions: %s", path.insns.len, func.name);
+	vec_each(at, &path.insns)
+		list_insn(&lister, &code, &code.insns.data[*at]);
+	list_probes(&lister, &code, &path);
+	return NULL;
 }
 
 /* Under a listing: why trace puts its probes where they are marked. */
@@ -354,14 +349,14 @@ static void put_legend(struct asm_view *view, uint64_t func)
 
 /* The entry, beside the generic one where it is a fast variant of that. */
 static struct error *show_beside(struct asm_view *view, uint64_t entry, uint64_t generic,
-				 const struct way *way)
+				 const struct call_chain *chain)
 {
 	struct site_listing left = {0}, right = {0};
-	struct way other = {0};
-	struct error *err = list_func(view, entry, way, &left);
+	struct call_chain other = {0};
+	struct error *err = list_func(view, entry, chain, &left);
 
 	if (!err && generic)
-		err = find_way(view, generic, &other);
+		err = find_call_chain(view, generic, &other);
 	if (!err && generic)
 		err = list_func(view, generic, &other, &right);
 	if (!err)
@@ -380,18 +375,18 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 {
 	const struct sites *sites = &view->binary->sites;
 	uint64_t addr = sites->entry_addr[entry], generic = 0;
-	struct way way = {0};
+	struct call_chain chain = {0};
 
 	if (entry != 0 && go_entries[entry].kind == GO_ENTRY_DELETE &&
 	    go_entries[entry].type_arg == 0)
 		generic = sites->entry_addr[0];
-	try(find_way(view, addr, &way));
-	try(show_beside(view, addr, generic, &way));
-	for (size_t i = 1; i < way.n; i++) {
-		if (way.funcs[i] == generic)
+	try(find_call_chain(view, addr, &chain));
+	try(show_beside(view, addr, generic, &chain));
+	for (size_t i = 1; i < chain.n; i++) {
+		if (chain.funcs[i] == generic)
 			continue;
 		buf_char(view->out, '\n');
-		try(show_beside(view, way.funcs[i], 0, &way));
+		try(show_beside(view, chain.funcs[i], 0, &chain));
 	}
 	return NULL;
 }

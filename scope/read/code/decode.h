@@ -60,6 +60,7 @@ struct code {
 struct error *code_decode(const struct machine_ops *machine, const void *bytes, size_t size,
 			  uint64_t addr, struct code *ret);
 void code_fini(struct code *code);
+CLEANUP_VALUE(struct code, code_fini)
 
 /* Returns the instruction at addr, or NULL when none begins there. */
 const struct code_insn *code_at(const struct code *code, uint64_t addr);

@@ -21,5 +21,6 @@ struct error *code_shortest(const struct code *code, uint32_t via,
 			    bool (*cold)(void *ctx, uint64_t target), void *ctx,
 			    struct code_path *ret);
 void code_path_fini(struct code_path *path);
+CLEANUP_VALUE(struct code_path, code_path_fini)
 
 #endif

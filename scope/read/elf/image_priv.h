@@ -1,6 +1,5 @@
-/* What the parts of image share: image.c (opening, segments, sections, symbols), image_sections.c
- * (sections by number) and image_reloc.c (relocations). Nobody else
- * includes this.
+/* What the image files share: image.c (opening, segments, sections, symbols), image_sections.c (sections
+ * by number), image_reloc.c (relocations), image_holes.c (holes). Only they include this.
  */
 #ifndef READ_ELF_IMAGE_PRIV_H
 #define READ_ELF_IMAGE_PRIV_H

@@ -112,8 +112,8 @@ static void emit_unread(struct decoder *d, const char *why)
 	value->bytes_len = strlen(why);
 }
 
-/* The type's string, kept in the arena; its pointer is set once the decode is done, for the buffer
- * may move: until then value->n_name holds nothing, name_at[i] pairs value index and offset. */
+/* Appends the type's string to the arena's names. The buffer may move, so value->type stays NULL until
+ * set_names(); name_at holds pairs, the index of a value and the offset of its name. */
 static void name_type(struct decoder *d, size_t index, uint64_t type)
 {
 	struct buf *names = &d->arena->names;

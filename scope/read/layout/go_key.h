@@ -47,7 +47,8 @@ struct go_key_segment {
 	const void *bytes;
 };
 
-/* One key's memory. Either `string` (GO_KEY_STRING) or segments, [0] being the key itself. */
+/* One key's memory. With is_string, segments[0] is the bytes of a string; else segments[0] is the key
+ * itself, and the others are what it refers to. */
 struct go_key_memory {
 	const struct go_key_segment *segments;
 	size_t n;

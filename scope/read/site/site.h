@@ -33,9 +33,9 @@ struct site_row {
 	uint32_t entry; /* index into go_entries, of one that is_site */
 	bool jump;	/* a tail call */
 	bool wrapper;	/* stands in an entry itself */
-	bool deferred;	/* `defer delete(m, k)`: in the function that the compiler made of it; or in
-			   a function literal that is deferred */
-	bool literal;	/* the latter */
+	bool deferred;	/* it stands in the function that the compiler made of `defer delete(m, k)`,
+			   or in a function literal that is deferred */
+	bool literal;	/* it stands in such a literal */
 	/* Source-level frames, innermost first; the last is the function that holds pc. Owned
 	 * array, strings borrowed from the image. */
 	struct frame *frames;
@@ -98,6 +98,7 @@ struct site_changes {
 struct error *site_compare(const struct sites *from, const struct sites *to,
 			   struct site_changes *ret);
 void site_changes_fini(struct site_changes *changes);
+CLEANUP_VALUE(struct site_changes, site_changes_fini)
 
 /* Appends why the compiler chose this entry: "string key, 8-byte element". */
 void site_why(const struct site_row *row, unsigned go_minor, struct buf *to);

@@ -1,0 +1,56 @@
+#include "cmd/sites.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+struct error *sites_binary_open(const char *path, struct sites_binary *ret)
+{
+	struct error *err;
+
+	*ret = (struct sites_binary){.path = path, .fd = -1};
+	ret->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (ret->fd < 0)
+		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
+				   "cannot open %s", path);
+	err = image_open(ret->fd, path, &ret->image);
+	if (!err)
+		err = gopcln_open(ret->image, &ret->tab);
+	if (!err)
+		err = site_find(ret->image, ret->tab, &ret->sites);
+	if (err)
+		sites_binary_close(ret);
+	return err;
+}
+
+void sites_binary_close(struct sites_binary *binary)
+{
+	site_fini(&binary->sites);
+	gopcln_close(binary->tab);
+	image_close(binary->image);
+	if (binary->fd >= 0)
+		close(binary->fd);
+	*binary = (struct sites_binary){.fd = -1};
+}
+
+bool sites_place_matches(const struct filter *filter, const struct site_row *row)
+{
+	return filter_site_matches(filter, row->frames, row->frames_n);
+}
+
+/* Of a generic site, any of its types. */
+static bool type_matches(const struct filter *filter, const struct site_row *row)
+{
+	if (!filter->type_glob)
+		return true;
+	if (row->type)
+		return filter_type_matches(filter, row->type->whole_name);
+	for (size_t i = 0; i < row->instances_n; i++)
+		if (filter_type_matches(filter, row->instances[i]->whole_name))
+			return true;
+	return false;
+}
+
+bool sites_matches(const struct filter *filter, const struct site_row *row)
+{
+	return type_matches(filter, row) && sites_place_matches(filter, row);
+}
