@@ -9,8 +9,8 @@
 #define NOTE_VERSION 2
 #define NOTE_MAGIC   0x746f7068u /* "toph" on a big-endian machine */
 
-/* value and size are: for a member its offset and its size, for a structure 0 and its size, for a constant its
- * value and 0. */
+/* A member has its offset in value and its size in size. A structure has 0 and its size. A constant
+ * has its value and 0. */
 struct note_entry {
 	char name[20];
 	uint32_t value;

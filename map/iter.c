@@ -88,7 +88,8 @@ static void settle_loop(struct tophash_iter *iter)
 	stay_at(iter, iter->ahead);
 }
 
-/* Finds the entry that comes next in order: of the entries offered to it, the lowest above the mark. */
+/* The search for the entry that comes next in order. It is the lowest offered entry above the
+ * mark. */
 struct next_candidate {
 	const struct tophash_iter *iter;
 	uint64_t lo, hi;
@@ -472,8 +473,8 @@ static void *walk_step(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Walks until there is a slot, lanes, or the end. It is not inlined, so the shorter way from one bucket to the
- * next saves no registers. */
+/* Walks until it has a slot, or a home with lanes, or until the end. It is not inlined. The short
+ * way through tophash_iter_slow() therefore saves no registers. */
 static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 {
 	void *slot = NULL;

@@ -119,7 +119,7 @@ int move_grow(struct tophash *map)
 	if (core->store.buckets < 2 * n)
 		err = store_double(map);
 	if (err) {
-		/* Some of the arrays may have other addresses now. */
+		/* Some arrays may have moved before the failure. */
 		map->moves++;
 		fast_path_update(map);
 		return err;

@@ -69,7 +69,7 @@ struct tophash_iter {
  * registers; in memory, each step would wait for what the last one wrote. */
 struct tophash_cursor {
 	const uint32_t *now; /* the map's moves */
-	const uint8_t *word; /* iter->ahead; the next five are the members of these names */
+	const uint8_t *word; /* iter->ahead; the next five are copies of iter's, too */
 	const uint8_t *end;
 	const uint8_t *last;
 	uint8_t *slots;

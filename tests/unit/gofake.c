@@ -734,7 +734,8 @@ static size_t walk_tab(const struct image *image, const struct gopcln *tab)
 	return walk.seen;
 }
 
-/* Sections and ELF symbols: names end, and what is said to hold an address does. */
+/* Reads all sections and ELF symbols. Their names must end, and a section or symbol that is found
+ * by an address must hold it. */
 static void walk_elf(const struct image *image)
 {
 	cleanup(elfsym_close) struct elfsym *symbols = NULL;

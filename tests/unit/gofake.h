@@ -39,7 +39,7 @@ struct gofake {
 		type_chan, type_eface, type_pointer;
 };
 
-/* False when memory is out. gofake_fini() in every case. */
+/* Builds the program. Returns false when memory is out. Call gofake_fini() in every case. */
 bool gofake_build(const struct gofake_spec *spec, struct gofake *ret);
 void gofake_fini(struct gofake *fake);
 

@@ -58,7 +58,7 @@ struct goprog_type {
 	uint64_t key;			   /* map */
 	uint64_t len;			   /* array */
 	const struct goprog_field *fields; /* struct */
-	uint64_t nfields;		   /* struct: as many as it claims to have */
+	uint64_t nfields;		   /* struct: the number of fields that it claims to have */
 	uint64_t methods;		   /* interface */
 };
 
@@ -95,12 +95,13 @@ struct goprog_func {
 	uint32_t line; /* of /src/main.go */
 	const uint8_t *code;
 	size_t size;
-	const struct goprog_sp *sp;	     /* ends with {0}; NULL: no such table */
-	const struct goprog_inline *inlined; /* the same; from Go 1.20 on */
+	const struct goprog_sp *sp; /* ends with {0}; NULL: no such table */
+	const struct goprog_inline
+		*inlined; /* ends with {0}; NULL: no such table; from Go 1.20 on */
 };
 
-/* Returns its entry; int3 follows up to the next one. Strings and tables are borrowed until
- * goprog_open(). */
+/* Adds a function. Returns its entry. The bytes up to the next function are int3. Strings and
+ * tables are borrowed until goprog_open(). */
 uint64_t goprog_func(struct goprog *p, const struct goprog_func *func);
 
 /* The funcID by which this release marks wrappers. */

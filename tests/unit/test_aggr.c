@@ -115,7 +115,8 @@ TEST(test_by_site)
 	aggr_free(aggr);
 }
 
-/* One site from two places is one row that names neither; so whichever comes first. */
+/* Deletes at one site from two callers make one row that names neither. Their order does not
+ * matter. */
 TEST(test_by_site_merges)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
@@ -365,7 +366,7 @@ TEST(test_others)
 	aggr_free(aggr);
 }
 
-/* Many stacks, few sites: the table of ids must not be taken for the table of rows. */
+/* With many stacks and few sites, the table of ids must not be taken for the table of rows. */
 TEST(test_others_by_site)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 2);

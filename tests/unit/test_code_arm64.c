@@ -86,7 +86,8 @@ TEST(test_memory)
 	}
 }
 
-/* What is not followed must at least be known to write what it writes. */
+/* An instruction may be one that is not followed. The registers that it writes must be known all
+ * the same. */
 TEST(test_others_write)
 {
 	static const struct {

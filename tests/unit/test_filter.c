@@ -468,7 +468,8 @@ TEST(test_key_test_other)
 	goprog_open(&p);
 	check_test(&none, &p.types, integer, &any);
 	check_test(&none, &p.types, 0xdead0000, &any);
-	check_test(&key, &p.types, 0xdead0000, &user); /* unknown: decided on the value */
+	check_test(&key, &p.types, 0xdead0000,
+		   &user); /* a type that cannot be read is decided by the value */
 	check_test(&key, &p.types, eface, &user);
 	check_test(&key, &p.types, array, &never);
 	check_test(&key, &p.types, p.fake.type_pair, &never);

@@ -88,7 +88,8 @@ static bool is_looked_at(size_t len)
 	       (least <= 14 && len % (step / 8 + 1) == 0);
 }
 
-/* Up to n, and what is held at each length of a map that only grew; then down, one by one. */
+/* Puts n elements and notes the memory at each length. Deletes them one by one and compares the
+ * memory at each length with that. */
 static void memory_at_every_length(uint32_t slot_size, size_t n, const struct tophash_hooks *hooks)
 {
 	const struct tophash_type type = type_of(slot_size);
@@ -108,7 +109,7 @@ static void memory_at_every_length(uint32_t slot_size, size_t n, const struct to
 		double ratio;
 
 		take(&map, &type, len);
-		/* A tenth of n and less. */
+		/* Only lengths up to a tenth of n are compared. */
 		if (!fresh[len - 1] || (len - 1) * 10 > n)
 			continue;
 		ratio = (double)stats_of(&map).bytes_held / (double)fresh[len - 1];
@@ -142,7 +143,7 @@ TEST(memory_after_deletes)
 
 /* ---- turning back --------------------------------------------------------------------------------- */
 
-/* Down by so many and up again. */
+/* Deletes `width` elements and puts them again. */
 static void swing(struct tophash *map, const struct tophash_type *type, size_t width)
 {
 	size_t len = map->len;

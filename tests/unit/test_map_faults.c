@@ -111,7 +111,7 @@ TEST(slot_does_not_drop)
 	assert_int_equal(heap.keys, 4);
 }
 
-/* Puts n keys from first on; one may fail, and is put once more. */
+/* Puts n keys from first on. A put may fail, and then the same put is made once more. */
 static void put_all(struct chained *m, struct heap *heap, uint32_t first, uint32_t n)
 {
 	for (uint32_t key = first; key < first + n; key++) {

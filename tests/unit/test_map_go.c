@@ -117,7 +117,7 @@ TEST(infinities_are_keys)
 	singles_fini(&s);
 }
 
-/* Of 4 bytes as well: each is a NaN still, comes once, and is copied into a clone. */
+/* NaNs of 4 bytes stay NaNs. Each comes once in a loop and is copied into a clone. */
 TEST(nans_of_four_bytes)
 {
 	static bool seen[3000];

@@ -13,7 +13,7 @@
 #define BITS_MAX 13
 #define KEYS_MAX (LOAD << BITS_MAX)
 
-/* Makes the key of a number: into ret, which is 64 bytes of 0. */
+/* Writes the key that stands for the number i to ret, which has 64 bytes of 0. */
 typedef void make_fn(uint64_t i, uint64_t arg, uint8_t *ret);
 
 struct set {
@@ -124,7 +124,7 @@ static void same128(uint64_t i, uint64_t arg, uint8_t *ret)
 	put_u64(ret + 8, i ^ arg);
 }
 
-/* Three floats, as of points. */
+/* Makes a key of three floats, as points have them. */
 static void points(uint64_t i, uint64_t arg, uint8_t *ret)
 {
 	float point[3] = {(float)(i % arg), (float)(i / arg % arg), (float)(i / arg / arg)};
@@ -351,7 +351,8 @@ static void hold_against_chance(const struct set *set)
 			fail_msg("%s, %u buckets: %.2f as much overflow as by chance", set->name,
 				 1u << bits, sums.over[bits] / (mean * buckets));
 	}
-	/* 255 tags; a low byte of 0 is a 1 as well. */
+	/* There are 255 tags. A low byte of 0 becomes the tag 1, which is therefore twice as
+	 * common. */
 	pairs = sums.pairs / (sums.buckets * LOAD * LOAD / 2 * (254 + 4) / 65536);
 	if (pairs > 1.02)
 		fail_msg("%s: %.2f as many pairs of like tags as by chance", set->name, pairs);

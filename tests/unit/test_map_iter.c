@@ -416,7 +416,7 @@ TEST(made_anew_in_the_loop)
 	}
 }
 
-/* Go's own: a map that grows in the loop, by more with each entry, still ends; and a NaN comes once each. */
+/* A loop that puts more entries with each entry that it meets still ends, as in Go. */
 TEST(growth_in_the_loop_ends)
 {
 	struct numbers m = {0};

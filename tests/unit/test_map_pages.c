@@ -25,7 +25,7 @@ static size_t counted(const char *name)
 	return kib * 1024;
 }
 
-/* Of the process's own memory. */
+/* Returns the bytes of the process's own memory. */
 static size_t taken(void)
 {
 	malloc_trim(0);

@@ -286,7 +286,7 @@ static const struct {
 	{120, NULL, true, TEXT_UNLIMITED},
 	{20, NULL, false, 40},
 	{120, "5", false, 40},
-	{0, NULL, false, TEXT_UNLIMITED}, /* it does not know its width */
+	{0, NULL, false, TEXT_UNLIMITED}, /* a terminal that does not know its width */
 	{0, "80", false, 80},
 	{120, "", false, 120},
 	{120, "0", false, 120},

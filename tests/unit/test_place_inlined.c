@@ -55,7 +55,7 @@ static void keep_count(uint8_t *decrement)
 	memcpy(decrement, nop, sizeof(nop));
 }
 
-/* call at `at` goes to target. */
+/* Makes the call at `at` lead to target. */
 static void poke_call(struct goprog *p, uint64_t at, uint64_t target)
 {
 	gofake_poke_u32(&p->fake, at + 1, (uint32_t)(target - (at + 5)));
@@ -347,7 +347,7 @@ TEST(test_end_nowhere)
 	expect_error(p, TABLE_DELETE, "(the count is not decremented where it should be)");
 }
 
-/* More stores of an argument than are remembered: type and map come last. */
+/* An argument is stored more often than is remembered. The stores of type and map come last. */
 TEST(test_too_many_spills)
 {
 	struct goprog *p = *state;

@@ -256,7 +256,8 @@ TEST(test_many_stacks)
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
 }
 
-/* Deep stacks are forgotten by what they take: 3000 of them are kept, 64 MiB are not. */
+/* Deep stacks are forgotten by their size in memory. 3000 of them are kept, and 64 MiB of them are
+ * not. */
 TEST(test_deep_stacks)
 {
 	struct program *p = *state;
@@ -438,7 +439,7 @@ TEST(test_malformed)
 	expect_bad(p, &r, 0, "a record of 0 bytes in the ring buffer");
 	expect_bad(p, &r, sizeof(r.event) - 1, "a record of 183 bytes in the ring buffer");
 	expect_bad(p, &r, sizeof(r.event) + 3 * 8 - 1, malformed);
-	r.event.nstack = 33; /* one more than there is */
+	r.event.nstack = 33; /* one more than the record has */
 	expect_bad(p, &r, sizeof(r), malformed);
 	r.event.nstack = UINT16_MAX;
 	expect_bad(p, &r, sizeof(r), malformed);

@@ -330,7 +330,7 @@ static void test_logs(void **unused)
 	}
 }
 
-/* A whole crash report within one string of JSON. */
+/* Reads a whole crash report that stands in one string of JSON. */
 static void test_json_report(void **unused)
 {
 	size_t words;

@@ -412,7 +412,7 @@ TEST(test_json_reads_back)
 	aggr_free(aggr);
 }
 
-/* More stacks than a cache holds: it starts anew, and what it gives is still right. */
+/* There are more stacks than a cache holds. It starts anew, and its answers are still right. */
 TEST(test_cache_overflows)
 {
 	static const char *const formats[] = {"text", "json"};

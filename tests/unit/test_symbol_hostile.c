@@ -206,7 +206,7 @@ TEST(test_inline_cycle)
 	}
 }
 
-/* A run of pctab that neither ends nor advances. */
+/* Reads a run of pctab that neither ends nor advances. */
 TEST(test_endless_run)
 {
 	struct gofake_spec spec = {.minor = 26};

@@ -45,7 +45,8 @@ TEST(test_fit)
 	assert_int_equal(columns, 5);
 	assert_int_equal(text_fit("größe", 7, 4, &columns), 6);
 	assert_int_equal(columns, 4);
-	assert_int_equal(text_fit("世界", 6, 3, &columns), 3); /* the second would stick out */
+	assert_int_equal(text_fit("世界", 6, 3, &columns),
+			 3); /* the second character would be beyond the limit */
 	assert_int_equal(columns, 2);
 	assert_int_equal(text_fit("812→811", 9, TEXT_UNLIMITED, &columns), 9);
 	assert_int_equal(columns, 7);

@@ -141,7 +141,7 @@ TEST(test_too_many)
 	goprog_close(&p);
 }
 
-/* Not so many, but each is a tree of thousands of pointers. */
+/* There are fewer types, but each is a tree of thousands of pointers. */
 TEST(test_too_wide)
 {
 	struct goprog_field fields[8] = {{0}};
