@@ -6,6 +6,10 @@
 
 #define FIRST_WINDOW_NS 250000000ull  /* so that short runs know as well */
 #define WINDOW_NS	1000000000ull /* one in ten */
+/* A window ends early when it has seen so many hits. In a program that deletes all the time that is
+ * after 20 ms, and the statistics are on for 2 ms of a second. */
+#define ENOUGH_HITS 20000
+#define LOOK_NS	    100000000ull /* between two looks whether there have been hits */
 
 static struct bpf_program *next_program(const struct uprobe *uprobe, struct bpf_program *program)
 {
@@ -84,15 +88,29 @@ static void read_calibration(struct cost_state *cost)
 	close_fd(&cost->calibrator);
 }
 
-/* Have there been hits since the last call? Without any, there is nothing to measure. */
-static bool has_hits(struct uprobe *uprobe)
+static uint64_t count_hits(const struct uprobe *uprobe)
 {
-	uint64_t seen = uprobe->cost.seen_hits;
 	struct engine_counters counters;
 
 	uprobe->engine.ops->counters(&uprobe->engine, &counters);
-	uprobe->cost.seen_hits = counters.hits;
-	return counters.hits != seen;
+	return counters.hits;
+}
+
+/* Tells whether there have been hits since the last call. Without any, there is nothing to measure. */
+static bool has_hits(struct uprobe *uprobe)
+{
+	uint64_t seen = uprobe->cost.seen_hits;
+
+	uprobe->cost.seen_hits = count_hits(uprobe);
+	return uprobe->cost.seen_hits != seen;
+}
+
+static bool window_is_over(const struct uprobe *uprobe, uint64_t time_ns)
+{
+	const struct cost_state *cost = &uprobe->cost;
+
+	return time_ns - cost->begin.time_ns >= cost->window_ns ||
+	       count_hits(uprobe) - cost->begin.hits >= ENOUGH_HITS;
 }
 
 void uprobe_measure_begin(struct uprobe *uprobe)
@@ -113,9 +131,12 @@ void uprobe_measure(struct engine *engine, uint64_t time_ns)
 	if (!cost->calibrated) {
 		read_calibration(cost);
 	} else if (cost->stats_fd < 0) {
-		if (time_ns >= cost->next_ns && has_hits(uprobe))
+		if (time_ns < cost->next_ns)
+			return;
+		cost->next_ns = time_ns + LOOK_NS;
+		if (has_hits(uprobe))
 			begin_window(uprobe);
-	} else if (time_ns - cost->begin.time_ns >= cost->window_ns) {
+	} else if (window_is_over(uprobe, time_ns)) {
 		cost->next_ns = cost->begin.time_ns + 10 * cost->window_ns;
 		cost->window_ns = WINDOW_NS;
 		end_window(uprobe);
