@@ -34,29 +34,64 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
 				  "50515253545556575859606162636465666768697071727374"
 				  "75767778798081828384858687888990919293949596979899";
 
-static size_t digits_of(uint64_t value)
+static char *put_pair(char *at, uint32_t value)
 {
-	size_t n = 1;
-
-	for (; value >= 10000; value /= 10000)
-		n += 4;
-	return n + (value >= 10) + (value >= 100) + (value >= 1000);
+	memcpy(at, digit_pairs + value * 2, 2);
+	return at + 2;
 }
+
+static char *put_eight(char *at, uint32_t value)
+{
+	uint32_t high = value / 10000, low = value % 10000;
+
+	at = put_pair(at, high / 100);
+	at = put_pair(at, high % 100);
+	at = put_pair(at, low / 100);
+	return put_pair(at, low % 100);
+}
+
+/* Writes a number below 100, without a leading zero. */
+static char *put_short(char *at, uint32_t value)
+{
+	if (value >= 10)
+		return put_pair(at, value);
+	*at = (char)('0' + value);
+	return at + 1;
+}
+
+/* Writes a number below 10^8, without leading zeros. */
+static char *put_start(char *at, uint32_t value)
+{
+	uint32_t high = value / 10000, low = value % 10000;
+
+	if (value < 100)
+		return put_short(at, value);
+	if (!high)
+		return put_pair(put_short(at, low / 100), low % 100);
+	at = high < 100 ? put_short(at, high) : put_pair(put_short(at, high / 100), high % 100);
+	return put_pair(put_pair(at, low / 100), low % 100);
+}
+
+#define EIGHT_DIGITS 100000000u
 
 void buf_u64(struct buf *buf, uint64_t value)
 {
-	size_t n = digits_of(value);
-	char *at = buf_room(buf, n);
+	char *at = buf_room(buf, 20);
+	uint64_t high = value / EIGHT_DIGITS;
 
 	if (!at)
 		return;
-	buf->len += n;
-	for (; value >= 100; value /= 100, n -= 2)
-		memcpy(at + n - 2, digit_pairs + value % 100 * 2, 2);
-	if (value >= 10)
-		memcpy(at, digit_pairs + value * 2, 2);
-	else
-		*at = (char)('0' + value);
+	if (!high) {
+		at = put_start(at, (uint32_t)value);
+	} else if (high < EIGHT_DIGITS) {
+		at = put_start(at, (uint32_t)high);
+		at = put_eight(at, (uint32_t)(value % EIGHT_DIGITS));
+	} else {
+		at = put_start(at, (uint32_t)(high / EIGHT_DIGITS));
+		at = put_eight(at, (uint32_t)(high % EIGHT_DIGITS));
+		at = put_eight(at, (uint32_t)(value % EIGHT_DIGITS));
+	}
+	buf->len = (size_t)(at - buf->data);
 }
 
 void buf_digits(struct buf *buf, uint64_t value, size_t n)
@@ -66,8 +101,10 @@ void buf_digits(struct buf *buf, uint64_t value, size_t n)
 	if (!at)
 		return;
 	buf->len += n;
+	for (; n >= 8; value /= EIGHT_DIGITS, n -= 8)
+		put_eight(at + n - 8, (uint32_t)(value % EIGHT_DIGITS));
 	for (; n >= 2; value /= 100, n -= 2)
-		memcpy(at + n - 2, digit_pairs + value % 100 * 2, 2);
+		put_pair(at + n - 2, (uint32_t)(value % 100));
 	if (n)
 		*at = (char)('0' + value % 10);
 }
@@ -81,16 +118,15 @@ void buf_i64(struct buf *buf, int64_t value)
 
 void buf_hex(struct buf *buf, uint64_t value)
 {
-	char digits[18];
-	size_t at = sizeof(digits);
+	size_t n = (size_t)(67 - __builtin_clzll(value | 1)) / 4;
+	char *at = buf_room(buf, n + 2);
 
-	do {
-		digits[--at] = "0123456789abcdef"[value & 15];
-		value >>= 4;
-	} while (value);
-	digits[--at] = 'x';
-	digits[--at] = '0';
-	buf_put(buf, digits + at, sizeof(digits) - at);
+	if (!at)
+		return;
+	buf->len += n + 2;
+	memcpy(at, "0x", 2);
+	for (char *digit = at + 1 + n; digit > at + 1; digit--, value >>= 4)
+		*digit = "0123456789abcdef"[value & 15];
 }
 
 void buf_pad(struct buf *buf, char fill, size_t n)

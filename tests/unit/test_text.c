@@ -224,6 +224,55 @@ TEST(test_json_each_byte)
 	buf_fini(&numbers);
 }
 
+/* Each byte, at each place in runs of each length up to two words. */
+TEST(test_plain_run)
+{
+	char bytes[17];
+
+	for (size_t len = 0; len <= sizeof(bytes); len++)
+		for (size_t at = 0; at < len; at++)
+			for (unsigned c = 0; c < 256; c++) {
+				bool plain = c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+
+				memset(bytes, '~', sizeof(bytes));
+				bytes[at] = (char)c;
+				assert_int_equal(rune_plain_run(bytes, len), plain ? len : at);
+			}
+	assert_int_equal(rune_plain_run("", 0), 0);
+}
+
+TEST(test_digits)
+{
+	struct buf buf = {0};
+	char text[32];
+
+	for (uint64_t power = 1;; power *= 10) {
+		for (int d = -1; d <= 1; d++) {
+			uint64_t value = power + (uint64_t)d;
+
+			buf_reset(&buf);
+			buf_u64(&buf, value);
+			snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+			assert_string_equal(buf_cstr(&buf), text);
+		}
+		if (power > UINT64_MAX / 10)
+			break;
+	}
+	for (unsigned n = 1; n <= 20; n++) {
+		buf_reset(&buf);
+		buf_digits(&buf, 1234567890123456789, n);
+		snprintf(text, sizeof(text), "%020llu", 1234567890123456789ull);
+		assert_string_equal(buf_cstr(&buf), text + 20 - n);
+	}
+	for (unsigned bit = 0; bit < 64; bit++) {
+		buf_reset(&buf);
+		buf_hex(&buf, 1ull << bit);
+		snprintf(text, sizeof(text), "0x%llx", 1ull << bit);
+		assert_string_equal(buf_cstr(&buf), text);
+	}
+	buf_fini(&buf);
+}
+
 TEST(test_glob)
 {
 	static const struct {
@@ -265,6 +314,8 @@ int main(void)
 		cmocka_unit_test(test_json_bytes),
 		cmocka_unit_test(test_json_numbers),
 		cmocka_unit_test(test_json_each_byte),
+		cmocka_unit_test(test_plain_run),
+		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_glob),
 	};
 

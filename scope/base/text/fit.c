@@ -4,13 +4,14 @@
 
 size_t text_fit(const char *text, size_t len, size_t columns, size_t *ret_columns)
 {
-	size_t used = 0;
-	size_t at = 0;
+	size_t plain = rune_plain_run(text, len);
+	size_t used = plain < columns ? plain : columns;
+	size_t at = used;
 
 	while (at < len) {
 		uint32_t rune = (unsigned char)text[at];
 		size_t step = rune < 0x80 ? 1 : rune_decode(text + at, len - at, &rune);
-		size_t takes = rune_columns(rune);
+		size_t takes = rune < 0x80 ? 1 : rune_columns(rune);
 
 		if (takes > columns - used)
 			break;

@@ -18,40 +18,6 @@ static bool needs_escape(uint32_t rune)
 	return rune == '"' || rune == '\\' || !rune_is_visible(rune);
 }
 
-#define EACH(byte) ((byte)*0x0101010101010101ull)
-
-/* Returns a word that is 0 when all eight bytes are ASCII that needs no escape: from ' ' to '~', no
- * quote, no backslash. A byte's top bit is set where (x - c) borrows below c. */
-static inline uint64_t special_bytes(uint64_t word)
-{
-	uint64_t quote = word ^ EACH('"'), backslash = word ^ EACH('\\'), del = word ^ EACH(0x7f);
-
-	return (word | (word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1)) |
-		(del - EACH(1))) &
-	       EACH(0x80);
-}
-
-/* Returns how many bytes at the front are ASCII that needs no escape. */
-static size_t plain_ascii(const char *bytes, size_t len)
-{
-	size_t at = 0;
-	uint64_t word;
-
-	for (; len - at >= sizeof(word); at += sizeof(word)) {
-		memcpy(&word, bytes + at, sizeof(word));
-		if (special_bytes(word))
-			break;
-	}
-	while (at < len) {
-		unsigned char c = (unsigned char)bytes[at];
-
-		if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
-			break;
-		at++;
-	}
-	return at;
-}
-
 static void put_utf16(struct buf *to, uint32_t unit)
 {
 	buf_put(to, "\\u", 2);
@@ -76,15 +42,33 @@ static void put_escape(struct buf *to, uint32_t rune)
 	}
 }
 
+/* Appends a string that needs no escape, with its quotes. */
+static void put_plain(struct buf *to, const char *bytes, size_t len)
+{
+	char *room = buf_room(to, len + 2);
+
+	if (!room)
+		return;
+	room[0] = '"';
+	if (len)
+		memcpy(room + 1, bytes, len);
+	room[len + 1] = '"';
+	to->len += len + 2;
+}
+
 /* Appends the string with its quotes. Returns false at the first byte that is not UTF-8, unless
  * `replace` puts U+FFFD in its place. */
 static bool put_quoted(struct buf *to, const char *bytes, size_t len, bool replace)
 {
+	size_t run = rune_plain_run(bytes, len);
 	size_t at = 0;
 
+	if (run == len) {
+		put_plain(to, bytes, len);
+		return true;
+	}
 	buf_char(to, '"');
-	while (at < len) {
-		size_t run = plain_ascii(bytes + at, len - at);
+	for (; at < len; run = rune_plain_run(bytes + at, len - at)) {
 		uint32_t rune = 0xfffd;
 		size_t step;
 

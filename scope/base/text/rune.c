@@ -54,6 +54,55 @@ bool rune_is_visible(uint32_t rune)
 	return !rune_in(invisible, ARRAY_SIZE(invisible), rune);
 }
 
+#define EACH(byte) ((byte)*0x0101010101010101ull)
+
+/* Returns a word that is 0 when all eight bytes are plain. A byte's top bit is set where (x - c) borrows
+ * below c. */
+static inline uint64_t special_bytes(uint64_t word)
+{
+	uint64_t quote = word ^ EACH('"'), backslash = word ^ EACH('\\'), del = word ^ EACH(0x7f);
+
+	return (word | (word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1)) |
+		(del - EACH(1))) &
+	       EACH(0x80);
+}
+
+/* Returns a word with 1 to 7 bytes in it, some of them twice, and blanks. */
+static inline uint64_t word_of(const char *bytes, size_t len)
+{
+	uint32_t first, last;
+
+	if (len < 4)
+		return EACH(' ') << 24 | (uint64_t)(uint8_t)bytes[0] |
+		       (uint64_t)(uint8_t)bytes[len / 2] << 8 |
+		       (uint64_t)(uint8_t)bytes[len - 1] << 16;
+	memcpy(&first, bytes, sizeof(first));
+	memcpy(&last, bytes + len - sizeof(last), sizeof(last));
+	return (uint64_t)last << 32 | first;
+}
+
+size_t rune_plain_run(const char *bytes, size_t len)
+{
+	size_t at = 0;
+	uint64_t word;
+
+	for (; len - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, bytes + at, sizeof(word));
+		if (special_bytes(word))
+			break;
+	}
+	if (len - at < sizeof(word) && (at == len || !special_bytes(word_of(bytes + at, len - at))))
+		return len;
+	while (at < len) {
+		unsigned char c = (unsigned char)bytes[at];
+
+		if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
+			break;
+		at++;
+	}
+	return at;
+}
+
 size_t rune_columns(uint32_t rune)
 {
 	return rune < 0x1100 || !rune_in(wide, ARRAY_SIZE(wide), rune) ? 1 : 2;

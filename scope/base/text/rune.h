@@ -12,6 +12,8 @@ size_t rune_decode(const char *text, size_t left, uint32_t *ret);
 /* Tells whether a reader sees the rune as itself. Controls, format characters, separators other
  * than the ASCII space, private use and runes without width are not: they hide or reorder text. */
 bool rune_is_visible(uint32_t rune);
+/* Returns how many bytes at the front are plain: ASCII from ' ' to '~', no quote and no backslash. */
+size_t rune_plain_run(const char *bytes, size_t len);
 
 /* Returns the columns that the rune takes on a terminal: 1 or 2. */
 size_t rune_columns(uint32_t rune);

@@ -25,7 +25,7 @@ static void escape_rune(struct buf *to, uint32_t rune)
 /* Returns how many bytes at the front need no escape. */
 static size_t plain_run(const char *bytes, size_t len, bool quoted)
 {
-	size_t at = 0;
+	size_t at = rune_plain_run(bytes, len);
 
 	while (at < len) {
 		uint32_t rune = (unsigned char)bytes[at];

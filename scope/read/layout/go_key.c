@@ -348,6 +348,27 @@ static void decode_float(struct decoder *d, const struct gotype *type, const uin
 	value->im = complex ? wide[1] : 0;
 }
 
+/* Decodes a value of a type that refers to no other one. Returns false when it is of another kind. */
+static bool decode_plain(struct decoder *d, const struct gotype *type, const uint8_t *bytes)
+{
+	switch (type->kind) {
+	case GOTYPE_BOOL: emit(d, VALUE_BOOL)->u = bytes[0] != 0; return true;
+	case GOTYPE_INT ... GOTYPE_UINTPTR: decode_int(d, type, bytes); return true;
+	case GOTYPE_FLOAT32 ... GOTYPE_COMPLEX128: decode_float(d, type, bytes); return true;
+	case GOTYPE_POINTER:
+	case GOTYPE_CHAN:
+	case GOTYPE_UNSAFE_POINTER: emit(d, VALUE_POINTER)->u = word_at(bytes); return true;
+	default: return false;
+	}
+}
+
+bool go_key_is_plain(const struct gotype *type)
+{
+	return (type->kind >= GOTYPE_BOOL && type->kind <= GOTYPE_COMPLEX128) ||
+	       type->kind == GOTYPE_POINTER || type->kind == GOTYPE_CHAN ||
+	       type->kind == GOTYPE_UNSAFE_POINTER;
+}
+
 static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes, uint64_t len,
 			 unsigned depth)
 {
@@ -364,13 +385,9 @@ static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes,
 				   : "the key's memory could not be read");
 		return;
 	}
+	if (decode_plain(d, &type, bytes))
+		return;
 	switch (type.kind) {
-	case GOTYPE_BOOL: emit(d, VALUE_BOOL)->u = bytes[0] != 0; break;
-	case GOTYPE_INT ... GOTYPE_UINTPTR: decode_int(d, &type, bytes); break;
-	case GOTYPE_FLOAT32 ... GOTYPE_COMPLEX128: decode_float(d, &type, bytes); break;
-	case GOTYPE_POINTER:
-	case GOTYPE_CHAN:
-	case GOTYPE_UNSAFE_POINTER: emit(d, VALUE_POINTER)->u = word_at(bytes); break;
 	case GOTYPE_STRING: decode_string_ref(d, bytes); break;
 	case GOTYPE_INTERFACE: decode_interface(d, bytes, depth); break;
 	case GOTYPE_STRUCT: decode_struct(d, &type, bytes, len, depth); break;
@@ -405,7 +422,8 @@ bool go_key_decode(const struct gotypes *types, uint64_t type, const struct go_k
 		emit_unread(&d, "the key's memory could not be read");
 	else if (memory->is_string)
 		emit_string(&d, &memory->segments[0]);
-	else
+	else if (!memory->plain || memory->segments[0].len < memory->plain->size ||
+		 !decode_plain(&d, memory->plain, memory->segments[0].bytes))
 		decode_value(&d, type, memory->segments[0].bytes, memory->segments[0].len, 0);
 	set_names(&d);
 	return !d.nomem;

@@ -54,6 +54,8 @@ struct go_key_memory {
 	size_t n;
 	bool truncated;
 	bool is_string; /* segments[0] holds a string's bytes, not the key's two words */
+	/* The key's type, if it was read before and go_key_is_plain(); else NULL, and it is read. */
+	const struct gotype *plain;
 };
 
 /* Where decoded values live until the next decode: grows, is reused. {0} is empty. */
@@ -63,6 +65,9 @@ struct go_key_arena {
 	VEC(size_t) name_at;
 };
 void go_key_arena_fini(struct go_key_arena *arena);
+
+/* Tells whether a key of this type needs no other type to be decoded: a number, a bool, a pointer. */
+bool go_key_is_plain(const struct gotype *type);
 
 /* Decodes a key of the given type into arena->values. Never fails for what the target holds: what
  * cannot be read becomes VALUE_UNREAD. Returns false only when memory is out. Strings are cut at

@@ -145,7 +145,6 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 	bool color = sink->options.color;
 	uint64_t wall = sink_wall(sink, time_ns);
 	uint32_t micros = (uint32_t)(wall % 1000000000 / 1000);
-	char digits[7] = ".";
 
 	if (!state->columns[COLUMN_TIME])
 		return;
@@ -153,10 +152,10 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 		turn_clock(sink, wall / 1000000000);
 	text_sgr(to, color, SGR_DIM);
 	buf_put(to, state->clock, sizeof(state->clock) - 1);
-	for (size_t i = sizeof(digits) - 1; i; i--, micros /= 10)
-		digits[i] = (char)('0' + micros % 10);
-	if (state->columns[COLUMN_TIME] > 8)
-		buf_put(to, digits, sizeof(digits));
+	if (state->columns[COLUMN_TIME] > 8) {
+		buf_char(to, '.');
+		buf_digits(to, micros, 6);
+	}
 	text_sgr_end(to, color, SGR_DIM);
 	buf_pad(to, ' ', state->gap);
 }
@@ -320,19 +319,33 @@ static void render_len(struct text_cell *len, const struct event_removal *event)
 	len->columns = to->len;
 }
 
+static void render_goroutine(struct text_state *state, uint64_t goid)
+{
+	buf_reset(&state->go.text);
+	buf_char(&state->go.text, 'g');
+	buf_u64(&state->go.text, goid);
+	state->go.columns = state->go.text.len;
+	state->goid = goid;
+}
+
+static void render_pid(struct text_state *state, uint32_t pid)
+{
+	buf_reset(&state->pid.text);
+	buf_u64(&state->pid.text, pid);
+	state->pid.columns = state->pid.text.len;
+	state->last_pid = pid;
+}
+
 /* Renders the cells that differ from event to event. Divides the columns anew if one must grow. */
 static void measure(struct text_state *state, enum event_kind kind,
 		    const struct event_removal *event)
 {
 	bool news = type_measure(state, event);
 
-	buf_reset(&state->go.text);
-	buf_char(&state->go.text, 'g');
-	buf_u64(&state->go.text, event->goid);
-	state->go.columns = state->go.text.len;
-	buf_reset(&state->pid.text);
-	buf_u64(&state->pid.text, event->pid);
-	state->pid.columns = state->pid.text.len;
+	if (event->goid != state->goid || !state->go.columns)
+		render_goroutine(state, event->goid);
+	if (event->pid != state->last_pid || !state->pid.columns)
+		render_pid(state, event->pid);
 	render_key(&state->key, kind, event);
 	render_len(&state->len, event);
 	news |= site_measure(state, event);

@@ -78,6 +78,8 @@ struct text_state {
 	struct cache sites;  /* the site's cell and the newline */
 	struct cache stacks; /* the frames below the line */
 	struct text_cell pid, go, key, len;
+	uint32_t last_pid; /* that `pid` shows */
+	uint64_t goid;	   /* that `go` shows */
 	struct buf scratch;
 };
 

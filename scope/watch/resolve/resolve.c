@@ -61,14 +61,12 @@ static bool decode_inline(struct resolver *r, const struct gotypes *types,
 	/* A named struct or array around one string travels as that string. The decoder wants the
 	 * two words that the string has in it. */
 	uint64_t words[2] = {1, e->key_total};
-	struct go_key_segment segments[2] = {
-		{.addr = 0,
-		 .type = key_type,
-		 .want = e->key_total,
-		 .len = e->key_len,
-		 .bytes = e->key},
-	};
+	struct go_key_segment segments[2];
 	struct go_key_memory memory = {.segments = segments, .n = 1};
+
+	/* (Clearing both segments would cost more than decoding a number.) */
+	segments[0] = (struct go_key_segment){
+		.type = key_type, .want = e->key_total, .len = e->key_len, .bytes = e->key};
 
 	if (e->key_kind == WIRE_KEY_STRING) {
 		memory.is_string = !info->known || info->key_kind == GOTYPE_STRING;
@@ -81,6 +79,8 @@ static bool decode_inline(struct resolver *r, const struct gotypes *types,
 			memory.n = 2;
 		}
 	}
+	if (info->key.size)
+		memory.plain = &info->key;
 	return go_key_decode(types, key_type, &memory, &r->arena);
 }
 
@@ -215,6 +215,9 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 	struct stack *stack = stacks_get(&r->stacks, &physical);
 	struct type_info *info = stack ? types_get(&r->types, &types, e->type, pid) : NULL;
 
+	ret->key = NULL;
+	ret->key_n = 0;
+	ret->key_error = NULL;
 	if (!info || (e->kind == WIRE_DELETE && !resolve_key(r, &types, e, info, ret)))
 		return error_nomem();
 	fill_numbers(r, e, ret);
@@ -234,9 +237,12 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 {
 	const struct wire_event *e = record;
 
-	*ret = (struct event){.kind = EVENT_DELETE, .removal = {.func = "", .map_type = ""}};
 	try(check_record(r, e, size));
+	ret->kind = EVENT_DELETE;
 	ret->time_ns = e->time_ns;
+	/* resolve_removal() sets each member of a removal. Clearing them first would cost more. */
+	if (e->kind == WIRE_EXEC || e->kind == WIRE_START)
+		ret->removal = (struct event_removal){.func = "", .map_type = ""};
 	ret->removal.pid = e->pid;
 	ret->removal.tid = e->tid;
 	if (e->kind == WIRE_EXEC) {

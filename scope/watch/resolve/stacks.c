@@ -88,9 +88,13 @@ static bool same_stack(const struct stacks *s, const struct stack *stack, const 
 		       const uint64_t *pcs, uint32_t n)
 {
 	const uint64_t *at = &s->pcs.data[stack->first_pc];
+	uint64_t differ = (at[0] ^ head[0]) | (at[1] ^ head[1]) | (at[2] ^ head[2]);
 
-	return stack->npcs == n + 3 && !memcmp(at, head, 3 * sizeof(*at)) &&
-	       !memcmp(at + 3, pcs, n * sizeof(*at));
+	if (differ || stack->npcs != n + 3)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		differ |= at[3 + i] ^ pcs[i];
+	return !differ;
 }
 
 static struct stack *add_stack(struct stacks *s, const uint64_t head[3], const uint64_t *pcs,
@@ -112,16 +116,21 @@ static struct stack *add_stack(struct stacks *s, const uint64_t head[3], const u
 struct stack *stacks_get(struct stacks *s, const struct physical_stack *of)
 {
 	uint64_t head[3] = {of->ip, of->bias, of->cut};
-	uint64_t hash = table_mix(head[0] ^ table_mix(head[1] + head[2]));
+	uint64_t hash;
 	uint32_t *newest;
 	uint32_t next;
 
+	if (s->last < s->list.len && same_stack(s, &s->list.data[s->last], head, of->pcs, of->n))
+		return &s->list.data[s->last];
+	hash = table_mix(head[0] ^ table_mix(head[1] + head[2]));
 	for (uint32_t i = 0; i < of->n; i++)
 		hash = (hash ^ of->pcs[i]) * 0x9e3779b97f4a7c15ull, hash ^= hash >> 29;
 	newest = table_find(&s->index, hash);
-	for (next = newest ? *newest : 0; next; next = s->list.data[next - 1].next)
-		if (same_stack(s, &s->list.data[next - 1], head, of->pcs, of->n))
-			return &s->list.data[next - 1];
+	for (next = newest ? *newest : 0; next; next = s->list.data[next - 1].next) {
+		s->last = next - 1;
+		if (same_stack(s, &s->list.data[s->last], head, of->pcs, of->n))
+			return &s->list.data[s->last];
+	}
 	if (stacks_full(s)) {
 		forget_stacks(s);
 		newest = NULL;

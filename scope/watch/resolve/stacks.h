@@ -23,6 +23,7 @@ struct stacks {
 	VEC(struct stack) list;
 	VEC(uint64_t) pcs;
 	VEC(struct frame) frames;
+	uint32_t last;	   /* index of the one that was found last: the next is often the same */
 	uint32_t first_id; /* id of list.data[0]; grows when the list is emptied */
 };
 

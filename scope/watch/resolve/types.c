@@ -1,4 +1,5 @@
 #include "watch/resolve/types.h"
+#include "read/layout/layout.h"
 
 #define TYPES_MAX (1u << 16)
 
@@ -15,6 +16,8 @@ static bool describe_type(const struct types *t, const struct gotypes *types, ui
 	if (info->known) {
 		info->key_type = map.key;
 		info->key_kind = key.kind;
+		if (go_key_is_plain(&key))
+			info->key = key;
 		filter_key_test(t->filter, types, map.key, &test);
 		info->key_never = test.how == KEY_TEST_NEVER;
 		if (gotype_name_whole(types, addr, &name))
@@ -28,7 +31,8 @@ static bool describe_type(const struct types *t, const struct gotypes *types, ui
 	return info->name != NULL;
 }
 
-struct type_info *types_get(struct types *t, const struct gotypes *types, uint64_t addr, pid_t pid)
+static struct type_info *find_or_add(struct types *t, const struct gotypes *types, uint64_t addr,
+				     pid_t pid)
 {
 	const struct gopcln_module *module = gopcln_module(types->tab);
 	uint64_t link = addr - types->bias;
@@ -53,6 +57,23 @@ struct type_info *types_get(struct types *t, const struct gotypes *types, uint64
 	if (t->list.len < TYPES_MAX && table_put(&t->index, key, (uint32_t)t->list.len - 1) < 0)
 		return NULL;
 	return &t->list.data[t->list.len - 1];
+}
+
+struct type_info *types_get(struct types *t, const struct gotypes *types, uint64_t addr, pid_t pid)
+{
+	struct type_info *info;
+
+	if (t->last < t->list.len && addr == t->last_addr && types->bias == t->last_bias &&
+	    pid == t->last_pid)
+		return &t->list.data[t->last];
+	info = find_or_add(t, types, addr, pid);
+	if (!info)
+		return NULL;
+	t->last = (uint32_t)(info - t->list.data);
+	t->last_addr = addr;
+	t->last_bias = types->bias;
+	t->last_pid = pid;
+	return info;
 }
 
 void types_fini(struct types *t)

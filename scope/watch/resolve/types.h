@@ -13,6 +13,7 @@ struct type_info {
 	uint64_t key_type; /* run-time address; of the process it was first seen in */
 	uint64_t bias;	   /* of that process */
 	enum gotype_kind key_kind;
+	struct gotype key; /* the key's type where it refers to no other one, else .size is 0 */
 	bool known;
 	bool matches;	/* --type; a type without a name may match */
 	bool shape;	/* the name has a shape in it */
@@ -23,6 +24,10 @@ struct types {
 	const struct filter *filter;
 	struct table index;
 	VEC(struct type_info) list;
+	/* What was found last. The next is often the same. */
+	uint64_t last_addr, last_bias;
+	pid_t last_pid;
+	uint32_t last;
 };
 
 /* Returns the map type at addr, of process pid, which `types` can read; NULL when memory is out. A
