@@ -10,6 +10,10 @@ struct json_state {
 	struct cache stacks; /* the array of frames */
 	struct cache types;  /* the map type as a JSON string */
 	struct json_clock clock;
+	/* The state of a map, as it was rendered last. The next event is often of the same map. */
+	struct map_state shown[MAP_STATE_MAX];
+	size_t shown_n;
+	struct buf shown_text;
 };
 
 static struct error *json_open(struct sink *sink)
@@ -26,6 +30,7 @@ static void json_close(struct sink *sink)
 		return;
 	cache_fini(&state->stacks);
 	cache_fini(&state->types);
+	buf_fini(&state->shown_text);
 	free(state);
 }
 
@@ -124,7 +129,7 @@ static void put_gc(struct buf *to, enum event_gc gc)
 	}
 }
 
-static void put_state(struct buf *to, const struct map_state *state, size_t n)
+static void render_state(struct buf *to, const struct map_state *state, size_t n)
 {
 	buf_char(to, '{');
 	for (size_t i = 0; i < n; i++) {
@@ -138,6 +143,37 @@ static void put_state(struct buf *to, const struct map_state *state, size_t n)
 			json_put_count(to, state[i].value);
 	}
 	buf_char(to, '}');
+}
+
+/* (The names are literals of the layouts. Equal ones have one address.) */
+static bool is_shown(const struct json_state *json, const struct map_state *state, size_t n)
+{
+	if (n != json->shown_n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (state[i].name != json->shown[i].name ||
+		    state[i].value != json->shown[i].value ||
+		    state[i].is_bool != json->shown[i].is_bool)
+			return false;
+	return true;
+}
+
+static void put_state(struct sink *sink, const struct map_state *state, size_t n)
+{
+	struct json_state *json = sink->state;
+
+	if (!n || n > MAP_STATE_MAX) {
+		render_state(&sink->out, state, n);
+		return;
+	}
+	if (!is_shown(json, state, n)) {
+		buf_reset(&json->shown_text);
+		render_state(&json->shown_text, state, n);
+		memcpy(json->shown, state, n * sizeof(*state));
+		json->shown_n = n;
+	}
+	buf_put(&sink->out, json->shown_text.data, json->shown_text.len);
+	sink->out.bad |= json->shown_text.bad;
 }
 
 /* The name of this member depends on its value: code, or signal and signal_name. */
@@ -257,7 +293,7 @@ static bool put_value(struct sink *sink, const struct event *event, enum event_t
 	case EVENT_BOOL: json_put_bool(to, *(const bool *)at); break;
 	case EVENT_KEY: put_key(to, &event->removal); break;
 	case EVENT_GC: put_gc(to, event->removal.gc); break;
-	case EVENT_STATE: put_state(to, event->removal.state, event->removal.state_n); break;
+	case EVENT_STATE: put_state(sink, event->removal.state, event->removal.state_n); break;
 	case EVENT_MAP_TYPE: put_type(sink, &event->removal); break;
 	case EVENT_STACK: put_stack(sink, &event->removal); break;
 	default: return put_cold(to, event, type);
