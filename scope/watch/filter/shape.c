@@ -143,14 +143,16 @@ static size_t name_length(const char *text, size_t len)
 	return n;
 }
 
-/* Adds a name of the shape's text. A shape has the import path in it, and a type has the package's name,
- * which is often but not always the path's last part: any name will do for it. */
+/* Adds a name of the shape's text. A shape has the import path in it, and a type has the package's name.
+ * The name is often but not always the path's last part: any name will do for it. Package main has the
+ * path "main". A dot may also belong to the "..." before a variadic parameter. */
 static void add_name(struct automaton *a, const char *name, size_t len)
 {
 	const char *slash = memrchr(name, '/', len);
-	const char *dot = slash ? memchr(slash, '.', len - (size_t)(slash - name)) : NULL;
+	const char *last = slash ? slash : name;
+	const char *dot = memrchr(last, '.', len - (size_t)(last - name));
 
-	if (dot) {
+	if (dot && (slash || strncmp(name, "main.", 5) != 0)) {
 		add_step(a, (struct step){.op = STEP_NAME});
 		add_step(a, (struct step){.op = STEP_NAMES});
 		len -= (size_t)(dot - name);
