@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -83,6 +84,20 @@ def closed_pipe():
     t = spawn([options.tophash, "trace", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     t.stdout.readline()
     t.stdout.close()
+    same(t.wait(LONG), 0, "exit code")
+    same(t.stderr.read().count(b"\n"), 1, "lines on stderr")
+    p.end()
+
+
+@test
+def closed_socket():
+    """A socket whose reader has gone away ends the trace, also when nothing happens that could be written."""
+    p = steps()
+    reader, writer = socket.socketpair()
+    t = spawn([options.tophash, "trace", "-p", str(p.pid)], stdout=writer, stderr=subprocess.PIPE)
+    writer.close()
+    check(reader.recv(4096), "no start record")
+    reader.close()
     same(t.wait(LONG), 0, "exit code")
     same(t.stderr.read().count(b"\n"), 1, "lines on stderr")
     p.end()

@@ -270,12 +270,13 @@ static struct error *on_ring(void *ctx, short revents)
 	return on_tick(ctx);
 }
 
-/* Ends the run when the reader of the output has gone away. Nothing but errors is polled for. */
+/* Ends the run when the reader of the output has gone away. Nothing but errors is polled for. A pipe
+ * shows it as POLLERR, and a socket whose other end is closed as POLLHUP alone. */
 static struct error *on_output(void *ctx, short revents)
 {
 	struct session *session = ctx;
 
-	if (revents & (POLLERR | POLLNVAL)) {
+	if (revents & (POLLERR | POLLHUP | POLLNVAL)) {
 		fan_first(session->output.sinks)->closed = true;
 		stop_if_closed(session);
 	}
