@@ -90,6 +90,7 @@ void forget_process(struct session *session, size_t i)
 	struct traced *at = &session->processes.data[i];
 
 	target_close(at->target);
+	session->forgotten++;
 	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
 }
 

@@ -191,12 +191,17 @@ static struct error *watch_processes(struct session *session)
 	for (size_t i = 0; i < session->processes.len; i++) {
 		struct traced *traced = &session->processes.data[i];
 		bool known = traced->end != TARGET_RUNS;
+		uint64_t forgotten = session->forgotten;
 		bool drained = false;
 
 		if (traced->ended)
 			continue;
 		if (has_ended(traced))
 			try(drain_ended(session, traced, end_ns, &drained));
+		/* A begin in these records may have taken a process out of the table, whose pid is
+		 * used again. Then the others have moved, and the next turn goes on. */
+		if (session->forgotten != forgotten)
+			return NULL;
 		running |= !drained;
 		if (!drained || (binary && !known))
 			continue;

@@ -43,7 +43,8 @@ struct session {
 
 	/* processes.c */
 	VEC(struct traced) processes;
-	uint32_t last_pid; /* of the last event: it is in the table */
+	uint64_t forgotten; /* processes that were taken out of the table */
+	uint32_t last_pid;  /* of the last event: it is in the table */
 
 	/* exec.c: the one process that is watched */
 	char names[SESSION_NAMES]
