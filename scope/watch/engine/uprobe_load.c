@@ -1,5 +1,6 @@
 /* Loads the kernel programs: their configuration, their tables, their errors. */
 #include "watch/engine/uprobe.h"
+#include "read/layout/layout.h"
 
 #include <errno.h>
 #include <stdarg.h>
