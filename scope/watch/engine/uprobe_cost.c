@@ -4,7 +4,7 @@
  * switches them on, and they end with this process whatever happens. */
 #include "watch/engine/calibrate.h"
 
-#define FIRST_WINDOW_NS 250000000ull  /* so that short runs know as well */
+#define FIRST_WINDOW_NS 100000000ull  /* so that short runs know as well */
 #define WINDOW_NS	1000000000ull /* one in ten */
 /* A window ends early when it has seen so many hits. In a program that deletes all the time that is
  * after 20 ms, and the statistics are on for 2 ms of a second. */
