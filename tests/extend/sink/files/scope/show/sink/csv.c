@@ -1,5 +1,7 @@
 /* Comma-separated values: a line for each removal, and one at the end. */
 #include "base/text/text.h"
+#include "read/layout/layout.h"
+#include "show/aggr/aggr.h"
 #include "show/sink/sink.h"
 
 /* Appends a quoted field; a quote in it is doubled. */
