@@ -76,21 +76,22 @@ static const struct option_spec rows[] = {
 	 .min = 1, .max = INT32_MAX,
 	 .help = "a running process: addresses as in the run, in any file",
 	 .man = "A running process. Addresses are those of the run. The load bias is taken off, and an "
-		"address in a library or in the vdso is explained from that file. An address in no "
-		"file is said to be so: in a heap, in a stack, or in the kernel."},
+		"address in a library or in the vdso is explained from that file. For an address "
+		"in no file, the answer says where it is: in a heap, in a stack, or in the "
+		"kernel."},
 	{.name = "bias", .argument = "ADDR", .kind = OPTION_CUSTOM, .parse = read_bias,
 	 .help = "what addresses of BINARY are too high by",
-	 .man = "The amount that addresses of a position-independent BINARY are too high by. With "
-		"crash reports it is mostly not needed (see \\fBTEXTS\\fR)."},
+	 .man = "The load bias of a position-independent BINARY. It is taken off every address. Crash "
+		"reports rarely need it (see \\fBTEXTS\\fR)."},
 	{.name = "return", .argument = "WHEN", .kind = OPTION_ENUM, .at = AT(returns),
 	 .values = whens, .implied = "yes",
 	 .help = "they are return addresses: the instruction before is meant; yes, no, auto (in the "
 		 "stacks of a text; the default)",
-	 .man = "Whether addresses are those that calls return to. Of such an address the instruction "
-		"that ends before it is looked up: the line would be that after the call otherwise. In "
-		"a stack all addresses but the innermost are return addresses. auto (the default) "
-		"means no, but in the stacks of a text the shape of the text decides. Without a value "
-		"it means yes."},
+	 .man = "Tells whether the addresses are return addresses. For a return address the "
+		"instruction before it is looked up, which is the call. The instruction at the "
+		"address may belong to the next line. In a stack all addresses but the innermost "
+		"are return addresses. auto (the default) means no, except in the stacks of a "
+		"text, where the form of the text decides. The option without a value means yes."},
 
 	{.group = "From where",
 	 .name = "source", .argument = "LIST", .kind = OPTION_CUSTOM, .parse = read_sources,
@@ -105,7 +106,7 @@ static const struct option_spec rows[] = {
 	 .name = "annotate", .letter = 'a', .kind = OPTION_FLAG, .at = AT(annotate),
 	 .help = "leave the text of standard input as it is, and add function and file:line to every "
 		 "address in it",
-	 .man = "Gives the text of standard input back as it is, with a note in brackets behind every "
+	 .man = "Prints the text of standard input as it is, with a note in brackets behind every "
 		"address in it. A log that is being written comes out line by line."},
 	{.name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
 	 .values = formats,
@@ -116,7 +117,7 @@ static const struct option_spec rows[] = {
 	 .man = OPTION_OUTPUT_MAN},
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
 	 .help = "cut no line; addr never does",
-	 .man = "For the sake of the other verbs: addr never cuts a line."},
+	 .man = "Changes nothing, since addr never cuts a line. The other verbs have this option, too."},
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),

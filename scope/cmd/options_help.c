@@ -236,8 +236,8 @@ static void put_kinds(struct buf *to, const struct verb_spec *verb)
 		"be a _ between digits: 1_000_000.";
 
 	buf_str(to, ".SS Values\n");
-	put_sentences(to, "Long options may be shortened to what no other begins with. An option "
-			  "that takes a value can be given once.");
+	put_sentences(to, "A long option may be shortened if no other option begins with the same "
+			  "letters. An option that takes a value can be given once.");
 	if (has_kind(verb, OPTION_NUMBER) || has_kind(verb, OPTION_NUMBER32)) {
 		buf_str(to, ".PP\n");
 		put_sentences(to, number);

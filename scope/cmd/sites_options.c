@@ -43,13 +43,13 @@ static const struct option_spec rows[] = {
 		"('store.go:61'). The functions that the delete is inlined into match too."},
 	{.name = "summary", .kind = OPTION_FLAG, .at = AT(summary),
 	 .help = "only how many, by function",
-	 .man = "Only how many sites, by function."},
+	 .man = "Prints only the number of sites, by function."},
 	{.name = "by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(by), .also = AT(summary),
 	 .values = tables,
 	 .help = "only how many, by function, type, variant or package",
-	 .man = "Only how many sites: by the function that has the delete, by the map's type, by "
-		"variant, or by the package that holds the code. A delete that was inlined counts for "
-		"the package that it was inlined into."},
+	 .man = "Prints only the number of sites: by the function that has the delete, by the map's "
+		"type, by variant, or by the package that holds the code. A delete that was "
+		"inlined counts for the package that it was inlined into."},
 	{.name = "asm", .argument = "SITE", .kind = OPTION_STRING, .at = AT(asm_of),
 	 .help = "the instructions of a site and of the runtime function that it calls: an address, "
 		 "file:line, or a function",

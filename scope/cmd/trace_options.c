@@ -74,16 +74,16 @@ static const struct option_spec rows[] = {
 	 .parse = read_whole_key,
 	 .help = "deletes of this key (a word, or JSON), and clears",
 	 .man = "Deletes of this key. A bare word is a string for string keys, a number for number "
-		"keys (decimal, or 0x... for integers; NaN, +Inf, -Inf), true or false for boolean "
-		"keys, and an address (0x...) for pointers. JSON is understood as events show keys: "
-		"'\"42\"' is the string only, '{\"ID\":7,\"Name\":\"x\"}' a struct, "
+		"keys (decimal, or 0x... for integers; NaN, +Inf, -Inf), true or false for "
+		"boolean keys, and an address (0x...) for pointers. JSON is understood as events "
+		"show keys: '\"42\"' is the string only, '{\"ID\":7,\"Name\":\"x\"}' a struct, "
 		"'{\"type\":\"int\",\"value\":42}' (or just 42) an interface, and "
-		"'{\"bytes\":\"fffe\"}' a string that is not UTF-8. A number stands in quotes only "
-		"where events show it so: past 2^53, NaN, +Inf and -Inf. Strings are up to 256 bytes "
-		"long. Of a key in an interface, struct or array tophash may have read only a part "
-		"(the event says so: key_cut, key_error). Such a key is shown when the part that was "
-		"read and the length of the whole agree. Clears of maps that could hold the key are "
-		"shown too: one of them may have taken it."},
+		"'{\"bytes\":\"fffe\"}' a string that is not UTF-8. A number stands in quotes "
+		"only where events show it so: past 2^53, NaN, +Inf and -Inf. Strings are up to "
+		"256 bytes long. tophash may have read only a part of a key in an interface, "
+		"struct or array (the event then has key_cut or key_error). Such a key is shown "
+		"when that part and the length of the whole agree. Clears of maps that could "
+		"hold the key are shown too, since they may have removed it."},
 	{.name = "key-prefix", .argument = "TEXT", .kind = OPTION_CUSTOM, .parse = read_key_prefix,
 	 .help = "deletes of string keys with this beginning, and clears",
 	 .man = "Deletes of string keys that begin with this text, also of strings in interface "
@@ -91,24 +91,24 @@ static const struct option_spec rows[] = {
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
 	 .help = "maps of this type, as Go prints it: 'map[string]*'",
 	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. In patterns * and ? are "
-		"wild, brackets are literal, and \\e quotes. In generic code the runtime may know "
-		"only the shape of the type (map[go.shape.string]go.shape.*uint8). Such a map is "
-		"shown when a type of that shape could match; how many others there were is said at "
-		"the end. A map whose type cannot be read is shown, with an empty map_type (reflect "
-		"made the type, and the process has ended)."},
+		"wild, brackets are literal, and \\e quotes. In generic code the runtime may "
+		"know only the shape of the type (map[go.shape.string]go.shape.*uint8). Such a "
+		"map is shown when a type of that shape could match. A message at the end tells "
+		"how many removals had another shape. A map whose type cannot be read is shown, "
+		"with an empty map_type (reflect made the type, and the process has ended)."},
 	{.name = "map", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(filter.map),
 	 .min = 1, .max = UINT64_MAX,
 	 .help = "one map (with -p or a command)",
 	 .man = "One map of one process. \\fIADDR\\fR is a number, as 0xc000012340."},
 	{.name = "site", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_site,
 	 .help = "removed by this function or file:line",
-	 .man = "Removed by a function ('main.(*store).*'), or at file:line with or without the "
-		"folder ('store.go:61'). Where that function is inlined, the functions that it is "
-		"inlined into match too."},
+	 .man = "Shows removals by a function ('main.(*store).*'), or at file:line with or without the "
+		"folder ('store.go:61'). Where that function is inlined, the functions that it "
+		"is inlined into match too."},
 	{.name = "goid", .argument = "N", .kind = OPTION_NUMBER, .at = AT(filter.goid),
 	 .min = 1, .max = UINT64_MAX,
 	 .help = "removed by this goroutine",
-	 .man = "Removed by one goroutine."},
+	 .man = "Shows removals by one goroutine."},
 	{.name = "misses", .kind = OPTION_FLAG, .at = AT(misses),
 	 .help = "also deletes that removed nothing",
 	 .man = "Also deletes that removed nothing: absent keys, empty and nil maps, and deletes that "
@@ -140,12 +140,13 @@ static const struct option_spec rows[] = {
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
 	 .help = "keep N frames (64; at most 512); text shows them",
-	 .man = "Keeps at most N frames of each stack (64; at most 512). When this option is given, "
-		"the text form shows them."},
+	 .man = "Keeps at most N frames of each stack. The default is 64, and N may be up to 512. When "
+		"this option is given, the text form shows them."},
 	{.name = "key-bytes", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(key_bytes),
 	 .min = 1, .max = ENGINE_KEY_BYTES_MAX,
 	 .help = "keep N bytes of each string (64; at most 256)",
-	 .man = "Keeps at most N bytes of each string in a key (64; at most 256)."},
+	 .man = "Keeps at most N bytes of each string in a key. The default is 64, and N may be up to "
+		"256."},
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
 	 .help = "cut no line to the width of the terminal",
 	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
@@ -155,12 +156,12 @@ static const struct option_spec rows[] = {
 	 .name = "buffer", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(buffer_size),
 	 .min = 64 << 10, .max = 1 << 30,
 	 .help = "of the ring buffer (16M)",
-	 .man = "Size of the ring buffer between kernel and tophash (16M; 64K to 1G). When events are "
-		"lost, a larger one helps against bursts."},
+	 .man = "Sets the size of the ring buffer between kernel and tophash, from 64K to 1G. The "
+		"default is 16M. When events are lost, a larger one helps against bursts."},
 	{.name = "engine", .argument = "NAME", .kind = OPTION_WORD, .at = AT(engine),
 	 .value_at = engine_name_at,
 	 .help = "what makes the events: {}",
-	 .man = "What makes the events: {}. The first is the default."},
+	 .man = "The engine that makes the events: {}. The first is the default."},
 	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
 	 .help = "show each probe, where and why; attach nothing",
 	 .man = "Shows each probe, where and why, and where each filter is decided. Attaches nothing, "
