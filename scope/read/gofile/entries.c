@@ -66,9 +66,11 @@ const struct go_entry go_entries[GO_ENTRIES] = {
 	{MAPS_PACKAGE "(*Map).Clear", "Map.Clear", GO_ENTRY_CLEAR, GO_PASS_NONE, 1, 0, 0, 24, 0, GO_IN_SWISS, GO_IN_NONE,
 	 .is_site = true},
 	[MAP_DELETE_SMALL] =
-	{MAPS_PACKAGE "(*Map).deleteSmall", NULL, GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 0, 3, 24, 0, GO_IN_SWISS, GO_IN_SWISS},
+	{MAPS_PACKAGE "(*Map).deleteSmall", NULL, GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 0, 3, 24, 0, GO_IN_SWISS, GO_IN_SWISS,
+	 .is_site = false},
 	[TABLE_DELETE] =
-	{MAPS_PACKAGE "(*table).Delete", NULL, GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 2, 4, 24, 0, GO_IN_SWISS, GO_IN_SWISS},
+	{MAPS_PACKAGE "(*table).Delete", NULL, GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 2, 4, 24, 0, GO_IN_SWISS, GO_IN_SWISS,
+	 .is_site = false},
 };
 /* clang-format on */
 
