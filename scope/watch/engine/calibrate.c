@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define WARM_UP	       500 /* hits */
@@ -124,9 +126,7 @@ static void leave_standard_files(void)
 		dup2(null, fd);
 }
 
-/* The process is a child of a child. Its parent is gone at once, and nobody has to wait for it. Its links
- * end with it, and it is that process and not this one that waits for the kernel then. */
-bool calibrate_start(const struct uprobe *uprobe, bool stepped, int *ret)
+bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, int *ret_fd)
 {
 	int ends[2];
 	pid_t pid;
@@ -135,19 +135,25 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, int *ret)
 		return false;
 	pid = fork();
 	if (pid == 0) {
-		if (fork() == 0) {
-			leave_standard_files();
-			calibrate(uprobe, stepped, ends[1]);
-		}
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		leave_standard_files();
+		calibrate(uprobe, stepped, ends[1]);
 		_exit(0);
 	}
 	close(ends[1]);
-	if (pid < 0 || waitpid(pid, NULL, 0) < 0) {
+	if (pid < 0) {
 		close(ends[0]);
 		return false;
 	}
-	*ret = ends[0];
+	*ret_pid = pid;
+	*ret_fd = ends[0];
 	return true;
+}
+
+void calibrate_end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 enum calibration calibrate_read(int fd, struct trap_cost *ret)

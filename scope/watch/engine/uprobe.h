@@ -35,8 +35,9 @@ struct cost_snapshot {
 
 struct cost_state {
 	bool calibrated;
-	bool failed;	/* nothing more is measured */
-	int calibrator; /* where calibrate_read() reads from; -1: none */
+	bool failed;	      /* nothing more is measured */
+	int calibrator;	      /* where calibrate_read() reads from; -1: none */
+	pid_t calibrator_pid; /* 0: none, or its end is known */
 	struct trap_cost trap;
 	int stats_fd; /* keeps the kernel's statistics on while a window is open; else -1 */
 	struct cost_snapshot begin;

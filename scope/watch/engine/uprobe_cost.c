@@ -118,7 +118,8 @@ void uprobe_measure_begin(struct uprobe *uprobe)
 	struct cost_state *cost = &uprobe->cost;
 
 	cost->window_ns = FIRST_WINDOW_NS;
-	cost->failed = !calibrate_start(uprobe, uprobe->options->misses, &cost->calibrator);
+	cost->failed = !calibrate_start(uprobe, uprobe->options->misses, &cost->calibrator_pid,
+					&cost->calibrator);
 }
 
 void uprobe_measure(struct engine *engine, uint64_t time_ns)
@@ -149,6 +150,9 @@ void uprobe_measure_end(struct uprobe *uprobe)
 	if (uprobe->cost.stats_fd >= 0)
 		end_window(uprobe);
 	close_fd(&uprobe->cost.calibrator);
+	if (uprobe->cost.calibrator_pid > 0)
+		calibrate_end(uprobe->cost.calibrator_pid);
+	uprobe->cost.calibrator_pid = 0;
 	uprobe->cost.failed = true; /* it does not begin again */
 }
 
