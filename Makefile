@@ -91,6 +91,7 @@ stress-map: deps-test ## the map against an array, all kinds of keys, MINUTES (1
 bench-addr: ## addr beside addr2line, llvm-symbolizer, go tool addr2line: BENCH="--quick"
 	@tools/deps bench
 	@$(MAKE) --no-print-directory all
+	@tools/go-toolchains --fetch 1.24 >/dev/null
 	@bench/addr --tophash $(BUILD)/tophash $(BENCH)
 
 .PHONY: bench-trace
