@@ -30,7 +30,7 @@ static uint8_t rm(uint32_t op)
 	return op >> 16 & 31;
 }
 
-/* The signed field of `bits` bits that begins at bit `low`. */
+/* Returns the signed field of `bits` bits that begins at bit `low`. */
 static int64_t field(uint32_t op, unsigned low, unsigned bits)
 {
 	uint64_t value = op >> low & ((1ull << bits) - 1);
@@ -72,7 +72,7 @@ static bool decode_flow(uint32_t op, struct code_insn *to)
 	return true;
 }
 
-/* ADR, ADRP, ADD and SUB of an immediate, MOV between registers. */
+/* Decodes ADR, ADRP, ADD and SUB of an immediate, and MOV between registers. */
 static bool decode_arithmetic(uint32_t op, struct code_insn *to)
 {
 	int64_t imm = (int64_t)(op >> 10 & 0xfff) << (op & 1u << 22 ? 12 : 0);
@@ -103,7 +103,7 @@ static bool decode_arithmetic(uint32_t op, struct code_insn *to)
 	return true;
 }
 
-/* A load or store at base + disp without write-back, of general registers. */
+/* Decodes a load or store of general registers at base + disp without write-back. */
 static bool decode_memory(uint32_t op, struct code_insn *to)
 {
 	unsigned size = op >> 30, kind = op >> 22 & 3; /* store, load, two that extend the sign */
@@ -170,7 +170,7 @@ static uint32_t memory_writes(uint32_t op)
 	return 1u << rd(op) | 1u << rn(op) | 1u << rt2(op) | 1u << rm(op);
 }
 
-/* Which registers anything else may write. */
+/* Returns the registers that any other instruction may write. */
 static uint32_t other_writes(uint32_t op)
 {
 	bool memory = (op & 0x0a000000) == 0x08000000;

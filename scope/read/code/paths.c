@@ -10,7 +10,8 @@ struct code_paths {
 	void *ctx;
 };
 
-/* Is something cold called on the way from insns[at] to the next place where ways part or meet? */
+/* Tells whether a cold function is called between insns[at] and the next place where ways part or
+ * meet. */
 static bool is_cold(const struct code_paths *paths, size_t at)
 {
 	const struct code *code = paths->code;
@@ -27,7 +28,7 @@ static bool is_cold(const struct code_paths *paths, size_t at)
 	return false;
 }
 
-/* The instruction after insns[at]; SIZE_MAX at the end. */
+/* Returns the instruction after insns[at], or SIZE_MAX at the end. */
 static size_t straight_next(const struct code_paths *paths, size_t at)
 {
 	const struct code *code = paths->code;
@@ -65,7 +66,7 @@ struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uin
 
 #define NOWHERE UINT32_MAX
 
-/* Where control can go from insns[at]: up to two, NOWHERE for none. */
+/* Finds the instructions to which control can go from insns[at]: up to two, NOWHERE for none. */
 static void ways(const struct code_paths *paths, uint32_t at, uint32_t ret[2])
 {
 	const struct code *code = paths->code;

@@ -57,7 +57,8 @@ static uint64_t value_hash(const struct code_value *value)
 	return table_mix(hash ^ (uint32_t)value->add);
 }
 
-/* The number of a value; 0 when there is no more room, or two have the same hash. */
+/* Returns the number of a value, or 0 when there is no more room or two values have the same
+ * hash. */
 static uint16_t value_number(struct code_track *track, const struct code_value *value)
 {
 	uint64_t hash = value_hash(value);
@@ -84,7 +85,7 @@ static uint16_t value_make(struct code_track *track, enum code_root root, uint64
 	return value_number(track, &value);
 }
 
-/* What stands at [value + disp]. */
+/* Returns the number of the value at [value + disp]. */
 static uint16_t value_load(struct code_track *track, uint16_t number, int64_t disp)
 {
 	struct code_value value = track->values.data[number];
@@ -114,7 +115,7 @@ static uint16_t value_add(struct code_track *track, uint16_t number, int64_t imm
 
 /* ---- one instruction ---- */
 
-/* The state's number of the slot, or NULL when none is followed there. */
+/* Returns the place of the slot's number in the state, or NULL when the slot is not followed. */
 static uint16_t *slot_at(struct code_track *track, uint16_t *state, int64_t disp)
 {
 	size_t at = lower_bound(i, track->slots.len, track->slots.data[i] < disp);
@@ -128,7 +129,7 @@ static uint16_t reg_value(const uint16_t *state, uint8_t reg)
 	return reg < CODE_REGISTERS ? state[reg] : 0;
 }
 
-/* Is [base + disp] a stack slot? Which, then. */
+/* Tells whether [base + disp] is a stack slot, and which one. */
 static bool is_slot(const struct code_track *track, const uint16_t *state, uint8_t base,
 		    int64_t disp, int64_t *ret)
 {

@@ -15,7 +15,7 @@ static bool scope_holds(const struct debuginfo_unit *unit, const struct debuginf
 	return false;
 }
 
-/* The innermost scope inside `func` that holds pc. */
+/* Returns the innermost scope inside `func` that holds pc. */
 static uint32_t innermost(const struct debuginfo_unit *unit, uint32_t func, uint64_t pc)
 {
 	uint32_t found = func, i = func + 1;
@@ -74,7 +74,7 @@ static void set_call_file(struct debuginfo *dwarf, struct debuginfo_unit *unit, 
 		set_file(unit, dwarf_filesrc(unit->files, index, NULL, NULL), frame);
 }
 
-/* File and line of the instruction at pc, from the unit's line table. */
+/* Finds file and line of the instruction at pc in the unit's line table. */
 static void line_at(struct debuginfo *dwarf, const struct debuginfo_unit *unit, uint64_t pc,
 		    struct debuginfo_frame *frame)
 {

@@ -81,8 +81,8 @@ static bool run_next(const struct place *place, struct run *run)
 	return !run->r.bad;
 }
 
-/* The value of the pctab run at `at` for pc; false when the run is absent, ends before pc, or is
- * corrupt. */
+/* Finds the value of the pctab run at `at` for pc. Returns false when the run is absent, ends
+ * before pc, or is corrupt. */
 static bool pc_value(const struct place *place, uint32_t at, uint64_t pc, int32_t *ret)
 {
 	struct run run = run_begin(place, at);
@@ -106,7 +106,8 @@ static int32_t pc_data(const struct place *place, unsigned kind, uint64_t pc)
 	return value;
 }
 
-/* funcdata as an offset from gofunc; false when the function has none of that kind. */
+/* Finds the funcdata of a kind, as an offset from gofunc. Returns false when the function has
+ * none. */
 static bool func_data(const struct func_record *record, unsigned kind, uint32_t *ret)
 {
 	uint64_t at = 4 * ((uint64_t)record->npcdata + kind);

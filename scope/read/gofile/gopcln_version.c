@@ -21,7 +21,7 @@ static const uint8_t buildinfo_magic[14] = "\xff Go buildinf:";
 
 /* ---- what a version says ---- */
 
-/* The number after "go1." in a version, or 0. */
+/* Returns the number after "go1." in a version, or 0. */
 static unsigned version_minor(const char *version)
 {
 	const char *at = strstr(version, "go1.");
@@ -32,7 +32,7 @@ static unsigned version_minor(const char *version)
 	return minor;
 }
 
-/* The last release whose tables have the shape that gave tab->minor. */
+/* Returns the last release whose tables have the shape that gave tab->minor. */
 static unsigned shape_last(const struct gopcln *tab)
 {
 	if (tab->minor < 20)
@@ -122,7 +122,7 @@ static bool find_build_version(struct gopcln *tab)
 
 /* ---- text ---- */
 
-/* The length of a string {addr, len} in a writable segment; 0 when none is there. */
+/* Returns the length of a string {addr, len} in a writable segment, or 0 when there is none. */
 static uint64_t string_header_len(const struct image *image, uint64_t addr)
 {
 	const struct image_segment *segments;

@@ -83,7 +83,7 @@ static uint32_t raw_u32(const struct raw *raw, size_t offset)
 	return value;
 }
 
-/* A pointer of the descriptor as a run-time address. */
+/* Returns a pointer of the descriptor as a run-time address. */
 static uint64_t raw_ptr(const struct gotypes *types, const struct raw *raw, size_t offset)
 {
 	uint64_t value = raw_u64(raw, offset);
@@ -91,7 +91,7 @@ static uint64_t raw_ptr(const struct gotypes *types, const struct raw *raw, size
 	return value && raw->in_image ? value + types->bias : value;
 }
 
-/* How many bytes of a descriptor of this kind are read here. */
+/* Returns how many bytes of a descriptor of this kind are read here. */
 static size_t kind_size(unsigned kind)
 {
 	switch (kind) {
@@ -120,7 +120,7 @@ static bool load_raw(const struct gotypes *types, uint64_t addr, struct raw *ret
 
 /* ---- descriptors ---- */
 
-/* The size that a kind always has; 0 where it varies. */
+/* Returns the size that a kind always has, or 0 where it varies. */
 static uint64_t fixed_size(unsigned kind)
 {
 	static const uint8_t sizes[] = {
@@ -142,7 +142,7 @@ static bool is_align(unsigned align)
 	return align && align <= 64 && (align & (align - 1)) == 0;
 }
 
-/* What every true descriptor satisfies. */
+/* Tells whether a descriptor satisfies what every true one does. */
 static bool raw_sane(const struct raw *raw)
 {
 	unsigned kind = raw->bytes[23] & KIND_MASK;
@@ -207,7 +207,7 @@ bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret)
 
 /* ---- names ---- */
 
-/* The name at a link-time address. */
+/* Reads the name at a link-time address. */
 static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret)
 {
 	uint64_t rest = 0;
@@ -223,7 +223,7 @@ static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret
 	return !r.bad && ret->flags < 16;
 }
 
-/* The name that a descriptor of the image carries; false when it has none there. */
+/* Reads the name of a descriptor of the image. Returns false when it has none there. */
 static bool raw_name(const struct gotypes *types, const struct raw *raw, struct name *ret)
 {
 	const struct gopcln_module *module = gopcln_module(types->tab);
@@ -393,7 +393,7 @@ static bool in_image(const struct gotypes *types, uint64_t addr)
 	return false;
 }
 
-/* The bits that a release never sets in TFlag and Kind. */
+/* Tells whether TFlag and Kind have only bits that the release sets. */
 static bool flags_possible(const struct gotypes *types, const struct raw *raw)
 {
 	unsigned minor = gopcln_minor(types->tab);

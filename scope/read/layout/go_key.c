@@ -177,7 +177,7 @@ static void emit_string(struct decoder *d, const struct go_key_segment *segment)
 	value->bytes_len = len;
 }
 
-/* The bytes of a string of `want` bytes at addr. */
+/* Finds the segment with the bytes of a string of `want` bytes at addr. */
 static const struct go_key_segment *find_string(const struct decoder *d, uint64_t addr,
 						uint64_t want)
 {
@@ -191,7 +191,7 @@ static const struct go_key_segment *find_string(const struct decoder *d, uint64_
 	return NULL;
 }
 
-/* What the interface {tab, data} holds. */
+/* Finds the segment with the value that the interface {tab, data} holds. */
 static const struct go_key_segment *find_value(const struct decoder *d, uint64_t tab, uint64_t data)
 {
 	for (size_t i = 1; i < d->memory->n; i++) {

@@ -37,7 +37,7 @@ static struct error *get_stored(struct site_search *search, struct site_func *ma
 	return NULL;
 }
 
-/* Is b stored `offset` bytes behind a? */
+/* Tells whether b is stored `offset` bytes behind a. */
 static bool is_behind(const struct stored *a, const struct stored *b, int32_t offset)
 {
 	struct code_value wanted = a->place;

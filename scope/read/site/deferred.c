@@ -27,7 +27,7 @@ struct parent {
 	VEC(uint64_t) deferred;		     /* entries of the literals that it defers */
 };
 
-/* What is stored at [object] somewhere in the function: an address, or 0. */
+/* Finds the address that is stored at [object] somewhere in the function, or 0. */
 static struct error *stored_at(struct parent *parent, const struct code_value *object,
 			       uint64_t *ret)
 {
@@ -49,7 +49,8 @@ static struct error *stored_at(struct parent *parent, const struct code_value *o
 	return NULL;
 }
 
-/* The function of the closure `object`, as it is before the instruction `at`; 0 when unknown. */
+/* Finds the function of the closure `object`, as it is before the instruction `at`; 0 when
+ * unknown. */
 static struct error *closure_func(struct parent *parent, const struct code_insn *at,
 				  const struct code_value *object, uint64_t *ret)
 {
@@ -94,7 +95,7 @@ static struct error *add_from_call(struct parent *parent, const struct code_insn
 	return add_literal(parent, literal);
 }
 
-/* Each closure that is stored into the stack slot at disp, anywhere in the function. */
+/* Adds each closure that is stored into the stack slot at disp, anywhere in the function. */
 static struct error *add_from_slot(struct parent *parent, int64_t disp)
 {
 	uint8_t stack = parent->search->machine->stack;

@@ -48,7 +48,7 @@ static void why_delete(const struct go_entry *entry, const struct site_type *typ
 			    "for strings");
 }
 
-/* Without the type, what the entry itself says. */
+/* Appends what the entry itself says, when the type is not known. */
 static void why_entry(const struct go_entry *entry, struct buf *to)
 {
 	switch (go_entry_key_size(entry)) {

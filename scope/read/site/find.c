@@ -117,7 +117,7 @@ static struct error *add_site(struct site_search *search, struct site_func *func
 
 /* ---- all of them ---- */
 
-/* The calls from `*at` on that the function holds; moves *at behind them. */
+/* Adds the calls from `*at` on that the function holds. Moves *at behind them. */
 static struct error *add_function(struct site_search *search, const struct code_calls *calls,
 				  size_t *at)
 {
@@ -181,7 +181,7 @@ static bool same_source(const struct site_row *a, const struct site_row *b)
 	return f->line == g->line && !strcmp(f->func, g->func) && !strcmp(f->file, g->file);
 }
 
-/* Of sites with the same source, how many there are. */
+/* Counts the sites that have the same source. */
 static struct error *count_copies(struct sites *found)
 {
 	cleanup_free struct site_row **rows = malloc((found->list.len + 1) * sizeof(*rows));

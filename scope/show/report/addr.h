@@ -38,10 +38,10 @@ struct addr_totals {
 /* Counts one explained address. */
 void addr_count(struct addr_totals *totals, const struct explanation *e);
 
-/* Append one address, and the totals. Safe. */
+/* Append one address, and the totals. The text is safe. */
 void addr_text(struct buf *to, const struct explanation *e, const struct addr_style *style);
 void addr_text_end(struct buf *to, const struct addr_totals *totals);
-/* Append a line of JSON for each. seconds: that the work took. */
+/* Append a line of JSON for each. seconds: the time that the work took. */
 void addr_json(struct buf *to, const struct explanation *e);
 void addr_json_end(struct buf *to, const struct addr_totals *totals, double seconds);
 /* Appends " [function file:line < caller file:line]", and nothing when no source answers. Safe. */

@@ -50,7 +50,7 @@ struct site_listing {
 	VEC(struct site_line) lines;
 };
 
-/* Begin and end a line. What is appended to listing->text in between is its text. */
+/* Begin and end a line. The bytes that are appended to listing->text in between become its text. */
 void site_line_begin(struct site_listing *listing);
 void site_line_end(struct site_listing *listing, int kind, bool mark);
 void site_listing_fini(struct site_listing *listing);

@@ -71,7 +71,7 @@ static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct ca
 	return plan;
 }
 
-/* Does anything here depend on the map's type? If not, no lookup is needed. */
+/* Tells whether anything here depends on the map's type. If not, no lookup is needed. */
 static __always_inline bool needs_type(const struct call *call)
 {
 	return use_types || call->key_arg == WIRE_ARG_POINTER;
@@ -244,7 +244,7 @@ static __always_inline void take_key(struct wire_event *e, const struct call *ca
 	}
 }
 
-/* Must the key go out in the big record? */
+/* Tells whether the key must go out in the big record. */
 static __always_inline bool wants_big(const struct wire_event *e)
 {
 	return e->key_kind == WIRE_KEY_SEGMENTS ||
