@@ -2,6 +2,7 @@
 #include "base/text/text.h"
 #include "read/layout/layout.h"
 #include "show/aggr/aggr.h"
+#include "show/event/event.h"
 #include "show/sink/sink.h"
 
 /* Appends a quoted field; a quote in it is doubled. */
