@@ -1,8 +1,9 @@
-/* What depends on the machine that a program was built for. Everybody who needs to know it asks
- * here; no other file of the scope compares machines.
+/* The differences between the machines that programs are built for. All code that needs to know
+ * them asks here. No other file of the scope compares machines.
  *
  * To add a machine:
- *   1. scope/read/code/<machine>.c: write `const struct machine_ops machine_<machine>`, and name the
+ *   1. scope/read/code/<machine>.c: write `const struct machine_ops machine_<machine>`, and name
+ * the
  *      file in scope/read/code/meson.build and tests/fuzz/meson.build.
  *   2. scope/read/code/machine.h: declare it below.
  *   3. scope/read/code/machine.c: add it to the table.

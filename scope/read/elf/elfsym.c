@@ -24,7 +24,7 @@ struct elfsym {
 	VEC(struct entry) entries;
 };
 
-/* As the table stands in the file: nothing in it need be aligned. */
+/* Reads a symbol from the table in the file, where nothing need be aligned. */
 static Elf64_Sym symbol_get(const uint8_t *symbols, uint32_t index)
 {
 	Elf64_Sym symbol;
@@ -33,7 +33,8 @@ static Elf64_Sym symbol_get(const uint8_t *symbols, uint32_t index)
 	return symbol;
 }
 
-/* NULL when it has none, or a longer one than any compiler makes. */
+/* Returns the symbol's name. Returns NULL when it has none, or a longer one than any compiler
+ * makes. */
 static const char *symbol_name(const struct elfsym *table, const Elf64_Sym *symbol)
 {
 	uint64_t at = symbol->st_name, left;
@@ -109,7 +110,7 @@ static struct error *read_table(struct elfsym *table, uint64_t count)
 	return NULL;
 }
 
-/* So that every name in it ends. */
+/* Cuts the strings behind the last NUL. Every name in them ends then. */
 static void cut_behind_last_name(struct image_section *strings)
 {
 	const uint8_t *last = memrchr(strings->bytes, 0, strings->size);
@@ -117,7 +118,7 @@ static void cut_behind_last_name(struct image_section *strings)
 	strings->size = last ? (uint64_t)(last + 1 - strings->bytes) : 0;
 }
 
-/* The first section of a type whose symbols and names are all in the file. */
+/* Finds the first section of a type whose symbols and names are all in the file. */
 static bool find_table(const struct image *image, uint32_t type, struct elfsym *table,
 		       uint64_t *ret_count)
 {

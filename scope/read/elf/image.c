@@ -175,7 +175,7 @@ static void section_get(const struct image *image, uint64_t index, Elf64_Shdr *r
 	memcpy(ret, image->bytes + image->section_offset + index * sizeof(*ret), sizeof(*ret));
 }
 
-/* True when the NUL-terminated string at `offset` of a string table equals name. */
+/* Returns whether the NUL-terminated string at `offset` of a string table equals name. */
 static bool string_is(const uint8_t *table, uint64_t size, uint64_t offset, const char *name)
 {
 	size_t len = strlen(name) + 1; /* with the NUL */

@@ -239,7 +239,8 @@ static void skip_same(const char **a, const char **b)
 	}
 }
 
-/* "[...]" in one, type arguments in the other, and the same behind them. */
+/* Tells whether one name has "[...]" where the other has type arguments, and the rest is the
+ * same. */
 static bool same_generic(const char *shortened, const char *full)
 {
 	size_t tail, len = strlen(full);

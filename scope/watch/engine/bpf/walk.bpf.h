@@ -66,7 +66,7 @@ static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scrat
 	return goroutine_is(e, walk, scratch[goid_offset / 8]);
 }
 
-/* The same in two reads, for programs that have no stack to spare. */
+/* Does the same in two reads, for programs that have no stack to spare. */
 static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g, struct walk *walk)
 {
 	if (bpf_probe_read_user(walk->pair, 16, (void *)g)) {
