@@ -36,7 +36,7 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
 
 static char *put_pair(char *at, uint32_t value)
 {
-	memcpy(at, digit_pairs + value * 2, 2);
+	memcpy(at, digit_pairs + (size_t)value * 2, 2);
 	return at + 2;
 }
 
