@@ -2,8 +2,7 @@
  * them asks here. No other file of the scope compares machines.
  *
  * To add a machine:
- *   1. scope/read/code/<machine>.c: write `const struct machine_ops machine_<machine>`, and name
- * the
+ *   1. scope/read/code/<machine>.c: write `const struct machine_ops machine_<machine>`, and name the
  *      file in scope/read/code/meson.build and tests/fuzz/meson.build.
  *   2. scope/read/code/machine.h: declare it below.
  *   3. scope/read/code/machine.c: add it to the table.
