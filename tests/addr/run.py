@@ -989,7 +989,7 @@ def usage():
         (["--annotate", "--format", "json", exe], 2, "it has no json form"),
         (["--bias", "x", exe], 2, "--bias x: not an address"),
         (["--bias", "1", "-p", "1"], 2, "--bias goes with a BINARY"),
-        (["--return=maybe", exe], 2, "--return=maybe: not one of yes, no, auto"),
+        (["--return=maybe", exe], 2, "--return=maybe: not one of auto, yes, no"),
         (["-p", "x"], 2, "-p x: not a number"),
         (["-p", "1", "-p", "2"], 2, "--pid can be given once only"),
         (["-z", exe], 2, "unknown option -z"),
@@ -1039,7 +1039,7 @@ def main():
                 print(f"skip {f.__name__}: {e}", flush=True)
             except Failed as e:
                 failed += 1
-                print(f"FAIL {f.__name__}: {e}", flush=True)
+                print(f"FAIL {f.__name__}: {str(e)[:2000]}", flush=True)
             except Exception:
                 failed += 1
                 print(f"FAIL {f.__name__}: {traceback.format_exc()}", flush=True)
