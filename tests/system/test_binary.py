@@ -2,13 +2,15 @@
 
 import ctypes
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
 import time
 
 from harness import (
-    check, clean, go_build, identity, LONG, Program, REPO, same, Skip, target, test, tmp, tophash, Tracer, zoo, zoo_program)
+    check, clean, go_build, identity, LONG, options, Program, REPO, same, Skip, spawn, target, test, tmp, tophash, Tracer, zoo,
+    zoo_program)
 
 
 def binary_runs(exe, talk=True, env=None):
@@ -122,6 +124,28 @@ def binary_pid_again():
     same([(x["event"], x.get("code")) for x in r.records if "pid" in x],
          [("start", None)] + [("delete", None)] * 2 + [("exit", 3), ("start", None)] + [("delete", None)] * 3 + [("exit", 4)], "records")
     same(identity(r)["removed"], 5, "removed")
+
+
+@test
+def binary_kills_nobody():
+    """With SIGCHLD ignored, another program may get the id of the process that measured a hit. It is left alone."""
+    exe = str(shutil.copy(target("steps"), tmp("steps-id")))
+    mine, theirs = os.pipe()
+    t = spawn([options.tophash, "trace", "-q", "-b", exe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+              preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    children = pathlib.Path(f"/proc/{t.pid}/task/{t.pid}/children")
+    until = time.monotonic() + LONG
+    while not (ids := children.read_text().split()) and time.monotonic() < until:
+        pass
+    while children.read_text().split() and time.monotonic() < until:
+        time.sleep(0.01)
+    pid = start_as(int(ids[0]), exe, mine)
+    time.sleep(0.2)
+    t.send_signal(signal.SIGINT)
+    same(t.wait(LONG), 0, "exit code")
+    same(os.waitpid(pid, os.WNOHANG), (0, 0), "it runs")
+    os.write(theirs, b"exit 4\n")
+    os.waitpid(pid, 0)
 
 
 @test

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from harness import (
-    bpf_ids, brief, busy, check, clean, identity, LONG, nothing_left, options, probed, Run, same, spawn, steps, target, test, tmp,
+    bpf_ids, brief, busy, check, clean, identity, LONG, nothing_left, options, probed, Run, same, Skip, spawn, steps, target, test, tmp,
     Tracer)
 
 
@@ -215,3 +215,32 @@ def two_tracers():
     same([brief(x) for x in ra.events], [brief(x) for x in rb.events][:50], "events")
     clean(p.pid, target("steps"))
     p.end()
+
+
+def measuring(t):
+    """Yields what the process that measures a hit for this trace holds open, as often as it is seen."""
+    exe = os.path.realpath(options.tophash)
+    while t.poll() is None:
+        for pid in range(t.pid + 1, t.pid + 20):
+            try:
+                if os.readlink(f"/proc/{pid}/exe") != exe:
+                    continue
+                held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            except OSError:
+                continue  # there is no such process, or it has ended
+            if held.count("/dev/null") >= 3 and "anon_inode:bpf_link" in held:
+                yield held
+
+
+@test
+def calibration_holds_nothing():
+    """The process that measures a hit keeps none of the run's pipes and tables open."""
+    for _ in range(8):
+        seen = False
+        for held in measuring(spawn([options.tophash, "trace", "-q", "-b", target("steps"), "--duration", "300ms"],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
+            seen = True
+            check("anon_inode:bpf-map" not in held, f"it holds {held}")
+        if seen:
+            return
+    raise Skip("the process was never seen")

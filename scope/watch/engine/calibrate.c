@@ -126,6 +126,19 @@ static void leave_standard_files(void)
 		dup2(null, fd);
 }
 
+/* Closes all descriptors but the standard files and these two. A command that waits until its pipe is
+ * closed would otherwise wait for the process that calibrates. */
+static void close_others(int a, int b)
+{
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+
+	if (low > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0u, 0);
+}
+
 bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, int *ret_fd)
 {
 	int ends[2];
@@ -137,6 +150,7 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		leave_standard_files();
+		close_others(bpf_program__fd(uprobe->skel->progs.on_nothing), ends[1]);
 		calibrate(uprobe, stepped, ends[1]);
 		_exit(0);
 	}
@@ -152,6 +166,10 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, 
 
 void calibrate_end(pid_t pid)
 {
+	/* Where SIGCHLD is ignored, nobody keeps the pid of a process that has ended: it may be another's
+	 * by now. */
+	if (waitpid(pid, NULL, WNOHANG) != 0)
+		return;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
