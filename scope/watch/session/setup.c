@@ -118,8 +118,9 @@ void session_close(struct session *session)
 	if (!session)
 		return;
 	error_free(session->failed);
+	engine_close(
+		session->engine); /* ends its own processes, which spawn_fini() must not wait for */
 	spawn_fini(&session->spawn);
-	engine_close(session->engine);
 	resolver_close(session->resolver);
 	placements_fini(&session->placements);
 	gopcln_close(session->tab);

@@ -156,6 +156,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 		}
 	}
 	e.map = 0;
+	e.goid = 0; /* it stays so where g cannot be read */
 	e.flags = 0;
 	if (!take_goroutine(&e, scratch.key.stack, ctx->r14, &walk))
 		return FILTERED;
