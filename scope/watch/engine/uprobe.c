@@ -71,8 +71,9 @@ static void uprobe_forget_gc(struct engine *engine)
 
 static void uprobe_stop(struct engine *engine)
 {
-	uprobe_measure_end((struct uprobe *)engine);
 	__atomic_store_n(&bss_of(engine)->stopped, true, __ATOMIC_SEQ_CST);
+	/* It may wait for the process that calibrates, while the target's hits would fill the ring. */
+	uprobe_measure_end((struct uprobe *)engine);
 }
 
 /* ---- draining ---- */
