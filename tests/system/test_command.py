@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from harness import (
-    check, Failed, go_build, held_ids, LONG, nothing_left, options, probes_in, Program, refused, Run, same, spawn, target, test,
+    check, Failed, go_build, bpf_ids, LONG, nothing_left, options, probes_in, Program, refused, Run, same, spawn, target, test,
     tmp, tophash, Tracer)
 
 
@@ -152,7 +152,7 @@ def executes_itself():
     exe = go_build(source, "execs_itself")
     for env in ({}, {"TOPHASH_NO_MULTI": "1"}):
         for how in ("main", "other"):
-            before = held_ids()
+            before = bpf_ids()
             p = Program(exe)
             same(p.line(), "ready", "begins")
             t = spawn([options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -150,7 +150,7 @@ def hundred_rounds():
     for i in range(100):
         t = subprocess.run([options.tophash, "trace", "-p", str(p.pid), "--format", "json", "--limit", str(1 + i % 7)], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True, timeout=LONG)
-        same((t.returncode, t.stderr), (0, ""), f"round {i}")
+        same((t.returncode, t.stderr), (0, ""), f"round {i}: {t.stdout[-400:]}")
         r = Run(0, t.stdout, "")
         same(identity(r)["delivered"], 1 + i % 7, f"round {i}")
         hits += r.end["hits"]
