@@ -128,16 +128,13 @@ static struct error *answer_takes(struct site_search *search, const struct code_
 struct error *site_answer_closures(struct site_search *search, const site_questions *asked,
 				   site_questions *next)
 {
-	cleanup_free uint64_t *targets = malloc((asked->len + 1) * sizeof(*targets));
+	size_t n = 0;
+	cleanup_free uint64_t *targets = site_asked_funcs(asked, &n);
 	struct code_calls takes = {0};
 	struct error *err;
-	size_t n = 0;
 
 	if (!targets)
 		return error_nomem();
-	vec_each(question, asked)
-		if (!n || targets[n - 1] != question->func)
-			targets[n++] = question->func;
 	err = site_search_text(search, code_takes_find, targets, n, &takes);
 	if (!err)
 		err = answer_takes(search, &takes, asked, next);

@@ -126,19 +126,30 @@ static struct error *answer_calls(struct site_search *search, const struct code_
 	return err;
 }
 
+uint64_t *site_asked_funcs(const site_questions *asked, size_t *ret_n)
+{
+	uint64_t *funcs = malloc((asked->len + 1) * sizeof(*funcs));
+	size_t n = 0;
+
+	if (!funcs)
+		return NULL;
+	vec_each(question, asked)
+		if (!n || funcs[n - 1] != question->func)
+			funcs[n++] = question->func;
+	*ret_n = n;
+	return funcs;
+}
+
 static struct error *ask_callers(struct site_search *search, const site_questions *asked,
 				 site_questions *next)
 {
-	cleanup_free uint64_t *targets = malloc((asked->len + 1) * sizeof(*targets));
+	size_t n = 0;
+	cleanup_free uint64_t *targets = site_asked_funcs(asked, &n);
 	struct code_calls calls = {0};
 	struct error *err;
-	size_t n = 0;
 
 	if (!targets)
 		return error_nomem();
-	vec_each(question, asked)
-		if (!n || targets[n - 1] != question->func)
-			targets[n++] = question->func;
 	err = site_search_calls(search, targets, n, &calls);
 	if (!err)
 		err = answer_calls(search, &calls, asked, next);

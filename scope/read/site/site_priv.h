@@ -103,6 +103,10 @@ struct error *site_find_deferred(struct site_search *search);
 
 typedef VEC(struct site_open) site_questions;
 
+/* Returns the functions that the questions are about, each once: the questions are in their order. The
+ * array is the caller's to free; NULL when memory is out. */
+uint64_t *site_asked_funcs(const site_questions *asked, size_t *ret_n);
+
 /* Takes the value that the function at `func` passes for a question. The value is a type, or leads
  * to a further question, which is appended to next (generic.c). */
 struct error *site_answer(struct site_search *search, const struct site_open *question,

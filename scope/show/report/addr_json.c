@@ -122,6 +122,19 @@ static const struct explain_answer *answer_of(const struct cell *cell, const str
 	return &e->by[cell->column->arg];
 }
 
+/* Returns the answer of the cell's source if it has frames. Otherwise it returns NULL, and a source that
+ * was asked is written as null. */
+static const struct explain_answer *frames_or_null(struct cell *cell, const struct explanation *e)
+{
+	const struct explain_answer *answer = answer_of(cell, e);
+
+	if (answer->asked && answer->n)
+		return answer;
+	if (answer->asked)
+		cell_null(cell);
+	return NULL;
+}
+
 static void put_known(struct buf *to, const char *text)
 {
 	json_put_str(to, text && *text ? text : NULL);
@@ -146,15 +159,11 @@ static void put_frame(struct buf *to, const struct frame *frame)
 /* {"entry":"0x4a1b2d","frames":[{"func":"main.main",...}]} */
 static void put_frames(struct cell *cell, const void *row)
 {
-	const struct explain_answer *answer = answer_of(cell, row);
+	const struct explain_answer *answer = frames_or_null(cell, row);
 	struct buf *to = cell->to;
 
-	if (!answer->asked)
+	if (!answer)
 		return;
-	if (!answer->n) {
-		cell_null(cell);
-		return;
-	}
 	json_begin(to, "entry");
 	if (answer->entry)
 		json_put_address(to, answer->entry);
@@ -171,15 +180,11 @@ static void put_frames(struct cell *cell, const void *row)
 /* {"name":"main.main","entry":"0x4a1b2d","size":120} */
 static void put_symbol(struct cell *cell, const void *row)
 {
-	const struct explain_answer *answer = answer_of(cell, row);
+	const struct explain_answer *answer = frames_or_null(cell, row);
 	struct buf *to = cell->to;
 
-	if (!answer->asked)
+	if (!answer)
 		return;
-	if (!answer->n) {
-		cell_null(cell);
-		return;
-	}
 	json_begin(to, "name");
 	json_put_str(to, answer->frames[0].func);
 	json_name(to, "entry");
