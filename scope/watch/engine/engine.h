@@ -68,9 +68,9 @@ struct engine_count {
 
 /* What tracing costs the traced program, as measured. */
 struct engine_cost {
-	double hits_per_s;  /* not long ago */
+	double hits_per_s;  /* in the last window that was measured */
 	double ns_per_hit;  /* with the share of all other probes; over all that was measured */
-	double cpu_percent; /* of one CPU; not long ago */
+	double cpu_percent; /* of one CPU; in the same window */
 };
 
 /* An open engine; each engine's own struct begins with one. engine_open() sets ops. */
