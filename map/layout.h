@@ -115,7 +115,7 @@ struct tophash_core {
 	size_t cursor;	 /* growing: old buckets from here on are done; shrinking: new ones below */
 	size_t released; /* shrinking: old buckets from the half up to here were given back */
 	struct link rest_chains[2]; /* see "rest" above; a growing map uses the first only */
-	uint32_t nan;		    /* the last payload that was given to a NaN key */
+	uint64_t nan;		    /* how many NaN keys were put since the last clear */
 	struct tophash_stats stats;
 };
 

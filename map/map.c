@@ -122,6 +122,7 @@ void tophash_clear(struct tophash *map)
 	}
 	pool_fini(map);
 	map->len = 0;
+	core->nan = 0;
 	map->moves++;
 	move_forget(map);
 	seed_renew(map);

@@ -125,21 +125,29 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 	return get_as(map, type, &key, hash);
 }
 
-/* Gives a NaN key a payload of its own, so that it has a hash and a place of its own. Writes it to copy and
- * returns that. */
+#define FLOAT_NANS \
+	UINT64_C(0xfffffe) /* with either sign, 2^23 - 1 payloads: 0 would be an infinity */
+
+/* Gives a NaN key bits that no other key of the map has: it gets a hash and a place of its own, and a loop can tell
+ * it from the others. The payloads count down, so that quiet NaNs come first. Writes the key to copy. Returns copy,
+ * or NULL when there are no more NaNs of 4 bytes. */
 static const void *nan_key(struct tophash *map, void *copy)
 {
-	uint32_t count = ++map->core->nan;
+	uint64_t nth = map->core->nan;
 
 	if (map->type->key_size == 4) {
-		uint32_t bits = 0x7fc00000u | (count & 0x3fffffu);
+		uint32_t payload = 0x7fffffu - (uint32_t)(nth / 2);
+		uint32_t bits = (uint32_t)(nth % 2) << 31 | 0x7f800000u | payload;
 
+		if (nth >= FLOAT_NANS)
+			return NULL;
 		memcpy(copy, &bits, sizeof(bits));
 	} else {
-		uint64_t bits = UINT64_C(0x7ff8000000000000) | count;
+		uint64_t bits = UINT64_C(0x7fffffffffffffff) - nth;
 
 		memcpy(copy, &bits, sizeof(bits));
 	}
+	map->core->nan++;
 	return copy;
 }
 
@@ -223,6 +231,10 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 	}
 	if (is_nan) {
 		raw = nan_key(map, &copy);
+		if (!raw) {
+			*ret = -EOVERFLOW;
+			return NULL;
+		}
 		key = tophash_key_of(type, raw);
 	}
 	if (is_new || is_nan || type->kind == TOPHASH_KIND_CUSTOM)

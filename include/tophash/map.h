@@ -66,7 +66,8 @@
  * and none is left out that was there all the time. Entries that are put during the loop may come or not. The order
  * is different each time.
  *
- * A NaN is a key as in Go: each put makes an entry, which only clear and fini remove. -0 and +0 are one key.
+ * A NaN is a key as in Go: each put makes an entry, which only clear and fini remove. A loop shows it with a sign and
+ * a payload that the map chose. -0 and +0 are one key.
  *
  * Threads: any number of readers without a writer, or one writer alone. When two writers are noticed, the fault
  * handler is called (tophash_set_fault()).

@@ -4,6 +4,8 @@
 
 #include <tophash/map.h>
 
+#include "../../map/layout.h"
+
 #include "test_map.h"
 
 #define NAN_KEY __builtin_nan("")
@@ -142,6 +144,76 @@ TEST(nans_of_four_bytes)
 	singles_clear(&copy);
 	assert_int_equal(singles_len(&copy), 0);
 	singles_fini(&copy);
+}
+
+static int float_order(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(float));
+}
+
+/* A map of floats takes each of the 2^24 - 2 NaNs once. Here it takes the first, those where the payload leaves the
+ * quiet ones, and the last. A loop shows all, also while it makes the map grow and shrink. */
+TEST(nans_of_four_bytes_up_to_the_last)
+{
+	const uint64_t last = (UINT64_C(1) << 24) - 2,
+		       from[] = {0, (UINT64_C(1) << 23) - 500, last - 1000};
+	static float keys[3000];
+	struct singles m = {0}, copy;
+	size_t n = 0;
+	int other = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		if (i % 1000 == 0 && i)
+			m.map.core->nan = from[i / 1000];
+		assert_int_equal(singles_put(&m, __builtin_nanf(""), i), 1);
+	}
+	assert_int_equal(singles_put(&m, __builtin_nanf(""), 0), -EOVERFLOW);
+	assert_int_equal(singles_put(&m, -__builtin_nanf(""), 0), -EOVERFLOW);
+	assert_null(singles_slot(&m, __builtin_nanf("")));
+	assert_int_equal(singles_len(&m), 3000);
+	TOPHASH_EACH(singles, it, &m) {
+		if (it.key == it.key)
+			continue;
+		assert_true(n < 3000);
+		memcpy(&keys[n++], &it.key, sizeof(it.key));
+		for (int i = 0; i < 4; i++)
+			singles_put(&m, (float)other++, 0);
+		if (n % 1000 == 0)
+			for (; other > 0; other--)
+				singles_delete(&m, (float)other);
+	}
+	assert_int_equal(n, 3000);
+	qsort(keys, n, sizeof(*keys), float_order);
+	for (size_t i = 1; i < n; i++)
+		assert_int_not_equal(float_order(&keys[i - 1], &keys[i]), 0);
+	assert_int_equal(singles_check(&m, 3), 0);
+	assert_int_equal(singles_clone(&m, &copy), 0);
+	assert_int_equal(singles_len(&copy), singles_len(&m));
+	singles_fini(&copy);
+	singles_keep_room(&m, true); /* clear keeps the map's core */
+	singles_clear(&m);
+	assert_int_equal(singles_put(&m, __builtin_nanf(""), 0), 1);
+	singles_fini(&m);
+}
+
+/* Doubles have a NaN for each entry that a map can hold. */
+TEST(nans_of_eight_bytes_beyond_2_to_the_32)
+{
+	struct doubles m = {0};
+	size_t n = 0;
+
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(doubles_put(&m, NAN_KEY, i), 1);
+	m.map.core->nan = (UINT64_C(1) << 32) - 50;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(doubles_put(&m, -NAN_KEY, i), 1);
+	TOPHASH_EACH(doubles, it, &m) {
+		assert_true(it.key != it.key);
+		n++;
+	}
+	assert_int_equal(n, 200);
+	assert_int_equal(doubles_check(&m, 3), 0);
+	doubles_fini(&m);
 }
 
 /* Growth in the loop, with NaNs in the map, whose place cannot be found again by looking for them. */
@@ -604,6 +676,8 @@ int main(void)
 		cmocka_unit_test(nans_are_never_found),
 		cmocka_unit_test(infinities_are_keys),
 		cmocka_unit_test(nans_of_four_bytes),
+		cmocka_unit_test(nans_of_four_bytes_up_to_the_last),
+		cmocka_unit_test(nans_of_eight_bytes_beyond_2_to_the_32),
 		cmocka_unit_test(growth_with_nans_in_a_loop),
 		cmocka_unit_test(growth_with_negative_zero_in_a_loop),
 		cmocka_unit_test(growth_and_deletes_in_a_loop),
