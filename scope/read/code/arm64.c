@@ -1,8 +1,9 @@
-/* arm64, decoded here: instructions are four bytes, and of all of them a handful matter (what
- * moves a constant from where it is made to the register of an argument, and where control
- * goes). The masks are those of the Arm Architecture Reference Manual, C4.1. What is none of
- * them is taken to write each register that its fields could name, so that too little is known
- * and never too much. (Capstone takes ten times as long to say as much; it writes the listings.)
+/* The decoder of arm64. Instructions are four bytes long, and only a handful matter here: those
+ * that move a constant from where it is made to the register of an argument, and those that change
+ * where control goes. The masks are those of the Arm Architecture Reference Manual, C4.1. Any other
+ * instruction is taken to write each register that its fields could name. The tracker then knows
+ * too little, and never anything wrong. (Capstone writes the listings. To decode with it would take
+ * ten times as long.)
  */
 #include "read/code/scan_priv.h"
 
@@ -85,7 +86,7 @@ static bool decode_arithmetic(uint32_t op, struct code_insn *to)
 		to->op = CODE_ADDRESS;
 		to->target = op >> 31 ? (to->addr & ~0xfffull) + (uint64_t)offset * 4096
 				      : to->addr + (uint64_t)offset;
-	} else if ((op & 0xff800000) == 0x91000000) { /* ADD: with 0 a MOV from or to SP */
+	} else if ((op & 0xff800000) == 0x91000000) { /* ADD; with 0 it is a MOV from or to SP */
 		to->op = imm ? CODE_OFFSET : CODE_MOVE;
 		to->imm = imm;
 	} else if ((op & 0xff800000) == 0xd1000000) { /* SUB */
@@ -106,7 +107,7 @@ static bool decode_arithmetic(uint32_t op, struct code_insn *to)
 /* Decodes a load or store of general registers at base + disp without write-back. */
 static bool decode_memory(uint32_t op, struct code_insn *to)
 {
-	unsigned size = op >> 30, kind = op >> 22 & 3; /* store, load, two that extend the sign */
+	unsigned size = op >> 30, kind = op >> 22 & 3; /* 0 store, 1 load, 2 and 3 sign-extending */
 
 	if ((op & 0x3f000000) == 0x39000000) /* LDR, STR (unsigned offset), LDRB, LDRSW, ... */
 		to->disp = (int64_t)(op >> 10 & 0xfff) << size;
@@ -154,13 +155,14 @@ static bool decode_literal(uint32_t op, struct code_insn *to)
 	return true;
 }
 
-/* Which registers any other load or store may write: C4.1.66. Fields that are no register must
- * not be taken for one: the prologue's str x30, [sp, #-96]! would name the closure's. */
+/* Returns the registers that any other load or store may write (Arm Architecture Reference Manual,
+ * C4.1.66). Fields that name no register must not count. Otherwise the prologue's str x30, [sp,
+ * #-96]! would seem to write the register of the closure. */
 static uint32_t memory_writes(uint32_t op)
 {
 	bool load = op & 3u << 22, pair_load = op & 1u << 22;
 
-	if ((op & 0x3b200000) == 0x38000000) /* before or after: the base changes */
+	if ((op & 0x3b200000) == 0x38000000) /* pre- or post-indexed: the base changes */
 		return (load ? 1u << rd(op) : 0) | (op & 1u << 10 ? 1u << rn(op) : 0);
 	if ((op & 0x3b200c00) == 0x38200800) /* base and index */
 		return load ? 1u << rd(op) : 0;
@@ -179,7 +181,7 @@ static uint32_t other_writes(uint32_t op)
 		return 1u << rd(op);
 	if (!(op & 1u << 26))
 		return memory_writes(op);
-	/* floating point, SIMD: at most the base */
+	/* floating point and SIMD write the base at most */
 	if ((op & 0x3b000000) == 0x39000000 || (op & 0x3b800000) == 0x29000000 ||
 	    (op & 0x3b200c00) == 0x38000000)
 		return 0;
@@ -227,7 +229,7 @@ static bool find_calls(const struct code_scan *scan)
 	return true;
 }
 
-/* adrp xN, page; add xM, xN, #offset: one behind the other, as Go's linker wants them. */
+/* Finds adrp xN, page; add xM, xN, #offset. The two are neighbours, as Go's linker requires. */
 static bool find_takes(const struct code_scan *scan)
 {
 	size_t first = (size_t)(-scan->addr & 3);
@@ -247,8 +249,8 @@ static bool find_takes(const struct code_scan *scan)
 	return true;
 }
 
-/* Go: cmd/link/internal/arm64/asm.go, gentramp; GNU ld and lld call them veneers:
- * adrp x16, page; add x16, x16, #offset; br x16 */
+/* Tells whether the bytes are a trampoline: adrp x16, page; add x16, x16, #offset; br x16. (Go:
+ * cmd/link/internal/arm64/asm.go, gentramp. GNU ld and lld call it a veneer.) */
 static bool is_trampoline(const void *bytes, size_t size)
 {
 	uint32_t op[3];

@@ -36,7 +36,8 @@ void code_calls_fini(struct code_calls *calls)
 	vec_fini(&calls->list);
 }
 
-/* A prefix may stand before the opcode, so the instruction that holds the opcode counts. */
+/* Returns the instruction that holds the candidate's opcode. It may begin before the opcode, with a
+ * prefix. */
 const struct code_insn *code_call_at(const struct code *code, const struct code_call *call)
 {
 	size_t behind = lower_bound(i, code->insns.len, code->insns.data[i].addr <= call->addr);

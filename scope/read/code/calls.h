@@ -1,8 +1,8 @@
-/* The callers of functions: every direct call and jump in the text that leads to one of a few
- * addresses. It also finds the instructions that take such an address.
+/* Finds the callers of functions, that is, every direct call and jump in the text that leads to one
+ * of a few addresses. It also finds the instructions that take such an address.
  *
- * The text of a big program is 13 MB, and to decode it takes most of a second. The search therefore
- * looks at bytes only, which takes a few milliseconds. It finds candidates. On x86-64 some
+ * The text of a big program is 13 MB, and decoding it takes most of a second. The search therefore
+ * only looks at bytes, which takes a few milliseconds. What it finds are candidates. On x86-64 some
  * candidates are bytes within other instructions. The caller decodes the functions that hold
  * candidates (code_decode) and keeps the candidates that are instructions (code_call_at). On arm64
  * every candidate is one.
@@ -21,22 +21,22 @@ struct code_calls {
 	VEC(struct code_call) list; /* by address */
 };
 
-/* Appends the candidates in `size` bytes of text that stand at address addr. A candidate is a call,
- * a jump or a conditional jump with an operand of 32 bits (x86-64) or 26 (arm64). targets: n of
- * them, ascending. Errors: out of memory. */
+/* Appends the candidates in `size` bytes of text whose address is addr. A candidate is a call, a
+ * jump or a conditional jump with an operand of 32 bits (x86-64) or 26 bits (arm64). `targets`
+ * holds n addresses in ascending order. Errors: out of memory. */
 struct error *code_calls_find(const struct machine_ops *machine, const void *text, size_t size,
 			      uint64_t addr, const uint64_t targets[], size_t n,
 			      struct code_calls *ret);
-/* Appends candidates as code_calls_find() does, for instructions that make one of the addresses. On
- * x86-64 that is lea [rip + disp], on arm64 the add behind an adrp. On arm64 too, a candidate may
- * be none. */
+/* Appends candidates as code_calls_find() does, for instructions that make one of the addresses:
+ * lea [rip + disp] on x86-64, the add after an adrp on arm64. On arm64, too, a candidate may turn
+ * out to be no instruction of this kind. */
 struct error *code_takes_find(const struct machine_ops *machine, const void *text, size_t size,
 			      uint64_t addr, const uint64_t targets[], size_t n,
 			      struct code_calls *ret);
-/* Tells whether a candidate of code_takes_find() is the middle of a trampoline, a piece of code
- * that only jumps to the address. Linkers for arm64 make trampolines where a call cannot reach, 128
- * MB away (Go: cmd/link/internal/arm64/asm.go, gentramp; GNU ld and lld: veneers). `bytes` is the
- * text at take->addr - 4, `size` bytes long. *ret is the trampoline's address. */
+/* Tells whether a candidate of code_takes_find() is inside a trampoline, a piece of code that only
+ * jumps to the address. Linkers for arm64 make trampolines where the target is farther away than a
+ * call can reach (128 MB) (Go: cmd/link/internal/arm64/asm.go, gentramp; GNU ld and lld: veneers).
+ * `bytes` is the text at take->addr - 4, `size` bytes long. *ret is the trampoline's address. */
 bool code_is_trampoline(const struct machine_ops *machine, const void *bytes, size_t size,
 			const struct code_call *take, uint64_t *ret);
 void code_calls_fini(struct code_calls *calls);

@@ -1,4 +1,4 @@
-/* code: the machine code of Go's functions. Knows bytes and addresses, no ELF, no
+/* code: the machine code of Go's functions. It knows bytes and addresses, but neither ELF nor
  * symbols.
  *
  *   machine.h  what depends on the machine: x86-64, arm64

@@ -33,7 +33,7 @@ struct error *code_decode(const struct machine_ops *machine, const void *bytes, 
 	size_t pos = 0;
 
 	*ret = (struct code){0};
-	/* An instruction is four bytes on average, on either machine. */
+	/* An instruction has four bytes on average, on both machines. */
 	if (size && !vec_reserve(&ret->insns, size / 4 + 1))
 		return error_nomem();
 	while (pos < size) {

@@ -14,9 +14,9 @@ enum code_flow {
 	CODE_NEXT,
 	CODE_JUMP,   /* target 0: to an address in a register or in memory */
 	CODE_BRANCH, /* a conditional jump */
-	CODE_CALL,   /* target as of JUMP */
+	CODE_CALL,   /* target as for CODE_JUMP */
 	CODE_RETURN,
-	CODE_STOP, /* a trap, or bytes that are no instruction: nothing goes on from here */
+	CODE_STOP, /* a trap, or bytes that are no instruction: control does not go on from here */
 };
 
 enum code_op {
@@ -32,13 +32,12 @@ enum code_op {
 	CODE_OFFSET,	     /* reg = base + imm, 8 bytes */
 	CODE_LOAD_GLOBAL,    /* reg = the 8-byte word at `target` */
 	CODE_LOAD_PAIR,	     /* reg = [base + disp], reg2 = [base + disp + 8]; 8 bytes each */
-	CODE_STORE_PAIR,     /* the reverse */
+	CODE_STORE_PAIR,     /* the reverse: [base + disp] = reg, [base + disp + 8] = reg2 */
 };
 
 struct code_insn {
 	uint64_t addr;
-	uint64_t target; /* of a direct jump, branch or call; of COMPARE_GLOBAL, ADDRESS and
-			    LOAD_GLOBAL; else 0 */
+	uint64_t target; /* jump, branch, call, COMPARE_GLOBAL, ADDRESS, LOAD_GLOBAL; otherwise 0 */
 	int64_t disp;
 	int64_t imm;
 	uint32_t writes; /* bit n: register n is changed */
@@ -46,7 +45,7 @@ struct code_insn {
 	uint8_t flow; /* enum code_flow */
 	uint8_t op;   /* enum code_op */
 	uint8_t reg, reg2, base, width;
-	bool emulated; /* the kernel emulates it: a probe there costs no single step */
+	bool emulated; /* the kernel emulates it, so a probe there costs no single step */
 	bool joined;   /* something in this function jumps here */
 };
 
@@ -54,9 +53,9 @@ struct code {
 	VEC(struct code_insn) insns;
 };
 
-/* Decodes `size` bytes that stand at address addr. Bytes that are no instruction become one of
- * flow CODE_STOP (one byte long, on arm64 four), and decoding goes on behind it. Errors: out of
- * memory. */
+/* Decodes `size` bytes of code whose address is addr. Bytes that are no instruction become one insn
+ * with flow CODE_STOP (1 byte long on x86-64, 4 on arm64), and decoding goes on after it. Errors:
+ * out of memory. */
 struct error *code_decode(const struct machine_ops *machine, const void *bytes, size_t size,
 			  uint64_t addr, struct code *ret);
 void code_fini(struct code *code);

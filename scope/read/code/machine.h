@@ -1,5 +1,5 @@
-/* The differences between the machines that programs are built for. All code that needs to know
- * them asks here. No other file of the scope compares machines.
+/* The differences between the machines that programs are built for. No other file of the scope
+ * compares machines; code that depends on the machine goes through these operations.
  *
  * To add a machine:
  *   1. scope/read/code/<machine>.c: write `const struct machine_ops machine_<machine>`, and name the
@@ -23,37 +23,37 @@ struct code_scan; /* scan_priv.h */
 
 /* Registers are numbered as the machine numbers them (see decode.h). */
 struct machine_ops {
-	const char *name;     /* as uname has it: "x86_64" */
+	const char *name;     /* as uname prints it: "x86_64" */
 	uint16_t elf_machine; /* EM_... of elf.h */
 
 	/* Go's internal ABI */
 	uint8_t arguments[16]; /* the registers of integer arguments, in order */
 	uint8_t argument_count;
-	uint8_t context;      /* the register that carries the closure in a call of one */
+	uint8_t context;      /* the register that holds the closure when a closure is called */
 	uint8_t stack, frame; /* the stack pointer and the frame pointer */
 	uint32_t
 		barrier_writes; /* bit n: a write barrier may change register n; it keeps the others */
 
 	/* instructions */
-	uint8_t quantum;     /* bytes to skip where there is no instruction */
+	uint8_t quantum;     /* bytes to skip after bytes that are no instruction */
 	uint8_t call_size;   /* bytes of a direct call */
-	bool address_in_two; /* an address in the image takes two: CODE_ADDRESS, then CODE_OFFSET */
-	/* Decodes one instruction of at most `size` bytes into *ret, whose addr is set. Returns false
-	 * when the bytes are no instruction. */
+	bool address_in_two; /* an address takes two: CODE_ADDRESS, then CODE_OFFSET */
+	/* Decodes one instruction from at most `size` bytes into *ret, whose addr is set already.
+	 * Returns false when the bytes are no instruction. */
 	bool (*decode)(const uint8_t *bytes, size_t size, struct code_insn *ret);
 
-	/* Searches the text for candidates (calls.h) without decoding it. Both return false when
+	/* Search the text for candidates (calls.h) without decoding it. Both return false when
 	 * memory is out. */
 	bool (*find_calls)(const struct code_scan *scan);
 	bool (*find_takes)(const struct code_scan *scan);
 
-	/* Returns whether the bytes are a trampoline (calls.h). NULL: linkers make none for this
-	 * machine. A trampoline begins trampoline_before bytes before its address-taking candidate. */
+	/* Returns whether the bytes are a trampoline (calls.h). NULL when linkers make none for
+	 * this machine. A trampoline begins trampoline_before bytes before the candidate in it. */
 	bool (*is_trampoline)(const void *bytes, size_t size);
 	uint8_t trampoline_before;
 
-	/* Writes instructions as text. printer_open returns NULL when the decoder's library cannot be
-	 * set up; print returns false when the bytes are no instruction. */
+	/* Write instructions as text. printer_open returns NULL when the decoder's library cannot
+	 * be set up; print returns false when the bytes are no instruction. */
 	void *(*printer_open)(void);
 	void (*printer_close)(void *printer); /* NULL is legal */
 	bool (*print)(void *printer, const void *bytes, size_t size, uint64_t addr, struct buf *to);

@@ -10,8 +10,8 @@ struct code_paths {
 	void *ctx;
 };
 
-/* Tells whether a cold function is called between insns[at] and the next place where ways part or
- * meet. */
+/* Tells whether a cold function is called between insns[at] and the next instruction at which paths
+ * part or meet. */
 static bool is_cold(const struct code_paths *paths, size_t at)
 {
 	const struct code *code = paths->code;
@@ -66,7 +66,8 @@ struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uin
 
 #define NOWHERE UINT32_MAX
 
-/* Finds the instructions to which control can go from insns[at]: up to two, NOWHERE for none. */
+/* Finds the instructions to which control can go from insns[at]. There are at most two; NOWHERE
+ * fills the rest. */
 static void ways(const struct code_paths *paths, uint32_t at, uint32_t ret[2])
 {
 	const struct code *code = paths->code;
@@ -80,12 +81,13 @@ static void ways(const struct code_paths *paths, uint32_t at, uint32_t ret[2])
 		to = code_at(code, insn->target);
 	if (insn->flow != CODE_JUMP && at + 1 < code->insns.len)
 		ret[0] = at + 1;
-	if (to && to != code->insns.data) /* not anew, behind the stack check */
+	if (to && to != code->insns.data) /* not back to the entry, after the stack check */
 		ret[1] = (uint32_t)(to - code->insns.data);
 }
 
-/* Breadth first, from `from` to `goal`, or to any return when that is NOWHERE; the last of the
- * path, or NOWHERE. before: whence each was reached; queue: as long as the function. */
+/* Searches breadth first from `from` to `goal`, or to any return when goal is NOWHERE. Returns the
+ * last instruction of the path, or NOWHERE when there is none. before[i] is set to the instruction
+ * from which i was reached. The queue has room for the whole function. */
 static uint32_t find_path(const struct code_paths *paths, uint32_t from, uint32_t goal,
 			  uint32_t *before, uint32_t *queue)
 {
@@ -111,7 +113,7 @@ static uint32_t find_path(const struct code_paths *paths, uint32_t from, uint32_
 	return NOWHERE;
 }
 
-/* Appends the path that ends at `end`, less its first instruction when skip says so. */
+/* Appends the path that ends at `end`. Leaves out its first instruction if `skip` is set. */
 static bool append(const uint32_t *before, uint32_t end, bool skip, struct code_path *path)
 {
 	size_t begin = path->insns.len;

@@ -11,8 +11,8 @@ struct code_path {
 
 /* Finds the straight path from the entry. A conditional branch falls through, since Go's compiler
  * lays out code in the likely order. A branch that leads around a call of a `cold` function is
- * taken. Jumps are followed, and calls return. The path ends at the first return, trap or jump out
- * of the function, or at an instruction that was met before. Errors: out of memory. */
+ * taken. Jumps are followed, and calls are taken to return. The path ends at the first return, trap
+ * or jump out of the function, or at an instruction that was met before. Errors: out of memory. */
 struct error *code_straight(const struct code *code, bool (*cold)(void *ctx, uint64_t target),
 			    void *ctx, struct code_path *ret);
 /* Finds the path with the fewest instructions from the entry through insns[via] to a return,

@@ -4,7 +4,7 @@
 
 struct code_printer {
 	const struct machine_ops *machine;
-	void *of_machine; /* what machine->printer_open gave */
+	void *of_machine; /* made by machine->printer_open */
 };
 
 struct error *code_printer_new(const struct machine_ops *machine, struct code_printer **ret)

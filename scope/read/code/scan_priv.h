@@ -1,12 +1,12 @@
-/* What a search through the text works on, and what it finds. Inside code/.
+/* The input and output of a search through the text. Inside code/.
  */
 #ifndef READ_CODE_SCAN_PRIV_H
 #define READ_CODE_SCAN_PRIV_H
 
 #include "read/code/calls.h"
 
-/* The pages of the text are touched once, in order; who mapped the file asked the kernel to read
- * many of them at a time. */
+/* A search through the text. It touches each page once and in order. Whoever mapped the file has
+ * asked the kernel to read many pages at a time. */
 struct code_scan {
 	const uint8_t *text;
 	size_t size;

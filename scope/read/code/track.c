@@ -1,10 +1,11 @@
-/* A forward pass over basic blocks until nothing changes.
+/* Makes forward passes over the basic blocks until nothing changes.
  *
- * A value is a number: 0 unknown, others an index into `values`. A state is one number a
- * register, then one a stack slot. Where paths join, what is not the same on all is unknown; so
- * states only lose, and the pass ends. Of the targets of an indirect jump (a switch's table)
- * nothing is known but that they are blocks that nobody else leads to: these begin with what is
- * the same at all indirect jumps.
+ * A value is represented by a number: 0 means unknown, any other is an index into `values`. A state
+ * has one number for each register, then one for each stack slot. Where paths join, a value that is
+ * not the same on all of them becomes unknown. States can therefore only lose values, and the
+ * passes come to an end. The targets of an indirect jump (a switch's table) are not read. They are
+ * taken to be the blocks that no other block leads to. Those begin with the values that are the
+ * same at all indirect jumps.
  */
 #include "read/code/track.h"
 #include "base/table.h"
@@ -14,9 +15,9 @@
 enum {
 	SLOTS_MAX = 512,
 	VALUES_MAX = 1 << 15,
-	STATE_BYTES_MAX = 32 << 20, /* of all blocks; functions of megabytes stay below */
+	STATE_BYTES_MAX = 32 << 20, /* for all blocks together; functions of megabytes stay below */
 	SWEEPS_MAX = 64,
-	WORK_MAX = 1 << 27, /* instructions and blocks looked at; a second at most */
+	WORK_MAX = 1 << 27, /* instructions and blocks visited; takes a second at most */
 };
 
 struct block {
@@ -32,16 +33,16 @@ struct code_track {
 	VEC(struct code_value) values; /* 0: unknown */
 	struct table by_hash;
 	VEC(struct block) blocks;
-	VEC(int64_t) slots;   /* displacements, ascending, no two the same */
-	uint16_t stack_value; /* what the stack pointer holds, all along */
+	VEC(int64_t) slots;   /* displacements, ascending and unique */
+	uint16_t stack_value; /* the stack pointer's value, which is the same throughout */
 	size_t width;	      /* numbers in a state */
-	uint16_t *states;     /* one a block: at its beginning */
+	uint16_t *states;     /* for each block, the state at its beginning */
 	uint16_t *now, *entry, *indirect;
-	size_t work;	   /* done so far */
+	size_t work;	   /* counts up to WORK_MAX */
 	bool indirect_met; /* `indirect` holds something */
 	bool nomem, given_up;
-	/* What `now` is: the state before instruction cursor_at of block `cursor`. So questions
-	 * in the function's order cost one pass over it. */
+	/* `now` is the state before instruction cursor_at of block `cursor`. Questions in the order
+	 * of the function therefore cost one pass over it. */
 	size_t cursor, cursor_at;
 };
 
@@ -129,7 +130,7 @@ static uint16_t reg_value(const uint16_t *state, uint8_t reg)
 	return reg < CODE_REGISTERS ? state[reg] : 0;
 }
 
-/* Tells whether [base + disp] is a stack slot, and which one. */
+/* Tells whether [base + disp] is a stack slot. *ret is its displacement from the stack pointer. */
 static bool is_slot(const struct code_track *track, const uint16_t *state, uint8_t base,
 		    int64_t disp, int64_t *ret)
 {
@@ -217,7 +218,7 @@ static int compare_disp(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The slots that are stored into: the others can hold nothing that is known. */
+/* Finds the slots that are stored into. No value is ever known of the others. */
 static bool find_slots(struct code_track *track)
 {
 	size_t n = 0;
@@ -300,7 +301,7 @@ static void leave_indirect(struct code_track *track)
 	track->indirect_met = true;
 }
 
-/* Follows one block, and what it leads to learns of it. */
+/* Follows one block, and passes its final state on to the blocks that it leads to. */
 static void run_block(struct code_track *track, size_t index)
 {
 	const struct code *code = track->code;
@@ -317,7 +318,8 @@ static void run_block(struct code_track *track, size_t index)
 	if (last->flow == CODE_JUMP || last->flow == CODE_BRANCH) {
 		const struct code_insn *to = code_at(code, last->target);
 
-		/* Back to the entry leads the morestack tail, with all as it was. */
+		/* A jump to the entry comes from the morestack tail, with all values as they
+		 * were. */
 		if (to && to != code->insns.data)
 			reach(track, block_of(track, (size_t)(to - code->insns.data)), track->now);
 	}
@@ -326,7 +328,7 @@ static void run_block(struct code_track *track, size_t index)
 		reach(track, index + 1, track->now);
 }
 
-/* Until nothing is dirty. False when it takes too long. */
+/* Runs the blocks until none is dirty. Returns false when it takes too long. */
 static bool settle(struct code_track *track)
 {
 	for (unsigned sweep = 0; sweep < SWEEPS_MAX; sweep++) {
@@ -419,7 +421,7 @@ void code_track_free(struct code_track *track)
 	free(track);
 }
 
-/* Makes `now` the state before the instruction `at`; false when nothing is known there. */
+/* Makes `now` the state before the instruction `at`. Returns false when nothing is known there. */
 static bool go_to(struct code_track *track, const struct code_insn *at)
 {
 	size_t index = (size_t)(at - track->code->insns.data);

@@ -1,9 +1,9 @@
 /* x86-64. Zydis decodes instructions and writes them as text, in Intel's syntax.
  *
- * Emulated by the kernel (arch/x86/kernel/uprobes.c, branch_setup_xol_ops and push_setup_xol_ops,
- * Linux 5.15 to 6.18): nop, push reg, call rel32, jmp rel, jcc rel. Everything else is
- * single-stepped out of line, which costs ten times as much. Multi-byte nops are left out: kernels
- * differ, and 6.18 rewrites the five-byte one into a call.
+ * The kernel emulates these instructions (arch/x86/kernel/uprobes.c, branch_setup_xol_ops and
+ * push_setup_xol_ops, Linux 5.15 to 6.18): nop, push reg, call rel32, jmp rel, jcc rel. Everything
+ * else is single-stepped out of line, which costs ten times as much. Multi-byte nops are left out,
+ * because kernels differ in them: 6.18 rewrites the five-byte one into a call.
  */
 #include "read/code/scan_priv.h"
 
@@ -31,7 +31,7 @@ static bool is_wide_register(const ZydisDecodedOperand *op)
 	       register_number(op->reg.value) != CODE_NO_REG;
 }
 
-/* [base + disp], no index, default segment */
+/* Returns whether an operand is [base + disp], without an index and in the default segment. */
 static bool is_plain_memory(const ZydisDecodedOperand *op)
 {
 	return op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.type == ZYDIS_MEMOP_TYPE_MEM &&
@@ -51,7 +51,8 @@ static bool is_immediate(const ZydisDecodedOperand *op, int64_t value)
 	return op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && op->imm.value.s == value;
 }
 
-/* mov [rip + disp], reg: what a program that is linked to shared libraries has for an address */
+/* Decodes mov reg, [rip + disp]. Programs that are linked to shared libraries get addresses this
+ * way. */
 static void set_load_global(struct code_insn *to, const ZydisDecodedInstruction *insn,
 			    const ZydisDecodedOperand *ops)
 {
@@ -88,7 +89,7 @@ static void set_mov(struct code_insn *to, const ZydisDecodedInstruction *insn,
 	to->width = (uint8_t)(ops[0].size / 8);
 }
 
-/* dec x, sub x, 1 and add x, -1 are one operation in three spellings */
+/* Decodes a decrement, which dec x, sub x, 1 and add x, -1 spell in three ways. */
 static void set_less_one(struct code_insn *to, const ZydisDecodedOperand *ops)
 {
 	if (ops[0].size != 64)
@@ -254,8 +255,9 @@ static bool decode(const uint8_t *bytes, size_t size, struct code_insn *ret)
 
 /* ---- calls and addresses, from the bytes alone ---- */
 
-/* at: of E8 or E9, or of the second byte of 0F 8x; a displacement of 32 bits follows. `opcode`:
- * where the opcode begins. False when memory is out. */
+/* Appends a candidate if the displacement of 32 bits at `at` + 1 leads to a target. `at` is the
+ * offset of E8 or E9, or of the second byte of 0F 8x. `opcode` is the offset at which the opcode
+ * begins. Returns false when memory is out. */
 static bool check_operand(const struct code_scan *scan, size_t at, size_t opcode)
 {
 	uint64_t target;
@@ -280,7 +282,8 @@ static bool check_byte(const struct code_scan *scan, size_t at)
 }
 
 #ifdef __SSE2__
-/* Bit n: the byte at + n is E8 or E9, or 8x behind 0F. at >= 1. */
+/* Returns a mask of the 16 bytes at `at`. Bit n says that byte n is E8 or E9, or 8x after 0F. The
+ * byte before `at` is read too. */
 static unsigned opcodes_at(const uint8_t *at)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
@@ -316,7 +319,7 @@ static bool find_calls(const struct code_scan *scan)
 	return true;
 }
 
-/* lea: 8D, a mod-r/m byte that says [rip + disp32], the displacement. */
+/* Finds lea: the byte 8D, a mod-r/m byte that says [rip + disp32], and the displacement. */
 static bool find_takes(const struct code_scan *scan)
 {
 	const uint8_t *text = scan->text;

@@ -1,8 +1,8 @@
-/* Debug information by address: function, file:line and inlined frames. It reads DWARF 2 to 5,
- * compressed or not, in the file or in a separate one, through libdw.
+/* Looks up function, file:line and inlined frames of an address in debug information. It reads
+ * DWARF 2 to 5 through libdw, compressed or not, in the file or in a separate one.
  *
- * libdw and zlib parse a foreign file here and may have faults of their own. A file that is not
- * trusted is therefore opened in a process that may die (reader.c).
+ * libdw and zlib parse a foreign file here and may have bugs. A file that is not trusted is
+ * therefore opened in a process of its own (reader.c).
  */
 #ifndef READ_DEBUGINFO_DEBUGINFO_H
 #define READ_DEBUGINFO_DEBUGINFO_H
@@ -12,40 +12,41 @@
 
 struct debuginfo;
 
-/* Opens the debug information of an executable: what is in the file, or else a separate file that
- * is found on this machine by build id (/usr/lib/debug/.build-id) or .gnu_debuglink. Never asks the
- * network: DEBUGINFOD_URLS is taken out of the environment. Compressed sections are inflated at
- * once, those that are not needed (locations, frames, macros) not at all.
+/* Opens the debug information of an executable. It is in the file, or else in a separate file that
+ * is found on this machine by build id (/usr/lib/debug/.build-id) or by .gnu_debuglink. Never asks
+ * the network: DEBUGINFOD_URLS is taken out of the environment. Compressed sections are inflated at
+ * once. Sections that are not needed (locations, frames, macros) are not inflated at all.
  *   fd    open for reading; stays the caller's
- *   path  where it is, for .gnu_debuglink and error texts
- * Errors (ERROR_TARGET): none there (the text is a reason that can stand in place of an answer),
- * too large, corrupt.
+ *   path  the path of the file, for .gnu_debuglink and error texts
+ * Errors (ERROR_TARGET): there is none (the text is a reason that can be shown in place of an
+ * answer); too large; corrupt.
  */
 struct error *debuginfo_open(int fd, const char *path, struct debuginfo **ret);
 void debuginfo_close(struct debuginfo *dwarf); /* NULL is legal */
 CLEANUP_FUNC(struct debuginfo, debuginfo_close)
 
-/* Returns the separate file that is read, or "" when it is the executable itself. Borrowed. */
+/* Returns the path of the separate file that is read. Returns "" when the executable itself is
+ * read. Borrowed. */
 const char *debuginfo_path(const struct debuginfo *dwarf);
 
 struct debuginfo_frame {
 	struct frame frame; /* func is the linkage name where there is one */
-	const char *dir;    /* what frame.file is relative to: an absolute path, or ""; borrowed */
+	const char *dir;    /* where frame.file is relative to: an absolute path, or ""; borrowed */
 };
-#define DEBUGINFO_FRAMES_MAX 64 /* deepest inlining that is followed */
+#define DEBUGINFO_FRAMES_MAX 64 /* frames of inlined calls that are followed at most */
 
 enum debuginfo_miss {
 	DEBUGINFO_FOUND,
 	DEBUGINFO_NO_UNIT,  /* no compilation unit says that it has code there */
-	DEBUGINFO_NO_FRAME, /* a unit does, but names neither a function nor a line */
+	DEBUGINFO_NO_FRAME, /* a unit says so, but names neither a function nor a line */
 	DEBUGINFO_CORRUPT,  /* the unit's entries cannot be read, or are too many */
 };
 
-/* Finds the frames at pc (link-time), innermost first. As with gopcln_frames(), an inlined frame
- * has the line inside the inlined function, and its caller has the line of the call. Strings live
- * as long as the dwarf. *ret_entry is where the physical function begins, or the part of it that
- * holds pc where a compiler has split it; 0 when unknown. The first look into a unit reads all of
- * it. */
+/* Finds the frames at pc (link-time), innermost first. As with gopcln_frames(), the frame of an
+ * inlined call has the line inside the inlined function, and the frame of its caller has the line
+ * of the call. The strings live as long as `dwarf`. *ret_entry is the entry of the function itself;
+ * if a compiler has split the function, it is the start of the part that holds pc; 0 when unknown.
+ * The first lookup in a unit reads all of the unit. */
 enum debuginfo_miss debuginfo_frames(struct debuginfo *dwarf, uint64_t pc,
 				     struct debuginfo_frame *ret, size_t max, size_t *ret_n,
 				     uint64_t *ret_entry);

@@ -1,4 +1,5 @@
-/* Walking a unit once: its functions and inlined calls as ranges. Drawn in debuginfo_priv.h. */
+/* Walks a unit once and keeps its functions and inlined calls as ranges. debuginfo_priv.h has a
+ * drawing. */
 #include "read/debuginfo/debuginfo_priv.h"
 
 #include <dwarf.h>
@@ -9,7 +10,7 @@ struct walk {
 	Dwarf_Die dies[DEBUGINFO_DEPTH_MAX];
 	uint32_t scope[DEBUGINFO_DEPTH_MAX]; /* the innermost scope around dies[i]'s children */
 	unsigned depth;
-	uint32_t open; /* the scope whose children are being read; UINT32_MAX: none */
+	uint32_t open; /* the scope whose children are being read; UINT32_MAX when there is none */
 };
 
 static uint32_t attr_number(Dwarf_Die *die, unsigned name)
@@ -23,7 +24,8 @@ static uint32_t attr_number(Dwarf_Die *die, unsigned name)
 	return (uint32_t)value;
 }
 
-/* Keeps a function or an inlined call that has code. *ret: the scope around what is inside it. */
+/* Keeps a function or an inlined call that has code. *ret is the scope around it, and becomes the
+ * scope around its children. */
 static bool add_scope(struct walk *walk, Dwarf_Die *die, bool inlined, uint32_t *ret)
 {
 	struct debuginfo_unit *unit = walk->unit;
@@ -45,7 +47,7 @@ static bool add_scope(struct walk *walk, Dwarf_Die *die, bool inlined, uint32_t 
 		scope.call_file = attr_number(die, DW_AT_call_file);
 		scope.call_line = attr_number(die, DW_AT_call_line);
 	} else {
-		scope.parent = UINT32_MAX; /* a function in a function has a frame of its own */
+		scope.parent = UINT32_MAX; /* a function inside a function has its own frame */
 		for (uint32_t i = 0; i < scope.range_n; i++)
 			if (!vec_push(&unit->funcs, unit->ranges.data[scope.range + i]))
 				return false;
@@ -54,7 +56,8 @@ static bool add_scope(struct walk *walk, Dwarf_Die *die, bool inlined, uint32_t 
 	return vec_push(&unit->scopes, scope);
 }
 
-/* What may hold functions or inlined calls; types and variables do not, and are most entries. */
+/* Tells whether an entry of this tag may hold functions or inlined calls. Most entries are types
+ * and variables, which do not. */
 static bool tag_holds_scopes(int tag)
 {
 	switch (tag) {
@@ -71,7 +74,8 @@ static bool tag_holds_scopes(int tag)
 	}
 }
 
-/* Takes the entry on top. False: give up. *ret_enter: its children are of interest. */
+/* Takes the entry on top. Sets *ret_enter when its children are of interest. Returns false to give
+ * up. */
 static bool visit(struct walk *walk, bool *ret_enter)
 {
 	Dwarf_Die *die = &walk->dies[walk->depth];
@@ -87,13 +91,13 @@ static bool visit(struct walk *walk, bool *ret_enter)
 	walk->scope[walk->depth] = scope;
 	*ret_enter =
 		tag_holds_scopes(tag) && walk->depth + 1 < DEBUGINFO_DEPTH_MAX &&
-		/* an abstract instance has no code inside */
+		/* an abstract instance has no code */
 		(scope != around || (tag != DW_TAG_subprogram && tag != DW_TAG_inlined_subroutine));
 	return true;
 }
 
-/* From the entry on top to the next one that is not inside of it. False at the end, or when the
- * unit is corrupt (*ret_bad). */
+/* Moves from the entry on top to the next one that is not inside it. Returns false at the end, or
+ * when the unit is corrupt (*ret_bad). */
 static bool advance(struct walk *walk, bool *ret_bad)
 {
 	for (;;) {
@@ -101,7 +105,7 @@ static bool advance(struct walk *walk, bool *ret_bad)
 		uint32_t scope = walk->scope[walk->depth];
 		int found = dwarf_siblingof(die, die);
 
-		/* The scope ends here if it began here. */
+		/* A scope that began at this entry ends here. */
 		if (scope != UINT32_MAX && (!walk->depth || walk->scope[walk->depth - 1] != scope))
 			walk->unit->scopes.data[scope].end = (uint32_t)walk->unit->scopes.len;
 		*ret_bad = found < 0;

@@ -52,8 +52,8 @@ static const char *die_name(struct debuginfo *dwarf, Dwarf_Off offset)
 	return "";
 }
 
-/* libdw joins a file with the folder that the line table gives, but not that with the unit's: clang
- * writes both relative. */
+/* Sets file and dir of a frame. libdw joins a file with the folder from the line table, but does
+ * not join that folder with the unit's. clang writes both as relative paths. */
 static void set_file(const struct debuginfo_unit *unit, const char *file,
 		     struct debuginfo_frame *frame)
 {
@@ -74,7 +74,7 @@ static void set_call_file(struct debuginfo *dwarf, struct debuginfo_unit *unit, 
 		set_file(unit, dwarf_filesrc(unit->files, index, NULL, NULL), frame);
 }
 
-/* Finds file and line of the instruction at pc in the unit's line table. */
+/* Sets file and line of the frame to those of pc in the unit's line table. */
 static void line_at(struct debuginfo *dwarf, const struct debuginfo_unit *unit, uint64_t pc,
 		    struct debuginfo_frame *frame)
 {
@@ -133,8 +133,8 @@ enum debuginfo_miss debuginfo_frames(struct debuginfo *dwarf, uint64_t pc,
 	}
 	if (unit->bad)
 		return DEBUGINFO_CORRUPT;
-	/* A unit of assembly may have lines alone. In one of functions the lines of what lies
-	 * between two of them are the padding's. */
+	/* A unit of assembly may have only lines. In a unit that has functions, a line between two
+	 * functions is that of padding, and is not used. */
 	ret[0] = (struct debuginfo_frame){.frame = {.func = "", .file = ""}, .dir = ""};
 	if (!unit->funcs.len)
 		line_at(dwarf, unit, pc, &ret[0]);

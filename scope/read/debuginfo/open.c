@@ -1,4 +1,4 @@
-/* Finding and opening debug information; the ranges of its units. */
+/* Finds and opens debug information, and collects the address ranges of its units. */
 #include "read/debuginfo/debuginfo_priv.h"
 
 #include <dwarf.h>
@@ -67,13 +67,13 @@ const struct debuginfo_range *debuginfo_ranges_find(const debuginfo_ranges_vec *
 
 /* ---- names of other files ---- */
 
-/* The names of other files stand in the program, and libdwfl and libdw open what they find under them:
- * with a FIFO they would wait for a writer, a device they might act on. Whatever such a name leads to
- * is therefore looked at first. */
+/* Names of other files are in the program, and libdwfl and libdw open whatever has such a name.
+ * Opening a FIFO would block until it has a writer. Opening a device may have effects. Each such
+ * name is therefore checked first. */
 
 #define DEBUGINFO_FILE_MAX (16ll << 30) /* bytes of a file with debug information */
 
-/* Returns NULL when there is no file under the name, or one that can be read; else the error. */
+/* Returns NULL when no file has this path, or one that can be read. Otherwise returns the error. */
 static struct error *check_file(const char *path)
 {
 	struct stat st;
@@ -88,7 +88,8 @@ static struct error *check_file(const char *path)
 	return NULL;
 }
 
-/* As check_file, for a path that is put together of the parts; "" leaves one out. */
+/* Checks a path as check_file() does. The path is joined from the parts; "" leaves out
+ * `between`. */
 static struct error *check_path(const char *folder, const char *between, const char *name)
 {
 	struct buf path = {0};
@@ -100,7 +101,8 @@ static struct error *check_path(const char *folder, const char *between, const c
 	return err;
 }
 
-/* Checks a name beside the file, where debuggers look for it too, and as it is when it is absolute. */
+/* Checks a name in the folder, and in its folder .debug, where debuggers look too. An absolute name
+ * is checked as it is. */
 static struct error *check_name(const char *folder, const char *name)
 {
 	if (*name == '/')
@@ -109,7 +111,7 @@ static struct error *check_name(const char *folder, const char *name)
 	return check_path(folder, ".debug", name);
 }
 
-/* Finds the folder of the file that is open; libdw asks for it in the same way. */
+/* Finds the folder of an open file, in the way in which libdw does. */
 static void folder_of(int fd, char ret[PATH_MAX])
 {
 	char link[64], *slash;
@@ -120,12 +122,12 @@ static void folder_of(int fd, char ret[PATH_MAX])
 	ret[n > 0 ? n : 0] = '\0';
 	slash = strrchr(ret, '/');
 	if (!slash)
-		strcpy(ret, "."); /* a file without a name has nothing beside it */
+		strcpy(ret, "."); /* a file without a name has no other file beside it */
 	else
 		*slash = '\0';
 }
 
-/* Checks the file that a section of the file names at its beginning (.gnu_debuglink,
+/* Checks the file whose name is at the beginning of a section (.gnu_debuglink,
  * .gnu_debugaltlink). */
 static struct error *check_section(Elf *elf, const char *folder, const char *section)
 {
@@ -149,7 +151,7 @@ static struct error *check_section(Elf *elf, const char *folder, const char *sec
 	return NULL;
 }
 
-/* Checks the file (.dwo) that has the rest of a unit, where the unit names one. */
+/* Checks the file (.dwo) that has the rest of a unit, if the unit names one. */
 static struct error *check_split(Dwarf_Die *die, const char *folder)
 {
 	Dwarf_Attribute attr;
@@ -175,7 +177,8 @@ struct separate {
 	char *path;
 };
 
-/* Notes what libdwfl finds, and tells it that there is nothing: we open the file ourselves. */
+/* Notes the file that libdwfl finds, and returns that there is none, because this room opens the
+ * file itself. */
 static int note_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
 			  const char *file, const char *link, GElf_Word crc, char **ret_name)
 {
@@ -194,7 +197,7 @@ static int note_debuginfo(Dwfl_Module *module, void **userdata, const char *name
 	return -1;
 }
 
-/* Looks for a separate debug file on this machine. Leaves found->fd -1 when there is none. */
+/* Searches a separate debug file on this machine. Leaves found->fd at -1 when there is none. */
 static void find_separate(int fd, const char *path, struct separate *found)
 {
 	static const Dwfl_Callbacks callbacks = {
@@ -235,7 +238,8 @@ static struct error *read_units(struct debuginfo *dwarf, const char *folder)
 	Dwarf_CU *cu = NULL;
 	Dwarf_Die die;
 
-	/* Without a place for its second half, libdw opens no other file of the unit. */
+	/* No second DIE is asked for: with one, libdw would open the file that has the rest of the
+	 * unit. */
 	while (dwarf_get_units(dwarf->dw, cu, &cu, NULL, NULL, &die, NULL) == 0) {
 		struct debuginfo_unit unit = {.die = dwarf_dieoffset(&die)};
 		int tag = dwarf_tag(&die);
@@ -273,8 +277,8 @@ static struct error *no_dwarf(const struct debuginfo *dwarf)
 	return error_new(ERROR_TARGET, "stripped: no .debug_info, and no separate debug file here");
 }
 
-/* Checks what .gnu_debuglink names: libdwfl looks beside the file under the name that it was given, and
- * under the file's own. */
+/* Checks the name in .gnu_debuglink. libdwfl looks for it in the folder of the path that it was
+ * given, and in the folder of the file itself. */
 static struct error *check_link(struct debuginfo *dwarf, const char *path, const char *folder)
 {
 	cleanup_free char *given = strdup(path);
@@ -288,7 +292,7 @@ static struct error *check_link(struct debuginfo *dwarf, const char *path, const
 	return check_section(dwarf->elf, slash ? given : ".", ".gnu_debuglink");
 }
 
-/* Makes the separate file that belongs to the program the one that is read. */
+/* Opens the separate file that belongs to the program, in place of the program itself. */
 static struct error *open_separate(struct debuginfo *dwarf, int fd, const char *path,
 				   uint64_t *ret_size)
 {

@@ -11,13 +11,12 @@
 #include <sys/wait.h>
 
 enum {
-	PATIENCE_S =
-		60, /* seconds for one answer; 65536 addresses of a 43 MB program take half a second */
+	PATIENCE_S = 60, /* for one answer; 65536 addresses of a 43 MB program take half a second */
 	ANSWER_MAX = 1 << 30,
 };
-#define MEMORY_MAX (6ull << 30) /* address space: DEBUGINFO_BYTES_MAX, and what libdw makes of it */
+#define MEMORY_MAX (6ull << 30) /* address space: DEBUGINFO_BYTES_MAX, and libdw's own data */
 
-/* Sanitizers reserve terabytes of address space, and want to say what they found. */
+/* Sanitizers reserve terabytes of address space, and must be able to print their findings. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -48,7 +47,8 @@ static bool write_all(int fd, const void *bytes, size_t size)
 	return true;
 }
 
-/* patience_ms: how long to wait for the next bytes; -1: for ever. */
+/* Reads exactly `size` bytes. patience_ms is how long to wait for the next bytes; -1 waits without
+ * a limit. */
 static bool read_all(int fd, void *bytes, size_t size, int patience_ms)
 {
 	char *at = bytes;
@@ -126,7 +126,8 @@ static void limit(int what, uint64_t value)
 	setrlimit(what, &new);
 }
 
-/* What libdw and the allocator print before they abort must not reach the terminal. */
+/* Prepares the child process. libdw and the allocator may print before they abort; that must not
+ * reach the terminal. */
 static void settle(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -134,7 +135,7 @@ static void settle(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGBUS, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); /* the parent decides when we end */
+	signal(SIGINT, SIG_IGN); /* the parent decides when the child ends */
 	limit(RLIMIT_CORE, 0);
 	if (SANITIZED)
 		return;
@@ -143,7 +144,7 @@ static void settle(void)
 		dup2(null, fd);
 }
 
-/* Moves the descriptors that are needed away from the others, and closes those. */
+/* Moves the needed descriptors to high numbers, and closes all others. */
 static void keep_only(int *fds[], size_t n)
 {
 	const int first = 512;
@@ -152,7 +153,7 @@ static void keep_only(int *fds[], size_t n)
 		int moved = fcntl(*fds[i], F_DUPFD, first + (int)i);
 
 		if (moved != first + (int)i)
-			return; /* there are so many, or so few are allowed: they stay */
+			return; /* too many are open, or too few are allowed; then they stay open */
 		*fds[i] = moved;
 	}
 	close_range(STDERR_FILENO + 1, (unsigned)first - 1, 0);
@@ -177,7 +178,7 @@ static void child_main(int fd, const char *path, int ask, int answer)
 	if (write_message(answer, &to) && dwarf)
 		while (serve_one(dwarf, ask, answer, &to))
 			;
-	_exit(0); /* what is held goes with the process */
+	_exit(0); /* the kernel frees all that the process holds */
 }
 
 /* ---- the parent ---- */
@@ -190,7 +191,7 @@ static void give_up(struct debuginfo_reader *child, const char *why)
 		child->why = strdup("?");
 }
 
-/* Ends and buries the child; *ret_status is how it ended. */
+/* Ends the child and waits for it. *ret_status is its exit status. */
 static void bury(struct debuginfo_reader *child, int *ret_status)
 {
 	*ret_status = 0;
@@ -203,14 +204,14 @@ static void bury(struct debuginfo_reader *child, int *ret_status)
 	child->pid = 0;
 }
 
-/* An answer did not come: the child has ended, or takes too long. */
+/* Notes why an answer did not come: the child has ended, or takes too long. */
 static void lost(struct debuginfo_reader *child)
 {
 	char text[160];
 	siginfo_t info = {0};
 	int status;
 
-	/* It may be about to end: give it a moment before it is killed. */
+	/* The child may be about to end. Wait for a moment before it is killed. */
 	for (int i = 0; i < 50 && !info.si_pid; i++) {
 		if (i)
 			usleep(1000);

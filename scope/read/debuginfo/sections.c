@@ -1,10 +1,11 @@
-/* The sections that libdw sees: those that a lookup needs, inflated.
+/* Prepares the sections that libdw sees: only those that a lookup needs, and inflated.
  *
- * libdw inflates every section of debug information when it begins, with zlib, one after the other:
- * for the 43 MB of Docker's client in 100 ms, which is most of what one address takes. What is not
- * needed is hidden from it (63 ms are left), and what Go's and GNU's linkers have compressed is
- * inflated here, by libdeflate (30 ms): the section's data are replaced in memory, as libelf's users
- * may. Other ways of compression (.zdebug, zstd) are left to libdw.
+ * libdw inflates every section of debug information when it starts, with zlib and one after the
+ * other. For Docker's client (43 MB) that takes 100 ms, which is most of the time of a single
+ * lookup. Hiding the sections that are not needed leaves 63 ms. Inflating the rest here with
+ * libdeflate leaves 30 ms. The data of a section are replaced in memory, as users of libelf may do.
+ * Only the compression of Go's and GNU's linkers is handled here. Other ways (.zdebug, zstd) are
+ * left to libdw.
  */
 #include "read/debuginfo/debuginfo_priv.h"
 
@@ -30,7 +31,8 @@ static bool ends_as(const char *name, const char *const names[], size_t n)
 	return false;
 }
 
-/* What a lookup by address needs. The rest (.debug_loc, .debug_frame) is as much again. */
+/* Tells whether a lookup by address needs the section. The others (.debug_loc, .debug_frame) are
+ * about as large as those that it needs. */
 static bool is_needed(const struct section *section)
 {
 	static const char *const names[] = {"info",	   "abbrev", "line",   "line_str", "str",
@@ -39,8 +41,8 @@ static bool is_needed(const struct section *section)
 	return ends_as(section->name, names, ARRAY_SIZE(names));
 }
 
-/* The size that a section will have in memory; UINT64_MAX when its header is a lie: deflate makes
- * nothing smaller than by 1032. */
+/* Returns the size that a section will have in memory. Returns UINT64_MAX when its header must be
+ * false: deflate compresses by a factor of 1032 at most. */
 static uint64_t inflated_size(const struct section *section)
 {
 	uint64_t size = section->header.sh_size;
@@ -51,7 +53,7 @@ static uint64_t inflated_size(const struct section *section)
 		if (!gelf_getchdr(section->scn, &chdr))
 			return UINT64_MAX;
 		size = chdr.ch_size;
-	} else if (section->name[1] == 'z') { /* "ZLIB", then the size, big-endian */
+	} else if (section->name[1] == 'z') { /* "ZLIB", then the size as a big-endian number */
 		raw = elf_rawdata(section->scn, NULL);
 		if (!raw || raw->d_size < 12 || memcmp(raw->d_buf, "ZLIB", 4) != 0)
 			return UINT64_MAX;
@@ -84,13 +86,13 @@ static struct error *inflate(struct debuginfo *dwarf, struct section *section,
 		return error_new(ERROR_TARGET, "corrupt: %s cannot be inflated", section->name);
 	if (!vec_push(&dwarf->inflated, bytes))
 		return error_nomem();
-	/* libdw takes the one or the other, by release. */
+	/* Which of the two libdw reads depends on its release. */
 	raw->d_buf = data->d_buf = take_ptr(bytes);
 	raw->d_size = data->d_size = size;
 	raw->d_type = data->d_type = ELF_T_BYTE;
 	section->header.sh_flags &= ~(GElf_Xword)SHF_COMPRESSED;
 	section->header.sh_size = size;
-	gelf_update_shdr(section->scn, &section->header); /* in memory alone */
+	gelf_update_shdr(section->scn, &section->header); /* only in memory */
 	return NULL;
 }
 

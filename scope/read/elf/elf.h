@@ -7,8 +7,8 @@
  * Addresses are `uint64_t` and, unless a comment says otherwise, link-time addresses (as in the
  * file). run-time address = link-time address + bias; the bias is 0 unless the file is PIE.
  *
- * Every byte of the file is hostile: each read is bounds-checked, each loop and recursion bounded.
- * A file of noise gives an error, never a crash.
+ * Every byte of the file is hostile. Each read is bounds-checked, and each loop and recursion has a
+ * bound. A file of random bytes gives an error, never a crash.
  */
 #ifndef READ_ELF_ELF_H
 #define READ_ELF_ELF_H

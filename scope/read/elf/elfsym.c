@@ -5,12 +5,12 @@
 #include <elf.h>
 
 enum {
-	BACK_MAX = 64, /* symbols looked at before the nearest one, for one that reaches further */
-	SYMBOLS_MAX = 1 << 24,	  /* the largest programs have some millions */
-	NAME_MAX_BYTES = 1 << 16, /* C++ has some of thousands */
+	BACK_MAX = 64, /* symbols before the nearest one that are checked for a longer one */
+	SYMBOLS_MAX = 1 << 24,	  /* the largest programs have a few million */
+	NAME_MAX_BYTES = 1 << 16, /* some C++ names have thousands of bytes */
 };
 
-/* Sorted by address, then by how good a name it is (rank). */
+/* Entries are sorted by address, then by rank: how good a name the symbol has. */
 struct entry {
 	uint64_t addr;
 	uint32_t index; /* in the symbol table */
@@ -24,7 +24,7 @@ struct elfsym {
 	VEC(struct entry) entries;
 };
 
-/* Reads a symbol from the table in the file, where nothing need be aligned. */
+/* Reads a symbol from the table in the file. The table need not be aligned. */
 static Elf64_Sym symbol_get(const uint8_t *symbols, uint32_t index)
 {
 	Elf64_Sym symbol;
@@ -33,8 +33,8 @@ static Elf64_Sym symbol_get(const uint8_t *symbols, uint32_t index)
 	return symbol;
 }
 
-/* Returns the symbol's name. Returns NULL when it has none, or a longer one than any compiler
- * makes. */
+/* Returns the symbol's name. Returns NULL when it has none, or one that is longer than any that a
+ * compiler makes. */
 static const char *symbol_name(const struct elfsym *table, const Elf64_Sym *symbol)
 {
 	uint64_t at = symbol->st_name, left;
@@ -47,8 +47,9 @@ static const char *symbol_name(const struct elfsym *table, const Elf64_Sym *symb
 	return reader_cstr(&r);
 }
 
-/* False for what names no place in the program. "$x" and "$d" tell code from data on arm64, and
- * stand everywhere (ELF for the Arm 64-bit Architecture, mapping symbols). */
+/* Ranks a symbol. Returns false for a symbol that names no place in the program. The symbols "$x"
+ * and "$d" are everywhere on arm64, where they tell code from data (ELF for the Arm 64-bit
+ * Architecture, mapping symbols). */
 static bool symbol_rank(const struct elfsym *table, const Elf64_Sym *symbol, uint32_t *ret)
 {
 	char first;
@@ -63,7 +64,8 @@ static bool symbol_rank(const struct elfsym *table, const Elf64_Sym *symbol, uin
 	case STT_NOTYPE: rank = 2; break;
 	default: return false;
 	}
-	/* Where a name ends is looked for when it is asked for: names of a damaged file overlap. */
+	/* The end of a name is searched only when somebody asks for the name, because the names of
+	 * a damaged file overlap. */
 	if (symbol->st_name >= table->strings.size)
 		return false;
 	first = (char)table->strings.bytes[symbol->st_name];
@@ -110,7 +112,7 @@ static struct error *read_table(struct elfsym *table, uint64_t count)
 	return NULL;
 }
 
-/* Cuts the strings behind the last NUL. Every name in them ends then. */
+/* Cuts the strings after the last NUL, so that every name in them ends. */
 static void cut_behind_last_name(struct image_section *strings)
 {
 	const uint8_t *last = memrchr(strings->bytes, 0, strings->size);
@@ -118,7 +120,7 @@ static void cut_behind_last_name(struct image_section *strings)
 	strings->size = last ? (uint64_t)(last + 1 - strings->bytes) : 0;
 }
 
-/* Finds the first section of a type whose symbols and names are all in the file. */
+/* Finds the first section of a type whose symbols and names all lie in the file. */
 static bool find_table(const struct image *image, uint32_t type, struct elfsym *table,
 		       uint64_t *ret_count)
 {
@@ -192,14 +194,13 @@ bool elfsym_at(const struct elfsym *symbols, uint64_t addr, struct elfsym_hit *r
 {
 	const struct entry *sized = NULL, *label = NULL, *best;
 	size_t at = entries_until(symbols, addr);
-	uint64_t ended = 0; /* the last end of a sized symbol before addr: no label before it
-			     * reaches across */
+	uint64_t ended = 0; /* last end of a sized symbol before addr; no label before it counts */
 	Elf64_Sym symbol;
 
 	for (size_t looked = 0; at > 0 && looked < BACK_MAX; looked++) {
 		const struct entry *entry = &symbols->entries.data[--at];
 
-		/* Of those that begin together, the one seen last is the best. */
+		/* Among entries that begin together, the one visited last is the best. */
 		if (sized && entry->addr != sized->addr)
 			break;
 		symbol = symbol_get(symbols->symbols, entry->index);

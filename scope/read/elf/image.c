@@ -1,12 +1,13 @@
 /* The executable file: identification, segments, notes, section headers, ELF symbols.
  *
- * The whole file is one private mapping, read-only but for the moment in which relocations are
- * applied. Only what is asked for is touched. Every offset is checked against the size that fstat
- * gave; a file cut short by somebody else while it is mapped still ends in SIGBUS, as with every
- * mapping: executables are replaced by rename, not truncated, and a running one cannot be written.
+ * The whole file is one private mapping. It is read-only except while relocations are applied. Only
+ * the pages that somebody asks for are touched. Every offset is checked against the size that fstat
+ * gave. If somebody truncates the file while it is mapped, a read still ends in SIGBUS, as with
+ * every mapping. But executables are replaced by rename and not truncated, and a running one cannot
+ * be written.
  *
- * Nothing here trusts section headers: they serve names (image_section) and .symtab, and a file
- * without any is as good as one with them.
+ * Nothing here trusts section headers. They are used for names (image_section) and for .symtab, and
+ * a file without them works as well.
  */
 #include "read/elf/image_priv.h"
 
@@ -123,7 +124,8 @@ const char *image_build_id(const struct image *image)
 	return image->build_id;
 }
 
-/* Whole pages of [from, to) only: a clean private page comes back as it stands in the file. */
+/* Gives back the whole pages in [from, to). A clean private page is read from the file again when
+ * it is touched again. */
 static void trim_range(const struct image *image, size_t from, size_t to)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -143,8 +145,9 @@ void image_trim(const struct image *image)
 
 /* ---- sections and symbols ---- */
 
-/* Section headers are optional: any that do not lie inside the file count as absent. Section 0
- * holds the true count and names index when they overflow the ELF header's 16 bits. */
+/* Reads where the section headers are. They are optional: headers that do not lie inside the file
+ * count as absent. If the count or the index of the names overflows the 16 bits of the ELF header,
+ * section 0 holds the true value. */
 static void load_sections(struct image *image, const Elf64_Ehdr *ehdr)
 {
 	const uint8_t *first = image_file_bytes(image, ehdr->e_shoff, sizeof(Elf64_Shdr));
@@ -169,7 +172,7 @@ static void load_sections(struct image *image, const Elf64_Ehdr *ehdr)
 	image->section_names_size = section.sh_size;
 }
 
-/* Reads section header `index`, which the caller keeps below section_count. */
+/* Reads section header `index`, which must be below section_count. */
 static void section_get(const struct image *image, uint64_t index, Elf64_Shdr *ret)
 {
 	memcpy(ret, image->bytes + image->section_offset + index * sizeof(*ret), sizeof(*ret));
@@ -278,7 +281,8 @@ static struct error *check_header(struct image *image, const Elf64_Ehdr *ehdr)
 	return NULL;
 }
 
-/* A GNU build-id note: {namesz u32 = 4, descsz u32, type u32 = NT_GNU_BUILD_ID, "GNU\0", desc}. */
+/* Reads the GNU build-id note: {namesz u32 = 4, descsz u32, type u32 = NT_GNU_BUILD_ID, "GNU\0",
+ * desc}. */
 static void load_build_id(struct image *image, const uint8_t *notes, uint64_t size, size_t align)
 {
 	struct reader r;
@@ -305,7 +309,7 @@ static void load_build_id(struct image *image, const uint8_t *notes, uint64_t si
 	}
 }
 
-/* Go's own linker (1.26, 1.27) leaves this note out of every PT_NOTE. */
+/* Reads the note from its section, because Go's own linker (1.26, 1.27) puts it into no PT_NOTE. */
 static void load_build_id_section(struct image *image)
 {
 	uint64_t addr, size;

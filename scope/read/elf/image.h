@@ -1,5 +1,6 @@
-/* An executable file, mapped (never read whole). Pointers in a position-independent file are seen
- * relocated (R_X86_64_RELATIVE applied to a private mapping), as they stand in memory with bias 0.
+/* An executable file. It is mapped, never read as a whole. In a position-independent file, pointers
+ * are seen relocated: R_X86_64_RELATIVE is applied to the private mapping, which then looks like
+ * memory with bias 0.
  */
 #ifndef READ_ELF_IMAGE_H
 #define READ_ELF_IMAGE_H
@@ -7,7 +8,7 @@
 struct image;
 
 /* Opens an executable.
- *   fd    open for reading; stays the caller's (a copy is not kept: the mapping is)
+ *   fd    open for reading; stays the caller's, which may close it after the call
  *   name  for error texts only (copied)
  * Errors (ERROR_TARGET): not an ELF file, 32-bit, big-endian, not an executable or shared object,
  * a machine other than x86-64 and arm64, no loadable segment, headers outside the file.
@@ -18,8 +19,8 @@ CLEANUP_FUNC(struct image, image_close)
 
 const char *image_name(const struct image *image);
 const struct elf_machine *image_machine(const struct image *image);
-/* Returns NULL when `trace` can place probes in the program; else the error (ERROR_TARGET): the
- * program was built for another machine, or another system than Linux. */
+/* Returns NULL when `trace` can place probes in the program. Otherwise returns an error
+ * (ERROR_TARGET): the program was built for another machine, or for another system than Linux. */
 struct error *image_check_traced(const struct image *image);
 bool image_is_pie(const struct image *image);
 /* Returns the GNU build-id note as lower-case hex, or "" when the file has none. Borrowed. */
@@ -27,20 +28,20 @@ const char *image_build_id(const struct image *image);
 /* Returns whether the file has no ELF symbol table (.symtab). */
 bool image_is_stripped(const struct image *image);
 
-/* Returns a borrowed pointer to `size` bytes at link-time address addr. Returns NULL when they do
- * not lie inside the file-backed part of one loadable segment. */
+/* Returns a borrowed pointer to the `size` bytes at link-time address addr. Returns NULL when they
+ * do not lie inside the file-backed part of one loadable segment. */
 const void *image_at(const struct image *image, uint64_t addr, uint64_t size);
-/* Returns a pointer as image_at() does, and the number of bytes that are there (>= 1) in
- * *ret_size. */
+/* Returns a pointer as image_at() does. *ret_size is the number of bytes that follow it in the
+ * segment's file-backed part, at least 1. */
 const void *image_rest(const struct image *image, uint64_t addr, uint64_t *ret_size);
-/* Read a number at a link-time address. Return false when it lies outside of the file. */
+/* Read a number at a link-time address. Return false when it lies outside the file. */
 bool image_u64(const struct image *image, uint64_t addr, uint64_t *ret);
 bool image_u32(const struct image *image, uint64_t addr, uint32_t *ret);
 
-/* Computes the file offset of a link-time address. A uprobe is placed by it. Returns false when the
- * address is not file-backed. */
+/* Computes the file offset of a link-time address. Uprobes are placed by file offset. Returns false
+ * when the address is not file-backed. */
 bool image_file_offset(const struct image *image, uint64_t addr, uint64_t *ret);
-/* The loadable segments, for computing a process's bias and for scans. */
+/* A loadable segment. Segments are needed to compute the bias of a process, and for scans. */
 struct image_segment {
 	uint64_t addr;	 /* link-time address */
 	uint64_t offset; /* in the file */
@@ -56,14 +57,15 @@ bool image_code(const struct image *image, struct image_segment *ret);
  * headers. */
 bool image_section(const struct image *image, const char *name, uint64_t *ret_addr,
 		   uint64_t *ret_size);
-/* Sections by number, 0 to count - 1; an image without section headers has none. */
+/* A section. Sections are numbered from 0 to count - 1. An image without section headers has
+ * none. */
 struct image_section {
 	const char *name;    /* "" when it has none; borrowed */
-	uint32_t type, link; /* SHT_...; the section it refers to */
+	uint32_t type, link; /* SHT_...; the section that this one refers to */
 	uint64_t addr, size;
 	bool loaded;	      /* part of the program in memory (SHF_ALLOC) */
-	const uint8_t *bytes; /* `size` bytes, borrowed; NULL: none in the file, cut short, or
-				 mostly a hole of the file */
+	const uint8_t *bytes; /* `size` bytes, borrowed; NULL when the section has no bytes in the
+				 file, is truncated, or is mostly a hole of the file */
 };
 size_t image_section_count(const struct image *image);
 bool image_section_get(const struct image *image, size_t index, struct image_section *ret);
@@ -73,8 +75,8 @@ bool image_section_at(const struct image *image, uint64_t addr, struct image_sec
 bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
 		  uint64_t *ret_size);
 
-/* Gives back the memory of the file's pages that were touched so far. A page that is touched again
- * is read again. Call it after a pass over much of the file. The passes of this room do so
+/* Gives back the memory of all pages of the file that were touched so far. A page that is touched
+ * again is read again. Call it after a pass over much of the file. The passes of this room do this
  * themselves. */
 void image_trim(const struct image *image);
 

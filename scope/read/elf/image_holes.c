@@ -1,15 +1,15 @@
-/* Holes: parts of a file that the disk does not hold. A few kilobytes on a disk can be a file of
- * terabytes, and to read a hole costs time and memory like anything else. Linkers leave no holes that
- * matter, so that a part of the file which is mostly a hole is not read.
+/* Holes are parts of a file that the disk does not hold. A file of terabytes may take a few
+ * kilobytes on a disk, and reading its holes costs time and memory like reading data. Linkers leave
+ * no holes of importance. Therefore a part of the file that is mostly a hole is not read.
  */
 #include "read/elf/image_priv.h"
 
 #include <unistd.h>
 
-#define EXTENTS_MAX 1024	 /* a file with more pieces counts as held from there on */
-#define SMALL_MAX   (1ull << 20) /* bytes that cost nothing, hole or not */
+#define EXTENTS_MAX 1024	 /* from this piece on, all of the file counts as data */
+#define SMALL_MAX   (1ull << 20) /* this many bytes are cheap to read even if they are a hole */
 
-/* Moves a position of its own: the caller's descriptor may be shared. */
+/* Restores the position of fd, because the caller's descriptor may be shared. */
 void image_find_extents(struct image *image, int fd)
 {
 	off_t before = lseek(fd, 0, SEEK_CUR), at = 0;
@@ -18,12 +18,12 @@ void image_find_extents(struct image *image, int fd)
 		off_t from = lseek(fd, at, SEEK_DATA), to;
 
 		if (from < 0)
-			break; /* no data behind it; or holes cannot be asked for */
+			break; /* no more data, or the file system cannot tell holes */
 		to = lseek(fd, from, SEEK_HOLE);
 		if (to <= from)
 			break;
 		if (!image->extents_n && from == 0 && to >= (off_t)image->size)
-			break; /* no holes: the common case */
+			break; /* no holes, which is the common case */
 		image->extents = image->extents_n ? image->extents
 						  : calloc(EXTENTS_MAX, sizeof(*image->extents));
 		if (!image->extents)

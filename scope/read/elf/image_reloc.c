@@ -1,17 +1,18 @@
 /* Relative relocations of a position-independent executable.
  *
- * PT_DYNAMIC is an array of {tag u64, value u64}; DT_RELA gives the link-time address of a table of
+ * PT_DYNAMIC is an array of {tag u64, value u64}; its DT_RELA is the link-time address of a table
+ * of
  *
  *     r_offset u64   where to store
  *     r_info   u64   low half: type; R_X86_64_RELATIVE 8, R_AARCH64_RELATIVE 1027
  *     r_addend i64   what to store, plus the load bias
  *
- * and DT_RELASZ its size in bytes. Bias 0 makes "what to store" the addend itself. Go's own linker
- * (cmd/link/internal/amd64/asm.go, adddynrel) and GNU ld have stored it in the file already, so
- * nothing is written and no page copied; lld leaves zeros.
+ * and DT_RELASZ is its size in bytes. With bias 0, the value to store is the addend itself. Go's
+ * own linker (cmd/link/internal/amd64/asm.go, adddynrel) and GNU ld have stored it in the file
+ * already: then nothing is written, and no page is copied. lld leaves zeros.
  *
- * DT_RELR and DT_REL need nothing: their addend is what stands in place, and bias 0 adds nothing.
- * Other relocation types name symbols of other objects; Go's tables hold none of those.
+ * DT_RELR and DT_REL need nothing: their addend is the stored value, to which bias 0 adds nothing.
+ * Other relocation types refer to symbols of other objects. Go's tables hold none of those.
  */
 #include "read/elf/image_priv.h"
 
@@ -47,8 +48,8 @@ static struct rela_table find_rela_table(const struct image *image)
 	return rela;
 }
 
-/* The segment whose file-backed part holds the word at addr; `hint` is tried first, as relocations
- * come sorted by address. */
+/* Returns the segment whose file-backed part holds the word at addr, or NULL. Tries `hint` first,
+ * because relocations are sorted by address. */
 static const struct image_segment *segment_of_word(const struct image *image,
 						   const struct image_segment *hint, uint64_t addr)
 {
@@ -87,7 +88,7 @@ static void apply_relative(struct image *image, const uint8_t *table, uint64_t c
 			continue;
 		segment = found;
 		word = image->bytes + found->offset + (rela.r_offset - found->addr);
-		/* Compared first: an equal word must not cost a private copy of its page. */
+		/* An equal word is not written, because that would copy its page. */
 		if (memcmp(word, &rela.r_addend, 8) == 0)
 			continue;
 		memcpy(word, &rela.r_addend, 8);

@@ -1,10 +1,10 @@
-/* Section headers by number, for those who need more than a name: symbol tables, the section that
- * an address lies in. Section headers serve people: none of them is trusted. */
+/* Section headers by number, for code that needs more than a name: symbol tables, and the section
+ * that an address lies in. No section header is trusted. */
 #include "read/elf/image_priv.h"
 
 #include <elf.h>
 
-#define NAME_MAX_BYTES 4096 /* of a section's name */
+#define NAME_MAX_BYTES 4096 /* in the name of a section */
 
 size_t image_section_count(const struct image *image)
 {

@@ -9,7 +9,7 @@ static const struct elf_machine machines[] = {
 	{EM_AARCH64, "arm64", R_AARCH64_RELATIVE, 4, false},
 };
 
-/* The other machines that Go builds for, and a few more. */
+/* Other machines that Go builds for, and a few more. */
 static const struct {
 	uint16_t number;
 	const char *name;
@@ -19,7 +19,7 @@ static const struct {
 	{EM_S390, "s390x"}, {EM_LOONGARCH, "loong64"}, {EM_SPARCV9, "sparc64"},
 };
 
-/* cmd/link/internal/ld/elf.go sets these; Linux programs have 0 or 3. */
+/* Systems that cmd/link/internal/ld/elf.go writes. Linux programs have 0 or 3. */
 static const struct {
 	uint8_t abi;
 	const char *name;

@@ -82,8 +82,8 @@ static void set_why(struct explain_module *module, enum explain_source source, c
 		module->why[source] = strdup(text);
 }
 
-/* Of an error "FILE: what is wrong; what to do" only what is wrong matters here: another source may
- * answer. */
+/* Keeps the reason in an error. The text is "FILE: what is wrong; what to do". Only the middle part
+ * is kept, because another source may answer. */
 static void take_error(struct explain_module *module, enum explain_source source, struct error *err)
 {
 	size_t len = strlen(module->path);

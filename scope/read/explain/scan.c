@@ -7,7 +7,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Returns -1 for what is no digit. */
+/* Returns the value of a hexadecimal digit, or -1 for any other character. */
 static int hex_value(char c)
 {
 	if (is_digit(c))
@@ -16,7 +16,7 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Tells whether c is part of a word. A number beside one of these is a piece of something else. */
+/* Tells whether c is part of a word. A number beside such a character is not a word of its own. */
 static bool is_word(char c)
 {
 	return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || (c & 0x80);
@@ -27,7 +27,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Reads the hexadecimal digits at p. Returns how many there are: 1 to 16, else 0. */
+/* Reads the hexadecimal digits at p. Returns their number (1 to 16), or 0 when there are none, or
+ * too many, or they are part of a word. */
 static size_t hex_digits(const char *p, const char *end, uint64_t *ret)
 {
 	uint64_t value = 0;
@@ -41,8 +42,8 @@ static size_t hex_digits(const char *p, const char *end, uint64_t *ret)
 	return n;
 }
 
-/* Tells whether the byte at p continues a word that begins before it. The letter of an escape (\t)
- * begins no word. */
+/* Tells whether the byte at p continues a word that begins before it. The letter of an escape (such
+ * as the t of \\t) begins no word. */
 static bool is_part(const char *begin, const char *p)
 {
 	if (p == begin || !is_word(p[-1]))
@@ -72,8 +73,8 @@ static size_t scan_bare(const char *line, size_t len, struct scan_hit *ret)
 	return 1;
 }
 
-/* perf script's frames: blank, address, symbol, the file in brackets. The innermost of a sample
- * that is not the kernel's is where the program was, the others are where calls return to. */
+/* Reads a frame of perf script: blanks, address, symbol, the file in parentheses. In a stack, the
+ * innermost frame outside the kernel is where the program was. The others are return addresses. */
 static size_t scan_perf(struct scan_state *state, const char *line, size_t len,
 			struct scan_hit *ret)
 {
@@ -110,8 +111,8 @@ static size_t scan_perf(struct scan_state *state, const char *line, size_t len,
 
 /* ---- pieces of a line ---- */
 
-/* Returns the length of an escape that stands for a tab: \t in JSON, \\t in JSON within JSON, #011 of
- * rsyslog; 0: there is none at p. */
+/* Returns the length of an escape for a tab: \\t in JSON, \\\\t in JSON within JSON, #011 in
+ * rsyslog. Returns 0 when there is none at p. */
 static size_t tab_escape(const char *p, const char *end)
 {
 	size_t slashes = 0;
@@ -123,8 +124,8 @@ static size_t tab_escape(const char *p, const char *end)
 	return slashes && p + slashes < end && p[slashes] == 't' ? slashes + 1 : 0;
 }
 
-/* Returns the length of what ends a piece at p: a quote, an escape for the end of a line (\n, \r, #012),
- * a terminal's colour; 0: nothing does. */
+/* Returns the length of a mark at p that ends a piece: a quote, an escape for the end of a line (\
+ * , \\r, #012), or a colour of the terminal. Returns 0 when there is none. */
 static size_t piece_end(const char *p, const char *end)
 {
 	size_t n = 0;
@@ -145,7 +146,8 @@ static size_t piece_end(const char *p, const char *end)
 	return p[n] == 'n' || p[n] == 'r' || p[n] == '"' ? n + 1 : 0;
 }
 
-/* Makes the next piece of the line the one from state->at to state->end. Returns false at the end. */
+/* Finds the next piece of the line and sets state->at and state->end to its bounds. Returns false
+ * at the end of the line. */
 static bool next_piece(struct scan_state *state, const char *line, size_t len)
 {
 	size_t at = state->end, skip;
@@ -165,7 +167,8 @@ static bool next_piece(struct scan_state *state, const char *line, size_t len)
 
 /* ---- Go tracebacks (Go: runtime/traceback.go, traceback2, printcreatedby1) ---- */
 
-/* Finds a frame's place in a text: "file:line +0x1d". Returns where " +0x" stands, or NULL. */
+/* Finds the place of a frame in a text: "file:line +0x1d". Returns the position of " +0x", or
+ * NULL. */
 static const char *find_place(const char *text, size_t len)
 {
 	const char *plus = memmem(text, len, " +0x", 4), *p;
@@ -175,8 +178,8 @@ static const char *find_place(const char *text, size_t len)
 	return p && p < plus && p > text && p[-1] == ':' ? plus : NULL;
 }
 
-/* Tells whether the text between the parentheses is what a traceback prints of arguments: hexadecimal
- * numbers in commas and braces, "_", "...", or nothing. */
+/* Tells whether the text between the parentheses can be the arguments in a traceback: hexadecimal
+ * numbers with commas and braces, "_", "...", or nothing. */
 static bool are_arguments(const char *p, const char *end)
 {
 	if (p < end && *p != '{' && *p != '_' && *p != '.' && end - p < 3)
@@ -193,17 +196,16 @@ static bool are_arguments(const char *p, const char *end)
 	return true;
 }
 
-/* Tells whether p[-1] belongs to a prefix, and no name. */
+/* Tells whether p[-1] belongs to a prefix of a log line, and not to a name. */
 static bool ends_prefix(const char *p)
 {
 	return is_blank(p[-1]) || strchr("'|>=,;\\#", p[-1]) || (p[-1] == ':' && p[0] != '.') ||
 	       (p[-1] == ']' && p[0] != '.' && p[0] != '(');
 }
 
-/* Finds the name in the first line of a frame: "name(arguments)", or "created by name", or "created by
- * name in goroutine 7", perhaps behind a prefix. after: the text that follows the piece, in which the
- * frame's place must stand; NULL: it is not known. *ret_prefix: something stands before the name.
- * Returns NULL when the piece is no such line. */
+/* Finds the name in the first line of a frame: "name(arguments)", "created by name", or "created by
+ * name in goroutine 7". A prefix may come before it; then *ret_prefix is true. Returns NULL when
+ * the piece is no such line. */
 static const char *frame_name(const char *piece, const char *end, size_t *ret_len, bool *ret_prefix)
 {
 	static const char created[] = "created by ";
@@ -241,11 +243,11 @@ static const char *frame_name(const char *piece, const char *end, size_t *ret_le
 	return *ret_prefix && !are_arguments(paren + 1, end - 1) ? NULL : name;
 }
 
-/* How far behind a piece its frame's place is looked for, in the same line. */
+/* The place of a frame in the same line is searched this many bytes after the piece. */
 #define PLACE_NEAR 4096
 
-/* As frame_name, for the piece that is next. A name counts when its place follows, in the line or in
- * the next one; where the next line is not known yet, the name alone must do. */
+/* Finds the name in the next piece as frame_name() does. A name counts only if its place follows,
+ * in the same line or in the next. If the next line is not known yet, the name alone is enough. */
 static const char *piece_name(const struct scan_state *state, const struct scan_text *text,
 			      size_t *ret_len)
 {
@@ -261,8 +263,8 @@ static const char *piece_name(const struct scan_state *state, const struct scan_
 	return find_place(text->next, text->next_len) ? name : NULL;
 }
 
-/* Finds where the file's path begins that ends at `end`: behind the last tab, or an escape for one;
- * where a log has taken the tab away, behind the last blank. */
+/* Finds the beginning of the file's path that ends at `end`. It is after the last tab or escape for
+ * a tab. If a log has removed the tab, it is after the last blank. */
 static const char *path_begin(const char *piece, const char *end)
 {
 	const char *begin = NULL, *blank = piece;
@@ -278,8 +280,8 @@ static const char *path_begin(const char *piece, const char *end)
 	return begin ? begin : blank;
 }
 
-/* Reads the second line of a frame: "\tfile:line +0x1d", perhaps with " fp=0x... sp=0x... pc=0x..."
- * behind it. */
+/* Reads the second line of a frame: "\\tfile:line +0x1d", perhaps followed by " fp=0x... sp=0x...
+ * pc=0x...". */
 static bool frame_place(const struct scan_state *state, const struct scan_text *text,
 			struct scan_hit *ret)
 {
@@ -314,7 +316,8 @@ static bool frame_place(const struct scan_state *state, const struct scan_text *
 
 /* ---- anywhere ---- */
 
-/* Returns the number at p that is "0x" and digits, a word of its own; its length is 0 otherwise. */
+/* Reads a number at p that is "0x" and digits, and that is a word of its own. The length of the hit
+ * is 0 when there is none. */
 static struct scan_hit number_at(const char *line, const char *p, const char *end)
 {
 	struct scan_hit hit = {.at = (size_t)(p - line)};
@@ -328,10 +331,11 @@ static struct scan_hit number_at(const char *line, const char *p, const char *en
 	return hit;
 }
 
-#define IP_DIGITS 4 /* fewer are no address of a program */
+#define IP_DIGITS 4 /* a number with fewer digits is no address of a program */
 
-/* Returns the digits behind "ip " or "ip:" at p, as the kernel prints the address that a signal came at
- * (arch/x86/mm/fault.c, show_signal_msg; arch/x86/kernel/traps.c, show_signal); length 0 otherwise. */
+/* Reads the digits after "ip " or "ip:" at p. The kernel prints the address of a signal this way
+ * (arch/x86/mm/fault.c, show_signal_msg; arch/x86/kernel/traps.c, show_signal). The length of the
+ * hit is 0 when there is none. */
 static struct scan_hit ip_at(const char *line, const char *p, const char *end)
 {
 	struct scan_hit hit = {.at = 0};
@@ -347,9 +351,9 @@ static struct scan_hit ip_at(const char *line, const char *p, const char *end)
 	return hit;
 }
 
-/* Finds the words of the piece from state->at on, and moves it. At most `max` of them.
- * A line of a profile's text names a stack by what its calls return to, "1 @ 0x43a2f6 0x44c8b2"
- * (Go: runtime/pprof/pprof.go, printCountProfile, writeHeapInternal). */
+/* Finds at most `max` words in the piece from state->at on, and moves state->at. A line in the text
+ * of a profile gives a stack by its return addresses, "1 @ 0x43a2f6 0x44c8b2" (Go:
+ * runtime/pprof/pprof.go, printCountProfile, writeHeapInternal). */
 static size_t scan_words(struct scan_state *state, const char *line, struct scan_hit ret[],
 			 size_t max)
 {
@@ -381,11 +385,11 @@ static size_t scan_words(struct scan_state *state, const char *line, struct scan
 	return n;
 }
 
-/* The most hits of a frame's place: the offset, and some words "pc=0x...". */
+/* The most hits in the place of a frame: the offset, and some words "pc=0x...". */
 #define PLACE_HITS 4
 
-/* Takes the place of the frame that waits for one: its offset and its pc. Both lead to the same
- * address. Returns the number of hits, or 0 when the piece is no place. */
+/* Takes the place of the frame whose name was read before: its offset and its pc. Both lead to the
+ * same address. Returns the number of hits, or 0 when the piece is no place. */
 static size_t scan_place(struct scan_state *state, const struct scan_text *text,
 			 struct scan_hit ret[PLACE_HITS])
 {
@@ -409,14 +413,14 @@ static size_t scan_place(struct scan_state *state, const struct scan_text *text,
 	return n;
 }
 
-/* Keeps the name that still waits for its place, for the next line. */
+/* Keeps the name for the next line, if its place was not found yet. */
 static void keep_name(struct scan_state *state, const char *line, size_t len)
 {
 	bool of_line = state->name >= line && state->name < line + len;
 
 	state->func_len = 0;
 	if (state->name_len && of_line && state->name_len < sizeof(state->funcs[0])) {
-		/* The hits of this line may still refer to the name of the line before. */
+		/* Hits of this line may still refer to the name of the line before. */
 		state->turn = !state->turn;
 		state->func_len = state->name_len;
 		memcpy(state->funcs[state->turn], state->name, state->func_len);

@@ -1,20 +1,20 @@
 /* Finds addresses in a text: logs, Go crash reports and goroutine dumps, perf script, lists.
  *
  *   0x4a1b2d       anywhere, as a word of its own; not +0x1d, which is an offset
- *   4a1b2d         on a line that has nothing else, as addr2line takes it; in perf script's frames:
+ *   4a1b2d         alone on a line, as addr2line reads it; also in the frames of perf script:
  *                      "\t  4a1b2d main.(*store).drop+0x1d (/srv/sessions)"
  *   ip 0000000000499097, ip:499097
  *                  in the kernel's messages about signals (dmesg)
  *   @ 0x4a1b2d 0x4a0c11
- *                  in the text of a Go profile (runtime/pprof, debug=1): what calls return to
- *   +0x1d          in a traceback, an offset from where the function above begins:
+ *                  return addresses in the text of a Go profile (runtime/pprof, debug=1)
+ *   +0x1d          in a traceback, an offset from the beginning of the function above:
  *                      main.(*store).drop(0xc000012000, {0x4c2a11, 0x7})
  *                          /src/main.go:54 +0x1d
  *                  The arguments in the line above are no addresses.
  *
- * A traceback's lines may stand in a log, each behind a prefix (journald, kubectl, syslog), or within
- * the strings of JSON, where a tab and the end of a line are written as escapes. A line of the text is
- * therefore taken apart into pieces, at quotes and at escapes that end a line.
+ * A traceback may be in a log. Each of its lines then has a prefix (journald, kubectl, syslog), or
+ * it is in a string of JSON, in which a tab and the end of a line are written as escapes. A line of
+ * the text is therefore split into pieces, at quotes and at escapes that end a line.
  *
  * Whether a number is an address of the program is not decided here.
  */
@@ -25,42 +25,41 @@
 
 enum scan_kind {
 	SCAN_PLAIN,  /* an address */
-	SCAN_RETURN, /* an address that a call returns to, of a stack in a Go profile's text */
-	SCAN_PERF,   /* of perf script's frame: in the file that the line names */
-	SCAN_FRAME, /* the pc of a Go traceback's frame; its line tells whether a call returns there */
+	SCAN_RETURN, /* a return address in a stack of a Go profile's text */
+	SCAN_PERF,   /* in a frame of perf script; it lies in the file that the line names */
+	SCAN_FRAME,  /* the pc in a traceback's frame; the line tells if it is a return address */
 	SCAN_OFFSET, /* an offset from the beginning of the function in the line above */
 };
 
 struct scan_hit {
-	size_t at, len; /* of the number, in the line */
+	size_t at, len; /* position of the number in the line */
 	uint64_t value;
 	enum scan_kind kind;
-	/* SCAN_PERF: it is one to return to, as all but the innermost of a stack are; the file, in
-	 * the line; what perf says is its offset in a function, or UINT64_MAX. */
+	/* SCAN_PERF: `returns` says that it is a return address, as in all but the innermost frame
+	 * of a stack. dso is the file, as a position in the line. offset is the offset in the
+	 * function that perf prints, or UINT64_MAX. */
 	bool returns;
 	size_t dso, dso_len;
 	uint64_t offset;
 	/* SCAN_FRAME and SCAN_OFFSET: */
 	const char
-		*func; /* as printed; borrowed from the line or from the scan_state, until the next
-			     line */
+		*func; /* as printed; borrowed from the line or scan_state, until the next line */
 	size_t func_len;
-	size_t file, file_len; /* the printed file, in the line */
+	size_t file, file_len; /* the printed file, as a position in the line */
 	uint32_t line;
 };
-#define SCAN_HITS_MAX 256 /* at a time */
+#define SCAN_HITS_MAX 256 /* in one call */
 
-/* What the lines so far say about the next; {0} at the beginning. */
+/* Data from the lines so far that the next line needs. {0} at the beginning. */
 struct scan_state {
-	char funcs[2]
-		  [1024]; /* [turn]: of the line before, where that begins a frame of a traceback */
+	char funcs[2][1024]; /* [turn]: name in the line before, if that line begins a frame */
 	bool turn;
 	size_t func_len;
-	bool perf; /* the lines before are a stack of perf script's, and not the kernel's alone */
+	bool perf; /* the lines before are a perf stack with a frame outside the kernel */
 	/* Within a line: */
-	size_t at, end;	   /* the piece that is next, or what is left of it */
-	bool words, stack; /* the piece has only words left; they are a profile's stack */
-	const char *name;  /* of a frame that waits for its place; in funcs, or in the line */
+	size_t at, end;	   /* bounds of the next piece, or of its rest */
+	bool words, stack; /* the piece has only words left; they are a stack of a profile */
+	const char *name;  /* name of a frame that has no place yet; in funcs or the line */
 	size_t name_len;
 };
 
@@ -68,11 +67,12 @@ struct scan_state {
 struct scan_text {
 	const char *line;
 	size_t len;
-	const char *next; /* the next line; NULL: not known yet, or there is none */
+	const char *next; /* the next line; NULL when it is not known yet, or there is none */
 	size_t next_len;
 };
 
-/* Finds the addresses of a line. Returns their number, in the order of the line. */
+/* Finds the addresses in a line, in their order. Returns how many there are, at most
+ * SCAN_HITS_MAX. */
 size_t scan_line(struct scan_state *state, const struct scan_text *text,
 		 struct scan_hit ret[SCAN_HITS_MAX]);
 /* Finds the next addresses of the line that scan_line() or scan_line_more() was called with. Returns 0

@@ -9,14 +9,14 @@
 
 /* ---- which files ---- */
 
-/* Tells whether a user may do what the permission says (4: read, 1: search). The user's groups are not
- * known, so permissions of a group do not count. */
+/* Tells whether a user has a permission (4: read, 1: search). The user's groups are not known, so
+ * the permissions of a group do not count. */
 static bool may(uid_t user, const struct stat *st, unsigned permission)
 {
 	return user == 0 || (st->st_uid == user ? st->st_mode >> 6 : st->st_mode) & permission;
 }
 
-/* Tells whether the user may reach the file in every folder of its path. */
+/* Tells whether the user may search every folder of the path. */
 static bool may_reach(uid_t user, const char *path)
 {
 	char folder[PATH_MAX];
@@ -41,8 +41,8 @@ static bool is_source_name(const char *path)
 	       (len > 2 && !strcmp(path + len - 2, ".s"));
 }
 
-/* path: the file's own, without symbolic links. A file with several names may have got one of them from
- * anybody, so a name tells nothing then. */
+/* Tells whether lines of the file may be shown. `path` is free of symbolic links. If a file has
+ * several links, anybody may have made one, so its name proves nothing. */
 static bool may_show(uid_t owner, const struct stat *st, const char *path)
 {
 	if (may(owner, st, 4) && may_reach(owner, path))

@@ -8,8 +8,8 @@
 #define MAPS_PACKAGE "internal/runtime/maps."
 #define BOTH	     (GO_IN_CLASSIC | GO_IN_SWISS)
 
-/* The internal functions that are linked under another name, "reflect.mapdelete" for instance, are
- * called runtime.reflect_mapdelete in inline trees. */
+/* The prefix that inline trees use for internal functions that are linked under another name. They
+ * say runtime.reflect_mapdelete for "reflect.mapdelete", for example. */
 #define LINKNAME "runtime.reflect_"
 
 enum {
@@ -25,7 +25,7 @@ enum {
 	MAP_CLEAR,
 	MAP_DELETE_SMALL,
 	TABLE_DELETE,
-	REHASH, /* no entries from here on */
+	REHASH, /* the names from here on are no entries */
 	NEW_EMPTY_MAP,
 	ITER_NEXT,
 	NAMES,
@@ -85,7 +85,8 @@ void go_entry_names(const char *ret[GO_ENTRY_NAMES])
 	ret[ITER_NEXT] = MAPS_PACKAGE "(*Iter).Next";
 }
 
-/* A build with a profile may have inlined all methods of Swiss maps into the runtime's entries. */
+/* Tells whether a method of Swiss maps was inlined into func. A build with a profile may have
+ * inlined all of them into the runtime's entries. */
 static bool has_inlined_method(const struct gopcln *tab, const struct gopcln_func *func)
 {
 	return gopcln_inlined(tab, func, go_entries[MAP_DELETE].name) ||

@@ -1,9 +1,9 @@
-/* The functions of Go's runtime through which elements leave a map. This table is the only place
- * that knows their names, their arguments and the releases that have them.
+/* The functions of Go's runtime through which elements leave a map. Only this table knows their
+ * names, their arguments and the releases that have them.
  *
  * The compiler turns delete and clear into calls of a few of these functions, and package reflect
- * calls a few. They are the entries. Some entries take elements out by themselves, others call
- * the next function on the way. Which do what depends on the layout of the program's maps:
+ * calls a few. These functions are the entries. Some entries take elements out themselves, others
+ * call the next function on the way. The layout of the program's maps decides which do what:
  *
  *   classic buckets (Go 1.23 and older, and GOEXPERIMENT=noswissmap in 1.24 and 1.25)
  *     runtime/map.go, map_fast32.go, map_fast64.go, map_faststr.go:
@@ -21,11 +21,11 @@
  * To add a Go release:
  *   1. tools/go-toolchains: add its number. `tests/matrix/run.py --help` says how to run the matrix
  *      with one release.
- *   2. scope/read/gofile/entries.c: if a function came, went or changed its arguments, change its
+ *   2. scope/read/gofile/entries.c: if a function was added or removed, or its arguments changed, change its
  *      row. If the state of a map is new, change scope/read/layout/go_runtime.c.
  *   3. scope/read/gofile/gopcln_locate.c and gopcln_version.c: if the tables of the file changed.
  *   4. scope/read/layout/go_runtime.[ch]: if offsets in the runtime's structs changed.
- *   Places of probes are found by decoding, which often needs no change. Run the matrix: it compares
+ *   Decoding finds the places of probes, which often needs no change. Run the matrix: it compares
  *   every event of the new release with what its programs know.
  */
 #ifndef READ_GOFILE_ENTRIES_H
@@ -40,52 +40,53 @@ enum { GO_IN_NONE = 0, GO_IN_CLASSIC = 1 << GO_MAPS_CLASSIC, GO_IN_SWISS = 1 << 
 
 /* How a function gets the key that it deletes. */
 enum go_key_pass {
-	GO_PASS_NONE,	 /* no key: it clears */
+	GO_PASS_NONE,	 /* no key, because it clears */
 	GO_PASS_POINTER, /* the key's address */
-	GO_PASS_32,	 /* 4 bytes, in the lower half of a register */
+	GO_PASS_32,	 /* 4 bytes in the lower half of a register */
 	GO_PASS_64,	 /* 8 bytes, in a register */
 	GO_PASS_STRING,	 /* a string: its address in a register, its length in the next one */
 };
 
 /* Argument numbers are positions in Go's internal ABI, from 0. */
 struct go_entry {
-	const char *name;    /* as the function table has it */
+	const char *name;    /* as in the function table */
 	const char *variant; /* a short name for people: "faststr"; NULL unless is_site */
 	enum go_entry_kind kind;
 	enum go_key_pass key;
 	uint8_t type_arg, map_arg, key_arg;
-	uint8_t from, to; /* the first and the last Go 1.x release that has it; to 0: no last one */
-	uint8_t layouts;  /* the layouts whose programs have it */
+	uint8_t from, to;   /* first and last Go 1.x release that has it; `to` 0: all later ones */
+	uint8_t layouts;    /* the layouts whose programs have it */
 	uint8_t removes_in; /* the layouts in which its own code decrements the map's count */
-	bool is_site; /* the compiler or package reflect calls it, so a call of it is a site */
-	bool reflect; /* package reflect calls it, with a type that it learns at run time */
-	bool thin;    /* its code may do nothing but call another entry */
+	bool is_site;	    /* the compiler or package reflect calls it; each such call is a site */
+	bool reflect;	    /* package reflect calls it, with a type that it learns at run time */
+	bool thin;	    /* its code may only call another entry */
 };
 
 #define GO_ENTRIES 12
 extern const struct go_entry go_entries[GO_ENTRIES];
 
-/* A function that a program has exactly when it has Swiss maps of more than one group. */
+/* The name of a function that a program has exactly when it has Swiss maps of more than one
+ * group. */
 extern const char go_swiss_rehash[];
 
-/* The names to look up in a program: those of the entries, in their order, and behind them those
- * of functions that tell which layout its maps have. One gopcln_find() with all names costs as much
- * as one with a single name, so callers add these to their own. */
+/* Writes the names to look up in a program: those of the entries, in their order, then those of
+ * functions that tell the layout of its maps. One gopcln_find() with all names costs as much as one
+ * with a single name. Callers therefore add these names to their own. */
 #define GO_ENTRY_NAMES (GO_ENTRIES + 3)
 void go_entry_names(const char *ret[GO_ENTRY_NAMES]);
 
-/* Returns the layout of the program's maps. funcs: what gopcln_find() found for the names that
- * go_entry_names() gave. The functions that are present decide, not the release alone: Go 1.24 and
- * 1.25 can be built with either layout. */
+/* Returns the layout of the program's maps. `funcs` is what gopcln_find() found for the names of
+ * go_entry_names(). The release alone does not decide it, because Go 1.24 and 1.25 can be built
+ * with either layout. The functions that are present do. */
 enum go_maps go_entry_maps(const struct gopcln *tab,
 			   const struct gopcln_func funcs[GO_ENTRY_NAMES]);
 
-/* Returns the bytes of the only key size that a fast entry takes: 4, 8, or 16 for a string. Returns 0
- * for an entry that takes any key. */
+/* Returns the size in bytes of the only keys that a fast entry takes: 4, 8, or 16 for a string.
+ * Returns 0 for an entry that takes any key. */
 unsigned go_entry_key_size(const struct go_entry *entry);
 
-/* Returns whether a function of this name may stand on a stack between the code that deletes and the
- * instruction that takes the element out. name is as tracebacks and inline trees have it. */
+/* Returns whether a function of this name may be on a stack between the code that deletes and the
+ * instruction that takes the element out. `name` is as in tracebacks and inline trees. */
 bool go_entry_is_inner(const char *name);
 
 #endif

@@ -1,4 +1,5 @@
-/* gofile: what a Go executable says about itself, without debug information and without a process.
+/* gofile: reads what a Go executable says about itself. It needs neither debug information nor a
+ * process.
  *
  *   gopcln.h   gopclntab and moduledata: functions, file:line, inlined frames, Go's version
  *   entries.h  the runtime's functions through which elements leave a map

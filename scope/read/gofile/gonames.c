@@ -5,19 +5,19 @@
 #include "read/gofile/gonames.h"
 
 enum {
-	ROWS_MAX = 4096,     /* of one name, that are looked at */
-	BYTES_MAX = 1 << 30, /* of all names; 43 MB of Go have 3 MB */
+	ROWS_MAX = 4096,     /* functions of one name that are tried */
+	BYTES_MAX = 1 << 30, /* of all names; a program of 43 MB has 3 MB */
 };
 
 struct gonames {
 	const struct gopcln *tab;
 	struct table first; /* hash of a printed name -> row of the last function that has it */
 	VEC(uint32_t) next; /* row -> the row before it with the same hash; UINT32_MAX: none */
-	size_t left;	    /* bytes of names that are still taken: a damaged file's overlap */
+	size_t left;	    /* bytes of names still to take; a damaged file's names overlap */
 };
 
-/* The two pieces of a name that are printed: what stands in front of the first '[' and behind the
- * last ']'. A name without brackets is all front. */
+/* The two pieces of a name that are printed: the one before the first '[' and the one after the
+ * last ']'. A name without brackets consists of the first piece only. */
 struct printed {
 	const char *front, *back;
 	size_t front_len, back_len;

@@ -5,15 +5,15 @@
 
 struct gonames;
 
-/* Goes once through all functions of the table (borrowed; must outlive the names). Errors: out of
- * memory. */
+/* Goes once through all functions of the table, which is borrowed and must outlive the names.
+ * Errors: out of memory. */
 struct error *gonames_open(const struct gopcln *tab, struct gonames **ret);
 void gonames_close(struct gonames *names); /* NULL is legal */
 CLEANUP_FUNC(struct gonames, gonames_close)
 
-/* Calls found(ctx, func) for each function that a traceback prints as `name`: a name with type
- * arguments is printed with "[...]" in their place (Go: runtime/symtab.go funcNameForPrint), so
- * there may be many; "panic" is runtime.gopanic. `found` returns false to stop. */
+/* Calls found(ctx, func) for each function that a traceback prints as `name`. A traceback prints
+ * "[...]" in place of type arguments (Go: runtime/symtab.go funcNameForPrint), so many functions
+ * may have one name. runtime.gopanic is printed as "panic". `found` returns false to stop. */
 void gonames_find(const struct gonames *names, const char *name, size_t len,
 		  bool (*found)(void *ctx, const struct gopcln_func *func), void *ctx);
 

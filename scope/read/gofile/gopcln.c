@@ -1,4 +1,4 @@
-/* Functions: by address, by row, by name. The format is drawn in gopcln_priv.h. */
+/* Finds functions by address, by row and by name. The format is drawn in gopcln_priv.h. */
 #include "read/gofile/gopcln_priv.h"
 
 struct error *gopcln_open(const struct image *image, struct gopcln **ret)
@@ -41,13 +41,14 @@ size_t gopcln_func_count(const struct gopcln *tab)
 
 /* ---- rows ---- */
 
-/* Rows 0 to func_count, the last being the end mark, lie inside functab (module_tables). */
+/* Returns the offset in row `index`, which is at most func_count. The last row is the end mark.
+ * module_tables() has checked that all rows lie inside functab. */
 static uint32_t row_entry(const struct gopcln *tab, uint32_t index)
 {
 	return span_u32(tab->functab, (uint64_t)index * FUNCTAB_ROW_SIZE);
 }
 
-/* _func (Go: runtime/runtime2.go), 40 bytes in 1.18 and 1.19, 44 since:
+/* Reads a _func (Go: runtime/runtime2.go), which has 40 bytes in 1.18 and 1.19, and 44 since:
  *
  *      0 entryOff   4 nameOff   8 args     12 deferreturn   16 pcsp   20 pcfile   24 pcln
  *     28 npcdata   32 cuOffset  [36 startLine, 1.20 on]     funcID u8, flag u8, pad u8, nfuncdata
@@ -114,18 +115,19 @@ bool gopcln_func_at(const struct gopcln *tab, uint64_t addr, struct gopcln_func 
 
 struct wanted {
 	const char *name;
-	size_t len;   /* of name, or of the part in front of "[...]" */
+	size_t len;   /* of name, or of the part before "[...]" */
 	bool generic; /* name ends in "[...]" */
 };
 
-/* A place in funcnametab where a wanted name stands. */
+/* A place in funcnametab that has a wanted name. */
 struct name_hit {
 	uint32_t offset;
 	uint32_t wanted;
 };
 
-/* Up to Go 1.20 the linker writes "f[...]" for every instance of a generic f; later releases write
- * the instance out, "f[go.shape.int]" (Go: cmd/link/internal/ld/pcln.go). Match both. */
+/* Tells whether a name of the table is the wanted one. Up to Go 1.20 the linker writes "f[...]" for
+ * every instance of a generic f. Later releases write out the instance, as in "f[go.shape.int]"
+ * (Go: cmd/link/internal/ld/pcln.go). Both match. */
 static bool name_matches(const struct wanted *wanted, const char *name, size_t len)
 {
 	if (len < wanted->len || memcmp(name, wanted->name, wanted->len) != 0)
@@ -137,7 +139,8 @@ static bool name_matches(const struct wanted *wanted, const char *name, size_t l
 
 typedef VEC(struct name_hit) name_hits;
 
-/* One pass over the names, touching nothing else. Hits come out sorted by offset. */
+/* Finds the wanted names in one pass that touches the names only. The hits come out sorted by
+ * offset. */
 static void find_names(const struct gopcln *tab, const struct wanted wanted[], size_t n,
 		       name_hits *hits)
 {
@@ -158,8 +161,8 @@ static void find_names(const struct gopcln *tab, const struct wanted wanted[], s
 	}
 }
 
-/* Assembly functions called from Go have an ABI wrapper of the same name beside them; the function
- * proper is the one that is meant. */
+/* Takes the function in row `index` unless *ret is a better one. An assembly function that Go calls
+ * has an ABI wrapper of the same name. The function itself is preferred to its wrapper. */
 static void take_row(const struct gopcln *tab, uint32_t index, struct gopcln_func *ret)
 {
 	struct gopcln_func func;

@@ -1,12 +1,13 @@
 /* Lines, inlined frames and stack deltas at a pc.
  *
- * pctab holds, per function and kind, a run of varint pairs (Go: runtime/symtab.go pcvalue, step):
+ * For each function and kind, pctab holds a run of varint pairs (Go: runtime/symtab.go pcvalue,
+ * step):
  *
  *     value delta  zigzag; the value starts at -1; 0 other than in the first pair ends the run
- *     pc delta     in units of the pc quantum; the value holds up to the pc so reached
+ *     pc delta     in units of the pc quantum; the value is valid up to the pc that this reaches
  *
- * The inline tree, an array at gofunc + funcdata[3] indexed by pcdata 2 (-1: not inlined; Go:
- * runtime/symtabinl.go, cmd/link/internal/ld/pcln.go genInlTreeSym):
+ * The inline tree is an array at gofunc + funcdata[3]. pcdata 2 is an index into it; -1 means not
+ * inlined (Go: runtime/symtabinl.go, cmd/link/internal/ld/pcln.go genInlTreeSym).
  *
  *     Go 1.18, 1.19, 20 bytes           Go 1.20 on, 16 bytes
  *      0 parent i16, index or -1          0 funcID u8
@@ -16,18 +17,18 @@
  *     12 nameOff i32
  *     16 parentPc i32
  *
- * Since 1.20 the call's file, line and parent are those that stand at parentPc.
+ * Since 1.20 the file, line and parent of the call are those at parentPc.
  */
 #include "read/gofile/gopcln_priv.h"
 
 enum {
 	PCDATA_INL_TREE_INDEX = 2,
 	FUNCDATA_INL_TREE = 3,
-	PAIRS_MAX = 1 << 20, /* of a run; real ones have some thousands */
-	NODES_MAX = 1 << 16, /* of an inline tree; real ones have some hundreds */
+	PAIRS_MAX = 1 << 20, /* of a run; real ones have up to some thousands */
+	NODES_MAX = 1 << 16, /* of an inline tree; real ones have up to some hundreds */
 };
 
-/* A function, its record, and where in it we are. */
+/* A pc: the function that holds it, and the function's record. */
 struct place {
 	const struct gopcln *tab;
 	struct gopcln_func func;
@@ -47,11 +48,11 @@ static int32_t zigzag(uint32_t value)
 	return (int32_t)(value >> 1) ^ -(int32_t)(value & 1);
 }
 
-/* A pctab run on its way through the function. */
+/* A run of pctab, at the current pair. */
 struct run {
 	struct reader r;
-	uint64_t end;	/* the value holds up to here */
-	uint32_t value; /* unsigned, so that hostile deltas wrap */
+	uint64_t end;	/* the value is valid up to here */
+	uint32_t value; /* unsigned, because hostile deltas wrap */
 	uint32_t pairs;
 };
 
@@ -60,7 +61,7 @@ static struct run run_begin(const struct place *place, uint32_t at)
 	return (struct run){span_reader(place->tab->pctab, at), place->func.entry, UINT32_MAX, 0};
 }
 
-/* Nearly all are of one byte, and a lookup reads some hundreds. */
+/* Reads a varint. Nearly all have one byte, and a lookup reads hundreds of them. */
 static inline uint32_t run_uvarint(struct reader *r)
 {
 	if (!r->bad && r->pos < r->end && *r->pos < 0x80)
@@ -68,8 +69,8 @@ static inline uint32_t run_uvarint(struct reader *r)
 	return (uint32_t)reader_uvarint(r, 32);
 }
 
-/* False at the end of the run, and when it is corrupt. Pairs advance the pc, but for a few of width
- * 0. */
+/* Reads the next pair. Returns false at the end of the run, and when the run is corrupt. Nearly
+ * every pair advances the pc; a few have the width 0. */
 static bool run_next(const struct place *place, struct run *run)
 {
 	uint32_t delta = run_uvarint(&run->r);
@@ -81,8 +82,8 @@ static bool run_next(const struct place *place, struct run *run)
 	return !run->r.bad;
 }
 
-/* Finds the value of the pctab run at `at` for pc. Returns false when the run is absent, ends
- * before pc, or is corrupt. */
+/* Finds the value of the pctab run at `at` for pc. Returns false when the run is absent, is
+ * corrupt, or ends before pc. */
 static bool pc_value(const struct place *place, uint32_t at, uint64_t pc, int32_t *ret)
 {
 	struct run run = run_begin(place, at);
@@ -106,7 +107,7 @@ static int32_t pc_data(const struct place *place, unsigned kind, uint64_t pc)
 	return value;
 }
 
-/* Finds the funcdata of a kind, as an offset from gofunc. Returns false when the function has
+/* Finds the funcdata of a kind as an offset from gofunc. Returns false when the function has
  * none. */
 static bool func_data(const struct func_record *record, unsigned kind, uint32_t *ret)
 {
@@ -163,8 +164,8 @@ static bool inline_node(const struct place *place, uint32_t tree, int32_t index,
 	return !r.bad && ret->name;
 }
 
-/* Moves from an inlined call to its caller: the caller's tree index, and the call's file and line
- * into `caller`. Returns -1 when the caller is the function itself. */
+/* Moves from an inlined call to its caller. Writes the call's file and line to `caller`. Returns
+ * the caller's tree index, or -1 when the caller is the function itself. */
 static int32_t inline_caller(const struct place *place, const struct inline_node *node,
 			     struct frame *caller)
 {
@@ -207,9 +208,10 @@ size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct frame *ret, s
 		frame.wrapper = node.func_id == tab->wrapper_id;
 		ret[n++] = frame;
 		caller = inline_caller(&place, &node, &frame);
-		/* A caller stands before what it calls (Go: cmd/internal/obj/pcln.go, addBranch).
-		 * Where the mark that parentPc was to point at is lost, as in package initialisers
-		 * of which little code was left (seen with Go 1.24), the tree leads in a circle. */
+		/* A caller comes before the functions that it calls (Go: cmd/internal/obj/pcln.go,
+		 * addBranch). Sometimes the instruction that parentPc should name is lost. This was
+		 * seen with Go 1.24 in package initialisers of which little code was left. The tree
+		 * then leads in a circle. */
 		if (caller >= index) {
 			caller = -1;
 			frame.file = "";
@@ -226,7 +228,8 @@ size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct frame *ret, s
 	return n;
 }
 
-/* Nodes of the function's inline tree: those that its code speaks of, and the ones before. */
+/* Returns how many nodes of the function's inline tree are in use: the highest index that its code
+ * refers to, plus 1. */
 static int32_t inline_nodes(const struct place *place)
 {
 	uint32_t at = PCDATA_INL_TREE_INDEX < place->record.npcdata

@@ -1,12 +1,12 @@
-/* Finding gopclntab and moduledata.
+/* Finds gopclntab and moduledata.
  *
- * Where the table is:
+ * The table is in one of these places:
  *   .gopclntab             Go's linker and GNU ld
  *   .data.rel.ro.gopclntab PIE and external links, Go 1.18 to 1.25
  *   nowhere by name        lld merges it into .data.rel.ro; or the section headers are gone
- * so sections are tried first, then every aligned word of the loadable segments is compared with
- * the header's first 8 bytes. A hit alone proves nothing (a Go program may embed another one as
- * data): it must have a sane header and a moduledata that points at it.
+ * Therefore sections are tried first. Then every aligned word of the loadable segments is compared
+ * with the first 8 bytes of a header. A hit alone proves nothing, because a Go program may embed
+ * another one as data. A hit must also have a sane header and a moduledata that points at it.
  *
  * runtime.firstmoduledata (Go: runtime/symtab.go moduledata) begins, in every release since 1.18:
  *
@@ -26,23 +26,24 @@
  *     gofunc                         304       320             344
  *     epclntab                         -       328 (1.26)      352
  *
- * It stands in the section .go.module since 1.26, else in .noptrdata or, relocated, .data.rel.ro.
+ * Since 1.26 it is in the section .go.module. Before, it is in .noptrdata or, relocated, in
+ * .data.rel.ro.
  */
 #include "read/gofile/gopcln_priv.h"
 
 enum {
-	MODULE_FIXED_SIZE = 256, /* the part that is the same in every release */
-	MODULE_SIZE = 360,	 /* up to and with the last field above */
-	CANDIDATES_MAX = 16,	 /* sane headers for which a moduledata is searched */
+	MODULE_FIXED_SIZE = 256, /* the part that every release has */
+	MODULE_SIZE = 360,	 /* up to the end of the last field above */
+	CANDIDATES_MAX = 16,	 /* sane headers for which a moduledata is searched at most */
 };
 
 struct locate {
 	struct gopcln *tab;
 	const struct image *image;
-	uint64_t header_word; /* the header's first 8 bytes, magic left out */
+	uint64_t header_word; /* the first 8 bytes of the header, without the magic */
 	unsigned candidates;
 	bool too_old;		/* a table of Go before 1.18 was seen */
-	uint32_t strange_magic; /* the unknown magic of a section .gopclntab; 0: none */
+	uint32_t strange_magic; /* the unknown magic of a section .gopclntab; otherwise 0 */
 };
 
 /* ---- moduledata ---- */
@@ -55,10 +56,10 @@ static uint64_t word_at(const uint8_t *bytes, size_t offset)
 	return value;
 }
 
-/* The tail of moduledata, by shape. */
+/* The offsets in the tail of moduledata, for each shape. */
 struct module_shape {
 	uint16_t types, etypes, rodata, gofunc,
-		epclntab; /* offsets; epclntab 0: the shape has none */
+		epclntab; /* epclntab is 0 in shapes that have none */
 	uint8_t minor;	  /* the first release that has the shape */
 };
 
@@ -67,8 +68,9 @@ static const struct module_shape shape_go120 = {296, 304, 312, 320, 0, 20};
 static const struct module_shape shape_go126 = {296, 304, 312, 320, 328, 26};
 static const struct module_shape shape_go127 = {296, 312, 336, 344, 352, 27};
 
-/* True when a moduledata's tail makes sense when read as `shape`: types are a range of the file,
- * go:func.* is in the file, and (1.26 on) inside the table, which epclntab ends. */
+/* Tells whether the tail of a moduledata makes sense when it is read as `shape`. The types must be
+ * a range of the file, and go:func.* must be in the file. From 1.26 on, go:func.* must be inside
+ * the table, which ends at epclntab. */
 static bool shape_fits(const struct locate *l, const uint8_t *module,
 		       const struct module_shape *shape)
 {
@@ -96,7 +98,7 @@ static const struct module_shape *module_shape(const struct locate *l, const uin
 
 	if (l->tab->go118)
 		return shape_fits(l, module, &shape_go118) ? &shape_go118 : NULL;
-	/* A header that still has its textStart is older than 1.26. */
+	/* A header that has a textStart is older than 1.26. */
 	for (size_t i = text_start ? 2 : 0; i < ARRAY_SIZE(modern); i++) {
 		if (shape_fits(l, module, modern[i]))
 			return modern[i];
@@ -111,10 +113,11 @@ static uint64_t max3(uint64_t a, uint64_t b, uint64_t c)
 	return ab > c ? ab : c;
 }
 
-/* The tables of the header at module.pclntab, bounded by each other and by moduledata's slices. */
+/* Sets the tables of the header at module.pclntab. Returns false unless they agree with
+ * moduledata's slices and lie inside the file. */
 static bool module_tables(struct locate *l, const uint8_t *header, const uint8_t *module)
 {
-	/* Offsets of the five slices in moduledata, in the order of the header's offsets. */
+	/* Offsets of the five slices in moduledata, in the order of the offsets in the header. */
 	static const uint8_t slice_at[] = {8, 32, 56, 80, 104};
 	struct gopcln *tab = l->tab;
 	struct span *spans[] = {&tab->names, &tab->cutab, &tab->files, &tab->pctab, &tab->functab};
@@ -134,7 +137,8 @@ static bool module_tables(struct locate *l, const uint8_t *header, const uint8_t
 	return true;
 }
 
-/* Takes the moduledata at addr if it is one, and belongs to the table at module.pclntab. */
+/* Takes the moduledata at addr. Returns false when it is none, or does not belong to the table at
+ * module.pclntab. */
 static bool module_take(struct locate *l, const uint8_t *header, uint64_t addr)
 {
 	const uint8_t *module = image_at(l->image, addr, MODULE_SIZE);
@@ -160,7 +164,7 @@ static bool module_take(struct locate *l, const uint8_t *header, uint64_t addr)
 	return true;
 }
 
-/* Looks through one segment for the two words with which moduledata begins. */
+/* Searches one segment for the two words with which moduledata begins. */
 static bool module_in_segment(struct locate *l, const uint8_t *header,
 			      const struct image_segment *segment)
 {
@@ -184,7 +188,8 @@ static bool module_find(struct locate *l, const uint8_t *header)
 
 	if (image_section(l->image, ".go.module", &addr, &size) && module_take(l, header, addr))
 		return true;
-	/* Writable segments hold it, relocated or not; the others are for linkers yet unseen. */
+	/* It is in a writable segment, whether relocated or not. The others are searched in case a
+	 * future linker puts it there. */
 	for (int writable = 1; writable >= 0; writable--) {
 		for (size_t i = 0; i < count; i++) {
 			if (segments[i].writable == writable && !segments[i].executable &&
@@ -197,7 +202,8 @@ static bool module_find(struct locate *l, const uint8_t *header)
 
 /* ---- pclntab ---- */
 
-/* The header at addr with its first word already compared: sane, and with a moduledata? */
+/* Tries the header at addr, whose first word was compared already. Returns true when it is sane and
+ * has a moduledata. */
 static bool try_header(struct locate *l, uint64_t addr)
 {
 	uint64_t rest = 0, offset = PCLNTAB_HEADER_SIZE, count;
@@ -223,7 +229,7 @@ static bool try_header(struct locate *l, uint64_t addr)
 	return module_find(l, header);
 }
 
-/* Judges the 8 bytes at addr: true ends the search. */
+/* Tries the 8 bytes at addr. Returns true when the search is over. */
 static bool try_word(struct locate *l, uint64_t word, uint64_t addr)
 {
 	uint32_t magic = (uint32_t)word;
@@ -265,7 +271,8 @@ static bool scan_segments(struct locate *l)
 	const struct image_segment *segments;
 	size_t count = image_segments(l->image, &segments);
 
-	/* Executable ones last: the table is there only if the linker made no read-only segment. */
+	/* Executable segments come last: the table is in one only if the linker made no read-only
+	 * segment. */
 	for (int executable = 0; executable <= 1; executable++) {
 		for (size_t i = 0; i < count; i++) {
 			if (segments[i].executable == executable && scan_segment(l, &segments[i]))
@@ -307,7 +314,7 @@ struct error *gopcln_locate(struct gopcln *tab)
 	struct locate l = {
 		.tab = tab,
 		.image = tab->image,
-		/* pad 0, pad 0, minLC, ptrSize 8 */
+		/* the last bytes of the word: pad 0, pad 0, minLC, ptrSize 8 */
 		.header_word = (uint64_t)quantum << 48 | (uint64_t)8 << 56,
 	};
 

@@ -1,6 +1,6 @@
-/* What the parts of gopcln share: gopcln.c (opening, functions), gopcln_locate.c (finding the tables
+/* gopcln as its files share it: gopcln.c (opening, functions), gopcln_locate.c (finding the tables
  * in the file), gopcln_frames.c (lines, inlining, stack deltas), gopcln_version.c (Go's version).
- * Nobody else includes this.
+ * No other file includes this.
  *
  * gopclntab (Go: runtime/symtab.go pcHeader, cmd/link/internal/ld/pcln.go), all little-endian:
  *
@@ -28,7 +28,7 @@
 enum {
 	PCLNTAB_HEADER_SIZE = 72,
 	FUNCTAB_ROW_SIZE = 8,
-	GOPCLN_TEXT_MAX = 1 << 16, /* instances of generic functions have some of thousands */
+	GOPCLN_TEXT_MAX = 1 << 16, /* names of generic functions can have thousands of bytes */
 };
 
 #define PCLNTAB_MAGIC_GO102 0xfffffffbu /* Go 1.2 to 1.15 */
@@ -36,7 +36,7 @@ enum {
 #define PCLNTAB_MAGIC_GO118 0xfffffff0u /* Go 1.18, 1.19 */
 #define PCLNTAB_MAGIC_GO120 0xfffffff1u /* Go 1.20 and later */
 
-/* A table of the file: borrowed bytes. */
+/* A table in the file, as borrowed bytes. */
 struct span {
 	const uint8_t *data;
 	uint64_t size;
@@ -50,16 +50,16 @@ struct gopcln {
 	uint8_t wrapper_id; /* funcID_wrapper of this release */
 	uint32_t func_count;
 	struct span names, cutab, files, pctab, functab, gofunc;
-	unsigned minor; /* at least: from the shapes; exact once the version is known */
+	unsigned minor; /* a lower bound from the shapes; exact once the version is known */
 	char version[64];
 };
 
-/* A _func record (Go: runtime/runtime2.go), read out. */
+/* A decoded _func record (Go: runtime/runtime2.go). */
 struct func_record {
 	uint32_t name_off, deferreturn, pcsp, pcfile, pcln, cu_offset;
 	uint32_t npcdata;
 	uint8_t func_id, nfuncdata;
-	struct span tail; /* npcdata x u32, then nfuncdata x u32, then whatever follows */
+	struct span tail; /* npcdata x u32, then nfuncdata x u32, then the rest of the table */
 };
 
 static inline uint32_t span_u32(struct span span, uint64_t offset)
@@ -78,8 +78,8 @@ static inline struct reader span_reader(struct span span, uint64_t offset)
 	return reader_over(span.data + offset, span.size - offset);
 }
 
-/* Returns the NUL-terminated name or path at offset. Returns NULL when it does not end, or when it
- * is longer than a compiler makes one. */
+/* Returns the NUL-terminated name or path at offset. Returns NULL when it has no end, or is longer
+ * than any that a compiler makes. */
 static inline const char *span_cstr(struct span span, uint64_t offset)
 {
 	struct reader r;
@@ -94,11 +94,11 @@ static inline const char *span_cstr(struct span span, uint64_t offset)
  * table. */
 bool gopcln_record(const struct gopcln *tab, uint32_t index, struct func_record *ret);
 
-/* Fills the fields of tab that come from the image: all but version and wrapper_id
+/* Fills the members of tab that come from the image, that is, all but version and wrapper_id
  * (gopcln_locate.c). */
 struct error *gopcln_locate(struct gopcln *tab);
 
-/* Fills version, minor and wrapper_id (gopcln_version.c). Cannot fail. An absent version is "". */
+/* Fills version, minor and wrapper_id (gopcln_version.c). An absent version becomes "". */
 void gopcln_find_version(struct gopcln *tab);
 
 #endif

@@ -1,12 +1,13 @@
-/* Which Go built the program, tried in this order:
+/* Finds the Go version that built the program. These sources are tried in this order:
  *
  *   1. the build-info blob (Go: debug/buildinfo), 16-byte aligned in the data segment:
  *          0  "\xff Go buildinf:"    14 ptrSize u8    15 flags u8, bit 1: strings follow inline
  *         32  uvarint length, Go version; then the module info
  *   2. the ELF symbol runtime.buildVersion, a string {ptr, len}
- *   3. text that looks like "go1.26.5" and that a string in the data segment points to
+ *   3. text that looks like "go1.26.5", if a string in the data segment points to it
  *
- * With none of them the shapes of the tables give a lower bound, and funcID_wrapper a better one.
+ * Without any of them, the shapes of the tables give a lower bound, and funcID_wrapper gives a
+ * better one.
  */
 #include "read/gofile/gopcln_priv.h"
 
@@ -14,12 +15,12 @@ enum {
 	BUILDINFO_ALIGN = 16,
 	BUILDINFO_STRINGS = 32,
 	BUILDINFO_INLINE = 2,
-	TEXT_TRIES_MAX = 64, /* "go1." texts whose string header is searched */
+	TEXT_TRIES_MAX = 64, /* "go1." texts whose string header is searched at most */
 };
 
 static const uint8_t buildinfo_magic[14] = "\xff Go buildinf:";
 
-/* ---- what a version says ---- */
+/* ---- versions ---- */
 
 /* Returns the number after "go1." in a version, or 0. */
 static unsigned version_minor(const char *version)
@@ -32,7 +33,7 @@ static unsigned version_minor(const char *version)
 	return minor;
 }
 
-/* Returns the last release whose tables have the shape that gave tab->minor. */
+/* Returns the last release whose tables have the shape from which tab->minor comes. */
 static unsigned shape_last(const struct gopcln *tab)
 {
 	if (tab->minor < 20)
@@ -40,7 +41,7 @@ static unsigned shape_last(const struct gopcln *tab)
 	return tab->minor < 26 ? 25 : tab->minor < 27 ? 26 : 999;
 }
 
-/* Takes a version as it stands in the file, if it is printable text of a sane length. */
+/* Takes a version from the file if it is printable text of a sane length. */
 static bool take_version(struct gopcln *tab, const void *text, uint64_t len)
 {
 	const char *from = text;
@@ -122,7 +123,8 @@ static bool find_build_version(struct gopcln *tab)
 
 /* ---- text ---- */
 
-/* Returns the length of a string {addr, len} in a writable segment, or 0 when there is none. */
+/* Returns the length of a string {addr, len} in a writable segment. Returns 0 when there is no such
+ * string. */
 static uint64_t string_header_len(const struct image *image, uint64_t addr)
 {
 	const struct image_segment *segments;
@@ -193,17 +195,19 @@ static bool find_text(struct gopcln *tab)
 
 /* ---- wrappers ---- */
 
-/* funcID_wrapper is the last of the funcIDs, which are in alphabetical order:
+/* Returns funcID_wrapper of a release. It is the last of the funcIDs, which are in alphabetical
+ * order:
  *   21  1.18 to 1.21  runtime/symtab.go, internal/abi/symtab.go
- *   22  1.22          corostart came
- *   23  1.25          runfinq went; runFinalizers and runCleanups came
+ *   22  1.22          corostart was added
+ *   23  1.25          runfinq was removed; runFinalizers and runCleanups were added
  */
 static uint8_t wrapper_of_minor(unsigned minor)
 {
 	return minor < 22 ? 21 : minor < 25 ? 22 : 23;
 }
 
-/* Without a version: every Go program has wrappers, so the highest funcID in it is theirs. */
+/* Guesses the release of a program without a version. Every Go program has wrappers, so the highest
+ * funcID in it is theirs. */
 static void guess_from_wrappers(struct gopcln *tab)
 {
 	struct func_record record;
@@ -227,7 +231,7 @@ void gopcln_find_version(struct gopcln *tab)
 	if (!find_buildinfo(tab) && !find_build_version(tab) && !find_text(tab))
 		guess_from_wrappers(tab);
 	minor = version_minor(tab->version);
-	/* The shapes are what the tables are read by: a version that contradicts them is a lie. */
+	/* The shapes decide how the tables are read. A version that contradicts them is wrong. */
 	if (minor > shape_last(tab))
 		minor = shape_last(tab);
 	if (minor > tab->minor)

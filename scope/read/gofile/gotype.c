@@ -10,7 +10,7 @@
  *            16 unrolled bitmap (1.22), GC mask on demand (1.24)   32 direct interface (1.26)
  *     Kind   low 5 bits the kind; 32 direct interface (to 1.25); 64 GC program (to 1.23)
  *
- * and behind it, by kind:
+ * and after it, by kind:
  *
  *     array      48 Elem  56 Slice  64 Len        pointer, slice  48 Elem
  *     chan       48 Elem  56 Dir i64              interface       48 PkgPath  56 Methods slice
@@ -27,7 +27,7 @@
 
 enum {
 	TYPE_SIZE = 48,
-	TYPE_SIZE_MAX = TYPE_SIZE + 32, /* with the longest part behind it that is read here */
+	TYPE_SIZE_MAX = TYPE_SIZE + 32, /* with the longest part after it that is read here */
 	FIELD_SIZE = 24,
 
 	TFLAG_EXTRA_STAR = 2,
@@ -36,14 +36,13 @@ enum {
 	KIND_MASK = 31,
 	KIND_DIRECT_IFACE = 32,
 
-	NAME_DEPTH_MAX = 16, /* levels of a name that is put together */
-	NAME_WHOLE_MAX =
-		1 << 20,      /* bytes of a name; structs without a name spell out their fields */
-	FIELDS_MAX = 65536,   /* a struct that claims more is corrupt */
-	NAME_LOOKED_AT = 256, /* bytes of a name that tell a descriptor from what looks like one */
+	NAME_DEPTH_MAX = 16,	  /* levels of a name that is built */
+	NAME_WHOLE_MAX = 1 << 20, /* bytes of a name; unnamed structs spell out their fields */
+	FIELDS_MAX = 65536,	  /* a struct that claims more is corrupt */
+	NAME_LOOKED_AT = 256,	  /* bytes of a name that are checked to recognise a descriptor */
 };
 
-/* A descriptor as it stands in memory. */
+/* The bytes of a descriptor, as in memory. */
 struct raw {
 	uint8_t bytes[TYPE_SIZE_MAX];
 	bool in_image; /* its pointers are link-time addresses */
@@ -83,7 +82,7 @@ static uint32_t raw_u32(const struct raw *raw, size_t offset)
 	return value;
 }
 
-/* Returns a pointer of the descriptor as a run-time address. */
+/* Returns a pointer in the descriptor as a run-time address. */
 static uint64_t raw_ptr(const struct gotypes *types, const struct raw *raw, size_t offset)
 {
 	uint64_t value = raw_u64(raw, offset);
@@ -91,7 +90,7 @@ static uint64_t raw_ptr(const struct gotypes *types, const struct raw *raw, size
 	return value && raw->in_image ? value + types->bias : value;
 }
 
-/* Returns how many bytes of a descriptor of this kind are read here. */
+/* Returns how many bytes of a descriptor of this kind are read. */
 static size_t kind_size(unsigned kind)
 {
 	switch (kind) {
@@ -120,7 +119,7 @@ static bool load_raw(const struct gotypes *types, uint64_t addr, struct raw *ret
 
 /* ---- descriptors ---- */
 
-/* Returns the size that a kind always has, or 0 where it varies. */
+/* Returns the size of a kind whose size is fixed, or 0 for other kinds. */
 static uint64_t fixed_size(unsigned kind)
 {
 	static const uint8_t sizes[] = {
@@ -142,7 +141,7 @@ static bool is_align(unsigned align)
 	return align && align <= 64 && (align & (align - 1)) == 0;
 }
 
-/* Tells whether a descriptor satisfies what every true one does. */
+/* Tells whether a descriptor has the properties that every real one has. */
 static bool raw_sane(const struct raw *raw)
 {
 	unsigned kind = raw->bytes[23] & KIND_MASK;
@@ -223,7 +222,7 @@ static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret
 	return !r.bad && ret->flags < 16;
 }
 
-/* Reads the name of a descriptor of the image. Returns false when it has none there. */
+/* Reads the name of a descriptor in the image. Returns false when the image has no name for it. */
 static bool raw_name(const struct gotypes *types, const struct raw *raw, struct name *ret)
 {
 	const struct gopcln_module *module = gopcln_module(types->tab);
@@ -244,7 +243,8 @@ static bool raw_name(const struct gotypes *types, const struct raw *raw, struct 
 static bool append_name(const struct gotypes *types, uint64_t addr, unsigned depth, size_t limit,
 			struct buf *to);
 
-/* Returns true when it opened a parenthesis: "chan (<-chan int)" is not "chan<- chan int". */
+/* Appends the start of a chan type. Returns true when it opened a parenthesis, because "chan
+ * (<-chan int)" differs from "chan<- chan int". */
 static bool append_chan(const struct gotypes *types, const struct raw *raw,
 			const struct gotype *type, struct buf *to)
 {
@@ -260,7 +260,7 @@ static bool append_chan(const struct gotypes *types, const struct raw *raw,
 	return open;
 }
 
-/* Appends a name that is put together from the names of the parts, for a type that reflect made. */
+/* Appends a name that is built from the names of the parts. Types that reflect made need this. */
 static bool append_built(const struct gotypes *types, const struct raw *raw,
 			 const struct gotype *type, unsigned depth, size_t limit, struct buf *to)
 {
@@ -292,8 +292,9 @@ static bool append_built(const struct gotypes *types, const struct raw *raw,
 	return true;
 }
 
-/* Appends at most up to to->len == limit; false leaves a part appended. The depth bounds the
- * recursion, the limit bounds its breadth: every level appends before it goes deeper. */
+/* Appends the name of the type at addr until to->len reaches limit. When it returns false, a part
+ * may have been appended. The depth bounds the recursion. The limit bounds its breadth, because
+ * every level appends before it goes deeper. */
 static bool append_name(const struct gotypes *types, uint64_t addr, unsigned depth, size_t limit,
 			struct buf *to)
 {
@@ -305,7 +306,7 @@ static bool append_name(const struct gotypes *types, uint64_t addr, unsigned dep
 	    !raw_sane(&raw))
 		return false;
 	if (raw.in_image && raw_name(types, &raw, &name)) {
-		size_t room = limit + 1 - to->len; /* one byte too many tells that it is cut */
+		size_t room = limit + 1 - to->len; /* one byte too many, to tell that it was cut */
 
 		buf_put(to, name.text, name.len < room ? name.len : room);
 		return to->len <= limit;
@@ -314,7 +315,8 @@ static bool append_name(const struct gotypes *types, uint64_t addr, unsigned dep
 	return append_built(types, &raw, &type, depth + 1, limit, to);
 }
 
-/* Cuts the name that begins at `start` to `max` bytes, where a rune begins, and says so. */
+/* Cuts the name that begins at `start` to at most `max` bytes, between two runes, and marks the
+ * cut. */
 static void cut_name(struct buf *to, size_t start, size_t max)
 {
 	size_t len = max;
@@ -366,8 +368,8 @@ bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64
 		.type = raw_ptr(types, &field, 8),
 		.offset = raw_u64(&field, 16),
 	};
-	/* A minor of 18 without a version is a bound: 1.19, of which there were more, is assumed.
-	 */
+	/* Without a version, minor 18 is only a lower bound. 1.19 is assumed, which was used
+	 * more. */
 	if (gopcln_minor(types->tab) == 18 && gopcln_version(types->tab)[0])
 		ret->offset >>= 1;
 	if (name_at(types, raw_ptr(types, &field, 0) - types->bias, &name)) {
@@ -379,8 +381,8 @@ bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64
 
 /* ---- scan ---- */
 
-/* True when a run-time address lies in a segment, zero-filled parts included: since Go 1.27 the
- * GCData of a large type points into .noptrbss, where its mask will be built. */
+/* Tells whether a run-time address lies in a segment. Zero-filled parts count: since Go 1.27 the
+ * GCData of a large type points into .noptrbss, where the program will build its mask. */
 static bool in_image(const struct gotypes *types, uint64_t addr)
 {
 	const struct image_segment *segments;
@@ -393,7 +395,7 @@ static bool in_image(const struct gotypes *types, uint64_t addr)
 	return false;
 }
 
-/* Tells whether TFlag and Kind have only bits that the release sets. */
+/* Tells whether TFlag and Kind have only bits that the release uses. */
 static bool flags_possible(const struct gotypes *types, const struct raw *raw)
 {
 	unsigned minor = gopcln_minor(types->tab);
@@ -403,8 +405,8 @@ static bool flags_possible(const struct gotypes *types, const struct raw *raw)
 	return !(raw->bytes[20] & ~tflag_mask) && !(raw->bytes[23] & ~kind_mask);
 }
 
-/* Of a long name the beginning is enough: a file may have a million descriptors with one name of a
- * megabyte. */
+/* Tells whether a name is printable. Only its beginning is checked, because a hostile file may have
+ * a million descriptors that share a name of a megabyte. */
 static bool name_printable(const struct name *name)
 {
 	for (uint64_t i = 0; i < name->len && i < NAME_LOOKED_AT; i++) {
@@ -414,7 +416,8 @@ static bool name_printable(const struct name *name)
 	return true;
 }
 
-/* A map's key can be compared, its bucket or group is a struct, and its hasher is there. */
+/* Tells whether a map type makes sense: its key can be compared, its bucket or group is a struct,
+ * and it has a hasher. */
 static bool map_possible(const struct gotypes *types, const struct raw *raw,
 			 const struct gotype *map)
 {
@@ -425,7 +428,8 @@ static bool map_possible(const struct gotypes *types, const struct raw *raw,
 	       bucket.kind == GOTYPE_STRUCT && in_image(types, raw_ptr(types, raw, 72));
 }
 
-/* What a word pattern that only looks like a descriptor does not satisfy. */
+/* Reads the descriptor at addr in the image. Returns false for data that only looks like a
+ * descriptor. */
 static bool descriptor_at(const struct gotypes *types, uint64_t addr, struct gotype *ret)
 {
 	struct gotypes image_only = *types;

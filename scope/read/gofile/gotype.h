@@ -1,13 +1,13 @@
-/* The runtime's type data (abi.Type and what follows it), Go 1.18 to 1.27.
+/* The runtime's type data (abi.Type and the data that follows it), Go 1.18 to 1.27.
  *
- * Type addresses here are RUN-TIME addresses: those that a process hands to the runtime. They lie
- * inside the image (then link-time = run-time - bias), or on the process's heap when reflect made
- * the type; those are read from the memory of the process.
+ * Type addresses here are RUN-TIME addresses, as a process passes them to the runtime. They lie
+ * inside the image (then link-time = run-time - bias), or on the heap of the process if reflect
+ * made the type. Types on the heap are read from the memory of the process.
  */
 #ifndef READ_GOFILE_GOTYPE_H
 #define READ_GOFILE_GOTYPE_H
 
-enum gotype_kind { /* the runtime's numbers: internal/abi/type.go */
+enum gotype_kind { /* the runtime's numbers, from internal/abi/type.go */
 		   GOTYPE_BOOL = 1,
 		   GOTYPE_INT,
 		   GOTYPE_INT8,
@@ -40,7 +40,7 @@ struct gotypes {
 	const struct gopcln *tab;  /* borrowed */
 	const struct image *image; /* borrowed */
 	uint64_t bias;
-	struct memory memory; /* of the process; {0}: there is none */
+	struct memory memory; /* memory of the process; {0} when there is none */
 };
 
 struct gotype {
@@ -51,27 +51,25 @@ struct gotype {
 	bool named;	      /* TFlagNamed */
 	bool direct_iface;    /* an interface holds the value itself, not a pointer to it */
 	bool comparable;      /* Equal is not nil */
-	uint64_t elem;	      /* array, chan, map, pointer, slice: element type; else 0 */
-	uint64_t key;	      /* map: key type; else 0 */
-	uint64_t len;	      /* array: length; struct: number of fields; else 0 */
-	uint64_t fields;      /* struct: address of the field array; else 0 */
-	bool empty_interface; /* interface: no methods (eface: first word is the type) */
+	uint64_t elem;	      /* element type of an array, chan, map, pointer or slice; else 0 */
+	uint64_t key;	      /* the key type of a map; otherwise 0 */
+	uint64_t len;	      /* length of an array, number of fields of a struct; else 0 */
+	uint64_t fields;      /* the address of a struct's field array; otherwise 0 */
+	bool empty_interface; /* an interface without methods (eface: the first word is the type) */
 };
 
-/* Reads the type descriptor at addr. Returns false when the bytes there are no sane one. A kind of
- * fixed size, for example, must have that size (an int is 8 bytes). */
+/* Reads the type descriptor at addr. Returns false when the bytes there are no sane descriptor. For
+ * example, a kind of fixed size must have that size (an int has 8 bytes). */
 bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret);
 
 /* Appends the type's string as reflect's String() gives it ("map[string]*main.session"). A map type
- * that reflect.MapOf made at run time has no name in the file. Its string is put together from
- * those of its key and its element. A name of more than GOTYPE_NAME_MAX bytes is cut there, and
- * GOTYPE_NAME_CUT stands behind it. Returns false and appends nothing when the type is
- * unreadable. */
+ * that reflect.MapOf made at run time has no name in the file. Its string is built from those of
+ * its key and its element. A name of more than GOTYPE_NAME_MAX bytes is cut, and GOTYPE_NAME_CUT is
+ * appended to it. Returns false and appends nothing when the type is unreadable. */
 #define GOTYPE_NAME_MAX 4096
 #define GOTYPE_NAME_CUT "\xe2\x80\xa6 (cut)"
 bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to);
-/* Appends the name as gotype_name() does, for filters. The name is not cut, except at a
- * megabyte. */
+/* Appends the name as gotype_name() does, for filters. It is cut only at a megabyte. */
 bool gotype_name_whole(const struct gotypes *types, uint64_t addr, struct buf *to);
 
 struct gotype_field {
@@ -80,15 +78,15 @@ struct gotype_field {
 	uint64_t type;	 /* run-time address */
 	uint64_t offset; /* bytes from the start of the struct */
 };
-/* Reads field `index` of a struct type. Returns false when there is none, or when it is
+/* Reads field `index` of a struct type. Returns false when there is no such field, or it is
  * unreadable. */
 bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64_t index,
 		  struct gotype_field *ret);
 
-/* Calls found(ctx, type) for every descriptor of the given kinds in the image's type data: a
- * structural scan of [types, etypes) with strict checks, so named map types (absent from
- * typelinks) are found too. kinds: bit 1<<enum gotype_kind. Order: by address. `found` returns
- * false to stop. */
+/* Calls found(ctx, type) for every descriptor of the given kinds in the image's type data, in the
+ * order of addresses. It scans [types, etypes) for the structure of descriptors, with strict
+ * checks. It therefore also finds named map types, which typelinks lacks. Bit 1 << enum gotype_kind
+ * of `kinds` selects a kind. `found` returns false to stop. */
 void gotype_scan(const struct gotypes *types, uint32_t kinds,
 		 bool (*found)(void *ctx, const struct gotype *type), void *ctx);
 

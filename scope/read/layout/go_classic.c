@@ -1,5 +1,5 @@
 /* Classic buckets: runtime/map.go, struct hmap, Go 1.19 to 1.23, and GOEXPERIMENT=noswissmap in
- * 1.24 and 1.25. 48 bytes:
+ * 1.24 and 1.25. It has 48 bytes:
  *
  *    0 count
  *    8 flags u8, B u8, noverflow u16, hash0 u32
@@ -10,7 +10,7 @@
  */
 #include "read/layout/layout.h"
 
-#define SAME_SIZE_GROW 8 /* of flags */
+#define SAME_SIZE_GROW 8 /* in flags */
 
 static size_t state(const uint64_t header[GO_MAP_HEADER_WORDS], struct map_state ret[MAP_STATE_MAX])
 {

@@ -2,7 +2,7 @@
 
 #define DEPTH_MAX  16	/* nested structs, arrays, interfaces */
 #define VALUES_MAX 512	/* tokens of one key */
-#define VISITS_MAX 4096 /* types looked at for one plan */
+#define VISITS_MAX 4096 /* types visited for one plan */
 
 /* ---- plans ---- */
 
@@ -19,7 +19,8 @@ static void plan_add(struct go_key_plan *plan, uint64_t offset, enum go_key_refe
 static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offset, unsigned depth,
 		      struct go_key_plan *plan);
 
-/* An element that has nothing to follow speaks for all: an array may claim 2^40 of them. */
+/* Adds the references in an array to the plan. If the first element has none, the others are
+ * skipped, because an array may claim 2^40 of them. */
 static bool plan_array(const struct gotypes *types, const struct gotype *array, uint64_t offset,
 		       unsigned depth, struct go_key_plan *plan)
 {
@@ -37,7 +38,8 @@ static bool plan_array(const struct gotypes *types, const struct gotype *array, 
 	return true;
 }
 
-/* plan->visits bounds the breadth: structs of structs may claim 2^40 fields in all. */
+/* Adds the references in a value of this type to the plan. plan->visits bounds the breadth, because
+ * structs of structs may claim 2^40 fields in all. */
 static bool plan_walk(const struct gotypes *types, uint64_t addr, uint64_t offset, unsigned depth,
 		      struct go_key_plan *plan)
 {
@@ -112,8 +114,9 @@ static void emit_unread(struct decoder *d, const char *why)
 	value->bytes_len = strlen(why);
 }
 
-/* Appends the type's string to the arena's names. The buffer may move, so value->type stays NULL until
- * set_names(); name_at holds pairs, the index of a value and the offset of its name. */
+/* Appends the type's string to the arena's names. That buffer may move. value->type therefore stays
+ * NULL until set_names(), and name_at holds pairs: the index of a value and the offset of its
+ * name. */
 static void name_type(struct decoder *d, size_t index, uint64_t type)
 {
 	struct buf *names = &d->arena->names;
@@ -134,8 +137,8 @@ static uint64_t word_at(const uint8_t *bytes)
 	return word;
 }
 
-/* The length of s less an incomplete UTF-8 sequence at its end, so that a cut falls between runes.
- * Bytes that are no UTF-8 at all are left as they are. */
+/* Returns the length of s without an incomplete UTF-8 sequence at its end, so that a cut falls
+ * between runes. Bytes that are no UTF-8 are not cut off. */
 static size_t whole_runes(const uint8_t *s, size_t len)
 {
 	size_t back = 1;
@@ -151,7 +154,8 @@ static size_t whole_runes(const uint8_t *s, size_t len)
 	return need > back ? len - back : len;
 }
 
-/* Only the first children of a composite were decoded; n: all that it has. */
+/* Notes that only the first children of a composite were decoded. n is the number of all its
+ * children. */
 static void note_cut(struct decoder *d, size_t index, uint64_t n)
 {
 	d->arena->values.data[index].cut = true;
@@ -348,7 +352,8 @@ static void decode_float(struct decoder *d, const struct gotype *type, const uin
 	value->im = complex ? wide[1] : 0;
 }
 
-/* Decodes a value of a type that refers to no other one. Returns false when it is of another kind. */
+/* Decodes a value whose type refers to no other type. Returns false when the type is not of such a
+ * kind. */
 static bool decode_plain(struct decoder *d, const struct gotype *type, const uint8_t *bytes)
 {
 	switch (type->kind) {
@@ -396,7 +401,7 @@ static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes,
 	}
 }
 
-/* Type strings were gathered in a buffer that moved while it grew: point at them now. */
+/* Sets value->type of all values. The buffer with the names has its final address now. */
 static void set_names(struct decoder *d)
 {
 	struct go_key_arena *arena = d->arena;

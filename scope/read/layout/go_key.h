@@ -1,9 +1,9 @@
-/* Go keys: what must be read of one (the plan, made once per type), and what the bytes say (the
- * value, made per event).
+/* Go keys. A plan says what must be read of a key; it is made once for each type. A value is what
+ * the bytes mean; it is made for each event.
  *
- * A key may have parts elsewhere in memory: the bytes of a string, the value an interface holds. A
- * plan lists where in the key those references stand; whoever runs it reads the key, then each
- * part, and hands all as segments to go_key_decode().
+ * A key may have parts elsewhere in memory: the bytes of a string, or the value that an interface
+ * holds. A plan lists where in the key these references are. The engine that runs the plan reads
+ * the key, then each part. The caller hands all of them as segments to go_key_decode().
  */
 #ifndef READ_LAYOUT_GO_KEY_H
 #define READ_LAYOUT_GO_KEY_H
@@ -11,9 +11,9 @@
 #include "read/gofile/gofile.h"
 
 enum go_key_shape {
-	GO_KEY_RAW,    /* its own bytes say it all; nothing to follow */
+	GO_KEY_RAW,    /* its own bytes are the whole value */
 	GO_KEY_STRING, /* one string */
-	GO_KEY_PARTS,  /* parts to follow: steps */
+	GO_KEY_PARTS,  /* it has parts to follow: the steps */
 };
 
 enum go_key_reference { GO_KEY_REF_STRING = 1, GO_KEY_REF_EFACE, GO_KEY_REF_IFACE };
@@ -30,49 +30,50 @@ struct go_key_plan {
 	uint32_t size; /* of the key in memory */
 	uint32_t nsteps;
 	struct go_key_step step[GO_KEY_STEPS];
-	bool truncated;	 /* more references than steps: the rest will be shown as unread */
-	uint32_t visits; /* types looked at to make it; set on failure too */
+	bool truncated;	 /* it has more references than steps; the rest will be shown as unread */
+	uint32_t visits; /* types visited to make the plan; set on failure too */
 };
 
-/* Makes the plan of a key type. Returns false when the type cannot be read. Looks at a few thousand
- * types at most. */
+/* Makes the plan of a key type. Visits a few thousand types at most. Returns false when the type
+ * cannot be read. */
 bool go_key_plan(const struct gotypes *types, uint64_t type, struct go_key_plan *ret);
 
 struct go_key_segment {
 	uint64_t addr;
-	uint64_t type; /* 0: the bytes of a string */
-	uint64_t tab;  /* first word of the interface whose value it is; 0: of none */
-	uint64_t want; /* its whole size */
-	uint64_t len;  /* bytes at hand */
+	uint64_t type; /* 0 for the bytes of a string */
+	uint64_t tab;  /* first word of the interface that holds this value, or 0 */
+	uint64_t want; /* its full size in the program */
+	uint64_t len;  /* bytes that were read */
 	const void *bytes;
 };
 
-/* One key's memory. With is_string, segments[0] is the bytes of a string; else segments[0] is the key
- * itself, and the others are what it refers to. */
+/* The memory of one key. */
 struct go_key_memory {
 	const struct go_key_segment *segments;
 	size_t n;
 	bool truncated;
-	bool is_string; /* segments[0] holds a string's bytes, not the key's two words */
-	/* The key's type, if it was read before and go_key_is_plain(); else NULL, and it is read. */
+	bool is_string; /* segments[0] has a string's bytes; otherwise it is the key itself */
+	/* The key's type, if it was read before and go_key_is_plain(). With NULL, the type is
+	 * read. */
 	const struct gotype *plain;
 };
 
-/* Where decoded values live until the next decode: grows, is reused. {0} is empty. */
+/* Memory of decoded values. They live until the next decode, which reuses it. {0} is empty. */
 struct go_key_arena {
 	VEC(struct value) values;
-	struct buf names; /* type strings, NUL-terminated, by offset until the decode is done */
+	struct buf names; /* type strings, NUL-terminated; by offset until the decode is done */
 	VEC(size_t) name_at;
 };
 void go_key_arena_fini(struct go_key_arena *arena);
 
-/* Tells whether a key of this type needs no other type to be decoded: a number, a bool, a pointer. */
+/* Tells whether a key of this type can be decoded without another type: a number, a bool, a
+ * pointer. */
 bool go_key_is_plain(const struct gotype *type);
 
-/* Decodes a key of the given type into arena->values. Never fails for what the target holds: what
- * cannot be read becomes VALUE_UNREAD. Returns false only when memory is out. Strings are cut at
- * the last whole rune within their segment. Values are borrowed from the arena, the segments'
- * bytes and the image, until the next decode. */
+/* Decodes a key of the given type into arena->values. Never fails because of data of the target: a
+ * part that cannot be read becomes VALUE_UNREAD. Returns false only when memory is out. A string is
+ * cut at the last whole rune within its segment. The values are borrowed from the arena, the
+ * segments' bytes and the image, until the next decode. */
 bool go_key_decode(const struct gotypes *types, uint64_t type, const struct go_key_memory *memory,
 		   struct go_key_arena *arena);
 

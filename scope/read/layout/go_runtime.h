@@ -1,4 +1,4 @@
-/* The layout of the Go runtime's own structures, by release.
+/* Layouts of the Go runtime's own structures, by release.
  */
 #ifndef READ_LAYOUT_GO_RUNTIME_H
 #define READ_LAYOUT_GO_RUNTIME_H

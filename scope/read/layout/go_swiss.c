@@ -1,9 +1,9 @@
-/* Swiss tables: internal/runtime/maps/map.go, struct Map, Go 1.24 and later. 48 bytes:
+/* Swiss tables: internal/runtime/maps/map.go, struct Map, Go 1.24 and later. It has 48 bytes:
  *
  *    0 used
  *    8 seed
- *   16 dirPtr      of a small map: its one group of slots
- *   24 dirLen      0: a small map
+ *   16 dirPtr      in a small map, the address of its only group of slots
+ *   24 dirLen      0 in a small map
  *   32 globalDepth u8, globalShift u8, writing u8, ...
  *   40 clearSeq
  */

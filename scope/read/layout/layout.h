@@ -1,9 +1,9 @@
-/* layout: what a Go map, its keys and the runtime around it look like in memory.
+/* layout: how a Go map, its keys and the runtime's structures look in memory.
  *
  *   value.h       a decoded value as a list of tokens, and how it is printed
  *   go_runtime.h  offsets in g, by Go release
  *   go_maps.h     the layouts of maps: what their headers say
- *   go_key.h      key plans: what the kernel program must read of a key; decoding what it read
+ *   go_key.h      key plans (what the kernel program must read of a key), and decoding of keys
  */
 #ifndef READ_LAYOUT_LAYOUT_H
 #define READ_LAYOUT_LAYOUT_H

@@ -1,10 +1,11 @@
-/* The list of tokens that a decoded value is. The list and every byte in it come from a traced
- * program: a list may lie about its children, nest without end, or carry any bytes. Nothing is
- * rejected. What does not fit the list is shown as missing, and no token past the end is read. */
+/* Walks the list of tokens that a decoded value is. The list and every byte in it come from a
+ * traced program. A list may lie about its children, may be nested without end, and may hold any
+ * bytes. No list is rejected: a child that is not in the list is shown as missing, and no token
+ * after the end is read. */
 #include "base/text/text.h"
 #include "read/layout/layout.h"
 
-#define FIELDS_COMPARED 64 /* fields after that get a name that needs no comparing */
+#define FIELDS_COMPARED 64 /* fields after these get a name that needs no comparison */
 
 static uint64_t value_children(const struct value *value)
 {
@@ -18,7 +19,7 @@ static uint64_t value_children(const struct value *value)
 
 size_t value_skip(const struct value *values, size_t n, size_t at)
 {
-	uint64_t pending = 1; /* values still to be passed; n * 2^32 fits */
+	uint64_t pending = 1; /* values still to be skipped; n * 2^32 fits */
 
 	for (; pending && at < n; at++)
 		pending += value_children(&values[at]) - 1;

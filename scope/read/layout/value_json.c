@@ -1,4 +1,4 @@
-/* A value as JSON. */
+/* Prints a value as JSON. */
 #include "base/text/text.h"
 #include "read/layout/layout.h"
 
@@ -12,10 +12,10 @@ struct walk {
 
 static size_t json_value(const struct walk *w, size_t at, unsigned depth);
 
-/* Appends a member name that no sibling has, since an object with a name twice cannot be read back.
- * Blank fields ("_") may come twice, and a traced program may claim anything. Such a name gets
- * "#index". A name gets it always when it has a '#' of its own or is not printed as it is (it is
- * not UTF-8, or has a NUL, which many readers refuse): a made name never meets a real one. */
+/* Appends a member name that no sibling has, because many readers do not accept an object that has
+ * a name twice. Blank fields ("_") may occur twice, and a traced program may claim anything. Such a
+ * name gets "#index". A name also gets it if it contains a '#', is not UTF-8, or has a NUL (which
+ * many readers refuse). A made name therefore never equals a real one. */
 static void json_member(const struct walk *w, size_t first, size_t at, uint32_t index)
 {
 	const struct value *field = &w->values[at];
@@ -94,7 +94,7 @@ static void json_scalar(struct buf *to, const struct value *value)
 	}
 }
 
-/* Returns the index behind the value and its children. */
+/* Appends the value. Returns the index after the value and its children. */
 static size_t json_value(const struct walk *w, size_t at, unsigned depth)
 {
 	const struct value *value = &w->values[at];

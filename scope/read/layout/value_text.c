@@ -1,4 +1,4 @@
-/* A value as a Go programmer would write it. */
+/* Prints a value as a Go programmer would write it. */
 #include "base/text/text.h"
 #include "read/layout/layout.h"
 
@@ -10,7 +10,7 @@ struct walk {
 	size_t n;
 };
 
-#define TEXT_EXPONENT 6 /* %v of a float turns to an exponent from 10^6 on */
+#define TEXT_EXPONENT 6 /* %v prints a float with an exponent from 10^6 on */
 
 static size_t text_value(const struct walk *w, size_t at, unsigned depth);
 
@@ -56,7 +56,8 @@ static void text_unread(struct buf *to, const struct value *value)
 	buf_char(to, '>');
 }
 
-/* main.point{X: 1, Y: 2} or [2]int{1, 2}; without its type just the braces. */
+/* Appends a composite: main.point{X: 1, Y: 2} or [2]int{1, 2}, or only the braces if it has no
+ * type. */
 static size_t text_composite(const struct walk *w, size_t at, unsigned depth)
 {
 	const struct value *value = &w->values[at++];
@@ -78,8 +79,9 @@ static size_t text_composite(const struct walk *w, size_t at, unsigned depth)
 	return at;
 }
 
-/* int(42). A conversion to *T or func() needs parentheses around the type; a composite that
- * already begins with the very type is shown without a conversion. */
+/* Appends an interface as a conversion, such as int(42). A conversion to *T or func() needs
+ * parentheses around the type. A composite that already begins with the same type gets no
+ * conversion. */
 static size_t text_interface(const struct walk *w, size_t at, unsigned depth)
 {
 	const struct value *value = &w->values[at];
@@ -127,7 +129,7 @@ static void text_scalar(struct buf *to, const struct value *value)
 	}
 }
 
-/* Returns the index behind the value and its children. */
+/* Appends the value. Returns the index after the value and its children. */
 static size_t text_value(const struct walk *w, size_t at, unsigned depth)
 {
 	const struct value *value = &w->values[at];

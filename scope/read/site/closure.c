@@ -1,25 +1,27 @@
-/* What closures captured: a function literal in generic code gets its dictionary that way.
+/* Finds the values that a closure captured. A function literal in generic code gets its dictionary
+ * that way.
  *
- * A closure is an object whose first word is the function, then come the variables that it
- * captured. It is made by stores of these, of the function's address first, into a new object or
- * one on the stack:
+ * A closure is an object. Its first word is the address of the function, and the captured variables
+ * follow. Code makes it by stores into a new object, or into one on the stack. The function's
+ * address is stored first:
  *
  * 	lea rcx, main.drop[...].func1
  * 	mov [rax], rcx
  * 	mov rdx, [rsp+0x30]
- * 	mov [rax+8], rdx		# a question about [closure + 8] is one about rdx here
+ * 	mov [rax+8], rdx		# a question about [closure + 8] becomes one about rdx here
  */
 #include "read/site/site_priv.h"
 
-#define NEAR 128 /* instructions between the stores; a write barrier's branches stand there too */
+#define NEAR 128 /* instructions between the stores, among them the branches of a write barrier */
 
-/* Where an instruction stores 8 bytes, and what. */
+/* A store of 8 bytes: its address, and the register that is stored. */
 struct stored {
-	struct code_value place; /* its address; root CODE_UNKNOWN: [base + place.add] */
+	struct code_value place; /* the address; with root CODE_UNKNOWN it is [base + place.add] */
 	uint8_t base, reg;
 };
 
-/* half: 1 is the second word of a pair. False when there is no such store. */
+/* Reads the store of an instruction. With half == 1 it is the second word of a pair. *ret_found is
+ * false when there is no such store. */
 static struct error *get_stored(struct site_search *search, struct site_func *maker,
 				const struct code_insn *insn, unsigned half, struct stored *ret,
 				bool *ret_found)
@@ -37,7 +39,7 @@ static struct error *get_stored(struct site_search *search, struct site_func *ma
 	return NULL;
 }
 
-/* Tells whether b is stored `offset` bytes behind a. */
+/* Tells whether b is stored `offset` bytes after a. */
 static bool is_behind(const struct stored *a, const struct stored *b, int32_t offset)
 {
 	struct code_value wanted = a->place;
@@ -47,7 +49,8 @@ static bool is_behind(const struct stored *a, const struct stored *b, int32_t of
 	       (wanted.root != CODE_UNKNOWN || a->base == b->base);
 }
 
-/* The closure's function was stored by insns[at]: what the question is about stands further on. */
+/* Answers a question about a closure whose function was stored by insns[at]. The value that the
+ * question is about is stored by a later instruction. */
 static struct error *answer_near(struct site_search *search, struct site_func *maker, size_t at,
 				 const struct stored *func, const struct site_open *question,
 				 site_questions *next)
@@ -71,7 +74,7 @@ static struct error *answer_near(struct site_search *search, struct site_func *m
 	return NULL;
 }
 
-/* Is what the instruction stores the address of a function that is asked about? */
+/* Answers the questions about a function, if the instruction stores its address. */
 static struct error *answer_store(struct site_search *search, struct site_func *maker, size_t at,
 				  unsigned half, const site_questions *asked, site_questions *next)
 {
@@ -107,7 +110,7 @@ static struct error *answer_takes(struct site_search *search, const struct code_
 				  const site_questions *asked, site_questions *next)
 {
 	struct error *err = NULL;
-	uint64_t done = 0; /* end of the function that was looked at last */
+	uint64_t done = 0; /* end of the function that was searched last */
 
 	for (size_t i = 0; !err && i < takes->list.len; i++) {
 		struct site_func maker;

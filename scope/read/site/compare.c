@@ -1,41 +1,40 @@
-/* Pairs the sites of two binaries.
- *
- * In passes: each gives every site that has no partner yet a key, sorts both sides by it, and
- * pairs those with the same key in the order of their addresses.
+/* Pairs the sites of two binaries in several passes. Each pass gives a key to every site that has
+ * no partner yet, sorts both sides by key, and pairs sites with equal keys in the order of their
+ * addresses.
  */
 #include "read/site/site.h"
 
 #include <stdlib.h>
 
 struct pass {
-	bool chain; /* all functions, else the deleting one alone */
+	bool chain; /* compares all functions of the chain; otherwise only the one that deletes */
 	bool type, entry;
 };
 
 static const struct pass passes[] = {
 	{true, true, true},   /* nothing changed */
 	{true, true, false},  /* another variant */
-	{false, true, true},  /* inlined otherwise */
-	{true, false, false}, /* another type, and maybe variant */
-	{false, true, false}, /* inlined otherwise, and another variant */
+	{false, true, true},  /* inlined differently */
+	{true, false, false}, /* another type, and perhaps another variant */
+	{false, true, false}, /* inlined differently, and another variant */
 };
 
 struct keyed {
 	const struct site_row *row;
-	size_t at, len; /* the key, in a buffer */
+	size_t at, len; /* position of the key in a buffer */
 	const struct buf *keys;
 };
 
 struct side {
 	const struct sites *sites;
-	const struct site_row **partner; /* one a site; NULL: none */
+	const struct site_row **partner; /* for each site its partner, or NULL */
 	struct buf keys;
 	struct keyed *keyed;
 	size_t keyed_n;
 };
 
-/* Type arguments are left out: releases write them differently, and the type tells instances
- * apart. */
+/* Appends a function's name without type arguments. Releases write them differently, and the map
+ * type tells instances apart. */
 static void put_func(struct buf *to, const char *func)
 {
 	size_t depth = 0;
@@ -51,7 +50,8 @@ static void put_func(struct buf *to, const char *func)
 	buf_char(to, '\n');
 }
 
-/* A generic body with one instance is as good as a constant. */
+/* Appends the type of a site. A generic body with one instance has the same key as code that is not
+ * generic. */
 static void put_type(struct buf *to, const struct site_row *row)
 {
 	if (row->type)

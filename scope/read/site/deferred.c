@@ -1,33 +1,35 @@
-/* Which sites are deferred.
+/* Finds the sites that are deferred.
  *
- * What the compiler makes of `defer delete(m, k)` is a function of its own, marked as a wrapper,
- * that deletes. Its name says so since Go 1.22 (cmd/compile/internal/ir/func.go, closureName):
- * main.f.deferwrap1. Before it is main.f.func1, and so is what is made of `go delete(m, k)`:
- * then main.f must have a defer statement.
+ * The compiler turns `defer delete(m, k)` into a function that is marked as a wrapper and that
+ * deletes. Since Go 1.22 its name is main.f.deferwrap1 (cmd/compile/internal/ir/func.go,
+ * closureName). Before, its name is main.f.func1, and a function made of `go delete(m, k)` has such
+ * a name as well. There it counts as deferred if main.f has a defer statement.
  *
- * `defer func() { delete(m, k) }()` deletes in main.f.func1, a literal like any other. That it
- * is deferred shows in main.f: the closure goes to runtime.deferproc, or into the fn of the
- * _defer that goes to runtime.deferprocStack, or (open-coded) is called through a register at
- * main.f's end. Literals that are called in place are called by address.
+ * `defer func() { delete(m, k) }()` deletes in main.f.func1, which is a literal like any other.
+ * Only the code of main.f shows that it is deferred. The closure is passed to runtime.deferproc, or
+ * is stored into the fn of the _defer that is passed to runtime.deferprocStack. With open-coded
+ * defers, it is called through a register at the end of main.f. Literals that are called in place
+ * are called by address.
  */
 #include "read/site/site_priv.h"
 
 #include <stdlib.h>
 
-#define DEFER_FN      24 /* offset of _defer.fn; runtime/runtime2.go, Go 1.19 to 1.27 */
+#define DEFER_FN      24 /* offset of _defer.fn in Go 1.19 to 1.27 (runtime/runtime2.go) */
 #define NAMES_AT_ONCE 512
-#define LOOKS_MAX     512 /* of a function: each may be a pass over it; functions defer a few times */
+#define LOOKS_MAX     512 /* for one function; real ones defer a few times */
 
-/* A function that has literals with sites in them. */
+/* A function that has literals with sites. */
 struct parent {
 	const struct site_search *search;
 	struct site_func func;
-	uint64_t entry;			     /* of func, whose literals these are; 0: none yet */
-	uint64_t deferproc, deferproc_stack; /* entries of the runtime's functions; 0: none */
-	VEC(uint64_t) deferred;		     /* entries of the literals that it defers */
+	uint64_t entry;			     /* entry of func; 0 when there is none yet */
+	uint64_t deferproc, deferproc_stack; /* entries of the runtime's functions; 0 when absent */
+	VEC(uint64_t) deferred;		     /* entries of the literals that func defers */
 };
 
-/* Finds the address that is stored at [object] somewhere in the function, or 0. */
+/* Finds an address that is stored at [object] anywhere in the function. *ret is 0 when there is
+ * none. */
 static struct error *stored_at(struct parent *parent, const struct code_value *object,
 			       uint64_t *ret)
 {
@@ -49,7 +51,7 @@ static struct error *stored_at(struct parent *parent, const struct code_value *o
 	return NULL;
 }
 
-/* Finds the function of the closure `object`, as it is before the instruction `at`; 0 when
+/* Finds the function of the closure `object` at the instruction `at`. *ret is 0 when it is
  * unknown. */
 static struct error *closure_func(struct parent *parent, const struct code_insn *at,
 				  const struct code_value *object, uint64_t *ret)
@@ -114,9 +116,10 @@ static struct error *add_from_slot(struct parent *parent, int64_t disp)
 	return NULL;
 }
 
-/* Open-coded: the closure waits in a slot of its own, is loaded at the function's end into the
- * context register, and called through another. The defer statement may be conditional, so what
- * the slot holds may not be known there: what is ever stored into it is. */
+/* Adds the closures that an open-coded defer calls. Such a closure waits in its own stack slot. At
+ * the end of the function it is loaded into the context register and called through another
+ * register. The defer statement may be conditional, so the value in the slot may be unknown there.
+ * Every closure that is stored into the slot is taken. */
 static struct error *add_open_coded(struct parent *parent, const struct code_insn *call)
 {
 	uint8_t context = parent->search->machine->context;
@@ -131,7 +134,8 @@ static struct error *add_open_coded(struct parent *parent, const struct code_ins
 	return NULL;
 }
 
-/* A function's defer statements are all open-coded or none is; without optimisation none. */
+/* Finds the literals that the function defers. Its defer statements are either all open-coded or
+ * none is. Without optimisation none is. */
 static struct error *find_literals(struct parent *parent)
 {
 	bool open_coded = true;
@@ -169,7 +173,7 @@ static struct error *find_in_parent(struct parent *parent, uint64_t entry)
 	return err;
 }
 
-/* Makes the trampolines of the two functions known, where a program has any. */
+/* Finds the trampolines of the two functions, in programs that have trampolines. */
 static struct error *find_trampolines(struct site_search *search, const struct parent *parent)
 {
 	uint64_t low = parent->deferproc, high = parent->deferproc_stack;
@@ -192,7 +196,7 @@ struct literal {
 };
 typedef VEC(struct literal) literals;
 
-/* "main.f.func1" and the like; not what only a name of package main could be taken for. */
+/* Tells whether a name ends as that of a literal does: "main.f.func1", "main.f.func1.2". */
 static bool is_literal(const char *func)
 {
 	const char *dot = strrchr(func, '.');
@@ -218,7 +222,7 @@ static bool collect(const struct site_search *search, literals *ret)
 	return true;
 }
 
-/* Marks one site; funcs: its parent, then the runtime's two functions. */
+/* Marks one site. func is the function around its literal. */
 static struct error *mark(struct parent *parent, const struct literal *literal,
 			  const struct gopcln_func *func)
 {
@@ -240,7 +244,8 @@ static struct error *mark(struct parent *parent, const struct literal *literal,
 	return NULL;
 }
 
-/* As gopcln_find(), which goes through all names of the file for each that is wanted. */
+/* Finds functions as gopcln_find() does, but in groups: gopcln_find() compares all names of the
+ * file with each wanted one. */
 static struct error *find_names(struct site_search *search, const char *const names[], size_t n,
 				struct gopcln_func ret[])
 {

@@ -1,13 +1,14 @@
-/* The compiler's reasons for each entry.
+/* Tells why the compiler chose an entry.
  *
- * cmd/compile/internal/walk/walk.go, mapfast(), the same in Go 1.19 to 1.27: an element of more
- * than 128 bytes: the generic one. Else by the key's equality: plain memory of 4 bytes: fast32,
- * of 8: fast64, a string: faststr; else the generic one. (Assignments have variants for pointer
- * keys; deletes have none.) clear(m) and the range idiom: mapclear.
+ * The rules are those of mapfast() in cmd/compile/internal/walk/walk.go, the same in Go 1.19 to
+ * 1.27. An element of more than 128 bytes gets the generic entry. Otherwise the key decides. A key
+ * that is compared as plain memory gets fast32 if it has 4 bytes, and fast64 if it has 8. A string
+ * gets faststr. Any other key gets the generic entry. (Assignments have variants for pointer keys;
+ * deletes have none.) clear(m) and the range idiom get mapclear.
  */
 #include "read/site/site.h"
 
-#define ELEM_MAX 128 /* bytes: beyond, maps hold elements by pointer */
+#define ELEM_MAX 128 /* bytes; larger elements are held by pointer */
 
 static void put_bytes(struct buf *to, uint64_t size)
 {
@@ -15,7 +16,7 @@ static void put_bytes(struct buf *to, uint64_t size)
 	buf_str(to, "-byte");
 }
 
-/* "string key", "8-byte key (*main.node)" */
+/* Appends "string key" or "8-byte key (*main.node)". */
 static void put_key(struct buf *to, const struct site_type *type)
 {
 	if (type->key_kind == GOTYPE_STRING && strcmp(type->key, "string") == 0) {
@@ -48,7 +49,7 @@ static void why_delete(const struct go_entry *entry, const struct site_type *typ
 			    "for strings");
 }
 
-/* Appends what the entry itself says, when the type is not known. */
+/* Appends what the entry alone tells, for a site whose type is not known. */
 static void why_entry(const struct go_entry *entry, struct buf *to)
 {
 	switch (go_entry_key_size(entry)) {
@@ -89,14 +90,15 @@ void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
 	else if (entry->kind == GO_ENTRY_CLEAR)
 		why_clear(row, go_minor, to);
 	else if (row->type ||
-		 row->instances_n) /* all instances have one shape, so the first speaks for them */
+		 row->instances_n) /* all instances have one shape, so the first stands for all */
 		why_delete(entry, row->type ? row->type : row->instances[0], to);
 	else
 		why_entry(entry, to);
 }
 
-/* "a.com/b/c.d%2ee.f" -> "a.com/b/c": the path's last part has its dots written as %2e; slashes
- * in the type arguments of generic functions are no part of it. */
+/* Returns the length of the package in a function's name: "a.com/b/c.d%2ee.f" has the package
+ * "a.com/b/c.d%2ee". Dots in the last part of a path are written as %2e. Slashes in the type
+ * arguments of generic functions do not count. */
 size_t site_package(const char *func)
 {
 	size_t slash = 0, end = strcspn(func, "[");

@@ -1,11 +1,11 @@
-/* Finds the sites: the calls of the entries, function by function, then the types of generic code, then
- * what is deferred. Stands above the other files of this room.
+/* Finds the sites. First come the calls of the entries, function by function, then the types of
+ * generic code, then deferred sites. This file uses all others of this room.
  */
 #include "read/site/site_priv.h"
 
 #include <stdlib.h>
 
-#define SITES_MAX (1 << 17) /* the largest programs have some thousands */
+#define SITES_MAX (1 << 17) /* the largest programs have a few thousand */
 
 /* ---- one site ---- */
 
@@ -72,7 +72,8 @@ static uint32_t entry_at(const struct sites *found, uint64_t addr)
 	return i;
 }
 
-/* In a damaged file the code at an entry may be a trampoline: what is called is the entry. */
+/* Returns the entry that is called at target. In a damaged file the code at an entry may look like
+ * a trampoline. The entry is then preferred. */
 static uint32_t entry_called(const struct site_search *search, uint64_t target)
 {
 	uint32_t entry = entry_at(search->found, target);
@@ -117,7 +118,7 @@ static struct error *add_site(struct site_search *search, struct site_func *func
 
 /* ---- all of them ---- */
 
-/* Adds the calls from `*at` on that the function holds. Moves *at behind them. */
+/* Adds the calls from *at on that lie in the same function. Moves *at past them. */
 static struct error *add_function(struct site_search *search, const struct code_calls *calls,
 				  size_t *at)
 {
@@ -133,7 +134,7 @@ static struct error *add_function(struct site_search *search, const struct code_
 		const struct code_call *call = &calls->list.data[(*at)++];
 		const struct code_insn *insn = code_call_at(&func.code, call);
 
-		/* The tail behind the stack check leads back to the entry. */
+		/* The tail after the stack check jumps back to the entry. */
 		if (!insn || (insn->flow != CODE_CALL && insn->target == func.func.entry))
 			continue;
 		err = add_site(search, &func, insn);
@@ -166,7 +167,7 @@ static int compare_source(const void *a, const void *b)
 	const struct frame *f = site_innermost(*x), *g = site_innermost(*y);
 	int order = f->line < g->line ? -1 : f->line > g->line;
 
-	/* Names are shared in the file, but need not be. */
+	/* Equal names are usually one string in the file, but not always. */
 	if (!order && f->func != g->func)
 		order = strcmp(f->func, g->func);
 	if (!order && f->file != g->file)

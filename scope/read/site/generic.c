@@ -1,12 +1,13 @@
-/* Which types generic code is called with.
+/* Finds the types with which generic code is called.
  *
- * One body serves all types of a shape; the caller passes it a dictionary, a table in read-only
- * data that has, among others, the map types (cmd/compile/internal/noder/reader.go, Go 1.21 on;
- * releases before pass the shape's map type as a constant). At a site its type is then a value
- * like "the word at 0x18 of what register rax held at the entry". So the callers are looked for,
- * and what they put into that register: the address of a dictionary, or a word of a dictionary
- * of their own, when they are generic too, then their callers are next. A round searches the
- * text once for all functions that are asked about.
+ * One body of code serves all types of a shape. The caller passes it a dictionary, a table in
+ * read-only data that holds, among others, the map types (cmd/compile/internal/noder/reader.go, Go
+ * 1.21 and later). Releases before pass the shape's map type as a constant. The type at a site is
+ * then a value like "the word at 0x18 of the value of register rax at the entry". Therefore the
+ * callers are searched for the value that they put into that register. It may be the address of a
+ * dictionary. If the caller is generic too, it is a word of the caller's dictionary, and the
+ * callers of the caller are searched next. One round searches the text once, for all functions that
+ * have questions.
  */
 #include "read/site/site_priv.h"
 
@@ -15,7 +16,7 @@
 enum {
 	ROUNDS_MAX = 8,
 	QUESTIONS_MAX = 1 << 16,
-	INSTANCES_MAX = 4096, /* of one site */
+	INSTANCES_MAX = 4096, /* for one site */
 };
 
 static int compare_func(const void *a, const void *b)
@@ -66,7 +67,7 @@ struct error *site_answer(struct site_search *search, const struct site_open *qu
 		try(site_type_get(search, addr, &type));
 	if (type)
 		return add_instance(search, &search->found->list.data[question->site], type);
-	/* A closure is no type: of one that is asked for itself nobody knows more. */
+	/* A closure itself is no type. Nothing more can be known about this one. */
 	if (value->root == CODE_ENTRY && !value->loads && value->base == search->machine->context)
 		return NULL;
 	if (value->root == CODE_ENTRY && next->len < QUESTIONS_MAX &&
@@ -75,7 +76,7 @@ struct error *site_answer(struct site_search *search, const struct site_open *qu
 	return NULL;
 }
 
-/* What a caller puts into the register that the question is about. */
+/* Answers a question by the value that a caller puts into the register. */
 static struct error *answer(struct site_search *search, struct site_func *caller,
 			    const struct code_insn *call, const struct site_open *question,
 			    site_questions *next)
@@ -87,7 +88,8 @@ static struct error *answer(struct site_search *search, struct site_func *caller
 	return site_answer(search, question, caller->func.entry, &outer, next);
 }
 
-/* All questions about the function that the call leads to; they are sorted. */
+/* Answers all questions about the function that the call leads to. The questions are sorted by
+ * function. */
 static struct error *answer_call(struct site_search *search, struct site_func *caller,
 				 const struct code_insn *call, const site_questions *asked,
 				 site_questions *next)
@@ -157,8 +159,8 @@ static struct error *ask_callers(struct site_search *search, const site_question
 	return err;
 }
 
-/* Answers one round of questions. A value that begins at the closure is looked up where the closure
- * is made, and any other value where the function is called. */
+/* Answers one round of questions. A value that begins at a closure is searched where the closure is
+ * made. Any other value is searched where the function is called. */
 static struct error *round_once(struct site_search *search, const site_questions *asked,
 				site_questions *next)
 {

@@ -1,12 +1,12 @@
-/* What every search in a program's code needs: its functions, decoded; the calls of a function, also by
- * way of trampolines; bounds on time and memory. Knows nothing of sites' rows.
+/* Serves every search in a program's code: decoded functions, the calls of a function (also through
+ * trampolines), and bounds on time and memory. It knows nothing of the rows of sites.
  */
 #include "read/site/site_priv.h"
 
 #include <stdlib.h>
 
-#define NAME_BYTES_MAX (32u << 20) /* of all sites; one has some hundred */
-#define PATIENCE_S     10	   /* of processor time; 43 MB of Go take 0.06 */
+#define NAME_BYTES_MAX (32u << 20) /* of all sites; a site has a few hundred */
+#define PATIENCE_S     10	   /* seconds of processor time; a Go program of 43 MB takes 0.06 */
 
 struct error *site_patience(const struct site_search *search)
 {
@@ -73,7 +73,8 @@ static int compare_calls(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Segments of a hostile file come in any order, and overlap. */
+/* Sorts the candidates and drops doubles. The segments of a hostile file may come in any order and
+ * overlap. */
 static void put_in_order(struct code_calls *calls)
 {
 	size_t n = 0;
@@ -128,7 +129,7 @@ static struct error *add_trampoline(struct site_search *search, uint64_t addr, u
 	return NULL;
 }
 
-/* Appends to ret the trampolines that lead to the targets. */
+/* Appends the trampolines that lead to the targets. */
 static struct error *find_trampolines(struct site_search *search, const uint64_t targets[],
 				      size_t n, struct code_calls *ret)
 {
@@ -157,7 +158,8 @@ int site_compare_addr(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* A write barrier keeps the registers also where it is reached by a trampoline. */
+/* Adds the trampolines of the write barriers. A write barrier keeps the registers also if it is
+ * called through a trampoline. */
 static struct error *add_keeper_trampolines(struct site_search *search)
 {
 	struct code_calls trampolines = {0};
@@ -208,8 +210,9 @@ void site_func_close(struct site_func *func)
 
 /* ---- opening ---- */
 
-/* Write barriers keep the registers: one function a register up to Go 1.20, one a number of
- * pointers since (runtime/asm_amd64.s, asm_arm64.s; the compiler calls no others). */
+/* The write barriers, which keep the registers. Up to Go 1.20 there is one function for each
+ * register. Since then there is one for each number of pointers (runtime/asm_amd64.s, asm_arm64.s;
+ * the compiler calls no others). */
 static const char *const keeper_names[] = {
 	"runtime.gcWriteBarrier",   "runtime.gcWriteBarrierCX", "runtime.gcWriteBarrierDX",
 	"runtime.gcWriteBarrierBX", "runtime.gcWriteBarrierBP", "runtime.gcWriteBarrierSI",
@@ -220,7 +223,7 @@ static const char *const keeper_names[] = {
 };
 static_assert(ARRAY_SIZE(keeper_names) == SITE_KEEPERS, "one each");
 
-/* Looks up every name that is asked for in one pass over the program's. */
+/* Looks up the entries and the write barriers in one pass over the program's names. */
 static void find_entries(struct site_search *search)
 {
 	enum { NAMES = GO_ENTRY_NAMES + SITE_KEEPERS };
@@ -251,7 +254,7 @@ static void find_text(struct site_search *search)
 	search->machine = machine_get(image_machine(search->image)->number);
 	search->text = module->text;
 	search->text_end = module->etext;
-	/* The last function ends where Go's code does. */
+	/* Go's code ends where its last function ends. */
 	if (funcs && gopcln_func_get(search->tab, (uint32_t)funcs - 1, &last))
 		search->text_end = last.end;
 }

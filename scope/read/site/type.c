@@ -1,10 +1,10 @@
-/* Which map type a site has. */
+/* Finds the map type of a site. */
 #include "read/site/site_priv.h"
 
-#define PARTS_MAX 256 /* of a key, that are looked at for floats and interfaces */
+#define PARTS_MAX 256 /* parts of a key that are searched for floats and interfaces */
 
-/* A key with a float or an interface in it need not equal itself (NaN). Of what is deeper than
- * is looked at, nothing is claimed. */
+/* Tells whether a key of this type may be unequal to itself (NaN), because it has a float or an
+ * interface. Returns false if the budget ends before one is found. */
 static bool is_float(const struct gotypes *types, uint64_t addr, unsigned *budget)
 {
 	struct gotype_field field;
@@ -21,7 +21,8 @@ static bool is_float(const struct gotypes *types, uint64_t addr, unsigned *budge
 	case GOTYPE_INTERFACE: return true;
 	case GOTYPE_ARRAY: return is_float(types, type.elem, budget);
 	case GOTYPE_STRUCT:
-		/* Fields that cannot be read cost too: a file can claim 2^40 of them. */
+		/* Fields that cannot be read use up the budget too, because a file can claim 2^40
+		 * of them. */
 		for (uint64_t i = 0; i < type.len && i < PARTS_MAX && *budget; i++)
 			if (gotype_field(types, &type, i, &field) &&
 			    is_float(types, field.type, budget))
@@ -119,7 +120,7 @@ bool site_value_address(const struct site_search *search, const struct code_valu
 struct code_value site_value_join(const struct code_value *outer, const struct code_value *inner)
 {
 	struct code_value joined = *outer;
-	/* The offset at the joint, where `outer` ends and `inner` begins. */
+	/* The offset at the point where `outer` ends and `inner` begins. */
 	int64_t add = (int64_t)outer->add + (inner->loads ? inner->offsets[0] : inner->add);
 
 	if (outer->root == CODE_UNKNOWN || outer->loads + inner->loads > CODE_LOADS_MAX ||
