@@ -81,4 +81,16 @@ static __always_inline void take_registers(struct wire_event *e, struct pt_regs 
 	call->bias = ctx->rip - probe->addr;
 }
 
+/* Decides all filters, and reads the goroutine, whose stack's bounds are needed in any case. For programs
+ * that have no copy of the stack. plan: as in key_passes(). */
+static __always_inline bool passes_slow(struct wire_event *e, struct pt_regs *ctx,
+					const struct call *call, const struct wire_plan *plan,
+					struct walk *walk)
+{
+	bool wanted = take_goroutine_slow(e, ctx->r14, walk);
+
+	return wanted && (!filter_map || e->map == filter_map) &&
+	       key_passes((uint64_t *)e->key, call, plan, NULL);
+}
+
 #endif

@@ -100,6 +100,16 @@ struct {
 	__type(value, uint32_t);
 } slow_paths SEC(".maps");
 
+/* Is always empty (no_private_stack()). A program in `slow_paths` must not use that map itself: they would
+ * hold each other, and the kernel would free neither, but for its rule that a program array is emptied
+ * with its last descriptor. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} no_paths SEC(".maps");
+
 /* --misses: deletes that have begun and not yet ended, by goroutine. Addresses in the goroutine's stack
  * are relative to its top, because the stack may move. */
 struct pending_key {

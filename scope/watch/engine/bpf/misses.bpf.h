@@ -35,10 +35,7 @@ int on_entry(struct pt_regs *ctx)
 		plan = plan_of(&call);
 	if (!plan && call.key_arg == WIRE_ARG_POINTER)
 		plan = plan_unknown(e->header, &call, &unknown);
-	/* The goroutine is read in any case, because its stack's bounds identify the exit. */
-	pending.filtered = !take_goroutine_slow(e, ctx->r14, &walk) ||
-			   (filter_map && e->map != filter_map) ||
-			   !key_passes((uint64_t *)e->key, &call, plan, NULL);
+	pending.filtered = !passes_slow(e, ctx, &call, plan, &walk);
 	pending.shape = plan && plan->skip == WIRE_SKIP_SHAPE;
 	take_key(e, &call, plan, NULL);
 	pending.func = probe->func;

@@ -37,7 +37,7 @@ const volatile bool never = false;
 static __always_inline void no_private_stack(struct pt_regs *ctx)
 {
 	if (never)
-		bpf_tail_call(ctx, &slow_paths, 0);
+		bpf_tail_call(ctx, &no_paths, 0);
 }
 
 static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *index)

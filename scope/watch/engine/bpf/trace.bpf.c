@@ -72,9 +72,7 @@ int on_removal_slow(struct pt_regs *ctx)
 				e->flags |= WIRE_CHECK;
 		}
 	}
-	if ((filter_map && e->map != filter_map) ||
-	    !key_passes((uint64_t *)e->key, &call, plan, NULL) ||
-	    !take_goroutine_slow(e, ctx->r14, &walk)) {
+	if (!passes_slow(e, ctx, &call, plan, &walk)) {
 		add(c->filtered, 1);
 		count_shape(c, plan);
 		return 0;
@@ -255,9 +253,7 @@ int on_clear(struct pt_regs *ctx)
 	e->flags = len ? WIRE_REMOVED : 0;
 	if (use_types)
 		plan = plan_of(&call);
-	if ((filter_map && e->map != filter_map) ||
-	    !key_passes((uint64_t *)e->key, &call, plan, NULL) ||
-	    !take_goroutine_slow(e, ctx->r14, &walk)) {
+	if (!passes_slow(e, ctx, &call, plan, &walk)) {
 		add(c->filtered, 1);
 		count_shape(c, plan);
 		return 0;
