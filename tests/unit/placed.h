@@ -5,7 +5,7 @@
 
 #include "goprog_fixture.h"
 
-#include "watch/place/place.h"
+#include "read/place/place.h"
 
 #define FASTSTR	     "runtime.mapdelete_faststr"
 #define SMALL_DELETE "internal/runtime/maps.(*Map).deleteSmall"

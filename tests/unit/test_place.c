@@ -1,4 +1,4 @@
-/* Tests of watch/place: where probes go. The machine code (asm/) stands in a synthesised program
+/* Tests of read/place: where probes go. The machine code (asm/) stands in a synthesised program
  * under the runtime's names. */
 #include "placed.h"
 

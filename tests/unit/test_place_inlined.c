@@ -1,4 +1,4 @@
-/* Tests of watch/place on builds with a profile (PGO). The functions in which elements leave are
+/* Tests of read/place on builds with a profile (PGO). The functions in which elements leave are
  * inlined into those that call them, and may be gone from the program. */
 #include "gocode_inlined.h"
 

@@ -21,8 +21,8 @@
 #ifndef WATCH_ENGINE_ENGINE_H
 #define WATCH_ENGINE_ENGINE_H
 
+#include "read/place/place.h"
 #include "watch/filter/filter.h"
-#include "watch/place/place.h"
 #include "watch/engine/wire.h"
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* The kernel half of `tophash trace`: one program a role (watch/place/place.h, enum spot_role).
+/* The kernel half of `tophash trace`: one program a role (read/place/place.h, enum spot_role).
  *
  *   maps.bpf.h      configuration, maps, counters
  *   walk.bpf.h      the goroutine and its stack

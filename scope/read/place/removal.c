@@ -1,4 +1,4 @@
-#include "watch/place/placer.h"
+#include "read/place/placer.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* What the files of this room share. */
-#ifndef WATCH_PLACE_PLACER_H
-#define WATCH_PLACE_PLACER_H
+#ifndef READ_PLACE_PLACER_H
+#define READ_PLACE_PLACER_H
 
-#include "watch/place/place.h"
+#include "read/place/place.h"
 #include "read/code/code.h"
 
 #define FUNCS_MAX 64

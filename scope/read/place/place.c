@@ -1,4 +1,4 @@
-#include "watch/place/placer.h"
+#include "read/place/placer.h"
 
 const char *spot_role_name(enum spot_role role)
 {

@@ -7,8 +7,8 @@
  *   entry.c      spots at the beginning of functions, and at their returns
  *   gc.c         SPOT_GC
  */
-#ifndef WATCH_PLACE_PLACE_H
-#define WATCH_PLACE_PLACE_H
+#ifndef READ_PLACE_PLACE_H
+#define READ_PLACE_PLACE_H
 
 #include "base/base.h"
 #include "read/gofile/gofile.h"

@@ -1,4 +1,4 @@
-#include "watch/place/placer.h"
+#include "read/place/placer.h"
 
 /* runtime/mgc.go, setGCPhase(x): atomic.Store(&gcphase, x), which is an exchange, is inlined into these
  * functions and their closures. It runs with the world stopped, for mark, marktermination and off. */

@@ -1,4 +1,4 @@
-#include "watch/place/placer.h"
+#include "read/place/placer.h"
 
 void placer_add_name(struct placer *placer, const char *name)
 {

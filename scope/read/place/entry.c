@@ -1,4 +1,4 @@
-#include "watch/place/placer.h"
+#include "read/place/placer.h"
 
 /* A function whose arguments are taken from the registers, at its beginning. */
 struct entry_spec {
