@@ -3,7 +3,7 @@
 #ifndef CMD_ADDR_OPTIONS_H
 #define CMD_ADDR_OPTIONS_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 #include <sys/types.h>
 

@@ -4,7 +4,7 @@
  *
  * To add a verb:
  *   1. describe it in <verb>_options.[ch]: a `const struct verb_spec <verb>_verb` and a table of its
- *      options (options.h);
+ *      options (options/options.h);
  *   2. write <verb>.c with `int cmd_<verb>(int argc, char **argv)` (argv[0] is the verb), and
  *      declare both below;
  *   3. add it to the table in main.c, and the files to meson.build;
@@ -15,7 +15,7 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 /* Exit codes of tophash; 1 to 4 are enum error_code. */
 enum { EXIT_DONE = 0, EXIT_LOST = 5, EXIT_UNMET = 6 };
@@ -26,11 +26,6 @@ int cmd_addr(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_sites(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
-
-struct verb {
-	const struct verb_spec *spec;
-	int (*run)(int argc, char **argv);
-};
 
 extern const struct verb verbs[]; /* main.c; a NULL spec ends it */
 

@@ -5,7 +5,6 @@
  *   tophash help --completion SHELL   the completions for bash, zsh or fish
  */
 #include "cmd/cmd.h"
-#include "cmd/completion.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -161,13 +160,11 @@ static int print_man(const char *name)
 
 static int print_completion(const char *shell)
 {
-	const struct completion *completion = completion_find(shell);
 	cleanup_buf struct buf text = {0};
 
-	if (!completion)
+	if (!options_completion(verbs, shell, &text))
 		return cmd_fail(error_new(ERROR_USAGE,
 					  "--completion %.80s: not one of bash, fish, zsh", shell));
-	completion->write(&text);
 	return text.bad ? cmd_fail(error_nomem()) : cmd_print(buf_cstr(&text));
 }
 

@@ -1,6 +1,6 @@
 #include "base/text/text.h"
 #include "cmd/output.h"
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 #include "read/layout/layout.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef CMD_SITES_OPTIONS_H
 #define CMD_SITES_OPTIONS_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 #include "watch/engine/engine.h"
 #include "show/report/report.h"
 

@@ -3,7 +3,7 @@
 #ifndef CMD_TRACE_OPTIONS_H
 #define CMD_TRACE_OPTIONS_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 #include "show/aggr/aggr.h"
 #include "watch/engine/engine.h"
 

@@ -1,4 +1,4 @@
-/* Tests of the tables of all verbs (cmd/options.h), of what is made from them, and of what sites
+/* Tests of the tables of all verbs (cmd/options/options.h), of what is made from them, and of what sites
  * and addr understand. */
 #include "test.h"
 

@@ -2,7 +2,7 @@
 #ifndef CMD_RELEASE_OPTIONS_H
 #define CMD_RELEASE_OPTIONS_H
 
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 struct release_options {
 	const char *binary;

@@ -1,5 +1,5 @@
 /* Completions for fish. */
-#include "cmd/completion.h"
+#include "cmd/options/completion.h"
 
 static const char head[] =
 	"# Completions of tophash for fish, written by: tophash help --completion fish\n"
@@ -74,7 +74,7 @@ static void put_option(struct buf *to, const struct verb_spec *verb,
 	buf_str(to, "'\n");
 }
 
-static void put_verb(struct buf *to, const struct verb_spec *verb)
+static void put_verb(struct buf *to, const struct verb *verbs, const struct verb_spec *verb)
 {
 	buf_printf(to, "\ncomplete -c tophash -n __tophash_no_verb -a %s -d '", verb->name);
 	completion_quote(to, verb->summary);
@@ -85,19 +85,19 @@ static void put_verb(struct buf *to, const struct verb_spec *verb)
 		buf_printf(to, "complete -c tophash -n '__tophash_verb %s' -F\n", verb->name);
 	if (verb->operands == OPERANDS_VERB) {
 		buf_printf(to, "complete -c tophash -n '__tophash_verb %s' -a '", verb->name);
-		completion_put_verbs(to);
+		completion_put_verbs(verbs, to);
 		buf_str(to, "'\n");
 	}
 }
 
-static void write_fish(struct buf *to)
+static void write_fish(const struct verb *verbs, struct buf *to)
 {
 	buf_str(to, head);
 	buf_str(to, "set -g __tophash_starters ");
-	completion_put_starters(to);
+	completion_put_starters(verbs, to);
 	buf_char(to, '\n');
 	for (const struct verb *verb = verbs; verb->spec; verb++)
-		put_verb(to, verb->spec);
+		put_verb(to, verbs, verb->spec);
 }
 
 const struct completion completion_fish = {.shell = "fish", .write = write_fish};

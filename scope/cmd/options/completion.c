@@ -1,14 +1,17 @@
-#include "cmd/completion.h"
+#include "cmd/options/completion.h"
 
-const struct completion *completion_find(const char *shell)
+bool options_completion(const struct verb *verbs, const char *shell, struct buf *to)
 {
 	static const struct completion *const shells[] = {&completion_bash, &completion_fish,
 							  &completion_zsh};
 
-	for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
-		if (!strcmp(shells[i]->shell, shell))
-			return shells[i];
-	return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+		if (strcmp(shells[i]->shell, shell) != 0)
+			continue;
+		shells[i]->write(verbs, to);
+		return true;
+	}
+	return false;
 }
 
 enum completion_kind completion_kind(const struct option_spec *option)
@@ -39,13 +42,13 @@ void completion_put_words(struct buf *to, const struct option_spec *option)
 		buf_printf(to, "%s%s", i ? " " : "", option_value(option, i));
 }
 
-void completion_put_verbs(struct buf *to)
+void completion_put_verbs(const struct verb *verbs, struct buf *to)
 {
 	for (const struct verb *verb = verbs; verb->spec; verb++)
 		buf_printf(to, "%s%s", verb == verbs ? "" : " ", verb->spec->name);
 }
 
-void completion_put_starters(struct buf *to)
+void completion_put_starters(const struct verb *verbs, struct buf *to)
 {
 	const char *between = "";
 

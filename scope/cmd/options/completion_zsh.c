@@ -1,5 +1,5 @@
 /* Completions for zsh. The file is called _tophash, in a folder of $fpath. */
-#include "cmd/completion.h"
+#include "cmd/options/completion.h"
 
 static const char head[] =
 	"#compdef tophash\n"
@@ -131,7 +131,7 @@ static void put_verb(struct buf *to, const struct verb_spec *verb)
 	buf_printf(to, "			%s && ret=0\n		;;\n", operands(verb));
 }
 
-static void write_zsh(struct buf *to)
+static void write_zsh(const struct verb *verbs, struct buf *to)
 {
 	buf_str(to, head);
 	for (const struct verb *verb = verbs; verb->spec; verb++) {

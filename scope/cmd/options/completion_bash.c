@@ -1,5 +1,5 @@
 /* Completions for bash. The script needs no other: neither bash-completion, nor a process. */
-#include "cmd/completion.h"
+#include "cmd/options/completion.h"
 
 /* Bash takes "=" for a word of its own, unless COMP_WORDBREAKS was changed. */
 static const char head[] =
@@ -155,15 +155,15 @@ static void put_verb(struct buf *to, const struct verb_spec *verb)
 		   operands(verb));
 }
 
-static void write_bash(struct buf *to)
+static void write_bash(const struct verb *verbs, struct buf *to)
 {
 	buf_str(to, head);
 	buf_str(to, "_tophash_verbs='");
-	completion_put_verbs(to);
+	completion_put_verbs(verbs, to);
 	buf_str(to, "'\n"
 		    "# Those that start a command, which stands after --.\n"
 		    "_tophash_starters='");
-	completion_put_starters(to);
+	completion_put_starters(verbs, to);
 	buf_str(to, "'\n\n");
 	buf_str(to, body);
 	for (const struct verb *verb = verbs; verb->spec; verb++)

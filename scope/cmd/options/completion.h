@@ -7,10 +7,10 @@
  *   3. name its file in the root's meson.build and its folder in tools/install;
  *   4. drive it in tests/completion/run.py.
  */
-#ifndef CMD_COMPLETION_H
-#define CMD_COMPLETION_H
+#ifndef CMD_OPTIONS_COMPLETION_H
+#define CMD_OPTIONS_COMPLETION_H
 
-#include "cmd/cmd.h"
+#include "cmd/options/options.h"
 
 /* What stands where the cursor is, as far as a shell can help with it. */
 enum completion_kind {
@@ -23,13 +23,11 @@ enum completion_kind {
 
 struct completion {
 	const char *shell;
-	void (*write)(struct buf *to); /* the whole script */
+	/* Appends the whole script. */
+	void (*write)(const struct verb *verbs, struct buf *to);
 };
 
 extern const struct completion completion_bash, completion_fish, completion_zsh;
-
-/* Returns the completions for a shell, or NULL. */
-const struct completion *completion_find(const char *shell);
 
 enum completion_kind completion_kind(const struct option_spec *option);
 
@@ -38,8 +36,8 @@ void completion_quote(struct buf *to, const char *text);
 /* Appends the words that the option takes, with spaces between. */
 void completion_put_words(struct buf *to, const struct option_spec *option);
 /* Appends the names of the verbs, with spaces between. */
-void completion_put_verbs(struct buf *to);
+void completion_put_verbs(const struct verb *verbs, struct buf *to);
 /* Appends the names of those that start a command, with spaces between. */
-void completion_put_starters(struct buf *to);
+void completion_put_starters(const struct verb *verbs, struct buf *to);
 
 #endif

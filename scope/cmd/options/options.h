@@ -1,21 +1,22 @@
 /* The options of the verbs, as tables. One description of a verb makes the reading of its command
  * line, `tophash VERB --help`, the option list of its man page, and the completions of the shells.
  *
- *   options.c         reads a command line
- *   options_value.c   reads one value: a number, a size, a duration, one word of several
- *   options_help.c    writes --help, and OPTIONS of the man page
- *   completion.c      writes the completions
- *   <verb>_options.c  the table of a verb, and the checks of its options against each other
+ *   options.c      reads a command line
+ *   value.c        reads one value: a number, a size, a duration, one word of several
+ *   help.c         writes --help, and OPTIONS of the man page
+ *   completion*.c  write the completions, a file a shell
+ *
+ * scope/cmd/<verb>_options.c has the table of a verb, and the checks of its options against each other.
  *
  * To add an option:
- *   1. add a member to the verb's struct in <verb>_options.h, and a row to the table in
- *      <verb>_options.c;
+ *   1. add a member to the verb's struct in scope/cmd/<verb>_options.h, and a row to the table in
+ *      scope/cmd/<verb>_options.c;
  *   2. say in check() there what it contradicts;
  *   3. run tools/man-options, which writes the row into docs/man/tophash-<verb>.1;
  *   4. add its cases to tests/unit/test_options.c.
  */
-#ifndef CMD_OPTIONS_H
-#define CMD_OPTIONS_H
+#ifndef CMD_OPTIONS_OPTIONS_H
+#define CMD_OPTIONS_OPTIONS_H
 
 #include "base/base.h"
 #include "base/text/text.h"
@@ -78,6 +79,12 @@ struct verb_spec {
 	const char *exit_status;     /* --help: what the exit codes mean */
 };
 
+/* A verb, and what runs it. */
+struct verb {
+	const struct verb_spec *spec;
+	int (*run)(int argc, char **argv); /* returns the exit code; argv[0] is the verb */
+};
+
 /* The last row of each table. */
 #define OPTION_HELP_ROW(type)                                                                   \
 	{                                                                                       \
@@ -122,6 +129,9 @@ struct error *options_parse(const struct verb_spec *verb, int argc, char **argv,
 void options_help(const struct verb_spec *verb, struct buf *to);
 /* Appends the section OPTIONS of the man page, as source of man(7). */
 void options_man(const struct verb_spec *verb, struct buf *to);
+/* Appends the completions of all verbs (a NULL spec ends them) for a shell: "bash", "fish", "zsh".
+ * Returns false when the shell is not known. */
+bool options_completion(const struct verb *verbs, const char *shell, struct buf *to);
 /* Appends "-p, --pid PID", or "--summary[=BY]" when the value may be left out. */
 void options_put_title(const struct option_spec *option, struct buf *to);
 

@@ -1,5 +1,5 @@
 /* --help and the man page's list of options, from the table of a verb. */
-#include "cmd/options.h"
+#include "cmd/options/options.h"
 
 #include <ctype.h>
 
