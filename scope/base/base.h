@@ -8,6 +8,7 @@
  *   vec.h      a typed vector
  *   search.h   binary search
  *   file.h     opening files that others name
+ *   path.h     the parts of a path
  *   frame.h    one frame of a source-level stack
  *   memory.h   memory that is read by address, of whatever it is
  *   descriptors.h  what to do, and to say, when descriptors run out
@@ -33,6 +34,7 @@
 #include "base/vec.h"
 #include "base/search.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/frame.h"
 #include "base/clock.h"
 #include "base/memory.h"

@@ -22,3 +22,14 @@ int file_open_regular(const char *path)
 	snprintf(same, sizeof(same), "/proc/self/fd/%d", place);
 	return open(same, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
+
+struct error *file_open(const char *path, int *ret_fd)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
+				   "cannot open %s", path);
+	*ret_fd = fd;
+	return NULL;
+}

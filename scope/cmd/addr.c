@@ -17,7 +17,7 @@ static double seconds_now(void)
 /* The addresses of the command line. */
 static struct error *explain_words(struct addr *addr)
 {
-	unsigned step = addr->options.returns == ADDR_RETURN_YES;
+	unsigned step = addr->options.returns == SPACE_RETURN_YES;
 	size_t n = addr->options.pc_n;
 	cleanup_free struct explain_query *queries = calloc(n, sizeof(*queries));
 	const struct explanation *list;
@@ -28,7 +28,7 @@ static struct error *explain_words(struct addr *addr)
 		uint64_t pc;
 
 		try(addr_options_pc(addr->options.pcs[i], &pc));
-		addr_target_locate(&addr->target, pc, step, &queries[i]);
+		space_locate(&addr->space, pc, step, &queries[i]);
 	}
 	try(explain(addr->explain, queries, n, &list));
 	for (size_t i = 0; i < n; i++)
@@ -39,10 +39,10 @@ static struct error *explain_words(struct addr *addr)
 /* Why the main module's sources are silent: said once, at the end. */
 static void note_sources(struct addr *addr)
 {
-	const char *separate = explain_module_separate(addr->target.main);
+	const char *separate = explain_module_separate(addr->space.main);
 
 	for (enum explain_source i = 0; i < EXPLAIN_SOURCES; i++)
-		addr->totals.why[i] = explain_module_why(addr->target.main, i);
+		addr->totals.why[i] = explain_module_why(addr->space.main, i);
 	addr->totals.separate = *separate ? separate : NULL;
 }
 
@@ -53,17 +53,18 @@ static struct error *run(struct addr *addr)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
-	try(addr_target_open(o, &addr->target));
+	try(o->pid ? space_of_process(o->pid, &addr->space)
+		   : space_of_file(o->binary, o->bias, &addr->space));
 	if (o->sources & EXPLAIN_BIT(EXPLAIN_DWARF))
-		explain_module_prepare_dwarf(addr->target.main);
+		explain_module_prepare_dwarf(addr->space.main);
 	try(explain_new(o->sources, o->fallback, &addr->explain));
-	try(output_check(o->output, explain_module_fd(addr->target.main)));
+	try(output_check(o->output, explain_module_fd(addr->space.main)));
 	try(output_open(o->output, &addr->fd));
 	try(output_empty(o->output, addr->fd));
 	addr->style = (struct addr_style){
 		.color = terminal_style(addr->fd, o->wide).color,
 		.sources = o->verbose,
-		.main = addr->target.main,
+		.main = addr->space.main,
 	};
 	if (!o->pc_n && !o->quiet && isatty(STDIN_FILENO))
 		cmd_say("addresses, or a text with addresses? End with Ctrl-D");
@@ -90,7 +91,6 @@ int cmd_addr(int argc, char **argv)
 		code = cmd_fail(err);
 	buf_fini(&addr.out);
 	explain_free(addr.explain);
-	gonames_close(addr.names);
-	addr_target_fini(&addr.target);
+	space_fini(&addr.space);
 	return code;
 }

@@ -1,7 +1,6 @@
 /* `tophash addr`: what its parts share.
  *
  *   addr_options.h  the command line
- *   addr_target.h   whose addresses: a file, or a process
  *   addr_output.c   explanations out
  *   addr.c          the addresses of the command line
  *   addr_annotate.c standard input: addresses out of a text, or the text with notes
@@ -10,16 +9,12 @@
 #define CMD_ADDR_H
 
 #include "cmd/addr_options.h"
-#include "cmd/addr_target.h"
 #include "show/report/report.h"
 
 struct addr {
 	struct addr_options options;
-	struct addr_target target;
+	struct space space;
 	struct explain *explain;
-	struct gonames *names; /* opened with the first traceback; NULL: not yet, or not Go */
-	bool names_tried;
-	double names_used; /* seconds of processor time for the frames of tracebacks */
 	struct addr_style style;
 	struct addr_totals totals;
 	struct buf out; /* formatted, not yet written */

@@ -5,9 +5,9 @@
 
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const whens[] = {
-	[ADDR_RETURN_AUTO] = "auto",
-	[ADDR_RETURN_YES] = "yes",
-	[ADDR_RETURN_NO] = "no",
+	[SPACE_RETURN_AUTO] = "auto",
+	[SPACE_RETURN_YES] = "yes",
+	[SPACE_RETURN_NO] = "no",
 	NULL,
 };
 /* As explain_source_name() has them. */

@@ -4,14 +4,7 @@
 #define CMD_ADDR_OPTIONS_H
 
 #include "cmd/options/options.h"
-
-#include <sys/types.h>
-
-enum addr_return {
-	ADDR_RETURN_AUTO, /* in the stacks of a text, where its shape says so */
-	ADDR_RETURN_YES,  /* every address is one that a call returns to */
-	ADDR_RETURN_NO,
-};
+#include "live/space/space.h"
 
 struct addr_options {
 	pid_t pid;		    /* -p; 0: none */
@@ -20,7 +13,7 @@ struct addr_options {
 	size_t pc_n;		    /* 0: standard input */
 	uint32_t sources, fallback; /* as of explain_new() */
 	bool annotate;
-	enum addr_return returns;
+	enum space_return returns;
 	uint64_t bias;
 	bool bias_given;
 	const char *format; /* "text", "json" */

@@ -1,17 +1,11 @@
 #include "cmd/sites.h"
 
-#include <errno.h>
-#include <fcntl.h>
-
 struct error *sites_binary_open(const char *path, struct sites_binary *ret)
 {
 	struct error *err;
 
 	*ret = (struct sites_binary){.path = path, .fd = -1};
-	ret->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (ret->fd < 0)
-		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
-				   "cannot open %s", path);
+	try(file_open(path, &ret->fd));
 	err = image_open(ret->fd, path, &ret->image);
 	if (!err)
 		err = gopcln_open(ret->image, &ret->tab);

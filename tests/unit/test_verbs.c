@@ -172,14 +172,14 @@ TEST(test_addr_words)
 	assert_string_equal(o.binary, "a");
 	assert_int_equal(o.pc_n, 3);
 	assert_string_equal(o.pcs[2], "3");
-	assert_int_equal(o.returns, ADDR_RETURN_YES);
+	assert_int_equal(o.returns, SPACE_RETURN_YES);
 	assert_int_equal(o.sources, EXPLAIN_BIT(EXPLAIN_GOPCLNTAB) | EXPLAIN_BIT(EXPLAIN_SYMBOLS));
 	assert_int_equal(o.fallback, EXPLAIN_BIT(EXPLAIN_DWARF));
 	assert_null(parse_addr("-p 7 401000 --return=auto --source dwarf,symbols", &line, &o));
 	assert_null(o.binary);
 	assert_int_equal(o.pid, 7);
 	assert_string_equal(o.pcs[0], "401000");
-	assert_int_equal(o.returns, ADDR_RETURN_AUTO);
+	assert_int_equal(o.returns, SPACE_RETURN_AUTO);
 	assert_int_equal(o.sources, EXPLAIN_BIT(EXPLAIN_DWARF) | EXPLAIN_BIT(EXPLAIN_SYMBOLS));
 	assert_int_equal(o.fallback, 0);
 	assert_null(parse_addr("--source all --bias 0x1000 -a a", &line, &o));

@@ -92,19 +92,12 @@ void text_counted(struct buf *to, uint64_t n, const char *noun)
 		buf_char(to, 's');
 }
 
-const char *text_base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static void put_place(struct buf *to, const struct frame *frame,
 		      void (*put)(struct buf *to, const char *s))
 {
 	if (!*frame->file)
 		return;
-	put(to, text_base_name(frame->file));
+	put(to, path_base(frame->file));
 	buf_char(to, ':');
 	buf_u64(to, frame->line);
 }

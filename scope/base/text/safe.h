@@ -18,8 +18,6 @@ void text_safe_quoted(struct buf *to, const char *bytes, size_t len);
 void text_counted(struct buf *to, uint64_t n, const char *noun);
 /* Appends the last `digits` hexadecimal digits of value, with leading zeros. */
 void text_hex_digits(struct buf *to, uint32_t value, unsigned digits);
-/* Returns the part of a path behind the last slash, or the whole path when that part is empty. */
-const char *text_base_name(const char *path);
 /* Appends a frame's place, without the folder: "store.go:61". Appends nothing when its file is not
  * known. */
 void text_place(struct buf *to, const struct frame *frame);

@@ -82,6 +82,30 @@ bool image_file_offset(const struct image *image, uint64_t addr, uint64_t *ret)
 	return s != NULL;
 }
 
+bool image_address_of(const struct image *image, uint64_t offset, uint64_t *ret)
+{
+	for (size_t i = 0; i < image->segment_count; i++) {
+		const struct image_segment *s = &image->segments[i];
+
+		if (offset < s->offset || offset - s->offset >= s->file_size)
+			continue;
+		*ret = s->addr + (offset - s->offset);
+		return true;
+	}
+	return false;
+}
+
+const struct image_segment *image_segment_of(const struct image *image, uint64_t addr)
+{
+	for (size_t i = 0; i < image->segment_count; i++) {
+		const struct image_segment *s = &image->segments[i];
+
+		if (addr >= s->addr && addr - s->addr < s->mem_size)
+			return s;
+	}
+	return NULL;
+}
+
 size_t image_segments(const struct image *image, const struct image_segment **ret)
 {
 	*ret = image->segments;

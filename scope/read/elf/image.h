@@ -41,6 +41,8 @@ bool image_u32(const struct image *image, uint64_t addr, uint32_t *ret);
 /* Computes the file offset of a link-time address. Uprobes are placed by file offset. Returns false
  * when the address is not file-backed. */
 bool image_file_offset(const struct image *image, uint64_t addr, uint64_t *ret);
+/* Computes the link-time address of a file offset. Returns false when no segment holds it. */
+bool image_address_of(const struct image *image, uint64_t offset, uint64_t *ret);
 /* A loadable segment. Segments are needed to compute the bias of a process, and for scans. */
 struct image_segment {
 	uint64_t addr;	 /* link-time address */
@@ -50,6 +52,8 @@ struct image_segment {
 	bool executable, writable;
 };
 size_t image_segments(const struct image *image, const struct image_segment **ret);
+/* Returns the segment that holds a link-time address, be it file-backed or not (.bss), or NULL. */
+const struct image_segment *image_segment_of(const struct image *image, uint64_t addr);
 /* Copies the first segment of code to *ret. Returns false when there is none. */
 bool image_code(const struct image *image, struct image_segment *ret);
 

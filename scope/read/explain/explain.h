@@ -6,7 +6,7 @@
  *   dwarf      debug information, in the file or beside it: functions, lines, inlined calls
  *
  * A module is one file. A query has a link-time address and the module that it lies in, if any.
- * Only cmd/ knows processes and biases.
+ * Only live/space knows processes and biases.
  */
 #ifndef READ_EXPLAIN_EXPLAIN_H
 #define READ_EXPLAIN_EXPLAIN_H
@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "read/explain/scan.h"
 #include "read/explain/source.h"
+#include "read/explain/traceback.h"
 #include "read/gofile/gofile.h"
 
 enum explain_source { EXPLAIN_GOPCLNTAB, EXPLAIN_SYMBOLS, EXPLAIN_DWARF, EXPLAIN_SOURCES };

@@ -100,7 +100,7 @@ void addr_text(struct buf *to, const struct explanation *e, const struct addr_st
 	}
 	if (e->query.module && e->query.module != style->main) {
 		buf_put(to, " (", 2);
-		text_safe_str(to, text_base_name(explain_module_path(e->query.module)));
+		text_safe_str(to, path_base(explain_module_path(e->query.module)));
 		buf_char(to, ')');
 	}
 	if (e->differ) {

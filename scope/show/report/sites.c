@@ -334,7 +334,7 @@ void site_put_head(struct buf *to, const struct site_report *report)
 {
 	struct buf line = {0};
 
-	text_safe_str(&line, text_base_name(report->binary));
+	text_safe_str(&line, path_base(report->binary));
 	buf_str(&line, " · ");
 	text_safe_str(&line, *report->go ? report->go : "Go of unknown release");
 	buf_char(&line, ' ');

@@ -201,7 +201,6 @@ bool filter_type_is_shape(const char *type)
 
 static bool frame_matches(const char *glob, const struct frame *frame)
 {
-	const char *base = strrchr(frame->file, '/');
 	struct buf place = {0};
 	bool matches;
 
@@ -210,7 +209,7 @@ static bool frame_matches(const char *glob, const struct frame *frame)
 	buf_printf(&place, "%s:%u", frame->file, frame->line);
 	matches = glob_matches(glob, buf_cstr(&place));
 	buf_reset(&place);
-	buf_printf(&place, "%s:%u", base ? base + 1 : frame->file, frame->line);
+	buf_printf(&place, "%s:%u", path_base(frame->file), frame->line);
 	matches = matches || glob_matches(glob, buf_cstr(&place));
 	buf_fini(&place);
 	return matches;

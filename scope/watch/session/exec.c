@@ -15,9 +15,7 @@ static struct target *watched_target(const struct session *session)
 /* The kernel names a program by the last part of the path that was executed. */
 static void add_name(struct session *session, size_t i, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-
-	snprintf(session->names[i], SESSION_NAME_SIZE, "%s", slash ? slash + 1 : path);
+	snprintf(session->names[i], SESSION_NAME_SIZE, "%s", path_base(path));
 }
 
 void remember_image(struct session *session)

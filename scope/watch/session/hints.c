@@ -157,8 +157,8 @@ static void hint_types(struct session *session)
 /* The function, its name without the path and without the package, its file, and its line. */
 static void add_place(struct candidates *c, const struct frame *frame)
 {
-	const char *base = text_base_name(frame->file);
-	const char *func = text_base_name(frame->func);
+	const char *base = path_base(frame->file);
+	const char *func = path_base(frame->func);
 	const char *last = strrchr(frame->func, '.');
 	struct buf place = {0};
 

@@ -22,11 +22,7 @@ static struct error *open_process(struct session *session)
 
 static struct error *open_file(struct session *session, const char *path)
 {
-	/* Non-blocking: the path may lead to a pipe that nobody writes to. */
-	session->exe = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (session->exe < 0)
-		return error_errno(errno == EACCES ? ERROR_PERMISSION : ERROR_TARGET, errno,
-				   "cannot open %s", path);
+	try(file_open(path, &session->exe));
 	return image_open(session->exe, path, &session->image);
 }
 
