@@ -331,6 +331,28 @@ TEST(test_types_on_heap)
 	assert_string_equal(e.map_type, "");
 }
 
+/* A program may have reflect make types without end. Each has its own name and id, also when those
+ * seen first have been forgotten. */
+TEST(test_types_without_end)
+{
+	struct program *p = *state;
+	struct record r = ordinary(p), made = ordinary(p);
+	uint64_t id = resolve(p, &r).type_id, last = id;
+
+	for (uint64_t i = 0; i < (1 << 17) + 10; i++) {
+		struct event_removal e;
+
+		made.event.type = HEAP + 0x100000 + 8 * i;
+		e = resolve(p, &made);
+		assert_string_equal(e.map_type, "");
+		assert_true(e.type_id > last);
+		last = e.type_id;
+		assert_int_equal(resolve(p, &made).type_id, last);
+	}
+	assert_string_equal(resolve(p, &r).map_type, "map[string]int");
+	assert_true(resolve(p, &r).type_id > last);
+}
+
 /* ---- keys ---- */
 
 TEST(test_inline_keys)
@@ -539,6 +561,7 @@ int main(void)
 		WITH_DEEP_STACKS(test_deep_stacks),
 		WITH_SWISS(test_types),
 		WITH_SWISS(test_types_on_heap),
+		WITH_SWISS(test_types_without_end),
 		WITH_SWISS(test_inline_keys),
 		WITH_SWISS(test_key_errors),
 		WITH_SWISS(test_big_struct),

@@ -311,7 +311,7 @@ static struct error *row_find(struct aggr *aggr, const struct event *event, uint
 {
 	const struct event_removal *removal = &event->removal;
 	bool has_id = aggr->by == AGGR_BY_SITE || aggr->by == AGGR_BY_TYPE;
-	uint32_t id = aggr->by == AGGR_BY_SITE ? removal->stack_id : removal->type_id;
+	uint64_t id = aggr->by == AGGR_BY_SITE ? removal->stack_id : removal->type_id;
 	const uint32_t *known = has_id ? table_find(&aggr->by_id, id) : NULL;
 
 	if (known) {

@@ -42,8 +42,8 @@ struct event_removal {
 	bool stack_cut;		 /* --stack N cut it */
 	const char *stack_error; /* why the walk ended early, or NULL */
 	/* For caches: equal ids mean an equal stack (func, file, line, pcs) or an equal map type. */
-	uint32_t stack_id;
-	uint32_t type_id;
+	uint64_t stack_id;
+	uint64_t type_id;
 	uint64_t bias; /* of the process: run-time address less link-time address */
 };
 

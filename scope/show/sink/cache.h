@@ -46,7 +46,7 @@ static inline void cache_fini(struct cache *cache)
 }
 
 /* Returns the text of an id, or NULL; valid until the next cache_begin(). */
-static inline struct cached *cache_find(const struct cache *cache, uint32_t id)
+static inline struct cached *cache_find(const struct cache *cache, uint64_t id)
 {
 	const uint32_t *at = table_find(&cache->index, id);
 
@@ -69,7 +69,7 @@ static inline struct buf *cache_begin(struct cache *cache)
 
 /* Keeps the text appended since cache_begin(). Returns NULL when memory is out; the cache is empty
  * then. */
-static inline struct cached *cache_end(struct cache *cache, uint32_t id, size_t width)
+static inline struct cached *cache_end(struct cache *cache, uint64_t id, size_t width)
 {
 	struct cached cached = {.at = cache->begun, .width = width};
 

@@ -222,7 +222,7 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 		return error_nomem();
 	fill_numbers(r, e, ret);
 	ret->map_type = info->name;
-	ret->type_id = (uint32_t)(info - r->types.list.data);
+	ret->type_id = type_id(&r->types, info);
 	ret->func = stack->func;
 	ret->stack = stack_frames(&r->stacks, stack);
 	ret->stack_n = stack->nframes;

@@ -79,7 +79,7 @@ static bool stacks_full(const struct stacks *s)
 
 static void forget_stacks(struct stacks *s)
 {
-	s->first_id += (uint32_t)s->list.len;
+	s->first_id += s->list.len;
 	s->list.len = s->pcs.len = s->frames.len = 0;
 	table_fini(&s->index);
 }
@@ -143,9 +143,9 @@ const struct frame *stack_frames(const struct stacks *s, const struct stack *sta
 	return s->frames.data + stack->first_frame;
 }
 
-uint32_t stack_id(const struct stacks *s, const struct stack *stack)
+uint64_t stack_id(const struct stacks *s, const struct stack *stack)
 {
-	return s->first_id + (uint32_t)(stack - s->list.data);
+	return s->first_id + (uint64_t)(stack - s->list.data);
 }
 
 void stacks_fini(struct stacks *s)

@@ -24,7 +24,7 @@ struct stacks {
 	VEC(uint64_t) pcs;
 	VEC(struct frame) frames;
 	uint32_t last;	   /* index of the one that was found last: the next is often the same */
-	uint32_t first_id; /* id of list.data[0]; grows when the list is emptied */
+	uint64_t first_id; /* id of list.data[0]; grows when the list is emptied */
 };
 
 /* A stack as an engine records it. */
@@ -42,7 +42,7 @@ struct stack *stacks_get(struct stacks *stacks, const struct physical_stack *of)
 /* Returns the first of the stack's nframes frames, innermost first. */
 const struct frame *stack_frames(const struct stacks *stacks, const struct stack *stack);
 /* Returns a number that no other stack has. */
-uint32_t stack_id(const struct stacks *stacks, const struct stack *stack);
+uint64_t stack_id(const struct stacks *stacks, const struct stack *stack);
 void stacks_fini(struct stacks *stacks);
 
 #endif

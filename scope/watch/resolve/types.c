@@ -1,6 +1,8 @@
 #include "watch/resolve/types.h"
 #include "read/layout/layout.h"
 
+/* A program that has reflect make more types than this has its types read again. That bounds the
+ * memory. */
 #define TYPES_MAX (1u << 16)
 
 static bool describe_type(const struct types *t, const struct gotypes *types, uint64_t addr,
@@ -31,6 +33,15 @@ static bool describe_type(const struct types *t, const struct gotypes *types, ui
 	return info->name != NULL;
 }
 
+static void forget_types(struct types *t)
+{
+	vec_each(type, &t->list)
+		free(type->name);
+	t->first_id += t->list.len;
+	t->list.len = 0;
+	table_fini(&t->index);
+}
+
 static struct type_info *find_or_add(struct types *t, const struct gotypes *types, uint64_t addr,
 				     pid_t pid)
 {
@@ -43,18 +54,15 @@ static struct type_info *find_or_add(struct types *t, const struct gotypes *type
 
 	if (index)
 		return &t->list.data[*index];
-	if (t->list.len >=
-	    TYPES_MAX) { /* a hostile process: the last one is overwritten each time */
-		free(t->list.data[TYPES_MAX - 1].name);
-		t->list.len--;
-	}
+	if (t->list.len >= TYPES_MAX)
+		forget_types(t);
 	if (!describe_type(t, types, addr, &info))
 		return NULL;
 	if (!vec_push(&t->list, info)) {
 		free(info.name);
 		return NULL;
 	}
-	if (t->list.len < TYPES_MAX && table_put(&t->index, key, (uint32_t)t->list.len - 1) < 0)
+	if (table_put(&t->index, key, (uint32_t)t->list.len - 1) < 0)
 		return NULL;
 	return &t->list.data[t->list.len - 1];
 }
@@ -76,10 +84,13 @@ struct type_info *types_get(struct types *t, const struct gotypes *types, uint64
 	return info;
 }
 
+uint64_t type_id(const struct types *t, const struct type_info *info)
+{
+	return t->first_id + (uint64_t)(info - t->list.data);
+}
+
 void types_fini(struct types *t)
 {
-	table_fini(&t->index);
-	vec_each(type, &t->list)
-		free(type->name);
+	forget_types(t);
 	vec_fini(&t->list);
 }

@@ -28,12 +28,15 @@ struct types {
 	uint64_t last_addr, last_bias;
 	pid_t last_pid;
 	uint32_t last;
+	uint64_t first_id; /* id of list.data[0]; grows when the list is emptied */
 };
 
 /* Returns the map type at addr, of process pid, which `types` can read; NULL when memory is out. A
  * type of the file is one for all processes; a type that reflect made belongs to its process. The
  * result is valid until the next call. */
 struct type_info *types_get(struct types *t, const struct gotypes *types, uint64_t addr, pid_t pid);
+/* Returns a number that no other type has. A type that was forgotten comes back with another one. */
+uint64_t type_id(const struct types *t, const struct type_info *info);
 void types_fini(struct types *t);
 
 #endif
