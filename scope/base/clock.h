@@ -21,15 +21,10 @@ static inline uint64_t now_ns(void)
 }
 
 /* Returns what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, modulo 2^64: nanoseconds since 1970 at
- * monotonic time 0. It changes when somebody sets the clock, and over a suspension. A difference to
- * `old` below a millisecond is none: the two clocks are not read at one moment, and times of events
- * must not jump back and forth by that. */
-static inline uint64_t clock_wall_offset(uint64_t old)
-{
-	uint64_t offset = clock_ns(CLOCK_REALTIME) - now_ns();
-
-	return offset - old + 1000000 < 2000000 ? old : offset;
-}
+ * monotonic time 0. It changes when somebody sets the clock, and over a suspension. Returns `old`
+ * where the difference to it is below a millisecond, or may be so: times of events must not jump back
+ * and forth. */
+uint64_t clock_wall_offset(uint64_t old);
 
 /* Returns the seconds of processor time that this process has used. The time of a busy machine, or
  * of a stop by Ctrl-Z, does not count. This is a system call, too dear for every step. */
