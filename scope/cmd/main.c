@@ -1,4 +1,5 @@
 #include "cmd/cmd.h"
+#include "cmd/output.h"
 #include "cmd/status.h"
 #include "base/text/text.h"
 
@@ -9,6 +10,8 @@
 #include <stdio.h>
 
 #include "version.h"
+
+#define PATIENCE_MS 2000 /* a message is not worth more, when nobody reads standard error */
 
 const struct verb verbs[] = {
 	{&trace_verb, cmd_trace},
@@ -31,7 +34,7 @@ void cmd_say(const char *format, ...)
 	text_safe_str(&line, text); /* names come from traced programs */
 	buf_char(&line, '\n');
 	status_clear();
-	fwrite(line.data, 1, line.len, stderr);
+	output_put(STDERR_FILENO, line.data, line.len, PATIENCE_MS);
 	buf_fini(&line);
 }
 
@@ -46,10 +49,11 @@ int cmd_fail(struct error *err)
 
 int cmd_print(const char *text)
 {
-	errno = 0;
-	if ((fputs(text, stdout) >= 0 && fflush(stdout) == 0) || errno == EPIPE)
+	int errnum = output_put(STDOUT_FILENO, text, strlen(text), -1);
+
+	if (!errnum || errnum == EPIPE)
 		return EXIT_DONE;
-	return cmd_fail(error_errno(ERROR_FAILED, errno, "cannot write the output"));
+	return cmd_fail(error_errno(ERROR_FAILED, errnum, "cannot write the output"));
 }
 
 /* Opens /dev/null where a standard descriptor is closed: the next open() would take its number, and

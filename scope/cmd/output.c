@@ -4,6 +4,7 @@
 #include "read/layout/layout.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -62,21 +63,32 @@ struct error *output_empty(const char *path, int fd)
 	return error_errno(ERROR_FAILED, errno, "cannot empty %s", path);
 }
 
-struct error *output_write(int fd, const struct buf *text)
+/* A descriptor may not block, because whoever started us, or shares it with us, has set it so. */
+int output_put(int fd, const char *text, size_t len, int patience_ms)
 {
+	struct pollfd writable = {.fd = fd, .events = POLLOUT};
 	size_t done = 0;
 
-	while (done < text->len) {
-		ssize_t n = write(fd, text->data + done, text->len - done);
+	while (done < len) {
+		ssize_t n = write(fd, text + done, len - done);
 
 		if (n >= 0)
 			done += (size_t)n;
-		else if (errno == EPIPE)
-			break;
-		else if (errno != EINTR)
-			return error_errno(ERROR_FAILED, errno, "cannot write the output");
+		else if (errno != EINTR && errno != EAGAIN)
+			return errno;
+		else if (errno == EAGAIN && poll(&writable, 1, patience_ms) == 0)
+			return EAGAIN;
 	}
-	return NULL;
+	return 0;
+}
+
+struct error *output_write(int fd, const struct buf *text)
+{
+	int errnum = output_put(fd, text->data, text->len, -1);
+
+	if (!errnum || errnum == EPIPE)
+		return NULL;
+	return error_errno(ERROR_FAILED, errnum, "cannot write the output");
 }
 
 struct error *output_plan(int fd, const struct engine_options *options)

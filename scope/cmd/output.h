@@ -15,6 +15,9 @@ struct error *output_check(const char *path, int exe);
  * line. */
 struct error *output_open(const char *path, int *ret_fd);
 struct error *output_empty(const char *path, int fd);
+/* Writes the whole text. Waits at most patience_ms (-1: without end) each time that a descriptor which
+ * does not block takes nothing. Returns 0 or an errno (EAGAIN: nothing was taken in that time). */
+int output_put(int fd, const char *text, size_t len, int patience_ms);
 /* Writes the whole text. A reader that has gone away is no error. */
 struct error *output_write(int fd, const struct buf *text);
 /* Writes the answer of --dry-run: each probe, and where each filter is decided. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define MALLORY 12345 /* somebody else */
 #define OWNER	12346 /* the owner of a shared folder, who is trusted there */
@@ -338,6 +339,63 @@ TEST(no_color)
 	close(other);
 }
 
+/* A reader that takes 1 MB, 4 KB at a time. Exits with 0 when all bytes are as they should be. */
+static pid_t start_reader(int fd, int other, size_t size)
+{
+	pid_t pid = fork();
+	size_t at = 0;
+
+	if (pid != 0)
+		return pid;
+	close(other);
+	for (;;) {
+		char text[4096];
+		ssize_t n = read(fd, text, sizeof(text));
+
+		if (n <= 0)
+			_exit(at != size);
+		for (ssize_t i = 0; i < n; i++, at++)
+			if (text[i] != (char)('a' + at % 23))
+				_exit(2);
+		usleep(200);
+	}
+}
+
+/* What a descriptor that does not block takes later is waited for: nothing is lost. */
+TEST(a_pipe_that_does_not_block)
+{
+	struct buf text = {0};
+	int fds[2], status;
+	pid_t reader;
+
+	for (size_t i = 0; i < 1 << 20; i++)
+		buf_char(&text, (char)('a' + i % 23));
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, 0), 0);
+	reader = start_reader(fds[0], fds[1], text.len);
+	assert_true(reader > 0);
+	close(fds[0]);
+	assert_null(output_write(fds[1], &text));
+	close(fds[1]);
+	assert_int_equal(waitpid(reader, &status, 0), reader);
+	assert_int_equal(status, 0);
+	buf_fini(&text);
+}
+
+/* Nobody reads: a message is given up, and does not hold up the work. */
+TEST(a_pipe_that_nobody_reads)
+{
+	static const char text[4096];
+	int fds[2], errnum = 0;
+
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	for (unsigned i = 0; i < 1000 && !errnum; i++)
+		errnum = output_put(fds[1], text, sizeof(text), 1);
+	assert_int_equal(errnum, EAGAIN);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 #define ON_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -354,6 +412,8 @@ int main(void)
 		cmocka_unit_test(the_width_of_a_terminal),
 		cmocka_unit_test(no_width_and_no_colour_elsewhere),
 		cmocka_unit_test(no_color),
+		cmocka_unit_test(a_pipe_that_does_not_block),
+		cmocka_unit_test(a_pipe_that_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
