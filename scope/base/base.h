@@ -1,6 +1,6 @@
-/* base: what every other folder of the scope stands on. Knows nothing of ELF, Go or BPF.
+/* base: the code that every other folder of the scope uses. It knows nothing of ELF, Go or BPF.
  *
- * One door; each part is short enough to be read in its own header:
+ * This is the one door. Each part is described in its own header:
  *   error.h    the one error object: code, text; NULL means success
  *   cleanup.h  scope guards
  *   buf.h      a growing byte buffer with fast appends (output never goes through printf)
@@ -9,12 +9,12 @@
  *   search.h   binary search
  *   file.h     opening files that others name
  *   path.h     the parts of a path
- *   frame.h    one frame of a source-level stack
- *   memory.h   memory that is read by address, of whatever it is
- *   descriptors.h  what to do, and to say, when descriptors run out
+ *   frame.h    a frame of a source-level stack
+ *   memory.h   memory that is read by address, whatever it belongs to
+ *   descriptors.h  limits on descriptors, and the error when none is left
  *
- * table.h, a map from 64-bit keys to 32-bit values, is included by those who use it: it brings the
- * headers of the map with it, which are longer than all of the above.
+ * table.h, a map from 64-bit keys to 32-bit values, is not among them. Files that use it include it
+ * by name, because the headers of the map that it includes are longer than all of the above.
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H

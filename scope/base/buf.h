@@ -1,5 +1,5 @@
 /* A growing byte buffer. An append returns no error. When memory is out, the buffer becomes `bad`
- * and drops what does not fit. The owner asks once, at the end (`if (buf.bad)`).
+ * and drops the bytes that do not fit. The owner checks once, at the end (`if (buf.bad)`).
  *
  * {0} is an empty buffer. Only one thread may use a buffer.
  */
@@ -12,19 +12,20 @@ struct buf {
 	char *data; /* owned; NULL while empty; not NUL-terminated (see buf_cstr) */
 	size_t len;
 	size_t cap;
-	bool bad; /* an append was dropped for want of memory */
+	bool bad; /* an append was dropped because memory was out */
 };
 
 void buf_fini(struct buf *buf);
 CLEANUP_VALUE(struct buf, buf_fini)
-/* A buffer that frees itself when it goes out of scope: `cleanup_buf struct buf text = {0};`. */
+/* Declares a buffer that frees itself when it goes out of scope: `cleanup_buf struct buf text =
+ * {0};`. */
 #define cleanup_buf __attribute__((__cleanup__(buf_fini)))
 
 /* Makes room for `more` bytes beyond len. Returns false (and sets bad) when memory is out. */
 bool buf_grow(struct buf *buf, size_t more);
 
-/* Returns where the next `size` bytes go. The caller writes them and adds to len. Returns NULL when
- * memory is out. */
+/* Returns the place of the next `size` bytes. The caller writes them and adds to len. Returns NULL
+ * when memory is out. */
 static inline char *buf_room(struct buf *buf, size_t size)
 {
 	if (__builtin_expect(buf->cap - buf->len < size, 0) && !buf_grow(buf, size))

@@ -4,9 +4,9 @@
  *     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
  *     cleanup(image_close) struct image *image = NULL;
  *     ...
- *     *ret = take_ptr(image);      // ownership moves to the caller, the guard sees NULL
+ *     *ret = take_ptr(image);      // ownership moves to the caller; the guard sees NULL
  *
- * cleanup(f) wants `void f(T *)` that takes NULL, declared with CLEANUP_FUNC(T, f).
+ * cleanup(f) needs a function `void f(T *)` that accepts NULL, declared with CLEANUP_FUNC(T, f).
  */
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
@@ -20,8 +20,9 @@
 		func(*p);                         \
 	}
 
-/* The same for a value that is no pointer: `cleanup(buf_fini) struct buf text = {0};` wants `void f(T *)`
- * declared with CLEANUP_VALUE(T, f). The value must be initialised where it is declared. */
+/* CLEANUP_VALUE declares the guard of a value that is no pointer. `cleanup(buf_fini) struct buf
+ * text = {0};` needs `void f(T *)`, declared with CLEANUP_VALUE(T, f). The value must be
+ * initialised in its declaration. */
 #define CLEANUP_VALUE(type, func)                    \
 	static inline void func##_guard(type *value) \
 	{                                            \

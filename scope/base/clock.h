@@ -1,4 +1,4 @@
-/* Time: two clocks to read, and one measure to bound work on files that are made to take long.
+/* Time: two clocks, and a deadline that bounds the work on hostile files.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -20,14 +20,15 @@ static inline uint64_t now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* Returns what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, modulo 2^64: nanoseconds since 1970 at
- * monotonic time 0. It changes when somebody sets the clock, and over a suspension. Returns `old`
- * where the difference to it is below a millisecond, or may be so: times of events must not jump back
- * and forth. */
+/* Returns how far CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, modulo 2^64. This is the number of
+ * nanoseconds from 1970 to monotonic time 0. It changes when somebody sets the clock, and across a
+ * suspend. Returns `old` if the difference to it is, or may be, below a millisecond, so that times of
+ * events do not jump back and forth. */
 uint64_t clock_wall_offset(uint64_t old);
 
-/* Returns the seconds of processor time that this process has used. The time of a busy machine, or
- * of a stop by Ctrl-Z, does not count. This is a system call, too dear for every step. */
+/* Returns the seconds of processor time that this process has used. Time does not count while other
+ * processes run, or while this one is stopped by Ctrl-Z. This is a system call, too expensive for
+ * every step. */
 static inline double clock_used(void)
 {
 	return (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
@@ -35,7 +36,7 @@ static inline double clock_used(void)
 
 /* A bound on the work for one file, in processor time. */
 struct deadline {
-	double at; /* as clock_used() counts */
+	double at; /* in seconds, as clock_used() returns them */
 };
 
 static inline struct deadline deadline_in(double seconds)
@@ -43,7 +44,7 @@ static inline struct deadline deadline_in(double seconds)
 	return (struct deadline){.at = clock_used() + seconds};
 }
 
-/* Tells whether the time is over. A system call: not for every step. */
+/* Tells whether the time is over. This is a system call, too expensive for every step. */
 static inline bool deadline_passed(const struct deadline *deadline)
 {
 	return clock_used() >= deadline->at;

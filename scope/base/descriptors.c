@@ -11,7 +11,7 @@ void descriptors_raise(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit); /* where it fails, the old limit holds */
+	setrlimit(RLIMIT_NOFILE, &limit); /* if it fails, the old limit stays */
 }
 
 struct error *descriptors_check(unsigned need)

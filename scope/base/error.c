@@ -14,7 +14,8 @@ struct error *error_nomem(void)
 	return &out_of_memory;
 }
 
-/* Object and text in one allocation: head, then "text: tail". */
+/* Makes an error whose object and text are one allocation. The text is the formatted one, then ":
+ * tail" if there is a tail. */
 PRINTF_LIKE(3, 0)
 static struct error *error_make(enum error_code code, const char *tail, const char *format,
 				va_list args)

@@ -1,8 +1,9 @@
-/* The one error object of the scope. A function that can fail returns `struct error *`; NULL is
- * success. The code is the exit code the tool ends with; the text is one line: what, why, what to
- * do. Nothing below cmd/ prints: errors travel up.
+/* The error object of the scope. A function that can fail returns `struct error *`, which is NULL
+ * on success. The code is the exit code of the tool. The text is one line that says what failed,
+ * why, and what to do. Nothing below cmd/ prints; errors are returned to the caller.
  *
- * Ownership: whoever receives a non-NULL error frees it with error_free() or hands it on.
+ * The receiver of an error owns it. It frees the error with error_free(), or returns it to its
+ * caller.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
@@ -16,7 +17,7 @@ enum error_code {
 
 struct error {
 	enum error_code code;
-	const char *text; /* one line, no newline, no "tophash:" in front */
+	const char *text; /* one line, without newline and without "tophash:" */
 };
 
 /* Makes an error. Never returns NULL. When memory is out, it returns the error of error_nomem(). */
@@ -35,7 +36,7 @@ struct error *error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE
 void error_free(struct error *err); /* NULL is legal */
 CLEANUP_FUNC(struct error, error_free)
 
-/* Hands an error on to the caller: `try(image_open(...));` */
+/* Returns an error of the expression to the caller: `try(image_open(...));` */
 #define try(expression)                                \
 	do {                                           \
 		struct error *try_err_ = (expression); \

@@ -17,7 +17,7 @@ int file_open_regular(const char *path)
 		errno = EINVAL;
 		return -1;
 	}
-	/* The name may belong to another file by now. The link in /proc leads to the file that was
+	/* Another file may have the name by now. The link in /proc leads to the file that was
 	 * checked. */
 	snprintf(same, sizeof(same), "/proc/self/fd/%d", place);
 	return open(same, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -1,11 +1,11 @@
-/* Opening files whose names come from a program, or from its file.
+/* Opens files whose names come from a program, or from its file.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
-/* Opens a regular file for reading, without waiting for anybody and without touching what is not
- * regular: opening a FIFO waits, and opening a device may act on it. Returns the descriptor, which is
- * the caller's to close, or -1 with errno set (EINVAL: it is no regular file). */
+/* Opens a regular file for reading. Never blocks, and opens nothing but a regular file: opening a
+ * FIFO would block, and opening a device may have effects. The caller closes the descriptor.
+ * Returns -1 with errno set on failure (EINVAL: not a regular file). */
 int file_open_regular(const char *path);
 
 /* Opens a file that the user names, for reading. Does not wait: the path may lead to a pipe that nobody

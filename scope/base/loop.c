@@ -7,7 +7,7 @@
 #include <sys/signalfd.h>
 
 struct watched {
-	int fd; /* -1: forgotten */
+	int fd; /* -1 when forgotten */
 	short events;
 	struct error *(*ready)(void *ctx, short revents);
 	void *ctx;
@@ -23,7 +23,7 @@ struct loop {
 	VEC(struct watched) watched;
 	VEC(struct timer) timers;
 	VEC(struct pollfd) polled; /* [0] is signal_fd, [i + 1] is watched.data[i] */
-	int signal_fd;		   /* -1: no signal is caught */
+	int signal_fd;		   /* -1 while no signal is caught */
 	struct error *(*caught)(void *ctx, int signal);
 	void *caught_ctx;
 	bool quit;
@@ -52,7 +52,7 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
-/* ---- what hangs on the loop ---- */
+/* ---- descriptors, timers, signals ---- */
 
 struct error *loop_watch(struct loop *loop, int fd, short events,
 			 struct error *(*ready)(void *ctx, short revents), void *ctx)
@@ -62,7 +62,7 @@ struct error *loop_watch(struct loop *loop, int fd, short events,
 	return vec_push(&loop->watched, watched) ? NULL : error_nomem();
 }
 
-/* The entry stays: a callback may be going through the list. */
+/* Marks the entry only, because a callback may be going through the list. */
 void loop_forget(struct loop *loop, int fd)
 {
 	vec_each(watched, &loop->watched)
@@ -126,7 +126,8 @@ static bool fill_polled(struct loop *loop)
 	return true;
 }
 
-/* Returns the milliseconds until the next timer is due, rounded up; -1: there is none. */
+/* Returns the milliseconds until the next timer is due, rounded up. Returns -1 when there is no
+ * timer. */
 static int wait_ms(const struct loop *loop)
 {
 	uint64_t now = now_ns(), first = UINT64_MAX;
@@ -175,7 +176,7 @@ static struct error *turn(struct loop *loop)
 
 	if (!fill_polled(loop))
 		return error_nomem();
-	/* On EINTR the results are of no use; they are those of a turn in which nothing came. */
+	/* After an error (EINTR), revents are undefined. The turn then sees no events. */
 	if (poll(loop->polled.data, loop->polled.len, wait_ms(loop)) < 0)
 		for (size_t i = 0; i < loop->polled.len; i++)
 			loop->polled.data[i].revents = 0;

@@ -1,19 +1,19 @@
-/* Memory that is read by address. The code that reads types, keys or maps need not know where the
- * bytes come from. They may be those of a running process, of a core file, or of a test.
+/* Memory that is read by address. Code that reads types, keys or maps need not know where the bytes
+ * come from: a running process, a core file, or a test.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
-/* {0} is a memory in which no byte can be read. */
+/* {0} is memory in which no byte can be read. */
 struct memory {
 	void *ctx;
-	/* Copies `size` bytes from addr on and returns how many it could copy from the start. If
-	 * those are fewer, the byte at addr + that number cannot be read. */
+	/* Copies `size` bytes from addr on. Returns how many it could copy from the start. If it
+	 * returns fewer than size, the byte after those cannot be read. */
 	size_t (*read)(void *ctx, uint64_t addr, void *to, size_t size);
 };
 
-/* Copies `size` bytes from addr on. Returns false unless all of them could be read; the bytes at
- * `to` are undefined then. */
+/* Copies `size` bytes from addr on. Returns false unless all of them could be read. The bytes at
+ * `to` are then undefined. */
 static inline bool memory_read(const struct memory *memory, uint64_t addr, void *to, size_t size)
 {
 	return memory->read && memory->read(memory->ctx, addr, to, size) == size;

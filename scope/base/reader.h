@@ -1,6 +1,6 @@
 /* A cursor over foreign bytes. Each read is checked against the end. The first read beyond the end
  * makes the cursor `bad`, and every later read returns 0. A parser therefore reads a whole record
- * and asks once: if (reader.bad) ...
+ * and checks once: if (reader.bad) ...
  *
  * All integers are little-endian, as on both machines whose programs are read (x86-64, arm64).
  */
@@ -22,8 +22,8 @@ static inline struct reader reader_over(const void *bytes, size_t size)
 	return (struct reader){.pos = pos, .end = size ? pos + size : pos};
 }
 
-/* Reads `size` bytes. Returns a borrowed pointer to them. Returns NULL and sets bad when there are
- * fewer. */
+/* Reads `size` bytes. Returns a borrowed pointer to them. If fewer are left, sets bad and returns
+ * NULL. */
 static inline const void *reader_bytes(struct reader *r, size_t size)
 {
 	const uint8_t *at = r->pos;
@@ -61,8 +61,8 @@ static inline void reader_skip(struct reader *r, size_t size)
  * `bits` value bits (32 or 64). */
 uint64_t reader_uvarint(struct reader *r, unsigned bits);
 
-/* Reads a NUL-terminated string. Returns a borrowed pointer to it. Returns NULL and sets bad when
- * it does not end inside the range. */
+/* Reads a NUL-terminated string. Returns a borrowed pointer to it. If the string does not end
+ * inside the range, sets bad and returns NULL. */
 const char *reader_cstr(struct reader *r);
 
 #endif

@@ -1,4 +1,4 @@
-/* Binary search, for every sorted array.
+/* Binary search in a sorted array.
  */
 #ifndef BASE_SEARCH_H
 #define BASE_SEARCH_H

@@ -1,11 +1,11 @@
-/* The tables of the scope are maps of the library, through its public header; this is the commonest:
- * from a 64-bit key to a 32-bit value, mostly an index into a vector.
+/* The scope's tables are maps of the library, used through its public header. This is the most
+ * common one. It maps a 64-bit key to a 32-bit value, which is usually an index into a vector.
  *
- *	struct table t = {0};
- *	if (table_put(&t, key, index) < 0)
- *		return error_nomem();
- *	uint32_t *found = table_find(&t, key);
- *	table_fini(&t);
+ * 	struct table t = {0};
+ * 	if (table_put(&t, key, index) < 0)
+ * 		return error_nomem();
+ * 	uint32_t *found = table_find(&t, key);
+ * 	table_fini(&t);
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H

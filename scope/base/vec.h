@@ -1,4 +1,5 @@
-/* A typed vector: VEC(struct foo) foos = {0};  vec_push(&foos, foo) -> false when memory is out.
+/* A typed vector: VEC(struct foo) foos = {0};  vec_push(&foos, foo) returns false when memory is
+ * out.
  *
  *     vec_each (p, &foos) { ... p is struct foo * ... }
  */
@@ -12,7 +13,8 @@
 		size_t cap; \
 	}
 
-/* Grows *data (element size `size`) to hold at least `want`; false when memory is out. */
+/* Grows *data, whose elements have `size` bytes, to hold at least `want` of them. Returns false
+ * when memory is out. */
 bool vec_grow(void **data, size_t *cap, size_t want, size_t size);
 
 #define vec_reserve(vec, want)   \

@@ -1,6 +1,6 @@
 #include "base/text/text.h"
 
-#define ROOM_LEAST 20 /* columns behind an indent; a line is rather too long than unreadable */
+#define ROOM_LEAST 20 /* columns after an indent, even if the line is then too long */
 
 size_t text_fit(const char *text, size_t len, size_t columns, size_t *ret_columns)
 {
@@ -54,7 +54,7 @@ void text_tail(struct buf *to, const char *text, size_t len, size_t columns)
 		return;
 	}
 	skip = text_fit(text, len, all - columns + 1, &skipped);
-	if (all - skipped > columns - 1) /* a wide rune stands on the border */
+	if (all - skipped > columns - 1) /* a wide rune crosses the border */
 		skip += text_fit(text + skip, len - skip, 2, &skipped);
 	buf_str(to, "…");
 	buf_put(to, text + skip, len - skip);
@@ -74,7 +74,7 @@ void text_wrap_indented(struct buf *to, const struct buf *text, size_t indent, s
 
 		if (space && space > at)
 			len = (size_t)(space - at);
-		if (!len) /* a rune that is wider than the line */
+		if (!len) /* a rune wider than the line */
 			len = (size_t)(end - at);
 		buf_pad(to, ' ', indent);
 		buf_put(to, at, len);

@@ -1,5 +1,5 @@
-/* Safe text in a given number of terminal columns. TEXT_UNLIMITED columns are never reached: nothing
- * is cut and nothing wrapped.
+/* Fits safe text into a number of terminal columns. With TEXT_UNLIMITED columns nothing is cut and
+ * nothing is wrapped.
  */
 #ifndef BASE_TEXT_FIT_H
 #define BASE_TEXT_FIT_H
@@ -8,13 +8,16 @@
 
 #define TEXT_UNLIMITED SIZE_MAX
 
-/* Returns how many bytes of safe text fit into `columns`; *ret_columns: the columns they take. */
+/* Returns how many bytes of safe text fit into `columns`. *ret_columns is the number of columns
+ * that they take. */
 size_t text_fit(const char *text, size_t len, size_t columns, size_t *ret_columns);
 /* Returns the columns of the safe text from byte `from` to the end. */
 size_t text_columns(const struct buf *text, size_t from);
-/* Cuts the safe text from byte `from` on to `columns` (at least 1), with "…" for what went. */
+/* Cuts the safe text from byte `from` on to `columns` (at least 1). "…" takes the place of the part
+ * that is cut. */
 void text_cut(struct buf *text, size_t from, size_t columns);
-/* Appends safe text, cut at its beginning to `columns` (at least 1): the end of a path matters. */
+/* Appends safe text, cut at its beginning to `columns` (at least 1). It is for paths, whose end
+ * matters most. */
 void text_tail(struct buf *to, const char *text, size_t len, size_t columns);
 /* Appends safe text and a newline, broken at spaces into lines of at most `columns`. A word that is
  * wider than a line is broken, not cut. */

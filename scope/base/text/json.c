@@ -3,7 +3,7 @@
 #include <math.h>
 #include <time.h>
 
-#define EXPONENT_FROM 21 /* as encoding/json */
+#define EXPONENT_FROM 21 /* as encoding/json does */
 #define NS_PER_S      1000000000ull
 
 void json_name_of(struct buf *to, const char *name)
@@ -36,7 +36,7 @@ static void put_escape(struct buf *to, uint32_t rune)
 		buf_char(to, letters[rune - 0x08]);
 	} else if (rune < 0x10000) {
 		put_utf16(to, rune);
-	} else { /* a pair of surrogates, RFC 8259 section 7 */
+	} else { /* a surrogate pair, RFC 8259 section 7 */
 		put_utf16(to, 0xd800 + ((rune - 0x10000) >> 10));
 		put_utf16(to, 0xdc00 + ((rune - 0x10000) & 0x3ff));
 	}
@@ -160,13 +160,13 @@ void json_put_ns(struct buf *to, uint64_t ns)
 
 void json_put_float(struct buf *to, double f, bool narrow)
 {
-	bool quoted = !(fabs(f) <= (double)JSON_EXACT_MAX); /* NaN too */
+	bool quoted = !(fabs(f) <= (double)JSON_EXACT_MAX); /* also for NaN */
 
 	if (quoted)
 		buf_char(to, '"');
 	text_float(to, f, narrow, EXPONENT_FROM);
 	if (f == 0 && signbit(f))
-		json_literal(to, ".0"); /* many would read "-0" as the integer 0 */
+		json_literal(to, ".0"); /* many readers take "-0" for the integer 0 */
 	if (quoted)
 		buf_char(to, '"');
 }

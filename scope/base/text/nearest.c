@@ -1,6 +1,6 @@
 #include "base/text/text.h"
 
-/* Longer words are no mistyped options. */
+/* A longer word is not a mistyped option. */
 #define WORD_MAX 48
 
 unsigned nearest_limit(size_t len)
@@ -19,8 +19,8 @@ static unsigned least(unsigned a, unsigned b)
 }
 
 /* Computes the distance of Damerau and Levenshtein in which a swapped pair is not edited again
- * ("optimal string alignment"). The table has one row for each byte of `a`. Only a row and the two
- * before it are kept. */
+ * ("optimal string alignment"). Its table has one row for each byte of `a`. Only the current row
+ * and the two before it are kept. */
 unsigned nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len, unsigned limit)
 {
 	unsigned rows[3][WORD_MAX + 1];
@@ -47,7 +47,8 @@ unsigned nearest_distance(const char *a, size_t a_len, const char *b, size_t b_l
 	return least(old[b_len], limit + 1);
 }
 
-/* "func" is meant for "function", and "address" for "addr". */
+/* Tells whether one word is the beginning of the other: "func" for "function", "address" for
+ * "addr". */
 static bool is_beginning(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	size_t len = a_len < b_len ? a_len : b_len;

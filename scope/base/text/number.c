@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#define DIGITS_MAX 17 /* enough to tell any two float64 apart */
+#define DIGITS_MAX 17 /* enough to distinguish any two float64 */
 
-/* A positive finite number, d.ddd × 10^exponent. */
+/* A positive finite number: d.ddd × 10^exponent. */
 struct decimal {
 	char digits[DIGITS_MAX + 1];
 	size_t n;
@@ -15,8 +15,8 @@ struct decimal {
 /* Finds the fewest digits that read back as f. */
 static void decimal_of(double f, bool narrow, struct decimal *ret)
 {
-	/* All decimals of 6 digits survive a float32, those of 15 a float64. Fewer need not be
-	 * tried, except among the subnormals, which have less precision. */
+	/* Every decimal of 6 digits survives a float32, and one of 15 digits a float64. Fewer
+	 * digits need not be tried, except for subnormals, which are less precise. */
 	bool subnormal = f < (narrow ? 0x1p-126 : 0x1p-1022);
 	int precision = subnormal ? 1 : narrow ? 6 : 15;
 	char text[48];

@@ -4,10 +4,10 @@ struct rune_range {
 	uint32_t first, last;
 };
 
-/* The runes that strconv.IsPrint refuses (controls, format characters, separators but the ASCII
- * space, surrogates, private use), and Unicode's Default_Ignorable_Code_Point: fillers, joiners and
- * variation selectors, which take no column. Unassigned code points are left out on purpose: which
- * ones are unassigned changes with every Unicode release. */
+/* Invisible runes. These are the runes that strconv.IsPrint refuses (controls, format characters,
+ * separators except the ASCII space, surrogates, private use), and Unicode's
+ * Default_Ignorable_Code_Point (fillers, joiners and variation selectors, which take no column).
+ * Unassigned code points are left out on purpose, because every Unicode release assigns some. */
 static const struct rune_range invisible[] = {
 	{0x0, 0x1f},	    {0x7f, 0xa0},	{0xad, 0xad},	     {0x34f, 0x34f},
 	{0x600, 0x605},	    {0x61c, 0x61c},	{0x6dd, 0x6dd},	     {0x70f, 0x70f},
@@ -20,8 +20,8 @@ static const struct rune_range invisible[] = {
 	{0x1fffe, 0x1ffff}, {0x2fffe, 0x2ffff}, {0x323b0, 0x10ffff},
 };
 
-/* Runes that take two columns. The ranges are rather too wide than too narrow: a line that is a
- * column short is better than one that wraps. */
+/* Runes that take two columns. The ranges are too wide rather than too narrow, because a line that
+ * is a column short is better than one that wraps. */
 static const struct rune_range wide[] = {
 	{0x1100, 0x115f},   {0x231a, 0x232a},	{0x23e9, 0x23f3},   {0x25fd, 0x25fe},
 	{0x2614, 0x27bf},   {0x2b1b, 0x2b55},	{0x2e80, 0x303e},   {0x3041, 0xa4c6},
@@ -56,8 +56,8 @@ bool rune_is_visible(uint32_t rune)
 
 #define EACH(byte) ((byte)*0x0101010101010101ull)
 
-/* Returns a word that is 0 when all eight bytes are plain. A byte's top bit is set where (x - c) borrows
- * below c. */
+/* Returns a word that is 0 if all eight bytes are plain. (x - c) borrows, which sets the top bit of
+ * a byte, if x is below c. */
 static inline uint64_t special_bytes(uint64_t word)
 {
 	uint64_t quote = word ^ EACH('"'), backslash = word ^ EACH('\\'), del = word ^ EACH(0x7f);
@@ -67,7 +67,8 @@ static inline uint64_t special_bytes(uint64_t word)
 	       EACH(0x80);
 }
 
-/* Returns a word with 1 to 7 bytes in it, some of them twice, and blanks. */
+/* Returns a word that holds the 1 to 7 bytes. Some of them occur twice, and blanks fill the
+ * rest. */
 static inline uint64_t word_of(const char *bytes, size_t len)
 {
 	uint32_t first, last;

@@ -1,4 +1,4 @@
-/* Colours: SGR sequences, which terminals understand.
+/* Colours as SGR sequences, which terminals understand.
  */
 #ifndef BASE_TEXT_STYLE_H
 #define BASE_TEXT_STYLE_H
@@ -13,7 +13,7 @@
 #define SGR_MAGENTA "\033[35m"
 #define SGR_CYAN    "\033[36m"
 
-/* Begins a colour, and ends it. Nothing is appended when colours are off or sgr is SGR_NONE. */
+/* Begin a colour, and end it. They append nothing when colours are off or sgr is SGR_NONE. */
 static inline void text_sgr(struct buf *to, bool color, const char *sgr)
 {
 	if (color && *sgr)

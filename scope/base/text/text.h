@@ -1,5 +1,5 @@
-/* text: bytes that anybody may have made, written for a terminal or as JSON. The one place that
- * knows escaping, widths, colours and the syntax of JSON.
+/* text: writes bytes from any source for a terminal or as JSON. Only this room knows escaping,
+ * widths, colours and the syntax of JSON.
  *
  *   rune.h    UTF-8, and which runes a reader cannot see
  *   safe.h    text in which nothing acts on a terminal
@@ -8,7 +8,7 @@
  *   number.h  floats and tenths as decimals
  *   json.h    JSON, appended piece by piece
  *   glob.h    shell patterns of the command line
- *   nearest.h the word that was meant
+ *   nearest.h finds the word that a misspelt one was meant to be
  */
 #ifndef BASE_TEXT_TEXT_H
 #define BASE_TEXT_TEXT_H

@@ -1,16 +1,17 @@
-/* The load bias of a file: how far the kernel or the dynamic linker has moved it. */
+/* Computes the load bias of a file, which is how far the kernel or the dynamic linker has moved
+ * it. */
 #include "live/process/process.h"
 
-enum { PAGE = 4096 }; /* the smallest there is; larger pages are multiples of it */
+enum { PAGE = 4096 }; /* the smallest page size; larger ones are multiples of it */
 
-/* The file is known by its inode number alone. Overlay and btrfs show another device number in
- * /proc/PID/maps than fstat() does. */
+/* Identifies the file by its inode number only. On overlay and btrfs, /proc/PID/maps shows another
+ * device number than fstat(). */
 bool bias_of_mapped(const struct mappings *mappings, int exe, uint64_t offset, uint64_t addr,
 		    uint64_t *ret)
 {
 	struct stat st;
 
-	if (fstat(exe, &st) < 0) /* inode 0 would be that of anonymous memory */
+	if (fstat(exe, &st) < 0) /* without this check, inode 0 would match anonymous memory */
 		return false;
 	vec_each(mapping, &mappings->list)
 		if (mapping->executable && mapping->inode == st.st_ino &&

@@ -1,4 +1,4 @@
-/* /proc/PID/maps: what is mapped where, and the files behind it. */
+/* Reads /proc/PID/maps, and opens the files of mappings. */
 #include "live/process/process.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 enum {
 	LINES_MAX = 1 << 20, /* vm.max_map_count is 65530 unless raised */
-	VDSO_MAX = 1 << 16,  /* bytes; two pages here */
+	VDSO_MAX = 1 << 16,  /* bytes; the vDSO has two pages here */
 };
 
 static struct error *maps_failed(pid_t pid, int errnum)
@@ -21,8 +21,8 @@ static struct error *maps_failed(pid_t pid, int errnum)
 	return error_errno(ERROR_TARGET, errnum, "cannot see what process %d has mapped", (int)pid);
 }
 
-/* Reads the whole text before a line of it is parsed. The kernel hands it out in pages, and what is
- * mapped may change between two. */
+/* Reads the whole text before any line is parsed. The kernel returns it in pages, and the mappings
+ * may change between two of them. */
 static struct error *read_text(pid_t pid, struct buf *to)
 {
 	char path[64];
@@ -47,8 +47,8 @@ static struct error *read_text(pid_t pid, struct buf *to)
 	return to->bad ? error_nomem() : NULL;
 }
 
-/* Parses a line: "start-end perms offset major:minor inode      path". Returns false for any
- * other. */
+/* Parses a line: "start-end perms offset major:minor inode      path". Returns false for any other
+ * line. */
 static bool parse_line(char *line, struct mapping *ret)
 {
 	static const char deleted[] = " (deleted)";
@@ -142,7 +142,8 @@ int mapping_open(struct target *target, const struct mapping *mapping)
 		return copy_vdso(target, mapping);
 	if (!mapping->inode)
 		return -1;
-	/* By inode, not by device: overlay and btrfs show another device number. */
+	/* The file is compared by inode only, because overlay and btrfs show another device
+	 * number. */
 	if (target->exe >= 0 && fstat(target->exe, &st) == 0 && st.st_ino == mapping->inode)
 		return fcntl(target->exe, F_DUPFD_CLOEXEC, 3);
 	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)target->pid, mapping->path);

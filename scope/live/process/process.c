@@ -13,7 +13,7 @@
 
 struct process {
 	struct target target;
-	int pidfd; /* readable once the process has ended; -1: it had ended when we came */
+	int pidfd; /* readable once the process has ended; -1 if it ended before it was opened */
 };
 
 static const struct target_ops process_ops;
@@ -64,7 +64,8 @@ static struct error *pidfd_failed(pid_t pid, int errnum)
 {
 	char path[64];
 
-	/* A thread's id, not a process's: EINVAL, from Linux 6.15 on ENOENT. */
+	/* The id is that of a thread, not of a process. pidfd_open() then fails with EINVAL, and
+	 * with ENOENT from Linux 6.15 on. */
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if ((errnum == EINVAL || errnum == ENOENT) && access(path, F_OK) == 0)
 		return error_new(ERROR_TARGET,
@@ -74,8 +75,8 @@ static struct error *pidfd_failed(pid_t pid, int errnum)
 	return open_failed(pid, errnum);
 }
 
-/* Tells why /proc/PID/exe cannot be read. The pidfd tells a process that runs from one that has
- * ended. */
+/* Makes the error for a /proc/PID/exe that cannot be read. The pidfd tells whether the process
+ * still runs. */
 static struct error *exe_failed(pid_t pid, int pidfd, int errnum)
 {
 	char path[64];
@@ -165,7 +166,7 @@ static void process_close(struct target *target)
 	free(process);
 }
 
-/* ---- what it executes ---- */
+/* ---- its executable ---- */
 
 static bool process_exe(struct target *target, struct stat *ret)
 {
@@ -175,8 +176,8 @@ static bool process_exe(struct target *target, struct stat *ret)
 	return stat(path, ret) == 0;
 }
 
-/* Hashes the auxiliary vector. It holds the addresses of the stack, the vDSO and the program, and
- * each exec chooses them anew at random. */
+/* Hashes the auxiliary vector. It holds the addresses of the stack, the vDSO and the program, which
+ * each exec chooses at random. */
 static bool process_image_id(struct target *target, uint64_t *ret)
 {
 	uint64_t words[128], id = 0;
@@ -229,8 +230,8 @@ void target_drop_exe(struct target *target)
 
 /* ---- its memory ---- */
 
-/* Reads memory of the process whose pid is `ctx`. The kernel copies page by page and returns how
- * far it came. */
+/* Reads memory of the process whose pid is `ctx`. The kernel copies page by page, and returns how
+ * much it copied. */
 static size_t read_memory(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	struct iovec local = {.iov_base = to, .iov_len = size};
@@ -257,8 +258,8 @@ static struct error *process_mappings(struct target *target, struct mappings *re
 
 /* ---- its end ---- */
 
-/* include/uapi/linux/pidfd.h, Linux 6.13 (PIDFD_GET_INFO) and 6.15 (PIDFD_INFO_EXIT); not in the
- * headers we build with. */
+/* include/uapi/linux/pidfd.h of Linux 6.13 (PIDFD_GET_INFO) and 6.15 (PIDFD_INFO_EXIT). The headers
+ * of the build lack both. */
 struct pidfd_info_v1 {
 	uint64_t mask;
 	uint64_t cgroupid;
@@ -280,8 +281,8 @@ static enum target_end decode_status(int wait_status, int *ret_status)
 	return TARGET_EXITED;
 }
 
-/* Reads a stat file of /proc, "pid (comm) state ...", and returns what follows "pid (comm) ", or
- * NULL. comm may hold anything, a ')' too. */
+/* Reads a stat file of /proc, "pid (comm) state ...". Returns the text after "pid (comm) ", or
+ * NULL. comm may contain any byte, even ')'. */
 static const char *read_stat(const char *path, char *text, size_t size)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -295,7 +296,7 @@ static const char *read_stat(const char *path, char *text, size_t size)
 	return at && at[1] == ' ' && at[2] ? at + 2 : NULL;
 }
 
-/* Reads the wait status of a zombie. It is the 52nd and last field of its stat file. */
+/* Reads the wait status of a zombie, which is the 52nd and last field of its stat file. */
 static bool zombie_status(pid_t pid, int *ret)
 {
 	char path[64], text[1024];
@@ -331,8 +332,9 @@ static enum target_end process_poll(struct target *target, int *ret_status)
 		if (waitpid(target->pid, &status, WNOHANG) == target->pid)
 			return decode_status(status, ret_status);
 	}
-	/* Until its parent reaps it, it is a zombie, whose status /proc shows. After that the pidfd
-	 * tells, and /proc may show another process of the same number. */
+	/* Until its parent reaps it, the process is a zombie, and /proc shows its status. After
+	 * that only the pidfd can tell, because /proc may show another process with the same
+	 * number. */
 	if (!is_reaped(process->pidfd) && zombie_status(target->pid, &status))
 		return decode_status(status, ret_status);
 	if (ioctl(process->pidfd, PIDFD_GET_INFO_IOCTL, &info) == 0 &&
@@ -361,7 +363,7 @@ static struct error *process_threads(struct target *target, struct target_thread
 		snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)target->pid,
 			 (int)thread.tid);
 		state = thread.tid > 0 ? read_stat(path, text, sizeof(text)) : NULL;
-		if (!state) /* ".", or it has ended meanwhile */
+		if (!state) /* ".", or a thread that has ended */
 			continue;
 		thread.state = *state;
 		if (!vec_push(&threads.list, thread)) {

@@ -1,4 +1,4 @@
-/* The processes of a file, by way of /proc. */
+/* Finds the processes of a file through /proc. */
 #include "live/process/process.h"
 
 #include <dirent.h>

@@ -50,8 +50,8 @@ struct error *spawn_find(const char *name, char **ret)
 	return error_new(ERROR_TARGET, "cannot start %s: not found in PATH", name);
 }
 
-/* Runs in the child: waits until it is told to go, then becomes the command. The command gets the
- * signal dispositions and the mask that a shell would give it. */
+/* Runs in the child. Waits until it is told to go, then executes the command. The command gets the
+ * signal dispositions and the signal mask that a shell would give it. */
 static void child(int go, int failed, const char *path, char *const argv[])
 {
 	char word = 0;
