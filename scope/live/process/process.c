@@ -64,8 +64,8 @@ static struct error *pidfd_failed(pid_t pid, int errnum)
 {
 	char path[64];
 
-	/* The id is that of a thread, not of a process. pidfd_open() then fails with EINVAL, and
-	 * with ENOENT from Linux 6.15 on. */
+	/* The id is that of a thread, not of a process. Opening it fails with EINVAL, and with
+	 * ENOENT from Linux 6.15 on. */
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if ((errnum == EINVAL || errnum == ENOENT) && access(path, F_OK) == 0)
 		return error_new(ERROR_TARGET,

@@ -1,13 +1,13 @@
 #include "read/place/placer.h"
 
-/* A function whose arguments are taken from the registers, at its beginning. */
+/* A function that is probed at its beginning, where its arguments are in registers. */
 struct entry_spec {
 	const char *func;
 	enum spot_role role;
 	enum go_key_pass key;
 	bool map_first;	    /* (map, type, ...) instead of (type, map, ...) */
-	unsigned arguments; /* registers that must still hold them */
-	bool thin;	    /* may do nothing but call another that has a spot */
+	unsigned arguments; /* argument registers that must be unchanged at the spot */
+	bool thin;	    /* its code may only call another function that has a spot */
 };
 
 static const struct entry_spec panic_entries[] = {
@@ -21,8 +21,9 @@ static const struct entry_spec start_entry = {"runtime.main", SPOT_START, GO_PAS
 static const struct entry_spec begin_entry = {"runtime.main", SPOT_BEGIN, GO_PASS_NONE, 0, 0,
 					      false};
 
-/* Returns the first emulated instruction after the frame pointer is set, on the straight line from the
- * entry, with the first `arguments` argument registers untouched; NULL: there is none. */
+/* Returns the first emulated instruction after the frame pointer is set, on the straight line from
+ * the entry. The first `arguments` argument registers must be unchanged there. Returns NULL when
+ * there is none. */
 static const struct code_insn *insn_after_frame(const struct machine_ops *machine,
 						const struct code *code, unsigned arguments)
 {
@@ -57,8 +58,8 @@ static struct error *place_exits(const struct placer *placer, const struct gopcl
 	return NULL;
 }
 
-/* Tells whether the function only calls another function that is probed. It needs no spot of its
- * own then. When the other function was inlined, there is no call. */
+/* Tells whether the function only calls another function that is probed. It then needs no spot. If
+ * the other function was inlined, there is no such call. */
 static bool only_calls(const struct placer *placer, const struct entry_spec *spec,
 		       const struct code *code)
 {
@@ -110,7 +111,7 @@ static struct error *place_entry(const struct placer *placer, const struct entry
 	return err;
 }
 
-/* An entry of the runtime as a function whose arguments are taken at its beginning. */
+/* Returns the spec of an entry of the runtime. */
 static struct entry_spec spec_of(const struct go_entry *entry, enum spot_role role)
 {
 	unsigned last = entry->type_arg > entry->map_arg ? entry->type_arg : entry->map_arg;
@@ -127,7 +128,7 @@ static struct entry_spec spec_of(const struct go_entry *entry, enum spot_role ro
 	};
 }
 
-/* Places the spots of all entries of one kind; each gets a number of its own. */
+/* Places the spots of all entries of one kind. Each gets its own number. */
 static struct error *place_kind(const struct placer *placer, enum go_entry_kind kind,
 				enum spot_role role)
 {
@@ -152,8 +153,8 @@ struct error *entry_place_clears(const struct placer *placer)
 	return place_kind(placer, GO_ENTRY_CLEAR, SPOT_CLEAR);
 }
 
-/* On Swiss maps the fast entries return early when the map is empty, and therefore they have spots as
- * well as (*Map).Delete. Their call of it is nested, and is ignored. */
+/* Places the spots for misses. On Swiss maps the fast entries return early if the map is empty.
+ * They therefore have spots, as (*Map).Delete has. Their call of it is nested, and is ignored. */
 struct error *entry_place_misses(const struct placer *placer)
 {
 	try(place_kind(placer, GO_ENTRY_DELETE, SPOT_ENTRY));

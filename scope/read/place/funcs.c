@@ -41,8 +41,8 @@ bool placer_has_func(const struct placer *placer, const char *name)
 	return placer_func(placer, name).entry != 0;
 }
 
-/* The runtime's functions have a few hundred bytes. A corrupt table must not make us decode the whole
- * program. */
+/* The runtime's functions have a few hundred bytes. The limit keeps a corrupt table from causing a
+ * decode of the whole program. */
 #define FUNC_SIZE_MAX (64u << 10)
 
 struct error *placer_decode(const struct placer *placer, const char *name,

@@ -1,7 +1,8 @@
 #include "read/place/placer.h"
 
-/* runtime/mgc.go, setGCPhase(x): atomic.Store(&gcphase, x), which is an exchange, is inlined into these
- * functions and their closures. It runs with the world stopped, for mark, marktermination and off. */
+/* The functions that may change the GC phase. setGCPhase(x) in runtime/mgc.go is
+ * atomic.Store(&gcphase, x), an exchange instruction, which is inlined into these functions and
+ * their closures. It runs with the world stopped, for mark, marktermination and off. */
 static const char *const gc_funcs[] = {
 	"runtime.setGCPhase",
 	"runtime.gcStart",
@@ -20,9 +21,9 @@ static const char *const gc_funcs[] = {
 	"runtime.gcMarkTermination.func4",
 };
 
-/* runtime.gcphase has no entry in the function table. runtime.gcMark begins, in every release from
- * 1.19 to 1.27 (mgc.go), with: if gcphase != _GCmarktermination { throw(...) }, a compare of a
- * global word with 2. */
+/* Finds runtime.gcphase, which has no entry in the function table. In every release from 1.19 to
+ * 1.27, runtime.gcMark (mgc.go) begins with: if gcphase != _GCmarktermination { throw(...) }. This
+ * compares a global word with 2. */
 struct error *gc_find_phase(const struct placer *placer)
 {
 	struct gopcln_func func;
@@ -39,10 +40,10 @@ struct error *gc_find_phase(const struct placer *placer)
 	return NULL;
 }
 
-/* How many exchanges there must be. With fewer, some change would go unseen. */
+/* The number of exchanges that a program must have. With fewer, some change would not be seen. */
 #define GC_CHANGES 3
 
-/* Are these two instructions lea gcphase, reg; xchg x, (reg)? */
+/* Tells whether two instructions are lea gcphase, reg; xchg x, (reg). */
 static bool changes_gcphase(const struct code_insn *insn, uint64_t gcphase)
 {
 	return insn[0].op == CODE_ADDRESS && insn[0].target == gcphase &&

@@ -1,4 +1,4 @@
-/* What the files of this room share. */
+/* The search for spots, as the files of this room share it. */
 #ifndef READ_PLACE_PLACER_H
 #define READ_PLACE_PLACER_H
 
@@ -14,10 +14,10 @@ struct placer {
 	const struct placement_options *options;
 	struct placements *found;
 	uint8_t layout;	      /* of the program's maps, as one bit: GO_IN_CLASSIC or GO_IN_SWISS */
-	bool met[GO_ENTRIES]; /* entries that decrement the count: a spot was found in each copy */
+	bool met[GO_ENTRIES]; /* entries that decrement the count, of which every copy got a spot */
 	bool deletes;	      /* the program has a function that deletes */
 	/* Every function that is asked for. They are found in one pass over the program's names,
-	 * because each pass over those of a big program takes milliseconds. */
+	 * because a pass takes milliseconds in a big program. */
 	const char *names[FUNCS_MAX];
 	struct gopcln_func funcs[FUNCS_MAX];
 	size_t nfuncs;
@@ -25,25 +25,26 @@ struct placer {
 
 /* ---- funcs.c ---- */
 
-/* Asks for the entries of the runtime; must be called first. */
+/* Asks for the entries of the runtime. Must be called first. */
 void placer_add_go_entries(struct placer *placer);
-/* Asks for a function, before placer_find_funcs(). name must live as long as the placer. */
+/* Asks for a function. Must be called before placer_find_funcs(). `name` must live as long as the
+ * placer. */
 void placer_add_name(struct placer *placer, const char *name);
 /* Finds every function that was asked for. */
 void placer_find_funcs(struct placer *placer);
-/* Returns the layout of the program's maps, once the functions were found. */
+/* Returns the layout of the program's maps. Must be called after placer_find_funcs(). */
 enum go_maps placer_maps(const struct placer *placer);
-/* Returns the function of a name; its entry is 0 when the program has none. */
+/* Returns the function of that name. Its entry is 0 when the program has none. */
 struct gopcln_func placer_func(const struct placer *placer, const char *name);
 bool placer_has_func(const struct placer *placer, const char *name);
-/* Decodes a function of the program. *ret is empty when the program has no such function; it is to be
- * given to code_fini(). Errors (ERROR_TARGET): its code lies outside the file. */
+/* Decodes a function of the program. The caller frees *ret with code_fini(). It is empty when the
+ * program has no such function. Errors (ERROR_TARGET): its code lies outside the file. */
 struct error *placer_decode(const struct placer *placer, const char *name,
 			    struct gopcln_func *ret_func, struct code *ret);
-/* Appends a copy of `spot`, in `func` at addr, with a copy of `why`. */
+/* Appends a copy of `spot` for the address addr in `func`, with a copy of `why`. */
 struct error *placer_add_spot(const struct placer *placer, const struct gopcln_func *func,
 			      uint64_t addr, const struct spot *spot, const char *why);
-/* Makes the error for a build of the runtime whose removals cannot be seen in func. */
+/* Makes the error for a build of the runtime in which the removals of `func` cannot be seen. */
 struct error *placer_no_spot(const struct placer *placer, const char *func, const char *why);
 
 /* ---- removal.c ---- */
@@ -61,9 +62,9 @@ struct error *entry_place_begin(const struct placer *placer);
 /* ---- gc.c ---- */
 
 void gc_add_names(struct placer *placer);
-/* Finds runtime.gcphase; found->gcphase stays 0 when that fails. */
+/* Finds runtime.gcphase. found->gcphase stays 0 when that fails. */
 struct error *gc_find_phase(const struct placer *placer);
-/* Places SPOT_GC everywhere, or nowhere. */
+/* Places SPOT_GC at every change of the phase, or nowhere. */
 struct error *gc_place(const struct placer *placer);
 
 #endif

@@ -2,37 +2,37 @@
 
 #include <stdio.h>
 
-/* Every function that deletes is decoded, whatever the layout of the maps. In a build with a profile
- * (PGO) those that decrement the count may be inlined into those that call them, and every place in
- * any of them where the count goes down is a place where elements leave. */
+/* Decodes every function that deletes, whatever the layout of the maps. In a build with a profile
+ * (PGO), the functions that decrement the count may be inlined into their callers. Elements leave
+ * wherever the count is decremented, in any of these functions. */
 
 #define ARGUMENTS  6
 #define SPILLS	   16
-#define NO_SLOT	   INT64_MIN /* no offset of a frame's slot */
+#define NO_SLOT	   INT64_MIN /* no offset of a slot has this value */
 #define TAG_LENGTH 64	     /* the register holds *map, the count */
 #define TAG_LESS   65	     /* the register holds count - 1 */
 
-/* A slot of the frame that an argument was stored into, in bytes from the frame pointer. */
+/* A slot in the frame to which an argument was stored, in bytes from the frame pointer. */
 struct spill {
 	int64_t at;
-	uint8_t tag; /* what it holds now */
+	uint8_t tag; /* of the value in the slot now */
 };
 
-/* What a linear pass over a function knows. A tag says what a register holds: 1 + n for argument
- * n, TAG_LENGTH, TAG_LESS, 0 for anything else. Tags are forgotten where paths join. An argument
- * may be spilled more than once: into its own slot, and into the slot of an inlined function's
- * parameter whose address is taken. */
+/* The knowledge of a linear pass over a function. A tag says what a register holds: 1 + n for
+ * argument n, TAG_LENGTH, TAG_LESS, or 0 for anything else. Tags are forgotten where paths join. An
+ * argument may be spilled more than once: into its own slot, and into the slot of an inlined
+ * function's parameter whose address is taken. */
 struct dataflow {
 	const struct gopcln *tab;
 	const struct machine_ops *machine;
-	uint8_t map; /* argument number of the map */
+	uint8_t map; /* the number of the argument that is the map */
 	uint8_t tag[16];
-	struct spill spills[SPILLS]; /* in the order in which they were first stored into */
+	struct spill spills[SPILLS]; /* in the order of their first store */
 	unsigned nspills;
 };
 
-/* Computes where [rsp + disp] at pc lies, in bytes from the frame pointer. With the frame set up, rbp
- * is one word below the return address: rbp = rsp + delta - 8 (Go 1.19 to 1.27,
+/* Computes the position of [rsp + disp] at pc, in bytes from the frame pointer. When the frame is
+ * set up, rbp points to the word below the return address: rbp = rsp + delta - 8 (Go 1.19 to 1.27,
  * cmd/internal/obj/x86/obj6.go). */
 static bool frame_offset(const struct dataflow *flow, const struct code_insn *insn, int64_t *ret)
 {
@@ -49,7 +49,7 @@ static bool frame_offset(const struct dataflow *flow, const struct code_insn *in
 	return true;
 }
 
-/* Returns the tag of what the slot holds; 0 for a slot without an argument. */
+/* Returns the tag of the value in a slot, or 0 for a slot without an argument. */
 static uint8_t spilled_at(const struct dataflow *flow, int64_t at)
 {
 	for (unsigned i = 0; i < flow->nspills; i++)
@@ -58,8 +58,8 @@ static uint8_t spilled_at(const struct dataflow *flow, int64_t at)
 	return 0;
 }
 
-/* Returns the slot that the argument was spilled into first; with two_words, the first slot whose next
- * word holds the next argument. NO_SLOT: there is none. */
+/* Returns the slot that the argument was spilled into first. With two_words, returns the first such
+ * slot whose next word holds the next argument. Returns NO_SLOT when there is none. */
 static int64_t frame_slot(const struct dataflow *flow, unsigned argument, bool two_words)
 {
 	for (unsigned i = 0; i < flow->nspills; i++) {
@@ -83,7 +83,7 @@ static void flow_store(struct dataflow *flow, const struct code_insn *insn)
 		tag = 0;
 	for (unsigned i = 0; i < flow->nspills; i++) {
 		if (flow->spills[i].at == at) {
-			flow->spills[i].tag = tag; /* 0: the slot got another use */
+			flow->spills[i].tag = tag; /* 0 when the slot is reused for another value */
 			return;
 		}
 	}
@@ -100,7 +100,7 @@ static uint8_t flow_loaded(const struct dataflow *flow, const struct code_insn *
 	return frame_offset(flow, insn, &at) ? spilled_at(flow, at) : 0;
 }
 
-/* Takes one instruction into account. Returns true when it stores count - 1 into the map. */
+/* Updates the dataflow by one instruction. Returns true when that stores count - 1 into the map. */
 static bool flow_step(struct dataflow *flow, const struct code_insn *insn)
 {
 	bool to_map = insn->base < 16 && insn->disp == 0 && flow->tag[insn->base] == flow->map + 1;
@@ -138,7 +138,7 @@ static void flow_init(struct dataflow *flow, const struct placer *placer, uint8_
 	}
 }
 
-/* Returns the next emulated instruction that is reached from insns[at] and from nowhere else, or NULL. */
+/* Returns the next emulated instruction if it is reached only from insns[at], or NULL. */
 static const struct code_insn *emulated_after(const struct code *code, size_t at)
 {
 	for (size_t i = at + 1; i < code->insns.len; i++) {
@@ -154,8 +154,8 @@ static const struct code_insn *emulated_after(const struct code *code, size_t at
 	return NULL;
 }
 
-/* Notes the slots that hold type, map and key. Returns false when one of them has none, or when they
- * do not lie within SPOT_REACH of the frame pointer and of each other. */
+/* Sets the slots that hold type, map and key. Returns false when one of them has no slot, or when
+ * they do not lie within SPOT_REACH of the frame pointer and of each other. */
 static bool set_slots(struct spot *spot, const struct go_entry *entry, const struct dataflow *flow)
 {
 	bool string = entry->key == GO_PASS_STRING;
@@ -180,7 +180,7 @@ static bool set_slots(struct spot *spot, const struct go_entry *entry, const str
 	return true;
 }
 
-/* Places the spot for the decrement at insns[at]; flow: what is known there. */
+/* Places the spot for the decrement at insns[at]. `flow` is what is known there. */
 static struct error *place_decrement(const struct placer *placer, const struct go_entry *entry,
 				     const struct gopcln_func *func, const struct code *code,
 				     size_t at, const struct dataflow *flow)
@@ -192,7 +192,7 @@ static struct error *place_decrement(const struct placer *placer, const struct g
 
 	if (!insn)
 		return placer_no_spot(placer, entry->name, "no emulated instruction follows");
-	/* Stores on the way there count too. */
+	/* Stores between the decrement and the spot count too. */
 	for (const struct code_insn *on = &code->insns.data[at + 1]; on < insn; on++)
 		flow_step(&at_spot, on);
 	if (!set_slots(&spot, entry, &at_spot))
@@ -204,13 +204,13 @@ static struct error *place_decrement(const struct placer *placer, const struct g
 	return placer_add_spot(placer, func, insn->addr, &spot, why);
 }
 
-/* Does this entry's own code decrement the count, in the program's layout? */
+/* Tells whether the entry's own code decrements the count, in the layout of the program's maps. */
 static bool is_end(const struct placer *placer, const struct go_entry *entry)
 {
 	return entry->removes_in & placer->layout;
 }
 
-/* Counts the decrement at addr for the ends whose code it belongs to. */
+/* Counts the decrement at addr for the entries whose code it belongs to. */
 static void count_ends(const struct placer *placer, uint64_t addr, size_t placed[GO_ENTRIES])
 {
 	struct frame frames[GOPCLN_INLINE_MAX];
@@ -221,8 +221,9 @@ static void count_ends(const struct placer *placer, uint64_t addr, size_t placed
 			placed[e] += strcmp(frames[i].func, go_entries[e].name) == 0;
 }
 
-/* Checks that a spot was found in the function itself, if it is an end, and in every copy of an end
- * that was inlined into it. Without one, elements would leave unseen. */
+/* Checks that a spot was found in the function itself, if its code decrements the count, and in
+ * every copy of such a function that was inlined into it. Without a spot, elements would leave
+ * unseen. */
 static struct error *check_ends(struct placer *placer, const struct gopcln_func *func,
 				const size_t placed[GO_ENTRIES])
 {
@@ -273,9 +274,10 @@ static struct error *place_removals(struct placer *placer, const struct go_entry
 	return err;
 }
 
-/* The functions in which Swiss maps lose elements must have been met, on their own or inlined into a
- * function that was decoded. If one was not, it was inlined somewhere else. (A program without rehash
- * has no tables, and one that only clears has none of these functions.) */
+/* Checks that the functions in which Swiss maps lose elements were found, on their own or inlined
+ * into a decoded function. One that was not found was inlined into a function that is not decoded.
+ * (A program without rehash has no tables. A program that only clears has none of these
+ * functions.) */
 static struct error *check_swiss(const struct placer *placer)
 {
 	if (placer->layout != GO_IN_SWISS || !placer->deletes ||

@@ -1,6 +1,6 @@
-/* Every row has an identity, a string of bytes. Equal identities are one row. The bytes depend on
- * `by`. Sites and types are looked up by the event's id first: the bytes are put together once for
- * each id. */
+/* Every row has an identity, a string of bytes whose contents depend on `by`. Events with equal
+ * identities are in one row. For sites and types, the row is first looked up by the event's id. The
+ * identity is therefore built only once for each id. */
 #include "base/text/text.h"
 #include "show/aggr/aggr.h"
 #include "base/table.h"
@@ -9,7 +9,7 @@
 
 #define ROWS_DEFAULT   10000
 #define GOROUTINES_MAX 64
-#define IDS_MAX	       (1u << 20) /* ids in by_id; past that it is emptied, and the rows stay */
+#define IDS_MAX	       (1u << 20) /* ids in by_id; then it is emptied, and the rows stay */
 #define NO_ROW	       UINT32_MAX
 
 struct row {
@@ -27,11 +27,11 @@ struct aggr {
 	enum aggr_by by;
 	size_t max_rows;
 	VEC(struct row) rows;
-	VEC(struct aggr_row) sorted; /* always has room for every row */
+	VEC(struct aggr_row) sorted; /* has room for every row at any time */
 	uint32_t others;	     /* index of the row "(others)", or NO_ROW */
 	struct table by_id;
 	struct row_index by_identity;
-	struct buf identity; /* of the event at hand */
+	struct buf identity; /* identity of the current event */
 	struct buf text;
 };
 
@@ -72,7 +72,7 @@ enum aggr_by aggr_by(const struct aggr *aggr)
 	return aggr->by;
 }
 
-/* --- What a row is made of --- */
+/* --- Identity and text of a row --- */
 
 static void put_func(struct buf *to, const struct frame *frame)
 {
@@ -97,7 +97,8 @@ static void put_cstr(struct buf *to, const char *s)
 	buf_put(to, s, strlen(s) + 1);
 }
 
-/* Two cut keys are one row only if both the kept bytes and the full lengths are equal. */
+/* Appends the identity of a key. Two cut keys are in one row only if both the kept bytes and the
+ * full lengths are equal. */
 static void identify_key(struct buf *to, const struct event_removal *event)
 {
 	event_key(to, event);
@@ -146,7 +147,7 @@ static void identify(struct buf *to, enum aggr_by by, const struct event *event)
 	}
 }
 
-/* Appends name, detail, caller, file and json, each with its NUL, in this order. */
+/* Appends name, detail, caller, file and json, in this order, each followed by a NUL. */
 static void describe_site(struct buf *to, const struct event_removal *event)
 {
 	const struct frame *site = event->stack;
@@ -202,7 +203,7 @@ static void describe(struct buf *to, enum aggr_by by, const struct event *event)
 
 /* --- Rows --- */
 
-/* Adds a row. `description` and `identity` are copied. *ret: its index. */
+/* Adds a row. Copies `description` and `identity`. *ret is the index of the row. */
 static struct error *row_add(struct aggr *aggr, const struct buf *description,
 			     const struct buf *identity, uint32_t *ret)
 {
@@ -246,7 +247,7 @@ static struct error *row_others(struct aggr *aggr, uint32_t *ret)
 	return NULL;
 }
 
-/* Adds a row for aggr->identity, or finds the row "(others)" when there are enough. */
+/* Adds a row for aggr->identity. If there are too many rows, finds the row "(others)" instead. */
 static struct error *row_create(struct aggr *aggr, const struct event *event, uint32_t *ret)
 {
 	const struct event_removal *removal = &event->removal;
@@ -264,7 +265,7 @@ static struct error *row_create(struct aggr *aggr, const struct event *event, ui
 	row = &aggr->rows.data[at];
 	if (row_index_put(&aggr->by_identity,
 			  (struct tophash_str){row->identity, row->identity_len}, at) < 0) {
-		/* A row that cannot be found again must not exist. */
+		/* A row that cannot be found again must not stay. */
 		free(row->strings);
 		aggr->rows.len--;
 		return error_nomem();
@@ -294,7 +295,7 @@ static struct error *row_by_identity(struct aggr *aggr, const struct event *even
 	return NULL;
 }
 
-/* Takes the caller's name off a row that stands for calls from several places. */
+/* Replaces the caller's name in a row that counts calls from several places. */
 static struct error *row_check_caller(struct aggr *aggr, struct row *row,
 				      const struct event_removal *event)
 {

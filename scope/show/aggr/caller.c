@@ -1,4 +1,4 @@
-/* Who counts as the caller of a delete. */
+/* Finds the caller of a delete. */
 #include "show/aggr/aggr.h"
 
 bool aggr_is_helper(const char *func)

@@ -1,7 +1,8 @@
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 
-/* Appends the member, after a comma when it is not the first. Returns false when there is none. */
+/* Appends a member, with a comma before it unless it is the first. Returns false when the column
+ * has no value for this row. */
 static bool put_member(struct cell *cell, const struct column *column, const void *row, bool first)
 {
 	struct buf *to = cell->to;

@@ -1,13 +1,13 @@
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 
-#define COLUMNS_MAX 16 /* of text */
+#define COLUMNS_MAX 16 /* in text */
 #define GAP	    2  /* between columns */
-#define LAST_LEAST  8  /* columns that the last column gets in any case */
+#define LAST_LEAST  8  /* minimum width of the last column */
 
 struct layout {
 	const struct rows *rows;
-	const struct column *columns[COLUMNS_MAX]; /* in the order of text */
+	const struct column *columns[COLUMNS_MAX]; /* in the order of their positions */
 	size_t widths[COLUMNS_MAX];
 	size_t n;
 	struct buf scratch;
@@ -60,7 +60,7 @@ void cell_null(struct cell *cell)
 
 /* --- Layout --- */
 
-/* Finds the columns that are shown, in the order of their places. */
+/* Finds the columns that are shown, in the order of their positions. */
 static void choose_columns(struct layout *layout)
 {
 	const struct rows *rows = layout->rows;
@@ -93,7 +93,7 @@ static size_t render(struct layout *layout, size_t column, const void *row, size
 	return text_columns(&layout->scratch, 0);
 }
 
-/* Finds how wide each column but the last must be. */
+/* Computes the width of each column except the last. */
 static void measure(struct layout *layout)
 {
 	const struct rows *rows = layout->rows;
@@ -114,7 +114,7 @@ static void measure(struct layout *layout)
 	}
 }
 
-/* Returns the columns that are left for the last one. */
+/* Returns the width that is left for the last column. */
 static size_t last_columns(const struct layout *layout)
 {
 	size_t used = layout->rows->indent;
@@ -128,7 +128,7 @@ static size_t last_columns(const struct layout *layout)
 
 /* --- Lines --- */
 
-/* Appends `scratch` as a cell of `width` columns, and the gap behind it. */
+/* Appends `scratch` as a cell of `width` columns, and the gap after it. */
 static void put_padded(struct buf *to, struct layout *layout, const struct column *column,
 		       size_t width, const char *sgr)
 {
@@ -167,7 +167,7 @@ static void put_head(struct buf *to, struct layout *layout)
 	buf_char(to, '\n');
 }
 
-/* Appends a row. The last cell fits itself into cell->columns and may have colours of its own. */
+/* Appends a row. The last cell fits itself into cell->columns, and may have its own colours. */
 static void put_row(struct buf *to, struct layout *layout, const void *row, size_t last)
 {
 	buf_pad(to, ' ', layout->rows->indent);

@@ -1,18 +1,18 @@
-/* event: what leaves the probes, with names instead of addresses. Nothing in an event points into a
- * target. Sinks and aggregations see only this.
+/* event: a hit of a probe, with names instead of addresses. Nothing in an event points into a
+ * target. Sinks and aggregations see only events.
  *
  * To add a kind of event:
  *   1. add it to enum event_kind, its struct below, and a member to the union of struct event;
  *   2. list its JSON members in schema.c;
  *   3. write its lines in show/sink/text.c (text_event); the JSON sink needs nothing;
- *   4. emit it where it happens (watch/session), and describe it in docs/man/tophash-trace.1.
+ *   4. emit it (watch/session), and describe it in docs/man/tophash-trace.1.
  */
 #ifndef SHOW_EVENT_EVENT_H
 #define SHOW_EVENT_EVENT_H
 
 #include "base/base.h"
 
-struct map_state; /* both: read/layout/layout.h */
+struct map_state; /* both are declared in read/layout/layout.h */
 struct value;
 
 enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_GAP, EVENT_END };
@@ -20,7 +20,7 @@ enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_GAP,
 
 enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_UNKNOWN };
 
-/* EVENT_DELETE and EVENT_CLEAR. Every pointer is borrowed for the length of the call. */
+/* An EVENT_DELETE or EVENT_CLEAR. Every pointer is borrowed until the call returns. */
 struct event_removal {
 	uint32_t pid, tid;
 	uint64_t goid;
@@ -28,23 +28,23 @@ struct event_removal {
 	const char *map_type; /* "" when unknown */
 	const char *func;     /* the runtime's entry that the program called */
 	enum event_gc gc;
-	bool removed;  /* false: a miss */
+	bool removed;  /* false for a miss */
 	bool panicked; /* a miss that ended in a panic */
 	bool on_stack; /* the map lives on its goroutine's stack */
 	uint64_t len_before, len_after;
 	const struct value *key; /* EVENT_DELETE only */
 	size_t key_n;
 	const char *key_error;	       /* why the key (or a part) could not be read, or NULL */
-	const struct map_state *state; /* printed as the members of "state" */
+	const struct map_state *state; /* members of "state" in the output */
 	size_t state_n;
 	const struct frame *stack; /* innermost first; [0] is the function that deleted */
 	size_t stack_n;
-	bool stack_cut;		 /* --stack N cut it */
+	bool stack_cut;		 /* --stack N cut the stack */
 	const char *stack_error; /* why the walk ended early, or NULL */
-	/* For caches: equal ids mean an equal stack (func, file, line, pcs) or an equal map type. */
+	/* For caches. Equal ids mean equal stacks (func, file, line, pcs), or equal map types. */
 	uint64_t stack_id;
 	uint64_t type_id;
-	uint64_t bias; /* of the process: run-time address less link-time address */
+	uint64_t bias; /* of the process: run-time address - link-time address */
 };
 
 struct event_probe {
@@ -66,7 +66,7 @@ struct event_start {
 	const char *go;	    /* "go1.26.5" */
 	const char *layout; /* "classic" or "swiss" */
 	bool stripped;
-	uint64_t wall_ns; /* the moment of the event, CLOCK_REALTIME since 1970 */
+	uint64_t wall_ns; /* time of the event: CLOCK_REALTIME since 1970 */
 	double ready_ms;  /* from the start of tophash until all probes were placed */
 	const struct event_probe *probes;
 	size_t probes_n;
@@ -74,12 +74,12 @@ struct event_start {
 
 struct event_exit {
 	uint32_t pid;
-	bool known;    /* code or signal could be had */
-	bool signaled; /* then `status` is the signal's number, else the exit code */
+	bool known;    /* the code or the signal is known */
+	bool signaled; /* `status` is then the number of the signal, otherwise the exit code */
 	int status;
 };
 
-/* A stretch in which a process ran unwatched. */
+/* A stretch of time in which a process ran without being watched. */
 struct event_gap {
 	uint32_t pid;
 	uint64_t from_ns, to_ns; /* CLOCK_MONOTONIC */
@@ -91,7 +91,7 @@ struct event_lost {
 	uint64_t count;
 };
 
-/* What a sink beside the first took of the run's delivered events. */
+/* The accounts of a further sink: how many of the run's delivered events it took. */
 struct event_sink {
 	const char *to; /* "otlp" */
 	uint64_t delivered;
@@ -99,25 +99,25 @@ struct event_sink {
 	size_t lost_n;
 };
 
-/* hits = delivered + filtered + sampled + lost. */
+/* The totals of a run: hits = delivered + filtered + sampled + lost. */
 struct event_end {
 	uint64_t hits, delivered, filtered, sampled;
 	uint64_t removed, cleared; /* elements */
-	bool misses_counted;	   /* --misses: without it nobody knows */
+	bool misses_counted;	   /* --misses was given; otherwise misses are not counted */
 	uint64_t misses;
-	uint64_t gaps; /* stretches that nobody watched */
+	uint64_t gaps; /* how many EVENT_GAP there were */
 	const struct event_lost *lost;
 	size_t lost_n;
-	bool overhead_known; /* what tracing cost was measured */
+	bool overhead_known; /* the cost of tracing was measured */
 	double hits_per_s, ns_per_hit, cpu_percent;
-	const struct event_sink *sinks; /* those beside the first */
+	const struct event_sink *sinks; /* the sinks after the first */
 	size_t sinks_n;
 	double seconds;
 };
 
 struct event {
 	enum event_kind kind;
-	uint64_t time_ns; /* CLOCK_MONOTONIC; of EVENT_GAP: its end */
+	uint64_t time_ns; /* CLOCK_MONOTONIC; for EVENT_GAP, when the gap ended */
 	union {
 		struct event_start start;
 		struct event_removal removal; /* EVENT_DELETE, EVENT_CLEAR */
@@ -133,11 +133,11 @@ static inline bool event_is_removal(const struct event *event)
 	return event->kind == EVENT_DELETE || event->kind == EVENT_CLEAR;
 }
 
-/* Returns the sum of what was lost, over all causes. */
+/* Returns the sum of all that was lost, over all causes. */
 uint64_t event_lost_sum(const struct event_end *end);
 
-/* Appends the key of a delete as value_text() writes it, or why there is none: "<page fault>".
- * Safe. */
+/* Appends the key of a delete as value_text() writes it. If there is none, appends the reason, such
+ * as "<page fault>". The text is safe. */
 void event_key(struct buf *to, const struct event_removal *event);
 
 #include "show/event/schema.h"

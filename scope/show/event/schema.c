@@ -1,6 +1,6 @@
 #include "show/event/event.h"
 
-/* Declares a member: its name, its type, where it stands in struct event. */
+/* Declares a member: its name, its type, its offset in struct event. */
 #define MEMBER(name_, type_, at_)                                                     \
 	{                                                                             \
 		.name = ",\"" name_ "\":", .name_len = sizeof(",\"" name_ "\":") - 1, \
@@ -25,7 +25,7 @@ static const struct event_member start[] = {
 	MEMBER("go", STRING, start.go),
 	MEMBER("layout", STRING, start.layout),
 	MEMBER("stripped", BOOL, start.stripped),
-	/* Both clocks at one moment: they turn a time_ns into a time of day. */
+	/* Both clocks at the same moment. They turn any time_ns into a time of day. */
 	CONSTANT("\"clock\":\"monotonic\""),
 	MEMBER("time_ns", NS, time_ns),
 	MEMBER("wall_ns", NS, start.wall_ns),
@@ -33,7 +33,7 @@ static const struct event_member start[] = {
 	MEMBER("probes", PROBES, start),
 };
 
-/* A delete has a key, a clear has none. */
+/* The members that a delete and a clear share. A delete also has a key. */
 #define REMOVAL_HEAD                                                                        \
 	CONSTANT("\"kind\":\"go\""), MEMBER("time", TIME, time_ns),                         \
 		MEMBER("time_ns", NS, time_ns), MEMBER("pid", U32, removal.pid),            \
@@ -59,7 +59,7 @@ static const struct event_member clear[] = {REMOVAL_HEAD, REMOVAL_TAIL};
 static const struct event_member exits[] = {
 	MEMBER("time", TIME, time_ns),
 	MEMBER("pid", U32, exit.pid),
-	{.name = "", .type = EVENT_EXIT_STATUS}, /* its value tells its name */
+	{.name = "", .type = EVENT_EXIT_STATUS}, /* its name depends on its value */
 };
 
 static const struct event_member gap[] = {

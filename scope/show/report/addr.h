@@ -1,12 +1,12 @@
-/* Explained addresses as text, as JSON Lines, and as notes in a text. Appends to a buffer; knows no
- * descriptor.
+/* Prints explained addresses as text, as JSON Lines, and as notes in a text. All functions append
+ * to a buffer.
  *
- * Text, where the sources agree:
+ * Text, if the sources agree:
  *
  *     0x4a1b2d  main.(*store).drop /src/main.go:54
  *                 in main.(*store).refresh+0x1d /src/main.go:92
  *
- * and where they do not, or when asked, with one line a source below it:
+ * If they do not, or if the user asks for it, a line for each source follows:
  *
  *     0x4a1b2d  main.(*store).refresh+0x1d /src/main.go:92
  *                 differ: line
@@ -14,7 +14,7 @@
  *                 symbols    main.(*store).refresh+0x1d
  *                 dwarf      main.(*store).refresh+0x1d /src/main.go:93
  *
- * JSON: docs/man/tophash-addr.1 has the members.
+ * docs/man/tophash-addr.1 describes the members of the JSON.
  */
 #ifndef SHOW_REPORT_ADDR_H
 #define SHOW_REPORT_ADDR_H
@@ -24,16 +24,16 @@
 
 struct addr_style {
 	bool color;
-	bool sources;			   /* a line a source, also where they agree */
-	const struct explain_module *main; /* other modules are named behind each address */
+	bool sources;			   /* a line for each source, even if they agree */
+	const struct explain_module *main; /* for addresses in other modules, the module is named */
 };
 
 struct addr_totals {
 	uint64_t addresses, explained, differ;
 	uint64_t by[EXPLAIN_SOURCES]; /* addresses that the source answered */
 	bool asked[EXPLAIN_SOURCES];
-	const char *why[EXPLAIN_SOURCES]; /* why it answers nothing in the main module; or NULL */
-	const char *separate; /* the debug file that was read beside the program's; NULL: none */
+	const char *why[EXPLAIN_SOURCES]; /* why it has no answer for the main module, or NULL */
+	const char *separate; /* the separate debug file that was read; NULL when there was none */
 };
 /* Counts one explained address. */
 void addr_count(struct addr_totals *totals, const struct explanation *e);
@@ -41,10 +41,11 @@ void addr_count(struct addr_totals *totals, const struct explanation *e);
 /* Append one address, and the totals. The text is safe. */
 void addr_text(struct buf *to, const struct explanation *e, const struct addr_style *style);
 void addr_text_end(struct buf *to, const struct addr_totals *totals);
-/* Append a line of JSON for each. seconds: the time that the work took. */
+/* Append a line of JSON for each. `seconds` is the time that the work took. */
 void addr_json(struct buf *to, const struct explanation *e);
 void addr_json_end(struct buf *to, const struct addr_totals *totals, double seconds);
-/* Appends " [function file:line < caller file:line]", and nothing when no source answers. Safe. */
+/* Appends " [function file:line < caller file:line]". Appends nothing when no source answers. The
+ * text is safe. */
 void addr_note(struct buf *to, const struct explanation *e);
 
 #endif

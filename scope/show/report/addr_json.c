@@ -1,17 +1,17 @@
-/* Explained addresses as JSON Lines: one object an address, and one at the end. The names and their
- * order are an interface. A source that was not asked has no member. One that was asked and has no
- * answer is null, with the reason beside it. */
+/* Prints explained addresses as JSON Lines: one object for each address, and one at the end. The
+ * names and their order are an interface. A source that was not asked has no member. A source that
+ * was asked without an answer is null, with the reason beside it. */
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 #include "show/report/report.h"
 
-/* Returns the answer that is believed; NULL: there is none. */
+/* Returns the answer that is believed, or NULL when there is none. */
 static const struct explain_answer *best_of(const struct explanation *e)
 {
 	return e->best >= 0 ? &e->by[e->best] : NULL;
 }
 
-/* Unknown is null. */
+/* Appends a string, or null when it is unknown. */
 static void cell_known(struct cell *cell, const char *text)
 {
 	cell_str(cell, text && *text ? text : NULL);
@@ -122,8 +122,8 @@ static const struct explain_answer *answer_of(const struct cell *cell, const str
 	return &e->by[cell->column->arg];
 }
 
-/* Returns the answer of the cell's source if it has frames. Otherwise it returns NULL, and a source that
- * was asked is written as null. */
+/* Returns the answer of the cell's source if it has frames, or else NULL. If the source was asked,
+ * NULL is also appended as null. */
 static const struct explain_answer *frames_or_null(struct cell *cell, const struct explanation *e)
 {
 	const struct explain_answer *answer = answer_of(cell, e);
@@ -156,7 +156,7 @@ static void put_frame(struct buf *to, const struct frame *frame)
 	buf_char(to, '}');
 }
 
-/* {"entry":"0x4a1b2d","frames":[{"func":"main.main",...}]} */
+/* Appends {"entry":"0x4a1b2d","frames":[{"func":"main.main",...}]}. */
 static void put_frames(struct cell *cell, const void *row)
 {
 	const struct explain_answer *answer = frames_or_null(cell, row);
@@ -177,7 +177,7 @@ static void put_frames(struct cell *cell, const void *row)
 	buf_str(to, "]}");
 }
 
-/* {"name":"main.main","entry":"0x4a1b2d","size":120} */
+/* Appends {"name":"main.main","entry":"0x4a1b2d","size":120}. */
 static void put_symbol(struct cell *cell, const void *row)
 {
 	const struct explain_answer *answer = frames_or_null(cell, row);

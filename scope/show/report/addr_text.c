@@ -24,7 +24,7 @@ static void put_place(struct buf *to, const struct frame *frame)
 	}
 }
 
-/* "main.(*store).refresh+0x1d /src/main.go:92" */
+/* Appends a frame: "main.(*store).refresh+0x1d /src/main.go:92". */
 static void put_frame(struct buf *to, const struct explanation *e,
 		      const struct explain_answer *answer, size_t index, const char *func,
 		      bool color)
@@ -67,7 +67,7 @@ static void put_source(struct buf *to, const struct explanation *e, enum explain
 	}
 }
 
-/* Appends what the address lies in. No source answers. */
+/* Appends what is known of an address for which no source has an answer. */
 static void put_nothing(struct buf *to, const struct explanation *e)
 {
 	if (e->query.place) {
@@ -119,7 +119,8 @@ void addr_text(struct buf *to, const struct explanation *e, const struct addr_st
 	buf_char(to, '\n');
 }
 
-/* "3 addresses, 3 explained, 1 differs: gopclntab 3, symbols – (stripped: ...)" */
+/* Appends "3 addresses, 3 explained, in 1 the sources differ: gopclntab 3, symbols 0 (stripped:
+ * ...)". */
 void addr_text_end(struct buf *to, const struct addr_totals *totals)
 {
 	const char *between = ": ";

@@ -1,4 +1,4 @@
-/* Instructions with source lines in between, one function or two side by side:
+/* Prints instructions with source lines between them, for one function or for two side by side:
  *
  *     runtime.mapdelete_fast64: 31 instructions  │ runtime.mapdelete: 44 instructions
  *       map_fast64.go:297                        │   map.go:742
@@ -41,7 +41,7 @@ static const char *const colors[] = {
 	[SITE_LINE_NOTE] = SGR_DIM,
 };
 
-/* Appends line `index` as safe text; nothing past the end. */
+/* Appends line `index` as safe text. Appends nothing for an index past the end. */
 static void put_line(struct buf *to, const struct site_listing *listing, size_t index)
 {
 	const struct site_line *line;
@@ -54,7 +54,7 @@ static void put_line(struct buf *to, const struct site_listing *listing, size_t 
 	text_safe(to, listing->text.data + line->at, line->len);
 }
 
-/* Returns the columns that the widest line of a listing takes. */
+/* Returns the width of the widest line in a listing. */
 static size_t listing_columns(const struct site_listing *listing)
 {
 	struct buf text = {0};
@@ -74,7 +74,7 @@ static size_t listing_columns(const struct site_listing *listing)
 	return widest;
 }
 
-/* Appends one cell of `columns`, padded when something stands beside it. */
+/* Appends a cell of `columns`. `pad` fills it up, for a cell to its right. */
 static void put_cell(struct buf *out, const struct site_listing *listing, size_t index, bool color,
 		     size_t columns, bool pad)
 {

@@ -1,8 +1,8 @@
-/* report: lists that are no stream of events, as text and as JSON Lines: the sites of a binary,
- * explained addresses.
+/* report: prints lists that are no streams of events, as text and as JSON Lines. They are the sites
+ * of a binary, and explained addresses.
  *
  * To add a report:
- *   1. write <name>.h: what a row is, and `<name>_text()` and `<name>_json()`, which take rows;
+ *   1. write <name>.h: declare a row, and `<name>_text()` and `<name>_json()`, which take rows;
  *   2. write <name>.c: declare the columns (show/columns/columns.h), and call columns_text() and
  *      columns_json() in those two functions; list it in meson.build;
  *   3. include <name>.h below, and call the functions from the verb, scope/cmd/<verb>.c;

@@ -1,4 +1,4 @@
-/* The sites of a binary. Each column is declared once, for both forms:
+/* Prints the sites of a binary. Each column is declared once, for text and JSON:
  *
  *     shop · go1.26.5 swiss · x86_64, stripped · 4 sites
  *
@@ -8,8 +8,8 @@
  *
  *     {"event":"site","pc":"0x4a1b2c","func":"main.(*store).sweep","file":"/src/store.go",...}
  *
- * The members' names and their order are an interface. A member that says that something is unusual
- * appears only when it is. */
+ * The names of the members and their order are an interface. A member for something unusual appears
+ * only where it applies. */
 #include "base/text/text.h"
 #include "read/layout/layout.h"
 #include "show/columns/columns.h"
@@ -27,7 +27,7 @@ static const struct site_row *row_of(const void *row)
 	return *(const struct site_row *const *)row;
 }
 
-/* ---- what the columns share ---- */
+/* ---- parts of cells ---- */
 
 void site_put_place(struct buf *to, const struct frame *frame)
 {
@@ -37,7 +37,7 @@ void site_put_place(struct buf *to, const struct frame *frame)
 		buf_str(to, "(no line)");
 }
 
-/* Appends a function's name. Type arguments are long, and become "[…]". */
+/* Appends a function's name. Type arguments are long, so "[…]" takes their place. */
 static void put_name(struct buf *to, const char *func)
 {
 	size_t depth = 0, from = 0, i = 0;
@@ -88,7 +88,7 @@ static void put_pc(struct cell *cell, const void *row)
 	cell_address(cell, row_of(row)->pc);
 }
 
-/* In text, file and line stand with the function. */
+/* Appends the function. In text, its file and line follow. */
 static void put_source(struct cell *cell, const void *row_)
 {
 	const struct site_row *row = row_of(row_);
@@ -115,7 +115,8 @@ static void put_line(struct cell *cell, const void *row)
 	cell_number(cell, site_innermost(row_of(row))->line);
 }
 
-/* The functions that the deleting one was inlined into, the one that holds the code last. */
+/* Appends the functions that the deleting one was inlined into. The last is the one that holds the
+ * code. */
 static void put_inline(struct cell *cell, const void *row_)
 {
 	const struct site_row *row = row_of(row_);
@@ -357,7 +358,7 @@ void site_put_head(struct buf *to, const struct site_report *report)
 	buf_fini(&line);
 }
 
-/* Appends each instance of a generic body, when there are several. */
+/* Appends each instance of a generic body, if there are several. */
 static void put_with(struct buf *to, const struct site_row *row)
 {
 	for (size_t i = 0; row->instances_n > 1 && i < row->instances_n; i++) {
@@ -366,8 +367,8 @@ static void put_with(struct buf *to, const struct site_row *row)
 	}
 }
 
-/* Appends why the compiler chose this entry, into which functions the call was inlined, and what else
- * is unusual. */
+/* Appends why the compiler chose this entry, the functions that the call was inlined into, and
+ * anything unusual. */
 static void put_notes(struct buf *to, const struct site_report *report, const struct site_row *row)
 {
 	const char *package = site_outermost(row)->func;
@@ -405,7 +406,7 @@ static bool same_package(const struct site_row *a, const struct site_row *b)
 	return site_package(y) == len && memcmp(x, y, len) == 0;
 }
 
-/* Begins a package. */
+/* Begins a package: appends its name before its first row. */
 static void put_before(struct buf *to, const struct rows *rows, size_t index)
 {
 	const struct site_report *report = rows->ctx;

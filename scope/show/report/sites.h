@@ -1,4 +1,4 @@
-/* The lines of `tophash sites`, put into one buffer.
+/* Prints the lines of `tophash sites` into a buffer.
  */
 #ifndef SHOW_REPORT_SITES_H
 #define SHOW_REPORT_SITES_H
@@ -8,29 +8,30 @@
 enum site_by { SITE_BY_FUNCTION, SITE_BY_TYPE, SITE_BY_VARIANT, SITE_BY_PACKAGE };
 
 struct site_report {
-	const char *binary; /* as it was named */
+	const char *binary; /* as the user named it */
 	const char *go;	    /* "go1.26.5"; "" when unknown */
 	unsigned go_minor;
 	const char *arch;     /* "x86_64", "arm64" */
 	const char *build_id; /* "" when none */
 	bool stripped;
 	const struct sites *sites;
-	const struct site_row **rows; /* those to be shown, by pc */
+	const struct site_row **rows; /* the rows to show, by pc */
 	size_t rows_n;
-	/* text */
-	bool color, brief; /* brief: one line a site */
-	size_t width;	   /* of a line; TEXT_UNLIMITED: nothing is cut */
+	/* Members for text only. */
+	bool color, brief; /* brief: one line for each site */
+	size_t width;	   /* of a line; with TEXT_UNLIMITED nothing is cut */
 };
 
-/* Append the list; as JSON Lines {"event":"site",...} for each, then {"event":"end",...}. */
+/* Append the list. As JSON Lines it has {"event":"site",...} for each site, then
+ * {"event":"end",...}. */
 void site_json(struct buf *to, const struct site_report *report);
 void site_text(struct buf *to, const struct site_report *report);
-/* Append counts instead of the sites, the largest first. */
+/* Append counts instead of sites, the largest first. */
 void site_table_json(struct buf *to, const struct site_report *report, enum site_by by);
 void site_table_text(struct buf *to, const struct site_report *report, enum site_by by);
 
-/* Append what changed between two binaries. `from` and `to` are reports without rows. changes: n of
- * them, also those where nothing changed. */
+/* Append the changes between two binaries. `from` and `to` are reports without rows. `changes` has
+ * n changes, including unchanged sites. */
 void site_changes_json(struct buf *out, const struct site_report *from,
 		       const struct site_report *to, const struct site_change **changes, size_t n);
 void site_changes_text(struct buf *out, const struct site_report *from,
@@ -39,9 +40,9 @@ void site_changes_text(struct buf *out, const struct site_report *from,
 /* ---- instructions ---- */
 
 struct site_line {
-	size_t at, len; /* in the listing's text; not safe */
+	size_t at, len; /* position in the listing's text, which is not safe */
 	enum { SITE_LINE_INSN, SITE_LINE_SOURCE, SITE_LINE_NOTE } kind;
-	bool mark; /* trace would put its probe here */
+	bool mark; /* trace would place its probe here */
 };
 
 struct site_listing {
@@ -50,12 +51,13 @@ struct site_listing {
 	VEC(struct site_line) lines;
 };
 
-/* Begin and end a line. The bytes that are appended to listing->text in between become its text. */
+/* Begin and end a line. Bytes that are appended to listing->text between the two calls become the
+ * text of the line. */
 void site_line_begin(struct site_listing *listing);
 void site_line_end(struct site_listing *listing, int kind, bool mark);
 void site_listing_fini(struct site_listing *listing);
 
-/* Appends one listing, or two side by side; right may be NULL. */
+/* Appends one listing, or two side by side. `right` may be NULL. */
 void site_listing_text(struct buf *out, const struct site_listing *left,
 		       const struct site_listing *right, bool color, size_t width);
 

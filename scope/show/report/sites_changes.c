@@ -1,4 +1,4 @@
-/* What changed between two binaries, for people:
+/* Prints the changes between two binaries, for people and as JSON:
  *
  *     shop.old (go1.26.5) -> shop (go1.27.4)
  *     66 sites -> 52: 40 same, 3 of another variant, 5 inlined otherwise, 2 came, 6 went
@@ -10,7 +10,7 @@
 #include "base/text/text.h"
 #include "show/report/sites_priv.h"
 
-/* Sites by what changed. One may be in several. */
+/* Numbers of sites by kind of change. A site may count for several kinds. */
 struct site_tally {
 	size_t same, variant, type, inlining, came, went;
 };
@@ -19,9 +19,9 @@ enum { SITE_CHANGE_VARIANT, SITE_CHANGE_TYPE, SITE_CHANGE_INLINING };
 
 #define ARROW " → "
 
-/* ---- what changed ---- */
+/* ---- kinds of changes ---- */
 
-/* Returns bit 1 << n for each of the kinds that hold. */
+/* Returns a mask in which bit 1 << n says that the site has changed in kind n. */
 static unsigned site_change_kinds(const struct site_change *change)
 {
 	return (unsigned)change->variant << SITE_CHANGE_VARIANT |
@@ -94,7 +94,7 @@ static void put_head(struct buf *out, const struct site_report *from, const stru
 	buf_fini(&line);
 }
 
-/* Appends "inlined into main.callers main.go:82", or "own frame". */
+/* Appends "inlined into main.callers main.go:82", or "own frame" when it is not inlined. */
 static void put_inlining(struct buf *to, const struct site_row *row)
 {
 	if (row->frames_n == 1)
@@ -166,7 +166,7 @@ static void put_change(struct buf *out, const struct site_report *report,
 	buf_fini(&text);
 }
 
-/* The headings. A change stands under the first that holds. */
+/* The headings. A change is listed under the first one that applies. */
 enum { CAME, WENT, VARIANT, TYPE, INLINING, NONE };
 
 static unsigned heading_of(const struct site_change *change)

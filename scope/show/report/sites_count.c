@@ -1,4 +1,4 @@
-/* Sites in groups: by function, type, variant, package. */
+/* Counts sites by function, type, variant or package. */
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 #include "show/report/sites_priv.h"
@@ -56,8 +56,8 @@ static int compare_sites(const void *a, const void *b)
 	return compare_names(a, b);
 }
 
-/* Makes the groups, the largest first, then by name. *ret: their number. Returns NULL when memory is
- * out; the array is the caller's to free. */
+/* Makes the groups, sorted by size, the largest first, then by name. *ret is their number. The
+ * caller frees the array. Returns NULL when memory is out. */
 static struct group *make_groups(const struct site_report *report, enum site_by by, size_t *ret)
 {
 	struct group *groups = malloc((report->rows_n + 1) * sizeof(*groups));

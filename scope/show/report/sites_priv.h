@@ -1,4 +1,4 @@
-/* What the files of the sites report share. Inside report/.
+/* The report of sites as its files share it. Inside report/.
  *
  *   sites.c          the list: its columns, its lines
  *   sites_count.c    counts by function, type, variant or package
@@ -10,14 +10,14 @@
 
 #include "show/report/sites.h"
 
-/* Appends a function's name without `package`, where that is its own ("" of length 0: whole), and
- * without type arguments. Safe. */
+/* Appends a function's name without its type arguments. If its package is `package`, the package is
+ * left out, too. package_len 0 leaves out nothing. The text is safe. */
 void site_put_func(struct buf *to, const char *func, const char *package, size_t package_len);
-/* Appends "store.go:61". Safe. */
+/* Appends a place such as "store.go:61". The text is safe. */
 void site_put_place(struct buf *to, const struct frame *frame);
-/* Appends the map type, or why there is none. Safe. */
+/* Appends the map type, or why it is unknown. The text is safe. */
 void site_put_type(struct buf *to, const struct site_row *row);
-/* Appends the first line of each text. */
+/* Appends the first line of the list and of the table. */
 void site_put_head(struct buf *to, const struct site_report *report);
 /* Appends the members of a site, without braces. */
 void site_members_json(struct buf *to, const struct site_report *report,

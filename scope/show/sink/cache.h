@@ -1,4 +1,4 @@
-/* Rendered text by id: a stack or a type is rendered once and then copied. Inside sink/.
+/* Rendered text by id. A stack or a type is rendered once, and then copied. Inside sink/.
  *
  *     found = cache_find(cache, id);
  *     if (!found) {
@@ -13,14 +13,15 @@
 #include "base/base.h"
 #include "base/table.h"
 
-/* A traced program decides how many stacks there are. Past these limits the cache starts anew. */
+/* The traced program decides how many stacks there are. When a limit is reached, the cache is
+ * emptied. */
 #define CACHE_TEXTS_MAX (1u << 16)
 #define CACHE_BYTES_MAX (32u << 20)
 
 struct cached {
-	size_t at; /* into cache->text */
+	size_t at; /* offset in cache->text */
 	size_t len;
-	size_t width; /* the columns it was rendered for, where that matters */
+	size_t width; /* the columns that it was rendered for, if they matter */
 };
 
 struct cache {
@@ -45,7 +46,8 @@ static inline void cache_fini(struct cache *cache)
 	buf_fini(&cache->text);
 }
 
-/* Returns the text of an id, or NULL; valid until the next cache_begin(). */
+/* Returns the text of an id, valid until the next cache_begin(). Returns NULL when there is
+ * none. */
 static inline struct cached *cache_find(const struct cache *cache, uint64_t id)
 {
 	const uint32_t *at = table_find(&cache->index, id);
@@ -67,8 +69,8 @@ static inline struct buf *cache_begin(struct cache *cache)
 	return &cache->text;
 }
 
-/* Keeps the text appended since cache_begin(). Returns NULL when memory is out; the cache is empty
- * then. */
+/* Keeps the text that was appended since cache_begin(). When memory is out, empties the cache and
+ * returns NULL. */
 static inline struct cached *cache_end(struct cache *cache, uint64_t id, size_t width)
 {
 	struct cached cached = {.at = cache->begun, .width = width};

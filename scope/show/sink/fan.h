@@ -1,5 +1,5 @@
-/* All sinks of a run. Each has its own accounts. The first is the run's output: its accounts are
- * those of the run, and its failure ends it.
+/* All sinks of a run. Each keeps its own accounts. The first is the run's output: its accounts are
+ * those of the run, and a failure of it ends the run.
  */
 #ifndef SHOW_SINK_FAN_H
 #define SHOW_SINK_FAN_H
@@ -8,7 +8,7 @@ struct fan {
 	VEC(struct sink *) sinks; /* owned; [0] is the first */
 };
 
-/* Adds a sink, which is the fan's from then on, also on failure. Errors: out of memory. */
+/* Adds a sink. The fan owns it, even if adding fails. Errors: out of memory. */
 struct error *fan_add(struct fan *fan, struct sink *sink);
 /* Frees all sinks. An empty fan is legal. */
 void fan_fini(struct fan *fan);
@@ -21,15 +21,15 @@ static inline void fan_event(struct fan *fan, const struct event *event)
 }
 void fan_table(struct fan *fan, struct aggr *aggr, uint64_t time_ns);
 
-/* Tells each sink that the clock was set. offset_ns: clock_wall_offset(). */
+/* Tells each sink that the clock was set. offset_ns comes from clock_wall_offset(). */
 static inline void fan_set_clock(struct fan *fan, uint64_t offset_ns)
 {
 	for (size_t i = 0; i < fan->sinks.len; i++)
 		fan->sinks.data[i]->wall_offset_ns = offset_ns;
 }
 
-/* Flushes each sink. Returns the first one's error; what others could not write stands in their
- * accounts. */
+/* Flushes each sink. Returns the error of the first one. The accounts of the others tell what they
+ * could not write. */
 struct error *fan_flush(struct fan *fan);
 
 /* Returns the first sink, whose accounts are the run's. */
@@ -38,8 +38,9 @@ static inline struct sink *fan_first(const struct fan *fan)
 	return fan->sinks.data[0];
 }
 
-/* Fills the accounts of the sinks beside the first, for the end record. ret_lost: one for each.
- * Both arrays have room for fan->sinks.len members. Returns how many there are. */
+/* Fills in the accounts of the sinks after the first, for the end record. ret_lost gets one member
+ * for each of them. Both arrays need room for fan->sinks.len members. Returns the number of
+ * accounts. */
 size_t fan_accounts(const struct fan *fan, struct event_sink *ret, struct event_lost *ret_lost);
 
 #endif

@@ -1,5 +1,5 @@
-/* JSON Lines: one object a line, each with "event". show/event/schema.c has the members of each
- * kind. A member that says that something is unusual appears only when it is. */
+/* Writes JSON Lines: one object a line, each with "event". show/event/schema.c has the members of
+ * each kind. A member for something unusual appears only when it happened. */
 #include "base/text/text.h"
 #include "show/sink/cache.h"
 #include "show/sink/text.h"
@@ -10,7 +10,7 @@ struct json_state {
 	struct cache stacks; /* the array of frames */
 	struct cache types;  /* the map type as a JSON string */
 	struct json_clock clock;
-	/* The state of a map, as it was rendered last. The next event is often of the same map. */
+	/* The state of a map as it was rendered last. The next event is often from the same map. */
 	struct map_state shown[MAP_STATE_MAX];
 	size_t shown_n;
 	struct buf shown_text;
@@ -34,7 +34,7 @@ static void json_close(struct sink *sink)
 	free(state);
 }
 
-/* --- Members that are no plain number or string --- */
+/* --- Members other than plain numbers and strings --- */
 
 static void put_probes(struct buf *to, const struct event_start *start)
 {
@@ -145,7 +145,8 @@ static void render_state(struct buf *to, const struct map_state *state, size_t n
 	buf_char(to, '}');
 }
 
-/* (The names are literals of the layouts. Equal ones have one address.) */
+/* Tells whether the rendered state is this one. Names are compared by address: they are literals of
+ * the layouts, and equal ones have one address. */
 static bool is_shown(const struct json_state *json, const struct map_state *state, size_t n)
 {
 	if (n != json->shown_n)
@@ -176,7 +177,7 @@ static void put_state(struct sink *sink, const struct map_state *state, size_t n
 	sink->out.bad |= json->shown_text.bad;
 }
 
-/* The name of this member depends on its value: code, or signal and signal_name. */
+/* Appends a member whose name depends on its value: "code", or "signal" and "signal_name". */
 static void put_exit_status(struct buf *to, const struct event_exit *exit)
 {
 	if (!exit->known) {
@@ -236,7 +237,7 @@ static void put_sinks(struct buf *to, const struct event_end *end)
 	buf_char(to, ']');
 }
 
-/* The members that no removal has. */
+/* Appends a member that no removal has. */
 static bool put_cold(struct buf *to, const struct event *event, enum event_type type)
 {
 	const struct event_end *end = &event->end;
@@ -263,7 +264,7 @@ static bool put_cold(struct buf *to, const struct event *event, enum event_type 
 
 /* --- Events --- */
 
-/* Appends the member's value; at: where it stands in the event. Returns false when the member is
+/* Appends the value of a member. `at` points to it in the event. Returns false when the member is
  * left out of this record. */
 static bool put_value(struct sink *sink, const struct event *event, enum event_type type,
 		      const void *at)
@@ -301,8 +302,8 @@ static bool put_value(struct sink *sink, const struct event *event, enum event_t
 	return true;
 }
 
-/* Copies a constant number of bytes, which is two instructions; the length that counts is then
- * added. A call of memcpy() for each name would double what an event costs. */
+/* Appends a name. It copies a constant number of bytes, which takes two instructions, and then adds
+ * the true length. A call of memcpy() for each name would double the cost of an event. */
 static void put_name(struct buf *to, const struct event_member *member)
 {
 	char *room = buf_room(to, sizeof(member->name));

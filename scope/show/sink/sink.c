@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SELF_FLUSH  (1u << 20) /* bytes */
-#define SLOW_FLUSH  (1u << 16) /* to a slow reader: no signal is seen while we wait for it */
-#define PATIENCE_MS 2000       /* how long a reader is waited for once we are told to stop */
+#define SELF_FLUSH (1u << 20) /* bytes */
+#define SLOW_FLUSH \
+	(1u << 16)	 /* if the reader is slow: no signal is handled while it is waited for */
+#define PATIENCE_MS 2000 /* how long to wait for the reader after an interrupt */
 
 #define SINK_NAME(name) #name,
 #define SINK_OPS(name)	&sink_##name,
@@ -59,7 +60,7 @@ void sink_close(struct sink *sink)
 
 /* --- Events --- */
 
-/* Notes that a record ends here, and writes when there is much. */
+/* Notes the end of a record. Writes the buffer when it holds much. */
 static void mark(struct sink *sink, bool removal)
 {
 	if (!vec_push(&sink->marks, 2 * sink->out.len + removal))
@@ -78,7 +79,7 @@ void sink_event(struct sink *sink, const struct event *event)
 		sink->lost += removal && sink->broken;
 		sink->unread += removal && !sink->broken;
 	} else if (removal && sink->options.quiet_events) {
-		sink->delivered++; /* the table counts it */
+		sink->delivered++; /* the table will count it */
 	} else {
 		sink->ops->event(sink, event);
 		mark(sink, removal);
@@ -96,8 +97,8 @@ void sink_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns)
 
 /* --- Writing --- */
 
-/* Waits until the reader takes bytes again, but not for long once we are told to stop. Returns 0 or
- * ECANCELED. A hang-up shows in the next write. */
+/* Waits until the reader accepts bytes. After an interrupt, waits for PATIENCE_MS only. Returns 0
+ * or ECANCELED. A hang-up shows up in the next write. */
 static int wait_writable(const struct sink *sink)
 {
 	struct pollfd fds[2] = {
@@ -108,14 +109,14 @@ static int wait_writable(const struct sink *sink)
 
 	while (poll(fds, 2, -1) < 0 && errno == EINTR)
 		;
-	if (!fds[0].revents && fds[1].revents) /* slow, or stuck? */
+	if (!fds[0].revents && fds[1].revents) /* the reader is slow or stuck */
 		poll(fds, 1, PATIENCE_MS);
 	return fds[0].revents ? 0 : ECANCELED;
 }
 
-/* Writes the buffer; *ret_done: the bytes that were written. Returns 0 or an errno. A reader that
- * may be slow gets no more at once than it takes without blocking: poll() promises room for
- * PIPE_BUF bytes. */
+/* Writes the buffer. *ret_done is the number of bytes that were written. Returns 0 or an errno. A
+ * reader that may be slow is sent no more than it takes without blocking: after poll(), there is
+ * room for PIPE_BUF bytes. */
 static int write_all(const struct sink *sink, size_t *ret_done)
 {
 	size_t done = 0;
@@ -143,8 +144,8 @@ static int write_all(const struct sink *sink, size_t *ret_done)
 	return errnum;
 }
 
-/* Counts the removals whose records lie in the first `done` bytes of the buffer. Returns where the
- * last whole record ends. */
+/* Counts the removals whose records lie in the first `done` bytes of the buffer. Returns the offset
+ * at which the last whole record ends. */
 static size_t count_written(struct sink *sink, size_t done)
 {
 	size_t whole = 0;
@@ -165,7 +166,8 @@ static size_t count_written(struct sink *sink, size_t done)
 	return whole;
 }
 
-/* What only the table counts was not delivered, since the table is not out. */
+/* Takes back removals that only the table counts. They were not delivered, because the table was
+ * not written. */
 static void take_back(struct sink *sink)
 {
 	uint64_t *to = sink->broken ? &sink->lost : &sink->unread;
@@ -174,7 +176,8 @@ static void take_back(struct sink *sink)
 	sink->delivered = 0;
 }
 
-/* Takes the last `torn` bytes off a regular file whose end is ours: no half a record stays. */
+/* Removes the last `torn` bytes from a regular file if they are its end. No partial record then
+ * stays. */
 static void cut_file(int fd, size_t torn)
 {
 	struct stat st;

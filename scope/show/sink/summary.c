@@ -1,24 +1,24 @@
-/* The table at the end of a trace, as text and as JSON Lines:
+/* Prints the table at the end of a trace, as text and as JSON Lines:
  *
  *     REMOVED   SHARE  GOROUTINES  SITE
  *           6  100.0%           1  main.(*store).drop main.go:54 < main.(*store).refresh main.go:92
  *
- * Each row is a site, a map, a type or a key. Its columns stand below; text and JSON are made from
- * the same ones. */
+ * Each row is a site, a map, a type or a key. Text and JSON are made from the same columns, which
+ * are declared below. */
 #include "base/text/text.h"
 #include "show/sink/text.h"
 #include "show/columns/columns.h"
 #include "show/aggr/aggr.h"
 
 #define ROWS_SHOWN     20
-#define GOROUTINES_MAX 64 /* aggr.h: more are not told apart */
+#define GOROUTINES_MAX 64 /* aggr.h counts no more */
 
 struct summary {
 	enum aggr_by by;
-	uint64_t wall_ns;    /* of the end */
+	uint64_t wall_ns;    /* when the trace ended */
 	uint64_t elements;   /* in all */
-	bool clears, misses; /* there are some */
-	bool pids;	     /* there are several processes */
+	bool clears, misses; /* whether there were any */
+	bool pids;	     /* there were several processes */
 	struct json_clock *clock;
 };
 
@@ -32,7 +32,7 @@ static bool is_by(const struct cell *cell, enum aggr_by by)
 	return summary_of(cell->rows)->by == by;
 }
 
-/* --- What the row stands for --- */
+/* --- The subject of a row --- */
 
 static void put_time(struct cell *cell, const void *row)
 {
@@ -63,7 +63,7 @@ static void put_others(struct cell *cell, const void *row_)
 		cell_bool(cell, true);
 }
 
-/* Appends a map, type or key, and what is known beside it. Each is cut at its end. */
+/* Appends a map, type or key, and its detail. Both are cut at their ends. */
 static void put_plain(struct cell *cell, const struct aggr_row *row)
 {
 	struct buf *to = cell->to;
@@ -105,7 +105,7 @@ static void put_site_text(struct cell *cell, const struct aggr_row *row)
 	place_put(cell->to, &site, cell->columns, cell->color);
 }
 
-/* The column of text that says what the row is. */
+/* Appends the cell that says which site, map, type or key the row is. */
 static void put_subject(struct cell *cell, const void *row_)
 {
 	const struct aggr_row *row = row_;
@@ -196,7 +196,7 @@ static void put_type(struct cell *cell, const void *row_)
 		cell_str(cell, is_by(cell, AGGR_BY_TYPE) ? row->name : row->detail);
 }
 
-/* --- Its counts --- */
+/* --- The counts of a row --- */
 
 static void put_elements(struct cell *cell, const void *row)
 {
@@ -232,7 +232,7 @@ static void put_goroutines(struct cell *cell, const void *row_)
 	const struct aggr_row *row = row_;
 
 	if (!cell->json && !row->goroutines)
-		return; /* of several rows nobody knows */
+		return; /* unknown for a row that sums up several */
 	cell_number(cell, row->goroutines);
 	if (!cell->json && row->goroutines >= GOROUTINES_MAX)
 		buf_char(cell->to, '+');
@@ -352,7 +352,7 @@ void summary_json(struct sink *sink, struct aggr *aggr, uint64_t time_ns, struct
 	columns_json(&sink->out, &list);
 }
 
-/* Makes one row of the rows that are not shown. */
+/* Sums up the rows that are not shown, as one row. */
 static struct aggr_row sum_rows(const struct aggr_row *rows, size_t n, const char *name)
 {
 	struct aggr_row sum = {.name = name, .detail = "", .others = true};
@@ -378,7 +378,7 @@ void summary_text(struct sink *sink, struct aggr *aggr, size_t width, bool pids)
 		return;
 	list.width = width;
 	list.color = sink->options.color;
-	if (n > ROWS_SHOWN + 1) { /* "1 more row" would save nothing */
+	if (n > ROWS_SHOWN + 1) { /* "1 more row" would take as much room as the row */
 		memcpy(shown, rows, ROWS_SHOWN * sizeof(*rows));
 		buf_str(&name, "… ");
 		text_counted(&name, n - ROWS_SHOWN, "more row");

@@ -1,23 +1,23 @@
-/* One line per removal, for people:
+/* Prints one line for each removal, for people:
  *
  *     14:03:07.218440  g37  map[string]*main.sess…  "user:42"  812→811  (*store).sweep store.go:61
  *     when             who  type of the map         key        length   site
  *
- * Columns grow to the widest cell so far and never shrink: after a moment all lines stand below each
- * other. On a terminal that is too narrow for all, each of key, type and site has a share that it
- * gets for certain. Keys and types are cut at their ends. A site drops its package, then its
- * function; file and line stay to the last. In a file or a pipe nothing is cut: a long cell pushes
- * the rest of its line to the right.
+ * Columns grow to the widest cell so far and never shrink. After a moment all lines are aligned. On
+ * a terminal that is too narrow for all columns, each of key, type and site has a guaranteed share.
+ * Keys and types are cut at their ends. A site drops its package first, then its function; file and
+ * line are dropped last. In a file or a pipe nothing is cut, and a long cell pushes the rest of its
+ * line to the right.
  *
- * Whatever comes from the traced program goes through text_safe() or value_text() before it is
- * measured or written: no control character of its reaches the terminal.
+ * All bytes from the traced program go through text_safe() or value_text() before they are measured
+ * or written. None of its control characters reaches the terminal.
  */
 #include "show/sink/text.h"
 #include "show/aggr/aggr.h"
 
 #include <time.h>
 
-#define WIDTH_DEFAULT 100 /* from here on there is room for gaps and fractions of seconds */
+#define WIDTH_DEFAULT 100 /* from this width on, there is room for gaps and fractions of seconds */
 #define WIDTH_MIN     40
 
 /* --- The columns --- */
@@ -25,8 +25,8 @@
 /* Divides the width among the columns. */
 static void columns_divide(struct text_state *state)
 {
-	/* Key, type and site share what the others leave. Each gets its part if it wants as
-	 * much; what is left over goes in this order. */
+	/* Key, type and site share the width that the other columns leave. Each gets its share if
+	 * it needs it. The rest is given out in the order of this list. */
 	static const struct {
 		enum text_column column;
 		uint8_t percent;
@@ -45,7 +45,7 @@ static void columns_divide(struct text_state *state)
 	given[COLUMN_KEY] = given[COLUMN_TYPE] = given[COLUMN_SITE] = 0;
 	for (enum text_column c = COLUMN_TIME; c < COLUMN_SITE; c++)
 		room -= given[c] ? given[c] + state->gap : 0;
-	room -= narrow ? state->gap : 2 * state->gap; /* behind key and type */
+	room -= narrow ? state->gap : 2 * state->gap; /* after key and type */
 	left = room;
 	for (size_t turn = 0; turn < 2 * ARRAY_SIZE(order); turn++) {
 		enum text_column c = order[turn % ARRAY_SIZE(order)].column;
@@ -61,10 +61,10 @@ static void columns_divide(struct text_state *state)
 	given[COLUMN_SITE] += left;
 }
 
-/* Notes how wide column c would like to be. Returns whether it has grown. */
+/* Notes the width that column c needs. Returns whether that has grown. */
 static bool column_wants(struct text_state *state, enum text_column c, size_t columns)
 {
-	/* No column may ask for more: the site must have some room even at WIDTH_MIN. */
+	/* The maximum widths. With them, the site has some room even at WIDTH_MIN. */
 	static const uint8_t most_wide[TEXT_COLUMNS] = {0, 7, 10, 48, 68, 15, 64};
 	static const uint8_t most_narrow[TEXT_COLUMNS] = {0, 7, 5, 48, 68, 9, 64};
 	size_t most = state->width < 80 ? most_narrow[c] : most_wide[c];
@@ -120,7 +120,8 @@ static void clock_set(struct text_state *state, uint64_t second, char date[stati
 	state->second = second;
 }
 
-/* Sets clock[]. A new day gets a line of its own. The first day stands in the header. */
+/* Sets clock[]. Prints a line with the date when a new day begins. The header has the first
+ * date. */
 static void turn_clock(struct sink *sink, uint64_t second)
 {
 	struct text_state *state = sink->state;
@@ -160,10 +161,10 @@ static void put_time(struct sink *sink, uint64_t time_ns)
 	buf_pad(to, ' ', state->gap);
 }
 
-/* --- Type and site: rendered once for each id and width --- */
+/* --- Type and site, rendered once for each id and width --- */
 
-/* Appends the type. It is unknown when reflect made it in a process that had ended before anybody
- * could look. */
+/* Appends the type. It is unknown if reflect made it in a process that ended before it could be
+ * read. */
 void text_type(struct buf *to, const struct event_removal *event)
 {
 	const char *type = event->map_type[0] ? event->map_type : "(unknown)";
@@ -219,7 +220,7 @@ static void put_type(struct sink *sink, const struct event_removal *event, const
 	text_sgr_end(&sink->out, sink->options.color, sgr);
 }
 
-/* Returns the event's label. Its strings point into the event and into `places`. */
+/* Returns the label of an event. Its strings point into the event and into `places`. */
 static struct place_label label_of(const struct event_removal *event, struct buf *places)
 {
 	const struct frame *frame = event->stack;
@@ -336,7 +337,8 @@ static void render_pid(struct text_state *state, uint32_t pid)
 	state->last_pid = pid;
 }
 
-/* Renders the cells that differ from event to event. Divides the columns anew if one must grow. */
+/* Renders the cells that differ from event to event. Divides the width again if a column must
+ * grow. */
 static void measure(struct text_state *state, enum event_kind kind,
 		    const struct event_removal *event)
 {
@@ -379,7 +381,7 @@ static void put_removal(struct sink *sink, enum event_kind kind, uint64_t time_n
 	sink->out.bad |= state->key.text.bad || state->scratch.bad;
 }
 
-/* --- The rest --- */
+/* --- Header and end --- */
 
 static struct error *text_open(struct sink *sink)
 {
@@ -391,7 +393,7 @@ static struct error *text_open(struct sink *sink)
 		return error_nomem();
 	state->width = width < WIDTH_MIN ? WIDTH_MIN : width;
 	state->gap = narrow ? 1 : 2;
-	/* What most traces want, for the first lines to stand as the later ones do. */
+	/* These widths suit most traces, so the first lines are aligned with the later ones. */
 	column_wants(state, COLUMN_GO, narrow ? 4 : 5);
 	column_wants(state, COLUMN_TYPE, narrow ? 12 : 16);
 	column_wants(state, COLUMN_KEY, narrow ? 10 : 12);

@@ -1,12 +1,12 @@
-/* What the files of the text sink share. Inside sink/.
+/* The text sink as its files share it. Inside sink/.
  *
  *   text.c         the live lines
  *   text_stack.c   the lines below them
  *   text_place.c   a site in a given number of columns
  *   text_report.c  header, exit line, totals
- *   summary.c      the table at the end; its JSON too
+ *   summary.c      the table at the end, as text and as JSON
  *
- * "Safe" text has been through text_safe() or value_text(): nothing in it acts on a terminal.
+ * "Safe" text went through text_safe() or value_text(). Nothing in it acts on a terminal.
  */
 #ifndef SHOW_SINK_TEXT_H
 #define SHOW_SINK_TEXT_H
@@ -21,27 +21,29 @@ struct str {
 	size_t len;
 };
 
-/* The function and line that deleted. The strings are as the traced program has them, not safe. */
+/* The function and line that deleted. The strings have the bytes of the traced program, and are not
+ * safe. */
 struct place_label {
 	struct str func, place;		      /* "main.(*store).sweep", "store.go:61" */
 	struct str caller_func, caller_place; /* empty when unknown or of no interest */
-	bool helper; /* it deletes for its caller: it is a library's, or inlined */
+	bool helper; /* it deletes for its caller, because it is in a library or inlined */
 };
 
-/* Appends the label in the fullest form that fits. Returns the columns it takes. */
+/* Appends the label in the fullest form that fits. Returns the number of columns used. */
 size_t place_put(struct buf *to, const struct place_label *site, size_t columns, bool color);
-/* Returns the columns that the label should have for nothing that matters to be left out. */
+/* Returns the width that the label needs to be shown without loss. */
 size_t place_wants(const struct place_label *site);
 
-/* Append the lines of an event. width: of the terminal; TEXT_UNLIMITED: nothing is cut. date: of the
- * event, "2026-08-06". */
+/* Append the lines of an event. `width` is that of the terminal; with TEXT_UNLIMITED nothing is
+ * cut. `date` is the date of the event, "2026-08-06". */
 void text_report_start(struct sink *sink, const struct event_start *event, const char *date,
 		       size_t width);
 void text_report_exit(struct sink *sink, const struct event_exit *event);
 void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width);
 void text_report_end(struct sink *sink, const struct event_end *event, size_t width);
 
-/* Append the table at the end, as text and as JSON Lines. pids: there are several processes. */
+/* Append the table at the end, as text and as JSON Lines. `pids` says that there are several
+ * processes. */
 void summary_text(struct sink *sink, struct aggr *aggr, size_t width, bool pids);
 void summary_json(struct sink *sink, struct aggr *aggr, uint64_t time_ns, struct json_clock *clock);
 
@@ -68,24 +70,24 @@ struct text_cell {
 struct text_state {
 	size_t width;		      /* of the terminal */
 	size_t gap;		      /* between columns */
-	size_t want[TEXT_COLUMNS];    /* the widest seen, within reason */
-	size_t columns[TEXT_COLUMNS]; /* given; 0: the column is left out */
+	size_t want[TEXT_COLUMNS];    /* the widest cell so far, up to a maximum */
+	size_t columns[TEXT_COLUMNS]; /* its width now; 0 when the column is left out */
 	unsigned starts;
-	uint64_t second;     /* that clock[] shows, since 1970 */
+	uint64_t second;     /* the second in clock[], since 1970 */
 	char clock[9];	     /* "14:03:07" */
-	char date[11];	     /* "2026-08-06", as it was shown last */
+	char date[11];	     /* the date that was printed last: "2026-08-06" */
 	struct cache types;  /* the type's cell, cut and padded */
 	struct cache sites;  /* the site's cell and the newline */
 	struct cache stacks; /* the frames below the line */
 	struct text_cell pid, go, key, len;
-	uint32_t last_pid; /* that `pid` shows */
-	uint64_t goid;	   /* that `go` shows */
+	uint32_t last_pid; /* the pid in `pid` */
+	uint64_t goid;	   /* the goroutine in `go` */
 	struct buf scratch;
 };
 
 /* Appends the map's type, safe. */
 void text_type(struct buf *to, const struct event_removal *event);
-/* Appends a rendered text to the output. cached: NULL when memory was out. */
+/* Appends a rendered text to the output. `cached` is NULL when memory was out. */
 void text_put_cached(struct sink *sink, const struct cache *cache, const struct cached *cached);
 /* Appends the lines of --stack. */
 void text_put_stack(struct sink *sink, const struct event_removal *event);

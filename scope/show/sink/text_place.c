@@ -2,9 +2,9 @@
 
 /* --- Function names --- */
 
-/* How much of a name is shown. */
+/* How much of a function's name is shown. */
 enum func_form {
-	FORM_NONE,    /* nothing: only file and line */
+	FORM_NONE,    /* nothing, only file and line */
 	FORM_LAST,    /* "sweep", "sweep.func1" */
 	FORM_LOCAL,   /* "(*store).sweep" */
 	FORM_PACKAGE, /* "shop.(*store).sweep" */
@@ -18,8 +18,8 @@ enum args_form {
 	ARGS_WHOLE, /* "[go.shape.string,go.shape.*uint8]" */
 };
 
-/* Appends type arguments, without their brackets, and without the prefix that says that a type
- * stands for all of its shape. */
+/* Appends type arguments without their brackets. Leaves out the prefix which says that a type
+ * stands for all types of its shape. */
 static void put_short_args(struct buf *to, const char *args, size_t len)
 {
 	static const char prefix[] = "go.shape.";
@@ -33,7 +33,7 @@ static void put_short_args(struct buf *to, const char *args, size_t len)
 	}
 }
 
-/* Appends a function's name with its type arguments in the form asked for. */
+/* Appends a function's name, with its type arguments in the given form. */
 static void put_with_args(struct buf *to, struct str func, enum args_form form)
 {
 	size_t depth = 0, from = 0;
@@ -53,7 +53,8 @@ static void put_with_args(struct buf *to, struct str func, enum args_form form)
 	buf_put(to, func.p + from, func.len - from);
 }
 
-/* Tells whether a part means nothing without the name before it: "func1", "2", "gowrap1". */
+/* Tells whether a part of a name means nothing without the part before it, such as "func1", "2" or
+ * "gowrap1". */
 static bool is_closure(const char *part, size_t len)
 {
 	if (len > 4 && memcmp(part, "func", 4) == 0)
@@ -66,8 +67,8 @@ static bool is_closure(const char *part, size_t len)
 	return true;
 }
 
-/* Returns the last part of a name that says something. `dot` ends the package. Dots between the
- * brackets of type arguments separate nothing. */
+/* Returns the last part of a name that means something by itself. `dot` is the end of the package.
+ * Dots within the brackets of type arguments do not separate parts. */
 static const char *func_last(const char *dot, const char *bracket, const char *end)
 {
 	const char *part_end = end;
@@ -107,7 +108,7 @@ static struct str func_short(struct str func, enum func_form form)
 
 /* --- Sites --- */
 
-/* One way to show a site: how much of the names, and whether with the caller. */
+/* One way to show a site: how much of the names is shown, and whether the caller is. */
 struct attempt {
 	enum func_form func, caller;
 	bool with_caller;
@@ -169,7 +170,7 @@ static size_t attempt_columns(const struct place_label *site, const struct attem
 	return columns;
 }
 
-/* Appends the end of file and line, where the line number is: not even those fit. */
+/* Appends the end of file and line, when not even those fit. The line number is there. */
 static void put_place_tail(struct buf *to, const struct place_label *site, size_t columns,
 			   bool color)
 {
@@ -190,8 +191,8 @@ static bool has_caller(const struct place_label *site)
 
 size_t place_put(struct buf *to, const struct place_label *site, size_t columns, bool color)
 {
-	/* The fullest first. For a helper the caller is worth more than the helper's own name.
-	 * Otherwise the caller goes before the names are cut short. */
+	/* From the fullest to the shortest. For a helper, the caller matters more than the helper's
+	 * own name. Otherwise the caller is left out before the names are shortened. */
 	static const struct {
 		struct attempt attempt;
 		bool helpers_only;

@@ -1,10 +1,10 @@
 #include "show/sink/text.h"
 
-#define EXE_LEAST 12 /* columns of the path without which it says nothing */
+#define EXE_LEAST 12 /* a path cut to fewer columns is of no use */
 
 /* --- Start and exit --- */
 
-/* go1.26.5 swiss, stripped; with -v also: · 5 probes ready in 12.3 ms */
+/* Appends "go1.26.5 swiss, stripped", and with -v also " · 5 probes ready in 12.3 ms". */
 static void put_program(struct buf *to, const struct event_start *event, bool verbose)
 {
 	text_safe_str(to, event->go);
@@ -20,8 +20,8 @@ static void put_program(struct buf *to, const struct event_start *event, bool ve
 	buf_str(to, " ms");
 }
 
-/* tophash 0.1.0 · 2026-08-06 · …/bin/shop (pid 4242) · go1.26.5 swiss, stripped
- * The path gives way first. When that is not enough, the second half goes on a line of its own. */
+/* Appends "tophash 0.1.0 · 2026-08-06 · …/bin/shop (pid 4242) · go1.26.5 swiss, stripped". If that
+ * does not fit, the path is cut. If it still does not fit, the last part goes on its own line. */
 void text_report_start(struct sink *sink, const struct event_start *event, const char *date,
 		       size_t width)
 {
@@ -84,7 +84,7 @@ void text_report_exit(struct sink *sink, const struct event_exit *event)
 	buf_char(to, '\n');
 }
 
-/* pid 4242 ran unwatched for 12.3 ms (exec): what it removed meanwhile is not known */
+/* Appends "pid 4242 ran unwatched for 12.3 ms (exec): what it removed meanwhile is not known". */
 void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width)
 {
 	struct buf text = {0};
@@ -159,8 +159,8 @@ static void put_elements(struct buf *to, const struct event_end *event)
 	}
 }
 
-/* Appends the last line, "1000 hits = 990 delivered + 10 filtered + 0 lost; …". When all does not fit,
- * the elements go on a line before, so that the identity still stands last. */
+/* Appends the last line, "1000 hits = 990 delivered + 10 filtered + 0 lost; …". If it does not fit,
+ * the part about elements goes on the line before, so that the sum is still the last line. */
 void text_report_end(struct sink *sink, const struct event_end *event, size_t width)
 {
 	uint64_t lost = event_lost_sum(event);

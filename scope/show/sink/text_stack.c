@@ -1,4 +1,4 @@
-/* The lines of --stack below the line of an event. They are wrapped, never cut:
+/* Prints the lines of --stack below the line of an event. They are wrapped, never cut:
  *
  *     14:03:07 g37 map[string]*main.sess… "user:42"  812→811 (*store).sweep store.go:61
  *           "user:42" of map[string]*main.session
@@ -22,8 +22,8 @@ static void put_detail(struct sink *sink)
 	sink->out.bad |= state->scratch.bad;
 }
 
-/* Appends the line "user:42" of map[string]*main.session.
- * Appends nothing when the line above has key and type whole. */
+/* Appends the line `"user:42" of map[string]*main.session`. Appends nothing when the line above
+ * shows key and type in full. */
 static void put_key_type(struct sink *sink, const struct event_removal *event)
 {
 	struct text_state *state = sink->state;
@@ -45,7 +45,8 @@ static void put_key_type(struct sink *sink, const struct event_removal *event)
 	put_detail(sink);
 }
 
-/* map 0xc00012a000 on the stack · runtime.mapdelete_faststr · gc off · tables 1, slots 8 */
+/* Appends "map 0xc00012a000 on the stack · runtime.mapdelete_faststr · gc off · tables 1, slots
+ * 8". */
 static void put_details(struct sink *sink, const struct event_removal *event)
 {
 	static const char *const gc_names[] = {
@@ -83,7 +84,7 @@ static void put_frame_func(struct buf *to, const struct frame *frame)
 		buf_hex(to, frame->pc);
 }
 
-/* Returns the column in which the files of a stack begin: behind the longest function, but not
+/* Returns the column in which the files of a stack begin. It is after the longest function, but not
  * beyond the middle of the line. */
 static size_t frames_func_columns(struct text_state *state, const struct event_removal *event)
 {
@@ -101,8 +102,8 @@ static size_t frames_func_columns(struct text_state *state, const struct event_r
 	return widest;
 }
 
-/* main.(*server).logout   /src/shop/server.go:117
- * A file that does not fit behind its function goes on a line of its own. */
+/* Appends "main.(*server).logout   /src/shop/server.go:117". A file that does not fit goes on its
+ * own line. */
 static void put_frame(struct text_state *state, struct buf *to, const struct frame *frame,
 		      size_t func_columns)
 {

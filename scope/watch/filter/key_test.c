@@ -29,8 +29,8 @@ static void test_address(const struct key_pattern *want, struct key_test *test)
 		test_word(test, addr, ~0ull);
 }
 
-/* In Go -0 and +0 are one key, and therefore the sign bit of a zero is not compared. There are many
- * NaNs, and one word cannot stand for all of them. */
+/* Tests a float. In Go -0 and +0 are the same key, so the sign of a zero is not compared. There are
+ * many NaNs, which one word cannot stand for. */
 static void test_float(const struct key_pattern *want, const struct gotype *type,
 		       struct key_test *test)
 {
@@ -106,12 +106,12 @@ void filter_key_test(const struct filter *filter, const struct gotypes *types, u
 	case GOTYPE_ARRAY:
 	case GOTYPE_COMPLEX64:
 	case GOTYPE_COMPLEX128: ret->how = json_is_array(json) ? value : never; break;
-	case GOTYPE_INTERFACE: ret->how = KEY_TEST_VALUE; break; /* it may hold anything */
+	case GOTYPE_INTERFACE: ret->how = KEY_TEST_VALUE; break; /* it may hold any value */
 	default: ret->how = filter->key->prefix ? never : value; break;
 	}
 }
 
-/* Names the kinds of key that filter_key_test() leaves to a comparison of values. */
+/* Names the kinds of key for which filter_key_test() chooses a comparison of values. */
 static const char *late_kinds(const struct filter_key *key)
 {
 	struct key_pattern want = pattern_of(key);

@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-/* A part that could not be read agrees with every pattern, and of a part that was cut only the bytes
- * that are there are compared. The event shows that parts are missing; a delete that was asked for is
- * never left out because of them. */
+/* A decoded key. A part that could not be read agrees with every pattern. Only the kept bytes of a
+ * part that was cut are compared. The event shows that parts are missing, and a delete that the
+ * user asked for is never left out because of them. */
 
 struct tokens {
 	const struct value *values;
@@ -63,7 +63,8 @@ static bool string_matches(const struct key_pattern *want, const struct value *v
 	return pattern_text_begins(&text, v->bytes, v->bytes_len);
 }
 
-/* Returns the member of a struct's JSON that stands for a field, under the name that value_json() writes. */
+/* Returns the member of a struct's JSON for a field. Its name is the one that value_json()
+ * writes. */
 static const json_t *field_of(const json_t *want, const struct tokens *in, size_t first, size_t at,
 			      uint32_t index)
 {
@@ -109,7 +110,8 @@ static bool children_match(const struct key_pattern *want, const struct tokens *
 	return true;
 }
 
-/* Compares with {"type":...,"value":...}, or with the value alone, whatever its type. */
+/* Compares an interface with {"type":...,"value":...}, or with the value alone if its type does not
+ * matter. */
 static bool interface_matches(const struct key_pattern *want, const struct tokens *in, size_t at,
 			      unsigned depth)
 {
@@ -159,7 +161,7 @@ static bool value_matches(const struct key_pattern *want, const struct tokens *i
 	return false;
 }
 
-/* Compares a string, or an interface that holds one. */
+/* Compares the prefix with a string, or with an interface that holds one. */
 static bool prefix_matches(const char *prefix, const struct value *v, size_t n)
 {
 	size_t len = strlen(prefix);
@@ -179,7 +181,7 @@ bool filter_key_matches(const struct filter_key *key, const struct value *values
 {
 	struct key_pattern want = pattern_of(key);
 
-	if (!n) /* nothing of it could be read */
+	if (!n) /* nothing of the key could be read */
 		return true;
 	if (key->prefix)
 		return prefix_matches(key->text, values, n);
@@ -215,8 +217,9 @@ static bool frame_matches(const char *glob, const struct frame *frame)
 	return matches;
 }
 
-/* The frames of one call share one pc. If the outermost of them, the function that is not inlined, is
- * hidden because it is a wrapper of the compiler's, the next frame is its caller and no site. */
+/* Compares the frames of one call, which share one pc. The last of them is the function that is not
+ * inlined. It may be hidden, because it is a wrapper made by the compiler. The next frame is then
+ * its caller, which is not compared. */
 bool filter_site_matches(const struct filter *filter, const struct frame *stack, size_t n)
 {
 	if (!filter->site_glob)

@@ -55,11 +55,12 @@ bool pattern_text_begins(const struct pattern_text *text, const char *bytes, siz
 
 /* ---- numbers ---- */
 
-/* Events show larger numbers as strings, because a reader that has doubles only would change them. */
+/* Events show larger numbers as strings, because readers that only have doubles would change
+ * them. */
 #define EXACT_MAX (1ull << 53)
 
-/* Reads a decimal integer (010 is ten) or 0x, to the end of the text. It reads the text and not JSON's
- * number, which ends at 2^63. */
+/* Reads a decimal integer (010 is ten) or 0x and hexadecimal digits, up to the end of the text. It
+ * reads the text, because a number in JSON ends at 2^63. */
 static bool parse_integer(const char *text, struct pattern_number *ret)
 {
 	const char *digits = text + (*text == '-');
@@ -77,9 +78,9 @@ static bool parse_integer(const char *text, struct pattern_number *ret)
 	return true;
 }
 
-/* Reads a decimal number, or one of the three names that events show between quotes. strtod() alone
- * would also take leading space, "infinity" and hexadecimal, and would make an infinity of a number
- * that is too large. */
+/* Reads a decimal number, or one of the three names that events show in quotes. strtod() alone
+ * would also accept leading space, "infinity" and hexadecimal, and would turn a number that is too
+ * large into infinity. */
 static bool parse_float(const char *text, double *ret)
 {
 	const char *digits = text + (*text == '-');
@@ -103,7 +104,8 @@ static bool parse_number(const char *text, struct pattern_number *ret)
 	return ret->is_integer || ret->is_float;
 }
 
-/* Reads a number from a JSON string, if events would show that number as a string. */
+/* Reads a number from a JSON string. Returns false if events would show that number without
+ * quotes. */
 static bool parse_quoted_number(const json_t *json, struct pattern_number *ret)
 {
 	const char *text = json_string_value(json);
@@ -111,7 +113,7 @@ static bool parse_quoted_number(const json_t *json, struct pattern_number *ret)
 	if (strlen(text) != json_string_length(json) || !parse_number(text, ret))
 		return false;
 	ret->is_integer &= ret->magnitude > EXACT_MAX && !strchr(text, 'x');
-	ret->is_float &= !(fabs(ret->f) <= (double)EXACT_MAX); /* NaN too */
+	ret->is_float &= !(fabs(ret->f) <= (double)EXACT_MAX); /* also for NaN */
 	return ret->is_integer || ret->is_float;
 }
 
@@ -174,7 +176,8 @@ struct key_pattern pattern_of(const struct filter_key *key)
 	return (struct key_pattern){key->json, key->text};
 }
 
-/* Only strings have a limit, because engines compare them outside this process. */
+/* Checks the length of a string pattern. Other patterns have no limit, because only strings are
+ * compared by engines. */
 static struct error *check_length(const struct filter_key *key)
 {
 	size_t len;
@@ -187,8 +190,8 @@ static struct error *check_length(const struct filter_key *key)
 			 prefix ? "" : "; use --key-prefix");
 }
 
-/* Parses strings, objects and arrays. Numbers, true, false and null stay words, because their meaning
- * depends on the type of the key. */
+/* Parses strings, objects and arrays. Numbers, true, false and null stay words, because their
+ * meaning depends on the type of the key. */
 static struct error *read_json(struct filter_key *key)
 {
 	json_error_t why;

@@ -1,6 +1,7 @@
-/* Does the pattern match any type that has the shape? The name of the shape type becomes a small automaton
- * that accepts every name that such a type could have. It runs beside the pattern, and they meet if both
- * can read the same text to the end. These shapes stand for these names:
+/* Tells whether a pattern could match a type of some shape. The name of the shape type is turned
+ * into a small automaton that accepts every name that such a type could have. Automaton and pattern
+ * run side by side. They match if both can read the same text to the end. These shapes stand for
+ * these names:
  *
  *   go.shape.string          string, or a named type
  *   go.shape.*uint8          *..., or a named type; all pointers have one shape
@@ -21,10 +22,10 @@
 /* One step of the automaton. */
 struct step {
 	enum {
-		STEP_CHAR,     /* reads `c` */
+		STEP_CHAR,     /* reads exactly `c` */
 		STEP_NAME,     /* reads one character of a name */
-		STEP_NAMES,    /* reads any number of them */
-		STEP_ANYTHING, /* reads any number of any characters */
+		STEP_NAMES,    /* reads any number of characters of a name */
+		STEP_ANYTHING, /* reads any number of arbitrary characters */
 		STEP_FORK,     /* goes on with the next step, or with step `to` */
 		STEP_JUMP,     /* goes on with step `to` */
 		STEP_END,      /* the text ends here */
@@ -43,9 +44,9 @@ bool shape_is_in(const char *type)
 	return strstr(type, SHAPE) != NULL;
 }
 
-/* ---- the extent of a type in a text ---- */
+/* ---- where a type ends in a text ---- */
 
-/* Returns the end of the bracket that opens at *at. */
+/* Returns the end of the bracketed part that begins at *at. */
 static const char *skip_bracket(const char *at)
 {
 	int depth = 0;
@@ -108,7 +109,7 @@ static void add_text(struct automaton *a, const char *text, size_t len)
 		add_step(a, (struct step){.op = STEP_CHAR, .c = text[i]});
 }
 
-/* Adds the steps for a type with a name: main.ID, main.pair[...], or error, which has no package. */
+/* Adds the steps for a named type: main.ID, main.pair[...], or error, which has no package. */
 static void add_named(struct automaton *a)
 {
 	uint32_t error = add_step(a, (struct step){.op = STEP_FORK}), end, plain;
@@ -132,7 +133,7 @@ static void add_named(struct automaton *a)
 	a->steps.data[plain].to = a->steps.data[end].to = (uint32_t)a->steps.len;
 }
 
-/* Characters of "net/url.URL" in the text of a shape. */
+/* Returns the length of a name like "net/url.URL" at the start of a shape's text. */
 static size_t name_length(const char *text, size_t len)
 {
 	size_t n = 0;
@@ -143,9 +144,10 @@ static size_t name_length(const char *text, size_t len)
 	return n;
 }
 
-/* Adds a name of the shape's text. A shape has the import path in it, and a type has the package's name.
- * The name is often but not always the path's last part: any name will do for it. Package main has the
- * path "main". A dot may also belong to the "..." before a variadic parameter. */
+/* Adds a name in the shape's text. There it has an import path, but in the name of a type it has
+ * the name of the package. This is often, but not always, the last part of the path, so any name is
+ * accepted. The path of package main is "main". A dot may also belong to the "..." before a
+ * variadic parameter. */
 static void add_name(struct automaton *a, const char *name, size_t len)
 {
 	const char *slash = memrchr(name, '/', len);
@@ -161,8 +163,9 @@ static void add_name(struct automaton *a, const char *name, size_t len)
 	add_text(a, name, len);
 }
 
-/* Adds the text that a type without a name has for this shape. From a struct on, anything will do: in a
- * shape the package may be in front of its fields ("struct { main.a int }"). All pointers have one shape. */
+/* Adds the text that an unnamed type of this shape has. From a struct on, any text is accepted,
+ * because a shape may have a package before the fields ("struct { main.a int }"). After a pointer
+ * any text is accepted too, because all pointers have one shape. */
 static void add_unnamed(struct automaton *a, const char *shape, size_t len)
 {
 	bool pointer = *shape == '*';
@@ -182,7 +185,8 @@ static void add_unnamed(struct automaton *a, const char *shape, size_t len)
 		add_step(a, (struct step){.op = STEP_ANYTHING});
 }
 
-/* Returns the length of the argument's number at the end of a shape (Go 1.18 to 1.20). */
+/* Returns the length of the argument's number at the end of a shape (Go 1.18 to 1.20), including
+ * its underscore. */
 static size_t number_len(const char *text, size_t len)
 {
 	size_t digits = 0;
@@ -214,7 +218,7 @@ static void add_type(struct automaton *a, const char *type)
 		const char *begin = shape + strlen(SHAPE);
 		const char *end = skip_type(begin, 0);
 
-		if (*end == '_') /* "}_0": the number behind a shape that ends in a bracket */
+		if (*end == '_') /* the number after a shape that ends in a bracket: "}_0" */
 			end += 1 + strspn(end + 1, "0123456789");
 		add_text(a, type, (size_t)(shape - type));
 		add_shape(a, begin, (size_t)(end - begin));
@@ -224,11 +228,11 @@ static void add_type(struct automaton *a, const char *type)
 	add_step(a, (struct step){.op = STEP_END});
 }
 
-/* ---- beside the pattern ---- */
+/* ---- automaton and pattern ---- */
 
-/* Pairs of places: in the pattern, and in the automaton. */
+/* Pairs of a position in the pattern and a step of the automaton. */
 struct pairs {
-	uint8_t *seen; /* one bit a pair */
+	uint8_t *seen; /* one bit for each pair */
 	size_t steps;
 	VEC(uint64_t) todo;
 	bool nomem;
@@ -249,7 +253,8 @@ static bool is_name(unsigned char c)
 	return isalnum(c) || c >= 0x80 || strchr("_.-/~%+", c);
 }
 
-/* Can both read one more character? c: the character that the pattern wants; -1: any. */
+/* Tells whether pattern and automaton can read the same character. The pattern wants c, or any
+ * character if c is -1. */
 static bool reads_same(const struct step *step, int c)
 {
 	if (step->op == STEP_CHAR)
@@ -257,8 +262,8 @@ static bool reads_same(const struct step *step, int c)
 	return c < 0 || step->op == STEP_ANYTHING || is_name((unsigned char)c);
 }
 
-/* Adds the pairs that follow when both read one character, the pattern at `glob` c (-1: any) and the
- * automaton what `step` reads. next: where the pattern is then. */
+/* Adds the pairs that follow when both read one character: the pattern reads c (-1: any), and the
+ * automaton makes a step. The pattern is then at `next`. */
 static void read_char(struct pairs *pairs, const struct step *steps, size_t at, int c, size_t next)
 {
 	bool repeats = steps[at].op == STEP_NAMES || steps[at].op == STEP_ANYTHING;
@@ -267,7 +272,7 @@ static void read_char(struct pairs *pairs, const struct step *steps, size_t at, 
 		add_pair(pairs, next, repeats ? at : at + 1);
 }
 
-/* Adds all pairs that follow one. Returns true if both are at their ends. */
+/* Adds all pairs that follow a pair. Returns true if both are at their ends. */
 static bool follow(struct pairs *pairs, const char *glob, size_t g, const struct step *steps,
 		   size_t at)
 {
@@ -297,7 +302,8 @@ static bool follow(struct pairs *pairs, const char *glob, size_t g, const struct
 	return false;
 }
 
-/* Returns true if they meet, or if memory is out: nothing is hidden then. */
+/* Returns true if both can read the same text to the end. Also returns true when memory is out, so
+ * that nothing is hidden. */
 static bool do_meet(const char *glob, const struct step *steps, size_t n)
 {
 	struct pairs pairs = {.steps = n};

@@ -1,6 +1,6 @@
-/* Types of generic code. The compiler makes one copy of a generic function for all type arguments of
- * one shape, and some runtime calls of that copy (clear; before Go 1.21 delete as well) are told the
- * shape's map type instead of the program's:
+/* Map types in generic code. The compiler makes one copy of a generic function for all type
+ * arguments of one shape. Some runtime calls in that copy (clear; before Go 1.21 delete as well)
+ * get the map type of the shape instead of the program's map type:
  *
  *   Go 1.21 and later   map[go.shape.string]go.shape.*uint8
  *   Go 1.18 to 1.20     map[go.shape.string_0]go.shape.*uint8_1       (with the argument's number)
@@ -13,8 +13,8 @@
 /* Returns whether the name of a type contains a shape. */
 bool shape_is_in(const char *type);
 
-/* Returns true if some type of the program could have this shape type and match the pattern, which is
- * as filter_set_glob() makes it. Where that cannot be told it returns true. */
+/* Returns true if a type of the program could have this shape type and match the pattern, which was
+ * made by filter_set_glob(). Also returns true if that cannot be decided. */
 bool shape_could_match(const char *glob, const char *type);
 
 #endif
