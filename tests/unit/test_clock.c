@@ -18,7 +18,8 @@ int clock_gettime(clockid_t clock, struct timespec *ret)
 {
 	uint64_t ns = clock == CLOCK_REALTIME ? now + offset : now;
 
-	*ret = (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+	*ret = (struct timespec){.tv_sec = (time_t)(ns / 1000000000),
+				 .tv_nsec = (long)(ns % 1000000000)};
 	if (delays_n)
 		now += delays[readings < delays_n ? readings : delays_n - 1];
 	readings++;
@@ -38,7 +39,7 @@ static uint64_t offset_after(uint64_t old, const uint64_t of[], size_t n)
 	return found;
 }
 
-#define AFTER(old, ...) \
+#define AFTER(old, ...)                                    \
 	offset_after(old, (const uint64_t[]){__VA_ARGS__}, \
 		     sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 

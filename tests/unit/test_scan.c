@@ -221,7 +221,7 @@ static const char *frames_of(const char *lines, size_t *ret_words)
 		text = (struct scan_text){.line = line, .len = (size_t)(end - line)};
 		if (*end && end[1]) {
 			text.next = end + 1;
-			text.next_len = strcspn(end + 1, "\n");
+			text.next_len = strlen(end + 1);
 		}
 		for (n = scan_line(&state, &text, hits); n;
 		     n = scan_line_more(&state, &text, hits)) {
@@ -330,6 +330,63 @@ static void test_logs(void **unused)
 	}
 }
 
+/* Lines of others stand between the two lines of a frame: of another program's traceback, of another
+ * pod, of the same container's other stream. Each place belongs to its own function. */
+static void test_mixed_logs(void **unused)
+{
+	static const struct {
+		const char *lines, *frames;
+		size_t words;
+	} logs[] = {
+		{"Nov 29 20:18:01 web1 a[41]: main.f(0x481900)\n"
+		 "Nov 29 20:18:01 web1 sshd[9]: Accepted key (0x481901)\n"
+		 "Nov 29 20:18:02 web1 a[41]: \t/src/f.go:5 +0x1d\n",
+		 "main.f /src/f.go:5+1d\n", 1},
+		{"Nov 29 20:18:01 web1 a[41]: main.f(0x481900)\n"
+		 "Nov 29 20:18:01 web1 a[42]: main.g(0x481901)\n"
+		 "Nov 29 20:18:02 web1 a[41]: \t/src/f.go:5 +0x1d\n"
+		 "Nov 29 20:18:02 web1 a[42]: \t/src/g.go:6 +0x1e\n"
+		 "Nov 29 20:18:03 web1 a[42]: created by main.h in goroutine 1\n"
+		 "Nov 29 20:18:03 web1 a[41]: created by main.i in goroutine 1\n"
+		 "Nov 29 20:18:03 web1 a[42]: \t/src/h.go:7 +0x1f\n"
+		 "Nov 29 20:18:03 web1 a[41]: \t/src/i.go:8 +0x20\n",
+		 "main.f /src/f.go:5+1d\nmain.g /src/g.go:6+1e\n"
+		 "main.h /src/h.go:7+1f\nmain.i /src/i.go:8+20\n",
+		 0},
+		{"[pod/a] 2026-11-29T20:18:01.1Z main.f(0x481900)\n"
+		 "[pod/b] 2026-11-29T20:18:01.2Z main.g(0x481901)\n"
+		 "[pod/a] 2026-11-29T20:18:01.3Z \t/src/f.go:5 +0x1d\n"
+		 "[pod/b] 2026-11-29T20:18:01.4Z \t/src/g.go:6 +0x1e\n",
+		 "main.f /src/f.go:5+1d\nmain.g /src/g.go:6+1e\n", 0},
+		{"{\"log\":\"main.f(0x481900)\\n\",\"stream\":\"stderr\"}\n"
+		 "{\"log\":\"pc 0x481901\\n\",\"stream\":\"stdout\"}\n"
+		 "{\"log\":\"\\t/src/f.go:5 +0x1d\\n\",\"stream\":\"stderr\"}\n",
+		 "main.f /src/f.go:5+1d\n", 1},
+		{"\x1b[36mweb_1  |\x1b[0m main.f(0x481900)\n\x1b[33mweb_2  |\x1b[0m main.g(0x481901)\n"
+		 "\x1b[36mweb_1  |\x1b[0m \t/src/f.go:5 +0x1d\n\x1b[33mweb_2  |\x1b[0m \t/src/g.go:6 +0x1e\n",
+		 "main.f /src/f.go:5+1d\nmain.g /src/g.go:6+1e\n", 0},
+		/* a program's own output, and lines that are twice as far apart as they were */
+		{"main.f(0x481900)\nhello 0x481901\n\t/src/f.go:5 +0x1d\n",
+		 "main.f /src/f.go:5+1d\n", 1},
+		{"main.f(0x481900)\n\n\t/src/f.go:5 +0x1d\n\nmain.g()\n\n\t/src/g.go:6 +0x1e\n",
+		 "main.f /src/f.go:5+1d\nmain.g /src/g.go:6+1e\n", 0},
+		/* the place of the next frame is not this one's */
+		{"a[41]: main.f(0x481900)\na[41]: main.g(0x481901)\na[41]: \t/src/g.go:6 +0x1e\n",
+		 "main.g /src/g.go:6+1e\n", 1},
+		/* nor is one that comes much later */
+		{"main.f(0x481900)\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n"
+		 "\t/src/f.go:5 +0x1d\n",
+		 "", 1},
+	};
+	size_t words;
+
+	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+		assert_string_equal(frames_of(logs[i].lines, &words), logs[i].frames);
+		if (words != logs[i].words)
+			fail_msg("%s: %zu addresses", logs[i].lines, words);
+	}
+}
+
 /* Reads a whole crash report that stands in one string of JSON. */
 static void test_json_report(void **unused)
 {
@@ -393,12 +450,13 @@ static void test_kernel(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),	  cmocka_unit_test(test_no_words),
-		cmocka_unit_test(test_bare),	  cmocka_unit_test(test_perf),
-		cmocka_unit_test(test_traceback), cmocka_unit_test(test_no_traceback),
-		cmocka_unit_test(test_many),	  cmocka_unit_test(test_profile),
-		cmocka_unit_test(test_logs),	  cmocka_unit_test(test_json_report),
-		cmocka_unit_test(test_no_logs),	  cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_words),	   cmocka_unit_test(test_no_words),
+		cmocka_unit_test(test_bare),	   cmocka_unit_test(test_perf),
+		cmocka_unit_test(test_traceback),  cmocka_unit_test(test_no_traceback),
+		cmocka_unit_test(test_many),	   cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_logs),	   cmocka_unit_test(test_json_report),
+		cmocka_unit_test(test_no_logs),	   cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_mixed_logs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

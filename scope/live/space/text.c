@@ -146,31 +146,24 @@ static struct error *take_hits(struct space_text *text, const struct scan_hit hi
 
 /* ---- lines ---- */
 
-/* Finds the end of the line that begins at `at`; false when the chunk ends before it. */
-static bool find_end(const char *chunk, size_t len, size_t at, size_t *ret)
-{
-	const char *newline = at < len ? memchr(chunk + at, '\n', len - at) : NULL;
-
-	*ret = newline ? (size_t)(newline - chunk) : len;
-	return newline != NULL;
-}
-
 /* Takes the addresses of each line, or learns the bias from them. */
 static struct error *each_line(struct space_text *text, const char *chunk, size_t len,
 			       bool learning)
 {
 	struct scan_hit hits[SCAN_HITS_MAX];
-	size_t end, next_end;
+	size_t end;
 
 	for (size_t at = 0; at < len && (!learning || text->learn); at = end + 1) {
+		const char *newline = memchr(chunk + at, '\n', len - at);
 		struct scan_text line = {.line = chunk + at};
 		size_t n;
 
-		if (find_end(chunk, len, at, &end) && find_end(chunk, len, end + 1, &next_end)) {
-			line.next = chunk + end + 1;
-			line.next_len = next_end - (end + 1);
-		}
+		end = newline ? (size_t)(newline - chunk) : len;
 		line.len = end - at;
+		if (end + 1 < len) {
+			line.next = chunk + end + 1;
+			line.next_len = len - (end + 1);
+		}
 		n = scan_line(&text->state, &line, hits);
 		for (; n; n = scan_line_more(&text->state, &line, hits)) {
 			if (learning)

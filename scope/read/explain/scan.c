@@ -1,4 +1,4 @@
-#include "read/explain/scan.h"
+#include "read/explain/scan_priv.h"
 
 #include <string.h>
 
@@ -204,15 +204,16 @@ static bool ends_prefix(const char *p)
 }
 
 /* Finds the name in the first line of a frame: "name(arguments)", "created by name", or "created by
- * name in goroutine 7". A prefix may come before it; then *ret_prefix is true. Returns NULL when
- * the piece is no such line. */
-static const char *frame_name(const char *piece, const char *end, size_t *ret_len, bool *ret_prefix)
+ * name in goroutine 7". A prefix may come before it; *ret_begin is its end. Returns NULL when the
+ * piece is no such line. */
+static const char *frame_name(const char *piece, const char *end, size_t *ret_len,
+			      const char **ret_begin)
 {
 	static const char created[] = "created by ";
 	const char *name = memmem(piece, (size_t)(end - piece), created, sizeof(created) - 1);
 	const char *paren, *space;
 
-	*ret_prefix = false;
+	*ret_begin = name;
 	if (name && !is_part(piece, name)) {
 		name += sizeof(created) - 1;
 		while (end > name && is_blank(end[-1]))
@@ -237,68 +238,101 @@ static const char *frame_name(const char *piece, const char *end, size_t *ret_le
 	else if (name > piece && name[-1] == '#' && !strncmp(name, "011", 3))
 		name += 3;
 	*ret_len = (size_t)(paren - name);
-	*ret_prefix = name > piece;
+	*ret_begin = name;
 	if (!memchr(name, '.', *ret_len) && !(*ret_len == 5 && !memcmp(name, "panic", 5)))
 		return NULL;
-	return *ret_prefix && !are_arguments(paren + 1, end - 1) ? NULL : name;
+	return name > piece && !are_arguments(paren + 1, end - 1) ? NULL : name;
 }
 
 /* The place of a frame in the same line is searched this many bytes after the piece. */
 #define PLACE_NEAR 4096
 
-/* Finds the name in the next piece as frame_name() does. A name counts only if its place follows,
- * in the same line or in the next. If the next line is not known yet, the name alone is enough. */
-static const char *piece_name(const struct scan_state *state, const struct scan_text *text,
-			      size_t *ret_len)
-{
-	size_t rest = text->len - state->end;
-	bool prefix;
-	const char *name =
-		frame_name(text->line + state->at, text->line + state->end, ret_len, &prefix);
-
-	if (!name || !text->next || (!prefix && text->next_len && *text->next == '\t'))
-		return name;
-	if (find_place(text->line + state->end, rest < PLACE_NEAR ? rest : PLACE_NEAR))
-		return name;
-	return find_place(text->next, text->next_len) ? name : NULL;
-}
-
 /* Finds the beginning of the file's path that ends at `end`. It is after the last tab or escape for
- * a tab. If a log has removed the tab, it is after the last blank. */
-static const char *path_begin(const char *piece, const char *end)
+ * a tab. If a log has removed the tab, it is after the last blank. *ret_prefix is the length of the
+ * prefix before that tab or blank. */
+static const char *path_begin(const char *piece, const char *end, size_t *ret_prefix)
 {
 	const char *begin = NULL, *blank = piece;
 
 	for (const char *p = piece; p < end; p++) {
 		size_t n = *p == '\t' ? 1 : tab_escape(p, end);
 
-		if (n)
+		if (n) {
+			*ret_prefix = (size_t)(p - piece);
 			begin = p + n;
+		}
 		if (is_blank(*p))
 			blank = p + 1;
 	}
+	if (!begin)
+		*ret_prefix = (size_t)(blank - piece);
 	return begin ? begin : blank;
+}
+
+/* Tells whether the place of a frame with this prefix is in the next lines. The next frame with the
+ * same prefix ends the search. */
+static bool place_comes(const struct scan_text *text, const char *prefix, size_t prefix_len)
+{
+	const char *line = text->next, *end = text->next + text->next_len;
+
+	for (unsigned i = 0; i < SCAN_LINES_AHEAD && line < end; i++) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+		const char *stop = newline ? newline : end, *begin = NULL;
+		const char *place = find_place(line, (size_t)(stop - line));
+		size_t len = 0;
+
+		if (place && i == 0)
+			return true;
+		if (place)
+			path_begin(line, place, &len);
+		else if (frame_name(line, stop, &len, &begin))
+			len = (size_t)(begin - line);
+		if ((place || begin) && scan_same_source(prefix, prefix_len, line, len))
+			return place != NULL;
+		line = stop + 1;
+	}
+	return false;
+}
+
+/* Finds the name in the next piece as frame_name() does. A name counts only if its place follows,
+ * in the same line or in one of the next. If the next line is not known yet, the name alone is
+ * enough. */
+static const char *piece_name(struct scan_state *state, const struct scan_text *text,
+			      size_t *ret_len)
+{
+	size_t rest = text->len - state->end;
+	const char *piece = text->line + state->at, *begin;
+	const char *name = frame_name(piece, text->line + state->end, ret_len, &begin);
+
+	if (!name)
+		return NULL;
+	state->name_begin = (size_t)(begin - text->line);
+	if (!text->next || (begin == piece && text->next_len && *text->next == '\t') ||
+	    find_place(text->line + state->end, rest < PLACE_NEAR ? rest : PLACE_NEAR))
+		return name;
+	return place_comes(text, text->line, state->name_begin) ? name : NULL;
 }
 
 /* Reads the second line of a frame: "\\tfile:line +0x1d", perhaps followed by " fp=0x... sp=0x...
  * pc=0x...". */
-static bool frame_place(const struct scan_state *state, const struct scan_text *text,
+static bool frame_place(struct scan_state *state, const struct scan_text *text,
 			struct scan_hit *ret)
 {
 	const char *piece = text->line + state->at, *end = text->line + state->end;
 	const char *plus = find_place(piece, state->end - state->at), *p, *path;
 	uint64_t number = 0, scale = 1;
-	size_t n;
+	size_t n, prefix;
 
-	if (!state->name_len || !plus)
+	if (!plus)
 		return false;
 	for (p = plus; p > piece && is_digit(p[-1]) && plus - p < 9; p--, scale *= 10)
 		number += (uint64_t)(p[-1] - '0') * scale;
 	n = hex_digits(plus + 4, end, &ret->value);
 	if (p[-1] != ':' || !n || ret->value > INT32_MAX)
 		return false;
-	path = path_begin(piece, p - 1);
-	if (path == p - 1)
+	path = path_begin(piece, p - 1, &prefix);
+	if (path == p - 1 ||
+	    (!state->name_len && !scan_take(state, text->line, state->at + prefix)))
 		return false;
 	*ret = (struct scan_hit){
 		.at = (size_t)(plus + 1 - text->line),
@@ -413,21 +447,6 @@ static size_t scan_place(struct scan_state *state, const struct scan_text *text,
 	return n;
 }
 
-/* Keeps the name for the next line, if its place was not found yet. */
-static void keep_name(struct scan_state *state, const char *line, size_t len)
-{
-	bool of_line = state->name >= line && state->name < line + len;
-
-	state->func_len = 0;
-	if (state->name_len && of_line && state->name_len < sizeof(state->funcs[0])) {
-		/* Hits of this line may still refer to the name of the line before. */
-		state->turn = !state->turn;
-		state->func_len = state->name_len;
-		memcpy(state->funcs[state->turn], state->name, state->func_len);
-	}
-	state->name_len = 0;
-}
-
 size_t scan_line_more(struct scan_state *state, const struct scan_text *text,
 		      struct scan_hit ret[SCAN_HITS_MAX])
 {
@@ -436,7 +455,10 @@ size_t scan_line_more(struct scan_state *state, const struct scan_text *text,
 
 	while (n + PLACE_HITS <= SCAN_HITS_MAX) {
 		if (state->at == state->end && !next_piece(state, text->line, text->len)) {
-			keep_name(state, text->line, text->len);
+			if (state->name_len)
+				scan_wait(state, state->name, state->name_len, text->line,
+					  state->name_begin);
+			state->name_len = 0;
 			return n;
 		}
 		found = state->words ? 0 : scan_place(state, text, ret + n);
@@ -464,13 +486,13 @@ size_t scan_line(struct scan_state *state, const struct scan_text *text,
 
 	state->at = state->end = 0;
 	state->words = state->stack = false;
-	state->name = state->funcs[state->turn];
-	state->name_len = state->func_len;
+	state->name_len = 0;
+	state->taken = NULL;
+	state->lines++;
 	if (!n)
 		n = scan_bare(text->line, text->len, ret);
 	if (!n)
 		return scan_line_more(state, text, ret);
-	state->name_len = state->func_len = 0;
 	state->at = state->end = text->len;
 	return n;
 }

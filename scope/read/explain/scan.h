@@ -14,7 +14,8 @@
  *
  * A traceback may be in a log. Each of its lines then has a prefix (journald, kubectl, syslog), or
  * it is in a string of JSON, in which a tab and the end of a line are written as escapes. A line of
- * the text is therefore split into pieces, at quotes and at escapes that end a line.
+ * the text is therefore split into pieces, at quotes and at escapes that end a line. Lines of other
+ * sources may come between the two lines of a frame (scan_wait.c).
  *
  * Whether a number is an address of the program is not decided here.
  */
@@ -50,24 +51,37 @@ struct scan_hit {
 };
 #define SCAN_HITS_MAX 256 /* in one call */
 
+/* How many lines after a frame's name its place may come; the lines between are of others. */
+#define SCAN_LINES_AHEAD 16
+#define SCAN_WAITING_MAX 8
+
+/* The name of a frame whose place has not come yet. */
+struct scan_waiting {
+	char name[1024], prefix[512]; /* prefix: what the line has before the frame */
+	size_t len, prefix_len;	      /* len 0: there is none */
+	uint64_t line;
+};
+
 /* Data from the lines so far that the next line needs. {0} at the beginning. */
 struct scan_state {
-	char funcs[2][1024]; /* [turn]: name in the line before, if that line begins a frame */
-	bool turn;
-	size_t func_len;
-	bool perf; /* the lines before are a perf stack with a frame outside the kernel */
+	struct scan_waiting waiting[SCAN_WAITING_MAX];
+	unsigned turn;	/* the one that is written next */
+	uint64_t lines; /* so far */
+	bool perf;	/* the lines before are a perf stack with a frame outside the kernel */
 	/* Within a line: */
 	size_t at, end;	   /* bounds of the next piece, or of its rest */
 	bool words, stack; /* the piece has only words left; they are a stack of a profile */
-	const char *name;  /* name of a frame that has no place yet; in funcs or the line */
+	const char *name;  /* name of a frame that has no place yet; in `waiting` or the line */
 	size_t name_len;
+	size_t name_begin;		  /* where the frame begins, in the line */
+	const struct scan_waiting *taken; /* the hits of the line may refer to its name; or NULL */
 };
 
 /* A line of a text, without its newline. */
 struct scan_text {
 	const char *line;
 	size_t len;
-	const char *next; /* the next line; NULL when it is not known yet, or there is none */
+	const char *next; /* what follows, as far as it is known: whole lines; NULL: nothing is */
 	size_t next_len;
 };
 
