@@ -1,12 +1,13 @@
 #include "base/base.h"
 
 #define READINGS_MAX 8
-#define GOOD_NS	     20000   /* between two readings: nobody took the CPU away */
-#define STEP_NS	     1000000 /* no clock is set by less */
+#define GOOD_NS	     20000   /* between two readings, if nobody took the CPU away */
+#define STEP_NS	     1000000 /* nobody sets a clock by less */
 
-/* The clocks cannot be read at one moment: another program may run in between, on a busy machine for
- * many milliseconds. CLOCK_MONOTONIC is therefore read before and after, and of several readings the
- * closest one counts. The offset is known to half of the time between. */
+/* Reads the offset between two clocks that cannot be read at the same moment. On a busy machine
+ * another program may run between two readings, for many milliseconds. CLOCK_MONOTONIC is therefore
+ * read before and after CLOCK_REALTIME, and the closest of several readings is taken. The error is
+ * at most half of the time between. */
 uint64_t clock_wall_offset(uint64_t old)
 {
 	uint64_t offset = 0, closest = UINT64_MAX;

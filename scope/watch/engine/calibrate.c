@@ -14,8 +14,8 @@
 
 #ifdef __x86_64__
 
-/* The instructions that are probed: a nop, which the kernel emulates, and a return, over which it
- * steps. */
+/* The probed instructions: a nop, which the kernel emulates, and a return, which it
+ * single-steps. */
 extern const char calibrate_nop[] __attribute__((visibility("hidden")));
 extern const char calibrate_ret[] __attribute__((visibility("hidden")));
 
@@ -44,11 +44,11 @@ static void run_stepped(uint64_t hits)
 		((void (*)(void))(uintptr_t)calibrate_ret)();
 }
 
-/* ---- in the process that calibrates ---- */
+/* ---- in the child ---- */
 
 struct own_code {
 	uintptr_t addr;
-	uint64_t offset; /* in the file; 0: not found */
+	uint64_t offset; /* file offset; 0 when not found */
 };
 
 static int find_own_code(struct dl_phdr_info *info, size_t size, void *ctx)
@@ -64,7 +64,7 @@ static int find_own_code(struct dl_phdr_info *info, size_t size, void *ctx)
 		    code->addr - begin < segment->p_filesz)
 			code->offset = code->addr - begin + segment->p_offset;
 	}
-	return 1; /* the program itself comes first */
+	return 1; /* stops, because the program itself comes first */
 }
 
 static int compare_doubles(const void *a_, const void *b_)
@@ -74,8 +74,9 @@ static int compare_doubles(const void *a_, const void *b_)
 	return (a > b) - (a < b);
 }
 
-/* Returns the nanoseconds of a hit; 0: it could not be measured. Of some batches the second best counts:
- * a machine that does other things makes any number of them slower, and none faster. */
+/* Returns the nanoseconds of a hit, or 0 if they could not be measured. The second best of several
+ * batches is taken. On a busy machine any number of batches may be slower than the true time, but
+ * none is faster. */
 static double measure(const struct uprobe *uprobe, const char *insn, void (*run)(uint64_t hits),
 		      uint64_t batch)
 {
@@ -105,7 +106,7 @@ static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 	if (stepped)
 		cost.stepped = measure(uprobe, calibrate_ret, run_stepped, STEPPED_BATCH);
 	if (write(to, &cost, sizeof(cost)) < 0)
-		_exit(1); /* nobody wants to know any more */
+		_exit(1); /* the parent has stopped listening */
 }
 
 #else
@@ -117,7 +118,8 @@ static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 
 #endif
 
-/* Who reads our output must not wait for the process that calibrates. */
+/* Moves the standard files to /dev/null. Otherwise a reader of tophash's output would wait for the
+ * child, too. */
 static void leave_standard_files(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -126,8 +128,8 @@ static void leave_standard_files(void)
 		dup2(null, fd);
 }
 
-/* Closes all descriptors but the standard files and these two. A command that waits until its pipe is
- * closed would otherwise wait for the process that calibrates. */
+/* Closes all descriptors except the standard files and these two. Otherwise a command that waits
+ * until its pipe is closed would wait for the child. */
 static void close_others(int a, int b)
 {
 	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
@@ -166,8 +168,8 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, 
 
 void calibrate_end(pid_t pid)
 {
-	/* Where SIGCHLD is ignored, nobody keeps the pid of a process that has ended: it may be another's
-	 * by now. */
+	/* If SIGCHLD is ignored, the pid of an ended process is free, and may belong to another
+	 * process by now. */
 	if (waitpid(pid, NULL, WNOHANG) != 0)
 		return;
 	kill(pid, SIGKILL);

@@ -1,18 +1,18 @@
-/* What a probe itself costs on this machine, without what its program does. */
+/* Measures the cost of a probe on this machine, without the cost of its program. */
 #ifndef WATCH_ENGINE_CALIBRATE_H
 #define WATCH_ENGINE_CALIBRATE_H
 
 #include "watch/engine/uprobe.h"
 
-/* Starts a child that hits probes of its own in a loop, for some 50 ms. stepped: measure that as well.
- * *ret_pid is to be given to calibrate_end(). *ret_fd: a descriptor that calibrate_read() reads from; the
- * caller closes it. Returns false if the child could not be started. */
+/* Starts a child that hits its own probes in a loop, for about 50 ms. `stepped` asks to measure
+ * single-stepped probes as well. The caller gives *ret_pid to calibrate_end(). calibrate_read()
+ * reads from *ret_fd, which the caller closes. Returns false if the child could not be started. */
 bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, int *ret_fd);
-/* Ends the child. It waits until the child's probes are off, if they are not yet. */
+/* Ends the child, and waits until its probes are off. */
 void calibrate_end(pid_t pid);
 
 enum calibration { CALIBRATION_RUNS, CALIBRATION_DONE, CALIBRATION_FAILED };
-/* Reads the result, without waiting for it. *ret is set when it is done. */
+/* Reads the result without waiting. *ret is set when the result is CALIBRATION_DONE. */
 enum calibration calibrate_read(int fd, struct trap_cost *ret);
 
 #endif

@@ -2,7 +2,7 @@
 
 extern const struct engine_ops engine_uprobe;
 
-/* The first is the default. */
+/* All engines. The first is the default. */
 static const struct engine_ops *const engines[] = {&engine_uprobe};
 
 const struct engine_ops *engine_find(const char *name)

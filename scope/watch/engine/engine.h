@@ -1,5 +1,5 @@
-/* engine: what makes records of removals. Every engine writes the same record (wire.h) and keeps the
- * same accounts, so whoever takes records out need not know which engine wrote them.
+/* engine: makes records of removals. Every engine writes the same record (wire.h) and keeps the
+ * same accounts. Code that takes records out need not know which engine wrote them.
  *
  *   wire.h          the record
  *   engine.c        the table of engines
@@ -10,12 +10,12 @@
  *
  * To add an engine:
  *   1. scope/watch/engine/<name>.c: define `const struct engine_ops engine_<name>`. Its own struct
- *      begins with a struct engine. It writes struct wire_event records for the spots that it is
- *      given: `probe` is the index of the spot, and `ip` less the spot's address is the load bias of
- *      the process. A record with `kind` WIRE_START tells that a process of the binary began, one with
- *      WIRE_EXEC that the one process has executed a program.
+ *      begins with a struct engine. It writes a struct wire_event for each hit of the spots that it is
+ *      given: `probe` is the index of the spot, and `ip` - the spot's address is the load bias of the
+ *      process. A record of `kind` WIRE_START tells that a process of the binary has started, one of
+ *      kind WIRE_EXEC that the traced process has executed a program.
  *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and
- *      the start record follow from there.
+ *      the start record use that table.
  *   3. scope/watch/engine/meson.build: add the file.
  */
 #ifndef WATCH_ENGINE_ENGINE_H
@@ -30,7 +30,7 @@
 #define ENGINE_STACK_MAX     512 /* frames that can be shown */
 #define ENGINE_KEY_BYTES_MAX 256 /* bytes of a string key that can be read */
 
-/* All pointers are borrowed for the engine's life. */
+/* Options of an engine. All pointers are borrowed for its life. */
 struct engine_options {
 	const struct image *image;
 	const struct gopcln *tab;
@@ -38,47 +38,48 @@ struct engine_options {
 	const struct filter *filter;
 	uint32_t stack_max;   /* frames to show: 1 to ENGINE_STACK_MAX */
 	uint32_t key_bytes;   /* 1 to ENGINE_KEY_BYTES_MAX */
-	uint64_t buffer_size; /* bytes, as a hint */
+	uint64_t buffer_size; /* size of the buffer in bytes; a hint */
 	bool misses;
-	bool count; /* deletes may be counted instead of recorded: engine_drain_counts() has them */
+	bool count; /* deletes may be counted instead of recorded; see engine_drain_counts() */
 	bool start; /* the placements have a SPOT_START */
 };
 
 struct engine_counters {
-	uint64_t hits;		  /* all hits; each is a record, or filtered, or lost */
-	uint64_t filtered;	  /* hits that the engine itself left out */
-	uint64_t filtered_shapes; /* those of them that --type filtered, of maps whose type is a
-				     shape (filter_type_is_shape) */
+	uint64_t hits;		  /* all hits; each is recorded, counted, filtered or lost */
+	uint64_t filtered;	  /* hits that the engine left out */
+	uint64_t filtered_shapes; /* those of them that --type filtered and whose type is a shape */
 	uint64_t removed;	  /* elements, by delete */
 	uint64_t cleared;	  /* elements, by clear */
 	uint64_t misses;	  /* deletes that removed nothing */
 	uint64_t lost_ring, lost_pending, lost_internal;
 };
 
-/* Deletes that the engine counted instead of writing a record for each. They are alike in type, place
- * and stack; stacks of more frames than a small record holds are cut there. */
+/* A number of deletes that the engine counted, without a record for each. They have the same type,
+ * place and stack. A stack with more frames than fit a small record is cut. */
 struct engine_count {
-	/* One of them, as engine_drain() gives it. It has no key, no map, no goroutine, no numbers. */
+	/* One of the deletes, as engine_drain() would give it. It has no key, no map, no goroutine
+	 * and no numbers. */
 	const void *record;
 	size_t size;
 	uint64_t hits;
-	const uint64_t *goroutines; /* distinct ids, as wire_goroutine() makes them */
-	size_t goroutines_n;	    /* WIRE_GOROUTINES stands for that many or more */
+	const uint64_t *goroutines; /* distinct ids, made by wire_goroutine() */
+	size_t goroutines_n;	    /* WIRE_GOROUTINES means that many or more */
 };
 
-/* What tracing costs the traced program, as measured. */
+/* The measured cost of tracing for the traced program. */
 struct engine_cost {
-	double hits_per_s;  /* in the last window that was measured */
-	double ns_per_hit;  /* with the share of all other probes; over all that was measured */
-	double cpu_percent; /* of one CPU; in the same window */
+	double hits_per_s;  /* in the last window */
+	double ns_per_hit;  /* including a share of all other probes; over all windows */
+	double cpu_percent; /* of one CPU, in the last window */
 };
 
-/* An open engine; each engine's own struct begins with one. engine_open() sets ops. */
+/* An open engine. The struct of each engine begins with one. engine_open() sets ops. */
 struct engine {
 	const struct engine_ops *ops;
 };
 
-/* The functions below with these names say what each has to do. Those marked optional may be NULL. */
+/* The functions of an engine. The functions below with the same names describe what each does.
+ * Those marked as optional may be NULL. */
 struct engine_ops {
 	const char *name; /* for --engine and the start record */
 	struct error *(*open)(const struct engine_options *options, struct engine **ret);
@@ -97,70 +98,74 @@ struct engine_ops {
 			       void *ctx);
 	struct error *(*drain_counts)(struct engine *engine,
 				      bool (*on_count)(void *ctx, const struct engine_count *count),
-				      void *ctx); /* optional: it counts nothing */
+				      void *ctx); /* optional; NULL when it counts nothing */
 	void (*counters)(const struct engine *engine, struct engine_counters *ret);
 	void (*measure)(struct engine *engine, uint64_t time_ns);	    /* optional */
 	bool (*cost)(const struct engine *engine, struct engine_cost *ret); /* optional */
 };
 
-/* Returns the engine of a name; NULL stands for the default engine. Returns NULL when there is none. */
+/* Returns the engine of a name, or NULL when there is none. The name NULL means the default
+ * engine. */
 const struct engine_ops *engine_find(const char *name);
-/* Returns the engines one by one, from i = 0 on; NULL after the last. */
+/* Returns engine number i, from 0. Returns NULL after the last. */
 const struct engine_ops *engine_at(size_t i);
 
-/* Makes an engine ready; nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, or a kernel
- * that refuses the programs (with its reason). */
+/* Prepares an engine. Nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, or the
+ * kernel refuses the programs (the text has its reason). */
 struct error *engine_open(const struct engine_ops *ops, const struct engine_options *options,
 			  struct engine **ret);
 void engine_close(struct engine *engine); /* detaches; NULL is legal */
 CLEANUP_FUNC(struct engine, engine_close)
 
-/* Returns true if the program has more types than are worth describing. The keys of the others cannot
- * be read then, and their events say so. */
+/* Returns true if the program has more types than are described. Keys of the other types cannot be
+ * read, and their events say so. */
 bool engine_types_cut(const struct engine *engine);
 
-/* Places all probes in the file `exe` (a descriptor), for process `pid`, or with pid -1 for every
- * process of the file, also for those that start later. It may be called again after the process has
- * executed itself: the new probes take over from the old ones without a gap and without an event
- * twice. On error the old ones stay. */
+/* Attaches all probes to the file `exe` (a descriptor), for process `pid`. With pid -1, they are
+ * attached for every process of the file, including later ones. May be called again after the
+ * process has executed itself: the new probes replace the old ones without a gap, and no event
+ * comes twice. On error the old ones stay. */
 struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
-/* Returns how often the one process that is traced has begun since the first engine_attach(). A count
- * that grows with an exec tells that the probes have survived it. */
+/* Returns how often the traced process has begun since the first engine_attach(). If the count
+ * grows after an exec, the probes have survived it. */
 uint32_t engine_exec_count(const struct engine *engine);
-/* Tells whether the engine sends a WIRE_EXEC for each program that the one process executes. */
+/* Tells whether the engine sends a WIRE_EXEC for each program that the traced process executes. */
 bool engine_sends_execs(const struct engine *engine);
-/* Tells the GC phase that was read after engine_attach(). It holds until the engine sees the first
- * change. An engine that was not told reads the phase with each event until then. */
+/* Tells the engine the GC phase that was read after engine_attach(). It is valid until the engine
+ * sees the first change. Without it, the engine reads the phase with each event until then. */
 void engine_set_gc(struct engine *engine, uint32_t phase);
-/* Makes the engine forget the GC phase: the process has executed itself unseen. */
+/* Makes the engine forget the GC phase, because the process has executed itself without being
+ * seen. */
 void engine_forget_gc(struct engine *engine);
-/* Ends the counting. Records that were written stay until they are drained. */
+/* Stops counting and recording. Records that were written stay until they are drained. */
 void engine_stop(struct engine *engine);
-/* Takes all probes off. The counters are final then. Records can still be drained. */
+/* Takes all probes off. The counters are final afterwards. Records can still be drained. */
 void engine_detach(struct engine *engine);
 
-/* Returns a descriptor that is readable when a process of the binary has begun, until the next drain;
- * -1: the engine has none. */
+/* Returns a descriptor that is readable from the start of a process of the binary until the next
+ * drain. Returns -1 when the engine has none. */
 int engine_wake_fd(const struct engine *engine);
 
-/* Calls on_record for every record that is there. It returns false to stop early; that record counts
- * as taken. The record is borrowed for the length of the call. */
+/* Calls on_record for every record in the buffer. The record is borrowed until on_record returns.
+ * on_record returns false to stop; that record is still taken out. */
 struct error *engine_drain(struct engine *engine,
 			   bool (*on_record)(void *ctx, const void *record, size_t size),
 			   void *ctx);
 
-/* Calls on_count for all deletes that were counted (engine_options.count), once, after
- * engine_detach(). It returns false to stop early. The count is borrowed for the length of the call. */
+/* Calls on_count once for each group of deletes that were counted (engine_options.count). Call it
+ * after engine_detach(). The group is borrowed until on_count returns. on_count returns false to
+ * stop. */
 struct error *engine_drain_counts(struct engine *engine,
 				  bool (*on_count)(void *ctx, const struct engine_count *count),
 				  void *ctx);
 
 void engine_counters(const struct engine *engine, struct engine_counters *ret);
 
-/* Goes on with measuring what tracing costs. To be called every few milliseconds while the probes
- * stand; it never waits. time_ns: CLOCK_MONOTONIC. */
+/* Continues measuring the cost of tracing. Call it every few milliseconds while the probes are
+ * attached. It never waits. time_ns is of CLOCK_MONOTONIC. */
 void engine_measure(struct engine *engine, uint64_t time_ns);
-/* Returns false when the cost is not known: not yet, or the kernel does not tell. */
+/* Returns the cost of tracing in *ret. Returns false when it is not known yet, or the kernel does
+ * not tell it. */
 bool engine_cost(const struct engine *engine, struct engine_cost *ret);
 
 #endif

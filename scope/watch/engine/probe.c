@@ -7,11 +7,11 @@ static_assert((int)GO_PASS_NONE == WIRE_ARG_NONE && (int)GO_PASS_POINTER == WIRE
 		      (int)GO_PASS_STRING == WIRE_ARG_STRING,
 	      "keys are passed as the wire says");
 
-/* Enough for the arguments and a few small frames. The kernel program learns the rest. */
+/* enough for the arguments and a few small frames; the kernel program learns the true length */
 #define COPY_BYTES_MIN 128
 
-/* Fits the slots of type, map and key into one window of the frame, which begins at the frame pointer
- * or below it. Returns false when they are too far apart. */
+/* Fits the slots of type, map and key into one window of the frame. It begins at the frame pointer
+ * or below. Returns false when they are too far apart. */
 static bool set_window(const struct spot *spot, struct wire_probe *probe)
 {
 	int key_end = spot->key_slot + (spot->key == GO_PASS_STRING ? 16 : 8);

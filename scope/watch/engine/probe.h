@@ -1,4 +1,4 @@
-/* A spot as the kernel program's table of probes has it. */
+/* A spot in the form of the kernel program's table of probes. */
 #ifndef WATCH_ENGINE_PROBE_H
 #define WATCH_ENGINE_PROBE_H
 

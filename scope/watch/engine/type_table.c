@@ -21,10 +21,10 @@ static_assert((int)GO_KEY_REF_STRING == WIRE_STEP_STRING &&
 		      (int)GO_KEY_REF_IFACE == WIRE_STEP_IFACE,
 	      "references are the wire's steps");
 
-/* ---- describing ---- */
+/* ---- describing types ---- */
 
-/* Bounds for files that are made to keep us busy. The largest programs have some tens of thousands of types,
- * and few of those need more than ten visits. */
+/* Bounds for hostile files. The largest programs have tens of thousands of types, and few types
+ * need more than ten visits. */
 #define TYPES_MAX  (1u << 18)
 #define VISITS_MAX (4u << 20) /* of all plans together */
 static_assert(TYPES_MAX <= WIRE_TYPES_MAX, "an index must fit its cell");
@@ -38,7 +38,8 @@ struct type_table_builder {
 	bool nomem;
 };
 
-/* Returns false, and cuts the table, when the bounds are reached. */
+/* Makes the plan of a type. *ret_known tells whether the type could be read. When a bound is
+ * reached, marks the table as cut and returns false. */
 static bool make_plan(struct type_table_builder *builder, uint64_t type, struct go_key_plan *ret,
 		      bool *ret_known)
 {
@@ -69,7 +70,7 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	if (!make_plan(builder, type->key, &plan, &known))
 		return false;
 	if (!known)
-		return true; /* stays unknown: its keys say so */
+		return true; /* it stays unknown, and its keys say so */
 	plan_to_wire(&plan, &wire);
 	key_match_plan(builder->filter, builder->types, type->key, &wire.plan);
 	if (builder->filter->type_glob) {
@@ -83,8 +84,8 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	return push_type(builder, type->addr, &wire);
 }
 
-/* Describes a type that is no map but can be a key: an interface key may hold it, or reflect may make a map
- * with such keys at run time. */
+/* Describes a type that is no map, but can be a key. An interface key may hold it, and reflect may
+ * make a map with such keys at run time. */
 static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 {
 	struct type_table_builder *builder = ctx;
@@ -92,7 +93,7 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 	struct go_key_plan plan;
 	bool known;
 
-	/* An interface holds the value itself: nothing has to be read. */
+	/* An interface holds such a value itself, so nothing has to be read. */
 	if (!type->comparable || type->direct_iface)
 		return true;
 	if (!make_plan(builder, type->addr, &plan, &known))
@@ -129,7 +130,7 @@ void type_table_fini(struct type_table *table)
 	table->buckets = NULL;
 }
 
-/* ---- arranging ---- */
+/* ---- arranging the buckets ---- */
 
 /* Puts one type into its bucket. Returns false when there is no room. */
 static bool place(const struct type_table *table, uint64_t addr, uint32_t index)
@@ -139,7 +140,7 @@ static bool place(const struct type_table *table, uint64_t addr, uint32_t index)
 	uint64_t tag = wire_type_tag(addr);
 
 	if (!tag)
-		return true; /* no address of a type: it cannot be asked for */
+		return true; /* no type has such an address, so nobody asks for it */
 	for (unsigned i = 0; i < WIRE_BUCKET_CELLS; i++) {
 		uint64_t other = bucket->cell[i] & ~(WIRE_TYPES_MAX - 1ull);
 
@@ -151,7 +152,7 @@ static bool place(const struct type_table *table, uint64_t addr, uint32_t index)
 	return false;
 }
 
-/* Returns how many found no room. */
+/* Places all types. Returns how many found no room. */
 static uint32_t place_all(const struct type_table *table)
 {
 	uint32_t homeless = 0;
@@ -162,8 +163,8 @@ static uint32_t place_all(const struct type_table *table)
 	return homeless;
 }
 
-/* With one type a bucket, one bucket in a million has more than eight. The first multiplier nearly always
- * does. */
+/* With one type for each bucket, one bucket in a million would have more than eight types. The
+ * first multiplier nearly always works. */
 #define ARRANGE_TRIES 16
 
 struct error *type_table_arrange(struct type_table *table)
@@ -177,7 +178,7 @@ struct error *type_table_arrange(struct type_table *table)
 	if (!table->buckets)
 		return error_nomem();
 	table->mask = (uint32_t)buckets - 1;
-	table->multiplier = 0x9e3779b97f4a7c15; /* 2^64 / the golden ratio */
+	table->multiplier = 0x9e3779b97f4a7c15; /* 2^64 / golden ratio */
 	for (unsigned i = 0; place_all(table) && i < ARRANGE_TRIES; i++)
 		table->multiplier = table_mix(table->multiplier + i) | 1;
 	return NULL;

@@ -41,7 +41,7 @@ static bool uprobe_types_cut(const struct engine *engine)
 	return ((const struct uprobe *)engine)->types_cut;
 }
 
-/* ---- what the kernel programs are told and tell while they run ---- */
+/* ---- data that the kernel programs share with user space ---- */
 
 static struct trace_bpf__bss *bss_of(const struct engine *engine)
 {
@@ -72,7 +72,8 @@ static void uprobe_forget_gc(struct engine *engine)
 static void uprobe_stop(struct engine *engine)
 {
 	__atomic_store_n(&bss_of(engine)->stopped, true, __ATOMIC_SEQ_CST);
-	/* It may wait for the process that calibrates, while the target's hits would fill the ring. */
+	/* This may wait for the calibrating child, during which the target's hits would fill the
+	 * ring. */
 	uprobe_measure_end((struct uprobe *)engine);
 }
 
@@ -101,14 +102,14 @@ static struct error *uprobe_drain(struct engine *engine,
 	uprobe->on_record = on_record;
 	uprobe->ctx = ctx;
 	n = ring_buffer__consume(uprobe->ring);
-	/* Takes the ring off the list of what is ready, if it is empty. */
+	/* Takes the ring off epoll's list of ready descriptors if it is empty. */
 	epoll_wait(ring_buffer__epoll_fd(uprobe->ring), &ready, 1, 0);
 	if (n < 0 && n != -ECANCELED && n != -EINTR)
 		return error_errno(ERROR_FAILED, -n, "cannot read the ring buffer");
 	return NULL;
 }
 
-/* Makes a record of a row: a delete of the same type, place and stack. */
+/* Makes a record for a row: a delete of the same type, place and stack. */
 static void count_record(const struct wire_count *row, struct wire_event *event,
 			 uint64_t stack[WIRE_STACK_SMALL])
 {

@@ -1,4 +1,4 @@
-/* What the files of the uprobe engine share. */
+/* The uprobe engine as its files share it. */
 #ifndef WATCH_ENGINE_UPROBE_H
 #define WATCH_ENGINE_UPROBE_H
 
@@ -9,56 +9,57 @@
 
 #include "trace.skel.h"
 
-/* include/uapi/linux/bpf.h, Linux 6.6: BPF_TRACE_UPROBE_MULTI. libbpf 1.1 and its headers are older. */
+/* include/uapi/linux/bpf.h of Linux 6.6, BPF_TRACE_UPROBE_MULTI. libbpf 1.1 and its headers are
+ * older. */
 #define TRACE_UPROBE_MULTI 48
 
-/* The probes as they are attached. */
+/* The attached probes. */
 struct attachment {
 	struct bpf_link *links[WIRE_PROBES]; /* !multi */
 	int link_fds[WIRE_PROBES];	     /* multi */
 	size_t n;
 	uint32_t generation;
-	bool multi; /* link_fds, not links */
+	bool multi; /* link_fds is used, not links */
 };
 
-/* In nanoseconds of CPU time of the thread that hits a probe. */
+/* The cost of a trap, in nanoseconds of CPU time of the thread that hits the probe. */
 struct trap_cost {
-	double emulated; /* on an instruction that the kernel emulates, as all removal probes are */
-	double stepped;	 /* on one that it steps over, as a return; 0: not measured */
+	double emulated; /* on an instruction that the kernel emulates, as for removal probes */
+	double stepped;	 /* on one that it single-steps, such as a return; 0: not measured */
 };
 
 struct cost_snapshot {
 	uint64_t time_ns;
-	double cost_ns; /* of all programs and their traps, since some time in the past */
+	double cost_ns; /* of all programs and their traps, since an unknown start */
 	uint64_t hits;
 };
 
 struct cost_state {
 	bool calibrated;
-	bool failed;	      /* nothing more is measured */
-	int calibrator;	      /* where calibrate_read() reads from; -1: none */
-	pid_t calibrator_pid; /* 0: none, or its end is known */
+	bool failed;	      /* no more measuring */
+	int calibrator;	      /* calibrate_read() reads from it; -1: none */
+	pid_t calibrator_pid; /* 0: none, or it has ended */
 	struct trap_cost trap;
-	int stats_fd; /* keeps the kernel's statistics on while a window is open; else -1 */
+	int stats_fd; /* keeps the kernel's statistics on while a window is open; otherwise -1 */
 	struct cost_snapshot begin;
-	uint64_t window_ns; /* how long a window is */
-	uint64_t next_ns;   /* when the next window may open */
+	uint64_t window_ns; /* length of a window */
+	uint64_t next_ns;   /* when the next window may begin */
 	uint64_t seen_hits;
-	double hits, cost_ns, seconds; /* of the last window */
-	double all_hits, all_cost_ns;  /* of all windows */
+	double hits, cost_ns, seconds; /* in the last window */
+	double all_hits, all_cost_ns;  /* in all windows */
 };
 
 struct uprobe {
-	struct engine engine; /* first, for the cast */
+	struct engine engine; /* first, because it is cast to struct uprobe */
 	const struct engine_options *options;
 	struct trace_bpf *skel;
 	struct ring_buffer *ring;
 	bool types_cut;
-	bool multi; /* one link a program, for all its probes */
+	bool multi; /* one link for all probes of a program */
 	struct attachment attachment;
-	struct former *formers;	    /* attachments that threads take off; see uprobe_attach.c */
+	struct former *formers;	    /* attachments that threads detach; see uprobe_attach.c */
 	struct bpf_link *exec_link; /* of the program that sends WIRE_EXEC */
-	bool sends_execs;	    /* exec_link was attached; also after it is gone */
+	bool sends_execs;	    /* exec_link was attached, even if it is gone by now */
 	int ncpus;
 	struct cost_state cost;
 	bool (*on_record)(void *ctx, const void *record, size_t size);
@@ -67,10 +68,10 @@ struct uprobe {
 
 /* ---- uprobe_load.c ---- */
 
-/* Loads the kernel programs and fills their tables. uprobe->options are set. */
+/* Loads the kernel programs and fills their tables. uprobe->options must be set. */
 struct error *uprobe_load(struct uprobe *uprobe);
-/* Makes the error for a failed call of libbpf or bpf(2), with what libbpf said since the last call of
- * uprobe_forget_message(). */
+/* Makes the error for a failed call of libbpf or bpf(2). Its text includes libbpf's messages since
+ * the last uprobe_forget_message(). */
 struct error *uprobe_failed(const char *what, int errnum);
 void uprobe_forget_message(void);
 /* Returns whether this is Linux major.minor or later. */
@@ -81,23 +82,24 @@ bool uprobe_kernel_is(unsigned major, unsigned minor);
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid);
 void uprobe_detach(struct engine *engine);
 
-/* Attaches the program that does nothing to one instruction, for one process. It stays until that
- * process ends. Called by a child of ours. */
+/* Attaches the program that does nothing to one instruction, for one process. It stays attached
+ * until that process ends. The calibrating child calls it. */
 bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
 			   uint64_t offset);
 
 /* ---- uprobe_cost.c: ops ---- */
 
 void uprobe_measure(struct engine *engine, uint64_t time_ns);
-/* Starts the process that calibrates. No probe may be attached yet: that process would inherit the
- * descriptors of the links, and hold the probes in their places after ours were closed. */
+/* Starts the child that calibrates. No probe may be attached yet. Otherwise the child would inherit
+ * the descriptors of the links, and would keep the probes attached after this process has closed
+ * them. */
 void uprobe_measure_begin(struct uprobe *uprobe);
 void uprobe_measure_end(struct uprobe *uprobe);
 bool uprobe_cost(const struct engine *engine, struct engine_cost *ret);
 
 /* ---- uprobe.c ---- */
 
-/* Takes a record of the ring buffer, as libbpf's callback. ctx: struct uprobe. */
+/* Takes a record out of the ring buffer, as libbpf's callback. ctx is a struct uprobe. */
 int uprobe_on_sample(void *ctx, void *record, size_t size);
 
 #endif

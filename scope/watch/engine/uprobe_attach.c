@@ -1,4 +1,4 @@
-/* Attaches the kernel programs to their places, and takes them off. */
+/* Attaches and detaches the kernel programs. */
 #include "watch/engine/uprobe.h"
 
 #include <errno.h>
@@ -48,7 +48,8 @@ static struct error *probe_offset(const struct uprobe *uprobe, const struct spot
 			 (unsigned long long)spot_offset(spot));
 }
 
-/* One perf event a probe: any kernel from 5.15 on. Each costs a grace period when it is closed. */
+/* Attaches a perf event for each probe, which works on any kernel from 5.15 on. Closing one takes a
+ * grace period. */
 static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t pid,
 				 struct attachment *to)
 {
@@ -70,7 +71,8 @@ static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t 
 	return NULL;
 }
 
-/* One link for all probes of a role: attached and, above all, taken off in one go. */
+/* Attaches one link for all probes of a role. Its main advantage is that all of them are detached
+ * at once. */
 static struct error *attach_role(struct uprobe *uprobe, const char *path, pid_t pid,
 				 enum spot_role role, struct attachment *to)
 {
@@ -126,10 +128,11 @@ static void detach_all(struct attachment *attachment)
 	}
 }
 
-/* ---- probes that do not count any more ---- */
+/* ---- probes that no longer count ---- */
 
-/* To take probes off waits for grace periods of the kernel, a tenth of a second. A process that
- * executes itself meanwhile is not watched for as long as we wait, so that a thread waits instead. */
+/* An attachment that is being detached. Detaching waits for grace periods of the kernel, a tenth of
+ * a second. If the process executed itself during that time, it would not be watched. Therefore a
+ * thread waits instead. */
 struct former {
 	struct attachment attachment;
 	pthread_t thread;
@@ -146,7 +149,7 @@ static void *detach_in_thread(void *ctx)
 	return NULL;
 }
 
-/* Frees those that are off; with `all`, it waits for the others. */
+/* Frees the attachments that are detached. With `all`, waits for the others, too. */
 static void join_formers(struct uprobe *uprobe, bool all)
 {
 	struct former **at = &uprobe->formers;
@@ -183,7 +186,8 @@ static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
 
 /* ---- attaching ---- */
 
-/* Begins to send a record for each program that the one process executes. The kernel may refuse. */
+/* Starts to send a record for each program that the traced process executes. The kernel may refuse
+ * that. */
 static void watch_execs(struct uprobe *uprobe, pid_t pid)
 {
 	if (pid <= 0 || uprobe->exec_link)

@@ -1,22 +1,23 @@
-/* Measures what tracing costs the traced program. A hit costs its trap, which calibrate.c measures, and the
- * time of its kernel program, which the kernel's run-time statistics tell. These statistics cost every BPF
- * program on the machine some 20 ns a run. Therefore they are on for one second in ten at most. A descriptor
- * switches them on, and they end with this process whatever happens. */
+/* Measures the cost of tracing for the traced program. A hit costs its trap, which calibrate.c
+ * measures, and the time of its kernel program, which the kernel's run-time statistics tell. The
+ * statistics cost every BPF program on the machine about 20 ns a run. They are therefore on for one
+ * second in ten at most. A descriptor switches them on, and the kernel switches them off when this
+ * process ends. */
 #include "watch/engine/calibrate.h"
 
-#define FIRST_WINDOW_NS 100000000ull  /* so that short runs know as well */
-#define WINDOW_NS	1000000000ull /* one in ten */
-/* A window ends early when it has seen so many hits. In a program that deletes all the time that is
- * after 20 ms, and the statistics are on for 2 ms of a second. */
+#define FIRST_WINDOW_NS 100000000ull  /* short, so that short runs have a result as well */
+#define WINDOW_NS	1000000000ull /* of every ten seconds */
+/* A window ends early after this many hits. In a program that deletes all the time, that takes 20
+ * ms, and the statistics are on for 2 ms of each second. */
 #define ENOUGH_HITS 20000
-#define LOOK_NS	    100000000ull /* between two looks whether there have been hits */
+#define LOOK_NS	    100000000ull /* interval at which new hits are looked for */
 
 static struct bpf_program *next_program(const struct uprobe *uprobe, struct bpf_program *program)
 {
 	return bpf_object__next_program(uprobe->skel->obj, program);
 }
 
-/* Adds up what the programs took so far, their traps included. */
+/* Adds up the time of all programs so far, including their traps. */
 static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
 {
 	const struct trap_cost *trap = &uprobe->cost.trap;
@@ -96,7 +97,7 @@ static uint64_t count_hits(const struct uprobe *uprobe)
 	return counters.hits;
 }
 
-/* Tells whether there have been hits since the last call. Without any, there is nothing to measure. */
+/* Tells whether there were hits since the last call. Without hits there is nothing to measure. */
 static bool has_hits(struct uprobe *uprobe)
 {
 	uint64_t seen = uprobe->cost.seen_hits;
@@ -144,7 +145,7 @@ void uprobe_measure(struct engine *engine, uint64_t time_ns)
 	}
 }
 
-/* Ends the measuring; what an open window has measured counts. */
+/* Ends measuring. A window that is still open counts. */
 void uprobe_measure_end(struct uprobe *uprobe)
 {
 	if (uprobe->cost.stats_fd >= 0)
@@ -153,7 +154,7 @@ void uprobe_measure_end(struct uprobe *uprobe)
 	if (uprobe->cost.calibrator_pid > 0)
 		calibrate_end(uprobe->cost.calibrator_pid);
 	uprobe->cost.calibrator_pid = 0;
-	uprobe->cost.failed = true; /* it does not begin again */
+	uprobe->cost.failed = true; /* so that it does not begin again */
 }
 
 bool uprobe_cost(const struct engine *engine, struct engine_cost *ret)

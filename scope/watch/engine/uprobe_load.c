@@ -1,4 +1,5 @@
-/* Loads the kernel programs: their configuration, their tables, their errors. */
+/* Loads the kernel programs: sets their configuration, fills their tables, explains their
+ * errors. */
 #include "watch/engine/uprobe.h"
 #include "read/layout/layout.h"
 
@@ -16,7 +17,7 @@
 static_assert(ENGINE_STACK_MAX + WIRE_STACK_EXTRA == WIRE_STACK_MAX, "the record has room");
 static_assert(ENGINE_KEY_BYTES_MAX == WIRE_KEY_SEGMENT, "a segment has room for a string");
 
-/* ---- errors: libbpf's first message is the cause, and is kept for the text ---- */
+/* ---- errors: libbpf's first message has the cause, and is kept for the error's text ---- */
 
 static __thread char last_message[512];
 
@@ -47,12 +48,12 @@ struct error *uprobe_failed(const char *what, int errnum)
 {
 	if (descriptors_out(errnum))
 		return descriptors_error(errnum, what);
-	/* The verifier returns EACCES, too. libbpf then names the program. */
+	/* The verifier also returns EACCES. libbpf then names the program. */
 	if (errnum == EPERM || (errnum == EACCES && !strstr(last_message, "prog '")))
 		return error_new(ERROR_PERMISSION,
 				 "%s: not permitted: run tophash as root (CAP_BPF and CAP_PERFMON)",
 				 what);
-	/* The verifier of an older kernel returns EINVAL for what it does not know. */
+	/* The verifier of an older kernel returns EINVAL for anything that it does not know. */
 	if (errnum == ENOSYS || errnum == ENOENT || errnum == EOPNOTSUPP ||
 	    !uprobe_kernel_is(5, 15))
 		return error_new(ERROR_PERMISSION,
@@ -82,7 +83,7 @@ static void set_filter_words(struct trace_bpf *skel, const struct filter *filter
 	memcpy(skel->rodata->filter_masks, words.masks, sizeof(words.masks));
 }
 
-/* include/linux/proc_ns.h, PROC_PID_INIT_INO: the initial pid namespace. */
+/* The inode number of the initial pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
 #define INITIAL_PIDNS 0xEFFFFFFCu
 
 static void set_pid_namespace(struct trace_bpf *skel)
@@ -136,7 +137,7 @@ static uint32_t ring_size(uint64_t wanted)
 	return (uint32_t)size;
 }
 
-#define PENDINGS 16384 /* deletes in flight at once, with --misses */
+#define PENDINGS 16384 /* deletes in progress at the same time, with --misses */
 
 static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *options,
 			  const struct type_table *types)
@@ -213,8 +214,8 @@ static struct error *upload_slow_path(struct trace_bpf *skel)
 	return NULL;
 }
 
-/* Multi-uprobe links came with Linux 6.6, but they looked only at the main thread of a process until
- * 6.10 (commit 46ba0e49b642). */
+/* Tells whether multi-uprobe links can be used. Linux 6.6 added them, but before 6.10 they only
+ * looked at the main thread of a process (commit 46ba0e49b642). */
 static bool kernel_has_multi(void)
 {
 	return uprobe_kernel_is(6, 11);

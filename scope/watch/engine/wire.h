@@ -1,7 +1,8 @@
-/* The raw record, which a kernel program writes and user space reads. It is the one contract between
- * watch/engine/bpf/ and the rooms that read records. It has fixed-width types only and no implicit padding.
+/* The raw record, which a kernel program writes and user space reads. It is the contract between
+ * watch/engine/bpf/ and the rooms that read records. It has only fixed-width types and no implicit
+ * padding.
  *
- *   small record (most events; built on the BPF stack, its exact size goes out)
+ *   small record (most events; built on the BPF stack, and sent with its exact size)
  *   +--------------------+------------------------------+
  *   | struct wire_event  | u64 stack[nstack]            |
  *   +--------------------+------------------------------+
@@ -29,37 +30,36 @@ typedef __s64 int64_t;
 #endif
 
 #define WIRE_STACK_SMALL 16  /* frames that fit the small record */
-#define WIRE_STACK_EXTRA 8   /* frames of the runtime that come before the first one shown */
-#define WIRE_STACK_MAX	 520 /* --stack at most 512, and those */
+#define WIRE_STACK_EXTRA 8   /* frames of the runtime before the first one that is shown */
+#define WIRE_STACK_MAX	 520 /* --stack is at most 512, plus those */
 #define WIRE_COMM	 16  /* TASK_COMM_LEN of the kernel */
 #define WIRE_KEY_INLINE	 64  /* key bytes in struct wire_event */
 #define WIRE_SEGMENTS	 8
-#define WIRE_KEY_SEGMENT 256 /* bytes of one segment at most: --key-bytes at most */
+#define WIRE_KEY_SEGMENT 256 /* the largest segment, as --key-bytes is at most */
 #define WIRE_STEPS	 8
 #define WIRE_PROBES	 64
-#define WIRE_FILTER_MAX	 256 /* bytes of a --key or --key-prefix string at most */
+#define WIRE_FILTER_MAX	 256 /* the longest string of --key or --key-prefix */
 
 enum wire_kind {
 	WIRE_DELETE = 1,
 	WIRE_CLEAR,
-	WIRE_START, /* a process of the binary began: only pid, tid, time_ns, ip are set */
-	WIRE_EXEC, /* the one process has executed a program: only pid, tid, time_ns are set, and key
-		     * to its name: WIRE_COMM bytes with a NUL */
+	WIRE_START, /* a process of the binary has started; only pid, tid, time_ns, ip are set */
+	WIRE_EXEC,  /* the traced process has executed a program; only pid, tid and time_ns are set,
+		       and key: its name, WIRE_COMM bytes with a NUL */
 };
 
 enum wire_flag {
 	WIRE_REMOVED = 1 << 0,
-	WIRE_ON_STACK = 1 << 1,	 /* the map header lies on the goroutine's stack */
-	WIRE_PANICKED = 1 << 2,	 /* a miss that ended in a panic */
-	WIRE_STACK_CUT = 1 << 3, /* more frames than --stack */
-	WIRE_STACK_LOST =
-		1 << 4, /* the frame pointers left the goroutine's stack or were unreadable */
+	WIRE_ON_STACK = 1 << 1,	  /* the map header lies on the goroutine's stack */
+	WIRE_PANICKED = 1 << 2,	  /* a miss that ended in a panic */
+	WIRE_STACK_CUT = 1 << 3,  /* more frames than --stack */
+	WIRE_STACK_LOST = 1 << 4, /* the frame pointers left the stack, or were unreadable */
 	WIRE_BIG = 1 << 5,
 	WIRE_GC_UNKNOWN = 1 << 6,
-	WIRE_CHECK = 1 << 7, /* the kernel program could not decide the filter: user space must */
+	WIRE_CHECK = 1 << 7, /* user space must decide the filter; the kernel program cannot */
 };
 
-/* What stands in wire_event.key. */
+/* The contents of wire_event.key. */
 enum wire_key_kind {
 	WIRE_KEY_NONE,	   /* a clear; or see key_error */
 	WIRE_KEY_RAW,	   /* key_len bytes of the key itself */
@@ -70,17 +70,17 @@ enum wire_key_kind {
 enum wire_key_error {
 	WIRE_KEY_OK,
 	WIRE_KEY_FAULT,	  /* unreadable memory */
-	WIRE_KEY_NO_PLAN, /* a map type that was not known when the program was loaded */
+	WIRE_KEY_NO_PLAN, /* the map type was not known when the program was loaded */
 };
 
-/* 184 bytes. `header` comes last: the kernel program uses it and the stack words behind it as one scratch
- * area. */
+/* The event, of 184 bytes. `header` comes last: the kernel program uses it and the stack words
+ * after it as one scratch area. */
 struct wire_event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
-	uint64_t ip;	  /* where the probe stands, run-time */
+	uint64_t ip;	  /* run-time address of the probe */
 	uint64_t goid;
 	uint64_t map;
-	uint64_t type; /* of the map, run-time; 0 when it could not be read */
+	uint64_t type; /* run-time address of the map's type; 0 when it could not be read */
 	uint32_t pid, tid;
 	uint16_t probe; /* index in the probe table */
 	uint16_t nstack;
@@ -93,55 +93,56 @@ struct wire_event {
 	uint8_t unused[5];
 	uint64_t key_total;
 	uint8_t key[WIRE_KEY_INLINE];
-	uint64_t header[6]; /* the first 48 bytes of the map header; [0] is the length: after a
-			       removal, before a clear */
+	uint64_t header[6]; /* first 48 bytes of the map header; [0] is the length after a removal
+			       or before a clear */
 };
 
-/* A piece of memory that belongs to a key: the key itself (segment 0), the bytes of a string in it, or the
- * value that an interface in it holds. */
+/* A piece of memory that belongs to a key. Segment 0 is the key itself. Others are the bytes of a
+ * string in it, or a value that an interface in it holds. */
 struct wire_segment {
-	uint64_t addr; /* where it was in the process */
+	uint64_t addr; /* its address in the process */
 	uint64_t type; /* run-time type address; 0 for the bytes of a string */
-	uint64_t tab;  /* first word of the interface that led here; 0: none did. Values of
-			    several interfaces may share an address (runtime.staticuint64s) */
-	uint32_t want; /* its whole size in bytes */
-	uint32_t len;  /* bytes present, in wire_key.bytes[i] */
+	uint64_t tab;  /* first word of the interface that led here, or 0. Values of several
+			  interfaces may have one address (runtime.staticuint64s) */
+	uint32_t want; /* its full size in bytes */
+	uint32_t len;  /* bytes that were read, in wire_key.bytes[i] */
 };
 
 struct wire_key {
 	uint32_t nsegments;
-	uint32_t truncated; /* more segments than fit */
+	uint32_t truncated; /* there were more segments than fit */
 	struct wire_segment segment[WIRE_SEGMENTS];
 	uint8_t bytes[WIRE_SEGMENTS][WIRE_KEY_SEGMENT];
 };
 
-/* Configuration: user space -> kernel program. */
+/* Configuration, from user space to the kernel program. */
 
 /* How the key argument is passed. */
 enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, WIRE_ARG_STRING };
 
-#define WIRE_WINDOW 8 /* words of the frame that are read at once; a power of two */
+#define WIRE_WINDOW 8 /* words of the frame that are read at once at most; a power of two */
 
-/* The cookie of an attached probe: the number of the engine_attach() that placed it, and its index in the
- * table. After an exec the probes are attached once more, and only the newest count. */
+/* The cookie of an attached probe. It has the number of the engine_attach() that placed it, and its
+ * index in the table. After an exec the probes are attached again, and only the newest ones
+ * count. */
 #define WIRE_COOKIE(generation, index) ((uint64_t)(generation) << 16 | (index))
 
 struct wire_probe {
-	uint64_t addr; /* link-time: ip - addr is the bias */
+	uint64_t addr; /* link-time; ip - addr is the bias */
 	uint8_t key_arg;
-	uint8_t words; /* words of the window that are read */
+	uint8_t words; /* words of the window */
 	/* Removal: the words of the window [rbp + window, ...) that hold the arguments. The window
 	 * includes the frame's own two words, at -window / 8. */
 	uint8_t type_word, map_word, key_word;
 	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
-	uint8_t func;	   /* --misses: entry and exit of one function carry the same number */
+	uint8_t func;	   /* --misses: entry and exits of one function have the same number */
 	uint8_t unused;
-	int16_t window; /* bytes from rbp: 0 or less */
+	int16_t window; /* bytes from rbp, 0 or less */
 	uint8_t unused2[2];
-	/* The kernel program's own. */
+	/* Members that the kernel program changes. */
 	uint32_t deep;	       /* > 0 while stacks here are deep */
 	uint32_t copy_bytes;   /* --summary: bytes from the window's start that hold all frames */
-	uint32_t filter_bytes; /* bytes from the window's start that hold all that a filter needs */
+	uint32_t filter_bytes; /* bytes from the window's start that the filters need */
 };
 
 enum wire_step_op { WIRE_STEP_STRING = 1, WIRE_STEP_EFACE, WIRE_STEP_IFACE };
@@ -151,28 +152,29 @@ struct wire_step {
 	uint16_t op;
 };
 
-/* How to compare the key with --key. */
+/* How a key is compared with --key. */
 enum wire_match {
 	WIRE_MATCH_ANY,	   /* no key filter */
-	WIRE_MATCH_NEVER,  /* this kind of key cannot equal it */
+	WIRE_MATCH_NEVER,  /* no key of this kind can be equal */
 	WIRE_MATCH_WORD,   /* (first 8 bytes of the key & mask) == want */
-	WIRE_MATCH_STRING, /* against filter_words */
+	WIRE_MATCH_STRING, /* compare with filter_words */
 	WIRE_MATCH_USER,   /* user space decides */
 };
 
-/* Whether --type leaves a map type out. */
+/* Whether --type excludes a map type. */
 enum wire_skip {
 	WIRE_SKIP_NONE,
 	WIRE_SKIP_TYPE,	 /* a map of this type is filtered */
-	WIRE_SKIP_SHAPE, /* the same; the type is a shape, and such removals are counted */
+	WIRE_SKIP_SHAPE, /* the same, but the type is a shape: such removals are counted */
 };
 
-/* What is known of a type before the first event. A map type's plan describes the map's KEY. The plan of
- * any other type, which an interface key may hold, describes the type itself. */
+/* A plan: the knowledge about a type before the first event. The plan of a map type describes the
+ * map's KEY. The plan of any other type, which an interface key may hold, describes the type
+ * itself. */
 struct wire_plan {
 	uint64_t want, mask; /* WIRE_MATCH_WORD */
 	uint32_t size;	     /* bytes of the key in memory */
-	uint8_t key_kind;    /* enum wire_key_kind: how it travels */
+	uint8_t key_kind;    /* enum wire_key_kind: how the key is sent */
 	uint8_t match;	     /* enum wire_match */
 	uint8_t skip;	     /* enum wire_skip */
 	uint8_t nsteps;
@@ -180,20 +182,20 @@ struct wire_plan {
 
 struct wire_type {
 	struct wire_plan plan;
-	uint8_t direct; /* as an interface's dynamic type: the data word is the value itself */
+	uint8_t direct; /* as the dynamic type of an interface, the data word is the value itself */
 	uint8_t unused[7];
-	uint64_t key_type; /* link-time address of the type described; segment 0 carries it */
+	uint64_t key_type; /* link-time address of the described type; goes to segment 0 */
 	struct wire_step step[WIRE_STEPS];
 };
 
-/* A bucket tells where the descriptions of types are in the table. It is one cache line, found by a
- * multiplicative hash of the type's link-time address. User space builds the buckets once, and chooses hash
- * and size so that none overflows. An array lookup is inlined (4 ns measured), a BPF hash is called (34 ns).
- * A cell:
+/* A bucket gives the indices of types in the table. It is one cache line, which a multiplicative
+ * hash of the type's link-time address selects. User space builds the buckets once. It chooses the
+ * hash and the size so that none overflows. An array lookup is inlined (4 ns as measured), while a
+ * BPF hash needs a call (34 ns). A cell:
  *
  *   63                         20 19            0
  *   +----------------------------+---------------+
- *   | link-time address / 8      | index in types|      0: empty
+ *   | link-time address / 8      | index in types|      0 if empty
  *   +----------------------------+---------------+
  */
 #define WIRE_BUCKET_CELLS    8
@@ -204,7 +206,8 @@ struct wire_bucket {
 	uint64_t cell[WIRE_BUCKET_CELLS];
 };
 
-/* Returns the upper part of the cell of the type at a link-time address; 0: no type has such an address. */
+/* Returns the upper part of a type's cell, by its link-time address. Returns 0 if no type can have
+ * that address. */
 static inline uint64_t wire_type_tag(uint64_t link)
 {
 	return link & 7 || link >> (64 - WIRE_TYPE_INDEX_BITS + 3)
@@ -212,17 +215,18 @@ static inline uint64_t wire_type_tag(uint64_t link)
 		       : link << (WIRE_TYPE_INDEX_BITS - 3);
 }
 
-/* Returns the bucket of a type. mask: buckets - 1; multiplier: odd. */
+/* Returns the bucket of a type. `mask` is the number of buckets - 1, `multiplier` is odd. */
 static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint32_t mask)
 {
 	return (uint32_t)((link >> 3) * multiplier >> 32) & mask;
 }
 
-/* --summary: deletes that are counted in the kernel program. Two deletes are counted in one row only if
- * type, place and all frames are equal. Rows are never taken away while probes stand. */
+/* The key of a row, for deletes that the kernel program counts (--summary). Two deletes are counted
+ * in one row only if type, place and all frames are equal. No row is removed while probes are
+ * attached. */
 struct wire_count_key {
 	uint64_t type; /* of the map, run-time */
-	uint64_t ip;   /* where the probe stands, run-time */
+	uint64_t ip;   /* run-time address of the probe */
 	uint16_t probe;
 	uint8_t flags; /* enum wire_flag */
 	uint8_t nstack;
@@ -231,38 +235,40 @@ struct wire_count_key {
 };
 
 #define WIRE_COUNT_ROWS	      8192 /* a power of two */
-#define WIRE_COUNT_PROBES     8	   /* rows that are looked at for one key */
-#define WIRE_GOROUTINES	      64   /* goroutines of a row that are told apart */
-#define WIRE_GOROUTINE_SLOTS  128  /* a power of two; twice as many, so that few collide */
+#define WIRE_COUNT_PROBES     8	   /* rows that are tried for one key */
+#define WIRE_GOROUTINES	      64   /* goroutines of a row that are counted exactly */
+#define WIRE_GOROUTINE_SLOTS  128  /* a power of two; twice as many, to have few collisions */
 #define WIRE_GOROUTINE_PROBES 8
 
-/* wire_count.state; any other value: the row is ready, and this is the hash of its key. */
-enum { WIRE_COUNT_FREE, WIRE_COUNT_MADE /* somebody writes its key */ };
+/* Values of wire_count.state. With any other value the row is ready, and the value is the hash of
+ * its key. */
+enum { WIRE_COUNT_FREE, WIRE_COUNT_MADE /* its key is being written */ };
 
 struct wire_count {
 	uint64_t state;
 	struct wire_count_key key;
 	uint64_t hits;
 	uint64_t ngoroutines;
-	/* Ids as wire_goroutine() makes them, each in one of the WIRE_GOROUTINE_PROBES slots from its
-	 * hash on; 0: free. */
+	/* Ids made by wire_goroutine(). Each is in one of the WIRE_GOROUTINE_PROBES slots from its
+	 * hash on. 0 is a free slot. */
 	uint64_t goroutines[WIRE_GOROUTINE_SLOTS];
 };
 
-/* Returns an id that no goroutine of another process has. */
+/* Returns an id of a goroutine that no goroutine of another process has. */
 static inline uint64_t wire_goroutine(uint64_t goid, uint32_t pid)
 {
 	return goid ^ (uint64_t)pid << 40;
 }
 
-/* Counters, per CPU, added atomically (a program may be preempted in the middle). */
+/* Counters for each CPU. They are added atomically, because a program may be preempted at any
+ * point. */
 struct wire_counters {
-	uint64_t other_hits; /* all but removals: hits = other_hits + removed */
+	uint64_t other_hits; /* all hits except removals: hits = other_hits + removed */
 	uint64_t filtered;
 	uint64_t filtered_shapes; /* those of them with WIRE_SKIP_SHAPE */
 	uint64_t lost_ring;	  /* the ring was full */
-	uint64_t lost_pending;	  /* --misses: too many deletes in flight */
-	uint64_t lost_internal;	  /* a tail call failed: not known to happen */
+	uint64_t lost_pending;	  /* --misses: too many deletes in progress */
+	uint64_t lost_internal;	  /* a tail call failed, which was never seen */
 	uint64_t removed;	  /* elements, by delete */
 	uint64_t cleared;	  /* elements, by clear */
 	uint64_t misses;

@@ -58,13 +58,13 @@ static bool decode_inline(struct resolver *r, const struct gotypes *types,
 			  const struct wire_event *e, const struct type_info *info,
 			  uint64_t key_type)
 {
-	/* A named struct or array around one string travels as that string. The decoder wants the
-	 * two words that the string has in it. */
+	/* A named struct or array around one string is sent as that string. The decoder needs the
+	 * two words of the string in its place. */
 	uint64_t words[2] = {1, e->key_total};
 	struct go_key_segment segments[2];
 	struct go_key_memory memory = {.segments = segments, .n = 1};
 
-	/* (Clearing both segments would cost more than decoding a number.) */
+	/* Clearing both segments would cost more than decoding a number. */
 	segments[0] = (struct go_key_segment){
 		.type = key_type, .want = e->key_total, .len = e->key_len, .bytes = e->key};
 
@@ -240,7 +240,7 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 	try(check_record(r, e, size));
 	ret->kind = EVENT_DELETE;
 	ret->time_ns = e->time_ns;
-	/* resolve_removal() sets each member of a removal. Clearing them first would cost more. */
+	/* resolve_removal() sets each member of a removal. To clear them first would cost more. */
 	if (e->kind == WIRE_EXEC || e->kind == WIRE_START)
 		ret->removal = (struct event_removal){.func = "", .map_type = ""};
 	ret->removal.pid = e->pid;

@@ -1,5 +1,6 @@
-/* resolve: an engine's records become events. Addresses get names, and key bytes become values. Stacks
- * and types are looked up once each: an event of a known site costs two hash lookups.
+/* resolve: turns an engine's records into events. Addresses get names, and key bytes become values.
+ * Each stack and each type is looked up once. An event of a known site then costs two hash
+ * lookups.
  *
  *   resolve.c   one record
  *   stacks.h    stacks with names
@@ -20,7 +21,8 @@ struct resolver_options {
 	const struct placements *placements;
 	const struct filter *filter;
 	uint32_t stack_max; /* frames to show */
-	/* Returns the memory of process `pid`; it is read within the call of resolver_resolve(). */
+	/* Returns the memory of process `pid`. It is only read within a call of
+	 * resolver_resolve(). */
 	struct memory (*memory)(void *ctx, pid_t pid);
 	void *memory_ctx;
 };
@@ -31,21 +33,21 @@ CLEANUP_FUNC(struct resolver, resolver_close)
 
 enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START, RESOLVED_EXEC };
 
-/* Fills *ret, a delete or clear, from a record. Everything in it is borrowed until the next call.
+/* Fills *ret, a delete or clear, from a record. All data in it are borrowed until the next call.
  * *ret_what:
  *   RESOLVED_EVENT     it is to be shown
  *   RESOLVED_FILTERED  the user does not want to see it
- *   RESOLVED_START     a process of the binary began; only time_ns, removal.pid, removal.tid and
+ *   RESOLVED_START     a process of the binary has started; only time_ns, removal.pid, removal.tid and
  *                      removal.bias are set
- *   RESOLVED_EXEC      the one process has executed a program; only time_ns, removal.pid,
- *                      removal.tid and removal.func are set: the name that the kernel gives it, ""
- *                      when there is none
- * Errors: out of memory; a record that no program of ours wrote. */
+ *   RESOLVED_EXEC      the traced process has executed a program; only time_ns, removal.pid,
+ *                      removal.tid and removal.func are set; func is the name that the kernel gives
+ *                      the program, or ""
+ * Errors: out of memory; a record that no engine wrote. */
 struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
 			       enum resolved *ret_what, struct event *ret);
 
-/* Returns how many removals --type has filtered here whose map type is a shape: engine_counters has
- * those that the engine filtered. */
+/* Returns how many removals --type has filtered here because their map type is a shape.
+ * engine_counters has the number of those that the engine filtered. */
 uint64_t resolver_filtered_shapes(const struct resolver *resolver);
 
 #endif

@@ -1,13 +1,13 @@
 #include "watch/resolve/stacks.h"
 
-/* A program with more stacks than this, or deeper ones, has its stacks looked up again. That bounds
- * the memory. */
+/* If a program has more stacks than this, or deeper ones, all are forgotten and looked up again.
+ * This bounds the memory. */
 #define STACKS_MAX	 (1u << 17)
 #define STACKS_BYTES_MAX (64ul << 20) /* of pcs and frames */
 
-/* Appends the source-level frames of one physical frame. `at` is the address to look up, pc the one
- * to show. While *leading, frames of the runtime's entries are left out, with the frames inlined into
- * them; stack->func becomes the outermost of them. */
+/* Appends the source-level frames of one physical frame. `at` is the address to look up, `pc` is
+ * the one to show. While *leading is true, frames of the runtime's entries are left out, together
+ * with the frames inlined into them. stack->func becomes the outermost of them. */
 static bool add_frames(struct stacks *s, struct stack *stack, uint64_t at, uint64_t pc,
 		       bool *leading)
 {
@@ -26,8 +26,9 @@ static bool add_frames(struct stacks *s, struct stack *stack, uint64_t at, uint6
 	}
 	*leading = false;
 	for (size_t i = 0; i < n; i++) {
-		/* The compiler made it, and Go's own tracebacks hide it, too. But a stack may have
-		 * no other frame (go delete(m, k)): its line is then that of the delete. */
+		/* The compiler made this frame, and Go's own tracebacks hide it, too. But a stack
+		 * may have no other frame (go delete(m, k)). Its line is then that of the
+		 * delete. */
 		if (found[i].wrapper && stack->nframes)
 			continue;
 		found[i].pc = pc;
@@ -54,12 +55,12 @@ static bool build_stack(struct stacks *s, struct stack *stack)
 		if (!add_frames(s, stack, pc - bias - 1, pc, &leading))
 			return false;
 	}
-	/* Every goroutine's stack ends in it: it tells nothing. */
+	/* Every goroutine's stack ends with it, so it tells nothing. */
 	if (stack->nframes && !strcmp(s->frames.data[s->frames.len - 1].func, "runtime.goexit")) {
 		s->frames.len--;
 		stack->nframes--;
 	}
-	/* This comes before the frames are cut, because the site may be among those that are cut. */
+	/* The site may be among the frames that are cut next. */
 	stack->site_matches =
 		filter_site_matches(s->filter, s->frames.data + stack->first_frame, stack->nframes);
 	if (stack->nframes > s->stack_max) {

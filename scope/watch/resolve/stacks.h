@@ -1,4 +1,4 @@
-/* Stacks with names: each distinct stack is looked up once. */
+/* Stacks with names. Each distinct stack is looked up once. */
 #ifndef WATCH_RESOLVE_STACKS_H
 #define WATCH_RESOLVE_STACKS_H
 
@@ -10,24 +10,24 @@ struct stack {
 	uint32_t first_pc, npcs;       /* in pcs: {ip, bias, cut, return addresses ...} */
 	uint32_t first_frame, nframes; /* in frames */
 	const char *func;	       /* the runtime's entry; borrowed from the image */
-	bool cut;		       /* more frames than are shown */
-	bool site_matches;	       /* --site */
-	uint32_t next; /* another stack with the same hash; 0: none, else index + 1 */
+	bool cut;		       /* it had more frames than are shown */
+	bool site_matches;	       /* --site matches it */
+	uint32_t next;		       /* index + 1 of another stack with the same hash; 0: none */
 };
 
 struct stacks {
 	const struct gopcln *tab;
 	const struct filter *filter;
 	uint32_t stack_max; /* frames to show */
-	struct table index; /* hash -> index + 1 of the newest stack with it */
+	struct table index; /* hash -> index + 1 of the newest stack with that hash */
 	VEC(struct stack) list;
 	VEC(uint64_t) pcs;
 	VEC(struct frame) frames;
-	uint32_t last;	   /* index of the one that was found last: the next is often the same */
+	uint32_t last;	   /* index of the last result, which is often the next one as well */
 	uint64_t first_id; /* id of list.data[0]; grows when the list is emptied */
 };
 
-/* A stack as an engine records it. */
+/* A stack as an engine has recorded it. */
 struct physical_stack {
 	uint64_t ip; /* of the probe, run-time */
 	uint64_t bias;
@@ -36,12 +36,12 @@ struct physical_stack {
 	bool cut; /* the engine left frames out */
 };
 
-/* Returns the stack, looked up or remembered; NULL when memory is out. It is valid until the next
- * call. */
+/* Returns the stack, and looks it up if it is new. It is valid until the next call. Returns NULL
+ * when memory is out. */
 struct stack *stacks_get(struct stacks *stacks, const struct physical_stack *of);
 /* Returns the first of the stack's nframes frames, innermost first. */
 const struct frame *stack_frames(const struct stacks *stacks, const struct stack *stack);
-/* Returns a number that no other stack has. */
+/* Returns a number that no other stack has or had. */
 uint64_t stack_id(const struct stacks *stacks, const struct stack *stack);
 void stacks_fini(struct stacks *stacks);
 

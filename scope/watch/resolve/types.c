@@ -1,7 +1,7 @@
 #include "watch/resolve/types.h"
 #include "read/layout/layout.h"
 
-/* A program that has reflect make more types than this has its types read again. That bounds the
+/* If reflect makes more types than this, all are forgotten and read again. This bounds the
  * memory. */
 #define TYPES_MAX (1u << 16)
 

@@ -1,10 +1,11 @@
-/* The one process that is watched may execute another program, or its own anew. The probes survive
- * an exec by the main thread. Where another thread executes, the kernel forgets them. */
+/* Handles the execs of the watched process, which may execute another program, or itself again. The
+ * probes survive an exec by the main thread. After an exec by another thread, the kernel has
+ * dropped them. */
 #include "watch/session/session_priv.h"
 
 #include <stdio.h>
 
-/* Returns the one watched process; NULL: there may be several, or it has ended. */
+/* Returns the watched process. Returns NULL when there may be several, or it has ended. */
 static struct target *watched_target(const struct session *session)
 {
 	if (session->options.binary || session->processes.data[0].ended)
@@ -12,7 +13,8 @@ static struct target *watched_target(const struct session *session)
 	return session->processes.data[0].target;
 }
 
-/* The kernel names a program by the last part of the path that was executed. */
+/* Adds a name of the program. The kernel names a program after the last part of the path that was
+ * executed. */
 static void add_name(struct session *session, size_t i, const char *path)
 {
 	snprintf(session->names[i], SESSION_NAME_SIZE, "%s", path_base(path));
@@ -28,7 +30,7 @@ void remember_image(struct session *session)
 	add_name(session, 1, image_name(session->image));
 	add_name(session, 2, "/proc/self/exe");
 	process_name(target->pid, session->names[3],
-		     SESSION_NAME_SIZE); /* it may have come by a link */
+		     SESSION_NAME_SIZE); /* it may have been executed through a link */
 	target_image_id(target, &session->image_id);
 	session->image_seen_ns = now_ns();
 	session->awaits_exec = session->options.command && engine_sends_execs(session->engine);
@@ -50,8 +52,8 @@ void note_exec(struct session *session, const char *name)
 	session->starts_noted += same;
 }
 
-/* Tells whether the process has executed anything since the last call of count_starts(). Where the
- * engine sends no execs, the process is looked at, and several execs look like one. */
+/* Tells whether the process has executed anything since the last call of count_starts(). If the
+ * engine sends no execs, the process itself is checked, and several execs look like one. */
 static bool has_executed(struct session *session, struct target *target)
 {
 	uint64_t id;
@@ -61,8 +63,8 @@ static bool has_executed(struct session *session, struct target *target)
 	return target_image_id(target, &id) && id != session->image_id;
 }
 
-/* Counts the starts that the probes should have seen. Returns whether the last exec was of the watched
- * program. What the process executes now is known better than by a name, if it is still there. */
+/* Counts the starts that the probes should have seen. Returns whether the last exec was of the
+ * watched program. If the process still exists, its executable tells more than a name. */
 static bool count_starts(struct session *session, struct target *target)
 {
 	bool same = session->last_is_same;
@@ -94,12 +96,12 @@ void read_gc_phase(struct session *session, struct target *target)
 
 /* ---- gaps ---- */
 
-/* How long a program may take from its exec to its main function, where a probe sees it. If none
- * has seen it by then, the main function began before the probes were there. */
+/* The longest time from an exec of the program to its main function. If no probe has seen that
+ * begin by then, it began before the probes were attached. */
 #define BEGIN_NS 2000000000ull
 
-/* Returns how many starts no probe has seen and no gap has told of. The number may be negative,
- * since several execs look like one where the engine does not count them. */
+/* Returns how many starts no probe has seen and no gap has reported. The number may be negative: if
+ * the engine does not count execs, several of them look like one. */
 static int64_t starts_missing(const struct session *session)
 {
 	return (int64_t)session->starts - session->starts_settled -
@@ -120,8 +122,8 @@ static void emit_gap(struct session *session)
 		       (int)event.gap.pid);
 }
 
-/* Tells of the gap that the last exec has left, if no probe saw the program begin. It waits until
- * that is certain, except when `now`. */
+/* Reports the gap after the last exec, if no probe saw the program begin. Waits until that is
+ * certain, unless `now` is set. */
 static void settle_gap(struct session *session, bool now)
 {
 	int64_t missing = session->gap_is_open ? starts_missing(session) : 0;
@@ -135,7 +137,7 @@ static void settle_gap(struct session *session, bool now)
 	if (missing <= 0)
 		return;
 	emit_gap(session);
-	/* No record tells of the start. */
+	/* No record announces the start. */
 	session->processes.data[0].started = false;
 	session->last_pid = 0;
 	if (session->processes.data[0].end == TARGET_RUNS)
@@ -144,9 +146,9 @@ static void settle_gap(struct session *session, bool now)
 
 /* ---- an exec ---- */
 
-/* Attaches again after an exec of the same program. Probes that survived it and new ones never
- * count one removal twice. Whether there was a gap shows later: the program may be on its way to
- * its main function. */
+/* Attaches the probes again after an exec of the same program. Old probes that survived it and new
+ * ones never count the same removal twice. Whether there was a gap is decided later, because the
+ * program may not have reached its main function yet. */
 static struct error *attach_again(struct session *session, struct target *target)
 {
 	struct error *err;
@@ -178,7 +180,7 @@ struct error *watch_exec(struct session *session)
 	session->image_seen_ns = now_ns();
 	if (!has_executed(session, target))
 		return NULL;
-	settle_gap(session, true); /* of the exec before */
+	settle_gap(session, true); /* for the exec before */
 	session->gap.from_ns = before_ns > session->gap.to_ns ? before_ns : session->gap.to_ns;
 	if (count_starts(session, target))
 		return attach_again(session, target);

@@ -1,18 +1,18 @@
-/* Filters that can match nothing in this program. They are no errors, because plugins and package
- * reflect may bring types and functions that the file does not have. */
+/* Reports filters that can match nothing in this program. That is no error, because plugins and
+ * package reflect may add types and functions that the file does not have. */
 #include "watch/session/session_priv.h"
 
 #include "base/text/text.h"
 #include "read/site/site.h"
 
-/* Words of the program, of which one may be what the user meant. */
+/* Words of the program. The user may have meant one of them. */
 struct candidates {
-	VEC(const char *) words; /* owned strings; NULL at the end once the list is complete */
-	VEC(const char *) shown; /* owned strings: what to name for each word */
+	VEC(const char *) words; /* owned strings; a NULL follows once the list is complete */
+	VEC(const char *) shown; /* owned strings: the text to show for each word */
 	bool nomem;
 };
 
-/* A program has at most so many words of one kind. */
+/* words of one kind that are kept at most */
 #define WORDS_MAX 100000
 
 static void candidates_fini(struct candidates *c)
@@ -44,7 +44,8 @@ static void add_candidate(struct candidates *c, const char *word, size_t len, co
 	c->nomem = true;
 }
 
-/* Appends the pattern without its backslashes; `bare`: also without the wild cards at its ends. */
+/* Appends the pattern without its backslashes. With `bare`, also leaves out the wildcards at its
+ * ends. */
 static void put_pattern(struct buf *to, const char *glob, bool bare)
 {
 	size_t len = strlen(glob);
@@ -58,8 +59,9 @@ static void put_pattern(struct buf *to, const char *glob, bool bare)
 	}
 }
 
-/* Returns what to name for the word that is nearest to the text, or NULL. The fewest mistakes
- * count; only if every word has too many, a word with the same beginning will do. */
+/* Returns the text to show for the word that is nearest to the text, or NULL. The word with the
+ * fewest mistakes is chosen. If every word has too many, a word with the same beginning is
+ * taken. */
 static const char *nearest_shown(struct candidates *c, const char *text, size_t len)
 {
 	unsigned best = nearest_limit(len) + 1;
@@ -83,7 +85,7 @@ static const char *nearest_shown(struct candidates *c, const char *text, size_t 
 	return NULL;
 }
 
-/* Says that nothing matches, with the nearest candidate if there is one. */
+/* Reports that nothing matches, and names the nearest candidate if there is one. */
 static void tell_nothing(struct session *session, const char *option, const char *glob,
 			 const char *what, struct candidates *c)
 {
@@ -106,7 +108,7 @@ struct type_scan {
 	struct candidates names;
 	struct buf name;
 	bool matches;	 /* a map type matches --type */
-	bool key_equals; /* and its keys could equal --key */
+	bool key_equals; /* and keys of such a map could equal --key */
 };
 
 static bool on_map_type(void *ctx, const struct gotype *type)
@@ -117,7 +119,7 @@ static bool on_map_type(void *ctx, const struct gotype *type)
 
 	buf_reset(&scan->name);
 	if (!gotype_name_whole(scan->types, type->addr, &scan->name)) {
-		scan->matches = scan->key_equals = true; /* it may be anything */
+		scan->matches = scan->key_equals = true; /* it may match anything */
 		return false;
 	}
 	if (!filter_type_matches(filter, buf_cstr(&scan->name))) {
@@ -154,7 +156,8 @@ static void hint_types(struct session *session)
 
 /* ---- --site ---- */
 
-/* The function, its name without the path and without the package, its file, and its line. */
+/* Adds the words for a frame: the function, its name without the path and without the package, its
+ * file, and its line. */
 static void add_place(struct candidates *c, const struct frame *frame)
 {
 	const char *base = path_base(frame->file);
@@ -204,6 +207,6 @@ static struct error *hint_site(struct session *session)
 void hint_filters(struct session *session)
 {
 	hint_types(session);
-	/* A file in which sites cannot be found may be traced all the same. */
+	/* A file in which no sites can be found may still be traced. */
 	error_free(hint_site(session));
 }

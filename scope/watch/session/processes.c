@@ -1,4 +1,4 @@
-/* The table of processes that are watched, and their start and exit records. Nothing here takes
+/* Keeps the table of watched processes, and emits their start and exit records. Nothing here takes
  * records out of the engine. */
 #include "watch/session/session_priv.h"
 #include "read/layout/layout.h"
@@ -46,19 +46,19 @@ struct traced *find_process(struct session *session, pid_t pid)
 	return NULL;
 }
 
-/* Adds a process to the table. One that is gone already gets its records all the same. */
+/* Adds a process to the table. A process that has already ended still gets its records. */
 static struct error *add_new_process(struct session *session, pid_t pid)
 {
 	struct target *target;
 	struct error *err = process_open(pid, &target);
 
-	if (err && err->code == ERROR_FAILED) /* no descriptor is left: it may well run */
+	if (err && err->code == ERROR_FAILED) /* no descriptor; it may still run */
 		return err;
 	if (err) {
 		error_free(err);
 		try(process_adopt(pid, image_name(session->image), &target));
 	}
-	target_drop_exe(target); /* it is session->exe, and there may be very many */
+	target_drop_exe(target); /* session->exe is the same file; it saves very many descriptors */
 	return add_process(session, target);
 }
 
@@ -94,8 +94,8 @@ void forget_process(struct session *session, size_t i)
 	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
 }
 
-/* Tells whether a begin is that of a program which has no start record yet. The first begin of a
- * process that was found on its way to its main function is that of the program it was found
+/* Tells whether a process has begun a program that has no start record yet. A process may be found
+ * before its main function begins. Its first begin is then that of the program that it was found
  * with. */
 static bool begins_anew(struct traced *traced)
 {
@@ -107,8 +107,8 @@ static bool begins_anew(struct traced *traced)
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
 
-/* Notes that a process has begun to execute the program. With -b, the process of this pid in the
- * table may have ended unnoticed. Then this is another one. */
+/* Notes that a process has begun to execute the program. With -b, the process with this pid in the
+ * table may have ended without notice. This is then another process. */
 struct error *process_begins(struct session *session, const struct event_removal *event)
 {
 	struct traced *former = find_process(session, (pid_t)event->pid);
@@ -139,7 +139,7 @@ static void fill_probes(const struct session *session, struct event_probe *to)
 	}
 }
 
-/* Writes a start record. target: NULL for a record that is of no process. */
+/* Emits a start record. With target NULL, the record belongs to no process. */
 static void emit_start(struct session *session, struct fan *sinks, const struct target *target,
 		       uint64_t bias)
 {
@@ -209,8 +209,8 @@ void emit_exit(struct session *session, struct traced *traced)
 	struct event event = {.kind = EVENT_EXIT, .time_ns = traced->end_ns};
 
 	settle_execs(session);
-	session->last_pid = 0; /* the kernel may give it to another process */
-	if (!traced->started)  /* it ended before it could be looked at, and removed nothing */
+	session->last_pid = 0; /* the kernel may give the pid to another process */
+	if (!traced->started)  /* it ended before it could be read, and removed nothing */
 		emit_start(session, session->output.sinks, traced->target, 0);
 	traced->started = traced->ended = true;
 	event.exit = (struct event_exit){

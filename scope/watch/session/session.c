@@ -1,9 +1,9 @@
-/* The loop of a run. The probes stand before it begins. It drains the ring every 10 ms until the
- * target ends, a limit is reached or a signal comes. Then the probes are taken off, the rest is
- * drained, and the totals are made.
+/* The loop of a run. The probes are attached before it begins. It drains the ring every 10 ms until
+ * the target ends, a limit is reached or a signal arrives. Then the probes are detached, the rest
+ * is drained, and the totals are computed.
  *
- * The way of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
- * the sinks. Nothing is copied on it. */
+ * The path of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
+ * the sinks. Nothing is copied on this path. */
 #include "watch/session/session_priv.h"
 #include "show/aggr/aggr.h"
 
@@ -14,8 +14,8 @@
 
 #define DRAIN_MS    10
 #define PROGRESS_MS 500
-/* How long one pass may drain. A target that is faster than the reader of the output would keep a
- * pass busy for ever, past every limit and signal. */
+/* The time that one pass may take. If the target is faster than the reader of the output, a pass
+ * would otherwise never end, and limits and signals would have no effect. */
 #define PASS_NS 50000000ull
 
 void session_notice(struct session *session, enum session_notice kind, const char *format, ...)
@@ -55,7 +55,7 @@ static bool deliver(struct session *session, const struct event *event)
 	bool unwanted = session->stopping && (session->interrupted || first->closed);
 
 	if (first->broken) {
-		fan_event(session->output.sinks, event); /* it counts as lost */
+		fan_event(session->output.sinks, event); /* the sink counts it as lost */
 		return true;
 	}
 	if (unwanted || is_limit_reached(session)) {
@@ -77,11 +77,11 @@ static bool deliver(struct session *session, const struct event *event)
 	return true;
 }
 
-/* Decides after a record made at time_ns whether the pass goes on. */
+/* Decides, after a record made at time_ns, whether the pass continues. */
 static bool pass_goes_on(struct session *session, uint64_t time_ns)
 {
-	/* What was under way when the first signal came is still shown; a second one is
-	 * impatience. */
+	/* After the first signal, the records in the ring are still shown. A second signal skips
+	 * them. */
 	session->records++;
 	if (session->stopping && !(session->records % 256) && loop_take_signal(session->loop))
 		session->interrupted = true;
@@ -89,7 +89,7 @@ static bool pass_goes_on(struct session *session, uint64_t time_ns)
 		session->reached_ns = time_ns;
 	if (session->pass_until_ns && time_ns > session->pass_until_ns)
 		return false;
-	/* To ask for the time costs as much as to aggregate an event. */
+	/* Reading the time costs as much as aggregating an event. */
 	session->pass_cut = session->pass_end_ns && !(session->records % 16) &&
 			    now_ns() >= session->pass_end_ns;
 	return !session->pass_cut;
@@ -116,7 +116,7 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	return !session->failed && pass_goes_on(session, event.time_ns);
 }
 
-/* What the engine has counted: many deletes of one row of the table. */
+/* Takes a group of deletes that the engine counted, which is in one row of the table. */
 static bool on_count(void *ctx, const struct engine_count *count)
 {
 	struct session *session = ctx;
@@ -145,8 +145,8 @@ static struct error *drain_counts(struct session *session)
 
 /* ---- one pass ---- */
 
-/* Takes records out of the ring until it is empty, or until the time is end_ns, or until a record
- * was made after until_ns. 0 is no bound. */
+/* Takes records out of the ring until it is empty, until the time is end_ns, or until a record was
+ * made after until_ns. 0 means no bound. */
 static struct error *drain(struct session *session, uint64_t end_ns, uint64_t until_ns)
 {
 	session->pass_end_ns = end_ns;
@@ -158,7 +158,7 @@ static struct error *drain(struct session *session, uint64_t end_ns, uint64_t un
 	return fan_flush(session->output.sinks);
 }
 
-/* Returns when a pass that begins now has to end for limits and signals to be looked at. */
+/* Returns when a pass that begins now must end, so that limits and signals are checked. */
 static uint64_t pass_end(const struct session *session)
 {
 	uint64_t end_ns = now_ns() + PASS_NS;
@@ -166,9 +166,9 @@ static uint64_t pass_end(const struct session *session)
 	return end_ns < session->end_ns ? end_ns : session->end_ns;
 }
 
-/* Takes out what a process did before it ended, in as many passes as that takes. *ret tells
- * whether it is all out. A record of another process that is still being written may hold up the
- * last ones of this one. They come with the next pass. */
+/* Takes out the records of a process that has ended, in as many passes as needed. *ret tells
+ * whether all are out. A record of another process that is still being written may hold up the last
+ * ones of this process. They come with the next pass. */
 static struct error *drain_ended(struct session *session, const struct traced *traced,
 				 uint64_t end_ns, bool *ret)
 {
@@ -180,8 +180,8 @@ static struct error *drain_ended(struct session *session, const struct traced *t
 	return NULL;
 }
 
-/* Writes the exit records of the processes that have ended. With none left the run ends, except
- * with -b, where more may come. */
+/* Emits the exit records of processes that have ended. When none is left, the run ends. With -b it
+ * continues, because new processes may start. */
 static struct error *watch_processes(struct session *session)
 {
 	bool binary = session->options.binary != NULL;
@@ -198,8 +198,8 @@ static struct error *watch_processes(struct session *session)
 			continue;
 		if (has_ended(traced))
 			try(drain_ended(session, traced, end_ns, &drained));
-		/* A begin in these records may have taken a process out of the table, whose pid is
-		 * used again. Then the others have moved, and the next turn goes on. */
+		/* A start in these records may have removed a process from the table, whose pid was
+		 * reused. The others have then moved, and the next turn continues. */
 		if (session->forgotten != forgotten)
 			return NULL;
 		running |= !drained;
@@ -222,8 +222,8 @@ static void stop_if_closed(struct session *session)
 	session_stop(session);
 }
 
-/* Follows a wall clock that somebody sets while the run goes on. An event has the time of day that
- * the clock showed then, give or take one turn of the loop. */
+/* Follows the wall clock when somebody sets it during the run. The time of day of an event is right
+ * to within one turn of the loop. */
 static void follow_clock(struct session *session)
 {
 	uint64_t offset_ns = clock_wall_offset(session->wall_offset_ns);
@@ -275,8 +275,8 @@ static struct error *on_ring(void *ctx, short revents)
 	return on_tick(ctx);
 }
 
-/* Ends the run when the reader of the output has gone away. Nothing but errors is polled for. A pipe
- * shows it as POLLERR, and a socket whose other end is closed as POLLHUP alone. */
+/* Ends the run when the reader of the output has gone away. Only errors are polled for. A pipe
+ * reports POLLERR then. A socket whose other end is closed reports only POLLHUP. */
 static struct error *on_output(void *ctx, short revents)
 {
 	struct session *session = ctx;
@@ -295,7 +295,7 @@ static struct error *on_signal(void *ctx, int number)
 	return NULL;
 }
 
-/* SIGHUP stays ignored where it was, since nohup asks for that. */
+/* SIGHUP stays ignored if it was, because nohup asks for that. */
 struct error *session_catch(struct session *session, int *ret_fd)
 {
 	int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -329,7 +329,7 @@ struct error *session_run(struct session *session)
 
 /* ---- the end ---- */
 
-/* Tells of the first error of the run. Those that follow from it are not told. */
+/* Reports the first error of the run. Later ones are its consequences, and are not reported. */
 static void fail(struct session *session, struct error *err)
 {
 	if (err && !session->failed_code) {
@@ -345,7 +345,7 @@ static void add_lost(struct session_totals *totals, const char *reason, uint64_t
 	totals->lost_all += count;
 }
 
-/* What tracing cost on the average of the run. */
+/* Computes the average cost of tracing over the run. */
 static void sum_up_cost(const struct session *session, uint64_t end_ns, struct event_end *end)
 {
 	struct engine_cost cost;
@@ -359,11 +359,12 @@ static void sum_up_cost(const struct session *session, uint64_t end_ns, struct e
 	end->cpu_percent = end->hits_per_s * cost.ns_per_hit / 1e7;
 }
 
-/* Sums up after the sinks have written all that they will: what they count is what was written. */
+/* Computes the totals. The sinks must have written all their records, because delivered counts what
+ * was written. */
 static void sum_up(const struct session *session, uint64_t end_ns, struct session_totals *ret)
 {
 	const struct sink *first = fan_first(session->output.sinks);
-	/* What the engine has counted is delivered by the table alone. */
+	/* Only the table delivers the deletes that the engine has counted. */
 	bool table_fails = first->closed && !first->table_out;
 	uint64_t lost = first->lost + (table_fails && first->broken ? session->counted : 0);
 	uint64_t unread = first->unread + (table_fails && !first->broken ? session->counted : 0);
@@ -405,8 +406,8 @@ static bool adds_up(const struct session_totals *totals)
 	return end->hits == end->delivered + end->filtered + end->sampled + totals->lost_all;
 }
 
-/* --type shows removals in generic code whose map type could be the one asked for. It tells of the
- * others, because nobody can name the type that they had in the source. */
+/* Reports filtered removals in generic code. --type shows those whose map type could be the given
+ * one. The others are reported, because nobody can tell which type they have in the source. */
 static void tell_shapes(struct session *session)
 {
 	struct engine_counters c;
@@ -443,7 +444,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 		fan_table(sinks, session->output.aggr, end_ns);
 	fan_event(sinks, &(struct event){.kind = EVENT_END, .time_ns = end_ns, .end = ret->end});
 	fail(session, fan_flush(sinks));
-	if (fan_first(sinks)->closed) /* perhaps by this: the table counts only when it is out */
+	if (fan_first(sinks)->closed) /* perhaps by this flush, which had the table */
 		sum_up(session, end_ns, ret);
 	ret->failed_code = session->failed_code;
 	tell_shapes(session);

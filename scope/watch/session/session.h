@@ -1,22 +1,23 @@
-/* session: one run of a tool that watches removals. It opens the target, places and attaches the
- * probes, takes records out of the engine, makes events of them and gives those to the aggregation
- * and to the sinks, until the target ends, a limit is reached or a signal comes. Every verb that
- * shows events shares it. It prints nothing: what people should know goes to a notice callback.
+/* session: one run of a verb that watches removals. It opens the target, and places and attaches
+ * the probes. It takes records out of the engine, turns them into events, and gives these to the
+ * aggregation and the sinks. It ends when the target ends, a limit is reached or a signal arrives.
+ * All verbs that show events use it. It prints nothing; messages for people go to a notice
+ * callback.
  *
- *	session_open       finds the target, reads its file, chooses the places. Needs no privilege
- *			   for a file; nothing is attached.
- *	session_load       loads the engine
- *	session_catch      from here on, signals end the run instead of the program
- *	session_attach     places the probes
- *	session_begin      lets a command start; writes the first start records
- *	session_run        the loop
- *	session_finish     takes the probes off, drains the rest, sums up
+ * 	session_open       finds the target, reads its file, chooses the places. A file needs no
+ * 			   privilege. Nothing is attached.
+ * 	session_load       loads the engine
+ * 	session_catch      makes signals end the run instead of the program
+ * 	session_attach     places the probes
+ * 	session_begin      starts the command, if any; emits the first start records
+ * 	session_run        the loop
+ * 	session_finish     detaches the probes, drains the rest, computes the totals
  *
- *   session.c    the loop, the way of a record to the sink, the totals
+ *   session.c    the loop, the path of a record to the sinks, the totals
  *   setup.c      open, load, attach
  *   processes.c  the table of processes, their start and exit records
- *   exec.c       a process that executes a program anew
- *   hints.c      filters that can match nothing
+ *   exec.c       execs of the watched process
+ *   hints.c      reports filters that can match nothing
  */
 #ifndef WATCH_SESSION_SESSION_H
 #define WATCH_SESSION_SESSION_H
@@ -28,43 +29,43 @@
 
 enum session_notice {
 	SESSION_DETAIL,	 /* for users who asked for more */
-	SESSION_INFO,	 /* for all users but those who asked for silence */
-	SESSION_WARNING, /* removals may be missing: for everybody */
-	SESSION_ERROR,	 /* what ended the run early: for everybody */
+	SESSION_INFO,	 /* for all users except those who asked for silence */
+	SESSION_WARNING, /* for everybody: removals may be missing */
+	SESSION_ERROR,	 /* for everybody: the reason why the run ended early */
 };
 
-/* How far a run is. */
+/* The progress of a run. */
 struct session_progress {
 	uint64_t hits, filtered, lost;
-	double seconds; /* since the probes are placed */
+	double seconds; /* since the probes were attached */
 	bool cost_known;
-	double ns_per_hit; /* what a hit costs the traced program */
+	double ns_per_hit; /* cost of a hit for the traced program */
 };
 
-/* All pointers are borrowed for the session's life. */
+/* Options of a session. All pointers are borrowed for its life. */
 struct session_options {
-	/* What to watch. Exactly one of the three is set. */
-	pid_t pid;	    /* a running process; 0: not given */
-	const char *binary; /* every process of this file; NULL: not given */
-	char **command;	    /* a command to start, NULL-terminated; NULL: not given */
-	bool look_only;	    /* the command is found, not started: session_load() may not follow */
+	/* The target. Exactly one of the three is set. */
+	pid_t pid;	    /* a running process; 0: not set */
+	const char *binary; /* every process of this file; NULL: not set */
+	char **command;	    /* a command to start, NULL-terminated; NULL: not set */
+	bool look_only;	    /* only look up the command; session_load() must not be called */
 
 	const struct engine_ops *engine;
 	const struct filter *filter;
-	uint32_t stack_max;   /* source-level frames an event keeps */
+	uint32_t stack_max;   /* source-level frames that an event keeps */
 	uint32_t key_bytes;   /* bytes of each string that are kept */
 	uint64_t buffer_size; /* bytes of the ring */
-	bool misses;	      /* deletes that took nothing out are events too */
-	bool count;	/* only a table by site or type is wanted: deletes may be counted where
-				 they happen, and come to the aggregation at the end, in no order
-				 and without key, map and goroutine. Not with a limit. */
-	uint64_t limit; /* stop after so many events; 0: none */
-	uint64_t duration_ns; /* stop after this time; 0: none */
+	bool misses;	      /* deletes that removed nothing are events too */
+	bool count;	/* only a table by site or type is needed; deletes may be counted in the
+			   kernel, and reach the table at the end, in no order, without key, map and
+			   goroutine; not with a limit */
+	uint64_t limit; /* stop after this many events; 0: never */
+	uint64_t duration_ns; /* stop after this time; 0: never */
 
-	/* Takes one line of text, without a newline. The text may hold bytes of the target. */
+	/* Receives one line of text, without newline. The text may contain bytes of the target. */
 	void (*notice)(void *ctx, enum session_notice kind, const char *text);
 	void *notice_ctx;
-	/* Called twice a second by session_run(), with notice_ctx. NULL: nobody wants to know. */
+	/* Called twice a second by session_run(), with notice_ctx. May be NULL. */
 	void (*progress)(void *ctx, const struct session_progress *progress);
 };
 
@@ -72,40 +73,40 @@ struct session;
 
 /* Finds and opens the target. Errors: ERROR_TARGET, ERROR_PERMISSION. */
 struct error *session_open(const struct session_options *options, struct session **ret);
-/* Ends whatever still runs of the session and frees it. NULL is legal. */
+/* Ends all that still runs in the session and frees it. NULL is legal. */
 void session_close(struct session *session);
 CLEANUP_FUNC(struct session, session_close)
 
-/* Return what session_open() found. Borrowed until session_close(). */
+/* Return data that session_open() found. Borrowed until session_close(). */
 int session_exe(const struct session *session); /* the program's file, a descriptor */
 const struct image *session_image(const struct session *session);
 const struct gopcln *session_gopcln(const struct session *session);
 const struct placements *session_placements(const struct session *session);
 
-/* Loads the engine. Errors as engine_open(). */
+/* Loads the engine. Errors: as for engine_open(). */
 struct error *session_load(struct session *session);
-/* Blocks SIGINT and SIGTERM, and SIGHUP unless it is ignored: they end session_run() from here on.
- * Returns a descriptor that is readable while a signal waits, for sink_options.interrupt. */
+/* Blocks SIGINT and SIGTERM, and SIGHUP unless it is ignored. From then on they end session_run().
+ * *ret_fd is readable while a signal is pending, for sink_options.interrupt. */
 struct error *session_catch(struct session *session, int *ret_fd);
-/* Places the probes. Errors as engine_attach(). */
+/* Attaches the probes. Errors: as for engine_attach(). */
 struct error *session_attach(struct session *session);
 
-/* Writes a start record that is of no process (--dry-run). */
+/* Emits a start record that belongs to no process (--dry-run). */
 void session_describe(struct session *session, struct fan *sinks);
 
-/* Where events go. Both stay the caller's and outlive the session. */
+/* Where events go. The caller owns both members, which must outlive the session. */
 struct session_output {
 	struct fan *sinks; /* at least one */
 	struct aggr *aggr;
-	bool table; /* the sinks show the aggregation at the end */
+	bool table; /* the sinks print the aggregation at the end */
 };
-/* Starts the command, if there is one, and writes the start records of the processes that run.
- * After it, session_finish() must be called whatever happens. On error nothing was started. */
+/* Starts the command, if there is one, and emits the start records of running processes. On error,
+ * nothing was started. After it, session_finish() must always be called. */
 struct error *session_begin(struct session *session, const struct session_output *output);
 /* Returns the milliseconds from session_open() to session_begin(). */
 double session_ready_ms(const struct session *session);
 
-/* Delivers events until the end of the run. Errors: of the engine, of the output, out of memory. */
+/* Delivers events until the end of the run. Errors: of the engine or the output; out of memory. */
 struct error *session_run(struct session *session);
 
 enum { SESSION_LOST_MAX = 4, SESSION_SINKS_MAX = 8 };
@@ -116,14 +117,14 @@ struct session_totals {
 	struct event_sink sinks[SESSION_SINKS_MAX]; /* end.sinks points here */
 	struct event_lost sinks_lost[SESSION_SINKS_MAX];
 	uint64_t lost_all; /* the sum of lost[] */
-	bool complete;	   /* nothing was lost, by any sink, and there was no gap */
-	int failed_code;   /* enum error_code of the first error of the run; 0: none */
+	bool complete;	   /* nothing was lost, in any sink, and there was no gap */
+	int failed_code;   /* enum error_code of the run's first error; 0: none */
 };
 
-/* Takes the probes off, delivers what is left, writes the exit records, the table and the end
- * record. err is what session_run() returned, or NULL; the session frees it. The first error of
- * the run, this one or a later one, goes to the notice callback as SESSION_ERROR. *ret must not be
- * moved while it is in use. */
+/* Detaches the probes, delivers the remaining records, and emits the exit records, the table and
+ * the end record. `err` is the result of session_run(), or NULL; the session frees it. The first
+ * error of the run, this one or a later one, goes to the notice callback as SESSION_ERROR. *ret
+ * must not be moved while it is in use. */
 void session_finish(struct session *session, struct error *err, struct session_totals *ret);
 
 #endif

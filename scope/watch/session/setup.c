@@ -1,4 +1,4 @@
-/* The steps from the options to attached probes. */
+/* Takes a session from its options to attached probes. */
 #include "watch/session/session_priv.h"
 #include "read/layout/layout.h"
 
@@ -71,15 +71,15 @@ static struct error *choose_places(struct session *session)
 	return placement_find(session->image, session->tab, &options, &session->placements);
 }
 
-/* Makes SIGINT and SIGTERM end this process from here on. A shell starts what it runs in the
- * background of a script with SIGINT ignored. */
+/* Makes SIGINT and SIGTERM end this process. A shell starts background commands of a script with
+ * SIGINT ignored. */
 static void heed_signals(void)
 {
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 }
 
-/* The engine alone needs about thirty. */
+/* The engine alone needs about thirty descriptors. */
 enum { DESCRIPTORS_MIN = 48 };
 
 struct error *session_open(const struct session_options *options, struct session **ret)
@@ -96,7 +96,8 @@ struct error *session_open(const struct session_options *options, struct session
 	try(loop_new(&session->loop));
 	try(process_check_proc());
 	try(open_target(session));
-	/* A command was forked before this, and keeps the signals and limits that we were given. */
+	/* The command was forked before this, so it keeps the signals and limits that tophash was
+	 * started with. */
 	heed_signals();
 	descriptors_raise();
 	if (!options->look_only)
@@ -114,8 +115,7 @@ void session_close(struct session *session)
 	if (!session)
 		return;
 	error_free(session->failed);
-	engine_close(
-		session->engine); /* ends its own processes, which spawn_fini() must not wait for */
+	engine_close(session->engine); /* ends its children, for which spawn_fini() must not wait */
 	spawn_fini(&session->spawn);
 	resolver_close(session->resolver);
 	placements_fini(&session->placements);
@@ -204,7 +204,7 @@ struct error *session_attach(struct session *session)
 
 	try(engine_attach(session->engine, session->exe, pid));
 	if (session->options.command)
-		engine_set_gc(session->engine, 0); /* it has not begun */
+		engine_set_gc(session->engine, 0); /* it has not begun yet */
 	else if (session->options.pid)
 		read_gc_phase(session, session->processes.data[0].target);
 	session->ready_ms = (double)(now_ns() - session->opened_ns) / 1e6;
@@ -213,7 +213,7 @@ struct error *session_attach(struct session *session)
 
 /* ---- the first processes ---- */
 
-/* Says that a process is stopped. It looks like one in which nothing happens. */
+/* Reports that a process is stopped, because it would look like one that removes nothing. */
 static void notice_stopped(struct session *session, struct target *target)
 {
 	if (target_is_stopped(target))

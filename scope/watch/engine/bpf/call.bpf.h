@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* What a hit tells of its delete or clear: the arguments, out of the frame or out of registers. */
+/* Takes the arguments of a delete or clear out of the frame, or out of registers. */
 #ifndef WATCH_ENGINE_BPF_CALL_BPF_H
 #define WATCH_ENGINE_BPF_CALL_BPF_H
 
 enum outcome { SENT, FILTERED, SLOW };
 
-/* Counts a filtered hit if --type filtered it, in generic code. */
+/* Counts a filtered hit if --type filtered it because its map type is a shape. */
 static __always_inline void count_shape(struct wire_counters *c, const struct wire_plan *plan)
 {
 	if (plan && plan->skip == WIRE_SKIP_SHAPE)
 		add(c->filtered_shapes, 1);
 }
 
-/* Takes the arguments out of the frame of the function that the probe stands in. window: the words of
- * that frame from probe->window on. */
+/* Takes the arguments out of the frame of the probed function. `window` holds the words of that
+ * frame from probe->window on. */
 static __always_inline void take_frame(struct call *call, struct pt_regs *ctx,
 				       const struct wire_probe *probe, const uint64_t *window)
 {
@@ -35,7 +35,7 @@ static __always_inline void take_call(struct wire_event *e, struct pt_regs *ctx,
 	e->flags = WIRE_REMOVED;
 }
 
-/* Reads the window alone, into the record's header and the words behind it (send.bpf.h). */
+/* Reads only the window, into the record's header and the words after it (send.bpf.h). */
 static __always_inline uint64_t *read_window(struct wire_event *e, struct pt_regs *ctx,
 					     const struct wire_probe *probe)
 {
@@ -47,10 +47,10 @@ static __always_inline uint64_t *read_window(struct wire_event *e, struct pt_reg
 	return e->header;
 }
 
-/* The first copy: n bytes with the arguments, and perhaps the frame and those of the callers. The end
- * of the stack is not known yet, and a page behind it may never have been touched. Therefore the copy
- * ends with its page if that leaves room for the arguments. Nothing looks at bytes that were read
- * behind the end of the stack. */
+/* Makes the first copy: n bytes that hold the arguments, and perhaps the frame and those of its
+ * callers. The end of the stack is not known yet, and a page after it may never have been touched.
+ * The copy therefore ends with its page, if that leaves room for the arguments. Nothing uses bytes
+ * that were read after the end of the stack. */
 static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_probe *probe,
 				       struct stack_copy *copy, uint64_t n)
 {
@@ -64,7 +64,7 @@ static __always_inline bool copy_first(struct pt_regs *ctx, const struct wire_pr
 
 /* Takes the arguments of an entry or a clear out of Go's argument registers: (type, map) or (map,
  * type). The barrier keeps the compiler from choosing between addresses in ctx, which the verifier
- * refuses. */
+ * would refuse. */
 static __always_inline void take_registers(struct wire_event *e, struct pt_regs *ctx,
 					   const struct wire_probe *probe, struct call *call)
 {
@@ -81,8 +81,8 @@ static __always_inline void take_registers(struct wire_event *e, struct pt_regs 
 	call->bias = ctx->rip - probe->addr;
 }
 
-/* Decides all filters, and reads the goroutine, whose stack's bounds are needed in any case. For programs
- * that have no copy of the stack. plan: as in key_passes(). */
+/* Decides all filters, and reads the goroutine, because the bounds of its stack are needed in any
+ * case. It is for programs without a copy of the stack. `plan` is as in key_passes(). */
 static __always_inline bool passes_slow(struct wire_event *e, struct pt_regs *ctx,
 					const struct call *call, const struct wire_plan *plan,
 					struct walk *walk)

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* Removals that are only counted (--summary).
+/* Counts removals without sending a record (--summary).
  *
- * A hit costs two reads, of the stack and of the goroutine. It finds its row in an array that is used as
- * an open-addressed table. An array lookup is inlined, and comparing a row costs less than a BPF hash
- * map needs to hash its key. A hit that cannot be counted becomes a record, the slow way. */
+ * A hit costs two reads: of the stack and of the goroutine. Its row is in an array that is used as
+ * an open-addressed table. An array lookup is inlined, and comparing a row costs less than hashing
+ * its key in a BPF hash map. A hit that cannot be counted takes the slow path and becomes a
+ * record. */
 #ifndef WATCH_ENGINE_BPF_COUNT_BPF_H
 #define WATCH_ENGINE_BPF_COUNT_BPF_H
 
-/* The key of a row. The words behind it make room for the head of the goroutine descriptor. */
+/* The key of a row. The words after it make room for the head of the goroutine descriptor. */
 struct count_scratch {
 	struct wire_count_key key;
 	uint64_t rest[SCRATCH_WORDS - WIRE_STACK_SMALL];
 };
 
-/* Notes that a goroutine has been seen in this row. Returns false when there is no room for it. */
+/* Notes that a goroutine was seen in this row. Returns false when there is no room for it. */
 static __always_inline bool count_goroutine(struct wire_count *row, uint64_t id)
 {
 	uint32_t at = id * 0x9e3779b97f4a7c15ull >> 57;
@@ -40,7 +41,7 @@ static __always_inline bool count_goroutine(struct wire_count *row, uint64_t id)
 	return row->ngoroutines >= WIRE_GOROUTINES;
 }
 
-/* (Unused frames are 0 in both.) */
+/* Tells whether two keys are equal. Unused frames are 0 in both. */
 static __always_inline bool keys_equal(const struct wire_count_key *a,
 				       const struct wire_count_key *b)
 {
@@ -64,11 +65,11 @@ static __always_inline uint64_t key_hash(const struct wire_count_key *key)
 		hash = (hash ^ key->stack[i]) * 0x9e3779b97f4a7c15ull;
 		hash ^= hash >> 29;
 	}
-	return hash | 2; /* neither FREE nor MADE */
+	return hash | 2; /* not FREE, not MADE */
 }
 
-/* Returns the row of a key, and makes it if it is new. NULL: there is no room for it, or somebody else is
- * making a row here. */
+/* Returns the row of a key, and makes it if it is new. Returns NULL when there is no room, or when
+ * another CPU is making a row here. */
 static __always_inline struct wire_count *count_row(const struct wire_count_key *key)
 {
 	uint64_t hash = key_hash(key);
@@ -97,8 +98,8 @@ static __always_inline struct wire_count *count_row(const struct wire_count_key 
 	return NULL;
 }
 
-/* Makes the next copy long enough for all frames that this walk found. The length only grows, up to a
- * whole copy. */
+/* Makes the next copy long enough for all frames of this walk. The length only grows, up to the
+ * size of a whole copy. */
 static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t base,
 					    const struct walk *walk)
 {
@@ -108,7 +109,8 @@ static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t b
 		probe->copy_bytes = end;
 }
 
-/* Fills in the key's place and frames. walk->pair[0] becomes the address of the last frame. */
+/* Fills in the place and the frames of the key. walk->pair[0] becomes the address of the last
+ * frame. */
 static __always_inline void take_count_key(struct wire_count_key *key, struct pt_regs *ctx,
 					   uint32_t index, const struct call *call,
 					   struct stack_copy *copy, struct walk *walk)
@@ -134,7 +136,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	uint64_t base = ctx->rbp + probe->window;
 	struct count_scratch scratch = {};
 	struct wire_plan *plan = NULL;
-	struct wire_event e; /* take_goroutine() uses three members of it */
+	struct wire_event e; /* take_goroutine() uses three of its members */
 	struct wire_count *row;
 	struct walk walk = {};
 	struct call call = {};
@@ -142,7 +144,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	if (!copy_first(ctx, probe, copy, probe->copy_bytes))
 		return SLOW;
 	take_frame(&call, ctx, probe, copy->words);
-	if (call.type - call.bias - types_begin >= types_size) /* reflect made it */
+	if (call.type - call.bias - types_begin >= types_size) /* reflect made the type */
 		return SLOW;
 	if (filter_map && call.map != filter_map)
 		return FILTERED;
@@ -156,7 +158,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 		}
 	}
 	e.map = 0;
-	e.goid = 0; /* it stays so where g cannot be read */
+	e.goid = 0; /* stays 0 if g cannot be read */
 	e.flags = 0;
 	if (!take_goroutine(&e, scratch.key.stack, ctx->r14, &walk))
 		return FILTERED;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* Looks up types, filters keys and reads them. A key of one word or one string goes into the event itself.
- * A key that has parts elsewhere becomes segments in the big record. */
+/* Looks up types, and filters and reads keys. A key of one word or one string goes into the event
+ * itself. A key with parts elsewhere becomes segments in the big record. */
 #ifndef WATCH_ENGINE_BPF_KEY_BPF_H
 #define WATCH_ENGINE_BPF_KEY_BPF_H
 
-/* What is known of the delete before the record is filled in. */
+/* The data of a delete before its record is filled in. */
 struct call {
 	uint64_t bias;
 	uint64_t type, map;  /* run-time addresses */
-	uint64_t key0, key1; /* the key argument's words */
-	uint64_t root;	     /* link-time address of the entry in types that describes the key */
+	uint64_t key0, key1; /* the words of the key argument */
+	uint64_t root;	     /* link-time address of the type in `types` that describes the key */
 	uint8_t key_arg;
 };
 
-/* Returns the index in `types` of the type at a link-time address; WIRE_TYPES_MAX: unknown. */
+/* Returns the index in `types` of the type at a link-time address, or WIRE_TYPES_MAX when it is
+ * unknown. */
 static __always_inline uint32_t type_lookup(uint64_t link)
 {
 	uint32_t at = wire_type_bucket(link, type_multiplier, type_mask);
@@ -29,8 +30,8 @@ static __always_inline uint32_t type_lookup(uint64_t link)
 	return WIRE_TYPES_MAX;
 }
 
-/* Does the same. The function is global and not static: the verifier checks it once, on its own, instead of
- * once for every path that leads to it. */
+/* Does the same as type_lookup(). It is global, not static: the verifier checks a global function
+ * once, on its own, and not once for each path that leads to it. */
 __noinline uint32_t type_index(uint64_t link)
 {
 	return type_lookup(link);
@@ -43,9 +44,10 @@ static __always_inline struct wire_type *type_find(uint64_t link)
 	return bpf_map_lookup_elem(&types, &index);
 }
 
-/* Returns the plan of a map type that `types` does not have, because reflect made it. `types` may have its
- * key's type. If not, the little that plain keys need is read from the process into *plan.
- * internal/abi/map*.go: Key at 48; abi/type.go: Size 0, Kind 23. words: three words of scratch. */
+/* Returns the plan of a map type that `types` lacks because reflect made it. `types` may have the
+ * type of its key. Otherwise the data that plain keys need are read from the process into *plan.
+ * (internal/abi/map*.go: Key at 48; abi/type.go: Size 0, Kind 23.) `words` are three words of
+ * scratch. */
 static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct call *call,
 						      struct wire_plan *plan)
 {
@@ -71,7 +73,7 @@ static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct ca
 	return plan;
 }
 
-/* Tells whether anything here depends on the map's type. If not, no lookup is needed. */
+/* Tells whether the map's type is needed. If not, no lookup is made. */
 static __always_inline bool needs_type(const struct call *call)
 {
 	return use_types || call->key_arg == WIRE_ARG_POINTER;
@@ -86,8 +88,9 @@ static __always_inline struct wire_plan *plan_of(struct call *call)
 	return known ? &known->plan : NULL;
 }
 
-/* Reads `size` bytes at addr in the process, out of the copy of the stack if they are in it. (A key of the
- * runtime's fast entries always is.) size is a constant except for the last two lines. */
+/* Reads `size` bytes at addr in the process, from the copy of the stack if they are in it. (A key
+ * of the runtime's fast entries always is.) In the last two lines `size` is a variable, elsewhere
+ * it is a constant. */
 static __always_inline bool read_near(void *to, uint32_t size, uint64_t addr,
 				      const struct stack_copy *copy)
 {
@@ -108,8 +111,8 @@ static __always_inline bool read_near(void *to, uint32_t size, uint64_t addr,
 
 /* ---- the filter on keys ---- */
 
-/* Compares a string with filter_words. Its bytes are read WIRE_KEY_INLINE at a time. A string that cannot be
- * read passes, and its event says so. */
+/* Compares a string with filter_words. Its bytes are read WIRE_KEY_INLINE at a time. A string that
+ * cannot be read passes, and its event says so. */
 static __always_inline bool string_matches(uint64_t *chunk, uint64_t addr, uint64_t len)
 {
 	if (filter_prefix ? len < filter_len : len != filter_len)
@@ -135,7 +138,7 @@ static __always_inline bool string_matches(uint64_t *chunk, uint64_t addr, uint6
 	return true;
 }
 
-/* Compares a key behind a pointer. */
+/* Compares a key that is passed by pointer. */
 static __always_inline bool pointed_passes(uint64_t *chunk, uint64_t addr,
 					   const struct wire_plan *plan,
 					   const struct stack_copy *copy)
@@ -149,9 +152,9 @@ static __always_inline bool pointed_passes(uint64_t *chunk, uint64_t addr,
 	return true;
 }
 
-/* Decides --type and --key, as far as the kernel program can. plan: that of the call's type; NULL when the
- * type is unknown or not needed. copy: a copy of the stack, or NULL. chunk: WIRE_KEY_INLINE bytes of
- * scratch, initialised. */
+/* Decides --type and --key as far as the kernel program can. `plan` belongs to the call's type; it
+ * is NULL when the type is unknown or not needed. `copy` is a copy of the stack, or NULL. `chunk`
+ * has WIRE_KEY_INLINE bytes of scratch, initialised. */
 static __always_inline bool key_passes(uint64_t *chunk, const struct call *call,
 				       const struct wire_plan *plan, const struct stack_copy *copy)
 {
@@ -172,10 +175,10 @@ static __always_inline bool key_passes(uint64_t *chunk, const struct call *call,
 		       string_matches(chunk, call->key0, call->key1);
 	case WIRE_ARG_POINTER: return pointed_passes(chunk, call->key0, plan, copy);
 	}
-	return true; /* a clear may take any key with it that the map can hold */
+	return true; /* a clear may remove any key that the map can hold */
 }
 
-/* ---- the key itself ---- */
+/* ---- reading the key ---- */
 
 static __always_inline void take_string(struct wire_event *e, uint64_t addr, uint64_t len)
 {
@@ -199,12 +202,13 @@ static __always_inline void take_word(struct wire_event *e, uint64_t word, uint3
 	e->key_total = size;
 }
 
-/* Reads a key behind a pointer if it is plain. One that has parts elsewhere is left to the big record. */
+/* Reads a plain key that is passed by pointer. A key with parts elsewhere is left to the big
+ * record. */
 static __always_inline void take_pointed(struct wire_event *e, uint64_t addr,
 					 const struct wire_plan *plan,
 					 const struct stack_copy *copy)
 {
-	uint64_t *string = e->header; /* scratch: not yet filled in */
+	uint64_t *string = e->header; /* scratch; not filled in yet */
 	uint32_t size = plan->size;
 
 	if (plan->key_kind == WIRE_KEY_STRING) {
@@ -226,7 +230,7 @@ static __always_inline void take_pointed(struct wire_event *e, uint64_t addr,
 		e->key_error = WIRE_KEY_FAULT;
 }
 
-/* Reads the key, and notes if user space must look at the filters again. Its arguments are those of
+/* Reads the key, and notes if user space must check the filters again. Its arguments are those of
  * key_passes(). */
 static __always_inline void take_key(struct wire_event *e, const struct call *call,
 				     const struct wire_plan *plan, const struct stack_copy *copy)
@@ -244,7 +248,7 @@ static __always_inline void take_key(struct wire_event *e, const struct call *ca
 	}
 }
 
-/* Tells whether the key must go out in the big record. */
+/* Tells whether the key needs the big record. */
 static __always_inline bool wants_big(const struct wire_event *e)
 {
 	return e->key_kind == WIRE_KEY_SEGMENTS ||
@@ -252,7 +256,7 @@ static __always_inline bool wants_big(const struct wire_event *e)
 		e->key_total > WIRE_KEY_INLINE);
 }
 
-/* Adds a segment to the work list; it is read when its turn comes. */
+/* Adds a segment to the work list. It is read when its turn comes. */
 static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uint64_t type,
 					uint64_t tab, uint64_t want)
 {
@@ -272,7 +276,7 @@ static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uin
 
 /* The two functions below are global for the same reason as type_index(). */
 
-/* Does one step of a plan: follows the string or interface whose two words are w0, w1. */
+/* Does one step of a plan: follows the string or interface whose two words are w0 and w1. */
 __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, uint64_t w1,
 			      uint64_t bias)
 {
@@ -287,20 +291,21 @@ __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, ui
 			segment_add(key, w0, 0, 0, w1);
 		return 0;
 	}
-	/* The dynamic type is the second word of runtime/iface.go, itab{inter, _type, ...}. */
+	/* The dynamic type is the second word of itab{inter, _type, ...} (runtime/iface.go). */
 	if (w0 && op == WIRE_STEP_IFACE &&
 	    bpf_probe_read_user(&type, sizeof(type), (void *)(w0 + 8)))
 		return 0;
 	if (!type)
 		return 0;
-	/* Inlined, because the verifier allows 512 bytes of stack, and a third call takes 32 of them. */
+	/* This call is inlined: the verifier allows 512 bytes of stack, of which a third call would
+	 * take 32. */
 	index = type_lookup(type - bias);
 	known = bpf_map_lookup_elem(&types, &index);
 	segment_add(key, w1, type, w0, known && !known->direct ? known->plan.size : 0);
 	return 0;
 }
 
-/* Reads segment i, then queues what it points to. */
+/* Reads segment i, then queues the segments that it points to. */
 __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uint64_t root)
 {
 	struct wire_segment *segment;
@@ -343,7 +348,7 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 	return 0;
 }
 
-/* Fills in all segments of e's key. */
+/* Reads all segments of the key of e. */
 static __always_inline void take_segments(struct wire_key *key, const struct wire_event *e,
 					  const struct call *call)
 {

@@ -3,15 +3,16 @@
 #ifndef WATCH_ENGINE_BPF_MAPS_BPF_H
 #define WATCH_ENGINE_BPF_MAPS_BPF_H
 
-/* Set before the programs are loaded. The verifier drops the code that they switch off. */
+/* Constants that are set before the programs are loaded. The verifier drops the code that they
+ * disable. */
 const volatile uint32_t stack_max = 64;
 const volatile uint32_t key_bytes = WIRE_KEY_INLINE;
 const volatile uint32_t goid_offset = 152;
-const volatile uint64_t gcphase = 0;   /* link-time address of runtime.gcphase; 0: unknown */
+const volatile uint64_t gcphase = 0;   /* link-time address of runtime.gcphase; 0 when unknown */
 const volatile bool use_types = false; /* a filter needs the type of every map */
 const volatile bool use_key_filter = false;
 const volatile bool use_misses = false;
-/* The pid namespace of tophash; 0: the initial one. */
+/* The pid namespace of tophash. 0 is the initial one. */
 const volatile uint64_t pidns_dev = 0;
 const volatile uint64_t pidns_ino = 0;
 const volatile uint64_t filter_map = 0;
@@ -23,31 +24,31 @@ const volatile uint64_t filter_masks[WIRE_FILTER_MAX / 8] = {};
 const volatile bool use_filters = false; /* any filter that the kernel program decides */
 const volatile uint64_t type_multiplier = 1;
 const volatile uint32_t type_mask = 0; /* buckets - 1 */
-/* The types of the file, link-time: --summary counts no others. */
+/* The types of the file, as link-time addresses. --summary counts only these. */
 const volatile uint64_t types_begin = 0;
 const volatile uint64_t types_size = 0;
 const volatile uint32_t deep_size = 0; /* of struct deep_record with stack_max frames */
-const volatile uint32_t big_size = 0;  /* of struct big_record likewise */
+const volatile uint32_t big_size = 0;  /* of struct big_record with stack_max frames */
 
-/* Set while the programs run: nothing is counted or sent any more. */
+/* Set while the programs run. From then on nothing is counted or sent. */
 bool stopped = false;
 
-/* The GC phase, when one process is traced. The instructions that change it are probed. They run with
- * the world stopped, three times a cycle: gc_phase is exact, and no event needs to read the phase. Until
- * the first change, gc_first holds the phase + 1 as user space read it after the probe was placed; 0: not
- * known. */
+/* The GC phase, when one process is traced. The instructions that change it are probed. They run
+ * with the world stopped, three times a cycle. gc_phase is therefore exact, and no event needs to
+ * read the phase. Until the first change, gc_first holds the phase + 1 that user space read after
+ * the probe was placed, or 0 when it is not known. */
 const volatile bool use_gc_probe = false;
 uint32_t gc_changes = 0;
 uint32_t gc_phase = 0;
 uint32_t gc_first = 0;
 
-uint32_t generation = 0; /* hits of probes that were attached with another one do not count */
+uint32_t generation = 0; /* only hits of probes that were attached with this number count */
 
-/* How often runtime.main has begun while probes stood. One process begins more than once only when it
- * executes itself anew. */
+/* How often runtime.main has begun while probes were attached. One process begins more than once
+ * only if it executes itself. */
 uint32_t begun = 0;
 
-/* The one process that is traced; 0: there may be several. */
+/* The traced process, or 0 when there may be several. */
 uint32_t watched = 0;
 
 struct {
@@ -76,7 +77,7 @@ struct {
 	__type(value, struct wire_type);
 } types SEC(".maps");
 
-/* Maps the address of a type to its index in `types` (drawn in watch/engine/wire.h). */
+/* Maps the address of a type to its index in `types`. watch/engine/wire.h has a drawing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -92,7 +93,7 @@ struct {
 	__type(value, struct wire_count);
 } counts SEC(".maps");
 
-/* The program that on_removal goes on with when the small record does not do. */
+/* The program to which on_removal tail-calls when the small record is not enough. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
@@ -100,9 +101,9 @@ struct {
 	__type(value, uint32_t);
 } slow_paths SEC(".maps");
 
-/* Is always empty (no_private_stack()). A program in `slow_paths` must not use that map itself: they would
- * hold each other, and the kernel would free neither, but for its rule that a program array is emptied
- * with its last descriptor. */
+/* Always empty (no_private_stack()). A program in `slow_paths` must not use `slow_paths` itself.
+ * They would refer to each other, and only the kernel's rule that a program array is emptied with
+ * its last descriptor would free them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
@@ -110,7 +111,7 @@ struct {
 	__type(value, uint32_t);
 } no_paths SEC(".maps");
 
-/* --misses: deletes that have begun and not yet ended, by goroutine. Addresses in the goroutine's stack
+/* --misses: deletes that have begun and not ended, by goroutine. Addresses in the goroutine's stack
  * are relative to its top, because the stack may move. */
 struct pending_key {
 	uint64_t g;
@@ -121,11 +122,11 @@ struct pending {
 	struct wire_event event;
 	uint64_t frame;	   /* stack.hi - frame pointer */
 	uint64_t root;	   /* as in struct call */
-	uint64_t key_addr; /* the key argument; key_on_stack: stack.hi - it */
+	uint64_t key_addr; /* the key argument; if key_on_stack, stack.hi - its address */
 	uint32_t func;
 	uint8_t filtered;
 	uint8_t key_on_stack;
-	uint8_t shape; /* filtered, with WIRE_SKIP_SHAPE */
+	uint8_t shape; /* filtered because of WIRE_SKIP_SHAPE */
 	uint8_t unused;
 };
 
@@ -136,17 +137,17 @@ struct {
 	__type(value, struct pending);
 } pendings SEC(".maps");
 
-/* A copy of a piece of the goroutine's stack. bpf_probe_read_user() costs about 125 ns whether it
- * reads 8 bytes or 512, and therefore one read brings the arguments and several frames. This is per-CPU
- * memory, and a program may be preempted by another on its CPU. A program that finds the copy in use goes
- * the slow way, which does not need it. */
+/* A copy of a piece of the goroutine's stack. bpf_probe_read_user() costs about 125 ns, whether it
+ * reads 8 bytes or 512. Therefore one read gets the arguments and several frames. The copy is in
+ * per-CPU memory, and a program may be preempted by another on its CPU. A program that finds the
+ * copy in use takes the slow path, which does not need it. */
 #define STACK_COPY 1024
 
 struct stack_copy {
 	uint64_t users;
 	uint64_t base; /* address of words[0] in the process */
 	uint64_t len;  /* bytes that were read */
-	uint64_t n;    /* frames that were taken out of it; the verifier does not track it here */
+	uint64_t n;    /* frames taken out of it; in memory, the verifier does not track them */
 	uint64_t words[STACK_COPY / 8];
 };
 
@@ -159,7 +160,7 @@ struct {
 
 #define add(counter, n) __sync_fetch_and_add(&(counter), (n))
 
-/* Bounds x for the verifier, in places where the compiler would drop the comparison as needless. */
+/* Bounds x for the verifier, even where the compiler would drop the comparison as needless. */
 #define bound(x, max)                       \
 	do {                                \
 		asm volatile("" : "+r"(x)); \

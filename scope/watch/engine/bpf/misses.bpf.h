@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* --misses.
+/* Programs of --misses.
  *
- * A delete is a miss when it ends without having passed the removal probe. Its entry puts what is known
- * into `pendings`, by goroutine. The removal drops it; a return or a panic makes a miss of it. Entries
- * nest (runtime.mapdelete_fast64 calls (*Map).Delete), and the outermost counts. */
+ * A delete is a miss when it ends without having passed the removal probe. The program at its entry
+ * keeps the delete's data in `pendings`, by goroutine. A removal drops them. A return or a panic
+ * makes a miss of them. Entries nest (runtime.mapdelete_fast64 calls (*Map).Delete), and only the
+ * outermost one counts. */
 #ifndef WATCH_ENGINE_BPF_MISSES_BPF_H
 #define WATCH_ENGINE_BPF_MISSES_BPF_H
 
@@ -47,7 +48,7 @@ int on_entry(struct pt_regs *ctx)
 		pending.key_on_stack = 1;
 	}
 	if (bpf_map_update_elem(&pendings, &key, &pending, BPF_NOEXIST)) {
-		/* Nobody will know whether it becomes a miss, and so it counts as a lost hit. */
+		/* Whether it becomes a miss will not be known, so it counts as a lost hit. */
 		add(c->other_hits, 1);
 		add(c->lost_pending, 1);
 	}
@@ -101,7 +102,7 @@ int on_exit(struct pt_regs *ctx)
 	if (stopped || !pending)
 		return 0;
 	probe = probe_get(ctx, &index);
-	/* At a return the stack pointer is one word above the place where the frame pointer was. */
+	/* At a return, the stack pointer is one word above where the frame pointer was. */
 	if (!probe || probe->func != pending->func ||
 	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
 	    bounds[1] - (ctx->rsp - 8) != pending->frame)

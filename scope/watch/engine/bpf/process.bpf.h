@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* What happens to a process: its GC phase changes, it begins, it executes a program. */
+/* Programs for changes of a process: its GC phase changes, it starts, it executes a program. */
 #ifndef WATCH_ENGINE_BPF_PROCESS_BPF_H
 #define WATCH_ENGINE_BPF_PROCESS_BPF_H
 
@@ -20,10 +20,10 @@ int on_gc(struct pt_regs *ctx)
 	return 0;
 }
 
-/* ---- a process begins ---- */
+/* ---- the start of a process ---- */
 
-/* Sends a record that wakes the reader, as no other does. A process that lives for a few milliseconds
- * only must be met while it is there. */
+/* Sends a record that wakes the reader, which other records do not. A process that lives only for a
+ * few milliseconds must be looked at while it exists. */
 static __always_inline void send_start(struct pt_regs *ctx, uint32_t index)
 {
 	struct wire_event e = {.kind = WIRE_START};
@@ -33,8 +33,8 @@ static __always_inline void send_start(struct pt_regs *ctx, uint32_t index)
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
-/* Notes that the one process that is traced begins, for the first time or because it has executed
- * itself. No collection runs then. */
+/* Notes that the traced process begins, for the first time or because it has executed itself. No
+ * collection runs at that moment. */
 SEC("uprobe")
 int on_begin(struct pt_regs *ctx)
 {
@@ -58,9 +58,9 @@ int on_start(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Any process has executed a program. The reader is told when it is the one that is traced, and by
- * what name it goes. It has a few milliseconds until the program's main function begins. Where another
- * thread than the first executes, no probe fires any more. */
+/* Runs when any process has executed a program. If it is the traced process, the reader is told,
+ * with the name of the program. The reader has a few milliseconds until the program's main function
+ * begins. If the exec was not by the main thread, the probes do not fire any more. */
 SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {

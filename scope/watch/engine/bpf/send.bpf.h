@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* Records: their shapes on the BPF stack and in the ring, what every record has, and the ways to send
- * one. */
+/* Builds and sends records: their forms on the BPF stack and in the ring, the members that every
+ * record has, and the ways to send one. */
 #ifndef WATCH_ENGINE_BPF_SEND_BPF_H
 #define WATCH_ENGINE_BPF_SEND_BPF_H
 
-/* Until they are filled in, the event's header and the stack words are one scratch area: first for the
- * argument window, then for the head of the goroutine descriptor. */
+/* The record of most events. Until they are filled in, the event's header and the stack words are
+ * one scratch area: first for the argument window, then for the head of the goroutine
+ * descriptor. */
 struct small_record {
 	struct wire_event event;
 	uint64_t stack[WIRE_STACK_SMALL];
 };
 _Static_assert(6 + WIRE_STACK_SMALL >= SCRATCH_WORDS, "the goroutine must fit the scratch area");
 
-/* For a record whose stack goes straight into the ring. It has room for the argument window only. */
+/* For a record whose stack goes directly into the ring. It only has room for the argument
+ * window. */
 struct slow_record {
 	struct wire_event event;
 	uint64_t window_rest[WIRE_WINDOW + 1 - 6];
@@ -30,8 +32,8 @@ struct big_record {
 	uint64_t stack[];
 };
 
-/* Is never true. The verifier drops the tail call behind it, and yet that call keeps the private stack
- * away. */
+/* Never true. The verifier drops the tail call after it, but a program with that call gets no
+ * private stack. */
 const volatile bool never = false;
 
 static __always_inline void no_private_stack(struct pt_regs *ctx)
@@ -46,7 +48,7 @@ static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *in
 	return bpf_map_lookup_elem(&probes, index);
 }
 
-/* Returns the probe that was hit; NULL when it does not count any more. */
+/* Returns the probe that was hit, or NULL if it does not count any more. */
 static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *index)
 {
 	uint64_t cookie = bpf_get_attach_cookie(ctx);
@@ -54,7 +56,7 @@ static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_
 	return cookie >> 16 == generation ? probe_of(cookie, index) : NULL;
 }
 
-/* Returns the process as struct wire_event.pid has it. */
+/* Returns the pid of the process, as in struct wire_event. */
 static __always_inline uint32_t own_pid(void)
 {
 	struct bpf_pidns_info ns;
@@ -75,7 +77,8 @@ static __always_inline void take_head(struct wire_event *e, uint32_t index)
 	if (pidns_ino) {
 		struct bpf_pidns_info ns;
 
-		/* This fails for a process of a namespace below ours, which keeps the host's pid. */
+		/* This fails for a process in a namespace below that of tophash. Such a process
+		 * keeps the host's pid. */
 		if (!bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns))) {
 			e->pid = ns.tgid;
 			e->tid = ns.pid;
@@ -101,7 +104,7 @@ static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
 		e->gc = phase;
 }
 
-/* ---- the slow way: a record reserved at its greatest size ---- */
+/* ---- the slow path: a record that is reserved at its maximum size ---- */
 
 static __always_inline uint32_t walk_all(uint64_t *stack, struct walk *walk)
 {

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* The kernel half of `tophash trace`: one program a role (read/place/place.h, enum spot_role).
+/* The kernel half of `tophash trace`. It has one program for each role (read/place/place.h, enum
+ * spot_role).
  *
  *   maps.bpf.h      configuration, maps, counters
  *   walk.bpf.h      the goroutine and its stack
- *   key.bpf.h       types; keys filtered and read
+ *   key.bpf.h       types; filters and reads keys
  *   send.bpf.h      records
  *   call.bpf.h      the arguments of a delete or clear
- *   count.bpf.h     removals that are only counted
+ *   count.bpf.h     counts removals without a record
  *   misses.bpf.h    the programs of --misses
- *   process.bpf.h   the programs for what happens to a process
+ *   process.bpf.h   the programs for the start and execs of a process
  *
- * Every line here obeys these rules:
- *  - A program may be preempted, and run again by another thread on the same CPU; only migration is
- *    off. Therefore a record is built on the BPF stack or in the ring, counters are added atomically,
- *    and the one piece of per-CPU memory (struct stack_copy) is claimed. From Linux 6.13 on the BPF
- *    stack itself may be per-CPU memory ("private stack"). A program that has a tail call gets no
- *    private stack, and for that reason each program has one.
+ * All code here follows these rules:
+ *  - A program may be preempted, and another thread may run it on the same CPU; only migration is off.
+ *    Therefore a record is built on the BPF stack or in the ring, counters are added atomically, and a
+ *    program must claim the only piece of per-CPU memory (struct stack_copy). From Linux 6.13 on, the
+ *    BPF stack itself may be per-CPU memory ("private stack"). A program that has a tail call gets no
+ *    private stack. Each program has one for that reason.
  *  - Nothing wakes the reader, because a wake-up costs more than the probe. The reader drains the ring
  *    on a timer.
- *  - bpf_probe_read_user() costs about 125 ns, whatever its size. One read of the stack brings the
- *    arguments and the frames, one of 48 bytes the map header, one the goroutine.
- *  - Cheap filters come first. A filtered hit has cost a read or two more than an empty program.
+ *  - bpf_probe_read_user() costs about 125 ns, whatever its size. One read of the stack gets the
+ *    arguments and the frames, a second one the map header (48 bytes), a third one the goroutine.
+ *  - Cheap filters come first. A filtered hit costs one or two reads more than an empty program.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -42,8 +43,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- removals ---- */
 
-/* Does what on_removal leaves: keys with parts, types that the table does not have, deep stacks, and
- * hits that found the copy of the stack in use. The hit is counted already. */
+/* Handles the removals that on_removal leaves: keys with parts, types that the table lacks, deep
+ * stacks, and hits that found the copy of the stack in use. The hit was counted already. */
 SEC("uprobe")
 int on_removal_slow(struct pt_regs *ctx)
 {
@@ -58,7 +59,7 @@ int on_removal_slow(struct pt_regs *ctx)
 	uint32_t index, n;
 
 	no_private_stack(ctx);
-	/* The hit is counted, therefore the generation of its probe does not matter. */
+	/* The hit was counted, so the generation of its probe does not matter. */
 	probe = probe_of(bpf_get_attach_cookie(ctx), &index);
 	if (!c || !probe)
 		return 0;
@@ -87,9 +88,9 @@ int on_removal_slow(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Makes the next copy for the filter long enough for the key. The fast entries of Swiss maps pass a key by
- * the address of a stack slot, which is always as far away. The length only grows, up to a whole
- * copy. */
+/* Makes the next copy for the filter long enough for the key. The fast entries of Swiss maps pass a
+ * key by the address of a stack slot, which is always at the same distance. The length only grows,
+ * up to the size of a whole copy. */
 static __always_inline void note_filter_bytes(struct wire_probe *probe, const struct call *call,
 					      const struct stack_copy *copy)
 {
@@ -117,7 +118,7 @@ static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_
 	if (!take_goroutine(e, e->header, ctx->r14, &walk))
 		return FILTERED;
 	bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
-	if (copy->len > walk.hi - copy->base) /* the first copy may end behind the stack */
+	if (copy->len > walk.hi - copy->base) /* the first copy may end after the stack */
 		copy->len = walk.hi - copy->base;
 	walk.fp = ctx->rbp;
 	if (!walk_copies(small.stack, copy, &walk))
@@ -133,8 +134,8 @@ static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_
 	return SENT;
 }
 
-/* Handles a removal with the copy of the stack in hand. Most hits end in the filters here, before
- * anything is zeroed, and before anything but the arguments is read. */
+/* Handles a removal with the copy of the stack. Most hits end in the filters here, before anything
+ * is zeroed, and before anything but the arguments is read. */
 static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_probe *probe,
 					    uint32_t index, struct stack_copy *copy,
 					    struct wire_counters *c)
@@ -165,7 +166,7 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	return send_small(ctx, probe, index, &call, plan, copy, c);
 }
 
-/* Counts the hit. The delete that was under way is no miss then. */
+/* Counts the hit. Drops the pending delete, which is then no miss. */
 static __always_inline void count_removed(struct pt_regs *ctx, struct wire_counters *c)
 {
 	add(c->removed, 1);
@@ -176,8 +177,8 @@ static __always_inline void count_removed(struct pt_regs *ctx, struct wire_count
 	}
 }
 
-/* Handles a hit of a removal probe; counted: by counting it, else by sending a record. The copy of the
- * stack is claimed: who finds it in use goes the slow way. */
+/* Handles a hit of a removal probe. `counted` says to count it instead of sending a record. A
+ * program that finds the copy of the stack in use takes the slow path. */
 static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 {
 	enum outcome outcome = SLOW;
@@ -264,7 +265,7 @@ int on_clear(struct pt_regs *ctx)
 	return 0;
 }
 
-/* ---- calibration: an empty program, on a probe in a process of ours ---- */
+/* ---- calibration: an empty program, on a probe in a child of tophash ---- */
 
 SEC("uprobe")
 int on_nothing(struct pt_regs *ctx)

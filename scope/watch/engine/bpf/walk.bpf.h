@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* The goroutine and its stack, by frame pointers: two words a frame. bpf_get_stack() would cost more than
- * all the rest of an event, and does not know where a goroutine's stack ends. */
+/* Reads the goroutine, and walks its stack by frame pointers, two words a frame. bpf_get_stack()
+ * would cost more than the rest of an event, and does not know where a goroutine's stack ends. */
 #ifndef WATCH_ENGINE_BPF_WALK_BPF_H
 #define WATCH_ENGINE_BPF_WALK_BPF_H
 
 struct walk {
 	uint64_t fp;
-	uint64_t lo, hi;  /* the goroutine's stack */
+	uint64_t lo, hi;  /* bounds of the goroutine's stack */
 	uint64_t pair[2]; /* the frame: {caller's frame pointer, return address} */
 	uint64_t flags;	  /* enum wire_flag */
-	uint64_t n;	  /* frames read: counted here, where the verifier does not follow, so that
-			     it need not check what comes after a walk once for each length */
+	uint64_t n;	  /* frames read; counted in memory, so that the verifier need not check the
+			     code after a walk once for each length */
 };
 
-/* Reads the frame at walk->fp into walk->pair and moves on to the caller's. Returns 0 at the end of the
- * stack, and where it cannot be read. The function is global so that the verifier checks it once. */
+/* Reads the frame at walk->fp into walk->pair, and moves to the frame of the caller. Returns 0 at
+ * the end of the stack, or when it cannot be read. The function is global, so that the verifier
+ * checks it once. */
 __noinline int walk_frame(struct walk *walk)
 {
 	uint64_t fp;
@@ -39,7 +40,7 @@ __noinline int walk_frame(struct walk *walk)
 	return 1;
 }
 
-/* runtime2.go: g.stack{lo, hi} at 0, g.goid at goid_offset (160 at most). */
+/* goid_offset is at most 160. g.stack{lo, hi} is at 0, g.goid is at goid_offset (runtime2.go). */
 #define SCRATCH_WORDS 21
 
 static __always_inline bool goroutine_is(struct wire_event *e, const struct walk *walk,
@@ -51,8 +52,8 @@ static __always_inline bool goroutine_is(struct wire_event *e, const struct walk
 	return !filter_goid || goid == filter_goid;
 }
 
-/* Reads the goroutine's id and its stack's bounds, in one read through scratch, which is
- * SCRATCH_WORDS long. Returns false when filtered. */
+/* Reads the goroutine's id and the bounds of its stack, with one read into scratch, which has
+ * SCRATCH_WORDS words. Returns false when the goroutine is filtered. */
 static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scratch, uint64_t g,
 					   struct walk *walk)
 {
@@ -66,7 +67,7 @@ static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scrat
 	return goroutine_is(e, walk, scratch[goid_offset / 8]);
 }
 
-/* Does the same in two reads, for programs that have no stack to spare. */
+/* Does the same with two reads, for programs that have no BPF stack to spare. */
 static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g, struct walk *walk)
 {
 	if (bpf_probe_read_user(walk->pair, 16, (void *)g)) {
@@ -93,7 +94,8 @@ static __always_inline bool stack_copy_fill(struct stack_copy *copy, uint64_t ba
 	return true;
 }
 
-/* Finds `size` bytes at addr in the copy. *ret: their offset. Returns false when they are not all there. */
+/* Finds `size` bytes at addr in the copy. *ret is their offset. Returns false when they are not all
+ * there. */
 static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64_t addr,
 					   uint64_t size, uint64_t *ret)
 {
@@ -106,16 +108,16 @@ static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64
 	return true;
 }
 
-/* Closes a loop with a jump, whatever the compiler would make of it. Up to Linux 6.6 (before commit
- * 10e14e9652bf) the verifier refuses a loop that is closed by falling through. */
+/* Closes a loop with a jump, whatever the compiler would do. Up to Linux 6.6 (before commit
+ * 10e14e9652bf), the verifier refuses a loop that is closed by falling through. */
 #define jump_back(label)                                                \
 	do {                                                            \
 		asm volatile goto("goto %l[" #label "]" : : : : label); \
 		__builtin_unreachable();                                \
 	} while (0)
 
-/* Walks as many frames as the small record holds, out of copies of the stack. Returns false when there
- * are more. */
+/* Walks as many frames as the small record holds, through copies of the stack. Returns false when
+ * there are more. */
 static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy, struct walk *walk)
 {
 	uint64_t fp = walk->fp;
@@ -139,7 +141,7 @@ again:
 		stack[i] = *(uint64_t *)((char *)copy->words + at + 8);
 		copy->n++;
 		walk->pair[0] = fp;
-		if (next <= fp) { /* 0: the goroutine's start; else a cycle */
+		if (next <= fp) { /* 0 at the start of the goroutine; otherwise a cycle */
 			walk->flags |= next ? WIRE_STACK_LOST : 0;
 			fp = 0;
 			goto out;
