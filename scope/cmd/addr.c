@@ -14,7 +14,7 @@ static double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* The addresses of the command line. */
+/* Explains the addresses of the command line. */
 static struct error *explain_words(struct addr *addr)
 {
 	unsigned step = addr->options.returns == SPACE_RETURN_YES;
@@ -36,7 +36,7 @@ static struct error *explain_words(struct addr *addr)
 	return NULL;
 }
 
-/* Why the main module's sources are silent: said once, at the end. */
+/* Notes for the totals why sources of the main module gave no answer. */
 static void note_sources(struct addr *addr)
 {
 	const char *separate = explain_module_separate(addr->space.main);

@@ -1,8 +1,8 @@
-/* Standard input: addresses out of a text, or the text with notes.
+/* Reads standard input. Lists the addresses in the text, or prints the text with notes.
  *
- * A chunk of whole lines at a time, as large as what is there to be read without waiting: a file
- * goes through in pieces of a megabyte, a log that is being written line by line. Of each chunk the
- * addresses are found first, then explained in one batch, then written.
+ * The text is read in chunks of whole lines. A chunk is as large as what can be read without
+ * waiting. A file is therefore read in pieces of a megabyte, and a log that is being written line
+ * by line. The addresses in a chunk are found first, then explained in one batch, then written.
  */
 #include "cmd/addr.h"
 
@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define CHUNK_MAX (1u << 20) /* bytes; a longer line is cut, at a blank where there is one */
+#define CHUNK_MAX (1u << 20) /* bytes; a longer line is cut, at a blank if it has one */
 
 struct stream {
 	struct addr *addr;
@@ -63,7 +63,7 @@ static struct error *put_chunk(struct stream *stream, size_t len)
 
 /* ---- in ---- */
 
-/* How much of the text can be taken now: whole lines; all of it at the end. */
+/* Returns how much of the text can be processed now: whole lines, or all of it at the end. */
 static size_t take_length(const struct stream *stream, bool ended)
 {
 	const struct buf *in = &stream->in;
@@ -80,7 +80,7 @@ static size_t take_length(const struct stream *stream, bool ended)
 	return blank ? (size_t)(blank - in->data) + 1 : in->len;
 }
 
-/* Reads what is there, up to a chunk; waits only where there is nothing. */
+/* Reads up to a chunk. Waits only if nothing can be read at once. */
 static struct error *read_some(struct buf *in, bool *ret_ended)
 {
 	struct pollfd readable = {.fd = STDIN_FILENO, .events = POLLIN};

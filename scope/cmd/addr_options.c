@@ -10,7 +10,7 @@ static const char *const whens[] = {
 	[SPACE_RETURN_NO] = "no",
 	NULL,
 };
-/* As explain_source_name() has them. */
+/* The names that explain_source_name() returns, and "all". */
 static const char *const sources[] = {
 	[EXPLAIN_GOPCLNTAB] = "gopclntab",
 	[EXPLAIN_SYMBOLS] = "symbols",
@@ -48,7 +48,7 @@ static struct error *read_source(const char *text, size_t len, struct addr_optio
 			 near ? near : "", near ? "?" : "");
 }
 
-/* Reads names with commas between them. */
+/* Reads names that are separated by commas. */
 static struct error *read_sources(const char *text, void *options)
 {
 	struct addr_options *ret = options;

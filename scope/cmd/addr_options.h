@@ -7,11 +7,11 @@
 #include "live/space/space.h"
 
 struct addr_options {
-	pid_t pid;		    /* -p; 0: none */
+	pid_t pid;		    /* -p; 0 when not given */
 	const char *binary;	    /* NULL with -p */
 	char **pcs;		    /* addresses; borrowed from argv */
-	size_t pc_n;		    /* 0: standard input */
-	uint32_t sources, fallback; /* as of explain_new() */
+	size_t pc_n;		    /* 0: they come from standard input */
+	uint32_t sources, fallback; /* as for explain_new() */
 	bool annotate;
 	enum space_return returns;
 	uint64_t bias;

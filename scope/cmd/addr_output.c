@@ -19,7 +19,8 @@ void addr_emit(struct addr *addr, const struct explanation *e)
 		addr_text(&addr->out, e, &addr->style);
 }
 
-/* A pipe whose reader has gone: what is written is lost, so nothing more need be read. */
+/* Tells whether the output is a pipe without a reader. Output is then lost, and nothing more needs
+ * to be read. */
 static bool is_unread(int fd)
 {
 	struct pollfd out = {.fd = fd};

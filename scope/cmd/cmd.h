@@ -1,5 +1,5 @@
-/* cmd: the verbs. Each verb wires one chain, in the order in which data flows (ARCHITECTURE.md,
- * "How one delete travels"). The only folder that prints. <verb>.c runs a verb, <verb>_options.c
+/* cmd: the verbs. Each verb connects rooms in the order in which data flows (ARCHITECTURE.md, "How
+ * one delete travels"). This is the only folder that prints. <verb>.c runs a verb, <verb>_options.c
  * describes its command line, and <verb>_<part>.c is a part of it.
  *
  * To add a verb:
@@ -29,17 +29,18 @@ int cmd_trace(int argc, char **argv);
 
 extern const struct verb verbs[]; /* main.c; a NULL spec ends it */
 
-/* Prints "tophash: text" to stderr, safe for a terminal whatever the text holds. */
+/* Prints "tophash: text" to stderr. The output is safe for a terminal, whatever the text
+ * contains. */
 void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);
-/* Prints an error, frees it, gives the exit code. */
+/* Prints an error and frees it. Returns the exit code. */
 int cmd_fail(struct error *err);
-/* Prints to stdout what was asked for (--help), gives the exit code. */
+/* Prints text that the user asked for (--help) to stdout. Returns the exit code. */
 int cmd_print(const char *text);
-/* Prints `tophash VERB --help`, gives the exit code. */
+/* Prints `tophash VERB --help`. Returns the exit code. */
 int cmd_print_help(const struct verb_spec *verb);
-/* Prints `tophash --help`, gives the exit code. */
+/* Prints `tophash --help`. Returns the exit code. */
 int cmd_print_verbs(void);
-/* Tells that no verb has this name, and which is meant. Gives the exit code. */
+/* Reports that no verb has this name, and names the nearest one. Returns the exit code. */
 int cmd_no_verb(const char *name);
 /* Prints to stderr what tophash can do, for `tophash` without a verb. Returns the exit code. */
 int cmd_print_overview(void);

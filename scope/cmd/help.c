@@ -1,7 +1,7 @@
-/* tophash help: what there is, and the manual of one verb.
+/* tophash help: lists the verbs, or opens the manual of one.
  *
- * For those who build and install, and not in any manual:
- *   tophash help --man VERB           the part of its man page that tells of its options
+ * These are for the build and the installation, and are in no manual:
+ *   tophash help --man VERB           the part of its man page that describes its options
  *   tophash help --completion SHELL   the completions for bash, zsh or fish
  */
 #include "cmd/cmd.h"
@@ -52,7 +52,7 @@ static const struct verb_spec *find_verb(const char *name)
 	return NULL;
 }
 
-/* ---- what there is ---- */
+/* ---- the list of verbs ---- */
 
 int cmd_print_help(const struct verb_spec *verb)
 {
@@ -116,7 +116,7 @@ int cmd_print_overview(void)
 
 /* ---- the manual ---- */
 
-/* Returns true when `man` knows the page. It is asked where the page lies, and keeps silent. */
+/* Returns true when `man` has the page. Asks `man` for the page's path, without output. */
 static bool has_page(const char *page)
 {
 	pid_t pid = fork();

@@ -11,7 +11,7 @@
 
 #include "version.h"
 
-#define PATIENCE_MS 2000 /* a message is not worth more, when nobody reads standard error */
+#define PATIENCE_MS 2000 /* how long to wait if nobody reads standard error */
 
 const struct verb verbs[] = {
 	{&trace_verb, cmd_trace},
@@ -31,7 +31,7 @@ void cmd_say(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	buf_str(&line, "tophash: ");
-	text_safe_str(&line, text); /* names come from traced programs */
+	text_safe_str(&line, text); /* names in it come from traced programs */
 	buf_char(&line, '\n');
 	status_clear();
 	output_put(STDERR_FILENO, line.data, line.len, PATIENCE_MS);
@@ -56,9 +56,9 @@ int cmd_print(const char *text)
 	return cmd_fail(error_errno(ERROR_FAILED, errnum, "cannot write the output"));
 }
 
-/* Opens /dev/null where a standard descriptor is closed: the next open() would take its number, and
- * messages would land in the output. Each is opened for the other direction, in which its use still
- * fails. */
+/* Opens /dev/null in place of each closed standard descriptor. Otherwise the next open() would get
+ * its number, and messages would end up in the output. Each is opened for the other direction, so
+ * that its use still fails. */
 static bool open_standard_files(void)
 {
 	static const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY};
@@ -69,8 +69,8 @@ static bool open_standard_files(void)
 	return true;
 }
 
-/* A traced program's file is mapped: whoever may write to it can cut it short under our hands. The
- * kernel takes all probes off when we end. */
+/* Handles SIGBUS. The file of a traced program is mapped, and anybody who may write to it can
+ * truncate it while it is read. The kernel removes all probes when tophash ends. */
 static void on_bus_error(int number)
 {
 	static const char text[] =

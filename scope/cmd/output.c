@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-/* Lines of fewer columns say nothing: those of a narrower terminal are as long as this, and wrap. */
+/* A line of fewer columns is of no use. On a narrower terminal, lines have this length and wrap. */
 #define COLUMNS_MIN 40
 #define COLUMNS_MAX 100000
 
@@ -22,7 +22,7 @@ struct error *output_check(const char *path, int exe)
 	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file", path);
 }
 
-/* COLUMNS: a number of columns, or 0. */
+/* Returns the number of columns in COLUMNS, or 0. */
 static size_t columns_wanted(void)
 {
 	const char *text = getenv("COLUMNS");
@@ -63,7 +63,8 @@ struct error *output_empty(const char *path, int fd)
 	return error_errno(ERROR_FAILED, errno, "cannot empty %s", path);
 }
 
-/* A descriptor may not block, because whoever started us, or shares it with us, has set it so. */
+/* Writes even if the descriptor is non-blocking. The program that started tophash, or that shares
+ * the descriptor, may have set that. */
 int output_put(int fd, const char *text, size_t len, int patience_ms)
 {
 	struct pollfd writable = {.fd = fd, .events = POLLOUT};

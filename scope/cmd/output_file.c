@@ -1,11 +1,12 @@
 /* Opens the file of -o.
  *
- * tophash runs as root, and keys can be secrets. In a folder that everybody may write to (as /tmp)
- * somebody else may have put a file, a pipe or a link where -o points, to read what is written or to
- * have another file overwritten. The kernel refuses these where fs.protected_symlinks,
- * protected_regular, protected_fifos and protected_hardlinks are set (Linux: fs/namei.c
- * may_follow_link(), may_create_in_sticky()); they are refused here on every kernel. The path is walked
- * folder by folder, with a descriptor of each, and nobody can change what has been looked at.
+ * tophash runs as root, and keys can be secrets. In a folder that everybody may write to, such as
+ * /tmp, another user may have put a file, a pipe or a link at the path of -o. That user could then
+ * read the output, or have another file overwritten. The kernel refuses this if
+ * fs.protected_symlinks, protected_regular, protected_fifos and protected_hardlinks are set (Linux:
+ * fs/namei.c may_follow_link(), may_create_in_sticky()). Here it is refused on every kernel. The
+ * path is walked folder by folder. A descriptor is held of each folder, so nobody can change it
+ * after it was checked.
  */
 #include "cmd/output.h"
 
@@ -18,14 +19,14 @@
 #include <sys/vfs.h>
 
 #define LINKS_MAX 40 /* as in the kernel (Linux: include/linux/namei.h, MAXSYMLINKS) */
-#define TRIES_MAX 8  /* in case somebody makes and removes the file all the time */
+#define TRIES_MAX 8  /* in case another program keeps creating and removing the file */
 
-/* One walk. */
+/* A walk along the path. */
 struct walk {
 	const char *path;    /* as the user gave it */
-	char rest[PATH_MAX]; /* what has not been walked yet */
+	char rest[PATH_MAX]; /* the part that was not walked yet */
 	char name[NAME_MAX + 1];
-	int dir; /* a descriptor of the folder that has been reached */
+	int dir; /* descriptor of the folder that was reached */
 	unsigned links;
 };
 
@@ -50,7 +51,7 @@ static void set_dir(struct walk *walk, int dir)
 	walk->dir = dir;
 }
 
-/* Sets the folder where a path begins. */
+/* Sets the folder in which a path begins. */
 static struct error *begin_at(struct walk *walk, const char *path)
 {
 	int dir = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -61,7 +62,7 @@ static struct error *begin_at(struct walk *walk, const char *path)
 	return NULL;
 }
 
-/* Takes the next name out of the rest. Returns false when there is none. */
+/* Takes the next name from the rest. Returns false when there is none. */
 static bool take_name(struct walk *walk)
 {
 	const char *from = walk->rest + strspn(walk->rest, "/");
@@ -75,7 +76,7 @@ static bool take_name(struct walk *walk)
 	return true;
 }
 
-/* Is this the folder of everybody? */
+/* Tells whether everybody may write to this folder. */
 static bool is_shared(const struct stat *dir)
 {
 	return dir->st_mode & S_ISVTX && dir->st_mode & S_IWOTH;
@@ -86,7 +87,7 @@ static bool is_trusted(const struct stat *dir, const struct stat *file)
 	return !is_shared(dir) || file->st_uid == geteuid() || file->st_uid == dir->st_uid;
 }
 
-/* Puts the target of a link before the rest. */
+/* Puts the target of a link in front of the rest. */
 static struct error *follow(struct walk *walk, int link)
 {
 	char target[PATH_MAX];
@@ -105,8 +106,8 @@ static struct error *follow(struct walk *walk, int link)
 	return *target == '/' ? begin_at(walk, target) : NULL;
 }
 
-/* Tells whether a folder is in /proc. The links of /proc/PID/fd have no target with a name, and the
- * kernel alone can follow them. */
+/* Tells whether a folder is in /proc. The links in /proc/PID/fd have no target with a name. Only
+ * the kernel can follow them. */
 static bool is_in_proc(int dir)
 {
 	struct statfs fs;
@@ -114,7 +115,7 @@ static bool is_in_proc(int dir)
 	return fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Opens an existing file for writing. Checks it first, since opening a pipe would wait. */
+/* Opens an existing file for writing. Checks it first, because opening a pipe would block. */
 static struct error *open_found(struct walk *walk, int found, const struct stat *dir, int *ret_fd)
 {
 	struct stat st;
@@ -135,7 +136,7 @@ static struct error *open_found(struct walk *walk, int found, const struct stat 
 	return NULL;
 }
 
-/* Goes one name further. Sets *ret_fd when the file has been opened. */
+/* Walks to the next name. Sets *ret_fd when it has opened the file. */
 static struct error *step(struct walk *walk, int *ret_fd)
 {
 	bool last = !walk->rest[strspn(walk->rest, "/")];
@@ -169,14 +170,14 @@ static struct error *step(struct walk *walk, int *ret_fd)
 		cleanup_close int found = fd;
 
 		if (*walk->rest && !S_ISDIR(st.st_mode))
-			return failed(walk, ENOTDIR); /* "file/" */
+			return failed(walk, ENOTDIR); /* "file/" with a trailing slash */
 		return open_found(walk, found, &dir, ret_fd);
 	}
 	set_dir(walk, fd);
 	return NULL;
 }
 
-/* *ret_fd stays -1 when somebody made the file at the same time. */
+/* Walks the whole path. *ret_fd stays -1 if another program created the file at the same time. */
 static struct error *walk_path(struct walk *walk, int *ret_fd)
 {
 	if (strlen(walk->path) >= sizeof(walk->rest))

@@ -61,7 +61,7 @@ static struct error *list_sites(const struct sites_options *options,
 	return err;
 }
 
-/* A change is shown when the site passes as it was, or as it is. */
+/* Prints the changes. A change is shown if the site passes the filters in either binary. */
 static struct error *put_changes(const struct sites_options *options,
 				 const struct site_report *from, const struct site_report *to,
 				 const struct site_changes *changes, struct buf *out)

@@ -1,6 +1,6 @@
-/* What the files of `tophash sites` share. sites.c (the list, and two binaries compared) asks sites_asm.c
- * (the instructions of a site), and both ask sites_binary.c (a program and its sites; which sites pass
- * a filter).
+/* `tophash sites`, as its files share it. sites.c (the list, and two binaries compared) uses
+ * sites_asm.c (the instructions of a site). Both use sites_binary.c (a program and its sites; which
+ * sites pass a filter).
  */
 #ifndef CMD_SITES_H
 #define CMD_SITES_H
@@ -24,13 +24,13 @@ typedef VEC(const struct site_row *) sites_rows;
 
 /* Returns whether a site passes --type and --site. */
 bool sites_matches(const struct filter *filter, const struct site_row *row);
-/* Returns whether a site passes --site, by its function and place or by any that it is inlined
- * into. */
+/* Returns whether a site passes --site, by its own function and place or by those that it is
+ * inlined into. */
 bool sites_place_matches(const struct filter *filter, const struct site_row *row);
 
-/* Writes the listing of --asm: each site that `site` names, with its instructions, and then the
- * runtime's functions. `site` is an address, file:line, or a pattern for functions. Errors
- * (ERROR_USAGE): it names no site. */
+/* Writes the listing of --asm: the instructions of each site that `site` names, then the runtime's
+ * functions. `site` is an address, file:line, or a pattern for functions. Errors (ERROR_USAGE): it
+ * names no site. */
 struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color,
 			size_t width, struct buf *out);
 

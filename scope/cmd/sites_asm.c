@@ -1,4 +1,4 @@
-/* tophash sites --asm: the instructions of a site, and of what it calls. */
+/* tophash sites --asm: prints the instructions of a site, and of the functions that it calls. */
 #include "base/text/text.h"
 #include "cmd/sites.h"
 #include "read/code/code.h"
@@ -12,10 +12,10 @@
 enum {
 	SITES_SHOWN = 8,
 	SETUP_MAX = 24,	    /* instructions before the call */
-	AROUND = 8,	    /* instructions before a probe that is on another path */
+	AROUND = 8,	    /* instructions before a probe that is not on the path */
 	FUNC_MAX = 1 << 20, /* bytes that are decoded */
-	PATIENCE_S = 10,    /* seconds of processor time; a site of a real program takes 0.02 */
-	CHAIN_MAX = 16,	    /* functions on the way from an entry to where elements leave */
+	PATIENCE_S = 10,    /* seconds of processor time; a site in a real program takes 0.02 */
+	CHAIN_MAX = 16,	    /* functions from an entry to where elements leave */
 };
 
 struct asm_view {
@@ -23,10 +23,10 @@ struct asm_view {
 	const struct machine_ops *machine;
 	struct code_printer *printer;
 	struct placements placements;
-	char *no_placements; /* why there are none; owned */
+	char *no_placements; /* owned; why there are no placements */
 	struct source source;
 	struct deadline deadline;
-	bool gave_up; /* the deadline has passed: no more is listed */
+	bool gave_up; /* the deadline has passed; nothing more is listed */
 	bool color;
 	size_t width;
 	struct buf *out;
@@ -34,7 +34,7 @@ struct asm_view {
 
 /* ---- source ---- */
 
-/* Appends the text of a line; nothing when it is not to be had. */
+/* Appends the text of a source line. Appends nothing when it cannot be read. */
 static void put_source_line(struct asm_view *view, const char *path, uint32_t number,
 			    struct buf *to)
 {
@@ -53,12 +53,12 @@ static void put_source_line(struct asm_view *view, const char *path, uint32_t nu
 struct lister {
 	struct asm_view *view;
 	struct site_listing *listing;
-	uint64_t entry; /* addresses are shown relative to it; 0: absolute */
+	uint64_t entry; /* addresses are relative to it; 0: they are absolute */
 	char file[256];
 	uint32_t line;
 };
 
-/* A line for the source, when it is not that of the instruction before. */
+/* Appends a source line, unless it is the same as for the instruction before. */
 static void list_source(struct lister *lister, uint64_t pc)
 {
 	struct frame frame;
@@ -74,7 +74,7 @@ static void list_source(struct lister *lister, uint64_t pc)
 	site_line_end(lister->listing, SITE_LINE_SOURCE, false);
 }
 
-/* "  ; runtime.mapdelete", "  ; map[int]string" */
+/* Appends the target of an instruction: "  ; runtime.mapdelete", "  ; map[int]string". */
 static void put_target(const struct asm_view *view, const struct code_insn *insn, uint64_t entry,
 		       struct buf *to)
 {
@@ -106,7 +106,8 @@ static const struct spot *spot_at(const struct asm_view *view, uint64_t addr)
 	return NULL;
 }
 
-/* arm64 makes an address by two instructions: the second says which. */
+/* Returns the instruction that makes an address. On arm64 two instructions make one, and only the
+ * second tells which. */
 static struct code_insn joined(const struct code *code, const struct code_insn *insn)
 {
 	struct code_insn both = *insn;
@@ -126,7 +127,7 @@ static void list_insn(struct lister *lister, const struct code *code, const stru
 	struct code_insn whole = joined(code, insn);
 	const struct spot *spot = spot_at(lister->view, insn->addr);
 
-	/* Line tables and source files of a damaged file can take long, for each instruction. */
+	/* Line tables and source files of a damaged file can take long for each instruction. */
 	lister->view->gave_up = lister->view->gave_up || deadline_passed(&lister->view->deadline);
 	if (lister->view->gave_up)
 		return;
@@ -169,8 +170,8 @@ static struct error *decode(const struct asm_view *view, uint64_t addr,
 	return bytes ? code_decode(view->machine, bytes, size, ret_func->entry, ret) : NULL;
 }
 
-/* Returns the index of the instruction at which the arguments begin to be set up. It stands behind
- * the last call, jump or join before the call. */
+/* Returns the index of the instruction at which the setup of the arguments begins. It is after the
+ * last call, jump or join before the call. */
 static size_t setup_begin(const struct code *code, size_t call)
 {
 	size_t at = call;
@@ -209,7 +210,7 @@ static struct error *show_site(struct asm_view *view, const struct site_row *row
 
 /* ---- the runtime's functions ---- */
 
-/* Probes that are not on the path: what leads up to each. */
+/* Lists probes that are not on the path, each with the instructions that lead to it. */
 static void list_probes(struct lister *lister, const struct code *code,
 			const struct code_path *path)
 {
@@ -228,7 +229,8 @@ static void list_probes(struct lister *lister, const struct code *code,
 	}
 }
 
-/* What ends the program, and what happens only while a map grows, is off it. */
+/* Tells whether a function is off the path: it ends the program, or is only called while a map
+ * grows. */
 static bool is_cold(void *ctx, uint64_t target)
 {
 	static const char *const names[] = {
@@ -246,7 +248,7 @@ static bool is_cold(void *ctx, uint64_t target)
 	return false;
 }
 
-/* The functions that entry calls, in turn, and that have a probe. */
+/* The functions that an entry calls, directly or not, and that have a probe. */
 struct call_chain {
 	uint64_t funcs[CHAIN_MAX];
 	size_t n;
@@ -268,8 +270,8 @@ static bool has_probe(const struct asm_view *view, uint64_t func)
 	return false;
 }
 
-/* What entry calls among the entries and the functions that have probes: one level after the
- * other. */
+/* Finds the functions that an entry calls, level by level. Only entries and functions with probes
+ * count. */
 static struct error *find_call_chain(const struct asm_view *view, uint64_t entry,
 				     struct call_chain *chain)
 {
@@ -294,8 +296,8 @@ static struct error *find_call_chain(const struct asm_view *view, uint64_t entry
 	return NULL;
 }
 
-/* The instruction that a removal passes: a probe's, else the call of the next function on the
- * chain. */
+/* Returns the instruction that a removal passes: a probed one, or else the call of the next
+ * function in the chain. Returns UINT32_MAX when there is none. */
 static uint32_t find_removal_insn(const struct asm_view *view, const struct code *code,
 				  const struct call_chain *chain)
 {
@@ -310,7 +312,8 @@ static uint32_t find_removal_insn(const struct asm_view *view, const struct code
 	return UINT32_MAX;
 }
 
-/* A function's path to a removal, and its probes. An empty title: there is no such function. */
+/* Lists a function's path to a removal, and its probes. The title stays empty when there is no such
+ * function. */
 static struct error *list_func(struct asm_view *view, uint64_t entry,
 			       const struct call_chain *chain, struct site_listing *listing)
 {
@@ -332,7 +335,7 @@ static struct error *list_func(struct asm_view *view, uint64_t entry,
 	return NULL;
 }
 
-/* Under a listing: why trace puts its probes where they are marked. */
+/* Appends, below a listing, the reasons for the marked probes. */
 static void put_legend(struct asm_view *view, uint64_t func)
 {
 	vec_each(spot, &view->placements.list) {
@@ -347,7 +350,7 @@ static void put_legend(struct asm_view *view, uint64_t func)
 	}
 }
 
-/* The entry, beside the generic one where it is a fast variant of that. */
+/* Shows the entry. A fast variant is shown beside the generic entry. */
 static struct error *show_beside(struct asm_view *view, uint64_t entry, uint64_t generic,
 				 const struct call_chain *chain)
 {
@@ -370,7 +373,7 @@ static struct error *show_beside(struct asm_view *view, uint64_t entry, uint64_t
 	return err;
 }
 
-/* Then what they call on the way to where the element leaves. */
+/* Shows the entry, then the functions that it calls on the path to the removal. */
 static struct error *show_entry(struct asm_view *view, uint32_t entry)
 {
 	const struct sites *sites = &view->binary->sites;
@@ -391,9 +394,10 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 	return NULL;
 }
 
-/* ---- which sites ---- */
+/* ---- choosing the sites ---- */
 
-/* A stack trace has the address behind the call. */
+/* Tells whether pc is the address of the site, or the address after its call, which stack traces
+ * have. */
 static bool is_at(const struct sites_binary *binary, const struct site_row *row, uint64_t pc)
 {
 	return pc == row->pc ||

@@ -31,7 +31,7 @@ bool sites_place_matches(const struct filter *filter, const struct site_row *row
 	return filter_site_matches(filter, row->frames, row->frames_n);
 }
 
-/* Of a generic site, any of its types. */
+/* Tells whether --type matches the site. For a generic site, any of its types may match. */
 static bool type_matches(const struct filter *filter, const struct site_row *row)
 {
 	if (!filter->type_glob)

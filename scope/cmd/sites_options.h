@@ -9,8 +9,8 @@
 
 struct sites_options {
 	const char *binary;
-	const char *other;    /* the second binary; NULL: none, nothing is compared */
-	const char *asm_of;   /* --asm SITE; NULL: none */
+	const char *other;    /* the second binary, to compare; NULL: none */
+	const char *asm_of;   /* --asm SITE; NULL when not given */
 	struct filter filter; /* type_glob, site_glob */
 	const char *format;   /* "text", "json" */
 	const char *output;   /* NULL: stdout */
@@ -21,7 +21,7 @@ struct sites_options {
 
 extern const struct verb_spec sites_verb;
 
-/* Errors (ERROR_USAGE): one line. Strings are borrowed from argv. */
+/* Reads the command line. Strings are borrowed from argv. Errors (ERROR_USAGE): one line. */
 struct error *sites_options_parse(int argc, char **argv, struct sites_options *ret);
 void sites_options_fini(struct sites_options *options);
 

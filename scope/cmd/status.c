@@ -15,8 +15,8 @@ bool status_is_wanted(void)
 	return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
 }
 
-/* The cursor goes back to the beginning of the line: whatever the traced program prints there is
- * written over it, and not behind it. */
+/* Moves the cursor back to the beginning of the line. Output of the traced program then overwrites
+ * the status line, and does not follow it. */
 void status_show(const char *format, ...)
 {
 	size_t width = terminal_style(STDERR_FILENO, false).width;

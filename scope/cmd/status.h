@@ -1,5 +1,6 @@
-/* The status line: one line on standard error that tells how long work gets on. It is drawn over itself,
- * and is gone before anything else is printed there. On a terminal only.
+/* The status line: one line on standard error that shows the progress of long work. It is redrawn
+ * in place, and is removed before anything else is printed there. It is only shown on a
+ * terminal.
  */
 #ifndef CMD_STATUS_H
 #define CMD_STATUS_H
@@ -10,15 +11,16 @@
 bool status_is_wanted(void);
 /* Draws the line. It is cut to the width of the terminal. */
 void status_show(const char *format, ...) PRINTF_LIKE(1, 2);
-/* Takes the line away, if there is one. */
+/* Removes the line, if there is one. */
 void status_clear(void);
 
-/* How fast a count grows. {0} to begin with. */
+/* Computes how fast a count grows. Begins as {0}. */
 struct status_rate {
 	uint64_t count;
 	double seconds;
 };
-/* Returns how many came a second since the last call; the first time, since the count began. */
+/* Returns the rate per second since the last call. The first call returns the rate since the count
+ * began. */
 double status_rate(struct status_rate *rate, uint64_t count, double seconds);
 
 #endif

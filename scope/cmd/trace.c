@@ -1,6 +1,7 @@
 /* tophash trace: who removed this entry from the map? The verb turns its options into a session, an
- * aggregation and a sink, and says what the session has to say. Until the kernel program is loaded
- * a signal ends us at once: how long that takes depends on the traced program's file. */
+ * aggregation and a sink, and prints the messages of the session. Until the kernel program is
+ * loaded, a signal ends the process at once, because loading may take long for the file of some
+ * program. */
 #include "cmd/trace_options.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
@@ -46,7 +47,7 @@ static void on_progress(void *ctx, const struct session_progress *progress)
 		    cost);
 }
 
-/* Does nobody want to see single events? */
+/* Tells whether no single events are needed. */
 static bool counts_only(const struct trace_options *options)
 {
 	return options->summary && !options->limit &&
@@ -131,7 +132,7 @@ static struct error *begin(struct trace *trace)
 	return session_begin(trace->session, &output);
 }
 
-/* Says the totals where the output cannot take them. */
+/* Prints the totals to stderr if the output cannot take them. */
 static void say_totals(const struct trace *trace, const struct session_totals *totals)
 {
 	const struct event_end *end = &totals->end;
@@ -143,7 +144,7 @@ static void say_totals(const struct trace *trace, const struct session_totals *t
 			(unsigned long long)end->filtered, (unsigned long long)totals->lost_all);
 }
 
-/* Returns the exit code. */
+/* Ends the run. Returns the exit code. */
 static int finish(struct trace *trace, struct error *err)
 {
 	struct session_totals totals;

@@ -8,12 +8,12 @@
 #include "watch/engine/engine.h"
 
 struct trace_options {
-	pid_t pid;	    /* -p; 0: none */
-	const char *binary; /* -b; NULL: none */
-	char **command;	    /* after --; NULL: none */
+	pid_t pid;	    /* -p; 0 when not given */
+	const char *binary; /* -b; NULL when not given */
+	char **command;	    /* after --; NULL when not given */
 	struct filter filter;
-	uint64_t limit;	      /* events; 0: none */
-	uint64_t duration_ns; /* 0: none */
+	uint64_t limit;	      /* number of events; 0: no limit */
+	uint64_t duration_ns; /* 0: no limit */
 	const char *format;   /* "text", "json" */
 	const char *output;   /* NULL: stdout */
 	const char *engine;   /* NULL: the default */
@@ -24,12 +24,12 @@ struct trace_options {
 	uint64_t buffer_size;
 	bool misses, dry_run, quiet, verbose;
 	bool wide; /* --wide */
-	bool help; /* --help was given: nothing else matters */
+	bool help; /* --help was given, so nothing else matters */
 };
 
 extern const struct verb_spec trace_verb;
 
-/* Errors (ERROR_USAGE): one line. Strings are borrowed from argv. */
+/* Reads the command line. Strings are borrowed from argv. Errors (ERROR_USAGE): one line. */
 struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret);
 void trace_options_fini(struct trace_options *options);
 

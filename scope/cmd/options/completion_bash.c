@@ -1,7 +1,7 @@
-/* Completions for bash. The script needs no other: neither bash-completion, nor a process. */
+/* Completions for bash. The script needs neither bash-completion nor another process. */
 #include "cmd/options/completion.h"
 
-/* Bash takes "=" for a word of its own, unless COMP_WORDBREAKS was changed. */
+/* Bash treats "=" as a word of its own, unless COMP_WORDBREAKS was changed. */
 static const char head[] =
 	"# Completions of tophash for bash, written by: tophash help --completion bash\n"
 	"\n"
@@ -38,7 +38,7 @@ static const char head[] =
 	"}\n"
 	"\n";
 
-/* `pre` is what the word has before the value that is completed: "--format=", where "=" divides no
+/* `pre` is the part of the word before the completed value: "--format=", if "=" does not split
  * words. */
 static const char body[] =
 	"_tophash() {\n"
@@ -73,8 +73,9 @@ static const char tail[] = "	esac\n"
 			   "\n"
 			   "complete -F _tophash tophash\n";
 
-/* The pattern of `case` for the words that the value of an option can follow: "-p" (a letter), "--pid"
- * and "--pid=". A value that may be left out follows "=" alone, where a word could be a file. */
+/* Appends the pattern of `case` for the words that the value of an option can follow: "-p" (a
+ * letter), "--pid" and "--pid=". If a value is optional and the next word could be a file, the
+ * value only follows "=". */
 static void put_pattern(struct buf *to, const struct verb_spec *verb,
 			const struct option_spec *option)
 {
@@ -128,7 +129,7 @@ static void put_option_names(struct buf *to, const struct verb_spec *verb)
 	buf_str(to, "--");
 }
 
-/* An arm of `case $verb`: values of options, then options, then the other words. */
+/* Appends an arm of `case $verb`: values of options, then options, then other words. */
 static void put_verb(struct buf *to, const struct verb_spec *verb)
 {
 	buf_printf(to, "	%s)\n", verb->name);

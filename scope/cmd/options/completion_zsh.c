@@ -1,4 +1,4 @@
-/* Completions for zsh. The file is called _tophash, in a folder of $fpath. */
+/* Completions for zsh. The file is named _tophash, in a folder of $fpath. */
 #include "cmd/options/completion.h"
 
 static const char head[] =
@@ -48,7 +48,7 @@ static const char tail[] = "	esac\n"
 			   "\n"
 			   "_tophash \"$@\"\n";
 
-/* Appends text for a place where ":" and brackets have a meaning, between single quotes. */
+/* Appends text in single quotes, for a place where ":" and brackets are special. */
 static void put_safe(struct buf *to, const char *text)
 {
 	cleanup_buf struct buf escaped = {0};
@@ -90,8 +90,8 @@ static void put_action(struct buf *to, const struct option_spec *option)
 	}
 }
 
-/* "'(-p --pid)'{-p+,--pid=}'[a running process]:PID:_pids'". "+" and "=" tell that the value may stand
- * in the same word, and "=-" that it has to. */
+/* Appends an option: "'(-p --pid)'{-p+,--pid=}'[a running process]:PID:_pids'". "+" and "=" say
+ * that the value may be in the same word. "=-" says that it must be. */
 static void put_option(struct buf *to, const struct option_spec *option)
 {
 	const char *equals = option->implied ? "=-" : option->argument ? "=" : "";

@@ -1,20 +1,20 @@
-/* --help and the man page's list of options, from the table of a verb. */
+/* Writes --help and the list of options in the man page, from the table of a verb. */
 #include "cmd/options/options.h"
 
 #include <ctype.h>
 
-#define WIDTH	  79 /* a terminal of 80 columns wraps after the last */
-#define INDENT	  25 /* where the explanations of --help begin */
+#define WIDTH	  79 /* a terminal of 80 columns wraps after the last one */
+#define INDENT	  25 /* the column in which explanations of --help begin */
 #define MAN_WIDTH 78
 
 /* ---- words into lines ---- */
 
-/* Appends text in lines of at most `width` columns, each after `indent` spaces; column: where the
- * first begins. A newline in the text stays one. */
+/* Appends text in lines of at most `width` columns, each after `indent` spaces. `column` is where
+ * the first line begins. Newlines in the text are kept. */
 static void put_wrapped(struct buf *to, const char *text, size_t column, size_t indent,
 			size_t width)
 {
-	bool first = true; /* of its line */
+	bool first = true; /* the next word is the first in its line */
 
 	while (*text) {
 		size_t len = strcspn(text, " \n");
@@ -115,7 +115,7 @@ void options_help(const struct verb_spec *verb, struct buf *to)
 
 /* ---- the man page ---- */
 
-/* Appends text as source of man(7). A hyphen in bold, or before a word, is a minus sign there. */
+/* Appends text as source of man(7). In bold, or before a word, a hyphen becomes a minus sign. */
 static void put_roff(struct buf *to, const char *text)
 {
 	bool bold = false;
@@ -129,7 +129,8 @@ static void put_roff(struct buf *to, const char *text)
 	}
 }
 
-/* Does a sentence end with this word? The next one begins with a capital then, or in another font. */
+/* Tells whether a sentence ends with this word. The next one then begins with a capital or in
+ * another font. */
 static bool ends_sentence(const char *word, size_t len)
 {
 	const char *next = word + len + (word[len] == ' ');
@@ -140,7 +141,7 @@ static bool ends_sentence(const char *word, size_t len)
 	       (!*next || *next == '\\' || isupper((unsigned char)*next));
 }
 
-/* Appends sentences, each on a line of its own, or on several where it is long. */
+/* Appends sentences, each on its own line. Long ones take several lines. */
 static void put_sentences(struct buf *to, const char *text)
 {
 	cleanup_buf struct buf roff = {0};
@@ -167,7 +168,7 @@ static void put_sentences(struct buf *to, const char *text)
 		buf_char(to, '\n');
 }
 
-/* Appends the name of a value: words in capitals stand for something, and are italic. */
+/* Appends the name of a value. Words in capitals are placeholders, and are set in italics. */
 static void put_argument(struct buf *to, const char *text)
 {
 	while (*text) {
@@ -220,7 +221,7 @@ static bool has_kind(const struct verb_spec *verb, enum option_kind kind)
 	return false;
 }
 
-/* How values are written, once for all options that take one. */
+/* Appends how values are written, once for all options that take one. */
 static void put_kinds(struct buf *to, const struct verb_spec *verb)
 {
 	static const char time[] =

@@ -4,15 +4,15 @@
 
 #define OPTIONS_MAX 64
 
-/* One reading of a command line. */
+/* The state of reading a command line. */
 struct parser {
 	const struct verb_spec *verb;
-	int argc, i; /* argv[i] is the word that is read */
+	int argc, i; /* argv[i] is the current word */
 	char **argv;
 	void *options;
-	uint64_t given; /* a bit for each row of the table */
-	int words;	/* operands met so far: they stand at argv[1] and after it */
-	bool done;	/* OPTION_HELP was met, or the options have ended */
+	uint64_t given; /* one bit for each row of the table */
+	int words;	/* operands so far; they are moved to argv[1] and after it */
+	bool done;	/* OPTION_HELP was read, or the options have ended */
 };
 
 static struct error *usage(const struct parser *parser, const char *text, const char *what)
@@ -31,7 +31,8 @@ static bool is_given(const struct parser *parser, const struct option_spec *opti
 	return parser->given >> (option - parser->verb->options) & 1;
 }
 
-/* An option that takes a value does so once: of two, one would be lost in silence. */
+/* Takes an option. An option with a value may be given only once, because one of two values would
+ * be lost silently. */
 static struct error *take(struct parser *parser, const struct option_spec *option, const char *text)
 {
 	if (takes_value(option) && is_given(parser, option))
@@ -43,7 +44,7 @@ static struct error *take(struct parser *parser, const struct option_spec *optio
 	return option_read(option, text, parser->options);
 }
 
-/* ---- words that name no option ---- */
+/* ---- unknown options ---- */
 
 static const struct option_spec *find_letter(const struct verb_spec *verb, char letter)
 {
@@ -53,7 +54,7 @@ static const struct option_spec *find_letter(const struct verb_spec *verb, char 
 	return NULL;
 }
 
-/* The long name that is most likely meant, or NULL. */
+/* Returns the long name that was most likely meant, or NULL. */
 static const char *nearest_name(const struct verb_spec *verb, const char *name, size_t len)
 {
 	const char *names[OPTIONS_MAX + 1];
@@ -99,7 +100,7 @@ static struct error *ambiguous(const struct parser *parser, const char *name, si
 
 /* ---- options ---- */
 
-/* Finds the option of this name, or the only one that begins with it. */
+/* Finds the option with this name, or the only one whose name begins with it. */
 static struct error *find_long(const struct parser *parser, const char *name, size_t len,
 			       const struct option_spec **ret)
 {
@@ -124,7 +125,7 @@ static struct error *find_long(const struct parser *parser, const char *name, si
 	return NULL;
 }
 
-/* The value of an option is the next word. title: the option as it was given. */
+/* Takes an option whose value is the next word. `title` is the option as it was given. */
 static struct error *take_next(struct parser *parser, const struct option_spec *option,
 			       const char *title)
 {
@@ -133,8 +134,9 @@ static struct error *take_next(struct parser *parser, const struct option_spec *
 	return take(parser, option, parser->argv[++parser->i]);
 }
 
-/* A value that may be left out stands after "=". The next word may be meant for one: it is taken
- * where words have no other meaning, and refused where it could be a file. */
+/* Takes an option whose value may be left out. Such a value follows "=". The user may have written
+ * it as the next word. That word is taken as the value if words have no other meaning, and is
+ * refused if it could be a file. */
 static struct error *take_optional(struct parser *parser, const struct option_spec *option)
 {
 	const char *next = parser->i + 1 < parser->argc ? parser->argv[parser->i + 1] : "-";
@@ -170,7 +172,7 @@ static struct error *read_long(struct parser *parser)
 	return take_next(parser, option, word);
 }
 
-/* "-pid" is a slip for "--pid", and not the process "id". */
+/* Checks for "-pid". It is a typing error for "--pid", not -p with the value "id". */
 static struct error *check_dashes(const struct parser *parser, const char *word)
 {
 	size_t len = strcspn(word + 1, "=");
@@ -185,7 +187,7 @@ static struct error *check_dashes(const struct parser *parser, const char *word)
 	return NULL;
 }
 
-/* "-qv", "-p4711", "-qp 4711". */
+/* Reads letters, such as "-qv", "-p4711" or "-qp 4711". */
 static struct error *read_letters(struct parser *parser)
 {
 	const char *at = parser->argv[parser->i] + 1;
@@ -245,7 +247,7 @@ struct error *options_parse(const struct verb_spec *verb, int argc, char **argv,
 {
 	struct parser parser = {.verb = verb,
 				.argc = argc,
-				.i = argc > 0 ? 1 : 0, /* the name can be left out */
+				.i = argc > 0 ? 1 : 0, /* the name may be missing */
 				.argv = argv,
 				.options = options};
 	const struct option_spec *quiet = find_letter(verb, 'q'), *verbose = find_letter(verb, 'v');

@@ -1,10 +1,11 @@
-/* The options of the verbs, as tables. One description of a verb makes the reading of its command
- * line, `tophash VERB --help`, the option list of its man page, and the completions of the shells.
+/* The options of the verbs, as tables. One description of a verb is used to read its command line,
+ * and to write `tophash VERB --help`, the option list of its man page, and the completions of the
+ * shells.
  *
  *   options.c      reads a command line
  *   value.c        reads one value: a number, a size, a duration, one word of several
  *   help.c         writes --help, and OPTIONS of the man page
- *   completion*.c  write the completions, a file a shell
+ *   completion*.c  write the completions, one file for each shell
  *
  * scope/cmd/<verb>_options.c has the table of a verb, and the checks of its options against each other.
  *
@@ -22,15 +23,15 @@
 #include "base/text/text.h"
 
 enum option_kind {
-	OPTION_OPERAND, /* no option: a word of the command line that texts explain; name is NULL */
-	OPTION_FLAG,	/* bool; takes no value */
-	OPTION_HELP,	/* bool; nothing is read after it */
-	OPTION_STRING,	/* const char *, borrowed from argv */
-	OPTION_FILE,	/* the same; a path */
-	OPTION_WORD,	/* const char *: one of values */
-	OPTION_ENUM,	/* an enum: the index of one of values */
-	OPTION_PID,	/* pid_t */
-	OPTION_NUMBER,	/* uint64_t: decimal, or 0x... */
+	OPTION_OPERAND,	 /* no option: a word of the command line for texts; name is NULL */
+	OPTION_FLAG,	 /* bool; takes no value */
+	OPTION_HELP,	 /* bool; the words after it are not read */
+	OPTION_STRING,	 /* const char *, borrowed from argv */
+	OPTION_FILE,	 /* the same; a path */
+	OPTION_WORD,	 /* const char *: one of values */
+	OPTION_ENUM,	 /* an enum: the index of one of values */
+	OPTION_PID,	 /* pid_t */
+	OPTION_NUMBER,	 /* uint64_t: decimal, or 0x... */
 	OPTION_NUMBER32, /* uint32_t: the same */
 	OPTION_SIZE,	 /* uint64_t: bytes */
 	OPTION_DURATION, /* uint64_t: nanoseconds */
@@ -41,45 +42,47 @@ struct option_spec {
 	const char *name; /* without "--" */
 	char letter;	  /* 0: none */
 	enum option_kind kind;
-	const char *argument;	   /* the name of the value in texts: "PID"; NULL for a flag */
-	const char *implied;	   /* the value may be left out, and this is meant; else NULL */
-	size_t at;		   /* where the value goes: an offset in the struct of the verb */
-	size_t also;		   /* the offset of a bool that is set too; 0: none */
-	uint64_t min, max;	   /* of numbers, sizes, durations */
-	const char *const *values; /* the words that it takes; NULL at the end */
-	/* Instead of values, where another room has the words: the word i, NULL after the last. */
+	const char *argument;	   /* name of the value in texts: "PID"; NULL for a flag */
+	const char *implied;	   /* value that is meant when it is left out; NULL: it is
+				      required */
+	size_t at;		   /* offset of the value in the struct of the verb */
+	size_t also;		   /* offset of a bool that is set too; 0: none */
+	uint64_t min, max;	   /* for numbers, sizes, durations */
+	const char *const *values; /* the accepted words; NULL at the end */
+	/* In place of values, if another room has the words. Returns word i, or NULL after the
+	 * last. */
 	const char *(*value_at)(size_t i);
-	bool list; /* it takes several of them, with commas between */
+	bool list; /* accepts several words, separated by commas */
 	/* OPTION_CUSTOM: reads text into the struct of the verb. Errors: ERROR_USAGE. */
 	struct error *(*parse)(const char *text, void *options);
-	const char *group;     /* begins a group of options with this heading; NULL: none */
+	const char *group;     /* heading of a group of options that begins here; NULL: none */
 	const char *group_man; /* the first paragraph of that group in the man page; or NULL */
-	const char *help;      /* --help: a few words; "{}" stands for the list of values */
-	const char *man;       /* the man page: whole sentences. \fB...\fR makes words bold. */
+	const char *help;      /* for --help: a few words; "{}" stands for the list of values */
+	const char *man;       /* for the man page: whole sentences; \\fB...\\fR makes words bold */
 };
 
-/* The meaning of the words of a command line that are no options. */
+/* The meaning of words of a command line that are not options. */
 enum verb_operands {
 	OPERANDS_FILES,	  /* files */
 	OPERANDS_ADDRESS, /* a file, then addresses */
 	OPERANDS_VERB,	  /* the name of a verb */
-	OPERANDS_COMMAND, /* none; a command stands after "--" */
+	OPERANDS_COMMAND, /* none; a command follows "--" */
 };
 
 struct verb_spec {
 	const char *name;
 	const char *summary;	     /* one line, for lists and for NAME in the man page */
-	const char *question;	     /* what a user asks that this verb answers */
-	const char *const *synopsis; /* the lines of "usage", after the name; NULL at the end */
+	const char *question;	     /* the user's question that this verb answers */
+	const char *const *synopsis; /* the lines of "usage", without the name; NULL at the end */
 	const char *about;	     /* the first paragraph of --help */
-	const struct option_spec *options; /* a row without name and argument ends them */
+	const struct option_spec *options; /* a row without name and argument is the last */
 	enum verb_operands operands;
 	const char *legend;	     /* --help: what the output means; or NULL */
 	const char *const *examples; /* command lines; NULL at the end */
 	const char *exit_status;     /* --help: what the exit codes mean */
 };
 
-/* A verb, and what runs it. */
+/* A verb and the function that runs it. */
 struct verb {
 	const struct verb_spec *spec;
 	int (*run)(int argc, char **argv); /* returns the exit code; argv[0] is the verb */
@@ -91,20 +94,20 @@ struct verb {
 		.name = "help", .letter = 'h', .kind = OPTION_HELP, .at = offsetof(type, help), \
 		.help = "this text", .man = "A short help."                                     \
 	}
-/* The text of every man page about -o. */
+/* The text about -o in every man page. */
 #define OPTION_OUTPUT_MAN                                                               \
 	"Writes there instead of to standard output. A file that tophash makes can be " \
 	"read by its owner alone (mode 0600). The program itself is refused. In a "     \
 	"folder that everybody may write to (as /tmp), a symbolic link or a file of "   \
 	"another user is refused."
 
-/* Goes through the rows that are options, not operands. */
+/* Visits the rows that are options, and skips operands. */
 #define options_each(option, verb)                                                             \
 	for (const struct option_spec *option = (verb)->options; option->name || option->help; \
 	     option++)                                                                         \
 		if (option->name)
 
-/* Returns the word i that the option takes, or NULL after the last. */
+/* Returns word i of those that the option accepts, or NULL after the last. */
 static inline const char *option_value(const struct option_spec *option, size_t i)
 {
 	if (option->value_at)
@@ -113,47 +116,49 @@ static inline const char *option_value(const struct option_spec *option, size_t 
 }
 
 struct option_words {
-	char **words; /* those that are no options, in their order; borrowed from argv */
+	char **words; /* words that are not options, in order; borrowed from argv */
 	size_t n;
-	bool after_dashes; /* they stand after "--" */
+	bool after_dashes; /* they follow "--" */
 };
 
-/* Reads argv[1] and what follows into the struct `options` of the verb, which holds the defaults.
- * With OPERANDS_COMMAND the first word that is no option ends the options. After OPTION_HELP
- * nothing is read, and there are no words. Reorders argv.
- * Errors (ERROR_USAGE): one line. */
+/* Reads argv[1] and the following words into the struct `options` of the verb, which holds the
+ * defaults. With OPERANDS_COMMAND the first word that is no option ends the options. After
+ * OPTION_HELP nothing is read, and there are no words. Reorders argv. Errors (ERROR_USAGE): one
+ * line. */
 struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
 			    struct option_words *ret_words);
 
-/* Appends the text of --help: at most 80 columns. */
+/* Appends the text of --help, with at most 80 columns. */
 void options_help(const struct verb_spec *verb, struct buf *to);
 /* Appends the section OPTIONS of the man page, as source of man(7). */
 void options_man(const struct verb_spec *verb, struct buf *to);
-/* Appends the completions of all verbs (a NULL spec ends them) for a shell: "bash", "fish", "zsh".
- * Returns false when the shell is not known. */
+/* Appends the completions of all verbs for a shell: "bash", "fish" or "zsh". A NULL spec ends
+ * `verbs`. Returns false when the shell is not known. */
 bool options_completion(const struct verb *verbs, const char *shell, struct buf *to);
-/* Appends "-p, --pid PID", or "--summary[=BY]" when the value may be left out. */
+/* Appends the title of an option: "-p, --pid PID", or "--summary[=BY]" if the value may be left
+ * out. */
 void options_put_title(const struct option_spec *option, struct buf *to);
 
-/* Appends text, with the words that the option takes in place of "{}". */
+/* Appends a text in which the words that the option accepts replace "{}". */
 void options_put_text(const struct option_spec *option, const char *text, struct buf *to);
 
-/* Reads the value of one option into the struct of its verb. text: the value; NULL for a flag. Errors
- * (ERROR_USAGE): one line that shows the value and tells which values are understood. */
+/* Reads the value of one option into the struct of its verb. `text` is the value, NULL for a flag.
+ * Errors (ERROR_USAGE): one line that shows the value and says which values are accepted. */
 struct error *option_read(const struct option_spec *option, const char *text, void *options);
 
-/* Reads an amount of time: "10" (seconds), "10s", "1.5s", "500ms", "1m30s", "2h". False when it is
- * none. What 64 bits do not hold is UINT64_MAX. */
+/* Reads a duration: "10" (seconds), "10s", "1.5s", "500ms", "1m30s", "2h". Returns false for other
+ * text. A duration that does not fit 64 bits becomes UINT64_MAX. */
 bool option_duration(const char *text, uint64_t *ret_ns);
-/* Reads a number of bytes: "4096", "64k", "1.5M", "16MB", "16MiB", "1G"; k, M and G are powers of
- * 1024, whatever follows. False when it is none. What 64 bits do not hold is UINT64_MAX. */
+/* Reads a number of bytes: "4096", "64k", "1.5M", "16MB", "16MiB", "1G". k, M and G are powers of
+ * 1024 in each spelling. Returns false for other text. A number that does not fit 64 bits becomes
+ * UINT64_MAX. */
 bool option_size(const char *text, uint64_t *ret);
-/* Reads a number: decimal, where 010 is ten, or 0x...; "_" may stand between digits. */
+/* Reads a number. It is decimal (010 is ten), or hexadecimal after 0x. "_" may separate digits. */
 bool option_number(const char *text, uint64_t *ret);
-/* Reads an address: hexadecimal, with or without 0x. */
+/* Reads an address, which is hexadecimal, with or without 0x. */
 bool option_address(const char *text, uint64_t *ret);
 
-/* Returns the value of the option that `text` is most likely meant to be, or NULL. */
+/* Returns the value of the option that `text` was most likely meant to be, or NULL. */
 const char *nearest_value(const struct option_spec *option, const char *text);
 
 #endif

@@ -13,13 +13,13 @@ static bool is_digit(char c)
 
 /* ---- amounts ---- */
 
-/* A decimal number, exactly: whole + nano / 10^9. */
+/* An exact decimal number: whole + nano / 10^9. */
 struct decimal {
 	uint64_t whole, nano;
 };
 
-/* Reads digits into *ret, and passes them. "_" may stand between two digits. A number that 64 bits do
- * not hold becomes UINT64_MAX, and *ret_over true. */
+/* Reads digits into *ret, and moves past them. "_" may separate two digits. A number that does not
+ * fit 64 bits becomes UINT64_MAX, and *ret_over becomes true. */
 static bool read_digits(const char **at, uint64_t *ret, bool *ret_over)
 {
 	const char *p = *at;
@@ -37,7 +37,7 @@ static bool read_digits(const char **at, uint64_t *ret, bool *ret_over)
 	return true;
 }
 
-/* Reads "10", "1.5", ".25". What is less than 10^-9 does not count. */
+/* Reads "10", "1.5", ".25". Digits below 10^-9 are ignored. */
 static bool read_decimal(const char **at, struct decimal *ret)
 {
 	const char *p = *at;
@@ -57,7 +57,7 @@ static bool read_decimal(const char **at, struct decimal *ret)
 	return true;
 }
 
-/* *sum += amount units. A sum that 64 bits do not hold becomes UINT64_MAX. */
+/* Adds amount * unit to *sum. A sum that does not fit 64 bits becomes UINT64_MAX. */
 static void add_amount(uint64_t *sum, struct decimal amount, uint64_t unit)
 {
 	uint64_t whole;
@@ -73,7 +73,7 @@ struct unit {
 	uint64_t size;
 };
 
-/* Ordered by size: in "1m30s" each unit is smaller than the one before it. */
+/* Sorted by size. In "1m30s" each unit must be smaller than the one before it. */
 static const struct unit times[] = {
 	{"d", 86400 * NANO},	{"day", 86400 * NANO},	{"days", 86400 * NANO},
 	{"h", 3600 * NANO},	{"hr", 3600 * NANO},	{"hour", 3600 * NANO},
@@ -134,7 +134,7 @@ bool option_duration(const char *text, uint64_t *ret_ns)
 
 	if (!read_decimal(&text, &amount))
 		return false;
-	if (!*text) { /* a number alone is seconds */
+	if (!*text) { /* a number without a unit is in seconds */
 		*ret_ns = 0;
 		add_amount(ret_ns, amount, NANO);
 		return true;
@@ -178,7 +178,7 @@ bool option_size(const char *text, uint64_t *ret)
 	return true;
 }
 
-/* strtoull() alone takes signs and spaces. */
+/* Reads hexadecimal digits. strtoull() alone would also accept signs and spaces. */
 static bool read_hex(const char *digits, uint64_t *ret)
 {
 	char *end;
@@ -213,7 +213,7 @@ bool option_number(const char *text, uint64_t *ret)
 
 #define SHOWN 80
 
-/* Returns text, or its beginning in `to`: a message must keep room for what is wrong with it. */
+/* Returns text, or its beginning in `to`. A message must keep room for what is wrong with it. */
 static const char *shorten(const char *text, char to[static SHOWN])
 {
 	if (strlen(text) < SHOWN)
@@ -222,7 +222,7 @@ static const char *shorten(const char *text, char to[static SHOWN])
 	return to;
 }
 
-/* How messages call an option: "-p", "--limit". */
+/* Returns the name of an option for messages: "-p", "--limit". */
 static const char *title_of(const struct option_spec *option, char to[static 32])
 {
 	if (option->letter)

@@ -95,7 +95,8 @@ void space_locate(struct space *space, uint64_t addr, unsigned step, struct expl
 		query->place = outside(space, addr);
 }
 
-/* Returns the module that a path names, or NULL. The folder of a single file does not matter. */
+/* Returns the module that a path names, or NULL. In the space of a single file, the folder does not
+ * matter. */
 static struct explain_module *module_named(struct space *space, const char *path, size_t len)
 {
 	if (!space->process)
@@ -167,8 +168,8 @@ static struct error *open_executable(struct space *space)
 	return NULL;
 }
 
-/* The executable is opened first: its load bias is that of the addresses that a traceback
- * computes. */
+/* The executable is opened first, because addresses that a traceback computes have its load
+ * bias. */
 struct error *space_of_process(pid_t pid, struct space *ret)
 {
 	cleanup(space_fini) struct space space = {0};

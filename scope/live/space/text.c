@@ -1,5 +1,5 @@
-/* A chunk is gone through twice where the bias has to be learned. The frame that tells it may come late
- * in a crash report, behind the pc of the signal, and the addresses before it need the bias as well.
+/* If the bias must be learned, a chunk is read twice. The frame that tells it may come late in a
+ * crash report, after the pc of the signal, and addresses before it need the bias as well.
  */
 #include "live/space/space.h"
 
@@ -32,13 +32,13 @@ static struct error *add(struct space_text *text, const struct explain_query *qu
 	return NULL;
 }
 
-/* Returns 1 when the address is looked up one byte before, as one that a call returns to. */
+/* Returns 1 when the address is looked up one byte before, as a return address is. */
 static unsigned step_of(const struct space_text *text, unsigned by_shape)
 {
 	return text->returns == SPACE_RETURN_AUTO ? by_shape : text->returns == SPACE_RETURN_YES;
 }
 
-/* Returns whether a function begins at the address as far before `query` as perf says. */
+/* Returns whether a function begins where the offset that perf prints says. */
 static bool fits_offset(const struct explain_query *query, const struct scan_hit *hit,
 			unsigned step)
 {
@@ -49,8 +49,9 @@ static bool fits_offset(const struct explain_query *query, const struct scan_hit
 	       query->pc + step - func.entry == hit->offset;
 }
 
-/* perf prints an offset in the file; its earlier releases print an address. Where the number could be
- * both, the offset from the function's beginning, which perf prints as well, decides. */
+/* Takes an address of perf, which prints an offset in the file. Earlier releases of perf print an
+ * address. If the number could be either, the offset from the beginning of the function decides,
+ * which perf prints as well. */
 static struct error *take_perf(struct space_text *text, const struct scan_hit *hit,
 			       const char *line, const struct space_mark *mark)
 {
@@ -60,7 +61,7 @@ static struct error *take_perf(struct space_text *text, const struct scan_hit *h
 					     step, &offset);
 	bool is_address = space_has_code(text->space, hit->value - step);
 
-	/* Another file's number is none of the one file's. */
+	/* In the space of a single file, numbers of other files are ignored. */
 	if (!offset.module && !text->space->process)
 		return NULL;
 	space_locate(text->space, hit->value, step, &address);
@@ -115,7 +116,7 @@ static struct error *take_hit(struct space_text *text, const struct scan_hit *hi
 
 /* ---- one line ---- */
 
-/* Where a frame's line prints both, the pc stands behind the offset. */
+/* Tells whether hit i and the next are the offset and the pc in the same line of a frame. */
 static bool has_both(const struct scan_hit hits[], size_t n, size_t i)
 {
 	return hits[i].kind == SCAN_OFFSET && i + 1 < n && hits[i + 1].kind == SCAN_FRAME;
@@ -139,7 +140,7 @@ static struct error *take_hits(struct space_text *text, const struct scan_hit hi
 			       const char *line, size_t at)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!has_both(hits, n, i)) /* the two are one */
+		if (!has_both(hits, n, i)) /* the offset and the pc are one address */
 			try(take_hit(text, &hits[i], line, at));
 	return NULL;
 }

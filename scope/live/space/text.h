@@ -1,5 +1,5 @@
-/* The addresses in a text: which of its numbers are addresses of the program, and what those of its
- * formats mean (read/explain/scan.h): a frame of a traceback, a frame of perf's, a plain number.
+/* Finds the addresses in a text. It decides which numbers are addresses of the program, and what
+ * numbers in a traceback, in a frame of perf, and elsewhere stand for (read/explain/scan.h).
  */
 #ifndef LIVE_SPACE_TEXT_H
 #define LIVE_SPACE_TEXT_H
@@ -9,37 +9,38 @@
 struct space;
 
 enum space_return {
-	SPACE_RETURN_AUTO, /* in the stacks of a text, where its shape says so */
-	SPACE_RETURN_YES,  /* every address is one that a call returns to */
+	SPACE_RETURN_AUTO, /* in stacks, if the form of the text shows that */
+	SPACE_RETURN_YES,  /* every address is a return address */
 	SPACE_RETURN_NO,
 };
 
-/* An address of the text. */
+/* An address in the text. */
 struct space_mark {
-	size_t at;     /* one past the number, from the beginning of the chunk */
-	bool computed; /* from an offset: the address itself is the news */
-	bool other;    /* the traceback says another file or line: another build's */
+	size_t at;     /* one past the number, as an offset in the chunk */
+	bool computed; /* computed from an offset, so the address itself is new */
+	bool other;    /* the traceback has another file or line, as of another build */
 };
 
 struct space_text {
 	struct space *space; /* borrowed; its bias may be learned from the text */
 	enum space_return returns;
-	bool learn; /* the bias is not known, and a text can tell it */
-	/* The addresses of the last chunk, in their order. */
+	bool learn; /* the bias is unknown, and a text may tell it */
+	/* The addresses in the last chunk, in their order. */
 	VEC(struct space_mark) marks;
 	VEC(struct explain_query) queries; /* one for each mark */
-	/* What the text so far says about what follows. */
+	/* Data from the text so far that the following text needs. */
 	struct scan_state state;
 	struct traceback traceback;
 };
 
-/* Begins a text. bias_given: the bias of the space is known, and not to be learned. */
+/* Begins a text. bias_given says that the bias of the space is known and must not be learned. */
 void space_text_init(struct space_text *text, struct space *space, enum space_return returns,
 		     bool bias_given);
 void space_text_fini(struct space_text *text);
 CLEANUP_VALUE(struct space_text, space_text_fini)
 
-/* Finds the addresses in the next chunk of the text, which is whole lines. Errors: out of memory. */
+/* Finds the addresses in the next chunk of the text, which consists of whole lines. Errors: out of
+ * memory. */
 struct error *space_text_find(struct space_text *text, const char *chunk, size_t len);
 
 #endif

@@ -1,28 +1,29 @@
 #include "read/explain/explain.h"
 
-/* Seconds of processor time for all frames together; a real traceback takes microseconds. */
+/* Seconds of processor time for all frames together. A real traceback takes microseconds. */
 #define PATIENCE_S 10
 
-/* The printed frame, and what has been found for it. */
+/* The printed frame, and the addresses that were found for it. */
 struct candidates {
 	const struct gopcln *tab;
 	const struct scan_hit *hit;
 	const char *file; /* as printed; its length is hit->file_len */
 	struct traceback_pc best;
-	unsigned exact;	 /* candidates whose line is the printed one */
-	unsigned others; /* and those where it is not */
+	unsigned exact;	 /* candidates whose file and line are the printed ones */
+	unsigned others; /* candidates with another file or line */
 	struct deadline deadline;
 };
 
-/* The folder says nothing: -trimpath and a moved source tree change it. */
+/* Tells whether a frame has the printed file and line. Folders are not compared, because -trimpath
+ * and a moved source tree change them. */
 static bool same_place(const struct candidates *c, const struct frame *frame)
 {
 	return frame->line == c->hit->line &&
 	       path_same_base(frame->file, c->file, c->hit->file_len);
 }
 
-/* A frame's line is printed for the innermost of the calls that were inlined there, each with its
- * own name; the one with the offset is the physical function's, the last. */
+/* Tells whether the function at pc has the printed place there. Inlined calls are printed with
+ * their own names; only the last of the frames, that of the function itself, has an offset. */
 static bool place_fits(const struct candidates *c, uint64_t pc)
 {
 	struct frame frames[GOPCLN_INLINE_MAX];
@@ -62,7 +63,8 @@ static const struct gonames *names_of(struct traceback *traceback, const struct 
 	return traceback->names;
 }
 
-/* Returns false when there is nothing to look in, or no time left. */
+/* Begins to look for a frame. Returns false when the program is no Go program, or when the time is
+ * over. */
 static bool begin(struct traceback *traceback, const struct scan_hit *hit, const char *line,
 		  struct candidates *ret)
 {
