@@ -49,6 +49,7 @@ static void note_sources(struct addr *addr)
 static struct error *run(struct addr *addr)
 {
 	const struct addr_options *o = &addr->options;
+	struct terminal_style style;
 	double begun = seconds_now();
 
 	signal(SIGPIPE, SIG_IGN);
@@ -61,8 +62,10 @@ static struct error *run(struct addr *addr)
 	try(output_check(o->output, explain_module_fd(addr->space.main)));
 	try(output_open(o->output, &addr->fd));
 	try(output_empty(o->output, addr->fd));
+	style = terminal_style(addr->fd, o->wide);
 	addr->style = (struct addr_style){
-		.color = terminal_style(addr->fd, o->wide).color,
+		.color = style.color,
+		.width = style.width,
 		.sources = o->verbose,
 		.main = addr->space.main,
 	};
@@ -73,7 +76,7 @@ static struct error *run(struct addr *addr)
 	if (addr_is_json(addr))
 		addr_json_end(&addr->out, &addr->totals, seconds_now() - begun);
 	else if (!o->quiet && !o->annotate)
-		addr_text_end(&addr->out, &addr->totals);
+		addr_text_end(&addr->out, &addr->totals, addr->style.width);
 	return addr_flush(addr, true);
 }
 

@@ -116,8 +116,9 @@ static const struct option_spec rows[] = {
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN},
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
-	 .help = "cut no line; addr never does",
-	 .man = "Changes nothing, since addr never cuts a line. The other verbs have this option, too."},
+	 .help = "cut no line to the width of the terminal",
+	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
+		"terminal is wide, except those of \\fB--annotate\\fR. Elsewhere nothing is ever cut."},
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),

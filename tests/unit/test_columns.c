@@ -94,10 +94,11 @@ TEST(test_text)
 			  "        7  \\x1b[31m\\xff          unlimited\n"
 			  "     3000  Llanfairpwllgwyngyll  unlimited\n");
 	rows = rows_of(40, "capitals too");
-	check_text(&rows, "   PEOPLE  NAME          CAPITAL  WHERE\n"
-			  "   700000  Oslo          yes      limited\n"
-			  "        7  \\x1b[31m\\xff           limited\n"
-			  "     3000  Llanfairpwl…           limited\n");
+	/* NAME may be cut, and gives the last column of its own. */
+	check_text(&rows, "   PEOPLE  NAME      CAPITAL  WHERE\n"
+			  "   700000  Oslo      yes      limited\n"
+			  "        7  \\x1b[31…           limited\n"
+			  "     3000  Llanfai…           limited\n");
 	rows.n = 0;
 	check_text(&rows, "   PEOPLE  NAME  CAPITAL  WHERE\n");
 }

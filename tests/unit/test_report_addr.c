@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/text/text.h"
 #include "show/report/report.h"
 #include "gofake.h"
 
@@ -64,7 +65,7 @@ static struct explanation explained(bool dwarf)
 
 static void assert_text(const struct explanation *e, bool sources, const char *want)
 {
-	struct addr_style style = {.main = module, .sources = sources};
+	struct addr_style style = {.main = module, .sources = sources, .width = TEXT_UNLIMITED};
 	struct buf text = {0};
 
 	addr_text(&text, e, &style);
@@ -95,6 +96,25 @@ static void test_text(void **unused)
 		    "                  symbols    main.(*store).refresh+0x1d\n"
 		    "                  dwarf      main.(*store).drop /src/main.go:54 < "
 		    "main.(*store).refresh+0x1d /src/main.go:93\n");
+}
+
+/* On a terminal no line is longer than it is wide. Folders are cut first, then names; the line of the
+ * source is always there. */
+static void test_text_cut(void **unused)
+{
+	struct explanation e = explained(true);
+	struct addr_style style = {.main = module, .width = 50};
+	struct buf text = {0};
+
+	addr_text(&text, &e, &style);
+	assert_string_equal(buf_cstr(&text),
+			    "0x5500004a1b2d  main.(*store).drop /src/main.go:54\n"
+			    "                  in main.(*store).r… …/main.go:92\n"
+			    "                  differ: line\n"
+			    "                  gopclntab  main.(*store).drop /…\n"
+			    "                  symbols    main.(*store).refres…\n"
+			    "                  dwarf      main.(*store).drop /…\n");
+	buf_fini(&text);
 }
 
 static void test_text_nothing(void **unused)
@@ -129,7 +149,7 @@ static void test_text_safe(void **unused)
 		.by = {[EXPLAIN_DWARF] = {.asked = true, .frames = &frame, .n = 1, .entry = 1}},
 		.section = "",
 	};
-	struct addr_style style = {.main = NULL};
+	struct addr_style style = {.main = NULL, .width = TEXT_UNLIMITED};
 	struct buf text = {0};
 
 	addr_text(&text, &e, &style);
@@ -233,7 +253,7 @@ static void test_totals(void **unused)
 	addr_count(&totals, &e);
 	totals.why[EXPLAIN_SYMBOLS] = "cut";
 	totals.separate = "/usr/lib/debug/x";
-	addr_text_end(&text, &totals);
+	addr_text_end(&text, &totals, TEXT_UNLIMITED);
 	assert_string_equal(buf_cstr(&text),
 			    "2 addresses, 2 explained, in 1 the sources differ: gopclntab 2, "
 			    "symbols 2 (cut), dwarf 1 (/usr/lib/debug/x)\n");
@@ -249,10 +269,10 @@ static void test_totals(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),	  cmocka_unit_test(test_text_nothing),
-		cmocka_unit_test(test_text_safe), cmocka_unit_test(test_note),
-		cmocka_unit_test(test_assembly),  cmocka_unit_test(test_json),
-		cmocka_unit_test(test_totals),
+		cmocka_unit_test(test_text),	     cmocka_unit_test(test_text_cut),
+		cmocka_unit_test(test_text_nothing), cmocka_unit_test(test_text_safe),
+		cmocka_unit_test(test_note),	     cmocka_unit_test(test_assembly),
+		cmocka_unit_test(test_json),	     cmocka_unit_test(test_totals),
 	};
 
 	return cmocka_run_group_tests(tests, open_module, close_module);

@@ -91,6 +91,47 @@ static void check_wrap(const char *text, size_t indent, size_t hang, size_t colu
 	buf_fini(&lines);
 }
 
+static void assert_pair(size_t least, size_t columns, const char *want)
+{
+	struct buf left = {0}, right = {0}, text = {0};
+	struct text_pair pair = {.left = &left, .right = &right, .gap = 2, .least = least};
+
+	buf_str(&left, "main.drop");
+	buf_str(&right, "/src/a/main.go:92");
+	text_pair(&text, &pair, columns);
+	assert_string_equal(buf_cstr(&text), want);
+	buf_fini(&left);
+	buf_fini(&right);
+	buf_fini(&text);
+}
+
+TEST(test_pair)
+{
+	struct buf left = {0}, none = {0}, text = {0};
+	struct text_pair pair = {.left = &none, .right = &none, .gap = 2};
+
+	assert_pair(SIZE_MAX, TEXT_UNLIMITED, "main.drop  /src/a/main.go:92");
+	assert_pair(SIZE_MAX, 28, "main.drop  /src/a/main.go:92");
+	assert_pair(SIZE_MAX, 27, "main.dr…  /src/a/main.go:92");
+	assert_pair(SIZE_MAX, 22, "ma…  /src/a/main.go:92");
+	assert_pair(SIZE_MAX, 21, "/src/a/main.go:92"); /* not "m…" */
+	assert_pair(SIZE_MAX, 17, "/src/a/main.go:92");
+	assert_pair(SIZE_MAX, 10, "…ain.go:92");
+	assert_pair(12, 27, "main.drop  …rc/a/main.go:92");
+	assert_pair(12, 23, "main.drop  …/main.go:92");
+	assert_pair(12, 20, "main.…  …/main.go:92");
+	assert_pair(0, 12, "main.drop  …");
+	assert_pair(0, 1, "…");
+	buf_str(&left, "main.drop");
+	text_pair(&text, &pair, 5);
+	assert_string_equal(buf_cstr(&text), "");
+	pair.left = &left;
+	text_pair(&text, &pair, 5);
+	assert_string_equal(buf_cstr(&text), "main…");
+	buf_fini(&left);
+	buf_fini(&text);
+}
+
 TEST(test_wrap)
 {
 	check_wrap("one two three", 0, 0, 8, "one two\nthree\n");
@@ -308,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_safe),
 		cmocka_unit_test(test_fit),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_json_invisible),

@@ -1,5 +1,6 @@
 #include "base/text/text.h"
 
+#define LEFT_LEAST 2  /* fewer columns of a name tell nothing */
 #define ROOM_LEAST 20 /* columns after an indent, even if the line is then too long */
 
 size_t text_fit(const char *text, size_t len, size_t columns, size_t *ret_columns)
@@ -58,6 +59,32 @@ void text_tail(struct buf *to, const char *text, size_t len, size_t columns)
 		skip += text_fit(text + skip, len - skip, 2, &skipped);
 	buf_str(to, "…");
 	buf_put(to, text + skip, len - skip);
+}
+
+void text_pair(struct buf *to, const struct text_pair *pair, size_t columns)
+{
+	size_t right = text_columns(pair->right, 0), left = text_columns(pair->left, 0);
+	size_t gap = right ? pair->gap : 0, from;
+
+	if (columns != TEXT_UNLIMITED && left + gap + right > columns) {
+		size_t room = columns > left + gap ? columns - left - gap : 0;
+		size_t least = pair->least < right ? pair->least : right;
+
+		right = room > least ? room : least;
+		left = columns > gap + right + LEFT_LEAST ? columns - gap - right : 0;
+	}
+	if (!left) {
+		text_tail(to, pair->right->data, pair->right->len, columns);
+		return;
+	}
+	text_sgr(to, pair->bold, SGR_BOLD);
+	from = to->len;
+	buf_put(to, pair->left->data, pair->left->len);
+	text_cut(to, from, left);
+	text_sgr_end(to, pair->bold, SGR_BOLD);
+	buf_pad(to, ' ', gap);
+	if (right)
+		text_tail(to, pair->right->data, pair->right->len, right);
 }
 
 void text_wrap_indented(struct buf *to, const struct buf *text, size_t indent, size_t hang,

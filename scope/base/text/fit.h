@@ -19,6 +19,15 @@ void text_cut(struct buf *text, size_t from, size_t columns);
 /* Appends safe text, cut at its beginning to `columns` (at least 1). It is for paths, whose end
  * matters most. */
 void text_tail(struct buf *to, const char *text, size_t len, size_t columns);
+/* Appends two safe texts with `gap` spaces between them, such as a function and its file and line, in at
+ * most `columns` (at least 1). If they do not fit, the beginning of `right` is cut, down to `least`
+ * columns. Then `left` is cut, and left out if nothing of it would be there. */
+struct text_pair {
+	const struct buf *left, *right;
+	size_t gap, least;
+	bool bold; /* left is bold */
+};
+void text_pair(struct buf *to, const struct text_pair *pair, size_t columns);
 /* Appends safe text and a newline, broken at spaces into lines of at most `columns`. A word that is
  * wider than a line is broken, not cut. */
 void text_wrap(struct buf *to, const struct buf *text, size_t columns);

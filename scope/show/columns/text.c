@@ -3,6 +3,7 @@
 
 #define COLUMNS_MAX 16 /* in text */
 #define GAP	    2  /* between columns */
+#define CUT_LEAST   8  /* columns that a column which may be cut gets in any case */
 #define LAST_LEAST  8  /* minimum width of the last column */
 
 struct layout {
@@ -114,6 +115,26 @@ static void measure(struct layout *layout)
 	}
 }
 
+/* Takes from columns that may be cut what the last one lacks of three tenths of the line. */
+static void squeeze(struct layout *layout)
+{
+	const struct rows *rows = layout->rows;
+	size_t used = rows->indent + rows->width / 10 * 3, lacks;
+
+	for (size_t c = 0; c + 1 < layout->n; c++)
+		used += layout->widths[c] + GAP;
+	lacks = used > rows->width ? used - rows->width : 0;
+	for (size_t c = 0; c + 1 < layout->n && lacks; c++) {
+		size_t *width = &layout->widths[c];
+		size_t spare =
+			layout->columns[c]->percent && *width > CUT_LEAST ? *width - CUT_LEAST : 0;
+		size_t take = spare < lacks ? spare : lacks;
+
+		*width -= take;
+		lacks -= take;
+	}
+}
+
 /* Returns the width that is left for the last column. */
 static size_t last_columns(const struct layout *layout)
 {
@@ -196,6 +217,7 @@ void columns_text(struct buf *to, const struct rows *rows)
 
 	choose_columns(&layout);
 	measure(&layout);
+	squeeze(&layout);
 	last = last_columns(&layout);
 	put_head(to, &layout);
 	for (size_t i = 0; i < rows->n; i++) {

@@ -26,6 +26,7 @@ struct addr_style {
 	bool color;
 	bool sources;			   /* a line for each source, even if they agree */
 	const struct explain_module *main; /* for addresses in other modules, the module is named */
+	size_t width;			   /* of a line; TEXT_UNLIMITED: nothing is cut */
 };
 
 struct addr_totals {
@@ -40,7 +41,7 @@ void addr_count(struct addr_totals *totals, const struct explanation *e);
 
 /* Append one address, and the totals. The text is safe. */
 void addr_text(struct buf *to, const struct explanation *e, const struct addr_style *style);
-void addr_text_end(struct buf *to, const struct addr_totals *totals);
+void addr_text_end(struct buf *to, const struct addr_totals *totals, size_t width);
 /* Append a line of JSON for each. `seconds` is the time that the work took. */
 void addr_json(struct buf *to, const struct explanation *e);
 void addr_json_end(struct buf *to, const struct addr_totals *totals, double seconds);

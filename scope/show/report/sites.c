@@ -62,6 +62,21 @@ void site_put_func(struct buf *to, const char *func, const char *package, size_t
 	put_name(to, func);
 }
 
+void site_put_source(struct buf *to, const struct frame *frame, const char *package,
+		     size_t package_len, bool color, size_t columns)
+{
+	struct buf func = {0}, place = {0};
+	struct text_pair pair = {
+		.left = &func, .right = &place, .gap = 2, .least = SIZE_MAX, .bold = color};
+
+	site_put_func(&func, frame->func, package, package_len);
+	site_put_place(&place, frame);
+	text_pair(to, &pair, columns);
+	to->bad |= func.bad || place.bad;
+	buf_fini(&func);
+	buf_fini(&place);
+}
+
 void site_put_type(struct buf *to, const struct site_row *row)
 {
 	if (row->type) {
@@ -98,11 +113,8 @@ static void put_source(struct cell *cell, const void *row_)
 		cell_str(cell, site_innermost(row)->func);
 		return;
 	}
-	text_sgr(cell->to, cell->color, SGR_BOLD);
-	site_put_func(cell->to, site_innermost(row)->func, package, site_package(package));
-	text_sgr_end(cell->to, cell->color, SGR_BOLD);
-	buf_str(cell->to, "  ");
-	site_put_place(cell->to, site_innermost(row));
+	site_put_source(cell->to, site_innermost(row), package, site_package(package), cell->color,
+			cell->columns);
 }
 
 static void put_file(struct cell *cell, const void *row)
@@ -411,12 +423,15 @@ static void put_before(struct buf *to, const struct rows *rows, size_t index)
 {
 	const struct site_report *report = rows->ctx;
 	const char *func = site_outermost(report->rows[index])->func;
+	size_t from;
 
 	if (index && same_package(report->rows[index], report->rows[index - 1]))
 		return;
 	buf_char(to, '\n');
 	text_sgr(to, report->color, SGR_MAGENTA);
+	from = to->len;
 	text_safe(to, func, site_package(func));
+	text_cut(to, from, report->width);
 	text_sgr_end(to, report->color, SGR_MAGENTA);
 	buf_char(to, '\n');
 }

@@ -17,7 +17,8 @@ struct site_tally {
 
 enum { SITE_CHANGE_VARIANT, SITE_CHANGE_TYPE, SITE_CHANGE_INLINING };
 
-#define ARROW " → "
+#define ARROW	   " → "
+#define REST_LEAST 8 /* columns; of less nothing can be read */
 
 /* ---- kinds of changes ---- */
 
@@ -132,27 +133,43 @@ static void put_details(struct buf *to, const struct site_change *change)
 	}
 }
 
+/* Returns the columns of a line behind its indent. */
+static size_t columns_of(const struct site_report *report)
+{
+	return report->width == TEXT_UNLIMITED ? report->width : report->width - 2;
+}
+
+/* Appends the text to a line of which `used` columns are taken, as far as it fits. */
+static void put_rest(struct buf *out, const struct buf *text, size_t columns, size_t used)
+{
+	size_t from = out->len;
+
+	if (columns != TEXT_UNLIMITED && used + REST_LEAST > columns)
+		return;
+	buf_put(out, text->data, text->len);
+	text_cut(out, from, columns == TEXT_UNLIMITED ? columns : columns - used);
+}
+
 static void put_change(struct buf *out, const struct site_report *report,
 		       const struct site_change *change)
 {
 	const struct site_row *row = change->to ? change->to : change->from;
-	struct buf text = {0};
+	struct buf text = {0}, source = {0};
 
-	buf_str(out, "  ");
-	text_sgr(out, report->color, SGR_BOLD);
-	site_put_func(out, site_innermost(row)->func, "", 0);
-	text_sgr_end(out, report->color, SGR_BOLD);
-	buf_str(out, "  ");
-	site_put_place(out, site_innermost(row));
+	site_put_source(&source, site_innermost(row), "", 0, false, TEXT_UNLIMITED);
 	if (!change->variant) {
-		buf_str(out, "  ");
-		buf_str(out, go_entries[row->entry].variant);
+		buf_str(&text, "  ");
+		buf_str(&text, go_entries[row->entry].variant);
 	}
 	if (!change->type) {
-		buf_str(out, "  ");
-		site_put_type(out, row);
+		buf_str(&text, "  ");
+		site_put_type(&text, row);
 	}
+	buf_str(out, "  ");
+	site_put_source(out, site_innermost(row), "", 0, report->color, columns_of(report));
+	put_rest(out, &text, columns_of(report), text_columns(&source, 0));
 	buf_char(out, '\n');
+	buf_reset(&text);
 	if (change->from && change->to)
 		put_details(&text, change);
 	else if (row->frames_n > 1)
@@ -162,8 +179,9 @@ static void put_change(struct buf *out, const struct site_report *report,
 		text_wrap_indented(out, &text, 6, 0, report->width);
 		text_sgr_end(out, report->color, SGR_DIM);
 	}
-	out->bad |= text.bad;
+	out->bad |= text.bad || source.bad;
 	buf_fini(&text);
+	buf_fini(&source);
 }
 
 /* The headings. A change is listed under the first one that applies. */

@@ -15,6 +15,10 @@
 void site_put_func(struct buf *to, const char *func, const char *package, size_t package_len);
 /* Appends a place such as "store.go:61". The text is safe. */
 void site_put_place(struct buf *to, const struct frame *frame);
+/* Appends a function, then its file and line. The function is cut first. The text is safe, and may have
+ * colours. */
+void site_put_source(struct buf *to, const struct frame *frame, const char *package,
+		     size_t package_len, bool color, size_t columns);
 /* Appends the map type, or why it is unknown. The text is safe. */
 void site_put_type(struct buf *to, const struct site_row *row);
 /* Appends the first line of the list and of the table. */

@@ -416,11 +416,13 @@ static void tell_shapes(struct session *session)
 	engine_counters(session->engine, &c);
 	shapes = c.filtered_shapes + resolver_filtered_shapes(session->resolver);
 	if (shapes)
-		session_notice(session, SESSION_INFO,
-			       "--type: %llu of the filtered removals %s in generic code, which "
-			       "knows only the shape of its map type (go.shape...); it cannot be "
-			       "the one asked for",
-			       (unsigned long long)shapes, shapes == 1 ? "was" : "were");
+		session_notice(
+			session, SESSION_INFO,
+			"--type: %llu of the filtered removals %s in generic code, where only "
+			"the shape of a map type is known (go.shape...). No type of such a "
+			"shape can match %s",
+			(unsigned long long)shapes, shapes == 1 ? "was" : "were",
+			session->options.filter->type_glob);
 }
 
 void session_finish(struct session *session, struct error *err, struct session_totals *ret)
