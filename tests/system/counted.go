@@ -50,6 +50,12 @@ func goroutines(n int, f func(i int)) {
 }
 
 func main() {
+	made := reflect.MakeMap(reflect.MapOf(reflect.TypeOf(point{}), reflect.TypeOf(uint16(0))))
+	for i := 0; i < 20; i++ {
+		made.SetMapIndex(reflect.ValueOf(point{i, i}), reflect.ValueOf(uint16(1)))
+		made.SetMapIndex(reflect.ValueOf(point{i, i}), reflect.Value{})
+	}
+	time.Sleep(300 * time.Millisecond) // the type that reflect made is read from the process, while nothing else waits
 	stacks, _ := strconv.Atoi(os.Args[1])
 	for _, n := range []int{1, 63, 64} {
 		n := n
@@ -88,11 +94,5 @@ func main() {
 	clear(m)                                                    // 150
 	p := map[point]string{{1, 2}: "a"}
 	dropPoint(p, point{1, 2})
-	made := reflect.MakeMap(reflect.MapOf(reflect.TypeOf(point{}), reflect.TypeOf(uint16(0))))
-	for i := 0; i < 20; i++ {
-		made.SetMapIndex(reflect.ValueOf(point{i, i}), reflect.ValueOf(uint16(1)))
-		made.SetMapIndex(reflect.ValueOf(point{i, i}), reflect.Value{})
-	}
-	delete(m, 12345)                   // a miss
-	time.Sleep(300 * time.Millisecond) // the type that reflect made is read from the process
+	delete(m, 12345) // a miss
 }

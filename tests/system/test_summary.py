@@ -1,8 +1,14 @@
 """--summary: the table is the same whether the kernel program counts deletes or writes a record for each."""
 
+import ctypes
 import json
+import mmap
+import re
+import struct
+from collections import Counter
+from pathlib import Path
 
-from harness import check, Failed, go_build, HERE, same, spawn, test, tophash, Tracer
+from harness import check, Failed, go_build, HERE, Program, same, spawn, test, tophash, Tracer
 
 DELETES = 50 * (1 + 63 + 64) + 200 * 10 + 150 + 1 + 20  # of counted.go, beside those of its many stacks
 
@@ -36,7 +42,10 @@ def counted_table():
             (["--summary", "--key", "1"], 300),
             (["--summary", "--key-prefix", "1"], 300),
             (["--summary", "--misses"], 20),
+            (["--summary", "--misses", "--type", "map[int]*"], 20),
+            (["--summary", "--misses", "--key", "1"], 20),
             (["--summary", "--stack", "1"], 100),
+            (["--summary", "--stack", "64"], 100),
             (["--summary=map"], 10),
             (["--summary=key"], 10),
         ]:
@@ -52,6 +61,77 @@ def counted_table():
             except Failed as f:
                 trouble.append(f"Go {go}, {' '.join(args)}: {f}")
     check(not trouble, "\n    ".join(t[:900] for t in trouble))
+
+
+ROWS, ROW = 8192, struct.Struct("<6Q3H2B16QQ128Q")  # struct wire_count (scope/watch/engine/wire.h)
+DELETE, CLEAR, STACK_CUT = 1, 2, 1 << 3  # of its key
+
+
+def kernel_rows(pid):
+    """Returns {(kind, flags, frames): (hits, elements)} of what the kernel program of this tracer has counted."""
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        words = dict(re.findall(r"^(\w+):\t(\S+)$", info.read_text(), re.M))
+        if (words.get("value_size"), words.get("max_entries")) == (str(ROW.size), str(ROWS)):
+            break
+    else:
+        raise Failed("the tracer has no table of rows")
+    attr = ctypes.create_string_buffer(struct.pack("I", int(words["map_id"])), 128)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(321, 14, attr, 128)  # bpf(BPF_MAP_GET_FD_BY_ID)
+    check(fd >= 0, f"bpf: {ctypes.get_errno()}")
+    with open(fd, "rb", buffering=0), mmap.mmap(fd, ROWS * ROW.size, mmap.MAP_SHARED, mmap.PROT_READ) as rows:
+        rows = [ROW.unpack_from(rows, i * ROW.size) for i in range(ROWS)]
+
+    def frames(row):
+        parent, n = row[7], row[8]
+        return (frames(rows[parent - 1]) if parent else ()) + row[11 : 11 + n]
+
+    used = [((row[9], row[10], frames(row)), (row[1], row[2])) for row in rows if row[1]]
+    same(len(dict(used)), len(used), "rows that are the same")
+    return dict(used)
+
+
+@test
+def counted_stacks():
+    """Two stacks are never one row, however deep they are; clears and misses are counted as deletes are."""
+    depths = [*range(1, 41), 64, 100, 250, 600]
+    deep = {87, 88}  # of depth 600, that is more than --stack 512 takes
+    for go in ["1.23", "1.27"]:
+        program = go_build(HERE / "nested.go", "nested", go=go)
+
+        def count(what, *args):
+            p = Program(program, what, *depths)
+            same(p.line(), "ready", "the program")
+            t = Tracer("--summary", *args, "-p", str(p.pid))
+            same(p.ask("go"), "done", "the program")
+            rows = kernel_rows(t.p.pid)
+            p.end()
+            run = t.end()
+            total = sum(hits for hits, _ in rows.values())
+            same((total, run.end["hits"], run.end["delivered"]), (len(depths) * (2 * len(depths) + 1),) * 3, "hits")
+            return rows
+
+        whole = {}
+        for (kind, flags, frames), (hits, elements) in count("drop", "--stack", "512").items():
+            same((kind, elements), (DELETE, 0), "a delete")
+            whole[hits] = frames
+        same(sorted(whole), [*range(1, 87), sum(deep)], "hits of the rows")
+        for hits, frames in whole.items():
+            depth = 520 - len(whole[1]) + 1 if hits == sum(deep) else depths[(hits - 1) // 2]
+            same(len(frames) - len(whole[1]), depth - 1, f"frames of {hits} beyond those of 1")
+        for stack in [1, 7, 8, 9, 16, 24, 64]:
+            want = Counter()
+            for hits, frames in whole.items():
+                want[frames[: stack + 8]] += hits
+            got = count("drop", "--stack", str(stack))
+            same({frames: hits for (_, _, frames), (hits, _) in got.items()}, dict(want), f"Go {go}, --stack {stack}")
+            for (_, flags, frames), (hits, _) in got.items():
+                cut = any(len(frames) < len(all_) for all_ in whole.values() if all_[: stack + 8] == frames)
+                same(bool(flags & STACK_CUT), cut, f"Go {go}, --stack {stack}, {hits} hits: cut")
+        for what, elements in [("wipe", 3), ("miss", 0)]:
+            rows = count(what, "--stack", "512", "--misses")
+            same(sorted(hits for hits, _ in rows.values()), [*range(1, 87), sum(deep)], what)
+            for (kind, flags, frames), (hits, removed) in rows.items():
+                same((kind, flags & 1, removed), (CLEAR if elements else DELETE, elements > 0, hits * elements), what)
 
 
 @test

@@ -402,8 +402,8 @@ TEST(test_add_many)
 		add(one, &event);
 		ids[i] = aggr_goroutine(i + 1, event.removal.pid);
 	}
-	assert_null(aggr_add_many(many, &event, 100, ids, 60));
-	assert_null(aggr_add_many(many, &event, 26, ids + 50, 13)); /* ten of them again */
+	assert_null(aggr_add_many(many, &event, 100, 100, ids, 60));
+	assert_null(aggr_add_many(many, &event, 26, 26, ids + 50, 13)); /* ten of them again */
 	assert_int_equal(aggr_rows(one, &a), 1);
 	assert_int_equal(aggr_rows(many, &b), 1);
 	assert_int_equal(b->deletes, 126);
@@ -414,10 +414,20 @@ TEST(test_add_many)
 	assert_string_equal(b->caller, a->caller);
 	for (uint64_t i = 0; i < 70; i++)
 		ids[i] = aggr_goroutine(i + 1, 2); /* of another process */
-	assert_null(aggr_add_many(many, &event, 70, ids, 64));
+	assert_null(aggr_add_many(many, &event, 70, 70, ids, 64));
 	aggr_rows(many, &b);
 	assert_int_equal(b->goroutines, 64);
 	assert_int_equal(b->deletes, 196);
+	event.removal.removed = false;
+	assert_null(aggr_add_many(many, &event, 5, 0, ids, 1));
+	event.removal.removed = true;
+	event.kind = EVENT_CLEAR;
+	assert_null(aggr_add_many(many, &event, 3, 1000, ids, 1));
+	aggr_rows(many, &b);
+	assert_int_equal(b->deletes, 196);
+	assert_int_equal(b->misses, 5);
+	assert_int_equal(b->clears, 3);
+	assert_int_equal(b->elements, 1196);
 	aggr_free(one);
 	aggr_free(many);
 }

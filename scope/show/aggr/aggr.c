@@ -341,37 +341,46 @@ static struct error *row_goroutine(struct row *row, uint64_t id)
 	return NULL;
 }
 
-struct error *aggr_add(struct aggr *aggr, const struct event *event)
+static void row_count(struct row *row, const struct event *event, uint64_t n, uint64_t elements)
+{
+	if (!event->removal.removed)
+		row->shown.misses += n;
+	else if (event->kind == EVENT_CLEAR)
+		row->shown.clears += n;
+	else
+		row->shown.deletes += n;
+	row->shown.elements += elements;
+}
+
+/* Returns how many elements one event removed. */
+static uint64_t elements_of(const struct event *event)
 {
 	const struct event_removal *removal = &event->removal;
-	uint32_t at = NO_ROW;
-	struct row *row;
 
-	try(row_find(aggr, event, &at));
-	row = &aggr->rows.data[at];
-	if (!removal->removed) {
-		row->shown.misses++;
-	} else if (event->kind == EVENT_CLEAR) {
-		row->shown.clears++;
-		if (removal->len_before > removal->len_after)
-			row->shown.elements += removal->len_before - removal->len_after;
-	} else {
-		row->shown.deletes++;
-		row->shown.elements++;
-	}
-	return row_goroutine(row, aggr_goroutine(removal->goid, removal->pid));
+	if (!removal->removed)
+		return 0;
+	if (event->kind != EVENT_CLEAR)
+		return 1;
+	return removal->len_before > removal->len_after ? removal->len_before - removal->len_after
+							: 0;
+}
+
+struct error *aggr_add(struct aggr *aggr, const struct event *event)
+{
+	uint64_t goroutine = aggr_goroutine(event->removal.goid, event->removal.pid);
+
+	return aggr_add_many(aggr, event, 1, elements_of(event), &goroutine, 1);
 }
 
 struct error *aggr_add_many(struct aggr *aggr, const struct event *event, uint64_t n,
-			    const uint64_t *goroutines, size_t goroutines_n)
+			    uint64_t elements, const uint64_t *goroutines, size_t goroutines_n)
 {
 	uint32_t at = NO_ROW;
 	struct row *row;
 
 	try(row_find(aggr, event, &at));
 	row = &aggr->rows.data[at];
-	row->shown.deletes += n;
-	row->shown.elements += n;
+	row_count(row, event, n, elements);
 	for (size_t i = 0; i < goroutines_n; i++)
 		try(row_goroutine(row, goroutines[i]));
 	return NULL;

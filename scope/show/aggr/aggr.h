@@ -25,10 +25,11 @@ CLEANUP_FUNC(struct aggr, aggr_free)
  * costs one lookup by its id. Errors: out of memory. */
 struct error *aggr_add(struct aggr *aggr, const struct event *event);
 
-/* Counts n deletes by site or type. They have the same stack, type and process. `goroutines` are
- * the distinct ids of their goroutines, made by aggr_goroutine(). 64 ids mean 64 or more. */
+/* Counts n hits by site or type. They have the same kind, stack, type and process. `elements` were
+ * removed by all of them together. `goroutines` are the distinct ids of their goroutines, made by
+ * aggr_goroutine(). 64 ids mean 64 or more. */
 struct error *aggr_add_many(struct aggr *aggr, const struct event *event, uint64_t n,
-			    const uint64_t *goroutines, size_t goroutines_n);
+			    uint64_t elements, const uint64_t *goroutines, size_t goroutines_n);
 /* Makes an id of a goroutine that no goroutine of another process has. */
 static inline uint64_t aggr_goroutine(uint64_t goid, uint32_t pid)
 {

@@ -40,7 +40,7 @@ struct engine_options {
 	uint32_t key_bytes;   /* 1 to ENGINE_KEY_BYTES_MAX */
 	uint64_t buffer_size; /* size of the buffer in bytes; a hint */
 	bool misses;
-	bool count; /* deletes may be counted instead of recorded; see engine_drain_counts() */
+	bool count; /* hits may be counted instead of recorded; see engine_drain_counts() */
 	bool start; /* the placements have a SPOT_START */
 };
 
@@ -54,14 +54,15 @@ struct engine_counters {
 	uint64_t lost_ring, lost_pending, lost_internal;
 };
 
-/* A number of deletes that the engine counted, without a record for each. They have the same type,
- * place and stack. A stack with more frames than fit a small record is cut. */
+/* A number of hits that the engine counted, without a record for each. They have the same kind, type,
+ * place and stack. */
 struct engine_count {
-	/* One of the deletes, as engine_drain() would give it. It has no key, no map, no goroutine
+	/* One of the hits, as engine_drain() would give it. It has no key, no map, no goroutine
 	 * and no numbers. */
 	const void *record;
 	size_t size;
 	uint64_t hits;
+	uint64_t elements;	    /* removed by all of them together */
 	const uint64_t *goroutines; /* distinct ids, made by wire_goroutine() */
 	size_t goroutines_n;	    /* WIRE_GOROUTINES means that many or more */
 };
@@ -152,9 +153,8 @@ struct error *engine_drain(struct engine *engine,
 			   bool (*on_record)(void *ctx, const void *record, size_t size),
 			   void *ctx);
 
-/* Calls on_count once for each group of deletes that were counted (engine_options.count). Call it
- * after engine_detach(). The group is borrowed until on_count returns. on_count returns false to
- * stop. */
+/* Calls on_count once for each group of hits that were counted (engine_options.count). Call it after
+ * engine_detach(). The group is borrowed until on_count returns. on_count returns false to stop. */
 struct error *engine_drain_counts(struct engine *engine,
 				  bool (*on_count)(void *ctx, const struct engine_count *count),
 				  void *ctx);

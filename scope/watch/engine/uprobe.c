@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 
 static void uprobe_close(struct engine *engine)
 {
@@ -109,21 +110,63 @@ static struct error *uprobe_drain(struct engine *engine,
 	return NULL;
 }
 
-/* Makes a record for a row: a delete of the same type, place and stack. */
-static void count_record(const struct wire_count *row, struct wire_event *event,
-			 uint64_t stack[WIRE_STACK_SMALL])
-{
-	const struct wire_count_key *key = &row->key;
+/* ---- counted hits ---- */
 
-	*event = (struct wire_event){
-		.ip = key->ip,
-		.type = key->type,
-		.probe = key->probe,
-		.nstack = key->nstack < WIRE_STACK_SMALL ? key->nstack : WIRE_STACK_SMALL,
-		.kind = WIRE_DELETE,
-		.flags = key->flags | WIRE_REMOVED,
+static_assert(WIRE_COUNT_ROWS <= UINT16_MAX, "a row's number must fit wire_count_key.parent");
+
+struct count_record {
+	struct wire_event event;
+	uint64_t stack[WIRE_COUNT_CHAIN * WIRE_STACK_SMALL];
+};
+
+/* Makes a record for a row: a hit of the same kind, type, place and stack. */
+static void count_record(const struct wire_count *rows, const struct wire_count *row,
+			 struct count_record *ret)
+{
+	const struct wire_count_key *chain[WIRE_COUNT_CHAIN];
+	size_t n = 0, frames = 0;
+
+	chain[n++] = &row->key;
+	while (n < WIRE_COUNT_CHAIN && chain[n - 1]->parent &&
+	       chain[n - 1]->parent <= WIRE_COUNT_ROWS) {
+		chain[n] = &rows[chain[n - 1]->parent - 1].key;
+		n++;
+	}
+	while (n--) {
+		size_t some =
+			chain[n]->nstack < WIRE_STACK_SMALL ? chain[n]->nstack : WIRE_STACK_SMALL;
+
+		memcpy(ret->stack + frames, chain[n]->stack, some * sizeof(ret->stack[0]));
+		frames += some;
+	}
+	ret->event = (struct wire_event){
+		.ip = row->key.ip,
+		.type = row->key.type,
+		.probe = row->key.probe,
+		.nstack = (uint16_t)frames,
+		.kind = row->key.kind,
+		.flags = row->key.flags,
 	};
-	memcpy(stack, key->stack, sizeof(key->stack));
+}
+
+static bool give_row(const struct wire_count *rows, const struct wire_count *row,
+		     bool (*on_count)(void *ctx, const struct engine_count *count), void *ctx)
+{
+	struct count_record record;
+	uint64_t goroutines[WIRE_GOROUTINE_SLOTS];
+	struct engine_count count = {
+		.record = &record, .hits = row->hits, .goroutines = goroutines};
+
+	count_record(rows, row, &record);
+	count.size = offsetof(struct count_record, stack) + record.event.nstack * 8ul;
+	if (row->key.kind == WIRE_CLEAR)
+		count.elements = row->elements;
+	else if (row->key.flags & WIRE_REMOVED)
+		count.elements = row->hits;
+	for (size_t slot = 0; slot < WIRE_GOROUTINE_SLOTS; slot++)
+		if (row->goroutines[slot])
+			goroutines[count.goroutines_n++] = row->goroutines[slot];
+	return on_count(ctx, &count);
 }
 
 static struct error *uprobe_drain_counts(struct engine *engine,
@@ -132,30 +175,19 @@ static struct error *uprobe_drain_counts(struct engine *engine,
 					 void *ctx)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
-	int fd = bpf_map__fd(uprobe->skel->maps.counts);
-	bool more = uprobe->options->count;
+	size_t size = WIRE_COUNT_ROWS * sizeof(struct wire_count);
+	const struct wire_count *rows;
+	bool more = true;
 
-	for (uint32_t i = 0; more && i < WIRE_COUNT_ROWS; i++) {
-		struct {
-			struct wire_event event;
-			uint64_t stack[WIRE_STACK_SMALL];
-		} record;
-		uint64_t goroutines[WIRE_GOROUTINE_SLOTS];
-		struct engine_count count = {.record = &record, .goroutines = goroutines};
-		struct wire_count row;
-
-		if (bpf_map_lookup_elem(fd, &i, &row))
-			return error_errno(ERROR_FAILED, errno, "cannot read what was counted");
-		if (!row.hits)
-			continue;
-		count_record(&row, &record.event, record.stack);
-		count.size = sizeof(record.event) + record.event.nstack * 8ul;
-		count.hits = row.hits;
-		for (size_t slot = 0; slot < WIRE_GOROUTINE_SLOTS; slot++)
-			if (row.goroutines[slot])
-				goroutines[count.goroutines_n++] = row.goroutines[slot];
-		more = on_count(ctx, &count);
-	}
+	if (!uprobe->options->count)
+		return NULL;
+	rows = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(uprobe->skel->maps.counts), 0);
+	if (rows == MAP_FAILED)
+		return error_errno(ERROR_FAILED, errno, "cannot read what was counted");
+	for (size_t i = 0; more && i < WIRE_COUNT_ROWS; i++)
+		if (rows[i].hits)
+			more = give_row(rows, &rows[i], on_count, ctx);
+	munmap((void *)rows, size);
 	return NULL;
 }
 

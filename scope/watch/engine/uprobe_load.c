@@ -102,9 +102,6 @@ static void set_rodata(struct trace_bpf *skel, const struct engine_options *opti
 	const struct filter *filter = options->filter;
 	uint32_t stack_max = options->stack_max + WIRE_STACK_EXTRA;
 
-	if (options->count && stack_max > WIRE_STACK_SMALL)
-		stack_max = WIRE_STACK_SMALL;
-
 	skel->rodata->stack_max = stack_max;
 	skel->rodata->key_bytes = options->key_bytes;
 	skel->rodata->goid_offset = go_goid_offset(gopcln_minor(options->tab));
@@ -113,6 +110,7 @@ static void set_rodata(struct trace_bpf *skel, const struct engine_options *opti
 	skel->rodata->use_types = filter->type_glob || filter->key;
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
+	skel->rodata->use_counts = options->count;
 	skel->rodata->use_filters = filter->type_glob || filter->key || filter->map || filter->goid;
 	skel->rodata->filter_map = filter->map;
 	skel->rodata->filter_goid = filter->goid;

@@ -221,34 +221,40 @@ static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint
 	return (uint32_t)((link >> 3) * multiplier >> 32) & mask;
 }
 
-/* The key of a row, for deletes that the kernel program counts (--summary). Two deletes are counted
- * in one row only if type, place and all frames are equal. No row is removed while probes are
- * attached. */
+/* The key of a row, for hits that the kernel program counts (--summary). Two hits are counted in one row
+ * only if they are equal in all members. A row holds WIRE_STACK_SMALL frames. A deeper stack is a chain
+ * of rows: the first row has the innermost frames and is the parent of the next. A hit is counted in the
+ * last row of its stack. No row is removed while probes are attached. */
 struct wire_count_key {
-	uint64_t type; /* of the map, run-time */
-	uint64_t ip;   /* run-time address of the probe */
-	uint16_t probe;
-	uint8_t flags; /* enum wire_flag */
-	uint8_t nstack;
-	uint32_t unused;
-	uint64_t stack[WIRE_STACK_SMALL]; /* 0 from nstack on */
+	uint64_t type;	 /* of the map, run-time */
+	uint64_t ip;	 /* run-time address of the probe */
+	uint16_t probe;	 /* index in the probe table */
+	uint16_t parent; /* index + 1 of the row with the frames before these; 0 in the first row */
+	uint16_t nstack; /* frames in this row */
+	uint8_t kind;	 /* enum wire_kind */
+	uint8_t flags;	 /* enum wire_flag */
+	uint64_t stack[WIRE_STACK_SMALL]; /* undefined from nstack on */
 };
 
-#define WIRE_COUNT_ROWS	      8192 /* a power of two */
+#define WIRE_COUNT_ROWS	      8192 /* a power of two; fits wire_count_key.parent */
 #define WIRE_COUNT_PROBES     8	   /* rows that are tried for one key */
-#define WIRE_GOROUTINES	      64   /* goroutines of a row that are counted exactly */
-#define WIRE_GOROUTINE_SLOTS  128  /* a power of two; twice as many, to have few collisions */
+#define WIRE_COUNT_CHAIN      ((WIRE_STACK_MAX + WIRE_STACK_SMALL - 1) / WIRE_STACK_SMALL)
+#define WIRE_GOROUTINES	      64  /* goroutines of a row that are counted exactly */
+#define WIRE_GOROUTINE_SLOTS  128 /* a power of two; twice as many, to have few collisions */
 #define WIRE_GOROUTINE_PROBES 8
 
 /* Values of wire_count.state. With any other value the row is ready, and the value is the hash of
  * its key. */
 enum { WIRE_COUNT_FREE, WIRE_COUNT_MADE /* its key is being written */ };
 
+/* A row: 19 cache lines. A hit with up to nine frames needs the first two, and one for its goroutine. */
 struct wire_count {
 	uint64_t state;
-	struct wire_count_key key;
 	uint64_t hits;
+	uint64_t elements; /* that were removed by clears */
 	uint64_t ngoroutines;
+	struct wire_count_key key;
+	uint64_t unused;
 	/* Ids made by wire_goroutine(). Each is in one of the WIRE_GOROUTINE_PROBES slots from its
 	 * hash on. 0 is a free slot. */
 	uint64_t goroutines[WIRE_GOROUTINE_SLOTS];

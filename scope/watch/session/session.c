@@ -116,7 +116,7 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	return !session->failed && pass_goes_on(session, event.time_ns);
 }
 
-/* Takes a group of deletes that the engine counted, which is in one row of the table. */
+/* Takes a group of hits that the engine counted, which is in one row of the table. */
 static bool on_count(void *ctx, const struct engine_count *count)
 {
 	struct session *session = ctx;
@@ -132,7 +132,7 @@ static bool on_count(void *ctx, const struct engine_count *count)
 		return true;
 	}
 	session->counted += count->hits;
-	session->failed = aggr_add_many(session->output.aggr, &event, count->hits,
+	session->failed = aggr_add_many(session->output.aggr, &event, count->hits, count->elements,
 					count->goroutines, count->goroutines_n);
 	return !session->failed;
 }

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* Counts removals without sending a record (--summary).
+/* Counts hits without sending a record (--summary).
  *
- * A hit costs two reads: of the stack and of the goroutine. Its row is in an array that is used as
- * an open-addressed table. An array lookup is inlined, and comparing a row costs less than hashing
- * its key in a BPF hash map. A hit that cannot be counted takes the slow path and becomes a
- * record. */
+ * A removal costs two reads: of the stack and of the goroutine. Its row is in an array that is used
+ * as an open-addressed table. An array lookup is inlined, and comparing a row costs less than hashing
+ * its key in a BPF hash map. A hit that cannot be counted becomes a record. */
 #ifndef WATCH_ENGINE_BPF_COUNT_BPF_H
 #define WATCH_ENGINE_BPF_COUNT_BPF_H
 
-/* The key of a row. The words after it make room for the head of the goroutine descriptor. */
-struct count_scratch {
-	struct wire_count_key key;
-	uint64_t rest[SCRATCH_WORDS - WIRE_STACK_SMALL];
-};
+/* ---- rows ---- */
 
 /* Notes that a goroutine was seen in this row. Returns false when there is no room for it. */
 static __always_inline bool count_goroutine(struct wire_count *row, uint64_t id)
@@ -41,22 +36,31 @@ static __always_inline bool count_goroutine(struct wire_count *row, uint64_t id)
 	return row->ngoroutines >= WIRE_GOROUTINES;
 }
 
-/* Tells whether two keys are equal. Unused frames are 0 in both. */
+/* Returns the five small members of a key as one word. */
+static __always_inline uint64_t key_word(const struct wire_count_key *key)
+{
+	return *(const uint64_t *)&key->probe;
+}
+_Static_assert(offsetof(struct wire_count_key, stack) - offsetof(struct wire_count_key, probe) == 8,
+	       "the small members are one word");
+
 static __always_inline bool keys_equal(const struct wire_count_key *a,
 				       const struct wire_count_key *b)
 {
-	uint64_t differ = (a->type ^ b->type) | (a->ip ^ b->ip) | (a->nstack ^ b->nstack) |
-			  (a->flags ^ b->flags) | (a->probe ^ b->probe);
+	uint64_t differ = (a->type ^ b->type) | (a->ip ^ b->ip) | (key_word(a) ^ key_word(b));
 
 #pragma unroll
-	for (int i = 0; i < WIRE_STACK_SMALL; i++)
+	for (int i = 0; i < WIRE_STACK_SMALL; i++) {
+		if (i >= a->nstack)
+			break;
 		differ |= a->stack[i] ^ b->stack[i];
+	}
 	return !differ;
 }
 
 static __always_inline uint64_t key_hash(const struct wire_count_key *key)
 {
-	uint64_t hash = key->type ^ (key->ip + key->flags) * 0x9e3779b97f4a7c15ull;
+	uint64_t hash = key->type ^ (key->ip ^ key_word(key)) * 0x9e3779b97f4a7c15ull;
 
 #pragma unroll
 	for (int i = 0; i < WIRE_STACK_SMALL; i++) {
@@ -68,35 +72,109 @@ static __always_inline uint64_t key_hash(const struct wire_count_key *key)
 	return hash | 2; /* not FREE, not MADE */
 }
 
-/* Returns the row of a key, and makes it if it is new. Returns NULL when there is no room, or when
- * another CPU is making a row here. */
-static __always_inline struct wire_count *count_row(const struct wire_count_key *key)
+/* Makes a row. Returns false when another program is making one in this place. */
+static __always_inline bool row_make(struct wire_count *row, const struct wire_count_key *key,
+				     uint64_t hash)
+{
+	if (__sync_val_compare_and_swap(&row->state, WIRE_COUNT_FREE, WIRE_COUNT_MADE))
+		return false;
+	row->key = *key;
+	__sync_lock_test_and_set(&row->state, hash);
+	return true;
+}
+
+/* Returns the index of the row of a key, and makes the row if it is new. Returns -1 when there is no
+ * room, when another program is making a row here, or when another key has the same hash. */
+static __always_inline int row_get(const struct wire_count_key *key)
 {
 	uint64_t hash = key_hash(key);
+	struct wire_count *row;
+	uint32_t at;
 
 #pragma unroll
 	for (int i = 0; i < WIRE_COUNT_PROBES; i++) {
-		uint32_t at = ((hash >> 40) + i) & (WIRE_COUNT_ROWS - 1);
-		struct wire_count *row = bpf_map_lookup_elem(&counts, &at);
 		uint64_t state;
 
+		at = ((hash >> 40) + i) & (WIRE_COUNT_ROWS - 1);
+		row = bpf_map_lookup_elem(&counts, &at);
 		if (!row)
-			return NULL;
+			return -1;
 		state = *(volatile uint64_t *)&row->state;
-		if (state == hash && keys_equal(&row->key, key))
-			return row;
+		if (state == hash)
+			return keys_equal(&row->key, key) ? (int)at : -1;
+		if (state == WIRE_COUNT_FREE)
+			return row_make(row, key, hash) ? (int)at : -1;
 		if (state == WIRE_COUNT_MADE)
-			return NULL;
-		if (state != WIRE_COUNT_FREE)
-			continue;
-		if (__sync_val_compare_and_swap(&row->state, WIRE_COUNT_FREE, WIRE_COUNT_MADE))
-			return NULL;
-		row->key = *key;
-		__sync_lock_test_and_set(&row->state, hash);
-		return row;
+			return -1;
 	}
-	return NULL;
+	return -1;
 }
+
+/* ---- stacks ---- */
+
+/* The two functions below are global so that the verifier checks them once. */
+
+/* Walks the frames of one row. Returns the index of the row, or -1. */
+__noinline int count_frames(struct stack_copy *copy, struct walk *walk)
+{
+	if (!copy || !walk)
+		return -1;
+	walk_copies(copy->key.stack, copy, walk);
+	copy->key.nstack = copy->n;
+	if (!walk_goes_on(walk, copy))
+		copy->key.flags |= walk->flags | copy->flags;
+	return row_get(&copy->key);
+}
+
+/* Walks the rest of a stack whose frames so far are in row `at`. Returns the index of the last row,
+ * or -1. */
+__noinline int count_rest(struct stack_copy *copy, struct walk *walk, int at)
+{
+	if (!copy || !walk)
+		return -1;
+#pragma clang loop unroll(disable)
+	for (int i = 1; i < WIRE_COUNT_CHAIN; i++) {
+		if (at < 0 || !walk_goes_on(walk, copy))
+			break;
+		copy->key.parent = at + 1;
+		at = count_frames(copy, walk);
+	}
+	return at;
+}
+
+/* Walks from walk->fp to the end. Returns the index of the last row, or -1. The caller has set
+ * copy->key except for parent, nstack and stack. */
+static __always_inline int count_stack(struct stack_copy *copy, struct walk *walk)
+{
+	int at;
+
+	copy->key.parent = 0;
+	at = count_frames(copy, walk);
+	return walk_goes_on(walk, copy) ? count_rest(copy, walk, at) : at;
+}
+
+/* Counts a hit in a row. Returns false when there is no room for its goroutine. */
+static __always_inline bool count_in_row(int index, uint64_t goid, uint64_t elements)
+{
+	uint32_t at = index;
+	struct wire_count *row = bpf_map_lookup_elem(&counts, &at);
+
+	if (!row || !count_goroutine(row, wire_goroutine(goid, own_pid())))
+		return false;
+	add(row->hits, 1);
+	if (elements)
+		add(row->elements, elements);
+	return true;
+}
+
+/* Tells whether the file has this type. Otherwise reflect made it, and only the process knows it. The
+ * process may have ended when user space reads the rows. */
+static __always_inline bool type_is_of_file(uint64_t link)
+{
+	return link - types_begin < types_size;
+}
+
+/* ---- hits ---- */
 
 /* Makes the next copy long enough for all frames of this walk. The length only grows, up to the
  * size of a whole copy. */
@@ -105,28 +183,9 @@ static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t b
 {
 	uint64_t end = walk->pair[0] + 16 - base;
 
-	if (end > probe->copy_bytes && end <= STACK_COPY)
+	bound(end, STACK_COPY);
+	if (end > probe->copy_bytes)
 		probe->copy_bytes = end;
-}
-
-/* Fills in the place and the frames of the key. walk->pair[0] becomes the address of the last
- * frame. */
-static __always_inline void take_count_key(struct wire_count_key *key, struct pt_regs *ctx,
-					   uint32_t index, const struct call *call,
-					   struct stack_copy *copy, struct walk *walk)
-{
-#pragma unroll
-	for (int i = 0; i < WIRE_STACK_SMALL; i++)
-		key->stack[i] = 0; /* the goroutine was read into them */
-	if (copy->len > walk->hi - copy->base)
-		copy->len = walk->hi - copy->base;
-	walk->fp = ctx->rbp;
-	walk_copies(key->stack, copy, walk);
-	key->type = call->type;
-	key->ip = ctx->rip;
-	key->probe = index;
-	key->flags = walk->flags;
-	key->nstack = walk->n;
 }
 
 static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wire_probe *probe,
@@ -134,17 +193,16 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 						  struct wire_counters *c)
 {
 	uint64_t base = ctx->rbp + probe->window;
-	struct count_scratch scratch = {};
 	struct wire_plan *plan = NULL;
 	struct wire_event e; /* take_goroutine() uses three of its members */
-	struct wire_count *row;
-	struct walk walk = {};
+	struct walk walk = {.fp = ctx->rbp};
 	struct call call = {};
+	int at;
 
 	if (!copy_first(ctx, probe, copy, probe->copy_bytes))
 		return SLOW;
 	take_frame(&call, ctx, probe, copy->words);
-	if (call.type - call.bias - types_begin >= types_size) /* reflect made the type */
+	if (!type_is_of_file(call.type - call.bias))
 		return SLOW;
 	if (filter_map && call.map != filter_map)
 		return FILTERED;
@@ -152,7 +210,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 		plan = plan_of(&call);
 		if (!plan || plan->match == WIRE_MATCH_USER)
 			return SLOW;
-		if (!key_passes(scratch.key.stack, &call, plan, copy)) {
+		if (!key_passes(copy->goroutine, &call, plan, copy)) {
 			count_shape(c, plan);
 			return FILTERED;
 		}
@@ -160,15 +218,44 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	e.map = 0;
 	e.goid = 0; /* stays 0 if g cannot be read */
 	e.flags = 0;
-	if (!take_goroutine(&e, scratch.key.stack, ctx->r14, &walk))
+	if (!take_goroutine(&e, copy->goroutine, ctx->r14, &walk))
 		return FILTERED;
-	take_count_key(&scratch.key, ctx, index, &call, copy, &walk);
+	if (copy->len > walk.hi - copy->base)
+		copy->len = walk.hi - copy->base;
+	copy->key.type = call.type;
+	copy->key.ip = ctx->rip;
+	copy->key.probe = index;
+	copy->key.kind = WIRE_DELETE;
+	copy->key.flags = WIRE_REMOVED;
+	at = count_stack(copy, &walk);
 	note_copy_bytes(probe, base, &walk);
-	row = count_row(&scratch.key);
-	if (!row || !count_goroutine(row, wire_goroutine(e.goid, own_pid())))
-		return SLOW;
-	add(row->hits, 1);
-	return SENT;
+	return at >= 0 && count_in_row(at, e.goid, 0) ? SENT : SLOW;
+}
+
+/* Counts a hit instead of sending its record. walk->fp is where the stack begins. Returns false when
+ * the record must be sent. Then walk is unchanged. */
+static __always_inline bool count_event(const struct wire_event *e, uint32_t index,
+					const struct call *call, struct walk *walk,
+					uint64_t elements)
+{
+	struct stack_copy *copy = stack_copy_get();
+	uint64_t fp = walk->fp;
+	int at;
+
+	if (!use_counts || !copy || e->flags & WIRE_CHECK ||
+	    !type_is_of_file(e->type - call->bias) || !stack_copy_take(copy))
+		return false;
+	copy->len = 0;
+	copy->key.type = e->type;
+	copy->key.ip = e->ip;
+	copy->key.probe = index;
+	copy->key.kind = e->kind;
+	copy->key.flags = e->flags & (WIRE_REMOVED | WIRE_PANICKED);
+	at = count_stack(copy, walk);
+	stack_copy_give(copy);
+	walk->fp = fp;
+	walk->n = 0;
+	return at >= 0 && count_in_row(at, e->goid, elements);
 }
 
 #endif

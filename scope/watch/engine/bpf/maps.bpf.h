@@ -12,6 +12,7 @@ const volatile uint64_t gcphase = 0;   /* link-time address of runtime.gcphase; 
 const volatile bool use_types = false; /* a filter needs the type of every map */
 const volatile bool use_key_filter = false;
 const volatile bool use_misses = false;
+const volatile bool use_counts = false; /* --summary: hits are counted where that can be done */
 /* The pid namespace of tophash. 0 is the initial one. */
 const volatile uint64_t pidns_dev = 0;
 const volatile uint64_t pidns_ino = 0;
@@ -85,9 +86,10 @@ struct {
 	__type(value, struct wire_bucket);
 } type_buckets SEC(".maps");
 
-/* --summary: the table of rows (struct wire_count_key). */
+/* --summary: the table of rows (struct wire_count_key). User space maps it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct wire_count);
@@ -137,17 +139,26 @@ struct {
 	__type(value, struct pending);
 } pendings SEC(".maps");
 
-/* A copy of a piece of the goroutine's stack. bpf_probe_read_user() costs about 125 ns, whether it
+/* A copy of a piece of the goroutine's stack. bpf_probe_read_user() costs much the same, whether it
  * reads 8 bytes or 512. Therefore one read gets the arguments and several frames. The copy is in
  * per-CPU memory, and a program may be preempted by another on its CPU. A program that finds the
- * copy in use takes the slow path, which does not need it. */
+ * copy taken takes the slow path, which does not need it. */
 #define STACK_COPY 1024
 
+/* goid_offset is at most 160. g.stack{lo, hi} is at 0, g.goid is at goid_offset (runtime2.go). */
+#define GOROUTINE_WORDS 21
+
 struct stack_copy {
-	uint64_t users;
+	uint64_t taken;
 	uint64_t base; /* address of words[0] in the process */
 	uint64_t len;  /* bytes that were read */
-	uint64_t n;    /* frames taken out of it; in memory, the verifier does not track them */
+	/* What the last walk found. The verifier does not track values in a map. Therefore it does
+	 * not check the code after the walk once for each value. */
+	uint64_t n;	/* frames */
+	uint64_t flags; /* enum wire_flag */
+	/* For hits that are counted without a record. */
+	struct wire_count_key key; /* of the row */
+	uint64_t goroutine[GOROUTINE_WORDS];
 	uint64_t words[STACK_COPY / 8];
 };
 
@@ -173,6 +184,18 @@ static __always_inline struct stack_copy *stack_copy_get(void)
 	uint32_t zero = 0;
 
 	return bpf_map_lookup_elem(&stack_copies, &zero);
+}
+
+/* Takes the copy, until stack_copy_give(). Returns false when another program has taken it. */
+static __always_inline bool stack_copy_take(struct stack_copy *copy)
+{
+	return !__sync_val_compare_and_swap(&copy->taken, 0, 1);
+}
+
+static __always_inline void stack_copy_give(struct stack_copy *copy)
+{
+	asm volatile("" : : : "memory");
+	*(volatile uint64_t *)&copy->taken = 0;
 }
 
 static __always_inline struct wire_counters *counters_get(void)

@@ -86,7 +86,8 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	call.bias = e->ip - probe->addr;
 	bpf_map_delete_elem(&pendings, key);
 	e->flags |= flags;
-	send_slow(e, index, &call, &walk, c, true);
+	if (!count_event(e, index, &call, &walk, 0))
+		send_slow(e, index, &call, &walk, c, true);
 }
 
 SEC("uprobe")

@@ -11,7 +11,7 @@ struct small_record {
 	struct wire_event event;
 	uint64_t stack[WIRE_STACK_SMALL];
 };
-_Static_assert(6 + WIRE_STACK_SMALL >= SCRATCH_WORDS, "the goroutine must fit the scratch area");
+_Static_assert(6 + WIRE_STACK_SMALL >= GOROUTINE_WORDS, "the goroutine must fit the scratch area");
 
 /* For a record whose stack goes directly into the ring. It only has room for the argument
  * window. */

@@ -121,12 +121,13 @@ static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_
 	if (copy->len > walk.hi - copy->base) /* the first copy may end after the stack */
 		copy->len = walk.hi - copy->base;
 	walk.fp = ctx->rbp;
-	if (!walk_copies(small.stack, copy, &walk))
+	walk_copies(small.stack, copy, &walk);
+	if (walk_goes_on(&walk, copy))
 		return SLOW;
 	take_head(e, index);
 	take_gc(e, call->bias);
-	e->flags |= walk.flags;
-	n = walk.n;
+	e->flags |= walk.flags | copy->flags;
+	n = copy->n;
 	e->nstack = n;
 	bound(n, WIRE_STACK_SMALL);
 	if (bpf_ringbuf_output(&events, &small, sizeof(small.event) + n * 8, BPF_RB_NO_WAKEUP))
@@ -178,7 +179,7 @@ static __always_inline void count_removed(struct pt_regs *ctx, struct wire_count
 }
 
 /* Handles a hit of a removal probe. `counted` says to count it instead of sending a record. A
- * program that finds the copy of the stack in use takes the slow path. */
+ * program that finds the copy of the stack taken takes the slow path. */
 static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 {
 	enum outcome outcome = SLOW;
@@ -195,10 +196,11 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 	if (!c || !probe || !copy)
 		return 0;
 	count_removed(ctx, c);
-	if (__sync_fetch_and_add(&copy->users, 1) == 0)
+	if (stack_copy_take(copy)) {
 		outcome = counted ? count_removal(ctx, probe, index, copy, c)
 				  : removal(ctx, probe, index, copy, c);
-	add(copy->users, -1);
+		stack_copy_give(copy);
+	}
 	if (outcome == SLOW) {
 		bpf_tail_call(ctx, &slow_paths, 0);
 		add(c->lost_internal, 1);
@@ -261,7 +263,8 @@ int on_clear(struct pt_regs *ctx)
 	}
 	take_key(e, &call, plan, NULL);
 	walk.fp = ctx->rbp;
-	send_slow(e, index, &call, &walk, c, false);
+	if (!count_event(e, index, &call, &walk, len))
+		send_slow(e, index, &call, &walk, c, false);
 	return 0;
 }
 

@@ -40,9 +40,6 @@ __noinline int walk_frame(struct walk *walk)
 	return 1;
 }
 
-/* goid_offset is at most 160. g.stack{lo, hi} is at 0, g.goid is at goid_offset (runtime2.go). */
-#define SCRATCH_WORDS 21
-
 static __always_inline bool goroutine_is(struct wire_event *e, const struct walk *walk,
 					 uint64_t goid)
 {
@@ -53,11 +50,11 @@ static __always_inline bool goroutine_is(struct wire_event *e, const struct walk
 }
 
 /* Reads the goroutine's id and the bounds of its stack, with one read into scratch, which has
- * SCRATCH_WORDS words. Returns false when the goroutine is filtered. */
+ * GOROUTINE_WORDS words. Returns false when the goroutine is filtered. */
 static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scratch, uint64_t g,
 					   struct walk *walk)
 {
-	if (goid_offset > SCRATCH_WORDS * 8 - 8 ||
+	if (goid_offset > GOROUTINE_WORDS * 8 - 8 ||
 	    bpf_probe_read_user(scratch, goid_offset + 8, (void *)g)) {
 		walk->flags |= WIRE_STACK_LOST;
 		return !filter_goid;
@@ -94,6 +91,13 @@ static __always_inline bool stack_copy_fill(struct stack_copy *copy, uint64_t ba
 	return true;
 }
 
+/* Copies the stack from a frame on. Returns 0 when the frame is not in the goroutine's stack. The
+ * function is global so that the verifier checks it once. */
+__noinline int stack_copy_frame(struct stack_copy *copy, uint64_t fp, uint64_t lo, uint64_t hi)
+{
+	return copy && fp >= lo && fp <= hi - 16 && stack_copy_fill(copy, fp, hi);
+}
+
 /* Finds `size` bytes at addr in the copy. *ret is their offset. Returns false when they are not all
  * there. */
 static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64_t addr,
@@ -116,22 +120,23 @@ static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64
 		__builtin_unreachable();                                \
 	} while (0)
 
-/* Walks as many frames as the small record holds, through copies of the stack. Returns false when
- * there are more. */
-static __always_inline bool walk_copies(uint64_t *stack, struct stack_copy *copy, struct walk *walk)
+/* Walks as many frames as the small record holds, through copies of the stack. The walk goes on from
+ * walk->fp and ends after stack_max frames in all. Sets copy->n and copy->flags. */
+static __always_inline void walk_copies(uint64_t *stack, struct stack_copy *copy, struct walk *walk)
 {
+	uint32_t left = stack_max - walk->n;
 	uint64_t fp = walk->fp;
 	uint32_t i = 0;
 
 	copy->n = 0;
+	copy->flags = 0;
 again:
-	if (i < WIRE_STACK_SMALL && i < stack_max) {
+	if (i < WIRE_STACK_SMALL && i < left) {
 		uint64_t at, next;
 
 		if (!stack_copy_has(copy, fp, 16, &at)) {
-			if (fp < walk->lo || fp > walk->hi - 16 ||
-			    !stack_copy_fill(copy, fp, walk->hi)) {
-				walk->flags |= WIRE_STACK_LOST;
+			if (!stack_copy_frame(copy, fp, walk->lo, walk->hi)) {
+				copy->flags = WIRE_STACK_LOST;
 				fp = 0;
 				goto out;
 			}
@@ -142,7 +147,7 @@ again:
 		copy->n++;
 		walk->pair[0] = fp;
 		if (next <= fp) { /* 0 at the start of the goroutine; otherwise a cycle */
-			walk->flags |= next ? WIRE_STACK_LOST : 0;
+			copy->flags = next ? WIRE_STACK_LOST : 0;
 			fp = 0;
 			goto out;
 		}
@@ -150,12 +155,19 @@ again:
 		i++;
 		jump_back(again);
 	}
+	if (i >= left)
+		copy->flags = WIRE_STACK_CUT;
 out:
+	/* Keeps copy->n out of the registers, which the verifier tracks. */
+	asm volatile("" : : : "memory");
 	walk->fp = fp;
-	walk->n = copy->n;
-	if (fp && stack_max <= WIRE_STACK_SMALL)
-		walk->flags |= WIRE_STACK_CUT;
-	return !fp || stack_max <= WIRE_STACK_SMALL;
+	walk->n += copy->n;
+}
+
+/* Tells whether there are more frames to walk. */
+static __always_inline bool walk_goes_on(const struct walk *walk, const struct stack_copy *copy)
+{
+	return walk->fp && !copy->flags;
 }
 
 #endif
