@@ -63,10 +63,11 @@ struct option_spec {
 
 /* The meaning of words of a command line that are not options. */
 enum verb_operands {
-	OPERANDS_FILES,	  /* files */
-	OPERANDS_ADDRESS, /* a file, then addresses */
-	OPERANDS_VERB,	  /* the name of a verb */
-	OPERANDS_COMMAND, /* none; a command follows "--" */
+	OPERANDS_FILES,	    /* files */
+	OPERANDS_ADDRESS,   /* a file, then addresses */
+	OPERANDS_VERB,	    /* the name of a verb */
+	OPERANDS_PROCESSES, /* pids, and names of programs */
+	OPERANDS_COMMAND,   /* none; a command follows "--" */
 };
 
 struct verb_spec {

@@ -53,12 +53,13 @@ static bool parse_line(char *line, struct mapping *ret)
 {
 	static const char deleted[] = " (deleted)";
 	unsigned long long start, end, offset, inode;
+	unsigned major, minor;
 	char executable, *tail;
 	int at = 0;
 	size_t len;
 
-	if (sscanf(line, "%llx-%llx %*2c%c%*c %llx %*x:%*x %llu %n", &start, &end, &executable,
-		   &offset, &inode, &at) != 5 ||
+	if (sscanf(line, "%llx-%llx %*2c%c%*c %llx %x:%x %llu %n", &start, &end, &executable,
+		   &offset, &major, &minor, &inode, &at) != 7 ||
 	    !at)
 		return false;
 	line += at;
@@ -69,6 +70,7 @@ static bool parse_line(char *line, struct mapping *ret)
 	*ret = (struct mapping){.start = start,
 				.end = end,
 				.offset = offset,
+				.device = (uint64_t)major << 32 | minor,
 				.inode = inode,
 				.executable = executable == 'x',
 				.path = line};

@@ -4,7 +4,8 @@
  *   process.c    target_ops of a running process
  *   mappings.c   parses /proc/PID/maps, and opens the files of mappings
  *   bias.c       computes the load bias
- *   scan.c       finds the processes of a file
+ *   scan.c       goes through all processes, or those of a file
+ *   status.c     reads the user, the name and the pids of a process
  *   spawn.c      starts a command
  */
 #ifndef LIVE_PROCESS_PROCESS_H
@@ -20,7 +21,9 @@
 struct mapping {
 	uint64_t start, end; /* [start, end) */
 	uint64_t offset;     /* the file offset of the byte at start */
-	uint64_t inode;	     /* 0 when there is no file */
+	uint64_t device; /* tells files apart, together with inode. stat() shows another number on
+				overlay and btrfs. */
+	uint64_t inode;	 /* 0 when there is no file */
 	bool executable;
 	const char *path; /* as /proc names it, without " (deleted)"; "[vdso]", "[heap]", "" */
 };
@@ -33,6 +36,7 @@ struct mappings {
 /* Reads /proc/PID/maps. Errors: as for process_open(). */
 struct error *mappings_read(pid_t pid, struct mappings *ret);
 void mappings_fini(struct mappings *mappings);
+CLEANUP_VALUE(struct mappings, mappings_fini)
 /* Returns the mapping that holds addr, or NULL when none does. */
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t addr);
 
@@ -147,9 +151,29 @@ struct error *process_check_proc(void);
 /* Copies the name that the kernel shows for a process (/proc/PID/comm), cut to size - 1 bytes.
  * Copies "" when it cannot be read. */
 void process_name(pid_t pid, char *to, size_t size);
+
+/* TASK_COMM_LEN and MAX_PID_NS_LEVEL of the kernel */
+enum { PROCESS_NAME_SIZE = 16, PROCESS_NAMESPACES_MAX = 32 };
+
+/* What /proc/PID/status shows. */
+struct process_status {
+	char name[PROCESS_NAME_SIZE * 4]; /* \n and \\ are escaped in it */
+	uid_t uid;			  /* the effective user */
+	pid_t parent;
+	/* The pid in each pid namespace, from ours inwards. The process itself sees the last one. */
+	pid_t pids[PROCESS_NAMESPACES_MAX];
+	size_t pids_n; /* at least 1 */
+};
+
+/* Reads the status of a process. Returns false when the process is gone. */
+bool process_status(pid_t pid, struct process_status *ret);
+
 /* Returns the memory of a process that was not opened, such as one that an event names. */
 struct memory process_memory(pid_t pid);
 
+/* Calls found(ctx, pid) for each process, in the order of /proc. `found` returns false to stop.
+ * Errors: /proc cannot be read. */
+struct error *process_each(bool (*found)(void *ctx, pid_t pid), void *ctx);
 /* Calls found(ctx, pid) for each process whose executable is the file (dev, ino). `found` returns
  * false to stop. Errors: /proc cannot be read. */
 struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx);

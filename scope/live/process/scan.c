@@ -1,11 +1,11 @@
-/* Finds the processes of a file through /proc. */
+/* Goes through processes in /proc. */
 #include "live/process/process.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 
-struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx)
+struct error *process_each(bool (*found)(void *ctx, pid_t pid), void *ctx)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -13,18 +13,37 @@ struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t 
 	if (!proc)
 		return error_errno(ERROR_FAILED, errno, "cannot list /proc");
 	while ((entry = readdir(proc))) {
-		char path[300];
-		struct stat st;
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
 
-		if (*end || pid <= 0)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%ld/exe", pid);
-		if (stat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino &&
-		    !found(ctx, (pid_t)pid))
+		if (!*end && pid > 0 && !found(ctx, (pid_t)pid))
 			break;
 	}
 	closedir(proc);
 	return NULL;
+}
+
+struct scan {
+	dev_t dev;
+	ino_t ino;
+	bool (*found)(void *ctx, pid_t pid);
+	void *ctx;
+};
+
+static bool scan_one(void *ctx, pid_t pid)
+{
+	const struct scan *scan = ctx;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return stat(path, &st) < 0 || st.st_dev != scan->dev || st.st_ino != scan->ino ||
+	       scan->found(scan->ctx, pid);
+}
+
+struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx)
+{
+	struct scan scan = {.dev = dev, .ino = ino, .found = found, .ctx = ctx};
+
+	return process_each(scan_one, &scan);
 }

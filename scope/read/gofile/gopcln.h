@@ -8,6 +8,11 @@
 
 struct gopcln;
 
+/* Tells whether a file shows marks of Go: a section that only Go's linker makes, or no sections at
+ * all. It reads no more than the section headers. A file without the marks may still be a Go program
+ * whose sections were renamed or taken out; gopcln_open() finds that, and may read the whole file. */
+bool gofile_is_marked(const struct image *image);
+
 /* Opens the Go tables of an image, which is borrowed and must outlive the gopcln.
  * Errors (ERROR_TARGET): not a Go program; Go older than 1.18 (by the table's magic); corrupt
  * tables; no moduledata found. The Go version is read from the build info, from

@@ -308,6 +308,20 @@ static struct error *not_found(const struct locate *l)
 			 name);
 }
 
+bool gofile_is_marked(const struct image *image)
+{
+	static const char *const marks[] = {".go.buildinfo", ".note.go.buildid", ".gopclntab",
+					    ".data.rel.ro.gopclntab"};
+	uint64_t addr, size;
+
+	if (!image_section_count(image))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (image_section(image, marks[i], &addr, &size))
+			return true;
+	return false;
+}
+
 struct error *gopcln_locate(struct gopcln *tab)
 {
 	unsigned quantum = image_machine(tab->image)->pc_quantum;

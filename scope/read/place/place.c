@@ -1,4 +1,5 @@
 #include "read/place/placer.h"
+#include "read/layout/layout.h"
 
 const char *spot_role_name(enum spot_role role)
 {
@@ -9,6 +10,18 @@ const char *spot_role_name(enum spot_role role)
 	};
 
 	return role < ARRAY_SIZE(names) && names[role] ? names[role] : "unknown";
+}
+
+struct error *place_check_release(const struct image *image, const struct gopcln *tab)
+{
+	unsigned minor = gopcln_minor(tab);
+
+	if (minor >= GO_MINOR_MIN)
+		return NULL;
+	return error_new(
+		ERROR_TARGET,
+		"%s: built with go1.%u, which is too old: rebuild it with Go 1.%d or later",
+		image_name(image), minor, GO_MINOR_MIN);
 }
 
 static struct error *find_all(struct placer *placer)

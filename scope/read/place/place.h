@@ -69,6 +69,10 @@ struct placement_options {
 	bool one;    /* only one process is traced: place SPOT_GC and SPOT_BEGIN */
 };
 
+/* Checks that the Go release that built the program is traced: one of those that are known, or a newer
+ * one. Errors (ERROR_TARGET): it is too old. */
+struct error *place_check_release(const struct image *image, const struct gopcln *tab);
+
 /* Finds all spots of a program. The caller frees *ret with placements_fini().
  * Errors (ERROR_TARGET): the program has no map delete at all; a function has no spot where its
  * removals can be seen; programs of this machine cannot be traced. */

@@ -14,6 +14,7 @@
 #define SHOW_REPORT_REPORT_H
 
 #include "show/report/addr.h"
+#include "show/report/ps.h"
 #include "show/report/sites.h"
 
 #endif

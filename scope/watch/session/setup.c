@@ -47,11 +47,7 @@ static struct error *check_release(struct session *session)
 {
 	unsigned minor = gopcln_minor(session->tab);
 
-	if (minor < GO_MINOR_MIN)
-		return error_new(ERROR_TARGET,
-				 "%s: built with go1.%u, which is too old: rebuild it with Go 1.%d "
-				 "or later",
-				 image_name(session->image), minor, GO_MINOR_MIN);
+	try(place_check_release(session->image, session->tab));
 	if (minor > GO_MINOR_MAX)
 		session_notice(session, SESSION_INFO,
 			       "%s: built with go1.%u, newer than any this tophash was tested with "

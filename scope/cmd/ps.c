@@ -1,0 +1,339 @@
+/* tophash ps: processes -> their Go modules -> places for probes -> report. */
+#include "base/text/text.h"
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "cmd/ps_options.h"
+#include "live/container/container.h"
+#include "live/module/module.h"
+#include "read/layout/layout.h"
+#include "show/report/report.h"
+#include "read/place/place.h"
+
+#include <fnmatch.h>
+#include <pwd.h>
+#include <signal.h>
+
+/* One process, with everything that its row points to. */
+struct entry {
+	struct process_row row;
+	struct process_status status;
+	struct container container;
+	char *exe;
+	char *user;
+	struct process_module *modules;
+};
+
+/* What trace says of a module; kept since many processes share one file. */
+struct verdict {
+	const struct module *module;
+	char *why_not; /* NULL: it can be traced */
+};
+
+struct listing {
+	const struct ps_options *options;
+	struct modules *modules;
+	VEC(struct entry *) entries;
+	VEC(struct verdict) verdicts;
+	size_t hidden;
+	struct error *failed;
+};
+
+static void entry_free(struct entry *entry)
+{
+	if (!entry)
+		return;
+	free(entry->exe);
+	free(entry->user);
+	free(entry->modules);
+	free(entry);
+}
+CLEANUP_FUNC(struct entry, entry_free)
+
+static void listing_fini(struct listing *listing)
+{
+	vec_each(entry, &listing->entries)
+		entry_free(*entry);
+	vec_fini(&listing->entries);
+	vec_each(verdict, &listing->verdicts)
+		free(verdict->why_not);
+	vec_fini(&listing->verdicts);
+	modules_free(listing->modules);
+	error_free(listing->failed);
+}
+CLEANUP_VALUE(struct listing, listing_fini)
+
+/* ---- can it be traced? ---- */
+
+/* Asks what trace would do. Returns its error, or NULL. */
+static struct error *try_places(const struct module *module)
+{
+	struct placement_options options = {.one = true};
+	struct placements placements;
+
+	if (module->refused)
+		return error_new(ERROR_TARGET, "%s", module->refused);
+	try(place_check_release(module->image, module->tab));
+	try(placement_find(module->image, module->tab, &options, &placements));
+	placements_fini(&placements);
+	return NULL;
+}
+
+/* Puts into *ret why trace cannot watch the module; NULL: it can. The text begins with the file's
+ * name, which the row shows already. */
+static struct error *judge(struct listing *listing, const struct module *module, const char **ret)
+{
+	struct verdict verdict = {.module = module};
+	struct error *err;
+	const char *text;
+	size_t name;
+
+	vec_each(known, &listing->verdicts) {
+		*ret = known->why_not;
+		if (known->module == module)
+			return NULL;
+	}
+	err = try_places(module);
+	if (err) {
+		text = err->text;
+		name = strlen(module->path);
+		if (!strncmp(text, module->path, name) && !strncmp(text + name, ": ", 2))
+			text += name + 2;
+		verdict.why_not = strdup(text);
+		error_free(err);
+		if (!verdict.why_not)
+			return error_nomem();
+	}
+	*ret = verdict.why_not;
+	if (vec_push(&listing->verdicts, verdict))
+		return NULL;
+	free(verdict.why_not);
+	return error_nomem();
+}
+
+/* ---- one process ---- */
+
+static struct error *fill_module(struct listing *listing, const struct module_at *at,
+				 struct process_module *to)
+{
+	const struct module *module = at->module;
+
+	*to = (struct process_module){
+		.kind = module_kind_name(at->kind),
+		.path = module->path,
+		.go = module->tab ? gopcln_version(module->tab) : "",
+		.layout = module->tab ? layout_get(module->maps)->name : NULL,
+		.build_id = image_build_id(module->image),
+		.stripped = image_is_stripped(module->image),
+	};
+	return judge(listing, module, &to->why_not);
+}
+
+static struct error *fill_modules(struct listing *listing, const struct module_list *found,
+				  struct entry *entry)
+{
+	size_t n = found->list.len;
+
+	entry->modules = calloc(n, sizeof(*entry->modules));
+	if (!entry->modules)
+		return error_nomem();
+	for (size_t i = 0; i < n; i++)
+		try(fill_module(listing, &found->list.data[i], &entry->modules[i]));
+	entry->row.modules = entry->modules;
+	entry->row.modules_n = n;
+	return NULL;
+}
+
+static void fill_row(struct entry *entry, pid_t pid)
+{
+	const struct process_status *status = &entry->status;
+	struct process_row *row = &entry->row;
+
+	row->pid = (uint32_t)pid;
+	row->own_pid = (uint32_t)status->pids[status->pids_n - 1];
+	row->uid = status->uid;
+	row->user = entry->user;
+	row->name = status->name;
+	row->exe = entry->exe;
+	row->runtime = entry->container.runtime;
+	row->container = entry->container.id;
+	row->pod = entry->container.pod;
+}
+
+/* Takes the user's name from the entry before if it is the same user: most are. */
+static void find_user(const struct listing *listing, struct entry *entry)
+{
+	size_t n = listing->entries.len;
+	const struct entry *last = n ? listing->entries.data[n - 1] : NULL;
+	const struct passwd *user = NULL;
+
+	if (last && last->status.uid == entry->status.uid) {
+		entry->user = last->user ? strdup(last->user) : NULL;
+		return;
+	}
+	user = getpwuid(entry->status.uid);
+	entry->user = user ? strdup(user->pw_name) : NULL;
+}
+
+/* Returns whether a process can be among those that were asked for. A name that was asked for may be
+ * that of any process. */
+static bool may_be_wanted(const struct ps_options *options, pid_t pid)
+{
+	uint64_t number;
+
+	for (size_t i = 0; i < options->wanted_n; i++)
+		if (!option_number(options->wanted[i], &number) || number == (uint64_t)pid)
+			return true;
+	return !options->wanted_n;
+}
+
+static bool is_wanted(const struct ps_options *options, const struct target *target,
+		      const struct process_status *status)
+{
+	const char *name = path_base(target->exe_path);
+	uint64_t number;
+
+	if (options->of_user && status->uid != options->uid)
+		return false;
+	for (size_t i = 0; i < options->wanted_n; i++) {
+		const char *wanted = options->wanted[i];
+		bool is_pid = option_number(wanted, &number);
+
+		if (is_pid ? number == (uint64_t)target->pid
+			   : fnmatch(wanted, name, 0) == 0 || fnmatch(wanted, status->name, 0) == 0)
+			return true;
+	}
+	return !options->wanted_n;
+}
+
+/* Adds the process if it has Go code. Errors: it cannot be looked at, or has ended. */
+static struct error *add_process(struct listing *listing, pid_t pid)
+{
+	cleanup(entry_free) struct entry *entry = calloc(1, sizeof(*entry));
+	cleanup(module_list_fini) struct module_list found = {0};
+	cleanup(target_close) struct target *target = NULL;
+
+	if (!entry)
+		return error_nomem();
+	try(process_open(pid, &target));
+	if (!process_status(pid, &entry->status) ||
+	    !is_wanted(listing->options, target, &entry->status))
+		return NULL;
+	try(modules_of(listing->modules, target, &found));
+	if (!found.list.len)
+		return NULL;
+	entry->exe = strdup(target->exe_path);
+	if (!entry->exe)
+		return error_nomem();
+	container_of(pid, &entry->container);
+	find_user(listing, entry);
+	try(fill_modules(listing, &found, entry));
+	fill_row(entry, pid);
+	if (!vec_push(&listing->entries, entry))
+		return error_nomem();
+	entry = NULL;
+	return NULL;
+}
+
+/* Looks at a process. One that ends meanwhile, or has no executable, is passed over. */
+static bool look_at(void *ctx, pid_t pid)
+{
+	struct listing *listing = ctx;
+	struct error *err = NULL;
+
+	if (may_be_wanted(listing->options, pid))
+		err = add_process(listing, pid);
+	if (!err)
+		return true;
+	if (err->code == ERROR_PERMISSION || err->code == ERROR_TARGET) {
+		listing->hidden += err->code == ERROR_PERMISSION;
+		error_free(err);
+		return true;
+	}
+	listing->failed = err;
+	return false;
+}
+
+/* ---- the list ---- */
+
+static int by_pid(const void *a, const void *b)
+{
+	uint32_t x = ((const struct process_row *)a)->pid, y = ((const struct process_row *)b)->pid;
+
+	return (x > y) - (x < y);
+}
+
+static struct error *put_report(const struct listing *listing, int fd, struct buf *out)
+{
+	struct terminal_style style = terminal_style(fd, listing->options->wide);
+	size_t n = listing->entries.len;
+	cleanup_free struct process_row *rows = calloc(n + 1, sizeof(*rows));
+	struct process_report report = {.rows = rows,
+					.rows_n = n,
+					.hidden = listing->hidden,
+					.color = style.color,
+					.width = style.width};
+
+	if (!rows)
+		return error_nomem();
+	for (size_t i = 0; i < n; i++)
+		rows[i] = listing->entries.data[i]->row;
+	qsort(rows, n, sizeof(*rows), by_pid);
+	if (strcmp(listing->options->format, "json") == 0)
+		process_json(out, &report);
+	else
+		process_text(out, &report);
+	return out->bad ? error_nomem() : NULL;
+}
+
+static void say_rest(const struct listing *listing)
+{
+	const struct ps_options *options = listing->options;
+
+	if (options->quiet)
+		return;
+	if (!listing->entries.len)
+		cmd_say("no process with Go code%s",
+			options->wanted_n || options->of_user ? " that was asked for" : "");
+	if (listing->hidden)
+		cmd_say("%zu %s could not be looked at: %s", listing->hidden,
+			listing->hidden == 1 ? "process" : "processes",
+			geteuid() ? "run tophash as root"
+				  : "CAP_SYS_PTRACE is missing (a container?), or a security "
+				    "module forbids it");
+}
+
+static struct error *list_processes(const struct ps_options *options, int fd)
+{
+	cleanup(listing_fini) struct listing listing = {.options = options};
+	cleanup(buf_fini) struct buf out = {0};
+
+	try(process_check_proc());
+	try(modules_new(&listing.modules));
+	try(process_each(look_at, &listing));
+	if (listing.failed)
+		return take_ptr(listing.failed);
+	try(put_report(&listing, fd, &out));
+	try(output_empty(options->output, fd));
+	try(output_write(fd, &out));
+	say_rest(&listing);
+	return NULL;
+}
+
+int cmd_ps(int argc, char **argv)
+{
+	struct ps_options options;
+	int fd = -1;
+	struct error *err = ps_options_parse(argc, argv, &options);
+
+	signal(SIGPIPE, SIG_IGN);
+	if (!err && options.help)
+		return cmd_print_help(&ps_verb);
+	descriptors_raise();
+	if (!err)
+		err = output_open(options.output, &fd);
+	if (!err)
+		err = list_processes(&options, fd);
+	if (options.output && fd >= 0)
+		close(fd);
+	return err ? cmd_fail(err) : EXIT_DONE;
+}

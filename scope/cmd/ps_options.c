@@ -1,0 +1,98 @@
+#include "cmd/ps_options.h"
+
+#include <pwd.h>
+
+#define AT(member) offsetof(struct ps_options, member)
+
+static struct error *read_user(const char *text, void *options)
+{
+	struct ps_options *o = options;
+	const struct passwd *user = getpwnam(text);
+	uint64_t number;
+
+	if (user)
+		o->uid = user->pw_uid;
+	else if (option_number(text, &number) && number < UINT32_MAX)
+		o->uid = (uid_t)number;
+	else
+		return error_new(ERROR_USAGE, "--uid \"%.80s\": no user of this name", text);
+	o->of_user = true;
+	return NULL;
+}
+
+static const char *const formats[] = {"text", "json", NULL};
+
+/* clang-format off */
+static const struct option_spec rows[] = {
+	{.group = "What to show",
+	 .argument = "PID|NAME", .kind = OPTION_OPERAND,
+	 .help = "only these; a name is that of the program's file",
+	 .man = "Only these processes. A name is that of the program's file, without its folder, or the "
+		"name that the kernel shows. In names * and ? are wild."},
+	{.name = "uid", .argument = "USER", .kind = OPTION_CUSTOM, .parse = read_user,
+	 .help = "only processes of this user, a name or a number",
+	 .man = "Only processes whose effective user is this one, a name or a number."},
+
+	{.group = "How to show it",
+	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
+	 .values = formats,
+	 .help = "text (default) or json (one object a line)",
+	 .man = "Text for people, or JSON Lines (see \\fBJSON\\fR)."},
+	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
+	 .help = "write there instead of to standard output",
+	 .man = OPTION_OUTPUT_MAN},
+	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
+	 .help = "cut no line to the width of the terminal",
+	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
+		"terminal is wide. Elsewhere nothing is ever cut."},
+
+	{.group = "Other",
+	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
+	 .help = "no messages on standard error but errors",
+	 .man = "No messages on standard error but errors."},
+	OPTION_HELP_ROW(struct ps_options),
+	{0},
+};
+/* clang-format on */
+
+static const char *const synopsis[] = {"[OPTION]... [PID|NAME]...", NULL};
+
+static const char legend[] =
+	"Columns:\n"
+	"  GO and MAPS are the release that built the program, and the layout of its\n"
+	"  maps. CONTAINER is the runtime and the first digits of the container's id.\n"
+	"  NOTES has what is unusual: why trace cannot watch the process, that its\n"
+	"  program is stripped, and which plugins and libraries written in Go it has.\n";
+
+static const char *const examples[] = {
+	"tophash ps",
+	"tophash ps 'shop*'",
+	"tophash ps --uid www-data --format json",
+	NULL,
+};
+
+const struct verb_spec ps_verb = {
+	.name = "ps",
+	.summary = "list the processes that have Go code",
+	.question = "Which Go programs run here, and can they be traced?",
+	.synopsis = synopsis,
+	.about = "Lists the processes that have Go code: Go programs, and programs in other\n"
+		 "languages that use a library written in Go. Attaches to nothing.",
+	.options = rows,
+	.operands = OPERANDS_PROCESSES,
+	.legend = legend,
+	.examples = examples,
+	.exit_status = "Exit status: 0 done, also when there is none; 1 failed; 2 usage;\n"
+		       "4 /proc cannot be used.",
+};
+
+struct error *ps_options_parse(int argc, char **argv, struct ps_options *ret)
+{
+	struct option_words words;
+
+	*ret = (struct ps_options){.format = "text"};
+	try(options_parse(&ps_verb, argc, argv, ret, &words));
+	ret->wanted = words.words;
+	ret->wanted_n = words.n;
+	return NULL;
+}

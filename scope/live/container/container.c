@@ -1,0 +1,188 @@
+#include "live/container/container.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ID_DIGITS = 64, UUID_LENGTH = 36 };
+
+/* How a runtime spells the last part of a control group's path: before, the id, after. */
+struct spelling {
+	const char *before;
+	const char *runtime;
+	bool named; /* the container has a name there instead of 64 digits */
+};
+
+/* The first spelling that fits counts. */
+static const struct spelling spellings[] = {
+	{"docker-", "docker", false},
+	{"libpod-", "podman", false},
+	{"cri-containerd-", "containerd", false},
+	{"crio-", "cri-o", false},
+	{"lxc.payload.", "lxc", true},
+	{"machine-", "nspawn", true},
+	{"systemd-nspawn@", "nspawn", true},
+};
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+static size_t count_hex(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && is_hex(s[n]))
+		n++;
+	return n;
+}
+
+static bool has_prefix(const char *part, size_t len, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return len > n && memcmp(part, prefix, n) == 0;
+}
+
+static bool is_part(const char *part, size_t len, const char *word)
+{
+	return len == strlen(word) && memcmp(part, word, len) == 0;
+}
+
+static void take_id(struct container *to, const char *runtime, const char *id, size_t len)
+{
+	to->runtime = runtime;
+	snprintf(to->id, sizeof(to->id), "%.*s", (int)(len < ID_DIGITS ? len : ID_DIGITS), id);
+}
+
+/* Returns the length of a name, without what systemd puts behind it. */
+static size_t name_length(const char *name, size_t len)
+{
+	static const char *const ends[] = {".scope", ".service", ".slice"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (len > n && memcmp(name + len - n, ends[i], n) == 0)
+			return len - n;
+	}
+	return len;
+}
+
+/* Takes a part like "docker-ID.scope". */
+static bool take_spelled(const char *part, size_t len, struct container *to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(spellings); i++) {
+		const struct spelling *s = &spellings[i];
+		size_t skip = strlen(s->before), rest;
+
+		if (!has_prefix(part, len, s->before))
+			continue;
+		rest = len - skip;
+		if (s->named) {
+			take_id(to, s->runtime, part + skip, name_length(part + skip, rest));
+			return true;
+		}
+		if (count_hex(part + skip, rest) == ID_DIGITS) {
+			take_id(to, s->runtime, part + skip, ID_DIGITS);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Takes a part that stands under a folder of its runtime: /docker/ID, /lxc/NAME, and in Kubernetes
+ * /kubepods/.../podUID/ID, where containerd is the runtime that writes no prefix. */
+static bool take_plain(const char *part, size_t len, const char *before, size_t before_len,
+		       struct container *to)
+{
+	if (is_part(before, before_len, "lxc")) {
+		take_id(to, "lxc", part, len);
+		return true;
+	}
+	if (len != ID_DIGITS || count_hex(part, len) != ID_DIGITS)
+		return false;
+	if (is_part(before, before_len, "docker"))
+		take_id(to, "docker", part, len);
+	else if (*to->pod)
+		take_id(to, "containerd", part, len);
+	else
+		return false;
+	return true;
+}
+
+/* Takes the pod's UID: "podUUID", or "kubepods-burstable-podUUID.slice", where each dash of it became
+ * "_" because systemd gives dashes a meaning. */
+static void take_pod(const char *part, size_t len, struct container *to)
+{
+	const char *uuid;
+
+	len = name_length(part, len);
+	if (len < UUID_LENGTH + 3)
+		return;
+	uuid = part + len - UUID_LENGTH;
+	if (memcmp(uuid - 3, "pod", 3) != 0)
+		return;
+	for (size_t i = 0; i < UUID_LENGTH; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? uuid[i] != '-' && uuid[i] != '_' : !is_hex(uuid[i]))
+			return;
+	}
+	for (size_t i = 0; i < UUID_LENGTH; i++)
+		to->pod[i] = uuid[i] == '_' ? '-' : uuid[i];
+	to->pod[UUID_LENGTH] = '\0';
+}
+
+/* Goes through the parts of a path. The innermost container counts. */
+static void parse_path(const char *path, size_t len, struct container *to)
+{
+	const char *end = path + len, *before = path;
+	size_t before_len = 0;
+
+	while (path < end) {
+		const char *slash = memchr(path, '/', (size_t)(end - path));
+		size_t n = (size_t)((slash ? slash : end) - path);
+
+		take_pod(path, n, to);
+		if (n && !take_spelled(path, n, to))
+			take_plain(path, n, before, before_len, to);
+		before = path;
+		before_len = n;
+		path = slash ? slash + 1 : end;
+	}
+}
+
+/* A line is "number:controllers:path". With cgroup v2 there is one line, "0::path". */
+void container_parse(const char *text, struct container *ret)
+{
+	*ret = (struct container){0};
+	while (*text && !ret->runtime) {
+		size_t len = strcspn(text, "\n");
+		const char *path = memchr(text, ':', len);
+
+		path = path ? memchr(path + 1, ':', len - (size_t)(path + 1 - text)) : NULL;
+		if (path)
+			parse_path(path + 1, len - (size_t)(path + 1 - text), ret);
+		text += len + (text[len] == '\n');
+	}
+}
+
+bool container_of(pid_t pid, struct container *ret)
+{
+	char path[64], text[CONTAINER_CGROUP_MAX];
+	cleanup_close int fd = -1;
+	size_t len = 0;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (len < sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	container_parse(text, ret);
+	return true;
+}

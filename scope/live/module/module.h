@@ -1,0 +1,78 @@
+/* module: the Go modules of a process. A process that has Go code has one or more of them: its
+ * executable, plugins (plugin.Open), and libraries (-buildmode=c-shared) in a host that need not be
+ * Go itself. Each has a runtime's functions, function table and types of its own.
+ *
+ *   module.c    one file: is it a Go module, of which kind
+ *   modules.c   the files that were seen, and those that a process has mapped
+ *
+ * Files are told apart by the device and the inode that /proc/PID/maps shows. Each is opened once,
+ * however many processes map it.
+ */
+#ifndef LIVE_MODULE_MODULE_H
+#define LIVE_MODULE_MODULE_H
+
+#include "base/base.h"
+#include "live/process/process.h"
+#include "read/gofile/gofile.h"
+
+enum module_kind {
+	MODULE_PROGRAM, /* what the process executes */
+	MODULE_PLUGIN,	/* opened by a Go program */
+	MODULE_LIBRARY, /* built with -buildmode=c-shared */
+};
+
+/* A file of which a process has code mapped. All is borrowed until modules_free(). */
+struct module {
+	char *path;	       /* as /proc names it where it was seen first */
+	enum module_kind kind; /* as it was built; only with tab */
+	struct image *image;   /* NULL: the file could not be opened */
+	struct gopcln *tab;    /* NULL: it is no Go module, or one that is not read: see refused */
+	enum go_maps maps;     /* the layout of its maps; only with tab */
+	/* Why a file that shows marks of Go is not read: one line. NULL for all other files. */
+	char *refused;
+};
+
+/* Returns whether the file has Go code, also where it is not read. */
+static inline bool module_is_go(const struct module *module)
+{
+	return module->tab || module->refused;
+}
+
+/* Returns "program", "plugin" or "library". */
+const char *module_kind_name(enum module_kind kind);
+
+/* Opens the file `fd`, which stays the caller's, as a module. It fills *ret; the caller frees it
+ * with module_fini(). A file that is not Go is no error. Errors: no memory is left. */
+struct error *module_open(int fd, const char *path, struct module *ret);
+void module_fini(struct module *module);
+CLEANUP_VALUE(struct module, module_fini)
+
+/* ---- all files that were seen ---- */
+
+struct modules;
+
+struct error *modules_new(struct modules **ret);
+void modules_free(struct modules *modules); /* NULL is legal */
+CLEANUP_FUNC(struct modules, modules_free)
+
+/* A Go module of a process. */
+struct module_at {
+	const struct module *module;
+	enum module_kind
+		kind;  /* MODULE_PROGRAM for what the process executes, however it was built */
+	uint64_t bias; /* run-time address less link-time address; 0 when it is not known */
+};
+
+struct module_list {
+	VEC(struct module_at) list; /* the program first, then by address */
+	/* Files with code that were not looked at: they could not be opened, or there are too many. */
+	size_t unseen;
+};
+
+/* Finds the Go modules that a process has mapped now. The list is empty when it has none. The
+ * caller frees it with module_list_fini(). Errors: as target_mappings(); no memory is left. */
+struct error *modules_of(struct modules *modules, struct target *target, struct module_list *ret);
+void module_list_fini(struct module_list *list);
+CLEANUP_VALUE(struct module_list, module_list_fini)
+
+#endif

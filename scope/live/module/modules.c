@@ -1,0 +1,173 @@
+/* The files that processes have mapped, each opened once, and the modules of one process. */
+#include "live/module/module.h"
+#include "tophash/map.h"
+
+/* Bounds the files that one process can make us open. */
+enum { FILES_MAX = 4096 };
+
+struct file_id {
+	uint64_t device, inode; /* as /proc/PID/maps shows them */
+};
+
+TOPHASH_MAP_BYTES(files, struct file_id, struct module *);
+
+struct modules {
+	struct files files;
+};
+
+struct error *modules_new(struct modules **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? NULL : error_nomem();
+}
+
+void modules_free(struct modules *modules)
+{
+	if (!modules)
+		return;
+	TOPHASH_EACH(files, it, &modules->files) {
+		module_fini(it.val);
+		free(it.val);
+	}
+	files_fini(&modules->files);
+	free(modules);
+}
+
+/* Opens the file of a mapping. *ret is NULL when that cannot be done. */
+static struct error *open_file(struct target *target, const struct mapping *mapping,
+			       struct module **ret)
+{
+	cleanup_close int fd = mapping_open(target, mapping);
+	cleanup_free struct module *module = calloc(1, sizeof(*module));
+
+	*ret = NULL;
+	if (!module)
+		return error_nomem();
+	if (fd < 0)
+		return NULL;
+	try(module_open(fd, mapping->path, module));
+	*ret = take_ptr(module);
+	return NULL;
+}
+
+/* Returns the module of a mapping's file in *ret; NULL when the file cannot be opened. A file that
+ * could not be opened is tried again: another process may show a way to it. */
+static struct error *get_module(struct modules *modules, struct target *target,
+				const struct mapping *mapping, const struct module **ret)
+{
+	struct file_id id = {mapping->device, mapping->inode};
+	struct module **known = files_find(&modules->files, id), *module;
+
+	*ret = known ? *known : NULL;
+	if (known)
+		return NULL;
+	try(open_file(target, mapping, &module));
+	if (module && files_put(&modules->files, id, module) < 0) {
+		module_fini(module);
+		free(module);
+		return error_nomem();
+	}
+	*ret = module;
+	return NULL;
+}
+
+/* ---- the modules of one process ---- */
+
+/* What is gathered while the mappings are gone through. */
+struct search {
+	struct modules *modules;
+	struct target *target;
+	uint64_t program; /* the inode of what the process executes; 0: unknown */
+	struct module_list found;
+	size_t files;
+	struct file_id last; /* the file of the mapping before */
+};
+
+static bool is_found(const struct search *search, const struct module *module)
+{
+	vec_each(at, &search->found.list)
+		if (at->module == module)
+			return true;
+	return false;
+}
+
+/* Returns the load bias, by where the first byte of code is. A module of which that byte is mapped
+ * elsewhere has an unknown one. */
+static uint64_t bias_of(const struct module *module, const struct mapping *mapping)
+{
+	struct image_segment code;
+	uint64_t bias = 0;
+
+	if (image_is_pie(module->image) && image_code(module->image, &code) &&
+	    code.offset >= mapping->offset &&
+	    code.offset - mapping->offset < mapping->end - mapping->start)
+		bias_of_addr(mapping->start + (code.offset - mapping->offset), code.addr, &bias);
+	return bias;
+}
+
+static struct error *look_at(struct search *search, const struct mapping *mapping)
+{
+	struct file_id id = {mapping->device, mapping->inode};
+	bool same = id.device == search->last.device && id.inode == search->last.inode;
+	struct module_at at = {0};
+
+	if (!mapping->executable || !mapping->inode || same)
+		return NULL;
+	search->last = id;
+	if (search->files++ < FILES_MAX)
+		try(get_module(search->modules, search->target, mapping, &at.module));
+	if (!at.module) {
+		search->found.unseen++;
+		return NULL;
+	}
+	if (!module_is_go(at.module) || is_found(search, at.module))
+		return NULL;
+	at.kind = at.module->kind;
+	at.bias = bias_of(at.module, mapping);
+	if (mapping->inode == search->program)
+		at.kind = MODULE_PROGRAM;
+	if (!vec_push(&search->found.list, at))
+		return error_nomem();
+	return NULL;
+}
+
+/* Moves the program to the front. */
+static void put_program_first(struct module_list *list)
+{
+	for (size_t i = 1; i < list->list.len; i++) {
+		struct module_at program = list->list.data[i];
+
+		if (program.kind != MODULE_PROGRAM)
+			continue;
+		memmove(list->list.data + 1, list->list.data, i * sizeof(program));
+		list->list.data[0] = program;
+		return;
+	}
+}
+
+struct error *modules_of(struct modules *modules, struct target *target, struct module_list *ret)
+{
+	cleanup(mappings_fini) struct mappings mappings = {0};
+	struct search search = {.modules = modules, .target = target};
+	struct error *err;
+	struct stat st;
+
+	try(target_mappings(target, &mappings));
+	if (target->ops->exe(target, &st))
+		search.program = st.st_ino;
+	vec_each(mapping, &mappings.list) {
+		err = look_at(&search, mapping);
+		if (err) {
+			module_list_fini(&search.found);
+			return err;
+		}
+	}
+	put_program_first(&search.found);
+	*ret = search.found;
+	return NULL;
+}
+
+void module_list_fini(struct module_list *list)
+{
+	vec_fini(&list->list);
+}

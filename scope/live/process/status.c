@@ -1,0 +1,61 @@
+/* What /proc/PID/status tells of a process. */
+#include "live/process/process.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Returns what stands behind "\nName:" and white space, or NULL. */
+static const char *find_field(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? at + strlen(name) + strspn(at + strlen(name), "\t ") : NULL;
+}
+
+static void take_name(const char *text, struct process_status *ret)
+{
+	const char *name = strncmp(text, "Name:\t", 6) ? "" : text + 6;
+
+	snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(name, "\n"), name);
+}
+
+/* Reads the numbers of "NSpid:", the outermost namespace first. A kernel without pid namespaces has
+ * no such line. */
+static void take_pids(const char *text, pid_t pid, struct process_status *ret)
+{
+	const char *at = find_field(text, "\nNSpid:");
+
+	while (at && *at >= '0' && *at <= '9' && ret->pids_n < PROCESS_NAMESPACES_MAX) {
+		char *end;
+
+		ret->pids[ret->pids_n++] = (pid_t)strtol(at, &end, 10);
+		at = end + strspn(end, "\t ");
+	}
+	if (!ret->pids_n)
+		ret->pids[ret->pids_n++] = pid;
+}
+
+bool process_status(pid_t pid, struct process_status *ret)
+{
+	char path[64], text[4096];
+	cleanup_close int fd = -1;
+	const char *uid, *parent;
+	unsigned effective;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	uid = find_field(text, "\nUid:");
+	parent = find_field(text, "\nPPid:");
+	if (!uid || !parent || sscanf(uid, "%*u %u", &effective) != 1)
+		return false;
+	*ret = (struct process_status){.uid = effective, .parent = (pid_t)atoi(parent)};
+	take_name(text, ret);
+	take_pids(text, pid, ret);
+	return true;
+}
