@@ -1,47 +1,5 @@
 #include "read/explain/scan_priv.h"
 
-#include <string.h>
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* Returns the value of a hexadecimal digit, or -1 for any other character. */
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Tells whether c is part of a word. A number beside such a character is not a word of its own. */
-static bool is_word(char c)
-{
-	return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || (c & 0x80);
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* Reads the hexadecimal digits at p. Returns their number (1 to 16), or 0 when there are none, or
- * too many, or they are part of a word. */
-static size_t hex_digits(const char *p, const char *end, uint64_t *ret)
-{
-	uint64_t value = 0;
-	size_t n = 0;
-
-	for (; p + n < end && hex_value(p[n]) >= 0; n++)
-		value = value << 4 | (uint64_t)hex_value(p[n]);
-	if (n < 1 || n > 16 || (p + n < end && is_word(p[n])))
-		return 0;
-	*ret = value;
-	return n;
-}
-
 /* Tells whether the byte at p continues a word that begins before it. The letter of an escape (such
  * as the t of \\t) begins no word. */
 static bool is_part(const char *begin, const char *p)
@@ -49,7 +7,9 @@ static bool is_part(const char *begin, const char *p)
 	if (p == begin || !is_word(p[-1]))
 		return false;
 	return !(p - begin >= 2 && p[-2] == '\\' && strchr("tnr", p[-1])) &&
-	       !(p - begin >= 4 && (!memcmp(p - 4, "#011", 4) || !memcmp(p - 4, "#012", 4)));
+	       !(p - begin >= 4 && (!memcmp(p - 4, "#011", 4) || !memcmp(p - 4, "#012", 4))) &&
+	       !(p - begin >= 6 &&
+		 (!memcmp(p - 6, "\\u0009", 6) || !strncasecmp(p - 6, "\\u000a", 6)));
 }
 
 /* ---- a line that is an address ---- */
@@ -109,62 +69,6 @@ static size_t scan_perf(struct scan_state *state, const char *line, size_t len,
 	return 1;
 }
 
-/* ---- pieces of a line ---- */
-
-/* Returns the length of an escape for a tab: \\t in JSON, \\\\t in JSON within JSON, #011 in
- * rsyslog. Returns 0 when there is none at p. */
-static size_t tab_escape(const char *p, const char *end)
-{
-	size_t slashes = 0;
-
-	if (end - p >= 4 && !memcmp(p, "#011", 4))
-		return 4;
-	while (p + slashes < end && p[slashes] == '\\')
-		slashes++;
-	return slashes && p + slashes < end && p[slashes] == 't' ? slashes + 1 : 0;
-}
-
-/* Returns the length of a mark at p that ends a piece: a quote, an escape for the end of a line (\
- * , \\r, #012), or a colour of the terminal. Returns 0 when there is none. */
-static size_t piece_end(const char *p, const char *end)
-{
-	size_t n = 0;
-
-	if (*p == '"')
-		return 1;
-	if (end - p >= 4 && !memcmp(p, "#012", 4))
-		return 4;
-	if (*p == '\x1b' && end - p >= 2 && p[1] == '[') {
-		for (n = 2; p + n < end && n < 16 && (is_digit(p[n]) || p[n] == ';'); n++)
-			;
-		return p + n < end && p[n] == 'm' ? n + 1 : 0;
-	}
-	while (p + n < end && p[n] == '\\')
-		n++;
-	if (!n || p + n >= end)
-		return 0;
-	return p[n] == 'n' || p[n] == 'r' || p[n] == '"' ? n + 1 : 0;
-}
-
-/* Finds the next piece of the line and sets state->at and state->end to its bounds. Returns false
- * at the end of the line. */
-static bool next_piece(struct scan_state *state, const char *line, size_t len)
-{
-	size_t at = state->end, skip;
-
-	while (at < len && (skip = piece_end(line + at, line + len)))
-		at += skip;
-	state->at = at;
-	for (; at < len; at++)
-		if ((line[at] == '"' || line[at] == '\\' || line[at] == '#' ||
-		     line[at] == '\x1b') &&
-		    piece_end(line + at, line + len))
-			break;
-	state->end = at;
-	state->words = state->stack = false;
-	return state->at < len;
-}
-
 /* ---- Go tracebacks (Go: runtime/traceback.go, traceback2, printcreatedby1) ---- */
 
 /* Finds the place of a frame in a text: "file:line +0x1d". Returns the position of " +0x", or
@@ -199,8 +103,36 @@ static bool are_arguments(const char *p, const char *end)
 /* Tells whether p[-1] belongs to a prefix of a log line, and not to a name. */
 static bool ends_prefix(const char *p)
 {
-	return is_blank(p[-1]) || strchr("'|>=,;\\#", p[-1]) || (p[-1] == ':' && p[0] != '.') ||
+	return is_blank(p[-1]) || strchr("'|>=,;\\#+", p[-1]) || (p[-1] == ':' && p[0] != '.') ||
 	       (p[-1] == ']' && p[0] != '.' && p[0] != '(');
+}
+
+#define SUFFIX_MAX 64 /* bytes that a log may put behind a line */
+
+/* Finds the name in "name(arguments)". Something may come after it. */
+static const char *call_name(const char *piece, const char *end, size_t *ret_len,
+			     const char **ret_begin)
+{
+	const char *close = memrchr(piece, ')', (size_t)(end - piece)), *paren, *name;
+
+	if (!close || end - close > SUFFIX_MAX)
+		return NULL;
+	paren = memrchr(piece, '(', (size_t)(close - piece));
+	if (!paren || paren == piece)
+		return NULL;
+	for (name = paren; name > piece && !ends_prefix(name); name--)
+		;
+	if (name > piece && name[-1] == '\\' && *name == 't')
+		name++;
+	else if (name > piece && name[-1] == '\\' && !strncmp(name, "u0009", 5))
+		name += 5;
+	else if (name > piece && name[-1] == '#' && !strncmp(name, "011", 3))
+		name += 3;
+	*ret_len = (size_t)(paren - name);
+	*ret_begin = name;
+	if (!memchr(name, '.', *ret_len) && !(*ret_len == 5 && !memcmp(name, "panic", 5)))
+		return NULL;
+	return (name > piece || close + 1 < end) && !are_arguments(paren + 1, close) ? NULL : name;
 }
 
 /* Finds the name in the first line of a frame: "name(arguments)", "created by name", or "created by
@@ -211,7 +143,7 @@ static const char *frame_name(const char *piece, const char *end, size_t *ret_le
 {
 	static const char created[] = "created by ";
 	const char *name = memmem(piece, (size_t)(end - piece), created, sizeof(created) - 1);
-	const char *paren, *space;
+	const char *space;
 
 	*ret_begin = name;
 	if (name && !is_part(piece, name)) {
@@ -224,24 +156,7 @@ static const char *frame_name(const char *piece, const char *end, size_t *ret_le
 		*ret_len = (size_t)((space ? space : end) - name);
 		return memchr(name, '.', *ret_len) ? name : NULL;
 	}
-	while (end > piece && (is_blank(end[-1]) || end[-1] == '\''))
-		end--;
-	if (end == piece || end[-1] != ')')
-		return NULL;
-	paren = memrchr(piece, '(', (size_t)(end - piece));
-	if (!paren || paren == piece)
-		return NULL;
-	for (name = paren; name > piece && !ends_prefix(name); name--)
-		;
-	if (name > piece && name[-1] == '\\' && *name == 't')
-		name++;
-	else if (name > piece && name[-1] == '#' && !strncmp(name, "011", 3))
-		name += 3;
-	*ret_len = (size_t)(paren - name);
-	*ret_begin = name;
-	if (!memchr(name, '.', *ret_len) && !(*ret_len == 5 && !memcmp(name, "panic", 5)))
-		return NULL;
-	return name > piece && !are_arguments(paren + 1, end - 1) ? NULL : name;
+	return call_name(piece, end, ret_len, ret_begin);
 }
 
 /* The place of a frame in the same line is searched this many bytes after the piece. */
@@ -255,7 +170,7 @@ static const char *path_begin(const char *piece, const char *end, size_t *ret_pr
 	const char *begin = NULL, *blank = piece;
 
 	for (const char *p = piece; p < end; p++) {
-		size_t n = *p == '\t' ? 1 : tab_escape(p, end);
+		size_t n = *p == '\t' ? 1 : scan_tab(p, end);
 
 		if (n) {
 			*ret_prefix = (size_t)(p - piece);
@@ -301,14 +216,14 @@ static const char *piece_name(struct scan_state *state, const struct scan_text *
 			      size_t *ret_len)
 {
 	size_t rest = text->len - state->end;
-	const char *piece = text->line + state->at, *begin;
-	const char *name = frame_name(piece, text->line + state->end, ret_len, &begin);
+	const char *piece = text->line + state->at, *end = text->line + state->end, *begin;
+	const char *name = frame_name(piece, end, ret_len, &begin);
 
 	if (!name)
 		return NULL;
 	state->name_begin = (size_t)(begin - text->line);
 	if (!text->next || (begin == piece && text->next_len && *text->next == '\t') ||
-	    find_place(text->line + state->end, rest < PLACE_NEAR ? rest : PLACE_NEAR))
+	    find_place(end, rest < PLACE_NEAR ? rest : PLACE_NEAR))
 		return name;
 	return place_comes(text, text->line, state->name_begin) ? name : NULL;
 }
@@ -454,7 +369,7 @@ size_t scan_line_more(struct scan_state *state, const struct scan_text *text,
 	const char *name;
 
 	while (n + PLACE_HITS <= SCAN_HITS_MAX) {
-		if (state->at == state->end && !next_piece(state, text->line, text->len)) {
+		if (state->at == state->end && !scan_next_piece(state, text->line, text->len)) {
 			if (state->name_len)
 				scan_wait(state, state->name, state->name_len, text->line,
 					  state->name_begin);

@@ -3,8 +3,6 @@
  * A place belongs to the name that was last seen behind the same prefix. */
 #include "read/explain/scan_priv.h"
 
-#include <string.h>
-
 /* ---- prefixes ---- */
 
 static bool ends_word(char c)
