@@ -6,6 +6,6 @@ struct error *memory_get(const struct memory *memory, uint64_t addr, void *to, s
 
 	if (n >= size)
 		return NULL;
-	return error_new(ERROR_TARGET, "cannot read %zu bytes at 0x%llx: nothing is at 0x%llx",
+	return error_new(ERROR_TARGET, "cannot read %zu bytes at 0x%llx: 0x%llx is not readable",
 			 size, (unsigned long long)addr, (unsigned long long)addr + n);
 }

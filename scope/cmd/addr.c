@@ -70,7 +70,8 @@ static struct error *run(struct addr *addr)
 		.main = addr->space.main,
 	};
 	if (!o->pc_n && !o->quiet && isatty(STDIN_FILENO))
-		cmd_say("addresses, or a text with addresses? End with Ctrl-D");
+		cmd_say("reading addresses, or a text with addresses, from the terminal: end with "
+			"Ctrl-D");
 	try(o->pc_n ? explain_words(addr) : addr_annotate(addr));
 	note_sources(addr);
 	if (addr_is_json(addr))

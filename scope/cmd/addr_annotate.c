@@ -32,7 +32,8 @@ static void put_note(struct addr *addr, const struct space_mark *mark, const str
 	buf_str(to, " [");
 	buf_hex(to, e->query.addr);
 	if (mark->other)
-		buf_str(to, ", but here it is another line: the text is of another build");
+		buf_str(to, ", but the program has another line there: the text is from another "
+			    "build");
 	buf_char(to, ']');
 }
 

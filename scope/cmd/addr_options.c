@@ -75,38 +75,40 @@ static const struct option_spec rows[] = {
 	{.name = "pid", .letter = 'p', .argument = "PID", .kind = OPTION_PID, .at = AT(pid),
 	 .min = 1, .max = INT32_MAX,
 	 .help = "a running process: addresses as in the run, in any file",
-	 .man = "A running process. Addresses are those of the run. The load bias is taken off, and an "
-		"address in a library or in the vdso is explained from that file. For an address "
-		"in no file, the answer says where it is: in a heap, in a stack, or in the "
-		"kernel."},
+	 .man = "A running process. Addresses are those of the run. The load bias is subtracted, "
+		"and an address in a library or in the vdso is explained from that file. For an "
+		"address in no file, the answer says where it is: in a heap, in a stack, or in "
+		"the kernel."},
 	{.name = "bias", .argument = "ADDR", .kind = OPTION_CUSTOM, .parse = read_bias,
-	 .help = "what addresses of BINARY are too high by",
-	 .man = "The load bias of a position-independent BINARY. It is taken off every address. Crash "
-		"reports rarely need it (see \\fBTEXTS\\fR)."},
+	 .help = "the load bias of BINARY, which is subtracted from each address",
+	 .man = "The load bias of a position-independent BINARY. It is subtracted from every "
+		"address. Crash reports rarely need it (see \\fBTEXTS\\fR)."},
 	{.name = "return", .argument = "WHEN", .kind = OPTION_ENUM, .at = AT(returns),
 	 .values = whens, .implied = "yes",
-	 .help = "they are return addresses: the instruction before is meant; yes, no, auto (in the "
-		 "stacks of a text; the default)",
+	 .help = "look up the call before each address, as for return addresses: yes, no, auto "
+		 "(only in stacks of a text; the default)",
 	 .man = "Tells whether the addresses are return addresses. For a return address the "
 		"instruction before it is looked up, which is the call. The instruction at the "
-		"address may belong to the next line. In a stack all addresses but the innermost "
-		"are return addresses. auto (the default) means no, except in the stacks of a "
-		"text, where the form of the text decides. The option without a value means yes."},
+		"address may belong to the next line. In a stack all addresses except the "
+		"innermost are return addresses. auto (the default) means no, except in the "
+		"stacks of a text, where the form of the text decides. The option without a value "
+		"means yes."},
 
 	{.group = "From where",
 	 .name = "source", .argument = "LIST", .kind = OPTION_CUSTOM, .parse = read_sources,
 	 .values = sources, .list = true,
-	 .help = "gopclntab, symbols, dwarf (commas between), or all; the default asks dwarf only of "
-		 "what is no Go code",
-	 .man = "gopclntab, symbols, dwarf, with a comma between them, or all. The default asks "
+	 .help = "the sources to ask: gopclntab, symbols, dwarf (separated by commas), or all; by "
+		 "default dwarf is asked only about code that is not Go",
+	 .man = "gopclntab, symbols, dwarf, separated by commas, or all. The default asks "
 		"gopclntab and symbols, which takes milliseconds. It asks debug information only "
-		"for addresses that are no Go code: C code in a cgo program, a program in C."},
+		"about addresses of code that is not Go: C code in a cgo program, or a program in "
+		"C."},
 
 	{.group = "How to show it",
 	 .name = "annotate", .letter = 'a', .kind = OPTION_FLAG, .at = AT(annotate),
-	 .help = "leave the text of standard input as it is, and add function and file:line to every "
+	 .help = "print the text of standard input, with function and file:line after every "
 		 "address in it",
-	 .man = "Prints the text of standard input as it is, with a note in brackets behind every "
+	 .man = "Prints the text of standard input as it is, with a note in brackets after every "
 		"address in it. A log that is being written comes out line by line."},
 	{.name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
 	 .values = formats,
@@ -116,17 +118,18 @@ static const struct option_spec rows[] = {
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN},
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
-	 .help = "cut no line to the width of the terminal",
-	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
-		"terminal is wide, except those of \\fB--annotate\\fR. Elsewhere nothing is ever cut."},
+	 .help = "do not cut lines to the width of the terminal",
+	 .man = "Does not cut lines on a terminal. Without this option they are cut to the width "
+		"of the terminal, except those of \\fB--annotate\\fR. In a file or a pipe nothing "
+		"is ever cut."},
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
-	 .help = "no last line with the totals; no messages but errors",
-	 .man = "No last line with the totals. No messages on standard error but errors."},
+	 .help = "no totals at the end; only errors on standard error",
+	 .man = "Prints no totals at the end. Prints only errors on standard error."},
 	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
-	 .help = "show what each source says, also where they agree",
-	 .man = "Shows what each source says, a line each, also where they agree."},
+	 .help = "show the answer of each source, even if they agree",
+	 .man = "Shows the answer of each source on its own line, even if they agree."},
 	OPTION_HELP_ROW(struct addr_options),
 	{0},
 };
@@ -152,11 +155,10 @@ const struct verb_spec addr_verb = {
 	.summary = "explain addresses of a program: function, line, inlined calls",
 	.question = "What is at this address, or in this crash report?",
 	.synopsis = synopsis,
-	.about =
-		"Explains addresses: function, file:line, inlined calls. It asks the Go runtime's own "
-		"table, ELF symbols and debug information, and shows them side by side where they "
-		"differ. Without PCs it takes addresses out of standard input: a list, a crash "
-		"report, a log.",
+	.about = "Explains addresses: function, file:line, inlined calls. It asks the Go runtime's "
+		 "own table, ELF symbols and debug information, and shows their answers side by "
+		 "side if they differ. Without PCs it reads standard input and explains the "
+		 "addresses in it: a list, a crash report, a log.",
 	.options = rows,
 	.operands = OPERANDS_ADDRESS,
 	.examples = examples,
@@ -178,18 +180,17 @@ static struct error *check(const struct addr_options *options)
 	uint64_t value;
 
 	if (!options->binary && !options->pid)
-		return error_new(ERROR_USAGE, "whose addresses? Give BINARY or -p PID "
-					      "(try tophash addr --help)");
+		return error_new(ERROR_USAGE, "no program is given: give BINARY or -p PID (try "
+					      "tophash addr --help)");
 	if (options->pid && options->bias_given)
-		return error_new(ERROR_USAGE, "--bias goes with a BINARY: with -p it is known");
+		return error_new(ERROR_USAGE, "--bias is only for a BINARY: with -p the load bias "
+					      "is known");
 	if (options->annotate && options->pc_n)
 		return error_new(ERROR_USAGE,
-				 "--annotate takes its text from standard input, not "
-				 "\"%s\"",
+				 "--annotate reads its text from standard input: leave out \"%s\"",
 				 options->pcs[0]);
 	if (options->annotate && strcmp(options->format, "json") == 0)
-		return error_new(ERROR_USAGE, "--annotate gives the text back: it has no json "
-					      "form");
+		return error_new(ERROR_USAGE, "--annotate prints a text: leave out --format json");
 	for (size_t i = 0; i < options->pc_n; i++)
 		try(addr_options_pc(options->pcs[i], &value));
 	return NULL;

@@ -23,7 +23,7 @@ static const struct option_spec rows[] = {
 	 .argument = "VERB",
 	 .kind = OPTION_OPERAND,
 	 .help = "opens the manual of this verb; without it, lists the verbs",
-	 .man = "Opens the man page of this verb. Where there is none, prints the text of "
+	 .man = "Opens the man page of this verb. If it is not installed, prints the text of "
 		"\\fB--help\\fR. Without \\fIVERB\\fR the verbs are listed."},
 	OPTION_HELP_ROW(struct help_options),
 	{0},
@@ -187,7 +187,7 @@ int cmd_help(int argc, char **argv)
 		return cmd_print_verbs();
 	if (words.n > 1)
 		return cmd_fail(error_new(ERROR_USAGE,
-					  "\"%.80s\": what is it? One verb can be given",
+					  "unexpected \"%.80s\": tophash help takes one verb",
 					  words.words[1]));
 	if (!find_verb(words.words[0]))
 		return cmd_no_verb(words.words[0]);

@@ -70,8 +70,7 @@ static bool open_standard_files(void)
  * truncate it while it is read. The kernel removes all probes when tophash ends. */
 static void on_bus_error(int number)
 {
-	static const char text[] =
-		"tophash: a mapped file was cut short while it was read: try again\n";
+	static const char text[] = "tophash: a file was truncated while it was read: try again\n";
 	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
 
 	(void)number;

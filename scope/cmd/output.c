@@ -115,7 +115,7 @@ struct error *output_plan(int fd, const struct engine_options *options)
 		buf_printf(&out, "GC phase: read at 0x%llx\n",
 			   (unsigned long long)options->placements->gcphase);
 	else
-		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not say\n");
+		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not have it\n");
 	filter_explain(options->filter, &out);
 	err = out.bad ? error_nomem() : output_write(fd, &out);
 	buf_fini(&out);

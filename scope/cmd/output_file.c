@@ -125,9 +125,9 @@ static struct error *open_found(struct walk *walk, int found, const struct stat 
 	if (fstat(found, &st) < 0)
 		return failed(walk, errno);
 	if (!is_trusted(dir, &st) && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)))
-		return refused(walk, "it belongs to somebody else", st.st_uid);
+		return refused(walk, "it is a file of another user", st.st_uid);
 	if (is_shared(dir) && S_ISREG(st.st_mode) && st.st_nlink > 1)
-		return refused(walk, "it has another name, a hard link", st.st_uid);
+		return refused(walk, "it has a second hard link", st.st_uid);
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", found);
 	fd = open(self, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
@@ -163,7 +163,7 @@ static struct error *step(struct walk *walk, int *ret_fd)
 		cleanup_close int link = fd;
 
 		if (!is_trusted(&dir, &st))
-			return refused(walk, "a symbolic link of somebody else", st.st_uid);
+			return refused(walk, "it is a symbolic link of another user", st.st_uid);
 		return follow(walk, link);
 	}
 	if (last) {

@@ -42,14 +42,14 @@ static const struct option_spec rows[] = {
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN},
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
-	 .help = "cut no line to the width of the terminal",
-	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
-		"terminal is wide. Elsewhere nothing is ever cut."},
+	 .help = "do not cut lines to the width of the terminal",
+	 .man = "Does not cut lines on a terminal. Without this option they are cut to the width "
+		"of the terminal. In a file or a pipe nothing is ever cut."},
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
-	 .help = "no messages on standard error but errors",
-	 .man = "No messages on standard error but errors."},
+	 .help = "only errors on standard error",
+	 .man = "Prints only errors on standard error."},
 	OPTION_HELP_ROW(struct ps_options),
 	{0},
 };

@@ -453,7 +453,9 @@ static void view_close(struct asm_view *view)
 static void put_rest(struct asm_view *view, size_t rest)
 {
 	if (rest)
-		buf_printf(view->out, "%zu more sites match; an address or file:line names one\n\n",
+		buf_printf(view->out,
+			   "%zu more sites match: name one by its address or "
+			   "file:line\n\n",
 			   rest);
 	if (view->no_placements) {
 		buf_str(view->out, "no probe is shown: ");
@@ -495,8 +497,8 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site, boo
 	}
 	if (!err && view.gave_up)
 		err = error_new(ERROR_TARGET,
-				"%s: gave up after %d s: no program takes so long; the "
-				"file is damaged, or made to take long",
+				"%s: gave up after %d s: no real program takes this long; the "
+				"file is damaged, or was made to take long",
 				binary->path, PATIENCE_S);
 	view_close(&view);
 	vec_fini(&rows);

@@ -29,42 +29,43 @@ static const char *const tables[] = {
 static const struct option_spec rows[] = {
 	{.group = "What to show",
 	 .argument = "BINARY", .kind = OPTION_OPERAND,
-	 .help = "a Go program; of two, the differences are shown",
+	 .help = "a Go program; with two, their differences are shown",
 	 .man = "The file of a Go program. When two are given, their differences are shown (see "
 		"\\fBTWO BINARIES\\fR)."},
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
 	 .help = "maps of this type, as Go prints it: 'map[string]*'",
-	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. Generic code matches "
-		"when any of its instances does, or a type of its shape could. In patterns * and ? "
-		"are wild, brackets are literal, and \\e quotes."},
+	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. Generic code "
+		"matches if any of its instances does, or if a type of its shape could. In "
+		"patterns * and ? are wild, brackets are literal, and \\e quotes."},
 	{.name = "site", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_site,
 	 .help = "in this function or file:line, also when inlined",
 	 .man = "In a function ('main.(*store).*'), or at file:line with or without the folder "
 		"('store.go:61'). The functions that the delete is inlined into match too."},
 	{.name = "summary", .kind = OPTION_FLAG, .at = AT(summary),
-	 .help = "only how many, by function",
+	 .help = "only count the sites, by function",
 	 .man = "Prints only the number of sites, by function."},
 	{.name = "by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(by), .also = AT(summary),
 	 .values = tables,
-	 .help = "only how many, by function, type, variant or package",
+	 .help = "only count the sites, by function, type, variant or package",
 	 .man = "Prints only the number of sites: by the function that has the delete, by the map's "
 		"type, by variant, or by the package that holds the code. A delete that was "
 		"inlined counts for the package that it was inlined into."},
 	{.name = "asm", .argument = "SITE", .kind = OPTION_STRING, .at = AT(asm_of),
 	 .help = "the instructions of a site and of the runtime function that it calls: an address, "
 		 "file:line, or a function",
-	 .man = "The instructions of the sites at an address, at file:line, or in a function. The "
-		"address (0x...) is that of the call, or the one behind it, as stack traces have it. "
-		"The function is a pattern as for \\fB--site\\fR. At most eight sites are shown. The "
-		"instructions of a site begin behind the last jump or call before it, and end with its "
-		"own call. Then come the instructions that the entry executes, with the fast entry "
-		"beside the generic one, and those that they call on the way: on each the shortest "
-		"path, by instructions, past the place where the element is removed, with their "
-		"number. Growth and the ways on which the program ends are left out. The place of "
-		"tophash-trace's probe is marked, with the reason below. Source lines stand in "
-		"between, with their text where the file is found under the name that the program has "
-		"for it. Instructions of x86-64 are in Intel's syntax. On arm64 trace has no probes, "
-		"and none are shown."},
+	 .man = "Shows the instructions of the sites at an address, at file:line, or in a "
+		"function. The address (0x...) is that of the call, or the one after it, which "
+		"stack traces have. The function is a pattern as for \\fB--site\\fR. At most "
+		"eight sites are shown. The instructions of a site begin after the last jump or "
+		"call before it, and end with its own call. The instructions that the entry "
+		"executes follow; a fast entry is shown beside the generic one. Then come the "
+		"functions that they call on the way. Each function is shown with its shortest "
+		"path past the removal, and the number of instructions on it. Code for growth, "
+		"and paths on which the program ends, are left out. The place of the probe of "
+		"tophash-trace is marked, with the reason below. Source lines are shown between "
+		"the instructions, with their text if the file is found under the name that the "
+		"program has for it. Instructions of x86-64 are in Intel's syntax. On arm64 "
+		"trace has no probes, so none are shown."},
 
 	{.group = "How to show it",
 	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
@@ -75,17 +76,18 @@ static const struct option_spec rows[] = {
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN},
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
-	 .help = "cut no line to the width of the terminal",
-	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
-		"terminal is wide. Elsewhere nothing is ever cut."},
+	 .help = "do not cut lines to the width of the terminal",
+	 .man = "Does not cut lines on a terminal. Without this option they are cut to the width "
+		"of the terminal. In a file or a pipe nothing is ever cut."},
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
-	 .help = "one line a site; no messages but errors",
-	 .man = "One line a site in the text form. No messages on standard error but errors."},
+	 .help = "one line for each site; only errors on standard error",
+	 .man = "Prints one line for each site in the text form. Prints only errors on standard "
+		"error."},
 	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
-	 .help = "say more",
-	 .man = "Says more, on standard error: how long the search took."},
+	 .help = "print more messages",
+	 .man = "Prints more messages on standard error: how long the search took."},
 	OPTION_HELP_ROW(struct sites_options),
 	{0},
 };
@@ -112,10 +114,10 @@ const struct verb_spec sites_verb = {
 	.summary = "show where a Go binary deletes from maps, and by which calls",
 	.question = "Where does a program delete from maps?",
 	.synopsis = synopsis,
-	.about =
-		"Shows every place where a Go program takes elements out of maps, and what the "
-		"compiler made of it. It reads the file alone, stripped or not, x86-64 or arm64. With "
-		"two binaries it shows which sites came, went, or were compiled otherwise.",
+	.about = "Shows every place where a Go program removes elements from maps, and the call "
+		 "that the compiler chose for it. It reads only the file, stripped or not, for "
+		 "x86-64 or arm64. With two binaries it shows which sites are new, are gone, or "
+		 "were compiled differently.",
 	.options = rows,
 	.operands = OPERANDS_FILES,
 	.examples = examples,
@@ -127,25 +129,25 @@ const struct verb_spec sites_verb = {
 static struct error *check(const struct option_words *words, struct sites_options *ret)
 {
 	if (!words->n)
-		return error_new(ERROR_USAGE, "no binary: give one, or two to compare "
+		return error_new(ERROR_USAGE, "no binary is given: give one, or two to compare "
 					      "(try tophash sites --help)");
 	if (words->n > 2)
 		return error_new(ERROR_USAGE,
-				 "\"%s\": what is it? At most two binaries can be given",
+				 "unexpected \"%s\": at most two binaries can be given",
 				 words->words[2]);
 	ret->binary = words->words[0];
 	ret->other = words->n > 1 ? words->words[1] : NULL;
 	if (ret->other && (ret->asm_of || ret->summary))
-		return error_new(ERROR_USAGE, "%s looks at one binary: give one only",
+		return error_new(ERROR_USAGE, "%s works on one binary: give only one",
 				 ret->asm_of ? "--asm" : "--summary, --by");
 	if (ret->asm_of && ret->summary)
-		return error_new(ERROR_USAGE, "--asm and --summary, --by contradict each other");
+		return error_new(ERROR_USAGE, "--asm does not go with --summary or --by");
 	if (ret->asm_of && (ret->filter.type_glob || ret->filter.site_glob))
 		return error_new(ERROR_USAGE,
-				 "--asm names its sites itself: --type and --site do not "
-				 "go with it");
+				 "--asm already names its sites: leave out --type and --site");
 	if (ret->asm_of && strcmp(ret->format, "text") != 0)
-		return error_new(ERROR_USAGE, "--asm is for people: it has no --format json");
+		return error_new(ERROR_USAGE, "--asm prints text for people: leave out --format "
+					      "json");
 	return NULL;
 }
 

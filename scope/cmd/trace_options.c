@@ -117,7 +117,7 @@ static const struct option_spec rows[] = {
 	 .min = 1, .max = UINT64_MAX,
 	 .help = "stop after N events",
 	 .man = "Stops after N events. Hits between the last event and the end count as filtered, "
-		"though there may be no filter."},
+		"even if there is no filter."},
 	{.name = "duration", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(duration_ns),
 	 .min = 1000000, .max = 87600ull * 3600 * 1000000000,
 	 .help = "stop after TIME: 10, 10s, 1m30s, 500ms, 2h",
@@ -134,9 +134,10 @@ static const struct option_spec rows[] = {
 	{.name = "summary", .argument = "BY", .kind = OPTION_ENUM, .at = AT(summary_by),
 	 .also = AT(summary), .values = tables, .implied = "site",
 	 .help = "only a table at the end, by site, map, type or key",
-	 .man = "No line per event, only a table at the end, by site if nothing else is said. Long keys that are cut (see "
-		"\\fB--key-bytes\\fR) are told apart by their length. Until the end, a line on standard "
-		"error shows how many hits there are, if that is a terminal (not with \\fB-q\\fR)."},
+	 .man = "Prints no line for each event, only a table at the end. It is by site unless "
+		"\\fIBY\\fR says otherwise. Long keys that are cut (see \\fB--key-bytes\\fR) are "
+		"told apart by their length. If standard error is a terminal, a status line there "
+		"shows the number of hits until the end (not with \\fB-q\\fR)."},
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
 	 .help = "keep N frames (64; at most 512); text shows them",
@@ -148,31 +149,31 @@ static const struct option_spec rows[] = {
 	 .man = "Keeps at most N bytes of each string in a key. The default is 64, and N may be up to "
 		"256."},
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
-	 .help = "cut no line to the width of the terminal",
-	 .man = "Cuts nothing on a terminal either. Without it, lines there are as long as the "
-		"terminal is wide. Elsewhere nothing is ever cut."},
+	 .help = "do not cut lines to the width of the terminal",
+	 .man = "Does not cut lines on a terminal. Without this option they are cut to the width "
+		"of the terminal. In a file or a pipe nothing is ever cut."},
 
 	{.group = "Other",
 	 .name = "buffer", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(buffer_size),
 	 .min = 64 << 10, .max = 1 << 30,
-	 .help = "of the ring buffer (16M)",
+	 .help = "size of the ring buffer (16M)",
 	 .man = "Sets the size of the ring buffer between kernel and tophash, from 64K to 1G. The "
 		"default is 16M. When events are lost, a larger one helps against bursts."},
 	{.name = "engine", .argument = "NAME", .kind = OPTION_WORD, .at = AT(engine),
 	 .value_at = engine_name_at,
-	 .help = "what makes the events: {}",
+	 .help = "the engine that makes the events: {}",
 	 .man = "The engine that makes the events: {}. The first is the default."},
 	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
-	 .help = "show each probe, where and why; attach nothing",
-	 .man = "Shows each probe, where and why, and where each filter is decided. Attaches nothing, "
-		"and starts no command. Needs no privilege, except to look at a process of another "
-		"user (\\fB-p\\fR)."},
+	 .help = "show where each probe would go, and why; attach nothing",
+	 .man = "Shows where each probe would go and why, and where each filter is decided. "
+		"Attaches nothing, and starts no command. Needs no privilege, except for a "
+		"process of another user (\\fB-p\\fR)."},
 	{.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
-	 .help = "no messages on standard error but errors",
-	 .man = "No messages on standard error but errors."},
+	 .help = "only errors on standard error",
+	 .man = "Prints only errors on standard error."},
 	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
-	 .help = "say more",
-	 .man = "Says more, on standard error."},
+	 .help = "print more messages",
+	 .man = "Prints more messages on standard error."},
 	OPTION_HELP_ROW(struct trace_options),
 	{0},
 };
@@ -186,12 +187,11 @@ static const char *const synopsis[] = {
 };
 
 static const char legend[] =
-	"Columns:\n"
-	"  07:06:40 g37 map[string]int \"user:42\" 812→811 sweep store.go:61 < expire\n"
-	"  Time of day; goroutine; type of the map; the key that left (or a clear);\n"
-	"  length of the map before and after (or: miss, panic); the function that\n"
-	"  removed it and its line; after \"<\" the function that called that one.\n"
-	"  In tables GOS (GOROUTINES) is how many goroutines did it; 64: or more.\n";
+	"Columns:\n  07:06:40 g37 map[string]int \"user:42\" 812→811 sweep store.go:61 < "
+	"expire\n  Time of day; goroutine; type of the map; the key that left (or a clear);\n  "
+	"length of the map before and after (or: miss, panic); the function that\n  removed it "
+	"and its line; after \"<\" the function that called that one.\n  In tables, GOS "
+	"(GOROUTINES) is the number of goroutines; 64+: 64 or more.\n";
 
 static const char *const examples[] = {
 	"tophash trace -p 4711 --key user:42",
@@ -242,7 +242,7 @@ struct error *trace_options_parse(int argc, char **argv, struct trace_options *r
 	if (words.n && !words.after_dashes)
 		return error_new(
 			ERROR_USAGE,
-			"\"%s\": what is it? A command goes after --, a process id after -p",
+			"unexpected \"%s\": a command goes after --, a process id after -p",
 			words.words[0]);
 	if (words.after_dashes && !words.n)
 		return error_new(ERROR_USAGE, "no command after --");

@@ -594,7 +594,7 @@ def separate_traps():
     for name, make in traps.items():
         trap(debug, make)
         out = quickly(f"debuglink: {name}", "-v", "--source", "all", linked, pc)
-        check("trap.debug, which is no regular file" in out and "symbols" in out, f"debuglink: {name}: {out}")
+        check("trap.debug is not a regular file" in out and "symbols" in out, f"debuglink: {name}: {out}")
         debug.rmdir() if debug.is_dir() and not debug.is_symlink() else debug.unlink()
 
     split = compile_c("trap_split", "-O2", "-g", "-gsplit-dwarf")
@@ -605,7 +605,7 @@ def separate_traps():
         for path in dwo:
             trap(path, make)
         out = quickly(f"dwo: {name}", "-v", "--source", "all", split, pc)
-        check(".dwo, which is no regular file" in out, f"dwo: {name}: {out}")
+        check(".dwo is not a regular file" in out, f"dwo: {name}: {out}")
 
 
 @test
@@ -991,7 +991,7 @@ def usage():
         (["--bias", "1", "-p", "1"], 2, "--bias goes with a BINARY"),
         (["--return=maybe", exe], 2, "--return=maybe: not one of auto, yes, no"),
         (["-p", "x"], 2, "-p x: not a number"),
-        (["-p", "1", "-p", "2"], 2, "--pid can be given once only"),
+        (["-p", "1", "-p", "2"], 2, "--pid can be given only once"),
         (["-z", exe], 2, "unknown option -z"),
         (["/nowhere/at/all", "1"], 3, "cannot open /nowhere/at/all"),
         (["/etc/passwd", "1"], 3, "not an ELF file"),

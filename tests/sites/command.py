@@ -25,7 +25,7 @@ def wrong(binary, folder):
     (folder / "cut").write_bytes(Path(binary).read_bytes()[:5000])
     return [
         ([], 2, "no binary"),
-        ([binary, binary, binary], 2, "what is it?"),
+        ([binary, binary, binary], 2, "at most two binaries"),
         (["--nonsense", binary], 2, "unknown"),
         (["-x", binary], 2, "unknown option -x"),
         (["--by", "size", binary], 2, "function, type, variant, package"),

@@ -175,7 +175,7 @@ def executes_itself():
             gaps = run.of("gap")
             check(len(gaps) <= (3 if how == "other" else 0), f"{how} {env}: {err}")
             same((run.code, run.end["gaps"]), (5 if gaps else 0, len(gaps)), f"{how} {env}: {err}")
-            same((len(err.splitlines()), err.count("executed itself anew")), (len(gaps), len(gaps)), f"{how} {env}: {err}")
+            same((len(err.splitlines()), err.count("executed itself again")), (len(gaps), len(gaps)), f"{how} {env}: {err}")
             for gap in gaps:
                 same((gap["pid"], gap["why"], int(gap["from_ns"]) < int(gap["to_ns"])), (p.pid, "exec", True), f"{gap}")
             # One start record for each program that it executes.

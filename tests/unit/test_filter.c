@@ -73,7 +73,7 @@ TEST(test_glob_errors)
 	text[1024] = '\0';
 	assert_null(filter_set_glob("--type", text, &filter.type_glob));
 	expect_usage(filter_set_glob("--type", "b", &filter.type_glob),
-		     "--type can be given once only");
+		     "--type can be given only once");
 	assert_true(filter_type_matches(&filter, text)); /* the first one stands */
 	filter_fini(&filter);
 	assert_true(filter_type_matches(&filter, "anything"));

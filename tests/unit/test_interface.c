@@ -57,7 +57,7 @@ TEST(test_decode_interface)
 TEST(test_decode_interface_unread)
 {
 	struct goprog *p = *state;
-	static const char unfollowed[] = "(<the key has more parts than are followed>)";
+	static const char unfollowed[] = "(<the key has more parts than are read>)";
 	struct go_key_segment segment = {.addr = 0x1000, .want = 8};
 	struct interface_types t;
 	struct go_key_arena arena = {0};

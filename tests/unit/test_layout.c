@@ -411,7 +411,7 @@ TEST(test_decode_array)
 	check_key(p, square, ints, 6, "[1][3]int16{[3]int16{1, -2, 3}}");
 	check_key(p, none, "", 0, "[0]int16{}");
 	check_key(p, array, ints, 4,
-		  "[3]int16{1, -2, <the key is longer than what is read of it>}");
+		  "[3]int16{1, -2, <the key is longer than the part that is read>}");
 }
 
 /* struct { A string; N int; B string }: the two strings share memory, so the length tells which
@@ -437,11 +437,11 @@ TEST(test_decode_struct_strings)
 	check_memory(p, type, &memory, "main.s{A: \"hello\", N: 7, B: \"he\"}");
 	memory.n = 2; /* more parts than steps: the second was not followed */
 	check_memory(p, type, &memory,
-		     "main.s{A: \"hello\", N: 7, B: <the key has more parts than are followed>}");
+		     "main.s{A: \"hello\", N: 7, B: <the key has more parts than are read>}");
 	segments[1].len = 0; /* and the first not readable */
 	check_memory(p, type, &memory,
 		     "main.s{A: <the string's bytes could not be read>, N: 7, "
-		     "B: <the key has more parts than are followed>}");
+		     "B: <the key has more parts than are read>}");
 }
 
 /* A string of more than 4 GiB: a segment's size is 32 bits wide on the wire. */
@@ -466,7 +466,7 @@ TEST(test_decode_huge_string)
 TEST(test_decode_short)
 {
 	struct goprog *p = *state;
-	static const char longer[] = "<the key is longer than what is read of it>";
+	static const char longer[] = "<the key is longer than the part that is read>";
 	uint64_t integer, string, eface, c128;
 
 	integer = goprog_scalar(p, GOTYPE_INT);
@@ -502,7 +502,7 @@ TEST(test_decode_hostile)
 	check_key(p, wild, zeros, 16, "main.w{F: <the key's type could not be read>}");
 	check_key(p, slice, zeros, 24, "<a type that cannot be a key>");
 	check_key(p, p->fake.type_map, zeros, 8, "<a type that cannot be a key>");
-	check_key(p, lying, zeros, 8, "[9]int{0, <the key is longer than what is read of it>}");
+	check_key(p, lying, zeros, 8, "[9]int{0, <the key is longer than the part that is read>}");
 	check_key(p, 0xdead0000, zeros, 8, "<the key's type could not be read>");
 	check_key(p, 0, zeros, 8, "<the key's type could not be read>");
 }
@@ -561,10 +561,10 @@ TEST(test_decode_cut)
 	string.want = 5ull << 32;
 	check_cut(p, 0, &string, 0, UINT32_MAX);
 	check_cut(p, ints, &bytes, 2, 4); /* one, and that there is no more */
-	check_key(p, ints, zeros, 8, "[4]int{0, <the key is longer than what is read of it>}");
+	check_key(p, ints, zeros, 8, "[4]int{0, <the key is longer than the part that is read>}");
 	check_key(p, four, zeros, 8,
 		  "main.four{A: 0, B: <the key's memory could not be read>, "
-		  "C: <the key is longer than what is read of it>}");
+		  "C: <the key is longer than the part that is read>}");
 	check_cut(p, four, &bytes, 3, 4);
 	check_key(p, wild, zeros, 32, "[4]main.wild{<the elements' type could not be read>}");
 	check_cut(p, wild, &bytes, 1, 4);

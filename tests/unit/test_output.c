@@ -157,16 +157,16 @@ TEST(files_of_others_are_refused_in_a_shared_folder)
 
 	needs_root();
 	make_file(path, MALLORY);
-	refuses(path, "it belongs to somebody else (user 12345)");
+	refuses(path, "it is a file of another user (user 12345)");
 	assert_int_equal(mkfifo(pipe, 0666), 0); /* opening it would wait for a reader */
 	assert_int_equal(chown(pipe, MALLORY, MALLORY), 0);
-	refuses(pipe, "it belongs to somebody else");
+	refuses(pipe, "it is a file of another user");
 	make_file(in(place->plain, "theirs"), MALLORY); /* nobody else put it there */
 	opens(in(place->plain, "theirs"), in(place->plain, "theirs"));
 	assert_int_equal(chown(place->shared, OWNER, OWNER), 0);
 	make_file(in(place->shared, "owners"), OWNER);
 	opens(in(place->shared, "owners"), in(place->shared, "owners"));
-	refuses(path, "it belongs to somebody else");
+	refuses(path, "it is a file of another user");
 }
 
 TEST(links_of_others_are_refused_in_a_shared_folder)
@@ -177,14 +177,14 @@ TEST(links_of_others_are_refused_in_a_shared_folder)
 	needs_root();
 	make_file(victim, 0);
 	make_link(victim, in(place->shared, "trap"), MALLORY);
-	refuses(in(place->shared, "trap"), "a symbolic link of somebody else (user 12345)");
+	refuses(in(place->shared, "trap"), "it is a symbolic link of another user (user 12345)");
 	make_link("nowhere", in(place->shared, "dangling"), MALLORY);
-	refuses(in(place->shared, "dangling"), "a symbolic link of somebody else");
+	refuses(in(place->shared, "dangling"), "it is a symbolic link of another user");
 	make_link(place->plain, in(place->shared, "folder"), MALLORY); /* on the way */
-	refuses(in(place->shared, "folder/victim"), "a symbolic link of somebody else");
-	refuses(in(place->shared, "folder/new"), "a symbolic link of somebody else");
+	refuses(in(place->shared, "folder/victim"), "it is a symbolic link of another user");
+	refuses(in(place->shared, "folder/new"), "it is a symbolic link of another user");
 	make_link(in(place->shared, "trap"), in(place->plain, "chain"), 0); /* behind one of ours */
-	refuses(in(place->plain, "chain"), "a symbolic link of somebody else");
+	refuses(in(place->plain, "chain"), "it is a symbolic link of another user");
 	make_link(victim, in(place->plain, "theirs"), MALLORY);
 	opens(in(place->plain, "theirs"), victim);
 	assert_int_equal(access(in(place->plain, "new"), F_OK), -1);
@@ -213,7 +213,7 @@ TEST(second_names_are_refused_in_a_shared_folder)
 
 	make_file(in(place->plain, "file"), 0);
 	assert_int_equal(link(in(place->plain, "file"), in(place->shared, "name")), 0);
-	refuses(in(place->shared, "name"), "a hard link");
+	refuses(in(place->shared, "name"), "hard link");
 	opens(in(place->plain, "file"), in(place->plain, "file"));
 }
 

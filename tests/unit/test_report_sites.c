@@ -66,7 +66,7 @@ static struct site_row rows[] = {
 	 .wrapper = true,
 	 .frames = delete_frames,
 	 .frames_n = 1,
-	 .why_no_type = "the wrapper is called with it",
+	 .why_no_type = "passed to the wrapper",
 	 .copy = 1,
 	 .copies = 1},
 	{.pc = 0x402000,
@@ -114,7 +114,7 @@ static struct site_row rows[] = {
 	 .entry = REFLECT,
 	 .frames = reflect_frames,
 	 .frames_n = 1,
-	 .why_no_type = "reflect: known at run time only",
+	 .why_no_type = "reflect: known only at run time",
 	 .copy = 1,
 	 .copies = 1},
 };

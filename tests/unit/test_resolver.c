@@ -384,10 +384,10 @@ TEST(test_key_errors)
 	assert_string_equal(e.key_error, "the key's memory could not be read");
 	r.event.key_error = WIRE_KEY_NO_PLAN;
 	assert_string_equal(resolve(p, &r).key_error,
-			    "a map type made at run time that is not known");
+			    "the map's type was made at run time and is not known");
 	r.event.key_error = WIRE_KEY_OK;
 	r.event.key_kind = WIRE_KEY_RAW; /* of 16 bytes, 7 are here */
-	e = check_record_key(p, &r, "<the key is longer than what is read of it>");
+	e = check_record_key(p, &r, "<the key is longer than the part that is read>");
 	assert_memory_equal(e.key_error, "the key is longer", 17);
 	r.event.type = 0;
 	e = check_record_key(p, &r, "<the key's type could not be read>");
@@ -410,7 +410,7 @@ TEST(test_big_struct)
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
 	r->key.nsegments = 1;
 	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
-	check_key(&e, "main.pair{S: <the key has more parts than are followed>, N: 42}");
+	check_key(&e, "main.pair{S: <the key has more parts than are read>, N: 42}");
 	assert_non_null(e.key_error);
 	free(r);
 }

@@ -567,8 +567,8 @@ TEST(test_end_whole)
 	check_record(
 		"text", &end,
 		"\n3 events were lost (ring_full 1, write 2): they came faster than they could "
-		"be taken. A larger --buffer takes longer bursts; a filter (--key, --type) keeps "
-		"the others out.\n"
+		"be read. A larger --buffer holds longer bursts; a filter (--key, --type) leaves "
+		"fewer events.\n"
 		"20 hits = 12 delivered + 1 filtered + 4 sampled out + 3 lost; 0 removed by "
 		"delete, 0 by clear; 6 gaps; 2.0 s; tracing took 0.1% of a CPU\n");
 }

@@ -199,7 +199,7 @@ TEST(test_find)
 
 	row = row_at(&sites, s.set_index);
 	assert_int_equal(row->entry, REFLECT);
-	assert_string_equal(row->why_no_type, "reflect: known at run time only");
+	assert_string_equal(row->why_no_type, "reflect: known only at run time");
 	site_fini(&sites);
 	goprog_close(&s.p);
 }
@@ -362,13 +362,13 @@ TEST(test_why)
 	check_why(&(struct site_row){.entry = GENERIC}, 26,
 		  "any other key, or an element of more than 128 bytes");
 	check_why(&(struct site_row){.entry = CLEAR, .type = &string}, 19,
-		  "a range over the map that only deletes");
+		  "a range loop over the map that only deletes");
 	check_why(&(struct site_row){.entry = CLEAR, .type = &string}, 21,
-		  "clear(), or a range over the map that only deletes: compiled alike");
+		  "clear(), or a range loop over the map that only deletes: both compile to this");
 	check_why(&(struct site_row){.entry = CLEAR, .type = &nan}, 21,
-		  "clear(): keys that need not equal themselves rule out the range idiom");
+		  "clear(): keys that may differ from themselves (NaN) rule out the range idiom");
 	check_why(&(struct site_row){.entry = FASTSTR, .wrapper = true}, 26,
-		  "inside the runtime: an entry that hands on to another");
+		  "inside the runtime: an entry that calls another");
 }
 
 TEST(test_package)

@@ -191,8 +191,8 @@ TEST(test_addr_words)
 static const struct {
 	const char *words, *text;
 } sites_errors[] = {
-	{"", "no binary: give one, or two to compare (try tophash sites --help)"},
-	{"a b c", "\"c\": what is it? At most two binaries can be given"},
+	{"", "no binary is given: give one, or two to compare (try tophash sites --help)"},
+	{"a b c", "unexpected \"c\": at most two binaries can be given"},
 	{"a --by", "option --by needs a value"},
 	{"a --by typ", "--by typ: not one of function, type, variant, package; did you mean type?"},
 	{"a --by func",
@@ -203,26 +203,26 @@ static const struct {
 	{"a --formt json", "unknown option --formt: did you mean --format?"},
 	{"a -p 1", "unknown option -p (try tophash sites --help)"},
 	{"a --s x", "option --s is ambiguous: --site, --summary"},
-	{"a --by type --by package", "--by can be given once only"},
-	{"a -o x -o y", "--output can be given once only"},
+	{"a --by type --by package", "--by can be given only once"},
+	{"a -o x -o y", "--output can be given only once"},
 	{"a -q -v", "-q and -v contradict each other"},
-	{"a b --asm x", "--asm looks at one binary: give one only"},
-	{"a b --by type", "--summary, --by looks at one binary: give one only"},
-	{"a --asm x --summary", "--asm and --summary, --by contradict each other"},
-	{"a --asm x --type y", "--asm names its sites itself: --type and --site do not go with it"},
-	{"a --asm x --format json", "--asm is for people: it has no --format json"},
+	{"a b --asm x", "--asm works on one binary: give only one"},
+	{"a b --by type", "--summary, --by works on one binary: give only one"},
+	{"a --asm x --summary", "--asm does not go with --summary or --by"},
+	{"a --asm x --type y", "--asm already names its sites: leave out --type and --site"},
+	{"a --asm x --format json", "--asm prints text for people: leave out --format json"},
 };
 
 static const struct {
 	const char *words, *text;
 } addr_errors[] = {
-	{"", "whose addresses? Give BINARY or -p PID (try tophash addr --help)"},
+	{"", "no program is given: give BINARY or -p PID (try tophash addr --help)"},
 	{"a zz", "zz: not an address; write it in hexadecimal, as 0x4a1b2d"},
 	{"a 0x", "0x: not an address; write it in hexadecimal, as 0x4a1b2d"},
 	{"a 0x0x1", "0x0x1: not an address; write it in hexadecimal, as 0x4a1b2d"},
 	{"a 11111111111111111",
 	 "11111111111111111: not an address; write it in hexadecimal, as 0x4a1b2d"},
-	{"-p 1 --bias 0x10 1", "--bias goes with a BINARY: with -p it is known"},
+	{"-p 1 --bias 0x10 1", "--bias is only for a BINARY: with -p the load bias is known"},
 	{"a --bias -1", "--bias -1: not an address; write it in hexadecimal, as 0x555555554000"},
 	{"a --return yes 1",
 	 "\"yes\" after --return: write --return=yes, or ./yes for a file of that name"},
@@ -234,8 +234,8 @@ static const struct {
 	{"a --source , 1", "--source : not one of gopclntab, symbols, dwarf, all"},
 	{"a --source= 1", "--source names no source: give gopclntab, symbols, dwarf or all"},
 	{"a --anotate", "unknown option --anotate: did you mean --annotate?"},
-	{"a -a 1", "--annotate takes its text from standard input, not \"1\""},
-	{"a -a --format json", "--annotate gives the text back: it has no json form"},
+	{"a -a 1", "--annotate reads its text from standard input: leave out \"1\""},
+	{"a -a --format json", "--annotate prints a text: leave out --format json"},
 	{"a 1 -qv", "-q and -v contradict each other"},
 	{"a -p", "option -p needs a value"},
 };

@@ -36,7 +36,7 @@ static bool is_given(const struct parser *parser, const struct option_spec *opti
 static struct error *take(struct parser *parser, const struct option_spec *option, const char *text)
 {
 	if (takes_value(option) && is_given(parser, option))
-		return error_new(ERROR_USAGE, "--%s can be given once only", option->name);
+		return error_new(ERROR_USAGE, "--%s can be given only once", option->name);
 	parser->given |= 1ull << (option - parser->verb->options);
 	if (option->also)
 		*((bool *)((char *)parser->options + option->also)) = true;

@@ -15,10 +15,11 @@ static struct error *maps_failed(pid_t pid, int errnum)
 {
 	if (errnum == EACCES || errnum == EPERM)
 		return error_new(ERROR_PERMISSION,
-				 "not allowed to see what process %d has mapped: "
-				 "run tophash as root",
+				 "not allowed to read the mappings of process %d: run tophash as "
+				 "root",
 				 (int)pid);
-	return error_errno(ERROR_TARGET, errnum, "cannot see what process %d has mapped", (int)pid);
+	return error_errno(ERROR_TARGET, errnum, "cannot read the mappings of process %d",
+			   (int)pid);
 }
 
 /* Reads the whole text before any line is parsed. The kernel returns it in pages, and the mappings
@@ -94,8 +95,7 @@ struct error *mappings_read(pid_t pid, struct mappings *ret)
 	}
 	if (!err && !mappings.list.len)
 		err = error_new(ERROR_TARGET,
-				"process %d has nothing mapped: it is ending, or a "
-				"kernel thread",
+				"process %d has no mappings: it is ending, or is a kernel thread",
 				(int)pid);
 	if (err)
 		mappings_fini(&mappings);

@@ -84,7 +84,8 @@ static struct error *exe_failed(pid_t pid, int pidfd, int errnum)
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if (errnum == ENOENT && access(path, F_OK) == 0)
 		return error_new(ERROR_TARGET,
-				 "process %d has no executable: a kernel thread, or it is ending",
+				 "process %d has no executable: it is a kernel thread, or is "
+				 "ending",
 				 (int)pid);
 	if (errnum != ENOENT || is_over(pidfd))
 		return open_failed(pid, errnum);

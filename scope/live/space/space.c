@@ -154,7 +154,7 @@ static struct error *open_executable(struct space *space)
 
 	if (fstat(space->process->exe, &st) < 0)
 		return error_errno(ERROR_TARGET, errno,
-				   "cannot look at the executable of process %d", (int)pid);
+				   "cannot examine the executable of process %d", (int)pid);
 	vec_each(mapping, &space->mappings.list) {
 		if (mapping->inode != st.st_ino)
 			continue;

@@ -81,10 +81,9 @@ static struct error *check_file(const char *path)
 	if (stat(path, &st) < 0)
 		return NULL;
 	if (!S_ISREG(st.st_mode))
-		return error_new(ERROR_TARGET, "it is said to be in %s, which is no regular file",
-				 path);
+		return error_new(ERROR_TARGET, "its file %s is not a regular file", path);
 	if (st.st_size > DEBUGINFO_FILE_MAX)
-		return error_new(ERROR_TARGET, "it is said to be in %s, which is too large", path);
+		return error_new(ERROR_TARGET, "its file %s is too large", path);
 	return NULL;
 }
 
@@ -246,14 +245,16 @@ static struct error *read_units(struct debuginfo *dwarf, const char *folder)
 
 		try(check_split(&die, folder));
 		if (dwarf->units.len >= DEBUGINFO_UNITS_MAX)
-			return error_new(ERROR_TARGET, "more than %d units", DEBUGINFO_UNITS_MAX);
+			return error_new(ERROR_TARGET, "corrupt: more than %d units",
+					 DEBUGINFO_UNITS_MAX);
 		if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)
 			continue;
 		if (!vec_push(&dwarf->units, unit))
 			return error_nomem();
 		if (!debuginfo_ranges_of(dwarf, &die, (uint32_t)dwarf->units.len - 1,
 					 &dwarf->unit_ranges))
-			return error_new(ERROR_TARGET, "more than %d ranges", DEBUGINFO_RANGES_MAX);
+			return error_new(ERROR_TARGET, "corrupt: more than %d ranges",
+					 DEBUGINFO_RANGES_MAX);
 	}
 	if (!dwarf->units.len)
 		return error_new(ERROR_TARGET, "corrupt: no compilation unit can be read");

@@ -221,8 +221,8 @@ static void lost(struct debuginfo_reader *child)
 		kill(child->pid, SIGKILL);
 		bury(child, &status);
 		snprintf(text, sizeof(text),
-			 "gave up after %d s: the debug information is "
-			 "corrupt, or made to take long",
+			 "gave up after %d s: the debug information is corrupt, or was made to "
+			 "take long",
 			 PATIENCE_S);
 	} else {
 		bury(child, &status);

@@ -275,8 +275,8 @@ bool image_symbol(const struct image *image, const char *name, uint64_t *ret_add
 static struct error *corrupt(const struct image *image, const char *what)
 {
 	return error_new(ERROR_TARGET,
-			 "%s: corrupt executable: %s; the file is damaged or cut short: "
-			 "rebuild or re-copy it",
+			 "%s: corrupt executable: %s; the file is damaged or truncated: rebuild "
+			 "or re-copy it",
 			 image->name, what);
 }
 
@@ -348,7 +348,7 @@ static struct error *add_segment(struct image *image, const Elf64_Phdr *ph)
 		return corrupt(image, "a segment's sizes contradict each other");
 	if (!image_file_bytes(image, ph->p_offset, ph->p_filesz))
 		return corrupt(image,
-			       "a segment reaches beyond the end of the file, or is a hole of it");
+			       "a segment reaches beyond the end of the file, or is a hole in it");
 	if (image->segment_count == IMAGE_SEGMENTS_MAX)
 		return corrupt(image, "it has more than 64 loadable segments");
 	image->segments[image->segment_count++] = (struct image_segment){

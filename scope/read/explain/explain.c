@@ -113,9 +113,7 @@ static bool is_patient(struct explain *explain, struct explain_module *module)
 	if (++explain->asked % 16 || !deadline_passed(&explain->deadline))
 		return true;
 	snprintf(text, sizeof(text),
-		 "gave up after %d s: the table is corrupt, or made to take "
-		 "long",
-		 PATIENCE_S);
+		 "gave up after %d s: the table is corrupt, or was made to take long", PATIENCE_S);
 	module->why[EXPLAIN_GOPCLNTAB] = strdup(text);
 	return !module->why[EXPLAIN_GOPCLNTAB];
 }

@@ -220,7 +220,7 @@ static void decode_string_ref(struct decoder *d, const uint8_t *bytes)
 	if (segment)
 		emit_string(d, segment);
 	else
-		emit_unread(d, "the key has more parts than are followed");
+		emit_unread(d, "the key has more parts than are read");
 }
 
 static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes, uint64_t len,
@@ -241,7 +241,7 @@ static void decode_interface(struct decoder *d, const uint8_t *bytes, unsigned d
 	segment = find_value(d, tab, data);
 	if (!segment || !gotype_read(d->types, segment->type, &type)) {
 		emit_unread(d, segment ? "the interface's type could not be read"
-				       : "the key has more parts than are followed");
+				       : "the key has more parts than are read");
 		return;
 	}
 	name_type(d, index, segment->type);
@@ -272,7 +272,7 @@ static void decode_struct(struct decoder *d, const struct gotype *type, const ui
 			break;
 		}
 		if (field.offset > len)
-			emit_unread(d, "the key is longer than what is read of it");
+			emit_unread(d, "the key is longer than the part that is read");
 		else
 			decode_value(d, field.type, bytes + field.offset, len - field.offset,
 				     depth + 1);
@@ -307,7 +307,7 @@ static void decode_array(struct decoder *d, const struct gotype *type, const uin
 			break;
 		n++;
 		if (!known || offset > len || elem.size > len - offset) {
-			emit_unread(d, known ? "the key is longer than what is read of it"
+			emit_unread(d, known ? "the key is longer than the part that is read"
 					     : "the elements' type could not be read");
 			break;
 		}
@@ -386,7 +386,7 @@ static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes,
 		return;
 	}
 	if (type.kind != GOTYPE_STRUCT && type.kind != GOTYPE_ARRAY && type.size > len) {
-		emit_unread(d, len ? "the key is longer than what is read of it"
+		emit_unread(d, len ? "the key is longer than the part that is read"
 				   : "the key's memory could not be read");
 		return;
 	}

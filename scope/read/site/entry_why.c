@@ -67,12 +67,14 @@ static void why_entry(const struct go_entry *entry, struct buf *to)
 static void why_clear(const struct site_row *row, unsigned go_minor, struct buf *to)
 {
 	if (go_minor < 21)
-		buf_str(to, "a range over the map that only deletes");
+		buf_str(to, "a range loop over the map that only deletes");
 	else if (row->type && row->type->key_float)
 		buf_str(to,
-			"clear(): keys that need not equal themselves rule out the range idiom");
+			"clear(): keys that may differ from themselves (NaN) rule out the range "
+			"idiom");
 	else
-		buf_str(to, "clear(), or a range over the map that only deletes: compiled alike");
+		buf_str(to, "clear(), or a range loop over the map that only deletes: both "
+			    "compile to this");
 }
 
 void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
@@ -80,7 +82,7 @@ void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
 	const struct go_entry *entry = &go_entries[row->entry];
 
 	if (row->wrapper)
-		buf_str(to, "inside the runtime: an entry that hands on to another");
+		buf_str(to, "inside the runtime: an entry that calls another");
 	else if (entry->reflect)
 		buf_str(to, entry->kind == GO_ENTRY_CLEAR ? "reflect.Value.Clear"
 			    : go_entry_key_size(entry)

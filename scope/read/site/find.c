@@ -37,7 +37,7 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	uint64_t addr;
 
 	if (row->wrapper) {
-		row->why_no_type = "the wrapper is called with it";
+		row->why_no_type = "passed to the wrapper";
 		return NULL;
 	}
 	try(site_func_value(search, func, insn, reg, &value));
@@ -47,7 +47,7 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 		return site_count_names(search,
 					strlen(row->type->whole_name) + strlen(row->type->key));
 	if (entry->reflect)
-		row->why_no_type = "reflect: known at run time only";
+		row->why_no_type = "reflect: known only at run time";
 	else if (value.root == CODE_CONSTANT && !value.loads)
 		row->why_no_type = "its type data cannot be read";
 	else

@@ -14,8 +14,8 @@ struct error *site_patience(const struct site_search *search)
 		return NULL;
 	return error_new(
 		ERROR_TARGET,
-		"%s: gave up after %d s: no program takes so long; the file is damaged, or "
-		"made to take long",
+		"%s: gave up after %d s: no real program takes this long; the file is damaged, or "
+		"was made to take long",
 		image_name(search->image), PATIENCE_S);
 }
 

@@ -1,7 +1,7 @@
 /* Prints the changes between two binaries, for people and as JSON:
  *
  *     shop.old (go1.26.5) -> shop (go1.27.4)
- *     66 sites -> 52: 40 same, 3 of another variant, 5 inlined otherwise, 2 came, 6 went
+ *     66 sites -> 52: 40 same, 3 of another variant, 5 inlined differently, 2 new, 6 gone
  *
  *     another variant
  *       main.ranges  main.go:60  map[int]int
@@ -87,9 +87,9 @@ static void put_head(struct buf *out, const struct site_report *from, const stru
 	put_count(&line, tally->same, " same", &comma);
 	put_count(&line, tally->variant, " of another variant", &comma);
 	put_count(&line, tally->type, " of another type", &comma);
-	put_count(&line, tally->inlining, " inlined otherwise", &comma);
-	put_count(&line, tally->came, " came", &comma);
-	put_count(&line, tally->went, " went", &comma);
+	put_count(&line, tally->inlining, " inlined differently", &comma);
+	put_count(&line, tally->came, " new", &comma);
+	put_count(&line, tally->went, " gone", &comma);
 	text_wrap(out, &line, to->width);
 	out->bad |= line.bad;
 	buf_fini(&line);
@@ -200,11 +200,11 @@ void site_changes_text(struct buf *out, const struct site_report *from,
 		       const struct site_report *to, const struct site_change **changes, size_t n)
 {
 	static const char *const headings[] = {
-		[CAME] = "came",
-		[WENT] = "went",
+		[CAME] = "new",
+		[WENT] = "gone",
 		[VARIANT] = "another variant",
 		[TYPE] = "another type",
-		[INLINING] = "inlined otherwise",
+		[INLINING] = "inlined differently",
 	};
 	struct site_tally tally = site_tally(changes, n);
 

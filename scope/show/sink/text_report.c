@@ -126,9 +126,9 @@ static void put_lost(struct sink *sink, const struct event_end *event, uint64_t 
 	if (unwritten == lost)
 		buf_str(&text, "): they could not be written.");
 	else
-		buf_str(&text, "): they came faster than they could be taken. A larger --buffer "
-			       "takes longer bursts; a filter (--key, --type) keeps the others "
-			       "out.");
+		buf_str(&text,
+			"): they came faster than they could be read. A larger --buffer "
+			"holds longer bursts; a filter (--key, --type) leaves fewer events.");
 	text_sgr(&sink->out, color, SGR_RED);
 	text_wrap(&sink->out, &text, width);
 	text_sgr_end(&sink->out, color, SGR_RED);

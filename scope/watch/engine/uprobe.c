@@ -183,7 +183,7 @@ static struct error *uprobe_drain_counts(struct engine *engine,
 		return NULL;
 	rows = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(uprobe->skel->maps.counts), 0);
 	if (rows == MAP_FAILED)
-		return error_errno(ERROR_FAILED, errno, "cannot read what was counted");
+		return error_errno(ERROR_FAILED, errno, "cannot read the counted deletes");
 	for (size_t i = 0; more && i < WIRE_COUNT_ROWS; i++)
 		if (rows[i].hits)
 			more = give_row(rows, &rows[i], on_count, ctx);

@@ -235,7 +235,7 @@ struct error *filter_set_key(struct filter *filter, const char *text, bool prefi
 struct error *filter_set_glob(const char *option, const char *text, char **to)
 {
 	if (*to)
-		return error_new(ERROR_USAGE, "%s can be given once only", option);
+		return error_new(ERROR_USAGE, "%s can be given only once", option);
 	return glob_new(option, text, to);
 }
 

@@ -111,7 +111,7 @@ static const char *key_error_text(uint8_t error)
 {
 	switch (error) {
 	case WIRE_KEY_FAULT: return "the key's memory could not be read";
-	case WIRE_KEY_NO_PLAN: return "a map type made at run time that is not known";
+	case WIRE_KEY_NO_PLAN: return "the map's type was made at run time and is not known";
 	default: return NULL;
 	}
 }

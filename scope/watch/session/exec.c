@@ -117,8 +117,8 @@ static void emit_gap(struct session *session)
 	session->gaps++;
 	fan_event(session->output.sinks, &event);
 	session_notice(session, SESSION_WARNING,
-		       "process %d has executed itself anew: removals in its first milliseconds "
-		       "may not have been seen",
+		       "process %d has executed itself again: removals in its first milliseconds "
+		       "may have been missed",
 		       (int)event.gap.pid);
 }
 

@@ -145,11 +145,10 @@ static void hint_types(struct session *session)
 	if (!scan.matches && filter->type_glob)
 		tell_nothing(session, "--type", filter->type_glob, "map type", &scan.names);
 	else if (!scan.key_equals && filter->key)
-		session_notice(session, SESSION_INFO,
-			       "%s %s: no map%s of %s has keys of a kind that could be it",
-			       filter_key_option(filter->key), filter_key_text(filter->key),
-			       filter->type_glob ? " of that type" : "",
-			       image_name(session->image));
+		session_notice(
+			session, SESSION_INFO, "%s %s: no map%s in %s has keys that could equal it",
+			filter_key_option(filter->key), filter_key_text(filter->key),
+			filter->type_glob ? " of that type" : "", image_name(session->image));
 	buf_fini(&scan.name);
 	candidates_fini(&scan.names);
 }

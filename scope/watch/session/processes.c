@@ -195,7 +195,7 @@ static void notice_exit(struct session *session, const struct traced *traced)
 
 	if (traced->end == TARGET_GONE)
 		session_notice(session, SESSION_INFO,
-			       "%s (process %d) has ended, the kernel does not tell how", name,
+			       "%s (process %d) has ended; the kernel does not tell how", name,
 			       pid);
 	else
 		session_notice(session, SESSION_INFO, "%s (process %d) %s %d", name, pid,

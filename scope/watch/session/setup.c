@@ -50,8 +50,8 @@ static struct error *check_release(struct session *session)
 	try(place_check_release(session->image, session->tab));
 	if (minor > GO_MINOR_MAX)
 		session_notice(session, SESSION_INFO,
-			       "%s: built with go1.%u, newer than any this tophash was tested with "
-			       "(1.%d): going on",
+			       "%s: built with go1.%u, which is newer than this tophash was "
+			       "tested with (1.%d): continuing",
 			       image_name(session->image), minor, GO_MINOR_MAX);
 	return NULL;
 }
@@ -186,7 +186,7 @@ struct error *session_load(struct session *session)
 	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
 	if (engine_types_cut(session->engine))
 		session_notice(session, SESSION_INFO,
-			       "%s: more types than can be gone through: some keys will be shown "
+			       "%s: too many types to read all of them: some keys will be shown "
 			       "as unread",
 			       image_name(session->image));
 	return NULL;
@@ -238,13 +238,13 @@ static struct error *find_running(struct session *session)
 	struct stat st;
 
 	if (fstat(session->exe, &st) < 0)
-		return error_errno(ERROR_FAILED, errno, "cannot look at %s",
+		return error_errno(ERROR_FAILED, errno, "cannot examine %s",
 				   image_name(session->image));
 	try(process_scan(st.st_dev, st.st_ino, on_found, session));
 	if (session->failed)
 		return take_ptr(session->failed);
 	if (!session->processes.len)
-		session_notice(session, SESSION_INFO, "waiting for a process of %s to begin",
+		session_notice(session, SESSION_INFO, "waiting for a process of %s to start",
 			       image_name(session->image));
 	return NULL;
 }
