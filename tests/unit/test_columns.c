@@ -23,6 +23,20 @@ static void put_name(struct cell *cell, const void *row)
 	cell_str(cell, ((const struct city *)row)->name);
 }
 
+/* Fits itself into the columns, as the last cell does. */
+static void put_long_name(struct cell *cell, const void *row_)
+{
+	const struct city *row = row_;
+
+	if (row->people < 10) {
+		buf_str(cell->to, "7");
+		return;
+	}
+	buf_str(cell->to, "the town of ");
+	cell_str(cell, row->name);
+	text_cut(cell->to, 0, cell->columns);
+}
+
 static void put_people(struct cell *cell, const void *row)
 {
 	cell_number(cell, ((const struct city *)row)->people);
@@ -85,6 +99,33 @@ static void check_text(const struct rows *rows, const char *expected)
 	buf_fini(&text);
 }
 
+/* Two rows whose last cells are cut to the same text are told apart; others get no line more. */
+TEST(test_apart)
+{
+	static const struct column last[] = {
+		{.name = "PEOPLE", .place = 1, .width = 8, .right = true, .put = put_people},
+		{.name = "NAME", .place = 2, .put = put_long_name},
+	};
+	struct rows rows = rows_of(24, NULL);
+
+	rows.columns = last;
+	rows.columns_n = ARRAY_SIZE(last);
+	rows.n = 3;
+	rows.apart = true;
+	check_text(&rows, "   PEOPLE  NAME\n"
+			  "   700000  the town of …\n"
+			  "         the town of Oslo\n"
+			  "        7  7\n"
+			  "     3000  the town of …\n"
+			  "         the town of\n"
+			  "           Llanfairpwllgwyngyll\n");
+	rows.width = TEXT_UNLIMITED;
+	check_text(&rows, "   PEOPLE  NAME\n"
+			  "   700000  the town of Oslo\n"
+			  "        7  7\n"
+			  "     3000  the town of Llanfairpwllgwyngyll\n");
+}
+
 TEST(test_text)
 {
 	struct rows rows = rows_of(TEXT_UNLIMITED, NULL);
@@ -124,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_apart),
 		cmocka_unit_test(test_json),
 	};
 

@@ -33,7 +33,8 @@ static size_t control(const char *p, const char *end)
 
 	if (end - p < 3 || p[0] != '\x1b' || p[1] != '[')
 		return 0;
-	while (p + n < end && n < 32 && (is_digit(p[n]) || p[n] == ';' || p[n] == ':' || p[n] == '?'))
+	while (p + n < end && n < 32 &&
+	       (is_digit(p[n]) || p[n] == ';' || p[n] == ':' || p[n] == '?'))
 		n++;
 	return p + n < end && (p[n] | 32) >= 'a' && (p[n] | 32) <= 'z' ? n + 1 : 0;
 }
@@ -99,7 +100,7 @@ static const char *place_end(const char *begin, const char *p, const char *end)
 /* Bytes at which a piece may end. */
 static const bool is_stop[256] = {
 	['"'] = true, ['\\'] = true, ['#'] = true, ['\x1b'] = true,
-	[')'] = true, ['+'] = true, ['g'] = true,
+	[')'] = true, ['+'] = true,  ['g'] = true,
 };
 
 /* Finds the end of the piece in which p is. Returns p when it does not end here. */

@@ -62,6 +62,8 @@ struct rows {
 	bool color;
 	size_t width;  /* of a line; with TEXT_UNLIMITED nothing is cut */
 	size_t indent; /* spaces before each row */
+	bool apart;    /* rows whose last cells are cut to the same text are told apart: the whole
+			* cell follows */
 	/* Called before and after the line of each row, for headings and notes. May be NULL.
 	 * `indent` is the column in which the second cell begins. */
 	void (*before)(struct buf *to, const struct rows *rows, size_t index);

@@ -1,10 +1,11 @@
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 
-#define COLUMNS_MAX 16 /* in text */
-#define GAP	    2  /* between columns */
-#define CUT_LEAST   8  /* columns that a column which may be cut gets in any case */
-#define LAST_LEAST  8  /* minimum width of the last column */
+#define COLUMNS_MAX  16 /* in text */
+#define GAP	     2	/* between columns */
+#define APART_INDENT 8
+#define CUT_LEAST    8 /* columns that a column which may be cut gets in any case */
+#define LAST_LEAST   8 /* minimum width of the last column */
 
 struct layout {
 	const struct rows *rows;
@@ -12,6 +13,7 @@ struct layout {
 	size_t widths[COLUMNS_MAX];
 	size_t n;
 	struct buf scratch;
+	uint64_t *cells; /* sorted hashes of the last cells as they are shown; NULL: no matter */
 };
 
 /* --- Cells --- */
@@ -147,6 +149,68 @@ static size_t last_columns(const struct layout *layout)
 	return layout->rows->width > used + LAST_LEAST ? layout->rows->width - used : LAST_LEAST;
 }
 
+/* --- Rows that look the same --- */
+
+static uint64_t hash_of(const struct buf *text)
+{
+	uint64_t hash = text->len;
+
+	for (size_t i = 0; i < text->len; i++)
+		hash = (hash ^ (unsigned char)text->data[i]) * 0x9e3779b97f4a7c15ull;
+	return hash;
+}
+
+static int compare_hashes(const void *a_, const void *b_)
+{
+	uint64_t a = *(const uint64_t *)a_, b = *(const uint64_t *)b_;
+
+	return (a > b) - (a < b);
+}
+
+/* Notes what the last cells look like. When memory is out, rows may look the same. */
+static void note_cells(struct layout *layout, size_t columns)
+{
+	const struct rows *rows = layout->rows;
+
+	if (!rows->apart || !layout->n || !rows->n || columns == TEXT_UNLIMITED)
+		return;
+	layout->cells = calloc(rows->n, sizeof(*layout->cells));
+	for (size_t i = 0; layout->cells && i < rows->n; i++) {
+		render(layout, layout->n - 1, columns_row(rows, i), columns);
+		layout->cells[i] = hash_of(&layout->scratch);
+	}
+	if (layout->cells)
+		qsort(layout->cells, rows->n, sizeof(*layout->cells), compare_hashes);
+}
+
+/* Appends the whole last cell of a row when another row's looks the same. */
+static void put_apart(struct buf *to, struct layout *layout, const void *row, size_t columns)
+{
+	struct layout plain = {.rows = layout->rows};
+	struct rows rows = *layout->rows;
+	uint64_t hash, *at, *end;
+
+	if (!layout->cells)
+		return;
+	render(layout, layout->n - 1, row, columns);
+	hash = hash_of(&layout->scratch);
+	at = bsearch(&hash, layout->cells, rows.n, sizeof(hash), compare_hashes);
+	end = layout->cells + rows.n;
+	if (!at || ((at == layout->cells || at[-1] != hash) && (at + 1 == end || at[1] != hash)))
+		return;
+	rows.color = false;
+	plain.rows = &rows;
+	plain.columns[0] = layout->columns[layout->n - 1];
+	render(&plain, 0, row, TEXT_UNLIMITED);
+	if (text_columns(&plain.scratch, 0) > columns) {
+		text_sgr(to, layout->rows->color, SGR_DIM);
+		text_wrap_indented(to, &plain.scratch, rows.indent + APART_INDENT, 2, rows.width);
+		text_sgr_end(to, layout->rows->color, SGR_DIM);
+	}
+	to->bad |= plain.scratch.bad;
+	buf_fini(&plain.scratch);
+}
+
 /* --- Lines --- */
 
 /* Appends `scratch` as a cell of `width` columns, and the gap after it. */
@@ -219,14 +283,17 @@ void columns_text(struct buf *to, const struct rows *rows)
 	measure(&layout);
 	squeeze(&layout);
 	last = last_columns(&layout);
+	note_cells(&layout, last);
 	put_head(to, &layout);
 	for (size_t i = 0; i < rows->n; i++) {
 		if (rows->before)
 			rows->before(to, rows, i);
 		put_row(to, &layout, columns_row(rows, i), last);
+		put_apart(to, &layout, columns_row(rows, i), last);
 		if (rows->after)
 			rows->after(to, rows, i,
 				    rows->indent + (layout.n > 1 ? layout.widths[0] + GAP : 0));
 	}
+	free(layout.cells);
 	buf_fini(&layout.scratch);
 }

@@ -378,6 +378,7 @@ void summary_text(struct sink *sink, struct aggr *aggr, size_t width, bool pids)
 		return;
 	list.width = width;
 	list.color = sink->options.color;
+	list.apart = true;
 	if (n > ROWS_SHOWN + 1) { /* "1 more row" would take as much room as the row */
 		memcpy(shown, rows, ROWS_SHOWN * sizeof(*rows));
 		buf_str(&name, "… ");
