@@ -108,7 +108,7 @@ static struct error *run(const struct sites_options *options, int fd, struct buf
 			binary.path, clock_used() * 1e3);
 	try(output_check(options->output, binary.fd));
 	if (options->asm_of)
-		return sites_asm(&binary, options->asm_of, style.color, style.width, out);
+		return sites_asm(&binary, options->asm_of, &style, out);
 	return options->other ? compare_sites(options, &binary, fd, out)
 			      : list_sites(options, &binary, fd, out);
 }

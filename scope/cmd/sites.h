@@ -5,7 +5,7 @@
 #ifndef CMD_SITES_H
 #define CMD_SITES_H
 
-#include "watch/engine/engine.h"
+#include "cmd/output.h"
 #include "show/report/report.h"
 
 struct sites_binary {
@@ -21,6 +21,11 @@ void sites_binary_close(struct sites_binary *binary);
 CLEANUP_VALUE(struct sites_binary, sites_binary_close)
 
 typedef VEC(const struct site_row *) sites_rows;
+static inline void sites_rows_fini(sites_rows *rows)
+{
+	vec_fini(rows);
+}
+CLEANUP_VALUE(sites_rows, sites_rows_fini)
 
 /* Returns whether a site passes --type and --site. */
 bool sites_matches(const struct filter *filter, const struct site_row *row);
@@ -28,10 +33,10 @@ bool sites_matches(const struct filter *filter, const struct site_row *row);
  * inlined into. */
 bool sites_place_matches(const struct filter *filter, const struct site_row *row);
 
-/* Writes the listing of --asm: the instructions of each site that `site` names, then the runtime's
+/* Appends the listing of --asm: the instructions of each site that `site` names, then the runtime's
  * functions. `site` is an address, file:line, or a pattern for functions. Errors (ERROR_USAGE): it
  * names no site. */
-struct error *sites_asm(const struct sites_binary *binary, const char *site, bool color,
-			size_t width, struct buf *out);
+struct error *sites_asm(const struct sites_binary *binary, const char *site,
+			const struct terminal_style *style, struct buf *out);
 
 #endif

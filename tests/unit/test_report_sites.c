@@ -6,6 +6,7 @@
 #include <locale.h>
 
 #include "show/report/report.h"
+#include "show/report/listing.h"
 #include "golden.h"
 
 enum { GENERIC, FAST32, FAST64, FASTSTR, CLEAR, REFLECT };
@@ -257,36 +258,36 @@ TEST(test_changes)
 	check_json("sites.changes.json", &out);
 }
 
-static void list(struct site_listing *to, const char *title, size_t lines)
+static void list(struct listing *to, const char *title, size_t lines)
 {
 	buf_str(&to->title, title);
 	for (size_t i = 0; i < lines; i++) {
-		site_line_begin(to);
+		listing_begin(to);
 		buf_str(&to->text,
 			i % 3 ? "+0x2b  mov [rsp+0x50], rbx" : "map_fast64.go:297  h.count--");
-		site_line_end(to, i % 3 ? SITE_LINE_INSN : SITE_LINE_SOURCE, i == 4);
+		listing_end(to, i % 3 ? LISTING_INSN : LISTING_SOURCE, i == 4);
 	}
-	site_line_begin(to);
+	listing_begin(to);
 	buf_str(&to->text, "a note that is longer than a column is wide, and has \033 in it");
-	site_line_end(to, SITE_LINE_NOTE, false);
+	listing_end(to, LISTING_NOTE, false);
 }
 
 TEST(test_listing)
 {
-	struct site_listing left = {0}, right = {0};
+	struct listing left = {0}, right = {0};
 	struct buf out = {0};
 
 	list(&left, "91 instructions: runtime.mapdelete_fast64", 6);
 	list(&right, "120 instructions: runtime.mapdelete", 3);
-	site_listing_text(&out, &left, &right, false, 100);
-	site_listing_text(&out, &right, &left, false, 60);
-	site_listing_text(&out, &left, NULL, false, 100);
+	listing_text(&out, &left, &right, false, 100);
+	listing_text(&out, &right, &left, false, 60);
+	listing_text(&out, &left, NULL, false, 100);
 	check_lines(buf_cstr(&out), false);
-	site_listing_text(&out, &left, &right, true, 100);
+	listing_text(&out, &left, &right, true, 100);
 	check_lines(buf_cstr(&out), true);
 	check_golden("sites.listing", buf_cstr(&out));
-	site_listing_fini(&left);
-	site_listing_fini(&right);
+	listing_fini(&left);
+	listing_fini(&right);
 	buf_fini(&out);
 }
 

@@ -71,3 +71,11 @@ void placements_fini(struct placements *placements)
 		free(spot->why);
 	vec_fini(&placements->list);
 }
+
+const struct spot *placement_at(const struct placements *placements, uint64_t addr)
+{
+	vec_each(spot, &placements->list)
+		if (spot->addr == addr)
+			return spot;
+	return NULL;
+}

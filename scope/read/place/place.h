@@ -79,6 +79,9 @@ struct error *place_check_release(const struct image *image, const struct gopcln
 struct error *placement_find(const struct image *image, const struct gopcln *tab,
 			     const struct placement_options *options, struct placements *ret);
 void placements_fini(struct placements *placements);
+CLEANUP_VALUE(struct placements, placements_fini)
+/* Returns the spot at an address, or NULL. */
+const struct spot *placement_at(const struct placements *placements, uint64_t addr);
 
 /* Returns the name of a role, such as "removal". Returns "unknown" for a number that is no role. */
 const char *spot_role_name(enum spot_role role);

@@ -6,19 +6,19 @@
  *     ●   +0x30  je 0x40c7c0                     │
  */
 #include "base/text/text.h"
-#include "show/report/sites.h"
+#include "show/report/listing.h"
 
-void site_line_begin(struct site_listing *listing)
+void listing_begin(struct listing *listing)
 {
-	struct site_line line = {.at = listing->text.len};
+	struct listing_line line = {.at = listing->text.len};
 
 	if (!vec_push(&listing->lines, line))
 		listing->text.bad = true;
 }
 
-void site_line_end(struct site_listing *listing, int kind, bool mark)
+void listing_end(struct listing *listing, enum listing_kind kind, bool mark)
 {
-	struct site_line *line;
+	struct listing_line *line;
 
 	if (!listing->lines.len || listing->text.bad)
 		return;
@@ -28,7 +28,7 @@ void site_line_end(struct site_listing *listing, int kind, bool mark)
 	line->mark = mark;
 }
 
-void site_listing_fini(struct site_listing *listing)
+void listing_fini(struct listing *listing)
 {
 	buf_fini(&listing->title);
 	buf_fini(&listing->text);
@@ -36,28 +36,28 @@ void site_listing_fini(struct site_listing *listing)
 }
 
 static const char *const colors[] = {
-	[SITE_LINE_INSN] = SGR_NONE,
-	[SITE_LINE_SOURCE] = SGR_CYAN,
-	[SITE_LINE_NOTE] = SGR_DIM,
+	[LISTING_INSN] = SGR_NONE,
+	[LISTING_SOURCE] = SGR_CYAN,
+	[LISTING_NOTE] = SGR_DIM,
 };
 
 /* Appends line `index` as safe text. Appends nothing for an index past the end. */
-static void put_line(struct buf *to, const struct site_listing *listing, size_t index)
+static void put_line(struct buf *to, const struct listing *listing, size_t index)
 {
-	const struct site_line *line;
+	const struct listing_line *line;
 
 	if (index >= listing->lines.len)
 		return;
 	line = &listing->lines.data[index];
 	buf_str(to, line->mark ? "● " : "  ");
-	buf_pad(to, ' ', line->kind == SITE_LINE_INSN ? 2 : 0);
+	buf_pad(to, ' ', line->kind == LISTING_INSN ? 2 : 0);
 	text_safe(to, listing->text.data + line->at, line->len);
 }
 
 /* Returns the width of the widest line in a listing. */
-static size_t listing_columns(const struct site_listing *listing)
+static size_t listing_columns(const struct listing *listing)
 {
-	struct buf text = {0};
+	cleanup_buf struct buf text = {0};
 	size_t widest;
 
 	text_safe(&text, listing->title.data, listing->title.len);
@@ -70,16 +70,15 @@ static size_t listing_columns(const struct site_listing *listing)
 		wide = text_columns(&text, 0);
 		widest = wide > widest ? wide : widest;
 	}
-	buf_fini(&text);
 	return widest;
 }
 
 /* Appends a cell of `columns`. `pad` fills it up, for a cell to its right. */
-static void put_cell(struct buf *out, const struct site_listing *listing, size_t index, bool color,
+static void put_cell(struct buf *out, const struct listing *listing, size_t index, bool color,
 		     size_t columns, bool pad)
 {
-	const struct site_line *line = NULL;
-	struct buf text = {0};
+	const struct listing_line *line = NULL;
+	cleanup_buf struct buf text = {0};
 	const char *sgr;
 
 	if (index < listing->lines.len)
@@ -93,13 +92,12 @@ static void put_cell(struct buf *out, const struct site_listing *listing, size_t
 	if (pad)
 		buf_pad(out, ' ', columns - text_columns(&text, 0));
 	out->bad |= text.bad || listing->text.bad;
-	buf_fini(&text);
 }
 
-static void put_title(struct buf *out, const struct site_listing *listing, bool color,
-		      size_t columns, bool pad)
+static void put_title(struct buf *out, const struct listing *listing, bool color, size_t columns,
+		      bool pad)
 {
-	struct buf text = {0};
+	cleanup_buf struct buf text = {0};
 
 	text_safe(&text, listing->title.data, listing->title.len);
 	text_cut(&text, 0, columns);
@@ -109,11 +107,10 @@ static void put_title(struct buf *out, const struct site_listing *listing, bool 
 	if (pad)
 		buf_pad(out, ' ', columns - text_columns(&text, 0));
 	out->bad |= text.bad || listing->title.bad;
-	buf_fini(&text);
 }
 
-void site_listing_text(struct buf *out, const struct site_listing *left,
-		       const struct site_listing *right, bool color, size_t width)
+void listing_text(struct buf *out, const struct listing *left, const struct listing *right,
+		  bool color, size_t width)
 {
 	size_t half = width == TEXT_UNLIMITED ? width : (width - 3) / 2;
 	size_t columns = !right ? width : half == TEXT_UNLIMITED ? listing_columns(left) : half;

@@ -5,6 +5,8 @@
 
 #include "read/site/site.h"
 
+#include <sys/types.h>
+
 enum site_by { SITE_BY_FUNCTION, SITE_BY_TYPE, SITE_BY_VARIANT, SITE_BY_PACKAGE };
 
 struct site_report {
@@ -39,26 +41,25 @@ void site_changes_text(struct buf *out, const struct site_report *from,
 
 /* ---- instructions ---- */
 
-struct site_line {
-	size_t at, len; /* position in the listing's text, which is not safe */
-	enum { SITE_LINE_INSN, SITE_LINE_SOURCE, SITE_LINE_NOTE } kind;
-	bool mark; /* trace would place its probe here */
+struct image;
+struct placements; /* read/place/place.h */
+
+struct site_asm {
+	const char *binary; /* as it was named */
+	const struct image *image;
+	const struct gopcln *tab;
+	const struct sites *sites;
+	const struct placements *placements; /* where trace puts its probes; empty when unknown */
+	const char *no_placements;	     /* why it is unknown, or NULL */
+	const struct site_row **rows; /* the sites to be shown; of many, the first ones are */
+	size_t rows_n;
+	uid_t owner; /* of the binary: only what he could read is shown of sources */
+	bool color;
+	size_t width; /* of a line; TEXT_UNLIMITED: nothing is cut */
 };
 
-struct site_listing {
-	struct buf title; /* one line */
-	struct buf text;
-	VEC(struct site_line) lines;
-};
-
-/* Begin and end a line. Bytes that are appended to listing->text between the two calls become the
- * text of the line. */
-void site_line_begin(struct site_listing *listing);
-void site_line_end(struct site_listing *listing, int kind, bool mark);
-void site_listing_fini(struct site_listing *listing);
-
-/* Appends one listing, or two side by side. `right` may be NULL. */
-void site_listing_text(struct buf *out, const struct site_listing *left,
-		       const struct site_listing *right, bool color, size_t width);
+/* Appends the sites, instruction by instruction, then the runtime's functions that they call. Errors
+ * (ERROR_TARGET): the file takes too long; out of memory. */
+struct error *site_asm_text(struct buf *out, const struct site_asm *report);
 
 #endif

@@ -39,6 +39,7 @@ struct error *filter_set_key(struct filter *filter, const char *text, bool prefi
  * given twice. */
 struct error *filter_set_glob(const char *option, const char *text, char **to);
 void filter_fini(struct filter *filter);
+CLEANUP_VALUE(struct filter, filter_fini)
 
 /* Returns the string that a string key is compared with, borrowed from key. Returns NULL if the
  * pattern is no string. *ret_len is its length in bytes. *ret_prefix says that a key need only
