@@ -1,5 +1,6 @@
-/* Instructions by their text. A test says assembled(ASM("mov (%rcx),%rdx")) and includes the header
- * that asm/header.py makes of its source: instructions[], with the bytes of all that it names.
+/* Instructions given as text. A test says assembled(ASM("mov (%rcx),%rdx")). It includes the header
+ * that asm/header.py makes from the test's source. The header has instructions[], with the bytes of
+ * each instruction that the test names.
  */
 #ifndef UNIT_ASM_INSN_H
 #define UNIT_ASM_INSN_H

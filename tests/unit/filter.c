@@ -1,5 +1,5 @@
-/* One unit test alone: TOPHASH_TEST in the environment holds the name of the tests that a program
- * runs, with * and ? (make check TEST=...). Linked into each test program. */
+/* Runs single unit tests. TOPHASH_TEST in the environment is a pattern for the names of tests, with
+ * * and ? (make check TEST=...). Linked into each test program. */
 #include "test.h"
 
 #include <stdlib.h>

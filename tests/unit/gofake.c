@@ -14,12 +14,13 @@ enum {
 
 typedef VEC(uint64_t) addr_vec;
 
-/* The writer: the file so far is all there is; addresses are base + length. */
+/* The writer. It holds the file as written so far. An address is base + the length at that
+ * point. */
 struct writer {
 	const struct gofake_spec *spec;
 	struct gofake *fake;
 	struct buf *out;
-	addr_vec pointers; /* where pointers stand, to be relocated */
+	addr_vec pointers; /* addresses of pointers that need relocation */
 	uint64_t segment_start[SEGMENTS], segment_end[SEGMENTS];
 	uint64_t dynamic, dynamic_size;
 	uint64_t buildinfo, section_offset;
@@ -124,7 +125,7 @@ static uint32_t put_name(struct writer *w, const char *text)
 	return (uint32_t)(at - w->fake->types);
 }
 
-/* The 48 bytes of abi.Type; what the kind adds comes behind. */
+/* Writes the 48 bytes of abi.Type. The caller writes the part that depends on the kind. */
 static uint64_t put_type(struct writer *w, const struct type_spec *t)
 {
 	bool tflag_direct = t->direct && w->spec->minor >= 26;
@@ -161,7 +162,7 @@ static uint64_t put_map_type(struct writer *w, uint32_t name, uint8_t tflag, uin
 	return at;
 }
 
-/* main.pair: struct { a int; b string }. Before Go 1.19 the offset stands shifted by one. */
+/* main.pair is struct { a int; b string }. Before Go 1.19 an offset is stored shifted by one. */
 static void put_pair_type(struct writer *w, uint32_t name, uint32_t field_a, uint32_t field_b)
 {
 	struct type_spec spec = {24, 16, GOTYPE_STRUCT, 8, 4, name, false, false};
@@ -231,7 +232,8 @@ static void put_types(struct writer *w)
 
 /* ---- gopclntab ---- */
 
-/* One pctab run: `values` hold up to `ends` (offsets from the function's entry). */
+/* Writes a run of pctab: `values` are valid up to `ends`, which are offsets from the function's
+ * entry. */
 static uint32_t put_run(struct writer *w, const int32_t values[], const uint32_t ends[], size_t n)
 {
 	uint32_t offset = (uint32_t)(here(w) - w->fake->pctab), quantum = w->spec->arm64 ? 4 : 1;
@@ -289,7 +291,7 @@ struct inline_names {
 	uint32_t inl1, inl2;
 };
 
-/* go:func.*: 8 bytes of something, then main.outer's inline tree. */
+/* Writes go:func.*: 8 bytes of filler, then main.outer's inline tree. */
 static uint64_t put_gofunc(struct writer *w, const struct inline_names *names)
 {
 	uint64_t gofunc;
@@ -414,7 +416,7 @@ static void put_pclntab(struct writer *w, struct tables *t)
 	t->start[3] = fake->pctab;
 	t->start[4] = fake->functab;
 	t->functab_end = here(w);
-	t->gofunc = put_gofunc(w, &inlined); /* in the table since 1.26; behind it before */
+	t->gofunc = put_gofunc(w, &inlined); /* inside the table since 1.26, after it before */
 	t->end = here(w);
 	for (size_t i = 0; i < 5; i++)
 		gofake_poke_u64(fake, fake->pclntab + 32 + 8 * i, t->start[i] - fake->pclntab);
@@ -499,7 +501,8 @@ static void segment_end(struct writer *w, unsigned segment)
 	w->segment_end[segment] = here(w);
 }
 
-/* RELA entries for every pointer, whose word becomes 0; and the dynamic array that names them. */
+/* Writes the relocations: RELA entries for every pointer, whose word becomes 0, and the dynamic
+ * array that leads to them. */
 static void put_relocations(struct writer *w)
 {
 	struct gofake *fake = w->fake;
@@ -635,7 +638,7 @@ bool gofake_build(const struct gofake_spec *spec, struct gofake *ret)
 	bool ok;
 
 	*ret = (struct gofake){.base = spec->pie ? 0 : 0x400000};
-	if (!buf_grow(&ret->file, 64 * 1024)) /* more than any of it: pokes need no check */
+	if (!buf_grow(&ret->file, 64 * 1024)) /* enough for all, so pokes need no check */
 		return false;
 	buf_pad(w.out, '\0', 0x300);
 	segment_begin(&w, 0);
@@ -734,8 +737,8 @@ static size_t walk_tab(const struct image *image, const struct gopcln *tab)
 	return walk.seen;
 }
 
-/* Reads all sections and ELF symbols. Their names must end, and a section or symbol that is found
- * by an address must hold it. */
+/* Reads all sections and ELF symbols. Their names must end. A section or symbol that is found for
+ * an address must hold it. */
 static void walk_elf(const struct image *image)
 {
 	cleanup(elfsym_close) struct elfsym *symbols = NULL;

@@ -22,18 +22,18 @@
 struct gofake_spec {
 	unsigned minor; /* 18 to 27 */
 	bool arm64;
-	bool pie;	   /* ET_DYN at 0; pointers are zeros in the file, and RELA entries */
+	bool pie;	   /* ET_DYN at 0; pointers are 0 in the file, and RELA entries have them */
 	bool sections;	   /* section headers and .symtab */
-	bool no_buildinfo; /* no build-info blob: the version is only a string in the data */
-	bool no_version;   /* nor that */
+	bool no_buildinfo; /* no build-info blob; only a string in the data has the version */
+	bool no_version;   /* without that string either */
 };
 
 struct gofake {
 	struct buf file;
-	/* Link-time addresses; the file offset is the address less base. */
+	/* Link-time addresses. A file offset is the address - base. */
 	uint64_t base, text, pclntab, module, types, etypes;
 	uint64_t names, pctab, functab,
-		inline_tree; /* inside the table; inline_tree maybe elsewhere */
+		inline_tree; /* inside the table; inline_tree may be elsewhere */
 	uint64_t outer_record, version_text, rela;
 	uint64_t type_int, type_string, type_pair, type_map, type_registry, type_slice, type_array,
 		type_chan, type_eface, type_pointer;
@@ -48,11 +48,11 @@ void gofake_poke(struct gofake *fake, uint64_t addr, const void *bytes, size_t s
 void gofake_poke_u64(struct gofake *fake, uint64_t addr, uint64_t value);
 void gofake_poke_u32(struct gofake *fake, uint64_t addr, uint32_t value);
 
-/* A memory file with these bytes, or -1. */
+/* Makes a memory file with these bytes. Returns its descriptor, or -1. */
 int gofake_fd(const void *bytes, size_t size);
 
-/* Calls everything that symbol offers on an image, and checks what holds for every file, however
- * broken. Returns the number of functions and types seen. */
+/* Calls every function of read/gofile and read/elf on an image, and checks properties that hold for
+ * any file, however broken. Returns the number of functions and types seen. */
 size_t gofake_walk(const struct image *image);
 
 #endif

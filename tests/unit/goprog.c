@@ -62,7 +62,7 @@ static uint64_t peek_u64(const struct goprog *p, uint64_t addr)
 	return value;
 }
 
-/* Appends what stands at [addr, addr + size) already. */
+/* Appends a copy of the bytes at [addr, addr + size). */
 static void put_copy(struct goprog *p, uint64_t addr, uint64_t size)
 {
 	bool room = buf_grow(&p->fake.file, size);
@@ -271,7 +271,7 @@ enum { TABLE_NAMES, TABLE_CU, TABLE_FILES, TABLE_PCTAB, TABLE_FUNCTAB, TABLES };
 
 struct tables {
 	uint64_t pclntab, old_rows, rows;
-	uint64_t old[TABLES + 1]; /* where gofake's begin; the last: where they end */
+	uint64_t old[TABLES + 1]; /* where gofake's tables begin; the last: where they end */
 	uint64_t start[TABLES + 1];
 	uint64_t gofunc, end, etext;
 };
@@ -325,7 +325,7 @@ struct record {
 	uint32_t inlined_names[GOPROG_INLINES];
 };
 
-/* gofake's own go:func.*: 8 bytes of something, and an inline tree of two nodes */
+/* gofake's own go:func.*: 8 bytes of filler, and an inline tree of two nodes */
 #define GOFUNC_SIZE (8 + 2 * 20)
 #define NODE_SIZE   16
 
@@ -339,7 +339,7 @@ static size_t count_inlined(const struct goprog_row *row)
 	return n;
 }
 
-/* Each piece of inlined code has a node of its own: number k that of piece k. */
+/* Writes the run for inlined code. Each piece has its own node: number k for piece k. */
 static uint32_t put_inlined_run(struct goprog *p, uint64_t pctab, const struct goprog_row *row)
 {
 	int32_t values[GOPROG_INLINES];
@@ -401,7 +401,8 @@ static void put_record(struct goprog *p, const struct goprog_row *row, const str
 	}
 }
 
-/* Rows first, then gofake's whole table for the sake of its records, then the new records. */
+/* Writes functab: first the rows, then gofake's whole table (its records are needed), then the new
+ * records. */
 static void put_functab(struct goprog *p, const struct tables *t, const struct record records[])
 {
 	uint64_t start = here(p), size = t->rows * 8 + 8;
@@ -475,7 +476,7 @@ static void put_pclntab(struct goprog *p, struct tables *t)
 	put_copy(p, p->fake.inline_tree - 8, GOFUNC_SIZE);
 	put_trees(p, records);
 	t->end = here(p);
-	gofake_poke_u32(&p->fake, p->fake.pclntab, 0); /* gofake's is none any more */
+	gofake_poke_u32(&p->fake, p->fake.pclntab, 0); /* so gofake's table no longer counts */
 }
 
 static void poke_slice(struct goprog *p, uint64_t addr, uint64_t at, uint64_t len)
@@ -485,7 +486,8 @@ static void poke_slice(struct goprog *p, uint64_t addr, uint64_t at, uint64_t le
 	gofake_poke_u64(&p->fake, addr + 16, len);
 }
 
-/* gofake's moduledata with its table, text and types exchanged; offsets as in gopcln_locate.c. */
+/* Writes a copy of gofake's moduledata with another table, text and types. gopcln_locate.c has the
+ * offsets. */
 static void put_moduledata(struct goprog *p, const struct tables *t)
 {
 	static const uint8_t slices[TABLES] = {8, 32, 56, 80, 104};
@@ -510,8 +512,8 @@ static void put_moduledata(struct goprog *p, const struct tables *t)
 		gofake_poke_u64(fake, at + gofunc + 8, t->end);
 }
 
-/* gofake's read-only segment, the second, is stretched to the end of the file: offset and address
- * differ by the same everywhere. */
+/* Stretches gofake's read-only segment, the second one, to the end of the file. Offset and address
+ * differ by the same amount everywhere. */
 static void stretch_segment(struct goprog *p)
 {
 	uint64_t header = p->fake.base + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
@@ -521,7 +523,7 @@ static void stretch_segment(struct goprog *p)
 	gofake_poke_u64(&p->fake, header + offsetof(Elf64_Phdr, p_memsz), here(p) - start);
 }
 
-/* So that the test can bring a runtime.mapdelete of its own. */
+/* Renames gofake's runtime.mapdelete, because a test may add its own. */
 static void rename_mapdelete(struct goprog *p)
 {
 	uint64_t at = p->fake.names + 1 + sizeof("main.outer");

@@ -1,4 +1,4 @@
-/* goprog: a gofake program with types and functions of the test's own added to it.
+/* goprog: adds types and functions of a test to a gofake program.
  *
  *     struct goprog p;
  *
@@ -9,8 +9,8 @@
  *     ...
  *     goprog_close(&p);
  *
- * The functions that gofake calls runtime.mapdelete are runtime.mapassign here. What cannot be
- * built ends the test program.
+ * The functions that gofake calls runtime.mapdelete are named runtime.mapassign here. If something
+ * cannot be built, the test program ends.
  */
 #ifndef UNIT_GOPROG_H
 #define UNIT_GOPROG_H
@@ -33,10 +33,10 @@ struct goprog {
 	uint64_t etypes; /* 0 until the first function */
 	struct image *image;
 	struct gopcln *tab;
-	struct gotypes types; /* bias 0, no memory of a process */
+	struct gotypes types; /* bias 0; no memory of a process */
 };
 
-/* minor: 19 to 27 */
+/* Begins a program of a Go 1.x release; minor is 19 to 27. */
 void goprog_begin(struct goprog *p, unsigned minor);
 void goprog_open(struct goprog *p);
 void goprog_close(struct goprog *p);
@@ -50,7 +50,7 @@ struct goprog_field {
 };
 
 struct goprog_type {
-	const char *name; /* NULL: none, as for a type that reflect made */
+	const char *name; /* NULL: none, as in a type that reflect made */
 	enum gotype_kind kind;
 	uint64_t size, ptr_bytes;
 	bool named, direct, incomparable;
@@ -64,7 +64,7 @@ struct goprog_type {
 
 uint64_t goprog_type(struct goprog *p, const struct goprog_type *type);
 
-/* Those of one word or less, and string and the two interfaces, under their own names. */
+/* Add a type and return its address: scalars, strings and interfaces, under Go's names. */
 uint64_t goprog_scalar(struct goprog *p, enum gotype_kind kind);
 uint64_t goprog_eface(struct goprog *p); /* interface {} */
 uint64_t goprog_iface(struct goprog *p); /* fmt.Stringer */
@@ -74,14 +74,14 @@ uint64_t goprog_map(struct goprog *p, const char *name, uint64_t key);
 
 /* ---- functions ---- */
 
-/* Up to byte `until` of the function the stack pointer is `delta` below where it was at entry. */
+/* The stack pointer is `delta` below its value at the entry, up to byte `until` of the function. */
 struct goprog_sp {
 	uint32_t until;
 	int32_t delta;
 };
 
-/* Up to byte `until` the code is that of the inlined function `name`, called at parent_pc; without
- * a name it is the function's own. */
+/* The code up to byte `until` is that of the inlined function `name`, called at parent_pc. Without
+ * a name it is the function's own code. */
 struct goprog_inline {
 	uint32_t until;
 	const char *name;
@@ -104,7 +104,7 @@ struct goprog_func {
  * tables are borrowed until goprog_open(). */
 uint64_t goprog_func(struct goprog *p, const struct goprog_func *func);
 
-/* The funcID by which this release marks wrappers. */
+/* Returns the funcID by which this release marks wrappers. */
 uint8_t goprog_wrapper_id(const struct goprog *p);
 
 #endif

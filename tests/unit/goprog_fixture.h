@@ -1,5 +1,5 @@
-/* A fixture: the synthesised program of goprog.h. A test finds it begun in *state, adds types and
- * functions to it, and opens it; it is closed after the test.
+/* A fixture with the synthesised program of goprog.h. A test gets it in *state, already begun. It
+ * adds types and functions, and opens it. The fixture closes it after the test.
  *
  *     TEST(a_plan_of_a_string)
  *     {
@@ -18,7 +18,7 @@
 
 #include "goprog.h"
 
-/* *state is the release's minor number at first. */
+/* Begins the program. Before, *state is the minor number of the release. */
 static inline int goprog_set_up(void **state)
 {
 	const unsigned *minor = *state;

@@ -1,5 +1,4 @@
-/* For tests of read/layout/go_key.c: types of a synthesised program, and checks of what a key's
- * memory means. */
+/* Types of a synthesised program, and checks of decoded keys, for tests of read/layout/go_key.c. */
 #ifndef KEY_CHECK_H
 #define KEY_CHECK_H
 
@@ -26,7 +25,7 @@ static inline void check_values(const struct value *values, size_t n, const char
 	buf_fini(&text);
 }
 
-/* Decodes segments and compares with what a Go programmer would write. */
+/* Decodes segments and compares the result with Go's notation. */
 static inline void check_memory(const struct goprog *p, uint64_t type,
 				const struct go_key_memory *memory, const char *expected)
 {

@@ -1,5 +1,5 @@
-/* For tests of placement: functions of the runtime in a synthesised program, and checks of the
- * places that were found. */
+/* Functions of the runtime in a synthesised program, and checks of the spots, for tests of
+ * read/place. */
 #ifndef UNIT_PLACED_H
 #define UNIT_PLACED_H
 
@@ -44,7 +44,7 @@ static inline void check_place(const struct spot *place, const char *func, uint6
 	assert_true(place->why && place->why[0]);
 }
 
-/* The slots of type, map and key, in words from the frame pointer. */
+/* Checks the slots of type, map and key, in words from the frame pointer. */
 static inline void check_slots(const struct spot *place, int type, int map, int key)
 {
 	assert_int_equal(place->type_slot, type * 8);

@@ -1,4 +1,4 @@
-/* For tests of watch/resolve: a program, and records of its removals. The records are literals,
+/* A program and records of its removals, for tests of watch/resolve. The records are literals,
  * which each test changes. */
 #ifndef UNIT_RESOLVER_PROG_H
 #define UNIT_RESOLVER_PROG_H
@@ -183,7 +183,8 @@ struct big_record {
 	uint64_t stack[4];
 };
 
-/* The removal of "user:42", deleted in main.(*store).drop, called by main.main. */
+/* Makes the record of a removal of "user:42", deleted in main.(*store).drop, which main.main
+ * called. */
 static inline struct record ordinary(const struct program *p)
 {
 	struct record r = {
@@ -231,14 +232,14 @@ static inline struct event_removal resolve(struct program *p, const struct recor
 {
 	enum event_kind kind;
 	size_t size = sizeof(r->event) + r->event.nstack * sizeof(uint64_t);
-	cleanup_free void *exact = malloc(size); /* a read past its end is seen */
+	cleanup_free void *exact = malloc(size); /* so that a read past its end is detected */
 	struct event_removal event;
 
 	memcpy(exact, r, size);
 	event = resolve_as(p, exact, size, RESOLVED_EVENT, &kind);
 	assert_int_equal(kind, r->event.kind == WIRE_CLEAR ? EVENT_CLEAR : EVENT_DELETE);
 	if (event.key_n && r->event.key_kind == WIRE_KEY_STRING)
-		event.key = NULL; /* its bytes went with the copy */
+		event.key = NULL; /* its bytes were freed with the copy */
 	return event;
 }
 

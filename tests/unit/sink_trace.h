@@ -1,5 +1,5 @@
-/* The trace that all golden files of the sinks show. Its events are literals, from the ordinary
- * to the hostile. test_sink.c alone includes it. */
+/* The trace in all golden files of the sinks. Its events are literals, from ordinary to hostile.
+ * Only test_sink.c includes it. */
 #ifndef TESTS_SINK_TRACE_H
 #define TESTS_SINK_TRACE_H
 
@@ -95,7 +95,7 @@ static const struct value unread[] = {
 };
 static const struct value huge = {.kind = VALUE_UINT, .u = UINT64_MAX};
 
-/* A removal as most of them are; what differs is set by the caller. */
+/* Makes an ordinary removal. The caller changes what it needs. */
 static struct event plain(uint64_t micros)
 {
 	return (struct event){

@@ -1,4 +1,5 @@
-/* Each unit test includes this first: cmocka, and the headers that cmocka wants before itself.
+/* Each unit test includes this first. It includes cmocka, and the headers that must come before
+ * cmocka.
  *
  *     TEST(a_miss_counts_nothing)
  *     {
@@ -6,7 +7,7 @@
  *     }
  *
  * defines a test; main() lists it. A test with a fixture is listed with the fixture's functions
- * (cmocka_unit_test_setup_teardown()), and finds what they made in *state.
+ * (cmocka_unit_test_setup_teardown()), and finds their result in *state.
  */
 #ifndef UNIT_TEST_H
 #define UNIT_TEST_H

@@ -1,5 +1,5 @@
-/* Tests of show/aggr: rows by site, map, type and key have exact sums, and the rest is in the
- * row "(others)". */
+/* Tests of show/aggr. Rows by site, map, type and key have exact sums. All rows past the limit are
+ * in the row "(others)". */
 #include "test.h"
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ TEST(test_by_site)
 	assert_int_equal(aggr_rows(aggr, &rows), 2);
 	assert_string_equal(rows[0].name, "main.(*store).sweep");
 	assert_string_equal(rows[0].file, "/other/store.go");
-	assert_string_equal(rows[0].caller, ""); /* the runtime is nobody's caller */
+	assert_string_equal(rows[0].caller, ""); /* the runtime does not count as a caller */
 	assert_int_equal(rows[0].elements, 10);
 	assert_int_equal(rows[0].clears, 1);
 	assert_int_equal(rows[0].deletes, 0);
@@ -115,7 +115,7 @@ TEST(test_by_site)
 	aggr_free(aggr);
 }
 
-/* Deletes at one site from two callers make one row that names neither. Their order does not
+/* Deletes at one site from two callers are one row, which names neither. Their order does not
  * matter. */
 TEST(test_by_site_merges)
 {
@@ -134,7 +134,7 @@ TEST(test_by_site_merges)
 	aggr_free(aggr);
 }
 
-/* maps.DeleteFunc by itself says nothing: its callers are the sites. */
+/* maps.DeleteFunc itself tells nothing, so its callers are the sites. */
 TEST(test_by_site_helpers)
 {
 	struct aggr *aggr = open_by(AGGR_BY_SITE, 0);
@@ -183,7 +183,7 @@ TEST(test_by_map)
 
 	add(aggr, &event);
 	add(aggr, &event);
-	event.removal.pid = 2; /* the same address elsewhere is another map */
+	event.removal.pid = 2; /* the same address in another process is another map */
 	add(aggr, &event);
 	assert_int_equal(aggr_rows(aggr, &rows), 2);
 	assert_string_equal(rows[0].name, "0xc000010000");
@@ -201,7 +201,7 @@ TEST(test_by_type)
 	const struct aggr_row *rows;
 
 	add(aggr, &event);
-	event.removal.type_id = 7; /* another process has another id for the same type */
+	event.removal.type_id = 7; /* the same type has another id in another process */
 	add(aggr, &event);
 	event.removal.type_id = 8;
 	event.removal.map_type = "";
@@ -255,7 +255,7 @@ TEST(test_by_key)
 	aggr_free(aggr);
 }
 
-/* Strings of which only the beginning is known are not one key, unless they are of one length. */
+/* Strings of which only the beginning is known count as one key only if their lengths are equal. */
 TEST(test_by_key_cut)
 {
 	struct value key[] = {
@@ -301,7 +301,7 @@ TEST(test_order)
 		event.removal.type_id = i;
 		add(aggr, &event);
 	}
-	add(aggr, &event); /* "a" leads by one; then by name */
+	add(aggr, &event); /* "a" has one more; then they are sorted by name */
 	event.removal.type_id = 0;
 	assert_int_equal(aggr_rows(aggr, &rows), 3);
 	assert_string_equal(rows[0].name, "a");
@@ -309,7 +309,7 @@ TEST(test_order)
 	assert_string_equal(rows[2].name, "c");
 	for (int i = 0; i < 5; i++)
 		add(aggr, &event);
-	assert_int_equal(aggr_rows(aggr, &rows), 3); /* asked again after more came */
+	assert_int_equal(aggr_rows(aggr, &rows), 3); /* asked again after more events */
 	assert_string_equal(rows[0].name, "b");
 	aggr_free(aggr);
 }
@@ -358,7 +358,7 @@ TEST(test_others)
 	for (size_t i = 0; i < n; i++)
 		elements += rows[i].elements;
 	assert_int_equal(elements, 3000);
-	assert_string_equal(rows[10].name, "(others)"); /* last, though it has the most */
+	assert_string_equal(rows[10].name, "(others)"); /* last, although it has the most */
 	assert_true(rows[10].others);
 	assert_int_equal(rows[10].elements, 2970);
 	assert_false(rows[0].others);
@@ -388,7 +388,7 @@ TEST(test_others_by_site)
 	aggr_free(aggr);
 }
 
-/* Many deletes at once are the same row as the same deletes one by one. */
+/* Many deletes added at once give the same row as the same deletes one by one. */
 TEST(test_add_many)
 {
 	struct event event = removal(sweep_from_run, 3, 1);
@@ -403,7 +403,7 @@ TEST(test_add_many)
 		ids[i] = aggr_goroutine(i + 1, event.removal.pid);
 	}
 	assert_null(aggr_add_many(many, &event, 100, 100, ids, 60));
-	assert_null(aggr_add_many(many, &event, 26, 26, ids + 50, 13)); /* ten of them again */
+	assert_null(aggr_add_many(many, &event, 26, 26, ids + 50, 13)); /* ten were there before */
 	assert_int_equal(aggr_rows(one, &a), 1);
 	assert_int_equal(aggr_rows(many, &b), 1);
 	assert_int_equal(b->deletes, 126);
@@ -413,7 +413,7 @@ TEST(test_add_many)
 	assert_int_equal(b->goroutines, a->goroutines);
 	assert_string_equal(b->caller, a->caller);
 	for (uint64_t i = 0; i < 70; i++)
-		ids[i] = aggr_goroutine(i + 1, 2); /* of another process */
+		ids[i] = aggr_goroutine(i + 1, 2); /* in another process */
 	assert_null(aggr_add_many(many, &event, 70, 70, ids, 64));
 	aggr_rows(many, &b);
 	assert_int_equal(b->goroutines, 64);

@@ -109,7 +109,7 @@ TEST(test_reader_stays_bad)
 
 	assert_int_equal(reader_u32(&r), 0); /* one byte short */
 	assert_true(r.bad);
-	assert_int_equal(reader_u8(&r), 0); /* would fit */
+	assert_int_equal(reader_u8(&r), 0); /* this one would fit */
 	assert_null(reader_bytes(&r, 1));
 	assert_null(reader_cstr(&r));
 	assert_int_equal(reader_uvarint(&r, 64), 0);
@@ -145,7 +145,7 @@ TEST(test_reader_uvarint)
 		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10, 64, false, UINT64_MAX},
 		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10, 64, true, 0}, /* 65 bits */
 		{"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11, 64, true, 0},
-		{"\x80", 1, 64, true, 0}, /* ends within */
+		{"\x80", 1, 64, true, 0}, /* ends in the middle */
 		{"", 0, 64, true, 0},
 	};
 
@@ -299,7 +299,7 @@ TEST(test_try_and_guards)
 
 /* --- clock --- */
 
-/* Only a clock that was set changes the offset. */
+/* The offset changes only when somebody sets the clock. */
 TEST(test_clock_wall_offset)
 {
 	uint64_t offset = clock_wall_offset(0);

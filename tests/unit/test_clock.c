@@ -1,5 +1,5 @@
-/* Tests of base/clock: the offset of the wall clock, on a machine that takes the CPU away between two
- * readings. clock_gettime() is this file's own. */
+/* Tests of base/clock: the offset of the wall clock, on a machine that takes the CPU away between
+ * two readings. This file has its own clock_gettime(). */
 #include "test.h"
 
 #include "base/base.h"
@@ -10,7 +10,7 @@
 static uint64_t now = 5000 * MS, offset = OFFSET;
 static unsigned readings;
 
-/* How long each reading takes, in turns; the last one counts for all that follow. */
+/* The time that each reading takes, in turn. The last one is used for all further readings. */
 static const uint64_t *delays;
 static size_t delays_n;
 
@@ -54,8 +54,8 @@ TEST(test_quiet)
 	assert_in_range(AFTER(OFFSET - 2 * MS, 40), OFFSET - 100, OFFSET + 100);
 }
 
-/* Somebody else runs for 30 ms between two readings, before the wall clock is read or after it. The
- * clock was not set, and none is said to have been. */
+/* Another program runs for 30 ms between two readings, before the wall clock is read or after it.
+ * The clock was not set, and the offset must not change. */
 TEST(test_interrupted)
 {
 	(void)state;
@@ -65,7 +65,7 @@ TEST(test_interrupted)
 	assert_in_range(AFTER(0, 30 * MS, 30 * MS, 40), OFFSET - 100, OFFSET + 100);
 }
 
-/* A clock that was set is followed, on a busy machine too. */
+/* A clock that was set is followed, also on a busy machine. */
 TEST(test_set)
 {
 	(void)state;

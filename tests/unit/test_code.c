@@ -62,7 +62,7 @@ TEST(test_decode_moves)
 	}
 }
 
-/* What looks like one of the above and is not. */
+/* Instructions that look like one of the above, but are not. */
 TEST(test_decode_others)
 {
 	static const struct {
@@ -73,7 +73,7 @@ TEST(test_decode_others)
 		{ASM("incq (%rcx)")},	       {ASM("lea -1(%rdx,%r8),%rsi")},
 		{ASM("mov (%rcx),%edx")},      {ASM("mov (%rcx,%rax,8),%rdx")},
 		{ASM("mov %fs:(%rcx),%rcx")},  {ASM("mov %eax,%edx")},
-		{ASM("cmpq $2,(%rbx)")},       /* no global */
+		{ASM("cmpq $2,(%rbx)")},       /* not a global */
 		{ASM("cmpq $2,0x1000(%rip)")}, /* 8 bytes */
 	};
 
@@ -142,7 +142,7 @@ TEST(test_decode_writes)
 	assert_int_equal(decode_one(ASM("test %rbx,%rbx")).writes, 0);
 	assert_int_equal(decode_one(ASM("xchg %rdx,%rcx")).writes, 1 << 1 | 1 << 2);
 	assert_true(decode_one(ASM("leave")).writes & 1 << 5);
-	/* A call may change all but rsp, rbp and g. */
+	/* A call may change all registers except rsp, rbp and g. */
 	assert_int_equal(decode_one(ASM("call *%rcx")).writes & 0xffff, 0xbfcf);
 }
 

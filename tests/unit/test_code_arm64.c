@@ -1,4 +1,4 @@
-/* Tests of read/code/arm64.c: instructions as the assembler makes them, and noise. */
+/* Tests of read/code/arm64.c, with instructions of the assembler and with random bytes. */
 #include "test.h"
 
 #include "read/code/code.h"
@@ -86,15 +86,14 @@ TEST(test_memory)
 	}
 }
 
-/* An instruction may be one that is not followed. The registers that it writes must be known all
- * the same. */
+/* Some instructions are not followed. The registers that they write must still be known. */
 TEST(test_others_write)
 {
 	static const struct {
 		const char *text;
 		uint32_t writes;
 	} cases[] = {
-		{ASM("ldrsw x2, [sp, #84]"), X(2)}, /* x2 and nothing else */
+		{ASM("ldrsw x2, [sp, #84]"), X(2)}, /* writes x2 and nothing else */
 		{ASM("ldr w9, [x1, #4]"), X(9)},
 		{ASM("stp x29, x30, [sp, #-32]!"), X(31)},
 		{ASM("ldr x30, [sp], #64"), X(30) | X(31)},

@@ -1,5 +1,5 @@
-/* Tests of read/code/calls.c, track.c, paths.c and print.c: calls that are found in text, the
- * values that registers hold, paths through a function, instructions as text. */
+/* Tests of read/code/calls.c, track.c, paths.c and print.c: calls in text, values of registers,
+ * paths through a function, instructions as text. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void put_rel(uint8_t *text, size_t at, uint64_t target)
 	memcpy(text + at, &rel, sizeof(rel));
 }
 
-/* Each opcode at each offset of a vector's width, near both ends of the text too. */
+/* Finds each opcode at each offset of a vector's width, also near both ends of the text. */
 TEST(test_calls_everywhere)
 {
 	static const uint64_t targets[] = {0x3ff000, 0x400100, 0x500000};
@@ -54,7 +54,7 @@ TEST(test_calls_none)
 	uint8_t text[64] = {0xe8, 0, 0, 0, 0, 0x0f, 0x74, 0, 0, 0, 0, 0x84};
 	struct code_calls calls = {0};
 
-	put_rel(text, 7, 0x3ff000); /* behind 0f 74: no jump */
+	put_rel(text, 7, 0x3ff000); /* after 0f 74, which is no jump */
 	assert_null(code_calls_find(&machine_x86_64, text, sizeof(text), BASE, targets, 1, &calls));
 	assert_int_equal(calls.list.len, 0);
 	assert_null(code_calls_find(&machine_x86_64, text, sizeof(text), BASE, targets, 0, &calls));
@@ -64,7 +64,7 @@ TEST(test_calls_none)
 	code_calls_fini(&calls);
 }
 
-/* A call within another instruction is none; one behind a prefix is. */
+/* A call within another instruction does not count. A call after a prefix does. */
 TEST(test_call_at)
 {
 	static const uint64_t targets[] = {0x400020};
@@ -108,7 +108,7 @@ TEST(test_takes)
 	assert_int_equal(found.list.data[0].addr, BASE + 2);
 	found.list.len = 0;
 	assert_null(code_takes_find(&machine_x86_64, takes, 7, BASE, target, 1,
-				    &found)); /* cut short */
+				    &found)); /* truncated */
 	assert_int_equal(found.list.len, 0);
 	assert_null(code_takes_find(&machine_arm64, takes_arm64, sizeof(takes_arm64), BASE,
 				    page_target, 1, &found));
@@ -139,7 +139,7 @@ TEST(test_trampolines)
 
 /* ---- values ---- */
 
-/* What register reg holds before the instruction at offset `at`. */
+/* Returns the value of register reg before the instruction at offset `at`. */
 static struct code_value value_at(const uint8_t *text, size_t size, size_t at, uint8_t reg,
 				  uint64_t keeper)
 {
@@ -171,7 +171,7 @@ TEST(test_track_moves)
 	value = VALUE_AT(moves, 7, RAX);
 	assert_int_equal(value.root, CODE_CONSTANT);
 	assert_int_equal(value.base, 0x401000);
-	value = VALUE_AT(moves, 17, RAX); /* what the call returned */
+	value = VALUE_AT(moves, 17, RAX); /* the result of the call */
 	assert_int_equal(value.root, CODE_RESULT);
 	assert_int_equal(value.base, BASE + 12);
 	assert_int_equal(VALUE_AT(moves, 17, RBX).root, CODE_UNKNOWN);
@@ -205,13 +205,13 @@ TEST(test_track_joins)
 	assert_int_equal(VALUE_AT(joins, 23, RAX).root, CODE_CONSTANT);
 	assert_int_equal(VALUE_AT(joins, 28, RAX).base, 0x401000);
 	assert_int_equal(VALUE_AT(joins, 23, RCX).root, CODE_UNKNOWN);
-	assert_int_equal(VALUE_AT(joins, 16, RCX).root, CODE_UNKNOWN); /* by the loop */
+	assert_int_equal(VALUE_AT(joins, 16, RCX).root, CODE_UNKNOWN); /* changed by the loop */
 	assert_int_equal(VALUE_AT(joins, 28, RDX).root, CODE_UNKNOWN);
 	assert_int_equal(VALUE_AT(joins, 14, RCX).root, CODE_CONSTANT);
 }
 
-/* Blocks that only a switch's table leads to begin with what was known at the switch. The tail
- * behind a stack check leads to the entry, but not with its registers. */
+/* Blocks that only a switch's table leads to begin with the values at the switch. The tail after a
+ * stack check leads to the entry, but its registers do not count there. */
 TEST(test_track_switch)
 {
 
@@ -221,7 +221,7 @@ TEST(test_track_switch)
 	assert_int_equal(VALUE_AT(table_jump, 0, RAX).base, RAX);
 }
 
-/* Chains longer than are followed, additions that overflow: unknown. */
+/* Chains that are too long and additions that overflow give an unknown value. */
 TEST(test_track_limits)
 {
 
@@ -232,8 +232,9 @@ TEST(test_track_limits)
 	assert_int_equal(VALUE_AT(limits, 26, 40).root, CODE_UNKNOWN);
 }
 
-/* A jump by a table and 100,000 blocks that only it can lead to: each is followed, and after each
- * all were looked through. No function has so many: nothing is known of it, and soon. */
+/* A jump through a table, and 100,000 blocks that only it can lead to. Following each, and
+ * searching all after each, would take very long. No real function has so many. The tracker gives
+ * up soon, and all values are unknown. */
 TEST(test_track_many_blocks)
 {
 	enum { BLOCKS = 100000 };
@@ -305,13 +306,13 @@ TEST(test_paths)
 				  cold_at, &cold, &path));
 	assert_path(&code, &path, "0 2 10 14 16 17 18 19");
 	code_path_fini(&path);
-	cold = 0; /* now it may be called, and the branch falls through */
+	cold = 0; /* now it may be called, so the branch falls through */
 	assert_null(code_straight(&code, cold_at, &cold, &path));
 	assert_path(&code, &path, "0 2 4 5 10 12 13 14 16 17 18 19");
 	code_path_fini(&path);
 	assert_null(code_shortest(&code, (uint32_t)code.insns.len, cold_at, &cold, &path));
 	assert_null(path.insns.data);
-	/* from the jump to the entry nothing leads to a return; nothing is left behind */
+	/* nothing leads from the jump to the entry to a return; nothing must leak */
 	assert_null(code_shortest(&code, (uint32_t)code.insns.len - 1, cold_at, &cold, &path));
 	assert_null(path.insns.data);
 	code_fini(&code);

@@ -42,7 +42,7 @@ static void put_people(struct cell *cell, const void *row)
 	cell_number(cell, ((const struct city *)row)->people);
 }
 
-/* Left out where it is not so. */
+/* Appends nothing where it does not apply. */
 static void put_capital(struct cell *cell, const void *row)
 {
 	if (((const struct city *)row)->capital)
@@ -135,7 +135,7 @@ TEST(test_text)
 			  "        7  \\x1b[31m\\xff          unlimited\n"
 			  "     3000  Llanfairpwllgwyngyll  unlimited\n");
 	rows = rows_of(40, "capitals too");
-	/* NAME may be cut, and gives the last column of its own. */
+	/* NAME may be cut, and leaves its room to the last column. */
 	check_text(&rows, "   PEOPLE  NAME      CAPITAL  WHERE\n"
 			  "   700000  Oslo      yes      limited\n"
 			  "        7  \\x1b[31…           limited\n"

@@ -1,5 +1,5 @@
-/* Tests of live/container: which container a control group names. The paths are those that the
- * runtimes make, with cgroup v1 and v2, by systemd and without. */
+/* Tests of live/container: the container that a control group belongs to. The paths are those of
+ * real runtimes, with cgroup v1 and v2, with and without systemd. */
 #include "test.h"
 
 #include "live/container/container.h"
@@ -15,13 +15,13 @@
 static const struct {
 	const char *text, *runtime, *id, *pod;
 } groups[] = {
-	/* in none */
+	/* in no container */
 	{"0::/\n", NULL, "", ""},
 	{"0::/user.slice/user-1000.slice/session-3.scope\n", NULL, "", ""},
 	{"", NULL, "", ""},
 	{"0::/docker/short\n", NULL, "", ""},
 	{"0::/somewhere/" ID "\n", NULL, "", ""},
-	{"0:/docker/" ID "\n", NULL, "", ""}, /* no line of a control group */
+	{"0:/docker/" ID "\n", NULL, "", ""}, /* not a line of a control group */
 	/* docker */
 	{"0::/docker/" ID "\n", "docker", ID, ""},
 	{"0::/system.slice/docker-" ID ".scope\n", "docker", ID, ""},
@@ -47,7 +47,7 @@ static const struct {
 	 POD},
 	{"0::/kubepods/pod" POD "\n", NULL, "", POD}, /* the pod's own processes */
 	{"0::/kubepods/podx1111111-2222-3333-4444-aaaaaaaaaaaa/" ID "\n", NULL, "", ""},
-	/* those with names */
+	/* containers with names */
 	{"0::/lxc.payload.web\n", "lxc", "web", ""},
 	{"0::/lxc/web\n", "lxc", "web", ""},
 	{"0::/machine.slice/machine-web.scope/payload\n", "nspawn", "web", ""},
@@ -89,7 +89,7 @@ TEST(every_beginning_of_a_text_is_read)
 		for (size_t len = 0; len < strlen(groups[i].text); len++) {
 			char *text = strndup(groups[i].text, len);
 
-			container_parse(text, &found); /* the sanitizer tells */
+			container_parse(text, &found); /* the sanitizer checks the reads */
 			assert_true(strlen(found.id) < CONTAINER_ID_SIZE);
 			free(text);
 		}

@@ -1,5 +1,5 @@
-/* Tests of read/elf/elfsym.c, which tells the symbol of an address. The file of each test has an
- * ELF header, a program header, three section headers and the tables, and nothing else. */
+/* Tests of read/elf/elfsym.c, which finds the symbol of an address. Each test's file has an ELF
+ * header, a program header, three section headers and the tables, and nothing else. */
 #include "test.h"
 
 #include <elf.h>
@@ -114,7 +114,7 @@ static const struct want wanted[] = {
 	{"nested", 0x1540, 0x10, STT_FUNC, STB_LOCAL},
 	{"datum", 0x1700, 8, STT_OBJECT, STB_GLOBAL},
 	{"same", 0x1700, 8, STT_FUNC, STB_LOCAL},
-	{"text", 0x1800, 0, STT_FUNC, STB_LOCAL}, /* a mark where a function begins */
+	{"text", 0x1800, 0, STT_FUNC, STB_LOCAL}, /* a mark at the beginning of a function */
 	{"first", 0x1800, 0x10, STT_FUNC, STB_LOCAL},
 	{"tls", 0x1000, 8, STT_TLS, STB_GLOBAL}, /* an offset, no address */
 	{"file.c", 0, 0, STT_FILE, STB_LOCAL},
@@ -136,7 +136,7 @@ static void test_lookup(void **unused)
 	assert_at(symbols, 0xfff, NULL, 0);
 	assert_at(symbols, 0x1000, "_start", 0x1000);
 	assert_at(symbols, 0x101f, "_start", 0x1000);
-	assert_at(symbols, 0x1020, NULL, 0); /* between */
+	assert_at(symbols, 0x1020, NULL, 0); /* between two symbols */
 	assert_at(symbols, 0x1118, "main", 0x1100);
 	assert_at(symbols, 0x1140, NULL, 0); /* the label inside does not reach past the end */
 	assert_at(symbols, 0x1200, "label", 0x1200);
@@ -174,7 +174,7 @@ static void test_aliases(void **unused)
 	assert_null(elfsym_alias(symbols, 0, 0));
 }
 
-/* Where .symtab names nothing, .dynsym is read; where both do not, the reason is given. */
+/* If .symtab names nothing, .dynsym is read. If neither names anything, the reason is given. */
 static void test_tables(void **unused)
 {
 	struct file f;
@@ -208,7 +208,7 @@ static void test_tables(void **unused)
 	image_close(image);
 }
 
-/* Damaged tables: whatever stands there, nothing outside of the file is read. */
+/* With damaged tables, nothing outside the file is read. */
 static void test_damaged(void **unused)
 {
 	const size_t room = offsetof(struct file, strings) - offsetof(struct file, sections);
@@ -240,8 +240,8 @@ static void test_damaged(void **unused)
 	}
 }
 
-/* Names that overlap, each to the end of a string table of megabytes: no more than the table's size
- * is looked through, and what is no name is none. */
+/* The names overlap: each reaches to the end of a string table of megabytes. No more than the
+ * table's size is searched, and bytes without an end are no name. */
 static void test_overlapping_names(void **unused)
 {
 	enum { SYMBOLS = 1 << 17, STRINGS = 16 << 20 };

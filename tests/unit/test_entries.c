@@ -4,7 +4,7 @@
 #include "base/base.h"
 #include "read/gofile/gofile.h"
 
-/* Every row by itself: what a reader of the table relies on. */
+/* Checks each row alone, for properties that readers of the table rely on. */
 TEST(test_rows)
 {
 	for (size_t i = 0; i < GO_ENTRIES; i++) {
@@ -95,7 +95,7 @@ TEST(test_names)
 	}
 }
 
-/* Each function that only Swiss maps have tells the layout by itself; none of the others does. */
+/* Each function that only Swiss maps have is enough to tell the layout. No other function is. */
 TEST(test_layout)
 {
 	struct gopcln_func funcs[GO_ENTRY_NAMES] = {0};

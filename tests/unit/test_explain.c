@@ -1,5 +1,5 @@
-/* Tests of read/explain on a synthesised program: the answer of each source, the verdict, and
- * which names mean the same function. */
+/* Tests of read/explain on a synthesised program: the answer of each source, the verdict, and names
+ * that mean the same function. */
 #include "test.h"
 
 #include <signal.h>
@@ -62,7 +62,7 @@ static void test_gopclntab(void **unused)
 	assert_string_equal(go->frames[2].file, "/src/main.go");
 	assert_int_equal(go->frames[2].line, 12);
 	assert_false(go->frames[2].inlined);
-	/* Asked, silent, and why. */
+	/* It was asked, and has no answer but a reason. */
 	assert_true(e->by[EXPLAIN_SYMBOLS].asked);
 	assert_int_equal(e->by[EXPLAIN_SYMBOLS].n, 0);
 	assert_string_equal(e->by[EXPLAIN_SYMBOLS].why, "no section headers, so no symbol table");
@@ -92,8 +92,8 @@ static void test_symbols(void **unused)
 	close_fake(&o);
 }
 
-/* In no file: nothing is asked, and the place is handed on. Many at once: each for itself, in
- * order. */
+/* An address in no file is not looked up, and its place is passed on. In a batch, each address has
+ * its own answer, in order. */
 static void test_batch(void **unused)
 {
 	struct gofake_spec spec = {.minor = 26};

@@ -1,6 +1,5 @@
-/* Tests of what the user wants to see (watch/filter/pattern.c), and of what the kernel program
- * is told of it (watch/engine/key_match.c). test_filter_match.c tests how user space compares
- * keys. */
+/* Tests of the filters as the user writes them (watch/filter/pattern.c), and as the kernel program
+ * gets them (watch/engine/key_match.c). test_filter_match.c tests how user space compares keys. */
 #include "test.h"
 
 #include "goprog.h"
@@ -26,7 +25,7 @@ TEST(test_glob)
 		bool matches;
 	} cases[] = {
 		{"map[string]*", "map[string]int", true},
-		{"map[string]*", "maps", false}, /* brackets are no set */
+		{"map[string]*", "maps", false}, /* brackets are literal */
 		{"map[string]*", "mapsint", false},
 		{"map[*]int", "map[string]int", true},
 		{"map[*]int", "map[string]int64", false},
@@ -74,7 +73,7 @@ TEST(test_glob_errors)
 	assert_null(filter_set_glob("--type", text, &filter.type_glob));
 	expect_usage(filter_set_glob("--type", "b", &filter.type_glob),
 		     "--type can be given only once");
-	assert_true(filter_type_matches(&filter, text)); /* the first one stands */
+	assert_true(filter_type_matches(&filter, text)); /* the first one stays in effect */
 	filter_fini(&filter);
 	assert_true(filter_type_matches(&filter, "anything"));
 }
@@ -112,7 +111,8 @@ TEST(test_site)
 	assert_true(filter_site_matches(&(struct filter){0}, &unknown, 1));
 }
 
-/* Frames of one call, of which the last is the function that is really there; then its caller. */
+/* Frames of one call, whose last is the function that is not inlined; then the frame of its
+ * caller. */
 TEST(test_site_inlined)
 {
 	static const struct frame stack[] = {
@@ -192,12 +192,12 @@ TEST(test_key_string)
 	check_key_string("true", false, "true");
 	check_key_string("{\"A\": 1}", false, NULL);
 	check_key_string("[1]", false, NULL);
-	/* A prefix is taken as it is written. */
+	/* A prefix is taken literally. */
 	check_key_string("{\"A", true, "{\"A");
 	check_key_string("\"x\"", true, "\"x\"");
 }
 
-/* Bytes that no C string, or no JSON string, could hold. */
+/* Keys of bytes that no C string, or no JSON string, could hold. */
 TEST(test_key_bytes)
 {
 	static const struct {
@@ -226,7 +226,7 @@ TEST(test_key_bytes)
 	}
 }
 
-/* Only what the kernel program compares is bounded. */
+/* Only strings that the kernel program compares have a limit. */
 static void check_long_key(const char *format, size_t n, bool fits)
 {
 	struct filter filter = {0};
@@ -289,7 +289,7 @@ TEST(test_key_errors)
 		filter = key_filter(text, prefix);
 		filter_fini(&filter);
 	}
-	/* Quotes do not count. */
+	/* Quotes do not count for the length. */
 	memset(text, 'x', sizeof(text));
 	text[0] = text[FILTER_TEXT_MAX + 1] = '"';
 	text[FILTER_TEXT_MAX + 2] = '\0';
@@ -297,7 +297,7 @@ TEST(test_key_errors)
 	filter_fini(&quoted);
 }
 
-/* ---- how keys of a type are compared ---- */
+/* ---- how keys of a type are tested ---- */
 
 #define NEVER	   KEY_TEST_NEVER, 0, 0
 #define WORD(w)	   KEY_TEST_WORD, (uint64_t)(w), UINT64_MAX
@@ -316,7 +316,7 @@ static const struct test_case {
 	{GOTYPE_INT, "-0", WORD(0)},
 	{GOTYPE_INT, "\"42\"", NEVER}, /* the string only */
 	{GOTYPE_INT, "\"9007199254740992\"", NEVER},
-	{GOTYPE_INT, "\"9007199254740993\"", WORD(9007199254740993)}, /* shown so past 2^53 */
+	{GOTYPE_INT, "\"9007199254740993\"", WORD(9007199254740993)}, /* past 2^53 */
 	{GOTYPE_INT, "\"-9007199254740993\"", WORD(-9007199254740993)},
 	{GOTYPE_INT, "\"0x20000000000001\"", NEVER},
 	{GOTYPE_INT, "\"9007199254740993\\u0000\"", NEVER},
@@ -377,15 +377,15 @@ static const struct test_case {
 	{GOTYPE_FLOAT64, "-0.0", PART(0, UINT64_MAX >> 1)},
 	{GOTYPE_FLOAT64, "+Inf", WORD(0x7ff0000000000000)},
 	{GOTYPE_FLOAT64, "-Inf", WORD(0xfff0000000000000)},
-	{GOTYPE_FLOAT64, "NaN", KEY_TEST_VALUE, 0, 0}, /* there are many */
+	{GOTYPE_FLOAT64, "NaN", KEY_TEST_VALUE, 0, 0}, /* there are many NaNs */
 	{GOTYPE_FLOAT64, "\"NaN\"", KEY_TEST_VALUE, 0, 0},
 	{GOTYPE_FLOAT64, "nan", NEVER},
 	{GOTYPE_FLOAT64, "Inf", NEVER},
 	{GOTYPE_FLOAT64, "-infinity", NEVER},
-	{GOTYPE_FLOAT64, "1e400", NEVER}, /* no infinity */
+	{GOTYPE_FLOAT64, "1e400", NEVER}, /* not infinity */
 	{GOTYPE_FLOAT64, "5e-324", WORD(1)},
 	{GOTYPE_FLOAT64, "1e+300", WORD(0x7e37e43c8800759c)},
-	{GOTYPE_FLOAT64, "\"1e+300\"", WORD(0x7e37e43c8800759c)}, /* shown so past 2^53 */
+	{GOTYPE_FLOAT64, "\"1e+300\"", WORD(0x7e37e43c8800759c)}, /* quoted, because past 2^53 */
 	{GOTYPE_FLOAT64, "\"1.5\"", NEVER},
 	{GOTYPE_FLOAT64, ".5", WORD(0x3fe0000000000000)},
 	{GOTYPE_FLOAT64, "0x10", NEVER},
@@ -400,8 +400,8 @@ static const struct test_case {
 	{GOTYPE_FLOAT32, "0.1", PART(0x3dcccccd, 0xffffffff)},
 	{GOTYPE_FLOAT32, "-1", PART(0xbf800000, 0xffffffff)},
 	{GOTYPE_FLOAT32, "-0", PART(0, 0x7fffffff)},
-	{GOTYPE_FLOAT32, "1e300", NEVER}, /* neither an infinity */
-	{GOTYPE_FLOAT32, "1e-60", NEVER}, /* nor zero */
+	{GOTYPE_FLOAT32, "1e300", NEVER}, /* not infinity */
+	{GOTYPE_FLOAT32, "1e-60", NEVER}, /* not zero */
 	{GOTYPE_FLOAT32, "-Inf", PART(0xff800000, 0xffffffff)},
 	{GOTYPE_BOOL, "true", PART(1, 0xff)},
 	{GOTYPE_BOOL, "false", PART(0, 0xff)},
@@ -480,7 +480,7 @@ TEST(test_key_test_other)
 	check_test(&object, &p.types, array, &never);
 	check_test(&object, &p.types, p.fake.type_pair, &user);
 	check_test(&prefix, &p.types, text, &string);
-	check_test(&prefix, &p.types, integer, &never); /* a prefix is of strings */
+	check_test(&prefix, &p.types, integer, &never); /* only strings have a prefix */
 	check_test(&prefix, &p.types, array, &never);
 	check_test(&prefix, &p.types, eface, &user); /* it may hold a string */
 	filter_fini(&key);
@@ -503,7 +503,7 @@ static void check_explain(const char *key, bool prefix, const char *expected)
 	filter_fini(&filter);
 }
 
-/* What filter_key_test() leaves to user space is what is said to be decided there. */
+/* --dry-run says that user space decides exactly the kinds that filter_key_test() leaves to it. */
 TEST(test_explain_key)
 {
 #define AFTER(option, kinds)                                            \

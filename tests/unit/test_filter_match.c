@@ -1,5 +1,5 @@
-/* Tests of watch/filter/match.c: user space compares decoded keys with --key and --key-prefix
- * where the kernel program cannot. */
+/* Tests of watch/filter/match.c: user space compares decoded keys with --key and --key-prefix if
+ * the kernel program cannot. */
 #include "test.h"
 
 #include <math.h>
@@ -66,11 +66,12 @@ TEST(test_match_scalars)
 	YES("0.1", half);
 	YES("0.1", tenth);
 	NO("0.2", half);
-	YES("why", unread); /* the event says why */
+	YES("why", unread); /* the event shows the reason */
 	YES("[1, 2]", unread);
 }
 
-/* What is no number, or not all of it, is no number: not 0, not its beginning. */
+/* A text that is not a number as a whole is no number. It is neither 0 nor the number at its
+ * beginning. */
 TEST(test_match_no_number)
 {
 	static const char *const words[] = {
@@ -183,7 +184,8 @@ TEST(test_match_strings)
 	YES("{\"bytes\": \"\"}", empty);
 }
 
-/* There is more of it than was read: the beginning and, where it is known, the length count. */
+/* More of the key exists than was read. The beginning is compared, and the length if it is
+ * known. */
 TEST(test_match_cut)
 {
 	struct value cut = {.kind = VALUE_STRING, .bytes = "user", .bytes_len = 4, .cut = true};
@@ -215,7 +217,7 @@ TEST(test_match_cut)
 	NO("user:42", cut);
 }
 
-/* [4]string and a struct of four, of which not all was read. */
+/* A [4]string and a struct of four fields that were not read completely. */
 TEST(test_match_parts)
 {
 	const struct value why = {.kind = VALUE_UNREAD, .bytes = "why", .bytes_len = 3};
@@ -267,7 +269,7 @@ TEST(test_match_struct)
 	NO("{\"X\": 1.0, \"Y\": -2}", POINT);
 }
 
-/* Blank fields may come twice, and are shown with their number then. */
+/* Blank fields may occur twice. They are then shown with their numbers. */
 TEST(test_match_blank_fields)
 {
 	const struct value s = {.kind = VALUE_STRUCT, .n = 3};
@@ -325,7 +327,7 @@ TEST(test_match_interface)
 	YES("{\"type\": \"int\", \"value\": 42}", any, n);
 	NO("{\"type\": \"int64\", \"value\": 42}", any, n);
 	NO("{\"type\": \"int\", \"value\": 43}", any, n);
-	YES("42", any, n); /* of whatever type */
+	YES("42", any, n); /* whatever its type */
 	NO("43", any, n);
 	NO("null", any, n);
 	NO("18446744073709551615", any, ((struct value){.kind = VALUE_INT, .i = -1}));
@@ -340,8 +342,8 @@ TEST(test_match_interface)
 	NO("{\"type\": \"int\", \"value\": 0}", nil);
 }
 
-/* any(struct{ type string; value int }{"x", 1}) has two ways to be asked for; and of an interface
- * whose value could not be read, its type still counts. */
+/* any(struct{ type string; value int }{"x", 1}) can be written in two ways. The type of an
+ * interface counts even if its value could not be read. */
 TEST(test_match_interface_odd)
 {
 	const struct value any = {.kind = VALUE_INTERFACE, .n = 1, .type = "main.T"};
@@ -412,7 +414,7 @@ TEST(test_match_prefix_cut)
 			      {.kind = VALUE_STRING, .bytes = "user:", .bytes_len = 5}};
 	const struct value why = {.kind = VALUE_UNREAD, .bytes = "why", .bytes_len = 3};
 
-	assert_false(filter_key_matches(filter.key, any, 2)); /* it is all there is */
+	assert_false(filter_key_matches(filter.key, any, 2)); /* that is the whole string */
 	any[1].cut = true;
 	assert_true(filter_key_matches(filter.key, any, 2));
 	any[1].whole = 9;
@@ -429,7 +431,7 @@ TEST(test_match_prefix_cut)
 	filter_fini(&filter);
 }
 
-/* Lists that promise more than they hold, and a key nested deeper than we go. */
+/* Lists that claim more values than they hold, and a key that is nested too deeply. */
 TEST(test_match_broken_lists)
 {
 	struct value deep[40];

@@ -1,4 +1,4 @@
-/* Tests of what the runtime's own structures say in each release (read/layout). */
+/* Tests of data in the runtime's own structures, in each release (read/layout). */
 #include "test.h"
 
 #include "read/layout/layout.h"
@@ -44,7 +44,7 @@ TEST(test_state_classic_odd)
 	header[2] = header[3] = 8;
 	layout_classic.state(header, s);
 	check_state(&s[1], "buckets", 1, false);
-	check_state(&s[4], "old_buckets", 1, false); /* B 0 has no half */
+	check_state(&s[4], "old_buckets", 1, false); /* B 0 cannot be halved */
 	header[1] = 0xff00;			     /* a B that cannot be */
 	layout_classic.state(header, s);
 	check_state(&s[0], "B", 255, false);
@@ -63,7 +63,7 @@ TEST(test_state_swiss)
 	check_state(&s[2], "depth", 0, false);
 	check_state(&s[3], "slots", 8, false);
 	check_state(&s[4], "clears", 2, false);
-	header[2] = 0; /* nothing was ever put in */
+	header[2] = 0; /* nothing was ever put into it */
 	layout_swiss.state(header, s);
 	check_state(&s[3], "slots", 0, false);
 	header[2] = 0xc000000000;

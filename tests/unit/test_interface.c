@@ -1,4 +1,4 @@
-/* Tests of read/layout/go_key.c on keys that are interfaces, or hold some. */
+/* Tests of read/layout/go_key.c with keys that are interfaces, or hold some. */
 #include "key_check.h"
 
 static void check_interface(const struct goprog *p, uint64_t type, uint64_t tab, uint64_t data,
@@ -13,7 +13,7 @@ static void check_interface(const struct goprog *p, uint64_t type, uint64_t tab,
 	check_memory(p, type, &memory, expected);
 }
 
-/* Which types an interface holds directly stands in Kind up to 1.25, in TFlag since. */
+/* Up to 1.25, Kind tells whether an interface holds a type directly; since then TFlag does. */
 TEST(test_decode_interface)
 {
 	static const unsigned minors[] = {19, 25, 26, 27};
@@ -43,7 +43,7 @@ TEST(test_decode_interface)
 							 .len = 8,
 							 .bytes = &number},
 				"int(-42)");
-		/* The data word is the pointer: nothing was read for it. */
+		/* The data word is the pointer, so nothing was read for it. */
 		check_interface(&p, t.eface, t.pointer, 0xc000000020,
 				&(struct go_key_segment){.addr = 0xc000000020,
 							 .type = t.pointer,
@@ -73,9 +73,9 @@ TEST(test_decode_interface_unread)
 	check_interface(p, t.eface, t.integer, 0x1000, &segment,
 			"(<the interface's type could not be read>)");
 	check_interface(p, t.eface, t.integer, 0x1000, NULL, unfollowed);
-	segment.type = 0; /* a string's bytes are not the value */
+	segment.type = 0; /* the bytes of a string are not the value */
 	check_interface(p, t.eface, t.integer, 0x1000, &segment, unfollowed);
-	/* The reason reaches whoever asks. */
+	/* The reason is in the result. */
 	assert_true(go_key_decode(
 		&p->types, t.eface,
 		&(struct go_key_memory){
@@ -88,7 +88,7 @@ TEST(test_decode_interface_unread)
 	go_key_arena_fini(&arena);
 }
 
-/* any(main.pair{K: "k", V: any("v")}): a value in a value, both with strings */
+/* any(main.pair{K: "k", V: any("v")}): a value inside a value, both with strings. */
 TEST(test_decode_interface_nested)
 {
 	struct goprog *p = *state;
@@ -113,8 +113,8 @@ TEST(test_decode_interface_nested)
 		     "main.pair{K: \"k\", V: string(\"v\")}");
 }
 
-/* Go keeps all values of one byte in one array (runtime.staticuint64s), so that interfaces of
- * different types share a data word: [2]any{string("v"), int(2)}, made to share one. */
+/* Go keeps all values of one byte in one array (runtime.staticuint64s). Interfaces of different
+ * types may therefore share a data word. [2]any{string("v"), int(2)} is made to share one. */
 TEST(test_decode_interface_shared)
 {
 	struct goprog *p = *state;

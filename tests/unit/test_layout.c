@@ -1,5 +1,5 @@
-/* Tests of read/layout/go_key.c: which bytes of a key are read, and what they mean. The types
- * are those of a synthesised program, the keys are arrays of bytes. */
+/* Tests of read/layout/go_key.c: the bytes of a key that are read, and their meaning. The types
+ * belong to a synthesised program, and the keys are arrays of bytes. */
 #include "test.h"
 
 #include <math.h>
@@ -112,7 +112,7 @@ TEST(test_plan_nested)
 	assert_false(plan.truncated);
 }
 
-/* Without pointers there is nothing to look for. */
+/* Without pointers there is nothing to follow. */
 TEST(test_plan_without_pointers)
 {
 	struct goprog *p = *state;
@@ -144,7 +144,7 @@ TEST(test_plan_truncated)
 	assert_int_equal(plan.nsteps, 8);
 	assert_true(plan.truncated);
 	check_step(&plan, 7, 7 * 16, GO_KEY_REF_STRING);
-	plan = plan_of(p, far); /* past what a step can say */
+	plan = plan_of(p, far); /* past the largest offset in a step */
 	assert_int_equal(plan.shape, GO_KEY_PARTS);
 	assert_int_equal(plan.nsteps, 0);
 	assert_true(plan.truncated);
@@ -174,14 +174,15 @@ TEST(test_plan_depth)
 	assert_false(go_key_plan(&p->types, deeper, &plan));
 }
 
-/* Behind the 48 bytes of a descriptor: PkgPath, the slice of fields, then the fields, 24 each. */
+/* The layout after the 48 bytes of a descriptor: PkgPath, the slice of fields, then the fields, 24
+ * bytes each. */
 static void poke_field_type(struct goprog *p, uint64_t type, unsigned index, uint64_t to)
 {
 	gofake_poke_u64(&p->fake, type + 48 + 8 + 24 + 24 * index + 8, to);
 }
 
-/* An array that claims 2^40 pointers, and an array of 2^20 of those: one element without anything to
- * follow speaks for all. */
+/* An array that claims 2^40 pointers, and an array of 2^20 such arrays. One element without
+ * references stands for all. */
 TEST(test_plan_arrays)
 {
 	struct goprog *p = *state;
@@ -201,8 +202,8 @@ TEST(test_plan_arrays)
 	assert_int_equal(plan.visits, 3);
 }
 
-/* Structs of eight structs of eight ..., eleven deep, and pointers at the end: 2^33 of them, and never
- * a step too many that would end the walk. */
+/* Structs of eight structs of eight ..., eleven levels deep, with pointers at the end: 2^33 of
+ * them, and never more steps than the limit that would end the walk. */
 TEST(test_plan_bounded)
 {
 	struct goprog *p = *state;
@@ -253,7 +254,8 @@ TEST(test_plan_hostile)
 
 /* ---- decoding ---- */
 
-/* A key that has no parts elsewhere. The bytes are copied so that a read past them is seen. */
+/* Checks a key that has no parts elsewhere. Its bytes are copied, so that a read past them is
+ * detected. */
 static void check_key(const struct goprog *p, uint64_t type, const void *bytes, size_t size,
 		      const char *expected)
 {
@@ -276,7 +278,7 @@ TEST(test_decode_integers)
 	} cases[] = {
 		{GOTYPE_BOOL, 0, "false"},
 		{GOTYPE_BOOL, 1, "true"},
-		{GOTYPE_BOOL, 2, "true"}, /* memory that Go would not make */
+		{GOTYPE_BOOL, 2, "true"}, /* Go would not write this byte */
 		{GOTYPE_INT, 0, "0"},
 		{GOTYPE_INT, UINT64_MAX, "-1"},
 		{GOTYPE_INT, 1ull << 63, "-9223372036854775808"},
@@ -331,7 +333,7 @@ TEST(test_decode_floats)
 
 /* ---- strings ---- */
 
-/* A string key as it travels: its first `len` bytes of `want`. */
+/* Checks a string key as it is sent: its first `len` bytes of `want`. */
 static void check_string(const struct goprog *p, uint64_t type, const char *bytes, size_t len,
 			 uint64_t want, const char *expected)
 {
@@ -356,14 +358,14 @@ TEST(test_decode_string)
 	check_string(p, string, "a\0b", 3, 3, "\"a\\x00b\"");
 	check_string(p, string, "user:42", 7, 70, "\"user:42\"…");
 	check_string(p, string, "", 0, 5, "<the string's bytes could not be read>");
-	/* Cut inside of a rune of two, three, four bytes: the rune goes. */
+	/* A cut inside a rune of two, three or four bytes removes the rune. */
 	check_string(p, string, "a\xc3", 2, 9, "\"a\"…");
 	check_string(p, string, "a\xc3\xa9", 3, 9, "\"aé\"…");
 	check_string(p, string, "a\xe2\x82", 3, 9, "\"a\"…");
 	check_string(p, string, "a\xe2\x82\xac", 4, 9, "\"a€\"…");
 	check_string(p, string, "\xf0\x9f\x98", 3, 9, "\"\"…");
 	check_string(p, string, "\xf0\x9f\x98\x80", 4, 9, "\"😀\"…");
-	/* No UTF-8 is no reason to drop bytes; and nothing is dropped of a whole string. */
+	/* Bytes that are not UTF-8 are kept. Nothing is removed from a string that is complete. */
 	check_string(p, string, "\x80\x80\x80\x80\x80", 5, 9, "\"\\x80\\x80\\x80\\x80\\x80\"…");
 	check_string(p, string, "a\xc3", 2, 2, "\"a\\xc3\"");
 }
@@ -373,7 +375,7 @@ TEST(test_decode_string)
 TEST(test_decode_struct_padding)
 {
 	struct goprog *p = *state;
-	/* struct { A int8; B int64; C bool; D int16 }, holes filled with noise */
+	/* struct { A int8; B int64; C bool; D int16 }, with random bytes in the holes */
 	static const uint8_t bytes[] = {
 		0xff, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, /* A, hole */
 		0x2a, 0,    0,	  0,	0,    0,    0,	  0,	/* B */
@@ -414,8 +416,8 @@ TEST(test_decode_array)
 		  "[3]int16{1, -2, <the key is longer than the part that is read>}");
 }
 
-/* struct { A string; N int; B string }: the two strings share memory, so the length tells which
- * segment is whose. */
+/* struct { A string; N int; B string }: the two strings share memory, so only the length tells
+ * which segment belongs to which. */
 TEST(test_decode_struct_strings)
 {
 	struct goprog *p = *state;
@@ -435,16 +437,16 @@ TEST(test_decode_struct_strings)
 		      40, 32);
 	goprog_open(p);
 	check_memory(p, type, &memory, "main.s{A: \"hello\", N: 7, B: \"he\"}");
-	memory.n = 2; /* more parts than steps: the second was not followed */
+	memory.n = 2; /* more parts than steps, so the second was not followed */
 	check_memory(p, type, &memory,
 		     "main.s{A: \"hello\", N: 7, B: <the key has more parts than are read>}");
-	segments[1].len = 0; /* and the first not readable */
+	segments[1].len = 0; /* and the first was not readable */
 	check_memory(p, type, &memory,
 		     "main.s{A: <the string's bytes could not be read>, N: 7, "
 		     "B: <the key has more parts than are read>}");
 }
 
-/* A string of more than 4 GiB: a segment's size is 32 bits wide on the wire. */
+/* A string of more than 4 GiB. In the record, the size of a segment has 32 bits. */
 TEST(test_decode_huge_string)
 {
 	struct goprog *p = *state;
@@ -461,7 +463,7 @@ TEST(test_decode_huge_string)
 	check_memory(p, array, &memory, "[1]string{\"abcd\"…}");
 }
 
-/* ---- what a target may hold that no compiler wrote ---- */
+/* ---- keys that no compiler wrote ---- */
 
 TEST(test_decode_short)
 {
@@ -495,7 +497,7 @@ TEST(test_decode_hostile)
 	wild = STRUCT(p, "main.w", ((struct goprog_field[]){{"F", 0xdead0000, 0}}), 16, 0);
 	slice = p->fake.type_slice;
 	lying = goprog_array(p, "[9]int", p->fake.type_int, 8, 9, 0);
-	gofake_poke_u64(&p->fake, lying, 8); /* its size: that of one element */
+	gofake_poke_u64(&p->fake, lying, 8); /* its size is that of one element */
 	goprog_open(p);
 	check_key(p, outside, zeros, 16, "main.o{<the field's type could not be read>}");
 	check_key(p, edge, zeros, 16, "main.e{F: <the key's memory could not be read>}");
@@ -507,7 +509,7 @@ TEST(test_decode_hostile)
 	check_key(p, 0, zeros, 8, "<the key's type could not be read>");
 }
 
-/* Decodes and returns how many tokens came out; they must form one value. */
+/* Decodes and returns the number of tokens, which must form one value. */
 static size_t count_values(const struct goprog *p, uint64_t type, const void *bytes, size_t size)
 {
 	struct go_key_segment segment = {.type = type, .want = size, .len = size, .bytes = bytes};
@@ -522,7 +524,7 @@ static size_t count_values(const struct goprog *p, uint64_t type, const void *by
 	return n;
 }
 
-/* The first token says that it was cut, and how much there is. */
+/* Checks that the first token says that it was cut, and the size of the whole. */
 static void check_cut(const struct goprog *p, uint64_t type, const struct go_key_segment *segment,
 		      uint32_t n, uint32_t whole)
 {
@@ -560,7 +562,7 @@ TEST(test_decode_cut)
 	check_cut(p, 0, &string, 0, 100);
 	string.want = 5ull << 32;
 	check_cut(p, 0, &string, 0, UINT32_MAX);
-	check_cut(p, ints, &bytes, 2, 4); /* one, and that there is no more */
+	check_cut(p, ints, &bytes, 2, 4); /* one element, and that no more exist */
 	check_key(p, ints, zeros, 8, "[4]int{0, <the key is longer than the part that is read>}");
 	check_key(p, four, zeros, 8,
 		  "main.four{A: 0, B: <the key's memory could not be read>, "
@@ -582,7 +584,7 @@ TEST(test_decode_bounded)
 
 	cycle = STRUCT(p, "main.cycle", ((struct goprog_field[]){{"Self", 0, 0}}), 8, 8);
 	poke_field_type(p, cycle, 0, cycle);
-	/* Two fields of its own type: 2^16 values if nothing bounded them. */
+	/* Two fields of its own type: 2^16 values without a bound. */
 	bomb = STRUCT(p, "main.bomb", ((struct goprog_field[]){{"A", 0, 0}, {"B", 0, 0}}), 8, 8);
 	poke_field_type(p, bomb, 0, bomb);
 	poke_field_type(p, bomb, 1, bomb);
@@ -598,7 +600,7 @@ TEST(test_decode_bounded)
 	assert_int_equal(count_values(p, deep, bytes, 16), 18);
 }
 
-/* Type data with every byte of it wrong in turn: whatever comes out is one value. */
+/* Type data in which each byte in turn is wrong. Every result must be one value. */
 TEST(test_decode_flipped)
 {
 	struct goprog *p = *state;

@@ -6,7 +6,7 @@
 
 #include "base/loop.h"
 
-/* What the callbacks of a test saw. */
+/* What the callbacks of a test recorded. */
 struct seen {
 	struct loop *loop;
 	int pipe[2];
@@ -100,7 +100,7 @@ TEST(test_hang_up)
 	assert_int_equal(seen->ready, 1);
 }
 
-/* Also a signal that was ignored before it was caught. */
+/* A signal that was ignored before it was caught is caught as well. */
 TEST(test_signals)
 {
 	static const int numbers[] = {SIGUSR1, SIGUSR2};

@@ -95,7 +95,7 @@ static uint32_t keys_of(const struct kind *kind)
 	return kind->type.kind == TOPHASH_KIND_CUSTOM ? 600 : KEYS;
 }
 
-/* Each key of the reference, and only those. */
+/* Checks that the map has each key of the reference, and no other. */
 static void check_all(const struct kind *kind, const struct tophash *map, const uint64_t *want)
 {
 	_Alignas(16) uint8_t key[32];
@@ -112,7 +112,8 @@ static void check_all(const struct kind *kind, const struct tophash *map, const 
 	assert_int_equal(map->len, len);
 }
 
-/* Runs rounds of operations; in each, puts are from rare to frequent, so that the length swings. */
+/* Runs rounds of operations. Within each, puts become more frequent, so that the length goes up and
+ * down. */
 static void run_random(const struct kind *kind, uint64_t seed, size_t rounds, size_t ops)
 {
 	static uint64_t want[KEYS];
@@ -152,7 +153,7 @@ TEST(against_reference)
 			run_random(&kinds[i], seed, 20, keys_of(&kinds[i]) * 3);
 }
 
-/* Up to a length, down to nothing, with every key looked for at each power of two. */
+/* Grows to a length and shrinks to nothing. Each power of two looks up every key. */
 TEST(up_and_down)
 {
 	struct tophash map = {0};
@@ -208,7 +209,7 @@ TEST(floats_are_gos)
 	assert_int_equal(test_put(&map, type, &minus, 2), 0);
 	assert_true(test_get(&map, type, &zero, &val));
 	assert_int_equal(val, 2);
-	/* Every NaN is an entry of its own, which nothing finds and only clear takes away. */
+	/* Every NaN is an entry of its own. No lookup finds it, and only clear removes it. */
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(test_put(&map, type, &nan, i), 1);
 	assert_int_equal(map.len, 1001);

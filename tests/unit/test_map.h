@@ -1,4 +1,4 @@
-/* What the tests of the map share. Their keys are made of numbers below KEYS. */
+/* Shared by the tests of the map. Their keys are made from numbers below KEYS. */
 #ifndef TEST_MAP_H
 #define TEST_MAP_H
 
@@ -14,7 +14,7 @@
 
 #define KEYS 6000
 
-/* A kind of key: how the test's number becomes one. */
+/* A kind of key, and how a number of the test becomes a key. */
 struct kind {
 	const char *name;
 	struct tophash_type type;

@@ -1,8 +1,8 @@
-/* Tests of the promised bounds at every length: memory after deletes, the work of a move, a move
- * that turns back. */
+/* Tests of the promised bounds at every length: memory after deletes, the work of a move, and moves
+ * that turn back. */
 #include "test_map.h"
 
-#define MEMORY_MAX 2.2 /* bytes held after deletes, of those of a fresh map of that length */
+#define MEMORY_MAX 2.2 /* bytes held after deletes, relative to a fresh map of that length */
 
 static void scattered(uint64_t number, void *ret)
 {
@@ -74,7 +74,8 @@ static void plain_free(void *p, size_t size, void *ctx)
 static const struct tophash_hooks plain = {
 	.size = sizeof(plain), .alloc = plain_alloc, .free = plain_free};
 
-/* Lengths that are looked at: all small ones, those around each threshold, and some in between. */
+/* Tells whether a length is tested: all small ones, those around each threshold, and some
+ * between. */
 static bool is_looked_at(size_t len)
 {
 	size_t least = len, step = 1;
@@ -88,8 +89,8 @@ static bool is_looked_at(size_t len)
 	       (least <= 14 && len % (step / 8 + 1) == 0);
 }
 
-/* Puts n elements and notes the memory at each length. Deletes them one by one and compares the
- * memory at each length with that. */
+/* Puts n elements and notes the memory at each length. Deletes them one by one, and compares the
+ * memory at each length. */
 static void memory_at_every_length(uint32_t slot_size, size_t n, const struct tophash_hooks *hooks)
 {
 	const struct tophash_type type = type_of(slot_size);
@@ -121,7 +122,7 @@ static void memory_at_every_length(uint32_t slot_size, size_t n, const struct to
 	}
 	print_message("slots of %u%s: at most %.2f\n", slot_size, hooks ? ", allocator" : "",
 		      worst);
-	/* No piece is larger than 64 KiB, but for buckets that are. */
+	/* No piece is larger than 64 KiB, except for buckets that are larger. */
 	assert_true(largest <= 64 << 10 || slot_size * TOPHASH_SLOTS > 63 << 10);
 	tophash_fini(&map);
 	free(fresh);
@@ -154,8 +155,8 @@ static void swing(struct tophash *map, const struct tophash_type *type, size_t w
 		put(map, type, len - i);
 }
 
-/* At every length, swings by a quarter of it and less: after the first nothing is moved any more but what
- * fills a hole, and no memory is taken but for small chunks of the pool. */
+/* At every length, swings by up to a quarter of it. After the first, entries only move to fill a
+ * hole, and no memory is taken except small chunks of the pool. */
 static void small_swings_move_nothing(const struct tophash_type *type,
 				      const struct tophash_hooks *hooks, size_t n)
 {
@@ -181,7 +182,7 @@ static void small_swings_move_nothing(const struct tophash_type *type,
 			if (before.old_buckets)
 				continue;
 			assert_true(after.moved - before.moved <= ops / 2);
-			/* Not more than an overflow bucket for each put, as two buckets do. */
+			/* At most an overflow bucket for each put, as two buckets take. */
 			if (taken > ops / 2 * (4 * type->slot_size + 16) + 512)
 				fail_msg("%zu bytes taken for %zu operations at %zu elements",
 					 taken, ops, len);
@@ -190,9 +191,9 @@ static void small_swings_move_nothing(const struct tophash_type *type,
 	tophash_fini(&map);
 }
 
-/* From the length at which it grows to that at which it shrinks, and back, over each threshold: the
- * worst that can be done to it. Of the room after growing a half is moved up and 35 % down again, for two times
- * the 15 % in between: 2.83 an operation. */
+/* Swings from the length at which it grows to that at which it shrinks and back, over each
+ * threshold. This is the worst case. Half of the room is moved on the way up, and 35 % on the way
+ * down, for twice the 15 % between: 2.83 moves for each operation. */
 static void large_swings_move_thrice(const struct tophash_type *type, size_t n)
 {
 	struct tophash map = {0};
@@ -256,7 +257,7 @@ static bool own_equal(const void *key, const void *other)
 #define OTHER	200	    /* one that is merged later */
 #define FILLERS (13 * 1024) /* in buckets from there on */
 
-/* Finds a new key for one of 1024 buckets below a limit, or from OTHER + 1 on. */
+/* Finds a new key for one of 1024 buckets: below a limit, or from OTHER + 1 on. */
 static uint64_t key_for(const struct tophash *map, uint64_t *state, unsigned *full)
 {
 	for (;;) {
@@ -272,8 +273,8 @@ static uint64_t key_for(const struct tophash *map, uint64_t *state, unsigned *fu
 	}
 }
 
-/* All buckets that the first share of a shrink merges are as full as they can be moved in it, and the
- * delete that begins it fills a hole besides. */
+/* All buckets that the first share of a shrink merges are as full as possible, and the delete that
+ * begins it also fills a hole. */
 TEST(nothing_moves_more_than_is_promised)
 {
 	static const struct tophash_type type = {.kind = TOPHASH_KIND_CUSTOM,
@@ -296,7 +297,7 @@ TEST(nothing_moves_more_than_is_promised)
 			other = key;
 		assert_int_equal(test_put(&map, &type, &key, 1), 1);
 	}
-	/* Until half of the room has been used it does not shrink. */
+	/* It does not shrink until half of the room has been used. */
 	while (map.shrink_at == 0 || n < 3000) {
 		fillers[n] = key_for(&map, &random, NULL);
 		assert_int_equal(test_put(&map, &type, &fillers[n++], 1), 1);
@@ -320,7 +321,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nothing_moves_more_than_is_promised),
 	};
 
-	/* Chance is in all of it: the same in each run. */
+	/* All tests depend on chance, so the seed is the same in each run. */
 	if (tophash_debug(argc > 1 ? argv[1] : "seed=1") != 0)
 		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);

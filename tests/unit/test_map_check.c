@@ -1,5 +1,5 @@
-/* Tests of tophash_check(). Maps are broken on purpose, one invariant at a time, and mended
- * again. */
+/* Tests of tophash_check(). They break maps on purpose, one invariant at a time, and repair
+ * them. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -12,7 +12,7 @@
 
 #include "test_map.h"
 
-/* Maps of one seed: they have buckets with chains, and without. */
+/* Fills maps of one seed. They have buckets with chains and buckets without. */
 static void fill(struct tophash *map, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++) {
@@ -38,7 +38,7 @@ static size_t overflow_buckets(const struct tophash_core *core, const struct lin
 	return ret;
 }
 
-/* The first bucket with so many overflow buckets; and with a free lane, if it has none. */
+/* Finds the first bucket with that many overflow buckets; with 0, one that has a free lane. */
 static struct chain bucket_with(const struct tophash *map, size_t overflow)
 {
 	const struct tophash_core *core = map->core;
@@ -55,7 +55,8 @@ static struct chain bucket_with(const struct tophash *map, size_t overflow)
 	return (struct chain){0};
 }
 
-/* Sets what stands at a place, expects that level to find it and the one below not, and sets it back. */
+/* Sets a value at a place. Expects that this level finds it and that the level below does not.
+ * Restores the value. */
 #define BREAK(map, level, broken, place, value)                             \
 	do {                                                                \
 		__typeof__(place) kept_ = (place);                          \
@@ -144,7 +145,7 @@ TEST(overflow_buckets_that_are_lost)
 	tophash_fini(&map);
 }
 
-/* While a map moves, there is nothing between the old buckets and the new ones. */
+/* While a map moves, there are no entries between the old buckets and the new ones. */
 TEST(buckets_that_must_be_empty)
 {
 	struct tophash map = {0};
@@ -200,7 +201,7 @@ TEST(entries_out_of_place)
 	chain.word[to] = 0;
 	map.len--;
 
-	/* A key in another bucket than its own. */
+	/* A key in the wrong bucket. */
 	other = chain_of(map.core, ((size_t)1 << map.core->bits) - 1);
 	if (other.word == chain.word || !tophash_match_empty(other.word))
 		other = chain_of(map.core, ((size_t)1 << map.core->bits) - 2);
@@ -220,7 +221,8 @@ static void note_fault(enum tophash_fault fault, const struct tophash *map)
 	reported = fault;
 }
 
-/* With check=N a slow write reports what it leaves broken; without a handler the program ends. */
+/* With check=N, a slow write reports the damage that it leaves. Without a handler the program
+ * ends. */
 TEST(faults_are_not_survived_in_silence)
 {
 	struct tophash map = {0};
@@ -240,10 +242,10 @@ TEST(faults_are_not_survived_in_silence)
 	assert_int_equal(reported, 0);
 	map.len++;
 	map.writing = 1;
-	tophash_step(&map, 1); /* it stands still: nothing is written */
+	tophash_step(&map, 1); /* it does not move, so nothing is written */
 	assert_int_equal(reported, 0);
 	map.writing = 0;
-	silence = open("/dev/null", O_WRONLY); /* for what it says */
+	silence = open("/dev/null", O_WRONLY); /* for its messages */
 	assert_true(said >= 0 && silence >= 0 && dup2(silence, STDERR_FILENO) >= 0);
 	assert_int_equal(tophash_reserve(&map, &test_u64, 1000), 0);
 	assert_true(dup2(said, STDERR_FILENO) >= 0);

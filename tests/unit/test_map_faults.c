@@ -1,5 +1,4 @@
-/* The smallest cases of the faults that random runs have found, and of those that they cannot
- * find. */
+/* Minimal cases of the bugs that random runs have found, and of bugs that they cannot find. */
 #include <math.h>
 
 #include <tophash/map.h>
@@ -8,7 +7,7 @@
 
 struct heap {
 	size_t held;
-	size_t until; /* so many allocations succeed, one fails, the others succeed */
+	size_t until; /* this many allocations succeed, one fails, then all succeed */
 	bool failed;
 	size_t keys, vals; /* dropped */
 };
@@ -55,7 +54,7 @@ TOPHASH_MAP_WITH(chained, uint32_t, uint32_t, few_hashes, same);
 TOPHASH_MAP(ages, const char *, int);
 TOPHASH_MAP(halves, double, int);
 
-/* Who ends every map that was to be made need not know which could be. */
+/* A caller may end every map that it wanted to create, without knowing which were created. */
 TEST(what_could_not_be_made_is_empty)
 {
 	struct heap heap = {.until = SIZE_MAX};
@@ -85,7 +84,7 @@ TEST(what_could_not_be_made_is_empty)
 	ages_fini(&none);
 }
 
-/* The value that slot gives is that of the map, not one that the drop hook has had. */
+/* The value that slot returns belongs to the map. The drop hook must not have got it. */
 TEST(slot_does_not_drop)
 {
 	struct heap heap = {0};
@@ -103,7 +102,7 @@ TEST(slot_does_not_drop)
 	}
 	assert_int_equal(ages_get(&m, "ada"), 3);
 	assert_int_equal(heap.vals, 0);
-	assert_int_equal(heap.keys, 2); /* the ones that were given and not needed */
+	assert_int_equal(heap.keys, 2); /* the given ones, which were not needed */
 	assert_int_equal(ages_put(&m, "ada", 1), 0);
 	assert_int_equal(heap.vals, 1);
 	ages_fini(&m);
@@ -111,7 +110,7 @@ TEST(slot_does_not_drop)
 	assert_int_equal(heap.keys, 4);
 }
 
-/* Puts n keys from first on. A put may fail, and then the same put is made once more. */
+/* Puts n keys from `first` on. A put that fails is repeated once. */
 static void put_all(struct chained *m, struct heap *heap, uint32_t first, uint32_t n)
 {
 	for (uint32_t key = first; key < first + n; key++) {
@@ -139,8 +138,8 @@ static void delete_all(struct chained *m, uint32_t first, uint32_t n)
 	assert_int_equal(chained_check(m, 3), 0);
 }
 
-/* Long chains come and go, so that the pool of overflow buckets has gaps; every allocation fails in
- * one of the runs. */
+/* Long chains come and go, so the pool of overflow buckets has gaps. In each run another allocation
+ * fails. */
 TEST(each_allocation_fails_once)
 {
 	size_t until = 0;
@@ -180,7 +179,8 @@ static double the_zero(struct halves *m)
 	return 1;
 }
 
-/* Of the two zeros the one that was put last is kept, by the fast path and (while moving) by the slow. */
+/* Of the two zeros, the one that was put last is kept, by the fast path and (while moving) by the
+ * slow path. */
 TEST(last_zero_is_kept)
 {
 	struct halves m = {0};

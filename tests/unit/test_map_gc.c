@@ -1,10 +1,11 @@
-/* What a garbage collector is told: every write to a slot that may hold a pointer to one of its
- * objects is announced, just before it; and no slot holds an object that is in the map no more.
+/* Tests what a garbage collector is told. Just before every write to a slot that may hold a pointer
+ * to one of its objects, the write is announced. No slot holds an object that is no longer in the
+ * map.
  *
- * Objects lie in an arena, so that a word of the map's memory is known to be a pointer by its
- * value. The allocator keeps a shadow of each block. Whenever the map calls a hook, and after each
- * operation, blocks and shadows are compared: a pointer that came or went must lie in the bytes
- * announced last.
+ * Objects are in an arena, so the value of a word in the map's memory tells whether it is a
+ * pointer. The allocator keeps a shadow of each block. Whenever the map calls a hook, and after
+ * each operation, blocks are compared with their shadows. A pointer that appeared or disappeared
+ * must be in the bytes that were announced last.
  */
 #include "test_map.h"
 
@@ -21,14 +22,14 @@ struct object {
 struct block {
 	uint8_t *mem, *shadow;
 	size_t size;
-	size_t unread; /* a collector that marks has not read so many bytes from its start */
+	size_t unread; /* bytes from its start that a marking collector has not read yet */
 };
 
 struct watch {
 	struct block blocks[BLOCKS];
 	const uint8_t *from, *to; /* announced, and not yet written */
 	size_t calls[4];	  /* of the barrier, by reason */
-	size_t wide;		  /* of them of more than a slot */
+	size_t wide;		  /* those of more than a slot */
 	size_t slot_size;
 	size_t drops;
 	uint64_t state;
@@ -140,7 +141,7 @@ static void watch_drop(void *entry, void *ctx)
 	watch->drops++;
 }
 
-/* After an operation: every object is in as many slots as it should be. */
+/* Checks, after an operation, that every object is in as many slots as it should be. */
 static void inspect(struct watch *watch)
 {
 	settle(watch);
@@ -176,13 +177,13 @@ static struct tophash_hooks hooks_of(struct watch *watch)
 
 #define KEYS_HERE 1500
 
-/* As large as the largest kind of key: the functions are inlined for all of them. */
+/* As large as the largest kind of key, because the functions are inlined for all kinds. */
 struct key {
 	struct object *object;
 	void *unused;
 };
 
-/* Key i is object i; of those behind KEYS_HERE any may be a value. */
+/* Key i is object i. Any of the objects after KEYS_HERE may be a value. */
 struct world {
 	struct watch watch;
 	struct tophash map;
@@ -255,8 +256,8 @@ static void world_forget_all(struct world *world)
 			world_forget(world, i);
 }
 
-/* Each entry that comes, changes or goes has its call, each that is moved has two: for where it
- * goes and for where it was. */
+/* Checks the calls. Each entry that is added, changed or removed has one call. Each entry that is
+ * moved has two: for its new place and for its old one. */
 static void world_count(const struct world *world)
 {
 	const size_t *calls = world->watch.calls;
@@ -290,7 +291,7 @@ static void world_clone(struct world *world)
 	}
 }
 
-/* 200 puts or deletes, then something rarer. */
+/* Makes 200 puts or deletes, then an operation that is rarer. */
 static void world_turn(struct world *world, uint64_t *random, unsigned turn)
 {
 	unsigned share = turn / 8 % 2 ? 10 : 90; /* grows for eight turns, then shrinks */
@@ -344,7 +345,7 @@ static void run_world(const struct tophash_type *type, const char *options, unsi
 		assert_true(world.watch.calls[TOPHASH_WRITE_MOVE] > 1000);
 		assert_true(world.watch.wide > 0);
 	}
-	/* Its own calls are not counted. */
+	/* The clone's own calls are not counted. */
 	world_clone(&world);
 	tophash_fini(&world.map);
 	world_forget_all(&world);
@@ -370,7 +371,8 @@ TEST(announced_without_memory)
 		run_world(&types[i], "seed=4", 3);
 }
 
-/* A drop hook may set off a collection: it runs before the barrier, never between it and the write.
+/* A drop hook may start a collection. It runs before the barrier, never between the barrier and the
+ * write.
  */
 TEST(drops_come_before_the_barrier)
 {
@@ -402,17 +404,17 @@ TEST(drops_come_before_the_barrier)
 
 /* ---- a collector that marks from a snapshot ----
  *
- * While the program goes on it marks what was there when it began: the registers at once, the map's
- * memory little by little, from the end. The barrier marks what is about to go from a slot; what is
- * new is born marked, and memory that is new is not read. */
+ * While the program runs, it marks the objects that were there when it began: the registers at once, the
+ * map's memory little by little, from the end. The barrier marks an object before it leaves a slot. New
+ * objects are marked from the start, and new memory is not read. */
 
 #define HELD 4096
 
 struct snapshot {
 	struct watch watch; /* first: the hooks' ctx */
 	bool marking;
-	unsigned deaf;		   /* bits of enum tophash_write: calls that it does not hear */
-	struct object *held[HELD]; /* what the program has read meanwhile */
+	unsigned deaf;		   /* bits of enum tophash_write: calls that it ignores */
+	struct object *held[HELD]; /* objects that the program has read in the meantime */
 	size_t held_len;
 };
 
@@ -445,7 +447,7 @@ static void snapshot_begin(struct snapshot *snapshot)
 	snapshot->marking = true;
 }
 
-/* False when all is read. */
+/* Reads the next part. Returns false when all was read. */
 static bool snapshot_go_on(struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < BLOCKS; i++) {
@@ -462,7 +464,7 @@ static bool snapshot_go_on(struct snapshot *snapshot)
 	return false;
 }
 
-/* Changes the map once, having read what was there. */
+/* Changes the map once, after reading the old value. */
 static void snapshot_change(struct snapshot *snapshot, struct world *world, uint64_t x,
 			    unsigned share)
 {
@@ -475,7 +477,7 @@ static void snapshot_change(struct snapshot *snapshot, struct world *world, uint
 		world_delete(world, key);
 		return;
 	}
-	/* An object from elsewhere: one that the program has just made. */
+	/* An object from elsewhere, such as one that the program has just made. */
 	if (val->in_map)
 		return;
 	val->marked = true;
@@ -484,7 +486,7 @@ static void snapshot_change(struct snapshot *snapshot, struct world *world, uint
 	world_put(world, key, val);
 }
 
-/* How many objects the program can still reach and the collector would free. */
+/* Counts the objects that the program can still reach and the collector would free. */
 static size_t snapshot_lost(const struct snapshot *snapshot)
 {
 	size_t ret = 0;
@@ -529,8 +531,8 @@ static size_t run_snapshot(unsigned deaf)
 	return lost;
 }
 
-/* A delete needs the barrier of such a collector, as does a replace; a new entry and a move do not:
- * what is written was somewhere when it began. */
+/* Such a collector needs the barrier for deletes and replaces, but not for new entries and moves:
+ * the value that they write was somewhere else when it began. */
 TEST(snapshots_need_the_barrier_of_deletes)
 {
 	assert_int_equal(run_snapshot(0), 0);

@@ -1,4 +1,5 @@
-/* Tests of the map without types, and of what the typed map offers besides put, get and delete. */
+/* Tests of the map without types, and of functions of the typed map other than put, get and
+ * delete. */
 #include <tophash/map.h>
 
 #include "test_map.h"
@@ -26,7 +27,7 @@ TEST(sizes_are_checked)
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_STR, sizeof(struct tophash_str), 8),
 			 0);
 	assert_int_equal(type.hash_offset, sizeof(struct tophash_str));
-	/* Together they are at most TOPHASH_SLOT_MAX, with what lies between them. */
+	/* Key, value and the padding between them are at most TOPHASH_SLOT_MAX. */
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 8), 0);
 	assert_int_equal(tophash_type_init(&type, TOPHASH_KIND_INT, 8, TOPHASH_SLOT_MAX - 7),
 			 -EINVAL);
@@ -35,7 +36,7 @@ TEST(sizes_are_checked)
 	assert_int_equal(errno, EINVAL);
 }
 
-/* What run time lays out is what the macros lay out. */
+/* The layout made at run time equals that of the macros. */
 TEST(layout_is_that_of_the_macros)
 {
 	struct tophash_type type;
@@ -80,7 +81,8 @@ TEST(generic_map_holds_what_is_put)
 	tophash_free(NULL);
 }
 
-/* The map had no type when the loop was made, and so no size for the keys that a loop keeps. */
+/* The map had no type when the loop began, so the loop did not know the size of the keys that it
+ * keeps. */
 TEST(loop_over_a_map_that_has_no_keys_yet)
 {
 	struct numbers m = {0};
@@ -101,7 +103,8 @@ struct long_key {
 	uint64_t number, same[3];
 };
 
-/* A key that an iteration gives lies in the map, which may move its entries before it looks for it. */
+/* A key that an iteration returns is in the map, which may move its entries before it looks for the
+ * key. */
 TEST(keys_of_an_iteration_are_put_and_deleted)
 {
 	const void *key;
@@ -208,7 +211,7 @@ TEST(clone_is_a_map_of_its_own)
 	numbers_fini(&copy);
 }
 
-/* A clone of an empty map knows its keys. */
+/* A clone of an empty map has the type. */
 TEST(clone_of_nothing_has_a_type)
 {
 	struct tophash *map = tophash_new(TOPHASH_KIND_INT, 4, 4, 0), copy;
@@ -253,7 +256,7 @@ TEST(batches_do_what_single_ones_do)
 	assert_int_equal(numbers_len(&m), 0);
 	assert_int_equal(numbers_check(&m, 3), 0);
 	numbers_fini(&m);
-	/* Into a map that has no seed yet; the same keys twice in a batch. */
+	/* Into a map without a seed; each key occurs twice in a batch. */
 	for (unsigned round = 0; round < 2; round++) {
 		memcpy(keys + 100, keys, 100 * sizeof(*keys));
 		assert_int_equal(numbers_put_many(&m, keys, vals, 200, &done), 0);
@@ -280,7 +283,7 @@ static bool is_same(const int *key, const int *other)
 
 TOPHASH_MAP_WITH(customs, int, int, hash_of, is_same);
 
-/* Each way into the slow path, by its reason. */
+/* Enters the slow path for each reason. */
 TEST(reasons_are_counted)
 {
 	struct numbers m = {0};
@@ -296,14 +299,14 @@ TEST(reasons_are_counted)
 	assert_int_equal(before.slow[TOPHASH_SLOW_GROW], 6);
 	assert_int_equal(before.slow[TOPHASH_SLOW_CUSTOM], 0);
 	assert_true(before.overflow > 0 && before.slow[TOPHASH_SLOW_CHAIN] > 0);
-	/* Standing still: only what leaves its bucket. */
+	/* The map does not move: only writes that leave their bucket are slow. */
 	for (uint64_t i = 0; i < key; i++)
 		numbers_put(&m, i, 0);
 	numbers_stats(&m, &stats);
 	assert_true(stats.slow[TOPHASH_SLOW_CHAIN] > before.slow[TOPHASH_SLOW_CHAIN]);
 	assert_true(stats.slow[TOPHASH_SLOW_CHAIN] < before.slow[TOPHASH_SLOW_CHAIN] + key / 4);
 	assert_int_equal(stats.slow[TOPHASH_SLOW_MOVING], before.slow[TOPHASH_SLOW_MOVING]);
-	/* The next one makes it grow: then a put and a delete are of a map that moves. */
+	/* The next put makes it grow. After that, a put and a delete work on a moving map. */
 	assert_int_equal(tophash_debug("evacuate=manual"), 0);
 	numbers_put(&m, key, 0);
 	numbers_put(&m, key + 1, 0);

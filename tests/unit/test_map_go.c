@@ -1,5 +1,4 @@
-/* What Go tests of its own map is tested of this one, since the semantics are meant to be the
- * same. */
+/* Go's tests of its own map, applied to this one, because the semantics should be the same. */
 #include <pthread.h>
 
 #include <tophash/map.h>
@@ -69,7 +68,7 @@ TEST(negative_zero_is_zero)
 	singles_fini(&s);
 }
 
-/* Each assignment to a NaN makes an entry, also one that would read it before. */
+/* Each assignment to a NaN makes an entry, also one like += that reads it first. */
 TEST(nans_are_never_found)
 {
 	struct doubles m = {0};
@@ -87,7 +86,7 @@ TEST(nans_are_never_found)
 		sum += it.val;
 	}
 	assert_int_equal(sum, 7);
-	/* The loop that deletes everything leaves them, clear does not. */
+	/* A loop that deletes everything leaves them; clear does not. */
 	doubles_put(&m, 1, 8);
 	TOPHASH_EACH(doubles, it, &m)
 		doubles_delete(&m, it.key);
@@ -99,7 +98,7 @@ TEST(nans_are_never_found)
 	doubles_fini(&m);
 }
 
-/* The infinities are numbers like others. */
+/* Infinities are keys like other numbers. */
 TEST(infinities_are_keys)
 {
 	struct doubles d = {0};
@@ -119,7 +118,7 @@ TEST(infinities_are_keys)
 	singles_fini(&s);
 }
 
-/* NaNs of 4 bytes stay NaNs. Each comes once in a loop and is copied into a clone. */
+/* NaNs of 4 bytes stay NaNs. Each is in a loop once, and is copied into a clone. */
 TEST(nans_of_four_bytes)
 {
 	static bool seen[3000];
@@ -151,8 +150,9 @@ static int float_order(const void *a, const void *b)
 	return memcmp(a, b, sizeof(float));
 }
 
-/* A map of floats takes each of the 2^24 - 2 NaNs once. Here it takes the first, those where the payload leaves the
- * quiet ones, and the last. A loop shows all, also while it makes the map grow and shrink. */
+/* A map of floats takes each of the 2^24 - 2 NaNs once. This test takes the first ones, those where
+ * the payload is no longer that of a quiet NaN, and the last ones. A loop returns all, also while
+ * it makes the map grow and shrink. */
 TEST(nans_of_four_bytes_up_to_the_last)
 {
 	const uint64_t last = (UINT64_C(1) << 24) - 2,
@@ -216,7 +216,7 @@ TEST(nans_of_eight_bytes_beyond_2_to_the_32)
 	doubles_fini(&m);
 }
 
-/* Growth in the loop, with NaNs in the map, whose place cannot be found again by looking for them. */
+/* The map grows during the loop. It has NaNs, whose place cannot be found again by a lookup. */
 TEST(growth_with_nans_in_a_loop)
 {
 	struct doubles m = {0};
@@ -243,8 +243,8 @@ TEST(growth_with_nans_in_a_loop)
 	doubles_fini(&m);
 }
 
-/* Zero deleted in the loop, and put with the other sign while the map grows: it comes once before, and at
- * most once after. */
+/* The loop deletes zero, and puts it with the other sign while the map grows. It comes once before,
+ * and at most once after. */
 TEST(growth_with_negative_zero_in_a_loop)
 {
 	for (unsigned run = 0; run < 100; run++) {
@@ -274,7 +274,8 @@ TEST(growth_with_negative_zero_in_a_loop)
 
 /* ---- loops ---------------------------------------------------------------------------------------- */
 
-/* In the first round of the loop the map grows, and every odd key is deleted: none of those comes. */
+/* In the first round of the loop the map grows and every odd key is deleted. None of the deleted
+ * keys comes afterwards. */
 TEST(growth_and_deletes_in_a_loop)
 {
 	for (unsigned run = 0; run < 20; run++) {
@@ -301,7 +302,8 @@ TEST(growth_and_deletes_in_a_loop)
 	}
 }
 
-/* Each is deleted and put back, some for other keys: a loop ends, and none comes twice that stayed. */
+/* Each key is deleted and put back, some under other keys. The loop ends, and no key that stayed
+ * comes twice. */
 TEST(replacing_in_a_loop)
 {
 	for (unsigned run = 0; run < 50; run++) {
@@ -321,8 +323,8 @@ TEST(replacing_in_a_loop)
 	}
 }
 
-/* Everything else is deleted and put again at each step, so that the map shrinks and grows: what was not
- * touched comes just once. */
+/* All other keys are deleted and put again at each step, so that the map shrinks and grows. A key
+ * that was not touched comes exactly once. */
 TEST(untouched_ones_come_once)
 {
 	for (unsigned run = 0; run < 30; run++) {
@@ -360,7 +362,7 @@ TEST(clearing_in_a_loop)
 		ints_clear(&m);
 	}
 	assert_int_equal(n, 1);
-	/* What comes after the clear may come; nothing else may. */
+	/* Keys put after the clear may come; no other may. */
 	ints_fill(&m, 1000);
 	n = 0;
 	TOPHASH_EACH(ints, it, &m) {
@@ -392,7 +394,7 @@ TEST(the_loop_that_deletes_all_empties)
 	ints_fini(&m);
 }
 
-/* The first key, or the order, differs soon, from loop to loop and from map to map. */
+/* The first key, or the order, differs soon: from loop to loop, and from map to map. */
 TEST(order_is_random)
 {
 	static const int sizes[] = {3, 7, 9, 15, 100};
@@ -421,7 +423,7 @@ TEST(order_is_random)
 	}
 }
 
-/* Nor is it settled in a map that was large and is nearly empty. */
+/* The order is not fixed either in a map that was large and is nearly empty. */
 TEST(order_is_random_when_sparse)
 {
 	struct ints m = {0};
@@ -451,7 +453,7 @@ TEST(assignment_operators)
 	assert_int_equal(ints_get(&m, 0), 2);
 	*ints_slot(&m, 0) -= 7;
 	assert_int_equal(ints_get(&m, 0), -5);
-	/* A value is 0 again after a delete, and after a clear, of whatever kind it is. */
+	/* After a delete and after a clear, a value starts from 0 again, whatever its kind. */
 	for (int round = 0; round < 3; round++) {
 		ints_put(&m, 1, 0x7fffffff);
 		wides_put(&w, 1, -1);
@@ -507,7 +509,7 @@ TEST(parts_of_a_buffer_are_looked_up)
 	for (size_t from = 0; from < 8; from++)
 		for (size_t n = 0; n < 7; n++)
 			slices_put(&m, (struct tophash_str){text + from, n}, (int)(from * 8 + n));
-	/* All of length 0 are one; "s" and "st" stand twice. */
+	/* All of length 0 are equal; "s" and "st" occur twice. */
 	assert_int_equal(slices_get(&m, (struct tophash_str){"", 0}), 7 * 8);
 	assert_int_equal(slices_get(&m, (struct tophash_str){NULL, 0}), 7 * 8);
 	assert_int_equal(slices_get(&m, (struct tophash_str){"strings", 6}), 6);
@@ -537,7 +539,7 @@ TEST(big_keys_and_values)
 		assert_int_equal(val.words[0], i < 100 ? i + 1000 : 0);
 		assert_int_equal(val.words[255], i < 100 ? i + 1000 : 0);
 	}
-	/* The zero value of what is absent, however large. */
+	/* Returns the zero value for an absent key, however large it is. */
 	zero = bigs_get(NULL, big_of(1));
 	assert_memory_equal(&zero, &(struct big){{0}}, sizeof(zero));
 	TOPHASH_EACH(bigs, it, &m) {
@@ -548,7 +550,7 @@ TEST(big_keys_and_values)
 	bigs_fini(&m);
 }
 
-/* The smallest there are. */
+/* The smallest keys and values. */
 TEST(empty_keys_and_no_values)
 {
 	struct members m = {0};
@@ -568,7 +570,7 @@ TEST(empty_keys_and_no_values)
 	small_fini(&s);
 }
 
-/* A hash that says nothing makes the map slow, not wrong. */
+/* A hash that is constant makes the map slow, but not wrong. */
 TEST(a_bad_hash_is_only_slow)
 {
 	struct bad m = {0};
@@ -592,7 +594,7 @@ TEST(a_bad_hash_is_only_slow)
 
 /* ---- memory --------------------------------------------------------------------------------------- */
 
-/* A hint that cannot be is an error here, where Go ignores it; the map is as it was. */
+/* An impossible hint is an error here (Go ignores it). The map is unchanged. */
 TEST(bogus_hints)
 {
 	static const size_t hints[] = {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX / 16, (size_t)1 << 40};
@@ -614,7 +616,7 @@ TEST(bogus_hints)
 	ints_fini(&m);
 }
 
-/* Keys that come and go leave nothing behind, where Go's table has tombstones. */
+/* Keys that come and go leave nothing behind. (Go's table has tombstones.) */
 TEST(memory_is_used_again)
 {
 	struct ints m = {0};
@@ -649,7 +651,7 @@ static void *read_all(void *ctx)
 	return (void *)n;
 }
 
-/* Readers of a map that stands in the middle of a growth. */
+/* Readers of a map in the middle of its growth. */
 TEST(readers_after_a_growth)
 {
 	for (int size = 10; size <= 10000; size *= 10) {

@@ -1,6 +1,6 @@
-/* Compares the hash with chance. Sets of keys with a structure go into maps of all sizes, with
- * many seeds. The overflow, the fullest bucket and the equal tags are compared with those of
- * keys that fall at random (Poisson's distribution). */
+/* Compares the hash with chance. Sets of structured keys go into maps of all sizes, with many
+ * seeds. The overflow, the fullest bucket and the equal tags are compared with those of keys that
+ * are placed at random (Poisson's distribution). */
 #include <math.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #define BITS_MAX 13
 #define KEYS_MAX (LOAD << BITS_MAX)
 
-/* Writes the key that stands for the number i to ret, which has 64 bytes of 0. */
+/* Writes the key for the number i to ret, which has 64 bytes of 0. */
 typedef void make_fn(uint64_t i, uint64_t arg, uint8_t *ret);
 
 struct set {
@@ -67,7 +67,7 @@ static void gray(uint64_t i, uint64_t arg, uint8_t *ret)
 	put_u64(ret, (i ^ i >> 1) << arg);
 }
 
-/* Each bit of a number in a nibble of its own. */
+/* Makes a key in which each bit of a number has its own nibble. */
 static void spread(uint64_t i, uint64_t arg, uint8_t *ret)
 {
 	uint64_t x = 0;
@@ -77,7 +77,7 @@ static void spread(uint64_t i, uint64_t arg, uint8_t *ret)
 	put_u64(ret, x);
 }
 
-/* Like what malloc() returns. */
+/* Makes a key like a pointer that malloc() returns. */
 static void pointer(uint64_t i, uint64_t arg, uint8_t *ret)
 {
 	put_u64(ret, UINT64_C(0x7f3a5c000010) + i * arg + (i / 1000) * 4096);
@@ -100,7 +100,7 @@ static void whole_float(uint64_t i, uint64_t arg, uint8_t *ret)
 	memcpy(ret, &x, sizeof(x));
 }
 
-/* Two numbers side by side, as many of the one as arg. */
+/* Makes a key of two numbers; arg is the range of one of them. */
 static void grid(uint64_t i, uint64_t arg, uint8_t *ret)
 {
 	put_u64(ret, i % arg | (i / arg) << 32);
@@ -124,7 +124,7 @@ static void same128(uint64_t i, uint64_t arg, uint8_t *ret)
 	put_u64(ret + 8, i ^ arg);
 }
 
-/* Makes a key of three floats, as points have them. */
+/* Makes a key of three floats, as a point has. */
 static void points(uint64_t i, uint64_t arg, uint8_t *ret)
 {
 	float point[3] = {(float)(i % arg), (float)(i / arg % arg), (float)(i / arg / arg)};
@@ -132,7 +132,7 @@ static void points(uint64_t i, uint64_t arg, uint8_t *ret)
 	memcpy(ret, point, sizeof(point));
 }
 
-/* A number at that place of a structure that is 0 otherwise. */
+/* Makes a key of zeros with a number at that offset. */
 static void at(uint64_t i, uint64_t arg, uint8_t *ret)
 {
 	uint32_t x = (uint32_t)i;
@@ -220,7 +220,7 @@ static const struct set sets[] = {
 	{"8 letters", CSTR, 8, letters, 8},
 };
 
-/* 64 bytes each; hashes of them all for one seed. */
+/* Keys of 64 bytes each, and their hashes for one seed. */
 static uint8_t keys[KEYS_MAX][64];
 static uint32_t hashes[KEYS_MAX];
 
@@ -237,7 +237,7 @@ static void hash_some(const struct set *set, const struct tophash *seeded, size_
 	}
 }
 
-/* The seed of a map that is told which one to take. */
+/* Makes a map with a given seed. */
 static struct tophash seeded_map(unsigned seed)
 {
 	struct tophash map = {0};
@@ -257,7 +257,7 @@ struct seen {
 	unsigned most;
 };
 
-/* How the first LOAD << bits keys fall into 2^bits buckets. */
+/* Counts how the first LOAD << bits keys fall into 2^bits buckets. */
 static void look(unsigned bits, struct seen *ret)
 {
 	static uint16_t counts[1 << BITS_MAX], tags[1 << BITS_MAX][256];
@@ -280,7 +280,7 @@ static double poisson(unsigned k)
 	return exp(k * log(LOAD) - LOAD - lgamma(k + 1.0));
 }
 
-/* Of what overflows from a bucket by chance: the mean, and the variance. */
+/* Computes the mean and the variance of the overflow of a bucket, by chance. */
 static void chance_over(double *ret_mean, double *ret_variance)
 {
 	double mean = 0, square = 0;
@@ -293,7 +293,7 @@ static void chance_over(double *ret_mean, double *ret_variance)
 	*ret_variance = square - mean * mean;
 }
 
-/* The count that no bucket of so many exceeds, but for one time in a million. */
+/* Returns a count that in only one of a million cases some bucket of so many exceeds. */
 static unsigned chance_most(double buckets)
 {
 	unsigned ret = 99;
@@ -303,7 +303,7 @@ static unsigned chance_most(double buckets)
 	return ret + 1;
 }
 
-/* All seeds together, for one set. */
+/* Sums over all seeds, for one set. */
 struct sums {
 	double over[BITS_MAX + 1]; /* by size */
 	double pairs, buckets;
@@ -333,8 +333,9 @@ static void sum_up(const struct set *set, struct sums *ret)
 	}
 }
 
-/* What is stated: overflow within 5 standard deviations of chance, which is 3 % at 8192 buckets, pairs of
- * like tags within 2 %, and no bucket fuller than chance would have it once in a million runs. */
+/* Checks the promise. Overflow is within 5 standard deviations of chance, which is 3 % at 8192
+ * buckets. Pairs of equal tags are within 2 %. No bucket is fuller than chance would make it once
+ * in a million runs. */
 static void hold_against_chance(const struct set *set)
 {
 	double mean, variance, pairs;
@@ -370,7 +371,7 @@ TEST(sets_fall_like_chance)
 
 #define COLLIDING 1000
 
-/* The first so many keys of a set that fall into one of 1024 buckets under a seed. */
+/* Chooses the first so many keys of a set that fall into one of 1024 buckets under a seed. */
 static void choose_colliding(const struct set *set, const struct tophash *seeded)
 {
 	size_t n = 0;
@@ -383,7 +384,8 @@ static void choose_colliding(const struct set *set, const struct tophash *seeded
 	}
 }
 
-/* Keys that were chosen to collide under one seed do not under another, nor in a map that was emptied. */
+/* Keys that were chosen to collide under one seed do not collide under another, or in a map that
+ * was emptied. */
 TEST(chosen_keys_collide_once)
 {
 	static const char *const names[] = {"counting", "doubles from 0",  "grid of 16 bytes",
@@ -415,7 +417,7 @@ TEST(chosen_keys_collide_once)
 	}
 }
 
-/* Of 16 bytes both halves count, each by itself. */
+/* In keys of 16 bytes, each half matters on its own. */
 TEST(both_halves_of_wide_keys_count)
 {
 	for (unsigned half = 0; half < 2; half++) {
@@ -432,7 +434,8 @@ TEST(both_halves_of_wide_keys_count)
 	}
 }
 
-/* No multiplier is even, or short of ones: half of the hashes would be lost, or all of them near each other. */
+/* No multiplier is even, or has few ones: half of the hashes would be lost, or all would be close
+ * together. */
 TEST(no_multiplier_is_weak)
 {
 	bool same = true;
@@ -452,7 +455,7 @@ TEST(no_multiplier_is_weak)
 	assert_false(same);
 }
 
-/* The seed that a new map has got. */
+/* Returns the seed of a new map. */
 static uint64_t drawn_seed(void)
 {
 	struct tophash map = {0};
@@ -464,7 +467,8 @@ static uint64_t drawn_seed(void)
 	return ret;
 }
 
-/* Of a parent and its child, and of two children, who go on from the same state. */
+/* A parent and its child, and two children, draw different seeds after a fork, although they start
+ * from the same state. */
 TEST(a_fork_draws_anew)
 {
 	uint64_t seeds[3];

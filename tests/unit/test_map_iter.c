@@ -1,5 +1,5 @@
-/* Tests of iteration while anything happens to the map: no entry comes twice, no deleted one
- * comes, and none is left out that was there all the time. A value is the number of the entry's
+/* Tests of iteration while anything happens to the map. No entry comes twice, no deleted entry
+ * comes, and no entry that was there all the time is left out. A value is the number of the entry's
  * insertion. */
 #include <tophash/map.h>
 
@@ -22,10 +22,10 @@ TOPHASH_MAP(numbers, uint32_t, uint32_t);
 TOPHASH_MAP(doubles, double, uint32_t);
 TOPHASH_MAP_WITH(weaks, uint32_t, uint32_t, weak_hash, weak_equal);
 
-/* What a model knows of each insertion, and of each iterator. */
+/* The model: what it knows of each insertion and of each iterator. */
 struct model {
 	uint32_t keys;
-	uint32_t now[KEYS]; /* the insertion that a key holds, or 0 */
+	uint32_t now[KEYS]; /* the insertion that gave the key its value, or 0 */
 	uint32_t inserts;
 	struct {
 		bool alive;
@@ -96,7 +96,7 @@ static uint32_t number_of_double(const void *key)
 	return (uint32_t)(half < 0 ? -half * 2 : half * 2);
 }
 
-/* A kind of key: how the model's number becomes one, and what its number is. */
+/* A kind of key: how a number of the model becomes a key, and back. */
 struct iter_kind {
 	const struct tophash_type *type;
 	void (*make)(uint32_t number, void *ret);
@@ -113,7 +113,7 @@ static const struct iter_kind kinds[] = {
 	{&weaks_type, make_number, number_of_number, 1000, 100},
 };
 
-/* An iterator with what it keeps, and the cursor with which TOPHASH_EACH goes through one. */
+/* An iterator with its kept keys, and the cursor with which TOPHASH_EACH uses one. */
 struct walk {
 	struct tophash_iter iter;
 	struct tophash_cursor cursor;
@@ -125,7 +125,7 @@ struct run {
 	struct tophash map;
 	struct walk walks[ITERS];
 	uint64_t random;
-	unsigned puts; /* so many of 100 changes are puts */
+	unsigned puts; /* how many of 100 changes are puts */
 };
 
 static uint32_t below(struct run *run, uint32_t n)
@@ -133,7 +133,7 @@ static uint32_t below(struct run *run, uint32_t n)
 	return (uint32_t)(test_random(&run->random) % n);
 }
 
-/* Goes on with one iterator, or begins it. Every other one is stepped as TOPHASH_EACH does. */
+/* Steps one iterator, or begins it. Every second one is stepped as TOPHASH_EACH does. */
 static void step_iter(struct run *run, unsigned i)
 {
 	const struct iter_kind *kind = run->kind;
@@ -252,7 +252,7 @@ TEST(random_changes)
 
 /* ---- small maps, exhaustively --------------------------------------------------------------------- */
 
-/* A map of n elements that stands at the given step of a move, grown or shrinking. */
+/* Makes a map of n elements at a given step of a move, while it grows or shrinks. */
 static bool stand_in_move(struct numbers *m, uint32_t n, bool growing, unsigned step)
 {
 	uint32_t more = growing ? 0 : n * 4;
@@ -271,8 +271,8 @@ static bool stand_in_move(struct numbers *m, uint32_t n, bool growing, unsigned 
 	return stats.old_buckets != 0;
 }
 
-/* Iterates to the end from a map that stands so, with so many steps of the move after so many
- * elements; what is to come of each is exactly once. */
+/* Iterates over such a map to the end, with so many steps of the move after so many elements. Each
+ * element must come exactly once. */
 static void walk_through_move(uint32_t n, bool growing, unsigned step, uint32_t after,
 			      unsigned steps, bool *ret_stood)
 {
@@ -316,7 +316,7 @@ TEST(every_place_of_a_move)
 	assert_int_equal(tophash_debug(NULL), 0);
 }
 
-/* ---- what is said of it besides ------------------------------------------------------------------- */
+/* ---- other promises ---- */
 
 TEST(every_start_comes)
 {
@@ -331,7 +331,8 @@ TEST(every_start_comes)
 			break;
 		}
 	}
-	/* 8 of 15 lanes are used: the one behind the gap comes for 8 of 15 starts, any other for 1. */
+	/* 8 of 15 lanes are used. The one after the gap comes first for 8 of 15 starts, each other
+	 * one for 1. */
 	for (uint32_t key = 0; key < 8; key++)
 		assert_true(firsts[key] > 100);
 	numbers_fini(&m);
@@ -354,8 +355,8 @@ TEST(empty_maps_have_no_entries)
 		fail();
 }
 
-/* A lane whose entry was deleted before it came has nothing in the iterator's keys: what lies there (here 0) must not
- * hide a key that is really in the map, when a growth makes the iterator ask for it. */
+/* A lane whose entry was deleted before it came has no key in the iterator. The bytes there (here
+ * 0) must not hide a key that is in the map when a growth makes the iterator look it up. */
 TEST(deleted_lanes_hide_nothing)
 {
 	unsigned asked = 0;
@@ -387,8 +388,8 @@ TEST(deleted_lanes_hide_nothing)
 	assert_true(asked > 1000);
 }
 
-/* A map that is made anew in the loop is another one, with a seed of its own: who knows what of it still comes, but
- * the walk does not go on in memory that is gone. */
+/* A map that is made anew in the loop has a new seed. It is undefined which of its entries still
+ * come, but the walk must not go on in freed memory. */
 TEST(made_anew_in_the_loop)
 {
 	for (unsigned round = 0; round < 100; round++) {
@@ -416,7 +417,7 @@ TEST(made_anew_in_the_loop)
 	}
 }
 
-/* A loop that puts more entries with each entry that it meets still ends, as in Go. */
+/* A loop that puts more entries for each entry that it gets still ends, as in Go. */
 TEST(growth_in_the_loop_ends)
 {
 	struct numbers m = {0};

@@ -1,5 +1,5 @@
-/* Tests of the map where the kernel refuses: mappings that cannot be made, moved or given back.
- * The map's calls of the kernel come through this file. */
+/* Tests of the map when the kernel refuses: mappings that cannot be made, moved or given back. The
+ * map calls the kernel through this file. */
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,16 +11,16 @@
 TOPHASH_MAP(numbers, uint64_t, uint64_t);
 
 static struct {
-	unsigned fail_at; /* that call of mremap fails, and the next; 0: none */
+	unsigned fail_at; /* this call of mremap fails, and the next one too; 0: none */
 	unsigned calls;
-	size_t most; /* pages in memory that one call gave back */
-	bool taken;  /* what a failing mremap has unmapped is another thread's by then */
-	char *other; /* there */
+	size_t most; /* the most pages in memory that one call has given back */
+	bool taken;  /* when mremap fails, another thread gets the memory that it has unmapped */
+	char *other; /* that memory */
 } kernel;
 
 #define OTHER "another thread's"
 
-/* What the kernel does that finds no memory: the target has been unmapped by then. */
+/* Fails as the kernel does without memory: by then, the target has been unmapped. */
 static void *refuse(void *target, size_t size)
 {
 	if (target && kernel.taken) {
@@ -72,8 +72,8 @@ void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	return (void *)syscall(SYS_mremap, old, old_size, size, flags, target);
 }
 
-/* A map grows from a block to mappings of some MiB, and one of its calls fails: nothing is lost, whichever
- * of the arrays had been moved by then, and loops go on. */
+/* A map grows from a block to mappings of some MiB, and one of its calls fails. Nothing is lost,
+ * whichever arrays had been moved by then, and loops continue. */
 TEST(growth_that_fails_half_way)
 {
 	const uint64_t n = 200000;
@@ -103,7 +103,7 @@ TEST(growth_that_fails_half_way)
 	assert_true(failures >= 6);
 }
 
-/* What the kernel has unmapped before it failed may belong to another thread at once. */
+/* Memory that the kernel has unmapped before it failed may belong to another thread at once. */
 TEST(nothing_of_others_is_unmapped)
 {
 	const uint64_t n = 1000000;
@@ -128,8 +128,8 @@ TEST(nothing_of_others_is_unmapped)
 	assert_true(taken > 3);
 }
 
-/* No delete gives back more than a few pages at a time: of all that shrinks away, and of what a map
- * holds that was emptied at once and is used for little. */
+/* No delete gives back more than a few pages at a time, neither while all is deleted nor in a map
+ * that was emptied at once and is then used a little. */
 TEST(memory_goes_in_small_pieces)
 {
 	const size_t most = 4 * 65536 / (size_t)sysconf(_SC_PAGESIZE);

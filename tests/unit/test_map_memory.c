@@ -1,12 +1,12 @@
-/* Tests of the memory that the map takes and gives back: allocators that fail, hooks that count,
- * work that is bounded. */
+/* Tests of the memory that the map takes and gives back: failing allocators, hooks that count,
+ * bounded work. */
 #include "test_map.h"
 
 struct heap {
 	size_t held;	/* bytes outstanding */
-	size_t largest; /* asked for at once */
+	size_t largest; /* of one allocation */
 	uint64_t state;
-	unsigned one_in;   /* fails one in so many; 0: never */
+	unsigned one_in;   /* one of so many fails; 0: none */
 	size_t keys, vals; /* dropped */
 };
 
@@ -60,7 +60,7 @@ static size_t held(const struct tophash *map)
 	return stats.bytes_held;
 }
 
-/* A put that fails leaves the map as it was; a delete never fails; nothing is left in the end. */
+/* A put that fails leaves the map unchanged, a delete never fails, and nothing leaks. */
 TEST(failing_allocator)
 {
 	static uint64_t want[KEYS];
@@ -128,11 +128,11 @@ TEST(pieces_are_small_and_come_back)
 	assert_int_equal(heap.held, 0);
 }
 
-/* What one delete gives back, at most, while all of them go. */
+/* Returns the most that one delete gives back while all entries are deleted. */
 static size_t most_given_back(struct heap *heap, struct tophash *map,
 			      const struct tophash_type *type, uint64_t n)
 {
-	uint64_t key[2] = {0}; /* as large as any kind of key that the type may say */
+	uint64_t key[2] = {0}; /* as large as the largest key of this type */
 	size_t most = 0;
 
 	for (; key[0] < n; key[0]++) {
@@ -145,7 +145,8 @@ static size_t most_given_back(struct heap *heap, struct tophash *map,
 	return most;
 }
 
-/* The end of a shrink, and of a growth that there is no memory for: both are put off, and not for ever. */
+/* The end of a shrink, and of a growth for which there is no memory, are postponed, but not
+ * forever. */
 TEST(what_was_put_off_is_done_by_shrink)
 {
 	struct heap heap = {0};
@@ -165,7 +166,7 @@ TEST(what_was_put_off_is_done_by_shrink)
 		assert_true(tophash_delete_key(&map, &test_u64, &key));
 		tophash_stats(&map, &stats);
 	} while (stats.shrinks == 0 || stats.old_buckets);
-	/* Before, steps may have been whose merged bucket might have overflowed. */
+	/* Earlier, steps may have been postponed whose merged bucket could have overflowed. */
 	assert_int_equal(stats.put_off, before.put_off + 1);
 	heap.one_in = 0;
 	while (map.len < map.grow_at)
@@ -210,7 +211,8 @@ TEST(growth_is_put_off_for_a_while)
 	assert_int_equal(heap.held, 0);
 }
 
-/* In the middle of a shrink pieces have been given back: there is nothing to read, drop, copy or clear. */
+/* In the middle of a shrink, pieces have been given back. They must not be read, dropped, copied or
+ * cleared. */
 TEST(holes_of_a_shrink_are_left_alone)
 {
 	for (unsigned how = 0; how < 3; how++) {
@@ -254,7 +256,7 @@ TEST(holes_of_a_shrink_are_left_alone)
 	}
 }
 
-/* Buckets larger than a piece go one by one, and not all at the end. */
+/* Buckets larger than a piece are given back one by one, not all at the end. */
 TEST(large_buckets_come_back_one_by_one)
 {
 	static const struct tophash_type type = {.kind = TOPHASH_KIND_INT,
@@ -275,7 +277,7 @@ TEST(large_buckets_come_back_one_by_one)
 	assert_int_equal(heap.held, 0);
 }
 
-/* Huge pages are for what the kernel maps: with an allocator nothing changes. */
+/* Huge pages concern only mappings of the kernel. With an allocator nothing changes. */
 TEST(huge_pages_are_nothing_to_an_allocator)
 {
 	size_t most[2];
@@ -338,8 +340,9 @@ static void put_scattered(struct tophash *map, uint64_t n)
 	}
 }
 
-/* Down to a tenth, one by one: at most 2.2 times what a fresh map of that length holds; and as much
- * after shrink, but for the chance of how many overflow. */
+/* Entries are deleted one by one, down to a tenth. The map then holds at most 2.2 times the bytes
+ * of a fresh map of that length. After shrink it holds the same as a fresh one, except for chance
+ * in the overflow. */
 TEST(memory_after_deletes)
 {
 	static const uint64_t sizes[] = {1000, 3000, 12345, 70000, 100000, 140000, 300000};
@@ -371,7 +374,8 @@ static uint64_t moved(const struct tophash *map)
 	return stats.moved;
 }
 
-/* No put or delete moves more than the homes of two buckets; a move is done before the next is due. */
+/* No put or delete moves more than the homes of two buckets. A move ends before the next one must
+ * begin. */
 TEST(moving_is_bounded)
 {
 	struct tophash map = {0};
@@ -404,7 +408,7 @@ static struct tophash_stats put_next(struct tophash *map, uint64_t *next)
 	return ret;
 }
 
-/* A put that ends a move which had waited for long, and begins the next one, has moved its share. */
+/* A put that ends a move that had waited for long, and begins the next one, has moved its share. */
 TEST(put_moves_one_share)
 {
 	struct tophash map = {0};
@@ -429,7 +433,7 @@ TEST(put_moves_one_share)
 	tophash_fini(&map);
 }
 
-/* Back and forth over every threshold: no thrashing. */
+/* Goes back and forth over every threshold, without thrashing. */
 TEST(room_is_kept_when_told)
 {
 	struct tophash map = {0};
@@ -471,7 +475,7 @@ static size_t overflow(const struct tophash *map)
 	return stats.overflow;
 }
 
-/* Turning over the elements of a map leaves no more chains than there were: none grows old. */
+/* Replacing all elements of a map leaves no more chains than there were: a map does not age. */
 TEST(churn_leaves_no_chains)
 {
 	struct tophash map = {0};
@@ -546,7 +550,7 @@ static uint64_t grows(const struct tophash *map)
 	return stats.grows;
 }
 
-/* What a map has already stays, and the puts up to there neither grow nor move it. */
+/* Room that a map has stays, and puts up to that length neither grow nor move it. */
 TEST(reserve_makes_room)
 {
 	for (uint64_t had = 0; had < 3000; had = had * 2 + 1) {
@@ -575,8 +579,8 @@ TEST(reserve_makes_room)
 	}
 }
 
-/* So is room that was there when it was asked for; and what is asked for in small does not keep what is
- * there in large. */
+/* The same holds for room that was there when it was asked for. Asking for little does not keep
+ * much. */
 TEST(reserved_room_need_not_be_new)
 {
 	struct tophash map = {0};
@@ -598,14 +602,14 @@ TEST(reserved_room_need_not_be_new)
 		tophash_delete_key(&map, &test_u64, &key);
 	assert_true(held(&map) < 4096);
 
-	/* Emptied, it is kept as well; not so an overflow bucket that is left over from going down. */
+	/* An emptied map keeps it as well, but not an overflow bucket that is left from deletes. */
 	assert_int_equal(tophash_shrink(&map), 0);
 	assert_int_equal(tophash_reserve(&map, &test_u64, 10000), 0);
 	room = held(&map);
 	tophash_clear(&map);
 	tophash_clear(&map);
 	assert_int_equal(held(&map), room);
-	/* Used, and gone down from: only what a little more wants is kept. */
+	/* After use and deletes, only the room that somewhat more entries need is kept. */
 	for (key = 0; key < 10000; key++)
 		test_put(&map, &test_u64, &key, key);
 	for (; key > 100; key--) {

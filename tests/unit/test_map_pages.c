@@ -1,4 +1,5 @@
-/* Compares what a large map says that it holds with what the kernel says that the process holds. */
+/* Compares the bytes that a large map says it holds with those that the kernel says the process
+ * holds. */
 #include "test_map.h"
 
 #include <malloc.h>
@@ -10,7 +11,8 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define POPULATE  23 /* MADV_POPULATE_WRITE, which older C libraries do not name */
 
-/* Bytes that the kernel counts for this process under a name; 0 where it does not (before Linux 4.14). */
+/* Returns the bytes that the kernel counts for this process under a name, or 0 if it does not count
+ * them (before Linux 4.14). */
 static size_t counted(const char *name)
 {
 	FILE *file = fopen("/proc/self/smaps_rollup", "r");
@@ -40,10 +42,10 @@ static size_t held(const struct tophash *map)
 	return stats.bytes_held;
 }
 
-/* Of what the map says, half of the links to chains, which are 8 bytes a bucket. A page of them that has
- * been read, but never written, is the kernel's page of zeros, and not counted: just after a growth, when
- * few buckets have chains, a quarter to a third of them were, by /proc/self/smaps, which is a matter of
- * the seed. */
+/* Returns half of the bytes of links to chains (8 bytes a bucket). A page of links that was read
+ * but never written is the kernel's zero page, and is not counted. Just after a growth few buckets
+ * have chains. A quarter to a third of the pages were then unwritten by /proc/self/smaps, depending
+ * on the seed. */
 static size_t links_unwritten(const struct tophash *map)
 {
 	struct tophash_stats stats;
@@ -52,16 +54,17 @@ static size_t links_unwritten(const struct tophash *map)
 	return stats.buckets * 8 / 2;
 }
 
-/* Without hooks, the fast path has tags but while the map moves. */
+/* Without hooks, the fast path has tags except while the map moves. */
 static bool is_moving(const struct tophash *map)
 {
 	return map->core && !map->tags;
 }
 
-/* What malloc rounds up, and the pages at the ends of each array: of each half of it while it shrinks. */
+/* The rounding of malloc, and the pages at the ends of each array (of each half of it while it
+ * shrinks). */
 #define SLACK (((size_t)96 << 10) + SANITIZER)
 
-/* What a sanitizer keeps: shadows of what is touched, blocks that were freed. */
+/* Memory of a sanitizer: shadows of touched memory, and freed blocks. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZER ((size_t)4 << 20)
 #elif defined(__has_feature)
@@ -81,7 +84,7 @@ static void assert_held(const struct tophash *map, size_t before, size_t slack)
 		fail_msg("len %zu: the map says %zu bytes, the kernel %zu", map->len, says, is);
 }
 
-/* In the middle of each move as well: its buckets are moved by hand. */
+/* Also compares in the middle of each move. The buckets are moved by hand. */
 static void through_a_move(struct tophash *map, size_t before, size_t slack)
 {
 	while (is_moving(map)) {
@@ -127,8 +130,8 @@ TEST(small_pages)
 	grow_and_shrink(false, SLACK);
 }
 
-/* Whether there are any is the system's business; without, all is as above. With them, what is taken and
- * given back is a huge page more or less: of the slots, and of the tag words when there are 2 MiB of them. */
+/* The system decides whether there are huge pages. Without them, all is as above. With them, memory
+ * is taken and given back in huge pages: of the slots, and of the tag words if they have 2 MiB. */
 TEST(huge_pages)
 {
 	if (!taken())
@@ -168,7 +171,8 @@ static size_t mapped(void)
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* A large map that is finished leaves nothing, standing still or moving, grown or made as large. */
+/* A large map that is freed leaves nothing, whether it moves or not, and whether it has grown or
+ * was made large. */
 TEST(nothing_is_left)
 {
 	struct tophash map;
@@ -190,8 +194,8 @@ TEST(nothing_is_left)
 	}
 }
 
-/* Room that was asked for is there, page by page, before the first element; but not more of it than a quarter
- * of the machine's memory. */
+/* Reserved room is touched page by page before the first element, but never more than a quarter of
+ * the machine's memory. */
 TEST(reserved_room_is_touched)
 {
 	struct sysinfo info;
@@ -201,7 +205,7 @@ TEST(reserved_room_is_touched)
 
 	assert_true(page != MAP_FAILED);
 	if (madvise(page, 1, POPULATE) != 0)
-		skip(); /* an older kernel than 5.14 */
+		skip(); /* the kernel is older than 5.14 */
 	munmap(page, 1);
 	assert_int_equal(tophash_init(&map, &test_u64, N), 0);
 	says = held(&map);
@@ -212,7 +216,7 @@ TEST(reserved_room_is_touched)
 	assert_int_equal(sysinfo(&info), 0);
 	before = taken();
 	if (tophash_init(&map, &test_u64, info.totalram / 48 * info.mem_unit) != 0)
-		return; /* no address space for it here */
+		return; /* not enough address space here */
 	assert_true(taken() - before < (1 << 20) + SANITIZER);
 	tophash_fini(&map);
 }

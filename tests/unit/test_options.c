@@ -1,4 +1,4 @@
-/* Tests of cmd/trace_options.c: every option of tophash trace, and every complaint word for
+/* Tests of cmd/trace_options.c: every option of tophash trace, and every error message word for
  * word. */
 #include "test.h"
 
@@ -38,7 +38,7 @@ static struct trace_options parse_ok(const char *words, struct line *line)
 	return options;
 }
 
-/* ---- what is understood ---- */
+/* ---- what is accepted ---- */
 
 TEST(test_defaults)
 {
@@ -77,7 +77,7 @@ TEST(test_targets)
 	assert_int_equal(o.pid, 0);
 	o = parse_ok("--binary=./server", &line);
 	assert_string_equal(o.binary, "./server");
-	o = parse_ok("-q -- ./server -p 8080 --limit", &line); /* its options are its own */
+	o = parse_ok("-q -- ./server -p 8080 --limit", &line); /* the command's own options */
 	assert_ptr_equal(o.command, line.argv + 3);
 	assert_string_equal(o.command[0], "./server");
 	assert_string_equal(o.command[3], "--limit");
@@ -114,7 +114,7 @@ TEST(test_filters)
 	o = parse_ok("-p 1 -k 42", &line);
 	assert_string_equal(filter_key_string(o.filter.key, &len, &prefix), "42");
 	trace_options_fini(&o);
-	o = parse_ok("--map 1 -- ./server", &line); /* one process: fine */
+	o = parse_ok("--map 1 -- ./server", &line); /* one process, so it is accepted */
 	assert_int_equal(o.filter.map, 1);
 }
 
@@ -142,7 +142,7 @@ TEST(test_flags)
 	assert_true(o.verbose);
 	o = parse_ok("-p 1 --dur 1 --dry", &line); /* long options may be shortened */
 	assert_true(o.dry_run);
-	o = parse_ok("-q -q --misses --misses -p 1", &line); /* nothing is lost */
+	o = parse_ok("-q -q --misses --misses -p 1", &line); /* repeated flags lose nothing */
 	assert_true(o.quiet && o.misses);
 }
 
@@ -245,7 +245,7 @@ TEST(test_sizes)
 	}
 }
 
-/* ---- what is not ---- */
+/* ---- what is refused ---- */
 
 #define TRY_HELP " (try tophash trace --help)"
 #define DURATION ": not a time; write 10s, 1m30s, 500ms or 2h"

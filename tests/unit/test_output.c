@@ -1,4 +1,4 @@
-/* Tests of cmd/output.h: where -o may write, and how wide a terminal is. */
+/* Tests of cmd/output.h: where -o may write, and the width of a terminal. */
 #include "test.h"
 
 #include "cmd/output.h"
@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define MALLORY 12345 /* somebody else */
+#define MALLORY 12345 /* another user */
 #define OWNER	12346 /* the owner of a shared folder, who is trusted there */
 
-/* A folder of each test: `shared` is as /tmp is, `plain` is ours. */
+/* Folders of each test: `shared` is like /tmp, `plain` is our own. */
 struct place {
 	char root[64], shared[80], plain[80];
 };
@@ -45,7 +45,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Others' files can be made by root alone. */
+/* Only root can make files of other users. */
 static void needs_root(void)
 {
 	if (geteuid() != 0)
@@ -80,7 +80,7 @@ static void make_link(const char *target, const char *path, uid_t owner)
 		assert_int_equal(lchown(path, owner, owner), 0);
 }
 
-/* Opens, writes a word, and looks whether it arrived in `file`. */
+/* Opens the file, writes a word, and checks that `file` has it. */
 static void opens(const char *path, const char *file)
 {
 	struct stat before, after;
@@ -136,7 +136,7 @@ TEST(new_files_are_private)
 	umask(mask);
 }
 
-/* A file that is there keeps its mode and, until output_empty(), its contents. */
+/* An existing file keeps its mode and, until output_empty(), its contents. */
 TEST(own_files_stay_as_they_are)
 {
 	struct place *place = *state;
@@ -161,7 +161,7 @@ TEST(files_of_others_are_refused_in_a_shared_folder)
 	assert_int_equal(mkfifo(pipe, 0666), 0); /* opening it would wait for a reader */
 	assert_int_equal(chown(pipe, MALLORY, MALLORY), 0);
 	refuses(pipe, "it is a file of another user");
-	make_file(in(place->plain, "theirs"), MALLORY); /* nobody else put it there */
+	make_file(in(place->plain, "theirs"), MALLORY); /* nobody else could have put it there */
 	opens(in(place->plain, "theirs"), in(place->plain, "theirs"));
 	assert_int_equal(chown(place->shared, OWNER, OWNER), 0);
 	make_file(in(place->shared, "owners"), OWNER);
@@ -180,10 +180,10 @@ TEST(links_of_others_are_refused_in_a_shared_folder)
 	refuses(in(place->shared, "trap"), "it is a symbolic link of another user (user 12345)");
 	make_link("nowhere", in(place->shared, "dangling"), MALLORY);
 	refuses(in(place->shared, "dangling"), "it is a symbolic link of another user");
-	make_link(place->plain, in(place->shared, "folder"), MALLORY); /* on the way */
+	make_link(place->plain, in(place->shared, "folder"), MALLORY); /* inside the path */
 	refuses(in(place->shared, "folder/victim"), "it is a symbolic link of another user");
 	refuses(in(place->shared, "folder/new"), "it is a symbolic link of another user");
-	make_link(in(place->shared, "trap"), in(place->plain, "chain"), 0); /* behind one of ours */
+	make_link(in(place->shared, "trap"), in(place->plain, "chain"), 0); /* after our own link */
 	refuses(in(place->plain, "chain"), "it is a symbolic link of another user");
 	make_link(victim, in(place->plain, "theirs"), MALLORY);
 	opens(in(place->plain, "theirs"), victim);
@@ -206,7 +206,7 @@ TEST(links_of_ours_are_followed)
 	refuses(in(place->shared, "round"), strerror(ELOOP));
 }
 
-/* With a second name for a file of ours somebody would have us overwrite it. */
+/* Another user could give a second name to a file of ours, to have it overwritten. */
 TEST(second_names_are_refused_in_a_shared_folder)
 {
 	struct place *place = *state;
@@ -233,7 +233,7 @@ TEST(what_is_no_file)
 	refuses(in(place->plain, "new/"), strerror(ENOENT));
 	assert_null(output_open("/dev/null", &fd));
 	close(fd);
-	assert_int_equal(pipe(fds), 0); /* links of /proc: -o /dev/stdout, -o >(program) */
+	assert_int_equal(pipe(fds), 0); /* links in /proc: -o /dev/stdout, -o >(program) */
 	snprintf(path, sizeof(path), "/dev/fd/%d", fds[1]);
 	assert_null(output_open(path, &fd));
 	assert_int_equal(write(fd, "x", 1), 1);
@@ -313,7 +313,7 @@ TEST(the_width_of_a_terminal)
 	}
 }
 
-/* COLUMNS is for terminals: scripts that export it get whole lines in their files. */
+/* COLUMNS is for terminals only. Scripts that export it get whole lines in their files. */
 TEST(no_width_and_no_colour_elsewhere)
 {
 	int fds[2];
@@ -332,14 +332,14 @@ TEST(no_color)
 
 	setenv("NO_COLOR", "1", 1);
 	assert_false(terminal_style(fd, false).color);
-	setenv("NO_COLOR", "", 1); /* as https://no-color.org has it */
+	setenv("NO_COLOR", "", 1); /* as defined by https://no-color.org */
 	assert_true(terminal_style(fd, false).color);
 	unsetenv("NO_COLOR");
 	close(fd);
 	close(other);
 }
 
-/* A reader that takes 1 MB, 4 KB at a time. Exits with 0 when all bytes are as they should be. */
+/* Starts a reader that reads 1 MB, 4 KB at a time. It exits with 0 when all bytes are right. */
 static pid_t start_reader(int fd, int other, size_t size)
 {
 	pid_t pid = fork();
@@ -361,7 +361,7 @@ static pid_t start_reader(int fd, int other, size_t size)
 	}
 }
 
-/* What a descriptor that does not block takes later is waited for: nothing is lost. */
+/* A non-blocking descriptor that accepts bytes later is waited for, and nothing is lost. */
 TEST(a_pipe_that_does_not_block)
 {
 	struct buf text = {0};
@@ -382,7 +382,7 @@ TEST(a_pipe_that_does_not_block)
 	buf_fini(&text);
 }
 
-/* Nobody reads: a message is given up, and does not hold up the work. */
+/* If nobody reads, a message is given up and does not stop the work. */
 TEST(a_pipe_that_nobody_reads)
 {
 	static const char text[4096];

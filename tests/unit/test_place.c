@@ -1,5 +1,5 @@
-/* Tests of read/place: where probes go. The machine code (asm/) stands in a synthesised program
- * under the runtime's names. */
+/* Tests of read/place, which finds the spots of probes. The machine code (asm/) is in a synthesised
+ * program, under the runtime's names. */
 #include "placed.h"
 
 #include <stdio.h>
@@ -9,8 +9,8 @@
 
 /* ---- whole programs ---- */
 
-/* The arguments stand in the caller's area: above the frame pointer are the saved one, the return
- * address, then type, map, key. */
+/* The arguments are in the caller's area. Above the frame pointer are the saved one and the return
+ * address, then type, map and key. */
 TEST(test_classic_119)
 {
 	struct goprog *p = *state;
@@ -61,7 +61,7 @@ TEST(test_classic_123)
 	placements_fini(&places);
 }
 
-/* With a nop in front of jae (1.24) the nop is the spot, without (1.27) the jump. */
+/* With a nop before jae (1.24) the nop is the spot. Without one (1.27) the jump is. */
 TEST(test_swiss)
 {
 	struct goprog *p = *state;
@@ -72,7 +72,7 @@ TEST(test_swiss)
 	ADD(p, MAP_DELETE, clear_126);
 	clear = ADD(p, MAP_CLEAR, clear_126);
 	table = ADD_SP(p, TABLE_DELETE, table_127);
-	ADD(p, "runtime.mapdelete_fast64", fast64_127); /* a wrapper: no removal probe there */
+	ADD(p, "runtime.mapdelete_fast64", fast64_127); /* a wrapper: no probe there */
 	goprog_open(p);
 	find_ok(p, (struct placement_options){0}, &places);
 	assert_int_equal(places.maps, GO_MAPS_SWISS);
@@ -87,7 +87,7 @@ TEST(test_swiss)
 	placements_fini(&places);
 }
 
-/* Entry and exits of one function carry one number. */
+/* Entry and exits of a function have the same number. */
 TEST(test_misses)
 {
 	struct goprog *p = *state;
@@ -188,7 +188,7 @@ static void check_pieces(const uint8_t *code, size_t size, const struct goprog_s
 		assert_non_null(strstr(err->text, SMALL_DELETE));
 		if (!strstr(err->text, why))
 			fail_msg("\"%s\" does not speak of \"%s\"", err->text, why);
-		assert_int_equal(places.list.len, 0); /* nothing is placed then */
+		assert_int_equal(places.list.len, 0); /* then nothing is placed */
 	} else {
 		assert_null(err);
 		assert_int_equal(places.list.len, places_wanted);
@@ -212,7 +212,7 @@ TEST(test_pieces_good)
 
 TEST(test_count_not_once)
 {
-	places_wanted = 2; /* inlined twice: two places */
+	places_wanted = 2; /* inlined twice, so there are two spots */
 	CHECK(NULL, less_twice);
 	places_wanted = 1;
 	CHECK(NOT_ONCE, never_less);
@@ -224,7 +224,7 @@ TEST(test_count_not_once)
 	CHECK(NOT_ONCE, path_joins_after_the_load);
 }
 
-/* Loaded, changed, stored: only length - 1 counts. */
+/* The count is loaded, changed and stored. Only length - 1 counts. */
 TEST(test_count_other_values)
 {
 	CHECK(NULL, length_less_one);
@@ -253,11 +253,11 @@ TEST(test_arguments_not_kept)
 	CHECK(NOT_KEPT, key_overwritten_by_a_constant);
 	CHECK(NOT_KEPT, too_far_for_one_window);
 	CHECK(NOT_KEPT, not_at_a_words_boundary);
-	/* Without the table of stack deltas nobody knows where 0x48(%rsp) is. */
+	/* Without the table of stack deltas, the position of 0x48(%rsp) is unknown. */
 	check_pieces(map_loaded, sizeof(map_loaded), NULL, NOT_ONCE);
 }
 
-/* A string key whose two words do not stand side by side. */
+/* A string key whose two words are not neighbours. */
 TEST(test_string_halves_apart)
 {
 	struct goprog *p = *state;
@@ -278,7 +278,8 @@ TEST(test_string_halves_apart)
 
 #define CODE(array) (array), sizeof(array)
 
-/* Beginnings where the arguments are gone, or calls pass not exactly once, before the spot. */
+/* Functions in which the arguments are gone before the spot, or not every call passes it exactly
+ * once. */
 TEST(test_no_entry_spot)
 {
 	const struct {
@@ -335,7 +336,7 @@ TEST(test_no_deletes)
 	expect_error(p, "the program never deletes from a map");
 }
 
-/* Every return is a probe: a function of more returns than there are probes. */
+/* Every return needs a probe, and the function has more returns than there are probes. */
 TEST(test_too_many_places)
 {
 	struct goprog *p = *state;
@@ -382,7 +383,7 @@ TEST(test_arm64)
 	gofake_fini(&fake);
 }
 
-/* Code of noise under the runtime's names: an error or a place inside the function. */
+/* Random code under the runtime's names gives an error, or a spot inside the function. */
 TEST(test_noise)
 {
 	uint64_t noise = 7;

@@ -1,5 +1,5 @@
 /* Tests of read/place on builds with a profile (PGO). The functions in which elements leave are
- * inlined into those that call them, and may be gone from the program. */
+ * inlined into their callers, and may be absent from the program. */
 #include "gocode_inlined.h"
 
 #include "gocode.h"
@@ -45,7 +45,7 @@ static void expect_error(const struct goprog *p, const char *func, const char *a
 	error_free(err);
 }
 
-/* decq (%rcx) or decq (%rdx) becomes nopl (%rax): nothing leaves there any more. */
+/* Turns decq (%rcx) or decq (%rdx) into nopl (%rax), so that no element leaves there. */
 static void keep_count(uint8_t *decrement)
 {
 	static const uint8_t nop[] = {0x0f, 0x1f, 0x00};
@@ -61,7 +61,7 @@ static void poke_call(struct goprog *p, uint64_t at, uint64_t target)
 	gofake_poke_u32(&p->fake, at + 1, (uint32_t)(target - (at + 5)));
 }
 
-/* ---- the two ends of the way, inlined into (*Map).Delete ---- */
+/* ---- both functions that decrement, inlined into (*Map).Delete ---- */
 
 TEST(test_small_inlined)
 {
@@ -127,7 +127,7 @@ TEST(test_table_inlined)
 	placements_fini(&places);
 }
 
-/* Neither is in the program any more. The entries call (*Map).Delete as ever. */
+/* Neither is in the program. The entries call (*Map).Delete as before. */
 TEST(test_both_inlined)
 {
 	struct goprog *p = *state;
@@ -170,8 +170,7 @@ TEST(test_entry_holds_all)
 	fast64 = ADD_INLINED(p, FAST64, fast64_126);
 	goprog_open(p);
 	find_ok(p, misses, &places);
-	assert_int_equal(places.maps,
-			 GO_MAPS_SWISS); /* although it has none of the methods that tell */
+	assert_int_equal(places.maps, GO_MAPS_SWISS); /* although none of its methods tells that */
 	assert_int_equal(places.list.len, 4);
 	place = places.list.data;
 	check_removal(&place[0], FAST64, fast64, 0x5e, GO_PASS_64);
@@ -184,8 +183,8 @@ TEST(test_entry_holds_all)
 	placements_fini(&places);
 }
 
-/* Of a classic map: the two words of the key stand side by side only where the inlined function has
- * its own, below the frame pointer. */
+/* A classic map. The two words of the key are neighbours only where the inlined function has its
+ * own, below the frame pointer. */
 TEST(test_string_in_reflect)
 {
 	struct goprog *p = *state;
@@ -207,7 +206,7 @@ TEST(test_string_in_reflect)
 	placements_fini(&places);
 }
 
-/* A function of reflect's that calls the one that is probed is not probed for misses as well. */
+/* A function of reflect that calls the probed one is not probed for misses as well. */
 TEST(test_reflect_calls)
 {
 	struct goprog *p = *state;
@@ -228,8 +227,8 @@ TEST(test_reflect_calls)
 
 /* ---- clear ---- */
 
-/* (*Map).Clear is gone, and runtime.mapclear was inlined into reflect.mapclear too: each is a way of
- * its own. A program that only clears has none of the functions that delete. */
+/* (*Map).Clear is gone, and runtime.mapclear was also inlined into reflect.mapclear. Each is a
+ * separate path. A program that only clears has none of the functions that delete. */
 TEST(test_clear_inlined)
 {
 	struct goprog *p = *state;
@@ -248,7 +247,7 @@ TEST(test_clear_inlined)
 	placements_fini(&places);
 }
 
-/* Inlined into runtime.mapclear alone: reflect's calls that. */
+/* It is inlined only into runtime.mapclear, which reflect calls. */
 TEST(test_clear_called)
 {
 	struct goprog *p = *state;
@@ -266,7 +265,7 @@ TEST(test_clear_called)
 	placements_fini(&places);
 }
 
-/* The method alone tells which maps these are. */
+/* Only the method tells the layout of the maps. */
 TEST(test_clear_only)
 {
 	struct goprog *p = *state;
@@ -284,9 +283,9 @@ TEST(test_clear_only)
 	placements_fini(&places);
 }
 
-/* ---- what is not accounted for must be an error ---- */
+/* ---- a copy without a spot must be an error ---- */
 
-/* In one copy of two the count does not go down where it can be seen. */
+/* In one of two copies the decrement cannot be seen. */
 TEST(test_copy_unaccounted)
 {
 	const struct {
@@ -303,7 +302,7 @@ TEST(test_copy_unaccounted)
 		memcpy(code, fast64_126, sizeof(code));
 		keep_count(&code[cases[i].decrement]);
 		goprog_begin(&p, 26);
-		ADD_INLINED(&p, MAP_DELETE, delete_126); /* there both are seen */
+		ADD_INLINED(&p, MAP_DELETE, delete_126); /* in this one both are seen */
 		goprog_func(&p, &(struct goprog_func){.name = FAST64,
 						      .code = code,
 						      .size = sizeof(code),
@@ -315,7 +314,7 @@ TEST(test_copy_unaccounted)
 	}
 }
 
-/* Of a classic map: reflect's copy of runtime.mapdelete_faststr. */
+/* A classic map: reflect's copy of runtime.mapdelete_faststr. */
 TEST(test_reflect_unaccounted)
 {
 	struct goprog *p = *state;
@@ -334,8 +333,8 @@ TEST(test_reflect_unaccounted)
 	expect_error(p, REFLECT_STRING, "nowhere in the inlined runtime.mapdelete_faststr)");
 }
 
-/* (*table).Delete neither is in the program nor was inlined where placement looks, though there are
- * tables. */
+/* The program has tables, but (*table).Delete is neither in it nor inlined where placement
+ * looks. */
 TEST(test_end_nowhere)
 {
 	struct goprog *p = *state;

@@ -1,4 +1,5 @@
-/* The kernel program's tables of probes and of key filters, made from spots and filters. */
+/* Tests of the kernel program's tables of probes and key filters, which are made from spots and
+ * filters. */
 #include "test.h"
 
 #include "watch/engine/key_match.h"
@@ -51,7 +52,7 @@ TEST(test_window)
 	}
 }
 
-/* Other roles read registers: nothing has to fit. */
+/* Other roles read registers, so nothing has to fit. */
 TEST(test_entry)
 {
 	struct spot spot = {.addr = 1, .role = SPOT_ENTRY, .key = GO_PASS_32, .number = 7};

@@ -1,5 +1,5 @@
-/* Tests of live/process: processes are found, read, watched and started. They are this test and
- * its children, which needs no privilege. */
+/* Tests of live/process. Processes are found, read, watched and started. They are this test and its
+ * children, so no privilege is needed. */
 #include "test.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 /* ---- helpers ---- */
 
-/* A child that ends at once with this code. */
+/* Starts a child that ends at once with this code. */
 static pid_t fork_exit(int code)
 {
 	pid_t pid = fork();
@@ -29,7 +29,7 @@ static pid_t fork_exit(int code)
 	return pid;
 }
 
-/* A child that waits for a signal. */
+/* Starts a child that waits for a signal. */
 static pid_t fork_pause(void)
 {
 	pid_t pid = fork();
@@ -50,7 +50,7 @@ static void expect_error(struct error *err, enum error_code code, const char *ab
 	error_free(err);
 }
 
-/* Waits up to ten seconds for the end. */
+/* Waits up to ten seconds for the end of a process. */
 static enum target_end wait_end(struct target *target, int *ret_status)
 {
 	enum target_end end = TARGET_RUNS;
@@ -100,7 +100,7 @@ TEST(test_open_gone)
 	assert_null(process);
 }
 
-/* Ended, but not yet waited for: it has no executable any more. */
+/* It has ended, but nobody has waited for it. It has no executable any more. */
 TEST(test_open_zombie)
 {
 	pid_t pid = fork_exit(0);
@@ -124,7 +124,7 @@ TEST(test_open_kernel_thread)
 		fclose(file);
 	if (strcmp(comm, "kthreadd\n") != 0 || readlink("/proc/2/exe", link, 1) >= 0 ||
 	    errno != ENOENT)
-		skip(); /* hidden by a pid namespace, or not ours to look at */
+		skip(); /* hidden by a pid namespace, or we may not read it */
 	expect_error(process_open(2, &process), ERROR_TARGET, "process 2 has no executable");
 }
 
@@ -161,12 +161,12 @@ TEST(test_open_thread)
 
 /* ---- memory ---- */
 
-/* A place in this program's code: its offset in the file and its link-time address. */
+/* A place in this program's code: its file offset and its link-time address. */
 struct place {
 	uint64_t offset, addr;
 };
 
-/* The first object is the program. */
+/* Stops at the first object, which is the program. */
 static int find_place(struct dl_phdr_info *info, size_t size, void *ret)
 {
 	uint64_t addr = (uintptr_t)find_place - info->dlpi_addr;
@@ -197,7 +197,7 @@ TEST(test_bias)
 	bias = 1;
 	assert_true(bias_of_mapped(&mappings, exe, place.offset + 3, place.addr + 3, &bias));
 	assert_int_equal(bias, (uintptr_t)find_place - place.addr);
-	/* Not of a place that is not mapped, nor of one that is another's, nor of no file. */
+	/* There is no bias for a place that is not mapped, for another file, or for no file. */
 	assert_false(bias_of_mapped(&mappings, exe, 1ull << 40, place.addr, &bias));
 	assert_false(bias_of_mapped(&mappings, exe, place.offset, place.addr + 1, &bias));
 	assert_false(bias_of_mapped(&mappings, -1, place.offset, place.addr, &bias));
@@ -216,7 +216,7 @@ TEST(test_bias_of_addr)
 	assert_int_equal(bias, 0);
 }
 
-/* A program that reads its own file, mapped lower than its code. */
+/* A program maps its own file for reading, below its code. */
 TEST(test_bias_of_itself)
 {
 	cleanup_close int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -240,7 +240,7 @@ TEST(test_bias_of_itself)
 	munmap(low, (size_t)st.st_size);
 }
 
-/* A shell that executes another program when it is told to. */
+/* A shell executes another program when it is told to. */
 TEST(test_executes)
 {
 	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"read x; exec sleep 60"},
@@ -302,7 +302,7 @@ TEST(test_memory)
 	assert_false(memory_read(&memory, 8, to, sizeof(to)));
 	assert_false(memory_read(&memory, UINT64_MAX - 4, to, sizeof(to)));
 	assert_false(memory_read(&none, (uintptr_t)text, to, sizeof(to)));
-	/* Half of it is not enough; the error says where it ends. */
+	/* Only half of it can be read. The error says where it ends. */
 	assert_int_equal(munmap(two + page, (size_t)page), 0);
 	assert_true(memory_read(&memory, end - 4, to, 4));
 	assert_false(memory_read(&memory, end - 4, to, 8));
@@ -336,7 +336,7 @@ TEST(test_threads_and_stop)
 	target_close(target);
 }
 
-/* Without a descriptor a process is not taken for one that has ended. */
+/* Lack of descriptors must not look like the end of a process. */
 TEST(test_no_descriptor)
 {
 	struct target *target = NULL;
@@ -365,7 +365,7 @@ TEST(test_poll_exit)
 	assert_int_equal(kill(pid, SIGTERM), 0);
 	assert_int_equal(wait_end(process, &status), TARGET_SIGNALED);
 	assert_int_equal(status, SIGTERM);
-	expect_no_child(pid); /* it has been waited for */
+	expect_no_child(pid); /* somebody has waited for it */
 	target_close(process);
 }
 
@@ -388,7 +388,7 @@ TEST(test_poll_codes)
 	}
 }
 
-/* Somebody else's child that is not waited for: /proc shows how it ended. */
+/* The child belongs to another process, which does not wait for it. /proc shows how it ended. */
 TEST(test_poll_stranger)
 {
 	struct target *process = NULL;
@@ -455,7 +455,7 @@ TEST(test_scan)
 
 /* ---- starting ---- */
 
-/* A directory of its own for files that may be executable. */
+/* A directory for files that may be executable. */
 static char dir[64];
 
 static int make_dir(void **state)
@@ -525,7 +525,7 @@ static int run(char *const argv[], struct spawn *spawn)
 
 	assert_null(spawn_prepare(argv, spawn));
 	assert_null(process_adopt(spawn->pid, spawn->path, &process));
-	assert_int_equal(target_poll(process, &status), TARGET_RUNS); /* it waits */
+	assert_int_equal(target_poll(process, &status), TARGET_RUNS); /* it still waits */
 	assert_null(spawn_go(spawn));
 	assert_int_equal(wait_end(process, &status), TARGET_EXITED);
 	target_close(process);
@@ -545,7 +545,7 @@ TEST(test_spawn_runs)
 	assert_null(spawn.path);
 }
 
-/* Started directly, not through a shell, which blocks signals of its own for moments. */
+/* Started directly, because a shell blocks signals for short times. */
 static void expect_own_status(char *pattern)
 {
 	char *const argv[] = {(char[]){"grep"}, (char[]){"-q"}, pattern,
@@ -556,7 +556,7 @@ static void expect_own_status(char *pattern)
 	spawn_fini(&spawn);
 }
 
-/* What we block is none of the command's business, nor SIGPIPE (bit 12), which we ignore. */
+/* The command does not inherit our blocked signals, or SIGPIPE (bit 12), which we ignore. */
 TEST(test_spawn_signals)
 {
 	sigset_t mask, saved;
@@ -640,7 +640,7 @@ TEST(test_spawn_never_told)
 	spawn_fini(&spawn); /* twice is harmless */
 }
 
-/* The child dies while it waits: telling it fails, and leaves no zombie. */
+/* The child dies while it waits. Telling it to go fails, and leaves no zombie. */
 TEST(test_spawn_dies_early)
 {
 	struct spawn spawn;
@@ -658,7 +658,7 @@ TEST(test_spawn_dies_early)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-/* Once it runs it is left alone. */
+/* A child that runs is left alone. */
 TEST(test_spawn_left_running)
 {
 	char *const argv[] = {(char[]){"sleep"}, (char[]){"100"}, NULL};

@@ -98,8 +98,8 @@ static void test_text(void **unused)
 		    "main.(*store).refresh+0x1d /src/main.go:93\n");
 }
 
-/* On a terminal no line is longer than it is wide. Folders are cut first, then names; the line of the
- * source is always there. */
+/* On a terminal no line is wider than the terminal. Folders are cut first, then names. The line
+ * number is always shown. */
 static void test_text_cut(void **unused)
 {
 	struct explanation e = explained(true);
@@ -137,8 +137,8 @@ static void test_text_nothing(void **unused)
 		    "          symbols    – no symbol holds it\n");
 }
 
-/* Names are the file's: nothing in them acts on a terminal. A module that is not the main one is
- * named. */
+/* Names come from the file, and nothing in them acts on a terminal. A module that is not the main
+ * one is named. */
 static void test_text_safe(void **unused)
 {
 	static const struct frame frame = {
@@ -180,7 +180,7 @@ static void test_note(void **unused)
 	buf_fini(&text);
 }
 
-/* A source that has lines alone is completed by the symbol's name. */
+/* A source that has only lines is completed by the symbol's name. */
 static void test_assembly(void **unused)
 {
 	static const struct frame frame = {

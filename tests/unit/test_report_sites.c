@@ -141,8 +141,8 @@ static struct site_report report_of(const struct site_row *shown[ARRAY_SIZE(rows
 	};
 }
 
-/* No control character but the newline; each line of at most `width` columns, as far as words
- * can be broken; valid UTF-8. */
+/* Checks that the text has no control character except newlines, that each line has at most `width`
+ * columns as far as words can be broken, and that it is UTF-8. */
 static void check_lines(const char *text, bool color)
 {
 	for (const char *at = text; *at; at++)
@@ -178,7 +178,7 @@ TEST(test_text)
 	}
 }
 
-/* Each line by itself is JSON. */
+/* Checks that each line is JSON. */
 static void check_json(const char *golden, struct buf *out)
 {
 	cleanup_free char *text = strdup(buf_cstr(out));

@@ -6,7 +6,7 @@
 #include "show/event/event.h"
 #include "read/layout/layout.h"
 
-/* ---- what is in an event ---- */
+/* ---- the members of an event ---- */
 
 TEST(test_ordinary)
 {
@@ -30,7 +30,7 @@ TEST(test_ordinary)
 	assert_null(e.key_error);
 	assert_null(e.stack_error);
 	assert_int_equal(e.bias, BIAS);
-	/* Neither the runtime's entry nor the goroutine's end is in the stack. */
+	/* The stack has neither the runtime's entry nor the end of the goroutine. */
 	assert_int_equal(e.stack_n, 2);
 	check_frame(&e.stack[0], "main.(*store).drop", "/src/main.go", 61, r.stack[0]);
 	check_frame(&e.stack[1], "main.main", "/src/main.go", 12, r.stack[1]);
@@ -47,13 +47,13 @@ TEST(test_flags)
 	e = resolve(p, &r);
 	assert_false(e.removed);
 	assert_true(e.on_stack && e.panicked && e.stack_cut);
-	assert_int_equal(e.len_before, 811); /* nothing left */
+	assert_int_equal(e.len_before, 811); /* nothing is left */
 	assert_int_equal(e.len_after, 811);
 	assert_int_equal(e.gc, EVENT_GC_MARK);
 	assert_non_null(e.stack_error);
 	r.event.gc = EVENT_GC_MARKTERMINATION;
 	assert_int_equal(resolve(p, &r).gc, EVENT_GC_MARKTERMINATION);
-	r.event.gc = 3; /* no such phase */
+	r.event.gc = 3; /* there is no such phase */
 	assert_int_equal(resolve(p, &r).gc, EVENT_GC_UNKNOWN);
 	r.event.gc = EVENT_GC_MARK;
 	r.event.flags = WIRE_GC_UNKNOWN;
@@ -100,7 +100,7 @@ TEST(test_start)
 	assert_int_equal(e.bias, BIAS);
 }
 
-/* It is at no probe. */
+/* It belongs to no probe. */
 TEST(test_exec)
 {
 	struct program *p = *state;
@@ -121,7 +121,7 @@ TEST(test_exec)
 
 /* ---- stacks ---- */
 
-/* main.outer has main.inl1 inlined, and that main.inl2 (see gofake.h). */
+/* main.inl1 is inlined into main.outer, and main.inl2 into main.inl1 (see gofake.h). */
 TEST(test_inlined)
 {
 	struct program *p = *state;
@@ -147,7 +147,7 @@ TEST(test_inlined)
 	assert_int_equal(resolve(p, &r).stack_n, 2);
 }
 
-/* All of the runtime's entries on the way are left out; the outermost is named. */
+/* All entries of the runtime at the start are left out. The outermost is named. */
 TEST(test_entries_stripped)
 {
 	struct program *p = *state;
@@ -162,7 +162,7 @@ TEST(test_entries_stripped)
 	assert_string_equal(e.func, "reflect.mapdelete");
 	assert_int_equal(e.stack_n, 2);
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
-	/* Further out it is a frame like others. */
+	/* Further out it is an ordinary frame. */
 	r.stack[3] = p->swiss + BIAS + 5;
 	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 2);
@@ -177,12 +177,12 @@ TEST(test_wrappers)
 
 	r.stack[1] = p->wrapper + BIAS + 5;
 	e = resolve(p, &r);
-	assert_int_equal(e.stack_n, 1); /* hidden behind another frame */
+	assert_int_equal(e.stack_n, 1); /* hidden, because there is another frame */
 	r.stack[0] = p->wrapper + BIAS + 5;
 	r.stack[1] = p->goexit + BIAS + 1;
 	r.event.nstack = 2;
 	e = resolve(p, &r);
-	assert_int_equal(e.stack_n, 1); /* go delete(m, k): it is all there is */
+	assert_int_equal(e.stack_n, 1); /* go delete(m, k): it is the only frame */
 	assert_string_equal(e.stack[0].func, "main.wrap");
 }
 
@@ -198,7 +198,7 @@ TEST(test_unknown_frames)
 	assert_int_equal(e.stack_n, 2);
 	check_frame(&e.stack[0], "", "", 0, 0x7fff00001234);
 	check_frame(&e.stack[1], "", "", 0, 0);
-	r.event.nstack = 0; /* only where the probe stands is known */
+	r.event.nstack = 0; /* only the place of the probe is known */
 	e = resolve(p, &r);
 	assert_int_equal(e.stack_n, 0);
 	assert_string_equal(e.func, "runtime.mapdelete_faststr");
@@ -214,7 +214,7 @@ TEST(test_stack_ids)
 	other.stack[1]++;
 	shorter.event.nstack = 2;
 	cut.event.flags |= WIRE_STACK_CUT;
-	moved = r; /* another process, elsewhere in memory */
+	moved = r; /* another process, at other addresses */
 	moved.event.ip += 0x1000;
 	moved.event.type += 0x1000;
 	for (int i = 0; i < 3; i++)
@@ -228,12 +228,12 @@ TEST(test_stack_ids)
 	assert_string_equal(resolve(p, &moved).stack[0].func, "main.(*store).drop");
 	assert_int_equal(resolve(p, &moved).type_id, resolve(p, &r).type_id);
 	assert_int_equal(resolve(p, &r).stack_id, id); /* still */
-	r.event.map++; /* what does not belong to the stack changes nothing */
+	r.event.map++; /* data that do not belong to the stack change nothing */
 	r.event.goid++;
 	assert_int_equal(resolve(p, &r).stack_id, id);
 }
 
-/* More stacks than are kept: ids go on, and are never given twice. */
+/* More stacks than are kept. Ids continue, and none is given twice. */
 TEST(test_many_stacks)
 {
 	struct program *p = *state;
@@ -256,8 +256,8 @@ TEST(test_many_stacks)
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
 }
 
-/* Deep stacks are forgotten by their size in memory. 3000 of them are kept, and 64 MiB of them are
- * not. */
+/* Deep stacks are forgotten by their size in memory. 3000 of them are kept, but not 64 MiB of
+ * them. */
 TEST(test_deep_stacks)
 {
 	struct program *p = *state;
@@ -283,7 +283,7 @@ TEST(test_deep_stacks)
 		stack[0] = 0x7fff00000000; /* still known */
 		assert_int_equal(resolve_as(p, event, size, RESOLVED_EVENT, &kind).stack_id, first);
 	}
-	stack[0] = 0x7fff00000000; /* no more */
+	stack[0] = 0x7fff00000000; /* forgotten */
 	assert_int_equal(resolve_as(p, event, size, RESOLVED_EVENT, &kind).stack_id, first + 5000);
 	free(event);
 }
@@ -331,8 +331,8 @@ TEST(test_types_on_heap)
 	assert_string_equal(e.map_type, "");
 }
 
-/* A program may have reflect make types without end. Each has its own name and id, also when those
- * seen first have been forgotten. */
+/* A program may have reflect make types without end. Each has its own name and id, even after the
+ * first ones were forgotten. */
 TEST(test_types_without_end)
 {
 	struct program *p = *state;
@@ -386,7 +386,7 @@ TEST(test_key_errors)
 	assert_string_equal(resolve(p, &r).key_error,
 			    "the map's type was made at run time and is not known");
 	r.event.key_error = WIRE_KEY_OK;
-	r.event.key_kind = WIRE_KEY_RAW; /* of 16 bytes, 7 are here */
+	r.event.key_kind = WIRE_KEY_RAW; /* 7 of 16 bytes are here */
 	e = check_record_key(p, &r, "<the key is longer than the part that is read>");
 	assert_memory_equal(e.key_error, "the key is longer", 17);
 	r.event.type = 0;
@@ -406,7 +406,7 @@ TEST(test_big_struct)
 	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
 	check_key(&e, "main.pair{S: \"abc\", N: 42}");
 	assert_null(e.key_error);
-	assert_int_equal(e.stack_n, 2); /* it stands behind the key */
+	assert_int_equal(e.stack_n, 2); /* it is after the key */
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
 	r->key.nsegments = 1;
 	e = resolve_as(p, r, sizeof(*r), RESOLVED_EVENT, &kind);
@@ -434,7 +434,7 @@ TEST(test_big_interface)
 	free(r);
 }
 
-/* ---- what no program of ours wrote ---- */
+/* ---- records that no program of ours wrote ---- */
 
 static void expect_bad(struct program *p, const void *record, size_t size, const char *text)
 {
@@ -472,14 +472,14 @@ TEST(test_malformed)
 	r.event.key_len = WIRE_KEY_INLINE + 1;
 	expect_bad(p, &r, sizeof(r), malformed);
 	r = ordinary(p);
-	r.event.flags |= WIRE_BIG; /* and no struct wire_key */
+	r.event.flags |= WIRE_BIG; /* without a struct wire_key */
 	expect_bad(p, &r, sizeof(r), malformed);
 	b = big(p);
 	expect_bad(p, b, sizeof(b->event) + sizeof(b->key) + 3 * 8 - 1, malformed);
 	free(b);
 }
 
-/* Sizes inside of the key are bounded, not believed. */
+/* Sizes inside the key are checked against bounds. */
 TEST(test_big_lies)
 {
 	struct program *p = *state;
@@ -508,8 +508,8 @@ static uint64_t next_random(uint64_t *seed)
 	return *seed >> 16;
 }
 
-/* Noise in a good record or a good record's worth of noise: an error or an event that can be
- * printed. Run it under the sanitizers. */
+/* Random bytes, in a good record or in its place, give an error or an event that can be printed.
+ * The sanitizers check the rest. */
 TEST(test_noise)
 {
 	struct program *p = *state;

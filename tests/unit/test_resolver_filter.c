@@ -1,4 +1,4 @@
-/* Tests of watch/resolve: which events are filtered after the kernel program. */
+/* Tests of watch/resolve: the events that are filtered after the kernel program. */
 #include "test.h"
 
 #include "resolver_prog.h"
@@ -25,8 +25,8 @@ TEST(test_filter_site)
 	check_filter(p, &r, RESOLVED_FILTERED);
 }
 
-/* main.inl2, inlined into main.inl1 and that into main.outer, deletes (see gofake.h). --stack 1
- * shows only the first. */
+/* main.inl2 deletes. It is inlined into main.inl1, and that into main.outer (see gofake.h). --stack
+ * 1 shows only the first. */
 TEST(test_filter_site_inlined)
 {
 	static const struct {
@@ -68,7 +68,7 @@ TEST(test_filter_type)
 	check_filter(p, &r, RESOLVED_FILTERED);
 }
 
-/* A map type of which nothing can be read may be the one that is looked for. */
+/* A map type that cannot be read at all may be the wanted one. */
 TEST(test_filter_type_unknown)
 {
 	struct program *p = *state;
@@ -91,7 +91,7 @@ TEST(test_filter_type_unknown)
 	check_filter(p, &r, RESOLVED_EVENT);
 }
 
-/* The key is compared here only when the kernel program left it to us. */
+/* User space compares the key only if the kernel program left that to it. */
 TEST(test_filter_key)
 {
 	struct program *p = *state;
@@ -104,13 +104,13 @@ TEST(test_filter_key)
 	check_filter(p, &r, RESOLVED_FILTERED);
 	r.event.key[6] = '3';
 	check_filter(p, &r, RESOLVED_EVENT);
-	r.event.kind = WIRE_CLEAR; /* a clear takes every key */
+	r.event.kind = WIRE_CLEAR; /* a clear removes every key */
 	r.event.key_kind = WIRE_KEY_NONE;
 	check_filter(p, &r, RESOLVED_EVENT);
 }
 
-/* A map that reflect made: its key's type, when it is known, may rule the key out; else nothing
- * may. */
+/* For a map whose type reflect made, the key's type may exclude the key, if it is known. Nothing
+ * else may. */
 TEST(test_filter_key_unknown_map)
 {
 	struct program *p = *state;
@@ -123,7 +123,7 @@ TEST(test_filter_key_unknown_map)
 	r.event.key_kind = WIRE_KEY_NONE;
 	r.event.key_error = WIRE_KEY_NO_PLAN;
 	check_filter(p, &r, RESOLVED_FILTERED);
-	r.event.pid = 1; /* of which nothing can be read */
+	r.event.pid = 1; /* nothing of it can be read */
 	check_filter(p, &r, RESOLVED_EVENT);
 	r.event.kind = WIRE_CLEAR;
 	check_filter(p, &r, RESOLVED_EVENT);
@@ -131,7 +131,7 @@ TEST(test_filter_key_unknown_map)
 	check_filter(p, &r, RESOLVED_FILTERED); /* it held no such key */
 }
 
-/* any(string) of 100 bytes, of which 64 were read. */
+/* Checks any(string) of 100 bytes, of which 64 were read. */
 static void check_cut_key(const char *filter, size_t n, bool prefix, enum resolved expected)
 {
 	struct buf text = {0};

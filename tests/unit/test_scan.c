@@ -1,4 +1,5 @@
-/* Tests of read/explain/scan.c: what in a text is an address, and what only looks like one. */
+/* Tests of read/explain/scan.c, which tells addresses in a text from numbers that only look like
+ * addresses. */
 #include "test.h"
 
 #include "read/explain/scan.h"
@@ -10,7 +11,7 @@ static struct scan_hit hits[SCAN_HITS_MAX];
 
 static struct scan_text text;
 
-/* next: the first byte of the next line. */
+/* Scans a line. `next` is the first byte of the next line. */
 static size_t scan(const char *line, char next)
 {
 	static char next_line[1];
@@ -57,7 +58,7 @@ static void test_words(void **unused)
 	assert_hit(2, "0x1 0x2,0x3", "0x3", 3, SCAN_PLAIN);
 }
 
-/* What calls return to, in the text of a profile. */
+/* Return addresses in the text of a profile. */
 static void test_profile(void **unused)
 {
 	const char *line = "1: 48 [2: 96] @ 0x43a2f6 0x44c8b2", *other = "mail@0x12 @0x13 0x14 @";
@@ -105,7 +106,7 @@ static void test_bare(void **unused)
 	assert_one("0", "0", 0);
 }
 
-/* The innermost frame of a sample is where the program was; calls return to the others. */
+/* The innermost frame of a sample is where the program was. The others are return addresses. */
 static void test_perf(void **unused)
 {
 	const char *line = "\t          46e1a0 runtime.futex+0x20 (/srv/server)";
@@ -116,7 +117,7 @@ static void test_perf(void **unused)
 	assert_int_equal(scan(kernel, '\t'), 1);
 	assert_hit(0, kernel, "ffffffff81a3c6d1", 0xffffffff81a3c6d1, SCAN_PERF);
 	assert_false(hits[0].returns);
-	/* The program was there when the kernel took over. */
+	/* The program was there when the kernel was entered. */
 	assert_int_equal(scan(line, '\t'), 1);
 	assert_false(hits[0].returns);
 	assert_int_equal(scan(line, '\t'), 1);
@@ -129,7 +130,7 @@ static void test_perf(void **unused)
 	assert_int_equal(scan("\t  46e1a0 [unknown] (/srv/server)", '\t'), 1);
 	assert_false(hits[0].returns);
 	assert_int_equal(hits[0].offset, UINT64_MAX);
-	assert_none("46e1a0 runtime.futex (/srv/server)"); /* no blank in front */
+	assert_none("46e1a0 runtime.futex (/srv/server)"); /* no blank before it */
 	assert_none("\tadd runtime.futex (/srv/server)");  /* a word */
 	assert_none("\t46e1a0 runtime.futex");
 }
@@ -165,7 +166,7 @@ static void test_no_traceback(void **unused)
 	char name[1400];
 
 	state = (struct scan_state){0};
-	/* No frame follows: the arguments are words like others. */
+	/* No frame follows, so the arguments are ordinary words. */
 	assert_int_equal(scan("main.f(0x481900)", 'x'), 1);
 	/* No function before it. */
 	assert_int_equal(scan("\t/src/main.go:61 +0x1d", 'x'), 0);
@@ -175,14 +176,14 @@ static void test_no_traceback(void **unused)
 	assert_int_equal(scan("\t:61 +0x1d", 'x'), 0);
 	assert_int_equal(scan("main.f(0x1)", '\t'), 0);
 	assert_int_equal(scan("\t/src/main.go:61 +0x1d1d1d1d1d", 'x'), 0);
-	/* A name that is too long is no name. */
+	/* A name that is too long does not count. */
 	memset(name, 'a', sizeof(name));
 	memcpy(name + sizeof(name) - 8, ".f(0x1)", 8);
 	assert_int_equal(scan(name, '\t'), 0);
 	assert_int_equal(scan("\t/src/main.go:61 +0x1d", 'x'), 0);
 }
 
-/* A line has as many as it has: a list on one line, a stack of a profile. */
+/* A line may have any number of addresses: a list in one line, a stack of a profile. */
 static void test_many(void **unused)
 {
 	char line[4 * SCAN_HITS_MAX * 2 + 16] = "";
@@ -204,8 +205,8 @@ static void test_many(void **unused)
 	assert_hit(0, line, "0x2", 2, SCAN_RETURN);
 }
 
-/* Takes a text of several lines apart. *ret_words counts plain addresses. Returns the frames found, as
- * "function file:line+offset" lines. */
+/* Scans a text of several lines. *ret_words counts plain addresses. Returns the frames that were
+ * found, as lines "function file:line+offset". */
 static const char *frames_of(const char *lines, size_t *ret_words)
 {
 	static char found[4096];
@@ -249,7 +250,7 @@ static const char *frames_of(const char *lines, size_t *ret_words)
 	"main.main.func1()\n\t/src/main.go:8 +0x22\n"                    \
 	"created by main.main in goroutine 1\n\t/src/main.go:9 +0x99\n"
 
-/* Appends text with `prefix` before each line, `tab` for a tab, and `suffix` behind each line. */
+/* Appends text with `prefix` before each line, `tab` for each tab, and `suffix` after each line. */
 static void decorate(const char *trace, const char *prefix, const char *tab, const char *suffix,
 		     char *to)
 {
@@ -269,7 +270,7 @@ static void decorate(const char *trace, const char *prefix, const char *tab, con
 	*to = '\0';
 }
 
-/* As logs give a traceback: every frame is found, and no argument is taken for an address. */
+/* Tracebacks as logs have them. Every frame is found, and no argument is taken for an address. */
 static void test_logs(void **unused)
 {
 	static const struct {
@@ -320,7 +321,7 @@ static void test_logs(void **unused)
 
 	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
 		const char *found;
-		bool blanks = logs[i].tab[0] == ' '; /* then a path's blanks are not known */
+		bool blanks = logs[i].tab[0] == ' '; /* then a path has no blanks */
 
 		decorate(TRACE, logs[i].prefix, logs[i].tab, logs[i].suffix, decorated);
 		found = frames_of(decorated, &words);
@@ -340,8 +341,8 @@ static void test_logs(void **unused)
 	}
 }
 
-/* Lines of others stand between the two lines of a frame: of another program's traceback, of another
- * pod, of the same container's other stream. Each place belongs to its own function. */
+/* Other lines are between the two lines of a frame: of another program's traceback, of another pod,
+ * or of the container's other stream. Each place belongs to its own function. */
 static void test_mixed_logs(void **unused)
 {
 	static const struct {
@@ -375,7 +376,7 @@ static void test_mixed_logs(void **unused)
 		{"\x1b[36mweb_1  |\x1b[0m main.f(0x481900)\n\x1b[33mweb_2  |\x1b[0m main.g(0x481901)\n"
 		 "\x1b[36mweb_1  |\x1b[0m \t/src/f.go:5 +0x1d\n\x1b[33mweb_2  |\x1b[0m \t/src/g.go:6 +0x1e\n",
 		 "main.f /src/f.go:5+1d\nmain.g /src/g.go:6+1e\n", 0},
-		/* a program's own output, and lines that are twice as far apart as they were */
+		/* a program's own output, and lines twice as far apart as before */
 		{"main.f(0x481900)\nhello 0x481901\n\t/src/f.go:5 +0x1d\n",
 		 "main.f /src/f.go:5+1d\n", 1},
 		{"main.f(0x481900)\n\n\t/src/f.go:5 +0x1d\n\nmain.g()\n\n\t/src/g.go:6 +0x1e\n",
@@ -397,7 +398,7 @@ static void test_mixed_logs(void **unused)
 	}
 }
 
-/* Reads a whole crash report that stands in one string of JSON. */
+/* Reads a whole crash report that is one string of JSON. */
 static void test_json_report(void **unused)
 {
 	size_t words;
@@ -410,7 +411,7 @@ static void test_json_report(void **unused)
 	assert_int_equal(words, 1);
 }
 
-/* Lines of a log that only look like a frame's first line: their numbers are addresses. */
+/* Lines of a log that only look like the first line of a frame. Their numbers are addresses. */
 static void test_no_logs(void **unused)
 {
 	static const struct {
@@ -419,7 +420,7 @@ static void test_no_logs(void **unused)
 	} logs[] = {
 		{"Nov 29 web1 app: called foo.bar(0x4a1b2d)\nnext\n", 1},
 		{"Nov 29 web1 app: called foo.bar(0x4a1b2d)\n",
-		 0}, /* perhaps: its place is to come */
+		 0}, /* perhaps a frame: its place may come later */
 		{"Nov 29 web1 app: foo.bar(at 0x4a1b2d)\n\t/src/main.go:5 +0x1d\n", 1},
 		{"Nov 29 web1 app: created by Bob at 0x4a1b2d\n", 1},
 		{"{\"msg\":\"foo.bar(0x4a1b2d)\"}\n{\"msg\":\"x\"}\n", 1},

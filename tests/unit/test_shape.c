@@ -1,4 +1,5 @@
-/* --type and the types of generic code: which shape types could be a type that the pattern matches? */
+/* Tests of --type with types of generic code: the shape types that could be a type that the pattern
+ * matches. */
 #include "test.h"
 
 #include "watch/filter/filter.h"
@@ -39,7 +40,7 @@ static const struct shape_case {
 	{"map[int][3]x.T", "map[go.shape.int]go.shape.[3]a/x.T", true},
 	{"map[strin]*", "go.shape.map[net/url.URL]int", false},
 	{"map[url.URL]int", "go.shape.map[net/url.URL]int", true},
-	/* A path without a slash need not be the package's name, either. */
+	/* If the path has no slash, it may still differ from the package's name. */
 	{"map[int][]foo.T", "map[go.shape.int]go.shape.[]go-foo.T", true},
 	{"map[int][]yaml.Node", "map[go.shape.int]go.shape.[]yaml%2ev3.Node", true},
 	{"map[int][]foo.U", "map[go.shape.int]go.shape.[]go-foo.T", false},
@@ -81,7 +82,7 @@ static const struct shape_case {
 	{"map[string]interface {}", "map[go.shape.string]go.shape.interface {}", true},
 	{"map[string][]uint8", "map[go.shape.string]go.shape.[]uint8", true},
 	{"map[*main.session]int", "map[go.shape.*main.session]go.shape.int", true},
-	/* what the pattern says of shapes themselves */
+	/* patterns for shapes themselves */
 	{"map[go.shape.*]*", "map[go.shape.string]go.shape.*uint8", true},
 	{"*go.shape*", "map[go.shape.string]go.shape.*uint8", true},
 	{"*", "map[go.shape.string]go.shape.*uint8", true},
@@ -113,7 +114,7 @@ TEST(test_is_shape)
 	assert_false(filter_type_is_shape(""));
 }
 
-/* Long names and patterns full of stars cost little. */
+/* Long names and patterns with many stars are cheap. */
 TEST(test_long)
 {
 	struct filter filter = {0};

@@ -87,7 +87,7 @@ static void play_end(struct sink *sink, uint64_t lost)
 	sink_event(sink, &(struct event){.kind = EVENT_END, .time_ns = end_ns, .end = end});
 }
 
-/* The whole trace, as the tool would show it. */
+/* Plays the whole trace, as the tool would. */
 static void play(struct sink *sink)
 {
 	sink_event(sink, &start);
@@ -171,7 +171,7 @@ TEST(test_golden_tables)
 	}
 }
 
-/* Two processes: from the second start on each line tells whose it is. */
+/* There are two processes. From the second start on, each line tells the process. */
 TEST(test_golden_pids)
 {
 	struct sink_options options = {.fd = -1, .width = 100};
@@ -248,7 +248,7 @@ static void check_line_width(const char *line, size_t len, unsigned width)
 		fail_msg("width %d (of %u): %s", wcswidth(wide, n), width, copy);
 }
 
-/* The C library has its own table of widths: an independent witness. */
+/* The C library has its own table of widths, which makes it an independent witness. */
 static void check_widths(const struct buf *out, unsigned width)
 {
 	const char *line = out->data;
@@ -306,7 +306,8 @@ static uint32_t random_below(uint32_t n)
 	return (random_state >> 8) % n;
 }
 
-/* Names of any length, of narrow and wide runes, of brackets, dots and slashes, and of bad bytes.
+/* Makes a name of random length from narrow and wide runes, brackets, dots, slashes, and bad
+ * bytes.
  */
 static char *random_name(char name[static 64])
 {
@@ -371,7 +372,8 @@ TEST(test_text_random)
 	}
 }
 
-/* Every line is an object with "event", can be read back, and names no member twice. */
+/* Checks that every line is an object with "event" that can be read back and has no member
+ * twice. */
 static void check_json_lines(const struct buf *out)
 {
 	const char *line = out->data;
@@ -412,7 +414,7 @@ TEST(test_json_reads_back)
 	aggr_free(aggr);
 }
 
-/* There are more stacks than a cache holds. It starts anew, and its answers are still right. */
+/* There are more stacks than a cache holds. It starts again, and its answers stay right. */
 TEST(test_cache_overflows)
 {
 	static const char *const formats[] = {"text", "json"};
@@ -440,7 +442,7 @@ TEST(test_cache_overflows)
 	close(options.fd);
 }
 
-/* The time of day turns at the second, and every event of a second shows the same. */
+/* The time of day changes at the second, and every event within a second shows the same. */
 TEST(test_text_clock)
 {
 	static const struct {
@@ -448,7 +450,7 @@ TEST(test_text_clock)
 		const char *shown;
 	} times[] = {
 		{0, "07:06:40.000000 "},	{999999, "07:06:40.999999 "},
-		{1000000, "07:06:41.000000 "},	{999999, "07:06:40.999999 "}, /* another cpu's */
+		{1000000, "07:06:41.000000 "},	{999999, "07:06:40.999999 "}, /* from another CPU */
 		{60000000, "07:07:40.000000 "}, {86400000001, "2026-08-07\n07:06:40.000001 "},
 	};
 	struct sink_options options = {.fd = -1};
@@ -465,7 +467,7 @@ TEST(test_text_clock)
 	sink_close(sink);
 }
 
-/* The manual page names every member that a record can have. */
+/* The manual page documents every member that a record can have. */
 TEST(test_schema_is_documented)
 {
 	char *page = read_file("docs/man/tophash-trace.1");
@@ -529,7 +531,7 @@ TEST(test_gap)
 		     "known\n");
 }
 
-/* Everything that an end record can have. */
+/* An end record with all members. */
 TEST(test_end_whole)
 {
 	const struct event_lost lost[] = {{"ring_full", 1}, {"write", 2}};
@@ -573,7 +575,7 @@ TEST(test_end_whole)
 		"delete, 0 by clear; 6 gaps; 2.0 s; tracing took 0.1% of a CPU\n");
 }
 
-/* None is not the same as not counted. */
+/* No misses differ from misses that were not counted. */
 TEST(test_end_misses)
 {
 	static const char *const formats[] = {"json", "text"};
@@ -616,7 +618,7 @@ TEST(test_flush)
 	assert_int_equal(sink->delivered, 2);
 	assert_int_equal(sink->out.len, 0);
 	assert_int_equal(read(fds[0], bytes, sizeof(bytes)), len);
-	close(fds[0]); /* the reader goes away: no error */
+	close(fds[0]); /* the reader goes away, which is no error */
 	sink_event(sink, &event);
 	assert_false(sink->closed);
 	assert_null(sink_flush(sink));
@@ -631,7 +633,8 @@ TEST(test_flush)
 	close(fds[1]);
 }
 
-/* What was delivered is what was written whole, and a file never ends in half a record. */
+/* Checks that delivered records are those that were written whole, and that a file never ends in
+ * half a record. */
 static void check_full_file(const char *format, size_t events_max)
 {
 	static const char path[] = "/tmp/tophash-test-sink";
@@ -678,7 +681,7 @@ TEST(test_full_file)
 	check_full_file("text", 100);
 }
 
-/* Two sinks at once: each takes every event, and one that fails does not disturb the other. */
+/* With two sinks each takes every event, and one that fails does not affect the other. */
 TEST(test_fan)
 {
 	struct sink_options good = {.fd = open("/dev/null", O_WRONLY | O_CLOEXEC)};
@@ -719,12 +722,12 @@ TEST(test_flush_error)
 	assert_int_equal(err->code, ERROR_FAILED);
 	assert_string_equal(err->text, "cannot write the output: No space left on device");
 	error_free(err);
-	/* Said once; from then on all is dropped. */
+	/* The error is returned once. From then on everything is dropped. */
 	sink_event(sink, &event);
 	play_end(sink, 0);
 	assert_null(sink_flush(sink));
 	sink_close(sink);
-	/* Past 1 MiB the sink flushes by itself; the error waits for the next flush. */
+	/* Past 1 MiB the sink flushes itself. Its error waits for the next flush. */
 	for (int asked = 0; asked < 2; asked++) {
 		sink = sink_for("json", &options);
 		for (int i = 0; i < 10000; i++)
@@ -734,12 +737,12 @@ TEST(test_flush_error)
 		err = asked ? sink_flush(sink) : NULL;
 		assert_int_equal(err != NULL, asked);
 		error_free(err);
-		sink_close(sink); /* frees the error nobody asked for */
+		sink_close(sink); /* frees the error that nobody asked for */
 	}
 	close(options.fd);
 }
 
-/* A pipe that is full and does not block: the flush waits for a slow reader, loses nothing. */
+/* A non-blocking pipe is full. The flush waits for the slow reader, and loses nothing. */
 TEST(test_flush_nonblocking)
 {
 	struct sink_options options = {0};

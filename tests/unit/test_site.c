@@ -1,5 +1,5 @@
 /* Tests of read/site. Sites are found in the machine code of a synthesised program, with their
- * types or the reasons why they have none. Two lists are compared. */
+ * types or the reasons why those are unknown. Two lists of sites are compared. */
 #include "test.h"
 
 #include "goprog.h"
@@ -23,7 +23,7 @@ static uint64_t add(struct goprog *p, const char *name, const uint8_t *code, siz
 }
 #define ADD(p, name, code) add((p), (name), (code), sizeof(code), NULL, 0)
 
-/* Writes the displacement at `addr` (its four bytes) that leads to target. */
+/* Writes the displacement (four bytes) at `addr` so that it leads to target. */
 static void link_to(struct goprog *p, uint64_t addr, uint64_t target)
 {
 	gofake_poke_u32(&p->fake, addr, (uint32_t)(target - (addr + 4)));
@@ -47,7 +47,7 @@ static void check_why(const struct site_row *row, unsigned minor, const char *ex
 	buf_fini(&why);
 }
 
-/* A program with a runtime, and functions of each sort. */
+/* A program with a runtime and with functions of each kind. */
 struct program {
 	struct goprog p;
 	uint64_t string_map, int_map, float_map, dictionary;
@@ -114,7 +114,7 @@ static void program_begin(struct program *s)
 	link_functions(s);
 }
 
-/* A name that is too long to be shown is cut, and says so; filters see the whole of it. */
+/* A name that is too long is cut and marked. Filters see the whole name. */
 TEST(test_long_names)
 {
 	enum { LONG = 100000 };
@@ -126,7 +126,7 @@ TEST(test_long_names)
 
 	memcpy(name, "map[string]struct { ", 20);
 	memset(name + 20, 'a', LONG - 20);
-	memcpy(name + GOTYPE_NAME_MAX - 1, "\xc3\xa9", 2); /* the cut would be within it */
+	memcpy(name + GOTYPE_NAME_MAX - 1, "\xc3\xa9", 2); /* the cut would be inside it */
 	memcpy(name + LONG - 2, " }", 2);
 	goprog_begin(&s.p, 26);
 	add_types(&s);
@@ -145,7 +145,7 @@ TEST(test_long_names)
 	goprog_close(&s.p);
 }
 
-/* A type that is a constant is not computed at run time, also when its data makes no sense. */
+/* A constant type is never reported as computed at run time, even if its data make no sense. */
 TEST(test_unreadable_type)
 {
 	const struct site_row *row;
@@ -226,8 +226,7 @@ TEST(test_instances)
 	goprog_close(&s.p);
 }
 
-/* Without a caller that has the dictionary, and without one that makes the closure, the reasons
- * say so. */
+/* If no caller has the dictionary, or no function makes the closure, the reason says this. */
 TEST(test_no_instances)
 {
 	struct sites sites;
@@ -245,8 +244,8 @@ TEST(test_no_instances)
 	goprog_close(&s.p);
 }
 
-/* A closure that is asked about is at most what a further closure captured, never the type: nothing
- * is known then. And offsets that add up to more than 32 bits are none. */
+/* A closure that is asked about may have been captured by another closure, but is never the type,
+ * so the type is unknown. Offsets that add up to more than 32 bits are refused. */
 TEST(test_closure_itself)
 {
 	uint64_t took, made, made_by, deletes, calls_it;
@@ -274,8 +273,8 @@ TEST(test_closure_itself)
 	goprog_close(&s.p);
 }
 
-/* On arm64, an entry whose code only jumps to a function that keeps the registers looks like that
- * one's trampoline. It is an entry all the same. */
+/* On arm64, an entry whose code only jumps to a function that keeps the registers looks like a
+ * trampoline of that function. It still counts as an entry. */
 TEST(test_entry_trampoline)
 {
 	static const uint8_t ret_arm64[] = {0xc0, 0x03, 0x5f, 0xd6}, blank[12] = {0};
@@ -307,8 +306,8 @@ TEST(test_entry_trampoline)
 	goprog_close(&p);
 }
 
-/* A table that takes long to read, in many functions: an error, not an hour. Here it is names: each
- * site's frames share one of 60,000 bytes. */
+/* A file whose tables take long to read, in many functions, gives an error soon. Here the names are
+ * long: the frames of all sites share a name of 60,000 bytes. */
 TEST(test_names_bound)
 {
 	enum { CALLS = 1400, NAME = 60000 };
@@ -425,7 +424,7 @@ TEST(test_compare)
 		bool variant, type, inlining;
 	} expected[] = {
 		{6, 11, true, true, false},   /* another type, and with it another variant */
-		{1, 12, false, false, false}, /* lines that moved are no change */
+		{1, 12, false, false, false}, /* lines that only moved are no change */
 		{2, 13, false, false, false}, {3, 14, false, false, true},
 		{4, 15, true, false, false},  {0, 16, false, false, false},
 		{5, 0, false, false, false},
@@ -462,7 +461,7 @@ TEST(test_compare_empty)
 	site_changes_fini(&changes);
 }
 
-/* Bytes of code, tables and types changed at random: sites or an error, each site with a name. */
+/* Random changes of code, tables and types give sites or an error. Each site has a name. */
 TEST(test_noise)
 {
 	uint64_t noise = 11;

@@ -1,4 +1,5 @@
-/* read/explain/source.c: lines of the files that a program names, and only of those that may be shown. */
+/* Tests of read/explain/source.c, which reads lines of the files that a program names, but only of
+ * those that may be shown. */
 #include "test.h"
 
 #include "base/base.h"
@@ -85,12 +86,12 @@ TEST(test_owner)
 	make_file("private", 0600);
 	assert_true(is_shown(STRANGER, path_of("public")));
 	assert_false(is_shown(STRANGER, path_of("private")));
-	assert_true(is_shown(getuid(), path_of("private"))); /* the program is its owner's */
+	assert_true(is_shown(getuid(), path_of("private"))); /* the same user's program */
 	make_file("group", 0640);
 	assert_false(is_shown(STRANGER, path_of("group")));
 }
 
-/* A file that anybody may read, in a folder that the owner of the program may not enter. */
+/* A file that anybody may read, in a folder that the program's owner may not enter. */
 TEST(test_folder)
 {
 	char path[160];
@@ -99,7 +100,7 @@ TEST(test_folder)
 	make_file("closed/public", 0644);
 	snprintf(path, sizeof(path), "%s", path_of("closed/public"));
 	assert_false(is_shown(STRANGER, path));
-	make_file("closed/main.go", 0644); /* but this is source of the caller */
+	make_file("closed/main.go", 0644); /* but this is a source file of the caller */
 	assert_true(is_shown(STRANGER, path_of("closed/main.go")));
 }
 
@@ -122,7 +123,7 @@ TEST(test_source_names)
 	assert_false(is_shown(STRANGER, "/etc/shadow"));
 }
 
-/* Nothing waits, and nothing is read for ever. */
+/* Nothing blocks, and nothing is read without end. */
 TEST(test_not_regular)
 {
 	assert_int_equal(mkfifo(path_of("fifo.go"), 0666), 0);

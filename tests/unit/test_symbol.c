@@ -1,5 +1,5 @@
-/* Tests of read/gofile on synthesised executables: those of every release, with section headers
- * and without, position-independent or not; and files that lie. */
+/* Tests of read/gofile on synthesised executables of every release, with and without section
+ * headers, position-independent or not. Some of the files are false on purpose. */
 #include "test.h"
 
 #include "gofake.h"
@@ -29,7 +29,7 @@ static void expect_ok(struct error *err)
 	assert_null(err);
 }
 
-/* Opens what is in o->fake, which the caller may have poked. */
+/* Opens o->fake, which the caller may have poked. */
 static void open_fake(struct opened *o)
 {
 	expect_ok(open_bytes(o->fake.file.data, o->fake.file.len, &o->image));
@@ -50,7 +50,8 @@ static void close_fake(struct opened *o)
 	gofake_fini(&o->fake);
 }
 
-/* The error of opening the bytes as a Go program must be ERROR_TARGET and speak of `about`. */
+/* Checks that opening the bytes as a Go program fails with ERROR_TARGET and a text that mentions
+ * `about`. */
 static void expect_error(const struct buf *file, const char *about)
 {
 	cleanup(image_close) struct image *image = NULL;
@@ -79,7 +80,7 @@ static void check_functions(const struct opened *o, const struct gofake_spec *sp
 	gopcln_find(o->tab, names, ARRAY_SIZE(names), f);
 	assert_int_equal(f[0].entry, text);
 	assert_int_equal(f[0].end, text + 0x100);
-	/* 0x100 bears the same name, but is a wrapper */
+	/* 0x100 has the same name, but is a wrapper */
 	assert_int_equal(f[1].entry, text + 0x140);
 	assert_int_equal(f[2].entry, text + 0x180);
 	for (size_t i = 3; i < ARRAY_SIZE(names); i++)
@@ -220,7 +221,7 @@ TEST(test_shapes)
 	each_spec(check_spec);
 }
 
-/* Without any version: the shapes and funcID_wrapper give a lower bound. */
+/* Without any version, the shapes and funcID_wrapper give a lower bound. */
 TEST(test_no_version)
 {
 	static const unsigned bound[] = {18, 18, 20, 20, 22, 22, 22, 25, 26, 27};
@@ -273,7 +274,7 @@ TEST(test_image)
 	close_fake(&o);
 }
 
-/* Relocated words survive giving pages back. */
+/* Relocated words survive when pages are given back. */
 TEST(test_trim)
 {
 	struct gofake_spec spec = {.minor = 26, .pie = true};
@@ -379,7 +380,7 @@ TEST(test_types)
 	each_spec(check_types);
 }
 
-/* The heap of a process in which reflect made types: at 0xc000000000. */
+/* The heap of a process at 0xc000000000, in which reflect made types. */
 struct heap {
 	uint64_t words[64];
 };
@@ -397,7 +398,7 @@ static size_t read_heap(void *ctx, uint64_t addr, void *to, size_t size)
 	return size;
 }
 
-/* Writes a descriptor of 8 (or `size`) bytes with a reflect-made name at word `at`. */
+/* Writes a descriptor of 8 (or `size`) bytes at word `at`, with a name as reflect makes them. */
 static uint64_t heap_type(struct heap *heap, size_t at, unsigned kind, uint64_t size,
 			  uint64_t first, uint64_t second)
 {
@@ -507,7 +508,7 @@ TEST(test_not_elf)
 	expect_error(&(struct buf){.data = (char[]){""}, .len = 0}, "not an ELF");
 }
 
-/* What can be read but not traced. error: NULL where trace can place probes. */
+/* Programs that can be read but not traced. `error` is NULL if trace can place probes. */
 TEST(test_traced)
 {
 	static const struct {

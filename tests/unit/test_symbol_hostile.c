@@ -1,5 +1,5 @@
-/* Tests of read/gofile on files that lie: each header field changed, files cut short anywhere,
- * flipped bytes, noise, and loops. The answer is an error or a wrong name, and never a crash.
+/* Tests of read/gofile on hostile files: each header field changed, files truncated anywhere,
+ * flipped bytes, random bytes, and loops. The result is an error or a wrong name, never a crash.
  * Run them under the sanitizers. */
 #include "test.h"
 
@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-/* Opens and walks whatever the bytes are. */
+/* Opens and walks any bytes. */
 static void survive(const void *bytes, size_t size)
 {
 	cleanup_close int fd = gofake_fd(bytes, size);
@@ -42,7 +42,7 @@ static const uint64_t wild[] = {
 	0,	    1,		7,	     0x7f,	0xffff,		0x400000,  0x7fffffff,
 	0x80000000, 0xffffffff, 0x100000000, INT64_MAX, UINT64_MAX - 7, UINT64_MAX};
 
-/* Each aligned word of [addr, addr + size) in turn takes each wild value. */
+/* Sets each aligned word of [addr, addr + size) in turn to each wild value. */
 static void wild_words(struct gofake *fake, uint64_t addr, uint64_t size)
 {
 	for (uint64_t at = addr & ~(uint64_t)7; at + 8 <= addr + size; at += 8) {
@@ -72,7 +72,7 @@ TEST(test_wild_headers)
 	}
 }
 
-/* Every byte of the tables and of the type data inverted, zeroed, and set to 0xff. */
+/* Inverts, zeroes, and sets to 0xff each byte of the tables and of the type data. */
 TEST(test_flipped_bytes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
@@ -133,7 +133,7 @@ TEST(test_noise)
 	}
 }
 
-/* Noise inside a file whose headers are right. */
+/* Random bytes inside a file whose headers are right. */
 TEST(test_noise_inside)
 {
 	uint64_t seed = 2;
@@ -175,8 +175,7 @@ static void close_opened(struct opened *o)
 	image_close(o->image);
 }
 
-/* An inlined call that is its own caller: the chain ends there, and the line of the call is
- * unknown. */
+/* An inlined call is its own caller. The chain ends there, and the line of the call is unknown. */
 TEST(test_inline_cycle)
 {
 	static const unsigned minors[] = {19, 26};
@@ -223,7 +222,8 @@ TEST(test_endless_run)
 	gofake_fini(&fake);
 }
 
-/* More functions claimed than there are bytes: refused; a huge count of fields: no field. */
+/* More functions are claimed than the file has bytes: refused. A huge number of fields gives no
+ * field. */
 TEST(test_huge_counts)
 {
 	struct gofake_spec spec = {.minor = 26, .sections = true};
@@ -250,7 +250,7 @@ TEST(test_huge_counts)
 	gofake_fini(&fake);
 }
 
-/* A file that is nothing but table headers must not cost a search of the file for each. */
+/* A file that consists of table headers must not cause a search of the file for each of them. */
 TEST(test_many_headers)
 {
 	struct gofake_spec spec = {.minor = 26};

@@ -1,4 +1,4 @@
-/* Tests of base/text: escaping, widths, JSON, patterns. Each is tried on bytes that mean harm. */
+/* Tests of base/text: escaping, widths, JSON, patterns. Each is also tried on hostile bytes. */
 #include "test.h"
 
 #include <jansson.h>
@@ -46,7 +46,7 @@ TEST(test_fit)
 	assert_int_equal(text_fit("größe", 7, 4, &columns), 6);
 	assert_int_equal(columns, 4);
 	assert_int_equal(text_fit("世界", 6, 3, &columns),
-			 3); /* the second character would be beyond the limit */
+			 3); /* the second character would exceed the limit */
 	assert_int_equal(columns, 2);
 	assert_int_equal(text_fit("812→811", 9, TEXT_UNLIMITED, &columns), 9);
 	assert_int_equal(columns, 7);
@@ -139,11 +139,11 @@ TEST(test_wrap)
 	check_wrap("abcdefghij", 0, 0, 4, "abcd\nefgh\nij\n");
 	check_wrap("aaaa bbbb cccc dddd eeee ffff", 2, 2, 26,
 		   "  aaaa bbbb cccc dddd eeee\n    ffff\n");
-	check_wrap("世", 0, 0, 1, "世\n"); /* no line is too narrow to go on */
+	check_wrap("世", 0, 0, 1, "世\n"); /* no line is too narrow to make progress */
 	check_wrap("", 0, 0, 8, "");
 }
 
-/* What JSON has for the bytes, and that a reader gets the same bytes back. */
+/* Checks the JSON of some bytes, and that a reader gets the same bytes back. */
 static void check_json(const char *bytes, size_t len, const char *expected)
 {
 	struct buf buf = {0};
@@ -173,7 +173,7 @@ TEST(test_json_string)
 	check_json("", 0, "\"\"");
 }
 
-/* Each of these hides or reorders what a terminal shows. */
+/* Each of these hides or reorders text on a terminal. */
 TEST(test_json_invisible)
 {
 	check_json("\u202e\u2066\u2069", 9, "\"\\u202e\\u2066\\u2069\"");
@@ -189,7 +189,7 @@ TEST(test_json_bytes)
 
 	check_json("/tmp/caf\xe9/a", 11, "{\"bytes\":\"2f746d702f636166e92f61\"}");
 	check_json("\xed\xa0\x80", 3, "{\"bytes\":\"eda080\"}"); /* a surrogate */
-	check_json("\xc0\x80", 2, "{\"bytes\":\"c080\"}");	 /* longer than it must be */
+	check_json("\xc0\x80", 2, "{\"bytes\":\"c080\"}");	 /* longer than necessary */
 	json_put_name_string(&buf, "a\xff\xc3(\"", 5);
 	assert_string_equal(buf_cstr(&buf), "\"a\\ufffd\\ufffd(\\\"\"");
 	buf_fini(&buf);
@@ -221,7 +221,7 @@ TEST(test_json_numbers)
 	buf_fini(&buf);
 }
 
-/* Each byte of a word alone, and the numbers of each length. */
+/* Tests each byte of a word alone, and numbers of each length. */
 TEST(test_json_each_byte)
 {
 	struct buf buf = {0}, numbers = {0};
@@ -265,7 +265,7 @@ TEST(test_json_each_byte)
 	buf_fini(&numbers);
 }
 
-/* Each byte, at each place in runs of each length up to two words. */
+/* Tests each byte at each position, in runs of each length up to two words. */
 TEST(test_plain_run)
 {
 	char bytes[17];

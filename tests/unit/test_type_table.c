@@ -8,7 +8,7 @@
 #include "watch/engine/type_table.h"
 #include "base/table.h"
 
-/* As type_index() in watch/engine/bpf/key.bpf.h. */
+/* Does the same as type_index() in watch/engine/bpf/key.bpf.h. */
 static uint32_t find(const struct type_table *table, uint64_t link)
 {
 	uint32_t at = wire_type_bucket(link, table->multiplier, table->mask);
@@ -37,7 +37,7 @@ TEST(test_empty)
 	type_table_fini(&table);
 }
 
-/* Types as the Go linker lays them out: 8-byte aligned, some tens of bytes apart. */
+/* Types as the Go linker places them: aligned to 8 bytes, tens of bytes apart. */
 TEST(test_dense)
 {
 	struct type_table table = {0};
@@ -68,7 +68,8 @@ TEST(test_random)
 	type_table_fini(&table);
 }
 
-/* The first of two descriptions of one type holds; addresses that no type can have are left out. */
+/* The first of two descriptions of one type is used. Addresses that no type can have are left
+ * out. */
 TEST(test_odd_addresses)
 {
 	struct type_table table = {0};
@@ -85,7 +86,7 @@ TEST(test_odd_addresses)
 	type_table_fini(&table);
 }
 
-/* Addresses that collide under the first multiplier: another one is taken. */
+/* Addresses that collide under the first multiplier. Another one is chosen. */
 TEST(test_colliding)
 {
 	struct type_table table = {0};
@@ -131,7 +132,8 @@ static uint32_t lots_of(struct goprog *p, uint64_t fields, uint64_t nfields, uin
 	return found;
 }
 
-/* Far more types than any program has: so many are described, and it is known that it was not all. */
+/* Far more types than any program has. Up to the limit they are described, and the table is marked
+ * as cut. */
 TEST(test_too_many)
 {
 	struct goprog p;

@@ -1,4 +1,5 @@
-/* Tests of read/layout/value.c: values as text and as JSON, also when the list of values lies. */
+/* Tests of read/layout/value.c: values as text and as JSON, also when the list of values is
+ * false. */
 #include "test.h"
 
 #include <jansson.h>
@@ -177,7 +178,7 @@ TEST(test_strings_not_utf8)
 {
 	check((struct value)STRING("\xff"), "\"\\xff\"", "{\"bytes\":\"ff\"}");
 	check((struct value)STRING("ok\x80\xc3\xa9"), "\"ok\\x80é\"", "{\"bytes\":\"6f6b80c3a9\"}");
-	check((struct value)STRING("\xc3"), "\"\\xc3\"", "{\"bytes\":\"c3\"}"); /* cut short */
+	check((struct value)STRING("\xc3"), "\"\\xc3\"", "{\"bytes\":\"c3\"}"); /* truncated */
 	check((struct value)STRING("\xc0\xaf"), "\"\\xc0\\xaf\"", "{\"bytes\":\"c0af\"}");
 	check((struct value)STRING("\xe0\x80\x80"), "\"\\xe0\\x80\\x80\"",
 	      "{\"bytes\":\"e08080\"}");
@@ -208,7 +209,7 @@ TEST(test_strings_cut)
 	assert_true(value_is_cut(values, 2)); /* elements are missing */
 }
 
-/* Whether a name is shown as it is. */
+/* Tests whether a name is shown unchanged. */
 TEST(test_name_unique)
 {
 	static const struct value fields[] = {
@@ -252,14 +253,14 @@ TEST(test_struct)
 	check_json(values, 1, "{}");
 }
 
-/* Whatever the names are, no member may come twice. */
+/* Whatever the names are, no member may occur twice. */
 TEST(test_struct_names)
 {
 	static const struct value values[] = {
 		{.kind = VALUE_STRUCT, .n = 7, .type = ""},
 		{.kind = VALUE_INT, NAMED("_")},
 		{.kind = VALUE_ARRAY, NAMED("_"), .n = 1},
-		{.kind = VALUE_INT, NAMED("_")}, /* the array's child: no sibling */
+		{.kind = VALUE_INT, NAMED("_")}, /* a child of the array, not a sibling */
 		{.kind = VALUE_INT, NAMED("_")},
 		{.kind = VALUE_INT, NAMED("_#2")},
 		{.kind = VALUE_INT, NAMED("\xff")},
@@ -441,7 +442,7 @@ static struct value random_value(char bytes[static 16])
 	return value;
 }
 
-/* Any list gives one line of clean text and JSON that can be read back. */
+/* Any list gives one line of clean text, and JSON that can be read back. */
 TEST(test_random_lists)
 {
 	struct value values[24];

@@ -1,5 +1,5 @@
-/* Tests of the tables of all verbs (cmd/options/options.h), of what is made from them, and of what sites
- * and addr understand. */
+/* Tests of the option tables of all verbs (cmd/options/options.h), of the texts that are made from
+ * them, and of the command lines of sites and addr. */
 #include "test.h"
 
 #include "cmd/addr_options.h"
@@ -11,7 +11,7 @@
 
 static const struct verb_spec *const every_verb[] = {&trace_verb, &sites_verb, &addr_verb};
 
-/* The text fits a terminal, and names every option and every value that is understood. */
+/* The text fits a terminal, and names every option and every accepted value. */
 TEST(test_help_text)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(every_verb); i++) {
@@ -37,7 +37,7 @@ TEST(test_help_text)
 	}
 }
 
-/* Each row can be read: a place of its own, a name that is not another's, what its kind needs. */
+/* Each row is valid: its own member, its own name, and all that its kind needs. */
 TEST(test_tables)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(every_verb); i++) {
@@ -80,7 +80,7 @@ static char *read_page(const char *verb)
 	return text;
 }
 
-/* What the man pages say of the options is what the tables say: tools/man-options puts it there. */
+/* The man pages describe the options as the tables do, because tools/man-options writes them. */
 TEST(test_man_pages)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(every_verb); i++) {
@@ -265,7 +265,7 @@ TEST(test_errors)
 	}
 }
 
-/* ---- which word was meant ---- */
+/* ---- nearest words ---- */
 
 TEST(test_nearest)
 {
@@ -298,7 +298,7 @@ TEST(test_nearest)
 			assert_string_equal(found, cases[i].word);
 	}
 	assert_int_equal(nearest_distance("ca", 2, "abc", 3, 9),
-			 3); /* a swapped pair is left alone */
+			 3); /* a swapped pair is not edited again */
 	assert_int_equal(nearest_distance("kitten", 6, "sitting", 7, 9), 3);
 	assert_int_equal(nearest_distance("kitten", 6, "sitting", 7, 1), 2);
 	assert_int_equal(nearest_distance("", 0, "abc", 3, 9), 3);
@@ -306,7 +306,7 @@ TEST(test_nearest)
 
 /* ---- hostile command lines ---- */
 
-/* Words without end, and bytes of any kind, are refused with a reason that is still legible. */
+/* Endless words and arbitrary bytes are refused with a legible reason. */
 TEST(test_hostile)
 {
 	static const char *const heads[] = {"--",	  "-",	      "--key-",	      "--duration=",
