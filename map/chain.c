@@ -67,7 +67,7 @@ uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 		chain->word[lane] = tag;
 		return chain->slots + (size_t)lane * slot_size;
 	}
-	/* Only the first overflow bucket of a chain can have a free slot. */
+	/* Only the first overflow bucket of a chain may have a free slot. */
 	while (lane < OVERFLOW_SLOTS && link->tags[lane])
 		lane++;
 	if (link->number == 0 || lane == OVERFLOW_SLOTS) {

@@ -36,9 +36,9 @@ bool chain_find(const struct tophash *map, const struct chain *chain, const stru
 uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag);
 /* Returns the overflow filter for the chain that begins with this link. */
 uint8_t chain_filter(const struct pool *pool, const struct link *link);
-/* Frees the slot of an entry. If there is a chain, an entry of its first overflow bucket takes that slot.
- * A home with a chain is therefore always full, and so is every overflow bucket but the first of its
- * chain. Other maps need a cleaning pass for this. */
+/* Frees the slot of an entry. If there is a chain, an entry of its first overflow bucket takes that
+ * slot. A home with a chain is therefore always full. So is every overflow bucket except the first
+ * of its chain. Other maps need a cleaning pass for this. */
 void chain_remove(struct tophash *map, const struct place *place);
 
 #endif

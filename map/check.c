@@ -64,7 +64,7 @@ static int check_chain(struct check *check, const struct link *link)
 			return TOPHASH_BROKEN_CHAIN;
 		if (++check->overflow > pool->used)
 			return TOPHASH_BROKEN_POOL;
-		/* Every overflow bucket but the first of its chain is full. */
+		/* Every overflow bucket except the first of its chain is full. */
 		if (!is_first && memchr(link->tags, 0, sizeof(link->tags)))
 			return TOPHASH_BROKEN_CHAIN;
 		is_first = false;
@@ -131,13 +131,13 @@ static int check_pool(const struct tophash_core *core)
 	return used == pool->used && spare == pool->spare ? 0 : TOPHASH_BROKEN_POOL;
 }
 
-/* Compares the members that the fast path reads with those that the core asks for. */
+/* Compares the members that the fast path reads with the values that follow from the core. */
 static int check_fast(const struct tophash *map)
 {
 	const struct tophash_core *core = map->core;
 	struct tophash copy = *map;
 
-	/* grow_at may be higher: it is raised when a move cannot begin for want of memory. */
+	/* grow_at may be higher, because it is raised when a move cannot begin without memory. */
 	fast_path_update(&copy);
 	if (map->tags != copy.tags || map->slots != copy.slots || map->shift != copy.shift ||
 	    map->write_tags != copy.write_tags || map->shrink_at != copy.shrink_at ||

@@ -33,7 +33,7 @@ void fast_path_update(struct tophash *map)
 	map->grow_at = room_of(core->bits);
 	if (core->floor && map->grow_at > room_of(core->floor) / 2)
 		map->grow_at =
-			room_of(core->floor) / 2; /* the put at that length forgets the floor */
+			room_of(core->floor) / 2; /* the put at this length forgets the floor */
 	map->shrink_at = core->bits > core->floor && !map->keep_room ? shrink_at_of(core) : 0;
 }
 
@@ -54,8 +54,9 @@ unsigned bits_for(size_t n)
 	return ret;
 }
 
-/* Returns the number from which a map counts its moves. Each map gets another one: an iterator must not take
- * a map that was made anew at the same address for the map it began with. */
+/* Returns the number from which a map counts its moves. Each map gets a different one. Otherwise an
+ * iterator could take a map that was made anew at the same address for the map that it began
+ * with. */
 static uint32_t first_move(void)
 {
 	static uint32_t last;

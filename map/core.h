@@ -1,4 +1,4 @@
-/* A map's core: how it is made, how many elements it has room for, and what the fast path sees of it. */
+/* A map's core: how it is made, its room for elements, and the members that the fast path reads. */
 #ifndef TOPHASH_MAP_CORE_H
 #define TOPHASH_MAP_CORE_H
 

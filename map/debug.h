@@ -7,7 +7,7 @@
 #include "names.h"
 
 enum evacuate {
-	EVACUATE_SHARED, /* each put and delete moves its share */
+	EVACUATE_SHARED, /* each put and delete moves a share */
 	EVACUATE_MANUAL, /* only tophash_step() moves entries */
 	EVACUATE_EAGER,	 /* the put or delete that begins a move also ends it */
 };
@@ -23,9 +23,10 @@ struct debug {
 /* Shared by all maps; written by tophash_debug() only. */
 extern struct debug debug;
 
-/* Prints a slow operation to stderr; what is "put" or "delete". */
+/* Prints a slow operation to stderr. `what` is "put" or "delete". */
 void trace_slow(const struct tophash *map, const char *what, enum tophash_reason reason);
-/* Prints a move to stderr, in buckets; what is "grow", "shrink" or "evacuate" (then to is the cursor). */
+/* Prints a move to stderr, in buckets. `what` is "grow", "shrink" or "evacuate"; for "evacuate",
+ * `to` is the cursor. */
 void trace_move(const struct tophash *map, const char *what, size_t from, size_t to);
 
 #endif

@@ -6,7 +6,7 @@
 #include "hooks.h"
 #include "move.h"
 
-/* Called for each entry; ctx is the caller's. A value other than 0 ends the walk. */
+/* Called for each entry. ctx belongs to the caller. A value other than 0 ends the walk. */
 typedef int entry_fn(const struct tophash *map, uint8_t *slot, void *ctx);
 
 /* Calls fn for each entry of a map that has a core. Returns 0, or the value that ended the walk. fn must

@@ -22,7 +22,8 @@ static uint32_t round_up(uint32_t n, uint32_t to)
 	return (n + to - 1) / to * to;
 }
 
-/* Returns the alignment that a type of n bytes may have: the largest power of 2 up to 16 that divides n. */
+/* Returns the alignment that a type of n bytes may have, which is the largest power of 2 up to 16
+ * that divides n. */
 static uint32_t align_of(uint32_t n)
 {
 	uint32_t align = n & -n;
@@ -93,10 +94,10 @@ void tophash_free(struct tophash *map)
 	free(map); /* the first member of struct generic */
 }
 
-/* Returns the bytes that a copy of a key needs, or 1 where it needs none. A key may lie in the map itself, as
- * that of an iteration does, and the map may move its entries before it has read the key. The fast path
- * copies small keys (tophash_copy_key()). Large ones are copied here, on the stack: a delete must not
- * fail. */
+/* Returns the bytes that a copy of a key needs, or 1 if it needs none. A key may be in the map
+ * itself, as the key of an iteration is, and the map may move its entries before it has read the
+ * key. The fast path copies small keys (tophash_copy_key()). Large ones are copied here, on the
+ * stack, because a delete must not fail. */
 static size_t apart_size(const struct tophash *map)
 {
 	const struct tophash_type *type = map ? map->type : NULL;
@@ -167,7 +168,7 @@ struct tophash_iter *tophash_iter_new(const struct tophash *map)
 
 	if (!ret)
 		return NULL;
-	/* A map that does not know the size of its keys yet is empty: the walk is over. */
+	/* A map that does not know the size of its keys yet is empty, so the walk is over. */
 	if (key_size == 0)
 		map = NULL;
 	tophash_iter_init(&ret->iter, map, ret->kept);

@@ -22,8 +22,8 @@ static inline bool has_barrier(const struct tophash *map)
 	return TOPHASH_UNLIKELY(map->hooks && map->hooks->barrier);
 }
 
-/* Announces a write to size bytes. The caller writes next and does nothing else before: no other hook
- * may run in between, for a collection that begins there would have forgotten the announcement. */
+/* Announces a write to size bytes. The caller writes immediately afterwards. No other hook may run
+ * in between, because a collection that begins there would have forgotten the announcement. */
 static inline void barrier_range(const struct tophash *map, uint8_t *at, size_t size,
 				 enum tophash_write why)
 {

@@ -46,7 +46,7 @@ static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
 	return false;
 }
 
-/* Makes the loop read this tag word and stop behind it. */
+/* Makes the loop read this tag word and stop after it. */
 static void stay_at(struct tophash_iter *iter, const uint8_t *word)
 {
 	iter->word = iter->ahead = iter->end = iter->last = word;
@@ -219,7 +219,8 @@ static void *next_in_home(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Goes on with the overflow bucket that a link leads to. place: where the keys of its lanes are kept. */
+/* Goes on with the overflow bucket that a link leads to. `place` is where the keys of its lanes are
+ * kept. */
 static void enter_link(struct tophash_iter *iter, const struct link *link, unsigned place)
 {
 	uint64_t used = 0;
@@ -404,8 +405,8 @@ static bool next_bucket(struct tophash_iter *iter)
 	return true;
 }
 
-/* Goes on behind the lanes of a home or a link in a map that is_still(). Most steps of an iteration end
- * here. */
+/* Goes on after the lanes of a home or a link, in a map that is_still(). Most steps of an iteration
+ * end here. */
 static bool next_lanes(struct tophash_iter *iter)
 {
 	if (iter->phase == TOPHASH_ITER_HOME)
@@ -427,8 +428,8 @@ static bool has_chain(const struct tophash_iter *iter)
 	return iter->word[TOPHASH_OVERFLOW] || has_rest(iter->map->core, &route);
 }
 
-/* Takes one step of the walk. Returns a slot, or NULL: then there are lanes to go through, or nothing was here
- * and the phase says whether to go on. */
+/* Takes one step of the walk. Returns a slot, or NULL. After NULL there are lanes to go through, or
+ * nothing was here and the phase says whether to go on. */
 static void *walk_step(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;

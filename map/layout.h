@@ -1,4 +1,4 @@
-/* How a map lies in memory, and the numbers that its growth follows.
+/* The layout of a map in memory, and the numbers that its growth follows.
  *
  * Glossary
  *   bucket      a tag word and its 15 slots. The highest bits of a key's hash name its bucket, so

@@ -5,8 +5,8 @@
 #include "debug.h"
 #include "layout.h"
 
-/* The bucket of a hash: where its key is, and where a new one goes. While that bucket is being moved, the
- * key may also be in one of core->rest_chains. */
+/* The bucket of a hash, where its key is and where a new one goes. While that bucket is being
+ * moved, the key may also be in one of core->rest_chains. */
 struct route {
 	size_t bucket; /* one of 2^bits */
 	unsigned bits;
@@ -22,12 +22,12 @@ struct route route_of(const struct tophash *map, uint64_t hash);
 /* Returns the hash of the entry in a slot. */
 uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, const uint8_t *slot);
 
-/* Begins to grow. Returns 0, -ENOMEM or -EOVERFLOW; on error the map is as it was. */
+/* Begins to grow. Returns 0, -ENOMEM or -EOVERFLOW. On error the map is unchanged. */
 int move_grow(struct tophash *map);
 /* Begins to shrink to half the buckets. It cannot fail. */
 void move_shrink(struct tophash *map);
-/* Takes so many steps, or fewer where the move ends or there is no memory. A step moves one home (two when
- * shrinking) and up to REST_SHARE overflow buckets. */
+/* Takes this many steps, or fewer if the move ends or there is no memory. A step moves one home
+ * (two when shrinking) and up to REST_SHARE overflow buckets. */
 void move_step(struct tophash *map, size_t steps);
 /* Ends the move of a map without elements. */
 void move_forget(struct tophash *map);
@@ -46,7 +46,8 @@ static inline size_t home_count(const struct tophash_core *core)
 	return (size_t)1 << (core->bits + (core->move == MOVE_GROW));
 }
 
-/* Returns whether the memory of a home was given back, or may have been: a loop over homes skips it. */
+/* Returns whether the memory of a home was given back, or may have been. A loop over homes skips
+ * such homes. */
 static inline bool home_released(const struct tophash_core *core, size_t bucket)
 {
 	return core->move == MOVE_SHRINK && bucket >= ((size_t)1 << core->bits) / 2 &&

@@ -1,6 +1,7 @@
-/* Linker names for what the files of the map share. A program that is linked with libtophash.a may have a debug or
- * a mem_alloc() of its own, and a hidden symbol is still global to the linker. Every function and variable
- * that a header of this folder declares stands here; tests/map/packaging.py names those that are missing.
+/* Linker names for the functions and variables that the files of the map share. A program that is
+ * linked with libtophash.a may have a debug or a mem_alloc() of its own, and a hidden symbol is
+ * still global to the linker. Every function and variable that a header of this folder declares is
+ * listed here. tests/map/packaging.py reports missing ones.
  */
 #ifndef TOPHASH_NAMES_H
 #define TOPHASH_NAMES_H

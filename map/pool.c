@@ -32,9 +32,10 @@ static size_t chunk_size(const struct pool *pool, uint32_t chunk)
 	return chunk_links(len) + len * OVERFLOW_SLOTS * pool->slot_size;
 }
 
-/* Returns whether a chunk is a mapping of its own. Full chunks are: malloc would place them one behind the
- * other at the top of its heap, and when the last is freed, give all of them back to the kernel at once
- * while a delete waits. They are not where large pages would waste much of the last page. */
+/* Returns whether a chunk is its own mapping. Full chunks are. malloc would place them one after
+ * the other at the top of its heap, and when the last is freed, it would give all of them back to
+ * the kernel at once while a delete waits. If large pages would waste much of the last page, chunks
+ * are not mapped. */
 static bool chunk_is_mapped(const struct tophash *map, uint32_t chunk)
 {
 	size_t size = chunk_size(&map->core->pool, chunk);

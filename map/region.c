@@ -54,9 +54,9 @@ void *region_new(size_t size, bool huge)
 	return p ? region_advise(p, size, huge) : NULL;
 }
 
-/* Prefers a target at a huge page's boundary; where the kernel cannot move the region there, any address
- * will do. A failed mremap may have unmapped the target, and another thread may use that address now:
- * the reserved space is therefore left alone. */
+/* Prefers a target at the boundary of a huge page. If the kernel cannot move the region there, any
+ * address will do. A failed mremap may have unmapped the target, and another thread may use that
+ * address now. The reserved space is therefore left alone. */
 void *region_grow(void *old, size_t old_size, size_t size, bool huge)
 {
 	void *target, *p = MAP_FAILED;

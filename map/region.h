@@ -1,5 +1,6 @@
-/* One large array in a mapping of its own. It grows by moving page tables, never bytes, and gives pages
- * back while it is in use. A region has no structure: it is its address and the size that was asked for. */
+/* One large array in a mapping of its own. It grows by moving page tables, never bytes, and gives
+ * pages back while it is in use. A region has no structure of its own. It is an address and the
+ * size that was asked for. */
 #ifndef TOPHASH_REGION_H
 #define TOPHASH_REGION_H
 
@@ -9,12 +10,13 @@
 
 #include "names.h"
 
-/* Returns a zeroed region of size bytes, or NULL. huge: it may use huge pages. */
+/* Returns a zeroed region of size bytes, or NULL. `huge` says that it may use huge pages. */
 void *region_new(size_t size, bool huge);
 /* Returns the region at its new size, possibly at another address, or NULL. Bytes beyond the old size are
  * 0. On failure the old region is unchanged. */
 void *region_grow(void *old, size_t old_size, size_t size, bool huge);
-/* Shortens a region. Its last page may hold the end of the old region: bytes there must be 0 already. */
+/* Shortens a region. Its last page may hold the end of the old region, where all bytes must be 0
+ * already. */
 void region_trim(uint8_t *region, size_t old_size, size_t size);
 /* Frees a region. NULL is allowed. */
 void region_free(void *region, size_t size);

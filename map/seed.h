@@ -8,7 +8,7 @@
 
 /* Returns the next random number of the calling thread. With TOPHASH_DEBUG=seed=N it is always the same. */
 uint64_t random_u64(void);
-/* Makes the calling thread draw its randomness anew. The child of a fork calls it: that child has only
+/* Makes the calling thread draw new randomness. The child of a fork calls it, because it has only
  * the thread that called fork(). */
 void random_forget(void);
 /* Gives a map without entries a new seed. */

@@ -11,9 +11,9 @@
 #include "seed.h"
 #include "write.h"
 
-/* Makes a function a symbol of its own, called with the arguments that it was given: breakpoints and probes
- * rely on it, even where the whole program is optimised at once. (gcc would otherwise make a copy for
- * constant arguments.) */
+/* Makes a function a symbol of its own that is called with all its arguments. Breakpoints and
+ * probes rely on that, even if the whole program is optimised at once. (gcc would otherwise make a
+ * copy for constant arguments.) */
 #ifdef __clang__
 #define APART __attribute__((noinline, used))
 #else
@@ -125,12 +125,11 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 	return get_as(map, type, &key, hash);
 }
 
-#define FLOAT_NANS \
-	UINT64_C(0xfffffe) /* with either sign, 2^23 - 1 payloads: 0 would be an infinity */
+#define FLOAT_NANS UINT64_C(0xfffffe) /* with either sign, 2^23 - 1 payloads; 0 would be infinity */
 
-/* Gives a NaN key bits that no other key of the map has: it gets a hash and a place of its own, and a loop can tell
- * it from the others. The payloads count down, so that quiet NaNs come first. Writes the key to copy. Returns copy,
- * or NULL when there are no more NaNs of 4 bytes. */
+/* Gives a NaN key bits that no other key of the map has. It therefore has its own hash and place,
+ * and a loop can tell it from other NaNs. The payloads count down, so that quiet NaNs come first.
+ * Writes the key to copy. Returns copy, or NULL when no NaN of 4 bytes is left. */
 static const void *nan_key(struct tophash *map, void *copy)
 {
 	uint64_t nth = map->core->nan;
@@ -151,8 +150,8 @@ static const void *nan_key(struct tophash *map, void *copy)
 	return copy;
 }
 
-/* Begins to grow. Without memory the map stays as it is, as long as it has room. moved: this put has moved its
- * share already, which ended a move that had waited for memory. */
+/* Begins to grow. Without memory the map stays as it is, as long as it has room. `moved` says that
+ * this put has already moved its share, which ended a move that had waited for memory. */
 static void grow_when_full(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;
@@ -242,7 +241,8 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 	if (!is_nan && entry_find(map, &key, hash, &place)) {
 		*ret = 0;
 		slot = replace_entry(map, raw, place.slot, keep);
-		/* The drop hook has freed the key that was given: the probe shows the one that stays. */
+		/* The drop hook has freed the key that was given, so the probe shows the one that
+		 * stays. */
 		if (map->hooks && map->hooks->drop_key)
 			key = tophash_key_of(type, slot);
 	} else {
@@ -311,8 +311,8 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 	return slot;
 }
 
-/* Begins to shrink after a delete that left shrink_at elements or fewer. moved: this delete has moved its
- * share already. */
+/* Begins to shrink after a delete that left shrink_at elements or fewer. `moved` says that this
+ * delete has already moved its share. */
 static void shrink_when_due(struct tophash *map, bool moved)
 {
 	struct tophash_core *core = map->core;

@@ -1,7 +1,8 @@
-/* The home buckets, in three shapes. A small map is one block of the heap, which is copied when the map grows
- * (at most BLOCK_MAX / 2 bytes). A larger one is three regions: they grow by moving page tables, never
- * bytes, and only evacuation touches their new pages, one bucket after the other. With an allocator the
- * buckets come in pieces of up to 64 KiB, which a directory leads to; the fast path cannot read those.
+/* The home buckets, in three shapes. A small map is one block of the heap, which is copied when the
+ * map grows (at most BLOCK_MAX / 2 bytes). A larger one is three regions: they grow by moving page
+ * tables, never bytes, and only moved entries touch their new pages, one bucket after the other.
+ * With an allocator the buckets come in pieces of up to 64 KiB, which a directory leads to; the
+ * fast path cannot read those.
  */
 #include "store.h"
 
@@ -239,8 +240,9 @@ static void block_move(const struct tophash *map, const struct store *from, stru
 	memset(from->slots, 0, size);
 }
 
-/* Resizes a block with realloc(), which keeps or moves the slots. The tag words and links behind them are
- * moved here. keep: the buckets whose contents stay. A block that cannot be shortened keeps its size. */
+/* Resizes a block with realloc(), which keeps or moves the slots. The tag words and links after
+ * them are moved here. `keep` is the number of buckets whose contents stay. A block that cannot be
+ * shortened keeps its size. */
 static int block_realloc(struct tophash *map, size_t buckets, size_t keep)
 {
 	struct store *store = &map->core->store;
@@ -317,7 +319,8 @@ static int block_to_pieces(struct tophash *map, size_t buckets)
 	return err;
 }
 
-/* Grows the three regions. Where one of them cannot grow, those that have grown are shortened again. */
+/* Grows the three regions. If one of them cannot grow, those that have grown are shortened
+ * again. */
 static int regions_double(struct store *store, size_t buckets)
 {
 	uint8_t *tags, *slots;
@@ -405,7 +408,8 @@ static void regions_to_block(struct tophash *map, size_t buckets)
 	regions_free(&old, old.buckets);
 }
 
-/* Frees the pieces behind the first buckets. A single remaining piece becomes a block: it has that shape. */
+/* Frees the pieces after the first buckets. A single remaining piece becomes a block, because it
+ * has that shape. */
 static void pieces_trim(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
@@ -465,8 +469,8 @@ void store_huge(struct tophash *map, bool use)
 
 typedef size_t grain_fn(size_t size, bool huge);
 
-/* Returns the bytes that the three regions take when nothing is in buckets from..to. grain: for tag words
- * and links. */
+/* Returns the bytes that the three regions take when nothing is in buckets from..to. `grain` is for
+ * tag words and links. */
 static size_t regions_bytes(const struct store *store, grain_fn *grain, size_t from, size_t to)
 {
 	size_t n = store->buckets;

@@ -1,4 +1,4 @@
-/* The home buckets: their memory in three shapes, and the way from a bucket's number to its bytes. */
+/* The home buckets: their memory in three shapes, and how a bucket's number leads to its bytes. */
 #ifndef TOPHASH_STORE_H
 #define TOPHASH_STORE_H
 
@@ -16,8 +16,8 @@ void store_fini(struct tophash *map);
 /* Makes room for twice the buckets. Returns 0, -ENOMEM or -EOVERFLOW; on error no bucket has changed, but
  * the arrays may have other addresses. */
 int store_double(struct tophash *map);
-/* Gives back the memory behind the first buckets, where tag words and links are 0. Memory that cannot be
- * given back now stays, and is counted in stats.put_off. */
+/* Gives back the memory after the first buckets, whose tag words and links are 0. Memory that
+ * cannot be given back now stays, and is counted in stats.put_off. */
 void store_trim(struct tophash *map, size_t buckets);
 /* Gives back the memory of buckets from..to as far as they fill whole pages or pieces, together with
  * buckets from first on that were released before and share the first page or piece. */

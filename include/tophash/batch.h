@@ -1,9 +1,9 @@
-/* Operations on many keys at once. While the cache lines of one key are on their way, those of the next keys
- * are requested.
+/* Operations on many keys at once. The cache lines of the next keys are requested while those of
+ * one key are on their way.
  *
- * There are three passes over each group of keys. The first hashes the keys and requests their tag words. The
- * second matches tags and requests slots. The third runs the ordinary operation, whose lines have arrived. This
- * pays where the map is larger than the cache.
+ * There are three passes over each group of keys. The first hashes the keys and requests their tag
+ * words. The second matches tags and requests slots. The third runs the ordinary operation, whose
+ * lines have arrived. This pays if the map is larger than the cache.
  */
 #ifndef TOPHASH_BATCH_H
 #define TOPHASH_BATCH_H
@@ -91,7 +91,7 @@ TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_ty
 	while (done < n && err >= 0) {
 		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
 
-		/* The first key gives the map its seed: it goes alone. */
+		/* The first key gives the map its seed, so it goes alone. */
 		group = map->core ? tophash_group(n, done) : 1;
 		tophash_fetch_group(map, type, at, group, true, hashed);
 		for (size_t i = 0; i < group; i++, done++) {

@@ -185,12 +185,12 @@ TOPHASH_API void tophash_keep_room(struct tophash *map, bool keep);
  * back 2 MiB at a time: the put or delete whose turn it is waits until the kernel has cleared that much, or
  * longer where it must make room first. It has no effect with an allocator. */
 TOPHASH_API void tophash_huge_pages(struct tophash *map, bool use);
-/* Moves so many buckets, if the map is moving. Call it in an idle loop. */
+/* Moves this many buckets, if the map is moving. Call it in an idle loop. */
 TOPHASH_API void tophash_step(struct tophash *map, unsigned buckets);
 /* In C++ this function hides the constructor of the structure, and gcc's -Wshadow warns of that. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
-/* Fills *ret with numbers about a map. O(n): it looks for the longest chain. */
+/* Fills *ret with numbers about a map. O(n), because it looks for the longest chain. */
 TOPHASH_API void tophash_stats(const struct tophash *map, struct tophash_stats *ret);
 #pragma GCC diagnostic pop
 

@@ -1,6 +1,6 @@
-/* The fast path. It searches one bucket, inline in the caller, and the compiler specialises it for the type,
- * which is a constant. Everything else is a call: a map that is moving, a search that leaves the bucket, no
- * free slot, a type with a hash of its own.
+/* The fast path. It searches one bucket, inline in the caller, and the compiler specialises it for
+ * the type, which is a constant. All other cases are calls: a map that is moving, a search that
+ * leaves the bucket, a bucket without a free slot, a type with its own hash.
  *
  * In all functions raw points to type->key_size bytes of key.
  */
@@ -22,8 +22,8 @@ TOPHASH_INLINE bool tophash_key_is_nan(const struct tophash_type *type,
 	return type->kind == TOPHASH_KIND_FLOAT && tophash_is_nan(key->low, type->key_size);
 }
 
-/* Holds a copy of a key for the slow path, which needs the key in memory. The caller's key can so stay in
- * registers. */
+/* A copy of a key for the slow path, which needs the key in memory. The caller's key can therefore
+ * stay in registers. */
 struct tophash_key_copy {
 	__attribute__((aligned(16))) unsigned char bytes[16];
 };
@@ -38,7 +38,7 @@ TOPHASH_INLINE const void *tophash_copy_key(struct tophash_key_copy *copy,
 	return copy->bytes;
 }
 
-/* Writes the key to a slot, and its hash where the slot has one. */
+/* Writes the key to a slot, and its hash if the slot has one. */
 TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *slot,
 				     const void *raw, uint64_t hash)
 {
@@ -49,7 +49,7 @@ TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *s
 		__builtin_memcpy(slot + type->hash_offset, &kept, sizeof(kept));
 }
 
-/* What a home bucket alone says about a key. */
+/* The result of a search in the home bucket alone. */
 enum tophash_seen {
 	TOPHASH_SEEN_HERE,    /* the key is in the slot of home->lane */
 	TOPHASH_SEEN_NOWHERE, /* the key is not in the map */
@@ -119,7 +119,8 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 {
 	tophash_mask mask = tophash_match_loose(home->word, hash);
 
-	/* The mask may have a bit behind the lanes. Masking it off is kept out of the lane's way. */
+	/* The mask may have a bit after the lanes. It is masked off here, so that the lane does not
+	 * wait for that. */
 	if (mask & TOPHASH_MASK_ALL) {
 		uint8_t *slots =
 			map->slots + home->bucket * TOPHASH_SLOTS * (size_t)type->slot_size;
@@ -192,8 +193,8 @@ TOPHASH_INLINE uint8_t *tophash_find_slot(const struct tophash *map,
 	return tophash_find_hashed(map, type, raw, &hashed);
 }
 
-/* Returns what probes show of a key: the number itself (the first 8 bytes of a 16-byte one), and for all other
- * kinds the address of the bytes. */
+/* Returns the value of a key that probes show: the number itself (the first 8 bytes of a 16-byte
+ * one), or for all other kinds the address of the bytes. */
 TOPHASH_INLINE uint64_t tophash_shown_key(const struct tophash_type *type,
 					  const struct tophash_key *key)
 {
@@ -221,9 +222,10 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
 	return slot;
 }
 
-/* Returns the slot for a key, and makes an entry when there is none. The caller then writes the value, which is
- * undefined in a new entry. keep: a value that is there is not dropped. *ret is 1 for a new entry, 0 for one that
- * was there, or -ENOMEM or -EOVERFLOW when NULL is returned. */
+/* Returns the slot for a key, and makes an entry when there is none. The caller then writes the
+ * value, which is undefined in a new entry. `keep` says that a value that is there is not dropped.
+ * *ret is 1 for a new entry and 0 for one that was there. When NULL is returned it is -ENOMEM or
+ * -EOVERFLOW. */
 TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash_type *type,
 				       const void *raw, const struct tophash_hashed *hashed,
 				       bool keep, int *ret)

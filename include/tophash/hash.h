@@ -21,7 +21,8 @@
 
 #include "tophash/core.h"
 
-/* A key as it is hashed and compared. Which members are used depends on the kind. */
+/* A key in the form in which it is hashed and compared. Which members are used depends on the
+ * kind. */
 struct tophash_key {
 	uint64_t low, high; /* INT, FLOAT */
 	const char *p;	    /* CSTR, STR, BYTES */
@@ -57,7 +58,7 @@ TOPHASH_INLINE uint64_t tophash_mix(uint64_t x, uint64_t seed, uint64_t mult)
 	return tophash_fold(x ^ seed, mult) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 }
 
-/* Reads an unsigned integer of 1, 2, 4 or 8 bytes; of a larger size it reads the first 8 bytes. */
+/* Reads an unsigned integer of 1, 2, 4 or 8 bytes. Reads the first 8 bytes of a larger one. */
 TOPHASH_INLINE uint64_t tophash_load_int(const void *p, uint32_t size)
 {
 	uint64_t ret;
@@ -78,7 +79,7 @@ TOPHASH_INLINE uint64_t tophash_load_int(const void *p, uint32_t size)
 	return ret;
 }
 
-/* Reads the bits of a float or double, those of +0 for -0. */
+/* Reads the bits of a float or double. -0 gives the bits of +0. */
 TOPHASH_INLINE uint64_t tophash_load_float(const void *p, uint32_t size)
 {
 	uint64_t bits = tophash_load_int(p, size);

@@ -1,4 +1,5 @@
-/* Iteration during which anything may be done to the map: put, delete, clear, growth and shrinkage.
+/* Iteration that allows any change of the map in the meantime: put, delete, clear, growth and
+ * shrinkage.
  *
  * The iterator walks the hashes in order, from a random one up to 2^32, and then from 0 to where it began. The
  * high bits of a hash name its bucket. A bucket is therefore a range of hashes, whatever the size of the map, and
@@ -22,9 +23,9 @@
 
 #include "tophash/fast.h"
 
-/* How many keys an iterator keeps: those of a home, of three overflow buckets, and the mark; or those of four
- * homes, each at the index of its byte in the tag words. Keys of more than 16 bytes would take too much room: their
- * homes are read one by one. */
+/* The number of keys that an iterator keeps. It keeps those of a home, of three overflow buckets,
+ * and the mark; or those of four homes, each at the index of its byte in the tag words. Keys of
+ * more than 16 bytes would take too much room, so their homes are read one by one. */
 #define TOPHASH_KEPT_MARK	   27
 #define TOPHASH_BY_FOURS(key_size) ((key_size) <= 16)
 #define TOPHASH_KEPT(key_size) \
@@ -79,8 +80,9 @@ struct tophash_cursor {
 };
 
 TOPHASH_BEGIN
-/* Goes on where the loop cannot: behind the last home it may reach, at a chain, or after entries were moved.
- * Returns the next slot, or NULL: then iter->lanes has lanes to go through, or is 0 at the end of the walk. */
+/* Continues where the loop cannot: after the last home it may reach, at a chain, or after entries
+ * were moved. Returns the next slot, or NULL. After NULL, iter->lanes has lanes to go through, or
+ * is 0 at the end of the walk. */
 TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
 TOPHASH_END
 
@@ -135,9 +137,9 @@ TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *k
 
 #define TOPHASH_USED_BYTES UINT64_C(0x7fff7fff7fff7fff)
 
-/* Begins with a home, and with the three behind it if they are not beyond last. It takes one home only where fewer
- * are left or where keys are large, and stops at the first home that has a chain. Returns the lanes in use, and
- * in *ret_end the last home that it took. */
+/* Begins with a home, and with the three after it unless they are beyond last. Takes only one home
+ * if fewer are left or keys are large, and stops at the first home that has a chain. Returns the
+ * lanes in use. *ret_end is the last home that it took. */
 TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *last,
 					    const struct tophash_type *type,
 					    const uint8_t **ret_end)
@@ -154,7 +156,7 @@ TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *
 	return set & TOPHASH_USED_BYTES & ((chains & -chains) - 1);
 }
 
-/* Goes on to the next homes. Returns false where only the slow path can go on. */
+/* Goes on to the next homes. Returns false if only the slow path can go on. */
 TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
 					   const struct tophash_type *type)
 {
@@ -192,7 +194,7 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 				cursor->entered &= ~(UINT64_C(1) << byte); /* deleted meanwhile */
 				continue;
 			}
-			/* Each word before has one byte more than it has slots. */
+			/* Each word before this one has one byte more than slots. */
 			slot = cursor->slots + (byte - byte / TOPHASH_WORD_SIZE) * type->slot_size;
 			__builtin_memcpy(cursor->kept + byte * type->key_size, slot,
 					 type->key_size);

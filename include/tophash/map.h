@@ -175,7 +175,8 @@
 		for (struct name##_entry it = name##_enter_(it##_once_);                  \
 		     name##_visit_(&it, &it##_walk_);)
 
-/* ---- what they are made of ----------------------------------------------------------------------- */
+/* ---- their parts
+ * --------------------------------------------------------------------------------- */
 
 #define TOPHASH_FAST_	TOPHASH_INLINE
 #define TOPHASH_STATIC_ __attribute__((unused)) static inline

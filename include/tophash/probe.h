@@ -125,9 +125,10 @@ template <> struct tophash_probe_size<long long> {
 	TOPHASH_PROBE_SITE(#name, TOPHASH_PROBE_ARGS4, TOPHASH_PROBE_IN(a), TOPHASH_PROBE_IN(b), \
 			   TOPHASH_PROBE_IN(c), TOPHASH_PROBE_IN(d))
 
-/* Put it before a probe that shows the address of an object that the function itself may have made (a local, a
- * parameter). A probe does not tell the compiler that anybody reads memory, so gcc may leave out the stores. It is
- * no instruction. clang takes every volatile asm for a reader of all memory, and does not know open arrays. */
+/* Goes before a probe that shows the address of an object which the function itself may have made
+ * (a local, a parameter). A probe does not tell the compiler that anybody reads memory, so gcc may
+ * leave out the stores. This macro emits no instruction. clang takes every volatile asm for a
+ * reader of all memory, and does not know open arrays. */
 #ifdef __clang__
 #define TOPHASH_PROBE_READS(p) __asm__ __volatile__("" : : "m"(*(const char *)(p)))
 #else

@@ -1,4 +1,4 @@
-/* Tag words. A tag word has 16 bytes: it says what the 15 slots of a bucket hold.
+/* Tag words. A tag word has 16 bytes: it describes the 15 slots of a bucket.
  *
  *      byte   0     1     2          14        15
  *          +-----+-----+-----+- - -+-----+----------+
