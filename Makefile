@@ -108,9 +108,10 @@ bench-sites: ## finding a binary's delete sites, beside objdump and go tool objd
 	@bench/sites --tophash $(BUILD)/tophash
 
 .PHONY: bench-map
-bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64 -o new.json"
+bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64 -o new.json", BENCH=--small, PEERS=DIR
 	@tools/deps bench-map
-	@bench/map/run $(BENCH)
+	@tools/map-peers --fetch >/dev/null || true
+	@PEERS='$(PEERS)' bench/map/run $(BENCH)
 
 .PHONY: fmt
 fmt: ## format the C sources

@@ -1,5 +1,6 @@
 """Builds one program for each table, type and hash. What cannot be had on this machine is skipped, with the reason."""
 
+import filecmp
 import os
 import platform
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from peers import MAP, OURS, REPO
+from peers import MAP, OURS, REPO, cache_dir
 
 X86 = platform.machine() == "x86_64"
 FLAGS = ["-O3", "-DNDEBUG", *(["-march=x86-64-v3"] if X86 else [])]
@@ -37,59 +38,132 @@ def version(*cmd):
         return None
 
 
+def first_error(text):
+    return next((line for line in text.splitlines() if "error" in line or "undefined" in line), text.splitlines()[-1])
+
+
+def newest_of(paths):
+    return max((p.stat().st_mtime for p in paths if p.is_file()), default=0)
+
+
+def library_files(checkout):
+    return [*checkout.glob("map/*.[ch]"), *checkout.glob("include/tophash/*.h")]
+
+
 class Builder:
-    def __init__(self, cc, out):
-        self.cc, self.cxx = cc, CXX[cc]
+    def __init__(self, cc, out, folder=None):
+        """folder: where headers are that the user brings (PEERS)."""
+        self.cc, self.cxx, self.folder = cc, CXX[cc], folder and Path(folder).resolve()
         self.out = Path(out).resolve() / cc
         self.out.mkdir(parents=True, exist_ok=True)
         self.lock = threading.Lock()
         # Everything depends on everything of ours: a build takes seconds.
-        ours = [*MAP.glob("**/*"), *REPO.glob("map/*"), *REPO.glob("include/tophash/*")]
-        self.newest = max(p.stat().st_mtime for p in ours if p.suffix in (".c", ".cc", ".h", ".rs", ".go", ".mod") or p.name == "build.py")
+        ours = [p for p in MAP.glob("**/*") if p.suffix in (".c", ".cc", ".h", ".rs", ".go", ".mod")]
+        self.newest = newest_of([*ours, MAP / "build.py", *library_files(REPO)])
 
-    def fresh(self, path):
-        return path.exists() and path.stat().st_mtime > self.newest
+    def fresh(self, path, *others):
+        return path.exists() and path.stat().st_mtime > max(self.newest, newest_of(others))
 
     def program(self, peer, type_name, hash_name):
         """The path of a program, built when it must be."""
         exe = self.out / f"{peer.name}-{type_name}-{hash_name}"
-        if self.fresh(exe):
-            return exe
         if peer.goroot:
-            return self.build_go(peer, type_name, exe)
-        libs = self.libs(peer)
-        self.probe(peer)
+            return exe if self.fresh(exe) else self.build_go(peer, type_name, exe)
         with self.lock:  # what several share
+            staged = self.stage(peer)
+            sources = library_files(Path(peer.checkout)) if peer.checkout else staged
+            if self.fresh(exe, *sources):
+                return exe
             driver = self.build_driver(type_name)
-            if peer.name == OURS:
-                libs = [self.build_tophash(), *libs]
+            libs = self.libs(peer, staged)
+        self.probe(peer)
         if peer.name == "hashbrown":
             libs = [self.build_rust(type_name, hash_name), "-lpthread", "-ldl", "-lm", *libs]
-        run(*self.compile_cxx(type_name), f"-DOUR_HASH={int(hash_name == 'ours')}", *self.cflags(peer),
-            MAP / "peers" / f"{peer.name}.cc", driver, *libs, "-o", exe)  # fmt: skip
+        try:
+            run(*self.compile_cxx(type_name), f"-DOUR_HASH={int(hash_name == 'ours')}", *self.cflags(peer),
+                peer.adapter, driver, *libs, "-o", exe)  # fmt: skip
+        except Failed as error:
+            if peer.files or peer.cache:  # of a version that nobody here has seen
+                raise Skip(f"{peer.name}: does not compile: {first_error(str(error))}") from None
+            raise
         return exe
 
     def compile_cxx(self, type_name):
-        return [self.cxx, "-std=c++17", *FLAGS, "-Wall", "-Wextra", f"-DTYPE_{type_name}", f"-I{REPO / 'include'}"]
+        return [self.cxx, "-std=c++17", *FLAGS, "-Wall", "-Wextra", f"-DTYPE_{type_name}"]
+
+    # ---- where a peer's files are ----
+
+    def stage(self, peer):
+        """Copies what the user brings beside our own stand-ins for what it includes. Returns the copies."""
+        if not peer.files:
+            return []
+        if not self.folder:
+            raise Skip(f"{peer.name}: Debian has none: PEERS=DIR names a folder with {' and '.join(peer.files)}")
+        into = self.out / f"files-{peer.name}"
+        into.mkdir(exist_ok=True)
+        beside = next((p.parent for p in sorted(self.folder.rglob(peer.files[0]))
+                       if all((p.parent / name).is_file() for name in peer.files)), None)  # fmt: skip
+        if not beside:
+            raise Skip(f"{peer.name}: no {' and '.join(peer.files)} below {self.folder}")
+        for name in peer.files:
+            if not (into / name).exists() or not filecmp.cmp(beside / name, into / name, shallow=False):
+                shutil.copyfile(beside / name, into / name)
+        return [into / name for name in peer.files]
+
+    def includes(self, peer):
+        if peer.cache:
+            return [f"-isystem{cache_dir(peer) / 'usr/include'}"]
+        if peer.files:
+            return [f"-isystem{self.out / f'files-{peer.name}'}", f"-I{MAP / 'peers' / peer.name}"]
+        return [f"-I{Path(peer.checkout or REPO) / 'include'}"]
 
     def probe(self, peer):
         if not peer.header:
             return
-        r = subprocess.run([self.cxx, "-std=c++17", "-fsyntax-only", "-x", "c++", "-"], text=True, capture_output=True,
+        r = subprocess.run([self.cxx, "-std=c++17", "-fsyntax-only", *self.includes(peer), "-x", "c++", "-"], text=True, capture_output=True,
                            input=f"#if !__has_include(<{peer.header}>)\n#error\n#endif\n")  # fmt: skip
+        if r.returncode and peer.cache:
+            raise Skip(f"{peer.name}: not fetched: tools/map-peers --fetch {peer.cache} says why")
         if r.returncode:
             raise Skip(f"{peer.name}: no <{peer.header}>: Debian's {peer.package} has it")
 
-    def cflags(self, peer):
-        return version("pkg-config", "--cflags", *peer.pkg_config).split() if peer.pkg_config else []
+    def pkg_config(self, peer, *options):
+        env = dict(os.environ)
+        if peer.cache:
+            root = cache_dir(peer)
+            folders = [*root.glob("usr/lib/*/pkgconfig"), root / "usr/share/pkgconfig"]
+            env.update(PKG_CONFIG_LIBDIR=":".join(map(str, folders)), PKG_CONFIG_SYSROOT_DIR=str(root))
+        r = subprocess.run(["pkg-config", *options, *peer.pkg_config], text=True, capture_output=True, env=env)
+        if not r.returncode:
+            return r.stdout.split()
+        if peer.cache:
+            raise Skip(f"{peer.name}: not fetched: tools/map-peers --fetch {peer.cache} says why")
+        raise Skip(f"{peer.name}: pkg-config knows no {peer.pkg_config[0]}: Debian's {peer.package} has it")
 
-    def libs(self, peer):
+    def cflags(self, peer):
+        return [*self.includes(peer), *(self.pkg_config(peer, "--cflags") if peer.pkg_config and not peer.cache else [])]
+
+    def libs(self, peer, staged):
+        if peer.source == OURS or peer.name == OURS:
+            return [self.build_tophash(Path(peer.checkout or REPO))]
+        if staged:
+            return [self.build_c(peer, p) for p in staged if p.suffix == ".c"]
         if not peer.pkg_config:
             return []
-        libs = version("pkg-config", "--libs", *peer.pkg_config)
-        if libs is None:
-            raise Skip(f"{peer.name}: pkg-config knows no {peer.pkg_config[0]}: Debian's {peer.package} has it")
-        return libs.split()
+        if not peer.cache:
+            return self.pkg_config(peer, "--libs")
+        # Of a package that is not installed: the archives. The shared libraries are packages of their own.
+        names = [word[2:] for word in self.pkg_config(peer, "--libs", "--static") if word.startswith("-l")]
+        archives = [p for name in dict.fromkeys(names) for p in cache_dir(peer).glob(f"usr/lib/*/lib{name}.a")]
+        return ["-Wl,--start-group", *archives, "-Wl,--end-group", "-pthread"]
+
+    # ---- what is compiled ----
+
+    def build_c(self, peer, source):
+        obj = source.with_suffix(".o")
+        if not self.fresh(obj, source):
+            run(self.cc, "-std=gnu17", "-D_GNU_SOURCE", *FLAGS, "-w", *self.includes(peer), "-c", source, "-o", obj)
+        return obj
 
     def build_driver(self, type_name):
         obj = self.out / f"driver-{type_name}.o"
@@ -97,15 +171,17 @@ class Builder:
             run(*self.compile_cxx(type_name), "-c", MAP / "driver.cc", "-o", obj)
         return obj
 
-    def build_tophash(self):
+    def build_tophash(self, checkout):
         """The library as it stands in map/, by the same compiler and flags as everything else."""
-        lib = self.out / "libtophash.a"
-        if self.fresh(lib):
+        into = self.out if checkout == REPO else self.out / "base"
+        into.mkdir(exist_ok=True)
+        lib = into / "libtophash.a"
+        if self.fresh(lib, *library_files(checkout)):
             return lib
         objects = []
-        for source in sorted(REPO.glob("map/*.c")):
-            objects.append(self.out / f"map-{source.stem}.o")
-            run(self.cc, "-std=gnu17", "-D_GNU_SOURCE", *FLAGS, "-fvisibility=hidden", f"-I{REPO / 'include'}",
+        for source in sorted(checkout.glob("map/*.c")):
+            objects.append(into / f"map-{source.stem}.o")
+            run(self.cc, "-std=gnu17", "-D_GNU_SOURCE", *FLAGS, "-fvisibility=hidden", f"-I{checkout / 'include'}",
                 "-c", source, "-o", objects[-1])  # fmt: skip
         lib.unlink(missing_ok=True)
         run("ar", "rcs", lib, *objects)

@@ -1,7 +1,7 @@
 """What tophash is to reach, and what it does: u64 -> u64, each table with its own hash."""
 
 from peers import OURS
-from report import MEMORY, SPEED, cell, print_rows
+from report import MEMORY, SMALL, SPEED, cell, print_rows
 
 FLOOR = 0.7  # of every single ratio
 SLOWER = ("glib", "uthash", "stb_ds", "robin_map")
@@ -11,24 +11,43 @@ BOOST = {
     "hit": 0.95, "miss": 0.95, "hit_dependent": 1.0, "churn": 1.05, "iterate": 1.05, "insert_reserved": 0.95,
     "insert": 0.75, "erase_all_keep": 0.85, "bytes": 1.0,
 }  # fmt: skip
+# The newest boost. erase_all gives memory back meanwhile.
+BOOST_NEW = {
+    "hit": 0.9, "miss": 0.9, "hit_dependent": 0.95, "churn": 1.0, "iterate": 1.0, "erase_all_keep": 1.0, "erase_all": 0.5,
+}  # fmt: skip
 AHEAD = ("hit", "miss", "churn", "iterate", "bytes_erased")
 ERASE_ALL = 0.5  # of everybody's, although memory is given back meanwhile
 BATCHED, BATCHED_FROM = 1.25, 1_000_000  # of boost's single hits
 WORST = 300  # times shorter than the best of C's, C++'s and Rust's tables
 WORST_GO = 1.0  # Go's maps, too, grow step by step
 P99 = 5  # times boost's at most, while growing
+# Small maps: at most so many times the best of these.
+BOOSTS, ABSLS = ("boost", "boost_new"), ("absl", "absl_new")
+QUICK_TO_MAKE = (*BOOSTS, "ankerl")
+LEAN = (*BOOSTS, *ABSLS, "ankerl", "verstable")
+SMALL_TIME, SMALL_BYTES, SMALL_MOST = 1.5, 1.2, 256
+# A hash of the user's: at least so much of the best of LEAN.
+OWN_HASH, OWN_ROWS = 0.9, ("hit", "miss", "put_again", "churn")
+# Compiling, times Verstable.
+WEIGHT, WEIGHT_OF = {"-O0": 3.0, "-O2": 1.5}, "verstable"
 
 
 def wanted(peer):
     """{row: least geometric mean} against this peer."""
     if peer == "boost":
         goals = dict(BOOST)
+    elif peer == "boost_new":
+        goals = dict(BOOST_NEW)
+    elif peer == "base":
+        return {}
     elif peer in SLOWER:
         goals = {name: 1.0 for name in ROWS if name not in ("hit_many", "erase_all", "reserve_insert")}
         if peer == "stb_ds":  # nobody walks faster over entries than an array of them
             del goals["iterate"], goals["churn_iterate"]
     else:
         goals = {name: 1.0 for name in AHEAD}
+        if peer == "ankerl":  # its entries are a dense array
+            del goals["iterate"]
     goals.setdefault("erase_all", ERASE_ALL)
     return goals
 
@@ -77,9 +96,58 @@ def single(r, n):
         yield "boost: p99 of inserts", [cell(p99[1] / p99[0]), cell(1 / P99)], p99[0] <= P99 * p99[1]
 
 
-def print_goals(r):
+def best_of(r, task, type_name, n, peers, name):
+    """(peer, value) of the smallest, or None."""
+    values = [(r.value(task, type_name, None, n, p, "default", name), p) for p in peers]
+    values = [v for v in values if v[0] is not None]
+    return min(values)[::-1] if values else None
+
+
+def against_best(r, task, type_name, n, peers, row, least):
+    """One goal: theirs / ours beside the best of these peers."""
+    name, label = row
+    best, ours = best_of(r, task, type_name, n, peers, name), r.value(task, type_name, None, n, OURS, "default", name)
+    if best and ours:
+        yield f"n = {n}, {best[0]} (the best): {label}", [cell(best[1] / ours), cell(least)], best[1] / ours >= least
+
+
+def small(r):
+    if not r.ns("small", "u64", None):
+        return
+    rows = dict(SMALL)
+    everybody = r.others("small", "u64", "default")
+    for n, name in ((1, "made"), (1, "toggle"), (4, "iterate")):
+        yield from against_best(r, "small", "u64", n, QUICK_TO_MAKE, (name, rows[name]), 1 / SMALL_TIME)
+    for n in range(1, 9):
+        yield from against_best(r, "small", "u64", n, LEAN, ("malloc", rows["malloc"]), 1 / SMALL_BYTES)
+        ours = r.value("small", "u64", None, n, OURS, "default", "malloc")
+        if ours:
+            yield f"n = {n}: bytes from malloc, at most {SMALL_MOST}", [cell(SMALL_MOST / ours), cell(1)], ours <= SMALL_MOST
+    yield from against_best(r, "small", "u64", 3, [p for p in everybody if p != "base"], ("many", rows["many"]), 1 / SMALL_BYTES)
+
+
+def own_hash(r):
+    for n in r.ns("speed", "own", None):
+        for name in OWN_ROWS:
+            yield from against_best(r, "speed", "own", n, LEAN, (name, ROWS[name][1][3]), OWN_HASH)
+
+
+def weighed(samples):
+    of = {(s["cc"], s["level"], s["peer"]): s for s in samples}
+    for (cc, level, peer), ours in of.items():
+        theirs = of.get((cc, level, WEIGHT_OF))
+        if peer == OURS and theirs:
+            for what in ("seconds", "bytes"):
+                ratio = theirs[what] / ours[what]
+                yield f"{cc} {level}, {WEIGHT_OF}: {what}", [cell(ratio), cell(1 / WEIGHT[level])], ratio >= 1 / WEIGHT[level]
+
+
+def print_goals(r, weights):
     for sweep in r.sweeps("speed", "u64"):
         print_short(f"{sweep} to {2 * sweep} entries (smallest: at least {FLOOR})", list(means(r, sweep)))
     print_short("batches", list(batched(r)))
     for n in r.ns("latency", "u64", None):
         print_short(f"single operations, empty to {n} and back", list(single(r, n)))
+    print_short("small maps", list(small(r)))
+    print_short("a hash of the user's", list(own_hash(r)))
+    print_short("compile time and code size", list(weighed(weights)))

@@ -5,8 +5,7 @@
 #ifndef BENCH_MAP_OUR_HASH_H
 #define BENCH_MAP_OUR_HASH_H
 
-#include <stdint.h>
-#include <string.h>
+#include "types.h"
 
 #define OUR_SEED UINT64_C(0x243f6a8885a308d3)
 #define OUR_MULT UINT64_C(0x9fb21c651e98df25)
@@ -41,6 +40,20 @@ static inline uint64_t our_hash_str(const char *p, size_t n)
 
 	hash = our_fold(our_load8(p) ^ hash, our_load8(p + n - 8) ^ OUR_MULT);
 	return our_fold(hash ^ n, OUR_MULT);
+}
+
+/* What every table is given: when all have tophash's hash, and for keys whose hash is the user's. */
+#define GIVEN_HASH (OUR_HASH || KEY_IS_PAIR)
+
+static inline uint64_t given_hash(bench_key key)
+{
+#if KEY_IS_PAIR
+	return our_fold(key.a ^ OUR_SEED, key.b ^ OUR_MULT) * UINT64_C(0x9e3779b97f4a7c15);
+#elif KEY_IS_INT
+	return our_hash_int(key);
+#else
+	return our_hash_str(key, strlen(key));
+#endif
 }
 
 #endif

@@ -1,6 +1,7 @@
 """The tables that are measured, and how each is built.
 
-A peer is added by a file in peers/ and an entry here.
+A peer is added by a file in peers/ and an entry here. Some come from Debian's suite that this machine has, some from newer suites
+(tools/map-peers), some from a folder that the user names (PEERS): Debian has no package of those.
 """
 
 import os
@@ -18,31 +19,61 @@ TYPES = {
     "u64": "u64 -> u64",
     "wide": "u64 -> 448 bits",
     "str": "string of 15 characters -> u64",
+    "own": "struct of 16 bytes -> u64, one hash of the user's for all",
 }
 HASHES = {"default": "each with its own hash", "ours": "all with tophash's hash"}
+FULL = tuple(TYPES)
+NOT_OWN = FULL[:-1]
 
 
 @dataclass(frozen=True)
 class Peer:
     name: str
     title: str
-    package: str  # Debian's
+    package: str = ""  # Debian's
     header: str = ""  # absent: the peer is skipped
     pkg_config: tuple = ()
     fixed_hash: str = ""  # why it takes no other hash
+    types: tuple = FULL
     goroot: str = ""  # of Go's own map
+    source: str = ""  # in peers/, when the name is another
+    cache: str = ""  # its name in tools/map-peers
+    files: tuple = ()  # looked for below PEERS; the folder of the first is included
+    checkout: str = ""  # of tophash, another than this one
+
+    @property
+    def adapter(self):
+        return MAP / "peers" / f"{self.source or self.name}.cc"
 
 
 PEERS = [
-    Peer(OURS, "tophash", ""),
+    Peer(OURS, "tophash"),
     Peer("boost", "boost::unordered_flat_map", "libboost1.81-dev", "boost/unordered/unordered_flat_map.hpp"),
+    Peer("boost_new", "boost::unordered_flat_map, newest", header="boost/unordered/unordered_flat_map.hpp", cache="boost", source="boost"),
     Peer("absl", "absl::flat_hash_map", "libabsl-dev", "absl/container/flat_hash_map.h", ("absl_flat_hash_map", "absl_hash")),
-    Peer("hashbrown", "hashbrown (Rust's HashMap)", "rustc"),
+    Peer("absl_new", "absl::flat_hash_map, newest", header="absl/container/flat_hash_map.h", cache="absl", source="absl",
+         pkg_config=("absl_flat_hash_map", "absl_hash")),
+    Peer("ankerl", "ankerl::unordered_dense", header="tulip/unordered_dense.h", cache="ankerl"),
+    Peer("phmap", "phmap::flat_hash_map", header="parallel_hashmap/phmap.h", cache="phmap"),
+    Peer("bytell", "ska::bytell_hash_map", header="bytell_hash_map.hpp", cache="bytell"),
+    Peer("std", "std::unordered_map", "g++"),
+    Peer("hashbrown", "hashbrown (Rust's HashMap)", "rustc", types=NOT_OWN),
     Peer("robin_map", "tsl::robin_map", "robin-map-dev", "tsl/robin_map.h"),
-    Peer("glib", "GLib GHashTable", "libglib2.0-dev", "", ("glib-2.0",)),
+    Peer("khash", "khash", header="htslib/khash.h", cache="khash"),
+    Peer("glib", "GLib GHashTable", "libglib2.0-dev", "", ("glib-2.0",), types=NOT_OWN),
     Peer("uthash", "uthash", "uthash-dev", "uthash.h"),
-    Peer("stb_ds", "stb_ds", "libstb-dev", "stb/stb_ds.h", fixed_hash="stb_ds, with tophash's hash: its own cannot be replaced"),
-]
+    Peer("stb_ds", "stb_ds", "libstb-dev", "stb/stb_ds.h", types=NOT_OWN,
+         fixed_hash="stb_ds, with tophash's hash: its own cannot be replaced"),
+    Peer("verstable", "Verstable", files=("verstable.h",)),
+    Peer("khashl", "khashl", files=("khashl.h",)),
+    Peer("hashmap_c", "tidwall's hashmap.c", files=("hashmap.h", "hashmap.c")),
+    Peer("valkey_dict", "Valkey's dict", files=("dict.h", "dict.c"), types=NOT_OWN),
+]  # fmt: skip
+
+
+def base_peer(checkout):
+    """Another checkout of tophash, beside this one: what a change brought."""
+    return Peer("base", f"tophash of {checkout}", source=OURS, checkout=checkout)
 
 
 def go_version(go):
@@ -56,6 +87,10 @@ def go_version(go):
     return (found[1], found[2]) if found else None
 
 
+def cache_dir(peer):
+    return Path(os.environ.get("TOPHASH_CACHE") or REPO / ".cache").resolve() / "map-peers" / peer.cache
+
+
 def go_peers(paths):
     """Go's map, one peer for each version: those named, or the one in PATH and the newest that tools/go-toolchains fetched."""
     if not paths:
@@ -64,6 +99,6 @@ def go_peers(paths):
         paths = ["go", *fetched[-1:]]
     found = dict(v for v in map(go_version, paths) if v)
     return [
-        Peer(f"go{v}", f"Go {v}'s map", "golang-go", fixed_hash=f"go{v}, with tophash's hash: its own cannot be replaced", goroot=root)
+        Peer(f"go{v}", f"Go {v}'s map", "golang-go", fixed_hash=f"go{v}, with tophash's hash: its own cannot be replaced", goroot=root, types=NOT_OWN)
         for v, root in sorted(found.items(), key=lambda item: [int(x) for x in item[0].split(".")])
     ]  # fmt: skip

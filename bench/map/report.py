@@ -14,6 +14,7 @@ SPEED = [
     ("hit_many", "hit_many", "hit", "hit, ours batched"),
     ("hit_dependent", "hit_dependent", "hit_dependent", "hit, dependent"),
     ("miss", "miss", "miss", "miss"),
+    ("put_again", "put_again", "put_again", "put again: replace"),
     ("churn", "churn", "churn", "churn: erase + insert"),
     ("churn_miss", "churn_miss", "churn_miss", "miss after churn"),
     ("iterate", "iterate", "iterate", "iterate"),
@@ -26,6 +27,15 @@ SPEED = [
 MEMORY = [
     ("bytes", "bytes", "bytes", "bytes per entry"),
     ("bytes_erased", "bytes_erased", "bytes_erased", "the same, 9 of 10 erased"),
+]
+SMALL = [
+    ("hit", "hit: ns"),
+    ("miss", "miss: ns"),
+    ("toggle", "put and erase one, beside n - 1 others: ns a pair"),
+    ("iterate", "a loop over the map: ns"),
+    ("made", "made, n puts, finished: ns a map"),
+    ("malloc", "bytes from malloc"),
+    ("many", "bytes of memory a map, of a million"),
 ]
 QUANTILES = ["p50", "p90", "p99", "p99.9", "p99.99", "p99.999", "max"]
 
@@ -144,6 +154,20 @@ def print_memory(r, type_name, sweep):
         print_rows(["", "mean", "least", "most", "9 of 10 erased"], rows)
 
 
+def print_small(r, type_name):
+    others = r.others("small", type_name, "default")
+    for name, label in SMALL:
+        rows = []
+        for n in r.ns("small", type_name, None):
+            ours = r.value("small", type_name, None, n, OURS, "default", name)
+            if ours is not None:
+                ratios = [r.ratio("small", type_name, None, n, p, "default", (name, name, name, label)) for p in others]
+                rows.append([f"n = {n}", cell(ours, "{:.1f}"), *map(cell, ratios)])
+        if rows:
+            print(f"{TYPES[type_name]}, small maps, each with its own hash: {label}; ours, then theirs / ours")
+            print_rows(["", OURS, *others], rows)
+
+
 def print_latency(r):
     for key in sorted({k[1:4] for k in r.cells if k[0] == "latency"}):
         type_name, sweep, n = key
@@ -178,6 +202,8 @@ def print_all(results):
     for type_name in dict.fromkeys(t for t, _ in r.tables("memory")):
         for sweep in r.sweeps("memory", type_name):
             print_memory(r, type_name, sweep)
+    for type_name in dict.fromkeys(t for t, _ in r.tables("small")):
+        print_small(r, type_name)
     print_latency(r)
     return r
 

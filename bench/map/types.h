@@ -5,6 +5,7 @@
 #ifndef BENCH_MAP_TYPES_H
 #define BENCH_MAP_TYPES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -30,10 +31,25 @@ typedef struct wide bench_val;
 typedef const char *bench_key; /* 15 characters and NUL */
 typedef uint64_t bench_val;
 #define KEY_IS_INT 0
+#define KEY_IS_STR 1
+#define VAL_IS_INT 1
+#elif defined(TYPE_own)
+/* For a hash and an equality of the user's. */
+struct pair {
+	uint64_t a, b;
+};
+typedef struct pair bench_key;
+typedef uint64_t bench_val;
+#define KEY_IS_INT 0
 #define VAL_IS_INT 1
 #else
-#error "compile with -DTYPE_u32, -DTYPE_u64, -DTYPE_wide or -DTYPE_str"
+#error "compile with -DTYPE_u32, -DTYPE_u64, -DTYPE_wide, -DTYPE_str or -DTYPE_own"
 #endif
+
+#ifndef KEY_IS_STR
+#define KEY_IS_STR 0
+#endif
+#define KEY_IS_PAIR (!KEY_IS_INT && !KEY_IS_STR)
 
 enum { STR_SIZE = 16 };
 
@@ -86,7 +102,35 @@ static inline uint64_t val_word(const bench_val *val)
  * not look at it. */
 static inline uint64_t key_word(bench_key key)
 {
+#if KEY_IS_PAIR
+	return key.a + key.b;
+#else
 	return (uint64_t)(uintptr_t)key;
+#endif
+}
+
+/* The same key, which is known only when zero is. */
+static inline bench_key key_after(bench_key key, uint64_t zero)
+{
+#if KEY_IS_PAIR
+	key.a += zero;
+	return key;
+#else
+	return (bench_key)(key + zero);
+#endif
+}
+
+/* What is the same key. Strings are compared by contents: what a table of char * itself would do is
+ * to compare addresses. */
+static inline bool same_key(bench_key x, bench_key y)
+{
+#if KEY_IS_PAIR
+	return x.a == y.a && x.b == y.b;
+#elif KEY_IS_INT
+	return x == y;
+#else
+	return strcmp(x, y) == 0;
+#endif
 }
 
 #endif

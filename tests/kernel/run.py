@@ -8,7 +8,7 @@
   tests/kernel/run.py --shape                  no machine: does the compiled code look as older verifiers want it? (shape.py)
   tests/kernel/run.py --list                   the cases
 
-The kernels are Debian's (linux-image-cloud-amd64 of several suites), downloaded by apt as tools/go-toolchains does, unpacked into
+The kernels are Debian's (linux-image-cloud-amd64 of several suites), downloaded by apt as tools/debs.py does, unpacked into
 $TOPHASH_CACHE/kernels (default: .cache/kernels in the repository) and started by qemu with an initramfs that holds build/tophash, its
 libraries, busybox and the programs; nothing is installed and no privilege is needed. KVM is used where it works. What the cases leave
 behind comes out through a serial port and is judged here. On kernels before 5.15 tophash must refuse to trace, in one line.
@@ -19,8 +19,6 @@ is "N passed, M failed, K skipped". Exit code: 0 all passed, 1 some failed, 77 n
 
 import argparse
 import gzip
-import importlib.machinery
-import importlib.util
 import io
 import json
 import os
@@ -38,9 +36,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
-sys.path.insert(0, str(HERE.parent / "matrix"))
+sys.path[:0] = [str(HERE.parent / "matrix"), str(REPO / "tools")]
 import build  # noqa: E402
 import compare  # noqa: E402
+import debs  # noqa: E402
 import run as matrix  # noqa: E402
 import shape  # noqa: E402
 from run import Failed  # noqa: E402
@@ -60,36 +59,26 @@ LOG = 30  # lines shown of a verifier's log or a console
 # --- the kernels -------------------------------------------------------------------------------------------------------------------
 
 
-def go_toolchains():
-    """tools/go-toolchains as a module: its way to take packages from other suites."""
-    loader = importlib.machinery.SourceFileLoader("go_toolchains", str(REPO / "tools" / "go-toolchains"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    sys.dont_write_bytecode = True
-    loader.exec_module(module)
-    return module
-
-
 def fetch(suite, folder):
     """The kernel image of a suite, from the cache or from the archive."""
     image = folder / "vmlinuz"
     if image.exists():
         return image
-    tools = go_toolchains()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as tmp:
         try:
-            apt = tools.open_apt(Path(tmp), [suite])
+            apt = debs.open_apt(Path(tmp), [suite])
             package = apt.depends(PACKAGE, "linux-image-")
             if not package:
-                raise Failed(f"no package {PACKAGE} in {suite} ({tools.last_line(apt.update_errors)})")
+                raise Failed(f"no package {PACKAGE} in {suite} ({debs.last_line(apt.update_errors)})")
             (deb,) = apt.download([package])
             raw = Path(tmp) / "raw"
-            r = tools.run(["dpkg-deb", "-x", str(deb), str(raw)])
-        except tools.Problem as e:
+            apt.unpack(deb, raw)
+        except debs.Problem as e:
             raise Failed(str(e)) from None
         found = list(raw.glob("boot/vmlinuz-*"))
-        if r.returncode or len(found) != 1:
-            raise Failed(f"{deb.name} holds no kernel image: {tools.last_line(r.stderr)}")
+        if len(found) != 1:
+            raise Failed(f"{package} holds no kernel image")
         folder.mkdir(parents=True, exist_ok=True)
         os.rename(found[0], image)
     return image

@@ -9,11 +9,7 @@
 #if OUR_HASH
 static guint hash_key(gconstpointer key)
 {
-#if KEY_IS_INT
-	return (guint)(our_hash_int((uint64_t)key) >> 32);
-#else
-	return (guint)(our_hash_str((const char *)key, strlen((const char *)key)) >> 32);
-#endif
+	return (guint)(given_hash((bench_key)(uintptr_t)key) >> 32);
 }
 #elif KEY_IS_INT
 #define hash_key g_direct_hash

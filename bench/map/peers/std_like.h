@@ -2,36 +2,25 @@
 #ifndef BENCH_MAP_STD_LIKE_H
 #define BENCH_MAP_STD_LIKE_H
 
-#include <cstring>
 #include <string_view>
 
 #include "../our_hash.h"
 #include "../suite.h"
 
-/* Strings are compared by contents: what the table itself would do with a char * is to compare
- * addresses. */
 struct SameKey {
-	bool operator()(bench_key a, bench_key b) const
+	bool operator()(const bench_key &a, const bench_key &b) const
 	{
-#if KEY_IS_INT
-		return a == b;
-#else
-		return strcmp(a, b) == 0;
-#endif
+		return same_key(a, b);
 	}
 };
 
-struct OurHash {
-	/* Tells boost not to mix once more. */
+struct GivenHash {
+	/* Tells boost and ankerl not to mix once more. */
 	using is_avalanching = void;
 
-	size_t operator()(bench_key key) const
+	size_t operator()(const bench_key &key) const
 	{
-#if KEY_IS_INT
-		return our_hash_int(key);
-#else
-		return our_hash_str(key, strlen(key));
-#endif
+		return given_hash(key);
 	}
 };
 
@@ -43,9 +32,9 @@ template <class View, class Hash> struct HashOfView {
 	}
 };
 
-/* What KEY is hashed by: OWN for integers, OWN_STR (of VIEW) for strings, or ours. */
-#if OUR_HASH
-#define PEER_HASH(own, view, own_str) OurHash
+/* What KEY is hashed by: OWN for integers, OWN_STR (of VIEW) for strings, or what all are given. */
+#if GIVEN_HASH
+#define PEER_HASH(own, view, own_str) GivenHash
 #elif KEY_IS_INT
 #define PEER_HASH(own, view, own_str) own
 #else

@@ -1,29 +1,25 @@
 /* uthash: the entry is the user's, in memory of its own, with a handle inside. */
 #include "../our_hash.h"
 
-#if OUR_HASH
-#define HASH_FUNCTION(keyptr, keylen, hashv) (hashv) = hash_item_key(keyptr, keylen)
-static unsigned hash_item_key(const void *key, size_t size);
+#if GIVEN_HASH
+#define HASH_FUNCTION(keyptr, keylen, hashv) (hashv) = hash_item_key(keyptr)
+
+/* uthash takes the low bits of 32. */
+static unsigned hash_item_key(const void *key)
+{
+#if KEY_IS_STR
+	return (unsigned)(given_hash((const char *)key) >> 32);
+#else
+	bench_key copy;
+
+	memcpy(&copy, key, sizeof(copy));
+	return (unsigned)(given_hash(copy) >> 32);
+#endif
+}
 #endif
 #include <uthash.h>
 
 #include "../suite.h"
-
-#if OUR_HASH
-/* uthash takes the low bits of 32. */
-static unsigned hash_item_key(const void *key, size_t size)
-{
-#if KEY_IS_INT
-	bench_key copy;
-
-	(void)size;
-	memcpy(&copy, key, sizeof(copy));
-	return (unsigned)(our_hash_int(copy) >> 32);
-#else
-	return (unsigned)(our_hash_str((const char *)key, size) >> 32);
-#endif
-}
-#endif
 
 struct item {
 	bench_key key;
@@ -50,7 +46,7 @@ struct Table : TableDefaults {
 	}
 
 	/* Where the bytes of a key are. */
-#if KEY_IS_INT
+#if !KEY_IS_STR
 	static const void *bytes(const bench_key &key)
 	{
 		return &key;
