@@ -36,15 +36,21 @@ static void on_progress(void *ctx, const struct session_progress *progress)
 {
 	struct trace *trace = ctx;
 	double rate = status_rate(&trace->rate, progress->hits, progress->seconds);
-	char cost[64] = "";
+	char cost[64] = "", sample[64] = "", watched[64] = "";
 
 	if (progress->cost_known)
 		snprintf(cost, sizeof(cost), ", takes %.1f%% of a CPU",
 			 rate * progress->ns_per_hit / 1e7);
-	status_show("%llu s: %llu hits (%.0f/s), %llu filtered, %llu lost%s",
+	if (progress->sampled || progress->fraction < 1)
+		snprintf(sample, sizeof(sample), ", %llu sampled out (%.1f%% are shown)",
+			 (unsigned long long)progress->sampled, progress->fraction * 100);
+	if (progress->watched < 1)
+		snprintf(watched, sizeof(watched), ", watched for %.1f%% of the time",
+			 progress->watched * 100);
+	status_show("%llu s: %llu hits (%.0f/s), %llu filtered%s, %llu lost%s%s",
 		    (unsigned long long)progress->seconds, (unsigned long long)progress->hits, rate,
-		    (unsigned long long)progress->filtered, (unsigned long long)progress->lost,
-		    cost);
+		    (unsigned long long)progress->filtered, sample,
+		    (unsigned long long)progress->lost, cost, watched);
 }
 
 /* Tells whether no single events are needed. */
@@ -52,6 +58,16 @@ static bool counts_only(const struct trace_options *options)
 {
 	return options->summary && !options->limit &&
 	       (options->summary_by == AGGR_BY_SITE || options->summary_by == AGGR_BY_TYPE);
+}
+
+/* Returns what may be sampled: nothing that a filter names. */
+static enum engine_sample sample_of(const struct trace_options *options)
+{
+	const struct filter *filter = &options->filter;
+
+	if (filter->key || filter->map || filter->goid)
+		return ENGINE_SAMPLE_NONE;
+	return options->sample_by;
 }
 
 static struct error *open_session(struct trace *trace)
@@ -71,6 +87,9 @@ static struct error *open_session(struct trace *trace)
 		.count = counts_only(options),
 		.limit = options->limit,
 		.duration_ns = options->duration_ns,
+		.max_overhead = options->max_overhead,
+		.max_overhead_stop = options->max_overhead_stop,
+		.sample = sample_of(options),
 		.notice = on_notice,
 		.notice_ctx = trace,
 	};
@@ -136,12 +155,17 @@ static struct error *begin(struct trace *trace)
 static void say_totals(const struct trace *trace, const struct session_totals *totals)
 {
 	const struct event_end *end = &totals->end;
+	char sampled[48] = "";
 
+	if (end->sampled)
+		snprintf(sampled, sizeof(sampled), "%llu sampled out + ",
+			 (unsigned long long)end->sampled);
 	if (fan_first(&trace->sinks)->closed && !trace->options.quiet)
-		cmd_say("%s%llu hits = %llu delivered + %llu filtered + %llu lost",
+		cmd_say("%s%llu hits = %llu delivered + %llu filtered + %s%llu lost",
 			totals->failed_code ? "" : "the reader has gone away; ",
 			(unsigned long long)end->hits, (unsigned long long)end->delivered,
-			(unsigned long long)end->filtered, (unsigned long long)totals->lost_all);
+			(unsigned long long)end->filtered, sampled,
+			(unsigned long long)totals->lost_all);
 }
 
 /* Ends the run. Returns the exit code. */

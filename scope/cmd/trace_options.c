@@ -37,6 +37,39 @@ static struct error *read_site(const char *text, void *options)
 	return filter_set_glob("--site", text, &o->filter.site_glob);
 }
 
+/* Reads "2%", "2", "0.5%", "2%,stop". */
+static struct error *read_max_overhead(const char *text, void *options)
+{
+	struct trace_options *o = options;
+	size_t len = strcspn(text, ",");
+	const char *rest = text + len;
+	char number[32] = "";
+	uint64_t millionths;
+
+	if (len && text[len - 1] == '%')
+		len--;
+	if (len && len < sizeof(number))
+		memcpy(number, text, len);
+	if (!option_decimal(number, 1000000, &millionths) || (*rest && strcmp(rest, ",stop")))
+		return error_new(ERROR_USAGE,
+				 "--max-overhead %.40s: not a part of a CPU; write 2%%, 0.5%% or "
+				 "2%%,stop",
+				 text);
+	if (millionths < 10000 || millionths > 100000000000)
+		return error_new(ERROR_USAGE,
+				 "--max-overhead %.40s: not from 0.01%% to 100000%% of a CPU",
+				 text);
+	o->max_overhead = (double)millionths / 1e6;
+	o->max_overhead_stop = *rest;
+	return NULL;
+}
+
+static const char *const samples[] = {
+	[ENGINE_SAMPLE_GOROUTINE] = "goroutine",
+	[ENGINE_SAMPLE_KEY] = "key",
+	NULL,
+};
+
 static const char *engine_name_at(size_t i)
 {
 	const struct engine_ops *engine = engine_at(i);
@@ -159,6 +192,26 @@ static const struct option_spec rows[] = {
 	 .help = "size of the ring buffer (16M)",
 	 .man = "Sets the size of the ring buffer between kernel and tophash, from 64K to 1G. The "
 		"default is 16M. When events are lost, a larger one helps against bursts."},
+	{.name = "max-overhead", .argument = "PERCENT[,stop]", .kind = OPTION_CUSTOM,
+	 .parse = read_max_overhead,
+	 .help = "keep what tracing costs below: 2%, 0.5%, 2%,stop",
+	 .man = "Keeps what tracing costs the program below a part of one CPU, from 0.01% to "
+		"100000%. The cost is measured while tracing runs. When it is higher, tophash "
+		"first shows a sample only (see \\fB--sample-by\\fR), and adapts its fraction. "
+		"Hits that are left out are counted as sampled, and all counts of the end stay "
+		"exact. What \\fB--key\\fR, \\fB--key-prefix\\fR, \\fB--map\\fR or "
+		"\\fB--goid\\fR names is never sampled. A sample saves what a hit does, not its "
+		"trap, which is about half of the cost. Where the traps alone are dearer, the "
+		"probes come off for stretches. Each stretch is a gap (and the exit status 5), "
+		"and the end tells in which part of the time the program was watched. With "
+		",stop tracing ends instead (exit status 5)."},
+	{.name = "sample-by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(sample_by),
+	 .also = AT(sample_by_given), .values = samples,
+	 .help = "what --max-overhead samples: {}; goroutine is the default",
+	 .man = "What \\fB--max-overhead\\fR samples. goroutine (the default): all removals of a "
+		"goroutine are shown or none. key: all removals of a key are shown or none, and "
+		"every clear. Take key where few goroutines do most of the deletes. A secret "
+		"that is drawn for each run decides which are in the sample."},
 	{.name = "engine", .argument = "NAME", .kind = OPTION_WORD, .at = AT(engine),
 	 .value_at = engine_name_at,
 	 .help = "the engine that makes the events: {}",
@@ -227,6 +280,9 @@ static struct error *check(const struct trace_options *options)
 	if (options->filter.map && options->binary)
 		return error_new(ERROR_USAGE, "--map names a map of one process: use it with -p or "
 					      "-- COMMAND, not with -b");
+	if (options->sample_by_given && options->max_overhead <= 0)
+		return error_new(ERROR_USAGE, "--sample-by tells what --max-overhead samples: give "
+					      "both");
 	return NULL;
 }
 

@@ -22,6 +22,10 @@ struct trace_options {
 	uint32_t key_bytes, stack_max;
 	bool show_stack; /* --stack was given */
 	uint64_t buffer_size;
+	double max_overhead;	/* percent of a CPU; 0: no limit */
+	bool max_overhead_stop; /* ",stop" was said */
+	enum engine_sample sample_by;
+	bool sample_by_given;
 	bool misses, dry_run, quiet, verbose;
 	bool wide; /* --wide */
 	bool help; /* --help was given, so nothing else matters */

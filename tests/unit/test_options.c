@@ -40,6 +40,37 @@ static struct trace_options parse_ok(const char *words, struct line *line)
 
 /* ---- what is accepted ---- */
 
+static const struct {
+	const char *words;
+	double percent;
+	bool stop;
+	enum engine_sample by;
+} limits[] = {
+	{"-p 1", 0, false, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead 2%", 2, false, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead 2", 2, false, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead=0.5%", 0.5, false, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead .01", 0.01, false, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead 2%,stop", 2, true, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead 1.25,stop", 1.25, true, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead 100000%", 100000, false, ENGINE_SAMPLE_GOROUTINE},
+	{"-p 1 --max-overhead 2% --sample-by key", 2, false, ENGINE_SAMPLE_KEY},
+	{"-p 1 --sample-by goroutine --max-overhead 2%", 2, false, ENGINE_SAMPLE_GOROUTINE},
+};
+
+TEST(test_max_overhead)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct line line;
+		struct trace_options o = parse_ok(limits[i].words, &line);
+
+		assert_true(o.max_overhead == limits[i].percent);
+		assert_int_equal(o.max_overhead_stop, limits[i].stop);
+		assert_int_equal(o.sample_by, limits[i].by);
+		trace_options_fini(&o);
+	}
+}
+
 TEST(test_defaults)
 {
 	struct line line;
@@ -252,6 +283,7 @@ TEST(test_sizes)
 #define SHORT	 ": too short; at least 1ms"
 #define LONG	 ": too long; at most 87600h"
 #define SIZE	 ": not a size from 64K to 1G; write 65536, 64K or 16MB"
+#define OVERHEAD ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
 #define U64	 ": not a number from 1 to 18446744073709551615"
 
 static const struct {
@@ -293,8 +325,8 @@ static const struct {
 	{"-pid 1", "unknown option -pid: did you mean --pid?"},
 	{"-output=x", "unknown option -output: did you mean --output?"},
 	{"--key-", "option --key- is ambiguous: --key-prefix, --key-bytes"},
-	{"--s", "option --s is ambiguous: --site, --summary, --stack"},
-	{"--s=1", "option --s is ambiguous: --site, --summary, --stack"},
+	{"--s", "option --s is ambiguous: --site, --summary, --stack, --sample-by"},
+	{"--s=1", "option --s is ambiguous: --site, --summary, --stack, --sample-by"},
 	{"--misses=1", "option --misses takes no value"},
 
 	{"-p 0", "-p 0: not a number from 1 to 2147483647"},
@@ -317,6 +349,24 @@ static const struct {
 	{"-p 1 --stack 513", "--stack 513: not a number from 1 to 512"},
 	{"-p 1 --key-bytes 0", "--key-bytes 0: not a number from 1 to 256"},
 	{"-p 1 --key-bytes 257", "--key-bytes 257: not a number from 1 to 256"},
+
+	{"-p 1 --max-overhead", "option --max-overhead needs a value"},
+	{"-p 1 --max-overhead %", "--max-overhead %" OVERHEAD},
+	{"-p 1 --max-overhead 2%%", "--max-overhead 2%%" OVERHEAD},
+	{"-p 1 --max-overhead -2", "--max-overhead -2" OVERHEAD},
+	{"-p 1 --max-overhead 2%,", "--max-overhead 2%," OVERHEAD},
+	{"-p 1 --max-overhead 2%,stopp", "--max-overhead 2%,stopp" OVERHEAD},
+	{"-p 1 --max-overhead ,stop", "--max-overhead ,stop" OVERHEAD},
+	{"-p 1 --max-overhead nan", "--max-overhead nan" OVERHEAD},
+	{"-p 1 --max-overhead 2e3", "--max-overhead 2e3" OVERHEAD},
+	{"-p 1 --max-overhead 0", "--max-overhead 0: not from 0.01% to 100000% of a CPU"},
+	{"-p 1 --max-overhead 0.009%", "--max-overhead 0.009%: not from 0.01% to 100000% of a CPU"},
+	{"-p 1 --max-overhead 100000.1%",
+	 "--max-overhead 100000.1%: not from 0.01% to 100000% of a CPU"},
+	{"-p 1 --max-overhead 99999999999999999999",
+	 "--max-overhead 99999999999999999999: not from 0.01% to 100000% of a CPU"},
+	{"-p 1 --sample-by key", "--sample-by tells what --max-overhead samples: give both"},
+	{"-p 1 --max-overhead 2 --sample-by map", "--sample-by map: not one of goroutine, key"},
 
 	{"-p 1 --duration 0", "--duration 0" SHORT},
 	{"-p 1 --duration -1", "--duration -1" DURATION},
@@ -440,11 +490,12 @@ TEST(test_help)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_filters),	  cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_amounts),	  cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_errors),	  cmocka_unit_test(test_help),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_max_overhead),
+		cmocka_unit_test(test_targets),	 cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_flags),	 cmocka_unit_test(test_amounts),
+		cmocka_unit_test(test_summary),	 cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_sizes),	 cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_help),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

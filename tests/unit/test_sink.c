@@ -531,6 +531,76 @@ TEST(test_gap)
 		     "known\n");
 }
 
+TEST(test_sample)
+{
+	struct event sample = {
+		.kind = EVENT_SAMPLE,
+		.time_ns = start.time_ns,
+		.sample = {.by = "goroutine", .fraction = 0.125},
+	};
+
+	check_record("json", &sample,
+		     "{\"event\":\"sample\",\"time\":\"2026-08-06T07:06:40.000000000Z\","
+		     "\"time_ns\":\"1000000000000\",\"by\":\"goroutine\",\"fraction\":0.125}\n");
+	check_record("text", &sample,
+		     "from here on, 12.5% of the goroutines are sampled (--max-overhead)\n");
+	sample.sample.fraction = 1;
+	check_record("text", &sample, "from here on, all events are shown (--max-overhead)\n");
+}
+
+/* What was sampled stands in the table and at the end; where nothing was, nothing is said. */
+static const struct sampled_case {
+	struct event_sample sample;
+	const char *line;    /* above the table */
+	const char *members; /* at the end of each row */
+	const char *object;  /* in the end record */
+} sampled_cases[] = {
+	{{"key", 1, 1}, "", "", "\"sample\":{\"by\":\"key\",\"fraction\":1,\"watched\":1}"},
+	{{"key", 0.125, 1},
+	 "The counts are a part: a sample of 12.5% (whole keys)\n",
+	 ",\"fraction\":0.125,\"watched\":1}",
+	 "\"sample\":{\"by\":\"key\",\"fraction\":0.125,\"watched\":1}"},
+	{{NULL, 1, 0.401},
+	 "The counts are a part: watched for 40.1% of the time\n",
+	 ",\"fraction\":1,\"watched\":0.401}",
+	 "\"sample\":{\"fraction\":1,\"watched\":0.401}"},
+	{{"goroutine", 0.5, 0.25},
+	 "The counts are a part: a sample of 50.0% (whole goroutines); watched for 25.0% of the "
+	 "time\n",
+	 ",\"fraction\":0.5,\"watched\":0.25}",
+	 "\"sample\":{\"by\":\"goroutine\",\"fraction\":0.5,\"watched\":0.25}"},
+};
+
+static void check_sampled(const struct sampled_case *c, bool text)
+{
+	struct sink_options options = {.fd = -1};
+	struct sink *sink = sink_for(text ? "text" : "json", &options);
+	struct aggr *aggr = NULL;
+	const char *out;
+
+	assert_null(aggr_new(AGGR_BY_SITE, 0, &aggr));
+	emit_all(emit_to_aggr, aggr);
+	aggr_set_sample(aggr, &c->sample);
+	sink_table(sink, aggr, end_ns);
+	out = buf_cstr(&sink->out);
+	assert_non_null(strstr(out, text ? c->line : c->members));
+	assert_int_equal(strstr(out, "fraction") != NULL, !text && c->members[0]);
+	assert_int_equal(strstr(out, "a part") != NULL, text && c->line[0]);
+	sink_event(sink, &(struct event){.kind = EVENT_END,
+					 .end = {.overhead_limited = true, .sample = c->sample}});
+	assert_non_null(strstr(buf_cstr(&sink->out), text ? "" : c->object));
+	aggr_free(aggr);
+	sink_close(sink);
+}
+
+TEST(test_sampled_table)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sampled_cases); i++) {
+		check_sampled(&sampled_cases[i], true);
+		check_sampled(&sampled_cases[i], false);
+	}
+}
+
 /* An end record with all members. */
 TEST(test_end_whole)
 {
@@ -824,6 +894,8 @@ int main(void)
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test(test_fan),
 		cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_sampled_table),
 		cmocka_unit_test(test_end_whole),
 		cmocka_unit_test(test_schema_is_documented),
 	};

@@ -178,6 +178,17 @@ bool option_size(const char *text, uint64_t *ret)
 	return true;
 }
 
+bool option_decimal(const char *text, uint64_t unit, uint64_t *ret)
+{
+	struct decimal amount;
+
+	if (!read_decimal(&text, &amount) || *text)
+		return false;
+	*ret = 0;
+	add_amount(ret, amount, unit);
+	return true;
+}
+
 /* Reads hexadecimal digits. strtoull() alone would also accept signs and spaces. */
 static bool read_hex(const char *digits, uint64_t *ret)
 {

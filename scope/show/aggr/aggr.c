@@ -31,6 +31,7 @@ struct aggr {
 	uint32_t others;	     /* index of the row "(others)", or NO_ROW */
 	struct table by_id;
 	struct row_index by_identity;
+	struct event_sample sample;
 	struct buf identity; /* identity of the current event */
 	struct buf text;
 };
@@ -46,6 +47,7 @@ struct error *aggr_new(enum aggr_by by, size_t max_rows, struct aggr **ret)
 	if (aggr->max_rows > NO_ROW - 2)
 		aggr->max_rows = NO_ROW - 2;
 	aggr->others = NO_ROW;
+	aggr->sample = (struct event_sample){.fraction = 1, .watched = 1};
 	*ret = aggr;
 	return NULL;
 }
@@ -70,6 +72,16 @@ void aggr_free(struct aggr *aggr)
 enum aggr_by aggr_by(const struct aggr *aggr)
 {
 	return aggr->by;
+}
+
+void aggr_set_sample(struct aggr *aggr, const struct event_sample *sample)
+{
+	aggr->sample = *sample;
+}
+
+const struct event_sample *aggr_sample(const struct aggr *aggr)
+{
+	return event_is_sampled(&aggr->sample) ? &aggr->sample : NULL;
 }
 
 /* --- Identity and text of a row --- */

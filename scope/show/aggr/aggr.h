@@ -8,7 +8,8 @@
 
 #include "base/base.h"
 
-struct event; /* show/event/event.h */
+struct event; /* both: show/event/event.h */
+struct event_sample;
 
 enum aggr_by { AGGR_BY_SITE, AGGR_BY_MAP, AGGR_BY_TYPE, AGGR_BY_KEY };
 
@@ -62,6 +63,11 @@ struct aggr_row {
 size_t aggr_rows(struct aggr *aggr, const struct aggr_row **ret);
 /* Returns what the table counts by. */
 enum aggr_by aggr_by(const struct aggr *aggr);
+
+/* Notes what the counts are a part of. */
+void aggr_set_sample(struct aggr *aggr, const struct event_sample *sample);
+/* Returns it; NULL: the counts are whole. */
+const struct event_sample *aggr_sample(const struct aggr *aggr);
 
 /* Tells whether func deletes on behalf of its caller: maps., slices., reflect., sync., ... */
 bool aggr_is_helper(const char *func);

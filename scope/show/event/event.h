@@ -15,7 +15,15 @@
 struct map_state; /* both are declared in read/layout/layout.h */
 struct value;
 
-enum event_kind { EVENT_START, EVENT_DELETE, EVENT_CLEAR, EVENT_EXIT, EVENT_GAP, EVENT_END };
+enum event_kind {
+	EVENT_START,
+	EVENT_DELETE,
+	EVENT_CLEAR,
+	EVENT_EXIT,
+	EVENT_GAP,
+	EVENT_SAMPLE,
+	EVENT_END,
+};
 #define EVENT_KINDS (EVENT_END + 1)
 
 enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_UNKNOWN };
@@ -86,6 +94,20 @@ struct event_gap {
 	const char *why;	 /* "exec", "child", "module", "upgrade", "overhead" */
 };
 
+/* What events are a part of. */
+struct event_sample {
+	const char *by; /* "goroutine", "key": whole ones are in the sample; NULL: all are */
+	double fraction; /* the part of them that is in it; 1: all. EVENT_SAMPLE: from here on. Of what
+			    is over: the part of the hits. */
+	double watched; /* the part of the time in which probes stood. Not of EVENT_SAMPLE. */
+};
+
+/* Tells whether a part was left out. */
+static inline bool event_is_sampled(const struct event_sample *sample)
+{
+	return sample->fraction < 1 || sample->watched < 1;
+}
+
 struct event_lost {
 	const char *reason; /* "ring_full" */
 	uint64_t count;
@@ -110,6 +132,8 @@ struct event_end {
 	size_t lost_n;
 	bool overhead_known; /* the cost of tracing was measured */
 	double hits_per_s, ns_per_hit, cpu_percent;
+	bool overhead_limited; /* --max-overhead: `sample` is set */
+	struct event_sample sample;
 	const struct event_sink *sinks; /* the sinks after the first */
 	size_t sinks_n;
 	double seconds;
@@ -123,6 +147,7 @@ struct event {
 		struct event_removal removal; /* EVENT_DELETE, EVENT_CLEAR */
 		struct event_exit exit;
 		struct event_gap gap;
+		struct event_sample sample;
 		struct event_end end;
 	};
 };

@@ -68,6 +68,13 @@ static const struct event_member gap[] = {
 	MEMBER("why", STRING, gap.why),
 };
 
+static const struct event_member sample[] = {
+	MEMBER("time", TIME, time_ns),
+	MEMBER("time_ns", NS, time_ns),
+	MEMBER("by", STRING, sample.by),
+	MEMBER("fraction", DECIMAL, sample.fraction),
+};
+
 static const struct event_member end[] = {
 	MEMBER("time", TIME, time_ns),
 	MEMBER("hits", U64, end.hits),
@@ -80,6 +87,7 @@ static const struct event_member end[] = {
 	MEMBER("lost", LOST, end),
 	MEMBER("gaps", U64, end.gaps),
 	MEMBER("overhead", OVERHEAD, end),
+	MEMBER("sample", SAMPLED, end),
 	MEMBER("sinks", SINKS, end),
 	MEMBER("seconds", DECIMAL, end.seconds),
 };
@@ -90,6 +98,7 @@ static const struct event_schema schemas[EVENT_KINDS] = {
 	[EVENT_CLEAR] = {"{\"event\":\"clear\"", clear, ARRAY_SIZE(clear)},
 	[EVENT_EXIT] = {"{\"event\":\"exit\"", exits, ARRAY_SIZE(exits)},
 	[EVENT_GAP] = {"{\"event\":\"gap\"", gap, ARRAY_SIZE(gap)},
+	[EVENT_SAMPLE] = {"{\"event\":\"sample\"", sample, ARRAY_SIZE(sample)},
 	[EVENT_END] = {"{\"event\":\"end\"", end, ARRAY_SIZE(end)},
 };
 

@@ -31,6 +31,7 @@ enum event_type {
 	EVENT_MISSES,	   /* struct event_end: left out unless misses were counted */
 	EVENT_LOST,	   /* struct event_end: an object with a number for each cause */
 	EVENT_OVERHEAD,	   /* struct event_end: left out unless it was measured */
+	EVENT_SAMPLED,	   /* struct event_end: left out unless --max-overhead was given */
 	EVENT_SINKS,	   /* struct event_end: left out if there is only one sink */
 };
 

@@ -220,6 +220,21 @@ static void put_overhead(struct buf *to, const struct event_end *end)
 	buf_char(to, '}');
 }
 
+static void put_sample(struct buf *to, const struct event_sample *sample)
+{
+	if (sample->by) {
+		json_begin(to, "by");
+		json_put_str(to, sample->by);
+		json_name(to, "fraction");
+	} else {
+		json_begin(to, "fraction");
+	}
+	json_put_decimal(to, sample->fraction);
+	json_name(to, "watched");
+	json_put_decimal(to, sample->watched);
+	buf_char(to, '}');
+}
+
 static void put_sinks(struct buf *to, const struct event_end *end)
 {
 	buf_char(to, '[');
@@ -254,6 +269,10 @@ static bool put_cold(struct buf *to, const struct event *event, enum event_type 
 		if (end->overhead_known)
 			put_overhead(to, end);
 		return end->overhead_known;
+	case EVENT_SAMPLED:
+		if (end->overhead_limited)
+			put_sample(to, &end->sample);
+		return end->overhead_limited;
 	case EVENT_SINKS:
 		if (end->sinks_n)
 			put_sinks(to, end);

@@ -15,10 +15,11 @@
 
 struct summary {
 	enum aggr_by by;
-	uint64_t wall_ns;    /* when the trace ended */
-	uint64_t elements;   /* in all */
-	bool clears, misses; /* whether there were any */
-	bool pids;	     /* there were several processes */
+	uint64_t wall_ns;		   /* when the trace ended */
+	uint64_t elements;		   /* in all */
+	bool clears, misses;		   /* whether there were any */
+	bool pids;			   /* there were several processes */
+	const struct event_sample *sample; /* NULL: the counts are whole */
 	struct json_clock *clock;
 };
 
@@ -238,6 +239,24 @@ static void put_goroutines(struct cell *cell, const void *row_)
 		buf_char(cell->to, '+');
 }
 
+static void put_fraction(struct cell *cell, const void *row)
+{
+	const struct event_sample *sample = summary_of(cell->rows)->sample;
+
+	(void)row;
+	if (sample)
+		json_put_decimal(cell->to, sample->fraction);
+}
+
+static void put_watched(struct cell *cell, const void *row)
+{
+	const struct event_sample *sample = summary_of(cell->rows)->sample;
+
+	(void)row;
+	if (sample)
+		json_put_decimal(cell->to, sample->watched);
+}
+
 /* --- The columns --- */
 
 static bool shows_clears(const struct rows *rows)
@@ -314,6 +333,8 @@ static const struct column columns[] = {
 	 .right = true,
 	 .put = put_goroutines,
 	 .shown = shows_goroutines},
+	{.json = "fraction", .put = put_fraction},
+	{.json = "watched", .put = put_watched},
 	{.name = "GOS", .place = 6, .right = true, .put = put_goroutines, .shown = shows_gos},
 };
 
@@ -342,6 +363,7 @@ void summary_json(struct sink *sink, struct aggr *aggr, uint64_t time_ns, struct
 {
 	struct summary summary = {
 		.by = aggr_by(aggr),
+		.sample = aggr_sample(aggr),
 		.wall_ns = sink_wall(sink, time_ns),
 		.clock = clock,
 	};
@@ -363,6 +385,21 @@ static struct aggr_row sum_rows(const struct aggr_row *rows, size_t n, const cha
 		sum.misses += rows[i].misses;
 	}
 	return sum;
+}
+
+/* The counts are a part: a sample of 12.5% (whole goroutines); watched for 40.1% of the time */
+static void put_sample_line(struct sink *sink, const struct aggr *aggr, size_t width)
+{
+	const struct event_sample *sample = aggr_sample(aggr);
+	struct buf text = {0};
+
+	if (!sample)
+		return;
+	buf_str(&text, "The counts are a part");
+	text_put_sample(&text, sample, ": ");
+	text_wrap(&sink->out, &text, width);
+	sink->out.bad |= text.bad;
+	buf_fini(&text);
 }
 
 void summary_text(struct sink *sink, struct aggr *aggr, size_t width, bool pids)
@@ -388,6 +425,7 @@ void summary_text(struct sink *sink, struct aggr *aggr, size_t width, bool pids)
 		list.n = ROWS_SHOWN + 1;
 	}
 	buf_char(&sink->out, '\n');
+	put_sample_line(sink, aggr, width);
 	columns_text(&sink->out, &list);
 	buf_fini(&name);
 }

@@ -440,6 +440,7 @@ static void text_event(struct sink *sink, const struct event *event)
 	case EVENT_CLEAR: put_removal(sink, event->kind, event->time_ns, &event->removal); break;
 	case EVENT_EXIT: text_report_exit(sink, &event->exit); break;
 	case EVENT_GAP: text_report_gap(sink, &event->gap, state->width); break;
+	case EVENT_SAMPLE: text_report_sample(sink, &event->sample, state->width); break;
 	case EVENT_END: text_report_end(sink, &event->end, state->width); break;
 	}
 }

@@ -40,6 +40,10 @@ void text_report_start(struct sink *sink, const struct event_start *event, const
 		       size_t width);
 void text_report_exit(struct sink *sink, const struct event_exit *event);
 void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width);
+void text_report_sample(struct sink *sink, const struct event_sample *event, size_t width);
+/* Appends `before` and what the counts are a part of, when they are: "a sample of 12.5% (whole goroutines);
+ * watched for 40.1% of the time". */
+void text_put_sample(struct buf *to, const struct event_sample *sample, const char *before);
 void text_report_end(struct sink *sink, const struct event_end *event, size_t width);
 
 /* Append the table at the end, as text and as JSON Lines. `pids` says that there are several

@@ -103,6 +103,28 @@ void text_report_gap(struct sink *sink, const struct event_gap *event, size_t wi
 	buf_fini(&text);
 }
 
+/* from here on, 12.5% of the goroutines are sampled (--max-overhead) */
+void text_report_sample(struct sink *sink, const struct event_sample *event, size_t width)
+{
+	struct buf text = {0};
+
+	buf_str(&text, "from here on, ");
+	if (event->fraction < 1) {
+		text_tenths(&text, event->fraction * 100);
+		buf_str(&text, "% of the ");
+		buf_str(&text, event->by ? event->by : "hit");
+		buf_str(&text, "s are sampled");
+	} else {
+		buf_str(&text, "all events are shown");
+	}
+	buf_str(&text, " (--max-overhead)");
+	text_sgr(&sink->out, sink->options.color, SGR_DIM);
+	text_wrap(&sink->out, &text, width);
+	text_sgr_end(&sink->out, sink->options.color, SGR_DIM);
+	sink->out.bad |= text.bad;
+	buf_fini(&text);
+}
+
 /* --- The totals --- */
 
 static void put_lost(struct sink *sink, const struct event_end *event, uint64_t lost, size_t width)
@@ -136,6 +158,25 @@ static void put_lost(struct sink *sink, const struct event_end *event, uint64_t 
 	buf_fini(&text);
 }
 
+void text_put_sample(struct buf *to, const struct event_sample *sample, const char *before)
+{
+	if (sample->fraction < 1) {
+		buf_str(to, before);
+		buf_str(to, "a sample of ");
+		text_tenths(to, sample->fraction * 100);
+		buf_str(to, "% (whole ");
+		buf_str(to, sample->by ? sample->by : "hit");
+		buf_str(to, "s)");
+		before = "; ";
+	}
+	if (sample->watched < 1) {
+		buf_str(to, before);
+		buf_str(to, "watched for ");
+		text_tenths(to, sample->watched * 100);
+		buf_str(to, "% of the time");
+	}
+}
+
 static void put_elements(struct buf *to, const struct event_end *event)
 {
 	buf_u64(to, event->removed);
@@ -157,6 +198,8 @@ static void put_elements(struct buf *to, const struct event_end *event)
 		text_tenths(to, event->cpu_percent);
 		buf_str(to, "% of a CPU");
 	}
+	if (event->overhead_limited)
+		text_put_sample(to, &event->sample, "; ");
 }
 
 /* Appends the last line, "1000 hits = 990 delivered + 10 filtered + 0 lost; …". If it does not fit,

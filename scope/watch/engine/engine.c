@@ -64,6 +64,24 @@ void engine_forget_gc(struct engine *engine)
 		engine->ops->forget_gc(engine);
 }
 
+void engine_set_sample(struct engine *engine, double fraction)
+{
+	if (engine->ops->set_sample)
+		engine->ops->set_sample(engine, fraction);
+}
+
+bool engine_pause(struct engine *engine)
+{
+	if (engine->ops->pause)
+		engine->ops->pause(engine);
+	return engine->ops->pause;
+}
+
+struct error *engine_resume(struct engine *engine, uint64_t *ret_ns)
+{
+	return engine->ops->resume(engine, ret_ns);
+}
+
 void engine_stop(struct engine *engine)
 {
 	engine->ops->stop(engine);

@@ -30,6 +30,13 @@
 #define ENGINE_STACK_MAX     512 /* frames that can be shown */
 #define ENGINE_KEY_BYTES_MAX 256 /* bytes of a string key that can be read */
 
+/* What engine_set_sample() takes a part of. */
+enum engine_sample {
+	ENGINE_SAMPLE_GOROUTINE, /* whole goroutines */
+	ENGINE_SAMPLE_KEY,	 /* whole keys; clears are always in the sample */
+	ENGINE_SAMPLE_NONE,	 /* nothing is sampled */
+};
+
 /* Options of an engine. All pointers are borrowed for its life. */
 struct engine_options {
 	const struct image *image;
@@ -40,17 +47,20 @@ struct engine_options {
 	uint32_t key_bytes;   /* 1 to ENGINE_KEY_BYTES_MAX */
 	uint64_t buffer_size; /* size of the buffer in bytes; a hint */
 	bool misses;
+	enum engine_sample sample;
 	bool count; /* hits may be counted instead of recorded; see engine_drain_counts() */
 	bool start; /* the placements have a SPOT_START */
 };
 
 struct engine_counters {
-	uint64_t hits;		  /* all hits; each is recorded, counted, filtered or lost */
-	uint64_t filtered;	  /* hits that the engine left out */
+	uint64_t hits;	   /* all hits; each is recorded, counted, filtered, sampled or lost */
+	uint64_t filtered; /* hits that the engine left out */
 	uint64_t filtered_shapes; /* those of them that --type filtered and whose type is a shape */
-	uint64_t removed;	  /* elements, by delete */
-	uint64_t cleared;	  /* elements, by clear */
-	uint64_t misses;	  /* deletes that removed nothing */
+	uint64_t sampled;	  /* hits that the sample left out */
+	uint64_t paused;  /* traps that were no hits: probes were being attached or detached */
+	uint64_t removed; /* elements, by delete */
+	uint64_t cleared; /* elements, by clear */
+	uint64_t misses;  /* deletes that removed nothing */
 	uint64_t lost_ring, lost_pending, lost_internal;
 };
 
@@ -72,6 +82,9 @@ struct engine_cost {
 	double hits_per_s;  /* in the last window */
 	double ns_per_hit;  /* including a share of all other probes; over all windows */
 	double cpu_percent; /* of one CPU, in the last window */
+	/* A hit costs kept_ns on the average, and one that the sample leaves out left_ns. 0: not known. */
+	double kept_ns, left_ns;
+	double trap_ns; /* a trap of a probe alone, on the average */
 };
 
 /* An open engine. The struct of each engine begins with one. engine_open() sets ops. */
@@ -87,10 +100,13 @@ struct engine_ops {
 	void (*close)(struct engine *engine);		/* never called with NULL */
 	bool (*types_cut)(const struct engine *engine); /* optional */
 	struct error *(*attach)(struct engine *engine, int exe, pid_t pid);
-	uint32_t (*exec_count)(const struct engine *engine);   /* optional */
-	bool (*sends_execs)(const struct engine *engine);      /* optional */
-	void (*set_gc)(struct engine *engine, uint32_t phase); /* optional */
-	void (*forget_gc)(struct engine *engine);	       /* optional */
+	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */
+	bool (*sends_execs)(const struct engine *engine);	    /* optional */
+	void (*set_gc)(struct engine *engine, uint32_t phase);	    /* optional */
+	void (*forget_gc)(struct engine *engine);		    /* optional */
+	void (*set_sample)(struct engine *engine, double fraction); /* optional */
+	void (*pause)(struct engine *engine);			    /* optional, and resume */
+	struct error *(*resume)(struct engine *engine, uint64_t *ret_ns);
 	void (*stop)(struct engine *engine);
 	void (*detach)(struct engine *engine);
 	int (*wake_fd)(const struct engine *engine); /* optional */
@@ -138,6 +154,17 @@ void engine_set_gc(struct engine *engine, uint32_t phase);
 /* Makes the engine forget the GC phase, because the process has executed itself without being
  * seen. */
 void engine_forget_gc(struct engine *engine);
+/* Samples: from here on a part of all goroutines or keys is shown (engine_options.sample), and the hits of
+ * the others count as sampled. fraction: above 0, up to 1. Who is in a smaller sample is in a larger one
+ * too. */
+void engine_set_sample(struct engine *engine, double fraction);
+/* Takes the probes off that see deletes and clears, and does not wait for it. Nothing is seen until
+ * engine_resume(). Other probes stay: processes that begin are still told of. Returns false when this
+ * engine cannot do so. */
+bool engine_pause(struct engine *engine);
+/* Places them again. *ret_ns: since when hits count, CLOCK_MONOTONIC; 0 when the former ones are not off yet,
+ * and the caller tries again. Errors: as engine_attach(). */
+struct error *engine_resume(struct engine *engine, uint64_t *ret_ns);
 /* Stops counting and recording. Records that were written stay until they are drained. */
 void engine_stop(struct engine *engine);
 /* Takes all probes off. The counters are final afterwards. Records can still be drained. */

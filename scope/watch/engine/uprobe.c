@@ -70,9 +70,18 @@ static void uprobe_forget_gc(struct engine *engine)
 	__atomic_store_n(&bss_of(engine)->gc_changes, 0, __ATOMIC_SEQ_CST);
 }
 
+static void uprobe_set_sample(struct engine *engine, double fraction)
+{
+	uint64_t bound = (uint64_t)((1 - fraction) * (double)(1ull << WIRE_SAMPLE_BITS));
+
+	uprobe_measure_cut((struct uprobe *)engine);
+	__atomic_store_n(&bss_of(engine)->sample_bound, bound, __ATOMIC_SEQ_CST);
+	uprobe_measure_soon((struct uprobe *)engine);
+}
+
 static void uprobe_stop(struct engine *engine)
 {
-	__atomic_store_n(&bss_of(engine)->stopped, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&bss_of(engine)->mode, WIRE_STOPPED, __ATOMIC_SEQ_CST);
 	/* This may wait for the calibrating child, during which the target's hits would fill the
 	 * ring. */
 	uprobe_measure_end((struct uprobe *)engine);
@@ -208,6 +217,8 @@ static void uprobe_counters(const struct engine *engine, struct engine_counters 
 			ret->removed += each[i].removed;
 			ret->cleared += each[i].cleared;
 			ret->misses += each[i].misses;
+			ret->sampled += each[i].sampled;
+			ret->paused += each[i].paused;
 			ret->lost_ring += each[i].lost_ring;
 			ret->lost_pending += each[i].lost_pending;
 			ret->lost_internal += each[i].lost_internal;
@@ -226,6 +237,9 @@ const struct engine_ops engine_uprobe = {
 	.sends_execs = uprobe_sends_execs,
 	.set_gc = uprobe_set_gc,
 	.forget_gc = uprobe_forget_gc,
+	.set_sample = uprobe_set_sample,
+	.pause = uprobe_pause,
+	.resume = uprobe_resume,
 	.stop = uprobe_stop,
 	.detach = uprobe_detach,
 	.wake_fd = uprobe_wake_fd,

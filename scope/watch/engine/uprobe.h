@@ -18,7 +18,6 @@ struct attachment {
 	struct bpf_link *links[WIRE_PROBES]; /* !multi */
 	int link_fds[WIRE_PROBES];	     /* multi */
 	size_t n;
-	uint32_t generation;
 	bool multi; /* link_fds is used, not links */
 };
 
@@ -30,8 +29,10 @@ struct trap_cost {
 
 struct cost_snapshot {
 	uint64_t time_ns;
-	double cost_ns; /* of all programs and their traps, since an unknown start */
-	uint64_t hits;
+	/* Of all programs, since an unknown start: their own time, and that of their traps. */
+	double programs_ns, traps_ns;
+	uint64_t runs; /* of the programs: each had a trap */
+	uint64_t hits, sampled;
 };
 
 struct cost_state {
@@ -44,9 +45,13 @@ struct cost_state {
 	struct cost_snapshot begin;
 	uint64_t window_ns; /* length of a window */
 	uint64_t next_ns;   /* when the next window may begin */
+	uint64_t soon_ns;   /* when it may open at the earliest, if it is wanted soon */
 	uint64_t seen_hits;
 	double hits, cost_ns, seconds; /* in the last window */
 	double all_hits, all_cost_ns;  /* in all windows */
+	/* Of a hit when nothing is sampled out, and when it is itself: a line through the windows. */
+	double kept_ns, left_ns;
+	double trap_ns; /* a trap of any kind, on the average */
 };
 
 struct uprobe {
@@ -56,7 +61,12 @@ struct uprobe {
 	struct ring_buffer *ring;
 	bool types_cut;
 	bool multi; /* one link for all probes of a program */
-	struct attachment attachment;
+	/* The probes that see deletes and clears, which uprobe_pause() takes off, and the others. */
+	struct attachment hot, cold;
+	uint32_t generation;
+	bool paused;
+	int exe;		    /* as uprobe_attach() got it; borrowed */
+	pid_t pid;		    /* likewise */
 	struct former *formers;	    /* attachments that threads detach; see uprobe_attach.c */
 	struct bpf_link *exec_link; /* of the program that sends WIRE_EXEC */
 	bool sends_execs;	    /* exec_link was attached, even if it is gone by now */
@@ -81,6 +91,8 @@ bool uprobe_kernel_is(unsigned major, unsigned minor);
 
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid);
 void uprobe_detach(struct engine *engine);
+void uprobe_pause(struct engine *engine);
+struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns);
 
 /* Attaches the program that does nothing to one instruction, for one process. It stays attached
  * until that process ends. The calibrating child calls it. */
@@ -90,6 +102,10 @@ bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t 
 /* ---- uprobe_cost.c: ops ---- */
 
 void uprobe_measure(struct engine *engine, uint64_t time_ns);
+/* Ends an open window: what follows is nothing to measure. */
+void uprobe_measure_cut(struct uprobe *uprobe);
+/* Asks for the next window to come soon, since something has changed. */
+void uprobe_measure_soon(struct uprobe *uprobe);
 /* Starts the child that calibrates. No probe may be attached yet. Otherwise the child would inherit
  * the descriptors of the links, and would keep the probes attached after this process has closed
  * them. */

@@ -30,6 +30,12 @@ static struct bpf_program *program_of(const struct uprobe *uprobe, enum spot_rol
 	}
 }
 
+/* Tells whether probes of a role are hit with each delete or clear. */
+static bool is_hot(enum spot_role role)
+{
+	return role <= SPOT_PANIC;
+}
+
 static struct error *attach_failed(const struct spot *spot, pid_t pid, int errnum)
 {
 	if (errnum == ESRCH)
@@ -50,17 +56,20 @@ static struct error *probe_offset(const struct uprobe *uprobe, const struct spot
 
 /* Attaches a perf event for each probe, which works on any kernel from 5.15 on. Closing one takes a
  * grace period. */
-static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t pid,
+static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t pid, bool hot,
 				 struct attachment *to)
 {
 	const struct placements *placements = uprobe->options->placements;
 
 	for (uint32_t i = 0; i < placements->list.len; i++) {
 		const struct spot *spot = &placements->list.data[i];
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = WIRE_COOKIE(to->generation, i));
+		LIBBPF_OPTS(bpf_uprobe_opts, opts,
+			    .bpf_cookie = WIRE_COOKIE(uprobe->generation, i));
 		struct bpf_link *link;
 		uint64_t offset;
 
+		if (is_hot(spot->role) != hot)
+			continue;
 		try(probe_offset(uprobe, spot, &offset));
 		link = bpf_program__attach_uprobe_opts(program_of(uprobe, spot->role), pid, path,
 						       offset, &opts);
@@ -95,7 +104,7 @@ static struct error *attach_role(struct uprobe *uprobe, const char *path, pid_t 
 		if (spot->role != role)
 			continue;
 		try(probe_offset(uprobe, spot, &offsets[attr.count]));
-		cookies[attr.count++] = WIRE_COOKIE(to->generation, i);
+		cookies[attr.count++] = WIRE_COOKIE(uprobe->generation, i);
 		first = first ? first : spot;
 	}
 	if (!first)
@@ -107,13 +116,19 @@ static struct error *attach_role(struct uprobe *uprobe, const char *path, pid_t 
 	return NULL;
 }
 
-static struct error *attach_all(struct uprobe *uprobe, const char *path, pid_t pid,
-				struct attachment *to)
+/* Places the probes that are hot, or the others. */
+static struct error *attach_all(struct uprobe *uprobe, bool hot, struct attachment *to)
 {
+	char path[64];
+
+	*to = (struct attachment){.multi = uprobe->multi};
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", uprobe->exe);
+	uprobe_forget_message();
 	if (!uprobe->multi)
-		return attach_each(uprobe, path, pid, to);
+		return attach_each(uprobe, path, uprobe->pid, hot, to);
 	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_BEGIN; role++)
-		try(attach_role(uprobe, path, pid, role, to));
+		if (is_hot(role) == hot)
+			try(attach_role(uprobe, path, uprobe->pid, role, to));
 	return NULL;
 }
 
@@ -169,9 +184,12 @@ static void join_formers(struct uprobe *uprobe, bool all)
 
 static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
 {
-	struct former *former = calloc(1, sizeof(*former));
+	struct former *former;
 
+	if (!attachment->n)
+		return;
 	join_formers(uprobe, false);
+	former = calloc(1, sizeof(*former));
 	if (former) {
 		former->attachment = *attachment;
 		former->next = uprobe->formers;
@@ -181,6 +199,7 @@ static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
 		free(former);
 		return;
 	}
+	attachment->n = 0;
 	uprobe->formers = former;
 }
 
@@ -200,23 +219,89 @@ static void watch_execs(struct uprobe *uprobe, pid_t pid)
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
-	struct attachment attachment = {.generation = uprobe->attachment.generation + 1,
-					.multi = uprobe->multi};
-	struct error *err;
-	char path[64];
+	struct attachment hot = {0}, cold = {0};
+	struct error *err = NULL;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-	uprobe_forget_message();
+	uprobe->exe = exe;
+	uprobe->pid = pid;
+	uprobe->generation++;
 	watch_execs(uprobe, pid);
-	err = attach_all(uprobe, path, pid, &attachment);
+	if (!uprobe->paused)
+		err = attach_all(uprobe, true, &hot);
+	if (!err)
+		err = attach_all(uprobe, false, &cold);
 	if (err) {
-		detach_all(&attachment);
+		detach_all(&hot);
+		detach_all(&cold);
+		uprobe->generation--;
 		return err;
 	}
-	__atomic_store_n(&uprobe->skel->bss->generation, attachment.generation, __ATOMIC_SEQ_CST);
-	if (uprobe->attachment.n)
-		detach_former(uprobe, &uprobe->attachment);
-	uprobe->attachment = attachment;
+	__atomic_store_n(&uprobe->skel->bss->generation, uprobe->generation, __ATOMIC_SEQ_CST);
+	detach_former(uprobe, &uprobe->hot);
+	detach_former(uprobe, &uprobe->cold);
+	uprobe->hot = hot;
+	uprobe->cold = cold;
+	return NULL;
+}
+
+/* ---- a pause ---- */
+
+static void set_mode(struct uprobe *uprobe, enum wire_mode mode)
+{
+	__atomic_store_n(&uprobe->skel->bss->mode, (uint32_t)mode, __ATOMIC_SEQ_CST);
+}
+
+void uprobe_pause(struct engine *engine)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+
+	uprobe->paused = true;
+	set_mode(uprobe, WIRE_PAUSES);
+	uprobe_measure_cut(uprobe);
+	/* One after the other would let the last ones cost for all of that time. */
+	while (uprobe->hot.n) {
+		struct attachment one = {.n = 1, .multi = uprobe->hot.multi};
+
+		uprobe->hot.n--;
+		one.link_fds[0] = uprobe->hot.link_fds[uprobe->hot.n];
+		one.links[0] = uprobe->hot.links[uprobe->hot.n];
+		detach_former(uprobe, &one);
+	}
+}
+
+/* Forgets the deletes that were under way when the probes came off: nobody has seen how they ended. */
+static void forget_pendings(struct uprobe *uprobe)
+{
+	int fd = bpf_map__fd(uprobe->skel->maps.pendings);
+	uint8_t key[16]; /* struct pending_key */
+
+	assert(bpf_map__key_size(uprobe->skel->maps.pendings) == sizeof(key));
+	while (!bpf_map_get_next_key(fd, NULL, key) && !bpf_map_delete_elem(fd, key))
+		;
+}
+
+/* The probes come back with the generation that the others have. A hit must not meet both, and
+ * therefore the former ones are off before. While they are being placed, no hit counts: a delete would
+ * be seen to begin and not to end. */
+struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	struct error *err;
+
+	*ret_ns = 0;
+	join_formers(uprobe, false);
+	if (uprobe->formers)
+		return NULL;
+	forget_pendings(uprobe);
+	err = attach_all(uprobe, true, &uprobe->hot);
+	if (err) {
+		detach_all(&uprobe->hot);
+		return err;
+	}
+	uprobe->paused = false;
+	*ret_ns = now_ns();
+	set_mode(uprobe, WIRE_RUNS);
+	uprobe_measure_soon(uprobe);
 	return NULL;
 }
 
@@ -226,7 +311,8 @@ void uprobe_detach(struct engine *engine)
 
 	bpf_link__destroy(uprobe->exec_link);
 	uprobe->exec_link = NULL;
-	detach_all(&uprobe->attachment);
+	detach_all(&uprobe->hot);
+	detach_all(&uprobe->cold);
 	join_formers(uprobe, true);
 }
 

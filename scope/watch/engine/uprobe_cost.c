@@ -10,6 +10,7 @@
 /* A window ends early after this many hits. In a program that deletes all the time, that takes 20
  * ms, and the statistics are on for 2 ms of each second. */
 #define ENOUGH_HITS 20000
+#define FEW_HITS    100		 /* tell no price */
 #define LOOK_NS	    100000000ull /* interval at which new hits are looked for */
 
 static struct bpf_program *next_program(const struct uprobe *uprobe, struct bpf_program *program)
@@ -34,29 +35,60 @@ static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
 			continue;
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 			return false;
-		ret->cost_ns += (double)info.run_time_ns +
-				(double)info.run_cnt * (stepped ? trap->stepped : trap->emulated);
+		ret->runs += info.run_cnt;
+		ret->programs_ns += (double)info.run_time_ns;
+		ret->traps_ns += (double)info.run_cnt * (stepped ? trap->stepped : trap->emulated);
 	}
 	uprobe->engine.ops->counters(&uprobe->engine, &counters);
 	ret->hits = counters.hits;
+	ret->sampled = counters.sampled;
 	return true;
+}
+
+/* Takes a window over into the prices: a hit costs kept_ns - share * (kept_ns - left_ns), where share is
+ * the part of the hits that was sampled out. One window tells one of the two, and the other is as it
+ * was; at first three quarters of the program are taken to be saved. */
+static void set_prices(struct cost_state *cost, double share, double ns, double trap_ns)
+{
+	double known_kept = cost->kept_ns ? cost->kept_ns : ns;
+
+	if (!cost->left_ns)
+		cost->left_ns = trap_ns + (known_kept - trap_ns) / 4;
+	if (share < 0.5)
+		cost->kept_ns = ns + share * (known_kept - cost->left_ns);
+	else
+		cost->left_ns = known_kept - (known_kept - ns) / share;
+	if (!cost->kept_ns)
+		cost->kept_ns = known_kept;
+	if (cost->left_ns > cost->kept_ns)
+		cost->left_ns = cost->kept_ns;
+	if (cost->left_ns < trap_ns)
+		cost->left_ns = trap_ns;
 }
 
 static void end_window(struct uprobe *uprobe)
 {
 	struct cost_state *cost = &uprobe->cost;
 	struct cost_snapshot end;
+	double traps_ns;
 	bool known = snapshot(uprobe, &end);
 
 	close(cost->stats_fd);
 	cost->stats_fd = -1;
 	if (!known || end.time_ns == cost->begin.time_ns)
 		return;
+	cost->soon_ns = end.time_ns + 9 * (end.time_ns - cost->begin.time_ns);
+	traps_ns = end.traps_ns - cost->begin.traps_ns;
 	cost->hits = (double)(end.hits - cost->begin.hits);
-	cost->cost_ns = end.cost_ns - cost->begin.cost_ns;
+	cost->cost_ns = end.programs_ns - cost->begin.programs_ns + traps_ns;
 	cost->seconds = (double)(end.time_ns - cost->begin.time_ns) / 1e9;
 	cost->all_hits += cost->hits;
 	cost->all_cost_ns += cost->cost_ns;
+	if (cost->hits < FEW_HITS)
+		return;
+	cost->trap_ns = traps_ns / (double)(end.runs - cost->begin.runs);
+	set_prices(cost, (double)(end.sampled - cost->begin.sampled) / cost->hits,
+		   cost->cost_ns / cost->hits, traps_ns / cost->hits);
 }
 
 static void begin_window(struct uprobe *uprobe)
@@ -136,7 +168,7 @@ void uprobe_measure(struct engine *engine, uint64_t time_ns)
 		if (time_ns < cost->next_ns)
 			return;
 		cost->next_ns = time_ns + LOOK_NS;
-		if (has_hits(uprobe))
+		if (!uprobe->paused && has_hits(uprobe))
 			begin_window(uprobe);
 	} else if (window_is_over(uprobe, time_ns)) {
 		cost->next_ns = cost->begin.time_ns + 10 * cost->window_ns;
@@ -145,11 +177,26 @@ void uprobe_measure(struct engine *engine, uint64_t time_ns)
 	}
 }
 
-/* Ends measuring. A window that is still open counts. */
-void uprobe_measure_end(struct uprobe *uprobe)
+void uprobe_measure_cut(struct uprobe *uprobe)
 {
 	if (uprobe->cost.stats_fd >= 0)
 		end_window(uprobe);
+}
+
+void uprobe_measure_soon(struct uprobe *uprobe)
+{
+	struct cost_state *cost = &uprobe->cost;
+
+	if (cost->stats_fd >= 0 || cost->failed)
+		return;
+	cost->next_ns = cost->soon_ns < cost->next_ns ? cost->soon_ns : cost->next_ns;
+	cost->seen_hits = UINT64_MAX; /* there will be hits */
+}
+
+/* Ends measuring. A window that is still open counts. */
+void uprobe_measure_end(struct uprobe *uprobe)
+{
+	uprobe_measure_cut(uprobe);
 	close_fd(&uprobe->cost.calibrator);
 	if (uprobe->cost.calibrator_pid > 0)
 		calibrate_end(uprobe->cost.calibrator_pid);
@@ -166,5 +213,8 @@ bool uprobe_cost(const struct engine *engine, struct engine_cost *ret)
 	ret->hits_per_s = cost->hits / cost->seconds;
 	ret->ns_per_hit = cost->all_cost_ns / cost->all_hits;
 	ret->cpu_percent = cost->cost_ns / cost->seconds / 1e7;
+	ret->kept_ns = cost->kept_ns;
+	ret->left_ns = cost->left_ns;
+	ret->trap_ns = cost->trap_ns;
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -15,6 +16,9 @@
 #include "watch/engine/type_table.h"
 
 static_assert(ENGINE_STACK_MAX + WIRE_STACK_EXTRA == WIRE_STACK_MAX, "the record has room");
+static_assert((int)ENGINE_SAMPLE_GOROUTINE == WIRE_SAMPLE_GOROUTINE &&
+		      (int)ENGINE_SAMPLE_KEY == WIRE_SAMPLE_KEY,
+	      "the kernel program has the same");
 static_assert(ENGINE_KEY_BYTES_MAX == WIRE_KEY_SEGMENT, "a segment has room for a string");
 
 /* ---- errors: libbpf's first message has the cause, and is kept for the error's text ---- */
@@ -111,6 +115,7 @@ static void set_rodata(struct trace_bpf *skel, const struct engine_options *opti
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
 	skel->rodata->use_counts = options->count;
+	skel->rodata->sample_by = (uint32_t)options->sample;
 	skel->rodata->use_filters = filter->type_glob || filter->key || filter->map || filter->goid;
 	skel->rodata->filter_map = filter->map;
 	skel->rodata->filter_goid = filter->goid;
@@ -237,6 +242,9 @@ static int load_skeleton(struct uprobe *uprobe, const struct type_table *types)
 		return -errno;
 	set_rodata(uprobe->skel, uprobe->options, types);
 	set_map_sizes(uprobe->skel, uprobe->options, types);
+	if (getrandom(uprobe->skel->rodata->sample_secret,
+		      sizeof(uprobe->skel->rodata->sample_secret), 0) < 0)
+		return -errno;
 	if (uprobe->multi)
 		set_multi(uprobe->skel);
 	return trace_bpf__load(uprobe->skel);

@@ -278,6 +278,20 @@ struct wire_counters {
 	uint64_t removed;	  /* elements, by delete */
 	uint64_t cleared;	  /* elements, by clear */
 	uint64_t misses;
+	uint64_t sampled; /* left out of the sample */
+	uint64_t paused;  /* hits that do not count, while probes are taken off or placed */
+};
+
+/* A sample: by what a hit is taken or left out. It is left out if the keyed hash of that is below a bound.
+ * A smaller sample is therefore a part of a larger one. */
+enum wire_sample { WIRE_SAMPLE_GOROUTINE, WIRE_SAMPLE_KEY, WIRE_SAMPLE_NONE };
+#define WIRE_SAMPLE_BITS 32 /* of the hash */
+
+/* What the programs at deletes and clears do. */
+enum wire_mode {
+	WIRE_RUNS,
+	WIRE_PAUSES, /* their probes are being taken off or placed: no hit counts */
+	WIRE_STOPPED,
 };
 
 #endif

@@ -29,7 +29,7 @@ bool find_bias(const struct session *session, struct target *target, uint64_t *r
 
 struct error *add_process(struct session *session, struct target *target)
 {
-	struct traced traced = {.target = target};
+	struct traced traced = {.target = target, .off_ns = session->off_since_ns ? now_ns() : 0};
 
 	if (!vec_push(&session->processes, traced)) {
 		target_close(target);
@@ -213,6 +213,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	if (!traced->started)  /* it ended before it could be read, and removed nothing */
 		emit_start(session, session->output.sinks, traced->target, 0);
 	traced->started = traced->ended = true;
+	settle_overhead(session, traced, traced->end_ns);
 	event.exit = (struct event_exit){
 		.pid = (uint32_t)traced->target->pid,
 		.known = traced->end != TARGET_GONE,

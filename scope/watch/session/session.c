@@ -243,6 +243,7 @@ static struct error *on_tick(void *ctx)
 	try(watch_processes(session));
 	try(watch_exec(session));
 	engine_measure(session->engine, now_ns());
+	try(watch_overhead(session));
 	stop_if_closed(session);
 	if (now_ns() >= session->end_ns)
 		session_stop(session);
@@ -261,6 +262,9 @@ static struct error *on_progress(void *ctx)
 				  &(struct session_progress){
 					  .hits = c.hits,
 					  .filtered = c.filtered + session->filtered,
+					  .sampled = c.sampled,
+					  .fraction = session->throttle.fraction,
+					  .watched = share_watched(session, now_ns()),
 					  .lost = c.lost_ring + c.lost_pending + c.lost_internal,
 					  .seconds = (double)(now_ns() - session->run_ns) / 1e9,
 					  .cost_known = cost_known,
@@ -315,6 +319,7 @@ struct error *session_run(struct session *session)
 
 	session->run_ns = now_ns();
 	session->end_ns = duration_ns ? session->run_ns + duration_ns : UINT64_MAX;
+	begin_limit(session);
 	try(fan_flush(session->output.sinks));
 	try(loop_watch(session->loop, fan_first(session->output.sinks)->options.fd, 0, on_output,
 		       session));
@@ -355,8 +360,8 @@ static void sum_up_cost(const struct session *session, uint64_t end_ns, struct e
 	if (!end->overhead_known)
 		return;
 	end->hits_per_s = (double)end->hits * 1e9 / (double)(end_ns - session->run_ns);
-	end->ns_per_hit = cost.ns_per_hit;
-	end->cpu_percent = end->hits_per_s * cost.ns_per_hit / 1e7;
+	end->ns_per_hit = ns_per_hit(session, &cost, end->hits);
+	end->cpu_percent = end->hits_per_s * end->ns_per_hit / 1e7;
 }
 
 /* Computes the totals. The sinks must have written all their records, because delivered counts what
@@ -376,6 +381,7 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 		.hits = c.hits,
 		.delivered = first->delivered + (table_fails ? 0 : session->counted),
 		.filtered = c.filtered + session->filtered + unread,
+		.sampled = c.sampled,
 		.removed = c.removed,
 		.cleared = c.cleared,
 		.misses_counted = session->options.misses,
@@ -386,6 +392,7 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 		.seconds = (double)(end_ns - session->opened_ns) / 1e9,
 	};
 	sum_up_cost(session, end_ns, &ret->end);
+	sum_up_sample(session, end_ns, &c, &ret->end);
 	add_lost(ret, "ring_full", c.lost_ring);
 	if (session->options.misses)
 		add_lost(ret, "pending_full", c.lost_pending);
@@ -439,9 +446,13 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(session, traced);
+	vec_each(traced, &session->processes)
+		settle_overhead(session, traced, now_ns());
 	fail(session, fan_flush(sinks));
 	end_ns = now_ns();
 	sum_up(session, end_ns, ret);
+	if (ret->end.overhead_limited)
+		aggr_set_sample(session->output.aggr, &ret->end.sample);
 	if (session->output.table)
 		fan_table(sinks, session->output.aggr, end_ns);
 	fan_event(sinks, &(struct event){.kind = EVENT_END, .time_ns = end_ns, .end = ret->end});

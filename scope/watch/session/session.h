@@ -18,6 +18,8 @@
  *   processes.c  the table of processes, their start and exit records
  *   exec.c       execs of the watched process
  *   hints.c      reports filters that can match nothing
+ *   overhead.c   --max-overhead
+ *   throttle.c   what it takes to stay below it
  */
 #ifndef WATCH_SESSION_SESSION_H
 #define WATCH_SESSION_SESSION_H
@@ -36,8 +38,10 @@ enum session_notice {
 
 /* The progress of a run. */
 struct session_progress {
-	uint64_t hits, filtered, lost;
-	double seconds; /* since the probes were attached */
+	uint64_t hits, filtered, sampled, lost;
+	double seconds;	 /* since the probes were attached */
+	double fraction; /* of the goroutines or keys that are in the sample now; 1: all */
+	double watched;	 /* the part of the time in which the probes stood */
 	bool cost_known;
 	double ns_per_hit; /* cost of a hit for the traced program */
 };
@@ -61,6 +65,10 @@ struct session_options {
 			   goroutine; not with a limit */
 	uint64_t limit; /* stop after this many events; 0: never */
 	uint64_t duration_ns; /* stop after this time; 0: never */
+
+	double max_overhead;	   /* percent of a CPU; 0: no limit */
+	bool max_overhead_stop;	   /* where sampling does not do, the run ends */
+	enum engine_sample sample; /* what is sampled then; none: the probes come off at once */
 
 	/* Receives one line of text, without newline. The text may contain bytes of the target. */
 	void (*notice)(void *ctx, enum session_notice kind, const char *text);

@@ -5,6 +5,7 @@
 #include "watch/session/session.h"
 #include "base/loop.h"
 #include "live/process/process.h"
+#include "watch/session/throttle.h"
 #include "watch/resolve/resolve.h"
 
 /* Names of the watched program. TASK_COMM_LEN of the kernel is 16. */
@@ -19,6 +20,7 @@ struct traced {
 	bool ended;	     /* its exit record was emitted */
 	enum target_end end; /* TARGET_RUNS until the end is known */
 	uint64_t end_ns;     /* when its end was noticed */
+	uint64_t off_ns;     /* --max-overhead: since when it runs without probes; 0: it does not */
 	int status;
 };
 
@@ -60,6 +62,14 @@ struct session {
 	bool gap_is_open;	/* the last exec may have left a gap; see exec.c */
 	struct event_gap gap;
 	uint64_t gaps; /* how many gaps were reported */
+
+	/* overhead.c */
+	struct throttle throttle;
+	uint64_t turn_ns;	     /* of its last turn; 0: there is no limit */
+	struct engine_counters seen; /* at that turn */
+	uint64_t off_since_ns;	     /* the probes are off; 0: they stand */
+	uint64_t off_ns;	     /* how long they have been off in all, before */
+	bool off_told;		     /* a notice has said that they come off */
 
 	/* session.c: one pass over the ring. */
 	uint64_t run_ns;	/* session_run() began */
@@ -127,6 +137,24 @@ void settle_execs(struct session *session);
 /* Checks whether the watched process has executed a program since the last call. Attaches the
  * probes again if the kernel has dropped them. */
 struct error *watch_exec(struct session *session);
+
+/* ---- overhead.c ---- */
+
+/* Makes the limit ready, if there is one. The engine is open, and no probe stands. */
+void prepare_limit(struct session *session);
+/* Begins to keep it. The probes stand, and the output is there. */
+void begin_limit(struct session *session);
+/* Looks what tracing has cost since the last call. Samples, takes the probes off, or places them. */
+struct error *watch_overhead(struct session *session);
+/* Tells the gap of a process that has run without probes, up to to_ns. */
+void settle_overhead(struct session *session, struct traced *traced, uint64_t to_ns);
+/* Returns the part of the time from the first probes to end_ns in which they stood. */
+double share_watched(const struct session *session, uint64_t end_ns);
+/* Returns what a hit cost on the average, in nanoseconds. cost: the engine's, when there is no limit. */
+double ns_per_hit(const struct session *session, const struct engine_cost *cost, uint64_t hits);
+/* Fills in what the end record says of the limit. */
+void sum_up_sample(const struct session *session, uint64_t end_ns, const struct engine_counters *c,
+		   struct event_end *end);
 
 /* ---- hints.c ---- */
 

@@ -180,10 +180,13 @@ struct error *session_load(struct session *session)
 		.buffer_size = session->options.buffer_size,
 		.count = session->options.count && !getenv("TOPHASH_NO_COUNT"),
 		.misses = session->options.misses,
+		.sample = session->options.max_overhead > 0 ? session->options.sample
+							    : ENGINE_SAMPLE_NONE,
 		.start = session->options.binary != NULL,
 	};
 	try(open_resolver(session));
 	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
+	prepare_limit(session);
 	if (engine_types_cut(session->engine))
 		session_notice(session, SESSION_INFO,
 			       "%s: too many types to read all of them: some keys will be shown "

@@ -3,7 +3,7 @@
 #ifndef WATCH_ENGINE_BPF_CALL_BPF_H
 #define WATCH_ENGINE_BPF_CALL_BPF_H
 
-enum outcome { SENT, FILTERED, SLOW };
+enum outcome { SENT, FILTERED, SAMPLED, SLOW };
 
 /* Counts a filtered hit if --type filtered it because its map type is a shape. */
 static __always_inline void count_shape(struct wire_counters *c, const struct wire_plan *plan)

@@ -214,6 +214,13 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 			count_shape(c, plan);
 			return FILTERED;
 		}
+		if (sample_leaves(ctx, copy->goroutine, &call, plan, copy))
+			return SAMPLED;
+	} else if (sample_by == WIRE_SAMPLE_KEY) {
+		if (call.key_arg == WIRE_ARG_POINTER)
+			plan = plan_of(&call);
+		if (sample_leaves(ctx, copy->goroutine, &call, plan, copy))
+			return SAMPLED;
 	}
 	e.map = 0;
 	e.goid = 0; /* stays 0 if g cannot be read */

@@ -31,8 +31,13 @@ const volatile uint64_t types_size = 0;
 const volatile uint32_t deep_size = 0; /* of struct deep_record with stack_max frames */
 const volatile uint32_t big_size = 0;  /* of struct big_record with stack_max frames */
 
-/* Set while the programs run. From then on nothing is counted or sent. */
-bool stopped = false;
+/* --max-overhead: what is sampled, enum wire_sample; and the secret of the hash, drawn for each run. */
+const volatile uint32_t sample_by = WIRE_SAMPLE_NONE;
+const volatile uint64_t sample_secret[2] = {};
+
+/* Set while the programs run. */
+uint64_t sample_bound = 0; /* hashes below it are left out */
+uint32_t mode = WIRE_RUNS; /* enum wire_mode */
 
 /* The GC phase, when one process is traced. The instructions that change it are probed. They run
  * with the world stopped, three times a cycle. gc_phase is therefore exact, and no event needs to
@@ -128,8 +133,8 @@ struct pending {
 	uint32_t func;
 	uint8_t filtered;
 	uint8_t key_on_stack;
-	uint8_t shape; /* filtered because of WIRE_SKIP_SHAPE */
-	uint8_t unused;
+	uint8_t shape;	 /* filtered because of WIRE_SKIP_SHAPE */
+	uint8_t sampled; /* left out of the sample; its key was not read */
 };
 
 struct {
@@ -203,6 +208,19 @@ static __always_inline struct wire_counters *counters_get(void)
 	uint32_t zero = 0;
 
 	return bpf_map_lookup_elem(&counters, &zero);
+}
+
+/* Tells whether hits count. */
+static __always_inline bool is_running(void)
+{
+	struct wire_counters *c;
+
+	if (!mode)
+		return true;
+	c = counters_get();
+	if (c)
+		add(c->paused, 1);
+	return false;
 }
 
 #endif

@@ -23,7 +23,7 @@ int on_entry(struct pt_regs *ctx)
 	uint32_t index;
 
 	no_private_stack(ctx);
-	if (stopped)
+	if (!is_running())
 		return 0;
 	c = counters_get();
 	probe = probe_get(ctx, &index);
@@ -38,7 +38,10 @@ int on_entry(struct pt_regs *ctx)
 		plan = plan_unknown(e->header, &call, &unknown);
 	pending.filtered = !passes_slow(e, ctx, &call, plan, &walk);
 	pending.shape = plan && plan->skip == WIRE_SKIP_SHAPE;
-	take_key(e, &call, plan, NULL);
+	pending.sampled =
+		!pending.filtered && sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL);
+	if (!pending.sampled)
+		take_key(e, &call, plan, NULL);
 	pending.func = probe->func;
 	pending.root = call.root;
 	pending.frame = walk.hi - ctx->rbp;
@@ -71,8 +74,9 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 		return;
 	add(c->other_hits, 1);
 	add(c->misses, 1);
-	if (pending->filtered) {
-		add(c->filtered, 1);
+	if (pending->filtered || pending->sampled) {
+		add(c->filtered, pending->filtered);
+		add(c->sampled, pending->sampled);
 		add(c->filtered_shapes, pending->shape);
 		bpf_map_delete_elem(&pendings, key);
 		return;
@@ -100,7 +104,7 @@ int on_exit(struct pt_regs *ctx)
 	uint32_t index;
 
 	no_private_stack(ctx);
-	if (stopped || !pending)
+	if (!is_running() || !pending)
 		return 0;
 	probe = probe_get(ctx, &index);
 	/* At a return, the stack pointer is one word above where the frame pointer was. */
@@ -119,7 +123,7 @@ int on_panic(struct pt_regs *ctx)
 	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
 
 	no_private_stack(ctx);
-	if (!stopped && pending)
+	if (is_running() && pending)
 		send_miss(ctx, &key, pending, WIRE_PANICKED);
 	return 0;
 }

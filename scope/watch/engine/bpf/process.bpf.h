@@ -68,7 +68,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 
 	(void)ctx;
 	take_head(&e, 0);
-	if (stopped || !watched || e.pid != watched)
+	if (mode == WIRE_STOPPED || !watched || e.pid != watched)
 		return 0;
 	bpf_get_current_comm(e.key, WIRE_COMM);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);

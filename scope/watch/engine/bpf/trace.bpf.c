@@ -5,6 +5,7 @@
  *   maps.bpf.h      configuration, maps, counters
  *   walk.bpf.h      the goroutine and its stack
  *   key.bpf.h       types; filters and reads keys
+ *   sample.bpf.h    the sample of --max-overhead
  *   send.bpf.h      records
  *   call.bpf.h      the arguments of a delete or clear
  *   count.bpf.h     counts removals without a record
@@ -33,6 +34,7 @@
 #include "watch/engine/bpf/maps.bpf.h"
 #include "watch/engine/bpf/walk.bpf.h"
 #include "watch/engine/bpf/key.bpf.h"
+#include "watch/engine/bpf/sample.bpf.h"
 #include "watch/engine/bpf/send.bpf.h"
 #include "watch/engine/bpf/call.bpf.h"
 #include "watch/engine/bpf/count.bpf.h"
@@ -76,6 +78,10 @@ int on_removal_slow(struct pt_regs *ctx)
 	if (!passes_slow(e, ctx, &call, plan, &walk)) {
 		add(c->filtered, 1);
 		count_shape(c, plan);
+		return 0;
+	}
+	if (sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL)) {
+		add(c->sampled, 1);
 		return 0;
 	}
 	take_key(e, &call, plan, NULL);
@@ -154,7 +160,7 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 		if (!plan && call.key_arg == WIRE_ARG_POINTER)
 			return SLOW;
 	}
-	if (use_filters) {
+	if (use_filters || sample_by == WIRE_SAMPLE_KEY) {
 		uint64_t chunk[WIRE_KEY_INLINE / 8] = {};
 
 		if (call.key_arg == WIRE_ARG_POINTER)
@@ -163,6 +169,8 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 			count_shape(c, plan);
 			return FILTERED;
 		}
+		if (sample_leaves(ctx, chunk, &call, plan, copy))
+			return SAMPLED;
 	}
 	return send_small(ctx, probe, index, &call, plan, copy, c);
 }
@@ -188,7 +196,7 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 	struct wire_probe *probe;
 	uint32_t index;
 
-	if (stopped)
+	if (!is_running())
 		return 0;
 	c = counters_get();
 	probe = probe_get(ctx, &index);
@@ -196,6 +204,11 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 	if (!c || !probe || !copy)
 		return 0;
 	count_removed(ctx, c);
+	if (sample_by == WIRE_SAMPLE_GOROUTINE && !use_filters &&
+	    sample_leaves_goroutine(ctx->r14)) {
+		add(c->sampled, 1);
+		return 0;
+	}
 	if (stack_copy_take(copy)) {
 		outcome = counted ? count_removal(ctx, probe, index, copy, c)
 				  : removal(ctx, probe, index, copy, c);
@@ -207,6 +220,8 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 	}
 	if (outcome == FILTERED)
 		add(c->filtered, 1);
+	if (outcome == SAMPLED)
+		add(c->sampled, 1);
 	return 0;
 }
 
@@ -238,7 +253,7 @@ int on_clear(struct pt_regs *ctx)
 	uint32_t index;
 
 	no_private_stack(ctx);
-	if (stopped)
+	if (!is_running())
 		return 0;
 	c = counters_get();
 	probe = probe_get(ctx, &index);
@@ -259,6 +274,10 @@ int on_clear(struct pt_regs *ctx)
 	if (!passes_slow(e, ctx, &call, plan, &walk)) {
 		add(c->filtered, 1);
 		count_shape(c, plan);
+		return 0;
+	}
+	if (sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL)) {
+		add(c->sampled, 1);
 		return 0;
 	}
 	take_key(e, &call, plan, NULL);
