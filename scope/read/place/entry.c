@@ -46,6 +46,48 @@ static const struct code_insn *insn_after_frame(const struct machine_ops *machin
 	return NULL;
 }
 
+/* Returns the instruction that pushes the caller's frame pointer, right before the frame pointer is
+ * set, on the straight line from the entry. Race builds of Go 1.24 and later call the race detector
+ * before their first branch, and that call changes the argument registers. Returns NULL when there
+ * is none. */
+static const struct code_insn *insn_frame_push(const struct machine_ops *machine,
+					       const struct code *code)
+{
+	for (size_t i = 0; i + 1 < code->insns.len; i++) {
+		const struct code_insn *insn = &code->insns.data[i], *next = insn + 1;
+		bool pushes = insn->flow == CODE_NEXT && insn->emulated &&
+			      insn->writes == 1u << machine->stack;
+
+		if (insn->joined && i > 0)
+			return NULL;
+		if (pushes)
+			return !next->joined && next->op == CODE_MOVE &&
+					       next->base == machine->stack &&
+					       next->writes == 1u << machine->frame
+				       ? insn
+				       : NULL;
+		if (insn->writes || (insn->flow != CODE_NEXT && insn->flow != CODE_BRANCH))
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Chooses the instruction for the spot at the beginning of a function, and tells why. */
+static const struct code_insn *choose_entry(const struct machine_ops *machine,
+					    const struct entry_spec *spec, const struct code *code,
+					    struct spot *spot, const char **ret_why)
+{
+	const struct code_insn *insn = insn_after_frame(machine, code, spec->arguments);
+
+	*ret_why = "first emulated instruction after the stack check and the frame set-up";
+	if (insn || spec->role != SPOT_ENTRY)
+		return insn;
+	spot->at_push = true;
+	*ret_why = "the push of the frame pointer: the arguments do not stay in their registers "
+		   "until the first emulated instruction after it";
+	return insn_frame_push(machine, code);
+}
+
 static struct error *place_exits(const struct placer *placer, const struct gopcln_func *func,
 				 const struct code *code, uint8_t number)
 {
@@ -84,6 +126,7 @@ static struct error *place_entry(const struct placer *placer, const struct entry
 			    .number = number};
 	const struct code_insn *insn;
 	struct gopcln_func func;
+	const char *why;
 	struct error *err;
 	struct code code;
 
@@ -94,11 +137,9 @@ static struct error *place_entry(const struct placer *placer, const struct entry
 		code_fini(&code);
 		return NULL;
 	}
-	insn = insn_after_frame(placer->machine, &code, spec->arguments);
+	insn = choose_entry(placer->machine, spec, &code, &spot, &why);
 	if (insn)
-		err = placer_add_spot(placer, &func, insn->addr, &spot,
-				      "first emulated instruction after the stack check and the "
-				      "frame set-up");
+		err = placer_add_spot(placer, &func, insn->addr, &spot, why);
 	else
 		err = error_new(
 			ERROR_TARGET,

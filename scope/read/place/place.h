@@ -46,6 +46,9 @@ struct spot {
 	/* SPOT_ENTRY, SPOT_CLEAR: the arguments in Go's argument registers are (map, type, key)
 	 * instead of (type, map, key). */
 	bool map_first;
+	/* SPOT_ENTRY: the spot is the push of the caller's frame pointer. The function's own frame
+	 * pointer is set right after it, to the address of the pushed word. */
+	bool at_push;
 	uint8_t number; /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
 };
 

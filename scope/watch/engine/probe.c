@@ -40,6 +40,7 @@ bool probe_from_spot(const struct spot *spot, struct wire_probe *ret)
 		.key_arg = (uint8_t)spot->key,
 		.map_first = spot->map_first,
 		.func = spot->number,
+		.at_push = spot->at_push,
 	};
 	return spot->role != SPOT_REMOVAL || set_window(spot, ret);
 }

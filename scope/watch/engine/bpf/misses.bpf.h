@@ -44,7 +44,7 @@ int on_entry(struct pt_regs *ctx)
 		take_key(e, &call, plan, NULL);
 	pending.func = probe->func;
 	pending.root = call.root;
-	pending.frame = walk.hi - ctx->rbp;
+	pending.frame = walk.hi - (probe->at_push ? ctx->rsp - 8 : ctx->rbp);
 	pending.key_addr = call.key0;
 	if (call.key0 >= walk.lo && call.key0 < walk.hi) {
 		pending.key_addr = walk.hi - call.key0;
