@@ -37,6 +37,8 @@ void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);
 int cmd_fail(struct error *err);
 /* Prints text that the user asked for (--help) to stdout. Returns the exit code. */
 int cmd_print(const char *text);
+/* Prints what the completions of -p offer: processes that have Go code. Returns the exit code. */
+int cmd_print_pids(void);
 /* Prints `tophash VERB --help`. Returns the exit code. */
 int cmd_print_help(const struct verb_spec *verb);
 /* Prints `tophash --help`. Returns the exit code. */

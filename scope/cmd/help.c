@@ -174,6 +174,8 @@ int cmd_help(int argc, char **argv)
 	struct option_words words;
 	struct error *err;
 
+	if (argc == 2 && !strcmp(argv[1], "--pids"))
+		return cmd_print_pids();
 	if (argc == 3 && !strcmp(argv[1], "--man"))
 		return print_man(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "--completion"))

@@ -116,6 +116,7 @@ int main(int argc, char **argv)
 	if (!open_standard_files())
 		return ERROR_FAILED;
 	signal(SIGBUS, on_bus_error);
+	signal(SIGXFSZ, SIG_IGN); /* past the limit of a file's size, writes fail */
 
 	if (!word)
 		return cmd_print_overview();

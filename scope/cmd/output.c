@@ -65,30 +65,54 @@ struct error *output_empty(const char *path, int fd)
 
 /* Writes even if the descriptor is non-blocking. The program that started tophash, or that shares
  * the descriptor, may have set that. */
-int output_put(int fd, const char *text, size_t len, int patience_ms)
+static int write_all(int fd, const char *text, size_t len, int patience_ms, size_t *ret_done)
 {
 	struct pollfd writable = {.fd = fd, .events = POLLOUT};
 	size_t done = 0;
+	int errnum = 0;
 
-	while (done < len) {
+	while (done < len && !errnum) {
 		ssize_t n = write(fd, text + done, len - done);
 
 		if (n >= 0)
 			done += (size_t)n;
-		else if (errno != EINTR && errno != EAGAIN)
-			return errno;
-		else if (errno == EAGAIN && poll(&writable, 1, patience_ms) == 0)
-			return EAGAIN;
+		else if (errno == EAGAIN)
+			errnum = poll(&writable, 1, patience_ms) == 0 ? EAGAIN : 0;
+		else if (errno != EINTR)
+			errnum = errno;
 	}
-	return 0;
+	*ret_done = done;
+	return errnum;
+}
+
+int output_put(int fd, const char *text, size_t len, int patience_ms)
+{
+	size_t done;
+
+	return write_all(fd, text, len, patience_ms, &done);
+}
+
+/* Removes half a line from the end of a regular file that became full. */
+static void cut_file(int fd, const char *text, size_t done)
+{
+	const char *newline = done ? memrchr(text, '\n', done) : NULL;
+	size_t torn = newline ? done - (size_t)(newline + 1 - text) : done;
+	off_t end = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (torn && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && end == st.st_size &&
+	    end >= (off_t)torn && ftruncate(fd, end - (off_t)torn) == 0)
+		lseek(fd, end - (off_t)torn, SEEK_SET);
 }
 
 struct error *output_write(int fd, const struct buf *text)
 {
-	int errnum = output_put(fd, text->data, text->len, -1);
+	size_t done;
+	int errnum = write_all(fd, text->data, text->len, -1, &done);
 
 	if (!errnum || errnum == EPIPE)
 		return NULL;
+	cut_file(fd, text->data, done);
 	return error_errno(ERROR_FAILED, errnum, "cannot write the output");
 }
 

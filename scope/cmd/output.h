@@ -18,7 +18,8 @@ struct error *output_empty(const char *path, int fd);
  * patience_ms (-1: without limit). Returns 0 or an errno (EAGAIN: it accepted nothing in that
  * time). */
 int output_put(int fd, const char *text, size_t len, int patience_ms);
-/* Writes the whole text. It is no error if the reader has gone away. */
+/* Writes the whole text. It is no error if the reader has gone away. A file that becomes full ends
+ * with a whole line. */
 struct error *output_write(int fd, const struct buf *text);
 /* Writes the answer of --dry-run: each probe, and where each filter is decided. */
 struct error *output_plan(int fd, const struct engine_options *options);

@@ -184,7 +184,6 @@ static int finish(struct trace *trace, struct error *err)
 static struct error *run(struct trace *trace, int *ret_code)
 {
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
 	try(open_session(trace));
 	try(output_check(trace->options.output, session_exe(trace->session)));
 	if (trace->options.dry_run)

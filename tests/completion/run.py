@@ -23,10 +23,15 @@ import termios
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/matrix"))
+import build as matrix  # noqa: E402
+
 PROMPT = "READY> "
 LONG = 20  # seconds: machines may be busy
 
+# The completions ask tophash for the processes: this goes to the real one.
 STAND_IN = """#!/bin/sh
+[ "$*" != 'help --pids' ] || exec REAL help --pids
 printf 'GOT:'
 for word; do printf '<%s>' "$word"; done
 printf ':END\\n'
@@ -130,8 +135,8 @@ class Shell:
         words = re.findall(r"<([^>]*)>", re.search(r"GOT:(.*?):END", self.text, re.S)[1])
         return [word.rstrip("/") for word in words]  # zsh takes the slash of a folder away again
 
-    def offers(self, line, words):
-        """Are all these words on the screen after the line and two Tabs?"""
+    def offers(self, line, words, never=()):
+        """Are all these words on the screen after the line and two Tabs, and those that never may be are not?"""
         self.fresh()
         self.type(f"tophash {line}\t")
         time.sleep(0.2)
@@ -142,6 +147,9 @@ class Shell:
             shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", " ", re.sub(r"\x1b(\[[0-9;]*m|\(B)", "", self.text))
             missing = [w for w in words if not re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", shown)]
             if not missing:
+                wrong = [w for w in never if re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", shown)]
+                if wrong:
+                    raise Failed(f"{line!r}: offered: {', '.join(wrong)}; {shown[-800:]!r}")
                 return
             if re.search(r"--More--|do you wish to see|y or n", shown):
                 self.type(" " if "--More--" in shown else "y")
@@ -196,8 +204,9 @@ def verbs_of(tophash):
     return re.findall(r"^  ([a-z]+) +\S", help_of(tophash).split("Verbs:")[1].split("Other:")[0], re.M)
 
 
-def offered(tophash, sleeper):
-    """What is typed before two Tabs, and what has to be offered."""
+def offered(tophash, go, other):
+    """What is typed before two Tabs, what has to be offered, and what must not be. `go` and `other`: the ids of processes with and
+    without Go code."""
     verbs = verbs_of(tophash)
     yield "", verbs
     yield "help ", verbs
@@ -210,18 +219,19 @@ def offered(tophash, sleeper):
     yield "trace --summary=", ["site", "map", "type", "key"]
     yield "sites --by ", ["function", "type", "variant", "package"]
     yield "addr --source ", ["gopclntab", "symbols", "dwarf", "all"]
-    yield f"trace -p {sleeper[:-1]}", [sleeper]
-    yield f"trace --pid {sleeper[:-1]}", [sleeper]
-    yield f"addr -p {sleeper[:-1]}", [sleeper]
+    if go:
+        begin = os.path.commonprefix([go, other])
+        for option in "trace -p", "trace --pid", "addr -p":
+            yield f"{option} {begin}", [go], [other]
 
 
-def run_shell(name, tophash, dest, env, folder, sleeper, verbose):
+def run_shell(name, tophash, dest, env, folder, pids, verbose):
     shell = SHELLS[name](dest, env, folder)
     passed, failed = 0, []
     try:
         shell.wait_for(PROMPT, "the first prompt")
         cases = [(line, lambda line=line, args=args: check(shell.completed(line), args, line)) for line, args in COMPLETED]
-        cases += [(line, lambda line=line, words=words: shell.offers(line, words)) for line, words in offered(tophash, sleeper)]
+        cases += [(line, lambda args=(line, *rest): shell.offers(*args)) for line, *rest in offered(tophash, *pids)]
         for line, case in cases:
             try:
                 case()
@@ -253,10 +263,18 @@ def prepare(temp, build):
     for name in ("only.json", "with space"):
         (folder / name).write_text("")
     for name in ("tophash", "hello-from-here"):
-        (programs / name).write_text(STAND_IN)
+        (programs / name).write_text(STAND_IN.replace("REAL", str(build / "tophash")))
         (programs / name).chmod(0o755)
     env = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(temp), "TERM": "xterm", "LANG": "C.UTF-8"}
     return dest / "usr", folder, env
+
+
+def start_processes():
+    """A Go program and one that is none. Returns the processes, and their ids; "" for the Go program when there is none."""
+    programs = sorted(matrix.CACHE.glob("targets/*/default/steps"))
+    started = [subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for program in programs[-1:]]
+    started.append(subprocess.Popen(["sleep", "600"]))
+    return started, [str(started[0].pid) if programs else "", str(started[-1].pid)]
 
 
 def main():
@@ -267,7 +285,10 @@ def main():
     args = parser.parse_args()
     build = pathlib.Path(args.build).resolve()
     totals, skipped = [0, 0], 0
-    sleeper = subprocess.Popen(["sleep", "600"])
+    started, pids = start_processes()
+    if not pids[0]:
+        print("  skip process ids: no target program is built (tests/matrix/build.py)", flush=True)
+        skipped += 1
     try:
         with tempfile.TemporaryDirectory() as temp:
             dest, folder, env = prepare(pathlib.Path(temp), build)
@@ -276,12 +297,13 @@ def main():
                     print(f"  skip {name}: not installed", flush=True)
                     skipped += 1
                     continue
-                counts = run_shell(name, build / "tophash", dest, env, folder, str(sleeper.pid), args.v)
+                counts = run_shell(name, build / "tophash", dest, env, folder, pids, args.v)
                 print(f"  {'FAIL' if counts[1] else 'ok  '} {name}: {counts[0]} of {sum(counts)}", flush=True)
                 totals = [a + b for a, b in zip(totals, counts)]
     finally:
-        sleeper.kill()
-        sleeper.wait()
+        for process in started:
+            process.kill()
+            process.wait()
     print(f"{totals[0]} passed, {totals[1]} failed, {skipped} skipped")
     return 1 if totals[1] else 0
 

@@ -136,6 +136,25 @@ def output_fails_later():
 
 
 @test
+def reports_fail_later():
+    """The other verbs, too, end with a message where a file becomes too large, and the file with a whole line."""
+    exe = target("steps")
+    addresses = "".join(f"{a:#x}\n" for a in range(0x401000, 0x421000, 0x40))
+    for args, stdin in ((["sites", exe], ""), (["sites", "--format", "json", exe], ""), (["addr", "--format", "json", exe], addresses)):
+        for size in (60, 4000):
+            with open(tmp("report"), "wb") as out:
+                q = subprocess.run([options.tophash, *args], timeout=LONG, input=stdin, stdout=out, stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+            text = tmp("report").read_text()
+            if q.returncode == 0:
+                same((q.stderr, size), ("", 4000), f"{args}")
+                continue
+            refused(Run(q.returncode, "", q.stderr), 1, "File too large")
+            check(not text or text.endswith("\n"), f"{args} {size}: {text[-80:]!r}")
+            check(size - 2000 < len(text) <= size, f"{args}: {len(text)} bytes of {size}")
+
+
+@test
 def summary_fails_later():
     """With --summary the table is what was delivered: where it does not fit, nothing was."""
     for format, by in itertools.product(("text", "json"), ("key", "site")):

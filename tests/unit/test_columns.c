@@ -1,6 +1,7 @@
 /* Tests of show/columns. One description of a table makes its text and its JSON. */
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text/text.h"
@@ -99,6 +100,23 @@ static void check_text(const struct rows *rows, const char *expected)
 	buf_fini(&text);
 }
 
+/* One very long cell does not fill all other rows with blanks. Nothing is cut. */
+TEST(test_one_wide_cell)
+{
+	char name[201], expected[512];
+	struct city two[] = {{"Oslo", 700000, true}, {name, 7, false}};
+	struct rows rows = rows_of(TEXT_UNLIMITED, NULL);
+
+	memset(name, 'x', 200);
+	name[200] = '\0';
+	rows.first = two;
+	rows.n = 2;
+	snprintf(expected, sizeof(expected),
+		 "   PEOPLE  NAME  WHERE\n   700000  Oslo  unlimited\n        7  %s  unlimited\n",
+		 name);
+	check_text(&rows, expected);
+}
+
 /* Two rows whose last cells are cut to the same text are told apart; others get no line more. */
 TEST(test_apart)
 {
@@ -166,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_one_wide_cell),
 		cmocka_unit_test(test_json),
 	};
 

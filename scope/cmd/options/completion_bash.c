@@ -1,4 +1,4 @@
-/* Completions for bash. The script needs neither bash-completion nor another process. */
+/* Completions for bash. The script does not need bash-completion. */
 #include "cmd/options/completion.h"
 
 /* Bash treats "=" as a word of its own, unless COMP_WORDBREAKS was changed. */
@@ -15,8 +15,11 @@ static const char head[] =
 	"}\n"
 	"\n"
 	"_tophash_pids() {\n"
-	"	local pids=(/proc/[0-9]*)\n"
-	"	_tophash_words \"${pids[*]#/proc/}\" \"$1\"\n"
+	"	local pid name pids=\n"
+	"	while read -r pid name; do\n"
+	"		pids+=\"$pid \"\n"
+	"	done < <(tophash help --pids 2>/dev/null)\n"
+	"	_tophash_words \"$pids\" \"$1\"\n"
 	"}\n"
 	"\n"
 	"# Several words with commas between: the last one is completed.\n"

@@ -43,7 +43,7 @@ static void put_value(struct buf *to, const struct option_spec *option)
 	switch (completion_kind(option)) {
 	case COMPLETE_NOTHING: buf_str(to, " -x"); break;
 	case COMPLETE_FILE: buf_str(to, " -r -F"); break;
-	case COMPLETE_PID: buf_str(to, " -x -a '(__fish_complete_pids)'"); break;
+	case COMPLETE_PID: buf_str(to, " -x -a '(tophash help --pids 2>/dev/null)'"); break;
 	case COMPLETE_WORDS:
 		buf_printf(to, " %s -a '", option->implied ? "-f" : "-x");
 		completion_put_words(to, option);

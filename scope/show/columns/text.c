@@ -4,8 +4,9 @@
 #define COLUMNS_MAX  16 /* in text */
 #define GAP	     2	/* between columns */
 #define APART_INDENT 8
-#define CUT_LEAST    8 /* columns that a column which may be cut gets in any case */
-#define LAST_LEAST   8 /* minimum width of the last column */
+#define WIDE_MAX     80 /* where nothing is cut, a wider cell does not widen its column */
+#define CUT_LEAST    8	/* columns that a column which may be cut gets in any case */
+#define LAST_LEAST   8	/* minimum width of the last column */
 
 struct layout {
 	const struct rows *rows;
@@ -109,7 +110,8 @@ static void measure(struct layout *layout)
 		for (size_t i = 0; i < rows->n; i++) {
 			size_t wide = render(layout, c, columns_row(rows, i), TEXT_UNLIMITED);
 
-			*width = wide > *width ? wide : *width;
+			if (wide > *width && (wide <= WIDE_MAX || rows->width != TEXT_UNLIMITED))
+				*width = wide;
 		}
 		if (column->percent && rows->width != TEXT_UNLIMITED &&
 		    *width > rows->width * column->percent / 100)
@@ -221,9 +223,11 @@ static void put_padded(struct buf *to, struct layout *layout, const struct colum
 	bool color = layout->rows->color;
 	size_t wide;
 
-	if (text_columns(text, 0) > width)
+	if (layout->rows->width != TEXT_UNLIMITED)
 		text_cut(text, 0, width);
 	wide = text_columns(text, 0);
+	if (wide > width) /* of all cells, only this one is so wide */
+		width = wide;
 	buf_pad(to, ' ', column->right ? width - wide : 0);
 	text_sgr(to, color, sgr);
 	buf_put(to, text->data, text->len);

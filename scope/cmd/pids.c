@@ -1,0 +1,73 @@
+/* tophash help --pids: the processes that the shells' completions offer, one a line: the id, a tab, and
+ * the name. A key was pressed for it, so the time is bounded. */
+#include "base/text/text.h"
+#include "cmd/cmd.h"
+#include "live/module/module.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#define PATIENCE_NS 700000000ull
+
+struct pids {
+	struct modules *modules;
+	uint64_t until_ns;
+	struct buf out;
+};
+
+/* Returns whether the process has a command line. Kernel threads have none. */
+static bool has_command(pid_t pid)
+{
+	char path[64], first;
+	cleanup_close int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &first, 1) == 1;
+}
+
+/* Returns whether the process has Go code. One that may not be looked at may have it: the command line
+ * that is being written may begin with sudo. */
+static bool may_be_go(struct pids *pids, pid_t pid)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+	cleanup(target_close) struct target *target = NULL;
+	struct error *err = process_open(pid, &target);
+	bool hidden;
+
+	if (!err)
+		err = modules_of(pids->modules, target, &found);
+	hidden = err && err->code == ERROR_PERMISSION;
+	error_free(err);
+	return hidden ? has_command(pid) : found.list.len > 0;
+}
+
+static bool look_at(void *ctx, pid_t pid)
+{
+	struct pids *pids = ctx;
+	struct process_status status;
+
+	if (may_be_go(pids, pid) && process_status(pid, &status)) {
+		buf_u64(&pids->out, (uint64_t)pid);
+		buf_char(&pids->out, '\t');
+		text_safe_str(&pids->out, status.name);
+		buf_char(&pids->out, '\n');
+	}
+	return now_ns() < pids->until_ns;
+}
+
+int cmd_print_pids(void)
+{
+	struct pids pids = {.until_ns = now_ns() + PATIENCE_NS};
+	struct error *err = modules_new(&pids.modules);
+	int code;
+
+	if (!err)
+		err = process_each(look_at, &pids);
+	if (!err && pids.out.bad)
+		err = error_nomem();
+	code = err ? cmd_fail(err) : cmd_print(buf_cstr(&pids.out));
+	modules_free(pids.modules);
+	buf_fini(&pids.out);
+	return code;
+}
