@@ -143,6 +143,12 @@ def map_pack(job):
     job.summed("tests/map/packaging.py", "--build", job.args.build)
 
 
+@step("map-others")
+def map_others(job):
+    """the unit tests of other tables over the map, where PEERS names a folder that has them"""
+    job.summed("tests/map/others.py", "--seed", job.args.seed)
+
+
 @step("map-types")
 def map_types(job):
     """what the map's typed API refuses, and takes without a warning"""
