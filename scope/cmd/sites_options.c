@@ -138,8 +138,8 @@ static struct error *check(const struct option_words *words, struct sites_option
 	ret->binary = words->words[0];
 	ret->other = words->n > 1 ? words->words[1] : NULL;
 	if (ret->other && (ret->asm_of || ret->summary))
-		return error_new(ERROR_USAGE, "%s works on one binary: give only one",
-				 ret->asm_of ? "--asm" : "--summary, --by");
+		return error_new(ERROR_USAGE, "%s one binary: give only one",
+				 ret->asm_of ? "--asm works on" : "--summary and --by work on");
 	if (ret->asm_of && ret->summary)
 		return error_new(ERROR_USAGE, "--asm does not go with --summary or --by");
 	if (ret->asm_of && (ret->filter.type_glob || ret->filter.site_glob))

@@ -286,6 +286,20 @@ static struct error *check(const struct trace_options *options)
 	return NULL;
 }
 
+static struct error *unexpected(const struct trace_options *options, const char *word)
+{
+	uint64_t number;
+
+	if (options->pid || options->binary)
+		return error_new(ERROR_USAGE, "unexpected \"%s\": %s says already what to trace",
+				 word, options->pid ? "-p" : "-b");
+	if (option_number(word, &number))
+		return error_new(ERROR_USAGE, "unexpected \"%s\": a process id goes after -p",
+				 word);
+	return error_new(ERROR_USAGE,
+			 "unexpected \"%s\": a command goes after --, a process id after -p", word);
+}
+
 struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret)
 {
 	struct option_words words;
@@ -296,10 +310,7 @@ struct error *trace_options_parse(int argc, char **argv, struct trace_options *r
 	if (ret->help)
 		return NULL;
 	if (words.n && !words.after_dashes)
-		return error_new(
-			ERROR_USAGE,
-			"unexpected \"%s\": a command goes after --, a process id after -p",
-			words.words[0]);
+		return unexpected(ret, words.words[0]);
 	if (words.after_dashes && !words.n)
 		return error_new(ERROR_USAGE, "no command after --");
 	ret->command = words.n ? words.words : NULL;

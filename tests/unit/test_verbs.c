@@ -207,7 +207,7 @@ static const struct {
 	{"a -o x -o y", "--output can be given only once"},
 	{"a -q -v", "-q and -v contradict each other"},
 	{"a b --asm x", "--asm works on one binary: give only one"},
-	{"a b --by type", "--summary, --by works on one binary: give only one"},
+	{"a b --by type", "--summary and --by work on one binary: give only one"},
 	{"a --asm x --summary", "--asm does not go with --summary or --by"},
 	{"a --asm x --type y", "--asm already names its sites: leave out --type and --site"},
 	{"a --asm x --format json", "--asm prints text for people: leave out --format json"},

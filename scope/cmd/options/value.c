@@ -249,6 +249,10 @@ static struct error *read_number(const struct option_spec *option, const char *t
 
 	if (option_number(text, ret) && *ret >= option->min && *ret <= option->max)
 		return NULL;
+	if (option->kind == OPTION_PID)
+		return error_new(ERROR_USAGE,
+				 "%s %s: not a process id; tophash ps lists Go programs",
+				 title_of(option, title), shorten(text, cut));
 	return error_new(ERROR_USAGE, "%s %s: not a number from %llu to %llu",
 			 title_of(option, title), shorten(text, cut),
 			 (unsigned long long)option->min, (unsigned long long)option->max);

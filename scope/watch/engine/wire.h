@@ -137,7 +137,7 @@ struct wire_probe {
 	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
 	uint8_t func;	   /* --misses: entry and exits of one function have the same number */
 	uint8_t at_push;   /* entry: at the push of rbp, so the frame pointer will be rsp - 8 */
-	int16_t window; /* bytes from rbp, 0 or less */
+	int16_t window;	   /* bytes from rbp, 0 or less */
 	uint8_t unused2[2];
 	/* Members that the kernel program changes. */
 	uint32_t deep;	       /* > 0 while stacks here are deep */
