@@ -32,6 +32,12 @@ static void on_notice(void *ctx, enum session_notice kind, const char *text)
 	cmd_say("%s", text);
 }
 
+/* A signal waits, and so does the output. */
+static void on_interrupted(void *ctx)
+{
+	session_detach(((struct trace *)ctx)->session);
+}
+
 static void on_progress(void *ctx, const struct session_progress *progress)
 {
 	struct trace *trace = ctx;
@@ -113,6 +119,8 @@ static struct error *open_sink(struct trace *trace)
 
 	options.fd = trace->out;
 	options.interrupt = trace->interrupt;
+	options.interrupted = on_interrupted;
+	options.interrupted_ctx = trace;
 	options.color = style.color;
 	options.width = style.width == TEXT_UNLIMITED ? 0 : style.width;
 	try(aggr_new(trace->options.summary_by, 0, &trace->aggr));

@@ -9,8 +9,8 @@ import subprocess
 import time
 
 from harness import (
-    bpf_ids, brief, busy, check, clean, identity, LONG, nothing_left, options, probed, Run, same, Skip, spawn, steps, target, test, tmp,
-    Tracer)
+    bpf_ids, brief, busy, check, clean, identity, LONG, nothing_left, options, probed, Run, same, Skip, spawn, steps, target, test,
+    tmp, tophash, Tracer)
 
 
 @test
@@ -200,6 +200,74 @@ def tracer_killed():
     q.p.wait()
     clean(pid, target("busy"))
     os.kill(pid, signal.SIGKILL)
+
+
+@test
+def killed_at_any_moment():
+    """Nothing stays in the kernel or in the target, at whatever moment the tracer is killed."""
+    p = steps()
+    before = bpf_ids()
+    for i in range(30):
+        t = spawn([options.tophash, "trace", "-q", *[["--summary"], ["--misses"], []][i % 3], "-p", str(p.pid)], stdout=subprocess.DEVNULL,
+                  stderr=subprocess.DEVNULL)
+        time.sleep(i * 0.005)
+        t.kill()
+        t.wait()
+    nothing_left(before)
+    clean(p.pid, target("steps"))
+    p.ask("3")
+    same(p.end(), "", "steps")
+
+
+@test
+def detaches_before_it_waits():
+    """At the end the probes come off before tophash waits for the process that calibrates."""
+    if options.sanitized:
+        raise Skip("a sanitizer wants to be the first library")
+    shim = tmp("waits.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, "-x", "c", "-", "-ldl"], input=WAITS, text=True, check=True)
+    p = steps()
+    r = tophash("-q", "--duration", "1ms", "-p", str(p.pid), env={"LD_PRELOAD": str(shim)})
+    same(r.code, 0, r.err)
+    check(r.err in ("", "waits with 0 probes\n"), r.err)  # (meanwhile it may have ended by itself)
+
+
+# Tells at each wait for a process how many descriptors of probes are open. The process that calibrates closes descriptors before it
+# begins, and never comes to an end here.
+WAITS = r"""
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+	pid_t (*real)(pid_t, int *, int) = (pid_t (*)(pid_t, int *, int))dlsym(RTLD_NEXT, "waitpid");
+	DIR *dir = options & WNOHANG ? NULL : opendir("/proc/self/fd");
+	struct dirent *entry;
+	int probes = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		char name[64] = "";
+
+		if (readlinkat(dirfd(dir), entry->d_name, name, sizeof(name) - 1) > 0)
+			probes += strstr(name, "bpf_link") || strstr(name, "bpf-link") || strstr(name, "perf_event");
+	}
+	if (dir) {
+		closedir(dir);
+		dprintf(2, "waits with %d probes\n", probes);
+	}
+	return real(pid, status, options);
+}
+
+int close_range(unsigned first, unsigned last, int flags)
+{
+	return (int)pause();
+}
+"""
 
 
 @test

@@ -109,8 +109,11 @@ static int wait_writable(const struct sink *sink)
 
 	while (poll(fds, 2, -1) < 0 && errno == EINTR)
 		;
-	if (!fds[0].revents && fds[1].revents) /* the reader is slow or stuck */
+	if (!fds[0].revents && fds[1].revents) { /* the reader is slow or stuck */
+		if (sink->options.interrupted)
+			sink->options.interrupted(sink->options.interrupted_ctx);
 		poll(fds, 1, PATIENCE_MS);
+	}
 	return fds[0].revents ? 0 : ECANCELED;
 }
 

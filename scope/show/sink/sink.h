@@ -23,8 +23,10 @@ struct event_lost;
 struct event_sink;
 
 struct sink_options {
-	int fd;		   /* where to write; stays the caller's */
-	int interrupt;	   /* once readable, a slow reader is waited for 2 s only; 0: none */
+	int fd;	       /* where to write; stays the caller's */
+	int interrupt; /* once readable, a slow reader is waited for 2 s only; 0: none */
+	void (*interrupted)(void *ctx); /* called before that wait; NULL: nobody wants to know */
+	void *interrupted_ctx;
 	bool color;	   /* text: SGR colours */
 	size_t width;	   /* text: columns; 0: unlimited, nothing is cut */
 	bool stack;	   /* text: print each event's frames below its line */

@@ -166,14 +166,23 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, 
 	return true;
 }
 
-void calibrate_end(pid_t pid)
+void calibrate_stop(pid_t *pid)
 {
+	if (*pid <= 0)
+		return;
 	/* If SIGCHLD is ignored, the pid of an ended process is free, and may belong to another
 	 * process by now. */
-	if (waitpid(pid, NULL, WNOHANG) != 0)
-		return;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	if (waitpid(*pid, NULL, WNOHANG) == 0)
+		kill(*pid, SIGKILL);
+	else
+		*pid = 0;
+}
+
+void calibrate_wait(pid_t *pid)
+{
+	if (*pid > 0)
+		waitpid(*pid, NULL, 0);
+	*pid = 0;
 }
 
 enum calibration calibrate_read(int fd, struct trap_cost *ret)

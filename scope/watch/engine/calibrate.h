@@ -5,11 +5,13 @@
 #include "watch/engine/uprobe.h"
 
 /* Starts a child that hits its own probes in a loop, for about 50 ms. `stepped` asks to measure
- * single-stepped probes as well. The caller gives *ret_pid to calibrate_end(). calibrate_read()
+ * single-stepped probes as well. The caller gives *ret_pid to calibrate_wait(). calibrate_read()
  * reads from *ret_fd, which the caller closes. Returns false if the child could not be started. */
 bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, int *ret_fd);
-/* Ends the child, and waits until its probes are off. */
-void calibrate_end(pid_t pid);
+/* Makes the child end, without waiting for it. *pid becomes 0 if it has ended. */
+void calibrate_stop(pid_t *pid);
+/* Waits until the child has ended and its probes are off. *pid becomes 0. */
+void calibrate_wait(pid_t *pid);
 
 enum calibration { CALIBRATION_RUNS, CALIBRATION_DONE, CALIBRATION_FAILED };
 /* Reads the result without waiting. *ret is set when the result is CALIBRATION_DONE. */

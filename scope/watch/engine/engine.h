@@ -165,7 +165,8 @@ bool engine_pause(struct engine *engine);
 /* Places them again. *ret_ns: since when hits count, CLOCK_MONOTONIC; 0 when the former ones are not off yet,
  * and the caller tries again. Errors: as engine_attach(). */
 struct error *engine_resume(struct engine *engine, uint64_t *ret_ns);
-/* Stops counting and recording. Records that were written stay until they are drained. */
+/* Stops counting and recording, without waiting for anything. Records that were written stay until they
+ * are drained. May be called again, as engine_detach() may. */
 void engine_stop(struct engine *engine);
 /* Takes all probes off. The counters are final afterwards. Records can still be drained. */
 void engine_detach(struct engine *engine);

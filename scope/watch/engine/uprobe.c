@@ -9,7 +9,6 @@ static void uprobe_close(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
-	uprobe_measure_end(uprobe);
 	uprobe_detach(engine);
 	ring_buffer__free(uprobe->ring);
 	trace_bpf__destroy(uprobe->skel);
@@ -82,9 +81,8 @@ static void uprobe_set_sample(struct engine *engine, double fraction)
 static void uprobe_stop(struct engine *engine)
 {
 	__atomic_store_n(&bss_of(engine)->mode, WIRE_STOPPED, __ATOMIC_SEQ_CST);
-	/* This may wait for the calibrating child, during which the target's hits would fill the
-	 * ring. */
-	uprobe_measure_end((struct uprobe *)engine);
+	/* From here on the programs do next to nothing, which is not what a hit costs. */
+	uprobe_measure_stop((struct uprobe *)engine);
 }
 
 /* ---- draining ---- */

@@ -110,6 +110,9 @@ void uprobe_measure_soon(struct uprobe *uprobe);
  * the descriptors of the links, and would keep the probes attached after this process has closed
  * them. */
 void uprobe_measure_begin(struct uprobe *uprobe);
+/* Stops measuring, without waiting for anything. A window that is still open counts. */
+void uprobe_measure_stop(struct uprobe *uprobe);
+/* Stops measuring, and waits until the calibrating process has ended. */
 void uprobe_measure_end(struct uprobe *uprobe);
 bool uprobe_cost(const struct engine *engine, struct engine_cost *ret);
 

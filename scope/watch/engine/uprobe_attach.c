@@ -216,12 +216,20 @@ static void watch_execs(struct uprobe *uprobe, pid_t pid)
 	uprobe->sends_execs = uprobe->exec_link != NULL;
 }
 
+/* Tells whether the run has ended. Nothing is attached any more then. */
+static bool is_stopped(const struct uprobe *uprobe)
+{
+	return uprobe->skel->bss->mode == WIRE_STOPPED;
+}
+
 struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 	struct attachment hot = {0}, cold = {0};
 	struct error *err = NULL;
 
+	if (is_stopped(uprobe))
+		return NULL;
 	uprobe->exe = exe;
 	uprobe->pid = pid;
 	uprobe->generation++;
@@ -255,6 +263,8 @@ void uprobe_pause(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
+	if (is_stopped(uprobe))
+		return;
 	uprobe->paused = true;
 	set_mode(uprobe, WIRE_PAUSES);
 	uprobe_measure_cut(uprobe);
@@ -290,7 +300,7 @@ struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns)
 
 	*ret_ns = 0;
 	join_formers(uprobe, false);
-	if (uprobe->formers)
+	if (uprobe->formers || is_stopped(uprobe))
 		return NULL;
 	forget_pendings(uprobe);
 	err = attach_all(uprobe, true, &uprobe->hot);
@@ -309,11 +319,13 @@ void uprobe_detach(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
-	bpf_link__destroy(uprobe->exec_link);
-	uprobe->exec_link = NULL;
+	/* The probes of the target come first. Everything after them may wait. */
 	detach_all(&uprobe->hot);
 	detach_all(&uprobe->cold);
 	join_formers(uprobe, true);
+	bpf_link__destroy(uprobe->exec_link);
+	uprobe->exec_link = NULL;
+	uprobe_measure_end(uprobe);
 }
 
 bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,

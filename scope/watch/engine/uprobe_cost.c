@@ -193,15 +193,18 @@ void uprobe_measure_soon(struct uprobe *uprobe)
 	cost->seen_hits = UINT64_MAX; /* there will be hits */
 }
 
-/* Ends measuring. A window that is still open counts. */
-void uprobe_measure_end(struct uprobe *uprobe)
+void uprobe_measure_stop(struct uprobe *uprobe)
 {
 	uprobe_measure_cut(uprobe);
 	close_fd(&uprobe->cost.calibrator);
-	if (uprobe->cost.calibrator_pid > 0)
-		calibrate_end(uprobe->cost.calibrator_pid);
-	uprobe->cost.calibrator_pid = 0;
+	calibrate_stop(&uprobe->cost.calibrator_pid);
 	uprobe->cost.failed = true; /* so that it does not begin again */
+}
+
+void uprobe_measure_end(struct uprobe *uprobe)
+{
+	uprobe_measure_stop(uprobe);
+	calibrate_wait(&uprobe->cost.calibrator_pid);
 }
 
 bool uprobe_cost(const struct engine *engine, struct engine_cost *ret)

@@ -36,6 +36,12 @@ void session_stop(struct session *session)
 	loop_quit(session->loop);
 }
 
+void session_detach(struct session *session)
+{
+	engine_stop(session->engine);
+	engine_detach(session->engine);
+}
+
 double session_ready_ms(const struct session *session)
 {
 	return session->ready_ms;
@@ -439,7 +445,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 
 	fail(session, err);
 	session_stop(session);
-	engine_detach(session->engine);
+	session_detach(session);
 	fail(session, drain(session, 0, 0));
 	fail(session, drain_counts(session));
 	settle_execs(session);

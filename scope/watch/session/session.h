@@ -99,6 +99,10 @@ struct error *session_catch(struct session *session, int *ret_fd);
 /* Attaches the probes. Errors: as for engine_attach(). */
 struct error *session_attach(struct session *session);
 
+/* Ends the counting and detaches the probes. session_finish() does that, too. This is for a signal that
+ * comes while the output waits for its reader. */
+void session_detach(struct session *session);
+
 /* Emits a start record that belongs to no process (--dry-run). */
 void session_describe(struct session *session, struct fan *sinks);
 
