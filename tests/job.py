@@ -1,4 +1,4 @@
-"""A step of tests/run at work: its output, its counts, the commands that it runs and the CPU time that they take."""
+"""A running step of tests/run: its output, its counts, its commands and their CPU time."""
 import concurrent.futures
 import os
 import pathlib
@@ -31,9 +31,9 @@ class Job:
     def __init__(self, step, args, go):
         self.step, self.args, self.go = step, args, go
         self.totals = Totals()
-        self.lines = queue.Queue()  # None ends it
+        self.lines = queue.Queue()  # None ends the output
         self.seconds = self.cpu_seconds = 0.0
-        # What needs no root yields to what traces: a tracer that waits for a CPU loses events.
+        # Steps that need no root yield to steps that trace, because a tracer that waits for a CPU loses events.
         self.nice = [] if step.traces else ["nice", "-n", "5"]
 
     def work(self):
@@ -52,7 +52,7 @@ class Job:
             self.lines.put("  " + line)
 
     def check(self, good, text=""):
-        """Counts one check. Says the text when it failed."""
+        """Counts one check. Prints the text when it failed."""
         self.totals.add(passed=bool(good), failed=not good)
         if not good and text:
             self.say(text)
@@ -75,7 +75,7 @@ class Job:
                                 stdin=subprocess.DEVNULL, **kwargs)
 
     def run(self, *command, quiet=False, env=None):
-        """Runs a command, says its output as it comes, returns (exit code, output)."""
+        """Runs a command and prints its output as it comes. Returns (exit code, output)."""
         process = self.start(command, env=env)
         lines = []
         for line in process.stdout:
@@ -94,7 +94,7 @@ class Job:
         self.check(self.run(*command)[0] == 0)
 
     def summed(self, *command, may_skip=False):
-        """Runs a suite that ends with "N passed, M failed, K skipped". Exit code 77 says that it could run nothing."""
+        """Runs a suite that ends with "N passed, M failed, K skipped". Exit code 77 means that nothing could be run."""
         code, text = self.run(*command)
         found = [m for m in map(SUMMARY.match, text.splitlines()) if m]
         if found:

@@ -1,4 +1,4 @@
-"""What `make test` takes of the lists that are too long for twenty minutes.
+"""Draws the samples of `make test` from lists that are too long for twenty minutes.
 
 The seed is the day's date, and a run prints it. Another day takes other entries; the same seed takes the same ones again.
 `make test-long` takes the whole lists.
@@ -7,7 +7,7 @@ import datetime
 import random
 
 FIRST_SWISS = 24  # Go 1.24: internal/runtime/maps
-# The suites build programs of their own with these: the newest classic release, and two Swiss ones.
+# The suites build their own programs with these: the newest classic release, and two Swiss ones.
 ALWAYS = ["1.23", "1.26", "1.27"]
 
 
@@ -20,7 +20,7 @@ def is_swiss(release):
 
 
 def some(seed, what, items, count):
-    """Returns count of the items, in their order. Lists with different names are drawn independently."""
+    """Returns `count` of the items, in their order. Lists with different names are sampled independently."""
     items = list(items)
     chosen = set(random.Random(f"{seed} {what}").sample(range(len(items)), min(count, len(items))))
     return [item for number, item in enumerate(items) if number in chosen]

@@ -1,8 +1,8 @@
 """The steps of tests/run, in the order in which they are shown.
 
-To add a step: a function here, with step() above it and a docstring of one line that tests/run --help shows. What it runs ends with
-"N passed, M failed, K skipped" (job.summed), or is one check (job.passes). A list that takes minutes is sampled: job.args.long asks
-for the whole, job.args.seed draws the sample, and job.say tells what was drawn.
+To add a step, write a function here with step() above it and a docstring of one line, which tests/run --help shows. Its commands end with
+"N passed, M failed, K skipped" (job.summed), or are one check (job.passes). A list that takes minutes is sampled: job.args.long asks for
+the whole list, job.args.seed draws the sample, and job.say prints what was drawn.
 """
 import fnmatch
 import os
@@ -27,7 +27,7 @@ STEPS = {}
 class Step(NamedTuple):
     name: str
     function: Callable
-    traces: bool  # in the lane of the steps that trace, which run one after the other beside the rest
+    traces: bool  # in the lane of steps that trace, which run one after the other beside the rest
     when: str  # check, test, fuzz or long: the shortest run that has it
 
 
@@ -39,7 +39,7 @@ def step(name, traces=False, when="test"):
 
 
 class Go:
-    """The Go releases of this run and the target programs built with them. Whoever asks first fetches and builds."""
+    """The Go releases of this run, and the target programs built with them. They are fetched and built when first needed."""
 
     def __init__(self, args):
         self.args, self.lock = args, threading.Lock()
@@ -66,7 +66,7 @@ class Go:
         return self.built
 
     def option(self, job):
-        """Returns the --go option of a suite, or None: no release is there. The target programs are built."""
+        """Returns the --go option of a suite, or None when no release is there. Builds the target programs."""
         found = self.found(job)
         self.build(job)
         if found:
@@ -161,7 +161,7 @@ def map_code(job):
     job.summed("tests/map/objcode.py", "--jobs", CPUS)
 
 
-# These find most: the byte order, the sanitizers, another machine's vectors.
+# These find the most bugs: other byte order, the sanitizers, vectors of another machine.
 PORTS = ["native, sanitizers", "i686 SSE2", "arm64 NEON", "s390x"]
 
 
@@ -275,7 +275,7 @@ def toolchains(job):
     job.say(text)
     found = job.go.found(job)
     job.totals.add(passed=len(found))
-    # Debian's suites move on: a release that has left them is no fault of ours. One of each layout is needed all the same.
+    # Debian's suites change, and a release that has left them is no fault of ours. One of each layout is needed in any case.
     for release in job.go.wanted:
         if release not in found:
             job.skip(f"Go {release}: neither in the cache nor in Debian's suites")
@@ -309,13 +309,13 @@ def matrix_traced(job):
     go = job.go.option(job) if job.needs_root() else None
     if not go:
         return
-    # Attaching waits for the kernel more than for a CPU.
+    # Attaching mostly waits for the kernel, not for a CPU.
     command = ["tests/matrix/run.py", "--tophash", job.args.build / "tophash", "--jobs", CPUS + 1, *go]
     if job.args.long:
         job.summed(*command, may_skip=True)
         return
-    # Every program, release and variant with every probe in place. The other two ways to start do not depend on the variant,
-    # but for where a profile moves the removals.
+    # Every program, release and variant, with every probe attached. The other two ways to start do not depend on the variant, except where
+    # a profile moves the removals.
     job.summed(*command, "--mode", "misses", may_skip=True)
     job.summed(*command, "--mode", "removals,attach", "--variant", "default,pie,pgo,pgo-deep", may_skip=True)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`tophash addr` beside others that read the same files: every answer must be theirs, or belong to a class that is proven.
+"""Compares `tophash addr` with other readers of the same files. Every answer must equal theirs, or the difference must be of a proven
+class.
 
   tests/addr/run.py                       a selection: some Go releases, some addresses
   tests/addr/run.py --all                 every release and variant in the cache, more addresses
@@ -7,10 +8,9 @@
   tests/addr/run.py dwarf annotate        the tests whose names contain one of these words
   tests/addr/run.py --tophash PATH        another build, such as one with sanitizers
 
-Oracles: llvm-symbolizer and addr2line (debug information), go tool addr2line and the Go runtime itself (gopclntab), nm (symbols),
-objdump (instructions). Needs the target programs (tests/matrix/build.py); its own it builds into the cache.
-Each test prints ok, FAIL with the reason, or skip with the reason; the last line is "N passed, M failed, K skipped". Exit code: 0 when
-nothing failed.
+Oracles: llvm-symbolizer and addr2line (debug information), go tool addr2line and the Go runtime itself (gopclntab), nm (symbols), objdump
+(instructions). Needs the target programs (tests/matrix/build.py). It builds its own programs into the cache. Each test prints ok, FAIL with
+the reason, or skip with the reason; the last line is "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """
 
 import argparse
@@ -114,7 +114,7 @@ def releases():
 
 
 def targets(variants):
-    """[(release, variant, path)] of the kinds program in the cache."""
+    """Returns [(release, variant, path)] of the program kinds in the cache."""
     found, missing = [], []
     for version in releases():
         for variant in variants:
@@ -152,7 +152,7 @@ def text_range(exe):
 
 
 def symbols(exe):
-    """Of nm: sorted (addr, size, name, type), functions only."""
+    """Returns nm's functions, sorted: (addr, size, name, type)."""
     out = run(["nm", "-nS", exe], text=True).stdout
     rows = []
     for line in out.splitlines():
@@ -163,7 +163,7 @@ def symbols(exe):
 
 
 def sample(exe, n):
-    """All function entries (or n of them) and n addresses by chance."""
+    """Returns all function entries (or n of them) and n random addresses."""
     rng = random.Random(f"{exe.name} {n}")
     low, high = text_range(exe)
     entries = [addr for addr, _, _ in symbols(exe) if low <= addr < high]
@@ -175,14 +175,14 @@ def sample(exe, n):
 
 
 def tidy(path):
-    """Without "./", which some put before a file that has no folder."""
+    """Removes the "./" that some readers put before a file without a folder."""
     while path.startswith("./"):
         path = path[2:]
     return path
 
 
 def bare(func):
-    """The name in the debug information, of one that a reader took out of the symbol table instead."""
+    """Returns the name in the debug information, for a reader that took the name from the symbol table."""
     return re.sub(r"\.(abi0|abiinternal|cold)$", "", func.replace("\u00b7", "."))
 
 
@@ -235,7 +235,7 @@ def objdump(exe):
 
 
 def instruction_bytes(exe, pcs):
-    """{pc: (mnemonic)} of the instruction that holds pc."""
+    """Returns {pc: mnemonic} for the instructions that hold each pc."""
     low, high = text_range(exe)
     result = {}
     for pc in pcs:
@@ -253,7 +253,7 @@ def instruction_bytes(exe, pcs):
 
 
 def func_same(table, symbol):
-    """A name of gopclntab and one of the symbol table: the classes."""
+    """Returns the class of the difference between a name of gopclntab and one of the symbol table."""
     plain = re.sub(r"\.abi(0|internal)$", "", symbol)
     if table.replace("\u00b7", ".") == plain:
         return True
@@ -262,7 +262,7 @@ def func_same(table, symbol):
     return bool(m and plain.startswith(m[1] + "[") and plain.endswith("]" + m[2]))
 
 
-# What gopclntab and debug information of one program differ in; each with what proves it.
+# The differences between gopclntab and debug information of one program, each with its proof.
 def classify(version, exe, pc, table, debug, llvm):
     minor = int(version.split(".")[1])
     physical = table[-1]
@@ -282,7 +282,7 @@ def classify(version, exe, pc, table, debug, llvm):
 
 
 def compare_frames(version, exe, pcs, debug_of, stripped=None):
-    """gopclntab of `stripped` (or exe) against debug information of exe, as ours and as debug_of reads it."""
+    """Compares gopclntab of `stripped` (or exe) with debug information of exe, as read by tophash and by debug_of."""
     ours, end = records(exe, pcs, "--source", "all")
     table = ours if not stripped else records(stripped, pcs, "--source", "gopclntab")[0]
     theirs = debug_of(exe, pcs)
@@ -292,11 +292,11 @@ def compare_frames(version, exe, pcs, debug_of, stripped=None):
         if debug is None:
             check(got is None, f"{exe.name} {pc:#x}: gopclntab has {got}, the debug information nothing: {ours[pc]['dwarf_error']}")
             continue
-        # Ours against another reader of the same debug information: no exception (but that addr2line gives the innermost call the name of
-        # the symbol at times).
+        # Our debug information must equal that of another reader without exception (but addr2line sometimes gives the innermost call the
+        # name of the symbol).
         if theirs[pc] and debug_of is addr2line_frames and theirs[pc][0].func == theirs[pc][-1].func:
             theirs[pc][0] = Frame(debug[0].func, theirs[pc][0].place)
-        if theirs[pc] and debug == [Frame("", debug[0].place)]:  # of old assembly: its name is the symbol's
+        if theirs[pc] and debug == [Frame("", debug[0].place)]:  # from old assembly: its name is that of the symbol
             theirs[pc] = [Frame("", x.place) for x in theirs[pc]]
         same(debug, theirs[pc], f"{exe.name} {pc:#x}: debug information")
         if got is None:
@@ -320,14 +320,14 @@ def tell(what, classes):
 
 @test
 def debug_information():
-    """gopclntab's frames against debug information, read by llvm-symbolizer (by ours as well)."""
+    """Compares gopclntab's frames with debug information as llvm-symbolizer (and tophash) reads it."""
     for version, variant, exe in targets(["default", "pie", "trimpath", "cgo", "noopt"]):
         tell(f"go{version} {variant}", compare_frames(version, exe, sample(exe, 6000 if A.all else 400), llvm_frames))
 
 
 @test
 def addr2line():
-    """The same against addr2line -i -f, which reads Go's debug information up to version 4."""
+    """Does the same with addr2line -i -f, which reads Go's debug information up to version 4."""
     for version, variant, exe in targets(["default"]):
         if int(version.split(".")[1]) < 25:
             tell(f"go{version} {variant}", compare_frames(version, exe, sample(exe, 6000 if A.all else 500), addr2line_frames))
@@ -335,7 +335,7 @@ def addr2line():
 
 @test
 def stripped():
-    """gopclntab of the stripped program against debug information of its unstripped twin."""
+    """Compares gopclntab of the stripped program with debug information of its unstripped twin."""
     for version, _, exe in targets(["default"]):
         twin = build.path_of(version, "stripped", "kinds")
         if not twin.exists():
@@ -350,7 +350,7 @@ def stripped():
 
 @test
 def go_tool_addr2line():
-    """gopclntab's innermost line and physical function against go tool addr2line."""
+    """Compares gopclntab's innermost line and physical function with go tool addr2line."""
     for version, variant, exe in targets(["default", "stripped", "trimpath"]):
         pcs = sample(build.path_of(version, "default", "kinds") if variant == "stripped" else exe, 3000 if A.all else 1000)
         ours, _ = records(exe, pcs, "--source", "gopclntab")
@@ -359,7 +359,7 @@ def go_tool_addr2line():
         for pc in pcs:
             got = frames(ours[pc], "gopclntab")
             if got is None:
-                # Padding: it goes on with the function before, and the line of its end, or none.
+                # In padding, it continues with the function before and the line of its end, or gives none.
                 check("padding" in ours[pc]["gopclntab_error"] or theirs[pc].func == "?", f"{exe} {pc:#x}: {ours[pc]}, {theirs[pc]}")
                 continue
             same(Frame(got[-1].func, got[0].place), Frame(bare(theirs[pc].func), theirs[pc].place), f"go{version} {variant} {pc:#x}")
@@ -368,7 +368,7 @@ def go_tool_addr2line():
 
 
 def symbol_of(table, pc):
-    """The names that the symbol table has for pc: those of the last function that holds it."""
+    """Returns the names in the symbol table for pc: those of the last function that holds it."""
     at = bisect.bisect_right(table, (pc, 1 << 62, "")) - 1
     names = set()
     while at >= 0 and len(names) < 64:
@@ -386,7 +386,7 @@ def symbol_of(table, pc):
 
 @test
 def nm():
-    """Symbols against nm -S: the last that holds the address; none between functions."""
+    """Compares symbols with nm -S: the last one that holds the address, and none between functions."""
     programs = [exe for _, _, exe in targets(["default", "pie", "cgo"])]
     for exe in [*programs, crash("1.26", "default", "arm64")]:
         table = symbols(exe)
@@ -396,7 +396,7 @@ def nm():
         for pc in pcs:
             names, got = symbol_of(table, pc), ours[pc]["symbols"]
             if got and got["size"] == 0:
-                continue  # a label: nm gives it no size, so it is not in the table here
+                continue  # a label: nm gives it no size, so it is not in this table
             same(bool(got), bool(names), f"{exe.name} {pc:#x}: {got}, nm has {names}")
             if got:
                 found += 1
@@ -406,7 +406,7 @@ def nm():
 
 @test
 def arm64():
-    """arm64: gopclntab against debug information and go tool addr2line."""
+    """On arm64, compares gopclntab with debug information and go tool addr2line."""
     for version in releases() if A.all else ["1.26"]:
         exe = crash(version, "default", "arm64")
         pcs = [pc & ~3 for pc in sample(exe, 2000)]
@@ -422,7 +422,8 @@ def arm64():
 
 @test
 def compression():
-    """The same debug information uncompressed, compressed by Go's linker (SHF_COMPRESSED) and in the old way (.zdebug): the same answers."""
+    """The same debug information gives the same answers uncompressed, compressed by Go's linker (SHF_COMPRESSED), and compressed in the old
+    way (.zdebug)."""
     for version in ("1.23", "1.26"):
         packed = crash(version, "default")
         plain = crash(version, "default", more=["-ldflags=-compressdwarf=false"])
@@ -442,7 +443,7 @@ def compression():
 
 @test
 def hundred_thousand():
-    """100,000 addresses on standard input: each as it is alone, in their order, none lost."""
+    """100,000 addresses on standard input have the same answers as each alone, in order, and none is lost."""
     version, _, exe = targets(["default"])[0]
     low, high = text_range(exe)
     rng = random.Random(1)
@@ -460,7 +461,7 @@ def hundred_thousand():
 
 
 def instructions(exe, functions):
-    """Addresses of instructions of these functions, and of their cold parts."""
+    """Returns addresses of instructions in these functions, and in their cold parts."""
     inside = [(addr, addr + size) for addr, size, name in symbols(exe) if name.split(".")[0] in functions]
     out = run(["objdump", "-d", "--no-show-raw-insn", exe], text=True).stdout
     found = [int(m[1], 16) for m in re.finditer(r"^\s+([0-9a-f]+):", out, re.M)]
@@ -477,14 +478,14 @@ def compile_c(name, *flags, compiler="gcc", source="inline.c"):
 
 @test
 def c_programs():
-    """Each DWARF version, each compression, both compilers: against addr2line -i -f, at every instruction."""
+    """Compares each DWARF version, compression and compiler with addr2line -i -f, at every instruction."""
     for compiler in ("gcc", "clang"):
         for version in "2345":
             for gz in ("none", "zlib", "zlib-gnu"):
                 if compiler == "clang" and gz == "zlib-gnu":
                     continue  # clang 14 no longer writes it
                 exe = compile_c(f"{compiler}-{version}-{gz}", "-O2", "-gdwarf-" + version, "-gz=" + gz, compiler=compiler)
-                # addr2line does not find .zdebug_rnglists: it reads the uncompressed twin.
+                # addr2line does not find .zdebug_rnglists, so it reads the uncompressed twin
                 twin = compile_c(f"{compiler}-{version}", "-O2", "-gdwarf-" + version, compiler=compiler)
                 pcs = instructions(exe, {"main", "outer", "hidden"})
                 check(len(pcs) > 20, f"{exe.name}: {len(pcs)} instructions")
@@ -501,7 +502,7 @@ def c_programs():
 
 @test
 def mixed():
-    """A program of Go 1.26 and C: units of DWARF 5 and 4, compressed by two linkers."""
+    """A program of Go 1.26 and C, with units of DWARF 5 and 4, compressed by two linkers."""
     exe = build.path_of("1.26", "cgo", "cgo")
     if not exe.exists():
         raise Skip(f"{exe} is not built")
@@ -512,7 +513,7 @@ def mixed():
     for pc in pcs:
         record = ours[pc]
         sources[record["source"]] += 1
-        if record["source"] == "dwarf":  # the default asks it where gopclntab has no answer
+        if record["source"] == "dwarf":  # by default it is asked if gopclntab has no answer
             check("not Go code" in record["gopclntab_error"], f"{record}")
             same(frames(record, "dwarf"), theirs[pc], f"{pc:#x}")
         else:
@@ -523,7 +524,7 @@ def mixed():
 
 @test
 def separate_files():
-    """Debug information beside the program: by .gnu_debuglink and by build id; never from the network."""
+    """Debug information in a separate file is found by .gnu_debuglink and by build id, and never over the network."""
     whole = compile_c("whole", "-O2", "-g", "-Wl,--build-id")
     pcs = instructions(whole, {"outer"})
     want = addr2line_frames(whole, pcs)
@@ -561,7 +562,7 @@ def separate_files():
 
 
 def quickly(what, *args):
-    """Runs `tophash addr`, which must take neither long nor much memory. Returns what it prints."""
+    """Runs `tophash addr`, which must be quick and use little memory. Returns its output."""
     began = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     r = run([A.tophash, "addr", *args], text=True, timeout=50)
@@ -573,7 +574,7 @@ def quickly(what, *args):
 
 @test
 def separate_traps():
-    """What a program names as its debug information is a FIFO, a device, or a file of holes: said, and not waited for."""
+    """If the named debug file is a FIFO, a device, or a file of holes, tophash says so and does not wait."""
     whole = compile_c("trap", "-O2", "-g", "-Wl,--build-id")
     pc = hex(next(iter(instructions(whole, {"outer"}))))
     debug, linked = TMP / "trap.debug", TMP / "trap.linked"
@@ -610,7 +611,7 @@ def separate_traps():
 
 @test
 def sparse_sections():
-    """Sections of gigabytes that the file does not hold are not read; the other sources answer."""
+    """Sections of gigabytes that are holes of the file are not read, and the other sources answer."""
     exe = crash("1.26", "default")
     main = {name: addr for addr, _, name in symbols(exe)}["main.main"]
     data = exe.read_bytes()
@@ -653,7 +654,7 @@ def start(exe, *args):
 
 @test
 def running():
-    """-p, also of a PIE and of a stripped program: against what the runtime says of its own stack."""
+    """-p, also with a PIE and a stripped program, compared with the runtime's own account of its stack."""
     for version in releases():
         for variant in ("default", "pie", "stripped"):
             p, lines = start(crash(version, variant), "pcs")
@@ -672,7 +673,7 @@ def running():
 
 @test
 def libraries():
-    """-p of a C program: functions of libc and of the vdso, by nm; memory that is no file's."""
+    """-p of a C program: functions of libc and of the vdso, compared with nm; and memory without a file."""
     libc = ctypes.CDLL(None)
     names = ["getpid", "qsort", "strtoull"]
     addrs = [ctypes.cast(getattr(libc, name), ctypes.c_void_p).value for name in names]
@@ -704,7 +705,7 @@ def libraries():
 
 
 def report(exe, how, level):
-    """What the program prints when it ends so."""
+    """Returns the output of the program when it ends in this way."""
     env = dict(os.environ, GOTRACEBACK=level)
     if how != "wait":
         return run([exe, how], env=env, text=True, errors="replace").stderr
@@ -718,7 +719,7 @@ NOTE = re.compile(r" \[(?:0x[0-9a-f]+|[^\[\]]*(?:\[[^\]]*\][^\[\]]*)*)\]")
 
 
 def check_notes(text, noted, exe, version, what):
-    """Each note against what the runtime printed in the same line."""
+    """Compares each note with what the runtime printed in the same line."""
     pcs = {}
     for before, after in zip(text.splitlines(), noted.splitlines()):
         frame = re.fullmatch(r"\t(.+):(\d+) \+0x([0-9a-f]+)(?: fp=0x\w+ sp=0x\w+ pc=0x(\w+))?", before)
@@ -736,8 +737,8 @@ def check_notes(text, noted, exe, version, what):
 
 
 def check_offsets(version, exe, pcs):
-    """Addresses that were computed from offsets: go tool addr2line must have the printed line there, but where calls are inlined: then the
-    line printed is that of the call, and ours must have it as the last frame."""
+    """Addresses that were computed from offsets: go tool addr2line must have the printed line there. If calls are inlined there, the
+    printed line is that of the call, and our last frame must have it."""
     back = sorted(pc - 1 for pc in pcs)
     theirs = go_addr2line(version, exe, back) if back else {}
     ours, _ = records(exe, back, "--source", "gopclntab")
@@ -749,7 +750,7 @@ def check_offsets(version, exe, pcs):
 
 @test
 def annotate():
-    """Crash reports and goroutine dumps: the text stays, and each note is what the runtime printed beside it."""
+    """Crash reports and goroutine dumps: the text is unchanged, and each note equals what the runtime printed beside it."""
     for version in releases():
         for variant in ("default", "pie", "trimpath", "stripped"):
             exe = crash(version, variant)
@@ -772,7 +773,7 @@ def annotate():
             check_offsets(version, exe, offsets)
 
 
-LOGS = {  # what a log makes of a line
+LOGS = {  # how a log changes a line
     "journald": lambda line: f"Nov 29 20:18:01 web1 crash[4711]: {line}\n",
     "kubectl": lambda line: f"2026-11-29T20:18:01.123456789Z {line}\n",
     "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stderr", "time": "2026-11-29T20:18:01Z"}) + "\n",
@@ -785,7 +786,7 @@ LOGS = {  # what a log makes of a line
 
 @test
 def annotate_logs():
-    """A crash report in a log has the notes that it has alone, and no others."""
+    """A crash report in a log has the same notes as alone, and no others."""
     exe = crash("1.26", "default")
     for how, level in (("panic", "all"), ("nil", "system"), ("wait", "all")):
         text = report(exe, how, level)
@@ -811,7 +812,7 @@ def annotate_kernel():
 
 @test
 def annotate_leaves():
-    """What is no address stays as it is; what is one has the note behind it."""
+    """Text that is no address is unchanged. After each address there is a note."""
     exe = crash("1.26", "default")
     table = {name: addr for addr, _, name in symbols(exe)}
     main = table["main.main"]
@@ -841,7 +842,8 @@ def annotate_leaves():
 
 @test
 def annotate_perf():
-    """perf script: offsets in the file (as perf prints them now) and addresses, of this file only, return addresses but the innermost's."""
+    """perf script: offsets in the file (as perf prints now) and addresses, of this file only. All are return addresses except the innermost
+    one."""
     for exe in (crash("1.26", "default"), crash("1.26", "pie")):
         table = {name: addr for addr, _, name in symbols(exe)}
         segment = re.search(r"LOAD +(0x\w+) (0x\w+) 0x\w+ +0x\w+ +0x\w+ R E", run(["readelf", "-lW", exe], text=True).stdout)
@@ -868,7 +870,7 @@ def annotate_perf():
 
 @test
 def annotate_profile():
-    """The text of a goroutine profile: each stack's frames are those that the runtime prints below it."""
+    """The text of a goroutine profile: the frames of each stack are those that the runtime prints below it."""
     for version in releases():
         for variant in ("default", "stripped"):
             exe = crash(version, variant)
@@ -897,7 +899,7 @@ def annotate_profile():
 
 @test
 def annotate_streams():
-    """A log that is being written: each line comes out at once."""
+    """In a log that is being written, each line is printed at once."""
     exe = crash("1.26", "default")
     main = next(addr for addr, _, name in symbols(exe) if name == "main.main")
     p = subprocess.Popen([A.tophash, "addr", "-a", str(exe)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
@@ -915,7 +917,7 @@ def annotate_streams():
 
 @test
 def reader_dies():
-    """The process that reads debug information is killed: that source is gone, with the reason; the others answer."""
+    """The process that reads debug information is killed. That source is lost, with a reason, and the others answer."""
     version, _, exe = targets(["default"])[0]
     low, _ = text_range(exe)
     entry = next(addr for addr, _, name in symbols(exe) if name == "main.main")
@@ -941,7 +943,7 @@ def reader_dies():
 
 @test
 def damaged():
-    """Damaged debug information: a reason or an answer, never a failure; gopclntab answers as before."""
+    """Damaged debug information gives a reason or an answer, and never a failure. gopclntab answers as before."""
     version, _, exe = targets(["default"])[0]
     data = exe.read_bytes()
     entry = next(addr for addr, _, name in symbols(exe) if name == "main.main")

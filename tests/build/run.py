@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Is what the build makes hardened as Debian's packages are, and the same from every folder?
+"""Tests whether the built files are hardened as Debian's packages are, and equal from every folder.
 
     tests/build/run.py [--build DIR] [WORD...]
 
@@ -43,7 +43,7 @@ def run(command, **kwargs):
 
 
 def missing_in(path):
-    """The names of the protections that a file lacks."""
+    """Returns the names of the protections that a file lacks."""
     header, segments, dynamic = (run(["readelf", "-W", flag, path]) for flag in ("-h", "-l", "-d"))
     symbols = run(["readelf", "-W", "--dyn-syms", path])
     code = run(["objdump", "-d", "--no-show-raw-insn", path])
@@ -69,7 +69,7 @@ def hardened():
 
 
 def hardened_sees():
-    """The check above finds a program that has none of it."""
+    """The check above must find a program without any protection."""
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain"
         (Path(folder) / "plain.c").write_text('#include <stdio.h>\nint main(void) { printf("%d\\n", 1); return 0; }\n')

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The completions, as bash, zsh and fish themselves give them: each shell runs on a terminal and gets keys typed.
+"""Tests the completions in bash, zsh and fish. Each shell runs on a terminal, and keys are typed into it.
 
     tests/completion/run.py [--build DIR] [--shell NAME] [-v]
 
-A program called tophash that prints its arguments stands in for the real one: the line that was completed is
-executed, and what arrives is compared. Prints a line for each shell, and "N passed, M failed, K skipped".
+A program named tophash that prints its arguments takes the place of the real one. The completed line is executed, and the printed arguments
+are compared. Prints a line for each shell, and "N passed, M failed, K skipped".
 """
 import argparse
 import fcntl
@@ -88,7 +88,7 @@ class Shell:
         self.ended = None
 
     def read(self, seconds):
-        """What it writes within a time; "" when it is silent."""
+        """Returns what it writes within a time; "" when it is silent."""
         if not select.select([self.fd], [], [], seconds)[0]:
             return ""
         try:
@@ -108,8 +108,8 @@ class Shell:
         os.write(self.fd, keys.encode())
 
     def fresh(self):
-        """A new line, with nothing on it. The terminal forgets what was typed before Ctrl-C; a shell that does not
-        answer to it (fish, on an empty line) answers to Return."""
+        """Begins an empty line. The terminal forgets the text typed before Ctrl-C. A shell that does not react to Ctrl-C (fish, on an empty
+        line) reacts to Return."""
         end = time.monotonic() + LONG
         keys = "\x03\r"
         self.text = ""
@@ -126,7 +126,7 @@ class Shell:
         self.text = ""
 
     def completed(self, line):
-        """The arguments that arrive when a line is completed, and executed."""
+        """Returns the arguments that arrive when a line is completed and executed."""
         self.fresh()
         self.type(f"tophash {line}\t")
         time.sleep(0.05)
@@ -196,7 +196,7 @@ def help_of(tophash, *verb):
 
 
 def options_of(tophash, verb):
-    """The long options that --help lists."""
+    """Returns the long options that --help lists."""
     return re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", help_of(tophash, verb), re.M)
 
 
@@ -255,7 +255,7 @@ def check(got, want, line):
 
 
 def prepare(temp, build):
-    """The completions as they are installed, and a folder with files to complete."""
+    """The installed completions, and a folder with files to complete."""
     dest, folder, programs = temp / "dest", temp / "here", temp / "bin"
     subprocess.run([ROOT / "tools/install", "install", build, "/usr"], check=True, env={**os.environ, "DESTDIR": str(dest)})
     for path in (folder / "folder", programs):

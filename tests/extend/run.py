@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Are the "To add ..." checklists true? Each is followed here: an engine, a sink, a layout, a report and a verb are added to a copy of
-the tree, which is built, and what was added is run. An addition that touches a file that its checklist does not name fails.
+"""Tests whether the "To add ..." checklists are true by following each. An engine, a sink, a layout, a report and a verb are added to a
+copy of the tree. The copy is built, and the addition is run. An addition that touches a file that its checklist does not name fails.
 
   tests/extend/run.py               all
   tests/extend/run.py sink verb     some of them
   tests/extend/run.py --folder DIR  keeps the copy there, with the last addition in it, for the next time
 
-An addition is a folder here: new files below files/, at their places in the tree, and `changes`, which says what is done to files that
-are there already:
+An addition is a folder here. It has new files below files/, at their places in the tree, and `changes`, which describes the changes of
+existing files:
 
     --- scope/show/sink/sink.h      the file
     @ X(json)                       the one line that has this text; then some of:
@@ -17,8 +17,9 @@ are there already:
     <extern int new;                this line goes before it
     -extern int old;                the line behind it is this, and goes away
 
-`checklist` has a line for each checklist that is followed: its header, the words it begins with, what its <name>s are here. check.py has a
-function run_it(copy) that runs what was added, and may have finish(copy) for what is done after the build. Prints a line each, and "N passed, M failed, K skipped"; exit code 0 when nothing failed.
+`checklist` has a line for each checklist that is followed: its header, its first words, and the values of its <name>s. The function
+run_it(copy) in check.py runs the addition. finish(copy) may do work after the build. Prints a line each, and "N passed, M failed, K
+skipped"; exit code 0 when nothing failed.
 """
 import argparse
 import importlib.util
@@ -43,7 +44,7 @@ FILE = re.compile(r"(?<![\w/<>.-])(?:[\w.<>-]+/)*(?:[\w.<>-]|\{[\w,]+\})*(?:\.(?
 
 
 def checklist(header, begin):
-    """Returns the text of the numbered steps behind the words it begins with."""
+    """Returns the numbered steps that follow the first words of a checklist."""
     lines = (REPO / header).read_text().splitlines()
     at = next((i for i, line in enumerate(lines) if begin in line), None)
     if at is None:
@@ -60,7 +61,7 @@ def checklist(header, begin):
 
 
 def forms(word):
-    """Returns what a name with [ch] or {text,json} in it stands for."""
+    """Returns the names that a name with [ch] or {text,json} stands for."""
     several = re.search(r"\[ch\]|\{([\w,]+)\}", word)
     if not several:
         return [word]
@@ -68,8 +69,8 @@ def forms(word):
 
 
 def named(header, begin, names):
-    """Returns the files that a checklist names, with these names for what stands in <>. A name without a folder is a file beside the header, or beside one that the
-    same step names. "below" is the header itself."""
+    """Returns the files that a checklist names, with these values for the words in <>. A name without a folder is a file beside the header,
+    or beside a file that the same step names. "below" is the header itself."""
     files = set()
     for step in checklist(header, begin):
         if re.search(r"\bbelow\b", step):
@@ -89,7 +90,7 @@ def named(header, begin, names):
 
 
 class Copy:
-    """The tree as git knows it, with what is changed in it, in a folder of its own; and its build."""
+    """A copy of the tree as git knows it, with its uncommitted changes, in its own folder, and its build."""
 
     def __init__(self, folder):
         self.root = Path(folder) / "tree"
@@ -104,7 +105,7 @@ class Copy:
             run(["meson", "setup", self.build, "--buildtype=release", "-Dtests=true", "-Dwerror=true"], cwd=self.root, env=self.env)
 
     def files(self):
-        """Returns what the tree holds, without the build."""
+        """Returns the files of the tree, without the build."""
         found = {}
         for folder, folders, names in os.walk(self.root):
             if Path(folder) == self.root:
@@ -140,7 +141,7 @@ class Copy:
 
 
 def apply(copy, changes):
-    """Does what a file `changes` says."""
+    """Applies a file `changes`."""
     name, lines, at, old = None, [], None, None
 
     def done():
@@ -181,7 +182,7 @@ def apply(copy, changes):
 
 
 def check_touched(copy, folder):
-    """Fails when a file was touched that the addition's checklists do not name."""
+    """Fails when a file was touched that the checklists of the addition do not name."""
     allowed, texts = set(), []
     for line in (folder / "checklist").read_text().splitlines():
         header, begin, *names = line.split(": ")
@@ -193,7 +194,7 @@ def check_touched(copy, folder):
 
 
 def check_stray(copy, folder):
-    """Checks the check: a file of another room is found, whatever the checklist says."""
+    """Tests the check itself: a file of another room is found, whatever the checklist says."""
     copy.write("scope/base/buf.h", "")
     try:
         check_touched(copy, folder)
@@ -205,7 +206,7 @@ def check_stray(copy, folder):
 
 
 def add(copy, folder):
-    """Makes an addition, checks that it keeps to its checklists, and runs it."""
+    """Makes an addition, checks that it follows its checklists, and runs it."""
     files = folder / "files"
     for source in sorted(files.rglob("*")):
         if source.is_file():
@@ -233,7 +234,7 @@ def main():
     try:
         copy = Copy(folder)
         for addition in folders:
-            copy.undo()  # what the addition before left
+            copy.undo()  # left by the addition before
             result, text = "ok", ""
             try:
                 check_stray(copy, addition)

@@ -1,4 +1,4 @@
-"""What run.py and the additions' check.py share."""
+"""Shared by run.py and the check.py of each addition."""
 
 import os
 import subprocess
@@ -14,15 +14,15 @@ GO = "1.26"
 
 
 class Failed(Exception):
-    """What is wrong with an addition."""
+    """An addition that is wrong, and why."""
 
 
 class Skip(Exception):
-    """Why an addition cannot be tried here."""
+    """An addition that cannot be tried here, and why."""
 
 
 def run(command, **kwargs):
-    """Runs a command and returns what it prints. Fails with what it said when it fails."""
+    """Runs a command and returns its output. If the command fails, fails with that output."""
     p = subprocess.run([str(word) for word in command], text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, timeout=1800, **kwargs)
     if p.returncode:

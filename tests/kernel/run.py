@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run tophash on other kernels than this machine's: each in a virtual machine, with the target programs, every event compared.
+"""Runs tophash on other kernels than this machine's. Each runs in a virtual machine with the target programs, and every event is compared.
 
   tests/kernel/run.py                          every kernel
   tests/kernel/run.py --kernel 6.1             one of them
@@ -10,11 +10,11 @@
 
 The kernels are Debian's (linux-image-cloud-amd64 of several suites), downloaded by apt as tools/debs.py does, unpacked into
 $TOPHASH_CACHE/kernels (default: .cache/kernels in the repository) and started by qemu with an initramfs that holds build/tophash, its
-libraries, busybox and the programs; nothing is installed and no privilege is needed. KVM is used where it works. What the cases leave
-behind comes out through a serial port and is judged here. On kernels before 5.15 tophash must refuse to trace, in one line.
+libraries, busybox and the programs; nothing is installed and no privilege is needed. KVM is used if it works. The results of the cases are
+sent through a serial port and are judged here. On kernels before 5.15 tophash must refuse to trace, in one line.
 
-Prints one line for each case, and what differs below it; when the kernel refused a program, the end of the verifier's log. The last line
-is "N passed, M failed, K skipped". Exit code: 0 all passed, 1 some failed, 77 nothing could be run.
+Prints one line for each case, and the differences below it. When the kernel refused a program, prints the end of the verifier's log. The
+last line is "N passed, M failed, K skipped". Exit code: 0 all passed, 1 some failed, 77 nothing could be run.
 """
 
 import argparse
@@ -60,7 +60,7 @@ LOG = 30  # lines shown of a verifier's log or a console
 
 
 def fetch(suite, folder):
-    """The kernel image of a suite, from the cache or from the archive."""
+    """Returns the kernel image of a suite, from the cache or from the archive."""
     image = folder / "vmlinuz"
     if image.exists():
         return image
@@ -85,7 +85,7 @@ def fetch(suite, folder):
 
 
 def release_of(image):
-    """The release in the head of a bzImage: Documentation/arch/x86/boot.rst, kernel_version."""
+    """Reads the release in the head of a bzImage (Documentation/arch/x86/boot.rst, kernel_version)."""
     with open(image, "rb") as f:
         head = f.read(1 << 16)
     if head[0x202:0x206] != b"HdrS":
@@ -102,7 +102,7 @@ def version(release):
 
 
 class Archive:
-    """A cpio archive as the kernel unpacks it: Documentation/driver-api/early-userspace/buffer-format.rst, newc."""
+    """Writes a cpio archive that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst, newc)."""
 
     def __init__(self):
         self.out, self.seen = io.BytesIO(), set()
@@ -127,7 +127,7 @@ class Archive:
             self.entry(name, stat.S_IFREG | mode, data)
 
     def program(self, name, path):
-        """With the shared libraries that it needs, at the paths where it finds them here."""
+        """Adds a program and the shared libraries that it needs, at their paths on this machine."""
         self.file(name, Path(path).read_bytes())
         r = subprocess.run(["ldd", str(path)], text=True, capture_output=True, env=dict(os.environ, LC_ALL="C"))
         if "not found" in r.stdout:
@@ -141,7 +141,7 @@ class Archive:
 
 
 def shim(folder):
-    """The library that keeps libbpf's messages, or None: then they are missing, no more."""
+    """Returns the library that keeps libbpf's messages, or None; without it only the messages are missing."""
     out = folder / "messages.so"
     cc = os.environ.get("CC") or shutil.which("cc") or "cc"
     try:
@@ -174,15 +174,16 @@ def initramfs(tophash, versions, cases, messages):
 # --- the machine -------------------------------------------------------------------------------------------------------------------
 
 
-# The ways to run a machine, the best first; one in which a machine does not come up is taken off. Emulated CPUs take turns: in threads of
-# their own (qemu 7.2) they now and then execute what a uprobe's slot held before, and the traced program crashes: 3 runs of 8, of 8 none.
+# The ways to run a machine, the best first. One in which a machine does not start is dropped. Emulated CPUs take turns. In threads of their
+# own (qemu 7.2) they sometimes executed the former contents of a uprobe's slot, and the traced program crashed: in 3 of 8 runs, and in none
+# of 8 when they take turns.
 EMULATED = "tcg,thread=single"
 ACCELERATORS = ["kvm", EMULATED] if os.access("/dev/kvm", os.R_OK | os.W_OK) else [EMULATED]
-UP = 30  # seconds until a machine of KVM's names its first case: 2 are enough
+UP = 30  # seconds until a machine with KVM names its first case; it takes 2
 
 
 def comes_up(process, console):
-    """Whether the console says something. In a virtual machine of some clouds KVM is there, but qemu dies of it or the kernel hangs."""
+    """Tells whether the console prints anything. In the virtual machines of some clouds KVM exists, but qemu dies or the kernel hangs."""
     limit = time.monotonic() + UP
     while time.monotonic() < limit and process.poll() is None:
         if console.exists() and console.stat().st_size:
@@ -192,7 +193,7 @@ def comes_up(process, console):
 
 
 def boot(image, initrd, folder, timeout):
-    """Runs it to its power-off; the folder with what the cases left behind."""
+    """Runs the machine until it powers off. Returns the folder with the results of the cases."""
     console, results, ramdisk = folder / "console", folder / "results", folder / "initrd"
     ramdisk.write_bytes(initrd)
     console.unlink(missing_ok=True)
@@ -225,7 +226,7 @@ def boot(image, initrd, folder, timeout):
 
 
 class Case:
-    """script runs in the guest, in a folder of its own (guest.sh has the helpers); judge(folder) gives (differences, note)."""
+    """A case. `script` runs in the guest, in its own folder (guest.sh has helpers). judge(folder) returns (differences, note)."""
 
     def __init__(self, name, script, judge):
         self.name, self.script, self.judge = name, script, judge
@@ -241,7 +242,7 @@ def code(folder, name="code"):
 
 
 def report(folder, name="report", want=0):
-    """The records, when tophash ended as it should."""
+    """Returns the records, and checks that tophash ended as it should."""
     got, err = code(folder, f"{name}.code" if (folder / f"{name}.code").exists() else "code"), text(folder, f"{name}.err") or text(folder, "err")
     if got != want:
         raise Failed(f"tophash ended with {got}, should be {want}: {err.strip()[-500:]}")
@@ -261,7 +262,7 @@ def differ(what, got, want):
 
 
 def kinds(name, v, misses, script, untold=False):
-    """untold: the exit code need not be known."""
+    """untold: the exit code may be unknown."""
 
     def judge(folder):
         truth, records = json.loads(text(folder, "truth")), report(folder)
@@ -286,7 +287,7 @@ def busy(v, what, ops=2000):
 
 
 def did_of(out):
-    """(removed, missed, cleared) as steps says at last"""
+    """Returns (removed, missed, cleared), which steps prints at its end."""
     return tuple(map(int, re.findall(r"removed=(\d+) missed=(\d+) cleared=(\d+)", out)[-1]))
 
 
@@ -304,7 +305,7 @@ def steps(v):
 
 
 def binary(v):
-    """-b: a process that runs already and one that starts later."""
+    """-b: a process that already runs, and one that starts later."""
 
     def judge(folder):
         records = report(folder)
@@ -332,7 +333,7 @@ detach TERM report"""
 
 
 def detached(v, signal):
-    """Nothing stays behind in the program, and it goes on; it can be traced again."""
+    """Nothing stays behind in the program. It continues, and can be traced again."""
     killed = signal == "KILL"
 
     def judge(folder):
@@ -365,7 +366,7 @@ detach '' again"""
 
 
 def filtered(v, name, script, hits, keys):
-    """keys: of the events, sorted."""
+    """keys: the keys of the events, sorted."""
 
     def judge(folder):
         records = report(folder)
@@ -391,7 +392,7 @@ def filters(v):
 
 
 def loads(v):
-    """The programs as they are loaded with other constants: other paths for the verifier."""
+    """Loads the programs with other constants, so that the verifier sees other paths."""
     options = [
         "--stack 1",
         "--stack 512 --key-bytes 256",
@@ -481,7 +482,7 @@ def dry(v):
 
 
 def refusals(v):
-    """A kernel that is too old: exit code 4, one line that names the version, and the program goes on."""
+    """The kernel is too old: exit code 4, one line that names the version, and the program continues."""
 
     def judge(folder):
         diffs, line = [], ""
@@ -507,14 +508,14 @@ end"""
 
 
 def cases_of(kernel, versions):
-    """What is run on a kernel of this version."""
+    """Returns the cases for a kernel of this version."""
     for v in versions:
         yield dry(v)
         if kernel < OLDEST:
             yield refusals(v)
             continue
         command = f"/t/{v}/kinds -truth truth"
-        calm = f"{command} -only basic,special,ways,later"  # no stress: its reports take long through a serial port
+        calm = f"{command} -only basic,special,ways,later"  # without stress, whose reports take long through a serial port
         yield kinds("misses", v, True, f"start --misses -- {command} -now")
         yield kinds("removals", v, False, f"start -- {command} -now")
         attached = f"begin {calm}\nattach report --misses -p $program\ntell '\\n'\nend\ndetach '' report"
@@ -539,7 +540,7 @@ def cases_of(kernel, versions):
 
 
 def object_shape(args, tally):
-    """The kernel programs as they were compiled, in the build folder beside tophash."""
+    """Returns the compiled kernel programs, from the build folder beside tophash."""
     path = Path(args.tophash).parent / "scope/watch/engine/trace.bpf.o"
     if not path.exists() or not shutil.which("llvm-objdump"):
         return tally.skip("shape of the kernel programs: no trace.bpf.o beside tophash, or no llvm-objdump")
@@ -569,7 +570,7 @@ class Tally:
 
 
 def verifier_log(folder):
-    """Why the kernel refused a program: the end of libbpf's messages of a case."""
+    """Returns why the kernel refused a program: the end of libbpf's messages in a case."""
     lines = text(folder, "messages").splitlines()
     return ["libbpf said:", *("  " + line for line in lines[-LOG:])] if lines else []
 
@@ -611,7 +612,7 @@ def run_kernel(name, image, versions, args, messages, tally):
 
 
 def why_not(args):
-    """Why nothing can be run here, or None."""
+    """Returns why nothing can be run here, or None."""
     if not Path(args.tophash).is_file():
         return f"{args.tophash} is not there (make)"
     for tool, package in (("qemu-system-x86_64", "qemu-system-x86"), ("busybox", "busybox-static")):
@@ -621,7 +622,7 @@ def why_not(args):
 
 
 def targets(versions, tally):
-    """The Go releases whose programs are there."""
+    """Returns the Go releases whose programs exist."""
     found = build.toolchains()
     for v in versions:
         if v not in found:
@@ -670,7 +671,7 @@ def main():
         print(f"SKIP everything: {reason}")
         print("0 passed, 0 failed, 1 skipped")
         return 77
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or qemu would stay behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # otherwise qemu would stay behind
     tally = Tally()
     object_shape(args, tally)
     versions = [] if args.shape else list(targets(args.go, tally))

@@ -1,7 +1,7 @@
-"""What older verifiers ask of the compiled kernel programs and this machine's may not: checked in the object, no kernel needed.
+"""Checks the object for rules of older verifiers, which this machine's verifier may not check. No kernel is needed.
 
-  * The stacks of a program and of what it calls are 512 bytes at most, each rounded up to 32 (newer kernels round up to 16).
-  * No loop closes by falling through: up to Linux 6.6 (before commit 10e14e9652bf) the first pass over a program refuses that. That pass
+  * The stacks of a program and of the functions it calls have 512 bytes at most, each rounded up to 32 (newer kernels round up to 16). * No
+  loop closes by falling through: up to Linux 6.6 (before commit 10e14e9652bf) the first pass over a program refuses that. That pass
     is repeated here (kernel/bpf/verifier.c, check_cfg); it sees the object's code, of which loading with other constants drops a part.
 """
 
@@ -23,7 +23,7 @@ class Function:
             self.stack = max(self.stack, *(int(x) for x in offset if x))
 
     def edges(self, at, following):
-        """[(next, is it reached by falling through?)] in the kernel's order."""
+        """Returns [(next, is it reached by falling through?)] in the kernel's order."""
         text = self.code[at]
         jump = re.search(r"goto ([+-](?:0x[0-9a-f]+|\d+))", text)
         target = at + 1 + int(jump[1], 0) if jump else None
@@ -34,7 +34,7 @@ class Function:
         return [(following, jump is None)] + ([(target, False)] if jump else [])
 
     def fall_backs(self):
-        """Where a loop closes by falling through."""
+        """Returns the places where a loop closes by falling through."""
         order = sorted(self.code)
         following = dict(zip(order, order[1:]))
         open_, done, path, found = {order[0]}, set(), [], []
@@ -73,7 +73,7 @@ def disassemble(path):
 
 
 def deepest(functions, name):
-    """(bytes, [functions]) of the call chain that takes the most."""
+    """Returns (bytes, [functions]) of the call chain with the largest stack."""
     f = functions[name]
     below = max((deepest(functions, c) for c in f.calls), default=(0, []))
     return -(-max(f.stack, 1) // ROUND) * ROUND + below[0], [name] + below[1]

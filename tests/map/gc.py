@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Does a map keep what Boehm's collector owns: nothing freed too early, nothing kept after its delete?
+"""Tests a map with objects of Boehm's collector: none is freed too early, and none is kept after its delete.
 
     tests/map/gc.py
 
-Builds tests/map/gc_stress.c and examples/gc/boehm.c with gcc and clang and runs them. The stress run forces
-collections in the middle of evacuations, growing and shrinking, and counts what the collector finalized that
-was in the map (lost) and what it did not finalize though it had left (kept). What is shown to work must
-be shown to fail without: so the same run goes wrong with the barrier off, whole or for one kind of write.
+Builds tests/map/gc_stress.c and examples/gc/boehm.c with gcc and clang and runs them. The stress run forces collections in the middle of
+growing and shrinking. It counts objects that were finalized while they were in the map (lost), and objects that were not finalized after
+they had left (kept). The test also shows that the barrier is needed: the same run must fail with the barrier off, as a whole or for one
+kind of write.
 
 A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FLAGS = ["-O2", "-g", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", f"-I{ROOT / 'include'}"]
-# What looks like a pointer to an object, in a register or on the stack, keeps it: a few of 170,000.
+# A word that looks like a pointer to an object, in a register or on the stack, keeps the object: a few of 170,000.
 KEPT_MAX = 64
 EXAMPLE = """put 100000, finalized 0
 right: 100000 of 100000
@@ -51,7 +51,7 @@ def check(good, text, detail=""):
 
 
 def gc_flags():
-    """What libgc is built with, or None."""
+    """Returns the flags for libgc, or None."""
     found = subprocess.run(["pkg-config", "--cflags", "--libs", "bdw-gc"], text=True, capture_output=True)
     return found.stdout.split() if found.returncode == 0 else None
 
@@ -63,8 +63,8 @@ def build(compiler, source, program, flags):
 
 
 def run(program, *options):
-    """The numbers that a run prints, or None and why."""
-    # One marker: what a helping thread's stack keeps is nobody's business here.
+    """Returns the numbers that a run prints, or None and the reason."""
+    # One marker thread only, because the stack of a helper thread may keep objects, too.
     env = dict(os.environ, GC_MARKERS="1")
     env.pop("TOPHASH_DEBUG", None)
     try:
@@ -93,7 +93,7 @@ def check_sound(compiler, program, *options):
 
 
 def check_calls(got):
-    """Each write has its call, and no call is for nothing."""
+    """Each write has its call of the barrier, and there is no other call."""
     check(got["calls_new"] == got["puts"], "a call for each new entry", got["calls_new"])
     check(got["calls_replace"] == got["replaces"], "a call for each replaced value", got["calls_replace"])
     left = got["deletes"] + got["cleared"]

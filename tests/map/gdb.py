@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Does gdb show what is in the maps, from debug information and from the note alone?
+"""Tests whether gdb shows what is in the maps, with debug information and with the note alone.
 
     tests/map/gdb.py            all checks
     tests/map/gdb.py --quick    two of the four builds, one other machine
     tests/map/gdb.py --page     writes the session of tools/demo-map into docs/recipes/map-in-gdb.md
 
-The programs in tests/map/gdb/ tell what they put into their maps, and stop; what gdb prints then must be just that. They are built by
-gcc and clang, -O0 and -O2, looked at with their debug information and stripped of everything. Others damage their maps: what is
-wrong must be told in a line, at once.
+The programs in tests/map/gdb/ print what they put into their maps, and stop. gdb must then print exactly that. They are built by gcc and
+clang, with -O0 and -O2, and are tested with debug information and fully stripped. Other programs damage their maps: gdb must say what is
+wrong in one line, without delay.
 
 A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """
@@ -35,7 +35,7 @@ MACHINES = [("i686", "little"), ("aarch64", "little"), ("s390x", "big")]
 QUICK_BUILDS = [("gcc", "-O0"), ("clang", "-O2")]
 QUICK_MACHINES = [("s390x", "big")]
 MANUAL = {"TOPHASH_DEBUG": "evacuate=manual,seed=1"}
-# What a stripped program's keys are read as; all others are integers.
+# How keys of a stripped program are read; all others are read as integers.
 KINDS = {"f32": "float", "f64": "float", "chars": "string", "words": "string", "strs": "string", "tags": "string",
          "points": "bytes", "named": "bytes", "places": "bytes", "chain": "bytes", "grow_rest": "bytes",
          "shrink_rest": "bytes", "u128": "bytes"}
@@ -118,7 +118,7 @@ class Builder:
 
 
 class Truth:
-    """A map, as the program that made it has it."""
+    """A map as the program that made it describes it."""
 
     def __init__(self, fields):
         self.name, self.addr = fields[0], fields[1]
@@ -137,11 +137,11 @@ class Truth:
         return self.name in ("ids", "tags", "places")
 
     def half_way(self):
-        """Whether the home at the cursor has been moved, and its chain has not."""
+        """Tells whether the home at the cursor has been moved and its chain has not."""
         return self.name.endswith("_rest")
 
     def homes(self):
-        """The buckets that are in use."""
+        """Returns the buckets that are in use."""
         if self.buckets > self.old:
             done = self.evacuated + self.half_way()
             return [i for i in range(self.buckets) if not self.old or i < self.old - done or i >= 2 * (self.old - done)]
@@ -152,7 +152,7 @@ class Truth:
         return sorted(plain(key if self.is_set() else f"[{key}] = {val}") for key, val, _, _ in self.entries)
 
     def shown_raw(self, order=sys.byteorder):
-        """As they are to be seen without debug information."""
+        """Returns the entries as they look without debug information."""
         return sorted(self.raw_key(key, hex_, order) if self.is_set() else
                       f"[{self.raw_key(key, hex_, order)}] = {raw_text(bytes.fromhex(val), order)}"
                       for key, _, hex_, val in self.entries)
@@ -163,7 +163,7 @@ class Truth:
 
 
 def plain(text):
-    """Without what is different from NaN to NaN."""
+    """Removes the parts in which NaNs differ."""
     return re.sub(r"-?nan(\(0x[0-9a-f]+\))?", "nan", text)
 
 
@@ -189,7 +189,7 @@ def read_truth(path):
 # ---- gdb -----------------------------------------------------------------------------------------
 
 
-# Runs a command and returns what it printed, errors too. @NAME@: the address of that map, as the program tells it.
+# Runs a command and returns its output with errors. @NAME@ is the address of that map, as the program prints it.
 HELPER = """python
 import re
 def attempt(command, truth):
@@ -203,7 +203,7 @@ def attempt(command, truth):
 
 
 def gdb(program, commands, env=None, options=(), truth="", name="gdb"):
-    """Runs gdb; returns what each command printed."""
+    """Runs gdb. Returns the output of each command."""
     words = [name, "-nx", "-batch", "-iex", "set auto-load off", "-iex", "set startup-with-shell off", *options,
              "-ex", f"source {TOOL}", "-ex", "set width 0", "-ex", "set print elements 0", "-ex", "set print repeats 0"]
     for command in commands:
@@ -221,8 +221,8 @@ def gdb(program, commands, env=None, options=(), truth="", name="gdb"):
 
 
 def stopped(builder, program, commands, env=None):
-    """Runs the program up to where it stops, and then commands: a list, or templates for each of its maps. Returns what the program
-    has told, and what was printed."""
+    """Runs the program until it stops, then commands: a list, or templates for each of its maps. Returns what the program and gdb
+    printed."""
     path = builder.folder / "truth.txt"
     run([program, path], env)
     names = [truth.name for truth in read_truth(path)]
@@ -234,7 +234,7 @@ def stopped(builder, program, commands, env=None):
 
 
 def entries_of(text, is_set):
-    """The summary and the entries of a map that gdb has printed."""
+    """Returns the summary and the entries of a map that gdb has printed."""
     found = re.fullmatch(r"\$\d+ = (\S+): (.*?)(?: = \{(.*)\})?\n", text, re.S)
     expect(found, "not a map:", text)
     name, summary, inside = found.groups()
@@ -245,7 +245,7 @@ def entries_of(text, is_set):
 
 
 def printed(builder, cc, opt, name, env=None):
-    """print, of every map of a program."""
+    """Tests print with every map of a program."""
     truths, parts = stopped(builder, builder.program(name, cc, opt), ("print NAME",), env)
     for truth, text in zip(truths, parts):
         struct_name, summary, entries = entries_of(text, truth.is_set())
@@ -255,7 +255,7 @@ def printed(builder, cc, opt, name, env=None):
 
 
 def listed(builder, cc, opt, name, env=None):
-    """tophash-map --entries, of every map of a stripped program, by address."""
+    """Tests tophash-map --entries with every map of a stripped program, by address."""
     program = builder.stripped(builder.program(name, cc, opt))
     truths, parts = stopped(builder, program, ("tophash-map @NAME@ --entries --limit 100000",), env)
     for truth, text in zip(truths, parts):
@@ -266,7 +266,7 @@ def listed(builder, cc, opt, name, env=None):
 
 
 def drawn(builder, cc, opt, stripped):
-    """tophash-map and --buckets, of maps in each state: chains and tags are those that there are."""
+    """Tests tophash-map and --buckets with maps in each state: chains and tags are the real ones."""
     program = builder.program("states", cc, opt)
     program = builder.stripped(program) if stripped else program
     truths, parts = stopped(builder, program, ("tophash-map @NAME@", "tophash-map @NAME@ --buckets --limit 100000",
@@ -312,7 +312,7 @@ def found_by_key(builder, cc, opt):
 
 
 def found_by_nan(builder, cc, opt):
-    """All of the NaNs."""
+    """Tests a map with every NaN."""
     _, (text,) = stopped(builder, builder.program("kinds", cc, opt), ["tophash-map f64 --entry nan"])
     expect(text.count("[nan(") == 2 and text.count("    in bucket") == 2, text)
 
@@ -337,7 +337,7 @@ def in_cxx(builder, cxx, opt):
 
 
 def same_name(builder, cc, opt):
-    """Of two structs of one name, each is shown as what it is."""
+    """Two structs have one name. Each is shown correctly."""
     program = builder.program("same_name", cc, opt, HERE / "same_name_there.c")
     parts = gdb(program, ["run /dev/null", "print here", "print there"])
     expect("ages: 1 element, 1 bucket = {[-5] = 6}" in parts[1] and 'ages: 1 element, 1 bucket = {["ada"] = 36}' in parts[2], parts)
@@ -370,7 +370,7 @@ def without_memory(builder, cc, opt):
 
 
 def in_qemu(builder, qemu, program, commands):
-    """Runs a program of another machine up to where it stops, and then commands, by way of qemu."""
+    """Runs a program of another machine until it stops, then commands, through qemu."""
     path, socket = builder.folder / "truth.txt", builder.folder / "socket"
     socket.unlink(missing_ok=True)
     with subprocess.Popen([qemu, "-g", socket, program, path], env={**os.environ, **MANUAL}, stdin=subprocess.DEVNULL,
@@ -384,7 +384,7 @@ def in_qemu(builder, qemu, program, commands):
 
 
 def on_machine(builder, machine, order):
-    """Another machine's maps: of 32 bits, where the highest byte comes first. i686 runs here, others in qemu."""
+    """Tests maps of other machines: 32-bit ones, and big-endian ones. i686 runs here, others in qemu."""
     prefix, qemu = f"{machine}-linux-gnu-", None if machine == "i686" else f"qemu-{machine}"
     missing = [tool for tool in (f"{prefix}gcc", qemu, qemu and "gdb-multiarch") if tool and not shutil.which(tool)]
     if missing:
@@ -420,7 +420,7 @@ def in_core_file(builder, cc, opt):
 
 
 def looked_at(builder, cc, rounds):
-    """[(damage, command, text, failed, seconds)] of broken.c."""
+    """Returns [(damage, command, text, failed, seconds)] of broken.c."""
     program = builder.program("broken", cc, "-O0")
     result = run(["gdb", "-nx", "-batch", "-iex", "set auto-load off", "-iex", "set startup-with-shell off", "-ex", f"source {TOOL}",
                   "-ex", f"set args {rounds}", "-x", HERE / "damaged.py", program], timeout=300)
@@ -440,14 +440,14 @@ def damaged(builder, cc):
     for damage in damages:
         of = {look["command"]: look for look in looks if look["damage"] == damage}
         which = "w" if damage == "word" else "m"
-        if damage == "bits_believed":  # 2^31 buckets cannot be told from a large map; that it takes no time is all
+        if damage == "bits_believed":  # 2^31 buckets cannot be told from a large map; only the time is checked
             continue
         expect(re.search(r"broken|<error", of[f"print {which}"]["text"]), of[f"print {which}"])
         expect(of[f"tophash-map (long)&{which} --entries" + (" --limit 500" if which == "m" else "")]["failed"], damage, of)
 
 
 def scattered(builder, cc, rounds):
-    """Bits of maps turned over: nothing is said of what is shown, but that it is shown, or told to be broken, at once."""
+    """Flips bits of maps. What is shown does not matter, but it must be shown, or reported as broken, without delay."""
     looks = looked_at(builder, cc, rounds)
     expect(len(looks) == 10 * rounds, len(looks))
 
@@ -456,7 +456,7 @@ def scattered(builder, cc, rounds):
 
 
 def notes_of(path):
-    """The descriptions of the tophash notes in what a program loads."""
+    """Returns the descriptions in the tophash notes of a program."""
     data = Path(path).read_bytes()
     order = "<" if data[5] == 1 else ">"
     offset, = struct.unpack_from(order + "Q", data, 0x20)
@@ -487,7 +487,7 @@ def entries_of_note(raw):
 
 
 def note_is_true(builder, cc):
-    """Against debug information, and the constants of the headers."""
+    """Compares the note with debug information and with the constants of the headers."""
     flags = ["-O0", "-fno-eliminate-unused-debug-types", *([] if cc == "gcc" else ["-fstandalone-debug"])]
     library, out = builder.library(cc, *flags), builder.folder / f"note-{cc}"
     must([cc, *FLAGS, *flags, HERE / "states.c", library, "-o", out])
@@ -513,7 +513,7 @@ def note_is_true(builder, cc):
 
 
 def note_survives(builder, cc, linker, more):
-    """Once in a program from which everything is dropped that nobody refers to."""
+    """The note exists once in a program from which the linker drops everything unused."""
     if not shutil.which(f"ld.{linker}"):
         raise Skipped(f"no ld.{linker}")
     flags = ["-O0", "-ffunction-sections", "-fdata-sections"]
@@ -530,7 +530,7 @@ def note_survives(builder, cc, linker, more):
 
 
 def in_shared_library(builder, cc):
-    """The note is in the library, not in the program; gdb finds it there."""
+    """The note is in the library and not in the program. gdb finds it there."""
     library = builder.folder / f"libtophash-{cc}.so"
     must([cc, *FLAGS, "-O0", "-fPIC", "-fvisibility=hidden", "-shared", *sorted(ROOT.glob("map/*.c")), "-o", library])
     program = builder.folder / f"shared-{cc}"
@@ -543,7 +543,7 @@ def in_shared_library(builder, cc):
 
 
 def in_amalgamation(builder, cc):
-    """The note of the map as one header is that of the library."""
+    """The note of the amalgamation equals that of the library."""
     must(["tools/amalgamate", builder.folder])
     out = builder.folder / f"amalgamated-{cc}"
     must([cc, "-g", "-O1", "-D_GNU_SOURCE", "-x", "c", builder.folder / "tophash.c", "-shared", "-fPIC", "-o", out])
@@ -560,7 +560,7 @@ def session(builder):
 
 
 def page_parts():
-    """The page before the session, the session, and what is behind."""
+    """Returns the page before the session, the session, and the page after it."""
     found = re.fullmatch(r"(.*\n```session\n)(.*?)(```\n.*)", PAGE.read_text(), re.S)
     expect(found, "docs/recipes/map-in-gdb.md has no session")
     return found.groups()

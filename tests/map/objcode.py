@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Is the fast path inline, and how many instructions is it?
+"""Tests whether the fast path is inline, and counts its instructions.
 
     tests/map/objcode.py [--measure] [--jobs N]
 
-tests/map/code/fast.c has a function for each typed call; gcc and clang compile it at -O2 and -O3.
-calls: of what objdump shows, each function refers to nothing but its slow path (and for strings what hashes and compares them).
-steps: tests/map/code/step.c executes them one instruction at a time on a map of one bucket: those on numbers call nothing, and
-take no more instructions than the table below says. --measure prints such a table.
-lto: with -flto the slow path is still a symbol of its own that is called.
+tests/map/code/fast.c has a function for each typed call; gcc and clang compile it at -O2 and -O3. calls: by objdump, each function refers
+only to its slow path (and for strings to the functions that hash and compare them). steps: tests/map/code/step.c executes them one
+instruction at a time on a map of one bucket: those on numbers call nothing, and take no more instructions than the table below says.
+--measure prints such a table. lto: with -flto the slow path is still a symbol of its own that is called.
 
 A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """
@@ -27,7 +26,7 @@ ROOT = HERE.parent.parent
 CODE = HERE / "code"
 BASE = ["-I", str(ROOT / "include"), "-I", str(CODE), "-D_GNU_SOURCE", "-w"]
 
-# Instructions, at most: what the larger of gcc 12 and clang 14 takes, and 3.
+# Maximum numbers of instructions: those of the larger of gcc 12 and clang 14, plus 3.
 MOST = {
     "u64_get hit": 50, "u64_get miss": 43, "u64_find hit": 51, "u64_put replace": 59,
     "u64_delete hit": 66, "u64_delete miss": 48, "u64_put new": 84,
@@ -96,7 +95,7 @@ def compile_all(top, cc, level):
 
 
 def references(path):
-    """{function: names that its code refers to, by objdump}; a call without a name is None."""
+    """Returns {function: names that its code refers to, by objdump}. A call without a name is None."""
     ret, function = {}, None
     for line in output(["objdump", "-dr", "--no-show-raw-insn", path]).splitlines():
         if found := re.match(r"^[0-9a-f]+ <(\w+)>:$", line):
@@ -120,7 +119,7 @@ def calls(folder):
 
 
 def measure(folder):
-    """{"u64_get hit": (instructions in the function, in what it called)} of the straightest of the calls"""
+    """Returns {"u64_get hit": (instructions in the function, in functions that it called)} of the shortest call."""
     sizes = []
     for line in output(["nm", "-S", folder / "step"]).splitlines():
         if found := re.match(r"^\w+ (\w+) T (\w+)_code$", line):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does a C programmer get the map: built alone, installed, as one file, with examples and manual that are true?
+"""Tests the map as C programmers get it: built alone, installed, and as one file, with examples and a manual that are true.
 
     tests/map/packaging.py [--build DIR] [--list] [WORD...]
 
@@ -55,7 +55,7 @@ def need_same(what, got, want):
 
 
 def run(command, cwd=REPO, env=None, stdin=None, code=0):
-    """Output of a command, both streams; its exit code must be the one given (None: any but 0)."""
+    """Returns the output of a command, both streams. Its exit code must be the given one (None: any but 0)."""
     done = subprocess.run([str(word) for word in command], cwd=cwd, env=dict(os.environ, **(env or {})), input=stdin or "",
                           text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
     if done.returncode != code if code is not None else done.returncode == 0:
@@ -69,7 +69,7 @@ def run_quiet(command, **kwargs):
 
 
 def each(function, items):
-    """The function for all items, on all processors; the first failure is raised."""
+    """Calls the function for all items, on all processors. Raises the first failure."""
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, items))
 
@@ -90,13 +90,13 @@ def without_comments(text):
 
 
 def api():
-    """The functions that the headers export."""
+    """Returns the functions that the headers export."""
     text = "".join(without_comments(path.read_text()) for path in HEADERS.glob("*.h"))
     return re.findall(r"^TOPHASH_API\b[^;{]*?\b(tophash_\w+)\(", text, re.M)
 
 
 def symbols(path, *options):
-    """(type, name) of each defined symbol."""
+    """Returns (type, name) of each defined symbol."""
     for line in run(["nm", *options, path]).splitlines():
         words = line.split()
         if len(words) >= 3:
@@ -104,7 +104,7 @@ def symbols(path, *options):
 
 
 def is_ours(name):
-    """_.stapsdt.base: of the probes' format, weak and the same in every program."""
+    """Tells whether a name is _.stapsdt.base, which belongs to the format of probes, and is weak and the same in every program."""
     return name.startswith("tophash_") or name == "_.stapsdt.base"
 
 
@@ -145,7 +145,7 @@ def shared_library():
 
 @check
 def static_library():
-    """a program may have names of its own, though the library uses the same"""
+    """a program may use names that the library also uses"""
     with open(BUILD / "libtophash.a", "rb") as file:
         need(file.read(8) == b"!<arch>\n", "a thin archive: it is nothing without the build folder")
     names = {name for kind, name in symbols(BUILD / "libtophash.a", "-g", "--defined-only") if kind.isupper()}
@@ -190,7 +190,7 @@ def tree(root):
 
 
 def installed(libdir, tool=True):
-    """What is to be installed, below the prefix."""
+    """Returns the paths of the installed files, below the prefix."""
     ret = {f"include/tophash/{path.name}" for path in HEADERS.glob("*.h")}
     ret |= {f"share/man/man3/{path.name}" for path in (REPO / "docs/man").glob("*.3")}
     ret |= {"share/tophash/tophash_gdb.py"}
@@ -230,7 +230,7 @@ def install():
 
 @check
 def meson_install():
-    """meson install does what make install does"""
+    """meson install installs the same files as make install"""
     dest = folder("meson-install")
     run(["meson", "install", "-C", BUILD, "--destdir", dest, "--no-rebuild", "--quiet"])
     options = run(["meson", "configure", BUILD])
@@ -290,7 +290,7 @@ def amalgamation():
 
 @check
 def amalgamation_is_the_same_each_time():
-    """and make amalgamation makes it"""
+    """and make amalgamation makes it, too"""
     one, other = amalgamation(), TMP / "amalgamation2"
     run_quiet([REPO / "tools/amalgamate", other], env={"PYTHONHASHSEED": "7"}, cwd="/")
     names = sorted(tree(one))

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Does the map do the same on every machine, with every way of searching tags, and under the sanitizers?
+"""Tests whether the map works the same on every machine, with every way of searching tags, and under the sanitizers.
 
     tests/map/ports.py [--ops N] [--seed N] [--jobs N] [PORT...]
     tests/map/ports.py --list
 
 Builds map/ with tests/map/driver.c, the map against an array for every kind of key, for each port, and runs it: natively, or under
-qemu-user where the port names one. Prints the seed: it is another one each time, and a run with it is the same run.
+qemu-user where the port names one. Prints the seed. It differs each time; --seed repeats a run.
 
 A line a port, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """
@@ -65,7 +65,7 @@ PORTS = [
 
 
 def can_run(port):
-    """The words before the program, or why it cannot run."""
+    """Returns the words before the program, or why it cannot run."""
     if port.machine in (None, platform.machine()):
         if "__AVX2__" == port.macro and not re.search(r"\bavx2\b", Path("/proc/cpuinfo").read_text()):
             return "this processor has no AVX2"
@@ -76,7 +76,7 @@ def can_run(port):
 
 
 def has_macro(port):
-    """Whether the port is what its name says: a flag may be without effect."""
+    """Tells whether the port really is what its name says, because a flag may have no effect."""
     wanted = port.macro.lstrip("!")
     command = [port.cc, *port.flags, "-dM", "-E", "-x", "c", os.devnull]
     text = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Are the probes of tophash/probe.h there, where they say, and do tracers read from them what the program has?
+"""Tests whether the probes of tophash/probe.h are where they should be, and whether tracers read the program's values from them.
 
     tests/map/probes.py                     the header, with the small programs in tests/map/probes/
     tests/map/probes.py --map FILE...       that these files have the map's probes between them
@@ -26,7 +26,7 @@ INCLUDE = HERE.parent.parent.parent / "include"
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
 M64 = (1 << 64) - 1
 
-# What each probe of the program shows, hit after hit; a function: of what the tracer printed.
+# What each probe of the program shows, hit after hit; a function gets the tracer's output.
 HITS = {
     "small": [(0xF0 - 0x100, 0xF0, 0x8001 - 0x10000, 1)],
     "large": [(0x80000002 - (1 << 32), 0x80000003, 4 - (1 << 63))],
@@ -40,9 +40,9 @@ HITS = {
     "elsewhere": [(6,)],
 }
 HITS_CXX = {"grouped": [(0x42,), (0x43,)]}
-# Of these an argument is an address: what lies there, in words.
+# These have an argument that is an address, with the words at that address.
 POINTEES = {"globals": (1, [0x123]), "local": (0, [0x11223344, 0x11223345])}
-# Smaller ones than int are not here: C++ promotes them before it is asked for the sign, C does not.
+# Types smaller than int are left out: C++ promotes them before their sign is determined, C does not.
 SIGNS = {
     "large": [-8, 8, -8],
     "four": [8, 8, 8, 8],
@@ -56,7 +56,7 @@ MAP = {"put": 3, "put_slow": 4, "delete_fast": 3, "delete_slow": 4, "grow": 3, "
 
 
 class Machine:
-    """What a nop is, and what operands the parsers of bcc, libbpf and gdb all read."""
+    """How a nop looks, and the operands that the parsers of bcc, libbpf and gdb all read."""
 
     def __init__(self, name, nop, operand):
         self.name, self.nop, self.operand = name, bytes.fromhex(nop), re.compile(operand)
@@ -152,7 +152,7 @@ class Elf:
         return self.data[self.sections[index][4]:][:self.sections[index][5]]
 
     def relocations(self, index):
-        """{offset in the section: (section, offset there)} of an object."""
+        """Returns {offset in the section: (section, offset there)} for an object."""
         ret = {}
         for kind, _, _, offset, size, link, info in (s[1:8] for s in self.sections):
             if kind != 4 or info != index:
@@ -181,7 +181,7 @@ class Elf:
             at = desc + (size + 3 & ~3)
 
     def code_at(self, note, size):
-        """The bytes of the program at a note's address."""
+        """Returns the bytes of the program at the address of a note."""
         for i, (_, kind, flags, addr, offset, length, *_) in enumerate(self.sections):
             inside = i == note.code if self.type == 1 else addr <= note.pc < addr + length
             if kind == 1 and flags & 4 and inside:
@@ -191,7 +191,7 @@ class Elf:
 
 
 def readelf_notes(path):
-    """[(provider, name, pc, [argument])] as readelf has it."""
+    """Returns [(provider, name, pc, [argument])] as readelf prints them."""
     result = run(["readelf", "-nW", path])
     expect("arning" not in result.stderr, "readelf:", result.stderr)
     found = re.findall(r"Provider: (\S+)\n\s*Name: (\S+)\n\s*Location: (\w+), .*\n\s*Arguments: (.*)", result.stdout)
@@ -199,7 +199,7 @@ def readelf_notes(path):
 
 
 def check_notes(path, names):
-    """What must be true of any file with probes; names: how many sites each name has, None: any number."""
+    """Checks properties of any file with probes. `names` is the number of sites of each name; None: any number."""
     elf = Elf(path)
     notes = elf.notes()
     ours = [(n.provider, n.name, n.pc, n.args) for n in notes]
@@ -253,7 +253,7 @@ def hits_of(language):
 
 
 def sites(language, dropped=False):
-    """How many sites of each name a program has, if that does not depend on the compiler."""
+    """Returns how many sites of each name a program has, if that does not depend on the compiler."""
     ret = dict.fromkeys(hits_of(language))
     ret.update({"small": 1, "constants": 1, "four": 1, "local": 1, "once": 1, "elsewhere": 1})
     return ret if dropped else {**ret, "not_called": 1}
@@ -424,7 +424,7 @@ def with_linker(top, cc, linker):
 
 
 def drops(top, cc, language, linker, names):
-    """A function that nobody calls goes, with its note: no note tells of a place that is not there."""
+    """A function that nobody calls is dropped with its note. No note refers to a place that does not exist."""
     flags = ["-ffunction-sections", "-Wl,--gc-sections"]
     if linker == "gold":
         raise Skipped("gold refuses every note of a function that it drops")
@@ -435,7 +435,7 @@ def drops(top, cc, language, linker, names):
 
 
 def off(top, cc, language):
-    """Nothing, and no argument evaluated."""
+    """A probe that is disabled leaves nothing, and no argument is evaluated."""
     path = build([*compiler(cc, language), "-O2", "-DTOPHASH_NO_PROBES", *SOURCES], top / "off", top)
     expect(not [n for n in Elf(path).names if "stapsdt" in n], "there are probes")
     result = run([path])
@@ -443,7 +443,7 @@ def off(top, cc, language):
 
 
 def unknown(top, cc, language):
-    """A machine that the header does not know, made of this one."""
+    """A machine that the header does not know, made from this one."""
     flags = ["-O2", "-U__LP64__"]
     path = build([*compiler(cc, language), *flags, *SOURCES], top / "unknown", top)
     expect(not [n for n in Elf(path).names if "stapsdt" in n], "there are probes")
@@ -458,7 +458,7 @@ def check_none_32(top, cc, language):
 
 
 def instructions(objdump, path):
-    """{function: [instruction without operands]}; what only fills up is left out, but for the probe's nop."""
+    """Returns {function: [instruction without operands]}, without padding but with the probe's nop."""
     result = run([objdump, "-dw", "--no-show-raw-insn", path])
     expect(result.returncode == 0, result.stderr)
     functions, current = {}, None
@@ -472,22 +472,22 @@ def instructions(objdump, path):
 
 
 def one_nop(top, label, command, objdump):
-    """A probe whose arguments are at hand adds one nop to its function, and nothing else."""
+    """A probe whose arguments are in registers adds one nop to its function, and nothing else."""
     shown, hidden = (instructions(objdump, build([*command, "-fno-pic", *flags, "-c", HERE / "only.c"], top / "only.o", top))
                      for flags in ([], ["-DTOPHASH_NO_PROBES"]))
     for name in ("only", "only_before", "only_numbers"):
-        # A function is filled up with nops of one instruction on some machines, behind its last one.
+        # Some machines pad a function after its last instruction with nops of one instruction.
         with_, without = list(shown[name]), list(hidden[name])
         for code in (with_, without):
             while code[-1] == "nop":
                 code.pop()
         expect(with_.count("nop") == 1 and "nop" not in without, f"{label}: {name}: not one nop:", with_)
-        # Not the same ones: with the probe, another register may be copied.
+        # They may differ: with the probe, another register may be copied.
         expect(len(with_) <= len(without) + 1, f"{label}: {name}: {with_}, without: {without}")
 
 
 def in_extern_c(top, cc):
-    """Included by somebody who wraps all headers in extern "C"."""
+    """Included by a program that wraps all headers in extern "C"."""
     source = top / "extern.cc"
     source.write_text('extern "C" {\n#include "tophash/probe.h"\n}\nint main() { TOPHASH_PROBE1(x, 1L); }\n')
     path = build([*compiler(cc, "c++17"), source], top / "extern", top)
@@ -516,7 +516,7 @@ def header(top, cc):
 
 
 def owned_keys(top, cc):
-    """Keys that a drop hook has had are shown while they are there."""
+    """Keys that a drop hook may free are shown while they still exist."""
     if not has("gdb"):
         raise Skipped("no gdb")
     root = INCLUDE.parent

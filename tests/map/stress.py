@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The map against an array, for as long as one likes.
+"""Compares the map with an array, for as long as one likes.
 
     tests/map/stress.py [--minutes N] [--jobs N] [--only WAY --seed N]
 
 Runs tests/map/driver.c again and again, with another seed each time, in each of several ways: as it is, with many keys, under the
-sanitizers, with a kernel that refuses mappings. All kinds of keys, loops alive, allocators that fail, moves shared out, held back and
-done at once: what the driver does.
+sanitizers, with a kernel that refuses mappings. The driver uses all kinds of keys, live loops, failing allocators, and moves that are
+shared, held back or done at once.
 
 A line for each way at the end, and "N passed, M failed, K skipped". A run that fails says how to repeat it. Exit code: 0 when none did.
 """
@@ -43,7 +43,7 @@ class Tally:
 
 
 def build(top, way):
-    """The program, or None where its compiler is missing."""
+    """Returns the program, or None if its compiler is missing."""
     cc, flags, more, _ = WAYS[way]
     if not shutil.which(cc):
         return None

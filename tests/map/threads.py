@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""May any number of threads read one map, and is a second writer noticed?
+"""Tests whether any number of threads may read a map, and whether a second writer is noticed.
 
     tests/map/threads.py
 
-Runs tests/map/threads.c: readers under the ThreadSanitizer of gcc and clang, which must be silent; the same with a writer, which it
-must find (else the first check says nothing); and writers that meet, who must be reported to the fault handler.
+Runs tests/map/threads.c: readers under the ThreadSanitizer of gcc and clang, which must be silent; the same with a writer, which it must
+find (otherwise the first check proves nothing); and writers at the same time, which must be reported to the fault handler.
 
 A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does the typed API refuse what it says it refuses, and take all else without a word?
+"""Tests whether the typed API refuses what it promises to refuse, and accepts all else without a warning.
 
     tests/map/types.py [--alone] [--jobs N] [--seed N]
 
@@ -35,7 +35,7 @@ STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wcast-qual", "-Wcast
 STRICT_C = ["-Wstrict-prototypes", "-Wold-style-definition"]
 PLAIN = ["-Wpedantic", "-DTOPHASH_PLAIN_ARGS"]
 
-# What a line may have in hand.
+# The variables that a line may use.
 HAVE = """#include "have.h"
 struct have {
 	int n; long l; double d; enum colour colour;
@@ -44,7 +44,7 @@ struct have {
 };
 """
 
-# kind of argument: what is right for it, and what is wrong
+# for each kind of argument: right expressions and wrong ones
 NUMBER = (["h->n", "h->l", "h->d", "'c'", "1"], ["h->p", "h->text", "h->ints", '"text"', "&h->n", "h->words"])
 ENUM = (["h->colour", "GREEN"], NUMBER[1])
 REAL = (["h->d", "1.5f", "h->n"], NUMBER[1])
@@ -68,7 +68,7 @@ SETS = {"s_i32": NUMBER, "s_bool": NUMBER, "s_double": REAL, "s_voidp": ADDRESS,
 VALUES = {"v_u8": NUMBER, "v_i64": NUMBER, "v_bool": NUMBER, "v_enum": ENUM, "v_double": REAL, "v_voidp": ADDRESS, "v_cstr": TEXT,
           "v_words": WORDS}
 
-# Keys that no macro takes as they are: the text of the static assertion.
+# Keys that no macro accepts as they are, with the text of the static assertion.
 WANTS = "this key wants TOPHASH_MAP_BYTES or TOPHASH_MAP_WITH"
 NO_KEYS = ["struct point", "struct padded", "long double", "struct words"]
 
@@ -126,7 +126,7 @@ def value_calls(name, arg):
 
 
 def lines_of(name, cxx):
-    """[(line, whether it is right)] for one map or set."""
+    """Returns [(line, whether it is right)] for one map or set."""
     kinds = VALUES if name.startswith("v_") else {**KEYS, **SETS}
     right, wrong = kinds[name]
     calls = value_calls if name.startswith("v_") else key_calls
@@ -145,7 +145,7 @@ def definition(name):
 
 
 def program(pairs):
-    """A function for each (name, line), that line in a line of its own; before them the maps' definitions."""
+    """Writes a function for each (name, line), with that line on its own line. The definitions of the maps come first."""
     names = list(dict.fromkeys(name for name, _ in pairs))
     text = HAVE + "".join(definition(name) + "\n" for name in names)
     first = text.count("\n") + 2
@@ -155,7 +155,7 @@ def program(pairs):
 
 
 def errors_of(cc, pairs):
-    """{number of a pair of program(): its errors}; None stands for other places."""
+    """Returns {number of a pair of program(): its errors}. None stands for errors elsewhere."""
     text, first = program(pairs)
     limit = "-ferror-limit=0" if "clang" in cc[0] else "-fmax-errors=0"
     result = run([*cc, "-fsyntax-only", "-w", limit, "-"], text)
@@ -171,7 +171,8 @@ def errors_of(cc, pairs):
 
 
 def refuses_all(cc, std):
-    """All maps in one program, once with the right lines alone, once with all: [(name, None or what is wrong, wrong lines)]."""
+    """Compiles all maps in one program, once with only the right lines, once with all. Returns [(name, None or what is wrong, wrong
+    lines)]."""
     lines = [(name, line, good) for name in (*KEYS, *SETS, *VALUES) for line, good in lines_of(name, is_cxx(cc))]
     right = [(name, line) for name, line, good in lines if good]
     errors = errors_of(compiler(cc, std), right)
@@ -205,7 +206,7 @@ def refuses_alone(cc, std, name):
 
 
 def refuses_kind(cc, std, key):
-    """Keys that want another macro: the static assertion says so."""
+    """Keys that need another macro: the static assertion says so."""
     for macro in (f"TOPHASH_MAP(m, {key}, int);", f"TOPHASH_SET(m, {key});"):
         result = run([*compiler(cc, std), "-fsyntax-only", "-"], f'#include "have.h"\n{macro}\n')
         expect(result.returncode != 0 and WANTS in result.stderr, macro, result.stderr[-500:])
@@ -214,10 +215,10 @@ def refuses_kind(cc, std, key):
 
 # ---- right programs -----------------------------------------------------------------------------
 
-# What gcc warns of depends on the level; C++ goes through the same passes, and clang warns of the text alone.
+# gcc's warnings depend on the level. C++ goes through the same passes, and clang's warnings depend on the text alone.
 ALL_LEVELS = ("-O0", "-O2", "-O3")
 LEVELS = ("-O0", "-O2")
-# Later standards make the same code of it: they are asked what they think of the text.
+# Later standards generate the same code, so only their parsing is tested.
 PARSE = ("-fsyntax-only",)
 RIGHT = [("gcc", "c11", STRICT_C, ALL_LEVELS), ("gcc", "c11", STRICT_C + PLAIN, ("-O2",)), ("gcc", "c17", STRICT_C, PARSE),
          ("gcc", "gnu17", STRICT_C, PARSE), ("clang", "c11", STRICT_C + PLAIN[:1], LEVELS),
@@ -246,7 +247,7 @@ def right_program(top, cc, std, flags, level):
 
 
 def conversions(top, cc, std, flags, level):
-    """Without the warnings that such arguments deserve."""
+    """Removes the warnings that such arguments deserve."""
     out = top / re.sub(r"\W+", "_", f"conversions {cc} {std} {flags} {level}")
     plain = [flag for flag in flags if flag.startswith("-D")]
     if (level,) == PARSE:
@@ -278,7 +279,7 @@ UNITS_BUILT = threading.Lock()
 
 
 def unit(top, source, number):
-    """The object of a unit by one of the compilers: built when the first pair asks for it."""
+    """Returns the object of a unit by one of the compilers. It is built when first needed."""
     cc, std, flags = UNITS[number]
     out = top / f"{source}{number}.o"
     with UNITS_BUILT:
@@ -288,7 +289,7 @@ def unit(top, source, number):
 
 
 def two_units(top, first):
-    """Two sources with one map of static functions, and one that is declared in both and defined in one."""
+    """Two sources use a map of static functions, and a map that both declare and one defines."""
     for second in range(len(UNITS)):
         if shutil.which(UNITS[second][0]):
             out = top / f"units{first}{second}"
@@ -309,7 +310,8 @@ def library(top):
 
 
 def right_builds(seed):
-    """The (compiler, standard, flags, level) of the right programs. A seed: gcc -O2, three more that are built, all that are parsed."""
+    """Returns (compiler, standard, flags, level) of the right programs. With a seed: gcc -O2, three more that are built, and all that are
+    only parsed."""
     every = [(cc, std, flags, level) for cc, std, flags, levels in RIGHT for level in levels]
     if seed is None:
         return every
@@ -320,7 +322,7 @@ def right_builds(seed):
 
 
 def checks(top, alone, seed=None):
-    """(label, the compilers it needs, function, arguments), the longest first: for the sake of the last processor."""
+    """Returns (label, compilers it needs, function, arguments), the longest first, so that the last processor is not late."""
     for cc, std, flags, level in right_builds(seed):
         label = " ".join((cc, std, *(flag for flag in flags if "-D" in flag), level))
         yield f"right {label}", [cc], right_program, (top, cc, std, flags, level)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Build the target programs with every Go toolchain, in every way a Go program is built.
+"""Builds the target programs with every Go toolchain, in every way in which Go programs are built.
 
   tests/matrix/build.py                         everything
   tests/matrix/build.py --go 1.19,1.27 --variant default,pie --program kinds
 
-The results are <cache>/targets/<go>/<variant>/<program>, cache being $TOPHASH_CACHE or .cache in the repository. What is up to date
-is not built again. Prints a line for each that was built, or could not be. Exit code: 0, 1 when something did not build, 3 when a
-toolchain is missing.
+The results are <cache>/targets/<go>/<variant>/<program>, cache being $TOPHASH_CACHE or .cache in the repository. A program that is up to
+date is not built again. Prints a line for each program that was built, or could not be built. Exit code: 0, 1 when something did not build,
+3 when a toolchain is missing.
 """
 
 import argparse
@@ -60,7 +60,7 @@ PROGRAMS = {
 
 
 def toolchains():
-    """{version: GOROOT} of those in the cache."""
+    """Returns {version: GOROOT} of the toolchains in the cache."""
     roots = {v: CACHE / "go" / v for v in VERSIONS}
     return {v: p for v, p in roots.items() if (p / "bin" / "go").is_file()}
 
@@ -93,7 +93,7 @@ def stamp(*parts, files):
 
 
 def combinations(versions=None, variants=None, programs=None):
-    """(version, variant, program) of all there are, whether their toolchain is found or not."""
+    """Returns (version, variant, program) of all programs, whether their toolchain is found or not."""
     for version in versions or VERSIONS:
         for program, (_, _, built) in PROGRAMS.items():
             for variant in built:
@@ -108,7 +108,7 @@ def path_of(version, variant, program):
 
 
 def write_profile(kind):
-    """Writes the profile where it is not there yet; its bytes."""
+    """Writes the profile unless it exists. Returns its bytes."""
     path, data = profile_path(kind), pgo.profile(kind)
     if not path.exists() or path.read_bytes() != data:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def write_profile(kind):
 
 
 def not_inlined(version, kind, out):
-    """Why a program built with a profile proves nothing, or None."""
+    """Returns why a program built with a profile proves nothing, or None."""
     go = CACHE / "go" / version / "bin" / "go"
     cmd = [str(go), "tool", "objdump", "-s", pgo.FUNCTIONS, str(out)]
     r = subprocess.run(cmd, env=go_env(version), capture_output=True, text=True)
@@ -129,7 +129,7 @@ def not_inlined(version, kind, out):
 
 
 def build(version, variant, program):
-    """(path, was it built, what the compiler said when it failed)."""
+    """Returns (path, was it built, the compiler's output when it failed)."""
     folder, package, _ = PROGRAMS[program]
     args, cgo = VARIANTS[variant]
     out = path_of(version, variant, program)
@@ -154,7 +154,7 @@ def build(version, variant, program):
 
 
 def build_nogo():
-    """The programs without Go: {name: path}. None for the C one when there is no C compiler."""
+    """Returns the programs that are not Go: {name: path}. The C one is None when there is no C compiler."""
     out = CACHE / "targets" / "nogo"
     out.mkdir(parents=True, exist_ok=True)
     source = REPO / "tests/targets/nogo/nogo.c"

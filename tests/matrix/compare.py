@@ -1,7 +1,7 @@
-"""Compare what a tracer reported with what the program says it did.
+"""Compares the report of a tracer with what the program says it did.
 
 A report is the JSON Lines of `tophash trace --format json`; a truth is the document that the programs in tests/targets write
-(tests/targets/README.md). compare() gives back the differences as lines of text; no line means that everything agrees.
+(tests/targets/README.md). compare() returns the differences as lines of text. No line means that all agrees.
 """
 
 import calendar
@@ -19,7 +19,7 @@ STACK = 64  # and for --stack
 GC_PHASES = {"off", "mark", "marktermination"}
 CLASSIC_STATE = {"B", "buckets", "overflow", "growing", "old_buckets", "evacuated"}
 SWISS_STATE = {"small", "directory", "depth", "clears"}
-# The runtime's own, never shown: a stack begins where the delete is written.
+# The runtime's own functions, which are never shown: a stack begins where the delete is written.
 RUNTIME_ENTRY = re.compile(r"internal/runtime/maps\.|(runtime|reflect)\.(reflect_)?map(delete|clear)")
 
 
@@ -60,10 +60,10 @@ def minor(go):
 
 
 def text_key(raw):
-    """(JSON form, was it cut) of a string key with these bytes."""
+    """Returns (JSON form, was it cut) for a string key with these bytes."""
     cut = raw[:KEY_BYTES]
     if len(raw) > KEY_BYTES:
-        for back in range(0, 4):  # a rune that the cut has split goes away as a whole
+        for back in range(0, 4):  # a rune that the cut has split is removed as a whole
             try:
                 return cut[: len(cut) - back].decode(), True
             except UnicodeDecodeError:
@@ -86,7 +86,7 @@ def number(x):
 
 
 def same_key(want, got, cut):
-    """None when the keys agree, else what differs."""
+    """Returns None when the keys agree, otherwise what differs."""
     if isinstance(want, str) or isinstance(want, dict) and set(want) == {"bytes"}:
         w, g = number(want) if isinstance(want, str) else None, number(got)
         if w is not None and g is not None and (w == g or math.isnan(w) and math.isnan(g)):
@@ -153,7 +153,7 @@ class Places:
                 self.by_func[plain(func)].append(c)
 
     def find(self, event):
-        """(case or None, complaint or None)"""
+        """Returns (case or None, complaint or None)."""
         stack = event.get("stack") or []
         frame = next((f for f in stack if is_program(f.get("func") or "")), None)
         if not frame:
@@ -186,7 +186,7 @@ class Case:
             self.say(f"{what} {got!r}, should be {want!r}")
 
     def counts(self, c):
-        """What the events must add up to: (removed, missed, panicked, clears, cleared)."""
+        """Returns the expected sums of the events: (removed, missed, panicked, clears, cleared)."""
         if self.c["way"] == "idiom" and self.noopt:
             return c["cleared"], 0, 0, 0, 0
         missed, panicked = (c["missed"], c["panicked"]) if self.misses else (0, 0)
@@ -264,7 +264,7 @@ class Case:
             want = before - 1 if e.get("removed") else before
         self.equal(f"len_before {before}, len_after", after, want)
         got_type = e.get("map_type")
-        # Generic code hands the runtime shape types: every delete up to Go 1.20, clear() in all releases.
+        # Generic code passes shape types to the runtime: with every delete up to Go 1.20, and with clear() in all releases.
         shaped = "go.shape" in (got_type or "") and (self.go < 21 or e["event"] == "clear")
         if got_type != c["map_type"] and not shaped:
             self.say(f"map_type {got_type!r}, should be {c['map_type']!r}")
@@ -293,7 +293,7 @@ class Case:
             self.say(f"kind {e.get('kind')!r}")
 
     def expected(self):
-        """The events in order, as far as the program has written them down, or None."""
+        """Returns the events in the order that the program has written down, or None."""
         c = self.c
         if "events" not in c:
             return None
@@ -333,7 +333,7 @@ class Case:
         return None
 
     def check_stack(self):
-        """The whole stack of the first removal."""
+        """Checks the whole stack of the first removal."""
         want = self.c.get("stack")
         if not want or not self.events or self.c.get("func_alt"):
             return
@@ -349,7 +349,7 @@ class Case:
         got = [f for f in event.get("stack") or []]
         if got and got[-1].get("func") == "runtime.goexit":
             got.pop()
-        # Between Go and C a stack is no longer one thing.
+        # Between Go and C, a stack is no longer contiguous.
         for i, f in enumerate(want):
             if f["func"] == "runtime.cgocallback":
                 want, got = want[:i], got[:i]
@@ -371,7 +371,7 @@ class Case:
 
 
 def end_record(records, events):
-    """Differences between the end record and the events."""
+    """Returns the differences between the end record and the events."""
     diffs = []
     ends = [r for r in records if r.get("event") == "end"]
     if len(ends) != 1:
@@ -399,13 +399,13 @@ TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z")
 
 
 def nanoseconds(text):
-    """A time of day (RFC 3339, UTC) since 1970."""
+    """Returns a time of day (RFC 3339, UTC) as seconds since 1970."""
     m = TIME.fullmatch(text)
     return calendar.timegm(time.strptime(m[1], "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(m[2])
 
 
 def times(records):
-    """Every record has its time of day; where it has the monotonic one too, the start record's two clocks connect them."""
+    """Every record has its time of day. If it also has the monotonic time, the two clocks of the start record connect them."""
     start = records[0]
     if "wall_ns" not in start:
         return ["the first record does not connect the two clocks"]
@@ -440,7 +440,7 @@ def start_record(records, truth, variant):
 
 
 def compare(records, truth, variant="default", misses=True):
-    """Every difference, and the number of events that the library or the runtime made."""
+    """Returns every difference, and the number of events made by the library or the runtime."""
     if not records:
         return ["the report is empty"], 0
     events = [r for r in records if r.get("event") in ("delete", "clear")]
@@ -473,7 +473,7 @@ def compare(records, truth, variant="default", misses=True):
 
 
 def check_truth(truth):
-    """A truth must not contradict itself."""
+    """Checks that a truth does not contradict itself."""
     diffs = []
     total = Counter()
     names = ("removed", "missed", "panicked", "clears", "cleared")

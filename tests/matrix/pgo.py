@@ -1,8 +1,8 @@
-"""CPU profiles for `go build -pgo=`, and whether the compiler followed them.
+"""Writes CPU profiles for `go build -pgo=`, and tells whether the compiler followed them.
 
 A profile names hot calls: caller, callee, and the line of the call, counted from the caller's first. The compiler then inlines callees of
-almost any size there. Written here, not measured: so every build is the same, and what a program would have to be hot in costs nothing.
-As lines differ between releases, a call is said to be hot on every line around.
+almost any size there. The profiles are written, not measured. Every build is therefore the same, and no program has to run hot. Lines
+differ between releases, so a call is marked as hot on every line around it.
 
   measured   calls as a profile that was taken from a program names them, by the names that stand in its symbol table
   deep       every call on the way to where an element leaves, also inside what has just been inlined, by the names the compiler uses:
@@ -77,12 +77,12 @@ class Profile:
 
 
 def profile(kind):
-    """The bytes of the profile: always the same."""
+    """Returns the bytes of the profile, which are always the same."""
     p, lines = Profile(), range(-1000, 1000) if kind == "deep" else range(100)
     calls = [(caller, callee, offset) for caller, callee in hot_calls(kind) for offset in lines]
     for caller, callee, offset in calls:
         p.call(caller, callee, offset, 1000)
-    # The compiler takes the calls that make up 99 % of the weight: so that it is all of the above, something has to be cold.
+    # The compiler takes the calls that make up 99 % of the weight. Something must be cold, so that this is all of the above.
     for offset in range(len(calls) // 20):
         p.call("main.main", "main.cold", offset % 1000, 500)
     return p.encode()
@@ -95,7 +95,7 @@ FUNCTIONS = r"^(runtime|reflect)\.map(delete|clear)|^internal/runtime/maps\.\(\*
 
 
 def gone(kind, minor):
-    """The calls, by the names in the symbol table, that must not be left in a program."""
+    """Returns the calls, by their names in the symbol table, that must not be left in a program."""
     calls = [c for c in MEASURED if kind == "deep" or c[0] not in ["runtime." + f for f in FAST]]
     if kind == "deep":
         entries = ["runtime.mapdelete", "reflect.mapdelete", *("runtime." + f for f in FAST)]
@@ -107,7 +107,7 @@ def gone(kind, minor):
 
 
 def complaint(kind, minor, objdump):
-    """Why the program proves nothing, or None. objdump: what go tool objdump says of FUNCTIONS."""
+    """Returns why the program proves nothing, or None. objdump: the output of go tool objdump for FUNCTIONS."""
     found, left, function = set(), set(), None
     for line in objdump.splitlines():
         head = re.match(r"TEXT (\S+)\(SB\)", line)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trace the target programs, built by every Go in every way, and compare every event with what the programs know they did.
+"""Traces the target programs, built by every Go in every way, and compares every event with what the programs know they did.
 
   tests/matrix/run.py                             everything (root)
   tests/matrix/run.py --quick                     some Go versions, two builds, one mode
@@ -7,9 +7,9 @@
   tests/matrix/run.py --check-truth               only the programs themselves: no tracer, no root
   tests/matrix/run.py --self-test                 only the comparison itself: no tracer, no Go, no root
 
-Modes: `misses` starts the program under `tophash trace --misses`, `removals` without --misses, `attach` attaches to it while it waits
-on its stdin. Prints one line for each combination, and what differs below it; toolchains that are not in the cache are named. Exit
-code: 0 all passed, 1 some failed, 3 toolchains missing (and --allow-missing not given), 77 nothing could be run.
+Modes: `misses` starts the program under `tophash trace --misses`, `removals` without --misses, `attach` attaches to it while it waits on
+its stdin. Prints one line for each combination, and the differences below it. Names toolchains that are not in the cache. Exit code: 0 all
+passed, 1 some failed, 3 toolchains missing (and --allow-missing not given), 77 nothing could be run.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Failed(Exception):
 
 
 def why_not(tophash):
-    """Why nothing can be traced here, or None."""
+    """Returns why nothing can be traced here, or None."""
     if not Path(tophash).is_file():
         return f"{tophash} is not there (make)"
     if os.geteuid() != 0:
@@ -74,7 +74,7 @@ def finish(process, what, err):
 
 
 def wait_for_start(report, tracer, err):
-    """Until the tracer has written its start record: then every probe is in place."""
+    """Waits until the tracer has written its start record. Every probe is then attached."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         if report.exists() and report.read_bytes().find(b'"start"') >= 0:
@@ -86,7 +86,7 @@ def wait_for_start(report, tracer, err):
 
 
 def trace_start(tophash, args, command, folder):
-    """tophash trace ARGS -- COMMAND; (records, exit code, output of the command)"""
+    """Runs tophash trace ARGS -- COMMAND. Returns (records, exit code, output of the command)."""
     report, err, out = folder / "report", folder / "err", folder / "out"
     cmd = [tophash, "trace", "--format", "json", "-o", str(report), *args, "--", *map(str, command)]
     with open(err, "wb") as e, open(out, "wb") as o:
@@ -98,7 +98,7 @@ def trace_start(tophash, args, command, folder):
 
 
 def trace_attach(tophash, args, command, talk, folder):
-    """The same for a program that already runs; talk(program) makes it work and end."""
+    """Does the same for a program that already runs. talk(program) makes it work and end."""
     report, err, out = folder / "report", folder / "err", folder / "out"
     tracer = None
     with open(err, "wb") as e, open(out, "wb") as o:
@@ -126,7 +126,7 @@ def say(program, text):
 
 
 def with_truth(tophash, path, mode, variant, folder):
-    """kinds and cgo: they write their truth."""
+    """Tests kinds and cgo, which write their truth."""
     truth_file = folder / "truth"
     args = [] if mode == "removals" else ["--misses"]
     if mode == "attach":
@@ -145,7 +145,7 @@ def with_truth(tophash, path, mode, variant, folder):
 
 
 def totals(records, code, removed, missed, cleared):
-    """Differences for the programs that know only sums."""
+    """Returns the differences for programs that only know sums."""
     events = [r for r in records if r.get("event") in ("delete", "clear")]
     diffs = compare.end_record(records, events)
     mine = [e for e in events if any(compare.is_program(f.get("func") or "") for f in e.get("stack") or [])]
@@ -188,7 +188,7 @@ def steps(tophash, path, mode, variant, folder):
 
 
 def sessions(tophash, path, mode, variant, folder):
-    """The question of the example: who deletes user:42?"""
+    """Tests the question of the example: who deletes user:42?"""
     records, code, out = trace_start(tophash, ["--key", "user:42"], [path, "-seconds", "3"], folder)
     events = [e for e in records if e.get("event") == "delete"]
     diffs = compare.end_record(records, events)
@@ -238,7 +238,7 @@ def no_go(tophash):
 
 
 def check_program(version, variant, path, folder):
-    """The truth of a program must be consistent, and the binary must delete where it says."""
+    """Checks that the truth of a program is consistent, and that the binary deletes where it says."""
     truth_file = folder / "truth"
     r = subprocess.run([str(path), "-now", "-truth", str(truth_file)], capture_output=True, text=True, timeout=TIMEOUT)
     if r.returncode:
@@ -273,7 +273,7 @@ def check_program(version, variant, path, folder):
 
 
 def perfect(truth, misses=True):
-    """What a tracer without fault would report."""
+    """Returns the report of a perfect tracer."""
     swiss = compare.minor(truth["go"]) >= 24
     records = [
         {"event": "start", "schema": 2, "time_ns": "0", "wall_ns": "0", "pid": truth["pid"], "go": truth["go"], "layout": "swiss" if swiss else "classic", "stripped": False, "probes": [{}]}
@@ -358,7 +358,7 @@ def self_test():
 
 
 def attempt(job):
-    """(combination, state, note, differences)"""
+    """Returns (combination, state, note, differences)."""
     name, function = job
     with tempfile.TemporaryDirectory(prefix="tophash-matrix-") as tmp:
         try:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Traces real programs that nobody here wrote while they work, and checks what is reported against what their sources say must
-happen and against a second count.
+"""Traces real programs of other authors while they work. Checks the report against what their sources say must happen, and against a second
+count.
 
     tests/real/run.py --tophash build/tophash            (root)
     tests/real/run.py --tophash build/tophash etcd go
@@ -10,8 +10,8 @@ happen and against a second count.
     docker   the Docker client, from its first instruction
     go       the Go toolchain's own commands: many short processes of the compiler; go itself
 
-Every program is traced as a private copy, so that nobody else's process of it is counted. What is counted a second time, and how,
-is in witness.py. The programs are stripped or not, classic and Swiss, as their makers built them.
+Every program is traced as a private copy, so that no other process of it is counted. witness.py has the second count. The programs are
+stripped or not, classic and Swiss, as their makers built them.
 
 A line a check, ok, FAIL or skip; at the end "N passed, M failed, K skipped". Exit code: 0 when nothing failed, 77 when nothing
 could be run.
@@ -83,7 +83,7 @@ def die_with_parent():
 
 
 class Process:
-    """A process of ours, ended at the latest by __exit__."""
+    """A process that the test started. __exit__ ends it at the latest."""
 
     def __init__(self, command, folder, name, env=None):
         self.command = [str(word) for word in command]
@@ -185,7 +185,7 @@ class Trace(Process):
 
 
 def settle(counter):
-    """Two equal readings with some time between them."""
+    """Returns two equal readings with some time between them."""
     last = counter.read()
     for _ in range(40):
         time.sleep(QUIET)
@@ -201,9 +201,8 @@ def difference(after, before):
 
 
 def idle_window(tophash, counter, pid, folder, work):
-    """Traces a process that runs while work(attempt) makes it work; it rests before and after, which is proved.
-
-    Returns (records, what the counters counted, what work returned)."""
+    """Traces a process that runs, while work(attempt) makes it work. Before and after that it is idle, which is checked. Returns (records,
+    the counts of the counters, the result of work)."""
     for attempt in range(ATTEMPTS):
         before = settle(counter)
         with Trace(tophash, folder, "-p", pid) as trace:
@@ -218,7 +217,7 @@ def idle_window(tophash, counter, pid, folder, work):
 
 
 def whole_life(tophash, counter, folder, command, meanwhile=lambda pid: None):
-    """Traces a command from its first instruction to its end: (records, what the counters counted, its output)."""
+    """Traces a command from its first instruction to its end. Returns (records, the counts of the counters, its output)."""
     before = counter.read()
     with Trace(tophash, folder, "--", *command) as trace:
         meanwhile(trace.pid_traced())
@@ -232,7 +231,7 @@ def removals(records):
 
 
 def check_totals(what, records, counted):
-    """What holds whatever the program did."""
+    """Checks properties that hold whatever the program did."""
     deletes = [r for r in records if r["event"] == "delete"]
     clears = [r for r in records if r["event"] == "clear"]
     removed = removals(records)
@@ -248,7 +247,7 @@ def check_totals(what, records, counted):
     same(f"{what}: totals of the end record are those of the records", [end["removed"], end["cleared"], end.get("misses", 0)],
          [len(removed), sum(c["len_before"] - c["len_after"] for c in clears if c["removed"]), missed])
     if counted:
-        # A thread that is killed between the two counts' instructions is seen by one of them only.
+        # If a thread is killed between the two counts' instructions, only one of them sees the hit.
         killed = counted["in flight"] if any(number for _, _, number in exits(records)) else 0
         note = f" ({killed} in flight when it was killed)" if killed else ""
         for name, got in (("calls", len(deletes)), ("removed", len(removed))):
@@ -274,12 +273,12 @@ def check_totals(what, records, counted):
 
 
 def integer(number):
-    """As JSON has it here: text where a double would round it."""
+    """Returns a number as JSON has it: as text if a double would round it."""
     return number if abs(number) <= 2**53 else str(number)
 
 
 def check_site(what, records, func, where, keys, in_order=False):
-    """Removals at a site: exactly these keys, and each at this file:line. where None: any line."""
+    """Checks the removals at a site: exactly these keys, each at this file:line. `where` None means any line."""
     found = [r for r in removals(records) if r["stack"][0]["func"].rpartition("/")[2] == func and (
         where is None or f"/{r['stack'][0]['file']}:{r['stack'][0]['line']}".endswith("/" + where))]
     got = [r["key"] for r in found]
@@ -304,7 +303,7 @@ ETCD_VERSION = "3.4.23"
 
 
 class Etcd:
-    """A server on loopback and what talks to it; counts what it asks for."""
+    """A server on loopback and its client. Counts the requests."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -339,7 +338,7 @@ class Etcd:
         return int(re.search(r"^etcd_debugging_mvcc_watcher_total (\d+)", self.get("/metrics"), re.M)[1])
 
     def ctl(self, *args, proposals=1, **kwargs):
-        """One etcdctl: one connection with one call."""
+        """Runs one etcdctl, which is one connection with one call."""
         got = run(["etcdctl", f"--endpoints={self.url}", *args], env=self.env, **kwargs)
         if got.returncode:
             raise Failed(f"etcdctl {args}: {got.stderr.strip()}")
@@ -348,7 +347,8 @@ class Etcd:
         return got.stdout
 
     def watch_and_cancel(self, number):
-        """A watcher by the HTTP gateway, under an id that we choose, which is cancelled; True when the server said so."""
+        """Watches through the HTTP gateway, under an id that we choose. The watcher is cancelled; returns True when the server confirmed
+        that."""
         body = (json.dumps({"create_request": {"key": "Zw==", "watch_id": number, "prev_kv": True}}) +
                 json.dumps({"cancel_request": {"watch_id": number}}))
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -373,7 +373,7 @@ class Etcd:
 
 
 def lease_work(etcd, attempt):
-    """Three leases with keys that leave them in every way there is; what must be seen of it."""
+    """Makes three leases with keys that leave them in every way. Returns what must be seen."""
     etcd.proposals = etcd.calls = 0
     p = f"t{attempt}-"
     a, b, c = etcd.grant(), etcd.grant(), etcd.grant()
@@ -399,7 +399,7 @@ def lease_work(etcd, attempt):
         "in lease": [10, 9, 8, 7] + list(range(41, 0, -1)) + list(range(6, 0, -1)),
         "proposals": etcd.proposals,
         "calls": etcd.calls,
-        # By a restart, from what stays on disk: leased keys by their tombstones, and the one that was put without its lease.
+        # A restart removes, from the data on disk, leased keys by their tombstones, and the key that was put without its lease.
         "tombstones": keys_b[:2] + of_a + of_b,
         "tombstones missed": [f"{p}plain0"],
         "unleased": [keys_b[2]],
@@ -436,7 +436,7 @@ WATCHED, RANGES = 3, 2
 
 
 def watch_work(etcd, attempt):
-    """Watchers of etcdctl that are killed, watchers of the HTTP gateway that cancel themselves, a member that comes and goes."""
+    """Makes watchers of etcdctl that are killed, watchers of the HTTP gateway that cancel themselves, and a member that comes and goes."""
     p = f"w{attempt}-"
     keys = [f"{p}key{i}" for i in range(WATCHED)]
     before = etcd.watchers()
@@ -480,7 +480,7 @@ def check_watchers(tophash, counter, etcd, pid):
 
 
 def check_restart(tophash, counter, etcd, history):
-    """From the first instruction to the signal that ends it: it reads what the first server left on disk."""
+    """Traces from the first instruction to the signal that ends it. It reads what the first server left on disk."""
     def meanwhile(pid):
         etcd.wait_healthy()
         os.kill(pid, signal.SIGTERM)
@@ -555,7 +555,7 @@ class Caddy:
         return Process([self.binary, "run", "--config", self.file], self.folder, "caddy", self.env)
 
     def call(self, method, path, body=None):
-        """The admin interface; a connection each."""
+        """Uses the admin interface, with a connection for each request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=10)
         try:
             connection.request(method, path, body, {"Connection": "close", "Content-Type": "application/json"})
@@ -702,7 +702,7 @@ func Use(names []string, numbers map[string]complex128) (sum complex128) {
 
 
 def toolchains():
-    """The newest Go with Swiss maps and the newest with classic ones, of those that are there."""
+    """Returns the newest Go with Swiss maps and the newest with classic ones, of those that exist here."""
     found = []
     for folder in (Path(os.environ.get("TOPHASH_CACHE") or ROOT / ".cache") / "go").glob("1.*"):
         version = tuple(int(n) for n in re.findall(r"\d+", folder.name))
@@ -714,7 +714,7 @@ def toolchains():
 
 
 def write_module(folder, count):
-    """Packages that import one another and nothing of the library: the compiler has no more to do than them."""
+    """Writes packages that import one another and nothing of the library, so that the compiler has no other work."""
     folder.mkdir()
     (folder / "go.mod").write_text("module real\n\ngo 1.20\n")
     for i in range(count):
@@ -815,7 +815,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the reports where they are")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     args = parser.parse_args()
-    # Ignored where this runs in the background: tophash would inherit that, and not end when it is told to.
+    # SIGINT is ignored if this runs in the background. tophash would inherit that, and would not end when told to.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in args.programs:
         if name not in PROGRAMS:

@@ -1,6 +1,6 @@
-"""A second count of a program's deletes, which shares no probe and no code with what is tested.
+"""Counts a program's deletes a second time, with no probe and no code of tophash.
 
-Bare counters of the kernel (perf_event_open, a uprobe each, one a CPU): no BPF, no ring buffer, no records. They stand
+Bare counters of the kernel (perf_event_open, a uprobe each, one a CPU): no BPF, no ring buffer, no records. They are
 
   calls     after the stack check of each function that a delete calls. In Swiss maps mapdelete* may go on to (*Map).Delete, or
             have it inlined: the calls between the two are counted and taken off
@@ -8,8 +8,8 @@ Bare counters of the kernel (perf_event_open, a uprobe each, one a CPU): no BPF,
   removed   on the instructions that decrement a map's count, found by disassembling with objdump
   clears    as calls, for the functions that clear
 
-The functions are found by their names in the binary's pclntab. Where the text begins is taken from one function that
-`tophash trace --dry-run` names.
+The functions are found by their names in the binary's pclntab. The start of the text follows from one function that `tophash trace
+--dry-run` names.
 
 A counter counts a file, in every process: only ever use a private copy of a program.
 """
@@ -23,7 +23,7 @@ import struct
 import subprocess
 
 PROBE = re.compile(r"^(\w+)\s+(\S+)\+(\d+) \(0x([0-9a-f]+)\): (.*)$")
-# How compilers write count--, the count being a map's first word: in one, or as load, subtract and store.
+# How compilers write count--, where count is a map's first word: as one instruction, or as load, subtract and store.
 DECREMENT = re.compile(
     r"\bdecq +\(%\w+\)$"
     r"|mov +\((?P<map>%\w+)\),(?P<old>%\w+);(?:[^;]*;){0,3}?"
@@ -47,7 +47,7 @@ class Unavailable(Exception):
 
 
 class Plan:
-    """Where a program's counters go."""
+    """The places of a program's counters."""
 
     def __init__(self, tophash, path):
         got = subprocess.run([tophash, "trace", "--dry-run", "--misses", "-b", path], text=True,
@@ -84,7 +84,7 @@ class Plan:
 
 
 def function_offsets(path, names):
-    """Where functions begin and end, from the start of Go's text."""
+    """Returns where functions begin and end, from the start of Go's text."""
     with open(path, "rb") as f:
         data = f.read()
     for magic in PCLNTAB:
@@ -114,7 +114,7 @@ def disassemble(path, start, end):
 
 
 def after_stack_check(code):
-    """The first instruction after the jump to morestack, which a call never executes twice."""
+    """Returns the first instruction after the jump to morestack, which each call executes exactly once."""
     start = code[0][0]
     back = [at for at, text in code if (jump := JUMP.match(text)) and int(jump[1], 16) == start]
     for i, (at, text) in enumerate(code[:8]):
@@ -144,7 +144,7 @@ def cpus():
 
 
 class Witness:
-    """The counters themselves: from __enter__ to __exit__."""
+    """The counters, which count from __enter__ to __exit__."""
 
     def __init__(self, plan):
         self.plan = plan
@@ -179,7 +179,7 @@ class Witness:
         return self
 
     def __exit__(self, *_):
-        # Each close waits for the kernel to be sure that nobody is in the probe: all wait together.
+        # Each close waits until the kernel is sure that no thread is in the probe, so all are closed at the same time.
         with concurrent.futures.ThreadPoolExecutor(32) as pool:
             list(pool.map(os.close, [fd for fds in self.files.values() for fd in fds]))
         self.files = {}

@@ -1,4 +1,4 @@
-"""The command line of `tophash sites`, and --asm: what it prints against what --format json, objdump and trace --dry-run say."""
+"""Tests the command line of `tophash sites`, and compares --asm with --format json, objdump and trace --dry-run."""
 
 import collections
 import fnmatch
@@ -18,7 +18,7 @@ def call(tophash, *words, stdout=subprocess.PIPE, env=None):
     return subprocess.run([str(tophash), "sites", *map(str, words)], stdout=stdout, stderr=subprocess.PIPE, text=True, env=env)
 
 
-# words, exit code, what the message has in it
+# words, exit code, a part of the message
 def wrong(binary, folder):
     (folder / "text").write_text("no program\n" * 20)
     (folder / "empty").write_text("")
@@ -85,7 +85,7 @@ def check_output(tophash, binary, folder):
 
 
 def on_terminal(command, env):
-    """What a command prints on a terminal."""
+    """Returns what a command prints on a terminal."""
     master, slave = pty.openpty()
     process = subprocess.Popen(command, stdout=slave, env=env)
     os.close(slave)
@@ -122,7 +122,7 @@ def matches_site(record, glob):
 
 
 def could_be(name, glob):
-    """A map type that is a shape as a whole stands for named types too, and such a name may be "map.string_of"."""
+    """A map type that is a shape as a whole also stands for named types, and such a name may be "map.string_of"."""
     return fnmatch.fnmatchcase(name, glob) or name.startswith("go.shape.map[") and fnmatch.fnmatchcase("map.string_of", glob)
 
 
@@ -164,7 +164,7 @@ TITLE = re.compile(r"\d+ instructions: (\S.*)$")
 
 
 def cells(text, starts):
-    """(address, marked) of every instruction that --asm shows, wherever it stands: beside another or not."""
+    """Returns (address, marked) of every instruction that --asm shows, alone or beside another."""
     functions = {name: address for address, name in starts.items()}
     entry = [0, 0]
     for line in text.splitlines():
@@ -179,7 +179,7 @@ def cells(text, starts):
 
 
 def check_asm(tophash, binary, _):
-    """Each instruction shown is one that objdump has; the probes marked are those of trace --dry-run, and each on the way is there."""
+    """objdump has each instruction that is shown. The marked probes are those of trace --dry-run, and each probe on the path is shown."""
     starts, entries = oracle.functions(binary)
     boundaries = {int(m[1], 16) for m in re.finditer(r"^ +([0-9a-f]+):\t", oracle.run(["objdump", "-d", binary]), re.M)}
     plan = oracle.run([tophash, "trace", "--dry-run", "-b", binary])
@@ -201,7 +201,7 @@ def check_asm(tophash, binary, _):
 
 
 def check_manual(tophash, _binary, _folder):
-    """What --help names, and every member of a record, stands in the manual."""
+    """The manual has every option of --help and every member of a record."""
     manual = (Path(__file__).resolve().parents[2] / "docs/man/tophash-sites.1").read_text().replace("\\-", "-")
     manual = re.sub(r"\\f[A-Z]", "", manual)
     words = set(re.findall(r"--[a-z]+", call(tophash, "--help").stdout))
@@ -216,7 +216,7 @@ def check_manual(tophash, _binary, _folder):
 
 
 def check_noise(tophash, binary, folder):
-    """Bytes of the program changed at random: an answer or one line of error, soon."""
+    """Random changes of the program's bytes give an answer or one line of error, without delay."""
     source, path, noise = Path(binary).read_bytes(), folder / "noise", random.Random(7)
     for turn in range(60):
         data = bytearray(source)

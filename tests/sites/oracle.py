@@ -1,4 +1,4 @@
-"""What others say about a binary's delete sites: objdump, the compiler, the debug information.
+"""Finds a binary's delete sites by other means: objdump, the compiler, the debug information.
 
 Nothing in here knows how tophash finds them.
 """
@@ -29,13 +29,13 @@ def run(command, **kwargs):
 
 
 def sites(tophash, binary, *options):
-    """The records of tophash: (sites, end)."""
+    """Returns the records of tophash: (sites, end)."""
     records = [json.loads(line) for line in run([tophash, "sites", "--format", "json", *options, binary]).splitlines()]
     return records[:-1], records[-1]
 
 
 def functions(binary):
-    """{address: name} and the addresses of the entries, from the ELF symbols."""
+    """Returns {address: name}, and the addresses of the entries, from the ELF symbols."""
     table = {}
     for line in run(["nm", binary]).splitlines():
         match = re.match(r"([0-9a-f]+) [tT] (.*)", line)
@@ -46,7 +46,8 @@ def functions(binary):
 
 
 def table_functions(binary):
-    """As functions(), from the gopclntab of a binary without symbols (Go 1.18 to 1.25, whose header has the text's address)."""
+    """Does the same as functions() from the gopclntab of a binary without symbols (Go 1.18 to 1.25, whose header has the text's
+    address)."""
     section = re.search(r"\.gopclntab\s+\S+\s+\w+\s+(\w+)\s+(\w+)", run(["readelf", "-SW", binary]))
     if not section:
         raise RuntimeError(f"{binary}: no .gopclntab")
@@ -64,15 +65,15 @@ def table_functions(binary):
 
 
 def disassembled(binary, entries, starts, arch="amd64"):
-    """{(address, entry)} of each call and jump to an entry, as objdump shows them; less those with which a function's stack check
-    goes back to its beginning. starts: the addresses where functions begin."""
+    """Returns {(address, entry)} for each call and jump to an entry that objdump shows, without the jumps of stack checks back to the
+    beginning of their function. starts: the addresses where functions begin."""
     found = set()
     begin = 0
     process = subprocess.Popen([OBJDUMP[arch], "-d", "--no-show-raw-insn", str(binary)], stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         match = CALL.match(line)
         if not match:
-            # A stripped file has no symbols, so no function lines: each address that begins one does.
+            # A stripped file has no symbols, so objdump prints no function lines. Each address in `starts` begins a function.
             at = re.match(r"\s*([0-9a-f]+):\t", line)
             if at and int(at[1], 16) in starts:
                 begin = int(at[1], 16)
@@ -93,8 +94,8 @@ TYPE = {"LEAQ": re.compile(r"type[:.](.*)\(SB\), (AX|BX)$"), "MOVD": re.compile(
 
 
 def compiled(listing):
-    """{(function, offset): (entry, file, line, type or None)} of what `go build -gcflags=-S` printed. The type is what is put into the
-    first argument's register last; None when that is no constant."""
+    """Returns {(function, offset): (entry, file, line, type or None)} from the output of `go build -gcflags=-S`. The type is the last value
+    put into the register of the first argument, or None when that is no constant."""
     found = {}
     function, last = None, None
     for line in listing.splitlines():
@@ -120,7 +121,7 @@ def compiled(listing):
 
 
 def inlined(binary, addresses):
-    """{address: [(function, file, line), ...]}, innermost first, from the debug information."""
+    """Returns {address: [(function, file, line), ...]}, innermost first, from the debug information."""
     text = run(["llvm-symbolizer", "--inlines", "--output-style=JSON", f"--obj={binary}"], input="\n".join(map(hex, addresses)) + "\n")
     found = {}
     for line in text.splitlines():

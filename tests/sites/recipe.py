@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The recipe docs/recipes/how-a-build-deletes.md: is what it shows what is printed?
+"""Tests whether the recipe docs/recipes/how-a-build-deletes.md shows what the commands print.
 
     tests/sites/recipe.py             what the default and the stripped build print
     tests/sites/recipe.py --all       and what the builds without inlining and optimisation print (a minute to build)
     tests/sites/recipe.py --update    writes the page anew
 
-Each block of the page begins with a command; what follows is its output. The page names the Go release that it was made with: with
-another one the addresses differ, and nothing is compared.
+Each block of the page begins with a command, and its output follows. The page names the Go release that it was made with. With another
+release the addresses differ, and nothing is compared.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def go(*words):
 
 
 def build(command, folder):
-    """A line of the page, run: `go build …` with the output in the folder."""
+    """Runs a line of the page: `go build …` with the output in the folder."""
     words = shlex.split(command)
     at = words.index("-o") + 1
     words[at] = str(folder / words[at])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Are the sites that tophash finds those that are there, and is what it says of each true?
+"""Tests whether tophash finds all sites and no others, and whether all that it prints about each is true.
 
     tests/sites/run.py                some of everything
     tests/sites/run.py --all          every program, release and variant of the matrix, and arm64 with each
@@ -33,7 +33,7 @@ import build as matrix  # noqa: E402
 import command  # noqa: E402
 import oracle  # noqa: E402
 
-# A variant a release where not everything is asked for, so that each is looked at.
+# For releases of which not everything is tested: one variant each, so that every variant is tested.
 SOME = {"1.19": ["pie"], "1.21": ["stripped"], "1.22": ["trimpath"], "1.23": ["pgo-deep", "default"], "1.24": ["cgo"],
         "1.25": ["default", "stripped"], "1.26": ["noopt", "pgo"], "1.27": ["pgo-deep", "pie"]}
 COMMAND = ["1.23", "1.26"]  # the command line: with classic and with Swiss maps
@@ -56,7 +56,7 @@ class Tally:
 
 
 def difference(ours, theirs):
-    """"" or what is only here and only there."""
+    """Returns "", or what only one side has."""
     extra, missing = sorted(ours - theirs), sorted(theirs - ours)
     parts = [f"{len(x)} {what}, the first {x[0]}" for x, what in ((missing, "missing"), (extra, "invented")) if x]
     return "; ".join(parts)
@@ -69,7 +69,7 @@ def calls_of(records):
 # ---- programs of ours ----
 
 def build_zoo(version, arch, flags, out):
-    """Builds the zoo; what the compiler printed."""
+    """Builds the zoo. Returns the compiler's output."""
     out.parent.mkdir(parents=True, exist_ok=True)
     env = dict(matrix.go_env(version), GOARCH=arch, GOOS="linux")
     go = matrix.CACHE / "go" / version / "bin" / "go"
@@ -83,7 +83,7 @@ def build_zoo(version, arch, flags, out):
 # ---- what is compared ----
 
 def check_objdump(tally, tophash, name, binary, twin, arch="amd64"):
-    """twin: the same program with symbols; None: there is none, the function table is read."""
+    """twin: the same program with symbols. If it is None, the function table is read."""
     starts, entries = oracle.functions(twin) if twin else oracle.table_functions(binary)
     records, end = oracle.sites(tophash, binary)
     theirs = oracle.disassembled(binary, entries, set(starts), arch)
@@ -94,7 +94,7 @@ def check_objdump(tally, tophash, name, binary, twin, arch="amd64"):
 
 
 def symbol(name, version):
-    """A function's name as the function table has it, of what the compiler prints. Up to 1.20 it has no type arguments there."""
+    """Returns the name in the function table for a name that the compiler prints. Up to 1.20 it has no type arguments there."""
     name = name.replace("%2e", ".")
     return re.sub(r"\[.*\]", "[...]", name) if minor(version) < 21 else name
 
@@ -120,7 +120,7 @@ def check_compiler(tally, tophash, name, binary, listing, version):
             continue
         holder = (r["inline"] or [r])[-1]["func"]
         said = (r["entry"], os.path.basename(r["file"]), r["line"], r["map_type"], holder)
-        # Generic code: the compiler has no constant there, and neither have we.
+        # In generic code the compiler has no constant here, and neither does tophash.
         truth = (entry, os.path.basename(file), line, kind, symbol(function, version))
         if said != truth:
             faults.append(f"{function}+{offset}: {said}, the compiler says {truth}")
@@ -137,7 +137,7 @@ def plain(function):
 
 
 def check_debug(tally, tophash, name, stripped, twin, version):
-    """Debug information has the type arguments of generic functions in all releases, the function table since 1.21."""
+    """Debug information has the type arguments of generic functions in all releases; the function table has them since 1.21."""
     records, end = oracle.sites(tophash, stripped)
     chains = oracle.inlined(twin, [int(r["pc"], 16) for r in records])
     same = plain if minor(version) < 21 else lambda function: function
@@ -156,7 +156,7 @@ def check_debug(tally, tophash, name, stripped, twin, version):
 
 
 def check_far(tally, tophash, name, binary, far):
-    """far: linked as if each function were out of a call's reach: the same sites, but for their addresses."""
+    """far: linked as if each function were out of reach of a call. The sites are the same, except for their addresses."""
     starts, entries = oracle.functions(far)
     (near, _), (records, _) = oracle.sites(tophash, binary), oracle.sites(tophash, far)
     theirs = oracle.disassembled(far, entries, set(starts), "arm64")
@@ -170,8 +170,8 @@ def check_far(tally, tophash, name, binary, far):
     tally.say(not detail, f"far {name}", detail or f"{len(theirs)} sites by trampolines")
 
 
-# What the zoo's generic functions are called with: {function without type arguments: {line's text: types}}. A body serves all types of a
-# shape, so several bodies share a name; what is compared is the set of (instances) over all of them.
+# The types with which the zoo's generic functions are called: {function without type arguments: {line's text: types}}. A body serves all
+# types of a shape, so several bodies share a name. The sets of instances over all of them are compared.
 INSTANCES = {
     ("main.dropLater.func1", "delete(m, k)"): [{"map[int16]int"}],
     ("main.dropNested.func1.1", "delete(m, k)"): [{"map[uint8]bool"}],
@@ -191,7 +191,7 @@ def bare(function):
 
 
 def check_types(tally, tophash, name, binary, version):
-    """From 1.21 on generic code gets its types from dictionaries; before they are constants, of shapes."""
+    """From 1.21 on generic code gets its types from dictionaries. Before, they are constants of shapes."""
     records, _ = oracle.sites(tophash, binary)
     sources = {name: (HERE / "zoo" / name).read_text().splitlines() for name in ("main.go", "go121.go")}
     faults, met = [], {}
@@ -256,7 +256,7 @@ def check_matrix(tally, tophash, version, variants):
 
 
 def check_real(tally, tophash, programs):
-    """Programs that nobody here wrote, where they are there."""
+    """Tests programs of other authors, if they are installed."""
     for program in programs:
         path = shutil.which(program)
         if not path:

@@ -1,4 +1,4 @@
-"""Holds what the tests share: the traced programs, the tracer, and checks of its output and of the kernel afterwards."""
+"""Shared by the tests: the traced programs, the tracer, and checks of its output and of the kernel afterwards."""
 
 import ctypes
 import json
@@ -31,11 +31,11 @@ def tmp(name=""):
 
 
 class Failed(Exception):
-    """What a test found wrong."""
+    """A failed check, and what is wrong."""
 
 
 class Skip(Exception):
-    """Why a test cannot run here."""
+    """A test that cannot run here, and why."""
 
 
 def test(f):
@@ -60,8 +60,8 @@ def same(got, want, what):
 
 
 def target(name, variant="default", go=None):
-    """Returns the path of a target program (tests/targets) as a Go release builds it. It is a copy for this run, which nobody else's
-    -b probes."""
+    """Returns the path of a target program (tests/targets) as a Go release builds it. It is a copy for this run, so that no other -b
+    matches it."""
     path = build.path_of(go or options.go, variant, name)
     if not path.exists():
         raise Skip(f"{path.relative_to(build.CACHE)} is not built (tests/matrix/build.py)")
@@ -117,7 +117,7 @@ def end_started():
 
 
 class Program:
-    """A program that takes orders: each line on its stdin is one."""
+    """A program that follows orders. Each line on its stdin is one order."""
 
     def __init__(self, *command, **kwargs):
         self.p = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **kwargs)
@@ -165,7 +165,7 @@ def zoo_program(*args):
 
 
 class Run:
-    """What a run of tophash left behind."""
+    """The result of a run of tophash."""
 
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, out, err
@@ -184,7 +184,7 @@ class Run:
 
     @property
     def exits(self):
-        """Returns the exit records without their event and their time, after it has checked the time."""
+        """Checks the time of the exit records, and returns them without event and time."""
         exits = self.of("exit")
         for e in exits:
             check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", e.pop("time")), f"the time of {e}")
@@ -309,7 +309,7 @@ def clean(pid, exe):
 
 
 def probes_in(pid, exe):
-    """Counts the bytes of the text that differ from the file. Each probe changes one."""
+    """Counts the bytes of the text that differ from the file. Each probe changes one byte."""
     return sum(sum(map(operator.ne, have[: len(want)], want)) for have, want in text_segments(pid, exe))
 
 
@@ -338,7 +338,7 @@ def bpf_ids():
 
 
 def held_ids():
-    """Returns the ids of the BPF objects that a process has open. Other tracers on this machine have some, too."""
+    """Returns the ids of the BPF objects that a process has open. Other tracers on this machine may have some, too."""
     held = set()
     for info in Path("/proc").glob("[0-9]*/fdinfo"):
         try:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The command as a whole: options, targets, ends, losses, bad input, terminals. Needs root, BPF and the target programs.
+"""Tests the command as a whole: options, targets, ends, losses, bad input, terminals. Needs root, BPF and the target programs.
 
   tests/system/run.py                     everything
   tests/system/run.py --list              the names
@@ -27,7 +27,7 @@ import harness
 
 
 def find_tests():
-    """Reads every test_*.py and returns what is marked with @test."""
+    """Imports every test_*.py. Returns the functions that are marked with @test."""
     for file in sorted(harness.HERE.glob("test_*.py")):
         importlib.import_module(file.stem)
     names = [t.__name__ for t in harness.TESTS]
@@ -48,7 +48,7 @@ def why_not():
 
 
 def run(test, folder):
-    """Runs one test in a folder of its own, ends what it started, and returns ok, FAIL or skip with the reason."""
+    """Runs one test in its own folder, and ends what it started. Returns ok, FAIL or skip with the reason."""
     harness.folder = folder
     folder.mkdir()
     begun = time.monotonic()
@@ -81,7 +81,7 @@ def parse():
 
 def main():
     options = parse()
-    for number in (signal.SIGINT, signal.SIGHUP):  # ignored where this runs in the background; what is traced here must not inherit that
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored if this runs in the background; traced programs must not inherit that
         signal.signal(number, signal.default_int_handler)
     chosen = [t for t in find_tests() if not options.words or any(w in t.__name__ for w in options.words)]
     if options.list:

@@ -23,7 +23,7 @@ def binary_runs(exe, talk=True, env=None):
     for n, how in ((2, "exit 0"), (4, "exit 9"), (1, "kill"), (0, "exit 1")):
         new = Program(exe)
         new.line()
-        t.wait_for('"event":"start"', len(ends) + 2)  # it is met: one that is gone by then ends with "code":null
+        t.wait_for('"event":"start"', len(ends) + 2)  # it is found in time; a process that is gone by then ends with "code":null
         if n:
             new.ask(str(n))
         if how == "kill":
@@ -65,7 +65,7 @@ def binary_pie():
 
 @test
 def binary_many():
-    """There are more processes than tophash may have open files."""
+    """There are more processes than tophash may have files open."""
     exe = str(shutil.copy(target("steps"), tmp("steps-many")))
     t = Tracer("-b", exe)
     subprocess.run(["prlimit", f"--pid={t.p.pid}", "--nofile=40:40"], check=True)
@@ -128,7 +128,7 @@ def binary_pid_again():
 
 @test
 def binary_kills_nobody():
-    """With SIGCHLD ignored, another program may get the id of the process that measured a hit. It is left alone."""
+    """With SIGCHLD ignored, another program may get the pid of the process that measured a hit. It must not be killed."""
     exe = str(shutil.copy(target("steps"), tmp("steps-id")))
     mine, theirs = os.pipe()
     t = spawn([options.tophash, "trace", "-q", "-b", exe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -150,7 +150,7 @@ def binary_kills_nobody():
 
 @test
 def binary_waits():
-    """As long as no process of the binary runs, tophash says so."""
+    """While no process of the binary runs, tophash says so."""
     exe = str(shutil.copy(target("steps"), tmp("steps-none")))
     for args, lines in (([], 1), (["-q"], 0)):
         r = tophash("--duration", "100ms", *args, "-b", exe)
@@ -165,7 +165,7 @@ def binary_waits():
 
 @test
 def binary_ends_with_it():
-    """A trace with -b has no end of its own. A limit, a duration or a signal ends it, also when nothing ran."""
+    """A trace with -b never ends by itself. A limit, a duration or a signal ends it, even if no process ran."""
     for args, sig in ((["--duration", "300ms"], None), ([], signal.SIGTERM)):
         r = Tracer("-b", target("steps"), *args).end(sig)
         same((r.code, len(r.of("start")), r.end["hits"]), (0, 0, 0), f"{args}")

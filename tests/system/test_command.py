@@ -101,7 +101,7 @@ func main() {
 
 @test
 def execs_often():
-    """A program executes itself faster than probes can be placed anew. Each removal is seen, or a gap is counted."""
+    """A program executes itself faster than probes can be attached again. Each removal is seen, or a gap is counted."""
     source = tmp("execs_often.go")
     source.write_text(EXECS_OFTEN)
     exe = go_build(source, "execs_often")
@@ -146,7 +146,7 @@ func main() {
 
 @test
 def executes_itself():
-    """A process that executes itself is still traced: without a gap if its main thread does it, and with a message if another does."""
+    """A process that executes itself stays traced: without a gap if its main thread does it, with a message if another thread does."""
     source = tmp("execs_itself.go")
     source.write_text(EXECS_ITSELF)
     exe = go_build(source, "execs_itself")
@@ -171,7 +171,7 @@ def executes_itself():
             out, err = t.communicate(timeout=LONG)
             run = Run(t.returncode, out, err)
             same((len(run.events), {e["gc"] for e in run.events}, run.end["hits"]), (4, {"off"}, 4), f"{how} {env}: {err}")
-            # Whether there was a gap depends on who was faster: the new probes or the program's runtime.
+            # Whether there was a gap depends on what was faster: the new probes or the program's runtime.
             gaps = run.of("gap")
             check(len(gaps) <= (3 if how == "other" else 0), f"{how} {env}: {err}")
             same((run.code, run.end["gaps"]), (5 if gaps else 0, len(gaps)), f"{how} {env}: {err}")

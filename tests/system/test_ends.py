@@ -1,4 +1,4 @@
-"""Tests of how a trace ends: by signals, a closed pipe, the end of its target. Nothing stays behind, however often it is done."""
+"""Tests of how a trace ends: by signals, a closed pipe, the end of its target. Nothing stays behind, even after many traces."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def signals():
 
 @test
 def ignored_signals():
-    """In a script, a shell starts background jobs with SIGINT ignored. SIGINT and SIGTERM end a trace all the same. A SIGHUP that nohup
+    """In a script, a shell starts background jobs with SIGINT ignored. SIGINT and SIGTERM must still end a trace. A SIGHUP that nohup
     ignores stays ignored."""
     p = steps()
     for ignored, sent, ends in ((signal.SIGHUP, 3, signal.SIGINT), (signal.SIGINT, 0, signal.SIGINT), (signal.SIGTERM, 0, signal.SIGTERM)):
@@ -91,7 +91,7 @@ def closed_pipe():
 
 @test
 def closed_socket():
-    """A socket whose reader has gone away ends the trace, also when nothing happens that could be written."""
+    """A socket whose reader has gone away ends the trace, even if no event is written."""
     p = steps()
     reader, writer = socket.socketpair()
     t = spawn([options.tophash, "trace", "-p", str(p.pid)], stdout=writer, stderr=subprocess.PIPE)
@@ -119,7 +119,7 @@ def target_killed():
 
 @test
 def target_ends_during_attach():
-    """A target may end at any moment of attaching. Then tophash does not hang or crash, and says at most one line."""
+    """A target may end at any moment of attaching. tophash then does not hang or crash, and prints at most one line."""
     codes = set()
     for i in range(25):
         p = busy()
@@ -166,7 +166,7 @@ def hundred_rounds():
 
 @test
 def rounds_that_add_up():
-    """A program tells how many elements it has removed. Traces of it, one after the other, add up to that number."""
+    """A program prints how many elements it has removed. Traces of it, one after the other, add up to that number."""
     p = steps()
     before, total = bpf_ids(), 0
     for i in range(20):
@@ -286,7 +286,7 @@ def two_tracers():
 
 
 def measuring(t):
-    """Yields what the process that measures a hit for this trace holds open, as often as it is seen."""
+    """Yields the files that the process that measures a hit for this trace has open, each time that it is seen."""
     exe = os.path.realpath(options.tophash)
     while t.poll() is None:
         for pid in range(t.pid + 1, t.pid + 20):

@@ -1,4 +1,4 @@
-"""Tests of which events are shown (--key, --type, --map, --goid, --site, --misses), and how much of keys and stacks."""
+"""Tests of the events that are shown (--key, --type, --map, --goid, --site, --misses), and of how much of keys and stacks is shown."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ def string_map(e):
 
 
 def clear_or(f, clears):
-    """Makes the expectation of --key, which also shows clears of maps that could have held the key."""
+    """Makes the expectation for --key, which also shows clears of maps that could have held the key."""
     return lambda e: clears(e) if e["event"] == "clear" else f(e)
 
 
@@ -79,7 +79,7 @@ def filter_cases(info):
 
 @test
 def filters():
-    """Each filter shows exactly those events of a run without it that match, and hits = delivered + filtered + lost."""
+    """Each filter shows exactly the matching events of a run without it, and hits = delivered + filtered + lost."""
     p = zoo_program()
     p.ask("round")  # everything is allocated
 
@@ -162,7 +162,7 @@ def parts_cases():
 
 @test
 def keys_in_parts():
-    """Keys that user space compares. No other key passes, and no key is left out because a part of it was not read."""
+    """User space compares these keys. No other key passes, and no key is left out because a part of it was not read."""
     p = Program(go_build(HERE / "parts.go", "parts"))
     same(p.line(), "ready", "parts")
     trouble = []
@@ -206,7 +206,7 @@ def key_and_stack_sizes():
     p.end()
 
 
-GENERIC = [  # --type, elements removed from maps that may be of it
+GENERIC = [  # --type, and the elements removed from maps that may be of it
     ("map[string]*main.session", 3),
     ("map[string]*", 4),  # and map[string]bool
     ("map[main.id]string", 4),
@@ -218,14 +218,15 @@ GENERIC = [  # --type, elements removed from maps that may be of it
 
 @test
 def types_of_generic_code():
-    """--type hides no removal in generic code whose map type is a shape of the one asked for; what it hides there is said."""
+    """--type hides no removal in generic code whose map type is a shape that could be the given type. A message tells how many others it
+    hides."""
     trouble = []
     loop = "for k := range m {\n\t\tdelete(m, k)\n\t}"
     source = (HERE / "generic.go").read_text()
     check(loop in source, "generic.go has no loop")
     with_clear = tmp("generic_clear.go")
     with_clear.write_text(source.replace(loop, "clear(m)"))
-    # How many removals are of shape types: Go 1.19 knows nothing else in generic code; later, clear() does not.
+    # The number of removals with shape types. Go 1.19 only knows shapes in generic code; later this is true for clear() only.
     for go, program, all_shapes in [
         ("1.19", go_build(HERE / "generic.go", "generic", go="1.19"), 6),
         ("1.21", go_build(with_clear, "generic_clear", go="1.21"), 3),
@@ -253,7 +254,7 @@ def types_of_generic_code():
 
 @test
 def filters_that_match_nothing():
-    """What can match nothing in the program is said at the start, with the nearest name; it is no error."""
+    """A filter that can match nothing in the program is reported at the start, with the nearest name. It is no error."""
     program = go_build(HERE / "generic.go", "generic", go="1.21")
     for args, said in [
         (["--type", "map[strin]int"], "--type map[strin]int: matches no map type in"),

@@ -116,8 +116,8 @@ def sections(data):
 
 @test
 def bad_bytes():
-    """Bytes are changed where it hurts: file header, function table, module data, types. No process is needed, since --dry-run reads all
-    of them."""
+    """Critical bytes are changed: file header, function table, module data, types. No process is needed, because --dry-run reads all of
+    them."""
     trouble = []
     for go in dict.fromkeys([options.go, "1.23", "1.27"]):
         try:
@@ -174,7 +174,7 @@ def bad_process():
 
 
 def with_types(good, make, n):
-    """Returns the program with other type data, n copies of what make(address of the data) returns. It runs as before."""
+    """Returns the program with other type data: n copies of the result of make(address of the data). It runs as before."""
     s = sections(good)
     phoff, = struct.unpack_from("<Q", good, 32)
     phnum, = struct.unpack_from("<H", good, 56)
@@ -209,7 +209,8 @@ def small_structs(base):
 
 @test
 def many_types():
-    """A program has more types than are read, or types that claim to be endless. It is traced at once, with a message if some are left out."""
+    """A program has more types than are read, or types that claim to be endless. It is traced at once, with a message if some types are
+    left out."""
     exe = tmp("types")
     for make, n, cut in ((huge_arrays, 120000, False), (small_structs, 600000, True)):
         exe.write_bytes(with_types(Path(target("steps")).read_bytes(), make, n))
@@ -226,7 +227,7 @@ def many_types():
 
 @test
 def signal_while_attaching():
-    """A file was made to take long to look through. A signal ends tophash at once all the same, and the command with it."""
+    """The search through a hostile file takes long. A signal still ends tophash at once, and the command with it."""
     exe = tmp("types")
     exe.write_bytes(with_types(Path(target("steps")).read_bytes(), small_structs, 2000000))
     exe.chmod(0o755)

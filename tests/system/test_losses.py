@@ -1,4 +1,4 @@
-"""Tests of readers that are slow or stuck, and of full buffers. What is lost is counted."""
+"""Tests of readers that are slow or stuck, and of full buffers. Lost events are counted."""
 
 import fcntl
 import json

@@ -61,7 +61,7 @@ def summaries():
 
 @test
 def summary_of_cut_keys():
-    """Of long keys only the beginning is kept. Keys of different lengths are different rows, and each says that it is cut."""
+    """Only the beginning of a long key is kept. Keys of different lengths have different rows, and each says that it is cut."""
     source = tmp("long.go")
     source.write_text("""package main
 import "strings"
@@ -115,7 +115,7 @@ def output_fails():
 
 @test
 def output_fails_later():
-    """The disk gets full after a while. The totals are said all the same, and how the command ended."""
+    """The disk becomes full after a while. The totals are still printed, and how the command ended."""
     size = 16384
     for args in ([], ["--format", "json"]):
         q = subprocess.run([options.tophash, "trace", *args, "-o", tmp("limited"), "--", target("busy"), "-ops", "20000"], timeout=LONG,
@@ -156,7 +156,7 @@ def reports_fail_later():
 
 @test
 def summary_fails_later():
-    """With --summary the table is what was delivered: where it does not fit, nothing was."""
+    """With --summary the table delivers the events. If it cannot be written, nothing was delivered."""
     for format, by in itertools.product(("text", "json"), ("key", "site")):
         for size in (100, 800, 2500, 1 << 20):
             q = subprocess.run([options.tophash, "trace", "--format", format, f"--summary={by}", "-o", tmp("table"), "--", target("busy"), "-ops", "2000"],
@@ -193,7 +193,7 @@ def output_is_the_program():
 
 @test
 def output_is_kept():
-    """The file of -o keeps its content until something is traced. No file is made when nothing is."""
+    """The file of -o keeps its content until something is traced. No file is created when nothing is."""
     p = steps()
     old, new = tmp("old"), tmp("new")
     old.write_text("precious\n")

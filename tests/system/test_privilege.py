@@ -41,7 +41,7 @@ def no_bpf():
 
 @test
 def few_descriptors():
-    """At any limit of open files, the trace works, or one line names the limit and how to raise it."""
+    """With any limit on open files, the trace works, or one line names the limit and how to raise it."""
     p = steps()
     worked = 0
     for limit in (4, 5, 8, 14, 16, 24, 32, 40, 47, 48, 64):
@@ -60,7 +60,7 @@ def few_descriptors():
 
 @test
 def many_processes():
-    """-b opens one descriptor for each process: with too few, an error says so, and no living process is said to have ended."""
+    """-b opens one descriptor for each process. With too few, an error says so, and no living process is reported as ended."""
     exe = shutil.copy(target("steps"), tmp("steps-many"))
     programs = [Program(str(exe)) for _ in range(60)]
     for p in programs:
@@ -78,7 +78,7 @@ def many_processes():
 
 
 def in_another_proc(mount, *command):
-    """Runs a command where /proc is mounted otherwise."""
+    """Runs a command with another mount of /proc."""
     q = subprocess.run(["unshare", "-m", "sh", "-c", mount + ' && exec "$@"', "sh", *map(str, command)], stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
     return Run(q.returncode, q.stdout, q.stderr)
@@ -96,7 +96,7 @@ def no_proc():
 
 @test
 def hidden_proc():
-    """A process that runs but that /proc hides is not one that does not exist."""
+    """A process that /proc hides is not reported as absent."""
     p = steps()
     d = tmp("public")
     d.mkdir()
@@ -112,7 +112,7 @@ def hidden_proc():
 
 @test
 def stopped():
-    """A stopped process is said to be one, once; with -q nothing is said."""
+    """A stopped process is reported once; with -q it is not."""
     for how in ("-p", "-b"):
         p = steps()
         for quiet in ([], ["-q"]):

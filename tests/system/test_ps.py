@@ -1,4 +1,4 @@
-"""Tests of ps: what it lists, of which kind, and what it leaves out."""
+"""Tests of ps: the processes that it lists, their kinds, and the processes that it leaves out."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""--summary: the table is the same whether the kernel program counts deletes or writes a record for each."""
+"""Tests of --summary. The table is the same whether the kernel program counts deletes or writes a record for each."""
 
 import ctypes
 import json
@@ -92,7 +92,7 @@ def kernel_rows(pid):
 
 @test
 def counted_stacks():
-    """Two stacks are never one row, however deep they are; clears and misses are counted as deletes are."""
+    """Two stacks are never in one row, however deep they are. Clears and misses are counted as deletes are."""
     depths = [*range(1, 41), 64, 100, 250, 600]
     deep = {87, 88}  # of depth 600, that is more than --stack 512 takes
     for go in ["1.23", "1.27"]:
@@ -145,7 +145,7 @@ def counted_goroutines():
 
 @test
 def overhead():
-    """What tracing costs is measured while it runs, and is in the end record; where nothing happens, nothing is told."""
+    """The cost of tracing is measured during the run, and is in the end record. If nothing happens, no cost is shown."""
     program = go_build(HERE / "busy_loop.go", "busy_loop", go="1.27")
     for args in [["--summary"], ["--summary=map"], ["--summary", "--key", "nobody"], ["--summary", "--misses"]]:
         r = tophash("--format", "json", *args, "--", program, "2000ms")
@@ -162,7 +162,7 @@ def overhead():
 
 @test
 def counted_processes():
-    """With -b, goroutines of different processes are different ones, and each process has its records."""
+    """With -b, goroutines of different processes count as different, and each process has its records."""
     program = go_build(HERE / "counted.go", "counted", go="1.27")
     t = Tracer("-b", program, "--summary")
     for _ in range(3):

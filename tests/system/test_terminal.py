@@ -1,4 +1,4 @@
-"""Tests of what is written to a terminal: width, colours, and no byte that acts on it."""
+"""Tests of output to a terminal: its width, its colours, and no byte that acts on the terminal."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ from harness import check, LONG, options, probed, Program, refused, same, spawn,
 
 
 def on_terminal(*args, width=80, env=None, verb="trace"):
-    """What a verb writes to a terminal of this width; its messages too when it is no trace."""
+    """Returns what a verb writes to a terminal of this width, including messages if the verb is not trace."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
@@ -81,7 +81,7 @@ def terminal():
 
 
 def one_round(run):
-    """What run(pid) gives of one round of the zoo."""
+    """Returns the result of run(pid) for one round of the zoo."""
     p, exe = zoo_program(), zoo()
     done = []
 
@@ -105,7 +105,7 @@ def one_round(run):
 
 @test
 def nothing_is_cut():
-    """In a file no key, type or site is cut, whatever COLUMNS says. On 80 columns --stack shows keys and types whole."""
+    """In a file no key, type or site is cut, whatever COLUMNS says. With 80 columns --stack shows keys and types in full."""
     events = one_round(lambda pid: tophash("-p", pid, "--format", "json", env={**os.environ, "COLUMNS": "40"})).events
     check(len(events) > 20, "the zoo did little")
     texts = {}
@@ -113,7 +113,7 @@ def nothing_is_cut():
         run = one_round(lambda pid: tophash("-p", pid, *extra, env={**os.environ, "COLUMNS": "40"}))
         texts["a file", *extra] = run.out
     code, out = one_round(lambda pid: on_terminal("-p", pid, "--stack", "9", "--key-bytes", "64", width=80))
-    # Lines that were broken begin with spaces; a word that is wider than the line is broken where it ends.
+    # Wrapped lines begin with spaces. A word that is wider than the line is broken at the end of the line.
     texts["80 columns"] = re.sub(r"\n +", "", shown_all(out)) + "\n" + re.sub(r"\n +", " ", shown_all(out))
     for where, text in texts.items():
         for e in events:
@@ -129,7 +129,7 @@ def nothing_is_cut():
 
 @test
 def columns_and_wide():
-    """COLUMNS sets the width of a terminal, and --wide takes the limit off."""
+    """COLUMNS sets the width of a terminal, and --wide removes the limit."""
     for columns in ("60", "90", "200"):
         code, out = one_round(lambda pid: on_terminal("-p", pid, width=120, env={"COLUMNS": columns}))
         same(code, 0, "exit code")
@@ -147,7 +147,7 @@ def columns_and_wide():
 
 
 def on_error_terminal(*args, env=None):
-    """What trace writes to a terminal that is its standard error; standard output is a pipe."""
+    """Returns what trace writes to a terminal that is its standard error. Standard output is a pipe."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     p = spawn([options.tophash, "trace", *map(str, args)], stdin=slave, stdout=subprocess.PIPE, stderr=slave,

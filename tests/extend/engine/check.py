@@ -1,4 +1,4 @@
-"""An engine that replays records from a file: its events come out of every sink."""
+"""An engine that replays records from a file. Its events come out of every sink."""
 import json
 import re
 import subprocess
@@ -7,7 +7,7 @@ from tools import HERE, check, go_build, run, same
 
 
 def write_records(copy, program, path):
-    """Makes the records, of the addresses that the program tells."""
+    """Makes the records, with the addresses that the program prints."""
     kind, *stack = program.stdout.readline().split()
     told = json.loads(run([copy.tophash, "trace", "--dry-run", "--format", "json", "-p", program.pid]))
     at = next(i for i, probe in enumerate(told["probes"]) if probe["role"] == "removal")
@@ -34,7 +34,7 @@ def check_json(text):
 
 
 def formats(copy):
-    """Returns the words of --format: every sink there is."""
+    """Returns the words of --format, which are the names of all sinks."""
     text = (copy.root / "scope/show/sink/sink.h").read_text()
     return re.findall(r"X\((\w+)\)", re.search(r"#define SINKS\(X\)((?:.*\\\n)*.*)", text)[1])
 

@@ -1,4 +1,4 @@
-"""A layout that one function of the program tells: it is named, and a real delete shows its state."""
+"""A layout that one function of the program identifies. It is named, and a real delete shows its state."""
 import json
 
 from tools import HERE, go_build, need_root, run, same

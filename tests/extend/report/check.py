@@ -1,4 +1,4 @@
-"""A report by columns: its golden files, and what a verb prints of a real program."""
+"""A report with columns: its golden files, and what a verb prints for a real program."""
 import json
 import re
 

@@ -1,4 +1,4 @@
-"""A verb of its own: it is listed, helps, refuses, and does its work."""
+"""A verb: it is listed, has help, refuses wrong words, and does its work."""
 import re
 import subprocess
 

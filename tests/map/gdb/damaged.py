@@ -1,4 +1,4 @@
-"""Inside gdb: looks at each damaged map of broken.c in each way, and prints what came of it as JSON lines."""
+"""Runs inside gdb. Shows each damaged map of broken.c in each way, and prints the results as JSON lines."""
 import json
 import time
 

@@ -1,4 +1,4 @@
-"""Inside gdb: what debug information says of the structures and enums that the note describes, as JSON."""
+"""Runs inside gdb. Prints the structures and enums that the note describes, from debug information, as JSON."""
 import json
 
 import gdb
