@@ -1,7 +1,7 @@
-# A short front for meson and ninja; `make help` says what there is.
+# A short front for meson and ninja. `make help` lists the targets.
 #
-# `make` and `make lib` install nothing: where a package is missing they say so, and `make deps` installs
-# it. The targets that run something (demo, check, test, bench-*) install what they need.
+# `make` and `make lib` install nothing. If a package is missing they say so, and `make deps`
+# installs it. The targets that run something (demo, check, test, bench-*) install what they need.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -17,7 +17,7 @@ all: $(BUILD)/build.ninja ## build the tool (build/tophash) and the library (bui
 	@[ -d $(BUILD)/scope ] || { tools/deps --check && meson configure $(BUILD) -Dscope=true; }
 	@ninja -C $(BUILD) --quiet
 
-# Who wants the map alone needs nothing of what the tool is built with.
+# To build the map alone, nothing is needed that only the tool is built with.
 .PHONY: lib
 lib: ## build the library alone: build/libtophash.a, .so (a C compiler, meson and ninja will do)
 	@command -v meson >/dev/null && command -v ninja >/dev/null && command -v $(CC) >/dev/null || \
@@ -53,7 +53,7 @@ demo-map: ## freeze a map in the middle of its growth and look at it with gdb
 	@tools/deps lib gdb
 	@tools/demo-map $(BUILD)/demo-map
 
-# The tests are built only where they are asked for: who wants the tool needs no cmocka.
+# The tests are built only on demand, because building the tool needs no cmocka.
 .PHONY: build-tests
 build-tests: deps-test $(BUILD)/build.ninja
 	@[ -d $(BUILD)/tests ] || meson configure $(BUILD) -Dscope=true -Dtests=true

@@ -1,4 +1,4 @@
-"""Builds one program for each table, type and hash. What cannot be had on this machine is skipped, with the reason."""
+"""Builds one program for each table, type and hash. Skips, with the reason, what cannot be built on this machine."""
 
 import filecmp
 import os
@@ -17,11 +17,11 @@ CXX = {"gcc": "g++", "clang": "clang++"}
 
 
 class Skip(Exception):
-    """Why a table is not measured here, in one line."""
+    """A table that is not measured here, and why, in one line."""
 
 
 class Failed(Exception):
-    """Something of ours does not compile."""
+    """One of our own programs does not compile."""
 
 
 def run(*cmd, **options):
@@ -65,7 +65,7 @@ class Builder:
         return path.exists() and path.stat().st_mtime > max(self.newest, newest_of(others))
 
     def program(self, peer, type_name, hash_name):
-        """The path of a program, built when it must be."""
+        """Returns the path of a program, and builds it if necessary."""
         exe = self.out / f"{peer.name}-{type_name}-{hash_name}"
         if peer.goroot:
             return exe if self.fresh(exe) else self.build_go(peer, type_name, exe)

@@ -1,9 +1,9 @@
-"""What tophash is to reach, and what it does: u64 -> u64, each table with its own hash."""
+"""Compares tophash with its goals: u64 -> u64, each table with its own hash."""
 
 from peers import OURS
 from report import MEMORY, SMALL, SPEED, cell, print_rows
 
-FLOOR = 0.7  # of every single ratio
+FLOOR = 0.7  # for every single ratio
 SLOWER = ("glib", "uthash", "stb_ds", "robin_map")
 ROWS = {row[0]: ("speed", row) for row in SPEED} | {row[0]: ("memory", row) for row in MEMORY}
 
@@ -16,9 +16,9 @@ BOOST_NEW = {
     "hit": 0.9, "miss": 0.9, "hit_dependent": 0.95, "churn": 1.0, "iterate": 1.0, "erase_all_keep": 1.0, "erase_all": 0.5,
 }  # fmt: skip
 AHEAD = ("hit", "miss", "churn", "iterate", "bytes_erased")
-ERASE_ALL = 0.5  # of everybody's, although memory is given back meanwhile
+ERASE_ALL = 0.5  # of any table, although memory is given back during it
 BATCHED, BATCHED_FROM = 1.25, 1_000_000  # of boost's single hits
-WORST = 300  # times shorter than the best of C's, C++'s and Rust's tables
+WORST = 300  # times shorter than in the best table of C, C++ and Rust
 WORST_GO = 1.0  # Go's maps, too, grow step by step
 P99 = 5  # times boost's at most, while growing
 # Small maps: at most so many times the best of these.
@@ -33,7 +33,7 @@ WEIGHT, WEIGHT_OF = {"-O0": 3.0, "-O2": 1.5}, "verstable"
 
 
 def wanted(peer):
-    """{row: least geometric mean} against this peer."""
+    """Returns {row: smallest geometric mean} against this peer."""
     if peer == "boost":
         goals = dict(BOOST)
     elif peer == "boost_new":
@@ -42,7 +42,7 @@ def wanted(peer):
         return {}
     elif peer in SLOWER:
         goals = {name: 1.0 for name in ROWS if name not in ("hit_many", "erase_all", "reserve_insert")}
-        if peer == "stb_ds":  # nobody walks faster over entries than an array of them
+        if peer == "stb_ds":  # no table walks faster over entries than an array of them
             del goals["iterate"], goals["churn_iterate"]
     else:
         goals = {name: 1.0 for name in AHEAD}
@@ -53,7 +53,7 @@ def wanted(peer):
 
 
 def print_short(title, goals):
-    """goals: [(what, texts, reached)]. Only what is short is listed."""
+    """Returns goals as [(what, texts, reached)]. Only goals that were missed are listed."""
     if goals:
         short = [[what, *texts] for what, texts, reached in goals if not reached]
         print(f"goals, {title}: {len(goals) - len(short)} of {len(goals)} reached" + ("; short are" if short else ""))
@@ -61,7 +61,7 @@ def print_short(title, goals):
 
 
 def means(r, sweep):
-    """Geometric means; in parentheses the smallest, which has a goal of its own."""
+    """Formats geometric means; in parentheses the smallest ratio, which has its own goal."""
     for peer in r.others("speed", "u64", "default"):
         for name, least in wanted(peer).items():
             task, row = ROWS[name]

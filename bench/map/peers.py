@@ -1,4 +1,4 @@
-"""The tables that are measured, and how each is built.
+"""Lists the tables that are measured, and how each is built.
 
 A peer is added by a file in peers/ and an entry here. Some come from Debian's suite that this machine has, some from newer suites
 (tools/map-peers), some from a folder that the user names (PEERS): Debian has no package of those.
@@ -77,7 +77,7 @@ def base_peer(checkout):
 
 
 def go_version(go):
-    """1.19 and so on, or None when it does not run."""
+    """Returns the version, such as 1.19, or None when it does not run."""
     env = dict(os.environ, GOTOOLCHAIN="local")
     try:
         r = subprocess.run([str(go), "env", "GOVERSION", "GOROOT"], text=True, capture_output=True, env=env)
@@ -92,7 +92,7 @@ def cache_dir(peer):
 
 
 def go_peers(paths):
-    """Go's map, one peer for each version: those named, or the one in PATH and the newest that tools/go-toolchains fetched."""
+    """Returns Go's map as one peer for each version: the named ones, or the one in PATH and the newest that tools/go-toolchains fetched."""
     if not paths:
         cache = Path(os.environ.get("TOPHASH_CACHE") or REPO / ".cache") / "go"
         fetched = sorted(cache.glob("*/bin/go"), key=lambda p: [int(x) for x in re.findall(r"\d+", p.parts[-3])])

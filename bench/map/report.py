@@ -1,11 +1,11 @@
-"""Tables of results: medians, and theirs / ours."""
+"""Prints tables of results: medians, and theirs / ours."""
 
 import math
 import statistics
 
 from peers import HASHES, OURS, TYPES
 
-# What is printed: (name, ours, theirs, label). Where the two differ, the best of ours stands beside what they have.
+# The printed rows: (name, ours, theirs, label). If the two differ, our best operation is compared with theirs.
 SPEED = [
     ("insert", "insert", "insert", "insert from empty"),
     ("insert_reserved", "insert_reserved", "insert_reserved", "insert, reserved"),
@@ -41,8 +41,8 @@ QUANTILES = ["p50", "p90", "p99", "p99.9", "p99.99", "p99.999", "max"]
 
 
 def fold(samples):
-    """{(task, type, sweep, n, peer, hash): {name: median}}, and of the slowest operations the smallest as NAME.least: what a table
-    takes even when the machine adds nothing to it."""
+    """Returns {(task, type, sweep, n, peer, hash): {name: median}}. For the slowest operations, NAME.least is the smallest value: what a
+    table takes even if the machine adds nothing to it."""
     cells = {}
     for s in samples:
         medians = {name: statistics.median(values) for name, values in s["values"].items()}
@@ -68,7 +68,7 @@ class Results:
         return other / mine if mine and other else None
 
     def others(self, task, type_name, hash_name):
-        """The peers that a table of this hash has."""
+        """Returns the peers that a table of this hash has."""
         measured = {k[4] for k in self.cells if k[:2] == (task, type_name) and k[5] == hash_name}
         return [p for p in self.peers if p != OURS and p in measured]
 
@@ -76,7 +76,7 @@ class Results:
         return sorted({k[3] for k in self.cells if k[:3] == (task, type_name, sweep)})
 
     def tables(self, task):
-        """(type, hash) of the tables to print."""
+        """Returns (type, hash) of the tables to print."""
         types = [t for t in TYPES if any(k[:2] == (task, t) for k in self.cells)]
         return [(t, h) for h in HASHES for t in types if self.others(task, t, h)]
 
@@ -84,13 +84,13 @@ class Results:
         return sorted({k[2] for k in self.cells if k[:2] == (task, type_name) and k[2]})
 
     def mean(self, task, type_name, sweep, peer, hash_name, row):
-        """(geometric mean, smallest) of the ratios of a sweep, or None."""
+        """Returns (geometric mean, smallest) of the ratios of a sweep, or None."""
         ratios = [self.ratio(task, type_name, sweep, n, peer, hash_name, row) for n in self.ns(task, type_name, sweep)]
         ratios = [r for r in ratios if r]
         return (math.exp(statistics.mean(map(math.log, ratios))), min(ratios)) if ratios else None
 
     def worst(self, type_name, sweep, n):
-        """{peer: its slowest operation, growing or shrinking, in its best run}"""
+        """Returns {peer: its slowest operation, growing or shrinking, in its best run}."""
         grow, shrink = (
             {p: self.value("latency", type_name, sweep, n, p, "default", f"{phase}.max.least") for p in self.peers}
             for phase in ("grow", "shrink")
@@ -124,7 +124,7 @@ def print_speed(r, type_name, hash_name):
 
 
 def print_means(r, type_name, hash_name, sweep):
-    """Speed and memory over a sweep: geometric mean of theirs / ours, the smallest in parentheses."""
+    """Prints speed and memory over a sweep: the geometric mean of theirs / ours, with the smallest in parentheses."""
     others = r.others("speed", type_name, hash_name) or r.others("memory", type_name, hash_name)
     rows = []
     for task, listed in (("speed", SPEED), ("memory", MEMORY)):
@@ -139,7 +139,7 @@ def print_means(r, type_name, hash_name, sweep):
 
 
 def print_memory(r, type_name, sweep):
-    """Each with its own hash. The mean over the doubling: a table doubles somewhere in it, and where is an accident of n."""
+    """Each with its own hash. The mean is over a doubling, because a table doubles somewhere in it, and where depends on n."""
     rows = []
     for peer in r.peers:
         full, erased = (

@@ -1,9 +1,9 @@
-"""Charts as SVG, as much of it as the plots here need: panels with two axes, lines or dots, one legend."""
+"""Draws charts as SVG, as far as the plots here need it: panels with two axes, lines or dots, and one legend."""
 
 import html
 import math
 
-# Apart in lightness as well as in hue; the first is ours.
+# The colours differ in lightness as well as in hue. The first is ours.
 COLOURS = ["#c1121f", "#1d5fa8", "#2a9d5c", "#8a5a00", "#6a3d9a", "#e08a00", "#5b5b5b", "#00909e", "#d16ba5", "#9aa400"]
 EMPTY = "#222222"  # of the series "empty": the loop with nothing in it
 LEGEND = 5, 205  # names in a line, and the width of one
@@ -19,7 +19,7 @@ def short(value):
 
 
 class Scale:
-    """Values to a stretch of pixels."""
+    """Maps values to a range of pixels."""
 
     def __init__(self, low, high, start, end, log):
         self.log = log
@@ -45,7 +45,7 @@ class Scale:
 
 
 class Panel:
-    """One pair of axes. series: [(name, [(x, y), ...])]; xs as numbers, or labels for places 0, 1, 2, ..."""
+    """Draws one pair of axes. series: [(name, [(x, y), ...])]. The xs are numbers, or labels for the places 0, 1, 2, ..."""
 
     def __init__(self, title, series, log_x=False, log_y=True, labels=None, dots=False, line_at=None):
         self.title, self.labels, self.dots, self.line_at = title, labels, dots, line_at
@@ -76,7 +76,7 @@ class Panel:
             out.append(text(left - 4, y(tick) + 4, short(tick), anchor="end"))
         marks = [(i, label) for i, label in enumerate(self.labels)] if self.labels else [(t, short(t)) for t in x.ticks()]
         for at, label in marks:
-            if self.labels and len(max(self.labels, key=len)) > 8:  # too long to stand side by side
+            if self.labels and len(max(self.labels, key=len)) > 8:  # too long to be side by side
                 out.append(text(x(at) + 3, top + height + 12, label, anchor="end", rotate=-35))
             else:
                 out.append(text(x(at), top + height + 14, label, anchor="middle"))
@@ -101,7 +101,7 @@ def line(x1, y1, x2, y2, colour):
 
 
 def figure(title, panels, names, columns=4, width=260, height=170, foot=24, margin=56):
-    """The text of an SVG: panels in rows under a title and one legend. names: {series: what the legend calls it}."""
+    """Returns an SVG with panels in rows, under a title and one legend. names: {series: its name in the legend}."""
     gap_x, gap_y, head = 56, 34 + foot, 64 + 16 * ((len(names) - 1) // LEGEND[0])
     colours = dict(zip((n for n in names if n != "empty"), COLOURS))
     colours["empty"] = EMPTY

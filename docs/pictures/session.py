@@ -23,7 +23,7 @@ SIZE, WIDE, HIGH, EDGE = 13, 7.83, 19, 18  # of a letter, in pixels
 BACK, BAR = "#16181d", "#2a2e37"
 PLAIN, DIM, PROMPT, KEY, SITE, SUM = "#d7dae0", "#7d8590", "#7ee787", "#f2cc60", "#79c0ff", "#7ee787"
 
-# The colours of what stands in a line. The first rule that matches the line's beginning decides.
+# The colours of the parts of a line. The first rule that matches the beginning of the line decides.
 RULES = [
     (r"\$ ", [(r".*", PROMPT, True)]),
     (r"\d{4}/", [(r".*", DIM, False)]),

@@ -31,7 +31,7 @@ def wrong(binary, folder):
         (["--by", "size", binary], 2, "function, type, variant, package"),
         (["--format", "xml", binary], 2, "text, json"),
         (["--type", "", binary], 2, "empty"),
-        (["--type", "a", "--type", "b", binary], 2, "once only"),
+        (["--type", "a", "--type", "b", binary], 2, "only once"),
         (["--asm", "0x0", binary], 2, "no site there"),
         (["--asm", "nothing", binary], 2, "no site there"),
         (["--asm", "x", binary, binary], 2, "one binary"),

@@ -27,11 +27,11 @@ STRING_SHOWN = 200  # bytes
 
 
 class Broken(Exception):
-    """Says in one line what is wrong with a map."""
+    """A map that is broken, and what is wrong, in one line."""
 
 
 class Cut(Exception):
-    """Says that there is more than was looked at."""
+    """There is more than was read."""
 
 
 def count(n, what):
@@ -67,7 +67,7 @@ class Memory:
             if at + size <= PAGE:
                 return self.page(first)[at:at + size]
             return b"".join(map(self.page, range(first, (addr + size + PAGE - 1) // PAGE)))[at:at + size]
-        except Broken:  # the sections of a program that does not run end in a page
+        except Broken:  # in a program that does not run, sections end in the middle of a page
             return self.fetch(addr, size)
 
     def string(self, addr, most):
@@ -316,7 +316,8 @@ class Map:
             link = self.at("link", following)
 
     def regions(self):
-        """Returns a list of (first, behind the last, kind). The kind is old, new or free; it is "" when the map is not moving."""
+        """Returns a list of (first, one past the last, kind). The kind is old, new or free; it is
+        "" when the map is not moving."""
         cursor = self.core.cursor
         if self.move == "none":
             return [(0, self.homes, "")]
