@@ -1,4 +1,5 @@
 #include "base/base.h"
+#include "base/buf.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-#include <string.h>
+#include "base/base.h"
 
 struct buf {
 	char *data; /* owned; NULL while empty; not NUL-terminated (see buf_cstr) */

@@ -1,4 +1,5 @@
 #include "base/base.h"
+#include "base/clock.h"
 
 #define READINGS_MAX 8
 #define GOOD_NS	     20000   /* between two readings, if nobody took the CPU away */

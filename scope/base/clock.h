@@ -3,6 +3,8 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include "base/base.h"
+
 #include <time.h>
 
 /* Returns the time of a clock in nanoseconds. */

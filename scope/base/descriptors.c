@@ -1,4 +1,5 @@
 #include "base/base.h"
+#include "base/descriptors.h"
 
 #include <errno.h>
 #include <string.h>

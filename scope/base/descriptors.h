@@ -2,6 +2,8 @@
 #ifndef BASE_DESCRIPTORS_H
 #define BASE_DESCRIPTORS_H
 
+#include "base/base.h"
+
 /* Raises the limit of this process to its hard limit. */
 void descriptors_raise(void);
 

@@ -3,6 +3,8 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include "base/base.h"
+
 /* Opens a regular file for reading. Never blocks, and opens nothing but a regular file: opening a
  * FIFO would block, and opening a device may have effects. The caller closes the descriptor.
  * Returns -1 with errno set on failure (EINVAL: not a regular file). */

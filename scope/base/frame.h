@@ -4,6 +4,8 @@
 #ifndef BASE_FRAME_H
 #define BASE_FRAME_H
 
+#include "base/base.h"
+
 /* The strings are borrowed from the source that filled the frame. */
 struct frame {
 	const char *func; /* "" when unknown */

@@ -1,3 +1,5 @@
+#include "base/descriptors.h"
+#include "base/clock.h"
 #include "base/loop.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 #include "base/base.h"
+#include "base/memory.h"
 
 struct error *memory_get(const struct memory *memory, uint64_t addr, void *to, size_t size)
 {

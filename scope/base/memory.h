@@ -4,6 +4,8 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include "base/base.h"
+
 /* {0} is memory in which no byte can be read. */
 struct memory {
 	void *ctx;

@@ -1,4 +1,5 @@
 #include "base/base.h"
+#include "base/path.h"
 
 const char *path_base(const char *path)
 {

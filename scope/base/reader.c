@@ -1,4 +1,5 @@
 #include "base/base.h"
+#include "base/reader.h"
 
 uint64_t reader_uvarint(struct reader *r, unsigned bits)
 {

@@ -7,7 +7,7 @@
 #ifndef BASE_READER_H
 #define BASE_READER_H
 
-#include <string.h>
+#include "base/base.h"
 
 struct reader {
 	const uint8_t *pos;

@@ -1,4 +1,5 @@
 #include "cmd/addr.h"
+#include "base/buf.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
 

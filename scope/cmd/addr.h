@@ -9,6 +9,7 @@
 #define CMD_ADDR_H
 
 #include "cmd/addr_options.h"
+#include "base/buf.h"
 #include "show/report/report.h"
 
 struct addr {

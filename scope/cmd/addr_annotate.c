@@ -5,6 +5,7 @@
  * by line. The addresses in a chunk are found first, then explained in one batch, then written.
  */
 #include "cmd/addr.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <poll.h>

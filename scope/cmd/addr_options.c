@@ -1,4 +1,5 @@
 #include "cmd/addr_options.h"
+#include "base/text/text.h"
 #include "read/explain/explain.h"
 
 #define AT(member) offsetof(struct addr_options, member)

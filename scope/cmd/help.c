@@ -5,6 +5,7 @@
  *   tophash help --completion SHELL   the completions for bash, zsh or fish
  */
 #include "cmd/cmd.h"
+#include "base/buf.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
 #include "cmd/cmd.h"
+#include "base/buf.h"
 #include "cmd/output.h"
 #include "cmd/status.h"
 #include "base/text/text.h"

@@ -1,7 +1,9 @@
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/options/options.h"
 #include "read/layout/layout.h"
+#include "watch/engine/engine.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,8 +3,9 @@
 #ifndef CMD_OUTPUT_H
 #define CMD_OUTPUT_H
 
-#include "base/text/text.h"
-#include "watch/engine/engine.h"
+#include "base/base.h"
+
+struct engine_options;
 
 /* Checks that the output does not overwrite the program. Errors (ERROR_USAGE): the path leads to
  * `exe`, the descriptor of the program that is traced or read. */

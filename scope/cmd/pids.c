@@ -1,5 +1,6 @@
 /* tophash help --pids: the processes that the shells' completions offer, one a line: the id, a tab, and
  * the name. A key was pressed for it, so the time is bounded. */
+#include "base/clock.h"
 #include "base/text/text.h"
 #include "cmd/cmd.h"
 #include "live/module/module.h"

@@ -1,4 +1,7 @@
 /* tophash ps: processes -> their Go modules -> places for probes -> report. */
+#include "base/descriptors.h"
+#include "base/path.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"

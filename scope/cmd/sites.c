@@ -1,4 +1,6 @@
 /* tophash sites: image -> gopcln -> sites -> filters -> sink. */
+#include "base/clock.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "cmd/cmd.h"
 #include "cmd/sites.h"

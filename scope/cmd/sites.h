@@ -7,6 +7,7 @@
 
 #include "cmd/output.h"
 #include "show/report/report.h"
+#include "watch/filter/filter.h"
 
 struct sites_binary {
 	const char *path; /* borrowed */

@@ -1,6 +1,7 @@
 /* tophash sites --asm: chooses the sites, finds the probes of trace, and writes the report. */
 #include "cmd/sites.h"
 #include "read/code/code.h"
+#include "read/place/place.h"
 
 #include <sys/stat.h>
 

@@ -1,4 +1,5 @@
 #include "cmd/sites.h"
+#include "base/file.h"
 
 struct error *sites_binary_open(const char *path, struct sites_binary *ret)
 {

@@ -3,6 +3,7 @@
  * loaded, a signal ends the process at once, because loading may take long for the file of some
  * program. */
 #include "cmd/trace_options.h"
+#include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
 #include "cmd/status.h"

@@ -1,5 +1,6 @@
 /* The input is type data, in an executable that is valid otherwise, then a process's heap. */
 #include "fuzz.h"
+#include "base/buf.h"
 
 #define HEAP_BASE 0xc000000000ull
 

@@ -2,6 +2,7 @@
  * otherwise: byte 0 picks the spec, the next 512 are the text, then come the types, then the
  * tables. Sites are looked for, and each function's paths. */
 #include "fuzz.h"
+#include "base/buf.h"
 
 #include "read/code/code.h"
 #include "read/site/site.h"

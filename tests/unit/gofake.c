@@ -1,4 +1,6 @@
 #include "gofake.h"
+#include "base/frame.h"
+#include "base/buf.h"
 
 #include <assert.h>
 #include <elf.h>

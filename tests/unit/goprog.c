@@ -1,4 +1,5 @@
 #include "goprog.h"
+#include "base/buf.h"
 
 #include <assert.h>
 #include <elf.h>

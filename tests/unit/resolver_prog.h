@@ -4,6 +4,7 @@
 #define UNIT_RESOLVER_PROG_H
 
 #include "test.h"
+#include "base/frame.h"
 
 #include "goprog.h"
 #include "watch/resolve/resolve.h"

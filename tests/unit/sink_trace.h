@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "show/sink/sink.h"
+#include "base/frame.h"
 #include "show/event/event.h"
 #include "read/layout/layout.h"
 

@@ -1,6 +1,7 @@
 /* Tests of show/aggr. Rows by site, map, type and key have exact sums. All rows past the limit are
  * in the row "(others)". */
 #include "test.h"
+#include "base/frame.h"
 
 #include <stdio.h>
 

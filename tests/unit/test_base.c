@@ -1,5 +1,8 @@
 /* Tests of base/: buffers, the reader of hostile bytes, vectors, tables, errors. */
 #include "test.h"
+#include "base/reader.h"
+#include "base/clock.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* Tests of base/clock: the offset of the wall clock, on a machine that takes the CPU away between
  * two readings. This file has its own clock_gettime(). */
 #include "test.h"
+#include "base/clock.h"
 
 #include "base/base.h"
 

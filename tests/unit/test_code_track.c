@@ -1,6 +1,8 @@
 /* Tests of read/code/calls.c, track.c, paths.c and print.c: calls in text, values of registers,
  * paths through a function, instructions as text. */
 #include "test.h"
+#include "base/clock.h"
+#include "base/buf.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,8 @@
 /* Tests of read/explain on a synthesised program: the answer of each source, the verdict, and names
  * that mean the same function. */
 #include "test.h"
+#include "base/frame.h"
+#include "base/buf.h"
 
 #include <signal.h>
 

@@ -1,6 +1,8 @@
 /* Tests of the filters as the user writes them (watch/filter/pattern.c), and as the kernel program
  * gets them (watch/engine/key_match.c). test_filter_match.c tests how user space compares keys. */
 #include "test.h"
+#include "base/frame.h"
+#include "base/buf.h"
 
 #include "goprog.h"
 

@@ -1,5 +1,6 @@
 /* Tests of base/loop.h: descriptors, timers, signals, and how a run ends. */
 #include "test.h"
+#include "base/clock.h"
 
 #include <poll.h>
 #include <signal.h>

@@ -1,5 +1,7 @@
 /* Tests of cmd/output.h: where -o may write, and the width of a terminal. */
 #include "test.h"
+#include "base/text/text.h"
+#include "base/buf.h"
 
 #include "cmd/output.h"
 

@@ -1,6 +1,7 @@
 /* Tests of live/process. Processes are found, read, watched and started. They are this test and its
  * children, so no privilege is needed. */
 #include "test.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>

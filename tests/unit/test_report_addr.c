@@ -1,6 +1,7 @@
 /* Tests of the text and the JSON of explained addresses, byte for byte. The explanations are
  * literals. */
 #include "test.h"
+#include "base/frame.h"
 
 #include <jansson.h>
 

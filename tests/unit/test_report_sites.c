@@ -1,6 +1,7 @@
 /* Tests of the lists of sites. The sites are literals, and the output is compared with
  * tests/golden/sites.*. No control character of the program comes through. */
 #include "test.h"
+#include "base/frame.h"
 
 #include <jansson.h>
 #include <locale.h>

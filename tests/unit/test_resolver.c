@@ -1,6 +1,7 @@
 /* Tests of watch/resolve: raw records, as the kernel program writes them, become events. The
  * program is synthesised, and the tests make up the addresses of its stacks. */
 #include "test.h"
+#include "base/frame.h"
 
 #include "resolver_prog.h"
 #include "show/event/event.h"

@@ -1,6 +1,7 @@
 /* Tests of --type with types of generic code: the shape types that could be a type that the pattern
  * matches. */
 #include "test.h"
+#include "base/buf.h"
 
 #include "watch/filter/filter.h"
 

@@ -2,6 +2,7 @@
  * tests/golden/ (run the test from the source root; UPDATE_GOLDEN=1 rewrites the files). No line
  * is wider than the terminal, and no control character of the traced program comes through. */
 #include "test.h"
+#include "base/frame.h"
 
 #include <fcntl.h>
 #include <jansson.h>

@@ -1,6 +1,8 @@
 /* Tests of read/site. Sites are found in the machine code of a synthesised program, with their
  * types or the reasons why those are unknown. Two lists of sites are compared. */
 #include "test.h"
+#include "base/frame.h"
+#include "base/buf.h"
 
 #include "goprog.h"
 

@@ -1,6 +1,7 @@
 /* Tests of read/explain/source.c, which reads lines of the files that a program names, but only of
  * those that may be shown. */
 #include "test.h"
+#include "base/file.h"
 
 #include "base/base.h"
 #include "read/explain/source.h"

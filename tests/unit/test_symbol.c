@@ -1,6 +1,8 @@
 /* Tests of read/gofile on synthesised executables of every release, with and without section
  * headers, position-independent or not. Some of the files are false on purpose. */
 #include "test.h"
+#include "base/frame.h"
+#include "base/buf.h"
 
 #include "gofake.h"
 

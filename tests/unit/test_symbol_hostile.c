@@ -2,6 +2,8 @@
  * flipped bytes, random bytes, and loops. The result is an error or a wrong name, never a crash.
  * Run them under the sanitizers. */
 #include "test.h"
+#include "base/frame.h"
+#include "base/buf.h"
 
 #include "gofake.h"
 #include "base/table.h"

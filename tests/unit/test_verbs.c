@@ -1,6 +1,8 @@
 /* Tests of the option tables of all verbs (cmd/options/options.h), of the texts that are made from
  * them, and of the command lines of sites and addr. */
 #include "test.h"
+#include "base/text/text.h"
+#include "base/buf.h"
 
 #include "cmd/addr_options.h"
 #include "cmd/sites_options.h"

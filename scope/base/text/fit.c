@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "base/text/text.h"
 
 #define LEFT_LEAST 2  /* fewer columns of a name tell nothing */

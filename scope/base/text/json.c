@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "base/text/text.h"
 
 #include <math.h>

@@ -14,6 +14,7 @@
 #define BASE_TEXT_JSON_H
 
 #include "base/base.h"
+#include "base/buf.h"
 
 #define JSON_EXACT_MAX (1ull << 53) /* readers with doubles only keep integers up to here exact */
 

@@ -1,3 +1,6 @@
+#include "base/frame.h"
+#include "base/path.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 
 void text_hex_digits(struct buf *to, uint32_t value, unsigned digits)

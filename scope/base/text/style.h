@@ -4,6 +4,7 @@
 #define BASE_TEXT_STYLE_H
 
 #include "base/base.h"
+#include "base/buf.h"
 
 #define SGR_NONE    ""
 #define SGR_BOLD    "\033[1m"

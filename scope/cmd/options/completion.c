@@ -1,4 +1,5 @@
 #include "cmd/options/completion.h"
+#include "base/buf.h"
 
 bool options_completion(const struct verb *verbs, const char *shell, struct buf *to)
 {

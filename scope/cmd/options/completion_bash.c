@@ -1,5 +1,6 @@
 /* Completions for bash. The script does not need bash-completion. */
 #include "cmd/options/completion.h"
+#include "base/buf.h"
 
 /* Bash treats "=" as a word of its own, unless COMP_WORDBREAKS was changed. */
 static const char head[] =

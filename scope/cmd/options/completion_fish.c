@@ -1,5 +1,6 @@
 /* Completions for fish. */
 #include "cmd/options/completion.h"
+#include "base/buf.h"
 
 static const char head[] =
 	"# Completions of tophash for fish, written by: tophash help --completion fish\n"

@@ -1,5 +1,6 @@
 /* Completions for zsh. The file is named _tophash, in a folder of $fpath. */
 #include "cmd/options/completion.h"
+#include "base/buf.h"
 
 static const char head[] =
 	"#compdef tophash\n"

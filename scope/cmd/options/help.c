@@ -1,5 +1,6 @@
 /* Writes --help and the list of options in the man page, from the table of a verb. */
 #include "cmd/options/options.h"
+#include "base/buf.h"
 
 #include <ctype.h>
 

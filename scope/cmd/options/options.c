@@ -1,4 +1,6 @@
 #include "cmd/options/options.h"
+#include "base/text/text.h"
+#include "base/buf.h"
 
 #include <ctype.h>
 

@@ -20,7 +20,6 @@
 #define CMD_OPTIONS_OPTIONS_H
 
 #include "base/base.h"
-#include "base/text/text.h"
 
 enum option_kind {
 	OPTION_OPERAND,	 /* no option: a word of the command line for texts; name is NULL */

@@ -1,5 +1,8 @@
 /* Reads /proc/PID/maps, and opens the files of mappings. */
 #include "live/process/process.h"
+#include "base/memory.h"
+#include "base/search.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,34 +83,29 @@ static bool parse_line(char *line, struct mapping *ret)
 
 struct error *mappings_read(pid_t pid, struct mappings *ret)
 {
-	struct mappings mappings = {0};
-	struct error *err = read_text(pid, &mappings.text);
-	char *rest = err ? NULL : mappings.text.data;
+	cleanup(mappings_fini) struct mappings mappings = {0};
+	cleanup_buf struct buf text = {0};
 	struct mapping mapping;
+	char *rest;
 
-	for (int lines = 0; rest && *rest && lines < LINES_MAX; lines++) {
-		char *line = strsep(&rest, "\n");
-
-		if (parse_line(line, &mapping) && !vec_push(&mappings.list, mapping)) {
-			err = error_nomem();
-			break;
-		}
-	}
-	if (!err && !mappings.list.len)
-		err = error_new(ERROR_TARGET,
-				"process %d has no mappings: it is ending, or is a kernel thread",
-				(int)pid);
-	if (err)
-		mappings_fini(&mappings);
-	else
-		*ret = mappings;
-	return err;
+	try(read_text(pid, &text));
+	rest = mappings.text = take_ptr(text.data);
+	for (int lines = 0; rest && *rest && lines < LINES_MAX; lines++)
+		if (parse_line(strsep(&rest, "\n"), &mapping) && !vec_push(&mappings.list, mapping))
+			return error_nomem();
+	if (!mappings.list.len)
+		return error_new(ERROR_TARGET,
+				 "process %d has no mappings: it is ending, or is a kernel thread",
+				 (int)pid);
+	*ret = mappings;
+	mappings = (struct mappings){0};
+	return NULL;
 }
 
 void mappings_fini(struct mappings *mappings)
 {
 	vec_fini(&mappings->list);
-	buf_fini(&mappings->text);
+	free(take_ptr(mappings->text));
 }
 
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t addr)

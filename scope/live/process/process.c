@@ -1,4 +1,6 @@
 #include "live/process/process.h"
+#include "base/memory.h"
+#include "base/descriptors.h"
 #include "base/table.h"
 
 #include <dirent.h>

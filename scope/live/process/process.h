@@ -12,6 +12,7 @@
 #define LIVE_PROCESS_PROCESS_H
 
 #include "base/base.h"
+#include "base/memory.h"
 
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -30,7 +31,7 @@ struct mapping {
 
 struct mappings {
 	VEC(struct mapping) list; /* sorted by address */
-	struct buf text;	  /* holds the paths */
+	char *text;		  /* owned; holds the paths */
 };
 
 /* Reads /proc/PID/maps. Errors: as for process_open(). */

@@ -1,4 +1,5 @@
 #include "live/process/process.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <fcntl.h>

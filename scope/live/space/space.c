@@ -1,4 +1,6 @@
 #include "live/space/space.h"
+#include "base/file.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <sys/stat.h>

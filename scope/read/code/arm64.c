@@ -6,6 +6,7 @@
  * ten times as long.)
  */
 #include "read/code/scan_priv.h"
+#include "base/buf.h"
 
 #include <capstone/capstone.h>
 

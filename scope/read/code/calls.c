@@ -1,4 +1,5 @@
 #include "read/code/scan_priv.h"
+#include "base/search.h"
 
 static struct error *scan(bool (*find)(const struct code_scan *scan), const void *text, size_t size,
 			  uint64_t addr, const uint64_t targets[], size_t n, struct code_calls *ret)

@@ -1,4 +1,5 @@
 #include "read/code/decode.h"
+#include "base/search.h"
 
 static struct code_insn *insn_at(const struct code *code, uint64_t addr)
 {

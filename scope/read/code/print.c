@@ -1,4 +1,5 @@
 #include "read/code/print.h"
+#include "base/buf.h"
 
 #include <stdlib.h>
 

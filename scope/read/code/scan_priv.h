@@ -4,6 +4,7 @@
 #define READ_CODE_SCAN_PRIV_H
 
 #include "read/code/calls.h"
+#include "base/search.h"
 
 /* A search through the text. It touches each page once and in order. Whoever mapped the file has
  * asked the kernel to read many pages at a time. */

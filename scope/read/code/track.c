@@ -8,6 +8,7 @@
  * same at all indirect jumps.
  */
 #include "read/code/track.h"
+#include "base/search.h"
 #include "base/table.h"
 
 #include <stdlib.h>

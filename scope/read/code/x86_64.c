@@ -6,6 +6,7 @@
  * because kernels differ in them: 6.18 rewrites the five-byte one into a call.
  */
 #include "read/code/scan_priv.h"
+#include "base/buf.h"
 
 #include <Zydis/Zydis.h>
 

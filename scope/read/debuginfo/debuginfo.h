@@ -8,6 +8,7 @@
 #define READ_DEBUGINFO_DEBUGINFO_H
 
 #include "base/base.h"
+#include "base/frame.h"
 #include "read/debuginfo/reader.h"
 
 struct debuginfo;

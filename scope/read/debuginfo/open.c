@@ -1,5 +1,7 @@
 /* Finds and opens debug information, and collects the address ranges of its units. */
 #include "read/debuginfo/debuginfo_priv.h"
+#include "base/search.h"
+#include "base/buf.h"
 
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>

@@ -1,4 +1,6 @@
 #include "read/debuginfo/reader.h"
+#include "base/reader.h"
+#include "base/buf.h"
 #include "read/debuginfo/debuginfo.h"
 
 #include <errno.h>

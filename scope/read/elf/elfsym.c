@@ -1,4 +1,6 @@
 #include "base/base.h"
+#include "base/reader.h"
+#include "base/search.h"
 #include "read/elf/image.h"
 #include "read/elf/elfsym.h"
 

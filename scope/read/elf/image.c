@@ -10,6 +10,7 @@
  * a file without them works as well.
  */
 #include "read/elf/image_priv.h"
+#include "base/reader.h"
 
 #include <elf.h>
 #include <errno.h>

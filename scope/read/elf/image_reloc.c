@@ -15,6 +15,7 @@
  * Other relocation types refer to symbols of other objects. Go's tables hold none of those.
  */
 #include "read/elf/image_priv.h"
+#include "base/reader.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* Section headers by number, for code that needs more than a name: symbol tables, and the section
  * that an address lies in. No section header is trusted. */
 #include "read/elf/image_priv.h"
+#include "base/reader.h"
 
 #include <elf.h>
 

@@ -1,5 +1,9 @@
 /* Explains a batch of addresses, source by source. */
 #include "read/explain/module.h"
+#include "base/frame.h"
+#include "base/reader.h"
+#include "base/clock.h"
+#include "base/buf.h"
 
 #include <stdio.h>
 

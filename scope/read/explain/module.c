@@ -1,4 +1,5 @@
 #include "read/explain/module.h"
+#include "base/buf.h"
 
 const char *explain_source_name(enum explain_source source)
 {

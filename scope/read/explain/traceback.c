@@ -1,4 +1,7 @@
 #include "read/explain/explain.h"
+#include "base/frame.h"
+#include "base/path.h"
+#include "base/clock.h"
 
 /* Seconds of processor time for all frames together. A real traceback takes microseconds. */
 #define PATIENCE_S 10

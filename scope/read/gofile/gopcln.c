@@ -1,5 +1,7 @@
 /* Finds functions by address, by row and by name. The format is drawn in gopcln_priv.h. */
 #include "read/gofile/gopcln_priv.h"
+#include "base/reader.h"
+#include "base/search.h"
 
 struct error *gopcln_open(const struct image *image, struct gopcln **ret)
 {

@@ -20,6 +20,8 @@
  * Since 1.20 the file, line and parent of the call are those at parentPc.
  */
 #include "read/gofile/gopcln_priv.h"
+#include "base/frame.h"
+#include "base/reader.h"
 
 enum {
 	PCDATA_INL_TREE_INDEX = 2,

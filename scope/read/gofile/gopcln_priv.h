@@ -22,6 +22,7 @@
 #define READ_GOFILE_GOPCLN_PRIV_H
 
 #include "base/base.h"
+#include "base/reader.h"
 #include "read/elf/elf.h"
 #include "read/gofile/gopcln.h"
 

@@ -10,6 +10,7 @@
  * better one.
  */
 #include "read/gofile/gopcln_priv.h"
+#include "base/reader.h"
 
 enum {
 	BUILDINFO_ALIGN = 16,

@@ -23,6 +23,9 @@
  * the heap and have a negative Str, an id in a table of the process.
  */
 #include "base/base.h"
+#include "base/memory.h"
+#include "base/reader.h"
+#include "base/buf.h"
 #include "read/gofile/gofile.h"
 
 enum {

@@ -7,6 +7,8 @@
 #ifndef READ_GOFILE_GOTYPE_H
 #define READ_GOFILE_GOTYPE_H
 
+#include "base/memory.h"
+
 enum gotype_kind { /* the runtime's numbers, from internal/abi/type.go */
 		   GOTYPE_BOOL = 1,
 		   GOTYPE_INT,

@@ -1,4 +1,5 @@
 #include "read/layout/layout.h"
+#include "base/buf.h"
 
 #define DEPTH_MAX  16	/* nested structs, arrays, interfaces */
 #define VALUES_MAX 512	/* tokens of one key */

@@ -1,4 +1,5 @@
 /* Prints a value as a Go programmer would write it. */
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "read/layout/layout.h"
 

@@ -1,4 +1,5 @@
 #include "read/place/placer.h"
+#include "base/frame.h"
 
 #include <stdio.h>
 

@@ -3,6 +3,8 @@
  * addresses.
  */
 #include "read/site/site.h"
+#include "base/frame.h"
+#include "base/buf.h"
 
 #include <stdlib.h>
 

@@ -12,6 +12,7 @@
  * are called by address.
  */
 #include "read/site/site_priv.h"
+#include "base/frame.h"
 
 #include <stdlib.h>
 

@@ -7,6 +7,7 @@
  * deletes have none.) clear(m) and the range idiom get mapclear.
  */
 #include "read/site/site.h"
+#include "base/buf.h"
 
 #define ELEM_MAX 128 /* bytes; larger elements are held by pointer */
 

@@ -2,6 +2,7 @@
  * generic code, then deferred sites. This file uses all others of this room.
  */
 #include "read/site/site_priv.h"
+#include "base/frame.h"
 
 #include <stdlib.h>
 

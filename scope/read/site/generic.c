@@ -10,6 +10,7 @@
  * have questions.
  */
 #include "read/site/site_priv.h"
+#include "base/search.h"
 
 #include <stdlib.h>
 

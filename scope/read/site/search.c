@@ -2,6 +2,7 @@
  * trampolines), and bounds on time and memory. It knows nothing of the rows of sites.
  */
 #include "read/site/site_priv.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 

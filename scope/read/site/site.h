@@ -15,6 +15,7 @@
 #define READ_SITE_SITE_H
 
 #include "base/base.h"
+#include "base/frame.h"
 #include "read/gofile/gofile.h"
 
 /* The map type of a site. */

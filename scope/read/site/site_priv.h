@@ -6,6 +6,7 @@
 #define READ_SITE_SITE_PRIV_H
 
 #include "read/code/code.h"
+#include "base/clock.h"
 #include "read/site/site.h"
 #include "base/table.h"
 

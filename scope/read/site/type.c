@@ -1,5 +1,6 @@
 /* Finds the map type of a site. */
 #include "read/site/site_priv.h"
+#include "base/buf.h"
 
 #define PARTS_MAX 256 /* parts of a key that are searched for floats and interfaces */
 

@@ -1,6 +1,8 @@
 /* Every row has an identity, a string of bytes whose contents depend on `by`. Events with equal
  * identities are in one row. For sites and types, the row is first looked up by the event's id. The
  * identity is therefore built only once for each id. */
+#include "base/frame.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/aggr/aggr.h"
 #include "base/table.h"

@@ -1,5 +1,6 @@
 /* Finds the caller of a delete. */
 #include "show/aggr/aggr.h"
+#include "base/frame.h"
 
 bool aggr_is_helper(const char *func)
 {

@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/event/event.h"
 #include "read/layout/layout.h"

@@ -1,6 +1,8 @@
 /* Prints explained addresses as JSON Lines: one object for each address, and one at the end. The
  * names and their order are an interface. A source that was not asked has no member. A source that
  * was asked without an answer is null, with the reason beside it. */
+#include "base/frame.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 #include "show/report/report.h"

@@ -1,4 +1,7 @@
 #include "show/report/report.h"
+#include "base/frame.h"
+#include "base/path.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 
 void addr_count(struct addr_totals *totals, const struct explanation *e)

@@ -5,6 +5,7 @@
  *         +0x2b  mov [rsp+0x50], rbx             │     +0x30  mov [rsp+0x60], rbx
  *     ●   +0x30  je 0x40c7c0                     │
  */
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/report/listing.h"
 

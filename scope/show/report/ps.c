@@ -7,6 +7,8 @@
  *     {"event":"process","pid":1234,"own_pid":1,"uid":1000,"user":"alice","name":"shop",...}
  *
  * The members' names and their order are an interface. */
+#include "base/path.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 #include "show/report/ps.h"

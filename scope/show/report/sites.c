@@ -10,6 +10,9 @@
  *
  * The names of the members and their order are an interface. A member for something unusual appears
  * only where it applies. */
+#include "base/frame.h"
+#include "base/path.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "read/layout/layout.h"
 #include "show/columns/columns.h"

@@ -1,4 +1,7 @@
 /* Instructions of sites, and then of the runtime's functions that they call (read/site/path.h). */
+#include "base/frame.h"
+#include "base/clock.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "read/explain/explain.h"
 #include "read/site/path.h"

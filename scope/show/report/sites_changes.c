@@ -7,6 +7,8 @@
  *       main.ranges  main.go:60  map[int]int
  *           clear -> fast64
  */
+#include "base/frame.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/report/sites_priv.h"
 

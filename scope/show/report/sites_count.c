@@ -1,4 +1,6 @@
 /* Counts sites by function, type, variant or package. */
+#include "base/frame.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/columns/columns.h"
 #include "show/report/sites_priv.h"

@@ -11,6 +11,7 @@
 #define SHOW_SINK_CACHE_H
 
 #include "base/base.h"
+#include "base/buf.h"
 #include "base/table.h"
 
 /* The traced program decides how many stacks there are. When a limit is reached, the cache is

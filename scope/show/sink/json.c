@@ -1,5 +1,7 @@
 /* Writes JSON Lines: one object a line, each with "event". show/event/schema.c has the members of
  * each kind. A member for something unusual appears only when it happened. */
+#include "base/frame.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/sink/cache.h"
 #include "show/sink/text.h"

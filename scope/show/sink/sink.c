@@ -1,4 +1,6 @@
 #include "show/sink/sink.h"
+#include "base/clock.h"
+#include "base/buf.h"
 #include "show/event/event.h"
 
 #include <errno.h>

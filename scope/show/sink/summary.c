@@ -5,6 +5,7 @@
  *
  * Each row is a site, a map, a type or a key. Text and JSON are made from the same columns, which
  * are declared below. */
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "show/sink/text.h"
 #include "show/columns/columns.h"

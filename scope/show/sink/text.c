@@ -13,6 +13,8 @@
  * or written. None of its control characters reaches the terminal.
  */
 #include "show/sink/text.h"
+#include "base/frame.h"
+#include "base/buf.h"
 #include "show/aggr/aggr.h"
 
 #include <time.h>

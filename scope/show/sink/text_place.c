@@ -1,4 +1,5 @@
 #include "show/sink/text.h"
+#include "base/buf.h"
 
 /* --- Function names --- */
 

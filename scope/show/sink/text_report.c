@@ -1,4 +1,5 @@
 #include "show/sink/text.h"
+#include "base/buf.h"
 
 #define EXE_LEAST 12 /* a path cut to fewer columns is of no use */
 

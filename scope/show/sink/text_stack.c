@@ -7,6 +7,8 @@
  *           main.main            /src/main.go:12
  */
 #include "show/sink/text.h"
+#include "base/frame.h"
+#include "base/buf.h"
 #include "read/layout/layout.h"
 
 #define INDENT 6

@@ -1,4 +1,5 @@
 #include "watch/engine/calibrate.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 #include "watch/engine/type_table.h"
+#include "base/buf.h"
 #include "read/layout/layout.h"
 
 #include "watch/engine/engine.h"

@@ -1,4 +1,5 @@
 /* Attaches and detaches the kernel programs. */
+#include "base/clock.h"
 #include "watch/engine/uprobe.h"
 
 #include <errno.h>

@@ -4,6 +4,7 @@
  * second in ten at most. A descriptor switches them on, and the kernel switches them off when this
  * process ends. */
 #include "watch/engine/calibrate.h"
+#include "base/clock.h"
 
 #define FIRST_WINDOW_NS 100000000ull  /* short, so that short runs have a result as well */
 #define WINDOW_NS	1000000000ull /* of every ten seconds */

@@ -1,6 +1,7 @@
 /* Loads the kernel programs: sets their configuration, fills their tables, explains their
  * errors. */
 #include "watch/engine/uprobe.h"
+#include "base/descriptors.h"
 #include "read/layout/layout.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 #include "watch/filter/pattern.h"
+#include "base/buf.h"
 
 #include <math.h>
 

@@ -1,3 +1,6 @@
+#include "base/frame.h"
+#include "base/path.h"
+#include "base/buf.h"
 #include "base/text/text.h"
 #include "watch/filter/pattern.h"
 #include "watch/filter/shape.h"

@@ -3,6 +3,7 @@
 #define WATCH_FILTER_PATTERN_H
 
 #include "watch/filter/filter.h"
+#include "base/buf.h"
 
 #include <jansson.h>
 

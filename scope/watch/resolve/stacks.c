@@ -1,4 +1,5 @@
 #include "watch/resolve/stacks.h"
+#include "base/frame.h"
 
 /* If a program has more stacks than this, or deeper ones, all are forgotten and looked up again.
  * This bounds the memory. */

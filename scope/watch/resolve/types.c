@@ -1,4 +1,5 @@
 #include "watch/resolve/types.h"
+#include "base/buf.h"
 #include "read/layout/layout.h"
 
 /* If reflect makes more types than this, all are forgotten and read again. This bounds the

@@ -2,6 +2,9 @@
  * probes survive an exec by the main thread. After an exec by another thread, the kernel has
  * dropped them. */
 #include "watch/session/session_priv.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 

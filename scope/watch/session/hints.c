@@ -1,6 +1,9 @@
 /* Reports filters that can match nothing in this program. That is no error, because plugins and
  * package reflect may add types and functions that the file does not have. */
 #include "watch/session/session_priv.h"
+#include "base/frame.h"
+#include "base/path.h"
+#include "base/buf.h"
 
 #include "base/text/text.h"
 #include "read/site/site.h"

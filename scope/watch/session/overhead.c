@@ -1,5 +1,6 @@
 /* --max-overhead: what throttle.c decides is done here, and told. */
 #include "watch/session/session_priv.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 /* Keeps the table of watched processes, and emits their start and exit records. Nothing here takes
  * records out of the engine. */
 #include "watch/session/session_priv.h"
+#include "base/clock.h"
 #include "read/layout/layout.h"
 
 #include "version.h"

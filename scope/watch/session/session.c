@@ -5,6 +5,7 @@
  * The path of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
  * the sinks. Nothing is copied on this path. */
 #include "watch/session/session_priv.h"
+#include "base/clock.h"
 #include "show/aggr/aggr.h"
 
 #include <poll.h>

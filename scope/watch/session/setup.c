@@ -1,5 +1,8 @@
 /* Takes a session from its options to attached probes. */
 #include "watch/session/session_priv.h"
+#include "base/descriptors.h"
+#include "base/file.h"
+#include "base/clock.h"
 #include "read/layout/layout.h"
 
 #include <errno.h>

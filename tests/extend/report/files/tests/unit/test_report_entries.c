@@ -1,5 +1,6 @@
 /* show/report/entries.c: rows as literals, compared with tests/golden/entries.*. */
 #include "test.h"
+#include "base/buf.h"
 
 #include "base/text/text.h"
 #include "show/report/report.h"

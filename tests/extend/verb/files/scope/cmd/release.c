@@ -1,5 +1,6 @@
 /* tophash release: image -> gopcln -> the Go release. */
 #include "cmd/cmd.h"
+#include "base/buf.h"
 #include "cmd/release_options.h"
 #include "read/gofile/gofile.h"
 
