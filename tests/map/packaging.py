@@ -195,7 +195,8 @@ def installed(libdir, tool=True):
     ret |= {f"share/man/man3/{path.name}" for path in (REPO / "docs/man").glob("*.3")}
     ret |= {"share/tophash/tophash_gdb.py"}
     ret |= {f"{libdir}/{name}" for name in ("libtophash.a", "libtophash.so", "libtophash.so.0", f"libtophash.so.{VERSION}",
-                                            "pkgconfig/tophash.pc")}
+                                            "pkgconfig/tophash.pc", "cmake/tophash/tophash-config.cmake",
+                                            "cmake/tophash/tophash-config-version.cmake")}
     if tool:
         ret |= {"bin/tophash"} | {f"share/man/man1/{path.name}" for path in (REPO / "docs/man").glob("*.1")}
         # Where bash, zsh and fish look for what completes a command line.
@@ -276,6 +277,52 @@ def pkg_config():
     need(run([out], stdin=text) == want, "static: another output")
     make("uninstall", f"BUILD={BUILD}", f"PREFIX={prefix}")
     need(not tree(prefix), f"left: {sorted(tree(prefix))}")
+
+
+def need_word_count(out, **kwargs):
+    need(run([out], stdin=(GOLDEN / "word_count.txt").read_text(), **kwargs) == (GOLDEN / "word_count.golden").read_text(), "another output")
+
+
+@check
+def cmake_package():
+    """find_package(tophash): both libraries, and a version that is too new"""
+    if not shutil.which("cmake"):
+        raise Skip("no cmake")
+    prefix, where = folder("cmake-prefix"), folder("cmake")
+    make("install-lib", f"BUILD={BUILD}", f"PREFIX={prefix}")
+    write(where / "CMakeLists.txt", f"""cmake_minimum_required(VERSION 3.13)
+project(words C)
+find_package(tophash {VERSION} REQUIRED)
+add_executable(shared {EXAMPLES}/word_count.c)
+target_link_libraries(shared tophash::tophash)
+add_executable(static {EXAMPLES}/word_count.c)
+target_link_libraries(static tophash::static)
+find_package(tophash 99 QUIET CONFIG)
+message("TOO_NEW=${{tophash_FOUND}}")
+""")
+    text = run(["cmake", "-S", where, "-B", where / "b", f"-DCMAKE_PREFIX_PATH={prefix}"])
+    need("TOO_NEW=0" in text, text)
+    run(["cmake", "--build", where / "b"])
+    need("libtophash.so.0" in run(["readelf", "-d", where / "b/shared"]), "not linked to the shared library")
+    need("libtophash" not in run(["readelf", "-d", where / "b/static"]), "not linked to the static library")
+    need_word_count(where / "b/shared")
+    need_word_count(where / "b/static")
+    make("uninstall", f"BUILD={BUILD}", f"PREFIX={prefix}")
+    need(not tree(prefix), f"left: {sorted(tree(prefix))}")
+
+
+@check
+def meson_subproject():
+    """dependency('tophash') of a project that has this repository as a subproject: the library alone"""
+    where = folder("subproject")
+    (where / "subprojects").mkdir()
+    (where / "subprojects/tophash").symlink_to(REPO)
+    shutil.copyfile(EXAMPLES / "word_count.c", where / "words.c")
+    write(where / "meson.build", "project('words', 'c')\nexecutable('words', 'words.c', dependencies: dependency('tophash', fallback: 'tophash'))\n")
+    run(["meson", "setup", where / "b", where])
+    run(["ninja", "-C", where / "b"])
+    need_word_count(where / "b/words")
+    need(not list((where / "b").rglob("tophash.p")), "the tool is built as well")
 
 
 # ---- one file -----------------------------------------------------------------------------------------------------------
@@ -504,12 +551,14 @@ def manual_examples():
 
 @check
 def readme():
-    """its program compiles, and prints what stands below it"""
+    """its programs compile, and print what stands below them"""
     text = (REPO / "map/README.md").read_text()
-    program = re.search(r"```c\n(.*?)```", text, re.S)[1]
-    prints = re.search(r"^It prints `(.*?)`", text, re.M)[1]
-    got = run_snippet(folder("readme"), 0, program)
-    need(got.strip() == prints, f"{got!r} is not {prints!r}")
+    programs = re.findall(r"```c\n(.*?)```\n.*?[Ii]t prints `(.*?)`", text, re.S)
+    need(len(programs) == text.count("```c\n") == 3, f"{len(programs)} programs with what they print")
+    where = folder("readme")
+    for number, (program, prints) in enumerate(programs):
+        got = run_snippet(where, number, program)
+        need(got.strip() == prints, f"{got!r} is not {prints!r}")
 
 
 # ---- all of it ----------------------------------------------------------------------------------------------------------
