@@ -1,10 +1,12 @@
 """Draws charts as SVG, as far as the plots here need it: panels with two axes, lines or dots, and one legend."""
 
 import html
+import itertools
 import math
 
 # The colours differ in lightness as well as in hue. The first is ours.
-COLOURS = ["#c1121f", "#1d5fa8", "#2a9d5c", "#8a5a00", "#6a3d9a", "#e08a00", "#5b5b5b", "#00909e", "#d16ba5", "#9aa400"]
+COLOURS = ["#c1121f", "#1d5fa8", "#2a9d5c", "#8a5a00", "#6a3d9a", "#e08a00", "#5b5b5b", "#00909e", "#d16ba5", "#9aa400",
+           "#3f51b5", "#795548", "#ff7043", "#26a69a", "#ab47bc", "#c0a000", "#78909c", "#66bb6a", "#ec407a", "#29b6f6"]
 EMPTY = "#222222"  # of the series "empty": the loop with nothing in it
 LEGEND = 5, 205  # names in a line, and the width of one
 STYLE = "font-family: sans-serif; font-size: 11px; fill: #222"
@@ -103,7 +105,7 @@ def line(x1, y1, x2, y2, colour):
 def figure(title, panels, names, columns=4, width=260, height=170, foot=24, margin=56):
     """Returns an SVG with panels in rows, under a title and one legend. names: {series: its name in the legend}."""
     gap_x, gap_y, head = 56, 34 + foot, 64 + 16 * ((len(names) - 1) // LEGEND[0])
-    colours = dict(zip((n for n in names if n != "empty"), COLOURS))
+    colours = dict(zip((n for n in names if n != "empty"), itertools.cycle(COLOURS)))
     colours["empty"] = EMPTY
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
