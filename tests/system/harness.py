@@ -235,10 +235,17 @@ class Tracer:
 
     def wait_for(self, what, n=1):
         end = time.monotonic() + LONG
-        while self.report.read_text().count(what) < n:
-            check(time.monotonic() < end, f"no {what!r} in the report")
-            check(self.p.poll() is None, f"tophash ended with {self.p.returncode} before {what!r}")
-            time.sleep(0.01)
+        what, tail, count = what.encode(), b"", 0
+        with open(self.report, "rb") as report:  # which may be long: each byte is read once
+            while True:
+                text = tail + report.read()
+                count += text.count(what)
+                tail = text[max(len(text) - len(what) + 1, 0) :]
+                if count >= n:
+                    return
+                check(time.monotonic() < end, f"no {what!r} in the report")
+                check(self.p.poll() is None, f"tophash ended with {self.p.returncode} before {what!r}")
+                time.sleep(0.01)
 
     def end(self, sig=signal.SIGINT):
         if sig and self.p.poll() is None:

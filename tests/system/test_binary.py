@@ -127,6 +127,47 @@ def binary_pid_again():
 
 
 @test
+def binary_pid_again_behind_many():
+    """As before, but so many records lie before the begin of the second process that the end of the first one is seen earlier: its row
+    leaves the table while its last records are taken out. The next row is that of a process that runs, which gets no exit record. Which
+    part of the loop takes the begin out depends on how many records there are: there are several rounds. --site shows none of them."""
+    exe = str(shutil.copy(target("steps"), tmp("steps-behind")))
+    t = Tracer("-b", exe, "--buffer", "256M", "--site", "main.nobody")
+    a = Program(exe)
+    a.line()
+    a.ask("2")
+    t.wait_for('"event":"start"')
+    b = Program(exe)
+    b.line()
+    b.ask("1")
+    t.wait_for('"event":"start"', 2)
+    removed, ends, stdin = 3, 0, a.p.stdin.fileno()
+    for many in range(250000, 850000, 100000):
+        t.p.send_signal(signal.SIGSTOP)
+        b.ask(str(many))
+        os.write(stdin, b"exit 3\n")
+        os.waitpid(a.pid, 0)
+        mine, stdin = os.pipe()
+        same(start_as(a.pid, exe, mine), a.pid, "process id")
+        os.close(mine)
+        os.write(stdin, b"3\n")
+        time.sleep(0.1)
+        t.p.send_signal(signal.SIGCONT)
+        ends += 1
+        t.wait_for('"event":"start"', 2 + ends)
+        removed += many + 3
+    os.write(stdin, b"exit 3\n")
+    os.waitpid(a.pid, 0)
+    t.wait_for('"exit"', ends + 1)
+    b.tell("exit 5")
+    b.p.wait(LONG)
+    t.wait_for('"exit"', ends + 2)
+    r = t.end()
+    same((r.end["removed"], r.end["filtered"]), (removed, removed), "removed")
+    same([(x["pid"], x.get("code")) for x in r.of("exit")], [(a.pid, 3)] * (ends + 1) + [(b.pid, 5)], "exit records")
+
+
+@test
 def binary_kills_nobody():
     """With SIGCHLD ignored, another program may get the pid of the process that measured a hit. It must not be killed."""
     exe = str(shutil.copy(target("steps"), tmp("steps-id")))
