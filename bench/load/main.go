@@ -1,11 +1,12 @@
 // Load deletes and inserts on demand: the program under bench/trace. It lives as long as its stdin, so that one process, with the
 // same maps at the same addresses, is measured with one tracer after the other.
 //
-//	in:  MODE MILLISECONDS            MODE is int, string or miss
+//	in:  MODE MILLISECONDS RATE       MODE is int, string or miss; RATE: operations a second, 0: as many as it can
 //	out: OPERATIONS CPU_NS WALL_NS    for each line
 //
 // An operation is a delete and an insert (miss: a delete alone). CPU_NS is the time of this thread, without what other programs
-// took from it. The stack of a delete is five frames deep: deleteInt, serveInts, serve, main, runtime.main.
+// took from it. At a rate, a thousand times a second it does what is due and sleeps; CPU_NS is then the time of what it did, without
+// the sleep. The stack of a delete is five frames deep: deleteInt, serveInts, serve, main, runtime.main.
 package main
 
 import (
@@ -67,6 +68,41 @@ func serveMisses(m map[int]int, until time.Time) (n int) {
 	return n
 }
 
+// Does n operations.
+//
+//go:noinline
+func operate(m map[int]int, from, n int) {
+	for i := 0; i < n; i++ {
+		k := (from + i) % size
+		deleteInt(m, k)
+		m[k] = i
+	}
+}
+
+// A sleep that the runtime knows nothing of: the thread keeps its place.
+//
+//go:noinline
+func sleep(d time.Duration) {
+	ts := syscall.NsecToTimespec(int64(d))
+	syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+}
+
+//go:noinline
+func servePaced(m map[int]int, d time.Duration, rate int) (n int, cpu time.Duration) {
+	for begin := time.Now(); ; {
+		past := time.Since(begin)
+		if past >= d {
+			return n, cpu
+		}
+		due := int(past.Seconds()*float64(rate)) - n
+		before := threadTime()
+		operate(m, n, due)
+		cpu += threadTime() - before
+		n += due
+		sleep(time.Millisecond)
+	}
+}
+
 type server struct {
 	ints    map[int]int
 	strings map[string]int
@@ -102,16 +138,16 @@ var in = bufio.NewScanner(os.Stdin)
 // What needs room on the stack stands outside of main, whose frame lies under every delete.
 //
 //go:noinline
-func next() (mode string, d time.Duration, ok bool) {
+func next() (mode string, d time.Duration, rate int, ok bool) {
 	if !in.Scan() {
-		return "", 0, false
+		return "", 0, 0, false
 	}
 	var ms int
-	if _, err := fmt.Sscan(in.Text(), &mode, &ms); err != nil {
-		fmt.Fprintf(os.Stderr, "load: not MODE MILLISECONDS: %q\n", in.Text())
+	if _, err := fmt.Sscan(in.Text(), &mode, &ms, &rate); err != nil {
+		fmt.Fprintf(os.Stderr, "load: not MODE MILLISECONDS RATE: %q\n", in.Text())
 		os.Exit(2)
 	}
-	return mode, time.Duration(ms) * time.Millisecond, true
+	return mode, time.Duration(ms) * time.Millisecond, rate, true
 }
 
 //go:noinline
@@ -134,11 +170,16 @@ func main() {
 	runtime.LockOSThread()
 	s := newServer()
 	for {
-		mode, d, ok := next()
+		mode, d, rate, ok := next()
 		if !ok {
 			return
 		}
 		cpu, wall := threadTime(), time.Now()
+		if rate > 0 {
+			n, cpu := servePaced(s.ints, d, rate)
+			report(n, cpu, time.Since(wall))
+			continue
+		}
 		n := s.serve(mode, d)
 		report(n, threadTime()-cpu, time.Since(wall))
 	}

@@ -1,5 +1,6 @@
 #include "watch/engine/calibrate.h"
 #include "base/clock.h"
+#include "base/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,11 +8,14 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define WARM_UP	       500 /* hits */
-#define BATCHES	       20
-#define EMULATED_BATCH 1000 /* hits: less than 1 ms */
-#define STEPPED_BATCH  100  /* hits: 1 ms */
+#define BATCHES	       15
+#define EMULATED_BATCH 1000   /* hits: less than 1 ms */
+#define STEPPED_BATCH  100    /* hits: 1 ms */
+#define RESTED_BATCHES 25     /* of one hit each */
+#define REST_NS	       500000 /* long enough for others to take over the caches */
 
 #ifdef __x86_64__
 
@@ -25,8 +29,6 @@ __asm__(".pushsection .text\n"
 	".hidden calibrate_nop, calibrate_ret\n"
 	".type calibrate_nop, @function\n"
 	"calibrate_nop: nop\n"
-	"  dec %rdi\n"
-	"  jnz calibrate_nop\n"
 	"  ret\n"
 	".size calibrate_nop, . - calibrate_nop\n"
 	".type calibrate_ret, @function\n"
@@ -34,15 +36,37 @@ __asm__(".pushsection .text\n"
 	".size calibrate_ret, . - calibrate_ret\n"
 	".popsection\n");
 
-static void run_emulated(uint64_t hits)
+/* A trap costs more than the time that the kernel takes. Behind it the program predicts its returns and
+ * branches anew, and fills its caches anew. Therefore the probe stands in the middle of what a traced
+ * program does: a delete from a map and an insert, some calls deep. What that takes without the probe is
+ * subtracted. */
+struct work {
+	struct table map;
+	uint64_t i;
+	void (*probed)(void);
+};
+
+#define WORK_KEYS 1000
+
+static __attribute__((noinline)) void work_delete(struct work *work, uint64_t key)
 {
-	((void (*)(uint64_t))(uintptr_t)calibrate_nop)(hits);
+	table_delete(&work->map, key);
+	work->probed();
+	__asm__ volatile("" ::: "memory"); /* not a tail call */
 }
 
-static void run_stepped(uint64_t hits)
+static __attribute__((noinline)) void work_step(struct work *work)
+{
+	uint64_t key = work->i++ % WORK_KEYS;
+
+	work_delete(work, key);
+	table_put(&work->map, key, (uint32_t)key);
+}
+
+static __attribute__((noinline)) void work_run(struct work *work, uint64_t hits)
 {
 	for (uint64_t i = 0; i < hits; i++)
-		((void (*)(void))(uintptr_t)calibrate_ret)();
+		work_step(work);
 }
 
 /* ---- in the child ---- */
@@ -75,37 +99,64 @@ static int compare_doubles(const void *a_, const void *b_)
 	return (a > b) - (a < b);
 }
 
-/* Returns the nanoseconds of a hit, or 0 if they could not be measured. The second best of several
- * batches is taken. On a busy machine any number of batches may be slower than the true time, but
- * none is faster. */
-static double measure(const struct uprobe *uprobe, const char *insn, void (*run)(uint64_t hits),
-		      uint64_t batch)
+/* Returns the nanoseconds of a hit in batches of some hits: the median of several. rest_ns: how long to
+ * sleep before each. */
+static double work_time(struct work *work, size_t batches, uint64_t batch, uint64_t rest_ns)
 {
-	struct own_code code = {.addr = (uintptr_t)insn};
-	double each[BATCHES];
+	const struct timespec rest = {.tv_nsec = (long)rest_ns};
+	double each[BATCHES > RESTED_BATCHES ? BATCHES : RESTED_BATCHES];
 
-	dl_iterate_phdr(find_own_code, &code);
-	if (!code.offset || !uprobe_attach_nothing(uprobe, "/proc/self/exe", getpid(), code.offset))
-		return 0;
-	run(WARM_UP);
-	for (size_t i = 0; i < BATCHES; i++) {
-		uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	work_run(work, rest_ns ? 1 : batch);
+	for (size_t i = 0; i < batches; i++) {
+		uint64_t begin;
 
-		run(batch);
+		if (rest_ns)
+			nanosleep(&rest, NULL);
+		begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		work_run(work, batch);
 		each[i] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / (double)batch;
 	}
-	qsort(each, BATCHES, sizeof(each[0]), compare_doubles);
-	return each[1];
+	qsort(each, batches, sizeof(each[0]), compare_doubles);
+	return each[batches / 2];
+}
+
+static bool attach_to(const struct uprobe *uprobe, const char *insn)
+{
+	struct own_code code = {.addr = (uintptr_t)insn};
+
+	dl_iterate_phdr(find_own_code, &code);
+	return code.offset &&
+	       uprobe_attach_nothing(uprobe, "/proc/self/exe", getpid(), code.offset);
+}
+
+/* Measures a probe. Both results are 0 if it could not be measured. ret_rested may be NULL. */
+static void measure(const struct uprobe *uprobe, const char *insn, uint64_t batch, double *ret,
+		    double *ret_rested)
+{
+	struct work work = {.probed = (void (*)(void))(uintptr_t)insn};
+	double bare, bare_rested = 0;
+
+	for (uint32_t i = 0; i < WORK_KEYS; i++)
+		table_put(&work.map, i, i);
+	work_run(&work, WARM_UP);
+	bare = work_time(&work, BATCHES, batch, 0);
+	if (ret_rested)
+		bare_rested = work_time(&work, RESTED_BATCHES, 1, REST_NS);
+	if (!attach_to(uprobe, insn))
+		return;
+	work_run(&work, WARM_UP);
+	*ret = work_time(&work, BATCHES, batch, 0) - bare;
+	if (ret_rested)
+		*ret_rested = work_time(&work, RESTED_BATCHES, 1, REST_NS) - bare_rested;
 }
 
 static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 {
-	struct trap_cost cost = {
-		.emulated = measure(uprobe, calibrate_nop, run_emulated, EMULATED_BATCH),
-	};
+	struct trap_cost cost = {0};
 
+	measure(uprobe, calibrate_nop, EMULATED_BATCH, &cost.emulated, &cost.rested);
 	if (stepped)
-		cost.stepped = measure(uprobe, calibrate_ret, run_stepped, STEPPED_BATCH);
+		measure(uprobe, calibrate_ret, STEPPED_BATCH, &cost.stepped, NULL);
 	if (write(to, &cost, sizeof(cost)) < 0)
 		_exit(1); /* the parent has stopped listening */
 }

@@ -24,14 +24,16 @@ struct attachment {
 /* The cost of a trap, in nanoseconds of CPU time of the thread that hits the probe. */
 struct trap_cost {
 	double emulated; /* on an instruction that the kernel emulates, as for removal probes */
+	double rested;	 /* the same when the program did something else before, or slept */
 	double stepped;	 /* on one that it single-steps, such as a return; 0: not measured */
 };
 
 struct cost_snapshot {
 	uint64_t time_ns;
-	/* Of all programs, since an unknown start: their own time, and that of their traps. */
-	double programs_ns, traps_ns;
-	uint64_t runs; /* of the programs: each had a trap */
+	/* Of all programs, since an unknown start. Each run had a trap. */
+	double programs_ns;
+	uint64_t runs;
+	uint64_t stepped; /* those on instructions that the kernel single-steps */
 	uint64_t hits, sampled;
 };
 
