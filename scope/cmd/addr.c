@@ -53,7 +53,7 @@ static struct error *run(struct addr *addr)
 	struct terminal_style style;
 	double begun = seconds_now();
 
-	signal(SIGPIPE, SIG_IGN);
+	cmd_signals();
 	signal(SIGCHLD, SIG_DFL);
 	try(o->pid ? space_of_process(o->pid, &addr->space)
 		   : space_of_file(o->binary, o->bias, &addr->space));

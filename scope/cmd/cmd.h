@@ -33,6 +33,9 @@ extern const struct verb verbs[]; /* main.c; a NULL spec ends it */
 /* Prints "tophash: text" to stderr. The output is safe for a terminal, whatever the text
  * contains. */
 void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Sets the signals of a verb that starts no command. SIGINT and SIGTERM end it, even if a script's
+ * shell had them ignored or its parent blocked them. A closed pipe is an error of write(). */
+void cmd_signals(void);
 /* Prints an error and frees it. Returns the exit code. */
 int cmd_fail(struct error *err);
 /* Prints text that the user asked for (--help) to stdout. Returns the exit code. */

@@ -78,6 +78,19 @@ static void on_bus_error(int number)
 	_exit(n < 0 ? ERROR_FAILED : ERROR_TARGET);
 }
 
+void cmd_signals(void)
+{
+	sigset_t ends;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
+}
+
 int cmd_no_verb(const char *name)
 {
 	const char *names[16];

@@ -14,7 +14,6 @@
 
 #include <fnmatch.h>
 #include <pwd.h>
-#include <signal.h>
 
 /* One process, with everything that its row points to. */
 struct entry {
@@ -328,7 +327,7 @@ int cmd_ps(int argc, char **argv)
 	int fd = -1;
 	struct error *err = ps_options_parse(argc, argv, &options);
 
-	signal(SIGPIPE, SIG_IGN);
+	cmd_signals();
 	if (!err && options.help)
 		return cmd_print_help(&ps_verb);
 	descriptors_raise();

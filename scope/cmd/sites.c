@@ -7,7 +7,6 @@
 #include "cmd/sites_options.h"
 #include "cmd/output.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 static void put_report(const struct sites_options *options, const struct site_report *report,
@@ -132,7 +131,7 @@ int cmd_sites(int argc, char **argv)
 	int fd = -1;
 	struct error *err = sites_options_parse(argc, argv, &options);
 
-	signal(SIGPIPE, SIG_IGN);
+	cmd_signals();
 	if (!err && options.help) {
 		sites_options_fini(&options);
 		return cmd_print_help(&sites_verb);

@@ -52,6 +52,20 @@ def ignored_signals():
 
 
 @test
+def ignored_signals_elsewhere():
+    """They end a verb that follows a log as well, whether they were ignored or blocked."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for prepare in (lambda n: signal.signal(n, signal.SIG_IGN), lambda n: signal.pthread_sigmask(signal.SIG_BLOCK, [n])):
+            p = spawn([options.tophash, "addr", "--annotate", target("steps")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                      preexec_fn=lambda n=number, prepare=prepare: prepare(n))
+            p.stdin.write("a line\n")
+            p.stdin.flush()
+            same(p.stdout.readline(), "a line\n", "the text")
+            p.send_signal(number)
+            same(p.wait(LONG), -number, f"ended by {number.name}")
+
+
+@test
 def interrupt_in_the_background():
     """`tophash trace ... &` in a script, then `kill -INT $!`."""
     p = steps()
