@@ -11,6 +11,7 @@ For each Go release in the cache:
   debug     the inline chain of each site in a stripped binary equals the one in the debug information of its unstripped twin
   arm64     the same three on arm64
   command   options, errors, filters, tables, --asm (its instructions against objdump, its probes against trace --dry-run)
+  modules   the zoo as a plugin and as a c-shared library has the sites and types of the program
   types     each map type is named where it is a constant; the instances of generic code are those that the zoo has
 
 Prints a line for each, and "N passed, M failed, K skipped".
@@ -36,6 +37,7 @@ import oracle  # noqa: E402
 # For releases of which not everything is tested: one variant each, so that every variant is tested.
 SOME = {"1.19": ["pie"], "1.21": ["stripped"], "1.22": ["trimpath"], "1.23": ["pgo-deep", "default"], "1.24": ["cgo"],
         "1.25": ["default", "stripped"], "1.26": ["noopt", "pgo"], "1.27": ["pgo-deep", "pie"]}
+MODULES = {"1.23": ["plugin"], "1.26": ["c-shared"]}  # the forms that are built beside the program
 COMMAND = ["1.23", "1.26"]  # the command line: with classic and with Swiss maps
 
 
@@ -68,10 +70,10 @@ def calls_of(records):
 
 # ---- programs of ours ----
 
-def build_zoo(version, arch, flags, out):
+def build_zoo(version, arch, flags, out, cgo=False):
     """Builds the zoo. Returns the compiler's output."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    env = dict(matrix.go_env(version), GOARCH=arch, GOOS="linux")
+    env = dict(matrix.go_env(version, cgo), GOARCH=arch, GOOS="linux")
     go = matrix.CACHE / "go" / version / "bin" / "go"
     command = [str(go), "build", "-p", "2", "-buildvcs=false", *flags, "-o", str(out), "."]
     result = subprocess.run(command, cwd=HERE / "zoo", env=env, capture_output=True, text=True)
@@ -170,6 +172,20 @@ def check_far(tally, tophash, name, binary, far):
     tally.say(not detail, f"far {name}", detail or f"{len(theirs)} sites by trampolines")
 
 
+def check_module(tally, tophash, name, binary, module):
+    """module: the same program as a plugin or a library. Its types and functions are bound by symbols."""
+
+    def said(path):
+        # A plugin's package has the path of its module, zoo, where a program's is main.
+        return {(os.path.basename(r["file"]), r["line"], r["entry"], (r["map_type"] or "").replace("zoo.", "main."), r["deferred"],
+                 tuple(sorted(x.replace("zoo.", "main.") for x in r.get("instances", []))))
+                for r in oracle.sites(tophash, path)[0] if Path(r["file"]).parent.name == "zoo"}
+
+    theirs = said(binary)
+    detail = difference(said(module), theirs)
+    tally.say(bool(theirs) and not detail, f"modules {name}", detail or f"{len(theirs)} sites")
+
+
 # The types with which the zoo's generic functions are called: {function without type arguments: {line's text: types}}. A body serves all
 # types of a shape, so several bodies share a name. The sets of instances over all of them are compared.
 INSTANCES = {
@@ -230,6 +246,9 @@ def check_zoo(tally, tophash, version, arch, work):
     check_debug(tally, tophash, name, out / "zoo-stripped", out / "zoo", version)
     check_types(tally, tophash, name, out / "zoo-stripped", version)
     check_types(tally, tophash, name + " noopt", out / "zoo-noopt", version)
+    for form in MODULES.get(version, []) if arch == "amd64" else []:
+        build_zoo(version, arch, [f"-buildmode={form}"], out / f"zoo-{form}", cgo=True)
+        check_module(tally, tophash, f"{name} {form}", out / "zoo", out / f"zoo-{form}")
     if arch == "amd64" and version in COMMAND:
         command.check(tally, tophash, name, out / "zoo")
     if arch == "arm64":

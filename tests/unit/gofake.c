@@ -503,22 +503,52 @@ static void segment_end(struct writer *w, unsigned segment)
 	w->segment_end[segment] = here(w);
 }
 
+/* Writes a symbol table with one symbol, at the beginning of the text. Returns its address. */
+static uint64_t put_dynsym(struct writer *w)
+{
+	Elf64_Sym symbols[2] = {
+		[1] = {.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+		       .st_shndx = 1,
+		       .st_value = w->fake->text},
+	};
+	uint64_t table = here(w);
+
+	buf_put(w->out, symbols, sizeof(symbols));
+	w->fake->dynsym = table + sizeof(symbols[0]);
+	return table;
+}
+
+/* Writes a RELA entry for the pointer at `at` to `value`. */
+static void put_rela(struct writer *w, uint64_t at, uint64_t value)
+{
+	uint32_t relative = w->spec->arm64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE;
+	uint32_t absolute = w->spec->arm64 ? R_AARCH64_ABS64 : R_X86_64_64;
+
+	put_u64(w, at);
+	if (w->spec->symbolic) {
+		put_u64(w, ELF64_R_INFO(1, absolute));
+		put_u64(w, value - w->fake->text);
+	} else {
+		put_u64(w, relative);
+		put_u64(w, value);
+	}
+}
+
 /* Writes the relocations: RELA entries for every pointer, whose word becomes 0, and the dynamic
  * array that leads to them. */
 static void put_relocations(struct writer *w)
 {
 	struct gofake *fake = w->fake;
-	uint64_t size = w->pointers.len * sizeof(Elf64_Rela);
+	uint64_t size = w->pointers.len * sizeof(Elf64_Rela), symbols;
 
 	segment_begin(w, 3);
+	symbols = w->spec->symbolic ? put_dynsym(w) : 0;
 	fake->rela = here(w);
 	for (size_t i = 0; i < w->pointers.len; i++) {
 		uint64_t at = w->pointers.data[i], value = 0;
 
 		memcpy(&value, w->out->data + (at - fake->base), w->out->bad ? 0 : 8);
-		put_u64(w, at);
-		put_u64(w, w->spec->arm64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE);
-		put_u64(w, value);
+		put_rela(w, at, value);
 		if (!w->out->bad)
 			gofake_poke_u64(fake, at, 0);
 	}
@@ -527,6 +557,8 @@ static void put_relocations(struct writer *w)
 	put_u64(w, fake->rela);
 	put_u64(w, DT_RELASZ);
 	put_u64(w, size);
+	put_u64(w, symbols ? DT_SYMTAB : DT_DEBUG);
+	put_u64(w, symbols);
 	put_u64(w, DT_NULL);
 	put_u64(w, 0);
 	w->dynamic_size = here(w) - w->dynamic;

@@ -23,8 +23,9 @@
 struct gofake_spec {
 	unsigned minor; /* 18 to 27 */
 	bool arm64;
-	bool pie;	   /* ET_DYN at 0; pointers are 0 in the file, and RELA entries have them */
-	bool sections;	   /* section headers and .symtab */
+	bool pie;      /* ET_DYN at 0; pointers are 0 in the file, and RELA entries have them */
+	bool symbolic; /* with pie: the RELA entries refer to a symbol, as those of a plugin do */
+	bool sections; /* section headers and .symtab */
 	bool no_buildinfo; /* no build-info blob; only a string in the data has the version */
 	bool no_version;   /* without that string either */
 };
@@ -35,7 +36,8 @@ struct gofake {
 	uint64_t base, text, pclntab, module, types, etypes;
 	uint64_t names, pctab, functab,
 		inline_tree; /* inside the table; inline_tree may be elsewhere */
-	uint64_t outer_record, version_text, rela;
+	uint64_t outer_record, version_text, rela,
+		dynsym; /* the symbol of spec.symbolic; otherwise 0 */
 	uint64_t type_int, type_string, type_pair, type_map, type_registry, type_slice, type_array,
 		type_chan, type_eface, type_pointer;
 };

@@ -6,6 +6,8 @@
 
 #include "gofake.h"
 
+#include <elf.h>
+
 #include <stdio.h>
 
 /* ---- helpers ---- */
@@ -291,6 +293,47 @@ TEST(test_trim)
 	close_fake(&o);
 }
 
+/* The pointers of a plugin refer to symbols. Those of symbols that the file has are known. */
+TEST(pointers_through_symbols_are_known)
+{
+	for (int arm64 = 0; arm64 <= 1; arm64++) {
+		struct gofake_spec spec = {
+			.minor = 26, .pie = true, .symbolic = true, .arm64 = arm64};
+		struct opened o;
+
+		open_spec(&spec, &o);
+		check_frames(&o);
+		close_fake(&o);
+	}
+}
+
+/* What the dynamic linker takes from another file stays as it is in this one. */
+TEST(pointers_to_other_files_are_left_out)
+{
+	/* the first word of the symbol: its name, type and section */
+	static const uint64_t left_out[] = {
+		(uint64_t)SHN_UNDEF << 48,
+		(uint64_t)SHN_ABS << 48,
+		1ull << 48 | (uint64_t)STT_TLS << 32,
+		1ull << 48 | (uint64_t)STT_GNU_IFUNC << 32,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(left_out); i++) {
+		struct gofake_spec spec = {.minor = 26, .pie = true, .symbolic = true};
+		struct gofake fake;
+		struct image *image = NULL;
+		uint64_t word;
+
+		assert_true(gofake_build(&spec, &fake));
+		gofake_poke_u64(&fake, fake.dynsym, left_out[i]);
+		assert_null(open_bytes(fake.file.data, fake.file.len, &image));
+		assert_true(image_u64(image, fake.module, &word));
+		assert_int_equal(word, 0);
+		image_close(image);
+		gofake_fini(&fake);
+	}
+}
+
 /* ---- types ---- */
 
 static void expect_name(const struct gotypes *types, uint64_t addr, const char *want)
@@ -571,11 +614,18 @@ TEST(test_not_a_file)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes),	   cmocka_unit_test(test_no_version),
-		cmocka_unit_test(test_image),	   cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_types),	   cmocka_unit_test(test_reflect_types),
-		cmocka_unit_test(test_not_go),	   cmocka_unit_test(test_not_elf),
-		cmocka_unit_test(test_not_a_file), cmocka_unit_test(test_traced),
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_no_version),
+		cmocka_unit_test(test_image),
+		cmocka_unit_test(test_trim),
+		cmocka_unit_test(pointers_through_symbols_are_known),
+		cmocka_unit_test(pointers_to_other_files_are_left_out),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_reflect_types),
+		cmocka_unit_test(test_not_go),
+		cmocka_unit_test(test_not_elf),
+		cmocka_unit_test(test_not_a_file),
+		cmocka_unit_test(test_traced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ static const struct gofake_spec specs[] = {
 	{.minor = 22, .pie = true},
 	{.minor = 26, .arm64 = true, .no_buildinfo = true},
 	{.minor = 27, .pie = true, .sections = true},
+	{.minor = 26, .pie = true, .symbolic = true},
 };
 
 static const uint64_t wild[] = {

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 static const struct elf_machine machines[] = {
-	{EM_X86_64, "x86_64", R_X86_64_RELATIVE, 1, true},
-	{EM_AARCH64, "arm64", R_AARCH64_RELATIVE, 4, false},
+	{EM_X86_64, "x86_64", R_X86_64_RELATIVE, R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT,
+	 1, true},
+	{EM_AARCH64, "arm64", R_AARCH64_RELATIVE, R_AARCH64_ABS64, R_AARCH64_GLOB_DAT,
+	 R_AARCH64_JUMP_SLOT, 4, false},
 };
 
 /* Other machines that Go builds for, and a few more. */

@@ -7,9 +7,11 @@
 /* A machine whose programs are read. The list "To add a machine" is in
  * scope/read/code/machine.h. */
 struct elf_machine {
-	uint16_t number;    /* e_machine */
-	const char *name;   /* as uname prints it: "x86_64" */
-	uint32_t relative;  /* R_..._RELATIVE, the relocation type that adds the load bias */
+	uint16_t number;  /* e_machine */
+	const char *name; /* as uname prints it: "x86_64" */
+	/* the types of relocations, R_...: RELATIVE, the word that is an address of a symbol, and
+	 * those of the global offset table for data and for functions */
+	uint32_t relative, absolute, glob_dat, jump_slot;
 	uint8_t pc_quantum; /* minLC of gopclntab: the smallest size of an instruction in bytes */
 	bool traced;	    /* `trace` can place probes in its programs */
 };
