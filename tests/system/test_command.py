@@ -117,6 +117,84 @@ def execs_often():
             check(all(int(g["from_ns"]) < int(g["to_ns"]) and int(g["from_ns"]) >= before for g, before in zip(gaps, ends)), f"{gaps}")
 
 
+EXECS_AMID = """package main
+import ("bufio"; "fmt"; "os"; "runtime"; "runtime/debug"; "strconv"; "syscall"; "unsafe")
+func init() { runtime.LockOSThread() } // main keeps the main thread
+var m = map[string]int{}
+
+// Returns a string that nobody can read, and a descriptor that tells when somebody tries.
+func stuck() (string, int) {
+	page, _ := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	fd, _, _ := syscall.Syscall(323, syscall.O_CLOEXEC, 0, 0) // userfaultfd
+	api := [3]uint64{0xaa}
+	syscall.Syscall(syscall.SYS_IOCTL, fd, 0xc018aa3f, uintptr(unsafe.Pointer(&api)))
+	area := [4]uint64{uint64(uintptr(unsafe.Pointer(&page[0]))), 4096, 1}
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, 0xc020aa00, uintptr(unsafe.Pointer(&area)))
+	if errno != 0 { panic(errno) }
+	return unsafe.String(&page[0], 8), int(fd)
+}
+
+func main() {
+	runtime.GOMAXPROCS(32) // a thread that cannot read keeps its processor
+	debug.SetGCPercent(-1)
+	var keys [64]chan string // enough goroutines, so that the next program has some at the same addresses
+	answers := make(chan bool)
+	for i := range keys {
+		keys[i] = make(chan string)
+		go func(i int) { for key := range keys[i] { delete(m, key); answers <- true } }(i)
+	}
+	for i := 0; i < 100; i++ { m[strconv.Itoa(i)] = i }
+	in := bufio.NewReaderSize(os.Stdin, 16)
+	fmt.Println("ready")
+	for {
+		line, err := in.ReadString('\\n')
+		if err != nil { return }
+		if line == "miss\\n" {
+			for i := range keys { keys[i] <- "absent"; <-answers }
+			fmt.Println("done")
+			continue
+		}
+		for i := 0; i < 16; i++ {
+			key, fd := stuck()
+			keys[i * 4] <- key
+			syscall.Read(fd, make([]byte, 64))
+		}
+		again := func() { syscall.Exec("/proc/self/exe", os.Args, os.Environ()) }
+		if line == "main\\n" { again() }
+		go again()
+		select {}
+	}
+}
+"""
+
+
+@test
+def executes_itself_amid_a_delete():
+    """A process that executes itself while deletes are under way: they have no end, and those of the new program are all told."""
+    source = tmp("execs_amid.go")
+    source.write_text(EXECS_AMID)
+    exe = go_build(source, "execs_amid", go="1.23")  # (from 1.26 on, goroutines would not be at the same addresses again)
+    for where in (["-p"], ["-b", exe]):
+        for how in ("main", "other"):
+            p = Program(exe)
+            same(p.line(), "ready", "begins")
+            t = Tracer("--misses", *where, *([] if where[1:] else [str(p.pid)]))
+            probes = probes_in(p.pid, exe)
+            for _ in range(3):
+                same(p.ask("miss"), "done", "64 misses")
+                same(p.ask(how), "ready", "begins anew")
+                end = time.monotonic() + LONG
+                while probes_in(p.pid, exe) < probes:  # they are placed once more
+                    check(time.monotonic() < end, f"{where} {how}: no probes after it executed itself")
+                    time.sleep(0.01)
+            same(p.ask("miss"), "done", "64 misses")
+            p.end()
+            run = t.end()
+            # A delete that had no end would have been taken for one of the new program.
+            same({e["key"] for e in run.events}, {"absent"}, f"{where} {how}: keys")
+            same((run.end["misses"], len(run.events)), (256, 256), f"{where} {how}: misses {run.err}")
+
+
 EXECS_ITSELF = """package main
 import ("bufio"; "fmt"; "os"; "runtime"; "runtime/debug"; "syscall")
 func init() { runtime.LockOSThread() } // main keeps the main thread

@@ -8,6 +8,28 @@
 #ifndef WATCH_ENGINE_BPF_MISSES_BPF_H
 #define WATCH_ENGINE_BPF_MISSES_BPF_H
 
+/* Drops a pending delete if it is of a process. A callback of bpf_for_each_map_elem(). */
+static long forget_pending(void *map, const void *key_, void *pending, void *pid)
+{
+	const struct pending_key *key = key_;
+
+	(void)pending;
+	if (key->pid == *(const uint64_t *)pid)
+		bpf_map_delete_elem(map, key);
+	return 0;
+}
+
+/* Drops the pending deletes of this process. It has just executed a program, which has begun none of
+ * them. A pending delete would keep all deletes of its goroutine from being noticed, and the new program
+ * has goroutines at the same addresses. */
+static __always_inline void forget_pendings(void)
+{
+	uint64_t pid = bpf_get_current_pid_tgid() >> 32;
+
+	if (use_misses)
+		bpf_for_each_map_elem(&pendings, forget_pending, &pid, 0);
+}
+
 SEC("uprobe")
 int on_entry(struct pt_regs *ctx)
 {

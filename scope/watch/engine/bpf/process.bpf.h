@@ -46,6 +46,7 @@ int on_begin(struct pt_regs *ctx)
 	gc_phase = 0;
 	gc_changes = 1;
 	add(begun, 1);
+	forget_pendings();
 	send_start(ctx, index);
 	return 0;
 }
@@ -54,6 +55,7 @@ SEC("uprobe")
 int on_start(struct pt_regs *ctx)
 {
 	no_private_stack(ctx);
+	forget_pendings();
 	send_start(ctx, bpf_get_attach_cookie(ctx) & 0xffff);
 	return 0;
 }
@@ -70,6 +72,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	take_head(&e, 0);
 	if (mode == WIRE_STOPPED || !watched || e.pid != watched)
 		return 0;
+	forget_pendings();
 	bpf_get_current_comm(e.key, WIRE_COMM);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 	return 0;
