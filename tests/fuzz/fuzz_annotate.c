@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct scan_state state = {0};
 	struct scan_hit hits[SCAN_HITS_MAX];
-	char *text = malloc(size + 1);
+	char *text = malloc(size + !size); /* one byte too far is seen */
 	size_t at = 0;
 
 	memcpy(text, data, size);
@@ -45,14 +45,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memcpy(line, text + at, len);
 		if (end + 1 < size) {
-			char *last = memchr(text + end + 1, '\n', size - end - 1);
-
 			piece.next = text + end + 1;
-			piece.next_len = last ? (size_t)(last - piece.next) : size - end - 1;
+			piece.next_len = size - end - 1;
 		}
 		for (size_t n = scan_line(&state, &piece, hits); n;
 		     n = scan_line_more(&state, &piece, hits)) {
-			if (n > SCAN_HITS_MAX || state.func_len >= sizeof(state.funcs[0]))
+			if (n > SCAN_HITS_MAX)
 				abort();
 			for (size_t i = 0; i < n; i++) {
 				check(line, len, &hits[i], from);
