@@ -99,8 +99,8 @@ static const struct option_spec rows[] = {
 	{.argument = "-- COMMAND [ARG]...", .kind = OPTION_OPERAND,
 	 .help = "starts it and traces it from its first instruction",
 	 .man = "Starts the command and traces it from its first instruction. Its output is "
-		"untouched. Its exit status is in the exit record and on standard error. When tracing "
-		"ends before the command does, the command goes on."},
+		"untouched. Its exit status is in the exit record and on standard error. If tracing "
+		"ends before the command does, the command continues."},
 
 	{.group = "What to show", .group_man = "An event is shown when it passes every filter.",
 	 .name = "key", .letter = 'k', .argument = "KEY", .kind = OPTION_CUSTOM,
@@ -111,12 +111,12 @@ static const struct option_spec rows[] = {
 		"boolean keys, and an address (0x...) for pointers. JSON is understood as events "
 		"show keys: '\"42\"' is the string only, '{\"ID\":7,\"Name\":\"x\"}' a struct, "
 		"'{\"type\":\"int\",\"value\":42}' (or just 42) an interface, and "
-		"'{\"bytes\":\"fffe\"}' a string that is not UTF-8. A number stands in quotes "
-		"only where events show it so: past 2^53, NaN, +Inf and -Inf. Strings are up to "
-		"256 bytes long. tophash may have read only a part of a key in an interface, "
-		"struct or array (the event then has key_cut or key_error). Such a key is shown "
-		"when that part and the length of the whole agree. Clears of maps that could "
-		"hold the key are shown too, since they may have removed it."},
+		"'{\"bytes\":\"fffe\"}' a string that is not UTF-8. Write a number in "
+		"quotes only if events show it in quotes: beyond 2^53, NaN, +Inf and -Inf. "
+		"Strings are up to 256 bytes long. tophash may have read only a part of a key in "
+		"an interface, struct or array (the event then has key_cut or key_error). Such a "
+		"key is shown if that part and the length of the whole agree. Clears of maps "
+		"that could hold the key are shown too, because they may have removed it."},
 	{.name = "key-prefix", .argument = "TEXT", .kind = OPTION_CUSTOM, .parse = read_key_prefix,
 	 .help = "deletes of string keys with this beginning, and clears",
 	 .man = "Deletes of string keys that begin with this text, also of strings in interface "
@@ -132,12 +132,12 @@ static const struct option_spec rows[] = {
 	{.name = "map", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(filter.map),
 	 .min = 1, .max = UINT64_MAX,
 	 .help = "one map (with -p or a command)",
-	 .man = "One map of one process. \\fIADDR\\fR is a number, as 0xc000012340."},
+	 .man = "One map of one process. \\fIADDR\\fR is a number such as 0xc000012340."},
 	{.name = "site", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_site,
 	 .help = "removed by this function or file:line",
 	 .man = "Shows removals by a function ('main.(*store).*'), or at file:line with or without the "
-		"folder ('store.go:61'). Where that function is inlined, the functions that it "
-		"is inlined into match too."},
+		"folder ('store.go:61'). If that function is inlined, the functions that it is "
+		"inlined into match too."},
 	{.name = "goid", .argument = "N", .kind = OPTION_NUMBER, .at = AT(filter.goid),
 	 .min = 1, .max = UINT64_MAX,
 	 .help = "removed by this goroutine",
@@ -167,15 +167,15 @@ static const struct option_spec rows[] = {
 	{.name = "summary", .argument = "BY", .kind = OPTION_ENUM, .at = AT(summary_by),
 	 .also = AT(summary), .values = tables, .implied = "site",
 	 .help = "only a table at the end, by site, map, type or key",
-	 .man = "Prints no line for each event, only a table at the end. It is by site unless "
-		"\\fIBY\\fR says otherwise. Long keys that are cut (see \\fB--key-bytes\\fR) are "
-		"told apart by their length. If standard error is a terminal, a status line there "
-		"shows the number of hits until the end (not with \\fB-q\\fR)."},
+	 .man = "Prints only a table at the end, and no line for each event. The table is by site "
+		"if no \\fIBY\\fR is given. Long keys that are cut (see \\fB--key-bytes\\fR) count "
+		"as different keys if their lengths differ. If standard error is a terminal, a "
+		"status line there shows the number of hits until the end (not with \\fB-q\\fR)."},
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
 	 .help = "keep N frames (64; at most 512); text shows them",
-	 .man = "Keeps at most N frames of each stack. The default is 64, and N may be up to 512. When "
-		"this option is given, the text form shows them."},
+	 .man = "Keeps at most N frames of each stack. The default is 64, and N may be up to 512. If "
+		"this option is given, the text form shows the stack of each event."},
 	{.name = "key-bytes", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(key_bytes),
 	 .min = 1, .max = ENGINE_KEY_BYTES_MAX,
 	 .help = "keep N bytes of each string (64; at most 256)",
@@ -191,34 +191,36 @@ static const struct option_spec rows[] = {
 	 .min = 64 << 10, .max = 1 << 30,
 	 .help = "size of the ring buffer (16M)",
 	 .man = "Sets the size of the ring buffer between kernel and tophash, from 64K to 1G. The "
-		"default is 16M. When events are lost, a larger one helps against bursts."},
+		"default is 16M. If events are lost in bursts, a larger buffer helps."},
 	{.name = "max-overhead", .argument = "PERCENT[,stop]", .kind = OPTION_CUSTOM,
 	 .parse = read_max_overhead,
-	 .help = "keep what tracing costs below: 2%, 0.5%, 2%,stop",
-	 .man = "Keeps what tracing costs the program below a part of one CPU, from 0.01% to "
-		"100000%. The cost is measured while tracing runs. When it is higher, tophash "
-		"first shows a sample only (see \\fB--sample-by\\fR), and adapts its fraction. "
-		"Hits that are left out are counted as sampled, and all counts of the end stay "
-		"exact. What \\fB--key\\fR, \\fB--key-prefix\\fR, \\fB--map\\fR or "
-		"\\fB--goid\\fR names is never sampled. A sample saves what a hit does, not its "
-		"trap, which is about half of the cost. Where the traps alone are dearer, the "
-		"probes come off for stretches. Each stretch is a gap (and the exit status 5), "
-		"and the end tells in which part of the time the program was watched. With "
-		",stop tracing ends instead (exit status 5)."},
+	 .help = "keep the cost of tracing below 2%, 0.5%, or 2%,stop",
+	 .man = "Keeps the cost of tracing for the program below a percentage of one CPU, from 0.01% "
+		"to 100000%. The cost is measured during the trace. If it is too high, tophash "
+		"first shows only a sample of the events (see \\fB--sample-by\\fR), and adapts the "
+		"size of the sample. Hits outside the sample are counted as sampled, and all "
+		"counts at the end remain exact. Events that \\fB--key\\fR, \\fB--key-prefix\\fR, "
+		"\\fB--map\\fR or \\fB--goid\\fR selects are never sampled. About half of the "
+		"cost of a hit is the trap into the kernel, which a sample does not save. If the "
+		"traps alone cost too much, the probes are removed for a time and placed again. "
+		"Each such time is a gap, and the exit status is 5. The end record tells in "
+		"which part of the time the program was watched. With ,stop tracing ends instead "
+		"(exit status 5)."},
 	{.name = "sample-by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(sample_by),
 	 .also = AT(sample_by_given), .values = samples,
 	 .help = "what --max-overhead samples: {}; goroutine is the default",
-	 .man = "What \\fB--max-overhead\\fR samples. goroutine (the default): all removals of a "
-		"goroutine are shown or none. key: all removals of a key are shown or none, and "
-		"every clear. Take key where few goroutines do most of the deletes. A secret "
-		"that is drawn for each run decides which are in the sample."},
+	 .man = "What \\fB--max-overhead\\fR samples. With goroutine (the default), all removals by a "
+		"goroutine are shown, or none. With key, all removals of a key are shown, or none, "
+		"and every clear is shown. Use key if a few goroutines do most of the deletes. A "
+		"random number that is drawn for each run decides which goroutines or keys are in "
+		"the sample."},
 	{.name = "engine", .argument = "NAME", .kind = OPTION_WORD, .at = AT(engine),
 	 .value_at = engine_name_at,
 	 .help = "the engine that makes the events: {}",
-	 .man = "The engine that makes the events: {}. The first is the default."},
+	 .man = "The engine that makes the events: {}. The first in the list is the default."},
 	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
 	 .help = "show where each probe would go, and why; attach nothing",
-	 .man = "Shows where each probe would go and why, and where each filter is decided. "
+	 .man = "Shows where each probe would go and why, and where each filter is applied. "
 		"Attaches nothing, and starts no command. Needs no privilege, except for a "
 		"process of another user (\\fB-p\\fR)."},
 	{.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),

@@ -239,7 +239,7 @@ static void put_kinds(struct buf *to, const struct verb_spec *verb)
 
 	buf_str(to, ".SS Values\n");
 	put_sentences(to, "A long option may be shortened if no other option begins with the same "
-			  "letters. An option that takes a value can be given once.");
+			  "letters. An option that takes a value can be given only once.");
 	if (has_kind(verb, OPTION_NUMBER) || has_kind(verb, OPTION_NUMBER32)) {
 		buf_str(to, ".PP\n");
 		put_sentences(to, number);
