@@ -6,7 +6,8 @@
 
 #include "names.h"
 
-/* Returns the next random number of the calling thread. With TOPHASH_DEBUG=seed=N it is always the same. */
+/* Returns the next random number of the calling thread. It is no secret: a few of them tell all. With TOPHASH_DEBUG=seed=N
+ * it is always the same. */
 uint64_t random_u64(void);
 /* Makes the calling thread draw new randomness. The child of a fork calls it, because it has only
  * the thread that called fork(). */
