@@ -28,7 +28,7 @@ bool chain_find(const struct tophash *map, const struct chain *chain, const stru
 		uint64_t hash, struct place *ret)
 {
 	const struct tophash_type *type = map->type;
-	const struct pool *pool = &map->core->pool;
+	const struct pool *pool;
 	uint8_t tag = tophash_tag(hash);
 
 	if (chain->word) {
@@ -37,6 +37,7 @@ bool chain_find(const struct tophash *map, const struct chain *chain, const stru
 		if (!tophash_may_overflow(chain->word, hash))
 			return false;
 	}
+	pool = &map->core->pool; /* a small map has no overflow */
 	for (struct link *link = chain->link; link->number; link = pool_link(pool, link->number)) {
 		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++) {
 			uint8_t *slot;
@@ -57,9 +58,9 @@ uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 {
 	tophash_mask mask = tophash_match_empty(chain->word);
 	uint32_t slot_size = map->type->slot_size;
-	struct pool *pool = &map->core->pool;
 	struct link *link = chain->link;
 	unsigned lane = 0;
+	struct pool *pool;
 	uint32_t number;
 
 	if (mask) {
@@ -67,6 +68,7 @@ uint8_t *chain_add(struct tophash *map, const struct chain *chain, uint8_t tag)
 		chain->word[lane] = tag;
 		return chain->slots + (size_t)lane * slot_size;
 	}
+	pool = &map->core->pool;
 	/* Only the first overflow bucket of a chain may have a free slot. */
 	while (lane < OVERFLOW_SLOTS && link->tags[lane])
 		lane++;

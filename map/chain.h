@@ -22,10 +22,25 @@ struct place {
 	struct chain chain; /* the chain in which it was found */
 };
 
+/* Returns a bucket of a map that has a core. */
 static inline struct chain chain_of(const struct tophash_core *core, size_t bucket)
 {
 	return (struct chain){store_word(&core->store, bucket), store_slots(&core->store, bucket),
 			      store_link(&core->store, bucket)};
+}
+
+/* Returns bucket 0 of a small map. It has no chain. */
+static inline struct chain small_chain(const struct tophash *map)
+{
+	static const struct link none;
+
+	return (struct chain){small_word(map), map->slots, (struct link *)(uintptr_t)&none};
+}
+
+/* Returns a bucket of any map. */
+static inline struct chain chain_at(const struct tophash *map, size_t bucket)
+{
+	return TOPHASH_LIKELY(map->core) ? chain_of(map->core, bucket) : small_chain(map);
 }
 
 /* Finds a key in the home and its chain. Returns false when it is in neither; *ret is unchanged then. */

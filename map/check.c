@@ -141,9 +141,28 @@ static int check_fast(const struct tophash *map)
 	fast_path_update(&copy);
 	if (map->tags != copy.tags || map->slots != copy.slots || map->shift != copy.shift ||
 	    map->write_tags != copy.write_tags || map->shrink_at != copy.shrink_at ||
-	    map->grow_at < copy.grow_at || (core->home_moved && core->move == MOVE_NONE))
+	    map->grow_at < copy.grow_at || (core && core->home_moved && core->move == MOVE_NONE))
 		return TOPHASH_BROKEN_FAST;
 	return 0;
+}
+
+/* Checks a small map: its lanes without a slot, and its entries. */
+static int check_small(struct check *check)
+{
+	const struct tophash *map = check->map;
+	const uint8_t *word = small_word(map);
+	size_t slots = small_slots(map);
+	int ret;
+
+	if (slots == 0 || slots > TOPHASH_SLOTS || check_fast(map) != 0)
+		return TOPHASH_BROKEN_FAST;
+	for (size_t i = 0; i < TOPHASH_SLOTS; i++)
+		if ((word[i] == TOPHASH_NO_SLOT) != (i >= slots))
+			return TOPHASH_BROKEN_TAG;
+	if (word[TOPHASH_OVERFLOW] != 0)
+		return TOPHASH_BROKEN_FILTER;
+	ret = check_slots(check, word, map->slots, (unsigned)slots);
+	return ret == 0 && check->len != map->len ? TOPHASH_BROKEN_LEN : ret;
 }
 
 int tophash_check(const struct tophash *map, int level)
@@ -152,6 +171,8 @@ int tophash_check(const struct tophash *map, int level)
 	const struct tophash_core *core = map ? map->core : NULL;
 	int ret = 0;
 
+	if (map && is_small(map))
+		return check_small(&check);
 	if (!core)
 		return map && map->len ? TOPHASH_BROKEN_LEN : 0;
 	ret = check_fast(map);

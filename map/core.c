@@ -14,27 +14,49 @@
 #include "seed.h"
 #include "store.h"
 
-/* Returns the length at which a map shrinks to half its buckets. */
-static size_t shrink_at_of(const struct tophash_core *core)
+/* Returns the length at which a map shrinks to half its buckets; one with a single bucket becomes small. A NaN
+ * key keeps a map from being small. */
+static size_t shrink_at_of(const struct tophash *map)
 {
-	return core->bits == 0 ? 0 : (size_t)((uint64_t)room_of(core->bits) * SHRINK_PERCENT / 100);
+	const struct tophash_core *core = map->core;
+
+	if (map->keep_room || core->floor >= (core->bits ? core->bits : 1))
+		return 0;
+	if (core->bits == 0)
+		return core->nan ? 0 : SMALL_AGAIN;
+	return (size_t)((uint64_t)room_of(core->bits) * SHRINK_PERCENT / 100);
+}
+
+/* Returns the length at which the block of a small map is shortened. */
+static size_t small_shrink_at(const struct tophash *map)
+{
+	size_t size = TOPHASH_WORD_SIZE + small_slots(map) * map->type->slot_size;
+
+	return size <= SMALL_KEPT || map->keep_room || map->reserved ? 0 : small_slots(map) / 4;
 }
 
 void fast_path_update(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
-	bool direct = core->move == MOVE_NONE && !core->store.pieces &&
-		      map->type->kind != TOPHASH_KIND_CUSTOM;
+	bool custom = map->type->kind == TOPHASH_KIND_CUSTOM;
 
-	map->shift = 32u - core->bits;
-	map->tags = direct ? core->store.tags : NULL;
+	if (!core) {
+		map->shift = 32;
+		map->tags = custom ? NULL : small_word(map);
+		map->shrink_at = small_shrink_at(map);
+	} else {
+		bool direct = core->move == MOVE_NONE && !core->store.pieces && !custom;
+
+		map->shift = 32u - core->bits;
+		map->tags = direct ? core->store.tags : NULL;
+		map->slots = core->store.slots;
+		map->grow_at = room_of(core->bits);
+		/* The put at that length forgets the floor. */
+		if (core->floor && map->grow_at > room_of(core->floor) / 2)
+			map->grow_at = room_of(core->floor) / 2;
+		map->shrink_at = shrink_at_of(map);
+	}
 	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
-	map->slots = core->store.slots;
-	map->grow_at = room_of(core->bits);
-	if (core->floor && map->grow_at > room_of(core->floor) / 2)
-		map->grow_at =
-			room_of(core->floor) / 2; /* the put at this length forgets the floor */
-	map->shrink_at = core->bits > core->floor && !map->keep_room ? shrink_at_of(core) : 0;
 }
 
 /* Returns how many old buckets one put or delete moves. */
@@ -61,21 +83,25 @@ static uint32_t first_move(void)
 {
 	static uint32_t last;
 
+	if (!debug.seeded)
+		return (uint32_t)random_u64();
 	return __atomic_add_fetch(&last, 0x9e3779b9u, __ATOMIC_RELAXED);
 }
 
-int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
+void map_begin(struct tophash *map)
 {
-	struct tophash_core *core;
-	unsigned bits = bits_for(n);
+	map->moves += first_move();
+	if (!map->mult)
+		seed_renew(map);
+}
+
+int core_begin(struct tophash *map, unsigned bits)
+{
+	struct tophash_core *core = mem_alloc(map, sizeof(*core));
 	int err;
 
-	if (bits > BUCKET_BITS_MAX)
-		return -EOVERFLOW;
-	core = mem_alloc(map, sizeof(*core));
 	if (!core)
 		return -ENOMEM;
-	map->type = type;
 	map->core = core;
 	err = store_init(map, (size_t)1 << bits);
 	if (err) {
@@ -83,15 +109,35 @@ int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
 		mem_free(map, core, sizeof(*core));
 		return err;
 	}
-	map->moves += first_move();
 	core->bits = (uint8_t)bits;
-	core->floor = (uint8_t)bits;
-	core->share = (uint8_t)share_of(type);
-	pool_init(&core->pool, type->slot_size);
-	if (!map->mult)
-		seed_renew(map);
+	core->share = (uint8_t)share_of(map->type);
+	pool_init(&core->pool, map->type->slot_size);
+	return 0;
+}
+
+int core_new(struct tophash *map, const struct tophash_type *type, size_t n)
+{
+	unsigned bits = bits_for(n);
+	int err;
+
+	if (bits > BUCKET_BITS_MAX)
+		return -EOVERFLOW;
+	map->type = type;
+	err = core_begin(map, bits);
+	if (err)
+		return err;
+	map->core->floor = (uint8_t)bits;
+	map_begin(map);
 	fast_path_update(map);
 	return 0;
+}
+
+void core_fini(struct tophash *map)
+{
+	pool_fini(map);
+	store_fini(map);
+	mem_free(map, map->core, sizeof(*map->core));
+	map->core = NULL;
 }
 
 /* Applies TOPHASH_DEBUG when a program with this library starts. It is here because every program that uses a

@@ -6,7 +6,7 @@
 
 #include "layout.h"
 
-#define NOTE_VERSION 2
+#define NOTE_VERSION 3
 #define NOTE_MAGIC   0x746f7068u /* "toph" on a big-endian machine */
 
 /* A member has its offset in value and its size in size. A structure has 0 and its size. A constant
@@ -37,6 +37,7 @@ struct note_entry {
 	CONSTANT("pointer", sizeof(void *)),                                                       \
 	CONSTANT("slots", TOPHASH_SLOTS), CONSTANT("word_size", TOPHASH_WORD_SIZE),                \
 	CONSTANT("filter", TOPHASH_OVERFLOW), CONSTANT("overflow_slots", OVERFLOW_SLOTS),          \
+	CONSTANT("no_slot", TOPHASH_NO_SLOT),                                                      \
 	CONSTANT("slot_max", TOPHASH_SLOT_MAX), CONSTANT("bits_max", BUCKET_BITS_MAX),             \
 	CONSTANT("kind.int", TOPHASH_KIND_INT), CONSTANT("kind.float", TOPHASH_KIND_FLOAT),        \
 	CONSTANT("kind.cstr", TOPHASH_KIND_CSTR), CONSTANT("kind.str", TOPHASH_KIND_STR),          \
@@ -53,6 +54,7 @@ struct note_entry {
 	IN_TOPHASH(shift), IN_TOPHASH(moves), IN_TOPHASH(write_tags), IN_TOPHASH(len),             \
 	IN_TOPHASH(grow_at), IN_TOPHASH(shrink_at), IN_TOPHASH(core), IN_TOPHASH(hooks),           \
 	IN_TOPHASH(type), IN_TOPHASH(writing), IN_TOPHASH(keep_room), IN_TOPHASH(huge_pages),      \
+	IN_TOPHASH(first_put), IN_TOPHASH(reserved),                                               \
 	STRUCTURE("type", struct tophash_type),                                                    \
 	IN_TYPE(kind), IN_TYPE(key_size), IN_TYPE(val_size), IN_TYPE(val_offset),                  \
 	IN_TYPE(hash_offset), IN_TYPE(slot_size), IN_TYPE(hash), IN_TYPE(equal),                   \

@@ -28,6 +28,9 @@ int entry_visit(const struct tophash *map, entry_fn *fn, void *ctx)
 	const struct tophash_core *core = map->core;
 	int ret = 0;
 
+	if (!core)
+		return visit_slots(map, small_word(map), map->slots, (unsigned)small_slots(map), fn,
+				   ctx);
 	for (size_t i = 0; ret == 0 && i < home_count(core); i++) {
 		if (home_released(core, i))
 			continue;

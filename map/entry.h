@@ -9,7 +9,7 @@
 /* Called for each entry. ctx belongs to the caller. A value other than 0 ends the walk. */
 typedef int entry_fn(const struct tophash *map, uint8_t *slot, void *ctx);
 
-/* Calls fn for each entry of a map that has a core. Returns 0, or the value that ended the walk. fn must
+/* Calls fn for each entry of a map that has memory. Returns 0, or the value that ended the walk. fn must
  * not change the map. */
 int entry_visit(const struct tophash *map, entry_fn *fn, void *ctx);
 
@@ -19,7 +19,7 @@ static inline bool entry_find(const struct tophash *map, const struct tophash_ke
 {
 	const struct tophash_core *core = map->core;
 	struct route route = route_of(map, hash);
-	struct chain chain = chain_of(core, route.bucket);
+	struct chain chain = chain_at(map, route.bucket);
 
 	if (chain_find(map, &chain, key, hash, ret))
 		return true;

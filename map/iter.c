@@ -10,10 +10,16 @@
 #define HASHES	  (UINT64_C(1) << 32)
 #define ALL_LANES 0x7fffu
 
-/* Returns the lanes of a home that hold an entry, one bit a lane on every machine. */
-static uint64_t used_lanes(const uint8_t *word)
+/* Returns the lanes that have a slot, one bit a lane on every machine. */
+static uint64_t all_lanes(const struct tophash *map)
 {
-	return ~tophash_zeros(word) & ALL_LANES;
+	return TOPHASH_LIKELY(map->core) ? ALL_LANES : (UINT64_C(1) << small_slots(map)) - 1;
+}
+
+/* Returns the lanes of a home that hold an entry, one bit a lane on every machine. */
+static uint64_t used_lanes(const struct tophash *map, const uint8_t *word)
+{
+	return ~tophash_zeros(word) & all_lanes(map);
 }
 
 /* Compares keys with the same hash, by their bytes. -0 equals +0, because a put may change one into the
@@ -122,22 +128,22 @@ static void candidate_offer(struct next_candidate *next, uint8_t *slot)
 static void candidate_offer_chain(struct next_candidate *next, const struct link *link)
 {
 	const struct tophash *map = next->iter->map;
-	const struct pool *pool = &map->core->pool;
 
-	for (; link->number; link = pool_link(pool, link->number))
+	for (; link->number; link = pool_link(&map->core->pool, link->number))
 		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
 			if (link->tags[i])
-				candidate_offer(next, pool_slots(pool, link->number) +
+				candidate_offer(next, pool_slots(&map->core->pool, link->number) +
 							      (size_t)i * map->type->slot_size);
 }
 
 static void candidate_offer_home(struct next_candidate *next, const struct chain *chain)
 {
-	tophash_mask mask = tophash_match_used(chain->word);
+	const struct tophash *map = next->iter->map;
+	uint64_t lanes = used_lanes(map, chain->word);
 
-	for (; mask; mask &= mask - 1)
-		candidate_offer(next, chain->slots + (size_t)tophash_lane(mask) *
-							     next->iter->map->type->slot_size);
+	for (; lanes; lanes &= lanes - 1)
+		candidate_offer(next, chain->slots + (size_t)__builtin_ctzll(lanes) *
+							     map->type->slot_size);
 }
 
 static void candidate_offer_chains(struct next_candidate *next, const struct route *route,
@@ -166,7 +172,7 @@ static void *next_in_chain(struct tophash_iter *iter)
 {
 	struct next_candidate next = {.iter = iter, .lo = iter->lo, .hi = iter->hi};
 	struct route route = route_of(iter->map, iter->lo);
-	struct chain chain = chain_of(iter->map->core, route.bucket);
+	struct chain chain = chain_at(iter->map, route.bucket);
 
 	candidate_offer_chains(&next, &route, &chain);
 	return take_candidate(iter, &next);
@@ -178,7 +184,7 @@ static void *next_in_order(struct tophash_iter *iter)
 {
 	while (iter->mark < iter->hi) {
 		struct route route = route_of(iter->map, iter->mark);
-		struct chain chain = chain_of(iter->map->core, route.bucket);
+		struct chain chain = chain_at(iter->map, route.bucket);
 		uint64_t end = (uint64_t)(route.bucket + 1) << (32 - route.bits);
 		/* The limit hi matters: a rest also holds entries of the next bucket. */
 		struct next_candidate next = {
@@ -299,10 +305,10 @@ static bool enter_range(struct tophash_iter *iter, uint64_t limit)
 {
 	const struct tophash *map = iter->map;
 	struct route route = route_of(map, iter->hi);
-	struct chain chain = chain_of(map->core, route.bucket);
+	struct chain chain = chain_at(map, route.bucket);
 	uint64_t begin = (uint64_t)route.bucket << (32 - route.bits);
 	uint64_t end = (uint64_t)(route.bucket + 1) << (32 - route.bits);
-	uint64_t used = used_lanes(chain.word);
+	uint64_t used = used_lanes(map, chain.word);
 
 	iter->lo = iter->hi;
 	iter->hi = end < limit ? end : limit;
@@ -326,7 +332,7 @@ static void skip_empty(struct tophash_iter *iter, uint64_t limit)
 	if (!word || (uint64_t)bucket << shift != iter->hi)
 		return;
 	word += bucket * TOPHASH_WORD_SIZE;
-	while (bucket < end && !used_lanes(word)) {
+	while (bucket < end && !used_lanes(map, word)) {
 		word += TOPHASH_WORD_SIZE;
 		bucket++;
 	}
@@ -390,7 +396,7 @@ static bool next_bucket(struct tophash_iter *iter)
 		return false;
 	word = map->tags + (size_t)(hi >> map->shift) * TOPHASH_WORD_SIZE;
 	for (; !used && hi + size <= limit; word += TOPHASH_WORD_SIZE, hi += size)
-		used = used_lanes(word);
+		used = used_lanes(map, word);
 	if (!used)
 		return false;
 	iter->hi = hi;
@@ -400,7 +406,9 @@ static bool next_bucket(struct tophash_iter *iter)
 			   (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
 		   0);
 	look_ahead(iter, limit);
-	iter->lanes = tophash_homes_begin(iter->word, iter->last, map->type, &iter->end);
+	iter->lanes = used;
+	if (map->core)
+		iter->lanes = tophash_homes_begin(iter->word, iter->last, map->type, &iter->end);
 	iter->entered = iter->lanes;
 	return true;
 }
@@ -481,7 +489,7 @@ static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 	void *slot = NULL;
 
 	while (!slot && !iter->lanes && iter->phase != TOPHASH_ITER_DONE) {
-		if (!iter->map || !iter->map->core || iter->map->len == 0)
+		if (!iter->map || iter->map->len == 0)
 			iter->phase = TOPHASH_ITER_DONE;
 		else
 			slot = walk_step(iter);
@@ -489,8 +497,46 @@ static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 	return slot;
 }
 
+/* Begins a walk over a small map: the lanes from a random one on come first, the others later. */
+static void small_start(struct tophash_iter *iter)
+{
+	const struct tophash *map = iter->map;
+	uint64_t used = used_lanes(map, small_word(map));
+	uint64_t first = used & ALL_LANES << random_u64() % TOPHASH_WORD_SIZE;
+
+	iter->hi = HASHES;
+	iter->moves = map->moves;
+	enter_home(iter, small_word(map), map->slots, first ? first : used);
+	iter->later = used & ~iter->lanes;
+}
+
+/* Takes the step of a walk over a small map in which nothing has moved. Returns false where the long way must do
+ * it. */
+TOPHASH_INLINE bool small_step(struct tophash_iter *iter)
+{
+	const struct tophash *map = iter->map;
+
+	if (!map || map->core || map->len == 0)
+		return false;
+	if (iter->phase == TOPHASH_ITER_START) {
+		small_start(iter);
+		return true;
+	}
+	if (iter->phase != TOPHASH_ITER_HOME || iter->moves != map->moves || iter->filtered ||
+	    iter->lanes)
+		return false;
+	iter->kept_places |= (uint32_t)iter->entered;
+	iter->lanes = iter->entered = iter->later;
+	iter->later = 0;
+	if (!iter->lanes)
+		iter->phase = TOPHASH_ITER_DONE;
+	return true;
+}
+
 void *tophash_iter_slow(struct tophash_iter *iter)
 {
+	if (small_step(iter))
+		return NULL;
 	settle_loop(iter);
 	if (is_still(iter) && !iter->later && next_lanes(iter))
 		return NULL;

@@ -18,6 +18,15 @@
  *
  *   rest        the chains of the bucket that is being moved. Its home has moved already; the
  *               overflow buckets follow one at a time
+ *   small       a map of one bucket that never had more than 15 elements has no core, links or pool. Its
+ *               tag word and its slots are one block. Where it has fewer than 15 slots, the tags of the
+ *               lanes without a slot are TOPHASH_NO_SLOT, which no search matches and no put takes for
+ *               empty. map->slots leads behind the tag word, and map->grow_at is the number of slots:
+ *
+ *                   +--------------------+------+------+- - -+
+ *                   | tag word           | slot | slot |     |
+ *                   +--------------------+------+------+- - -+
+ *                   0                    16
  */
 #ifndef TOPHASH_LAYOUT_H
 #define TOPHASH_LAYOUT_H
@@ -39,6 +48,12 @@
  * shrink, four in ten must come before it grows. After deletes a map has at most twice the buckets of
  * a map that was made at its length. */
 #define SHRINK_PERCENT 35
+/* A map of one bucket gives up its core, and is small again, at this length: the one at which two buckets shrink to
+ * one. Seven elements must come before it needs a core once more. */
+#define SMALL_AGAIN (2 * GROW_LOAD * SHRINK_PERCENT / 100)
+/* A small map keeps a block of up to this size when elements leave it. A larger one is shortened when it holds a quarter
+ * of what it could. */
+#define SMALL_KEPT 1024
 
 /* One put or delete moves as many old buckets as a page holds, but at most 16. A map of 16-byte slots
  * moves during one put in a hundred; each of these costs a page fault or two and about a
@@ -118,5 +133,35 @@ struct tophash_core {
 	uint64_t nan;		    /* how many NaN keys were put since the last clear */
 	struct tophash_stats stats;
 };
+
+/* Returns whether a map has memory, but no core. */
+static inline bool is_small(const struct tophash *map)
+{
+	return !map->core && map->slots;
+}
+
+/* Returns whether a map has memory. */
+static inline bool has_memory(const struct tophash *map)
+{
+	return map->core || map->slots;
+}
+
+/* Returns whether a map is growing or shrinking. */
+static inline bool is_moving(const struct tophash *map)
+{
+	return map->core && map->core->move != MOVE_NONE;
+}
+
+/* Returns the number of slots of a small map. */
+static inline size_t small_slots(const struct tophash *map)
+{
+	return map->grow_at;
+}
+
+/* Returns the tag word of a small map. */
+static inline uint8_t *small_word(const struct tophash *map)
+{
+	return map->slots - TOPHASH_WORD_SIZE;
+}
 
 #endif

@@ -9,11 +9,12 @@
 #include "mem.h"
 #include "move.h"
 #include "seed.h"
+#include "small.h"
 #include "write.h"
 
 int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks)
 {
-	if (map->core)
+	if (has_memory(map))
 		return -EBUSY;
 	if (hooks && (hooks->size < sizeof(*hooks) || !hooks->alloc != !hooks->free))
 		return -EINVAL;
@@ -24,7 +25,7 @@ int tophash_set_hooks(struct tophash *map, const struct tophash_hooks *hooks)
 int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint)
 {
 	struct tophash fresh = {.type = type};
-	int err = hint ? core_new(&fresh, type, hint) : 0;
+	int err = hint ? map_new(&fresh, type, hint) : 0;
 
 	*map = fresh; /* on error an empty map that fini accepts */
 	return err;
@@ -51,13 +52,15 @@ int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t
 	unsigned bits = bits_for(n);
 	int err;
 
-	if (!map->core)
-		return n ? core_new(map, type, n) : 0;
+	if (!has_memory(map))
+		return n ? map_new(map, type, n) : 0;
 	if (bits > BUCKET_BITS_MAX)
 		return -EOVERFLOW;
 	write_begin(map);
-	err = grow_to(map, n);
-	if (err == 0 && bits > map->core->floor && map->len < n / 2) {
+	err = is_small(map) ? small_reserve(map, n) : 0;
+	if (err == 0 && map->core)
+		err = grow_to(map, n);
+	if (err == 0 && map->core && bits > map->core->floor && map->len < n / 2) {
 		map->core->floor = (uint8_t)bits;
 		fast_path_update(map);
 	}
@@ -80,17 +83,15 @@ static void drop_all(const struct tophash *map)
 
 void tophash_fini(struct tophash *map)
 {
-	struct tophash_core *core;
-
 	if (!map)
 		return;
-	core = map->core;
-	if (core) {
+	if (has_memory(map)) {
 		write_begin(map);
 		drop_all(map);
-		pool_fini(map);
-		store_fini(map);
-		mem_free(map, core, sizeof(*core));
+		if (map->core)
+			core_fini(map);
+		else
+			small_fini(map);
 	}
 	*map = (struct tophash){.hooks = map->hooks,
 				.type = map->type,
@@ -99,21 +100,11 @@ void tophash_fini(struct tophash *map)
 				.moves = map->moves + 1};
 }
 
-void tophash_clear(struct tophash *map)
+/* Forgets the entries of a map that has a core. */
+static void forget_all(struct tophash *map)
 {
-	struct tophash_core *core;
+	struct tophash_core *core = map->core;
 
-	if (!map || !map->core)
-		return;
-	TOPHASH_PROBE2(clear, map, map->len);
-	core = map->core;
-	/* Room that was hardly used is given back, so that a map that was large once does not stay large. */
-	if (map->len <= map->shrink_at && core->bits > 0 && !core->floor && !map->keep_room) {
-		tophash_fini(map);
-		return;
-	}
-	write_begin(map);
-	drop_all(map);
 	for (size_t i = 0; i < home_count(core); i++) {
 		if (home_released(core, i))
 			continue;
@@ -121,10 +112,32 @@ void tophash_clear(struct tophash *map)
 		*store_link(&core->store, i) = (struct link){0};
 	}
 	pool_fini(map);
-	map->len = 0;
 	core->nan = 0;
-	map->moves++;
 	move_forget(map);
+}
+
+void tophash_clear(struct tophash *map)
+{
+	struct tophash_core *core;
+
+	if (!map || !has_memory(map))
+		return;
+	TOPHASH_PROBE2(clear, map, map->len);
+	core = map->core;
+	/* Room that was hardly used is given back, so that a map that was large once does not stay large. */
+	if (core && map->len <= map->shrink_at && core->bits > 0 && !core->floor &&
+	    !map->keep_room) {
+		tophash_fini(map);
+		return;
+	}
+	write_begin(map);
+	drop_all(map);
+	map->len = 0;
+	if (core)
+		forget_all(map);
+	else
+		small_clear(map);
+	map->moves++;
 	seed_renew(map);
 	fast_path_update(map);
 	write_end(map);
@@ -149,18 +162,12 @@ static void trim_again(struct tophash *map)
 	fast_path_update(map);
 }
 
-int tophash_shrink(struct tophash *map)
+/* Gives back all memory that the elements of a map with a core do not need. Returns 0 or -ENOMEM. */
+static int core_shrink(struct tophash *map)
 {
-	struct tophash_core *core = map ? map->core : NULL;
+	struct tophash_core *core = map->core;
 	int err = 0;
 
-	if (!core)
-		return 0;
-	if (map->len == 0) {
-		tophash_fini(map);
-		return 0;
-	}
-	write_begin(map);
 	core->floor = 0;
 	move_step(map, SIZE_MAX);
 	fast_path_update(map);
@@ -173,6 +180,24 @@ int tophash_shrink(struct tophash *map)
 	if (core->move != MOVE_NONE || has_more_than_buckets(core))
 		err = -ENOMEM;
 	pool_trim(map);
+	if (!err && core->bits == 0 && map->len <= TOPHASH_SLOTS && !core->nan &&
+	    !small_of_core(map))
+		err = -ENOMEM;
+	return err;
+}
+
+int tophash_shrink(struct tophash *map)
+{
+	int err;
+
+	if (!map || !has_memory(map))
+		return 0;
+	if (map->len == 0) {
+		tophash_fini(map);
+		return 0;
+	}
+	write_begin(map);
+	err = map->core ? core_shrink(map) : small_shrink(map);
 	write_end(map);
 	return err;
 }
@@ -182,7 +207,7 @@ void tophash_keep_room(struct tophash *map, bool keep)
 	if (!map)
 		return;
 	map->keep_room = keep;
-	if (map->core)
+	if (has_memory(map))
 		fast_path_update(map);
 }
 
@@ -226,14 +251,27 @@ static size_t longest_chain(const struct tophash_core *core)
 	return n > ret ? n : ret;
 }
 
+static void small_stats(const struct tophash *map, struct tophash_stats *ret)
+{
+	ret->slow[TOPHASH_SLOW_FIRST] = map->first_put;
+	ret->len = map->len;
+	ret->buckets = ret->longest_chain = 1;
+	ret->slots = small_slots(map);
+	ret->bytes_live = map->len * map->type->slot_size;
+	ret->bytes_held = TOPHASH_WORD_SIZE + ret->slots * map->type->slot_size;
+}
+
 void tophash_stats(const struct tophash *map, struct tophash_stats *ret)
 {
 	const struct tophash_core *core = map ? map->core : NULL;
 
 	*ret = (struct tophash_stats){0};
+	if (map && is_small(map))
+		small_stats(map, ret);
 	if (!core)
 		return;
 	*ret = core->stats;
+	ret->slow[TOPHASH_SLOW_FIRST] = map->first_put;
 	ret->len = map->len;
 	ret->buckets = (size_t)1 << core->bits;
 	if (core->move == MOVE_GROW) {
@@ -268,12 +306,14 @@ static int visit_copy(const struct tophash *map, uint8_t *slot, void *ctx)
 /* Copies all entries of a map into another, which has the same hooks and no memory yet. */
 static int copy_all(const struct tophash *map, struct tophash *to)
 {
-	int err = core_new(to, map->type, map->len);
+	int err = map_new(to, map->type, map->len);
 
 	if (err)
 		return err;
-	to->core->floor = 0;
-	fast_path_update(to);
+	if (to->core) {
+		to->core->floor = 0;
+		fast_path_update(to);
+	}
 	err = entry_visit(map, visit_copy, to);
 	if (err)
 		tophash_fini(to);

@@ -20,6 +20,11 @@ void *mem_alloc(const struct tophash *map, size_t size)
 	return p;
 }
 
+void *mem_take(const struct tophash *map, size_t size)
+{
+	return has_allocator(map) ? map->hooks->alloc(size, map->hooks->ctx) : malloc(size);
+}
+
 void mem_free(const struct tophash *map, void *p, size_t size)
 {
 	if (!p)

@@ -11,7 +11,9 @@
 
 /* Returns zeroed memory from the map's allocator, or from the heap where it has none; NULL: no memory. */
 void *mem_alloc(const struct tophash *map, size_t size);
-/* Frees memory of mem_alloc(); size is the size that was asked for. p may be NULL. */
+/* Returns the same without zeroing it. */
+void *mem_take(const struct tophash *map, size_t size);
+/* Frees memory of mem_alloc() or mem_take(); size is the size that was asked for. p may be NULL. */
 void mem_free(const struct tophash *map, void *p, size_t size);
 
 /* Returns zeroed pages from the kernel, or NULL. */

@@ -28,11 +28,11 @@ uint64_t slot_hash(const struct tophash *map, const struct tophash_type *type, c
 struct route route_of(const struct tophash *map, uint64_t hash)
 {
 	const struct tophash_core *core = map->core;
-	unsigned bits = core->bits;
+	unsigned bits = core ? core->bits : 0;
 	size_t old = bucket_of(hash, bits);
 	bool done, now;
 
-	if (TOPHASH_LIKELY(core->move == MOVE_NONE))
+	if (TOPHASH_LIKELY(!core || core->move == MOVE_NONE))
 		return (struct route){.bucket = old, .bits = bits};
 	if (core->move == MOVE_GROW) {
 		bits++;

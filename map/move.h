@@ -35,7 +35,7 @@ void move_forget(struct tophash *map);
 /* Moves the share of one put or delete. */
 static inline void move_share(struct tophash *map)
 {
-	if (map->core->move == MOVE_NONE || debug.evacuate == EVACUATE_MANUAL)
+	if (!map->core || map->core->move == MOVE_NONE || debug.evacuate == EVACUATE_MANUAL)
 		return;
 	move_step(map, debug.evacuate == EVACUATE_EAGER ? SIZE_MAX : map->core->share);
 }

@@ -9,6 +9,7 @@
 #include "entry.h"
 #include "move.h"
 #include "seed.h"
+#include "small.h"
 #include "write.h"
 
 /* Makes a function a symbol of its own that is called with all its arguments. Breakpoints and
@@ -22,19 +23,21 @@
 
 static void count_reason(const struct tophash *map, const char *what, enum tophash_reason reason)
 {
-	map->core->stats.slow[reason]++;
+	if (map->core)
+		map->core->stats.slow[reason]++; /* tophash_stats() counts "first" by itself */
 	if (TOPHASH_UNLIKELY(debug.trace))
 		trace_slow(map, what, reason);
 }
 
-/* Returns why an operation on a map that has a core takes the slow path. */
+/* Returns why an operation on a map that has memory takes the slow path. */
 static enum tophash_reason reason_of(const struct tophash *map)
 {
 	const struct tophash_core *core = map->core;
 
-	if (core->move != MOVE_NONE)
+	if (core && core->move != MOVE_NONE)
 		return TOPHASH_SLOW_MOVING;
-	if (map->type->kind == TOPHASH_KIND_CUSTOM || core->store.pieces || has_element_hooks(map))
+	if (map->type->kind == TOPHASH_KIND_CUSTOM || (core && core->store.pieces) ||
+	    has_element_hooks(map))
 		return TOPHASH_SLOW_CUSTOM;
 	return TOPHASH_SLOW_CHAIN;
 }
@@ -78,7 +81,7 @@ TOPHASH_INLINE uint8_t *chain_get(const struct tophash_core *core, const struct 
 TOPHASH_INLINE bool key_for_search(const struct tophash *map, const struct tophash_type *type,
 				   const void *raw, uint64_t *hash, struct tophash_key *ret)
 {
-	if (!map || !map->core || map->len == 0)
+	if (!map || map->len == 0)
 		return false;
 	*ret = tophash_key_of(type, raw);
 	if (tophash_key_is_nan(type, ret))
@@ -95,7 +98,7 @@ TOPHASH_INLINE void *get_as(const struct tophash *map, const struct tophash_type
 {
 	const struct tophash_core *core = map->core;
 	struct route route = route_of(map, hash);
-	struct chain chain = chain_of(core, route.bucket);
+	struct chain chain = chain_at(map, route.bucket);
 	uint8_t *slot = NULL;
 
 	if (!map->tags)
@@ -129,24 +132,31 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 
 /* Gives a NaN key bits that no other key of the map has. It therefore has its own hash and place,
  * and a loop can tell it from other NaNs. The payloads count down, so that quiet NaNs come first.
- * Writes the key to copy. Returns copy, or NULL when no NaN of 4 bytes is left. */
-static const void *nan_key(struct tophash *map, void *copy)
+ * The core counts them, so a small map gets one. Writes the key to copy. Returns copy, or NULL on
+ * error: *ret is -EOVERFLOW when no NaN of 4 bytes is left, or -ENOMEM. */
+static const void *nan_key(struct tophash *map, void *copy, int *ret)
 {
-	uint64_t nth = map->core->nan;
+	int err = map->core ? 0 : core_of_small(map);
+	uint64_t nth = err ? 0 : map->core->nan;
 
+	if (!err && map->type->key_size == 4 && nth >= FLOAT_NANS)
+		err = -EOVERFLOW;
+	if (err) {
+		*ret = err;
+		return NULL;
+	}
 	if (map->type->key_size == 4) {
 		uint32_t payload = 0x7fffffu - (uint32_t)(nth / 2);
 		uint32_t bits = (uint32_t)(nth % 2) << 31 | 0x7f800000u | payload;
 
-		if (nth >= FLOAT_NANS)
-			return NULL;
 		memcpy(copy, &bits, sizeof(bits));
 	} else {
 		uint64_t bits = UINT64_C(0x7fffffffffffffff) - nth;
 
 		memcpy(copy, &bits, sizeof(bits));
 	}
-	map->core->nan++;
+	if (map->core->nan++ == 0)
+		fast_path_update(map); /* the map does not become small any more */
 	return copy;
 }
 
@@ -154,8 +164,11 @@ static const void *nan_key(struct tophash *map, void *copy)
  * this put has already moved its share, which ended a move that had waited for memory. */
 static void grow_when_full(struct tophash *map, bool moved)
 {
-	struct tophash_core *core = map->core;
+	struct tophash_core *core;
 
+	if (is_small(map) && (small_grow(map) != 0 || is_small(map)))
+		return;
+	core = map->core;
 	if (core->floor) {
 		core->floor = 0;
 		fast_path_update(map);
@@ -174,9 +187,12 @@ static void grow_when_full(struct tophash *map, bool moved)
 /* Adds an entry for a key that is not in the map. Returns its slot, or NULL when there is no memory. */
 static uint8_t *insert_entry(struct tophash *map, const void *raw, uint64_t hash)
 {
-	struct chain chain = chain_of(map->core, route_of(map, hash).bucket);
-	uint8_t *slot = chain_add(map, &chain, tophash_tag(hash));
+	struct chain chain = chain_at(map, route_of(map, hash).bucket);
+	uint8_t *slot;
 
+	if (is_small(map) && map->len == small_slots(map))
+		return NULL;
+	slot = chain_add(map, &chain, tophash_tag(hash));
 	if (!slot)
 		return NULL;
 	barrier(map, slot, TOPHASH_WRITE_NEW);
@@ -209,34 +225,25 @@ static uint8_t *replace_entry(struct tophash *map, const void *raw, uint8_t *slo
 	return slot;
 }
 
-/* Puts a key in any state of the map. *ret and the result are those of tophash_put_slow(). */
+/* Puts a key in a map that has memory, in any state. *ret and the result are those of tophash_put_slow(). */
 static void *put_anywhere(struct tophash *map, const struct tophash_type *type, const void *raw,
 			  uint64_t hash, int *ret)
 {
 	struct tophash_key key = tophash_key_of(type, raw);
-	bool is_new = !map->core, is_nan = tophash_key_is_nan(type, &key), keep = *ret == 1;
-	enum tophash_reason reason = TOPHASH_SLOW_FIRST;
+	bool is_nan = tophash_key_is_nan(type, &key), keep = *ret == 1;
+	enum tophash_reason reason = reason_of(map);
 	struct tophash_key_copy copy;
 	struct place place;
 	uint8_t *slot;
 
-	if (is_new) {
-		*ret = core_new(map, type, 0);
-		if (*ret)
-			return NULL;
-	} else {
-		reason = reason_of(map);
-		move_share(map);
-	}
+	move_share(map);
 	if (is_nan) {
-		raw = nan_key(map, &copy);
-		if (!raw) {
-			*ret = -EOVERFLOW;
+		raw = nan_key(map, &copy, ret);
+		if (!raw)
 			return NULL;
-		}
 		key = tophash_key_of(type, raw);
 	}
-	if (is_new || is_nan || type->kind == TOPHASH_KIND_CUSTOM)
+	if (is_nan || type->kind == TOPHASH_KIND_CUSTOM)
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 	if (!is_nan && entry_find(map, &key, hash, &place)) {
 		*ret = 0;
@@ -246,7 +253,7 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 		if (map->hooks && map->hooks->drop_key)
 			key = tophash_key_of(type, slot);
 	} else {
-		if (map->len >= map->grow_at && map->core->move == MOVE_NONE) {
+		if (map->len >= map->grow_at && !is_moving(map)) {
 			grow_when_full(map, reason == TOPHASH_SLOW_MOVING);
 			reason = TOPHASH_SLOW_GROW;
 		}
@@ -256,6 +263,32 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 	count_reason(map, "put", reason);
 	if (slot)
 		TOPHASH_PROBE4(put_slow, map, tophash_shown_key(type, &key), reason, map->len);
+	return slot;
+}
+
+/* Puts the first key of a map without memory. *ret and the result are those of tophash_put_slow(). */
+static void *put_first(struct tophash *map, const struct tophash_type *type, const void *raw,
+		       int *ret)
+{
+	struct tophash_key key = tophash_key_of(type, raw);
+	uint64_t hash;
+	uint8_t *slot;
+
+	*ret = map_new(map, type, 0);
+	if (*ret)
+		return NULL;
+	map->first_put = true;
+	if (tophash_key_is_nan(type, &key)) /* it needs a core */
+		return put_anywhere(map, type, raw, 0, ret);
+	hash = tophash_hash(type, &key, map->seed, map->mult);
+	slot = map->slots;
+	small_word(map)[0] = tophash_tag(hash);
+	barrier(map, slot, TOPHASH_WRITE_NEW);
+	tophash_fill_key(type, slot, raw, hash);
+	map->len = 1;
+	*ret = 1;
+	count_reason(map, "put", TOPHASH_SLOW_FIRST);
+	TOPHASH_PROBE4(put_slow, map, tophash_shown_key(type, &key), TOPHASH_SLOW_FIRST, map->len);
 	return slot;
 }
 
@@ -295,7 +328,7 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 		return NULL;
 	}
 	/* The most common keys, in a map that is not moving. */
-	if (map->write_tags && type->kind == TOPHASH_KIND_INT && type->key_size == 8 &&
+	if (map->write_tags && map->core && type->kind == TOPHASH_KIND_INT && type->key_size == 8 &&
 	    map->len < map->grow_at) {
 		const struct tophash_type known = {
 			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = type->slot_size};
@@ -306,7 +339,8 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 		return slot;
 	}
 	write_begin(map);
-	slot = put_anywhere(map, type, raw, hash, ret);
+	slot = has_memory(map) ? put_anywhere(map, type, raw, hash, ret)
+			       : put_first(map, type, raw, ret);
 	write_end(map);
 	return slot;
 }
@@ -320,17 +354,24 @@ static void shrink_when_due(struct tophash *map, bool moved)
 	if (map->len == 0) {
 		/* An empty map can take a new seed: no entry was placed by the old one. A shrink goes on,
 		 * because it gives back memory in small pieces. */
-		if (core->move == MOVE_GROW)
+		if (core && core->move == MOVE_GROW)
 			move_forget(map);
 		seed_renew(map);
 		map->moves++;
 	}
-	if (core->move == MOVE_NONE && core->bits > core->floor && !map->keep_room &&
-	    map->len <= map->shrink_at) {
-		move_shrink(map);
-		if (!moved)
-			move_share(map);
+	if (map->len > map->shrink_at || map->shrink_at == 0 || is_moving(map))
+		return;
+	if (!core) {
+		small_shorten(map);
+		return;
 	}
+	if (core->bits == 0) {
+		small_of_core(map);
+		return;
+	}
+	move_shrink(map);
+	if (!moved)
+		move_share(map);
 }
 
 APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
@@ -363,7 +404,7 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 
 void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
 {
-	struct chain chain = chain_of(map->core, bucket);
+	struct chain chain = chain_at(map, bucket);
 
 	if (chain.link->number) {
 		write_begin(map);

@@ -92,7 +92,7 @@ TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_ty
 		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
 
 		/* The first key gives the map its seed, so it goes alone. */
-		group = map->core ? tophash_group(n, done) : 1;
+		group = map->mult ? tophash_group(n, done) : 1;
 		tophash_fetch_group(map, type, at, group, true, hashed);
 		for (size_t i = 0; i < group; i++, done++) {
 			uint8_t *slot = tophash_put_hashed(map, type, at + i * type->key_size,

@@ -103,6 +103,8 @@ struct tophash {
 	volatile uint8_t writing;
 	bool keep_room;	 /* see tophash_keep_room() */
 	bool huge_pages; /* see tophash_huge_pages() */
+	bool first_put;	 /* the map got its memory by a put */
+	bool reserved;	 /* the room of a small map was asked for */
 };
 
 /* Numbers about a map; tophash_stats() fills it. */
@@ -113,6 +115,8 @@ struct tophash_stats {
 	size_t bytes_held;    /* memory that the map has taken */
 	size_t bytes_live;    /* the part of it in slots that hold an entry */
 	size_t longest_chain; /* in buckets, including the home */
+	/* The counters are 0 while the map is small, except slow[TOPHASH_SLOW_FIRST]. They begin when it gets more
+	 * than 15 elements, and again when it has become small in between. */
 	uint64_t grows, shrinks;
 	uint64_t put_off; /* how often a move had to wait for memory */
 	uint64_t moved;	  /* entries moved */

@@ -5,7 +5,8 @@
  *          | tag | tag | tag |     | tag | overflow |
  *          +-----+-----+-----+- - -+-----+----------+
  *
- *   tag        0 for an empty slot, otherwise the low byte of the key's hash (1 for a low byte of 0)
+ *   tag        0 for an empty slot, 1 where a small map has no slot, otherwise the low byte of the key's hash (2 for
+ *              a low byte of 0 or 1)
  *   overflow   the filter of the chain: bit c is set when the chain has an entry whose tag is of class c. The
  *              class of a tag is its three highest bits. The filter is exact: it is computed anew from the
  *              tags of the chain when one of its entries goes. There are no tombstones.
@@ -44,6 +45,8 @@
 #define TOPHASH_SLOTS	  15 /* slots of a bucket */
 #define TOPHASH_OVERFLOW  15 /* the byte of the overflow filter */
 #define TOPHASH_WORD_SIZE 16 /* bytes of a tag word */
+#define TOPHASH_NO_SLOT	  1  /* the tag of a lane that has no slot */
+#define TOPHASH_TAG_MIN	  2  /* the lowest tag of a hash */
 
 typedef uint64_t tophash_mask;
 
@@ -52,11 +55,11 @@ TOPHASH_INLINE uint8_t tophash_tag(uint64_t hash)
 {
 	uint8_t low = (uint8_t)hash;
 
-	return (uint8_t)(low + !low);
+	return low < TOPHASH_TAG_MIN ? TOPHASH_TAG_MIN : low;
 }
 
-/* Returns the bit of the overflow filter for a tag. It is the same for a low byte of 0 and for the tag 1, which
- * stands for it. */
+/* Returns the bit of the overflow filter for a tag. It is the same for the low bytes 0 and 1 and for the tag 2, which
+ * stands for them. */
 TOPHASH_INLINE uint8_t tophash_class_bit(uint8_t tag)
 {
 	return (uint8_t)(1u << (tag >> 5));
@@ -87,7 +90,7 @@ TOPHASH_INLINE tophash_mask tophash_match_word(const uint8_t *word, __m128i byte
 }
 
 /* Returns the slots whose tag is that of hash. The bit of the filter's byte may also be set. The low byte is
- * spread over the vector first, and 0 becomes 1 afterwards: one instruction instead of three. */
+ * spread over the vector first, and 0 and 1 become 2 afterwards: one instruction instead of three. */
 TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
 {
 #if defined(__AVX2__)
@@ -101,7 +104,7 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 	low = _mm_unpacklo_epi8(low, low);
 	low = _mm_shuffle_epi32(_mm_shufflelo_epi16(low, 0), 0);
 #endif
-	return tophash_match_word(word, _mm_max_epu8(low, _mm_set1_epi8(1)));
+	return tophash_match_word(word, _mm_max_epu8(low, _mm_set1_epi8(TOPHASH_TAG_MIN)));
 }
 
 TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
@@ -233,7 +236,7 @@ TOPHASH_INLINE tophash_mask tophash_lane_bit(unsigned lane)
 	return (tophash_mask)1 << (lane * TOPHASH_LANE_BITS + TOPHASH_LANE_BITS - 1);
 }
 
-/* Returns the slots that hold an entry. */
+/* Returns the slots that hold an entry. The map must not be small: lanes without a slot would count. */
 TOPHASH_INLINE tophash_mask tophash_match_used(const uint8_t *word)
 {
 	return tophash_match_empty(word) ^ TOPHASH_MASK_ALL;

@@ -476,7 +476,7 @@ def notes_of(path):
 
 def entries_of_note(raw):
     magic, version, size, number = struct.unpack_from("=IIII", raw)
-    expect((magic, version, size) == (0x746F7068, 2, 28) and 16 + size * number == len(raw), "no such note:", raw[:16])
+    expect((magic, version, size) == (0x746F7068, 3, 28) and 16 + size * number == len(raw), "no such note:", raw[:16])
     ret = {}
     for at in range(16, len(raw), size):
         name, value, length = struct.unpack_from("=20sII", raw, at)

@@ -171,11 +171,15 @@ TEST(up_and_down)
 		assert_true(tophash_delete_key(&map, &test_u64, &key));
 		assert_false(tophash_delete_key(&map, &test_u64, &key));
 		assert_int_equal(map.len, n - key - 1);
+		if (map.len == 16) /* the counters go when the map is small again */
+			tophash_stats(&map, &stats);
 	}
-	tophash_stats(&map, &stats);
 	assert_true(stats.grows >= 14 && stats.shrinks >= 13);
 	assert_int_equal(stats.overflow, 0);
 	assert_true(stats.bytes_held < 4096);
+	tophash_stats(&map, &stats);
+	assert_int_equal(stats.grows, 0);
+	assert_true(stats.bytes_held <= 256);
 	tophash_fini(&map);
 }
 

@@ -203,7 +203,7 @@ TEST(clone_is_a_map_of_its_own)
 	for (uint64_t i = 0; i < 3000; i++)
 		assert_int_equal(numbers_get(&copy, i), i * i);
 	assert_int_equal(numbers_check(&copy, 3), 0);
-	for (uint64_t i = 0; i < 3000; i++)
+	for (uint64_t i = 0; i < 2950; i++)
 		numbers_delete(&copy, i);
 	numbers_stats(&copy, &stats);
 	assert_true(stats.shrinks > 0);
@@ -318,12 +318,13 @@ TEST(reasons_are_counted)
 	assert_int_equal(stats.slow[TOPHASH_SLOW_GROW], before.slow[TOPHASH_SLOW_GROW] + 1);
 	assert_int_equal(stats.slow[TOPHASH_SLOW_MOVING], before.slow[TOPHASH_SLOW_MOVING] + 3);
 	numbers_fini(&m);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 20; i++)
 		customs_put(&c, i, i);
+	customs_stats(&c, &before);
 	customs_delete(&c, 3);
 	customs_stats(&c, &stats);
 	assert_int_equal(stats.slow[TOPHASH_SLOW_FIRST], 1);
-	assert_int_equal(stats.slow[TOPHASH_SLOW_CUSTOM], 10);
+	assert_int_equal(stats.slow[TOPHASH_SLOW_CUSTOM], before.slow[TOPHASH_SLOW_CUSTOM] + 1);
 	customs_fini(&c);
 	assert_string_equal(tophash_reason_name(TOPHASH_SLOW_CUSTOM), "custom");
 	assert_string_equal(tophash_reason_name(TOPHASH_SLOW_GROW), "grow");

@@ -352,9 +352,9 @@ static void hold_against_chance(const struct set *set)
 			fail_msg("%s, %u buckets: %.2f as much overflow as by chance", set->name,
 				 1u << bits, sums.over[bits] / (mean * buckets));
 	}
-	/* There are 255 tags. A low byte of 0 becomes the tag 1, which is therefore twice as
-	 * common. */
-	pairs = sums.pairs / (sums.buckets * LOAD * LOAD / 2 * (254 + 4) / 65536);
+	/* There are 254 tags. The low bytes 0 and 1 become the tag 2, which is therefore three times
+	 * as common. */
+	pairs = sums.pairs / (sums.buckets * LOAD * LOAD / 2 * (253 + 9) / 65536);
 	if (pairs > 1.02)
 		fail_msg("%s: %.2f as many pairs of like tags as by chance", set->name, pairs);
 	if (sums.most > chance_most(sums.buckets * (double)n))

@@ -103,7 +103,7 @@ NO_LINK = Record("link", {"number": 0})
 class Note:
     """Holds the sizes, offsets and constants of a note by name."""
 
-    MAGIC, VERSION = 0x746F7068, 2
+    MAGIC, VERSION = 0x746F7068, 3
     ARRAYS = ("link.tags",)  # arrays that have the size of a number
 
     def __init__(self, raw, order):
@@ -225,11 +225,14 @@ class Map:
     def __init__(self, note, head):
         self.note, self.head, self.memory, self.chunks, self.first = note, head, Memory(), {}, 0
         self.type = self.core = self.store = self.pool = None
+        self.small, self.move, self.homes = False, "none", 0
         self.link_size, self.word_size = note.size("link"), note.constant("word_size")
         if head.type:
             self.open_type()
         if head.core:
             self.open_core()
+        elif head.slots:
+            self.open_small()
         elif head.len:
             raise Broken(f"{head.len} elements without memory")
 
@@ -245,6 +248,16 @@ class Map:
         if not (0 < type_.key_size and key_end <= type_.slot_size <= self.note.constant("slot_max")
                 and type_.val_offset + type_.val_size <= type_.slot_size):
             raise Broken(f"keys of {type_.key_size}, values of {type_.val_size} bytes in slots of {type_.slot_size}")
+
+    def open_small(self):
+        if not self.type:
+            raise Broken("memory without a type")
+        self.small, self.homes, self.before, self.after = True, 1, 1, 1
+        slots, no_slot = self.note.constant("slots"), self.note.constant("no_slot")
+        if not 1 <= self.head.grow_at <= slots:
+            raise Broken(f"a small map of {self.head.grow_at} slots")
+        if any((tag == no_slot) != (lane >= self.head.grow_at) for lane, tag in enumerate(self.word(0)[:slots])):
+            raise Broken(f"a small map of {self.head.grow_at} slots, and its tags say otherwise")
 
     def open_core(self):
         if not self.type:
@@ -281,15 +294,21 @@ class Map:
         return tags, tags + per * self.word_size, piece, bucket % per
 
     def word(self, bucket):
+        if self.small:
+            return self.memory.read(self.head.slots - self.word_size, self.word_size)
         tags, _, _, at = self.place(bucket)
         return self.memory.read(tags + at * self.word_size, self.word_size)
 
     def link(self, bucket):
+        if self.small:
+            return NO_LINK
         _, links, _, at = self.place(bucket)
         raw = self.memory.read(links + at * self.link_size, self.link_size)
         return self.note.decode("link", raw) if any(raw) else NO_LINK
 
     def slots(self, bucket):
+        if self.small:
+            return self.head.slots
         _, _, slots, at = self.place(bucket)
         return slots + at * self.store.bucket_size
 
@@ -318,9 +337,9 @@ class Map:
     def regions(self):
         """Returns a list of (first, one past the last, kind). The kind is old, new or free; it is
         "" when the map is not moving."""
-        cursor = self.core.cursor
         if self.move == "none":
             return [(0, self.homes, "")]
+        cursor = self.core.cursor
         if self.move == "grow":
             cursor -= 1 if self.core.home_moved and cursor else 0
             return [(0, cursor, "old"), (cursor, 2 * cursor, "free"), (2 * cursor, self.homes, "new")]
@@ -339,7 +358,7 @@ class Map:
 
     def rests(self):
         """Yields (name, link) for the chains whose home has moved already."""
-        for at in range(0, len(self.core.rest_chains), self.link_size):
+        for at in range(0, len(self.core.rest_chains) if self.core else 0, self.link_size):
             yield f"rest {at // self.link_size}", self.note.decode("link", self.core.rest_chains[at:][:self.link_size])
 
     def entries_of(self, overflow, bucket):
@@ -356,14 +375,14 @@ class Map:
 
     def walk(self):
         """Yields each entry, home by home; those of the rests come last."""
-        seen, slots = set(), self.note.constant("slots")
-        for bucket in self.buckets() if self.core else ():
+        seen, slots = set(), self.head.grow_at if self.small else self.note.constant("slots")
+        for bucket in self.buckets():
             tags = self.word(bucket)[:slots]
             if any(tags):
                 yield from self.entries_of(Overflow(0, tags, self.slots(bucket)), bucket)
             for overflow in self.chain(self.link(bucket), f"bucket {bucket}", seen):
                 yield from self.entries_of(overflow, bucket)
-        for what, link in self.rests() if self.core else ():
+        for what, link in self.rests():
             for overflow in self.chain(link, what, seen):
                 yield from self.entries_of(overflow, None)
 
@@ -544,8 +563,9 @@ def at_text(addr):
     return f" at {addr:#x}" if addr is not None and gdb.parameter("print address") else ""
 
 
-def tags_text(tags):
-    return " ".join(f"{tag:02x}" if tag else ".." for tag in tags)
+def tags_text(tags, slots=None):
+    """Returns tags as text. slots: how many lanes have a slot, if not all."""
+    return " ".join("  " if slots is not None and lane >= slots else f"{tag:02x}" if tag else ".." for lane, tag in enumerate(tags))
 
 
 def draw_chain(chain):
@@ -555,8 +575,8 @@ def draw_chain(chain):
 
 def summary(map_):
     elements = count(map_.head.len, "element")
-    if map_.core is None or map_.move == "none":
-        return f"{elements}, {count(map_.homes if map_.core else 0, 'bucket')}"
+    if map_.move == "none":
+        return f"{elements}, {count(map_.homes, 'bucket')}"
     done = map_.before - map_.core.cursor if map_.move == "grow" else 2 * map_.core.cursor
     verb = "growing" if map_.move == "grow" else "shrinking"
     return f"{elements}, {verb} from {map_.before} to {count(map_.after, 'bucket')}, {done} of {map_.before} done"
@@ -642,6 +662,8 @@ class View:
             print(f"  keys        {key} ({map_.kind}){val}; slots of {map_.type.slot_size} bytes")
         if map_.head.writing:
             print("  writing     yes: in the middle of a put, a delete or a move")
+        if map_.small:
+            print(f"  memory      small: one block of {count(map_.head.grow_at, 'slot')}")
         if not core:
             return
         if map_.move != "none":
@@ -666,8 +688,9 @@ class View:
 
     def history(self):
         note, stats = self.map.note, self.map.note.decode("stats", self.map.core.stats)
-        slow = ", ".join(f"{name} {note.number(stats.slow[reason * 8:][:8])}"
-                         for reason, name in note.group("slow").items())
+        counts = {name: note.number(stats.slow[reason * 8:][:8]) for reason, name in note.group("slow").items()}
+        counts["first"] = self.map.head.first_put
+        slow = ", ".join(f"{name} {n}" for name, n in counts.items())
         off = f", put {stats.put_off} moves off" if stats.put_off else ""
         return f"grew {stats.grows}, shrank {stats.shrinks}{off}, moved {stats.moved}; slow path: {slow}"
 
@@ -684,7 +707,7 @@ class View:
                     break
                 left -= 1
                 word = map_.word(bucket)
-                print(f"  {bucket:6} {region:5} {tags_text(word[:slots])}  {word[map_.note.constant('filter')]:02x}")
+                print(f"  {bucket:6} {region:5} {tags_text(word[:slots], map_.head.grow_at if map_.small else None)}  {word[map_.note.constant('filter')]:02x}")
                 draw_chain(map_.chain(map_.link(bucket), f"bucket {bucket}", seen))
         if cut is not None:
             print(f"  cut: {self.most} of {map_.homes} buckets; --from {cut} goes on, --limit N shows more")
@@ -708,7 +731,7 @@ class View:
         return f"bucket {entry.bucket}" + (f" ({region})" if region else "") + chain
 
     def find(self, text):
-        looked, found, matches = 0, False, self.shape.matcher(text) if self.map.core else None
+        looked, found, matches = 0, False, self.shape.matcher(text) if self.map.homes else None
         for looked, entry in enumerate(self.map.entries(), 1):
             if matches(entry.addr):
                 found = True
@@ -770,7 +793,7 @@ how often the slow path was taken, why.
         map_ = map_of_value(value) if addr is None else map_at(note, addr)
         view = View(map_, name, options)
         view.head(addr)
-        if options.buckets and map_.core:
+        if options.buckets and map_.homes:
             view.draw()
         if options.entries:
             view.entries()

@@ -151,6 +151,44 @@ static void break_word(void)
 	memcpy(words_find(&w, "there") - 3, &wild, sizeof(wild)); /* key, hash, value */
 }
 
+/* A small map instead of the large one. */
+static void make_small(void)
+{
+	memset(&m, 0, sizeof(m));
+	for (uint64_t key = 0; key < 5; key++)
+		numbers_put(&m, key, key);
+}
+
+static void break_small_slots(void)
+{
+	make_small();
+	m.map.grow_at = TOPHASH_SLOTS + 1;
+}
+
+static void break_small_fewer(void)
+{
+	make_small();
+	m.map.grow_at = 3;
+}
+
+static void break_small_lane(void)
+{
+	make_small();
+	small_word(&m.map)[2] = TOPHASH_NO_SLOT;
+}
+
+static void break_small_wild(void)
+{
+	make_small();
+	m.map.slots = (uint8_t *)0x18;
+}
+
+static void break_small_len(void)
+{
+	make_small();
+	m.map.len++;
+}
+
 struct damage {
 	const char *name;
 	void (*fn)(void);
@@ -171,6 +209,8 @@ static const struct damage damages[] = {
 	DAMAGE(cursor),	     DAMAGE(chunks),	    DAMAGE(piece_bits),	 DAMAGE(chunk_bits),
 	DAMAGE(pool_len),    DAMAGE(chunk_mem),	    DAMAGE(chunk_slots), DAMAGE(rest),
 	DAMAGE(kind),	     DAMAGE(key_size),	    DAMAGE(slot_size),	 DAMAGE(word),
+	DAMAGE(small_slots), DAMAGE(small_fewer),   DAMAGE(small_lane),	 DAMAGE(small_wild),
+	DAMAGE(small_len),
 };
 
 /* A map with chains, of which nothing else is known: what was damaged before is left as it is. */
@@ -180,7 +220,7 @@ static void make(void)
 	memset(&w, 0, sizeof(w));
 	words_put(&w, "there", 1);
 	for (uint64_t key = 0; m.map.len < 150 || m.map.core->move != MOVE_NONE; key++)
-		if (numbers_put(&m, key, key) < 0 || !m.map.core)
+		if (numbers_put(&m, key, key) < 0)
 			abort();
 	for (uint64_t key = 1000; m.map.core->pool.used < 8; key++)
 		if (bucket_of(tophash_mix(key, m.map.seed, m.map.mult), m.map.core->bits) == 2) {

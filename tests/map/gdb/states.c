@@ -47,7 +47,7 @@ static void piece_free(void *p, size_t size, void *ctx)
 static const struct tophash_hooks hooks = {
 	.size = sizeof(hooks), .alloc = piece_alloc, .free = piece_free};
 
-static struct numbers nothing, one, block, mapped, in_pieces;
+static struct numbers nothing, one, small, full, block, mapped, in_pieces;
 static struct numbers grow_0, grow_1, grow_7, grow_mapped, grow_pieces;
 static struct numbers shrink_0, shrink_1, shrink_5, shrink_mapped, shrink_pieces;
 static struct heavy heavy;
@@ -167,7 +167,9 @@ static void resting(void)
 {
 	struct weight weight;
 
-	put(&one, 0, 3);
+	put(&one, 0, 1);
+	put(&small, 0, 5);
+	put(&full, 0, TOPHASH_SLOTS);
 	for (uint64_t key = 0; key < 5000; key++) {
 		put(&block, key, key + 1);
 		finish(&block.map);
@@ -187,7 +189,9 @@ static void resting(void)
 		finish(&heavy.map);
 	}
 	say("nothing", &nothing.map, 0, 0);
-	say("one", &one.map, 0, 3);
+	say("one", &one.map, 0, 1);
+	say("small", &small.map, 0, 5);
+	say("full", &full.map, 0, TOPHASH_SLOTS);
 	say("block", &block.map, 0, 5000);
 	say("mapped", &mapped.map, 0, 14000);
 	say("in_pieces", &in_pieces.map, 0, 14000);
