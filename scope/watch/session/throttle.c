@@ -1,13 +1,16 @@
 #include "watch/session/throttle.h"
 
 /* The account is filled with a part of the limit only, because what is measured may be wrong. */
-#define AIM	   0.9
-#define SAMPLE_AIM 0.8 /* the sample costs less than that, so that debts are paid */
+#define AIM 0.9
+/* A sample costs less than that, so that debts are paid; or little less, where no sample costs so little. */
+#define SAMPLE_AIM  0.8
+#define SAMPLE_MOST 0.88
 /* Credit for more time than this is not kept: a program that did nothing for an hour may not be slowed
  * for a minute. */
 #define CREDIT_SECONDS 1.0
 #define FIRST_SECONDS  0.1 /* of credit at the beginning */
 #define PATIENCE       1.0 /* of debt before tracing ends for good: a burst is no reason */
+#define GUESS_PATIENCE 0.3 /* of debt while prices are a guess */
 /* A smaller sample says too little. */
 #define FRACTION_MIN (1.0 / 64)
 /* The fraction stays for a while: whoever follows one goroutine wants to see all that it does. */
@@ -93,15 +96,23 @@ static void follow(struct throttle *throttle, const struct throttle_step *step)
 		smooth(&throttle->kept, 1 - (double)step->sampled / passing, step->seconds);
 }
 
-/* Returns the fraction that keeps the cost at what is aimed at: 1 or less; 0 or less when none does. */
-static double fraction_for(const struct throttle *throttle, const struct throttle_prices *prices)
+/* Returns the fraction that keeps the cost at a part of the limit: 1 or less; 0 or less when none does. */
+static double fraction_at(const struct throttle *throttle, const struct throttle_prices *prices,
+			  double part)
 {
 	double saving = throttle->rate * throttle->passing * (prices->kept_ns - prices->left_ns);
-	double over = throttle->rate * prices->kept_ns - SAMPLE_AIM * throttle->limit * 1e9;
+	double over = throttle->rate * prices->kept_ns - part * throttle->limit * 1e9;
 
 	if (over <= 0)
 		return 1;
 	return saving > 0 ? 1 - over / saving : 0;
+}
+
+static double fraction_for(const struct throttle *throttle, const struct throttle_prices *prices)
+{
+	double fraction = fraction_at(throttle, prices, SAMPLE_AIM);
+
+	return fraction >= FRACTION_MIN ? fraction : fraction_at(throttle, prices, SAMPLE_MOST);
 }
 
 /* Tells whether what there is now costs less than comes in. */
@@ -137,7 +148,15 @@ static enum throttle_action take_off(struct throttle *throttle)
 	return THROTTLE_OFF;
 }
 
-/* While probes stand. */
+/* Returns for how many seconds of the limit a debt is borne. */
+static double patience(const struct throttle *throttle)
+{
+	if (throttle->stops)
+		return PATIENCE;
+	return throttle->priced ? 0 : GUESS_PATIENCE;
+}
+
+/* Decides while probes stand. */
 static enum throttle_action decide_on(struct throttle *throttle,
 				      const struct throttle_prices *prices)
 {
@@ -153,7 +172,7 @@ static enum throttle_action decide_on(struct throttle *throttle,
 			return THROTTLE_NOTHING;
 		if (may_sample && want >= FRACTION_MIN && want < throttle->fraction * LOWER_FACTOR)
 			return set_fraction(throttle, want);
-		if (throttle->stops && throttle->credit > -throttle->limit * PATIENCE)
+		if (throttle->credit > -throttle->limit * patience(throttle))
 			return THROTTLE_NOTHING;
 		return take_off(throttle);
 	}
