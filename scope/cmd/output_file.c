@@ -51,6 +51,12 @@ static void set_dir(struct walk *walk, int dir)
 	walk->dir = dir;
 }
 
+static void walk_end(struct walk *walk)
+{
+	set_dir(walk, -1);
+}
+CLEANUP_VALUE(struct walk, walk_end)
+
 /* Sets the folder in which a path begins. */
 static struct error *begin_at(struct walk *walk, const char *path)
 {
@@ -200,16 +206,13 @@ static struct error *walk_path(struct walk *walk, int *ret_fd)
 
 struct error *output_open(const char *path, int *ret_fd)
 {
-	struct walk walk = {.path = path, .dir = -1};
-	struct error *err = NULL;
+	cleanup(walk_end) struct walk walk = {.path = path, .dir = -1};
 	int fd = path ? -1 : STDOUT_FILENO;
 
-	for (unsigned i = 0; !err && fd < 0 && i < TRIES_MAX; i++)
-		err = walk_path(&walk, &fd);
-	if (!err && fd < 0)
-		err = failed(&walk, EEXIST);
-	set_dir(&walk, -1);
-	if (!err)
-		*ret_fd = fd;
-	return err;
+	for (unsigned i = 0; fd < 0 && i < TRIES_MAX; i++)
+		try(walk_path(&walk, &fd));
+	if (fd < 0)
+		return failed(&walk, EEXIST);
+	*ret_fd = fd;
+	return NULL;
 }

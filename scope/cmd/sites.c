@@ -48,40 +48,42 @@ static struct error *list_sites(const struct sites_options *options,
 				const struct sites_binary *binary, int fd, struct buf *out)
 {
 	struct site_report report = report_of(options, binary, fd);
-	sites_rows rows = {0};
-	struct error *err = NULL;
+	cleanup(sites_rows_fini) sites_rows rows = {0};
 
 	vec_each(row, &binary->sites.list)
-		if (!err && sites_matches(&options->filter, row) && !vec_push(&rows, row))
-			err = error_nomem();
+		if (sites_matches(&options->filter, row) && !vec_push(&rows, row))
+			return error_nomem();
 	report.rows = rows.data;
 	report.rows_n = rows.len;
-	if (!err)
-		put_report(options, &report, out);
-	vec_fini(&rows);
-	return err;
+	put_report(options, &report, out);
+	return NULL;
 }
 
-/* Prints the changes. A change is shown if the site passes the filters in either binary. */
+/* Tells whether a change is shown: the site passes the filters in either binary. */
+static bool is_shown(const struct filter *filter, const struct site_change *change)
+{
+	return (change->from && sites_matches(filter, change->from)) ||
+	       (change->to && sites_matches(filter, change->to));
+}
+
 static struct error *put_changes(const struct sites_options *options,
 				 const struct site_report *from, const struct site_report *to,
 				 const struct site_changes *changes, struct buf *out)
 {
-	VEC(const struct site_change *) shown = {0};
-	struct error *err = NULL;
+	cleanup_free const struct site_change **shown =
+		calloc(changes->list.len + 1, sizeof(*shown));
+	size_t n = 0;
 
+	if (!shown)
+		return error_nomem();
 	vec_each(change, &changes->list)
-		if (!err &&
-		    ((change->from && sites_matches(&options->filter, change->from)) ||
-		     (change->to && sites_matches(&options->filter, change->to))) &&
-		    !vec_push(&shown, change))
-			err = error_nomem();
-	if (!err && strcmp(options->format, "json") == 0)
-		site_changes_json(out, from, to, shown.data, shown.len);
-	else if (!err)
-		site_changes_text(out, from, to, shown.data, shown.len);
-	vec_fini(&shown);
-	return err;
+		if (is_shown(&options->filter, change))
+			shown[n++] = change;
+	if (strcmp(options->format, "json") == 0)
+		site_changes_json(out, from, to, shown, n);
+	else
+		site_changes_text(out, from, to, shown, n);
+	return NULL;
 }
 
 static struct error *compare_sites(const struct sites_options *options,
@@ -98,7 +100,7 @@ static struct error *compare_sites(const struct sites_options *options,
 	return put_changes(options, &from, &to, &changes, out);
 }
 
-static struct error *run(const struct sites_options *options, int fd, struct buf *out)
+static struct error *make_report(const struct sites_options *options, int fd, struct buf *out)
 {
 	cleanup(sites_binary_close) struct sites_binary binary = {.fd = -1};
 	struct terminal_style style = terminal_style(fd, options->wide);
@@ -114,11 +116,13 @@ static struct error *run(const struct sites_options *options, int fd, struct buf
 			      : list_sites(options, &binary, fd, out);
 }
 
-static struct error *write_report(const struct sites_options *options, int fd)
+static struct error *run(const struct sites_options *options)
 {
-	cleanup(buf_fini) struct buf out = {0};
+	cleanup_buf struct buf out = {0};
+	int fd;
 
-	try(run(options, fd, &out));
+	try(output_open(options->output, &fd));
+	try(make_report(options, fd, &out));
 	if (out.bad)
 		return error_nomem();
 	try(output_empty(options->output, fd));
@@ -127,21 +131,14 @@ static struct error *write_report(const struct sites_options *options, int fd)
 
 int cmd_sites(int argc, char **argv)
 {
-	struct sites_options options;
-	int fd = -1;
+	cleanup(sites_options_fini) struct sites_options options = {0};
 	struct error *err = sites_options_parse(argc, argv, &options);
 
 	cmd_signals();
-	if (!err && options.help) {
-		sites_options_fini(&options);
+	if (err)
+		return cmd_fail(err);
+	if (options.help)
 		return cmd_print_help(&sites_verb);
-	}
-	if (!err)
-		err = output_open(options.output, &fd);
-	if (!err)
-		err = write_report(&options, fd);
-	if (options.output && fd >= 0)
-		close(fd);
-	sites_options_fini(&options);
+	err = run(&options);
 	return err ? cmd_fail(err) : EXIT_DONE;
 }

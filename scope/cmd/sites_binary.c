@@ -3,18 +3,15 @@
 
 struct error *sites_binary_open(const char *path, struct sites_binary *ret)
 {
-	struct error *err;
+	cleanup(sites_binary_close) struct sites_binary binary = {.path = path, .fd = -1};
 
-	*ret = (struct sites_binary){.path = path, .fd = -1};
-	try(file_open(path, &ret->fd));
-	err = image_open(ret->fd, path, &ret->image);
-	if (!err)
-		err = gopcln_open(ret->image, &ret->tab);
-	if (!err)
-		err = site_find(ret->image, ret->tab, &ret->sites);
-	if (err)
-		sites_binary_close(ret);
-	return err;
+	try(file_open(path, &binary.fd));
+	try(image_open(binary.fd, path, &binary.image));
+	try(gopcln_open(binary.image, &binary.tab));
+	try(site_find(binary.image, binary.tab, &binary.sites));
+	*ret = binary;
+	binary = (struct sites_binary){.fd = -1};
+	return NULL;
 }
 
 void sites_binary_close(struct sites_binary *binary)

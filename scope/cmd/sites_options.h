@@ -24,5 +24,6 @@ extern const struct verb_spec sites_verb;
 /* Reads the command line. Strings are borrowed from argv. Errors (ERROR_USAGE): one line. */
 struct error *sites_options_parse(int argc, char **argv, struct sites_options *ret);
 void sites_options_fini(struct sites_options *options);
+CLEANUP_VALUE(struct sites_options, sites_options_fini)
 
 #endif

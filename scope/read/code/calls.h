@@ -40,6 +40,7 @@ struct error *code_takes_find(const struct machine_ops *machine, const void *tex
 bool code_is_trampoline(const struct machine_ops *machine, const void *bytes, size_t size,
 			const struct code_call *take, uint64_t *ret);
 void code_calls_fini(struct code_calls *calls);
+CLEANUP_VALUE(struct code_calls, code_calls_fini)
 
 /* Returns the instruction of a candidate, or NULL when the candidate is not an instruction. */
 const struct code_insn *code_call_at(const struct code *code, const struct code_call *call);

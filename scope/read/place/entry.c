@@ -127,29 +127,20 @@ static struct error *place_entry(const struct placer *placer, const struct entry
 	const struct code_insn *insn;
 	struct gopcln_func func;
 	const char *why;
-	struct error *err;
-	struct code code;
+	cleanup(code_fini) struct code code = {0};
 
-	err = placer_decode(placer, spec->func, &func, &code);
-	if (err || !func.entry)
-		return err;
-	if (only_calls(placer, spec, &code)) {
-		code_fini(&code);
+	try(placer_decode(placer, spec->func, &func, &code));
+	if (!func.entry || only_calls(placer, spec, &code))
 		return NULL;
-	}
 	insn = choose_entry(placer->machine, spec, &code, &spot, &why);
-	if (insn)
-		err = placer_add_spot(placer, &func, insn->addr, &spot, why);
-	else
-		err = error_new(
+	if (!insn)
+		return error_new(
 			ERROR_TARGET,
 			"%s: no place at the beginning of %s where each call passes exactly "
 			"once: this build of the Go runtime is not known; please report it",
 			image_name(placer->image), spec->func);
-	if (!err && spec->role == SPOT_ENTRY)
-		err = place_exits(placer, &func, &code, number);
-	code_fini(&code);
-	return err;
+	try(placer_add_spot(placer, &func, insn->addr, &spot, why));
+	return spec->role == SPOT_ENTRY ? place_exits(placer, &func, &code, number) : NULL;
 }
 
 /* Returns the spec of an entry of the runtime. */

@@ -56,18 +56,14 @@ struct error *gc_place(const struct placer *placer)
 	size_t before = placer->found->list.len;
 
 	for (size_t i = 0; placer->found->gcphase && i < ARRAY_SIZE(gc_funcs); i++) {
-		struct error *err = NULL;
 		struct gopcln_func func;
-		struct code code;
+		cleanup(code_fini) struct code code = {0};
 
 		try(placer_decode(placer, gc_funcs[i], &func, &code));
-		for (size_t at = 0; !err && at + 2 < code.insns.len; at++)
+		for (size_t at = 0; at + 2 < code.insns.len; at++)
 			if (changes_gcphase(&code.insns.data[at], placer->found->gcphase))
-				err = placer_add_spot(placer, &func, code.insns.data[at + 2].addr,
-						      &spot, "runtime.gcphase has just changed");
-		code_fini(&code);
-		if (err)
-			return err;
+				try(placer_add_spot(placer, &func, code.insns.data[at + 2].addr,
+						    &spot, "runtime.gcphase has just changed"));
 	}
 	placer->found->gc = placer->found->list.len - before == GC_CHANGES;
 	while (!placer->found->gc && placer->found->list.len > before)

@@ -252,27 +252,23 @@ static struct error *place_removals(struct placer *placer, const struct go_entry
 {
 	size_t placed[GO_ENTRIES] = {0};
 	struct gopcln_func func;
-	struct error *err;
 	struct dataflow flow;
-	struct code code;
+	cleanup(code_fini) struct code code = {0};
 
-	err = placer_decode(placer, entry->name, &func, &code);
-	if (err || !func.entry)
-		return err;
+	try(placer_decode(placer, entry->name, &func, &code));
+	if (!func.entry)
+		return NULL;
 	placer->deletes = true;
 	flow_init(&flow, placer, entry->map_arg);
-	for (size_t i = 0; !err && i < code.insns.len; i++) {
+	for (size_t i = 0; i < code.insns.len; i++) {
 		if (code.insns.data[i].joined)
 			memset(flow.tag, 0, sizeof(flow.tag));
-		if (flow_step(&flow, &code.insns.data[i])) {
-			err = place_decrement(placer, entry, &func, &code, i, &flow);
-			count_ends(placer, code.insns.data[i].addr, placed);
-		}
+		if (!flow_step(&flow, &code.insns.data[i]))
+			continue;
+		try(place_decrement(placer, entry, &func, &code, i, &flow));
+		count_ends(placer, code.insns.data[i].addr, placed);
 	}
-	if (!err)
-		err = check_ends(placer, &func, placed);
-	code_fini(&code);
-	return err;
+	return check_ends(placer, &func, placed);
 }
 
 /* Checks that the functions in which Swiss maps lose elements were found, on their own or inlined

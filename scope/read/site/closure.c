@@ -106,26 +106,18 @@ static struct error *answer_maker(struct site_search *search, struct site_func *
 	return NULL;
 }
 
-static struct error *answer_takes(struct site_search *search, const struct code_calls *takes,
-				  const site_questions *asked, site_questions *next)
+/* Searches the function that holds addr. *ret_end is where it ends, or unchanged when there is none. */
+static struct error *answer_in(struct site_search *search, uint64_t addr,
+			       const site_questions *asked, site_questions *next, uint64_t *ret_end)
 {
-	struct error *err = NULL;
-	uint64_t done = 0; /* end of the function that was searched last */
+	cleanup(site_func_close) struct site_func maker = {0};
+	bool found;
 
-	for (size_t i = 0; !err && i < takes->list.len; i++) {
-		struct site_func maker;
-		bool found;
-
-		if (takes->list.data[i].addr < done)
-			continue;
-		err = site_func_open(search, takes->list.data[i].addr, &maker, &found);
-		if (!err && found) {
-			done = maker.func.end;
-			err = answer_maker(search, &maker, asked, next);
-		}
-		site_func_close(&maker);
-	}
-	return err;
+	try(site_func_open(search, addr, &maker, &found));
+	if (!found)
+		return NULL;
+	*ret_end = maker.func.end;
+	return answer_maker(search, &maker, asked, next);
 }
 
 struct error *site_answer_closures(struct site_search *search, const site_questions *asked,
@@ -133,14 +125,14 @@ struct error *site_answer_closures(struct site_search *search, const site_questi
 {
 	size_t n = 0;
 	cleanup_free uint64_t *targets = site_asked_funcs(asked, &n);
-	struct code_calls takes = {0};
-	struct error *err;
+	cleanup(code_calls_fini) struct code_calls takes = {0};
+	uint64_t done = 0; /* end of the function that was searched last */
 
 	if (!targets)
 		return error_nomem();
-	err = site_search_text(search, code_takes_find, targets, n, &takes);
-	if (!err)
-		err = answer_takes(search, &takes, asked, next);
-	code_calls_fini(&takes);
-	return err;
+	try(site_search_text(search, code_takes_find, targets, n, &takes));
+	vec_each(take, &takes.list)
+		if (take->addr >= done)
+			try(answer_in(search, take->addr, asked, next, &done));
+	return NULL;
 }

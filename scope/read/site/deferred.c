@@ -29,6 +29,13 @@ struct parent {
 	VEC(uint64_t) deferred;		     /* entries of the literals that func defers */
 };
 
+static void parent_fini(struct parent *parent)
+{
+	site_func_close(&parent->func);
+	vec_fini(&parent->deferred);
+}
+CLEANUP_VALUE(struct parent, parent_fini)
+
 /* Finds an address that is stored at [object] anywhere in the function. *ret is 0 when there is
  * none. */
 static struct error *stored_at(struct parent *parent, const struct code_value *object,
@@ -160,18 +167,15 @@ static struct error *find_literals(struct parent *parent)
 
 static struct error *find_in_parent(struct parent *parent, uint64_t entry)
 {
-	struct error *err;
 	bool found;
 
 	if (parent->entry == entry)
 		return NULL;
 	parent->entry = entry;
 	parent->deferred.len = 0;
-	err = site_func_open(parent->search, entry, &parent->func, &found);
-	if (!err && found)
-		err = find_literals(parent);
 	site_func_close(&parent->func);
-	return err;
+	try(site_func_open(parent->search, entry, &parent->func, &found));
+	return found ? find_literals(parent) : NULL;
 }
 
 /* Finds the trampolines of the two functions, in programs that have trampolines. */
@@ -179,14 +183,11 @@ static struct error *find_trampolines(struct site_search *search, const struct p
 {
 	uint64_t low = parent->deferproc, high = parent->deferproc_stack;
 	uint64_t targets[] = {low < high ? low : high, low < high ? high : low};
-	struct code_calls calls = {0};
-	struct error *err;
+	cleanup(code_calls_fini) struct code_calls calls = {0};
 
 	if (!search->machine->is_trampoline)
 		return NULL;
-	err = site_search_calls(search, targets, ARRAY_SIZE(targets), &calls);
-	code_calls_fini(&calls);
-	return err;
+	return site_search_calls(search, targets, ARRAY_SIZE(targets), &calls);
 }
 
 /* ---- sites in literals ---- */
@@ -196,6 +197,14 @@ struct literal {
 	char *parent_name; /* owned */
 };
 typedef VEC(struct literal) literals;
+
+static void literals_fini(literals *list)
+{
+	vec_each(literal, list)
+		free(literal->parent_name);
+	vec_fini(list);
+}
+CLEANUP_VALUE(literals, literals_fini)
 
 /* Tells whether a name ends as that of a literal does: "main.f.func1", "main.f.func1.2". */
 static bool is_literal(const char *func)
@@ -263,8 +272,7 @@ static struct error *mark_all(struct site_search *search, const literals *found)
 	size_t n = found->len;
 	cleanup_free const char **names = malloc((n + 2) * sizeof(*names));
 	cleanup_free struct gopcln_func *funcs = calloc(n + 2, sizeof(*funcs));
-	struct parent parent = {.search = search};
-	struct error *err = NULL;
+	cleanup(parent_fini) struct parent parent = {.search = search};
 
 	if (!names || !funcs)
 		return error_nomem();
@@ -275,26 +283,19 @@ static struct error *mark_all(struct site_search *search, const literals *found)
 	try(find_names(search, names, n + 2, funcs));
 	parent.deferproc = funcs[n].entry;
 	parent.deferproc_stack = funcs[n + 1].entry;
-	err = find_trampolines(search, &parent);
-	for (size_t i = 0; !err && i < n; i++)
-		err = mark(&parent, &found->data[i], &funcs[i]);
-	vec_fini(&parent.deferred);
-	return err;
+	try(find_trampolines(search, &parent));
+	for (size_t i = 0; i < n; i++)
+		try(mark(&parent, &found->data[i], &funcs[i]));
+	return NULL;
 }
 
 struct error *site_find_deferred(struct site_search *search)
 {
-	literals found = {0};
-	struct error *err = NULL;
+	cleanup(literals_fini) literals found = {0};
 
 	vec_each(row, &search->found->list)
 		row->deferred = strstr(site_outermost(row)->func, ".deferwrap") != NULL;
 	if (!collect(search, &found))
-		err = error_nomem();
-	if (!err && found.len)
-		err = mark_all(search, &found);
-	vec_each(literal, &found)
-		free(literal->parent_name);
-	vec_fini(&found);
-	return err;
+		return error_nomem();
+	return found.len ? mark_all(search, &found) : NULL;
 }

@@ -88,78 +88,55 @@ static void row_fini(struct site_row *row)
 	free(row->frames);
 	free(row->instances);
 }
+CLEANUP_VALUE(struct site_row, row_fini)
 
 static struct error *add_site(struct site_search *search, struct site_func *func,
 			      const struct code_insn *insn)
 {
-	struct site_row row = {
+	cleanup(row_fini) struct site_row row = {
 		.pc = insn->addr,
 		.entry = entry_called(search, insn->target),
 		.jump = insn->flow != CODE_CALL,
 		.wrapper = entry_at(search->found, func->func.entry) < GO_ENTRIES,
 	};
-	struct error *err;
 
 	if (row.entry == GO_ENTRIES)
 		return NULL;
-	err = set_frames(search, &row);
-	if (!err)
-		err = set_type(search, func, insn, &row);
-	if (!err && search->found->list.len == SITES_MAX)
-		err = error_new(ERROR_TARGET,
-				"%s: more than %d sites: no program has so many; the file is "
-				"damaged",
-				image_name(search->image), SITES_MAX);
-	if (!err && !vec_push(&search->found->list, row))
-		err = error_nomem();
-	if (err)
-		row_fini(&row);
-	return err;
+	try(set_frames(search, &row));
+	try(set_type(search, func, insn, &row));
+	if (search->found->list.len == SITES_MAX)
+		return error_new(ERROR_TARGET,
+				 "%s: more than %d sites: no program has so many; the file is "
+				 "damaged",
+				 image_name(search->image), SITES_MAX);
+	if (!vec_push(&search->found->list, row))
+		return error_nomem();
+	row = (struct site_row){0};
+	return NULL;
 }
 
 /* ---- all of them ---- */
 
-/* Adds the calls from *at on that lie in the same function. Moves *at past them. */
-static struct error *add_function(struct site_search *search, const struct code_calls *calls,
-				  size_t *at)
+static struct error *on_call(void *ctx, struct site_func *func, const struct code_insn *insn)
 {
-	struct site_func func;
-	struct error *err;
-	bool found;
-
-	err = site_func_open(search, calls->list.data[*at].addr, &func, &found);
-	if (!found)
-		++*at;
-	while (!err && found && *at < calls->list.len &&
-	       calls->list.data[*at].addr < func.func.end) {
-		const struct code_call *call = &calls->list.data[(*at)++];
-		const struct code_insn *insn = code_call_at(&func.code, call);
-
-		/* The tail after the stack check jumps back to the entry. */
-		if (!insn || (insn->flow != CODE_CALL && insn->target == func.func.entry))
-			continue;
-		err = add_site(search, &func, insn);
-	}
-	site_func_close(&func);
-	return err;
+	/* The tail after the stack check jumps back to the entry. */
+	if (insn->flow != CODE_CALL && insn->target == func->func.entry)
+		return NULL;
+	return add_site(ctx, func, insn);
 }
 
 static struct error *add_sites(struct site_search *search)
 {
+	cleanup(code_calls_fini) struct code_calls calls = {0};
 	uint64_t targets[GO_ENTRIES];
-	struct code_calls calls = {0};
-	struct error *err;
-	size_t n = 0, at = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < GO_ENTRIES; i++)
 		if (search->found->present[i])
 			targets[n++] = search->found->entry_addr[i];
 	qsort(targets, n, sizeof(targets[0]), site_compare_addr);
-	err = site_search_calls(search, targets, n, &calls);
-	while (!err && at < calls.list.len)
-		err = add_function(search, &calls, &at);
-	code_calls_fini(&calls);
-	return err;
+	try(site_search_calls(search, targets, n, &calls));
+	return site_each_call(search, &calls, on_call, search);
 }
 
 static int compare_source(const void *a, const void *b)
@@ -207,22 +184,17 @@ static struct error *count_copies(struct sites *found)
 
 struct error *site_find(const struct image *image, const struct gopcln *tab, struct sites *ret)
 {
-	struct site_search search;
-	struct error *err;
+	cleanup(site_search_close) struct site_search search = {0};
+	cleanup(site_fini) struct sites found = {0};
 
-	*ret = (struct sites){0};
-	try(site_search_open(image, tab, ret, &search));
-	err = add_sites(&search);
-	if (!err)
-		err = site_find_instances(&search);
-	if (!err)
-		err = site_find_deferred(&search);
-	if (!err)
-		err = count_copies(ret);
-	site_search_close(&search);
-	if (err)
-		site_fini(ret);
-	return err;
+	try(site_search_open(image, tab, &found, &search));
+	try(add_sites(&search));
+	try(site_find_instances(&search));
+	try(site_find_deferred(&search));
+	try(count_copies(&found));
+	*ret = found;
+	found = (struct sites){0};
+	return NULL;
 }
 
 void site_fini(struct sites *sites)

@@ -103,30 +103,20 @@ static struct error *answer_call(struct site_search *search, struct site_func *c
 	return NULL;
 }
 
-static struct error *answer_calls(struct site_search *search, const struct code_calls *calls,
-				  const site_questions *asked, site_questions *next)
+struct round {
+	struct site_search *search;
+	const site_questions *asked;
+	site_questions *next;
+};
+
+static struct error *on_call(void *ctx, struct site_func *caller, const struct code_insn *insn)
 {
-	struct error *err = NULL;
-	size_t at = 0;
+	const struct round *round = ctx;
 
-	while (!err && at < calls->list.len) {
-		struct site_func caller;
-		bool found;
-
-		err = site_func_open(search, calls->list.data[at].addr, &caller, &found);
-		if (!found)
-			at++;
-		while (!err && found && at < calls->list.len &&
-		       calls->list.data[at].addr < caller.func.end) {
-			const struct code_call *call = &calls->list.data[at++];
-			const struct code_insn *insn = code_call_at(&caller.code, call);
-
-			if (insn && insn->target != caller.func.entry)
-				err = answer_call(search, &caller, insn, asked, next);
-		}
-		site_func_close(&caller);
-	}
-	return err;
+	/* A function that calls itself passes what it got. */
+	if (insn->target == caller->func.entry)
+		return NULL;
+	return answer_call(round->search, caller, insn, round->asked, round->next);
 }
 
 uint64_t *site_asked_funcs(const site_questions *asked, size_t *ret_n)
@@ -148,16 +138,19 @@ static struct error *ask_callers(struct site_search *search, const site_question
 {
 	size_t n = 0;
 	cleanup_free uint64_t *targets = site_asked_funcs(asked, &n);
-	struct code_calls calls = {0};
-	struct error *err;
+	cleanup(code_calls_fini) struct code_calls calls = {0};
+	struct round round = {.search = search, .asked = asked, .next = next};
 
 	if (!targets)
 		return error_nomem();
-	err = site_search_calls(search, targets, n, &calls);
-	if (!err)
-		err = answer_calls(search, &calls, asked, next);
-	code_calls_fini(&calls);
-	return err;
+	try(site_search_calls(search, targets, n, &calls));
+	return site_each_call(search, &calls, on_call, &round);
+}
+
+static void sort_by_func(site_questions *questions)
+{
+	if (questions->len)
+		qsort(questions->data, questions->len, sizeof(*questions->data), compare_func);
 }
 
 /* Answers one round of questions. A value that begins at a closure is searched where the closure is
@@ -165,28 +158,19 @@ static struct error *ask_callers(struct site_search *search, const site_question
 static struct error *round_once(struct site_search *search, const site_questions *asked,
 				site_questions *next)
 {
-	uint8_t context = search->machine->context;
-	site_questions callers = {0}, makers = {0};
-	struct error *err = NULL;
+	cleanup(site_questions_fini) site_questions callers = {0}, makers = {0};
 
 	vec_each(question, asked) {
-		bool ok = question->value.base == context ? vec_push(&makers, *question)
-							  : vec_push(&callers, *question);
+		bool captured = question->value.base == search->machine->context;
 
-		if (!ok)
-			err = error_nomem();
+		if (!vec_push(captured ? &makers : &callers, *question))
+			return error_nomem();
 	}
+	sort_by_func(&callers);
+	sort_by_func(&makers);
 	if (callers.len)
-		qsort(callers.data, callers.len, sizeof(*callers.data), compare_func);
-	if (makers.len)
-		qsort(makers.data, makers.len, sizeof(*makers.data), compare_func);
-	if (!err && callers.len)
-		err = ask_callers(search, &callers, next);
-	if (!err && makers.len)
-		err = site_answer_closures(search, &makers, next);
-	vec_fini(&callers);
-	vec_fini(&makers);
-	return err;
+		try(ask_callers(search, &callers, next));
+	return makers.len ? site_answer_closures(search, &makers, next) : NULL;
 }
 
 static int compare_name(const void *a, const void *b)
@@ -218,23 +202,19 @@ static void finish(struct site_search *search)
 
 struct error *site_find_instances(struct site_search *search)
 {
-	site_questions asked = {0}, next = {0};
-	struct error *err = NULL;
+	cleanup(site_questions_fini) site_questions asked = {0}, next = {0};
 
 	vec_each(open, &search->open)
 		if (open->value.loads && !vec_push(&asked, *open))
-			err = error_nomem();
-	for (unsigned round = 0; !err && asked.len && round < ROUNDS_MAX; round++) {
-		site_questions swap = asked;
+			return error_nomem();
+	for (unsigned round = 0; asked.len && round < ROUNDS_MAX; round++) {
+		site_questions answered = asked;
 
 		next.len = 0;
-		err = round_once(search, &asked, &next);
+		try(round_once(search, &asked, &next));
 		asked = next;
-		next = swap;
+		next = answered;
 	}
-	if (!err)
-		finish(search);
-	vec_fini(&asked);
-	vec_fini(&next);
-	return err;
+	finish(search);
+	return NULL;
 }

@@ -134,22 +134,21 @@ static struct error *add_trampoline(struct site_search *search, uint64_t addr, u
 static struct error *find_trampolines(struct site_search *search, const uint64_t targets[],
 				      size_t n, struct code_calls *ret)
 {
-	struct code_calls takes = {0};
-	struct error *err = site_search_text(search, code_takes_find, targets, n, &takes);
+	cleanup(code_calls_fini) struct code_calls takes = {0};
 
+	try(site_search_text(search, code_takes_find, targets, n, &takes));
 	vec_each(take, &takes.list) {
 		uint64_t size = 0, addr;
 		const void *bytes = image_rest(
 			search->image, take->addr - search->machine->trampoline_before, &size);
 
-		if (err || !bytes || !code_is_trampoline(search->machine, bytes, size, take, &addr))
+		if (!bytes || !code_is_trampoline(search->machine, bytes, size, take, &addr))
 			continue;
-		err = add_trampoline(search, addr, take->target);
-		if (!err && !vec_push(&ret->list, ((struct code_call){addr, take->target})))
-			err = error_nomem();
+		try(add_trampoline(search, addr, take->target));
+		if (!vec_push(&ret->list, ((struct code_call){addr, take->target})))
+			return error_nomem();
 	}
-	code_calls_fini(&takes);
-	return err;
+	return NULL;
 }
 
 int site_compare_addr(const void *a, const void *b)
@@ -163,43 +162,35 @@ int site_compare_addr(const void *a, const void *b)
  * called through a trampoline. */
 static struct error *add_keeper_trampolines(struct site_search *search)
 {
-	struct code_calls trampolines = {0};
-	struct error *err;
+	cleanup(code_calls_fini) struct code_calls trampolines = {0};
 
 	if (!search->machine->is_trampoline)
 		return NULL;
 	qsort(search->keepers, search->keepers_n, sizeof(*search->keepers), site_compare_addr);
-	err = find_trampolines(search, search->keepers, search->keepers_n, &trampolines);
+	try(find_trampolines(search, search->keepers, search->keepers_n, &trampolines));
 	vec_each(trampoline, &trampolines.list)
 		if (search->keepers_n < SITE_KEEPERS_MAX)
 			search->keepers[search->keepers_n++] = trampoline->addr;
-	code_calls_fini(&trampolines);
-	return err;
+	return NULL;
 }
 
 struct error *site_search_calls(struct site_search *search, const uint64_t targets[], size_t n,
 				struct code_calls *ret)
 {
-	struct code_calls trampolines = {0};
-	uint64_t *all;
-	struct error *err;
+	cleanup(code_calls_fini) struct code_calls trampolines = {0};
+	cleanup_free uint64_t *all = NULL;
 
 	if (!search->machine->is_trampoline)
 		return site_search_text(search, code_calls_find, targets, n, ret);
-	err = find_trampolines(search, targets, n, &trampolines);
-	all = err ? NULL : malloc((n + trampolines.list.len + 1) * sizeof(*all));
-	if (!err && !all)
-		err = error_nomem();
-	if (!err) {
-		memcpy(all, targets, n * sizeof(*all));
-		vec_each(trampoline, &trampolines.list)
-			all[n++] = trampoline->addr;
-		qsort(all, n, sizeof(*all), site_compare_addr);
-		err = site_search_text(search, code_calls_find, all, n, ret);
-	}
-	free(all);
-	code_calls_fini(&trampolines);
-	return err;
+	try(find_trampolines(search, targets, n, &trampolines));
+	all = malloc((n + trampolines.list.len + 1) * sizeof(*all));
+	if (!all)
+		return error_nomem();
+	memcpy(all, targets, n * sizeof(*all));
+	vec_each(trampoline, &trampolines.list)
+		all[n++] = trampoline->addr;
+	qsort(all, n, sizeof(*all), site_compare_addr);
+	return site_search_text(search, code_calls_find, all, n, ret);
 }
 
 void site_func_close(struct site_func *func)
@@ -207,6 +198,38 @@ void site_func_close(struct site_func *func)
 	code_track_free(func->track);
 	code_fini(&func->code);
 	*func = (struct site_func){0};
+}
+
+/* Calls on_call for the candidates from *at on that lie in one function. Moves *at past them. */
+static struct error *each_in_func(const struct site_search *search, const struct code_calls *calls,
+				  size_t *at,
+				  struct error *(*on_call)(void *ctx, struct site_func *func,
+							   const struct code_insn *insn),
+				  void *ctx)
+{
+	cleanup(site_func_close) struct site_func func = {0};
+	bool found;
+
+	try(site_func_open(search, calls->list.data[*at].addr, &func, &found));
+	if (!found)
+		++*at;
+	while (found && *at < calls->list.len && calls->list.data[*at].addr < func.func.end) {
+		const struct code_insn *insn = code_call_at(&func.code, &calls->list.data[(*at)++]);
+
+		if (insn)
+			try(on_call(ctx, &func, insn));
+	}
+	return NULL;
+}
+
+struct error *site_each_call(const struct site_search *search, const struct code_calls *calls,
+			     struct error *(*on_call)(void *ctx, struct site_func *func,
+						      const struct code_insn *insn),
+			     void *ctx)
+{
+	for (size_t at = 0; at < calls->list.len;)
+		try(each_in_func(search, calls, &at, on_call, ctx));
+	return NULL;
 }
 
 /* ---- opening ---- */
@@ -263,16 +286,11 @@ static void find_text(struct site_search *search)
 struct error *site_search_open(const struct image *image, const struct gopcln *tab,
 			       struct sites *found, struct site_search *ret)
 {
-	struct error *err;
-
 	*ret = (struct site_search){.image = image, .tab = tab, .found = found};
 	ret->deadline = deadline_in(PATIENCE_S);
 	find_text(ret);
 	find_entries(ret);
-	err = add_keeper_trampolines(ret);
-	if (err)
-		site_search_close(ret);
-	return err;
+	return add_keeper_trampolines(ret);
 }
 
 void site_search_close(struct site_search *search)

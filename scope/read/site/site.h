@@ -64,6 +64,7 @@ struct sites {
  * out of memory. */
 struct error *site_find(const struct image *image, const struct gopcln *tab, struct sites *ret);
 void site_fini(struct sites *sites);
+CLEANUP_VALUE(struct sites, site_fini)
 
 /* Return the frame of the function whose source deletes, and the frame of the function that holds
  * the pc. They are the same unless the site was inlined. */

@@ -39,10 +39,12 @@ struct site_search {
 };
 
 /* Prepares the search through a program. Finds its text and its entries, and sets the entries in
- * `found`. image, tab and found are borrowed. Errors (ERROR_TARGET): as for site_find(). */
+ * `found`. image, tab and found are borrowed. *ret is to be given to site_search_close(), also
+ * after an error. Errors (ERROR_TARGET): as for site_find(). */
 struct error *site_search_open(const struct image *image, const struct gopcln *tab,
 			       struct sites *found, struct site_search *ret);
 void site_search_close(struct site_search *search);
+CLEANUP_VALUE(struct site_search, site_search_close)
 
 /* Compares two uint64_t, for qsort(). */
 int site_compare_addr(const void *a, const void *b);
@@ -85,6 +87,14 @@ struct error *site_func_open(const struct site_search *search, uint64_t addr, st
 struct error *site_func_value(const struct site_search *search, struct site_func *func,
 			      const struct code_insn *at, uint8_t reg, struct code_value *ret);
 void site_func_close(struct site_func *func);
+CLEANUP_VALUE(struct site_func, site_func_close)
+
+/* Calls on_call for each candidate that is an instruction, function by function (search.c). `func`
+ * holds the instruction. Errors: the first one of on_call, which ends the walk. */
+struct error *site_each_call(const struct site_search *search, const struct code_calls *calls,
+			     struct error *(*on_call)(void *ctx, struct site_func *func,
+						      const struct code_insn *insn),
+			     void *ctx);
 
 void site_type_free(struct site_type *type); /* NULL is legal */
 CLEANUP_FUNC(struct site_type, site_type_free)
@@ -104,6 +114,11 @@ struct code_value site_value_join(const struct code_value *outer, const struct c
 struct error *site_find_deferred(struct site_search *search);
 
 typedef VEC(struct site_open) site_questions;
+static inline void site_questions_fini(site_questions *questions)
+{
+	vec_fini(questions);
+}
+CLEANUP_VALUE(site_questions, site_questions_fini)
 
 /* Returns the functions that the questions are about, each of them once. The questions must be
  * sorted by function. The caller frees the array. Returns NULL when memory is out. */
