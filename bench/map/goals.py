@@ -22,9 +22,9 @@ WORST = 300  # times shorter than in the best table of C, C++ and Rust
 WORST_GO = 1.0  # Go's maps, too, grow step by step
 P99 = 5  # times boost's at most, while growing
 # Small maps: at most so many times the best of these.
-BOOSTS, ABSLS = ("boost", "boost_new"), ("absl", "absl_new")
-QUICK_TO_MAKE = (*BOOSTS, "ankerl")
-LEAN = (*BOOSTS, *ABSLS, "ankerl", "verstable")
+BOOSTS, ABSLS, ANKERLS = ("boost", "boost_new"), ("absl", "absl_new"), ("ankerl", "ankerl_new")
+QUICK_TO_MAKE = (*BOOSTS, *ANKERLS)
+LEAN = (*BOOSTS, *ABSLS, *ANKERLS, "verstable")
 SMALL_TIME, SMALL_BYTES, SMALL_MOST = 1.5, 1.2, 256
 # A hash of the user's: at least so much of the best of LEAN.
 OWN_HASH, OWN_ROWS = 0.9, ("hit", "miss", "put_again", "churn")
@@ -46,7 +46,7 @@ def wanted(peer):
             del goals["iterate"], goals["churn_iterate"]
     else:
         goals = {name: 1.0 for name in AHEAD}
-        if peer == "ankerl":  # its entries are a dense array
+        if peer in (*ANKERLS, "emhash"):  # their entries are a dense array
             del goals["iterate"]
     goals.setdefault("erase_all", ERASE_ALL)
     return goals

@@ -64,6 +64,8 @@ PEERS = [
     Peer("uthash", "uthash", "uthash-dev", "uthash.h"),
     Peer("stb_ds", "stb_ds", "libstb-dev", "stb/stb_ds.h", types=NOT_OWN,
          fixed_hash="stb_ds, with tophash's hash: its own cannot be replaced"),
+    Peer("ankerl_new", "ankerl::unordered_dense, newest", files=("unordered_dense.h", "stl.h"), source="ankerl"),
+    Peer("emhash", "emhash8::HashMap", files=("hash_table8.hpp", "config.hpp", "version.hpp")),
     Peer("verstable", "Verstable", files=("verstable.h",)),
     Peer("khashl", "khashl", files=("khashl.h",)),
     Peer("hashmap_c", "tidwall's hashmap.c", files=("hashmap.h", "hashmap.c")),

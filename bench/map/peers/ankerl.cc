@@ -1,6 +1,10 @@
-/* ankerl::unordered_dense: a dense array of entries and an index beside it. Debian has it in another
- * library's headers. */
+/* ankerl::unordered_dense: a dense array of entries and an index beside it. Debian has it among
+ * another library's headers; PEERS may bring a newer one. */
+#if __has_include("unordered_dense.h")
+#include "unordered_dense.h"
+#else
 #include <tulip/unordered_dense.h>
+#endif
 
 #include "std_like.h"
 

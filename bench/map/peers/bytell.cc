@@ -7,12 +7,6 @@
 
 using Hash = PEER_HASH(std::hash<bench_key>, std::string_view, std::hash<std::string_view>);
 
-/* Without insert_or_assign that compiles for all types. */
-struct Table : StdLike<ska::bytell_hash_map<bench_key, bench_val, Hash, SameKey>> {
-	void put(bench_key key, const bench_val &val)
-	{
-		map[key] = val;
-	}
-};
+using Table = StdLikeIndexed<ska::bytell_hash_map<bench_key, bench_val, Hash, SameKey>>;
 
 BENCH_PEER(Table)

@@ -76,4 +76,12 @@ template <class Map> struct StdLike : TableDefaults {
 	}
 };
 
+/* For tables whose insert_or_assign() takes no const value. */
+template <class Map> struct StdLikeIndexed : StdLike<Map> {
+	void put(bench_key key, const bench_val &val)
+	{
+		this->map[key] = val;
+	}
+};
+
 #endif

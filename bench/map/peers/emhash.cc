@@ -1,0 +1,9 @@
+/* emhash8: a dense array of entries, an index of chains beside it. Its own hash is std::hash. */
+#include "hash_table8.hpp"
+
+#include "std_like.h"
+
+using Hash = PEER_HASH(std::hash<bench_key>, std::string_view, std::hash<std::string_view>);
+using Table = StdLikeIndexed<emhash8::HashMap<bench_key, bench_val, Hash, SameKey>>;
+
+BENCH_PEER(Table)
