@@ -57,9 +57,9 @@ class Builder:
         self.out = Path(out).resolve() / cc
         self.out.mkdir(parents=True, exist_ok=True)
         self.lock = threading.Lock()
-        # Everything depends on everything of ours: a build takes seconds.
+        # Every program depends on every file here: a build takes seconds. That of the map also depends on the library.
         ours = [p for p in MAP.glob("**/*") if p.suffix in (".c", ".cc", ".h", ".rs", ".go", ".mod")]
-        self.newest = newest_of([*ours, MAP / "build.py", *library_files(REPO)])
+        self.newest = newest_of([*ours, MAP / "build.py"])
 
     def fresh(self, path, *others):
         return path.exists() and path.stat().st_mtime > max(self.newest, newest_of(others))
@@ -71,7 +71,7 @@ class Builder:
             return exe if self.fresh(exe) else self.build_go(peer, type_name, exe)
         with self.lock:  # what several share
             staged = self.stage(peer)
-            sources = library_files(Path(peer.checkout)) if peer.checkout else staged
+            sources = library_files(Path(peer.checkout or REPO)) if OURS in (peer.name, peer.source) else staged
             if self.fresh(exe, *sources):
                 return exe
             driver = self.build_driver(type_name)
