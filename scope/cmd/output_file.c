@@ -22,7 +22,7 @@
 #define TRIES_MAX 8  /* in case another program keeps creating and removing the file */
 
 /* A walk along the path. */
-struct walk {
+struct path_walk {
 	const char *path;    /* as the user gave it */
 	char rest[PATH_MAX]; /* the part that was not walked yet */
 	char name[NAME_MAX + 1];
@@ -30,12 +30,12 @@ struct walk {
 	unsigned links;
 };
 
-static struct error *failed(const struct walk *walk, int errnum)
+static struct error *failed(const struct path_walk *walk, int errnum)
 {
 	return error_errno(ERROR_FAILED, errnum, "cannot write %s", walk->path);
 }
 
-static struct error *refused(const struct walk *walk, const char *what, uid_t owner)
+static struct error *refused(const struct path_walk *walk, const char *what, uid_t owner)
 {
 	return error_new(
 		ERROR_FAILED,
@@ -44,21 +44,21 @@ static struct error *refused(const struct walk *walk, const char *what, uid_t ow
 		walk->path, what, (unsigned)owner);
 }
 
-static void set_dir(struct walk *walk, int dir)
+static void set_dir(struct path_walk *walk, int dir)
 {
 	if (walk->dir >= 0)
 		close(walk->dir);
 	walk->dir = dir;
 }
 
-static void walk_end(struct walk *walk)
+static void walk_end(struct path_walk *walk)
 {
 	set_dir(walk, -1);
 }
-CLEANUP_VALUE(struct walk, walk_end)
+CLEANUP_VALUE(struct path_walk, walk_end)
 
 /* Sets the folder in which a path begins. */
-static struct error *begin_at(struct walk *walk, const char *path)
+static struct error *begin_at(struct path_walk *walk, const char *path)
 {
 	int dir = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -69,7 +69,7 @@ static struct error *begin_at(struct walk *walk, const char *path)
 }
 
 /* Takes the next name from the rest. Returns false when there is none. */
-static bool take_name(struct walk *walk)
+static bool take_name(struct path_walk *walk)
 {
 	const char *from = walk->rest + strspn(walk->rest, "/");
 	size_t len = strcspn(from, "/");
@@ -94,7 +94,7 @@ static bool is_trusted(const struct stat *dir, const struct stat *file)
 }
 
 /* Puts the target of a link in front of the rest. */
-static struct error *follow(struct walk *walk, int link)
+static struct error *follow(struct path_walk *walk, int link)
 {
 	char target[PATH_MAX];
 	ssize_t len = readlinkat(link, "", target, sizeof(target) - 1);
@@ -122,7 +122,8 @@ static bool is_in_proc(int dir)
 }
 
 /* Opens an existing file for writing. Checks it first, because opening a pipe would block. */
-static struct error *open_found(struct walk *walk, int found, const struct stat *dir, int *ret_fd)
+static struct error *open_found(struct path_walk *walk, int found, const struct stat *dir,
+				int *ret_fd)
 {
 	struct stat st;
 	char self[32];
@@ -143,7 +144,7 @@ static struct error *open_found(struct walk *walk, int found, const struct stat 
 }
 
 /* Walks to the next name. Sets *ret_fd when it has opened the file. */
-static struct error *step(struct walk *walk, int *ret_fd)
+static struct error *step(struct path_walk *walk, int *ret_fd)
 {
 	bool last = !walk->rest[strspn(walk->rest, "/")];
 	struct stat dir, st;
@@ -184,7 +185,7 @@ static struct error *step(struct walk *walk, int *ret_fd)
 }
 
 /* Walks the whole path. *ret_fd stays -1 if another program created the file at the same time. */
-static struct error *walk_path(struct walk *walk, int *ret_fd)
+static struct error *walk_path(struct path_walk *walk, int *ret_fd)
 {
 	if (strlen(walk->path) >= sizeof(walk->rest))
 		return failed(walk, ENAMETOOLONG);
@@ -206,7 +207,7 @@ static struct error *walk_path(struct walk *walk, int *ret_fd)
 
 struct error *output_open(const char *path, int *ret_fd)
 {
-	cleanup(walk_end) struct walk walk = {.path = path, .dir = -1};
+	cleanup(walk_end) struct path_walk walk = {.path = path, .dir = -1};
 	int fd = path ? -1 : STDOUT_FILENO;
 
 	for (unsigned i = 0; fd < 0 && i < TRIES_MAX; i++)

@@ -31,7 +31,7 @@ struct verdict {
 	char *why_not; /* NULL: it can be traced */
 };
 
-struct listing {
+struct process_listing {
 	const struct ps_options *options;
 	struct modules *modules;
 	VEC(struct entry *) entries;
@@ -51,7 +51,7 @@ static void entry_free(struct entry *entry)
 }
 CLEANUP_FUNC(struct entry, entry_free)
 
-static void listing_fini(struct listing *listing)
+static void listing_fini(struct process_listing *listing)
 {
 	vec_each(entry, &listing->entries)
 		entry_free(*entry);
@@ -62,7 +62,7 @@ static void listing_fini(struct listing *listing)
 	modules_free(listing->modules);
 	error_free(listing->failed);
 }
-CLEANUP_VALUE(struct listing, listing_fini)
+CLEANUP_VALUE(struct process_listing, listing_fini)
 
 /* ---- can it be traced? ---- */
 
@@ -82,7 +82,8 @@ static struct error *try_places(const struct module *module)
 
 /* Puts into *ret why trace cannot watch the module; NULL: it can. The text begins with the file's
  * name, which the row shows already. */
-static struct error *judge(struct listing *listing, const struct module *module, const char **ret)
+static struct error *judge(struct process_listing *listing, const struct module *module,
+			   const char **ret)
 {
 	struct verdict verdict = {.module = module};
 	struct error *err;
@@ -114,7 +115,7 @@ static struct error *judge(struct listing *listing, const struct module *module,
 
 /* ---- one process ---- */
 
-static struct error *fill_module(struct listing *listing, const struct module_at *at,
+static struct error *fill_module(struct process_listing *listing, const struct module_at *at,
 				 struct process_module *to)
 {
 	const struct module *module = at->module;
@@ -130,7 +131,7 @@ static struct error *fill_module(struct listing *listing, const struct module_at
 	return judge(listing, module, &to->why_not);
 }
 
-static struct error *fill_modules(struct listing *listing, const struct module_list *found,
+static struct error *fill_modules(struct process_listing *listing, const struct module_list *found,
 				  struct entry *entry)
 {
 	size_t n = found->list.len;
@@ -162,7 +163,7 @@ static void fill_row(struct entry *entry, pid_t pid)
 }
 
 /* Takes the user's name from the entry before if it is the same user: most are. */
-static void find_user(const struct listing *listing, struct entry *entry)
+static void find_user(const struct process_listing *listing, struct entry *entry)
 {
 	size_t n = listing->entries.len;
 	const struct entry *last = n ? listing->entries.data[n - 1] : NULL;
@@ -208,7 +209,7 @@ static bool is_wanted(const struct ps_options *options, const struct target *tar
 }
 
 /* Adds the process if it has Go code. Errors: it cannot be looked at, or has ended. */
-static struct error *add_process(struct listing *listing, pid_t pid)
+static struct error *add_process(struct process_listing *listing, pid_t pid)
 {
 	cleanup(entry_free) struct entry *entry = calloc(1, sizeof(*entry));
 	cleanup(module_list_fini) struct module_list found = {0};
@@ -239,7 +240,7 @@ static struct error *add_process(struct listing *listing, pid_t pid)
 /* Looks at a process. One that ends meanwhile, or has no executable, is passed over. */
 static bool look_at(void *ctx, pid_t pid)
 {
-	struct listing *listing = ctx;
+	struct process_listing *listing = ctx;
 	struct error *err = NULL;
 
 	if (may_be_wanted(listing->options, pid))
@@ -264,7 +265,7 @@ static int by_pid(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct error *put_report(const struct listing *listing, int fd, struct buf *out)
+static struct error *put_report(const struct process_listing *listing, int fd, struct buf *out)
 {
 	struct terminal_style style = terminal_style(fd, listing->options->wide);
 	size_t n = listing->entries.len;
@@ -287,7 +288,7 @@ static struct error *put_report(const struct listing *listing, int fd, struct bu
 	return out->bad ? error_nomem() : NULL;
 }
 
-static void say_rest(const struct listing *listing)
+static void say_rest(const struct process_listing *listing)
 {
 	const struct ps_options *options = listing->options;
 
@@ -306,7 +307,7 @@ static void say_rest(const struct listing *listing)
 
 static struct error *list_processes(const struct ps_options *options, int fd)
 {
-	cleanup(listing_fini) struct listing listing = {.options = options};
+	cleanup(listing_fini) struct process_listing listing = {.options = options};
 	cleanup(buf_fini) struct buf out = {0};
 
 	try(process_check_proc());

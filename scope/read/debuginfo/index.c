@@ -4,7 +4,7 @@
 
 #include <dwarf.h>
 
-struct walk {
+struct die_walk {
 	struct debuginfo *dwarf;
 	struct debuginfo_unit *unit;
 	Dwarf_Die dies[DEBUGINFO_DEPTH_MAX];
@@ -26,7 +26,7 @@ static uint32_t attr_number(Dwarf_Die *die, unsigned name)
 
 /* Keeps a function or an inlined call that has code. *ret is the scope around it, and becomes the
  * scope around its children. */
-static bool add_scope(struct walk *walk, Dwarf_Die *die, bool inlined, uint32_t *ret)
+static bool add_scope(struct die_walk *walk, Dwarf_Die *die, bool inlined, uint32_t *ret)
 {
 	struct debuginfo_unit *unit = walk->unit;
 	uint32_t index = (uint32_t)unit->scopes.len;
@@ -76,7 +76,7 @@ static bool tag_holds_scopes(int tag)
 
 /* Takes the entry on top. Sets *ret_enter when its children are of interest. Returns false to give
  * up. */
-static bool visit(struct walk *walk, bool *ret_enter)
+static bool visit(struct die_walk *walk, bool *ret_enter)
 {
 	Dwarf_Die *die = &walk->dies[walk->depth];
 	uint32_t around = walk->depth ? walk->scope[walk->depth - 1] : UINT32_MAX;
@@ -98,7 +98,7 @@ static bool visit(struct walk *walk, bool *ret_enter)
 
 /* Moves from the entry on top to the next one that is not inside it. Returns false at the end, or
  * when the unit is corrupt (*ret_bad). */
-static bool advance(struct walk *walk, bool *ret_bad)
+static bool advance(struct die_walk *walk, bool *ret_bad)
 {
 	for (;;) {
 		Dwarf_Die *die = &walk->dies[walk->depth];
@@ -117,7 +117,7 @@ static bool advance(struct walk *walk, bool *ret_bad)
 	}
 }
 
-static bool walk_unit(struct walk *walk)
+static bool walk_unit(struct die_walk *walk)
 {
 	Dwarf_Die root;
 	bool bad = false, enter;
@@ -158,7 +158,7 @@ static const char *unit_dir(struct debuginfo *dwarf, const struct debuginfo_unit
 
 void debuginfo_unit_read(struct debuginfo *dwarf, struct debuginfo_unit *unit)
 {
-	struct walk walk = {.dwarf = dwarf, .unit = unit};
+	struct die_walk walk = {.dwarf = dwarf, .unit = unit};
 
 	unit->read = true;
 	unit->dir = unit_dir(dwarf, unit);

@@ -13,7 +13,7 @@ enum {
 };
 
 /* A query of the batch that is being answered. */
-struct turn {
+struct sorted_query {
 	const struct explain_module *module;
 	uint64_t pc;
 	uint32_t index;
@@ -24,9 +24,9 @@ struct explain {
 	VEC(struct explanation) list;
 	VEC(struct frame) frames; /* the frames of all answers */
 	VEC(size_t) first;	  /* [index * EXPLAIN_SOURCES + source]: the answer's first frame */
-	VEC(struct turn) turns;	  /* the queries, sorted by module and address */
-	struct deadline deadline; /* for Go's table, in this batch */
-	uint32_t asked;		  /* questions to Go's table in this batch */
+	VEC(struct sorted_query) sorted; /* the queries, sorted by module and address */
+	struct deadline deadline;	 /* for Go's table, in this batch */
+	uint32_t asked;			 /* questions to Go's table in this batch */
 	bool padding; /* the address that is being explained is padding, so no source is of use */
 };
 
@@ -49,7 +49,7 @@ void explain_free(struct explain *explain)
 	vec_fini(&explain->list);
 	vec_fini(&explain->frames);
 	vec_fini(&explain->first);
-	vec_fini(&explain->turns);
+	vec_fini(&explain->sorted);
 	free(explain);
 }
 
@@ -110,7 +110,7 @@ static bool ask_symbols(struct explain *explain, size_t index)
 
 /* Returns whether Go's table may still be asked. A file may be made to take long. When the time is
  * over, no later address gets an answer from it. */
-static bool is_patient(struct explain *explain, struct explain_module *module)
+static bool has_time(struct explain *explain, struct explain_module *module)
 {
 	char text[128];
 
@@ -131,7 +131,7 @@ static bool ask(struct explain *explain, size_t index, enum explain_source sourc
 
 	e->by[source].asked = true;
 	if (!module_source(module, source) ||
-	    (source == EXPLAIN_GOPCLNTAB && !is_patient(explain, module))) {
+	    (source == EXPLAIN_GOPCLNTAB && !has_time(explain, module))) {
 		e->by[source].why = module->why[source] ? module->why[source] : "out of memory";
 		return true;
 	}
@@ -416,9 +416,9 @@ static void finish_one(struct explain *explain, size_t index)
 		e->section = section.name;
 }
 
-static int compare_turns(const void *a, const void *b)
+static int compare_sorted(const void *a, const void *b)
 {
-	const struct turn *x = a, *y = b;
+	const struct sorted_query *x = a, *y = b;
 
 	if (x->module != y->module)
 		return (uintptr_t)x->module < (uintptr_t)y->module ? -1 : 1;
@@ -433,35 +433,35 @@ static void sort_turns(struct explain *explain, const struct explain_query *quer
 	bool sorted = true;
 
 	for (size_t i = 0; i < n; i++) {
-		struct turn *turn = &explain->turns.data[i];
+		struct sorted_query *query = &explain->sorted.data[i];
 
-		*turn = (struct turn){queries[i].module, queries[i].pc, (uint32_t)i};
-		sorted = sorted && (!i || compare_turns(turn - 1, turn) <= 0);
+		*query = (struct sorted_query){queries[i].module, queries[i].pc, (uint32_t)i};
+		sorted = sorted && (!i || compare_sorted(query - 1, query) <= 0);
 	}
 	if (!sorted)
-		qsort(explain->turns.data, n, sizeof(struct turn), compare_turns);
+		qsort(explain->sorted.data, n, sizeof(struct sorted_query), compare_sorted);
 }
 
-static bool is_repeated(const struct turn *turn, size_t i)
+static bool is_repeated(const struct sorted_query *query, size_t i)
 {
-	return i && turn->module && compare_turns(turn - 1, turn) == 0;
+	return i && query->module && compare_sorted(query - 1, query) == 0;
 }
 
 struct error *explain(struct explain *explain, const struct explain_query *queries, size_t n,
 		      const struct explanation **ret)
 {
 	explain->list.len = explain->frames.len = 0;
-	if (!vec_reserve(&explain->list, n) || !vec_reserve(&explain->turns, n) ||
+	if (!vec_reserve(&explain->list, n) || !vec_reserve(&explain->sorted, n) ||
 	    !vec_reserve(&explain->first, n * EXPLAIN_SOURCES))
 		return error_nomem();
 	explain->deadline = deadline_in(PATIENCE_S);
 	sort_turns(explain, queries, n);
 	for (size_t i = 0; i < n; i++) {
-		const struct turn *turn = &explain->turns.data[i];
+		const struct sorted_query *query = &explain->sorted.data[i];
 
-		explain->list.data[turn->index] =
-			(struct explanation){.query = queries[turn->index]};
-		if (!is_repeated(turn, i) && !ask_first(explain, turn->index))
+		explain->list.data[query->index] =
+			(struct explanation){.query = queries[query->index]};
+		if (!is_repeated(query, i) && !ask_first(explain, query->index))
 			return error_nomem();
 	}
 	explain->list.len = n;
@@ -472,14 +472,14 @@ struct error *explain(struct explain *explain, const struct explain_query *queri
 			return error_nomem();
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct turn *turn = &explain->turns.data[i];
-		struct explanation *e = &explain->list.data[turn->index];
+		const struct sorted_query *query = &explain->sorted.data[i];
+		struct explanation *e = &explain->list.data[query->index];
 
-		if (is_repeated(turn, i)) {
-			*e = explain->list.data[turn[-1].index];
-			e->query = queries[turn->index];
+		if (is_repeated(query, i)) {
+			*e = explain->list.data[query[-1].index];
+			e->query = queries[query->index];
 		} else {
-			finish_one(explain, turn->index);
+			finish_one(explain, query->index);
 		}
 	}
 	*ret = explain->list.data;

@@ -7,7 +7,7 @@
 #define PATIENCE_S 10
 
 /* The printed frame, and the addresses that were found for it. */
-struct candidates {
+struct frame_candidates {
 	const struct gopcln *tab;
 	const struct scan_hit *hit;
 	const char *file; /* as printed; its length is hit->file_len */
@@ -19,7 +19,7 @@ struct candidates {
 
 /* Tells whether a frame has the printed file and line. Folders are not compared, because -trimpath
  * and a moved source tree change them. */
-static bool same_place(const struct candidates *c, const struct frame *frame)
+static bool same_place(const struct frame_candidates *c, const struct frame *frame)
 {
 	return frame->line == c->hit->line &&
 	       path_same_base(frame->file, c->file, c->hit->file_len);
@@ -27,7 +27,7 @@ static bool same_place(const struct candidates *c, const struct frame *frame)
 
 /* Tells whether the function at pc has the printed place there. Inlined calls are printed with
  * their own names; only the last of the frames, that of the function itself, has an offset. */
-static bool place_fits(const struct candidates *c, uint64_t pc)
+static bool place_fits(const struct frame_candidates *c, uint64_t pc)
 {
 	struct frame frames[GOPCLN_INLINE_MAX];
 	size_t n = gopcln_frames(c->tab, pc, frames, ARRAY_SIZE(frames));
@@ -35,7 +35,7 @@ static bool place_fits(const struct candidates *c, uint64_t pc)
 	return n && same_place(c, &frames[n - 1]);
 }
 
-static void weigh(struct candidates *c, uint64_t pc)
+static void weigh(struct frame_candidates *c, uint64_t pc)
 {
 	bool before = pc && place_fits(c, pc - 1);
 	bool here = !before && place_fits(c, pc);
@@ -50,7 +50,7 @@ static void weigh(struct candidates *c, uint64_t pc)
 
 static bool on_func(void *ctx, const struct gopcln_func *func)
 {
-	struct candidates *c = ctx;
+	struct frame_candidates *c = ctx;
 
 	if (c->hit->value < func->end - func->entry)
 		weigh(c, func->entry + c->hit->value);
@@ -69,9 +69,9 @@ static const struct gonames *names_of(struct traceback *traceback, const struct 
 /* Begins to look for a frame. Returns false when the program is no Go program, or when the time is
  * over. */
 static bool begin(struct traceback *traceback, const struct scan_hit *hit, const char *line,
-		  struct candidates *ret)
+		  struct frame_candidates *ret)
 {
-	*ret = (struct candidates){
+	*ret = (struct frame_candidates){
 		.tab = explain_module_gopcln(traceback->module),
 		.hit = hit,
 		.file = line + hit->file,
@@ -80,7 +80,7 @@ static bool begin(struct traceback *traceback, const struct scan_hit *hit, const
 	return ret->tab && traceback->used <= PATIENCE_S;
 }
 
-static void end(struct traceback *traceback, const struct candidates *c)
+static void end(struct traceback *traceback, const struct frame_candidates *c)
 {
 	traceback->used += PATIENCE_S - (c->deadline.at - clock_used());
 }
@@ -89,7 +89,7 @@ bool traceback_find(struct traceback *traceback, const struct scan_hit *hit, con
 		    struct traceback_pc *ret)
 {
 	const struct gonames *names;
-	struct candidates c;
+	struct frame_candidates c;
 
 	if (!begin(traceback, hit, line, &c))
 		return false;
@@ -104,7 +104,7 @@ bool traceback_find(struct traceback *traceback, const struct scan_hit *hit, con
 unsigned traceback_step(struct traceback *traceback, const struct scan_hit *hit, const char *line,
 			uint64_t pc)
 {
-	struct candidates c;
+	struct frame_candidates c;
 
 	if (!begin(traceback, hit, line, &c))
 		return 1;

@@ -5,7 +5,7 @@
 
 #define DEPTH_MAX 32 /* deeper values are shown as "…" */
 
-struct walk {
+struct value_printer {
 	struct buf *to;
 	const struct value *values;
 	size_t n;
@@ -13,7 +13,7 @@ struct walk {
 
 #define TEXT_EXPONENT 6 /* %v prints a float with an exponent from 10^6 on */
 
-static size_t text_value(const struct walk *w, size_t at, unsigned depth);
+static size_t text_value(const struct value_printer *p, size_t at, unsigned depth);
 
 static void text_type(struct buf *to, const char *type)
 {
@@ -59,54 +59,54 @@ static void text_unread(struct buf *to, const struct value *value)
 
 /* Appends a composite: main.point{X: 1, Y: 2} or [2]int{1, 2}, or only the braces if it has no
  * type. */
-static size_t text_composite(const struct walk *w, size_t at, unsigned depth)
+static size_t text_composite(const struct value_printer *p, size_t at, unsigned depth)
 {
-	const struct value *value = &w->values[at++];
+	const struct value *value = &p->values[at++];
 
-	text_type(w->to, value->type);
-	buf_char(w->to, '{');
-	for (uint32_t i = 0; i < value->n && at < w->n; i++) {
-		const struct value *child = &w->values[at];
+	text_type(p->to, value->type);
+	buf_char(p->to, '{');
+	for (uint32_t i = 0; i < value->n && at < p->n; i++) {
+		const struct value *child = &p->values[at];
 
 		if (i)
-			buf_put(w->to, ", ", 2);
+			buf_put(p->to, ", ", 2);
 		if (value->kind == VALUE_STRUCT && child->name && child->name_len) {
-			text_safe(w->to, child->name, child->name_len);
-			buf_put(w->to, ": ", 2);
+			text_safe(p->to, child->name, child->name_len);
+			buf_put(p->to, ": ", 2);
 		}
-		at = text_value(w, at, depth + 1);
+		at = text_value(p, at, depth + 1);
 	}
-	buf_char(w->to, '}');
+	buf_char(p->to, '}');
 	return at;
 }
 
 /* Appends an interface as a conversion, such as int(42). A conversion to *T or func() needs
  * parentheses around the type. A composite that already begins with the same type gets no
  * conversion. */
-static size_t text_interface(const struct walk *w, size_t at, unsigned depth)
+static size_t text_interface(const struct value_printer *p, size_t at, unsigned depth)
 {
-	const struct value *value = &w->values[at];
-	const struct value *child = at + 1 < w->n ? &w->values[at + 1] : NULL;
+	const struct value *value = &p->values[at];
+	const struct value *child = at + 1 < p->n ? &p->values[at + 1] : NULL;
 	const char *type = value->type ? value->type : "";
-	size_t next = value_skip(w->values, w->n, at);
+	size_t next = value_skip(p->values, p->n, at);
 	bool same = child && (child->kind == VALUE_STRUCT || child->kind == VALUE_ARRAY) &&
 		    child->type && strcmp(child->type, type) == 0;
 	bool parens = *type == '*' || *type == '<' || strncmp(type, "func", 4) == 0 ||
 		      strncmp(type, "chan", 4) == 0;
 
 	if (!value->n) {
-		buf_str(w->to, "nil");
+		buf_str(p->to, "nil");
 		return next;
 	}
 	if (!same) {
-		buf_str(w->to, parens ? "(" : "");
-		text_type(w->to, type);
-		buf_str(w->to, parens ? ")(" : "(");
+		buf_str(p->to, parens ? "(" : "");
+		text_type(p->to, type);
+		buf_str(p->to, parens ? ")(" : "(");
 	}
 	if (child)
-		text_value(w, at + 1, depth + 1);
+		text_value(p, at + 1, depth + 1);
 	if (!same)
-		buf_char(w->to, ')');
+		buf_char(p->to, ')');
 	return next;
 }
 
@@ -131,28 +131,28 @@ static void text_scalar(struct buf *to, const struct value *value)
 }
 
 /* Appends the value. Returns the index after the value and its children. */
-static size_t text_value(const struct walk *w, size_t at, unsigned depth)
+static size_t text_value(const struct value_printer *p, size_t at, unsigned depth)
 {
-	const struct value *value = &w->values[at];
+	const struct value *value = &p->values[at];
 
 	if (depth >= DEPTH_MAX) {
-		buf_str(w->to, "…");
-		return value_skip(w->values, w->n, at);
+		buf_str(p->to, "…");
+		return value_skip(p->values, p->n, at);
 	}
 	switch (value->kind) {
 	case VALUE_STRUCT:
-	case VALUE_ARRAY: return text_composite(w, at, depth);
-	case VALUE_INTERFACE: return text_interface(w, at, depth);
-	default: text_scalar(w->to, value); return at + 1;
+	case VALUE_ARRAY: return text_composite(p, at, depth);
+	case VALUE_INTERFACE: return text_interface(p, at, depth);
+	default: text_scalar(p->to, value); return at + 1;
 	}
 }
 
 void value_text(struct buf *to, const struct value *values, size_t n)
 {
-	const struct walk w = {.to = to, .values = values, .n = n};
+	const struct value_printer p = {.to = to, .values = values, .n = n};
 
 	if (n)
-		text_value(&w, 0, 0);
+		text_value(&p, 0, 0);
 	else
 		buf_char(to, '?');
 }

@@ -50,7 +50,7 @@ static struct trace_bpf__bss *bss_of(const struct engine *engine)
 
 static uint32_t uprobe_exec_count(const struct engine *engine)
 {
-	return __atomic_load_n(&bss_of(engine)->begun, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&bss_of(engine)->starts, __ATOMIC_SEQ_CST);
 }
 
 static bool uprobe_sends_execs(const struct engine *engine)

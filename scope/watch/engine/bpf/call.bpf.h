@@ -85,7 +85,7 @@ static __always_inline void take_registers(struct wire_event *e, struct pt_regs 
  * case. It is for programs without a copy of the stack. `plan` is as in key_passes(). */
 static __always_inline bool passes_slow(struct wire_event *e, struct pt_regs *ctx,
 					const struct call *call, const struct wire_plan *plan,
-					struct walk *walk)
+					struct frame_walk *walk)
 {
 	bool wanted = take_goroutine_slow(e, ctx->r14, walk);
 

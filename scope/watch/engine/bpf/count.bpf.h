@@ -115,7 +115,7 @@ static __always_inline int row_get(const struct wire_count_key *key)
 /* The two functions below are global so that the verifier checks them once. */
 
 /* Walks the frames of one row. Returns the index of the row, or -1. */
-__noinline int count_frames(struct stack_copy *copy, struct walk *walk)
+__noinline int count_frames(struct stack_copy *copy, struct frame_walk *walk)
 {
 	if (!copy || !walk)
 		return -1;
@@ -128,7 +128,7 @@ __noinline int count_frames(struct stack_copy *copy, struct walk *walk)
 
 /* Walks the rest of a stack whose frames so far are in row `at`. Returns the index of the last row,
  * or -1. */
-__noinline int count_rest(struct stack_copy *copy, struct walk *walk, int at)
+__noinline int count_rest(struct stack_copy *copy, struct frame_walk *walk, int at)
 {
 	if (!copy || !walk)
 		return -1;
@@ -144,7 +144,7 @@ __noinline int count_rest(struct stack_copy *copy, struct walk *walk, int at)
 
 /* Walks from walk->fp to the end. Returns the index of the last row, or -1. The caller has set
  * copy->key except for parent, nstack and stack. */
-static __always_inline int count_stack(struct stack_copy *copy, struct walk *walk)
+static __always_inline int count_stack(struct stack_copy *copy, struct frame_walk *walk)
 {
 	int at;
 
@@ -179,7 +179,7 @@ static __always_inline bool type_is_of_file(uint64_t link)
 /* Makes the next copy long enough for all frames of this walk. The length only grows, up to the
  * size of a whole copy. */
 static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t base,
-					    const struct walk *walk)
+					    const struct frame_walk *walk)
 {
 	uint64_t end = walk->pair[0] + 16 - base;
 
@@ -195,7 +195,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	uint64_t base = ctx->rbp + probe->window;
 	struct wire_plan *plan = NULL;
 	struct wire_event e; /* take_goroutine() uses three of its members */
-	struct walk walk = {.fp = ctx->rbp};
+	struct frame_walk walk = {.fp = ctx->rbp};
 	struct call call = {};
 	int at;
 
@@ -242,7 +242,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 /* Counts a hit instead of sending its record. walk->fp is where the stack begins. Returns false when
  * the record must be sent. Then walk is unchanged. */
 static __always_inline bool count_event(const struct wire_event *e, uint32_t index,
-					const struct call *call, struct walk *walk,
+					const struct call *call, struct frame_walk *walk,
 					uint64_t elements)
 {
 	struct stack_copy *copy = stack_copy_get();

@@ -52,7 +52,7 @@ uint32_t generation = 0; /* only hits of probes that were attached with this num
 
 /* How often runtime.main has begun while probes were attached. One process begins more than once
  * only if it executes itself. */
-uint32_t begun = 0;
+uint32_t starts = 0;
 
 /* The traced process, or 0 when there may be several. */
 uint32_t watched = 0;

@@ -38,7 +38,7 @@ int on_entry(struct pt_regs *ctx)
 	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
 	struct wire_plan unknown = {};
 	struct wire_plan *plan = NULL;
-	struct walk walk = {};
+	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_counters *c;
 	struct wire_probe *probe;
@@ -85,7 +85,7 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 {
 	struct wire_event event = {};
 	struct wire_event *e = &event;
-	struct walk walk = {};
+	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_counters *c = counters_get();
 	struct wire_probe *probe;

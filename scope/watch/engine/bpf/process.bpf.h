@@ -45,7 +45,7 @@ int on_begin(struct pt_regs *ctx)
 		return 0;
 	gc_phase = 0;
 	gc_changes = 1;
-	add(begun, 1);
+	add(starts, 1);
 	forget_pendings();
 	send_start(ctx, index);
 	return 0;

@@ -106,7 +106,7 @@ static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
 
 /* ---- the slow path: a record that is reserved at its maximum size ---- */
 
-static __always_inline uint32_t walk_all(uint64_t *stack, struct walk *walk)
+static __always_inline uint32_t walk_all(uint64_t *stack, struct frame_walk *walk)
 {
 #pragma clang loop unroll(disable)
 	for (uint32_t i = 0; i < WIRE_STACK_MAX; i++) {
@@ -122,7 +122,7 @@ static __always_inline uint32_t walk_all(uint64_t *stack, struct walk *walk)
 }
 
 static __always_inline uint32_t send_big(const struct wire_event *e, const struct call *call,
-					 struct walk *walk, struct wire_counters *c)
+					 struct frame_walk *walk, struct wire_counters *c)
 {
 	struct big_record *big = bpf_ringbuf_reserve(&events, big_size, 0);
 	uint32_t n;
@@ -140,7 +140,7 @@ static __always_inline uint32_t send_big(const struct wire_event *e, const struc
 	return n;
 }
 
-static __always_inline uint32_t send_deep(const struct wire_event *e, struct walk *walk,
+static __always_inline uint32_t send_deep(const struct wire_event *e, struct frame_walk *walk,
 					  struct wire_counters *c)
 {
 	struct deep_record *deep = bpf_ringbuf_reserve(&events, deep_size, 0);
@@ -160,7 +160,7 @@ static __always_inline uint32_t send_deep(const struct wire_event *e, struct wal
 
 /* Completes the head of a record and sends it. Returns the number of frames. */
 static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
-					  const struct call *call, struct walk *walk,
+					  const struct call *call, struct frame_walk *walk,
 					  struct wire_counters *c, bool keyed)
 {
 	__builtin_memset(e->header, 0, sizeof(e->header));

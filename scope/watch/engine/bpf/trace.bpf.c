@@ -55,7 +55,7 @@ int on_removal_slow(struct pt_regs *ctx)
 	struct wire_counters *c = counters_get();
 	struct wire_plan unknown = {};
 	struct wire_plan *plan = NULL;
-	struct walk walk = {};
+	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_probe *probe;
 	uint32_t index, n;
@@ -114,7 +114,7 @@ static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_
 {
 	struct small_record small = {};
 	struct wire_event *e = &small.event;
-	struct walk walk = {};
+	struct frame_walk walk = {};
 	uint64_t n;
 
 	take_call(e, ctx, call);
@@ -245,7 +245,7 @@ int on_clear(struct pt_regs *ctx)
 	struct wire_event event = {};
 	struct wire_event *e = &event;
 	struct wire_plan *plan = NULL;
-	struct walk walk = {};
+	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_counters *c;
 	struct wire_probe *probe;

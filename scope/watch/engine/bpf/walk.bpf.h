@@ -4,7 +4,7 @@
 #ifndef WATCH_ENGINE_BPF_WALK_BPF_H
 #define WATCH_ENGINE_BPF_WALK_BPF_H
 
-struct walk {
+struct frame_walk {
 	uint64_t fp;
 	uint64_t lo, hi;  /* bounds of the goroutine's stack */
 	uint64_t pair[2]; /* the frame: {caller's frame pointer, return address} */
@@ -16,7 +16,7 @@ struct walk {
 /* Reads the frame at walk->fp into walk->pair, and moves to the frame of the caller. Returns 0 at
  * the end of the stack, or when it cannot be read. The function is global, so that the verifier
  * checks it once. */
-__noinline int walk_frame(struct walk *walk)
+__noinline int walk_frame(struct frame_walk *walk)
 {
 	uint64_t fp;
 
@@ -40,7 +40,7 @@ __noinline int walk_frame(struct walk *walk)
 	return 1;
 }
 
-static __always_inline bool goroutine_is(struct wire_event *e, const struct walk *walk,
+static __always_inline bool goroutine_is(struct wire_event *e, const struct frame_walk *walk,
 					 uint64_t goid)
 {
 	e->goid = goid;
@@ -52,7 +52,7 @@ static __always_inline bool goroutine_is(struct wire_event *e, const struct walk
 /* Reads the goroutine's id and the bounds of its stack, with one read into scratch, which has
  * GOROUTINE_WORDS words. Returns false when the goroutine is filtered. */
 static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scratch, uint64_t g,
-					   struct walk *walk)
+					   struct frame_walk *walk)
 {
 	if (goid_offset > GOROUTINE_WORDS * 8 - 8 ||
 	    bpf_probe_read_user(scratch, goid_offset + 8, (void *)g)) {
@@ -65,7 +65,8 @@ static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scrat
 }
 
 /* Does the same with two reads, for programs that have no BPF stack to spare. */
-static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g, struct walk *walk)
+static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g,
+						struct frame_walk *walk)
 {
 	if (bpf_probe_read_user(walk->pair, 16, (void *)g)) {
 		walk->flags |= WIRE_STACK_LOST;
@@ -122,7 +123,8 @@ static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64
 
 /* Walks as many frames as the small record holds, through copies of the stack. The walk goes on from
  * walk->fp and ends after stack_max frames in all. Sets copy->n and copy->flags. */
-static __always_inline void walk_copies(uint64_t *stack, struct stack_copy *copy, struct walk *walk)
+static __always_inline void walk_copies(uint64_t *stack, struct stack_copy *copy,
+					struct frame_walk *walk)
 {
 	uint32_t left = stack_max - walk->n;
 	uint64_t fp = walk->fp;
@@ -165,7 +167,8 @@ out:
 }
 
 /* Tells whether there are more frames to walk. */
-static __always_inline bool walk_goes_on(const struct walk *walk, const struct stack_copy *copy)
+static __always_inline bool walk_goes_on(const struct frame_walk *walk,
+					 const struct stack_copy *copy)
 {
 	return walk->fp && !copy->flags;
 }
