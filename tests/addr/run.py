@@ -979,7 +979,7 @@ def usage():
     """Wrong usage, wrong files: one line, the exit code."""
     exe = crash("1.26", "default")
     for args, code, text in [
-        ([], 2, "whose addresses? Give BINARY or -p PID"),
+        ([], 2, "no program is given: give BINARY or -p PID"),
         ([exe, "zz"], 2, "zz: not an address; write it in hexadecimal"),
         ([exe, "0x"], 2, "0x: not an address"),
         ([exe, "-1"], 2, "unknown option -1"),
@@ -987,12 +987,12 @@ def usage():
         (["--source", "elf", exe], 2, "--source elf: not one of gopclntab, symbols, dwarf, all"),
         (["--source", "", exe], 2, "--source names no source"),
         (["--format", "xml", exe], 2, "--format xml: not one of text, json"),
-        (["--annotate", exe, "1"], 2, "--annotate takes its text from standard input"),
-        (["--annotate", "--format", "json", exe], 2, "it has no json form"),
+        (["--annotate", exe, "1"], 2, "--annotate reads its text from standard input"),
+        (["--annotate", "--format", "json", exe], 2, "--annotate prints a text: leave out --format json"),
         (["--bias", "x", exe], 2, "--bias x: not an address"),
-        (["--bias", "1", "-p", "1"], 2, "--bias goes with a BINARY"),
+        (["--bias", "1", "-p", "1"], 2, "--bias is only for a BINARY"),
         (["--return=maybe", exe], 2, "--return=maybe: not one of auto, yes, no"),
-        (["-p", "x"], 2, "-p x: not a number"),
+        (["-p", "x"], 2, "-p x: not a process id"),
         (["-p", "1", "-p", "2"], 2, "--pid can be given only once"),
         (["-z", exe], 2, "unknown option -z"),
         (["/nowhere/at/all", "1"], 3, "cannot open /nowhere/at/all"),
