@@ -1,77 +1,49 @@
-/* Tests of live/process. Processes are found, read, watched and started. They are this test and its
+/* Tests of live/process. Processes are found, read and watched. They are this test and its
  * children, so no privilege is needed. */
-#include "test.h"
+#include "processes.h"
 #include "base/memory.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include "live/process/process.h"
+/* The fixture: a child that waits for a signal, and the target that it is. */
+struct child {
+	pid_t pid;
+	struct target *target;
+};
 
-/* ---- helpers ---- */
-
-/* Starts a child that ends at once with this code. */
-static pid_t fork_exit(int code)
+static int child_open(void **state)
 {
-	pid_t pid = fork();
+	static struct child child;
 
-	if (pid == 0)
-		_exit(code);
-	assert_true(pid > 0);
-	return pid;
+	child.pid = fork_pause();
+	*state = &child;
+	assert_null(process_open(child.pid, &child.target));
+	return 0;
 }
 
-/* Starts a child that waits for a signal. */
-static pid_t fork_pause(void)
+/* The test may have ended the child, and waited for it. */
+static int child_close(void **state)
 {
-	pid_t pid = fork();
+	struct child *child = *state;
 
-	if (pid == 0)
-		for (;;)
-			pause();
-	assert_true(pid > 0);
-	return pid;
-}
-
-static void expect_error(struct error *err, enum error_code code, const char *about)
-{
-	assert_non_null(err);
-	assert_int_equal(err->code, code);
-	if (!strstr(err->text, about))
-		fail_msg("\"%s\" does not speak of \"%s\"", err->text, about);
-	error_free(err);
-}
-
-/* Waits up to ten seconds for the end of a process. */
-static enum target_end wait_end(struct target *target, int *ret_status)
-{
-	enum target_end end = TARGET_RUNS;
-
-	for (int i = 0; i < 10000 && end == TARGET_RUNS; i++) {
-		end = target_poll(target, ret_status);
-		usleep(1000);
+	if (waitpid(child->pid, NULL, WNOHANG) == 0) {
+		kill(child->pid, SIGKILL);
+		waitpid(child->pid, NULL, 0);
 	}
-	return end;
-}
-
-static void expect_no_child(pid_t pid)
-{
-	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
-	assert_int_equal(errno, ECHILD);
+	target_close(child->target);
+	return 0;
 }
 
 /* ---- opening ---- */
 
-TEST(test_open_self)
+TEST(a_process_has_its_executable)
 {
 	struct target *process = NULL;
 	struct stat by_fd, by_path;
@@ -89,7 +61,7 @@ TEST(test_open_self)
 	target_close(NULL);
 }
 
-TEST(test_open_gone)
+TEST(a_process_that_is_gone_cannot_be_opened)
 {
 	pid_t pid = fork_exit(0);
 	struct target *process = NULL;
@@ -102,7 +74,7 @@ TEST(test_open_gone)
 }
 
 /* It has ended, but nobody has waited for it. It has no executable any more. */
-TEST(test_open_zombie)
+TEST(a_zombie_has_no_executable)
 {
 	pid_t pid = fork_exit(0);
 	struct target *process = NULL;
@@ -113,7 +85,7 @@ TEST(test_open_zombie)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-TEST(test_open_kernel_thread)
+TEST(a_kernel_thread_has_no_executable)
 {
 	struct target *process = NULL;
 	char comm[32] = "", link[8];
@@ -140,7 +112,7 @@ static void *thread_id(void *arg)
 	return arg;
 }
 
-TEST(test_open_thread)
+TEST(a_thread_is_no_process)
 {
 	struct target *process = NULL;
 	int pipes[4];
@@ -183,29 +155,35 @@ static int find_place(struct dl_phdr_info *info, size_t size, void *ret)
 	return 1;
 }
 
-TEST(test_bias)
+/* Finds the bias of this program by a place in its code. */
+static void expect_own_bias(const struct mappings *mappings, int exe, const struct place *place,
+			    uint64_t past)
+{
+	uint64_t bias = 1;
+
+	assert_true(bias_of_mapped(mappings, exe, place->offset + past, place->addr + past, &bias));
+	assert_int_equal(bias, (uintptr_t)find_place - place->addr);
+}
+
+TEST(the_bias_is_where_the_code_is_mapped)
 {
 	cleanup_close int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct mappings mappings;
+	cleanup(mappings_fini) struct mappings mappings = {0};
 	struct place place = {0};
 	uint64_t bias = 1;
 
 	assert_true(exe >= 0);
 	assert_int_equal(dl_iterate_phdr(find_place, &place), 1);
 	assert_null(mappings_read(getpid(), &mappings));
-	assert_true(bias_of_mapped(&mappings, exe, place.offset, place.addr, &bias));
-	assert_int_equal(bias, (uintptr_t)find_place - place.addr);
-	bias = 1;
-	assert_true(bias_of_mapped(&mappings, exe, place.offset + 3, place.addr + 3, &bias));
-	assert_int_equal(bias, (uintptr_t)find_place - place.addr);
+	expect_own_bias(&mappings, exe, &place, 0);
+	expect_own_bias(&mappings, exe, &place, 3);
 	/* There is no bias for a place that is not mapped, for another file, or for no file. */
 	assert_false(bias_of_mapped(&mappings, exe, 1ull << 40, place.addr, &bias));
 	assert_false(bias_of_mapped(&mappings, exe, place.offset, place.addr + 1, &bias));
 	assert_false(bias_of_mapped(&mappings, -1, place.offset, place.addr, &bias));
-	mappings_fini(&mappings);
 }
 
-TEST(test_bias_of_addr)
+TEST(a_bias_is_a_multiple_of_the_page_size)
 {
 	uint64_t bias = 1;
 
@@ -218,12 +196,11 @@ TEST(test_bias_of_addr)
 }
 
 /* A program maps its own file for reading, below its code. */
-TEST(test_bias_of_itself)
+TEST(a_file_mapped_below_its_code_does_not_count)
 {
 	cleanup_close int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct mappings mappings;
+	cleanup(mappings_fini) struct mappings mappings = {0};
 	struct place place = {0};
-	uint64_t bias = 1;
 	struct stat st;
 	void *low;
 
@@ -235,14 +212,12 @@ TEST(test_bias_of_itself)
 	assert_true((uintptr_t)low < (uintptr_t)find_place);
 	assert_int_equal(dl_iterate_phdr(find_place, &place), 1);
 	assert_null(mappings_read(getpid(), &mappings));
-	assert_true(bias_of_mapped(&mappings, exe, place.offset, place.addr, &bias));
-	assert_int_equal(bias, (uintptr_t)find_place - place.addr);
-	mappings_fini(&mappings);
+	expect_own_bias(&mappings, exe, &place, 0);
 	munmap(low, (size_t)st.st_size);
 }
 
 /* A shell executes another program when it is told to. */
-TEST(test_executes)
+TEST(an_exec_changes_the_file_and_the_image)
 {
 	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"read x; exec sleep 60"},
 			      NULL};
@@ -287,7 +262,7 @@ TEST(test_executes)
 	close(ends[1]);
 }
 
-TEST(test_memory)
+TEST(memory_is_read_up_to_where_it_ends)
 {
 	static const char text[] = "read me";
 	struct memory memory = process_memory(getpid()), none = {0};
@@ -314,14 +289,14 @@ TEST(test_memory)
 	munmap(two, (size_t)page);
 }
 
-TEST(test_threads_and_stop)
+TEST(a_stop_is_seen_of_all_threads)
 {
 	struct target_threads threads = {0};
-	struct target *target;
-	pid_t pid = fork_pause();
+	struct child *child = *state;
+	struct target *target = child->target;
+	pid_t pid = child->pid;
 	siginfo_t info;
 
-	assert_null(process_open(pid, &target));
 	assert_null(target_threads(target, &threads));
 	assert_int_equal(threads.list.len, 1);
 	assert_int_equal(threads.list.data[0].tid, pid);
@@ -334,11 +309,10 @@ TEST(test_threads_and_stop)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_false(target_is_stopped(target));
 	expect_error(target_threads(target, &threads), ERROR_TARGET, "no process");
-	target_close(target);
 }
 
 /* Lack of descriptors must not look like the end of a process. */
-TEST(test_no_descriptor)
+TEST(no_descriptor_left_is_not_the_end_of_a_process)
 {
 	struct target *target = NULL;
 	struct rlimit old, low = {0};
@@ -354,23 +328,20 @@ TEST(test_no_descriptor)
 
 /* ---- the end ---- */
 
-TEST(test_poll_exit)
+TEST(a_signal_that_ends_a_process_is_told)
 {
-	struct target *process = NULL;
-	pid_t pid = fork_pause();
+	struct child *child = *state;
 	int status = -1;
 
-	assert_null(process_open(pid, &process));
-	assert_int_equal(target_poll(process, &status), TARGET_RUNS);
+	assert_int_equal(target_poll(child->target, &status), TARGET_RUNS);
 	assert_int_equal(status, -1);
-	assert_int_equal(kill(pid, SIGTERM), 0);
-	assert_int_equal(wait_end(process, &status), TARGET_SIGNALED);
+	assert_int_equal(kill(child->pid, SIGTERM), 0);
+	assert_int_equal(wait_end(child->target, &status), TARGET_SIGNALED);
 	assert_int_equal(status, SIGTERM);
-	expect_no_child(pid); /* somebody has waited for it */
-	target_close(process);
+	expect_no_child(child->pid); /* somebody has waited for it */
 }
 
-TEST(test_poll_codes)
+TEST(the_exit_code_of_a_child_is_told)
 {
 	static const int codes[] = {0, 1, 77, 255};
 
@@ -390,7 +361,7 @@ TEST(test_poll_codes)
 }
 
 /* The child belongs to another process, which does not wait for it. /proc shows how it ended. */
-TEST(test_poll_stranger)
+TEST(the_exit_code_of_a_stranger_is_told)
 {
 	struct target *process = NULL;
 	int pipes[2], status = -1;
@@ -435,10 +406,9 @@ static bool count_pid(void *ctx, pid_t pid)
 	return !scan->stop;
 }
 
-TEST(test_scan)
+TEST(a_scan_finds_the_processes_of_a_file)
 {
 	struct scan scan = {.wanted = getpid()}, first = {.stop = true};
-	pid_t child = fork_pause();
 	struct stat st;
 
 	assert_int_equal(stat("/proc/self/exe", &st), 0);
@@ -450,260 +420,31 @@ TEST(test_scan)
 	scan.calls = 0;
 	assert_null(process_scan(st.st_dev + 1, st.st_ino, count_pid, &scan));
 	assert_int_equal(scan.calls, 0);
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-/* ---- starting ---- */
-
-/* A directory for files that may be executable. */
-static char dir[64];
-
-static int make_dir(void **state)
-{
-	snprintf(dir, sizeof(dir), "%s/test_process.XXXXXX", P_tmpdir);
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static void make_file(const char *name, const char *text, mode_t mode)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
-static int remove_dir(void **state)
-{
-	static const char *const names[] = {"tool", "plain", "noise"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		char path[128];
-
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	return rmdir(dir);
-}
-
-static struct error *prepare(const char *name, struct spawn *ret)
-{
-	cleanup_free char *copy = strdup(name);
-
-	return spawn_prepare((char *[]){copy, NULL}, ret);
-}
-
-TEST(test_spawn_not_found)
-{
-	char path[128], text[256];
-	struct spawn spawn;
-
-	expect_error(prepare("no-such-command", &spawn), ERROR_TARGET,
-		     "cannot start no-such-command: not found in PATH");
-	spawn_fini(&spawn);
-	expect_error(prepare("", &spawn), ERROR_TARGET, "not found in PATH");
-	expect_error(prepare("./no/such", &spawn), ERROR_TARGET,
-		     "cannot start ./no/such: No such file or directory");
-	make_file("plain", "text", 0644);
-	snprintf(path, sizeof(path), "%s/plain", dir);
-	snprintf(text, sizeof(text), "cannot start %s: not an executable file", path);
-	expect_error(prepare(path, &spawn), ERROR_TARGET, text);
-	snprintf(text, sizeof(text), "cannot start %s: not an executable file", dir);
-	expect_error(prepare(dir, &spawn), ERROR_TARGET, text);
-	assert_int_equal(spawn.go, -1);
-	assert_int_equal(spawn.failed, -1);
-}
-
-static int run(char *const argv[], struct spawn *spawn)
-{
-	struct target *process = NULL;
-	int status = -1;
-
-	assert_null(spawn_prepare(argv, spawn));
-	assert_null(process_adopt(spawn->pid, spawn->path, &process));
-	assert_int_equal(target_poll(process, &status), TARGET_RUNS); /* it still waits */
-	assert_null(spawn_go(spawn));
-	assert_int_equal(wait_end(process, &status), TARGET_EXITED);
-	target_close(process);
-	return status;
-}
-
-TEST(test_spawn_runs)
-{
-	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"exit $1"},
-			      (char[]){"x"},  (char[]){"43"}, NULL};
-	struct spawn spawn;
-
-	assert_int_equal(run(argv, &spawn), 43);
-	assert_int_equal(spawn.path[0], '/');
-	assert_string_equal(strrchr(spawn.path, '/'), "/sh");
-	spawn_fini(&spawn);
-	assert_null(spawn.path);
-}
-
-/* Started directly, because a shell blocks signals for short times. */
-static void expect_own_status(char *pattern)
-{
-	char *const argv[] = {(char[]){"grep"}, (char[]){"-q"}, pattern,
-			      (char[]){"/proc/self/status"}, NULL};
-	struct spawn spawn;
-
-	assert_int_equal(run(argv, &spawn), 0);
-	spawn_fini(&spawn);
-}
-
-/* The command does not inherit our blocked signals, or SIGPIPE (bit 12), which we ignore. */
-TEST(test_spawn_signals)
-{
-	sigset_t mask, saved;
-
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &mask, &saved);
-	signal(SIGPIPE, SIG_IGN);
-	expect_own_status((char[]){"^SigBlk:.0*$"});
-	expect_own_status((char[]){"^SigIgn:.*[02468ace]...$"});
-	signal(SIGPIPE, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &saved, NULL);
-}
-
-TEST(test_spawn_path)
-{
-	cleanup_free char *saved = strdup(getenv("PATH"));
-	char path[256], expected[128];
-	struct spawn spawn;
-
-	make_file("tool", "#!/bin/sh\nexit 5\n", 0755);
-	make_file("plain", "#!/bin/sh\nexit 5\n", 0644);
-	snprintf(expected, sizeof(expected), "%s/tool", dir);
-	snprintf(path, sizeof(path), "/no/such/dir:%s:/bin", dir);
-	setenv("PATH", path, 1);
-	assert_int_equal(run((char *[]){(char[]){"tool"}, NULL}, &spawn), 5);
-	assert_string_equal(spawn.path, expected);
-	spawn_fini(&spawn);
-	expect_error(prepare("plain", &spawn), ERROR_TARGET,
-		     "cannot start plain: not found in PATH");
-	setenv("PATH", "/no/such/dir", 1);
-	expect_error(prepare("tool", &spawn), ERROR_TARGET, "not found in PATH");
-	unsetenv("PATH");
-	assert_null(prepare("sh", &spawn));
-	spawn_fini(&spawn);
-	setenv("PATH", saved, 1);
-}
-
-/* An empty component of PATH is the current directory. */
-TEST(test_spawn_path_empty)
-{
-	cleanup_free char *saved = strdup(getenv("PATH"));
-	cleanup_close int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct spawn spawn;
-
-	make_file("tool", "#!/bin/sh\nexit 6\n", 0755);
-	assert_int_equal(chdir(dir), 0);
-	setenv("PATH", "/no/such/dir:", 1);
-	assert_int_equal(run((char *[]){(char[]){"tool"}, NULL}, &spawn), 6);
-	assert_string_equal(spawn.path, "./tool");
-	spawn_fini(&spawn);
-	setenv("PATH", saved, 1);
-	assert_int_equal(fchdir(here), 0);
-}
-
-TEST(test_spawn_exec_fails)
-{
-	struct spawn spawn;
-	char path[128];
-	pid_t pid;
-
-	make_file("noise", "\x7f\x45no program", 0755);
-	snprintf(path, sizeof(path), "%s/noise", dir);
-	assert_null(prepare(path, &spawn));
-	pid = spawn.pid;
-	expect_error(spawn_go(&spawn), ERROR_TARGET, "/noise: Exec format error");
-	expect_no_child(pid);
-	spawn_fini(&spawn);
-}
-
-TEST(test_spawn_never_told)
-{
-	struct spawn spawn;
-	pid_t pid;
-
-	assert_null(prepare("sleep", &spawn));
-	pid = spawn.pid;
-	assert_int_equal(kill(pid, 0), 0);
-	spawn_fini(&spawn);
-	expect_no_child(pid);
-	spawn_fini(&spawn); /* twice is harmless */
-}
-
-/* The child dies while it waits. Telling it to go fails, and leaves no zombie. */
-TEST(test_spawn_dies_early)
-{
-	struct spawn spawn;
-	siginfo_t info;
-	pid_t pid;
-
-	signal(SIGPIPE, SIG_IGN);
-	assert_null(prepare("sleep", &spawn));
-	pid = spawn.pid;
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	expect_error(spawn_go(&spawn), ERROR_FAILED, "Broken pipe");
-	spawn_fini(&spawn);
-	expect_no_child(pid);
-	signal(SIGPIPE, SIG_DFL);
-}
-
-/* A child that runs is left alone. */
-TEST(test_spawn_left_running)
-{
-	char *const argv[] = {(char[]){"sleep"}, (char[]){"100"}, NULL};
-	struct spawn spawn;
-	pid_t pid;
-
-	assert_null(spawn_prepare(argv, &spawn));
-	pid = spawn.pid;
-	assert_null(spawn_go(&spawn));
-	spawn_fini(&spawn);
-	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-}
+/* A test with a child. */
+#define CHILD(test) cmocka_unit_test_setup_teardown(test, child_open, child_close)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_open_self),
-		cmocka_unit_test(test_open_gone),
-		cmocka_unit_test(test_open_zombie),
-		cmocka_unit_test(test_open_kernel_thread),
-		cmocka_unit_test(test_open_thread),
-		cmocka_unit_test(test_bias),
-		cmocka_unit_test(test_executes),
-		cmocka_unit_test(test_bias_of_addr),
-		cmocka_unit_test(test_bias_of_itself),
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_threads_and_stop),
-		cmocka_unit_test(test_no_descriptor),
-		cmocka_unit_test(test_poll_exit),
-		cmocka_unit_test(test_poll_codes),
-		cmocka_unit_test(test_poll_stranger),
-		cmocka_unit_test(test_scan),
-		cmocka_unit_test(test_spawn_not_found),
-		cmocka_unit_test(test_spawn_runs),
-		cmocka_unit_test(test_spawn_signals),
-		cmocka_unit_test(test_spawn_path),
-		cmocka_unit_test(test_spawn_path_empty),
-		cmocka_unit_test(test_spawn_exec_fails),
-		cmocka_unit_test(test_spawn_never_told),
-		cmocka_unit_test(test_spawn_dies_early),
-		cmocka_unit_test(test_spawn_left_running),
+		cmocka_unit_test(a_process_has_its_executable),
+		cmocka_unit_test(a_process_that_is_gone_cannot_be_opened),
+		cmocka_unit_test(a_zombie_has_no_executable),
+		cmocka_unit_test(a_kernel_thread_has_no_executable),
+		cmocka_unit_test(a_thread_is_no_process),
+		cmocka_unit_test(the_bias_is_where_the_code_is_mapped),
+		cmocka_unit_test(a_bias_is_a_multiple_of_the_page_size),
+		cmocka_unit_test(a_file_mapped_below_its_code_does_not_count),
+		cmocka_unit_test(an_exec_changes_the_file_and_the_image),
+		cmocka_unit_test(memory_is_read_up_to_where_it_ends),
+		CHILD(a_stop_is_seen_of_all_threads),
+		cmocka_unit_test(no_descriptor_left_is_not_the_end_of_a_process),
+		CHILD(a_signal_that_ends_a_process_is_told),
+		cmocka_unit_test(the_exit_code_of_a_child_is_told),
+		cmocka_unit_test(the_exit_code_of_a_stranger_is_told),
+		CHILD(a_scan_finds_the_processes_of_a_file),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
