@@ -18,6 +18,8 @@
 #define debug		 tophash_i_debug
 #define entry_visit	 tophash_i_entry_visit
 #define fast_path_update tophash_i_fast_path_update
+#define limit_allows	 tophash_i_limit_allows
+#define limit_left	 tophash_i_limit_left
 #define map_begin	 tophash_i_map_begin
 #define map_new		 tophash_i_map_new
 #define mem_alloc	 tophash_i_mem_alloc
@@ -32,6 +34,12 @@
 #define page_size	 tophash_i_page_size
 #define pages_alloc	 tophash_i_pages_alloc
 #define pages_free	 tophash_i_pages_free
+#define pieces_add	 tophash_i_pieces_add
+#define pieces_bytes	 tophash_i_pieces_bytes
+#define pieces_fini	 tophash_i_pieces_fini
+#define pieces_of_block	 tophash_i_pieces_of_block
+#define pieces_release	 tophash_i_pieces_release
+#define pieces_trim	 tophash_i_pieces_trim
 #define pool_bytes	 tophash_i_pool_bytes
 #define pool_fini	 tophash_i_pool_fini
 #define pool_give	 tophash_i_pool_give

@@ -47,11 +47,16 @@ void *region_new(size_t size, bool huge)
 	if (size < HUGE_PAGE)
 		return pages_alloc(size);
 	p = space_reserve(size);
-	if (p && mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
+	if (!p) {
+		/* The reservation is larger than the region: a resource limit may allow only that. */
+		p = pages_alloc(size);
+		return p ? region_advise(p, size, huge) : NULL;
+	}
+	if (mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
 		munmap(p, size);
 		return NULL;
 	}
-	return p ? region_advise(p, size, huge) : NULL;
+	return region_advise(p, size, huge);
 }
 
 /* Prefers a target at the boundary of a huge page. If the kernel cannot move the region there, any

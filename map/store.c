@@ -9,9 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 
 #include "hooks.h"
+#include "limit.h"
+#include "pieces.h"
 #include "region.h"
 
 /* Returns the unit in bytes in which tag words and links are given back. It is larger than the pages that
@@ -28,19 +29,9 @@ static size_t tags_size(size_t buckets)
 	return buckets * TOPHASH_WORD_SIZE;
 }
 
-static size_t links_size(size_t buckets)
-{
-	return buckets * sizeof(struct link);
-}
-
 static size_t slots_size(const struct store *store, size_t buckets)
 {
 	return buckets * store->bucket_size;
-}
-
-static size_t block_size(const struct store *store, size_t buckets)
-{
-	return store_links_at(store, buckets) + links_size(buckets);
 }
 
 /* Returns whether the sizes of this many buckets fit size_t. With 32 bits they do not always. */
@@ -53,30 +44,12 @@ static bool sizes_fit(const struct store *store, size_t buckets)
 
 /* ---- blocks and regions -------------------------------------------------------------------------------------- */
 
-static void block_set(struct store *store, uint8_t *block, size_t buckets)
-{
-	store->slots = block;
-	store->tags = block + store_tags_at(store, buckets);
-	store->links = (struct link *)(void *)(block + store_links_at(store, buckets));
-	store->buckets = buckets;
-	store->mode = STORE_BLOCK;
-}
-
 /* Frees a store's regions, or those of them that exist. */
 static void regions_free(const struct store *store, size_t buckets)
 {
 	region_free(store->tags, tags_size(buckets));
-	region_free(store->links, links_size(buckets));
+	region_free(store->links, store_links_size(buckets));
 	region_free(store->slots, slots_size(store, buckets));
-}
-
-/* Returns whether this much memory may be touched for elements that are yet to come: up to a quarter of
- * the machine's. */
-static bool is_affordable(size_t size)
-{
-	struct sysinfo info;
-
-	return sysinfo(&info) == 0 && size / info.mem_unit <= info.totalram / 4;
 }
 
 /* Touches the reserved room all at once. Without this, puts would take the page faults: the first hundredth
@@ -86,7 +59,7 @@ static void regions_populate(const struct store *store)
 {
 	size_t n = store->buckets;
 
-	if (is_affordable(tags_size(n) + slots_size(store, n)) &&
+	if (limit_allows(tags_size(n) + slots_size(store, n)) &&
 	    region_populate(store->tags, tags_size(n)))
 		region_populate(store->slots, slots_size(store, n));
 }
@@ -98,7 +71,7 @@ static bool regions_new(const struct store *shape, size_t buckets, struct store 
 	struct store store = *shape;
 
 	store.tags = region_new(tags_size(buckets), store.huge);
-	store.links = region_new(links_size(buckets), store.huge);
+	store.links = region_new(store_links_size(buckets), store.huge);
 	store.slots = region_new(slots_size(&store, buckets), store.huge);
 	if (!store.tags || !store.links || !store.slots) {
 		regions_free(&store, buckets);
@@ -108,68 +81,6 @@ static bool regions_new(const struct store *shape, size_t buckets, struct store 
 	store.mode = STORE_MAPPED;
 	*ret = store;
 	return true;
-}
-
-/* ---- pieces ---------------------------------------------------------------------------------- */
-
-static void directory_free(const struct tophash *map, const struct store *store)
-{
-	mem_free(map, store->pieces, store->pieces_cap * sizeof(*store->pieces));
-}
-
-static bool directory_resize(struct tophash *map, size_t cap)
-{
-	struct store *store = &map->core->store;
-	size_t keep = cap < store->pieces_cap ? cap : store->pieces_cap;
-	uint8_t **pieces = mem_alloc(map, cap * sizeof(*pieces));
-
-	if (!pieces)
-		return false;
-	if (store->pieces) {
-		memcpy(pieces, store->pieces, keep * sizeof(*pieces));
-		directory_free(map, store);
-	}
-	store->pieces = pieces;
-	store->pieces_cap = cap;
-	return true;
-}
-
-static bool pieces_reserve(struct tophash *map, size_t n)
-{
-	struct store *store = &map->core->store;
-	size_t cap = store->pieces_cap ? store->pieces_cap : 4;
-
-	if (store->pieces && n <= store->pieces_cap)
-		return true;
-	while (cap < n)
-		cap *= 2;
-	return directory_resize(map, cap);
-}
-
-/* Adds pieces until there is room for this many buckets. Returns 0, or -ENOMEM: the pieces are then as before. */
-static int pieces_add(struct tophash *map, size_t buckets)
-{
-	struct store *store = &map->core->store;
-	size_t per = (size_t)1 << store->piece_bits;
-	size_t old = store->buckets / per, n = buckets / per, i;
-
-	if (!pieces_reserve(map, n))
-		return -ENOMEM;
-	for (i = old; i < n; i++) {
-		store->pieces[i] = mem_alloc(map, block_size(store, per));
-		if (!store->pieces[i])
-			break;
-	}
-	if (i < n) {
-		while (i-- > old) {
-			mem_free(map, store->pieces[i], block_size(store, per));
-			store->pieces[i] = NULL;
-		}
-		return -ENOMEM;
-	}
-	store->buckets = buckets;
-	store->mode = STORE_PIECES;
-	return 0;
 }
 
 int store_init(struct tophash *map, size_t buckets)
@@ -182,20 +93,20 @@ int store_init(struct tophash *map, size_t buckets)
 				.huge = map->huge_pages};
 	if (!sizes_fit(store, buckets))
 		return -EOVERFLOW;
-	while (block_size(store, (size_t)2 << store->piece_bits) <= PIECE_SIZE)
+	while (store_block_size(store, (size_t)2 << store->piece_bits) <= PIECE_SIZE)
 		store->piece_bits++;
-	if (buckets == 1 || block_size(store, buckets) <= max) {
-		block = mem_alloc(map, block_size(store, buckets));
+	if (buckets == 1 || store_block_size(store, buckets) <= max) {
+		block = mem_alloc(map, store_block_size(store, buckets));
 		if (!block)
 			return -ENOMEM;
-		block_set(store, block, buckets);
+		store_set_block(store, block, buckets);
 		return 0;
 	}
 	if (has_allocator(map)) {
 		int err = pieces_add(map, buckets);
 
-		if (err && store->pieces) {
-			directory_free(map, store);
+		if (err) {
+			pieces_fini(map);
 			*store = (struct store){0};
 		}
 		return err;
@@ -209,17 +120,13 @@ int store_init(struct tophash *map, size_t buckets)
 void store_fini(struct tophash *map)
 {
 	struct store *store = &map->core->store;
-	size_t per = (size_t)1 << store->piece_bits;
 
 	if (store->mode == STORE_BLOCK)
-		mem_free(map, store->slots, block_size(store, store->buckets));
+		mem_free(map, store->slots, store_block_size(store, store->buckets));
 	if (store->mode == STORE_MAPPED)
 		regions_free(store, store->buckets);
-	if (store->mode == STORE_PIECES) {
-		for (size_t i = 0; i < store->buckets / per; i++)
-			mem_free(map, store->pieces[i], block_size(store, per));
-		directory_free(map, store);
-	}
+	if (store->mode == STORE_PIECES)
+		pieces_fini(map);
 	*store = (struct store){0};
 }
 
@@ -231,7 +138,7 @@ static void block_move(const struct tophash *map, const struct store *from, stru
 	size_t size = slots_size(from, buckets);
 
 	memcpy(to->tags, from->tags, tags_size(buckets));
-	memcpy(to->links, from->links, links_size(buckets));
+	memcpy(to->links, from->links, store_links_size(buckets));
 	barrier_range(map, to->slots, size, TOPHASH_WRITE_MOVE);
 	memcpy(to->slots, from->slots, size);
 	if (!has_barrier(map))
@@ -251,23 +158,23 @@ static int block_realloc(struct tophash *map, size_t buckets, size_t keep)
 	uint8_t *block = store->slots;
 
 	if (longer) {
-		block = realloc(block, block_size(store, buckets));
+		block = realloc(block, store_block_size(store, buckets));
 		if (!block)
 			return -ENOMEM;
-		block_set(&old, block, old.buckets);
-		block_set(store, block, buckets);
-		memmove(store->links, old.links, links_size(keep));
+		store_set_block(&old, block, old.buckets);
+		store_set_block(store, block, buckets);
+		memmove(store->links, old.links, store_links_size(keep));
 		memmove(store->tags, old.tags, tags_size(keep));
-		memset(store->links + keep, 0, links_size(buckets - keep));
+		memset(store->links + keep, 0, store_links_size(buckets - keep));
 		memset(store->tags + tags_size(keep), 0, tags_size(buckets - keep));
 		return 0;
 	}
-	block_set(store, block, buckets);
+	store_set_block(store, block, buckets);
 	memmove(store->tags, old.tags, tags_size(keep));
-	memmove(store->links, old.links, links_size(keep));
-	block = realloc(block, block_size(store, buckets));
+	memmove(store->links, old.links, store_links_size(keep));
+	block = realloc(block, store_block_size(store, buckets));
 	if (block)
-		block_set(store, block, buckets);
+		store_set_block(store, block, buckets);
 	return 0;
 }
 
@@ -280,12 +187,12 @@ static int block_resize(struct tophash *map, size_t buckets, size_t keep)
 
 	if (!has_allocator(map) && !has_barrier(map))
 		return block_realloc(map, buckets, keep);
-	block = mem_alloc(map, block_size(store, buckets));
+	block = mem_alloc(map, store_block_size(store, buckets));
 	if (!block)
 		return -ENOMEM;
-	block_set(store, block, buckets);
+	store_set_block(store, block, buckets);
 	block_move(map, &old, store, keep);
-	mem_free(map, old.slots, block_size(&old, old.buckets));
+	mem_free(map, old.slots, store_block_size(&old, old.buckets));
 	return 0;
 }
 
@@ -297,26 +204,8 @@ static int block_to_regions(struct tophash *map, size_t buckets)
 	if (!regions_new(store, buckets, store))
 		return -ENOMEM;
 	block_move(map, &old, store, old.buckets);
-	mem_free(map, old.slots, block_size(&old, old.buckets));
+	mem_free(map, old.slots, store_block_size(&old, old.buckets));
 	return 0;
-}
-
-static int block_to_pieces(struct tophash *map, size_t buckets)
-{
-	struct store *store = &map->core->store;
-	struct store old = *store;
-	int err;
-
-	/* With an allocator, a full block has the shape of a piece: it becomes the first one. */
-	if (!pieces_reserve(map, 2))
-		return -ENOMEM;
-	store->pieces[0] = old.slots;
-	err = pieces_add(map, buckets);
-	if (err) {
-		directory_free(map, store);
-		*store = old;
-	}
-	return err;
 }
 
 /* Grows the three regions. If one of them cannot grow, those that have grown are shortened
@@ -330,8 +219,8 @@ static int regions_double(struct store *store, size_t buckets)
 	if (!tags)
 		return -ENOMEM;
 	store->tags = tags;
-	links = region_grow(store->links, links_size(store->buckets), links_size(buckets),
-			    store->huge);
+	links = region_grow(store->links, store_links_size(store->buckets),
+			    store_links_size(buckets), store->huge);
 	if (links) {
 		store->links = links;
 		slots = region_grow(store->slots, slots_size(store, store->buckets),
@@ -341,7 +230,8 @@ static int regions_double(struct store *store, size_t buckets)
 			store->buckets = buckets;
 			return 0;
 		}
-		region_trim((uint8_t *)links, links_size(buckets), links_size(store->buckets));
+		region_trim((uint8_t *)links, store_links_size(buckets),
+			    store_links_size(store->buckets));
 	}
 	region_trim(tags, tags_size(buckets), tags_size(store->buckets));
 	return -ENOMEM;
@@ -359,9 +249,9 @@ int store_double(struct tophash *map)
 	if (store->mode == STORE_BLOCK) {
 		size_t max = has_allocator(map) ? PIECE_SIZE : BLOCK_MAX;
 
-		if (block_size(store, buckets) <= max)
+		if (store_block_size(store, buckets) <= max)
 			return block_resize(map, buckets, store->buckets);
-		return has_allocator(map) ? block_to_pieces(map, buckets)
+		return has_allocator(map) ? pieces_of_block(map, buckets)
 					  : block_to_regions(map, buckets);
 	}
 	return regions_double(store, buckets);
@@ -370,26 +260,21 @@ int store_double(struct tophash *map)
 void store_release(struct tophash *map, size_t first, size_t from, size_t to)
 {
 	struct store *store = &map->core->store;
-	size_t per = (size_t)1 << store->piece_bits;
 
 	if (store->mode == STORE_MAPPED) {
 		size_t n = store->buckets;
 
 		region_release(store->tags, small_grain(tags_size(n), store->huge),
 			       tags_size(first), tags_size(from), tags_size(to));
-		region_release(store->links, small_grain(links_size(n), store->huge),
-			       links_size(first), links_size(from), links_size(to));
+		region_release(store->links, small_grain(store_links_size(n), store->huge),
+			       store_links_size(first), store_links_size(from),
+			       store_links_size(to));
 		region_release(store->slots, region_grain(slots_size(store, n), store->huge),
 			       slots_size(store, first), slots_size(store, from),
 			       slots_size(store, to));
 	}
-	if (store->mode == STORE_PIECES) {
-		first = (first + per - 1) / per;
-		for (size_t i = from / per < first ? first : from / per; i < to / per; i++) {
-			mem_free(map, store->pieces[i], block_size(store, per));
-			store->pieces[i] = NULL;
-		}
-	}
+	if (store->mode == STORE_PIECES)
+		pieces_release(map, first, from, to);
 }
 
 /* Copies the buckets of a small map into a block, or counts that there was no memory for it. */
@@ -397,37 +282,15 @@ static void regions_to_block(struct tophash *map, size_t buckets)
 {
 	struct store *store = &map->core->store;
 	struct store old = *store;
-	uint8_t *block = mem_alloc(map, block_size(store, buckets));
+	uint8_t *block = mem_alloc(map, store_block_size(store, buckets));
 
 	if (!block) {
 		map->core->stats.put_off++;
 		return;
 	}
-	block_set(store, block, buckets);
+	store_set_block(store, block, buckets);
 	block_move(map, &old, store, buckets);
 	regions_free(&old, old.buckets);
-}
-
-/* Frees the pieces after the first buckets. A single remaining piece becomes a block, because it
- * has that shape. */
-static void pieces_trim(struct tophash *map, size_t buckets)
-{
-	struct store *store = &map->core->store;
-	size_t per = (size_t)1 << store->piece_bits, keep = buckets < per ? per : buckets;
-	uint8_t *first = store->pieces[0];
-
-	for (size_t i = keep / per; i < store->buckets / per; i++)
-		mem_free(map, store->pieces[i], block_size(store, per));
-	store->buckets = keep;
-	if (keep > per) {
-		if (store->pieces_cap >= 4 * keep / per)
-			directory_resize(map, 2 * keep / per);
-		return;
-	}
-	directory_free(map, store);
-	store->pieces = NULL;
-	store->pieces_cap = 0;
-	block_set(store, first, per);
 }
 
 static void regions_trim(struct tophash *map, size_t buckets)
@@ -435,10 +298,11 @@ static void regions_trim(struct tophash *map, size_t buckets)
 	struct store *store = &map->core->store;
 
 	region_trim(store->tags, tags_size(store->buckets), tags_size(buckets));
-	region_trim((uint8_t *)store->links, links_size(store->buckets), links_size(buckets));
+	region_trim((uint8_t *)store->links, store_links_size(store->buckets),
+		    store_links_size(buckets));
 	region_trim(store->slots, slots_size(store, store->buckets), slots_size(store, buckets));
 	store->buckets = buckets;
-	if (block_size(store, buckets) <= BLOCK_MAX / 2)
+	if (store_block_size(store, buckets) <= BLOCK_MAX / 2)
 		regions_to_block(map, buckets);
 }
 
@@ -463,7 +327,7 @@ void store_huge(struct tophash *map, bool use)
 	if (store->mode != STORE_MAPPED)
 		return;
 	region_advise(store->tags, tags_size(store->buckets), use);
-	region_advise(store->links, links_size(store->buckets), use);
+	region_advise(store->links, store_links_size(store->buckets), use);
 	region_advise(store->slots, slots_size(store, store->buckets), use);
 }
 
@@ -474,10 +338,11 @@ typedef size_t grain_fn(size_t size, bool huge);
 static size_t regions_bytes(const struct store *store, grain_fn *grain, size_t from, size_t to)
 {
 	size_t n = store->buckets;
-	size_t tags = tags_size(n), links = links_size(n), slots = slots_size(store, n);
+	size_t tags = tags_size(n), links = store_links_size(n), slots = slots_size(store, n);
 
 	return region_bytes(grain(tags, store->huge), tags, tags_size(from), tags_size(to)) +
-	       region_bytes(grain(links, store->huge), links, links_size(from), links_size(to)) +
+	       region_bytes(grain(links, store->huge), links, store_links_size(from),
+			    store_links_size(to)) +
 	       region_bytes(region_grain(slots, store->huge), slots, slots_size(store, from),
 			    slots_size(store, to));
 }
@@ -485,17 +350,12 @@ static size_t regions_bytes(const struct store *store, grain_fn *grain, size_t f
 size_t store_bytes(const struct tophash_core *core)
 {
 	const struct store *store = &core->store;
-	size_t per = (size_t)1 << store->piece_bits, n = store->buckets;
+	size_t n = store->buckets;
 
-	if (store->mode == STORE_PIECES) {
-		size_t ret = store->pieces_cap * sizeof(*store->pieces);
-
-		for (size_t i = 0; i < n / per; i++)
-			ret += store->pieces[i] ? block_size(store, per) : 0;
-		return ret;
-	}
+	if (store->mode == STORE_PIECES)
+		return pieces_bytes(store);
 	if (store->mode == STORE_BLOCK)
-		return block_size(store, n);
+		return store_block_size(store, n);
 	if (store->mode == STORE_NONE)
 		return 0;
 	/* Pages of a region take no memory before a new bucket reaches them, and after they were released. */

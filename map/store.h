@@ -60,6 +60,26 @@ static inline size_t store_links_at(const struct store *store, size_t buckets)
 	return store_tags_at(store, buckets) + buckets * TOPHASH_WORD_SIZE;
 }
 
+static inline size_t store_links_size(size_t buckets)
+{
+	return buckets * sizeof(struct link);
+}
+
+static inline size_t store_block_size(const struct store *store, size_t buckets)
+{
+	return store_links_at(store, buckets) + store_links_size(buckets);
+}
+
+/* Makes a block the memory of a store. */
+static inline void store_set_block(struct store *store, uint8_t *block, size_t buckets)
+{
+	store->slots = block;
+	store->tags = block + store_tags_at(store, buckets);
+	store->links = (struct link *)(void *)(block + store_links_at(store, buckets));
+	store->buckets = buckets;
+	store->mode = STORE_BLOCK;
+}
+
 /* Returns the tag word of a bucket. */
 static inline uint8_t *store_word(const struct store *store, size_t bucket)
 {

@@ -167,7 +167,8 @@ TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned la
 /* Makes an empty map with room for hint elements; it frees nothing that *map held before. With hint 0 it takes
  * no memory. The room is kept until half of it has been used once. Returns 0, -ENOMEM or -EOVERFLOW; on error
  * the map is empty and valid. O(hint): the room is touched page by page, up to a quarter of the machine's
- * memory, so that no later put waits for a page (Linux 5.14). */
+ * memory and half of what the process's control groups still allow, so that no later put waits for a page (Linux
+ * 5.14). */
 TOPHASH_API int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hint);
 /* Drops every element and frees all memory. The map is empty and valid afterwards. map may be NULL. O(n). */
 TOPHASH_API void tophash_fini(struct tophash *map);
