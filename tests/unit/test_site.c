@@ -1,10 +1,10 @@
 /* Tests of read/site. Sites are found in the machine code of a synthesised program, with their
- * types or the reasons why those are unknown. Two lists of sites are compared. */
+ * types or the reasons why those are unknown. */
 #include "test.h"
 #include "base/frame.h"
 #include "base/buf.h"
 
-#include "goprog.h"
+#include "goprog_fixture.h"
 
 #include <stdlib.h>
 
@@ -55,6 +55,7 @@ struct program {
 	uint64_t string_map, int_map, float_map, dictionary;
 	uint64_t faststr, generic, clear, reflect, method;
 	uint64_t sweep, tail, wrapper, drop, caller, closure, deferred, set_index;
+	struct sites sites; /* once find() was called */
 };
 
 static void add_types(struct program *s)
@@ -116,72 +117,90 @@ static void program_begin(struct program *s)
 	link_functions(s);
 }
 
+/* The fixture: the program, begun. A test changes it, and looks for its sites. */
+static int set_up(void **state)
+{
+	struct program *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	program_begin(s);
+	*state = s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct program *s = *state;
+
+	site_fini(&s->sites);
+	goprog_close(&s->p);
+	free(s);
+	return 0;
+}
+
+static void find(struct program *s)
+{
+	goprog_open(&s->p);
+	assert_null(site_find(s->p.image, s->p.tab, &s->sites));
+}
+
 /* A name that is too long is cut and marked. Filters see the whole name. */
-TEST(test_long_names)
+TEST(a_long_name_is_cut_and_marked)
 {
 	enum { LONG = 100000 };
 	static char name[LONG + 1];
+	struct goprog *p = *state;
+	cleanup(site_fini) struct sites sites = {0};
+	uint64_t map, entry, sweep;
 	const struct site_type *type;
-	struct program s;
-	struct sites sites;
 	char want[GOTYPE_NAME_MAX + 32];
 
 	memcpy(name, "map[string]struct { ", 20);
 	memset(name + 20, 'a', LONG - 20);
 	memcpy(name + GOTYPE_NAME_MAX - 1, "\xc3\xa9", 2); /* the cut would be inside it */
 	memcpy(name + LONG - 2, " }", 2);
-	goprog_begin(&s.p, 26);
-	add_types(&s);
-	s.string_map = goprog_map(&s.p, name, goprog_scalar(&s.p, GOTYPE_STRING));
-	add_functions(&s);
-	link_functions(&s);
-	goprog_open(&s.p);
-	assert_null(site_find(s.p.image, s.p.tab, &sites));
-	type = row_at(&sites, s.sweep + 7)->type;
+	map = goprog_map(p, name, goprog_scalar(p, GOTYPE_STRING));
+	entry = ADD(p, "runtime.mapdelete_faststr", returns);
+	sweep = ADD(p, "main.sweep", calls);
+	link_to(p, sweep + 3, map);
+	link_to(p, sweep + 8, entry);
+	goprog_open(p);
+	assert_null(site_find(p->image, p->tab, &sites));
+	type = row_at(&sites, sweep + 7)->type;
 	assert_non_null(type);
 	memcpy(want, name, GOTYPE_NAME_MAX - 1);
 	strcpy(want + GOTYPE_NAME_MAX - 1, "\xe2\x80\xa6 (cut)");
 	assert_string_equal(type->name, want);
 	assert_string_equal(type->whole_name, name);
-	site_fini(&sites);
-	goprog_close(&s.p);
 }
 
 /* A constant type is never reported as computed at run time, even if its data make no sense. */
-TEST(test_unreadable_type)
+TEST(an_unreadable_type_is_not_called_computed)
 {
+	struct program *s = *state;
 	const struct site_row *row;
-	struct sites sites;
-	struct program s;
 
-	program_begin(&s);
-	gofake_poke_u64(&s.p.fake, s.string_map + 16, 0); /* hash, flags, alignment, kind */
-	goprog_open(&s.p);
-	assert_null(site_find(s.p.image, s.p.tab, &sites));
-	row = row_at(&sites, s.sweep + 7);
+	gofake_poke_u64(&s->p.fake, s->string_map + 16, 0); /* hash, flags, alignment, kind */
+	find(s);
+	row = row_at(&s->sites, s->sweep + 7);
 	assert_null(row->type);
 	assert_string_equal(row->why_no_type, "its type data cannot be read");
-	site_fini(&sites);
-	goprog_close(&s.p);
 }
 
-TEST(test_find)
+TEST(each_kind_of_site_is_found)
 {
+	struct program *s = *state;
 	const struct site_row *row;
-	struct sites sites;
-	struct program s;
 
-	program_begin(&s);
-	goprog_open(&s.p);
-	assert_null(site_find(s.p.image, s.p.tab, &sites));
-	assert_int_equal(sites.maps, GO_MAPS_SWISS);
-	assert_int_equal(sites.list.len, 7);
-	row = row_at(&sites, s.generic);
+	find(s);
+	assert_int_equal(s->sites.maps, GO_MAPS_SWISS);
+	assert_int_equal(s->sites.list.len, 7);
+	row = row_at(&s->sites, s->generic);
 	assert_true(row->wrapper);
 	assert_string_equal(go_entries[row->entry].name, "internal/runtime/maps.(*Map).Delete");
 	assert_null(row->type);
 
-	row = row_at(&sites, s.sweep + 7);
+	row = row_at(&s->sites, s->sweep + 7);
 	assert_int_equal(row->entry, FASTSTR);
 	assert_string_equal(row->type->name, "map[string]int");
 	assert_int_equal(row->frames_n, 2);
@@ -190,33 +209,28 @@ TEST(test_find)
 	assert_false(row->jump || row->wrapper || row->deferred);
 	assert_int_equal(row->copies, 1);
 
-	row = row_at(&sites, s.tail + 19);
+	row = row_at(&s->sites, s->tail + 19);
 	assert_true(row->jump);
 	assert_string_equal(row->type->name, "map[float64]int");
 	assert_true(row->type->key_float);
 
-	row = row_at(&sites, s.deferred + 7);
+	row = row_at(&s->sites, s->deferred + 7);
 	assert_true(row->deferred);
 	assert_int_equal(row->entry, CLEAR);
 
-	row = row_at(&sites, s.set_index);
+	row = row_at(&s->sites, s->set_index);
 	assert_int_equal(row->entry, REFLECT);
 	assert_string_equal(row->why_no_type, "reflect: known only at run time");
-	site_fini(&sites);
-	goprog_close(&s.p);
 }
 
-TEST(test_instances)
+TEST(a_generic_site_has_the_types_of_its_callers)
 {
+	struct program *s = *state;
 	const uint64_t pcs[] = {4, 8};
-	struct sites sites;
-	struct program s;
 
-	program_begin(&s);
-	goprog_open(&s.p);
-	assert_null(site_find(s.p.image, s.p.tab, &sites));
+	find(s);
 	for (size_t i = 0; i < ARRAY_SIZE(pcs); i++) {
-		const struct site_row *row = row_at(&sites, (i ? s.closure : s.drop) + pcs[i]);
+		const struct site_row *row = row_at(&s->sites, (i ? s->closure : s->drop) + pcs[i]);
 
 		assert_null(row->type);
 		assert_int_equal(row->instances_n, 1);
@@ -224,98 +238,83 @@ TEST(test_instances)
 		assert_string_equal(row->why_no_type,
 				    "generic: comes with the caller's dictionary");
 	}
-	site_fini(&sites);
-	goprog_close(&s.p);
 }
 
 /* If no caller has the dictionary, or no function makes the closure, the reason says this. */
-TEST(test_no_instances)
+TEST(a_generic_site_without_a_type_says_why)
 {
-	struct sites sites;
-	struct program s;
+	struct program *s = *state;
 
-	program_begin(&s);
-	gofake_poke_u64(&s.p.fake, s.dictionary + 8, s.dictionary); /* no map type */
-	goprog_open(&s.p);
-	assert_null(site_find(s.p.image, s.p.tab, &sites));
-	assert_string_equal(row_at(&sites, s.drop + 4)->why_no_type,
+	gofake_poke_u64(&s->p.fake, s->dictionary + 8, s->dictionary); /* no map type */
+	find(s);
+	assert_string_equal(row_at(&s->sites, s->drop + 4)->why_no_type,
 			    "generic: no caller found that has the dictionary");
-	assert_string_equal(row_at(&sites, s.closure + 8)->why_no_type,
+	assert_string_equal(row_at(&s->sites, s->closure + 8)->why_no_type,
 			    "generic: in a dictionary that the closure captured");
-	site_fini(&sites);
-	goprog_close(&s.p);
 }
 
 /* A closure that is asked about may have been captured by another closure, but is never the type,
  * so the type is unknown. Offsets that add up to more than 32 bits are refused. */
-TEST(test_closure_itself)
+TEST(a_closure_is_never_the_type)
 {
+	struct program *s = *state;
 	uint64_t took, made, made_by, deletes, calls_it;
-	struct sites sites;
-	struct program s;
 
-	program_begin(&s);
-	took = ADD(&s.p, "main.take.func1", taker);
-	made = ADD(&s.p, "main.take", maker);
-	made_by = ADD(&s.p, "main.make", maker);
-	deletes = ADD(&s.p, "main.far", far);
-	calls_it = ADD(&s.p, "main.callFar", far_caller);
-	link_to(&s.p, took + 5, s.generic);
-	link_to(&s.p, made + 3, took);
-	link_to(&s.p, made_by + 3, made);
-	link_to(&s.p, deletes + 8, s.generic);
-	link_to(&s.p, calls_it + 8, deletes);
-	goprog_open(&s.p);
-	assert_null(site_find(s.p.image, s.p.tab, &sites));
-	assert_string_equal(row_at(&sites, took + 4)->why_no_type,
+	took = ADD(&s->p, "main.take.func1", taker);
+	made = ADD(&s->p, "main.take", maker);
+	made_by = ADD(&s->p, "main.make", maker);
+	deletes = ADD(&s->p, "main.far", far);
+	calls_it = ADD(&s->p, "main.callFar", far_caller);
+	link_to(&s->p, took + 5, s->generic);
+	link_to(&s->p, made + 3, took);
+	link_to(&s->p, made_by + 3, made);
+	link_to(&s->p, deletes + 8, s->generic);
+	link_to(&s->p, calls_it + 8, deletes);
+	find(s);
+	assert_string_equal(row_at(&s->sites, took + 4)->why_no_type,
 			    "generic: in a dictionary that the closure captured");
-	assert_string_equal(row_at(&sites, deletes + 7)->why_no_type,
+	assert_string_equal(row_at(&s->sites, deletes + 7)->why_no_type,
 			    "generic: no caller found that has the dictionary");
-	site_fini(&sites);
-	goprog_close(&s.p);
 }
 
 /* On arm64, an entry whose code only jumps to a function that keeps the registers looks like a
  * trampoline of that function. It still counts as an entry. */
-TEST(test_entry_trampoline)
+TEST(an_entry_that_only_jumps_is_an_entry)
 {
 	static const uint8_t ret_arm64[] = {0xc0, 0x03, 0x5f, 0xd6}, blank[12] = {0};
 	static const uint8_t aarch64[] = {183, 0}, quantum = 4;
 	uint64_t barrier, entry, caller, pages;
-	struct goprog p;
-	struct sites sites;
+	struct goprog *p = *state;
+	cleanup(site_fini) struct sites sites = {0};
 
-	goprog_begin(&p, 26);
-	gofake_poke(&p.fake, p.fake.base + 18, aarch64, 2); /* e_machine */
-	gofake_poke(&p.fake, p.fake.pclntab + 6, &quantum, 1);
-	barrier = ADD(&p, "runtime.gcWriteBarrier1", ret_arm64);
-	entry = ADD(&p, "runtime.mapdelete", blank);
-	caller = ADD(&p, "main.f", blank);
+	gofake_poke(&p->fake, p->fake.base + 18, aarch64, 2); /* e_machine */
+	gofake_poke(&p->fake, p->fake.pclntab + 6, &quantum, 1);
+	barrier = ADD(p, "runtime.gcWriteBarrier1", ret_arm64);
+	entry = ADD(p, "runtime.mapdelete", blank);
+	caller = ADD(p, "main.f", blank);
 	/* adrp x16, barrier; add x16, x16, :lo12:barrier; br x16 */
 	pages = (barrier >> 12) - (entry >> 12);
-	gofake_poke_u32(&p.fake, entry,
+	gofake_poke_u32(&p->fake, entry,
 			0x90000010 | (uint32_t)((pages & 3) << 29) |
 				(uint32_t)(pages >> 2 & 0x7ffff) << 5);
-	gofake_poke_u32(&p.fake, entry + 4, 0x91000210 | (uint32_t)(barrier & 0xfff) << 10);
-	gofake_poke_u32(&p.fake, entry + 8, 0xd61f0200);
-	gofake_poke_u32(&p.fake, caller,
+	gofake_poke_u32(&p->fake, entry + 4, 0x91000210 | (uint32_t)(barrier & 0xfff) << 10);
+	gofake_poke_u32(&p->fake, entry + 8, 0xd61f0200);
+	gofake_poke_u32(&p->fake, caller,
 			0x94000000 | ((uint32_t)(entry - caller) >> 2 & 0x3ffffff));
-	goprog_open(&p);
-	assert_null(site_find(p.image, p.tab, &sites));
+	goprog_open(p);
+	assert_null(site_find(p->image, p->tab, &sites));
 	assert_int_equal(sites.list.len, 1);
 	assert_string_equal(go_entries[row_at(&sites, caller)->entry].name, "runtime.mapdelete");
-	site_fini(&sites);
-	goprog_close(&p);
 }
 
 /* A file whose tables take long to read, in many functions, gives an error soon. Here the names are
  * long: the frames of all sites share a name of 60,000 bytes. */
-TEST(test_names_bound)
+TEST(names_without_end_are_an_error_soon)
 {
 	enum { CALLS = 1400, NAME = 60000 };
 	static char name[NAME + 1];
 	static uint8_t code[5 * CALLS];
-	struct goprog p;
+	struct goprog *p = *state;
 	struct sites sites;
 	struct error *err;
 	uint64_t entry, caller;
@@ -323,21 +322,19 @@ TEST(test_names_bound)
 	memset(name, 'n', NAME);
 	for (size_t i = 0; i < CALLS; i++)
 		code[5 * i] = 0xe8;
-	goprog_begin(&p, 26);
-	entry = ADD(&p, "runtime.mapdelete", returns);
-	caller = ADD(&p, name, code);
+	entry = ADD(p, "runtime.mapdelete", returns);
+	caller = ADD(p, name, code);
 	for (size_t i = 0; i < CALLS; i++)
-		link_to(&p, caller + 5 * i + 1, entry);
-	goprog_open(&p);
-	err = site_find(p.image, p.tab, &sites);
+		link_to(p, caller + 5 * i + 1, entry);
+	goprog_open(p);
+	err = site_find(p->image, p->tab, &sites);
 	assert_non_null(err);
 	assert_int_equal(err->code, ERROR_TARGET);
 	assert_non_null(strstr(err->text, "MiB of names at its sites"));
 	error_free(err);
-	goprog_close(&p);
 }
 
-TEST(test_why)
+TEST(the_choice_of_an_entry_is_explained)
 {
 	struct site_type string = {
 		.key = "string", .key_kind = GOTYPE_STRING, .key_size = 16, .elem_size = 8};
@@ -372,7 +369,7 @@ TEST(test_why)
 		  "inside the runtime: an entry that calls another");
 }
 
-TEST(test_package)
+TEST(a_package_ends_before_the_function)
 {
 	static const struct {
 		const char *func, *package;
@@ -391,126 +388,60 @@ TEST(test_package)
 		assert_int_equal(site_package(cases[i].func), strlen(cases[i].package));
 }
 
-/* ---- two lists ---- */
-
-static struct site_type type_a = {.name = "map[int]int"}, type_b = {.name = "map[string]int"};
-
-static struct site_row row(uint64_t pc, uint32_t entry, const struct site_type *type,
-			   struct frame *frames, size_t n)
+/* Looks for the sites of a file of noise. Each has a name. */
+static struct error *find_in_file(const struct gofake *fake)
 {
-	return (struct site_row){
-		.pc = pc, .entry = entry, .type = type, .frames = frames, .frames_n = n};
+	cleanup_close int fd = gofake_fd(fake->file.data, fake->file.len);
+	cleanup(image_close) struct image *image = NULL;
+	cleanup(gopcln_close) struct gopcln *tab = NULL;
+	cleanup(site_fini) struct sites sites = {0};
+
+	try(image_open(fd, "noise", &image));
+	try(gopcln_open(image, &tab));
+	try(site_find(image, tab, &sites));
+	vec_each(site, &sites.list)
+		assert_true(site->frames_n > 0 && site_innermost(site)->func);
+	return NULL;
 }
 
-TEST(test_compare)
-{
-	struct frame f = {.func = "main.f", .line = 1};
-	struct frame f_moved = {.func = "main.f", .line = 9};
-	struct frame g = {.func = "main.g"}, h = {.func = "main.h[go.shape.int]"};
-	struct frame h_old = {.func = "main.h[...]"}, gone = {.func = "main.gone"};
-	struct frame g_in_f[] = {g, f}, came = {.func = "main.came"}, k = {.func = "main.k"};
-	struct site_row before[] = {
-		row(1, FAST64, &type_a, &f, 1),	    row(2, FAST64, &type_a, &f, 1),
-		row(3, FAST64, &type_a, g_in_f, 2), row(4, CLEAR, &type_a, &h_old, 1),
-		row(5, FAST64, &type_a, &gone, 1),  row(6, FAST64, &type_a, &k, 1),
-	};
-	struct site_row after[] = {
-		row(11, FASTSTR, &type_b, &k, 1),      row(12, FAST64, &type_a, &f_moved, 1),
-		row(13, FAST64, &type_a, &f_moved, 1), row(14, FAST64, &type_a, &g, 1),
-		row(15, FAST64, &type_a, &h, 1),       row(16, FAST64, &type_a, &came, 1),
-	};
-	struct sites a = {.list = {before, ARRAY_SIZE(before), 0}};
-	struct sites b = {.list = {after, ARRAY_SIZE(after), 0}};
-	static const struct {
-		int from, to;
-		bool variant, type, inlining;
-	} expected[] = {
-		{6, 11, true, true, false},   /* another type, and with it another variant */
-		{1, 12, false, false, false}, /* lines that only moved are no change */
-		{2, 13, false, false, false}, {3, 14, false, false, true},
-		{4, 15, true, false, false},  {0, 16, false, false, false},
-		{5, 0, false, false, false},
-	};
-	struct site_changes changes;
-
-	assert_null(site_compare(&a, &b, &changes));
-	assert_int_equal(changes.list.len, ARRAY_SIZE(expected));
-	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
-		const struct site_change *change = &changes.list.data[i];
-
-		assert_int_equal(change->from ? change->from->pc : 0, expected[i].from);
-		assert_int_equal(change->to ? change->to->pc : 0, expected[i].to);
-		assert_int_equal(change->variant, expected[i].variant);
-		assert_int_equal(change->type, expected[i].type);
-		assert_int_equal(change->inlining, expected[i].inlining);
-	}
-	site_changes_fini(&changes);
-}
-
-TEST(test_compare_empty)
-{
-	struct frame f = {.func = "main.f"};
-	struct site_row one[] = {row(1, FAST64, &type_a, &f, 1)};
-	struct sites a = {.list = {one, 1, 0}}, none = {0};
-	struct site_changes changes;
-
-	assert_null(site_compare(&a, &none, &changes));
-	assert_int_equal(changes.list.len, 1);
-	assert_null(changes.list.data[0].to);
-	site_changes_fini(&changes);
-	assert_null(site_compare(&none, &none, &changes));
-	assert_int_equal(changes.list.len, 0);
-	site_changes_fini(&changes);
-}
-
-/* Random changes of code, tables and types give sites or an error. Each site has a name. */
-TEST(test_noise)
+/* Random changes of code, tables and types give sites or an error. */
+TEST(noise_gives_sites_or_an_error)
 {
 	uint64_t noise = 11;
 
 	for (int i = 0; i < 600; i++) {
-		cleanup(image_close) struct image *image = NULL;
-		cleanup(gopcln_close) struct gopcln *tab = NULL;
 		struct program s;
-		struct sites sites;
-		struct error *err;
-		int fd;
+		struct buf *file = &s.p.fake.file;
 
 		program_begin(&s);
 		goprog_open(&s.p);
 		for (int k = 0; k < 12; k++) {
 			noise = noise * 6364136223846793005u + 1442695040888963407u;
-			s.p.fake.file.data[4096 % s.p.fake.file.len +
-					   (noise >> 16) % (s.p.fake.file.len - 4096)] =
+			file->data[4096 % file->len + (noise >> 16) % (file->len - 4096)] =
 				(char)(noise >> 56);
 		}
-		fd = gofake_fd(s.p.fake.file.data, s.p.fake.file.len);
-		err = image_open(fd, "noise", &image);
-		if (!err)
-			err = gopcln_open(image, &tab);
-		if (!err)
-			err = site_find(image, tab, &sites);
-		if (!err) {
-			vec_each(site, &sites.list)
-				assert_true(site->frames_n > 0 && site_innermost(site)->func);
-			site_fini(&sites);
-		}
-		error_free(err);
-		close(fd);
+		error_free(find_in_file(&s.p.fake));
 		goprog_close(&s.p);
 	}
 }
 
+/* A test with the program, begun. */
+#define WITH_PROGRAM(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_names),     cmocka_unit_test(test_unreadable_type),
-		cmocka_unit_test(test_find),	       cmocka_unit_test(test_instances),
-		cmocka_unit_test(test_no_instances),   cmocka_unit_test(test_why),
-		cmocka_unit_test(test_package),	       cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_compare_empty),  cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_closure_itself), cmocka_unit_test(test_entry_trampoline),
-		cmocka_unit_test(test_names_bound),
+		WITH_GO(26, a_long_name_is_cut_and_marked),
+		WITH_PROGRAM(an_unreadable_type_is_not_called_computed),
+		WITH_PROGRAM(each_kind_of_site_is_found),
+		WITH_PROGRAM(a_generic_site_has_the_types_of_its_callers),
+		WITH_PROGRAM(a_generic_site_without_a_type_says_why),
+		WITH_PROGRAM(a_closure_is_never_the_type),
+		WITH_GO(26, an_entry_that_only_jumps_is_an_entry),
+		WITH_GO(26, names_without_end_are_an_error_soon),
+		cmocka_unit_test(the_choice_of_an_entry_is_explained),
+		cmocka_unit_test(a_package_ends_before_the_function),
+		cmocka_unit_test(noise_gives_sites_or_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
