@@ -1,4 +1,5 @@
 /* Comma-separated values: a line for each removal, and one at the end. */
+#include "base/frame.h"
 #include "base/buf.h"
 #include "base/text/text.h"
 #include "read/layout/layout.h"
