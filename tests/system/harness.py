@@ -227,11 +227,15 @@ class Tracer:
         with open(self.errors, "wb") as e:
             self.p = spawn([*command, *args], stdin=subprocess.DEVNULL, stdout=e, stderr=e, env={**os.environ, **(env or {})})
         end = time.monotonic() + LONG
-        while ready and b"probes placed" not in self.errors.read_bytes():
-            if self.p.poll() is not None:
+        while ready and not self.is_ready():
+            # It may get ready and end between two looks, when a short --duration meets a busy machine.
+            if self.p.poll() is not None and not self.is_ready():
                 raise Failed(f"tophash ended with {self.p.returncode}: {self.errors.read_text()}")
             check(time.monotonic() < end, "tophash does not get ready")
             time.sleep(0.005)
+
+    def is_ready(self):
+        return b"probes placed" in self.errors.read_bytes()
 
     def wait_for(self, what, n=1):
         end = time.monotonic() + LONG
