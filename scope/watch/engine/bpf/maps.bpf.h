@@ -153,6 +153,17 @@ struct {
 /* goid_offset is at most 160. g.stack{lo, hi} is at 0, g.goid is at goid_offset (runtime2.go). */
 #define GOROUTINE_WORDS 21
 
+/* A stack that was walked, and its row (known.bpf.h). */
+struct known_stack {
+	uint32_t row;
+	uint16_t n;		       /* frames; 0: no stack */
+	uint16_t trust;		       /* other stacks that may still come before it is forgotten */
+	uint16_t at[WIRE_STACK_SMALL]; /* offsets of the frames in the copy */
+};
+
+#define KNOWN_BITS  4 /* 2^these stacks are known */
+#define KNOWN_TRUST 8
+
 struct stack_copy {
 	uint64_t taken;
 	uint64_t base; /* address of words[0] in the process */
@@ -164,7 +175,8 @@ struct stack_copy {
 	/* For hits that are counted without a record. */
 	struct wire_count_key key; /* of the row */
 	uint64_t goroutine[GOROUTINE_WORDS];
-	uint64_t words[STACK_COPY / 8];
+	struct known_stack known[1 << KNOWN_BITS];
+	uint64_t words[STACK_COPY / 8 + 1]; /* one more, so that any word has a next one */
 };
 
 struct {

@@ -8,7 +8,9 @@
  *   sample.bpf.h    the sample of --max-overhead
  *   send.bpf.h      records
  *   call.bpf.h      the arguments of a delete or clear
- *   count.bpf.h     counts removals without a record
+ *   row.bpf.h       the table of rows in which hits are counted
+ *   known.bpf.h     recognises the stack of such a hit
+ *   count.bpf.h     counts hits without a record
  *   misses.bpf.h    the programs of --misses
  *   process.bpf.h   the programs for the start and execs of a process
  *
@@ -37,6 +39,8 @@
 #include "watch/engine/bpf/sample.bpf.h"
 #include "watch/engine/bpf/send.bpf.h"
 #include "watch/engine/bpf/call.bpf.h"
+#include "watch/engine/bpf/row.bpf.h"
+#include "watch/engine/bpf/known.bpf.h"
 #include "watch/engine/bpf/count.bpf.h"
 #include "watch/engine/bpf/misses.bpf.h"
 #include "watch/engine/bpf/process.bpf.h"
