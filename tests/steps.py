@@ -151,8 +151,10 @@ def map_others(job):
 
 @step("map-types")
 def map_types(job):
-    """what the map's typed API refuses, and takes without a warning"""
+    """what the map's typed API refuses, and takes without a warning; names; words"""
     job.summed("tests/map/types.py", "--jobs", CPUS, *(["--alone"] if job.args.long else ["--seed", job.args.seed]))
+    job.summed("tests/map/names.py", *([] if job.args.long else ["--quick"]))
+    job.summed("tests/map/words.py")
 
 
 @step("map-code")

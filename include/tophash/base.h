@@ -2,6 +2,10 @@
 #ifndef TOPHASH_BASE_H
 #define TOPHASH_BASE_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

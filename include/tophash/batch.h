@@ -8,6 +8,10 @@
 #ifndef TOPHASH_BATCH_H
 #define TOPHASH_BATCH_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include "tophash/fast.h"
 
 #define TOPHASH_GROUP \
@@ -40,24 +44,64 @@ TOPHASH_INLINE void tophash_fetch_group(const struct tophash *map, const struct 
 	}
 }
 
-/* Returns the size of the next group. */
-TOPHASH_INLINE size_t tophash_group(size_t n, size_t done)
+/* Returns whether the keys of a type are compared by their bytes, of which some may be padding. */
+TOPHASH_INLINE bool tophash_by_bytes(const struct tophash_type *type)
 {
-	return n - done < TOPHASH_GROUP ? n - done : TOPHASH_GROUP;
+	return type->kind == TOPHASH_KIND_BYTES;
+}
+
+/* Clears the padding of such keys. */
+struct tophash_tidy {
+	void (*clear)(void *key);
+	void *room; /* for one key */
+};
+
+/* Returns whether these keys have padding. */
+TOPHASH_INLINE bool tophash_has_padding(const struct tophash_type *type,
+					const struct tophash_tidy *tidy)
+{
+	const uint8_t *bytes = (const uint8_t *)tidy->room;
+	bool ret = false;
+
+	if (!tophash_by_bytes(type))
+		return false;
+	__builtin_memset(tidy->room, 0xff, type->key_size);
+	tidy->clear(tidy->room);
+	for (size_t i = 0; i < type->key_size; i++)
+		ret |= bytes[i] != 0xff;
+	return ret;
+}
+
+/* Returns the next group of keys, and its size in *ret_group. Keys with padding come one by one: each is copied, and its
+ * padding cleared. */
+TOPHASH_INLINE const uint8_t *tophash_group(const struct tophash_type *type, const void *keys,
+					    size_t n, size_t done, const struct tophash_tidy *tidy,
+					    bool padded, size_t *ret_group)
+{
+	const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
+
+	*ret_group = n - done < TOPHASH_GROUP ? n - done : TOPHASH_GROUP;
+	if (!padded)
+		return at;
+	*ret_group = 1;
+	__builtin_memcpy(tidy->room, at, type->key_size);
+	tidy->clear(tidy->room);
+	return (const uint8_t *)tidy->room;
 }
 
 /* Looks n keys up. Returns how many were found. Copies the values to vals[0..n), zeros for absent keys, and writes
  * to found[0..n) whether each was there. Either array may be NULL. */
 TOPHASH_INLINE size_t tophash_find_many(const struct tophash *map, const struct tophash_type *type,
-					const void *keys, size_t n, void *vals, bool *found)
+					const void *keys, size_t n, void *vals, bool *found,
+					const struct tophash_tidy *tidy)
 {
 	struct tophash_hashed hashed[TOPHASH_GROUP];
+	bool padded = tophash_has_padding(type, tidy);
 	size_t ret = 0, group;
 
 	for (size_t done = 0; done < n; done += group) {
-		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
+		const uint8_t *at = tophash_group(type, keys, n, done, tidy, padded, &group);
 
-		group = tophash_group(n, done);
 		if (map)
 			tophash_fetch_group(map, type, at, group, false, hashed);
 		for (size_t i = 0; i < group; i++) {
@@ -82,17 +126,19 @@ TOPHASH_INLINE size_t tophash_find_many(const struct tophash *map, const struct 
 /* Puts n keys with their values, in order. Returns 0, or the error at which it stopped. *ret_done is the number of
  * keys that are in the map; ret_done may be NULL. */
 TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_type *type,
-				    const void *keys, const void *vals, size_t n, size_t *ret_done)
+				    const void *keys, const void *vals, size_t n, size_t *ret_done,
+				    const struct tophash_tidy *tidy)
 {
 	struct tophash_hashed hashed[TOPHASH_GROUP];
+	bool padded = tophash_has_padding(type, tidy);
 	size_t done = 0, group;
 	int err = 0;
 
 	while (done < n && err >= 0) {
-		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
+		const uint8_t *at = tophash_group(type, keys, n, done, tidy, padded, &group);
 
-		/* The first key gives the map its seed, so it goes alone. */
-		group = map->mult ? tophash_group(n, done) : 1;
+		if (!map->mult) /* the first key gives the map its seed, so it goes alone */
+			group = 1;
 		tophash_fetch_group(map, type, at, group, true, hashed);
 		for (size_t i = 0; i < group; i++, done++) {
 			uint8_t *slot = tophash_put_hashed(map, type, at + i * type->key_size,
@@ -113,15 +159,16 @@ TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_ty
 
 /* Deletes n keys. Returns how many were there. */
 TOPHASH_INLINE size_t tophash_delete_many(struct tophash *map, const struct tophash_type *type,
-					  const void *keys, size_t n)
+					  const void *keys, size_t n,
+					  const struct tophash_tidy *tidy)
 {
 	struct tophash_hashed hashed[TOPHASH_GROUP];
+	bool padded = tophash_has_padding(type, tidy);
 	size_t ret = 0, group;
 
 	for (size_t done = 0; map && done < n; done += group) {
-		const uint8_t *at = (const uint8_t *)keys + done * type->key_size;
+		const uint8_t *at = tophash_group(type, keys, n, done, tidy, padded, &group);
 
-		group = tophash_group(n, done);
 		tophash_fetch_group(map, type, at, group, false, hashed);
 		for (size_t i = 0; i < group; i++)
 			ret += tophash_delete_hashed(map, type, at + i * type->key_size,

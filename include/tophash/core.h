@@ -6,6 +6,10 @@
 #ifndef TOPHASH_CORE_H
 #define TOPHASH_CORE_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include "tophash/base.h"
 
 TOPHASH_BEGIN

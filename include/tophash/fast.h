@@ -7,6 +7,10 @@
 #ifndef TOPHASH_FAST_H
 #define TOPHASH_FAST_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include "tophash/hash.h"
 #include "tophash/probe.h"
 #include "tophash/tags.h"

@@ -19,6 +19,10 @@
 #ifndef TOPHASH_HASH_H
 #define TOPHASH_HASH_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include "tophash/core.h"
 
 /* A key in the form in which it is hashed and compared. Which members are used depends on the

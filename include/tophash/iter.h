@@ -21,6 +21,10 @@
 #ifndef TOPHASH_ITER_H
 #define TOPHASH_ITER_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include "tophash/fast.h"
 
 /* The number of keys that an iterator keeps. It keeps those of a home, of three overflow buckets,
@@ -30,6 +34,8 @@
 #define TOPHASH_BY_FOURS(key_size) ((key_size) <= 16)
 #define TOPHASH_KEPT(key_size) \
 	(TOPHASH_BY_FOURS(key_size) ? 4 * TOPHASH_WORD_SIZE : TOPHASH_KEPT_MARK + 1)
+
+#define TOPHASH_KEPT_BYTES(key_size) (TOPHASH_KEPT(key_size) * (key_size))
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,

@@ -29,6 +29,10 @@
 #ifndef TOPHASH_PROBE_H
 #define TOPHASH_PROBE_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include "tophash/base.h"
 
 #if !defined(TOPHASH_NO_PROBES) && defined(__ELF__) && defined(__LP64__) && \

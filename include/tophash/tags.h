@@ -17,6 +17,10 @@
 #ifndef TOPHASH_TAGS_H
 #define TOPHASH_TAGS_H
 
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
+
 #include "tophash/base.h"
 
 /* Define TOPHASH_PORTABLE_TAGS to use no vector instructions (for tests). All files of a program must agree. */

@@ -15,11 +15,19 @@
  * whether a number is 0: a double can tell that of every number, and pointers do not convert to it. The value
  * is read from the parameter's first bytes.
  *
- * Define TOPHASH_PLAIN_ARGS to pass the types themselves. gcc's -Wpedantic needs it: that warns of each pointer
- * that is passed for a union.
+ * A function that only reads takes a pointer to a const object where the key is a pointer to a writable one. In C
+ * strings may also be pointers to signed or unsigned char.
+ *
+ * gcc's -Wpedantic warns of each pointer that is passed for a union. In its strict modes (-std=c11) pointers are
+ * therefore passed as they are; a number for one is a warning until gcc 14. Define TOPHASH_PLAIN_ARGS to pass all types
+ * themselves.
  */
 #ifndef TOPHASH_TYPED_H
 #define TOPHASH_TYPED_H
+
+#if !defined(TOPHASH_SHOW_WARNINGS) && __INCLUDE_LEVEL__
+#pragma GCC system_header
+#endif
 
 #include "tophash/core.h"
 
@@ -31,6 +39,19 @@ extern "C++" {
 #define TOPHASH_ASSERT(condition, text) static_assert(condition, text)
 #else
 #define TOPHASH_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+/* Keys that are compared by their bytes must not differ in their padding. Compilers that can clear it do (gcc 11, clang
+ * 20). In C++ others refuse such keys. In C they take them: there the program must clear them. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_clear_padding)
+#define TOPHASH_CLEARS_PADDING	 1
+#define TOPHASH_CLEAR_PADDING(p) __builtin_clear_padding(p)
+#endif
+#endif
+#ifndef TOPHASH_CLEARS_PADDING
+#define TOPHASH_CLEARS_PADDING	 0
+#define TOPHASH_CLEAR_PADDING(p) ((void)(p))
 #endif
 
 /* ---- the kind of a key --------------------------------------------------------------------------- */
@@ -69,20 +90,101 @@ template <class K> struct tophash_kind_of_type {
 template <class T> struct tophash_arg_of_type {
 	typedef typename std::conditional<std::is_same<T, bool>::value, double, T>::type type;
 };
+template <class T> struct tophash_read_of_type {
+	typedef typename tophash_arg_of_type<T>::type type;
+};
+template <class T> struct tophash_read_of_type<T *> {
+	typedef typename std::conditional<std::is_function<T>::value, T *, const T *>::type type;
+};
+
+template <class T> struct tophash_bare_type {
+	typedef typename std::remove_cv<T>::type type;
+};
+template <class T, class U> struct tophash_is_same {
+	static constexpr bool value = std::is_same<T, U>::value;
+};
+template <class T> struct tophash_is_array {
+	static constexpr bool value = std::is_array<T>::value;
+};
+template <class T> struct tophash_is_bytes {
+	static constexpr bool value = std::is_trivially_copyable<T>::value;
+};
+
+/* Tells whether a type has no padding. Where each value has one representation there is none. Floats have several; then a
+ * value of zeros is copied to bytes, which is no constant where one of the bytes is padding. */
+template <class T> struct tophash_raw {
+	unsigned char bytes[sizeof(T)];
+};
+template <class T> constexpr int tophash_sum(const tophash_raw<T> &raw)
+{
+	int ret = 0;
+	for (unsigned char byte : raw.bytes)
+		ret += byte;
+	return ret;
+}
+template <int N> struct tophash_constant {
+	typedef void type;
+};
+template <class T, class = void> struct tophash_is_tight {
+	static constexpr bool value = std::has_unique_object_representations<T>::value;
+};
+#if !TOPHASH_CLEARS_PADDING && defined(__has_builtin)
+#if __has_builtin(__builtin_bit_cast)
+template <class T>
+struct tophash_is_tight<T, typename tophash_constant<tophash_sum<T>(
+				   __builtin_bit_cast(tophash_raw<T>, T{}))>::type> {
+	static constexpr bool value = true;
+};
+#endif
+#endif
+
+/* Room for a value of a type that may have no default constructor. */
+template <class T> union tophash_room {
+	unsigned char bytes[sizeof(T)];
+	T val;
+	/* The room holds no value yet. */
+	tophash_room()
+	{
+	}
+};
 
 } /* extern "C++" */
 
-#define TOPHASH_KIND_OF(K)   (tophash_kind_of_type<K>::value)
-#define TOPHASH_IS_BOOL(T)   (std::is_same<T, bool>::value)
-#define TOPHASH_ARG(name, T) typedef tophash_arg_of_type<T>::type name
+#define TOPHASH_KIND_OF(K)	  (tophash_kind_of_type<K>::value)
+#define TOPHASH_IS_BOOL(T)	  (tophash_is_same<T, bool>::value)
+#define TOPHASH_IS_ARRAY(T)	  (tophash_is_array<T>::value)
+#define TOPHASH_IS_SAME(T, U)	  (tophash_is_same<T, U>::value)
+#define TOPHASH_IS_BYTES(T)	  (tophash_is_bytes<T>::value)
+#define TOPHASH_BARE(name, T)	  typedef tophash_bare_type<T>::type name
+#define TOPHASH_ARG(name, T)	  typedef tophash_arg_of_type<T>::type name
+#define TOPHASH_READ_ARG(name, T) typedef tophash_read_of_type<T>::type name
+#define TOPHASH_ROOM(T, name)	  tophash_room<T> name
+#define TOPHASH_IN_ROOM(name)	  (&(name).val)
+#define TOPHASH_NOTHING		  nullptr
+#define TOPHASH_NOEXCEPT	  noexcept
+#define TOPHASH_IS_TIGHT(T)	  (TOPHASH_CLEARS_PADDING || tophash_is_tight<T>::value)
 
 #else
 
-/* The classes of gcc's typeclass.h: 1 to 4 are integers, characters, enums and bool; 5 is a pointer. */
-#define TOPHASH_CLASS(T)      __builtin_classify_type(*(T *)0)
+/* The classes of gcc's typeclass.h: 1 to 4 are integers, characters, enums and bool; 5 is a pointer. A float would be
+ * promoted, of which gcc warns. */
+#define TOPHASH_CLASS(T) \
+	__builtin_classify_type(_Generic(*(T *)0, float : (double)0, default : *(T *)0))
 #define TOPHASH_IS_INTEGER(T) (TOPHASH_CLASS(T) >= 1 && TOPHASH_CLASS(T) <= 4)
 #define TOPHASH_IS_POINTER(T) (TOPHASH_CLASS(T) == 5)
 #define TOPHASH_IS_BOOL(T)    _Generic(*(T *)0, _Bool : 1, default : 0)
+/* An array is not of the type that its value has, which is a pointer. */
+#define TOPHASH_IS_ARRAY(T) \
+	(!__builtin_types_compatible_p(T, __typeof__((void)0, *(__typeof__(T) *)0)))
+#define TOPHASH_IS_SAME(T, U) __builtin_types_compatible_p(T, U)
+#define TOPHASH_IS_BYTES(T)   1
+/* The value of a comma expression has no qualifiers. */
+#define TOPHASH_BARE(name, T) __extension__ typedef __typeof__((void)0, *(T *)0) name
+#define TOPHASH_ROOM(T, name) T name
+#define TOPHASH_IN_ROOM(name) (&(name))
+#define TOPHASH_NOTHING	      NULL
+#define TOPHASH_NOEXCEPT
+#define TOPHASH_IS_TIGHT(T) 1
 
 #define TOPHASH_KIND_OF(K) \
 	_Generic(*(K *)0, \
@@ -94,22 +196,47 @@ template <class T> struct tophash_arg_of_type {
 		default: TOPHASH_IS_INTEGER(K) || TOPHASH_IS_POINTER(K) ? TOPHASH_KIND_INT : 0)
 
 /* Gives the type that a value is passed as: double for bool, else its own. */
-#define TOPHASH_OR_DOUBLE(T) _Generic(*(T *)0, _Bool : 0.0, default : *(T *)0)
+#define TOPHASH_OR_DOUBLE(T) _Generic(*(T *)0, _Bool : (double)0, default : *(T *)0)
+
+/* Gives a value of the type with which a pointer is read: to a const object, unless it points to a function, which is
+ * the only thing whose value is a pointer of the same type. */
+#define TOPHASH_OR_CHARS(T)  __builtin_choose_expr(TOPHASH_IS_POINTER(T), *(T *)0, (char *)0)
+#define TOPHASH_IS_CODE(T)   _Generic(*TOPHASH_OR_CHARS(T), T : 1, default : 0)
+#define TOPHASH_OBJECT(T)    __builtin_choose_expr(TOPHASH_IS_CODE(T), (char *)0, TOPHASH_OR_CHARS(T))
+#define TOPHASH_READ_POINTER(T)                                        \
+	__builtin_choose_expr(TOPHASH_IS_CODE(T), TOPHASH_OR_CHARS(T), \
+			      (const __typeof__(*TOPHASH_OBJECT(T)) *)0)
 
 #if defined(TOPHASH_PLAIN_ARGS)
 
 #define TOPHASH_ARG(name, T) __extension__ typedef __typeof__(TOPHASH_OR_DOUBLE(T)) name
+#define TOPHASH_READ_ARG(name, T)                               \
+	__extension__ typedef __typeof__(__builtin_choose_expr( \
+		TOPHASH_IS_POINTER(T), TOPHASH_READ_POINTER(T), TOPHASH_OR_DOUBLE(T))) name
 
-#elif defined(__clang__)
+#else
+
+/* A union whose first member has the type of a value, and whose others are the other kinds of character pointers,
+ * where that is one. qualifier: of the characters that a char * may point to. */
+#define TOPHASH_CHARS_OR(T, qualifier, chars, value) \
+	_Generic(*(T *)0, \
+		char *: (qualifier chars *)0, \
+		const char *: (const chars *)0, \
+		default: value)
+#define TOPHASH_UNION(name, T, qualifier, value)                                        \
+	__extension__ typedef union {                                                   \
+		__typeof__(value) val;                                                  \
+		__typeof__(TOPHASH_CHARS_OR(T, qualifier, signed char, value)) others;  \
+		__typeof__(TOPHASH_CHARS_OR(T, qualifier, unsigned char, value)) bytes; \
+	} __attribute__((transparent_union)) name
+
+#if defined(__clang__)
 
 #define TOPHASH_IN_UNION(T) \
 	(!TOPHASH_IS_BOOL(T) && (TOPHASH_IS_INTEGER(T) || TOPHASH_IS_POINTER(T)))
-#define TOPHASH_ARG(name, T)                                                                    \
-	typedef union {                                                                         \
-		__typeof__(__builtin_choose_expr(TOPHASH_IN_UNION(T), *(T *)0, (void *)0)) val; \
-	} __attribute__((transparent_union)) name##_union;                                      \
-	typedef __typeof__(__builtin_choose_expr(TOPHASH_IN_UNION(T), *(name##_union *)0,       \
-						 TOPHASH_OR_DOUBLE(T))) name
+#define TOPHASH_NUMBER_OF(T) TOPHASH_OR_DOUBLE(T)
+/* Gives a value of the type of a union's first member. A union has one too where it is not used. */
+#define TOPHASH_MEMBER(T)    __builtin_choose_expr(TOPHASH_IN_UNION(T), *(T *)0, (char *)0)
 
 #else
 
@@ -121,22 +248,39 @@ template <class T> struct tophash_arg_of_type {
 #else
 #define TOPHASH_COMPLEX_WIDE
 #endif
+#define TOPHASH_IN_UNION(T) TOPHASH_IS_POINTER(T)
 /* An enum selects the integer type that it is compatible with. */
-#define TOPHASH_COMPLEX_OF(T)                                                               \
-	_Generic(*(T *)0, _Bool : 0.0, TOPHASH_COMPLEX(char), TOPHASH_COMPLEX(signed char), \
-		 TOPHASH_COMPLEX(unsigned char), TOPHASH_COMPLEX(short),                    \
-		 TOPHASH_COMPLEX(unsigned short), TOPHASH_COMPLEX(int),                     \
-		 TOPHASH_COMPLEX(unsigned int), TOPHASH_COMPLEX(long),                      \
-		 TOPHASH_COMPLEX(unsigned long), TOPHASH_COMPLEX(long long),                \
-		 TOPHASH_COMPLEX(unsigned long long), TOPHASH_COMPLEX_WIDE default          \
+#define TOPHASH_NUMBER_OF(T)                                                         \
+	_Generic(*(T *)0, _Bool                                                      \
+		 : (double)0, TOPHASH_COMPLEX(char), TOPHASH_COMPLEX(signed char),   \
+		   TOPHASH_COMPLEX(unsigned char), TOPHASH_COMPLEX(short),           \
+		   TOPHASH_COMPLEX(unsigned short), TOPHASH_COMPLEX(int),            \
+		   TOPHASH_COMPLEX(unsigned int), TOPHASH_COMPLEX(long),             \
+		   TOPHASH_COMPLEX(unsigned long), TOPHASH_COMPLEX(long long),       \
+		   TOPHASH_COMPLEX(unsigned long long), TOPHASH_COMPLEX_WIDE default \
 		 : *(T *)0)
+#define TOPHASH_MEMBER(T) TOPHASH_OR_CHARS(T)
 
-#define TOPHASH_ARG(name, T)                                                                      \
-	__extension__ typedef union {                                                             \
-		__typeof__(__builtin_choose_expr(TOPHASH_IS_POINTER(T), *(T *)0, (void *)0)) val; \
-	} __attribute__((transparent_union)) name##_union;                                        \
-	__extension__ typedef __typeof__(__builtin_choose_expr(                                   \
-		TOPHASH_IS_POINTER(T), *(name##_union *)0, TOPHASH_COMPLEX_OF(T))) name
+#endif
+
+#if defined(__STRICT_ANSI__) && !defined(__clang__)
+#define TOPHASH_POINTER_ARG(U) __typeof__(((U *)0)->val)
+#else
+#define TOPHASH_POINTER_ARG(U) U
+#endif
+
+#define TOPHASH_UNION_OR_NUMBER(name, T)                                      \
+	__extension__ typedef __typeof__(__builtin_choose_expr(               \
+		TOPHASH_IN_UNION(T), *(TOPHASH_POINTER_ARG(name##_union) *)0, \
+		TOPHASH_NUMBER_OF(T))) name
+#define TOPHASH_ARG(name, T)                                 \
+	TOPHASH_UNION(name##_union, T, , TOPHASH_MEMBER(T)); \
+	TOPHASH_UNION_OR_NUMBER(name, T)
+#define TOPHASH_READ_ARG(name, T)                                                           \
+	TOPHASH_UNION(name##_union, T, const,                                               \
+		      __builtin_choose_expr(TOPHASH_IS_POINTER(T), TOPHASH_READ_POINTER(T), \
+					    TOPHASH_MEMBER(T)));                            \
+	TOPHASH_UNION_OR_NUMBER(name, T)
 
 #endif
 #endif
@@ -152,6 +296,15 @@ TOPHASH_INLINE void tophash_take_arg(void *ret, const void *arg, size_t size, bo
 	}
 	__builtin_memcpy(&x, arg, sizeof(x));
 	*(bool *)ret = (bool)x;
+}
+
+/* Copies size bytes to ret, or zeros where val is NULL. */
+TOPHASH_INLINE void tophash_copy_or_zero(void *ret, const void *val, size_t size)
+{
+	if (val)
+		__builtin_memcpy(ret, val, size);
+	else
+		__builtin_memset(ret, 0, size);
 }
 
 /* ---- the layout of a slot (struct tophash_type draws it) -------------------------------------------------------------------- */

@@ -416,11 +416,19 @@ def raw_text(raw, order):
     return f"{plain}" if signed >= 0 else f"{plain} ({signed})"
 
 
+def as_written(type_):
+    """Returns the type that a user gave a map, without the name that the map's macro gave it."""
+    if type_.code == gdb.TYPE_CODE_TYPEDEF and type_.name and type_.name.endswith(("_key_own_", "_val_own_")):
+        return type_.target()
+    return type_
+
+
 def iter_fields(name):
     """Returns the members of struct NAME_iter by name. They have the types of the map's keys and values."""
     for where in (lambda: [gdb.selected_frame().block()], list):  # in this source file, then in any
         try:
-            return {field.name: field.type for field in gdb.lookup_type(f"struct {name}_iter", *where()).fields()}
+            fields = gdb.lookup_type(f"struct {name}_iter", *where()).fields()
+            return {field.name: as_written(field.type) for field in fields}
         except (gdb.error, RuntimeError):
             continue
     return {}
