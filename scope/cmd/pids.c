@@ -1,5 +1,6 @@
-/* tophash help --pids: the processes that the shells' completions offer, one a line: the id, a tab, and
- * the name. A key was pressed for it, so the time is bounded. */
+/* tophash help --pids: prints the processes that the shells' completions offer. Each line has the
+ * id, a tab, and the name. The user waits for it after pressing a key. Therefore its time is
+ * bounded. */
 #include "base/clock.h"
 #include "base/text/text.h"
 #include "cmd/cmd.h"
@@ -27,8 +28,8 @@ static bool has_command(pid_t pid)
 	return fd >= 0 && read(fd, &first, 1) == 1;
 }
 
-/* Returns whether the process has Go code. One that may not be looked at may have it: the command line
- * that is being written may begin with sudo. */
+/* Returns whether the process has Go code. A process that may not be looked at counts as Go,
+ * because the command line that the user writes may begin with sudo. */
 static bool may_be_go(struct pids *pids, pid_t pid)
 {
 	cleanup(module_list_fini) struct module_list found = {0};

@@ -25,10 +25,11 @@ struct entry {
 	struct process_module *modules;
 };
 
-/* What trace says of a module; kept since many processes share one file. */
+/* The answer to "can trace watch this module?". It is kept, because many processes share one
+ * file. */
 struct verdict {
 	const struct module *module;
-	char *why_not; /* NULL: it can be traced */
+	char *why_not; /* NULL if it can be traced */
 };
 
 struct process_listing {
@@ -66,7 +67,7 @@ CLEANUP_VALUE(struct process_listing, listing_fini)
 
 /* ---- can it be traced? ---- */
 
-/* Asks what trace would do. Returns its error, or NULL. */
+/* Tries to place the probes as trace does. Returns its error, or NULL. */
 static struct error *try_places(const struct module *module)
 {
 	struct placement_options options = {.one = true};
@@ -80,8 +81,8 @@ static struct error *try_places(const struct module *module)
 	return NULL;
 }
 
-/* Puts into *ret why trace cannot watch the module; NULL: it can. The text begins with the file's
- * name, which the row shows already. */
+/* Writes to *ret why trace cannot watch the module, or NULL if it can. The text begins with the
+ * file's name, which the row shows already. */
 static struct error *judge(struct process_listing *listing, const struct module *module,
 			   const char **ret)
 {
@@ -162,7 +163,7 @@ static void fill_row(struct entry *entry, pid_t pid)
 	row->pod = entry->container.pod;
 }
 
-/* Takes the user's name from the entry before if it is the same user: most are. */
+/* Copies the user's name from the previous entry if it is the same user, as for most entries. */
 static void find_user(const struct process_listing *listing, struct entry *entry)
 {
 	size_t n = listing->entries.len;
@@ -177,8 +178,8 @@ static void find_user(const struct process_listing *listing, struct entry *entry
 	entry->user = user ? strdup(user->pw_name) : NULL;
 }
 
-/* Returns whether a process can be among those that were asked for. A name that was asked for may be
- * that of any process. */
+/* Returns whether a process can be among those that were asked for. Any process may have a name
+ * that was asked for. */
 static bool may_be_wanted(const struct ps_options *options, pid_t pid)
 {
 	uint64_t number;
@@ -208,7 +209,7 @@ static bool is_wanted(const struct ps_options *options, const struct target *tar
 	return !options->wanted_n;
 }
 
-/* Adds the process if it has Go code. Errors: it cannot be looked at, or has ended. */
+/* Adds the process if it has Go code. Returns an error if it cannot be looked at, or has ended. */
 static struct error *add_process(struct process_listing *listing, pid_t pid)
 {
 	cleanup(entry_free) struct entry *entry = calloc(1, sizeof(*entry));
@@ -237,7 +238,7 @@ static struct error *add_process(struct process_listing *listing, pid_t pid)
 	return NULL;
 }
 
-/* Looks at a process. One that ends meanwhile, or has no executable, is passed over. */
+/* Looks at a process. Skips a process that ends at this time, or that has no executable. */
 static bool look_at(void *ctx, pid_t pid)
 {
 	struct process_listing *listing = ctx;

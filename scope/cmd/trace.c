@@ -33,7 +33,7 @@ static void on_notice(void *ctx, enum session_notice kind, const char *text)
 	cmd_say("%s", text);
 }
 
-/* A signal waits, and so does the output. */
+/* Called when a signal arrives while the output waits for its reader. */
 static void on_interrupted(void *ctx)
 {
 	session_detach(((struct trace *)ctx)->session);
@@ -67,7 +67,7 @@ static bool counts_only(const struct trace_options *options)
 	       (options->summary_by == AGGR_BY_SITE || options->summary_by == AGGR_BY_TYPE);
 }
 
-/* Returns what may be sampled: nothing that a filter names. */
+/* Returns what may be sampled. The properties that a filter names are not sampled. */
 static enum engine_sample sample_of(const struct trace_options *options)
 {
 	const struct filter *filter = &options->filter;

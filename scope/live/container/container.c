@@ -6,11 +6,12 @@
 
 enum { ID_DIGITS = 64, UUID_LENGTH = 36 };
 
-/* How a runtime spells the last part of a control group's path: before, the id, after. */
+/* How a runtime spells the last part of a control group's path: text before the id, and text after
+ * it. */
 struct spelling {
 	const char *before;
 	const char *runtime;
-	bool named; /* the container has a name there instead of 64 digits */
+	bool named; /* the container has a name instead of 64 digits */
 };
 
 /* The first spelling that fits counts. */
@@ -56,7 +57,7 @@ static void take_id(struct container *to, const char *runtime, const char *id, s
 	snprintf(to->id, sizeof(to->id), "%.*s", (int)(len < ID_DIGITS ? len : ID_DIGITS), id);
 }
 
-/* Returns the length of a name, without what systemd puts behind it. */
+/* Returns the length of a name without the suffix of systemd. */
 static size_t name_length(const char *name, size_t len)
 {
 	static const char *const ends[] = {".scope", ".service", ".slice"};
@@ -70,7 +71,7 @@ static size_t name_length(const char *name, size_t len)
 	return len;
 }
 
-/* Takes a part like "docker-ID.scope". */
+/* Parses a part such as "docker-ID.scope". */
 static bool take_spelled(const char *part, size_t len, struct container *to)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(spellings); i++) {
@@ -92,8 +93,8 @@ static bool take_spelled(const char *part, size_t len, struct container *to)
 	return false;
 }
 
-/* Takes a part that stands under a folder of its runtime: /docker/ID, /lxc/NAME, and in Kubernetes
- * /kubepods/.../podUID/ID, where containerd is the runtime that writes no prefix. */
+/* Parses a part below a folder of its runtime: /docker/ID, /lxc/NAME, and in Kubernetes
+ * /kubepods/.../podUID/ID. There, only containerd writes no prefix. */
 static bool take_plain(const char *part, size_t len, const char *before, size_t before_len,
 		       struct container *to)
 {
@@ -112,8 +113,8 @@ static bool take_plain(const char *part, size_t len, const char *before, size_t 
 	return true;
 }
 
-/* Takes the pod's UID: "podUUID", or "kubepods-burstable-podUUID.slice", where each dash of it became
- * "_" because systemd gives dashes a meaning. */
+/* Parses the pod's UID: "podUID", or "kubepods-burstable-podUID.slice". In the second form each
+ * dash of the UID is "_", because systemd gives dashes a meaning. */
 static void take_pod(const char *part, size_t len, struct container *to)
 {
 	const char *uuid;
@@ -135,7 +136,7 @@ static void take_pod(const char *part, size_t len, struct container *to)
 	to->pod[UUID_LENGTH] = '\0';
 }
 
-/* Goes through the parts of a path. The innermost container counts. */
+/* Parses the parts of a path. The innermost container counts. */
 static void parse_path(const char *path, size_t len, struct container *to)
 {
 	const char *end = path + len, *before = path;
@@ -154,7 +155,7 @@ static void parse_path(const char *path, size_t len, struct container *to)
 	}
 }
 
-/* A line is "number:controllers:path". With cgroup v2 there is one line, "0::path". */
+/* Parses lines "number:controllers:path". With cgroup v2 there is one line, "0::path". */
 void container_parse(const char *text, struct container *ret)
 {
 	*ret = (struct container){0};

@@ -1,5 +1,5 @@
-/* container: which container a process runs in. Its control group tells: each runtime puts the
- * container's id into the path of the group.
+/* container: which container a process runs in. It is known from the control group, because each
+ * runtime puts the container's id into the path of the group.
  *
  *   docker        /docker/ID, /system.slice/docker-ID.scope
  *   podman        .../libpod-ID.scope, /libpod_parent/libpod-ID
@@ -19,20 +19,20 @@
 
 enum {
 	CONTAINER_ID_SIZE = 65,	    /* 64 digits, or the beginning of a name; and NUL */
-	CONTAINER_ID_SHORT = 12,    /* characters that people use of an id */
+	CONTAINER_ID_SHORT = 12,    /* the part of an id that is shown */
 	CONTAINER_POD_SIZE = 37,    /* a UUID and NUL */
 	CONTAINER_CGROUP_MAX = 8192 /* bytes of /proc/PID/cgroup that are read */
 };
 
 struct container {
 	const char *runtime;	      /* "docker"; NULL: in no container that is known */
-	char id[CONTAINER_ID_SIZE];   /* "" when runtime is NULL */
+	char id[CONTAINER_ID_SIZE];   /* "" if runtime is NULL */
 	char pod[CONTAINER_POD_SIZE]; /* the UID of the pod in Kubernetes, with dashes; or "" */
 };
 
 /* Reads the text of /proc/PID/cgroup. */
 void container_parse(const char *text, struct container *ret);
-/* Looks at a process. Returns false when it is gone. */
+/* Reads the container of a process. Returns false if the process has ended. */
 bool container_of(pid_t pid, struct container *ret);
 
 #endif

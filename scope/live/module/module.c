@@ -18,8 +18,9 @@ enum {
 	/* The entry points of a library (runtime/rt0_linux_*.s). */
 	NAME_LIBRARY_AMD64 = GO_ENTRY_NAMES,
 	NAME_LIBRARY_ARM64,
-	/* What the linker adds to a plugin: it puts its moduledata into the program's list
-	 * (cmd/link/internal/<machine>/asm.go, gentext). From Go 1.20 on, with a colon. */
+	/* The function that the linker adds to a plugin. It puts the plugin's moduledata into the
+	 * program's list (cmd/link/internal/<machine>/asm.go, gentext). From Go 1.20 on, with a
+	 * colon. */
 	NAME_PLUGIN,
 	NAME_PLUGIN_GO119,
 	NAMES
@@ -46,7 +47,7 @@ static void classify(struct module *module)
 		module->kind = MODULE_PROGRAM;
 }
 
-/* Keeps the text of an error of a file that shows marks of Go. */
+/* Keeps the text of an error about a file that has marks of Go. */
 static struct error *refuse(struct module *module, struct error *err)
 {
 	module->refused = strdup(err->text);
@@ -62,7 +63,7 @@ struct error *module_open(int fd, const char *path, struct module *ret)
 	if (!module.path)
 		return error_nomem();
 	err = image_open(fd, path, &module.image);
-	if (err) { /* no ELF file, or one of another machine */
+	if (err) { /* not an ELF file, or for another machine */
 		error_free(err);
 	} else if (gofile_is_marked(module.image)) {
 		err = gopcln_open(module.image, &module.tab);

@@ -33,7 +33,7 @@ void modules_free(struct modules *modules)
 	free(modules);
 }
 
-/* Opens the file of a mapping. *ret is NULL when that cannot be done. */
+/* Opens the file of a mapping. *ret is NULL if it cannot be opened. */
 static struct error *open_file(struct target *target, const struct mapping *mapping,
 			       struct module **ret)
 {
@@ -50,8 +50,8 @@ static struct error *open_file(struct target *target, const struct mapping *mapp
 	return NULL;
 }
 
-/* Returns the module of a mapping's file in *ret; NULL when the file cannot be opened. A file that
- * could not be opened is tried again: another process may show a way to it. */
+/* Writes the module of a mapping's file to *ret, or NULL if the file cannot be opened. Such a file
+ * is tried again later, because /proc of another process may have a path to it. */
 static struct error *get_module(struct modules *modules, struct target *target,
 				const struct mapping *mapping, const struct module **ret)
 {
@@ -73,14 +73,14 @@ static struct error *get_module(struct modules *modules, struct target *target,
 
 /* ---- the modules of one process ---- */
 
-/* What is gathered while the mappings are gone through. */
+/* The results so far, while the mappings are read. */
 struct search {
 	struct modules *modules;
 	struct target *target;
-	uint64_t program; /* the inode of what the process executes; 0: unknown */
+	uint64_t program; /* the inode of the file that the process executes; 0: unknown */
 	struct module_list found;
 	size_t files;
-	struct file_id last; /* the file of the mapping before */
+	struct file_id last; /* the file of the previous mapping */
 };
 
 static bool is_found(const struct search *search, const struct module *module)
@@ -91,8 +91,8 @@ static bool is_found(const struct search *search, const struct module *module)
 	return false;
 }
 
-/* Returns the load bias, by where the first byte of code is. A module of which that byte is mapped
- * elsewhere has an unknown one. */
+/* Returns the load bias, from the address at which the first byte of code is mapped. The bias is
+ * unknown if that byte is not mapped there. */
 static uint64_t bias_of(const struct module *module, const struct mapping *mapping)
 {
 	struct image_segment code;

@@ -1,4 +1,4 @@
-/* Goes through processes in /proc. */
+/* Finds processes in /proc. */
 #include "live/process/process.h"
 
 #include <dirent.h>

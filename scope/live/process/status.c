@@ -1,11 +1,12 @@
-/* What /proc/PID/status tells of a process. */
+/* Reads /proc/PID/status. */
 #include "live/process/process.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Returns what stands behind "\nName:" and white space, or NULL. */
+/* Returns the position after "
+ * Name:" and white space, or NULL. */
 static const char *find_field(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);

@@ -107,7 +107,7 @@ static bool ends_prefix(const char *p)
 	       (p[-1] == ']' && p[0] != '.' && p[0] != '(');
 }
 
-#define SUFFIX_MAX 64 /* bytes that a log may put behind a line */
+#define SUFFIX_MAX 64 /* bytes that a log may append to a line */
 
 /* Finds the name in "name(arguments)". Something may come after it. */
 static const char *call_name(const char *piece, const char *end, size_t *ret_len,
@@ -159,7 +159,7 @@ static const char *frame_name(const char *piece, const char *end, size_t *ret_le
 	return call_name(piece, end, ret_len, ret_begin);
 }
 
-/* The place of a frame in the same line is searched this many bytes after the piece. */
+/* The place of a frame is searched up to this many bytes after the piece, in the same line. */
 #define PLACE_NEAR 4096
 
 /* Finds the beginning of the file's path that ends at `end`. It is after the last tab or escape for

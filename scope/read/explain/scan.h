@@ -27,7 +27,7 @@
 enum scan_kind {
 	SCAN_PLAIN,  /* an address */
 	SCAN_RETURN, /* a return address in a stack of a Go profile's text */
-	SCAN_PERF,   /* in a frame of perf script; it lies in the file that the line names */
+	SCAN_PERF,   /* in a frame of perf script; in the file that the line names */
 	SCAN_FRAME,  /* the pc in a traceback's frame; the line tells if it is a return address */
 	SCAN_OFFSET, /* an offset from the beginning of the function in the line above */
 };
@@ -51,13 +51,14 @@ struct scan_hit {
 };
 #define SCAN_HITS_MAX 256 /* in one call */
 
-/* How many lines after a frame's name its place may come; the lines between are of others. */
+/* The place of a frame may come up to this many lines after its name. The lines between belong to
+ * others. */
 #define SCAN_LINES_AHEAD 16
 #define SCAN_WAITING_MAX 8
 
-/* The name of a frame whose place has not come yet. */
+/* The name of a frame whose place has not been read yet. */
 struct scan_waiting {
-	char name[1024], prefix[512]; /* prefix: what the line has before the frame */
+	char name[1024], prefix[512]; /* prefix: the text before the frame in its line */
 	size_t len, prefix_len;	      /* len 0: there is none */
 	uint64_t line;
 };
@@ -67,7 +68,7 @@ struct scan_state {
 	struct scan_waiting waiting[SCAN_WAITING_MAX];
 	unsigned turn;	/* the one that is written next */
 	uint64_t lines; /* so far */
-	bool perf;	/* the lines before are a perf stack with a frame outside the kernel */
+	bool perf;	/* the previous lines are a perf stack with a frame outside the kernel */
 	/* Within a line: */
 	size_t at, end;	   /* bounds of the next piece, or of its rest */
 	bool words, stack; /* the piece has only words left; they are a stack of a profile */
@@ -81,7 +82,7 @@ struct scan_state {
 struct scan_text {
 	const char *line;
 	size_t len;
-	const char *next; /* what follows, as far as it is known: whole lines; NULL: nothing is */
+	const char *next; /* the complete lines after it that are known; NULL: none are */
 	size_t next_len;
 };
 

@@ -1,9 +1,11 @@
-/* Pieces of a line. A log may put several lines of a traceback into one of its own: in a string of JSON,
- * with escapes for tabs and ends of lines, or with nothing but a blank or a mark of its own between. */
+/* Pieces of a line. A log may put several lines of a traceback into one line: in a string of JSON,
+ * with escapes for tabs and ends of lines, or with only a blank or another separator between
+ * them. */
 #include "read/explain/scan_priv.h"
 
-/* Returns the length of the backslashes at p and the letter of an escape after them; 0 when there is
- * no escape for one of the letters. code: the last two digits of \u00XX, which means the same. */
+/* Returns the length of the backslashes at p and the letter of an escape after them. Returns 0 if
+ * there is no escape for one of the letters. `code` has the last two digits of \u00XX, which means
+ * the same. */
 static size_t escape(const char *p, const char *end, const char *letters, const char *code)
 {
 	size_t n = 0;
@@ -26,7 +28,8 @@ size_t scan_tab(const char *p, const char *end)
 	return escape(p, end, "t", "09");
 }
 
-/* Returns the length of a terminal's control sequence at p, as of a colour; 0 when there is none. */
+/* Returns the length of a terminal's control sequence at p, such as a colour. Returns 0 if there is
+ * none. */
 static size_t control(const char *p, const char *end)
 {
 	size_t n = 2;
@@ -57,7 +60,7 @@ static size_t mark(const char *p, const char *end)
 
 #define BETWEEN_MAX 12 /* bytes between a frame's arguments and the path of its file */
 
-/* Tells whether a path begins soon behind p. */
+/* Tells whether a path begins shortly after p. */
 static bool path_comes(const char *p, const char *end)
 {
 	for (unsigned i = 0; i < BETWEEN_MAX && p + i < end; i++) {

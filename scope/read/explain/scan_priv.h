@@ -1,4 +1,4 @@
-/* What the parts of the search for addresses share. Inside explain/.
+/* Common functions of the search for addresses, inside explain/.
  */
 #ifndef READ_EXPLAIN_SCAN_PRIV_H
 #define READ_EXPLAIN_SCAN_PRIV_H
@@ -54,16 +54,16 @@ size_t scan_tab(const char *p, const char *end);
  * at the end of the line. */
 bool scan_next_piece(struct scan_state *state, const char *line, size_t len);
 
-/* Tells whether two prefixes of lines are of one source: their words are equal, but for those that
- * begin with a digit, as times do. */
+/* Tells whether two prefixes of lines come from one source. Their words must be equal, except words
+ * that begin with a digit, such as times. */
 bool scan_same_source(const char *a, size_t a_len, const char *b, size_t b_len);
 
-/* Keeps the name of a frame whose place is to come in one of the next SCAN_LINES_AHEAD lines. prefix:
- * what the line has before the frame. A name that is too long is not kept. */
+/* Keeps the name of a frame whose place should come in one of the next SCAN_LINES_AHEAD lines.
+ * `prefix` is the text before the frame in its line. A name that is too long is not kept. */
 void scan_wait(struct scan_state *state, const char *name, size_t len, const char *prefix,
 	       size_t prefix_len);
-/* Takes out the name that a place behind this prefix belongs to, as state->name. Returns false when
- * none waits. The name stays where it is until the next line. */
+/* Takes the name that belongs to a place after this prefix, as state->name. Returns false if there
+ * is none. The name remains valid until the next line. */
 bool scan_take(struct scan_state *state, const char *prefix, size_t prefix_len);
 
 #endif

@@ -1,6 +1,6 @@
-/* The frames of a traceback whose place has not come yet. In a log other lines may stand between the
- * two lines of a frame: those of other programs, of other pods, of the same container's other stream.
- * A place belongs to the name that was last seen behind the same prefix. */
+/* The frames of a traceback whose place has not been read yet. In a log other lines may be between
+ * the two lines of a frame: those of other programs, of other pods, or of the same container's
+ * other stream. A place belongs to the last name that was seen after the same prefix. */
 #include "read/explain/scan_priv.h"
 
 /* ---- prefixes ---- */
@@ -16,7 +16,7 @@ static bool is_letter(char c)
 	return (c | 32) >= 'a' && (c | 32) <= 'z';
 }
 
-/* Skips a terminal's colour at p, "\x1b[36m". Returns what follows it. */
+/* Skips a terminal's colour at p, "\x1b[36m". Returns the position after it. */
 static const char *skip_color(const char *p, const char *end)
 {
 	if (end - p < 2 || p[0] != '\x1b' || p[1] != '[')
@@ -73,7 +73,7 @@ void scan_wait(struct scan_state *state, const char *name, size_t len, const cha
 		struct scan_waiting *at = &state->waiting[i];
 
 		if (at->len && scan_same_source(at->prefix, at->prefix_len, prefix, prefix_len))
-			at->len = 0; /* its place has not come */
+			at->len = 0; /* its place has not been found */
 	}
 	/* The hits of this line may still refer to the name that was taken last. */
 	if (to == state->taken) {
@@ -90,8 +90,8 @@ void scan_wait(struct scan_state *state, const char *name, size_t len, const cha
 	state->turn = (state->turn + 1) % SCAN_WAITING_MAX;
 }
 
-/* Finds the name that was seen last, at most `lines` before, of one source with the prefix. prefix: NULL
- * for any. */
+/* Finds the latest name, at most `lines` before, that comes from one source with the prefix. With
+ * prefix NULL, any source counts. */
 static struct scan_waiting *newest(struct scan_state *state, uint64_t lines, const char *prefix,
 				   size_t prefix_len)
 {
@@ -112,7 +112,7 @@ bool scan_take(struct scan_state *state, const char *prefix, size_t prefix_len)
 {
 	struct scan_waiting *found = newest(state, SCAN_LINES_AHEAD, prefix, prefix_len);
 
-	if (!found) /* a prefix may be another one in each line */
+	if (!found) /* a prefix may be different in each line */
 		found = newest(state, 1, NULL, 0);
 	if (!found)
 		return false;

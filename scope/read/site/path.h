@@ -1,5 +1,5 @@
-/* The way of an element out of the map, instruction by instruction: up to the call at a site, then
- * through the runtime's functions to the instruction at which the element leaves.
+/* The instructions that remove an element: first those up to the call at a site, then those of the
+ * runtime's functions up to the instruction at which the element leaves.
  */
 #ifndef READ_SITE_PATH_H
 #define READ_SITE_PATH_H
@@ -48,10 +48,10 @@ struct site_chain {
  * spot. Errors: out of memory. */
 struct error *site_chain_find(const struct site_program *program, uint64_t entry,
 			      struct site_chain *ret);
-/* Finds the shortest path through the function at `func` past its spot, or past its call of the next
- * function of the chain. Where there is none, it is the straight path. Spots that are not on the path
- * follow, each with the instructions before it. There are no steps when there is no such function.
- * Errors: out of memory. */
+/* Finds the shortest path through the function at `func` past its spot, or past its call of the
+ * next function of the chain. If there is none, it is the straight path. Spots that are not on the
+ * path follow, each with the instructions before it. There are no steps when there is no such
+ * function. Errors: out of memory. */
 struct error *site_path_through(const struct site_program *program, uint64_t func,
 				const struct site_chain *chain, struct site_path *ret);
 

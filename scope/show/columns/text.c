@@ -5,7 +5,7 @@
 #define COLUMNS_MAX  16 /* in text */
 #define GAP	     2	/* between columns */
 #define APART_INDENT 8
-#define WIDE_MAX     80 /* where nothing is cut, a wider cell does not widen its column */
+#define WIDE_MAX     80 /* if nothing is cut, a wider cell does not widen its column */
 #define CUT_LEAST    8	/* columns that a column which may be cut gets in any case */
 #define LAST_LEAST   8	/* minimum width of the last column */
 
@@ -15,7 +15,7 @@ struct layout {
 	size_t widths[COLUMNS_MAX];
 	size_t n;
 	struct buf scratch;
-	uint64_t *cells; /* sorted hashes of the last cells as they are shown; NULL: no matter */
+	uint64_t *cells; /* sorted hashes of the last cells as shown; or NULL */
 };
 
 /* --- Cells --- */
@@ -120,7 +120,8 @@ static void measure(struct layout *layout)
 	}
 }
 
-/* Takes from columns that may be cut what the last one lacks of three tenths of the line. */
+/* Takes columns from cells that may be cut, if the last column has less than three tenths of the
+ * line. */
 static void squeeze(struct layout *layout)
 {
 	const struct rows *rows = layout->rows;
@@ -140,7 +141,7 @@ static void squeeze(struct layout *layout)
 	}
 }
 
-/* Returns the width that is left for the last column. */
+/* Returns the width of the last column. */
 static size_t last_columns(const struct layout *layout)
 {
 	size_t used = layout->rows->indent;
@@ -186,7 +187,7 @@ static void note_cells(struct layout *layout, size_t columns)
 		qsort(layout->cells, rows->n, sizeof(*layout->cells), compare_hashes);
 }
 
-/* Appends the whole last cell of a row when another row's looks the same. */
+/* Appends the complete last cell of a row if another row's cell looks the same. */
 static void put_apart(struct buf *to, struct layout *layout, const void *row, size_t columns)
 {
 	struct layout plain = {.rows = layout->rows};
@@ -227,7 +228,7 @@ static void put_padded(struct buf *to, struct layout *layout, const struct colum
 	if (layout->rows->width != TEXT_UNLIMITED)
 		text_cut(text, 0, width);
 	wide = text_columns(text, 0);
-	if (wide > width) /* of all cells, only this one is so wide */
+	if (wide > width) /* only this cell is this wide */
 		width = wide;
 	buf_pad(to, ' ', column->right ? width - wide : 0);
 	text_sgr(to, color, sgr);

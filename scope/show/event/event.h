@@ -94,12 +94,12 @@ struct event_gap {
 	const char *why;	 /* "exec", "child", "module", "upgrade", "overhead" */
 };
 
-/* What events are a part of. */
+/* A description of the sample that the events belong to. */
 struct event_sample {
-	const char *by; /* "goroutine", "key": whole ones are in the sample; NULL: all are */
-	double fraction; /* the part of them that is in it; 1: all. EVENT_SAMPLE: from here on. Of what
-			    is over: the part of the hits. */
-	double watched; /* the part of the time in which probes stood. Not of EVENT_SAMPLE. */
+	const char *by; /* "goroutine" or "key", which the sample has as a whole; NULL: no sample */
+	double fraction; /* EVENT_SAMPLE: the part of them that is in it from now on; 1: all. In
+			    totals: the part of the hits. */
+	double watched;	 /* the part of the time with probes; not in EVENT_SAMPLE */
 };
 
 /* Tells whether a part was left out. */

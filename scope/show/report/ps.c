@@ -13,14 +13,14 @@
 #include "show/columns/columns.h"
 #include "show/report/ps.h"
 
-enum { ID_SHORT = 12 }; /* characters of a container's id that people use */
+enum { ID_SHORT = 12 }; /* the part of a container's id that is shown */
 
 static const struct process_row *row_of(const void *row)
 {
 	return row;
 }
 
-/* Returns why nothing of a process can be traced, or NULL when something can. */
+/* Returns why nothing of a process can be traced, or NULL if something can. */
 static const char *why_not(const struct process_row *row)
 {
 	for (size_t i = 0; i < row->modules_n; i++)
@@ -184,7 +184,7 @@ static void put_notes(struct cell *cell, const void *row_)
 	text_cut(cell->to, from, cell->columns);
 }
 
-/* The column of containers is shown when there is one. */
+/* Returns whether any process is in a container. The column of containers is shown only then. */
 static bool has_container(const struct rows *rows)
 {
 	for (size_t i = 0; i < rows->n; i++)

@@ -23,16 +23,16 @@ struct process_row {
 	const char *user; /* NULL: the user has no name here */
 	const char *name; /* as the kernel shows it */
 	const char *exe;
-	const char *runtime;   /* of its container: "docker"; NULL: in none that is known */
+	const char *runtime;   /* of its container: "docker"; NULL: in no known container */
 	const char *container; /* its id */
 	const char *pod;       /* the UID of its pod; "" when none */
-	/* At least one; what the process executes comes first if it is Go. */
+	/* At least one. If the process executes a Go program, that module comes first. */
 	const struct process_module *modules;
 	size_t modules_n;
 };
 
 struct process_report {
-	const struct process_row *rows; /* those to be shown, in their order */
+	const struct process_row *rows; /* the rows to show, in order */
 	size_t rows_n;
 	size_t hidden; /* processes that could not be looked at */
 	/* text */
@@ -40,7 +40,8 @@ struct process_report {
 	size_t width; /* of a line; TEXT_UNLIMITED: nothing is cut */
 };
 
-/* Append the list; as JSON Lines {"event":"process",...} for each, then {"event":"end",...}. */
+/* Append the list. As JSON Lines it has {"event":"process",...} for each process, then
+ * {"event":"end",...}. */
 void process_json(struct buf *to, const struct process_report *report);
 void process_text(struct buf *to, const struct process_report *report);
 

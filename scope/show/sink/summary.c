@@ -20,7 +20,7 @@ struct summary {
 	uint64_t elements;		   /* in all */
 	bool clears, misses;		   /* whether there were any */
 	bool pids;			   /* there were several processes */
-	const struct event_sample *sample; /* NULL: the counts are whole */
+	const struct event_sample *sample; /* NULL: the counts are complete */
 	struct json_clock *clock;
 };
 
@@ -388,7 +388,8 @@ static struct aggr_row sum_rows(const struct aggr_row *rows, size_t n, const cha
 	return sum;
 }
 
-/* The counts are a part: a sample of 12.5% (whole goroutines); watched for 40.1% of the time */
+/* Appends a line such as "The counts are a part: a sample of 12.5% (whole goroutines); watched for
+ * 40.1% of the time". */
 static void put_sample_line(struct sink *sink, const struct aggr *aggr, size_t width)
 {
 	const struct event_sample *sample = aggr_sample(aggr);

@@ -104,7 +104,7 @@ void text_report_gap(struct sink *sink, const struct event_gap *event, size_t wi
 	buf_fini(&text);
 }
 
-/* from here on, 12.5% of the goroutines are sampled (--max-overhead) */
+/* Appends "from here on, 12.5% of the goroutines are sampled (--max-overhead)". */
 void text_report_sample(struct sink *sink, const struct event_sample *event, size_t width)
 {
 	struct buf text = {0};

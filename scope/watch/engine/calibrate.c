@@ -15,7 +15,7 @@
 #define EMULATED_BATCH 1000   /* hits: less than 1 ms */
 #define STEPPED_BATCH  100    /* hits: 1 ms */
 #define RESTED_BATCHES 25     /* of one hit each */
-#define REST_NS	       500000 /* long enough for others to take over the caches */
+#define REST_NS	       500000 /* long enough for other programs to fill the caches */
 
 #ifdef __x86_64__
 
@@ -36,10 +36,10 @@ __asm__(".pushsection .text\n"
 	".size calibrate_ret, . - calibrate_ret\n"
 	".popsection\n");
 
-/* A trap costs more than the time that the kernel takes. Behind it the program predicts its returns and
- * branches anew, and fills its caches anew. Therefore the probe stands in the middle of what a traced
- * program does: a delete from a map and an insert, some calls deep. What that takes without the probe is
- * subtracted. */
+/* Code that is typical of a traced program: a delete from a map and an insert, some calls deep. The
+ * probe is in the middle of it. A trap costs more than the time that the kernel takes, because
+ * after it the program must learn its branch predictions and fill its caches again. The time of the
+ * code without the probe is subtracted. */
 struct work {
 	struct table map;
 	uint64_t i;
@@ -99,8 +99,8 @@ static int compare_doubles(const void *a_, const void *b_)
 	return (a > b) - (a < b);
 }
 
-/* Returns the nanoseconds of a hit in batches of some hits: the median of several. rest_ns: how long to
- * sleep before each. */
+/* Returns the nanoseconds of a hit, as the median of several batches of hits. The child sleeps
+ * rest_ns before each batch. */
 static double work_time(struct work *work, size_t batches, uint64_t batch, uint64_t rest_ns)
 {
 	const struct timespec rest = {.tv_nsec = (long)rest_ns};
@@ -158,7 +158,7 @@ static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 	if (stepped)
 		measure(uprobe, calibrate_ret, STEPPED_BATCH, &cost.stepped, NULL);
 	if (write(to, &cost, sizeof(cost)) < 0)
-		_exit(1); /* the parent has stopped listening */
+		_exit(1); /* the parent no longer waits for the result */
 }
 
 #else

@@ -30,7 +30,7 @@
 #define ENGINE_STACK_MAX     512 /* frames that can be shown */
 #define ENGINE_KEY_BYTES_MAX 256 /* bytes of a string key that can be read */
 
-/* What engine_set_sample() takes a part of. */
+/* The units of a sample; see engine_set_sample(). */
 enum engine_sample {
 	ENGINE_SAMPLE_GOROUTINE, /* whole goroutines */
 	ENGINE_SAMPLE_KEY,	 /* whole keys; clears are always in the sample */
@@ -57,10 +57,10 @@ struct engine_counters {
 	uint64_t filtered; /* hits that the engine left out */
 	uint64_t filtered_shapes; /* those of them that --type filtered and whose type is a shape */
 	uint64_t sampled;	  /* hits that the sample left out */
-	uint64_t paused;  /* traps that were no hits: probes were being attached or detached */
-	uint64_t removed; /* elements, by delete */
-	uint64_t cleared; /* elements, by clear */
-	uint64_t misses;  /* deletes that removed nothing */
+	uint64_t paused;	  /* traps that were no hits, while probes were placed or removed */
+	uint64_t removed;	  /* elements, by delete */
+	uint64_t cleared;	  /* elements, by clear */
+	uint64_t misses;	  /* deletes that removed nothing */
 	uint64_t lost_ring, lost_pending, lost_internal;
 };
 
@@ -82,9 +82,9 @@ struct engine_cost {
 	double hits_per_s;  /* in the last window */
 	double ns_per_hit;  /* including a share of all other probes; over all windows */
 	double cpu_percent; /* of one CPU, in the last window */
-	/* A hit costs kept_ns on the average, and one that the sample leaves out left_ns. 0: not known. */
+	/* The average cost of a hit, and of a hit that the sample leaves out. 0: not known. */
 	double kept_ns, left_ns;
-	double trap_ns; /* a trap of a probe alone, on the average */
+	double trap_ns; /* average cost of the trap of a probe */
 };
 
 /* An open engine. The struct of each engine begins with one. engine_open() sets ops. */
@@ -154,21 +154,22 @@ void engine_set_gc(struct engine *engine, uint32_t phase);
 /* Makes the engine forget the GC phase, because the process has executed itself without being
  * seen. */
 void engine_forget_gc(struct engine *engine);
-/* Samples: from here on a part of all goroutines or keys is shown (engine_options.sample), and the hits of
- * the others count as sampled. fraction: above 0, up to 1. Who is in a smaller sample is in a larger one
- * too. */
+/* Begins a sample. From now on a part of all goroutines or keys is shown (engine_options.sample),
+ * and the hits of the others count as sampled. `fraction` is above 0 and at most 1. A goroutine or
+ * key in a smaller sample is also in every larger one. */
 void engine_set_sample(struct engine *engine, double fraction);
-/* Takes the probes off that see deletes and clears, and does not wait for it. Nothing is seen until
- * engine_resume(). Other probes stay: processes that begin are still told of. Returns false when this
- * engine cannot do so. */
+/* Begins to remove the probes at deletes and clears, and does not wait for the end. No delete is
+ * seen until engine_resume(). Other probes stay, and starts of processes are still reported.
+ * Returns false if this engine cannot do this. */
 bool engine_pause(struct engine *engine);
-/* Places them again. *ret_ns: since when hits count, CLOCK_MONOTONIC; 0 when the former ones are not off yet,
- * and the caller tries again. Errors: as engine_attach(). */
+/* Places these probes again. Writes to *ret_ns the time (CLOCK_MONOTONIC) from which hits count.
+ * Writes 0 if the old probes are not removed yet; the caller must then try again. Errors: as
+ * engine_attach(). */
 struct error *engine_resume(struct engine *engine, uint64_t *ret_ns);
 /* Stops counting and recording, without waiting for anything. Records that were written stay until they
  * are drained. May be called again, as engine_detach() may. */
 void engine_stop(struct engine *engine);
-/* Takes all probes off. The counters are final afterwards. Records can still be drained. */
+/* Removes all probes. The counters are final after that. Records can still be drained. */
 void engine_detach(struct engine *engine);
 
 /* Returns a descriptor that is readable from the start of a process of the binary until the next

@@ -81,7 +81,7 @@ static void uprobe_set_sample(struct engine *engine, double fraction)
 static void uprobe_stop(struct engine *engine)
 {
 	__atomic_store_n(&bss_of(engine)->mode, WIRE_STOPPED, __ATOMIC_SEQ_CST);
-	/* From here on the programs do next to nothing, which is not what a hit costs. */
+	/* From here on the programs do almost nothing, and their time is not that of a hit. */
 	uprobe_measure_stop((struct uprobe *)engine);
 }
 

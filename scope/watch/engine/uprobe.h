@@ -24,13 +24,13 @@ struct attachment {
 /* The cost of a trap, in nanoseconds of CPU time of the thread that hits the probe. */
 struct trap_cost {
 	double emulated; /* on an instruction that the kernel emulates, as for removal probes */
-	double rested;	 /* the same when the program did something else before, or slept */
-	double stepped;	 /* on one that it single-steps, such as a return; 0: not measured */
+	double rested;	 /* the same if the program did something else before, or slept */
+	double stepped;	 /* on an instruction that it single-steps; 0: not measured */
 };
 
 struct cost_snapshot {
 	uint64_t time_ns;
-	/* Of all programs, since an unknown start. Each run had a trap. */
+	/* The time of all programs, since an unknown start. Each run had a trap. */
 	double programs_ns;
 	uint64_t runs;
 	uint64_t stepped; /* those on instructions that the kernel single-steps */
@@ -47,13 +47,14 @@ struct cost_state {
 	struct cost_snapshot begin;
 	uint64_t window_ns; /* length of a window */
 	uint64_t next_ns;   /* when the next window may begin */
-	uint64_t soon_ns;   /* when it may open at the earliest, if it is wanted soon */
+	uint64_t soon_ns;   /* earliest time at which it may begin, if it is wanted soon */
 	uint64_t seen_hits;
 	double hits, cost_ns, seconds; /* in the last window */
 	double all_hits, all_cost_ns;  /* in all windows */
-	/* Of a hit when nothing is sampled out, and when it is itself: a line through the windows. */
+	/* The cost of a hit if nothing is sampled out, and of a hit that is sampled out. They
+	 * follow from the windows. */
 	double kept_ns, left_ns;
-	double trap_ns; /* a trap of any kind, on the average */
+	double trap_ns; /* average cost of a trap of any kind */
 };
 
 struct uprobe {
@@ -63,7 +64,7 @@ struct uprobe {
 	struct ring_buffer *ring;
 	bool types_cut;
 	bool multi; /* one link for all probes of a program */
-	/* The probes that see deletes and clears, which uprobe_pause() takes off, and the others. */
+	/* hot: the probes at deletes and clears, which uprobe_pause() removes. cold: the others. */
 	struct attachment hot, cold;
 	uint32_t generation;
 	bool paused;
@@ -104,9 +105,9 @@ bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t 
 /* ---- uprobe_cost.c: ops ---- */
 
 void uprobe_measure(struct engine *engine, uint64_t time_ns);
-/* Ends an open window: what follows is nothing to measure. */
+/* Ends an open window, because the time after it must not be measured. */
 void uprobe_measure_cut(struct uprobe *uprobe);
-/* Asks for the next window to come soon, since something has changed. */
+/* Requests the next window soon, because something has changed. */
 void uprobe_measure_soon(struct uprobe *uprobe);
 /* Starts the child that calibrates. No probe may be attached yet. Otherwise the child would inherit
  * the descriptors of the links, and would keep the probes attached after this process has closed

@@ -31,7 +31,7 @@ static struct bpf_program *program_of(const struct uprobe *uprobe, enum spot_rol
 	}
 }
 
-/* Tells whether probes of a role are hit with each delete or clear. */
+/* Tells whether probes of this role are hit by deletes or clears. */
 static bool is_hot(enum spot_role role)
 {
 	return role <= SPOT_PANIC;
@@ -147,7 +147,7 @@ static void detach_all(struct attachment *attachment)
 /* ---- probes that no longer count ---- */
 
 /* An attachment that is being detached. Detaching waits for grace periods of the kernel, a tenth of
- * a second. If the process executed itself during that time, it would not be watched. Therefore a
+ * a second. A process that executed itself during that time would not be watched. Therefore a
  * thread waits instead. */
 struct former {
 	struct attachment attachment;
@@ -269,7 +269,7 @@ void uprobe_pause(struct engine *engine)
 	uprobe->paused = true;
 	set_mode(uprobe, WIRE_PAUSES);
 	uprobe_measure_cut(uprobe);
-	/* One after the other would let the last ones cost for all of that time. */
+	/* If they were closed one after the other, the last ones would cost time until then. */
 	while (uprobe->hot.n) {
 		struct attachment one = {.n = 1, .multi = uprobe->hot.multi};
 
@@ -280,7 +280,8 @@ void uprobe_pause(struct engine *engine)
 	}
 }
 
-/* Forgets the deletes that were under way when the probes came off: nobody has seen how they ended. */
+/* Drops the deletes that were under way when the probes were removed, because their ends were not
+ * seen. */
 static void forget_pendings(struct uprobe *uprobe)
 {
 	int fd = bpf_map__fd(uprobe->skel->maps.pendings);
@@ -291,9 +292,9 @@ static void forget_pendings(struct uprobe *uprobe)
 		;
 }
 
-/* The probes come back with the generation that the others have. A hit must not meet both, and
- * therefore the former ones are off before. While they are being placed, no hit counts: a delete would
- * be seen to begin and not to end. */
+/* Places the probes again, with the generation of the other probes. A hit must not meet an old and
+ * a new probe, and therefore the old ones are removed before. No hit counts while they are being
+ * placed, because tophash could see the beginning of a delete and not its end. */
 struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;

@@ -1,8 +1,8 @@
 /* Measures the cost of tracing for the traced program. A hit costs its trap, which calibrate.c
- * measures, and the time of its kernel program, which the kernel's run-time statistics tell. The
- * statistics cost every BPF program on the machine about 20 ns a run. They are therefore on for one
- * second in ten at most. A descriptor switches them on, and the kernel switches them off when this
- * process ends. */
+ * measures, and the time of its kernel program, which comes from the kernel's run-time statistics.
+ * The statistics cost every BPF program on the machine about 20 ns a run. They are therefore on for
+ * one second in ten at most. A descriptor switches them on, and the kernel switches them off when
+ * this process ends. */
 #include "watch/engine/calibrate.h"
 #include "base/clock.h"
 
@@ -11,7 +11,7 @@
 /* A window ends early after this many hits. In a program that deletes all the time, that takes 20
  * ms, and the statistics are on for 2 ms of each second. */
 #define ENOUGH_HITS 20000
-#define FEW_HITS    100		 /* tell no price */
+#define FEW_HITS    100		 /* too few to compute a price */
 #define LOOK_NS	    100000000ull /* interval at which new hits are looked for */
 
 static struct bpf_program *next_program(const struct uprobe *uprobe, struct bpf_program *program)
@@ -45,10 +45,10 @@ static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
 	return true;
 }
 
-/* A trap that comes long after the one before finds its code and data in no cache any more, and costs
- * three to five times as much. REST_NS is between the two: programs delete in bursts, so that most hits
- * follow soon on another unless the mean distance is longer. (A paced program was measured at rates from
- * 10^3 to 10^6 a second; see bench/trace.) */
+/* If a trap comes long after the previous one, its code and data are in no cache, and it costs
+ * three to five times as much. REST_NS is between the two cases. Programs delete in bursts.
+ * Therefore most hits follow soon after another, unless the mean distance is longer. (A program
+ * with a fixed rate was measured at 10^3 to 10^6 hits a second; see bench/trace.) */
 #define REST_NS 150000.0
 
 /* Returns the time of all traps of a window. */
@@ -66,9 +66,10 @@ static double traps_of(const struct cost_state *cost, const struct cost_snapshot
 	return slower * ((runs - stepped) * trap->emulated + stepped * trap->stepped);
 }
 
-/* Takes a window over into the prices: a hit costs kept_ns - share * (kept_ns - left_ns), where share is
- * the part of the hits that was sampled out. One window tells one of the two, and the other is as it
- * was; at first three quarters of the program are taken to be saved. */
+/* Updates the prices from a window. A hit costs kept_ns - share * (kept_ns - left_ns), where share
+ * is the part of the hits that was sampled out. One window determines one of the two prices, and
+ * the other is kept. At first, sampling out is assumed to save three quarters of the program's
+ * time. */
 static void set_prices(struct cost_state *cost, double share, double ns, double trap_ns)
 {
 	double known_kept = cost->kept_ns ? cost->kept_ns : ns;
@@ -219,7 +220,7 @@ void uprobe_measure_stop(struct uprobe *uprobe)
 	uprobe_measure_cut(uprobe);
 	close_fd(&uprobe->cost.calibrator);
 	calibrate_stop(&uprobe->cost.calibrator_pid);
-	uprobe->cost.failed = true; /* so that it does not begin again */
+	uprobe->cost.failed = true; /* it must not begin again */
 }
 
 void uprobe_measure_end(struct uprobe *uprobe)

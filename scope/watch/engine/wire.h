@@ -50,7 +50,7 @@ enum wire_kind {
 
 enum wire_flag {
 	WIRE_REMOVED = 1 << 0,
-	WIRE_ON_STACK = 1 << 1,	  /* the map header lies on the goroutine's stack */
+	WIRE_ON_STACK = 1 << 1,	  /* the map header is on the goroutine's stack */
 	WIRE_PANICKED = 1 << 2,	  /* a miss that ended in a panic */
 	WIRE_STACK_CUT = 1 << 3,  /* more frames than --stack */
 	WIRE_STACK_LOST = 1 << 4, /* the frame pointers left the stack, or were unreadable */
@@ -279,18 +279,18 @@ struct wire_counters {
 	uint64_t cleared;	  /* elements, by clear */
 	uint64_t misses;
 	uint64_t sampled; /* left out of the sample */
-	uint64_t paused;  /* hits that do not count, while probes are taken off or placed */
+	uint64_t paused;  /* hits that do not count, because probes were being removed or placed */
 };
 
-/* A sample: by what a hit is taken or left out. It is left out if the keyed hash of that is below a bound.
- * A smaller sample is therefore a part of a larger one. */
+/* The property of a hit that decides whether it is in the sample. A hit is left out if the keyed
+ * hash of this property is below a bound. A smaller sample is therefore a part of a larger one. */
 enum wire_sample { WIRE_SAMPLE_GOROUTINE, WIRE_SAMPLE_KEY, WIRE_SAMPLE_NONE };
 #define WIRE_SAMPLE_BITS 32 /* of the hash */
 
-/* What the programs at deletes and clears do. */
+/* The state of the programs at deletes and clears. */
 enum wire_mode {
 	WIRE_RUNS,
-	WIRE_PAUSES, /* their probes are being taken off or placed: no hit counts */
+	WIRE_PAUSES, /* their probes are being removed or placed: no hit counts */
 	WIRE_STOPPED,
 };
 

@@ -1,10 +1,10 @@
-/* --max-overhead: what throttle.c decides is done here, and told. */
+/* --max-overhead: carries out the decisions of throttle.c, and reports them. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
 
 #include <stdio.h>
 
-/* What a hit costs before it was measured, in nanoseconds: about what it costs on most machines. */
+/* Guesses for the cost of a hit before it is measured, in nanoseconds. They are typical values. */
 #define GUESS_KEPT_NS 1500
 #define GUESS_LEFT_NS 1000
 #define GUESS_TRAP_NS 800
@@ -56,7 +56,8 @@ double share_watched(const struct session *session, uint64_t end_ns)
 		       : 1;
 }
 
-/* What a hit cost on the average. With a limit every hit was charged by what it cost at its time. */
+/* Returns the average cost of a hit. With a limit, every hit was charged at the price of its
+ * time. */
 double ns_per_hit(const struct session *session, const struct engine_cost *cost, uint64_t hits)
 {
 	if (!session->turn_ns || !hits)
@@ -122,7 +123,7 @@ static void notice_off(struct session *session)
 
 /* ---- doing ---- */
 
-/* Reads the fraction that tests ask for. It is taken instead of a limit. */
+/* Reads the fraction that tests ask for. It replaces the limit. */
 static bool fixed_fraction(double *ret)
 {
 	const char *text = getenv("TOPHASH_SAMPLE");
@@ -175,7 +176,7 @@ static struct error *place_again(struct session *session)
 	uint64_t time_ns = 0;
 	struct error *err = engine_resume(session->engine, &time_ns);
 
-	if (err && err->code == ERROR_TARGET) { /* it has ended; the next pass tells how */
+	if (err && err->code == ERROR_TARGET) { /* It has ended. The next pass tells how. */
 		error_free(err);
 		return NULL;
 	}

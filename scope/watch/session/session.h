@@ -41,7 +41,7 @@ struct session_progress {
 	uint64_t hits, filtered, sampled, lost;
 	double seconds;	 /* since the probes were attached */
 	double fraction; /* of the goroutines or keys that are in the sample now; 1: all */
-	double watched;	 /* the part of the time in which the probes stood */
+	double watched;	 /* the part of the time with probes */
 	bool cost_known;
 	double ns_per_hit; /* cost of a hit for the traced program */
 };
@@ -67,8 +67,8 @@ struct session_options {
 	uint64_t duration_ns; /* stop after this time; 0: never */
 
 	double max_overhead;	   /* percent of a CPU; 0: no limit */
-	bool max_overhead_stop;	   /* where sampling does not do, the run ends */
-	enum engine_sample sample; /* what is sampled then; none: the probes come off at once */
+	bool max_overhead_stop;	   /* the run ends if sampling does not save enough */
+	enum engine_sample sample; /* what is sampled; with none, probes are removed instead */
 
 	/* Receives one line of text, without newline. The text may contain bytes of the target. */
 	void (*notice)(void *ctx, enum session_notice kind, const char *text);
@@ -81,7 +81,7 @@ struct session;
 
 /* Finds and opens the target. Errors: ERROR_TARGET, ERROR_PERMISSION. */
 struct error *session_open(const struct session_options *options, struct session **ret);
-/* Ends all that still runs in the session and frees it. NULL is legal. */
+/* Ends everything that still runs in the session and frees it. NULL is legal. */
 void session_close(struct session *session);
 CLEANUP_FUNC(struct session, session_close)
 
@@ -99,8 +99,8 @@ struct error *session_catch(struct session *session, int *ret_fd);
 /* Attaches the probes. Errors: as for engine_attach(). */
 struct error *session_attach(struct session *session);
 
-/* Ends the counting and detaches the probes. session_finish() does that, too. This is for a signal that
- * comes while the output waits for its reader. */
+/* Ends the counting and detaches the probes, as session_finish() does. It is for a signal that
+ * arrives while the output waits for its reader. */
 void session_detach(struct session *session);
 
 /* Emits a start record that belongs to no process (--dry-run). */

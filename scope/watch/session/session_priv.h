@@ -20,7 +20,7 @@ struct traced {
 	bool ended;	     /* its exit record was emitted */
 	enum target_end end; /* TARGET_RUNS until the end is known */
 	uint64_t end_ns;     /* when its end was noticed */
-	uint64_t off_ns;     /* --max-overhead: since when it runs without probes; 0: it does not */
+	uint64_t off_ns;     /* --max-overhead: since when it has no probes; 0: it has them */
 	int status;
 };
 
@@ -67,9 +67,9 @@ struct session {
 	struct throttle throttle;
 	uint64_t turn_ns;	     /* of its last turn; 0: there is no limit */
 	struct engine_counters seen; /* at that turn */
-	uint64_t off_since_ns;	     /* the probes are off; 0: they stand */
-	uint64_t off_ns;	     /* how long they have been off in all, before */
-	bool off_told;		     /* a notice has said that they come off */
+	uint64_t off_since_ns;	     /* since when the probes are off; 0: they are placed */
+	uint64_t off_ns;	     /* total time for which they were off before */
+	bool off_told;		     /* a notice has told that they are removed */
 
 	/* session.c: one pass over the ring. */
 	uint64_t run_ns;	/* session_run() began */
@@ -140,19 +140,20 @@ struct error *watch_exec(struct session *session);
 
 /* ---- overhead.c ---- */
 
-/* Makes the limit ready, if there is one. The engine is open, and no probe stands. */
+/* Prepares the limit, if there is one. The engine is open, and no probe is placed. */
 void prepare_limit(struct session *session);
-/* Begins to keep it. The probes stand, and the output is there. */
+/* Begins to enforce the limit. The probes are placed, and the output is open. */
 void begin_limit(struct session *session);
-/* Looks what tracing has cost since the last call. Samples, takes the probes off, or places them. */
+/* Reads the cost of tracing since the last call. Samples, removes the probes, or places them. */
 struct error *watch_overhead(struct session *session);
-/* Tells the gap of a process that has run without probes, up to to_ns. */
+/* Reports the gap of a process that has run without probes, until to_ns. */
 void settle_overhead(struct session *session, struct traced *traced, uint64_t to_ns);
-/* Returns the part of the time from the first probes to end_ns in which they stood. */
+/* Returns the part of the time from the first probes to end_ns in which they were placed. */
 double share_watched(const struct session *session, uint64_t end_ns);
-/* Returns what a hit cost on the average, in nanoseconds. cost: the engine's, when there is no limit. */
+/* Returns the average cost of a hit, in nanoseconds. `cost` is the engine's result, which counts if
+ * there is no limit. */
 double ns_per_hit(const struct session *session, const struct engine_cost *cost, uint64_t hits);
-/* Fills in what the end record says of the limit. */
+/* Fills in the part of the end record that is about the limit. */
 void sum_up_sample(const struct session *session, uint64_t end_ns, const struct engine_counters *c,
 		   struct event_end *end);
 

@@ -1,29 +1,31 @@
 #include "watch/session/throttle.h"
 
-/* The account is filled with a part of the limit only, because what is measured may be wrong. */
+/* Only this part of the limit becomes credit, because the measured costs may be wrong. */
 #define AIM 0.9
-/* A sample costs less than that, so that debts are paid; or little less, where no sample costs so little. */
+/* A sample aims at a part of the limit below AIM, which leaves credit to pay debts. If the smallest
+ * fraction costs more than SAMPLE_AIM, it may use SAMPLE_MOST. */
 #define SAMPLE_AIM  0.8
 #define SAMPLE_MOST 0.88
-/* Credit for more time than this is not kept: a program that did nothing for an hour may not be slowed
- * for a minute. */
+/* At most the credit of this time is kept. Otherwise a program could be slowed for a minute after
+ * it did nothing for an hour. */
 #define CREDIT_SECONDS 1.0
 #define FIRST_SECONDS  0.1 /* of credit at the beginning */
-#define PATIENCE       1.0 /* of debt before tracing ends for good: a burst is no reason */
+#define PATIENCE       1.0 /* of debt before tracing ends; a burst must not end it */
 #define GUESS_PATIENCE 0.3 /* of debt while prices are a guess */
-/* A smaller sample says too little. */
+/* A smaller sample would show too little. */
 #define FRACTION_MIN (1.0 / 64)
-/* The fraction stays for a while: whoever follows one goroutine wants to see all that it does. */
-#define SETTLE_SECONDS 0.5 /* before it is lowered again, or found to be of no use */
+/* The fraction is kept for at least this time, because users who follow a goroutine want to see
+ * everything that it does. */
+#define SETTLE_SECONDS 0.5 /* before it is lowered again, or found to be useless */
 #define RAISE_SECONDS  2.0
 #define RAISE_FACTOR   1.25 /* a smaller rise is not worth it */
 #define LOWER_FACTOR   0.95
-/* How long the probes stand at least, on the average, when they come off again and again; and how long
- * they are off at least. To take them off takes 20 to 120 ms, to place them 1 to 10. */
+/* If the probes are removed again and again, they are placed for ON_SECONDS on average, and are off
+ * for at least OFF_SECONDS. Removing them takes 20 to 120 ms, and placing them 1 to 10 ms. */
 #define ON_SECONDS  0.05
 #define OFF_SECONDS 0.25
-/* A sample is of no use when it keeps so many times less than it should: few goroutines (or keys) do most
- * of the deletes, and they are left out. */
+/* A sample is useless if it keeps this many times less than it should. Then a few goroutines (or
+ * keys) do most of the deletes, and are left out. */
 #define VOID		  4.0
 #define VOID_SECONDS	  2.0
 #define NO_SAMPLE_SECONDS 60.0 /* before it is tried again */
@@ -54,7 +56,8 @@ static void spend(struct throttle *throttle, double seconds)
 	throttle->credit -= seconds;
 }
 
-/* Charges for the hits. What was charged before anything was measured is charged anew. */
+/* Charges for the hits. When prices are measured for the first time, earlier hits are charged
+ * again. */
 static void charge(struct throttle *throttle, const struct throttle_step *step)
 {
 	double hits = (double)step->hits, sampled = (double)step->sampled;
@@ -79,7 +82,7 @@ static void smooth(double *value, double now, double seconds)
 	*value += (now - *value) * seconds / (seconds + SMOOTH_SECONDS);
 }
 
-/* Follows the rate and what becomes of the hits. */
+/* Updates the smoothed rate, and the parts of the hits that pass and that are kept. */
 static void follow(struct throttle *throttle, const struct throttle_step *step)
 {
 	double hits = (double)step->hits;
@@ -115,7 +118,7 @@ static double fraction_for(const struct throttle *throttle, const struct throttl
 	return fraction >= FRACTION_MIN ? fraction : fraction_at(throttle, prices, SAMPLE_MOST);
 }
 
-/* Tells whether what there is now costs less than comes in. */
+/* Tells whether the current cost is below the income of credit. */
 static bool pays_debts(const struct throttle *throttle, const struct throttle_prices *prices)
 {
 	double left = throttle->passing * (1 - throttle->kept);
@@ -124,7 +127,7 @@ static bool pays_debts(const struct throttle *throttle, const struct throttle_pr
 	return throttle->rate * ns < AIM * throttle->limit * 1e9;
 }
 
-/* Tells whether the sample keeps next to nothing. */
+/* Tells whether the sample keeps almost nothing. */
 static bool is_void(const struct throttle *throttle)
 {
 	return throttle->kept < throttle->fraction / VOID && throttle->since_change >= VOID_SECONDS;
@@ -138,7 +141,7 @@ static enum throttle_action set_fraction(struct throttle *throttle, double fract
 	return THROTTLE_SAMPLE;
 }
 
-/* The sample does not do, or there is none. */
+/* Removes the probes, because the sample does not save enough, or there is none. */
 static enum throttle_action take_off(struct throttle *throttle)
 {
 	if (throttle->fraction < 1)
@@ -148,7 +151,7 @@ static enum throttle_action take_off(struct throttle *throttle)
 	return THROTTLE_OFF;
 }
 
-/* Returns for how many seconds of the limit a debt is borne. */
+/* Returns how much debt is tolerated, in seconds of the limit. */
 static double patience(const struct throttle *throttle)
 {
 	if (throttle->stops)
@@ -156,7 +159,7 @@ static double patience(const struct throttle *throttle)
 	return throttle->priced ? 0 : GUESS_PATIENCE;
 }
 
-/* Decides while probes stand. */
+/* Decides while the probes are placed. */
 static enum throttle_action decide_on(struct throttle *throttle,
 				      const struct throttle_prices *prices)
 {
@@ -182,7 +185,7 @@ static enum throttle_action decide_on(struct throttle *throttle,
 	return THROTTLE_NOTHING;
 }
 
-/* Returns the credit at which the probes come back. */
+/* Returns the credit at which the probes are placed again. */
 static double credit_for_stretch(const struct throttle *throttle,
 				 const struct throttle_prices *prices)
 {

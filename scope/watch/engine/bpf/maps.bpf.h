@@ -31,7 +31,8 @@ const volatile uint64_t types_size = 0;
 const volatile uint32_t deep_size = 0; /* of struct deep_record with stack_max frames */
 const volatile uint32_t big_size = 0;  /* of struct big_record with stack_max frames */
 
-/* --max-overhead: what is sampled, enum wire_sample; and the secret of the hash, drawn for each run. */
+/* --max-overhead: what is sampled (enum wire_sample), and the secret of the hash, which is drawn
+ * for each run. */
 const volatile uint32_t sample_by = WIRE_SAMPLE_NONE;
 const volatile uint64_t sample_secret[2] = {};
 

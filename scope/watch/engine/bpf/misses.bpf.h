@@ -8,7 +8,8 @@
 #ifndef WATCH_ENGINE_BPF_MISSES_BPF_H
 #define WATCH_ENGINE_BPF_MISSES_BPF_H
 
-/* Drops a pending delete if it is of a process. A callback of bpf_for_each_map_elem(). */
+/* Drops a pending delete if it belongs to this process. It is a callback of
+ * bpf_for_each_map_elem(). */
 static long forget_pending(void *map, const void *key_, void *pending, void *pid)
 {
 	const struct pending_key *key = key_;
@@ -19,9 +20,9 @@ static long forget_pending(void *map, const void *key_, void *pending, void *pid
 	return 0;
 }
 
-/* Drops the pending deletes of this process. It has just executed a program, which has begun none of
- * them. A pending delete would keep all deletes of its goroutine from being noticed, and the new program
- * has goroutines at the same addresses. */
+/* Drops the pending deletes of this process. It has just executed a program, and none of them
+ * belongs to that program. The new program has goroutines at the same addresses, and a pending
+ * delete would hide all deletes of its goroutine. */
 static __always_inline void forget_pendings(void)
 {
 	uint64_t pid = bpf_get_current_pid_tgid() >> 32;
@@ -129,7 +130,8 @@ int on_exit(struct pt_regs *ctx)
 	if (!is_running() || !pending)
 		return 0;
 	probe = probe_get(ctx, &index);
-	/* At a return, the stack pointer is one word above where the frame pointer was. */
+	/* At a return, the stack pointer is one word above the place where the frame pointer
+	 * was. */
 	if (!probe || probe->func != pending->func ||
 	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
 	    bounds[1] - (ctx->rsp - 8) != pending->frame)

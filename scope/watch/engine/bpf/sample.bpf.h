@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* The sample of --max-overhead: whole goroutines, or whole keys.
+/* The sample of --max-overhead. It consists of whole goroutines, or of whole keys.
  *
- * A keyed hash decides. The traced program does not know the secret, so that it cannot keep anything out of
- * the sample on purpose. To leave a goroutine out costs one read of 8 bytes, which comes before all other
- * reads unless there are filters. To leave a key out costs the read of the arguments, and one of the
- * string. */
+ * A keyed hash decides. The traced program does not know the secret, and therefore cannot keep
+ * anything out of the sample on purpose. Leaving out a goroutine costs one read of 8 bytes, which
+ * comes before all other reads unless there are filters. Leaving out a key costs the read of the
+ * arguments, and one of the string. */
 #ifndef WATCH_ENGINE_BPF_SAMPLE_BPF_H
 #define WATCH_ENGINE_BPF_SAMPLE_BPF_H
 
-/* The bytes of a key that decide; 0 behind its end. */
+/* The bytes of a key that decide, with zeros after its end. */
 struct sample_key {
 	uint64_t words[WIRE_KEY_INLINE / 8];
 };
@@ -30,7 +30,8 @@ static __always_inline uint64_t sample_hash(uint64_t x)
 
 /* The two functions below are global so that the verifier checks them once. */
 
-/* Tells whether the goroutine with descriptor g is left out. One that cannot be read is not. */
+/* Tells whether the goroutine with descriptor g is left out. If it cannot be read, it is not left
+ * out. */
 __noinline int sample_leaves_goroutine(uint64_t g)
 {
 	uint64_t bound = sample_bound_now();
@@ -41,8 +42,8 @@ __noinline int sample_leaves_goroutine(uint64_t g)
 	return sample_hash(wire_goroutine(goid, bpf_get_current_pid_tgid() >> 32)) < bound;
 }
 
-/* Tells whether the key of these bytes is left out. total: the length of a string, of which the bytes may be
- * the beginning. */
+/* Tells whether the key with these bytes is left out. `total` is the length of a string whose first
+ * bytes these may be. */
 __noinline int sample_leaves_bytes(const struct sample_key *key, uint64_t total)
 {
 	uint64_t x = total;
@@ -79,7 +80,8 @@ static __always_inline bool sample_leaves_word(struct sample_key *key, uint64_t 
 	return sample_leaves_bytes(key, 0);
 }
 
-/* A key that has parts elsewhere, or is long, is always in the sample. */
+/* Tells whether the key at this address is left out. A long key, or one with parts elsewhere, is
+ * always in the sample. */
 static __always_inline bool sample_leaves_pointed(struct sample_key *key, uint64_t addr,
 						  const struct wire_plan *plan,
 						  const struct stack_copy *copy)
