@@ -21,6 +21,7 @@ const struct verb verbs[] = {
 
 void cmd_say(const char *format, ...)
 {
+	static bool unread; /* nobody reads standard error: do not wait again */
 	char text[2048];
 	struct buf line = {0};
 	va_list args;
@@ -32,7 +33,7 @@ void cmd_say(const char *format, ...)
 	text_safe_str(&line, text); /* names in it come from traced programs */
 	buf_char(&line, '\n');
 	status_clear();
-	output_put(STDERR_FILENO, line.data, line.len, PATIENCE_MS);
+	unread = output_put(STDERR_FILENO, line.data, line.len, unread ? 0 : PATIENCE_MS) == EAGAIN;
 	buf_fini(&line);
 }
 

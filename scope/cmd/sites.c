@@ -44,6 +44,17 @@ static struct site_report report_of(const struct sites_options *options,
 	return report;
 }
 
+/* Says that no site passes the filters. */
+static void say_no_match(const struct sites_options *options, const char *path)
+{
+	const struct filter *filter = &options->filter;
+	const char *what = !filter->site_glob ? "--type matches" : "--site matches";
+
+	if (filter->type_glob && filter->site_glob)
+		what = "--type and --site together match";
+	cmd_say("%s no site in %s", what, path);
+}
+
 static struct error *list_sites(const struct sites_options *options,
 				const struct sites_binary *binary, int fd, struct buf *out)
 {
@@ -53,6 +64,8 @@ static struct error *list_sites(const struct sites_options *options,
 	vec_each(row, &binary->sites.list)
 		if (sites_matches(&options->filter, row) && !vec_push(&rows, row))
 			return error_nomem();
+	if (!rows.len && binary->sites.list.len && !options->quiet)
+		say_no_match(options, binary->path);
 	report.rows = rows.data;
 	report.rows_n = rows.len;
 	put_report(options, &report, out);

@@ -139,6 +139,12 @@ def check_filters(tophash, binary, _):
         truth = [r for r in records if passes(r)]
         if found != truth or last["shown"] != len(truth) or last["sites"] != end["sites"]:
             return f"{option} {glob}: {len(found)} sites, not {len(truth)}"
+    for options, text in ((["--site", "nothing"], "tophash: --site matches no site in"), (["--type", "int"], "tophash: --type matches no site in"),
+                          (["--type", "int", "--site", "nothing"], "--type and --site together match no site"),
+                          (["-q", "--site", "nothing"], None), (["--site", "main.*"], None)):
+        said = call(tophash, *options, binary).stderr
+        if text is None and said or text is not None and (text not in said or said.count("\n") != 1):
+            return f"{options}: {said!r}"
     brief = call(tophash, "-q", binary).stdout
     if sum(line.startswith("  0x") for line in brief.splitlines()) != len(records) or "-byte key" in brief:
         return "-q: not one line a site"

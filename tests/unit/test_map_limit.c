@@ -104,8 +104,7 @@ TEST(version_1)
 TEST(mount_of_a_container)
 {
 	write_file("/proc/self/cgroup", "0::/docker/1234/task\n");
-	write_file("/proc/self/mountinfo",
-		   "41 31 0:38 /docker/1234 /cg rw - cgroup2 cgroup2 rw\n");
+	write_file("/proc/self/mountinfo", "41 31 0:38 /docker/1234 /cg rw - cgroup2 cgroup2 rw\n");
 	write_file("/cg/memory.max", "4194304\n");
 	write_file("/cg/memory.current", "0\n");
 	write_file("/cg/task/memory.max", "2097152\n");
