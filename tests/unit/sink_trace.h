@@ -1,5 +1,5 @@
 /* The trace in all golden files of the sinks. Its events are literals, from ordinary to hostile.
- * Only test_sink.c includes it. */
+ * Only sink_play.h includes it. */
 #ifndef TESTS_SINK_TRACE_H
 #define TESTS_SINK_TRACE_H
 
