@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from harness import check, go_build, HERE, LONG, same, spawn, test, tophash, Tracer
+from harness import check, go_build, HERE, LONG, same, spawn, test, tmp, tophash, Tracer
 
 GOROUTINES, KEYS = 200, 8
 DELETES = GOROUTINES * KEYS * 3
@@ -175,3 +175,37 @@ def cheap():
     same(r.code, 0, f"exit code: {r.err}")
     same((r.end["hits"], r.end["delivered"], r.end["sampled"], r.end["gaps"]), (20 * 16, 20 * 16, 0, 0), "end")
     same(r.end["sample"], {"by": "goroutine", "fraction": 1, "watched": 1}, "sample")
+
+
+EXECS = """package main
+import ("os"; "strconv"; "syscall"; "time")
+func main() {
+	n, _ := strconv.Atoi(os.Args[1])
+	m := map[int]int{}
+	for end := time.Now().Add(400 * time.Millisecond); time.Now().Before(end); {
+		m[1] = 1
+		delete(m, 1)
+	}
+	if n == 0 { return }
+	again := func() { syscall.Exec("/proc/self/exe", []string{os.Args[0], strconv.Itoa(n - 1)}, os.Environ()) }
+	if n % 2 == 0 { again() }
+	go again()
+	select {}
+}
+"""
+
+
+@test
+def execs_between():
+    """A program that executes itself, mostly while no probe stands, has a start record each time, and every hit is accounted for."""
+    source = tmp("execs.go")
+    source.write_text(EXECS)
+    for args in [[], ["--misses"]]:
+        r = tophash("--format", "json", "--max-overhead", "2%", *args, "--", go_build(source, "execs", go="1.27"), "6")
+        same(r.code, 5, f"exit code: {r.err}")
+        whole(r.end)
+        same((len(r.of("start")), len(r.exits)), (7, 1), f"start and exit records: {r.err}")
+        gaps = r.of("gap")
+        same(len(gaps), r.end["gaps"], "gaps")
+        check({g["why"] for g in gaps} <= {"overhead", "exec"} and any(g["why"] == "overhead" for g in gaps), f"{gaps}")
+        check(all(e["removed"] for e in r.events), "a miss of a key that was there")

@@ -94,6 +94,17 @@ void settle_overhead(struct session *session, struct traced *traced, uint64_t to
 	fan_event(session->output.sinks, &event);
 }
 
+void begin_unwatched(struct session *session, pid_t pid, uint64_t time_ns)
+{
+	struct traced *traced = find_process(session, pid);
+
+	if (!traced || (!session->off_since_ns && time_ns >= session->on_ns))
+		return;
+	traced->off_ns = time_ns;
+	if (!session->off_since_ns) /* the record came after the probes were back */
+		settle_overhead(session, traced, session->on_ns);
+}
+
 static void emit_sample(struct session *session, double fraction)
 {
 	struct event event = {.kind = EVENT_SAMPLE, .time_ns = now_ns()};
@@ -186,6 +197,7 @@ static struct error *place_again(struct session *session)
 	session->throttle.off = false;
 	session->off_ns += time_ns - session->off_since_ns;
 	session->off_since_ns = 0;
+	session->on_ns = time_ns;
 	vec_each(traced, &session->processes)
 		settle_overhead(session, traced, time_ns);
 	return NULL;

@@ -30,7 +30,7 @@ bool find_bias(const struct session *session, struct target *target, uint64_t *r
 
 struct error *add_process(struct session *session, struct target *target)
 {
-	struct traced traced = {.target = target, .off_ns = session->off_since_ns ? now_ns() : 0};
+	struct traced traced = {.target = target};
 
 	if (!vec_push(&session->processes, traced)) {
 		target_close(target);
@@ -110,9 +110,11 @@ static bool begins_anew(struct traced *traced)
 
 /* Notes that a process has begun to execute the program. With -b, the process with this pid in the
  * table may have ended without notice. This is then another process. */
-struct error *process_begins(struct session *session, const struct event_removal *event)
+struct error *process_begins(struct session *session, const struct event_removal *event,
+			     uint64_t time_ns)
 {
 	struct traced *former = find_process(session, (pid_t)event->pid);
+	struct error *err;
 
 	if (former && session->options.binary && has_ended(former)) {
 		emit_exit(session, former);
@@ -120,7 +122,11 @@ struct error *process_begins(struct session *session, const struct event_removal
 	} else if (former && begins_anew(former)) {
 		former->started = false;
 	}
-	return find_or_add_process(session, (pid_t)event->pid, event);
+	former = find_process(session, (pid_t)event->pid);
+	err = find_or_add_process(session, (pid_t)event->pid, event);
+	if (!err && !former)
+		begin_unwatched(session, (pid_t)event->pid, time_ns);
+	return err;
 }
 
 /* ---- start and exit records ---- */

@@ -112,7 +112,9 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	if (session->failed)
 		return false;
 	switch (what) {
-	case RESOLVED_START: session->failed = process_begins(session, &event.removal); break;
+	case RESOLVED_START:
+		session->failed = process_begins(session, &event.removal, event.time_ns);
+		break;
 	case RESOLVED_EXEC: note_exec(session, event.removal.func); break;
 	case RESOLVED_FILTERED: session->filtered++; break;
 	case RESOLVED_EVENT:

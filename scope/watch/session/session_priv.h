@@ -69,6 +69,7 @@ struct session {
 	struct engine_counters seen; /* at that turn */
 	uint64_t off_since_ns;	     /* since when the probes are off; 0: they are placed */
 	uint64_t off_ns;	     /* total time for which they were off before */
+	uint64_t on_ns;		     /* when they were last placed again */
 	bool off_told;		     /* a notice has told that they are removed */
 
 	/* session.c: one pass over the ring. */
@@ -108,7 +109,8 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 				  const struct event_removal *event);
 /* Notes that a process has executed the program. With -b it may be new, or may have the pid of one
  * that has ended. */
-struct error *process_begins(struct session *session, const struct event_removal *event);
+struct error *process_begins(struct session *session, const struct event_removal *event,
+			     uint64_t time_ns);
 /* Finds the load bias of a process. Returns false when it has ended, or has not begun yet. */
 bool find_bias(const struct session *session, struct target *target, uint64_t *ret);
 /* Checks whether a process has ended, and keeps how and when. */
@@ -148,6 +150,8 @@ void begin_limit(struct session *session);
 struct error *watch_overhead(struct session *session);
 /* Reports the gap of a process that has run without probes, until to_ns. */
 void settle_overhead(struct session *session, struct traced *traced, uint64_t to_ns);
+/* Notes that a process has begun, at time_ns. The probes may have been off then. */
+void begin_unwatched(struct session *session, pid_t pid, uint64_t time_ns);
 /* Returns the part of the time from the first probes to end_ns in which they were placed. */
 double share_watched(const struct session *session, uint64_t end_ns);
 /* Returns the average cost of a hit, in nanoseconds. `cost` is the engine's result, which counts if
