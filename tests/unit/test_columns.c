@@ -100,6 +100,23 @@ static void check_text(const struct rows *rows, const char *expected)
 	buf_fini(&text);
 }
 
+/* No line ends with blanks. */
+TEST(test_nothing_in_the_last_cell)
+{
+	static const struct column two[] = {
+		{.name = "NAME", .place = 1, .put = put_name},
+		{.name = "CAPITAL", .place = 2, .put = put_capital},
+	};
+	struct rows rows = rows_of(TEXT_UNLIMITED, NULL);
+
+	rows.columns = two;
+	rows.columns_n = ARRAY_SIZE(two);
+	check_text(&rows, " NAME                  CAPITAL\n"
+			  " Oslo                  yes\n"
+			  " \\x1b[31m\\xff\n"
+			  " Llanfairpwllgwyngyll\n");
+}
+
 /* One very long cell does not fill all other rows with blanks. Nothing is cut. */
 TEST(test_one_wide_cell)
 {
@@ -184,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_nothing_in_the_last_cell),
 		cmocka_unit_test(test_one_wide_cell),
 		cmocka_unit_test(test_json),
 	};

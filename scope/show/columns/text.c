@@ -272,6 +272,11 @@ static void put_row(struct buf *to, struct layout *layout, const void *row, size
 			continue;
 		}
 		render(layout, c, row, last);
+		if (!layout->scratch.len) {
+			while (to->len && to->data[to->len - 1] == ' ')
+				to->len--;
+			break;
+		}
 		text_sgr(to, layout->rows->color, sgr);
 		buf_put(to, layout->scratch.data, layout->scratch.len);
 		text_sgr_end(to, layout->rows->color, sgr);
