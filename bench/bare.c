@@ -1,5 +1,5 @@
-/* Attaches an empty kernel program to a process, in the way in which tophash attaches its own, and
- * keeps it there until stdin ends.
+/* Attaches an empty kernel program to a process, as tophash attaches its own, and keeps it attached
+ * until stdin ends.
  *
  *   bare OBJECT PID FILE OFFSET...      OFFSET in the file
  *
@@ -34,7 +34,8 @@ struct place {
 	uint32_t count;
 };
 
-/* The link lives as long as the descriptor, which nobody closes. */
+/* Attaches one link for all places. The link exists as long as its descriptor, which is never
+ * closed. */
 static bool attach_multi(const struct bpf_program *program, const struct place *place)
 {
 	struct uprobe_multi_attr attr = {
@@ -58,7 +59,7 @@ static bool attach_each(const struct bpf_program *program, const struct place *p
 	return true;
 }
 
-/* A program is loaded for one kind of link or for the other. */
+/* Loads the program. It is loaded either for a multi link or for perf events. */
 static struct bpf_program *load(const char *path, bool multi)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);

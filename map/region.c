@@ -26,7 +26,8 @@ static void *space_reserve(size_t size)
 	return p + skip;
 }
 
-/* Small pages are the default: a fault on a huge page clears 2 MiB while the caller waits. */
+/* Tells the kernel which pages to use. Small pages are the default, because a fault on a huge page
+ * clears 2 MiB while the caller waits. */
 void *region_advise(void *p, size_t size, bool huge)
 {
 	if (size >= HUGE_PAGE)

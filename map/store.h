@@ -42,13 +42,14 @@ static inline uint8_t *store_piece(const struct store *store, size_t bucket, siz
 	return store->pieces[bucket >> store->piece_bits];
 }
 
-/* A block, and likewise a piece, holds the slots, then the tag words, then the links of its buckets. The
- * slots come first, so they stay in place when a block becomes longer or shorter.
+/* Returns where the tag words begin in a block. A block, like a piece, has the slots, then the tag
+ * words, then the links of its buckets. The slots come first, and stay in place when a block
+ * becomes longer or shorter.
  *
- *	+-------------- - - -+---------- - - -+-------- - - -+
- *	| slots              | tag words      | links        |
- *	+-------------- - - -+---------- - - -+-------- - - -+
- *	0                    tags_at          links_at       block_size
+ * 	+-------------- - - -+---------- - - -+-------- - - -+
+ * 	| slots              | tag words      | links        |
+ * 	+-------------- - - -+---------- - - -+-------- - - -+
+ * 	0                    tags_at          links_at       block_size
  */
 static inline size_t store_tags_at(const struct store *store, size_t buckets)
 {

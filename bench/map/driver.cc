@@ -1,8 +1,8 @@
-/* PEER TASK N SEED [REPEATS]: one measurement of one table in a process of its own, results as
- * lines "name value".
+/* PEER TASK N SEED [REPEATS]: measures one table in a separate process, and prints results as lines
+ * "name value".
  *
- * A process each: the heap is fresh, addresses are drawn anew, and what one table leaves behind is
- * nobody else's. The front, bench/map/run, takes turns among the tables.
+ * Each measurement has its own process. Therefore the heap is new, addresses are random, and no
+ * table affects another. bench/map/run starts the processes and takes turns among the tables.
  */
 #include "harness.h"
 
@@ -16,7 +16,7 @@ static uint64_t next_random(uint64_t &state)
 	return mix64(state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* A permutation of 0 .. n - 1 (Fisher and Yates). bench/map/go draws the same. */
+/* A permutation of 0 .. n - 1 (Fisher and Yates). bench/map/go makes the same one. */
 static std::vector<uint32_t> permutation(size_t n, uint64_t seed)
 {
 	std::vector<uint32_t> ret(n);
@@ -47,8 +47,8 @@ static void finish_keys(struct keys &)
 {
 }
 #else
-/* Eleven characters hold the 64 bits, so that different numbers give different strings; four more
- * fill it up. */
+/* Adds a key. Eleven characters hold the 64 bits, and different numbers therefore give different
+ * strings. Four more characters fill it up. */
 static void add_key(struct keys &to, uint64_t number)
 {
 	static const char digits[] =
@@ -62,7 +62,7 @@ static void add_key(struct keys &to, uint64_t number)
 	to.room.push_back(0);
 }
 
-/* Pointers, once the room no longer moves. */
+/* Writes the pointers, when the room no longer moves. */
 static void finish_keys(struct keys &keys)
 {
 	for (size_t i = 0; i < keys.room.size(); i += STR_SIZE)
@@ -83,7 +83,8 @@ static struct keys make_keys(uint64_t first, size_t n, const std::vector<uint32_
 	return ret;
 }
 
-/* Numbers: in n, fresh 2n, out. Far apart from one seed to the next; of 32-bit keys modulo 2^32. */
+/* Makes the numbers of in, 2n of fresh, and out. Those of different seeds are far apart. For 32-bit
+ * keys they are taken modulo 2^32. */
 struct streams make_streams(size_t n, uint64_t seed, stream_set set)
 {
 	struct streams s = {};
@@ -104,7 +105,7 @@ struct streams make_streams(size_t n, uint64_t seed, stream_set set)
 	for (size_t i = n; i < 2 * n; i++)
 		s.churned_sum += i + 1 + key_word(s.fresh[i]);
 	s.out = make_keys(first + 3 * n, queries, nullptr);
-	/* Each key leaves once, the first n of fresh among them. */
+	/* Each key is erased once, including the first n of fresh. */
 	std::vector<uint32_t> again = permutation(n, ~seed);
 	for (size_t i = 0; i < n; i++)
 		order.push_back((uint32_t)n + again[i]);
@@ -134,7 +135,8 @@ void check(const char *what, uint64_t got, uint64_t want)
 	exit(1);
 }
 
-/* Not the counters of the kernel (ps): they lag behind by dozens of pages. */
+/* The kernel's own counters (as ps shows them) are not used, because they lag behind by dozens of
+ * pages. */
 double memory_held()
 {
 	std::ifstream rollup("/proc/self/smaps_rollup");
@@ -214,8 +216,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s speed|memory|small|latency N SEED [REPEATS]\n", argv[0]);
 		return 2;
 	}
-	/* glibc raises the threshold when a large block is freed: whether an array costs page
-	 * faults would depend on what was freed before it. Fixed, everybody pays them. */
+	/* glibc raises the threshold when a large block is freed. Then earlier frees would decide
+	 * whether an array costs page faults. With a fixed threshold all tables have this cost. */
 	mallopt(M_MMAP_THRESHOLD, 131072);
 	task.name = argv[1];
 	task.n = strtoull(argv[2], nullptr, 10);

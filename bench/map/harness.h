@@ -1,4 +1,4 @@
-/* What the driver offers to the loops over a table: key streams, clocks, histograms, a report. */
+/* Functions of the driver for the loops over a table: key streams, clocks, histograms, a report. */
 #ifndef BENCH_MAP_HARNESS_H
 #define BENCH_MAP_HARNESS_H
 
@@ -21,15 +21,15 @@
 
 #define NOINLINE __attribute__((noinline))
 
-/* What a program is asked to do, from its command line. */
+/* The task of a program, from its command line. */
 struct task {
 	std::string name; /* speed, memory, small, latency */
 	size_t n;
 	uint64_t seed;
-	unsigned repeats; /* speed: maps built one after another, each with keys of its own */
+	unsigned repeats; /* speed: maps built one after another, each with other keys */
 };
 
-/* Keys whose room they own; of strings, in the order of the keys. */
+/* Keys, and the room that they own. For strings, the room has the order of the keys. */
 struct keys {
 	std::vector<bench_key> key;
 	std::vector<char> room;
@@ -60,10 +60,10 @@ enum stream_set { STREAMS_BASIC, STREAMS_ALL }; /* BASIC: in and erase only */
 
 struct streams make_streams(size_t n, uint64_t seed, stream_set set);
 
-/* Look-ups of a repeat: more would tell nothing new. */
+/* Look-ups of a repeat. More would give no further information. */
 constexpr size_t QUERIES_MAX = 2000000;
 
-/* Results by name. Several of one name: the median is printed. */
+/* Results by name. If there are several of one name, the median is printed. */
 class report
 {
       public:
@@ -77,10 +77,11 @@ class report
 	std::map<std::string, std::vector<double>> values;
 };
 
-/* Ends the program when a table gave a wrong answer: its times would be worth nothing. */
+/* Ends the program if a table gave a wrong answer, because its times would be worthless. */
 void check(const char *what, uint64_t got, uint64_t want);
 
-/* Bytes of anonymous memory that this process has, exactly, after malloc gave back what it could.
+/* Returns the exact number of bytes of anonymous memory of this process, after malloc has released
+ * what it can.
  */
 double memory_held();
 
@@ -93,23 +94,24 @@ inline double clock_ns(clockid_t clock)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
-/* CPU time of this thread: on a shared machine it leaves out what others run meanwhile. */
+/* Returns the CPU time of this thread. On a shared machine it excludes the time of other
+ * programs. */
 inline double now_ns()
 {
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* What now_ns() itself takes, which is a system call. */
+/* Returns the cost of now_ns() itself, which is a system call. */
 double clock_cost();
 
-/* For single operations: the cheapest clock there is. */
+/* Returns the cycle counter, the cheapest clock, for single operations. */
 inline uint64_t ticks()
 {
 #ifdef __x86_64__
 	uint64_t t;
 	unsigned cpu;
 
-	/* rdtscp waits for what was before it, lfence keeps what comes after from beginning. */
+	/* rdtscp waits for earlier instructions, and lfence keeps later ones from beginning. */
 	t = __rdtscp(&cpu);
 	_mm_lfence();
 	return t;
@@ -118,10 +120,10 @@ inline uint64_t ticks()
 #endif
 }
 
-/* Nanoseconds of a tick. */
+/* Returns the nanoseconds of a tick. */
 double tick_ns();
 
-/* 32 steps between powers of two: within 3 %; the maximum is exact. */
+/* A histogram with 32 steps between powers of two: within 3 %. The maximum is exact. */
 class histogram
 {
       public:
@@ -132,7 +134,7 @@ class histogram
 		if (value > max)
 			max = value;
 	}
-	/* NAME.p50 and so on, in nanoseconds. */
+	/* Reports NAME.p50 and so on, in nanoseconds. */
 	void print_to(report &to, const std::string &name) const;
 
       private:
@@ -158,7 +160,7 @@ class histogram
 	uint64_t count[64 * STEPS] = {}, total = 0, max = 0;
 };
 
-/* Defined by the adapter, through BENCH_PEER of suite.h. */
+/* Runs a task. The adapter defines it, with BENCH_PEER of suite.h. */
 void run_task(const struct task &task, report &ret);
 
 #endif

@@ -1,6 +1,7 @@
-/* The hash of tophash in a few lines, for the peers' second table: with one hash for all, what is
- * left are the tables. tophash uses the upper half of it; the others are given all 64 bits. Seed and
- * factor are constants here, where a map of ours loads them: that is to the peers' advantage.
+/* The hash of tophash in a few lines, for the second measurement of the other tables. With the same
+ * hash for all, only the tables differ. tophash uses the upper half of the hash, and the others get
+ * all 64 bits. Seed and factor are constants here, but tophash loads them from memory, which is an
+ * advantage for the other tables.
  */
 #ifndef BENCH_MAP_OUR_HASH_H
 #define BENCH_MAP_OUR_HASH_H
@@ -18,8 +19,8 @@ static inline uint64_t our_fold(uint64_t x, uint64_t y)
 	return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
-/* The last product spreads what was folded over the high bits; tables that take the low ones lose
- * nothing, it is odd. */
+/* Hashes an integer. The last product spreads the folded bits over the high bits. Tables that take
+ * the low bits lose nothing, because the factor is odd. */
 static inline uint64_t our_hash_int(uint64_t key)
 {
 	return our_fold(key ^ OUR_SEED, OUR_MULT) * UINT64_C(0x9e3779b97f4a7c15);
@@ -33,7 +34,7 @@ static inline uint64_t our_load8(const char *p)
 	return x;
 }
 
-/* 8 to 16 bytes, read from both ends: all that is measured here. */
+/* Hashes a string of 8 to 16 bytes, read from both ends. Only such strings are measured here. */
 static inline uint64_t our_hash_str(const char *p, size_t n)
 {
 	uint64_t hash = OUR_SEED ^ n * UINT64_C(0x9e3779b97f4a7c15);
@@ -42,7 +43,8 @@ static inline uint64_t our_hash_str(const char *p, size_t n)
 	return our_fold(hash ^ n, OUR_MULT);
 }
 
-/* What every table is given: when all have tophash's hash, and for keys whose hash is the user's. */
+/* True if a table gets its hash from us: when all have tophash's hash, and for keys with a hash of
+ * the user. */
 #define GIVEN_HASH (OUR_HASH || KEY_IS_PAIR)
 
 static inline uint64_t given_hash(bench_key key)

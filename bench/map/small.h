@@ -1,5 +1,5 @@
-/* Small maps, as programs have them: many, of a few entries each. One map of four entries in a loop
- * would be learnt by the branch predictor, so MAPS of them take turns.
+/* Small maps: many maps with a few entries each, as in real programs. The branch predictor would
+ * learn one map of four entries in a loop. Therefore MAPS of them take turns.
  *
  *   hit, miss   a look-up of a random key in the next map     iterate  a loop over one map
  *   made        a map made, n entries put, finished           toggle   one entry put and erased beside
@@ -118,7 +118,7 @@ template <class Table> class small_maps
 	{
 		timed(ret, "made", 1, MAPS * n, [&](size_t i) { return make(sets[i].in); });
 	}
-	/* In an array of their own, as members of something that a program has many of. */
+	/* Measures maps in an array, like members of objects that a program has many of. */
 	void many(report &ret)
 	{
 		std::unique_ptr<Table[]> tables;
@@ -137,8 +137,9 @@ template <class Table> class small_maps
 
 		return used.uordblks + used.hblkhd;
 	}
-	/* Blocks with their headers, as malloc counts them, and the map itself. A thread's cache of freed
-	 * blocks counts as used: several maps make that small. */
+	/* Measures the memory of the map itself and of all its blocks, with malloc's headers. The
+	 * cache of freed blocks that a thread has counts as used; with many maps its part is
+	 * small. */
 	void malloced(report &ret)
 	{
 		std::unique_ptr<Table[]> tables;

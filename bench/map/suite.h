@@ -1,5 +1,5 @@
-/* The measurements, over an adapter. A peer is one file in peers/, which says what its table is and
- * how to call it:
+/* The measurements, with an adapter for each table. An adapter is one file in peers/, which defines
+ * its table and the calls:
  *
  *   struct Table {
  *           void put(bench_key key, const bench_val &val);   insert, or replace the value
@@ -31,8 +31,8 @@ struct TableDefaults {
 	static constexpr bool HAS_KEEP = false;
 };
 
-/* Arrays and lengths are taken out of the streams first: a table's writes through bytes might be to
- * anything, and they would be read again each time. */
+/* The loops. They first copy arrays and lengths from the streams. Otherwise these would be read
+ * again each time, because a table's writes through bytes could change anything. */
 template <class Table> struct loops {
 	static NOINLINE void put(Table &table, const struct keys &keys)
 	{
@@ -41,7 +41,7 @@ template <class Table> struct loops {
 		for (size_t i = 0, n = keys.size(); i < n; i++)
 			table.put(key[i], make_val(i));
 	}
-	/* The sum of what was found. */
+	/* Returns the sum of the values that were found. */
 	static NOINLINE uint64_t get(Table &table, const struct keys &keys)
 	{
 		uint64_t sum = 0;
@@ -50,8 +50,8 @@ template <class Table> struct loops {
 			sum += table.get(key);
 		return sum;
 	}
-	/* The next key is known only when the last value is: its latency, not how many look-ups
-	 * overlap. zero is 0, which the compiler cannot know. */
+	/* Makes each key depend on the last value. It measures the latency of look-ups, which
+	 * cannot overlap. `zero` is 0, which the compiler cannot know. */
 	static NOINLINE uint64_t get_dependent(Table &table, const struct keys &keys, uint64_t zero)
 	{
 		uint64_t sum = 0, last = 0;
@@ -76,7 +76,7 @@ template <class Table> struct loops {
 	{
 		return table.sum();
 	}
-	/* How many were there. */
+	/* Returns how many keys the table had. */
 	static NOINLINE size_t erase(Table &table, const struct keys &keys, size_t from, size_t to)
 	{
 		const bench_key *key = keys.key.data();
@@ -131,7 +131,8 @@ template <class Table> static void measure_reads(Table &table, const struct stre
 	      s.in_sum);
 }
 
-/* From empty, then reads, then changes at constant size. */
+/* Measures a table that grows from empty: first the puts, then reads, then changes at constant
+ * size. */
 template <class Table> static void measure_grown(const struct streams &s, report &ret)
 {
 	using loop = loops<Table>;
@@ -158,7 +159,7 @@ template <class Table> static void measure_grown(const struct streams &s, report
 	      timed(ret, "churn_miss", s.out.size(), [&] { return loop::get(table, s.out); }), 0);
 }
 
-/* Into reserved room, then down to nothing in another order. */
+/* Measures puts into reserved room, then erases all keys in another order. */
 template <class Table> static void measure_erase(const struct streams &s, report &ret, bool keep)
 {
 	using loop = loops<Table>;
@@ -202,8 +203,8 @@ template <class Table> static void measure_speed(const struct task &task, report
 	}
 }
 
-/* Bytes by entry once n are in, and once nine of ten have left. Of small maps many are made: memory
- * comes in pages. */
+/* Measures the bytes per entry with n entries, and after nine of ten were erased. Small maps are
+ * made many times, because memory comes in pages. */
 template <class Table> static void measure_memory(const struct task &task, report &ret)
 {
 	const struct streams s = make_streams(task.n, task.seed * 1000, STREAMS_BASIC);
@@ -221,8 +222,8 @@ template <class Table> static void measure_memory(const struct task &task, repor
 	ret.add("bytes_erased", (memory_held() - before) / (double)(copies * (n - most)));
 }
 
-/* Each operation by itself, from empty to n and back; and the same loop with nothing in it: what
- * the machine adds. */
+/* Times each operation separately, from empty to n entries and back. The same loop without an
+ * operation shows what the machine adds. */
 template <class Table> struct single {
 	template <class Fn> static NOINLINE void run(size_t n, histogram &ret, Fn fn)
 	{

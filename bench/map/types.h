@@ -1,6 +1,6 @@
-/* Keys and values of a measurement, and the numbers they are made of. One pair of types is compiled
- * at a time, as -DTYPE_..., so that each program holds one table and nothing is decided at run
- * time.
+/* Keys and values of a measurement, and the numbers that they are made from. One pair of types is
+ * compiled at a time, with -DTYPE_.... Therefore each program has only one table, and decides
+ * nothing at run time.
  */
 #ifndef BENCH_MAP_TYPES_H
 #define BENCH_MAP_TYPES_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* 448 bits: with a 64-bit key a slot is one cache line. */
+/* 448 bits. With a 64-bit key, a slot is one cache line. */
 struct wide {
 	uint64_t word[7];
 };
@@ -34,7 +34,7 @@ typedef uint64_t bench_val;
 #define KEY_IS_STR 1
 #define VAL_IS_INT 1
 #elif defined(TYPE_own)
-/* For a hash and an equality of the user's. */
+/* A key with a hash and an equality of the user. */
 struct pair {
 	uint64_t a, b;
 };
@@ -53,7 +53,8 @@ typedef uint64_t bench_val;
 
 enum { STR_SIZE = 16 };
 
-/* One to one on 64 bits (the finaliser of splitmix64): different numbers give different keys. */
+/* Maps a number one to one on 64 bits (the finaliser of splitmix64). Different numbers therefore
+ * give different keys. */
 static inline uint64_t mix64(uint64_t x)
 {
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -61,7 +62,7 @@ static inline uint64_t mix64(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* One to one on 32 bits (the finaliser of MurmurHash3). */
+/* Maps a number one to one on 32 bits (the finaliser of MurmurHash3). */
 static inline uint32_t mix32(uint32_t x)
 {
 	x = (x ^ x >> 16) * UINT32_C(0x85ebca6b);
@@ -69,8 +70,9 @@ static inline uint32_t mix32(uint32_t x)
 	return x ^ x >> 16;
 }
 
-/* What is read of a value, never 0: 0 stands for an absent key. A wide value is read where slots
- * differ most from small ones, at its end; all of it is written. */
+/* The word that is read of a value. It is never 0, because 0 means an absent key. A wide value is
+ * read at its end, where the address differs most from that of a small value. All of it is
+ * written. */
 #if VAL_IS_INT
 static inline bench_val make_val(uint64_t number)
 {
@@ -98,8 +100,8 @@ static inline uint64_t val_word(const bench_val *val)
 }
 #endif
 
-/* What a loop over the entries reads of a key: of a string its address, as a table does that does
- * not look at it. */
+/* Returns the word that a loop over the entries reads of a key. For a string it is the address,
+ * because such a loop does not read the string. */
 static inline uint64_t key_word(bench_key key)
 {
 #if KEY_IS_PAIR
@@ -109,7 +111,7 @@ static inline uint64_t key_word(bench_key key)
 #endif
 }
 
-/* The same key, which is known only when zero is. */
+/* Returns the same key, which the processor knows only after it knows zero. */
 static inline bench_key key_after(bench_key key, uint64_t zero)
 {
 #if KEY_IS_PAIR
@@ -120,8 +122,8 @@ static inline bench_key key_after(bench_key key, uint64_t zero)
 #endif
 }
 
-/* What is the same key. Strings are compared by contents: what a table of char * itself would do is
- * to compare addresses. */
+/* Tells whether two keys are equal. Strings are compared by contents. A table of char * would
+ * compare addresses by itself. */
 static inline bool same_key(bench_key x, bench_key y)
 {
 #if KEY_IS_PAIR

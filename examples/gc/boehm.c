@@ -79,7 +79,7 @@ static struct person *person_new(const char *name, const char *town)
 	struct person *ret = GC_malloc(sizeof(*ret));
 
 	GC_register_finalizer_no_order(ret, count, NULL, NULL, NULL);
-	/* The program tells of its own objects as usual. */
+	/* The program calls the barrier for its own objects as usual. */
 	GC_ptr_store_and_dirty(&ret->name, name);
 	GC_ptr_store_and_dirty(&ret->town, town);
 	return ret;
@@ -99,7 +99,8 @@ __attribute__((noinline)) static int fill(struct people *people, unsigned from, 
 
 static void collect(void)
 {
-	/* It runs twice: the collection after the one that finalizes an object frees it. */
+	/* It runs twice, because an object is freed by the collection after the one that finalizes
+	 * it. */
 	for (unsigned i = 0; i < 2; i++) {
 		GC_gcollect();
 		GC_invoke_finalizers();
@@ -117,7 +118,7 @@ int main(void)
 	GC_set_finalize_on_demand(1);
 	people_set_hooks(&people, &hooks);
 
-	/* Meanwhile the map grows several times, and the collector makes minor collections. */
+	/* The map grows several times, and the collector makes minor collections during this. */
 	if (fill(&people, 0, 100000) != 0)
 		return 1;
 	collect();

@@ -9,8 +9,8 @@ struct name {
 	const char *text;
 };
 
-/* Returns the hash of a name. It need be neither seeded nor well mixed, because the map does that. But equal keys
- * must have equal hashes. */
+/* Returns the hash of a name. It needs no seed and no mixing, because the map does both. But equal
+ * keys must have equal hashes. */
 static uint64_t name_hash(const struct name *name)
 {
 	uint64_t ret = 14695981039346656037u;

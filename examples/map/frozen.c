@@ -1,10 +1,10 @@
-/* A map to be looked at in the middle of its growth. docs/recipes/map-in-gdb.md says how.
+/* A map to look at in the middle of its growth. docs/recipes/map-in-gdb.md explains how.
  *
- *	TOPHASH_DEBUG=evacuate=manual,seed=1 ./frozen
+ * 	TOPHASH_DEBUG=evacuate=manual,seed=1 ./frozen
  *
- * At the 53rd user the map begins to grow from 4 buckets to 8. The program moves one bucket before the
- * delete and two after it; nothing else moves a bucket. Without TOPHASH_DEBUG the growth ends before the
- * delete.
+ * At the 53rd user the map begins to grow from 4 buckets to 8. The program moves one bucket before
+ * the delete and two after it. Nothing else moves a bucket. Without TOPHASH_DEBUG the growth ends
+ * before the delete.
  */
 #include <stdio.h>
 #include <stdlib.h>

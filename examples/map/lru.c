@@ -42,8 +42,8 @@ static unsigned long median(const struct pages *pages)
 	return times[n / 2];
 }
 
-/* Deletes the older half. The loop may change the map in any way: no entry comes twice, and no entry that is not
- * touched is left out. */
+/* Deletes the older half. The loop may change the map in any way: no entry is shown twice, and
+ * every entry that the loop does not change is shown. */
 static void evict(struct cache *cache)
 {
 	unsigned long limit = median(&cache->pages);

@@ -29,8 +29,8 @@ static int put_copy(struct ages *ages, const char *name, int age)
 	if (!copy)
 		return -1;
 	copied++;
-	/* If an equal key is in the map already, it stays, and the hook frees the copy. Only
-	 * when put fails is the key still ours. */
+	/* If the map has an equal key already, it keeps that key, and the hook frees the copy. The
+	 * program still owns the copy only if put fails. */
 	ret = ages_put(ages, copy, age);
 	if (ret < 0) {
 		free(copy);
@@ -61,7 +61,7 @@ int main(void)
 	printf("%zu copied, %zu freed: 400 were there already; %zu in the map\n", copied, freed,
 	       ages_len(&ages));
 
-	/* A look-up does not take the key: the caller keeps it. */
+	/* A look-up does not take the key. The caller keeps it. */
 	snprintf(name, sizeof(name), "name %d", 7);
 	ages_delete(&ages, name);
 	TOPHASH_EACH(ages, it, &ages)

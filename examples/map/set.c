@@ -1,4 +1,4 @@
-/* A set of numbers: after how many steps does a sequence come back to a number that it has passed? */
+/* A set of numbers. It counts the steps until a sequence returns to a number that it has passed. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -18,7 +18,7 @@ int main(void)
 	size_t steps, circle = 0;
 	int added;
 
-	/* add returns 1 for a new number, 0 for one that was there, or an error. */
+	/* add returns 1 for a new number, 0 for a number that the set has, or an error. */
 	while ((added = seen_add(&seen, x)) == 1)
 		x = next(x);
 	if (added < 0) {
@@ -28,7 +28,8 @@ int main(void)
 	}
 	steps = seen_len(&seen);
 	first = x;
-	/* Goes once around: the numbers of the circle leave the set, those that led to it stay. */
+	/* Goes around the circle once. The numbers of the circle are deleted, and the numbers
+	 * before it stay. */
 	while (seen_delete(&seen, x)) {
 		x = next(x);
 		circle++;

@@ -1,10 +1,11 @@
-/* Structures as keys, in Conway's Life on a plane without borders. A set holds the living cells. A map counts for
- * each cell around them how many neighbours live. */
+/* Structures as keys, in Conway's Life on a plane without borders. A set has the living cells. A
+ * map counts the living neighbours of each cell around them. */
 #include <stdio.h>
 
 #include <tophash/map.h>
 
-/* Keys are compared by their bytes, so the structure has no padding. For other structures see custom_hash.c. */
+/* Keys are compared by their bytes. Therefore the structure has no padding. For other structures
+ * see custom_hash.c. */
 struct cell {
 	int x, y;
 };

@@ -1,6 +1,7 @@
-/* Counts how often each word comes in a text. Keys are strings; slot() finds a value or makes it.
+/* Counts how often each word occurs in a text. The keys are strings. slot() finds a value or adds
+ * it.
  *
- *	word_count <text
+ * 	word_count <text
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@ struct row {
 	unsigned count;
 };
 
-/* The keys point into the text, which must stay unchanged as long as the map lives. */
+/* Reads a whole file. The keys point into this text, which must stay unchanged as long as the map
+ * lives. */
 static char *read_all(FILE *file)
 {
 	size_t len = 0, cap = 4096;
@@ -59,7 +61,7 @@ static int by_count(const void *a, const void *b)
 	return strcmp(x->word, y->word);
 }
 
-/* A map has a different order each time, so the rows are sorted. */
+/* Prints the words, sorted, because a loop has a different order each time. */
 static int print(const struct words *words)
 {
 	struct row *rows = (struct row *)calloc(words_len(words) + 1, sizeof(*rows));

@@ -33,7 +33,7 @@ static void on_notice(void *ctx, enum session_notice kind, const char *text)
 	cmd_say("%s", text);
 }
 
-/* Called when a signal arrives while the output waits for its reader. */
+/* Detaches the probes when a signal arrives while the output waits for its reader. */
 static void on_interrupted(void *ctx)
 {
 	session_detach(((struct trace *)ctx)->session);

@@ -1,10 +1,10 @@
-/* What the harnesses share: executables made by gofake, opened from memory.
+/* Common functions of the harnesses: executables made by gofake, opened from memory.
  *
  *     fuzz_elf     the input is a whole file
- *     fuzz_gopcln   byte 0 picks one of the specs below; the rest is laid over a valid file's
- *                  gopclntab, moduledata and what stands between
- *     fuzz_sites   likewise, after 512 bytes that are laid over the text, and the types
- *     fuzz_gotype  likewise over the type data; what is left over is a process's heap
+ *     fuzz_gopcln  byte 0 picks one of the specs below; the rest overwrites a valid file from
+ *                  gopclntab to moduledata
+ *     fuzz_sites   the same, after 512 bytes that overwrite the text, and the types
+ *     fuzz_gotype  the same with the type data; the bytes that are left are a process's heap
  */
 #ifndef FUZZ_FUZZ_H
 #define FUZZ_FUZZ_H
@@ -22,7 +22,7 @@ static const struct gofake_spec fuzz_specs[] = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* NULL when the bytes are not an image. */
+/* Opens an image from memory. Returns NULL if the bytes are not an image. */
 static inline struct image *fuzz_open(const void *data, size_t size)
 {
 	cleanup_close int fd = gofake_fd(data, size);
@@ -33,13 +33,13 @@ static inline struct image *fuzz_open(const void *data, size_t size)
 	return image;
 }
 
-/* A fresh file of spec number `pick`. */
+/* Makes a new file from spec number `pick`. */
 static inline bool fuzz_build(uint8_t pick, struct gofake *ret)
 {
 	return gofake_build(&fuzz_specs[pick % ARRAY_SIZE(fuzz_specs)], ret);
 }
 
-/* Lays data over [addr, limit) of the file; returns how much of it was used. */
+/* Copies data over [addr, limit) of the file. Returns how much of it was used. */
 static inline size_t fuzz_overlay(struct gofake *fake, uint64_t addr, uint64_t limit,
 				  const uint8_t *data, size_t size)
 {

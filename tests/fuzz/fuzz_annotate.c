@@ -1,5 +1,5 @@
-/* read/explain/scan.c: any text, line by line; what is found must lie in the line, in order, and be a
- * number that stands there. */
+/* read/explain/scan.c: reads any text, line by line. Every hit must be in the line, in order, and
+ * must be the number at that position. */
 #include "read/explain/scan.h"
 
 #include <stdlib.h>
@@ -32,14 +32,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct scan_state state = {0};
 	struct scan_hit hits[SCAN_HITS_MAX];
-	char *text = malloc(size + !size); /* one byte too far is seen */
+	char *text = malloc(size + !size); /* a read of one byte too much is detected */
 	size_t at = 0;
 
 	memcpy(text, data, size);
 	while (at < size) {
 		char *newline = memchr(text + at, '\n', size - at);
 		size_t end = newline ? (size_t)(newline - text) : size, from = 0, len = end - at;
-		/* A copy of its own size: one byte too far is seen. */
+		/* The copy has exactly the size of the line, and a read of one byte too much is
+		 * detected. */
 		char *line = malloc(len + !len);
 		struct scan_text piece = {.line = line, .len = len};
 

@@ -1,5 +1,6 @@
-/* read/debuginfo/, elfsym.c: a file, opened and asked for addresses all over its segments, in this
- * process: faults of libdw are found as well as ours. (The tool asks in a process that may die.) */
+/* read/debuginfo/, elfsym.c: opens a file and asks for addresses in all its segments. It does this
+ * in its own process, and therefore also finds faults of libdw. (The tool uses a child process,
+ * which may die.) */
 #include "fuzz.h"
 #include "read/debuginfo/debuginfo.h"
 

@@ -1,4 +1,4 @@
-/* The input is gopclntab and moduledata, in an executable that is valid otherwise. */
+/* The input is gopclntab and moduledata, in an otherwise valid executable. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

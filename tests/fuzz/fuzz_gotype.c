@@ -1,4 +1,4 @@
-/* The input is type data, in an executable that is valid otherwise, then a process's heap. */
+/* The input is type data, in an otherwise valid executable, followed by the heap of a process. */
 #include "fuzz.h"
 #include "base/buf.h"
 

@@ -1,4 +1,5 @@
-/* The map under a script: the input's bytes are operations, done to a map and to an array.
+/* Runs a script on a map. The input's bytes are operations, which are applied to a map and to an
+ * array.
  *
  *      byte 0   the kind of key, hooks, who moves entries
  *      byte 1   the map's random numbers
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct heap {
 	size_t held;
-	unsigned next, period; /* allocations until one fails, and from then on; 0: none does */
+	unsigned next, period; /* allocations until one fails, and the period after that; 0: none */
 	size_t failed;
 	size_t keys, vals;
 };
@@ -41,7 +42,7 @@ struct fuzz {
 	unsigned ops, depth;
 };
 
-/* The last one of each insertion that a loop has seen. */
+/* For each key, the latest insertion that a loop has seen. */
 struct seen {
 	uint32_t birth[KEYS];
 	uint32_t was[KEYS];
@@ -64,7 +65,7 @@ static uint32_t take_key(struct fuzz *fuzz)
 {
 	unsigned byte = take(fuzz);
 
-	/* Most scripts want few keys, some many. */
+	/* Most scripts use few keys, and some use many. */
 	return byte < 192 ? byte % 64 : (byte << 8 | take(fuzz)) % KEYS;
 }
 
@@ -110,7 +111,7 @@ static void barrier(void *slot, size_t size, enum tophash_write why, void *ctx)
 
 	(void)why;
 	(void)ctx;
-	p[size - 1] = p[size - 1]; /* it is memory of the map's */
+	p[size - 1] = p[size - 1]; /* the memory belongs to the map */
 }
 
 /* ---- kinds --------------------------------------------------------------------------------------- */
@@ -175,7 +176,7 @@ static struct key key_of(const struct fuzz *fuzz, uint32_t number)
 	return ret;
 }
 
-/* KEYS for a NaN. */
+/* Returns the number of a key, or KEYS for a NaN. */
 static uint32_t number_of(const struct fuzz *fuzz, const uint8_t *key)
 {
 	const char *text;
@@ -292,7 +293,7 @@ static void do_clone(struct fuzz *fuzz)
 	expect_failure(fuzz, err, failed);
 	if (err)
 		return;
-	fuzz->map = copy; /* to be looked at in its place */
+	fuzz->map = copy; /* the copy is checked instead of the original */
 	check_all(fuzz);
 	fuzz->map = map;
 	tophash_fini(&copy);
@@ -312,7 +313,7 @@ static void see(struct fuzz *fuzz, struct seen *seen, const uint8_t *slot)
 	seen->birth[number] = fuzz->birth[number];
 }
 
-/* A loop, with an operation of the script after each entry. */
+/* Runs a loop, with an operation of the script after each entry. */
 static void do_loop(struct fuzz *fuzz)
 {
 	struct seen *seen;

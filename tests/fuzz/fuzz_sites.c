@@ -1,6 +1,6 @@
-/* The input is machine code, type data, gopclntab and moduledata, in an executable that is valid
- * otherwise: byte 0 picks the spec, the next 512 are the text, then come the types, then the
- * tables. Sites are looked for, and each function's paths. */
+/* The input is machine code, type data, gopclntab and moduledata, in an otherwise valid executable.
+ * Byte 0 picks the spec, the next 512 are the text, then come the types, then the tables. The
+ * harness searches for sites, and for the paths of each function. */
 #include "fuzz.h"
 #include "base/buf.h"
 

@@ -1,5 +1,6 @@
-/* Writes the seed corpora: seeds <folder> makes <folder>/{elf,gopcln,gotype,sites,map,annotate}/<n>, valid
- * inputs for each harness, so that fuzzing starts from files that are read to the end. */
+/* Writes the seed corpora: seeds <folder> makes
+ * <folder>/{elf,gopcln,gotype,sites,map,annotate}/<n>, valid inputs for each harness. Fuzzing then
+ * starts from files that are read to the end. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -23,10 +24,11 @@ static bool write_seed(const char *folder, const char *harness, size_t n, const 
 	return fclose(file) == 0 && ok;
 }
 
-#define TEXT_SIZE 512 /* as fuzz_sites.c has it */
+#define TEXT_SIZE 512 /* as in fuzz_sites.c */
 
-/* Over the text: calls of the runtime.mapdelete at 0x140, with a type that is a constant, from a
- * dictionary, from a closure; the closure's making; a call of the generic function at 0x180. */
+/* Writes calls of the runtime.mapdelete at 0x140 over the text, with a type from a constant, from a
+ * dictionary and from a closure, the code that makes the closure, and a call of the generic
+ * function at 0x180. */
 static void put_calls(uint8_t *text, const struct gofake *fake, bool arm64)
 {
 	static const uint8_t
@@ -94,7 +96,8 @@ static bool write_seeds(const char *folder, uint8_t n)
 	return ok;
 }
 
-/* Scripts of fuzz_map.c, for each of its kinds and several hooks: up, a loop, down, a loop. */
+/* Writes scripts of fuzz_map.c, for each kind of key and several hooks: growth, a loop, shrinkage,
+ * a loop. */
 static bool write_scripts(const char *folder)
 {
 	static const uint8_t script[] = {8,  0,	 250, 6,  17,  3,   20, 5,  15, 4,   10,  10,
@@ -113,7 +116,7 @@ static bool write_scripts(const char *folder)
 	return ok;
 }
 
-/* Texts that addresses stand in: a crash report, perf script, lists. */
+/* Writes texts that contain addresses: a crash report, perf script, lists. */
 static bool write_texts(const char *folder)
 {
 	static const char *const texts[] = {

@@ -1,11 +1,13 @@
-/* The map against a plain array, for every kind of key; it needs a libc, and runs on every machine.
+/* Compares the map with a plain array, for every kind of key. It needs only libc, and runs on every
+ * machine.
  *
  *     driver SEED OPS [KIND...]    KIND: a name from driver_kinds.c, or match; none: all of them
  *
- * Random puts, deletes and looks, batches, clones, clearing, shrinking, reserving, loops that change the
- * map they run over; with malloc, with an allocator that fails at times, with drop and barrier hooks,
- * with moves that are shared out, held back, and done at once. Now and then tophash_check(3) and a
- * comparison of everything. Prints how many operations there were; ends with 1 at the first difference.
+ * It does random puts, deletes and look-ups, batches, clones, clears, shrinks, reserves, and loops
+ * that change their map. It does them with malloc, with an allocator that sometimes fails, with
+ * drop and barrier hooks, and with moves that are shared, manual and eager. Sometimes it calls
+ * tophash_check(3) and compares everything. It prints the number of operations, and exits with 1 at
+ * the first difference.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,13 +19,13 @@
 
 struct heap {
 	size_t held;	   /* bytes outstanding */
-	uint64_t failed;   /* how often there was none */
-	unsigned one_in;   /* fails one in so many; 0: never */
+	uint64_t failed;   /* number of failures */
+	unsigned one_in;   /* one in this many fails; 0: none */
 	size_t keys, vals; /* dropped */
 	size_t barriers;
 };
 
-/* The array that stands for the map. */
+/* The array that the map is compared with. */
 struct model {
 	uint64_t val[KEYS];
 	uint32_t birth[KEYS]; /* the number of its insertion; 0: not there */
@@ -44,7 +46,7 @@ struct run {
 	bool drops;
 };
 
-/* Of driver_kernel.c, where that is linked: the map's calls of the kernel fail at times. */
+/* In driver_kernel.c, if that is linked: some of the map's calls of the kernel fail. */
 extern uint64_t kernel_refused __attribute__((weak));
 
 static bool has_refused(void)
@@ -79,7 +81,7 @@ _Noreturn static void differs(const struct run *run, const char *what, int line)
 			differs(run, #condition, __LINE__); \
 	} while (0)
 
-/* The map's own random numbers are the driver's, so that a run can be repeated. */
+/* Gives the map the driver's seed. Then a run can be repeated. */
 static void set_debug(struct run *run)
 {
 	static const char *const evacuate[] = {"shared", "manual", "eager"};
@@ -94,7 +96,7 @@ static void set_debug(struct run *run)
 
 #define HEAD 16
 
-static struct run *current; /* the heap's failures come from its random numbers */
+static struct run *current; /* its random numbers decide which allocations fail */
 
 static void *heap_alloc(size_t size, void *ctx)
 {
@@ -150,7 +152,7 @@ static bool is_set(const struct run *run)
 	return run->kind->type->val_size == 0;
 }
 
-/* What the model says must have been dropped. */
+/* Counts the keys and values that must have been dropped according to the model. */
 static void model_drop(struct run *run, size_t keys, size_t vals)
 {
 	run->model.keys += keys;
@@ -217,7 +219,7 @@ static void check_key(const struct run *run, const struct tophash *map, uint32_t
 struct seen {
 	struct run *run;
 	size_t n, nans;
-	uint32_t birth[KEYS]; /* the insertion that came last */
+	uint32_t birth[KEYS]; /* the latest insertion */
 };
 
 static bool see_still(void *ctx, uint32_t number, uint64_t val)
@@ -237,7 +239,7 @@ static bool see_still(void *ctx, uint32_t number, uint64_t val)
 	return true;
 }
 
-/* A loop over everything. */
+/* Checks that a loop shows all entries. */
 static void check_loop(struct run *run, struct tophash *map)
 {
 	static struct seen seen;
@@ -264,7 +266,7 @@ static uint32_t some_number(struct run *run)
 	return below(run, run->kind->keys);
 }
 
-/* An error is right when there was no memory, and then nothing has changed. */
+/* Checks that an operation failed only because there was no memory, and that it changed nothing. */
 static void expect_failure(const struct run *run, int err, uint64_t failed_before)
 {
 	EXPECT(run, err == -ENOMEM);
@@ -438,7 +440,7 @@ static void do_shrink(struct run *run)
 		expect_failure(run, err, failed);
 }
 
-/* One of these: as often as each costs no more than all else. */
+/* Does one of the slow operations. Each is so rare that it takes no more time than all others. */
 static void do_rare(struct run *run)
 {
 	switch (below(run, 8)) {
@@ -487,7 +489,7 @@ struct walk {
 	unsigned changes; /* after each entry, at most */
 	uint64_t limit;	  /* ends the loop */
 	size_t nans;
-	uint32_t came[KEYS]; /* the insertion that came last, of each number */
+	uint32_t came[KEYS]; /* for each number, the latest insertion that the loop has shown */
 };
 
 static bool walk_see(void *ctx, uint32_t number, uint64_t val)
@@ -511,7 +513,8 @@ static bool walk_see(void *ctx, uint32_t number, uint64_t val)
 	return run->ops < walk->limit;
 }
 
-/* No entry comes twice, none that is not there; each comes that was there all the time. */
+/* Runs a loop that changes the map. No entry may be shown twice, or if it is not in the map. Each
+ * entry that was in the map all the time must be shown. */
 static void do_walk(struct run *run)
 {
 	static struct walk walk;
@@ -628,7 +631,7 @@ static tophash_mask mask_of(const uint8_t *word, uint8_t tag)
 	return ret;
 }
 
-/* A mask's bits are lanes, from the lowest on. */
+/* Checks a mask. Its bits are lanes, from the lowest on. */
 static bool has_lanes(tophash_mask mask, const uint8_t *word, uint8_t tag)
 {
 	for (unsigned i = 0; i < TOPHASH_SLOTS; i++) {
@@ -641,7 +644,7 @@ static bool has_lanes(tophash_mask mask, const uint8_t *word, uint8_t tag)
 	return mask == 0;
 }
 
-/* Of four words and of the first, as a loop over bytes finds them. */
+/* Checks the zeros of four words and of the first word against a loop over bytes. */
 static bool has_zeros(const uint8_t *words)
 {
 	uint64_t zeros = 0;
@@ -661,7 +664,8 @@ static void run_match(uint64_t seed, uint64_t ops)
 		uint64_t hash = next_random(&run.random) >> 32;
 		uint8_t tag;
 
-		/* Those before it lie behind. Few different bytes: so that there are matches, and runs of them. */
+		/* Words that were used before follow the new one. There are only few different
+		 * bytes. Thus there are matches, and runs of matches. */
 		memmove(word + TOPHASH_WORD_SIZE, word, 3 * TOPHASH_WORD_SIZE);
 		for (unsigned i = 0; i < TOPHASH_WORD_SIZE; i++)
 			word[i] =
@@ -683,7 +687,7 @@ static void run_match(uint64_t seed, uint64_t ops)
 	printf("ok match: %" PRIu64 " operations\n", run.ops);
 }
 
-/* More than there is addresses for is an error, not a crash. */
+/* Checks that a size beyond the address space is an error, not a crash. */
 static void check_limits(void)
 {
 	for (size_t i = 0; i < kinds_len; i++) {

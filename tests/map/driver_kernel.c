@@ -1,5 +1,5 @@
-/* Linked with driver.c: one in three of the map's calls for mappings is refused, an mremap either before
- * or after it has unmapped the target, as the kernel does. */
+/* Linked with driver.c, it refuses one in three of the map's calls for mappings. It refuses an
+ * mremap before or after it has unmapped the target, as the kernel does. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-/* The kinds, by macros: a map or a set by the typed API, and the functions of struct kind around it. */
+/* The kinds of maps. For each, macros make a map or a set with the typed API, and the functions of
+ * struct kind. */
 #include "driver_kinds.h"
 
 #include <stdio.h>
@@ -21,9 +22,9 @@ struct custom_key {
 	uint8_t more_noise;
 };
 
-static char strings[2][KEYS][24]; /* equal contents at two places */
-static char places[KEYS];	  /* addresses to be keys */
-static unsigned turn;		  /* which of several equal keys comes next */
+static char strings[2][KEYS][24]; /* equal strings at two addresses */
+static char places[KEYS];	  /* addresses that are used as keys */
+static unsigned turn;		  /* decides which of several equal keys is next */
 
 void kinds_init(void)
 {
@@ -68,7 +69,7 @@ static enum wide_enum of_enum(uint32_t number)
 	return (enum wide_enum)number;
 }
 
-/* 0 is -0 in turn. */
+/* Returns the key of a number. 0 gives 0 and -0 alternately. */
 static float of_f32(uint32_t number)
 {
 	float key = ((float)number - KEYS / 2) / 8;
@@ -76,7 +77,7 @@ static float of_f32(uint32_t number)
 	return number == KEYS / 2 && turn++ % 2 ? -0.0f : key;
 }
 
-/* Odd ones are denormal. */
+/* Returns the key of a number. Odd numbers give denormal values. */
 static double of_f64(uint32_t number)
 {
 	if (number == 0)
@@ -99,7 +100,8 @@ static char *of_mutable(uint32_t number)
 	return strings[turn++ % 2][number];
 }
 
-/* 0 is the empty string, in turn by NULL and by an address. */
+/* Returns the key of a number. 0 gives the empty string, alternately with NULL and with an
+ * address. */
 static struct tophash_str of_str(uint32_t number)
 {
 	const char *p = strings[turn++ % 2][number];
@@ -199,7 +201,7 @@ static struct words make_words(uint64_t val)
 	return ret;
 }
 
-/* What was put there, or 0 when the words do not belong together. */
+/* Returns the value that was put, or 0 if the words do not belong together. */
 static uint64_t read_words(struct words words)
 {
 	for (unsigned i = 1; i < 7; i++)

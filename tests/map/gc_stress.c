@@ -1,20 +1,21 @@
-/* A map whose keys and values are objects of Boehm's collector, and collections where they hurt most: in the
- * middle of evacuations, full ones, minor ones, incremental ones with the map being changed meanwhile.
+/* A map whose keys and values are objects of Boehm's collector. Collections happen at the worst
+ * moments: full, minor and incremental ones in the middle of evacuations, and incremental ones
+ * while the map changes.
  *
- *	gc_stress [OPTION...]
- *	    seed=N     of what is done
- *	    skip=WHY   the barrier does nothing for new, replace, move; for a single slot that is moved
- *	               (evacuate); or at all (all)
- *	    plain      no incremental collection, the map's memory is collected itself; the barrier, if any,
- *	               is an empty function
- *	    nobarrier  there is no barrier
- *	    between    a collection begins between the barrier and the write, as it might in another thread
- *	    thread     another thread allocates, and begins collections at any instant
+ * 	gc_stress [OPTION...]
+ * 	    seed=N     of what is done
+ * 	    skip=WHY   the barrier does nothing for new, replace, move; for a single slot that is moved
+ * 	               (evacuate); or at all (all)
+ * 	    plain      no incremental collection, the map's memory is collected itself; the barrier, if any,
+ * 	               is an empty function
+ * 	    nobarrier  there is no barrier
+ * 	    between    a collection begins between the barrier and the write, as it might in another thread
+ * 	    thread     another thread allocates, and begins collections at any instant
  *
- * Each object has a number and a finalizer, and state[number] says what should have become of it: one that
- * is finalized while it is in the map was lost, one that is not though it has left the map was kept. Nothing
- * is freed before finalizers have been called, which happens by hand: so a run stops at the first loss,
- * before it reads what is there no more. Prints "name value" lines.
+ * Each object has a number and a finalizer, and state[number] tells its expected state. An object
+ * is lost if it is finalized while it is in the map. It is kept if it is not finalized after it has
+ * left the map. The test calls the finalizers itself, and nothing is freed before. Therefore a run
+ * stops at the first loss, before it reads freed memory. Prints "name value" lines.
  */
 #define GC_THREADS
 
@@ -34,7 +35,7 @@
 
 struct body {
 	uint32_t number, seed;
-	uint32_t words[12]; /* made of the seed */
+	uint32_t words[12]; /* made from the seed */
 };
 
 struct value {
@@ -47,7 +48,7 @@ TOPHASH_MAP(objects, const char *, struct value *);
 enum state {
 	UNBORN,
 	ALIVE, /* in the map */
-	LEFT,  /* not any more, or never */
+	LEFT,  /* no longer, or never */
 	FREED,
 };
 
@@ -57,12 +58,12 @@ static struct {
 	uint64_t random;
 } options = {.skip = "", .random = 1};
 
-/* In memory that the collector does not look at. */
+/* Memory that the collector does not scan. */
 static struct {
 	struct objects map;
 	uint8_t *state;
 	uint32_t *key, *val,
-		*body; /* the numbers of what should be in the map, by key; 0: nothing */
+		*body; /* for each key, the number of the body that should be in the map; 0: none */
 	uint32_t objects;
 	size_t len;
 } * world;
@@ -70,13 +71,13 @@ static struct {
 static struct {
 	size_t puts, replaces, deletes, cleared;
 	size_t calls[4];	     /* of the barrier */
-	size_t wide;		     /* of them for more than one slot */
-	size_t full, minor, marking; /* collections; changes of the map while one was marking */
+	size_t wide;		     /* those of them for more than one slot */
+	size_t full, minor, marking; /* collections; changes of the map during marking */
 	size_t stepped; /* collections, and steps of them, with an evacuation half done */
 	size_t lost, kept;
 } counts;
 
-static bool hold; /* keep the collector from finishing in one go */
+static bool hold; /* keeps the collector from finishing in one step */
 
 static uint64_t random_next(void)
 {
@@ -87,7 +88,8 @@ static uint64_t random_next(void)
 	return x ^ x >> 31;
 }
 
-/* All of a minor collection: the old objects that the map holds are not looked at, but where it said so. */
+/* Runs a complete minor collection. It scans old objects of the map only if the map has reported
+ * them. */
 static void minor(void)
 {
 	while (GC_collect_a_little())
@@ -97,7 +99,7 @@ static void minor(void)
 		;
 }
 
-/* Begins an incremental collection of everything, to be gone on with by GC_collect_a_little(). */
+/* Begins a full incremental collection, which GC_collect_a_little() continues. */
 static void begin_full(void)
 {
 	while (GC_collect_a_little())
@@ -106,10 +108,11 @@ static void begin_full(void)
 	hold = true;
 	GC_start_incremental_collection();
 	hold = false;
-	GC_set_full_freq(1000000); /* full ones when told to */
+	GC_set_full_freq(1000000); /* full collections only on request */
 }
 
-/* What was told is taken; the new slot may be looked at before the write, the old one after it was cleared. */
+/* Begins a collection between a barrier and its write. The collector takes the report of the
+ * barrier. It may scan the new slot before the write, and the old slot after it was cleared. */
 static void begin_between(void)
 {
 	begin_full();
@@ -173,7 +176,7 @@ static uint32_t object_watch(void *object)
 	return number;
 }
 
-/* The text of a key, followed by a check of it. */
+/* Writes the text of a key, followed by a checksum of the text. */
 static void key_text(uint32_t key, char *ret)
 {
 	sprintf(ret, "key %06u %08x", key, key * 2654435761u);
@@ -220,8 +223,8 @@ static void value_check(const struct value *val, uint32_t key)
 /* ---- another thread ---- */
 
 static atomic_bool stop;
-/* Set by each change of the map. The thread goes on when it is: one that began collections as fast as it
- * can would never let the other come to an end of any. */
+/* Set by each change of the map. The thread waits for it, because otherwise it would begin
+ * collections so fast that no other thread could finish one. */
 static atomic_bool changed;
 
 static void *allocate(void *unused)
@@ -240,7 +243,7 @@ static void *allocate(void *unused)
 	return NULL;
 }
 
-/* Around each change of the map: meanwhile no collection begins, and none ends. */
+/* Encloses each change of the map. During it no collection begins or ends. */
 static void changing(bool begin)
 {
 	if (!options.thread)
@@ -434,7 +437,7 @@ static bool collect_on(void)
 	return ret;
 }
 
-/* How many objects there are that have left the map and were not freed. */
+/* Counts the objects that have left the map and were not freed. */
 static void count_kept(void)
 {
 	for (unsigned i = 0; i < 3; i++) {
@@ -455,9 +458,9 @@ static bool is_moving(void)
 	return stats.old_buckets != 0;
 }
 
-/* An evacuation, bucket by bucket, with collections between them:
- * 0  none at all, but a minor one at its end: what was put last has been moved to memory that was never
- *    told of but by the moves
+/* Runs an evacuation, bucket by bucket, with collections between the buckets:
+ * 0  none, except a minor one at the end. Entries that were put last have been moved to memory that
+ *    only the moves have reported
  * 1  a minor one after each bucket
  * 2  incremental ones, and changes of the map
  * 3  a full one after each eighth bucket, and changes */
@@ -486,7 +489,7 @@ static void evacuate(unsigned way)
 	check_all();
 }
 
-/* Replaces the values of keys that are there, and nothing else. */
+/* Replaces the values of existing keys, and does nothing else. */
 static void replace(void)
 {
 	collect_full();
@@ -518,7 +521,7 @@ static void grow_and_shrink(unsigned round)
 	count_kept();
 }
 
-/* As programs do it: the puts and deletes move their share. */
+/* Puts and deletes as programs do. The puts and deletes move their share. */
 static void churn(void)
 {
 	tophash_debug("evacuate=shared,seed=1");
@@ -537,7 +540,7 @@ static void churn(void)
 	count_kept();
 }
 
-/* New objects where only old ones were. */
+/* Replaces all old objects with new ones. */
 static void renew(void)
 {
 	for (uint32_t round = 0; round < 20; round++) {

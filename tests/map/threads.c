@@ -1,9 +1,9 @@
-/* What threads may do with one map, and that the rest is noticed.
+/* Tests what threads may do with one map, and that forbidden uses are detected.
  *
- *     threads readers     eight threads read one map: standing still, in the middle of each move, and empty.
- *                         Silent under ThreadSanitizer
- *     threads mixed       the same with a writer: ThreadSanitizer must find it
- *     threads writers     a second writer, deep in the first one's put, delete and growth: the fault
+ *     threads readers     eight threads read a map that does not move, is in the middle of a move, or is empty.
+ *                         ThreadSanitizer reports nothing
+ *     threads mixed       the same with a writer, which ThreadSanitizer must report
+ *     threads writers     a second writer in the middle of the first one's put, delete and growth. The fault
  *                         handler is called each time
  */
 #include <pthread.h>
@@ -67,7 +67,7 @@ static void *read_all(void *arg)
 	return NULL;
 }
 
-/* Maps of 0..keys, grown to that, or shrunk from more, at some step of a move. */
+/* Makes maps with the keys 0..keys, at some step of a growth, or of a shrinkage from more keys. */
 static void make_shared(struct shared *shared, uint64_t keys, uint64_t from, unsigned steps)
 {
 	memset(shared, 0, sizeof(*shared));
@@ -153,7 +153,8 @@ static int mixed(void)
 
 /* ---- writers ------------------------------------------------------------------------------------- */
 
-/* The first writer waits in a function of its map's until the second one has been caught. */
+/* The first writer waits in a function that its map calls, until the second one has been
+ * detected. */
 static sem_t inside, caught;
 static bool waits;
 static unsigned faults;
@@ -194,7 +195,7 @@ static void slow_free(void *p, size_t size, void *ctx)
 	free(p);
 }
 
-/* Does not return to the write: two in one map would break it. */
+/* Does not return to the write, because two writers would break the map. */
 static void on_fault(enum tophash_fault fault, const struct tophash *map)
 {
 	(void)map;
@@ -222,7 +223,7 @@ static void *clear_slow(void *map)
 	return NULL;
 }
 
-/* More than a bucket: it grows. */
+/* Puts more numbers than a bucket has room for, and the map grows. */
 static void *put_numbers(void *map)
 {
 	for (uint64_t key = 0; key < 30; key++)

@@ -164,7 +164,8 @@ static uint64_t put_map_type(struct writer *w, uint32_t name, uint8_t tflag, uin
 	return at;
 }
 
-/* main.pair is struct { a int; b string }. Before Go 1.19 an offset is stored shifted by one. */
+/* Writes main.pair, which is struct { a int; b string }. Before Go 1.19 an offset is stored shifted
+ * by one. */
 static void put_pair_type(struct writer *w, uint32_t name, uint32_t field_a, uint32_t field_b)
 {
 	struct type_spec spec = {24, 16, GOTYPE_STRUCT, 8, 4, name, false, false};

@@ -228,7 +228,7 @@ TEST(test_key_bytes)
 	}
 }
 
-/* Only strings that the kernel program compares have a limit. */
+/* Checks keys of n bytes. Only strings that the kernel program compares have a limit. */
 static void check_long_key(const char *format, size_t n, bool fits)
 {
 	struct filter filter = {0};

@@ -150,7 +150,7 @@ TEST(test_plan_truncated)
 	assert_true(plan.truncated);
 }
 
-/* [1][1]...string, `levels` of arrays around the string */
+/* Makes the type [1][1]...string, with `levels` of arrays around the string. */
 static uint64_t nest(struct goprog *p, unsigned levels)
 {
 	uint64_t type = goprog_scalar(p, GOTYPE_STRING);
@@ -174,8 +174,8 @@ TEST(test_plan_depth)
 	assert_false(go_key_plan(&p->types, deeper, &plan));
 }
 
-/* The layout after the 48 bytes of a descriptor: PkgPath, the slice of fields, then the fields, 24
- * bytes each. */
+/* Changes the type of a field. After the 48 bytes of a descriptor come PkgPath, the slice of
+ * fields, then the fields, 24 bytes each. */
 static void poke_field_type(struct goprog *p, uint64_t type, unsigned index, uint64_t to)
 {
 	gofake_poke_u64(&p->fake, type + 48 + 8 + 24 + 24 * index + 8, to);

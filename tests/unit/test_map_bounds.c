@@ -15,7 +15,7 @@ static void scattered(uint64_t number, void *ret)
 	memcpy(ret, &key, sizeof(key));
 }
 
-/* 8 bytes of key, or 2. */
+/* Returns a type whose key has 8 bytes, or 2 if the slot is too small. */
 static struct tophash_type type_of(uint32_t slot_size)
 {
 	uint32_t key_size = slot_size < 8 ? 2 : 8;
@@ -161,8 +161,8 @@ static void swing(struct tophash *map, const struct tophash_type *type, size_t w
 		put(map, type, len - i);
 }
 
-/* At every length, swings by up to a quarter of it. After the first, entries only move to fill a
- * hole, and no memory is taken except small chunks of the pool. */
+/* Checks swings by up to a quarter of the length. After the first swing, entries only move to fill
+ * a hole, and no memory is taken except small chunks of the pool. */
 static void small_swings_move_nothing(const struct tophash_type *type,
 				      const struct tophash_hooks *hooks, size_t n)
 {

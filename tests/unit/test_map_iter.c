@@ -80,7 +80,7 @@ static uint32_t number_of_number(const void *key)
 	return number;
 }
 
-/* 0, 0.5, -1, 1.5, -2 ... */
+/* Makes the doubles 0, 0.5, -1, 1.5, -2 ... */
 static void make_double(uint32_t number, void *ret)
 {
 	double key = number % 2 ? number / 2.0 : -(number / 2.0);

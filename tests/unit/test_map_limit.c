@@ -137,7 +137,8 @@ static const char *make_group(uint64_t limit)
 	return NULL;
 }
 
-/* In the child: room for 12 million is asked for, a thousand elements come. Returns the exit code. */
+/* Reserves room for 12 million elements and puts a thousand. Runs in the child. Returns the exit
+ * code. */
 static int reserve_in(const char *group)
 {
 	struct numbers m = {0};
@@ -176,7 +177,7 @@ TEST(reserve_in_a_group)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* In the child: puts until there is no memory. Returns the exit code. */
+/* Puts until there is no memory. Runs in the child. Returns the exit code. */
 static int put_until_full(int resource)
 {
 	struct rlimit limit = {.rlim_cur = 96 * MIB, .rlim_max = 96 * MIB};

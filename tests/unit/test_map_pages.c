@@ -54,7 +54,7 @@ static size_t links_unwritten(const struct tophash *map)
 	return stats.buckets * 8 / 2;
 }
 
-/* Without hooks, the fast path has tags except while the map moves. */
+/* Tells whether the map moves. Without hooks, the fast path has tags except during a move. */
 static bool is_moving(const struct tophash *map)
 {
 	return map->core && !map->tags;
@@ -84,7 +84,7 @@ static void assert_held(const struct tophash *map, size_t before, size_t slack)
 		fail_msg("len %zu: the map says %zu bytes, the kernel %zu", map->len, says, is);
 }
 
-/* Also compares in the middle of each move. The buckets are moved by hand. */
+/* Compares in the middle of each move, too. The buckets are moved by hand. */
 static void through_a_move(struct tophash *map, size_t before, size_t slack)
 {
 	while (is_moving(map)) {
@@ -159,7 +159,7 @@ TEST(chosen_late)
 	assert_true(map.huge_pages);
 }
 
-/* Bytes of address space. */
+/* Returns the bytes of address space. */
 static size_t mapped(void)
 {
 	FILE *file = fopen("/proc/self/statm", "r");

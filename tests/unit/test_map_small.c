@@ -163,7 +163,7 @@ static void hold(const struct pair *pair)
 	}
 }
 
-/* One of what may be done to a map. low: few elements are to stay. */
+/* Does a random operation. With `low`, few elements remain. */
 static void change(struct pair *pair, bool low)
 {
 	uint32_t number = (uint32_t)(test_random(&pair->random) % NUMBERS);

@@ -47,7 +47,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Only root can make files of other users. */
+/* Skips the test without root, because only root can make files of other users. */
 static void needs_root(void)
 {
 	if (geteuid() != 0)

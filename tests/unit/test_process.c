@@ -28,7 +28,7 @@ static int child_open(void **state)
 	return 0;
 }
 
-/* The test may have ended the child, and waited for it. */
+/* Ends the child, unless the test has ended it and waited for it. */
 static int child_close(void **state)
 {
 	struct child *child = *state;

@@ -172,7 +172,7 @@ static void check_line_width(const char *line, size_t len, unsigned width)
 		fail_msg("width %d (of %u): %s", wcswidth(wide, n), width, copy);
 }
 
-/* The C library has its own table of widths, which makes it an independent witness. */
+/* Checks the widths of lines with the C library, whose table of widths is independent of ours. */
 static void check_widths(const struct buf *out, unsigned width)
 {
 	const char *line = out->data;

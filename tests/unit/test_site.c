@@ -117,7 +117,7 @@ static void program_begin(struct program *s)
 	link_functions(s);
 }
 
-/* The fixture: the program, begun. A test changes it, and looks for its sites. */
+/* Begins the program. A test changes it, and then searches for its sites. */
 static int set_up(void **state)
 {
 	struct program *s = calloc(1, sizeof(*s));

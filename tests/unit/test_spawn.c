@@ -41,7 +41,7 @@ static int remove_dir(void **state)
 	return rmdir(dir);
 }
 
-/* The fixture of the tests that change PATH. */
+/* Keeps PATH for the tests that change it. */
 static int keep_path(void **state)
 {
 	*state = strdup(getenv("PATH"));
@@ -110,7 +110,7 @@ TEST(a_command_is_found_in_path_and_runs)
 	assert_null(spawn.path);
 }
 
-/* Started directly, because a shell blocks signals for short times. */
+/* Starts the program directly, because a shell blocks signals for short times. */
 static void expect_own_status(char *pattern)
 {
 	char *const argv[] = {(char[]){"grep"}, (char[]){"-q"}, pattern,

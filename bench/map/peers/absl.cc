@@ -8,7 +8,7 @@
 using Hash = PEER_HASH(absl::Hash<bench_key>, absl::string_view, absl::Hash<absl::string_view>);
 using Table = StdLike<absl::flat_hash_map<bench_key, bench_val, Hash, SameKey>>;
 
-/* What an archive of a newer Debian suite takes from a newer glibc. */
+/* A function of newer versions of glibc that the archive of a newer Debian suite needs. */
 extern "C" __attribute__((weak)) long __isoc23_strtol(const char *text, char **end, int base)
 {
 	return strtol(text, end, base);

@@ -1,5 +1,5 @@
-/* ankerl::unordered_dense: a dense array of entries and an index beside it. Debian has it among
- * another library's headers; PEERS may bring a newer one. */
+/* ankerl::unordered_dense: a dense array of entries with a separate index. Debian has it as part of
+ * another library's headers; PEERS may have a newer one. */
 #if __has_include("unordered_dense.h")
 #include "unordered_dense.h"
 #else

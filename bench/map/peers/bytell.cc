@@ -1,4 +1,4 @@
-/* ska::bytell_hash_map: chains inside the table, as Verstable's. Its own hash is std::hash. */
+/* ska::bytell_hash_map: chains inside the table, as in Verstable. Its own hash is std::hash. */
 #include <cstring>
 
 #include <bytell_hash_map.hpp>

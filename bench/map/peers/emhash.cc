@@ -1,4 +1,4 @@
-/* emhash8: a dense array of entries, an index of chains beside it. Its own hash is std::hash. */
+/* emhash8: a dense array of entries, with a separate index of chains. Its own hash is std::hash. */
 #include "hash_table8.hpp"
 
 #include "std_like.h"

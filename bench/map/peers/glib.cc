@@ -1,5 +1,5 @@
-/* GLib's GHashTable: keys and values are pointers. Integers stand in the pointers themselves, as is
- * usual; a wide value is a block of memory of its own, which the table frees.
+/* GLib's GHashTable. Keys and values are pointers. As usual, integers are stored in the pointers
+ * themselves. A wide value is a separate block of memory, which the table frees.
  */
 #include <glib.h>
 
@@ -56,7 +56,7 @@ struct Table : TableDefaults {
 		g_hash_table_insert(map, pointer_of(key), copy);
 #endif
 	}
-	/* No value is 0 here, so the plain look-up tells whether there is one. */
+	/* No value is 0 here. Therefore the plain look-up tells whether the key exists. */
 	uint64_t get(bench_key key)
 	{
 		gpointer val = g_hash_table_lookup(map, pointer_of(key));

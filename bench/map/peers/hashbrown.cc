@@ -1,5 +1,6 @@
-/* hashbrown, as the HashMap of Rust's standard library, behind the C functions of hashbrown.rs:
- * each operation costs a call that Rust code would not make, one or two nanoseconds.
+/* hashbrown, as the HashMap of Rust's standard library, called through the C functions of
+ * hashbrown.rs. Each operation costs a call of one or two nanoseconds, which Rust code would not
+ * have.
  */
 #include "../suite.h"
 

@@ -1,4 +1,5 @@
-/* tidwall's hash map: robin hood, items of a size given at run time, hash and equality by pointer. */
+/* tidwall's hash map: robin hood hashing. The size of items is given at run time, and hash and
+ * equality by pointer. */
 #include "hashmap.h"
 
 #include "../our_hash.h"
@@ -29,7 +30,7 @@ static int compare_items(const void *a, const void *b, void *)
 }
 
 struct Table : TableDefaults {
-	static constexpr bool HAS_RESERVE = false; /* only when it is made */
+	static constexpr bool HAS_RESERVE = false; /* only when the table is made */
 
 	struct hashmap *map = hashmap_new(sizeof(struct item), 0, OUR_SEED, OUR_MULT, hash_item,
 					  compare_items, nullptr, nullptr);

@@ -1,4 +1,4 @@
-/* tsl::robin_map. Its own hash is std::hash: of integers, the integer. */
+/* tsl::robin_map. Its own hash is std::hash, which for integers is the integer. */
 #include <tsl/robin_map.h>
 
 #include "std_like.h"

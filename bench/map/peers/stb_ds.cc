@@ -1,4 +1,4 @@
-/* stb_ds: a dense array of entries and an index beside it. Its hash cannot be replaced. */
+/* stb_ds: a dense array of entries with a separate index. Its hash cannot be replaced. */
 #define STB_DS_IMPLEMENTATION
 #include <stb/stb_ds.h>
 
@@ -9,7 +9,8 @@ struct item {
 	bench_val value;
 };
 
-/* Integers go through hm..., strings through sh...; a string's pointer is kept, not copied. */
+/* hm... functions take integers, and sh... functions strings. They keep a string's pointer and do
+ * not copy the string. */
 #if KEY_IS_INT
 #define ds_put(map, key, val) hmput(map, key, val)
 #define ds_find(map, key)     hmgeti(map, key)

@@ -1,10 +1,10 @@
-/* uthash: the entry is the user's, in memory of its own, with a handle inside. */
+/* uthash: the user allocates each entry, which contains a handle. */
 #include "../our_hash.h"
 
 #if GIVEN_HASH
 #define HASH_FUNCTION(keyptr, keylen, hashv) (hashv) = hash_item_key(keyptr)
 
-/* uthash takes the low bits of 32. */
+/* Hashes a key. uthash takes the low bits of 32. */
 static unsigned hash_item_key(const void *key)
 {
 #if KEY_IS_STR
@@ -45,7 +45,7 @@ struct Table : TableDefaults {
 		}
 	}
 
-	/* Where the bytes of a key are. */
+	/* The address of a key's bytes. */
 #if !KEY_IS_STR
 	static const void *bytes(const bench_key &key)
 	{

@@ -1,5 +1,5 @@
-/* Valkey's dict: chains of nodes from malloc, moved step by step. Its users give it the hash. Integers
- * stand in the pointers themselves. */
+/* Valkey's dict: chains of nodes from malloc, moved step by step. Its users give it the hash.
+ * Integers are stored in the pointers themselves. */
 extern "C" {
 #include "dict.h"
 }
@@ -7,7 +7,7 @@ extern "C" {
 #include "../our_hash.h"
 #include "../suite.h"
 
-/* The dict offers SipHash, which is not taken here. */
+/* The dict also has SipHash, which is not used here. */
 extern "C" uint64_t siphash(const uint8_t *, const size_t, const uint8_t *)
 {
 	abort();

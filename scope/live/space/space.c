@@ -170,8 +170,8 @@ static struct error *open_executable(struct space *space)
 	return NULL;
 }
 
-/* The executable is opened first, because addresses that a traceback computes have its load
- * bias. */
+/* Makes the space of a process. It opens the executable first, because addresses that a traceback
+ * computes have its load bias. */
 struct error *space_of_process(pid_t pid, struct space *ret)
 {
 	cleanup(space_fini) struct space space = {0};

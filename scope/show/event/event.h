@@ -97,8 +97,7 @@ struct event_gap {
 /* A description of the sample that the events belong to. */
 struct event_sample {
 	const char *by; /* "goroutine" or "key", which the sample has as a whole; NULL: no sample */
-	double fraction; /* EVENT_SAMPLE: the part of them that is in it from now on; 1: all. In
-			    totals: the part of the hits. */
+	double fraction; /* the part of them in it from now on, or in totals, of the hits */
 	double watched;	 /* the part of the time with probes; not in EVENT_SAMPLE */
 };
 

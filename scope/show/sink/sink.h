@@ -96,13 +96,13 @@ void sink_table(struct sink *sink, struct aggr *aggr, uint64_t time_ns);
  * error. */
 struct error *sink_flush(struct sink *sink);
 
-/* For formats. Returns the time of day in nanoseconds since 1970. time_ns is of CLOCK_MONOTONIC. */
+/* Returns the time of day in nanoseconds since 1970, for formats. time_ns is of CLOCK_MONOTONIC. */
 static inline uint64_t sink_wall(const struct sink *sink, uint64_t time_ns)
 {
 	return time_ns + sink->wall_offset_ns;
 }
 
-/* For formats. Appends the name of a signal: "SIGKILL", "SIGRTMIN+1", "SIG99". */
+/* Appends the name of a signal, for formats: "SIGKILL", "SIGRTMIN+1", "SIG99". */
 void sink_signal_name(struct buf *to, int number);
 
 #include "show/sink/fan.h"

@@ -39,8 +39,7 @@ struct pattern_number {
 
 struct key_pattern pattern_of(const struct filter_key *key);
 
-/* Each reads the pattern as one kind of value. Each returns false if the pattern is not of that
- * kind. */
+/* Read the pattern as one kind of value. They return false if the pattern is not of that kind. */
 bool pattern_as_text(const struct key_pattern *want, struct pattern_text *ret);
 bool pattern_as_number(const struct key_pattern *want, struct pattern_number *ret);
 bool pattern_as_address(const struct key_pattern *want, uint64_t *ret); /* 0x..., perhaps quoted */

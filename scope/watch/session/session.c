@@ -308,7 +308,7 @@ static struct error *on_signal(void *ctx, int number)
 	return NULL;
 }
 
-/* SIGHUP stays ignored if it was, because nohup asks for that. */
+/* Catches the signals. SIGHUP stays ignored if it was, because nohup asks for that. */
 struct error *session_catch(struct session *session, int *ret_fd)
 {
 	int numbers[] = {SIGINT, SIGTERM, SIGHUP};

@@ -53,7 +53,7 @@ struct throttle {
 	double guessed;		  /* the charge for these */
 };
 
-/* `limit` is above 0. */
+/* Begins an account. `limit` is above 0. */
 void throttle_init(struct throttle *throttle, double limit, bool samples, bool stops);
 /* Takes the events of a step into account, and returns what to do. Call it 10 to 100 times a
  * second. */

@@ -1,4 +1,4 @@
-/* The functions whose code is looked at: each the typed call alone, with a value of 64 bits. */
+/* The functions whose code is examined. Each is only a typed call, with a value of 64 bits. */
 #include "fast.h"
 
 #define FUNCTIONS(name, K)                                    \

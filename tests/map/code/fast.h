@@ -1,4 +1,4 @@
-/* What fast.c makes, for step.c to call. */
+/* The functions of fast.c, which step.c calls. */
 #ifndef CODE_FAST_H
 #define CODE_FAST_H
 

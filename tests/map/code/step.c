@@ -1,9 +1,10 @@
 /* Counts the instructions that a call takes, by stepping through it one at a time (x86-64).
  *
- *     step SIZES...    name=bytes: how long each function of fast.c is
+ *     step SIZES...    name=bytes: the length of each function of fast.c
  *
- * Prints for each call "name case inside outside": instructions of the function itself, and of what it
- * called. The child makes the calls, a stop before each; the parent steps it to the return address.
+ * Prints for each call "name case inside outside": the instructions of the function itself, and of
+ * the functions that it called. The child makes the calls, a stop before each; the parent steps it
+ * to the return address.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 #include "fast.h"
 
-#define KEYS  8 /* in a map: one bucket, no chain */
+#define KEYS  8 /* keys in a map: one bucket, no chain */
 #define CALLS 256
 
 struct call {
@@ -24,11 +25,11 @@ struct call {
 	void *code;
 };
 
-static struct call calls[CALLS]; /* in the order in which the child makes them */
+static struct call calls[CALLS]; /* in the order of the calls in the child */
 static size_t calls_len;
-static bool counting; /* the child calls; the parent only lists */
+static bool counting; /* the child calls; the parent only lists the calls */
 
-/* The next thing the child does is the call. */
+/* Announces the call that the child makes next. */
 static void announce(const char *name, const char *what, void *code)
 {
 	if (calls_len == CALLS)
@@ -73,7 +74,7 @@ static const char *key_cstr(unsigned i)
 	return names[i];
 }
 
-/* Keys below KEYS are there, the others not. */
+/* The map has the keys below KEYS, and not the others. */
 #define CASES(name)                                                                           \
 	static void name##_cases(void)                                                        \
 	{                                                                                     \
@@ -145,7 +146,7 @@ static bool step(pid_t child, struct user_regs_struct *regs)
 	return WIFSTOPPED(status) && ptrace(PTRACE_GETREGS, child, 0, regs) == 0;
 }
 
-/* Steps to the function, and through it. */
+/* Steps to the function, then through it, and counts the instructions. */
 static bool count(pid_t child, const struct call *call, unsigned long size)
 {
 	unsigned long entry = (unsigned long)call->code, back;

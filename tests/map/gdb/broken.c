@@ -1,5 +1,5 @@
-/* Maps that the program has damaged, one after the other: for a reader that must not believe what
- * it reads. */
+/* Maps that the program has damaged, one after the other. They are for a reader that must not trust
+ * its input. */
 #include "chain.h"
 #include "move.h"
 #include "truth.h"
@@ -9,9 +9,9 @@ TOPHASH_MAP(words, const char *, int);
 
 static struct numbers m;
 static struct words w;
-static char damage[40]; /* what has been done, for gdb to read */
+static char damage[40]; /* the damage that was done, for gdb to read */
 
-/* The link to a home's chain that has two overflow buckets at least. */
+/* Returns the link to a chain with at least two overflow buckets. */
 static struct link *long_link(void)
 {
 	struct tophash_core *core = m.map.core;
@@ -76,7 +76,7 @@ static void break_len(void)
 	m.map.len += 5;
 }
 
-/* A member set to a value, by name. */
+/* Sets a member to a value, by name. */
 #define BREAK(name, member, value)      \
 	static void break_##name(void)  \
 	{                               \
@@ -151,7 +151,7 @@ static void break_word(void)
 	memcpy(words_find(&w, "there") - 3, &wild, sizeof(wild)); /* key, hash, value */
 }
 
-/* A small map instead of the large one. */
+/* Makes a small map instead of the large one. */
 static void make_small(void)
 {
 	memset(&m, 0, sizeof(m));
@@ -213,7 +213,7 @@ static const struct damage damages[] = {
 	DAMAGE(small_len),
 };
 
-/* A map with chains, of which nothing else is known: what was damaged before is left as it is. */
+/* Makes a map with chains. Earlier damage is not repaired. */
 static void make(void)
 {
 	memset(&m, 0, sizeof(m));
@@ -229,7 +229,7 @@ static void make(void)
 		}
 }
 
-/* Some bytes of what a map is made of become others. */
+/* Overwrites some bytes of the map's structures. */
 static void scatter(unsigned round)
 {
 	struct tophash_core *core = m.map.core;

@@ -1,4 +1,4 @@
-/* Two files, each with a struct ages of its own; see same_name.h. */
+/* Two files that each have their own struct ages; see same_name.h. */
 #include "same_name.h"
 #include "truth.h"
 

@@ -1,5 +1,5 @@
-/* Maps in each state: of each size and shape, and half-way through a move. To be run with
- * TOPHASH_DEBUG=evacuate=manual: a move goes no further than the program steps it.
+/* Maps in each state: of each size and shape, and in the middle of a move. Run it with
+ * TOPHASH_DEBUG=evacuate=manual. A move then goes no further than the program moves it.
  */
 #include "chain.h"
 #include "move.h"
@@ -20,7 +20,7 @@ static bool same(const int *a, const int *b)
 
 TOPHASH_MAP_WITH(crowd, int, int, same_hash, same);
 
-/* So large that a piece has one bucket, and a gap before the slots. */
+/* It is so large that a piece has one bucket, and a gap before the slots. */
 struct weight {
 	int n;
 	char fill[2996];
@@ -95,7 +95,8 @@ static void finish(struct tophash *map)
 		tophash_step(map, 1000);
 }
 
-/* Puts until there are n, each move finished; then until the next one begins, and steps that. */
+/* Puts until there are n elements, and finishes each move. Then puts until the next move begins,
+ * and does some steps of it. */
 static uint64_t grow(struct numbers *map, uint64_t n, unsigned steps)
 {
 	for (uint64_t key = 0; key < n; key++) {
@@ -107,11 +108,12 @@ static uint64_t grow(struct numbers *map, uint64_t n, unsigned steps)
 		n++;
 	}
 	numbers_step(map, steps);
-	put(map, n, n + 3); /* to where the move has come, and where not */
+	put(map, n, n + 3); /* both in the part that was moved, and in the other part */
 	return n + 3;
 }
 
-/* Deletes from the lowest key on until the map begins to shrink; returns the lowest key left. */
+/* Deletes from the lowest key on until the map begins to shrink. Returns the lowest remaining
+ * key. */
 static uint64_t shrink(struct numbers *map, uint64_t n, unsigned steps)
 {
 	uint64_t key = 0;
@@ -132,7 +134,7 @@ static bool half_way(const struct crowd *map)
 	return map->map.core->home_moved;
 }
 
-/* Until a bucket's home has gone and its chain has not. */
+/* Moves until the home of a bucket has moved and its chain has not. */
 static void step_half(struct crowd *map)
 {
 	do

@@ -1,7 +1,8 @@
-/* What the test programs for gdb say about their maps: what they put in, never what is in them.
+/* The output of the test programs for gdb about their maps. It contains what they put, and never
+ * what they read from the map.
  *
- *	@	name	address	len	buckets	old buckets	evacuated	overflow	longest chain
- *	key as gdb shows it	value as gdb shows it	key in hex	value in hex
+ * 	@	name	address	len	buckets	old buckets	evacuated	overflow	longest chain
+ * 	key as gdb shows it	value as gdb shows it	key in hex	value in hex
  */
 #ifndef TRUTH_H
 #define TRUTH_H
@@ -34,7 +35,7 @@ static inline void truth_hex(const void *bytes, size_t n)
 		fprintf(truth, "%02x", ((const unsigned char *)bytes)[i]);
 }
 
-/* format: key and value, apart by a tab. */
+/* `format` prints key and value, separated by a tab. */
 __attribute__((format(printf, 5, 6))) static inline void truth_entry(
 	const void *key, size_t key_size, const void *val, size_t val_size, const char *format, ...)
 {
@@ -48,7 +49,7 @@ __attribute__((format(printf, 5, 6))) static inline void truth_entry(
 	fputc('\n', truth);
 }
 
-/* Here gdb stops, whether it knows of functions or not. */
+/* Marks the place where gdb stops, even if it knows no functions. */
 static inline void truth_done(void)
 {
 	fflush(truth);

@@ -1,9 +1,10 @@
-/* Verstable's interface over a map of ours, as far as Verstable's own unit tests use it. It stands in the place of
- * Verstable's header and is included once for each table, with NAME, KEY_TY and so on defined. tests/map/others.py
- * compiles those tests with it.
+/* Verstable's interface for a map of tophash, as far as Verstable's own unit tests use it. It
+ * replaces Verstable's header and is included once for each table, with NAME, KEY_TY and so on
+ * defined. tests/map/others.py compiles those tests with it.
  *
- * An entry is a value of ours that holds key and value, as Verstable's iterators point to both. One loop at a time
- * may run over a table: it is one of our loops, so entries leave the map while it runs.
+ * An entry is a value that contains key and value, because Verstable's iterators point to both. A
+ * table has at most one loop at a time. It is one of tophash's loops, and entries may leave the map
+ * during it.
  */
 #ifndef VERSTABLE_ADAPTER_H
 #define VERSTABLE_ADAPTER_H
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <tophash/map.h>
 
-/* The tests draw their failures by the time of day. Here a run can be repeated. */
+/* The tests take their seed from the time of day. With a fixed seed a run can be repeated. */
 #define srand(ignored) srand(VT_SEED)
 
 #define VT_CAT_(a, b) a##b
@@ -20,10 +21,11 @@
 #define VT_MAP(...)   TOPHASH_MAP(__VA_ARGS__)
 #define VT_EACH(...)  TOPHASH_EACH(__VA_ARGS__)
 
-/* An empty table points to it. The tests ask. */
+/* An empty table points to it, and the tests check this. */
 static const uint16_t vt_empty_placeholder_metadatum;
 
-/* The functions of each kind of table, by the size of its member id_: vt_insert() and so on find them by it. */
+/* The functions of each kind of table, indexed by the size of its member id_. vt_insert() and the
+ * others find them there. */
 static const void *vt_functions_[64];
 
 #define VT_ALL_(t)		 ((__typeof__((t)->functions_[0]))vt_functions_[sizeof((t)->id_[0])])
@@ -80,7 +82,7 @@ enum { VT_F(_id_) = __COUNTER__ + 1 };
 
 typedef struct {
 	VT_F(_bucket) * data; /* NULL at the end */
-	NAME *table;	      /* of a loop; NULL for one entry that was looked up */
+	NAME *table;	      /* in a loop; NULL for one entry that was looked up */
 	const struct VT_F(_functions_) * functions_[0];
 	char id_[0][VT_F(_id_)];
 } VT_F(_itr);
@@ -108,7 +110,7 @@ struct NAME {
 	struct VT_F(_map__iter) loop;
 	struct tophash_hooks hooks;
 	const uint16_t *metadata; /* the placeholder while there is no room */
-	const void *buckets;	  /* changes when the entries are elsewhere */
+	const void *buckets;	  /* changes when the entries have moved */
 #ifdef CTX_TY
 	CTX_TY ctx;
 #endif
@@ -119,8 +121,9 @@ struct NAME {
 /* ---- memory ---- */
 
 #ifdef CTX_TY
-/* A block begins with its size. Verstable has one block a table, so its tests compare what is freed with the last
- * size that was asked for. We have several: each is compared with its own size, and then shown as the last. */
+/* A block begins with its size. Verstable has one block for each table. Its tests therefore compare
+ * the size of a freed block with the last size that was requested. tophash has several blocks. Each
+ * is compared with its own size, which then becomes the last size for the tests. */
 enum { VT_F(_head_) = 16 };
 
 static void *VT_F(_alloc_)(size_t size, void *ctx)
@@ -301,7 +304,7 @@ static void VT_F(_cleanup)(NAME *t)
 	VT_F(_start_)(t);
 }
 
-/* By puts when the copy has a context of its own: our copies share the hooks. */
+/* Copies by puts if the copy has its own context, because a clone of tophash shares the hooks. */
 static bool VT_F(_init_clone)(NAME *t, const NAME *from VT_CTX_ARG)
 {
 #ifdef CTX_TY
@@ -335,7 +338,7 @@ __attribute__((constructor)) static void VT_F(_register_)(void)
 	vt_functions_[VT_F(_id_)] = &functions;
 }
 
-/* What the tests call by its whole name. */
+/* Tells whether a loop has ended. The tests call it by its full name. */
 static inline bool VT_F(_is_end)(VT_F(_itr) it)
 {
 	return !it.data;

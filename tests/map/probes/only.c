@@ -1,4 +1,5 @@
-/* Compared with and without probes: what is shown is where it has to be anyway. */
+/* Compiled with and without probes, and compared. The probes show only values that are in registers
+ * anyway. */
 #include "tophash/probe.h"
 
 TOPHASH_BEGIN

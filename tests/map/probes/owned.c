@@ -1,4 +1,5 @@
-/* A map that owns its keys: what the probes show must still be there. A key that is dropped is overwritten. */
+/* A map that owns its keys. The data that the probes show must still exist. A key is overwritten
+ * when it is dropped. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ int main(void)
 		return 1;
 	owned_delete(&m, given);
 	TOPHASH_EACH(owned, it, &m)
-		owned_delete(&m, it.key); /* the map's own */
+		owned_delete(&m, it.key); /* the key is in the map's memory */
 	owned_fini(&m);
 	return strcmp(first, "???") != 0;
 }

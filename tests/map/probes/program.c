@@ -1,4 +1,5 @@
-/* What probes.py looks at: sites of every kind, with values that a tracer must find. C and C++. */
+/* The program that probes.py examines: sites of every kind, with values that a tracer must find. C
+ * and C++. */
 #include <stdio.h>
 
 #include "program.h"
@@ -11,7 +12,7 @@ enum colour { RED, BLUE = 7 };
 
 static uint64_t global;
 
-/* One probe, two sites. */
+/* Has one probe at two sites. */
 TOPHASH_INLINE void twice(uint64_t x)
 {
 	TOPHASH_PROBE2(twice, x, x + 1);
@@ -35,14 +36,14 @@ static __attribute__((noinline)) void constants(void)
 	TOPHASH_PROBE4(constants, -5, 5, UINT64_C(0xfedcba9876543210), BLUE);
 }
 
-/* All that a register can hold, and more arguments than a function has at hand. */
+/* Passes the largest value of a register, and more arguments than a function has in registers. */
 static __attribute__((noinline)) void four(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	TOPHASH_PROBE4(four, a, b, c, d);
 	twice(a ^ d);
 }
 
-/* Of whom nobody but the probe asks for the bytes. */
+/* Has a probe with a key whose bytes nothing else uses. */
 static __attribute__((noinline)) void local(uint64_t x)
 {
 	struct pair pair = {x, x + 1};
@@ -62,7 +63,7 @@ static __attribute__((noinline)) void unrolled(uint64_t x)
 		TOPHASH_PROBE1(unrolled, x + i);
 }
 
-/* Nobody calls it: with --gc-sections it goes, and its note with it. */
+/* Is never called. With --gc-sections the linker removes it, and its note too. */
 unsigned long not_called(unsigned long a)
 {
 	TOPHASH_PROBE1(not_called, a);

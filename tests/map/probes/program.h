@@ -1,4 +1,4 @@
-/* What the two files of the program share. */
+/* Common functions of the two files of the program. */
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
@@ -9,7 +9,7 @@ int elsewhere(int x);
 unsigned long not_called(unsigned long a);
 TOPHASH_END
 
-/* What the compiler cannot know. */
+/* Hides a value from the compiler. */
 static __attribute__((noinline)) uint64_t hidden(uint64_t x)
 {
 	__asm__ __volatile__("" : "+r"(x));
@@ -17,7 +17,7 @@ static __attribute__((noinline)) uint64_t hidden(uint64_t x)
 }
 
 #ifdef __cplusplus
-/* In a group, and in both files. */
+/* Is in a section group, and in both files. */
 template <typename T> __attribute__((noinline)) T grouped(T x)
 {
 	TOPHASH_PROBE1(grouped, x);

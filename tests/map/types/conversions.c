@@ -1,5 +1,6 @@
-/* Arithmetic conversions are C's: each argument, as a key and as a value, becomes what assigning it to a
- * variable of the type makes of it. Says the line that does not hold. C and C++, as each converts.
+/* Arithmetic conversions are those of C. Each argument, as a key and as a value, becomes the value
+ * that it has after an assignment to a variable of the type. Prints the lines that do not hold. For
+ * C and C++, each with its own conversions.
  */
 #include <stdio.h>
 
@@ -13,7 +14,7 @@ static void report(int line)
 	failed = 1;
 }
 
-/* arg is put; what the compiler makes of it by itself must be found. */
+/* Puts arg, and then finds the value that the compiler converts it to. */
 #define KEY(name, K, arg)                                                  \
 	do {                                                               \
 		struct name m;                                             \
@@ -24,7 +25,7 @@ static void report(int line)
 		name##_fini(&m);                                           \
 	} while (0)
 
-/* The same for every function. */
+/* Checks this for every function. */
 #define EVERY(name, K, arg)                                                     \
 	do {                                                                    \
 		struct name m;                                                  \
@@ -37,7 +38,7 @@ static void report(int line)
 		name##_fini(&m);                                                \
 	} while (0)
 
-/* With the key as it is; apart, so that it is compiled once. */
+/* Checks with the key as it is. It is a separate function and is compiled once. */
 #define HOLDS(name, K)                                                                  \
 	__attribute__((noinline)) static bool name##_holds(const struct name *m, K key) \
 	{                                                                               \

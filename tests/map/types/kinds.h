@@ -1,5 +1,5 @@
-/* A map for each kind of key and of value: right.c uses all of them; types.py takes one at a time, by its
- * line. */
+/* A map for each kind of key and of value. right.c uses all of them. types.py takes one at a time,
+ * by its line. */
 #ifndef TYPES_KINDS_H
 #define TYPES_KINDS_H
 

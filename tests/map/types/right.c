@@ -1,4 +1,5 @@
-/* A right program, C and C++: every function for each kind of key and value, without a warning. */
+/* A correct program in C and C++, with every function for each kind of key and value. It compiles
+ * without a warning. */
 #include "kinds.h"
 
 static int failed;
@@ -13,8 +14,8 @@ static void expect(bool condition, int line)
 
 #define APART __attribute__((noinline)) static
 
-/* What maps and sets have alike. Each typed call stands once, apart: inlined everywhere it would take the
- * compiler minutes. */
+/* The common functions of maps and sets. Each typed call is in a separate function. If all were
+ * inlined, the compiler would take minutes. */
 #define COMMON(name, K, KEY)                                                          \
 	APART bool name##_delete_(struct name *m, K k)                                \
 	{                                                                             \

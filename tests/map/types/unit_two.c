@@ -22,7 +22,7 @@ int other_age(const struct ages *m, const char *k)
 	return ages_get(m, k) + 1;
 }
 
-/* 0, or the number of what is not as it should be. */
+/* Returns 0, or the number of the check that fails. */
 int other_uses(struct shared *s, struct named *n, struct padded *p, struct numbers *b,
 	       struct longs *l)
 {

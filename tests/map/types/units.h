@@ -1,4 +1,4 @@
-/* One map by static functions in each unit, one by a declaration and a definition. */
+/* One map with static functions in each unit, and one with a declaration and a definition. */
 #ifndef TYPES_UNITS_H
 #define TYPES_UNITS_H
 

@@ -1,4 +1,5 @@
-/* Keys with padding that are equal member by member are one key: for each function, one by one and many at once. */
+/* Keys with padding that are equal member by member are one key. This is checked for each function,
+ * with one key and with many at once. */
 #include <string.h>
 
 #include <tophash/map.h>

@@ -1,4 +1,4 @@
-/* Every kind of map with every function, in the words of a program that is compiled with all warnings. */
+/* Every kind of map with every function, used in a program that is compiled with all warnings. */
 #include <stddef.h>
 
 #include <tophash/map.h>

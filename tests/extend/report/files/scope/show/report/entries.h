@@ -18,7 +18,7 @@ struct entry_report {
 };
 
 void entries_text(struct buf *to, const struct entry_report *report);
-/* JSON Lines: {"event":"entry",...} for each. */
+/* Appends JSON Lines: {"event":"entry",...} for each entry. */
 void entries_json(struct buf *to, const struct entry_report *report);
 
 #endif
