@@ -1,5 +1,6 @@
-"""Packages of other Debian suites, unpacked and never installed: an apt that shares nothing with the machine's but its network
-settings and its trust. Used by tools/go-toolchains, tools/map-peers and tests/kernel.
+"""Downloads and unpacks packages of other Debian suites, and installs nothing. It runs an apt that
+shares only the network settings and the trusted keys with the machine's apt. Used by
+tools/go-toolchains, tools/map-peers and tests/kernel.
 
 The mirror is the one that apt uses on this machine, and apt verifies what it downloads with the keyring that it uses there.
 TOPHASH_MIRROR (URI of a Debian archive) and TOPHASH_KEYRING (file) override both, for machines that are not Debian. What is unpacked
@@ -17,7 +18,7 @@ OWN_SUITE = "bookworm"  # whose archive keyring package also holds the keys of n
 
 
 class Problem(Exception):
-    """Something that makes one or all packages unavailable, said in one line."""
+    """The reason, in one line, why one package or all packages are unavailable."""
 
 
 def cache_dir() -> Path:
@@ -44,7 +45,8 @@ def stanzas(text):
 
 
 def signed_by(entry, uri):
-    """Signed-By of the source entry ("FILE:LINE") with this URI: key files, fingerprints or None (also for a key written inline)."""
+    """Returns Signed-By of the source entry ("FILE:LINE") with this URI: key files, fingerprints or
+    None (also for a key that is written inline)."""
     try:
         text = Path(entry.rpartition(":")[0]).read_text()
     except OSError:
@@ -65,7 +67,8 @@ def signed_by(entry, uri):
 
 
 def apt_source():
-    """(mirror URI, keyring or None) of the Debian archive apt uses here; None: apt's trusted.gpg.d decides."""
+    """Returns (mirror URI, keyring or None) of the Debian archive that apt uses on this machine.
+    None: apt's trusted.gpg.d decides."""
     mirror, keyring = os.environ.get("TOPHASH_MIRROR"), os.environ.get("TOPHASH_KEYRING")
     if mirror:
         return mirror, keyring
@@ -94,7 +97,7 @@ def last_line(text):
 
 
 class Apt:
-    """An apt that shares nothing with the machine's but its network settings and its trust."""
+    """An apt that shares only the network settings and the trusted keys with the machine's apt."""
 
     def __init__(self, root: Path, mirror, keyring):
         self.root = root
@@ -143,19 +146,19 @@ Acquire::https::Timeout "30";
         return m.group(1) if m and m.group(1) != "(none)" else None
 
     def names(self, prefix):
-        """The names of all packages that begin so."""
+        """Returns the names of all packages with this beginning."""
         return run(["apt-cache", "-c", str(self.root / "apt.conf"), "pkgnames", prefix]).stdout.split()
 
     def depends(self, package, prefix):
-        """The package with this prefix that a meta-package stands for."""
+        """Returns the package with this prefix that a meta-package depends on."""
         r = run(["apt-cache", "-c", str(self.root / "apt.conf"), "depends", package])
         m = re.search(rf"Depends: ({re.escape(prefix)}\S+)", r.stdout)
         return m.group(1) if m else None
 
     def download(self, packages):
-        """Paths of the .deb files; apt refuses what it cannot verify."""
+        """Returns the paths of the .deb files. apt refuses files that it cannot verify."""
         into = Path(tempfile.mkdtemp(dir=self.root / "deb"))
-        os.chmod(into, 0o777)  # apt fetches as a user of its own
+        os.chmod(into, 0o777)  # apt downloads as a separate user
         r = self.get("download", *packages, cwd=into)
         debs = sorted(into.glob("*.deb"))
         if r.returncode or len(debs) != len(packages):
@@ -170,7 +173,8 @@ Acquire::https::Timeout "30";
 
 
 def newer_keyring(apt: Apt, own_suite):
-    """The archive keyring package of the suite the machine trusts already also holds the keys of newer suites."""
+    """Returns a keyring with the keys of newer suites, or None. It comes from the archive keyring package of a suite that the machine
+    trusts already."""
     apt.update([own_suite])
     if not apt.version("debian-archive-keyring"):
         return None
@@ -187,7 +191,7 @@ def newer_keyring(apt: Apt, own_suite):
 
 
 def open_apt(root: Path, suites):
-    """An apt of its own below this folder, which knows the packages of these suites."""
+    """Returns a separate apt below this folder that knows the packages of these suites."""
     me = Path(sys.argv[0]).name
     mirror, keyring = apt_source()
     apt = Apt(root, mirror, keyring)

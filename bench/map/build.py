@@ -17,11 +17,11 @@ CXX = {"gcc": "g++", "clang": "clang++"}
 
 
 class Skip(Exception):
-    """A table that is not measured here, and why, in one line."""
+    """A table that is not measured on this machine, and the reason in one line."""
 
 
 class Failed(Exception):
-    """One of our own programs does not compile."""
+    """A program of this repository that does not compile."""
 
 
 def run(*cmd, **options):
@@ -52,12 +52,13 @@ def library_files(checkout):
 
 class Builder:
     def __init__(self, cc, out, folder=None):
-        """folder: where headers are that the user brings (PEERS)."""
+        """Builds the programs. `folder` has the headers that the user provides (PEERS)."""
         self.cc, self.cxx, self.folder = cc, CXX[cc], folder and Path(folder).resolve()
         self.out = Path(out).resolve() / cc
         self.out.mkdir(parents=True, exist_ok=True)
         self.lock = threading.Lock()
-        # Every program depends on every file here: a build takes seconds. That of the map also depends on the library.
+        # Every program depends on all files of this folder, because a build takes only seconds. The program of the map also depends on the
+        # library.
         ours = [p for p in MAP.glob("**/*") if p.suffix in (".c", ".cc", ".h", ".rs", ".go", ".mod")]
         self.newest = newest_of([*ours, MAP / "build.py"])
 
@@ -69,7 +70,7 @@ class Builder:
         exe = self.out / f"{peer.name}-{type_name}-{hash_name}"
         if peer.goroot:
             return exe if self.fresh(exe) else self.build_go(peer, type_name, exe)
-        with self.lock:  # what several share
+        with self.lock:  # shared by several programs
             staged = self.stage(peer)
             sources = library_files(Path(peer.checkout or REPO)) if OURS in (peer.name, peer.source) else staged
             if self.fresh(exe, *sources):
@@ -83,7 +84,7 @@ class Builder:
             run(*self.compile_cxx(type_name), f"-DOUR_HASH={int(hash_name == 'ours')}", *self.cflags(peer),
                 peer.adapter, driver, *libs, "-o", exe)  # fmt: skip
         except Failed as error:
-            if peer.files or peer.cache:  # of a version that nobody here has seen
+            if peer.files or peer.cache:  # of a version that was never tried
                 raise Skip(f"{peer.name}: does not compile: {first_error(str(error))}") from None
             raise
         return exe
@@ -94,7 +95,7 @@ class Builder:
     # ---- where a peer's files are ----
 
     def stage(self, peer):
-        """Copies what the user brings beside our own stand-ins for what it includes. Returns the copies."""
+        """Copies the user's headers, and our replacements for the headers that they include. Returns the copies."""
         if not peer.files:
             return []
         if not self.folder:
@@ -152,7 +153,7 @@ class Builder:
             return []
         if not peer.cache:
             return self.pkg_config(peer, "--libs")
-        # Of a package that is not installed: the archives. The shared libraries are packages of their own.
+        # The archives of a package that is not installed. The shared libraries are in separate packages.
         names = [word[2:] for word in self.pkg_config(peer, "--libs", "--static") if word.startswith("-l")]
         archives = [p for name in dict.fromkeys(names) for p in cache_dir(peer).glob(f"usr/lib/*/lib{name}.a")]
         return ["-Wl,--start-group", *archives, "-Wl,--end-group", "-pthread"]
@@ -172,7 +173,7 @@ class Builder:
         return obj
 
     def build_tophash(self, checkout):
-        """The library as it stands in map/, by the same compiler and flags as everything else."""
+        """Builds the library from map/, with the same compiler and flags as everything else."""
         into = self.out if checkout == REPO else self.out / "base"
         into.mkdir(exist_ok=True)
         lib = into / "libtophash.a"

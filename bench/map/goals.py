@@ -11,24 +11,24 @@ BOOST = {
     "hit": 0.95, "miss": 0.95, "hit_dependent": 1.0, "churn": 1.05, "iterate": 1.05, "insert_reserved": 0.95,
     "insert": 0.75, "erase_all_keep": 0.85, "bytes": 1.0,
 }  # fmt: skip
-# The newest boost. erase_all gives memory back meanwhile.
+# Against the newest boost. Memory is freed during erase_all.
 BOOST_NEW = {
     "hit": 0.9, "miss": 0.9, "hit_dependent": 0.95, "churn": 1.0, "iterate": 1.0, "erase_all_keep": 1.0, "erase_all": 0.5,
 }  # fmt: skip
 AHEAD = ("hit", "miss", "churn", "iterate", "bytes_erased")
-ERASE_ALL = 0.5  # of any table, although memory is given back during it
+ERASE_ALL = 0.5  # of any table, although memory is freed during it
 BATCHED, BATCHED_FROM = 1.25, 1_000_000  # of boost's single hits
 WORST = 300  # times shorter than in the best table of C, C++ and Rust
 WORST_GO = 1.0  # Go's maps, too, grow step by step
 P99 = 5  # times boost's at most, while growing
-# Small maps: at most so many times the best of these.
+# Small maps: at most this many times the best of these.
 BOOSTS, ABSLS, ANKERLS = ("boost", "boost_new"), ("absl", "absl_new"), ("ankerl", "ankerl_new")
 QUICK_TO_MAKE = (*BOOSTS, *ANKERLS)
 LEAN = (*BOOSTS, *ABSLS, *ANKERLS, "verstable")
 SMALL_TIME, SMALL_BYTES, SMALL_MOST = 1.5, 1.2, 256
-# A hash of the user's: at least so much of the best of LEAN.
+# A hash of the user: at least this part of the best of LEAN.
 OWN_HASH, OWN_ROWS = 0.9, ("hit", "miss", "put_again", "churn")
-# Compiling, times Verstable.
+# Compiling, relative to Verstable.
 WEIGHT, WEIGHT_OF = {"-O0": 3.0, "-O2": 1.5}, "verstable"
 
 
@@ -97,14 +97,14 @@ def single(r, n):
 
 
 def best_of(r, task, type_name, n, peers, name):
-    """(peer, value) of the smallest, or None."""
+    """Returns (peer, value) of the smallest, or None."""
     values = [(r.value(task, type_name, None, n, p, "default", name), p) for p in peers]
     values = [v for v in values if v[0] is not None]
     return min(values)[::-1] if values else None
 
 
 def against_best(r, task, type_name, n, peers, row, least):
-    """One goal: theirs / ours beside the best of these peers."""
+    """Returns one goal: theirs / ours, compared with the best of these peers."""
     name, label = row
     best, ours = best_of(r, task, type_name, n, peers, name), r.value(task, type_name, None, n, OURS, "default", name)
     if best and ours:

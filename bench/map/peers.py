@@ -36,10 +36,10 @@ class Peer:
     fixed_hash: str = ""  # why it takes no other hash
     types: tuple = FULL
     goroot: str = ""  # of Go's own map
-    source: str = ""  # in peers/, when the name is another
+    source: str = ""  # in peers/, if it has another name
     cache: str = ""  # its name in tools/map-peers
-    files: tuple = ()  # looked for below PEERS; the folder of the first is included
-    checkout: str = ""  # of tophash, another than this one
+    files: tuple = ()  # searched below PEERS; the folder of the first is included
+    checkout: str = ""  # a checkout of tophash other than this one
 
     @property
     def adapter(self):
@@ -74,7 +74,7 @@ PEERS = [
 
 
 def base_peer(checkout):
-    """Another checkout of tophash, beside this one: what a change brought."""
+    """Returns another checkout of tophash, which shows the effect of a change."""
     return Peer("base", f"tophash of {checkout}", source=OURS, checkout=checkout)
 
 

@@ -13,7 +13,7 @@ STYLE = "font-family: sans-serif; font-size: 11px; fill: #222"
 
 
 def short(value):
-    """1000000 -> 1M, 0.25 -> 0.25"""
+    """Formats a number: 1000000 -> 1M, 0.25 -> 0.25."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"

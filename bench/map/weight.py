@@ -1,4 +1,4 @@
-"""What a table costs to compile: 30 functions of five calls each and 30 loops over it, in one file, at -O0 and -O2."""
+"""Measures the cost of compiling a table: 30 functions of five calls each and 30 loops, in one file, at -O0 and -O2."""
 
 import os
 import statistics
@@ -68,7 +68,7 @@ CXX = {
 
 
 def source(name):
-    """(text, whether it is C++), or None for a table that has no text here."""
+    """Returns (text, whether it is C++), or None for a table that has no text here."""
     if name in C:
         head, of, calls, loop = C[name]
     elif name in CXX:
@@ -81,7 +81,7 @@ def source(name):
 
 
 def compile_once(command):
-    """(seconds of CPU, peak memory in MB); the children of the compiler are its own process's."""
+    """Returns (seconds of CPU, peak memory in MB). The compiler's own child processes are included."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -96,7 +96,7 @@ def text_size(obj):
 
 
 def measure(peers, compilers, out, folder, rounds):
-    """([{peer, cc, level, seconds, megabytes, bytes}], why some are not there). The tables take turns."""
+    """Returns ([{peer, cc, level, seconds, megabytes, bytes}], why some are missing). The tables take turns."""
     samples, skipped, jobs = [], [], []
     with tempfile.TemporaryDirectory() as tmp:
         for cc in compilers:
