@@ -4,6 +4,7 @@
 #include "tophash/fast.h"
 
 #include "core.h"
+#include "debug.h"
 #include "entry.h"
 
 struct check {
@@ -140,8 +141,9 @@ static int check_fast(const struct tophash *map)
 	/* grow_at may be higher, because it is raised when a move cannot begin without memory. */
 	fast_path_update(&copy);
 	if (map->tags != copy.tags || map->slots != copy.slots || map->shift != copy.shift ||
-	    map->write_tags != copy.write_tags || map->shrink_at != copy.shrink_at ||
-	    map->grow_at < copy.grow_at || (core && core->home_moved && core->move == MOVE_NONE))
+	    (map->write_tags != copy.write_tags && !debug.was_checked) ||
+	    map->shrink_at != copy.shrink_at || map->grow_at < copy.grow_at ||
+	    (core && core->home_moved && core->move == MOVE_NONE))
 		return TOPHASH_BROKEN_FAST;
 	return 0;
 }

@@ -56,7 +56,7 @@ void fast_path_update(struct tophash *map)
 			map->grow_at = room_of(core->floor) / 2;
 		map->shrink_at = shrink_at_of(map);
 	}
-	map->write_tags = !map->writing && !has_element_hooks(map) ? map->tags : NULL;
+	map->write_tags = !map->writing && has_fast_writes(map) ? map->tags : NULL;
 }
 
 /* Returns how many old buckets one put or delete moves. */
@@ -154,4 +154,5 @@ __attribute__((constructor)) static void library_init(void)
 			"tophash: TOPHASH_DEBUG=%s: not understood; options are evacuate=shared|manual|eager, "
 			"seed=N, trace=0|1, check=0..3, apart by commas\n",
 			options);
+	debug.stamped = debug.check != 0;
 }

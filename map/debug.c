@@ -77,6 +77,8 @@ int tophash_debug(const char *options)
 			return -EINVAL;
 		options += n + (options[n] == ',');
 	}
+	to.was_checked = debug.was_checked || to.check;
+	to.stamped = debug.stamped && to.check;
 	debug = to;
 	return 0;
 }

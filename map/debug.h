@@ -14,7 +14,9 @@ enum evacuate {
 
 struct debug {
 	enum evacuate evacuate;
-	int check; /* level of the check after each slow write; 0: none */
+	int check;	  /* level of the check after each slow write; 0: none */
+	bool was_checked; /* check was not 0 once: maps may have no write_tags from then */
+	bool stamped;	  /* maps are known by their memory: check was set when the program began */
 	bool trace;
 	bool seeded; /* seed is valid */
 	uint64_t seed;

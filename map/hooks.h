@@ -6,6 +6,8 @@
 
 #include "tophash/core.h"
 
+#include "debug.h"
+
 static inline bool has_allocator(const struct tophash *map)
 {
 	return map->hooks && map->hooks->alloc;
@@ -15,6 +17,12 @@ static inline bool has_allocator(const struct tophash *map)
 static inline bool has_element_hooks(const struct tophash *map)
 {
 	return map->hooks && (map->hooks->drop_key || map->hooks->drop_val || map->hooks->barrier);
+}
+
+/* Returns whether the fast path may write: no hook and no check must see each write. */
+static inline bool has_fast_writes(const struct tophash *map)
+{
+	return !has_element_hooks(map) && TOPHASH_LIKELY(!debug.check);
 }
 
 static inline bool has_barrier(const struct tophash *map)

@@ -27,6 +27,7 @@ int tophash_init(struct tophash *map, const struct tophash_type *type, size_t hi
 	struct tophash fresh = {.type = type};
 	int err = hint ? map_new(&fresh, type, hint) : 0;
 
+	check_made(&fresh);
 	*map = fresh; /* on error an empty map that fini accepts */
 	return err;
 }
@@ -52,11 +53,14 @@ int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t
 	unsigned bits = bits_for(n);
 	int err;
 
-	if (!has_memory(map))
-		return n ? map_new(map, type, n) : 0;
+	if (!has_memory(map)) {
+		err = n ? map_new(map, type, n) : 0;
+		check_made(map);
+		return err;
+	}
 	if (bits > BUCKET_BITS_MAX)
 		return -EOVERFLOW;
-	write_begin(map);
+	write_begin(map, "reserve");
 	err = is_small(map) ? small_reserve(map, n) : 0;
 	if (err == 0 && map->core)
 		err = grow_to(map, n);
@@ -64,7 +68,7 @@ int tophash_reserve(struct tophash *map, const struct tophash_type *type, size_t
 		map->core->floor = (uint8_t)bits;
 		fast_path_update(map);
 	}
-	write_end(map);
+	write_end(map, "reserve");
 	return err;
 }
 
@@ -86,12 +90,16 @@ void tophash_fini(struct tophash *map)
 	if (!map)
 		return;
 	if (has_memory(map)) {
-		write_begin(map);
+		write_begin(map, "fini");
 		drop_all(map);
 		if (map->core)
 			core_fini(map);
 		else
 			small_fini(map);
+		map->core = NULL;
+		map->slots = NULL;
+		map->len = 0;
+		write_end(map, "fini");
 	}
 	*map = (struct tophash){.hooks = map->hooks,
 				.type = map->type,
@@ -130,7 +138,7 @@ void tophash_clear(struct tophash *map)
 		tophash_fini(map);
 		return;
 	}
-	write_begin(map);
+	write_begin(map, "clear");
 	drop_all(map);
 	map->len = 0;
 	if (core)
@@ -140,7 +148,7 @@ void tophash_clear(struct tophash *map)
 	map->moves++;
 	seed_renew(map);
 	fast_path_update(map);
-	write_end(map);
+	write_end(map, "clear");
 }
 
 /* Returns whether a small map's block is longer than its buckets need: there was no memory for a shorter
@@ -196,9 +204,9 @@ int tophash_shrink(struct tophash *map)
 		tophash_fini(map);
 		return 0;
 	}
-	write_begin(map);
+	write_begin(map, "shrink");
 	err = map->core ? core_shrink(map) : small_shrink(map);
-	write_end(map);
+	write_end(map, "shrink");
 	return err;
 }
 
@@ -224,9 +232,9 @@ void tophash_step(struct tophash *map, unsigned buckets)
 {
 	if (!map || !map->core || map->core->move == MOVE_NONE)
 		return;
-	write_begin(map);
+	write_begin(map, "step");
 	move_step(map, buckets);
-	write_end(map);
+	write_end(map, "step");
 }
 
 /* Returns the length of a chain in overflow buckets. */
@@ -314,6 +322,7 @@ static int copy_all(const struct tophash *map, struct tophash *to)
 		to->core->floor = 0;
 		fast_path_update(to);
 	}
+	check_made(to);
 	err = entry_visit(map, visit_copy, to);
 	if (err)
 		tophash_fini(to);

@@ -11,6 +11,9 @@
 #define chain_filter	 tophash_i_chain_filter
 #define chain_find	 tophash_i_chain_find
 #define chain_remove	 tophash_i_chain_remove
+#define check_begin	 tophash_i_check_begin
+#define check_end	 tophash_i_check_end
+#define check_made	 tophash_i_check_made
 #define core_begin	 tophash_i_core_begin
 #define core_fini	 tophash_i_core_fini
 #define core_new	 tophash_i_core_new
@@ -77,6 +80,5 @@
 #define store_trim	 tophash_i_store_trim
 #define trace_move	 tophash_i_trace_move
 #define trace_slow	 tophash_i_trace_slow
-#define write_check	 tophash_i_write_check
 
 #endif

@@ -37,7 +37,7 @@ static enum tophash_reason reason_of(const struct tophash *map)
 	if (core && core->move != MOVE_NONE)
 		return TOPHASH_SLOW_MOVING;
 	if (map->type->kind == TOPHASH_KIND_CUSTOM || (core && core->store.pieces) ||
-	    has_element_hooks(map))
+	    !has_fast_writes(map))
 		return TOPHASH_SLOW_CUSTOM;
 	return TOPHASH_SLOW_CHAIN;
 }
@@ -333,15 +333,15 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 		const struct tophash_type known = {
 			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = type->slot_size};
 
-		write_begin(map);
+		write_begin(map, "put");
 		slot = put_in_chain(map, &known, raw, hash, ret);
-		write_end(map);
+		write_end(map, "put");
 		return slot;
 	}
-	write_begin(map);
+	write_begin(map, "put");
 	slot = has_memory(map) ? put_anywhere(map, type, raw, hash, ret)
 			       : put_first(map, type, raw, ret);
-	write_end(map);
+	write_end(map, "put");
 	return slot;
 }
 
@@ -383,12 +383,12 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
-	write_begin(map);
+	write_begin(map, "delete");
 	reason = reason_of(map);
 	count_reason(map, "delete", reason);
 	move_share(map);
 	if (!entry_find(map, &key, hash, &place)) {
-		write_end(map);
+		write_end(map, "delete");
 		return false;
 	}
 	/* The probe comes before the drop: the caller may have given the very key that is dropped. */
@@ -396,9 +396,9 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 	entry_drop(map, place.slot);
 	chain_remove(map, &place);
 	map->len--;
-	write_end(map);
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
+	write_end(map, "delete");
 	return true;
 }
 
@@ -407,12 +407,12 @@ void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
 	struct chain chain = chain_at(map, bucket);
 
 	if (chain.link->number) {
-		write_begin(map);
+		write_begin(map, "delete");
 		chain_remove(map, &(struct place){.tag = chain.word + lane,
 						  .slot = chain.slots +
 							  (size_t)lane * map->type->slot_size,
 						  .chain = chain});
-		write_end(map);
+		write_end(map, "delete");
 	}
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, false);
