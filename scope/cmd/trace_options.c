@@ -293,7 +293,7 @@ static struct error *unexpected(const struct trace_options *options, const char 
 	uint64_t number;
 
 	if (options->pid || options->binary)
-		return error_new(ERROR_USAGE, "unexpected \"%s\": %s says already what to trace",
+		return error_new(ERROR_USAGE, "unexpected \"%s\": %s already tells what to trace",
 				 word, options->pid ? "-p" : "-b");
 	if (option_number(word, &number))
 		return error_new(ERROR_USAGE, "unexpected \"%s\": a process id goes after -p",

@@ -37,7 +37,7 @@ for word; do printf '<%s>' "$word"; done
 printf ':END\\n'
 """
 
-# What is typed before the Tab, and the arguments that arrive.
+# The text before the Tab, and the arguments that the program gets.
 COMPLETED = [
     ("tra", ["trace"]),
     ("sit", ["sites"]),
@@ -76,7 +76,7 @@ class Failed(Exception):
 
 
 class Shell:
-    """A shell on a terminal of its own."""
+    """A shell on its own terminal."""
 
     def __init__(self, command, env, folder):
         self.pid, self.fd = pty.fork()
@@ -88,7 +88,7 @@ class Shell:
         self.ended = None
 
     def read(self, seconds):
-        """Returns what it writes within a time; "" when it is silent."""
+        """Returns the output within a time, or "" if there is none."""
         if not select.select([self.fd], [], [], seconds)[0]:
             return ""
         try:
@@ -136,7 +136,7 @@ class Shell:
         return [word.rstrip("/") for word in words]  # zsh takes the slash of a folder away again
 
     def offers(self, line, words, never=()):
-        """Are all these words on the screen after the line and two Tabs, and those that never may be are not?"""
+        """Tells whether all these words are on the screen after the line and two Tabs, and none of the words that must never be offered."""
         self.fresh()
         self.type(f"tophash {line}\t")
         time.sleep(0.2)
@@ -205,8 +205,8 @@ def verbs_of(tophash):
 
 
 def offered(tophash, go, other):
-    """What is typed before two Tabs, what has to be offered, and what must not be. `go` and `other`: the ids of processes with and
-    without Go code."""
+    """Returns the text before two Tabs, the words that must be offered, and the words that must not be. `go` and `other` are the ids of
+    processes with and without Go code."""
     verbs = verbs_of(tophash)
     yield "", verbs
     yield "help ", verbs
@@ -270,7 +270,7 @@ def prepare(temp, build):
 
 
 def start_processes():
-    """A Go program and one that is none. Returns the processes, and their ids; "" for the Go program when there is none."""
+    """Starts a Go program and a program that is not Go. Returns the processes and their ids. The id is "" if there is no Go program."""
     programs = sorted(matrix.CACHE.glob("targets/*/default/steps"))
     started = [subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for program in programs[-1:]]
     started.append(subprocess.Popen(["sleep", "600"]))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does the map pass the tests that other tables have? Their files are not ours: PEERS names a folder where they are.
+"""Tests whether the map passes the tests of other tables. Their files are not in this repository. PEERS names the folder that has them.
 
     PEERS=DIR tests/map/others.py [--seed N]
 
@@ -22,7 +22,7 @@ BUILDS = {"-O2": ["-O2"], "sanitizers": ["-O1", "-g", "-fsanitize=address,undefi
 
 
 def find_tests(folder):
-    """Verstable's unit tests below a folder, or None."""
+    """Returns the folder of Verstable's unit tests, or None."""
     for path in sorted(Path(folder).rglob("unit_tests.c")):
         if "Verstable" in path.read_text(errors="replace")[:200]:
             return path
@@ -30,7 +30,7 @@ def find_tests(folder):
 
 
 def run_tests(tests, flags, seed, tmp):
-    """None, or what went wrong. Their assertions end the program with exit code 0: the last words decide."""
+    """Returns None, or the failure. A failed assertion of theirs ends the program with exit code 0. Therefore the last words decide."""
     folder = Path(tmp) / "tests"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(tests, folder / "unit_tests.c")  # it includes the header as ../

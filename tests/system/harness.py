@@ -1,4 +1,4 @@
-"""Shared by the tests: the traced programs, the tracer, and checks of its output and of the kernel afterwards."""
+"""Common functions of the tests: the traced programs, the tracer, and checks of its output and of the kernel afterwards."""
 
 import ctypes
 import json
@@ -19,10 +19,10 @@ sys.path.insert(0, str(HERE.parent / "matrix"))
 import build  # noqa: E402
 
 REPO = build.REPO
-LONG = 60  # seconds: nothing here takes that long unless it hangs
+LONG = 60  # seconds: nothing takes this long unless it hangs
 TESTS = []  # each function with @test, in the order in which they are read
 options = Namespace()  # of the command line: tophash, go, sanitized, rounds, keep
-folder = None  # Path: where the test that runs keeps its files
+folder = None  # Path: the folder for the files of the running test
 
 
 def tmp(name=""):
@@ -31,11 +31,11 @@ def tmp(name=""):
 
 
 class Failed(Exception):
-    """A failed check, and what is wrong."""
+    """A failed check, with the reason."""
 
 
 class Skip(Exception):
-    """A test that cannot run here, and why."""
+    """A test that cannot run on this machine, with the reason."""
 
 
 def test(f):
@@ -45,13 +45,13 @@ def test(f):
 
 
 def check(condition, text):
-    """Fails with a text unless the condition holds."""
+    """Fails with this text if the condition does not hold."""
     if not condition:
         raise Failed(text)
 
 
 def same(got, want, what):
-    """Fails unless both are equal."""
+    """Fails if the two are not equal."""
     if got != want:
         raise Failed(f"{what}: {got!r}, should be {want!r}")
 
@@ -108,7 +108,7 @@ def spawn(command, **kwargs):
 
 
 def end_started():
-    """Ends what the test started and did not end."""
+    """Ends the processes that the test started and did not end."""
     for p in STARTED:
         if p.poll() is None:
             p.kill()

@@ -1,4 +1,4 @@
-"""--max-overhead: what is sampled, what never is, and the stretches without probes. TOPHASH_SAMPLE fixes the fraction."""
+"""Tests --max-overhead: what is sampled, what is never sampled, and the times without probes. TOPHASH_SAMPLE fixes the fraction."""
 
 import json
 from collections import Counter
@@ -16,12 +16,12 @@ def program(go="1.27"):
 
 
 def whole(end):
-    """Checks that every hit has gone somewhere."""
+    """Checks that the totals account for every hit."""
     same(end["hits"], end["delivered"] + end["filtered"] + end["sampled"] + sum(end["lost"].values()), "hits")
 
 
 def sampled(*args, go="1.27", fraction="0.5", count=True):
-    """(records of the program that knows its deletes, end record)"""
+    """Returns (records of a program that knows its deletes, end record)."""
     env = {"TOPHASH_SAMPLE": fraction}
     if not count:
         env["TOPHASH_NO_COUNT"] = "1"
@@ -37,7 +37,7 @@ def between(n, least, most, what):
 
 @test
 def sampled_goroutines():
-    """A goroutine is in the sample with all that it does, or with nothing; about half of them are."""
+    """All deletes of a goroutine are in the sample, or none. About half of the goroutines are in it."""
     for go in ["1.21", "1.23", "1.27"]:
         for args, each in [([], 3 * KEYS + 1), (["--misses"], 3 * KEYS + 2), (["--type", "map[int]int"], KEYS + 1), (["--site", "main.dropName"], KEYS)]:
             records, end = sampled(*args, go=go)
@@ -46,7 +46,7 @@ def sampled_goroutines():
             between(len(counts), 50, 150, "goroutines")  # (of 200, by chance with a probability below 10^-12)
             hits = GOROUTINES * (3 * KEYS + 1 + ("--misses" in args))
             same((end["hits"], end["removed"], end["cleared"]), (hits, DELETES, GOROUTINES * 3), "hits, removed, cleared")
-            # The type is looked at before the sample is, the site after it.
+            # The type is checked before the sample, and the site after it.
             same(end["filtered"], {"--type": GOROUTINES * 2 * KEYS, "--site": len(counts) * (2 * KEYS + 1)}.get(args[0] if args else "", 0), "filtered")
             passing = hits - (end["filtered"] if "--type" in args else 0)
             same(end["sample"], {"by": "goroutine", "fraction": round(1 - end["sampled"] / passing, 6), "watched": 1}, "sample")
@@ -56,7 +56,7 @@ def sampled_goroutines():
 
 @test
 def sampled_keys():
-    """A key is in the sample each time or never, and so is every clear. Keys with parts elsewhere are always in it."""
+    """A key is always in the sample, or never. Every clear is in it, and every key with parts elsewhere."""
     for go in ["1.21", "1.27"]:
         seen = set()
         for _ in range(4):
@@ -68,12 +68,13 @@ def sampled_keys():
             same(kinds["map[main.part]int"], KEYS, "keys with a string in them")
             seen |= {(kind, key) for kind, key in counts if kind != "map[main.part]int"}
             same(end["sampled"], GOROUTINES * (2 * KEYS - kinds["map[string]int"] - kinds["map[int]int"]), "sampled")
-        between(len(seen), KEYS, 2 * KEYS, "keys that were ever in a sample")  # (one is in none of four with 1/16)
+        # (the probability that a key is in none of four samples is 1/16)
+        between(len(seen), KEYS, 2 * KEYS, "keys that were ever in a sample")
 
 
 @test
 def sampled_table():
-    """The table counts the same sample, whether the kernel program counts it or not; rows say what they are a part of."""
+    """The table has the same sample, whether the kernel program counts the hits or not. Rows tell that they count a part."""
     for go in ["1.21", "1.27"]:
         for by, count in [("goroutine", True), ("goroutine", False), ("key", True), ("key", False)]:
             for args in [["--summary"], ["--summary=type"], ["--summary", "--type", "map[string]*"], ["--summary=key"]]:
@@ -90,7 +91,7 @@ def sampled_table():
 
 @test
 def sampled_all():
-    """A sample of all leaves nothing out, and says nothing."""
+    """A sample of everything leaves nothing out, and nothing tells of a sample."""
     records, end = sampled(fraction="1")
     same((end["sampled"], end["delivered"]), (0, DELETES + GOROUTINES), "sampled, delivered")
     same([r for r in records if r["event"] == "sample"], [], "sample records")
@@ -99,7 +100,7 @@ def sampled_all():
 
 @test
 def named_is_not_sampled():
-    """What --key, --key-prefix, --map or --goid names is never sampled."""
+    """Events that --key, --key-prefix, --map or --goid selects are never sampled."""
     for args, want in [
         (["--key", "user:3"], 2 * GOROUTINES),  # (a key, and the clears of maps that could hold it)
         (["--key-prefix", "user:"], GOROUTINES * KEYS),
@@ -116,7 +117,7 @@ def named_is_not_sampled():
 
 @test
 def gaps():
-    """Where the traps alone are dearer than the limit, the probes come off for stretches. Each is a gap; all hits are accounted for."""
+    """If the traps alone cost more than the limit, the probes are removed for a time. Each such time is a gap. All hits are accounted for."""
     busy = go_build(HERE / "busy_loop.go", "busy_loop", go="1.27")
     for args in [[], ["--summary"], ["--misses"], ["--key", "5"], ["--sample-by", "key"]]:
         r = tophash("--format", "json", "--max-overhead", "1%", *args, "--", busy, "3000ms")
@@ -138,7 +139,7 @@ def gaps():
 
 @test
 def gaps_of_processes():
-    """With -b each process has gaps of its own, also one that begins in a gap and one that ends in it."""
+    """With -b each process has its own gaps, even if it begins or ends in a gap."""
     busy = go_build(HERE / "busy_loop.go", "busy_loop", go="1.27")
     t = Tracer("--max-overhead", "0.5%", "-b", busy)
     for duration in ["500ms", "3000ms", "100ms", "100ms"]:
@@ -156,12 +157,12 @@ def gaps_of_processes():
 
 @test
 def stop():
-    """With ,stop the run ends instead, and says so. The command goes on."""
+    """With ,stop the run ends instead, and a message tells this. The command continues."""
     busy = go_build(HERE / "busy_loop.go", "busy_loop", go="1.27")
     p = spawn([busy, "60s"])
     r = tophash("--format", "json", "--max-overhead", "1%,stop", "-p", str(p.pid))
     same(r.code, 5, f"exit code: {r.err}")
-    check("more than the 1% of --max-overhead: it ends here" in r.err, r.err)
+    check("more than the 1% of --max-overhead: tracing ends here" in r.err, r.err)
     whole(r.end)
     same((len(r.of("gap")), r.end["gaps"]), (1, 1), "gaps")
     check(r.end["hits"] > 0 and not r.of("exit"), f"{r.end}")
@@ -170,7 +171,7 @@ def stop():
 
 @test
 def cheap():
-    """What costs less than the limit is traced whole."""
+    """A program whose cost is below the limit is traced completely."""
     r = tophash("--format", "json", "--max-overhead", "1000%", "--", program(), "20", "5")
     same(r.code, 0, f"exit code: {r.err}")
     same((r.end["hits"], r.end["delivered"], r.end["sampled"], r.end["gaps"]), (20 * 16, 20 * 16, 0, 0), "end")
@@ -197,7 +198,7 @@ func main() {
 
 @test
 def execs_between():
-    """A program that executes itself, mostly while no probe stands, has a start record each time, and every hit is accounted for."""
+    """A program executes itself, mostly while no probe is placed. It has a start record each time, and every hit is accounted for."""
     source = tmp("execs.go")
     source.write_text(EXECS)
     for args in [[], ["--misses"]]:

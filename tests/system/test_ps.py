@@ -149,7 +149,7 @@ def ps_of_deleted_and_refused_files():
     copy.unlink()
     row = rows(p.pid)[0][p.pid]
     check(row["exe"].endswith("deleted (deleted)") and row["traceable"], f"{row}")
-    # A program that never deletes: trace says why it has nothing to watch, and so does ps.
+    # A program that never deletes: ps gives the reason that trace gives, which is that there is nothing to watch.
     quiet = go_build(source("quiet.go", "package main\nimport \"time\"\nfunc main() { time.Sleep(time.Hour) }\n"), "quiet", "-ldflags=-s -w")
     q = spawn([quiet])
     end = time.monotonic() + LONG

@@ -297,8 +297,8 @@ static const struct {
 	{"--", "no command after --"},
 	{"-p 1 --", "no command after --"},
 	{"server", "unexpected \"server\": a command goes after --, a process id after -p"},
-	{"-p 1 server", "unexpected \"server\": -p says already what to trace"},
-	{"-b server server", "unexpected \"server\": -b says already what to trace"},
+	{"-p 1 server", "unexpected \"server\": -p already tells what to trace"},
+	{"-b server server", "unexpected \"server\": -b already tells what to trace"},
 	{"4711", "unexpected \"4711\": a process id goes after -p"},
 
 	{"-p", "option -p needs a value"},
@@ -414,7 +414,7 @@ static const struct {
 	{"-p 1 --buffer 17179869185G", "--buffer 17179869185G" SIZE}, /* 2^34 + 1: shifts out */
 	{"-p 1 --summary=", "--summary=: not one of site, map, type, key"},
 	{"-p 1 --summary=line", "--summary=line: not one of site, map, type, key"},
-	{"-p 1 --summary line", "unexpected \"line\": -p says already what to trace"},
+	{"-p 1 --summary line", "unexpected \"line\": -p already tells what to trace"},
 	{"-p 1 --summary keys",
 	 "--summary=keys: not one of site, map, type, key; did you mean key?"},
 	{"-p 1 --summary=ky", "--summary=ky: not one of site, map, type, key; did you mean key?"},

@@ -128,8 +128,8 @@ static void notice_off(struct session *session)
 	session_notice(session, stop ? SESSION_WARNING : SESSION_INFO,
 		       "tracing takes %.1f%% of a CPU, more than the %g%% of --max-overhead: %s",
 		       percent, session->options.max_overhead,
-		       stop ? "it ends here"
-			    : "the probes come off for stretches, each of which is a gap");
+		       stop ? "tracing ends here"
+			    : "the probes are removed for a time, again and again; each time is a gap");
 }
 
 /* ---- doing ---- */
