@@ -84,26 +84,42 @@ static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t b
 		probe->copy_bytes = end;
 }
 
-/* Returns the index of the row of the stack in the first copy, which begins at base, or -1. It recognises
- * the stack or walks it. The caller has set copy->key as for count_stack(). */
-static __always_inline int count_known(struct stack_copy *copy, struct frame_walk *walk,
-				       struct wire_probe *probe, uint64_t base)
+/* Counts the stack in the first copy, which begins at base. copy->key is set as for count_stack(). */
+static __always_inline enum outcome count_walked(struct pt_regs *ctx, struct wire_probe *probe,
+						 struct stack_copy *copy, struct known_stack *known,
+						 uint64_t base)
 {
-	uint64_t fp = walk->fp;
-	struct known_stack *known = known_find(copy, copy->key.type, fp - base);
-	int at;
+	struct frame_walk walk = {.fp = ctx->rbp};
+	struct wire_event e; /* take_goroutine() uses three of its members */
+	int row;
 
-	copy->key.parent = 0;
-	if (!walk->flags) {
-		at = known_row(copy, known);
-		if (at >= 0)
-			return at;
-	}
-	at = count_stack(copy, walk);
-	note_copy_bytes(probe, base, walk);
-	if (at >= 0 && !copy->key.parent && !(walk->flags | copy->flags) && copy->base == base)
-		known_keep(copy, known, fp, at);
-	return at;
+	e.map = 0;
+	e.goid = 0; /* stays 0 if g cannot be read */
+	e.flags = 0;
+	if (!take_goroutine(&e, copy->goroutine, ctx->r14, &walk))
+		return FILTERED;
+	if (copy->len > walk.hi - copy->base)
+		copy->len = walk.hi - copy->base;
+	row = count_stack(copy, &walk);
+	note_copy_bytes(probe, base, &walk);
+	if (row < 0)
+		return SLOW;
+	if (!copy->key.parent && !(walk.flags | copy->flags) && copy->base == base)
+		known_keep(copy, known, ctx->rbp, row);
+	return count_in_row(row, e.goid, 0) ? SENT : SLOW;
+}
+
+/* Counts a hit whose stack is known. Its frames are linked and end as those of the stack that was walked,
+ * and therefore lie in the goroutine's stack, whose bounds need not be read. */
+static __always_inline enum outcome count_recognised(struct pt_regs *ctx, int row)
+{
+	uint64_t goid;
+
+	if (bpf_probe_read_user(&goid, 8, (void *)(ctx->r14 + goid_offset)))
+		return SLOW;
+	if (filter_goid && goid != filter_goid)
+		return FILTERED;
+	return count_in_row(row, goid, 0) ? SENT : SLOW;
 }
 
 static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wire_probe *probe,
@@ -112,10 +128,9 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 {
 	uint64_t base = ctx->rbp + probe->window;
 	struct wire_plan *plan = NULL;
-	struct wire_event e; /* take_goroutine() uses three of its members */
-	struct frame_walk walk = {.fp = ctx->rbp};
+	struct known_stack *known;
 	struct call call = {};
-	int at;
+	int row;
 
 	if (!copy_first(ctx, probe, copy, probe->copy_bytes))
 		return SLOW;
@@ -140,20 +155,15 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 		if (sample_leaves(ctx, copy->goroutine, &call, plan, copy))
 			return SAMPLED;
 	}
-	e.map = 0;
-	e.goid = 0; /* stays 0 if g cannot be read */
-	e.flags = 0;
-	if (!take_goroutine(&e, copy->goroutine, ctx->r14, &walk))
-		return FILTERED;
-	if (copy->len > walk.hi - copy->base)
-		copy->len = walk.hi - copy->base;
 	copy->key.type = call.type;
 	copy->key.ip = ctx->rip;
 	copy->key.probe = index;
+	copy->key.parent = 0;
 	copy->key.kind = WIRE_DELETE;
 	copy->key.flags = WIRE_REMOVED;
-	at = count_known(copy, &walk, probe, base);
-	return at >= 0 && count_in_row(at, e.goid, 0) ? SENT : SLOW;
+	known = known_find(copy, call.type, ctx->rbp - base);
+	row = known_row(copy, known);
+	return row >= 0 ? count_recognised(ctx, row) : count_walked(ctx, probe, copy, known, base);
 }
 
 /* Counts a hit instead of sending its record. walk->fp is where the stack begins. Returns false when
