@@ -7,12 +7,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <locale.h>
-#include <math.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <wchar.h>
 
 #include "show/sink/sink.h"
