@@ -271,11 +271,11 @@ def drawn(builder, cc, opt, stripped):
     program = builder.stripped(program) if stripped else program
     truths, parts = stopped(builder, program, ("tophash-map @NAME@", "tophash-map @NAME@ --buckets --limit 100000",
                                                "tophash-map @NAME@ --buckets --limit 2"), MANUAL)
-    row = re.compile(r"^ +(\d+|#\d+) (?:old  |new  |     | )? ?((?:[0-9a-f]{2}|\.\.)(?: (?:[0-9a-f]{2}|\.\.))*)(?:  [0-9a-f]{2})?$", re.M)
+    row = re.compile(r"^ +(\d+|#\d+) (?:old  |new  |     | )? ?((?:[0-9a-f]{2}|\.\.|--)(?: (?:[0-9a-f]{2}|\.\.|--))*)(?:  [0-9a-f]{2})?$", re.M)
     for i, truth in enumerate(truths):
         state, buckets, cut = parts[3 * i:3 * i + 3]
         rows = row.findall(buckets)
-        tags = sum(1 for _, tags in rows for tag in tags.split() if tag != "..")
+        tags = sum(1 for _, tags in rows for tag in tags.split() if tag not in ("..", "--"))
         chained = sum(1 for number, _ in rows if number[0] == "#")
         expect((tags, chained) == (truth.len, truth.overflow), truth.name, "has", tags, "tags,", chained, "overflow buckets")
         if truth.buckets:
@@ -497,7 +497,7 @@ def note_is_true(builder, cc):
         if not name.startswith("stats.") or name in note:
             expect(note.get(name) == entry, name, "is", entry, "the note says", note.get(name))
     names = {"slots": "TOPHASH_SLOTS", "word_size": "TOPHASH_WORD_SIZE", "filter": "TOPHASH_OVERFLOW", "overflow_slots": "OVERFLOW_SLOTS",
-             "slot_max": "TOPHASH_SLOT_MAX", "bits_max": "BUCKET_BITS_MAX"}
+             "no_slot": "TOPHASH_NO_SLOT", "slot_max": "TOPHASH_SLOT_MAX", "bits_max": "BUCKET_BITS_MAX"}
     prints = "".join(f'printf("%d\\n", (int)({macro}));' for macro in names.values())
     source = builder.folder / "constants.c"
     source.write_text(f'#include <stdio.h>\n#include "layout.h"\nint main(void) {{ {prints} }}\n')

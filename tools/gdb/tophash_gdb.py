@@ -573,7 +573,7 @@ def at_text(addr):
 
 def tags_text(tags, slots=None):
     """Returns tags as text. slots: how many lanes have a slot, if not all."""
-    return " ".join("  " if slots is not None and lane >= slots else f"{tag:02x}" if tag else ".." for lane, tag in enumerate(tags))
+    return " ".join("--" if slots is not None and lane >= slots else f"{tag:02x}" if tag else ".." for lane, tag in enumerate(tags))
 
 
 def draw_chain(chain):
