@@ -376,6 +376,11 @@ static void test_mixed_logs(void **unused)
 		{"\x1b[36mweb_1  |\x1b[0m main.f(0x481900)\n\x1b[33mweb_2  |\x1b[0m main.g(0x481901)\n"
 		 "\x1b[36mweb_1  |\x1b[0m \t/src/f.go:5 +0x1d\n\x1b[33mweb_2  |\x1b[0m \t/src/g.go:6 +0x1e\n",
 		 "main.f /src/f.go:5+1d\nmain.g /src/g.go:6+1e\n", 0},
+		/* journald's JSON, where the first members of each line are its own */
+		{"{\"__CURSOR\":\"s=ab0;i=1\",\"__SEQNUM\" : \"1\",\"MESSAGE\":\"main.f(0x481900)\"}\n"
+		 "{\"__CURSOR\":\"s=ff;i=9\",\"MESSAGE\":\"hello\"}\n"
+		 "{\"__CURSOR\":\"s=cd0;i=2\",\"__SEQNUM\" : \"2\",\"MESSAGE\":\"\\t/src/f.go:5 +0x1d\"}\n",
+		 "main.f /src/f.go:5+1d\n", 0},
 		/* a program's own output, and lines twice as far apart as before */
 		{"main.f(0x481900)\nhello 0x481901\n\t/src/f.go:5 +0x1d\n",
 		 "main.f /src/f.go:5+1d\n", 1},

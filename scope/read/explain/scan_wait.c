@@ -26,20 +26,42 @@ static const char *skip_color(const char *p, const char *end)
 	return p < end ? p + 1 : end;
 }
 
-/* Finds the next word that is the same in every line of one source. Words that begin with a digit are
- * left out: times, numbers of lines. Returns its length, or 0 at the end. */
+/* Tells whether a word begins with a digit, perhaps in brackets, as times and numbers of lines do. */
+static bool is_number(const char *word, const char *end)
+{
+	while (word < end && strchr("[(<{:", *word))
+		word++;
+	return word < end && is_digit(*word);
+}
+
+/* Tells whether a word is a member of journald's JSON that differs in each line, as "__CURSOR". */
+static bool is_cursor(const char *word, const char *end)
+{
+	return end - word > 2 && word[0] == '_' && word[1] == '_';
+}
+
+/* Skips the value of a member of JSON, whose name ends at p: '": "..."'. Returns what follows it. */
+static const char *skip_value(const char *p, const char *end)
+{
+	for (unsigned quotes = 0; p < end && quotes < 3; p++)
+		quotes += *p == '"';
+	return p;
+}
+
+/* Finds the next word that is the same in every line of one source. Returns its length, or 0 at the
+ * end. */
 static size_t next_word(const char **p, const char *end)
 {
-	const char *word, *at = *p, *first;
+	const char *word, *at = *p;
 
 	for (;;) {
 		while (at < end && ends_word(*at))
 			at = *at == '\x1b' ? skip_color(at, end) : at + 1;
 		for (word = at; at < end && !ends_word(*at); at++)
 			;
-		for (first = word; first < at && strchr("[(<{:", *first); first++)
-			;
-		if (word == at || first == at || *first < '0' || *first > '9')
+		if (is_cursor(word, at) && at < end && *at == '"')
+			at = skip_value(at, end);
+		else if (!is_number(word, at))
 			break;
 	}
 	*p = word;
