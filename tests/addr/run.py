@@ -798,6 +798,19 @@ def annotate_logs():
 
 
 @test
+def annotate_newest_first():
+    """Logs may be shown with the newest line first (journalctl -r). The notes are the same."""
+    exe = crash("1.26", "default")
+    for how in ("panic", "wait"):
+        text = report(exe, how, "all")
+        plain = tophash("--annotate", exe, text=text).stdout
+        for prefix in ("Nov 29 20:18:01 web1 crash[4711]: ", ""):
+            lines = [prefix + line + "\n" for line in reversed(text.splitlines())]
+            got = tophash("--annotate", exe, text="".join(lines)).stdout
+            same(got, "".join(prefix + line + "\n" for line in reversed(plain.splitlines())), f"{how}, {prefix!r}")
+
+
+@test
 def annotate_kernel():
     """The kernel's lines about signals."""
     exe = crash("1.26", "default")

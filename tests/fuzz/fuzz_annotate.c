@@ -23,8 +23,10 @@ static void check(const char *line, size_t len, const struct scan_hit *hit, size
 	if (hit->kind == SCAN_PERF && (hit->dso > len || hit->dso_len > len - hit->dso))
 		abort();
 	if (hit->kind == SCAN_FRAME || hit->kind == SCAN_OFFSET)
-		if (!hit->func_len || hit->file > len || hit->file_len > len - hit->file ||
-		    memchr(hit->func, '\n', hit->func_len))
+		if ((!hit->func_len && !hit->other_len) || hit->file > len ||
+		    hit->file_len > len - hit->file ||
+		    (hit->func_len && memchr(hit->func, '\n', hit->func_len)) ||
+		    (hit->other_len && memchr(hit->other, '\n', hit->other_len)))
 			abort();
 }
 

@@ -225,7 +225,27 @@ static const char *piece_name(struct scan_state *state, const struct scan_text *
 	if (!text->next || (begin == piece && text->next_len && *text->next == '\t') ||
 	    find_place(end, rest < PLACE_NEAR ? rest : PLACE_NEAR))
 		return name;
+	if (state->reversed && state->place_line + 1 == state->lines)
+		return name;
 	return place_comes(text, text->line, state->name_begin) ? name : NULL;
+}
+
+/* Finds the name that belongs to a place with this prefix if the newest line comes first: it is in the
+ * next line. */
+static const char *name_after(const struct scan_text *text, size_t prefix, size_t *ret_len)
+{
+	const char *newline, *end, *begin, *name;
+
+	*ret_len = 0;
+	if (!text->next)
+		return NULL;
+	newline = memchr(text->next, '\n', text->next_len);
+	end = newline ? newline : text->next + text->next_len;
+	name = frame_name(text->next, end, ret_len, &begin);
+	if (name && scan_same_source(text->line, prefix, text->next, (size_t)(begin - text->next)))
+		return name;
+	*ret_len = 0;
+	return NULL;
 }
 
 /* Reads the second line of a frame: "\\tfile:line +0x1d", perhaps followed by " fp=0x... sp=0x...
@@ -234,9 +254,10 @@ static bool frame_place(struct scan_state *state, const struct scan_text *text,
 			struct scan_hit *ret)
 {
 	const char *piece = text->line + state->at, *end = text->line + state->end;
-	const char *plus = find_place(piece, state->end - state->at), *p, *path;
+	const char *plus = find_place(piece, state->end - state->at), *p, *path, *after;
 	uint64_t number = 0, scale = 1;
-	size_t n, prefix;
+	size_t n, prefix, after_len;
+	bool named;
 
 	if (!plus)
 		return false;
@@ -246,16 +267,23 @@ static bool frame_place(struct scan_state *state, const struct scan_text *text,
 	if (p[-1] != ':' || !n || ret->value > INT32_MAX)
 		return false;
 	path = path_begin(piece, p - 1, &prefix);
-	if (path == p - 1 ||
-	    (!state->name_len && !scan_take(state, text->line, state->at + prefix)))
+	if (path == p - 1)
 		return false;
+	after = name_after(text, state->at + prefix, &after_len);
+	named = state->name_len || scan_take(state, text->line, state->at + prefix);
+	if (!named && !after)
+		return false;
+	state->reversed = after && (state->reversed || !named);
+	state->place_line = state->lines;
 	*ret = (struct scan_hit){
 		.at = (size_t)(plus + 1 - text->line),
 		.len = n + 3,
 		.value = ret->value,
 		.kind = SCAN_OFFSET,
-		.func = state->name,
-		.func_len = state->name_len,
+		.func = state->reversed ? after : state->name,
+		.func_len = state->reversed ? after_len : state->name_len,
+		.other = state->reversed ? state->name : after,
+		.other_len = state->reversed ? state->name_len : after_len,
 		.file = (size_t)(path - text->line),
 		.file_len = (size_t)(p - 1 - path),
 		.line = (uint32_t)number,

@@ -46,6 +46,8 @@ struct scan_hit {
 	const char
 		*func; /* as printed; borrowed from the line or scan_state, until the next line */
 	size_t func_len;
+	const char *other; /* the name on the place's other side: the newest line may come first */
+	size_t other_len;
 	size_t file, file_len; /* the printed file, as a position in the line */
 	uint32_t line;
 };
@@ -75,6 +77,8 @@ struct scan_state {
 	const char *name;  /* name of a frame that has no place yet; in `waiting` or the line */
 	size_t name_len;
 	size_t name_begin;		  /* where the frame begins, in the line */
+	bool reversed;			  /* the newest line seems to come first */
+	uint64_t place_line;		  /* where the last place was */
 	const struct scan_waiting *taken; /* the hits of the line may refer to its name; or NULL */
 };
 

@@ -85,18 +85,33 @@ static void end(struct traceback *traceback, const struct frame_candidates *c)
 	traceback->used += PATIENCE_S - (c->deadline.at - clock_used());
 }
 
+/* Finds the frame in the functions of a name. */
+static bool find_named(struct traceback *traceback, const struct scan_hit *hit, const char *line,
+		       const char *name, size_t len, struct frame_candidates *ret)
+{
+	const struct gonames *names;
+
+	if (!begin(traceback, hit, line, ret))
+		return false;
+	names = names_of(traceback, ret->tab);
+	if (names && len)
+		gonames_find(names, name, len, on_func, ret);
+	end(traceback, ret);
+	return true;
+}
+
 bool traceback_find(struct traceback *traceback, const struct scan_hit *hit, const char *line,
 		    struct traceback_pc *ret)
 {
-	const struct gonames *names;
-	struct frame_candidates c;
+	struct frame_candidates c, other;
 
-	if (!begin(traceback, hit, line, &c))
+	if (!find_named(traceback, hit, line, hit->func, hit->func_len, &c))
 		return false;
-	names = names_of(traceback, c.tab);
-	if (names)
-		gonames_find(names, hit->func, hit->func_len, on_func, &c);
-	end(traceback, &c);
+	/* If the newest line comes first, the name before the place is another frame's. */
+	if (c.exact != 1 && hit->other_len &&
+	    find_named(traceback, hit, line, hit->other, hit->other_len, &other) &&
+	    other.exact == 1)
+		c = other;
 	*ret = c.best;
 	return c.exact == 1 || (!c.exact && c.others == 1);
 }
