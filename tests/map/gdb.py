@@ -278,7 +278,8 @@ def drawn(builder, cc, opt, stripped):
         tags = sum(1 for _, tags in rows for tag in tags.split() if tag not in ("..", "--"))
         chained = sum(1 for number, _ in rows if number[0] == "#")
         expect((tags, chained) == (truth.len, truth.overflow), truth.name, "has", tags, "tags,", chained, "overflow buckets")
-        if truth.buckets:
+        expect(("  memory      small: one block of " in state) == (truth.buckets == 1), truth.name, state)
+        if truth.buckets > 1:
             expect(f"  {truth.overflow} buckets in use" in state, truth.name, state)
             expect(re.search(rf"longest chain {truth.longest} buckets? with its home\n", state), truth.name, state)
         homes = sorted(int(number) for number, _ in rows if number[0] != "#")
