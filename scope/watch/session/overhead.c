@@ -125,11 +125,12 @@ static void notice_off(struct session *session)
 	if (session->off_told)
 		return;
 	session->off_told = true;
-	session_notice(session, stop ? SESSION_WARNING : SESSION_INFO,
-		       "tracing takes %.1f%% of a CPU, more than the %g%% of --max-overhead: %s",
-		       percent, session->options.max_overhead,
-		       stop ? "tracing ends here"
-			    : "the probes are removed for a time, again and again; each time is a gap");
+	session_notice(
+		session, stop ? SESSION_WARNING : SESSION_INFO,
+		"tracing takes %.1f%% of a CPU, more than the %g%% of --max-overhead: %s", percent,
+		session->options.max_overhead,
+		stop ? "tracing ends here"
+		     : "the probes are removed for a time, again and again; each time is a gap");
 }
 
 /* ---- doing ---- */
