@@ -77,9 +77,9 @@ static size_t drop_finished_homes(struct tophash_iter *iter)
 	return homes;
 }
 
-/* Records what the loop did by itself: the homes that it finished, and the keys that it kept of the home it is
- * in. Lanes that were still to come are forgotten. There are such lanes only when entries were moved; their
- * entries come again in order, or in later ranges. */
+/* Records the progress of the fast loop: the homes that it finished, and the keys that it kept of
+ * the current home. Its remaining lanes are dropped. There are such lanes only if entries were
+ * moved, and their entries are then read again in order, or in later ranges. */
 static void settle_loop(struct tophash_iter *iter)
 {
 	uint64_t returned = iter->entered & ~iter->lanes;
@@ -497,7 +497,8 @@ static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 	return slot;
 }
 
-/* Begins a walk over a small map: the lanes from a random one on come first, the others later. */
+/* Begins a walk over a small map. It starts at a random lane. The lanes before that one are read
+ * last. */
 static void small_start(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;

@@ -4,12 +4,12 @@
  *   bucket      a tag word and its 15 slots. The highest bits of a key's hash name its bucket, so
  *               bucket i of n becomes buckets 2i and 2i + 1 of 2n
  *   home        the bucket itself, without the overflow buckets that are chained to it
- *   overflow    an overflow bucket has 4 slots and comes from the pool. It takes entries that find
- *               no room in their home
+ *   overflow    an overflow bucket has 4 slots and comes from the pool. It takes entries that do not
+ *               fit into their home
  *   chain       the overflow buckets of one home
  *   moving      growing or shrinking, a few buckets at a time, in place: old and new buckets share
  *               the same arrays. Growing splits the last old bucket first, because its two halves
- *               then lie in memory that is free. Shrinking merges the first two buckets first:
+ *               then go to free memory. Shrinking merges the first two buckets first:
  *
  *       growing     0      cursor          n                   2 n
  *                   | old . . | (free) . . . | . . new buckets . |
@@ -19,9 +19,10 @@
  *   rest        the chains of the bucket that is being moved. Its home has moved already; the
  *               overflow buckets follow one at a time
  *   small       a map of one bucket that never had more than 15 elements has no core, links or pool. Its
- *               tag word and its slots are one block. Where it has fewer than 15 slots, the tags of the
+ *               tag word and its slots are one block. If it has fewer than 15 slots, the tags of the
  *               lanes without a slot are TOPHASH_NO_SLOT, which no search matches and no put takes for
- *               empty. map->slots leads behind the tag word, and map->grow_at is the number of slots:
+ *               empty. map->slots is the address after the tag word, and map->grow_at is the number of
+ *               slots:
  *
  *                   +--------------------+------+------+- - -+
  *                   | tag word           | slot | slot |     |

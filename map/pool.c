@@ -150,7 +150,7 @@ uint32_t pool_take(struct tophash *map)
 	if (!pool_reserve(map, 1))
 		return 0;
 	while (!pool->chunks[pool->first].free)
-		pool->first++; /* ends: spare is not 0 */
+		pool->first++; /* this ends, because spare is not 0 */
 	chunk = &pool->chunks[pool->first];
 	at = chunk->free - 1u;
 	link = (struct link *)(void *)chunk->mem + at;

@@ -7,7 +7,7 @@ import datetime
 import random
 
 FIRST_SWISS = 24  # Go 1.24: internal/runtime/maps
-# The suites build their own programs with these: the newest classic release, and two Swiss ones.
+# The releases with which the suites build their own programs: the newest classic release, and two Swiss ones.
 ALWAYS = ["1.23", "1.26", "1.27"]
 
 

@@ -66,7 +66,7 @@ struct tophash_iter {
 	uint32_t moves;	      /* map->moves when the range was begun */
 	uint32_t shift;	      /* each bucket up to last is 2^shift hashes */
 	uint8_t phase;	      /* enum tophash_iter_phase */
-	uint8_t first_place;  /* the place in kept of lane 0 of word; 0 for more than one word */
+	uint8_t first_place;  /* the place of lane 0 in kept; 0 if there is more than one word */
 	bool marked;	      /* there is a mark */
 	bool wrapped;	      /* the walk has gone on from 0 */
 	bool filtered;	      /* the range is less than the bucket */
@@ -162,7 +162,7 @@ TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *
 	return set & TOPHASH_USED_BYTES & ((chains & -chains) - 1);
 }
 
-/* Goes on to the next homes. Returns false if only the slow path can go on. */
+/* Moves to the next homes. Returns false if the slow path must continue. */
 TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
 					   const struct tophash_type *type)
 {

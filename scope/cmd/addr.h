@@ -1,4 +1,4 @@
-/* `tophash addr`, as its files share it.
+/* Declarations that the files of `tophash addr` share.
  *
  *   addr_options.h  the command line
  *   addr_output.c   writes explanations

@@ -1,6 +1,6 @@
-/* `tophash sites`, as its files share it. sites.c (the list, and two binaries compared) uses
- * sites_asm.c (the instructions of a site). Both use sites_binary.c (a program and its sites; which
- * sites pass a filter).
+/* Declarations that the files of `tophash sites` share. sites.c (the list, and two binaries
+ * compared) uses sites_asm.c (the instructions of a site). Both use sites_binary.c (a program and
+ * its sites; which sites pass a filter).
  */
 #ifndef CMD_SITES_H
 #define CMD_SITES_H

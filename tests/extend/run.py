@@ -13,9 +13,9 @@ existing files:
     @ X(json)                       the one line that has this text; then some of:
     ~ X(json)                       in that line, this text
     ~ X(json) X(csv)                  becomes this
-    +extern int new;                this line goes behind it
-    <extern int new;                this line goes before it
-    -extern int old;                the line behind it is this, and goes away
+    +extern int new;                this line is added after it
+    <extern int new;                this line is added before it
+    -extern int old;                the line after it is this one, and is removed
 
 `checklist` has a line for each checklist that is followed: its header, its first words, and the values of its <name>s. The function
 run_it(copy) in check.py runs the addition. finish(copy) may do work after the build. Prints a line each, and "N passed, M failed, K

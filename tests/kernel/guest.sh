@@ -11,7 +11,7 @@ LIMIT=300 # seconds: nothing takes that long unless it hangs
 
 tracer() { LD_PRELOAD=$SHIM LIBBPF_MESSAGES=messages exec tophash trace "$@" </dev/null 3>&-; }
 
-# start OPTION... -- COMMAND...: to its end
+# start OPTION... -- COMMAND...: traces the command to its end
 start() {
 	(tracer --format json -o report "$@") >out 2>err
 	echo $? >code

@@ -262,7 +262,7 @@ def differ(what, got, want):
 
 
 def kinds(name, v, misses, script, untold=False):
-    """untold: the exit code may be unknown."""
+    """With `untold`, the exit code may be unknown."""
 
     def judge(folder):
         truth, records = json.loads(text(folder, "truth")), report(folder)
@@ -392,7 +392,7 @@ def filters(v):
 
 
 def loads(v):
-    """Loads the programs with other constants, so that the verifier sees other paths."""
+    """Loads the programs with other constants. The verifier then checks other paths."""
     options = [
         "--stack 1",
         "--stack 512 --key-bytes 256",

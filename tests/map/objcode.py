@@ -162,7 +162,7 @@ def with_lto(top, cc, flags):
 
 
 def shared(top, cc, flags):
-    """Of a shared library they are exported."""
+    """Tests that a shared library exports them."""
     path = top / f"{cc}.so"
     output([cc, *BASE, *flags, "-fPIC", "-shared", "-fvisibility=hidden", *sorted((ROOT / "map").glob("*.c")), "-o", path])
     names = output(["nm", "-D", "--defined-only", path])

@@ -51,7 +51,7 @@ SIGNS = {
     "local": [8],
     "elsewhere": [-8],
 }
-# The map's own probes, and how many arguments each has.
+# The map's own probes, and the number of arguments of each.
 MAP = {"put": 3, "put_slow": 4, "delete_fast": 3, "delete_slow": 4, "grow": 3, "evacuate": 3, "shrink": 3, "clear": 2}
 
 

@@ -49,7 +49,7 @@ PROFILED = {"pgo": "measured", "pgo-deep": "deep"}
 # changes anything in classic maps, 1.23.
 RELEASES = {"noopt": VERSIONS[-2:], "race": ["1.24", VERSIONS[-1]], "pgo": [VERSIONS[-2]], "pgo-deep": ["1.23", VERSIONS[-1]]}
 
-# name: (folder of the module, package, the variants it is built in)
+# name: (folder of the module, package, the variants in which it is built)
 PROGRAMS = {
     "kinds": ("tests/targets", "./kinds", list(VARIANTS)),
     "cgo": ("tests/targets", "./cgo", ["cgo"]),

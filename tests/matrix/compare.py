@@ -24,7 +24,7 @@ RUNTIME_ENTRY = re.compile(r"internal/runtime/maps\.|(runtime|reflect)\.(reflect
 
 
 def read_report(path):
-    """The records of a JSON Lines file; a line that is not JSON is an error."""
+    """Returns the records of a JSON Lines file. A line that is not JSON is an error."""
     out = []
     with open(path, encoding="utf-8", errors="surrogateescape") as f:
         for n, line in enumerate(f, 1):

@@ -1,12 +1,12 @@
 """Writes CPU profiles for `go build -pgo=`, and tells whether the compiler followed them.
 
 A profile names hot calls: caller, callee, and the line of the call, counted from the caller's first. The compiler then inlines callees of
-almost any size there. The profiles are written, not measured. Every build is therefore the same, and no program has to run hot. Lines
-differ between releases, so a call is marked as hot on every line around it.
+almost any size there. The profiles are written, not measured. Every build is therefore the same, and no program has to run for a profile. Lines
+differ between releases. Therefore a call is marked as hot on every line around it.
 
-  measured   calls as a profile that was taken from a program names them, by the names that stand in its symbol table
-  deep       every call on the way to where an element leaves, also inside what has just been inlined, by the names the compiler uses:
-             more than a measured profile reaches
+  measured   the calls that a measured profile has, with the names in the program's symbol table
+  deep       every call on the path to the removal of an element, also in functions that were just inlined, with the names that the
+             compiler uses. A measured profile does not reach all of these
 """
 
 import gzip

@@ -170,7 +170,7 @@ func main() {
 
 @test
 def executes_itself_amid_a_delete():
-    """A process that executes itself while deletes are under way: they have no end, and those of the new program are all told."""
+    """A process executes itself while deletes are under way. These deletes have no end, and all deletes of the new program are reported."""
     source = tmp("execs_amid.go")
     source.write_text(EXECS_AMID)
     exe = go_build(source, "execs_amid", go="1.23")  # (from 1.26 on, goroutines would not be at the same addresses again)
@@ -256,7 +256,7 @@ def executes_itself():
             same((len(err.splitlines()), err.count("executed itself again")), (len(gaps), len(gaps)), f"{how} {env}: {err}")
             for gap in gaps:
                 same((gap["pid"], gap["why"], int(gap["from_ns"]) < int(gap["to_ns"])), (p.pid, "exec", True), f"{gap}")
-            # One start record for each program that it executes.
+            # There is one start record for each program that it executes.
             same((len(run.of("start")), len(run.of("exit"))), (3, 1), "start records after the first, exit records")
             same({s["pid"] for s in run.of("start")}, {p.pid}, "pids of the start records")
             check(any(x["role"] == "begin" for x in start["probes"]), "no begin probe")

@@ -248,7 +248,7 @@ def evil_name():
             r = tophash("--dry-run", "--format", format, *args)
             same(r.code, 0, r.err)
             harmless(f"--dry-run {args}", r.out.replace("\\u001b", "\\x1b"), r.err)
-        if args[0] != "--":  # which would keep the terminal
+        if args[0] != "--":  # a command would keep the terminal
             code, out = on_terminal("--duration", "300ms", *args, width=200)
             same(code, 0, out)
             harmless(f"{args}", out.replace("\r\n", "\n"))

@@ -100,7 +100,8 @@ TEST(version_1)
 	assert_int_equal(limit_left(root), 2 * MIB);
 }
 
-/* A container sees its own group at the top of the mount, by a name that may be that of the host. */
+/* In a container, its own group is at the top of the mount, but may have the name that it has on
+ * the host. */
 TEST(mount_of_a_container)
 {
 	write_file("/proc/self/cgroup", "0::/docker/1234/task\n");

@@ -11,7 +11,7 @@
 TOPHASH_MAP(ages, const char *, int);
 TOPHASH_MAP(numbers, uint64_t, uint64_t);
 
-/* A key whose buffer is used again. */
+/* Changes the buffer of a key while the key is in the map. */
 static void borrowed(unsigned n)
 {
 	static char texts[2000][16];

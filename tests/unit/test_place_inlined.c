@@ -333,8 +333,8 @@ TEST(test_reflect_unaccounted)
 	expect_error(p, REFLECT_STRING, "nowhere in the inlined runtime.mapdelete_faststr)");
 }
 
-/* The program has tables, but (*table).Delete is neither in it nor inlined where placement
- * looks. */
+/* The program uses Swiss tables. But it has no (*table).Delete, and no function that placement
+ * looks at has an inlined copy of it. */
 TEST(test_end_nowhere)
 {
 	struct goprog *p = *state;

@@ -257,8 +257,8 @@ TEST(test_many_stacks)
 	assert_string_equal(e.stack[0].func, "main.(*store).drop");
 }
 
-/* Deep stacks are forgotten by their size in memory. 3000 of them are kept, but not 64 MiB of
- * them. */
+/* The cache of stacks is limited by memory. It keeps 3000 deep stacks, but not deep stacks of 64
+ * MiB. */
 TEST(test_deep_stacks)
 {
 	struct program *p = *state;

@@ -156,7 +156,7 @@ TEST(an_end_has_all_members)
 		"delete, 0 by clear; 6 gaps; 2.0 s; tracing took 0.1% of a CPU\n");
 }
 
-/* No misses differ from misses that were not counted. */
+/* The output distinguishes 0 misses from misses that were not counted. */
 TEST(no_misses_are_not_misses_uncounted)
 {
 	static const char *const formats[] = {"json", "text"};

@@ -266,7 +266,7 @@ TEST(test_many_headers)
 	buf_put(&file, fake.file.data, fake.file.len);
 	while (file.len < 4u << 20)
 		buf_put(&file, fake.file.data + (fake.pclntab - fake.base), 72);
-	/* the data segment grows over all of them */
+	/* extends the data segment over all copies */
 	for (unsigned field = 32; field <= 40; field += 8) {
 		uint64_t size = file.len - (fake.module - fake.base) / 0x1000 * 0x1000;
 

@@ -23,7 +23,7 @@ struct outcome {
 	double seconds, seconds_off;
 	double hits, sampled;
 	unsigned samples, offs;
-	double fraction_min, fraction_max; /* in the second half */
+	double fraction_min, fraction_max; /* of the second half of the run */
 };
 
 static double kept_share(const struct program *program, double fraction)

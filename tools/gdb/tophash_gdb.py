@@ -27,7 +27,7 @@ STRING_SHOWN = 200  # bytes
 
 
 class Broken(Exception):
-    """A map that is broken, and what is wrong, in one line."""
+    """An error about a broken map: its fault, in one line."""
 
 
 class Cut(Exception):
@@ -409,7 +409,7 @@ def quoted(raw):
 
 
 def raw_text(raw, order):
-    """Returns a text for bytes of which only the number is known."""
+    """Returns a text for bytes whose type is unknown."""
     if len(raw) not in (1, 2, 4, 8):
         return "{" + raw[:32].hex(" ") + ("..." if len(raw) > 32 else "") + "}"
     plain, signed = (int.from_bytes(raw, order, signed=sign) for sign in (False, True))

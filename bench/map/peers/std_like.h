@@ -1,4 +1,4 @@
-/* Tables with the interface of std::unordered_map, and the hashes they are given. */
+/* Tables with the interface of std::unordered_map, and the hashes that they get. */
 #ifndef BENCH_MAP_STD_LIKE_H
 #define BENCH_MAP_STD_LIKE_H
 

@@ -155,8 +155,8 @@ bool option_duration(const char *text, uint64_t *ret_ns);
 bool option_size(const char *text, uint64_t *ret);
 /* Reads a number. It is decimal (010 is ten), or hexadecimal after 0x. "_" may separate digits. */
 bool option_number(const char *text, uint64_t *ret);
-/* Reads a decimal number, "2" or "0.5", in units of 1 / unit (at most 10^9). False when it is none. What 64
- * bits do not hold is UINT64_MAX. */
+/* Reads a decimal number, such as "2" or "0.5", in units of 1 / unit (at most 10^9). Returns false
+ * if it is not a number. A value that does not fit 64 bits becomes UINT64_MAX. */
 bool option_decimal(const char *text, uint64_t unit, uint64_t *ret);
 /* Reads an address, which is hexadecimal, with or without 0x. */
 bool option_address(const char *text, uint64_t *ret);

@@ -12,7 +12,7 @@
 
 enum code_flow {
 	CODE_NEXT,
-	CODE_JUMP,   /* target 0: to an address in a register or in memory */
+	CODE_JUMP,   /* target is 0 if the address is in a register or in memory */
 	CODE_BRANCH, /* a conditional jump */
 	CODE_CALL,   /* target as for CODE_JUMP */
 	CODE_RETURN,

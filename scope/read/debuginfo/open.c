@@ -295,7 +295,7 @@ static struct error *check_link(struct debuginfo *dwarf, const char *path, const
 	return check_section(dwarf->elf, slash ? given : ".", ".gnu_debuglink");
 }
 
-/* Opens the separate file that belongs to the program, in place of the program itself. */
+/* Replaces the program by the separate debug file that belongs to it. */
 static struct error *open_separate(struct debuginfo *dwarf, int fd, const char *path,
 				   uint64_t *ret_size)
 {

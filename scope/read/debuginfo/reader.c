@@ -155,7 +155,7 @@ static void keep_only(int *fds[], size_t n)
 		int moved = fcntl(*fds[i], F_DUPFD, first + (int)i);
 
 		if (moved != first + (int)i)
-			return; /* too many are open, or too few are allowed; then they stay open */
+			return; /* too many are open, or the limit is too low; all stay open */
 		*fds[i] = moved;
 	}
 	close_range(STDERR_FILENO + 1, (unsigned)first - 1, 0);

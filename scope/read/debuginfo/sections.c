@@ -86,7 +86,7 @@ static struct error *inflate(struct debuginfo *dwarf, struct section *section,
 		return error_new(ERROR_TARGET, "corrupt: %s cannot be inflated", section->name);
 	if (!vec_push(&dwarf->inflated, bytes))
 		return error_nomem();
-	/* Which of the two libdw reads depends on its release. */
+	/* libdw reads one of the two, depending on its release. */
 	raw->d_buf = data->d_buf = take_ptr(bytes);
 	raw->d_size = data->d_size = size;
 	raw->d_type = data->d_type = ELF_T_BYTE;

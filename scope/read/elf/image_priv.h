@@ -1,6 +1,6 @@
-/* The image as its files share it: image.c (opening, segments, sections, symbols), image_sections.c
- * (sections by number), image_reloc.c (relocations), image_holes.c (holes). No other file includes
- * this.
+/* Declarations that the files of the image share: image.c (opening, segments, sections, symbols),
+ * image_sections.c (sections by number), image_reloc.c (relocations), image_holes.c (holes). No
+ * other file includes this.
  */
 #ifndef READ_ELF_IMAGE_PRIV_H
 #define READ_ELF_IMAGE_PRIV_H

@@ -1,6 +1,6 @@
-/* gopcln as its files share it: gopcln.c (opening, functions), gopcln_locate.c (finding the tables
- * in the file), gopcln_frames.c (lines, inlining, stack deltas), gopcln_version.c (Go's version).
- * No other file includes this.
+/* Declarations that the files of gopcln share: gopcln.c (opening, functions), gopcln_locate.c
+ * (finding the tables in the file), gopcln_frames.c (lines, inlining, stack deltas),
+ * gopcln_version.c (Go's version). No other file includes this.
  *
  * gopclntab (Go: runtime/symtab.go pcHeader, cmd/link/internal/ld/pcln.go), all little-endian:
  *

@@ -223,8 +223,8 @@ static void count_ends(const struct placer *placer, uint64_t addr, size_t placed
 }
 
 /* Checks that a spot was found in the function itself, if its code decrements the count, and in
- * every copy of such a function that was inlined into it. Without a spot, elements would leave
- * unseen. */
+ * every copy of such a function that was inlined into it. Without a spot, removals would not
+ * be seen. */
 static struct error *check_ends(struct placer *placer, const struct gopcln_func *func,
 				const size_t placed[GO_ENTRIES])
 {

@@ -74,7 +74,7 @@ static size_t listing_columns(const struct listing *listing)
 	return widest;
 }
 
-/* Appends a cell of `columns`. `pad` fills it up, for a cell to its right. */
+/* Appends a cell. With `pad`, blanks fill it up to `columns`, because another cell follows. */
 static void put_cell(struct buf *out, const struct listing *listing, size_t index, bool color,
 		     size_t columns, bool pad)
 {

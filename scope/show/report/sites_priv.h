@@ -1,4 +1,4 @@
-/* The report of sites as its files share it. Inside report/.
+/* Declarations that the files of the report of sites share. Inside report/.
  *
  *   sites.c          the list: its columns, its lines
  *   sites_count.c    counts by function, type, variant or package

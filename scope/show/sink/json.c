@@ -254,7 +254,7 @@ static void put_sinks(struct buf *to, const struct event_end *end)
 	buf_char(to, ']');
 }
 
-/* Appends a member that no removal has. */
+/* Appends a member that only other events have, not removals. */
 static bool put_cold(struct buf *to, const struct event *event, enum event_type type)
 {
 	const struct event_end *end = &event->end;

@@ -1,4 +1,4 @@
-/* The text sink as its files share it. Inside sink/.
+/* Declarations that the files of the text sink share. Inside sink/.
  *
  *   text.c         the live lines
  *   text_stack.c   the lines below them

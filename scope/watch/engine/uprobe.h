@@ -1,4 +1,4 @@
-/* The uprobe engine as its files share it. */
+/* The uprobe engine: declarations that its files share. */
 #ifndef WATCH_ENGINE_UPROBE_H
 #define WATCH_ENGINE_UPROBE_H
 

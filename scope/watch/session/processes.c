@@ -53,7 +53,7 @@ static struct error *add_new_process(struct session *session, pid_t pid)
 	struct target *target;
 	struct error *err = process_open(pid, &target);
 
-	if (err && err->code == ERROR_FAILED) /* no descriptor; it may still run */
+	if (err && err->code == ERROR_FAILED) /* no free descriptor; it may still run */
 		return err;
 	if (err) {
 		error_free(err);

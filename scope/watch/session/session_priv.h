@@ -1,4 +1,4 @@
-/* The session as the files of this room share it. */
+/* Declarations that the files of the session share. */
 #ifndef WATCH_SESSION_SESSION_PRIV_H
 #define WATCH_SESSION_SESSION_PRIV_H
 
