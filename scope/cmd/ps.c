@@ -122,7 +122,7 @@ static struct error *fill_module(struct process_listing *listing, const struct m
 	const struct module *module = at->module;
 
 	*to = (struct process_module){
-		.kind = module_kind_name(at->kind),
+		.kind = go_build_name(at->role),
 		.path = module->path,
 		.go = module->tab ? gopcln_version(module->tab) : "",
 		.layout = module->tab ? layout_get(module->maps)->name : NULL,

@@ -9,32 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import test_modules
 from harness import (
     build, check, Failed, go_build, LONG, options, REPO, same, Skip, spawn, target, test, tmp, zoo_program)
 
-PLUGIN = """package main
-var M = map[string]int{}
-func F() { M["a"] = 1; delete(M, "a") }
-"""
-HOST = """package main
-import ("fmt"; "os"; "plugin"; "time")
-func main() {
-	p, err := plugin.Open(os.Args[1])
-	if err != nil { fmt.Println(err); os.Exit(1) }
-	f, err := p.Lookup("F")
-	if err != nil { fmt.Println(err); os.Exit(1) }
-	f.(func())()
-	fmt.Println("ready")
-	time.Sleep(time.Hour)
-}
-"""
-LIBRARY = """package main
-import "C"
-var m = map[string]int{}
-//export Work
-func Work() { m["a"] = 1; delete(m, "a") }
-func main() {}
-"""
 USER = "import ctypes, sys, time; x = [ctypes.CDLL(p) for p in sys.argv[1:]]; print('ready', flush=True); time.sleep(3600)"
 
 
@@ -107,11 +85,9 @@ def ps_takes_pids_and_names():
 
 @test
 def ps_names_plugins_and_libraries():
-    plugin = go_build(source("p.go", PLUGIN), "p.so", "-buildmode=plugin", CGO_ENABLED="1")
-    host = go_build(source("host.go", HOST), "host", CGO_ENABLED="1")
-    library = go_build(source("lib.go", LIBRARY), "lib.so", "-buildmode=c-shared", CGO_ENABLED="1")
-    stripped = go_build(source("lib.go", LIBRARY), "stripped.so", "-buildmode=c-shared", "-ldflags=-s -w", CGO_ENABLED="1")
-    p = started([host, plugin])
+    plugin, host, library = test_modules.plugin(), test_modules.host(), test_modules.library()
+    stripped = go_build(test_modules.MODULES / "library.go", "stripped.so", "-buildmode=c-shared", "-ldflags=-s -w", CGO_ENABLED="1")
+    p = test_modules.ready(host, plugin)
     q = started([sys.executable, "-c", USER, library, stripped])
     found, _ = rows()
     same(kinds(found[p.pid]), [("program", Path(host).name), ("plugin", Path(plugin).name)], "modules of a host of plugins")

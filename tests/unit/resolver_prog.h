@@ -22,6 +22,7 @@ struct program {
 	struct placements placements;
 	struct filter filter;
 	struct resolver *resolver;
+	struct gotype_module other; /* find_other() has found it */
 	uint64_t faststr, reflect, swiss, start, user, caller, wrapper, goexit;
 	uint64_t string, integer, eface, pair;
 	uint64_t map_string, map_int, map_any, map_pair;
@@ -92,6 +93,17 @@ static inline struct memory memory_of(void *ctx, pid_t pid)
 	return pid == 1 ? (struct memory){0} : (struct memory){ctx, read_heap};
 }
 
+/* Another module of process 4242: the same file, loaded a second time at this bias. */
+#define OTHER_BIAS 0x7f0000000000ull
+
+static inline const struct gotype_module *find_other(void *ctx, pid_t pid, uint64_t addr)
+{
+	struct program *p = ctx;
+
+	p->other = (struct gotype_module){p->go.tab, p->go.image, OTHER_BIAS};
+	return pid == 4242 && image_at(p->go.image, addr - OTHER_BIAS, 1) ? &p->other : NULL;
+}
+
 static inline void open_program_deep(struct program *p, bool swiss, uint32_t stack_max)
 {
 	struct resolver_options options;
@@ -116,7 +128,9 @@ static inline void open_program_deep(struct program *p, bool swiss, uint32_t sta
 					    .filter = &p->filter,
 					    .stack_max = stack_max,
 					    .memory = memory_of,
-					    .memory_ctx = p};
+					    .memory_ctx = p,
+					    .find_module = find_other,
+					    .find_module_ctx = p};
 	assert_null(resolver_open(&options, &p->resolver));
 }
 

@@ -205,6 +205,37 @@ TEST(test_unknown_frames)
 	assert_string_equal(e.func, "runtime.mapdelete_faststr");
 }
 
+/* A stack that goes on into another module has its names, and a type of that module, too. Another
+ * process may have something else at these addresses. */
+TEST(other_modules_have_names)
+{
+	struct program *p = *state;
+	struct record r = ordinary(p);
+	struct event_removal e;
+	uint64_t id;
+
+	r.stack[1] = p->caller + 8 + OTHER_BIAS;
+	e = resolve(p, &r);
+	assert_int_equal(e.stack_n, 2);
+	check_frame(&e.stack[0], "main.(*store).drop", "/src/main.go", 61, r.stack[0]);
+	check_frame(&e.stack[1], "main.main", "/src/main.go", 12, r.stack[1]);
+	id = e.stack_id;
+	assert_int_equal(resolve(p, &r).stack_id, id); /* it is remembered */
+
+	r.event.pid = 4343;
+	e = resolve(p, &r);
+	assert_int_equal(e.stack_n, 2);
+	assert_string_equal(e.stack[1].func, "");
+	assert_int_not_equal(e.stack_id, id);
+	r.event.pid = 4242;
+	assert_int_equal(resolve(p, &r).stack_id, id);
+
+	r.event.type = p->map_int + OTHER_BIAS;
+	assert_string_equal(resolve(p, &r).map_type, "map[int]int");
+	r.event.pid = 4343;
+	assert_string_equal(resolve(p, &r).map_type, "");
+}
+
 TEST(test_stack_ids)
 {
 	struct program *p = *state;
@@ -557,6 +588,7 @@ int main(void)
 		WITH_SWISS(test_entries_stripped),
 		WITH_SWISS(test_wrappers),
 		WITH_SWISS(test_unknown_frames),
+		WITH_SWISS(other_modules_have_names),
 		WITH_SWISS(test_stack_ids),
 		WITH_SWISS(test_many_stacks),
 		WITH_DEEP_STACKS(test_deep_stacks),

@@ -466,7 +466,8 @@ TEST(test_reflect_types)
 	uint64_t bias = 0x7f0000000000, slice, array, map, loop;
 
 	open_spec(&spec, &o);
-	types = (struct gotypes){o.tab, o.image, bias, {&heap, read_heap}};
+	types = (struct gotypes){
+		.tab = o.tab, .image = o.image, .bias = bias, .memory = {&heap, read_heap}};
 	slice = heap_type(&heap, 0, GOTYPE_SLICE, 24, o.fake.type_pair + bias, 0);
 	array = heap_type(&heap, 8, GOTYPE_ARRAY, 48, slice, 0);
 	heap.words[8 + 8] = 2;

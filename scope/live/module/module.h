@@ -15,31 +15,22 @@
 #include "live/process/process.h"
 #include "read/gofile/gofile.h"
 
-enum module_kind {
-	MODULE_PROGRAM, /* the file that the process executes */
-	MODULE_PLUGIN,	/* opened by a Go program */
-	MODULE_LIBRARY, /* built with -buildmode=c-shared */
-};
-
-/* A file whose code a process has mapped. All members are borrowed until modules_free(). */
+/* A file of which a process has code mapped. All is borrowed until modules_free(). */
 struct module {
-	char *path;	       /* as /proc named it when the file was first seen */
-	enum module_kind kind; /* as it was built; only with tab */
-	struct image *image;   /* NULL: the file could not be opened */
-	struct gopcln *tab;    /* NULL: it is not a Go module, or cannot be read (see refused) */
-	enum go_maps maps;     /* the layout of its maps; only with tab */
-	/* Why a file with marks of Go cannot be read, as one line. NULL for all other files. */
+	char *path;	     /* as /proc names it where it was seen first */
+	enum go_build build; /* only with tab */
+	struct image *image; /* NULL: the file could not be opened */
+	struct gopcln *tab;  /* NULL: it is no Go module, or one that is not read: see refused */
+	enum go_maps maps;   /* the layout of its maps; only with tab */
+	/* Why a file that shows marks of Go is not read: one line. NULL for all other files. */
 	char *refused;
 };
 
-/* Returns whether the file has Go code, even if it cannot be read. */
+/* Returns whether the file has Go code, also where it is not read. */
 static inline bool module_is_go(const struct module *module)
 {
 	return module->tab || module->refused;
 }
-
-/* Returns "program", "plugin" or "library". */
-const char *module_kind_name(enum module_kind kind);
 
 /* Opens the file `fd`, which stays the caller's, as a module. It fills *ret; the caller frees it
  * with module_fini(). A file that is not Go is no error. Errors: no memory is left. */
@@ -58,14 +49,14 @@ CLEANUP_FUNC(struct modules, modules_free)
 /* A Go module of a process. */
 struct module_at {
 	const struct module *module;
-	enum module_kind kind; /* MODULE_PROGRAM for the executable, however it was built */
-	uint64_t bias;	       /* run-time address minus link-time address; 0 if it is not known */
+	enum go_build
+		role;  /* GO_BUILD_PROGRAM for what the process executes, however it was built */
+	uint64_t bias; /* run-time address less link-time address; 0 when it is not known */
 };
 
 struct module_list {
 	VEC(struct module_at) list; /* the program first, then by address */
-	/* Files with code that were not looked at, because they could not be opened or there are
-	 * too many. */
+	/* Files with code that were not looked at: they could not be opened, or there are too many. */
 	size_t unseen;
 };
 

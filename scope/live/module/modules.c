@@ -122,10 +122,10 @@ static struct error *look_at(struct search *search, const struct mapping *mappin
 	}
 	if (!module_is_go(at.module) || is_found(search, at.module))
 		return NULL;
-	at.kind = at.module->kind;
+	at.role = at.module->build;
 	at.bias = bias_of(at.module, mapping);
 	if (mapping->inode == search->program)
-		at.kind = MODULE_PROGRAM;
+		at.role = GO_BUILD_PROGRAM;
 	if (!vec_push(&search->found.list, at))
 		return error_nomem();
 	return NULL;
@@ -137,7 +137,7 @@ static void put_program_first(struct module_list *list)
 	for (size_t i = 1; i < list->list.len; i++) {
 		struct module_at program = list->list.data[i];
 
-		if (program.kind != MODULE_PROGRAM)
+		if (program.role != GO_BUILD_PROGRAM)
 			continue;
 		memmove(list->list.data + 1, list->list.data, i * sizeof(program));
 		list->list.data[0] = program;

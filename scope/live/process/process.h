@@ -178,6 +178,9 @@ struct error *process_each(bool (*found)(void *ctx, pid_t pid), void *ctx);
 /* Calls found(ctx, pid) for each process whose executable is the file (dev, ino). `found` returns
  * false to stop. Errors: /proc cannot be read. */
 struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx);
+/* Calls found(ctx, pid) in the same way for each process that has code of the file mapped, such as
+ * of a library. Files are told apart by their inode alone, as bias_of_mapped() does. */
+struct error *process_scan_mapped(ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx);
 
 /* ---- the load bias: run-time address - link-time address ---- */
 

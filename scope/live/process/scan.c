@@ -47,3 +47,29 @@ struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t 
 
 	return process_each(scan_one, &scan);
 }
+
+static bool has_code_of(pid_t pid, ino_t ino)
+{
+	cleanup(mappings_fini) struct mappings mappings = {0};
+	struct error *err = mappings_read(pid, &mappings);
+
+	error_free(err);
+	vec_each(mapping, &mappings.list)
+		if (mapping->executable && mapping->inode == ino)
+			return true;
+	return false;
+}
+
+static bool scan_mapped_one(void *ctx, pid_t pid)
+{
+	const struct scan *scan = ctx;
+
+	return !has_code_of(pid, scan->ino) || scan->found(scan->ctx, pid);
+}
+
+struct error *process_scan_mapped(ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx)
+{
+	struct scan scan = {.ino = ino, .found = found, .ctx = ctx};
+
+	return process_each(scan_mapped_one, &scan);
+}

@@ -48,7 +48,9 @@ enum {
 /* The bytes of a descriptor, as in memory. */
 struct raw {
 	uint8_t bytes[TYPE_SIZE_MAX];
-	bool in_image; /* its pointers are link-time addresses */
+	/* The module that it is in: its pointers are link-time addresses of that. NULL: it is on
+	 * the heap, and its pointers are run-time addresses. */
+	const struct gotype_module *in;
 };
 
 struct name {
@@ -59,11 +61,27 @@ struct name {
 
 /* ---- reading memory ---- */
 
-static bool load(const struct gotypes *types, uint64_t addr, void *to, size_t size, bool *in_image)
+/* Returns the module whose file has `size` bytes at addr, and those bytes in *ret_at; NULL when no
+ * module has them. */
+static const struct gotype_module *module_at(const struct gotypes *types, uint64_t addr,
+					     size_t size, const void **ret_at)
 {
-	const void *at = image_at(types->image, addr - types->bias, size);
+	const struct gotype_module *module = &types->module;
 
-	*in_image = at != NULL;
+	*ret_at = image_at(module->image, addr - module->bias, size);
+	if (*ret_at || !types->find)
+		return *ret_at ? module : NULL;
+	module = types->find(types->find_ctx, addr);
+	*ret_at = module ? image_at(module->image, addr - module->bias, size) : NULL;
+	return *ret_at ? module : NULL;
+}
+
+static bool load(const struct gotypes *types, uint64_t addr, void *to, size_t size,
+		 const struct gotype_module **ret_in)
+{
+	const void *at;
+
+	*ret_in = module_at(types, addr, size, &at);
 	if (at)
 		memcpy(to, at, size);
 	return at || memory_read(&types->memory, addr, to, size);
@@ -86,11 +104,11 @@ static uint32_t raw_u32(const struct raw *raw, size_t offset)
 }
 
 /* Returns a pointer in the descriptor as a run-time address. */
-static uint64_t raw_ptr(const struct gotypes *types, const struct raw *raw, size_t offset)
+static uint64_t raw_ptr(const struct raw *raw, size_t offset)
 {
 	uint64_t value = raw_u64(raw, offset);
 
-	return value && raw->in_image ? value + types->bias : value;
+	return value && raw->in ? value + raw->in->bias : value;
 }
 
 /* Returns how many bytes of a descriptor of this kind are read. */
@@ -110,14 +128,14 @@ static size_t kind_size(unsigned kind)
 
 static bool load_raw(const struct gotypes *types, uint64_t addr, struct raw *ret)
 {
-	bool in_image;
+	const struct gotype_module *in;
 	size_t size;
 
-	if (addr == 0 || addr % 8 != 0 || !load(types, addr, ret->bytes, TYPE_SIZE, &ret->in_image))
+	if (addr == 0 || addr % 8 != 0 || !load(types, addr, ret->bytes, TYPE_SIZE, &ret->in))
 		return false;
 	size = kind_size(ret->bytes[23] & KIND_MASK);
 	return size == TYPE_SIZE ||
-	       load(types, addr + TYPE_SIZE, ret->bytes + TYPE_SIZE, size - TYPE_SIZE, &in_image);
+	       load(types, addr + TYPE_SIZE, ret->bytes + TYPE_SIZE, size - TYPE_SIZE, &in);
 }
 
 /* ---- descriptors ---- */
@@ -155,22 +173,22 @@ static bool raw_sane(const struct raw *raw)
 	       is_align(raw->bytes[21]) && is_align(raw->bytes[22]) && size % raw->bytes[21] == 0;
 }
 
-static void raw_kind_part(const struct gotypes *types, const struct raw *raw, struct gotype *ret)
+static void raw_kind_part(const struct raw *raw, struct gotype *ret)
 {
 	switch (ret->kind) {
 	case GOTYPE_ARRAY:
 		ret->len = raw_u64(raw, 64);
-		ret->elem = raw_ptr(types, raw, 48);
+		ret->elem = raw_ptr(raw, 48);
 		break;
 	case GOTYPE_CHAN:
 	case GOTYPE_POINTER:
-	case GOTYPE_SLICE: ret->elem = raw_ptr(types, raw, 48); break;
+	case GOTYPE_SLICE: ret->elem = raw_ptr(raw, 48); break;
 	case GOTYPE_MAP:
-		ret->key = raw_ptr(types, raw, 48);
-		ret->elem = raw_ptr(types, raw, 56);
+		ret->key = raw_ptr(raw, 48);
+		ret->elem = raw_ptr(raw, 56);
 		break;
 	case GOTYPE_STRUCT:
-		ret->fields = raw_ptr(types, raw, 56);
+		ret->fields = raw_ptr(raw, 56);
 		ret->len = raw_u64(raw, 64);
 		break;
 	case GOTYPE_INTERFACE: ret->empty_interface = raw_u64(raw, 64) == 0; break;
@@ -190,11 +208,12 @@ static void raw_read(const struct gotypes *types, uint64_t addr, const struct ra
 		.hash = raw_u32(raw, 16),
 		.kind = (enum gotype_kind)(kind & KIND_MASK),
 		.named = tflag & TFLAG_NAMED,
-		.direct_iface = gopcln_minor(types->tab) >= 26 ? tflag & TFLAG_DIRECT_IFACE
-							       : kind & KIND_DIRECT_IFACE,
+		.direct_iface = gopcln_minor(raw->in ? raw->in->tab : types->tab) >= 26
+					? tflag & TFLAG_DIRECT_IFACE
+					: kind & KIND_DIRECT_IFACE,
 		.comparable = raw_u64(raw, 24) != 0,
 	};
-	raw_kind_part(types, raw, ret);
+	raw_kind_part(raw, ret);
 }
 
 bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret)
@@ -209,15 +228,17 @@ bool gotype_read(const struct gotypes *types, uint64_t addr, struct gotype *ret)
 
 /* ---- names ---- */
 
-/* Reads the name at a link-time address. */
+/* Reads the name at a run-time address. */
 static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret)
 {
+	const void *at;
+	const struct gotype_module *module = module_at(types, addr, 1, &at);
 	uint64_t rest = 0;
-	const void *at = image_rest(types->image, addr, &rest);
 	struct reader r;
 
-	if (!at)
+	if (!module)
 		return false;
+	at = image_rest(module->image, addr - module->bias, &rest);
 	r = reader_over(at, rest);
 	ret->flags = reader_u8(&r);
 	ret->len = reader_uvarint(&r, 32);
@@ -228,11 +249,11 @@ static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret
 /* Reads the name of a descriptor in the image. Returns false when the image has no name for it. */
 static bool raw_name(const struct gotypes *types, const struct raw *raw, struct name *ret)
 {
-	const struct gopcln_module *module = gopcln_module(types->tab);
+	const struct gopcln_module *module = gopcln_module(raw->in->tab);
 	int32_t str = (int32_t)raw_u32(raw, 40);
 
 	if (str <= 0 || (uint64_t)str >= module->etypes - module->types ||
-	    !name_at(types, module->types + (uint64_t)str, ret) || ret->len == 0)
+	    !name_at(types, module->types + (uint64_t)str + raw->in->bias, ret) || ret->len == 0)
 		return false;
 	if (raw->bytes[20] & TFLAG_EXTRA_STAR) {
 		if (ret->text[0] != '*' || ret->len == 1)
@@ -308,7 +329,7 @@ static bool append_name(const struct gotypes *types, uint64_t addr, unsigned dep
 	if (depth == NAME_DEPTH_MAX || to->len > limit || !load_raw(types, addr, &raw) ||
 	    !raw_sane(&raw))
 		return false;
-	if (raw.in_image && raw_name(types, &raw, &name)) {
+	if (raw.in && raw_name(types, &raw, &name)) {
 		size_t room = limit + 1 - to->len; /* one byte too many, to tell that it was cut */
 
 		buf_put(to, name.text, name.len < room ? name.len : room);
@@ -364,18 +385,17 @@ bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64
 	struct name name = {0};
 
 	if (type->kind != GOTYPE_STRUCT || index >= type->len || type->len > FIELDS_MAX ||
-	    !load(types, type->fields + index * FIELD_SIZE, field.bytes, FIELD_SIZE,
-		  &field.in_image))
+	    !load(types, type->fields + index * FIELD_SIZE, field.bytes, FIELD_SIZE, &field.in))
 		return false;
 	*ret = (struct gotype_field){
-		.type = raw_ptr(types, &field, 8),
+		.type = raw_ptr(&field, 8),
 		.offset = raw_u64(&field, 16),
 	};
 	/* Without a version, minor 18 is only a lower bound. 1.19 is assumed, which was used
 	 * more. */
 	if (gopcln_minor(types->tab) == 18 && gopcln_version(types->tab)[0])
 		ret->offset >>= 1;
-	if (name_at(types, raw_ptr(types, &field, 0) - types->bias, &name)) {
+	if (name_at(types, raw_ptr(&field, 0), &name)) {
 		ret->name = name.text;
 		ret->name_len = name.len;
 	}
@@ -427,8 +447,8 @@ static bool map_possible(const struct gotypes *types, const struct raw *raw,
 	struct gotype key, elem, bucket;
 
 	return gotype_read(types, map->key, &key) && gotype_read(types, map->elem, &elem) &&
-	       gotype_read(types, raw_ptr(types, raw, 64), &bucket) && key.comparable &&
-	       bucket.kind == GOTYPE_STRUCT && in_image(types, raw_ptr(types, raw, 72));
+	       gotype_read(types, raw_ptr(raw, 64), &bucket) && key.comparable &&
+	       bucket.kind == GOTYPE_STRUCT && in_image(types, raw_ptr(raw, 72));
 }
 
 /* Reads the descriptor at addr in the image. Returns false for data that only looks like a
@@ -445,9 +465,9 @@ static bool descriptor_at(const struct gotypes *types, uint64_t addr, struct got
 	if (!load_raw(types, addr, &raw) || !raw_sane(&raw) || !flags_possible(types, &raw) ||
 	    !raw_name(types, &raw, &name) || !name_printable(&name))
 		return false;
-	if (raw_u64(&raw, 8) && !in_image(types, raw_ptr(types, &raw, 32)))
+	if (raw_u64(&raw, 8) && !in_image(types, raw_ptr(&raw, 32)))
 		return false;
-	if (raw_u64(&raw, 24) && !in_image(types, raw_ptr(types, &raw, 24)))
+	if (raw_u64(&raw, 24) && !in_image(types, raw_ptr(&raw, 24)))
 		return false;
 	raw_read(types, addr, &raw, ret);
 	if (!ret->named && ret->kind == GOTYPE_MAP && strncmp(name.text, "map[", 4) != 0)

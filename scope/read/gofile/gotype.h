@@ -1,8 +1,8 @@
 /* The runtime's type data (abi.Type and the data that follows it), Go 1.18 to 1.27.
  *
  * Type addresses here are RUN-TIME addresses, as a process passes them to the runtime. They lie
- * inside the image (then link-time = run-time - bias), or on the heap of the process if reflect
- * made the type. Types on the heap are read from the memory of the process.
+ * inside the image (then link-time = run-time - bias), in another module of the process, or on the
+ * heap of the process if reflect made the type. Types on the heap are read from its memory.
  */
 #ifndef READ_GOFILE_GOTYPE_H
 #define READ_GOFILE_GOTYPE_H
@@ -38,11 +38,27 @@ enum gotype_kind { /* the runtime's numbers, from internal/abi/type.go */
 		   GOTYPE_UNSAFE_POINTER,
 };
 
-struct gotypes {
+/* A Go module as a process has it loaded. */
+struct gotype_module {
 	const struct gopcln *tab;  /* borrowed */
 	const struct image *image; /* borrowed */
 	uint64_t bias;
+};
+
+struct gotypes {
+	union { /* the module whose types are read */
+		struct {
+			const struct gopcln *tab;
+			const struct image *image;
+			uint64_t bias;
+		};
+		struct gotype_module module;
+	};
 	struct memory memory; /* memory of the process; {0} when there is none */
+	/* Finds another module of the process by an address in it: a plugin uses types of its
+	 * program. Returns NULL when there is none. NULL: there are no other modules. */
+	const struct gotype_module *(*find)(void *ctx, uint64_t addr);
+	void *find_ctx;
 };
 
 struct gotype {

@@ -20,6 +20,26 @@ enum go_maps placer_maps(const struct placer *placer)
 	return go_entry_maps(placer->tab, placer->funcs);
 }
 
+void placer_add_build_names(struct placer *placer)
+{
+	const char *names[GO_BUILD_NAMES];
+
+	go_build_names(names);
+	for (size_t i = 0; i < GO_BUILD_NAMES; i++)
+		placer_add_name(placer, names[i]);
+}
+
+enum go_build placer_build(const struct placer *placer)
+{
+	struct gopcln_func funcs[GO_BUILD_NAMES];
+	const char *names[GO_BUILD_NAMES];
+
+	go_build_names(names);
+	for (size_t i = 0; i < GO_BUILD_NAMES; i++)
+		funcs[i] = placer_func(placer, names[i]);
+	return go_build_of(funcs);
+}
+
 void placer_find_funcs(struct placer *placer)
 {
 	gopcln_find(placer->tab, placer->names, placer->nfuncs, placer->funcs);

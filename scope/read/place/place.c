@@ -56,7 +56,9 @@ struct error *placement_find(const struct image *image, const struct gopcln *tab
 	placer_add_go_entries(&placer);
 	entry_add_names(&placer);
 	gc_add_names(&placer);
+	placer_add_build_names(&placer);
 	placer_find_funcs(&placer);
+	ret->build = placer_build(&placer);
 	ret->maps = placer_maps(&placer);
 	placer.layout = (uint8_t)(1u << ret->maps);
 	err = find_all(&placer);

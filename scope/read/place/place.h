@@ -61,6 +61,7 @@ static inline uint64_t spot_offset(const struct spot *spot)
 
 struct placements {
 	VEC(struct spot) list;
+	enum go_build build;
 	enum go_maps maps; /* the layout of the program's maps */
 	uint64_t gcphase;  /* link-time address of runtime.gcphase; 0 when not found */
 	bool gc;	   /* every instruction that changes it has a spot */

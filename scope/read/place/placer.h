@@ -30,10 +30,14 @@ void placer_add_go_entries(struct placer *placer);
 /* Asks for a function. Must be called before placer_find_funcs(). `name` must live as long as the
  * placer. */
 void placer_add_name(struct placer *placer, const char *name);
+/* Asks for the functions that tell how the module was built. */
+void placer_add_build_names(struct placer *placer);
 /* Finds every function that was asked for. */
 void placer_find_funcs(struct placer *placer);
 /* Returns the layout of the program's maps. Must be called after placer_find_funcs(). */
 enum go_maps placer_maps(const struct placer *placer);
+/* Returns how the module was built. Must be called after placer_find_funcs(). */
+enum go_build placer_build(const struct placer *placer);
 /* Returns the function of that name. Its entry is 0 when the program has none. */
 struct gopcln_func placer_func(const struct placer *placer, const char *name);
 bool placer_has_func(const struct placer *placer, const char *name);

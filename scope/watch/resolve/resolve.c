@@ -11,10 +11,19 @@ struct resolver {
 	struct stacks stacks;
 	struct types types;
 	struct go_key_arena arena;
+	pid_t pid; /* of the record, for find_module() */
 	uint64_t filtered_shapes;
 	const struct layout_ops *layout;
 	struct map_state state[MAP_STATE_MAX];
 };
+
+/* Finds a module of the process that made the record. */
+static const struct gotype_module *find_module(void *ctx, uint64_t addr)
+{
+	const struct resolver *r = ctx;
+
+	return r->options.find_module(r->options.find_module_ctx, r->pid, addr);
+}
 
 struct error *resolver_open(const struct resolver_options *options, struct resolver **ret)
 {
@@ -24,6 +33,8 @@ struct error *resolver_open(const struct resolver_options *options, struct resol
 		return error_nomem();
 	resolver->options = *options;
 	resolver->stacks.tab = options->tab;
+	resolver->stacks.find = options->find_module ? find_module : NULL;
+	resolver->stacks.find_ctx = resolver;
 	resolver->stacks.filter = options->filter;
 	resolver->stacks.stack_max = options->stack_max;
 	resolver->types.filter = options->filter;
@@ -44,12 +55,14 @@ void resolver_close(struct resolver *resolver)
 
 /* ---- the memory of one process ---- */
 
-static struct gotypes types_of(const struct resolver *r, uint64_t bias, pid_t pid)
+static struct gotypes types_of(struct resolver *r, uint64_t bias, pid_t pid)
 {
 	return (struct gotypes){.tab = r->options.tab,
 				.image = r->options.image,
 				.bias = bias,
-				.memory = r->options.memory(r->options.memory_ctx, pid)};
+				.memory = r->options.memory(r->options.memory_ctx, pid),
+				.find = r->options.find_module ? find_module : NULL,
+				.find_ctx = r};
 }
 
 /* ---- keys ---- */
@@ -206,15 +219,19 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 	pid_t pid = (pid_t)e->pid;
 	struct gotypes types = types_of(r, ret->bias, pid);
 	struct physical_stack physical = {
+		.pid = pid,
 		.ip = e->ip,
 		.bias = ret->bias,
 		.pcs = record_stack(e),
 		.n = e->nstack,
 		.cut = e->flags & WIRE_STACK_CUT,
 	};
-	struct stack *stack = stacks_get(&r->stacks, &physical);
-	struct type_info *info = stack ? types_get(&r->types, &types, e->type, pid) : NULL;
+	struct stack *stack;
+	struct type_info *info;
 
+	r->pid = pid;
+	stack = stacks_get(&r->stacks, &physical);
+	info = stack ? types_get(&r->types, &types, e->type, pid) : NULL;
 	ret->key = NULL;
 	ret->key_n = 0;
 	ret->key_error = NULL;

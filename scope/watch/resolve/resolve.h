@@ -25,6 +25,12 @@ struct resolver_options {
 	 * resolver_resolve(). */
 	struct memory (*memory)(void *ctx, pid_t pid);
 	void *memory_ctx;
+	/* Finds a Go module of process `pid` by a run-time address in it. The result is borrowed
+	 * until the next call. Returns NULL when there is none, or the process is gone. It is called
+	 * for addresses that are not in `image`: a stack goes from a plugin into its program. NULL:
+	 * such addresses get no names. */
+	const struct gotype_module *(*find_module)(void *ctx, pid_t pid, uint64_t addr);
+	void *find_module_ctx;
 };
 
 struct error *resolver_open(const struct resolver_options *options, struct resolver **ret);

@@ -6,14 +6,27 @@
 #define STACKS_MAX	 (1u << 17)
 #define STACKS_BYTES_MAX (64ul << 20) /* of pcs and frames */
 
+/* Finds the source-level frames of the code at run-time address `at`. */
+static size_t find_frames(struct stacks *s, struct stack *stack, const struct physical_stack *of,
+			  uint64_t at, struct frame found[GOPCLN_INLINE_MAX])
+{
+	size_t n = gopcln_frames(s->tab, at - of->bias, found, GOPCLN_INLINE_MAX);
+	const struct gotype_module *module = n || !s->find ? NULL : s->find(s->find_ctx, at);
+
+	if (n || !s->find)
+		return n;
+	stack->pid = of->pid;
+	return module ? gopcln_frames(module->tab, at - module->bias, found, GOPCLN_INLINE_MAX) : 0;
+}
+
 /* Appends the source-level frames of one physical frame. `at` is the address to look up, `pc` is
  * the one to show. While *leading is true, frames of the runtime's entries are left out, together
  * with the frames inlined into them. stack->func becomes the outermost of them. */
-static bool add_frames(struct stacks *s, struct stack *stack, uint64_t at, uint64_t pc,
-		       bool *leading)
+static bool add_frames(struct stacks *s, struct stack *stack, const struct physical_stack *of,
+		       uint64_t at, uint64_t pc, bool *leading)
 {
 	struct frame found[GOPCLN_INLINE_MAX];
-	size_t n = gopcln_frames(s->tab, at, found, ARRAY_SIZE(found));
+	size_t n = find_frames(s, stack, of, at, found);
 	struct frame unknown = {.pc = pc, .func = "", .file = ""};
 
 	if (!n) {
@@ -40,22 +53,17 @@ static bool add_frames(struct stacks *s, struct stack *stack, uint64_t at, uint6
 	return true;
 }
 
-static bool build_stack(struct stacks *s, struct stack *stack)
+static bool build_stack(struct stacks *s, struct stack *stack, const struct physical_stack *of)
 {
-	uint64_t bias = s->pcs.data[stack->first_pc + 1];
 	bool leading = true;
 
 	stack->func = "";
 	stack->first_frame = (uint32_t)s->frames.len;
-	if (!add_frames(s, stack, s->pcs.data[stack->first_pc] - bias, s->pcs.data[stack->first_pc],
-			&leading))
+	if (!add_frames(s, stack, of, of->ip, of->ip, &leading))
 		return false;
-	for (uint32_t i = 3; i < stack->npcs; i++) {
-		uint64_t pc = s->pcs.data[stack->first_pc + i];
-
-		if (!add_frames(s, stack, pc - bias - 1, pc, &leading))
+	for (uint32_t i = 0; i < of->n; i++)
+		if (!add_frames(s, stack, of, of->pcs[i] - 1, of->pcs[i], &leading))
 			return false;
-	}
 	/* Every goroutine's stack ends with it, so it tells nothing. */
 	if (stack->nframes && !strcmp(s->frames.data[s->frames.len - 1].func, "runtime.goexit")) {
 		s->frames.len--;
@@ -87,29 +95,32 @@ static void forget_stacks(struct stacks *s)
 }
 
 static bool same_stack(const struct stacks *s, const struct stack *stack, const uint64_t head[3],
-		       const uint64_t *pcs, uint32_t n)
+		       const struct physical_stack *of)
 {
+	const uint64_t *pcs = of->pcs;
+	uint32_t n = of->n;
 	const uint64_t *at = &s->pcs.data[stack->first_pc];
 	uint64_t differ = (at[0] ^ head[0]) | (at[1] ^ head[1]) | (at[2] ^ head[2]);
 
-	if (differ || stack->npcs != n + 3)
+	if (differ || stack->npcs != n + 3 || (stack->pid && stack->pid != of->pid))
 		return false;
 	for (uint32_t i = 0; i < n; i++)
 		differ |= at[3 + i] ^ pcs[i];
 	return !differ;
 }
 
-static struct stack *add_stack(struct stacks *s, const uint64_t head[3], const uint64_t *pcs,
-			       uint32_t n, uint64_t hash, uint32_t next)
+static struct stack *add_stack(struct stacks *s, const uint64_t head[3],
+			       const struct physical_stack *of, uint64_t hash, uint32_t next)
 {
+	uint32_t n = of->n;
 	struct stack stack = {.first_pc = (uint32_t)s->pcs.len, .npcs = n + 3, .next = next};
 
 	if (!vec_reserve(&s->pcs, s->pcs.len + n + 3))
 		return NULL;
 	memcpy(s->pcs.data + s->pcs.len, head, 3 * sizeof(*head));
-	memcpy(s->pcs.data + s->pcs.len + 3, pcs, n * sizeof(*pcs));
+	memcpy(s->pcs.data + s->pcs.len + 3, of->pcs, n * sizeof(*of->pcs));
 	s->pcs.len += n + 3;
-	if (!build_stack(s, &stack) || !vec_push(&s->list, stack) ||
+	if (!build_stack(s, &stack, of) || !vec_push(&s->list, stack) ||
 	    table_put(&s->index, hash, (uint32_t)s->list.len) < 0)
 		return NULL;
 	return &s->list.data[s->list.len - 1];
@@ -122,7 +133,7 @@ struct stack *stacks_get(struct stacks *s, const struct physical_stack *of)
 	uint32_t *newest;
 	uint32_t next;
 
-	if (s->last < s->list.len && same_stack(s, &s->list.data[s->last], head, of->pcs, of->n))
+	if (s->last < s->list.len && same_stack(s, &s->list.data[s->last], head, of))
 		return &s->list.data[s->last];
 	hash = table_mix(head[0] ^ table_mix(head[1] + head[2]));
 	for (uint32_t i = 0; i < of->n; i++)
@@ -130,14 +141,14 @@ struct stack *stacks_get(struct stacks *s, const struct physical_stack *of)
 	newest = table_find(&s->index, hash);
 	for (next = newest ? *newest : 0; next; next = s->list.data[next - 1].next) {
 		s->last = next - 1;
-		if (same_stack(s, &s->list.data[s->last], head, of->pcs, of->n))
+		if (same_stack(s, &s->list.data[s->last], head, of))
 			return &s->list.data[s->last];
 	}
 	if (stacks_full(s)) {
 		forget_stacks(s);
 		newest = NULL;
 	}
-	return add_stack(s, head, of->pcs, of->n, hash, newest ? *newest : 0);
+	return add_stack(s, head, of, hash, newest ? *newest : 0);
 }
 
 const struct frame *stack_frames(const struct stacks *s, const struct stack *stack)

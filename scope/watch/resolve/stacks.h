@@ -12,11 +12,18 @@ struct stack {
 	const char *func;	       /* the runtime's entry; borrowed from the image */
 	bool cut;		       /* it had more frames than are shown */
 	bool site_matches;	       /* --site matches it */
-	uint32_t next;		       /* index + 1 of another stack with the same hash; 0: none */
+	/* The process whose other modules its frames are in; 0: all are in `tab`, and every process
+	 * that has these addresses has this stack. */
+	pid_t pid;
+	uint32_t next; /* index + 1 of another stack with the same hash; 0: none */
 };
 
 struct stacks {
 	const struct gopcln *tab;
+	/* Finds another module of the process by a run-time address, or returns NULL; it may be
+	 * NULL itself. */
+	const struct gotype_module *(*find)(void *ctx, uint64_t addr);
+	void *find_ctx;
 	const struct filter *filter;
 	uint32_t stack_max; /* frames to show */
 	struct table index; /* hash -> index + 1 of the newest stack with that hash */
@@ -29,6 +36,7 @@ struct stacks {
 
 /* A stack as an engine has recorded it. */
 struct physical_stack {
+	pid_t pid;
 	uint64_t ip; /* of the probe, run-time */
 	uint64_t bias;
 	const uint64_t *pcs; /* return addresses, innermost first */

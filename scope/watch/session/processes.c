@@ -116,6 +116,8 @@ struct error *process_begins(struct session *session, const struct event_removal
 	struct traced *former = find_process(session, (pid_t)event->pid);
 	struct error *err;
 
+	session_modules_forget(session->modules, (pid_t)event->pid);
+
 	if (former && session->options.binary && has_ended(former)) {
 		emit_exit(session, former);
 		forget_process(session, (size_t)(former - session->processes.data));
@@ -190,6 +192,9 @@ void emit_start_once(struct session *session, struct traced *traced,
 	else if (!find_bias(session, traced->target, &bias))
 		return;
 	traced->started = true;
+	/* Its stacks come from another file and go on into that. */
+	if (session->placements.build != GO_BUILD_PROGRAM)
+		session_modules_look(session->modules, traced->target->pid);
 	traced->image_id = 0;
 	target_image_id(traced->target, &traced->image_id);
 	emit_start(session, session->output.sinks, traced->target, bias);
@@ -216,6 +221,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	struct event event = {.kind = EVENT_EXIT, .time_ns = traced->end_ns};
 
 	settle_execs(session);
+	session_modules_forget(session->modules, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
 	if (!traced->started)  /* it ended before it could be read, and removed nothing */
 		emit_start(session, session->output.sinks, traced->target, 0);

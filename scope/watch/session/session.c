@@ -251,6 +251,7 @@ static struct error *on_tick(void *ctx)
 	follow_clock(session);
 	try(watch_processes(session));
 	try(watch_exec(session));
+	session_tell_modules(session);
 	engine_measure(session->engine, now_ns());
 	try(watch_overhead(session));
 	stop_if_closed(session);

@@ -33,6 +33,7 @@ struct session {
 	/* setup.c: the target and its file. */
 	int exe;	 /* the program's file */
 	bool exe_shared; /* the first process in the table owns `exe` */
+	char *library;	 /* -p: the path of the file, when it is not what the process executes */
 	struct image *image;
 	struct gopcln *tab;
 	struct placements placements;
@@ -40,6 +41,7 @@ struct session {
 	struct spawn spawn;
 	struct engine *engine;
 	struct resolver *resolver;
+	struct session_modules *modules;
 	struct loop *loop;
 	struct session_output output;
 
@@ -160,6 +162,28 @@ double ns_per_hit(const struct session *session, const struct engine_cost *cost,
 /* Fills in the part of the end record that is about the limit. */
 void sum_up_sample(const struct session *session, uint64_t end_ns, const struct engine_counters *c,
 		   struct event_end *end);
+
+/* ---- modules.c ---- */
+
+struct session_modules;
+
+/* Returns NULL when memory is out. */
+struct session_modules *session_modules_new(void);
+void session_modules_free(struct session_modules *modules); /* NULL is legal */
+/* Finds a Go module of process `pid` by a run-time address in it: find_module() of the resolver.
+ * ctx: a struct session_modules. */
+const struct gotype_module *session_modules_find(void *ctx, pid_t pid, uint64_t addr);
+/* Finds the one Go library of a process that is not Go itself, and opens its file. Sets
+ * session->library. not_go: the error for a process without any; it is returned or freed. Errors
+ * (ERROR_TARGET): there are several, or none. */
+struct error *session_find_library(struct session *session, struct error *not_go, int *ret_fd);
+/* Tells of modules of the one watched process in which no probes stand. To be called often: it looks
+ * once a second. */
+void session_tell_modules(struct session *session);
+/* Looks at what a process has mapped, while it can be looked at. */
+void session_modules_look(struct session_modules *modules, pid_t pid);
+/* Forgets what a process has mapped: it executes a program anew, or has ended. */
+void session_modules_forget(struct session_modules *modules, pid_t pid);
 
 /* ---- hints.c ---- */
 

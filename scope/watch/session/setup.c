@@ -46,6 +46,22 @@ static struct error *open_target(struct session *session)
 
 /* ---- its symbols and places ---- */
 
+/* Opens the Go tables of the target's file. A process that is not Go may have a library that is. */
+static struct error *open_tables(struct session *session)
+{
+	struct error *err = gopcln_open(session->image, &session->tab);
+	int fd = -1;
+
+	if (!err || !session->options.pid)
+		return err;
+	try(session_find_library(session, err, &fd));
+	image_close(take_ptr(session->image));
+	session->exe = fd;
+	session->exe_shared = false;
+	try(image_open(fd, session->library, &session->image));
+	return gopcln_open(session->image, &session->tab);
+}
+
 static struct error *check_release(struct session *session)
 {
 	unsigned minor = gopcln_minor(session->tab);
@@ -92,6 +108,9 @@ struct error *session_open(const struct session_options *options, struct session
 	session->wall_offset_ns = clock_wall_offset(0);
 	session->exe = -1;
 	session->spawn = (struct spawn){.go = -1, .failed = -1};
+	session->modules = session_modules_new();
+	if (!session->modules)
+		return error_nomem();
 	try(loop_new(&session->loop));
 	try(process_check_proc());
 	try(open_target(session));
@@ -101,7 +120,7 @@ struct error *session_open(const struct session_options *options, struct session
 	descriptors_raise();
 	if (!options->look_only)
 		try(descriptors_check(DESCRIPTORS_MIN));
-	try(gopcln_open(session->image, &session->tab));
+	try(open_tables(session));
 	try(check_release(session));
 	try(choose_places(session));
 	hint_filters(session);
@@ -117,6 +136,8 @@ void session_close(struct session *session)
 	engine_close(session->engine); /* ends its children, for which spawn_fini() must not wait */
 	spawn_fini(&session->spawn);
 	resolver_close(session->resolver);
+	session_modules_free(session->modules);
+	free(session->library);
 	placements_fini(&session->placements);
 	gopcln_close(session->tab);
 	image_close(session->image);
@@ -166,8 +187,10 @@ static struct error *open_resolver(struct session *session)
 		.filter = session->options.filter,
 		.stack_max = session->options.stack_max,
 		.memory = memory_of,
+		.find_module = session_modules_find,
 	};
 
+	options.find_module_ctx = session->modules;
 	return resolver_open(&options, &session->resolver);
 }
 
@@ -246,7 +269,10 @@ static struct error *find_running(struct session *session)
 	if (fstat(session->exe, &st) < 0)
 		return error_errno(ERROR_FAILED, errno, "cannot examine %s",
 				   image_name(session->image));
-	try(process_scan(st.st_dev, st.st_ino, on_found, session));
+	if (session->placements.build == GO_BUILD_PROGRAM)
+		try(process_scan(st.st_dev, st.st_ino, on_found, session));
+	else
+		try(process_scan_mapped(st.st_ino, on_found, session));
 	if (session->failed)
 		return take_ptr(session->failed);
 	if (!session->processes.len)

@@ -1,0 +1,21 @@
+// A plugin that deletes: keys of a type of its own, which no function of the runtime in its program takes, and strings.
+package main
+
+type Conn struct {
+	ID   int
+	Name string
+}
+
+var conns = map[Conn]int{}
+var names = map[string]bool{}
+
+func Work(n int) {
+	for i := 0; i < n; i++ {
+		conns[Conn{i, "c"}] = i
+		delete(conns, Conn{i, "c"})
+		names["n"] = true
+		delete(names, "n")
+	}
+}
+
+func main() {}
