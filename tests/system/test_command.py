@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import re
 import signal
 import subprocess
@@ -115,6 +116,40 @@ def execs_often():
             check(len(r.of("start")) >= 1 + (len(gaps) == 0) * times, what)
             ends = [0] + [int(g["to_ns"]) for g in gaps]
             check(all(int(g["from_ns"]) < int(g["to_ns"]) and int(g["from_ns"]) >= before for g, before in zip(gaps, ends)), f"{gaps}")
+
+
+def close_all():
+    for fd in (0, 2):
+        os.close(fd)
+
+
+@test
+def begins_in_any_state():
+    """Whoever starts tophash may have ignored or blocked signals, closed standard files, and set limits and an environment of any kind. The
+    trace is complete, and the command's exit status is known."""
+    every = [s for s in signal.Signals if s not in (signal.SIGKILL, signal.SIGSTOP)]
+    states = {
+        "SIGCHLD is ignored": {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)},
+        "all signals are ignored": {"preexec_fn": lambda: [signal.signal(s, signal.SIG_IGN) for s in every]},
+        "all signals are blocked": {"preexec_fn": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, every)},
+        "closed files": {"preexec_fn": close_all},
+        "a umask": {"preexec_fn": lambda: os.umask(0o777)},
+        "few files": {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))},
+        "a soft limit of files": {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (16, 1024))},
+        "no lock of memory": {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))},
+        "no environment": {"wrap": ["env", "-i"]},
+        "a decimal comma": {"wrap": ["env", "LC_ALL=de_DE.UTF-8"]},
+    }
+    for state, how in states.items():
+        tmp("events").unlink(missing_ok=True)
+        r = tophash("--format", "json", "-o", tmp("events"), "--", target("busy"), "-ops", "7", **how)
+        r.out = tmp("events").read_text()
+        same((r.code, [x["code"] for x in r.exits], r.end["removed"], len(r.events)), (0, [0], 7, 7), f"{state}: {r.err!r}")
+        for verb in ("sites", "addr"):
+            q = spawn([*how.get("wrap", []), options.tophash, verb, target("busy"), *(["0x401000"] if verb == "addr" else [])],
+                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=how.get("preexec_fn"))
+            out = q.communicate(timeout=LONG)[0]
+            check(q.returncode == 0 and len(out) > 50, f"{state}: {verb} ends with {q.returncode}")
 
 
 EXECS_AMID = """package main
