@@ -26,7 +26,20 @@
 #ifndef TOPHASH_API
 #define TOPHASH_API __attribute__((visibility("default")))
 #endif
-#define TOPHASH_INLINE	    static inline __attribute__((always_inline, unused))
+/* Light code calls the library for each operation. It is the default where the compiler does not optimise, or
+ * optimises for size. There inline code is large and slow: of the order of 10 KiB a call. */
+#ifndef TOPHASH_LIGHT
+#if defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define TOPHASH_LIGHT 0
+#else
+#define TOPHASH_LIGHT 1
+#endif
+#endif
+#if TOPHASH_LIGHT
+#define TOPHASH_INLINE static inline __attribute__((unused))
+#else
+#define TOPHASH_INLINE static inline __attribute__((always_inline, unused))
+#endif
 #define TOPHASH_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TOPHASH_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -13,6 +13,18 @@
 #include "tophash/batch.h"
 #include "tophash/iter.h"
 
+#if TOPHASH_LIGHT
+#define TOPHASH_FIND_(map, type, key) ((uint8_t *)tophash_find_at(map, type, key))
+#define TOPHASH_PUT_(map, type, key, keep, ret) \
+	((uint8_t *)tophash_put_at(map, type, key, keep, ret))
+#define TOPHASH_DELETE_(map, type, key) tophash_delete_at(map, type, key)
+#else
+#define TOPHASH_FIND_(map, type, key) tophash_find_slot(map, type, key)
+#define TOPHASH_PUT_(map, type, key, keep, ret) \
+	((keep) ? tophash_keep_slot(map, type, key, ret) : tophash_put_slot(map, type, key, ret))
+#define TOPHASH_DELETE_(map, type, key) tophash_delete_key(map, type, key)
+#endif
+
 /* Clears the padding of a key that is compared by its bytes. */
 #define TOPHASH_TIDY_(name, k)              \
 	if (tophash_by_bytes(&name##_type)) \
@@ -43,7 +55,7 @@
 	FAST bool name##_delete_at(struct name *m, name##_key_bare_ *k)                            \
 	{                                                                                          \
 		TOPHASH_TIDY_(name, k);                                                            \
-		return tophash_delete_key(TOPHASH_INNER_(m), &name##_type, k);                     \
+		return TOPHASH_DELETE_(TOPHASH_INNER_(m), &name##_type, k);                        \
 	}                                                                                          \
 	COLD void name##_clear(struct name *m)                                                     \
 	{                                                                                          \
@@ -119,7 +131,7 @@
 	{                                                                                          \
 		uint8_t *slot;                                                                     \
 		TOPHASH_TIDY_(name, k);                                                            \
-		slot = tophash_find_slot(TOPHASH_INNER_(m), &name##_type, k);                      \
+		slot = TOPHASH_FIND_(TOPHASH_INNER_(m), &name##_type, k);                          \
 		return slot ? (name##_val_own_ *)(void *)(slot + name##_type.val_offset)           \
 			    : TOPHASH_NOTHING;                                                     \
 	}                                                                                          \
@@ -128,8 +140,7 @@
 	{                                                                                          \
 		uint8_t *slot;                                                                     \
 		TOPHASH_TIDY_(name, k);                                                            \
-		slot = keep ? tophash_keep_slot(&m->map, &name##_type, k, ret)                     \
-			    : tophash_put_slot(&m->map, &name##_type, k, ret);                     \
+		slot = TOPHASH_PUT_(&m->map, &name##_type, k, keep, ret);                          \
 		return TOPHASH_LIKELY(slot)                                                        \
 			       ? (name##_val_own_ *)(void *)(slot + name##_type.val_offset)        \
 			       : TOPHASH_NOTHING;                                                  \
@@ -156,8 +167,7 @@
 	}                                                                                          \
 	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk)                \
 	{                                                                                          \
-		uint8_t *slot =                                                                    \
-			tophash_cursor_step(&it->cursor, &walk->iter, walk->kept, &name##_type);   \
+		uint8_t *slot = TOPHASH_STEP(&it->cursor, &walk->iter, walk->kept, &name##_type);  \
 		TOPHASH_SHOW_ENTRY_(name, it, slot);                                               \
 	}                                                                                          \
 	COLD size_t name##_delete_if(                                                              \
@@ -166,7 +176,7 @@
 		size_t ret = 0;                                                                    \
 		TOPHASH_EACH(name, it, m)                                                          \
 			if (fn(it.key, it.ref, ctx))                                               \
-				ret += tophash_delete_key(&m->map, &name##_type, &it.key);         \
+				ret += TOPHASH_DELETE_(&m->map, &name##_type, &it.key);            \
 		return ret;                                                                        \
 	}
 
@@ -176,13 +186,13 @@
 	{                                                                                          \
 		int ret;                                                                           \
 		TOPHASH_TIDY_(name, k);                                                            \
-		tophash_put_slot(&m->map, &name##_type, k, &ret);                                  \
+		(void)TOPHASH_PUT_(&m->map, &name##_type, k, false, &ret);                         \
 		return ret;                                                                        \
 	}                                                                                          \
 	FAST bool name##_has_at(const struct name *m, name##_key_bare_ *k)                         \
 	{                                                                                          \
 		TOPHASH_TIDY_(name, k);                                                            \
-		return tophash_find_slot(TOPHASH_INNER_(m), &name##_type, k) != TOPHASH_NOTHING;   \
+		return TOPHASH_FIND_(TOPHASH_INNER_(m), &name##_type, k) != TOPHASH_NOTHING;       \
 	}                                                                                          \
 	COLD size_t name##_has_many(const struct name *m, name##_key_own_ const *keys, size_t n,   \
 				    bool *found)                                                   \
@@ -207,8 +217,7 @@
 	}                                                                                          \
 	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk)                \
 	{                                                                                          \
-		uint8_t *slot =                                                                    \
-			tophash_cursor_step(&it->cursor, &walk->iter, walk->kept, &name##_type);   \
+		uint8_t *slot = TOPHASH_STEP(&it->cursor, &walk->iter, walk->kept, &name##_type);  \
 		TOPHASH_SHOW_KEY_(it, slot);                                                       \
 	}                                                                                          \
 	COLD size_t name##_delete_if(struct name *m, bool (*fn)(name##_key_own_, void *),          \
@@ -217,7 +226,7 @@
 		size_t ret = 0;                                                                    \
 		TOPHASH_EACH(name, it, m)                                                          \
 			if (fn(it.key, ctx))                                                       \
-				ret += tophash_delete_key(&m->map, &name##_type, &it.key);         \
+				ret += TOPHASH_DELETE_(&m->map, &name##_type, &it.key);            \
 		return ret;                                                                        \
 	}
 

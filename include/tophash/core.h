@@ -163,6 +163,22 @@ TOPHASH_API bool tophash_delete_slow(struct tophash *map, const struct tophash_t
  * the map is to shrink. */
 TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane);
 
+/* ---- light code --------------------------------------------------------------------------------------
+ *
+ * The fast path out of line, for callers that are not optimised (TOPHASH_LIGHT in base.h). key points to
+ * type->key_size bytes. map may be NULL, except for put. */
+
+/* Returns the slot of a key, or NULL. */
+TOPHASH_API __attribute__((pure)) void *tophash_find_at(const struct tophash *map,
+							const struct tophash_type *type,
+							const void *key);
+/* Returns the slot for a key, or NULL on error. keep and *ret are those of tophash_put_slow(). */
+TOPHASH_API void *tophash_put_at(struct tophash *map, const struct tophash_type *type,
+				 const void *key, bool keep, int *ret);
+/* Deletes a key. Returns whether it was in the map. */
+TOPHASH_API bool tophash_delete_at(struct tophash *map, const struct tophash_type *type,
+				   const void *key);
+
 /* ---- functions for maps of any type ---------------------------------------------------------------
  *
  * NULL reads as an empty map, and so does {0}. type is borrowed: it must outlive the map, and be the same in

@@ -90,6 +90,9 @@ TOPHASH_BEGIN
  * were moved. Returns the next slot, or NULL. After NULL, iter->lanes has lanes to go through, or
  * is 0 at the end of the walk. */
 TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
+/* Does tophash_cursor_step() for light code. */
+TOPHASH_API void *tophash_cursor_next(struct tophash_cursor *cursor, struct tophash_iter *iter,
+				      void *kept, const struct tophash_type *type);
 TOPHASH_END
 
 /* Makes an iterator over a map, which may be NULL. kept has room for TOPHASH_KEPT(key_size) keys; it is borrowed,
@@ -213,6 +216,13 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 	return slot;
 }
 
+#if TOPHASH_LIGHT
+#define TOPHASH_STEP(cursor, iter, kept, type) \
+	((uint8_t *)tophash_cursor_next(cursor, iter, kept, type))
+#else
+#define TOPHASH_STEP tophash_cursor_step
+#endif
+
 /* Returns the next slot of an iterator without a cursor, or NULL at the end. */
 TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter,
 					  const struct tophash_type *type)
@@ -221,7 +231,7 @@ TOPHASH_INLINE uint8_t *tophash_iter_step(struct tophash_iter *iter,
 	uint8_t *slot;
 
 	tophash_cursor_init(&cursor, iter, tophash_kept_at(iter, iter->kept, type));
-	slot = tophash_cursor_step(&cursor, iter, iter->kept, type);
+	slot = TOPHASH_STEP(&cursor, iter, iter->kept, type);
 	tophash_cursor_save(&cursor, iter);
 	return slot;
 }

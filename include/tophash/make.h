@@ -23,7 +23,7 @@
 #include "tophash/iter.h"
 #include "tophash/typed.h"
 
-#define TOPHASH_FAST_	TOPHASH_INLINE
+#define TOPHASH_FAST_	TOPHASH_INLINE /* in light code a static function */
 #define TOPHASH_STATIC_ __attribute__((unused)) static inline
 #define TOPHASH_EXTERN_
 

@@ -1,0 +1,25 @@
+/* The fast path out of line, for programs that are compiled without optimisation. */
+#include "tophash/iter.h"
+
+void *tophash_find_at(const struct tophash *map, const struct tophash_type *type, const void *key)
+{
+	return tophash_find_slot(map, type, key);
+}
+
+void *tophash_put_at(struct tophash *map, const struct tophash_type *type, const void *key,
+		     bool keep, int *ret)
+{
+	return keep ? tophash_keep_slot(map, type, key, ret)
+		    : tophash_put_slot(map, type, key, ret);
+}
+
+bool tophash_delete_at(struct tophash *map, const struct tophash_type *type, const void *key)
+{
+	return tophash_delete_key(map, type, key);
+}
+
+void *tophash_cursor_next(struct tophash_cursor *cursor, struct tophash_iter *iter, void *kept,
+			  const struct tophash_type *type)
+{
+	return tophash_cursor_step(cursor, iter, kept, type);
+}
