@@ -13,7 +13,7 @@ enum colour { RED, BLUE = 7 };
 static uint64_t global;
 
 /* Has one probe at two sites. */
-TOPHASH_INLINE void twice(uint64_t x)
+static inline __attribute__((always_inline)) void twice(uint64_t x)
 {
 	TOPHASH_PROBE2(twice, x, x + 1);
 }
