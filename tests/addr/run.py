@@ -780,6 +780,8 @@ LOGS = {  # how a log changes a line
     "journald, json": lambda line: json.dumps({"_PID": "4711", "MESSAGE": line}) + "\n",
     "syslog": lambda line: "Nov 29 20:18:01 web1 crash[4711]: " + line.replace("\t", "#011") + "\n",
     "indent": lambda line: f"    {line}\n",
+    "grep": lambda line: f"crash-1.log-12-{line}\n",
+    "no-break spaces": lambda line: f"\u00a0\u00a0{line}\n",
     "one string": lambda line: json.dumps(line + "\n")[1:-1],
 }
 
@@ -799,15 +801,25 @@ def annotate_logs():
 
 @test
 def annotate_newest_first():
-    """Logs may be shown with the newest line first (journalctl -r). The notes are the same."""
+    """Logs may be shown with the newest line first (journalctl -r), or be cut at their beginning. The notes are the same."""
     exe = crash("1.26", "default")
     for how in ("panic", "wait"):
         text = report(exe, how, "all")
         plain = tophash("--annotate", exe, text=text).stdout
+        for cut in range(1, text.count("\n") - 1):
+            got = tophash("--annotate", exe, text="".join(text.splitlines(True)[cut:])).stdout.splitlines()
+            pairs = list(zip(got, plain.splitlines()[cut:], text.splitlines()[cut:]))[1:]  # (the first line may be a place without a name)
+            wrong = [p for p in pairs if p[0] not in (p[1], p[2])]
+            check(not wrong and sum(p[0] != p[1] for p in pairs) <= 2, f"{how}, cut at {cut}: {wrong[:3]}")
         for prefix in ("Nov 29 20:18:01 web1 crash[4711]: ", ""):
             lines = [prefix + line + "\n" for line in reversed(text.splitlines())]
             got = tophash("--annotate", exe, text="".join(lines)).stdout
-            same(got, "".join(prefix + line + "\n" for line in reversed(plain.splitlines())), f"{how}, {prefix!r}")
+            # A line may have no note, if the names before and after it both fit. It never has another one.
+            pairs = list(zip(got.splitlines(), (prefix + line for line in reversed(plain.splitlines())), lines))
+            same(len(pairs), len(lines), "lines")
+            wrong = [p for p in pairs if p[0] not in (p[1], p[2].rstrip("\n"))]
+            missing = sum(p[0] != p[1] for p in pairs)
+            check(not wrong and missing <= 2, f"{how}, {prefix!r}: {missing} without a note, {wrong[:3]}")
 
 
 @test

@@ -1,10 +1,16 @@
 #include "read/explain/scan_priv.h"
 
+/* Tells whether U+00A0 stands before p. */
+static bool is_hard_space(const char *begin, const char *p)
+{
+	return p - begin >= 2 && !memcmp(p - 2, "\xc2\xa0", 2);
+}
+
 /* Tells whether the byte at p continues a word that begins before it. The letter of an escape (such
  * as the t of \\t) begins no word. */
 static bool is_part(const char *begin, const char *p)
 {
-	if (p == begin || !is_word(p[-1]))
+	if (p == begin || !is_word(p[-1]) || is_hard_space(begin, p))
 		return false;
 	return !(p - begin >= 2 && p[-2] == '\\' && strchr("tnr", p[-1])) &&
 	       !(p - begin >= 4 && (!memcmp(p - 4, "#011", 4) || !memcmp(p - 4, "#012", 4))) &&
@@ -101,10 +107,10 @@ static bool are_arguments(const char *p, const char *end)
 }
 
 /* Tells whether p[-1] belongs to a prefix of a log line, and not to a name. */
-static bool ends_prefix(const char *p)
+static bool ends_prefix(const char *begin, const char *p)
 {
-	return is_blank(p[-1]) || strchr("'|>=,;\\#+", p[-1]) || (p[-1] == ':' && p[0] != '.') ||
-	       (p[-1] == ']' && p[0] != '.' && p[0] != '(');
+	return is_blank(p[-1]) || is_hard_space(begin, p) || strchr("'|>=,;\\#+", p[-1]) ||
+	       (p[-1] == ':' && p[0] != '.') || (p[-1] == ']' && p[0] != '.' && p[0] != '(');
 }
 
 #define SUFFIX_MAX 64 /* bytes that a log may append to a line */
@@ -120,7 +126,7 @@ static const char *call_name(const char *piece, const char *end, size_t *ret_len
 	paren = memrchr(piece, '(', (size_t)(close - piece));
 	if (!paren || paren == piece)
 		return NULL;
-	for (name = paren; name > piece && !ends_prefix(name); name--)
+	for (name = paren; name > piece && !ends_prefix(piece, name); name--)
 		;
 	if (name > piece && name[-1] == '\\' && *name == 't')
 		name++;
@@ -282,8 +288,8 @@ static bool frame_place(struct scan_state *state, const struct scan_text *text,
 		.kind = SCAN_OFFSET,
 		.func = state->reversed ? after : state->name,
 		.func_len = state->reversed ? after_len : state->name_len,
-		.other = state->reversed ? state->name : after,
-		.other_len = state->reversed ? state->name_len : after_len,
+		.other = state->reversed ? state->name : NULL,
+		.other_len = state->reversed ? state->name_len : 0,
 		.file = (size_t)(path - text->line),
 		.file_len = (size_t)(p - 1 - path),
 		.line = (uint32_t)number,

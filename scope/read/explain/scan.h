@@ -46,7 +46,7 @@ struct scan_hit {
 	const char
 		*func; /* as printed; borrowed from the line or scan_state, until the next line */
 	size_t func_len;
-	const char *other; /* the name on the place's other side: the newest line may come first */
+	const char *other; /* if the newest line seems to come first: the name in the line before */
 	size_t other_len;
 	size_t file, file_len; /* the printed file, as a position in the line */
 	uint32_t line;

@@ -5,6 +5,7 @@
 
 /* Seconds of processor time for all frames together. A real traceback takes microseconds. */
 #define PATIENCE_S 10
+#define BEGINS_MAX 8 /* of a name, that are tried */
 
 /* The printed frame, and the addresses that were found for it. */
 struct frame_candidates {
@@ -100,6 +101,39 @@ static bool find_named(struct traceback *traceback, const struct scan_hit *hit, 
 	return true;
 }
 
+/* Finds the next place in a printed name at which the real name may begin, because the prefix of a log
+ * ends with a character that names may have, too: "crash.log-12-main.f" (grep -A), "%0Amain.f", or a
+ * character that is not ASCII. Returns NULL when there is none. */
+static const char *next_begin(const char *name, const char *end)
+{
+	for (; name < end; name++) {
+		if (end - name > 3 && *name == '%' && (name[1] == '0'))
+			return name + 3;
+		if (*name == '-' || ((*name & 0x80) && name + 1 < end && !(name[1] & 0x80)))
+			return name + 1;
+	}
+	return NULL;
+}
+
+/* Finds the frame if the beginning of the printed name is none of it. Only the printed file and line
+ * are trusted then. */
+static void find_shorter(struct traceback *traceback, const struct scan_hit *hit, const char *line,
+			 struct frame_candidates *c)
+{
+	const char *name = hit->func, *end = name + hit->func_len;
+	struct frame_candidates shorter;
+
+	for (unsigned i = 0; i < BEGINS_MAX && name; i++) {
+		name = next_begin(name, end);
+		if (name &&
+		    find_named(traceback, hit, line, name, (size_t)(end - name), &shorter) &&
+		    shorter.exact == 1) {
+			*c = shorter;
+			return;
+		}
+	}
+}
+
 bool traceback_find(struct traceback *traceback, const struct scan_hit *hit, const char *line,
 		    struct traceback_pc *ret)
 {
@@ -107,11 +141,17 @@ bool traceback_find(struct traceback *traceback, const struct scan_hit *hit, con
 
 	if (!find_named(traceback, hit, line, hit->func, hit->func_len, &c))
 		return false;
-	/* If the newest line comes first, the name before the place is another frame's. */
-	if (c.exact != 1 && hit->other_len &&
+	if (!c.exact && !c.others)
+		find_shorter(traceback, hit, line, &c);
+	/* A log that is cut at its beginning looks like one whose newest line comes first. If both names fit,
+	 * nobody knows which is meant. */
+	if (hit->other_len &&
 	    find_named(traceback, hit, line, hit->other, hit->other_len, &other) &&
-	    other.exact == 1)
+	    other.exact == 1) {
+		if (c.exact && c.best.pc != other.best.pc)
+			return false;
 		c = other;
+	}
 	*ret = c.best;
 	return c.exact == 1 || (!c.exact && c.others == 1);
 }
