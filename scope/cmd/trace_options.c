@@ -205,7 +205,9 @@ static const struct option_spec rows[] = {
 		"traps alone cost too much, the probes are removed for a time and placed again. "
 		"Each such time is a gap, and the exit status is 5. The end record tells in "
 		"which part of the time the program was watched. With ,stop tracing ends instead "
-		"(exit status 5)."},
+		"(exit status 5). The limit holds on the average of a few seconds. Until the cost "
+		"was measured (a few tenths of a second), and where the kernel does not tell it "
+		"(CAP_SYS_ADMIN is needed), 1.5 microseconds for each hit are assumed."},
 	{.name = "sample-by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(sample_by),
 	 .also = AT(sample_by_given), .values = samples,
 	 .help = "what --max-overhead samples: {}; goroutine is the default",

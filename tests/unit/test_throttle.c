@@ -51,7 +51,7 @@ static struct outcome run(struct throttle *throttle, const struct program *progr
 			.filtered = (uint64_t)filtered,
 			.sampled = (uint64_t)sampled,
 			.prices = {priced, priced ? program->kept_ns : 1500,
-				   priced ? program->left_ns : 1000},
+				   priced ? program->left_ns : 1000, 800},
 		};
 
 		got.seconds_off += throttle->off ? TURN : 0;

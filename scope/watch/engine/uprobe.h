@@ -47,6 +47,7 @@ struct cost_state {
 	struct cost_snapshot begin;
 	uint64_t window_ns; /* length of a window */
 	uint64_t next_ns;   /* when the next window may begin */
+	uint32_t windows;   /* measured so far */
 	uint64_t soon_ns;   /* earliest time at which it may begin, if it is wanted soon */
 	uint64_t seen_hits;
 	double hits, cost_ns, seconds; /* in the last window */

@@ -268,7 +268,6 @@ void uprobe_pause(struct engine *engine)
 		return;
 	uprobe->paused = true;
 	set_mode(uprobe, WIRE_PAUSES);
-	uprobe_measure_cut(uprobe);
 	/* If they were closed one after the other, the last ones would cost time until then. */
 	while (uprobe->hot.n) {
 		struct attachment one = {.n = 1, .multi = uprobe->hot.multi};
@@ -278,6 +277,7 @@ void uprobe_pause(struct engine *engine)
 		one.links[0] = uprobe->hot.links[uprobe->hot.n];
 		detach_former(uprobe, &one);
 	}
+	uprobe_measure_cut(uprobe); /* last, because it may wait for other CPUs */
 }
 
 /* Drops the deletes that were under way when the probes were removed, because their ends were not

@@ -10,9 +10,11 @@
 #define WINDOW_NS	1000000000ull /* of every ten seconds */
 /* A window ends early after this many hits. In a program that deletes all the time, that takes 20
  * ms, and the statistics are on for 2 ms of each second. */
-#define ENOUGH_HITS 20000
-#define FEW_HITS    100		 /* too few to compute a price */
-#define LOOK_NS	    100000000ull /* interval at which new hits are looked for */
+#define ENOUGH_HITS   20000
+#define FIRST_WINDOWS 4		    /* follow one another as soon as they may */
+#define SOON_NS	      3000000000ull /* between later ones, if they are wanted soon */
+#define FEW_HITS      100	    /* too few to compute a price */
+#define LOOK_NS	      100000000ull  /* interval at which new hits are looked for */
 
 static struct bpf_program *next_program(const struct uprobe *uprobe, struct bpf_program *program)
 {
@@ -40,6 +42,8 @@ static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
 			ret->stepped += info.run_cnt;
 	}
 	uprobe->engine.ops->counters(&uprobe->engine, &counters);
+	/* A pause ends the window a little late. */
+	ret->runs -= counters.paused;
 	ret->hits = counters.hits;
 	ret->sampled = counters.sampled;
 	return true;
@@ -100,6 +104,9 @@ static void end_window(struct uprobe *uprobe)
 	if (!known || end.time_ns == cost->begin.time_ns)
 		return;
 	cost->soon_ns = end.time_ns + 9 * (end.time_ns - cost->begin.time_ns);
+	/* To switch the statistics on or off interrupts each CPU. */
+	if (cost->windows++ >= FIRST_WINDOWS && cost->soon_ns < end.time_ns + SOON_NS)
+		cost->soon_ns = end.time_ns + SOON_NS;
 	traps_ns = traps_of(cost, &end);
 	cost->hits = (double)(end.hits - cost->begin.hits);
 	cost->cost_ns = end.programs_ns - cost->begin.programs_ns + traps_ns;
