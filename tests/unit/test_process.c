@@ -3,11 +3,13 @@
 #include "processes.h"
 #include "base/memory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -425,6 +427,94 @@ TEST(a_scan_finds_the_processes_of_a_file)
 /* A test with a child. */
 #define CHILD(test) cmocka_unit_test_setup_teardown(test, child_open, child_close)
 
+/* ---- the files of mappings ---- */
+
+/* Finds the mapping of a file by its inode, and opens it. Returns the descriptor, or -1. */
+static int open_mapping_of(ino_t inode)
+{
+	cleanup(mappings_fini) struct mappings mappings = {0};
+	struct target *process = NULL;
+	int fd = -1;
+
+	assert_null(process_open(getpid(), &process));
+	assert_null(target_mappings(process, &mappings));
+	vec_each(mapping, &mappings.list)
+		if (mapping->inode == inode && fd < 0)
+			fd = mapping_open(process, mapping);
+	target_close(process);
+	return fd;
+}
+
+static int make_file(const char *path, ino_t *ret_inode)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	*ret_inode = st.st_ino;
+	return fd;
+}
+
+/* A process may put a link where its file was. What the link leads to is never opened. */
+TEST(a_link_in_place_of_a_mapped_file_is_not_followed)
+{
+	char folder[] = "/tmp/tophash-link-XXXXXX", library[64], other[64], event[512];
+	int fd, opened, watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	ino_t inode, unused;
+	struct stat st;
+	void *at;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(library, sizeof(library), "%s/library", folder);
+	snprintf(other, sizeof(other), "%s/other", folder);
+	fd = make_file(library, &inode);
+	close(make_file(other, &unused));
+	at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	assert_int_equal(unlink(library), 0);
+	assert_int_equal(symlink(other, library), 0);
+	assert_true(inotify_add_watch(watch, other, IN_OPEN) >= 0);
+
+	opened = open_mapping_of(inode);
+	if (opened >= 0) { /* through map_files, for which a capability is needed */
+		assert_int_equal(fstat(opened, &st), 0);
+		assert_int_equal(st.st_ino, inode);
+		close(opened);
+	}
+	assert_int_equal(read(watch, event, sizeof(event)), -1);
+	assert_int_equal(errno, EAGAIN);
+	munmap(at, 4096);
+	close(fd);
+	close(watch);
+	unlink(library);
+	unlink(other);
+	rmdir(folder);
+}
+
+TEST(a_mapped_file_is_opened_by_its_path)
+{
+	char path[] = "/tmp/tophash-mapped-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC), opened;
+	struct stat st, same;
+	void *at;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	opened = open_mapping_of(st.st_ino);
+	assert_true(opened >= 0);
+	assert_int_equal(fstat(opened, &same), 0);
+	assert_int_equal(same.st_ino, st.st_ino);
+	close(opened);
+	munmap(at, 4096);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +534,8 @@ int main(void)
 		cmocka_unit_test(the_exit_code_of_a_child_is_told),
 		cmocka_unit_test(the_exit_code_of_a_stranger_is_told),
 		CHILD(a_scan_finds_the_processes_of_a_file),
+		cmocka_unit_test(a_link_in_place_of_a_mapped_file_is_not_followed),
+		cmocka_unit_test(a_mapped_file_is_opened_by_its_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

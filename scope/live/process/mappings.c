@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 enum {
 	LINES_MAX = 1 << 20, /* vm.max_map_count is 65530 unless raised */
@@ -132,9 +134,38 @@ static int copy_vdso(struct target *target, const struct mapping *mapping)
 	return take_fd(fd);
 }
 
+/* Opens for reading what `found`, an O_PATH descriptor, leads to, if it is a regular file with this
+ * inode. To open a device or a FIFO could do harm. Files are compared by inode only, because overlay
+ * and btrfs show another device number. Returns a descriptor or -1, and closes `found`. */
+static int open_found(int found, uint64_t inode)
+{
+	cleanup_close int path = found;
+	char name[64];
+	struct stat st;
+
+	if (path < 0 || fstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != inode)
+		return -1;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", path);
+	return open(name, O_RDONLY | O_CLOEXEC);
+}
+
+/* Opens a path as the process sees it, never outside of its root: an absolute symbolic link that the
+ * process has put there must not lead into our root. */
+static int open_in_root(pid_t pid, const char *path)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	cleanup_close int root = -1;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/root", (int)pid);
+	root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? -1 : (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
 int mapping_open(struct target *target, const struct mapping *mapping)
 {
-	char path[4200];
+	char name[96];
 	struct stat st;
 	int fd;
 
@@ -142,17 +173,11 @@ int mapping_open(struct target *target, const struct mapping *mapping)
 		return copy_vdso(target, mapping);
 	if (!mapping->inode)
 		return -1;
-	/* The file is compared by inode only, because overlay and btrfs show another device
-	 * number. */
 	if (target->exe >= 0 && fstat(target->exe, &st) == 0 && st.st_ino == mapping->inode)
 		return fcntl(target->exe, F_DUPFD_CLOEXEC, 3);
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)target->pid, mapping->path);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == mapping->inode)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)target->pid,
+	/* This is the very file, but not everybody may use it. */
+	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx", (int)target->pid,
 		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = open_found(open(name, O_PATH | O_CLOEXEC), mapping->inode);
+	return fd >= 0 ? fd : open_found(open_in_root(target->pid, mapping->path), mapping->inode);
 }

@@ -133,7 +133,7 @@ void target_drop_exe(struct target *target);
 bool target_is_stopped(struct target *target);
 
 /* Opens the file of a mapping. If its path leads to another file by now (replaced, deleted, in
- * another mount namespace), the file is opened through /proc/PID/map_files. "[vdso]" is no file;
+ * another mount namespace), it is the file of the mapping all the same. "[vdso]" is no file;
  * for it, a copy of the memory is returned. Returns a descriptor, or -1. */
 int mapping_open(struct target *target, const struct mapping *mapping);
 
