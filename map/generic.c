@@ -168,7 +168,7 @@ struct tophash_iter *tophash_iter_new(const struct tophash *map)
 
 	if (!ret)
 		return NULL;
-	/* A map that does not know the size of its keys yet is empty, so the walk is over. */
+	/* A map that does not know the size of its keys yet is empty. Therefore the walk is over. */
 	if (key_size == 0)
 		map = NULL;
 	tophash_iter_init(&ret->iter, map, ret->kept);

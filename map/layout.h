@@ -81,7 +81,7 @@ enum store_mode {
 };
 
 /* Leads to an overflow bucket, from the home or from the previous overflow bucket. It holds the tags
- * of that bucket, so a search that finds no equal tag never goes there. All 0: the chain ends. */
+ * of that bucket. Therefore a search that finds no equal tag never goes there. All 0: the chain ends. */
 struct link {
 	uint8_t tags[OVERFLOW_SLOTS];
 	uint32_t number;

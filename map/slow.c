@@ -132,7 +132,7 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 
 /* Gives a NaN key bits that no other key of the map has. It therefore has its own hash and place,
  * and a loop can tell it from other NaNs. The payloads count down, so that quiet NaNs come first.
- * The core counts them, so a small map gets one. Writes the key to copy. Returns copy, or NULL on
+ * The core counts them. Therefore a small map gets one. Writes the key to copy. Returns copy, or NULL on
  * error: *ret is -EOVERFLOW when no NaN of 4 bytes is left, or -ENOMEM. */
 static const void *nan_key(struct tophash *map, void *copy, int *ret)
 {
@@ -248,7 +248,7 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 	if (!is_nan && entry_find(map, &key, hash, &place)) {
 		*ret = 0;
 		slot = replace_entry(map, raw, place.slot, keep);
-		/* The drop hook has freed the key that was given, so the probe shows the one that
+		/* The drop hook has freed the key that was given. Therefore the probe shows the one that
 		 * stays. */
 		if (map->hooks && map->hooks->drop_key)
 			key = tophash_key_of(type, slot);

@@ -12,7 +12,7 @@ void check_end(const struct tophash *map, const char *call);
 /* Notes a map that got its first memory other than by a write. */
 void check_made(const struct tophash *map);
 
-/* Begins a slow write. write_tags is NULL until its end, so a fast write of another thread lands in the
+/* Begins a slow write. write_tags is NULL until its end, and a fast write of another thread lands in the
  * slow path and is reported there. The check costs the fast path nothing. */
 static inline void write_begin(struct tophash *map, const char *call)
 {

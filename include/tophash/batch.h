@@ -137,7 +137,7 @@ TOPHASH_INLINE int tophash_put_many(struct tophash *map, const struct tophash_ty
 	while (done < n && err >= 0) {
 		const uint8_t *at = tophash_group(type, keys, n, done, tidy, padded, &group);
 
-		if (!map->mult) /* the first key gives the map its seed, so it goes alone */
+		if (!map->mult) /* the first key gives the map its seed, and it goes alone */
 			group = 1;
 		tophash_fetch_group(map, type, at, group, true, hashed);
 		for (size_t i = 0; i < group; i++, done++) {

@@ -72,8 +72,9 @@ struct tophash_iter {
 	bool filtered;	      /* the range is less than the bucket */
 };
 
-/* The half of an iterator that changes with each step of TOPHASH_EACH. Nobody takes its address, so it can stay in
- * registers; in memory, each step would wait for what the last one wrote. */
+/* The half of an iterator that changes with each step of TOPHASH_EACH. Nobody takes its address.
+ * Therefore it can stay in registers; in memory, each step would wait for what the last one
+ * wrote. */
 struct tophash_cursor {
 	const uint32_t *now; /* the map's moves */
 	const uint8_t *word; /* iter->ahead; the next five are copies of iter's, too */

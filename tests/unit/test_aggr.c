@@ -150,7 +150,7 @@ TEST(two_callers_of_one_site_are_one_row)
 	assert_string_equal(c->rows[0].caller, "(several)");
 }
 
-/* maps.DeleteFunc itself tells nothing, so its callers are the sites. */
+/* maps.DeleteFunc itself tells nothing, and its callers are the sites. */
 TEST(callers_of_a_helper_are_the_sites)
 {
 	struct counts *c = *state;

@@ -308,7 +308,7 @@ TEST(test_paths)
 				  cold_at, &cold, &path));
 	assert_path(&code, &path, "0 2 10 14 16 17 18 19");
 	code_path_fini(&path);
-	cold = 0; /* now it may be called, so the branch falls through */
+	cold = 0; /* now it may be called, and the branch falls through */
 	assert_null(code_straight(&code, cold_at, &cold, &path));
 	assert_path(&code, &path, "0 2 4 5 10 12 13 14 16 17 18 19");
 	code_path_fini(&path);

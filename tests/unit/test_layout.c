@@ -437,7 +437,7 @@ TEST(test_decode_struct_strings)
 		      40, 32);
 	goprog_open(p);
 	check_memory(p, type, &memory, "main.s{A: \"hello\", N: 7, B: \"he\"}");
-	memory.n = 2; /* more parts than steps, so the second was not followed */
+	memory.n = 2; /* more parts than steps, and the second was not followed */
 	check_memory(p, type, &memory,
 		     "main.s{A: \"hello\", N: 7, B: <the key has more parts than are read>}");
 	segments[1].len = 0; /* and the first was not readable */

@@ -3,8 +3,9 @@
 #include "test_map.h"
 
 #define MEMORY_MAX 2.2 /* bytes held after deletes, relative to a fresh map of that length */
-/* A map of up to 15 elements may have a core where a fresh one is small, and then two buckets instead of one block. A
- * block of more than a KiB holds at most 3 times as much as a fresh one has. */
+/* A map of up to 15 elements may have a core where a fresh one is small, and then two buckets
+ * instead of one block. A block of more than a KiB holds at most 3 times as much as a fresh one
+ * has. */
 #define SMALL_MAX   1024
 #define SMALL_RATIO 3.2
 
@@ -327,7 +328,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nothing_moves_more_than_is_promised),
 	};
 
-	/* All tests depend on chance, so the seed is the same in each run. */
+	/* All tests depend on chance. Therefore the seed is the same in each run. */
 	if (tophash_debug(argc > 1 ? argv[1] : "seed=1") != 0)
 		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);

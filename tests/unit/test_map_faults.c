@@ -138,8 +138,8 @@ static void delete_all(struct chained *m, uint32_t first, uint32_t n)
 	assert_int_equal(chained_check(m, 3), 0);
 }
 
-/* Long chains come and go, so the pool of overflow buckets has gaps. In each run another allocation
- * fails. */
+/* Long chains come and go. Therefore the pool of overflow buckets has gaps. In each run another
+ * allocation fails. */
 TEST(each_allocation_fails_once)
 {
 	size_t until = 0;

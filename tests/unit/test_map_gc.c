@@ -2,7 +2,7 @@
  * to one of its objects, the write is announced. No slot holds an object that is no longer in the
  * map.
  *
- * Objects are in an arena, so the value of a word in the map's memory tells whether it is a
+ * Objects are in an arena. Therefore the value of a word in the map's memory tells whether it is a
  * pointer. The allocator keeps a shadow of each block. Whenever the map calls a hook, and after
  * each operation, blocks are compared with their shadows. A pointer that appeared or disappeared
  * must be in the bytes that were announced last.

@@ -81,8 +81,8 @@ TEST(generic_map_holds_what_is_put)
 	tophash_free(NULL);
 }
 
-/* The map had no type when the loop began, so the loop did not know the size of the keys that it
- * keeps. */
+/* The map had no type when the loop began. Therefore the loop did not know the size of the keys
+ * that it keeps. */
 TEST(loop_over_a_map_that_has_no_keys_yet)
 {
 	struct numbers m = {0};

@@ -145,7 +145,7 @@ TEST(test_filters)
 	o = parse_ok("-p 1 -k 42", &line);
 	assert_string_equal(filter_key_string(o.filter.key, &len, &prefix), "42");
 	trace_options_fini(&o);
-	o = parse_ok("--map 1 -- ./server", &line); /* one process, so it is accepted */
+	o = parse_ok("--map 1 -- ./server", &line); /* one process, and it is accepted */
 	assert_int_equal(o.filter.map, 1);
 }
 

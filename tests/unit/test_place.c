@@ -212,7 +212,7 @@ TEST(test_pieces_good)
 
 TEST(test_count_not_once)
 {
-	places_wanted = 2; /* inlined twice, so there are two spots */
+	places_wanted = 2; /* inlined twice, and there are two spots */
 	CHECK(NULL, less_twice);
 	places_wanted = 1;
 	CHECK(NOT_ONCE, never_less);

@@ -1,5 +1,5 @@
 /* Tests of live/process. Processes are found, read and watched. They are this test and its
- * children, so no privilege is needed. */
+ * children. Therefore no privilege is needed. */
 #include "processes.h"
 #include "base/memory.h"
 

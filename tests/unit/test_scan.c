@@ -166,7 +166,7 @@ static void test_no_traceback(void **unused)
 	char name[1400];
 
 	state = (struct scan_state){0};
-	/* No frame follows, so the arguments are ordinary words. */
+	/* No frame follows. Therefore the arguments are ordinary words. */
 	assert_int_equal(scan("main.f(0x481900)", 'x'), 1);
 	/* No function before it. */
 	assert_int_equal(scan("\t/src/main.go:61 +0x1d", 'x'), 0);

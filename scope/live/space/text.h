@@ -17,7 +17,7 @@ enum space_return {
 /* An address in the text. */
 struct space_mark {
 	size_t at;     /* one past the number, as an offset in the chunk */
-	bool computed; /* computed from an offset, so the address itself is new */
+	bool computed; /* computed from an offset, and the address itself is new */
 	bool other;    /* the traceback has another file or line, as of another build */
 };
 

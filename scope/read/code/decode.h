@@ -45,7 +45,7 @@ struct code_insn {
 	uint8_t flow; /* enum code_flow */
 	uint8_t op;   /* enum code_op */
 	uint8_t reg, reg2, base, width;
-	bool emulated; /* the kernel emulates it, so a probe there costs no single step */
+	bool emulated; /* the kernel emulates it, and a probe there costs no single step */
 	bool joined;   /* something in this function jumps here */
 };
 

@@ -27,7 +27,7 @@ struct explain {
 	VEC(struct sorted_query) sorted; /* the queries, sorted by module and address */
 	struct deadline deadline;	 /* for Go's table, in this batch */
 	uint32_t asked;			 /* questions to Go's table in this batch */
-	bool padding; /* the address that is being explained is padding, so no source is of use */
+	bool padding; /* the address that is being explained is padding, and no source is of use */
 };
 
 struct error *explain_new(uint32_t sources, uint32_t fallback, struct explain **ret)
@@ -154,7 +154,7 @@ static const char *miss_text(uint8_t miss)
 }
 
 /* Takes one answer out of the bytes. Returns false when memory is out. The child has read a foreign
- * file, so its bytes may make no sense. They then count as the end of the bytes. */
+ * file. Therefore its bytes may make no sense. They then count as the end of the bytes. */
 static bool take_answer(struct explain *explain, size_t index, struct reader *r)
 {
 	struct explain_answer *answer = &explain->list.data[index].by[EXPLAIN_DWARF];
@@ -197,7 +197,7 @@ static bool take_answers(struct explain *explain, struct explain_module *module,
 }
 
 /* Asks the child for all noted addresses of a module, in as few requests as possible. The bytes of
- * the answers move while more are appended, so they are decoded at the end. */
+ * the answers move while more are appended. Therefore they are decoded at the end. */
 static bool ask_child(struct explain *explain, struct explain_module *module)
 {
 	VEC(size_t) starts = {0};

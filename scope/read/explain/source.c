@@ -10,8 +10,8 @@
 
 /* ---- which files ---- */
 
-/* Tells whether a user has a permission (4: read, 1: search). The user's groups are not known, so
- * the permissions of a group do not count. */
+/* Tells whether a user has a permission (4: read, 1: search). The user's groups are not known.
+ * Therefore the permissions of a group do not count. */
 static bool may(uid_t user, const struct stat *st, unsigned permission)
 {
 	return user == 0 || (st->st_uid == user ? st->st_mode >> 6 : st->st_mode) & permission;
@@ -43,7 +43,7 @@ static bool is_source_name(const char *path)
 }
 
 /* Tells whether lines of the file may be shown. `path` is free of symbolic links. If a file has
- * several links, anybody may have made one, so its name proves nothing. */
+ * several links, anybody may have made one. Therefore its name proves nothing. */
 static bool may_show(uid_t owner, const struct stat *st, const char *path)
 {
 	if (may(owner, st, 4) && may_reach(owner, path))

@@ -207,8 +207,8 @@ static uint8_t wrapper_of_minor(unsigned minor)
 	return minor < 22 ? 21 : minor < 25 ? 22 : 23;
 }
 
-/* Guesses the release of a program without a version. Every Go program has wrappers, so the highest
- * funcID in it is theirs. */
+/* Guesses the release of a program without a version. Every Go program has wrappers. Therefore the
+ * highest funcID in it is theirs. */
 static void guess_from_wrappers(struct gopcln *tab)
 {
 	struct func_record record;

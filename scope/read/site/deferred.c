@@ -126,8 +126,8 @@ static struct error *add_from_slot(struct parent *parent, int64_t disp)
 
 /* Adds the closures that an open-coded defer calls. Such a closure waits in its own stack slot. At
  * the end of the function it is loaded into the context register and called through another
- * register. The defer statement may be conditional, so the value in the slot may be unknown there.
- * Every closure that is stored into the slot is taken. */
+ * register. The defer statement may be conditional. Therefore the value in the slot may be unknown
+ * there. Every closure that is stored into the slot is taken. */
 static struct error *add_open_coded(struct parent *parent, const struct code_insn *call)
 {
 	uint8_t context = parent->search->machine->context;

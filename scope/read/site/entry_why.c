@@ -93,7 +93,7 @@ void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
 	else if (entry->kind == GO_ENTRY_CLEAR)
 		why_clear(row, go_minor, to);
 	else if (row->type ||
-		 row->instances_n) /* all instances have one shape, so the first stands for all */
+		 row->instances_n) /* all instances have one shape, and the first stands for all */
 		why_delete(entry, row->type ? row->type : row->instances[0], to);
 	else
 		why_entry(entry, to);

@@ -126,8 +126,8 @@ static void list_insn(struct lister *lister, const struct code_insn *insn)
 		    placement_at(view->program.placements, insn->addr) != NULL);
 }
 
-/* Lists a path. Line tables and source files of a damaged file can take long for each instruction, so
- * the rest is left out when the time is over. */
+/* Lists a path. Line tables and source files of a damaged file can take long for each instruction.
+ * Therefore the rest is left out when the time is over. */
 static void list_path(struct asm_view *view, const struct site_path *path, uint64_t entry,
 		      struct listing *listing)
 {

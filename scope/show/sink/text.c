@@ -395,7 +395,8 @@ static struct error *text_open(struct sink *sink)
 		return error_nomem();
 	state->width = width < WIDTH_MIN ? WIDTH_MIN : width;
 	state->gap = narrow ? 1 : 2;
-	/* These widths suit most traces, so the first lines are aligned with the later ones. */
+	/* These widths suit most traces. Therefore the first lines are aligned with the later
+	 * ones. */
 	column_wants(state, COLUMN_GO, narrow ? 4 : 5);
 	column_wants(state, COLUMN_TYPE, narrow ? 12 : 16);
 	column_wants(state, COLUMN_KEY, narrow ? 10 : 12);

@@ -136,7 +136,7 @@ struct wire_probe {
 	uint8_t type_word, map_word, key_word;
 	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
 	uint8_t func;	   /* --misses: entry and exits of one function have the same number */
-	uint8_t at_push;   /* entry: at the push of rbp, so the frame pointer will be rsp - 8 */
+	uint8_t at_push;   /* entry: at the push of rbp, and the frame pointer will be rsp - 8 */
 	int16_t window;	   /* bytes from rbp, 0 or less */
 	uint8_t unused2[2];
 	/* Members that the kernel program changes. */
@@ -247,7 +247,8 @@ struct wire_count_key {
  * its key. */
 enum { WIRE_COUNT_FREE, WIRE_COUNT_MADE /* its key is being written */ };
 
-/* A row: 19 cache lines. A hit with up to nine frames needs the first two, and one for its goroutine. */
+/* A row: 19 cache lines. A hit with up to nine frames needs the first two, and one for its
+ * goroutine. */
 struct wire_count {
 	uint64_t state;
 	uint64_t hits;

@@ -30,8 +30,8 @@ static void test_address(const struct key_pattern *want, struct key_test *test)
 		test_word(test, addr, ~0ull);
 }
 
-/* Tests a float. In Go -0 and +0 are the same key, so the sign of a zero is not compared. There are
- * many NaNs, which one word cannot stand for. */
+/* Tests a float. In Go -0 and +0 are the same key. Therefore the sign of a zero is not compared.
+ * There are many NaNs, which one word cannot stand for. */
 static void test_float(const struct key_pattern *want, const struct gotype *type,
 		       struct key_test *test)
 {

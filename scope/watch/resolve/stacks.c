@@ -64,7 +64,7 @@ static bool build_stack(struct stacks *s, struct stack *stack, const struct phys
 	for (uint32_t i = 0; i < of->n; i++)
 		if (!add_frames(s, stack, of, of->pcs[i] - 1, of->pcs[i], &leading))
 			return false;
-	/* Every goroutine's stack ends with it, so it tells nothing. */
+	/* Every goroutine's stack ends with it. Therefore it tells nothing. */
 	if (stack->nframes && !strcmp(s->frames.data[s->frames.len - 1].func, "runtime.goexit")) {
 		s->frames.len--;
 		stack->nframes--;

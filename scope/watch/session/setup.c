@@ -114,8 +114,8 @@ struct error *session_open(const struct session_options *options, struct session
 	try(loop_new(&session->loop));
 	try(process_check_proc());
 	try(open_target(session));
-	/* The command was forked before this, so it keeps the signals and limits that tophash was
-	 * started with. */
+	/* The command was forked before this. Therefore it keeps the signals and limits that
+	 * tophash was started with. */
 	heed_signals();
 	descriptors_raise();
 	if (!options->look_only)

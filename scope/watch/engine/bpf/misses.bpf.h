@@ -74,7 +74,8 @@ int on_entry(struct pt_regs *ctx)
 		pending.key_on_stack = 1;
 	}
 	if (bpf_map_update_elem(&pendings, &key, &pending, BPF_NOEXIST)) {
-		/* Whether it becomes a miss will not be known, so it counts as a lost hit. */
+		/* Whether it becomes a miss will not be known. Therefore it counts as a lost
+		 * hit. */
 		add(c->other_hits, 1);
 		add(c->lost_pending, 1);
 	}

@@ -65,7 +65,7 @@ int on_removal_slow(struct pt_regs *ctx)
 	uint32_t index, n;
 
 	no_private_stack(ctx);
-	/* The hit was counted, so the generation of its probe does not matter. */
+	/* The hit was counted. Therefore the generation of its probe does not matter. */
 	probe = probe_of(bpf_get_attach_cookie(ctx), &index);
 	if (!c || !probe)
 		return 0;
