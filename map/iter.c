@@ -5,52 +5,10 @@
 
 #include "chain.h"
 #include "move.h"
+#include "order.h"
 #include "seed.h"
 
-#define HASHES	  (UINT64_C(1) << 32)
-#define ALL_LANES 0x7fffu
-
-/* Returns the lanes that have a slot, one bit a lane on every machine. */
-static uint64_t all_lanes(const struct tophash *map)
-{
-	return TOPHASH_LIKELY(map->core) ? ALL_LANES : (UINT64_C(1) << small_slots(map)) - 1;
-}
-
-/* Returns the lanes of a home that hold an entry, one bit a lane on every machine. */
-static uint64_t used_lanes(const struct tophash *map, const uint8_t *word)
-{
-	return ~tophash_zeros(word) & all_lanes(map);
-}
-
-/* Compares keys with the same hash, by their bytes. -0 equals +0, because a put may change one into the
- * other. */
-static int key_order(const struct tophash_type *type, const void *key, const void *other)
-{
-	uint64_t a, b;
-
-	if (type->kind != TOPHASH_KIND_FLOAT)
-		return memcmp(key, other, type->key_size);
-	a = tophash_load_float(key, type->key_size);
-	b = tophash_load_float(other, type->key_size);
-	return a < b ? -1 : a > b;
-}
-
-static uint8_t *kept_key(const struct tophash_iter *iter, unsigned i)
-{
-	return (uint8_t *)iter->kept + (size_t)i * iter->map->type->key_size;
-}
-
-/* Returns whether a key of the current range was returned already. */
-static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
-{
-	for (uint32_t places = iter->kept_places; places; places &= places - 1) {
-		unsigned place = (unsigned)__builtin_ctz(places);
-
-		if (key_order(iter->map->type, kept_key(iter, place), key) == 0)
-			return true;
-	}
-	return false;
-}
+#define HASHES (UINT64_C(1) << 32)
 
 /* Makes the loop read this tag word and stop after it. */
 static void stay_at(struct tophash_iter *iter, const uint8_t *word)
@@ -92,112 +50,6 @@ static void settle_loop(struct tophash_iter *iter)
 	}
 	iter->kept_places |= (uint32_t)returned << iter->first_place;
 	stay_at(iter, iter->ahead);
-}
-
-/* The search for the entry that comes next in order. It is the lowest offered entry above the
- * mark. */
-struct next_candidate {
-	const struct tophash_iter *iter;
-	uint64_t lo, hi;
-	uint64_t hash;
-	uint8_t *slot; /* NULL: none yet */
-};
-
-/* Offers one entry. It counts if it lies in lo..hi, above the mark, and was not returned already. */
-static void candidate_offer(struct next_candidate *next, uint8_t *slot)
-{
-	const struct tophash_iter *iter = next->iter;
-	const struct tophash_type *type = iter->map->type;
-	uint64_t hash = slot_hash(iter->map, type, slot);
-
-	if (hash < next->lo || hash >= next->hi)
-		return;
-	if (next->slot &&
-	    (hash > next->hash || (hash == next->hash && key_order(type, slot, next->slot) > 0)))
-		return;
-	if (iter->marked &&
-	    (hash < iter->mark ||
-	     (hash == iter->mark && key_order(type, slot, kept_key(iter, TOPHASH_KEPT_MARK)) <= 0)))
-		return;
-	if (is_kept(iter, slot))
-		return;
-	next->hash = hash;
-	next->slot = slot;
-}
-
-static void candidate_offer_chain(struct next_candidate *next, const struct link *link)
-{
-	const struct tophash *map = next->iter->map;
-
-	for (; link->number; link = pool_link(&map->core->pool, link->number))
-		for (unsigned i = 0; i < OVERFLOW_SLOTS; i++)
-			if (link->tags[i])
-				candidate_offer(next, pool_slots(&map->core->pool, link->number) +
-							      (size_t)i * map->type->slot_size);
-}
-
-static void candidate_offer_home(struct next_candidate *next, const struct chain *chain)
-{
-	const struct tophash *map = next->iter->map;
-	uint64_t lanes = used_lanes(map, chain->word);
-
-	for (; lanes; lanes &= lanes - 1)
-		candidate_offer(next, chain->slots + (size_t)__builtin_ctzll(lanes) *
-							     map->type->slot_size);
-}
-
-static void candidate_offer_chains(struct next_candidate *next, const struct route *route,
-				   const struct chain *chain)
-{
-	const struct tophash_core *core = next->iter->map->core;
-
-	candidate_offer_chain(next, chain->link);
-	for (unsigned i = 0; route->has_rest && i < 2; i++)
-		candidate_offer_chain(next, &core->rest_chains[i]);
-}
-
-/* Makes the candidate the new mark. Returns its slot, or NULL when there is no candidate. */
-static void *take_candidate(struct tophash_iter *iter, const struct next_candidate *next)
-{
-	if (!next->slot)
-		return NULL;
-	iter->marked = true;
-	iter->mark = next->hash;
-	memcpy(kept_key(iter, TOPHASH_KEPT_MARK), next->slot, iter->map->type->key_size);
-	return next->slot;
-}
-
-/* Returns the next entry of a chain that is too long to be kept, or NULL. */
-static void *next_in_chain(struct tophash_iter *iter)
-{
-	struct next_candidate next = {.iter = iter, .lo = iter->lo, .hi = iter->hi};
-	struct route route = route_of(iter->map, iter->lo);
-	struct chain chain = chain_at(iter->map, route.bucket);
-
-	candidate_offer_chains(&next, &route, &chain);
-	return take_candidate(iter, &next);
-}
-
-/* Returns the next entry of the range after entries were moved, or NULL. Goes from the mark on through the
- * buckets that the map has now. */
-static void *next_in_order(struct tophash_iter *iter)
-{
-	while (iter->mark < iter->hi) {
-		struct route route = route_of(iter->map, iter->mark);
-		struct chain chain = chain_at(iter->map, route.bucket);
-		uint64_t end = (uint64_t)(route.bucket + 1) << (32 - route.bits);
-		/* The limit hi matters: a rest also holds entries of the next bucket. */
-		struct next_candidate next = {
-			.iter = iter, .lo = iter->mark, .hi = end < iter->hi ? end : iter->hi};
-
-		candidate_offer_home(&next, &chain);
-		candidate_offer_chains(&next, &route, &chain);
-		if (next.slot)
-			return take_candidate(iter, &next);
-		iter->mark = end;
-		iter->marked = false;
-	}
-	return NULL;
 }
 
 /* Returns the next of the lanes in iter->later, or NULL. */
@@ -461,13 +313,16 @@ static void *walk_step(struct tophash_iter *iter)
 		if (iter->phase == TOPHASH_ITER_LINK && enter_next_link(iter))
 			return NULL;
 		if (has_chain(iter)) {
-			if (!enter_chain(iter))
+			if (!enter_chain(iter)) {
+				iter->later = 0;
 				iter->phase = TOPHASH_ITER_CHAIN;
+			}
 			return NULL;
 		}
 		break;
 	case TOPHASH_ITER_CHAIN:
 		if (moved) {
+			iter->later = 0;
 			iter->phase = TOPHASH_ITER_ORDERED;
 			return NULL;
 		}

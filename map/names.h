@@ -32,6 +32,8 @@
 #define move_grow	 tophash_i_move_grow
 #define move_shrink	 tophash_i_move_shrink
 #define move_step	 tophash_i_move_step
+#define next_in_chain	 tophash_i_next_in_chain
+#define next_in_order	 tophash_i_next_in_order
 #define note_keep	 tophash_i_note_keep
 #define page_round	 tophash_i_page_round
 #define page_size	 tophash_i_page_size
