@@ -1,10 +1,11 @@
-/* How much memory a process may still take. A control group (cgroups(7)) that goes above its limit is killed, and its
- * limit is mostly far below the machine's memory. The limits of all groups above it hold as well.
+/* The memory that a process may still take. A control group (cgroups(7)) that goes above its limit
+ * is killed, and its limit is mostly far below the machine's memory. The limits of all groups above
+ * it hold as well.
  *
- *	/proc/self/cgroup       4:memory:/box/one         the group, in version 1
- *	                        0::/box/one               in version 2
- *	/proc/self/mountinfo    35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
- *	                                   | the group at the top of this mount, and the folder of that group
+ * 	/proc/self/cgroup       4:memory:/box/one         the group, in version 1
+ * 	                        0::/box/one               in version 2
+ * 	/proc/self/mountinfo    35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+ * 	                                   | the group at the top of this mount, and the folder of that group
  */
 #include "limit.h"
 
@@ -26,7 +27,7 @@ static FILE *open_below(const char *root, const char *folder, const char *name)
 	return n > 0 && (size_t)n < sizeof(path) ? fopen(path, "re") : NULL;
 }
 
-/* Returns the number in a file, or NO_LIMIT when it has none: "max", or no such file. */
+/* Returns the number in a file. Returns NO_LIMIT if it is "max", or if there is no such file. */
 static uint64_t number_in(const char *root, const char *folder, const char *name)
 {
 	FILE *file = open_below(root, folder, name);
@@ -59,7 +60,7 @@ static uint64_t group_left(const char *root, const char *folder)
 	return limit > used ? limit - used : 0;
 }
 
-/* Returns whether a list whose words are apart by commas has a word. */
+/* Returns whether a list of words, separated by commas, has a word. */
 static bool has_word(const char *list, const char *word)
 {
 	size_t n = strlen(word);
@@ -92,8 +93,9 @@ static bool find_group(const char *root, bool version_2, char ret[PATH_SIZE])
 	return found;
 }
 
-/* Returns how many bytes the group of the process and those above it allow, as far as a mount shows them. top is the
- * group at the mount's top. A group that is not below it cannot be seen: the top must do. */
+/* Returns how many bytes the group of the process and those above it allow, as far as a mount shows
+ * them. top is the group at the mount's top. A group that is not below it cannot be seen, and the
+ * top is read instead. */
 static uint64_t mount_left(const char *root, const char *top, const char *folder, const char *group)
 {
 	size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top), end = strlen(folder);

@@ -1,4 +1,4 @@
-/* How much memory a process may still take. */
+/* The memory that a process may still take. */
 #ifndef TOPHASH_MAP_LIMIT_H
 #define TOPHASH_MAP_LIMIT_H
 
@@ -8,12 +8,12 @@
 
 #include "names.h"
 
-/* Returns whether this many bytes may be touched for elements that are yet to come: at most a quarter of the
- * machine's memory, and at most half of what every control group of the process still allows. Resource limits need
- * no look, because mmap(2) refuses what is above them. */
+/* Returns whether this many bytes may be touched for future elements: at most a quarter of the
+ * machine's memory, and at most half of what every control group of the process still allows.
+ * Resource limits need no check, because mmap(2) refuses memory beyond them. */
 bool limit_allows(size_t size);
-/* Returns how many bytes the control groups of the process still allow. root is a folder in which proc/ and the
- * mounted hierarchies lie: "" but in tests. */
+/* Returns how many bytes the control groups of the process still allow. root is the folder that
+ * contains proc/ and the mounted hierarchies. It is "", except in tests. */
 uint64_t limit_left(const char *root);
 
 #endif

@@ -1,5 +1,5 @@
-/* Small maps: one block of up to 15 slots, without a core. A block has 1, 3, 8 or 15 slots; where slots are
- * tiny, the first block already has more. */
+/* Small maps: one block of up to 15 slots, without a core. A block has 1, 3, 8 or 15 slots. If
+ * slots are very small, the first block already has more. */
 #include "small.h"
 
 #include <errno.h>
@@ -86,7 +86,7 @@ static void small_use(struct tophash *map, uint8_t *slots, unsigned n)
 	fast_path_update(map);
 }
 
-/* Keeps the block of a map for n elements that are to come, until it grows or is shrunk. */
+/* Keeps the block of a map for n future elements, until it grows or is shrunk. */
 static void small_keep(struct tophash *map, size_t n)
 {
 	map->reserved = n > map->len;

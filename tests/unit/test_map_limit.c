@@ -1,4 +1,5 @@
-/* Memory limits: what control groups allow, by files that say so and in a real group; puts under a resource limit. */
+/* Tests of memory limits: those of control groups, read from made files and in a real group, and
+ * puts under a resource limit. */
 #include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -66,7 +67,7 @@ TEST(no_group_no_limit)
 	assert_int_equal(limit_left(root), UINT64_MAX);
 }
 
-/* The lowest of max and high, in the group and in those above it. */
+/* The lowest of max and high counts, in the group and in those above it. */
 TEST(version_2)
 {
 	write_file("/proc/self/cgroup", "0::/outer/inner\n");
@@ -205,7 +206,7 @@ static int put_until_full(int resource)
 	return 0;
 }
 
-/* What is refused is an error of the put; what was there stays. */
+/* If memory is refused, the put fails, and the elements stay. */
 TEST(puts_under_a_resource_limit)
 {
 	const int resources[] = {RLIMIT_AS, RLIMIT_DATA};

@@ -1,10 +1,10 @@
-/* Small maps: against a model, with each kind of key and of hooks, also while they are gone through; and how much memory
- * they take. */
+/* Compares small maps with a model, for each kind of key and of hooks, also during loops. Checks
+ * the memory that they take. */
 #include "test_map.h"
 
 #include <tophash/map.h>
 
-#define NUMBERS 24 /* keys: enough to leave the small maps, and to come back */
+#define NUMBERS 24 /* keys: enough to leave small maps, and to return to them */
 
 TOPHASH_MAP(numbers, uint64_t, uint64_t);
 TOPHASH_MAP(halves, double, int);
@@ -12,7 +12,7 @@ TOPHASH_MAP(halves, double, int);
 struct heap {
 	size_t held, largest;
 	uint64_t state;
-	unsigned one_in; /* fails one in so many; 0: never */
+	unsigned one_in; /* one in this many fails; 0: none */
 	size_t drops;
 	bool written; /* the barrier was called */
 };
@@ -108,7 +108,7 @@ static const struct kind kinds[] = {
 	 test_make_u64},
 };
 
-/* A map beside an array that says what must be in it. */
+/* A map, and an array with its expected elements. */
 struct pair {
 	struct tophash map;
 	const struct kind *kind;
@@ -199,8 +199,8 @@ static uint32_t number_of(const struct pair *pair, const uint8_t *slot)
 	return 0;
 }
 
-/* Goes through a map that is changed meanwhile. What is there all the time comes once; nothing comes twice that was
- * not put again; what comes is there. */
+/* Loops over a map that changes during the loop. An element that is there all the time comes once.
+ * No element comes twice, unless it was put again. Each element that comes is in the map. */
 static void go_through(struct pair *pair, bool low)
 {
 	bool stayed[NUMBERS], put_again[NUMBERS] = {false};
@@ -271,7 +271,7 @@ TEST(against_a_model)
 		}
 }
 
-/* Bytes of a map of n pairs of u64: one block of 1, 3, 8 or 15 slots and a tag word. */
+/* A map of n pairs of u64 takes one block of 1, 3, 8 or 15 slots and a tag word. */
 TEST(bytes)
 {
 	struct heap heap = {0};
@@ -305,7 +305,8 @@ static size_t held(const struct numbers *m)
 	return stats.bytes_held;
 }
 
-/* Deletes lead back to one block, and further only by shrink(); keep_room keeps what there is. */
+/* Deletes lead back to one block, and only shrink() makes it shorter. With keep_room the memory is
+ * kept. */
 TEST(small_again)
 {
 	struct numbers m = {0};
@@ -331,7 +332,7 @@ TEST(small_again)
 	numbers_fini(&m);
 }
 
-/* Room that was asked for is there at once, and stays. */
+/* Requested room is available at once, and is kept. */
 TEST(reserved)
 {
 	struct numbers m = {0};
@@ -350,7 +351,7 @@ TEST(reserved)
 	numbers_fini(&m);
 }
 
-/* The count of the NaNs, which the core has, is not lost. */
+/* The count of the NaNs, which is in the core, is not lost. */
 TEST(nan_stays_apart)
 {
 	struct halves m = {0};
@@ -370,7 +371,7 @@ TEST(nan_stays_apart)
 	halves_fini(&m);
 }
 
-/* Each element comes first now and then. */
+/* Each element is sometimes the first. */
 TEST(order_is_random)
 {
 	struct numbers m = {0};

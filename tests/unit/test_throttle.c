@@ -1,5 +1,5 @@
-/* Tests of watch/session/throttle.c: what it decides for simulated programs. The truth is what the program
- * would really pay, which the throttle is told with the prices. */
+/* Tests of watch/session/throttle.c: its decisions for simulated programs. The real cost is what
+ * the program would pay, and the throttle gets it as prices. */
 #include "test.h"
 
 #include "watch/session/throttle.h"
@@ -12,7 +12,8 @@ struct program {
 	double rate; /* deletes a second */
 	double kept_ns, left_ns;
 	double filtered; /* the part that a filter of the engine stops */
-	/* Who deletes: all goroutines alike; or one alone, which is in a sample of this fraction and more. */
+	/* Which goroutines delete: all alike, or a single one, which is in every sample of at least
+	 * this fraction. */
 	bool alone;
 	double alone_from;
 	unsigned turns_until_priced, turns_until_on;
@@ -96,7 +97,7 @@ static struct outcome run_new(double limit, const struct program *program, doubl
 	return run(&throttle, program, seconds);
 }
 
-/* Whatever the program does, the limit holds from the first seconds on. */
+/* The limit holds from the first seconds on, whatever the program does. */
 TEST(test_limit_holds)
 {
 	static const double limits[] = {0.001, 0.005, 0.02, 0.1, 0.5, 2, 50};
@@ -116,7 +117,8 @@ TEST(test_limit_holds)
 			for (size_t p = 0; p < ARRAY_SIZE(programs); p++)
 				for (double seconds = 5; seconds < 100; seconds *= 4) {
 					struct program program = programs[p];
-					/* One turn at full rate may be too much for all of the time. */
+					/* A single turn at full rate may cost more than the limit
+					 * allows for the whole time. */
 					double turn = rates[r] * TURN * program.kept_ns / 1e9;
 					struct outcome got;
 
@@ -131,7 +133,7 @@ TEST(test_limit_holds)
 				}
 }
 
-/* What costs less than the limit is left alone. */
+/* A program whose cost is below the limit is left alone. */
 TEST(test_cheap)
 {
 	const struct program program = {.rate = 10000, .kept_ns = 1500, .left_ns = 1000};
@@ -142,10 +144,11 @@ TEST(test_cheap)
 	assert_true(got.sampled == 0);
 }
 
-/* Where a sample does, no probe comes off, and its fraction is about what is possible, and stays. */
+/* If a sample is enough, no probe is removed. Its fraction is close to the possible one, and
+ * stays. */
 TEST(test_sample)
 {
-	/* 8 % of the program without sampling: with a tenth, 4.8 %. */
+	/* The program costs 8 % without a sample, and 4.8 % with a tenth. */
 	const struct program program = {.rate = 20000, .kept_ns = 4000, .left_ns = 1000};
 	struct outcome got = run_new(0.04, &program, 20);
 
@@ -156,7 +159,7 @@ TEST(test_sample)
 	assert_true(got.spent > 0.02 * 20);
 }
 
-/* A filter of the engine leaves less to be sampled. */
+/* If a filter of the engine stops hits, fewer can be sampled. */
 TEST(test_sample_filtered)
 {
 	const struct program program = {
@@ -168,8 +171,8 @@ TEST(test_sample_filtered)
 	assert_true(got.spent <= 0.07 * 20);
 }
 
-/* Where the traps alone are dearer, the probes come off: evenly, and never half of the events are lost to a
- * sample as well. */
+/* If the traps alone cost too much, the probes are removed at even intervals. A sample never drops
+ * half of the events as well. */
 TEST(test_off)
 {
 	const struct program program = {.rate = 500000, .kept_ns = 1400, .left_ns = 900};
@@ -181,7 +184,8 @@ TEST(test_off)
 	assert_true(watched > 0.01 && watched < 0.029); /* 70 % for 2 % */
 }
 
-/* A sample of goroutines is of no use when one alone deletes: it is in it, or nothing is. */
+/* A sample of goroutines is useless if a single one deletes, because the sample has all events or
+ * none. */
 TEST(test_alone)
 {
 	for (double from = 0.01; from < 1; from += 0.14) {
@@ -192,12 +196,12 @@ TEST(test_alone)
 						.alone_from = from};
 		struct outcome got = run_new(0.04, &program, 40);
 
-		assert_true(got.hits - got.sampled > 10000); /* something is seen */
+		assert_true(got.hits - got.sampled > 10000); /* something is shown */
 		assert_true(got.offs > 0);
 	}
 }
 
-/* Follows a program that deletes more, and less again. */
+/* The limit follows a program that deletes more, and then less. */
 TEST(test_follows)
 {
 	struct program program = {.rate = 5000, .kept_ns = 4000, .left_ns = 1000};
@@ -219,7 +223,7 @@ TEST(test_follows)
 	assert_true(got.seconds_off < 15);
 }
 
-/* A burst pays, and does not end tracing for good. What goes on does. */
+/* A burst costs credit, and does not end tracing for good. A lasting load does. */
 TEST(test_stop)
 {
 	struct program program = {.rate = 500000, .kept_ns = 1400, .left_ns = 900};
@@ -238,7 +242,7 @@ TEST(test_stop)
 	assert_true(throttle.off);
 }
 
-/* Nothing is sampled where nothing may be. */
+/* Nothing is sampled if sampling is not allowed. */
 TEST(test_no_sample)
 {
 	const struct program program = {.rate = 20000, .kept_ns = 4000, .left_ns = 1000};
@@ -252,7 +256,7 @@ TEST(test_no_sample)
 	assert_true(got.spent <= 0.04 * 20);
 }
 
-/* What was charged by a guess is charged anew when it is known. */
+/* Costs that were charged by a guess are charged again when prices are known. */
 TEST(test_priced)
 {
 	struct program program = {

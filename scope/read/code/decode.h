@@ -16,7 +16,7 @@ enum code_flow {
 	CODE_BRANCH, /* a conditional jump */
 	CODE_CALL,   /* target as for CODE_JUMP */
 	CODE_RETURN,
-	CODE_STOP, /* a trap, or bytes that are no instruction: control does not go on from here */
+	CODE_STOP, /* a trap, or bytes that are no instruction: the code ends there */
 };
 
 enum code_op {

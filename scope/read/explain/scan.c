@@ -1,6 +1,6 @@
 #include "read/explain/scan_priv.h"
 
-/* Tells whether U+00A0 stands before p. */
+/* Tells whether U+00A0 is before p. */
 static bool is_hard_space(const char *begin, const char *p)
 {
 	return p - begin >= 2 && !memcmp(p - 2, "\xc2\xa0", 2);

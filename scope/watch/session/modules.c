@@ -1,16 +1,16 @@
-/* Finds the Go module of a process that an address lies in. The probes stand in one file, but stacks
- * go on into others: from a plugin into its program, or the reverse. */
+/* Finds the Go module of a process that has an address. The probes are in one file, but stacks
+ * continue into other files: from a plugin into its program, or the reverse. */
 #include "watch/session/session_priv.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "live/module/module.h"
 #include "tophash/map.h"
 
-/* If more processes than this are asked about, all are forgotten and looked at again. */
+/* If there are more processes than this, all are forgotten and read again. */
 enum { PROCESSES_MAX = 4096 };
-/* A process may load a plugin at any time. What it has mapped is read again at most this often. */
+/* A process may load a plugin at any time. Its mappings are read again at most this often. */
 #define LOOK_NS 100000000ull
-/* How often the one watched process is asked for modules without probes. */
+/* Interval at which the one watched process is checked for modules without probes. */
 #define TELL_NS 1000000000ull
 
 struct loaded {
@@ -23,7 +23,7 @@ TOPHASH_MAP(loaded_by_pid, uint32_t, struct loaded *);
 struct session_modules {
 	struct modules *files;
 	struct loaded_by_pid processes;
-	/* session_tell_modules() */
+	/* modules that session_tell_modules() has reported */
 	VEC(const struct module *) told;
 	uint64_t told_ns;
 };
@@ -64,8 +64,8 @@ void session_modules_free(struct session_modules *modules)
 	free(modules);
 }
 
-/* Reads what the process has mapped now. Leaves the list as it was when the process is gone: the
- * records of its last moments may still be in the ring. */
+/* Reads what the process has mapped now. The list stays unchanged if the process is gone, because
+ * its last records may still be in the ring. */
 static void look(struct session_modules *modules, pid_t pid, struct loaded *loaded)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
@@ -96,7 +96,7 @@ static const struct gotype_module *find_in(const struct loaded *loaded, uint64_t
 	return NULL;
 }
 
-/* Returns what is known of a process, or NULL when memory is out. */
+/* Returns the data of a process, or NULL when memory is out. */
 static struct loaded *loaded_of(struct session_modules *modules, pid_t pid)
 {
 	struct loaded **known = loaded_by_pid_find(&modules->processes, (uint32_t)pid), *loaded;
@@ -204,7 +204,7 @@ static bool is_told(const struct session_modules *modules, const struct module *
 	return false;
 }
 
-/* Tells whether it is the file in which the probes stand. A file is mapped once, but was opened for
+/* Tells whether the module is the file with the probes. A file is mapped once, but was opened for
  * the session and for the list of modules. */
 static bool is_watched(const struct session *session, const struct module_at *at)
 {
@@ -239,7 +239,7 @@ void session_tell_modules(struct session *session)
 	session->modules->told_ns = now_ns();
 	target = session->processes.data[0].target;
 	err = modules_of(session->modules->files, target, &found);
-	error_free(err); /* it is gone, or between two programs */
+	error_free(err); /* the process is gone, or between two programs */
 	vec_each(at, &found.list)
 		tell(session, target, at);
 }

@@ -177,12 +177,12 @@ const struct gotype_module *session_modules_find(void *ctx, pid_t pid, uint64_t 
  * session->library. not_go: the error for a process without any; it is returned or freed. Errors
  * (ERROR_TARGET): there are several, or none. */
 struct error *session_find_library(struct session *session, struct error *not_go, int *ret_fd);
-/* Tells of modules of the one watched process in which no probes stand. To be called often: it looks
- * once a second. */
+/* Reports modules of the one watched process that have no probes. Call it often; it checks once a
+ * second. */
 void session_tell_modules(struct session *session);
-/* Looks at what a process has mapped, while it can be looked at. */
+/* Reads what a process has mapped, while this is possible. */
 void session_modules_look(struct session_modules *modules, pid_t pid);
-/* Forgets what a process has mapped: it executes a program anew, or has ended. */
+/* Forgets what a process has mapped, because it executes a program again, or has ended. */
 void session_modules_forget(struct session_modules *modules, pid_t pid);
 
 /* ---- hints.c ---- */

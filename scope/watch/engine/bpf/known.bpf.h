@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Recognises the stack of a hit that is counted.
  *
- * Most hits have the stack of a hit shortly before. The copy of the stack remembers where the frames of
- * some stacks are, and their rows. Comparing all frames at these places costs a fraction of a walk, in
- * which each frame waits for the one before. A stack that differs in anything is walked. */
+ * Most hits have the same stack as a recent hit. The copy of the stack remembers where the frames
+ * of some stacks are, and their rows. Comparing all frames at these places costs a fraction of a
+ * walk, in which each frame waits for the previous one. A stack that differs in anything is
+ * walked. */
 #ifndef WATCH_ENGINE_BPF_KNOWN_BPF_H
 #define WATCH_ENGINE_BPF_KNOWN_BPF_H
 
-/* Returns where a stack of this type and caller is remembered. fp is the offset of the first frame in
- * the copy. */
+/* Returns the place at which a stack of this type and caller is remembered. fp is the offset of the
+ * first frame in the copy. */
 static __always_inline struct known_stack *known_find(struct stack_copy *copy, uint64_t type,
 						      uint64_t fp)
 {
@@ -19,8 +20,8 @@ static __always_inline struct known_stack *known_find(struct stack_copy *copy, u
 
 /* The two functions below are global so that the verifier checks them once. */
 
-/* Returns the row of a known stack if it is the stack in the copy, or -1. The key in the copy is set but
- * for its frames. */
+/* Returns the row of a known stack if it is the stack in the copy, or -1. The key in the copy must
+ * be set, except its frames. */
 __noinline int known_row(struct stack_copy *copy, struct known_stack *known)
 {
 	uint64_t differ, next = 0, end = 0;
