@@ -368,7 +368,7 @@ def attempt(job):
             return name, "FAIL", "", [f"{type(e).__name__}: {e}" if not isinstance(e, Failed) else str(e)], tmp
 
 
-def main():
+def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--tophash", default=None, help="the tracer (build/tophash)")
     ap.add_argument("--go", type=build.names, default=[], metavar="1.NN,…")
@@ -382,52 +382,58 @@ def main():
     ap.add_argument("--check-truth", action="store_true", help="check the programs, trace nothing")
     ap.add_argument("--self-test", action="store_true", help="check the comparison, run nothing")
     args = ap.parse_args()
-    if args.self_test:
-        return self_test()
     for given, known in ((args.go, build.VERSIONS), (args.variant, build.VARIANTS), (args.program, build.PROGRAMS), (args.mode, MODES)):
         for x in given:
             if x not in known:
                 ap.error(f"{x}: not one of {' '.join(known)}")
+    args.everything = not args.program or args.quick
     if args.quick:
         args.go = args.go or ["1.19", "1.23", "1.24", "1.26", build.VERSIONS[-1]]
         args.variant = args.variant or ["default", "stripped"]
         args.program = args.program or ["kinds", "sessions"]
         args.mode = args.mode or ["misses", "removals"]
+    return args
 
-    tophash = args.tophash or shutil.which(str(build.REPO / "build" / "tophash")) or str(build.REPO / "build" / "tophash")
-    reason = None if args.check_truth else why_not(tophash)
-    if reason:
-        print(f"SKIP everything: {reason}")
-        print("0 passed, 0 failed, 1 skipped")
-        return 77
 
-    found = build.toolchains()
-    missing = [v for v in args.go or build.VERSIONS if v not in found]
-    jobs, failed, skipped = [], 0, 0
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+
+def modes_of(args, variant, program):
+    runner, modes = RUNNERS[program]
+    if args.check_truth:
+        return ["truth"] if runner is with_truth else []
+    if args.quick and program == "kinds" and variant != "default":
+        return ["misses"]
+    return [m for m in modes if not args.mode or m in args.mode]
+
+
+def job(args, tophash, version, variant, program, path, mode):
+    """Returns what runs one combination in a folder."""
+    if args.check_truth:
+        return lambda tmp: check_program(version, variant, path, tmp)
+    return lambda tmp: RUNNERS[program][0](tophash, path, mode, variant, tmp)
+
+
+def jobs_of(args, tophash, found, tally):
+    """Returns (name, function) of each combination whose program is built."""
+    jobs = []
     for version, variant, program in build.combinations(args.go, args.variant, args.program):
-        runner, modes = RUNNERS[program]
-        if args.check_truth:
-            modes = ["truth"] if runner is with_truth else []
-        elif args.quick and program == "kinds" and variant != "default":
-            modes = ["misses"]
-        else:
-            modes = [m for m in modes if not args.mode or m in args.mode]
+        modes = modes_of(args, variant, program)
         if version not in found:
-            skipped += len(modes)
+            tally.skipped += len(modes)
             continue
         path, _, error = build.build(version, variant, program)
         if error:
-            failed += 1
+            tally.failed += 1
             print(f"FAIL {version} {variant} {program}: does not build\n{error}", flush=True)
             continue
-        for mode in modes:
-            if args.check_truth:
-                function = lambda tmp, a=(version, variant, path): check_program(*a, tmp)
-            else:
-                function = lambda tmp, r=runner, a=(tophash, path, mode, variant): r(*a, tmp)
-            jobs.append((f"{version} {variant} {program} {mode}", function))
+        jobs += [(f"{version} {variant} {program} {mode}", job(args, tophash, version, variant, program, path, mode)) for mode in modes]
+    return jobs
 
-    passed = 0
+
+def run_jobs(args, jobs, tally):
     with ThreadPoolExecutor(args.jobs) as pool:
         for name, state, note, diffs, tmp in pool.map(attempt, jobs):
             print(f"{state:4} {name}" + (f": {note}" if note else ""), flush=True)
@@ -436,22 +442,40 @@ def main():
                 print("       " + d.replace(tmp, "…"))
             if len(diffs) > len(shown):
                 print(f"       ... and {len(diffs) - len(shown)} more")
-            passed += state == "ok"
-            failed += state != "ok"
-    if not args.check_truth and (not args.program or args.quick):
-        for line in no_go(tophash):
-            print(line)
-            passed += line.startswith("ok")
-            failed += line.startswith("FAIL")
-            skipped += line.startswith("skip")
+            tally.passed += state == "ok"
+            tally.failed += state != "ok"
+
+
+def run_no_go(tophash, tally):
+    for line in no_go(tophash):
+        print(line)
+        tally.passed += line.startswith("ok")
+        tally.failed += line.startswith("FAIL")
+        tally.skipped += line.startswith("skip")
+
+
+def main():
+    args = arguments()
+    if args.self_test:
+        return self_test()
+    tophash = args.tophash or shutil.which(str(build.REPO / "build" / "tophash")) or str(build.REPO / "build" / "tophash")
+    reason = None if args.check_truth else why_not(tophash)
+    if reason:
+        print(f"SKIP everything: {reason}")
+        print("0 passed, 0 failed, 1 skipped")
+        return 77
+
+    found, tally = build.toolchains(), Tally()
+    run_jobs(args, jobs_of(args, tophash, found, tally), tally)
+    if not args.check_truth and args.everything:
+        run_no_go(tophash, tally)
+    missing = [v for v in args.go or build.VERSIONS if v not in found]
     for v in missing:
         print(f"MISSING go {v}: not in the cache, not tested (tools/go-toolchains --fetch {v})")
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    if failed:
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    if tally.failed:
         return 1
-    if missing and not args.allow_missing:
-        return 3
-    return 0
+    return 3 if missing and not args.allow_missing else 0
 
 
 if __name__ == "__main__":

@@ -270,60 +270,62 @@ static void decorate(const char *trace, const char *prefix, const char *tab, con
 	*to = '\0';
 }
 
+/* Prefixes, tabs and ends of lines that logs put around a traceback. */
+static const struct {
+	const char *prefix, *tab, *suffix;
+} wrappings[] = {
+	{"", "\t", "\n"},
+	{"", "\t", "\r\n"},
+	{"    ", "\t", "\n"},
+	{"\t", "\t", "\n"},
+	{"", "        ", "\n"},
+	{"Nov 29 20:18:01 web1 fetch[4711]: ", "\t", "\n"},
+	{"Nov 29 20:18:01 web1 fetch[4711]: ", "\t", "\r\n"},
+	{"Nov 29 20:18:01 web1 fetch[4711]: ", "#011", "\n"},
+	{"Nov 29 20:18:01 web1 fetch[4711]: ", "        ", "\n"},
+	{"2026-11-29T20:18:01+0100 web1 fetch[4711]: ", "\t", "\n"},
+	{"2026-11-29T20:18:01.123Z ", "\t", "\n"},
+	{"2026-11-29T20:18:01.123456789Z stderr F ", "\t", "\n"},
+	{"<11>1 2026-11-29T20:18:01Z web1 fetch 4711 - - ", "\t", "\n"},
+	{"web-7c9f fetch ", "\t", "\n"},
+	{"\x1b[36mweb_1  |\x1b[0m ", "\t", "\x1b[0m\n"},
+	{"[pod/web/fetch] ", "\t", "\n"},
+	{"[pod/web/fetch]", "\t", "\n"},
+	{"E1129 20:18:01.123456 4711 main.go:20] ", "\t", "\n"},
+	{"> ", "\t", "\n"},
+	{"{\"log\":\"", "\\t", "\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-29T20:18:01Z\"}\n"},
+	{"{\"MESSAGE\":\"", "\\t", "\",\"_PID\":\"4711\",\"CODE\":\"0xg\"}\n"},
+	{"{\"_PID\":\"4711\", \"MESSAGE\" : \"", "\\t", "\"}\n"},
+	{"level=error msg=\"", "\\t", "\"\n"},
+	{"{\"log\":\"", "\\u0009", "\\u000a\"}\n"},
+	{"<li>", "\t", "</li>\n"},
+	{"", "\t", "<br>\n"},
+	{"+", "\t", "\n"},
+	{"\x1b[38;2;10;20;30m", "\t", "\x1b[K\n"},
+	{"app: ", "\t", " host=web1\n"},
+	/* all of it in one line */
+	{"", "\\t", "\\n"},
+	{"", "\\\\t", "\\\\n"},
+	{"", "\\t", "\\r\\n"},
+	{"", "#011", "#012"},
+	{"", "\\u0009", "\\u000A"},
+	{"", "\t", " | "},
+	{"", "\t", "<br>"},
+	{"", "    ", " "},
+};
+
 /* Tracebacks as logs have them. Every frame is found, and no argument is taken for an address. */
 static void test_logs(void **unused)
 {
-	static const struct {
-		const char *prefix, *tab, *suffix;
-	} logs[] = {
-		{"", "\t", "\n"},
-		{"", "\t", "\r\n"},
-		{"    ", "\t", "\n"},
-		{"\t", "\t", "\n"},
-		{"", "        ", "\n"},
-		{"Nov 29 20:18:01 web1 fetch[4711]: ", "\t", "\n"},
-		{"Nov 29 20:18:01 web1 fetch[4711]: ", "\t", "\r\n"},
-		{"Nov 29 20:18:01 web1 fetch[4711]: ", "#011", "\n"},
-		{"Nov 29 20:18:01 web1 fetch[4711]: ", "        ", "\n"},
-		{"2026-11-29T20:18:01+0100 web1 fetch[4711]: ", "\t", "\n"},
-		{"2026-11-29T20:18:01.123Z ", "\t", "\n"},
-		{"2026-11-29T20:18:01.123456789Z stderr F ", "\t", "\n"},
-		{"<11>1 2026-11-29T20:18:01Z web1 fetch 4711 - - ", "\t", "\n"},
-		{"web-7c9f fetch ", "\t", "\n"},
-		{"\x1b[36mweb_1  |\x1b[0m ", "\t", "\x1b[0m\n"},
-		{"[pod/web/fetch] ", "\t", "\n"},
-		{"[pod/web/fetch]", "\t", "\n"},
-		{"E1129 20:18:01.123456 4711 main.go:20] ", "\t", "\n"},
-		{"> ", "\t", "\n"},
-		{"{\"log\":\"", "\\t",
-		 "\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-29T20:18:01Z\"}\n"},
-		{"{\"MESSAGE\":\"", "\\t", "\",\"_PID\":\"4711\",\"CODE\":\"0xg\"}\n"},
-		{"{\"_PID\":\"4711\", \"MESSAGE\" : \"", "\\t", "\"}\n"},
-		{"level=error msg=\"", "\\t", "\"\n"},
-		{"{\"log\":\"", "\\u0009", "\\u000a\"}\n"},
-		{"<li>", "\t", "</li>\n"},
-		{"", "\t", "<br>\n"},
-		{"+", "\t", "\n"},
-		{"\x1b[38;2;10;20;30m", "\t", "\x1b[K\n"},
-		{"app: ", "\t", " host=web1\n"},
-		/* all of it in one line */
-		{"", "\\t", "\\n"},
-		{"", "\\\\t", "\\\\n"},
-		{"", "\\t", "\\r\\n"},
-		{"", "#011", "#012"},
-		{"", "\\u0009", "\\u000A"},
-		{"", "\t", " | "},
-		{"", "\t", "<br>"},
-		{"", "    ", " "},
-	};
 	char decorated[4096];
 	size_t words;
 
-	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(wrappings); i++) {
 		const char *found;
-		bool blanks = logs[i].tab[0] == ' '; /* then a path has no blanks */
+		bool blanks = wrappings[i].tab[0] == ' '; /* then a path has no blanks */
 
-		decorate(TRACE, logs[i].prefix, logs[i].tab, logs[i].suffix, decorated);
+		decorate(TRACE, wrappings[i].prefix, wrappings[i].tab, wrappings[i].suffix,
+			 decorated);
 		found = frames_of(decorated, &words);
 		if (words)
 			fail_msg("%s: %zu arguments taken for addresses", decorated, words);
