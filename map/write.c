@@ -15,7 +15,8 @@ struct stamp {
 	uint32_t moves;
 };
 
-/* By the address of a map's memory. Two maps with the same memory are copies of each other. */
+/* Stamps by the address of a map's memory. Two maps with the same memory are copies of each
+ * other. */
 TOPHASH_MAP(tophash_i_stamps, const void *, struct stamp);
 
 static struct tophash_i_stamps stamps;

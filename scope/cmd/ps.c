@@ -296,8 +296,9 @@ static void say_rest(const struct process_listing *listing)
 	if (options->quiet)
 		return;
 	if (!listing->entries.len)
-		cmd_say("no process with Go code%s",
-			options->wanted_n || options->of_user ? " that was asked for" : "");
+		cmd_say(options->wanted_n || options->of_user
+				? "none of the chosen processes has Go code"
+				: "no process has Go code");
 	if (listing->hidden)
 		cmd_say("%zu %s could not be looked at: %s", listing->hidden,
 			listing->hidden == 1 ? "process" : "processes",

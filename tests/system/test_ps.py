@@ -75,7 +75,7 @@ def ps_takes_pids_and_names():
     check({a.pid, b.pid} <= set(rows(name[:2] + "*")[0]), "by a pattern")
     same(set(rows("no-such-name", b.pid)[0]), {b.pid}, "by a name that nothing has, and a pid")
     none = ps("no-such-name")
-    same((none.stdout, none.stderr.splitlines()[0]), ("", "tophash: no process with Go code that was asked for"), "nothing")
+    same((none.stdout, none.stderr.splitlines()[0]), ("", "tophash: none of the chosen processes has Go code"), "nothing")
     same(ps(a.pid).stderr, "", "messages beside what was found")
     same(ps("-q", "no-such-name").stderr, "", "nothing, quietly")
     check(a.pid in rows("--uid", os.geteuid())[0], "by user")

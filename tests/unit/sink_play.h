@@ -84,7 +84,7 @@ static inline void play(struct sink *sink)
 	play_end(sink, 0);
 }
 
-/* Every program that plays it begins so. */
+/* Begins a test that plays the events. Every test program with them calls it. */
 static inline int play_begin(__attribute__((unused)) void **state)
 {
 	signal(SIGPIPE, SIG_IGN);
