@@ -53,7 +53,7 @@ static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
  * three to five times as much. REST_NS is between the two cases. Programs delete in bursts.
  * Therefore most hits follow soon after another, unless the mean distance is longer. (A program
  * with a fixed rate was measured at 10^3 to 10^6 hits a second; see bench/trace.) */
-#define REST_NS 150000.0
+#define REST_NS 120000.0
 
 /* Returns the time of all traps of a window. */
 static double traps_of(const struct cost_state *cost, const struct cost_snapshot *end)
