@@ -6,11 +6,10 @@ void *tophash_find_at(const struct tophash *map, const struct tophash_type *type
 	return tophash_find_slot(map, type, key);
 }
 
-void *tophash_put_at(struct tophash *map, const struct tophash_type *type, const void *key,
-		     bool keep, int *ret)
+void *tophash_put_at(struct tophash *map, const struct tophash_type *type, const void *key, int as,
+		     int *ret)
 {
-	return keep ? tophash_keep_slot(map, type, key, ret)
-		    : tophash_put_slot(map, type, key, ret);
+	return tophash_place_slot(map, type, key, as, ret);
 }
 
 bool tophash_delete_at(struct tophash *map, const struct tophash_type *type, const void *key)

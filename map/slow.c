@@ -202,20 +202,21 @@ static uint8_t *insert_entry(struct tophash *map, const void *raw, uint64_t hash
 }
 
 /* Prepares the slot of a key that is in the map for a new value. Drops the key that was given, and the old
- * value unless keep is set. Returns the slot. */
-static uint8_t *replace_entry(struct tophash *map, const void *raw, uint8_t *slot, bool keep)
+ * value, as `as` says. Returns the slot. */
+static uint8_t *replace_entry(struct tophash *map, const void *raw, uint8_t *slot,
+			      enum tophash_put_as as)
 {
 	const struct tophash_hooks *hooks = map->hooks;
 	const struct tophash_type *type = map->type;
 
-	if (hooks && hooks->drop_key) {
+	if (hooks && hooks->drop_key && as != TOPHASH_PUT_LOOK) {
 		_Alignas(16) uint8_t key[64];
 		void *copy = type->key_size <= sizeof(key) ? memcpy(key, raw, type->key_size)
 							   : (void *)(uintptr_t)raw;
 
 		hooks->drop_key(copy, hooks->ctx);
 	}
-	if (hooks && hooks->drop_val && type->val_size && !keep)
+	if (hooks && hooks->drop_val && type->val_size && as == TOPHASH_PUT_REPLACE)
 		hooks->drop_val(slot + type->val_offset, hooks->ctx);
 	/* The barrier comes last: a drop hook may start a collection, which must not run between the
 	 * barrier and the write. */
@@ -230,7 +231,8 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 			  uint64_t hash, int *ret)
 {
 	struct tophash_key key = tophash_key_of(type, raw);
-	bool is_nan = tophash_key_is_nan(type, &key), keep = *ret == 1;
+	bool is_nan = tophash_key_is_nan(type, &key);
+	enum tophash_put_as as = (enum tophash_put_as) * ret;
 	enum tophash_reason reason = reason_of(map);
 	struct tophash_key_copy copy;
 	struct place place;
@@ -247,7 +249,7 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 	if (!is_nan && entry_find(map, &key, hash, &place)) {
 		*ret = 0;
-		slot = replace_entry(map, raw, place.slot, keep);
+		slot = replace_entry(map, raw, place.slot, as);
 		/* The drop hook has freed the key that was given. Therefore the probe shows the one that
 		 * stays. */
 		if (map->hooks && map->hooks->drop_key)
@@ -374,8 +376,9 @@ static void shrink_when_due(struct tophash *map, bool moved)
 		move_share(map);
 }
 
-APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
-			       const void *raw, uint64_t hash)
+/* Does tophash_delete_slow(). drop: calls the drop hooks. */
+TOPHASH_INLINE bool delete_entry(struct tophash *map, const struct tophash_type *type,
+				 const void *raw, uint64_t hash, bool drop)
 {
 	enum tophash_reason reason;
 	struct tophash_key key;
@@ -393,13 +396,32 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 	}
 	/* The probe comes before the drop: the caller may have given the very key that is dropped. */
 	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len - 1);
-	entry_drop(map, place.slot);
+	if (drop)
+		entry_drop(map, place.slot);
+	else
+		slot_vacate(map, place.slot);
 	chain_remove(map, &place);
 	map->len--;
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
 	write_end(map, "delete");
 	return true;
+}
+
+APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
+			       const void *raw, uint64_t hash)
+{
+	return delete_entry(map, type, raw, hash, true);
+}
+
+bool tophash_release(struct tophash *map, const struct tophash_type *type, const void *key)
+{
+	struct tophash_hashed hashed;
+
+	if (!map)
+		return false;
+	hashed = tophash_hash_key(map, type, key);
+	return delete_entry(map, type, key, hashed.hash, false);
 }
 
 void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)

@@ -14,15 +14,13 @@
 #include "tophash/iter.h"
 
 #if TOPHASH_LIGHT
-#define TOPHASH_FIND_(map, type, key) ((uint8_t *)tophash_find_at(map, type, key))
-#define TOPHASH_PUT_(map, type, key, keep, ret) \
-	((uint8_t *)tophash_put_at(map, type, key, keep, ret))
-#define TOPHASH_DELETE_(map, type, key) tophash_delete_at(map, type, key)
+#define TOPHASH_FIND_(map, type, key)	      ((uint8_t *)tophash_find_at(map, type, key))
+#define TOPHASH_PUT_(map, type, key, as, ret) ((uint8_t *)tophash_put_at(map, type, key, as, ret))
+#define TOPHASH_DELETE_(map, type, key)	      tophash_delete_at(map, type, key)
 #else
-#define TOPHASH_FIND_(map, type, key) tophash_find_slot(map, type, key)
-#define TOPHASH_PUT_(map, type, key, keep, ret) \
-	((keep) ? tophash_keep_slot(map, type, key, ret) : tophash_put_slot(map, type, key, ret))
-#define TOPHASH_DELETE_(map, type, key) tophash_delete_key(map, type, key)
+#define TOPHASH_FIND_	tophash_find_slot
+#define TOPHASH_PUT_	tophash_place_slot
+#define TOPHASH_DELETE_ tophash_delete_key
 #endif
 
 /* Clears the padding of a key that is compared by its bytes. */
@@ -56,6 +54,11 @@
 	{                                                                                          \
 		TOPHASH_TIDY_(name, k);                                                            \
 		return TOPHASH_DELETE_(TOPHASH_INNER_(m), &name##_type, k);                        \
+	}                                                                                          \
+	COLD bool name##_release_at(struct name *m, name##_key_bare_ *k)                           \
+	{                                                                                          \
+		TOPHASH_TIDY_(name, k);                                                            \
+		return tophash_release(TOPHASH_INNER_(m), &name##_type, k);                        \
 	}                                                                                          \
 	COLD void name##_clear(struct name *m)                                                     \
 	{                                                                                          \
@@ -140,10 +143,23 @@
 	{                                                                                          \
 		uint8_t *slot;                                                                     \
 		TOPHASH_TIDY_(name, k);                                                            \
-		slot = TOPHASH_PUT_(&m->map, &name##_type, k, keep, ret);                          \
+		slot = TOPHASH_PUT_(&m->map, &name##_type, k,                                      \
+				    keep ? TOPHASH_PUT_KEEP : TOPHASH_PUT_REPLACE, ret);           \
 		return TOPHASH_LIKELY(slot)                                                        \
 			       ? (name##_val_own_ *)(void *)(slot + name##_type.val_offset)        \
 			       : TOPHASH_NOTHING;                                                  \
+	}                                                                                          \
+	FAST struct name##_place name##_entry_at(struct name *m, name##_key_bare_ *k, int *ret)    \
+	{                                                                                          \
+		struct name##_place to = {TOPHASH_NOTHING, TOPHASH_NOTHING};                       \
+		uint8_t *slot;                                                                     \
+		TOPHASH_TIDY_(name, k);                                                            \
+		slot = TOPHASH_PUT_(&m->map, &name##_type, k, TOPHASH_PUT_LOOK, ret);              \
+		if (TOPHASH_LIKELY(slot)) {                                                        \
+			to.key = (name##_key_bare_ *)(void *)slot;                                 \
+			to.val = (name##_val_own_ *)(void *)(slot + name##_type.val_offset);       \
+		}                                                                                  \
+		return to;                                                                         \
 	}                                                                                          \
 	COLD size_t name##_get_many(const struct name *m, name##_key_own_ const *keys, size_t n,   \
 				    name##_val_bare_ *vals, bool *found)                           \
@@ -165,7 +181,7 @@
 		slot = tophash_iter_step(&it->iter, &name##_type);                                 \
 		TOPHASH_SHOW_ENTRY_(name, it, slot);                                               \
 	}                                                                                          \
-	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk)                \
+	FAST bool name##_visit_(struct name##_item *it, struct name##_walk_ *walk)                 \
 	{                                                                                          \
 		uint8_t *slot = TOPHASH_STEP(&it->cursor, &walk->iter, walk->kept, &name##_type);  \
 		TOPHASH_SHOW_ENTRY_(name, it, slot);                                               \
@@ -186,13 +202,21 @@
 	{                                                                                          \
 		int ret;                                                                           \
 		TOPHASH_TIDY_(name, k);                                                            \
-		(void)TOPHASH_PUT_(&m->map, &name##_type, k, false, &ret);                         \
+		(void)TOPHASH_PUT_(&m->map, &name##_type, k, TOPHASH_PUT_REPLACE, &ret);           \
 		return ret;                                                                        \
 	}                                                                                          \
 	FAST bool name##_has_at(const struct name *m, name##_key_bare_ *k)                         \
 	{                                                                                          \
 		TOPHASH_TIDY_(name, k);                                                            \
 		return TOPHASH_FIND_(TOPHASH_INNER_(m), &name##_type, k) != TOPHASH_NOTHING;       \
+	}                                                                                          \
+	FAST struct name##_place name##_entry_at(struct name *m, name##_key_bare_ *k, int *ret)    \
+	{                                                                                          \
+		struct name##_place to = {TOPHASH_NOTHING};                                        \
+		TOPHASH_TIDY_(name, k);                                                            \
+		to.key = (name##_key_bare_ *)(void *)TOPHASH_PUT_(&m->map, &name##_type, k,        \
+								  TOPHASH_PUT_LOOK, ret);          \
+		return to;                                                                         \
 	}                                                                                          \
 	COLD size_t name##_has_many(const struct name *m, name##_key_own_ const *keys, size_t n,   \
 				    bool *found)                                                   \
@@ -215,7 +239,7 @@
 		slot = tophash_iter_step(&it->iter, &name##_type);                                 \
 		TOPHASH_SHOW_KEY_(it, slot);                                                       \
 	}                                                                                          \
-	FAST bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk)                \
+	FAST bool name##_visit_(struct name##_item *it, struct name##_walk_ *walk)                 \
 	{                                                                                          \
 		uint8_t *slot = TOPHASH_STEP(&it->cursor, &walk->iter, walk->kept, &name##_type);  \
 		TOPHASH_SHOW_KEY_(it, slot);                                                       \

@@ -151,17 +151,28 @@ TOPHASH_API __attribute__((pure)) void *tophash_get_slow(const struct tophash *m
 							 const struct tophash_type *type,
 							 const void *key, uint64_t hash);
 /* Returns the slot for a key, which the caller then writes the value to, or NULL on error.
- * *ret before the call: 1 to keep a value that is there (no drop hook is called for it), 0 to replace it.
+ * *ret before the call (enum tophash_put_as): what happens to an entry that is there.
  * *ret afterwards: 1 for a new entry (the key is written, the value undefined), 0 for one that was there,
  * -ENOMEM or -EOVERFLOW. */
 TOPHASH_API void *tophash_put_slow(struct tophash *map, const struct tophash_type *type,
 				   const void *key, uint64_t hash, int *ret);
+/* What a put does with an entry that is there. */
+enum tophash_put_as {
+	TOPHASH_PUT_REPLACE, /* drops the value, which the caller writes anew, and the key that was given */
+	TOPHASH_PUT_KEEP, /* drops only the key that was given */
+	TOPHASH_PUT_LOOK, /* drops nothing */
+};
 /* Deletes a key. Returns whether it was in the map. */
 TOPHASH_API bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
 				     const void *key, uint64_t hash);
 /* Ends a fast delete from this lane of a bucket. The fast path calls it when the bucket has a chain, or when
  * the map is to shrink. */
 TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane);
+
+/* Deletes a key without a call of the drop hooks: key and value are the caller's. Returns whether it was in the map.
+ * map may be NULL. */
+TOPHASH_API bool tophash_release(struct tophash *map, const struct tophash_type *type,
+				 const void *key);
 
 /* ---- light code --------------------------------------------------------------------------------------
  *
@@ -172,9 +183,9 @@ TOPHASH_API void tophash_deleted(struct tophash *map, size_t bucket, unsigned la
 TOPHASH_API __attribute__((pure)) void *tophash_find_at(const struct tophash *map,
 							const struct tophash_type *type,
 							const void *key);
-/* Returns the slot for a key, or NULL on error. keep and *ret are those of tophash_put_slow(). */
+/* Returns the slot for a key, or NULL on error. as and *ret are those of tophash_put_slow(). */
 TOPHASH_API void *tophash_put_at(struct tophash *map, const struct tophash_type *type,
-				 const void *key, bool keep, int *ret);
+				 const void *key, int as, int *ret);
 /* Deletes a key. Returns whether it was in the map. */
 TOPHASH_API bool tophash_delete_at(struct tophash *map, const struct tophash_type *type,
 				   const void *key);

@@ -227,12 +227,12 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
 }
 
 /* Returns the slot for a key, and makes an entry when there is none. The caller then writes the
- * value, which is undefined in a new entry. `keep` says that a value that is there is not dropped.
+ * value, which is undefined in a new entry. `as` is of enum tophash_put_as.
  * *ret is 1 for a new entry and 0 for one that was there. When NULL is returned it is -ENOMEM or
  * -EOVERFLOW. */
 TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash_type *type,
-				       const void *raw, const struct tophash_hashed *hashed,
-				       bool keep, int *ret)
+				       const void *raw, const struct tophash_hashed *hashed, int as,
+				       int *ret)
 {
 	struct tophash_key_copy copy;
 	uint8_t *slot = NULL;
@@ -256,7 +256,7 @@ TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash
 		TOPHASH_PROBE3(put, map, tophash_shown_key(type, &hashed->key), map->len);
 		return slot;
 	}
-	*ret = keep;
+	*ret = as;
 	return (uint8_t *)tophash_put_slow(map, type, tophash_copy_key(&copy, type, raw),
 					   hashed->hash, ret);
 }
@@ -266,24 +266,30 @@ TOPHASH_INLINE uint8_t *tophash_put_hashed(struct tophash *map, const struct top
 					   const void *raw, const struct tophash_hashed *hashed,
 					   int *ret)
 {
-	return tophash_put_as(map, type, raw, hashed, false, ret);
+	return tophash_put_as(map, type, raw, hashed, TOPHASH_PUT_REPLACE, ret);
 }
 
+/* Does tophash_put_as() for a key that is not hashed yet. */
+TOPHASH_INLINE uint8_t *tophash_place_slot(struct tophash *map, const struct tophash_type *type,
+					   const void *raw, int as, int *ret)
+{
+	struct tophash_hashed hashed = tophash_hash_key(map, type, raw);
+
+	return tophash_put_as(map, type, raw, &hashed, as, ret);
+}
+
+/* Does it for a caller that replaces the value. */
 TOPHASH_INLINE uint8_t *tophash_put_slot(struct tophash *map, const struct tophash_type *type,
 					 const void *raw, int *ret)
 {
-	struct tophash_hashed hashed = tophash_hash_key(map, type, raw);
-
-	return tophash_put_as(map, type, raw, &hashed, false, ret);
+	return tophash_place_slot(map, type, raw, TOPHASH_PUT_REPLACE, ret);
 }
 
-/* Does the same for a caller that may keep the value that is there. */
+/* Does it for a caller that may keep the value that is there. */
 TOPHASH_INLINE uint8_t *tophash_keep_slot(struct tophash *map, const struct tophash_type *type,
 					  const void *raw, int *ret)
 {
-	struct tophash_hashed hashed = tophash_hash_key(map, type, raw);
-
-	return tophash_put_as(map, type, raw, &hashed, true, ret);
+	return tophash_place_slot(map, type, raw, TOPHASH_PUT_KEEP, ret);
 }
 
 /* Deletes a key whose hash is known. Returns whether it was there. map must not be NULL. */

@@ -83,7 +83,11 @@
 		struct tophash_iter iter;                                  \
 		uint8_t kept[TOPHASH_KEPT_BYTES(sizeof(name##_key_own_))]; \
 	};                                                                 \
-	struct name##_entry {                                              \
+	struct name##_place {                                              \
+		name##_key_bare_ *key;                                     \
+		name##_val_own_ *val;                                      \
+	};                                                                 \
+	struct name##_item {                                               \
 		name##_key_own_ key;                                       \
 		name##_val_own_ val;                                       \
 		name##_val_own_ *ref;                                      \
@@ -98,7 +102,10 @@
 		struct tophash_iter iter;                                  \
 		uint8_t kept[TOPHASH_KEPT_BYTES(sizeof(name##_key_own_))]; \
 	};                                                                 \
-	struct name##_entry {                                              \
+	struct name##_place {                                              \
+		name##_key_bare_ *key;                                     \
+	};                                                                 \
+	struct name##_item {                                               \
 		name##_key_own_ key;                                       \
 		struct tophash_cursor cursor;                              \
 	};                                                                 \
@@ -118,9 +125,9 @@
 		tophash_iter_init(&walk->iter, TOPHASH_INNER_(m), walk->kept);              \
 		return walk;                                                                \
 	}                                                                                   \
-	TOPHASH_STATIC_ struct name##_entry name##_enter_(struct name##_walk_ *walk)        \
+	TOPHASH_STATIC_ struct name##_item name##_enter_(struct name##_walk_ *walk)         \
 	{                                                                                   \
-		TOPHASH_ROOM(struct name##_entry, it);                                      \
+		TOPHASH_ROOM(struct name##_item, it);                                       \
 		tophash_cursor_init(&TOPHASH_IN_ROOM(it)->cursor, &walk->iter, walk->kept); \
 		return *TOPHASH_IN_ROOM(it);                                                \
 	}
@@ -171,25 +178,27 @@
 
 /* ---- prototypes ---------------------------------------------------------------------------------- */
 
-#define TOPHASH_PROTOTYPES_(name)                                                         \
-	int name##_init(struct name *m, size_t hint);                                     \
-	void name##_fini(struct name *m);                                                 \
-	int name##_set_hooks(struct name *m, const struct tophash_hooks *hooks);          \
-	bool name##_delete_at(struct name *m, name##_key_bare_ *k);                       \
-	void name##_clear(struct name *m);                                                \
-	size_t name##_len(const struct name *m);                                          \
-	int name##_clone(const struct name *m, struct name *ret);                         \
-	int name##_reserve(struct name *m, size_t n);                                     \
-	int name##_shrink(struct name *m);                                                \
-	void name##_keep_room(struct name *m, bool keep);                                 \
-	void name##_huge_pages(struct name *m, bool use);                                 \
-	void name##_step(struct name *m, unsigned buckets);                               \
-	void name##_stats(const struct name *m, struct tophash_stats *ret);               \
-	int name##_check(const struct name *m, int level);                                \
-	size_t name##_delete_many(struct name *m, name##_key_own_ const *keys, size_t n); \
-	struct name##_iter name##_each(const struct name *m);                             \
-	bool name##_next(struct name##_iter *it);                                         \
-	bool name##_visit_(struct name##_entry *it, struct name##_walk_ *walk);
+#define TOPHASH_PROTOTYPES_(name)                                                           \
+	int name##_init(struct name *m, size_t hint);                                       \
+	void name##_fini(struct name *m);                                                   \
+	int name##_set_hooks(struct name *m, const struct tophash_hooks *hooks);            \
+	bool name##_delete_at(struct name *m, name##_key_bare_ *k);                         \
+	bool name##_release_at(struct name *m, name##_key_bare_ *k);                        \
+	struct name##_place name##_entry_at(struct name *m, name##_key_bare_ *k, int *ret); \
+	void name##_clear(struct name *m);                                                  \
+	size_t name##_len(const struct name *m);                                            \
+	int name##_clone(const struct name *m, struct name *ret);                           \
+	int name##_reserve(struct name *m, size_t n);                                       \
+	int name##_shrink(struct name *m);                                                  \
+	void name##_keep_room(struct name *m, bool keep);                                   \
+	void name##_huge_pages(struct name *m, bool use);                                   \
+	void name##_step(struct name *m, unsigned buckets);                                 \
+	void name##_stats(const struct name *m, struct tophash_stats *ret);                 \
+	int name##_check(const struct name *m, int level);                                  \
+	size_t name##_delete_many(struct name *m, name##_key_own_ const *keys, size_t n);   \
+	struct name##_iter name##_each(const struct name *m);                               \
+	bool name##_next(struct name##_iter *it);                                           \
+	bool name##_visit_(struct name##_item *it, struct name##_walk_ *walk);
 
 #define TOPHASH_MAP_PROTOTYPES_(name)                                                              \
 	TOPHASH_PROTOTYPES_(name)                                                                  \
@@ -254,6 +263,18 @@
 			__builtin_memcpy((void *)(uintptr_t)to, (void *)&val, sizeof(*to)); \
 		return ret;                                                                 \
 	}                                                                                   \
+	TOPHASH_FAST_ struct name##_place name##_entry(struct name *m, name##_key_read k,   \
+						       bool *added)                         \
+	{                                                                                   \
+		struct name##_place to;                                                     \
+		int ret;                                                                    \
+		TOPHASH_TAKE_KEY_(name);                                                    \
+		to = name##_entry_at(m, TOPHASH_IN_ROOM(key), &ret);                        \
+		if (ret == 1)                                                               \
+			__builtin_memset((void *)(uintptr_t)to.val, 0, sizeof(*to.val));    \
+		*added = ret == 1;                                                          \
+		return to;                                                                  \
+	}                                                                                   \
 	TOPHASH_FAST_ name##_val_own_ *name##_slot(struct name *m, name##_key_arg k)        \
 	{                                                                                   \
 		name##_val_own_ *to;                                                        \
@@ -266,25 +287,40 @@
 	}                                                                                   \
 	TOPHASH_END_(name)
 
-#define TOPHASH_SET_INLINE_(name)                                              \
-	TOPHASH_INLINE_DELETE_(name)                                           \
-	TOPHASH_FAST_ int name##_add(struct name *m, name##_key_arg k)         \
-	{                                                                      \
-		TOPHASH_TAKE_KEY_(name);                                       \
-		return name##_add_at(m, TOPHASH_IN_ROOM(key));                 \
-	}                                                                      \
-	TOPHASH_FAST_ bool name##_has(const struct name *m, name##_key_read k) \
-	{                                                                      \
-		TOPHASH_TAKE_KEY_(name);                                       \
-		return name##_has_at(m, TOPHASH_IN_ROOM(key));                 \
-	}                                                                      \
+#define TOPHASH_SET_INLINE_(name)                                                         \
+	TOPHASH_INLINE_DELETE_(name)                                                      \
+	TOPHASH_FAST_ int name##_add(struct name *m, name##_key_arg k)                    \
+	{                                                                                 \
+		TOPHASH_TAKE_KEY_(name);                                                  \
+		return name##_add_at(m, TOPHASH_IN_ROOM(key));                            \
+	}                                                                                 \
+	TOPHASH_FAST_ bool name##_has(const struct name *m, name##_key_read k)            \
+	{                                                                                 \
+		TOPHASH_TAKE_KEY_(name);                                                  \
+		return name##_has_at(m, TOPHASH_IN_ROOM(key));                            \
+	}                                                                                 \
+	TOPHASH_FAST_ struct name##_place name##_entry(struct name *m, name##_key_read k, \
+						       bool *added)                       \
+	{                                                                                 \
+		struct name##_place to;                                                   \
+		int ret;                                                                  \
+		TOPHASH_TAKE_KEY_(name);                                                  \
+		to = name##_entry_at(m, TOPHASH_IN_ROOM(key), &ret);                      \
+		*added = ret == 1;                                                        \
+		return to;                                                                \
+	}                                                                                 \
 	TOPHASH_END_(name)
 
-#define TOPHASH_INLINE_DELETE_(name)                                        \
-	TOPHASH_FAST_ bool name##_delete(struct name *m, name##_key_read k) \
-	{                                                                   \
-		TOPHASH_TAKE_KEY_(name);                                    \
-		return name##_delete_at(m, TOPHASH_IN_ROOM(key));           \
+#define TOPHASH_INLINE_DELETE_(name)                                         \
+	TOPHASH_FAST_ bool name##_release(struct name *m, name##_key_read k) \
+	{                                                                    \
+		TOPHASH_TAKE_KEY_(name);                                     \
+		return name##_release_at(m, TOPHASH_IN_ROOM(key));           \
+	}                                                                    \
+	TOPHASH_FAST_ bool name##_delete(struct name *m, name##_key_read k)  \
+	{                                                                    \
+		TOPHASH_TAKE_KEY_(name);                                     \
+		return name##_delete_at(m, TOPHASH_IN_ROOM(key));            \
 	}
 
 #endif

@@ -36,7 +36,11 @@
  *	int name_put(m, K k, V v)        1 new, 0 replaced, -ENOMEM, -EOVERFLOW
  *	V *name_slot(m, K k)             returns the place of the value, zeroed when new; NULL without memory. A
  *	                                 value that is there is not dropped
+ *	struct name_place name_entry(m, K k, bool *added)   returns the places of key and value, or NULLs without
+ *	                                 memory. A new entry has a value of zeros. Drops nothing: a borrowed key
+ *	                                 may be replaced by an equal copy when it is new
  *	bool name_delete(m, K k)         returns whether the key was there
+ *	bool name_release(m, K k)        deletes without the drop hooks: key and value are the caller's
  *	size_t name_delete_if(m, bool fn(K k, V *v, void *ctx), void *ctx)
  *	                                 deletes the elements for which fn returns true, and returns how many. fn
  *	                                 may change the map
@@ -176,7 +180,7 @@
 #define TOPHASH_EACH(name, it, m)                                                         \
 	for (struct name##_walk_ it##_walk_, *it##_once_ = name##_begin_(&it##_walk_, m); \
 	     it##_once_; it##_once_ = NULL)                                               \
-		for (struct name##_entry it = name##_enter_(it##_once_);                  \
+		for (struct name##_item it = name##_enter_(it##_once_);                   \
 		     name##_visit_(&it, &it##_walk_);)
 
 #endif

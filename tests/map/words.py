@@ -63,7 +63,7 @@ QUIET = [("gcc", "c11", GCC + GCC_C), ("gcc", "gnu17", [flag for flag in GCC + G
 # Written in C++, without a cast and with nullptr.
 QUIET_CXX = [("g++", "c++17", GCC + GCC_CXX), ("clang++", "c++17", CLANG + CLANG_CXX[:2])]
 
-RUNS = [("padding.c", ("gcc", "c11")), ("padding.c", ("g++", "c++17")), ("cxx.cc", ("g++", "c++17")), ("cxx.cc", ("clang++", "c++17"))]
+RUNS = [("entry.c", ("gcc", "c11")), ("entry.c", ("clang++", "c++17")), ("padding.c", ("gcc", "c11")), ("padding.c", ("g++", "c++17")), ("cxx.cc", ("g++", "c++17")), ("cxx.cc", ("clang++", "c++17"))]
 
 counts = {"ok": 0, "FAIL": 0, "skip": 0}
 

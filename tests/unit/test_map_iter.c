@@ -364,7 +364,7 @@ TEST(deleted_lanes_hide_nothing)
 	for (unsigned round = 0; round < 2000; round++) {
 		struct numbers m = {0};
 		struct numbers_walk_ walk;
-		struct numbers_entry it;
+		struct numbers_item it;
 		bool came = false;
 		unsigned n = 0;
 
