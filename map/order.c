@@ -114,7 +114,6 @@ static void *take_candidate(struct tophash_iter *iter, const struct next_candida
 	return next->slot;
 }
 
-
 void *next_in_order(struct tophash_iter *iter)
 {
 	while (iter->mark < iter->hi) {

@@ -8,14 +8,20 @@
 #ifndef WATCH_ENGINE_BPF_KNOWN_BPF_H
 #define WATCH_ENGINE_BPF_KNOWN_BPF_H
 
-/* Returns the place at which a stack of this type and caller is remembered. fp is the offset of the
- * first frame in the copy. */
+/* Returns the place at which a stack of this type and with these innermost frames is remembered. at is
+ * the offset of the first frame in the copy. Any bytes there lead to some place. */
 static __always_inline struct known_stack *known_find(struct stack_copy *copy, uint64_t type,
-						      uint64_t fp)
+						      uint64_t at)
 {
-	uint64_t caller = copy->words[(fp / 8 + 1) & (STACK_COPY / 8 - 1)];
+	uint64_t hash = type;
 
-	return &copy->known[(type ^ caller) * 0x9e3779b97f4a7c15ull >> (64 - KNOWN_BITS)];
+#pragma unroll
+	for (int i = 0; i < KNOWN_FRAMES; i++) {
+		at &= STACK_COPY - 8;
+		hash = hash * 3 ^ copy->words[at / 8 + 1];
+		at = copy->words[at / 8] - copy->base;
+	}
+	return &copy->known[hash * 0x9e3779b97f4a7c15ull >> (64 - KNOWN_BITS)];
 }
 
 /* The two functions below are global so that the verifier checks them once. */
