@@ -130,8 +130,9 @@ void store_fini(struct tophash *map)
 	*store = (struct store){0};
 }
 
-/* Copies the first buckets of one store to another. The barrier is called once for all slots. The old slots
- * are cleared if there is a barrier: it is not told when their memory is given back. */
+/* Copies the first buckets of one store to another. The barrier is called once for all slots. If
+ * there is a barrier, the old slots are cleared, because it is not called when their memory is
+ * freed. */
 static void block_move(const struct tophash *map, const struct store *from, struct store *to,
 		       size_t buckets)
 {

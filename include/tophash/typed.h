@@ -166,8 +166,8 @@ template <class T> union tophash_room {
 
 #else
 
-/* The classes of gcc's typeclass.h: 1 to 4 are integers, characters, enums and bool; 5 is a pointer. A float would be
- * promoted, of which gcc warns. */
+/* The classes of gcc's typeclass.h: 1 to 4 are integers, characters, enums and bool; 5 is a
+ * pointer. gcc would warn that a float is promoted. */
 #define TOPHASH_CLASS(T) \
 	__builtin_classify_type(_Generic(*(T *)0, float : (double)0, default : *(T *)0))
 #define TOPHASH_IS_INTEGER(T) (TOPHASH_CLASS(T) >= 1 && TOPHASH_CLASS(T) <= 4)

@@ -177,7 +177,7 @@ def shared(top, cc, flags):
 
 
 def light_program(maps, functions):
-    """maps types of maps, and for each so many functions of five calls and a loop."""
+    """Returns a program with this number of types of maps, and this number of functions for each. A function has five calls."""
     text = "#include <tophash/map.h>\n"
     for m in range(maps):
         key = ("uint64_t", "int", "const char *", "double")[m % 4]

@@ -551,7 +551,7 @@ def manual_examples():
 
 @check
 def readme():
-    """its programs compile, and print what stands below them"""
+    """its programs compile, and print the output that the page shows"""
     text = (REPO / "map/README.md").read_text()
     programs = re.findall(r"```c\n(.*?)```\n.*?[Ii]t prints `(.*?)`", text, re.S)
     need(len(programs) == text.count("```c\n") == 3, f"{len(programs)} programs with what they print")

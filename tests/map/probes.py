@@ -2,7 +2,7 @@
 """Tests whether the probes of tophash/probe.h are where they should be, and whether tracers read the program's values from them.
 
     tests/map/probes.py                     the header, with the small programs in tests/map/probes/
-    tests/map/probes.py --map FILE...       that these files have the map's probes between them
+    tests/map/probes.py --map FILE...       tests that these files together have the map's probes
 
 Compiled by gcc and clang, as C and C++, for this machine at -O0, -O2, -O3 and -flto, for arm64 and s390x to objects. The notes are
 read twice, by readelf and by the parser here; the values are read by gdb, and by bpftrace where that can run (root).

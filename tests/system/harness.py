@@ -332,7 +332,7 @@ FOUND = []  # what was in the kernel before the first test
 
 
 def bpf_ids():
-    """Returns (kind, id) of the BPF objects in the kernel, but for program arrays that no program uses. Linux (6.18) leaks such an array
+    """Returns (kind, id) of the BPF objects in the kernel, except program arrays that no program uses. Linux (6.18) leaks such an array
     when somebody opens it by its id, as this listing does, while its last descriptor is closed: prog_array_map_clear() takes a reference
     for each of both closes, and queues one work, which gives one back."""
     if not shutil.which("bpftool"):

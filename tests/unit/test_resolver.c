@@ -220,7 +220,7 @@ TEST(other_modules_have_names)
 	check_frame(&e.stack[0], "main.(*store).drop", "/src/main.go", 61, r.stack[0]);
 	check_frame(&e.stack[1], "main.main", "/src/main.go", 12, r.stack[1]);
 	id = e.stack_id;
-	assert_int_equal(resolve(p, &r).stack_id, id); /* it is remembered */
+	assert_int_equal(resolve(p, &r).stack_id, id); /* the stack is remembered */
 
 	r.event.pid = 4343;
 	e = resolve(p, &r);

@@ -155,8 +155,8 @@ static const struct code_insn *emulated_after(const struct code *code, size_t at
 	return NULL;
 }
 
-/* Sets the slots that hold type, map and key. Returns false when one of them has no slot, or when
- * they do not lie within SPOT_REACH of the frame pointer and of each other. */
+/* Sets the slots of type, map and key. Returns false if one of them has no slot, or if the slots
+ * are not within SPOT_REACH of the frame pointer and of each other. */
 static bool set_slots(struct spot *spot, const struct go_entry *entry, const struct dataflow *flow)
 {
 	bool string = entry->key == GO_PASS_STRING;

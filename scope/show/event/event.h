@@ -87,7 +87,7 @@ struct event_exit {
 	int status;
 };
 
-/* A stretch of time in which a process ran without being watched. */
+/* A time in which a process ran without probes. */
 struct event_gap {
 	uint32_t pid;
 	uint64_t from_ns, to_ns; /* CLOCK_MONOTONIC */

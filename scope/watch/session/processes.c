@@ -59,7 +59,7 @@ static struct error *add_new_process(struct session *session, pid_t pid)
 		error_free(err);
 		try(process_adopt(pid, image_name(session->image), &target));
 	}
-	target_drop_exe(target); /* session->exe is the same file; it saves very many descriptors */
+	target_drop_exe(target); /* session->exe is the same file, and one descriptor is enough */
 	return add_process(session, target);
 }
 

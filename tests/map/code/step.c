@@ -3,8 +3,8 @@
  *     step SIZES...    name=bytes: the length of each function of fast.c
  *
  * Prints for each call "name case inside outside": the instructions of the function itself, and of
- * the functions that it called. The child makes the calls, a stop before each; the parent steps it
- * to the return address.
+ * the functions that it called. The child makes the calls, and stops before each. The parent steps
+ * it to the return address.
  */
 #include <signal.h>
 #include <stdio.h>

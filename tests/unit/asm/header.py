@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Makes a C header of machine code: of an assembly source, or of the instructions that a test in C names.
+"""Makes a C header with machine code, from an assembly source, or from the instructions that a test in C names.
 
     header.py [--include HEADER]... TARGET SOURCE.s OUTPUT      each function's bytes as an array of its name
     header.py TARGET SOURCE.c OUTPUT                            each ASM("instruction") as a row of instructions[]
 
-TARGET is what clang calls the machine: x86_64, or aarch64, for which the arrays are words. A function is a label; it ends where the
-next begins. Calls to what the source does not define have 0 where the distance stands. Three macros (go.inc) say more of a function f, and become arrays for goprog.h:
+TARGET is clang's name of the machine: x86_64, or aarch64, for which the arrays have words. A function begins at a label and ends at the next
+label. A call of a function that the source does not define has the distance 0. Three macros (go.inc) describe a function f further, and
+become arrays for goprog.h:
 
     sp DELTA                from here on the stack pointer is DELTA below its value at entry     f_sp
-    inlined NAME, PARENT    what follows is the inlined function NAME, called at f + PARENT      f_inlined
-    own                     what follows is the function's own again
+    inlined NAME, PARENT    the following code is the inlined function NAME, called at f + PARENT      f_inlined
+    own                     the following code is the function's own again
 """
 import argparse
 import pathlib
@@ -62,7 +63,7 @@ def functions(text, symbols):
 
 
 def until(size, marks, first):
-    """Of marks, each from an offset on, makes rows of which each holds up to one."""
+    """Yields (end, value): each value holds up to an offset. In marks, (offset, value), each value holds from its offset on."""
     held = first
     for at, value in marks:
         yield at, held
@@ -103,7 +104,7 @@ def header(target, source, includes, found):
 
 
 def instructions(target, source):
-    """Returns the header with what stands in ASM(""), and its bytes. (asm_insn.h)"""
+    """Returns the header with the text of each ASM(""), and its bytes. (asm_insn.h)"""
     texts = list(dict.fromkeys(ASM.findall(pathlib.Path(source).read_text())))
     with tempfile.NamedTemporaryFile("w", suffix=".s") as file:
         file.write("".join(f"i{n}: {text}\n" for n, text in enumerate(texts)))

@@ -162,8 +162,8 @@ struct known_stack {
 	uint16_t at[WIRE_STACK_SMALL]; /* offsets of the frames in the copy */
 };
 
-#define KNOWN_BITS   6 /* 2^these stacks are known */
-#define KNOWN_FRAMES 4 /* innermost frames that tell where one is remembered */
+#define KNOWN_BITS   6 /* log2 of the number of known stacks */
+#define KNOWN_FRAMES 4 /* the innermost frames, which decide the place of a stack */
 #define KNOWN_TRUST  8
 
 struct stack_copy {
