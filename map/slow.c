@@ -376,52 +376,66 @@ static void shrink_when_due(struct tophash *map, bool moved)
 		move_share(map);
 }
 
-/* Does tophash_delete_slow(). drop: calls the drop hooks. */
-TOPHASH_INLINE bool delete_entry(struct tophash *map, const struct tophash_type *type,
-				 const void *raw, uint64_t hash, bool drop)
+/* Begins a slow delete: finds the entry, and moves the map's share. Returns false when the key is not there. */
+TOPHASH_INLINE bool delete_begin(struct tophash *map, const struct tophash_type *type,
+				 const void *raw, uint64_t hash, struct place *ret,
+				 enum tophash_reason *ret_reason)
 {
-	enum tophash_reason reason;
 	struct tophash_key key;
-	struct place place;
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
 	write_begin(map, "delete");
-	reason = reason_of(map);
-	count_reason(map, "delete", reason);
+	*ret_reason = reason_of(map);
+	count_reason(map, "delete", *ret_reason);
 	move_share(map);
-	if (!entry_find(map, &key, hash, &place)) {
+	if (!entry_find(map, &key, hash, ret)) {
 		write_end(map, "delete");
 		return false;
 	}
 	/* The probe comes before the drop: the caller may have given the very key that is dropped. */
-	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), reason, map->len - 1);
-	if (drop)
-		entry_drop(map, place.slot);
-	else
-		slot_vacate(map, place.slot);
-	chain_remove(map, &place);
+	TOPHASH_PROBE4(delete_slow, map, tophash_shown_key(type, &key), *ret_reason, map->len - 1);
+	return true;
+}
+
+/* Ends a slow delete, after the entry was removed. */
+TOPHASH_INLINE void delete_end(struct tophash *map, enum tophash_reason reason)
+{
 	map->len--;
 	if (map->len <= map->shrink_at)
 		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
 	write_end(map, "delete");
-	return true;
 }
 
 APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *type,
 			       const void *raw, uint64_t hash)
 {
-	return delete_entry(map, type, raw, hash, true);
+	enum tophash_reason reason;
+	struct place place;
+
+	if (!delete_begin(map, type, raw, hash, &place, &reason))
+		return false;
+	entry_drop(map, place.slot);
+	chain_remove(map, &place);
+	delete_end(map, reason);
+	return true;
 }
 
 bool tophash_release(struct tophash *map, const struct tophash_type *type, const void *key)
 {
+	enum tophash_reason reason;
 	struct tophash_hashed hashed;
+	struct place place;
 
 	if (!map)
 		return false;
 	hashed = tophash_hash_key(map, type, key);
-	return delete_entry(map, type, key, hashed.hash, false);
+	if (!delete_begin(map, type, key, hashed.hash, &place, &reason))
+		return false;
+	slot_vacate(map, place.slot);
+	chain_remove(map, &place);
+	delete_end(map, reason);
+	return true;
 }
 
 void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
