@@ -3,6 +3,7 @@
  * loaded, a signal ends the process at once, because loading may take long for the file of some
  * program. */
 #include "cmd/trace_options.h"
+#include "cmd/trace_say.h"
 #include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
@@ -12,7 +13,6 @@
 #include "show/aggr/aggr.h"
 
 #include <signal.h>
-#include <stdio.h>
 
 struct trace {
 	struct trace_options options;
@@ -41,70 +41,19 @@ static void on_interrupted(void *ctx)
 
 static void on_progress(void *ctx, const struct session_progress *progress)
 {
-	struct trace *trace = ctx;
-	double rate = status_rate(&trace->rate, progress->hits, progress->seconds);
-	char cost[64] = "", sample[64] = "", watched[64] = "";
-
-	if (progress->cost_known)
-		snprintf(cost, sizeof(cost), ", takes %.1f%% of a CPU",
-			 rate * progress->ns_per_hit / 1e7);
-	if (progress->sampled || progress->fraction < 1)
-		snprintf(sample, sizeof(sample), ", %llu sampled out (%.1f%% are shown)",
-			 (unsigned long long)progress->sampled, progress->fraction * 100);
-	if (progress->watched < 1)
-		snprintf(watched, sizeof(watched), ", watched for %.1f%% of the time",
-			 progress->watched * 100);
-	status_show("%llu s: %llu hits (%.0f/s), %llu filtered%s, %llu lost%s%s",
-		    (unsigned long long)progress->seconds, (unsigned long long)progress->hits, rate,
-		    (unsigned long long)progress->filtered, sample,
-		    (unsigned long long)progress->lost, cost, watched);
-}
-
-/* Tells whether no single events are needed. */
-static bool counts_only(const struct trace_options *options)
-{
-	return options->summary && !options->limit &&
-	       (options->summary_by == AGGR_BY_SITE || options->summary_by == AGGR_BY_TYPE);
-}
-
-/* Returns what may be sampled. The properties that a filter names are not sampled. */
-static enum engine_sample sample_of(const struct trace_options *options)
-{
-	const struct filter *filter = &options->filter;
-
-	if (filter->key || filter->map || filter->goid)
-		return ENGINE_SAMPLE_NONE;
-	return options->sample_by;
+	trace_say_progress(&((struct trace *)ctx)->rate, progress);
 }
 
 static struct error *open_session(struct trace *trace)
 {
 	const struct trace_options *options = &trace->options;
-	struct session_options session = {
-		.pid = options->pid,
-		.binary = options->binary,
-		.command = options->command,
-		.look_only = options->dry_run,
-		.engine = engine_find(options->engine),
-		.filter = &options->filter,
-		.stack_max = options->stack_max,
-		.key_bytes = options->key_bytes,
-		.buffer_size = options->buffer_size,
-		.misses = options->misses,
-		.count = counts_only(options),
-		.limit = options->limit,
-		.duration_ns = options->duration_ns,
-		.max_overhead = options->max_overhead,
-		.max_overhead_stop = options->max_overhead_stop,
-		.sample = sample_of(options),
-		.notice = on_notice,
-		.notice_ctx = trace,
-	};
+	struct session_options session = trace_session_options(options);
 
+	session.notice = on_notice;
+	session.notice_ctx = trace;
 	/* A run that prints events needs no status line. */
 	if (options->summary && !options->quiet && status_is_wanted())
 		session.progress = on_progress;
-
 	return session_open(&session, &trace->session);
 }
 
@@ -160,23 +109,6 @@ static struct error *begin(struct trace *trace)
 	return session_begin(trace->session, &output);
 }
 
-/* Prints the totals to stderr if the output cannot take them. */
-static void say_totals(const struct trace *trace, const struct session_totals *totals)
-{
-	const struct event_end *end = &totals->end;
-	char sampled[48] = "";
-
-	if (end->sampled)
-		snprintf(sampled, sizeof(sampled), "%llu sampled out + ",
-			 (unsigned long long)end->sampled);
-	if (fan_first(&trace->sinks)->closed && !trace->options.quiet)
-		cmd_say("%s%llu hits = %llu delivered + %llu filtered + %s%llu lost",
-			totals->failed_code ? "" : "the reader has gone away; ",
-			(unsigned long long)end->hits, (unsigned long long)end->delivered,
-			(unsigned long long)end->filtered, sampled,
-			(unsigned long long)totals->lost_all);
-}
-
 /* Ends the run. Returns the exit code. */
 static int finish(struct trace *trace, struct error *err)
 {
@@ -184,7 +116,8 @@ static int finish(struct trace *trace, struct error *err)
 
 	status_clear();
 	session_finish(trace->session, err, &totals);
-	say_totals(trace, &totals);
+	if (fan_first(&trace->sinks)->closed && !trace->options.quiet)
+		trace_say_totals(&totals);
 	if (totals.failed_code)
 		return totals.failed_code;
 	return totals.complete ? EXIT_DONE : EXIT_LOST;

@@ -325,3 +325,44 @@ void trace_options_fini(struct trace_options *options)
 {
 	filter_fini(&options->filter);
 }
+
+/* ---- the session ---- */
+
+/* Tells whether no single events are needed. */
+static bool counts_only(const struct trace_options *options)
+{
+	return options->summary && !options->limit &&
+	       (options->summary_by == AGGR_BY_SITE || options->summary_by == AGGR_BY_TYPE);
+}
+
+/* Returns what may be sampled. The properties that a filter names are not sampled. */
+static enum engine_sample sample_of(const struct trace_options *options)
+{
+	const struct filter *filter = &options->filter;
+
+	if (filter->key || filter->map || filter->goid)
+		return ENGINE_SAMPLE_NONE;
+	return options->sample_by;
+}
+
+struct session_options trace_session_options(const struct trace_options *options)
+{
+	return (struct session_options){
+		.pid = options->pid,
+		.binary = options->binary,
+		.command = options->command,
+		.look_only = options->dry_run,
+		.engine = engine_find(options->engine),
+		.filter = &options->filter,
+		.stack_max = options->stack_max,
+		.key_bytes = options->key_bytes,
+		.buffer_size = options->buffer_size,
+		.misses = options->misses,
+		.count = counts_only(options),
+		.limit = options->limit,
+		.duration_ns = options->duration_ns,
+		.max_overhead = options->max_overhead,
+		.max_overhead_stop = options->max_overhead_stop,
+		.sample = sample_of(options),
+	};
+}

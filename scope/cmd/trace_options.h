@@ -4,6 +4,7 @@
 #define CMD_TRACE_OPTIONS_H
 
 #include "cmd/options/options.h"
+#include "watch/session/session.h"
 #include "show/aggr/aggr.h"
 #include "watch/engine/engine.h"
 
@@ -36,5 +37,9 @@ extern const struct verb_spec trace_verb;
 /* Reads the command line. Strings are borrowed from argv. Errors (ERROR_USAGE): one line. */
 struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret);
 void trace_options_fini(struct trace_options *options);
+
+/* Makes the options of the session. The caller sets those that are functions. They borrow from
+ * `options`. */
+struct session_options trace_session_options(const struct trace_options *options);
 
 #endif
