@@ -74,43 +74,44 @@ static struct error *try_places(const struct module *module)
 	return NULL;
 }
 
-/* Makes the verdict on a module. Its text leaves out the file's name, which the row shows already. */
-static struct error *new_verdict(const struct module *module, struct ps_verdict **ret)
+/* Makes the verdict on a module. Its text leaves out the file's name, which the row shows already.
+ * Returns NULL when memory is out. */
+static struct ps_verdict *new_verdict(const struct module *module)
 {
 	cleanup(verdict_free) struct ps_verdict *verdict = calloc(1, sizeof(*verdict));
+	struct error *err = verdict ? try_places(module) : NULL;
 	size_t name = strlen(module->path);
-	struct error *err;
-	const char *text;
 
 	if (!verdict)
-		return error_nomem();
+		return NULL;
 	verdict->module = module;
-	err = try_places(module);
 	if (err) {
-		text = err->text;
+		const char *text = err->text;
+
 		if (!strncmp(text, module->path, name) && !strncmp(text + name, ": ", 2))
 			text += name + 2;
 		verdict->why_not = strdup(text);
 		error_free(err);
 		if (!verdict->why_not)
-			return error_nomem();
+			return NULL;
 	}
-	*ret = take_ptr(verdict);
-	return NULL;
+	return take_ptr(verdict);
 }
 
 /* Writes to *ret why trace cannot watch the module, or NULL if it can. */
 static struct error *judge(struct process_listing *listing, const struct module *module,
 			   const char **ret)
 {
-	struct ps_verdict *verdict = NULL;
+	struct ps_verdict *verdict;
 
 	vec_each(known, &listing->verdicts) {
 		*ret = (*known)->why_not;
 		if ((*known)->module == module)
 			return NULL;
 	}
-	try(new_verdict(module, &verdict));
+	verdict = new_verdict(module);
+	if (!verdict)
+		return error_nomem();
 	*ret = verdict->why_not;
 	if (vec_push(&listing->verdicts, verdict))
 		return NULL;
