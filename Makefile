@@ -68,9 +68,9 @@ test: build-tests ## under 20 minutes: every suite, long lists sampled; ONLY=nam
 	@tests/run --build $(BUILD) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: test-long
-test-long: build-tests ## hours: every suite, whole lists; writes docs/test-long.md
+test-long: build-tests ## hours: every suite, whole lists; writes docs/test-long.md; ONLY=STEP: one step
 	@tools/deps kernel
-	@tests/run --build $(BUILD) $(if $(SEED),--seed $(SEED)) --long --record docs/test-long.md
+	@tests/run --build $(BUILD) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') --long --record docs/test-long.md
 
 .PHONY: test-kernel
 test-kernel: ## tophash on other kernels (5.10, 6.1, 6.12), in virtual machines
