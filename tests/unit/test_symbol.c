@@ -514,6 +514,8 @@ TEST(test_not_go)
 	assert_true(gofake_build(&spec, &fake));
 	gofake_poke_u32(&fake, fake.pclntab, 0);
 	expect_error(file, "not a Go program");
+	gofake_poke(&fake, fake.base + 0x240, "UPX!", 4);
+	expect_error(file, "packed by UPX");
 	gofake_fini(&fake);
 }
 

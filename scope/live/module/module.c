@@ -34,10 +34,12 @@ struct error *module_open(int fd, const char *path, struct module *ret)
 		error_free(err);
 	} else if (gofile_is_marked(module.image)) {
 		err = gopcln_open(module.image, &module.tab);
-		if (err)
+		if (!err)
+			classify(&module);
+		else if (image_section_count(module.image))
 			try(refuse(&module, err));
 		else
-			classify(&module);
+			error_free(err); /* without sections, nothing says that it is Go */
 	}
 	*ret = module;
 	module = (struct module){0};

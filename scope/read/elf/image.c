@@ -144,6 +144,14 @@ bool image_is_pie(const struct image *image)
 	return image->pie;
 }
 
+/* A packed file has "UPX!" behind its program headers (struct l_info of UPX). */
+bool image_is_packed(const struct image *image)
+{
+	enum { HEADERS = 1024 };
+
+	return memmem(image->bytes, image->size < HEADERS ? image->size : HEADERS, "UPX!", 4);
+}
+
 const char *image_build_id(const struct image *image)
 {
 	return image->build_id;

@@ -286,6 +286,11 @@ static struct error *not_found(const struct locate *l)
 {
 	const char *name = image_name(l->image);
 
+	if (image_is_packed(l->image))
+		return error_new(ERROR_TARGET,
+				 "%s: packed by UPX, so its code is not in the file: unpack it "
+				 "(upx -d), and start it again",
+				 name);
 	if (l->too_old)
 		return error_new(ERROR_TARGET,
 				 "%s: built with Go older than 1.18, whose tables are not read; "
