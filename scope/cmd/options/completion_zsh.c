@@ -9,18 +9,21 @@ static const char head[] =
 	"_tophash_verbs() {\n"
 	"	local -a verbs=(\n";
 
+/* Process ids do not go through _describe: listing them may be interrupted, and zsh 5.9 frees what
+ * _describe has kept a second time then (computil.c, freecdsets). */
 static const char body[] =
 	"	)\n"
 	"	_describe -t verbs verb verbs\n"
 	"}\n"
 	"\n"
 	"_tophash_pids() {\n"
-	"	local -a pids\n"
+	"	local -a pids lines expl\n"
 	"	local pid name\n"
 	"	tophash help --pids 2>/dev/null | while IFS=$'\\t' read -r pid name; do\n"
-	"		pids+=($pid:${name//:/\\\\:})\n"
+	"		pids+=($pid)\n"
+	"		lines+=(\"$pid -- $name\")\n"
 	"	done\n"
-	"	_describe -t processes 'process id' pids\n"
+	"	_wanted processes expl 'process id' compadd -l -d lines -a pids\n"
 	"}\n"
 	"\n"
 	"# What stands after -- is a command line of its own.\n"
