@@ -47,7 +47,7 @@ PROFILED = {"pgo": "measured", "pgo-deep": "deep"}
 # These build the whole library once more (pgo and race half a CPU minute a release, pgo-deep one), so only with some releases. In race
 # builds the fast entries call the race detector first from 1.24 on. Only a deep profile
 # changes anything in classic maps, 1.23.
-RELEASES = {"noopt": VERSIONS[-2:], "race": ["1.24", VERSIONS[-1]], "pgo": [VERSIONS[-2]], "pgo-deep": ["1.23", VERSIONS[-1]]}
+RELEASES = {"noopt": VERSIONS[-2:], "race": ["1.24"], "pgo": [VERSIONS[-2]], "pgo-deep": ["1.23", VERSIONS[-1]]}
 
 # name: (folder of the module, package, the variants in which it is built)
 PROGRAMS = {

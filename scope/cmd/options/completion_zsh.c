@@ -9,8 +9,8 @@ static const char head[] =
 	"_tophash_verbs() {\n"
 	"	local -a verbs=(\n";
 
-/* Process ids do not go through _describe: listing them may be interrupted, and zsh 5.9 frees what
- * _describe has kept a second time then (computil.c, freecdsets). */
+/* Process ids do not go through _describe. Listing them may be interrupted, and zsh 5.9 then frees
+ * twice what _describe has kept (freecdsets in its module zsh/computil). */
 static const char body[] =
 	"	)\n"
 	"	_describe -t verbs verb verbs\n"
