@@ -48,9 +48,10 @@ enum {
 /* The bytes of a descriptor, as in memory. */
 struct raw {
 	uint8_t bytes[TYPE_SIZE_MAX];
-	/* The module that it is in: its pointers are link-time addresses of that. NULL: it is on
-	 * the heap, and its pointers are run-time addresses. */
-	const struct gotype_module *in;
+	/* A copy of the module that it is in, because find() lends a module only until its next
+	 * call. Its pointers are link-time addresses of that module. If it is on the heap, image is
+	 * NULL, and its pointers are run-time addresses. */
+	struct gotype_module in;
 };
 
 struct name {
@@ -77,11 +78,12 @@ static const struct gotype_module *module_at(const struct gotypes *types, uint64
 }
 
 static bool load(const struct gotypes *types, uint64_t addr, void *to, size_t size,
-		 const struct gotype_module **ret_in)
+		 struct gotype_module *ret_in)
 {
 	const void *at;
+	const struct gotype_module *module = module_at(types, addr, size, &at);
 
-	*ret_in = module_at(types, addr, size, &at);
+	*ret_in = module ? *module : (struct gotype_module){0};
 	if (at)
 		memcpy(to, at, size);
 	return at || memory_read(&types->memory, addr, to, size);
@@ -108,7 +110,7 @@ static uint64_t raw_ptr(const struct raw *raw, size_t offset)
 {
 	uint64_t value = raw_u64(raw, offset);
 
-	return value && raw->in ? value + raw->in->bias : value;
+	return value ? value + raw->in.bias : 0;
 }
 
 /* Returns how many bytes of a descriptor of this kind are read. */
@@ -128,7 +130,7 @@ static size_t kind_size(unsigned kind)
 
 static bool load_raw(const struct gotypes *types, uint64_t addr, struct raw *ret)
 {
-	const struct gotype_module *in;
+	struct gotype_module in;
 	size_t size;
 
 	if (addr == 0 || addr % 8 != 0 || !load(types, addr, ret->bytes, TYPE_SIZE, &ret->in))
@@ -208,7 +210,7 @@ static void raw_read(const struct gotypes *types, uint64_t addr, const struct ra
 		.hash = raw_u32(raw, 16),
 		.kind = (enum gotype_kind)(kind & KIND_MASK),
 		.named = tflag & TFLAG_NAMED,
-		.direct_iface = gopcln_minor(raw->in ? raw->in->tab : types->tab) >= 26
+		.direct_iface = gopcln_minor(raw->in.image ? raw->in.tab : types->tab) >= 26
 					? tflag & TFLAG_DIRECT_IFACE
 					: kind & KIND_DIRECT_IFACE,
 		.comparable = raw_u64(raw, 24) != 0,
@@ -249,11 +251,11 @@ static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret
 /* Reads the name of a descriptor in the image. Returns false when the image has no name for it. */
 static bool raw_name(const struct gotypes *types, const struct raw *raw, struct name *ret)
 {
-	const struct gopcln_module *module = gopcln_module(raw->in->tab);
+	const struct gopcln_module *module = gopcln_module(raw->in.tab);
 	int32_t str = (int32_t)raw_u32(raw, 40);
 
 	if (str <= 0 || (uint64_t)str >= module->etypes - module->types ||
-	    !name_at(types, module->types + (uint64_t)str + raw->in->bias, ret) || ret->len == 0)
+	    !name_at(types, module->types + (uint64_t)str + raw->in.bias, ret) || ret->len == 0)
 		return false;
 	if (raw->bytes[20] & TFLAG_EXTRA_STAR) {
 		if (ret->text[0] != '*' || ret->len == 1)
@@ -329,7 +331,7 @@ static bool append_name(const struct gotypes *types, uint64_t addr, unsigned dep
 	if (depth == NAME_DEPTH_MAX || to->len > limit || !load_raw(types, addr, &raw) ||
 	    !raw_sane(&raw))
 		return false;
-	if (raw.in && raw_name(types, &raw, &name)) {
+	if (raw.in.image && raw_name(types, &raw, &name)) {
 		size_t room = limit + 1 - to->len; /* one byte too many, to tell that it was cut */
 
 		buf_put(to, name.text, name.len < room ? name.len : room);
