@@ -6,9 +6,6 @@
 #include "cmd/cmd.h"
 #include "live/module/module.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-
 #define PATIENCE_NS 700000000ull
 
 struct pids {
@@ -20,12 +17,9 @@ struct pids {
 /* Returns whether the process has a command line. Kernel threads have none. */
 static bool has_command(pid_t pid)
 {
-	char path[64], first;
-	cleanup_close int fd = -1;
+	char first[2];
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, &first, 1) == 1;
+	return process_read_text(pid, "cmdline", first, sizeof(first));
 }
 
 /* Returns whether the process has Go code. A process that may not be looked at counts as Go,

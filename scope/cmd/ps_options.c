@@ -41,10 +41,7 @@ static const struct option_spec rows[] = {
 	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
 	 .help = "write there instead of to standard output",
 	 .man = OPTION_OUTPUT_MAN},
-	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
-	 .help = "do not cut lines to the width of the terminal",
-	 .man = "Does not cut lines on a terminal. Without this option they are cut to the width "
-		"of the terminal. In a file or a pipe nothing is ever cut."},
+	OPTION_WIDE_ROW(struct ps_options),
 
 	{.group = "Other",
 	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),

@@ -181,10 +181,7 @@ static const struct option_spec rows[] = {
 	 .help = "keep N bytes of each string (64; at most 256)",
 	 .man = "Keeps at most N bytes of each string in a key. The default is 64, and N may be up to "
 		"256."},
-	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
-	 .help = "do not cut lines to the width of the terminal",
-	 .man = "Does not cut lines on a terminal. Without this option they are cut to the width "
-		"of the terminal. In a file or a pipe nothing is ever cut."},
+	OPTION_WIDE_ROW(struct trace_options),
 
 	{.group = "Other",
 	 .name = "buffer", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(buffer_size),

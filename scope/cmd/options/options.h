@@ -94,6 +94,14 @@ struct verb {
 		.name = "help", .letter = 'h', .kind = OPTION_HELP, .at = offsetof(type, help), \
 		.help = "this text", .man = "A short help."                                     \
 	}
+/* The row of --wide, for verbs that cut lines on a terminal. */
+#define OPTION_WIDE_ROW(type)                                                                   \
+	{                                                                                       \
+		.name = "wide", .kind = OPTION_FLAG, .at = offsetof(type, wide),                \
+		.help = "do not cut lines to the width of the terminal",                        \
+		.man = "Does not cut lines on a terminal. Without this option they are cut to " \
+		       "the width of the terminal. In a file or a pipe nothing is ever cut."    \
+	}
 /* The text about -o in every man page. */
 #define OPTION_OUTPUT_MAN                                                               \
 	"Writes there instead of to standard output. A file that tophash makes can be " \

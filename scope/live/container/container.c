@@ -1,6 +1,6 @@
 #include "live/container/container.h"
+#include "live/process/process.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -172,18 +172,10 @@ void container_parse(const char *text, struct container *ret)
 
 bool container_of(pid_t pid, struct container *ret)
 {
-	char path[64], text[CONTAINER_CGROUP_MAX];
-	cleanup_close int fd = -1;
-	size_t len = 0;
-	ssize_t n;
+	char text[CONTAINER_CGROUP_MAX];
 
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (!process_read_text(pid, "cgroup", text, sizeof(text)))
 		return false;
-	while (len < sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
 	container_parse(text, ret);
 	return true;
 }

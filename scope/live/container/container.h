@@ -19,7 +19,6 @@
 
 enum {
 	CONTAINER_ID_SIZE = 65,	    /* 64 digits, or the beginning of a name; and NUL */
-	CONTAINER_ID_SHORT = 12,    /* the part of an id that is shown */
 	CONTAINER_POD_SIZE = 37,    /* a UUID and NUL */
 	CONTAINER_CGROUP_MAX = 8192 /* bytes of /proc/PID/cgroup that are read */
 };

@@ -211,16 +211,24 @@ bool target_executes(struct target *target, int exe, bool *ret)
 	return true;
 }
 
-void process_name(pid_t pid, char *to, size_t size)
+bool process_read_text(pid_t pid, const char *name, char *to, size_t size)
 {
-	char path[64];
 	cleanup_close int fd = -1;
+	char path[64];
+	size_t len = 0;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, to, size - 1);
-	to[n > 0 ? n : 0] = '\0';
+	while (fd >= 0 && len < size - 1 && (n = read(fd, to + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	to[len] = '\0';
+	return len > 0;
+}
+
+void process_name(pid_t pid, char *to, size_t size)
+{
+	process_read_text(pid, "comm", to, size);
 	to[strcspn(to, "\n")] = '\0';
 }
 

@@ -149,6 +149,9 @@ struct error *process_open(pid_t pid, struct target **ret);
 struct error *process_adopt(pid_t pid, const char *exe_path, struct target **ret);
 /* Checks that /proc can be used. Errors (ERROR_PERMISSION): it is not mounted. */
 struct error *process_check_proc(void);
+/* Copies the text of /proc/PID/NAME, cut to size - 1 bytes, with a NUL. Returns false when it is empty,
+ * or cannot be read because the process is gone. */
+bool process_read_text(pid_t pid, const char *name, char *to, size_t size);
 /* Copies the name that the kernel shows for a process (/proc/PID/comm), cut to size - 1 bytes.
  * Copies "" when it cannot be read. */
 void process_name(pid_t pid, char *to, size_t size);

@@ -1,7 +1,6 @@
 /* Reads /proc/PID/status. */
 #include "live/process/process.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,18 +38,12 @@ static void take_pids(const char *text, pid_t pid, struct process_status *ret)
 
 bool process_status(pid_t pid, struct process_status *ret)
 {
-	char path[64], text[4096];
-	cleanup_close int fd = -1;
 	const char *uid, *parent;
 	unsigned effective;
-	ssize_t n;
+	char text[4096];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
+	if (!process_read_text(pid, "status", text, sizeof(text)))
 		return false;
-	text[n] = '\0';
 	uid = find_field(text, "\nUid:");
 	parent = find_field(text, "\nPPid:");
 	if (!uid || !parent || sscanf(uid, "%*u %u", &effective) != 1)
