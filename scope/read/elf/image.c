@@ -144,6 +144,11 @@ bool image_is_pie(const struct image *image)
 	return image->pie;
 }
 
+bool image_is_dynamic(const struct image *image)
+{
+	return image->dynamic_size != 0;
+}
+
 /* A packed file has "UPX!" behind its program headers (struct l_info of UPX). */
 bool image_is_packed(const struct image *image)
 {

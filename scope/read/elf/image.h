@@ -23,6 +23,9 @@ const struct elf_machine *image_machine(const struct image *image);
  * (ERROR_TARGET): the program was built for another machine, or for another system than Linux. */
 struct error *image_check_traced(const struct image *image);
 bool image_is_pie(const struct image *image);
+/* Returns whether a dynamic linker works on the file, which alone can load libraries into the program.
+ */
+bool image_is_dynamic(const struct image *image);
 /* Returns whether UPX has packed the file, so that its code is not in it. */
 bool image_is_packed(const struct image *image);
 /* Returns the GNU build-id note as lower-case hex, or "" when the file has none. Borrowed. */

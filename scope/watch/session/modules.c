@@ -234,7 +234,7 @@ void session_tell_modules(struct session *session)
 	struct error *err;
 
 	if (session->options.binary || session->processes.data[0].ended ||
-	    now_ns() - session->modules->told_ns < TELL_NS)
+	    !image_is_dynamic(session->image) || now_ns() - session->modules->told_ns < TELL_NS)
 		return;
 	session->modules->told_ns = now_ns();
 	target = session->processes.data[0].target;
