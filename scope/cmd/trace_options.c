@@ -100,7 +100,9 @@ static const struct option_spec rows[] = {
 	 .help = "starts it and traces it from its first instruction",
 	 .man = "Starts the command and traces it from its first instruction. Its output is "
 		"untouched. Its exit status is in the exit record and on standard error. If tracing "
-		"ends before the command does, the command continues."},
+		"ends before the command does, the command continues. A command that is not a Go "
+		"program itself is a wrapper: env, nice, timeout, taskset, setpriv, sudo, a shell, "
+		"a script. See \\fBCOMMANDS\\fR."},
 
 	{.group = "What to show", .group_man = "An event is shown when it passes every filter.",
 	 .name = "key", .letter = 'k', .argument = "KEY", .kind = OPTION_CUSTOM,

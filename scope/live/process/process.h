@@ -7,6 +7,7 @@
  *   scan.c       goes through all processes, or those of a file
  *   status.c     reads the user, the name and the pids of a process
  *   spawn.c      starts a command
+ *   pursuit.c    follows a command until a wanted program begins
  */
 #ifndef LIVE_PROCESS_PROCESS_H
 #define LIVE_PROCESS_PROCESS_H
@@ -220,5 +221,46 @@ struct error *spawn_go(struct spawn *spawn);
 /* Ends the child if it still waits before its exec, and frees `spawn`. A child that runs is left
  * alone. */
 void spawn_fini(struct spawn *spawn);
+
+/* ---- following a command ----
+ *
+ * A command may be a wrapper (env, timeout, a shell), which executes the wanted program, or starts it
+ * as a child. All that the command starts is followed by ptrace until a wanted program begins. That
+ * one stays stopped before its first instruction, and the others run on. A followed process notices
+ * nothing, except that it cannot be traced by another one. If tophash dies at any instant, all of
+ * them run on. */
+
+enum pursuit_verdict {
+	PURSUIT_ON,    /* the process runs, and is followed further */
+	PURSUIT_HOLD,  /* the program is wanted: the process stays stopped until pursuit_end() */
+	PURSUIT_LEAVE, /* the process runs, and neither it nor what it starts is followed */
+};
+
+struct pursuit_options {
+	/* Called in another thread when a process has executed a program and is stopped before its
+	 * first instruction, until one is held. */
+	enum pursuit_verdict (*judge)(void *ctx, pid_t pid);
+	void *ctx;
+};
+
+enum pursuit_state {
+	PURSUIT_RUNS,  /* no wanted program has begun yet */
+	PURSUIT_HOLDS, /* one has, and is stopped */
+	PURSUIT_LOST,  /* nothing is followed any more: all have ended, or were left */
+};
+
+struct pursuit;
+
+/* Begins to follow a command that still waits for spawn_go(). `spawn` is only read here. Errors
+ * (ERROR_PERMISSION): ptrace is forbidden. */
+struct error *pursuit_begin(const struct spawn *spawn, const struct pursuit_options *options,
+			    struct pursuit **ret);
+/* Waits until the state is not PURSUIT_RUNS, but at most timeout_ms (0: without end). Returns the
+ * state. *ret_pid is the process that is held, or 0. */
+enum pursuit_state pursuit_wait(struct pursuit *pursuit, unsigned timeout_ms, pid_t *ret_pid);
+/* Lets go of all processes and frees the pursuit. NULL is legal. If the command has ended meanwhile,
+ * its status as of waitpid(2) is taken: returns true and writes it to *ret_wait_status (NULL is
+ * legal). */
+bool pursuit_end(struct pursuit *pursuit, int *ret_wait_status);
 
 #endif

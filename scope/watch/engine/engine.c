@@ -18,6 +18,11 @@ const struct engine_ops *engine_at(size_t i)
 	return i < ARRAY_SIZE(engines) ? engines[i] : NULL;
 }
 
+struct error *engine_check(const struct engine_ops *ops)
+{
+	return ops->check ? ops->check() : NULL;
+}
+
 struct error *engine_open(const struct engine_ops *ops, const struct engine_options *options,
 			  struct engine **ret)
 {

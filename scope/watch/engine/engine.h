@@ -95,7 +95,8 @@ struct engine {
 /* The functions of an engine. The functions below with the same names describe what each does.
  * Those marked as optional may be NULL. */
 struct engine_ops {
-	const char *name; /* for --engine and the start record */
+	const char *name;	      /* for --engine and the start record */
+	struct error *(*check)(void); /* optional */
 	struct error *(*open)(const struct engine_options *options, struct engine **ret);
 	void (*close)(struct engine *engine);		/* never called with NULL */
 	bool (*types_cut)(const struct engine *engine); /* optional */
@@ -127,6 +128,9 @@ const struct engine_ops *engine_find(const char *name);
 /* Returns engine number i, from 0. Returns NULL after the last. */
 const struct engine_ops *engine_at(size_t i);
 
+/* Checks, before anything of the target is known, that the engine may be used here. Errors: as for
+ * engine_open(). */
+struct error *engine_check(const struct engine_ops *ops);
 /* Prepares an engine. Nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, or the
  * kernel refuses the programs (the text has its reason). */
 struct error *engine_open(const struct engine_ops *ops, const struct engine_options *options,

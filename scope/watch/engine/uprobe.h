@@ -82,6 +82,8 @@ struct uprobe {
 
 /* ---- uprobe_load.c ---- */
 
+/* Checks that a kernel program can be loaded. */
+struct error *uprobe_check(void);
 /* Loads the kernel programs and fills their tables. uprobe->options must be set. */
 struct error *uprobe_load(struct uprobe *uprobe);
 /* Makes the error for a failed call of libbpf or bpf(2). Its text includes libbpf's messages since

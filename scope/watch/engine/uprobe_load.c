@@ -270,6 +270,25 @@ static struct error *load(struct uprobe *uprobe, const struct type_table *types)
 	return NULL;
 }
 
+/* Loads the smallest program of the type that is needed, "return 0", and drops it. */
+struct error *uprobe_check(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd;
+
+	uprobe_forget_message();
+	libbpf_set_print(keep_message);
+	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "Dual BSD/GPL", insns, ARRAY_SIZE(insns),
+			   NULL);
+	if (fd < 0)
+		return uprobe_failed("cannot load the kernel program", -fd);
+	close(fd);
+	return NULL;
+}
+
 struct error *uprobe_load(struct uprobe *uprobe)
 {
 	const struct engine_options *options = uprobe->options;

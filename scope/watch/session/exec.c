@@ -36,7 +36,9 @@ void remember_image(struct session *session)
 		     SESSION_NAME_SIZE); /* it may have been executed through a link */
 	target_image_id(target, &session->image_id);
 	session->image_seen_ns = now_ns();
-	session->awaits_exec = session->options.command && engine_sends_execs(session->engine);
+	/* The program of a wrapped command was executed before. */
+	session->awaits_exec = session->options.command && !session->wrapped &&
+			       engine_sends_execs(session->engine);
 	session->starts = session->options.command ? 1 : 0;
 }
 

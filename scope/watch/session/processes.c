@@ -202,7 +202,8 @@ void emit_start_once(struct session *session, struct traced *traced,
 
 static void notice_exit(struct session *session, const struct traced *traced)
 {
-	const char *name = session->options.command[0];
+	const char *name =
+		session->wrapped ? traced->target->exe_path : session->options.command[0];
 	int pid = (int)traced->target->pid;
 
 	if (traced->end == TARGET_GONE)

@@ -218,6 +218,7 @@ static struct error *watch_processes(struct session *session)
 		if (binary)
 			forget_process(session, i--);
 	}
+	running |= command_runs(session);
 	if (!running)
 		session_stop(session);
 	return NULL;

@@ -15,6 +15,7 @@
  *
  *   session.c    the loop, the path of a record to the sinks, the totals
  *   setup.c      open, load, attach
+ *   command.c    starts the command, follows a wrapper to its Go program
  *   processes.c  the table of processes, their start and exit records
  *   exec.c       execs of the watched process
  *   hints.c      reports filters that can match nothing

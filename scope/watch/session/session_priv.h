@@ -38,7 +38,13 @@ struct session {
 	struct gopcln *tab;
 	struct placements placements;
 	struct engine_options engine_options;
+
+	/* command.c: only with a command. */
 	struct spawn spawn;
+	bool wrapped;		 /* its file is no Go program: it starts one */
+	struct pursuit *pursuit; /* follows it until the run begins */
+	struct target *wrapper;	 /* its process, while that runs and another one is traced */
+
 	struct engine *engine;
 	struct resolver *resolver;
 	struct session_modules *modules;
@@ -184,6 +190,27 @@ void session_tell_modules(struct session *session);
 void session_modules_look(struct session_modules *modules, pid_t pid);
 /* Forgets what a process has mapped, because it executes a program again, or has ended. */
 void session_modules_forget(struct session_modules *modules, pid_t pid);
+
+/* ---- command.c ---- */
+
+/* Tells whether the file of the command is the Go program: sets session->wrapped if not. Errors: the
+ * file cannot be opened; what the command would start cannot be followed. */
+struct error *command_examine(struct session *session);
+/* Starts a wrapped command, and waits until a Go program begins, which becomes the first process of the
+ * table. Opens its file. Errors (ERROR_TARGET): there was none. */
+struct error *command_follow(struct session *session);
+/* Returns the pid of the process with the Go program. */
+pid_t command_pid(const struct session *session);
+/* Begins the run: the process of the command is in the table, and is started if it still waits. The
+ * program of a wrapped command waits for command_let_go(). */
+struct error *command_start(struct session *session);
+/* Lets the program of a wrapped command run. */
+void command_let_go(struct session *session);
+/* Tells whether a wrapper runs, which may have more to do than the traced program. Reports its end
+ * once. */
+bool command_runs(struct session *session);
+/* Ends a command that was not started, and lets go of a wrapped one that still waits. */
+void command_close(struct session *session);
 
 /* ---- hints.c ---- */
 

@@ -41,7 +41,9 @@ static struct error *open_target(struct session *session)
 		try(spawn_find(options->command[0], &session->spawn.path));
 	else
 		try(spawn_prepare(options->command, &session->spawn));
-	return open_file(session, session->spawn.path);
+	try(command_examine(session));
+	/* The file of a wrapper's program is known only when it has begun. */
+	return session->wrapped ? NULL : open_file(session, session->spawn.path);
 }
 
 /* ---- its symbols and places ---- */
@@ -49,9 +51,12 @@ static struct error *open_target(struct session *session)
 /* Opens the Go tables of the target's file. A process that is not Go may have a library that is. */
 static struct error *open_tables(struct session *session)
 {
-	struct error *err = gopcln_open(session->image, &session->tab);
+	struct error *err = NULL;
 	int fd = -1;
 
+	if (session->wrapped)
+		try(command_follow(session));
+	err = gopcln_open(session->image, &session->tab);
 	if (!err || !session->options.pid)
 		return err;
 	try(session_find_library(session, err, &fd));
@@ -133,8 +138,9 @@ void session_close(struct session *session)
 	if (!session)
 		return;
 	error_free(session->failed);
-	engine_close(session->engine); /* ends its children, for which spawn_fini() must not wait */
-	spawn_fini(&session->spawn);
+	engine_close(
+		session->engine); /* ends its children; command_close() must not wait for them */
+	command_close(session);
 	resolver_close(session->resolver);
 	session_modules_free(session->modules);
 	free(session->library);
@@ -224,7 +230,7 @@ struct error *session_load(struct session *session)
 struct error *session_attach(struct session *session)
 {
 	pid_t pid = session->options.pid       ? session->options.pid
-		    : session->options.command ? session->spawn.pid
+		    : session->options.command ? command_pid(session)
 					       : -1;
 
 	try(engine_attach(session->engine, session->exe, pid));
@@ -281,21 +287,11 @@ static struct error *find_running(struct session *session)
 	return NULL;
 }
 
-static struct error *start_command(struct session *session)
-{
-	struct target *target;
-
-	try(process_adopt(session->spawn.pid, session->spawn.path, &target));
-	try(add_process(session, target));
-	session->processes.data[0].awaits_begin = true;
-	return spawn_go(&session->spawn);
-}
-
 struct error *session_begin(struct session *session, const struct session_output *output)
 {
 	session->output = *output;
 	if (session->options.command)
-		try(start_command(session));
+		try(command_start(session));
 	if (session->options.binary)
 		try(find_running(session));
 	else
@@ -303,5 +299,7 @@ struct error *session_begin(struct session *session, const struct session_output
 	if (session->options.pid)
 		notice_stopped(session, session->processes.data[0].target);
 	remember_image(session);
+	if (session->wrapped)
+		command_let_go(session);
 	return NULL;
 }

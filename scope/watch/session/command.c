@@ -1,0 +1,325 @@
+/* Starts the command. A command whose file is the Go program waits before its exec until the probes
+ * stand. Another command is a wrapper: it runs, and is followed until a Go program begins, which
+ * waits before its first instruction. */
+#include "watch/session/session_priv.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "live/module/module.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <linux/capability.h>
+
+/* A wrapper that has started no Go program after this time is told about. */
+enum { PATIENCE_MS = 2000 };
+
+/* ---- what cannot be followed ---- */
+
+/* Tells whether a section of dynamic symbols imports a function. */
+static bool imports_from(const struct image *image, const struct image_section *symbols,
+			 const char *name)
+{
+	struct image_section strings;
+	size_t len = strlen(name) + 1;
+
+	if (!symbols->bytes || !image_section_get(image, symbols->link, &strings) || !strings.bytes)
+		return false;
+	for (uint64_t at = 0; symbols->size - at >= sizeof(Elf64_Sym); at += sizeof(Elf64_Sym)) {
+		Elf64_Sym symbol;
+
+		memcpy(&symbol, symbols->bytes + at, sizeof(symbol));
+		if (symbol.st_shndx == SHN_UNDEF && symbol.st_name < strings.size &&
+		    strings.size - symbol.st_name >= len &&
+		    !memcmp(strings.bytes + symbol.st_name, name, len))
+			return true;
+	}
+	return false;
+}
+
+/* Tells whether a program is a tracer itself (strace, gdb). A process has one tracer at most, and what
+ * such a program starts must be left to it. sudo imports ptrace(), too, but nobody gives a debugger the
+ * set-user-ID bit. */
+static bool is_tracer(const struct image *image, const struct stat *st)
+{
+	struct image_section section;
+
+	if (st->st_mode & S_ISUID)
+		return false;
+	for (size_t i = 0; image_section_get(image, i, &section); i++)
+		if (section.type == SHT_DYNSYM && imports_from(image, &section, "ptrace"))
+			return true;
+	return false;
+}
+
+/* Tells whether a word is --scope, which may be shortened as long as it is clear. */
+static bool is_scope(const char *word)
+{
+	size_t len = strlen(word);
+
+	return len >= 4 && len <= 7 && !strncmp(word, "--scope", len);
+}
+
+/* Tells whether a command is systemd-run without --scope. The service manager then starts the
+ * program, which is no child of the command. `words` is as /proc/PID/cmdline: each word ends with a
+ * NUL. */
+static bool starts_service(const char *path, const char *words, size_t size)
+{
+	if (strcmp(path_base(path), "systemd-run") != 0)
+		return false;
+	for (size_t at = 0; at < size; at += strnlen(words + at, size - at) + 1)
+		if (is_scope(words + at))
+			return false;
+	return true;
+}
+
+/* The kernel ignores the set-user-ID bit of a program that is traced by somebody without
+ * CAP_SYS_PTRACE. */
+static bool loses_privilege(const struct stat *st)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (!(st->st_mode & S_ISUID) || st->st_uid == geteuid())
+		return false;
+	syscall(SYS_capget, &header, data);
+	return !(data[0].effective & (1u << CAP_SYS_PTRACE));
+}
+
+/* Joins the words of a command as /proc/PID/cmdline has them, cut to `size` bytes. */
+static size_t join_words(char **words, char *to, size_t size)
+{
+	size_t at = 0;
+
+	for (; *words && at + strlen(*words) + 1 <= size; words++) {
+		memcpy(to + at, *words, strlen(*words) + 1);
+		at += strlen(*words) + 1;
+	}
+	return at;
+}
+
+/* Returns an error if the command starts nothing that can be followed. Then it is not started. */
+static struct error *check_wrapper(const struct session *session, const struct image *image,
+				   const struct stat *st)
+{
+	const char *path = session->spawn.path;
+	char words[4096];
+	size_t size = join_words(session->options.command, words, sizeof(words));
+
+	if (session->options.look_only)
+		return error_new(
+			ERROR_TARGET,
+			"%s is not a Go program, and --dry-run starts nothing: name the Go "
+			"program itself",
+			path);
+	if (image && is_tracer(image, st))
+		return error_new(ERROR_TARGET,
+				 "%s traces programs itself, and a process has only one tracer: "
+				 "start it without tophash, and name the Go program with -b or -p",
+				 path);
+	if (starts_service(path, words, size))
+		return error_new(ERROR_TARGET,
+				 "%s: the service manager would start the program, and not this "
+				 "command: use systemd-run --scope, or name the program with -b",
+				 path);
+	if (loses_privilege(st))
+		return error_new(ERROR_PERMISSION,
+				 "%s would run without its set-user-ID privilege, because tophash "
+				 "follows it without CAP_SYS_PTRACE: run tophash as root",
+				 path);
+	return NULL;
+}
+
+/* ---- what a command is ---- */
+
+/* Tells whether the file of the command is a wrapper: a script, or a program that is not Go. Files
+ * that are neither are refused later, when they are opened as a Go program. */
+struct error *command_examine(struct session *session)
+{
+	cleanup(module_fini) struct module module = {0};
+	const char *path = session->spawn.path;
+	cleanup_close int fd = -1;
+	char head[2] = "";
+	struct stat st;
+
+	try(file_open(path, &fd));
+	if (fstat(fd, &st) < 0)
+		return NULL;
+	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head, "#!", 2) != 0) {
+		try(module_open(fd, path, &module));
+		if (!module.image || module_is_go(&module) || image_is_packed(module.image))
+			return NULL;
+	}
+	try(check_wrapper(session, module.image, &st));
+	session->wrapped = true;
+	return NULL;
+}
+
+/* ---- the way to the first Go program ---- */
+
+static enum pursuit_verdict leave(struct session *session, pid_t pid, const char *why)
+{
+	char name[SESSION_NAME_SIZE];
+
+	process_name(pid, name, sizeof(name));
+	session_notice(session, SESSION_WARNING,
+		       "%s (process %d) %s: neither it nor what it starts is traced", name,
+		       (int)pid, why);
+	return PURSUIT_LEAVE;
+}
+
+/* Decides about a program that a followed process has executed. Runs in the thread of the pursuit,
+ * while this session waits for it. */
+static enum pursuit_verdict judge(void *ctx, pid_t pid)
+{
+	cleanup(module_fini) struct module module = {0};
+	cleanup(target_close) struct target *target = NULL;
+	char words[4096] = "";
+	struct session *session = ctx;
+	struct error *err = process_open(pid, &target);
+	struct stat st;
+
+	if (!err)
+		err = module_open(target->exe, target->exe_path, &module);
+	if (err || fstat(target->exe, &st) < 0) {
+		error_free(err); /* it may be killed at any moment, or be another user's */
+		return PURSUIT_ON;
+	}
+	if (module_is_go(&module))
+		return PURSUIT_HOLD;
+	if (module.image && is_tracer(module.image, &st))
+		return leave(session, pid, "traces programs itself");
+	process_read_text(pid, "cmdline", words, sizeof(words));
+	if (starts_service(target->exe_path, words, sizeof(words)))
+		return leave(session, pid, "lets the service manager start the program");
+	if (loses_privilege(&st))
+		session_notice(session, SESSION_WARNING,
+			       "%s (process %d) runs without its set-user-ID privilege, because "
+			       "tophash follows it without CAP_SYS_PTRACE",
+			       target->exe_path, (int)pid);
+	return PURSUIT_ON;
+}
+
+/* Makes the error for a command that has ended, or that is not followed any more. */
+static struct error *no_program(struct session *session)
+{
+	const char *path = session->spawn.path;
+	int status;
+
+	if (!pursuit_end(take_ptr(session->pursuit), &status))
+		return error_new(
+			ERROR_TARGET,
+			"%s (process %d) continues, and nothing that it starts is followed "
+			"any more: name the Go program with -b",
+			path, (int)session->spawn.pid);
+	return error_new(ERROR_TARGET, "%s %s %d, and no Go program had begun: nothing was traced",
+			 path, WIFSIGNALED(status) ? "was ended by signal" : "exited with status",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Lets the command begin. If it cannot be executed, nothing is followed. */
+static struct error *go(struct session *session)
+{
+	struct error *err = spawn_go(&session->spawn);
+
+	if (err)
+		pursuit_end(take_ptr(session->pursuit), NULL);
+	return err;
+}
+
+struct error *command_follow(struct session *session)
+{
+	struct pursuit_options options = {.judge = judge, .ctx = session};
+	enum pursuit_state state;
+	struct target *target;
+	pid_t pid;
+
+	try(engine_check(session->options.engine));
+	try(pursuit_begin(&session->spawn, &options, &session->pursuit));
+	try(go(session));
+	state = pursuit_wait(session->pursuit, PATIENCE_MS, &pid);
+	if (state == PURSUIT_RUNS) {
+		session_notice(session, SESSION_INFO,
+			       "waiting for a Go program: %s has not started one yet",
+			       session->spawn.path);
+		state = pursuit_wait(session->pursuit, 0, &pid);
+	}
+	if (state == PURSUIT_LOST)
+		return no_program(session);
+	try(process_open(pid, &target));
+	try(add_process(session, target));
+	session->exe = target->exe;
+	session->exe_shared = true;
+	session_notice(session, SESSION_DETAIL, "%s (process %d) is the first Go program of %s",
+		       target->exe_path, (int)pid, session->spawn.path);
+	return image_open(session->exe, target->exe_path, &session->image);
+}
+
+pid_t command_pid(const struct session *session)
+{
+	return session->wrapped ? session->processes.data[0].target->pid : session->spawn.pid;
+}
+
+/* ---- the run ---- */
+
+struct error *command_start(struct session *session)
+{
+	struct target *target;
+
+	if (!session->wrapped) {
+		try(process_adopt(session->spawn.pid, session->spawn.path, &target));
+		try(add_process(session, target));
+	} else if (command_pid(session) != session->spawn.pid) {
+		try(process_adopt(session->spawn.pid, session->spawn.path, &session->wrapper));
+	}
+	session->processes.data[0].awaits_begin = true;
+	return session->wrapped ? NULL : spawn_go(&session->spawn);
+}
+
+static void notice_end(struct session *session, bool signaled, int status)
+{
+	session_notice(session, SESSION_INFO, "%s (process %d) %s %d", session->options.command[0],
+		       (int)session->spawn.pid,
+		       signaled ? "was ended by signal" : "exited with status", status);
+	target_close(take_ptr(session->wrapper));
+}
+
+void command_let_go(struct session *session)
+{
+	int status;
+
+	if (pursuit_end(take_ptr(session->pursuit), &status) && session->wrapper)
+		notice_end(session, WIFSIGNALED(status),
+			   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+bool command_runs(struct session *session)
+{
+	enum target_end end;
+	int status = 0;
+
+	if (!session->wrapper)
+		return false;
+	end = target_poll(session->wrapper, &status);
+	if (end == TARGET_RUNS)
+		return true;
+	if (end == TARGET_GONE)
+		target_close(take_ptr(session->wrapper));
+	else
+		notice_end(session, end == TARGET_SIGNALED, status);
+	return false;
+}
+
+void command_close(struct session *session)
+{
+	if (session->pursuit)
+		session_notice(session, SESSION_WARNING,
+			       "%s (process %d) continues without being traced",
+			       session->spawn.path, (int)session->spawn.pid);
+	pursuit_end(session->pursuit, NULL);
+	target_close(session->wrapper);
+	spawn_fini(&session->spawn);
+}
