@@ -109,18 +109,32 @@ static struct error *begin(struct trace *trace)
 	return session_begin(trace->session, &output);
 }
 
+static_assert((int)EXIT_LOST == (int)SESSION_STATUS_LOST, "both are in the manual");
+
+/* Returns the exit status of the command, or `own` if that is not known. */
+static int command_status(struct trace *trace, int own)
+{
+	int code;
+
+	if (own)
+		cmd_say("the exit status of tophash itself is %d", own);
+	return session_wait_command(trace->session, &code) ? code : own;
+}
+
 /* Ends the run. Returns the exit code. */
 static int finish(struct trace *trace, struct error *err)
 {
 	struct session_totals totals;
+	int own;
 
 	status_clear();
 	session_finish(trace->session, err, &totals);
 	if (fan_first(&trace->sinks)->closed && !trace->options.quiet)
 		trace_say_totals(&totals);
+	own = totals.complete ? EXIT_DONE : EXIT_LOST;
 	if (totals.failed_code)
-		return totals.failed_code;
-	return totals.complete ? EXIT_DONE : EXIT_LOST;
+		own = totals.failed_code;
+	return trace->options.exit_status ? command_status(trace, own) : own;
 }
 
 static struct error *run(struct trace *trace, int *ret_code)

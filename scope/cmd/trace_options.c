@@ -103,6 +103,21 @@ static const struct option_spec rows[] = {
 		"ends before the command does, the command continues. A command that is not a Go "
 		"program itself is a wrapper: env, nice, timeout, taskset, setpriv, sudo, a shell, "
 		"a script. See \\fBCOMMANDS\\fR."},
+	{.name = "user", .letter = 'u', .argument = "USER[:GROUP]", .kind = OPTION_STRING,
+	 .at = AT(user),
+	 .help = "the command runs as this user, a name or a number",
+	 .man = "Starts the command as a user, with the groups of that user and without any "
+		"capability. HOME, SHELL, USER and LOGNAME are set. A user is a name or a number, and "
+		"so is the group, which replaces the user's main group. A number that no user has "
+		"needs a group. Without this option the command runs as the user of tophash, which is "
+		"mostly root."},
+	{.name = "exit-status", .kind = OPTION_FLAG, .at = AT(exit_status),
+	 .help = "end with the exit status of the command",
+	 .man = "Ends with the exit status of the command, or with 128 and the number of the signal "
+		"that ended it. If the trace ends before the command does, tophash waits for the "
+		"command; one more signal ends the wait. The exit status that tophash would have (see "
+		"\\fBEXIT STATUS\\fR) is in the end record, and on standard error unless it is 0. "
+		"Errors before the command runs keep their status (2, 3, 4)."},
 
 	{.group = "What to show", .group_man = "An event is shown when it passes every filter.",
 	 .name = "key", .letter = 'k', .argument = "KEY", .kind = OPTION_CUSTOM,
@@ -280,6 +295,12 @@ static struct error *check(const struct trace_options *options)
 					      "-- COMMAND (try tophash trace --help)");
 	if (targets > 1)
 		return error_new(ERROR_USAGE, "only one of -p, -b and -- COMMAND can be given");
+	if (options->user && !options->command)
+		return error_new(ERROR_USAGE,
+				 "--user tells who runs a command: use it with -- COMMAND");
+	if (options->exit_status && !options->command)
+		return error_new(ERROR_USAGE,
+				 "--exit-status is that of a command: use it with -- COMMAND");
 	if (options->filter.map && options->binary)
 		return error_new(ERROR_USAGE, "--map names a map of one process: use it with -p or "
 					      "-- COMMAND, not with -b");
@@ -350,6 +371,8 @@ struct session_options trace_session_options(const struct trace_options *options
 		.pid = options->pid,
 		.binary = options->binary,
 		.command = options->command,
+		.user = options->user,
+		.tell_status = options->exit_status,
 		.look_only = options->dry_run,
 		.engine = engine_find(options->engine),
 		.filter = &options->filter,

@@ -12,6 +12,8 @@ struct trace_options {
 	pid_t pid;	    /* -p; 0 when not given */
 	const char *binary; /* -b; NULL when not given */
 	char **command;	    /* after --; NULL when not given */
+	const char *user;   /* --user; NULL when not given */
+	bool exit_status;   /* --exit-status */
 	struct filter filter;
 	uint64_t limit;	      /* number of events; 0: no limit */
 	uint64_t duration_ns; /* 0: no limit */

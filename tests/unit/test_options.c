@@ -115,6 +115,13 @@ TEST(test_targets)
 	assert_null(o.command[4]);
 	assert_int_equal(o.pid, 0);
 	assert_true(o.quiet);
+	assert_null(o.user);
+	assert_false(o.exit_status);
+	o = parse_ok("-u nobody --exit-status -- ./server", &line);
+	assert_string_equal(o.user, "nobody");
+	assert_true(o.exit_status);
+	o = parse_ok("--user=1000:100 -- ./server", &line);
+	assert_string_equal(o.user, "1000:100");
 	o = parse_ok("-- -x", &line);
 	assert_string_equal(o.command[0], "-x");
 }
@@ -296,6 +303,8 @@ static const struct {
 	{"-b x -- x", "only one of -p, -b and -- COMMAND can be given"},
 	{"--", "no command after --"},
 	{"-p 1 --", "no command after --"},
+	{"-u nobody -p 1", "--user tells who runs a command: use it with -- COMMAND"},
+	{"--exit-status -b x", "--exit-status is that of a command: use it with -- COMMAND"},
 	{"server", "unexpected \"server\": a command goes after --, a process id after -p"},
 	{"-p 1 server", "unexpected \"server\": -p already tells what to trace"},
 	{"-b server server", "unexpected \"server\": -b already tells what to trace"},

@@ -32,7 +32,7 @@ static struct pursuit *follow(struct spawn *spawn, char *script)
 	struct pursuit *pursuit;
 
 	judged = 0;
-	assert_null(spawn_prepare(argv, spawn));
+	assert_null(spawn_prepare(argv, NULL, spawn));
 	assert_null(pursuit_begin(spawn, &options, &pursuit));
 	assert_null(spawn_go(spawn));
 	return pursuit;
@@ -147,7 +147,7 @@ TEST(a_command_that_waits_can_be_given_up)
 	struct spawn spawn;
 	pid_t pid;
 
-	assert_null(spawn_prepare(argv, &spawn));
+	assert_null(spawn_prepare(argv, NULL, &spawn));
 	pid = spawn.pid;
 	assert_null(pursuit_begin(&spawn, &options, &pursuit));
 	pursuit_end(pursuit, NULL);

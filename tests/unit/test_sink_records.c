@@ -137,6 +137,8 @@ TEST(an_end_has_all_members)
 				.sinks = sinks,
 				.sinks_n = ARRAY_SIZE(sinks),
 				.seconds = 2,
+				.status_known = true,
+				.status = 5,
 			},
 	};
 
@@ -146,7 +148,7 @@ TEST(an_end_has_all_members)
 		     "\"lost\":{\"ring_full\":1,\"write\":2},\"gaps\":6,"
 		     "\"overhead\":{\"hits_per_s\":1000.5,\"ns_per_hit\":650,"
 		     "\"cpu_percent\":0.065},\"sinks\":[{\"to\":\"otlp\",\"delivered\":5,"
-		     "\"lost\":{\"queue\":3,\"refused\":4}}],\"seconds\":2}\n");
+		     "\"lost\":{\"queue\":3,\"refused\":4}}],\"seconds\":2,\"status\":5}\n");
 	check_record(
 		"text", &end,
 		"\n3 events were lost (ring_full 1, write 2): they came faster than they could "

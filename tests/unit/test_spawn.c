@@ -59,7 +59,7 @@ static struct error *prepare(const char *name, struct spawn *ret)
 {
 	cleanup_free char *copy = strdup(name);
 
-	return spawn_prepare((char *[]){copy, NULL}, ret);
+	return spawn_prepare((char *[]){copy, NULL}, NULL, ret);
 }
 
 TEST(what_cannot_be_executed_is_named)
@@ -88,7 +88,7 @@ static int run(char *const argv[], struct spawn *spawn)
 	struct target *process = NULL;
 	int status = -1;
 
-	assert_null(spawn_prepare(argv, spawn));
+	assert_null(spawn_prepare(argv, NULL, spawn));
 	assert_null(process_adopt(spawn->pid, spawn->path, &process));
 	assert_int_equal(target_poll(process, &status), TARGET_RUNS); /* it still waits */
 	assert_null(spawn_go(spawn));
@@ -226,13 +226,60 @@ TEST(a_child_that_runs_is_left_alone)
 	struct spawn spawn;
 	pid_t pid;
 
-	assert_null(spawn_prepare(argv, &spawn));
+	assert_null(spawn_prepare(argv, NULL, &spawn));
 	pid = spawn.pid;
 	assert_null(spawn_go(&spawn));
 	spawn_fini(&spawn);
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(a_user_is_found_by_name_and_number)
+{
+	static const char *const names[] = {"root", "0"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct spawn_user user;
+
+		assert_null(spawn_user_find(names[i], &user));
+		assert_int_equal(user.uid, 0);
+		assert_int_equal(user.gid, 0);
+		assert_string_equal(user.name, "root");
+		assert_string_equal(user.home, "/root");
+		assert_true(user.groups_n >= 1);
+		spawn_user_fini(&user);
+		assert_null(user.name);
+	}
+}
+
+TEST(a_group_may_replace_that_of_the_user)
+{
+	struct spawn_user user;
+
+	assert_null(spawn_user_find("root:12", &user));
+	assert_int_equal(user.gid, 12);
+	spawn_user_fini(&user);
+	assert_null(spawn_user_find("4294967294:4294967294", &user)); /* nobody has this one */
+	assert_int_equal(user.uid, UINT32_MAX - 1);
+	assert_int_equal(user.gid, UINT32_MAX - 1);
+	assert_int_equal(user.groups_n, 0);
+	assert_null(user.name);
+	assert_null(user.home);
+	spawn_user_fini(&user);
+}
+
+TEST(who_is_no_user_is_told)
+{
+	static const char *const wrong[] = {"",	  ":",	 "no such user", "4294967295:0",
+					    "-1", "0x1", " 0",		 "99999999999999999999"};
+	struct spawn_user user;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		expect_error(spawn_user_find(wrong[i], &user), ERROR_USAGE, "--user: no user");
+	expect_error(spawn_user_find("4294967294", &user), ERROR_USAGE, "write 4294967294:GID");
+	expect_error(spawn_user_find("root:", &user), ERROR_USAGE, "no group \"\"");
+	expect_error(spawn_user_find("root:4294967295", &user), ERROR_USAGE, "no group");
 }
 
 int main(void)
@@ -249,6 +296,9 @@ int main(void)
 		cmocka_unit_test(a_child_that_is_never_told_to_go_ends),
 		cmocka_unit_test(a_child_that_dies_while_it_waits_leaves_no_zombie),
 		cmocka_unit_test(a_child_that_runs_is_left_alone),
+		cmocka_unit_test(a_user_is_found_by_name_and_number),
+		cmocka_unit_test(a_group_may_replace_that_of_the_user),
+		cmocka_unit_test(who_is_no_user_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

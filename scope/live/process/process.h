@@ -7,6 +7,7 @@
  *   scan.c       goes through all processes, or those of a file
  *   status.c     reads the user, the name and the pids of a process
  *   spawn.c      starts a command
+ *   user.c       as which user
  *   pursuit.c    follows a command until a wanted program begins
  */
 #ifndef LIVE_PROCESS_PROCESS_H
@@ -213,9 +214,29 @@ struct spawn {
 /* Looks up the executable file of a command as execvp() does. The caller frees *ret. Errors: as for
  * spawn_prepare(). */
 struct error *spawn_find(const char *name, char **ret);
-/* Forks the child. argv is NULL-terminated; argv[0] is looked up as execvp() does. Errors
- * (ERROR_TARGET): not found, or not executable. */
-struct error *spawn_prepare(char *const argv[], struct spawn *ret);
+/* The user that a command is started as. */
+struct spawn_user {
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups; /* the supplementary ones, which may include gid */
+	size_t groups_n;
+	char *name, *home, *shell; /* NULL: the user database does not have the user */
+};
+
+/* Looks up a user: "NAME", "UID", and both with ":GROUP" or ":GID", which replaces the main group. The
+ * caller frees *ret with spawn_user_fini(). Errors (ERROR_USAGE): there is no such user or group, or
+ * the group of a number is not known. */
+struct error *spawn_user_find(const char *text, struct spawn_user *ret);
+void spawn_user_fini(struct spawn_user *user);
+CLEANUP_VALUE(struct spawn_user, spawn_user_fini)
+/* Makes this process one of the user, with the user's groups, HOME, SHELL, USER and LOGNAME, and without
+ * capabilities. Returns false with errno set if that is not possible; some of it may be done then. */
+bool spawn_user_become(const struct spawn_user *user);
+
+/* Forks the child. argv is NULL-terminated; argv[0] is looked up as execvp() does. user: NULL for our
+ * own. Errors (ERROR_TARGET): not found, or not executable; (ERROR_PERMISSION): the user cannot be
+ * changed. */
+struct error *spawn_prepare(char *const argv[], const struct spawn_user *user, struct spawn *ret);
 /* Lets the child call exec, and waits until it has. Errors (ERROR_TARGET): exec failed. */
 struct error *spawn_go(struct spawn *spawn);
 /* Ends the child if it still waits before its exec, and frees `spawn`. A child that runs is left

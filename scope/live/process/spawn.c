@@ -53,12 +53,18 @@ struct error *spawn_find(const char *name, char **ret)
 
 /* Runs in the child. Waits until it is told to go, then executes the command. The command gets the
  * signal dispositions and the signal mask that a shell would give it. */
-static void child(int go, int failed, const char *path, char *const argv[])
+static void child(int go, int failed, const char *path, char *const argv[],
+		  const struct spawn_user *user)
 {
 	char word = 0;
 	sigset_t none;
 	int errnum;
 
+	if (user) { /* the parent waits for the result */
+		errnum = spawn_user_become(user) ? 0 : errno;
+		if (write(failed, &errnum, sizeof(errnum)) < 0 || errnum)
+			_exit(126);
+	}
 	if (read(go, &word, 1) != 1)
 		_exit(127);
 	signal(SIGPIPE, SIG_DFL);
@@ -72,7 +78,31 @@ static void child(int go, int failed, const char *path, char *const argv[])
 	_exit(127);
 }
 
-struct error *spawn_prepare(char *const argv[], struct spawn *ret)
+/* Reads a number that the child writes. Returns false if it has closed the pipe. */
+static bool read_errnum(const struct spawn *spawn, int *ret)
+{
+	ssize_t n;
+
+	do
+		n = read(spawn->failed, ret, sizeof(*ret));
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(*ret);
+}
+
+/* Waits until the child is a process of the user. */
+static struct error *wait_for_user(struct spawn *spawn, const struct spawn_user *user)
+{
+	int errnum = ECHILD;
+
+	if (read_errnum(spawn, &errnum) && !errnum)
+		return NULL;
+	spawn_fini(spawn);
+	return error_errno(ERROR_PERMISSION, errnum,
+			   "--user: cannot become user %u (run tophash as root)",
+			   (unsigned)user->uid);
+}
+
+struct error *spawn_prepare(char *const argv[], const struct spawn_user *user, struct spawn *ret)
 {
 	cleanup_free char *path = NULL;
 	int go[2], failed[2];
@@ -94,7 +124,7 @@ struct error *spawn_prepare(char *const argv[], struct spawn *ret)
 	if (pid == 0) {
 		close(go[1]);
 		close(failed[0]);
-		child(go[0], failed[1], path, argv);
+		child(go[0], failed[1], path, argv, user);
 	}
 	close(go[0]);
 	close(failed[1]);
@@ -104,24 +134,22 @@ struct error *spawn_prepare(char *const argv[], struct spawn *ret)
 		return error_errno(ERROR_FAILED, errnum, "fork");
 	}
 	ret->path = take_ptr(path);
-	return NULL;
+	return user ? wait_for_user(ret, user) : NULL;
 }
 
 struct error *spawn_go(struct spawn *spawn)
 {
 	int errnum = 0;
-	ssize_t n;
+	bool failed;
 
 	if (write(spawn->go, "g", 1) != 1)
 		return error_errno(ERROR_FAILED, errno, "cannot start %s", spawn->path);
 	close(spawn->go);
 	spawn->go = -1;
-	do
-		n = read(spawn->failed, &errnum, sizeof(errnum));
-	while (n < 0 && errno == EINTR);
+	failed = read_errnum(spawn, &errnum);
 	close(spawn->failed);
 	spawn->failed = -1;
-	if (n == (ssize_t)sizeof(errnum)) {
+	if (failed) {
 		waitpid(spawn->pid, NULL, 0);
 		return error_errno(ERROR_TARGET, errnum, "cannot start %s", spawn->path);
 	}

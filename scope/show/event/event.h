@@ -136,6 +136,8 @@ struct event_end {
 	const struct event_sink *sinks; /* the sinks after the first */
 	size_t sinks_n;
 	double seconds;
+	bool status_known; /* --exit-status: tophash ends with another status than this */
+	uint32_t status;   /* the exit status that tophash would have */
 };
 
 struct event {

@@ -90,6 +90,7 @@ static const struct event_member end[] = {
 	MEMBER("sample", SAMPLED, end),
 	MEMBER("sinks", SINKS, end),
 	MEMBER("seconds", DECIMAL, end.seconds),
+	MEMBER("status", STATUS, end),
 };
 
 static const struct event_schema schemas[EVENT_KINDS] = {

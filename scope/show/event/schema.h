@@ -29,6 +29,7 @@ enum event_type {
 	EVENT_STACK,	   /* struct event_removal */
 	EVENT_EXIT_STATUS, /* struct event_exit: code, or signal and signal_name */
 	EVENT_MISSES,	   /* struct event_end: left out unless misses were counted */
+	EVENT_STATUS,	   /* struct event_end: left out unless --exit-status was given */
 	EVENT_LOST,	   /* struct event_end: an object with a number for each cause */
 	EVENT_OVERHEAD,	   /* struct event_end: left out unless it was measured */
 	EVENT_SAMPLED,	   /* struct event_end: left out unless --max-overhead was given */

@@ -267,6 +267,10 @@ static bool put_cold(struct buf *to, const struct event *event, enum event_type 
 		if (end->misses_counted)
 			buf_u64(to, end->misses);
 		return end->misses_counted;
+	case EVENT_STATUS:
+		if (end->status_known)
+			buf_u64(to, end->status);
+		return end->status_known;
 	case EVENT_OVERHEAD:
 		if (end->overhead_known)
 			put_overhead(to, end);

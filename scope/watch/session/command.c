@@ -8,6 +8,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,7 +138,7 @@ static struct error *check_wrapper(const struct session *session, const struct i
 
 /* Tells whether the file of the command is a wrapper: a script, or a program that is not Go. Files
  * that are neither are refused later, when they are opened as a Go program. */
-struct error *command_examine(struct session *session)
+static struct error *examine(struct session *session)
 {
 	cleanup(module_fini) struct module module = {0};
 	const char *path = session->spawn.path;
@@ -156,6 +157,20 @@ struct error *command_examine(struct session *session)
 	try(check_wrapper(session, module.image, &st));
 	session->wrapped = true;
 	return NULL;
+}
+
+struct error *command_open(struct session *session)
+{
+	const struct session_options *options = &session->options;
+	cleanup(spawn_user_fini) struct spawn_user user = {0};
+
+	if (options->user)
+		try(spawn_user_find(options->user, &user));
+	if (options->look_only)
+		try(spawn_find(options->command[0], &session->spawn.path));
+	else
+		try(spawn_prepare(options->command, options->user ? &user : NULL, &session->spawn));
+	return examine(session);
 }
 
 /* ---- the way to the first Go program ---- */
@@ -279,21 +294,35 @@ struct error *command_start(struct session *session)
 	return session->wrapped ? NULL : spawn_go(&session->spawn);
 }
 
-static void notice_end(struct session *session, bool signaled, int status)
+void command_ended(struct session *session, enum target_end end, int status)
 {
-	session_notice(session, SESSION_INFO, "%s (process %d) %s %d", session->options.command[0],
-		       (int)session->spawn.pid,
-		       signaled ? "was ended by signal" : "exited with status", status);
+	session->command_end = end;
+	session->command_status = status;
+}
+
+/* Keeps and reports how the command has ended, when the exit record of a process does not. */
+static void note_end(struct session *session, enum target_end end, int status)
+{
+	command_ended(session, end, status);
 	target_close(take_ptr(session->wrapper));
+	if (end != TARGET_GONE)
+		session_notice(session, SESSION_INFO, "%s (process %d) %s %d",
+			       session->options.command[0], (int)session->spawn.pid,
+			       end == TARGET_SIGNALED ? "was ended by signal"
+						      : "exited with status",
+			       status);
 }
 
 void command_let_go(struct session *session)
 {
 	int status;
 
-	if (pursuit_end(take_ptr(session->pursuit), &status) && session->wrapper)
-		notice_end(session, WIFSIGNALED(status),
-			   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (!pursuit_end(take_ptr(session->pursuit), &status) || !session->wrapper)
+		return;
+	if (WIFSIGNALED(status))
+		note_end(session, TARGET_SIGNALED, WTERMSIG(status));
+	else
+		note_end(session, TARGET_EXITED, WEXITSTATUS(status));
 }
 
 bool command_runs(struct session *session)
@@ -304,13 +333,39 @@ bool command_runs(struct session *session)
 	if (!session->wrapper)
 		return false;
 	end = target_poll(session->wrapper, &status);
+	if (end != TARGET_RUNS)
+		note_end(session, end, status);
+	return end == TARGET_RUNS;
+}
+
+/* ---- its exit status ---- */
+
+/* Polls a command that still runs at the end of the trace. */
+#define POLL_MS 20
+
+bool session_wait_command(struct session *session, int *ret_code)
+{
+	struct pollfd signal = {.fd = loop_signal_fd(session->loop), .events = POLLIN};
+	struct target *target =
+		session->wrapper ? session->wrapper : session->processes.data[0].target;
+	enum target_end end = session->command_end;
+	int status = session->command_status;
+
 	if (end == TARGET_RUNS)
-		return true;
-	if (end == TARGET_GONE)
-		target_close(take_ptr(session->wrapper));
-	else
-		notice_end(session, end == TARGET_SIGNALED, status);
-	return false;
+		end = target_poll(target, &status);
+	if (end == TARGET_RUNS)
+		session_notice(session, SESSION_INFO,
+			       "the trace has ended; waiting for the end of %s (process %d)",
+			       session->options.command[0], (int)session->spawn.pid);
+	while (end == TARGET_RUNS) {
+		if (poll(&signal, 1, POLL_MS) > 0)
+			return false;
+		end = target_poll(target, &status);
+	}
+	if (session->command_end == TARGET_RUNS)
+		note_end(session, end, status);
+	*ret_code = end == TARGET_SIGNALED ? 128 + status : status;
+	return end != TARGET_GONE;
 }
 
 void command_close(struct session *session)

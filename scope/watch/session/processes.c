@@ -235,6 +235,9 @@ void emit_exit(struct session *session, struct traced *traced)
 		.status = traced->status,
 	};
 	fan_event(session->output.sinks, &event);
-	if (session->options.command)
-		notice_exit(session, traced);
+	if (!session->options.command)
+		return;
+	notice_exit(session, traced);
+	if (traced->target->pid == session->spawn.pid)
+		command_ended(session, traced->end, traced->status);
 }

@@ -415,6 +415,10 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 	ret->complete = !ret->lost_all && !ret->end.gaps;
 	for (size_t i = 0; i < ret->end.sinks_n; i++)
 		ret->complete &= !ret->sinks_lost[i].count;
+	ret->end.status_known = session->options.tell_status;
+	ret->end.status = session->failed_code ? (uint32_t)session->failed_code
+			  : ret->complete      ? 0
+					       : SESSION_STATUS_LOST;
 }
 
 static bool adds_up(const struct session_totals *totals)

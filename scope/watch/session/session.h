@@ -53,6 +53,8 @@ struct session_options {
 	pid_t pid;	    /* a running process; 0: not set */
 	const char *binary; /* every process of this file; NULL: not set */
 	char **command;	    /* a command to start, NULL-terminated; NULL: not set */
+	const char *user;   /* the user that it is started as: see spawn_user_find(); NULL: ours */
+	bool tell_status;   /* the end record has the exit status of the run */
 	bool look_only;	    /* only look up the command; session_load() must not be called */
 
 	const struct engine_ops *engine;
@@ -134,10 +136,18 @@ struct session_totals {
 	int failed_code;   /* enum error_code of the run's first error; 0: none */
 };
 
+/* The exit status of a run that was not complete. */
+enum { SESSION_STATUS_LOST = 5 };
+
 /* Detaches the probes, delivers the remaining records, and emits the exit records, the table and
  * the end record. `err` is the result of session_run(), or NULL; the session frees it. The first
  * error of the run, this one or a later one, goes to the notice callback as SESSION_ERROR. *ret
  * must not be moved while it is in use. */
 void session_finish(struct session *session, struct error *err, struct session_totals *ret);
+
+/* Waits for the end of the command, after session_finish(). *ret_code is its exit code, or 128 and the
+ * number of the signal that ended it. Returns false if a signal to tophash has ended the wait, or
+ * nobody knows the status. */
+bool session_wait_command(struct session *session, int *ret_code);
 
 #endif

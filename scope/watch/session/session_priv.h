@@ -41,9 +41,11 @@ struct session {
 
 	/* command.c: only with a command. */
 	struct spawn spawn;
-	bool wrapped;		 /* its file is no Go program: it starts one */
-	struct pursuit *pursuit; /* follows it until the run begins */
-	struct target *wrapper;	 /* its process, while that runs and another one is traced */
+	bool wrapped;		     /* its file is no Go program: it starts one */
+	struct pursuit *pursuit;     /* follows it until the run begins */
+	struct target *wrapper;	     /* its process, while that runs and another one is traced */
+	enum target_end command_end; /* TARGET_RUNS until its end is known */
+	int command_status;	     /* its exit code, or the number of the signal that ended it */
 
 	struct engine *engine;
 	struct resolver *resolver;
@@ -193,9 +195,9 @@ void session_modules_forget(struct session_modules *modules, pid_t pid);
 
 /* ---- command.c ---- */
 
-/* Tells whether the file of the command is the Go program: sets session->wrapped if not. Errors: the
- * file cannot be opened; what the command would start cannot be followed. */
-struct error *command_examine(struct session *session);
+/* Forks the command, which waits. Tells whether its file is the Go program: sets session->wrapped if
+ * not. Errors: the file or the user is not found; what the command would start cannot be followed. */
+struct error *command_open(struct session *session);
 /* Starts a wrapped command, and waits until a Go program begins, which becomes the first process of the
  * table. Opens its file. Errors (ERROR_TARGET): there was none. */
 struct error *command_follow(struct session *session);
@@ -206,6 +208,8 @@ pid_t command_pid(const struct session *session);
 struct error *command_start(struct session *session);
 /* Lets the program of a wrapped command run. */
 void command_let_go(struct session *session);
+/* Keeps how the command has ended. */
+void command_ended(struct session *session, enum target_end end, int status);
 /* Tells whether a wrapper runs, which may have more to do than the traced program. Reports its end
  * once. */
 bool command_runs(struct session *session);

@@ -37,11 +37,7 @@ static struct error *open_target(struct session *session)
 		return open_process(session);
 	if (options->binary)
 		return open_file(session, options->binary);
-	if (options->look_only)
-		try(spawn_find(options->command[0], &session->spawn.path));
-	else
-		try(spawn_prepare(options->command, &session->spawn));
-	try(command_examine(session));
+	try(command_open(session));
 	/* The file of a wrapper's program is known only when it has begun. */
 	return session->wrapped ? NULL : open_file(session, session->spawn.path);
 }
