@@ -163,6 +163,12 @@ static const struct option_spec rows[] = {
 	 .help = "also deletes that removed nothing",
 	 .man = "Also deletes that removed nothing: absent keys, empty and nil maps, and deletes that "
 		"panicked (these have \"panicked\"). Costs several microseconds for every delete."},
+	{.name = "no-sync-map", .kind = OPTION_FLAG, .at = AT(no_sync_map),
+	 .help = "no deletes from sync.Map",
+	 .man = "Leaves sync.Map alone, at no cost. Without this option, a call of its methods Delete, "
+		"LoadAndDelete, CompareAndDelete and Clear is an event with map_type sync.Map. Up "
+		"to Go 1.23 a sync.Map has two maps inside. Their deletes and clears "
+		"(map[interface {}]*sync.entry) are shown only with this option."},
 	{.name = "limit", .argument = "N", .kind = OPTION_NUMBER, .at = AT(limit),
 	 .min = 1, .max = UINT64_MAX,
 	 .help = "stop after N events",
@@ -380,6 +386,7 @@ struct session_options trace_session_options(const struct trace_options *options
 		.key_bytes = options->key_bytes,
 		.buffer_size = options->buffer_size,
 		.misses = options->misses,
+		.no_sync_map = options->no_sync_map,
 		.count = counts_only(options),
 		.limit = options->limit,
 		.duration_ns = options->duration_ns,

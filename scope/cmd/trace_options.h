@@ -29,7 +29,7 @@ struct trace_options {
 	bool max_overhead_stop; /* ",stop" was said */
 	enum engine_sample sample_by;
 	bool sample_by_given;
-	bool misses, dry_run, quiet, verbose;
+	bool misses, no_sync_map, dry_run, quiet, verbose;
 	bool wide; /* --wide */
 	bool help; /* --help was given, so nothing else matters */
 };

@@ -14,8 +14,15 @@ TEST(test_rows)
 		assert_non_null(e->name);
 		assert_int_equal(e->is_site, e->variant != NULL);
 		assert_int_equal(clears, e->key == GO_PASS_NONE);
-		assert_int_not_equal(e->type_arg, e->map_arg);
-		if (!clears) {
+		assert_int_equal(e->sync, go_entry_is_sync(e->name));
+		assert_true(e->sync || (!e->trie && !e->ends));
+		if (e->sync) {
+			assert_int_equal(e->removes_in, GO_IN_NONE); /* nobody keeps a count */
+			assert_true(clears || e->key == GO_PASS_ANY);
+		} else {
+			assert_int_not_equal(e->type_arg, e->map_arg);
+		}
+		if (!clears && !e->sync) {
 			assert_int_not_equal(e->key_arg, e->type_arg);
 			assert_int_not_equal(e->key_arg, e->map_arg);
 		}

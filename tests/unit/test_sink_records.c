@@ -144,7 +144,8 @@ TEST(an_end_has_all_members)
 
 	check_record("json", &end,
 		     "{\"event\":\"end\",\"time\":\"2026-08-06T07:06:40.000000000Z\",\"hits\":20,"
-		     "\"removed\":0,\"cleared\":0,\"delivered\":12,\"filtered\":1,\"sampled\":4,"
+		     "\"removed\":0,\"cleared\":0,\"clears_unknown\":0,\"delivered\":12,"
+		     "\"filtered\":1,\"sampled\":4,"
 		     "\"lost\":{\"ring_full\":1,\"write\":2},\"gaps\":6,"
 		     "\"overhead\":{\"hits_per_s\":1000.5,\"ns_per_hit\":650,"
 		     "\"cpu_percent\":0.065},\"sinks\":[{\"to\":\"otlp\",\"delivered\":5,"

@@ -123,7 +123,7 @@ static uint32_t lots_of(struct goprog *p, uint64_t fields, uint64_t nfields, uin
 	}
 	goprog_open(p);
 	alarm(60);
-	assert_null(type_table_init(&table, &p->types, &filter));
+	assert_null(type_table_init(&table, &p->types, &filter, 0));
 	alarm(0);
 	found = (uint32_t)table.values.len;
 	assert_int_equal(table.cut, found < n);

@@ -6,6 +6,8 @@
 #include "read/gofile/entries.h"
 
 #define MAPS_PACKAGE "internal/runtime/maps."
+#define SYNC_MAP     "sync.(*Map)."
+#define TRIE	     "internal/sync.(*HashTrieMap[go.shape.interface {},go.shape.interface {}])."
 #define BOTH	     (GO_IN_CLASSIC | GO_IN_SWISS)
 
 /* The prefix that inline trees use for internal functions that are linked under another name. They
@@ -25,6 +27,14 @@ enum {
 	MAP_CLEAR,
 	MAP_DELETE_SMALL,
 	TABLE_DELETE,
+	SYNC_DELETE,
+	SYNC_LOAD_AND_DELETE,
+	SYNC_COMPARE_AND_DELETE,
+	SYNC_CLEAR,
+	TRIE_DELETE,
+	TRIE_LOAD_AND_DELETE,
+	TRIE_COMPARE_AND_DELETE,
+	TRIE_CLEAR,
 	REHASH, /* the names from here on are no entries */
 	NEW_EMPTY_MAP,
 	ITER_NEXT,
@@ -71,6 +81,30 @@ const struct go_entry go_entries[GO_ENTRIES] = {
 	[TABLE_DELETE] =
 	{MAPS_PACKAGE "(*table).Delete", NULL, GO_ENTRY_DELETE, GO_PASS_POINTER, 1, 2, 4, 24, 0, GO_IN_SWISS, GO_IN_SWISS,
 	 .is_site = false},
+	[SYNC_DELETE] =
+	{SYNC_MAP "Delete", "sync.Map", GO_ENTRY_DELETE, GO_PASS_ANY, 0, 0, 1, 19, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true},
+	[SYNC_LOAD_AND_DELETE] =
+	{SYNC_MAP "LoadAndDelete", "sync.Map", GO_ENTRY_DELETE, GO_PASS_ANY, 0, 0, 1, 19, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true, .ends = true},
+	[SYNC_COMPARE_AND_DELETE] =
+	{SYNC_MAP "CompareAndDelete", "sync.Map compare", GO_ENTRY_DELETE, GO_PASS_ANY, 0, 0, 1, 20, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true, .ends = true},
+	[SYNC_CLEAR] =
+	{SYNC_MAP "Clear", "sync.Map clear", GO_ENTRY_CLEAR, GO_PASS_NONE, 0, 0, 0, 23, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true, .ends = true},
+	[TRIE_DELETE] =
+	{TRIE "Delete", "sync.Map", GO_ENTRY_DELETE, GO_PASS_ANY, 0, 0, 2, 24, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true, .trie = true},
+	[TRIE_LOAD_AND_DELETE] =
+	{TRIE "LoadAndDelete", "sync.Map", GO_ENTRY_DELETE, GO_PASS_ANY, 0, 0, 2, 24, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true, .trie = true, .ends = true},
+	[TRIE_COMPARE_AND_DELETE] =
+	{TRIE "CompareAndDelete", "sync.Map compare", GO_ENTRY_DELETE, GO_PASS_ANY, 0, 0, 2, 24, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true, .trie = true, .ends = true},
+	[TRIE_CLEAR] =
+	{TRIE "Clear", "sync.Map clear", GO_ENTRY_CLEAR, GO_PASS_NONE, 0, 0, 0, 24, 0, BOTH, GO_IN_NONE,
+	 .is_site = true, .sync = true, .trie = true, .ends = true},
 };
 /* clang-format on */
 
@@ -99,7 +133,7 @@ enum go_maps go_entry_maps(const struct gopcln *tab, const struct gopcln_func fu
 		if (funcs[i].entry && (i >= GO_ENTRIES || go_entries[i].layouts == GO_IN_SWISS))
 			return GO_MAPS_SWISS;
 	for (size_t i = 0; i < GO_ENTRIES; i++)
-		if (funcs[i].entry && has_inlined_method(tab, &funcs[i]))
+		if (funcs[i].entry && !go_entries[i].sync && has_inlined_method(tab, &funcs[i]))
 			return GO_MAPS_SWISS;
 	return GO_MAPS_CLASSIC;
 }
@@ -112,6 +146,17 @@ unsigned go_entry_key_size(const struct go_entry *entry)
 	case GO_PASS_STRING: return 16;
 	default: return 0;
 	}
+}
+
+bool go_entry_is_sync(const char *name)
+{
+	static const char *const begin[] = {SYNC_MAP, "sync.(*entry).",
+					    "internal/sync.(*HashTrieMap["};
+
+	for (size_t i = 0; i < ARRAY_SIZE(begin); i++)
+		if (!strncmp(name, begin[i], strlen(begin[i])))
+			return true;
+	return false;
 }
 
 bool go_entry_is_inner(const char *name)

@@ -18,6 +18,15 @@
  *     The last two decrement the count, and every delete ends in one of them. A build with a
  *     profile (PGO) may inline them into the functions that call them.
  *
+ *   sync.Map is no map of the language, but elements leave it too (package sync and, from Go 1.24
+ *   on, internal/sync):
+ *     hash trie (Go 1.24 and later; sync.Map then only wraps it, and is mostly inlined)
+ *       func (ht *HashTrieMap[K, V]) LoadAndDelete(key K) (value V, loaded bool), and so on
+ *     two maps (Go 1.23 and older, and GOEXPERIMENT=nosynchashtriemap in 1.24 and 1.25)
+ *       func (m *Map) LoadAndDelete(key any) (value any, loaded bool), and so on
+ *     They have no map type. The arguments of a method of a generic type begin with the receiver
+ *     and the dictionary. Package unique of Go 1.24 has hash tries of its own.
+ *
  * To add a Go release:
  *   1. tools/go-toolchains: add its number. `tests/matrix/run.py --help` says how to run the matrix
  *      with one release.
@@ -45,9 +54,11 @@ enum go_key_pass {
 	GO_PASS_32,	 /* 4 bytes in the lower half of a register */
 	GO_PASS_64,	 /* 8 bytes, in a register */
 	GO_PASS_STRING,	 /* a string: its address in a register, its length in the next one */
+	GO_PASS_ANY,	 /* an interface value in two registers; it has a slot in the frame */
 };
 
-/* Argument numbers are positions in Go's internal ABI, from 0. */
+/* Argument numbers are positions in Go's internal ABI, from 0. Methods of sync.Map have no type
+ * argument. */
 struct go_entry {
 	const char *name;    /* as in the function table */
 	const char *variant; /* a short name for people: "faststr"; NULL unless is_site */
@@ -60,9 +71,12 @@ struct go_entry {
 	bool is_site;	    /* the compiler or package reflect calls it; each such call is a site */
 	bool reflect;	    /* package reflect calls it, with a type that it learns at run time */
 	bool thin;	    /* its code may only call another entry */
+	bool sync; /* it is a method of sync.Map, which has no map type and keeps no count */
+	bool trie; /* and of the hash trie in it */
+	bool ends; /* sync: its own code, or a function that only it calls, takes elements out */
 };
 
-#define GO_ENTRIES 12
+#define GO_ENTRIES 20
 extern const struct go_entry go_entries[GO_ENTRIES];
 
 /* The name of a function that a program has exactly when it has Swiss maps of more than one
@@ -81,6 +95,12 @@ void go_entry_names(const char *ret[GO_ENTRY_NAMES]);
 enum go_maps go_entry_maps(const struct gopcln *tab,
 			   const struct gopcln_func funcs[GO_ENTRY_NAMES]);
 
+/* The name by which sync.Map is shown as a map type, and that of its keys' type. */
+#define GO_SYNC_MAP	"sync.Map"
+#define GO_SYNC_MAP_KEY "interface {}"
+/* The name of the type of the two maps in a sync.Map without a hash trie. */
+#define GO_SYNC_MAP_INNER "map[interface {}]*sync.entry"
+
 /* Returns the size in bytes of the only keys that a fast entry takes: 4, 8, or 16 for a string.
  * Returns 0 for an entry that takes any key. */
 unsigned go_entry_key_size(const struct go_entry *entry);
@@ -88,5 +108,10 @@ unsigned go_entry_key_size(const struct go_entry *entry);
 /* Returns whether a function of this name may be on a stack between the code that deletes and the
  * instruction that takes the element out. `name` is as in tracebacks and inline trees. */
 bool go_entry_is_inner(const char *name);
+
+/* Returns whether this is the name of a method of sync.Map or of a type that it is made of. Such a
+ * function may be between the code that deletes from a sync.Map and the instruction that takes the
+ * element out. */
+bool go_entry_is_sync(const char *name);
 
 #endif

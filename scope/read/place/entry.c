@@ -167,7 +167,7 @@ static struct error *place_kind(const struct placer *placer, enum go_entry_kind 
 	for (size_t i = 0; i < GO_ENTRIES; i++) {
 		struct entry_spec spec = spec_of(&go_entries[i], role);
 
-		if (go_entries[i].kind == kind && go_entries[i].is_site)
+		if (go_entries[i].kind == kind && go_entries[i].is_site && !go_entries[i].sync)
 			try(place_entry(placer, &spec, (uint8_t)(i + 1)));
 	}
 	return NULL;

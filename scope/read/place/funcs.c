@@ -65,24 +65,28 @@ bool placer_has_func(const struct placer *placer, const char *name)
  * decode of the whole program. */
 #define FUNC_SIZE_MAX (64u << 10)
 
-struct error *placer_decode(const struct placer *placer, const char *name,
-			    struct gopcln_func *ret_func, struct code *ret)
+struct error *placer_decode_func(const struct placer *placer, struct gopcln_func *func,
+				 struct code *ret)
 {
 	const void *bytes;
 
 	*ret = (struct code){0};
-	*ret_func = placer_func(placer, name);
-	if (!ret_func->entry)
-		return NULL;
-	if (ret_func->end - ret_func->entry > FUNC_SIZE_MAX)
-		ret_func->end = ret_func->entry + FUNC_SIZE_MAX;
-	bytes = image_at(placer->image, ret_func->entry, ret_func->end - ret_func->entry);
+	if (func->end - func->entry > FUNC_SIZE_MAX)
+		func->end = func->entry + FUNC_SIZE_MAX;
+	bytes = image_at(placer->image, func->entry, func->end - func->entry);
 	if (!bytes)
 		return error_new(ERROR_TARGET,
 				 "%s: the code of %s lies outside the file (corrupt?)",
-				 image_name(placer->image), name);
-	return code_decode(placer->machine, bytes, ret_func->end - ret_func->entry, ret_func->entry,
-			   ret);
+				 image_name(placer->image), func->name);
+	return code_decode(placer->machine, bytes, func->end - func->entry, func->entry, ret);
+}
+
+struct error *placer_decode(const struct placer *placer, const char *name,
+			    struct gopcln_func *ret_func, struct code *ret)
+{
+	*ret = (struct code){0};
+	*ret_func = placer_func(placer, name);
+	return ret_func->entry ? placer_decode_func(placer, ret_func, ret) : NULL;
 }
 
 struct error *placer_add_spot(const struct placer *placer, const struct gopcln_func *func,

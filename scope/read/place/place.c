@@ -4,9 +4,16 @@
 const char *spot_role_name(enum spot_role role)
 {
 	static const char *const names[] = {
-		[SPOT_REMOVAL] = "removal", [SPOT_CLEAR] = "clear", [SPOT_ENTRY] = "entry",
-		[SPOT_EXIT] = "exit",	    [SPOT_PANIC] = "panic", [SPOT_START] = "start",
-		[SPOT_GC] = "gc",	    [SPOT_BEGIN] = "begin",
+		[SPOT_REMOVAL] = "removal",
+		[SPOT_CLEAR] = "clear",
+		[SPOT_ENTRY] = "entry",
+		[SPOT_EXIT] = "exit",
+		[SPOT_PANIC] = "panic",
+		[SPOT_START] = "start",
+		[SPOT_GC] = "gc",
+		[SPOT_BEGIN] = "begin",
+		[SPOT_SYNC_REMOVAL] = "sync removal",
+		[SPOT_SYNC_CLEAR] = "sync clear",
 	};
 
 	return role < ARRAY_SIZE(names) && names[role] ? names[role] : "unknown";
@@ -28,6 +35,8 @@ static struct error *find_all(struct placer *placer)
 {
 	try(removal_place(placer));
 	try(entry_place_clears(placer));
+	if (!placer->options->no_sync_map)
+		try(sync_place(placer));
 	if (!placer->found->list.len)
 		return error_new(ERROR_TARGET,
 				 "%s: the program never deletes from a map: none of the runtime's "
@@ -55,6 +64,7 @@ struct error *placement_find(const struct image *image, const struct gopcln *tab
 	placer.machine = machine_get(image_machine(image)->number);
 	placer_add_go_entries(&placer);
 	entry_add_names(&placer);
+	sync_add_names(&placer);
 	gc_add_names(&placer);
 	placer_add_build_names(&placer);
 	placer_find_funcs(&placer);

@@ -4,6 +4,7 @@
  *   place.c      calls the other files in turn
  *   funcs.c      finds the runtime's functions by name, and decodes them
  *   removal.c    SPOT_REMOVAL
+ *   sync.c       SPOT_SYNC_REMOVAL, SPOT_SYNC_CLEAR
  *   entry.c      spots at the beginning of functions, and at their returns
  *   gc.c         SPOT_GC
  */
@@ -14,18 +15,21 @@
 #include "read/gofile/gofile.h"
 
 enum spot_role {
-	SPOT_REMOVAL = 1, /* the first instruction that the kernel emulates after the map's count
+	SPOT_REMOVAL = 1,  /* the first instruction that the kernel emulates after the map's count
 			     was decremented: one hit for each removed element, none for a miss, no
 			     single step */
-	SPOT_CLEAR,	  /* the first emulated instruction after the frame is set up in
+	SPOT_CLEAR,	   /* the first emulated instruction after the frame is set up in
 			     mapclear / (*Map).Clear */
-	SPOT_ENTRY,	  /* a delete begins; this role and the next two are needed for misses */
-	SPOT_EXIT,	  /* a delete returns */
-	SPOT_PANIC,	  /* the goroutine of a delete panics */
-	SPOT_START,	  /* in runtime.main: a process of the binary has started */
-	SPOT_GC,	  /* after each instruction that changes runtime.gcphase: three hits a GC
+	SPOT_SYNC_REMOVAL, /* the instruction at which an element leaves a sync.Map, or the
+			      branch after it; one hit for each removed element */
+	SPOT_SYNC_CLEAR,   /* as SPOT_CLEAR, of a sync.Map */
+	SPOT_ENTRY,	   /* a delete begins; this role and the next two are needed for misses */
+	SPOT_EXIT,	   /* a delete returns */
+	SPOT_PANIC,	   /* the goroutine of a delete panics */
+	SPOT_START,	   /* in runtime.main: a process of the binary has started */
+	SPOT_GC,	   /* after each instruction that changes runtime.gcphase: three hits a GC
 			     cycle, and no event has to read the phase */
-	SPOT_BEGIN,	  /* in runtime.main: the traced process has started or has executed
+	SPOT_BEGIN,	   /* in runtime.main: the traced process has started or has executed
 			     itself */
 };
 
@@ -44,12 +48,22 @@ struct spot {
 	 * the frame pointer lie within SPOT_REACH bytes, which an engine can read at once. */
 	int16_t type_slot, map_slot, key_slot;
 	/* SPOT_ENTRY, SPOT_CLEAR: the arguments in Go's argument registers are (map, type, key)
-	 * instead of (type, map, key). */
+	 * instead of (type, map, key). SPOT_SYNC_CLEAR: the map is in the first argument register;
+	 * otherwise it is in map_slot. */
 	bool map_first;
 	/* SPOT_ENTRY: the spot is the push of the caller's frame pointer. The function's own frame
 	 * pointer is set right after it, to the address of the pushed word. */
 	bool at_push;
-	uint8_t number; /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
+	/* SPOT_SYNC_REMOVAL: map_slot and key_slot are set, and key_slot is where the two words of
+	 * the key are. With outer, the slots belong to the frame of the caller, which is at a fixed
+	 * distance, because only the call that returns to `caller` leads here; caller is 0
+	 * otherwise. */
+	bool outer;
+	/* SPOT_SYNC_REMOVAL: the spot is a branch after a compare-and-swap. The element has left only
+	 * if the lowest byte of the first argument register is not 0. */
+	bool if_swapped;
+	uint64_t caller; /* link-time return address */
+	uint8_t number;	 /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
 };
 
 static inline uint64_t spot_offset(const struct spot *spot)
@@ -65,12 +79,16 @@ struct placements {
 	enum go_maps maps; /* the layout of the program's maps */
 	uint64_t gcphase;  /* link-time address of runtime.gcphase; 0 when not found */
 	bool gc;	   /* every instruction that changes it has a spot */
+	/* An address that stands for the type sync.Map: link-time, in the text, and therefore not
+	 * that of any type. 0 when no sync.Map is watched. */
+	uint64_t sync_map;
 };
 
 struct placement_options {
-	bool misses; /* also place SPOT_ENTRY, SPOT_EXIT and SPOT_PANIC */
-	bool start;  /* also place SPOT_START, because any process may start */
-	bool one;    /* only one process is traced: place SPOT_GC and SPOT_BEGIN */
+	bool misses;	  /* also place SPOT_ENTRY, SPOT_EXIT and SPOT_PANIC */
+	bool start;	  /* also place SPOT_START, because any process may start */
+	bool one;	  /* only one process is traced: place SPOT_GC and SPOT_BEGIN */
+	bool no_sync_map; /* do not place SPOT_SYNC_REMOVAL and SPOT_SYNC_CLEAR */
 };
 
 /* Checks that the Go release that built the program is traced: one of those that are known, or a newer
@@ -86,6 +104,12 @@ void placements_fini(struct placements *placements);
 CLEANUP_VALUE(struct placements, placements_fini)
 /* Returns the spot at an address, or NULL. */
 const struct spot *placement_at(const struct placements *placements, uint64_t addr);
+
+/* Returns whether the spot watches sync.Maps. */
+static inline bool spot_is_sync(const struct spot *spot)
+{
+	return spot->role == SPOT_SYNC_REMOVAL || spot->role == SPOT_SYNC_CLEAR;
+}
 
 /* Returns the name of a role, such as "removal". Returns "unknown" for a number that is no role. */
 const char *spot_role_name(enum spot_role role);

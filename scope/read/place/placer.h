@@ -45,6 +45,9 @@ bool placer_has_func(const struct placer *placer, const char *name);
  * program has no such function. Errors (ERROR_TARGET): its code lies outside the file. */
 struct error *placer_decode(const struct placer *placer, const char *name,
 			    struct gopcln_func *ret_func, struct code *ret);
+/* Does the same for a function that was found already. */
+struct error *placer_decode_func(const struct placer *placer, struct gopcln_func *func,
+				 struct code *ret);
 /* Appends a copy of `spot` for the address addr in `func`, with a copy of `why`. */
 struct error *placer_add_spot(const struct placer *placer, const struct gopcln_func *func,
 			      uint64_t addr, const struct spot *spot, const char *why);
@@ -54,6 +57,11 @@ struct error *placer_no_spot(const struct placer *placer, const char *func, cons
 /* ---- removal.c ---- */
 
 struct error *removal_place(struct placer *placer);
+
+/* ---- sync.c ---- */
+
+void sync_add_names(struct placer *placer);
+struct error *sync_place(struct placer *placer);
 
 /* ---- entry.c ---- */
 

@@ -290,7 +290,7 @@ static struct error *check_swiss(const struct placer *placer)
 struct error *removal_place(struct placer *placer)
 {
 	for (size_t i = 0; i < GO_ENTRIES; i++)
-		if (go_entries[i].kind == GO_ENTRY_DELETE)
+		if (go_entries[i].kind == GO_ENTRY_DELETE && !go_entries[i].sync)
 			try(place_removals(placer, &go_entries[i]));
 	return check_swiss(placer);
 }

@@ -84,6 +84,8 @@ void site_why(const struct site_row *row, unsigned go_minor, struct buf *to)
 
 	if (row->wrapper)
 		buf_str(to, "inside the runtime: an entry that calls another");
+	else if (entry->sync)
+		buf_str(to, "a method of sync.Map");
 	else if (entry->reflect)
 		buf_str(to, entry->kind == GO_ENTRY_CLEAR ? "reflect.Value.Clear"
 			    : go_entry_key_size(entry)

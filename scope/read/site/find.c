@@ -13,6 +13,7 @@
 static struct error *set_frames(struct site_search *search, struct site_row *row)
 {
 	struct frame frames[GOPCLN_INLINE_MAX + 1];
+	size_t first = 0;
 
 	try(site_patience(search));
 	row->frames_n = gopcln_frames(search->tab, row->pc, frames, ARRAY_SIZE(frames));
@@ -20,13 +21,38 @@ static struct error *set_frames(struct site_search *search, struct site_row *row
 		return error_new(ERROR_TARGET,
 				 "%s: the function at 0x%llx has no name: the file is damaged",
 				 image_name(search->image), (unsigned long long)row->pc);
-	for (size_t i = 0; i < row->frames_n; i++)
+	/* A method of sync.Map that was inlined is the way to the entry, and not the site. */
+	while (go_entries[row->entry].sync && first + 1 < row->frames_n &&
+	       go_entry_is_sync(frames[first].func))
+		first++;
+	row->frames_n -= first;
+	for (size_t i = first; i < first + row->frames_n; i++)
 		try(site_count_names(search, strlen(frames[i].func) + strlen(frames[i].file)));
 	row->frames = malloc(row->frames_n * sizeof(frames[0]));
 	if (!row->frames)
 		return error_nomem();
-	memcpy(row->frames, frames, row->frames_n * sizeof(frames[0]));
+	memcpy(row->frames, frames + first, row->frames_n * sizeof(frames[0]));
 	return NULL;
+}
+
+/* Returns the index of the entry at addr, or GO_ENTRIES when none begins there. */
+static uint32_t entry_at(const struct sites *found, uint64_t addr)
+{
+	uint32_t i = 0;
+
+	while (i < GO_ENTRIES && (!found->present[i] || found->entry_addr[i] != addr))
+		i++;
+	return i;
+}
+
+/* Tells whether the function that holds a site is an entry to the same kind of map. A sync.Map without
+ * a hash trie deletes from maps of its own, whose type is in the code. */
+static bool is_same_kind(const struct site_search *search, const struct site_func *func,
+			 const struct go_entry *entry)
+{
+	uint32_t outer = entry_at(search->found, func->func.entry);
+
+	return outer == GO_ENTRIES || go_entries[outer].sync == entry->sync;
 }
 
 static struct error *set_type(struct site_search *search, struct site_func *func,
@@ -37,10 +63,12 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	struct code_value value;
 	uint64_t addr;
 
-	if (row->wrapper) {
+	if (row->wrapper && is_same_kind(search, func, entry)) {
 		row->why_no_type = "passed to the wrapper";
 		return NULL;
 	}
+	if (entry->sync)
+		return site_type_sync(search, &row->type);
 	try(site_func_value(search, func, insn, reg, &value));
 	if (site_value_address(search, &value, &addr))
 		try(site_type_get(search, addr, &row->type));
@@ -61,16 +89,6 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 			return error_nomem();
 	}
 	return NULL;
-}
-
-/* Returns the index of the entry at addr, or GO_ENTRIES when none begins there. */
-static uint32_t entry_at(const struct sites *found, uint64_t addr)
-{
-	uint32_t i = 0;
-
-	while (i < GO_ENTRIES && (!found->present[i] || found->entry_addr[i] != addr))
-		i++;
-	return i;
 }
 
 /* Returns the entry that is called at target. In a damaged file the code at an entry may look like

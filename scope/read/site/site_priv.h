@@ -102,6 +102,8 @@ CLEANUP_FUNC(struct site_type, site_type_free)
 /* Finds the map type at a link-time address (type.c). *ret is NULL when there is none. */
 struct error *site_type_get(struct site_search *search, uint64_t addr,
 			    const struct site_type **ret);
+/* Returns the type that stands for sync.Map, which has no map type. */
+struct error *site_type_sync(struct site_search *search, const struct site_type **ret);
 /* Follows the loads of a value that begins at a constant. Returns false when they lead outside the
  * file. */
 bool site_value_address(const struct site_search *search, const struct code_value *value,

@@ -82,6 +82,45 @@ static struct error *type_read(struct site_search *search, uint64_t addr, struct
 	return NULL;
 }
 
+static struct error *type_add(struct site_search *search, uint64_t addr, struct site_type *type)
+{
+	if (!vec_push(&search->found->types, type)) {
+		site_type_free(type);
+		return error_nomem();
+	}
+	if (table_put(&search->type_index, addr, (uint32_t)search->found->types.len - 1) < 0)
+		return error_nomem();
+	return NULL;
+}
+
+struct error *site_type_sync(struct site_search *search, const struct site_type **ret)
+{
+	const uint64_t none = UINT64_MAX; /* no type has this address */
+	uint32_t *known = table_find(&search->type_index, none);
+	struct site_type *made;
+
+	if (known) {
+		*ret = search->found->types.data[*known];
+		return NULL;
+	}
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return error_nomem();
+	*made = (struct site_type){.name = strdup(GO_SYNC_MAP),
+				   .whole_name = strdup(GO_SYNC_MAP),
+				   .key = strdup(GO_SYNC_MAP_KEY),
+				   .key_size = 16,
+				   .elem_size = 16,
+				   .key_kind = GOTYPE_INTERFACE,
+				   .key_float = true};
+	if (!made->name || !made->whole_name || !made->key) {
+		site_type_free(made);
+		return error_nomem();
+	}
+	*ret = made;
+	return type_add(search, none, made);
+}
+
 struct error *site_type_get(struct site_search *search, uint64_t addr, const struct site_type **ret)
 {
 	uint32_t *known = table_find(&search->type_index, addr);
@@ -93,15 +132,7 @@ struct error *site_type_get(struct site_search *search, uint64_t addr, const str
 	}
 	try(type_read(search, addr, &type));
 	*ret = type;
-	if (!type)
-		return NULL;
-	if (!vec_push(&search->found->types, type)) {
-		site_type_free(type);
-		return error_nomem();
-	}
-	if (table_put(&search->type_index, addr, (uint32_t)search->found->types.len - 1) < 0)
-		return error_nomem();
-	return NULL;
+	return type ? type_add(search, addr, type) : NULL;
 }
 
 bool site_value_address(const struct site_search *search, const struct code_value *value,

@@ -36,9 +36,10 @@ struct event_removal {
 	const char *map_type; /* "" when unknown */
 	const char *func;     /* the runtime's entry that the program called */
 	enum event_gc gc;
-	bool removed;  /* false for a miss */
-	bool panicked; /* a miss that ended in a panic */
-	bool on_stack; /* the map lives on its goroutine's stack */
+	bool removed;	/* false for a miss */
+	bool panicked;	/* a miss that ended in a panic */
+	bool on_stack;	/* the map lives on its goroutine's stack */
+	bool uncounted; /* the map keeps no count: the next two and state are unknown */
 	uint64_t len_before, len_after;
 	const struct value *key; /* EVENT_DELETE only */
 	size_t key_n;
@@ -124,6 +125,7 @@ struct event_sink {
 struct event_end {
 	uint64_t hits, delivered, filtered, sampled;
 	uint64_t removed, cleared; /* elements */
+	uint64_t clears_unknown;   /* clears of maps that keep no count; not in `cleared` */
 	bool misses_counted;	   /* --misses was given; otherwise misses are not counted */
 	uint64_t misses;
 	uint64_t gaps; /* how many EVENT_GAP there were */

@@ -42,8 +42,8 @@ static const struct event_member start[] = {
 		MEMBER("on_stack", FLAG, removal.on_stack)
 #define REMOVAL_TAIL                                                                          \
 	MEMBER("removed", BOOL, removal.removed), MEMBER("panicked", FLAG, removal.panicked), \
-		MEMBER("len_before", COUNT, removal.len_before),                              \
-		MEMBER("len_after", COUNT, removal.len_after),                                \
+		MEMBER("len_before", LENGTH, removal.len_before),                             \
+		MEMBER("len_after", LENGTH, removal.len_after),                               \
 		MEMBER("func", STRING, removal.func), MEMBER("gc", GC, removal.gc),           \
 		MEMBER("state", STATE, removal), MEMBER("stack", STACK, removal),             \
 		MEMBER("stack_cut", FLAG, removal.stack_cut),                                 \
@@ -80,6 +80,7 @@ static const struct event_member end[] = {
 	MEMBER("hits", U64, end.hits),
 	MEMBER("removed", U64, end.removed),
 	MEMBER("cleared", U64, end.cleared),
+	MEMBER("clears_unknown", U64, end.clears_unknown),
 	MEMBER("misses", MISSES, end),
 	MEMBER("delivered", U64, end.delivered),
 	MEMBER("filtered", U64, end.filtered),

@@ -238,7 +238,7 @@ static struct error *show_entry(struct asm_view *view, uint32_t entry)
 {
 	const struct sites *sites = view->program.sites;
 	bool fast = entry != 0 && go_entries[entry].kind == GO_ENTRY_DELETE &&
-		    go_entries[entry].type_arg == 0;
+		    go_entries[entry].type_arg == 0 && !go_entries[entry].sync;
 	uint64_t addr = sites->entry_addr[entry], generic = fast ? sites->entry_addr[0] : 0;
 	struct site_chain chain;
 

@@ -161,10 +161,24 @@ static bool is_shown(const struct json_state *json, const struct map_state *stat
 	return true;
 }
 
-static void put_state(struct sink *sink, const struct map_state *state, size_t n)
+static void put_length(struct buf *to, const struct event_removal *event, uint64_t length)
+{
+	if (event->uncounted)
+		json_literal(to, "null");
+	else
+		json_put_count(to, length);
+}
+
+static void put_state(struct sink *sink, const struct event_removal *event)
 {
 	struct json_state *json = sink->state;
+	const struct map_state *state = event->state;
+	size_t n = event->state_n;
 
+	if (event->uncounted) {
+		json_literal(&sink->out, "null");
+		return;
+	}
 	if (!n || n > MAP_STATE_MAX) {
 		render_state(&sink->out, state, n);
 		return;
@@ -303,6 +317,7 @@ static bool put_value(struct sink *sink, const struct event *event, enum event_t
 	case EVENT_NS: json_put_ns(to, *(const uint64_t *)at); break;
 	case EVENT_U32: buf_u64(to, *(const uint32_t *)at); break;
 	case EVENT_U64: buf_u64(to, *(const uint64_t *)at); break;
+	case EVENT_LENGTH: put_length(to, &event->removal, *(const uint64_t *)at); break;
 	case EVENT_COUNT: json_put_count(to, *(const uint64_t *)at); break;
 	case EVENT_ADDRESS: json_put_address(to, *(const uint64_t *)at); break;
 	case EVENT_DECIMAL: json_put_decimal(to, *(const double *)at); break;
@@ -319,7 +334,7 @@ static bool put_value(struct sink *sink, const struct event *event, enum event_t
 	case EVENT_BOOL: json_put_bool(to, *(const bool *)at); break;
 	case EVENT_KEY: put_key(to, &event->removal); break;
 	case EVENT_GC: put_gc(to, event->removal.gc); break;
-	case EVENT_STATE: put_state(sink, event->removal.state, event->removal.state_n); break;
+	case EVENT_STATE: put_state(sink, &event->removal); break;
 	case EVENT_MAP_TYPE: put_type(sink, &event->removal); break;
 	case EVENT_STACK: put_stack(sink, &event->removal); break;
 	default: return put_cold(to, event, type);

@@ -290,7 +290,9 @@ static void render_key(struct text_cell *key, enum event_kind kind,
 	struct buf *to = &key->text;
 
 	buf_reset(to);
-	if (kind == EVENT_CLEAR) {
+	if (kind == EVENT_CLEAR && event->uncounted) {
+		buf_str(to, "clear");
+	} else if (kind == EVENT_CLEAR) {
 		uint64_t before = event->len_before;
 
 		buf_str(to, "clear ");
@@ -312,6 +314,8 @@ static void render_len(struct text_cell *len, const struct event_removal *event)
 		buf_str(to, "panic");
 	} else if (!event->removed) {
 		buf_str(to, "miss");
+	} else if (event->uncounted) {
+		buf_char(to, '-');
 	} else {
 		buf_u64(to, event->len_before);
 		buf_put(to, arrow, sizeof(arrow) - 1);

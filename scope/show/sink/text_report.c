@@ -184,6 +184,10 @@ static void put_elements(struct buf *to, const struct event_end *event)
 	buf_str(to, " removed by delete, ");
 	buf_u64(to, event->cleared);
 	buf_str(to, " by clear; ");
+	if (event->clears_unknown) {
+		text_counted(to, event->clears_unknown, "clear");
+		buf_str(to, " of unknown size; ");
+	}
 	if (event->misses_counted) {
 		buf_u64(to, event->misses);
 		buf_str(to, event->misses == 1 ? " miss; " : " misses; ");

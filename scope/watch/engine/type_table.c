@@ -36,6 +36,8 @@ struct type_table_builder {
 	const struct filter *filter;
 	struct buf name;
 	uint32_t visits;
+	uint64_t sync_map; /* the address that stands for the type sync.Map; 0: none */
+	uint64_t any;	   /* address of the type interface {}; 0: not met */
 	bool nomem;
 };
 
@@ -61,6 +63,27 @@ static bool push_type(struct type_table_builder *builder, uint64_t addr,
 	return !builder->nomem;
 }
 
+/* Decides --type for the maps of a type. */
+static void set_skip(const struct type_table_builder *builder, const char *name,
+		     struct wire_plan *plan)
+{
+	if (builder->filter->type_glob && !filter_type_matches(builder->filter, name))
+		plan->skip = filter_type_is_shape(name) ? WIRE_SKIP_SHAPE : WIRE_SKIP_TYPE;
+}
+
+/* Notes types that are needed to describe sync.Map. */
+static void note_sync(struct type_table_builder *builder, const struct gotype *map,
+		      const char *name)
+{
+	struct gotype key;
+
+	if (!strcmp(name, GO_SYNC_MAP_INNER))
+		builder->table->sync_inner = map->addr;
+	if (!builder->any && gotype_read(builder->types, map->key, &key) &&
+	    key.kind == GOTYPE_INTERFACE && key.empty_interface && !key.named)
+		builder->any = map->key;
+}
+
 static bool fill_map_type(void *ctx, const struct gotype *type)
 {
 	struct type_table_builder *builder = ctx;
@@ -74,13 +97,11 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 		return true; /* it stays unknown, and its keys say so */
 	plan_to_wire(&plan, &wire);
 	key_match_plan(builder->filter, builder->types, type->key, &wire.plan);
-	if (builder->filter->type_glob) {
-		buf_reset(&builder->name);
-		if (gotype_name_whole(builder->types, type->addr, &builder->name) &&
-		    !filter_type_matches(builder->filter, buf_cstr(&builder->name)))
-			wire.plan.skip = filter_type_is_shape(buf_cstr(&builder->name))
-						 ? WIRE_SKIP_SHAPE
-						 : WIRE_SKIP_TYPE;
+	buf_reset(&builder->name);
+	if ((builder->filter->type_glob || builder->sync_map) &&
+	    gotype_name_whole(builder->types, type->addr, &builder->name)) {
+		set_skip(builder, buf_cstr(&builder->name), &wire.plan);
+		note_sync(builder, type, buf_cstr(&builder->name));
 	}
 	return push_type(builder, type->addr, &wire);
 }
@@ -106,16 +127,35 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 	return push_type(builder, type->addr, &wire);
 }
 
+/* Describes sync.Map as a map type at an address that no type has. Every sync.Map has keys of type
+ * interface {}. The maps in it, or its hash trie, refer to a map type with such keys. */
+static void fill_sync_map(struct type_table_builder *builder)
+{
+	struct wire_type wire = {.key_type = builder->any};
+	struct go_key_plan plan;
+	bool known = false;
+
+	if (!builder->any || !make_plan(builder, builder->any, &plan, &known) || !known)
+		return;
+	plan_to_wire(&plan, &wire);
+	key_match_plan(builder->filter, builder->types, builder->any, &wire.plan);
+	set_skip(builder, GO_SYNC_MAP, &wire.plan);
+	push_type(builder, builder->sync_map, &wire);
+}
+
 #define KIND(k)	      (1u << GOTYPE_##k)
 #define DYNAMIC_KINDS (~(KIND(MAP) | KIND(SLICE) | KIND(FUNC)))
 
 struct error *type_table_init(struct type_table *ret, const struct gotypes *types,
-			      const struct filter *filter)
+			      const struct filter *filter, uint64_t sync_map)
 {
-	struct type_table_builder builder = {.table = ret, .types = types, .filter = filter};
+	struct type_table_builder builder = {
+		.table = ret, .types = types, .filter = filter, .sync_map = sync_map};
 
 	*ret = (struct type_table){0};
 	gotype_scan(types, KIND(MAP), fill_map_type, &builder);
+	if (sync_map && !builder.nomem && !ret->cut)
+		fill_sync_map(&builder);
 	if (!builder.nomem && !ret->cut)
 		gotype_scan(types, DYNAMIC_KINDS, fill_dynamic_type, &builder);
 	builder.nomem |= builder.name.bad;

@@ -214,6 +214,7 @@ static void uprobe_counters(const struct engine *engine, struct engine_counters 
 			ret->filtered_shapes += each[i].filtered_shapes;
 			ret->removed += each[i].removed;
 			ret->cleared += each[i].cleared;
+			ret->clears_unknown += each[i].clears_unknown;
 			ret->misses += each[i].misses;
 			ret->sampled += each[i].sampled;
 			ret->paused += each[i].paused;

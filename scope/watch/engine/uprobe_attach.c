@@ -22,6 +22,8 @@ static struct bpf_program *program_of(const struct uprobe *uprobe, enum spot_rol
 		return uprobe->options->count ? skel->progs.on_removal_count
 					      : skel->progs.on_removal;
 	case SPOT_CLEAR: return skel->progs.on_clear;
+	case SPOT_SYNC_REMOVAL:
+	case SPOT_SYNC_CLEAR: return skel->progs.on_sync;
 	case SPOT_ENTRY: return skel->progs.on_entry;
 	case SPOT_EXIT: return skel->progs.on_exit;
 	case SPOT_PANIC: return skel->progs.on_panic;

@@ -117,7 +117,12 @@ static void set_rodata(struct trace_bpf *skel, const struct engine_options *opti
 	skel->rodata->use_misses = options->misses;
 	skel->rodata->use_counts = options->count;
 	skel->rodata->sample_by = (uint32_t)options->sample;
-	skel->rodata->use_filters = filter->type_glob || filter->key || filter->map || filter->goid;
+	skel->rodata->sync_map = options->placements->sync_map;
+	skel->rodata->sync_inner = options->placements->sync_map ? types->sync_inner : 0;
+	/* The maps in a sync.Map must be told apart before the sample is drawn. */
+	skel->rodata->use_filters =
+		filter->type_glob || filter->key || filter->map || filter->goid ||
+		(skel->rodata->sync_inner && options->sample != ENGINE_SAMPLE_NONE);
 	skel->rodata->filter_map = filter->map;
 	skel->rodata->filter_goid = filter->goid;
 	skel->rodata->type_multiplier = types->multiplier;
@@ -154,6 +159,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
 	bpf_program__set_autoload(skel->progs.on_removal, !options->count);
 	bpf_program__set_autoload(skel->progs.on_removal_count, options->count);
+	bpf_program__set_autoload(skel->progs.on_sync, options->placements->sync_map != 0);
 	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
 	bpf_program__set_autoload(skel->progs.on_begin, !options->start);
 	bpf_program__set_autoload(skel->progs.on_exec, !options->start);
@@ -298,7 +304,7 @@ struct error *uprobe_load(struct uprobe *uprobe)
 
 	uprobe_forget_message();
 	libbpf_set_print(keep_message);
-	err = type_table_init(&table, &types, options->filter);
+	err = type_table_init(&table, &types, options->filter, options->placements->sync_map);
 	if (!err)
 		err = load(uprobe, &table);
 	uprobe->types_cut = table.cut;

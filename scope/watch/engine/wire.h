@@ -69,8 +69,9 @@ enum wire_key_kind {
 
 enum wire_key_error {
 	WIRE_KEY_OK,
-	WIRE_KEY_FAULT,	  /* unreadable memory */
-	WIRE_KEY_NO_PLAN, /* the map type was not known when the program was loaded */
+	WIRE_KEY_FAULT,	   /* unreadable memory */
+	WIRE_KEY_NO_PLAN,  /* the map type was not known when the program was loaded */
+	WIRE_KEY_NO_FRAME, /* the arguments are not where they should be */
 };
 
 /* The event, of 184 bytes. `header` comes last: the kernel program uses it and the stack words
@@ -134,15 +135,21 @@ struct wire_probe {
 	/* Removal: the words of the window [rbp + window, ...) that hold the arguments. The window
 	 * includes the frame's own two words, at -window / 8. */
 	uint8_t type_word, map_word, key_word;
-	uint8_t map_first; /* entry, clear: (map, type, ...) instead of (type, map, ...) */
-	uint8_t func;	   /* --misses: entry and exits of one function have the same number */
-	uint8_t at_push;   /* entry: at the push of rbp, and the frame pointer will be rsp - 8 */
-	int16_t window;	   /* bytes from rbp, 0 or less */
-	uint8_t unused2[2];
+	uint8_t map_first;  /* entry, clear: (map, type, ...) instead of (type, map, ...) */
+	uint8_t func;	    /* --misses: entry and exits of one function have the same number */
+	uint8_t at_push;    /* entry: at the push of rbp, and the frame pointer will be rsp - 8 */
+	int16_t window;	    /* bytes from rbp, 0 or less */
+	uint8_t if_swapped; /* sync.Map: a removal only if the swap before the probe was made */
+	uint8_t unused2;
+	/* sync.Map: the map and the words of the key are so many bytes from the frame pointer. The
+	 * return address in the frame must be `caller`, if that is not 0. */
+	int16_t map_slot, key_slot;
+	uint64_t caller; /* link-time */
 	/* Members that the kernel program changes. */
 	uint32_t deep;	       /* > 0 while stacks here are deep */
 	uint32_t copy_bytes;   /* --summary: bytes from the window's start that hold all frames */
 	uint32_t filter_bytes; /* bytes from the window's start that the filters need */
+	uint32_t unused3;
 };
 
 enum wire_step_op { WIRE_STEP_STRING = 1, WIRE_STEP_EFACE, WIRE_STEP_IFACE };
@@ -279,8 +286,9 @@ struct wire_counters {
 	uint64_t removed;	  /* elements, by delete */
 	uint64_t cleared;	  /* elements, by clear */
 	uint64_t misses;
-	uint64_t sampled; /* left out of the sample */
-	uint64_t paused;  /* hits that do not count, because probes were being removed or placed */
+	uint64_t sampled;	 /* left out of the sample */
+	uint64_t clears_unknown; /* clears of sync.Maps, which do not tell how many elements left */
+	uint64_t paused; /* hits that do not count, because probes were being removed or placed */
 };
 
 /* The property of a hit that decides whether it is in the sample. A hit is left out if the keyed

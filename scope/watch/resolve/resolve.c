@@ -38,6 +38,7 @@ struct error *resolver_open(const struct resolver_options *options, struct resol
 	resolver->stacks.filter = options->filter;
 	resolver->stacks.stack_max = options->stack_max;
 	resolver->types.filter = options->filter;
+	resolver->types.sync_map = options->placements->sync_map;
 	resolver->layout = layout_get(options->placements->maps);
 	*ret = resolver;
 	return NULL;
@@ -125,6 +126,7 @@ static const char *key_error_text(uint8_t error)
 	switch (error) {
 	case WIRE_KEY_FAULT: return "the key's memory could not be read";
 	case WIRE_KEY_NO_PLAN: return "the map's type was made at run time and is not known";
+	case WIRE_KEY_NO_FRAME: return "the call is not where its arguments can be found";
 	default: return NULL;
 	}
 }
@@ -172,7 +174,8 @@ static struct error *check_record(const struct resolver *r, const struct wire_ev
 	return NULL;
 }
 
-static void fill_numbers(struct resolver *r, const struct wire_event *e, struct event_removal *ret)
+static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sync,
+			 struct event_removal *ret)
 {
 	uint64_t len = e->header[0];
 	bool removed = e->flags & WIRE_REMOVED;
@@ -185,14 +188,17 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, struct 
 	ret->removed = removed;
 	ret->panicked = e->flags & WIRE_PANICKED;
 	ret->on_stack = e->flags & WIRE_ON_STACK;
-	if (e->kind == WIRE_CLEAR) {
+	ret->uncounted = sync;
+	if (sync) {
+		ret->len_before = ret->len_after = 0;
+	} else if (e->kind == WIRE_CLEAR) {
 		ret->len_before = len;
 		ret->len_after = 0;
 	} else {
 		ret->len_before = len + removed;
 		ret->len_after = len;
 	}
-	ret->state_n = r->layout->state(e->header, r->state);
+	ret->state_n = sync ? 0 : r->layout->state(e->header, r->state);
 	ret->state = r->state;
 	ret->stack_cut = e->flags & WIRE_STACK_CUT;
 	ret->stack_error = e->flags & WIRE_STACK_LOST
@@ -216,6 +222,7 @@ static bool is_filtered(struct resolver *r, const struct wire_event *e, const st
 static struct error *resolve_removal(struct resolver *r, const struct wire_event *e,
 				     enum resolved *ret_what, struct event_removal *ret)
 {
+	bool sync = spot_is_sync(&r->options.placements->list.data[e->probe]);
 	pid_t pid = (pid_t)e->pid;
 	struct gotypes types = types_of(r, ret->bias, pid);
 	struct physical_stack physical = {
@@ -225,6 +232,7 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 		.pcs = record_stack(e),
 		.n = e->nstack,
 		.cut = e->flags & WIRE_STACK_CUT,
+		.sync = sync,
 	};
 	struct stack *stack;
 	struct type_info *info;
@@ -237,7 +245,7 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 	ret->key_error = NULL;
 	if (!info || (e->kind == WIRE_DELETE && !resolve_key(r, &types, e, info, ret)))
 		return error_nomem();
-	fill_numbers(r, e, ret);
+	fill_numbers(r, e, sync, ret);
 	ret->map_type = info->name;
 	ret->type_id = type_id(&r->types, info);
 	ret->func = stack->func;

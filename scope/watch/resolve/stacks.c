@@ -19,14 +19,26 @@ static size_t find_frames(struct stacks *s, struct stack *stack, const struct ph
 	return module ? gopcln_frames(module->tab, at - module->bias, found, GOPCLN_INLINE_MAX) : 0;
 }
 
+/* Returns how many of the innermost frames are methods of sync.Map that were inlined into a function
+ * of the program. */
+static size_t count_inlined_sync(const struct frame *frames, size_t n)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && go_entry_is_sync(frames[i].func))
+		i++;
+	return i;
+}
+
 /* Appends the source-level frames of one physical frame. `at` is the address to look up, `pc` is
  * the one to show. While *leading is true, frames of the runtime's entries are left out, together
- * with the frames inlined into them. stack->func becomes the outermost of them. */
+ * with the frames inlined into them. stack->func becomes the outermost of them. With of->sync, the
+ * same holds for the methods of sync.Map. */
 static bool add_frames(struct stacks *s, struct stack *stack, const struct physical_stack *of,
 		       uint64_t at, uint64_t pc, bool *leading)
 {
 	struct frame found[GOPCLN_INLINE_MAX];
-	size_t n = find_frames(s, stack, of, at, found);
+	size_t n = find_frames(s, stack, of, at, found), first = 0;
 	struct frame unknown = {.pc = pc, .func = "", .file = ""};
 
 	if (!n) {
@@ -34,12 +46,16 @@ static bool add_frames(struct stacks *s, struct stack *stack, const struct physi
 		stack->nframes++;
 		return vec_push(&s->frames, unknown);
 	}
-	if (*leading && go_entry_is_inner(found[n - 1].func)) {
+	if (*leading && (of->sync ? go_entry_is_sync : go_entry_is_inner)(found[n - 1].func)) {
 		stack->func = found[n - 1].func;
 		return true;
 	}
+	if (*leading && of->sync)
+		first = count_inlined_sync(found, n);
+	if (first)
+		stack->func = found[first - 1].func;
 	*leading = false;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = first; i < n; i++) {
 		/* The compiler made this frame, and Go's own tracebacks hide it, too. But a stack
 		 * may have no other frame (go delete(m, k)). Its line is then that of the
 		 * delete. */

@@ -41,7 +41,8 @@ struct physical_stack {
 	uint64_t bias;
 	const uint64_t *pcs; /* return addresses, innermost first */
 	uint32_t n;
-	bool cut; /* the engine left frames out */
+	bool cut;  /* the engine left frames out */
+	bool sync; /* the hit is of a sync.Map, whose methods are left out, too */
 };
 
 /* Returns the stack, and looks it up if it is new. It is valid until the next call. Returns NULL

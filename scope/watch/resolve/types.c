@@ -34,6 +34,16 @@ static bool describe_type(const struct types *t, const struct gotypes *types, ui
 	return info->name != NULL;
 }
 
+/* Describes sync.Map, whose keys are interfaces. An event has the type of its key. */
+static bool describe_sync_map(const struct types *t, struct type_info *info)
+{
+	*info = (struct type_info){.name = strdup(GO_SYNC_MAP),
+				   .key_kind = GOTYPE_INTERFACE,
+				   .known = true,
+				   .matches = filter_type_matches(t->filter, GO_SYNC_MAP)};
+	return info->name != NULL;
+}
+
 static void forget_types(struct types *t)
 {
 	vec_each(type, &t->list)
@@ -48,7 +58,8 @@ static struct type_info *find_or_add(struct types *t, const struct gotypes *type
 {
 	const struct gopcln_module *module = gopcln_module(types->tab);
 	uint64_t link = addr - types->bias;
-	bool in_file = link >= module->types && link < module->etypes;
+	bool is_sync = t->sync_map && link == t->sync_map;
+	bool in_file = is_sync || (link >= module->types && link < module->etypes);
 	uint64_t key = in_file ? link : table_mix(addr ^ table_mix((uint64_t)pid + 1));
 	uint32_t *index = table_find(&t->index, key);
 	struct type_info info;
@@ -57,7 +68,7 @@ static struct type_info *find_or_add(struct types *t, const struct gotypes *type
 		return &t->list.data[*index];
 	if (t->list.len >= TYPES_MAX)
 		forget_types(t);
-	if (!describe_type(t, types, addr, &info))
+	if (!(is_sync ? describe_sync_map(t, &info) : describe_type(t, types, addr, &info)))
 		return NULL;
 	if (!vec_push(&t->list, info)) {
 		free(info.name);

@@ -22,6 +22,7 @@ struct type_info {
 
 struct types {
 	const struct filter *filter;
+	uint64_t sync_map; /* the link-time address that stands for sync.Map; 0: none */
 	struct table index;
 	VEC(struct type_info) list;
 	/* The last result, which is often the next one as well. */

@@ -136,6 +136,20 @@ static bool on_map_type(void *ctx, const struct gotype *type)
 	return !scan->key_equals;
 }
 
+/* Adds sync.Map, which is no map type of the file. Its keys may be anything. */
+static void scan_sync_map(struct type_scan *scan)
+{
+	const struct filter *filter = scan->session->options.filter;
+	bool matches = filter_type_matches(filter, GO_SYNC_MAP);
+
+	if (!scan->session->placements.sync_map)
+		return;
+	if (!matches)
+		add_candidate(&scan->names, GO_SYNC_MAP, strlen(GO_SYNC_MAP), GO_SYNC_MAP);
+	scan->matches |= matches;
+	scan->key_equals |= matches;
+}
+
 static void hint_types(struct session *session)
 {
 	const struct filter *filter = session->options.filter;
@@ -145,6 +159,7 @@ static void hint_types(struct session *session)
 	if (!filter->type_glob && !filter->key)
 		return;
 	gotype_scan(&types, 1u << GOTYPE_MAP, on_map_type, &scan);
+	scan_sync_map(&scan);
 	if (!scan.matches && filter->type_glob)
 		tell_nothing(session, "--type", filter->type_glob, "map type", &scan.names);
 	else if (!scan.key_equals && filter->key)

@@ -395,6 +395,7 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 		.sampled = c.sampled,
 		.removed = c.removed,
 		.cleared = c.cleared,
+		.clears_unknown = c.clears_unknown,
 		.misses_counted = session->options.misses,
 		.misses = c.misses,
 		.lost = ret->lost,

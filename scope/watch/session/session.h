@@ -63,6 +63,7 @@ struct session_options {
 	uint32_t key_bytes;   /* bytes of each string that are kept */
 	uint64_t buffer_size; /* bytes of the ring */
 	bool misses;	      /* deletes that removed nothing are events too */
+	bool no_sync_map;     /* leave sync.Maps alone; the maps in them are like any other */
 	bool count;	/* only a table by site or type is needed; deletes may be counted in the
 			   kernel, and reach the table at the end, in no order, without key, map and
 			   goroutine; not with a limit */

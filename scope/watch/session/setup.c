@@ -82,6 +82,7 @@ static struct error *choose_places(struct session *session)
 		.misses = session->options.misses,
 		.start = session->options.binary != NULL,
 		.one = !session->options.binary,
+		.no_sync_map = session->options.no_sync_map,
 	};
 
 	return placement_find(session->image, session->tab, &options, &session->placements);

@@ -3,7 +3,7 @@
 #ifndef WATCH_ENGINE_BPF_CALL_BPF_H
 #define WATCH_ENGINE_BPF_CALL_BPF_H
 
-enum outcome { SENT, FILTERED, SAMPLED, SLOW };
+enum outcome { SENT, FILTERED, SAMPLED, SLOW, INNER /* not a hit: is_sync_inner() */ };
 
 /* Counts a filtered hit if --type filtered it because its map type is a shape. */
 static __always_inline void count_shape(struct wire_counters *c, const struct wire_plan *plan)
@@ -23,6 +23,12 @@ static __always_inline void take_frame(struct call *call, struct pt_regs *ctx,
 	call->key1 = window[(probe->key_word & (WIRE_WINDOW - 1)) + 1];
 	call->key_arg = probe->key_arg;
 	call->bias = ctx->rip - probe->addr;
+}
+
+/* Tells whether the map is one of those in a sync.Map. */
+static __always_inline bool is_sync_inner(const struct call *call)
+{
+	return sync_inner && call->type - call->bias == sync_inner;
 }
 
 static __always_inline void take_call(struct wire_event *e, struct pt_regs *ctx,

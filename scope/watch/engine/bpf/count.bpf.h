@@ -63,11 +63,11 @@ static __always_inline bool count_in_row(int index, uint64_t goid, uint64_t elem
 	return true;
 }
 
-/* Tells whether the file has this type. Otherwise reflect made it, and only the process knows it. The
+/* Tells whether the file has this type, or it stands for sync.Map. Otherwise reflect made it, and only the process knows it. The
  * process may have ended when user space reads the rows. */
 static __always_inline bool type_is_of_file(uint64_t link)
 {
-	return link - types_begin < types_size;
+	return link - types_begin < types_size || (sync_map && link == sync_map);
 }
 
 /* ---- hits ---- */
@@ -135,6 +135,8 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	if (!copy_first(ctx, probe, copy, probe->copy_bytes))
 		return SLOW;
 	take_frame(&call, ctx, probe, copy->words);
+	if (is_sync_inner(&call))
+		return INNER;
 	if (!type_is_of_file(call.type - call.bias))
 		return SLOW;
 	if (filter_map && call.map != filter_map)

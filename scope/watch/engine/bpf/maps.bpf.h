@@ -22,6 +22,11 @@ const volatile uint32_t filter_len = 0; /* bytes in filter_words */
 const volatile bool filter_prefix = false;
 const volatile uint64_t filter_words[WIRE_FILTER_MAX / 8] = {};
 const volatile uint64_t filter_masks[WIRE_FILTER_MAX / 8] = {};
+/* sync.Map: the address that stands for its type, and the type of the maps in it. Deletes from those
+ * maps are not shown, because the call that makes them is. Both are link-time, and 0 when sync.Maps
+ * are not watched. */
+const volatile uint64_t sync_map = 0;
+const volatile uint64_t sync_inner = 0;
 const volatile bool use_filters = false; /* any filter that the kernel program decides */
 const volatile uint64_t type_multiplier = 1;
 const volatile uint32_t type_mask = 0; /* buckets - 1 */

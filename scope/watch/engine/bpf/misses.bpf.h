@@ -53,6 +53,8 @@ int on_entry(struct pt_regs *ctx)
 	if (!c || !probe || bpf_map_lookup_elem(&pendings, &key))
 		return 0;
 	take_registers(e, ctx, probe, &call);
+	if (is_sync_inner(&call))
+		return 0;
 	e->kind = WIRE_DELETE;
 	e->probe = index;
 	if (needs_type(&call))

@@ -158,7 +158,18 @@ static __always_inline uint32_t send_deep(const struct wire_event *e, struct fra
 	return n;
 }
 
-/* Completes the head of a record and sends it. Returns the number of frames. */
+/* Completes the head of a record whose map header is set, and sends it. Returns the number of
+ * frames. */
+static __always_inline uint32_t send_ready(struct wire_event *e, uint32_t index,
+					   const struct call *call, struct frame_walk *walk,
+					   struct wire_counters *c, bool keyed)
+{
+	take_head(e, index);
+	take_gc(e, call->bias);
+	return keyed && wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);
+}
+
+/* Does the same after it has read the map header. */
 static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
 					  const struct call *call, struct frame_walk *walk,
 					  struct wire_counters *c, bool keyed)
@@ -166,9 +177,7 @@ static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
 	__builtin_memset(e->header, 0, sizeof(e->header));
 	if (e->map)
 		bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
-	take_head(e, index);
-	take_gc(e, call->bias);
-	return keyed && wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);
+	return send_ready(e, index, call, walk, c, keyed);
 }
 
 #endif

@@ -12,6 +12,7 @@
  *   known.bpf.h     recognises the stack of such a hit
  *   count.bpf.h     counts hits without a record
  *   misses.bpf.h    the programs of --misses
+ *   sync.bpf.h      the program for sync.Map
  *   process.bpf.h   the programs for the start and execs of a process
  *
  * All code here follows these rules:
@@ -43,11 +44,18 @@
 #include "watch/engine/bpf/known.bpf.h"
 #include "watch/engine/bpf/count.bpf.h"
 #include "watch/engine/bpf/misses.bpf.h"
+#include "watch/engine/bpf/sync.bpf.h"
 #include "watch/engine/bpf/process.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- removals ---- */
+
+/* Takes back the count of a removal that turned out to be within a sync.Map. */
+static __always_inline void uncount_removed(struct wire_counters *c)
+{
+	add(c->removed, -1ull);
+}
 
 /* Handles the removals that on_removal leaves: keys with parts, types that the table lacks, deep
  * stacks, and hits that found the copy of the stack in use. The hit was counted already. */
@@ -70,6 +78,10 @@ int on_removal_slow(struct pt_regs *ctx)
 	if (!c || !probe)
 		return 0;
 	take_frame(&call, ctx, probe, read_window(e, ctx, probe));
+	if (is_sync_inner(&call)) {
+		uncount_removed(c);
+		return 0;
+	}
 	take_call(e, ctx, &call);
 	if (needs_type(&call)) {
 		plan = plan_of(&call);
@@ -157,6 +169,8 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	if (!copy_first(ctx, probe, copy, use_filters ? probe->filter_bytes : STACK_COPY))
 		return SLOW;
 	take_frame(&call, ctx, probe, copy->words);
+	if (is_sync_inner(&call))
+		return INNER;
 	if (filter_map && call.map != filter_map)
 		return FILTERED;
 	if (needs_type(&call)) {
@@ -222,6 +236,8 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 		bpf_tail_call(ctx, &slow_paths, 0);
 		add(c->lost_internal, 1);
 	}
+	if (outcome == INNER)
+		uncount_removed(c);
 	if (outcome == FILTERED)
 		add(c->filtered, 1);
 	if (outcome == SAMPLED)
@@ -264,6 +280,8 @@ int on_clear(struct pt_regs *ctx)
 	if (!c || !probe)
 		return 0;
 	take_registers(e, ctx, probe, &call);
+	if (is_sync_inner(&call))
+		return 0;
 	if (e->map)
 		bpf_probe_read_user(&len, sizeof(len), (void *)e->map);
 	if (!len && !use_misses)

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* The program at removals and clears of sync.Maps. read/place/sync.c tells where its probes are. */
+#ifndef WATCH_ENGINE_BPF_SYNC_BPF_H
+#define WATCH_ENGINE_BPF_SYNC_BPF_H
+
+/* Takes the arguments out of the frame. The slots may be in the frame of the caller. They are then
+ * used only if it is the caller that they were found for. */
+static __always_inline void take_sync(struct wire_event *e, struct pt_regs *ctx,
+				      const struct wire_probe *probe, struct call *call)
+{
+	uint64_t back = 0;
+
+	call->bias = ctx->rip - probe->addr;
+	call->type = e->type = sync_map + call->bias;
+	call->key_arg = probe->key_arg;
+	e->ip = ctx->rip;
+	e->map = ctx->rax;
+	if (!probe->map_first)
+		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
+	if (probe->key_arg == WIRE_ARG_NONE) {
+		e->kind = WIRE_CLEAR;
+		e->flags = WIRE_REMOVED;
+		return;
+	}
+	e->kind = WIRE_DELETE;
+	e->flags = WIRE_REMOVED;
+	if (probe->caller && (bpf_probe_read_user(&back, 8, (void *)(ctx->rbp + 8)) ||
+			      back - call->bias != probe->caller)) {
+		e->key_error = WIRE_KEY_NO_FRAME;
+		e->map = 0;
+		return;
+	}
+	call->map = e->map;
+	call->key0 = ctx->rbp + probe->key_slot;
+}
+
+static __always_inline void count_sync(const struct wire_probe *probe, struct wire_counters *c)
+{
+	if (probe->key_arg == WIRE_ARG_NONE) {
+		add(c->other_hits, 1);
+		add(c->clears_unknown, 1);
+	} else {
+		add(c->removed, 1);
+	}
+}
+
+SEC("uprobe")
+int on_sync(struct pt_regs *ctx)
+{
+	struct wire_event event = {};
+	struct wire_event *e = &event;
+	struct wire_plan *plan = NULL;
+	struct frame_walk walk = {};
+	struct call call = {};
+	struct wire_counters *c;
+	struct wire_probe *probe;
+	uint32_t index;
+
+	no_private_stack(ctx);
+	if (!is_running())
+		return 0;
+	c = counters_get();
+	probe = probe_get(ctx, &index);
+	if (!c || !probe || (probe->if_swapped && !(ctx->rax & 0xff)))
+		return 0;
+	count_sync(probe, c);
+	take_sync(e, ctx, probe, &call);
+	if (!e->key_error)
+		plan = plan_of(&call);
+	if (!passes_slow(e, ctx, &call, plan, &walk)) {
+		add(c->filtered, 1);
+		return 0;
+	}
+	if (sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL)) {
+		add(c->sampled, 1);
+		return 0;
+	}
+	take_key(e, &call, plan, NULL);
+	walk.fp = ctx->rbp;
+	__builtin_memset(e->header, 0, sizeof(e->header));
+	if (!count_event(e, index, &call, &walk, 0))
+		send_ready(e, index, &call, &walk, c, true);
+	return 0;
+}
+
+#endif
