@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,45 +152,118 @@ TEST(an_error_is_told_once)
 	close(options.fd);
 }
 
-/* A non-blocking pipe is full. The flush waits for the slow reader, and loses nothing. */
-TEST(a_slow_reader_loses_nothing)
+/* Reads slowly until the end. Returns whether it has read this number of lines. */
+static bool read_slowly(int fd, size_t wanted)
 {
-	struct sink_options options = {0};
+	const struct timespec pause = {.tv_nsec = 20000000};
+	char bytes[65536];
+	size_t lines = 0;
+	ssize_t n;
+
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			lines += bytes[i] == '\n';
+		nanosleep(&pause, NULL);
+	}
+	return lines == wanted;
+}
+
+/* Checks that a sink waits for a slow reader and loses nothing. fds[0] is read, fds[1] is written. */
+static void check_slow_reader(int fds[2], bool nowait)
+{
+	struct sink_options options = {.fd = fds[1]};
 	struct event event = plain(0);
 	struct sink *sink;
-	int fds[2];
 	int status;
-	pid_t child;
+	pid_t child = fork();
 
-	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	child = fork();
 	if (child == 0) {
-		const struct timespec pause = {.tv_nsec = 20000000};
-		char bytes[65536];
-		size_t lines = 0;
-		ssize_t n;
-
 		close(fds[1]);
-		while ((n = read(fds[0], bytes, sizeof(bytes))) > 0) {
-			for (ssize_t i = 0; i < n; i++)
-				lines += bytes[i] == '\n';
-			nanosleep(&pause, NULL);
-		}
-		_exit(lines == 600 ? 0 : 1);
+		_exit(read_slowly(fds[0], 600) ? 0 : 1);
 	}
 	close(fds[0]);
-	assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
-	options.fd = fds[1];
 	sink = sink_for("json", &options);
+	assert_true(sink->waits);
+	sink->nowait &= nowait;
 	for (int i = 0; i < 600; i++) {
 		sink_event(sink, &event);
 		assert_true(sink->out.len < 70000); /* a little at a time */
 	}
 	assert_null(sink_flush(sink));
+	assert_int_equal(sink->delivered, 600);
 	close(fds[1]);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	sink_close(sink);
+}
+
+TEST(a_slow_reader_of_a_pipe_loses_nothing)
+{
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	check_slow_reader(fds, true);
+}
+
+/* Older kernels cannot be told that a single write of a pipe must not block. */
+TEST(a_slow_reader_on_an_older_kernel_loses_nothing)
+{
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	check_slow_reader(fds, false);
+}
+
+TEST(a_slow_reader_of_a_non_blocking_pipe_loses_nothing)
+{
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+	check_slow_reader(fds, true);
+}
+
+TEST(a_slow_reader_of_a_socket_loses_nothing)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	check_slow_reader(fds, true);
+}
+
+static void note_interrupt(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+/* Nobody reads. The flush must end although the pipe would block a write. */
+TEST(an_interrupt_ends_a_flush_that_nobody_reads)
+{
+	int fds[2], interrupt[2];
+	struct event event = plain(0);
+	bool interrupted = false;
+	struct sink_options options = {.interrupted = note_interrupt,
+				       .interrupted_ctx = &interrupted};
+	struct sink *sink;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(interrupt, O_CLOEXEC), 0);
+	assert_int_equal(write(interrupt[1], "x", 1), 1);
+	options.fd = fds[1];
+	options.interrupt = interrupt[0];
+	sink = sink_for("json", &options);
+	for (int i = 0; i < 200; i++)
+		sink_event(sink, &event);
+	assert_null(sink_flush(sink));
+	assert_true(interrupted);
+	assert_true(sink->closed);
+	assert_true(sink->delivered > 0 && sink->unread > 0);
+	assert_int_equal(sink->delivered + sink->unread, 200);
+	sink_close(sink);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(interrupt[i]);
+	}
 }
 
 int main(void)
@@ -199,7 +273,11 @@ int main(void)
 		cmocka_unit_test(a_full_file_ends_with_a_whole_record),
 		cmocka_unit_test(a_sink_that_fails_leaves_the_other_alone),
 		cmocka_unit_test(an_error_is_told_once),
-		cmocka_unit_test(a_slow_reader_loses_nothing),
+		cmocka_unit_test(a_slow_reader_of_a_pipe_loses_nothing),
+		cmocka_unit_test(a_slow_reader_on_an_older_kernel_loses_nothing),
+		cmocka_unit_test(a_slow_reader_of_a_non_blocking_pipe_loses_nothing),
+		cmocka_unit_test(a_slow_reader_of_a_socket_loses_nothing),
+		cmocka_unit_test(an_interrupt_ends_a_flush_that_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, play_begin, NULL);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SELF_FLUSH (1u << 20) /* bytes */
@@ -39,8 +40,9 @@ struct error *sink_open(const struct sink_ops *ops, const struct sink_options *o
 		return error_nomem();
 	sink->ops = ops;
 	sink->options = *options;
-	sink->waits = isatty(options->fd) || (fstat(options->fd, &st) == 0 &&
-					      (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
+	sink->nowait =
+		fstat(options->fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	sink->waits = sink->nowait || isatty(options->fd);
 	sink->wall_offset_ns = clock_wall_offset(0);
 	if (ops->open)
 		try(ops->open(sink));
@@ -119,25 +121,38 @@ static int wait_writable(const struct sink *sink)
 	return fds[0].revents ? 0 : ECANCELED;
 }
 
-/* Writes the buffer. *ret_done is the number of bytes that were written. Returns 0 or an errno. A
- * reader that may be slow is sent no more than it takes without blocking: after poll(), there is
- * room for PIPE_BUF bytes. */
-static int write_all(const struct sink *sink, size_t *ret_done)
+/* Writes to a reader that may be slow, and does not block. Returns as write() does, or -1 with
+ * ECANCELED. Since Linux 6.4, a pipe takes as much at once as it has room for. Otherwise a write of
+ * more than PIPE_BUF bytes might block. After poll(), there is room for PIPE_BUF bytes. */
+static ssize_t write_some(struct sink *sink, const char *bytes, size_t len)
+{
+	struct iovec all = {.iov_base = (void *)bytes, .iov_len = len};
+	ssize_t written;
+
+	if (sink->nowait) {
+		written = pwritev2(sink->options.fd, &all, 1, -1, RWF_NOWAIT);
+		if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+			return written;
+		sink->nowait = false; /* an older kernel */
+	}
+	errno = wait_writable(sink);
+	if (errno)
+		return -1;
+	return write(sink->options.fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
+}
+
+/* Writes the buffer. *ret_done is the number of bytes that were written. Returns 0 or an errno. */
+static int write_all(struct sink *sink, size_t *ret_done)
 {
 	size_t done = 0;
 	int errnum = 0;
 
 	while (done < sink->out.len && !errnum) {
+		const char *bytes = sink->out.data + done;
 		size_t left = sink->out.len - done;
-		ssize_t written;
+		ssize_t written = sink->waits ? write_some(sink, bytes, left)
+					      : write(sink->options.fd, bytes, left);
 
-		if (sink->waits) {
-			errnum = wait_writable(sink);
-			if (errnum)
-				break;
-			left = left > PIPE_BUF ? PIPE_BUF : left;
-		}
-		written = write(sink->options.fd, sink->out.data + done, left);
 		if (written >= 0)
 			done += (size_t)written;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)

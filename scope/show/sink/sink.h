@@ -49,6 +49,7 @@ struct sink {
 	bool closed;		 /* the reader left or a write failed; later events are dropped */
 	bool broken;		 /* a write failed (closed is true, too) */
 	bool waits;		 /* the reader decides how fast: a pipe, a terminal, a socket */
+	bool nowait;		 /* writes to it can be told not to block; only with waits */
 	struct error *failed;	 /* of a flush that the sink began; sink_flush() returns it */
 	void *state;		 /* belongs to the format */
 };
