@@ -14,7 +14,7 @@ CACHE ?= .cache
 
 .PHONY: all
 all: $(BUILD)/build.ninja ## build the tool (build/tophash) and the library (build/libtophash.*)
-	@[ -d $(BUILD)/scope ] || { tools/deps --check && meson configure $(BUILD) -Dscope=true; }
+	@[ -d $(BUILD)/scope ] || meson setup --reconfigure $(BUILD) -Dscope=true >$(BUILD)/setup.log 2>&1 || $(call setup_failed)
 	@ninja -C $(BUILD) --quiet
 
 # To build the map alone, nothing is needed that only the tool is built with.
@@ -37,10 +37,13 @@ deps-test:
 	@tools/deps test
 
 $(BUILD)/build.ninja:
-	@$(if $(findstring -Dscope=false,$(MESON_FLAGS)),:,tools/deps --check)
-	@meson setup $(BUILD) --buildtype=release $(MESON_FLAGS) >$(BUILD).log 2>&1 || \
-		{ cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+	@mkdir -p $(BUILD)
+	@meson setup $(BUILD) --buildtype=release $(MESON_FLAGS) >$(BUILD)/setup.log 2>&1 || \
+		$(call setup_failed,$(if $(findstring -Dscope=false,$(MESON_FLAGS)),lib))
+
+# Prints why meson failed, and which packages would help. Only meson decides what is missing: a
+# program may be there from elsewhere, without its package.
+setup_failed = { grep ERROR $(BUILD)/setup.log >&2 || cat $(BUILD)/setup.log >&2; tools/deps --check $(1); exit 1; }
 
 .PHONY: demo
 demo: ## catch a vanishing map entry in a real, stripped Go program (root)
@@ -115,7 +118,7 @@ bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64
 
 .PHONY: fmt
 fmt: ## format the C sources
-	@tools/deps test
+	@command -v clang-format >/dev/null || { echo 'not installed: clang-format' >&2; exit 1; }
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 .PHONY: lint

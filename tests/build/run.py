@@ -5,7 +5,11 @@
 
 hardened      the tool and the shared library: position-independent, GOT read-only after start, no executable stack, stack protector,
               fortified calls, branch targets marked
-reproducible  two copies of the tree in folders of different names are built, without ccache: the tool and both libraries are equal
+reproducible  two copies of the tree in folders of different names are built, without ccache, one with its build folder elsewhere: the tool
+              and both libraries are equal
+installs      make installs no package: of the targets that only build, none calls a package manager, whatever dpkg says; what is missing is
+              named
+benches       a bench that needs a Go release fetches it
 
 With words: only the checks whose names contain one. A line a check, ok, FAIL or skip; the last line is "N passed, M failed,
 K skipped". Exit code: 0 when nothing failed.
@@ -91,31 +95,110 @@ def files():
     return [name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-def built_in(folder, names):
+# These must not be called. Each writes its name to $CALLED.
+MANAGERS = ["apt", "apt-get", "aptitude", "dpkg", "sudo", "pip", "pip3"]
+
+
+def without_packages(folder):
+    """Returns an environment in which no package is installed by dpkg's word, and a call of a package manager leaves a trace."""
+    fakes = folder / "fakes"
+    fakes.mkdir(exist_ok=True)
+    for name, text in [("dpkg-query", "exit 1"), *((name, f'echo "{name} $*" >>"$CALLED"; exit 1') for name in MANAGERS)]:
+        (fakes / name).write_text(f"#!/bin/sh\n{text}\n")
+        (fakes / name).chmod(0o755)
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "BUILD", "PREFIX", "MESON_FLAGS")}
+    return dict(env, CALLED=str(folder / "called"), PATH=f"{fakes}:{os.environ['PATH']}", CCACHE_DISABLE="1")
+
+
+def copy(folder, names):
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
-    env = dict(os.environ, CCACHE_DISABLE="1")
-    run(["meson", "setup", "build", "--buildtype=release"], cwd=folder, env=env)
-    run(["ninja", "-C", "build", "--quiet", "-j", "1"], cwd=folder, env=env)
+
+
+def nobody_called(folder):
+    called = folder / "called"
+    if called.exists():
+        raise Failed(f"called: {called.read_text()}")
+
+
+def built_by_make(top, names):
+    folder = top / "one"
+    copy(folder, names)
+    run(["make", "--no-print-directory", "-j1"], cwd=folder, env=without_packages(top))
+    nobody_called(top)
     return [(folder / "build" / name).read_bytes() for name in MADE]
+
+
+def built_elsewhere(top, names):
+    folder, build = top / "another folder/deeper", top / "out"
+    copy(folder, names)
+    env = dict(os.environ, CCACHE_DISABLE="1", TZ="Asia/Tokyo", LC_ALL="C")
+    run(["meson", "setup", build, "--buildtype=release"], cwd=folder, env=env)
+    run(["ninja", "-C", build, "--quiet", "-j", "1"], cwd=folder, env=env)
+    return [(build / name).read_bytes() for name in MADE]
 
 
 def reproducible():
     names = files()
-    with tempfile.TemporaryDirectory(prefix="tophash-build-") as top:
-        folders = [Path(top) / "one", Path(top) / "another folder/deeper"]
-        for folder in folders:
-            folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="tophash-build-") as folder:
+        top = Path(folder)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            one, other = pool.map(built_in, folders, [names] * 2)
+            one, other = [job.result() for job in (pool.submit(built_by_make, top, names), pool.submit(built_elsewhere, top, names))]
         different = [name for name, a, b in zip(MADE, one, other) if a != b]
         if different:
             raise Failed(f"different: {', '.join(different)}")
-        inside = [name for name, data in zip(MADE, one) if top.encode() in data]
+        inside = [name for name, data in zip(MADE, one) if top.name.encode() in data]
         if inside:
             raise Failed(f"the folder's name is in {', '.join(inside)}")
     return ", ".join(MADE)
+
+
+def fails(command, **kwargs):
+    """Runs a command that must fail. Returns what it prints."""
+    done = subprocess.run([str(word) for word in command], text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **kwargs)
+    if not done.returncode:
+        raise Failed(f"{' '.join(map(str, command))} did not fail")
+    return done.stdout
+
+
+BUILDERS = ["all", "lib", "amalgamation", "install", "install-lib", "uninstall", "fmt", "hooks", "clean", "help"]
+
+
+def installs_nothing():
+    with tempfile.TemporaryDirectory(prefix="tophash-build-") as folder:
+        top = Path(folder)
+        copy(top / "tree", files())
+        env = without_packages(top)
+        make = ["make", "--no-print-directory", "-C", top / "tree"]
+        planned = run([*make, "-n", *BUILDERS], env=env)
+        calls = [line for line in planned.splitlines() if "tools/deps" in line and "tools/deps --check" not in line]
+        if calls:
+            raise Failed(f"installs: {calls}")
+        for words in (["lib"], ["install-lib", f"DESTDIR={top}/dest"], ["amalgamation"], ["lib", f"BUILD={top}/deep/er"]):
+            run([*make, *words], env=env)
+        for words in ([], [f"BUILD={top}/fresh"]):  # after make lib, and at first
+            text = fails([*make, *words], env=dict(env, PKG_CONFIG_LIBDIR="/nonexistent"))
+            if "Dependency" not in text or "apt-get install" not in text or "libcapstone-dev" not in text or len(text.splitlines()) > 4:
+                raise Failed(f"what is missing is not named in a few lines:\n{text}")
+        nobody_called(top)
+    return f"{len(BUILDERS)} targets"
+
+
+def benches_fetch():
+    """With an empty cache and an archive that is not there, each bench must ask for the releases it needs, and say why it has none."""
+    with tempfile.TemporaryDirectory(prefix="tophash-build-") as folder:
+        env = dict(os.environ, TOPHASH_CACHE=f"{folder}/cache", TOPHASH_MIRROR=f"file://{folder}/nowhere", PATH="/usr/bin:/bin:/usr/sbin:/sbin")
+        if shutil.which("docker", path=env["PATH"]):
+            raise Skip("with the docker client, bench/addr needs no Go release")
+        if os.geteuid():
+            raise Skip("bench/trace needs root")
+        for bench in ("bench/trace", "bench/addr"):
+            text = fails([ROOT / bench, "--quick", "--tophash", BUILD / "tophash"], env=env, cwd=ROOT)
+            if "go-toolchains: 1." not in text or "Traceback" in text:
+                raise Failed(f"{bench}:\n{text}")
+    return "trace, addr"
 
 
 def main():
@@ -126,12 +209,12 @@ def main():
     args = parser.parse_args()
     BUILD = args.build.resolve()
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
-    for check in (hardened, hardened_sees, reproducible):
+    for check in (hardened, hardened_sees, reproducible, installs_nothing, benches_fetch):
         name = check.__name__.replace("_", " ")
         if args.words and not any(word in name for word in args.words):
             continue
         try:
-            if check is not reproducible and platform.machine() != "x86_64":
+            if check in (hardened, hardened_sees) and platform.machine() != "x86_64":
                 raise Skip("the flags are those of x86-64")
             kind, text = "ok", check()
         except Skip as why:

@@ -306,7 +306,7 @@ def by_gdb(language, path):
         raise Skipped("no gdb")
     script = Path(str(path) + ".gdb")
     script.write_text("\n".join(gdb_script(language)) + "\n")
-    result = run(["gdb", "-nx", "-batch", "-x", script, path])
+    result = run(["gdb", "-nx", "-batch", "-iex", "set may-call-functions off", "-x", script, path])
     if "ptrace" in result.stderr and "not permitted" in result.stderr:
         raise Skipped("gdb may not trace here")
     seen, pointees = {}, {}
@@ -527,7 +527,7 @@ def owned_keys(top, cc):
         lines += [f"break -probe-stap tophash:{name}", "commands", "silent",
                   f'printf "HIT {name} %s %d\\n", (char *) $_probe_arg1, $_probe_arg3', "continue", "end"]
     script.write_text("\n".join([*lines, "run"]) + "\n")
-    result = run(["gdb", "-nx", "-batch", "-x", script, path])
+    result = run(["gdb", "-nx", "-batch", "-iex", "set may-call-functions off", "-x", script, path])
     if "ptrace" in result.stderr and "not permitted" in result.stderr:
         raise Skipped("gdb may not trace here")
     hits = re.findall(r"^HIT (\w+) (\S+) (\d+)$", result.stdout, re.M)

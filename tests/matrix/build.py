@@ -26,7 +26,6 @@ CACHE = Path(os.environ.get("TOPHASH_CACHE") or REPO / ".cache").resolve()
 VERSIONS = ["1.19", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"]
 
 
-
 def profile_path(kind):
     return CACHE / "pgo" / (kind + ".pgo")
 
@@ -63,6 +62,15 @@ def toolchains():
     """Returns {version: GOROOT} of the toolchains in the cache."""
     roots = {v: CACHE / "go" / v for v in VERSIONS}
     return {v: p for v, p in roots.items() if (p / "bin" / "go").is_file()}
+
+
+def fetched(version):
+    """Returns the GOROOT of a release, which is fetched if it is not in the cache. Raises RuntimeError if that fails."""
+    if version not in toolchains():
+        r = subprocess.run([REPO / "tools/go-toolchains", "--fetch", version], text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if r.returncode:
+            raise RuntimeError(r.stderr.strip())
+    return CACHE / "go" / version
 
 
 def go_env(version, cgo=False):
