@@ -2,8 +2,6 @@
 #include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/options/options.h"
-#include "read/layout/layout.h"
-#include "watch/engine/engine.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -116,34 +114,4 @@ struct error *output_write(int fd, const struct buf *text)
 		return NULL;
 	cut_file(fd, text->data, done);
 	return error_errno(ERROR_FAILED, errnum, "cannot write the output");
-}
-
-struct error *output_plan(int fd, const struct engine_options *options)
-{
-	struct buf out = {0};
-	struct error *err;
-
-	text_safe_str(&out, image_name(options->image));
-	buf_str(&out, ": ");
-	text_safe_str(&out, gopcln_version(options->tab));
-	buf_printf(&out, ", %s maps%s, %zu probes\n", layout_get(options->placements->maps)->title,
-		   image_is_stripped(options->image) ? ", stripped" : "",
-		   options->placements->list.len);
-	vec_each(spot, &options->placements->list) {
-		buf_printf(&out, "%-8s ", spot_role_name(spot->role));
-		text_safe_str(&out, spot->func);
-		buf_printf(&out, "+%llu (0x%llx): ", (unsigned long long)spot_offset(spot),
-			   (unsigned long long)spot->addr);
-		text_safe_str(&out, spot->why);
-		buf_char(&out, '\n');
-	}
-	if (options->placements->gcphase)
-		buf_printf(&out, "GC phase: read at 0x%llx\n",
-			   (unsigned long long)options->placements->gcphase);
-	else
-		buf_str(&out, "GC phase: runtime.gcphase was not found; events will not have it\n");
-	filter_explain(options->filter, &out);
-	err = out.bad ? error_nomem() : output_write(fd, &out);
-	buf_fini(&out);
-	return err;
 }

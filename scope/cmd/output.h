@@ -5,8 +5,6 @@
 
 #include "base/base.h"
 
-struct engine_options;
-
 /* Checks that the output does not overwrite the program. Errors (ERROR_USAGE): the path leads to
  * `exe`, the descriptor of the program that is traced or read. */
 struct error *output_check(const char *path, int exe);
@@ -22,8 +20,6 @@ int output_put(int fd, const char *text, size_t len, int patience_ms);
 /* Writes the whole text. It is no error if the reader has gone away. A file that becomes full ends
  * with a whole line. */
 struct error *output_write(int fd, const struct buf *text);
-/* Writes the answer of --dry-run: each probe, and where each filter is decided. */
-struct error *output_plan(int fd, const struct engine_options *options);
 
 /* How text is printed to a descriptor. */
 struct terminal_style {

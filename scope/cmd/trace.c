@@ -7,7 +7,6 @@
 #include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
-#include "cmd/status.h"
 #include "watch/session/session.h"
 #include "show/event/event.h"
 #include "show/aggr/aggr.h"
@@ -20,18 +19,8 @@ struct trace {
 	struct aggr *aggr;
 	struct fan sinks;
 	int out, interrupt;
-	struct status_rate rate; /* of hits, for the status line */
+	struct trace_say say;
 };
-
-static void on_notice(void *ctx, enum session_notice kind, const char *text)
-{
-	const struct trace *trace = ctx;
-
-	if ((kind == SESSION_INFO && trace->options.quiet) ||
-	    (kind == SESSION_DETAIL && !trace->options.verbose))
-		return;
-	cmd_say("%s", text);
-}
 
 /* Detaches the probes when a signal arrives while the output waits for its reader. */
 static void on_interrupted(void *ctx)
@@ -39,21 +28,13 @@ static void on_interrupted(void *ctx)
 	session_detach(((struct trace *)ctx)->session);
 }
 
-static void on_progress(void *ctx, const struct session_progress *progress)
-{
-	trace_say_progress(&((struct trace *)ctx)->rate, progress);
-}
-
 static struct error *open_session(struct trace *trace)
 {
-	const struct trace_options *options = &trace->options;
-	struct session_options session = trace_session_options(options);
+	struct session_options session = trace_session_options(&trace->options);
 
-	session.notice = on_notice;
-	session.notice_ctx = trace;
-	/* A run that prints events needs no status line. */
-	if (options->summary && !options->quiet && status_is_wanted())
-		session.progress = on_progress;
+	session.notice = trace_say_notice;
+	session.progress = trace_say_progress;
+	session.notice_ctx = &trace->say;
 	return session_open(&session, &trace->session);
 }
 
@@ -80,17 +61,10 @@ static struct error *open_sink(struct trace *trace)
 
 static struct error *dry_run(struct trace *trace)
 {
-	struct engine_options plan = {
-		.image = session_image(trace->session),
-		.tab = session_gopcln(trace->session),
-		.placements = session_placements(trace->session),
-		.filter = &trace->options.filter,
-	};
-
 	try(output_open(trace->options.output, &trace->out));
 	try(output_empty(trace->options.output, trace->out));
 	if (!strcmp(trace->options.format, "text"))
-		return output_plan(trace->out, &plan);
+		return trace_say_plan(&trace->options, trace->session, trace->out);
 	try(open_sink(trace));
 	session_describe(trace->session, &trace->sinks);
 	return fan_flush(&trace->sinks);
@@ -146,6 +120,7 @@ static struct error *run(struct trace *trace, int *ret_code)
 		return dry_run(trace);
 	try(session_load(trace->session));
 	try(output_open(trace->options.output, &trace->out));
+	trace->say.status = trace_has_status(&trace->options, trace->out);
 	try(session_catch(trace->session, &trace->interrupt));
 	try(open_sink(trace));
 	try(begin(trace));
@@ -167,7 +142,7 @@ static void trace_fini(struct trace *trace)
 
 int cmd_trace(int argc, char **argv)
 {
-	struct trace trace = {.out = -1};
+	struct trace trace = {.out = -1, .say.options = &trace.options};
 	struct error *err = trace_options_parse(argc, argv, &trace.options);
 	int code = EXIT_DONE;
 

@@ -193,7 +193,8 @@ static const struct option_spec rows[] = {
 	 .man = "Prints only a table at the end, and no line for each event. The table is by site "
 		"if no \\fIBY\\fR is given. Long keys that are cut (see \\fB--key-bytes\\fR) count "
 		"as different keys if their lengths differ. If standard error is a terminal, a "
-		"status line there shows the number of hits until the end (not with \\fB-q\\fR)."},
+		"status line there shows the number of hits until the end (not with \\fB-q\\fR). "
+		"A run that prints its events into a file has this line, too."},
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
 	 .help = "keep N frames (64; at most 512); text shows them",

@@ -1,13 +1,37 @@
+#include "base/buf.h"
 #include "cmd/trace_say.h"
 #include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "show/report/report.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
-void trace_say_progress(struct status_rate *of, const struct session_progress *progress)
+void trace_say_notice(void *ctx, enum session_notice kind, const char *text)
 {
-	double rate = status_rate(of, progress->hits, progress->seconds);
+	const struct trace_options *options = ((struct trace_say *)ctx)->options;
+
+	if ((kind != SESSION_INFO || !options->quiet) &&
+	    (kind != SESSION_DETAIL || options->verbose))
+		cmd_say("%s", text);
+}
+
+bool trace_has_status(const struct trace_options *options, int fd)
+{
+	struct stat st;
+
+	return !options->quiet && status_is_wanted() &&
+	       (options->summary || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)));
+}
+
+void trace_say_progress(void *ctx, const struct session_progress *progress)
+{
+	struct trace_say *say = ctx;
+	double rate = status_rate(&say->rate, progress->hits, progress->seconds);
 	char cost[64] = "", sample[64] = "", watched[64] = "";
 
+	if (!say->status)
+		return;
 	if (progress->cost_known)
 		snprintf(cost, sizeof(cost), ", takes %.1f%% of a CPU",
 			 rate * progress->ns_per_hit / 1e7);
@@ -35,4 +59,23 @@ void trace_say_totals(const struct session_totals *totals)
 		totals->failed_code ? "" : "the reader has gone away; ",
 		(unsigned long long)end->hits, (unsigned long long)end->delivered,
 		(unsigned long long)end->filtered, sampled, (unsigned long long)totals->lost_all);
+}
+
+struct error *trace_say_plan(const struct trace_options *options, const struct session *session,
+			     int fd)
+{
+	struct terminal_style style = terminal_style(fd, options->wide);
+	cleanup_buf struct buf out = {0}, filters = {0};
+	struct plan_report plan = {
+		.image = session_image(session),
+		.tab = session_gopcln(session),
+		.placements = session_placements(session),
+		.color = style.color,
+		.width = style.width,
+	};
+
+	filter_explain(&options->filter, &filters);
+	plan.filters = buf_cstr(&filters);
+	plan_text(&out, &plan);
+	return out.bad || filters.bad ? error_nomem() : output_write(fd, &out);
 }

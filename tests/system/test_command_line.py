@@ -37,7 +37,7 @@ def dry_run():
         lines = r.out.splitlines()
         check(re.search(r"go1\.\d+.*, (Swiss|classic) maps.*, \d+ probes", lines[0]), lines[0])
         n = int(re.search(r"(\d+) probes", lines[0])[1])
-        same(sum(bool(re.match(r"(removal|clear|start|begin|entry|exit|panic|gc) +\S+\+\d+ \(0x[0-9a-f]+\): \S", x)) for x in lines), n, "probes")
+        same(sum(bool(re.match(r"(removal|clear|start|begin|entry|exit|panic|gc) +0x[0-9a-f]+ +\S+\+\d+ +\S", x)) for x in lines), n, "probes")
         r = tophash("--dry-run", "--format", "json", *args)
         same((r.code, r.err, len(r.records)), (0, "", 1), f"{args} json")
         same(len(r.records[0]["probes"]), n, "probes in JSON")

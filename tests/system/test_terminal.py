@@ -183,8 +183,31 @@ def status_line():
     for args, env in ((["--summary", "-q"], {}), ([], {}), (["--summary"], {"TERM": "dumb"})):
         code, out = on_error_terminal(*args, "--duration", "1", *busy, env=env)
         check(" hits (" not in out and "\x1b" not in out, f"{args} {env}: {out!r}")
+    # A run whose events go to a file shows nothing else on the terminal.
+    for args in (["--format", "json"], []):
+        code, out = on_error_terminal(*args, "-o", tmp("events"), "--site", "main.nobody", *busy)
+        check(len(re.findall(line.replace("0 filtered", r"\d+ filtered"), out)) >= 3, f"-o {args}: no status line: {out!r}")
+    code, out = on_error_terminal("-q", "-o", tmp("events"), "--site", "main.nobody", "--duration", "1", *busy)
+    check("\x1b" not in out, f"-o -q: {out!r}")
     r = tophash("--summary", "--duration", "1", *busy)
     check(" hits (" not in r.err and "\x1b" not in r.err, f"not a terminal: {r.err!r}")
+
+
+@test
+def dry_run_fits():
+    """The probes of --dry-run are a table that is cut to the width of a terminal. Elsewhere, and with --wide, nothing is cut."""
+    exe = target("steps")
+    args = ("--dry-run", "--misses", "--key", "x", "-b", exe)
+    whole = tophash(*args).out
+    for width in (40, 60, 80, 120):
+        code, out = on_terminal(*args, width=width)
+        lines = shown_all(out).split("\n")
+        same(code, 0, "exit code")
+        check(max(map(len, lines)) <= width, f"{width} columns: {max(map(len, lines))}")
+        same([line.split()[:2] for line in lines if re.search(" 0x", line) and "GC" not in line],
+             [line.split()[:2] for line in whole.splitlines() if re.search(" 0x", line) and "GC" not in line], "probes")
+    code, out = on_terminal(*args, "--wide", width=60)
+    same(shown_all(out.replace("\r\n", "\n")), whole, "--wide")
 
 
 @test

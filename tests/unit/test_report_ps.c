@@ -102,21 +102,60 @@ TEST(text)
 	buf_fini(&out);
 }
 
-TEST(lines_fit_into_80_columns)
+static void check_width(const char *text, size_t width)
 {
-	struct process_report narrow = report;
-	struct buf out = {0};
-
-	narrow.width = 80;
-	process_text(&out, &narrow);
-	for (const char *line = buf_cstr(&out); *line; line += strcspn(line, "\n") + 1) {
-		struct buf one = {0};
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+		cleanup_buf struct buf one = {0};
 
 		buf_put(&one, line, strcspn(line, "\n"));
-		assert_true(text_columns(&one, 0) <= narrow.width);
-		buf_fini(&one);
+		if (text_columns(&one, 0) > width)
+			fail_msg("more than %zu columns: %.*s", width, (int)one.len, one.data);
 	}
-	buf_fini(&out);
+}
+
+TEST(lines_fit_into_every_terminal)
+{
+	for (size_t width = 40; width <= 200; width++) {
+		struct process_report narrow = report;
+		cleanup_buf struct buf out = {0};
+
+		narrow.width = width;
+		process_text(&out, &narrow);
+		check_width(buf_cstr(&out), width);
+	}
+}
+
+/* The longest pid and long names. Where there is little room, the columns of the user, of the layout
+ * and of the container are left out first. */
+TEST(long_cells_fit_into_every_terminal)
+{
+	static const struct process_module module = {
+		.kind = "program",
+		.path = "/x",
+		.go = "go1.28-devel_0123456789abcdef Mon Aug  3 12:00:00 2026",
+		.layout = "classic",
+		.build_id = "",
+		.stripped = true,
+	};
+	struct process_row row = rows[1];
+	struct process_report one = report;
+
+	row.pid = 4194303;
+	row.user = "a-user-with-a-name-of-32-letters";
+	row.exe = "/usr/lib/a-program-with-a-name-that-no-terminal-shows";
+	row.modules = &module;
+	row.modules_n = 1;
+	one.rows = &row;
+	one.rows_n = 1;
+	for (one.width = 40; one.width <= 200; one.width++) {
+		cleanup_buf struct buf out = {0};
+
+		process_text(&out, &one);
+		check_width(buf_cstr(&out), one.width);
+		assert_non_null(strstr(buf_cstr(&out), "4194303"));
+		assert_non_null(strstr(buf_cstr(&out), "go1.28"));
+		assert_int_equal(strstr(buf_cstr(&out), "USER") != NULL, one.width >= 60);
+	}
 }
 
 TEST(without_containers_there_is_no_column_of_them)
@@ -155,7 +194,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text),
-		cmocka_unit_test(lines_fit_into_80_columns),
+		cmocka_unit_test(lines_fit_into_every_terminal),
+		cmocka_unit_test(long_cells_fit_into_every_terminal),
 		cmocka_unit_test(without_containers_there_is_no_column_of_them),
 		cmocka_unit_test(json),
 	};

@@ -14,6 +14,7 @@
 #include "show/report/ps.h"
 
 enum { ID_SHORT = 12 }; /* the part of a container's id that is shown */
+enum { GO_MOST = 11 };	/* the columns of a release, such as go1.26.11, if lines are cut */
 
 static const struct process_row *row_of(const void *row)
 {
@@ -67,8 +68,11 @@ static void put_exe(struct cell *cell, const void *row)
 static void put_go(struct cell *cell, const void *row)
 {
 	const char *go = row_of(row)->modules[0].go;
+	size_t from = cell->to->len;
 
 	cell_str(cell, *go ? go : NULL);
+	if (!cell->json && cell->rows->width != TEXT_UNLIMITED)
+		text_cut(cell->to, from, GO_MOST);
 }
 
 static void put_layout(struct cell *cell, const void *row)
@@ -184,9 +188,20 @@ static void put_notes(struct cell *cell, const void *row_)
 	text_cut(cell->to, from, cell->columns);
 }
 
+/* A line that is narrower has no room for these columns beside the others. */
+#define WIDTH_OF_USER	   60
+#define WIDTH_OF_CONTAINER 70
+
+static bool has_room(const struct rows *rows)
+{
+	return rows->width >= WIDTH_OF_USER;
+}
+
 /* Returns whether any process is in a container. The column of containers is shown only then. */
 static bool has_container(const struct rows *rows)
 {
+	if (rows->width < WIDTH_OF_CONTAINER)
+		return false;
 	for (size_t i = 0; i < rows->n; i++)
 		if (row_of(columns_row(rows, i))->runtime)
 			return true;
@@ -197,11 +212,16 @@ static const struct column columns[] = {
 	{.name = "PID", .json = "pid", .place = 1, .right = true, .put = put_pid},
 	{.json = "own_pid", .put = put_own_pid},
 	{.json = "uid", .put = put_uid},
-	{.name = "USER", .json = "user", .place = 2, .put = put_user},
+	{.name = "USER",
+	 .percent = 20,
+	 .json = "user",
+	 .place = 2,
+	 .put = put_user,
+	 .shown = has_room},
 	{.json = "name", .put = put_name},
 	{.json = "exe", .put = put_exe},
 	{.name = "GO", .json = "go", .place = 3, .put = put_go},
-	{.name = "MAPS", .json = "layout", .place = 4, .put = put_layout},
+	{.name = "MAPS", .json = "layout", .place = 4, .put = put_layout, .shown = has_room},
 	{.json = "stripped", .put = put_stripped},
 	{.json = "runtime", .put = put_runtime},
 	{.name = "CONTAINER",
