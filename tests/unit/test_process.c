@@ -439,7 +439,7 @@ static int open_mapping_of(ino_t inode)
 	assert_null(process_open(getpid(), &process));
 	assert_null(target_mappings(process, &mappings));
 	vec_each(mapping, &mappings.list)
-		if (mapping->inode == inode && fd < 0)
+		if (mapping->file.inode == inode && fd < 0)
 			fd = mapping_open(process, mapping);
 	target_close(process);
 	return fd;

@@ -5,10 +5,6 @@
 /* Bounds the files that one process can make us open. */
 enum { FILES_MAX = 4096 };
 
-struct file_id {
-	uint64_t device, inode; /* as /proc/PID/maps shows them */
-};
-
 TOPHASH_MAP_BYTES(files, struct file_id, struct module *);
 
 struct modules {
@@ -55,14 +51,13 @@ static struct error *open_file(struct target *target, const struct mapping *mapp
 static struct error *get_module(struct modules *modules, struct target *target,
 				const struct mapping *mapping, const struct module **ret)
 {
-	struct file_id id = {mapping->device, mapping->inode};
-	struct module **known = files_find(&modules->files, id), *module;
+	struct module **known = files_find(&modules->files, mapping->file), *module;
 
 	*ret = known ? *known : NULL;
 	if (known)
 		return NULL;
 	try(open_file(target, mapping, &module));
-	if (module && files_put(&modules->files, id, module) < 0) {
+	if (module && files_put(&modules->files, mapping->file, module) < 0) {
 		module_fini(module);
 		free(module);
 		return error_nomem();
@@ -107,13 +102,12 @@ static uint64_t bias_of(const struct module *module, const struct mapping *mappi
 
 static struct error *look_at(struct search *search, const struct mapping *mapping)
 {
-	struct file_id id = {mapping->device, mapping->inode};
-	bool same = id.device == search->last.device && id.inode == search->last.inode;
+	bool same = file_id_equal(mapping->file, search->last);
 	struct module_at at = {0};
 
-	if (!mapping->executable || !mapping->inode || same)
+	if (!mapping->executable || !mapping->file.inode || same)
 		return NULL;
-	search->last = id;
+	search->last = mapping->file;
 	if (search->files++ < FILES_MAX)
 		try(get_module(search->modules, search->target, mapping, &at.module));
 	if (!at.module) {
@@ -124,7 +118,7 @@ static struct error *look_at(struct search *search, const struct mapping *mappin
 		return NULL;
 	at.role = at.module->build;
 	at.bias = bias_of(at.module, mapping);
-	if (mapping->inode == search->program)
+	if (mapping->file.inode == search->program)
 		at.role = GO_BUILD_PROGRAM;
 	if (!vec_push(&search->found.list, at))
 		return error_nomem();

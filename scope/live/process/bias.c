@@ -14,7 +14,7 @@ bool bias_of_mapped(const struct mappings *mappings, int exe, uint64_t offset, u
 	if (fstat(exe, &st) < 0) /* without this check, inode 0 would match anonymous memory */
 		return false;
 	vec_each(mapping, &mappings->list)
-		if (mapping->executable && mapping->inode == st.st_ino &&
+		if (mapping->executable && mapping->file.inode == st.st_ino &&
 		    offset >= mapping->offset &&
 		    offset - mapping->offset < mapping->end - mapping->start)
 			return bias_of_addr(mapping->start + (offset - mapping->offset), addr, ret);

@@ -76,8 +76,7 @@ static bool parse_line(char *line, struct mapping *ret)
 	*ret = (struct mapping){.start = start,
 				.end = end,
 				.offset = offset,
-				.device = (uint64_t)major << 32 | minor,
-				.inode = inode,
+				.file = {(uint64_t)major << 32 | minor, inode},
 				.executable = executable == 'x',
 				.path = line};
 	return start < end;
@@ -171,13 +170,14 @@ int mapping_open(struct target *target, const struct mapping *mapping)
 
 	if (!strcmp(mapping->path, "[vdso]"))
 		return copy_vdso(target, mapping);
-	if (!mapping->inode)
+	if (!mapping->file.inode)
 		return -1;
-	if (target->exe >= 0 && fstat(target->exe, &st) == 0 && st.st_ino == mapping->inode)
+	if (target->exe >= 0 && fstat(target->exe, &st) == 0 && st.st_ino == mapping->file.inode)
 		return fcntl(target->exe, F_DUPFD_CLOEXEC, 3);
 	/* This is the very file, but not everybody may use it. */
 	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx", (int)target->pid,
 		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-	fd = open_found(open(name, O_PATH | O_CLOEXEC), mapping->inode);
-	return fd >= 0 ? fd : open_found(open_in_root(target->pid, mapping->path), mapping->inode);
+	fd = open_found(open(name, O_PATH | O_CLOEXEC), mapping->file.inode);
+	return fd >= 0 ? fd
+		       : open_found(open_in_root(target->pid, mapping->path), mapping->file.inode);
 }

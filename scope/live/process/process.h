@@ -21,12 +21,22 @@
 
 /* ---- mappings ---- */
 
+/* Tells files apart, as /proc/PID/maps shows them. On overlay and btrfs, stat() shows another device
+ * number. */
+struct file_id {
+	uint64_t device;
+	uint64_t inode; /* 0 when there is no file */
+};
+
+static inline bool file_id_equal(struct file_id a, struct file_id b)
+{
+	return a.device == b.device && a.inode == b.inode;
+}
+
 struct mapping {
 	uint64_t start, end; /* [start, end) */
 	uint64_t offset;     /* the file offset of the byte at start */
-	uint64_t device; /* tells files apart, together with inode. stat() shows another number on
-				overlay and btrfs. */
-	uint64_t inode;	 /* 0 when there is no file */
+	struct file_id file;
 	bool executable;
 	const char *path; /* as /proc names it, without " (deleted)"; "[vdso]", "[heap]", "" */
 };

@@ -55,7 +55,7 @@ static bool has_code_of(pid_t pid, ino_t ino)
 
 	error_free(err);
 	vec_each(mapping, &mappings.list)
-		if (mapping->executable && mapping->inode == ino)
+		if (mapping->executable && mapping->file.inode == ino)
 			return true;
 	return false;
 }

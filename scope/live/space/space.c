@@ -9,12 +9,12 @@
 
 static struct space_file *open_file(struct space *space, const struct mapping *mapping)
 {
-	struct space_file file = {.inode = mapping->inode, .path = mapping->path};
+	struct space_file file = {.id = mapping->file};
 	struct error *err = NULL;
 	int fd;
 
 	vec_each(known, &space->files)
-		if (known->inode == file.inode && !strcmp(known->path, file.path))
+		if (file_id_equal(known->id, file.id))
 			return known;
 	fd = mapping_open(space->process, mapping);
 	if (fd >= 0)
@@ -55,7 +55,7 @@ static void locate_mapped(struct space *space, uint64_t addr, struct explain_que
 					  : "not mapped in the process";
 		return;
 	}
-	if (!mapping->inode && strcmp(mapping->path, "[vdso]") != 0) {
+	if (!mapping->file.inode && strcmp(mapping->path, "[vdso]") != 0) {
 		query->place = nameless(mapping);
 		return;
 	}
@@ -107,7 +107,7 @@ static struct explain_module *module_named(struct space *space, const char *path
 	vec_each(mapping, &space->mappings.list) {
 		struct space_file *file;
 
-		if (!mapping->inode || strlen(mapping->path) != len ||
+		if (!mapping->file.inode || strlen(mapping->path) != len ||
 		    memcmp(mapping->path, path, len) != 0)
 			continue;
 		file = open_file(space, mapping);
@@ -158,7 +158,7 @@ static struct error *open_executable(struct space *space)
 		return error_errno(ERROR_TARGET, errno,
 				   "cannot examine the executable of process %d", (int)pid);
 	vec_each(mapping, &space->mappings.list) {
-		if (mapping->inode != st.st_ino)
+		if (mapping->file.inode != st.st_ino)
 			continue;
 		file = open_file(space, mapping);
 		break;

@@ -12,8 +12,7 @@
 #include "read/explain/explain.h"
 
 struct space_file { /* a mapped file, opened when one of its addresses occurs */
-	uint64_t inode;
-	const char *path;	       /* borrowed from the mappings; by inode and path */
+	struct file_id id;
 	struct explain_module *module; /* NULL when it cannot be opened; `why` says why */
 	char *why;		       /* owned */
 };
