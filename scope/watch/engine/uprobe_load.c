@@ -167,6 +167,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
 	bpf_program__set_autoload(skel->progs.on_panic, options->misses);
+	bpf_program__set_autoload(skel->progs.on_miss, options->misses);
 }
 
 /* Fills an array map from its first element on. */
@@ -214,13 +215,21 @@ static struct error *upload_probes(struct trace_bpf *skel, const struct engine_o
 	return NULL;
 }
 
-static struct error *upload_slow_path(struct trace_bpf *skel)
+static struct error *upload_slow_paths(struct trace_bpf *skel)
 {
-	int program = bpf_program__fd(skel->progs.on_removal_slow);
-	uint32_t zero = 0;
+	const struct bpf_program *programs[WIRE_PATHS] = {
+		[WIRE_PATH_REMOVAL] = skel->progs.on_removal_slow,
+		[WIRE_PATH_MISS] = skel->progs.on_miss,
+	};
+	int map = bpf_map__fd(skel->maps.slow_paths);
 
-	if (bpf_map_update_elem(bpf_map__fd(skel->maps.slow_paths), &zero, &program, BPF_ANY))
-		return uprobe_failed("cannot link the kernel programs", errno);
+	for (uint32_t path = 0; path < WIRE_PATHS; path++) {
+		int program = bpf_program__fd(programs[path]);
+
+		/* Only --misses loads on_miss. */
+		if (program >= 0 && bpf_map_update_elem(map, &path, &program, BPF_ANY))
+			return uprobe_failed("cannot link the kernel programs", errno);
+	}
 	return NULL;
 }
 
@@ -268,7 +277,7 @@ static struct error *load(struct uprobe *uprobe, const struct type_table *types)
 		return uprobe_failed("cannot load the kernel program", -err);
 	try(upload_types(uprobe->skel, types));
 	try(upload_probes(uprobe->skel, options));
-	try(upload_slow_path(uprobe->skel));
+	try(upload_slow_paths(uprobe->skel));
 	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe->skel->maps.events), uprobe_on_sample,
 					uprobe, NULL);
 	if (!uprobe->ring)

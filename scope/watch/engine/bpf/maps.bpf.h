@@ -106,10 +106,11 @@ struct {
 	__type(value, struct wire_count);
 } counts SEC(".maps");
 
-/* The program to which on_removal tail-calls when the small record is not enough. */
+/* The programs to which others tail-call, by enum wire_path. The verifier checks each once, however
+ * many others end in it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, WIRE_PATHS);
 	__type(key, uint32_t);
 	__type(value, uint32_t);
 } slow_paths SEC(".maps");

@@ -85,7 +85,7 @@ int on_entry(struct pt_regs *ctx)
 }
 
 static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *key,
-				      const struct pending *pending, uint8_t flags)
+				      const struct pending *pending)
 {
 	struct wire_event event = {};
 	struct wire_event *e = &event;
@@ -115,9 +115,34 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	call.root = pending->root;
 	call.bias = e->ip - probe->addr;
 	bpf_map_delete_elem(&pendings, key);
-	e->flags |= flags;
 	if (!count_event(e, index, &call, &walk, 0))
 		send_slow(e, index, &call, &walk, c, true);
+}
+
+/* Makes a miss of the pending delete of this goroutine. on_exit and on_panic end here. */
+SEC("uprobe")
+int on_miss(struct pt_regs *ctx)
+{
+	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
+
+	no_private_stack(ctx);
+	if (pending)
+		send_miss(ctx, &key, pending);
+	return 0;
+}
+
+/* Goes on in on_miss. If it returns, the miss is lost. */
+static __always_inline void go_to_miss(struct pt_regs *ctx, struct pending_key *key)
+{
+	struct wire_counters *c = counters_get();
+
+	bpf_tail_call(ctx, &slow_paths, WIRE_PATH_MISS);
+	bpf_map_delete_elem(&pendings, key);
+	if (!c)
+		return;
+	add(c->other_hits, 1);
+	add(c->lost_internal, 1);
 }
 
 SEC("uprobe")
@@ -129,7 +154,6 @@ int on_exit(struct pt_regs *ctx)
 	uint64_t bounds[2];
 	uint32_t index;
 
-	no_private_stack(ctx);
 	if (!is_running() || !pending)
 		return 0;
 	probe = probe_get(ctx, &index);
@@ -139,7 +163,7 @@ int on_exit(struct pt_regs *ctx)
 	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
 	    bounds[1] - (ctx->rsp - 8) != pending->frame)
 		return 0;
-	send_miss(ctx, &key, pending, 0);
+	go_to_miss(ctx, &key);
 	return 0;
 }
 
@@ -149,9 +173,10 @@ int on_panic(struct pt_regs *ctx)
 	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
 	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
 
-	no_private_stack(ctx);
-	if (is_running() && pending)
-		send_miss(ctx, &key, pending, WIRE_PANICKED);
+	if (!is_running() || !pending)
+		return 0;
+	pending->event.flags |= WIRE_PANICKED;
+	go_to_miss(ctx, &key);
 	return 0;
 }
 

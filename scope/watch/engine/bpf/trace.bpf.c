@@ -233,7 +233,7 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 		stack_copy_give(copy);
 	}
 	if (outcome == SLOW) {
-		bpf_tail_call(ctx, &slow_paths, 0);
+		bpf_tail_call(ctx, &slow_paths, WIRE_PATH_REMOVAL);
 		add(c->lost_internal, 1);
 	}
 	if (outcome == INNER)
