@@ -38,14 +38,13 @@ static size_t small_shrink_at(const struct tophash *map)
 void fast_path_update(struct tophash *map)
 {
 	struct tophash_core *core = map->core;
-	bool custom = map->type->kind == TOPHASH_KIND_CUSTOM;
 
 	if (!core) {
 		map->shift = 32;
-		map->tags = custom ? NULL : small_word(map);
+		map->tags = small_word(map);
 		map->shrink_at = small_shrink_at(map);
 	} else {
-		bool direct = core->move == MOVE_NONE && !core->store.pieces && !custom;
+		bool direct = core->move == MOVE_NONE && !core->store.pieces;
 
 		map->shift = 32u - core->bits;
 		map->tags = direct ? core->store.tags : NULL;

@@ -5,6 +5,8 @@
 
 #include "tophash/iter.h"
 
+#include "unseen.h"
+
 /* A map on the heap, with its type. */
 struct generic {
 	struct tophash map;
@@ -122,7 +124,7 @@ int tophash_put(struct tophash *map, const void *key, const void *val)
 
 	if (!type)
 		return -EINVAL;
-	slot = tophash_put_slot(map, type, key_apart(map, key, copy), &ret);
+	slot = unseen_put(map, type, key_apart(map, key, copy), TOPHASH_PUT_REPLACE, &ret);
 	if (slot && type->val_size)
 		memcpy(slot + type->val_offset, val, type->val_size);
 	return ret;
@@ -134,7 +136,7 @@ void *tophash_find(const struct tophash *map, const void *key)
 
 	if (!map || !map->type)
 		return NULL;
-	slot = tophash_find_slot(map, map->type, key);
+	slot = unseen_find(map, map->type, key);
 	return slot ? slot + map->type->val_offset : NULL;
 }
 
@@ -153,7 +155,7 @@ bool tophash_delete(struct tophash *map, const void *key)
 {
 	void *copy = __builtin_alloca_with_align(apart_size(map), 128);
 
-	return map && map->type && tophash_delete_key(map, map->type, key_apart(map, key, copy));
+	return map && map->type && unseen_delete(map, map->type, key_apart(map, key, copy));
 }
 
 size_t tophash_len(const struct tophash *map)

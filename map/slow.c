@@ -10,6 +10,7 @@
 #include "move.h"
 #include "seed.h"
 #include "small.h"
+#include "unseen.h"
 #include "write.h"
 
 /* Makes a function a symbol of its own that is called with all its arguments. Breakpoints and
@@ -29,15 +30,14 @@ static void count_reason(const struct tophash *map, const char *what, enum topha
 		trace_slow(map, what, reason);
 }
 
-/* Returns why an operation on a map that has memory takes the slow path. */
-static enum tophash_reason reason_of(const struct tophash *map)
+/* Returns why an operation with this hash takes the slow path, in a map that has memory. */
+static enum tophash_reason reason_of(const struct tophash *map, uint64_t hash)
 {
 	const struct tophash_core *core = map->core;
 
 	if (core && core->move != MOVE_NONE)
 		return TOPHASH_SLOW_MOVING;
-	if (map->type->kind == TOPHASH_KIND_CUSTOM || (core && core->store.pieces) ||
-	    !has_fast_writes(map))
+	if (hash == TOPHASH_UNSEEN || (core && core->store.pieces) || !has_fast_writes(map))
 		return TOPHASH_SLOW_CUSTOM;
 	return TOPHASH_SLOW_CHAIN;
 }
@@ -86,22 +86,21 @@ TOPHASH_INLINE bool key_for_search(const struct tophash *map, const struct topha
 	*ret = tophash_key_of(type, raw);
 	if (tophash_key_is_nan(type, ret))
 		return false;
-	if (type->kind == TOPHASH_KIND_CUSTOM)
+	if (*hash == TOPHASH_UNSEEN)
 		*hash = tophash_hash(type, ret, map->seed, map->mult);
 	return true;
 }
 
-/* Returns the slot of a key, or NULL. In a map that is not moving the fast path has searched the home
- * already. */
+/* Returns the slot of a key, or NULL. looked: the fast path has searched the home already. */
 TOPHASH_INLINE void *get_as(const struct tophash *map, const struct tophash_type *type,
-			    const struct tophash_key *key, uint64_t hash)
+			    const struct tophash_key *key, uint64_t hash, bool looked)
 {
 	const struct tophash_core *core = map->core;
 	struct route route = route_of(map, hash);
 	struct chain chain = chain_at(map, route.bucket);
 	uint8_t *slot = NULL;
 
-	if (!map->tags)
+	if (!looked)
 		slot = home_get(type, &chain, key, hash);
 	if (!slot && tophash_may_overflow(chain.word, hash))
 		slot = chain_get(core, type, chain.link, key, hash);
@@ -114,6 +113,7 @@ TOPHASH_INLINE void *get_as(const struct tophash *map, const struct tophash_type
 APART void *tophash_get_slow(const struct tophash *map, const struct tophash_type *type,
 			     const void *raw, uint64_t hash)
 {
+	bool looked = hash != TOPHASH_UNSEEN && map && map->tags;
 	struct tophash_key key;
 
 	if (!key_for_search(map, type, raw, &hash, &key))
@@ -123,9 +123,9 @@ APART void *tophash_get_slow(const struct tophash *map, const struct tophash_typ
 		const struct tophash_type known = {
 			.kind = TOPHASH_KIND_INT, .key_size = 8, .slot_size = type->slot_size};
 
-		return get_as(map, &known, &key, hash);
+		return get_as(map, &known, &key, hash, looked);
 	}
-	return get_as(map, type, &key, hash);
+	return get_as(map, type, &key, hash, looked);
 }
 
 #define FLOAT_NANS UINT64_C(0xfffffe) /* with either sign, 2^23 - 1 payloads; 0 would be infinity */
@@ -233,7 +233,7 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 	struct tophash_key key = tophash_key_of(type, raw);
 	bool is_nan = tophash_key_is_nan(type, &key);
 	enum tophash_put_as as = (enum tophash_put_as) * ret;
-	enum tophash_reason reason = reason_of(map);
+	enum tophash_reason reason = reason_of(map, hash);
 	struct tophash_key_copy copy;
 	struct place place;
 	uint8_t *slot;
@@ -245,7 +245,7 @@ static void *put_anywhere(struct tophash *map, const struct tophash_type *type, 
 			return NULL;
 		key = tophash_key_of(type, raw);
 	}
-	if (is_nan || type->kind == TOPHASH_KIND_CUSTOM)
+	if (is_nan || hash == TOPHASH_UNSEEN)
 		hash = tophash_hash(type, &key, map->seed, map->mult);
 	if (!is_nan && entry_find(map, &key, hash, &place)) {
 		*ret = 0;
@@ -381,12 +381,13 @@ TOPHASH_INLINE bool delete_begin(struct tophash *map, const struct tophash_type 
 				 const void *raw, uint64_t hash, struct place *ret,
 				 enum tophash_reason *ret_reason)
 {
+	uint64_t given = hash;
 	struct tophash_key key;
 
 	if (!key_for_search(map, type, raw, &hash, &key))
 		return false;
 	write_begin(map, "delete");
-	*ret_reason = reason_of(map);
+	*ret_reason = reason_of(map, given);
 	count_reason(map, "delete", *ret_reason);
 	move_share(map);
 	if (!entry_find(map, &key, hash, ret)) {
@@ -424,13 +425,11 @@ APART bool tophash_delete_slow(struct tophash *map, const struct tophash_type *t
 bool tophash_release(struct tophash *map, const struct tophash_type *type, const void *key)
 {
 	enum tophash_reason reason;
-	struct tophash_hashed hashed;
 	struct place place;
 
 	if (!map)
 		return false;
-	hashed = tophash_hash_key(map, type, key);
-	if (!delete_begin(map, type, key, hashed.hash, &place, &reason))
+	if (!delete_begin(map, type, key, hash_or_unseen(map, type, key), &place, &reason))
 		return false;
 	slot_vacate(map, place.slot);
 	chain_remove(map, &place);

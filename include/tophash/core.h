@@ -132,8 +132,10 @@ struct tophash_stats {
 
 /* Says why the slow path is taken. */
 enum tophash_reason {
-	TOPHASH_SLOW_CUSTOM = 1, /* a hash of the user, hooks for elements, or arrays in pieces */
-	TOPHASH_SLOW_MOVING,	 /* the map is moving */
+	/* The caller does not see the hash or equality of the type, or the map has hooks for elements, or arrays in
+	 * pieces. */
+	TOPHASH_SLOW_CUSTOM = 1,
+	TOPHASH_SLOW_MOVING, /* the map is moving */
 	TOPHASH_SLOW_CHAIN, /* the search leaves the home bucket, or its first match is not the key */
 	TOPHASH_SLOW_FIRST, /* put: the map has no memory yet */
 	TOPHASH_SLOW_GROW,  /* put: the map must grow */
@@ -142,8 +144,12 @@ enum tophash_reason {
 /* ---- the out-of-line half of get, put and delete ---------------------------------------------------
  *
  * These functions are never inlined, so that a breakpoint or a probe catches them. key points to
- * type->key_size bytes. hash is the key's 32-bit hash under the map's seed; it is ignored for CUSTOM keys and
- * in a map that has no seed yet. map may be NULL, except for put. */
+ * type->key_size bytes. hash is the key's 32-bit hash under the map's seed, or TOPHASH_UNSEEN; it is ignored in a map
+ * that has no seed yet. map may be NULL, except for put. */
+
+/* Stands for the hash of a CUSTOM key in a caller that has only pointers to the functions of its type. The slow path
+ * then calls them. */
+#define TOPHASH_UNSEEN UINT64_MAX
 
 /* Returns the slot of a key, or NULL. It is declared pure, so that a loop of reads keeps the map's members in
  * registers. */
@@ -176,8 +182,8 @@ TOPHASH_API bool tophash_release(struct tophash *map, const struct tophash_type 
 
 /* ---- light code --------------------------------------------------------------------------------------
  *
- * The fast path out of line, for callers that are not optimised (TOPHASH_LIGHT in base.h). key points to
- * type->key_size bytes. map may be NULL, except for put. */
+ * The fast path out of line, for callers that are not optimised (TOPHASH_LIGHT in base.h). CUSTOM keys take the
+ * slow path. key points to type->key_size bytes. map may be NULL, except for put. */
 
 /* Returns the slot of a key, or NULL. */
 TOPHASH_API __attribute__((pure)) void *tophash_find_at(const struct tophash *map,

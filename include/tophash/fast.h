@@ -1,6 +1,6 @@
 /* The fast path. It searches one bucket, inline in the caller, and the compiler specialises it for
  * the type, which is a constant. All other cases are calls: a map that is moving, a search that
- * leaves the bucket, a bucket without a free slot, a type with its own hash.
+ * leaves the bucket, a bucket without a free slot.
  *
  * In all functions raw points to type->key_size bytes of key.
  */
@@ -142,7 +142,7 @@ TOPHASH_INLINE enum tophash_seen tophash_look(const struct tophash *map,
 								       : TOPHASH_SEEN_AWAY;
 }
 
-/* A key with its hash. Only the slow path hashes CUSTOM keys; hash is 0 for them here. */
+/* A key with its hash. */
 struct tophash_hashed {
 	struct tophash_key key;
 	uint64_t hash;
@@ -157,9 +157,7 @@ TOPHASH_INLINE struct tophash_hashed tophash_hash_key(const struct tophash *map,
 
 	ret.key = tophash_key_of(type, raw);
 	ret.nan = type->kind == TOPHASH_KIND_FLOAT && tophash_is_nan(ret.key.low, type->key_size);
-	ret.hash = type->kind == TOPHASH_KIND_CUSTOM
-			   ? 0
-			   : tophash_hash(type, &ret.key, map->seed, map->mult);
+	ret.hash = tophash_hash(type, &ret.key, map->seed, map->mult);
 	return ret;
 }
 
@@ -172,7 +170,7 @@ TOPHASH_INLINE uint8_t *tophash_find_hashed(const struct tophash *map,
 
 	if (hashed->nan)
 		return NULL;
-	if (TOPHASH_LIKELY(map->tags) && type->kind != TOPHASH_KIND_CUSTOM) {
+	if (TOPHASH_LIKELY(map->tags)) {
 		struct tophash_home home = tophash_home_of(map, map->tags, hashed->hash);
 		enum tophash_seen seen = tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
@@ -237,7 +235,7 @@ TOPHASH_INLINE uint8_t *tophash_put_as(struct tophash *map, const struct tophash
 	struct tophash_key_copy copy;
 	uint8_t *slot = NULL;
 
-	if (TOPHASH_LIKELY(map->write_tags) && type->kind != TOPHASH_KIND_CUSTOM && !hashed->nan) {
+	if (TOPHASH_LIKELY(map->write_tags) && !hashed->nan) {
 		struct tophash_home home = tophash_home_of(map, map->write_tags, hashed->hash);
 		enum tophash_seen seen = tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
@@ -300,7 +298,7 @@ TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct toph
 
 	if (hashed->nan)
 		return false;
-	if (TOPHASH_LIKELY(map->write_tags) && type->kind != TOPHASH_KIND_CUSTOM) {
+	if (TOPHASH_LIKELY(map->write_tags)) {
 		struct tophash_home home = tophash_home_of(map, map->write_tags, hashed->hash);
 		enum tophash_seen seen = tophash_look(map, type, &hashed->key, hashed->hash, &home);
 

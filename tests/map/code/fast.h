@@ -10,6 +10,23 @@ TOPHASH_MAP(ptr, const void *, uint64_t);
 TOPHASH_MAP(f64, double, uint64_t);
 TOPHASH_MAP(cstr, const char *, uint64_t);
 
+/* A key with a hash and an equality of the user. */
+struct pair {
+	uint64_t a, b;
+};
+
+static inline uint64_t pair_hash(const struct pair *key)
+{
+	return key->a * 31 + key->b;
+}
+
+static inline bool pair_equal(const struct pair *x, const struct pair *y)
+{
+	return x->a == y->a && x->b == y->b;
+}
+
+TOPHASH_MAP_WITH(own, struct pair, uint64_t, pair_hash, pair_equal);
+
 #define CODE_PROTOTYPES(name, K)                               \
 	uint64_t name##_get_code(const struct name *m, K k);   \
 	uint64_t *name##_find_code(const struct name *m, K k); \
@@ -21,5 +38,6 @@ CODE_PROTOTYPES(u32, uint32_t);
 CODE_PROTOTYPES(ptr, const void *);
 CODE_PROTOTYPES(f64, double);
 CODE_PROTOTYPES(cstr, const char *);
+CODE_PROTOTYPES(own, struct pair);
 
 #endif

@@ -74,6 +74,11 @@ static const char *key_cstr(unsigned i)
 	return names[i];
 }
 
+static struct pair key_own(unsigned i)
+{
+	return (struct pair){i * UINT64_C(1000), i};
+}
+
 /* The map has the keys below KEYS, and not the others. */
 #define CASES(name)                                                                           \
 	static void name##_cases(void)                                                        \
@@ -112,6 +117,7 @@ CASES(u32)
 CASES(ptr)
 CASES(f64)
 CASES(cstr)
+CASES(own)
 
 static void all_cases(void)
 {
@@ -122,6 +128,7 @@ static void all_cases(void)
 	ptr_cases();
 	f64_cases();
 	cstr_cases();
+	own_cases();
 }
 
 /* ---- the parent ---------------------------------------------------------------------------------- */
