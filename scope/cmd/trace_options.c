@@ -91,10 +91,14 @@ static const struct option_spec rows[] = {
 	 .name = "pid", .letter = 'p', .argument = "PID", .kind = OPTION_PID, .at = AT(pid),
 	 .min = 1, .max = INT32_MAX,
 	 .help = "a running process",
-	 .man = "A running process."},
+	 .man = "A running process, with all its Go modules: its program, plugins and libraries "
+		"(-buildmode=c-shared). It may be a process that is not Go and has a Go library. A "
+		"plugin that it loads later is found within a second, and a gap tells the time before."},
 	{.name = "binary", .letter = 'b', .argument = "FILE", .kind = OPTION_FILE, .at = AT(binary),
 	 .help = "every process of a binary, also those started later",
-	 .man = "Every process of a binary: those that run, and those that start later. If a process "
+	 .man = "Every process of a binary: those that run, and those that start later. If the file is "
+		"a program, the plugins of its processes are watched, too. If it is a plugin or a "
+		"library, that file alone is watched, in every process that has loaded it. If a process "
 		"ends within milliseconds of its start, tophash may not learn how it ended."},
 	{.argument = "-- COMMAND [ARG]...", .kind = OPTION_OPERAND,
 	 .help = "starts it and traces it from its first instruction",

@@ -217,7 +217,7 @@ COUNTER = [0]
 class Tracer:
     """A `tophash trace` in the background. Its output goes to a file."""
 
-    def __init__(self, *args, format="json", ready=True, env=None):
+    def __init__(self, *args, format="json", ready=True, env=None, stdin=subprocess.DEVNULL):
         COUNTER[0] += 1
         self.report = tmp(f"report{COUNTER[0]}")
         self.errors = tmp(f"errors{COUNTER[0]}")
@@ -225,7 +225,7 @@ class Tracer:
         if ready:
             command.append("-v")
         with open(self.errors, "wb") as e:
-            self.p = spawn([*command, *args], stdin=subprocess.DEVNULL, stdout=e, stderr=e, env={**os.environ, **(env or {})})
+            self.p = spawn([*command, *args], stdin=stdin, stdout=e, stderr=e, env={**os.environ, **(env or {})})
         end = time.monotonic() + LONG
         while ready and not self.is_ready():
             # It may get ready and end between two looks, when a short --duration meets a busy machine.

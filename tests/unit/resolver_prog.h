@@ -107,6 +107,7 @@ static inline const struct gotype_module *find_other(void *ctx, pid_t pid, uint6
 static inline void open_program_deep(struct program *p, bool swiss, uint32_t stack_max)
 {
 	struct resolver_options options;
+	struct engine_module module;
 
 	*p = (struct program){.placements = {.maps = swiss ? GO_MAPS_SWISS : GO_MAPS_CLASSIC}};
 	goprog_begin(&p->go, 26);
@@ -122,16 +123,16 @@ static inline void open_program_deep(struct program *p, bool swiss, uint32_t sta
 	goprog_open(&p->go);
 	add_placement(p, p->faststr + 16, SPOT_REMOVAL);
 	add_placement(p, p->start + 8, SPOT_START);
-	options = (struct resolver_options){.image = p->go.image,
-					    .tab = p->go.tab,
-					    .placements = &p->placements,
-					    .filter = &p->filter,
+	options = (struct resolver_options){.filter = &p->filter,
 					    .stack_max = stack_max,
 					    .memory = memory_of,
 					    .memory_ctx = p,
 					    .find_module = find_other,
 					    .find_module_ctx = p};
+	module = (struct engine_module){
+		.image = p->go.image, .tab = p->go.tab, .placements = &p->placements};
 	assert_null(resolver_open(&options, &p->resolver));
+	assert_null(resolver_add(p->resolver, &module));
 }
 
 static inline void open_program(struct program *p, bool swiss)

@@ -43,8 +43,7 @@ static const struct event start = {
 			.stripped = true,
 			.wall_ns = 1786000000000000000,
 			.ready_ms = 12.3449,
-			.probes = probes,
-			.probes_n = ARRAY_SIZE(probes),
+			.probes = {probes, ARRAY_SIZE(probes)},
 		},
 };
 

@@ -18,6 +18,7 @@
 /* A file of which a process has code mapped. All is borrowed until modules_free(). */
 struct module {
 	char *path;	     /* as /proc names it where it was seen first */
+	struct file_id file; /* 0 from module_open() */
 	enum go_build build; /* only with tab */
 	struct image *image; /* NULL: the file could not be opened */
 	struct gopcln *tab;  /* NULL: it is no Go module, or one that is not read: see refused */

@@ -42,6 +42,7 @@ static struct error *open_file(struct target *target, const struct mapping *mapp
 	if (fd < 0)
 		return NULL;
 	try(module_open(fd, mapping->path, module));
+	module->file = mapping->file;
 	*ret = take_ptr(module);
 	return NULL;
 }

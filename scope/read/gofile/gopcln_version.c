@@ -225,12 +225,21 @@ static void guess_from_wrappers(struct gopcln *tab)
 	image_trim(tab->image);
 }
 
+/* Guesses the release of a file without a version. A plugin of Go 1.19 has none, because it uses that of
+ * its program. Its tables look as those of Go 1.18, whose programs have their version. */
+static void guess(struct gopcln *tab)
+{
+	guess_from_wrappers(tab);
+	if (tab->minor == 18)
+		tab->minor = 19;
+}
+
 void gopcln_find_version(struct gopcln *tab)
 {
 	unsigned minor;
 
 	if (!find_buildinfo(tab) && !find_build_version(tab) && !find_text(tab))
-		guess_from_wrappers(tab);
+		guess(tab);
 	minor = version_minor(tab->version);
 	/* The shapes decide how the tables are read. A version that contradicts them is wrong. */
 	if (minor > shape_last(tab))

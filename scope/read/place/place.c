@@ -37,6 +37,8 @@ static struct error *find_all(struct placer *placer)
 	try(entry_place_clears(placer));
 	if (!placer->options->no_sync_map)
 		try(sync_place(placer));
+	if (!placer->found->list.len && placer->options->may_be_empty)
+		return NULL;
 	if (!placer->found->list.len)
 		return error_new(ERROR_TARGET,
 				 "%s: the program never deletes from a map: none of the runtime's "

@@ -89,6 +89,7 @@ struct placement_options {
 	bool start;	  /* also place SPOT_START, because any process may start */
 	bool one;	  /* only one process is traced: place SPOT_GC and SPOT_BEGIN */
 	bool no_sync_map; /* do not place SPOT_SYNC_REMOVAL and SPOT_SYNC_CLEAR */
+	bool may_be_empty; /* that there is no map delete is no error: a plugin calls its program's */
 };
 
 /* Checks that the Go release that built the program is traced: one of those that are known, or a newer

@@ -17,6 +17,7 @@ struct value;
 
 enum event_kind {
 	EVENT_START,
+	EVENT_MODULE,
 	EVENT_DELETE,
 	EVENT_CLEAR,
 	EVENT_EXIT,
@@ -64,6 +65,24 @@ struct event_probe {
 	const char *why;  /* one sentence */
 };
 
+struct event_probes {
+	const struct event_probe *list;
+	size_t n;
+};
+
+/* A Go module of a process that has probes: its program, a plugin or a library. */
+struct event_module {
+	uint32_t pid;
+	const char *path;
+	const char *build;    /* "program", "plugin" or "library" */
+	const char *build_id; /* "" when none */
+	uint64_t bias;
+	const char *go;	    /* "go1.26.5" */
+	const char *layout; /* "classic" or "swiss" */
+	bool stripped;
+	struct event_probes probes; /* only in EVENT_MODULE */
+};
+
 struct event_start {
 	const char *version; /* of tophash */
 	const char *engine;  /* "uprobe" */
@@ -77,8 +96,9 @@ struct event_start {
 	bool stripped;
 	uint64_t wall_ns; /* time of the event: CLOCK_REALTIME since 1970 */
 	double ready_ms;  /* from the start of tophash until all probes were placed */
-	const struct event_probe *probes;
-	size_t probes_n;
+	struct event_probes probes;
+	const struct event_module *modules; /* those besides exe */
+	size_t modules_n;
 };
 
 struct event_exit {
@@ -147,6 +167,7 @@ struct event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC; for EVENT_GAP, when the gap ended */
 	union {
 		struct event_start start;
+		struct event_module module;
 		struct event_removal removal; /* EVENT_DELETE, EVENT_CLEAR */
 		struct event_exit exit;
 		struct event_gap gap;

@@ -30,7 +30,17 @@ static const struct event_member start[] = {
 	MEMBER("time_ns", NS, time_ns),
 	MEMBER("wall_ns", NS, start.wall_ns),
 	MEMBER("ready_ms", DECIMAL, start.ready_ms),
-	MEMBER("probes", PROBES, start),
+	MEMBER("probes", PROBES, start.probes),
+	MEMBER("modules", MODULES, start),
+};
+
+static const struct event_member module[] = {
+	MEMBER("time", TIME, time_ns),		 MEMBER("time_ns", NS, time_ns),
+	MEMBER("pid", U32, module.pid),		 MEMBER("path", STRING, module.path),
+	MEMBER("build", STRING, module.build),	 MEMBER("build_id", STRING, module.build_id),
+	MEMBER("bias", ADDRESS, module.bias),	 MEMBER("go", STRING, module.go),
+	MEMBER("layout", STRING, module.layout), MEMBER("stripped", BOOL, module.stripped),
+	MEMBER("probes", PROBES, module.probes),
 };
 
 /* The members that a delete and a clear share. A delete also has a key. */
@@ -96,6 +106,7 @@ static const struct event_member end[] = {
 
 static const struct event_schema schemas[EVENT_KINDS] = {
 	[EVENT_START] = {"{\"event\":\"start\"", start, ARRAY_SIZE(start)},
+	[EVENT_MODULE] = {"{\"event\":\"module\"", module, ARRAY_SIZE(module)},
 	[EVENT_DELETE] = {"{\"event\":\"delete\"", delete, ARRAY_SIZE(delete)},
 	[EVENT_CLEAR] = {"{\"event\":\"clear\"", clear, ARRAY_SIZE(clear)},
 	[EVENT_EXIT] = {"{\"event\":\"exit\"", exits, ARRAY_SIZE(exits)},

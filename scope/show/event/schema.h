@@ -22,7 +22,8 @@ enum event_type {
 	EVENT_STRING,	   /* const char *; the member is left out if it is NULL */
 	EVENT_BOOL,	   /* bool */
 	EVENT_FLAG,	   /* bool; the member is left out if it is false */
-	EVENT_PROBES,	   /* struct event_start */
+	EVENT_PROBES,	   /* struct event_probes */
+	EVENT_MODULES,	   /* struct event_start: left out if there are none */
 	EVENT_KEY,	   /* struct event_removal: key, key_cut, key_error */
 	EVENT_GC,	   /* enum event_gc */
 	EVENT_STATE,	   /* struct event_removal: null if the map keeps no count */

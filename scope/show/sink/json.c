@@ -38,11 +38,11 @@ static void json_close(struct sink *sink)
 
 /* --- Members other than plain numbers and strings --- */
 
-static void put_probes(struct buf *to, const struct event_start *start)
+static void put_probes(struct buf *to, const struct event_probes *probes)
 {
 	buf_char(to, '[');
-	for (size_t i = 0; i < start->probes_n; i++) {
-		const struct event_probe *probe = &start->probes[i];
+	for (size_t i = 0; i < probes->n; i++) {
+		const struct event_probe *probe = &probes->list[i];
 
 		if (i)
 			buf_char(to, ',');
@@ -54,6 +54,29 @@ static void put_probes(struct buf *to, const struct event_start *start)
 		json_put_str(to, probe->role);
 		json_name(to, "why");
 		json_put_str(to, probe->why);
+		buf_char(to, '}');
+	}
+	buf_char(to, ']');
+}
+
+static void put_modules(struct buf *to, const struct event_start *start)
+{
+	buf_char(to, '[');
+	for (size_t i = 0; i < start->modules_n; i++) {
+		const struct event_module *module = &start->modules[i];
+
+		if (i)
+			buf_char(to, ',');
+		json_begin(to, "path");
+		json_put_str(to, module->path);
+		json_name(to, "build");
+		json_put_str(to, module->build);
+		json_name(to, "build_id");
+		json_put_str(to, module->build_id);
+		json_name(to, "bias");
+		json_put_address(to, module->bias);
+		json_name(to, "go");
+		json_put_str(to, module->go);
 		buf_char(to, '}');
 	}
 	buf_char(to, ']');
@@ -274,7 +297,10 @@ static bool put_cold(struct buf *to, const struct event *event, enum event_type 
 	const struct event_end *end = &event->end;
 
 	switch (type) {
-	case EVENT_PROBES: put_probes(to, &event->start); return true;
+	case EVENT_MODULES:
+		if (event->start.modules_n)
+			put_modules(to, &event->start);
+		return event->start.modules_n;
 	case EVENT_EXIT_STATUS: put_exit_status(to, &event->exit); return true;
 	case EVENT_LOST: put_lost(to, end->lost, end->lost_n); return true;
 	case EVENT_MISSES:
@@ -332,6 +358,7 @@ static bool put_value(struct sink *sink, const struct event *event, enum event_t
 		json_put_bool(to, true);
 		break;
 	case EVENT_BOOL: json_put_bool(to, *(const bool *)at); break;
+	case EVENT_PROBES: put_probes(to, at); break;
 	case EVENT_KEY: put_key(to, &event->removal); break;
 	case EVENT_GC: put_gc(to, event->removal.gc); break;
 	case EVENT_STATE: put_state(sink, &event->removal); break;

@@ -435,6 +435,7 @@ static void put_start(struct sink *sink, const struct event_start *event)
 	columns_divide(state);
 	clock_set(state, event->wall_ns / 1000000000, state->date);
 	text_report_start(sink, event, state->date, state->width);
+	text_report_modules(sink, event, state->width);
 }
 
 static void text_event(struct sink *sink, const struct event *event)
@@ -443,6 +444,7 @@ static void text_event(struct sink *sink, const struct event *event)
 
 	switch (event->kind) {
 	case EVENT_START: put_start(sink, &event->start); break;
+	case EVENT_MODULE: text_report_module(sink, &event->module, state->width); break;
 	case EVENT_DELETE:
 	case EVENT_CLEAR: put_removal(sink, event->kind, event->time_ns, &event->removal); break;
 	case EVENT_EXIT: text_report_exit(sink, &event->exit); break;

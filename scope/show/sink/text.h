@@ -39,6 +39,8 @@ size_t place_wants(const struct place_label *site);
  * cut. `date` is the date of the event, "2026-08-06". */
 void text_report_start(struct sink *sink, const struct event_start *event, const char *date,
 		       size_t width);
+void text_report_module(struct sink *sink, const struct event_module *event, size_t width);
+void text_report_modules(struct sink *sink, const struct event_start *event, size_t width);
 void text_report_exit(struct sink *sink, const struct event_exit *event);
 void text_report_gap(struct sink *sink, const struct event_gap *event, size_t width);
 void text_report_sample(struct sink *sink, const struct event_sample *event, size_t width);

@@ -15,7 +15,7 @@ static void put_program(struct buf *to, const struct event_start *event, bool ve
 	if (!verbose)
 		return;
 	buf_str(to, " · ");
-	text_counted(to, event->probes_n, "probe");
+	text_counted(to, event->probes.n, "probe");
 	buf_str(to, " ready in ");
 	text_tenths(to, event->ready_ms);
 	buf_str(to, " ms");
@@ -65,6 +65,37 @@ void text_report_start(struct sink *sink, const struct event_start *event, const
 	buf_fini(&exe);
 	buf_fini(&pid);
 	buf_fini(&program);
+}
+
+/* Appends "pid 4242 · plugin /usr/lib/shop/rules.so · go1.26.5 swiss". */
+void text_report_module(struct sink *sink, const struct event_module *event, size_t width)
+{
+	struct buf text = {0};
+
+	buf_str(&text, "pid ");
+	buf_u64(&text, event->pid);
+	buf_str(&text, " · ");
+	text_safe_str(&text, event->build);
+	buf_char(&text, ' ');
+	text_safe_str(&text, event->path);
+	buf_str(&text, " · ");
+	text_safe_str(&text, event->go);
+	buf_char(&text, ' ');
+	text_safe_str(&text, event->layout);
+	if (event->stripped)
+		buf_str(&text, ", stripped");
+	text_sgr(&sink->out, sink->options.color, SGR_DIM);
+	text_wrap(&sink->out, &text, width);
+	text_sgr_end(&sink->out, sink->options.color, SGR_DIM);
+	sink->out.bad |= text.bad;
+	buf_fini(&text);
+}
+
+/* Writes the line of each module that a process has besides its program. */
+void text_report_modules(struct sink *sink, const struct event_start *event, size_t width)
+{
+	for (size_t i = 0; i < event->modules_n; i++)
+		text_report_module(sink, &event->modules[i], width);
 }
 
 void text_report_exit(struct sink *sink, const struct event_exit *event)

@@ -204,7 +204,7 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		leave_standard_files();
-		close_others(bpf_program__fd(uprobe->skel->progs.on_nothing), ends[1]);
+		close_others(bpf_program__fd(uprobe_main(uprobe)->skel->progs.on_nothing), ends[1]);
 		calibrate(uprobe, stepped, ends[1]);
 		_exit(0);
 	}

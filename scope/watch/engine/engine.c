@@ -42,9 +42,23 @@ bool engine_types_cut(const struct engine *engine)
 	return engine->ops->types_cut && engine->ops->types_cut(engine);
 }
 
-struct error *engine_attach(struct engine *engine, int exe, pid_t pid)
+struct error *engine_add(struct engine *engine, const struct engine_module *module, uint32_t *ret)
 {
-	return engine->ops->attach(engine, exe, pid);
+	if (engine->ops->add)
+		return engine->ops->add(engine, module, ret);
+	return error_new(ERROR_FAILED, "engine %s watches one Go module of a process only",
+			 engine->ops->name);
+}
+
+struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid)
+{
+	return engine->ops->attach(engine, module, exe, pid);
+}
+
+void engine_release(struct engine *engine, pid_t pid)
+{
+	if (engine->ops->release)
+		engine->ops->release(engine, pid);
 }
 
 uint32_t engine_exec_count(const struct engine *engine)

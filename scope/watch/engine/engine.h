@@ -11,7 +11,7 @@
  * To add an engine:
  *   1. scope/watch/engine/<name>.c: define `const struct engine_ops engine_<name>`. Its own struct
  *      begins with a struct engine. It writes a struct wire_event for each hit of the spots that it is
- *      given: `probe` is the index of the spot, and `ip` - the spot's address is the load bias of the
+ *      given: `probe` is WIRE_PROBE(number of the module, index of the spot), and `ip` - the spot's address is the load bias of the
  *      process. A record of `kind` WIRE_START tells that a process of the binary has started, one of
  *      kind WIRE_EXEC that the traced process has executed a program.
  *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and
@@ -37,11 +37,19 @@ enum engine_sample {
 	ENGINE_SAMPLE_NONE,	 /* nothing is sampled */
 };
 
-/* Options of an engine. All pointers are borrowed for its life. */
-struct engine_options {
+/* A Go module whose probes an engine places: a program, a plugin or a library. All pointers are
+ * borrowed for the life of the engine. */
+struct engine_module {
 	const struct image *image;
 	const struct gopcln *tab;
 	const struct placements *placements;
+	/* The module's code runs on the Go runtime of module 0, as that of a plugin does. */
+	bool shares_runtime;
+};
+
+/* Options of an engine. All pointers are borrowed for its life. */
+struct engine_options {
+	struct engine_module module; /* number 0 */
 	const struct filter *filter;
 	uint32_t stack_max;   /* frames to show: 1 to ENGINE_STACK_MAX */
 	uint32_t key_bytes;   /* 1 to ENGINE_KEY_BYTES_MAX */
@@ -49,7 +57,7 @@ struct engine_options {
 	bool misses;
 	enum engine_sample sample;
 	bool count; /* hits may be counted instead of recorded; see engine_drain_counts() */
-	bool start; /* the placements have a SPOT_START */
+	bool start; /* the placements of module 0 have a SPOT_START */
 };
 
 struct engine_counters {
@@ -101,7 +109,10 @@ struct engine_ops {
 	struct error *(*open)(const struct engine_options *options, struct engine **ret);
 	void (*close)(struct engine *engine);		/* never called with NULL */
 	bool (*types_cut)(const struct engine *engine); /* optional */
-	struct error *(*attach)(struct engine *engine, int exe, pid_t pid);
+	struct error *(*add)(struct engine *engine, const struct engine_module *module,
+			     uint32_t *ret); /* optional: without it, only module 0 is watched */
+	struct error *(*attach)(struct engine *engine, uint32_t module, int exe, pid_t pid);
+	void (*release)(struct engine *engine, pid_t pid);	    /* optional */
 	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */
 	bool (*sends_execs)(const struct engine *engine);	    /* optional */
 	void (*set_gc)(struct engine *engine, uint32_t phase);	    /* optional */
@@ -143,11 +154,18 @@ CLEANUP_FUNC(struct engine, engine_close)
  * read, and their events say so. */
 bool engine_types_cut(const struct engine *engine);
 
-/* Attaches all probes to the file `exe` (a descriptor), for process `pid`. With pid -1, they are
- * attached for every process of the file, including later ones. May be called again after the
- * process has executed itself: the new probes replace the old ones without a gap, and no event
- * comes twice. On error the old ones stay. */
-struct error *engine_attach(struct engine *engine, int exe, pid_t pid);
+/* Prepares the engine for a further module, and writes its number to *ret. Nothing is attached yet.
+ * Errors: as engine_open(); ERROR_FAILED: the engine has no room for it, or can watch one module only. */
+struct error *engine_add(struct engine *engine, const struct engine_module *module, uint32_t *ret);
+
+/* Attaches all probes of a module to its file `exe` (a descriptor, borrowed until the probes are
+ * removed), for process `pid`. With pid -1, they are attached for every process of the file,
+ * including later ones. May be called again after the process has executed itself: the new probes
+ * replace the old ones without a gap, and no event comes twice. On error the old ones stay. */
+struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid);
+/* Removes the probes that were attached for this process alone, because it has ended. Does not wait
+ * for the end of that. */
+void engine_release(struct engine *engine, pid_t pid);
 /* Returns how often the traced process has begun since the first engine_attach(). If the count
  * grows after an exec, the probes have survived it. */
 uint32_t engine_exec_count(const struct engine *engine);

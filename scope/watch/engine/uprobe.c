@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
 static void uprobe_close(struct engine *engine)
 {
@@ -11,8 +12,29 @@ static void uprobe_close(struct engine *engine)
 
 	uprobe_detach(engine);
 	ring_buffer__free(uprobe->ring);
-	trace_bpf__destroy(uprobe->skel);
+	vec_each(placed, &uprobe->placed)
+		free(*placed);
+	vec_fini(&uprobe->placed);
+	while (uprobe->modules.len) /* module 0 is last, because the others use its maps */
+		uprobe_module_free(uprobe->modules.data[--uprobe->modules.len]);
+	vec_fini(&uprobe->modules);
 	free(uprobe);
+}
+
+/* Loads module 0, and opens the ring. */
+static struct error *load(struct uprobe *uprobe)
+{
+	uint32_t number;
+
+	uprobe->ncpus = libbpf_num_possible_cpus();
+	if (uprobe->ncpus < 1)
+		return error_new(ERROR_FAILED, "cannot tell the number of CPUs");
+	if (getrandom(uprobe->sample_secret, sizeof(uprobe->sample_secret), 0) < 0)
+		return error_errno(ERROR_FAILED, errno, "cannot draw a random number");
+	try(uprobe_add(&uprobe->engine, &uprobe->options->module, &number));
+	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe_main(uprobe)->skel->maps.events),
+					uprobe_on_sample, uprobe, NULL);
+	return uprobe->ring ? NULL : uprobe_failed("cannot map the ring buffer", errno);
 }
 
 static struct error *uprobe_open(const struct engine_options *options, struct engine **ret)
@@ -24,9 +46,7 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 		return error_nomem();
 	uprobe->options = options;
 	uprobe->cost.calibrator = uprobe->cost.stats_fd = -1;
-	uprobe->ncpus = libbpf_num_possible_cpus();
-	err = uprobe->ncpus < 1 ? error_new(ERROR_FAILED, "cannot tell the number of CPUs")
-				: uprobe_load(uprobe);
+	err = load(uprobe);
 	if (err) {
 		uprobe_close(&uprobe->engine);
 		return err;
@@ -38,14 +58,14 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 
 static bool uprobe_types_cut(const struct engine *engine)
 {
-	return ((const struct uprobe *)engine)->types_cut;
+	return uprobe_main((const struct uprobe *)engine)->types_cut;
 }
 
 /* ---- data that the kernel programs share with user space ---- */
 
 static struct trace_bpf__bss *bss_of(const struct engine *engine)
 {
-	return ((const struct uprobe *)engine)->skel->bss;
+	return uprobe_main((const struct uprobe *)engine)->skel->bss;
 }
 
 static uint32_t uprobe_exec_count(const struct engine *engine)
@@ -188,7 +208,8 @@ static struct error *uprobe_drain_counts(struct engine *engine,
 
 	if (!uprobe->options->count)
 		return NULL;
-	rows = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(uprobe->skel->maps.counts), 0);
+	rows = mmap(NULL, size, PROT_READ, MAP_SHARED,
+		    bpf_map__fd(uprobe_main(uprobe)->skel->maps.counts), 0);
 	if (rows == MAP_FAILED)
 		return error_errno(ERROR_FAILED, errno, "cannot read the counted deletes");
 	for (size_t i = 0; more && i < WIRE_COUNT_ROWS; i++)
@@ -207,7 +228,8 @@ static void uprobe_counters(const struct engine *engine, struct engine_counters 
 	*ret = (struct engine_counters){0};
 	if (!each)
 		return;
-	if (bpf_map_lookup_elem(bpf_map__fd(uprobe->skel->maps.counters), &zero, each) == 0) {
+	if (bpf_map_lookup_elem(bpf_map__fd(uprobe_main(uprobe)->skel->maps.counters), &zero,
+				each) == 0) {
 		for (int i = 0; i < uprobe->ncpus; i++) {
 			ret->hits += each[i].other_hits + each[i].removed;
 			ret->filtered += each[i].filtered;
@@ -232,7 +254,9 @@ const struct engine_ops engine_uprobe = {
 	.open = uprobe_open,
 	.close = uprobe_close,
 	.types_cut = uprobe_types_cut,
+	.add = uprobe_add,
 	.attach = uprobe_attach,
+	.release = uprobe_release,
 	.exec_count = uprobe_exec_count,
 	.sends_execs = uprobe_sends_execs,
 	.set_gc = uprobe_set_gc,

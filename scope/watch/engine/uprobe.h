@@ -13,12 +13,31 @@
  * older. */
 #define TRACE_UPROBE_MULTI 48
 
-/* The attached probes. */
+/* Attached probes. */
 struct attachment {
 	struct bpf_link *links[WIRE_PROBES]; /* !multi */
 	int link_fds[WIRE_PROBES];	     /* multi */
 	size_t n;
 	bool multi; /* link_fds is used, not links */
+};
+
+/* A module and its kernel programs. The programs of module 0 own the maps that all modules share. */
+struct uprobe_module {
+	struct engine_module of;
+	uint32_t number;
+	struct trace_bpf *skel;
+	bool types_cut;
+};
+
+/* A slot (WIRE_COOKIE): the probes of one module for one process, or for all processes. */
+struct placed {
+	const struct uprobe_module *module; /* NULL: the slot is free */
+	uint32_t slot;
+	int exe; /* as uprobe_attach() got it; borrowed */
+	pid_t pid;
+	uint32_t generation;
+	/* hot: the probes at deletes and clears, which uprobe_pause() removes. cold: the others. */
+	struct attachment hot, cold;
 };
 
 /* The cost of a trap, in nanoseconds of CPU time of the thread that hits the probe. */
@@ -61,16 +80,12 @@ struct cost_state {
 struct uprobe {
 	struct engine engine; /* first, because it is cast to struct uprobe */
 	const struct engine_options *options;
-	struct trace_bpf *skel;
+	VEC(struct uprobe_module *) modules; /* by number */
 	struct ring_buffer *ring;
-	bool types_cut;
-	bool multi; /* one link for all probes of a program */
-	/* hot: the probes at deletes and clears, which uprobe_pause() removes. cold: the others. */
-	struct attachment hot, cold;
-	uint32_t generation;
+	bool multi;		     /* one link for all probes of a program */
+	uint64_t sample_secret[2];   /* the same for all modules */
+	VEC(struct placed *) placed; /* by slot */
 	bool paused;
-	int exe;		    /* as uprobe_attach() got it; borrowed */
-	pid_t pid;		    /* likewise */
 	struct former *formers;	    /* attachments that threads detach; see uprobe_attach.c */
 	struct bpf_link *exec_link; /* of the program that sends WIRE_EXEC */
 	bool sends_execs;	    /* exec_link was attached, even if it is gone by now */
@@ -80,12 +95,19 @@ struct uprobe {
 	void *ctx;
 };
 
+/* Returns module 0. */
+static inline struct uprobe_module *uprobe_main(const struct uprobe *uprobe)
+{
+	return uprobe->modules.data[0];
+}
+
 /* ---- uprobe_load.c ---- */
 
 /* Checks that a kernel program can be loaded. */
 struct error *uprobe_check(void);
-/* Loads the kernel programs and fills their tables. uprobe->options must be set. */
-struct error *uprobe_load(struct uprobe *uprobe);
+/* Loads the kernel programs for a module, and fills their tables. uprobe->options must be set. */
+struct error *uprobe_add(struct engine *engine, const struct engine_module *module, uint32_t *ret);
+void uprobe_module_free(struct uprobe_module *module); /* NULL is legal */
 /* Makes the error for a failed call of libbpf or bpf(2). Its text includes libbpf's messages since
  * the last uprobe_forget_message(). */
 struct error *uprobe_failed(const char *what, int errnum);
@@ -95,7 +117,8 @@ bool uprobe_kernel_is(unsigned major, unsigned minor);
 
 /* ---- uprobe_attach.c: ops ---- */
 
-struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid);
+struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid);
+void uprobe_release(struct engine *engine, pid_t pid);
 void uprobe_detach(struct engine *engine);
 void uprobe_pause(struct engine *engine);
 struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns);

@@ -13,9 +13,10 @@ struct uprobe_multi_attr {
 	uint32_t count, multi_flags, pid, unused;
 };
 
-static struct bpf_program *program_of(const struct uprobe *uprobe, enum spot_role role)
+static struct bpf_program *program_of(const struct uprobe *uprobe, const struct placed *placed,
+				      enum spot_role role)
 {
-	struct trace_bpf *skel = uprobe->skel;
+	struct trace_bpf *skel = placed->module->skel;
 
 	switch (role) {
 	case SPOT_REMOVAL:
@@ -48,10 +49,10 @@ static struct error *attach_failed(const struct spot *spot, pid_t pid, int errnu
 			  (unsigned long long)spot_offset(spot));
 }
 
-static struct error *probe_offset(const struct uprobe *uprobe, const struct spot *spot,
+static struct error *probe_offset(const struct placed *placed, const struct spot *spot,
 				  uint64_t *ret)
 {
-	if (image_file_offset(uprobe->options->image, spot->addr, ret))
+	if (image_file_offset(placed->module->of.image, spot->addr, ret))
 		return NULL;
 	return error_new(ERROR_TARGET, "%s+%llu lies outside the file", spot->func,
 			 (unsigned long long)spot_offset(spot));
@@ -59,25 +60,25 @@ static struct error *probe_offset(const struct uprobe *uprobe, const struct spot
 
 /* Attaches a perf event for each probe, which works on any kernel from 5.15 on. Closing one takes a
  * grace period. */
-static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t pid, bool hot,
-				 struct attachment *to)
+static struct error *attach_each(struct uprobe *uprobe, const struct placed *placed,
+				 const char *path, bool hot, struct attachment *to)
 {
-	const struct placements *placements = uprobe->options->placements;
+	const struct placements *placements = placed->module->of.placements;
 
 	for (uint32_t i = 0; i < placements->list.len; i++) {
 		const struct spot *spot = &placements->list.data[i];
 		LIBBPF_OPTS(bpf_uprobe_opts, opts,
-			    .bpf_cookie = WIRE_COOKIE(uprobe->generation, i));
+			    .bpf_cookie = WIRE_COOKIE(placed->generation, placed->slot, i));
 		struct bpf_link *link;
 		uint64_t offset;
 
 		if (is_hot(spot->role) != hot)
 			continue;
-		try(probe_offset(uprobe, spot, &offset));
-		link = bpf_program__attach_uprobe_opts(program_of(uprobe, spot->role), pid, path,
-						       offset, &opts);
+		try(probe_offset(placed, spot, &offset));
+		link = bpf_program__attach_uprobe_opts(program_of(uprobe, placed, spot->role),
+						       placed->pid, path, offset, &opts);
 		if (!link)
-			return attach_failed(spot, pid, errno);
+			return attach_failed(spot, placed->pid, errno);
 		to->links[to->n++] = link;
 	}
 	return NULL;
@@ -85,18 +86,18 @@ static struct error *attach_each(struct uprobe *uprobe, const char *path, pid_t 
 
 /* Attaches one link for all probes of a role. Its main advantage is that all of them are detached
  * at once. */
-static struct error *attach_role(struct uprobe *uprobe, const char *path, pid_t pid,
-				 enum spot_role role, struct attachment *to)
+static struct error *attach_role(struct uprobe *uprobe, const struct placed *placed,
+				 const char *path, enum spot_role role, struct attachment *to)
 {
-	const struct placements *placements = uprobe->options->placements;
+	const struct placements *placements = placed->module->of.placements;
 	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
 	struct uprobe_multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(program_of(uprobe, role)),
+		.prog_fd = (uint32_t)bpf_program__fd(program_of(uprobe, placed, role)),
 		.attach_type = TRACE_UPROBE_MULTI,
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)offsets,
 		.cookies = (uintptr_t)cookies,
-		.pid = pid > 0 ? (uint32_t)pid : 0,
+		.pid = placed->pid > 0 ? (uint32_t)placed->pid : 0,
 	};
 	const struct spot *first = NULL;
 	long fd;
@@ -106,32 +107,33 @@ static struct error *attach_role(struct uprobe *uprobe, const char *path, pid_t 
 
 		if (spot->role != role)
 			continue;
-		try(probe_offset(uprobe, spot, &offsets[attr.count]));
-		cookies[attr.count++] = WIRE_COOKIE(uprobe->generation, i);
+		try(probe_offset(placed, spot, &offsets[attr.count]));
+		cookies[attr.count++] = WIRE_COOKIE(placed->generation, placed->slot, i);
 		first = first ? first : spot;
 	}
 	if (!first)
 		return NULL;
 	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	if (fd < 0)
-		return attach_failed(first, pid, errno);
+		return attach_failed(first, placed->pid, errno);
 	to->link_fds[to->n++] = (int)fd;
 	return NULL;
 }
 
-/* Places the probes that are hot, or the others. */
-static struct error *attach_all(struct uprobe *uprobe, bool hot, struct attachment *to)
+/* Places the probes that are hot, or the others, with the generation of `placed`. */
+static struct error *attach_all(struct uprobe *uprobe, const struct placed *placed, bool hot,
+				struct attachment *to)
 {
 	char path[64];
 
 	*to = (struct attachment){.multi = uprobe->multi};
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", uprobe->exe);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", placed->exe);
 	uprobe_forget_message();
 	if (!uprobe->multi)
-		return attach_each(uprobe, path, uprobe->pid, hot, to);
+		return attach_each(uprobe, placed, path, hot, to);
 	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_BEGIN; role++)
 		if (is_hot(role) == hot)
-			try(attach_role(uprobe, path, uprobe->pid, role, to));
+			try(attach_role(uprobe, placed, path, role, to));
 	return NULL;
 }
 
@@ -206,60 +208,154 @@ static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
 	uprobe->formers = former;
 }
 
+/* ---- slots ---- */
+
+/* Finds the slot of a module for a process, or takes a free one. */
+static struct error *slot_get(struct uprobe *uprobe, const struct uprobe_module *module, pid_t pid,
+			      struct placed **ret)
+{
+	struct placed *unused = NULL;
+
+	vec_each(at, &uprobe->placed) {
+		*ret = *at;
+		if ((*at)->module == module && (*at)->pid == pid)
+			return NULL;
+		if (!(*at)->module && !unused)
+			unused = *at;
+	}
+	if (!unused) {
+		if (uprobe->placed.len >= WIRE_SLOTS)
+			return error_new(ERROR_FAILED,
+					 "probes for more than %d processes: watch "
+					 "fewer, or all processes of a file (-b)",
+					 WIRE_SLOTS);
+		unused = calloc(1, sizeof(*unused));
+		if (!unused || !vec_push(&uprobe->placed, unused)) {
+			free(unused);
+			return error_nomem();
+		}
+		unused->slot = (uint32_t)uprobe->placed.len - 1;
+	}
+	unused->module = module;
+	unused->pid = pid;
+	*ret = unused;
+	return NULL;
+}
+
+/* Frees a slot that has no probes. Its generation stays, so that no former probe counts. */
+static void slot_free(struct placed *placed)
+{
+	placed->module = NULL;
+	placed->exe = -1;
+}
+
+static void publish_generation(const struct uprobe *uprobe, const struct placed *placed)
+{
+	__atomic_store_n(&uprobe_main(uprobe)->skel->bss->generations[placed->slot],
+			 placed->generation, __ATOMIC_SEQ_CST);
+}
+
 /* ---- attaching ---- */
 
 /* Starts to send a record for each program that the traced process executes. The kernel may refuse
  * that. */
 static void watch_execs(struct uprobe *uprobe, pid_t pid)
 {
+	struct trace_bpf *skel = uprobe_main(uprobe)->skel;
+
 	if (pid <= 0 || uprobe->exec_link)
 		return;
-	uprobe->skel->bss->watched = (uint32_t)pid;
-	uprobe->exec_link = bpf_program__attach(uprobe->skel->progs.on_exec);
+	skel->bss->watched = (uint32_t)pid;
+	uprobe->exec_link = bpf_program__attach(skel->progs.on_exec);
 	uprobe->sends_execs = uprobe->exec_link != NULL;
 }
 
 /* Tells whether the run has ended. Nothing is attached any more then. */
 static bool is_stopped(const struct uprobe *uprobe)
 {
-	return uprobe->skel->bss->mode == WIRE_STOPPED;
+	return uprobe_main(uprobe)->skel->bss->mode == WIRE_STOPPED;
 }
 
-struct error *uprobe_attach(struct engine *engine, int exe, pid_t pid)
+/* Places the next generation of a slot's probes, which replaces the one before. On error that one
+ * stays. */
+static struct error *place(struct uprobe *uprobe, struct placed *placed)
 {
-	struct uprobe *uprobe = (struct uprobe *)engine;
 	struct attachment hot = {0}, cold = {0};
 	struct error *err = NULL;
 
-	if (is_stopped(uprobe))
-		return NULL;
-	uprobe->exe = exe;
-	uprobe->pid = pid;
-	uprobe->generation++;
-	watch_execs(uprobe, pid);
+	placed->generation++;
 	if (!uprobe->paused)
-		err = attach_all(uprobe, true, &hot);
+		err = attach_all(uprobe, placed, true, &hot);
 	if (!err)
-		err = attach_all(uprobe, false, &cold);
+		err = attach_all(uprobe, placed, false, &cold);
 	if (err) {
 		detach_all(&hot);
 		detach_all(&cold);
-		uprobe->generation--;
+		placed->generation--;
 		return err;
 	}
-	__atomic_store_n(&uprobe->skel->bss->generation, uprobe->generation, __ATOMIC_SEQ_CST);
-	detach_former(uprobe, &uprobe->hot);
-	detach_former(uprobe, &uprobe->cold);
-	uprobe->hot = hot;
-	uprobe->cold = cold;
+	publish_generation(uprobe, placed);
+	detach_former(uprobe, &placed->hot);
+	detach_former(uprobe, &placed->cold);
+	placed->hot = hot;
+	placed->cold = cold;
 	return NULL;
+}
+
+struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	struct placed *placed = NULL;
+	struct error *err;
+
+	if (is_stopped(uprobe))
+		return NULL;
+	if (!module)
+		watch_execs(uprobe, pid);
+	try(slot_get(uprobe, uprobe->modules.data[module], pid, &placed));
+	placed->exe = exe;
+	err = place(uprobe, placed);
+	if (err && !placed->cold.n && !placed->hot.n)
+		slot_free(placed);
+	return err;
+}
+
+void uprobe_release(struct engine *engine, pid_t pid)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+
+	vec_each(at, &uprobe->placed) {
+		struct placed *placed = *at;
+
+		if (!placed->module || placed->pid != pid)
+			continue;
+		placed->generation++;
+		publish_generation(uprobe, placed);
+		detach_former(uprobe, &placed->hot);
+		detach_former(uprobe, &placed->cold);
+		slot_free(placed);
+	}
 }
 
 /* ---- a pause ---- */
 
 static void set_mode(struct uprobe *uprobe, enum wire_mode mode)
 {
-	__atomic_store_n(&uprobe->skel->bss->mode, (uint32_t)mode, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&uprobe_main(uprobe)->skel->bss->mode, (uint32_t)mode, __ATOMIC_SEQ_CST);
+}
+
+/* Begins to detach each link in a thread of its own. If they were closed one after the other, the last
+ * ones would cost time until then. */
+static void detach_formers(struct uprobe *uprobe, struct attachment *attachment)
+{
+	while (attachment->n) {
+		struct attachment one = {.n = 1, .multi = attachment->multi};
+
+		attachment->n--;
+		one.link_fds[0] = attachment->link_fds[attachment->n];
+		one.links[0] = attachment->links[attachment->n];
+		detach_former(uprobe, &one);
+	}
 }
 
 void uprobe_pause(struct engine *engine)
@@ -270,15 +366,8 @@ void uprobe_pause(struct engine *engine)
 		return;
 	uprobe->paused = true;
 	set_mode(uprobe, WIRE_PAUSES);
-	/* If they were closed one after the other, the last ones would cost time until then. */
-	while (uprobe->hot.n) {
-		struct attachment one = {.n = 1, .multi = uprobe->hot.multi};
-
-		uprobe->hot.n--;
-		one.link_fds[0] = uprobe->hot.link_fds[uprobe->hot.n];
-		one.links[0] = uprobe->hot.links[uprobe->hot.n];
-		detach_former(uprobe, &one);
-	}
+	vec_each(placed, &uprobe->placed)
+		detach_formers(uprobe, &(*placed)->hot);
 	uprobe_measure_cut(uprobe); /* last, because it may wait for other CPUs */
 }
 
@@ -286,12 +375,24 @@ void uprobe_pause(struct engine *engine)
  * seen. */
 static void forget_pendings(struct uprobe *uprobe)
 {
-	int fd = bpf_map__fd(uprobe->skel->maps.pendings);
+	const struct bpf_map *pendings = uprobe_main(uprobe)->skel->maps.pendings;
+	int fd = bpf_map__fd(pendings);
 	uint8_t key[16]; /* struct pending_key */
 
-	assert(bpf_map__key_size(uprobe->skel->maps.pendings) == sizeof(key));
+	assert(bpf_map__key_size(pendings) == sizeof(key));
 	while (!bpf_map_get_next_key(fd, NULL, key) && !bpf_map_delete_elem(fd, key))
 		;
+}
+
+static struct error *attach_hot(struct uprobe *uprobe)
+{
+	vec_each(at, &uprobe->placed) {
+		struct placed *placed = *at;
+
+		if (placed->module)
+			try(attach_all(uprobe, placed, true, &placed->hot));
+	}
+	return NULL;
 }
 
 /* Places the probes again, with the generation of the other probes. A hit must not meet an old and
@@ -307,9 +408,10 @@ struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns)
 	if (uprobe->formers || is_stopped(uprobe))
 		return NULL;
 	forget_pendings(uprobe);
-	err = attach_all(uprobe, true, &uprobe->hot);
+	err = attach_hot(uprobe);
 	if (err) {
-		detach_all(&uprobe->hot);
+		vec_each(placed, &uprobe->placed)
+			detach_all(&(*placed)->hot);
 		return err;
 	}
 	uprobe->paused = false;
@@ -324,8 +426,10 @@ void uprobe_detach(struct engine *engine)
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
 	/* The probes of the target come first. Everything after them may wait. */
-	detach_all(&uprobe->hot);
-	detach_all(&uprobe->cold);
+	vec_each(placed, &uprobe->placed) {
+		detach_all(&(*placed)->hot);
+		detach_all(&(*placed)->cold);
+	}
 	join_formers(uprobe, true);
 	bpf_link__destroy(uprobe->exec_link);
 	uprobe->exec_link = NULL;
@@ -335,7 +439,7 @@ void uprobe_detach(struct engine *engine)
 bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
 			   uint64_t offset)
 {
-	struct bpf_program *program = uprobe->skel->progs.on_nothing;
+	struct bpf_program *program = uprobe_main(uprobe)->skel->progs.on_nothing;
 	struct uprobe_multi_attr attr = {
 		.prog_fd = (uint32_t)bpf_program__fd(program),
 		.attach_type = TRACE_UPROBE_MULTI,

@@ -16,31 +16,37 @@
 #define FEW_HITS      100	    /* too few to compute a price */
 #define LOOK_NS	      100000000ull  /* interval at which new hits are looked for */
 
-static struct bpf_program *next_program(const struct uprobe *uprobe, struct bpf_program *program)
+/* Adds up the time and the runs of a module's programs so far. */
+static bool add_programs(const struct uprobe_module *module, struct cost_snapshot *ret)
 {
-	return bpf_object__next_program(uprobe->skel->obj, program);
-}
-
-/* Adds up the time and the runs of all programs so far. */
-static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
-{
+	struct trace_bpf *skel = module->skel;
 	struct bpf_program *program = NULL;
-	struct engine_counters counters;
 
-	*ret = (struct cost_snapshot){.time_ns = now_ns()};
-	while ((program = next_program(uprobe, program))) {
+	while ((program = bpf_object__next_program(skel->obj, program))) {
 		struct bpf_prog_info info = {0};
 		uint32_t size = sizeof(info);
 
-		if (bpf_program__fd(program) < 0 || program == uprobe->skel->progs.on_nothing)
+		if (bpf_program__fd(program) < 0 || program == skel->progs.on_nothing)
 			continue;
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 			return false;
 		ret->runs += info.run_cnt;
 		ret->programs_ns += (double)info.run_time_ns;
-		if (program == uprobe->skel->progs.on_exit)
+		if (program == skel->progs.on_exit)
 			ret->stepped += info.run_cnt;
 	}
+	return true;
+}
+
+/* Adds up the time and the runs of all programs so far. */
+static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
+{
+	struct engine_counters counters;
+
+	*ret = (struct cost_snapshot){.time_ns = now_ns()};
+	vec_each(module, &uprobe->modules)
+		if (!add_programs(*module, ret))
+			return false;
 	uprobe->engine.ops->counters(&uprobe->engine, &counters);
 	/* A pause ends the window a little late. */
 	ret->runs -= counters.paused;

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -101,24 +100,30 @@ static void set_pid_namespace(struct trace_bpf *skel)
 	skel->rodata->pidns_ino = st.st_ino;
 }
 
-static void set_rodata(struct trace_bpf *skel, const struct engine_options *options,
-		       const struct type_table *types)
+static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
+		       const struct uprobe_module *module, const struct type_table *types)
 {
+	const struct engine_options *options = uprobe->options;
+	const struct engine_module *of = &module->of;
+	const struct gopcln_module *data = gopcln_module(of->tab);
 	const struct filter *filter = options->filter;
 	uint32_t stack_max = options->stack_max + WIRE_STACK_EXTRA;
 
 	skel->rodata->stack_max = stack_max;
 	skel->rodata->key_bytes = options->key_bytes;
-	skel->rodata->goid_offset = go_goid_offset(gopcln_minor(options->tab));
-	skel->rodata->gcphase = options->placements->gcphase;
-	skel->rodata->use_gc_probe = options->placements->gc;
+	skel->rodata->module_number = module->number;
+	skel->rodata->goid_offset =
+		go_goid_offset(gopcln_minor(of->shares_runtime ? options->module.tab : of->tab));
+	skel->rodata->gcphase = of->shares_runtime ? 0 : of->placements->gcphase;
+	skel->rodata->use_gc_probe =
+		of->shares_runtime ? options->module.placements->gc : of->placements->gc;
 	skel->rodata->use_types = filter->type_glob || filter->key;
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
 	skel->rodata->use_counts = options->count;
 	skel->rodata->sample_by = (uint32_t)options->sample;
-	skel->rodata->sync_map = options->placements->sync_map;
-	skel->rodata->sync_inner = options->placements->sync_map ? types->sync_inner : 0;
+	skel->rodata->sync_map = of->placements->sync_map;
+	skel->rodata->sync_inner = of->placements->sync_map ? types->sync_inner : 0;
 	/* The maps in a sync.Map must be told apart before the sample is drawn. */
 	skel->rodata->use_filters =
 		filter->type_glob || filter->key || filter->map || filter->goid ||
@@ -127,9 +132,9 @@ static void set_rodata(struct trace_bpf *skel, const struct engine_options *opti
 	skel->rodata->filter_goid = filter->goid;
 	skel->rodata->type_multiplier = types->multiplier;
 	skel->rodata->type_mask = types->mask;
-	skel->rodata->types_begin = gopcln_module(options->tab)->types;
-	skel->rodata->types_size =
-		gopcln_module(options->tab)->etypes - gopcln_module(options->tab)->types;
+	skel->rodata->types_begin = data->types;
+	skel->rodata->types_size = data->etypes - data->types;
+	memcpy(skel->rodata->sample_secret, uprobe->sample_secret, sizeof(uprobe->sample_secret));
 	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + stack_max * 8ul);
 	skel->rodata->big_size =
 		(uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) + stack_max * 8ul);
@@ -149,8 +154,10 @@ static uint32_t ring_size(uint64_t wanted)
 #define PENDINGS 16384 /* deletes in progress at the same time, with --misses */
 
 static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *options,
-			  const struct type_table *types)
+			  const struct uprobe_module *module, const struct type_table *types)
 {
+	bool first = !module->number; /* only module 0 tells of the process */
+
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
 	bpf_map__set_max_entries(skel->maps.types,
 				 types->values.len ? (uint32_t)types->values.len : 1);
@@ -159,11 +166,12 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
 	bpf_program__set_autoload(skel->progs.on_removal, !options->count);
 	bpf_program__set_autoload(skel->progs.on_removal_count, options->count);
-	bpf_program__set_autoload(skel->progs.on_sync, options->placements->sync_map != 0);
-	bpf_program__set_autoload(skel->progs.on_gc, options->placements->gc);
-	bpf_program__set_autoload(skel->progs.on_begin, !options->start);
-	bpf_program__set_autoload(skel->progs.on_exec, !options->start);
-	bpf_program__set_autoload(skel->progs.on_start, options->start);
+	bpf_program__set_autoload(skel->progs.on_sync, module->of.placements->sync_map != 0);
+	bpf_program__set_autoload(skel->progs.on_gc, first && module->of.placements->gc);
+	bpf_program__set_autoload(skel->progs.on_begin, first && !options->start);
+	bpf_program__set_autoload(skel->progs.on_exec, first && !options->start);
+	bpf_program__set_autoload(skel->progs.on_start, first && options->start);
+	bpf_program__set_autoload(skel->progs.on_nothing, first);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
 	bpf_program__set_autoload(skel->progs.on_panic, options->misses);
@@ -195,19 +203,19 @@ static struct error *upload_types(struct trace_bpf *skel, const struct type_tabl
 	return upload(skel->maps.type_buckets, types->buckets, types->mask + 1ul);
 }
 
-static struct error *upload_probes(struct trace_bpf *skel, const struct engine_options *options)
+static struct error *upload_probes(struct trace_bpf *skel, const struct engine_module *of)
 {
 	int fd = bpf_map__fd(skel->maps.probes);
 	uint32_t i = 0;
 
-	vec_each(spot, &options->placements->list) {
+	vec_each(spot, &of->placements->list) {
 		struct wire_probe probe;
 
 		if (!probe_from_spot(spot, &probe))
 			return error_new(ERROR_TARGET,
 					 "%s: the arguments of %s lie too far apart: this build of "
 					 "the Go runtime is not known; please report it",
-					 image_name(options->image), spot->func);
+					 image_name(of->image), spot->func);
 		if (bpf_map_update_elem(fd, &i, &probe, BPF_ANY))
 			return uprobe_failed("cannot fill the table of probes", errno);
 		i++;
@@ -251,38 +259,41 @@ static void set_multi(struct trace_bpf *skel)
 	}
 }
 
-static int load_skeleton(struct uprobe *uprobe, const struct type_table *types)
+/* Makes the module use the maps of module 0, and with them its variables (.bss). */
+static int share_maps(const struct uprobe *uprobe, struct trace_bpf *skel)
 {
-	uprobe->skel = trace_bpf__open();
-	if (!uprobe->skel)
-		return -errno;
-	set_rodata(uprobe->skel, uprobe->options, types);
-	set_map_sizes(uprobe->skel, uprobe->options, types);
-	if (getrandom(uprobe->skel->rodata->sample_secret,
-		      sizeof(uprobe->skel->rodata->sample_secret), 0) < 0)
-		return -errno;
-	if (uprobe->multi)
-		set_multi(uprobe->skel);
-	return trace_bpf__load(uprobe->skel);
+	const struct trace_bpf *main = uprobe_main(uprobe)->skel;
+	struct {
+		struct bpf_map *map;
+		const struct bpf_map *of;
+	} shared[] = {
+		{skel->maps.events, main->maps.events}, {skel->maps.counters, main->maps.counters},
+		{skel->maps.counts, main->maps.counts}, {skel->maps.pendings, main->maps.pendings},
+		{skel->maps.bss, main->maps.bss},
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(shared); i++)
+		err = bpf_map__reuse_fd(shared[i].map, bpf_map__fd(shared[i].of));
+	return err;
 }
 
-static struct error *load(struct uprobe *uprobe, const struct type_table *types)
+static int load_skeleton(const struct uprobe *uprobe, struct uprobe_module *module,
+			 const struct type_table *types)
 {
-	const struct engine_options *options = uprobe->options;
+	struct trace_bpf *skel = module->skel = trace_bpf__open();
 	int err;
 
-	uprobe->multi = kernel_has_multi() && !getenv("TOPHASH_NO_MULTI");
-	err = load_skeleton(uprobe, types);
+	if (!skel)
+		return -errno;
+	set_rodata(skel, uprobe, module, types);
+	set_map_sizes(skel, uprobe->options, module, types);
+	err = module->number ? share_maps(uprobe, skel) : 0;
 	if (err)
-		return uprobe_failed("cannot load the kernel program", -err);
-	try(upload_types(uprobe->skel, types));
-	try(upload_probes(uprobe->skel, options));
-	try(upload_slow_paths(uprobe->skel));
-	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe->skel->maps.events), uprobe_on_sample,
-					uprobe, NULL);
-	if (!uprobe->ring)
-		return uprobe_failed("cannot map the ring buffer", errno);
-	return NULL;
+		return err;
+	if (uprobe->multi)
+		set_multi(skel);
+	return trace_bpf__load(skel);
 }
 
 /* Loads the smallest program of the type that is needed, "return 0", and drops it. */
@@ -304,19 +315,64 @@ struct error *uprobe_check(void)
 	return NULL;
 }
 
-struct error *uprobe_load(struct uprobe *uprobe)
+static struct error *load(struct uprobe *uprobe, struct uprobe_module *module,
+			  const struct type_table *types)
 {
-	const struct engine_options *options = uprobe->options;
-	struct gotypes types = {.tab = options->tab, .image = options->image};
+	int err = load_skeleton(uprobe, module, types);
+
+	if (err)
+		return uprobe_failed("cannot load the kernel program", -err);
+	try(upload_types(module->skel, types));
+	try(upload_probes(module->skel, &module->of));
+	return upload_slow_paths(module->skel);
+}
+
+static struct error *load_module(struct uprobe *uprobe, struct uprobe_module *module)
+{
+	struct gotypes types = {.tab = module->of.tab, .image = module->of.image};
 	struct type_table table;
 	struct error *err;
 
 	uprobe_forget_message();
 	libbpf_set_print(keep_message);
-	err = type_table_init(&table, &types, options->filter, options->placements->sync_map);
+	err = type_table_init(&table, &types, uprobe->options->filter,
+			      module->of.placements->sync_map);
 	if (!err)
-		err = load(uprobe, &table);
-	uprobe->types_cut = table.cut;
+		err = load(uprobe, module, &table);
+	module->types_cut = table.cut;
 	type_table_fini(&table);
 	return err;
+}
+
+struct error *uprobe_add(struct engine *engine, const struct engine_module *of, uint32_t *ret)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	struct uprobe_module *module;
+	struct error *err;
+
+	if (uprobe->modules.len >= WIRE_MODULES)
+		return error_new(ERROR_FAILED, "more than %d Go modules", WIRE_MODULES);
+	module = calloc(1, sizeof(*module));
+	if (!module || !vec_reserve(&uprobe->modules, uprobe->modules.len + 1)) {
+		free(module);
+		return error_nomem();
+	}
+	module->of = *of;
+	module->number = *ret = (uint32_t)uprobe->modules.len;
+	uprobe->multi = kernel_has_multi() && !getenv("TOPHASH_NO_MULTI");
+	err = load_module(uprobe, module);
+	if (err) {
+		uprobe_module_free(module);
+		return err;
+	}
+	vec_push(&uprobe->modules, module);
+	return NULL;
+}
+
+void uprobe_module_free(struct uprobe_module *module)
+{
+	if (!module)
+		return;
+	trace_bpf__destroy(module->skel);
+	free(module);
 }

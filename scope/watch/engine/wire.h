@@ -83,7 +83,7 @@ struct wire_event {
 	uint64_t map;
 	uint64_t type; /* run-time address of the map's type; 0 when it could not be read */
 	uint32_t pid, tid;
-	uint16_t probe; /* index in the probe table */
+	uint16_t probe; /* WIRE_PROBE */
 	uint16_t nstack;
 	uint16_t key_len;
 	uint8_t kind;  /* enum wire_kind */
@@ -123,10 +123,19 @@ enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, W
 
 #define WIRE_WINDOW 8 /* words of the frame that are read at once at most; a power of two */
 
-/* The cookie of an attached probe. It has the number of the engine_attach() that placed it, and its
- * index in the table. After an exec the probes are attached again, and only the newest ones
- * count. */
-#define WIRE_COOKIE(generation, index) ((uint64_t)(generation) << 16 | (index))
+/* The name of a probe in a record: the number of its module, and its index in the table of that
+ * module. */
+#define WIRE_PROBE(module, index) ((module) << 8 | (index))
+#define WIRE_PROBE_MODULE(probe)  ((probe) >> 8)
+#define WIRE_PROBE_INDEX(probe)	  ((probe)&0xff)
+#define WIRE_MODULES		  256
+
+/* The cookie of an attached probe. A slot holds the probes of one module for one process, or for all
+ * processes. After an exec the probes of a slot are attached again, with its next generation, and only
+ * the newest ones count. */
+#define WIRE_COOKIE(generation, slot, index) \
+	((uint64_t)(generation) << 32 | (uint64_t)(slot) << 16 | (index))
+#define WIRE_SLOTS 1024 /* a power of two */
 
 struct wire_probe {
 	uint64_t addr; /* link-time; ip - addr is the bias */
@@ -235,7 +244,7 @@ static inline uint32_t wire_type_bucket(uint64_t link, uint64_t multiplier, uint
 struct wire_count_key {
 	uint64_t type;	 /* of the map, run-time */
 	uint64_t ip;	 /* run-time address of the probe */
-	uint16_t probe;	 /* index in the probe table */
+	uint16_t probe;	 /* WIRE_PROBE */
 	uint16_t parent; /* index + 1 of the row with the frames before these; 0 in the first row */
 	uint16_t nstack; /* frames in this row */
 	uint8_t kind;	 /* enum wire_kind */

@@ -6,14 +6,20 @@
 #include "watch/resolve/stacks.h"
 #include "watch/resolve/types.h"
 
+/* A module with probes. */
+struct probed {
+	struct engine_module of;
+	const struct layout_ops *layout;
+};
+
 struct resolver {
 	struct resolver_options options;
+	VEC(struct probed) modules; /* by number */
 	struct stacks stacks;
 	struct types types;
 	struct go_key_arena arena;
 	pid_t pid; /* of the record, for find_module() */
 	uint64_t filtered_shapes;
-	const struct layout_ops *layout;
 	struct map_state state[MAP_STATE_MAX];
 };
 
@@ -32,16 +38,20 @@ struct error *resolver_open(const struct resolver_options *options, struct resol
 	if (!resolver)
 		return error_nomem();
 	resolver->options = *options;
-	resolver->stacks.tab = options->tab;
 	resolver->stacks.find = options->find_module ? find_module : NULL;
 	resolver->stacks.find_ctx = resolver;
 	resolver->stacks.filter = options->filter;
 	resolver->stacks.stack_max = options->stack_max;
 	resolver->types.filter = options->filter;
-	resolver->types.sync_map = options->placements->sync_map;
-	resolver->layout = layout_get(options->placements->maps);
 	*ret = resolver;
 	return NULL;
+}
+
+struct error *resolver_add(struct resolver *resolver, const struct engine_module *module)
+{
+	struct probed probed = {*module, layout_get(module->placements->maps)};
+
+	return vec_push(&resolver->modules, probed) ? NULL : error_nomem();
 }
 
 void resolver_close(struct resolver *resolver)
@@ -51,15 +61,17 @@ void resolver_close(struct resolver *resolver)
 	stacks_fini(&resolver->stacks);
 	types_fini(&resolver->types);
 	go_key_arena_fini(&resolver->arena);
+	vec_fini(&resolver->modules);
 	free(resolver);
 }
 
 /* ---- the memory of one process ---- */
 
-static struct gotypes types_of(struct resolver *r, uint64_t bias, pid_t pid)
+static struct gotypes types_of(struct resolver *r, const struct probed *probed, uint64_t bias,
+			       pid_t pid)
 {
-	return (struct gotypes){.tab = r->options.tab,
-				.image = r->options.image,
+	return (struct gotypes){.tab = probed->of.tab,
+				.image = probed->of.image,
 				.bias = bias,
 				.memory = r->options.memory(r->options.memory_ctx, pid),
 				.find = r->options.find_module ? find_module : NULL,
@@ -159,6 +171,18 @@ static const uint64_t *record_stack(const struct wire_event *e)
 	return (const uint64_t *)(e->flags & WIRE_BIG ? (const void *)(key + 1) : key);
 }
 
+/* Returns the module of the record's probe. The record must have been checked. */
+static const struct probed *probed_of(const struct resolver *r, const struct wire_event *e)
+{
+	return &r->modules.data[WIRE_PROBE_MODULE(e->probe)];
+}
+
+/* Returns the spot of the record's probe. The record must have been checked. */
+static const struct spot *spot_of(const struct resolver *r, const struct wire_event *e)
+{
+	return &probed_of(r, e)->of.placements->list.data[WIRE_PROBE_INDEX(e->probe)];
+}
+
 static struct error *check_record(const struct resolver *r, const struct wire_event *e, size_t size)
 {
 	size_t need = sizeof(*e);
@@ -168,7 +192,8 @@ static struct error *check_record(const struct resolver *r, const struct wire_ev
 	if (e->flags & WIRE_BIG)
 		need += sizeof(struct wire_key);
 	need += (size_t)e->nstack * 8;
-	if (size < need || e->probe >= r->options.placements->list.len ||
+	if (size < need || WIRE_PROBE_MODULE(e->probe) >= r->modules.len ||
+	    WIRE_PROBE_INDEX(e->probe) >= probed_of(r, e)->of.placements->list.len ||
 	    e->key_len > WIRE_KEY_INLINE)
 		return error_new(ERROR_FAILED, "a malformed record in the ring buffer");
 	return NULL;
@@ -198,7 +223,7 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sy
 		ret->len_before = len + removed;
 		ret->len_after = len;
 	}
-	ret->state_n = sync ? 0 : r->layout->state(e->header, r->state);
+	ret->state_n = sync ? 0 : probed_of(r, e)->layout->state(e->header, r->state);
 	ret->state = r->state;
 	ret->stack_cut = e->flags & WIRE_STACK_CUT;
 	ret->stack_error = e->flags & WIRE_STACK_LOST
@@ -222,11 +247,15 @@ static bool is_filtered(struct resolver *r, const struct wire_event *e, const st
 static struct error *resolve_removal(struct resolver *r, const struct wire_event *e,
 				     enum resolved *ret_what, struct event_removal *ret)
 {
-	bool sync = spot_is_sync(&r->options.placements->list.data[e->probe]);
+	bool sync = spot_is_sync(spot_of(r, e));
 	pid_t pid = (pid_t)e->pid;
-	struct gotypes types = types_of(r, ret->bias, pid);
+	const struct probed *probed = probed_of(r, e);
+	struct types_module of = {WIRE_PROBE_MODULE(e->probe), probed->of.placements->sync_map};
+	struct gotypes types = types_of(r, probed, ret->bias, pid);
 	struct physical_stack physical = {
 		.pid = pid,
+		.module = of.number,
+		.tab = probed->of.tab,
 		.ip = e->ip,
 		.bias = ret->bias,
 		.pcs = record_stack(e),
@@ -239,7 +268,7 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 
 	r->pid = pid;
 	stack = stacks_get(&r->stacks, &physical);
-	info = stack ? types_get(&r->types, &types, e->type, pid) : NULL;
+	info = stack ? types_get(&r->types, &types, &of, e->type, pid) : NULL;
 	ret->key = NULL;
 	ret->key_n = 0;
 	ret->key_error = NULL;
@@ -276,8 +305,7 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 			ret->removal.func = (const char *)e->key;
 		return NULL;
 	}
-	if (!bias_of_addr(e->ip, r->options.placements->list.data[e->probe].addr,
-			  &ret->removal.bias))
+	if (!bias_of_addr(e->ip, spot_of(r, e)->addr, &ret->removal.bias))
 		return error_new(ERROR_FAILED, "a record of a place that has no probe");
 	if (e->kind == WIRE_START) {
 		*ret_what = RESOLVED_START;

@@ -16,9 +16,6 @@ struct event; /* show/event/event.h */
 struct resolver;
 
 struct resolver_options {
-	const struct image *image;
-	const struct gopcln *tab;
-	const struct placements *placements;
 	const struct filter *filter;
 	uint32_t stack_max; /* frames to show */
 	/* Returns the memory of process `pid`. It is only read within a call of
@@ -27,13 +24,16 @@ struct resolver_options {
 	void *memory_ctx;
 	/* Finds a Go module of process `pid` by a run-time address in it. The result is borrowed
 	 * until the next call. Returns NULL when there is none, or the process is gone. It is called
-	 * for addresses that are not in `image`: a stack goes from a plugin into its program. NULL:
+	 * for addresses that are not in the probe's module: a stack goes from a plugin into its program. NULL:
 	 * such addresses get no names. */
 	const struct gotype_module *(*find_module)(void *ctx, pid_t pid, uint64_t addr);
 	void *find_module_ctx;
 };
 
 struct error *resolver_open(const struct resolver_options *options, struct resolver **ret);
+/* Adds a module with probes, as the engine has it. The first has number 0, as with engine_add(). Add
+ * it before it has probes. Errors: out of memory. */
+struct error *resolver_add(struct resolver *resolver, const struct engine_module *module);
 void resolver_close(struct resolver *resolver); /* NULL is legal */
 CLEANUP_FUNC(struct resolver, resolver_close)
 

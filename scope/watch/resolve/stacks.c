@@ -10,7 +10,7 @@
 static size_t find_frames(struct stacks *s, struct stack *stack, const struct physical_stack *of,
 			  uint64_t at, struct frame found[GOPCLN_INLINE_MAX])
 {
-	size_t n = gopcln_frames(s->tab, at - of->bias, found, GOPCLN_INLINE_MAX);
+	size_t n = gopcln_frames(of->tab, at - of->bias, found, GOPCLN_INLINE_MAX);
 	const struct gotype_module *module = n || !s->find ? NULL : s->find(s->find_ctx, at);
 
 	if (n || !s->find)
@@ -144,7 +144,7 @@ static struct stack *add_stack(struct stacks *s, const uint64_t head[3],
 
 struct stack *stacks_get(struct stacks *s, const struct physical_stack *of)
 {
-	uint64_t head[3] = {of->ip, of->bias, of->cut};
+	uint64_t head[3] = {of->ip, of->bias, (uint64_t)of->module << 1 | of->cut};
 	uint64_t hash;
 	uint32_t *newest;
 	uint32_t next;

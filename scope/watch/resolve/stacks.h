@@ -7,19 +7,18 @@
 #include "base/table.h"
 
 struct stack {
-	uint32_t first_pc, npcs;       /* in pcs: {ip, bias, cut, return addresses ...} */
+	uint32_t first_pc, npcs; /* in pcs: {ip, bias, module and cut, return addresses ...} */
 	uint32_t first_frame, nframes; /* in frames */
 	const char *func;	       /* the runtime's entry; borrowed from the image */
 	bool cut;		       /* it had more frames than are shown */
 	bool site_matches;	       /* --site matches it */
-	/* The process whose other modules its frames are in; 0: all are in `tab`, and every process
+	/* The process whose other modules its frames are in; 0: all are in one file, and every process
 	 * that has these addresses has this stack. */
 	pid_t pid;
 	uint32_t next; /* index + 1 of another stack with the same hash; 0: none */
 };
 
 struct stacks {
-	const struct gopcln *tab;
 	/* Finds another module of the process by a run-time address, or returns NULL; it may be
 	 * NULL itself. */
 	const struct gotype_module *(*find)(void *ctx, uint64_t addr);
@@ -37,8 +36,10 @@ struct stacks {
 /* A stack as an engine has recorded it. */
 struct physical_stack {
 	pid_t pid;
+	uint32_t module;	  /* the number of the probe's module */
+	const struct gopcln *tab; /* of the module; borrowed for the life of `stacks` */
 	uint64_t ip; /* of the probe, run-time */
-	uint64_t bias;
+	uint64_t bias;	     /* of the module */
 	const uint64_t *pcs; /* return addresses, innermost first */
 	uint32_t n;
 	bool cut;  /* the engine left frames out */

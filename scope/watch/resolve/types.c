@@ -53,14 +53,15 @@ static void forget_types(struct types *t)
 	table_fini(&t->index);
 }
 
-static struct type_info *find_or_add(struct types *t, const struct gotypes *types, uint64_t addr,
-				     pid_t pid)
+static struct type_info *find_or_add(struct types *t, const struct gotypes *types,
+				     const struct types_module *of, uint64_t addr, pid_t pid)
 {
-	const struct gopcln_module *module = gopcln_module(types->tab);
+	const struct gopcln_module *data = gopcln_module(types->tab);
 	uint64_t link = addr - types->bias;
-	bool is_sync = t->sync_map && link == t->sync_map;
-	bool in_file = is_sync || (link >= module->types && link < module->etypes);
-	uint64_t key = in_file ? link : table_mix(addr ^ table_mix((uint64_t)pid + 1));
+	bool is_sync = of->sync_map && link == of->sync_map;
+	bool in_file = is_sync || (link >= data->types && link < data->etypes);
+	uint64_t key = in_file ? table_mix(link ^ (uint64_t)of->number << 56)
+			       : table_mix(addr ^ table_mix((uint64_t)pid + 1));
 	uint32_t *index = table_find(&t->index, key);
 	struct type_info info;
 
@@ -79,14 +80,15 @@ static struct type_info *find_or_add(struct types *t, const struct gotypes *type
 	return &t->list.data[t->list.len - 1];
 }
 
-struct type_info *types_get(struct types *t, const struct gotypes *types, uint64_t addr, pid_t pid)
+struct type_info *types_get(struct types *t, const struct gotypes *types,
+			    const struct types_module *of, uint64_t addr, pid_t pid)
 {
 	struct type_info *info;
 
 	if (t->last < t->list.len && addr == t->last_addr && types->bias == t->last_bias &&
 	    pid == t->last_pid)
 		return &t->list.data[t->last];
-	info = find_or_add(t, types, addr, pid);
+	info = find_or_add(t, types, of, addr, pid);
 	if (!info)
 		return NULL;
 	t->last = (uint32_t)(info - t->list.data);

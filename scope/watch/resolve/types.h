@@ -22,7 +22,6 @@ struct type_info {
 
 struct types {
 	const struct filter *filter;
-	uint64_t sync_map; /* the link-time address that stands for sync.Map; 0: none */
 	struct table index;
 	VEC(struct type_info) list;
 	/* The last result, which is often the next one as well. */
@@ -32,10 +31,16 @@ struct types {
 	uint64_t first_id; /* id of list.data[0]; grows when the list is emptied */
 };
 
-/* Returns the map type at addr in process pid, which `types` can read. A type in the file is the
- * same in all processes. A type that reflect made belongs to its process. The result is valid until
+/* The module whose types are looked up. */
+struct types_module {
+	uint32_t number;
+	uint64_t sync_map; /* the link-time address that stands for sync.Map; 0: none */
+};
+
+/* Returns the map type at addr in process pid, which `types` can read. `of` is the module of the probe. A type in its file is the same in all processes. A type that reflect made belongs to its process. The result is valid until
  * the next call. Returns NULL when memory is out. */
-struct type_info *types_get(struct types *t, const struct gotypes *types, uint64_t addr, pid_t pid);
+struct type_info *types_get(struct types *t, const struct gotypes *types,
+			    const struct types_module *of, uint64_t addr, pid_t pid);
 /* Returns a number that no other type has. A type that was forgotten gets a new number. */
 uint64_t type_id(const struct types *t, const struct type_info *info);
 void types_fini(struct types *t);

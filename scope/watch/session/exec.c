@@ -162,7 +162,9 @@ static struct error *attach_again(struct session *session, struct target *target
 	session->gap.pid = (uint32_t)target->pid;
 	if (starts_missing(session) > 0)
 		engine_forget_gc(session->engine);
-	err = engine_attach(session->engine, session->exe, target->pid);
+	err = engine_attach(session->engine, 0, session->exe, target->pid);
+	if (!err)
+		err = place_modules_again(session, &session->processes.data[0]);
 	session->gap.to_ns = now_ns();
 	if (err && err->code == ERROR_TARGET) { /* it has ended; the next pass tells how */
 		error_free(err);

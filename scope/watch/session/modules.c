@@ -1,17 +1,13 @@
-/* Finds the Go module of a process that has an address. The probes are in one file, but stacks
- * continue into other files: from a plugin into its program, or the reverse. */
+/* Finds the Go module of a process that has an address. Stacks continue from one file into another: from
+ * a plugin into its program, or the reverse. */
 #include "watch/session/session_priv.h"
-#include "base/buf.h"
 #include "base/clock.h"
-#include "live/module/module.h"
 #include "tophash/map.h"
 
 /* If there are more processes than this, all are forgotten and read again. */
 enum { PROCESSES_MAX = 4096 };
 /* A process may load a plugin at any time. Its mappings are read again at most this often. */
 #define LOOK_NS 100000000ull
-/* Interval at which the one watched process is checked for modules without probes. */
-#define TELL_NS 1000000000ull
 
 struct loaded {
 	VEC(struct gotype_module) list;
@@ -23,9 +19,6 @@ TOPHASH_MAP(loaded_by_pid, uint32_t, struct loaded *);
 struct session_modules {
 	struct modules *files;
 	struct loaded_by_pid processes;
-	/* modules that session_tell_modules() has reported */
-	VEC(const struct module *) told;
-	uint64_t told_ns;
 };
 
 static void loaded_free(struct loaded *loaded)
@@ -59,7 +52,6 @@ void session_modules_free(struct session_modules *modules)
 		return;
 	forget_all(modules);
 	loaded_by_pid_fini(&modules->processes);
-	vec_fini(&modules->told);
 	modules_free(modules->files);
 	free(modules);
 }
@@ -143,34 +135,24 @@ void session_modules_forget(struct session_modules *modules, pid_t pid)
 	loaded_by_pid_delete(&modules->processes, (uint32_t)pid);
 }
 
-/* ---- the modules of the one watched process ---- */
+/* ---- the files of modules ---- */
 
-/* Opens the file of a module. Returns its descriptor, or -1. */
-static int open_module(struct target *target, const struct module *module)
+struct error *session_modules_list(struct session_modules *modules, struct target *target,
+				   struct module_list *ret)
+{
+	return modules_of(modules->files, target, ret);
+}
+
+int session_module_open(struct target *target, const struct module *module)
 {
 	cleanup(mappings_fini) struct mappings mappings = {0};
 	struct error *err = target_mappings(target, &mappings);
 
 	error_free(err);
 	vec_each(mapping, &mappings.list)
-		if (mapping->executable && !strcmp(mapping->path, module->path))
+		if (mapping->executable && file_id_equal(mapping->file, module->file))
 			return mapping_open(target, mapping);
 	return -1;
-}
-
-/* Makes the error for a process with several libraries. */
-static struct error *several(const struct target *target, const struct module_list *found)
-{
-	cleanup(buf_fini) struct buf names = {0};
-
-	for (size_t i = 0; i < found->list.len && i < 8; i++) {
-		buf_str(&names, i ? ", " : "");
-		buf_str(&names, found->list.data[i].module->path);
-	}
-	return error_new(ERROR_TARGET,
-			 "process %d is not Go itself and has %zu Go libraries: give one of them "
-			 "with -b (%s)",
-			 (int)target->pid, found->list.len, buf_cstr(&names));
 }
 
 struct error *session_find_library(struct session *session, struct error *not_go, int *ret_fd)
@@ -184,62 +166,12 @@ struct error *session_find_library(struct session *session, struct error *not_go
 		return not_go;
 	}
 	error_free(not_go);
-	if (found.list.len > 1)
-		return several(target, &found);
 	session->library = strdup(found.list.data[0].module->path);
 	if (!session->library)
 		return error_nomem();
-	*ret_fd = open_module(target, found.list.data[0].module);
+	*ret_fd = session_module_open(target, found.list.data[0].module);
 	if (*ret_fd >= 0)
 		return NULL;
 	return error_new(ERROR_TARGET, "cannot open %s, a Go library of process %d",
 			 session->library, (int)target->pid);
-}
-
-static bool is_told(const struct session_modules *modules, const struct module *module)
-{
-	vec_each(told, &modules->told)
-		if (*told == module)
-			return true;
-	return false;
-}
-
-/* Tells whether the module is the file with the probes. A file is mapped once, but was opened for
- * the session and for the list of modules. */
-static bool is_watched(const struct session *session, const struct module_at *at)
-{
-	if (session->placements.build == GO_BUILD_PROGRAM)
-		return at->role == GO_BUILD_PROGRAM;
-	return session->library && !strcmp(at->module->path, session->library);
-}
-
-static void tell(struct session *session, const struct target *target, const struct module_at *at)
-{
-	struct session_modules *modules = session->modules;
-
-	if (is_watched(session, at) || is_told(modules, at->module) ||
-	    !vec_push(&modules->told, at->module))
-		return;
-	session_notice(session, SESSION_WARNING,
-		       "process %d has a Go %s, %s: not all that it deletes is seen (to see that, "
-		       "too: tophash trace -b %s)",
-		       (int)target->pid, go_build_name(at->role), at->module->path,
-		       at->module->path);
-}
-
-void session_tell_modules(struct session *session)
-{
-	cleanup(module_list_fini) struct module_list found = {0};
-	struct target *target;
-	struct error *err;
-
-	if (session->options.binary || session->processes.data[0].ended ||
-	    !image_is_dynamic(session->image) || now_ns() - session->modules->told_ns < TELL_NS)
-		return;
-	session->modules->told_ns = now_ns();
-	target = session->processes.data[0].target;
-	err = modules_of(session->modules->files, target, &found);
-	error_free(err); /* the process is gone, or between two programs */
-	vec_each(at, &found.list)
-		tell(session, target, at);
 }

@@ -72,6 +72,8 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 		try(add_new_process(session, pid));
 		traced = &session->processes.data[session->processes.len - 1];
 	}
+	if (traced && !traced->started)
+		try(meet_modules(session, traced));
 	if (traced)
 		emit_start_once(session, traced, event);
 	return NULL;
@@ -86,11 +88,17 @@ bool has_ended(struct traced *traced)
 	return traced->end != TARGET_RUNS;
 }
 
+void traced_fini(struct traced *traced)
+{
+	target_close(traced->target);
+	vec_fini(&traced->met);
+}
+
 void forget_process(struct session *session, size_t i)
 {
 	struct traced *at = &session->processes.data[i];
 
-	target_close(at->target);
+	traced_fini(at);
 	session->forgotten++;
 	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
 }
@@ -123,6 +131,8 @@ struct error *process_begins(struct session *session, const struct event_removal
 		forget_process(session, (size_t)(former - session->processes.data));
 	} else if (former && begins_anew(former)) {
 		former->started = false;
+		vec_each(at, &former->met)
+			at->here = false;
 	}
 	former = find_process(session, (pid_t)event->pid);
 	err = find_or_add_process(session, (pid_t)event->pid, event);
@@ -133,12 +143,12 @@ struct error *process_begins(struct session *session, const struct event_removal
 
 /* ---- start and exit records ---- */
 
-static void fill_probes(const struct session *session, struct event_probe *to)
+struct event_probes session_probes(const struct placements *placements, struct event_probe *room)
 {
-	for (size_t i = 0; i < session->placements.list.len; i++) {
-		const struct spot *spot = &session->placements.list.data[i];
+	for (size_t i = 0; i < placements->list.len; i++) {
+		const struct spot *spot = &placements->list.data[i];
 
-		to[i] = (struct event_probe){
+		room[i] = (struct event_probe){
 			.func = spot->func,
 			.offset = spot_offset(spot),
 			.addr = spot->addr,
@@ -146,16 +156,18 @@ static void fill_probes(const struct session *session, struct event_probe *to)
 			.why = spot->why,
 		};
 	}
+	return (struct event_probes){room, placements->list.len};
 }
 
-/* Emits a start record. With target NULL, the record belongs to no process. */
-static void emit_start(struct session *session, struct fan *sinks, const struct target *target,
+/* Emits a start record. With traced NULL, the record belongs to no process. */
+static void emit_start(struct session *session, struct fan *sinks, const struct traced *traced,
 		       uint64_t bias)
 {
 	struct event_probe probes[PLACEMENTS_MAX];
+	struct event_module modules[MET_SHOWN];
 	struct event event = {.kind = EVENT_START, .time_ns = now_ns()};
+	const struct target *target = traced ? traced->target : NULL;
 
-	fill_probes(session, probes);
 	event.start = (struct event_start){
 		.version = TOPHASH_VERSION,
 		.engine = session->options.engine->name,
@@ -169,8 +181,9 @@ static void emit_start(struct session *session, struct fan *sinks, const struct 
 		.stripped = image_is_stripped(session->image),
 		.wall_ns = event.time_ns + session->wall_offset_ns,
 		.ready_ms = session->ready_ms,
-		.probes = probes,
-		.probes_n = session->placements.list.len,
+		.probes = session_probes(&session->placements, probes),
+		.modules = modules,
+		.modules_n = traced ? met_of(session, traced, modules) : 0,
 	};
 	fan_event(sinks, &event);
 }
@@ -192,12 +205,12 @@ void emit_start_once(struct session *session, struct traced *traced,
 	else if (!find_bias(session, traced->target, &bias))
 		return;
 	traced->started = true;
-	/* Its stacks come from another file and go on into that. */
-	if (session->placements.build != GO_BUILD_PROGRAM)
+	/* Its stacks go on from one file into another. */
+	if (session->placements.build != GO_BUILD_PROGRAM || traced->met.len)
 		session_modules_look(session->modules, traced->target->pid);
 	traced->image_id = 0;
 	target_image_id(traced->target, &traced->image_id);
-	emit_start(session, session->output.sinks, traced->target, bias);
+	emit_start(session, session->output.sinks, traced, bias);
 }
 
 static void notice_exit(struct session *session, const struct traced *traced)
@@ -225,9 +238,12 @@ void emit_exit(struct session *session, struct traced *traced)
 	session_modules_forget(session->modules, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
 	if (!traced->started)  /* it ended before it could be read, and removed nothing */
-		emit_start(session, session->output.sinks, traced->target, 0);
+		emit_start(session, session->output.sinks, traced, 0);
 	traced->started = traced->ended = true;
 	settle_overhead(session, traced, traced->end_ns);
+	settle_modules(session, traced, traced->end_ns);
+	if (traced->met.len)
+		engine_release(session->engine, traced->target->pid);
 	event.exit = (struct event_exit){
 		.pid = (uint32_t)traced->target->pid,
 		.known = traced->end != TARGET_GONE,

@@ -252,7 +252,7 @@ static struct error *on_tick(void *ctx)
 	follow_clock(session);
 	try(watch_processes(session));
 	try(watch_exec(session));
-	session_tell_modules(session);
+	try(watch_modules(session));
 	engine_measure(session->engine, now_ns());
 	try(watch_overhead(session));
 	stop_if_closed(session);
@@ -464,6 +464,8 @@ void session_finish(struct session *session, struct error *err, struct session_t
 			emit_exit(session, traced);
 	vec_each(traced, &session->processes)
 		settle_overhead(session, traced, now_ns());
+	vec_each(traced, &session->processes)
+		settle_modules(session, traced, now_ns());
 	fail(session, fan_flush(sinks));
 	end_ns = now_ns();
 	sum_up(session, end_ns, ret);

@@ -18,6 +18,8 @@
  *   command.c    starts the command, follows a wrapper to its Go program
  *   processes.c  the table of processes, their start and exit records
  *   exec.c       execs of the watched process
+ *   modules.c    finds the module of an address
+ *   meet.c       plugins and further libraries of the processes
  *   hints.c      reports filters that can match nothing
  *   overhead.c   --max-overhead
  *   throttle.c   what it takes to stay below it

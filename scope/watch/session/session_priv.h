@@ -4,12 +4,25 @@
 
 #include "watch/session/session.h"
 #include "base/loop.h"
+#include "live/module/module.h"
 #include "live/process/process.h"
 #include "watch/session/throttle.h"
 #include "watch/resolve/resolve.h"
 
 /* Names of the watched program. TASK_COMM_LEN of the kernel is 16. */
 enum { SESSION_NAMES = 4, SESSION_NAME_SIZE = 16 };
+
+/* Modules besides the session's file that a start record lists. */
+enum { MET_SHOWN = 64 };
+
+/* A module that a watched process has besides the session's file. */
+struct met_at {
+	struct met *met; /* its file; meet.c */
+	enum go_build role;
+	uint64_t bias;
+	bool here;	       /* the process has it since its last exec */
+	uint64_t unwatched_ns; /* since when it is not watched; 0: it is, or that was reported */
+};
 
 /* A watched process. */
 struct traced {
@@ -21,6 +34,8 @@ struct traced {
 	enum target_end end; /* TARGET_RUNS until the end is known */
 	uint64_t end_ns;     /* when its end was noticed */
 	uint64_t off_ns;     /* --max-overhead: since when it has no probes; 0: it has them */
+	uint64_t looked_ns;  /* when its mappings were last looked at; 0: never */
+	VEC(struct met_at) met;
 	int status;
 };
 
@@ -50,6 +65,7 @@ struct session {
 	struct engine *engine;
 	struct resolver *resolver;
 	struct session_modules *modules;
+	VEC(struct met *) met; /* meet.c: modules besides the session's file */
 	struct loop *loop;
 	struct session_output output;
 
@@ -133,6 +149,9 @@ void emit_start_once(struct session *session, struct traced *traced,
 void emit_exit(struct session *session, struct traced *traced);
 /* Removes a process from the table, after its exit record. With -b there may be very many. */
 void forget_process(struct session *session, size_t i);
+void traced_fini(struct traced *traced);
+/* Describes the probes of a file. `room` has PLACEMENTS_MAX places, and the result points there. */
+struct event_probes session_probes(const struct placements *placements, struct event_probe *room);
 
 /* ---- exec.c ---- */
 
@@ -181,13 +200,15 @@ void session_modules_free(struct session_modules *modules); /* NULL is legal */
 /* Finds a Go module of process `pid` by a run-time address in it: find_module() of the resolver.
  * ctx: a struct session_modules. */
 const struct gotype_module *session_modules_find(void *ctx, pid_t pid, uint64_t addr);
-/* Finds the one Go library of a process that is not Go itself, and opens its file. Sets
+/* Finds the first Go library of a process that is not Go itself, and opens its file. Sets
  * session->library. not_go: the error for a process without any; it is returned or freed. Errors
- * (ERROR_TARGET): there are several, or none. */
+ * (ERROR_TARGET): there is none. */
 struct error *session_find_library(struct session *session, struct error *not_go, int *ret_fd);
-/* Reports modules of the one watched process that have no probes. Call it often; it checks once a
- * second. */
-void session_tell_modules(struct session *session);
+/* Finds the Go modules that a process has now: modules_of(). */
+struct error *session_modules_list(struct session_modules *modules, struct target *target,
+				   struct module_list *ret);
+/* Opens the file of a module that the process has mapped. Returns a descriptor, or -1. */
+int session_module_open(struct target *target, const struct module *module);
 /* Reads what a process has mapped, while this is possible. */
 void session_modules_look(struct session_modules *modules, pid_t pid);
 /* Forgets what a process has mapped, because it executes a program again, or has ended. */
@@ -215,6 +236,22 @@ void command_ended(struct session *session, enum target_end end, int status);
 bool command_runs(struct session *session);
 /* Ends a command that was not started, and lets go of a wrapped one that still waits. */
 void command_close(struct session *session);
+
+/* ---- meet.c ---- */
+
+void met_fini(struct session *session);
+/* Looks at what the process has mapped now. Places probes in modules that are new, and reports them.
+ * The main probes must be attached. Errors: out of memory; the engine failed. */
+struct error *meet_modules(struct session *session, struct traced *traced);
+/* Does the same for all processes, for each once a second. Call it often. */
+struct error *watch_modules(struct session *session);
+/* Lists the modules of a process for its start record. Returns how many there are. */
+size_t met_of(const struct session *session, const struct traced *traced,
+	      struct event_module ret[MET_SHOWN]);
+/* Places the probes in all modules of a process again, because it has executed the program again. */
+struct error *place_modules_again(struct session *session, struct traced *traced);
+/* Reports the gaps of modules that could not be watched. */
+void settle_modules(struct session *session, struct traced *traced, uint64_t to_ns);
 
 /* ---- hints.c ---- */
 

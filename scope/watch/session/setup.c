@@ -143,10 +143,11 @@ void session_close(struct session *session)
 	free(session->library);
 	placements_fini(&session->placements);
 	gopcln_close(session->tab);
+	met_fini(session);
 	image_close(session->image);
 	loop_free(session->loop);
 	vec_each(traced, &session->processes)
-		target_close(traced->target);
+		traced_fini(traced);
 	vec_fini(&session->processes);
 	if (session->exe >= 0 && !session->exe_shared)
 		close(session->exe);
@@ -184,9 +185,6 @@ static struct memory memory_of(void *ctx, pid_t pid)
 static struct error *open_resolver(struct session *session)
 {
 	struct resolver_options options = {
-		.image = session->image,
-		.tab = session->tab,
-		.placements = &session->placements,
 		.filter = session->options.filter,
 		.stack_max = session->options.stack_max,
 		.memory = memory_of,
@@ -194,15 +192,16 @@ static struct error *open_resolver(struct session *session)
 	};
 
 	options.find_module_ctx = session->modules;
-	return resolver_open(&options, &session->resolver);
+	try(resolver_open(&options, &session->resolver));
+	return resolver_add(session->resolver, &session->engine_options.module);
 }
 
 struct error *session_load(struct session *session)
 {
 	session->engine_options = (struct engine_options){
-		.image = session->image,
-		.tab = session->tab,
-		.placements = &session->placements,
+		.module = {.image = session->image,
+			   .tab = session->tab,
+			   .placements = &session->placements},
 		.filter = session->options.filter,
 		.stack_max = session->options.stack_max,
 		.key_bytes = session->options.key_bytes,
@@ -230,7 +229,9 @@ struct error *session_attach(struct session *session)
 		    : session->options.command ? command_pid(session)
 					       : -1;
 
-	try(engine_attach(session->engine, session->exe, pid));
+	try(engine_attach(session->engine, 0, session->exe, pid));
+	if (session->options.pid)
+		try(meet_modules(session, &session->processes.data[0]));
 	if (session->options.command)
 		engine_set_gc(session->engine, 0); /* it has not begun yet */
 	else if (session->options.pid)

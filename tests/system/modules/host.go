@@ -1,4 +1,5 @@
-// A program with a plugin. Its argument is the plugin's file. It obeys a line at a time: "plugin N" and "host N" make N deletes each.
+// A program that loads a plugin. It obeys a line at a time: "load FILE" loads the plugin, "plugin N" and "host N" make N deletes each.
+// An argument is a plugin that it loads first.
 package main
 
 import (
@@ -12,6 +13,8 @@ type session struct{ id int }
 
 var sessions = map[string]*session{}
 
+var work func(int)
+
 func drop(n int) {
 	for i := 0; i < n; i++ {
 		key := fmt.Sprint("user:", i)
@@ -20,26 +23,36 @@ func drop(n int) {
 	}
 }
 
-func main() {
-	p, err := plugin.Open(os.Args[1])
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+func load(path string) {
+	p, err := plugin.Open(path)
+	if err == nil {
+		var symbol plugin.Symbol
+		if symbol, err = p.Lookup("Work"); err == nil {
+			work = symbol.(func(int))
+			return
+		}
 	}
-	work, err := p.Lookup("Work")
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+	fmt.Println(err)
+	os.Exit(1)
+}
+
+func main() {
+	if len(os.Args) > 1 {
+		load(os.Args[1])
 	}
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		var what string
+		var what, argument string
 		var n int
-		fmt.Sscan(lines.Text(), &what, &n)
-		if what == "plugin" {
-			work.(func(int))(n)
-		} else {
+		fmt.Sscan(lines.Text(), &what, &argument)
+		fmt.Sscan(argument, &n)
+		switch what {
+		case "load":
+			load(argument)
+		case "plugin":
+			work(n)
+		default:
 			drop(n)
 		}
 		fmt.Println("done")

@@ -9,6 +9,7 @@ const volatile uint32_t stack_max = 64;
 const volatile uint32_t key_bytes = WIRE_KEY_INLINE;
 const volatile uint32_t goid_offset = 152;
 const volatile uint64_t gcphase = 0;   /* link-time address of runtime.gcphase; 0 when unknown */
+const volatile uint32_t module_number = 0; /* of the file whose probes these programs serve */
 const volatile bool use_types = false; /* a filter needs the type of every map */
 const volatile bool use_key_filter = false;
 const volatile bool use_misses = false;
@@ -41,7 +42,8 @@ const volatile uint32_t big_size = 0;  /* of struct big_record with stack_max fr
 const volatile uint32_t sample_by = WIRE_SAMPLE_NONE;
 const volatile uint64_t sample_secret[2] = {};
 
-/* Set while the programs run. */
+/* Set while the programs run. The programs of all modules share what follows, and the maps `events`,
+ * `counters`, `counts` and `pendings`. */
 uint64_t sample_bound = 0; /* hashes below it are left out */
 uint32_t mode = WIRE_RUNS; /* enum wire_mode */
 
@@ -54,7 +56,7 @@ uint32_t gc_changes = 0;
 uint32_t gc_phase = 0;
 uint32_t gc_first = 0;
 
-uint32_t generation = 0; /* only hits of probes that were attached with this number count */
+uint32_t generations[WIRE_SLOTS] = {}; /* only hits of probes of the newest generation count */
 
 /* How often runtime.main has begun while probes were attached. One process begins more than once
  * only if it executes itself. */
@@ -137,7 +139,9 @@ struct pending {
 	uint64_t frame;	   /* stack.hi - frame pointer */
 	uint64_t root;	   /* as in struct call */
 	uint64_t key_addr; /* the key argument; if key_on_stack, stack.hi - its address */
-	uint32_t func;
+	uint64_t bias;
+	uint16_t func; /* as in struct wire_probe, with the module's number in the upper half */
+	uint8_t key_arg;
 	uint8_t filtered;
 	uint8_t key_on_stack;
 	uint8_t shape;	 /* filtered because of WIRE_SKIP_SHAPE */

@@ -67,7 +67,9 @@ int on_entry(struct pt_regs *ctx)
 		!pending.filtered && sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL);
 	if (!pending.sampled)
 		take_key(e, &call, plan, NULL);
-	pending.func = probe->func;
+	pending.func = WIRE_PROBE(module_number, probe->func);
+	pending.key_arg = call.key_arg;
+	pending.bias = call.bias;
 	pending.root = call.root;
 	pending.frame = walk.hi - (probe->at_push ? ctx->rsp - 8 : ctx->rbp);
 	pending.key_addr = call.key0;
@@ -92,11 +94,9 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_counters *c = counters_get();
-	struct wire_probe *probe;
 	uint32_t index = pending->event.probe;
 
-	probe = bpf_map_lookup_elem(&probes, &index);
-	if (!c || !probe)
+	if (!c)
 		return;
 	add(c->other_hits, 1);
 	add(c->misses, 1);
@@ -111,10 +111,15 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	take_goroutine_slow(e, ctx->r14, &walk);
 	walk.fp = walk.hi - pending->frame;
 	call.key0 = pending->key_on_stack ? walk.hi - pending->key_addr : pending->key_addr;
-	call.key_arg = probe->key_arg;
+	call.key_arg = pending->key_arg;
 	call.root = pending->root;
-	call.bias = e->ip - probe->addr;
+	call.bias = pending->bias;
 	bpf_map_delete_elem(&pendings, key);
+	/* The program of another module has no plan for the key. */
+	if (WIRE_PROBE_MODULE(index) != module_number && wants_big(e)) {
+		e->key_kind = WIRE_KEY_NONE;
+		e->key_error = WIRE_KEY_NO_PLAN;
+	}
 	if (!count_event(e, index, &call, &walk, 0))
 		send_slow(e, index, &call, &walk, c, true);
 }
@@ -159,7 +164,7 @@ int on_exit(struct pt_regs *ctx)
 	probe = probe_get(ctx, &index);
 	/* At a return, the stack pointer is one word above the place where the frame pointer
 	 * was. */
-	if (!probe || probe->func != pending->func ||
+	if (!probe || WIRE_PROBE(module_number, probe->func) != pending->func ||
 	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
 	    bounds[1] - (ctx->rsp - 8) != pending->frame)
 		return 0;

@@ -24,12 +24,12 @@ int on_gc(struct pt_regs *ctx)
 
 /* Sends a record that wakes the reader, which other records do not. A process that lives only for a
  * few milliseconds must be looked at while it exists. */
-static __always_inline void send_start(struct pt_regs *ctx, uint32_t index)
+static __always_inline void send_start(struct pt_regs *ctx, uint32_t probe)
 {
 	struct wire_event e = {.kind = WIRE_START};
 
 	e.ip = ctx->rip;
-	take_head(&e, index);
+	take_head(&e, probe);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
@@ -56,7 +56,7 @@ int on_start(struct pt_regs *ctx)
 {
 	no_private_stack(ctx);
 	forget_pendings();
-	send_start(ctx, bpf_get_attach_cookie(ctx) & 0xffff);
+	send_start(ctx, WIRE_PROBE(module_number, bpf_get_attach_cookie(ctx) & 0xff));
 	return 0;
 }
 

@@ -42,18 +42,23 @@ static __always_inline void no_private_stack(struct pt_regs *ctx)
 		bpf_tail_call(ctx, &no_paths, 0);
 }
 
-static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *index)
+/* Returns a probe of this module, and its WIRE_PROBE in *ret_name. */
+static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *ret_name)
 {
-	*index = cookie & 0xffff;
-	return bpf_map_lookup_elem(&probes, index);
+	uint32_t index = cookie & 0xff;
+
+	*ret_name = WIRE_PROBE(module_number, index);
+	return bpf_map_lookup_elem(&probes, &index);
 }
 
 /* Returns the probe that was hit, or NULL if it does not count any more. */
-static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *index)
+static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *ret_name)
 {
 	uint64_t cookie = bpf_get_attach_cookie(ctx);
 
-	return cookie >> 16 == generation ? probe_of(cookie, index) : NULL;
+	if (cookie >> 32 != generations[cookie >> 16 & (WIRE_SLOTS - 1)])
+		return NULL;
+	return probe_of(cookie, ret_name);
 }
 
 /* Returns the pid of the process, as in struct wire_event. */
@@ -66,14 +71,14 @@ static __always_inline uint32_t own_pid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
-static __always_inline void take_head(struct wire_event *e, uint32_t index)
+static __always_inline void take_head(struct wire_event *e, uint32_t name)
 {
 	uint64_t pid_tid = bpf_get_current_pid_tgid();
 
 	e->time_ns = bpf_ktime_get_ns();
 	e->pid = pid_tid >> 32;
 	e->tid = (uint32_t)pid_tid;
-	e->probe = index;
+	e->probe = name;
 	if (pidns_ino) {
 		struct bpf_pidns_info ns;
 

@@ -50,7 +50,7 @@ static struct error *replay_open(const struct engine_options *options, struct en
 	return err;
 }
 
-static struct error *replay_attach(struct engine *engine, int exe, pid_t pid)
+static struct error *replay_attach(struct engine *engine, uint32_t module, int exe, pid_t pid)
 {
 	return NULL;
 }

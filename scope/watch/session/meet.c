@@ -1,0 +1,320 @@
+/* Meets the Go modules that the watched processes have besides the session's file: plugins, and further
+ * libraries. Each gets its kernel programs once, and its probes in each process that has it. A
+ * program may load a plugin at any time. What the plugin has removed before its probes stood is a
+ * gap. */
+#include "watch/session/session_priv.h"
+#include "base/clock.h"
+#include "read/layout/layout.h"
+
+/* The mappings of a process are looked at this often. */
+#define LOOK_NS 1000000000ull
+/* With -b, at most this many processes are looked at in one turn. */
+enum { LOOKS_MAX = 64 };
+
+/* A file that was met. */
+struct met {
+	const struct module *module;
+	int exe;
+	struct placements placements;
+	uint32_t number; /* the engine's; 0: it has no probes */
+	char *why;	 /* why it cannot be watched, or NULL */
+};
+
+static void met_free(struct met *met)
+{
+	placements_fini(&met->placements);
+	if (met->exe >= 0)
+		close(met->exe);
+	free(met->why);
+	free(met);
+}
+
+void met_fini(struct session *session)
+{
+	vec_each(met, &session->met)
+		met_free(*met);
+	vec_fini(&session->met);
+}
+
+/* ---- a new file ---- */
+
+/* Opens the file, and places its probes in the engine. */
+static struct error *prepare(struct session *session, struct target *target, enum go_build role,
+			     struct met *met)
+{
+	struct placement_options options = {.misses = session->options.misses,
+					    .no_sync_map = session->options.no_sync_map,
+					    .may_be_empty = role == GO_BUILD_PLUGIN};
+	struct engine_module module = {.image = met->module->image,
+				       .tab = met->module->tab,
+				       .placements = &met->placements,
+				       .shares_runtime = role == GO_BUILD_PLUGIN};
+
+	if (!met->module->tab)
+		return error_new(ERROR_TARGET, "%s", met->module->refused);
+	met->exe = session_module_open(target, met->module);
+	if (met->exe < 0)
+		return error_new(ERROR_TARGET, "its file cannot be opened");
+	try(place_check_release(met->module->image, met->module->tab));
+	try(placement_find(met->module->image, met->module->tab, &options, &met->placements));
+	if (!met->placements.list.len)
+		return NULL;
+	try(engine_add(session->engine, &module, &met->number));
+	return resolver_add(session->resolver, &module);
+}
+
+/* Finds what is known of a file, or prepares it. *ret is NULL when memory is out. */
+static struct error *get_met(struct session *session, struct target *target,
+			     const struct module_at *at, struct met **ret)
+{
+	struct error *err;
+	struct met *met;
+
+	vec_each(known, &session->met) {
+		*ret = *known;
+		if ((*known)->module == at->module)
+			return NULL;
+	}
+	met = *ret = calloc(1, sizeof(*met));
+	if (!met || !vec_push(&session->met, met)) {
+		free(met);
+		return error_nomem();
+	}
+	met->exe = -1;
+	met->module = at->module;
+	err = prepare(session, target, at->role, met);
+	if (err && err == error_nomem())
+		return err;
+	if (err) {
+		met->number = 0;
+		met->why = strdup(err->text);
+		error_free(err);
+	}
+	return NULL;
+}
+
+/* ---- a module of a process ---- */
+
+static void fill_module(const struct session *session, const struct traced *traced,
+			const struct met_at *at, struct event_module *ret)
+{
+	const struct module *module = at->met->module;
+	/* The linker makes plugins only of the same release. Some have no version. */
+	const struct gopcln *tab = at->role == GO_BUILD_PLUGIN ? session->tab : module->tab;
+
+	*ret = (struct event_module){
+		.pid = (uint32_t)traced->target->pid,
+		.path = module->path,
+		.build = go_build_name(at->role),
+		.build_id = image_build_id(module->image),
+		.bias = at->bias,
+		.go = gopcln_version(tab),
+		.layout = layout_get(module->maps)->name,
+		.stripped = image_is_stripped(module->image),
+	};
+}
+
+size_t met_of(const struct session *session, const struct traced *traced,
+	      struct event_module ret[MET_SHOWN])
+{
+	size_t n = 0;
+
+	vec_each(at, &traced->met)
+		if (at->here && at->met->number && n < MET_SHOWN)
+			fill_module(session, traced, at, &ret[n++]);
+	return n;
+}
+
+static void emit_module(struct session *session, const struct traced *traced,
+			const struct met_at *at)
+{
+	struct event event = {.kind = EVENT_MODULE, .time_ns = now_ns()};
+	struct event_probe probes[PLACEMENTS_MAX];
+
+	fill_module(session, traced, at, &event.module);
+	event.module.probes = session_probes(&at->met->placements, probes);
+	fan_event(session->output.sinks, &event);
+}
+
+static void emit_gap(struct session *session, const struct traced *traced, uint64_t from_ns,
+		     uint64_t to_ns)
+{
+	struct event event = {.kind = EVENT_GAP, .time_ns = to_ns};
+
+	event.gap = (struct event_gap){.pid = (uint32_t)traced->target->pid,
+				       .from_ns = from_ns,
+				       .to_ns = to_ns,
+				       .why = "module"};
+	session->gaps++;
+	fan_event(session->output.sinks, &event);
+}
+
+/* Tells that a module of a process is not watched. */
+static void tell_unwatched(struct session *session, const struct traced *traced,
+			   const struct met_at *at, const char *why)
+{
+	session_notice(session, SESSION_WARNING,
+		       "process %d: what the Go %s %s removes is not seen: %s",
+		       (int)traced->target->pid, go_build_name(at->role), at->met->module->path,
+		       why ? why : "no memory is left");
+}
+
+/* Places the probes of a module in a process. *ret tells whether they stand. */
+static struct error *watch(struct session *session, struct traced *traced, const struct met_at *at,
+			   bool *ret)
+{
+	struct error *err = NULL;
+
+	*ret = at->met->number != 0;
+	if (*ret)
+		err = engine_attach(session->engine, at->met->number, at->met->exe,
+				    traced->target->pid);
+	else if (at->met->why)
+		tell_unwatched(session, traced, at, at->met->why);
+	if (!err)
+		return NULL;
+	*ret = false;
+	if (err == error_nomem())
+		return err;
+	/* If the process has ended, nothing is missed. */
+	if (!has_ended(traced))
+		tell_unwatched(session, traced, at, err->text);
+	error_free(err);
+	return NULL;
+}
+
+/* Notes a module that the process did not have at the last look, at from_ns (0: it was not looked at
+ * before). */
+static struct error *meet(struct session *session, struct traced *traced,
+			  const struct module_at *found, uint64_t from_ns)
+{
+	struct met_at at = {.role = found->role, .bias = found->bias, .here = true};
+	bool stands;
+
+	try(get_met(session, traced->target, found, &at.met));
+	try(watch(session, traced, &at, &stands));
+	if (!stands && at.met->why)
+		at.unwatched_ns = from_ns ? from_ns : now_ns();
+	if (!vec_push(&traced->met, at))
+		return error_nomem();
+	if (!stands || !traced->started)
+		return NULL;
+	session_modules_forget(session->modules, traced->target->pid);
+	session_modules_look(session->modules, traced->target->pid);
+	emit_module(session, traced, &at);
+	if (!from_ns)
+		return NULL;
+	emit_gap(session, traced, from_ns, now_ns());
+	session_notice(session, SESSION_WARNING,
+		       "process %d has loaded the Go %s %s: removals in its first moments may "
+		       "have been missed",
+		       (int)traced->target->pid, go_build_name(at.role), at.met->module->path);
+	return NULL;
+}
+
+/* ---- a look at a process ---- */
+
+/* Tells whether the module is the session's file. That file is mapped once, but was opened for the
+ * session and for the list of modules. */
+static bool is_main(const struct session *session, const struct module_at *at)
+{
+	if (session->placements.build == GO_BUILD_PROGRAM)
+		return at->role == GO_BUILD_PROGRAM;
+	return session->library && !strcmp(at->module->path, session->library);
+}
+
+static struct met_at *find_met(struct traced *traced, const struct module *module)
+{
+	vec_each(at, &traced->met)
+		if (at->met->module == module)
+			return at;
+	return NULL;
+}
+
+/* Takes in one module of a look. A module that is known may be back, because the process has executed
+ * itself; its probes have stayed. */
+static struct error *take_module(struct session *session, struct traced *traced,
+				 const struct module_at *found, uint64_t from_ns)
+{
+	struct met_at *known;
+
+	if (is_main(session, found))
+		return NULL;
+	known = find_met(traced, found->module);
+	if (!known)
+		return meet(session, traced, found, from_ns);
+	if (known->here)
+		return NULL;
+	known->here = true;
+	known->bias = found->bias;
+	if (known->met->number && traced->started)
+		emit_module(session, traced, known);
+	return NULL;
+}
+
+/* Tells whether processes of this session may have other modules that are to be watched. -b names one
+ * library, and no other file of its processes. */
+static bool may_have_modules(const struct session *session)
+{
+	return image_is_dynamic(session->image) &&
+	       (!session->options.binary || session->placements.build == GO_BUILD_PROGRAM);
+}
+
+struct error *meet_modules(struct session *session, struct traced *traced)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+	uint64_t from_ns = traced->looked_ns;
+	struct error *err;
+
+	if (!may_have_modules(session) || traced->ended)
+		return NULL;
+	traced->looked_ns = now_ns();
+	err = session_modules_list(session->modules, traced->target, &found);
+	if (err && err == error_nomem())
+		return err;
+	error_free(err); /* the process is gone, or between two programs */
+	vec_each(at, &found.list)
+		try(take_module(session, traced, at, from_ns));
+	return NULL;
+}
+
+struct error *watch_modules(struct session *session)
+{
+	uint64_t time_ns = now_ns();
+	size_t looks = 0;
+
+	if (!may_have_modules(session))
+		return NULL;
+	for (size_t i = 0; i < session->processes.len && looks < LOOKS_MAX; i++) {
+		struct traced *traced = &session->processes.data[i];
+
+		if (traced->ended || time_ns - traced->looked_ns < LOOK_NS)
+			continue;
+		looks++;
+		try(meet_modules(session, traced));
+	}
+	return NULL;
+}
+
+/* ---- changes of a process ---- */
+
+struct error *place_modules_again(struct session *session, struct traced *traced)
+{
+	bool stands;
+
+	vec_each(at, &traced->met) {
+		at->here = false;
+		if (at->met->number)
+			try(watch(session, traced, at, &stands));
+	}
+	return NULL;
+}
+
+void settle_modules(struct session *session, struct traced *traced, uint64_t to_ns)
+{
+	vec_each(at, &traced->met) {
+		if (at->unwatched_ns)
+			emit_gap(session, traced, at->unwatched_ns, to_ns);
+		at->unwatched_ns = 0;
+	}
+}
