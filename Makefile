@@ -119,7 +119,7 @@ bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64
 .PHONY: fmt
 fmt: ## format the C sources
 	@command -v clang-format >/dev/null || { echo 'not installed: clang-format' >&2; exit 1; }
-	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' '*.cc' '*.hpp' | xargs clang-format -i
 
 .PHONY: lint
 lint: build-tests ## clang-tidy, mandoc, names, format of every file, the include rule

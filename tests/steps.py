@@ -157,6 +157,12 @@ def map_types(job):
     job.summed("tests/map/words.py")
 
 
+@step("map-cxx")
+def map_cxx(job):
+    """the map as classes of C++: against std::unordered_map, what it refuses, and without a warning"""
+    job.summed("tests/map/cxx.py", "--seed", job.args.seed, "--rounds", 200000 if job.args.long else 20000)
+
+
 @step("map-code")
 def map_code(job):
     """the map's fast path: inline, and how many instructions"""

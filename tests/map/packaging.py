@@ -191,7 +191,7 @@ def tree(root):
 
 def installed(libdir, tool=True):
     """Returns the paths of the installed files, below the prefix."""
-    ret = {f"include/tophash/{path.name}" for path in HEADERS.glob("*.h")}
+    ret = {f"include/tophash/{path.name}" for kind in ("*.h", "*.hpp") for path in HEADERS.glob(kind)}
     ret |= {f"share/man/man3/{path.name}" for path in (REPO / "docs/man").glob("*.3")}
     ret |= {"share/tophash/tophash_gdb.py"}
     ret |= {f"{libdir}/{name}" for name in ("libtophash.a", "libtophash.so", "libtophash.so.0", f"libtophash.so.{VERSION}",
@@ -427,13 +427,14 @@ def amalgamation_says_what_is_wrong():
 
 
 def example_names():
-    return sorted(path.stem for path in EXAMPLES.glob("*.c"))
+    return sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in (".c", ".cc"))
 
 
 def need_golden(name, command, **kwargs):
-    given = GOLDEN / f"{name}.txt"
+    stem = name.split(".")[0]
+    given = GOLDEN / f"{stem}.txt"
     got = run(command, stdin=given.read_text() if given.exists() else None, **kwargs)
-    want = (GOLDEN / f"{name}.golden").read_text()
+    want = (GOLDEN / f"{stem}.golden").read_text()
     need(got == want, f"{name}: {got!r} is not {want!r}")
 
 
@@ -454,11 +455,12 @@ def examples():
     def build(job):
         number, (way, options), name = job
         out = where / f"{name}{number}"
-        run_quiet([*way.split(), *STRICT, *options, f"-I{REPO}/include", EXAMPLES / f"{name}.c", "-x", "none",
+        run_quiet([*way.split(), *STRICT, *options, f"-I{REPO}/include", EXAMPLES / name, "-x", "none",
                    BUILD / "libtophash.a", "-o", out])
         need_golden(name, [out])
 
-    jobs = [(number, way, name) for name in example_names() for number, way in enumerate(WAYS.items())]
+    jobs = [(number, way, name) for name in example_names() for number, way in enumerate(WAYS.items())
+            if "++" in way[0] or name.endswith(".c")]
     each(build, jobs)
     return f"{len(example_names())} programs, {len(WAYS)} ways"
 
@@ -476,7 +478,8 @@ def examples_sanitized():
     objects = each(build, sorted((REPO / "map").glob("*.c")))
 
     def try_one(name):
-        run_quiet(["clang", *flags, EXAMPLES / f"{name}.c", *objects, "-o", where / name])
+        cc = ["clang", *flags] if name.endswith(".c") else ["clang++", *flags[:-len(ALONE)], "-std=c++17", f"-I{REPO}/include"]
+        run_quiet([*cc, EXAMPLES / name, *objects, "-o", where / name])
         need_golden(name, [where / name])
 
     each(try_one, example_names())
@@ -502,7 +505,7 @@ def pages():
 @check
 def manual_is_well_formed():
     """man --warnings, mandoc -Tlint"""
-    need(len(pages()) == 2, pages())
+    need(len(pages()) == 3, pages())
     for page in pages():
         text = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page], capture_output=True, text=True,
                               env=dict(os.environ, LC_ALL="C.UTF-8", MANROFFSEQ="", MANWIDTH="80"), check=True).stderr
@@ -533,9 +536,10 @@ def manual_is_complete():
 
 
 def run_snippet(where, number, text):
-    source, out = where / f"{number}.c", where / str(number)
+    cxx = "map.hpp" in text
+    source, out = where / f"{number}.{'cc' if cxx else 'c'}", where / str(number)
     write(source, text)
-    run_quiet(["cc", "-std=gnu11", *STRICT, f"-I{REPO}/include", source, BUILD / "libtophash.a", "-o", out])
+    run_quiet(["c++" if cxx else "cc", "-std=c++17" if cxx else "-std=gnu11", *STRICT, f"-I{REPO}/include", source, BUILD / "libtophash.a", "-o", out])
     return run([out, "a", "b", "a"])
 
 
@@ -546,15 +550,15 @@ def manual_examples():
     texts = [block.replace("\\e", "\\").replace("\\-", "-") for page in pages()
              for block in re.findall(r"^\.nf\n(#include.*?)^\.fi$", page.read_text(), re.M | re.S)]
     got = ["".join(sorted(run_snippet(where, i, text).splitlines(True))) for i, text in enumerate(texts)]
-    need(got == ["1: ada is 37\n", "a: 2\nb: 1\n", "3 gone, 4 left\n", "1\n"], got)
+    need(got == ["1: ada is 37\n", "1: ada is 37\n", "a: 2\nb: 1\n", "3 gone, 4 left\n", "1\n"], got)
 
 
 @check
 def readme():
     """its programs compile, and print the output that the page shows"""
     text = (REPO / "map/README.md").read_text()
-    programs = re.findall(r"```c\n(.*?)```\n.*?[Ii]t prints `(.*?)`", text, re.S)
-    need(len(programs) == text.count("```c\n") == 3, f"{len(programs)} programs with what they print")
+    programs = re.findall(r"```c(?:pp)?\n(.*?)```\n.*?[Ii]t prints `(.*?)`", text, re.S)
+    need(len(programs) == len(re.findall(r"```c(?:pp)?\n", text)) == 4, f"{len(programs)} programs with what they print")
     where = folder("readme")
     for number, (program, prints) in enumerate(programs):
         got = run_snippet(where, number, program)
