@@ -64,6 +64,18 @@ static struct error *read_max_overhead(const char *text, void *options)
 	return NULL;
 }
 
+static const char *const follows[] = {
+	[SESSION_FOLLOW_SAME] = "same",
+	[SESSION_FOLLOW_NONE] = "none",
+	NULL,
+};
+
+static const char *const untils[] = {
+	[TRACE_UNTIL_LAST] = "last",
+	[TRACE_UNTIL_COMMAND] = "command",
+	NULL,
+};
+
 static const char *const samples[] = {
 	[ENGINE_SAMPLE_GOROUTINE] = "goroutine",
 	[ENGINE_SAMPLE_KEY] = "key",
@@ -107,14 +119,24 @@ static const struct option_spec rows[] = {
 		"ends before the command does, the command continues. A command that is not a Go "
 		"program itself is a wrapper: env, nice, timeout, taskset, setpriv, sudo, a shell, "
 		"a script. See \\fBCOMMANDS\\fR."},
-	{.name = "user", .letter = 'u', .argument = "USER[:GROUP]", .kind = OPTION_STRING,
+	{.name = "user", .letter = 'u', .argument = "USER", .kind = OPTION_STRING,
 	 .at = AT(user),
 	 .help = "the command runs as this user, a name or a number",
 	 .man = "Starts the command as a user, with the groups of that user and without any "
 		"capability. HOME, SHELL, USER and LOGNAME are set. A user is a name or a number, and "
-		"so is the group, which replaces the user's main group. A number that no user has "
-		"needs a group. Without this option the command runs as the user of tophash, which is "
+		"so is a group after a colon (www-data:adm), which replaces the user's main group. "
+		"A number that no user has needs a group. Without this option the command runs as the user of tophash, which is "
 		"mostly root."},
+	{.name = "follow", .argument = "WHICH", .kind = OPTION_ENUM, .at = AT(follow),
+	 .also = AT(follow_given), .values = follows,
+	 .help = "children that are traced: {} (same)",
+	 .man = "Which children are traced, too, with \\fB-p\\fR and a command, and their children. same "
+		"(the default) means those that execute the same file: a daemon that starts itself "
+		"again, workers, a graceful restart. none means none. See \\fBCHILDREN\\fR."},
+	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until), .values = untils,
+	 .help = "end with which process: {} (last)",
+	 .man = "Ends the trace when the last traced process has ended (last, the default), or when the "
+		"command has (command)."},
 	{.name = "exit-status", .kind = OPTION_FLAG, .at = AT(exit_status),
 	 .help = "end with the exit status of the command",
 	 .man = "Ends with the exit status of the command, or with 128 and the number of the signal "
@@ -235,7 +257,7 @@ static const struct option_spec rows[] = {
 		"(CAP_SYS_ADMIN is needed), 1.5 microseconds for each hit are assumed."},
 	{.name = "sample-by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(sample_by),
 	 .also = AT(sample_by_given), .values = samples,
-	 .help = "what --max-overhead samples: {}; goroutine is the default",
+	 .help = "what --max-overhead samples: {}",
 	 .man = "What \\fB--max-overhead\\fR samples. With goroutine (the default), all removals by a "
 		"goroutine are shown, or none. With key, all removals of a key are shown, or none, "
 		"and every clear is shown. Use key if a few goroutines do most of the deletes. A "
@@ -246,7 +268,7 @@ static const struct option_spec rows[] = {
 	 .help = "the engine that makes the events: {}",
 	 .man = "The engine that makes the events: {}. The first in the list is the default."},
 	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
-	 .help = "show where each probe would go, and why; attach nothing",
+	 .help = "show the places of the probes, and why; attach nothing",
 	 .man = "Shows where each probe would go and why, and where each filter is applied. "
 		"Attaches nothing, and starts no command. Needs no privilege, except for a "
 		"process of another user (\\fB-p\\fR)."},
@@ -270,10 +292,9 @@ static const char *const synopsis[] = {
 
 static const char legend[] =
 	"Columns:\n  07:06:40 g37 map[string]int \"user:42\" 812→811 sweep store.go:61 < "
-	"expire\n  Time of day; goroutine; type of the map; the key that left (or a clear);\n  "
-	"length of the map before and after (or: miss, panic); the function that\n  removed it "
-	"and its line; after \"<\" the function that called that one.\n  In tables, GOS "
-	"(GOROUTINES) is the number of goroutines; 64+: 64 or more.\n";
+	"expire\n  Time of day; goroutine; type of the map; key (or a clear); length of the map\n  "
+	"before and after (or: miss, panic); function and line; after \"<\" its caller.\n  In "
+	"tables, GOS (GOROUTINES) is the number of goroutines; 64+: 64 or more.\n";
 
 static const char *const examples[] = {
 	"tophash trace -p 4711 --key user:42",
@@ -293,8 +314,8 @@ const struct verb_spec trace_verb = {
 	.operands = OPERANDS_COMMAND,
 	.legend = legend,
 	.examples = examples,
-	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 no such target or not traceable; "
-		       "4 not permitted; 5 done, but events were lost.",
+	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 no target; 4 not permitted; "
+		       "5 lost.",
 };
 
 static struct error *check(const struct trace_options *options)
@@ -309,6 +330,13 @@ static struct error *check(const struct trace_options *options)
 	if (options->user && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--user tells who runs a command: use it with -- COMMAND");
+	if (options->follow_given && options->binary)
+		return error_new(ERROR_USAGE,
+				 "--follow is about children: use it with -p or -- COMMAND; "
+				 "-b traces every process of the file");
+	if (options->until == TRACE_UNTIL_COMMAND && !options->command)
+		return error_new(ERROR_USAGE,
+				 "--until=command is about a command: use it with -- COMMAND");
 	if (options->exit_status && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--exit-status is that of a command: use it with -- COMMAND");
@@ -384,6 +412,8 @@ struct session_options trace_session_options(const struct trace_options *options
 		.command = options->command,
 		.user = options->user,
 		.tell_status = options->exit_status,
+		.follow = options->follow,
+		.until_command = options->until == TRACE_UNTIL_COMMAND,
 		.look_only = options->dry_run,
 		.engine = engine_find(options->engine),
 		.filter = &options->filter,

@@ -8,12 +8,18 @@
 #include "show/aggr/aggr.h"
 #include "watch/engine/engine.h"
 
+/* The end of a run with children. */
+enum trace_until { TRACE_UNTIL_LAST, TRACE_UNTIL_COMMAND };
+
 struct trace_options {
 	pid_t pid;	    /* -p; 0 when not given */
 	const char *binary; /* -b; NULL when not given */
 	char **command;	    /* after --; NULL when not given */
 	const char *user;   /* --user; NULL when not given */
 	bool exit_status;   /* --exit-status */
+	enum session_follow follow;
+	bool follow_given;
+	enum trace_until until;
 	struct filter filter;
 	uint64_t limit;	      /* number of events; 0: no limit */
 	uint64_t duration_ns; /* 0: no limit */

@@ -85,6 +85,14 @@ def wrappers_that_leave():
 
 
 @test
+def wrapper_that_forks_on():
+    """The wrapper goes on to start programs while the probes are being placed."""
+    more = "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i + 1)); done"
+    for body in ("{} & {}; wait", "({}) & ({}); wait", "{1} & {1} & {0}; wait"):
+        traced("sh", "-c", body.format(text(seven()), more))
+
+
+@test
 def wrapper_without_program():
     refused(tophash("--", "true"), 3, "/true exited with status 0, and no Go program had begun")
     refused(tophash("--", "sh", "-c", "exit 9"), 3, "/sh exited with status 9, and no Go program")

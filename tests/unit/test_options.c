@@ -122,6 +122,13 @@ TEST(test_targets)
 	assert_true(o.exit_status);
 	o = parse_ok("--user=1000:100 -- ./server", &line);
 	assert_string_equal(o.user, "1000:100");
+	assert_int_equal(o.follow, SESSION_FOLLOW_SAME);
+	assert_int_equal(o.until, TRACE_UNTIL_LAST);
+	o = parse_ok("--follow none --until=command -- ./server", &line);
+	assert_int_equal(o.follow, SESSION_FOLLOW_NONE);
+	assert_int_equal(o.until, TRACE_UNTIL_COMMAND);
+	o = parse_ok("--follow=same --until last -p 1", &line);
+	assert_int_equal(o.follow, SESSION_FOLLOW_SAME);
 	o = parse_ok("-- -x", &line);
 	assert_string_equal(o.command[0], "-x");
 }
@@ -304,6 +311,11 @@ static const struct {
 	{"--", "no command after --"},
 	{"-p 1 --", "no command after --"},
 	{"-u nobody -p 1", "--user tells who runs a command: use it with -- COMMAND"},
+	{"--follow=same -b x",
+	 "--follow is about children: use it with -p or -- COMMAND; -b traces every "
+	 "process of the file"},
+	{"--follow=all -p 1", "--follow all: not one of same, none"},
+	{"--until=command -p 1", "--until=command is about a command: use it with -- COMMAND"},
 	{"--exit-status -b x", "--exit-status is that of a command: use it with -- COMMAND"},
 	{"server", "unexpected \"server\": a command goes after --, a process id after -p"},
 	{"-p 1 server", "unexpected \"server\": -p already tells what to trace"},

@@ -272,6 +272,7 @@ struct pursuit_options {
 	 * first instruction, until one is held. */
 	enum pursuit_verdict (*judge)(void *ctx, pid_t pid);
 	void *ctx;
+	bool hold_same; /* further processes that execute the file of the held one are held, too */
 };
 
 enum pursuit_state {

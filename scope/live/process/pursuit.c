@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -29,6 +31,7 @@ struct pursuit {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
+	struct stat file; /* what the first held process executes; only the thread uses it */
 	/* Guarded by the mutex. */
 	int seize_errno; /* -1: not known yet; 0: the command is traced */
 	enum pursuit_state state;
@@ -53,12 +56,31 @@ static void resume(pid_t tid, int signal)
 	ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal);
 }
 
+static bool exe_of(pid_t pid, struct stat *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return stat(path, ret) == 0;
+}
+
+/* Decides about a program. When one is held, others are held only if they are of the same file. */
+static enum pursuit_verdict judge(struct pursuit *pursuit, pid_t pid)
+{
+	struct stat st;
+
+	if (pursuit->state == PURSUIT_RUNS)
+		return pursuit->options.judge(pursuit->options.ctx, pid);
+	if (!pursuit->options.hold_same || !exe_of(pid, &st) || st.st_ino != pursuit->file.st_ino ||
+	    st.st_dev != pursuit->file.st_dev)
+		return PURSUIT_ON;
+	return PURSUIT_HOLD;
+}
+
 /* A process has executed a program, and stands before its first instruction. */
 static void on_exec(struct pursuit *pursuit, pid_t pid)
 {
-	enum pursuit_verdict verdict = pursuit->state == PURSUIT_RUNS
-					       ? pursuit->options.judge(pursuit->options.ctx, pid)
-					       : PURSUIT_ON;
+	enum pursuit_verdict verdict = judge(pursuit, pid);
 
 	if (verdict == PURSUIT_LEAVE) {
 		ptrace(PTRACE_DETACH, pid, NULL, NULL);
@@ -69,8 +91,10 @@ static void on_exec(struct pursuit *pursuit, pid_t pid)
 		return;
 	}
 	/* The wait takes this stop, which has no signal, so that the next one does not show it again. */
-	if (waitpid(pid, NULL, WNOHANG | WAIT_OPTIONS) == pid)
-		tell(pursuit, PURSUIT_HOLDS, pid);
+	if (waitpid(pid, NULL, WNOHANG | WAIT_OPTIONS) != pid || pursuit->state != PURSUIT_RUNS)
+		return;
+	exe_of(pid, &pursuit->file);
+	tell(pursuit, PURSUIT_HOLDS, pid);
 }
 
 static void on_stop(struct pursuit *pursuit, pid_t tid, int status)
@@ -152,13 +176,17 @@ static void *run(void *ctx)
 
 /* ---- the caller's side ---- */
 
-/* Starts the thread with all signals blocked: they are for the thread that handles them. */
+/* Starts the thread with signals blocked: they are for the thread that handles them. Each stop sends a
+ * SIGCHLD. If that is not blocked here, the kernel drops it at once, because its default is to be
+ * ignored. Otherwise it would interrupt the main thread, and loading the kernel programs fails if that
+ * happens often. */
 static int start_thread(struct pursuit *pursuit)
 {
 	sigset_t all, saved;
 	int errnum;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGCHLD);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	errnum = pthread_create(&pursuit->thread, NULL, run, pursuit);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);

@@ -58,6 +58,10 @@ struct engine_options {
 	enum engine_sample sample;
 	bool count; /* hits may be counted instead of recorded; see engine_drain_counts() */
 	bool start; /* the placements of module 0 have a SPOT_START */
+	/* Only hits of the processes in a tree count: one of them is the pid of engine_attach(), the
+	 * others are in a set. The probes are attached to the file, and survive every exec. */
+	bool tree;
+	int tree_fd; /* with tree: a BPF hash of process ids; see tree_fd() in watch/tree/tree.h */
 };
 
 struct engine_counters {

@@ -266,6 +266,8 @@ static void watch_execs(struct uprobe *uprobe, pid_t pid)
 	if (pid <= 0 || uprobe->exec_link)
 		return;
 	skel->bss->watched = (uint32_t)pid;
+	if (!skel->rodata->pidns_ino)
+		skel->bss->watched_global = (uint32_t)pid;
 	uprobe->exec_link = bpf_program__attach(skel->progs.on_exec);
 	uprobe->sends_execs = uprobe->exec_link != NULL;
 }
@@ -312,6 +314,9 @@ struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid
 		return NULL;
 	if (!module)
 		watch_execs(uprobe, pid);
+	/* Children that execute the file must meet the probes at once. */
+	if (!module && uprobe->options->tree)
+		pid = -1;
 	try(slot_get(uprobe, uprobe->modules.data[module], pid, &placed));
 	placed->exe = exe;
 	err = place(uprobe, placed);

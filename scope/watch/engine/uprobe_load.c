@@ -121,6 +121,7 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
 	skel->rodata->use_counts = options->count;
+	skel->rodata->use_tree = options->tree;
 	skel->rodata->sample_by = (uint32_t)options->sample;
 	skel->rodata->sync_map = of->placements->sync_map;
 	skel->rodata->sync_inner = of->placements->sync_map ? types->sync_inner : 0;
@@ -269,7 +270,7 @@ static int share_maps(const struct uprobe *uprobe, struct trace_bpf *skel)
 	} shared[] = {
 		{skel->maps.events, main->maps.events}, {skel->maps.counters, main->maps.counters},
 		{skel->maps.counts, main->maps.counts}, {skel->maps.pendings, main->maps.pendings},
-		{skel->maps.bss, main->maps.bss},
+		{skel->maps.bss, main->maps.bss},	{skel->maps.tree, main->maps.tree},
 	};
 	int err = 0;
 
@@ -282,13 +283,16 @@ static int load_skeleton(const struct uprobe *uprobe, struct uprobe_module *modu
 			 const struct type_table *types)
 {
 	struct trace_bpf *skel = module->skel = trace_bpf__open();
-	int err;
+	int err = 0;
 
 	if (!skel)
 		return -errno;
 	set_rodata(skel, uprobe, module, types);
 	set_map_sizes(skel, uprobe->options, module, types);
-	err = module->number ? share_maps(uprobe, skel) : 0;
+	if (module->number)
+		err = share_maps(uprobe, skel);
+	else if (uprobe->options->tree)
+		err = bpf_map__reuse_fd(skel->maps.tree, uprobe->options->tree_fd);
 	if (err)
 		return err;
 	if (uprobe->multi)

@@ -247,12 +247,18 @@ static struct error *go(struct session *session)
 
 struct error *command_follow(struct session *session)
 {
-	struct pursuit_options options = {.judge = judge, .ctx = session};
+	struct pursuit_options options = {
+		.judge = judge,
+		.ctx = session,
+		.hold_same = session->options.follow == SESSION_FOLLOW_SAME,
+	};
 	enum pursuit_state state;
 	struct target *target;
 	pid_t pid;
 
 	try(engine_check(session->options.engine));
+	try(follow_begin(session));
+	follow_root(session, session->spawn.pid);
 	try(pursuit_begin(&session->spawn, &options, &session->pursuit));
 	try(go(session));
 	state = pursuit_wait(session->pursuit, PATIENCE_MS, &pid);

@@ -1,6 +1,6 @@
 /* Handles the execs of the watched process, which may execute another program, or itself again. The
  * probes survive an exec by the main thread. After an exec by another thread, the kernel has
- * dropped them. */
+ * dropped them, unless they are those of the whole file, because children are followed. */
 #include "watch/session/session_priv.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -191,7 +191,8 @@ struct error *watch_exec(struct session *session)
 	settle_gap(session, true); /* for the exec before */
 	session->gap.from_ns = before_ns > session->gap.to_ns ? before_ns : session->gap.to_ns;
 	if (count_starts(session, target))
-		return attach_again(session, target);
+		return session->tree ? place_modules_again(session, &session->processes.data[0])
+				     : attach_again(session, target);
 	session_notice(session, SESSION_WARNING,
 		       "process %d has executed another program: no removal is seen from here on",
 		       (int)target->pid);
@@ -208,7 +209,7 @@ void settle_execs(struct session *session)
 	if (!has_executed(session, target))
 		return;
 	count_starts(session, target);
-	if (starts_missing(session) <= 0)
+	if (starts_missing(session) <= 0 || session->tree)
 		return;
 	/* It executed the program in the last milliseconds of the run. */
 	session->gap_is_open = true;

@@ -68,7 +68,7 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 {
 	struct traced *traced = find_process(session, pid);
 
-	if (!traced && session->options.binary) {
+	if (!traced && has_many(session)) {
 		try(add_new_process(session, pid));
 		traced = &session->processes.data[session->processes.len - 1];
 	}
@@ -94,13 +94,17 @@ void traced_fini(struct traced *traced)
 	vec_fini(&traced->met);
 }
 
-void forget_process(struct session *session, size_t i)
+bool forget_process(struct session *session, size_t i)
 {
 	struct traced *at = &session->processes.data[i];
 
+	/* exec.c finds the process that it watches in the first row. */
+	if (!session->options.binary && i == 0)
+		return false;
 	traced_fini(at);
 	session->forgotten++;
 	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
+	return true;
 }
 
 /* Tells whether a process has begun a program that has no start record yet. A process may be found
@@ -116,6 +120,15 @@ static bool begins_anew(struct traced *traced)
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
 
+/* Tells whether a process that begins at time_ns is another one than `former`, which had the same pid.
+ * In a tree, one that has ended by now may have executed itself before. */
+static bool is_another(const struct session *session, struct traced *former, uint64_t time_ns)
+{
+	if (session->options.binary)
+		return has_ended(former);
+	return session->tree && former->end != TARGET_RUNS && time_ns > former->end_ns;
+}
+
 /* Notes that a process has begun to execute the program. With -b, the process with this pid in the
  * table may have ended without notice. This is then another process. */
 struct error *process_begins(struct session *session, const struct event_removal *event,
@@ -126,7 +139,7 @@ struct error *process_begins(struct session *session, const struct event_removal
 
 	session_modules_forget(session->modules, (pid_t)event->pid);
 
-	if (former && session->options.binary && has_ended(former)) {
+	if (former && is_another(session, former, time_ns)) {
 		emit_exit(session, former);
 		forget_process(session, (size_t)(former - session->processes.data));
 	} else if (former && begins_anew(former)) {
@@ -251,7 +264,8 @@ void emit_exit(struct session *session, struct traced *traced)
 		.status = traced->status,
 	};
 	fan_event(session->output.sinks, &event);
-	if (!session->options.command)
+	/* Children have exit records, and no messages. */
+	if (!session->options.command || traced != &session->processes.data[0])
 		return;
 	notice_exit(session, traced);
 	if (traced->target->pid == session->spawn.pid)

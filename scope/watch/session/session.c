@@ -193,8 +193,8 @@ static struct error *drain_ended(struct session *session, const struct traced *t
  * continues, because new processes may start. */
 static struct error *watch_processes(struct session *session)
 {
-	bool binary = session->options.binary != NULL;
-	bool running = binary;
+	bool many = has_many(session);
+	bool running = session->options.binary != NULL, ending = false;
 	uint64_t end_ns = pass_end(session);
 
 	for (size_t i = 0; i < session->processes.len; i++) {
@@ -211,14 +211,22 @@ static struct error *watch_processes(struct session *session)
 		 * reused. The others have then moved, and the next turn continues. */
 		if (session->forgotten != forgotten)
 			return NULL;
+		/* A record of another process may hold up its last ones for one turn. */
+		ending |= drained && many && !known;
 		running |= !drained;
-		if (!drained || (binary && !known))
+		if (!drained || (many && !known))
 			continue;
 		emit_exit(session, &session->processes.data[i]);
-		if (binary)
-			forget_process(session, i--);
+		if (many && forget_process(session, i))
+			i--;
 	}
+	if (ending) /* its end is told before that of the command */
+		return NULL;
 	running |= command_runs(session);
+	if (session->options.until_command && session->command_end != TARGET_RUNS)
+		running = false;
+	else if (!running)
+		running = follow_goes_on(session);
 	if (!running)
 		session_stop(session);
 	return NULL;
@@ -459,6 +467,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	fail(session, drain(session, 0, 0));
 	fail(session, drain_counts(session));
 	settle_execs(session);
+	follow_settle(session);
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(session, traced);

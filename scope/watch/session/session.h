@@ -15,6 +15,7 @@
  *
  *   session.c    the loop, the path of a record to the sinks, the totals
  *   setup.c      open, load, attach
+ *   follow.c     the children of the traced process
  *   command.c    starts the command, follows a wrapper to its Go program
  *   processes.c  the table of processes, their start and exit records
  *   exec.c       execs of the watched process
@@ -49,6 +50,12 @@ struct session_progress {
 	double ns_per_hit; /* cost of a hit for the traced program */
 };
 
+/* Which children of -p and of a command are traced. */
+enum session_follow {
+	SESSION_FOLLOW_SAME, /* those that execute the same file */
+	SESSION_FOLLOW_NONE,
+};
+
 /* Options of a session. All pointers are borrowed for its life. */
 struct session_options {
 	/* The target. Exactly one of the three is set. */
@@ -56,6 +63,8 @@ struct session_options {
 	const char *binary; /* every process of this file; NULL: not set */
 	char **command;	    /* a command to start, NULL-terminated; NULL: not set */
 	const char *user;   /* the user that it is started as: see spawn_user_find(); NULL: ours */
+	enum session_follow follow;
+	bool until_command; /* the run ends with the command, also if its children run on */
 	bool tell_status;   /* the end record has the exit status of the run */
 	bool look_only;	    /* only look up the command; session_load() must not be called */
 

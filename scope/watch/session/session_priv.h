@@ -8,6 +8,7 @@
 #include "live/process/process.h"
 #include "watch/session/throttle.h"
 #include "watch/resolve/resolve.h"
+#include "watch/tree/tree.h"
 
 /* Names of the watched program. TASK_COMM_LEN of the kernel is 16. */
 enum { SESSION_NAMES = 4, SESSION_NAME_SIZE = 16 };
@@ -53,6 +54,8 @@ struct session {
 	struct gopcln *tab;
 	struct placements placements;
 	struct engine_options engine_options;
+
+	struct tree *tree; /* follow.c; NULL: no children are followed */
 
 	/* command.c: only with a command. */
 	struct spawn spawn;
@@ -147,8 +150,9 @@ bool has_ended(struct traced *traced);
 void emit_start_once(struct session *session, struct traced *traced,
 		     const struct event_removal *event);
 void emit_exit(struct session *session, struct traced *traced);
-/* Removes a process from the table, after its exit record. With -b there may be very many. */
-void forget_process(struct session *session, size_t i);
+/* Removes a process from the table, after its exit record: there may be very many. Returns false if it
+ * stays, because it is the one that exec.c watches. */
+bool forget_process(struct session *session, size_t i);
 void traced_fini(struct traced *traced);
 /* Describes the probes of a file. `room` has PLACEMENTS_MAX places, and the result points there. */
 struct event_probes session_probes(const struct placements *placements, struct event_probe *room);
@@ -252,6 +256,23 @@ size_t met_of(const struct session *session, const struct traced *traced,
 struct error *place_modules_again(struct session *session, struct traced *traced);
 /* Reports the gaps of modules that could not be watched. */
 void settle_modules(struct session *session, struct traced *traced, uint64_t to_ns);
+
+/* ---- follow.c ---- */
+
+/* Tells whether the session may have several processes. */
+bool has_many(const struct session *session);
+/* Begins to follow children, as the options say. A failure is reported, and nothing is followed then. */
+struct error *follow_begin(struct session *session);
+/* Sets the process whose descendants are followed. */
+void follow_root(struct session *session, pid_t pid);
+/* Follows the children of -p, if no process that is not of its tree executes the file. */
+struct error *follow_process(struct session *session);
+/* Adds the descendants that run already to the table of processes. */
+struct error *follow_descendants(struct session *session);
+/* Tells, when all processes in the table have ended, whether another one executes the file, or soon may. */
+bool follow_goes_on(struct session *session);
+/* Reports what could not be followed. */
+void follow_settle(struct session *session);
 
 /* ---- hints.c ---- */
 

@@ -138,6 +138,7 @@ void session_close(struct session *session)
 	engine_close(
 		session->engine); /* ends its children; command_close() must not wait for them */
 	command_close(session);
+	tree_free(session->tree);
 	resolver_close(session->resolver);
 	session_modules_free(session->modules);
 	free(session->library);
@@ -196,8 +197,22 @@ static struct error *open_resolver(struct session *session)
 	return resolver_add(session->resolver, &session->engine_options.module);
 }
 
+/* Prepares to follow children. A wrapped command is followed already. */
+static struct error *open_tree(struct session *session)
+{
+	if (session->options.binary || session->wrapped)
+		return NULL;
+	try(engine_check(session->options.engine));
+	if (session->options.pid)
+		return follow_process(session);
+	try(follow_begin(session));
+	follow_root(session, session->spawn.pid);
+	return NULL;
+}
+
 struct error *session_load(struct session *session)
 {
+	try(open_tree(session));
 	session->engine_options = (struct engine_options){
 		.module = {.image = session->image,
 			   .tab = session->tab,
@@ -211,6 +226,8 @@ struct error *session_load(struct session *session)
 		.sample = session->options.max_overhead > 0 ? session->options.sample
 							    : ENGINE_SAMPLE_NONE,
 		.start = session->options.binary != NULL,
+		.tree = session->tree != NULL,
+		.tree_fd = session->tree ? tree_fd(session->tree) : -1,
 	};
 	try(open_resolver(session));
 	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
@@ -294,8 +311,10 @@ struct error *session_begin(struct session *session, const struct session_output
 		try(find_running(session));
 	else
 		emit_start_once(session, &session->processes.data[0], NULL);
-	if (session->options.pid)
+	if (session->options.pid) {
 		notice_stopped(session, session->processes.data[0].target);
+		try(follow_descendants(session));
+	}
 	remember_image(session);
 	if (session->wrapped)
 		command_let_go(session);

@@ -62,8 +62,20 @@ uint32_t generations[WIRE_SLOTS] = {}; /* only hits of probes of the newest gene
  * only if it executes itself. */
 uint32_t starts = 0;
 
-/* The traced process, or 0 when there may be several. */
+/* The traced process, or 0 when there may be several. With use_tree it is one of several, and its GC
+ * phase is the one that is kept. */
 uint32_t watched = 0;
+/* The same process by its id in the initial pid namespace. */
+uint32_t watched_global = 0;
+
+/* Only hits of a tree of processes count. */
+const volatile bool use_tree = false;
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} tree SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -12,8 +12,9 @@ int on_gc(struct pt_regs *ctx)
 	struct wire_probe *probe = probe_get(ctx, &index);
 
 	no_private_stack(ctx);
-	if (!probe || bpf_probe_read_user(&phase, sizeof(phase),
-					  (void *)(gcphase + (ctx->rip - probe->addr))))
+	if (!probe || !is_watched() ||
+	    bpf_probe_read_user(&phase, sizeof(phase),
+				(void *)(gcphase + (ctx->rip - probe->addr))))
 		return 0;
 	gc_phase = phase;
 	gc_changes = 1;
@@ -33,7 +34,7 @@ static __always_inline void send_start(struct pt_regs *ctx, uint32_t probe)
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
-/* Notes that the traced process begins, for the first time or because it has executed itself. No
+/* Notes that a traced process begins, for the first time or because it has executed itself. No
  * collection runs at that moment. */
 SEC("uprobe")
 int on_begin(struct pt_regs *ctx)
@@ -43,9 +44,11 @@ int on_begin(struct pt_regs *ctx)
 	no_private_stack(ctx);
 	if (!probe_get(ctx, &index))
 		return 0;
-	gc_phase = 0;
-	gc_changes = 1;
-	add(starts, 1);
+	if (is_watched()) {
+		gc_phase = 0;
+		gc_changes = 1;
+		add(starts, 1);
+	}
 	forget_pendings();
 	send_start(ctx, index);
 	return 0;

@@ -51,16 +51,6 @@ static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *re
 	return bpf_map_lookup_elem(&probes, &index);
 }
 
-/* Returns the probe that was hit, or NULL if it does not count any more. */
-static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *ret_name)
-{
-	uint64_t cookie = bpf_get_attach_cookie(ctx);
-
-	if (cookie >> 32 != generations[cookie >> 16 & (WIRE_SLOTS - 1)])
-		return NULL;
-	return probe_of(cookie, ret_name);
-}
-
 /* Returns the pid of the process, as in struct wire_event. */
 static __always_inline uint32_t own_pid(void)
 {
@@ -69,6 +59,32 @@ static __always_inline uint32_t own_pid(void)
 	if (pidns_ino && !bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
 		return ns.tgid;
 	return bpf_get_current_pid_tgid() >> 32;
+}
+
+/* Tells whether this is the watched process. There may be others only with use_tree. */
+static __always_inline bool is_watched(void)
+{
+	return !use_tree || (bpf_get_current_pid_tgid() >> 32) == watched_global ||
+	       (pidns_ino && own_pid() == watched);
+}
+
+/* Tells whether hits of this process count. */
+static __always_inline bool in_tree(void)
+{
+	uint32_t pid = bpf_get_current_pid_tgid() >> 32;
+
+	return is_watched() || bpf_map_lookup_elem(&tree, &pid);
+}
+
+/* Returns the probe that was hit, or NULL if it does not count. */
+static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *ret_name)
+{
+	uint64_t cookie = bpf_get_attach_cookie(ctx);
+
+	if (cookie >> 32 != generations[cookie >> 16 & (WIRE_SLOTS - 1)] ||
+	    (use_tree && !in_tree()))
+		return NULL;
+	return probe_of(cookie, ret_name);
 }
 
 static __always_inline void take_head(struct wire_event *e, uint32_t name)
@@ -95,7 +111,7 @@ static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
 {
 	uint32_t phase;
 
-	if (use_gc_probe) {
+	if (use_gc_probe && is_watched()) {
 		uint32_t first = gc_first;
 
 		if (gc_changes || first) {

@@ -1,0 +1,277 @@
+"""Tests of --follow and --until: children that execute the file of the traced program."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from harness import (
+    bpf_ids, check, go_build, LONG, nothing_left, options, probed, Program, Run, same, spawn, target, test, tmp, tophash, Tracer)
+
+# Starts itself again, each time in the way that the next letter says, and deletes in each generation. Each process writes how many it
+# deleted, with its pid, into a file.
+TREE = """package main
+import ("fmt"; "os"; "os/exec"; "strconv"; "strings"; "syscall"; "time")
+func child(name string, args ...string) *exec.Cmd {
+	c := exec.Command(name, args...)
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	if err := c.Start(); err != nil { panic(err) }
+	return c
+}
+func main() {
+	ways, folder, n := os.Args[1], os.Args[2], 0
+	m := map[int]int{}
+	pass := func() { m[n] = n; delete(m, n); n++ }
+	for i := 0; i < 20; i++ { pass() }
+	rest := []string{strings.TrimLeft(ways, "x"), folder}
+	if len(ways) > 0 { rest[0] = ways[1:] }
+	note := func() {
+		// A program that executes itself keeps its pid: its counts are added.
+		f, _ := os.OpenFile(folder + "/" + strconv.Itoa(os.Getpid()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0644)
+		fmt.Fprintln(f, n)
+		f.Close()
+	}
+	var way byte
+	if len(ways) > 0 { way = ways[0] }
+	switch way {
+	case 'w': // a child that is waited for
+		c := child("/proc/self/exe", rest...)
+		pass()
+		c.Wait()
+		pass()
+		note()
+	case 'd': // a daemon: the parent ends at once
+		c := exec.Command(os.Args[0], rest...)
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		c.Stderr = os.Stderr
+		note()
+		if err := c.Start(); err != nil { panic(err) }
+	case 's': // by way of a shell that ends at once
+		note()
+		child("sh", "-c", `setsid "$0" "$@" &`, os.Args[0], rest[0], rest[1]).Wait()
+	case 'x': // executes itself
+		note()
+		syscall.Exec("/proc/self/exe", append([]string{os.Args[0]}, rest...), os.Environ())
+	case 't': // executes itself, in another thread
+		note()
+		go syscall.Exec("/proc/self/exe", append([]string{os.Args[0]}, rest...), os.Environ())
+		select {}
+	case 'p': // three workers
+		var all []*exec.Cmd
+		for i := 0; i < 3; i++ { all = append(all, child(os.Args[0], rest...)) }
+		for _, c := range all { c.Wait() }
+		pass()
+		note()
+	case 'c': // by way of a copy of this file, which is another one
+		note()
+		child(folder + "/../copy", rest...).Wait()
+	case 'z': // sleeps
+		note()
+		time.Sleep(300 * time.Millisecond)
+		pass()
+		note()
+	default:
+		note()
+	}
+}
+"""
+
+
+def tree():
+    source = tmp("tree.go")
+    source.write_text(TREE)
+    return go_build(source, "tree")
+
+
+def fresh():
+    folder = tmp("truth")
+    folder.mkdir(exist_ok=True)
+    for f in folder.iterdir():
+        f.unlink()
+    return folder
+
+
+def truth(folder):
+    """Returns how many each process deleted, by pid. A file has one line for each program that the process executed."""
+    return {int(f.name): sum(map(int, f.read_text().split())) for f in folder.iterdir()}
+
+
+def expect(run, folder, what):
+    """Compares what was seen of each process with what it says. Each has one exit record, and start records."""
+    seen, told = {}, truth(folder)
+    for e in run.events:
+        seen[e["pid"]] = seen.get(e["pid"], 0) + 1
+    same(seen, told, f"{what}: deletes by process ({run.err})")
+    same((run.code, run.end["gaps"], sum(run.end["lost"].values())), (0, 0, 0), f"{what}: {run.err}")
+    same(sorted(x["pid"] for x in run.exits), sorted(told), f"{what}: exit records")
+    same({x["pid"] for x in run.of("start")}, set(told), f"{what}: start records")
+
+
+WAYS = ["", "w", "d", "s", "x", "t", "p", "wd", "dw", "ws", "sx", "xw", "tp", "pw", "dxd", "wwww", "xxxxx", "ttt", "sds", "pxw"]
+
+
+@test
+def children_of_a_command():
+    """Every process of the tree that executes the file is traced from its first instruction, however it came to be."""
+    exe = tree()
+    for ways in WAYS:
+        for before in ([], ["sh", "-c", '"$@"; true', "sh"]):
+            folder = fresh()
+            r = tophash("-q", "--format", "json", "--site", "main.main*", "--", *before, exe, ways, folder, stdin=subprocess.DEVNULL)
+            expect(r, folder, f"{before} {ways!r}")
+
+
+@test
+def children_of_a_wrapper():
+    """A wrapper starts the program several times, also while the probes are being placed."""
+    exe = tree()
+    for body in ('"$0" p {} & "$0" w {} & wait', '"$0" "" {}; "$0" d {}; "$0" x {}', '("$0" z {} &) ; "$0" t {}'):
+        folder = fresh()
+        r = tophash("-q", "--format", "json", "--site", "main.main*", "--", "sh", "-c", body.replace("{}", str(folder)), exe)
+        told = truth(folder)
+        seen = {}
+        for e in r.events:
+            seen[e["pid"]] = seen.get(e["pid"], 0) + 1
+        same(set(seen), set(told), f"{body}: processes ({r.err})")
+        # The shell's pid executes nothing. The sleeper writes its count twice.
+        same({p: n for p, n in seen.items()}, {p: (21 if n == 41 else n) for p, n in told.items()}, f"{body}: deletes by process")
+        same((r.code, r.end["gaps"]), (0, 0), r.err)
+
+
+@test
+def children_of_a_process():
+    """-p follows children that come, and those that are there already."""
+    source = tmp("waits.go")
+    source.write_text("""package main
+import ("bufio"; "fmt"; "os"; "os/exec")
+func main() {
+	in := bufio.NewReader(os.Stdin)
+	m := map[int]int{1: 1, 2: 2, 3: 3, 4: 4}
+	var to []interface{ Write([]byte) (int, error) }
+	fmt.Println(os.Getpid())
+	for n := 1; ; n++ {
+		line, err := in.ReadString('\\n')
+		if err != nil { return }
+		if line == "fork\\n" {
+			c := exec.Command("/proc/self/exe")
+			w, _ := c.StdinPipe()
+			c.Stdout = os.Stdout
+			c.Start()
+			to = append(to, w)
+			continue // the child says its pid
+		}
+		delete(m, n)
+		for _, w := range to { w.Write([]byte(line)) }
+		fmt.Println("done")
+	}
+}
+""")
+    exe = go_build(source, "waits")
+    p = Program(exe)
+    pids = [p.pid]
+    same(p.line(), str(p.pid), "begins")
+    pids.append(int(p.ask("fork")))  # before the trace
+    t = Tracer("-p", p.pid)
+    pids.append(int(p.ask("fork")))  # in the trace
+    p.ask("delete")
+    same(p.end(), "done\n" * 2, "the children's answers")
+    r = t.end(None)
+    same(sorted((e["pid"], e["key"]) for e in r.events), sorted((pid, n) for pid, n in zip(pids, (3, 1, 1))), f"events: {r.err}")
+    same(sorted(x["pid"] for x in r.exits), sorted(pids), "exit records")
+    same((r.code, r.err), (0, ""), "messages")
+
+
+@test
+def a_stranger_is_left_alone():
+    """A process of the same file that is not of the tree: no hit of it counts. -p puts no breakpoint into it, and says what it cannot do."""
+    exe = target("busy")
+    stranger = spawn([exe, "-seconds", "60"], stdout=subprocess.DEVNULL)
+    p = spawn([exe, "-seconds", "60", "-mode", "miss"], stdout=subprocess.DEVNULL)
+    time.sleep(0.2)
+    t = Tracer("-p", p.pid)
+    check(probed(p.pid, exe) and not probed(stranger.pid, exe), "a breakpoint in the other process")
+    r = t.end()
+    same((r.end["hits"], len(r.lines)), (0, 1), r.err)
+    check("other processes execute the same file" in r.err, r.err)
+    t = Tracer("-p", p.pid, "--follow", "none")
+    check(not probed(stranger.pid, exe), "--follow=none: a breakpoint in the other process")
+    same(t.end().err, "", "--follow=none: messages")
+    r = tophash("-q", "--format", "json", "-o", tmp("events"), "--", exe, "-ops", "7")
+    same(Run(0, tmp("events").read_text(), "").end["hits"], 7, "a command's hits beside the other's")
+
+
+@test
+def children_are_not_followed():
+    exe = tree()
+    for ways, own in (("w", 22), ("d", 20), ("p", 21)):
+        folder = fresh()
+        r = tophash("-q", "--format", "json", "--site", "main.main*", "--follow=none", "--", exe, ways, folder)
+        same((r.code, len(r.events), len(r.of("exit"))), (0, own, 1), f"{ways}: {r.err}")
+
+
+@test
+def another_file_is_not_followed():
+    """A child that executes another file does not belong to the trace, and does not keep it running."""
+    exe = tree()
+    tmp("copy").write_bytes(Path(exe).read_bytes())
+    tmp("copy").chmod(0o755)
+    folder = fresh()
+    r = tophash("-q", "--format", "json", "--site", "main.main*", "--", exe, "c", folder)
+    same((len(r.events), len(truth(folder)), r.code), (20, 2, 0), r.err)
+    source = tmp("leaves.go")
+    source.write_text("""package main
+import ("os"; "os/exec"; "strconv")
+func main() {
+	m := map[int]int{1: 1}
+	delete(m, 1)
+	c := exec.Command("sleep", "100")
+	c.Start()
+	os.WriteFile(os.Args[1], []byte(strconv.Itoa(c.Process.Pid)), 0644)
+}
+""")
+    leaves = go_build(source, "leaves")
+    begun = time.monotonic()
+    r = tophash("-q", "--format", "json", "--", leaves, tmp("pid"))
+    os.kill(int(tmp("pid").read_text()), signal.SIGKILL)
+    same((r.code, len(r.of("exit"))), (0, 1), r.err)
+    check(time.monotonic() - begun < 50, "the trace lasts as long as the sleep")
+
+
+@test
+def until_the_command_ends():
+    exe = tree()
+    for args, n in ((["--until=command"], 1), (["--until=last"], 2)):
+        folder = fresh()
+        r = tophash("-q", "--format", "json", "--site", "main.main*", *args, "--", exe, "dz", folder)
+        same((r.code, len(r.of("exit"))), (0, n), f"{args}: {r.err}")
+        end = time.monotonic() + LONG
+        while len(truth(folder)) < 2 or max(truth(folder).values()) < 41:
+            check(time.monotonic() < end, "the daemon does not end")
+            time.sleep(0.01)
+
+
+@test
+def a_killed_tophash_with_children():
+    """The tree runs on, and nothing stays in the kernel."""
+    exe = tree()
+    before = bpf_ids()
+    for ways in ("wz", "pz", "dz"):
+        for delay in (0, 0.05, 0.1, 0.2, 0.35):
+            folder = fresh()
+            for f in ("began", "over"):
+                tmp(f).unlink(missing_ok=True)
+            script = f'touch {tmp("began")}; "$@"; touch {tmp("over")}'
+            t = spawn([options.tophash, "trace", "-q", "-o", "/dev/null", "--", "sh", "-c", script, "sh", exe, ways, folder],
+                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while not tmp("began").exists():
+                check(t.poll() is None, "tophash has ended")
+                time.sleep(0.001)
+            time.sleep(delay)
+            t.kill()
+            t.wait()
+            end = time.monotonic() + LONG
+            while not tmp("over").exists() or not truth(folder) or max(truth(folder).values()) < 41:
+                check(time.monotonic() < end, f"{ways}, killed after {delay} s: the tree does not end")
+                time.sleep(0.01)
+    nothing_left(before)
