@@ -105,7 +105,8 @@ static const struct option_spec rows[] = {
 	 .help = "a running process",
 	 .man = "A running process, with all its Go modules: its program, plugins and libraries "
 		"(-buildmode=c-shared). It may be a process that is not Go and has a Go library. A "
-		"plugin that it loads later is found within a second, and a gap tells the time before."},
+		"plugin that it loads later is watched some milliseconds later, and a gap tells the "
+		"time before."},
 	{.name = "binary", .letter = 'b', .argument = "FILE", .kind = OPTION_FILE, .at = AT(binary),
 	 .help = "every process of a binary, also those started later",
 	 .man = "Every process of a binary: those that run, and those that start later. If the file is "

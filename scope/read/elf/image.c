@@ -241,11 +241,12 @@ bool image_section(const struct image *image, const char *name, uint64_t *ret_ad
 	return false;
 }
 
-static bool find_symtab(const struct image *image, Elf64_Shdr *ret)
+/* Finds the first section of a type. */
+static bool find_type(const struct image *image, uint32_t type, Elf64_Shdr *ret)
 {
 	for (uint64_t i = 1; i < image->section_count; i++) {
 		section_get(image, i, ret);
-		if (ret->sh_type == SHT_SYMTAB)
+		if (ret->sh_type == type)
 			return true;
 	}
 	return false;
@@ -255,33 +256,41 @@ bool image_is_stripped(const struct image *image)
 {
 	Elf64_Shdr symtab;
 
-	return !find_symtab(image, &symtab);
+	return !find_type(image, SHT_SYMTAB, &symtab);
 }
 
-bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
-		  uint64_t *ret_size)
+static bool find_symbol(const struct image *image, uint32_t type, const char *name, Elf64_Sym *ret)
 {
 	const uint8_t *symbols, *strings;
 	Elf64_Shdr symtab, strtab;
-	Elf64_Sym symbol;
 
-	if (!find_symtab(image, &symtab) || symtab.sh_link >= image->section_count)
+	if (!find_type(image, type, &symtab) || symtab.sh_link >= image->section_count)
 		return false;
 	section_get(image, symtab.sh_link, &strtab);
 	symbols = image_file_bytes(image, symtab.sh_offset, symtab.sh_size);
 	strings = image_file_bytes(image, strtab.sh_offset, strtab.sh_size);
 	if (!symbols || !strings)
 		return false;
-	for (uint64_t i = 0; i < symtab.sh_size / sizeof(symbol); i++) {
-		memcpy(&symbol, symbols + i * sizeof(symbol), sizeof(symbol));
-		if (symbol.st_shndx == SHN_UNDEF ||
-		    !string_is(strings, strtab.sh_size, symbol.st_name, name))
-			continue;
-		*ret_addr = symbol.st_value;
-		*ret_size = symbol.st_size;
-		return true;
+	for (uint64_t i = 0; i < symtab.sh_size / sizeof(*ret); i++) {
+		memcpy(ret, symbols + i * sizeof(*ret), sizeof(*ret));
+		if (ret->st_shndx != SHN_UNDEF &&
+		    string_is(strings, strtab.sh_size, ret->st_name, name))
+			return true;
 	}
 	return false;
+}
+
+bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
+		  uint64_t *ret_size)
+{
+	Elf64_Sym symbol;
+
+	if (!find_symbol(image, SHT_SYMTAB, name, &symbol) &&
+	    !find_symbol(image, SHT_DYNSYM, name, &symbol))
+		return false;
+	*ret_addr = symbol.st_value;
+	*ret_size = symbol.st_size;
+	return true;
 }
 
 /* ---- opening ---- */

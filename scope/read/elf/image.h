@@ -80,7 +80,8 @@ size_t image_section_count(const struct image *image);
 bool image_section_get(const struct image *image, size_t index, struct image_section *ret);
 /* Finds the loaded section that addr lies in. Returns false when there is none. */
 bool image_section_at(const struct image *image, uint64_t addr, struct image_section *ret);
-/* Finds an ELF symbol (.symtab) by its exact name. Returns false when it is absent. */
+/* Finds an ELF symbol that the file defines, by its exact name, in .symtab or .dynsym. Returns false when
+ * there is none. */
 bool image_symbol(const struct image *image, const char *name, uint64_t *ret_addr,
 		  uint64_t *ret_size);
 

@@ -55,6 +55,12 @@ struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid
 	return engine->ops->attach(engine, module, exe, pid);
 }
 
+struct error *engine_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid)
+{
+	return engine->ops->watch_loads ? engine->ops->watch_loads(engine, linker, offset, pid)
+					: NULL;
+}
+
 void engine_release(struct engine *engine, pid_t pid)
 {
 	if (engine->ops->release)

@@ -13,7 +13,8 @@
  *      begins with a struct engine. It writes a struct wire_event for each hit of the spots that it is
  *      given: `probe` is WIRE_PROBE(number of the module, index of the spot), and `ip` - the spot's address is the load bias of the
  *      process. A record of `kind` WIRE_START tells that a process of the binary has started, one of
- *      kind WIRE_EXEC that the traced process has executed a program.
+ *      kind WIRE_EXEC that the traced process has executed a program, one of kind WIRE_LOAD that it has
+ *      loaded a file.
  *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and
  *      the start record use that table.
  *   3. scope/watch/engine/meson.build: add the file.
@@ -117,6 +118,8 @@ struct engine_ops {
 			     uint32_t *ret); /* optional: without it, only module 0 is watched */
 	struct error *(*attach)(struct engine *engine, uint32_t module, int exe, pid_t pid);
 	void (*release)(struct engine *engine, pid_t pid);	    /* optional */
+	struct error *(*watch_loads)(struct engine *engine, int linker, uint64_t offset,
+				     pid_t pid);		    /* optional */
 	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */
 	bool (*sends_execs)(const struct engine *engine);	    /* optional */
 	void (*set_gc)(struct engine *engine, uint32_t phase);	    /* optional */
@@ -167,6 +170,10 @@ struct error *engine_add(struct engine *engine, const struct engine_module *modu
  * including later ones. May be called again after the process has executed itself: the new probes
  * replace the old ones without a gap, and no event comes twice. On error the old ones stay. */
 struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid);
+/* Begins to send a WIRE_LOAD when a process has loaded a file. `linker` is the file of its dynamic
+ * linker, and `offset` the offset in it of the function that the linker calls then. An engine that cannot
+ * do this does nothing. Errors: as engine_attach(). */
+struct error *engine_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid);
 /* Removes the probes that were attached for this process alone, because it has ended. Does not wait
  * for the end of that. */
 void engine_release(struct engine *engine, pid_t pid);

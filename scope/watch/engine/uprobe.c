@@ -257,6 +257,7 @@ const struct engine_ops engine_uprobe = {
 	.add = uprobe_add,
 	.attach = uprobe_attach,
 	.release = uprobe_release,
+	.watch_loads = uprobe_watch_loads,
 	.exec_count = uprobe_exec_count,
 	.sends_execs = uprobe_sends_execs,
 	.set_gc = uprobe_set_gc,

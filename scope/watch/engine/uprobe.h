@@ -77,6 +77,12 @@ struct cost_state {
 	double trap_ns; /* average cost of a trap of any kind */
 };
 
+/* The probe in the dynamic linker of a process, as one link. */
+struct linker_probe {
+	pid_t pid;
+	struct attachment attachment;
+};
+
 struct uprobe {
 	struct engine engine; /* first, because it is cast to struct uprobe */
 	const struct engine_options *options;
@@ -85,6 +91,7 @@ struct uprobe {
 	bool multi;		     /* one link for all probes of a program */
 	uint64_t sample_secret[2];   /* the same for all modules */
 	VEC(struct placed *) placed; /* by slot */
+	VEC(struct linker_probe) linkers;
 	bool paused;
 	struct former *formers;	    /* attachments that threads detach; see uprobe_attach.c */
 	struct bpf_link *exec_link; /* of the program that sends WIRE_EXEC */
@@ -119,6 +126,7 @@ bool uprobe_kernel_is(unsigned major, unsigned minor);
 
 struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid);
 void uprobe_release(struct engine *engine, pid_t pid);
+struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid);
 void uprobe_detach(struct engine *engine);
 void uprobe_pause(struct engine *engine);
 struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns);

@@ -329,6 +329,12 @@ void uprobe_release(struct engine *engine, pid_t pid)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
+	for (size_t i = 0; i < uprobe->linkers.len; i++) {
+		if (uprobe->linkers.data[i].pid != pid)
+			continue;
+		detach_former(uprobe, &uprobe->linkers.data[i].attachment);
+		uprobe->linkers.data[i--] = uprobe->linkers.data[--uprobe->linkers.len];
+	}
 	vec_each(at, &uprobe->placed) {
 		struct placed *placed = *at;
 
@@ -435,16 +441,21 @@ void uprobe_detach(struct engine *engine)
 		detach_all(&(*placed)->hot);
 		detach_all(&(*placed)->cold);
 	}
+	vec_each(linker, &uprobe->linkers)
+		detach_all(&linker->attachment);
+	vec_fini(&uprobe->linkers);
 	join_formers(uprobe, true);
 	bpf_link__destroy(uprobe->exec_link);
 	uprobe->exec_link = NULL;
 	uprobe_measure_end(uprobe);
 }
 
-bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
-			   uint64_t offset)
+/* ---- one instruction ---- */
+
+/* Attaches a program to one instruction, for one process. Returns false with errno set. */
+static bool attach_one(const struct uprobe *uprobe, struct bpf_program *program, const char *path,
+		       pid_t pid, uint64_t offset, struct attachment *ret)
 {
-	struct bpf_program *program = uprobe_main(uprobe)->skel->progs.on_nothing;
 	struct uprobe_multi_attr attr = {
 		.prog_fd = (uint32_t)bpf_program__fd(program),
 		.attach_type = TRACE_UPROBE_MULTI,
@@ -455,7 +466,38 @@ bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t 
 	};
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = 0);
 
-	if (uprobe->multi)
-		return syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)) >= 0;
-	return bpf_program__attach_uprobe_opts(program, pid, path, offset, &opts) != NULL;
+	*ret = (struct attachment){.n = 1, .multi = uprobe->multi};
+	if (!uprobe->multi)
+		ret->links[0] = bpf_program__attach_uprobe_opts(program, pid, path, offset, &opts);
+	else
+		ret->link_fds[0] = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	return uprobe->multi ? ret->link_fds[0] >= 0 : ret->links[0] != NULL;
+}
+
+bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
+			   uint64_t offset)
+{
+	struct attachment stays;
+
+	return attach_one(uprobe, uprobe_main(uprobe)->skel->progs.on_nothing, path, pid, offset,
+			  &stays);
+}
+
+struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	struct linker_probe probe = {.pid = pid};
+	char path[64];
+
+	if (is_stopped(uprobe))
+		return NULL;
+	if (!vec_reserve(&uprobe->linkers, uprobe->linkers.len + 1))
+		return error_nomem();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", linker);
+	uprobe_forget_message();
+	if (!attach_one(uprobe, uprobe_main(uprobe)->skel->progs.on_load, path, pid, offset,
+			&probe.attachment))
+		return uprobe_failed("cannot place a probe in the dynamic linker", errno);
+	vec_push(&uprobe->linkers, probe);
+	return NULL;
 }

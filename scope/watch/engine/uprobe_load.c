@@ -173,6 +173,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_program__set_autoload(skel->progs.on_exec, first && !options->start);
 	bpf_program__set_autoload(skel->progs.on_start, first && options->start);
 	bpf_program__set_autoload(skel->progs.on_nothing, first);
+	bpf_program__set_autoload(skel->progs.on_load, first);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
 	bpf_program__set_autoload(skel->progs.on_panic, options->misses);

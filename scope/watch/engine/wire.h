@@ -46,6 +46,8 @@ enum wire_kind {
 	WIRE_START, /* a process of the binary has started; only pid, tid, time_ns, ip are set */
 	WIRE_EXEC,  /* the traced process has executed a program; only pid, tid and time_ns are set,
 		       and key: its name, WIRE_COMM bytes with a NUL */
+	WIRE_LOAD,  /* the dynamic linker has changed the files of a process; only pid, tid and
+		      time_ns are set */
 };
 
 enum wire_flag {

@@ -295,10 +295,14 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 	ret->kind = EVENT_DELETE;
 	ret->time_ns = e->time_ns;
 	/* resolve_removal() sets each member of a removal. To clear them first would cost more. */
-	if (e->kind == WIRE_EXEC || e->kind == WIRE_START)
+	if (e->kind == WIRE_EXEC || e->kind == WIRE_START || e->kind == WIRE_LOAD)
 		ret->removal = (struct event_removal){.func = "", .map_type = ""};
 	ret->removal.pid = e->pid;
 	ret->removal.tid = e->tid;
+	if (e->kind == WIRE_LOAD) {
+		*ret_what = RESOLVED_LOAD;
+		return NULL;
+	}
 	if (e->kind == WIRE_EXEC) {
 		*ret_what = RESOLVED_EXEC;
 		if (memchr(e->key, '\0', WIRE_COMM))

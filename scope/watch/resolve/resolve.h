@@ -37,7 +37,7 @@ struct error *resolver_add(struct resolver *resolver, const struct engine_module
 void resolver_close(struct resolver *resolver); /* NULL is legal */
 CLEANUP_FUNC(struct resolver, resolver_close)
 
-enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START, RESOLVED_EXEC };
+enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START, RESOLVED_EXEC, RESOLVED_LOAD };
 
 /* Fills *ret, a delete or clear, from a record. All data in it are borrowed until the next call.
  * *ret_what:
@@ -48,6 +48,7 @@ enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START, RESOLVED_EXEC
  *   RESOLVED_EXEC      the traced process has executed a program; only time_ns, removal.pid,
  *                      removal.tid and removal.func are set; func is the name that the kernel gives
  *                      the program, or ""
+ *   RESOLVED_LOAD      a process has loaded a file; only time_ns, removal.pid and removal.tid are set
  * Errors: out of memory; a record that no engine wrote. */
 struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
 			       enum resolved *ret_what, struct event *ret);

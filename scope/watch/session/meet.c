@@ -4,10 +4,13 @@
  * gap. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
+#include "base/path.h"
 #include "read/layout/layout.h"
 
-/* The mappings of a process are looked at this often. */
-#define LOOK_NS 1000000000ull
+/* The mappings of a process are looked at this often: first at once, then less and less. Most plugins
+ * are loaded at the start. Later ones are reported by a probe in the dynamic linker. */
+#define LOOK_FIRST_NS 10000000ull
+#define LOOK_NS	      1000000000ull
 /* With -b, at most this many processes are looked at in one turn. */
 enum { LOOKS_MAX = 64 };
 
@@ -212,6 +215,46 @@ static struct error *meet(struct session *session, struct traced *traced,
 	return NULL;
 }
 
+/* ---- the dynamic linker ---- */
+
+/* The function that the dynamic linkers of glibc and musl call before and after they map files, for
+ * debuggers. No code of a new file has run at the second call. */
+#define LINKER_CALLS "_dl_debug_state"
+
+/* Finds the dynamic linker among the mapped files, by its name (ld-linux-x86-64.so.2, ld-musl-...). */
+static int open_linker(struct target *target)
+{
+	cleanup(mappings_fini) struct mappings mappings = {0};
+	struct error *err = target_mappings(target, &mappings);
+
+	error_free(err);
+	vec_each(mapping, &mappings.list)
+		if (mapping->executable && !strncmp(path_base(mapping->path), "ld-", 3))
+			return mapping_open(target, mapping);
+	return -1;
+}
+
+/* Places a probe in the dynamic linker of a process, once. Without it, new modules are found later. */
+static void watch_linker(struct session *session, struct traced *traced)
+{
+	cleanup(image_close) struct image *image = NULL;
+	uint64_t addr, size, offset;
+	cleanup_close int fd = -1;
+	struct error *err;
+
+	if (traced->linker_watched)
+		return;
+	traced->linker_watched = true;
+	fd = open_linker(traced->target);
+	if (fd < 0)
+		return;
+	err = image_open(fd, "the dynamic linker", &image);
+	if (!err && image_symbol(image, LINKER_CALLS, &addr, &size) &&
+	    image_file_offset(image, addr, &offset))
+		err = engine_watch_loads(session->engine, fd, offset, traced->target->pid);
+	error_free(err);
+}
+
 /* ---- a look at a process ---- */
 
 /* Tells whether the module is the session's file. That file is mapped once, but was opened for the
@@ -260,21 +303,42 @@ static bool may_have_modules(const struct session *session)
 	       (!session->options.binary || session->placements.build == GO_BUILD_PROGRAM);
 }
 
-struct error *meet_modules(struct session *session, struct traced *traced)
+/* Looks at a process. A module that is new may have been there since from_ns. */
+static struct error *look(struct session *session, struct traced *traced, uint64_t from_ns)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
-	uint64_t from_ns = traced->looked_ns;
 	struct error *err;
 
 	if (!may_have_modules(session) || traced->ended)
 		return NULL;
+	traced->look_after_ns = !traced->looked_ns ? LOOK_FIRST_NS : 2 * traced->look_after_ns;
+	if (traced->look_after_ns > LOOK_NS)
+		traced->look_after_ns = LOOK_NS;
 	traced->looked_ns = now_ns();
+	watch_linker(session, traced);
 	err = session_modules_list(session->modules, traced->target, &found);
 	if (err && err == error_nomem())
 		return err;
 	error_free(err); /* the process is gone, or between two programs */
 	vec_each(at, &found.list)
 		try(take_module(session, traced, at, from_ns));
+	return NULL;
+}
+
+struct error *meet_modules(struct session *session, struct traced *traced)
+{
+	return look(session, traced, traced->looked_ns);
+}
+
+struct error *process_loads(struct session *session, pid_t pid, uint64_t time_ns)
+{
+	struct traced *traced = find_process(session, pid);
+
+	if (!traced)
+		return NULL;
+	if (now_ns() - traced->looked_ns >= LOOK_FIRST_NS)
+		return look(session, traced, time_ns);
+	traced->look_after_ns = LOOK_FIRST_NS; /* a process may load files all the time */
 	return NULL;
 }
 
@@ -288,7 +352,7 @@ struct error *watch_modules(struct session *session)
 	for (size_t i = 0; i < session->processes.len && looks < LOOKS_MAX; i++) {
 		struct traced *traced = &session->processes.data[i];
 
-		if (traced->ended || time_ns - traced->looked_ns < LOOK_NS)
+		if (traced->ended || time_ns - traced->looked_ns < traced->look_after_ns)
 			continue;
 		looks++;
 		try(meet_modules(session, traced));

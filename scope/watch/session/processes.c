@@ -255,7 +255,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	traced->started = traced->ended = true;
 	settle_overhead(session, traced, traced->end_ns);
 	settle_modules(session, traced, traced->end_ns);
-	if (traced->met.len)
+	if (traced->met.len || traced->linker_watched)
 		engine_release(session->engine, traced->target->pid);
 	event.exit = (struct event_exit){
 		.pid = (uint32_t)traced->target->pid,

@@ -116,6 +116,9 @@ static bool on_record(void *ctx, const void *record, size_t size)
 		session->failed = process_begins(session, &event.removal, event.time_ns);
 		break;
 	case RESOLVED_EXEC: note_exec(session, event.removal.func); break;
+	case RESOLVED_LOAD:
+		session->failed = process_loads(session, (pid_t)event.removal.pid, event.time_ns);
+		break;
 	case RESOLVED_FILTERED: session->filtered++; break;
 	case RESOLVED_EVENT:
 		if (!deliver(session, &event))

@@ -36,6 +36,8 @@ struct traced {
 	uint64_t end_ns;     /* when its end was noticed */
 	uint64_t off_ns;     /* --max-overhead: since when it has no probes; 0: it has them */
 	uint64_t looked_ns;  /* when its mappings were last looked at; 0: never */
+	uint64_t look_after_ns; /* the next look is this long after it */
+	bool linker_watched;	/* its dynamic linker has a probe */
 	VEC(struct met_at) met;
 	int status;
 };
@@ -247,6 +249,8 @@ void met_fini(struct session *session);
 /* Looks at what the process has mapped now. Places probes in modules that are new, and reports them.
  * The main probes must be attached. Errors: out of memory; the engine failed. */
 struct error *meet_modules(struct session *session, struct traced *traced);
+/* Does the same for a process that has loaded a file at time_ns. */
+struct error *process_loads(struct session *session, pid_t pid, uint64_t time_ns);
 /* Does the same for all processes, for each once a second. Call it often. */
 struct error *watch_modules(struct session *session);
 /* Lists the modules of a process for its start record. Returns how many there are. */

@@ -63,6 +63,20 @@ int on_start(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Runs when the dynamic linker begins or ends to map files (engine_watch_loads()). */
+SEC("uprobe")
+int on_load(struct pt_regs *ctx)
+{
+	struct wire_event e = {.kind = WIRE_LOAD};
+
+	no_private_stack(ctx);
+	if (mode == WIRE_STOPPED)
+		return 0;
+	take_head(&e, 0);
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
 /* Runs when any process has executed a program. If it is the traced process, the reader is told,
  * with the name of the program. The reader has a few milliseconds until the program's main function
  * begins. If the exec was not by the main thread, the probes do not fire any more. */
