@@ -166,7 +166,7 @@ size_t tophash_len(const struct tophash *map)
 struct tophash_iter *tophash_iter_new(const struct tophash *map)
 {
 	size_t key_size = map && map->type ? map->type->key_size : 0;
-	struct generic_iter *ret = malloc(sizeof(*ret) + TOPHASH_KEPT(key_size) * key_size);
+	struct generic_iter *ret = malloc(sizeof(*ret) + TOPHASH_KEPT_BYTES(key_size));
 
 	if (!ret)
 		return NULL;

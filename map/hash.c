@@ -1,7 +1,7 @@
 /* The hash of byte strings. One product takes 16 bytes and is folded with the hash of the bytes before. */
 #include <string.h>
 
-#include "tophash/hash.h"
+#include "tophash/iter.h"
 
 static uint64_t load8(const uint8_t *p)
 {
@@ -19,7 +19,7 @@ static uint64_t load4(const uint8_t *p)
 	return x;
 }
 
-uint64_t tophash_hash_bytes(const void *bytes, size_t n, uint64_t seed, uint64_t mult)
+static uint64_t hash_to_64(const void *bytes, size_t n, uint64_t seed, uint64_t mult)
 {
 	const uint8_t *p = bytes;
 	uint64_t hash = seed ^ n * UINT64_C(0x9e3779b97f4a7c15), a = 0, b = 0;
@@ -40,5 +40,19 @@ uint64_t tophash_hash_bytes(const void *bytes, size_t n, uint64_t seed, uint64_t
 		a = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
 	}
 	hash = tophash_fold(a ^ hash, b ^ mult);
-	return tophash_fold(hash ^ n, mult) >> 32;
+	return tophash_fold(hash ^ n, mult);
+}
+
+uint64_t tophash_hash_bytes(const void *bytes, size_t n, uint64_t seed, uint64_t mult)
+{
+	return hash_to_64(bytes, n, seed, mult) >> 32;
+}
+
+void tophash_keep_print(const struct tophash *map, const void *key, uint8_t *ret)
+{
+	uint64_t other = tophash_fold(map->seed, map->mult);
+	uint64_t halves[2] = {hash_to_64(key, map->type->key_size, map->seed ^ other, map->mult),
+			      hash_to_64(key, map->type->key_size, other, ~map->seed | 1)};
+
+	memcpy(ret, halves, sizeof(halves));
 }

@@ -29,7 +29,7 @@ static size_t drop_finished_homes(struct tophash_iter *iter)
 	if (iter->lanes)
 		homes = (size_t)__builtin_ctzll(iter->lanes) / TOPHASH_WORD_SIZE;
 	memmove(iter->kept, kept_key(iter, (unsigned)homes * TOPHASH_WORD_SIZE),
-		(size_t)TOPHASH_SLOTS * iter->map->type->key_size);
+		(size_t)TOPHASH_SLOTS * TOPHASH_KEPT_SIZE(iter->map->type->key_size));
 	/* slots is not updated: the next home or link that is entered sets it. */
 	iter->ahead += homes * TOPHASH_WORD_SIZE;
 	return homes;
@@ -70,7 +70,7 @@ static void *next_in_home(struct tophash_iter *iter)
 				continue;
 		}
 		iter->later &= iter->later - 1;
-		memcpy(kept_key(iter, iter->first_place + lane), slot, type->key_size);
+		tophash_keep(iter, kept_key(iter, iter->first_place + lane), slot, type);
 		iter->kept_places |= 1u << (iter->first_place + lane);
 		return slot;
 	}

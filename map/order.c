@@ -8,17 +8,41 @@
 
 #define BATCH_MAX 16
 
-/* Compares keys with the same hash, by their bytes. -0 equals +0, because a put may change one into the
- * other. */
-static int key_order(const struct tophash_type *type, const void *key, const void *other)
+/* Compares two keys with the same hash as an iterator keeps them, by their bytes. -0 equals +0, because a put may
+ * change one into the other. */
+static int kept_order(const struct tophash_type *type, const void *key, const void *other)
 {
 	uint64_t a, b;
 
+	if (type->key_size > TOPHASH_KEPT_WHOLE)
+		return memcmp(key, other, TOPHASH_KEPT_SIZE(type->key_size));
 	if (type->kind != TOPHASH_KIND_FLOAT)
 		return memcmp(key, other, type->key_size);
 	a = tophash_load_float(key, type->key_size);
 	b = tophash_load_float(other, type->key_size);
 	return a < b ? -1 : a > b;
+}
+
+/* Compares the key of a slot with one that an iterator keeps. */
+static int key_order(const struct tophash *map, const void *key, const void *kept)
+{
+	uint8_t print[TOPHASH_KEPT_SIZE(UINT32_MAX)];
+
+	if (map->type->key_size <= TOPHASH_KEPT_WHOLE)
+		return kept_order(map->type, key, kept);
+	tophash_keep_print(map, key, print);
+	return kept_order(map->type, print, kept);
+}
+
+/* Compares the keys of two slots in the same order. */
+static int slot_order(const struct tophash *map, const void *key, const void *other)
+{
+	uint8_t print[TOPHASH_KEPT_SIZE(UINT32_MAX)];
+
+	if (map->type->key_size <= TOPHASH_KEPT_WHOLE)
+		return kept_order(map->type, key, other);
+	tophash_keep_print(map, other, print);
+	return key_order(map, key, print);
 }
 
 /* Returns whether a key of the current range was returned already. */
@@ -27,7 +51,7 @@ static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
 	for (uint32_t places = iter->kept_places; places; places &= places - 1) {
 		unsigned place = (unsigned)__builtin_ctz(places);
 
-		if (key_order(iter->map->type, kept_key(iter, place), key) == 0)
+		if (key_order(iter->map, key, kept_key(iter, place)) == 0)
 			return true;
 	}
 	return false;
@@ -49,10 +73,9 @@ static bool is_candidate(const struct next_candidate *next, const uint8_t *slot,
 
 	if (hash < next->lo || hash >= next->hi)
 		return false;
-	if (iter->marked &&
-	    (hash < iter->mark ||
-	     (hash == iter->mark &&
-	      key_order(iter->map->type, slot, kept_key(iter, TOPHASH_KEPT_MARK)) <= 0)))
+	if (iter->marked && (hash < iter->mark ||
+			     (hash == iter->mark &&
+			      key_order(iter->map, slot, kept_key(iter, TOPHASH_KEPT_MARK)) <= 0)))
 		return false;
 	return !is_kept(iter, slot);
 }
@@ -60,11 +83,11 @@ static bool is_candidate(const struct next_candidate *next, const uint8_t *slot,
 /* Offers one entry. */
 static void candidate_offer(struct next_candidate *next, uint8_t *slot)
 {
-	const struct tophash_type *type = next->iter->map->type;
-	uint64_t hash = slot_hash(next->iter->map, type, slot);
+	const struct tophash *map = next->iter->map;
+	uint64_t hash = slot_hash(map, map->type, slot);
 
 	if (next->slot &&
-	    (hash > next->hash || (hash == next->hash && key_order(type, slot, next->slot) > 0)))
+	    (hash > next->hash || (hash == next->hash && slot_order(map, slot, next->slot) > 0)))
 		return;
 	if (!is_candidate(next, slot, hash))
 		return;
@@ -110,7 +133,7 @@ static void *take_candidate(struct tophash_iter *iter, const struct next_candida
 		return NULL;
 	iter->marked = true;
 	iter->mark = next->hash;
-	memcpy(kept_key(iter, TOPHASH_KEPT_MARK), next->slot, iter->map->type->key_size);
+	tophash_keep(iter, kept_key(iter, TOPHASH_KEPT_MARK), next->slot, iter->map->type);
 	return next->slot;
 }
 
@@ -158,7 +181,7 @@ static unsigned batch_most(const struct tophash_iter *iter)
 	unsigned places = TOPHASH_BY_FOURS(key_size)
 				  ? 4 * TOPHASH_WORD_SIZE - (TOPHASH_KEPT_MARK + 1)
 				  : TOPHASH_KEPT_MARK - TOPHASH_SLOTS;
-	size_t ret = places * key_size / sizeof(uint8_t *);
+	size_t ret = places * TOPHASH_KEPT_SIZE(key_size) / sizeof(uint8_t *);
 
 	return ret < BATCH_MAX ? (unsigned)ret : BATCH_MAX;
 }
@@ -176,7 +199,7 @@ static void batch_offer(struct batch *batch, uint8_t *slot)
 		uint64_t other = batch->hashes[at - 1];
 
 		if (hash > other ||
-		    (hash == other && key_order(map->type, slot, batch->slots[at - 1]) > 0))
+		    (hash == other && slot_order(map, slot, batch->slots[at - 1]) > 0))
 			break;
 		if (at < batch->most) {
 			batch->slots[at] = batch->slots[at - 1];

@@ -21,10 +21,10 @@ static inline uint64_t used_lanes(const struct tophash *map, const uint8_t *word
 	return ~tophash_zeros(word) & all_lanes(map);
 }
 
-/* Returns the address where an iterator keeps key i. */
+/* Returns the address where an iterator keeps key i, or its print. */
 static inline uint8_t *kept_key(const struct tophash_iter *iter, unsigned i)
 {
-	return (uint8_t *)iter->kept + (size_t)i * iter->map->type->key_size;
+	return (uint8_t *)iter->kept + (size_t)i * TOPHASH_KEPT_SIZE(iter->map->type->key_size);
 }
 
 /* Returns the next entry of a chain that is too long to be kept, or NULL. */

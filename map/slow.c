@@ -201,6 +201,15 @@ static uint8_t *insert_entry(struct tophash *map, const void *raw, uint64_t hash
 	return slot;
 }
 
+/* Returns whether the key that was given is the very object that the map holds. It stays then. Keys of other kinds are
+ * equal only if their bytes are, and are dropped: they may be counted references. */
+static bool is_held_key(const struct tophash_type *type, const void *raw, const uint8_t *slot)
+{
+	return (type->kind == TOPHASH_KIND_CSTR || type->kind == TOPHASH_KIND_STR ||
+		type->kind == TOPHASH_KIND_CUSTOM) &&
+	       memcmp(raw, slot, type->key_size) == 0;
+}
+
 /* Prepares the slot of a key that is in the map for a new value. Drops the key that was given, and the old
  * value, as `as` says. Returns the slot. */
 static uint8_t *replace_entry(struct tophash *map, const void *raw, uint8_t *slot,
@@ -209,7 +218,7 @@ static uint8_t *replace_entry(struct tophash *map, const void *raw, uint8_t *slo
 	const struct tophash_hooks *hooks = map->hooks;
 	const struct tophash_type *type = map->type;
 
-	if (hooks && hooks->drop_key && as != TOPHASH_PUT_LOOK) {
+	if (hooks && hooks->drop_key && as != TOPHASH_PUT_LOOK && !is_held_key(type, raw, slot)) {
 		_Alignas(16) uint8_t key[64];
 		void *copy = type->key_size <= sizeof(key) ? memcpy(key, raw, type->key_size)
 							   : (void *)(uintptr_t)raw;

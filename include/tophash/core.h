@@ -70,8 +70,9 @@ struct tophash_hooks {
 	void *(*alloc)(size_t size, void *ctx);
 	void (*free)(void *p, size_t size, void *ctx);
 	/* Called once for each key and value that leaves the map: by a delete, a clear, a replacement or
-	 * fini. When a put finds an equal key in the map, that key stays, and the one given to the put is
-	 * dropped. */
+	 * fini. When a put or slot finds an equal key in the map, that key stays, and the one that was given is
+	 * dropped. A string, or a key with a hash of the user, that is given with the bytes that the map holds is
+	 * the key that stays. */
 	void (*drop_key)(void *key, void *ctx);
 	void (*drop_val)(void *val, void *ctx);
 	/* The write barrier of a garbage collector; docs/gc.md explains it. Called before size bytes at slot

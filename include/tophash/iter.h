@@ -29,13 +29,17 @@
 
 /* The number of keys that an iterator keeps. It keeps those of a home, of three overflow buckets,
  * and the mark; or those of four homes, each at the index of its byte in the tag words. Keys of
- * more than 16 bytes would take too much room, so their homes are read one by one. */
+ * more than 16 bytes would take too much room, so their homes are read one by one. Of keys of more
+ * than TOPHASH_KEPT_WHOLE bytes a print of 16 bytes is kept, which depends on the secret of the map: an iterator
+ * stands on the stack. */
 #define TOPHASH_KEPT_MARK	   27
 #define TOPHASH_BY_FOURS(key_size) ((key_size) <= 16)
 #define TOPHASH_KEPT(key_size) \
 	(TOPHASH_BY_FOURS(key_size) ? 4 * TOPHASH_WORD_SIZE : TOPHASH_KEPT_MARK + 1)
 
-#define TOPHASH_KEPT_BYTES(key_size) (TOPHASH_KEPT(key_size) * (key_size))
+#define TOPHASH_KEPT_WHOLE	     512
+#define TOPHASH_KEPT_SIZE(key_size)  ((key_size) > TOPHASH_KEPT_WHOLE ? 16 : (key_size))
+#define TOPHASH_KEPT_BYTES(key_size) (TOPHASH_KEPT(key_size) * TOPHASH_KEPT_SIZE(key_size))
 
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
@@ -91,6 +95,8 @@ TOPHASH_BEGIN
  * were moved. Returns the next slot, or NULL. After NULL, iter->lanes has lanes to go through, or
  * is 0 at the end of the walk. */
 TOPHASH_API void *tophash_iter_slow(struct tophash_iter *iter);
+/* Writes the print of a key of the map, 16 bytes. */
+TOPHASH_API void tophash_keep_print(const struct tophash *map, const void *key, uint8_t *ret);
 /* Does tophash_cursor_step() for light code. */
 TOPHASH_API void *tophash_cursor_next(struct tophash_cursor *cursor, struct tophash_iter *iter,
 				      void *kept, const struct tophash_type *type);
@@ -142,7 +148,17 @@ TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor,
 TOPHASH_INLINE uint8_t *tophash_kept_at(const struct tophash_iter *iter, void *kept,
 					const struct tophash_type *type)
 {
-	return (uint8_t *)kept + (size_t)iter->first_place * type->key_size;
+	return (uint8_t *)kept + (size_t)iter->first_place * TOPHASH_KEPT_SIZE(type->key_size);
+}
+
+/* Keeps the key of a slot, or its print. */
+TOPHASH_INLINE void tophash_keep(const struct tophash_iter *iter, uint8_t *to, const uint8_t *slot,
+				 const struct tophash_type *type)
+{
+	if (type->key_size > TOPHASH_KEPT_WHOLE)
+		tophash_keep_print(iter->map, slot, to);
+	else
+		__builtin_memcpy(to, slot, type->key_size);
 }
 
 #define TOPHASH_USED_BYTES UINT64_C(0x7fff7fff7fff7fff)
@@ -206,8 +222,8 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 			}
 			/* Each word before this one has one byte more than slots. */
 			slot = cursor->slots + (byte - byte / TOPHASH_WORD_SIZE) * type->slot_size;
-			__builtin_memcpy(cursor->kept + byte * type->key_size, slot,
-					 type->key_size);
+			tophash_keep(iter, cursor->kept + byte * TOPHASH_KEPT_SIZE(type->key_size),
+				     slot, type);
 			return slot;
 		}
 		tophash_cursor_save(cursor, iter);

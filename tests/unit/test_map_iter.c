@@ -22,6 +22,25 @@ TOPHASH_MAP(numbers, uint32_t, uint32_t);
 TOPHASH_MAP(doubles, double, uint32_t);
 TOPHASH_MAP_WITH(weaks, uint32_t, uint32_t, weak_hash, weak_equal);
 
+/* A key of which an iterator keeps a print. */
+struct large {
+	uint8_t same[600];
+	uint32_t number;
+};
+
+static bool large_equal(const struct large *key, const struct large *other)
+{
+	return key->number == other->number;
+}
+
+static uint64_t large_hash(const struct large *key)
+{
+	return key->number % 5;
+}
+
+TOPHASH_MAP_BYTES(larges, struct large, uint32_t);
+TOPHASH_MAP_WITH(weak_larges, struct large, uint32_t, large_hash, large_equal);
+
 /* The model: what it knows of each insertion and of each iterator. */
 struct model {
 	uint32_t keys;
@@ -96,6 +115,18 @@ static uint32_t number_of_double(const void *key)
 	return (uint32_t)(half < 0 ? -half * 2 : half * 2);
 }
 
+static void make_large(uint32_t number, void *ret)
+{
+	struct large key = {.number = number};
+
+	memcpy(ret, &key, sizeof(key));
+}
+
+static uint32_t number_of_large(const void *key)
+{
+	return number_of_number((const uint8_t *)key + offsetof(struct large, number));
+}
+
 /* A kind of key: how a number of the model becomes a key, and back. */
 struct iter_kind {
 	const struct tophash_type *type;
@@ -105,19 +136,21 @@ struct iter_kind {
 	uint32_t keys_max;
 };
 
-#define KEY_ROOM 32 /* bytes; the largest key of any kind */
+#define KEY_ROOM sizeof(struct large) /* bytes; the largest key of any kind */
 
 static const struct iter_kind kinds[] = {
 	{&numbers_type, make_number, number_of_number, 5000, KEYS},
 	{&doubles_type, make_double, number_of_double, 2000, KEYS},
 	{&weaks_type, make_number, number_of_number, 1000, 100},
+	{&larges_type, make_large, number_of_large, 1000, KEYS},
+	{&weak_larges_type, make_large, number_of_large, 500, 60},
 };
 
 /* An iterator with its kept keys, and the cursor with which TOPHASH_EACH uses one. */
 struct walk {
 	struct tophash_iter iter;
 	struct tophash_cursor cursor;
-	_Alignas(16) uint8_t kept[TOPHASH_KEPT(8) * 8]; /* no key here has more bytes */
+	_Alignas(16) uint8_t kept[TOPHASH_KEPT(8) * 8]; /* no kind here needs more */
 };
 
 struct run {
@@ -477,6 +510,19 @@ TEST(delete_if_takes_what_it_is_told)
 	numbers_fini(&m);
 }
 
+/* A loop has copies of a key and of a value, and little more. */
+TEST(large_keys_need_little_stack)
+{
+	struct size {
+		uint8_t bytes[60000];
+	};
+	size_t most = sizeof(struct tophash_iter) + 32 * TOPHASH_KEPT_WHOLE;
+
+	assert_true(TOPHASH_KEPT_BYTES(sizeof(struct size)) + sizeof(struct tophash_iter) < 1024);
+	assert_true(TOPHASH_KEPT_BYTES(TOPHASH_KEPT_WHOLE) + sizeof(struct tophash_iter) < most);
+	assert_true(sizeof(struct larges_iter) < sizeof(struct large) + 1024);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -489,6 +535,7 @@ int main(void)
 		cmocka_unit_test(made_anew_in_the_loop),
 		cmocka_unit_test(nans_come_once),
 		cmocka_unit_test(delete_if_takes_what_it_is_told),
+		cmocka_unit_test(large_keys_need_little_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

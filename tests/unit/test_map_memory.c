@@ -1,5 +1,7 @@
 /* Tests of the memory that the map takes and gives back: failing allocators, hooks that count,
  * bounded work. */
+#include <tophash/map.h>
+
 #include "test_map.h"
 
 struct heap {
@@ -325,6 +327,46 @@ TEST(drops_run_once)
 	assert_int_equal(heap.held, 0);
 }
 
+static void free_text(void *key, void *ctx)
+{
+	char *text;
+
+	memcpy(&text, key, sizeof(text));
+	free(text);
+	++*(unsigned *)ctx;
+}
+
+TOPHASH_MAP(owned, char *, int);
+TOPHASH_MAP(slices, struct tophash_str, int);
+
+/* A put of the key that the map holds, as a loop shows it, drops nothing. */
+TEST(a_key_that_stays_is_not_dropped)
+{
+	unsigned drops = 0;
+	struct tophash_hooks hooks = {.size = sizeof(hooks), .ctx = &drops, .drop_key = free_text};
+	struct owned m = {0};
+	struct slices s = {0};
+
+	assert_int_equal(owned_set_hooks(&m, &hooks), 0);
+	assert_int_equal(slices_set_hooks(&s, &hooks), 0);
+	assert_int_equal(owned_put(&m, strdup("ada"), 36), 1);
+	assert_int_equal(slices_put(&s, (struct tophash_str){strdup("ada"), 3}, 36), 1);
+	TOPHASH_EACH(owned, it, &m) {
+		assert_int_equal(owned_put(&m, it.key, it.val + 1), 0);
+		++*owned_slot(&m, it.key);
+	}
+	TOPHASH_EACH(slices, it, &s)
+		assert_int_equal(slices_put(&s, it.key, it.val + 2), 0);
+	assert_int_equal(drops, 0);
+	assert_int_equal(owned_get(&m, "ada"), 38);
+	assert_int_equal(slices_get(&s, (struct tophash_str){"ada", 3}), 38);
+	assert_int_equal(owned_put(&m, strdup("ada"), 1), 0);
+	assert_int_equal(drops, 1);
+	owned_fini(&m);
+	slices_fini(&s);
+	assert_int_equal(drops, 3);
+}
+
 static void scattered(uint64_t number, uint64_t *ret)
 {
 	*ret = test_random(&number);
@@ -632,6 +674,7 @@ int main(void)
 		cmocka_unit_test(large_buckets_come_back_one_by_one),
 		cmocka_unit_test(huge_pages_are_nothing_to_an_allocator),
 		cmocka_unit_test(drops_run_once),
+		cmocka_unit_test(a_key_that_stays_is_not_dropped),
 		cmocka_unit_test(memory_after_deletes),
 		cmocka_unit_test(moving_is_bounded),
 		cmocka_unit_test(put_moves_one_share),
