@@ -9,6 +9,7 @@
  *   clock.h    clocks, and deadlines in processor time
  *   search.h   binary search
  *   table.h    a map from 64-bit keys to 32-bit values; brings the headers of the map with it
+ *   confine.h  giving up rights for good
  *   file.h     opening files that others name
  *   path.h     the parts of a path
  *   loop.h     the poll loop

@@ -602,11 +602,58 @@ def separate_traps():
     pc = hex(next(iter(instructions(split, {"outer"}))))
     dwo = [path for path in TMP.glob("*trap_split*.dwo")]
     check(dwo, "no .dwo was made")
+    want = quickly("dwo", "-v", "--source", "all", split, pc)
     for name, make in list(traps.items())[:2]:
         for path in dwo:
             trap(path, make)
-        out = quickly(f"dwo: {name}", "-v", "--source", "all", split, pc)
-        check(".dwo is not a regular file" in out, f"dwo: {name}: {out}")
+        same(quickly(f"dwo: {name}", "-v", "--source", "all", split, pc), want, f"dwo: {name}: no .dwo is ever opened")
+
+
+@test
+def separate_mismatch():
+    """A separate file with another build id or another checksum, or that is no ELF file, is not used. The next place is tried."""
+    whole, other = (compile_c(f"match{i}", f"-O{2 - i}", "-g", "-Wl,--build-id") for i in range(2))
+    pc = hex(next(iter(instructions(whole, {"outer"}))))
+    (TMP / ".debug").mkdir(exist_ok=True)
+    near, far, linked = TMP / "match.debug", TMP / ".debug/match.debug", TMP / "match.linked"
+    for remove_id in (False, True):
+        near.unlink(missing_ok=True)
+        far.unlink(missing_ok=True)
+        run(["objcopy", "--only-keep-debug", whole, near])
+        run(["strip", *(["-R", ".note.gnu.build-id"] if remove_id else []), "-o", linked, whole])
+        run(["objcopy", f"--add-gnu-debuglink={near}", linked], cwd=TMP)
+
+        def file_of():
+            return records(linked, [int(pc, 16)])[1].get("dwarf_file")
+
+        same(file_of(), str(near), f"without build id: {remove_id}")
+        near.rename(far)
+        same(file_of(), str(far), "in .debug")
+        run(["objcopy", "--only-keep-debug", other, near])
+        same(file_of(), str(far), "a file of another program comes first")
+        near.write_text("root:*:19000:0:99999:7:::\n")
+        same(file_of(), str(far), "a file that is no ELF file comes first")
+        far.unlink()
+        same(file_of(), None, "no other file")
+
+
+@test
+def shared_debug_file():
+    """Names that dwz moved to a file that several separate ones share are found."""
+    if not shutil.which("dwz"):
+        raise Skip("needs dwz")
+    programs = [compile_c(f"dwz{i}", f"-O{2 - i}", "-g", "-Wl,--build-id") for i in range(2)]
+    want = addr2line_frames(programs[0], pcs := instructions(programs[0], {"outer"}))
+    debugs = [TMP / f"dwz{i}.debug" for i in range(2)]
+    for program, debug in zip(programs, debugs):
+        run(["objcopy", "--only-keep-debug", program, debug])
+        run(["strip", "-o", TMP / f"{program.name}.linked", program])
+        run(["objcopy", f"--add-gnu-debuglink={debug}", TMP / f"{program.name}.linked"], cwd=TMP)
+    r = run(["dwz", "-m", "dwz.shared", "-M", "dwz.shared", *[d.name for d in debugs]], cwd=TMP, text=True)
+    same(r.returncode, 0, r.stderr)
+    ours, _ = records(TMP / f"{programs[0].name}.linked", pcs)
+    for pc in pcs:
+        same(frames(ours[pc], "dwarf"), want[pc], f"{pc:#x}")
 
 
 @test
@@ -953,7 +1000,7 @@ def reader_dies():
     check(first["dwarf"], f"{first}")
     child = int(Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
     held = sorted(os.readlink(x).split(":")[0] for x in Path(f"/proc/{child}/fd").iterdir() if int(x.name) > 2)
-    same(held, sorted(["pipe"] * 2 + [str(exe.resolve())]), "what the reader has open")
+    same(held, sorted(["socket", str(exe.resolve())]), "what the reader has open")
     os.kill(child, signal.SIGKILL)
     p.stdin.write(f"{entry:#x}\n")
     p.stdin.flush()
@@ -964,6 +1011,91 @@ def reader_dies():
     check(second["dwarf"] is None and "its reader was killed" in second["dwarf_error"], f"{second}")
     same(second["gopclntab"], first["gopclntab"], "the other sources")
     check("its reader was killed" in end["dwarf_error"], f"{end}")
+
+
+class Reader:
+    """A running `tophash addr` whose reader of debug information has answered once."""
+
+    def __init__(self, *before, tool=None):
+        version, _, exe = targets(["default"])[0]
+        self.entry = next(addr for addr, _, name in symbols(exe) if name == "main.main")
+        exe = shutil.copy(exe, TMP / "read") if before else exe
+        self.p = subprocess.Popen([*before, tool or A.tophash, "addr", "--format", "json", "--source", "all", str(exe)],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.first = self.ask()
+        check(self.first["dwarf"], f"{self.first}")
+        self.child = int(Path(f"/proc/{self.p.pid}/task/{self.p.pid}/children").read_text().split()[0])
+
+    def ask(self):
+        self.p.stdin.write(f"{self.entry:#x}\n")
+        self.p.stdin.flush()
+        return json.loads(self.p.stdout.readline())
+
+    def status(self):
+        lines = Path(f"/proc/{self.child}/status").read_text().splitlines()
+        return {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+
+    def lives(self):
+        try:
+            return self.status()["State"][0] != "Z"
+        except OSError:
+            return False
+
+    def end(self):
+        same(self.ask(), self.first, "it still answers")
+        self.p.stdin.close()
+        same(self.p.wait(LONG), 0, "exit code")
+
+
+NO_RIGHTS = {"CapInh": ["0" * 16], "CapPrm": ["0" * 16], "CapEff": ["0" * 16], "CapAmb": ["0" * 16], "NoNewPrivs": ["1"], "Seccomp": ["2"]}
+
+
+@test
+def reader_rights():
+    """The process that reads debug information is nobody and has no rights, and dies with its parent. For a user who is not root it keeps
+    the user."""
+    if os.geteuid():
+        raise Skip("needs root")
+    reader = Reader()
+    status = reader.status()
+    want = NO_RIGHTS | {"Uid": ["65534"] * 4, "Gid": ["65534"] * 4, "Groups": [], "CapBnd": ["0" * 16]}
+    same({name: status[name] for name in want}, want, "as root")
+    reader.end()
+    os.chmod(TMP, 0o755)
+    reader = Reader("setpriv", "--reuid=1234", "--regid=1235", "--clear-groups", tool=shutil.copy(A.tophash, TMP / "tophash"))
+    status = reader.status()
+    want = NO_RIGHTS | {"Uid": ["1234"] * 4, "Gid": ["1235"] * 4}
+    same({name: status[name] for name in want}, want, "as another user")
+    reader.end()
+    for before in ([], ["setpriv", "--reuid=1234", "--regid=1235", "--clear-groups"]):
+        reader = Reader(*before, tool=TMP / "tophash" if before else None)
+        reader.p.kill()
+        reader.p.wait(LONG)
+        ends = time.monotonic() + LONG
+        while reader.lives() and time.monotonic() < ends:
+            time.sleep(0.01)
+        check(not reader.lives(), "the reader outlives its parent")
+
+
+@test
+def reader_calls():
+    """Whatever runs in the process that reads debug information gets an error from each system call that reading does not need."""
+    if os.geteuid() or not shutil.which("gdb"):
+        raise Skip("needs root and gdb")
+    reader = Reader()
+    calls = [("open", '"/etc/passwd", 0'), ("openat", '-100, "/tmp/new", 0x41, 0600'), ("socket", "2, 1, 0"), ("fork", ""),
+             ("kill", f"{reader.p.pid}, 9"), ("ptrace", f"16, {reader.p.pid}, 0, 0"), ("execl", '"/bin/sh", "/bin/sh", 0'),
+             ("unlink", '"/tmp/new"'), ("setuid", "0"), ("prctl", "4, 1, 0, 0, 0"), ("chroot", '"/"'), ("syscall", "321, 0, 0, 0"),
+             ("mprotect", "(long)$sp & ~4095, 4096, 7")]
+    if b"__asan_init" in Path(A.tophash).read_bytes():
+        calls = [call for call in calls if not call[0].startswith("open")]
+    script = []
+    for name, args in calls:
+        script += ["-ex", f"printf \"%s: %d, %d\\n\", \"{name}\", (int){name}({args}), *(int *)__errno_location()"]
+    r = run(["gdb", "-q", "-nx", "-batch", "-p", reader.child, "-ex", "set confirm off", *script], text=True)
+    got = re.findall(r"^(\w+): (-?\d+), (\d+)$", r.stdout, re.M)
+    same(got, [(name, "-1", "1") for name, _ in calls], f"{r.stdout}\n{r.stderr}")
+    reader.end()
 
 
 @test

@@ -13,16 +13,35 @@
 
 struct debuginfo;
 
-/* Opens the debug information of an executable. It is in the file, or else in a separate file that
- * is found on this machine by build id (/usr/lib/debug/.build-id) or by .gnu_debuglink. Never asks
- * the network: DEBUGINFOD_URLS is taken out of the environment. Compressed sections are inflated at
- * once. Sections that are not needed (locations, frames, macros) are not inflated at all.
- *   fd    open for reading; stays the caller's
- *   path  the path of the file, for .gnu_debuglink and error texts
+enum { DEBUGINFO_ID_MAX = 64 }; /* bytes of a build id */
+
+/* A file that another one refers to. */
+struct debuginfo_wanted {
+	bool alternate; /* .gnu_debugaltlink; otherwise the separate debug information of a program */
+	const char *name;  /* as the file has it; "" if it has only a build id */
+	const uint8_t *id; /* the build id that the file must have */
+	size_t id_n;	   /* 0: none is known */
+};
+
+/* Opens other files. This room opens none by itself. */
+struct debuginfo_files {
+	void *ctx;
+	/* Opens the file of this ordinal (from 0) among those that may be the wanted one. *ret_fd
+	 * and *ret_path become the caller's. *ret_fd is -1 when there are no more. Errors
+	 * (ERROR_TARGET): the file must not be opened; the text is a reason. */
+	struct error *(*open)(void *ctx, const struct debuginfo_wanted *wanted, unsigned ordinal,
+			      int *ret_fd, char **ret_path);
+};
+
+/* Opens the debug information of an executable. It is in the file, or else in a separate file.
+ * Compressed sections are inflated at once. Sections that are not needed (locations, frames,
+ * macros) are not inflated at all.
+ *   fd     open for reading; stays the caller's
+ *   files  opens the separate file, and the file that several separate ones share; NULL: no others
  * Errors (ERROR_TARGET): there is none (the text is a reason that can be shown in place of an
  * answer); too large; corrupt.
  */
-struct error *debuginfo_open(int fd, const char *path, struct debuginfo **ret);
+struct error *debuginfo_open(int fd, const struct debuginfo_files *files, struct debuginfo **ret);
 void debuginfo_close(struct debuginfo *dwarf); /* NULL is legal */
 CLEANUP_FUNC(struct debuginfo, debuginfo_close)
 

@@ -1,6 +1,6 @@
-/* Debug information as the files of this room share it: open.c (finding and opening), sections.c
- * (the sections that libdw sees), index.c (functions and inlined calls of a unit, as ranges),
- * lookup.c (lookups). No other file includes this.
+/* Debug information as the files of this room share it: open.c (opening), separate.c (the other
+ * files that a file refers to), sections.c (the sections that libdw sees), index.c (functions and
+ * inlined calls of a unit, as ranges), lookup.c (lookups). No other file includes this.
  *
  * libdw has lookups by address (dwarf_addrdie, dwarf_getscopes). The first needs .debug_aranges,
  * which Go does not write. The second walks the unit's entries for each address. Here a unit is
@@ -62,11 +62,21 @@ struct debuginfo {
 	int fd;	    /* owned; the descriptor of a separate file, or -1 */
 	Elf *elf;
 	Dwarf *dw;
+	int shared_fd;	      /* owned; the descriptor of the file of .gnu_debugaltlink, or -1 */
+	Dwarf *shared;	      /* its debug information, or NULL */
 	VEC(void *) inflated; /* owned; the data that elf's sections point at */
 	VEC(struct debuginfo_unit) units;
 	debuginfo_ranges_vec unit_ranges; /* sorted by low */
 	uint64_t entries, ranges;	  /* how many were read so far */
 };
+
+/* Opens the separate file of the program `elf` (separate.c). *ret_fd is -1 when there is none.
+ * Errors (ERROR_TARGET): a file that must not be opened. */
+struct error *debuginfo_separate(Elf *elf, const struct debuginfo_files *files, int *ret_fd,
+				 char **ret_path);
+/* Opens the file that dwarf->dw shares with others, if it names one and the file is there
+ * (separate.c). Errors: as above. */
+struct error *debuginfo_shared(struct debuginfo *dwarf, const struct debuginfo_files *files);
 
 /* Prepares dwarf->elf for libdw (sections.c). *ret_size is the inflated size in bytes of the
  * sections that a lookup needs, or 0 when there is no debug information. Errors (ERROR_TARGET): too

@@ -1,189 +1,21 @@
 #include "read/debuginfo/reader.h"
 #include "base/reader.h"
 #include "base/buf.h"
+#include "read/debuginfo/child.h"
 #include "read/debuginfo/debuginfo.h"
+#include "read/debuginfo/message.h"
+#include "read/debuginfo/search.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 enum {
 	PATIENCE_S = 60, /* for one answer; 65536 addresses of a 43 MB program take half a second */
-	ANSWER_MAX = 1 << 30,
+	WANTED_MAX = 256, /* files that the child asks for */
 };
-#define MEMORY_MAX (6ull << 30) /* address space: DEBUGINFO_BYTES_MAX, and libdw's own data */
-
-/* Sanitizers reserve terabytes of address space, and must be able to print their findings. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
-/* ---- both ends ---- */
-
-static bool write_all(int fd, const void *bytes, size_t size)
-{
-	const char *at = bytes;
-
-	while (size) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += n;
-		size -= (size_t)n;
-	}
-	return true;
-}
-
-/* Reads exactly `size` bytes. patience_ms is how long to wait for the next bytes; -1 waits without
- * a limit. */
-static bool read_all(int fd, void *bytes, size_t size, int patience_ms)
-{
-	char *at = bytes;
-
-	while (size) {
-		struct pollfd readable = {.fd = fd, .events = POLLIN};
-		ssize_t n;
-
-		if (patience_ms >= 0 && poll(&readable, 1, patience_ms) == 0)
-			return false;
-		n = read(fd, at, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += n;
-		size -= (size_t)n;
-	}
-	return true;
-}
-
-static bool write_message(int fd, const struct buf *message)
-{
-	uint32_t size = (uint32_t)message->len;
-
-	return !message->bad && message->len <= ANSWER_MAX && write_all(fd, &size, sizeof(size)) &&
-	       write_all(fd, message->data, size);
-}
-
-/* ---- the child ---- */
-
-static void put_answer(struct buf *to, struct debuginfo *dwarf, uint64_t pc)
-{
-	struct debuginfo_frame frames[DEBUGINFO_FRAMES_MAX];
-	uint64_t entry = 0;
-	size_t n = 0;
-	enum debuginfo_miss miss =
-		debuginfo_frames(dwarf, pc, frames, ARRAY_SIZE(frames), &n, &entry);
-
-	buf_char(to, (char)miss);
-	buf_char(to, (char)n);
-	buf_put(to, &entry, sizeof(entry));
-	for (size_t i = 0; i < n; i++) {
-		buf_char(to, frames[i].frame.inlined);
-		buf_put(to, &frames[i].frame.line, sizeof(frames[i].frame.line));
-		buf_put(to, frames[i].frame.func, strlen(frames[i].frame.func) + 1);
-		if (*frames[i].dir) {
-			buf_str(to, frames[i].dir);
-			buf_char(to, '/');
-		}
-		buf_put(to, frames[i].frame.file, strlen(frames[i].frame.file) + 1);
-	}
-}
-
-static bool serve_one(struct debuginfo *dwarf, int ask, int answer, struct buf *to)
-{
-	static uint64_t pcs[DEBUGINFO_READER_BATCH];
-	uint32_t n;
-
-	if (!read_all(ask, &n, sizeof(n), -1) || n > DEBUGINFO_READER_BATCH ||
-	    !read_all(ask, pcs, n * sizeof(*pcs), -1))
-		return false;
-	buf_reset(to);
-	for (uint32_t i = 0; i < n && to->len <= ANSWER_MAX; i++)
-		put_answer(to, dwarf, pcs[i]);
-	return write_message(answer, to);
-}
-
-static void limit(int what, uint64_t value)
-{
-	struct rlimit old, new = {.rlim_cur = value, .rlim_max = value};
-
-	if (getrlimit(what, &old) == 0 && old.rlim_max < value)
-		new.rlim_cur = new.rlim_max = old.rlim_max;
-	setrlimit(what, &new);
-}
-
-/* Prepares the child process. libdw and the allocator may print before they abort; that must not
- * reach the terminal. */
-static void settle(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGBUS, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); /* the parent decides when the child ends */
-	limit(RLIMIT_CORE, 0);
-	if (SANITIZED)
-		return;
-	limit(RLIMIT_AS, MEMORY_MAX);
-	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
-		dup2(null, fd);
-}
-
-/* Moves the needed descriptors to high numbers, and closes all others. */
-static void keep_only(int *fds[], size_t n)
-{
-	const int first = 512;
-
-	for (size_t i = 0; i < n; i++) {
-		int moved = fcntl(*fds[i], F_DUPFD, first + (int)i);
-
-		if (moved != first + (int)i)
-			return; /* too many are open, or the limit is too low; all stay open */
-		*fds[i] = moved;
-	}
-	close_range(STDERR_FILENO + 1, (unsigned)first - 1, 0);
-	close_range((unsigned)first + (unsigned)n, ~0u, 0);
-}
-
-static void child_main(int fd, const char *path, int ask, int answer)
-{
-	int *needed[] = {&fd, &ask, &answer};
-	struct buf to = {0};
-	struct debuginfo *dwarf = NULL;
-	struct error *err;
-	const char *text, *separate;
-
-	settle();
-	keep_only(needed, ARRAY_SIZE(needed));
-	err = debuginfo_open(fd, path, &dwarf);
-	text = err ? err->text : "";
-	separate = dwarf ? debuginfo_path(dwarf) : "";
-	buf_put(&to, text, strlen(text) + 1);
-	buf_put(&to, separate, strlen(separate) + 1);
-	if (write_message(answer, &to) && dwarf)
-		while (serve_one(dwarf, ask, answer, &to))
-			;
-	_exit(0); /* the kernel frees all that the process holds */
-}
-
-/* ---- the parent ---- */
 
 static void give_up(struct debuginfo_reader *child, const char *why)
 {
@@ -199,8 +31,7 @@ static void bury(struct debuginfo_reader *child, int *ret_status)
 	*ret_status = 0;
 	if (!child->pid)
 		return;
-	close(child->ask);
-	close(child->answer);
+	close(child->socket);
 	while (waitpid(child->pid, ret_status, 0) < 0 && errno == EINTR)
 		;
 	child->pid = 0;
@@ -241,52 +72,113 @@ static void lost(struct debuginfo_reader *child)
 	give_up(child, text);
 }
 
-static bool read_message(struct debuginfo_reader *child, struct buf *to)
+/* ---- files that the child asks for ---- */
+
+static bool reply(struct debuginfo_reader *child, enum message_found found, int fd,
+		  const char *text)
 {
+	uint32_t size = (uint32_t)strlen(text);
+
+	return message_pass(child->socket, (uint8_t)found, fd) &&
+	       message_write(child->socket, &size, sizeof(size)) &&
+	       message_write(child->socket, text, size);
+}
+
+/* Opens the file that the child asks for, and passes it. */
+static bool serve_wanted(struct debuginfo_reader *child, struct reader *r)
+{
+	struct debuginfo_wanted wanted = {.alternate = reader_u8(r) != 0};
+	unsigned ordinal = reader_u8(r);
+	cleanup_free char *path = NULL;
+	cleanup_close int fd = -1;
+	struct error *err;
+	bool done;
+
+	wanted.id_n = reader_u8(r);
+	wanted.id = reader_bytes(r, wanted.id_n);
+	wanted.name = reader_cstr(r);
+	if (r->bad || wanted.id_n > DEBUGINFO_ID_MAX || child->wanted++ >= WANTED_MAX)
+		return false;
+	err = search_open(child->search, &wanted, ordinal, &fd, &path);
+	if (err)
+		done = reply(child, FOUND_REFUSED, -1, err->text);
+	else
+		done = reply(child, fd >= 0 ? FOUND_FILE : FOUND_NOTHING, fd, path ? path : "");
+	error_free(err);
+	return done;
+}
+
+/* ---- its messages ---- */
+
+/* Reads a message, without its kind, and appends it to `to`. */
+static bool read_one(struct debuginfo_reader *child, uint8_t *ret_kind, struct buf *to)
+{
+	const int patience = PATIENCE_S * 1000;
 	uint32_t size;
 
-	if (!read_all(child->answer, &size, sizeof(size), PATIENCE_S * 1000) || size > ANSWER_MAX ||
+	if (!message_read(child->socket, &size, sizeof(size), patience) || size < 1 ||
+	    size > MESSAGE_MAX || !message_read(child->socket, ret_kind, 1, patience) ||
 	    !buf_room(to, size) ||
-	    !read_all(child->answer, to->data + to->len, size, PATIENCE_S * 1000))
+	    !message_read(child->socket, to->data + to->len, size - 1, patience))
 		return false;
-	to->len += size;
+	to->len += size - 1;
 	return true;
+}
+
+/* Reads messages up to one of this kind, which it appends to `to`. Opens the files that the child
+ * asks for meanwhile. */
+static bool read_message(struct debuginfo_reader *child, enum message_kind kind, struct buf *to)
+{
+	size_t before = to->len;
+	struct reader r;
+	uint8_t got;
+
+	while (read_one(child, &got, to)) {
+		if (got == kind)
+			return true;
+		r = reader_over(to->data + before, to->len - before);
+		if (got != MESSAGE_WANTED || !serve_wanted(child, &r))
+			return false;
+		to->len = before;
+	}
+	return false;
+}
+
+/* ---- the door ---- */
+
+static struct error *start(struct debuginfo_reader *child, int fd, const char *path)
+{
+	pid_t parent = getpid();
+	int ends[2];
+
+	child->search = calloc(1, sizeof(*child->search));
+	if (!child->search)
+		return error_nomem();
+	try(search_init(child->search, fd, path));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return error_errno(ERROR_FAILED, errno, "its reader cannot be started");
+	child->pid = fork();
+	if (child->pid == 0)
+		debuginfo_child(fd, ends[1], parent);
+	close(ends[1]);
+	if (child->pid > 0) {
+		child->socket = ends[0];
+		return NULL;
+	}
+	child->pid = 0;
+	close(ends[0]);
+	return error_errno(ERROR_FAILED, errno, "its reader cannot be started");
 }
 
 void debuginfo_reader_start(struct debuginfo_reader *child, int fd, const char *path)
 {
-	int ask[2], answer[2];
-	char text[160];
+	struct error *err;
 
 	*child = (struct debuginfo_reader){0};
-	if (pipe2(ask, O_CLOEXEC) != 0)
-		goto failed;
-	if (pipe2(answer, O_CLOEXEC) != 0)
-		goto failed_ask;
-	child->pid = fork();
-	if (child->pid < 0)
-		goto failed_answer;
-	if (child->pid == 0) {
-		close(ask[1]);
-		close(answer[0]);
-		child_main(fd, path, ask[0], answer[1]);
-	}
-	close(ask[0]);
-	close(answer[1]);
-	child->ask = ask[1];
-	child->answer = answer[0];
-	return;
-
-failed_answer:
-	child->pid = 0;
-	close(answer[0]);
-	close(answer[1]);
-failed_ask:
-	close(ask[0]);
-	close(ask[1]);
-failed:
-	snprintf(text, sizeof(text), "its reader cannot be started: %s", strerror(errno));
-	give_up(child, text);
+	err = start(child, fd, path);
+	if (err)
+		give_up(child, err->text);
+	error_free(err);
 }
 
 bool debuginfo_reader_wait(struct debuginfo_reader *child)
@@ -297,7 +189,7 @@ bool debuginfo_reader_wait(struct debuginfo_reader *child)
 
 	if (child->ready || child->why)
 		return !child->why;
-	if (!read_message(child, &message)) {
+	if (!read_message(child, MESSAGE_OPENED, &message)) {
 		lost(child);
 		buf_fini(&message);
 		return false;
@@ -322,8 +214,9 @@ bool debuginfo_reader_ask(struct debuginfo_reader *child, const uint64_t *pcs, s
 	assert(n > 0 && n <= DEBUGINFO_READER_BATCH);
 	if (!debuginfo_reader_wait(child))
 		return false;
-	if (write_all(child->ask, &count, sizeof(count)) &&
-	    write_all(child->ask, pcs, n * sizeof(*pcs)) && read_message(child, to))
+	if (message_write(child->socket, &count, sizeof(count)) &&
+	    message_write(child->socket, pcs, n * sizeof(*pcs)) &&
+	    read_message(child, MESSAGE_ANSWER, to))
 		return true;
 	lost(child);
 	return false;
@@ -336,6 +229,9 @@ void debuginfo_reader_fini(struct debuginfo_reader *child)
 	if (child->pid)
 		kill(child->pid, SIGKILL);
 	bury(child, &status);
+	if (child->search)
+		search_fini(child->search);
+	free(child->search);
 	free(child->why);
 	free(child->path);
 	*child = (struct debuginfo_reader){0};

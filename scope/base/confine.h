@@ -1,0 +1,38 @@
+/* Gives up rights of this process for good: its user, its capabilities, its system calls. Nothing
+ * of it can be taken back.
+ */
+#ifndef BASE_CONFINE_H
+#define BASE_CONFINE_H
+
+#include "base/base.h"
+
+/* The user and the group "nobody": the kernel's ids for owners that have no id here. */
+#define CONFINE_NOBODY 65534u
+
+/* Returns whether this process has the capability (CAP_KILL, ...) in effect. */
+bool confine_has(int capability);
+
+/* Becomes nobody, without supplementary groups, for whom no program has capabilities. Returns false if this process keeps its user,
+ * because it may not become another one, or because its parent could not end it afterwards. When
+ * the user changes, the kernel forgets PR_SET_PDEATHSIG. */
+bool confine_to_nobody(void);
+
+/* Keeps only the capabilities of the set (1 << CAP_KILL | ...), and only those of them that this
+ * process has. Nothing that it executes can get others. Applies to the calling thread, and to
+ * threads and processes that it starts later. Errors (ERROR_FAILED). */
+struct error *confine_capabilities(uint64_t keep);
+
+/* A system call that is allowed. */
+struct confine_call {
+	int number; /* SCMP_SYS(name) of libseccomp */
+	/* If mask is not 0, the argument with this index must have none of these bits. */
+	unsigned arg;
+	uint64_t mask;
+};
+
+/* Answers all other system calls with the error EPERM. No call is answered by a signal: a library
+ * that tries something else goes on without it. Sets no_new_privs. Errors (ERROR_FAILED): the kernel
+ * has no filters of system calls, or this process has one that forbids it. */
+struct error *confine_calls(const struct confine_call *calls, size_t n);
+
+#endif
