@@ -15,8 +15,13 @@
 #define PATIENCE_MS 2000 /* how long to wait if nobody reads standard error */
 
 const struct verb verbs[] = {
-	{&ps_verb, cmd_ps},	{&trace_verb, cmd_trace}, {&sites_verb, cmd_sites},
-	{&addr_verb, cmd_addr}, {&help_verb, cmd_help},	  {0},
+	{&ps_verb, cmd_ps},
+	{&trace_verb, cmd_trace},
+	{&sites_verb, cmd_sites},
+	{&addr_verb, cmd_addr},
+	{&doctor_verb, cmd_doctor},
+	{&help_verb, cmd_help},
+	{0},
 };
 
 void cmd_say(const char *format, ...)

@@ -507,6 +507,26 @@ end"""
     return Case(f"{v}-refused", script, judge)
 
 
+def doctor(v, kernel):
+    """What doctor says of this kernel is what trace then does."""
+    want = 4 if kernel < OLDEST else 0
+
+    def judge(folder):
+        diffs = differ("exit code of doctor", code(folder, "doctor.code"), want) + differ("of trace", code(folder), want)
+        rows = {r.get("check"): r for r in map(json.loads, text(folder, "doctor").splitlines())}
+        diffs += differ("the kernel's state", rows["kernel"]["state"], "fails" if want else "ok")
+        diffs += differ("uprobe multi", rows["uprobe multi"]["found"], "yes" if kernel >= MULTI else "no")
+        diffs += differ("state of the programs", rows["programs"]["state"], "fails" if want else "ok")
+        if not want:
+            diffs += differ("state of a probe", rows["probes"]["state"], "ok")
+        return diffs, rows["kernel"]["why"] or "ok"
+
+    script = f"""tophash doctor --format json /t/{v}/busy >doctor 2>doctor.err
+echo $? >doctor.code
+start -- /t/{v}/busy -mode int -ops 5"""
+    return Case(f"{v}-doctor", script, judge)
+
+
 def cases_of(kernel, versions):
     """Returns the cases for a kernel of this version."""
     for v in versions:
@@ -530,6 +550,7 @@ def cases_of(kernel, versions):
             yield kinds("old-way", v, True, f"export TOPHASH_NO_MULTI=1\nstart --misses -- {calm} -now")
     v = versions[-1]
     yield exits(v, kernel < OLDEST)
+    yield doctor(v, kernel)
     if kernel >= OLDEST:
         yield detached(v, "KILL")
         yield loads(v)

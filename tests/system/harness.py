@@ -376,8 +376,9 @@ def nothing_left(before):
 # --- what is refused --------------------------------------------------------------------------------------------------------
 
 
-def deny_bpf(number):
-    """Returns a function for preexec_fn that makes bpf(2) fail with this errno in the child (a seccomp filter)."""
+def deny(call, number):
+    """Returns a function for preexec_fn that makes a system call fail with this errno in the child (a seccomp filter). `call` is its number
+    on x86-64."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     class Filter(ctypes.Structure):
@@ -386,7 +387,7 @@ def deny_bpf(number):
     class Prog(ctypes.Structure):
         _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.POINTER(Filter))]
 
-    code = (Filter * 4)(Filter(0x20, 0, 0, 0), Filter(0x15, 0, 1, 321), Filter(0x06, 0, 0, 0x00050000 | number), Filter(0x06, 0, 0, 0x7FFF0000))
+    code = (Filter * 4)(Filter(0x20, 0, 0, 0), Filter(0x15, 0, 1, call), Filter(0x06, 0, 0, 0x00050000 | number), Filter(0x06, 0, 0, 0x7FFF0000))
     prog = Prog(4, code)
 
     def apply():
@@ -394,3 +395,8 @@ def deny_bpf(number):
             os._exit(99)
 
     return apply
+
+
+def deny_bpf(number):
+    """The same for bpf(2)."""
+    return deny(321, number)

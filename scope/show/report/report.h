@@ -1,5 +1,6 @@
 /* report: prints lists that are no streams of events, as text and as JSON Lines. They are the sites
- * of a binary, explained addresses, processes, and the probes that a trace would place.
+ * of a binary, explained addresses, processes, the probes that a trace would place, and what works on a
+ * machine.
  *
  * To add a report:
  *   1. write <name>.h: declare a row, and `<name>_text()` and `<name>_json()`, which take rows;
@@ -14,6 +15,7 @@
 #define SHOW_REPORT_REPORT_H
 
 #include "show/report/addr.h"
+#include "show/report/doctor.h"
 #include "show/report/plan.h"
 #include "show/report/ps.h"
 #include "show/report/sites.h"

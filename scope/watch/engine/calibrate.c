@@ -129,6 +129,11 @@ static bool attach_to(const struct uprobe *uprobe, const char *insn)
 	       uprobe_attach_nothing(uprobe, "/proc/self/exe", getpid(), code.offset);
 }
 
+bool calibrate_try(const struct uprobe *uprobe)
+{
+	return attach_to(uprobe, calibrate_nop);
+}
+
 /* Measures a probe. Both results are 0 if it could not be measured. ret_rested may be NULL. */
 static void measure(const struct uprobe *uprobe, const char *insn, uint64_t batch, double *ret,
 		    double *ret_rested)
@@ -162,6 +167,13 @@ static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 }
 
 #else
+
+bool calibrate_try(const struct uprobe *uprobe)
+{
+	(void)uprobe;
+	errno = EOPNOTSUPP;
+	return false;
+}
 
 static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 {

@@ -17,4 +17,8 @@ enum calibration { CALIBRATION_RUNS, CALIBRATION_DONE, CALIBRATION_FAILED };
 /* Reads the result without waiting. *ret is set when the result is CALIBRATION_DONE. */
 enum calibration calibrate_read(int fd, struct trap_cost *ret);
 
+/* Attaches the program that does nothing to an instruction of this process, which it does not
+ * execute. Returns false with errno set if that fails. */
+bool calibrate_try(const struct uprobe *uprobe);
+
 #endif

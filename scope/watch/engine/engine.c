@@ -23,6 +23,18 @@ struct error *engine_check(const struct engine_ops *ops)
 	return ops->check ? ops->check() : NULL;
 }
 
+void engine_try_out(const struct engine_ops *ops, struct engine_trial *ret)
+{
+	*ret = (struct engine_trial){0};
+	ops->try_out(ret);
+}
+
+void engine_trial_fini(struct engine_trial *trial)
+{
+	error_free(trial->load);
+	error_free(trial->probe);
+}
+
 struct error *engine_open(const struct engine_ops *ops, const struct engine_options *options,
 			  struct engine **ret)
 {

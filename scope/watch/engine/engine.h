@@ -101,6 +101,15 @@ struct engine_cost {
 	double trap_ns; /* average cost of the trap of a probe */
 };
 
+/* What an engine can do on this machine, tried without a target. The errors are the caller's. */
+struct engine_trial {
+	struct error *load; /* why engine_open() would fail; NULL: it would not */
+	struct error
+		*probe; /* why engine_attach() would fail; NULL: it would not, or load is set */
+	bool grouped;	/* all probes of a kind are placed and removed at once */
+	bool cost;	/* the kernel tells what tracing costs */
+};
+
 /* An open engine. The struct of each engine begins with one. engine_open() sets ops. */
 struct engine {
 	const struct engine_ops *ops;
@@ -111,6 +120,7 @@ struct engine {
 struct engine_ops {
 	const char *name;	      /* for --engine and the start record */
 	struct error *(*check)(void); /* optional */
+	void (*try_out)(struct engine_trial *ret);
 	struct error *(*open)(const struct engine_options *options, struct engine **ret);
 	void (*close)(struct engine *engine);		/* never called with NULL */
 	bool (*types_cut)(const struct engine *engine); /* optional */
@@ -150,6 +160,12 @@ const struct engine_ops *engine_at(size_t i);
 /* Checks, before anything of the target is known, that the engine may be used here. Errors: as for
  * engine_open(). */
 struct error *engine_check(const struct engine_ops *ops);
+
+/* Tries what an engine needs. A probe is placed in this process alone, in code that it does not
+ * run. */
+void engine_try_out(const struct engine_ops *ops, struct engine_trial *ret);
+void engine_trial_fini(struct engine_trial *trial);
+
 /* Prepares an engine. Nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, or the
  * kernel refuses the programs (the text has its reason). */
 struct error *engine_open(const struct engine_ops *ops, const struct engine_options *options,

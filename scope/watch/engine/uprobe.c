@@ -251,6 +251,7 @@ static void uprobe_counters(const struct engine *engine, struct engine_counters 
 const struct engine_ops engine_uprobe = {
 	.name = "uprobe",
 	.check = uprobe_check,
+	.try_out = uprobe_try_out,
 	.open = uprobe_open,
 	.close = uprobe_close,
 	.types_cut = uprobe_types_cut,

@@ -119,8 +119,18 @@ void uprobe_module_free(struct uprobe_module *module); /* NULL is legal */
  * the last uprobe_forget_message(). */
 struct error *uprobe_failed(const char *what, int errnum);
 void uprobe_forget_message(void);
+/* Keeps libbpf's messages for uprobe_failed(), instead of printing them. */
+void uprobe_keep_messages(void);
+/* Tells whether one link can hold all probes of a program. */
+bool uprobe_has_multi(void);
+/* Prepares the programs for such links. Call it before they are loaded. */
+void uprobe_set_multi(struct trace_bpf *skel);
 /* Returns whether this is Linux major.minor or later. */
 bool uprobe_kernel_is(unsigned major, unsigned minor);
+
+/* ---- uprobe_try.c: ops ---- */
+
+void uprobe_try_out(struct engine_trial *ret);
 
 /* ---- uprobe_attach.c: ops ---- */
 

@@ -74,6 +74,12 @@ void uprobe_forget_message(void)
 	last_message[0] = '\0';
 }
 
+void uprobe_keep_messages(void)
+{
+	uprobe_forget_message();
+	libbpf_set_print(keep_message);
+}
+
 /* ---- configuration ---- */
 
 static void set_filter_words(struct trace_bpf *skel, const struct filter *filter)
@@ -243,14 +249,14 @@ static struct error *upload_slow_paths(struct trace_bpf *skel)
 	return NULL;
 }
 
-/* Tells whether multi-uprobe links can be used. Linux 6.6 added them, but before 6.10 they only
- * looked at the main thread of a process (commit 46ba0e49b642). */
-static bool kernel_has_multi(void)
+/* Linux 6.6 added multi-uprobe links, but before 6.10 they only looked at the main thread of a
+ * process (commit 46ba0e49b642). */
+bool uprobe_has_multi(void)
 {
-	return uprobe_kernel_is(6, 11);
+	return uprobe_kernel_is(6, 11) && !getenv("TOPHASH_NO_MULTI");
 }
 
-static void set_multi(struct trace_bpf *skel)
+void uprobe_set_multi(struct trace_bpf *skel)
 {
 	struct bpf_program *program;
 
@@ -297,7 +303,7 @@ static int load_skeleton(const struct uprobe *uprobe, struct uprobe_module *modu
 	if (err)
 		return err;
 	if (uprobe->multi)
-		set_multi(skel);
+		uprobe_set_multi(skel);
 	return trace_bpf__load(skel);
 }
 
@@ -310,8 +316,7 @@ struct error *uprobe_check(void)
 	};
 	int fd;
 
-	uprobe_forget_message();
-	libbpf_set_print(keep_message);
+	uprobe_keep_messages();
 	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "Dual BSD/GPL", insns, ARRAY_SIZE(insns),
 			   NULL);
 	if (fd < 0)
@@ -338,8 +343,7 @@ static struct error *load_module(struct uprobe *uprobe, struct uprobe_module *mo
 	struct type_table table;
 	struct error *err;
 
-	uprobe_forget_message();
-	libbpf_set_print(keep_message);
+	uprobe_keep_messages();
 	err = type_table_init(&table, &types, uprobe->options->filter,
 			      module->of.placements->sync_map);
 	if (!err)
@@ -364,7 +368,7 @@ struct error *uprobe_add(struct engine *engine, const struct engine_module *of, 
 	}
 	module->of = *of;
 	module->number = *ret = (uint32_t)uprobe->modules.len;
-	uprobe->multi = kernel_has_multi() && !getenv("TOPHASH_NO_MULTI");
+	uprobe->multi = uprobe_has_multi();
 	err = load_module(uprobe, module);
 	if (err) {
 		uprobe_module_free(module);

@@ -92,6 +92,9 @@ struct session_options {
 	void (*progress)(void *ctx, const struct session_progress *progress);
 };
 
+/* Descriptors that a run needs at least. The engine alone needs about thirty. */
+enum { SESSION_DESCRIPTORS_MIN = 48 };
+
 struct session;
 
 /* Finds and opens the target. Errors: ERROR_TARGET, ERROR_PERMISSION. */

@@ -96,9 +96,6 @@ static void heed_signals(void)
 	signal(SIGTERM, SIG_DFL);
 }
 
-/* The engine alone needs about thirty descriptors. */
-enum { DESCRIPTORS_MIN = 48 };
-
 struct error *session_open(const struct session_options *options, struct session **ret)
 {
 	cleanup(session_close) struct session *session = calloc(1, sizeof(*session));
@@ -121,7 +118,7 @@ struct error *session_open(const struct session_options *options, struct session
 	heed_signals();
 	descriptors_raise();
 	if (!options->look_only)
-		try(descriptors_check(DESCRIPTORS_MIN));
+		try(descriptors_check(SESSION_DESCRIPTORS_MIN));
 	try(open_tables(session));
 	try(check_release(session));
 	try(choose_places(session));

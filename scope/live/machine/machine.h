@@ -1,0 +1,36 @@
+/* machine: what the kernel's settings and this process's rights allow. It reads /proc and /sys, and
+ * tries nothing that changes anything.
+ */
+#ifndef LIVE_MACHINE_MACHINE_H
+#define LIVE_MACHINE_MACHINE_H
+
+#include "base/base.h"
+
+#include <sys/types.h>
+
+enum { MACHINE_TEXT = 128 };
+
+/* Copies the first line of a file, cut to MACHINE_TEXT - 1 bytes. Copies "" when it cannot be
+ * read. */
+void machine_line(const char *path, char ret[MACHINE_TEXT]);
+/* Reads a number from a file of /proc/sys. Returns -1 when there is none, as if the kernel has no
+ * such setting. */
+int machine_number(const char *path);
+/* Copies the lockdown mode: "none", "integrity", "confidentiality"; "" when it cannot be read. */
+void machine_lockdown(char ret[MACHINE_TEXT]);
+/* Reads a number from /proc/PID/status, such as "Seccomp". Returns -1 when there is none. */
+int machine_status(pid_t pid, const char *name);
+/* Returns whether /proc hides processes of other users from this one. */
+bool machine_proc_hides(void);
+/* Copies the names of the capabilities (bits of CAP_...) of `wanted` that this process lacks,
+ * separated by blanks. */
+void machine_missing(uint64_t wanted, char ret[MACHINE_TEXT]);
+
+/* A container runtime that keeps its state here. */
+struct machine_runtime {
+	const char *name, *state; /* "docker", "/var/lib/docker/containers" */
+};
+/* Returns number i of the runtimes that are known, from 0, or NULL after the last. */
+const struct machine_runtime *machine_runtime(size_t i);
+
+#endif

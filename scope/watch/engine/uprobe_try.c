@@ -1,0 +1,51 @@
+/* Tries what the engine needs, for `tophash doctor`: loads the kernel programs as for a small target,
+ * and places a probe in this process. */
+#include "watch/engine/calibrate.h"
+#include "base/base.h"
+
+#include <errno.h>
+
+enum { FRAMES = 16, KEY_BYTES = 64 };
+
+static int load(const struct uprobe *uprobe, struct trace_bpf *skel)
+{
+	skel->rodata->stack_max = FRAMES;
+	skel->rodata->key_bytes = KEY_BYTES;
+	skel->rodata->deep_size = sizeof(struct wire_event) + FRAMES * 8;
+	skel->rodata->big_size = sizeof(struct wire_event) + sizeof(struct wire_key) + FRAMES * 8;
+	bpf_program__set_autoload(skel->progs.on_removal_count, false);
+	if (uprobe->multi)
+		uprobe_set_multi(skel);
+	return trace_bpf__load(skel);
+}
+
+/* Tries both steps. */
+static void try_probe(struct uprobe *uprobe, struct engine_trial *ret)
+{
+	struct uprobe_module module = {.skel = trace_bpf__open()};
+	int err = module.skel ? load(uprobe, module.skel) : -errno;
+
+	if (err)
+		ret->load = uprobe_failed("cannot load the kernel program", -err);
+	uprobe_forget_message();
+	if (!err && !vec_push(&uprobe->modules, &module))
+		ret->probe = error_nomem();
+	else if (!err && !calibrate_try(uprobe))
+		ret->probe = uprobe_failed("cannot place a probe", errno);
+	trace_bpf__destroy(module.skel);
+	vec_fini(&uprobe->modules);
+}
+
+void uprobe_try_out(struct engine_trial *ret)
+{
+	struct uprobe uprobe = {.multi = uprobe_has_multi()};
+	int stats;
+
+	uprobe_keep_messages();
+	ret->grouped = uprobe.multi;
+	try_probe(&uprobe, ret);
+	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	ret->cost = stats >= 0;
+	if (stats >= 0)
+		close(stats);
+}
