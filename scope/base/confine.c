@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -25,7 +26,7 @@ bool confine_has(int capability)
 }
 
 /* Takes the other capabilities out of the bounding set. Only a process with CAP_SETPCAP may do
- * that. For others no_new_privs has the same effect. */
+ * that. */
 static void bound(uint64_t keep)
 {
 	for (int capability = 0; capability < 64; capability++)
@@ -59,12 +60,32 @@ struct error *confine_capabilities(uint64_t keep)
 		uint32_t word = (uint32_t)(keep >> 32 * i);
 
 		sets[i].permitted &= word;
-		sets[i].effective &= word;
+		sets[i].effective = sets[i].permitted;
 		sets[i].inheritable = 0;
 	}
-	if (syscall(SYS_capset, &header, sets) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	if (syscall(SYS_capset, &header, sets) != 0)
 		return error_errno(ERROR_FAILED, errno, "cannot give up capabilities");
 	return NULL;
+}
+
+bool confine_is_for_caller(void)
+{
+	return getuid() != 0 && getauxval(AT_SECURE);
+}
+
+struct error *confine_to_caller(uint64_t keep)
+{
+	uid_t user = getuid();
+	gid_t group = getgid();
+
+	if (!confine_is_for_caller())
+		return NULL;
+	/* When the effective user changes from root to another one, only the permitted capabilities
+	 * stay. */
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setresgid(group, group, group) != 0 ||
+	    setresuid(user, user, user) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return error_errno(ERROR_FAILED, errno, "cannot become the caller");
+	return confine_capabilities(keep);
 }
 
 static int allow(scmp_filter_ctx filter, const struct confine_call *call)

@@ -18,9 +18,17 @@ bool confine_has(int capability);
 bool confine_to_nobody(void);
 
 /* Keeps only the capabilities of the set (1 << CAP_KILL | ...), and only those of them that this
- * process has. Nothing that it executes can get others. Applies to the calling thread, and to
- * threads and processes that it starts later. Errors (ERROR_FAILED). */
+ * process has. If it has CAP_SETPCAP, nothing that it executes can get others. Applies to the
+ * calling thread, and to threads and processes that it starts later. Errors (ERROR_FAILED). */
 struct error *confine_capabilities(uint64_t keep);
+
+/* Tells whether this program has rights that its caller lacks: file capabilities (setcap) or a
+ * set-user-ID bit. Root lacks none. */
+bool confine_is_for_caller(void);
+/* If it has such rights, takes the user and the group of the caller, and keeps only these
+ * capabilities. Files and processes are then opened with the rights of the caller, and nothing that
+ * is executed gets more. Otherwise changes nothing. Errors (ERROR_FAILED). */
+struct error *confine_to_caller(uint64_t keep);
 
 /* A system call that is allowed. */
 struct confine_call {

@@ -1,11 +1,13 @@
 #include "cmd/cmd.h"
 #include "base/buf.h"
+#include "base/confine.h"
 #include "cmd/output.h"
 #include "cmd/status.h"
 #include "base/text/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -129,12 +131,20 @@ static int no_option(const char *name)
 	return ERROR_USAGE;
 }
 
+/* If an administrator gave this program capabilities (setcap), its caller must not reach more files
+ * and processes by it. trace -p and -- work with these two. */
+#define FOR_CALLER (1ull << CAP_BPF | 1ull << CAP_PERFMON)
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : NULL;
+	struct error *err;
 
 	if (!open_standard_files())
 		return ERROR_FAILED;
+	err = confine_to_caller(FOR_CALLER);
+	if (err)
+		return cmd_fail(err);
 	signal(SIGBUS, on_bus_error);
 	signal(SIGXFSZ, SIG_IGN); /* past the limit of a file's size, writes fail */
 

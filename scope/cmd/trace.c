@@ -4,6 +4,7 @@
  * program. */
 #include "cmd/trace_options.h"
 #include "cmd/trace_say.h"
+#include "base/confine.h"
 #include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
@@ -111,9 +112,21 @@ static int finish(struct trace *trace, struct error *err)
 	return trace->options.exit_status ? command_status(trace, own) : own;
 }
 
+/* Refuses what would show processes of other users to a caller who has no right to them. The kernel
+ * checks a process that -p names, and a command runs as the caller. */
+static struct error *check_caller(const struct trace_options *options)
+{
+	if (!confine_is_for_caller() || options->pid || options->command || options->dry_run)
+		return NULL;
+	return error_new(ERROR_PERMISSION,
+			 "this tophash has capabilities that you lack, and -b would show processes "
+			 "of other users: use -p or --, or run it as root");
+}
+
 static struct error *run(struct trace *trace, int *ret_code)
 {
 	signal(SIGPIPE, SIG_IGN);
+	try(check_caller(&trace->options));
 	try(open_session(trace));
 	try(output_check(trace->options.output, session_exe(trace->session)));
 	if (trace->options.dry_run)

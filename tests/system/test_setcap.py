@@ -1,0 +1,175 @@
+"""Tests of a tophash that has capabilities and is called by a user who has none (setcap, set-user-ID): the user reaches what is the
+user's, and nothing else."""
+
+import os
+import re
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+
+from harness import check, go_build, identity, LONG, options, Program, refused, REPO, Run, same, Skip, spawn, steps, target, test, tmp
+from test_doctor import Checks, NOBODY
+
+CAPS = {"dac_override": 1, "dac_read_search": 2, "setuid": 7, "sys_ptrace": 19, "sys_admin": 21, "perfmon": 38, "bpf": 39}
+RECIPE = ["bpf", "perfmon"]
+RIGHTS = """package main
+
+import "os"
+
+func main() {
+	m := map[string]int{"a": 1}
+	delete(m, "a")
+	status, _ := os.ReadFile("/proc/self/status")
+	os.Stdout.Write(status)
+}
+"""
+
+
+def with_caps(name, caps, mode=0o755):
+    """Returns a copy of tophash with these file capabilities (struct vfs_cap_data, revision 2)."""
+    d = tmp("bin")
+    d.mkdir(exist_ok=True)
+    os.chmod(tmp(), 0o755)
+    exe = shutil.copy(options.tophash, d / name)
+    bits = sum(1 << CAPS[c] for c in caps)
+    if caps:
+        try:
+            os.setxattr(exe, "security.capability", struct.pack("<5I", 0x02000001, bits & 0xFFFFFFFF, 0, bits >> 32, 0))
+        except OSError as e:
+            raise Skip(f"no file capabilities on {d}: {e}") from None
+    os.chmod(exe, mode)
+    return exe
+
+
+def every_way():
+    """The recipe, what somebody may do instead, and a set-user-ID program."""
+    yield "recipe", with_caps("recipe", RECIPE)
+    yield "all capabilities", with_caps("all", CAPS)
+    yield "set-user-ID", with_caps("suid", [], 0o4755)
+
+
+def as_nobody(exe, *args, **kwargs):
+    q = subprocess.run([*NOBODY, exe, *map(str, args)], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG,
+                       **kwargs)
+    return Run(q.returncode, q.stdout, q.stderr)
+
+
+@test
+def setcap_own_programs():
+    """A process and a command of the caller are traced as by root. The command gets no capability."""
+    exe, go = with_caps("recipe", RECIPE), shutil.copy(target("steps"), tmp("steps"))
+    os.chmod(go, 0o755)
+    p = Program(go, user=65534, group=65534, extra_groups=[])
+    check(p.line().startswith("ready"), "steps does not begin")
+    t = spawn([*NOBODY, exe, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check('"start"' in t.stdout.readline(), "trace does not begin")
+    p.ask("9")
+    t.send_signal(signal.SIGINT)
+    out, err = t.communicate(timeout=LONG)
+    same((t.returncode, identity(Run(t.returncode, out, err))["removed"]), (0, 9), err)
+    p.end()
+    q = subprocess.run([*NOBODY, exe, "trace", "--format", "json", "--", go], text=True, input="4\n", capture_output=True, timeout=LONG)
+    lines = q.stdout.splitlines()
+    same((q.returncode, '"removed":4,' in lines[-1]), (0, True), q.stderr)
+    d = Checks(*(lambda r: (r.code, r.out, r.err))(as_nobody(exe, "doctor", "--format", "json")))
+    same((d.code, d.row("capabilities")[1]), (0, "missing: CAP_SYS_PTRACE CAP_SYS_ADMIN"), f"{d.lines}")
+
+
+@test
+def setcap_command_without_rights():
+    """What -- starts has no capability, and cannot get one."""
+    source = tmp("rights.go")
+    source.write_text(RIGHTS)
+    program = go_build(source, "rights")
+    os.chmod(program, 0o755)
+    for name, exe in every_way():
+        r = as_nobody(exe, "trace", "--format", "json", "-o", "/dev/null", "--", program)
+        status = dict(re.findall(r"^(\w+):\s*(.*)$", r.out, re.M))
+        same({k: status[k] for k in ("CapInh", "CapPrm", "CapEff", "CapAmb", "NoNewPrivs")},
+             {"CapInh": "0" * 16, "CapPrm": "0" * 16, "CapEff": "0" * 16, "CapAmb": "0" * 16, "NoNewPrivs": "1"}, f"{name}: {r.err}")
+        same(status["Uid"].split(), ["65534"] * 4, name)
+
+
+@test
+def setcap_processes_of_others():
+    p = steps()
+    for name, exe in every_way():
+        for verb in (["trace", "-p", p.pid], ["addr", "-p", p.pid, "0x401000"], ["trace", "--dry-run", "-p", p.pid]):
+            refused(as_nobody(exe, *verb), 4, "not allowed to look at process")
+        refused(as_nobody(exe, "trace", "-b", target("steps")), 4, "processes of other users", "root")
+        listed = as_nobody(exe, "ps", "--format", "json", p.pid)
+        same((listed.code, listed.records[0]["event"], listed.records[-1]["hidden"]), (0, "end", 1), f"{name}: ps")
+    p.end()
+
+
+@test
+def setcap_files_of_others():
+    """Files that the caller cannot read are not read, by no verb, and those that the caller cannot write are not written."""
+    secret = tmp("secret")
+    secret.write_text("the first line of a secret\n" * 99)
+    program = shutil.copy(target("steps"), tmp("private"))
+    inside = tmp("closed")
+    inside.mkdir()
+    shutil.copy(target("steps"), inside / "steps")
+    for path, mode in ((secret, 0o600), (program, 0o700), (inside, 0o700)):
+        os.chmod(path, mode)
+    source = tmp("named.go")
+    source.write_text(f"package main\n\nfunc main() {{\n\tm := map[string]int{{}}\n//line {secret}:7\n\tdelete(m, \"x\")\n}}\n")
+    named = go_build(source, "named")
+    for path in (tmp(), named):
+        os.chmod(path, 0o755)
+    for name, exe in every_way():
+        for path in (program, inside / "steps"):
+            for verb in (["addr", path, "0x401000"], ["sites", path], ["doctor", path], ["trace", "--dry-run", "-b", path]):
+                r = as_nobody(exe, *verb)
+                check(r.code == 4 and "Permission denied" in r.err + r.out, f"{name}: {verb}: {r.code} {r.err}")
+        r = as_nobody(exe, "sites", "--asm", "main.main", named)
+        check(r.code == 0 and "mapdelete" in r.out, f"{name}: {r.err}")
+        check("secret\n" not in r.out.replace(str(secret), "") and "first line" not in r.out, f"{name}: sites --asm shows a secret")
+        before = secret.read_bytes()
+        for verb in (["sites", named], ["addr", named, "0x401000"], ["doctor"], ["ps"]):
+            r = as_nobody(exe, *verb, "-o", secret)
+            check(r.code == 1 and "cannot write" in r.err, f"{name}: {verb} -o: {r.code} {r.err}")
+        same(secret.read_bytes(), before, "the file of root")
+        r = as_nobody(exe, "sites", named, "-o", inside / "new")
+        check(r.code == 1 and not (inside / "new").exists(), f"{name}: a file in a folder of root")
+
+
+
+@test
+def systemd_unit():
+    """The unit is well-formed, and its capabilities are enough to trace a file's processes of any user."""
+    path = REPO / "deploy/systemd/tophash@.service"
+    text = path.read_text()
+    caps = re.search(r"^AmbientCapabilities=(.*)$", text, re.M)[1].split()
+    same(re.search(r"^CapabilityBoundingSet=(.*)$", text, re.M)[1].split(), caps, "the bounding set")
+    if shutil.which("systemd-analyze"):
+        d = tmp("unit")
+        d.mkdir()
+        # verify looks for the program that is started, and for the manual.
+        (d / path.name).write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.M).replace("/usr/local/bin/tophash", options.tophash))
+        r = subprocess.run(["systemd-analyze", "verify", d / path.name], text=True, capture_output=True, timeout=LONG)
+        same((r.returncode, r.stderr), (0, ""), "systemd-analyze verify")
+    few = ",".join("+" + c.removeprefix("CAP_").lower() for c in caps)
+    exe, go = with_caps("plain", []), shutil.copy(target("steps"), tmp("steps"))
+    os.chmod(go, 0o755)
+    p = Program(go)  # of root
+    check(p.line().startswith("ready"), "steps does not begin")
+    start = re.search(r"^ExecStart=/usr/local/bin/tophash (.*)$", text, re.M)[1]
+    logs = tmp("logs")
+    logs.mkdir()
+    os.chown(logs, 65534, 65534)
+    args = [go if word == "%f" else logs / "events" if word.startswith("%L") else word for word in start.split()]
+    t = spawn([*NOBODY[:-1], f"--inh-caps=-all,{few}", f"--ambient-caps=-all,{few}", f"--bounding-set=-all,{few}", "--no-new-privs", exe, *args, "-v"],
+              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "probes placed" not in (line := t.stderr.readline()):
+        check(line, "trace has ended")
+    p.ask("6")
+    t.send_signal(signal.SIGINT)
+    _, err = t.communicate(timeout=LONG)
+    end = (logs / "events").read_text().splitlines()[-1]
+    same(stat.S_IMODE((logs / "events").stat().st_mode), 0o600, "mode of the events")
+    check('"removed":6,' in end and t.returncode == 0, f"{end} {err}")
+    p.end()
