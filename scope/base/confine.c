@@ -93,7 +93,18 @@ static int allow(scmp_filter_ctx filter, const struct confine_call *call)
 	if (!call->mask)
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 0);
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 1,
-				SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, call->mask, 0));
+				SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, call->mask, call->value));
+}
+
+static struct error *install(scmp_filter_ctx filter, int err)
+{
+	/* Calls by the numbers of another machine (32 bits) are refused in the same way. */
+	if (!err)
+		err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM));
+	if (!err)
+		err = seccomp_load(filter); /* sets no_new_privs first */
+	seccomp_release(filter);
+	return err ? error_errno(ERROR_FAILED, -err, "cannot limit system calls") : NULL;
 }
 
 struct error *confine_calls(const struct confine_call *calls, size_t n)
@@ -101,13 +112,17 @@ struct error *confine_calls(const struct confine_call *calls, size_t n)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int err = filter ? 0 : -ENOMEM;
 
-	/* Calls by the numbers of another machine (32 bits) are refused in the same way. */
-	if (!err)
-		err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM));
 	for (size_t i = 0; i < n && !err; i++)
 		err = allow(filter, &calls[i]);
-	if (!err)
-		err = seccomp_load(filter); /* sets no_new_privs first */
-	seccomp_release(filter);
-	return err ? error_errno(ERROR_FAILED, -err, "cannot limit system calls") : NULL;
+	return install(filter, err);
+}
+
+struct error *confine_without_calls(const int *numbers, size_t n)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int err = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), numbers[i], 0);
+	return install(filter, err);
 }

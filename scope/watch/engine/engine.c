@@ -26,7 +26,8 @@ struct error *engine_check(const struct engine_ops *ops)
 void engine_try_out(const struct engine_ops *ops, struct engine_trial *ret)
 {
 	*ret = (struct engine_trial){0};
-	ops->try_out(ret);
+	if (ops->try_out)
+		ops->try_out(ret);
 }
 
 void engine_trial_fini(struct engine_trial *trial)
@@ -52,6 +53,11 @@ void engine_close(struct engine *engine)
 bool engine_types_cut(const struct engine *engine)
 {
 	return engine->ops->types_cut && engine->ops->types_cut(engine);
+}
+
+uint64_t engine_capabilities(const struct engine *engine)
+{
+	return engine->ops->capabilities ? engine->ops->capabilities(engine) : 0;
 }
 
 struct error *engine_add(struct engine *engine, const struct engine_module *module, uint32_t *ret)

@@ -4,6 +4,7 @@
  *   wire.h          the record
  *   engine.c        the table of engines
  *   uprobe*.c       the engine "uprobe": BPF programs (bpf/) on uprobes, and a ring buffer
+ *   stats.h         the kernel's statistics, for the cost of tracing
  *   probe.h         a spot as a row of the kernel program's table
  *   key_match.h     --key as the kernel program decides it
  *   type_table.h    the kernel program's table of types
@@ -118,12 +119,13 @@ struct engine {
 /* The functions of an engine. The functions below with the same names describe what each does.
  * Those marked as optional may be NULL. */
 struct engine_ops {
-	const char *name;	      /* for --engine and the start record */
-	struct error *(*check)(void); /* optional */
-	void (*try_out)(struct engine_trial *ret);
+	const char *name;			   /* for --engine and the start record */
+	struct error *(*check)(void);		   /* optional */
+	void (*try_out)(struct engine_trial *ret); /* optional */
 	struct error *(*open)(const struct engine_options *options, struct engine **ret);
-	void (*close)(struct engine *engine);		/* never called with NULL */
-	bool (*types_cut)(const struct engine *engine); /* optional */
+	void (*close)(struct engine *engine);		       /* never called with NULL */
+	bool (*types_cut)(const struct engine *engine);	       /* optional */
+	uint64_t (*capabilities)(const struct engine *engine); /* optional */
 	struct error *(*add)(struct engine *engine, const struct engine_module *module,
 			     uint32_t *ret); /* optional: without it, only module 0 is watched */
 	struct error *(*attach)(struct engine *engine, uint32_t module, int exe, pid_t pid);
@@ -176,6 +178,9 @@ CLEANUP_FUNC(struct engine, engine_close)
 /* Returns true if the program has more types than are described. Keys of the other types cannot be
  * read, and their events say so. */
 bool engine_types_cut(const struct engine *engine);
+
+/* Returns the capabilities (1 << CAP_...) that the engine needs to attach and detach again. */
+uint64_t engine_capabilities(const struct engine *engine);
 
 /* Prepares the engine for a further module, and writes its number to *ret. Nothing is attached yet.
  * Errors: as engine_open(); ERROR_FAILED: the engine has no room for it, or can watch one module only. */

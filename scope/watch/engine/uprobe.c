@@ -2,6 +2,7 @@
 #include "watch/engine/uprobe.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -45,7 +46,7 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 	if (!uprobe)
 		return error_nomem();
 	uprobe->options = options;
-	uprobe->cost.calibrator = uprobe->cost.stats_fd = -1;
+	uprobe->cost.calibrator = -1;
 	err = load(uprobe);
 	if (err) {
 		uprobe_close(&uprobe->engine);
@@ -54,6 +55,15 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 	uprobe_measure_begin(uprobe);
 	*ret = &uprobe->engine;
 	return NULL;
+}
+
+/* A perf event on a uprobe needs CAP_SYS_ADMIN from Linux 6.16 on, and in the stable releases of
+ * 2025 ("perf: Revert to requiring CAP_SYS_ADMIN for uprobes"). A link does not. */
+static uint64_t uprobe_capabilities(const struct engine *engine)
+{
+	uint64_t both = 1ull << CAP_BPF | 1ull << CAP_PERFMON;
+
+	return ((const struct uprobe *)engine)->multi ? both : both | 1ull << CAP_SYS_ADMIN;
 }
 
 static bool uprobe_types_cut(const struct engine *engine)
@@ -256,6 +266,7 @@ const struct engine_ops engine_uprobe = {
 	.close = uprobe_close,
 	.types_cut = uprobe_types_cut,
 	.add = uprobe_add,
+	.capabilities = uprobe_capabilities,
 	.attach = uprobe_attach,
 	.release = uprobe_release,
 	.watch_loads = uprobe_watch_loads,

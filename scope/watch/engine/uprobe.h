@@ -2,6 +2,7 @@
 #ifndef WATCH_ENGINE_UPROBE_H
 #define WATCH_ENGINE_UPROBE_H
 
+#include "watch/engine/stats.h"
 #include "watch/engine/engine.h"
 
 #include <bpf/bpf.h>
@@ -62,7 +63,8 @@ struct cost_state {
 	int calibrator;	      /* calibrate_read() reads from it; -1: none */
 	pid_t calibrator_pid; /* 0: none, or it has ended */
 	struct trap_cost trap;
-	int stats_fd; /* keeps the kernel's statistics on while a window is open; otherwise -1 */
+	struct stats stats; /* switches the kernel's statistics on and off */
+	bool measures;	    /* they are on, because a window is open */
 	struct cost_snapshot begin;
 	uint64_t window_ns; /* length of a window */
 	uint64_t next_ns;   /* when the next window may begin */

@@ -1,8 +1,8 @@
 /* Measures the cost of tracing for the traced program. A hit costs its trap, which calibrate.c
  * measures, and the time of its kernel program, which comes from the kernel's run-time statistics.
  * The statistics cost every BPF program on the machine about 20 ns a run. They are therefore on for
- * one second in ten at most. A descriptor switches them on, and the kernel switches them off when
- * this process ends. */
+ * one second in ten at most. A process of its own switches them on and off (stats.h), and the kernel
+ * switches them off when it ends. */
 #include "watch/engine/calibrate.h"
 #include "base/clock.h"
 
@@ -105,8 +105,8 @@ static void end_window(struct uprobe *uprobe)
 	double traps_ns;
 	bool known = snapshot(uprobe, &end);
 
-	close(cost->stats_fd);
-	cost->stats_fd = -1;
+	stats_set(&cost->stats, false);
+	cost->measures = false;
 	if (!known || end.time_ns == cost->begin.time_ns)
 		return;
 	cost->soon_ns = end.time_ns + 9 * (end.time_ns - cost->begin.time_ns);
@@ -130,13 +130,11 @@ static void begin_window(struct uprobe *uprobe)
 {
 	struct cost_state *cost = &uprobe->cost;
 
-	cost->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	if (cost->stats_fd >= 0 && snapshot(uprobe, &cost->begin))
+	cost->measures = stats_set(&cost->stats, true) && snapshot(uprobe, &cost->begin);
+	if (cost->measures)
 		return;
 	cost->failed = true;
-	if (cost->stats_fd >= 0)
-		close(cost->stats_fd);
-	cost->stats_fd = -1;
+	stats_set(&cost->stats, false);
 }
 
 static void close_fd(int *fd)
@@ -188,6 +186,7 @@ void uprobe_measure_begin(struct uprobe *uprobe)
 	cost->window_ns = FIRST_WINDOW_NS;
 	cost->failed = !calibrate_start(uprobe, uprobe->options->misses, &cost->calibrator_pid,
 					&cost->calibrator);
+	stats_start(&cost->stats);
 }
 
 void uprobe_measure(struct engine *engine, uint64_t time_ns)
@@ -199,7 +198,7 @@ void uprobe_measure(struct engine *engine, uint64_t time_ns)
 		return;
 	if (!cost->calibrated) {
 		read_calibration(cost);
-	} else if (cost->stats_fd < 0) {
+	} else if (!cost->measures) {
 		if (time_ns < cost->next_ns)
 			return;
 		cost->next_ns = time_ns + LOOK_NS;
@@ -214,7 +213,7 @@ void uprobe_measure(struct engine *engine, uint64_t time_ns)
 
 void uprobe_measure_cut(struct uprobe *uprobe)
 {
-	if (uprobe->cost.stats_fd >= 0)
+	if (uprobe->cost.measures)
 		end_window(uprobe);
 }
 
@@ -222,7 +221,7 @@ void uprobe_measure_soon(struct uprobe *uprobe)
 {
 	struct cost_state *cost = &uprobe->cost;
 
-	if (cost->stats_fd >= 0 || cost->failed)
+	if (cost->measures || cost->failed)
 		return;
 	cost->next_ns = cost->soon_ns < cost->next_ns ? cost->soon_ns : cost->next_ns;
 	cost->seen_hits = UINT64_MAX; /* there will be hits */
@@ -233,6 +232,7 @@ void uprobe_measure_stop(struct uprobe *uprobe)
 	uprobe_measure_cut(uprobe);
 	close_fd(&uprobe->cost.calibrator);
 	calibrate_stop(&uprobe->cost.calibrator_pid);
+	stats_stop(&uprobe->cost.stats);
 	uprobe->cost.failed = true; /* it must not begin again */
 }
 
@@ -240,6 +240,7 @@ void uprobe_measure_end(struct uprobe *uprobe)
 {
 	uprobe_measure_stop(uprobe);
 	calibrate_wait(&uprobe->cost.calibrator_pid);
+	stats_wait(&uprobe->cost.stats);
 }
 
 bool uprobe_cost(const struct engine *engine, struct engine_cost *ret)

@@ -21,6 +21,7 @@
  *   exec.c       execs of the watched process
  *   modules.c    finds the module of an address
  *   meet.c       plugins and further libraries of the processes
+ *   confine.c    gives up rights that are not needed any more
  *   hints.c      reports filters that can match nothing
  *   overhead.c   --max-overhead
  *   throttle.c   what it takes to stay below it
@@ -133,6 +134,9 @@ struct session_output {
 /* Starts the command, if there is one, and emits the start records of running processes. On error,
  * nothing was started. After it, session_finish() must always be called. */
 struct error *session_begin(struct session *session, const struct session_output *output);
+/* Gives up, for good, the rights of this process that a run does not need any more (confine.c). Call
+ * it after session_begin(). Errors (ERROR_FAILED). */
+struct error *session_confine(struct session *session);
 /* Returns the milliseconds from session_open() to session_begin(). */
 double session_ready_ms(const struct session *session);
 
