@@ -12,6 +12,7 @@
 #define chain_find	 tophash_i_chain_find
 #define chain_remove	 tophash_i_chain_remove
 #define check_begin	 tophash_i_check_begin
+#define check_call	 tophash_i_check_call
 #define check_end	 tophash_i_check_end
 #define check_made	 tophash_i_check_made
 #define core_begin	 tophash_i_core_begin

@@ -1,10 +1,13 @@
 /* Calls of callers that have a type at run time, not as a constant. They see no hash or equality of the user, and such
- * keys take the slow path, where a breakpoint or a probe finds them. raw points to type->key_size bytes; they may be in
+ * keys take the slow path, where a breakpoint or a probe finds them. With TOPHASH_DEBUG=check=N map and key are checked
+ * before they are read, which inline code cannot do. raw points to type->key_size bytes; they may be in
  * the map itself, unless a key is larger than struct tophash_key_copy. */
 #ifndef TOPHASH_MAP_UNSEEN_H
 #define TOPHASH_MAP_UNSEEN_H
 
 #include "tophash/fast.h"
+
+#include "write.h"
 
 static inline bool is_unseen(const struct tophash_type *type)
 {
@@ -22,6 +25,8 @@ static inline uint64_t hash_or_unseen(const struct tophash *map, const struct to
 static inline uint8_t *unseen_find(const struct tophash *map, const struct tophash_type *type,
 				   const void *raw)
 {
+	if (TOPHASH_UNLIKELY(debug.check))
+		check_call(map, type, raw, "find");
 	if (is_unseen(type))
 		return tophash_get_slow(map, type, raw, TOPHASH_UNSEEN);
 	return tophash_find_slot(map, type, raw);
@@ -33,6 +38,8 @@ static inline uint8_t *unseen_put(struct tophash *map, const struct tophash_type
 {
 	struct tophash_key_copy copy;
 
+	if (TOPHASH_UNLIKELY(debug.check))
+		check_call(map, type, raw, "put");
 	if (!is_unseen(type))
 		return tophash_place_slot(map, type, raw, as, ret);
 	*ret = as;
@@ -45,6 +52,8 @@ static inline bool unseen_delete(struct tophash *map, const struct tophash_type 
 {
 	struct tophash_key_copy copy;
 
+	if (TOPHASH_UNLIKELY(debug.check))
+		check_call(map, type, raw, "delete");
 	if (!is_unseen(type))
 		return tophash_delete_key(map, type, raw);
 	return tophash_delete_slow(map, type, tophash_copy_key(&copy, type, raw), TOPHASH_UNSEEN);

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tophash/map.h"
 
@@ -96,6 +97,32 @@ void check_begin(const struct tophash *map, const char *call)
 	wrong = debug.stamped ? look(map) : NULL;
 	if (wrong)
 		report(map, call, wrong, 0);
+}
+
+/* Returns whether a key is a string at address NULL. */
+static bool is_null_string(const struct tophash_type *type, const void *raw)
+{
+	const char *p;
+	size_t n = 1;
+
+	if (type->kind != TOPHASH_KIND_CSTR && type->kind != TOPHASH_KIND_STR)
+		return false;
+	memcpy(&p, raw, sizeof(p));
+	if (type->kind == TOPHASH_KIND_STR)
+		memcpy(&n, (const char *)raw + offsetof(struct tophash_str, n), sizeof(n));
+	return !p && n;
+}
+
+void check_call(const struct tophash *map, const struct tophash_type *type, const void *raw,
+		const char *call)
+{
+	if (is_inside || !map)
+		return;
+	check_begin(map, call);
+	if (!is_null_string(type, raw))
+		return;
+	fprintf(stderr, "tophash: map=%p was given a NULL key by %s\n", (const void *)map, call);
+	tophash_report_fault(TOPHASH_FAULT_BROKEN, map);
 }
 
 void check_end(const struct tophash *map, const char *call)

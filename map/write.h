@@ -9,6 +9,10 @@
  * wrong. call is the name of the function that writes. */
 void check_begin(const struct tophash *map, const char *call);
 void check_end(const struct tophash *map, const char *call);
+/* Checks a map that is to be used, and the key, before a call from outside reads either: with check=N, a map that is not
+ * initialised and a NULL key are reported instead of read. */
+void check_call(const struct tophash *map, const struct tophash_type *type, const void *raw,
+		const char *call);
 /* Notes a map that got its first memory other than by a write. */
 void check_made(const struct tophash *map);
 

@@ -322,7 +322,7 @@ TOPHASH_API void tophash_report_fault(enum tophash_fault fault, const struct top
  *   trace=1                        prints each slow put and delete, and each move, to stderr
  *   check=N                        runs tophash_check() at level N after puts and deletes. Set in TOPHASH_DEBUG, it
  *                                  also finds maps that were changed through a copy, and most that were not
- *                                  initialised
+ *                                  initialised. In light code it finds these, and NULL keys, before they are read
  * Returns 0, or -EINVAL for an unknown option; nothing is changed then. No other thread may use a map during the
  * call. */
 TOPHASH_API int tophash_debug(const char *options);

@@ -106,7 +106,7 @@ def try_port(top, port, seed, ops):
     ran = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=3600)
     if ran.returncode:
         return "FAIL", f"exit code {ran.returncode}:\n" + last_lines(ran.stdout + ran.stderr, 40)
-    done = [int(n) for n in re.findall(r"^ok .*: (\d+) operations$", ran.stdout, re.M)]
+    done = [int(n) for n in re.findall(r"^ok .*: (\d+) operations\b", ran.stdout, re.M)]
     return "ok", f"{len(done)} kinds, {sum(done)} operations, {time.monotonic() - began:.1f} s"
 
 

@@ -55,7 +55,7 @@ def build(top, way):
 def run_once(program, way, seed, tally):
     ran = subprocess.run([program, str(seed), str(WAYS[way][3])], capture_output=True, text=True, errors="replace",
                          stdin=subprocess.DEVNULL, timeout=3600)
-    done = sum(int(n) for n in re.findall(r"^ok .*: (\d+) operations$", ran.stdout, re.M))
+    done = sum(int(n) for n in re.findall(r"^ok .*: (\d+) operations\b", ran.stdout, re.M))
     with tally.lock:
         tally.runs[way] += 1
         tally.operations[way] += done

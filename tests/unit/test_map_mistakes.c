@@ -77,12 +77,68 @@ static void not_initialised(void)
 	numbers_reserve(&m, 10);
 }
 
+/* The calls of light code, which is what a program without optimisation has. */
+static void not_initialised_light(void)
+{
+	struct numbers m;
+	uint64_t key = 1;
+	int ret;
+
+	memset(&m, 0xaa, sizeof(m));
+	tophash_put_at(&m.map, &numbers_type, &key, TOPHASH_PUT_REPLACE, &ret);
+}
+
+static void not_initialised_read(void)
+{
+	struct numbers m;
+	uint64_t key = 1;
+
+	memset(&m, 0xaa, sizeof(m));
+	if (tophash_find_at(&m.map, &numbers_type, &key))
+		abort();
+}
+
+static void null_key(void)
+{
+	struct ages m = {0};
+	const char *key = NULL;
+	int ret;
+
+	ages_put(&m, "a", 1);
+	tophash_put_at(&m.map, &ages_type, &key, TOPHASH_PUT_REPLACE, &ret);
+}
+
+static void null_key_deleted(void)
+{
+	struct ages m = {0};
+	const char *key = NULL;
+
+	ages_put(&m, "a", 1);
+	tophash_delete(&m.map, &key);
+}
+
 static void not_all_zero(void)
 {
 	struct numbers m = {0};
 
 	m.map.len = 7;
 	numbers_put(&m, 1, 1);
+}
+
+/* Calls of light code that are right. */
+static void light(struct numbers *m)
+{
+	uint64_t key = 1;
+	int ret = 0;
+
+	if (tophash_find_at(NULL, &numbers_type, &key) ||
+	    tophash_find_at(&m->map, &numbers_type, &key))
+		abort();
+	if (!tophash_put_at(&m->map, &numbers_type, &key, TOPHASH_PUT_REPLACE, &ret) || ret != 1)
+		abort();
+	if (!tophash_find_at(&m->map, &numbers_type, &key) ||
+	    !tophash_delete_at(&m->map, &numbers_type, &key))
+		abort();
 }
 
 /* What is right: nothing is said. */
@@ -106,6 +162,7 @@ static void right(void)
 		numbers_step(&clone, 100);
 		numbers_fini(&moved);
 		numbers_reserve(&moved, 100);
+		light(&moved);
 		numbers_fini(&moved);
 		numbers_fini(&clone);
 	}
@@ -122,6 +179,10 @@ static const struct mistake {
 	{"copied_large", copied_large, "seen by put: it is not as its last change left it"},
 	{"copied_and_finished", copied_and_finished, "seen by delete: its memory is no map's"},
 	{"not_initialised", not_initialised, "seen by reserve: its memory is no map's"},
+	{"not_initialised_light", not_initialised_light, "seen by put: its memory is no map's"},
+	{"not_initialised_read", not_initialised_read, "seen by find: its memory is no map's"},
+	{"null_key", null_key, "was given a NULL key by put"},
+	{"null_key_deleted", null_key_deleted, "was given a NULL key by delete"},
 	{"not_all_zero", not_all_zero, "seen by put: it was not initialised with 0"},
 	{"right", right, NULL},
 };
