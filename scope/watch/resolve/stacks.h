@@ -38,9 +38,9 @@ struct physical_stack {
 	pid_t pid;
 	uint32_t module;	  /* the number of the probe's module */
 	const struct gopcln *tab; /* of the module; borrowed for the life of `stacks` */
-	uint64_t ip; /* of the probe, run-time */
-	uint64_t bias;	     /* of the module */
-	const uint64_t *pcs; /* return addresses, innermost first */
+	uint64_t ip;		  /* of the probe, run-time */
+	uint64_t bias;		  /* of the module */
+	const uint64_t *pcs;	  /* return addresses, innermost first */
 	uint32_t n;
 	bool cut;  /* the engine left frames out */
 	bool sync; /* the hit is of a sync.Map, whose methods are left out, too */
