@@ -2,6 +2,7 @@
  * stand. Another command is a wrapper: it runs, and is followed until a Go program begins, which
  * waits before its first instruction. */
 #include "watch/session/session_priv.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "live/module/module.h"
@@ -297,6 +298,8 @@ struct error *command_start(struct session *session)
 		try(process_adopt(session->spawn.pid, session->spawn.path, &session->wrapper));
 	}
 	session->processes.data[0].awaits_begin = true;
+	/* It has not loaded anything yet. */
+	session->processes.data[0].looked_ns = now_ns();
 	return session->wrapped ? NULL : spawn_go(&session->spawn);
 }
 

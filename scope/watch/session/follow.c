@@ -131,7 +131,7 @@ static bool on_descendant(void *ctx, pid_t pid, uint64_t time_ns)
 	(void)time_ns;
 	if (pid == session->options.pid || !executes_file(session, pid))
 		return true;
-	session->failed = find_or_add_process(session, pid, NULL);
+	session->failed = find_or_add_process(session, pid, NULL, 0);
 	return !session->failed;
 }
 

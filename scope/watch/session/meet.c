@@ -198,6 +198,10 @@ static struct error *meet(struct session *session, struct traced *traced,
 	try(watch(session, traced, &at, &stands));
 	if (!stands && at.met->why)
 		at.unwatched_ns = from_ns ? from_ns : now_ns();
+	if (stands && from_ns) {
+		at.late_ns = from_ns;
+		at.placed_ns = now_ns();
+	}
 	if (!vec_push(&traced->met, at))
 		return error_nomem();
 	if (!stands || !traced->started)
@@ -205,14 +209,23 @@ static struct error *meet(struct session *session, struct traced *traced,
 	session_modules_forget(session->modules, traced->target->pid);
 	session_modules_look(session->modules, traced->target->pid);
 	emit_module(session, traced, &at);
-	if (!from_ns)
-		return NULL;
-	emit_gap(session, traced, from_ns, now_ns());
-	session_notice(session, SESSION_WARNING,
-		       "process %d has loaded the Go %s %s: removals in its first moments may "
-		       "have been missed",
-		       (int)traced->target->pid, go_build_name(at.role), at.met->module->path);
+	tell_late_modules(session, traced);
 	return NULL;
+}
+
+void tell_late_modules(struct session *session, struct traced *traced)
+{
+	vec_each(at, &traced->met) {
+		if (!at->late_ns)
+			continue;
+		emit_gap(session, traced, at->late_ns, at->placed_ns);
+		at->late_ns = 0;
+		session_notice(session, SESSION_WARNING,
+			       "process %d has loaded the Go %s %s: removals in its first "
+			       "moments may have been missed",
+			       (int)traced->target->pid, go_build_name(at->role),
+			       at->met->module->path);
+	}
 }
 
 /* ---- the dynamic linker ---- */
@@ -311,7 +324,7 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 
 	if (!may_have_modules(session) || traced->ended)
 		return NULL;
-	traced->look_after_ns = !traced->looked_ns ? LOOK_FIRST_NS : 2 * traced->look_after_ns;
+	traced->look_after_ns = !traced->look_after_ns ? LOOK_FIRST_NS : 2 * traced->look_after_ns;
 	if (traced->look_after_ns > LOOK_NS)
 		traced->look_after_ns = LOOK_NS;
 	traced->looked_ns = now_ns();

@@ -64,7 +64,7 @@ static struct error *add_new_process(struct session *session, pid_t pid)
 }
 
 struct error *find_or_add_process(struct session *session, pid_t pid,
-				  const struct event_removal *event)
+				  const struct event_removal *event, uint64_t time_ns)
 {
 	struct traced *traced = find_process(session, pid);
 
@@ -72,6 +72,9 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 		try(add_new_process(session, pid));
 		traced = &session->processes.data[session->processes.len - 1];
 	}
+	/* A module that is there at the first look may have come since this event. */
+	if (traced && !traced->looked_ns)
+		traced->looked_ns = time_ns;
 	if (traced && !traced->started)
 		try(meet_modules(session, traced));
 	if (traced)
@@ -148,7 +151,7 @@ struct error *process_begins(struct session *session, const struct event_removal
 			at->here = false;
 	}
 	former = find_process(session, (pid_t)event->pid);
-	err = find_or_add_process(session, (pid_t)event->pid, event);
+	err = find_or_add_process(session, (pid_t)event->pid, event, time_ns);
 	if (!err && !former)
 		begin_unwatched(session, (pid_t)event->pid, time_ns);
 	return err;
@@ -224,6 +227,7 @@ void emit_start_once(struct session *session, struct traced *traced,
 	traced->image_id = 0;
 	target_image_id(traced->target, &traced->image_id);
 	emit_start(session, session->output.sinks, traced, bias);
+	tell_late_modules(session, traced);
 }
 
 static void notice_exit(struct session *session, const struct traced *traced)

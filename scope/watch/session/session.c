@@ -70,7 +70,8 @@ static bool deliver(struct session *session, const struct event *event)
 		return true;
 	}
 	if (pid != session->last_pid) {
-		session->failed = find_or_add_process(session, (pid_t)pid, &event->removal);
+		session->failed =
+			find_or_add_process(session, (pid_t)pid, &event->removal, event->time_ns);
 		session->last_pid = pid;
 	}
 	if (!session->failed)

@@ -23,6 +23,8 @@ struct met_at {
 	uint64_t bias;
 	bool here;	       /* the process has it since its last exec */
 	uint64_t unwatched_ns; /* since when it is not watched; 0: it is, or that was reported */
+	uint64_t late_ns;   /* its probes stand, but were missing since then; 0: no, or reported */
+	uint64_t placed_ns; /* with late_ns: since when they stand */
 };
 
 /* A watched process. */
@@ -135,9 +137,9 @@ struct error *add_process(struct session *session, struct target *target);
 /* Finds a process whose exit record was not emitted yet. Returns NULL when there is none. */
 struct traced *find_process(struct session *session, pid_t pid);
 /* Makes sure that a process is in the table (-b adds it), and that its start record was emitted.
- * `event` is its first event, or NULL. */
+ * `event` is its first event, at time_ns, or NULL, and time_ns 0. */
 struct error *find_or_add_process(struct session *session, pid_t pid,
-				  const struct event_removal *event);
+				  const struct event_removal *event, uint64_t time_ns);
 /* Notes that a process has executed the program. With -b it may be new, or may have the pid of one
  * that has ended. */
 struct error *process_begins(struct session *session, const struct event_removal *event,
@@ -256,6 +258,8 @@ struct error *watch_modules(struct session *session);
 /* Lists the modules of a process for its start record. Returns how many there are. */
 size_t met_of(const struct session *session, const struct traced *traced,
 	      struct event_module ret[MET_SHOWN]);
+/* Reports the gaps of modules whose probes came late. The start record must have been emitted. */
+void tell_late_modules(struct session *session, struct traced *traced);
 /* Places the probes in all modules of a process again, because it has executed the program again. */
 struct error *place_modules_again(struct session *session, struct traced *traced);
 /* Reports the gaps of modules that could not be watched. */

@@ -271,7 +271,7 @@ static bool on_found(void *ctx, pid_t pid)
 	struct session *session = ctx;
 	struct traced *traced;
 
-	session->failed = find_or_add_process(session, pid, NULL);
+	session->failed = find_or_add_process(session, pid, NULL, 0);
 	traced = session->failed ? NULL : find_process(session, pid);
 	if (traced) {
 		traced->awaits_begin = true;
