@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from harness import (
-    bpf_ids, check, go_build, LONG, nothing_left, options, probed, Program, Run, same, spawn, target, test, tmp, tophash, Tracer)
+    bpf_ids, check, go_build, LONG, nothing_left, options, probed, Program, Run, same, Skip, spawn, target, test, tmp, tophash, Tracer)
 
 # Starts itself again, each time in the way that the next letter says, and deletes in each generation. Each process writes how many it
 # deleted, with its pid, into a file.
@@ -123,6 +123,30 @@ def children_of_a_command():
 
 
 @test
+def children_in_a_pid_namespace():
+    """tophash is in a namespace of its own, where processes have other ids."""
+    inner = ["unshare", "-pf", "--mount-proc"]
+    if subprocess.run([*inner, "true"], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("unshare -p is not permitted")
+    exe = tree()
+    for ways in ("", "w", "d", "s", "x", "t", "p", "dw", "sxd"):
+        for before in ([], ["sh", "-c", '"$@"; true', "sh"]):
+            folder = fresh()
+            r = tophash("-q", "--format", "json", "--site", "main.main*", "--", *before, exe, ways, folder, wrap=inner)
+            expect(r, folder, f"{before} {ways!r}")
+
+
+@test
+def one_link_for_each_probe():
+    """The same with perf events, which older kernels need."""
+    exe = tree()
+    for ways in ("w", "d", "x", "t", "pxw"):
+        folder = fresh()
+        r = tophash("-q", "--format", "json", "--site", "main.main*", "--", exe, ways, folder, env={"TOPHASH_NO_MULTI": "1"})
+        expect(r, folder, ways)
+
+
+@test
 def children_of_a_wrapper():
     """A wrapper starts the program several times, also while the probes are being placed."""
     exe = tree()
@@ -150,9 +174,14 @@ func main() {
 	m := map[int]int{1: 1, 2: 2, 3: 3, 4: 4}
 	var to []interface{ Write([]byte) (int, error) }
 	fmt.Println(os.Getpid())
+	shell := exec.Command("sh", "-c", "read x; exec 3<&0; /proc/$PPID/exe <&3 3<&-; exit 0") // later starts this program
+	toShell, _ := shell.StdinPipe()
+	shell.Stdout = os.Stdout
+	if len(os.Args) > 1 { shell.Start() }
 	for n := 1; ; n++ {
 		line, err := in.ReadString('\\n')
 		if err != nil { return }
+		if line == "shell\\n" { toShell.Write([]byte("\\n")); to = append(to, toShell); continue }
 		if line == "fork\\n" {
 			c := exec.Command("/proc/self/exe")
 			w, _ := c.StdinPipe()
@@ -168,16 +197,17 @@ func main() {
 }
 """)
     exe = go_build(source, "waits")
-    p = Program(exe)
+    p = Program(exe, "with a shell")
     pids = [p.pid]
     same(p.line(), str(p.pid), "begins")
     pids.append(int(p.ask("fork")))  # before the trace
     t = Tracer("-p", p.pid)
     pids.append(int(p.ask("fork")))  # in the trace
+    pids.append(int(p.ask("shell")))  # in the trace, by a shell that was there before
     p.ask("delete")
-    same(p.end(), "done\n" * 2, "the children's answers")
+    same(p.end(), "done\n" * 3, "the children's answers")
     r = t.end(None)
-    same(sorted((e["pid"], e["key"]) for e in r.events), sorted((pid, n) for pid, n in zip(pids, (3, 1, 1))), f"events: {r.err}")
+    same(sorted((e["pid"], e["key"]) for e in r.events), sorted((pid, n) for pid, n in zip(pids, (4, 1, 1, 1))), f"events: {r.err}")
     same(sorted(x["pid"] for x in r.exits), sorted(pids), "exit records")
     same((r.code, r.err), (0, ""), "messages")
 

@@ -408,6 +408,18 @@ static bool count_pid(void *ctx, pid_t pid)
 	return !scan->stop;
 }
 
+TEST(the_children_of_all_threads_are_found)
+{
+	pid_t child = ((struct child *)*state)->pid;
+	struct scan scan = {.wanted = child}, none = {0};
+
+	process_children(getpid(), count_pid, &scan);
+	assert_int_equal(scan.hits, 1);
+	process_children(child, count_pid, &none);
+	process_children(INT32_MAX, count_pid, &none);
+	assert_int_equal(none.calls, 0);
+}
+
 TEST(a_scan_finds_the_processes_of_a_file)
 {
 	struct scan scan = {.wanted = getpid()}, first = {.stop = true};
@@ -533,6 +545,7 @@ int main(void)
 		CHILD(a_signal_that_ends_a_process_is_told),
 		cmocka_unit_test(the_exit_code_of_a_child_is_told),
 		cmocka_unit_test(the_exit_code_of_a_stranger_is_told),
+		CHILD(the_children_of_all_threads_are_found),
 		CHILD(a_scan_finds_the_processes_of_a_file),
 		cmocka_unit_test(a_link_in_place_of_a_mapped_file_is_not_followed),
 		cmocka_unit_test(a_mapped_file_is_opened_by_its_path),

@@ -190,6 +190,9 @@ struct memory process_memory(pid_t pid);
 /* Calls found(ctx, pid) for each process, in the order of /proc. `found` returns false to stop.
  * Errors: /proc cannot be read. */
 struct error *process_each(bool (*found)(void *ctx, pid_t pid), void *ctx);
+/* Calls found(ctx, pid) for each child of a process, as far as /proc shows them: a kernel without
+ * CONFIG_PROC_CHILDREN shows none. `found` returns false to stop. */
+void process_children(pid_t pid, bool (*found)(void *ctx, pid_t pid), void *ctx);
 /* Calls found(ctx, pid) for each process whose executable is the file (dev, ino). `found` returns
  * false to stop. Errors: /proc cannot be read. */
 struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx);

@@ -23,6 +23,39 @@ struct error *process_each(bool (*found)(void *ctx, pid_t pid), void *ctx)
 	return NULL;
 }
 
+/* Passes on the children that one thread has made. */
+static bool thread_children(pid_t pid, const char *tid, bool (*found)(void *ctx, pid_t pid),
+			    void *ctx)
+{
+	char path[300];
+	bool more = true;
+	FILE *file;
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid, tid);
+	file = fopen(path, "re");
+	while (file && more && fscanf(file, "%d", &child) == 1)
+		more = child <= 0 || found(ctx, child);
+	if (file)
+		fclose(file);
+	return more;
+}
+
+void process_children(pid_t pid, bool (*found)(void *ctx, pid_t pid), void *ctx)
+{
+	struct dirent *entry;
+	char path[64];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	while (tasks && (entry = readdir(tasks)))
+		if (entry->d_name[0] != '.' && !thread_children(pid, entry->d_name, found, ctx))
+			break;
+	if (tasks)
+		closedir(tasks);
+}
+
 struct scan {
 	dev_t dev;
 	ino_t ino;

@@ -9,6 +9,9 @@
  * its way to the file, such as a daemon by way of a shell. */
 #define ON_ITS_WAY_NS 1000000000ull
 
+/* More processes than this are not looked at. */
+enum { PIDS_MAX = 1 << 20 };
+
 bool has_many(const struct session *session)
 {
 	return session->options.binary || session->tree;
@@ -47,57 +50,57 @@ void follow_root(struct session *session, pid_t pid)
 		tree_set_root(session->tree, pid);
 }
 
-/* Processes of the file, and whether each descends from the traced one. */
-struct relatives {
-	struct session *session;
+/* A list of processes. */
+struct pids {
 	VEC(pid_t) list;
 	bool nomem;
 };
 
-static bool on_relative(void *ctx, pid_t pid)
+static bool on_pid(void *ctx, pid_t pid)
 {
-	struct relatives *relatives = ctx;
+	struct pids *pids = ctx;
 
-	relatives->nomem |= !vec_push(&relatives->list, pid);
-	return !relatives->nomem;
+	pids->nomem |= pids->list.len >= PIDS_MAX || !vec_push(&pids->list, pid);
+	return !pids->nomem;
 }
 
-/* Tells whether a process descends from the traced one, as far as its parents still exist. */
-static bool descends(const struct session *session, pid_t pid)
+static bool has_pid(const struct pids *pids, pid_t pid)
 {
-	struct process_status status;
-
-	for (int i = 0; i < 1024 && pid > 1; i++) {
-		if (pid == session->options.pid)
+	vec_each(at, &pids->list)
+		if (*at == pid)
 			return true;
-		if (!process_status(pid, &status))
-			return false;
-		pid = status.parent;
-	}
 	return false;
 }
 
-/* Adds the descendants that run already. Counts processes of the file that are none. */
-static size_t add_descendants(struct session *session, const struct relatives *relatives)
+/* Adds the traced process and the descendants that run already. Each is in the tree before its children
+ * are looked at. Therefore those that it makes meanwhile are in the tree, too. */
+static void add_descendants(struct session *session, struct pids *ret)
 {
-	size_t others = 0;
-
-	vec_each(pid, &relatives->list) {
-		if (*pid == session->options.pid)
-			continue;
-		if (descends(session, *pid))
-			tree_add(session->tree, *pid);
-		else
-			others++;
+	on_pid(ret, session->options.pid);
+	for (size_t i = 0; i < ret->list.len; i++) {
+		tree_add(session->tree, ret->list.data[i]);
+		process_children(ret->list.data[i], on_pid, ret);
 	}
-	return others;
+}
+
+/* Tells why the children of -p cannot be followed. Returns NULL if they can. */
+static const char *why_not(struct session *session, const struct pids *family,
+			   const struct pids *relatives)
+{
+	if (!tree_has_pids(session->tree) && family->list.len > 1)
+		return "because tophash is in a pid namespace, and there are children already";
+	vec_each(pid, &relatives->list)
+		if (!has_pid(family, *pid))
+			return "because other processes execute the same file, and probes for "
+			       "children would slow them";
+	return NULL;
 }
 
 struct error *follow_process(struct session *session)
 {
-	struct relatives relatives = {.session = session};
+	struct pids family = {0}, relatives = {0};
+	const char *why = NULL;
 	struct error *err;
-	size_t others = 0;
 	struct stat st;
 
 	if (session->placements.build != GO_BUILD_PROGRAM || fstat(session->exe, &st) < 0)
@@ -106,20 +109,20 @@ struct error *follow_process(struct session *session)
 	if (!session->tree)
 		return NULL;
 	follow_root(session, session->options.pid);
-	err = process_scan(st.st_dev, st.st_ino, on_relative, &relatives);
-	if (!err && relatives.nomem)
+	add_descendants(session, &family);
+	err = process_scan(st.st_dev, st.st_ino, on_pid, &relatives);
+	if (!err && (family.nomem || relatives.nomem))
 		err = error_nomem();
 	if (!err)
-		others = add_descendants(session, &relatives);
+		why = why_not(session, &family, &relatives);
+	vec_fini(&family.list);
 	vec_fini(&relatives.list);
-	if (err || !others)
+	if (err || !why)
 		return err;
-	/* Probes for children are in the file, and would be in the way of the others. */
 	tree_free(take_ptr(session->tree));
 	session_notice(session, SESSION_INFO,
-		       "children of process %d will not be traced, because other processes execute "
-		       "the same file, and probes for children would slow them (to see all: -b)",
-		       (int)session->options.pid);
+		       "children of process %d will not be traced, %s (to see all: -b)",
+		       (int)session->options.pid, why);
 	return NULL;
 }
 
@@ -129,7 +132,8 @@ static bool on_descendant(void *ctx, pid_t pid, uint64_t time_ns)
 	struct session *session = ctx;
 
 	(void)time_ns;
-	if (pid == session->options.pid || !executes_file(session, pid))
+	if (!tree_has_pids(session->tree) || pid == session->options.pid ||
+	    !executes_file(session, pid))
 		return true;
 	session->failed = find_or_add_process(session, pid, NULL, 0);
 	return !session->failed;
@@ -167,7 +171,10 @@ static bool on_remaining(void *ctx, pid_t pid, uint64_t time_ns)
 	struct session *session = remaining->session;
 	bool young = remaining->now_ns < time_ns + ON_ITS_WAY_NS;
 
-	remaining->found = (young && runs(pid)) || executes_file(session, pid);
+	if (!tree_has_pids(session->tree)) /* the table may have it: its age must do */
+		remaining->found = young;
+	else
+		remaining->found = (young && runs(pid)) || executes_file(session, pid);
 	return !remaining->found;
 }
 

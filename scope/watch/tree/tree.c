@@ -121,13 +121,17 @@ void tree_free(struct tree *tree)
 	free(tree);
 }
 
+bool tree_has_pids(const struct tree *tree)
+{
+	return !tree->skel->rodata->pidns_ino;
+}
+
 bool tree_add(struct tree *tree, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid;
 	uint64_t now = now_ns();
 
-	return !tree->skel->rodata->pidns_ino &&
-	       !bpf_map_update_elem(tree_fd(tree), &key, &now, BPF_ANY);
+	return tree_has_pids(tree) && !bpf_map_update_elem(tree_fd(tree), &key, &now, BPF_ANY);
 }
 
 void tree_set_root(struct tree *tree, pid_t pid)

@@ -22,8 +22,10 @@ CLEANUP_FUNC(struct tree, tree_free)
 
 /* Sets the root. What it forks from now on is in the tree. */
 void tree_set_root(struct tree *tree, pid_t pid);
-/* Adds a process that runs already. Returns false if that is not possible: tophash is in a pid namespace
- * of its own. */
+/* Tells whether the ids of tree_each() are those of /proc. They are not if tophash is in a pid namespace of
+ * its own. */
+bool tree_has_pids(const struct tree *tree);
+/* Adds a process that runs already. Returns false if that is not possible: see tree_has_pids(). */
 bool tree_add(struct tree *tree, pid_t pid);
 
 /* Returns the descriptor of the set, a BPF hash: the key is the id (uint32_t) of a process in the
