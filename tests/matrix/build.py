@@ -41,16 +41,20 @@ VARIANTS = {
     "race": (["-race"], True),
     "pgo": (["-pgo=" + str(profile_path("measured"))], False),
     "pgo-deep": (["-pgo=" + str(profile_path("deep"))], False),
+    "nosync": ([], False),
 }
+# A sync.Map of two maps, as before Go 1.24. Only these two releases have this experiment.
+EXPERIMENTS = {"nosync": "nosynchashtriemap"}
 PROFILED = {"pgo": "measured", "pgo-deep": "deep"}
 # These build the whole library once more (pgo and race half a CPU minute a release, pgo-deep one), so only with some releases. In race
 # builds the fast entries call the race detector first from 1.24 on. Only a deep profile
 # changes anything in classic maps, 1.23.
-RELEASES = {"noopt": VERSIONS[-2:], "race": ["1.24"], "pgo": [VERSIONS[-2]], "pgo-deep": ["1.23", VERSIONS[-1]]}
+RELEASES = {"noopt": VERSIONS[-2:], "race": ["1.24"], "pgo": [VERSIONS[-2]], "pgo-deep": ["1.23", VERSIONS[-1]], "nosync": ["1.24", "1.25"]}
 
 # name: (folder of the module, package, the variants in which it is built)
 PROGRAMS = {
-    "kinds": ("tests/targets", "./kinds", list(VARIANTS)),
+    "kinds": ("tests/targets", "./kinds", [v for v in VARIANTS if v not in EXPERIMENTS]),
+    "syncmap": ("tests/targets", "./syncmap", [v for v in VARIANTS if v != "pgo"]),
     "cgo": ("tests/targets", "./cgo", ["cgo"]),
     "busy": ("tests/targets", "./busy", ["default", "stripped", *PROFILED]),
     "steps": ("tests/targets", "./steps", ["default", "stripped"]),
@@ -150,10 +154,11 @@ def build(version, variant, program):
         return out, False, None
     stamp_file.unlink(missing_ok=True)
     cmd = [str(go), "build", "-p", "2", "-buildvcs=false", *args, "-o", str(out), package]
-    r = subprocess.run(cmd, cwd=REPO / folder, env=go_env(version, cgo), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    env = go_env(version, cgo) | ({"GOEXPERIMENT": EXPERIMENTS[variant]} if variant in EXPERIMENTS else {})
+    r = subprocess.run(cmd, cwd=REPO / folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if r.returncode:
         return out, False, r.stdout.strip()
-    if variant in PROFILED:
+    if variant in PROFILED and program != "syncmap":  # its events tell
         error = not_inlined(version, PROFILED[variant], out)
         if error:
             return out, False, error

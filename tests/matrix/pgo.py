@@ -16,8 +16,19 @@ MAPS = "internal/runtime/maps."
 DELETE, SMALL, TABLE, CLEAR = MAPS + "(*Map).Delete", MAPS + "(*Map).deleteSmall", MAPS + "(*table).Delete", MAPS + "(*Map).Clear"
 FAST = ["mapdelete_fast32", "mapdelete_fast64", "mapdelete_faststr"]
 KINDS = ["measured", "deep"]
+SYNC_CALLERS = ["main.del", "main.loadAndDelete", "main.compare", "main.clearMap"]  # of tests/targets/syncmap
 
 MEASURED = [(DELETE, SMALL), (DELETE, TABLE), ("runtime.mapdelete", DELETE), ("runtime.mapclear", CLEAR), *(("runtime." + f, DELETE) for f in FAST)]
+
+
+def sync_calls():
+    """Returns the calls on the way from the program syncmap to the removal of an element of a sync.Map."""
+    trie, outer = "internal/sync.(*HashTrieMap[go.shape.interface {},go.shape.interface {}]).", "sync.(*Map)."
+    calls = [(outer + "Delete", outer + "LoadAndDelete"), (trie + "Delete", trie + "LoadAndDelete"), (outer + "LoadAndDelete", "sync.(*entry).delete")]
+    for method in ("Delete", "LoadAndDelete", "CompareAndDelete", "Clear"):
+        calls.append((outer + method, trie + method))
+        calls += [(f, kind + method) for f in SYNC_CALLERS for kind in (outer, trie)]
+    return calls + [(f, "sync.(*entry).delete") for f in SYNC_CALLERS]
 
 
 def hot_calls(kind):
@@ -30,6 +41,7 @@ def hot_calls(kind):
     calls = MEASURED + [(e, callee) for e in entries for callee in (DELETE, SMALL, TABLE)]
     calls += [("runtime.reflect_mapdelete", "runtime.mapdelete"), ("runtime.reflect_mapdelete_faststr", "runtime.mapdelete_faststr")]
     calls += [("runtime.reflect_mapclear", "runtime.mapclear"), ("runtime.reflect_mapclear", CLEAR)]
+    calls += sync_calls()
     return list(dict.fromkeys(calls))
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import build
 import compare
+import syncmap
 
 MODES = ["misses", "removals", "attach"]
 TIMEOUT = 180
@@ -144,6 +145,22 @@ def with_truth(tophash, path, mode, variant, folder):
     return diffs, note + (f", {foreign} others" if foreign else "")
 
 
+def sync_map(tophash, path, mode, variant, folder):
+    truth_file = folder / "truth"
+    args = [] if mode == "removals" else ["--misses"]
+    if mode == "attach":
+        records, code, _ = trace_attach(tophash, args, [path, "-truth", truth_file], lambda p: say(p, "\n"), folder)
+    else:
+        records, code, _ = trace_start(tophash, args, [path, "-now", "-truth", truth_file], folder)
+    if not truth_file.exists():
+        raise Failed("the program wrote no truth: " + tail(folder / "out"))
+    truth = json.loads(truth_file.read_text())
+    diffs = syncmap.compare_report(records, truth, mode != "removals", variant == "pgo-deep")
+    if code:
+        diffs.append(f"exit code {code}")
+    return diffs, syncmap.note(truth)
+
+
 def totals(records, code, removed, missed, cleared):
     """Returns the differences for programs that only know sums."""
     events = [r for r in records if r.get("event") in ("delete", "clear")]
@@ -209,6 +226,7 @@ def sessions(tophash, path, mode, variant, folder):
 RUNNERS = {
     "kinds": (with_truth, MODES),
     "cgo": (with_truth, MODES),
+    "syncmap": (sync_map, MODES),
     "busy": (busy, ["misses", "removals"]),
     "steps": (steps, ["attach"]),
     "sessions": (sessions, ["removals"]),
@@ -390,7 +408,7 @@ def arguments():
     if args.quick:
         args.go = args.go or ["1.19", "1.23", "1.24", "1.26", build.VERSIONS[-1]]
         args.variant = args.variant or ["default", "stripped"]
-        args.program = args.program or ["kinds", "sessions"]
+        args.program = args.program or ["kinds", "syncmap", "sessions"]
         args.mode = args.mode or ["misses", "removals"]
     return args
 
@@ -404,7 +422,7 @@ def modes_of(args, variant, program):
     runner, modes = RUNNERS[program]
     if args.check_truth:
         return ["truth"] if runner is with_truth else []
-    if args.quick and program == "kinds" and variant != "default":
+    if args.quick and program in ("kinds", "syncmap") and variant != "default":
         return ["misses"]
     return [m for m in modes if not args.mode or m in args.mode]
 

@@ -15,6 +15,8 @@ ENTRIES = [
     "reflect.mapdelete", "reflect.mapdelete_faststr", "reflect.mapclear",
     "internal/runtime/maps.(*Map).Delete", "internal/runtime/maps.(*Map).Clear",
 ]
+SYNC = ("sync.(*Map).", "internal/sync.(*HashTrieMap[go.shape.interface {},go.shape.interface {}]).")
+ENTRIES += [kind + method for kind in SYNC for method in ("Delete", "LoadAndDelete", "CompareAndDelete", "Clear")]
 OBJDUMP = {"amd64": "objdump", "arm64": "aarch64-linux-gnu-objdump"}
 # jmp and jcc of x86-64, b and b.cond of arm64
 CALL = re.compile(r"\s*([0-9a-f]+):\s+(?:(?:bnd|notrack|data16|addr32|rex\.W) )*(callq?|j[a-z]+|bl?|b\.[a-z]+)\s+(?:0x)?([0-9a-f]+)\b")
@@ -126,5 +128,9 @@ def inlined(binary, addresses):
     found = {}
     for line in text.splitlines():
         record = json.loads(line)
-        found[int(record["Address"], 16)] = [(f["FunctionName"], f["FileName"], f["Line"]) for f in record["Symbol"]]
+        frames = [(f["FunctionName"], f["FileName"], f["Line"]) for f in record["Symbol"]]
+        # The methods of sync.Map are mostly inlined, and lead to the entry.
+        while len(frames) > 1 and frames[0][0].startswith(SYNC):
+            frames.pop(0)
+        found[int(record["Address"], 16)] = frames
     return found

@@ -352,7 +352,7 @@ TEST(test_too_many_places)
 	err = placement_find(p->image, p->tab, &(struct placement_options){.misses = true},
 			     &places);
 	assert_non_null(err);
-	assert_non_null(strstr(err->text, "more than 64 places to probe"));
+	assert_non_null(strstr(err->text, "more than 256 places to probe"));
 	assert_int_equal(places.list.len, 0);
 	error_free(err);
 }

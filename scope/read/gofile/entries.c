@@ -108,6 +108,7 @@ const struct go_entry go_entries[GO_ENTRIES] = {
 };
 /* clang-format on */
 
+const char go_trie_init[] = TRIE "initSlow";
 const char go_swiss_rehash[] = MAPS_PACKAGE "(*table).rehash";
 
 void go_entry_names(const char *ret[GO_ENTRY_NAMES])

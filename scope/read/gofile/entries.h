@@ -83,6 +83,10 @@ extern const struct go_entry go_entries[GO_ENTRIES];
  * group. */
 extern const char go_swiss_rehash[];
 
+/* The name of a function that a program has exactly when its sync.Maps are hash tries. It is never
+ * inlined. */
+extern const char go_trie_init[];
+
 /* Writes the names to look up in a program: those of the entries, in their order, then those of
  * functions that tell the layout of its maps. One gopcln_find() with all names costs as much as one
  * with a single name. Callers therefore add these names to their own. */

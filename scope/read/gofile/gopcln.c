@@ -31,6 +31,11 @@ unsigned gopcln_minor(const struct gopcln *tab)
 	return tab->minor;
 }
 
+bool gopcln_is_profiled(const struct gopcln *tab)
+{
+	return !tab->unprofiled;
+}
+
 const struct gopcln_module *gopcln_module(const struct gopcln *tab)
 {
 	return &tab->module;

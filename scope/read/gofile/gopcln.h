@@ -71,6 +71,12 @@ size_t gopcln_frames(const struct gopcln *tab, uint64_t pc, struct frame *ret, s
 
 /* Returns how many calls of the function `name` were inlined into func. */
 size_t gopcln_inlined(const struct gopcln *tab, const struct gopcln_func *func, const char *name);
+/* The same for the functions whose names matches() says yes to. */
+size_t gopcln_inlined_some(const struct gopcln *tab, const struct gopcln_func *func,
+			   bool (*matches)(const char *name, const void *ctx), const void *ctx);
+/* Returns whether the program was built with a profile (go build -pgo), which inlines functions of
+ * almost any size. Also returns true if the file does not tell. */
+bool gopcln_is_profiled(const struct gopcln *tab);
 
 /* Finds the stack-pointer delta at pc in the function's pcsp table, which is the number of bytes
  * pushed since the entry, without the return address. Returns false when it is unknown. */

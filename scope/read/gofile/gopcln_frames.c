@@ -246,7 +246,8 @@ static int32_t inline_nodes(const struct place *place)
 	return n;
 }
 
-size_t gopcln_inlined(const struct gopcln *tab, const struct gopcln_func *func, const char *name)
+size_t gopcln_inlined_some(const struct gopcln *tab, const struct gopcln_func *func,
+			   bool (*matches)(const char *name, const void *ctx), const void *ctx)
 {
 	struct place place = {.tab = tab, .func = *func};
 	struct inline_node node;
@@ -259,8 +260,18 @@ size_t gopcln_inlined(const struct gopcln *tab, const struct gopcln_func *func, 
 		return 0;
 	nodes = inline_nodes(&place);
 	for (int32_t i = 0; i < nodes && inline_node(&place, tree, i, &node); i++)
-		n += strcmp(node.name, name) == 0;
+		n += matches(node.name, ctx);
 	return n;
+}
+
+static bool is_name(const char *name, const void *wanted)
+{
+	return strcmp(name, wanted) == 0;
+}
+
+size_t gopcln_inlined(const struct gopcln *tab, const struct gopcln_func *func, const char *name)
+{
+	return gopcln_inlined_some(tab, func, is_name, name);
 }
 
 bool gopcln_sp_delta(const struct gopcln *tab, uint64_t pc, int32_t *ret)

@@ -53,6 +53,7 @@ struct gopcln {
 	struct span names, cutab, files, pctab, functab, gofunc;
 	unsigned minor; /* a lower bound from the shapes; exact once the version is known */
 	char version[64];
+	bool unprofiled; /* the build info says that there was no profile */
 };
 
 /* A decoded _func record (Go: runtime/runtime2.go). */

@@ -60,6 +60,18 @@ static bool take_version(struct gopcln *tab, const void *text, uint64_t len)
 
 /* ---- build info ---- */
 
+/* Reads the module info for the settings of the build, which go build writes as lines (Go:
+ * runtime/debug/mod.go). A file without settings does not tell how it was built. */
+static void take_settings(struct gopcln *tab, struct reader *r)
+{
+	static const char any[] = "\nbuild\t", profile[] = "\nbuild\t-pgo=";
+	uint64_t len = reader_uvarint(r, 32);
+	const void *text = reader_bytes(r, len);
+
+	tab->unprofiled = text && memmem(text, len, any, sizeof(any) - 1) &&
+			  !memmem(text, len, profile, sizeof(profile) - 1);
+}
+
 static bool take_buildinfo(struct gopcln *tab, uint64_t addr)
 {
 	uint64_t size = 0, len;
@@ -75,7 +87,10 @@ static bool take_buildinfo(struct gopcln *tab, uint64_t addr)
 	    !(head[15] & BUILDINFO_INLINE))
 		return false;
 	len = reader_uvarint(&r, 32);
-	return take_version(tab, reader_bytes(&r, len), len);
+	if (!take_version(tab, reader_bytes(&r, len), len))
+		return false;
+	take_settings(tab, &r);
+	return true;
 }
 
 static bool buildinfo_in_segment(struct gopcln *tab, const struct image_segment *segment)

@@ -88,8 +88,8 @@ static const struct code_insn *choose_entry(const struct machine_ops *machine,
 	return insn_frame_push(machine, code);
 }
 
-static struct error *place_exits(const struct placer *placer, const struct gopcln_func *func,
-				 const struct code *code, uint8_t number)
+struct error *entry_place_exits(const struct placer *placer, const struct gopcln_func *func,
+				const struct code *code, uint8_t number)
 {
 	struct spot spot = {.role = SPOT_EXIT, .number = number};
 
@@ -140,7 +140,7 @@ static struct error *place_entry(const struct placer *placer, const struct entry
 			"once: this build of the Go runtime is not known; please report it",
 			image_name(placer->image), spec->func);
 	try(placer_add_spot(placer, &func, insn->addr, &spot, why));
-	return spec->role == SPOT_ENTRY ? place_exits(placer, &func, &code, number) : NULL;
+	return spec->role == SPOT_ENTRY ? entry_place_exits(placer, &func, &code, number) : NULL;
 }
 
 /* Returns the spec of an entry of the runtime. */
@@ -190,6 +190,7 @@ struct error *entry_place_clears(const struct placer *placer)
 struct error *entry_place_misses(const struct placer *placer)
 {
 	try(place_kind(placer, GO_ENTRY_DELETE, SPOT_ENTRY));
+	try(sync_place_misses(placer));
 	for (size_t i = 0; i < ARRAY_SIZE(panic_entries); i++)
 		try(place_entry(placer, &panic_entries[i], 0));
 	return NULL;

@@ -35,8 +35,7 @@ static struct error *find_all(struct placer *placer)
 {
 	try(removal_place(placer));
 	try(entry_place_clears(placer));
-	if (!placer->options->no_sync_map)
-		try(sync_place(placer));
+	try(sync_place(placer));
 	if (!placer->found->list.len && placer->options->may_be_empty)
 		return NULL;
 	if (!placer->found->list.len)

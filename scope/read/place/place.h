@@ -4,7 +4,8 @@
  *   place.c      calls the other files in turn
  *   funcs.c      finds the runtime's functions by name, and decodes them
  *   removal.c    SPOT_REMOVAL
- *   sync.c       SPOT_SYNC_REMOVAL, SPOT_SYNC_CLEAR
+ *   sync.c, sync_inlined.c
+ *                SPOT_SYNC_REMOVAL, SPOT_SYNC_CLEAR
  *   entry.c      spots at the beginning of functions, and at their returns
  *   gc.c         SPOT_GC
  */
@@ -48,22 +49,25 @@ struct spot {
 	 * the frame pointer lie within SPOT_REACH bytes, which an engine can read at once. */
 	int16_t type_slot, map_slot, key_slot;
 	/* SPOT_ENTRY, SPOT_CLEAR: the arguments in Go's argument registers are (map, type, key)
-	 * instead of (type, map, key). SPOT_SYNC_CLEAR: the map is in the first argument register;
-	 * otherwise it is in map_slot. */
+	 * instead of (type, map, key). SPOT_ENTRY and SPOT_SYNC_CLEAR, of a sync.Map: the map is in
+	 * the first argument register; otherwise it is in map_slot. */
 	bool map_first;
 	/* SPOT_ENTRY: the spot is the push of the caller's frame pointer. The function's own frame
 	 * pointer is set right after it, to the address of the pushed word. */
 	bool at_push;
+	bool sync; /* the map is a sync.Map: the two SPOT_SYNC roles, and SPOT_ENTRY and SPOT_EXIT of
+		      its methods */
 	/* SPOT_SYNC_REMOVAL: map_slot and key_slot are set, and key_slot is where the two words of
-	 * the key are. With outer, the slots belong to the frame of the caller, which is at a fixed
-	 * distance, because only the call that returns to `caller` leads here; caller is 0
+	 * the key are. (Of SPOT_ENTRY, the key is there at the latest when the method returns.) With outer, the slots belong to the frame of the caller, which is at a
+	 * fixed distance, because only the call that returns to `caller` leads here; caller is 0
 	 * otherwise. */
 	bool outer;
 	/* SPOT_SYNC_REMOVAL: the spot is a branch after a compare-and-swap. The element has left only
 	 * if the lowest byte of the first argument register is not 0. */
 	bool if_swapped;
-	uint64_t caller; /* link-time return address */
-	uint8_t number;	 /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
+	uint64_t caller;   /* link-time return address */
+	bool no_arguments; /* SPOT_SYNC roles: in an inlined copy, where nobody knows the slots */
+	uint8_t number;	   /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
 };
 
 static inline uint64_t spot_offset(const struct spot *spot)
@@ -71,7 +75,9 @@ static inline uint64_t spot_offset(const struct spot *spot)
 	return spot->addr - spot->entry;
 }
 
-#define PLACEMENTS_MAX 64 /* no program needs half of that */
+/* Programs need less than 32, but a build with a profile may have many copies of sync.Map's
+ * methods. */
+#define PLACEMENTS_MAX 256
 
 struct placements {
 	VEC(struct spot) list;
@@ -82,6 +88,8 @@ struct placements {
 	/* An address that stands for the type sync.Map: link-time, in the text, and therefore not
 	 * that of any type. 0 when no sync.Map is watched. */
 	uint64_t sync_map;
+	/* Inlined copies of its methods: their removals have spots, but not their misses. */
+	size_t sync_inlined;
 };
 
 struct placement_options {
@@ -105,12 +113,6 @@ void placements_fini(struct placements *placements);
 CLEANUP_VALUE(struct placements, placements_fini)
 /* Returns the spot at an address, or NULL. */
 const struct spot *placement_at(const struct placements *placements, uint64_t addr);
-
-/* Returns whether the spot watches sync.Maps. */
-static inline bool spot_is_sync(const struct spot *spot)
-{
-	return spot->role == SPOT_SYNC_REMOVAL || spot->role == SPOT_SYNC_CLEAR;
-}
 
 /* Returns the name of a role, such as "removal". Returns "unknown" for a number that is no role. */
 const char *spot_role_name(enum spot_role role);

@@ -15,6 +15,7 @@ struct placer {
 	struct placements *found;
 	uint8_t layout;	      /* of the program's maps, as one bit: GO_IN_CLASSIC or GO_IN_SWISS */
 	bool met[GO_ENTRIES]; /* entries that decrement the count, of which every copy got a spot */
+	bool trie;	      /* its sync.Maps are hash tries; set by sync_place() */
 	bool deletes;	      /* the program has a function that deletes */
 	/* Every function that is asked for. They are found in one pass over the program's names,
 	 * because a pass takes milliseconds in a big program. */
@@ -61,11 +62,30 @@ struct error *removal_place(struct placer *placer);
 /* ---- sync.c ---- */
 
 void sync_add_names(struct placer *placer);
+/* Places the spots of sync.Map, unless it is to be left alone. */
 struct error *sync_place(struct placer *placer);
+/* Places SPOT_ENTRY and SPOT_EXIT in its methods. */
+struct error *sync_place_misses(const struct placer *placer);
+/* Tell whether an instruction calls the function that stores a pointer, or that compares and swaps it,
+ * atomically. */
+bool sync_calls_store(const struct placer *placer, const struct code_insn *insn);
+bool sync_calls_swap(const struct placer *placer, const struct code_insn *insn);
+/* Returns the branch that decides by the result of the call at insns[at], which is still in its
+ * register, or NULL. */
+const struct code_insn *sync_branch_after(const struct placer *placer, const struct code *code,
+					  size_t at);
+
+/* ---- sync_inlined.c ---- */
+
+/* Places the spots in copies of its methods that a build with a profile has inlined. */
+struct error *sync_place_inlined(struct placer *placer);
 
 /* ---- entry.c ---- */
 
 void entry_add_names(struct placer *placer);
+/* Places SPOT_EXIT at each return of a function. */
+struct error *entry_place_exits(const struct placer *placer, const struct gopcln_func *func,
+				const struct code *code, uint8_t number);
 struct error *entry_place_clears(const struct placer *placer);
 struct error *entry_place_misses(const struct placer *placer);
 struct error *entry_place_start(const struct placer *placer);

@@ -32,7 +32,6 @@
 enum { STORES = 3, REMOVING_STORES = 2 };
 
 static const char entry_delete[] = "sync.(*entry).delete";
-static const char swap_pointer[] = "sync/atomic.CompareAndSwapPointer";
 
 /* A method of sync.Map that was decoded. */
 struct method {
@@ -65,9 +64,13 @@ static bool calls(const struct placer *placer, const struct code_insn *insn, con
 	return !strcmp(called(placer, insn), name);
 }
 
-/* Tells whether an instruction calls the function that stores a pointer atomically. Builds without
- * inlining, and with the race detector, call the method of atomic.Pointer. */
-static bool calls_store(const struct placer *placer, const struct code_insn *insn)
+bool sync_calls_swap(const struct placer *placer, const struct code_insn *insn)
+{
+	return calls(placer, insn, "sync/atomic.CompareAndSwapPointer");
+}
+
+/* Builds without inlining, and with the race detector, call the method of atomic.Pointer. */
+bool sync_calls_store(const struct placer *placer, const struct code_insn *insn)
 {
 	static const char method[] = "sync/atomic.(*Pointer[", end[] = "]).Store";
 	const char *name = called(placer, insn);
@@ -155,7 +158,7 @@ static size_t find_stores(const struct placer *placer, const struct method *meth
 		const struct code_insn *insn = &method->code.insns.data[i];
 		size_t at = n < STORES ? n : STORES;
 
-		if (!calls_store(placer, insn))
+		if (!sync_calls_store(placer, insn))
 			continue;
 		n++;
 		if (at == STORES)
@@ -172,7 +175,7 @@ static size_t find_stores(const struct placer *placer, const struct method *meth
 static struct error *place_store(const struct placer *placer, const struct method *method,
 				 const struct code_insn *at)
 {
-	struct spot spot = {.role = SPOT_SYNC_REMOVAL};
+	struct spot spot = {.role = SPOT_SYNC_REMOVAL, .sync = true};
 
 	if (!set_slots(placer, method, at, 0, &spot))
 		return no_slots(placer, method);
@@ -194,10 +197,8 @@ static struct error *place_stores(const struct placer *placer, const struct meth
 
 /* ---- two maps ---- */
 
-/* Returns the branch that decides by the result of the call at insns[at], which is still in its
- * register, or NULL. */
-static const struct code_insn *branch_after(const struct placer *placer, const struct code *code,
-					    size_t at)
+const struct code_insn *sync_branch_after(const struct placer *placer, const struct code *code,
+					  size_t at)
 {
 	uint8_t result = machine_argument(placer->machine, 0);
 
@@ -222,9 +223,9 @@ static struct error *place_swaps(const struct placer *placer, const struct gopcl
 	for (size_t i = 0; i < code->insns.len; i++) {
 		const struct code_insn *branch;
 
-		if (!calls(placer, &code->insns.data[i], swap_pointer))
+		if (!sync_calls_swap(placer, &code->insns.data[i]))
 			continue;
-		branch = branch_after(placer, code, i);
+		branch = sync_branch_after(placer, code, i);
 		if (!branch)
 			return placer_no_spot(placer, func->name,
 					      "no branch follows its compare-and-swap");
@@ -241,6 +242,7 @@ static struct error *place_entry_delete(const struct placer *placer, const struc
 					const struct code_insn *call, size_t *ret)
 {
 	struct spot spot = {.role = SPOT_SYNC_REMOVAL,
+			    .sync = true,
 			    .outer = true,
 			    .if_swapped = true,
 			    .caller = call->addr + call->size};
@@ -259,10 +261,10 @@ static struct error *place_entry_delete(const struct placer *placer, const struc
 static struct error *place_own_swaps(const struct placer *placer, const struct method *method,
 				     size_t *ret)
 {
-	struct spot spot = {.role = SPOT_SYNC_REMOVAL, .if_swapped = true};
+	struct spot spot = {.role = SPOT_SYNC_REMOVAL, .sync = true, .if_swapped = true};
 
 	vec_each(insn, &method->code.insns)
-		if (calls(placer, insn, swap_pointer) && !set_slots(placer, method, insn, 0, &spot))
+		if (sync_calls_swap(placer, insn) && !set_slots(placer, method, insn, 0, &spot))
 			return no_slots(placer, method);
 	return place_swaps(placer, &method->func, &method->code, &spot, ret);
 }
@@ -281,24 +283,29 @@ static struct error *place_entries(const struct placer *placer, const struct met
 				  "it swaps no pointer, and calls nothing that does");
 }
 
-/* ---- clears ---- */
+/* ---- beginnings ---- */
 
-/* Places the spot at the first emulated instruction after the frame is set up. Every call of the
- * method passes it, also one for a map that is empty. The map is in its register or in its slot. */
-static struct error *place_clear(const struct placer *placer, const struct method *method)
+/* Places a spot at the first emulated instruction after the frame is set up. Every call of the method
+ * passes it. The map is in its register or in its slot. */
+static struct error *place_begin(const struct placer *placer, const struct method *method,
+				 struct spot *spot)
 {
-	struct spot spot = {.role = SPOT_SYNC_CLEAR, .map_slot = home_slot(0)};
 	bool framed = false;
 
+	spot->map_slot = home_slot(method->entry->map_arg);
 	vec_each(insn, &method->code.insns) {
-		if (insn->joined || (framed && insn->emulated)) {
+		if (insn->joined)
+			break;
+		if (framed && insn->emulated) {
 			struct code_value map = code_track_value(
-				method->track, insn, machine_argument(placer->machine, 0));
+				method->track, insn,
+				machine_argument(placer->machine, method->entry->map_arg));
 
-			spot.map_first = is_argument(placer, &map, 0);
-			if (insn->joined || (!spot.map_first && !is_home(placer, method, insn, 0)))
+			spot->map_first = is_argument(placer, &map, method->entry->map_arg);
+			if (!spot->map_first &&
+			    !is_home(placer, method, insn, method->entry->map_arg))
 				break;
-			return placer_add_spot(placer, &method->func, insn->addr, &spot,
+			return placer_add_spot(placer, &method->func, insn->addr, spot,
 					       "first emulated instruction after the frame set-up");
 		}
 		framed |= insn->writes >> placer->machine->frame & 1;
@@ -308,42 +315,71 @@ static struct error *place_clear(const struct placer *placer, const struct metho
 
 /* ---- all of them ---- */
 
-static bool has_trie(const struct placer *placer)
+/* Opens a method if sync.Map is watched, and elements leave it there. Otherwise its code stays empty. */
+static struct error *method_open(const struct placer *placer, const struct go_entry *entry,
+				 struct method *ret)
 {
-	for (size_t i = 0; i < GO_ENTRIES; i++)
-		if (go_entries[i].trie && placer_has_func(placer, go_entries[i].name))
-			return true;
-	return false;
+	*ret = (struct method){.entry = entry};
+	if (placer->options->no_sync_map || !entry->ends || entry->trie != placer->trie)
+		return NULL;
+	ret->func = placer_func(placer, entry->name);
+	if (!ret->func.entry)
+		return NULL;
+	try(placer_decode_func(placer, &ret->func, &ret->code));
+	return code_track_new(placer->machine, &ret->code, (struct code_keepers){0}, &ret->track);
 }
 
-static struct error *place_method(const struct placer *placer, const struct go_entry *entry,
-				  bool trie)
+static struct error *place_method(const struct placer *placer, const struct go_entry *entry)
 {
-	cleanup(method_fini) struct method method = {.entry = entry};
+	struct spot clear = {.role = SPOT_SYNC_CLEAR, .sync = true};
+	cleanup(method_fini) struct method method = {0};
 
-	method.func = placer_func(placer, entry->name);
-	if (!entry->ends || entry->trie != trie || !method.func.entry)
+	try(method_open(placer, entry, &method));
+	if (!method.track)
 		return NULL;
 	if (!placer->found->sync_map)
 		placer->found->sync_map = method.func.entry & ~7ull;
-	try(placer_decode_func(placer, &method.func, &method.code));
-	try(code_track_new(placer->machine, &method.code, (struct code_keepers){0}, &method.track));
 	if (entry->kind == GO_ENTRY_CLEAR)
-		return place_clear(placer, &method);
-	return trie ? place_stores(placer, &method) : place_entries(placer, &method);
+		return place_begin(placer, &method, &clear);
+	return entry->trie ? place_stores(placer, &method) : place_entries(placer, &method);
 }
 
 struct error *sync_place(struct placer *placer)
 {
-	bool trie = has_trie(placer);
-
+	placer->trie = placer_has_func(placer, go_trie_init);
 	for (size_t i = 0; i < GO_ENTRIES; i++)
-		if (go_entries[i].sync)
-			try(place_method(placer, &go_entries[i], trie));
+		try(place_method(placer, &go_entries[i]));
+	return placer->options->no_sync_map ? NULL : sync_place_inlined(placer);
+}
+
+static struct error *place_misses(const struct placer *placer, uint8_t number)
+{
+	const struct go_entry *entry = &go_entries[number - 1];
+	struct spot spot = {.role = SPOT_ENTRY,
+			    .sync = true,
+			    .key = entry->key,
+			    .key_slot = home_slot(entry->key_arg),
+			    .number = number};
+	cleanup(method_fini) struct method method = {0};
+
+	if (entry->kind != GO_ENTRY_DELETE)
+		return NULL;
+	try(method_open(placer, entry, &method));
+	if (!method.track)
+		return NULL;
+	try(place_begin(placer, &method, &spot));
+	return entry_place_exits(placer, &method.func, &method.code, number);
+}
+
+struct error *sync_place_misses(const struct placer *placer)
+{
+	for (size_t i = 0; i < GO_ENTRIES; i++)
+		try(place_misses(placer, (uint8_t)(i + 1)));
 	return NULL;
 }
 
 void sync_add_names(struct placer *placer)
 {
 	placer_add_name(placer, entry_delete);
+	placer_add_name(placer, go_trie_init);
 }

@@ -45,16 +45,6 @@ static uint32_t entry_at(const struct sites *found, uint64_t addr)
 	return i;
 }
 
-/* Tells whether the function that holds a site is an entry to the same kind of map. A sync.Map without
- * a hash trie deletes from maps of its own, whose type is in the code. */
-static bool is_same_kind(const struct site_search *search, const struct site_func *func,
-			 const struct go_entry *entry)
-{
-	uint32_t outer = entry_at(search->found, func->func.entry);
-
-	return outer == GO_ENTRIES || go_entries[outer].sync == entry->sync;
-}
-
 static struct error *set_type(struct site_search *search, struct site_func *func,
 			      const struct code_insn *insn, struct site_row *row)
 {
@@ -63,7 +53,7 @@ static struct error *set_type(struct site_search *search, struct site_func *func
 	struct code_value value;
 	uint64_t addr;
 
-	if (row->wrapper && is_same_kind(search, func, entry)) {
+	if (row->wrapper) {
 		row->why_no_type = "passed to the wrapper";
 		return NULL;
 	}

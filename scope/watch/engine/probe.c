@@ -41,12 +41,13 @@ bool probe_from_spot(const struct spot *spot, struct wire_probe *ret)
 		.map_first = spot->map_first,
 		.func = spot->number,
 		.at_push = spot->at_push,
+		.sync = spot->sync,
 		.if_swapped = spot->if_swapped,
 		.map_slot = spot->map_slot,
 		.key_slot = spot->key_slot,
-		.caller = spot->caller,
+		.caller = spot->no_arguments ? UINT64_MAX : spot->caller,
 	};
-	if (spot_is_sync(spot)) /* the key is an interface, and stays where it is */
+	if (spot->sync) /* the key is an interface, and stays where it is */
 		ret->key_arg = spot->key == GO_PASS_ANY ? WIRE_ARG_POINTER : WIRE_ARG_NONE;
 	return spot->role != SPOT_REMOVAL || set_window(spot, ret);
 }

@@ -37,7 +37,7 @@ typedef __s64 int64_t;
 #define WIRE_SEGMENTS	 8
 #define WIRE_KEY_SEGMENT 256 /* the largest segment, as --key-bytes is at most */
 #define WIRE_STEPS	 8
-#define WIRE_PROBES	 64
+#define WIRE_PROBES	 256
 #define WIRE_FILTER_MAX	 256 /* the longest string of --key or --key-prefix */
 
 enum wire_kind {
@@ -151,7 +151,7 @@ struct wire_probe {
 	uint8_t at_push;    /* entry: at the push of rbp, and the frame pointer will be rsp - 8 */
 	int16_t window;	    /* bytes from rbp, 0 or less */
 	uint8_t if_swapped; /* sync.Map: a removal only if the swap before the probe was made */
-	uint8_t unused2;
+	uint8_t sync;	    /* the map is a sync.Map */
 	/* sync.Map: the map and the words of the key are so many bytes from the frame pointer. The
 	 * return address in the frame must be `caller`, if that is not 0. */
 	int16_t map_slot, key_slot;

@@ -138,7 +138,8 @@ static const char *key_error_text(uint8_t error)
 	switch (error) {
 	case WIRE_KEY_FAULT: return "the key's memory could not be read";
 	case WIRE_KEY_NO_PLAN: return "the map's type was made at run time and is not known";
-	case WIRE_KEY_NO_FRAME: return "the call is not where its arguments can be found";
+	case WIRE_KEY_NO_FRAME:
+		return "the build inlined the method, and its arguments are in no known place";
 	default: return NULL;
 	}
 }
@@ -247,7 +248,7 @@ static bool is_filtered(struct resolver *r, const struct wire_event *e, const st
 static struct error *resolve_removal(struct resolver *r, const struct wire_event *e,
 				     enum resolved *ret_what, struct event_removal *ret)
 {
-	bool sync = spot_is_sync(spot_of(r, e));
+	bool sync = spot_of(r, e)->sync;
 	pid_t pid = (pid_t)e->pid;
 	const struct probed *probed = probed_of(r, e);
 	struct types_module of = {WIRE_PROBE_MODULE(e->probe), probed->of.placements->sync_map};

@@ -20,14 +20,15 @@ static size_t find_frames(struct stacks *s, struct stack *stack, const struct ph
 }
 
 /* Returns how many of the innermost frames are methods of sync.Map that were inlined into a function
- * of the program. */
+ * of the program, or functions that were inlined into these. */
 static size_t count_inlined_sync(const struct frame *frames, size_t n)
 {
-	size_t i = 0;
+	size_t last = 0;
 
-	while (i + 1 < n && go_entry_is_sync(frames[i].func))
-		i++;
-	return i;
+	for (size_t i = 0; i + 1 < n; i++)
+		if (go_entry_is_sync(frames[i].func))
+			last = i + 1;
+	return last;
 }
 
 /* Appends the source-level frames of one physical frame. `at` is the address to look up, `pc` is

@@ -85,7 +85,13 @@ static struct error *choose_places(struct session *session)
 		.no_sync_map = session->options.no_sync_map,
 	};
 
-	return placement_find(session->image, session->tab, &options, &session->placements);
+	try(placement_find(session->image, session->tab, &options, &session->placements));
+	if (options.misses && session->placements.sync_inlined)
+		session_notice(session, SESSION_WARNING,
+			       "%s: its build inlined methods of sync.Map: --misses does not show "
+			       "those that removed nothing there",
+			       image_name(session->image));
+	return NULL;
 }
 
 /* Makes SIGINT and SIGTERM end this process. A shell starts background commands of a script with

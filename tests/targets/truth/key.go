@@ -83,3 +83,6 @@ func floatJSON(f float64, bits int) string {
 	}
 	return strconv.FormatFloat(f, 'g', -1, bits)
 }
+
+// AnyJSON is a key of type interface{} as the event schema writes it.
+func AnyJSON(key interface{}) json.RawMessage { return []byte(ifaceJSON(reflect.ValueOf(key))) }

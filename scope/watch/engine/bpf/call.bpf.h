@@ -25,6 +25,16 @@ static __always_inline void take_frame(struct call *call, struct pt_regs *ctx,
 	call->bias = ctx->rip - probe->addr;
 }
 
+/* Drops the pending delete of this goroutine, which is then no miss. */
+static __always_inline void drop_pending(struct pt_regs *ctx)
+{
+	if (use_misses) {
+		struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+
+		bpf_map_delete_elem(&pendings, &key);
+	}
+}
+
 /* Tells whether the map is one of those in a sync.Map. */
 static __always_inline bool is_sync_inner(const struct call *call)
 {

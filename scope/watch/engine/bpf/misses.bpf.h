@@ -31,6 +31,21 @@ static __always_inline void forget_pendings(void)
 		bpf_for_each_map_elem(&pendings, forget_pending, &pid, 0);
 }
 
+/* Takes the arguments of a method of sync.Map. The key is read when the method returns. */
+static __always_inline void take_sync_entry(struct wire_event *e, struct pt_regs *ctx,
+					    const struct wire_probe *probe, struct call *call)
+{
+	call->bias = ctx->rip - probe->addr;
+	call->type = e->type = sync_map + call->bias;
+	e->map = ctx->rax;
+	if (!probe->map_first)
+		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
+	call->map = e->map;
+	call->key0 = ctx->rbp + probe->key_slot;
+	call->key_arg = probe->key_arg;
+	e->ip = ctx->rip;
+}
+
 SEC("uprobe")
 int on_entry(struct pt_regs *ctx)
 {
@@ -52,7 +67,10 @@ int on_entry(struct pt_regs *ctx)
 	probe = probe_get(ctx, &index);
 	if (!c || !probe || bpf_map_lookup_elem(&pendings, &key))
 		return 0;
-	take_registers(e, ctx, probe, &call);
+	if (probe->sync)
+		take_sync_entry(e, ctx, probe, &call);
+	else
+		take_registers(e, ctx, probe, &call);
 	if (is_sync_inner(&call))
 		return 0;
 	e->kind = WIRE_DELETE;

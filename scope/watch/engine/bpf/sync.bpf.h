@@ -12,26 +12,20 @@ static __always_inline void take_sync(struct wire_event *e, struct pt_regs *ctx,
 
 	call->bias = ctx->rip - probe->addr;
 	call->type = e->type = sync_map + call->bias;
-	call->key_arg = probe->key_arg;
 	e->ip = ctx->rip;
-	e->map = ctx->rax;
-	if (!probe->map_first)
-		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
-	if (probe->key_arg == WIRE_ARG_NONE) {
-		e->kind = WIRE_CLEAR;
-		e->flags = WIRE_REMOVED;
-		return;
-	}
-	e->kind = WIRE_DELETE;
+	e->kind = probe->key_arg == WIRE_ARG_NONE ? WIRE_CLEAR : WIRE_DELETE;
 	e->flags = WIRE_REMOVED;
 	if (probe->caller && (bpf_probe_read_user(&back, 8, (void *)(ctx->rbp + 8)) ||
 			      back - call->bias != probe->caller)) {
 		e->key_error = WIRE_KEY_NO_FRAME;
-		e->map = 0;
 		return;
 	}
+	e->map = ctx->rax;
+	if (!probe->map_first)
+		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
 	call->map = e->map;
 	call->key0 = ctx->rbp + probe->key_slot;
+	call->key_arg = probe->key_arg;
 }
 
 static __always_inline void count_sync(const struct wire_probe *probe, struct wire_counters *c)
@@ -64,9 +58,9 @@ int on_sync(struct pt_regs *ctx)
 	if (!c || !probe || (probe->if_swapped && !(ctx->rax & 0xff)))
 		return 0;
 	count_sync(probe, c);
+	drop_pending(ctx);
 	take_sync(e, ctx, probe, &call);
-	if (!e->key_error)
-		plan = plan_of(&call);
+	plan = plan_of(&call);
 	if (!passes_slow(e, ctx, &call, plan, &walk)) {
 		add(c->filtered, 1);
 		return 0;

@@ -82,6 +82,7 @@ int on_removal_slow(struct pt_regs *ctx)
 		uncount_removed(c);
 		return 0;
 	}
+	drop_pending(ctx);
 	take_call(e, ctx, &call);
 	if (needs_type(&call)) {
 		plan = plan_of(&call);
@@ -193,17 +194,6 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	return send_small(ctx, probe, index, &call, plan, copy, c);
 }
 
-/* Counts the hit. Drops the pending delete, which is then no miss. */
-static __always_inline void count_removed(struct pt_regs *ctx, struct wire_counters *c)
-{
-	add(c->removed, 1);
-	if (use_misses) {
-		struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
-
-		bpf_map_delete_elem(&pendings, &key);
-	}
-}
-
 /* Handles a hit of a removal probe. `counted` says to count it instead of sending a record. A
  * program that finds the copy of the stack taken takes the slow path. */
 static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
@@ -221,9 +211,10 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 	copy = stack_copy_get();
 	if (!c || !probe || !copy)
 		return 0;
-	count_removed(ctx, c);
+	add(c->removed, 1);
 	if (sample_by == WIRE_SAMPLE_GOROUTINE && !use_filters &&
 	    sample_leaves_goroutine(ctx->r14)) {
+		drop_pending(ctx);
 		add(c->sampled, 1);
 		return 0;
 	}
@@ -238,6 +229,8 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 	}
 	if (outcome == INNER)
 		uncount_removed(c);
+	else
+		drop_pending(ctx);
 	if (outcome == FILTERED)
 		add(c->filtered, 1);
 	if (outcome == SAMPLED)
