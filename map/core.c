@@ -77,21 +77,21 @@ unsigned bits_for(size_t n)
 
 /* Returns the number from which a map counts its moves. Each map gets a different one. Otherwise an
  * iterator could take a map that was made anew at the same address for the map that it began
- * with. */
-static uint32_t first_move(void)
+ * with. Random seeds differ as well; those of TOPHASH_DEBUG=seed=N do not. */
+static uint32_t first_move(const struct tophash *map)
 {
 	static uint32_t last;
 
 	if (!debug.seeded)
-		return (uint32_t)random_u64();
+		return (uint32_t)map->seed;
 	return __atomic_add_fetch(&last, 0x9e3779b9u, __ATOMIC_RELAXED);
 }
 
 void map_begin(struct tophash *map)
 {
-	map->moves += first_move();
 	if (!map->mult)
 		seed_renew(map);
+	map->moves += first_move(map);
 }
 
 int core_begin(struct tophash *map, unsigned bits)

@@ -106,8 +106,11 @@ int map_new(struct tophash *map, const struct tophash_type *type, size_t n)
 	if (!slots)
 		return -ENOMEM;
 	map_begin(map);
-	small_use(map, slots, cap);
-	small_keep(map, n);
+	map->slots = slots;
+	map->grow_at = cap;
+	map->reserved = n > 0;
+	map->moves++;
+	fast_path_update(map);
 	return 0;
 }
 
