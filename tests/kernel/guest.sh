@@ -58,7 +58,7 @@ detach() {
 }
 
 # The bytes in $program's memory where the probes stand, by the addresses that --dry-run prints.
-addresses() { tophash trace --dry-run -p $program 2>/dev/null | grep -o '(0x[0-9a-f]*)' | tr -d '()'; }
+addresses() { tophash trace --dry-run -p $program 2>/dev/null | grep -o '  0x[0-9a-f]*  '; }
 bytes() {
 	for address in $(cat addresses); do
 		dd if=/proc/$program/mem bs=1 skip=$((address)) count=1 2>/dev/null | xxd -p

@@ -474,7 +474,7 @@ def dry(v):
     def judge(folder):
         out = text(folder, "out")
         diffs = differ("exit code", code(folder), 0) + differ("stderr", text(folder, "err"), "")
-        found = re.findall(r"^(\w+) +\S+\+\d+ \(0x", out, re.M)
+        found = re.findall(r"^(\w+) +0x[0-9a-f]+ +\S+\+\d+ ", out, re.M)
         diffs += [] if {"removal", "clear"} <= set(found) else [f"output {out!r}"]
         return diffs, f"{len(found)} probes"
 

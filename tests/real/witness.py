@@ -22,7 +22,7 @@ import shutil
 import struct
 import subprocess
 
-PROBE = re.compile(r"^(\w+)\s+(\S+)\+(\d+) \(0x([0-9a-f]+)\): (.*)$")
+PROBE = re.compile(r"^(?P<role>\w+)\s+0x(?P<address>[0-9a-f]+)\s+(?P<func>\S+)\+(?P<offset>\d+)\s")
 # How compilers write count--, where count is a map's first word: as one instruction, or as load, subtract and store.
 DECREMENT = re.compile(
     r"\bdecq +\(%\w+\)$"
@@ -56,13 +56,13 @@ class Plan:
             raise Unavailable(f"no dry run of {path}: {got.stderr.strip()}")
         self.path = path
         self.headline = got.stdout.splitlines()[0]
-        probe = next((m for m in map(PROBE.match, got.stdout.splitlines()) if m and m[1] == "entry"), None)
+        probe = next((m for m in map(PROBE.match, got.stdout.splitlines()) if m and m["role"] == "entry"), None)
         if not probe:
             raise Unavailable(f"the dry run of {path} names no entry: {got.stdout[:200]}")
         offsets = function_offsets(path, [*REMOVERS, *OUTER["clears"], INNER["clears"]])
-        if probe[2] not in offsets:
-            raise Unavailable(f"{path}: {probe[2]} is not in its pclntab")
-        text = int(probe[4], 16) - int(probe[3]) - offsets[probe[2]][0]
+        if probe["func"] not in offsets:
+            raise Unavailable(f"{path}: {probe['func']} is not in its pclntab")
+        text = int(probe["address"], 16) - int(probe["offset"]) - offsets[probe["func"]][0]
         code = {name: disassemble(path, text + first, text + last) for name, (first, last) in offsets.items()}
 
         self.points = {"returns": [], "removed": [], "calls between": [], "clears between": []}

@@ -13,7 +13,7 @@ def write_records(copy, program, path):
     at = next(i for i, probe in enumerate(told["probes"]) if probe["role"] == "removal")
     run(["cc", f"-I{copy.root}/scope", "-o", path.with_suffix(".tool"), HERE / "engine/record.c"])
     text = run([copy.tophash, "trace", "--dry-run", "-p", program.pid])
-    address = re.search(r"^removal .*\((0x[0-9a-f]+)\)", text, re.M)[1]
+    address = re.search(r"^removal +(0x[0-9a-f]+) ", text, re.M)[1]
     with open(path, "wb") as file:
         subprocess.run([path.with_suffix(".tool"), address, str(at), str(program.pid), kind, *stack], check=True, stdout=file)
 
