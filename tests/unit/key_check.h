@@ -38,6 +38,45 @@ static inline void check_memory(const struct goprog *p, uint64_t type,
 	go_key_arena_fini(&arena);
 }
 
+static inline struct go_key_plan plan_of(const struct goprog *p, uint64_t type)
+{
+	struct go_key_plan plan;
+
+	assert_true(go_key_plan(&p->types, type, &plan));
+	return plan;
+}
+
+/* Makes the type [1][1]...string, with `levels` of arrays around the string. */
+static inline uint64_t nest(struct goprog *p, unsigned levels)
+{
+	uint64_t type = goprog_scalar(p, GOTYPE_STRING);
+
+	while (levels--)
+		type = goprog_array(p, "[1]T", type, 16, 1, 8);
+	return type;
+}
+
+/* Changes the type of a field. After the 48 bytes of a descriptor come PkgPath, the slice of
+ * fields, then the fields, 24 bytes each. */
+static inline void poke_field_type(struct goprog *p, uint64_t type, unsigned index, uint64_t to)
+{
+	gofake_poke_u64(&p->fake, type + 48 + 8 + 24 + 24 * index + 8, to);
+}
+
+/* Checks a key that has no parts elsewhere. Its bytes are copied, so that a read past them is
+ * detected. */
+static inline void check_key(const struct goprog *p, uint64_t type, const void *bytes, size_t size,
+			     const char *expected)
+{
+	cleanup_free void *copy = malloc(size ? size : 1);
+	struct go_key_segment segment = {.type = type, .want = size, .len = size, .bytes = copy};
+	struct go_key_memory memory = {.segments = &segment, .n = 1};
+
+	assert_non_null(copy);
+	memcpy(copy, bytes, size);
+	check_memory(p, type, &memory, expected);
+}
+
 struct interface_types {
 	uint64_t eface, iface, integer, string, pointer, pair, two;
 };
