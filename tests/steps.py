@@ -44,6 +44,8 @@ class Go:
     def __init__(self, args):
         self.args, self.lock = args, threading.Lock()
         self.wanted = matrix.VERSIONS if args.long else sample.releases(args.seed, matrix.VERSIONS)
+        if not args.long:
+            os.environ["TOPHASH_TARGETS_SEED"] = str(args.seed)  # for the suites, which import tests/matrix/build.py
         self.fetched = self.built = None  # (exit code, output)
 
     def fetch(self, job):
@@ -334,6 +336,8 @@ def system(job):
     if job.needs_root():
         job.go.build(job)
         more = ["--rounds", 200] if job.args.long else []
+        # Most of these tests wait for the kernel, not for a CPU.
+        more += ["--jobs", CPUS]
         job.summed("tests/system/run.py", "--tophash", job.args.build / "tophash", *more, may_skip=True)
 
 

@@ -22,6 +22,8 @@ from pathlib import Path
 import pgo
 
 REPO = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(REPO / "tests"))
+import sample  # noqa: E402
 CACHE = Path(os.environ.get("TOPHASH_CACHE") or REPO / ".cache").resolve()
 VERSIONS = ["1.19", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"]
 
@@ -50,6 +52,20 @@ PROFILED = {"pgo": "measured", "pgo-deep": "deep"}
 # builds the fast entries call the race detector first from 1.24 on. Only a deep profile
 # changes anything in classic maps, 1.23.
 RELEASES = {"noopt": VERSIONS[-2:], "race": ["1.24"], "pgo": [VERSIONS[-2]], "pgo-deep": ["1.23", VERSIONS[-1]], "nosync": ["1.24", "1.25"]}
+
+
+
+def draw(seed):
+    """Takes a sample of RELEASES: each of these variants is built with one release of each layout, others each day."""
+    classic, swiss = ([r for r in sample.ALWAYS if sample.is_swiss(r) == wanted] for wanted in (False, True))
+    for variant in ("pie", "trimpath", "cgo"):
+        RELEASES[variant] = sample.some(seed, variant, classic, 1) + sample.some(seed, variant, swiss, 1)
+    RELEASES["noopt"] = sample.some(seed, "noopt", RELEASES["noopt"], 1)
+
+
+# `make test` sets it. All suites of a run take the same sample.
+if os.environ.get("TOPHASH_TARGETS_SEED"):
+    draw(os.environ["TOPHASH_TARGETS_SEED"])
 
 # name: (folder of the module, package, the variants in which it is built)
 PROGRAMS = {

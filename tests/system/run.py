@@ -6,6 +6,7 @@
   tests/system/run.py filters bad_bytes   the tests whose names contain one of these words
   tests/system/run.py --go 1.23           with the programs of another Go release
   tests/system/run.py --tophash PATH      another build, such as one with sanitizers
+  tests/system/run.py --jobs 2            two files of tests at a time: most tests wait for the kernel
 
 Each test prints ok, FAIL with the reason, or skip with the reason; the last line is "N passed, M failed, K skipped". Exit code: 0 when
 nothing failed, 77 when nothing could be run.
@@ -15,6 +16,7 @@ To add a test: write a function with @test in the test_*.py of its subject. harn
 
 import argparse
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
@@ -50,7 +52,7 @@ def why_not():
 def run(test, folder):
     """Runs one test in its own folder, and ends what it started. Returns ok, FAIL or skip with the reason."""
     harness.folder = folder
-    folder.mkdir()
+    folder.mkdir(parents=True)
     begun = time.monotonic()
     try:
         test()
@@ -61,8 +63,32 @@ def run(test, folder):
         result = "FAIL", f": {f}"
     except Exception:
         result = "FAIL", f":\n{traceback.format_exc()}"
-    harness.end_started()
+    finally:
+        harness.end_started()
     return result
+
+
+def run_file(tests, top):
+    """Runs the tests of one file, one after the other. They share the programs that they build, and a folder for them. Returns the results."""
+    results = []
+    for test in tests:
+        result, text = run(test, top / test.__module__ / test.__name__)
+        results.append(result)
+        print(f"{result:4} {test.__name__}{text}", flush=True)
+    return results
+
+
+def run_files(chosen, top, jobs):
+    """Runs `jobs` files of tests at a time. Each file has a process of its own."""
+    files = {}
+    for test in chosen:
+        files.setdefault(test.__module__, []).append(test)
+    if jobs == 1:
+        return [run_file(tests, top) for tests in files.values()]
+    with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+        # Those with the most tests first, so that no long one is left at the end.
+        longest_first = sorted(files.values(), key=len, reverse=True)
+        return pool.starmap(run_file, [(tests, top) for tests in longest_first], chunksize=1)
 
 
 def parse():
@@ -73,6 +99,7 @@ def parse():
     parser.add_argument("--tophash", default=str(harness.REPO / "build/tophash"))
     parser.add_argument("--sanitized", action="store_true", help="it is a build with sanitizers: slow, and with much address space")
     parser.add_argument("--rounds", type=int, default=12, help="of bad_bytes, each area")
+    parser.add_argument("--jobs", type=int, default=1, help="files of tests that run at a time")
     parser.add_argument("--keep", action="store_true", help="keep the files of bad_bytes that failed")
     options = parser.parse_args(namespace=harness.options)
     options.tophash = str(Path(options.tophash).resolve())
@@ -94,10 +121,9 @@ def main():
     count = {"ok": 0, "FAIL": 0, "skip": 0}
     with tempfile.TemporaryDirectory(prefix="tophash-system-") as tmp:
         os.chmod(tmp, 0o755)  # for tests without privilege
-        for test in chosen:
-            result, text = run(test, Path(tmp) / test.__name__)
-            count[result] += 1
-            print(f"{result:4} {test.__name__}{text}", flush=True)
+        for results in run_files(chosen, Path(tmp), options.jobs):
+            for result in results:
+                count[result] += 1
     print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped")
     return 1 if count["FAIL"] else 0
 

@@ -142,7 +142,7 @@ def binary_pid_again_behind_many():
     b.ask("1")
     t.wait_for('"event":"start"', 2)
     removed, ends, stdin = 3, 0, a.p.stdin.fileno()
-    for many in range(250000, 850000, 100000):
+    for many in range(250000, 850000, 200000 if options.rounds < 100 else 50000):
         t.p.send_signal(signal.SIGSTOP)
         b.ask(str(many))
         os.write(stdin, b"exit 3\n")

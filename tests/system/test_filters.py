@@ -229,7 +229,7 @@ def types_of_generic_code():
     # The number of removals with shape types. Go 1.19 only knows shapes in generic code; later this is true for clear() only.
     for go, program, all_shapes in [
         ("1.19", go_build(HERE / "generic.go", "generic", go="1.19"), 6),
-        ("1.21", go_build(with_clear, "generic_clear", go="1.21"), 3),
+        ("1.23", go_build(with_clear, "generic_clear", go="1.23"), 3),
         ("1.27", go_build(with_clear, "generic_clear", go="1.27"), 3),
     ]:
         for glob, want in GENERIC:
@@ -255,7 +255,7 @@ def types_of_generic_code():
 @test
 def filters_that_match_nothing():
     """A filter that can match nothing in the program is reported at the start, with the nearest name. It is no error."""
-    program = go_build(HERE / "generic.go", "generic", go="1.21")
+    program = go_build(HERE / "generic.go", "generic", go="1.23")
     for args, said in [
         (["--type", "map[strin]int"], "--type map[strin]int: matches no map type in"),
         (["--type", "map[string]*main.sesion"], "did you mean map[string]*main.session?"),

@@ -38,7 +38,7 @@ def between(n, least, most, what):
 @test
 def sampled_goroutines():
     """All deletes of a goroutine are in the sample, or none. About half of the goroutines are in it."""
-    for go in ["1.21", "1.23", "1.27"]:
+    for go in ["1.23", "1.27"]:
         for args, each in [([], 3 * KEYS + 1), (["--misses"], 3 * KEYS + 2), (["--type", "map[int]int"], KEYS + 1), (["--site", "main.dropName"], KEYS)]:
             records, end = sampled(*args, go=go)
             counts = Counter(r["goid"] for r in records if r["event"] in ("delete", "clear"))
@@ -57,7 +57,7 @@ def sampled_goroutines():
 @test
 def sampled_keys():
     """A key is always in the sample, or never. Every clear is in it, and every key with parts elsewhere."""
-    for go in ["1.21", "1.27"]:
+    for go in ["1.23", "1.27"]:
         seen = set()
         for _ in range(4):
             records, end = sampled("--sample-by", "key", go=go)
@@ -75,7 +75,7 @@ def sampled_keys():
 @test
 def sampled_table():
     """The table has the same sample, whether the kernel program counts the hits or not. Rows tell that they count a part."""
-    for go in ["1.21", "1.27"]:
+    for go in ["1.23", "1.27"]:
         for by, count in [("goroutine", True), ("goroutine", False), ("key", True), ("key", False)]:
             for args in [["--summary"], ["--summary=type"], ["--summary", "--type", "map[string]*"], ["--summary=key"]]:
                 records, end = sampled(*args, "--sample-by", by, go=go, count=count)

@@ -30,7 +30,7 @@ def tables(program, *args, env=None):
 def counted_table():
     """By site and by type, with filters, with more stacks than the kernel's table has rows."""
     trouble = []
-    for go in ["1.21", "1.23", "1.27"]:
+    for go in ["1.23", "1.27"]:
         program = go_build(HERE / "counted.go", "counted", go=go)
         for args, stacks in [
             (["--summary"], 100),
