@@ -1,7 +1,7 @@
 /* The probes of a program, before they are placed:
  *
  *     /srv/shop/bin/shop: go1.26.5, Swiss maps, stripped, 2 probes
- *     ROLE     ADDRESS   PLACE                                         WHY
+ *     ROLE     ADDRESS   PLACE                                         REASON
  *     removal  0x40d884  internal/runtime/maps.(*Map).deleteSmall+228  first emulated instruction
  *     start    0x44b448  runtime.main+104                              first emulated instruction
  *     GC phase: read at 0x5c3530
@@ -46,7 +46,7 @@ static const struct column columns[] = {
 	{.name = "ROLE", .place = 1, .width = 7, .put = put_role},
 	{.name = "ADDRESS", .place = 2, .put = put_address},
 	{.name = "PLACE", .place = 3, .percent = 60, .sgr = SGR_BOLD, .put = put_place},
-	{.name = "WHY", .place = 4, .put = put_why},
+	{.name = "REASON", .place = 4, .put = put_why},
 };
 
 static void put_program(struct buf *to, const struct plan_report *report)
