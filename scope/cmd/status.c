@@ -15,6 +15,21 @@ bool status_is_wanted(void)
 	return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
 }
 
+/* Cuts the text to fewer than `width` columns, before a comma: half a number would be a wrong one. */
+static void cut(char *text, size_t width)
+{
+	char *comma;
+	bool whole;
+
+	if (strlen(text) < width)
+		return;
+	whole = text[width - 1] == ',';
+	text[width - 1] = '\0';
+	comma = whole ? NULL : strrchr(text, ',');
+	if (comma)
+		*comma = '\0';
+}
+
 /* Moves the cursor back to the beginning of the line. Output of the traced program then overwrites
  * the status line, and does not follow it. */
 void status_show(const char *format, ...)
@@ -26,8 +41,7 @@ void status_show(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (width <= strlen(text))
-		text[width - 1] = '\0';
+	cut(text, width);
 	fprintf(stderr, CLEAR "%s\r", text);
 	fflush(stderr);
 	is_drawn = true;

@@ -146,10 +146,10 @@ def columns_and_wide():
         same(shown_all(wide.replace("\r\n", "\n")), piped, f"sites --wide {args}")
 
 
-def on_error_terminal(*args, env=None):
+def on_error_terminal(*args, env=None, width=100):
     """Returns what trace writes to a terminal that is its standard error. Standard output is a pipe."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     p = spawn([options.tophash, "trace", *map(str, args)], stdin=slave, stdout=subprocess.PIPE, stderr=slave,
               env={**os.environ, "TERM": "xterm", **(env or {})})
     os.close(slave)
@@ -183,6 +183,11 @@ def status_line():
     for args, env in ((["--summary", "-q"], {}), ([], {}), (["--summary"], {"TERM": "dumb"})):
         code, out = on_error_terminal(*args, "--duration", "1", *busy, env=env)
         check(" hits (" not in out and "\x1b" not in out, f"{args} {env}: {out!r}")
+    for width in (40, 50, 60):  # no half of a number is shown
+        code, out = on_error_terminal("--summary", "--duration", "2", *busy, width=width)
+        drawn = re.findall(r"\r\x1b\[K(\d[^\r]*)\r", out)
+        whole = r"\d+ s: \d+ hits \(\d+/s\)(, \d+ filtered(, \d+ lost(, takes [\d.]+% of a CPU)?)?)?"
+        check(drawn and all(len(x) < width and re.fullmatch(whole, x) for x in drawn), f"{width} columns: {drawn}")
     # A run whose events go to a file shows nothing else on the terminal.
     for args in (["--format", "json"], []):
         code, out = on_error_terminal(*args, "-o", tmp("events"), "--site", "main.nobody", *busy)
