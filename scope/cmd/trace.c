@@ -5,7 +5,6 @@
 #include "cmd/trace_options.h"
 #include "cmd/trace_say.h"
 #include "base/confine.h"
-#include "base/text/text.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
 #include "watch/session/session.h"
@@ -41,20 +40,12 @@ static struct error *open_session(struct trace *trace)
 
 static struct error *open_sink(struct trace *trace)
 {
-	struct sink_options options = {
-		.stack = trace->options.show_stack,
-		.quiet_events = trace->options.summary,
-		.verbose = trace->options.verbose,
-	};
-	struct terminal_style style = terminal_style(trace->out, trace->options.wide);
+	struct sink_options options = trace_sink_options(&trace->options, trace->out);
 	struct sink *sink;
 
-	options.fd = trace->out;
 	options.interrupt = trace->interrupt;
 	options.interrupted = on_interrupted;
 	options.interrupted_ctx = trace;
-	options.color = style.color;
-	options.width = style.width == TEXT_UNLIMITED ? 0 : style.width;
 	try(aggr_new(trace->options.summary_by, 0, &trace->aggr));
 	try(sink_open(sink_find(trace->options.format), &options, &sink));
 	return fan_add(&trace->sinks, sink);

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/text/text.h"
 #include "cmd/trace_say.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
@@ -45,6 +46,20 @@ void trace_say_progress(void *ctx, const struct session_progress *progress)
 		    (unsigned long long)progress->seconds, (unsigned long long)progress->hits, rate,
 		    (unsigned long long)progress->filtered, sample,
 		    (unsigned long long)progress->lost, cost, watched);
+}
+
+struct sink_options trace_sink_options(const struct trace_options *options, int fd)
+{
+	struct terminal_style style = terminal_style(fd, options->wide);
+
+	return (struct sink_options){
+		.fd = fd,
+		.color = style.color,
+		.width = style.width == TEXT_UNLIMITED ? 0 : style.width,
+		.stack = options->show_stack,
+		.quiet_events = options->summary,
+		.verbose = options->verbose,
+	};
 }
 
 void trace_say_totals(const struct session_totals *totals)

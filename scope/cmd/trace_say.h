@@ -6,6 +6,7 @@
 
 #include "cmd/status.h"
 #include "cmd/trace_options.h"
+#include "show/sink/sink.h"
 #include "watch/session/session.h"
 
 struct trace_say {
@@ -21,6 +22,8 @@ void trace_say_progress(void *ctx, const struct session_progress *progress);
 /* Returns whether a run that writes to `fd` has a status line. A run that prints events where people
  * see them needs none. */
 bool trace_has_status(const struct trace_options *options, int fd);
+/* Makes the options of the sink that writes to `fd`. The caller sets those of interrupts. */
+struct sink_options trace_sink_options(const struct trace_options *options, int fd);
 /* Prints the totals. For runs whose output could not take them. */
 void trace_say_totals(const struct session_totals *totals);
 /* Writes the probes of --dry-run as text to `fd`. Errors: it cannot be written; out of memory. */

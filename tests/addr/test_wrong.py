@@ -120,6 +120,8 @@ def reader_calls():
     for name, args in calls:
         script += ["-ex", f"printf \"%s: %d, %d\\n\", \"{name}\", (int){name}({args}), *(int *)__errno_location()"]
     r = run(["gdb", "-q", "-nx", "-batch", "-p", reader.child, "-ex", "set confirm off", *script], text=True)
+    if "Couldn't write extended state status" in r.stderr:
+        raise Skip("this gdb cannot call a function on this processor (docs/recipes/map-in-gdb.md)")
     got = re.findall(r"^(\w+): (-?\d+), (\d+)$", r.stdout, re.M)
     same(got, [(name, "-1", "1") for name, _ in calls], f"{r.stdout}\n{r.stderr}")
     reader.end()
