@@ -4,7 +4,6 @@
  * program. */
 #include "cmd/trace_options.h"
 #include "cmd/trace_say.h"
-#include "base/confine.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
 #include "watch/session/session.h"
@@ -103,23 +102,12 @@ static int finish(struct trace *trace, struct error *err)
 	return trace->options.exit_status ? command_status(trace, own) : own;
 }
 
-/* Refuses what would show processes of other users to a caller who has no right to them. The kernel
- * checks a process that -p names, and a command runs as the caller. */
-static struct error *check_caller(const struct trace_options *options)
-{
-	if (!confine_is_for_caller() || options->pid || options->command || options->dry_run)
-		return NULL;
-	return error_new(ERROR_PERMISSION,
-			 "this tophash has capabilities that you lack, and -b would show processes "
-			 "of other users: use -p or --, or run it as root");
-}
-
 static struct error *run(struct trace *trace, int *ret_code)
 {
 	struct error *err;
 
 	signal(SIGPIPE, SIG_IGN);
-	try(check_caller(&trace->options));
+	try(trace_check_caller(&trace->options));
 	try(open_session(trace));
 	try(output_check(trace->options.output, session_exe(trace->session)));
 	if (trace->options.dry_run)
@@ -130,10 +118,7 @@ static struct error *run(struct trace *trace, int *ret_code)
 	try(session_catch(trace->session, &trace->interrupt));
 	try(open_sink(trace));
 	try(begin(trace));
-	if (trace->options.verbose)
-		cmd_say("%zu probes placed in %.1f ms",
-			session_placements(trace->session)->list.len,
-			session_ready_ms(trace->session));
+	trace_say_ready(&trace->options, trace->session);
 	err = session_confine(trace->session);
 	*ret_code = finish(trace, err ? err : session_run(trace->session));
 	return NULL;

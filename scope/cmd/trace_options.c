@@ -1,4 +1,5 @@
 #include "cmd/trace_options.h"
+#include "base/confine.h"
 #include "show/sink/sink.h"
 #include "watch/engine/engine.h"
 
@@ -430,4 +431,13 @@ struct session_options trace_session_options(const struct trace_options *options
 		.max_overhead_stop = options->max_overhead_stop,
 		.sample = sample_of(options),
 	};
+}
+
+struct error *trace_check_caller(const struct trace_options *options)
+{
+	if (!confine_is_for_caller() || options->pid || options->command || options->dry_run)
+		return NULL;
+	return error_new(ERROR_PERMISSION,
+			 "this tophash has capabilities that you lack, and -b would show processes "
+			 "of other users: use -p or --, or run it as root");
 }

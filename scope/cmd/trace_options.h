@@ -46,6 +46,9 @@ extern const struct verb_spec trace_verb;
 struct error *trace_options_parse(int argc, char **argv, struct trace_options *ret);
 void trace_options_fini(struct trace_options *options);
 
+/* Refuses what would show processes of other users to a caller who has no right to them. The kernel
+ * checks a process that -p names, and a command runs as the caller. Errors (ERROR_PERMISSION): -b. */
+struct error *trace_check_caller(const struct trace_options *options);
 /* Makes the options of the session. The caller sets those that are functions. They borrow from
  * `options`. */
 struct session_options trace_session_options(const struct trace_options *options);

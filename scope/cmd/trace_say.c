@@ -17,6 +17,13 @@ void trace_say_notice(void *ctx, enum session_notice kind, const char *text)
 		cmd_say("%s", text);
 }
 
+void trace_say_ready(const struct trace_options *options, const struct session *session)
+{
+	if (options->verbose)
+		cmd_say("%zu probes placed in %.1f ms", session_placements(session)->list.len,
+			session_ready_ms(session));
+}
+
 bool trace_has_status(const struct trace_options *options, int fd)
 {
 	struct stat st;

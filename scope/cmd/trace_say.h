@@ -19,6 +19,8 @@ struct trace_say {
  * second shows the status line. */
 void trace_say_notice(void *ctx, enum session_notice kind, const char *text);
 void trace_say_progress(void *ctx, const struct session_progress *progress);
+/* With -v, tells how many probes were placed, and how long that took. */
+void trace_say_ready(const struct trace_options *options, const struct session *session);
 /* Returns whether a run that writes to `fd` has a status line. A run that prints events where people
  * see them needs none. */
 bool trace_has_status(const struct trace_options *options, int fd);
