@@ -171,6 +171,12 @@ def map_code(job):
     job.summed("tests/map/objcode.py", "--jobs", CPUS)
 
 
+@step("map-compilers", when="long")
+def map_compilers(job):
+    """the map by gcc 11 and 12, clang 14 to 19, for i686 and with musl, in each standard of C and C++"""
+    job.summed("tests/map/compilers.py", "--fetch")
+
+
 # These find the most bugs: other byte order, the sanitizers, vectors of another machine.
 PORTS = ["native, sanitizers", "i686 SSE2", "arm64 NEON", "s390x"]
 

@@ -106,8 +106,7 @@ template <class T, class... Args> void construct(void *at, Args &&...args)
 /* No program has such a key. */
 class no_key
 {
-	no_key() = delete;
-	[[maybe_unused]] int none;
+	explicit no_key(no_key &, no_key &) = delete; /* no braces make one */
 };
 
 /* Members of stores that own nothing. */
