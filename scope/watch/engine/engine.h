@@ -129,7 +129,7 @@ struct engine_ops {
 	struct error *(*add)(struct engine *engine, const struct engine_module *module,
 			     uint32_t *ret); /* optional: without it, only module 0 is watched */
 	struct error *(*attach)(struct engine *engine, uint32_t module, int exe, pid_t pid);
-	void (*release)(struct engine *engine, pid_t pid);	    /* optional */
+	void (*release)(struct engine *engine, pid_t pid); /* optional */
 	struct error *(*watch_loads)(struct engine *engine, int linker, uint64_t offset,
 				     pid_t pid);		    /* optional */
 	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */

@@ -30,14 +30,14 @@ struct met_at {
 /* A watched process. */
 struct traced {
 	struct target *target;
-	bool started;	     /* the start record of its program was emitted */
-	uint64_t image_id;   /* identifies the program in that record; 0: unknown */
-	bool awaits_begin;   /* it may have been found before its main function began */
-	bool ended;	     /* its exit record was emitted */
-	enum target_end end; /* TARGET_RUNS until the end is known */
-	uint64_t end_ns;     /* when its end was noticed */
-	uint64_t off_ns;     /* --max-overhead: since when it has no probes; 0: it has them */
-	uint64_t looked_ns;  /* when its mappings were last looked at; 0: never */
+	bool started;		/* the start record of its program was emitted */
+	uint64_t image_id;	/* identifies the program in that record; 0: unknown */
+	bool awaits_begin;	/* it may have been found before its main function began */
+	bool ended;		/* its exit record was emitted */
+	enum target_end end;	/* TARGET_RUNS until the end is known */
+	uint64_t end_ns;	/* when its end was noticed */
+	uint64_t off_ns;	/* --max-overhead: since when it has no probes; 0: it has them */
+	uint64_t looked_ns;	/* when its mappings were last looked at; 0: never */
 	uint64_t look_after_ns; /* the next look is this long after it */
 	bool linker_watched;	/* its dynamic linker has a probe */
 	VEC(struct met_at) met;
