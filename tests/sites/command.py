@@ -189,7 +189,7 @@ def check_asm(tophash, binary, _):
     starts, entries = oracle.functions(binary)
     boundaries = {int(m[1], 16) for m in re.finditer(r"^ +([0-9a-f]+):\t", oracle.run(["objdump", "-d", binary]), re.M)}
     plan = oracle.run([tophash, "trace", "--dry-run", "-b", binary])
-    probes = {int(m[1], 16) for m in re.finditer(r"\(0x([0-9a-f]+)\): ", plan)}
+    probes = {int(m[1], 16) for m in re.finditer(r"^\w+ +0x([0-9a-f]+) ", plan, re.M)}
     env = dict(os.environ, COLUMNS="100")
     for site in ("main.variants", "main.go:60", "reflect.*"):
         text = call(tophash, "--asm", site, binary, env=env).stdout
