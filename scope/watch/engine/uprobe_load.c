@@ -34,7 +34,8 @@ __attribute__((format(printf, 2, 0))) static int keep_message(enum libbpf_print_
 		return 0;
 	vsnprintf(line, sizeof(line), format, args);
 	line[strcspn(line, "\n")] = '\0';
-	if (!last_message[0])
+	/* libbpf tries to raise this limit once, because bpf(2) failed. It is never the cause. */
+	if (!last_message[0] && !strstr(line, "RLIMIT_MEMLOCK"))
 		memcpy(last_message, line, sizeof(line));
 	return 0;
 }

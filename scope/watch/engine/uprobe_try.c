@@ -43,7 +43,9 @@ void uprobe_try_out(struct engine_trial *ret)
 
 	uprobe_keep_messages();
 	ret->grouped = uprobe.multi;
-	try_probe(&uprobe, ret);
+	ret->load = uprobe_check(); /* as trace does, so that the words are the same */
+	if (!ret->load)
+		try_probe(&uprobe, ret);
 	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	ret->cost = stats >= 0;
 	if (stats >= 0)
