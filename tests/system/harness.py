@@ -319,6 +319,14 @@ def clean(pid, exe):
             raise Failed(f"the text differs from the file at +{at:#x}: {have[at]:#x}, should be {want[at]:#x}")
 
 
+def clean_soon(pid, exe):
+    """Checks that a process has no probe, after tophash was killed: its keepers end a moment later."""
+    end = time.monotonic() + LONG
+    while probed(pid, exe) and time.monotonic() < end:
+        time.sleep(0.005)
+    clean(pid, exe)
+
+
 def probes_in(pid, exe):
     """Counts the bytes of the text that differ from the file. Each probe changes one byte."""
     return sum(sum(map(operator.ne, have[: len(want)], want)) for have, want in text_segments(pid, exe))
@@ -351,7 +359,7 @@ def bpf_ids():
 def held_ids():
     """Returns the ids of the BPF objects that a process has open. Other tracers on this machine may have some, too."""
     held = set()
-    for info in Path("/proc").glob("[0-9]*/fdinfo"):
+    for info in Path("/proc").glob("[0-9]*/task/[0-9]*/fdinfo"):  # the threads of a keeper have descriptors of their own
         try:
             for fd in info.iterdir():
                 for kind, number in re.findall(r"^(prog|link|map)_id:\s*(\d+)", fd.read_text(), re.M):

@@ -178,8 +178,9 @@ def binary_kills_nobody():
     until = time.monotonic() + LONG
     while not (ids := children.read_text().split()) and time.monotonic() < until:
         pass
-    while children.read_text().split() and time.monotonic() < until:
+    while pathlib.Path(f"/proc/{ids[0]}").exists() and time.monotonic() < until:
         time.sleep(0.01)
+    time.sleep(0.1)  # the kernel frees the id a moment later
     pid = start_as(int(ids[0]), exe, mine)
     time.sleep(0.2)
     t.send_signal(signal.SIGINT)

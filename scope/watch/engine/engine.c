@@ -68,9 +68,15 @@ struct error *engine_add(struct engine *engine, const struct engine_module *modu
 			 engine->ops->name);
 }
 
-struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid)
+struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
+			    enum engine_hold *ret)
 {
-	return engine->ops->attach(engine, module, exe, pid);
+	return engine->ops->attach(engine, module, exe, pid, ret);
+}
+
+bool engine_holds(struct engine *engine, uint32_t module)
+{
+	return !engine->ops->holds || engine->ops->holds(engine, module);
 }
 
 struct error *engine_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid)

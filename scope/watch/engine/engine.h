@@ -6,6 +6,7 @@
  *   uprobe*.c       the engine "uprobe": BPF programs (bpf/) on uprobes, and a ring buffer
  *   stats.h         the kernel's statistics, for the cost of tracing
  *   probe.h         a spot as a row of the kernel program's table
+ *   keeper.h        a process that keeps the probes, and takes them off before the file changes
  *   key_match.h     --key as the kernel program decides it
  *   type_table.h    the kernel program's table of types
  *
@@ -23,6 +24,7 @@
 #ifndef WATCH_ENGINE_ENGINE_H
 #define WATCH_ENGINE_ENGINE_H
 
+#include "base/file.h"
 #include "read/place/place.h"
 #include "watch/filter/filter.h"
 #include "watch/engine/wire.h"
@@ -45,6 +47,7 @@ struct engine_module {
 	const struct image *image;
 	const struct gopcln *tab;
 	const struct placements *placements;
+	const struct file_version *version; /* of the file when it was read; NULL: not checked */
 	/* The module's code runs on the Go runtime of module 0, as that of a plugin does. */
 	bool shares_runtime;
 };
@@ -111,6 +114,16 @@ struct engine_trial {
 	bool cost;	/* the kernel tells what tracing costs */
 };
 
+/* Whether probes stand, and why not. A probe must not be in a file that changes: the kernel would put a
+ * breakpoint at its offset into the new program, which would crash. */
+enum engine_hold {
+	ENGINE_HELD,   /* they stand, and are gone before the file changes */
+	ENGINE_UNHELD, /* nobody would tell when the file is written: no lease on this file system, or
+			   no right to one. They stand only if they are for one process. */
+	ENGINE_WRITTEN, /* the file is open for writing; they do not stand */
+	ENGINE_CHANGED, /* it is no longer the file that was read; they do not stand */
+};
+
 /* An open engine. The struct of each engine begins with one. engine_open() sets ops. */
 struct engine {
 	const struct engine_ops *ops;
@@ -128,8 +141,10 @@ struct engine_ops {
 	uint64_t (*capabilities)(const struct engine *engine); /* optional */
 	struct error *(*add)(struct engine *engine, const struct engine_module *module,
 			     uint32_t *ret); /* optional: without it, only module 0 is watched */
-	struct error *(*attach)(struct engine *engine, uint32_t module, int exe, pid_t pid);
-	void (*release)(struct engine *engine, pid_t pid); /* optional */
+	struct error *(*attach)(struct engine *engine, uint32_t module, int exe, pid_t pid,
+				enum engine_hold *ret);
+	bool (*holds)(struct engine *engine, uint32_t module); /* optional */
+	void (*release)(struct engine *engine, pid_t pid);     /* optional */
 	struct error *(*watch_loads)(struct engine *engine, int linker, uint64_t offset,
 				     pid_t pid);		    /* optional */
 	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */
@@ -189,8 +204,13 @@ struct error *engine_add(struct engine *engine, const struct engine_module *modu
 /* Attaches all probes of a module to its file `exe` (a descriptor, borrowed until the probes are
  * removed), for process `pid`. With pid -1, they are attached for every process of the file,
  * including later ones. May be called again after the process has executed itself: the new probes
- * replace the old ones without a gap, and no event comes twice. On error the old ones stay. */
-struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid);
+ * replace the old ones without a gap, and no event comes twice. On error the old ones stay. *ret
+ * tells whether they stand; if not, the old ones are removed, too. */
+struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
+			    enum engine_hold *ret);
+/* Tells whether all probes of a module that were placed still stand. If not, they are removed from all
+ * processes. Call it often. */
+bool engine_holds(struct engine *engine, uint32_t module);
 /* Begins to send a WIRE_LOAD when a process has loaded a file. `linker` is the file of its dynamic
  * linker, and `offset` the offset in it of the function that the linker calls then. An engine that cannot
  * do this does nothing. Errors: as engine_attach(). */

@@ -12,6 +12,7 @@ static void uprobe_close(struct engine *engine)
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
 	uprobe_detach(engine);
+	vec_fini(&uprobe->keepers);
 	ring_buffer__free(uprobe->ring);
 	vec_each(placed, &uprobe->placed)
 		free(*placed);
@@ -269,6 +270,7 @@ const struct engine_ops engine_uprobe = {
 	.capabilities = uprobe_capabilities,
 	.attach = uprobe_attach,
 	.release = uprobe_release,
+	.holds = uprobe_holds,
 	.watch_loads = uprobe_watch_loads,
 	.exec_count = uprobe_exec_count,
 	.sends_execs = uprobe_sends_execs,

@@ -4,6 +4,7 @@
 
 #include "watch/engine/stats.h"
 #include "watch/engine/engine.h"
+#include "watch/engine/keeper.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -16,6 +17,7 @@
 
 /* Attached probes. */
 struct attachment {
+	struct keeper *keeper;		     /* has the links instead of this process; NULL: none */
 	struct bpf_link *links[WIRE_PROBES]; /* !multi */
 	int link_fds[WIRE_PROBES];	     /* multi */
 	size_t n;
@@ -95,6 +97,7 @@ struct uprobe {
 	VEC(struct placed *) placed; /* by slot */
 	VEC(struct linker_probe) linkers;
 	bool paused;
+	VEC(struct keeper *) keepers; /* that take their probes off */
 	struct former *formers;	    /* attachments that threads detach; see uprobe_attach.c */
 	struct bpf_link *exec_link; /* of the program that sends WIRE_EXEC */
 	bool sends_execs;	    /* exec_link was attached, even if it is gone by now */
@@ -136,13 +139,27 @@ void uprobe_try_out(struct engine_trial *ret);
 
 /* ---- uprobe_attach.c: ops ---- */
 
-struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid);
+struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
+			    enum engine_hold *ret);
+bool uprobe_holds(struct engine *engine, uint32_t module);
 void uprobe_release(struct engine *engine, pid_t pid);
 struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid);
 void uprobe_detach(struct engine *engine);
 void uprobe_pause(struct engine *engine);
 struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns);
 
+/* ---- uprobe_link.c ---- */
+
+/* Makes the links of a slot that are hot, or the others, with the generation of `placed`. Links for all
+ * processes are made in a keeper, and only with a lease. *ret tells whether they stand. On error, *to has
+ * those that were made. */
+struct error *uprobe_link(const struct uprobe *uprobe, const struct placed *placed, bool hot,
+			  struct attachment *to, enum engine_hold *ret);
+/* Removes links. Waits until they are gone, which takes a grace period for each. */
+void uprobe_unlink(struct attachment *attachment);
+/* Attaches a program to one instruction, for one process. Returns false with errno set. */
+bool uprobe_link_one(const struct uprobe *uprobe, struct bpf_program *program, const char *path,
+		     pid_t pid, uint64_t offset, struct attachment *ret);
 /* Attaches the program that does nothing to one instruction, for one process. It stays attached
  * until that process ends. The calibrating child calls it. */
 bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,

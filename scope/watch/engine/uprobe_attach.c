@@ -5,148 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-
-struct uprobe_multi_attr {
-	uint32_t prog_fd, target_fd, attach_type, flags;
-	uint64_t path, offsets, ref_ctr_offsets, cookies;
-	uint32_t count, multi_flags, pid, unused;
-};
-
-static struct bpf_program *program_of(const struct uprobe *uprobe, const struct placed *placed,
-				      enum spot_role role)
-{
-	struct trace_bpf *skel = placed->module->skel;
-
-	switch (role) {
-	case SPOT_REMOVAL:
-		return uprobe->options->count ? skel->progs.on_removal_count
-					      : skel->progs.on_removal;
-	case SPOT_CLEAR: return skel->progs.on_clear;
-	case SPOT_SYNC_REMOVAL:
-	case SPOT_SYNC_CLEAR: return skel->progs.on_sync;
-	case SPOT_ENTRY: return skel->progs.on_entry;
-	case SPOT_EXIT: return skel->progs.on_exit;
-	case SPOT_PANIC: return skel->progs.on_panic;
-	case SPOT_GC: return skel->progs.on_gc;
-	case SPOT_BEGIN: return skel->progs.on_begin;
-	default: return skel->progs.on_start;
-	}
-}
-
-/* Tells whether probes of this role are hit by deletes or clears. */
-static bool is_hot(enum spot_role role)
-{
-	return role <= SPOT_PANIC;
-}
-
-static struct error *attach_failed(const struct spot *spot, pid_t pid, int errnum)
-{
-	if (errnum == ESRCH)
-		return error_new(ERROR_TARGET, "process %d ended while probes were placed",
-				 (int)pid);
-	return error_wrap(uprobe_failed("cannot place a probe", errnum), "%s+%llu", spot->func,
-			  (unsigned long long)spot_offset(spot));
-}
-
-static struct error *probe_offset(const struct placed *placed, const struct spot *spot,
-				  uint64_t *ret)
-{
-	if (image_file_offset(placed->module->of.image, spot->addr, ret))
-		return NULL;
-	return error_new(ERROR_TARGET, "%s+%llu lies outside the file", spot->func,
-			 (unsigned long long)spot_offset(spot));
-}
-
-/* Attaches a perf event for each probe, which works on any kernel from 5.15 on. Closing one takes a
- * grace period. */
-static struct error *attach_each(struct uprobe *uprobe, const struct placed *placed,
-				 const char *path, bool hot, struct attachment *to)
-{
-	const struct placements *placements = placed->module->of.placements;
-
-	for (uint32_t i = 0; i < placements->list.len; i++) {
-		const struct spot *spot = &placements->list.data[i];
-		LIBBPF_OPTS(bpf_uprobe_opts, opts,
-			    .bpf_cookie = WIRE_COOKIE(placed->generation, placed->slot, i));
-		struct bpf_link *link;
-		uint64_t offset;
-
-		if (is_hot(spot->role) != hot)
-			continue;
-		try(probe_offset(placed, spot, &offset));
-		link = bpf_program__attach_uprobe_opts(program_of(uprobe, placed, spot->role),
-						       placed->pid, path, offset, &opts);
-		if (!link)
-			return attach_failed(spot, placed->pid, errno);
-		to->links[to->n++] = link;
-	}
-	return NULL;
-}
-
-/* Attaches one link for all probes of a role. Its main advantage is that all of them are detached
- * at once. */
-static struct error *attach_role(struct uprobe *uprobe, const struct placed *placed,
-				 const char *path, enum spot_role role, struct attachment *to)
-{
-	const struct placements *placements = placed->module->of.placements;
-	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
-	struct uprobe_multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(program_of(uprobe, placed, role)),
-		.attach_type = TRACE_UPROBE_MULTI,
-		.path = (uintptr_t)path,
-		.offsets = (uintptr_t)offsets,
-		.cookies = (uintptr_t)cookies,
-		.pid = placed->pid > 0 ? (uint32_t)placed->pid : 0,
-	};
-	const struct spot *first = NULL;
-	long fd;
-
-	for (uint32_t i = 0; i < placements->list.len; i++) {
-		const struct spot *spot = &placements->list.data[i];
-
-		if (spot->role != role)
-			continue;
-		try(probe_offset(placed, spot, &offsets[attr.count]));
-		cookies[attr.count++] = WIRE_COOKIE(placed->generation, placed->slot, i);
-		first = first ? first : spot;
-	}
-	if (!first)
-		return NULL;
-	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	if (fd < 0)
-		return attach_failed(first, placed->pid, errno);
-	to->link_fds[to->n++] = (int)fd;
-	return NULL;
-}
-
-/* Places the probes that are hot, or the others, with the generation of `placed`. */
-static struct error *attach_all(struct uprobe *uprobe, const struct placed *placed, bool hot,
-				struct attachment *to)
-{
-	char path[64];
-
-	*to = (struct attachment){.multi = uprobe->multi};
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", placed->exe);
-	uprobe_forget_message();
-	if (!uprobe->multi)
-		return attach_each(uprobe, placed, path, hot, to);
-	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_BEGIN; role++)
-		if (is_hot(role) == hot)
-			try(attach_role(uprobe, placed, path, role, to));
-	return NULL;
-}
-
-static void detach_all(struct attachment *attachment)
-{
-	while (attachment->n) {
-		attachment->n--;
-		if (attachment->multi)
-			close(attachment->link_fds[attachment->n]);
-		else
-			bpf_link__destroy(attachment->links[attachment->n]);
-	}
-}
 
 /* ---- probes that no longer count ---- */
 
@@ -164,9 +22,33 @@ static void *detach_in_thread(void *ctx)
 {
 	struct former *former = ctx;
 
-	detach_all(&former->attachment);
+	uprobe_unlink(&former->attachment);
 	__atomic_store_n(&former->done, true, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+/* Frees the keepers that have ended. With `all`, waits for the others, too. */
+static void free_keepers(struct uprobe *uprobe, bool all)
+{
+	size_t kept = 0;
+
+	vec_each(keeper, &uprobe->keepers) {
+		if (all || keeper_has_ended(*keeper))
+			keeper_free(*keeper);
+		else
+			uprobe->keepers.data[kept++] = *keeper;
+	}
+	uprobe->keepers.len = kept;
+}
+
+/* Begins to take the probes of a keeper off. No thread need wait for that. */
+static void end_keeper(struct uprobe *uprobe, struct attachment *attachment)
+{
+	free_keepers(uprobe, false);
+	keeper_end(attachment->keeper);
+	if (!vec_push(&uprobe->keepers, attachment->keeper))
+		keeper_free(attachment->keeper);
+	attachment->keeper = NULL;
 }
 
 /* Frees the attachments that are detached. With `all`, waits for the others, too. */
@@ -174,6 +56,7 @@ static void join_formers(struct uprobe *uprobe, bool all)
 {
 	struct former **at = &uprobe->formers;
 
+	free_keepers(uprobe, all);
 	while (*at) {
 		struct former *former = *at;
 
@@ -191,6 +74,8 @@ static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
 {
 	struct former *former;
 
+	if (attachment->keeper)
+		end_keeper(uprobe, attachment);
 	if (!attachment->n)
 		return;
 	join_formers(uprobe, false);
@@ -200,7 +85,7 @@ static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
 		former->next = uprobe->formers;
 	}
 	if (!former || pthread_create(&former->thread, NULL, detach_in_thread, former) != 0) {
-		detach_all(attachment);
+		uprobe_unlink(attachment);
 		free(former);
 		return;
 	}
@@ -255,6 +140,27 @@ static void publish_generation(const struct uprobe *uprobe, const struct placed 
 			 placed->generation, __ATOMIC_SEQ_CST);
 }
 
+/* Takes the probes of a slot off, and frees it. None of their hits counts from here on. */
+static void slot_release(struct uprobe *uprobe, struct placed *placed)
+{
+	placed->generation++;
+	publish_generation(uprobe, placed);
+	detach_former(uprobe, &placed->hot);
+	detach_former(uprobe, &placed->cold);
+	slot_free(placed);
+}
+
+static bool has_links(const struct attachment *attachment)
+{
+	return attachment->n || attachment->keeper;
+}
+
+/* Tells whether a slot has the probes that uprobe_link() should have made. */
+static bool stands(const struct placed *placed, enum engine_hold hold)
+{
+	return hold == ENGINE_HELD || (hold == ENGINE_UNHELD && placed->pid > 0);
+}
+
 /* ---- attaching ---- */
 
 /* Starts to send a record for each program that the traced process executes. The kernel may refuse
@@ -280,19 +186,18 @@ static bool is_stopped(const struct uprobe *uprobe)
 
 /* Places the next generation of a slot's probes, which replaces the one before. On error that one
  * stays. */
-static struct error *place(struct uprobe *uprobe, struct placed *placed)
+static struct error *place(struct uprobe *uprobe, struct placed *placed, enum engine_hold *ret)
 {
 	struct attachment hot = {0}, cold = {0};
-	struct error *err = NULL;
+	struct error *err;
 
 	placed->generation++;
-	if (!uprobe->paused)
-		err = attach_all(uprobe, placed, true, &hot);
-	if (!err)
-		err = attach_all(uprobe, placed, false, &cold);
-	if (err) {
-		detach_all(&hot);
-		detach_all(&cold);
+	err = uprobe_link(uprobe, placed, false, &cold, ret);
+	if (!err && stands(placed, *ret) && !uprobe->paused)
+		err = uprobe_link(uprobe, placed, true, &hot, ret);
+	if (err || !stands(placed, *ret)) {
+		uprobe_unlink(&hot);
+		uprobe_unlink(&cold);
 		placed->generation--;
 		return err;
 	}
@@ -304,25 +209,39 @@ static struct error *place(struct uprobe *uprobe, struct placed *placed)
 	return NULL;
 }
 
-struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid)
+static struct error *attach_slot(struct uprobe *uprobe, uint32_t module, int exe, pid_t pid,
+				 enum engine_hold *ret)
 {
-	struct uprobe *uprobe = (struct uprobe *)engine;
 	struct placed *placed = NULL;
 	struct error *err;
 
+	try(slot_get(uprobe, uprobe->modules.data[module], pid, &placed));
+	placed->exe = exe;
+	err = place(uprobe, placed, ret);
+	if (!err && !stands(placed, *ret))
+		slot_release(uprobe, placed); /* also what was placed before */
+	else if (err && !has_links(&placed->cold) && !has_links(&placed->hot))
+		slot_free(placed);
+	return err;
+}
+
+struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
+			    enum engine_hold *ret)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+
+	*ret = ENGINE_HELD;
 	if (is_stopped(uprobe))
 		return NULL;
 	if (!module)
 		watch_execs(uprobe, pid);
-	/* Children that execute the file must meet the probes at once. */
-	if (!module && uprobe->options->tree)
-		pid = -1;
-	try(slot_get(uprobe, uprobe->modules.data[module], pid, &placed));
-	placed->exe = exe;
-	err = place(uprobe, placed);
-	if (err && !placed->cold.n && !placed->hot.n)
-		slot_free(placed);
-	return err;
+	/* Children that execute the file must meet the probes at once, if a lease guards it. */
+	if (!module && uprobe->options->tree && pid > 0) {
+		try(attach_slot(uprobe, module, exe, -1, ret));
+		if (*ret != ENGINE_UNHELD)
+			return NULL;
+	}
+	return attach_slot(uprobe, module, exe, pid, ret);
 }
 
 void uprobe_release(struct engine *engine, pid_t pid)
@@ -335,17 +254,30 @@ void uprobe_release(struct engine *engine, pid_t pid)
 		detach_former(uprobe, &uprobe->linkers.data[i].attachment);
 		uprobe->linkers.data[i--] = uprobe->linkers.data[--uprobe->linkers.len];
 	}
-	vec_each(at, &uprobe->placed) {
-		struct placed *placed = *at;
+	vec_each(at, &uprobe->placed)
+		if ((*at)->module && (*at)->pid == pid)
+			slot_release(uprobe, *at);
+}
 
-		if (!placed->module || placed->pid != pid)
+static bool has_lost(const struct attachment *attachment)
+{
+	return attachment->keeper && keeper_has_ended(attachment->keeper);
+}
+
+bool uprobe_holds(struct engine *engine, uint32_t module)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+	const struct uprobe_module *of = uprobe->modules.data[module];
+	bool holds = true;
+
+	free_keepers(uprobe, false);
+	vec_each(at, &uprobe->placed) {
+		if ((*at)->module != of || !(has_lost(&(*at)->hot) || has_lost(&(*at)->cold)))
 			continue;
-		placed->generation++;
-		publish_generation(uprobe, placed);
-		detach_former(uprobe, &placed->hot);
-		detach_former(uprobe, &placed->cold);
-		slot_free(placed);
+		slot_release(uprobe, *at);
+		holds = false;
 	}
+	return holds;
 }
 
 /* ---- a pause ---- */
@@ -359,6 +291,8 @@ static void set_mode(struct uprobe *uprobe, enum wire_mode mode)
  * ones would cost time until then. */
 static void detach_formers(struct uprobe *uprobe, struct attachment *attachment)
 {
+	if (attachment->keeper)
+		end_keeper(uprobe, attachment);
 	while (attachment->n) {
 		struct attachment one = {.n = 1, .multi = attachment->multi};
 
@@ -395,13 +329,19 @@ static void forget_pendings(struct uprobe *uprobe)
 		;
 }
 
+/* Places the hot probes of all slots. A file that can have no lease any more loses the others, too, and
+ * uprobe_holds() tells. */
 static struct error *attach_hot(struct uprobe *uprobe)
 {
 	vec_each(at, &uprobe->placed) {
 		struct placed *placed = *at;
+		enum engine_hold hold;
 
-		if (placed->module)
-			try(attach_all(uprobe, placed, true, &placed->hot));
+		if (!placed->module)
+			continue;
+		try(uprobe_link(uprobe, placed, true, &placed->hot, &hold));
+		if (!stands(placed, hold) && placed->cold.keeper)
+			keeper_end(placed->cold.keeper);
 	}
 	return NULL;
 }
@@ -416,13 +356,13 @@ struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns)
 
 	*ret_ns = 0;
 	join_formers(uprobe, false);
-	if (uprobe->formers || is_stopped(uprobe))
+	if (uprobe->formers || uprobe->keepers.len || is_stopped(uprobe))
 		return NULL;
 	forget_pendings(uprobe);
 	err = attach_hot(uprobe);
 	if (err) {
 		vec_each(placed, &uprobe->placed)
-			detach_all(&(*placed)->hot);
+			uprobe_unlink(&(*placed)->hot);
 		return err;
 	}
 	uprobe->paused = false;
@@ -432,55 +372,32 @@ struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns)
 	return NULL;
 }
 
+static void end_keepers(const struct placed *placed)
+{
+	if (placed->hot.keeper)
+		keeper_end(placed->hot.keeper);
+	if (placed->cold.keeper)
+		keeper_end(placed->cold.keeper);
+}
+
 void uprobe_detach(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
 	/* The probes of the target come first. Everything after them may wait. */
+	vec_each(placed, &uprobe->placed)
+		end_keepers(*placed);
 	vec_each(placed, &uprobe->placed) {
-		detach_all(&(*placed)->hot);
-		detach_all(&(*placed)->cold);
+		uprobe_unlink(&(*placed)->hot);
+		uprobe_unlink(&(*placed)->cold);
 	}
 	vec_each(linker, &uprobe->linkers)
-		detach_all(&linker->attachment);
+		uprobe_unlink(&linker->attachment);
 	vec_fini(&uprobe->linkers);
 	join_formers(uprobe, true);
 	bpf_link__destroy(uprobe->exec_link);
 	uprobe->exec_link = NULL;
 	uprobe_measure_end(uprobe);
-}
-
-/* ---- one instruction ---- */
-
-/* Attaches a program to one instruction, for one process. Returns false with errno set. */
-static bool attach_one(const struct uprobe *uprobe, struct bpf_program *program, const char *path,
-		       pid_t pid, uint64_t offset, struct attachment *ret)
-{
-	struct uprobe_multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(program),
-		.attach_type = TRACE_UPROBE_MULTI,
-		.path = (uintptr_t)path,
-		.offsets = (uintptr_t)&offset,
-		.count = 1,
-		.pid = (uint32_t)pid,
-	};
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = 0);
-
-	*ret = (struct attachment){.n = 1, .multi = uprobe->multi};
-	if (!uprobe->multi)
-		ret->links[0] = bpf_program__attach_uprobe_opts(program, pid, path, offset, &opts);
-	else
-		ret->link_fds[0] = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return uprobe->multi ? ret->link_fds[0] >= 0 : ret->links[0] != NULL;
-}
-
-bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
-			   uint64_t offset)
-{
-	struct attachment stays;
-
-	return attach_one(uprobe, uprobe_main(uprobe)->skel->progs.on_nothing, path, pid, offset,
-			  &stays);
 }
 
 struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid)
@@ -495,8 +412,8 @@ struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t off
 		return error_nomem();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", linker);
 	uprobe_forget_message();
-	if (!attach_one(uprobe, uprobe_main(uprobe)->skel->progs.on_load, path, pid, offset,
-			&probe.attachment))
+	if (!uprobe_link_one(uprobe, uprobe_main(uprobe)->skel->progs.on_load, path, pid, offset,
+			     &probe.attachment))
 		return uprobe_failed("cannot place a probe in the dynamic linker", errno);
 	vec_push(&uprobe->linkers, probe);
 	return NULL;

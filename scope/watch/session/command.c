@@ -277,7 +277,7 @@ struct error *command_follow(struct session *session)
 	session->exe_shared = true;
 	session_notice(session, SESSION_DETAIL, "%s (process %d) is the first Go program of %s",
 		       target->exe_path, (int)pid, session->spawn.path);
-	return image_open(session->exe, target->exe_path, &session->image);
+	return session_read_file(session, target->exe_path);
 }
 
 pid_t command_pid(const struct session *session)

@@ -162,7 +162,7 @@ static struct error *attach_again(struct session *session, struct target *target
 	session->gap.pid = (uint32_t)target->pid;
 	if (starts_missing(session) > 0)
 		engine_forget_gc(session->engine);
-	err = engine_attach(session->engine, 0, session->exe, target->pid);
+	err = engine_attach(session->engine, 0, session->exe, target->pid, &session->file.hold);
 	if (!err)
 		err = place_modules_again(session, &session->processes.data[0]);
 	session->gap.to_ns = now_ns();
@@ -193,6 +193,9 @@ struct error *watch_exec(struct session *session)
 	if (count_starts(session, target))
 		return session->tree ? place_modules_again(session, &session->processes.data[0])
 				     : attach_again(session, target);
+	/* It may execute the file again after that was overwritten. */
+	if (session->file.hold == ENGINE_UNHELD)
+		engine_release(session->engine, target->pid);
 	session_notice(session, SESSION_WARNING,
 		       "process %d has executed another program: no removal is seen from here on",
 		       (int)target->pid);

@@ -18,9 +18,12 @@ enum { LOOKS_MAX = 64 };
 struct met {
 	const struct module *module;
 	int exe;
+	struct file_version version;
 	struct placements placements;
-	uint32_t number; /* the engine's; 0: it has no probes */
-	char *why;	 /* why it cannot be watched, or NULL */
+	uint64_t retry_ns; /* its probes are gone; time of the next try to place them; 0: none */
+	bool due;	   /* that time has come */
+	uint32_t number;   /* the engine's; 0: it has no probes */
+	char *why;	   /* why it cannot be watched, or NULL */
 };
 
 static void met_free(struct met *met)
@@ -51,12 +54,13 @@ static struct error *prepare(struct session *session, struct target *target, enu
 	struct engine_module module = {.image = met->module->image,
 				       .tab = met->module->tab,
 				       .placements = &met->placements,
+				       .version = &met->version,
 				       .shares_runtime = role == GO_BUILD_PLUGIN};
 
 	if (!met->module->tab)
 		return error_new(ERROR_TARGET, "%s", met->module->refused);
 	met->exe = session_module_open(target, met->module);
-	if (met->exe < 0)
+	if (met->exe < 0 || !file_version_read(met->exe, &met->version))
 		return error_new(ERROR_TARGET, "its file cannot be opened");
 	try(place_check_release(met->module->image, met->module->tab));
 	try(placement_find(met->module->image, met->module->tab, &options, &met->placements));
@@ -167,13 +171,20 @@ static struct error *watch(struct session *session, struct traced *traced, const
 			   bool *ret)
 {
 	struct error *err = NULL;
+	enum engine_hold hold = ENGINE_HELD;
 
 	*ret = at->met->number != 0;
 	if (*ret)
 		err = engine_attach(session->engine, at->met->number, at->met->exe,
-				    traced->target->pid);
+				    traced->target->pid, &hold);
 	else if (at->met->why)
 		tell_unwatched(session, traced, at, at->met->why);
+	if (hold == ENGINE_WRITTEN) {
+		*ret = false;
+		at->met->retry_ns = now_ns() + LOOK_NS;
+	}
+	if (!err && hold == ENGINE_CHANGED)
+		err = error_new(ERROR_TARGET, "its file was overwritten");
 	if (!err)
 		return NULL;
 	*ret = false;
@@ -355,6 +366,46 @@ struct error *process_loads(struct session *session, pid_t pid, uint64_t time_ns
 	return NULL;
 }
 
+/* Places the probes of a file again, which were removed because it was written. If it has changed, the
+ * gap lasts until the process ends. */
+static struct error *regain(struct session *session, struct traced *traced, struct met_at *at)
+{
+	bool here;
+
+	if (traced->ended || !at->here)
+		return NULL;
+	try(watch(session, traced, at, &here));
+	if (!here)
+		return NULL;
+	emit_gap(session, traced, at->unwatched_ns, now_ns());
+	at->unwatched_ns = 0;
+	return NULL;
+}
+
+/* Handles the probes that are gone because their file was opened for writing. */
+static struct error *watch_files(struct session *session)
+{
+	uint64_t time_ns = now_ns();
+
+	vec_each(at, &session->met) {
+		struct met *met = *at;
+
+		met->due = (met->number && !engine_holds(session->engine, met->number)) ||
+			   (met->retry_ns && met->retry_ns <= time_ns);
+		if (met->due)
+			met->retry_ns = 0;
+	}
+	vec_each(traced, &session->processes) {
+		vec_each(at, &traced->met) {
+			if (!at->met->due)
+				continue;
+			at->unwatched_ns = at->unwatched_ns ? at->unwatched_ns : time_ns;
+			try(regain(session, traced, at));
+		}
+	}
+	return NULL;
+}
+
 struct error *watch_modules(struct session *session)
 {
 	uint64_t time_ns = now_ns();
@@ -362,6 +413,7 @@ struct error *watch_modules(struct session *session)
 
 	if (!may_have_modules(session))
 		return NULL;
+	try(watch_files(session));
 	for (size_t i = 0; i < session->processes.len && looks < LOOKS_MAX; i++) {
 		struct traced *traced = &session->processes.data[i];
 

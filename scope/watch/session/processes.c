@@ -252,6 +252,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	struct event event = {.kind = EVENT_EXIT, .time_ns = traced->end_ns};
 
 	settle_execs(session);
+	session_leave_process(session, traced);
 	session_modules_forget(session->modules, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
 	if (!traced->started)  /* it ended before it could be read, and removed nothing */

@@ -264,6 +264,7 @@ static struct error *on_tick(void *ctx)
 	follow_clock(session);
 	try(watch_processes(session));
 	try(watch_exec(session));
+	try(watch_file(session));
 	try(watch_modules(session));
 	engine_measure(session->engine, now_ns());
 	try(watch_overhead(session));
@@ -472,6 +473,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	fail(session, drain_counts(session));
 	settle_execs(session);
 	follow_settle(session);
+	settle_file(session);
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(session, traced);

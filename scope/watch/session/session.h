@@ -22,6 +22,8 @@
  *   modules.c    finds the module of an address
  *   meet.c       plugins and further libraries of the processes
  *   confine.c    gives up rights that are not needed any more
+ *   file.c       the traced file: overwritten, replaced, deleted
+ *   running.c    which processes run it
  *   hints.c      reports filters that can match nothing
  *   overhead.c   --max-overhead
  *   throttle.c   what it takes to stay below it

@@ -3,6 +3,7 @@
 #define WATCH_SESSION_SESSION_PRIV_H
 
 #include "watch/session/session.h"
+#include "base/file.h"
 #include "base/loop.h"
 #include "live/module/module.h"
 #include "live/process/process.h"
@@ -30,18 +31,35 @@ struct met_at {
 /* A watched process. */
 struct traced {
 	struct target *target;
-	bool started;		/* the start record of its program was emitted */
-	uint64_t image_id;	/* identifies the program in that record; 0: unknown */
-	bool awaits_begin;	/* it may have been found before its main function began */
-	bool ended;		/* its exit record was emitted */
-	enum target_end end;	/* TARGET_RUNS until the end is known */
-	uint64_t end_ns;	/* when its end was noticed */
-	uint64_t off_ns;	/* --max-overhead: since when it has no probes; 0: it has them */
-	uint64_t looked_ns;	/* when its mappings were last looked at; 0: never */
+	bool started;	     /* the start record of its program was emitted */
+	uint64_t image_id;   /* identifies the program in that record; 0: unknown */
+	bool awaits_begin;   /* it may have been found before its main function began */
+	bool ended;	     /* its exit record was emitted */
+	enum target_end end; /* TARGET_RUNS until the end is known */
+	uint64_t end_ns;     /* when its end was noticed */
+	bool probed;	     /* running.c: it has probes of its own, or those for all processes */
+	bool seen;	     /* running.c: it ran the file in the last look */
+	uint64_t off_ns;     /* --max-overhead: since when it has no probes; 0: it has them */
+	uint64_t looked_ns;  /* when its mappings were last looked at; 0: never */
 	uint64_t look_after_ns; /* the next look is this long after it */
 	bool linker_watched;	/* its dynamic linker has a probe */
 	VEC(struct met_at) met;
 	int status;
+};
+
+/* The traced file, which may change. */
+struct watched_file {
+	struct file_version version; /* when it was read */
+	bool known;		     /* `version` is */
+	int copy;		     /* -b: what was read, in memory; -1: none */
+	enum engine_hold hold;	     /* as the users of the session know it */
+	uint64_t held_ns;	     /* the probes stood at that time */
+	uint64_t gap_ns;	     /* they were last known to stand; 0: they do now */
+	uint64_t next_ns;	     /* of the next try, or the next look for processes */
+	uint64_t path_ns;	     /* of the next look at the path */
+	bool path_gone, path_told, changed_told;
+	uint64_t looked_ns; /* of the last look for processes */
+	VEC(pid_t) others;  /* processes of files that only look like it */
 };
 
 struct session {
@@ -53,6 +71,7 @@ struct session {
 	/* setup.c: the target and its file. */
 	int exe;	 /* the program's file */
 	bool exe_shared; /* the first process in the table owns `exe` */
+	struct watched_file file;
 	char *library;	 /* -p: the path of the file, when it is not what the process executes */
 	struct image *image;
 	struct gopcln *tab;
@@ -121,6 +140,11 @@ struct session {
 	bool stopping;	      /* no new hits are counted; records in the ring are still delivered */
 	bool interrupted;     /* records in the ring are no longer delivered */
 };
+
+/* ---- setup.c ---- */
+
+/* Returns the process that the probes are for. Returns -1 when they are for all of the file. */
+pid_t session_target_pid(const struct session *session);
 
 /* ---- session.c ---- */
 
@@ -197,6 +221,37 @@ double ns_per_hit(const struct session *session, const struct engine_cost *cost,
 /* Fills in the part of the end record that is about the limit. */
 void sum_up_sample(const struct session *session, uint64_t end_ns, const struct engine_counters *c,
 		   struct event_end *end);
+
+/* ---- file.c ---- */
+
+/* Reads session->exe and opens session->image. Keeps what it takes to see that the file has changed.
+ * `path` is for people. */
+struct error *session_read_file(struct session *session, const char *path);
+/* Notes whether the probes stand, which were just attached. Errors (ERROR_TARGET): the file has
+ * changed meanwhile. */
+struct error *session_hold_file(struct session *session);
+/* Checks whether the file is being written, or was replaced. Places the probes again when it is whole.
+ * Call it often. */
+struct error *watch_file(struct session *session);
+/* Tells whether the file is the program that was read, although its version is another one. */
+bool session_file_is_same(struct session *session);
+/* Reports, once, that it is another program. */
+void session_tell_changed(struct session *session);
+/* Reports the gap that is open at the end of the run. */
+void settle_file(struct session *session);
+/* Reports that a process ran without probes because of its file. pid 0: no process is known. */
+void tell_file_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t to_ns);
+
+/* ---- running.c ---- */
+
+/* Adds the processes that run the file now. Without a lease on the file, each gets probes. */
+struct error *session_find_running(struct session *session);
+/* Does so again and again, for a file without a lease. */
+struct error *session_look_for_processes(struct session *session);
+/* Takes the probes off that a process has for itself. */
+void session_leave_process(struct session *session, struct traced *traced);
+/* Reports that a process is stopped, because it would look like one that removes nothing. */
+void notice_stopped(struct session *session, struct target *target);
 
 /* ---- modules.c ---- */
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 /* ---- the target's file ---- */
 
@@ -20,13 +19,13 @@ static struct error *open_process(struct session *session)
 	try(add_process(session, target));
 	session->exe = target->exe;
 	session->exe_shared = true;
-	return image_open(session->exe, target->exe_path, &session->image);
+	return session_read_file(session, target->exe_path);
 }
 
 static struct error *open_file(struct session *session, const char *path)
 {
 	try(file_open(path, &session->exe));
-	return image_open(session->exe, path, &session->image);
+	return session_read_file(session, path);
 }
 
 static struct error *open_target(struct session *session)
@@ -59,7 +58,7 @@ static struct error *open_tables(struct session *session)
 	image_close(take_ptr(session->image));
 	session->exe = fd;
 	session->exe_shared = false;
-	try(image_open(fd, session->library, &session->image));
+	try(session_read_file(session, session->library));
 	return gopcln_open(session->image, &session->tab);
 }
 
@@ -111,7 +110,7 @@ struct error *session_open(const struct session_options *options, struct session
 	session->options = *options;
 	session->opened_ns = now_ns();
 	session->wall_offset_ns = clock_wall_offset(0);
-	session->exe = -1;
+	session->exe = session->file.copy = -1;
 	session->spawn = (struct spawn){.go = -1, .failed = -1};
 	session->modules = session_modules_new();
 	if (!session->modules)
@@ -155,6 +154,9 @@ void session_close(struct session *session)
 	vec_fini(&session->processes);
 	if (session->exe >= 0 && !session->exe_shared)
 		close(session->exe);
+	if (session->file.copy >= 0)
+		close(session->file.copy);
+	vec_fini(&session->file.others);
 	free(session);
 }
 
@@ -219,7 +221,8 @@ struct error *session_load(struct session *session)
 	session->engine_options = (struct engine_options){
 		.module = {.image = session->image,
 			   .tab = session->tab,
-			   .placements = &session->placements},
+			   .placements = &session->placements,
+			   .version = session->file.known ? &session->file.version : NULL},
 		.filter = session->options.filter,
 		.stack_max = session->options.stack_max,
 		.key_bytes = session->options.key_bytes,
@@ -243,13 +246,18 @@ struct error *session_load(struct session *session)
 	return NULL;
 }
 
+pid_t session_target_pid(const struct session *session)
+{
+	return session->options.pid	  ? session->options.pid
+	       : session->options.command ? command_pid(session)
+					  : -1;
+}
+
 struct error *session_attach(struct session *session)
 {
-	pid_t pid = session->options.pid       ? session->options.pid
-		    : session->options.command ? command_pid(session)
-					       : -1;
-
-	try(engine_attach(session->engine, 0, session->exe, pid));
+	try(engine_attach(session->engine, 0, session->exe, session_target_pid(session),
+			  &session->file.hold));
+	try(session_hold_file(session));
 	if (session->options.pid)
 		try(meet_modules(session, &session->processes.data[0]));
 	if (session->options.command)
@@ -262,43 +270,9 @@ struct error *session_attach(struct session *session)
 
 /* ---- the first processes ---- */
 
-/* Reports that a process is stopped, because it would look like one that removes nothing. */
-static void notice_stopped(struct session *session, struct target *target)
-{
-	if (target_is_stopped(target))
-		session_notice(session, SESSION_INFO,
-			       "process %d is stopped: it removes nothing until it goes on "
-			       "(kill -CONT %d, or the debugger that stopped it)",
-			       (int)target->pid, (int)target->pid);
-}
-
-static bool on_found(void *ctx, pid_t pid)
-{
-	struct session *session = ctx;
-	struct traced *traced;
-
-	session->failed = find_or_add_process(session, pid, NULL, 0);
-	traced = session->failed ? NULL : find_process(session, pid);
-	if (traced) {
-		traced->awaits_begin = true;
-		notice_stopped(session, traced->target);
-	}
-	return !session->failed;
-}
-
 static struct error *find_running(struct session *session)
 {
-	struct stat st;
-
-	if (fstat(session->exe, &st) < 0)
-		return error_errno(ERROR_FAILED, errno, "cannot examine %s",
-				   image_name(session->image));
-	if (session->placements.build == GO_BUILD_PROGRAM)
-		try(process_scan(st.st_dev, st.st_ino, on_found, session));
-	else
-		try(process_scan_mapped(st.st_ino, on_found, session));
-	if (session->failed)
-		return take_ptr(session->failed);
+	try(session_find_running(session));
 	if (!session->processes.len)
 		session_notice(session, SESSION_INFO, "waiting for a process of %s to start",
 			       image_name(session->image));

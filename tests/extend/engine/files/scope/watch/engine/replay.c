@@ -50,7 +50,8 @@ static struct error *replay_open(const struct engine_options *options, struct en
 	return err;
 }
 
-static struct error *replay_attach(struct engine *engine, uint32_t module, int exe, pid_t pid)
+static struct error *replay_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
+				   enum engine_hold *ret)
 {
 	return NULL;
 }
