@@ -93,7 +93,7 @@ static void source_key(struct source *to)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	to->key[0] = (uint32_t)now.tv_nsec;
 	to->key[1] = (uint32_t)now.tv_sec;
-	to->key[2] = (uint32_t)(uintptr_t)&now;
+	to->key[2] = (uint32_t)((uint64_t)(uintptr_t)to >> 32);
 	to->key[3] = (uint32_t)(uintptr_t)to;
 }
 

@@ -1,17 +1,23 @@
 #include "cmd/sites.h"
 #include "base/file.h"
 
+static struct error *open_all(struct sites_binary *binary)
+{
+	try(file_open(binary->path, &binary->fd));
+	try(image_open(binary->fd, binary->path, &binary->image));
+	try(gopcln_open(binary->image, &binary->tab));
+	return site_find(binary->image, binary->tab, &binary->sites);
+}
+
 struct error *sites_binary_open(const char *path, struct sites_binary *ret)
 {
-	cleanup(sites_binary_close) struct sites_binary binary = {.path = path, .fd = -1};
+	struct error *err;
 
-	try(file_open(path, &binary.fd));
-	try(image_open(binary.fd, path, &binary.image));
-	try(gopcln_open(binary.image, &binary.tab));
-	try(site_find(binary.image, binary.tab, &binary.sites));
-	*ret = binary;
-	binary = (struct sites_binary){.fd = -1};
-	return NULL;
+	*ret = (struct sites_binary){.path = path, .fd = -1};
+	err = open_all(ret);
+	if (err)
+		sites_binary_close(ret);
+	return err;
 }
 
 void sites_binary_close(struct sites_binary *binary)

@@ -51,7 +51,7 @@ static struct error *read_max_overhead(const char *text, void *options)
 		len--;
 	if (len && len < sizeof(number))
 		memcpy(number, text, len);
-	if (!option_decimal(number, 1000000, &millionths) || (*rest && strcmp(rest, ",stop")))
+	if (!option_decimal(number, 1000000, &millionths) || (*rest && strcmp(rest, ",stop") != 0))
 		return error_new(ERROR_USAGE,
 				 "--max-overhead %.40s: not a part of a CPU; write 2%%, 0.5%% or "
 				 "2%%,stop",

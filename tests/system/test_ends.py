@@ -243,7 +243,7 @@ def detaches_before_it_waits():
     p = steps()
     r = tophash("-q", "--duration", "1ms", "-p", str(p.pid), env={"LD_PRELOAD": str(shim)})
     same(r.code, 0, r.err)
-    check(r.err in ("", "waits with 0 keepers\n"), r.err)  # (meanwhile it may have ended by itself)
+    check(not r.err.replace("waits with 0 keepers\n", ""), r.err)  # (meanwhile it may have ended by itself)
 
 
 # Tells at each wait for the process that calibrates how many keepers of probes there are. That process closes descriptors before it
@@ -292,7 +292,10 @@ pid_t waitpid(pid_t pid, int *status, int options)
 
 int close_range(unsigned first, unsigned last, int flags)
 {
-	return keeps(getpid()) ? (int)syscall(SYS_close_range, first, last, flags) : (int)pause();
+	/* The process that switches the statistics on closes all but its standard input. */
+	if (first == 1 || keeps(getpid()))
+		return (int)syscall(SYS_close_range, first, last, flags);
+	return pause();
 }
 """
 

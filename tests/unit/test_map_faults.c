@@ -90,7 +90,8 @@ TEST(slot_does_not_drop)
 	struct heap heap = {0};
 	struct tophash_hooks hooks = {
 		.size = sizeof(hooks), .ctx = &heap, .drop_key = drop_key, .drop_val = drop_val};
-	char copies[4][4] = {"ada", "ada", "ada", "ada"}; /* the key that the map holds would stay */
+	char copies[4][4] = {"ada", "ada", "ada",
+			     "ada"}; /* the key that the map holds would stay */
 	struct ages m = {0};
 	int *slot;
 

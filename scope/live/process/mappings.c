@@ -82,25 +82,34 @@ static bool parse_line(char *line, struct mapping *ret)
 	return start < end;
 }
 
-struct error *mappings_read(pid_t pid, struct mappings *ret)
+static struct error *read_lines(pid_t pid, struct mappings *mappings)
 {
-	cleanup(mappings_fini) struct mappings mappings = {0};
 	cleanup_buf struct buf text = {0};
 	struct mapping mapping;
 	char *rest;
 
 	try(read_text(pid, &text));
-	rest = mappings.text = take_ptr(text.data);
+	rest = mappings->text = take_ptr(text.data);
 	for (int lines = 0; rest && *rest && lines < LINES_MAX; lines++)
-		if (parse_line(strsep(&rest, "\n"), &mapping) && !vec_push(&mappings.list, mapping))
+		if (parse_line(strsep(&rest, "\n"), &mapping) &&
+		    !vec_push(&mappings->list, mapping))
 			return error_nomem();
-	if (!mappings.list.len)
-		return error_new(ERROR_TARGET,
-				 "process %d has no mappings: it is ending, or is a kernel thread",
-				 (int)pid);
-	*ret = mappings;
-	mappings = (struct mappings){0};
-	return NULL;
+	if (mappings->list.len)
+		return NULL;
+	return error_new(ERROR_TARGET,
+			 "process %d has no mappings: it is ending, or is a kernel thread",
+			 (int)pid);
+}
+
+struct error *mappings_read(pid_t pid, struct mappings *ret)
+{
+	struct error *err;
+
+	*ret = (struct mappings){0};
+	err = read_lines(pid, ret);
+	if (err)
+		mappings_fini(ret);
+	return err;
 }
 
 void mappings_fini(struct mappings *mappings)

@@ -161,6 +161,7 @@ static void close_others(const int *keep, size_t n)
 }
 
 enum { KEEP_MAX = 64 };
+#define STACK_BYTES 262144ul /* of a thread that keeps a link */
 
 /* Leaves everything of tophash that is not needed: its terminal, its output, its descriptors. */
 static void leave(const struct keeping *keeping)
@@ -186,7 +187,7 @@ static bool start_thread(struct keeping *keeping)
 	int err;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 256 * 1024);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	err = pthread_create(&thread, &attr, keep_link, keeping);
 	pthread_attr_destroy(&attr);
 	errno = err;

@@ -11,8 +11,9 @@ static int load(const struct uprobe *uprobe, struct trace_bpf *skel)
 {
 	skel->rodata->stack_max = FRAMES;
 	skel->rodata->key_bytes = KEY_BYTES;
-	skel->rodata->deep_size = sizeof(struct wire_event) + FRAMES * 8;
-	skel->rodata->big_size = sizeof(struct wire_event) + sizeof(struct wire_key) + FRAMES * 8;
+	skel->rodata->deep_size = sizeof(struct wire_event) + FRAMES * sizeof(uint64_t);
+	skel->rodata->big_size =
+		sizeof(struct wire_event) + sizeof(struct wire_key) + FRAMES * sizeof(uint64_t);
 	bpf_program__set_autoload(skel->progs.on_removal_count, false);
 	if (uprobe->multi)
 		uprobe_set_multi(skel);

@@ -47,7 +47,7 @@ bool session_file_is_same(struct session *session)
 	do {
 		n = pread(session->exe, a, sizeof(a), at);
 		m = pread(file->copy, b, sizeof(b), at);
-		if (n < 0 || n != m || memcmp(a, b, (size_t)n))
+		if (n < 0 || n != m || memcmp(a, b, (size_t)n) != 0)
 			return false;
 		at += n;
 	} while (n > 0);

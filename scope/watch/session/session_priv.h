@@ -72,7 +72,7 @@ struct session {
 	int exe;	 /* the program's file */
 	bool exe_shared; /* the first process in the table owns `exe` */
 	struct watched_file file;
-	char *library;	 /* -p: the path of the file, when it is not what the process executes */
+	char *library; /* -p: the path of the file, when it is not what the process executes */
 	struct image *image;
 	struct gopcln *tab;
 	struct placements placements;
