@@ -12,10 +12,13 @@
 
 #define WARM_UP	       500 /* hits */
 #define BATCHES	       15
-#define EMULATED_BATCH 1000   /* hits: less than 1 ms */
-#define STEPPED_BATCH  100    /* hits: 1 ms */
-#define RESTED_BATCHES 25     /* of one hit each */
-#define REST_NS	       500000 /* long enough for other programs to fill the caches */
+#define EMULATED_BATCH 1000 /* hits: less than 1 ms */
+#define STEPPED_BATCH  100  /* hits: 1 ms */
+#define RESTED_BATCHES 25   /* of one hit each */
+
+/* A kernel polls for about 200 us before it halts an idle CPU. After a halt a trap costs most, because
+ * its code and data are in no cache. */
+const uint32_t trap_rests[TRAP_RESTS] = {100000, 330000, 1000000};
 
 #ifdef __x86_64__
 
@@ -100,7 +103,8 @@ static int compare_doubles(const void *a_, const void *b_)
 }
 
 /* Returns the nanoseconds of a hit, as the median of several batches of hits. The child sleeps
- * rest_ns before each batch. */
+ * rest_ns before each batch. The sleep takes CPU time, too; it is measured, because to read the clock
+ * after it would bring parts of the kernel into the caches. */
 static double work_time(struct work *work, size_t batches, uint64_t batch, uint64_t rest_ns)
 {
 	const struct timespec rest = {.tv_nsec = (long)rest_ns};
@@ -110,9 +114,9 @@ static double work_time(struct work *work, size_t batches, uint64_t batch, uint6
 	for (size_t i = 0; i < batches; i++) {
 		uint64_t begin;
 
+		begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		if (rest_ns)
 			nanosleep(&rest, NULL);
-		begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		work_run(work, batch);
 		each[i] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / (double)batch;
 	}
@@ -134,32 +138,43 @@ bool calibrate_try(const struct uprobe *uprobe)
 	return attach_to(uprobe, calibrate_nop);
 }
 
-/* Measures a probe. Both results are 0 if it could not be measured. ret_rested may be NULL. */
+/* Writes the time of a hit after each rest to ret[]. */
+static void rested_times(struct work *work, double ret[TRAP_RESTS])
+{
+	for (size_t i = 0; i < TRAP_RESTS; i++)
+		ret[i] = work_time(work, RESTED_BATCHES, 1, trap_rests[i]);
+}
+
+/* Measures a probe. All results are 0 if it could not be measured. ret_rested may be NULL. */
 static void measure(const struct uprobe *uprobe, const char *insn, uint64_t batch, double *ret,
 		    double *ret_rested)
 {
 	struct work work = {.probed = (void (*)(void))(uintptr_t)insn};
-	double bare, bare_rested = 0;
+	double bare, bare_rested[TRAP_RESTS];
 
 	for (uint32_t i = 0; i < WORK_KEYS; i++)
 		table_put(&work.map, i, i);
 	work_run(&work, WARM_UP);
 	bare = work_time(&work, BATCHES, batch, 0);
 	if (ret_rested)
-		bare_rested = work_time(&work, RESTED_BATCHES, 1, REST_NS);
+		rested_times(&work, bare_rested);
 	if (!attach_to(uprobe, insn))
 		return;
 	work_run(&work, WARM_UP);
 	*ret = work_time(&work, BATCHES, batch, 0) - bare;
-	if (ret_rested)
-		*ret_rested = work_time(&work, RESTED_BATCHES, 1, REST_NS) - bare_rested;
+	if (!ret_rested)
+		return;
+	rested_times(&work, ret_rested);
+	for (size_t i = 0; i < TRAP_RESTS; i++)
+		ret_rested[i] -= bare_rested[i];
 }
 
 static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 {
 	struct trap_cost cost = {0};
 
-	measure(uprobe, calibrate_nop, EMULATED_BATCH, &cost.emulated, &cost.rested);
+	prctl(PR_SET_TIMERSLACK, 1);
+	measure(uprobe, calibrate_nop, EMULATED_BATCH, &cost.emulated, cost.rested);
 	if (stepped)
 		measure(uprobe, calibrate_ret, STEPPED_BATCH, &cost.stepped, NULL);
 	if (write(to, &cost, sizeof(cost)) < 0)

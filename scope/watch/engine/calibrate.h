@@ -4,7 +4,7 @@
 
 #include "watch/engine/uprobe.h"
 
-/* Starts a child that hits its own probes in a loop, for about 100 ms. `stepped` asks to measure
+/* Starts a child that hits its own probes in a loop, for about 150 ms. `stepped` asks to measure
  * single-stepped probes as well. The caller gives *ret_pid to calibrate_wait(). calibrate_read()
  * reads from *ret_fd, which the caller closes. Returns false if the child could not be started. */
 bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, int *ret_fd);

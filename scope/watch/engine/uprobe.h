@@ -43,12 +43,17 @@ struct placed {
 	struct attachment hot, cold;
 };
 
+enum { TRAP_RESTS = 3 };
+
 /* The cost of a trap, in nanoseconds of CPU time of the thread that hits the probe. */
 struct trap_cost {
 	double emulated; /* on an instruction that the kernel emulates, as for removal probes */
-	double rested;	 /* the same if the program did something else before, or slept */
-	double stepped;	 /* on an instruction that it single-steps; 0: not measured */
+	double rested[TRAP_RESTS]; /* the same after a sleep of trap_rests[] */
+	double stepped;		   /* on an instruction that it single-steps; 0: not measured */
 };
+
+/* calibrate.c: how long the program slept before such a trap, in nanoseconds. */
+extern const uint32_t trap_rests[TRAP_RESTS];
 
 struct cost_snapshot {
 	uint64_t time_ns;
@@ -98,9 +103,9 @@ struct uprobe {
 	VEC(struct linker_probe) linkers;
 	bool paused;
 	VEC(struct keeper *) keepers; /* that take their probes off */
-	struct former *formers;	    /* attachments that threads detach; see uprobe_attach.c */
-	struct bpf_link *exec_link; /* of the program that sends WIRE_EXEC */
-	bool sends_execs;	    /* exec_link was attached, even if it is gone by now */
+	struct former *formers;	      /* attachments that threads detach; see uprobe_attach.c */
+	struct bpf_link *exec_link;   /* of the program that sends WIRE_EXEC */
+	bool sends_execs;	      /* exec_link was attached, even if it is gone by now */
 	int ncpus;
 	struct cost_state cost;
 	bool (*on_record)(void *ctx, const void *record, size_t size);

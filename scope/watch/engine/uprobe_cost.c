@@ -55,11 +55,25 @@ static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
 	return true;
 }
 
-/* If a trap comes long after the previous one, its code and data are in no cache, and it costs
- * three to five times as much. REST_NS is between the two cases. Programs delete in bursts.
- * Therefore most hits follow soon after another, unless the mean distance is longer. (A program
- * with a fixed rate was measured at 10^3 to 10^6 hits a second; see bench/trace.) */
-#define REST_NS 120000.0
+/* Returns the cost of a trap that comes distance_ns after the previous one. If that is long, its code and
+ * data are in no cache, and it costs up to five times as much. Between the distances that were measured,
+ * the cost is a straight line. Programs delete in bursts, and then most hits follow soon after another;
+ * only the mean distance is known. */
+static double trap_after(const struct trap_cost *trap, double distance_ns)
+{
+	double from_ns = 0, from = trap->emulated;
+
+	for (size_t i = 0; i < TRAP_RESTS; i++) {
+		double to_ns = trap_rests[i];
+		double to = trap->rested[i] > from ? trap->rested[i] : from;
+
+		if (distance_ns < to_ns)
+			return from + (to - from) * (distance_ns - from_ns) / (to_ns - from_ns);
+		from_ns = to_ns;
+		from = to;
+	}
+	return from;
+}
 
 /* Returns the time of all traps of a window. */
 static double traps_of(const struct cost_state *cost, const struct cost_snapshot *end)
@@ -68,11 +82,8 @@ static double traps_of(const struct cost_state *cost, const struct cost_snapshot
 	double runs = (double)(end->runs - cost->begin.runs);
 	double stepped = (double)(end->stepped - cost->begin.stepped);
 	double distance_ns = (double)(end->time_ns - cost->begin.time_ns) / (runs > 1 ? runs : 1);
-	double part = distance_ns / (distance_ns + REST_NS);
-	double slower = 1;
+	double slower = trap_after(trap, distance_ns) / trap->emulated;
 
-	if (trap->rested > trap->emulated)
-		slower += part * part * (trap->rested / trap->emulated - 1);
 	return slower * ((runs - stepped) * trap->emulated + stepped * trap->stepped);
 }
 
