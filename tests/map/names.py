@@ -26,7 +26,7 @@ KEYWORDS = """
     inline int long namespace new noexcept nullptr operator private public register return short signed sizeof static static_assert
     struct switch template this throw true try typedef typename union unsigned void volatile wchar_t while
     """.split()
-STANDARD = re.compile(r"_|u?int\d+_t$|u?int\d+x\d+(x\d+)?_t$|u?intptr_t$|size_t$|std$|(NULL|UINT64_C|SIZE_MAX|offsetof|free|nan)$|tophash|TOPHASH|v[a-z]+_[us]\d+")
+STANDARD = re.compile(r"_|u?int\d+_t$|u?int\d+x\d+(x\d+)?_t$|u?intptr_t$|size_t$|std$|(NULL|UINT64_C|UINT64_MAX|SIZE_MAX|offsetof|free|nan)$|tophash|TOPHASH|v[a-z]+_[us]\d+")
 
 
 def identifiers():
