@@ -362,7 +362,7 @@ static size_t some_numbers(struct run *run, uint32_t *ret)
 
 static void do_put_many(struct run *run)
 {
-	uint32_t numbers[BATCH];
+	uint32_t numbers[BATCH] = {0};
 	uint64_t vals[BATCH], failed = run->heap.failed;
 	size_t n = some_numbers(run, numbers), done = n + 1, dropped = run->heap.keys, replaced = 0;
 	int err;
@@ -382,7 +382,7 @@ static void do_put_many(struct run *run)
 
 static void do_get_many(struct run *run)
 {
-	uint32_t numbers[BATCH];
+	uint32_t numbers[BATCH] = {0};
 	uint64_t vals[BATCH];
 	bool found[BATCH];
 	size_t n = some_numbers(run, numbers), want = 0;
@@ -400,7 +400,7 @@ static void do_get_many(struct run *run)
 
 static void do_remove_many(struct run *run)
 {
-	uint32_t numbers[BATCH];
+	uint32_t numbers[BATCH] = {0};
 	size_t n = some_numbers(run, numbers), want = 0;
 	size_t got = run->kind->remove_many(&run->map, numbers, n);
 

@@ -39,6 +39,17 @@ static const struct confine_call few[] = {
 	{.number = SCMP_SYS(exit_group)},
 	{.number = SCMP_SYS(mmap), .arg = 2, .mask = PROT_EXEC},
 	{.number = SCMP_SYS(getpid)},
+	/* What the runtime of a sanitizer calls. */
+	{.number = SCMP_SYS(munmap)},
+	{.number = SCMP_SYS(madvise)},
+	{.number = SCMP_SYS(futex)},
+	{.number = SCMP_SYS(gettid)},
+	{.number = SCMP_SYS(rt_sigprocmask)},
+	{.number = SCMP_SYS(rt_sigaction)},
+	{.number = SCMP_SYS(sigaltstack)},
+	{.number = SCMP_SYS(sched_yield)},
+	{.number = SCMP_SYS(write)},
+	{.number = SCMP_SYS(readlink)},
 };
 
 static int call_others(void)
