@@ -113,6 +113,7 @@ def doctor_without_rights():
 def doctor_with_two_capabilities():
     """CAP_BPF and CAP_PERFMON are enough for a file, and what is missing is said."""
     exe, go = public()
+    os.chown(go, 65534, 65534)  # only the owner gets a lease on a file without CAP_LEASE
     only = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+bpf,+perfmon", "--ambient-caps=-all,+bpf,+perfmon"]
     d = doctor(go, wrap=only, tool=exe)
     same((d.code, d.states("fails")), (0, set()), f"{d.lines}")

@@ -177,8 +177,12 @@ def rights_given_up():
         # The process that calibrates ends by itself. The other one may use the statistics, and nothing else.
         command = {pid for pid in children_of(t.pid) if os.readlink(f"/proc/{pid}/exe").endswith("/steps")}
         same(len(command), args[0] == "--", f"{args}: commands")
-        wait_until(lambda: len(children_of(t.pid) - command) == 1, f"{args}: children {children_of(t.pid)}")
-        (helper,) = children_of(t.pid) - command
+        keepers = {pid for pid in children_of(t.pid) if Path(f"/proc/{pid}/comm").read_text() == "tophash-keeper\n"}
+        threads = [int(thread.name) for pid in keepers for thread in Path(f"/proc/{pid}/task").iterdir()]
+        wait_until(lambda: all(int(rights(tid)[name], 16) == 0 for tid in threads for name in ("CapPrm", "CapEff", "CapBnd")),
+                   f"{args}: a keeper of probes has capabilities")
+        wait_until(lambda: len(children_of(t.pid) - command - keepers) == 1, f"{args}: children {children_of(t.pid)}")
+        (helper,) = children_of(t.pid) - command - keepers
         got = rights(helper)
         same(({int(got[name], 16) for name in ("CapPrm", "CapEff", "CapBnd")}, got["Seccomp"]), ({1 << 21}, "2"), f"{args}: the helper")
         same([os.readlink(x).split(":")[0] for x in Path(f"/proc/{helper}/fd").iterdir()], ["socket"], f"{args}: what the helper has open")

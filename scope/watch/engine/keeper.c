@@ -1,5 +1,6 @@
 /* Starts a keeper and waits for it. The keeper itself is a copy of this process. */
 #include "watch/engine/keeper.h"
+#include "base/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,8 +68,10 @@ __attribute__((noreturn)) static void fail_errno(const struct keeping *keeping)
 	     error_errno(ERROR_FAILED, errno, "cannot keep the probes of the file"));
 }
 
+/* Waits, without any right, for the signal that ends this process. */
 __attribute__((noreturn)) static void wait_for_the_end(void)
 {
+	error_free(confine_capabilities(0));
 	for (;;)
 		pause();
 }
