@@ -185,8 +185,8 @@ static struct site_change changed(const struct site_row *from, const struct site
 	return (struct site_change){
 		.from = from,
 		.to = to,
-		.variant = strcmp(go_entries[from->entry].variant,
-				  go_entries[to->entry].variant) != 0,
+		.variant =
+			strcmp(go_entries[from->entry].variant, go_entries[to->entry].variant) != 0,
 		.type = !same_type(from, to),
 		.inlining = !same_chain(from, to),
 	};
