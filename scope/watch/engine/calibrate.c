@@ -18,7 +18,7 @@
 
 /* A kernel polls for about 200 us before it halts an idle CPU. After a halt a trap costs most, because
  * its code and data are in no cache. */
-const uint32_t trap_rests[TRAP_RESTS] = {100000, 330000, 1000000};
+const uint32_t trap_rests[TRAP_RESTS] = {330000, 1000000};
 
 #ifdef __x86_64__
 
@@ -103,8 +103,7 @@ static int compare_doubles(const void *a_, const void *b_)
 }
 
 /* Returns the nanoseconds of a hit, as the median of several batches of hits. The child sleeps
- * rest_ns before each batch. The sleep takes CPU time, too; it is measured, because to read the clock
- * after it would bring parts of the kernel into the caches. */
+ * rest_ns before each batch. */
 static double work_time(struct work *work, size_t batches, uint64_t batch, uint64_t rest_ns)
 {
 	const struct timespec rest = {.tv_nsec = (long)rest_ns};
@@ -114,9 +113,9 @@ static double work_time(struct work *work, size_t batches, uint64_t batch, uint6
 	for (size_t i = 0; i < batches; i++) {
 		uint64_t begin;
 
-		begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		if (rest_ns)
 			nanosleep(&rest, NULL);
+		begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		work_run(work, batch);
 		each[i] = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / (double)batch;
 	}

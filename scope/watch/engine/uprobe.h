@@ -43,7 +43,7 @@ struct placed {
 	struct attachment hot, cold;
 };
 
-enum { TRAP_RESTS = 3 };
+enum { TRAP_RESTS = 2 };
 
 /* The cost of a trap, in nanoseconds of CPU time of the thread that hits the probe. */
 struct trap_cost {

@@ -56,9 +56,10 @@ static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
 }
 
 /* Returns the cost of a trap that comes distance_ns after the previous one. If that is long, its code and
- * data are in no cache, and it costs up to five times as much. Between the distances that were measured,
- * the cost is a straight line. Programs delete in bursts, and then most hits follow soon after another;
- * only the mean distance is known. */
+ * data are in no cache, and it costs up to five times as much. After 100 us nearly all is still there;
+ * therefore the cost first grows as the square of the distance. From the first rest that was measured
+ * to the next one it is a straight line. Programs delete in bursts, and then most hits follow soon
+ * after another; only the mean distance is known. */
 static double trap_after(const struct trap_cost *trap, double distance_ns)
 {
 	double from_ns = 0, from = trap->emulated;
@@ -66,9 +67,10 @@ static double trap_after(const struct trap_cost *trap, double distance_ns)
 	for (size_t i = 0; i < TRAP_RESTS; i++) {
 		double to_ns = trap_rests[i];
 		double to = trap->rested[i] > from ? trap->rested[i] : from;
+		double part = (distance_ns - from_ns) / (to_ns - from_ns);
 
 		if (distance_ns < to_ns)
-			return from + (to - from) * (distance_ns - from_ns) / (to_ns - from_ns);
+			return from + (to - from) * (i ? part : part * part);
 		from_ns = to_ns;
 		from = to;
 	}
