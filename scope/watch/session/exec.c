@@ -115,16 +115,13 @@ static int64_t starts_missing(const struct session *session)
 
 static void emit_gap(struct session *session)
 {
-	struct event event = {.kind = EVENT_GAP, .time_ns = session->gap.to_ns};
+	const struct event_gap *gap = &session->gap;
 
-	event.gap = session->gap;
-	event.gap.why = "exec";
-	session->gaps++;
-	fan_event(session->output.sinks, &event);
+	session_gap(session, (pid_t)gap->pid, gap->from_ns, gap->to_ns, "exec");
 	session_notice(session, SESSION_WARNING,
 		       "process %d has executed itself again: removals in its first milliseconds "
 		       "may have been missed",
-		       (int)event.gap.pid);
+		       (int)gap->pid);
 }
 
 /* Reports the gap after the last exec, if no probe saw the program begin. Waits until that is

@@ -57,16 +57,6 @@ bool session_file_is_same(struct session *session)
 
 /* ---- telling ---- */
 
-void tell_file_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t to_ns)
-{
-	struct event event = {.kind = EVENT_GAP, .time_ns = to_ns};
-
-	event.gap = (struct event_gap){
-		.pid = (uint32_t)pid, .from_ns = from_ns, .to_ns = to_ns, .why = "upgrade"};
-	session->gaps++;
-	fan_event(session->output.sinks, &event);
-}
-
 /* Ends the time without probes. Each process that runs by now was not watched in its beginning. */
 static void end_gap(struct session *session)
 {
@@ -79,11 +69,11 @@ static void end_gap(struct session *session)
 	vec_each(traced, &session->processes) {
 		if (traced->ended || traced->end != TARGET_RUNS)
 			continue;
-		tell_file_gap(session, traced->target->pid, file->gap_ns, time_ns);
+		session_gap(session, traced->target->pid, file->gap_ns, time_ns, "upgrade");
 		told = true;
 	}
 	if (!told)
-		tell_file_gap(session, 0, file->gap_ns, time_ns);
+		session_gap(session, 0, file->gap_ns, time_ns, "upgrade");
 	file->gap_ns = 0;
 }
 

@@ -143,19 +143,6 @@ static void emit_module(struct session *session, const struct traced *traced,
 	fan_event(session->output.sinks, &event);
 }
 
-static void emit_gap(struct session *session, const struct traced *traced, uint64_t from_ns,
-		     uint64_t to_ns)
-{
-	struct event event = {.kind = EVENT_GAP, .time_ns = to_ns};
-
-	event.gap = (struct event_gap){.pid = (uint32_t)traced->target->pid,
-				       .from_ns = from_ns,
-				       .to_ns = to_ns,
-				       .why = "module"};
-	session->gaps++;
-	fan_event(session->output.sinks, &event);
-}
-
 /* Tells that a module of a process is not watched. */
 static void tell_unwatched(struct session *session, const struct traced *traced,
 			   const struct met_at *at, const char *why)
@@ -229,7 +216,7 @@ void tell_late_modules(struct session *session, struct traced *traced)
 	vec_each(at, &traced->met) {
 		if (!at->late_ns)
 			continue;
-		emit_gap(session, traced, at->late_ns, at->placed_ns);
+		session_gap(session, traced->target->pid, at->late_ns, at->placed_ns, "module");
 		at->late_ns = 0;
 		session_notice(session, SESSION_WARNING,
 			       "process %d has loaded the Go %s %s: removals in its first "
@@ -377,7 +364,7 @@ static struct error *regain(struct session *session, struct traced *traced, stru
 	try(watch(session, traced, at, &here));
 	if (!here)
 		return NULL;
-	emit_gap(session, traced, at->unwatched_ns, now_ns());
+	session_gap(session, traced->target->pid, at->unwatched_ns, now_ns(), "module");
 	at->unwatched_ns = 0;
 	return NULL;
 }
@@ -443,7 +430,8 @@ void settle_modules(struct session *session, struct traced *traced, uint64_t to_
 {
 	vec_each(at, &traced->met) {
 		if (at->unwatched_ns)
-			emit_gap(session, traced, at->unwatched_ns, to_ns);
+			session_gap(session, traced->target->pid, at->unwatched_ns, to_ns,
+				    "module");
 		at->unwatched_ns = 0;
 	}
 }

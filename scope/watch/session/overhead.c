@@ -81,17 +81,9 @@ void sum_up_sample(const struct session *session, uint64_t end_ns, const struct 
 
 void settle_overhead(struct session *session, struct traced *traced, uint64_t to_ns)
 {
-	struct event event = {.kind = EVENT_GAP, .time_ns = to_ns};
-
-	if (!traced->off_ns)
-		return;
-	event.gap = (struct event_gap){.pid = (uint32_t)traced->target->pid,
-				       .from_ns = traced->off_ns,
-				       .to_ns = to_ns,
-				       .why = "overhead"};
+	if (traced->off_ns)
+		session_gap(session, traced->target->pid, traced->off_ns, to_ns, "overhead");
 	traced->off_ns = 0;
-	session->gaps++;
-	fan_event(session->output.sinks, &event);
 }
 
 void begin_unwatched(struct session *session, pid_t pid, uint64_t time_ns)

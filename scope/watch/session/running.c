@@ -121,7 +121,7 @@ static struct error *take_process(struct session *session, pid_t pid, enum match
 	if (!known)
 		notice_stopped(session, traced->target);
 	if (file->looked_ns && file->hold == ENGINE_UNHELD && !file->gap_ns)
-		tell_file_gap(session, pid, file->looked_ns, now_ns());
+		session_gap(session, pid, file->looked_ns, now_ns(), "upgrade");
 	return NULL;
 }
 

@@ -30,6 +30,17 @@ void session_notice(struct session *session, enum session_notice kind, const cha
 	session->options.notice(session->options.notice_ctx, kind, text);
 }
 
+void session_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t to_ns,
+		 const char *why)
+{
+	struct event event = {.kind = EVENT_GAP, .time_ns = to_ns};
+
+	event.gap = (struct event_gap){
+		.pid = (uint32_t)pid, .from_ns = from_ns, .to_ns = to_ns, .why = why};
+	session->gaps++;
+	fan_event(session->output.sinks, &event);
+}
+
 void session_stop(struct session *session)
 {
 	session->stopping = true;

@@ -151,6 +151,9 @@ pid_t session_target_pid(const struct session *session);
 /* Passes a line to the notice callback. */
 void session_notice(struct session *session, enum session_notice kind, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+/* Emits and counts a gap. `why` is as in struct event_gap. pid 0: no process is known. */
+void session_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t to_ns,
+		 const char *why);
 /* Begins the end of the run: no new hit is counted, and the loop ends. */
 void session_stop(struct session *session);
 
@@ -239,8 +242,6 @@ bool session_file_is_same(struct session *session);
 void session_tell_changed(struct session *session);
 /* Reports the gap that is open at the end of the run. */
 void settle_file(struct session *session);
-/* Reports that a process ran without probes because of its file. pid 0: no process is known. */
-void tell_file_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t to_ns);
 
 /* ---- running.c ---- */
 
