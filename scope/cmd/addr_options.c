@@ -115,9 +115,7 @@ static const struct option_spec rows[] = {
 	 .values = formats,
 	 .help = "text (default) or json (one object a line)",
 	 .man = "Text for people, or JSON Lines (see \\fBRECORDS\\fR)."},
-	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
-	 .help = "write there instead of to standard output",
-	 .man = OPTION_OUTPUT_MAN},
+	OPTION_OUTPUT_ROW(struct addr_options, ""),
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
 	 .help = "do not cut lines to the width of the terminal",
 	 .man = "Does not cut lines on a terminal. Without this option they are cut to the width "

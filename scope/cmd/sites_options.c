@@ -72,9 +72,7 @@ static const struct option_spec rows[] = {
 	 .values = formats,
 	 .help = "text (default) or json (one object a line)",
 	 .man = "Text for people, or JSON Lines (see \\fBJSON\\fR)."},
-	{.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE, .at = AT(output),
-	 .help = "write there instead of to standard output",
-	 .man = OPTION_OUTPUT_MAN},
+	OPTION_OUTPUT_ROW(struct sites_options, ""),
 	OPTION_WIDE_ROW(struct sites_options),
 
 	{.group = "Other",

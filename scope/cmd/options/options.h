@@ -102,12 +102,16 @@ struct verb {
 		.man = "Does not cut lines on a terminal. Without this option they are cut to " \
 		       "the width of the terminal. In a file or a pipe nothing is ever cut."    \
 	}
-/* The text about -o in every man page. */
-#define OPTION_OUTPUT_MAN                                                               \
-	"Writes there instead of to standard output. A file that tophash makes can be " \
-	"read by its owner alone (mode 0600). The program itself is refused. In a "     \
-	"folder that everybody may write to (as /tmp), a symbolic link or a file of "   \
-	"another user is refused."
+/* The row of -o. `more` is a further sentence of its man page, which begins with a space, or "". */
+#define OPTION_OUTPUT_ROW(type, more)                                                              \
+	{                                                                                          \
+		.name = "output", .letter = 'o', .argument = "FILE", .kind = OPTION_FILE,          \
+		.at = offsetof(type, output), .help = "write there instead of to standard output", \
+		.man = "Writes there instead of to standard output. A file that tophash makes "    \
+		       "can be read by its owner alone (mode 0600). The program itself is "        \
+		       "refused. In a folder that everybody may write to (as /tmp), a symbolic "   \
+		       "link or a file of another user is refused." more                           \
+	}
 
 /* Visits the rows that are options, and skips operands. */
 #define options_each(option, verb)                                                             \
