@@ -120,7 +120,7 @@ static const struct option_spec rows[] = {
 		"untouched. Its exit status is in the exit record and on standard error. If tracing "
 		"ends before the command does, the command continues. A command that is not a Go "
 		"program itself is a wrapper: env, nice, timeout, taskset, setpriv, sudo, a shell, "
-		"a script. See \\fBCOMMANDS\\fR."},
+		"a script. It may also load a Go library itself. See \\fBCOMMANDS\\fR."},
 	{.name = "user", .letter = 'u', .argument = "USER", .kind = OPTION_STRING,
 	 .at = AT(user),
 	 .help = "the command runs as this user, a name or a number",

@@ -12,11 +12,12 @@ static bool executes(const char *path, const char *name)
 	return name && !strcmp(strrchr(path, '/') + 1, name);
 }
 
-static enum pursuit_verdict judge(void *ctx, pid_t pid)
+static enum pursuit_verdict judge(void *ctx, pid_t pid, enum pursuit_moment moment)
 {
 	char link[64], path[256] = "";
 
 	assert_ptr_equal(ctx, &judged);
+	assert_int_equal(moment, PURSUIT_EXEC);
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	assert_true(readlink(link, path, sizeof(path) - 1) > 0);
 	judged++;

@@ -175,6 +175,7 @@ enum { PROCESS_NAME_SIZE = 16, PROCESS_NAMESPACES_MAX = 32 };
 struct process_status {
 	char name[PROCESS_NAME_SIZE * 4]; /* \n and \\ are escaped in it */
 	uid_t uid;			  /* the effective user */
+	pid_t process;			  /* its own pid, also if it was asked for a thread */
 	pid_t parent;
 	/* The pid in each pid namespace, from ours inwards. The process itself sees the last one. */
 	pid_t pids[PROCESS_NAMESPACES_MAX];
@@ -259,28 +260,34 @@ void spawn_fini(struct spawn *spawn);
 /* ---- following a command ----
  *
  * A command may be a wrapper (env, timeout, a shell), which executes the wanted program, or starts it
- * as a child. All that the command starts is followed by ptrace until a wanted program begins. That
- * one stays stopped before its first instruction, and the others run on. A followed process notices
+ * as a child. All that the command starts is followed by ptrace until a wanted program begins, or a
+ * wanted library is loaded. That process stays stopped before the first instruction, and the others run on. A followed process notices
  * nothing, except that it cannot be traced by another one. If tophash dies at any instant, all of
  * them run on. */
 
 enum pursuit_verdict {
 	PURSUIT_ON,    /* the process runs, and is followed further */
-	PURSUIT_HOLD,  /* the program is wanted: the process stays stopped until pursuit_end() */
-	PURSUIT_LEAVE, /* the process runs, and neither it nor what it starts is followed */
+	PURSUIT_HOLD,  /* it is wanted: what is stopped of it stays stopped until pursuit_end() */
+	PURSUIT_LEAVE, /* it runs, and neither it nor what it starts is followed */
+};
+
+/* When a process is judged. */
+enum pursuit_moment {
+	PURSUIT_EXEC, /* it has executed a program, and is stopped before its first instruction */
+	/* It has made a thread, which is stopped before its first instruction. A Go library that was
+	 * loaded starts its runtime in a thread, and no Go code runs before. */
+	PURSUIT_THREAD,
 };
 
 struct pursuit_options {
-	/* Called in another thread when a process has executed a program and is stopped before its
-	 * first instruction, until one is held. */
-	enum pursuit_verdict (*judge)(void *ctx, pid_t pid);
+	/* Called in another thread, at any time until pursuit_end(). */
+	enum pursuit_verdict (*judge)(void *ctx, pid_t pid, enum pursuit_moment moment);
 	void *ctx;
-	bool hold_same; /* further processes that execute the file of the held one are held, too */
 };
 
 enum pursuit_state {
-	PURSUIT_RUNS,  /* no wanted program has begun yet */
-	PURSUIT_HOLDS, /* one has, and is stopped */
+	PURSUIT_RUNS,  /* no process is held yet */
+	PURSUIT_HOLDS, /* one is */
 	PURSUIT_LOST,  /* nothing is followed any more: all have ended, or were left */
 };
 
@@ -291,7 +298,7 @@ struct pursuit;
 struct error *pursuit_begin(const struct spawn *spawn, const struct pursuit_options *options,
 			    struct pursuit **ret);
 /* Waits until the state is not PURSUIT_RUNS, but at most timeout_ms (0: without end). Returns the
- * state. *ret_pid is the process that is held, or 0. */
+ * state. *ret_pid is the process that is held first, or 0. */
 enum pursuit_state pursuit_wait(struct pursuit *pursuit, unsigned timeout_ms, pid_t *ret_pid);
 /* Lets go of all processes and frees the pursuit. NULL is legal. If the command has ended meanwhile,
  * its status as of waitpid(2) is taken: returns true and writes it to *ret_wait_status (NULL is

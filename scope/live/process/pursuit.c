@@ -11,9 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -31,7 +29,6 @@ struct pursuit {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	struct stat file; /* what the first held process executes; only the thread uses it */
 	/* Guarded by the mutex. */
 	int seize_errno; /* -1: not known yet; 0: the command is traced */
 	enum pursuit_state state;
@@ -56,45 +53,33 @@ static void resume(pid_t tid, int signal)
 	ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal);
 }
 
-static bool exe_of(pid_t pid, struct stat *ret)
+/* Keeps a stopped thread stopped, as a part of process `pid`. The wait takes this stop, which has no signal,
+ * so that the next one does not show it again. */
+static void hold(struct pursuit *pursuit, pid_t tid, pid_t pid)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return stat(path, ret) == 0;
+	if (waitpid(tid, NULL, WNOHANG | WAIT_OPTIONS) == tid && pursuit->state == PURSUIT_RUNS)
+		tell(pursuit, PURSUIT_HOLDS, pid);
 }
 
-/* Decides about a program. When one is held, others are held only if they are of the same file. */
-static enum pursuit_verdict judge(struct pursuit *pursuit, pid_t pid)
+static void decide(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
 {
-	struct stat st;
-
-	if (pursuit->state == PURSUIT_RUNS)
-		return pursuit->options.judge(pursuit->options.ctx, pid);
-	if (!pursuit->options.hold_same || !exe_of(pid, &st) || st.st_ino != pursuit->file.st_ino ||
-	    st.st_dev != pursuit->file.st_dev)
-		return PURSUIT_ON;
-	return PURSUIT_HOLD;
+	switch (pursuit->options.judge(pursuit->options.ctx, pid, moment)) {
+	case PURSUIT_ON: resume(tid, 0); break;
+	case PURSUIT_HOLD: hold(pursuit, tid, pid); break;
+	case PURSUIT_LEAVE: ptrace(PTRACE_DETACH, tid, NULL, NULL); break;
+	}
 }
 
-/* A process has executed a program, and stands before its first instruction. */
-static void on_exec(struct pursuit *pursuit, pid_t pid)
+/* A new task stands before its first instruction. If it is a thread, its process may have loaded a
+ * library. */
+static void on_new(struct pursuit *pursuit, pid_t tid)
 {
-	enum pursuit_verdict verdict = judge(pursuit, pid);
+	struct process_status status;
 
-	if (verdict == PURSUIT_LEAVE) {
-		ptrace(PTRACE_DETACH, pid, NULL, NULL);
-		return;
-	}
-	if (verdict == PURSUIT_ON) {
-		resume(pid, 0);
-		return;
-	}
-	/* The wait takes this stop, which has no signal, so that the next one does not show it again. */
-	if (waitpid(pid, NULL, WNOHANG | WAIT_OPTIONS) != pid || pursuit->state != PURSUIT_RUNS)
-		return;
-	exe_of(pid, &pursuit->file);
-	tell(pursuit, PURSUIT_HOLDS, pid);
+	if (process_status(tid, &status) && status.process != tid)
+		decide(pursuit, tid, status.process, PURSUIT_THREAD);
+	else
+		resume(tid, 0);
 }
 
 static void on_stop(struct pursuit *pursuit, pid_t tid, int status)
@@ -103,14 +88,14 @@ static void on_stop(struct pursuit *pursuit, pid_t tid, int status)
 
 	switch (event) {
 	case 0: resume(tid, signal); break; /* a signal is about to be delivered */
-	case PTRACE_EVENT_EXEC: on_exec(pursuit, tid); break;
+	case PTRACE_EVENT_EXEC: decide(pursuit, tid, tid, PURSUIT_EXEC); break;
 	case PTRACE_EVENT_STOP:
 		/* It stays stopped until SIGCONT, if it was stopped as a whole by one of these. */
 		if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		    signal == SIGTTOU)
 			ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 		else
-			resume(tid, 0);
+			on_new(pursuit, tid);
 		break;
 	default: resume(tid, 0); break; /* it has made a child or a thread */
 	}

@@ -38,7 +38,7 @@ static void take_pids(const char *text, pid_t pid, struct process_status *ret)
 
 bool process_status(pid_t pid, struct process_status *ret)
 {
-	const char *uid, *parent;
+	const char *uid, *parent, *process;
 	unsigned effective;
 	char text[4096];
 
@@ -46,9 +46,11 @@ bool process_status(pid_t pid, struct process_status *ret)
 		return false;
 	uid = find_field(text, "\nUid:");
 	parent = find_field(text, "\nPPid:");
-	if (!uid || !parent || sscanf(uid, "%*u %u", &effective) != 1)
+	process = find_field(text, "\nTgid:");
+	if (!uid || !parent || !process || sscanf(uid, "%*u %u", &effective) != 1)
 		return false;
-	*ret = (struct process_status){.uid = effective, .parent = (pid_t)atoi(parent)};
+	*ret = (struct process_status){
+		.uid = effective, .parent = (pid_t)atoi(parent), .process = (pid_t)atoi(process)};
 	take_name(text, ret);
 	take_pids(text, pid, ret);
 	return true;

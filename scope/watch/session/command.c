@@ -187,36 +187,92 @@ static enum pursuit_verdict leave(struct session *session, pid_t pid, const char
 	return PURSUIT_LEAVE;
 }
 
-/* Decides about a program that a followed process has executed. Runs in the thread of the pursuit,
- * while this session waits for it. */
-static enum pursuit_verdict judge(void *ctx, pid_t pid)
+/* Decides about a program that a followed process has executed, while no Go program has begun. */
+static enum pursuit_verdict judge_program(struct session *session, struct target *target)
 {
 	cleanup(module_fini) struct module module = {0};
-	cleanup(target_close) struct target *target = NULL;
+	struct error *err = module_open(target->exe, target->exe_path, &module);
 	char words[4096] = "";
-	struct session *session = ctx;
-	struct error *err = process_open(pid, &target);
 	struct stat st;
 
-	if (!err)
-		err = module_open(target->exe, target->exe_path, &module);
 	if (err || fstat(target->exe, &st) < 0) {
-		error_free(err); /* it may be killed at any moment, or be another user's */
+		error_free(err);
 		return PURSUIT_ON;
 	}
-	if (module_is_go(&module))
+	if (module_is_go(&module)) {
+		session->wanted =
+			(struct wanted){.found = true, .dev = st.st_dev, .ino = st.st_ino};
 		return PURSUIT_HOLD;
+	}
 	if (module.image && is_tracer(module.image, &st))
-		return leave(session, pid, "traces programs itself");
-	process_read_text(pid, "cmdline", words, sizeof(words));
+		return leave(session, target->pid, "traces programs itself");
+	process_read_text(target->pid, "cmdline", words, sizeof(words));
 	if (starts_service(target->exe_path, words, sizeof(words)))
-		return leave(session, pid, "lets the service manager start the program");
+		return leave(session, target->pid, "lets the service manager start the program");
 	if (loses_privilege(&st))
 		session_notice(session, SESSION_WARNING,
 			       "%s (process %d) runs without its set-user-ID privilege, because "
 			       "tophash follows it without CAP_SYS_PTRACE",
-			       target->exe_path, (int)pid);
+			       target->exe_path, (int)target->pid);
 	return PURSUIT_ON;
+}
+
+/* Decides about a process that has made a thread, while no Go program has begun. A Go library in it has not
+ * run yet: the thread is that of its runtime. */
+static enum pursuit_verdict judge_libraries(struct session *session, struct target *target)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+	struct error *err = session_modules_list(session->modules, target, &found);
+
+	error_free(err);
+	if (err || !found.list.len || found.list.data[0].role == GO_BUILD_PROGRAM)
+		return PURSUIT_ON;
+	session->wanted =
+		(struct wanted){.found = true, .library = found.list.data[0].module->file};
+	return PURSUIT_HOLD;
+}
+
+/* Tells whether a process has the wanted file, which another one is held for. */
+static bool has_wanted(const struct session *session, pid_t pid, enum pursuit_moment moment)
+{
+	cleanup(mappings_fini) struct mappings mappings = {0};
+	const struct wanted *wanted = &session->wanted;
+	char path[64];
+	struct stat st;
+
+	if (moment == PURSUIT_EXEC) {
+		snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+		return stat(path, &st) == 0 && st.st_ino == wanted->ino && st.st_dev == wanted->dev;
+	}
+	if (!wanted->library.inode)
+		return false;
+	error_free(mappings_read(pid, &mappings));
+	vec_each(mapping, &mappings.list)
+		if (file_id_equal(mapping->file, wanted->library))
+			return true;
+	return false;
+}
+
+/* Decides about a followed process. Runs in the thread of the pursuit. Until a process is held, this session
+ * waits for it; later, the thread uses nothing that this session changes. */
+static enum pursuit_verdict judge(void *ctx, pid_t pid, enum pursuit_moment moment)
+{
+	cleanup(target_close) struct target *target = NULL;
+	struct session *session = ctx;
+	struct error *err;
+
+	if (session->wanted.found)
+		return session->options.follow == SESSION_FOLLOW_SAME &&
+				       has_wanted(session, pid, moment)
+			       ? PURSUIT_HOLD
+			       : PURSUIT_ON;
+	err = process_open(pid, &target);
+	if (err) {
+		error_free(err); /* it may be killed at any moment, or be another user's */
+		return PURSUIT_ON;
+	}
+	return moment == PURSUIT_EXEC ? judge_program(session, target)
+				      : judge_libraries(session, target);
 }
 
 /* Makes the error for a command that has ended, or that is not followed any more. */
@@ -248,11 +304,7 @@ static struct error *go(struct session *session)
 
 struct error *command_follow(struct session *session)
 {
-	struct pursuit_options options = {
-		.judge = judge,
-		.ctx = session,
-		.hold_same = session->options.follow == SESSION_FOLLOW_SAME,
-	};
+	struct pursuit_options options = {.judge = judge, .ctx = session};
 	enum pursuit_state state;
 	struct target *target;
 	pid_t pid;
@@ -265,7 +317,7 @@ struct error *command_follow(struct session *session)
 	state = pursuit_wait(session->pursuit, PATIENCE_MS, &pid);
 	if (state == PURSUIT_RUNS) {
 		session_notice(session, SESSION_INFO,
-			       "waiting for a Go program: %s has not started one yet",
+			       "waiting for a Go program or library: %s has not begun one yet",
 			       session->spawn.path);
 		state = pursuit_wait(session->pursuit, 0, &pid);
 	}
@@ -275,8 +327,12 @@ struct error *command_follow(struct session *session)
 	try(add_process(session, target));
 	session->exe = target->exe;
 	session->exe_shared = true;
-	session_notice(session, SESSION_DETAIL, "%s (process %d) is the first Go program of %s",
-		       target->exe_path, (int)pid, session->spawn.path);
+	session_notice(
+		session, SESSION_DETAIL,
+		session->wanted.library.inode
+			? "%s (process %d) is the first program of %s that loads a Go library"
+			: "%s (process %d) is the first Go program of %s",
+		target->exe_path, (int)pid, session->spawn.path);
 	return session_read_file(session, target->exe_path);
 }
 
@@ -298,8 +354,8 @@ struct error *command_start(struct session *session)
 		try(process_adopt(session->spawn.pid, session->spawn.path, &session->wrapper));
 	}
 	session->processes.data[0].awaits_begin = true;
-	/* It has not loaded anything yet. */
-	session->processes.data[0].looked_ns = now_ns();
+	if (!session->library) /* it has not loaded anything yet */
+		session->processes.data[0].looked_ns = now_ns();
 	return session->wrapped ? NULL : spawn_go(&session->spawn);
 }
 

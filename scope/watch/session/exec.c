@@ -190,6 +190,9 @@ struct error *watch_exec(struct session *session)
 	if (count_starts(session, target))
 		return session->tree ? place_modules_again(session, &session->processes.data[0])
 				     : attach_again(session, target);
+	/* In a tree, the host of a library may load it again. */
+	if (session->tree && session->library)
+		return NULL;
 	/* It may execute the file again after that was overwritten. */
 	if (session->file.hold == ENGINE_UNHELD)
 		engine_release(session->engine, target->pid);

@@ -17,15 +17,24 @@ bool has_many(const struct session *session)
 	return session->options.binary || session->tree;
 }
 
-/* Tells whether a process executes the file of the session now. */
-static bool executes_file(const struct session *session, pid_t pid)
+/* Tells whether a process executes the file of the session now, or has loaded it if it is a library. */
+static bool runs_file(const struct session *session, pid_t pid)
 {
+	cleanup(mappings_fini) struct mappings mappings = {0};
 	struct stat own, other;
 	char path[64];
 
+	if (fstat(session->exe, &own) < 0)
+		return false;
+	if (session->placements.build != GO_BUILD_PROGRAM) {
+		error_free(mappings_read(pid, &mappings));
+		vec_each(mapping, &mappings.list)
+			if (mapping->executable && mapping->file.inode == own.st_ino)
+				return true;
+		return false;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return fstat(session->exe, &own) == 0 && stat(path, &other) == 0 &&
-	       own.st_ino == other.st_ino && own.st_dev == other.st_dev;
+	return stat(path, &other) == 0 && own.st_ino == other.st_ino && own.st_dev == other.st_dev;
 }
 
 /* ---- the beginning ---- */
@@ -133,7 +142,7 @@ static bool on_descendant(void *ctx, pid_t pid, uint64_t time_ns)
 
 	(void)time_ns;
 	if (!tree_has_pids(session->tree) || pid == session->options.pid ||
-	    !executes_file(session, pid))
+	    !runs_file(session, pid))
 		return true;
 	session->failed = find_or_add_process(session, pid, NULL, 0);
 	return !session->failed;
@@ -174,7 +183,7 @@ static bool on_remaining(void *ctx, pid_t pid, uint64_t time_ns)
 	if (!tree_has_pids(session->tree)) /* the table may have it: its age must do */
 		remaining->found = young;
 	else
-		remaining->found = (young && runs(pid)) || executes_file(session, pid);
+		remaining->found = (young && runs(pid)) || runs_file(session, pid);
 	return !remaining->found;
 }
 

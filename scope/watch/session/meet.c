@@ -11,6 +11,9 @@
  * are loaded at the start. Later ones are reported by a probe in the dynamic linker. */
 #define LOOK_FIRST_NS 10000000ull
 #define LOOK_NS	      1000000000ull
+/* After a report of the linker the process is looked at without delay, but not more often than this. A process may
+ * load files all the time. */
+enum { LOADS_A_SECOND = 50 };
 /* With -b, at most this many processes are looked at in one turn. */
 enum { LOOKS_MAX = 64 };
 
@@ -177,7 +180,7 @@ static struct error *watch(struct session *session, struct traced *traced, const
 	*ret = false;
 	if (err == error_nomem())
 		return err;
-	/* If the process has ended, nothing is missed. */
+	/* If the process has ended, a gap tells the time that it has run. */
 	if (!has_ended(traced))
 		tell_unwatched(session, traced, at, err->text);
 	error_free(err);
@@ -194,7 +197,7 @@ static struct error *meet(struct session *session, struct traced *traced,
 
 	try(get_met(session, traced->target, found, &at.met));
 	try(watch(session, traced, &at, &stands));
-	if (!stands && at.met->why)
+	if (!stands && (at.met->why || (at.met->number && has_ended(traced))))
 		at.unwatched_ns = from_ns ? from_ns : now_ns();
 	if (stands && from_ns) {
 		at.late_ns = from_ns;
@@ -347,9 +350,13 @@ struct error *process_loads(struct session *session, pid_t pid, uint64_t time_ns
 
 	if (!traced)
 		return NULL;
-	if (now_ns() - traced->looked_ns >= LOOK_FIRST_NS)
+	if (now_ns() - traced->loads_ns >= LOOK_NS) {
+		traced->loads_ns = now_ns();
+		traced->loads = 0;
+	}
+	if (traced->loads++ < LOADS_A_SECOND || now_ns() - traced->looked_ns >= LOOK_FIRST_NS)
 		return look(session, traced, time_ns);
-	traced->look_after_ns = LOOK_FIRST_NS; /* a process may load files all the time */
+	traced->look_after_ns = LOOK_FIRST_NS;
 	return NULL;
 }
 

@@ -42,9 +42,19 @@ struct traced {
 	uint64_t off_ns;     /* --max-overhead: since when it has no probes; 0: it has them */
 	uint64_t looked_ns;  /* when its mappings were last looked at; 0: never */
 	uint64_t look_after_ns; /* the next look is this long after it */
-	bool linker_watched;	/* its dynamic linker has a probe */
+	uint64_t loads_ns;	/* since when `loads` counts the reports of its dynamic linker */
+	uint32_t loads;
+	bool linker_watched; /* its dynamic linker has a probe */
 	VEC(struct met_at) met;
 	int status;
+};
+
+/* The file that a wrapped command was followed to: a program that was executed, or a library. */
+struct wanted {
+	bool found;
+	dev_t dev; /* of a program */
+	ino_t ino;
+	struct file_id library; /* inode 0: it is a program */
 };
 
 /* The traced file, which may change. */
@@ -84,6 +94,7 @@ struct session {
 	struct spawn spawn;
 	bool wrapped;		     /* its file is no Go program: it starts one */
 	struct pursuit *pursuit;     /* follows it until the run begins */
+	struct wanted wanted;	     /* what it looks for then; only its thread uses this */
 	struct target *wrapper;	     /* its process, while that runs and another one is traced */
 	enum target_end command_end; /* TARGET_RUNS until its end is known */
 	int command_status;	     /* its exit code, or the number of the signal that ended it */

@@ -52,7 +52,7 @@ static struct error *open_tables(struct session *session)
 	if (session->wrapped)
 		try(command_follow(session));
 	err = gopcln_open(session->image, &session->tab);
-	if (!err || !session->options.pid)
+	if (!err || !(session->options.pid || session->wanted.library.inode))
 		return err;
 	try(session_find_library(session, err, &fd));
 	image_close(take_ptr(session->image));
@@ -258,7 +258,7 @@ struct error *session_attach(struct session *session)
 	try(engine_attach(session->engine, 0, session->exe, session_target_pid(session),
 			  &session->file.hold));
 	try(session_hold_file(session));
-	if (session->options.pid)
+	if (session->options.pid || session->library)
 		try(meet_modules(session, &session->processes.data[0]));
 	if (session->options.command)
 		engine_set_gc(session->engine, 0); /* it has not begun yet */

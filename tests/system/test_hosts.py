@@ -1,0 +1,118 @@
+"""Tests of programs that are not Go and load Go libraries, with -- and -p."""
+
+import subprocess
+import sys
+from collections import Counter
+
+from harness import check, go_build, options, same, test, tmp, tophash
+
+# Deletes 17 while it is loaded, before any function of it can be called.
+LIBRARY = """package main
+// #include <stdint.h>
+import "C"
+func drop(m map[int64]int, k int64) { delete(m, k) }
+func init() {
+	m := map[int64]int{}
+	for i := int64(0); i < 17; i++ { m[i] = 1; drop(m, i) }
+}
+//export Work
+func Work(n C.int64_t) {
+	m := map[int64]int{}
+	for i := int64(0); i < int64(n); i++ { m[i] = 1 }
+	for i := int64(0); i < int64(n); i++ { delete(m, i) }
+}
+func main() {}
+"""
+OPENS = """#include <dlfcn.h>
+#include <stdint.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		void *library = dlopen(argv[i], RTLD_NOW);
+		if (!library) { puts(dlerror()); return 1; }
+		((void (*)(int64_t))dlsym(library, "Work"))(30);
+	}
+	return 4;
+}
+"""
+LINKED = """#include <stdint.h>
+extern void Work(int64_t);
+int main(void) { Work(30); return 4; }
+"""
+PYTHON = """import ctypes, sys
+for path in sys.argv[1:]: ctypes.CDLL(path).Work(30)
+"""
+# Each process loads the library: the parent, one that multiprocessing starts anew, and one that a shell starts.
+FAMILY = """import ctypes, multiprocessing, subprocess, sys
+def work(path): ctypes.CDLL(path).Work(30)
+if __name__ == "__main__":
+    work(sys.argv[1])
+    p = multiprocessing.get_context("spawn").Process(target=work, args=(sys.argv[1],))
+    p.start()
+    p.join()
+    if len(sys.argv) == 2: subprocess.run(["sh", "-c", '"$@"; true', "sh", sys.executable, sys.argv[0], sys.argv[1], "last"])
+"""
+
+
+def library(name="hosted.so", go=None, what=LIBRARY):
+    source = tmp(name + ".go")
+    source.write_text(what)
+    return go_build(source, name, "-buildmode=c-shared", go=go, CGO_ENABLED="1")
+
+
+def compiled(name, text, *args):
+    subprocess.run(["cc", "-O1", "-o", tmp(name), "-x", "c", "-", *args], input=text, text=True, check=True)
+    return tmp(name)
+
+
+def traced(*command, each=(47,), code=0, args=(), exit=0):
+    """Traces a command, and checks how many deletes each of its processes made. Each runs 17 in the beginning of the library and 30 later."""
+    tmp("events").unlink(missing_ok=True)
+    r = tophash("--format", "json", "-o", tmp("events"), *args, "--", *command)
+    check(tmp("events").exists(), f"{command}: {r.err}")
+    r.out = tmp("events").read_text()
+    same((r.code, r.end["hits"]), (code, sum(each)), f"{command}: {r.err}")
+    same(sorted(Counter(e["pid"] for e in r.events).values()), sorted(each), f"{command}: deletes of each process")
+    check({e["stack"][0]["func"] for e in r.events} <= {"main.drop", "main.Work"}, "functions")
+    same(r.exits[0]["code"], exit, "exit of the command")
+    return r
+
+
+@test
+def a_command_that_loads_a_library():
+    """A program that is not Go opens a Go library, or is linked to one. The library is watched from its first instruction."""
+    for go in dict.fromkeys((options.go, "1.19", "1.23", "1.27")):
+        lib = library(go=go)
+        opens = compiled("opens", OPENS)
+        linked = compiled("linked", LINKED, "-x", "none", lib)
+        for command, exit in (([sys.executable, "-c", PYTHON, lib], 0), ([opens, lib], 4), ([linked], 4), (["env", "nice", linked], 4)):
+            r = traced(*command, exit=exit)
+            same([m for s in r.of("start") for m in s.get("modules", [])], [], "modules")
+    r = traced("sh", "-c", f"/bin/true; {opens} {lib} & wait $!; exit $?", exit=4)
+    check("exited with status 4" in r.err and len(r.lines) == 2, r.err)
+
+
+@test
+def two_libraries():
+    """Both are there when the first begins, or the second one comes later, which is a gap."""
+    first, second = library("one.so"), library("two.so", what=LIBRARY.replace("Work", "Also"))
+    linked = compiled("both", LINKED.replace("extern", "extern void Also(int64_t); extern").replace("Work(30);", "Work(30); Also(30);"),
+                      "-x", "none", first, second)
+    r = tophash("--format", "json", "--", linked)
+    same((r.code, r.end["hits"], r.end["gaps"]), (0, 94, 0), r.err)
+    (start,) = r.of("start")  # the first in memory is the session's, and the other one is listed
+    check([m["path"] for m in start["modules"]] in ([first], [second]), start["modules"])
+    third = library("three.so")
+    r = tophash("--format", "json", "--", compiled("opens", OPENS), first, third)
+    same((r.code, r.end["gaps"], r.exits[0]["code"]), (5, 1, 4), r.err)
+    check(47 <= r.end["hits"] <= 94, r.end)
+    same([g["why"] for g in r.of("gap")], ["module"], "gaps")
+
+
+@test
+def children_that_load_the_library():
+    tmp("family.py").write_text(FAMILY)
+    lib = library()
+    traced(sys.executable, tmp("family.py"), lib, each=[47] * 4)
+    traced(sys.executable, tmp("family.py"), lib, each=[47], args=("--follow=none",))
