@@ -30,6 +30,10 @@ lib: ## build the library alone: build/libtophash.a, .so (a C compiler, meson an
 amalgamation: ## the map as one header: build/amalgamation/tophash.h
 	@tools/amalgamate $(BUILD)/amalgamation
 
+.PHONY: image
+image: ## a container image of a static tophash: build/tophash-image.tar; TAG=name:version
+	@tools/image --build $(BUILD) $(if $(TAG),--tag '$(TAG)')
+
 .PHONY: deps deps-test
 deps: ## install what building, testing and the benches need (Debian packages; says which)
 	@tools/deps test bench

@@ -139,6 +139,12 @@ def build_checked(job):
     job.summed("tests/build/run.py", "--build", job.args.build)
 
 
+@step("image", traces=True)
+def image(job):
+    """the container image: static, complete, the same from every folder, and it traces"""
+    job.summed("tests/kube/image.py", "--build", job.args.build)
+
+
 @step("map-pack")
 def map_pack(job):
     """the library as it is installed, and as one file; its examples and manual"""

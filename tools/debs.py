@@ -1,6 +1,6 @@
 """Downloads and unpacks packages of other Debian suites, and installs nothing. It runs an apt that
 shares only the network settings and the trusted keys with the machine's apt. Used by
-tools/go-toolchains, tools/map-peers and tests/kernel.
+tools/go-toolchains, tools/image, tools/map-peers and tests/kernel.
 
 The mirror is the one that apt uses on this machine, and apt verifies what it downloads with the keyring that it uses there.
 TOPHASH_MIRROR (URI of a Debian archive) and TOPHASH_KEYRING (file) override both, for machines that are not Debian. What is unpacked
@@ -131,9 +131,10 @@ Acquire::https::Timeout "30";
     def get(self, *args, cwd=None):
         return run(["apt-get", "-c", str(self.root / "apt.conf"), "-q", *args], cwd=cwd)
 
-    def update(self, suites):
+    def update(self, suites, kind="deb"):
+        """Reads the lists of these suites: of packages ("deb") or of sources ("deb-src")."""
         opt = f" [signed-by={self.keyring}]" if self.keyring else ""
-        (self.root / "sources.list").write_text("".join(f"deb{opt} {self.mirror} {s} main\n" for s in suites))
+        (self.root / "sources.list").write_text("".join(f"{kind}{opt} {self.mirror} {s} main\n" for s in suites))
         r = self.get("update")
         self.update_errors = r.stderr
 
@@ -164,6 +165,16 @@ Acquire::https::Timeout "30";
         if r.returncode or len(debs) != len(packages):
             raise Problem("download failed: " + last_line(r.stderr))
         return debs
+
+    def source(self, package, version):
+        """Returns the upstream archive of a source package, after update(suites, "deb-src")."""
+        into = Path(tempfile.mkdtemp(dir=self.root / "deb"))
+        os.chmod(into, 0o777)
+        r = self.get("source", "--download-only", f"{package}={version}", cwd=into)
+        archives = sorted(into.glob(f"{package}_*.orig.tar.*"))
+        if r.returncode or len(archives) != 1:
+            raise Problem(f"the source of {package} {version}: {last_line(r.stderr)}")
+        return archives[0]
 
     def unpack(self, deb: Path, into: Path):
         r = run(["dpkg-deb", "-x", str(deb), str(into)])
