@@ -242,10 +242,12 @@ static void uprobe_counters(const struct engine *engine, struct engine_counters 
 	if (bpf_map_lookup_elem(bpf_map__fd(uprobe_main(uprobe)->skel->maps.counters), &zero,
 				each) == 0) {
 		for (int i = 0; i < uprobe->ncpus; i++) {
-			ret->hits += each[i].other_hits + each[i].removed;
-			ret->filtered += each[i].filtered;
+			uint64_t removed = each[i].removed + each[i].removed_filtered;
+
+			ret->hits += each[i].other_hits + removed;
+			ret->filtered += each[i].filtered + each[i].removed_filtered;
 			ret->filtered_shapes += each[i].filtered_shapes;
-			ret->removed += each[i].removed;
+			ret->removed += removed;
 			ret->cleared += each[i].cleared;
 			ret->clears_unknown += each[i].clears_unknown;
 			ret->misses += each[i].misses;

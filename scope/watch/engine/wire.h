@@ -288,14 +288,15 @@ static inline uint64_t wire_goroutine(uint64_t goid, uint32_t pid)
 /* Counters for each CPU. They are added atomically, because a program may be preempted at any
  * point. */
 struct wire_counters {
-	uint64_t other_hits; /* all hits except removals: hits = other_hits + removed */
-	uint64_t filtered;
-	uint64_t filtered_shapes; /* those of them with WIRE_SKIP_SHAPE */
-	uint64_t lost_ring;	  /* the ring was full */
-	uint64_t lost_pending;	  /* --misses: too many deletes in progress */
-	uint64_t lost_internal;	  /* a tail call failed, which was never seen */
-	uint64_t removed;	  /* elements, by delete */
-	uint64_t cleared;	  /* elements, by clear */
+	uint64_t other_hits;	   /* all hits except removals */
+	uint64_t filtered;	   /* of other_hits */
+	uint64_t filtered_shapes;  /* with WIRE_SKIP_SHAPE, of `filtered` and `removed_filtered` */
+	uint64_t lost_ring;	   /* the ring was full */
+	uint64_t lost_pending;	   /* --misses: too many deletes in progress */
+	uint64_t lost_internal;	   /* a tail call failed, which was never seen */
+	uint64_t removed;	   /* elements, by delete, that the filters let through */
+	uint64_t removed_filtered; /* the others */
+	uint64_t cleared;	   /* elements, by clear */
 	uint64_t misses;
 	uint64_t sampled;	 /* left out of the sample */
 	uint64_t clears_unknown; /* clears of sync.Maps, which do not tell how many elements left */

@@ -50,12 +50,13 @@ static __always_inline int count_stack(struct stack_copy *copy, struct frame_wal
 }
 
 /* Counts a hit in a row. Returns false when there is no room for its goroutine. */
-static __always_inline bool count_in_row(int index, uint64_t goid, uint64_t elements)
+static __always_inline bool count_in_row(const struct hit *hit, int index, uint64_t goid,
+					 uint64_t elements)
 {
 	uint32_t at = index;
 	struct wire_count *row = bpf_map_lookup_elem(&counts, &at);
 
-	if (!row || !count_goroutine(row, wire_goroutine(goid, own_pid())))
+	if (!row || !count_goroutine(row, wire_goroutine(goid, own_pid(hit))))
 		return false;
 	add(row->hits, 1);
 	if (elements)
@@ -63,8 +64,8 @@ static __always_inline bool count_in_row(int index, uint64_t goid, uint64_t elem
 	return true;
 }
 
-/* Tells whether the file has this type, or it stands for sync.Map. Otherwise reflect made it, and only the process knows it. The
- * process may have ended when user space reads the rows. */
+/* Tells whether the file has this type, or it stands for sync.Map. Otherwise reflect made it, and only
+ * the process knows it. The process may have ended when user space reads the rows. */
 static __always_inline bool type_is_of_file(uint64_t link)
 {
 	return link - types_begin < types_size || (sync_map && link == sync_map);
@@ -86,8 +87,8 @@ static __always_inline void note_copy_bytes(struct wire_probe *probe, uint64_t b
 
 /* Counts the stack in the first copy, which begins at base. copy->key is set as for count_stack(). */
 static __always_inline enum outcome count_walked(struct pt_regs *ctx, struct wire_probe *probe,
-						 struct stack_copy *copy, struct known_stack *known,
-						 uint64_t base)
+						 const struct hit *hit, struct stack_copy *copy,
+						 struct known_stack *known, uint64_t base)
 {
 	struct frame_walk walk = {.fp = ctx->rbp};
 	struct wire_event e; /* take_goroutine() uses three of its members */
@@ -106,12 +107,13 @@ static __always_inline enum outcome count_walked(struct pt_regs *ctx, struct wir
 		return SLOW;
 	if (!copy->key.parent && !(walk.flags | copy->flags) && copy->base == base)
 		known_keep(copy, known, ctx->rbp, row);
-	return count_in_row(row, e.goid, 0) ? SENT : SLOW;
+	return count_in_row(hit, row, e.goid, 0) ? SENT : SLOW;
 }
 
 /* Counts a hit whose stack is known. Its frames are linked and end as those of the stack that was walked,
  * and therefore lie in the goroutine's stack, whose bounds need not be read. */
-static __always_inline enum outcome count_recognised(struct pt_regs *ctx, int row)
+static __always_inline enum outcome count_recognised(struct pt_regs *ctx, const struct hit *hit,
+						     int row)
 {
 	uint64_t goid;
 
@@ -119,11 +121,11 @@ static __always_inline enum outcome count_recognised(struct pt_regs *ctx, int ro
 		return SLOW;
 	if (filter_goid && goid != filter_goid)
 		return FILTERED;
-	return count_in_row(row, goid, 0) ? SENT : SLOW;
+	return count_in_row(hit, row, goid, 0) ? SENT : SLOW;
 }
 
 static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wire_probe *probe,
-						  uint32_t index, struct stack_copy *copy,
+						  const struct hit *hit, struct stack_copy *copy,
 						  struct wire_counters *c)
 {
 	uint64_t base = ctx->rbp + probe->window;
@@ -159,18 +161,19 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	}
 	copy->key.type = call.type;
 	copy->key.ip = ctx->rip;
-	copy->key.probe = index;
+	copy->key.probe = hit->probe;
 	copy->key.parent = 0;
 	copy->key.kind = WIRE_DELETE;
 	copy->key.flags = WIRE_REMOVED;
 	known = known_find(copy, call.type, ctx->rbp - base);
 	row = known_row(copy, known);
-	return row >= 0 ? count_recognised(ctx, row) : count_walked(ctx, probe, copy, known, base);
+	return row >= 0 ? count_recognised(ctx, hit, row)
+			: count_walked(ctx, probe, hit, copy, known, base);
 }
 
 /* Counts a hit instead of sending its record. walk->fp is where the stack begins. Returns false when
  * the record must be sent. Then walk is unchanged. */
-static __always_inline bool count_event(const struct wire_event *e, uint32_t index,
+static __always_inline bool count_event(const struct wire_event *e, const struct hit *hit,
 					const struct call *call, struct frame_walk *walk,
 					uint64_t elements)
 {
@@ -184,14 +187,14 @@ static __always_inline bool count_event(const struct wire_event *e, uint32_t ind
 	copy->len = 0;
 	copy->key.type = e->type;
 	copy->key.ip = e->ip;
-	copy->key.probe = index;
+	copy->key.probe = hit->probe;
 	copy->key.kind = e->kind;
 	copy->key.flags = e->flags & (WIRE_REMOVED | WIRE_PANICKED);
 	at = count_stack(copy, walk);
 	stack_copy_give(copy);
 	walk->fp = fp;
 	walk->n = 0;
-	return at >= 0 && count_in_row(at, e->goid, elements);
+	return at >= 0 && count_in_row(hit, at, e->goid, elements);
 }
 
 #endif

@@ -51,20 +51,21 @@ int on_entry(struct pt_regs *ctx)
 {
 	struct pending pending = {};
 	struct wire_event *e = &pending.event;
-	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct pending_key key = {.g = ctx->r14};
 	struct wire_plan unknown = {};
 	struct wire_plan *plan = NULL;
 	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_counters *c;
 	struct wire_probe *probe;
-	uint32_t index;
+	struct hit hit;
 
 	no_private_stack(ctx);
 	if (!is_running())
 		return 0;
 	c = counters_get();
-	probe = probe_get(ctx, &index);
+	probe = probe_get(ctx, &hit);
+	key.pid = hit.pid_tid >> 32;
 	if (!c || !probe || bpf_map_lookup_elem(&pendings, &key))
 		return 0;
 	if (probe->sync)
@@ -74,7 +75,7 @@ int on_entry(struct pt_regs *ctx)
 	if (is_sync_inner(&call))
 		return 0;
 	e->kind = WIRE_DELETE;
-	e->probe = index;
+	e->probe = hit.probe;
 	if (needs_type(&call))
 		plan = plan_of(&call);
 	if (!plan && call.key_arg == WIRE_ARG_POINTER)
@@ -112,7 +113,7 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_counters *c = counters_get();
-	uint32_t index = pending->event.probe;
+	struct hit hit = {bpf_get_current_pid_tgid(), pending->event.probe};
 
 	if (!c)
 		return;
@@ -134,12 +135,12 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	call.bias = pending->bias;
 	bpf_map_delete_elem(&pendings, key);
 	/* The program of another module has no plan for the key. */
-	if (WIRE_PROBE_MODULE(index) != module_number && wants_big(e)) {
+	if (WIRE_PROBE_MODULE(hit.probe) != module_number && wants_big(e)) {
 		e->key_kind = WIRE_KEY_NONE;
 		e->key_error = WIRE_KEY_NO_PLAN;
 	}
-	if (!count_event(e, index, &call, &walk, 0))
-		send_slow(e, index, &call, &walk, c, true);
+	if (!count_event(e, &hit, &call, &walk, 0))
+		send_slow(e, &hit, &call, &walk, c, true);
 }
 
 /* Makes a miss of the pending delete of this goroutine. on_exit and on_panic end here. */
@@ -175,11 +176,11 @@ int on_exit(struct pt_regs *ctx)
 	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
 	struct wire_probe *probe;
 	uint64_t bounds[2];
-	uint32_t index;
+	struct hit hit;
 
 	if (!is_running() || !pending)
 		return 0;
-	probe = probe_get(ctx, &index);
+	probe = probe_get(ctx, &hit);
 	/* At a return, the stack pointer is one word above the place where the frame pointer
 	 * was. */
 	if (!probe || WIRE_PROBE(module_number, probe->func) != pending->func ||

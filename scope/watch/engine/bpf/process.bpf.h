@@ -8,11 +8,12 @@
 SEC("uprobe")
 int on_gc(struct pt_regs *ctx)
 {
-	uint32_t phase, index;
-	struct wire_probe *probe = probe_get(ctx, &index);
+	struct hit hit;
+	struct wire_probe *probe = probe_get(ctx, &hit);
+	uint32_t phase;
 
 	no_private_stack(ctx);
-	if (!probe || !is_watched() ||
+	if (!probe || !is_watched(&hit) ||
 	    bpf_probe_read_user(&phase, sizeof(phase),
 				(void *)(gcphase + (ctx->rip - probe->addr))))
 		return 0;
@@ -25,12 +26,12 @@ int on_gc(struct pt_regs *ctx)
 
 /* Sends a record that wakes the reader, which other records do not. A process that lives only for a
  * few milliseconds must be looked at while it exists. */
-static __always_inline void send_start(struct pt_regs *ctx, uint32_t probe)
+static __always_inline void send_start(struct pt_regs *ctx, const struct hit *hit)
 {
 	struct wire_event e = {.kind = WIRE_START};
 
 	e.ip = ctx->rip;
-	take_head(&e, probe);
+	take_head(&e, hit);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
@@ -39,27 +40,32 @@ static __always_inline void send_start(struct pt_regs *ctx, uint32_t probe)
 SEC("uprobe")
 int on_begin(struct pt_regs *ctx)
 {
-	uint32_t index;
+	struct hit hit;
 
 	no_private_stack(ctx);
-	if (!probe_get(ctx, &index))
+	if (!probe_get(ctx, &hit))
 		return 0;
-	if (is_watched()) {
+	if (is_watched(&hit)) {
 		gc_phase = 0;
 		gc_changes = 1;
 		add(starts, 1);
 	}
 	forget_pendings();
-	send_start(ctx, index);
+	send_start(ctx, &hit);
 	return 0;
 }
 
 SEC("uprobe")
 int on_start(struct pt_regs *ctx)
 {
+	struct hit hit = {
+		.pid_tid = bpf_get_current_pid_tgid(),
+		.probe = WIRE_PROBE(module_number, bpf_get_attach_cookie(ctx) & 0xff),
+	};
+
 	no_private_stack(ctx);
 	forget_pendings();
-	send_start(ctx, WIRE_PROBE(module_number, bpf_get_attach_cookie(ctx) & 0xff));
+	send_start(ctx, &hit);
 	return 0;
 }
 
@@ -68,11 +74,12 @@ SEC("uprobe")
 int on_load(struct pt_regs *ctx)
 {
 	struct wire_event e = {.kind = WIRE_LOAD};
+	struct hit hit = {.pid_tid = bpf_get_current_pid_tgid()};
 
 	no_private_stack(ctx);
 	if (mode == WIRE_STOPPED)
 		return 0;
-	take_head(&e, 0);
+	take_head(&e, &hit);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
@@ -84,9 +91,10 @@ SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct wire_event e = {.kind = WIRE_EXEC};
+	struct hit hit = {.pid_tid = bpf_get_current_pid_tgid()};
 
 	(void)ctx;
-	take_head(&e, 0);
+	take_head(&e, &hit);
 	if (mode == WIRE_STOPPED || !watched || e.pid != watched)
 		return 0;
 	forget_pendings();

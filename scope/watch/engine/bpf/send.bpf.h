@@ -42,59 +42,64 @@ static __always_inline void no_private_stack(struct pt_regs *ctx)
 		bpf_tail_call(ctx, &no_paths, 0);
 }
 
-/* Returns a probe of this module, and its WIRE_PROBE in *ret_name. */
-static __always_inline struct wire_probe *probe_of(uint64_t cookie, uint32_t *ret_name)
+/* Who hit which probe. */
+struct hit {
+	uint64_t pid_tid; /* as bpf_get_current_pid_tgid() returns it */
+	uint32_t probe;	  /* WIRE_PROBE() */
+};
+
+/* Returns the probe of this module that was hit. */
+static __always_inline struct wire_probe *probe_of(uint64_t cookie, struct hit *ret)
 {
 	uint32_t index = cookie & 0xff;
 
-	*ret_name = WIRE_PROBE(module_number, index);
+	ret->probe = WIRE_PROBE(module_number, index);
 	return bpf_map_lookup_elem(&probes, &index);
 }
 
 /* Returns the pid of the process, as in struct wire_event. */
-static __always_inline uint32_t own_pid(void)
+static __always_inline uint32_t own_pid(const struct hit *hit)
 {
 	struct bpf_pidns_info ns;
 
 	if (pidns_ino && !bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
 		return ns.tgid;
-	return bpf_get_current_pid_tgid() >> 32;
+	return hit->pid_tid >> 32;
 }
 
 /* Tells whether this is the watched process. There may be others only with use_tree. */
-static __always_inline bool is_watched(void)
+static __always_inline bool is_watched(const struct hit *hit)
 {
-	return !use_tree || (bpf_get_current_pid_tgid() >> 32) == watched_global ||
-	       (pidns_ino && own_pid() == watched);
+	return !use_tree || hit->pid_tid >> 32 == watched_global ||
+	       (pidns_ino && own_pid(hit) == watched);
 }
 
 /* Tells whether hits of this process count. */
-static __always_inline bool in_tree(void)
+static __always_inline bool in_tree(const struct hit *hit)
 {
-	uint32_t pid = bpf_get_current_pid_tgid() >> 32;
+	uint32_t pid = hit->pid_tid >> 32;
 
-	return is_watched() || bpf_map_lookup_elem(&tree, &pid);
+	return is_watched(hit) || bpf_map_lookup_elem(&tree, &pid);
 }
 
-/* Returns the probe that was hit, or NULL if it does not count. */
-static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, uint32_t *ret_name)
+/* Returns the probe that was hit, or NULL if it does not count. It fills in *ret. */
+static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, struct hit *ret)
 {
 	uint64_t cookie = bpf_get_attach_cookie(ctx);
 
+	ret->pid_tid = bpf_get_current_pid_tgid();
 	if (cookie >> 32 != generations[cookie >> 16 & (WIRE_SLOTS - 1)] ||
-	    (use_tree && !in_tree()))
+	    (use_tree && !in_tree(ret)))
 		return NULL;
-	return probe_of(cookie, ret_name);
+	return probe_of(cookie, ret);
 }
 
-static __always_inline void take_head(struct wire_event *e, uint32_t name)
+static __always_inline void take_head(struct wire_event *e, const struct hit *hit)
 {
-	uint64_t pid_tid = bpf_get_current_pid_tgid();
-
 	e->time_ns = bpf_ktime_get_ns();
-	e->pid = pid_tid >> 32;
-	e->tid = (uint32_t)pid_tid;
-	e->probe = name;
+	e->pid = hit->pid_tid >> 32;
+	e->tid = (uint32_t)hit->pid_tid;
+	e->probe = hit->probe;
 	if (pidns_ino) {
 		struct bpf_pidns_info ns;
 
@@ -111,7 +116,8 @@ static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
 {
 	uint32_t phase;
 
-	if (use_gc_probe && is_watched()) {
+	/* take_head() has set the pid. */
+	if (use_gc_probe && (!use_tree || e->pid == watched)) {
 		uint32_t first = gc_first;
 
 		if (gc_changes || first) {
@@ -181,24 +187,24 @@ static __always_inline uint32_t send_deep(const struct wire_event *e, struct fra
 
 /* Completes the head of a record whose map header is set, and sends it. Returns the number of
  * frames. */
-static __always_inline uint32_t send_ready(struct wire_event *e, uint32_t index,
+static __always_inline uint32_t send_ready(struct wire_event *e, const struct hit *hit,
 					   const struct call *call, struct frame_walk *walk,
 					   struct wire_counters *c, bool keyed)
 {
-	take_head(e, index);
+	take_head(e, hit);
 	take_gc(e, call->bias);
 	return keyed && wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);
 }
 
 /* Does the same after it has read the map header. */
-static __always_inline uint32_t send_slow(struct wire_event *e, uint32_t index,
+static __always_inline uint32_t send_slow(struct wire_event *e, const struct hit *hit,
 					  const struct call *call, struct frame_walk *walk,
 					  struct wire_counters *c, bool keyed)
 {
 	__builtin_memset(e->header, 0, sizeof(e->header));
 	if (e->map)
 		bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
-	return send_ready(e, index, call, walk, c, keyed);
+	return send_ready(e, hit, call, walk, c, keyed);
 }
 
 #endif

@@ -48,13 +48,13 @@ int on_sync(struct pt_regs *ctx)
 	struct call call = {};
 	struct wire_counters *c;
 	struct wire_probe *probe;
-	uint32_t index;
+	struct hit hit;
 
 	no_private_stack(ctx);
 	if (!is_running())
 		return 0;
 	c = counters_get();
-	probe = probe_get(ctx, &index);
+	probe = probe_get(ctx, &hit);
 	if (!c || !probe || (probe->if_swapped && !(ctx->rax & 0xff)))
 		return 0;
 	count_sync(probe, c);
@@ -72,8 +72,8 @@ int on_sync(struct pt_regs *ctx)
 	take_key(e, &call, plan, NULL);
 	walk.fp = ctx->rbp;
 	__builtin_memset(e->header, 0, sizeof(e->header));
-	if (!count_event(e, index, &call, &walk, 0))
-		send_ready(e, index, &call, &walk, c, true);
+	if (!count_event(e, &hit, &call, &walk, 0))
+		send_ready(e, &hit, &call, &walk, c, true);
 	return 0;
 }
 

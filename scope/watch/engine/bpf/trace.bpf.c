@@ -51,14 +51,24 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- removals ---- */
 
-/* Takes back the count of a removal that turned out to be within a sync.Map. */
-static __always_inline void uncount_removed(struct wire_counters *c)
+/* Counts a hit of a removal probe by what became of it. Its pending delete is then no miss. An atomic
+ * addition costs about 5 ns, and therefore most hits need only one. */
+static __always_inline void count_outcome(struct pt_regs *ctx, struct wire_counters *c,
+					  enum outcome outcome)
 {
-	add(c->removed, -1ull);
+	if (outcome == INNER)
+		return;
+	drop_pending(ctx);
+	if (outcome == FILTERED)
+		add(c->removed_filtered, 1);
+	else
+		add(c->removed, 1);
+	if (outcome == SAMPLED)
+		add(c->sampled, 1);
 }
 
 /* Handles the removals that on_removal leaves: keys with parts, types that the table lacks, deep
- * stacks, and hits that found the copy of the stack in use. The hit was counted already. */
+ * stacks, and hits that found the copy of the stack in use. */
 SEC("uprobe")
 int on_removal_slow(struct pt_regs *ctx)
 {
@@ -70,19 +80,18 @@ int on_removal_slow(struct pt_regs *ctx)
 	struct frame_walk walk = {};
 	struct call call = {};
 	struct wire_probe *probe;
-	uint32_t index, n;
+	struct hit hit;
+	uint32_t n;
 
 	no_private_stack(ctx);
-	/* The hit was counted. Therefore the generation of its probe does not matter. */
-	probe = probe_of(bpf_get_attach_cookie(ctx), &index);
+	/* on_removed() has found that the hit counts. The generation of its probe may be old by now. */
+	hit.pid_tid = bpf_get_current_pid_tgid();
+	probe = probe_of(bpf_get_attach_cookie(ctx), &hit);
 	if (!c || !probe)
 		return 0;
 	take_frame(&call, ctx, probe, read_window(e, ctx, probe));
-	if (is_sync_inner(&call)) {
-		uncount_removed(c);
+	if (is_sync_inner(&call))
 		return 0;
-	}
-	drop_pending(ctx);
 	take_call(e, ctx, &call);
 	if (needs_type(&call)) {
 		plan = plan_of(&call);
@@ -93,17 +102,18 @@ int on_removal_slow(struct pt_regs *ctx)
 		}
 	}
 	if (!passes_slow(e, ctx, &call, plan, &walk)) {
-		add(c->filtered, 1);
+		count_outcome(ctx, c, FILTERED);
 		count_shape(c, plan);
 		return 0;
 	}
 	if (sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL)) {
-		add(c->sampled, 1);
+		count_outcome(ctx, c, SAMPLED);
 		return 0;
 	}
+	count_outcome(ctx, c, SENT);
 	take_key(e, &call, plan, NULL);
 	walk.fp = ctx->rbp;
-	n = send_slow(e, index, &call, &walk, c, true);
+	n = send_slow(e, &hit, &call, &walk, c, true);
 	if (n > WIRE_STACK_SMALL)
 		probe->deep = 8;
 	else if (probe->deep)
@@ -125,7 +135,7 @@ static __always_inline void note_filter_bytes(struct wire_probe *probe, const st
 
 /* Sends a hit that has passed the filters on map and key. */
 static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_probe *probe,
-					       uint32_t index, const struct call *call,
+					       const struct hit *hit, const struct call *call,
 					       const struct wire_plan *plan,
 					       struct stack_copy *copy, struct wire_counters *c)
 {
@@ -147,7 +157,7 @@ static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_
 	walk_copies(small.stack, copy, &walk);
 	if (walk_goes_on(&walk, copy))
 		return SLOW;
-	take_head(e, index);
+	take_head(e, hit);
 	take_gc(e, call->bias);
 	e->flags |= walk.flags | copy->flags;
 	n = copy->n;
@@ -161,7 +171,7 @@ static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_
 /* Handles a removal with the copy of the stack. Most hits end in the filters here, before anything
  * is zeroed, and before anything but the arguments is read. */
 static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_probe *probe,
-					    uint32_t index, struct stack_copy *copy,
+					    const struct hit *hit, struct stack_copy *copy,
 					    struct wire_counters *c)
 {
 	struct wire_plan *plan = NULL;
@@ -191,7 +201,7 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 		if (sample_leaves(ctx, chunk, &call, plan, copy))
 			return SAMPLED;
 	}
-	return send_small(ctx, probe, index, &call, plan, copy, c);
+	return send_small(ctx, probe, hit, &call, plan, copy, c);
 }
 
 /* Handles a hit of a removal probe. `counted` says to count it instead of sending a record. A
@@ -202,39 +212,28 @@ static __always_inline int on_removed(struct pt_regs *ctx, bool counted)
 	struct stack_copy *copy;
 	struct wire_counters *c;
 	struct wire_probe *probe;
-	uint32_t index;
+	struct hit hit;
 
 	if (!is_running())
 		return 0;
 	c = counters_get();
-	probe = probe_get(ctx, &index);
+	probe = probe_get(ctx, &hit);
 	copy = stack_copy_get();
 	if (!c || !probe || !copy)
 		return 0;
-	add(c->removed, 1);
 	if (sample_by == WIRE_SAMPLE_GOROUTINE && !use_filters &&
 	    sample_leaves_goroutine(ctx->r14)) {
-		drop_pending(ctx);
-		add(c->sampled, 1);
-		return 0;
-	}
-	if (stack_copy_take(copy)) {
-		outcome = counted ? count_removal(ctx, probe, index, copy, c)
-				  : removal(ctx, probe, index, copy, c);
+		outcome = SAMPLED;
+	} else if (stack_copy_take(copy)) {
+		outcome = counted ? count_removal(ctx, probe, &hit, copy, c)
+				  : removal(ctx, probe, &hit, copy, c);
 		stack_copy_give(copy);
 	}
 	if (outcome == SLOW) {
 		bpf_tail_call(ctx, &slow_paths, WIRE_PATH_REMOVAL);
 		add(c->lost_internal, 1);
 	}
-	if (outcome == INNER)
-		uncount_removed(c);
-	else
-		drop_pending(ctx);
-	if (outcome == FILTERED)
-		add(c->filtered, 1);
-	if (outcome == SAMPLED)
-		add(c->sampled, 1);
+	count_outcome(ctx, c, outcome);
 	return 0;
 }
 
@@ -263,13 +262,13 @@ int on_clear(struct pt_regs *ctx)
 	struct wire_counters *c;
 	struct wire_probe *probe;
 	uint64_t len = 0;
-	uint32_t index;
+	struct hit hit;
 
 	no_private_stack(ctx);
 	if (!is_running())
 		return 0;
 	c = counters_get();
-	probe = probe_get(ctx, &index);
+	probe = probe_get(ctx, &hit);
 	if (!c || !probe)
 		return 0;
 	take_registers(e, ctx, probe, &call);
@@ -297,8 +296,8 @@ int on_clear(struct pt_regs *ctx)
 	}
 	take_key(e, &call, plan, NULL);
 	walk.fp = ctx->rbp;
-	if (!count_event(e, index, &call, &walk, len))
-		send_slow(e, index, &call, &walk, c, false);
+	if (!count_event(e, &hit, &call, &walk, len))
+		send_slow(e, &hit, &call, &walk, c, false);
 	return 0;
 }
 
