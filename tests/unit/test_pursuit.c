@@ -6,6 +6,7 @@
 
 static const char *wanted, *left; /* the last parts of paths; NULL: none */
 static int judged;
+static bool stay;
 
 static bool executes(const char *path, const char *name)
 {
@@ -29,7 +30,7 @@ static enum pursuit_verdict judge(void *ctx, pid_t pid, enum pursuit_moment mome
 static struct pursuit *follow(struct spawn *spawn, char *script)
 {
 	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, NULL};
-	struct pursuit_options options = {.judge = judge, .ctx = &judged};
+	struct pursuit_options options = {.judge = judge, .ctx = &judged, .stay = stay};
 	struct pursuit *pursuit;
 
 	judged = 0;
@@ -156,6 +157,68 @@ TEST(a_command_that_waits_can_be_given_up)
 	expect_no_child(pid);
 }
 
+/* Waits for the next process that is held. */
+static struct pursuit_held next(struct pursuit *pursuit)
+{
+	struct pursuit_held held = {0};
+
+	while (!pursuit_next(pursuit, &held))
+		usleep(1000);
+	return held;
+}
+
+TEST(each_wanted_program_is_held_until_it_is_resumed)
+{
+	struct pursuit *pursuit;
+	struct pursuit_held a, b;
+	struct spawn spawn;
+	pid_t pid;
+
+	wanted = "sleep";
+	left = NULL;
+	stay = true;
+	pursuit = follow(&spawn, (char[]){"sleep 0 & sleep 0 & wait; env sleep 0; exit 3"});
+	stay = false;
+	a = next(pursuit);
+	b = next(pursuit);
+	assert_int_equal(pursuit_wait(pursuit, 0, &pid), PURSUIT_HOLDS);
+	assert_true(a.pid != b.pid && (pid == a.pid || pid == b.pid));
+	assert_int_equal(state_of(a.pid), 't');
+	assert_true(pursuit_resume(pursuit, a.pid));
+	assert_int_equal(state_of(b.pid), 't');
+	assert_true(pursuit_resume(pursuit, b.pid));
+	a = next(pursuit);
+	assert_int_equal(a.moment, PURSUIT_EXEC);
+	assert_true(pursuit_resume(pursuit, a.pid));
+	assert_false(pursuit_next(pursuit, &a));
+	while (kill(spawn.pid, 0) == 0)
+		usleep(1000);
+	assert_false(pursuit_resume(pursuit, a.pid));
+	assert_true(pursuit_end(pursuit, NULL));
+	spawn_fini(&spawn);
+}
+
+TEST(nothing_is_held_for_ever)
+{
+	struct pursuit *pursuit;
+	struct pursuit_held a;
+	struct spawn spawn;
+	int status = -1;
+
+	wanted = "sleep";
+	left = NULL;
+	stay = true;
+	pursuit = follow(&spawn, (char[]){"sleep 0; exit 5"});
+	stay = false;
+	a = next(pursuit);
+	while (kill(spawn.pid, 0) == 0)
+		usleep(1000);
+	assert_false(pursuit_resume(pursuit, a.pid));
+	assert_true(pursuit_end(pursuit, &status));
+	assert_int_equal(WEXITSTATUS(status), 5);
+	spawn_fini(&spawn);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +228,8 @@ int main(void)
 		cmocka_unit_test(what_is_left_is_not_followed_any_more),
 		cmocka_unit_test(a_wait_ends_in_time_and_a_pursuit_at_any_time),
 		cmocka_unit_test(a_command_that_waits_can_be_given_up),
+		cmocka_unit_test(each_wanted_program_is_held_until_it_is_resumed),
+		cmocka_unit_test(nothing_is_held_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,7 +267,7 @@ void spawn_fini(struct spawn *spawn);
 
 enum pursuit_verdict {
 	PURSUIT_ON,    /* the process runs, and is followed further */
-	PURSUIT_HOLD,  /* it is wanted: what is stopped of it stays stopped until pursuit_end() */
+	PURSUIT_HOLD,  /* it is wanted: what is stopped of it stays stopped */
 	PURSUIT_LEAVE, /* it runs, and neither it nor what it starts is followed */
 };
 
@@ -283,6 +283,16 @@ struct pursuit_options {
 	/* Called in another thread, at any time until pursuit_end(). */
 	enum pursuit_verdict (*judge)(void *ctx, pid_t pid, enum pursuit_moment moment);
 	void *ctx;
+	/* More than one process is wanted: see pursuit_next(). Without it, what is held stays stopped until
+	 * pursuit_end(). */
+	bool stay;
+};
+
+/* A process that is held. */
+struct pursuit_held {
+	pid_t pid;
+	enum pursuit_moment moment;
+	uint64_t since_ns; /* CLOCK_MONOTONIC */
 };
 
 enum pursuit_state {
@@ -300,6 +310,13 @@ struct error *pursuit_begin(const struct spawn *spawn, const struct pursuit_opti
 /* Waits until the state is not PURSUIT_RUNS, but at most timeout_ms (0: without end). Returns the
  * state. *ret_pid is the process that is held first, or 0. */
 enum pursuit_state pursuit_wait(struct pursuit *pursuit, unsigned timeout_ms, pid_t *ret_pid);
+/* Returns a descriptor that is readable when pursuit_next() may have something. */
+int pursuit_fd(const struct pursuit *pursuit);
+/* Returns a process that is held, each once, the first one too. Returns false when there is none. */
+bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret);
+/* Lets a process run that pursuit_next() has returned. Returns false if it runs already: with
+ * options.stay, nothing is held for more than three seconds. */
+bool pursuit_resume(struct pursuit *pursuit, pid_t pid);
 /* Lets go of all processes and frees the pursuit. NULL is legal. If the command has ended meanwhile,
  * its status as of waitpid(2) is taken: returns true and writes it to *ret_wait_status (NULL is
  * legal). */

@@ -1,5 +1,5 @@
 /* Follows a started command through its execs and its children, by ptrace, until a wanted program
- * begins.
+ * begins, or to the end.
  *
  * A thread of its own is the tracer, because the kernel knows tracers as threads. Its end lets go of
  * everything, and so does the death of tophash at any instant: the kernel then detaches all processes,
@@ -7,10 +7,12 @@
  * yet. For that, a stop is looked at with WNOWAIT. A wait that takes the stop would also take its
  * signal, which would be lost if tophash died before it passed the signal on. */
 #include "live/process/process.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,27 +25,40 @@
 /* __WALL: threads too. __WNOTHREAD: only what this thread traces, and no other child of tophash. */
 #define WAIT_OPTIONS (__WALL | __WNOTHREAD)
 
+/* With options.stay: a process is not held longer than this, whatever its owner does. */
+#define HOLD_NS 3000000000ull
+
+/* A thread that is held. */
+struct held {
+	pid_t tid;
+	struct pursuit_held of;
+	bool told; /* pursuit_next() has returned it */
+	bool go;   /* it is to be resumed */
+};
+
 struct pursuit {
 	struct pursuit_options options;
 	pid_t command;
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
+	sigset_t saved; /* the signals that the caller blocked before */
+	int wake;	/* an eventfd: a process is held, and was not told */
 	/* Guarded by the mutex. */
 	int seize_errno; /* -1: not known yet; 0: the command is traced */
 	enum pursuit_state state;
-	pid_t held;
+	pid_t first; /* the process that was held first */
+	bool quit;
+	VEC(struct held) held;
 	bool reaped;	 /* the command has ended, and the thread has taken its status */
 	int wait_status; /* that status */
 };
 
-static void tell(struct pursuit *pursuit, enum pursuit_state state, pid_t held)
+static void tell(struct pursuit *pursuit, enum pursuit_state state, pid_t first)
 {
-	pthread_mutex_lock(&pursuit->mutex);
 	pursuit->state = state;
-	pursuit->held = held;
+	pursuit->first = first;
 	pthread_cond_broadcast(&pursuit->changed);
-	pthread_mutex_unlock(&pursuit->mutex);
 }
 
 /* ---- one event; all of this runs in the thread ---- */
@@ -55,17 +70,29 @@ static void resume(pid_t tid, int signal)
 
 /* Keeps a stopped thread stopped, as a part of process `pid`. The wait takes this stop, which has no signal,
  * so that the next one does not show it again. */
-static void hold(struct pursuit *pursuit, pid_t tid, pid_t pid)
+static void hold(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
 {
-	if (waitpid(tid, NULL, WNOHANG | WAIT_OPTIONS) == tid && pursuit->state == PURSUIT_RUNS)
+	struct held held = {tid, {pid, moment, now_ns()}, false, false};
+	bool known;
+
+	if (waitpid(tid, NULL, WNOHANG | WAIT_OPTIONS) != tid)
+		return;
+	pthread_mutex_lock(&pursuit->mutex);
+	known = vec_push(&pursuit->held, held);
+	if (known && pursuit->state == PURSUIT_RUNS)
 		tell(pursuit, PURSUIT_HOLDS, pid);
+	pthread_mutex_unlock(&pursuit->mutex);
+	if (known)
+		eventfd_write(pursuit->wake, 1);
+	else
+		resume(tid, 0);
 }
 
 static void decide(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
 {
 	switch (pursuit->options.judge(pursuit->options.ctx, pid, moment)) {
 	case PURSUIT_ON: resume(tid, 0); break;
-	case PURSUIT_HOLD: hold(pursuit, tid, pid); break;
+	case PURSUIT_HOLD: hold(pursuit, tid, pid, moment); break;
 	case PURSUIT_LEAVE: ptrace(PTRACE_DETACH, tid, NULL, NULL); break;
 	}
 }
@@ -113,20 +140,76 @@ static void on_end(struct pursuit *pursuit, pid_t pid)
 	pthread_mutex_unlock(&pursuit->mutex);
 }
 
-/* Waits for the next event. Returns false when nothing is traced any more. This is the only place
- * where pursuit_end() can end the thread. */
-static bool next_event(siginfo_t *ret)
-{
-	int n, errnum;
+/* ---- the thread ---- */
 
-	do {
-		*ret = (siginfo_t){0};
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-		n = waitid(P_ALL, 0, ret, WEXITED | WSTOPPED | WNOWAIT | WAIT_OPTIONS);
-		errnum = errno;
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	} while (n < 0 && errnum == EINTR);
-	return n == 0;
+/* Resumes the threads that need not be held any more. Returns when the next one is due, or 0 when none
+ * is. */
+static uint64_t resume_held(struct pursuit *pursuit)
+{
+	uint64_t time_ns = now_ns(), next_ns = 0;
+	size_t kept = 0;
+
+	pthread_mutex_lock(&pursuit->mutex);
+	vec_each(held, &pursuit->held) {
+		uint64_t due_ns = held->of.since_ns + HOLD_NS;
+
+		if (held->go || (pursuit->options.stay && time_ns >= due_ns)) {
+			resume(held->tid, 0);
+			continue;
+		}
+		if (pursuit->options.stay && (!next_ns || due_ns < next_ns))
+			next_ns = due_ns;
+		pursuit->held.data[kept++] = *held;
+	}
+	pursuit->held.len = kept;
+	pthread_mutex_unlock(&pursuit->mutex);
+	return next_ns;
+}
+
+/* Takes all events that there are. Returns false when nothing is traced any more. */
+static bool take_events(struct pursuit *pursuit)
+{
+	siginfo_t info;
+	int n;
+
+	for (;;) {
+		info = (siginfo_t){0};
+		n = waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | WAIT_OPTIONS);
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n == 0 && !info.si_pid)
+			return true;
+		if (n < 0)
+			continue;
+		if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
+			on_stop(pursuit, info.si_pid, info.si_status);
+		else
+			on_end(pursuit, info.si_pid);
+	}
+}
+
+/* Waits until something happens. Each event sends a SIGCHLD, and so does wake(). The signal is blocked, and
+ * stays pending if it comes before this. */
+static void wait_for_events(uint64_t until_ns)
+{
+	uint64_t time_ns = now_ns(), rest_ns = until_ns > time_ns ? until_ns - time_ns : 0;
+	struct timespec rest = {.tv_sec = (time_t)(rest_ns / 1000000000),
+				.tv_nsec = (long)(rest_ns % 1000000000)};
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigtimedwait(&child, NULL, until_ns ? &rest : NULL);
+}
+
+static bool is_over(struct pursuit *pursuit)
+{
+	bool quit;
+
+	pthread_mutex_lock(&pursuit->mutex);
+	quit = pursuit->quit;
+	pthread_mutex_unlock(&pursuit->mutex);
+	return quit;
 }
 
 static void seize(struct pursuit *pursuit)
@@ -142,40 +225,59 @@ static void seize(struct pursuit *pursuit)
 static void *run(void *ctx)
 {
 	struct pursuit *pursuit = ctx;
-	siginfo_t info;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	seize(pursuit);
 	if (pursuit->seize_errno)
 		return NULL;
-	while (next_event(&info)) {
-		if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
-			on_stop(pursuit, info.si_pid, info.si_status);
-		else
-			on_end(pursuit, info.si_pid);
-	}
+	while (!is_over(pursuit) && take_events(pursuit))
+		wait_for_events(resume_held(pursuit));
+	pthread_mutex_lock(&pursuit->mutex);
 	if (pursuit->state == PURSUIT_RUNS)
 		tell(pursuit, PURSUIT_LOST, 0);
+	pthread_mutex_unlock(&pursuit->mutex);
 	return NULL;
 }
 
 /* ---- the caller's side ---- */
 
-/* Starts the thread with signals blocked: they are for the thread that handles them. Each stop sends a
- * SIGCHLD. If that is not blocked here, the kernel drops it at once, because its default is to be
- * ignored. Otherwise it would interrupt the main thread, and loading the kernel programs fails if that
- * happens often. */
+/* Makes the thread look at what it is asked for. */
+static void wake(struct pursuit *pursuit)
+{
+	pthread_kill(pursuit->thread, SIGCHLD);
+}
+
+/* Starts the thread with all signals blocked: they are for the thread that handles them. SIGCHLD is blocked
+ * in the caller, too, because a thread that does not block it would take it, and drop it. It would also
+ * interrupt the caller, and loading the kernel programs fails if that happens often. */
 static int start_thread(struct pursuit *pursuit)
 {
-	sigset_t all, saved;
+	sigset_t all, child, saved;
 	int errnum;
 
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &child, &pursuit->saved);
 	sigfillset(&all);
-	sigdelset(&all, SIGCHLD);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	errnum = pthread_create(&pursuit->thread, NULL, run, pursuit);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	return errnum;
+}
+
+static void pursuit_free(struct pursuit *pursuit)
+{
+	if (!sigismember(&pursuit->saved, SIGCHLD)) {
+		sigset_t child;
+
+		sigemptyset(&child);
+		sigaddset(&child, SIGCHLD);
+		pthread_sigmask(SIG_UNBLOCK, &child, NULL);
+	}
+	close(pursuit->wake);
+	vec_fini(&pursuit->held);
+	pthread_cond_destroy(&pursuit->changed);
+	pthread_mutex_destroy(&pursuit->mutex);
+	free(pursuit);
 }
 
 static struct error *seize_failed(const struct spawn *spawn, int errnum)
@@ -201,11 +303,17 @@ struct error *pursuit_begin(const struct spawn *spawn, const struct pursuit_opti
 	pursuit->options = *options;
 	pursuit->command = spawn->pid;
 	pursuit->seize_errno = -1;
+	pursuit->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pursuit->wake < 0) {
+		errnum = errno;
+		free(pursuit);
+		return error_errno(ERROR_FAILED, errnum, "cannot follow %s", spawn->path);
+	}
 	pthread_mutex_init(&pursuit->mutex, NULL);
 	pthread_cond_init(&pursuit->changed, NULL);
 	errnum = start_thread(pursuit);
 	if (errnum) {
-		free(pursuit);
+		pursuit_free(pursuit);
 		return error_errno(ERROR_FAILED, errnum, "cannot start a thread");
 	}
 	pthread_mutex_lock(&pursuit->mutex);
@@ -237,9 +345,47 @@ enum pursuit_state pursuit_wait(struct pursuit *pursuit, unsigned timeout_ms, pi
 		n = timeout_ms ? pthread_cond_timedwait(&pursuit->changed, &pursuit->mutex, &end)
 			       : pthread_cond_wait(&pursuit->changed, &pursuit->mutex);
 	state = pursuit->state;
-	*ret_pid = pursuit->held;
+	*ret_pid = pursuit->first;
 	pthread_mutex_unlock(&pursuit->mutex);
 	return state;
+}
+
+int pursuit_fd(const struct pursuit *pursuit)
+{
+	return pursuit->wake;
+}
+
+bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret)
+{
+	eventfd_t value;
+	bool found = false;
+
+	eventfd_read(pursuit->wake, &value);
+	pthread_mutex_lock(&pursuit->mutex);
+	vec_each(held, &pursuit->held) {
+		if (held->told || held->go || (found && held->of.pid != ret->pid))
+			continue;
+		if (!found)
+			*ret = held->of;
+		held->told = found = true;
+	}
+	pthread_mutex_unlock(&pursuit->mutex);
+	return found;
+}
+
+bool pursuit_resume(struct pursuit *pursuit, pid_t pid)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&pursuit->mutex);
+	vec_each(held, &pursuit->held) {
+		if (held->of.pid != pid || !held->told)
+			continue;
+		held->go = found = true;
+	}
+	pthread_mutex_unlock(&pursuit->mutex);
+	wake(pursuit);
+	return found;
 }
 
 bool pursuit_end(struct pursuit *pursuit, int *ret_wait_status)
@@ -248,13 +394,14 @@ bool pursuit_end(struct pursuit *pursuit, int *ret_wait_status)
 
 	if (!pursuit)
 		return false;
-	pthread_cancel(pursuit->thread);
+	pthread_mutex_lock(&pursuit->mutex);
+	pursuit->quit = true;
+	pthread_mutex_unlock(&pursuit->mutex);
+	wake(pursuit);
 	pthread_join(pursuit->thread, NULL);
 	reaped = pursuit->reaped;
 	if (reaped && ret_wait_status)
 		*ret_wait_status = pursuit->wait_status;
-	pthread_cond_destroy(&pursuit->changed);
-	pthread_mutex_destroy(&pursuit->mutex);
-	free(pursuit);
+	pursuit_free(pursuit);
 	return reaped;
 }

@@ -94,9 +94,10 @@ static struct error *choose_places(struct session *session)
 }
 
 /* Makes SIGINT and SIGTERM end this process. A shell starts background commands of a script with
- * SIGINT ignored. */
+ * SIGINT ignored. The kernel sends no SIGCHLD, which tells of followed processes, if it is ignored. */
 static void heed_signals(void)
 {
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 }
