@@ -20,9 +20,9 @@ static struct bpf_program *program_of(const struct uprobe *uprobe, const struct 
 	case SPOT_REMOVAL:
 		return uprobe->options->count ? skel->progs.on_removal_count
 					      : skel->progs.on_removal;
-	case SPOT_CLEAR: return skel->progs.on_clear;
+	case SPOT_CLEAR:
 	case SPOT_SYNC_REMOVAL:
-	case SPOT_SYNC_CLEAR: return skel->progs.on_sync;
+	case SPOT_SYNC_CLEAR: return skel->progs.on_other;
 	case SPOT_ENTRY: return skel->progs.on_entry;
 	case SPOT_EXIT: return skel->progs.on_exit;
 	case SPOT_PANIC: return skel->progs.on_panic;

@@ -174,7 +174,6 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
 	bpf_program__set_autoload(skel->progs.on_removal, !options->count);
 	bpf_program__set_autoload(skel->progs.on_removal_count, options->count);
-	bpf_program__set_autoload(skel->progs.on_sync, module->of.placements->sync_map != 0);
 	bpf_program__set_autoload(skel->progs.on_gc, first && module->of.placements->gc);
 	bpf_program__set_autoload(skel->progs.on_begin, first && !options->start);
 	bpf_program__set_autoload(skel->progs.on_exec, first && !options->start);
@@ -235,7 +234,7 @@ static struct error *upload_probes(struct trace_bpf *skel, const struct engine_m
 static struct error *upload_slow_paths(struct trace_bpf *skel)
 {
 	const struct bpf_program *programs[WIRE_PATHS] = {
-		[WIRE_PATH_REMOVAL] = skel->progs.on_removal_slow,
+		[WIRE_PATH_REMOVAL] = skel->progs.on_other,
 		[WIRE_PATH_MISS] = skel->progs.on_miss,
 	};
 	int map = bpf_map__fd(skel->maps.slow_paths);

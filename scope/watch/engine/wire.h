@@ -308,7 +308,7 @@ struct wire_counters {
 enum wire_sample { WIRE_SAMPLE_GOROUTINE, WIRE_SAMPLE_KEY, WIRE_SAMPLE_NONE };
 #define WIRE_SAMPLE_BITS 32 /* of the hash */
 
-/* The programs that others tail-call: on_removal_slow, for hits that do not fit a small record, and
+/* The programs that others tail-call: on_other, for hits that do not fit a small record, and
  * on_miss. */
 enum wire_path { WIRE_PATH_REMOVAL, WIRE_PATH_MISS, WIRE_PATHS };
 

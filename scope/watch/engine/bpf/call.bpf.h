@@ -25,14 +25,20 @@ static __always_inline void take_frame(struct call *call, struct pt_regs *ctx,
 	call->bias = ctx->rip - probe->addr;
 }
 
+/* Drops the pending delete of a goroutine of this process. It is global, because its callers have no stack
+ * to spare. */
+__noinline int pending_drop(uint64_t g)
+{
+	struct pending_key key = {.g = g, .pid = bpf_get_current_pid_tgid() >> 32};
+
+	return bpf_map_delete_elem(&pendings, &key);
+}
+
 /* Drops the pending delete of this goroutine, which is then no miss. */
 static __always_inline void drop_pending(struct pt_regs *ctx)
 {
-	if (use_misses) {
-		struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
-
-		bpf_map_delete_elem(&pendings, &key);
-	}
+	if (use_misses)
+		pending_drop(ctx->r14);
 }
 
 /* Tells whether the map is one of those in a sync.Map. */

@@ -8,9 +8,13 @@
 struct call {
 	uint64_t bias;
 	uint64_t type, map;  /* run-time addresses */
-	uint64_t key0, key1; /* the words of the key argument */
+	uint64_t key0, key1; /* the words of the key argument; a clear: key0 is the map's length */
 	uint64_t root;	     /* link-time address of the type in `types` that describes the key */
 	uint8_t key_arg;
+	/* Only on_other uses these. */
+	uint8_t removal;   /* on_removal was hit first */
+	uint8_t has_plan;  /* the plan of the type was copied */
+	uint8_t no_header; /* the map has no header that is shown */
 };
 
 /* Returns the index in `types` of the type at a link-time address, or WIRE_TYPES_MAX when it is
@@ -332,18 +336,21 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 	known = type_find(link);
 	if (!known || (i && known->direct))
 		return 0;
+	/* Read again, because the verifier would check the loop once for each way to a length. */
+	asm volatile("" : : : "memory");
+	n = segment->len;
 #pragma clang loop unroll(disable)
 	for (uint32_t s = 0; s < WIRE_STEPS; s++) {
-		uint32_t offset;
+		uint64_t end;
 
 		if (s >= known->plan.nsteps)
 			break;
-		offset = known->step[s].offset & ~7u;
-		if (offset + 16 > n)
+		end = (known->step[s].offset & ~7u) + 16;
+		asm volatile("" : "+r"(end));
+		if (end > n || end > WIRE_KEY_SEGMENT)
 			break;
-		bound(offset, WIRE_KEY_SEGMENT - 16);
-		segment_follow(key, known->step[s].op, *(uint64_t *)(bytes + offset),
-			       *(uint64_t *)(bytes + offset + 8), bias);
+		segment_follow(key, known->step[s].op, *(uint64_t *)(bytes + end - 16),
+			       *(uint64_t *)(bytes + end - 8), bias);
 	}
 	return 0;
 }

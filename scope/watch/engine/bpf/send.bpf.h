@@ -13,12 +13,6 @@ struct small_record {
 };
 _Static_assert(6 + WIRE_STACK_SMALL >= GOROUTINE_WORDS, "the goroutine must fit the scratch area");
 
-/* For a record whose stack goes directly into the ring. It only has room for the argument
- * window. */
-struct slow_record {
-	struct wire_event event;
-	uint64_t window_rest[WIRE_WINDOW + 1 - 6];
-};
 _Static_assert(offsetof(struct wire_event, header) + 48 == sizeof(struct wire_event), "last");
 
 struct deep_record {
@@ -135,16 +129,15 @@ static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
 
 static __always_inline uint32_t walk_all(uint64_t *stack, struct frame_walk *walk)
 {
+	uint32_t max = stack_max;
+
 #pragma clang loop unroll(disable)
-	for (uint32_t i = 0; i < WIRE_STACK_MAX; i++) {
-		if (i >= stack_max) {
-			walk->flags |= walk->fp ? WIRE_STACK_CUT : 0;
-			break;
-		}
+	for (uint32_t i = 0; i < max; i++) {
 		if (!walk_frame(walk))
-			break;
+			return walk->n;
 		stack[i] = walk->pair[1];
 	}
+	walk->flags |= walk->fp ? WIRE_STACK_CUT : 0;
 	return walk->n;
 }
 
@@ -185,26 +178,18 @@ static __always_inline uint32_t send_deep(const struct wire_event *e, struct fra
 	return n;
 }
 
-/* Completes the head of a record whose map header is set, and sends it. Returns the number of
- * frames. */
-static __always_inline uint32_t send_ready(struct wire_event *e, const struct hit *hit,
-					   const struct call *call, struct frame_walk *walk,
-					   struct wire_counters *c, bool keyed)
-{
-	take_head(e, hit);
-	take_gc(e, call->bias);
-	return keyed && wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);
-}
-
-/* Does the same after it has read the map header. */
+/* Completes the record and sends it. has_header tells whether its map has a header that is shown. Returns
+ * the number of frames. */
 static __always_inline uint32_t send_slow(struct wire_event *e, const struct hit *hit,
 					  const struct call *call, struct frame_walk *walk,
-					  struct wire_counters *c, bool keyed)
+					  struct wire_counters *c, bool has_header)
 {
 	__builtin_memset(e->header, 0, sizeof(e->header));
-	if (e->map)
+	if (has_header && e->map)
 		bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
-	return send_ready(e, hit, call, walk, c, keyed);
+	take_head(e, hit);
+	take_gc(e, call->bias);
+	return wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);
 }
 
 #endif

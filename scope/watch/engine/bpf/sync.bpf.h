@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
-/* The program at removals and clears of sync.Maps. read/place/sync.c tells where its probes are. */
+/* Removals and clears of sync.Maps, which on_other handles. read/place/sync.c tells where their probes
+ * are. */
 #ifndef WATCH_ENGINE_BPF_SYNC_BPF_H
 #define WATCH_ENGINE_BPF_SYNC_BPF_H
 
@@ -36,45 +37,6 @@ static __always_inline void count_sync(const struct wire_probe *probe, struct wi
 	} else {
 		add(c->removed, 1);
 	}
-}
-
-SEC("uprobe")
-int on_sync(struct pt_regs *ctx)
-{
-	struct wire_event event = {};
-	struct wire_event *e = &event;
-	struct wire_plan *plan = NULL;
-	struct frame_walk walk = {};
-	struct call call = {};
-	struct wire_counters *c;
-	struct wire_probe *probe;
-	struct hit hit;
-
-	no_private_stack(ctx);
-	if (!is_running())
-		return 0;
-	c = counters_get();
-	probe = probe_get(ctx, &hit);
-	if (!c || !probe || (probe->if_swapped && !(ctx->rax & 0xff)))
-		return 0;
-	count_sync(probe, c);
-	drop_pending(ctx);
-	take_sync(e, ctx, probe, &call);
-	plan = plan_of(&call);
-	if (!passes_slow(e, ctx, &call, plan, &walk)) {
-		add(c->filtered, 1);
-		return 0;
-	}
-	if (sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL)) {
-		add(c->sampled, 1);
-		return 0;
-	}
-	take_key(e, &call, plan, NULL);
-	walk.fp = ctx->rbp;
-	__builtin_memset(e->header, 0, sizeof(e->header));
-	if (!count_event(e, &hit, &call, &walk, 0))
-		send_ready(e, &hit, &call, &walk, c, true);
-	return 0;
 }
 
 #endif

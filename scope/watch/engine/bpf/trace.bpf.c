@@ -67,60 +67,6 @@ static __always_inline void count_outcome(struct pt_regs *ctx, struct wire_count
 		add(c->sampled, 1);
 }
 
-/* Handles the removals that on_removal leaves: keys with parts, types that the table lacks, deep
- * stacks, and hits that found the copy of the stack in use. */
-SEC("uprobe")
-int on_removal_slow(struct pt_regs *ctx)
-{
-	struct slow_record slow = {};
-	struct wire_event *e = &slow.event;
-	struct wire_counters *c = counters_get();
-	struct wire_plan unknown = {};
-	struct wire_plan *plan = NULL;
-	struct frame_walk walk = {};
-	struct call call = {};
-	struct wire_probe *probe;
-	struct hit hit;
-	uint32_t n;
-
-	no_private_stack(ctx);
-	/* on_removed() has found that the hit counts. The generation of its probe may be old by now. */
-	hit.pid_tid = bpf_get_current_pid_tgid();
-	probe = probe_of(bpf_get_attach_cookie(ctx), &hit);
-	if (!c || !probe)
-		return 0;
-	take_frame(&call, ctx, probe, read_window(e, ctx, probe));
-	if (is_sync_inner(&call))
-		return 0;
-	take_call(e, ctx, &call);
-	if (needs_type(&call)) {
-		plan = plan_of(&call);
-		if (!plan && call.key_arg == WIRE_ARG_POINTER) {
-			plan = plan_unknown(e->header, &call, &unknown);
-			if (use_types) /* user space decides whether --type matches */
-				e->flags |= WIRE_CHECK;
-		}
-	}
-	if (!passes_slow(e, ctx, &call, plan, &walk)) {
-		count_outcome(ctx, c, FILTERED);
-		count_shape(c, plan);
-		return 0;
-	}
-	if (sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL)) {
-		count_outcome(ctx, c, SAMPLED);
-		return 0;
-	}
-	count_outcome(ctx, c, SENT);
-	take_key(e, &call, plan, NULL);
-	walk.fp = ctx->rbp;
-	n = send_slow(e, &hit, &call, &walk, c, true);
-	if (n > WIRE_STACK_SMALL)
-		probe->deep = 8;
-	else if (probe->deep)
-		probe->deep--;
-	return 0;
-}
-
 /* Makes the next copy for the filter long enough for the key. The fast entries of Swiss maps pass a
  * key by the address of a stack slot, which is always at the same distance. The length only grows,
  * up to the size of a whole copy. */
@@ -249,55 +195,191 @@ int on_removal_count(struct pt_regs *ctx)
 	return on_removed(ctx, true);
 }
 
-/* ---- clears ---- */
+/* ---- all other hits ---- */
 
-SEC("uprobe")
-int on_clear(struct pt_regs *ctx)
+/* A hit of on_other, on its stack. */
+struct other_hit {
+	struct wire_event event;
+	struct frame_walk walk; /* begins as room for the argument window, after event.header */
+	struct call call;
+	struct wire_plan plan;
+};
+_Static_assert(6 * 8 + sizeof(struct frame_walk) >= (WIRE_WINDOW + 1) * 8, "the window must fit");
+
+/* Takes a removal that on_removal has left. Returns false if it is no hit. */
+static __always_inline bool take_removal(struct other_hit *other, struct pt_regs *ctx,
+					 const struct wire_probe *probe)
 {
-	struct wire_event event = {};
-	struct wire_event *e = &event;
-	struct wire_plan *plan = NULL;
-	struct frame_walk walk = {};
-	struct call call = {};
-	struct wire_counters *c;
-	struct wire_probe *probe;
-	uint64_t len = 0;
-	struct hit hit;
+	struct wire_event *e = &other->event;
 
-	no_private_stack(ctx);
-	if (!is_running())
-		return 0;
-	c = counters_get();
-	probe = probe_get(ctx, &hit);
-	if (!c || !probe)
-		return 0;
-	take_registers(e, ctx, probe, &call);
-	if (is_sync_inner(&call))
-		return 0;
+	take_frame(&other->call, ctx, probe, read_window(e, ctx, probe));
+	if (is_sync_inner(&other->call))
+		return false;
+	take_call(e, ctx, &other->call);
+	other->walk = (struct frame_walk){};
+	other->call.removal = 1;
+	return true;
+}
+
+/* Takes a clear, and counts it. Returns false if it is no hit. */
+static __always_inline bool take_clear(struct other_hit *other, struct pt_regs *ctx,
+				       const struct wire_probe *probe, struct wire_counters *c)
+{
+	struct wire_event *e = &other->event;
+	uint64_t len;
+
+	take_registers(e, ctx, probe, &other->call);
+	if (is_sync_inner(&other->call))
+		return false;
+	other->call.key0 = 0;
 	if (e->map)
-		bpf_probe_read_user(&len, sizeof(len), (void *)e->map);
+		bpf_probe_read_user(&other->call.key0, 8, (void *)e->map);
+	len = other->call.key0;
 	if (!len && !use_misses)
-		return 0;
+		return false;
 	add(c->other_hits, 1);
 	add(c->cleared, len);
 	add(c->misses, !len);
 	e->kind = WIRE_CLEAR;
 	e->flags = len ? WIRE_REMOVED : 0;
-	if (use_types)
-		plan = plan_of(&call);
-	if (!passes_slow(e, ctx, &call, plan, &walk)) {
+	return true;
+}
+
+/* Takes a removal from a sync.Map, or its clear, and counts it. Returns false if nothing has left. */
+static __always_inline bool take_sync_hit(struct other_hit *other, struct pt_regs *ctx,
+					  const struct wire_probe *probe, struct wire_counters *c)
+{
+	if (probe->if_swapped && !(ctx->rax & 0xff))
+		return false;
+	count_sync(probe, c);
+	drop_pending(ctx);
+	take_sync(&other->event, ctx, probe, &other->call);
+	other->call.no_header = 1;
+	return true;
+}
+
+/* Reads the goroutine of a hit. It is global: the verifier forgets what it knows of the hit, and checks
+ * what follows once, not for each kind of hit. Returns 0 when the goroutine is filtered. */
+__noinline int take_other_goroutine(struct other_hit *other, uint64_t g)
+{
+	return other && take_goroutine_slow(&other->event, g, &other->walk);
+}
+
+/* Copies the plan of a hit. A removal needs one for a key that is passed by pointer, also if `types` lacks
+ * the map's type. */
+static __always_inline void take_plan(struct other_hit *other)
+{
+	struct wire_event *e = &other->event;
+	const struct wire_plan *plan;
+
+	if (!needs_type(&other->call))
+		return;
+	plan = plan_of(&other->call);
+	if (!plan && other->call.removal && other->call.key_arg == WIRE_ARG_POINTER) {
+		plan = plan_unknown(e->header, &other->call, &other->plan);
+		if (use_types) /* user space decides whether --type matches */
+			e->flags |= WIRE_CHECK;
+	}
+	if (!plan)
+		return;
+	other->plan = *plan;
+	other->call.has_plan = 1;
+}
+
+static __always_inline const struct wire_plan *plan_of_other(const struct other_hit *other)
+{
+	return other->call.has_plan ? &other->plan : NULL;
+}
+
+/* Counts what became of a hit. Only a removal that on_removal has left was not counted before. */
+static __always_inline void count_other(const struct other_hit *other, struct pt_regs *ctx,
+					struct wire_counters *c, enum outcome outcome)
+{
+	if (other->call.removal)
+		count_outcome(ctx, c, outcome);
+	else if (outcome == FILTERED)
 		add(c->filtered, 1);
-		count_shape(c, plan);
-		return 0;
-	}
-	if (sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL)) {
+	else if (outcome == SAMPLED)
 		add(c->sampled, 1);
-		return 0;
+}
+
+/* Tells what becomes of a hit whose goroutine passes. */
+static __always_inline enum outcome decide_other(struct other_hit *other, struct pt_regs *ctx,
+						 struct wire_counters *c)
+{
+	const struct wire_plan *plan = plan_of_other(other);
+	struct wire_event *e = &other->event;
+
+	if ((filter_map && e->map != filter_map) ||
+	    !key_passes((uint64_t *)e->key, &other->call, plan, NULL)) {
+		count_shape(c, plan);
+		return FILTERED;
 	}
-	take_key(e, &call, plan, NULL);
-	walk.fp = ctx->rbp;
-	if (!count_event(e, &hit, &call, &walk, len))
-		send_slow(e, &hit, &call, &walk, c, false);
+	return sample_leaves(ctx, (uint64_t *)e->key, &other->call, plan, NULL) ? SAMPLED : SENT;
+}
+
+/* Sends the record of a hit, or counts it in the table of --summary. Returns the number of frames. */
+static __always_inline uint32_t send_other(struct other_hit *other, struct pt_regs *ctx,
+					   struct wire_counters *c)
+{
+	const struct call *call = &other->call;
+	struct wire_event *e = &other->event;
+	/* Asked again, because no BPF stack is left to keep it. */
+	struct hit hit = {bpf_get_current_pid_tgid(), e->probe};
+
+	take_key(e, call, plan_of_other(other), NULL);
+	other->walk.fp = ctx->rbp;
+	if (!call->removal &&
+	    count_event(e, &hit, call, &other->walk,
+			e->kind == WIRE_CLEAR && !call->no_header ? call->key0 : 0))
+		return 0;
+	return send_slow(e, &hit, call, &other->walk, c, !call->no_header);
+}
+
+/* Takes a hit by the kind of its probe. Returns false if it is none. */
+static __always_inline bool take_other(struct other_hit *other, struct pt_regs *ctx,
+				       struct wire_probe *probe, struct wire_counters *c)
+{
+	struct hit hit;
+
+	/* on_removed() has found that the hit counts. The generation of its probe may be old by now. */
+	if (!probe->sync && probe->key_arg != WIRE_ARG_NONE)
+		return take_removal(other, ctx, probe);
+	if (!is_running() || !probe_get(ctx, &hit))
+		return false;
+	return probe->sync ? take_sync_hit(other, ctx, probe, c) : take_clear(other, ctx, probe, c);
+}
+
+/* Handles clears, removals from sync.Maps, and the removals that on_removal leaves: keys with parts,
+ * types that the table lacks, deep stacks, and hits that found the copy of the stack in use. These are
+ * one program, because the verifier takes long for what they have in common. */
+SEC("uprobe")
+int on_other(struct pt_regs *ctx)
+{
+	struct wire_counters *c = counters_get();
+	struct other_hit other = {};
+	enum outcome outcome = FILTERED;
+	struct wire_probe *probe;
+	struct hit hit;
+	uint32_t n;
+
+	no_private_stack(ctx);
+	probe = probe_of(bpf_get_attach_cookie(ctx), &hit);
+	if (!c || !probe || !take_other(&other, ctx, probe, c))
+		return 0;
+	other.event.probe = hit.probe;
+	if (take_other_goroutine(&other, ctx->r14)) {
+		take_plan(&other);
+		outcome = decide_other(&other, ctx, c);
+	}
+	count_other(&other, ctx, c, outcome);
+	if (outcome != SENT)
+		return 0;
+	n = send_other(&other, ctx, c);
+	if (n > WIRE_STACK_SMALL)
+		probe->deep = 8;
+	else if (probe->deep)
+		probe->deep--;
 	return 0;
 }
 

@@ -8,8 +8,8 @@ struct frame_walk {
 	uint64_t fp;
 	uint64_t lo, hi;  /* bounds of the goroutine's stack */
 	uint64_t pair[2]; /* the frame: {caller's frame pointer, return address} */
-	uint64_t flags;	  /* enum wire_flag */
-	uint64_t n;	  /* frames read; counted in memory, so that the verifier need not check the
+	uint32_t flags;	  /* enum wire_flag */
+	uint32_t n;	  /* frames read; counted in memory, so that the verifier need not check the
 			     code after a walk once for each length */
 };
 
