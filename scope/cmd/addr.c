@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "live/choice/choice.h"
 
 #include <signal.h>
 #include <time.h>
@@ -47,6 +48,16 @@ static void note_sources(struct addr *addr)
 	addr->totals.separate = *separate ? separate : NULL;
 }
 
+static struct error *open_space(const struct addr_options *options, struct space *ret)
+{
+	pid_t pid;
+
+	if (!options->process)
+		return space_of_file(options->binary, options->bias, ret);
+	try(choice_one(options->process, &pid));
+	return space_of_process(pid, ret);
+}
+
 static struct error *run(struct addr *addr)
 {
 	const struct addr_options *o = &addr->options;
@@ -55,8 +66,7 @@ static struct error *run(struct addr *addr)
 
 	cmd_signals();
 	signal(SIGCHLD, SIG_DFL);
-	try(o->pid ? space_of_process(o->pid, &addr->space)
-		   : space_of_file(o->binary, o->bias, &addr->space));
+	try(open_space(o, &addr->space));
 	if (o->sources & EXPLAIN_BIT(EXPLAIN_DWARF))
 		explain_module_prepare_dwarf(addr->space.main);
 	try(explain_new(o->sources, o->fallback, &addr->explain));

@@ -73,10 +73,11 @@ static const struct option_spec rows[] = {
 	 .help = "an executable or library: addresses as in the file",
 	 .man = "An executable or a shared library. Addresses are those of the file, as nm and "
 		"objdump show them."},
-	{.name = "pid", .letter = 'p', .argument = "PID", .kind = OPTION_PID, .at = AT(pid),
-	 .min = 1, .max = INT32_MAX,
+	{.name = "pid", .letter = 'p', .argument = "PID|NAME", .kind = OPTION_PROCESS,
+	 .at = AT(process),
 	 .help = "a running process: addresses as in the run, in any file",
-	 .man = "A running process. Addresses are those of the run. The load bias is subtracted, "
+	 .man = "A running process, by its id or by the name of its program, if only one process has "
+		"it. Addresses are those of the run. The load bias is subtracted, "
 		"and an address in a library or in the vdso is explained from that file. For an "
 		"address in no file, the answer says where it is: in a heap, in a stack, or in "
 		"the kernel."},
@@ -136,7 +137,7 @@ static const struct option_spec rows[] = {
 
 static const char *const synopsis[] = {
 	"[OPTION]... BINARY [PC]...",
-	"[OPTION]... -p PID [PC]...",
+	"[OPTION]... -p PID|NAME [PC]...",
 	NULL,
 };
 
@@ -178,10 +179,10 @@ static struct error *check(const struct addr_options *options)
 {
 	uint64_t value;
 
-	if (!options->binary && !options->pid)
+	if (!options->binary && !options->process)
 		return error_new(ERROR_USAGE, "no program is given: give BINARY or -p PID (try "
 					      "tophash addr --help)");
-	if (options->pid && options->bias_given)
+	if (options->process && options->bias_given)
 		return error_new(ERROR_USAGE, "--bias is only for a BINARY: with -p the load bias "
 					      "is known");
 	if (options->annotate && options->pc_n)
@@ -207,7 +208,7 @@ struct error *addr_options_parse(int argc, char **argv, struct addr_options *ret
 	try(options_parse(&addr_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
-	if (!ret->pid && words.n) {
+	if (!ret->process && words.n) {
 		ret->binary = *words.words++;
 		words.n--;
 	}

@@ -7,7 +7,7 @@
 #include "live/space/space.h"
 
 struct addr_options {
-	pid_t pid;		    /* -p; 0 when not given */
+	const char *process;	    /* -p: an id or a name; NULL when not given */
 	const char *binary;	    /* NULL with -p */
 	char **pcs;		    /* addresses; borrowed from argv */
 	size_t pc_n;		    /* 0: they come from standard input */

@@ -111,8 +111,8 @@ static struct error *examine(struct doctor *doctor, int fd)
 	doctor_machine(doctor);
 	code_machine = doctor->code;
 	doctor->code = doctor->code_proc;
-	if (doctor->options.pid)
-		doctor_process(doctor, doctor->options.pid);
+	if (doctor->options.process)
+		doctor_process(doctor, doctor->options.process);
 	if (doctor->options.file)
 		doctor_file(doctor, doctor->options.file);
 	if (!doctor->code)

@@ -21,9 +21,9 @@ void doctor_limit(struct doctor *doctor, const char *format, ...) PRINTF_LIKE(2,
  * NULL. */
 void doctor_fail(struct doctor *doctor, struct error *err);
 
-/* Add the rows of the machine, of a process, and of a file. */
-void doctor_machine(struct doctor *doctor);	       /* doctor_machine.c */
-void doctor_process(struct doctor *doctor, pid_t pid); /* doctor_target.c */
+/* Add the rows of the machine, of a process (an id or a name), and of a file. */
+void doctor_machine(struct doctor *doctor);			 /* doctor_machine.c */
+void doctor_process(struct doctor *doctor, const char *process); /* doctor_target.c */
 void doctor_file(struct doctor *doctor, const char *path);
 
 #endif

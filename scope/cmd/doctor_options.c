@@ -11,10 +11,11 @@ static const struct option_spec rows[] = {
 	 .help = "a program or library, too: can it be traced, has it debug information?",
 	 .man = "A program, a plugin or a library as well: whether it can be traced, and what "
 		"is known of its functions."},
-	{.name = "pid", .letter = 'p', .argument = "PID", .kind = OPTION_PID, .at = AT(pid),
-	 .min = 1, .max = INT32_MAX,
+	{.name = "pid", .letter = 'p', .argument = "PID|NAME", .kind = OPTION_PROCESS,
+	 .at = AT(process),
 	 .help = "a running process, too",
-	 .man = "A running process as well: whether it may be looked at and can be traced, and "
+	 .man = "A running process as well, by its id or by the name of its program, if only one "
+		"process has it: whether it may be looked at and can be traced, and "
 		"what is unusual about it."},
 
 	{.group = "How to show it",
@@ -30,7 +31,7 @@ static const struct option_spec rows[] = {
 };
 /* clang-format on */
 
-static const char *const synopsis[] = {"[OPTION]... [-p PID] [FILE]", NULL};
+static const char *const synopsis[] = {"[OPTION]... [-p PID|NAME] [FILE]", NULL};
 
 static const char legend[] =
 	"States:\n"

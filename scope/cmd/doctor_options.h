@@ -8,10 +8,10 @@
 #include <sys/types.h>
 
 struct doctor_options {
-	pid_t pid;	    /* 0: no process */
-	const char *file;   /* NULL: no file */
-	const char *format; /* "text", "json" */
-	const char *output; /* NULL: stdout */
+	const char *process; /* an id or a name; NULL: no process */
+	const char *file;    /* NULL: no file */
+	const char *format;  /* "text", "json" */
+	const char *output;  /* NULL: stdout */
 	bool wide, help;
 };
 

@@ -1,5 +1,6 @@
 /* The checks of a process and of a file. They open it as trace does, and load and attach nothing. */
 #include "cmd/doctor.h"
+#include "live/choice/choice.h"
 #include "live/container/container.h"
 #include "live/machine/machine.h"
 #include "live/process/process.h"
@@ -24,8 +25,10 @@ static struct session *check_program(struct doctor *doctor, const char *subject,
 				     const char *path)
 {
 	static const struct filter filter;
+	struct chosen chosen = {pid, true};
 	struct session_options options = {
-		.pid = pid,
+		.chosen = pid ? &chosen : NULL,
+		.chosen_n = pid ? 1 : 0,
 		.binary = path,
 		.look_only = true,
 		.engine = engine_find(NULL),
@@ -170,7 +173,7 @@ static void check_container(struct doctor *doctor, const char *subject, pid_t pi
 	}
 }
 
-void doctor_process(struct doctor *doctor, pid_t pid)
+static void check_process(struct doctor *doctor, pid_t pid)
 {
 	char subject[SUBJECT];
 	cleanup(session_close) struct session *session = NULL;
@@ -193,4 +196,19 @@ void doctor_process(struct doctor *doctor, pid_t pid)
 	check_symbols(doctor, subject, session);
 	check_debuginfo(doctor, subject, fcntl(session_exe(session), F_DUPFD_CLOEXEC, 3),
 			image_name(session_image(session)));
+}
+
+void doctor_process(struct doctor *doctor, const char *process)
+{
+	char subject[SUBJECT];
+	pid_t pid;
+	struct error *err = choice_one(process, &pid);
+
+	if (!err) {
+		check_process(doctor, pid);
+		return;
+	}
+	snprintf(subject, sizeof(subject), "process %s", process);
+	doctor_add(doctor, subject, "program", NULL);
+	doctor_fail(doctor, err);
 }

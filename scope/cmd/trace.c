@@ -14,6 +14,7 @@
 
 struct trace {
 	struct trace_options options;
+	struct choice choice; /* the processes that the options choose */
 	struct session *session;
 	struct aggr *aggr;
 	struct fan sinks;
@@ -31,6 +32,12 @@ static struct error *open_session(struct trace *trace)
 {
 	struct session_options session = trace_session_options(&trace->options);
 
+	try(choice_find(&trace->options.chosen, &trace->choice));
+	if (trace->options.filter.map && trace->choice.list.len > 1)
+		return error_new(ERROR_USAGE,
+				 "--map names a map of one process: -p must choose one");
+	session.chosen = trace->choice.list.data;
+	session.chosen_n = trace->choice.list.len;
 	session.notice = trace_say_notice;
 	session.progress = trace_say_progress;
 	session.notice_ctx = &trace->say;
@@ -127,6 +134,7 @@ static struct error *run(struct trace *trace, int *ret_code)
 static void trace_fini(struct trace *trace)
 {
 	session_close(trace->session);
+	choice_fini(&trace->choice);
 	fan_fini(&trace->sinks);
 	aggr_free(trace->aggr);
 	trace_options_fini(&trace->options);

@@ -98,13 +98,22 @@ static const char *const tables[] = {
 	NULL,
 };
 
+static struct error *read_processes(const char *text, void *options)
+{
+	return choice_add(&((struct trace_options *)options)->chosen, CHOICE_PROCESS, text);
+}
+
 /* clang-format off */
 static const struct option_spec rows[] = {
 	{.group = "What to trace",
-	 .name = "pid", .letter = 'p', .argument = "PID", .kind = OPTION_PID, .at = AT(pid),
-	 .min = 1, .max = INT32_MAX,
-	 .help = "a running process",
-	 .man = "A running process, with all its Go modules: its program, plugins and libraries "
+	 .name = "pid", .letter = 'p', .argument = "PID|NAME", .kind = OPTION_PROCESS,
+	 .parse = read_processes, .list = true, .repeats = true,
+	 .help = "running processes, by id or by the name of the program",
+	 .man = "A running process, by its id or by the name of its program: the name of its file, or "
+		"the one that the kernel shows. If several processes with Go code have the name, "
+		"tophash lists them and ends. Several processes are separated by commas, or the "
+		"option is given several times; see \\fBSEVERAL PROCESSES\\fR. A process is "
+		"traced with all its Go modules: its program, plugins and libraries "
 		"(-buildmode=c-shared). It may be a process that is not Go and has a Go library. A "
 		"plugin that it loads later is watched some milliseconds later, and a gap tells the "
 		"time before."},
@@ -284,7 +293,7 @@ static const struct option_spec rows[] = {
 /* clang-format on */
 
 static const char *const synopsis[] = {
-	"[OPTION]... -p PID",
+	"[OPTION]... -p PID|NAME[,...]",
 	"[OPTION]... -b BINARY",
 	"[OPTION]... -- COMMAND [ARG]...",
 	NULL,
@@ -320,7 +329,8 @@ const struct verb_spec trace_verb = {
 
 static struct error *check(const struct trace_options *options)
 {
-	int targets = (options->pid != 0) + (options->binary != NULL) + (options->command != NULL);
+	int targets =
+		(options->chosen.n > 0) + (options->binary != NULL) + (options->command != NULL);
 
 	if (!targets)
 		return error_new(ERROR_USAGE, "nothing to trace: give -p PID, -b BINARY or "
@@ -353,9 +363,9 @@ static struct error *unexpected(const struct trace_options *options, const char 
 {
 	uint64_t number;
 
-	if (options->pid || options->binary)
+	if (options->chosen.n || options->binary)
 		return error_new(ERROR_USAGE, "unexpected \"%s\": %s already tells what to trace",
-				 word, options->pid ? "-p" : "-b");
+				 word, options->binary ? "-b" : "-p");
 	if (option_number(word, &number))
 		return error_new(ERROR_USAGE, "unexpected \"%s\": a process id goes after -p",
 				 word);
@@ -407,7 +417,6 @@ static enum engine_sample sample_of(const struct trace_options *options)
 struct session_options trace_session_options(const struct trace_options *options)
 {
 	return (struct session_options){
-		.pid = options->pid,
 		.binary = options->binary,
 		.command = options->command,
 		.user = options->user,
@@ -433,7 +442,7 @@ struct session_options trace_session_options(const struct trace_options *options
 
 struct error *trace_check_caller(const struct trace_options *options)
 {
-	if (!confine_is_for_caller() || options->pid || options->command || options->dry_run)
+	if (!confine_is_for_caller() || !options->binary || options->dry_run)
 		return NULL;
 	return error_new(ERROR_PERMISSION,
 			 "this tophash has capabilities that you lack, and -b would show processes "

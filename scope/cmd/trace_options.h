@@ -4,6 +4,7 @@
 #define CMD_TRACE_OPTIONS_H
 
 #include "cmd/options/options.h"
+#include "live/choice/choice.h"
 #include "watch/session/session.h"
 #include "show/aggr/aggr.h"
 #include "watch/engine/engine.h"
@@ -12,11 +13,11 @@
 enum trace_until { TRACE_UNTIL_LAST, TRACE_UNTIL_COMMAND };
 
 struct trace_options {
-	pid_t pid;	    /* -p; 0 when not given */
-	const char *binary; /* -b; NULL when not given */
-	char **command;	    /* after --; NULL when not given */
-	const char *user;   /* --user; NULL when not given */
-	bool exit_status;   /* --exit-status */
+	struct choice_words chosen; /* -p */
+	const char *binary;	    /* -b; NULL when not given */
+	char **command;		    /* after --; NULL when not given */
+	const char *user;	    /* --user; NULL when not given */
+	bool exit_status;	    /* --exit-status */
 	enum session_follow follow;
 	bool follow_given;
 	enum trace_until until;

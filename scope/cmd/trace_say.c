@@ -88,16 +88,16 @@ struct error *trace_say_plan(const struct trace_options *options, const struct s
 {
 	struct terminal_style style = terminal_style(fd, options->wide);
 	cleanup_buf struct buf out = {0}, filters = {0};
-	struct plan_report plan = {
-		.image = session_image(session),
-		.tab = session_gopcln(session),
-		.placements = session_placements(session),
-		.color = style.color,
-		.width = style.width,
-	};
+	struct plan_report plan = {.color = style.color, .width = style.width};
+	struct session_program program;
 
 	filter_explain(&options->filter, &filters);
 	plan.filters = buf_cstr(&filters);
-	plan_text(&out, &plan);
+	for (size_t i = 0; session_program(session, i, &program); i++) {
+		plan.image = program.image;
+		plan.tab = program.tab;
+		plan.placements = program.placements;
+		plan_text(&out, &plan);
+	}
 	return out.bad || filters.bad ? error_nomem() : output_write(fd, &out);
 }

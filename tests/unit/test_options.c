@@ -8,7 +8,9 @@ TEST(defaults)
 	struct line line;
 	struct trace_options o = parse_ok("-p 4711", &line);
 
-	assert_int_equal(o.pid, 4711);
+	assert_int_equal(o.chosen.n, 1);
+	assert_int_equal(o.chosen.list[0].way, CHOICE_PROCESS);
+	assert_string_equal(o.chosen.list[0].texts, "4711");
 	assert_null(o.binary);
 	assert_null(o.command);
 	assert_null(o.filter.key);
@@ -34,10 +36,14 @@ TEST(a_target_is_a_process_a_file_or_a_command)
 	struct line line;
 	struct trace_options o = parse_ok("--pid 2147483647", &line);
 
-	assert_int_equal(o.pid, INT32_MAX);
+	assert_string_equal(o.chosen.list[0].texts, "2147483647");
+	o = parse_ok("-p 1,web,2 --pid api", &line);
+	assert_int_equal(o.chosen.n, 2);
+	assert_string_equal(o.chosen.list[0].texts, "1,web,2");
+	assert_string_equal(o.chosen.list[1].texts, "api");
 	o = parse_ok("-b ./server", &line);
 	assert_string_equal(o.binary, "./server");
-	assert_int_equal(o.pid, 0);
+	assert_int_equal(o.chosen.n, 0);
 	o = parse_ok("--binary=./server", &line);
 	assert_string_equal(o.binary, "./server");
 	o = parse_ok("-q -- ./server -p 8080 --limit", &line); /* the command's own options */
@@ -45,7 +51,7 @@ TEST(a_target_is_a_process_a_file_or_a_command)
 	assert_string_equal(o.command[0], "./server");
 	assert_string_equal(o.command[3], "--limit");
 	assert_null(o.command[4]);
-	assert_int_equal(o.pid, 0);
+	assert_int_equal(o.chosen.n, 0);
 	assert_true(o.quiet);
 	assert_null(o.user);
 	assert_false(o.exit_status);
@@ -114,7 +120,7 @@ TEST(flags)
 	assert_string_equal(o.output, "x");
 	o = parse_ok("-qp1", &line);
 	assert_true(o.quiet);
-	assert_int_equal(o.pid, 1);
+	assert_string_equal(o.chosen.list[0].texts, "1");
 	o = parse_ok("-v -p 1", &line);
 	assert_true(o.verbose);
 	o = parse_ok("-p 1 --dur 1 --dry", &line); /* long options may be shortened */
@@ -142,7 +148,7 @@ TEST(a_summary_has_a_subject)
 
 		assert_true(o.summary);
 		assert_int_equal(o.summary_by, cases[i].by);
-		assert_int_equal(o.pid, 1);
+		assert_string_equal(o.chosen.list[0].texts, "1");
 	}
 }
 

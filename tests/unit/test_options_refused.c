@@ -9,6 +9,7 @@
 #define LONG	 ": too long; at most 87600h"
 #define SIZE	 ": not a size from 64K to 1G; write 65536, 64K or 16MB"
 #define OVERHEAD ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
+#define PROCESS	 ": not a process id, or the name of a program; tophash ps lists Go programs"
 #define U64	 ": not a number from 1 to 18446744073709551615"
 
 static const struct {
@@ -62,13 +63,15 @@ static const struct {
 	{"--s=1", "option --s is ambiguous: --site, --summary, --stack, --sample-by"},
 	{"--misses=1", "option --misses takes no value"},
 
-	{"-p 0", "-p 0: not a process id; tophash ps lists Go programs"},
-	{"-p -1", "-p -1: not a process id; tophash ps lists Go programs"},
-	{"-p x", "-p x: not a process id; tophash ps lists Go programs"},
-	{"-p 12x", "-p 12x: not a process id; tophash ps lists Go programs"},
-	{"-p 2147483648", "-p 2147483648: not a process id; tophash ps lists Go programs"},
-	{"-p=", "-p =: not a process id; tophash ps lists Go programs"},
-	{"--pid=", "-p : not a process id; tophash ps lists Go programs"},
+	{"-p 0", "-p 0" PROCESS},
+	{"-p -1", "-p -1" PROCESS},
+	{"-p 2147483648", "-p 2147483648" PROCESS},
+	{"-p 99999999999999999999", "-p 99999999999999999999" PROCESS},
+	{"-p 1,0", "-p 1,0" PROCESS},
+	{"-p 1,", "-p 1," PROCESS},
+	{"-p ,web", "-p ,web" PROCESS},
+	{"-p=", "-p =" PROCESS},
+	{"--pid=", "-p " PROCESS},
 	{"-p 1 --map 0", "--map 0" U64},
 	{"-p 1 --map heap", "--map heap" U64},
 	{"-p 1 --map 0x10000000000000000", "--map 0x10000000000000000" U64},
@@ -167,8 +170,6 @@ static const struct {
 	{"-p 1 --engine uprob", "--engine uprob: not one of uprobe; did you mean uprobe?"},
 	{"-p 1 -q -v", "-q and -v contradict each other"},
 
-	{"-p 1 -p 2", "--pid can be given only once"},
-	{"-p 1 --pid 1", "--pid can be given only once"},
 	{"-b x --binary=y", "--binary can be given only once"},
 	{"-p 1 --key a --key b", "--key can be given only once"},
 	{"-p 1 -k a --key b", "--key can be given only once"},

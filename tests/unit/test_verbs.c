@@ -51,7 +51,8 @@ TEST(test_tables)
 
 			assert_in_range(option - verb->options, 0, 63);
 			assert_non_null(option->man);
-			assert_int_equal(option->parse != NULL, option->kind == OPTION_CUSTOM);
+			assert_true(option->kind == OPTION_PROCESS ||
+				    (option->parse != NULL) == (option->kind == OPTION_CUSTOM));
 			assert_true(!words || option_value(option, 0));
 			assert_int_equal(!option->argument, option->kind == OPTION_FLAG ||
 								    option->kind == OPTION_HELP);
@@ -179,7 +180,7 @@ TEST(test_addr_words)
 	assert_int_equal(o.fallback, EXPLAIN_BIT(EXPLAIN_DWARF));
 	assert_null(parse_addr("-p 7 401000 --return=auto --source dwarf,symbols", &line, &o));
 	assert_null(o.binary);
-	assert_int_equal(o.pid, 7);
+	assert_string_equal(o.process, "7");
 	assert_string_equal(o.pcs[0], "401000");
 	assert_int_equal(o.returns, SPACE_RETURN_AUTO);
 	assert_int_equal(o.sources, EXPLAIN_BIT(EXPLAIN_DWARF) | EXPLAIN_BIT(EXPLAIN_SYMBOLS));
@@ -320,7 +321,8 @@ TEST(test_hostile)
 
 	for (size_t h = 0; h < ARRAY_SIZE(heads); h++) {
 		for (size_t f = 0; f < sizeof(fills); f++) {
-			for (size_t size = 64; size < sizeof(text); size *= 31) {
+			/* A program's name has at most 255 bytes. */
+			for (size_t size = 256; size < sizeof(text); size *= 31) {
 				static char verb[] = "trace";
 				char *argv[] = {verb, text, NULL};
 				cleanup(error_free) struct error *err = NULL;

@@ -19,7 +19,7 @@ enum completion_kind completion_kind(const struct option_spec *option)
 {
 	switch (option->kind) {
 	case OPTION_FILE: return COMPLETE_FILE;
-	case OPTION_PID: return COMPLETE_PID;
+	case OPTION_PROCESS: return COMPLETE_PID;
 	default: break;
 	}
 	if (option_value(option, 0))

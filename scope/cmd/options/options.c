@@ -33,11 +33,11 @@ static bool is_given(const struct parser *parser, const struct option_spec *opti
 	return parser->given >> (option - parser->verb->options) & 1;
 }
 
-/* Takes an option. An option with a value may be given only once, because one of two values would
- * be lost silently. */
+/* Takes an option. An option with a value may be given only once, unless it `repeats`,
+ * because one of two values would be lost silently. */
 static struct error *take(struct parser *parser, const struct option_spec *option, const char *text)
 {
-	if (takes_value(option) && is_given(parser, option))
+	if (takes_value(option) && !option->repeats && is_given(parser, option))
 		return error_new(ERROR_USAGE, "--%s can be given only once", option->name);
 	parser->given |= 1ull << (option - parser->verb->options);
 	if (option->also)

@@ -22,15 +22,15 @@
 #include "base/base.h"
 
 enum option_kind {
-	OPTION_OPERAND,	 /* no option: a word of the command line for texts; name is NULL */
-	OPTION_FLAG,	 /* bool; takes no value */
-	OPTION_HELP,	 /* bool; the words after it are not read */
-	OPTION_STRING,	 /* const char *, borrowed from argv */
-	OPTION_FILE,	 /* the same; a path */
-	OPTION_WORD,	 /* const char *: one of values */
-	OPTION_ENUM,	 /* an enum: the index of one of values */
-	OPTION_PID,	 /* pid_t */
-	OPTION_NUMBER,	 /* uint64_t: decimal, or 0x... */
+	OPTION_OPERAND, /* no option: a word of the command line for texts; name is NULL */
+	OPTION_FLAG,	/* bool; takes no value */
+	OPTION_HELP,	/* bool; the words after it are not read */
+	OPTION_STRING,	/* const char *, borrowed from argv */
+	OPTION_FILE,	/* the same; a path */
+	OPTION_WORD,	/* const char *: one of values */
+	OPTION_ENUM,	/* an enum: the index of one of values */
+	OPTION_PROCESS, /* const char *: the id of a process, or the name of a program; or parse() */
+	OPTION_NUMBER,	/* uint64_t: decimal, or 0x... */
 	OPTION_NUMBER32, /* uint32_t: the same */
 	OPTION_SIZE,	 /* uint64_t: bytes */
 	OPTION_DURATION, /* uint64_t: nanoseconds */
@@ -51,8 +51,9 @@ struct option_spec {
 	/* In place of values, if another room has the words. Returns word i, or NULL after the
 	 * last. */
 	const char *(*value_at)(size_t i);
-	bool list; /* accepts several words, separated by commas */
-	/* OPTION_CUSTOM: reads text into the struct of the verb. Errors: ERROR_USAGE. */
+	bool list;    /* accepts several words, separated by commas */
+	bool repeats; /* may be given several times */
+	/* OPTION_CUSTOM, and OPTION_PROCESS if it is set: reads text into the struct of the verb. Errors: ERROR_USAGE. */
 	struct error *(*parse)(const char *text, void *options);
 	const char *group;     /* heading of a group of options that begins here; NULL: none */
 	const char *group_man; /* the first paragraph of that group in the man page; or NULL */

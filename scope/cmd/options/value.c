@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #define NANO 1000000000ull
@@ -251,10 +252,6 @@ static struct error *read_number(const struct option_spec *option, const char *t
 
 	if (option_number(text, ret) && *ret >= option->min && *ret <= option->max)
 		return NULL;
-	if (option->kind == OPTION_PID)
-		return error_new(ERROR_USAGE,
-				 "%s %s: not a process id; tophash ps lists Go programs",
-				 title_of(option, title), shorten(text, cut));
 	return error_new(ERROR_USAGE, "%s %s: not a number from %llu to %llu",
 			 title_of(option, title), shorten(text, cut),
 			 (unsigned long long)option->min, (unsigned long long)option->max);
@@ -356,6 +353,44 @@ static struct error *read_small(const struct option_spec *option, const char *te
 	return NULL;
 }
 
+/* Checks a word that is the id of a process, or a name. */
+static bool is_process(const char *text, size_t len)
+{
+	size_t digits = strspn(text, "0123456789");
+	uint64_t number = 0;
+	char id[16];
+
+	if (!len || len > NAME_MAX || *text == '-' || *text == '=')
+		return false;
+	if (digits < len)
+		return true;
+	snprintf(id, sizeof(id), "%.*s", (int)len, text);
+	return len < sizeof(id) && option_number(id, &number) && number && number <= INT32_MAX;
+}
+
+static struct error *read_process(const struct option_spec *option, const char *text, void *options)
+{
+	const char *word = text;
+	char title[32], cut[SHOWN];
+
+	for (;;) {
+		size_t len = option->list ? strcspn(word, ",") : strlen(word);
+
+		if (!is_process(word, len))
+			return error_new(ERROR_USAGE,
+					 "%s %s: not a process id, or the name of a program; "
+					 "tophash ps lists Go programs",
+					 title_of(option, title), shorten(text, cut));
+		if (!word[len])
+			break;
+		word += len + 1;
+	}
+	if (option->parse)
+		return option->parse(text, options);
+	*(const char **)((char *)options + option->at) = text;
+	return NULL;
+}
+
 struct error *option_read(const struct option_spec *option, const char *text, void *options)
 {
 	void *to = (char *)options + option->at;
@@ -368,7 +403,7 @@ struct error *option_read(const struct option_spec *option, const char *text, vo
 	case OPTION_FILE: *(const char **)to = text; return NULL;
 	case OPTION_WORD:
 	case OPTION_ENUM: return read_word(option, text, to);
-	case OPTION_PID: return read_small(option, text, to);
+	case OPTION_PROCESS: return read_process(option, text, options);
 	case OPTION_NUMBER32: return read_small(option, text, to);
 	case OPTION_NUMBER: return read_number(option, text, to);
 	case OPTION_SIZE: return read_size(option, text, to);

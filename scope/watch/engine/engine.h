@@ -48,8 +48,9 @@ struct engine_module {
 	const struct gopcln *tab;
 	const struct placements *placements;
 	const struct file_version *version; /* of the file when it was read; NULL: not checked */
-	/* The module's code runs on the Go runtime of module 0, as that of a plugin does. */
-	bool shares_runtime;
+	/* The table of the program whose Go runtime runs the module's code, as that of a plugin. NULL: it
+	 * has its own runtime. */
+	const struct gopcln *runtime;
 };
 
 /* Options of an engine. All pointers are borrowed for its life. */
@@ -62,7 +63,8 @@ struct engine_options {
 	bool misses;
 	enum engine_sample sample;
 	bool count; /* hits may be counted instead of recorded; see engine_drain_counts() */
-	bool start; /* the placements of module 0 have a SPOT_START */
+	uint32_t
+		processes; /* engine_attach() is called for so many processes; 0: for all of a file */
 	/* Only hits of the processes in a tree count: one of them is the pid of engine_attach(), the
 	 * others are in a set. The probes are attached to the file, and survive every exec. */
 	bool tree;
@@ -218,10 +220,10 @@ struct error *engine_watch_loads(struct engine *engine, int linker, uint64_t off
 /* Removes the probes that were attached for this process alone, because it has ended. Does not wait
  * for the end of that. */
 void engine_release(struct engine *engine, pid_t pid);
-/* Returns how often the traced process has begun since the first engine_attach(). If the count
- * grows after an exec, the probes have survived it. */
+/* Returns how often the traced process, if there is one, has begun since the first engine_attach(). If
+ * the count grows after an exec, the probes have survived it. */
 uint32_t engine_exec_count(const struct engine *engine);
-/* Tells whether the engine sends a WIRE_EXEC for each program that the traced process executes. */
+/* Tells whether the engine sends a WIRE_EXEC for each program that the traced processes execute. */
 bool engine_sends_execs(const struct engine *engine);
 /* Tells the engine the GC phase that was read after engine_attach(). It is valid until the engine
  * sees the first change. Without it, the engine reads the phase with each event until then. */

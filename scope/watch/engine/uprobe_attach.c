@@ -163,17 +163,25 @@ static bool stands(const struct placed *placed, enum engine_hold hold)
 
 /* ---- attaching ---- */
 
-/* Starts to send a record for each program that the traced process executes. The kernel may refuse
+/* Starts to send a record for each program that a traced process executes. The kernel may refuse
  * that. */
 static void watch_execs(struct uprobe *uprobe, pid_t pid)
 {
 	struct trace_bpf *skel = uprobe_main(uprobe)->skel;
+	uint32_t key = (uint32_t)pid;
+	uint8_t value = 1;
 
-	if (pid <= 0 || uprobe->exec_link)
+	if (pid <= 0)
 		return;
-	skel->bss->watched = (uint32_t)pid;
-	if (!skel->rodata->pidns_ino)
-		skel->bss->watched_global = (uint32_t)pid;
+	if (uprobe->options->processes > 1)
+		bpf_map_update_elem(bpf_map__fd(skel->maps.chosen), &key, &value, BPF_ANY);
+	if (uprobe->exec_link)
+		return;
+	if (uprobe->options->processes == 1) {
+		skel->bss->watched = key;
+		if (!skel->rodata->pidns_ino)
+			skel->bss->watched_global = key;
+	}
 	uprobe->exec_link = bpf_program__attach(skel->progs.on_exec);
 	uprobe->sends_execs = uprobe->exec_link != NULL;
 }
@@ -233,7 +241,7 @@ struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid
 	*ret = ENGINE_HELD;
 	if (is_stopped(uprobe))
 		return NULL;
-	if (!module)
+	if (!module || uprobe->options->processes > 1)
 		watch_execs(uprobe, pid);
 	/* Children that execute the file must meet the probes at once, if a lease guards it. */
 	if (!module && uprobe->options->tree && pid > 0) {
@@ -257,6 +265,7 @@ void uprobe_release(struct engine *engine, pid_t pid)
 	vec_each(at, &uprobe->placed)
 		if ((*at)->module && (*at)->pid == pid)
 			slot_release(uprobe, *at);
+	bpf_map_delete_elem(bpf_map__fd(uprobe_main(uprobe)->skel->maps.chosen), &pid);
 }
 
 static bool has_lost(const struct attachment *attachment)

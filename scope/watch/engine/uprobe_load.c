@@ -120,10 +120,10 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	skel->rodata->key_bytes = options->key_bytes;
 	skel->rodata->module_number = module->number;
 	skel->rodata->goid_offset =
-		go_goid_offset(gopcln_minor(of->shares_runtime ? options->module.tab : of->tab));
-	skel->rodata->gcphase = of->shares_runtime ? 0 : of->placements->gcphase;
+		go_goid_offset(gopcln_minor(of->runtime ? of->runtime : of->tab));
+	skel->rodata->gcphase = of->runtime ? 0 : of->placements->gcphase;
 	skel->rodata->use_gc_probe =
-		of->shares_runtime ? options->module.placements->gc : of->placements->gc;
+		of->runtime ? options->module.placements->gc : of->placements->gc;
 	skel->rodata->use_types = filter->type_glob || filter->key;
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
@@ -161,6 +161,14 @@ static uint32_t ring_size(uint64_t wanted)
 
 #define PENDINGS 16384 /* deletes in progress at the same time, with --misses */
 
+static bool has_role(const struct engine_module *module, enum spot_role role)
+{
+	vec_each(spot, &module->placements->list)
+		if (spot->role == role)
+			return true;
+	return false;
+}
+
 static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *options,
 			  const struct uprobe_module *module, const struct type_table *types)
 {
@@ -171,13 +179,15 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 				 types->values.len ? (uint32_t)types->values.len : 1);
 	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_map__set_max_entries(skel->maps.chosen,
+				 options->processes > 1 ? options->processes : 1);
 	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
 	bpf_program__set_autoload(skel->progs.on_removal, !options->count);
 	bpf_program__set_autoload(skel->progs.on_removal_count, options->count);
 	bpf_program__set_autoload(skel->progs.on_gc, first && module->of.placements->gc);
-	bpf_program__set_autoload(skel->progs.on_begin, first && !options->start);
-	bpf_program__set_autoload(skel->progs.on_exec, first && !options->start);
-	bpf_program__set_autoload(skel->progs.on_start, first && options->start);
+	bpf_program__set_autoload(skel->progs.on_begin, has_role(&module->of, SPOT_BEGIN));
+	bpf_program__set_autoload(skel->progs.on_exec, first && options->processes);
+	bpf_program__set_autoload(skel->progs.on_start, has_role(&module->of, SPOT_START));
 	bpf_program__set_autoload(skel->progs.on_nothing, first);
 	bpf_program__set_autoload(skel->progs.on_load, first);
 	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
@@ -278,6 +288,7 @@ static int share_maps(const struct uprobe *uprobe, struct trace_bpf *skel)
 		{skel->maps.events, main->maps.events}, {skel->maps.counters, main->maps.counters},
 		{skel->maps.counts, main->maps.counts}, {skel->maps.pendings, main->maps.pendings},
 		{skel->maps.bss, main->maps.bss},	{skel->maps.tree, main->maps.tree},
+		{skel->maps.chosen, main->maps.chosen},
 	};
 	int err = 0;
 

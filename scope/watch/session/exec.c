@@ -11,7 +11,7 @@
 /* Returns the watched process. Returns NULL when there may be several, or it has ended. */
 static struct target *watched_target(const struct session *session)
 {
-	if (session->options.binary || session->processes.data[0].ended)
+	if (session->options.binary || session->several || session->processes.data[0].ended)
 		return NULL;
 	return session->processes.data[0].target;
 }
@@ -87,13 +87,13 @@ static bool count_starts(struct session *session, struct target *target)
 	return same;
 }
 
-void read_gc_phase(struct session *session, struct target *target)
+void read_gc_phase(struct session *session, const struct traced *traced)
 {
-	struct memory memory = target_memory(target);
+	struct memory memory = target_memory(traced->target);
 	uint64_t bias;
 	uint32_t phase;
 
-	if (session->placements.gc && find_bias(session, target, &bias) &&
+	if (session->placements.gc && find_bias(session, traced, &bias) &&
 	    memory_read(&memory, session->placements.gcphase + bias, &phase, sizeof(phase)) &&
 	    phase <= EVENT_GC_MARKTERMINATION)
 		engine_set_gc(session->engine, phase);
@@ -169,7 +169,7 @@ static struct error *attach_again(struct session *session, struct target *target
 	}
 	try(err);
 	if (starts_missing(session) > 0)
-		read_gc_phase(session, target);
+		read_gc_phase(session, &session->processes.data[0]);
 	return NULL;
 }
 

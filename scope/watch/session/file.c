@@ -139,8 +139,7 @@ static struct error *try_again(struct session *session)
 	file->next_ns = now_ns() + RETRY_NS;
 	if (before == ENGINE_CHANGED && !session_file_is_same(session))
 		return NULL;
-	try(engine_attach(session->engine, 0, session->exe, session_target_pid(session),
-			  &file->hold));
+	try(session_place(session, &file->hold));
 	if (file->hold == ENGINE_CHANGED &&
 	    session_file_is_same(session)) /* the next try succeeds */
 		file->hold = ENGINE_WRITTEN;

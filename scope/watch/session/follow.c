@@ -14,7 +14,7 @@ enum { PIDS_MAX = 1 << 20 };
 
 bool has_many(const struct session *session)
 {
-	return session->options.binary || session->tree;
+	return session->options.binary || session->several || session->tree;
 }
 
 /* Tells whether a process executes the file of the session now, or has loaded it if it is a library. */
@@ -81,11 +81,12 @@ static bool has_pid(const struct pids *pids, pid_t pid)
 	return false;
 }
 
-/* Adds the traced process and the descendants that run already. Each is in the tree before its children
- * are looked at. Therefore those that it makes meanwhile are in the tree, too. */
+/* Adds the traced processes of the session's file, and the descendants that run already. Each is in the
+ * tree before its children are looked at. Therefore those that it makes meanwhile are in the tree, too. */
 static void add_descendants(struct session *session, struct pids *ret)
 {
-	on_pid(ret, session->options.pid);
+	vec_each(traced, &session->processes)
+		on_pid(ret, traced->target->pid);
 	for (size_t i = 0; i < ret->list.len; i++) {
 		tree_add(session->tree, ret->list.data[i]);
 		process_children(ret->list.data[i], on_pid, ret);
@@ -105,7 +106,20 @@ static const char *why_not(struct session *session, const struct pids *family,
 	return NULL;
 }
 
-struct error *follow_process(struct session *session)
+/* Tells what is not followed. */
+static void tell_not_followed(struct session *session, const char *why)
+{
+	if (session->several)
+		session_notice(session, SESSION_INFO,
+			       "children of the processes will not be traced, %s (to see all: -b)",
+			       why);
+	else
+		session_notice(session, SESSION_INFO,
+			       "children of process %d will not be traced, %s (to see all: -b)",
+			       (int)session->pid, why);
+}
+
+struct error *follow_chosen(struct session *session)
 {
 	struct pids family = {0}, relatives = {0};
 	const char *why = NULL;
@@ -117,7 +131,7 @@ struct error *follow_process(struct session *session)
 	try(follow_begin(session));
 	if (!session->tree)
 		return NULL;
-	follow_root(session, session->options.pid);
+	follow_root(session, session->processes.data[0].target->pid);
 	add_descendants(session, &family);
 	err = process_scan(st.st_dev, st.st_ino, on_pid, &relatives);
 	if (!err && (family.nomem || relatives.nomem))
@@ -126,12 +140,16 @@ struct error *follow_process(struct session *session)
 		why = why_not(session, &family, &relatives);
 	vec_fini(&family.list);
 	vec_fini(&relatives.list);
+	if (!err && !why && session->met.len)
+		session_notice(
+			session, SESSION_INFO,
+			"only children that execute %s will be traced (to see all of another "
+			"program: -b)",
+			image_name(session->image));
 	if (err || !why)
 		return err;
 	tree_free(take_ptr(session->tree));
-	session_notice(session, SESSION_INFO,
-		       "children of process %d will not be traced, %s (to see all: -b)",
-		       (int)session->options.pid, why);
+	tell_not_followed(session, why);
 	return NULL;
 }
 
@@ -141,8 +159,7 @@ static bool on_descendant(void *ctx, pid_t pid, uint64_t time_ns)
 	struct session *session = ctx;
 
 	(void)time_ns;
-	if (!tree_has_pids(session->tree) || pid == session->options.pid ||
-	    !runs_file(session, pid))
+	if (!tree_has_pids(session->tree) || !runs_file(session, pid))
 		return true;
 	session->failed = find_or_add_process(session, pid, NULL, 0);
 	return !session->failed;

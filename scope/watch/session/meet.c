@@ -17,18 +17,6 @@ enum { LOADS_A_SECOND = 50 };
 /* With -b, at most this many processes are looked at in one turn. */
 enum { LOOKS_MAX = 64 };
 
-/* A file that was met. */
-struct met {
-	const struct module *module;
-	int exe;
-	struct file_version version;
-	struct placements placements;
-	uint64_t retry_ns; /* its probes are gone; time of the next try to place them; 0: none */
-	bool due;	   /* that time has come */
-	uint32_t number;   /* the engine's; 0: it has no probes */
-	char *why;	   /* why it cannot be watched, or NULL */
-};
-
 static void met_free(struct met *met)
 {
 	placements_fini(&met->placements);
@@ -47,18 +35,28 @@ void met_fini(struct session *session)
 
 /* ---- a new file ---- */
 
-/* Opens the file, and places its probes in the engine. */
-static struct error *prepare(struct session *session, struct target *target, enum go_build role,
-			     struct met *met)
+/* Loads the kernel programs for the file. */
+static struct error *load(struct session *session, struct met *met)
 {
-	struct placement_options options = {.misses = session->options.misses,
-					    .no_sync_map = session->options.no_sync_map,
-					    .may_be_empty = role == GO_BUILD_PLUGIN};
 	struct engine_module module = {.image = met->module->image,
 				       .tab = met->module->tab,
 				       .placements = &met->placements,
 				       .version = &met->version,
-				       .shares_runtime = role == GO_BUILD_PLUGIN};
+				       .runtime = met->runtime};
+
+	if (!met->placements.list.len)
+		return NULL;
+	try(engine_add(session->engine, &module, &met->number));
+	return resolver_add(session->resolver, &module);
+}
+
+/* Opens the file, and chooses its places. */
+static struct error *prepare(struct session *session, struct target *target, struct met *met)
+{
+	struct placement_options options = {.misses = session->options.misses,
+					    .no_sync_map = session->options.no_sync_map,
+					    .start = met->role == GO_BUILD_PROGRAM,
+					    .may_be_empty = met->role == GO_BUILD_PLUGIN};
 
 	if (!met->module->tab)
 		return error_new(ERROR_TARGET, "%s", met->module->refused);
@@ -66,18 +64,23 @@ static struct error *prepare(struct session *session, struct target *target, enu
 	if (met->exe < 0 || !file_version_read(met->exe, &met->version))
 		return error_new(ERROR_TARGET, "its file cannot be opened");
 	try(place_check_release(met->module->image, met->module->tab));
-	try(placement_find(met->module->image, met->module->tab, &options, &met->placements));
-	if (!met->placements.list.len)
-		return NULL;
-	try(engine_add(session->engine, &module, &met->number));
-	return resolver_add(session->resolver, &module);
+	return placement_find(met->module->image, met->module->tab, &options, &met->placements);
 }
 
-/* Finds what is known of a file, or prepares it. *ret is NULL when memory is out. */
-static struct error *get_met(struct session *session, struct target *target,
-			     const struct module_at *at, struct met **ret)
+/* Keeps why a file cannot be watched. */
+static struct error *give_up(struct met *met, struct error *err)
 {
-	struct error *err;
+	if (!err || err == error_nomem())
+		return err;
+	met->number = 0;
+	met->why = strdup(err->text);
+	error_free(err);
+	return met->why ? NULL : error_nomem();
+}
+
+struct error *met_get(struct session *session, struct target *target, const struct module_at *at,
+		      const struct gopcln *program, struct met **ret)
+{
 	struct met *met;
 
 	vec_each(known, &session->met) {
@@ -92,14 +95,28 @@ static struct error *get_met(struct session *session, struct target *target,
 	}
 	met->exe = -1;
 	met->module = at->module;
-	err = prepare(session, target, at->role, met);
-	if (err && err == error_nomem())
-		return err;
-	if (err) {
-		met->number = 0;
-		met->why = strdup(err->text);
-		error_free(err);
+	met->role = at->role;
+	met->runtime = at->role == GO_BUILD_PLUGIN ? program : NULL;
+	try(give_up(met, prepare(session, target, met)));
+	return session->engine && !met->why ? give_up(met, load(session, met)) : NULL;
+}
+
+void met_drop(struct session *session, const struct met *met)
+{
+	for (size_t i = 0; i < session->met.len; i++) {
+		if (session->met.data[i] != met)
+			continue;
+		met_free(session->met.data[i]);
+		memmove(&session->met.data[i], &session->met.data[i + 1],
+			(--session->met.len - i) * sizeof(session->met.data[0]));
 	}
+}
+
+struct error *met_load(struct session *session)
+{
+	vec_each(met, &session->met)
+		if (!(*met)->why)
+			try(load(session, *met));
 	return NULL;
 }
 
@@ -110,7 +127,8 @@ static void fill_module(const struct session *session, const struct traced *trac
 {
 	const struct module *module = at->met->module;
 	/* The linker makes plugins only of the same release. Some have no version. */
-	const struct gopcln *tab = at->role == GO_BUILD_PLUGIN ? session->tab : module->tab;
+	const struct gopcln *tab =
+		at->role == GO_BUILD_PLUGIN ? program_of(session, traced).tab : module->tab;
 
 	*ret = (struct event_module){
 		.pid = (uint32_t)traced->target->pid,
@@ -195,7 +213,7 @@ static struct error *meet(struct session *session, struct traced *traced,
 	struct met_at at = {.role = found->role, .bias = found->bias, .here = true};
 	bool stands;
 
-	try(get_met(session, traced->target, found, &at.met));
+	try(met_get(session, traced->target, found, program_of(session, traced).tab, &at.met));
 	try(watch(session, traced, &at, &stands));
 	if (!stands && (at.met->why || (at.met->number && has_ended(traced))))
 		at.unwatched_ns = from_ns ? from_ns : now_ns();
@@ -271,10 +289,13 @@ static void watch_linker(struct session *session, struct traced *traced)
 
 /* ---- a look at a process ---- */
 
-/* Tells whether the module is the session's file. That file is mapped once, but was opened for the
- * session and for the list of modules. */
-static bool is_main(const struct session *session, const struct module_at *at)
+/* Tells whether the module is the program of the process. The session's file is mapped once, but was
+ * opened for the session and for the list of modules. */
+static bool is_main(const struct session *session, const struct traced *traced,
+		    const struct module_at *at)
 {
+	if (traced->program)
+		return at->module == traced->program->module;
 	if (session->placements.build == GO_BUILD_PROGRAM)
 		return at->role == GO_BUILD_PROGRAM;
 	return session->library && !strcmp(at->module->path, session->library);
@@ -295,7 +316,7 @@ static struct error *take_module(struct session *session, struct traced *traced,
 {
 	struct met_at *known;
 
-	if (is_main(session, found))
+	if (is_main(session, traced, found))
 		return NULL;
 	known = find_met(traced, found->module);
 	if (!known)
@@ -311,9 +332,9 @@ static struct error *take_module(struct session *session, struct traced *traced,
 
 /* Tells whether processes of this session may have other modules that are to be watched. -b names one
  * library, and no other file of its processes. */
-static bool may_have_modules(const struct session *session)
+static bool may_have_modules(const struct session *session, const struct image *program)
 {
-	return image_is_dynamic(session->image) &&
+	return image_is_dynamic(program) &&
 	       (!session->options.binary || session->placements.build == GO_BUILD_PROGRAM);
 }
 
@@ -323,7 +344,7 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 	cleanup(module_list_fini) struct module_list found = {0};
 	struct error *err;
 
-	if (!may_have_modules(session) || traced->ended)
+	if (traced->ended || !may_have_modules(session, program_of(session, traced).image))
 		return NULL;
 	traced->look_after_ns = !traced->look_after_ns ? LOOK_FIRST_NS : 2 * traced->look_after_ns;
 	if (traced->look_after_ns > LOOK_NS)
@@ -405,7 +426,7 @@ struct error *watch_modules(struct session *session)
 	uint64_t time_ns = now_ns();
 	size_t looks = 0;
 
-	if (!may_have_modules(session))
+	if (!session->several && !may_have_modules(session, session->image))
 		return NULL;
 	try(watch_files(session));
 	for (size_t i = 0; i < session->processes.len && looks < LOOKS_MAX; i++) {

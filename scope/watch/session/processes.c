@@ -6,22 +6,55 @@
 
 #include "version.h"
 
-bool find_bias(const struct session *session, struct target *target, uint64_t *ret)
+bool session_program(const struct session *session, size_t i, struct session_program *ret)
 {
+	const struct met *met = NULL;
+
+	vec_each(at, &session->met) {
+		if (!i || (*at)->why ||
+		    (session->placements.build == GO_BUILD_PROGRAM &&
+		     (*at)->role != GO_BUILD_PROGRAM))
+			continue;
+		if (!--i)
+			met = *at;
+	}
+	if (i)
+		return false;
+	*ret = met ? (struct session_program){met->module->image, met->module->tab,
+					      &met->placements, met->exe}
+		   : (struct session_program){session->image, session->tab, &session->placements,
+					      session->exe};
+	return true;
+}
+
+struct session_program program_of(const struct session *session, const struct traced *traced)
+{
+	const struct met *met = traced->program;
+
+	if (!met)
+		return (struct session_program){session->image, session->tab, &session->placements,
+						session->exe};
+	return (struct session_program){met->module->image, met->module->tab, &met->placements,
+					met->exe};
+}
+
+bool find_bias(const struct session *session, const struct traced *traced, uint64_t *ret)
+{
+	struct session_program program = program_of(session, traced);
 	struct image_segment code;
 	struct mappings mappings;
 	struct error *err;
 	bool found;
 
 	*ret = 0;
-	if (!image_is_pie(session->image) || !image_code(session->image, &code))
+	if (!image_is_pie(program.image) || !image_code(program.image, &code))
 		return true;
-	err = target_mappings(target, &mappings);
+	err = target_mappings(traced->target, &mappings);
 	if (err) {
 		error_free(err);
 		return false;
 	}
-	found = bias_of_mapped(&mappings, session->exe, code.offset, code.addr, ret);
+	found = bias_of_mapped(&mappings, program.exe, code.offset, code.addr, ret);
 	mappings_fini(&mappings);
 	return found;
 }
@@ -102,7 +135,7 @@ bool forget_process(struct session *session, size_t i)
 	struct traced *at = &session->processes.data[i];
 
 	/* exec.c finds the process that it watches in the first row. */
-	if (!session->options.binary && i == 0)
+	if (!session->options.binary && !session->several && i == 0)
 		return false;
 	traced_fini(at);
 	session->forgotten++;
@@ -141,7 +174,8 @@ struct error *process_begins(struct session *session, const struct event_removal
 	struct error *err;
 
 	session_modules_forget(session->modules, (pid_t)event->pid);
-
+	if (former)
+		chosen_begins(former);
 	if (former && is_another(session, former, time_ns)) {
 		emit_exit(session, former);
 		forget_process(session, (size_t)(former - session->processes.data));
@@ -176,7 +210,8 @@ struct event_probes session_probes(const struct placements *placements, struct e
 }
 
 /* Emits a start record. With traced NULL, the record belongs to no process. */
-static void emit_start(struct session *session, struct fan *sinks, const struct traced *traced,
+static void emit_start(struct session *session, struct fan *sinks,
+		       const struct session_program *program, const struct traced *traced,
 		       uint64_t bias)
 {
 	struct event_probe probes[PLACEMENTS_MAX];
@@ -187,17 +222,17 @@ static void emit_start(struct session *session, struct fan *sinks, const struct 
 	event.start = (struct event_start){
 		.version = TOPHASH_VERSION,
 		.engine = session->options.engine->name,
-		.arch = image_machine(session->image)->name,
+		.arch = image_machine(program->image)->name,
 		.pid = target ? (uint32_t)target->pid : 0,
-		.exe = target ? target->exe_path : image_name(session->image),
-		.build_id = image_build_id(session->image),
+		.exe = target ? target->exe_path : image_name(program->image),
+		.build_id = image_build_id(program->image),
 		.bias = bias,
-		.go = gopcln_version(session->tab),
-		.layout = layout_get(session->placements.maps)->name,
-		.stripped = image_is_stripped(session->image),
+		.go = gopcln_version(program->tab),
+		.layout = layout_get(program->placements->maps)->name,
+		.stripped = image_is_stripped(program->image),
 		.wall_ns = event.time_ns + session->wall_offset_ns,
 		.ready_ms = session->ready_ms,
-		.probes = session_probes(&session->placements, probes),
+		.probes = session_probes(program->placements, probes),
 		.modules = modules,
 		.modules_n = traced ? met_of(session, traced, modules) : 0,
 	};
@@ -206,7 +241,17 @@ static void emit_start(struct session *session, struct fan *sinks, const struct 
 
 void session_describe(struct session *session, struct fan *sinks)
 {
-	emit_start(session, sinks, NULL, 0);
+	struct session_program program;
+
+	for (size_t i = 0; session_program(session, i, &program); i++)
+		emit_start(session, sinks, &program, NULL, 0);
+}
+
+static void emit_process_start(struct session *session, const struct traced *traced, uint64_t bias)
+{
+	struct session_program program = program_of(session, traced);
+
+	emit_start(session, session->output.sinks, &program, traced, bias);
 }
 
 void emit_start_once(struct session *session, struct traced *traced,
@@ -218,15 +263,15 @@ void emit_start_once(struct session *session, struct traced *traced,
 		return;
 	if (event)
 		bias = event->bias;
-	else if (!find_bias(session, traced->target, &bias))
+	else if (!find_bias(session, traced, &bias))
 		return;
 	traced->started = true;
 	/* Its stacks go on from one file into another. */
-	if (session->placements.build != GO_BUILD_PROGRAM || traced->met.len)
+	if (session->placements.build != GO_BUILD_PROGRAM || traced->met.len || traced->program)
 		session_modules_look(session->modules, traced->target->pid);
 	traced->image_id = 0;
 	target_image_id(traced->target, &traced->image_id);
-	emit_start(session, session->output.sinks, traced, bias);
+	emit_process_start(session, traced, bias);
 	tell_late_modules(session, traced);
 }
 
@@ -256,11 +301,11 @@ void emit_exit(struct session *session, struct traced *traced)
 	session_modules_forget(session->modules, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
 	if (!traced->started)  /* it ended before it could be read, and removed nothing */
-		emit_start(session, session->output.sinks, traced, 0);
+		emit_process_start(session, traced, 0);
 	traced->started = traced->ended = true;
 	settle_overhead(session, traced, traced->end_ns);
 	settle_modules(session, traced, traced->end_ns);
-	if (traced->met.len || traced->linker_watched)
+	if (traced->met.len || traced->linker_watched || traced->program)
 		engine_release(session->engine, traced->target->pid);
 	event.exit = (struct event_exit){
 		.pid = (uint32_t)traced->target->pid,

@@ -127,7 +127,13 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	case RESOLVED_START:
 		session->failed = process_begins(session, &event.removal, event.time_ns);
 		break;
-	case RESOLVED_EXEC: note_exec(session, event.removal.func); break;
+	case RESOLVED_EXEC:
+		if (session->several)
+			session->failed =
+				chosen_executes(session, (pid_t)event.removal.pid, event.time_ns);
+		else
+			note_exec(session, event.removal.func);
+		break;
 	case RESOLVED_LOAD:
 		session->failed = process_loads(session, (pid_t)event.removal.pid, event.time_ns);
 		break;
@@ -275,6 +281,7 @@ static struct error *on_tick(void *ctx)
 	follow_clock(session);
 	try(watch_processes(session));
 	try(watch_exec(session));
+	chosen_settle(session, false);
 	try(watch_file(session));
 	try(watch_modules(session));
 	engine_measure(session->engine, now_ns());
@@ -483,6 +490,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	fail(session, drain(session, 0, 0));
 	fail(session, drain_counts(session));
 	settle_execs(session);
+	chosen_settle(session, true);
 	follow_settle(session);
 	settle_file(session);
 	vec_each(traced, &session->processes)

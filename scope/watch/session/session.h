@@ -15,6 +15,7 @@
  *
  *   session.c    the loop, the path of a record to the sinks, the totals
  *   setup.c      open, load, attach
+ *   chosen.c     the processes of -p, if there are several
  *   follow.c     the children of the traced process
  *   command.c    starts the command, follows a wrapper to its Go program
  *   processes.c  the table of processes, their start and exit records
@@ -33,6 +34,7 @@
 
 #include "show/aggr/aggr.h"
 #include "show/sink/sink.h"
+#include "live/choice/choice.h"
 #include "watch/engine/engine.h"
 #include "show/event/event.h"
 
@@ -62,7 +64,8 @@ enum session_follow {
 /* Options of a session. All pointers are borrowed for its life. */
 struct session_options {
 	/* The target. Exactly one of the three is set. */
-	pid_t pid;	    /* a running process; 0: not set */
+	const struct chosen *chosen; /* running processes; NULL: not set */
+	size_t chosen_n;
 	const char *binary; /* every process of this file; NULL: not set */
 	char **command;	    /* a command to start, NULL-terminated; NULL: not set */
 	const char *user;   /* the user that it is started as: see spawn_user_find(); NULL: ours */
@@ -111,6 +114,18 @@ int session_exe(const struct session *session); /* the program's file, a descrip
 const struct image *session_image(const struct session *session);
 const struct gopcln *session_gopcln(const struct session *session);
 const struct placements *session_placements(const struct session *session);
+
+/* A Go program of a session, or a library that takes its place. All is borrowed. */
+struct session_program {
+	const struct image *image;
+	const struct gopcln *tab;
+	const struct placements *placements;
+	int exe; /* its file, a descriptor */
+};
+
+/* Finds program number i. Number 0 is the one that the functions above return. There are more when
+ * processes were chosen that run different programs. Returns false after the last. */
+bool session_program(const struct session *session, size_t i, struct session_program *ret);
 
 /* Loads the engine. Errors: as for engine_open(). */
 struct error *session_load(struct session *session);

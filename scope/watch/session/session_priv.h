@@ -17,9 +17,23 @@ enum { SESSION_NAMES = 4, SESSION_NAME_SIZE = 16 };
 /* Modules besides the session's file that a start record lists. */
 enum { MET_SHOWN = 64 };
 
+/* A file with probes besides the session's file. */
+struct met {
+	const struct module *module;
+	enum go_build role;
+	const struct gopcln *runtime; /* of a plugin: that of its program; NULL: its own */
+	int exe;
+	struct file_version version;
+	struct placements placements;
+	uint64_t retry_ns; /* its probes are gone; time of the next try to place them; 0: none */
+	bool due;	   /* that time has come */
+	uint32_t number;   /* the engine's; 0: it has no probes */
+	char *why;	   /* why it cannot be watched, or NULL */
+};
+
 /* A module that a watched process has besides the session's file. */
 struct met_at {
-	struct met *met; /* its file; meet.c */
+	struct met *met; /* its file */
 	enum go_build role;
 	uint64_t bias;
 	bool here;	       /* the process has it since its last exec */
@@ -31,20 +45,23 @@ struct met_at {
 /* A watched process. */
 struct traced {
 	struct target *target;
-	bool started;	     /* the start record of its program was emitted */
-	uint64_t image_id;   /* identifies the program in that record; 0: unknown */
-	bool awaits_begin;   /* it may have been found before its main function began */
-	bool ended;	     /* its exit record was emitted */
-	enum target_end end; /* TARGET_RUNS until the end is known */
-	uint64_t end_ns;     /* when its end was noticed */
-	bool probed;	     /* running.c: it has probes of its own, or those for all processes */
-	bool seen;	     /* running.c: it ran the file in the last look */
-	uint64_t off_ns;     /* --max-overhead: since when it has no probes; 0: it has them */
-	uint64_t looked_ns;  /* when its mappings were last looked at; 0: never */
-	uint64_t look_after_ns; /* the next look is this long after it */
-	uint64_t loads_ns;	/* since when `loads` counts the reports of its dynamic linker */
+	const struct met *program; /* its program; NULL: the session's file */
+	bool started;		   /* the start record of its program was emitted */
+	uint64_t image_id;	   /* identifies the program in that record; 0: unknown */
+	bool awaits_begin;	   /* it may have been found before its main function began */
+	bool ended;		   /* its exit record was emitted */
+	enum target_end end;	   /* TARGET_RUNS until the end is known */
+	uint64_t end_ns;	   /* when its end was noticed */
+	bool probed;		   /* it has probes of its own, or those for all processes */
+	bool seen;		   /* running.c: it ran the file in the last look */
+	uint64_t off_ns;	   /* --max-overhead: since when it has no probes; 0: it has them */
+	uint64_t looked_ns;	   /* when its mappings were last looked at; 0: never */
+	uint64_t look_after_ns;	   /* the next look is this long after it */
+	uint64_t loads_ns;	   /* since when `loads` counts the reports of its dynamic linker */
 	uint32_t loads;
-	bool linker_watched; /* its dynamic linker has a probe */
+	uint64_t executed_ns; /* chosen.c: an exec that no begin has followed yet; 0: none */
+	uint64_t placed_ns;   /* with executed_ns: its probes stand again since then */
+	bool linker_watched;  /* its dynamic linker has a probe */
 	VEC(struct met_at) met;
 	int status;
 };
@@ -79,6 +96,8 @@ struct session {
 	uint64_t wall_offset_ns; /* clock_wall_offset() */
 
 	/* setup.c: the target and its file. */
+	pid_t pid;	 /* the process, if only one was chosen; 0: none, or several */
+	bool several;	 /* processes were chosen, and are watched as several */
 	int exe;	 /* the program's file */
 	bool exe_shared; /* the first process in the table owns `exe` */
 	struct watched_file file;
@@ -154,8 +173,25 @@ struct session {
 
 /* ---- setup.c ---- */
 
-/* Returns the process that the probes are for. Returns -1 when they are for all of the file. */
-pid_t session_target_pid(const struct session *session);
+/* Places the probes of the session's file. *ret tells whether they stand. */
+struct error *session_place(struct session *session, enum engine_hold *ret);
+
+/* ---- chosen.c ---- */
+
+/* Opens the chosen processes, and the file of the first that can be traced. If there are several, the
+ * others have their files in session->met. Errors: a process that was named cannot be traced. */
+struct error *chosen_open(struct session *session);
+/* Places the probes in all chosen processes that have not ended. */
+struct error *chosen_place(struct session *session, enum engine_hold *ret);
+/* Emits the start records. */
+void chosen_begin(struct session *session);
+/* Notes that one of them has executed a program, at time_ns. */
+struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_ns);
+/* Notes that it has begun. */
+void chosen_begins(struct traced *traced);
+/* Reports the gaps of execs that no begin has followed. Waits until that is certain, unless `now` is
+ * set. */
+void chosen_settle(struct session *session, bool now);
 
 /* ---- session.c ---- */
 
@@ -182,8 +218,10 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
  * that has ended. */
 struct error *process_begins(struct session *session, const struct event_removal *event,
 			     uint64_t time_ns);
-/* Finds the load bias of a process. Returns false when it has ended, or has not begun yet. */
-bool find_bias(const struct session *session, struct target *target, uint64_t *ret);
+/* Returns the program of a process. */
+struct session_program program_of(const struct session *session, const struct traced *traced);
+/* Finds the load bias of its program. Returns false when it has ended, or has not begun yet. */
+bool find_bias(const struct session *session, const struct traced *traced, uint64_t *ret);
 /* Checks whether a process has ended, and keeps how and when. */
 bool has_ended(struct traced *traced);
 /* Emits the start record, once for each program that the process executes. `event` is an event of
@@ -207,7 +245,7 @@ void note_exec(struct session *session, const char *name);
 void remember_image(struct session *session);
 /* Reads the GC phase of the process and passes it to the engine, which then need not read it with
  * each event. */
-void read_gc_phase(struct session *session, struct target *target);
+void read_gc_phase(struct session *session, const struct traced *traced);
 /* Reports the gaps that execs have left. Called when the process has ended, or at the end of the
  * run. */
 void settle_execs(struct session *session);
@@ -315,6 +353,15 @@ void command_close(struct session *session);
 /* ---- meet.c ---- */
 
 void met_fini(struct session *session);
+/* Finds what is known of a file that a process has, or opens it and chooses its places. met->why tells
+ * if it cannot be watched. `program` is that of the process; it may be NULL for a program or a library.
+ * *ret is NULL when memory is out. */
+struct error *met_get(struct session *session, struct target *target, const struct module_at *at,
+		      const struct gopcln *program, struct met **ret);
+/* Takes a file out again. */
+void met_drop(struct session *session, const struct met *met);
+/* Loads the kernel programs of the files that were met before the engine was open. */
+struct error *met_load(struct session *session);
 /* Looks at what the process has mapped now. Places probes in modules that are new, and reports them.
  * The main probes must be attached. Errors: out of memory; the engine failed. */
 struct error *meet_modules(struct session *session, struct traced *traced);
@@ -340,8 +387,9 @@ bool has_many(const struct session *session);
 struct error *follow_begin(struct session *session);
 /* Sets the process whose descendants are followed. */
 void follow_root(struct session *session, pid_t pid);
-/* Follows the children of -p, if no process that is not of its tree executes the file. */
-struct error *follow_process(struct session *session);
+/* Follows the children of the chosen processes, if no process that is not of their trees executes the
+ * file. */
+struct error *follow_chosen(struct session *session);
 /* Adds the descendants that run already to the table of processes. */
 struct error *follow_descendants(struct session *session);
 /* Tells, when all processes in the table have ended, whether another one executes the file, or soon may. */

@@ -11,17 +11,6 @@
 
 /* ---- the target's file ---- */
 
-static struct error *open_process(struct session *session)
-{
-	struct target *target;
-
-	try(process_open(session->options.pid, &target));
-	try(add_process(session, target));
-	session->exe = target->exe;
-	session->exe_shared = true;
-	return session_read_file(session, target->exe_path);
-}
-
 static struct error *open_file(struct session *session, const char *path)
 {
 	try(file_open(path, &session->exe));
@@ -32,8 +21,8 @@ static struct error *open_target(struct session *session)
 {
 	const struct session_options *options = &session->options;
 
-	if (options->pid)
-		return open_process(session);
+	if (options->chosen_n)
+		return chosen_open(session);
 	if (options->binary)
 		return open_file(session, options->binary);
 	try(command_open(session));
@@ -52,7 +41,7 @@ static struct error *open_tables(struct session *session)
 	if (session->wrapped)
 		try(command_follow(session));
 	err = gopcln_open(session->image, &session->tab);
-	if (!err || !(session->options.pid || session->wanted.library.inode))
+	if (!err || !(session->options.chosen_n || session->wanted.library.inode))
 		return err;
 	try(session_find_library(session, err, &fd));
 	image_close(take_ptr(session->image));
@@ -79,8 +68,8 @@ static struct error *choose_places(struct session *session)
 {
 	struct placement_options options = {
 		.misses = session->options.misses,
-		.start = session->options.binary != NULL,
-		.one = !session->options.binary,
+		.start = session->options.binary || session->several,
+		.one = !session->options.binary && !session->several,
 		.no_sync_map = session->options.no_sync_map,
 	};
 
@@ -128,7 +117,8 @@ struct error *session_open(const struct session_options *options, struct session
 	try(open_tables(session));
 	try(check_release(session));
 	try(choose_places(session));
-	hint_filters(session);
+	if (!session->met.len)
+		hint_filters(session);
 	*ret = take_ptr(session);
 	return NULL;
 }
@@ -209,8 +199,8 @@ static struct error *open_tree(struct session *session)
 	if (session->options.binary || session->wrapped)
 		return NULL;
 	try(engine_check(session->options.engine));
-	if (session->options.pid)
-		return follow_process(session);
+	if (session->options.chosen_n)
+		return follow_chosen(session);
 	try(follow_begin(session));
 	follow_root(session, session->spawn.pid);
 	return NULL;
@@ -232,12 +222,15 @@ struct error *session_load(struct session *session)
 		.misses = session->options.misses,
 		.sample = session->options.max_overhead > 0 ? session->options.sample
 							    : ENGINE_SAMPLE_NONE,
-		.start = session->options.binary != NULL,
+		.processes = session->options.binary ? 0
+			     : session->several	     ? (uint32_t)session->processes.len
+						     : 1,
 		.tree = session->tree != NULL,
 		.tree_fd = session->tree ? tree_fd(session->tree) : -1,
 	};
 	try(open_resolver(session));
 	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
+	try(met_load(session));
 	prepare_limit(session);
 	if (engine_types_cut(session->engine))
 		session_notice(session, SESSION_INFO,
@@ -247,24 +240,28 @@ struct error *session_load(struct session *session)
 	return NULL;
 }
 
-pid_t session_target_pid(const struct session *session)
+struct error *session_place(struct session *session, enum engine_hold *ret)
 {
-	return session->options.pid	  ? session->options.pid
-	       : session->options.command ? command_pid(session)
-					  : -1;
+	pid_t pid = session->options.command ? command_pid(session)
+		    : session->pid	     ? session->pid
+					     : -1;
+
+	if (session->several)
+		return chosen_place(session, ret);
+	return engine_attach(session->engine, 0, session->exe, pid, ret);
 }
 
 struct error *session_attach(struct session *session)
 {
-	try(engine_attach(session->engine, 0, session->exe, session_target_pid(session),
-			  &session->file.hold));
+	try(session_place(session, &session->file.hold));
 	try(session_hold_file(session));
-	if (session->options.pid || session->library)
-		try(meet_modules(session, &session->processes.data[0]));
+	if (session->options.chosen_n || session->library)
+		vec_each(traced, &session->processes)
+			try(meet_modules(session, traced));
 	if (session->options.command)
 		engine_set_gc(session->engine, 0); /* it has not begun yet */
-	else if (session->options.pid)
-		read_gc_phase(session, session->processes.data[0].target);
+	else if (session->pid)
+		read_gc_phase(session, &session->processes.data[0]);
 	session->ready_ms = (double)(now_ns() - session->opened_ns) / 1e6;
 	return NULL;
 }
@@ -288,11 +285,9 @@ struct error *session_begin(struct session *session, const struct session_output
 	if (session->options.binary)
 		try(find_running(session));
 	else
-		emit_start_once(session, &session->processes.data[0], NULL);
-	if (session->options.pid) {
-		notice_stopped(session, session->processes.data[0].target);
+		chosen_begin(session);
+	if (session->options.chosen_n)
 		try(follow_descendants(session));
-	}
 	remember_image(session);
 	if (session->wrapped)
 		command_let_go(session);

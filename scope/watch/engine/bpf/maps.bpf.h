@@ -62,6 +62,14 @@ uint32_t generations[WIRE_SLOTS] = {}; /* only hits of probes of the newest gene
  * only if it executes itself. */
 uint32_t starts = 0;
 
+/* The traced processes, by their ids as tophash sees them, if there are several. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint8_t);
+} chosen SEC(".maps");
+
 /* The traced process, or 0 when there may be several. With use_tree it is one of several, and its GC
  * phase is the one that is kept. */
 uint32_t watched = 0;

@@ -58,12 +58,12 @@ int on_begin(struct pt_regs *ctx)
 SEC("uprobe")
 int on_start(struct pt_regs *ctx)
 {
-	struct hit hit = {
-		.pid_tid = bpf_get_current_pid_tgid(),
-		.probe = WIRE_PROBE(module_number, bpf_get_attach_cookie(ctx) & 0xff),
-	};
+	struct hit hit;
 
 	no_private_stack(ctx);
+	/* After an exec, the probes of two generations may stand. */
+	if (!probe_get(ctx, &hit))
+		return 0;
 	forget_pendings();
 	send_start(ctx, &hit);
 	return 0;
@@ -84,7 +84,7 @@ int on_load(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Runs when any process has executed a program. If it is the traced process, the reader is told,
+/* Runs when any process has executed a program. If it is a traced process, the reader is told,
  * with the name of the program. The reader has a few milliseconds until the program's main function
  * begins. If the exec was not by the main thread, the probes do not fire any more. */
 SEC("raw_tp/sched_process_exec")
@@ -95,7 +95,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 
 	(void)ctx;
 	take_head(&e, &hit);
-	if (mode == WIRE_STOPPED || !watched || e.pid != watched)
+	if (mode == WIRE_STOPPED ||
+	    (watched ? e.pid != watched : !bpf_map_lookup_elem(&chosen, &e.pid)))
 		return 0;
 	forget_pendings();
 	bpf_get_current_comm(e.key, WIRE_COMM);

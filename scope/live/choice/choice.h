@@ -1,0 +1,64 @@
+/* choice: which running processes a user means. There are several ways to name them, each with an
+ * option of its own.
+ *
+ *   choice.c   the ways, and the list of processes that they give together
+ *   name.c     processes by the name of their program
+ *
+ * To add a way:
+ *   1. add it to enum choice_way;
+ *   2. write its function, in a file of its own, and add a row to ways[] in choice.c;
+ *   3. add its option to the verbs (scope/cmd/trace_options.c), where parse() calls choice_add();
+ *   4. add its tests to tests/system/test_choice.py.
+ */
+#ifndef LIVE_CHOICE_CHOICE_H
+#define LIVE_CHOICE_CHOICE_H
+
+#include "base/base.h"
+
+#include <sys/types.h>
+
+enum choice_way {
+	CHOICE_PROCESS, /* -p: an id, or the name of one process */
+};
+
+/* Options that can be given. */
+enum { CHOICE_WORDS = 64 };
+
+/* What the user has written: words that are separated by commas. Texts are borrowed. */
+struct choice_words {
+	struct {
+		enum choice_way way;
+		const char *texts;
+	} list[CHOICE_WORDS];
+	size_t n;
+};
+
+/* A process that is meant. */
+struct chosen {
+	pid_t pid;
+	/* The user has named this process. Others belong to something that was named, and are left
+	 * out when they cannot be traced. */
+	bool named;
+};
+
+struct choice {
+	VEC(struct chosen) list; /* in the order of the words; none twice */
+};
+
+/* Adds words that are separated by commas. Errors (ERROR_USAGE): too many of them. */
+struct error *choice_add(struct choice_words *words, enum choice_way way, const char *texts);
+
+/* Finds the processes that run now. The caller frees *ret with choice_fini(). Errors (ERROR_TARGET):
+ * nothing has this name, or several processes have it; (ERROR_FAILED): /proc cannot be read. */
+struct error *choice_find(const struct choice_words *words, struct choice *ret);
+void choice_fini(struct choice *choice);
+CLEANUP_VALUE(struct choice, choice_fini)
+
+/* Finds one process by its id or its name. Errors: as for choice_find(). */
+struct error *choice_one(const char *text, pid_t *ret);
+
+/* Tells whether a process has a name: that of its program's file, without its folder, or the one that
+ * the kernel shows. */
+bool choice_has_name(pid_t pid, const char *name);
+
+#endif

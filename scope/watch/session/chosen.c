@@ -1,0 +1,295 @@
+/* The running processes that the user has chosen. One process is watched closely (exec.c). Several are
+ * watched as those of -b are, but each has probes of its own, and they may run different programs. The
+ * first program is the session's file; the others are in session->met. */
+#include "watch/session/session_priv.h"
+#include "base/clock.h"
+#include "base/descriptors.h"
+#include "live/module/module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/* The longest time from an exec of a program to its main function. */
+#define BEGIN_NS 2000000000ull
+
+/* ---- opening ---- */
+
+/* What was left out because the user has not named it. */
+struct left_out {
+	size_t not_go, forbidden;
+};
+
+/* Decides about a process that cannot be traced, whose error is `err`. The error is returned if the user
+ * has named the process. Otherwise it is left out, which is counted. */
+static struct error *leave_out(const struct chosen *chosen, struct error *err,
+			       struct left_out *left_out)
+{
+	if (chosen->named || err == error_nomem() || err->code == ERROR_FAILED)
+		return err;
+	left_out->forbidden += err->code == ERROR_PERMISSION;
+	error_free(err); /* it has ended, or it may not be looked at */
+	return NULL;
+}
+
+/* Finds the program of a process, or its first Go library, and notes it in *ret. It stays NULL if the
+ * process has neither. */
+static struct error *find_program(struct session *session, struct target *target, struct met **ret)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+
+	*ret = NULL;
+	try(session_modules_list(session->modules, target, &found));
+	if (!found.list.len)
+		return NULL;
+	return met_get(session, target, &found.list.data[0], NULL, ret);
+}
+
+static struct error *refuse(struct session *session, const struct chosen *chosen,
+			    const struct target *target, const struct met *met,
+			    struct left_out *left_out)
+{
+	int pid = (int)chosen->pid;
+
+	if (chosen->named && met)
+		return error_new(ERROR_TARGET, "process %d: %s", pid, met->why);
+	if (chosen->named)
+		return error_new(ERROR_TARGET,
+				 "process %d: %s is not a Go program, and has no Go library", pid,
+				 target->exe_path);
+	if (met)
+		session_notice(session, SESSION_WARNING, "process %d (%s) is not traced: %s", pid,
+			       target->exe_path, met->why);
+	left_out->not_go += !met;
+	return NULL;
+}
+
+/* Opens a chosen process, and adds it to the table if it can be traced. */
+static struct error *open_one(struct session *session, const struct chosen *chosen,
+			      struct left_out *left_out)
+{
+	cleanup(target_close) struct target *target = NULL;
+	struct error *err = process_open(chosen->pid, &target);
+	struct met *met = NULL;
+
+	if (!err)
+		err = find_program(session, target, &met);
+	if (err)
+		return leave_out(chosen, err, left_out);
+	if (!met || met->why)
+		return refuse(session, chosen, target, met, left_out);
+	target_drop_exe(target); /* met->exe is the same file, and one descriptor is enough */
+	try(add_process(session, take_ptr(target)));
+	session->processes.data[session->processes.len - 1].program = met;
+	return NULL;
+}
+
+static void tell_left_out(struct session *session, const struct left_out *left_out)
+{
+	if (left_out->not_go)
+		session_notice(session, SESSION_INFO,
+			       "%zu of the chosen processes %s no Go code, and %s not traced",
+			       left_out->not_go, left_out->not_go == 1 ? "has" : "have",
+			       left_out->not_go == 1 ? "is" : "are");
+	if (left_out->forbidden)
+		session_notice(
+			session, SESSION_WARNING,
+			"%zu of the chosen processes may not be looked at, and %s not traced: "
+			"run tophash as root",
+			left_out->forbidden, left_out->forbidden == 1 ? "is" : "are");
+}
+
+/* Makes a program the session's file: the first, if one is no library. The processes that run it are told
+ * from the others by a program that is NULL. */
+static struct error *choose_main(struct session *session)
+{
+	const struct met *main = session->processes.data[0].program;
+
+	vec_each(traced, &session->processes)
+		if (main->role != GO_BUILD_PROGRAM && traced->program->role == GO_BUILD_PROGRAM)
+			main = traced->program;
+	session->exe = fcntl(main->exe, F_DUPFD_CLOEXEC, 3);
+	if (session->exe < 0)
+		return descriptors_error(errno, main->module->path);
+	if (main->role != GO_BUILD_PROGRAM) {
+		session->library = strdup(main->module->path);
+		if (!session->library)
+			return error_nomem();
+	}
+	vec_each(traced, &session->processes)
+		if (traced->program == main)
+			traced->program = NULL;
+	try(session_read_file(session, main->module->path));
+	met_drop(session, main);
+	return NULL;
+}
+
+static struct error *open_single(struct session *session)
+{
+	struct target *target;
+
+	try(process_open(session->options.chosen->pid, &target));
+	try(add_process(session, target));
+	session->pid = target->pid;
+	session->exe = target->exe;
+	session->exe_shared = true;
+	return session_read_file(session, target->exe_path);
+}
+
+struct error *chosen_open(struct session *session)
+{
+	const struct session_options *options = &session->options;
+	struct left_out left_out = {0};
+
+	if (options->chosen_n == 1 && options->chosen->named)
+		return open_single(session);
+	descriptors_raise();
+	session->several = true;
+	for (size_t i = 0; i < options->chosen_n; i++)
+		try(open_one(session, &options->chosen[i], &left_out));
+	tell_left_out(session, &left_out);
+	if (!session->processes.len)
+		return error_new(ERROR_TARGET, "none of the %zu chosen processes can be traced",
+				 options->chosen_n);
+	return choose_main(session);
+}
+
+/* ---- probes ---- */
+
+/* Places the probes of the program of one process. */
+static struct error *place(struct session *session, struct traced *traced, enum engine_hold *ret)
+{
+	uint32_t module = traced->program ? traced->program->number : 0;
+	struct session_program program = program_of(session, traced);
+	struct error *err =
+		engine_attach(session->engine, module, program.exe, traced->target->pid, ret);
+
+	traced->probed = !err && (*ret == ENGINE_HELD || *ret == ENGINE_UNHELD);
+	if (!err && *ret == ENGINE_CHANGED && module)
+		session_notice(session, SESSION_WARNING,
+			       "process %d: what it removes is not seen: %s was overwritten",
+			       (int)traced->target->pid, image_name(program.image));
+	if (err && err->code == ERROR_TARGET && has_ended(traced)) {
+		error_free(err); /* nothing is missed, and its exit record follows */
+		return NULL;
+	}
+	return err;
+}
+
+struct error *chosen_place(struct session *session, enum engine_hold *ret)
+{
+	bool placed = false;
+
+	*ret = ENGINE_UNHELD;
+	vec_each(traced, &session->processes) {
+		enum engine_hold hold;
+
+		if (traced->ended || has_ended(traced))
+			continue;
+		/* Probes that are for all processes of the file are placed once. */
+		if (!traced->program && placed && *ret != ENGINE_UNHELD) {
+			traced->probed = *ret == ENGINE_HELD;
+			continue;
+		}
+		try(place(session, traced, &hold));
+		if (traced->program)
+			continue;
+		*ret = hold;
+		placed = true;
+	}
+	return NULL;
+}
+
+/* More processes than this are not told about one by one. */
+enum { STOPPED_SHOWN = 8 };
+
+void chosen_begin(struct session *session)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < session->processes.len; i++) {
+		struct traced *traced = &session->processes.data[i];
+
+		/* It may have been found before its main function began. */
+		traced->awaits_begin = session->several || session->options.command;
+		emit_start_once(session, traced, NULL);
+		if (session->options.chosen_n && shown++ < STOPPED_SHOWN)
+			notice_stopped(session, traced->target);
+	}
+}
+
+/* ---- execs ---- */
+
+/* Places the probes again. Those that were there before may be gone, because the exec was not by the main
+ * thread. */
+static struct error *place_again(struct session *session, struct traced *traced)
+{
+	enum engine_hold hold;
+
+	if (!traced->program && session->file.hold == ENGINE_HELD)
+		return place_modules_again(session, traced);
+	try(place(session, traced, &hold));
+	return place_modules_again(session, traced);
+}
+
+struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_ns)
+{
+	struct traced *traced = find_process(session, pid);
+	bool same = false;
+
+	if (!traced || has_ended(traced))
+		return NULL;
+	session_modules_forget(session->modules, pid);
+	if (!target_executes(traced->target, program_of(session, traced).exe, &same))
+		return NULL;
+	if (!same) {
+		session_leave_process(session, traced);
+		if (traced->program)
+			engine_release(session->engine, pid);
+		session_notice(
+			session, SESSION_WARNING,
+			"process %d has executed another program: no removal is seen from here "
+			"on",
+			(int)pid);
+		return NULL;
+	}
+	if (!traced->executed_ns)
+		traced->executed_ns = time_ns;
+	try(place_again(session, traced));
+	traced->placed_ns = now_ns();
+	return NULL;
+}
+
+void chosen_begins(struct traced *traced)
+{
+	traced->executed_ns = 0;
+}
+
+static void settle_one(struct session *session, struct traced *traced)
+{
+	int pid = (int)traced->target->pid;
+
+	session_gap(session, traced->target->pid, traced->executed_ns, traced->placed_ns, "exec");
+	session_notice(
+		session, SESSION_WARNING,
+		"process %d has executed itself again: removals in its first milliseconds may "
+		"have been missed",
+		pid);
+	traced->executed_ns = 0;
+	/* No record announces the start. */
+	traced->started = false;
+	session->last_pid = 0;
+	if (traced->end == TARGET_RUNS)
+		emit_start_once(session, traced, NULL);
+}
+
+void chosen_settle(struct session *session, bool now)
+{
+	uint64_t time_ns = now_ns();
+
+	if (!session->several)
+		return;
+	vec_each(traced, &session->processes)
+		if (traced->executed_ns &&
+		    (now || traced->end != TARGET_RUNS || time_ns > traced->placed_ns + BEGIN_NS))
+			settle_one(session, traced);
+}

@@ -1,0 +1,195 @@
+"""Tests of the ways to choose running processes: ids, names, several of them, of different programs and releases."""
+
+import os
+import shutil
+import time
+from collections import Counter
+
+from harness import (
+    bpf_ids, check, go_build, identity, LONG, nothing_left, Program, refused, same, spawn, steps, target, test, tmp, tophash, Tracer)
+
+
+def removed_by(run):
+    return dict(Counter(e["pid"] for e in run.events))
+
+
+def named(name, variant="default", go=None):
+    """Starts a copy of steps under another name."""
+    exe = tmp(name)
+    if not exe.exists():
+        shutil.copy(target("steps", variant, go), exe)
+    p = Program(str(exe))
+    check(p.line().startswith("ready"), f"{name} does not begin")
+    return p
+
+
+@test
+def several_processes():
+    """Processes of one program and of others, of another release and without symbols, in one trace."""
+    for extra, env in (([], {}), (["--follow=none"], {}), (["--follow=none"], {"TOPHASH_NO_MULTI": "1"})):
+        before = bpf_ids()
+        ps = [steps(), steps(), steps(go="1.23"), steps(variant="stripped", go="1.23"), steps(variant="stripped")]
+        other = steps()  # of the same file, and not chosen
+        t = Tracer("-p", f"{ps[0].pid},{ps[1].pid}", "-p", str(ps[2].pid), "-p", f"{ps[3].pid},{ps[4].pid},{ps[0].pid}", *extra, env=env)
+        for i, p in enumerate(ps):
+            p.ask(str(10 + i))
+        other.ask("50")
+        ps[0].ask("clear")
+        ps[3].ask("go 5")
+        for p in ps:
+            p.tell(f"exit {p.pid % 7}")
+        r = t.end(None)  # it ends with the last of them
+        other.end()
+        want = {p.pid: 10 + i for i, p in enumerate(ps)}
+        want[ps[3].pid] += 5
+        same(removed_by(r), want, f"{extra}: events by process")
+        same(identity(r)["hits"], sum(want.values()), f"{extra}: hits")
+        starts = {s["pid"]: s for s in r.of("start")}
+        same(len(r.of("start")), len(ps), f"{extra}: start records")
+        same([(starts[p.pid]["layout"], starts[p.pid]["stripped"], starts[p.pid]["go"][:6]) for p in ps],
+             [("swiss", False, "go1.26"), ("swiss", False, "go1.26"), ("classic", False, "go1.23"), ("classic", True, "go1.23"),
+              ("swiss", True, "go1.26")], f"{extra}: programs")
+        for p in ps:
+            same(starts[p.pid]["exe"], os.path.realpath(p.p.args[0]), f"{extra}: exe")
+            check(any(x["role"] == "start" for x in starts[p.pid]["probes"]), "no probe at the start")
+        same(sorted((e["pid"], e["code"]) for e in r.exits), sorted((p.pid, p.pid % 7) for p in ps), f"{extra}: exit records")
+        same({e["map_type"] for e in r.events}, {"map[string]int"}, "types")
+        same({e["stack"][0]["func"] for e in r.events}, {"main.remove"}, "functions")
+        nothing_left(before)
+
+
+@test
+def several_ends():
+    """The text form tells the processes apart; a signal, a limit and a time end the run; a process that ends before is no reason."""
+    ps = [steps(), steps(go="1.23")]
+    pids = ",".join(str(p.pid) for p in ps)
+    t = Tracer("-p", pids, format="text")
+    for p in ps:
+        p.ask("3")
+    ps[0].end()
+    ps[1].ask("4")
+    r = t.end()
+    same(r.code, 0, "exit code")
+    lines = [x.split() for x in r.out.splitlines() if '"step:' in x and "main.remove" in x and x[:2].isdigit()]
+    same(Counter(x[1] for x in lines), {str(ps[0].pid): 3, str(ps[1].pid): 7}, f"pids in the text: {r.out[:2000]}")
+    t = Tracer("-p", f"{ps[1].pid},{ps[1].pid}")  # one process, named twice
+    ps[1].ask("2")
+    same(identity(t.end())["hits"], 2, "named twice")
+    more = steps()
+    t = Tracer("-p", f"{ps[1].pid},{more.pid}", "--limit", "5")
+    ps[1].ask("4")
+    more.ask("4")
+    same(identity(t.end(None))["delivered"], 5, "--limit")
+    r = tophash("-p", f"{ps[1].pid},{more.pid}", "--duration", "200ms", "--format", "json")
+    same((identity(r)["hits"], len(r.of("start")), len(r.exits)), (0, 2, 0), "--duration")
+    r = tophash("-p", f"{ps[1].pid},{more.pid}", "--dry-run", "--format", "json")
+    same((r.code, [s["layout"] for s in r.of("start")]), (0, ["classic", "swiss"]), "--dry-run")
+    r = tophash("-p", f"{ps[1].pid},{more.pid}", "--dry-run")
+    check("classic maps" in r.out and "Swiss maps" in r.out, f"--dry-run: {r.out}")
+    more.end()
+    refused(tophash("-p", f"{ps[1].pid},{more.pid}"), 3, f"no process {more.pid}")
+    refused(tophash("-p", f"{ps[1].pid},{spawn(['sleep', '100']).pid}"), 3, "sleep is not a Go program")
+    refused(tophash("-p", f"{ps[1].pid},{steps().pid}", "--map", "0xc000012340"), 2, "--map names a map of one process")
+    ps[1].end()
+
+
+@test
+def names():
+    """A name stands for the only process that has it. Several are listed, and nothing is traced."""
+    a = named("web-one")
+    b, c = named("web-two"), named("web-two")
+    t = Tracer("-p", "web-one")
+    a.ask("7")
+    r = t.end()
+    same((identity(r)["hits"], removed_by(r)), (7, {a.pid: 7}), "by name")
+    refused(tophash("-p", "web-two"), 3, "2 processes are named web-two", f"{b.pid} \\(.*web-two\\)", f"{c.pid} \\(.*web-two\\)", "-b FILE")
+    refused(tophash("-p", "web-three"), 3, "no process is named web-three")
+    refused(tophash("-p", "web*"), 3, "no process is named")
+    # The kernel's name of a process is its name, too, and one that is not Go is none of several.
+    shutil.copy("/bin/sleep", tmp("web-four"))
+    sleeper = spawn([tmp("web-four"), "100"])
+    refused(tophash("-p", "web-four"), 3, "not a Go program")
+    os.rename(tmp("web-one"), tmp("web-old"))
+    shutil.copy("/bin/sleep", tmp("web-one"))
+    spawn([tmp("web-one"), "100"])
+    while os.readlink(f"/proc/{sleeper.pid}/exe") != str(tmp("web-four")):
+        time.sleep(0.01)
+    t = Tracer("-p", f"web-one,{b.pid}")
+    a.ask("2")
+    b.ask("3")
+    c.ask("4")
+    same(removed_by(t.end()), {a.pid: 2, b.pid: 3}, "a name and an id")
+    os.unlink(tmp("web-old"))  # the mark of a deleted file is no part of its name
+    os.unlink(tmp("web-two"))
+    c.end()
+    t = Tracer("-p", "web-two")
+    b.ask("6")
+    same(removed_by(t.end()), {b.pid: 6}, "a deleted file")
+    a.end()
+    b.end()
+
+
+EXECS = """package main
+import ("bufio"; "fmt"; "os"; "runtime"; "syscall")
+func init() { runtime.LockOSThread() } // main keeps the main thread
+func main() {
+	in := bufio.NewReaderSize(os.Stdin, 16)
+	fmt.Println("ready")
+	for {
+		line, err := in.ReadString('\\n')
+		if err != nil { return }
+		again := func() { syscall.Exec("/proc/self/exe", os.Args, os.Environ()) }
+		switch line {
+		case "delete\\n":
+			m := map[string]int{"k": 1, "l": 2}
+			delete(m, "k")
+			fmt.Println("done")
+		case "main\\n": again()
+		case "other\\n": go again(); select {}
+		case "cat\\n": syscall.Exec("/bin/cat", []string{"cat"}, nil)
+		}
+	}
+}
+"""
+
+
+@test
+def one_of_several_executes():
+    """One of several processes executes itself: every delete is seen, or a gap tells of it. Another program is told about."""
+    source = tmp("execs.go")
+    source.write_text(EXECS)
+    exe = go_build(source, "execs")
+    for how in ("main", "other"):
+        for follow in ("same", "none"):
+            for first in (True, False):
+                what = f"{how}, --follow={follow}, {'first' if first else 'second'}"
+                p, s = Program(exe), steps()
+                same(p.line(), "ready", "begins")
+                pids = [p.pid, s.pid] if first else [s.pid, p.pid]
+                t = Tracer("-p", ",".join(map(str, pids)), "--follow", follow)
+                for _ in range(3):
+                    same(p.ask("delete"), "done", "a delete")
+                    same(p.ask(how), "ready", "begins anew")
+                    time.sleep(0.3)  # until the probes stand again
+                same(p.ask("delete"), "done", "a delete")
+                s.ask("2")
+                same(p.ask("delete"), "done", "a delete")
+                p.tell("cat")
+                end = time.monotonic() + LONG
+                while os.readlink(f"/proc/{p.pid}/exe") == exe:
+                    check(time.monotonic() < end, "does not become cat")
+                    time.sleep(0.01)
+                p.tell("delete")
+                same(p.line(), "delete", "cat")
+                s.ask("2")
+                p.end()
+                s.end()
+                r = t.end(None)
+                gaps = r.of("gap")
+                same(removed_by(r), {p.pid: 5, s.pid: 4}, f"{what}: {r.err}")
+                check(len(gaps) <= (3 if how == "other" and (follow == "none" or not first) else 0), f"{what}: {gaps}")
+                same((r.code, r.end["gaps"]), (5 if gaps else 0, len(gaps)), f"{what}: {r.err}")
+                same(len([x for x in r.of("start") if x["pid"] == p.pid]), 4, f"{what}: start records")
+                same(r.err.count("has executed another program"), 1, f"{what}: {r.err}")
+                for gap in gaps:
+                    same((gap["pid"], gap["why"], int(gap["from_ns"]) < int(gap["to_ns"])), (p.pid, "exec", True), f"{what}: {gap}")
