@@ -121,16 +121,65 @@ def wrapper_refused():
         check(not began.exists(), f"{args}: it was started")
 
 
+# Runs a program under ptrace, as a debugger does.
+DEBUGGER = """package main
+import ("fmt"; "os"; "os/exec"; "runtime"; "syscall")
+func main() {
+	runtime.LockOSThread()
+	c := exec.Command(os.Args[1], os.Args[2:]...)
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	c.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	if err := c.Start(); err != nil { fmt.Println(err); os.Exit(9) }
+	var ws syscall.WaitStatus
+	for {
+		if pid, err := syscall.Wait4(c.Process.Pid, &ws, 0, nil); pid < 0 || ws.Exited() {
+			fmt.Fprintln(os.Stderr, "status", ws.ExitStatus(), err)
+			os.Exit(ws.ExitStatus())
+		}
+		signal := int(ws.StopSignal())
+		if ws.StopSignal() == syscall.SIGTRAP { signal = 0 }
+		syscall.PtraceCont(c.Process.Pid, signal)
+	}
+}
+"""
+
+
+def left_alone(*command):
+    """Traces a command with a tracer in it, beside a Go program of seven deletes. Checks that the tracer is a gap, and returns the run."""
+    tmp("events").unlink(missing_ok=True)
+    r = tophash("--format", "json", "-o", tmp("events"), "--", *command)
+    check(tmp("events").exists(), f"{command}: {r.err}")
+    r = Run(r.code, tmp("events").read_text(), r.err)
+    (gap,) = r.of("gap")
+    same((r.code, r.end["hits"], r.end["gaps"], gap["why"]), (5, 7, 1, "tracer"), f"{command}: {r.err}")
+    check(f"(process {gap['pid']}) traces programs itself: neither it nor what it starts is traced" in r.err, r.err)
+    return r
+
+
 @test
 def tracers_in_the_tree():
-    """A program that traces others is left alone, and works. What it starts is not traced, and a message tells this."""
+    """A program that traces others is left alone, and works. What it starts is not traced, which a message and a gap tell."""
     r = tophash("--", "sh", "-c", f"strace -f -o {tmp('calls')} {text(seven())} >{tmp('out')}")
     same((r.code, r.out), (3, ""), r.err)
     check("strace (process " in r.lines[0] and "traces programs itself: neither it nor what it starts is traced" in r.lines[0], r.err)
     same(json.loads(tmp("out").read_text())["removed"], 7, "the program's own count")
     check("+++ exited with 0 +++" in tmp("calls").read_text(), "strace has not seen its end")
-    r = traced("sh", "-c", f"strace -o {tmp('calls')} /bin/true; {text(seven())}")
+    r = left_alone("sh", "-c", f"strace -o {tmp('calls')} /bin/true; {text(seven())}")
     check("strace (process " in r.lines[0], r.err)
+    # It begins while the probes of the program are being placed.
+    left_alone("sh", "-c", f"{text(seven())} & sleep 0.02; strace -o {tmp('calls')} /bin/true; s=$?; wait; exit $s")
+    check("+++ exited with 0 +++" in tmp("calls").read_text(), "strace has not seen its end")
+
+
+@test
+def debuggers_in_go():
+    """A Go program that calls ptrace() is such a program, too."""
+    source = tmp("debugger.go")
+    source.write_text(DEBUGGER)
+    for go in dict.fromkeys((options.go, "1.19")):
+        debugger = go_build(source, "debugger", go=go)
+        r = left_alone("sh", "-c", f"{debugger} {text(seven())} >{tmp('out')}; {text(seven())}")
+        check("status 0" in r.err and json.loads(tmp("out").read_text())["removed"] == 7, f"the program under the debugger: {r.err}")
 
 
 @test

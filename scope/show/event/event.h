@@ -112,7 +112,7 @@ struct event_exit {
 struct event_gap {
 	uint32_t pid;
 	uint64_t from_ns, to_ns; /* CLOCK_MONOTONIC */
-	const char *why;	 /* "exec", "child", "module", "upgrade", "overhead" */
+	const char *why;	 /* "exec", "child", "module", "tracer", "upgrade", "overhead" */
 };
 
 /* A description of the sample that the events belong to. */

@@ -18,6 +18,8 @@
 
 /* A wrapper that has started no Go program after this time is told about. */
 enum { PATIENCE_MS = 2000 };
+/* Programs that are left alone, and have a gap. */
+enum { LEFT_MAX = 4096 };
 
 /* ---- what cannot be followed ---- */
 
@@ -42,15 +44,37 @@ static bool imports_from(const struct image *image, const struct image_section *
 	return false;
 }
 
-/* Tells whether a program is a tracer itself (strace, gdb). A process has one tracer at most, and what
+/* Tells whether a Go program has the functions that call ptrace(2). The linker leaves out what is not
+ * used. */
+static bool go_traces(const struct gopcln *tab)
+{
+	static const char *const names[] = {
+		"syscall.ptrace",
+		"syscall.ptracePtr",
+		"golang.org/x/sys/unix.ptrace",
+		"golang.org/x/sys/unix.ptracePtr",
+	};
+	struct gopcln_func found[ARRAY_SIZE(names)];
+
+	gopcln_find(tab, names, ARRAY_SIZE(names), found);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (found[i].entry)
+			return true;
+	return false;
+}
+
+/* Tells whether a program is a tracer itself (strace, gdb, dlv). A process has one tracer at most, and what
  * such a program starts must be left to it. sudo imports ptrace(), too, but nobody gives a debugger the
  * set-user-ID bit. */
-static bool is_tracer(const struct image *image, const struct stat *st)
+static bool is_tracer(const struct module *module, const struct stat *st)
 {
+	const struct image *image = module->image;
 	struct image_section section;
 
-	if (st->st_mode & S_ISUID)
+	if (!image || st->st_mode & S_ISUID)
 		return false;
+	if (module->tab)
+		return go_traces(module->tab);
 	for (size_t i = 0; image_section_get(image, i, &section); i++)
 		if (section.type == SHT_DYNSYM && imports_from(image, &section, "ptrace"))
 			return true;
@@ -104,7 +128,7 @@ static size_t join_words(char **words, char *to, size_t size)
 }
 
 /* Returns an error if the command starts nothing that can be followed. Then it is not started. */
-static struct error *check_wrapper(const struct session *session, const struct image *image,
+static struct error *check_wrapper(const struct session *session, const struct module *module,
 				   const struct stat *st)
 {
 	const char *path = session->spawn.path;
@@ -117,7 +141,7 @@ static struct error *check_wrapper(const struct session *session, const struct i
 			"%s is not a Go program, and --dry-run starts nothing: name the Go "
 			"program itself",
 			path);
-	if (image && is_tracer(image, st))
+	if (is_tracer(module, st))
 		return error_new(ERROR_TARGET,
 				 "%s traces programs itself, and a process has only one tracer: "
 				 "start it without tophash, and name the Go program with -b or -p",
@@ -155,7 +179,7 @@ static struct error *examine(struct session *session)
 		if (!module.image || module_is_go(&module) || image_is_packed(module.image))
 			return NULL;
 	}
-	try(check_wrapper(session, module.image, &st));
+	try(check_wrapper(session, &module, &st));
 	session->wrapped = true;
 	return NULL;
 }
@@ -176,39 +200,67 @@ struct error *command_open(struct session *session)
 
 /* ---- the way to the first Go program ---- */
 
-static enum pursuit_verdict leave(struct session *session, pid_t pid, const char *why)
+/* Lets a process run on by itself. What it starts is a gap until the end of the run; `why` is as in struct
+ * event_gap. */
+static enum pursuit_verdict leave(struct session *session, pid_t pid, const char *why,
+				  const char *text)
 {
+	struct left left = {.pid = pid, .from_ns = now_ns(), .why = why};
 	char name[SESSION_NAME_SIZE];
 
 	process_name(pid, name, sizeof(name));
 	session_notice(session, SESSION_WARNING,
 		       "%s (process %d) %s: neither it nor what it starts is traced", name,
-		       (int)pid, why);
+		       (int)pid, text);
+	if (session->left.len < LEFT_MAX)
+		vec_push(&session->left, left);
 	return PURSUIT_LEAVE;
 }
 
-/* Decides about a program that a followed process has executed, while no Go program has begun. */
+/* Leaves a program alone that must be left alone. Returns PURSUIT_ON for all others. */
+static enum pursuit_verdict judge_tracer(struct session *session, struct target *target,
+					 const struct module *module, const struct stat *st)
+{
+	char words[4096] = "";
+
+	if (is_tracer(module, st))
+		return leave(session, target->pid, "tracer", "traces programs itself");
+	process_read_text(target->pid, "cmdline", words, sizeof(words));
+	if (starts_service(target->exe_path, words, sizeof(words)))
+		return leave(session, target->pid, "child",
+			     "lets the service manager start the program");
+	return PURSUIT_ON;
+}
+
+/* Tells whether a process executes the wanted file, which another one is held for. */
+static bool has_wanted_program(const struct session *session, const struct stat *st)
+{
+	return session->options.follow == SESSION_FOLLOW_SAME &&
+	       st->st_ino == session->wanted.ino && st->st_dev == session->wanted.dev;
+}
+
+/* Decides about a program that a followed process has executed. */
 static enum pursuit_verdict judge_program(struct session *session, struct target *target)
 {
 	cleanup(module_fini) struct module module = {0};
-	struct error *err = module_open(target->exe, target->exe_path, &module);
-	char words[4096] = "";
+	struct error *err;
 	struct stat st;
 
-	if (err || fstat(target->exe, &st) < 0) {
-		error_free(err);
+	if (fstat(target->exe, &st) < 0)
 		return PURSUIT_ON;
-	}
-	if (module_is_go(&module)) {
+	if (session->wanted.found && has_wanted_program(session, &st))
+		return PURSUIT_HOLD;
+	err = module_open(target->exe, target->exe_path, &module);
+	error_free(err);
+	if (err)
+		return PURSUIT_ON;
+	if (judge_tracer(session, target, &module, &st) == PURSUIT_LEAVE)
+		return PURSUIT_LEAVE;
+	if (module_is_go(&module) && !session->wanted.found) {
 		session->wanted =
 			(struct wanted){.found = true, .dev = st.st_dev, .ino = st.st_ino};
 		return PURSUIT_HOLD;
 	}
-	if (module.image && is_tracer(module.image, &st))
-		return leave(session, target->pid, "traces programs itself");
-	process_read_text(target->pid, "cmdline", words, sizeof(words));
-	if (starts_service(target->exe_path, words, sizeof(words)))
-		return leave(session, target->pid, "lets the service manager start the program");
 	if (loses_privilege(&st))
 		session_notice(session, SESSION_WARNING,
 			       "%s (process %d) runs without its set-user-ID privilege, because "
@@ -217,8 +269,8 @@ static enum pursuit_verdict judge_program(struct session *session, struct target
 	return PURSUIT_ON;
 }
 
-/* Decides about a process that has made a thread, while no Go program has begun. A Go library in it has not
- * run yet: the thread is that of its runtime. */
+/* Decides about a process that has made a thread. A Go library in it has not run yet: the thread is that of
+ * its runtime. */
 static enum pursuit_verdict judge_libraries(struct session *session, struct target *target)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
@@ -232,25 +284,19 @@ static enum pursuit_verdict judge_libraries(struct session *session, struct targ
 	return PURSUIT_HOLD;
 }
 
-/* Tells whether a process has the wanted file, which another one is held for. */
-static bool has_wanted(const struct session *session, pid_t pid, enum pursuit_moment moment)
+/* Decides the same when a process is held already. */
+static enum pursuit_verdict judge_same_library(const struct session *session, pid_t pid)
 {
 	cleanup(mappings_fini) struct mappings mappings = {0};
 	const struct wanted *wanted = &session->wanted;
-	char path[64];
-	struct stat st;
 
-	if (moment == PURSUIT_EXEC) {
-		snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-		return stat(path, &st) == 0 && st.st_ino == wanted->ino && st.st_dev == wanted->dev;
-	}
-	if (!wanted->library.inode)
-		return false;
+	if (!wanted->library.inode || session->options.follow != SESSION_FOLLOW_SAME)
+		return PURSUIT_ON;
 	error_free(mappings_read(pid, &mappings));
 	vec_each(mapping, &mappings.list)
 		if (file_id_equal(mapping->file, wanted->library))
-			return true;
-	return false;
+			return PURSUIT_HOLD;
+	return PURSUIT_ON;
 }
 
 /* Decides about a followed process. Runs in the thread of the pursuit. Until a process is held, this session
@@ -261,11 +307,8 @@ static enum pursuit_verdict judge(void *ctx, pid_t pid, enum pursuit_moment mome
 	struct session *session = ctx;
 	struct error *err;
 
-	if (session->wanted.found)
-		return session->options.follow == SESSION_FOLLOW_SAME &&
-				       has_wanted(session, pid, moment)
-			       ? PURSUIT_HOLD
-			       : PURSUIT_ON;
+	if (moment == PURSUIT_THREAD && session->wanted.found)
+		return judge_same_library(session, pid);
 	err = process_open(pid, &target);
 	if (err) {
 		error_free(err); /* it may be killed at any moment, or be another user's */
@@ -433,6 +476,12 @@ bool session_wait_command(struct session *session, int *ret_code)
 	return end != TARGET_GONE;
 }
 
+void command_settle(struct session *session)
+{
+	vec_each(left, &session->left)
+		session_gap(session, left->pid, left->from_ns, now_ns(), left->why);
+}
+
 void command_close(struct session *session)
 {
 	if (session->pursuit)
@@ -441,5 +490,6 @@ void command_close(struct session *session)
 			       session->spawn.path, (int)session->spawn.pid);
 	pursuit_end(session->pursuit, NULL);
 	target_close(session->wrapper);
+	vec_fini(&session->left);
 	spawn_fini(&session->spawn);
 }

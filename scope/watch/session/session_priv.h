@@ -74,6 +74,13 @@ struct wanted {
 	struct file_id library; /* inode 0: it is a program */
 };
 
+/* A process that a command started and that is left alone. */
+struct left {
+	pid_t pid;
+	uint64_t from_ns;
+	const char *why;
+};
+
 /* The traced file, which may change. */
 struct watched_file {
 	struct file_version version; /* when it was read */
@@ -114,6 +121,7 @@ struct session {
 	bool wrapped;		     /* its file is no Go program: it starts one */
 	struct pursuit *pursuit;     /* follows it until the run begins */
 	struct wanted wanted;	     /* what it looks for then; only its thread uses this */
+	VEC(struct left) left;	     /* only the thread uses it, until pursuit_end() */
 	struct target *wrapper;	     /* its process, while that runs and another one is traced */
 	enum target_end command_end; /* TARGET_RUNS until its end is known */
 	int command_status;	     /* its exit code, or the number of the signal that ended it */
@@ -347,6 +355,8 @@ void command_ended(struct session *session, enum target_end end, int status);
 /* Tells whether a wrapper runs, which may have more to do than the traced program. Reports its end
  * once. */
 bool command_runs(struct session *session);
+/* Reports the gaps of what was left alone. */
+void command_settle(struct session *session);
 /* Ends a command that was not started, and lets go of a wrapped one that still waits. */
 void command_close(struct session *session);
 
