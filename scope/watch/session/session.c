@@ -492,7 +492,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	settle_execs(session);
 	chosen_settle(session, true);
 	follow_settle(session);
-	command_settle(session);
+	judge_settle(session);
 	settle_file(session);
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))

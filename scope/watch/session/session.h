@@ -18,6 +18,7 @@
  *   chosen.c     the processes of -p, if there are several
  *   follow.c     the children of the traced process
  *   command.c    starts the command, follows a wrapper to its Go program
+ *   judge.c      what the command is, and what it starts
  *   processes.c  the table of processes, their start and exit records
  *   exec.c       execs of the watched process
  *   modules.c    finds the module of an address

@@ -355,10 +355,20 @@ void command_ended(struct session *session, enum target_end end, int status);
 /* Tells whether a wrapper runs, which may have more to do than the traced program. Reports its end
  * once. */
 bool command_runs(struct session *session);
-/* Reports the gaps of what was left alone. */
-void command_settle(struct session *session);
 /* Ends a command that was not started, and lets go of a wrapped one that still waits. */
 void command_close(struct session *session);
+
+/* ---- judge.c ---- */
+
+/* Tells whether the file of the command is a wrapper, a script or a program that is not Go: sets
+ * session->wrapped. Files that are neither are refused later, when they are opened as a Go program. Errors:
+ * what the command would start cannot be followed. */
+struct error *judge_command(struct session *session);
+/* Decides about a followed process. Runs in the thread of the pursuit. ctx: the session. */
+enum pursuit_verdict judge_process(void *ctx, pid_t pid, enum pursuit_moment moment);
+/* Reports the gaps of what was left alone. */
+void judge_settle(struct session *session);
+void judge_fini(struct session *session);
 
 /* ---- meet.c ---- */
 
