@@ -45,6 +45,8 @@ int cmd_print(const char *text);
 int cmd_print_pids(void);
 /* Prints `tophash VERB --help`. Returns the exit code. */
 int cmd_print_help(const struct verb_spec *verb);
+/* The same for --help-all. */
+int cmd_print_help_all(const struct verb_spec *verb);
 /* Prints `tophash --help`. Returns the exit code. */
 int cmd_print_verbs(void);
 /* Reports that no verb has this name, and names the nearest one. Returns the exit code. */

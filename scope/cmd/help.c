@@ -25,7 +25,7 @@ static const struct option_spec rows[] = {
 	 .kind = OPTION_OPERAND,
 	 .help = "opens the manual of this verb; without it, lists the verbs",
 	 .man = "Opens the man page of this verb. If it is not installed, prints the text of "
-		"\\fB--help\\fR. Without \\fIVERB\\fR the verbs are listed."},
+		"\\fB--help\\fR with every option explained. Without \\fIVERB\\fR the verbs are listed."},
 	OPTION_HELP_ROW(struct help_options),
 	{0},
 };
@@ -55,12 +55,22 @@ static const struct verb_spec *find_verb(const char *name)
 
 /* ---- the list of verbs ---- */
 
-int cmd_print_help(const struct verb_spec *verb)
+static int print_help(const struct verb_spec *verb, bool all)
 {
 	cleanup_buf struct buf text = {0};
 
-	options_help(verb, &text);
+	options_help(verb, all, &text);
 	return text.bad ? cmd_fail(error_nomem()) : cmd_print(buf_cstr(&text));
+}
+
+int cmd_print_help(const struct verb_spec *verb)
+{
+	return print_help(verb, false);
+}
+
+int cmd_print_help_all(const struct verb_spec *verb)
+{
+	return print_help(verb, true);
 }
 
 static void put_verbs(struct buf *to)
@@ -145,7 +155,7 @@ static int open_manual(const struct verb_spec *verb)
 		fflush(stdout);
 		execlp("man", "man", "1", page, NULL);
 	}
-	return cmd_print_help(verb);
+	return cmd_print_help_all(verb);
 }
 
 static int print_man(const char *name)

@@ -146,7 +146,9 @@ int cmd_trace(int argc, char **argv)
 	struct error *err = trace_options_parse(argc, argv, &trace.options);
 	int code = EXIT_DONE;
 
-	if (!err && trace.options.help)
+	if (!err && trace.options.help_all)
+		code = cmd_print_help_all(&trace_verb);
+	else if (!err && trace.options.help)
 		code = cmd_print_help(&trace_verb);
 	else if (!err)
 		err = run(&trace, &code);

@@ -139,16 +139,17 @@ static const struct option_spec rows[] = {
 		"A number that no user has needs a group. Without this option the command runs as the user of tophash, which is "
 		"mostly root."},
 	{.name = "follow", .argument = "WHICH", .kind = OPTION_ENUM, .at = AT(follow),
-	 .also = AT(follow_given), .values = follows,
+	 .also = AT(follow_given), .values = follows, .rare = true,
 	 .help = "children that are traced: {} (same)",
 	 .man = "Which children are traced, too, with \\fB-p\\fR and a command, and their children. same "
 		"(the default) means those that execute the same file: a daemon that starts itself "
 		"again, workers, a graceful restart. none means none. See \\fBCHILDREN\\fR."},
-	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until), .values = untils,
+	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until),
+	 .values = untils, .rare = true,
 	 .help = "end with which process: {} (last)",
 	 .man = "Ends the trace when the last traced process has ended (last, the default), or when the "
 		"command has (command)."},
-	{.name = "exit-status", .kind = OPTION_FLAG, .at = AT(exit_status),
+	{.name = "exit-status", .kind = OPTION_FLAG, .at = AT(exit_status), .rare = true,
 	 .help = "end with the exit status of the command",
 	 .man = "Ends with the exit status of the command, or with 128 and the number of the signal "
 		"that ended it. If the trace ends before the command does, tophash waits for the "
@@ -184,7 +185,7 @@ static const struct option_spec rows[] = {
 		"how many removals had another shape. A map whose type cannot be read is shown, "
 		"with an empty map_type (reflect made the type, and the process has ended)."},
 	{.name = "map", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(filter.map),
-	 .min = 1, .max = UINT64_MAX,
+	 .min = 1, .max = UINT64_MAX, .rare = true,
 	 .help = "one map (with -p or a command)",
 	 .man = "One map of one process. \\fIADDR\\fR is a number such as 0xc000012340."},
 	{.name = "site", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_site,
@@ -193,14 +194,14 @@ static const struct option_spec rows[] = {
 		"folder ('store.go:61'). If that function is inlined, the functions that it is "
 		"inlined into match too."},
 	{.name = "goid", .argument = "N", .kind = OPTION_NUMBER, .at = AT(filter.goid),
-	 .min = 1, .max = UINT64_MAX,
+	 .min = 1, .max = UINT64_MAX, .rare = true,
 	 .help = "removed by this goroutine",
 	 .man = "Shows removals by one goroutine."},
-	{.name = "misses", .kind = OPTION_FLAG, .at = AT(misses),
+	{.name = "misses", .kind = OPTION_FLAG, .at = AT(misses), .rare = true,
 	 .help = "also deletes that removed nothing",
 	 .man = "Also deletes that removed nothing: absent keys, empty and nil maps, and deletes that "
 		"panicked (these have \"panicked\"). Costs several microseconds for every delete."},
-	{.name = "no-sync-map", .kind = OPTION_FLAG, .at = AT(no_sync_map),
+	{.name = "no-sync-map", .kind = OPTION_FLAG, .at = AT(no_sync_map), .rare = true,
 	 .help = "no deletes from sync.Map",
 	 .man = "Leaves sync.Map alone, at no cost. Without this option, a call of its methods Delete, "
 		"LoadAndDelete, CompareAndDelete and Clear is an event with map_type sync.Map. Up "
@@ -236,7 +237,7 @@ static const struct option_spec rows[] = {
 	 .man = "Keeps at most N frames of each stack. The default is 64, and N may be up to 512. If "
 		"this option is given, the text form shows the stack of each event."},
 	{.name = "key-bytes", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(key_bytes),
-	 .min = 1, .max = ENGINE_KEY_BYTES_MAX,
+	 .min = 1, .max = ENGINE_KEY_BYTES_MAX, .rare = true,
 	 .help = "keep N bytes of each string (64; at most 256)",
 	 .man = "Keeps at most N bytes of each string in a key. The default is 64, and N may be up to "
 		"256."},
@@ -244,7 +245,7 @@ static const struct option_spec rows[] = {
 
 	{.group = "Other",
 	 .name = "buffer", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(buffer_size),
-	 .min = 64 << 10, .max = 1 << 30,
+	 .min = 64 << 10, .max = 1 << 30, .rare = true,
 	 .help = "size of the ring buffer (16M)",
 	 .man = "Sets the size of the ring buffer between kernel and tophash, from 64K to 1G. The "
 		"default is 16M. If events are lost in bursts, a larger buffer helps."},
@@ -265,7 +266,7 @@ static const struct option_spec rows[] = {
 		"was measured (a few tenths of a second), and where the kernel does not tell it "
 		"(CAP_SYS_ADMIN is needed), 1.5 microseconds for each hit are assumed."},
 	{.name = "sample-by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(sample_by),
-	 .also = AT(sample_by_given), .values = samples,
+	 .also = AT(sample_by_given), .values = samples, .rare = true,
 	 .help = "what --max-overhead samples: {}",
 	 .man = "What \\fB--max-overhead\\fR samples. With goroutine (the default), all removals by a "
 		"goroutine are shown, or none. With key, all removals of a key are shown, or none, "
@@ -273,7 +274,7 @@ static const struct option_spec rows[] = {
 		"random number that is drawn for each run decides which goroutines or keys are in "
 		"the sample."},
 	{.name = "engine", .argument = "NAME", .kind = OPTION_WORD, .at = AT(engine),
-	 .value_at = engine_name_at,
+	 .value_at = engine_name_at, .rare = true,
 	 .help = "the engine that makes the events: {}",
 	 .man = "The engine that makes the events: {}. The first in the list is the default."},
 	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
@@ -284,10 +285,11 @@ static const struct option_spec rows[] = {
 	{.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
 	 .help = "only errors on standard error",
 	 .man = "Prints only errors on standard error."},
-	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
+	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose), .rare = true,
 	 .help = "print more messages",
 	 .man = "Prints more messages on standard error."},
 	OPTION_HELP_ROW(struct trace_options),
+	OPTION_HELP_ALL_ROW(struct trace_options),
 	{0},
 };
 /* clang-format on */

@@ -38,7 +38,8 @@ struct trace_options {
 	bool sample_by_given;
 	bool misses, no_sync_map, dry_run, quiet, verbose;
 	bool wide; /* --wide */
-	bool help; /* --help was given, so nothing else matters */
+	bool help; /* --help or --help-all was given, so nothing else matters */
+	bool help_all;
 };
 
 extern const struct verb_spec trace_verb;

@@ -191,17 +191,18 @@ def start_fish(dest, env, folder):
 SHELLS = {"bash": start_bash, "zsh": start_zsh, "fish": start_fish}
 
 
-def help_of(tophash, *verb):
-    return subprocess.run([tophash, *verb, "--help"], check=True, capture_output=True, text=True).stdout
+def help_of(tophash, *words):
+    return subprocess.run([tophash, *words], check=True, capture_output=True, text=True).stdout
 
 
 def options_of(tophash, verb):
-    """Returns the long options that --help lists."""
-    return re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", help_of(tophash, verb), re.M)
+    """Returns the long options that --help names. Those of a line "More: --follow, --until" are rare, but they are offered too."""
+    text = help_of(tophash, verb, "--help")
+    return re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", re.sub(r"(More:|,)\s+", "\n ", text), re.M)
 
 
 def verbs_of(tophash):
-    return re.findall(r"^  ([a-z]+) +\S", help_of(tophash).split("Verbs:")[1].split("Other:")[0], re.M)
+    return re.findall(r"^  ([a-z]+) +\S", help_of(tophash, "--help").split("Verbs:")[1].split("Other:")[0], re.M)
 
 
 def offered(tophash, go, other):

@@ -95,3 +95,8 @@ def usage():
     r = tophash("--help")
     same((r.code, r.err), (0, ""), "--help")
     check(len(r.out.splitlines()) <= 60, "--help is longer than a large screen")
+    every = tophash("--help-all")
+    same((every.code, every.err), (0, ""), "--help-all")
+    names = set(re.findall(r"--[a-z-]+[a-z]", every.out))
+    check(len(names) > 20 and names == set(re.findall(r"--[a-z-]+[a-z]", r.out)), "--help and --help-all name different options")
+    check("\n  More: " in r.out and "More:" not in every.out, "--help-all only names an option")

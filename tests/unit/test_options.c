@@ -154,12 +154,16 @@ TEST(a_summary_has_a_subject)
 
 TEST(help_wins_over_everything)
 {
-	static const char *const words[] = {"--help", "-h", "-qh", "-v -h --nonsense", "-h -p x"};
+	static const char *const words[] = {
+		"--help", "-h", "-qh", "-v -h --nonsense", "-h -p x", "--help-all -x", "--help-a"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		struct line line;
 
-		assert_true(parse_ok(words[i], &line).help);
+		struct trace_options o = parse_ok(words[i], &line);
+
+		assert_true(o.help);
+		assert_int_equal(o.help_all, strstr(words[i], "--help-a") != NULL);
 	}
 }
 

@@ -13,30 +13,98 @@
 
 static const struct verb_spec *const every_verb[] = {&trace_verb, &sites_verb, &addr_verb};
 
-/* The text fits a terminal, and names every option and every accepted value. */
+/* Returns how many lines of the text begin with these words, after spaces. */
+static size_t lines_with(const char *text, const char *begin)
+{
+	size_t n = 0;
+
+	for (const char *at = text; at && *at; at = strchr(at, '\n')) {
+		at += strspn(at, " \n");
+		n += !strncmp(at, begin, strlen(begin));
+	}
+	return n;
+}
+
+/* The text fits a terminal, explains every option that is not rare, or every option, and names the
+ * rest. */
+static void check_help(const struct verb_spec *verb, bool all)
+{
+	cleanup_buf struct buf help = {0};
+	const char *text;
+
+	options_help(verb, all, &help);
+	text = buf_cstr(&help);
+	assert_int_equal(lines_with(text, "Examples:\n"), 1);
+	options_each(option, verb) {
+		cleanup_buf struct buf title = {0}, name = {0};
+		bool explained = all || !option->rare;
+
+		options_put_title(option, &title);
+		buf_printf(&name, "--%s", option->name);
+		if (!strstr(text, buf_cstr(&name)) ||
+		    (lines_with(text, buf_cstr(&title)) != 0) != explained)
+			fail_msg("%s: %s: %sexplained in the help", verb->name, buf_cstr(&title),
+				 explained ? "not " : "");
+	}
+	for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1)
+		assert_in_range(end - at, 0, 79);
+	assert_int_equal(text[strlen(text) - 1], '\n');
+}
+
 TEST(test_help_text)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(every_verb); i++) {
-		cleanup_buf struct buf help = {0};
-		const char *text;
-
-		options_help(every_verb[i], &help);
-		text = buf_cstr(&help);
-		assert_non_null(strstr(text, "\nExamples:\n"));
-		options_each(option, every_verb[i]) {
-			cleanup_buf struct buf title = {0};
-
-			options_put_title(option, &title);
-			if (!strstr(text, buf_cstr(&title)))
-				fail_msg("the help does not name %s", buf_cstr(&title));
+		check_help(every_verb[i], false);
+		check_help(every_verb[i], true);
+		options_each(option, every_verb[i])
 			for (size_t v = 0; option_value(option, v); v++)
 				assert_true(strstr(option->help, "{}") ||
 					    strstr(option->help, option_value(option, v)));
-		}
-		for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1)
-			assert_in_range(end - at, 0, 79);
-		assert_int_equal(text[strlen(text) - 1], '\n');
 	}
+}
+
+/* A group ends with the names of its rare options. A group of nothing else has these only. */
+TEST(test_help_of_rare_options)
+{
+	struct opts {
+		bool help, help_all, a, b, c, d;
+	};
+	static const struct option_spec rows[] = {
+		{.group = "First", .name = "aa", .kind = OPTION_FLAG, .help = "an a", .rare = true},
+		{.name = "bb", .kind = OPTION_FLAG, .help = "a b"},
+		{.name = "cc", .kind = OPTION_FLAG, .help = "a c", .rare = true},
+		{.group = "Second", .name = "dd", .kind = OPTION_FLAG, .help = "a d", .rare = true},
+		{.group = "Third", .argument = "WORD", .kind = OPTION_OPERAND, .help = "a word"},
+		OPTION_HELP_ROW(struct opts),
+		OPTION_HELP_ALL_ROW(struct opts),
+		{0},
+	};
+	static const char *const lines[] = {"[OPTION]...", NULL}, *const none[] = {NULL};
+	static const struct verb_spec verb = {.name = "verb",
+					      .synopsis = lines,
+					      .about = "About.",
+					      .options = rows,
+					      .examples = none,
+					      .exit_status = "0."};
+	cleanup_buf struct buf brief = {0}, whole = {0};
+
+	options_help(&verb, false, &brief);
+	assert_string_equal(buf_cstr(&brief),
+			    "usage: tophash verb [OPTION]...\n\nAbout.\n\n"
+			    "First:\n"
+			    "      --bb               a b\n"
+			    "  More: --aa, --cc\n\n"
+			    "Second:\n"
+			    "  More: --dd\n\n"
+			    "Third:\n"
+			    "  WORD                   a word\n"
+			    "  -h, --help             this text\n"
+			    "      --help-all         the same, with every option explained\n\n"
+			    "Examples:\n\n0.\nSee tophash-verb(1).\n");
+	options_help(&verb, true, &whole);
+	assert_null(strstr(buf_cstr(&whole), "More:"));
+	assert_non_null(strstr(buf_cstr(&whole), "\n      --aa               an a\n"));
+	assert_non_null(strstr(buf_cstr(&whole), "\nSecond:\n      --dd               a d\n"));
 }
 
 /* Each row is valid: its own member, its own name, and all that its kind needs. */
@@ -355,11 +423,11 @@ TEST(test_empty)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_help_text),  cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_man_pages),  cmocka_unit_test(test_sites_words),
-		cmocka_unit_test(test_addr_words), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_nearest),	   cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_help_text),   cmocka_unit_test(test_help_of_rare_options),
+		cmocka_unit_test(test_tables),	    cmocka_unit_test(test_man_pages),
+		cmocka_unit_test(test_sites_words), cmocka_unit_test(test_addr_words),
+		cmocka_unit_test(test_errors),	    cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_hostile),	    cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Writes --help and the list of options in the man page, from the table of a verb. */
+/* Writes --help, --help-all and the list of options in the man page, from the table of a verb. */
 #include "cmd/options/options.h"
 #include "base/buf.h"
 
@@ -92,18 +92,46 @@ static void put_option(struct buf *to, const struct option_spec *option)
 	put_wrapped(to, buf_cstr(&text), column, INDENT, WIDTH);
 }
 
-void options_help(const struct verb_spec *verb, struct buf *to)
+/* Appends the names of the rare options from a row to the end of its group. */
+static void put_rare(struct buf *to, const struct option_spec *option)
+{
+	cleanup_buf struct buf names = {0};
+
+	do {
+		if (option->rare)
+			buf_printf(&names, "%s--%s", names.len ? ", " : "", option->name);
+		option++;
+	} while (option->help && !option->group);
+	if (!names.len)
+		return;
+	buf_str(to, "  More: ");
+	put_wrapped(to, buf_cstr(&names), strlen("  More: "), strlen("  More: "), WIDTH);
+}
+
+static void put_options(struct buf *to, const struct option_spec *option, bool all)
+{
+	const struct option_spec *first = option; /* of the group */
+
+	for (; option->help; option++) {
+		if (option->group) {
+			first = option;
+			buf_printf(to, "\n%s:\n", option->group);
+		}
+		if (all || !option->rare)
+			put_option(to, option);
+		if (!all && (!option[1].help || option[1].group))
+			put_rare(to, first);
+	}
+}
+
+void options_help(const struct verb_spec *verb, bool all, struct buf *to)
 {
 	for (size_t i = 0; verb->synopsis[i]; i++)
 		buf_printf(to, "%s tophash %s %s\n", i ? "      " : "usage:", verb->name,
 			   verb->synopsis[i]);
 	buf_char(to, '\n');
 	put_wrapped(to, verb->about, 0, 0, WIDTH);
-	for (const struct option_spec *option = verb->options; option->help; option++) {
-		if (option->group)
-			buf_printf(to, "\n%s:\n", option->group);
-		put_option(to, option);
-	}
+	put_options(to, verb->options, all);
 	if (verb->legend)
 		buf_printf(to, "\n%s", verb->legend);
 	buf_str(to, "\nExamples:\n");

@@ -1,6 +1,6 @@
 /* The options of the verbs, as tables. One description of a verb is used to read its command line,
- * and to write `tophash VERB --help`, the option list of its man page, and the completions of the
- * shells.
+ * and to write `tophash VERB --help` and --help-all, the option list of its man page, and the
+ * completions of the shells.
  *
  *   options.c      reads a command line
  *   value.c        reads one value: a number, a size, a duration, one word of several
@@ -11,7 +11,7 @@
  *
  * To add an option:
  *   1. add a member to the verb's struct in scope/cmd/<verb>_options.h, and a row to the table in
- *      scope/cmd/<verb>_options.c;
+ *      scope/cmd/<verb>_options.c. If few users need the option, set `rare`;
  *   2. say in check() there what it contradicts;
  *   3. run tools/man-options, which writes the row into docs/man/tophash-<verb>.1;
  *   4. add its cases to tests/unit/test_options.c.
@@ -53,7 +53,9 @@ struct option_spec {
 	const char *(*value_at)(size_t i);
 	bool list;    /* accepts several words, separated by commas */
 	bool repeats; /* may be given several times */
-	/* OPTION_CUSTOM, and OPTION_PROCESS if it is set: reads text into the struct of the verb. Errors: ERROR_USAGE. */
+	bool rare;    /* --help only names it, so that it fits a screen; --help-all explains it */
+	/* OPTION_CUSTOM, and OPTION_PROCESS if it is set: reads text into the struct of the verb.
+	 * Errors: ERROR_USAGE. */
 	struct error *(*parse)(const char *text, void *options);
 	const char *group;     /* heading of a group of options that begins here; NULL: none */
 	const char *group_man; /* the first paragraph of that group in the man page; or NULL */
@@ -94,6 +96,14 @@ struct verb {
 	{                                                                                       \
 		.name = "help", .letter = 'h', .kind = OPTION_HELP, .at = offsetof(type, help), \
 		.help = "this text", .man = "A short help."                                     \
+	}
+/* The row after it, for verbs with rare options. */
+#define OPTION_HELP_ALL_ROW(type)                                                               \
+	{                                                                                       \
+		.name = "help-all", .kind = OPTION_HELP, .at = offsetof(type, help_all),        \
+		.also = offsetof(type, help), .help = "the same, with every option explained",  \
+		.man = "A help that explains every option. \\fB--help\\fR explains the common " \
+		       "ones, and names the others."                                            \
 	}
 /* The row of --wide, for verbs that cut lines on a terminal. */
 #define OPTION_WIDE_ROW(type)                                                                   \
@@ -141,8 +151,8 @@ struct option_words {
 struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
 			    struct option_words *ret_words);
 
-/* Appends the text of --help, with at most 80 columns. */
-void options_help(const struct verb_spec *verb, struct buf *to);
+/* Appends the text of --help, or of --help-all if `all` is set. It has at most 80 columns. */
+void options_help(const struct verb_spec *verb, bool all, struct buf *to);
 /* Appends the section OPTIONS of the man page, as source of man(7). */
 void options_man(const struct verb_spec *verb, struct buf *to);
 /* Appends the completions of all verbs for a shell: "bash", "fish" or "zsh". A NULL spec ends

@@ -55,4 +55,4 @@ def run_it(copy):
     finally:
         program.kill()
         program.wait()
-    check("replay" in run([copy.tophash, "trace", "--help"]), "trace --help does not name it")
+    check("replay" in run([copy.tophash, "trace", "--help-all"]), "trace --help-all does not name it")
