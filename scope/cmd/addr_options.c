@@ -4,7 +4,6 @@
 
 #define AT(member) offsetof(struct addr_options, member)
 
-static const char *const formats[] = {"text", "json", NULL};
 static const char *const whens[] = {
 	[SPACE_RETURN_AUTO] = "auto",
 	[SPACE_RETURN_YES] = "yes",
@@ -112,10 +111,7 @@ static const struct option_spec rows[] = {
 		 "address in it",
 	 .man = "Prints the text of standard input as it is, with a note in brackets after every "
 		"address in it. A log that is being written comes out line by line."},
-	{.name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
-	 .values = formats,
-	 .help = "text (default) or json (one object a line)",
-	 .man = "Text for people, or JSON Lines (see \\fBRECORDS\\fR)."},
+	OPTION_FORMAT_ROW(struct addr_options, NULL, option_formats, "RECORDS"),
 	OPTION_OUTPUT_ROW(struct addr_options, ""),
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
 	 .help = "do not cut lines to the width of the terminal",

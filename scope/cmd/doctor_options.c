@@ -2,8 +2,6 @@
 
 #define AT(member) offsetof(struct doctor_options, member)
 
-static const char *const formats[] = {"text", "json", NULL};
-
 /* clang-format off */
 static const struct option_spec rows[] = {
 	{.group = "What to look at",
@@ -18,11 +16,7 @@ static const struct option_spec rows[] = {
 		"process has it: whether it may be looked at and can be traced, and "
 		"what is unusual about it."},
 
-	{.group = "How to show it",
-	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
-	 .values = formats,
-	 .help = "text (default) or json (one object a line)",
-	 .man = "Text for people, or JSON Lines (see \\fBJSON\\fR)."},
+	OPTION_FORMAT_ROW(struct doctor_options, "How to show it", option_formats, "JSON"),
 	OPTION_OUTPUT_ROW(struct doctor_options, ""),
 	OPTION_WIDE_ROW(struct doctor_options),
 

@@ -20,8 +20,6 @@ static struct error *read_user(const char *text, void *options)
 	return NULL;
 }
 
-static const char *const formats[] = {"text", "json", NULL};
-
 /* clang-format off */
 static const struct option_spec rows[] = {
 	{.group = "What to show",
@@ -33,11 +31,7 @@ static const struct option_spec rows[] = {
 	 .help = "only processes of this user, a name or a number",
 	 .man = "Only processes whose effective user is this one, a name or a number."},
 
-	{.group = "How to show it",
-	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
-	 .values = formats,
-	 .help = "text (default) or json (one object a line)",
-	 .man = "Text for people, or JSON Lines (see \\fBJSON\\fR)."},
+	OPTION_FORMAT_ROW(struct ps_options, "How to show it", option_formats, "JSON"),
 	OPTION_OUTPUT_ROW(struct ps_options, ""),
 	OPTION_WIDE_ROW(struct ps_options),
 

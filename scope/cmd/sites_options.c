@@ -16,7 +16,6 @@ static struct error *read_site(const char *text, void *options)
 	return filter_set_glob("--site", text, &o->filter.site_glob);
 }
 
-static const char *const formats[] = {"text", "json", NULL};
 static const char *const tables[] = {
 	[SITE_BY_FUNCTION] = "function",
 	[SITE_BY_TYPE] = "type",
@@ -67,11 +66,7 @@ static const struct option_spec rows[] = {
 		"program has for it. Instructions of x86-64 are in Intel's syntax. On arm64 "
 		"trace has no probes, so none are shown."},
 
-	{.group = "How to show it",
-	 .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, .at = AT(format),
-	 .values = formats,
-	 .help = "text (default) or json (one object a line)",
-	 .man = "Text for people, or JSON Lines (see \\fBJSON\\fR)."},
+	OPTION_FORMAT_ROW(struct sites_options, "How to show it", option_formats, "JSON"),
 	OPTION_OUTPUT_ROW(struct sites_options, ""),
 	OPTION_WIDE_ROW(struct sites_options),
 

@@ -113,6 +113,16 @@ struct verb {
 		.man = "Does not cut lines on a terminal. Without this option they are cut to " \
 		       "the width of the terminal. In a file or a pipe nothing is ever cut."    \
 	}
+/* The row of --format. `heading` begins its group, or is NULL. `section` of the man page describes the
+ * records of JSON. */
+#define OPTION_FORMAT_ROW(type, heading, words, section)                                        \
+	{                                                                                       \
+		.group = heading, .name = "format", .argument = "FORMAT", .kind = OPTION_WORD,  \
+		.at = offsetof(type, format), .values = words,                                  \
+		.help = "form of the output: {} (text)",                                        \
+		.man = "Chooses text for people (the default), or JSON Lines (see \\fB" section \
+		       "\\fR).",                                                                \
+	}
 /* The row of -o. `more` is a further sentence of its man page, which begins with a space, or "". */
 #define OPTION_OUTPUT_ROW(type, more)                                                              \
 	{                                                                                          \
@@ -123,6 +133,9 @@ struct verb {
 		       "refused. In a folder that everybody may write to (as /tmp), a symbolic "   \
 		       "link or a file of another user is refused." more                           \
 	}
+
+/* The words of --format for verbs that print no events: "text", "json". */
+extern const char *const option_formats[];
 
 /* Visits the rows that are options, and skips operands. */
 #define options_each(option, verb)                                                             \

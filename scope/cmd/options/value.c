@@ -9,6 +9,8 @@
 
 #define NANO 1000000000ull
 
+const char *const option_formats[] = {"text", "json", NULL};
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';

@@ -70,6 +70,19 @@ struct rows {
 	void (*after)(struct buf *to, const struct rows *rows, size_t index, size_t indent);
 };
 
+/* Describes the rows of a report, a struct with the members rows, rows_n, color and width. `table` is
+ * an array of columns. The arguments after the report set other members, such as .event = "map". */
+#define ROWS(table, report, ...)                        \
+	((struct rows){.columns = (table),              \
+		       .columns_n = ARRAY_SIZE(table),  \
+		       .first = (report)->rows,         \
+		       .n = (report)->rows_n,           \
+		       .size = sizeof(*(report)->rows), \
+		       .ctx = (report),                 \
+		       .color = (report)->color,        \
+		       .width = (report)->width,        \
+		       __VA_ARGS__})
+
 /* Returns row `index`. */
 static inline const void *columns_row(const struct rows *rows, size_t index)
 {

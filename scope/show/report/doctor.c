@@ -106,20 +106,8 @@ static const struct column columns[] = {
 
 static struct rows rows_of(const struct doctor_report *report)
 {
-	return (struct rows){
-		.event = "check",
-		.columns = columns,
-		.columns_n = ARRAY_SIZE(columns),
-		.first = report->rows,
-		.n = report->rows_n,
-		.size = sizeof(*report->rows),
-		.ctx = report,
-		.color = report->color,
-		.width = report->width,
-		.indent = 2,
-		.before = put_heading,
-		.after = put_reason,
-	};
+	return ROWS(columns, report, .event = "check", .indent = 2, .before = put_heading,
+		    .after = put_reason);
 }
 
 static size_t count(const struct doctor_report *report, enum check_state state)

@@ -240,17 +240,7 @@ static const struct column columns[] = {
 
 static struct rows rows_of(const struct process_report *report)
 {
-	return (struct rows){
-		.event = "process",
-		.columns = columns,
-		.columns_n = ARRAY_SIZE(columns),
-		.first = report->rows,
-		.n = report->rows_n,
-		.size = sizeof(*report->rows),
-		.ctx = report,
-		.color = report->color,
-		.width = report->width,
-	};
+	return ROWS(columns, report, .event = "process");
 }
 
 void process_json(struct buf *to, const struct process_report *report)

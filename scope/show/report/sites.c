@@ -292,18 +292,7 @@ static const struct column columns[] = {
 
 static struct rows rows_of(const struct site_report *report)
 {
-	return (struct rows){
-		.event = "site",
-		.columns = columns,
-		.columns_n = ARRAY_SIZE(columns),
-		.first = report->rows,
-		.n = report->rows_n,
-		.size = sizeof(*report->rows),
-		.ctx = report,
-		.color = report->color,
-		.width = report->width,
-		.indent = INDENT,
-	};
+	return ROWS(columns, report, .event = "site", .indent = INDENT);
 }
 
 /* ---- as JSON ---- */

@@ -18,16 +18,7 @@ static const struct column columns[] = {
 
 static struct rows rows_of(const struct entry_report *report)
 {
-	return (struct rows){
-		.event = "entry",
-		.columns = columns,
-		.columns_n = ARRAY_SIZE(columns),
-		.first = report->rows,
-		.n = report->rows_n,
-		.size = sizeof(*report->rows),
-		.color = report->color,
-		.width = report->width,
-	};
+	return ROWS(columns, report, .event = "entry");
 }
 
 void entries_text(struct buf *to, const struct entry_report *report)
