@@ -1,21 +1,13 @@
 #include "cmd/ps_options.h"
-
-#include <pwd.h>
+#include "live/choice/choice.h"
 
 #define AT(member) offsetof(struct ps_options, member)
 
 static struct error *read_user(const char *text, void *options)
 {
 	struct ps_options *o = options;
-	const struct passwd *user = getpwnam(text);
-	uint64_t number;
 
-	if (user)
-		o->uid = user->pw_uid;
-	else if (option_number(text, &number) && number < UINT32_MAX)
-		o->uid = (uid_t)number;
-	else
-		return error_new(ERROR_USAGE, "--uid \"%.80s\": no user of this name", text);
+	try(choice_user(text, &o->uid));
 	o->of_user = true;
 	return NULL;
 }
@@ -27,7 +19,7 @@ static const struct option_spec rows[] = {
 	 .help = "only these; a name is that of the program's file",
 	 .man = "Only these processes. A name is that of the program's file, without its folder, or the "
 		"name that the kernel shows. In names * and ? are wild."},
-	{.name = "uid", .argument = "USER", .kind = OPTION_CUSTOM, .parse = read_user,
+	{.name = "uid", .argument = "USER", .kind = OPTION_USER, .parse = read_user,
 	 .help = "only processes of this user, a name or a number",
 	 .man = "Only processes whose effective user is this one, a name or a number."},
 

@@ -103,6 +103,11 @@ static struct error *read_processes(const char *text, void *options)
 	return choice_add(&((struct trace_options *)options)->chosen, CHOICE_PROCESS, text);
 }
 
+static struct error *read_uid(const char *text, void *options)
+{
+	return choice_add(&((struct trace_options *)options)->chosen, CHOICE_USER, text);
+}
+
 /* clang-format off */
 static const struct option_spec rows[] = {
 	{.group = "What to trace",
@@ -117,6 +122,13 @@ static const struct option_spec rows[] = {
 		"(-buildmode=c-shared). It may be a process that is not Go and has a Go library. A "
 		"plugin that it loads later is watched some milliseconds later, and a gap tells the "
 		"time before."},
+	{.name = "uid", .argument = "USER", .kind = OPTION_USER, .parse = read_uid, .list = true,
+	 .repeats = true,
+	 .help = "all Go processes of a user that run now",
+	 .man = "All processes of a user that run now and have Go code. A user is a name or a number, "
+		"and several are separated by commas. It is the effective user that counts. "
+		"Processes without Go code are left out, and their number is told. So are those "
+		"that cannot be traced, with the reason of each. See \\fBSEVERAL PROCESSES\\fR."},
 	{.name = "binary", .letter = 'b', .argument = "FILE", .kind = OPTION_FILE, .at = AT(binary),
 	 .help = "every process of a binary, also those started later",
 	 .man = "Every process of a binary: those that run, and those that start later. If the file is "
@@ -130,7 +142,7 @@ static const struct option_spec rows[] = {
 		"ends before the command does, the command continues. A command that is not a Go "
 		"program itself is a wrapper: env, nice, timeout, taskset, setpriv, sudo, a shell, "
 		"a script. It may also load a Go library itself. See \\fBCOMMANDS\\fR."},
-	{.name = "user", .letter = 'u', .argument = "USER", .kind = OPTION_STRING,
+	{.name = "user", .letter = 'u', .argument = "USER", .kind = OPTION_USER,
 	 .at = AT(user),
 	 .help = "the command runs as this user, a name or a number",
 	 .man = "Starts the command as a user, with the groups of that user and without any "
@@ -292,6 +304,7 @@ static const struct option_spec rows[] = {
 
 static const char *const synopsis[] = {
 	"[OPTION]... -p PID|NAME[,...]",
+	"[OPTION]... --uid USER",
 	"[OPTION]... -b BINARY",
 	"[OPTION]... -- COMMAND [ARG]...",
 	NULL,

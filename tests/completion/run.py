@@ -68,6 +68,21 @@ COMPLETED = [
     ("addr --source symbols,dw", ["addr", "--source", "symbols,dwarf"]),
     ("addr --return=au", ["addr", "--return=auto"]),
     ("addr --anno", ["addr", "--annotate"]),
+    ("trace --uid nobod", ["trace", "--uid", "nobody"]),
+    ("trace --uid root,nobod", ["trace", "--uid", "root,nobody"]),
+    ("ps --uid nobod", ["ps", "--uid", "nobody"]),
+    ("trace --user nobod", ["trace", "--user", "nobody"]),
+]
+
+# The same with the name of a Go program that runs.
+NAMED = [
+    ("trace -p qq-na", ["trace", "-p", "qq-named"]),
+    ("trace --pid=qq-na", ["trace", "--pid=qq-named"]),
+    ("trace -p 1,qq-na", ["trace", "-p", "1,qq-named"]),
+    ("trace -p 1 -p qq-na", ["trace", "-p", "1", "-p", "qq-named"]),
+    ("addr -p qq-na", ["addr", "-p", "qq-named"]),
+    ("doctor -p qq-na", ["doctor", "-p", "qq-named"]),
+    ("ps qq-na", ["ps", "qq-named"]),
 ]
 
 
@@ -231,7 +246,8 @@ def run_shell(name, tophash, dest, env, folder, pids, verbose):
     passed, failed = 0, []
     try:
         shell.wait_for(PROMPT, "the first prompt")
-        cases = [(line, lambda line=line, args=args: check(shell.completed(line), args, line)) for line, args in COMPLETED]
+        completed = COMPLETED + (NAMED if pids[0] else [])
+        cases = [(line, lambda line=line, args=args: check(shell.completed(line), args, line)) for line, args in completed]
         cases += [(line, lambda args=(line, *rest): shell.offers(*args)) for line, *rest in offered(tophash, *pids)]
         for line, case in cases:
             try:
@@ -270,10 +286,14 @@ def prepare(temp, build):
     return dest / "usr", folder, env
 
 
-def start_processes():
-    """Starts a Go program and a program that is not Go. Returns the processes and their ids. The id is "" if there is no Go program."""
+def start_processes(temp):
+    """Starts a Go program, named qq-named, and a program that is not Go. Returns the processes and their ids. The id is "" if there is no
+    Go program."""
     programs = sorted(matrix.CACHE.glob("targets/*/default/steps"))
-    started = [subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for program in programs[-1:]]
+    started = []
+    for program in programs[-1:]:
+        shutil.copy(program, temp / "qq-named")
+        started.append(subprocess.Popen([temp / "qq-named"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL))
     started.append(subprocess.Popen(["sleep", "600"]))
     return started, [str(started[0].pid) if programs else "", str(started[-1].pid)]
 
@@ -286,12 +306,12 @@ def main():
     args = parser.parse_args()
     build = pathlib.Path(args.build).resolve()
     totals, skipped = [0, 0], 0
-    started, pids = start_processes()
-    if not pids[0]:
-        print("  skip process ids: no target program is built (tests/matrix/build.py)", flush=True)
-        skipped += 1
-    try:
-        with tempfile.TemporaryDirectory() as temp:
+    with tempfile.TemporaryDirectory() as temp:
+        started, pids = start_processes(pathlib.Path(temp))
+        try:
+            if not pids[0]:
+                print("  skip processes: no target program is built (tests/matrix/build.py)", flush=True)
+                skipped += 1
             dest, folder, env = prepare(pathlib.Path(temp), build)
             for name in args.shell or SHELLS:
                 if not shutil.which(name):
@@ -301,10 +321,10 @@ def main():
                 counts = run_shell(name, build / "tophash", dest, env, folder, pids, args.v)
                 print(f"  {'FAIL' if counts[1] else 'ok  '} {name}: {counts[0]} of {sum(counts)}", flush=True)
                 totals = [a + b for a, b in zip(totals, counts)]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
     print(f"{totals[0]} passed, {totals[1]} failed, {skipped} skipped")
     return 1 if totals[1] else 0
 

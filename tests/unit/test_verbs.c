@@ -119,7 +119,7 @@ TEST(test_tables)
 
 			assert_in_range(option - verb->options, 0, 63);
 			assert_non_null(option->man);
-			assert_true(option->kind == OPTION_PROCESS ||
+			assert_true(option->kind == OPTION_PROCESS || option->kind == OPTION_USER ||
 				    (option->parse != NULL) == (option->kind == OPTION_CUSTOM));
 			assert_true(!words || option_value(option, 0));
 			assert_int_equal(!option->argument, option->kind == OPTION_FLAG ||

@@ -19,7 +19,8 @@ enum completion_kind completion_kind(const struct option_spec *option)
 {
 	switch (option->kind) {
 	case OPTION_FILE: return COMPLETE_FILE;
-	case OPTION_PROCESS: return COMPLETE_PID;
+	case OPTION_PROCESS: return option->list ? COMPLETE_PROCESSES : COMPLETE_PROCESS;
+	case OPTION_USER: return COMPLETE_USER;
 	default: break;
 	}
 	if (option_value(option, 0))

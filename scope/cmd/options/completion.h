@@ -16,7 +16,9 @@
 enum completion_kind {
 	COMPLETE_NOTHING, /* a number, a pattern, or another free text */
 	COMPLETE_FILE,
-	COMPLETE_PID,
+	COMPLETE_PROCESS,   /* an id, or the name of a program */
+	COMPLETE_PROCESSES, /* several of them, separated by commas */
+	COMPLETE_USER,
 	COMPLETE_WORDS, /* one of the words of option_value() */
 	COMPLETE_LIST,	/* several of them, separated by commas */
 };

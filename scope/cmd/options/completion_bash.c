@@ -15,19 +15,22 @@ static const char head[] =
 	"	mapfile -t COMPREPLY < <(compgen -f -- \"$1\")\n"
 	"}\n"
 	"\n"
-	"_tophash_pids() {\n"
-	"	local pid name pids=\n"
-	"	while read -r pid name; do\n"
-	"		pids+=\"$pid \"\n"
-	"	done < <(tophash help --pids 2>/dev/null)\n"
-	"	_tophash_words \"$pids\" \"$1\"\n"
-	"}\n"
-	"\n"
 	"# Several words with commas between: the last one is completed.\n"
 	"_tophash_list() {\n"
 	"	local before=\n"
 	"	[[ $2 != *,* ]] || before=${2%,*},\n"
 	"	_tophash_words \"$1\" \"${2##*,}\" \"$before\"\n"
+	"}\n"
+	"\n"
+	"# The ids of processes, and the names of their programs. A name may have any characters.\n"
+	"_tophash_processes() {\n"
+	"	local pid name word before= IFS=$'\\t'\n"
+	"	[[ $2 != list || $1 != *,* ]] || before=${1%,*},\n"
+	"	while read -r pid name; do\n"
+	"		for word in \"$pid\" \"$name\"; do\n"
+	"			[[ $word != \"${1#\"$before\"}\"* ]] || COMPREPLY+=(\"$before$(printf %q \"$word\")\")\n"
+	"		done\n"
+	"	done < <(tophash help --pids 2>/dev/null)\n"
 	"}\n"
 	"\n"
 	"# What stands after -- is a command line of its own; $1: where it begins.\n"
@@ -101,7 +104,12 @@ static void put_value(struct buf *to, const struct verb_spec *verb,
 	switch (completion_kind(option)) {
 	case COMPLETE_NOTHING: buf_str(to, ":"); break;
 	case COMPLETE_FILE: buf_str(to, "_tophash_files \"$cur\""); break;
-	case COMPLETE_PID: buf_str(to, "_tophash_pids \"$cur\""); break;
+	case COMPLETE_PROCESS: buf_str(to, "_tophash_processes \"$cur\""); break;
+	case COMPLETE_PROCESSES: buf_str(to, "_tophash_processes \"$cur\" list"); break;
+	case COMPLETE_USER:
+		buf_str(to, option->list ? "_tophash_list \"$(compgen -u)\" \"$cur\""
+					 : "_tophash_words \"$(compgen -u)\" \"$cur\"");
+		break;
 	case COMPLETE_WORDS:
 	case COMPLETE_LIST:
 		buf_str(to, option->list ? "_tophash_list \"" : "_tophash_words \"");
@@ -118,7 +126,7 @@ static const char *operands(const struct verb_spec *verb)
 	case OPERANDS_FILES:
 	case OPERANDS_ADDRESS: return "_tophash_files \"$cur\"";
 	case OPERANDS_VERB: return "_tophash_words \"$_tophash_verbs\" \"$cur\"";
-	case OPERANDS_PROCESSES: return "_tophash_pids \"$cur\"";
+	case OPERANDS_PROCESSES: return "_tophash_processes \"$cur\"";
 	case OPERANDS_COMMAND: break;
 	}
 	return ":";

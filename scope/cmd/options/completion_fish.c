@@ -27,11 +27,29 @@ static const char head[] =
 	"	complete -C (string join ' ' -- (string escape -- $words) (commandline -ct))\n"
 	"end\n"
 	"\n"
-	"# Several words with commas between: the last one is completed.\n"
-	"function __tophash_list\n"
+	"# Several words with commas between: the last one is completed. Prints those before it.\n"
+	"function __tophash_before\n"
 	"	set -l given (string replace -r '^--[a-z-]+=' '' -- (commandline -ct))\n"
-	"	set -l before (string match -r '^.*,' -- $given; or echo)\n"
+	"	string match -r '^.*,' -- $given; or echo\n"
+	"end\n"
+	"\n"
+	"function __tophash_list\n"
+	"	set -l before (__tophash_before)\n"
 	"	printf '%s\\n' $before$argv\n"
+	"end\n"
+	"\n"
+	"function __tophash_users\n"
+	"	set -l before (__tophash_before)\n"
+	"	string replace -r '^' -- \"$before\" (__fish_complete_users)\n"
+	"end\n"
+	"\n"
+	"# The ids of processes, and the names of their programs.\n"
+	"function __tophash_processes\n"
+	"	set -l before ''\n"
+	"	test \"$argv[1]\" = list; and set before (__tophash_before)\n"
+	"	tophash help --pids 2>/dev/null | while read -l -d \\t pid name\n"
+	"		printf '%s%s\\t%s\\n' \"$before\" $pid $name \"$before\" $name 'process '$pid\n"
+	"	end\n"
 	"end\n"
 	"\n"
 	"complete -c tophash -f\n"
@@ -44,7 +62,12 @@ static void put_value(struct buf *to, const struct option_spec *option)
 	switch (completion_kind(option)) {
 	case COMPLETE_NOTHING: buf_str(to, " -x"); break;
 	case COMPLETE_FILE: buf_str(to, " -r -F"); break;
-	case COMPLETE_PID: buf_str(to, " -x -a '(tophash help --pids 2>/dev/null)'"); break;
+	case COMPLETE_PROCESS: buf_str(to, " -x -a '(__tophash_processes)'"); break;
+	case COMPLETE_PROCESSES: buf_str(to, " -x -a '(__tophash_processes list)'"); break;
+	case COMPLETE_USER:
+		buf_str(to, option->list ? " -x -a '(__tophash_users)'"
+					 : " -x -a '(__fish_complete_users)'");
+		break;
 	case COMPLETE_WORDS:
 		buf_printf(to, " %s -a '", option->implied ? "-f" : "-x");
 		completion_put_words(to, option);
@@ -84,6 +107,11 @@ static void put_verb(struct buf *to, const struct verb *verbs, const struct verb
 		put_option(to, verb, option);
 	if (verb->operands == OPERANDS_FILES || verb->operands == OPERANDS_ADDRESS)
 		buf_printf(to, "complete -c tophash -n '__tophash_verb %s' -F\n", verb->name);
+	if (verb->operands == OPERANDS_PROCESSES)
+		buf_printf(
+			to,
+			"complete -c tophash -n '__tophash_verb %s' -a '(__tophash_processes)'\n",
+			verb->name);
 	if (verb->operands == OPERANDS_VERB) {
 		buf_printf(to, "complete -c tophash -n '__tophash_verb %s' -a '", verb->name);
 		completion_put_verbs(verbs, to);

@@ -16,14 +16,18 @@ static const char body[] =
 	"	_describe -t verbs verb verbs\n"
 	"}\n"
 	"\n"
-	"_tophash_pids() {\n"
+	"_tophash_processes() {\n"
 	"	local -a pids lines expl\n"
+	"	local -aU names\n"
 	"	local pid name\n"
 	"	tophash help --pids 2>/dev/null | while IFS=$'\\t' read -r pid name; do\n"
 	"		pids+=($pid)\n"
+	"		names+=($name)\n"
 	"		lines+=(\"$pid -- $name\")\n"
 	"	done\n"
+	"	[[ $1 != list ]] || compset -P '*,'\n"
 	"	_wanted processes expl 'process id' compadd -l -d lines -a pids\n"
+	"	_wanted names expl 'name of a program' compadd -a names\n"
 	"}\n"
 	"\n"
 	"# What stands after -- is a command line of its own.\n"
@@ -81,7 +85,9 @@ static void put_action(struct buf *to, const struct option_spec *option)
 	switch (completion_kind(option)) {
 	case COMPLETE_NOTHING: buf_char(to, ' '); break;
 	case COMPLETE_FILE: buf_str(to, "_files"); break;
-	case COMPLETE_PID: buf_str(to, "_tophash_pids"); break;
+	case COMPLETE_PROCESS: buf_str(to, "_tophash_processes"); break;
+	case COMPLETE_PROCESSES: buf_str(to, "{_tophash_processes list}"); break;
+	case COMPLETE_USER: buf_str(to, option->list ? "_sequence _users" : "_users"); break;
 	case COMPLETE_WORDS:
 		buf_char(to, '(');
 		completion_put_words(to, option);
@@ -101,12 +107,15 @@ static void put_option(struct buf *to, const struct option_spec *option)
 	const char *equals = option->implied ? "=-" : option->argument ? "=" : "";
 
 	buf_str(to, "			");
-	if (option->letter)
+	if (option->letter && option->repeats)
+		buf_printf(to, "'*'{-%c%s,--%s%s}'", option->letter, option->argument ? "+" : "",
+			   option->name, equals);
+	else if (option->letter)
 		buf_printf(to, "'(%s-%c --%s)'{-%c%s,--%s%s}'",
 			   option->kind == OPTION_HELP ? "- * " : "", option->letter, option->name,
 			   option->letter, option->argument ? "+" : "", option->name, equals);
 	else
-		buf_printf(to, "'--%s%s", option->name, equals);
+		buf_printf(to, "'%s--%s%s", option->repeats ? "*" : "", option->name, equals);
 	put_explanation(to, option);
 	if (option->argument)
 		put_action(to, option);
@@ -119,7 +128,7 @@ static const char *operands(const struct verb_spec *verb)
 	case OPERANDS_FILES: return "'*:file:_files'";
 	case OPERANDS_ADDRESS: return "'1:file:_files' '*:address: '";
 	case OPERANDS_VERB: return "'1:verb:_tophash_verbs'";
-	case OPERANDS_PROCESSES: return "'*:process:_tophash_pids'";
+	case OPERANDS_PROCESSES: return "'*:process:_tophash_processes'";
 	case OPERANDS_COMMAND: break;
 	}
 	return "";

@@ -30,6 +30,7 @@ enum option_kind {
 	OPTION_WORD,	/* const char *: one of values */
 	OPTION_ENUM,	/* an enum: the index of one of values */
 	OPTION_PROCESS, /* const char *: the id of a process, or the name of a program; or parse() */
+	OPTION_USER,	/* const char *: the name or number of a user; or parse() */
 	OPTION_NUMBER,	/* uint64_t: decimal, or 0x... */
 	OPTION_NUMBER32, /* uint32_t: the same */
 	OPTION_SIZE,	 /* uint64_t: bytes */
@@ -54,8 +55,8 @@ struct option_spec {
 	bool list;    /* accepts several words, separated by commas */
 	bool repeats; /* may be given several times */
 	bool rare;    /* --help only names it, so that it fits a screen; --help-all explains it */
-	/* OPTION_CUSTOM, and OPTION_PROCESS if it is set: reads text into the struct of the verb.
-	 * Errors: ERROR_USAGE. */
+	/* OPTION_CUSTOM, and OPTION_PROCESS and OPTION_USER if it is set: reads text into the
+	 * struct of the verb. Errors: ERROR_USAGE. */
 	struct error *(*parse)(const char *text, void *options);
 	const char *group;     /* heading of a group of options that begins here; NULL: none */
 	const char *group_man; /* the first paragraph of that group in the man page; or NULL */

@@ -403,6 +403,11 @@ struct error *option_read(const struct option_spec *option, const char *text, vo
 	case OPTION_HELP: *(bool *)to = true; return NULL;
 	case OPTION_STRING:
 	case OPTION_FILE: *(const char **)to = text; return NULL;
+	case OPTION_USER:
+		if (option->parse)
+			return option->parse(text, options);
+		*(const char **)to = text;
+		return NULL;
 	case OPTION_WORD:
 	case OPTION_ENUM: return read_word(option, text, to);
 	case OPTION_PROCESS: return read_process(option, text, options);

@@ -5,6 +5,7 @@
 /* How the processes of a word are found. Each function adds to the list. */
 static struct error *(*const ways[])(const char *text, struct choice *to) = {
 	[CHOICE_PROCESS] = choice_by_name,
+	[CHOICE_USER] = choice_by_user,
 };
 
 struct error *choice_add(struct choice_words *words, enum choice_way way, const char *texts)

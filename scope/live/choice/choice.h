@@ -3,6 +3,7 @@
  *
  *   choice.c   the ways, and the list of processes that they give together
  *   name.c     processes by the name of their program
+ *   user.c     processes of a user
  *
  * To add a way:
  *   1. add it to enum choice_way;
@@ -19,6 +20,7 @@
 
 enum choice_way {
 	CHOICE_PROCESS, /* -p: an id, or the name of one process */
+	CHOICE_USER,	/* --uid: the name or the number of a user */
 };
 
 /* Options that can be given. */
@@ -49,13 +51,17 @@ struct choice {
 struct error *choice_add(struct choice_words *words, enum choice_way way, const char *texts);
 
 /* Finds the processes that run now. The caller frees *ret with choice_fini(). Errors (ERROR_TARGET):
- * nothing has this name, or several processes have it; (ERROR_FAILED): /proc cannot be read. */
+ * nothing has this name, or several processes have it; (ERROR_USAGE): there is no such user; (ERROR_FAILED):
+ * /proc cannot be read. */
 struct error *choice_find(const struct choice_words *words, struct choice *ret);
 void choice_fini(struct choice *choice);
 CLEANUP_VALUE(struct choice, choice_fini)
 
 /* Finds one process by its id or its name. Errors: as for choice_find(). */
 struct error *choice_one(const char *text, pid_t *ret);
+
+/* Finds a user by name or number. Errors (ERROR_USAGE): there is none. */
+struct error *choice_user(const char *text, uid_t *ret);
 
 /* Tells whether a process has a name: that of its program's file, without its folder, or the one that
  * the kernel shows. */

@@ -10,4 +10,7 @@ struct error *choice_take(struct choice *to, pid_t pid, bool named);
 /* name.c: the process of an id, or the only one of a name. */
 struct error *choice_by_name(const char *text, struct choice *to);
 
+/* user.c: all processes of a user. */
+struct error *choice_by_user(const char *text, struct choice *to);
+
 #endif

@@ -17,6 +17,7 @@
 /* What was left out because the user has not named it. */
 struct left_out {
 	size_t not_go, forbidden;
+	struct error *why; /* of the first that may not be looked at */
 };
 
 /* Decides about a process that cannot be traced, whose error is `err`. The error is returned if the user
@@ -26,8 +27,15 @@ static struct error *leave_out(const struct chosen *chosen, struct error *err,
 {
 	if (chosen->named || err == error_nomem() || err->code == ERROR_FAILED)
 		return err;
-	left_out->forbidden += err->code == ERROR_PERMISSION;
-	error_free(err); /* it has ended, or it may not be looked at */
+	if (err->code != ERROR_PERMISSION) {
+		error_free(err); /* it has ended */
+		return NULL;
+	}
+	left_out->forbidden++;
+	if (left_out->why)
+		error_free(err);
+	else
+		left_out->why = err;
 	return NULL;
 }
 
@@ -91,11 +99,9 @@ static void tell_left_out(struct session *session, const struct left_out *left_o
 			       left_out->not_go, left_out->not_go == 1 ? "has" : "have",
 			       left_out->not_go == 1 ? "is" : "are");
 	if (left_out->forbidden)
-		session_notice(
-			session, SESSION_WARNING,
-			"%zu of the chosen processes may not be looked at, and %s not traced: "
-			"run tophash as root",
-			left_out->forbidden, left_out->forbidden == 1 ? "is" : "are");
+		session_notice(session, SESSION_WARNING,
+			       "%zu of the chosen processes %s not traced: %s", left_out->forbidden,
+			       left_out->forbidden == 1 ? "is" : "are", left_out->why->text);
 }
 
 /* Makes a program the session's file: the first, if one is no library. The processes that run it are told
@@ -139,14 +145,18 @@ struct error *chosen_open(struct session *session)
 {
 	const struct session_options *options = &session->options;
 	struct left_out left_out = {0};
+	struct error *err = NULL;
 
 	if (options->chosen_n == 1 && options->chosen->named)
 		return open_single(session);
 	descriptors_raise();
 	session->several = true;
-	for (size_t i = 0; i < options->chosen_n; i++)
-		try(open_one(session, &options->chosen[i], &left_out));
-	tell_left_out(session, &left_out);
+	for (size_t i = 0; !err && i < options->chosen_n; i++)
+		err = open_one(session, &options->chosen[i], &left_out);
+	if (!err)
+		tell_left_out(session, &left_out);
+	error_free(left_out.why);
+	try(err);
 	if (!session->processes.len)
 		return error_new(ERROR_TARGET, "none of the %zu chosen processes can be traced",
 				 options->chosen_n);
@@ -231,6 +241,25 @@ static struct error *place_again(struct session *session, struct traced *traced)
 	return place_modules_again(session, traced);
 }
 
+/* Reports the gap after an exec that no begin has followed. */
+static void settle_one(struct session *session, struct traced *traced)
+{
+	int pid = (int)traced->target->pid;
+
+	session_gap(session, traced->target->pid, traced->executed_ns, traced->placed_ns, "exec");
+	session_notice(
+		session, SESSION_WARNING,
+		"process %d has executed itself again: removals in its first milliseconds may "
+		"have been missed",
+		pid);
+	traced->executed_ns = 0;
+	/* No record announces the start. */
+	traced->started = false;
+	session->last_pid = 0;
+	if (traced->end == TARGET_RUNS)
+		emit_start_once(session, traced, NULL);
+}
+
 struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_ns)
 {
 	struct traced *traced = find_process(session, pid);
@@ -252,8 +281,9 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 			(int)pid);
 		return NULL;
 	}
-	if (!traced->executed_ns)
-		traced->executed_ns = time_ns;
+	if (traced->executed_ns)
+		settle_one(session, traced); /* for the exec before */
+	traced->executed_ns = time_ns;
 	try(place_again(session, traced));
 	traced->placed_ns = now_ns();
 	return NULL;
@@ -262,24 +292,6 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 void chosen_begins(struct traced *traced)
 {
 	traced->executed_ns = 0;
-}
-
-static void settle_one(struct session *session, struct traced *traced)
-{
-	int pid = (int)traced->target->pid;
-
-	session_gap(session, traced->target->pid, traced->executed_ns, traced->placed_ns, "exec");
-	session_notice(
-		session, SESSION_WARNING,
-		"process %d has executed itself again: removals in its first milliseconds may "
-		"have been missed",
-		pid);
-	traced->executed_ns = 0;
-	/* No record announces the start. */
-	traced->started = false;
-	session->last_pid = 0;
-	if (traced->end == TARGET_RUNS)
-		emit_start_once(session, traced, NULL);
 }
 
 void chosen_settle(struct session *session, bool now)
