@@ -203,3 +203,51 @@ def a_summary_of_a_plugin():
     for row in r.of("summary"):
         rows[row["site"].rpartition(".")[2]] += row["elements"]
     same(rows, {"Work": 2000, "drop": 300}, "rows")
+
+
+# The maps whose types the probed module does not have, with the keys that "WHAT N" deletes from each.
+FOREIGN = {
+    "structs": ("map[struct { Name string; N int }]int", lambda i: {"Name": f"s{i}", "N": i}),
+    "anys": ("map[interface {}]int", lambda i: {"type": "main.hostKey", "value": {"Name": f"h{i}", "N": i}}),
+    "sync": ("sync.Map", lambda i: {"type": "main.hostKey", "value": {"Name": f"y{i}", "N": i}}),
+    "own": ("map[interface {}]int", lambda i: {"type": "main.PluginKey", "value": {"Name": f"p{i}", "N": i}}),
+}
+
+
+def sharing():
+    host = go_build(MODULES / "sharing.go", "sharing", CGO_ENABLED="1")
+    return ready(host, go_build(MODULES / "shared.go", "shared.so", "-buildmode=plugin", CGO_ENABLED="1"))
+
+
+def keys(r, removed=True):
+    return [(e["map_type"], e["key"]) for e in r.events if e["removed"] == removed]
+
+
+def foreign_keys(n, *kinds):
+    return [(map_type, key(i)) for map_type, key in (FOREIGN[kind] for kind in kinds) for i in range(n)]
+
+
+@test
+def keys_of_another_module():
+    """A plugin deletes from maps of its program, and the reverse: the types of the other file describe the keys."""
+    p = sharing()
+    t = Tracer("-p", p.pid, "--misses")
+    same([p.ask(f"{kind} 7") for kind in FOREIGN], ["done"] * 4, "answers")
+    p.end()
+    r = t.end(None)
+    end = identity(r)
+    same((end["removed"], end["misses"]), (28, 14), "removed and misses")
+    same(keys(r), foreign_keys(7, *FOREIGN), "keys")
+    same(keys(r, False), foreign_keys(7, "structs", "anys"), "keys that were not found")
+
+
+@test
+def filters_on_keys_of_another_module():
+    """--type and --key are decided by the types of the other file, in each of two processes."""
+    first, second = sharing(), sharing()
+    t = Tracer("-b", f"/proc/{first.pid}/exe", "--type", "map[struct*", "--key", '{"Name":"s3","N":3}')
+    for p in (first, second):
+        same([p.ask(f"{kind} 5") for kind in FOREIGN], ["done"] * 4, "answers")
+    r = t.end()
+    same(identity(r)["filtered"], 2 * 20 - 2, "filtered")
+    same(Counter((e["pid"], e["key"]["Name"]) for e in r.events), {(first.pid, "s3"): 1, (second.pid, "s3"): 1}, "events")

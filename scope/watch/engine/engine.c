@@ -85,6 +85,12 @@ struct error *engine_watch_loads(struct engine *engine, int linker, uint64_t off
 					: NULL;
 }
 
+struct error *engine_set_modules(struct engine *engine, pid_t pid,
+				 const struct engine_place *places, size_t n)
+{
+	return engine->ops->set_modules ? engine->ops->set_modules(engine, pid, places, n) : NULL;
+}
+
 void engine_release(struct engine *engine, pid_t pid)
 {
 	if (engine->ops->release)

@@ -53,6 +53,13 @@ struct engine_module {
 	const struct gopcln *runtime;
 };
 
+/* A Go module in the memory of a process. The pointers are borrowed for the life of the engine. */
+struct engine_place {
+	const struct image *image;
+	const struct gopcln *tab;
+	uint64_t bias; /* run-time address - link-time address */
+};
+
 /* Options of an engine. All pointers are borrowed for its life. */
 struct engine_options {
 	struct engine_module module; /* number 0 */
@@ -62,7 +69,8 @@ struct engine_options {
 	uint64_t buffer_size; /* size of the buffer in bytes; a hint */
 	bool misses;
 	enum engine_sample sample;
-	bool count; /* hits may be counted instead of recorded; see engine_drain_counts() */
+	bool modules; /* a process may have several Go modules */
+	bool count;   /* hits may be counted instead of recorded; see engine_drain_counts() */
 	uint32_t
 		processes; /* engine_attach() is called for so many processes; 0: for all of a file */
 	/* Only hits of the processes in a tree count: one of them is the pid of engine_attach(), the
@@ -147,6 +155,8 @@ struct engine_ops {
 				enum engine_hold *ret);
 	bool (*holds)(struct engine *engine, uint32_t module); /* optional */
 	void (*release)(struct engine *engine, pid_t pid);     /* optional */
+	struct error *(*set_modules)(struct engine *engine, pid_t pid,
+				     const struct engine_place *places, size_t n); /* optional */
 	struct error *(*watch_loads)(struct engine *engine, int linker, uint64_t offset,
 				     pid_t pid);		    /* optional */
 	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */
@@ -213,6 +223,11 @@ struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid
 /* Tells whether all probes of a module that were placed still stand. If not, they are removed from all
  * processes. Call it often. */
 bool engine_holds(struct engine *engine, uint32_t module);
+/* Tells the engine all Go modules of a process, so that a delete in one of them finds the types of the
+ * others. It replaces what was told before. An engine that needs no types does nothing. Errors: as
+ * engine_attach(). */
+struct error *engine_set_modules(struct engine *engine, pid_t pid,
+				 const struct engine_place *places, size_t n);
 /* Begins to send a WIRE_LOAD when a process has loaded a file. `linker` is the file of its dynamic
  * linker, and `offset` the offset in it of the function that the linker calls then. An engine that cannot
  * do this does nothing. Errors: as engine_attach(). */

@@ -87,7 +87,7 @@ static void note_sync(struct type_table_builder *builder, const struct gotype *m
 static bool fill_map_type(void *ctx, const struct gotype *type)
 {
 	struct type_table_builder *builder = ctx;
-	struct wire_type wire = {.key_type = type->key};
+	struct wire_type wire = {.key_type = type->key - type->addr};
 	struct go_key_plan plan;
 	bool known;
 
@@ -111,7 +111,7 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 static bool fill_dynamic_type(void *ctx, const struct gotype *type)
 {
 	struct type_table_builder *builder = ctx;
-	struct wire_type wire = {.key_type = type->addr, .direct = type->direct_iface};
+	struct wire_type wire = {.direct = type->direct_iface};
 	struct go_key_plan plan;
 	bool known;
 
@@ -131,7 +131,7 @@ static bool fill_dynamic_type(void *ctx, const struct gotype *type)
  * interface {}. The maps in it, or its hash trie, refer to a map type with such keys. */
 static void fill_sync_map(struct type_table_builder *builder)
 {
-	struct wire_type wire = {.key_type = builder->any};
+	struct wire_type wire = {.key_type = builder->any - builder->sync_map};
 	struct go_key_plan plan;
 	bool known = false;
 

@@ -20,6 +20,7 @@ static void uprobe_close(struct engine *engine)
 	while (uprobe->modules.len) /* module 0 is last, because the others use its maps */
 		uprobe_module_free(uprobe->modules.data[--uprobe->modules.len]);
 	vec_fini(&uprobe->modules);
+	vec_fini(&uprobe->typed);
 	free(uprobe);
 }
 
@@ -272,6 +273,7 @@ const struct engine_ops engine_uprobe = {
 	.capabilities = uprobe_capabilities,
 	.attach = uprobe_attach,
 	.release = uprobe_release,
+	.set_modules = uprobe_set_modules,
 	.holds = uprobe_holds,
 	.watch_loads = uprobe_watch_loads,
 	.exec_count = uprobe_exec_count,

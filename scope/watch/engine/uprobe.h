@@ -102,10 +102,11 @@ struct uprobe {
 	VEC(struct placed *) placed; /* by slot */
 	VEC(struct linker_probe) linkers;
 	bool paused;
-	VEC(struct keeper *) keepers; /* that take their probes off */
-	struct former *formers;	      /* attachments that threads detach; see uprobe_attach.c */
-	struct bpf_link *exec_link;   /* of the program that sends WIRE_EXEC */
-	bool sends_execs;	      /* exec_link was attached, even if it is gone by now */
+	VEC(struct keeper *) keepers;	  /* that take their probes off */
+	VEC(const struct gopcln *) typed; /* the modules in module_types, by number */
+	struct former *formers;		  /* attachments that threads detach; see uprobe_attach.c */
+	struct bpf_link *exec_link;	  /* of the program that sends WIRE_EXEC */
+	bool sends_execs;		  /* exec_link was attached, even if it is gone by now */
 	int ncpus;
 	struct cost_state cost;
 	bool (*on_record)(void *ctx, const void *record, size_t size);
@@ -152,6 +153,13 @@ struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t off
 void uprobe_detach(struct engine *engine);
 void uprobe_pause(struct engine *engine);
 struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns);
+
+/* ---- uprobe_types.c ---- */
+
+struct error *uprobe_set_modules(struct engine *engine, pid_t pid,
+				 const struct engine_place *places, size_t n);
+/* Forgets the modules of a process that has ended. */
+void uprobe_forget_modules(struct uprobe *uprobe, pid_t pid);
 
 /* ---- uprobe_link.c ---- */
 

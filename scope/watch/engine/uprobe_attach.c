@@ -266,6 +266,7 @@ void uprobe_release(struct engine *engine, pid_t pid)
 		if ((*at)->module && (*at)->pid == pid)
 			slot_release(uprobe, *at);
 	bpf_map_delete_elem(bpf_map__fd(uprobe_main(uprobe)->skel->maps.chosen), &pid);
+	uprobe_forget_modules(uprobe, pid);
 }
 
 static bool has_lost(const struct attachment *attachment)

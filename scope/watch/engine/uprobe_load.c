@@ -124,6 +124,7 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	skel->rodata->gcphase = of->runtime ? 0 : of->placements->gcphase;
 	skel->rodata->use_gc_probe =
 		of->runtime ? options->module.placements->gc : of->placements->gc;
+	skel->rodata->several_modules = options->modules && image_is_dynamic(of->image);
 	skel->rodata->use_types = filter->type_glob || filter->key;
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
@@ -159,7 +160,9 @@ static uint32_t ring_size(uint64_t wanted)
 	return (uint32_t)size;
 }
 
-#define PENDINGS 16384 /* deletes in progress at the same time, with --misses */
+/* Processes with several modules whose types can be found. */
+#define PROCESSES 1024
+#define PENDINGS  16384 /* deletes in progress at the same time, with --misses */
 
 static bool has_role(const struct engine_module *module, enum spot_role role)
 {
@@ -179,6 +182,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 				 types->values.len ? (uint32_t)types->values.len : 1);
 	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_map__set_max_entries(skel->maps.modules_of, options->modules ? PROCESSES : 1);
 	bpf_map__set_max_entries(skel->maps.chosen,
 				 options->processes > 1 ? options->processes : 1);
 	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
@@ -285,10 +289,15 @@ static int share_maps(const struct uprobe *uprobe, struct trace_bpf *skel)
 		struct bpf_map *map;
 		const struct bpf_map *of;
 	} shared[] = {
-		{skel->maps.events, main->maps.events}, {skel->maps.counters, main->maps.counters},
-		{skel->maps.counts, main->maps.counts}, {skel->maps.pendings, main->maps.pendings},
-		{skel->maps.bss, main->maps.bss},	{skel->maps.tree, main->maps.tree},
+		{skel->maps.events, main->maps.events},
+		{skel->maps.counters, main->maps.counters},
+		{skel->maps.counts, main->maps.counts},
+		{skel->maps.pendings, main->maps.pendings},
+		{skel->maps.bss, main->maps.bss},
+		{skel->maps.tree, main->maps.tree},
 		{skel->maps.chosen, main->maps.chosen},
+		{skel->maps.modules_of, main->maps.modules_of},
+		{skel->maps.module_types, main->maps.module_types},
 	};
 	int err = 0;
 

@@ -202,8 +202,25 @@ struct wire_type {
 	struct wire_plan plan;
 	uint8_t direct; /* as the dynamic type of an interface, the data word is the value itself */
 	uint8_t unused[7];
-	uint64_t key_type; /* link-time address of the described type; goes to segment 0 */
+	uint64_t
+		key_type; /* the described type, as the distance from this one; goes to segment 0 */
 	struct wire_step step[WIRE_STEPS];
+};
+
+/* The Go modules of a process, if it has several. A delete in one of them may meet the types of another:
+ * the programs of a module have its own types at hand, and look here for others. */
+#define WIRE_PROCESS_MODULES 16 /* types of further ones are not found; their keys say so */
+#define WIRE_PLACE_BITS	     48 /* of an address in the user half */
+#define WIRE_PLACE_MASK	     ((1ull << WIRE_PLACE_BITS) - 1)
+
+struct wire_module {
+	uint64_t types, size; /* run-time address of its types, and their bytes; 0: no module */
+	uint64_t bias;
+	uint64_t number;
+};
+
+struct wire_modules {
+	struct wire_module module[WIRE_PROCESS_MODULES];
 };
 
 /* A bucket gives the indices of types in the table. It is one cache line, which a multiplicative

@@ -4,6 +4,7 @@
  * gap. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
+#include "base/table.h"
 #include "base/path.h"
 #include "read/layout/layout.h"
 
@@ -16,6 +17,8 @@
 enum { LOADS_A_SECOND = 50 };
 /* With -b, at most this many processes are looked at in one turn. */
 enum { LOOKS_MAX = 64 };
+/* The types of so many modules of a process are known to the engine. */
+enum { MODULES_TOLD = WIRE_PROCESS_MODULES };
 
 static void met_free(struct met *met)
 {
@@ -330,12 +333,31 @@ static struct error *take_module(struct session *session, struct traced *traced,
 	return NULL;
 }
 
-/* Tells whether processes of this session may have other modules that are to be watched. -b names one
- * library, and no other file of its processes. */
-static bool may_have_modules(const struct session *session, const struct image *program)
+/* -b names one library, and no other file of its processes. */
+bool may_have_modules(const struct session *session, const struct image *program)
 {
 	return image_is_dynamic(program) &&
 	       (!session->options.binary || session->placements.build == GO_BUILD_PROGRAM);
+}
+
+/* Tells the engine where a process has its modules, if they are several. */
+static struct error *tell_modules(struct session *session, struct traced *traced,
+				  const struct module_list *found)
+{
+	struct engine_place places[MODULES_TOLD];
+	uint64_t told = 0;
+	size_t n = 0;
+
+	vec_each(at, &found->list) {
+		if (!at->module->tab || n >= MODULES_TOLD)
+			continue;
+		places[n++] = (struct engine_place){at->module->image, at->module->tab, at->bias};
+		told = table_mix(told ^ at->bias ^ (uintptr_t)at->module->tab);
+	}
+	if (n < 2 || told == traced->modules_told)
+		return NULL;
+	traced->modules_told = told;
+	return engine_set_modules(session->engine, traced->target->pid, places, n);
 }
 
 /* Looks at a process. A module that is new may have been there since from_ns. */
@@ -355,6 +377,7 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 	if (err && err == error_nomem())
 		return err;
 	error_free(err); /* the process is gone, or between two programs */
+	try(tell_modules(session, traced, &found));
 	vec_each(at, &found.list)
 		try(take_module(session, traced, at, from_ns));
 	return NULL;

@@ -59,9 +59,10 @@ struct traced {
 	uint64_t look_after_ns;	   /* the next look is this long after it */
 	uint64_t loads_ns;	   /* since when `loads` counts the reports of its dynamic linker */
 	uint32_t loads;
-	uint64_t executed_ns; /* chosen.c: an exec that no begin has followed yet; 0: none */
-	uint64_t placed_ns;   /* with executed_ns: its probes stand again since then */
-	bool linker_watched;  /* its dynamic linker has a probe */
+	uint64_t executed_ns;  /* chosen.c: an exec that no begin has followed yet; 0: none */
+	uint64_t placed_ns;    /* with executed_ns: its probes stand again since then */
+	uint64_t modules_told; /* a hash of the modules that the engine was told of; 0: none */
+	bool linker_watched;   /* its dynamic linker has a probe */
 	VEC(struct met_at) met;
 	int status;
 };
@@ -401,6 +402,8 @@ void settle_modules(struct session *session, struct traced *traced, uint64_t to_
 
 /* ---- follow.c ---- */
 
+/* Tells whether processes of a program may have other modules that are to be watched. */
+bool may_have_modules(const struct session *session, const struct image *program);
 /* Tells whether the session may have several processes. */
 bool has_many(const struct session *session);
 /* Begins to follow children, as the options say. A failure is reported, and nothing is followed then. */

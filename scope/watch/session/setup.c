@@ -222,6 +222,7 @@ struct error *session_load(struct session *session)
 		.misses = session->options.misses,
 		.sample = session->options.max_overhead > 0 ? session->options.sample
 							    : ENGINE_SAMPLE_NONE,
+		.modules = session->several || may_have_modules(session, session->image),
 		.processes = session->options.binary ? 0
 			     : session->several	     ? (uint32_t)session->processes.len
 						     : 1,

@@ -144,7 +144,7 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 	if (filter_map && call.map != filter_map)
 		return FILTERED;
 	if (use_types) {
-		plan = plan_of(&call);
+		plan = plan_here(&call);
 		if (!plan || plan->match == WIRE_MATCH_USER)
 			return SLOW;
 		if (!key_passes(copy->goroutine, &call, plan, copy)) {
@@ -154,8 +154,11 @@ static __always_inline enum outcome count_removal(struct pt_regs *ctx, struct wi
 		if (sample_leaves(ctx, copy->goroutine, &call, plan, copy))
 			return SAMPLED;
 	} else if (sample_by == WIRE_SAMPLE_KEY) {
-		if (call.key_arg == WIRE_ARG_POINTER)
-			plan = plan_of(&call);
+		if (call.key_arg == WIRE_ARG_POINTER) {
+			plan = plan_here(&call);
+			if (!plan && several_modules)
+				return SLOW;
+		}
 		if (sample_leaves(ctx, copy->goroutine, &call, plan, copy))
 			return SAMPLED;
 	}

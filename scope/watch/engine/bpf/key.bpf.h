@@ -9,7 +9,7 @@ struct call {
 	uint64_t bias;
 	uint64_t type, map;  /* run-time addresses */
 	uint64_t key0, key1; /* the words of the key argument; a clear: key0 is the map's length */
-	uint64_t root;	     /* link-time address of the type in `types` that describes the key */
+	uint64_t root;	     /* run-time address of the type whose plan describes the key */
 	uint8_t key_arg;
 	/* Only on_other uses these. */
 	uint8_t removal;   /* on_removal was hit first */
@@ -41,11 +41,53 @@ __noinline uint32_t type_index(uint64_t link)
 	return type_lookup(link);
 }
 
-static __always_inline struct wire_type *type_find(uint64_t link)
+/* Returns where another module of this process has a type: the number of the module above
+ * WIRE_PLACE_BITS, and below them the link-time address there. Returns 0 if none has it. It is global for
+ * the same reason as type_index(). */
+__noinline uint64_t type_place(uint64_t type)
 {
-	uint32_t index = type_index(link);
+	struct hit hit = {.pid_tid = bpf_get_current_pid_tgid()};
+	uint32_t pid = own_pid(&hit);
+	struct wire_modules *modules = bpf_map_lookup_elem(&modules_of, &pid);
+
+	if (!modules)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (uint32_t i = 0; i < WIRE_PROCESS_MODULES; i++) {
+		const struct wire_module *module = &modules->module[i];
+
+		if (type - module->types < module->size)
+			return (uint64_t)module->number << WIRE_PLACE_BITS |
+			       ((type - module->bias) & WIRE_PLACE_MASK);
+	}
+	return 0;
+}
+
+/* Returns a type that another module of this process has, or NULL. */
+static __always_inline struct wire_type *type_elsewhere(uint64_t type)
+{
+	uint64_t place = type_place(type);
+	uint32_t module = place >> WIRE_PLACE_BITS;
+	uint64_t link = place & WIRE_PLACE_MASK;
+	void *others = place ? bpf_map_lookup_elem(&module_types, &module) : NULL;
+
+	return others ? bpf_map_lookup_elem(others, &link) : NULL;
+}
+
+/* Returns a type of this module, whose load bias is given, or NULL. */
+static __always_inline struct wire_type *type_here(uint64_t type, uint64_t bias)
+{
+	uint32_t index = type_index(type - bias);
 
 	return bpf_map_lookup_elem(&types, &index);
+}
+
+/* Returns the type at a run-time address, or NULL when it is unknown. */
+static __always_inline struct wire_type *type_find(uint64_t type, uint64_t bias)
+{
+	struct wire_type *known = type_here(type, bias);
+
+	return known || !several_modules ? known : type_elsewhere(type);
 }
 
 /* Returns the plan of a map type that `types` lacks because reflect made it. `types` may have the
@@ -62,8 +104,8 @@ static __always_inline struct wire_plan *plan_unknown(uint64_t *words, struct ca
 	plan->match = use_key_filter ? WIRE_MATCH_USER : WIRE_MATCH_ANY;
 	if (bpf_probe_read_user(words, 8, (void *)(call->type + 48)))
 		return plan;
-	call->root = words[0] - call->bias;
-	known = type_find(call->root);
+	call->root = words[0];
+	known = type_find(call->root, call->bias);
 	if (known)
 		return &known->plan;
 	if (bpf_probe_read_user(words, 24, (void *)words[0]))
@@ -83,12 +125,21 @@ static __always_inline bool needs_type(const struct call *call)
 	return use_types || call->key_arg == WIRE_ARG_POINTER;
 }
 
+/* Returns the plan of the map's type, or NULL. */
 static __always_inline struct wire_plan *plan_of(struct call *call)
 {
-	struct wire_type *known;
+	struct wire_type *known = type_find(call->type, call->bias);
 
-	call->root = call->type - call->bias;
-	known = type_find(call->root);
+	call->root = call->type;
+	return known ? &known->plan : NULL;
+}
+
+/* Does the same for the types of this module only. Other hits take the slow path. */
+static __always_inline struct wire_plan *plan_here(struct call *call)
+{
+	struct wire_type *known = type_here(call->type, call->bias);
+
+	call->root = call->type;
 	return known ? &known->plan : NULL;
 }
 
@@ -305,6 +356,8 @@ __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, ui
 	 * take 32. */
 	index = type_lookup(type - bias);
 	known = bpf_map_lookup_elem(&types, &index);
+	if (!known && several_modules)
+		known = type_elsewhere(type);
 	segment_add(key, w1, type, w0, known && !known->direct ? known->plan.size : 0);
 	return 0;
 }
@@ -314,7 +367,6 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 {
 	struct wire_segment *segment;
 	struct wire_type *known;
-	uint64_t link;
 	uint8_t *bytes;
 	uint32_t n;
 
@@ -332,8 +384,7 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 	segment->len = n;
 	if (!segment->type)
 		return 0;
-	link = i ? segment->type - bias : root;
-	known = type_find(link);
+	known = type_find(i ? segment->type : root, bias);
 	if (!known || (i && known->direct))
 		return 0;
 	/* Read again, because the verifier would check the loop once for each way to a length. */
@@ -359,7 +410,7 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 static __always_inline void take_segments(struct wire_key *key, const struct wire_event *e,
 					  const struct call *call)
 {
-	struct wire_type *known = type_find(call->root);
+	struct wire_type *known = type_find(call->root, call->bias);
 
 	key->nsegments = 0;
 	key->truncated = 0;
@@ -368,7 +419,7 @@ static __always_inline void take_segments(struct wire_key *key, const struct wir
 		if (call->key_arg == WIRE_ARG_POINTER) /* key0 points to the string's two words */
 			bpf_probe_read_user(&key->segment[0].addr, 8, (void *)call->key0);
 	} else if (known) {
-		segment_add(key, call->key0, known->key_type + call->bias, 0, known->plan.size);
+		segment_add(key, call->key0, call->root + known->key_type, 0, known->plan.size);
 	}
 #pragma clang loop unroll(disable)
 	for (uint32_t i = 0; i < WIRE_SEGMENTS; i++) {

@@ -119,6 +119,32 @@ struct {
 	__type(value, struct wire_bucket);
 } type_buckets SEC(".maps");
 
+/* Whether a process may have several modules. */
+const volatile bool several_modules = false;
+
+/* The modules of a process, by its pid as in struct wire_event. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct wire_modules);
+} modules_of SEC(".maps");
+
+/* The types of a module, by link-time address. A module whose types no other can meet has none here. */
+struct module_types {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, uint64_t);
+	__type(value, struct wire_type);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, WIRE_MODULES);
+	__type(key, uint32_t);
+	__array(values, struct module_types);
+} module_types SEC(".maps");
+
 /* --summary: the table of rows (struct wire_count_key). User space maps it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -159,8 +185,7 @@ struct pending {
 	uint64_t frame;	   /* stack.hi - frame pointer */
 	uint64_t root;	   /* as in struct call */
 	uint64_t key_addr; /* the key argument; if key_on_stack, stack.hi - its address */
-	uint64_t bias;
-	uint16_t func; /* as in struct wire_probe, with the module's number in the upper half */
+	uint16_t func;	   /* as in struct wire_probe, with the module's number in the upper half */
 	uint8_t key_arg;
 	uint8_t filtered;
 	uint8_t key_on_stack;
@@ -252,6 +277,22 @@ static __always_inline struct wire_counters *counters_get(void)
 	uint32_t zero = 0;
 
 	return bpf_map_lookup_elem(&counters, &zero);
+}
+
+/* Who hit which probe. */
+struct hit {
+	uint64_t pid_tid; /* as bpf_get_current_pid_tgid() returns it */
+	uint32_t probe;	  /* WIRE_PROBE() */
+};
+
+/* Returns the pid of the process, as in struct wire_event. */
+static __always_inline uint32_t own_pid(const struct hit *hit)
+{
+	struct bpf_pidns_info ns;
+
+	if (pidns_ino && !bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
+		return ns.tgid;
+	return hit->pid_tid >> 32;
 }
 
 /* Tells whether hits count. */

@@ -88,7 +88,6 @@ int on_entry(struct pt_regs *ctx)
 		take_key(e, &call, plan, NULL);
 	pending.func = WIRE_PROBE(module_number, probe->func);
 	pending.key_arg = call.key_arg;
-	pending.bias = call.bias;
 	pending.root = call.root;
 	pending.frame = walk.hi - (probe->at_push ? ctx->rsp - 8 : ctx->rbp);
 	pending.key_addr = call.key0;
@@ -105,8 +104,9 @@ int on_entry(struct pt_regs *ctx)
 	return 0;
 }
 
+/* `bias` is that of this module, which need not be the one of the delete. */
 static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *key,
-				      const struct pending *pending)
+				      const struct pending *pending, uint64_t bias)
 {
 	struct wire_event event = {};
 	struct wire_event *e = &event;
@@ -132,13 +132,8 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	call.key0 = pending->key_on_stack ? walk.hi - pending->key_addr : pending->key_addr;
 	call.key_arg = pending->key_arg;
 	call.root = pending->root;
-	call.bias = pending->bias;
+	call.bias = bias;
 	bpf_map_delete_elem(&pendings, key);
-	/* The program of another module has no plan for the key. */
-	if (WIRE_PROBE_MODULE(hit.probe) != module_number && wants_big(e)) {
-		e->key_kind = WIRE_KEY_NONE;
-		e->key_error = WIRE_KEY_NO_PLAN;
-	}
 	if (!count_event(e, &hit, &call, &walk, 0))
 		send_slow(e, &hit, &call, &walk, c, true);
 }
@@ -149,10 +144,12 @@ int on_miss(struct pt_regs *ctx)
 {
 	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
 	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
+	struct hit hit;
+	struct wire_probe *probe = probe_of(bpf_get_attach_cookie(ctx), &hit);
 
 	no_private_stack(ctx);
-	if (pending)
-		send_miss(ctx, &key, pending);
+	if (pending && probe)
+		send_miss(ctx, &key, pending, ctx->rip - probe->addr);
 	return 0;
 }
 

@@ -36,12 +36,6 @@ static __always_inline void no_private_stack(struct pt_regs *ctx)
 		bpf_tail_call(ctx, &no_paths, 0);
 }
 
-/* Who hit which probe. */
-struct hit {
-	uint64_t pid_tid; /* as bpf_get_current_pid_tgid() returns it */
-	uint32_t probe;	  /* WIRE_PROBE() */
-};
-
 /* Returns the probe of this module that was hit. */
 static __always_inline struct wire_probe *probe_of(uint64_t cookie, struct hit *ret)
 {
@@ -49,16 +43,6 @@ static __always_inline struct wire_probe *probe_of(uint64_t cookie, struct hit *
 
 	ret->probe = WIRE_PROBE(module_number, index);
 	return bpf_map_lookup_elem(&probes, &index);
-}
-
-/* Returns the pid of the process, as in struct wire_event. */
-static __always_inline uint32_t own_pid(const struct hit *hit)
-{
-	struct bpf_pidns_info ns;
-
-	if (pidns_ino && !bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
-		return ns.tgid;
-	return hit->pid_tid >> 32;
 }
 
 /* Tells whether this is the watched process. There may be others only with use_tree. */

@@ -131,7 +131,7 @@ static __always_inline enum outcome removal(struct pt_regs *ctx, struct wire_pro
 	if (filter_map && call.map != filter_map)
 		return FILTERED;
 	if (needs_type(&call)) {
-		plan = plan_of(&call);
+		plan = plan_here(&call);
 		if (!plan && call.key_arg == WIRE_ARG_POINTER)
 			return SLOW;
 	}
