@@ -181,6 +181,7 @@ def rights_given_up():
         threads = [int(thread.name) for pid in keepers for thread in Path(f"/proc/{pid}/task").iterdir()]
         wait_until(lambda: all(int(rights(tid)[name], 16) == 0 for tid in threads for name in ("CapPrm", "CapEff", "CapBnd")),
                    f"{args}: a keeper of probes has capabilities")
+        wait_until(lambda: {rights(tid)["Seccomp"] for tid in threads} <= {"2"}, f"{args}: a keeper of probes has no filter")
         wait_until(lambda: len(children_of(t.pid) - command - keepers) == 1, f"{args}: children {children_of(t.pid)}")
         (helper,) = children_of(t.pid) - command - keepers
         got = rights(helper)

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,10 +69,18 @@ __attribute__((noreturn)) static void fail_errno(const struct keeping *keeping)
 	     error_errno(ERROR_FAILED, errno, "cannot keep the probes of the file"));
 }
 
+/* The calls that a thread of a keeper makes from then on. If the kernel has no filters of calls, it has no
+ * capabilities all the same. */
+static const struct confine_call waiting[] = {
+	{.number = SCMP_SYS(pause)},
+	{.number = SCMP_SYS(ppoll)}, /* pause() where there is no such call */
+};
+
 /* Waits, without any right, for the signal that ends this process. */
 __attribute__((noreturn)) static void wait_for_the_end(void)
 {
 	error_free(confine_capabilities(0));
+	error_free(confine_calls(waiting, ARRAY_SIZE(waiting)));
 	for (;;)
 		pause();
 }
