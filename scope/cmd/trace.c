@@ -3,6 +3,7 @@
  * loaded, a signal ends the process at once, because loading may take long for the file of some
  * program. */
 #include "cmd/trace_options.h"
+#include "cmd/trace_group.h"
 #include "cmd/trace_say.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
@@ -15,6 +16,7 @@
 struct trace {
 	struct trace_options options;
 	struct choice choice; /* the processes that the options choose */
+	struct trace_group group;
 	struct session *session;
 	struct aggr *aggr;
 	struct fan sinks;
@@ -38,6 +40,8 @@ static struct error *open_session(struct trace *trace)
 				 "--map names a map of one process: -p must choose one");
 	session.chosen = trace->choice.list.data;
 	session.chosen_n = trace->choice.list.len;
+	try(trace_group_open(&trace->options, &trace->group));
+	session.group = trace->group.of.name ? &trace->group.of : NULL;
 	session.notice = trace_say_notice;
 	session.progress = trace_say_progress;
 	session.notice_ctx = &trace->say;
@@ -137,6 +141,7 @@ static void trace_fini(struct trace *trace)
 	choice_fini(&trace->choice);
 	fan_fini(&trace->sinks);
 	aggr_free(trace->aggr);
+	trace_group_fini(&trace->group);
 	trace_options_fini(&trace->options);
 }
 

@@ -135,6 +135,12 @@ static const struct option_spec rows[] = {
 		"a program, the plugins of its processes are watched, too. If it is a plugin or a "
 		"library, that file alone is watched, in every process that has loaded it. If a process "
 		"ends within milliseconds of its start, tophash may not learn how it ended."},
+	{.name = "cgroup", .argument = "PATH", .kind = OPTION_FILE, .at = AT(cgroup),
+	 .help = "every Go process of a control group, also later ones",
+	 .man = "Every process with Go code in a control group and those below it: those that run, and "
+		"those that start there or come there later. They may be of several programs. The "
+		"path is that of the directory (/sys/fs/cgroup/system.slice/shop.service), or the "
+		"one in /proc/PID/cgroup (/system.slice/shop.service). See \\fBGROUPS\\fR."},
 	{.argument = "-- COMMAND [ARG]...", .kind = OPTION_OPERAND,
 	 .help = "starts it and traces it from its first instruction",
 	 .man = "Starts the command and traces it from its first instruction. Its output is "
@@ -303,11 +309,8 @@ static const struct option_spec rows[] = {
 /* clang-format on */
 
 static const char *const synopsis[] = {
-	"[OPTION]... -p PID|NAME[,...]",
-	"[OPTION]... --uid USER",
-	"[OPTION]... -b BINARY",
-	"[OPTION]... -- COMMAND [ARG]...",
-	NULL,
+	"[OPTION]... -p PID|NAME[,...]", "[OPTION]... --uid USER",	    "[OPTION]... -b BINARY",
+	"[OPTION]... --cgroup PATH",	 "[OPTION]... -- COMMAND [ARG]...", NULL,
 };
 
 static const char legend[] =
@@ -340,30 +343,38 @@ const struct verb_spec trace_verb = {
 
 static struct error *check(const struct trace_options *options)
 {
-	int targets =
-		(options->chosen.n > 0) + (options->binary != NULL) + (options->command != NULL);
+	int targets = (options->chosen.n > 0) + (options->binary != NULL) +
+		      (options->cgroup != NULL) + (options->command != NULL);
 
 	if (!targets)
-		return error_new(ERROR_USAGE, "nothing to trace: give -p PID, -b BINARY or "
-					      "-- COMMAND (try tophash trace --help)");
+		return error_new(ERROR_USAGE, "nothing to trace: give -p PID, -b BINARY, --cgroup "
+					      "PATH or -- COMMAND (try tophash trace --help)");
 	if (targets > 1)
-		return error_new(ERROR_USAGE, "only one of -p, -b and -- COMMAND can be given");
+		return error_new(ERROR_USAGE,
+				 "only one of -p, -b, --cgroup and -- COMMAND can be given");
 	if (options->user && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--user tells who runs a command: use it with -- COMMAND");
-	if (options->follow_given && options->binary)
+	if (options->follow_given && (options->binary || options->cgroup))
 		return error_new(ERROR_USAGE,
 				 "--follow is about children: use it with -p or -- COMMAND; "
-				 "-b traces every process of the file");
+				 "%s traces every process of %s",
+				 options->binary ? "-b" : "--cgroup",
+				 options->binary ? "the file" : "the group");
 	if (options->until == TRACE_UNTIL_COMMAND && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--until=command is about a command: use it with -- COMMAND");
 	if (options->exit_status && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--exit-status is that of a command: use it with -- COMMAND");
-	if (options->filter.map && options->binary)
-		return error_new(ERROR_USAGE, "--map names a map of one process: use it with -p or "
-					      "-- COMMAND, not with -b");
+	if (options->filter.map && (options->binary || options->cgroup))
+		return error_new(ERROR_USAGE,
+				 "--map names a map of one process: use it with -p or "
+				 "-- COMMAND, not with %s",
+				 options->binary ? "-b" : "--cgroup");
+	if (options->dry_run && options->cgroup)
+		return error_new(ERROR_USAGE, "--dry-run shows the probes of one file: use it with "
+					      "-p, -b or -- COMMAND");
 	if (options->sample_by_given && options->max_overhead <= 0)
 		return error_new(ERROR_USAGE, "--sample-by tells what --max-overhead samples: give "
 					      "both");
@@ -374,9 +385,12 @@ static struct error *unexpected(const struct trace_options *options, const char 
 {
 	uint64_t number;
 
-	if (options->chosen.n || options->binary)
+	if (options->chosen.n || options->binary || options->cgroup)
 		return error_new(ERROR_USAGE, "unexpected \"%s\": %s already tells what to trace",
-				 word, options->binary ? "-b" : "-p");
+				 word,
+				 options->chosen.n ? "-p"
+				 : options->binary ? "-b"
+						   : "--cgroup");
 	if (option_number(word, &number))
 		return error_new(ERROR_USAGE, "unexpected \"%s\": a process id goes after -p",
 				 word);
@@ -453,9 +467,10 @@ struct session_options trace_session_options(const struct trace_options *options
 
 struct error *trace_check_caller(const struct trace_options *options)
 {
-	if (!confine_is_for_caller() || !options->binary || options->dry_run)
+	if (!confine_is_for_caller() || !(options->binary || options->cgroup) || options->dry_run)
 		return NULL;
 	return error_new(ERROR_PERMISSION,
-			 "this tophash has capabilities that you lack, and -b would show processes "
-			 "of other users: use -p or --, or run it as root");
+			 "this tophash has capabilities that you lack, and %s would show processes "
+			 "of other users: use -p or --, or run it as root",
+			 options->binary ? "-b" : "--cgroup");
 }

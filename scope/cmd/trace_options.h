@@ -15,6 +15,7 @@ enum trace_until { TRACE_UNTIL_LAST, TRACE_UNTIL_COMMAND };
 struct trace_options {
 	struct choice_words chosen; /* -p */
 	const char *binary;	    /* -b; NULL when not given */
+	const char *cgroup;	    /* --cgroup; NULL when not given */
 	char **command;		    /* after --; NULL when not given */
 	const char *user;	    /* --user; NULL when not given */
 	bool exit_status;	    /* --exit-status */

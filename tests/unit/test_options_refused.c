@@ -15,11 +15,11 @@
 static const struct {
 	const char *words, *text;
 } errors[] = {
-	{"", "nothing to trace: give -p PID, -b BINARY or -- COMMAND" TRY_HELP},
-	{"-v", "nothing to trace: give -p PID, -b BINARY or -- COMMAND" TRY_HELP},
-	{"-p 1 -b x", "only one of -p, -b and -- COMMAND can be given"},
-	{"-p 1 -- x", "only one of -p, -b and -- COMMAND can be given"},
-	{"-b x -- x", "only one of -p, -b and -- COMMAND can be given"},
+	{"", "nothing to trace: give -p PID, -b BINARY, --cgroup PATH or -- COMMAND" TRY_HELP},
+	{"-v", "nothing to trace: give -p PID, -b BINARY, --cgroup PATH or -- COMMAND" TRY_HELP},
+	{"-p 1 -b x", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
+	{"-p 1 -- x", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
+	{"-b x -- x", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
 	{"--", "no command after --"},
 	{"-p 1 --", "no command after --"},
 	{"-u nobody -p 1", "--user tells who runs a command: use it with -- COMMAND"},
@@ -77,6 +77,9 @@ static const struct {
 	{"-p 1 --map 0x10000000000000000", "--map 0x10000000000000000" U64},
 	{"-b x --map 1",
 	 "--map names a map of one process: use it with -p or -- COMMAND, not with -b"},
+	{"--cgroup x --map 1",
+	 "--map names a map of one process: use it with -p or -- COMMAND, not with --cgroup"},
+	{"--cgroup x -p 1", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
 	{"-p 1 --goid 0", "--goid 0" U64},
 	{"-p 1 --goid -5", "--goid -5" U64},
 	{"-p 1 --limit 0", "--limit 0" U64},

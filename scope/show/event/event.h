@@ -55,6 +55,7 @@ struct event_removal {
 	uint64_t stack_id;
 	uint64_t type_id;
 	uint64_t bias; /* of the process: run-time address - link-time address */
+	uint32_t module; /* the engine's number of the file that has the probe */
 };
 
 struct event_probe {

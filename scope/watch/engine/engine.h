@@ -42,7 +42,8 @@ enum engine_sample {
 };
 
 /* A Go module whose probes an engine places: a program, a plugin or a library. All pointers are
- * borrowed for the life of the engine. */
+ * borrowed for the life of the engine. Module 0 may have neither image nor tab, and no placements: a run
+ * over several programs adds each of them. */
 struct engine_module {
 	const struct image *image;
 	const struct gopcln *tab;
@@ -58,6 +59,12 @@ struct engine_place {
 	const struct image *image;
 	const struct gopcln *tab;
 	uint64_t bias; /* run-time address - link-time address */
+};
+
+/* A control group of cgroup v1. */
+struct engine_cgroup_v1 {
+	uint32_t hierarchy; /* its number, as in /proc/PID/cgroup */
+	const char *path;   /* the same; "/" is the whole hierarchy */
 };
 
 /* Options of an engine. All pointers are borrowed for its life. */
@@ -77,6 +84,15 @@ struct engine_options {
 	 * others are in a set. The probes are attached to the file, and survive every exec. */
 	bool tree;
 	int tree_fd; /* with tree: a BPF hash of process ids; see tree_fd() in watch/tree/tree.h */
+	/* With tree: only hits of processes in this control group or below it count, and there is no
+	 * tree_fd. A descriptor of its directory in the hierarchy of cgroup v2; -1: none. */
+	int cgroup_fd;
+	/* With tree_fd: the set follows a control group of cgroup v1. A process that is moved into it or
+	 * below it, or out of it, is added or removed at once. NULL: it follows none. */
+	const struct engine_cgroup_v1 *cgroup_v1;
+	/* With tree: no process is the watched one. Each exec of a process whose hits count makes a
+	 * WIRE_EXEC, and each move of any process to another control group a WIRE_MOVE. */
+	bool group;
 };
 
 struct engine_counters {

@@ -50,6 +50,8 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 	uprobe->options = options;
 	uprobe->cost.calibrator = -1;
 	err = load(uprobe);
+	if (!err && options->group)
+		err = uprobe_watch_group(uprobe);
 	if (err) {
 		uprobe_close(&uprobe->engine);
 		return err;

@@ -106,6 +106,7 @@ struct uprobe {
 	VEC(const struct gopcln *) typed; /* the modules in module_types, by number */
 	struct former *formers;		  /* attachments that threads detach; see uprobe_attach.c */
 	struct bpf_link *exec_link;	  /* of the program that sends WIRE_EXEC */
+	struct bpf_link *move_link;	  /* of the program that sends WIRE_MOVE */
 	bool sends_execs;		  /* exec_link was attached, even if it is gone by now */
 	int ncpus;
 	struct cost_state cost;
@@ -151,6 +152,8 @@ bool uprobe_holds(struct engine *engine, uint32_t module);
 void uprobe_release(struct engine *engine, pid_t pid);
 struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid);
 void uprobe_detach(struct engine *engine);
+/* Begins to report execs and moves of processes (engine_options.group). Errors: as engine_open(). */
+struct error *uprobe_watch_group(struct uprobe *uprobe);
 void uprobe_pause(struct engine *engine);
 struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns);
 

@@ -186,6 +186,20 @@ static void watch_execs(struct uprobe *uprobe, pid_t pid)
 	uprobe->sends_execs = uprobe->exec_link != NULL;
 }
 
+struct error *uprobe_watch_group(struct uprobe *uprobe)
+{
+	struct trace_bpf *skel = uprobe_main(uprobe)->skel;
+
+	uprobe->exec_link = bpf_program__attach(skel->progs.on_exec);
+	if (!uprobe->exec_link)
+		return uprobe_failed("cannot watch for execs", errno);
+	uprobe->sends_execs = true;
+	/* Without it, a process that is moved into the group is found some time later. */
+	uprobe->move_link = bpf_program__attach(skel->rodata->use_cgroup_v1 ? skel->progs.on_move_v1
+									    : skel->progs.on_move);
+	return NULL;
+}
+
 /* Tells whether the run has ended. Nothing is attached any more then. */
 static bool is_stopped(const struct uprobe *uprobe)
 {
@@ -406,7 +420,8 @@ void uprobe_detach(struct engine *engine)
 	vec_fini(&uprobe->linkers);
 	join_formers(uprobe, true);
 	bpf_link__destroy(uprobe->exec_link);
-	uprobe->exec_link = NULL;
+	bpf_link__destroy(uprobe->move_link);
+	uprobe->exec_link = uprobe->move_link = NULL;
 	uprobe_measure_end(uprobe);
 }
 

@@ -4,6 +4,7 @@
 #include "base/descriptors.h"
 #include "read/layout/layout.h"
 
+#include <bpf/btf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,6 +95,56 @@ static void set_filter_words(struct trace_bpf *skel, const struct filter *filter
 	memcpy(skel->rodata->filter_masks, words.masks, sizeof(words.masks));
 }
 
+/* Finds the offset of a member in a struct of the kernel. */
+static bool find_member(const struct btf *btf, const char *of, const char *name, uint32_t *ret)
+{
+	int id = btf__find_by_name_kind(btf, of, BTF_KIND_STRUCT);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+
+	for (uint32_t i = 0; type && i < btf_vlen(type); i++) {
+		const char *at = btf__name_by_offset(btf, btf_members(type)[i].name_off);
+
+		if (!at || strcmp(at, name) != 0)
+			continue;
+		*ret = btf_member_bit_offset(type, i) / 8;
+		return true;
+	}
+	return false;
+}
+
+/* Finds what the kernel program must know of the kernel's structs. Reading the type information takes 80 ms,
+ * and only a control group of v1 needs it. */
+static bool find_cgroup_members(uint32_t *ret_root, uint32_t *ret_number, uint32_t *ret_tgid)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found = !libbpf_get_error(btf) && find_member(btf, "cgroup", "root", ret_root) &&
+		     find_member(btf, "cgroup_root", "hierarchy_id", ret_number) &&
+		     find_member(btf, "task_struct", "tgid", ret_tgid);
+
+	btf__free(btf);
+	return found;
+}
+
+/* Without it, processes that are moved are found by looking, a moment later. */
+static void set_cgroup_v1(struct trace_bpf *skel, const struct engine_cgroup_v1 *group)
+{
+	size_t len = group ? strlen(group->path) : 0;
+	uint32_t root_at, number_at, tgid_at;
+
+	while (len && group->path[len - 1] == '/')
+		len--;
+	if (!group || len >= WIRE_CGROUP_MAX ||
+	    !find_cgroup_members(&root_at, &number_at, &tgid_at))
+		return;
+	skel->rodata->v1_root_at = root_at;
+	skel->rodata->v1_number_at = number_at;
+	skel->rodata->v1_tgid_at = tgid_at;
+	skel->rodata->use_cgroup_v1 = true;
+	skel->rodata->v1_hierarchy = group->hierarchy;
+	skel->rodata->v1_len = (uint32_t)len;
+	memcpy((char *)skel->rodata->v1_path, group->path, len);
+}
+
 /* The inode number of the initial pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
 #define INITIAL_PIDNS 0xEFFFFFFCu
 
@@ -112,24 +163,28 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 {
 	const struct engine_options *options = uprobe->options;
 	const struct engine_module *of = &module->of;
-	const struct gopcln_module *data = gopcln_module(of->tab);
+	const struct gopcln_module *data = of->tab ? gopcln_module(of->tab) : NULL;
 	const struct filter *filter = options->filter;
 	uint32_t stack_max = options->stack_max + WIRE_STACK_EXTRA;
 
 	skel->rodata->stack_max = stack_max;
 	skel->rodata->key_bytes = options->key_bytes;
 	skel->rodata->module_number = module->number;
-	skel->rodata->goid_offset =
-		go_goid_offset(gopcln_minor(of->runtime ? of->runtime : of->tab));
+	if (of->tab)
+		skel->rodata->goid_offset =
+			go_goid_offset(gopcln_minor(of->runtime ? of->runtime : of->tab));
 	skel->rodata->gcphase = of->runtime ? 0 : of->placements->gcphase;
 	skel->rodata->use_gc_probe =
 		of->runtime ? options->module.placements->gc : of->placements->gc;
-	skel->rodata->several_modules = options->modules && image_is_dynamic(of->image);
+	skel->rodata->several_modules =
+		options->modules && of->image && image_is_dynamic(of->image);
 	skel->rodata->use_types = filter->type_glob || filter->key;
 	skel->rodata->use_key_filter = filter->key != NULL;
 	skel->rodata->use_misses = options->misses;
 	skel->rodata->use_counts = options->count;
 	skel->rodata->use_tree = options->tree;
+	skel->rodata->use_cgroup = options->tree && options->cgroup_fd >= 0;
+	skel->rodata->use_group = options->group;
 	skel->rodata->sample_by = (uint32_t)options->sample;
 	skel->rodata->sync_map = of->placements->sync_map;
 	skel->rodata->sync_inner = of->placements->sync_map ? types->sync_inner : 0;
@@ -141,13 +196,15 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	skel->rodata->filter_goid = filter->goid;
 	skel->rodata->type_multiplier = types->multiplier;
 	skel->rodata->type_mask = types->mask;
-	skel->rodata->types_begin = data->types;
-	skel->rodata->types_size = data->etypes - data->types;
+	skel->rodata->types_begin = data ? data->types : 0;
+	skel->rodata->types_size = data ? data->etypes - data->types : 0;
 	memcpy(skel->rodata->sample_secret, uprobe->sample_secret, sizeof(uprobe->sample_secret));
 	skel->rodata->deep_size = (uint32_t)(sizeof(struct wire_event) + stack_max * 8ul);
 	skel->rodata->big_size =
 		(uint32_t)(sizeof(struct wire_event) + sizeof(struct wire_key) + stack_max * 8ul);
 	set_filter_words(skel, filter);
+	if (!module->number)
+		set_cgroup_v1(skel, options->cgroup_v1);
 	set_pid_namespace(skel);
 }
 
@@ -176,6 +233,7 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 			  const struct uprobe_module *module, const struct type_table *types)
 {
 	bool first = !module->number; /* only module 0 tells of the process */
+	bool probes = module->of.image != NULL;
 
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
 	bpf_map__set_max_entries(skel->maps.types,
@@ -186,18 +244,25 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 	bpf_map__set_max_entries(skel->maps.chosen,
 				 options->processes > 1 ? options->processes : 1);
 	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
-	bpf_program__set_autoload(skel->progs.on_removal, !options->count);
-	bpf_program__set_autoload(skel->progs.on_removal_count, options->count);
+	bpf_map__set_autocreate(skel->maps.cgroups, skel->rodata->use_cgroup);
+	bpf_program__set_autoload(skel->progs.on_removal, probes && !options->count);
+	bpf_program__set_autoload(skel->progs.on_other, probes);
+	bpf_program__set_autoload(skel->progs.on_removal_count, probes && options->count);
 	bpf_program__set_autoload(skel->progs.on_gc, first && module->of.placements->gc);
 	bpf_program__set_autoload(skel->progs.on_begin, has_role(&module->of, SPOT_BEGIN));
-	bpf_program__set_autoload(skel->progs.on_exec, first && options->processes);
+	bpf_program__set_autoload(skel->progs.on_exec,
+				  first && (options->processes || options->group));
+	bpf_program__set_autoload(skel->progs.on_move,
+				  first && options->group && !skel->rodata->use_cgroup_v1);
+	bpf_program__set_autoload(skel->progs.on_move_v1,
+				  first && options->group && skel->rodata->use_cgroup_v1);
 	bpf_program__set_autoload(skel->progs.on_start, has_role(&module->of, SPOT_START));
 	bpf_program__set_autoload(skel->progs.on_nothing, first);
 	bpf_program__set_autoload(skel->progs.on_load, first);
-	bpf_program__set_autoload(skel->progs.on_entry, options->misses);
-	bpf_program__set_autoload(skel->progs.on_exit, options->misses);
-	bpf_program__set_autoload(skel->progs.on_panic, options->misses);
-	bpf_program__set_autoload(skel->progs.on_miss, options->misses);
+	bpf_program__set_autoload(skel->progs.on_entry, probes && options->misses);
+	bpf_program__set_autoload(skel->progs.on_exit, probes && options->misses);
+	bpf_program__set_autoload(skel->progs.on_panic, probes && options->misses);
+	bpf_program__set_autoload(skel->progs.on_miss, probes && options->misses);
 }
 
 /* Fills an array map from its first element on. */
@@ -221,6 +286,8 @@ static struct error *upload(struct bpf_map *map, const void *values, size_t n)
 
 static struct error *upload_types(struct trace_bpf *skel, const struct type_table *types)
 {
+	if (!types->buckets) /* the module has no file */
+		return NULL;
 	try(upload(skel->maps.types, types->values.data, types->values.len));
 	return upload(skel->maps.type_buckets, types->buckets, types->mask + 1ul);
 }
@@ -256,7 +323,7 @@ static struct error *upload_slow_paths(struct trace_bpf *skel)
 	for (uint32_t path = 0; path < WIRE_PATHS; path++) {
 		int program = bpf_program__fd(programs[path]);
 
-		/* Only --misses loads on_miss. */
+		/* Only --misses loads on_miss. A module without a file has none. */
 		if (program >= 0 && bpf_map_update_elem(map, &path, &program, BPF_ANY))
 			return uprobe_failed("cannot link the kernel programs", errno);
 	}
@@ -303,7 +370,19 @@ static int share_maps(const struct uprobe *uprobe, struct trace_bpf *skel)
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(shared); i++)
 		err = bpf_map__reuse_fd(shared[i].map, bpf_map__fd(shared[i].of));
+	if (!err && skel->rodata->use_cgroup)
+		err = bpf_map__reuse_fd(skel->maps.cgroups, bpf_map__fd(main->maps.cgroups));
 	return err;
+}
+
+static struct error *upload_cgroup(const struct uprobe *uprobe, const struct trace_bpf *skel)
+{
+	uint32_t zero = 0, fd = (uint32_t)uprobe->options->cgroup_fd;
+
+	if (!skel->rodata->use_cgroup ||
+	    !bpf_map_update_elem(bpf_map__fd(skel->maps.cgroups), &zero, &fd, BPF_ANY))
+		return NULL;
+	return uprobe_failed("cannot pass the control group to the kernel", errno);
 }
 
 static int load_skeleton(const struct uprobe *uprobe, struct uprobe_module *module,
@@ -318,7 +397,7 @@ static int load_skeleton(const struct uprobe *uprobe, struct uprobe_module *modu
 	set_map_sizes(skel, uprobe->options, module, types);
 	if (module->number)
 		err = share_maps(uprobe, skel);
-	else if (uprobe->options->tree)
+	else if (uprobe->options->tree && !skel->rodata->use_cgroup)
 		err = bpf_map__reuse_fd(skel->maps.tree, uprobe->options->tree_fd);
 	if (err)
 		return err;
@@ -352,6 +431,8 @@ static struct error *load(struct uprobe *uprobe, struct uprobe_module *module,
 
 	if (err)
 		return uprobe_failed("cannot load the kernel program", -err);
+	if (!module->number)
+		try(upload_cgroup(uprobe, module->skel));
 	try(upload_types(module->skel, types));
 	try(upload_probes(module->skel, &module->of));
 	return upload_slow_paths(module->skel);
@@ -360,12 +441,13 @@ static struct error *load(struct uprobe *uprobe, struct uprobe_module *module,
 static struct error *load_module(struct uprobe *uprobe, struct uprobe_module *module)
 {
 	struct gotypes types = {.tab = module->of.tab, .image = module->of.image};
-	struct type_table table;
-	struct error *err;
+	struct type_table table = {.multiplier = 1};
+	struct error *err = NULL;
 
 	uprobe_keep_messages();
-	err = type_table_init(&table, &types, uprobe->options->filter,
-			      module->of.placements->sync_map);
+	if (module->of.tab)
+		err = type_table_init(&table, &types, uprobe->options->filter,
+				      module->of.placements->sync_map);
 	if (!err)
 		err = load(uprobe, module, &table);
 	module->types_cut = table.cut;

@@ -15,6 +15,9 @@ static int load(const struct uprobe *uprobe, struct trace_bpf *skel)
 	skel->rodata->big_size =
 		sizeof(struct wire_event) + sizeof(struct wire_key) + FRAMES * sizeof(uint64_t);
 	bpf_program__set_autoload(skel->progs.on_removal_count, false);
+	bpf_program__set_autoload(skel->progs.on_move, false);
+	bpf_program__set_autoload(skel->progs.on_move_v1, false);
+	bpf_map__set_autocreate(skel->maps.cgroups, false);
 	if (uprobe->multi)
 		uprobe_set_multi(skel);
 	return trace_bpf__load(skel);

@@ -38,16 +38,18 @@ typedef __s64 int64_t;
 #define WIRE_KEY_SEGMENT 256 /* the largest segment, as --key-bytes is at most */
 #define WIRE_STEPS	 8
 #define WIRE_PROBES	 256
+#define WIRE_CGROUP_MAX	 256 /* the longest path of a control group of v1, with a NUL */
 #define WIRE_FILTER_MAX	 256 /* the longest string of --key or --key-prefix */
 
 enum wire_kind {
 	WIRE_DELETE = 1,
 	WIRE_CLEAR,
 	WIRE_START, /* a process of the binary has started; only pid, tid, time_ns, ip are set */
-	WIRE_EXEC,  /* the traced process has executed a program; only pid, tid and time_ns are set,
+	WIRE_EXEC,  /* a traced process has executed a program; only pid, tid and time_ns are set,
 		       and key: its name, WIRE_COMM bytes with a NUL */
 	WIRE_LOAD,  /* the dynamic linker has changed the files of a process; only pid, tid and
 		      time_ns are set */
+	WIRE_MOVE,  /* a process was moved to another control group; only time_ns is set */
 };
 
 enum wire_flag {

@@ -184,12 +184,20 @@ static const struct spot *spot_of(const struct resolver *r, const struct wire_ev
 	return &probed_of(r, e)->of.placements->list.data[WIRE_PROBE_INDEX(e->probe)];
 }
 
+/* Tells whether a record is not about a probe. */
+static bool has_no_probe(const struct wire_event *e)
+{
+	return e->kind == WIRE_EXEC || e->kind == WIRE_LOAD || e->kind == WIRE_MOVE;
+}
+
 static struct error *check_record(const struct resolver *r, const struct wire_event *e, size_t size)
 {
 	size_t need = sizeof(*e);
 
 	if (size < need)
 		return error_new(ERROR_FAILED, "a record of %zu bytes in the ring buffer", size);
+	if (has_no_probe(e))
+		return NULL;
 	if (e->flags & WIRE_BIG)
 		need += sizeof(struct wire_key);
 	need += (size_t)e->nstack * 8;
@@ -296,12 +304,12 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 	ret->kind = EVENT_DELETE;
 	ret->time_ns = e->time_ns;
 	/* resolve_removal() sets each member of a removal. To clear them first would cost more. */
-	if (e->kind == WIRE_EXEC || e->kind == WIRE_START || e->kind == WIRE_LOAD)
+	if (has_no_probe(e) || e->kind == WIRE_START)
 		ret->removal = (struct event_removal){.func = "", .map_type = ""};
 	ret->removal.pid = e->pid;
 	ret->removal.tid = e->tid;
-	if (e->kind == WIRE_LOAD) {
-		*ret_what = RESOLVED_LOAD;
+	if (e->kind == WIRE_LOAD || e->kind == WIRE_MOVE) {
+		*ret_what = e->kind == WIRE_LOAD ? RESOLVED_LOAD : RESOLVED_MOVE;
 		return NULL;
 	}
 	if (e->kind == WIRE_EXEC) {
@@ -310,6 +318,7 @@ struct error *resolver_resolve(struct resolver *r, const void *record, size_t si
 			ret->removal.func = (const char *)e->key;
 		return NULL;
 	}
+	ret->removal.module = WIRE_PROBE_MODULE(e->probe);
 	if (!bias_of_addr(e->ip, spot_of(r, e)->addr, &ret->removal.bias))
 		return error_new(ERROR_FAILED, "a record of a place that has no probe");
 	if (e->kind == WIRE_START) {

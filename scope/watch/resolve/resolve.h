@@ -37,18 +37,26 @@ struct error *resolver_add(struct resolver *resolver, const struct engine_module
 void resolver_close(struct resolver *resolver); /* NULL is legal */
 CLEANUP_FUNC(struct resolver, resolver_close)
 
-enum resolved { RESOLVED_EVENT, RESOLVED_FILTERED, RESOLVED_START, RESOLVED_EXEC, RESOLVED_LOAD };
+enum resolved {
+	RESOLVED_EVENT,
+	RESOLVED_FILTERED,
+	RESOLVED_START,
+	RESOLVED_EXEC,
+	RESOLVED_LOAD,
+	RESOLVED_MOVE,
+};
 
 /* Fills *ret, a delete or clear, from a record. All data in it are borrowed until the next call.
  * *ret_what:
  *   RESOLVED_EVENT     it is to be shown
  *   RESOLVED_FILTERED  the user does not want to see it
- *   RESOLVED_START     a process of the binary has started; only time_ns, removal.pid, removal.tid and
- *                      removal.bias are set
- *   RESOLVED_EXEC      the traced process has executed a program; only time_ns, removal.pid,
+ *   RESOLVED_START     a process of the binary has started; only time_ns, removal.pid, removal.tid,
+ *                      removal.module and removal.bias are set
+ *   RESOLVED_EXEC      a traced process has executed a program; only time_ns, removal.pid,
  *                      removal.tid and removal.func are set; func is the name that the kernel gives
  *                      the program, or ""
  *   RESOLVED_LOAD      a process has loaded a file; only time_ns, removal.pid and removal.tid are set
+ *   RESOLVED_MOVE      a process was moved to another control group; only time_ns is set
  * Errors: out of memory; a record that no engine wrote. */
 struct error *resolver_resolve(struct resolver *resolver, const void *record, size_t size,
 			       enum resolved *ret_what, struct event *ret);

@@ -11,7 +11,8 @@
 /* Returns the watched process. Returns NULL when there may be several, or it has ended. */
 static struct target *watched_target(const struct session *session)
 {
-	if (session->options.binary || session->several || session->processes.data[0].ended)
+	if (session->options.binary || session->group || session->several ||
+	    session->processes.data[0].ended)
 		return NULL;
 	return session->processes.data[0].target;
 }

@@ -209,7 +209,7 @@ struct error *watch_file(struct session *session)
 {
 	struct watched_file *file = &session->file;
 
-	if (session->stopping)
+	if (session->stopping || session->group)
 		return NULL;
 	watch_path(session);
 	if (!engine_holds(session->engine, 0) && stands(session)) {

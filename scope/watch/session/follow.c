@@ -14,7 +14,7 @@ enum { PIDS_MAX = 1 << 20 };
 
 bool has_many(const struct session *session)
 {
-	return session->options.binary || session->several || session->tree;
+	return session->options.binary || session->group || session->several || session->tree;
 }
 
 /* Tells whether a process executes the file of the session now, or has loaded it if it is a library. */

@@ -366,7 +366,9 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 	cleanup(module_list_fini) struct module_list found = {0};
 	struct error *err;
 
-	if (traced->ended || !may_have_modules(session, program_of(session, traced).image))
+	if (traced->ended || (session->group && !traced->program))
+		return NULL;
+	if (!may_have_modules(session, program_of(session, traced).image))
 		return NULL;
 	traced->look_after_ns = !traced->look_after_ns ? LOOK_FIRST_NS : 2 * traced->look_after_ns;
 	if (traced->look_after_ns > LOOK_NS)
@@ -428,8 +430,10 @@ static struct error *watch_files(struct session *session)
 	vec_each(at, &session->met) {
 		struct met *met = *at;
 
-		met->due = (met->number && !engine_holds(session->engine, met->number)) ||
-			   (met->retry_ns && met->retry_ns <= time_ns);
+		met->due = met->number && !engine_holds(session->engine, met->number);
+		if (met->due && met->wide)
+			group_lost(met, time_ns);
+		met->due |= met->retry_ns && met->retry_ns <= time_ns;
 		if (met->due)
 			met->retry_ns = 0;
 	}
@@ -449,7 +453,7 @@ struct error *watch_modules(struct session *session)
 	uint64_t time_ns = now_ns();
 	size_t looks = 0;
 
-	if (!session->several && !may_have_modules(session, session->image))
+	if (!session->group && !session->several && !may_have_modules(session, session->image))
 		return NULL;
 	try(watch_files(session));
 	for (size_t i = 0; i < session->processes.len && looks < LOOKS_MAX; i++) {

@@ -81,8 +81,11 @@ struct traced *find_process(struct session *session, pid_t pid)
 }
 
 /* Adds a process to the table. A process that has already ended still gets its records. */
-static struct error *add_new_process(struct session *session, pid_t pid)
+static struct error *add_new_process(struct session *session, pid_t pid,
+				     const struct event_removal *event)
 {
+	const char *name = session->group ? group_file(session, event ? event->module : 0)
+					  : image_name(session->image);
 	struct target *target;
 	struct error *err = process_open(pid, &target);
 
@@ -90,7 +93,7 @@ static struct error *add_new_process(struct session *session, pid_t pid)
 		return err;
 	if (err) {
 		error_free(err);
-		try(process_adopt(pid, image_name(session->image), &target));
+		try(process_adopt(pid, name, &target));
 	}
 	target_drop_exe(target); /* session->exe is the same file, and one descriptor is enough */
 	return add_process(session, target);
@@ -102,9 +105,12 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 	struct traced *traced = find_process(session, pid);
 
 	if (!traced && has_many(session)) {
-		try(add_new_process(session, pid));
+		try(add_new_process(session, pid, event));
 		traced = &session->processes.data[session->processes.len - 1];
 	}
+	/* A process of a group may execute another program by now than the one of the event. */
+	if (traced && !traced->started && session->group && event)
+		group_program(session, traced, event);
 	/* A module that is there at the first look may have come since this event. */
 	if (traced && !traced->looked_ns)
 		traced->looked_ns = time_ns;
@@ -135,7 +141,7 @@ bool forget_process(struct session *session, size_t i)
 	struct traced *at = &session->processes.data[i];
 
 	/* exec.c finds the process that it watches in the first row. */
-	if (!session->options.binary && !session->several && i == 0)
+	if (!session->options.binary && !session->group && !session->several && i == 0)
 		return false;
 	traced_fini(at);
 	session->forgotten++;
@@ -162,7 +168,8 @@ static bool is_another(const struct session *session, struct traced *former, uin
 {
 	if (session->options.binary)
 		return has_ended(former);
-	return session->tree && former->end != TARGET_RUNS && time_ns > former->end_ns;
+	return (session->tree || session->group) && former->end != TARGET_RUNS &&
+	       time_ns > former->end_ns;
 }
 
 /* Notes that a process has begun to execute the program. With -b, the process with this pid in the
@@ -172,6 +179,7 @@ struct error *process_begins(struct session *session, const struct event_removal
 {
 	struct traced *former = find_process(session, (pid_t)event->pid);
 	struct error *err;
+	bool is_new;
 
 	session_modules_forget(session->modules, (pid_t)event->pid);
 	if (former)
@@ -179,14 +187,19 @@ struct error *process_begins(struct session *session, const struct event_removal
 	if (former && is_another(session, former, time_ns)) {
 		emit_exit(session, former);
 		forget_process(session, (size_t)(former - session->processes.data));
+	} else if (former && session->group) {
+		group_begins(session, former, event);
 	} else if (former && begins_anew(former)) {
 		former->started = false;
 		vec_each(at, &former->met)
 			at->here = false;
 	}
-	former = find_process(session, (pid_t)event->pid);
+	is_new = !find_process(session, (pid_t)event->pid);
 	err = find_or_add_process(session, (pid_t)event->pid, event, time_ns);
-	if (!err && !former)
+	former = find_process(session, (pid_t)event->pid);
+	if (session->group && former)
+		group_begun(former, time_ns);
+	if (!err && is_new)
 		begin_unwatched(session, (pid_t)event->pid, time_ns);
 	return err;
 }
@@ -209,6 +222,16 @@ struct event_probes session_probes(const struct placements *placements, struct e
 	return (struct event_probes){room, placements->list.len};
 }
 
+/* Returns the path of what a process executes. One of a group may have executed another program since it
+ * was opened. */
+static const char *exe_of(const struct session *session, const struct traced *traced)
+{
+	const struct met *met = traced->program;
+
+	return session->group && met && met->role == GO_BUILD_PROGRAM ? met->module->path
+								      : traced->target->exe_path;
+}
+
 /* Emits a start record. With traced NULL, the record belongs to no process. */
 static void emit_start(struct session *session, struct fan *sinks,
 		       const struct session_program *program, const struct traced *traced,
@@ -224,7 +247,7 @@ static void emit_start(struct session *session, struct fan *sinks,
 		.engine = session->options.engine->name,
 		.arch = image_machine(program->image)->name,
 		.pid = target ? (uint32_t)target->pid : 0,
-		.exe = target ? target->exe_path : image_name(program->image),
+		.exe = target ? exe_of(session, traced) : image_name(program->image),
 		.build_id = image_build_id(program->image),
 		.bias = bias,
 		.go = gopcln_version(program->tab),
@@ -251,6 +274,8 @@ static void emit_process_start(struct session *session, const struct traced *tra
 {
 	struct session_program program = program_of(session, traced);
 
+	if (!program.image) /* a process of a group that executes something else now */
+		return;
 	emit_start(session, session->output.sinks, &program, traced, bias);
 }
 
@@ -259,7 +284,7 @@ void emit_start_once(struct session *session, struct traced *traced,
 {
 	uint64_t bias;
 
-	if (traced->started)
+	if (traced->started || (session->group && !traced->program))
 		return;
 	if (event)
 		bias = event->bias;
@@ -297,6 +322,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	struct event event = {.kind = EVENT_EXIT, .time_ns = traced->end_ns};
 
 	settle_execs(session);
+	settle_late(session, traced, true);
 	session_leave_process(session, traced);
 	session_modules_forget(session->modules, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
@@ -307,6 +333,8 @@ void emit_exit(struct session *session, struct traced *traced)
 	settle_modules(session, traced, traced->end_ns);
 	if (traced->met.len || traced->linker_watched || traced->program)
 		engine_release(session->engine, traced->target->pid);
+	if (session->group)
+		group_forget(session, traced->target->pid);
 	event.exit = (struct event_exit){
 		.pid = (uint32_t)traced->target->pid,
 		.known = traced->end != TARGET_GONE,

@@ -128,12 +128,16 @@ static bool on_record(void *ctx, const void *record, size_t size)
 		session->failed = process_begins(session, &event.removal, event.time_ns);
 		break;
 	case RESOLVED_EXEC:
-		if (session->several)
+		if (session->group)
+			session->failed =
+				group_exec(session, (pid_t)event.removal.pid, event.time_ns);
+		else if (session->several)
 			session->failed =
 				chosen_executes(session, (pid_t)event.removal.pid, event.time_ns);
 		else
 			note_exec(session, event.removal.func);
 		break;
+	case RESOLVED_MOVE: group_move(session); break;
 	case RESOLVED_LOAD:
 		session->failed = process_loads(session, (pid_t)event.removal.pid, event.time_ns);
 		break;
@@ -215,7 +219,7 @@ static struct error *drain_ended(struct session *session, const struct traced *t
 static struct error *watch_processes(struct session *session)
 {
 	bool many = has_many(session);
-	bool running = session->options.binary != NULL, ending = false;
+	bool running = session->options.binary || group_goes_on(session), ending = false;
 	uint64_t end_ns = pass_end(session);
 
 	for (size_t i = 0; i < session->processes.len; i++) {
@@ -246,7 +250,7 @@ static struct error *watch_processes(struct session *session)
 	running |= command_runs(session);
 	if (session->options.until_command && session->command_end != TARGET_RUNS)
 		running = false;
-	else if (!running)
+	else if (!running && !session->group)
 		running = follow_goes_on(session);
 	if (!running)
 		session_stop(session);
@@ -282,6 +286,7 @@ static struct error *on_tick(void *ctx)
 	try(watch_processes(session));
 	try(watch_exec(session));
 	chosen_settle(session, false);
+	try(watch_group(session));
 	try(watch_file(session));
 	try(watch_modules(session));
 	engine_measure(session->engine, now_ns());
@@ -493,6 +498,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	chosen_settle(session, true);
 	follow_settle(session);
 	judge_settle(session);
+	settle_group(session);
 	settle_file(session);
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))
@@ -501,6 +507,10 @@ void session_finish(struct session *session, struct error *err, struct session_t
 		settle_overhead(session, traced, now_ns());
 	vec_each(traced, &session->processes)
 		settle_modules(session, traced, now_ns());
+	vec_each(traced, &session->processes)
+		settle_late(session, traced, true);
+	vec_each(traced, &session->processes)
+		settle_late(session, traced, true);
 	fail(session, fan_flush(sinks));
 	end_ns = now_ns();
 	sum_up(session, end_ns, ret);

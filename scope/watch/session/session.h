@@ -17,6 +17,8 @@
  *   setup.c      open, load, attach
  *   chosen.c     the processes of -p, if there are several
  *   follow.c     the children of the traced process
+ *   group.c      a group of processes, of several files
+ *   program.c    the probes of a program of a group
  *   command.c    starts the command, follows a wrapper to its Go program
  *   judge.c      what the command is, and what it starts
  *   processes.c  the table of processes, their start and exit records
@@ -62,9 +64,29 @@ enum session_follow {
 	SESSION_FOLLOW_NONE,
 };
 
+/* A group of processes, of which all Go programs are watched: those that run, and those that come
+ * later. The session asks which processes belong to it again and again. */
+struct session_group {
+	const char *name; /* for people: "control group /shop" */
+	/* Calls found() for each process that is in the group now. found() returns false to stop.
+	 * Errors: out of memory, no descriptor is left. */
+	struct error *(*each)(void *ctx, bool (*found)(void *found_ctx, pid_t pid),
+			      void *found_ctx);
+	/* Tells whether no process will come any more. The run ends when the last one has ended. */
+	bool (*is_over)(void *ctx);
+	/* The group is a control group (cgroup v2) and those below it: a descriptor of its directory.
+	 * The kernel then decides which hits count. -1: it is another set. Children of its processes
+	 * belong to it then, until each() says otherwise. */
+	int cgroup;
+	/* The group is a control group of cgroup v1, or NULL. The kernel tells of moves. */
+	const struct engine_cgroup_v1 *cgroup_v1;
+	void *ctx;
+};
+
 /* Options of a session. All pointers are borrowed for its life. */
 struct session_options {
-	/* The target. Exactly one of the three is set. */
+	/* The target. Exactly one of the four is set. */
+	const struct session_group *group; /* NULL: not set */
 	const struct chosen *chosen; /* running processes; NULL: not set */
 	size_t chosen_n;
 	const char *binary; /* every process of this file; NULL: not set */

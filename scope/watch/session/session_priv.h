@@ -29,6 +29,13 @@ struct met {
 	bool due;	   /* that time has come */
 	uint32_t number;   /* the engine's; 0: it has no probes */
 	char *why;	   /* why it cannot be watched, or NULL */
+	/* group.c: a program of a group, or a library that takes its place. */
+	bool not_wide;	       /* no lease guards it: each process gets probes of its own */
+	bool wide;	       /* its probes stand in all its processes */
+	uint64_t wide_ns;      /* with wide: since when */
+	uint64_t lost_ns;      /* they are gone since then, because the file was written; 0: no */
+	uint64_t lost_next_ns; /* time of the next try to place them again */
+	bool told;	       /* a message has told that it is not traced */
 };
 
 /* A module that a watched process has besides the session's file. */
@@ -45,22 +52,28 @@ struct met_at {
 /* A watched process. */
 struct traced {
 	struct target *target;
-	const struct met *program; /* its program; NULL: the session's file */
-	bool started;		   /* the start record of its program was emitted */
-	uint64_t image_id;	   /* identifies the program in that record; 0: unknown */
-	bool awaits_begin;	   /* it may have been found before its main function began */
-	bool ended;		   /* its exit record was emitted */
-	enum target_end end;	   /* TARGET_RUNS until the end is known */
-	uint64_t end_ns;	   /* when its end was noticed */
-	bool probed;		   /* it has probes of its own, or those for all processes */
-	bool seen;		   /* running.c: it ran the file in the last look */
-	uint64_t off_ns;	   /* --max-overhead: since when it has no probes; 0: it has them */
-	uint64_t looked_ns;	   /* when its mappings were last looked at; 0: never */
-	uint64_t look_after_ns;	   /* the next look is this long after it */
-	uint64_t loads_ns;	   /* since when `loads` counts the reports of its dynamic linker */
+	struct met
+		*program;  /* its program; NULL: the session's file, or in a group: no Go program */
+	bool started;	   /* the start record of its program was emitted */
+	uint64_t image_id; /* identifies the program in that record; 0: unknown */
+	bool awaits_begin; /* it may have been found before its main function began */
+	bool ended;	   /* its exit record was emitted */
+	enum target_end end;	/* TARGET_RUNS until the end is known */
+	uint64_t end_ns;	/* when its end was noticed */
+	bool probed;		/* it has probes of its own, or those for all processes */
+	bool seen;		/* running.c: it ran the file in the last look */
+	uint64_t off_ns;	/* --max-overhead: since when it has no probes; 0: it has them */
+	uint64_t looked_ns;	/* when its mappings were last looked at; 0: never */
+	uint64_t look_after_ns; /* the next look is this long after it */
+	uint64_t loads_ns;	/* since when `loads` counts the reports of its dynamic linker */
 	uint32_t loads;
-	uint64_t executed_ns;  /* chosen.c: an exec that no begin has followed yet; 0: none */
-	uint64_t placed_ns;    /* with executed_ns: its probes stand again since then */
+	uint64_t executed_ns; /* chosen.c: an exec that no begin has followed yet; 0: none */
+	uint64_t placed_ns;   /* with executed_ns or late_ns: its probes stand since then */
+	/* group.c: its probes came late. It is a gap unless its main function begins after placed_ns. */
+	uint64_t late_ns; /* 0: no */
+	const char *late_why;
+	uint64_t
+		start_due_ns; /* when its start record comes, if no record of its main function does */
 	uint64_t modules_told; /* a hash of the modules that the engine was told of; 0: none */
 	bool linker_watched;   /* its dynamic linker has a probe */
 	VEC(struct met_at) met;
@@ -115,7 +128,8 @@ struct session {
 	struct placements placements;
 	struct engine_options engine_options;
 
-	struct tree *tree; /* follow.c; NULL: no children are followed */
+	struct group *group; /* group.c; NULL: the processes of one file, or chosen ones */
+	struct tree *tree;   /* follow.c; NULL: no children are followed */
 
 	/* command.c: only with a command. */
 	struct spawn spawn;
@@ -419,6 +433,64 @@ struct error *follow_descendants(struct session *session);
 bool follow_goes_on(struct session *session);
 /* Reports what could not be followed. */
 void follow_settle(struct session *session);
+
+/* ---- group.c ---- */
+
+/* Begins to watch the group of the options. The engine is not open yet. */
+struct error *group_open(struct session *session);
+void group_free(struct group *group); /* NULL is legal */
+/* Returns the descriptor of the control group that the engine filters by, or -1. */
+int group_cgroup(const struct session *session);
+/* Finds the processes that are in the group now, with nothing missed. */
+struct error *group_begin(struct session *session);
+/* Looks for processes that have come. Call it often. */
+struct error *watch_group(struct session *session);
+/* Notes that a process of the group has executed a program at time_ns. */
+struct error *group_exec(struct session *session, pid_t pid, uint64_t time_ns);
+/* Notes that a process was moved to another control group. */
+void group_move(struct session *session);
+/* Forgets a process that has ended. */
+void group_forget(struct session *session, pid_t pid);
+/* Tells whether more processes may come. */
+bool group_goes_on(struct session *session);
+/* Reports what could not be looked at, and the gaps of files at the end of the run. */
+void settle_group(struct session *session);
+
+/* ---- program.c ---- */
+
+/* The longest time from the exec of a program to its main function. */
+#define PROGRAM_BEGIN_NS 2000000000ull
+
+/* Tells in *ret whether a process has Go code. One that has just ended has none. Errors: out of memory. */
+struct error *program_is_there(struct session *session, struct target *target, bool *ret);
+/* Finds the program of a process. A program that cannot be traced is reported. */
+struct error *program_find(struct session *session, struct traced *traced);
+/* Places its probes. traced->program is NULL afterwards if that is not possible. */
+struct error *program_place(struct session *session, struct traced *traced);
+/* Notes that these came late, unless they stood in all its processes at from_ns (0: nothing was missed).
+ * `counted`: its hits have counted since then. */
+void program_note_late(struct traced *traced, uint64_t from_ns, bool counted, const char *why);
+/* Forgets the program, because the process has executed another one. */
+void program_leave(struct session *session, struct traced *traced);
+/* Notes that the main function of a process in the table has begun, by its record. */
+void group_begins(struct session *session, struct traced *traced,
+		  const struct event_removal *event);
+/* Notes when that was. The process has its start record. */
+void group_begun(struct traced *traced, uint64_t time_ns);
+/* Takes the program of a process from one of its events. When the process was looked at, it had ended,
+ * or had gone on to another program. */
+void group_program(struct session *session, struct traced *traced,
+		   const struct event_removal *event);
+/* Returns the path of a file by the engine's number, or "". */
+const char *group_file(const struct session *session, uint32_t number);
+/* Notes that the probes of a program are gone, which stood in all its processes. */
+void group_lost(struct met *met, uint64_t time_ns);
+/* Reports the gap of a process, if there is one. `now`: do not wait for its main function to begin. */
+void settle_late(struct session *session, struct traced *traced, bool now);
+/* Places the probes again of files that were written. Call it often. */
+struct error *watch_programs(struct session *session);
+/* Reports the gaps of those that were not placed again. */
+void settle_programs(struct session *session);
 
 /* ---- hints.c ---- */
 

@@ -21,6 +21,8 @@ static struct error *open_target(struct session *session)
 {
 	const struct session_options *options = &session->options;
 
+	if (options->group)
+		return group_open(session);
 	if (options->chosen_n)
 		return chosen_open(session);
 	if (options->binary)
@@ -91,6 +93,17 @@ static void heed_signals(void)
 	signal(SIGTERM, SIG_DFL);
 }
 
+/* Opens what the target's file has. */
+static struct error *open_module(struct session *session)
+{
+	try(open_tables(session));
+	try(check_release(session));
+	try(choose_places(session));
+	if (!session->met.len)
+		hint_filters(session);
+	return NULL;
+}
+
 struct error *session_open(const struct session_options *options, struct session **ret)
 {
 	cleanup(session_close) struct session *session = calloc(1, sizeof(*session));
@@ -114,11 +127,8 @@ struct error *session_open(const struct session_options *options, struct session
 	descriptors_raise();
 	if (!options->look_only)
 		try(descriptors_check(SESSION_DESCRIPTORS_MIN));
-	try(open_tables(session));
-	try(check_release(session));
-	try(choose_places(session));
-	if (!session->met.len)
-		hint_filters(session);
+	if (!session->group)
+		try(open_module(session));
 	*ret = take_ptr(session);
 	return NULL;
 }
@@ -132,6 +142,7 @@ void session_close(struct session *session)
 		session->engine); /* ends its children; command_close() must not wait for them */
 	command_close(session);
 	tree_free(session->tree);
+	group_free(session->group);
 	resolver_close(session->resolver);
 	session_modules_free(session->modules);
 	free(session->library);
@@ -196,7 +207,7 @@ static struct error *open_resolver(struct session *session)
 /* Prepares to follow children. A wrapped command is followed already. */
 static struct error *open_tree(struct session *session)
 {
-	if (session->options.binary || session->wrapped)
+	if (session->options.binary || session->wrapped || session->group)
 		return NULL;
 	try(engine_check(session->options.engine));
 	if (session->options.chosen_n)
@@ -222,12 +233,16 @@ struct error *session_load(struct session *session)
 		.misses = session->options.misses,
 		.sample = session->options.max_overhead > 0 ? session->options.sample
 							    : ENGINE_SAMPLE_NONE,
-		.modules = session->several || may_have_modules(session, session->image),
-		.processes = session->options.binary ? 0
-			     : session->several	     ? (uint32_t)session->processes.len
-						     : 1,
-		.tree = session->tree != NULL,
+		.modules = session->group || session->several ||
+			   may_have_modules(session, session->image),
+		.processes = session->options.binary || session->group ? 0
+			     : session->several ? (uint32_t)session->processes.len
+						: 1,
+		.tree = session->tree || session->group,
 		.tree_fd = session->tree ? tree_fd(session->tree) : -1,
+		.cgroup_fd = group_cgroup(session),
+		.cgroup_v1 = session->group ? session->options.group->cgroup_v1 : NULL,
+		.group = session->group != NULL,
 	};
 	try(open_resolver(session));
 	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
@@ -254,6 +269,8 @@ struct error *session_place(struct session *session, enum engine_hold *ret)
 
 struct error *session_attach(struct session *session)
 {
+	if (session->group) /* processes get their probes when they are found */
+		return NULL;
 	try(session_place(session, &session->file.hold));
 	try(session_hold_file(session));
 	if (session->options.chosen_n || session->library)
@@ -283,6 +300,10 @@ struct error *session_begin(struct session *session, const struct session_output
 	session->output = *output;
 	if (session->options.command)
 		try(command_start(session));
+	if (session->group) {
+		session->ready_ms = (double)(now_ns() - session->opened_ns) / 1e6;
+		return group_begin(session);
+	}
 	if (session->options.binary)
 		try(find_running(session));
 	else

@@ -134,6 +134,21 @@ bool tree_add(struct tree *tree, pid_t pid)
 	return tree_has_pids(tree) && !bpf_map_update_elem(tree_fd(tree), &key, &now, BPF_ANY);
 }
 
+bool tree_has(const struct tree *tree, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+	uint64_t time_ns;
+
+	return !bpf_map_lookup_elem(tree_fd(tree), &key, &time_ns);
+}
+
+void tree_remove(struct tree *tree, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+
+	bpf_map_delete_elem(tree_fd(tree), &key);
+}
+
 void tree_set_root(struct tree *tree, pid_t pid)
 {
 	__atomic_store_n(&tree->skel->bss->root, (uint32_t)pid, __ATOMIC_SEQ_CST);

@@ -28,6 +28,11 @@ bool tree_has_pids(const struct tree *tree);
 /* Adds a process that runs already. Returns false if that is not possible: see tree_has_pids(). */
 bool tree_add(struct tree *tree, pid_t pid);
 
+/* Tells whether a process is in the tree. */
+bool tree_has(const struct tree *tree, pid_t pid);
+/* Takes a process out. Its children stay. */
+void tree_remove(struct tree *tree, pid_t pid);
+
 /* Returns the descriptor of the set, a BPF hash: the key is the id (uint32_t) of a process in the
  * initial pid namespace, the value is the time (uint64_t) of its fork or last exec. Borrowed. */
 int tree_fd(const struct tree *tree);

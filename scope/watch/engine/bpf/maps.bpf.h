@@ -70,20 +70,44 @@ struct {
 	__type(value, uint8_t);
 } chosen SEC(".maps");
 
+uint64_t moved_ns = 0; /* the time of the last WIRE_MOVE */
+
 /* The traced process, or 0 when there may be several. With use_tree it is one of several, and its GC
  * phase is the one that is kept. */
 uint32_t watched = 0;
 /* The same process by its id in the initial pid namespace. */
 uint32_t watched_global = 0;
 
-/* Only hits of a tree of processes count. */
+/* Only hits of a set of processes count: those in the map `tree`, or those in a control group. */
 const volatile bool use_tree = false;
+const volatile bool use_cgroup = false;
+/* There is no watched process; see engine_options.group. */
+const volatile bool use_group = false;
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, uint64_t);
 } tree SEC(".maps");
+
+/* The control group of v1 that the map `tree` follows: its hierarchy, its path without a slash at the
+ * end, and the length of that. */
+const volatile bool use_cgroup_v1 = false;
+const volatile uint32_t v1_hierarchy = 0;
+const volatile uint32_t v1_len = 0;
+const volatile char v1_path[WIRE_CGROUP_MAX] = {};
+/* Offsets in structs of the kernel: cgroup.root, cgroup_root.hierarchy_id, task_struct.tgid. */
+const volatile uint32_t v1_root_at = 0;
+const volatile uint32_t v1_number_at = 0;
+const volatile uint32_t v1_tgid_at = 0;
+
+/* With use_cgroup: the control group. It is not created otherwise. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} cgroups SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

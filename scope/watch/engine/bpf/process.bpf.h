@@ -95,12 +95,85 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 
 	(void)ctx;
 	take_head(&e, &hit);
-	if (mode == WIRE_STOPPED ||
-	    (watched ? e.pid != watched : !bpf_map_lookup_elem(&chosen, &e.pid)))
+	if (mode == WIRE_STOPPED || (use_group ? !in_tree(&hit)
+				     : watched ? e.pid != watched
+					       : !bpf_map_lookup_elem(&chosen, &e.pid)))
 		return 0;
 	forget_pendings();
 	bpf_get_current_comm(e.key, WIRE_COMM);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* ---- moves between control groups ---- */
+
+/* Moves of processes come in bursts: one for each hierarchy, and for each process of a container. The
+ * reader looks again a moment after each record, and this many nanoseconds need no further one. */
+#define MOVE_NS 1000000
+
+static __always_inline void send_move(void)
+{
+	struct wire_event e = {.kind = WIRE_MOVE};
+	struct hit hit = {.pid_tid = bpf_get_current_pid_tgid()};
+
+	take_head(&e, &hit);
+	if (e.time_ns < moved_ns + MOVE_NS)
+		return;
+	moved_ns = e.time_ns;
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+}
+
+/* Runs when a process was moved to another control group. */
+SEC("raw_tp/cgroup_attach_task")
+int on_move(struct bpf_raw_tracepoint_args *ctx)
+{
+	(void)ctx;
+	if (mode != WIRE_STOPPED)
+		send_move();
+	return 0;
+}
+
+/* Tells whether the path is that of the group, or below it. */
+static __always_inline bool is_in_v1(const char *path)
+{
+	for (uint32_t i = 0; i < WIRE_CGROUP_MAX - 1; i++) {
+		if (i == v1_len)
+			return !path[i] || path[i] == '/';
+		if (path[i] != v1_path[i])
+			return false;
+	}
+	return false;
+}
+
+/* Reads the number of a control group's hierarchy. Returns -1 when it cannot be read. */
+static __always_inline uint32_t hierarchy_of(uint64_t cgroup)
+{
+	uint64_t root;
+	uint32_t number;
+
+	if (bpf_probe_read_kernel(&root, sizeof(root), (void *)(cgroup + v1_root_at)) ||
+	    bpf_probe_read_kernel(&number, sizeof(number), (void *)(root + v1_number_at)))
+		return -1;
+	return number;
+}
+
+/* Keeps the map `tree` in step with a control group of v1. */
+SEC("raw_tp/cgroup_attach_task")
+int on_move_v1(struct bpf_raw_tracepoint_args *ctx)
+{
+	uint64_t now = bpf_ktime_get_ns();
+	char path[WIRE_CGROUP_MAX] = {};
+	uint32_t pid;
+
+	if (mode == WIRE_STOPPED || hierarchy_of(ctx->args[0]) != v1_hierarchy ||
+	    bpf_probe_read_kernel(&pid, sizeof(pid), (void *)(ctx->args[2] + v1_tgid_at)))
+		return 0;
+	bpf_probe_read_kernel_str(path, sizeof(path), (void *)ctx->args[1]);
+	if (is_in_v1(path))
+		bpf_map_update_elem(&tree, &pid, &now, BPF_NOEXIST);
+	else
+		bpf_map_delete_elem(&tree, &pid);
+	send_move();
 	return 0;
 }
 

@@ -57,7 +57,9 @@ static __always_inline bool in_tree(const struct hit *hit)
 {
 	uint32_t pid = hit->pid_tid >> 32;
 
-	return is_watched(hit) || bpf_map_lookup_elem(&tree, &pid);
+	if (use_cgroup)
+		return bpf_current_task_under_cgroup(&cgroups, 0) == 1;
+	return (!use_group && is_watched(hit)) || bpf_map_lookup_elem(&tree, &pid);
 }
 
 /* Returns the probe that was hit, or NULL if it does not count. It fills in *ret. */

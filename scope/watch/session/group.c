@@ -1,0 +1,317 @@
+/* Watches a group of processes: all Go programs in it, whatever their files are. No file is that of the
+ * session. Each program is a module of the engine, as plugins are, and has its probes in all processes of
+ * its file if a lease guards the file. The kernel decides which of their hits count. Thus a process
+ * that starts later is watched from its beginning. Where no lease can be had, or the file is new, a
+ * process gets its probes when its exec is reported; what it did before is a gap. */
+#include "watch/session/session_priv.h"
+#include "base/clock.h"
+#include "tophash/map.h"
+
+/* Processes that come without an exec are looked for this often: they were moved into the group. Most moves
+ * are reported, and these are the others. */
+#define LOOK_NS 100000000ull
+/* A process without Go code is looked at again: it may have loaded a library. */
+#define AGAIN_NS 1000000000ull
+/* Looks at the beginning, until no process is new. Each may have started others. */
+enum { FIRST_LOOKS = 8 };
+/* Looks after a move, because others of the same burst are not reported. */
+enum { LOOKS_AFTER_MOVE = 2 };
+
+/* A process of the group. */
+struct member {
+	bool go;	    /* it is in the table of processes */
+	bool hidden;	    /* it may not be looked at, which was reported */
+	uint64_t looked_ns; /* without Go code: when it was last looked at */
+	uint64_t turn;	    /* of the last look in which it was there */
+};
+
+TOPHASH_MAP(members, uint32_t, struct member);
+
+struct group {
+	const struct session_group *of;
+	struct members members;
+	uint64_t turn;	   /* number of the look */
+	uint64_t since_ns; /* when the last look began; 0: there was none */
+	uint64_t next_ns;  /* time of the next look */
+	unsigned soon;	   /* looks that are due at once */
+	bool grown;	   /* this look has found a new process */
+	bool over;	   /* no process will come any more */
+	uint64_t unseen;   /* processes that ended before they could be looked at */
+};
+
+/* ---- open ---- */
+
+struct error *group_open(struct session *session)
+{
+	const struct session_group *of = session->options.group;
+
+	session->group = calloc(1, sizeof(*session->group));
+	if (!session->group)
+		return error_nomem();
+	session->group->of = of;
+	if (session->options.look_only)
+		return NULL;
+	try(engine_check(session->options.engine));
+	if (of->cgroup >= 0)
+		return NULL;
+	try(tree_new(&session->tree));
+	if (tree_has_pids(session->tree))
+		return NULL;
+	return error_new(ERROR_PERMISSION,
+			 "%s: tophash is in a pid namespace of its own, and this kernel cannot "
+			 "filter by it there: run tophash in the initial one (--pid=host, hostPID)",
+			 of->name);
+}
+
+void group_free(struct group *group)
+{
+	if (!group)
+		return;
+	members_fini(&group->members);
+	free(group);
+}
+
+int group_cgroup(const struct session *session)
+{
+	return session->group ? session->group->of->cgroup : -1;
+}
+
+/* ---- one process ---- */
+
+/* Lets the hits of a process count. Returns whether they did already. */
+static bool let_count(struct session *session, pid_t pid)
+{
+	if (!session->tree || tree_has(session->tree, pid))
+		return true;
+	tree_add(session->tree, pid);
+	return false;
+}
+
+static struct error *note_member(struct group *group, pid_t pid, bool go, bool hidden)
+{
+	struct member member = {
+		.go = go, .hidden = hidden, .looked_ns = now_ns(), .turn = group->turn};
+
+	return members_put(&group->members, (uint32_t)pid, member) < 0 ? error_nomem() : NULL;
+}
+
+/* Opens a process of the group. *ret is NULL if it has ended, is a kernel thread, or may not be looked at
+ * (*ret_hidden), which is reported once. */
+static struct error *open_member(struct session *session, pid_t pid, bool *ret_hidden,
+				 struct target **ret)
+{
+	const struct member *known = members_find(&session->group->members, (uint32_t)pid);
+	struct error *err = process_open(pid, ret);
+	struct process_status status;
+
+	*ret_hidden = false;
+	if (!err)
+		return NULL;
+	*ret = NULL;
+	if (err->code == ERROR_FAILED || err == error_nomem())
+		return err;
+	*ret_hidden = err->code == ERROR_PERMISSION;
+	if (*ret_hidden && !(known && known->hidden))
+		session_notice(session, SESSION_WARNING, "process %d is not watched: %s", (int)pid,
+			       err->text);
+	if (!*ret_hidden && !process_status(pid, &status))
+		session->group->unseen++;
+	error_free(err);
+	return NULL;
+}
+
+/* Places the probes of a process that is new, or has executed a program. Its start record comes with the
+ * record of its main function, if probes stood by then. By now the process may execute another program
+ * than the one that this record will tell of. In other cases the start record comes at the next turn,
+ * when all earlier records were taken out. At the beginning of the run it comes at once. */
+static struct error *begin_member(struct session *session, struct traced *traced, uint64_t from_ns,
+				  bool counted, const char *why)
+{
+	try(program_find(session, traced));
+	if (!traced->program)
+		return NULL;
+	try(program_place(session, traced));
+	program_note_late(traced, from_ns, counted, why);
+	traced->looked_ns = from_ns;
+	try(meet_modules(session, traced));
+	traced->start_due_ns = now_ns() + (traced->late_ns ? 0 : PROGRAM_BEGIN_NS);
+	if (from_ns)
+		return NULL;
+	notice_stopped(session, traced->target);
+	emit_start_once(session, traced, NULL);
+	return NULL;
+}
+
+/* Emits the start record of a process, and reports its gap, when they are due. */
+static void settle_member(struct session *session, struct traced *traced)
+{
+	if (!traced->started && traced->start_due_ns && now_ns() >= traced->start_due_ns)
+		emit_start_once(session, traced, NULL);
+	if (traced->started)
+		settle_late(session, traced, false);
+}
+
+/* Looks at a process that is not in the table. What it did since from_ns may have been missed (0: nothing
+ * was). */
+static struct error *look_at(struct session *session, pid_t pid, uint64_t from_ns, bool counted,
+			     const char *why)
+{
+	cleanup(target_close) struct target *target = NULL;
+	bool go = false, hidden;
+
+	try(open_member(session, pid, &hidden, &target));
+	if (target)
+		try(program_is_there(session, target, &go));
+	try(note_member(session->group, pid, go, hidden));
+	if (!go)
+		return NULL;
+	session->group->grown = true;
+	target_drop_exe(target);
+	try(add_process(session, take_ptr(target)));
+	return begin_member(session, &session->processes.data[session->processes.len - 1], from_ns,
+			    counted, why);
+}
+
+/* ---- the group ---- */
+
+static struct error *take_member(struct session *session, pid_t pid)
+{
+	struct group *group = session->group;
+	struct member *known = members_find(&group->members, (uint32_t)pid);
+	struct traced *traced = known ? NULL : find_process(session, pid);
+	uint64_t from_ns = group->since_ns;
+	bool counted = let_count(session, pid);
+
+	if (known) {
+		known->turn = group->turn;
+		if (known->go || now_ns() - known->looked_ns < AGAIN_NS)
+			return NULL;
+		from_ns = known->looked_ns;
+	}
+	if (!traced)
+		return look_at(session, pid, from_ns, counted, "child");
+	/* It is back, or one of its records came before this look. */
+	if (!counted && from_ns)
+		session_gap(session, pid, from_ns, now_ns(), "child");
+	return note_member(group, pid, true, false);
+}
+
+static bool on_member(void *ctx, pid_t pid)
+{
+	struct session *session = ctx;
+
+	if (pid != getpid())
+		session->failed = take_member(session, pid);
+	return !session->failed;
+}
+
+/* Forgets the processes that were not in this look. Hits of those that run on elsewhere count no more. */
+static void forget_others(struct session *session)
+{
+	struct group *group = session->group;
+
+	TOPHASH_EACH(members, it, &group->members) {
+		if (it.val.turn == group->turn)
+			continue;
+		if (session->tree)
+			tree_remove(session->tree, (pid_t)it.key);
+		members_delete(&group->members, it.key);
+	}
+}
+
+static struct error *look(struct session *session)
+{
+	struct group *group = session->group;
+	uint64_t begin_ns = now_ns();
+
+	group->turn++;
+	group->grown = false;
+	try(group->of->each(group->of->ctx, on_member, session));
+	if (session->failed)
+		return take_ptr(session->failed);
+	forget_others(session);
+	group->since_ns = begin_ns;
+	group->next_ns = now_ns() + LOOK_NS;
+	group->over = group->of->is_over(group->of->ctx);
+	return NULL;
+}
+
+struct error *group_begin(struct session *session)
+{
+	struct group *group = session->group;
+
+	for (int i = 0; i < FIRST_LOOKS; i++) {
+		group->since_ns = 0; /* nothing is missed before the run begins */
+		try(look(session));
+		if (!group->grown)
+			break;
+	}
+	if (!session->processes.len)
+		session_notice(session, SESSION_INFO, "waiting for a Go program to start in %s",
+			       group->of->name);
+	return NULL;
+}
+
+struct error *watch_group(struct session *session)
+{
+	struct group *group = session->group;
+
+	if (!group || session->stopping)
+		return NULL;
+	vec_each(traced, &session->processes)
+		if (!traced->ended)
+			settle_member(session, traced);
+	try(watch_programs(session));
+	if (!group->soon && now_ns() < group->next_ns)
+		return NULL;
+	if (group->soon)
+		group->soon--;
+	return look(session);
+}
+
+void group_move(struct session *session)
+{
+	if (session->group)
+		session->group->soon = LOOKS_AFTER_MOVE;
+}
+
+struct error *group_exec(struct session *session, pid_t pid, uint64_t time_ns)
+{
+	struct traced *traced = find_process(session, pid);
+	uint64_t id;
+
+	if (!traced)
+		return look_at(session, pid, time_ns, true, "exec");
+	/* It was looked at after this exec, and before this record was taken out. */
+	if (traced->started && target_image_id(traced->target, &id) && id == traced->image_id)
+		return NULL;
+	session_modules_forget(session->modules, pid);
+	program_leave(session, traced);
+	traced->started = false;
+	traced->start_due_ns = 0;
+	session->last_pid = 0;
+	return begin_member(session, traced, time_ns, true, "exec");
+}
+
+void group_forget(struct session *session, pid_t pid)
+{
+	members_delete(&session->group->members, (uint32_t)pid);
+}
+
+bool group_goes_on(struct session *session)
+{
+	return session->group && !session->group->over;
+}
+
+void settle_group(struct session *session)
+{
+	if (!session->group)
+		return;
+	settle_programs(session);
+	if (session->group->unseen)
+		session_notice(session, SESSION_INFO,
+			       "%llu processes of %s ended before tophash could see whether they "
+			       "have Go code",
+			       (unsigned long long)session->group->unseen,
+			       session->group->of->name);
+}

@@ -1,0 +1,249 @@
+/* The programs of a group (group.c). Each is a file of session->met, with a module of the engine. Its probes
+ * stand in all its processes if a lease guards the file. They are gone when the file is written, and
+ * placed again when it is whole, as with the session's file (file.c). Otherwise each process gets probes
+ * of its own. A process that has Go code only in a library is watched by that. */
+#include "watch/session/session_priv.h"
+#include "base/clock.h"
+
+#define RETRY_NS 50000000ull /* between two tries to place probes again */
+
+/* ---- which program ---- */
+
+struct error *program_is_there(struct session *session, struct target *target, bool *ret)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+	struct error *err = session_modules_list(session->modules, target, &found);
+
+	*ret = !err && found.list.len;
+	if (!err || err == error_nomem())
+		return err;
+	error_free(err); /* it has just ended, or executes another program at this moment */
+	return NULL;
+}
+
+/* Reports, once, a file that cannot be traced. */
+static void tell_untraced(struct session *session, const struct traced *traced, struct met *met)
+{
+	if (met->told)
+		return;
+	met->told = true;
+	session_notice(session, SESSION_WARNING,
+		       "process %d (%s), and others of this file, are not traced: %s",
+		       (int)traced->target->pid, met->module->path, met->why);
+}
+
+struct error *program_find(struct session *session, struct traced *traced)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+	struct error *err = session_modules_list(session->modules, traced->target, &found);
+	struct met *met;
+
+	traced->program = NULL;
+	if (err && err != error_nomem()) {
+		error_free(err);
+		return NULL;
+	}
+	try(err);
+	if (!found.list.len)
+		return NULL;
+	try(met_get(session, traced->target, &found.list.data[0], NULL, &met));
+	if (met->number)
+		traced->program = met;
+	else if (met->why)
+		tell_untraced(session, traced, met);
+	return NULL;
+}
+
+/* Returns the file with a number of the engine, or NULL. */
+static struct met *numbered(const struct session *session, uint32_t number)
+{
+	vec_each(met, &session->met)
+		if (number && (*met)->number == number)
+			return *met;
+	return NULL;
+}
+
+const char *group_file(const struct session *session, uint32_t number)
+{
+	const struct met *met = numbered(session, number);
+
+	return met ? met->module->path : "";
+}
+
+/* Tells whether a file with a number of the engine is known to be of the process. */
+static bool has_file(const struct traced *traced, uint32_t number)
+{
+	if (traced->program && traced->program->number == number)
+		return true;
+	vec_each(at, &traced->met)
+		if (at->here && at->met->number == number)
+			return true;
+	return false;
+}
+
+void group_program(struct session *session, struct traced *traced,
+		   const struct event_removal *event)
+{
+	if (has_file(traced, event->module))
+		return;
+	traced->program = numbered(session, event->module);
+	vec_each(at, &traced->met)
+		at->here = false;
+}
+
+void group_begins(struct session *session, struct traced *traced, const struct event_removal *event)
+{
+	/* Its start record, which came before this, was of a program that it has executed since then. */
+	if (has_file(traced, event->module))
+		return;
+	traced->started = false;
+	session->last_pid = 0;
+}
+
+/* ---- gaps of one process ---- */
+
+void program_note_late(struct traced *traced, uint64_t from_ns, bool counted, const char *why)
+{
+	const struct met *met = traced->program;
+
+	if (!from_ns || (counted && met->wide && met->wide_ns <= from_ns))
+		return;
+	traced->late_ns = from_ns;
+	traced->placed_ns = now_ns();
+	traced->late_why = why;
+}
+
+void group_begun(struct traced *traced, uint64_t time_ns)
+{
+	if (time_ns >= traced->placed_ns)
+		traced->late_ns = 0;
+}
+
+void settle_late(struct session *session, struct traced *traced, bool now)
+{
+	if (!traced->late_ns || (!now && now_ns() < traced->placed_ns + PROGRAM_BEGIN_NS))
+		return;
+	session_gap(session, traced->target->pid, traced->late_ns, traced->placed_ns,
+		    traced->late_why);
+	session_notice(session, SESSION_WARNING,
+		       "process %d has come to %s: removals in its first moments there may have "
+		       "been missed",
+		       (int)traced->target->pid, session->options.group->name);
+	traced->late_ns = 0;
+}
+
+/* ---- probes ---- */
+
+/* Places the probes of a program in all its processes, or in one if no lease can be had. */
+static struct error *place(struct session *session, struct met *met, pid_t pid,
+			   enum engine_hold *ret)
+{
+	*ret = ENGINE_HELD;
+	if (met->wide)
+		return NULL;
+	if (!met->not_wide) {
+		try(engine_attach(session->engine, met->number, met->exe, -1, ret));
+		met->wide = *ret == ENGINE_HELD;
+		met->wide_ns = now_ns();
+		met->not_wide = *ret == ENGINE_UNHELD;
+		if (!met->not_wide)
+			return NULL;
+	}
+	return engine_attach(session->engine, met->number, met->exe, pid, ret);
+}
+
+static void note_hold(struct session *session, struct met *met, enum engine_hold hold)
+{
+	if (hold == ENGINE_WRITTEN || hold == ENGINE_CHANGED)
+		group_lost(met, now_ns());
+	if (hold != ENGINE_CHANGED || met->told)
+		return;
+	met->told = true;
+	session_notice(session, SESSION_WARNING,
+		       "%s was overwritten with another program: no removal of that is seen (start "
+		       "another tophash for it)",
+		       met->module->path);
+}
+
+struct error *program_place(struct session *session, struct traced *traced)
+{
+	struct met *met = traced->program;
+	enum engine_hold hold;
+	struct error *err = place(session, met, traced->target->pid, &hold);
+
+	if (!err) {
+		note_hold(session, met, hold);
+		return NULL;
+	}
+	if (err->code == ERROR_FAILED && err != error_nomem()) /* no room for more probes */
+		session_notice(session, SESSION_WARNING, "process %d is not traced: %s",
+			       (int)traced->target->pid, err->text);
+	else if (err->code != ERROR_TARGET || !has_ended(traced))
+		return err;
+	traced->program = NULL; /* it has ended, and nothing is missed */
+	error_free(err);
+	return NULL;
+}
+
+void program_leave(struct session *session, struct traced *traced)
+{
+	settle_late(session, traced, true);
+	settle_modules(session, traced, now_ns());
+	engine_release(session->engine, traced->target->pid);
+	traced->met.len = 0;
+	traced->linker_watched = false;
+	traced->look_after_ns = 0;
+	traced->program = NULL;
+}
+
+/* ---- files that are written ---- */
+
+void group_lost(struct met *met, uint64_t time_ns)
+{
+	met->wide = false;
+	if (!met->lost_ns)
+		met->lost_ns = time_ns;
+}
+
+/* Reports the time without probes, once for each process that runs the file by now. */
+static void end_lost(struct session *session, struct met *met)
+{
+	uint64_t time_ns = now_ns();
+	bool told = false;
+
+	vec_each(traced, &session->processes) {
+		if (traced->program != met || traced->ended || traced->end != TARGET_RUNS)
+			continue;
+		session_gap(session, traced->target->pid, met->lost_ns, time_ns, "upgrade");
+		told = true;
+	}
+	if (!told)
+		session_gap(session, 0, met->lost_ns, time_ns, "upgrade");
+	met->lost_ns = 0;
+}
+
+struct error *watch_programs(struct session *session)
+{
+	uint64_t time_ns = now_ns();
+
+	vec_each(at, &session->met) {
+		struct met *met = *at;
+		enum engine_hold hold;
+
+		if (!met->lost_ns || time_ns < met->lost_next_ns)
+			continue;
+		met->lost_next_ns = time_ns + RETRY_NS;
+		try(place(session, met, -1, &hold));
+		note_hold(session, met, hold);
+		if (met->wide)
+			end_lost(session, met);
+	}
+	return NULL;
+}
+
+void settle_programs(struct session *session)
+{
+	vec_each(met, &session->met)
+		if ((*met)->lost_ns)
+			end_lost(session, *met);
+}
