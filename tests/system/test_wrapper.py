@@ -64,6 +64,13 @@ def wrappers():
 
 
 @test
+def wrappers_of_other_users():
+    """sudo and runuser start the program as a child with another user."""
+    for words in (["sudo", "-n", "-u", "nobody"], ["sudo", "-n", "-u", "nobody", "env", "A=1", "nice"], ["runuser", "-u", "nobody", "--"]):
+        traced(*words, *seven())
+
+
+@test
 def wrappers_that_wait():
     """The Go program is a child. The run ends when both have ended."""
     r = traced("timeout", "50", *seven())
