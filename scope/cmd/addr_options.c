@@ -111,7 +111,8 @@ static const struct option_spec rows[] = {
 		 "address in it",
 	 .man = "Prints the text of standard input as it is, with a note in brackets after every "
 		"address in it. A log that is being written comes out line by line."},
-	OPTION_FORMAT_ROW(struct addr_options, NULL, option_formats, "RECORDS"),
+	OPTION_FORMAT_ROW(struct addr_options, NULL, option_formats,
+			  "JSON Lines (see \\fBRECORDS\\fR)"),
 	OPTION_OUTPUT_ROW(struct addr_options, ""),
 	{.name = "wide", .kind = OPTION_FLAG, .at = AT(wide),
 	 .help = "do not cut lines to the width of the terminal",

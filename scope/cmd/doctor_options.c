@@ -16,7 +16,8 @@ static const struct option_spec rows[] = {
 		"process has it: whether it may be looked at and can be traced, and "
 		"what is unusual about it."},
 
-	OPTION_FORMAT_ROW(struct doctor_options, "How to show it", option_formats, "JSON"),
+	OPTION_FORMAT_ROW(struct doctor_options, "How to show it", option_formats,
+			  "JSON Lines (see \\fBJSON\\fR)"),
 	OPTION_OUTPUT_ROW(struct doctor_options, ""),
 	OPTION_WIDE_ROW(struct doctor_options),
 

@@ -23,7 +23,8 @@ static const struct option_spec rows[] = {
 	 .help = "only processes of this user, a name or a number",
 	 .man = "Only processes whose effective user is this one, a name or a number."},
 
-	OPTION_FORMAT_ROW(struct ps_options, "How to show it", option_formats, "JSON"),
+	OPTION_FORMAT_ROW(struct ps_options, "How to show it", option_formats,
+			  "JSON Lines (see \\fBJSON\\fR)"),
 	OPTION_OUTPUT_ROW(struct ps_options, ""),
 	OPTION_WIDE_ROW(struct ps_options),
 

@@ -66,7 +66,8 @@ static const struct option_spec rows[] = {
 		"program has for it. Instructions of x86-64 are in Intel's syntax. On arm64 "
 		"trace has no probes, so none are shown."},
 
-	OPTION_FORMAT_ROW(struct sites_options, "How to show it", option_formats, "JSON"),
+	OPTION_FORMAT_ROW(struct sites_options, "How to show it", option_formats,
+			  "JSON Lines (see \\fBJSON\\fR)"),
 	OPTION_OUTPUT_ROW(struct sites_options, ""),
 	OPTION_WIDE_ROW(struct sites_options),
 

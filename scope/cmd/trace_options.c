@@ -235,7 +235,8 @@ static const struct option_spec rows[] = {
 	 .help = "stop after TIME: 10, 10s, 1m30s, 500ms, 2h",
 	 .man = "Stops after a time, from 1ms to ten years."},
 
-	OPTION_FORMAT_ROW(struct trace_options, "How to show it", sink_names, "EVENTS"),
+	OPTION_FORMAT_ROW(struct trace_options, "How to show it", sink_names,
+			  "JSON Lines (see \\fBEVENTS\\fR)"),
 	OPTION_OUTPUT_ROW(struct trace_options, " The file is emptied when the probes are placed, not before."),
 	{.name = "summary", .argument = "BY", .kind = OPTION_ENUM, .at = AT(summary_by),
 	 .also = AT(summary), .values = tables, .implied = "site",

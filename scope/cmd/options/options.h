@@ -114,15 +114,14 @@ struct verb {
 		.man = "Does not cut lines on a terminal. Without this option they are cut to " \
 		       "the width of the terminal. In a file or a pipe nothing is ever cut."    \
 	}
-/* The row of --format. `heading` begins its group, or is NULL. `section` of the man page describes the
- * records of JSON. */
-#define OPTION_FORMAT_ROW(type, heading, words, section)                                        \
-	{                                                                                       \
-		.group = heading, .name = "format", .argument = "FORMAT", .kind = OPTION_WORD,  \
-		.at = offsetof(type, format), .values = words,                                  \
-		.help = "form of the output: {} (text)",                                        \
-		.man = "Chooses text for people (the default), or JSON Lines (see \\fB" section \
-		       "\\fR).",                                                                \
+/* The row of --format. `heading` begins its group, or is NULL. `others` says for the man page what the
+ * words other than "text" mean. */
+#define OPTION_FORMAT_ROW(type, heading, words, others)                                        \
+	{                                                                                      \
+		.group = heading, .name = "format", .argument = "FORMAT", .kind = OPTION_WORD, \
+		.at = offsetof(type, format), .values = words,                                 \
+		.help = "form of the output: {} (text)",                                       \
+		.man = "Chooses text for people (the default), or " others ".",                \
 	}
 /* The row of -o. `more` is a further sentence of its man page, which begins with a space, or "". */
 #define OPTION_OUTPUT_ROW(type, more)                                                              \
