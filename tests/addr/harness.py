@@ -8,51 +8,19 @@ import re
 import shutil
 import subprocess
 import sys
-from argparse import Namespace
 from collections import namedtuple
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "matrix"))
+sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "matrix")]
 import build  # noqa: E402
+from suite import check, Failed, options, same, Skip, test, tmp  # noqa: E402, F401
 
 REPO = build.REPO
-TESTS = []  # each function with @test, in the order in which they are read
-options = Namespace()  # of the command line: tophash, all, go
-folder = None  # Path: the folder for the files of this run
 SOME = ["1.19", "1.23", "1.26"]  # classic maps and DWARF 4, twice; Swiss maps and DWARF 5
 LONG = 120  # seconds: nothing here takes that long unless it hangs
 
 Frame = namedtuple("Frame", "func place")
-
-
-def tmp(name=""):
-    """Returns a path in the folder of this run."""
-    return folder / name
-
-
-class Failed(Exception):
-    """A failed check, with the reason."""
-
-
-class Skip(Exception):
-    """A test that cannot run on this machine, with the reason."""
-
-
-def test(f):
-    """Marks a function as a test. Its name is the test's name."""
-    TESTS.append(f)
-    return f
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-def same(got, want, what):
-    if got != want:
-        raise Failed(f"{what}: {got!r}, should be {want!r}")
 
 
 def run(command, **kwargs):

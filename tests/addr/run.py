@@ -16,21 +16,12 @@ To add a test: write a function with @test in the test_*.py of its subject. harn
 """
 
 import argparse
-import importlib
 import sys
 import tempfile
-import time
-import traceback
 from pathlib import Path
 
 import harness
-
-
-def find_tests():
-    """Imports every test_*.py. Returns the functions that are marked with @test."""
-    for file in sorted(harness.HERE.glob("test_*.py")):
-        importlib.import_module(file.stem)
-    return harness.TESTS
+import suite  # after harness, which tells where it is
 
 
 def main():
@@ -42,31 +33,13 @@ def main():
     ap.add_argument("words", nargs="*")
     options = ap.parse_args(namespace=harness.options)
     options.tophash = str(Path(options.tophash).resolve())
-    chosen = [f for f in find_tests() if not options.words or any(w in f.__name__ for w in options.words)]
+    chosen = suite.find(harness.HERE, options.words)
     if options.list:
         for f in chosen:
             print(f"{f.__name__:20}  {f.__doc__.splitlines()[0]}")
         return 0
-    passed = failed = skipped = 0
     with tempfile.TemporaryDirectory(prefix="tophash-addr-") as folder:
-        harness.folder = Path(folder)
-        for f in chosen:
-            begun = time.monotonic()
-            try:
-                f()
-                passed += 1
-                print(f"ok   {f.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-            except harness.Skip as e:
-                skipped += 1
-                print(f"skip {f.__name__}: {e}", flush=True)
-            except harness.Failed as e:
-                failed += 1
-                print(f"FAIL {f.__name__}: {str(e)[:2000]}", flush=True)
-            except Exception:
-                failed += 1
-                print(f"FAIL {f.__name__}: {traceback.format_exc()}", flush=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+        return suite.summary([suite.attempt(f, Path(folder)) for f in chosen])
 
 
 if __name__ == "__main__":

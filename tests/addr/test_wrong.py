@@ -178,7 +178,7 @@ def usage():
         (["--bias", "x", exe], 2, "--bias x: not an address"),
         (["--bias", "1", "-p", "1"], 2, "--bias is only for a BINARY"),
         (["--return=maybe", exe], 2, "--return=maybe: not one of auto, yes, no"),
-        (["-p", "x"], 2, "-p x: not a process id"),
+        (["-p", "x"], 3, "no process is named x"),
         (["-p", "1", "-p", "2"], 2, "--pid can be given only once"),
         (["-z", exe], 2, "unknown option -z"),
         (["/nowhere/at/all", "1"], 3, "cannot open /nowhere/at/all"),

@@ -11,49 +11,16 @@ import signal
 import subprocess
 import sys
 import time
-from argparse import Namespace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "matrix"))
+sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "matrix")]
 import build  # noqa: E402
+import suite  # noqa: E402
+from suite import check, Failed, options, same, Skip, test, tmp  # noqa: E402, F401
 
 REPO = build.REPO
 LONG = 60  # seconds: nothing takes this long unless it hangs
-TESTS = []  # each function with @test, in the order in which they are read
-options = Namespace()  # of the command line: tophash, go, sanitized, rounds, jobs, keep
-folder = None  # Path: the folder for the files of the running test
-
-
-def tmp(name=""):
-    """Returns a path in the folder of the test that runs."""
-    return folder / name
-
-
-class Failed(Exception):
-    """A failed check, with the reason."""
-
-
-class Skip(Exception):
-    """A test that cannot run on this machine, with the reason."""
-
-
-def test(f):
-    """Marks a function as a test. Its name is the test's name."""
-    TESTS.append(f)
-    return f
-
-
-def check(condition, text):
-    """Fails with this text if the condition does not hold."""
-    if not condition:
-        raise Failed(text)
-
-
-def same(got, want, what):
-    """Fails if the two are not equal."""
-    if got != want:
-        raise Failed(f"{what}: {got!r}, should be {want!r}")
 
 
 # --- programs ---------------------------------------------------------------------------------------------------------------
@@ -65,7 +32,7 @@ def target(name, variant="default", go=None):
     path = build.path_of(go or options.go, variant, name)
     if not path.exists():
         raise Skip(f"{path.relative_to(build.CACHE)} is not built (tests/matrix/build.py)")
-    mine = folder.parent / "targets" / path.relative_to(build.CACHE)
+    mine = suite.folder.parent / "targets" / path.relative_to(build.CACHE)
     if not mine.exists():
         mine.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, mine)

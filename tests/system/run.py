@@ -15,28 +15,15 @@ To add a test: write a function with @test in the test_*.py of its subject. harn
 """
 
 import argparse
-import importlib
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
-import time
-import traceback
 from pathlib import Path
 
 import harness
-
-
-def find_tests():
-    """Imports every test_*.py. Returns the functions that are marked with @test."""
-    for file in sorted(harness.HERE.glob("test_*.py")):
-        importlib.import_module(file.stem)
-    names = [t.__name__ for t in harness.TESTS]
-    twice = {n for n in names if names.count(n) > 1}
-    if twice:
-        sys.exit(f"more than one test has this name: {', '.join(sorted(twice))}")
-    return harness.TESTS
+import suite  # after harness, which tells where it is
 
 
 def why_not():
@@ -49,32 +36,17 @@ def why_not():
     return None
 
 
-def run(test, folder):
-    """Runs one test in its own folder, and ends what it started. Returns ok, FAIL or skip with the reason."""
-    harness.folder = folder
-    folder.mkdir(parents=True)
-    begun = time.monotonic()
-    try:
-        test()
-        result = "ok", f" ({time.monotonic() - begun:.1f} s)"
-    except harness.Skip as s:
-        result = "skip", f": {s}"
-    except harness.Failed as f:
-        result = "FAIL", f": {f}"
-    except Exception:
-        result = "FAIL", f":\n{traceback.format_exc()}"
-    finally:
-        harness.end_started()
-    return result
-
-
 def run_file(tests, top):
-    """Runs the tests of one file, one after the other. They share the programs that they build, and a folder for them. Returns the results."""
+    """Runs the tests of one file, each in a folder of its own, and ends what they started. They share the programs that they build, and a
+    folder for them. Returns the results."""
     results = []
     for test in tests:
-        result, text = run(test, top / test.__module__ / test.__name__)
-        results.append(result)
-        print(f"{result:4} {test.__name__}{text}", flush=True)
+        folder = top / test.__module__ / test.__name__
+        folder.mkdir(parents=True)
+        try:
+            results.append(suite.attempt(test, folder))
+        finally:
+            harness.end_started()
     return results
 
 
@@ -84,11 +56,11 @@ def run_files(chosen, top, jobs):
     for test in chosen:
         files.setdefault(test.__module__, []).append(test)
     if jobs == 1:
-        return [run_file(tests, top) for tests in files.values()]
+        return [result for tests in files.values() for result in run_file(tests, top)]
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
         # Those with the most tests first, so that no long one is left at the end.
         longest_first = sorted(files.values(), key=len, reverse=True)
-        return pool.starmap(run_file, [(tests, top) for tests in longest_first], chunksize=1)
+        return [result for results in pool.starmap(run_file, [(tests, top) for tests in longest_first], chunksize=1) for result in results]
 
 
 def parse():
@@ -110,7 +82,7 @@ def main():
     options = parse()
     for number in (signal.SIGINT, signal.SIGHUP):  # ignored if this runs in the background; traced programs must not inherit that
         signal.signal(number, signal.default_int_handler)
-    chosen = [t for t in find_tests() if not options.words or any(w in t.__name__ for w in options.words)]
+    chosen = suite.find(harness.HERE, options.words)
     if options.list:
         print("\n".join(t.__name__ for t in chosen))
         return 0
@@ -118,14 +90,9 @@ def main():
     if reason:
         print(f"skip everything: {reason}\n0 passed, 0 failed, {len(chosen)} skipped")
         return 77
-    count = {"ok": 0, "FAIL": 0, "skip": 0}
     with tempfile.TemporaryDirectory(prefix="tophash-system-") as tmp:
         os.chmod(tmp, 0o755)  # for tests without privilege
-        for results in run_files(chosen, Path(tmp), options.jobs):
-            for result in results:
-                count[result] += 1
-    print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped")
-    return 1 if count["FAIL"] else 0
+        return suite.summary(run_files(chosen, Path(tmp), options.jobs))
 
 
 if __name__ == "__main__":

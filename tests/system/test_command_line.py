@@ -67,9 +67,9 @@ def quiet_and_verbose():
 
 USAGE = [
     (["--nosuch"], "--nosuch"), (["-x"], "-x"), (["-qx"], "-x"), (["-p"], "-p needs"), (["--key"], "--key needs"), (["-p", "0"], "-p 0"),
-    (["-p", "-5"], "-p -5"), (["-p", "1x"], "1x"), (["-p", "99999999999"], "99999999999"), ([], "nothing to trace"), (["--"], "no command"),
+    (["-p", "-5"], "-p -5"), (["-p", "99999999999"], "99999999999"), ([], "nothing to trace"), (["--"], "no command"),
     (["-p", "1", "-b", "x"], "only one"), (["-p", "1", "--", "x"], "only one"), (["-p", "1", "steps"], "steps"), (["steps"], "steps"),
-    (["-p", "1", "-p", "2"], "--pid can be given only once"),
+    (["-p", "1", "--goid", "1", "--goid", "2"], "--goid can be given only once"),
     (["-p", "1", "--format", "json", "--format", "text"], "--format can be given only once"),
     (["-p", "1", "--key", "a", "--key", "b"], "--key can be given only once"), (["-p", "1", "-q", "-v"], "contradict"),
     (["-p", "1", "--key", "a", "--key-prefix", "b"], "only one"),
