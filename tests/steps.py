@@ -145,6 +145,18 @@ def image(job):
     job.summed("tests/kube/image.py", "--build", job.args.build)
 
 
+@step("kube", traces=True)
+def kube(job):
+    """kubectl-tophash with the real kubectl, against an API server and a node of our own (root)"""
+    job.summed("tests/kube/run.py", "--build", job.args.build, may_skip=True)
+
+
+@step("kube-files")
+def kube_files(job):
+    """the files for Kubernetes: built by kustomize, against the API's schema, with the rights that are needed"""
+    job.summed("tests/kube/manifests.py")
+
+
 @step("map-pack")
 def map_pack(job):
     """the library as it is installed, and as one file; its examples and manual"""

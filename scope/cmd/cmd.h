@@ -20,17 +20,26 @@
 /* Exit codes of tophash; 1 to 4 are enum error_code. */
 enum { EXIT_DONE = 0, EXIT_LOST = 5, EXIT_UNMET = 6 };
 
-extern const struct verb_spec addr_verb, doctor_verb, help_verb, ps_verb, sites_verb, trace_verb;
+extern const struct verb_spec addr_verb, doctor_verb, help_verb, ps_verb, sites_verb, tether_verb,
+	trace_verb;
 
 int cmd_addr(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_sites(int argc, char **argv);
+int cmd_tether(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 
 extern const struct verb verbs[]; /* main.c; a NULL spec ends it */
 
+/* The name that messages begin with: "tophash", or "kubectl tophash". */
+extern const char *const cmd_program;
+
+/* Opens /dev/null in place of each closed standard descriptor. Otherwise the next open() would get
+ * its number, and messages would end up in the output. Each is opened for the other direction, so
+ * that its use still fails. */
+bool cmd_open_standard_files(void);
 /* Prints "tophash: text" to stderr. The output is safe for a terminal, whatever the text
  * contains. */
 void cmd_say(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -6,7 +6,6 @@
 #include "base/text/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,66 +13,14 @@
 
 #include "version.h"
 
-#define PATIENCE_MS 2000 /* how long to wait if nobody reads standard error */
+const char *const cmd_program = "tophash";
 
 const struct verb verbs[] = {
-	{&ps_verb, cmd_ps},
-	{&trace_verb, cmd_trace},
-	{&sites_verb, cmd_sites},
-	{&addr_verb, cmd_addr},
-	{&doctor_verb, cmd_doctor},
-	{&help_verb, cmd_help},
-	{0},
+	{&ps_verb, cmd_ps},	    {&trace_verb, cmd_trace},
+	{&sites_verb, cmd_sites},   {&addr_verb, cmd_addr},
+	{&doctor_verb, cmd_doctor}, {&tether_verb, cmd_tether},
+	{&help_verb, cmd_help},	    {0},
 };
-
-void cmd_say(const char *format, ...)
-{
-	static bool unread; /* nobody reads standard error: do not wait again */
-	char text[2048];
-	struct buf line = {0};
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	buf_str(&line, "tophash: ");
-	text_safe_str(&line, text); /* names in it come from traced programs */
-	buf_char(&line, '\n');
-	status_clear();
-	unread = output_put(STDERR_FILENO, line.data, line.len, unread ? 0 : PATIENCE_MS) == EAGAIN;
-	buf_fini(&line);
-}
-
-int cmd_fail(struct error *err)
-{
-	int code = (int)err->code;
-
-	cmd_say("%s", err->text);
-	error_free(err);
-	return code;
-}
-
-int cmd_print(const char *text)
-{
-	int errnum = output_put(STDOUT_FILENO, text, strlen(text), -1);
-
-	if (!errnum || errnum == EPIPE)
-		return EXIT_DONE;
-	return cmd_fail(error_errno(ERROR_FAILED, errnum, "cannot write the output"));
-}
-
-/* Opens /dev/null in place of each closed standard descriptor. Otherwise the next open() would get
- * its number, and messages would end up in the output. Each is opened for the other direction, so
- * that its use still fails. */
-static bool open_standard_files(void)
-{
-	static const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY};
-
-	for (int fd = 0; fd < (int)ARRAY_SIZE(flags); fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) != fd)
-			return false;
-	return true;
-}
 
 /* Handles SIGBUS. The file of a traced program is mapped, and anybody who may write to it can
  * truncate it while it is read. The kernel removes all probes when tophash ends. */
@@ -84,19 +31,6 @@ static void on_bus_error(int number)
 
 	(void)number;
 	_exit(n < 0 ? ERROR_FAILED : ERROR_TARGET);
-}
-
-void cmd_signals(void)
-{
-	sigset_t ends;
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 int cmd_no_verb(const char *name)
@@ -140,7 +74,7 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : NULL;
 	struct error *err;
 
-	if (!open_standard_files())
+	if (!cmd_open_standard_files())
 		return ERROR_FAILED;
 	err = confine_to_caller(FOR_CALLER);
 	if (err)

@@ -112,6 +112,7 @@ static struct error *read_uid(const char *text, void *options)
 static const struct option_spec rows[] = {
 	{.group = "What to trace",
 	 .name = "pid", .letter = 'p', .argument = "PID|NAME", .kind = OPTION_PROCESS,
+	 .local = "it names processes of this machine, and the pod tells what to trace",
 	 .parse = read_processes, .list = true, .repeats = true,
 	 .help = "running processes, by id or by the name of the program",
 	 .man = "A running process, by its id or by the name of its program: the name of its file, or "
@@ -123,6 +124,7 @@ static const struct option_spec rows[] = {
 		"plugin that it loads later is watched some milliseconds later, and a gap tells the "
 		"time before."},
 	{.name = "uid", .argument = "USER", .kind = OPTION_USER, .parse = read_uid, .list = true,
+	 .local = "it names processes of this machine, and the pod tells what to trace",
 	 .repeats = true,
 	 .help = "all Go processes of a user that run now",
 	 .man = "All processes of a user that run now and have Go code. A user is a name or a number, "
@@ -130,12 +132,14 @@ static const struct option_spec rows[] = {
 		"Processes without Go code are left out, and their number is told. So are those "
 		"that cannot be traced, with the reason of each. See \\fBSEVERAL PROCESSES\\fR."},
 	{.name = "binary", .letter = 'b', .argument = "FILE", .kind = OPTION_FILE, .at = AT(binary),
+	 .local = "it names a file of this machine, and the pod tells what to trace",
 	 .help = "every process of a binary, also those started later",
 	 .man = "Every process of a binary: those that run, and those that start later. If the file is "
 		"a program, the plugins of its processes are watched, too. If it is a plugin or a "
 		"library, that file alone is watched, in every process that has loaded it. If a process "
 		"ends within milliseconds of its start, tophash may not learn how it ended."},
 	{.name = "cgroup", .argument = "PATH", .kind = OPTION_FILE, .at = AT(cgroup),
+	 .local = "it names a control group of this machine, and the pod tells what to trace",
 	 .help = "every Go process of a control group, also later ones",
 	 .man = "Every process with Go code in a control group and those below it: those that run, and "
 		"those that start there or come there later. They may be of several programs. The "
@@ -149,6 +153,7 @@ static const struct option_spec rows[] = {
 		"program itself is a wrapper: env, nice, timeout, taskset, setpriv, sudo, a shell, "
 		"a script. It may also load a Go library itself. See \\fBCOMMANDS\\fR."},
 	{.name = "user", .letter = 'u', .argument = "USER", .kind = OPTION_USER,
+	 .local = "it is about a command, and a pod is traced as it runs",
 	 .at = AT(user),
 	 .help = "the command runs as this user, a name or a number",
 	 .man = "Starts the command as a user, with the groups of that user and without any "
@@ -163,11 +168,13 @@ static const struct option_spec rows[] = {
 		"(the default) means those that execute the same file: a daemon that starts itself "
 		"again, workers, a graceful restart. none means none. See \\fBCHILDREN\\fR."},
 	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until),
+	 .local = "it is about a command, and a pod is traced as it runs",
 	 .values = untils, .rare = true,
 	 .help = "end with which process: {} (last)",
 	 .man = "Ends the trace when the last traced process has ended (last, the default), or when the "
 		"command has (command)."},
 	{.name = "exit-status", .kind = OPTION_FLAG, .at = AT(exit_status), .rare = true,
+	 .local = "it is about a command, and a pod is traced as it runs",
 	 .help = "end with the exit status of the command",
 	 .man = "Ends with the exit status of the command, or with 128 and the number of the signal "
 		"that ended it. If the trace ends before the command does, tophash waits for the "

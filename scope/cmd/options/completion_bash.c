@@ -127,6 +127,7 @@ static const char *operands(const struct verb_spec *verb)
 	case OPERANDS_ADDRESS: return "_tophash_files \"$cur\"";
 	case OPERANDS_VERB: return "_tophash_words \"$_tophash_verbs\" \"$cur\"";
 	case OPERANDS_PROCESSES: return "_tophash_processes \"$cur\"";
+	case OPERANDS_POD:
 	case OPERANDS_COMMAND: break;
 	}
 	return ":";

@@ -129,6 +129,7 @@ static const char *operands(const struct verb_spec *verb)
 	case OPERANDS_ADDRESS: return "'1:file:_files' '*:address: '";
 	case OPERANDS_VERB: return "'1:verb:_tophash_verbs'";
 	case OPERANDS_PROCESSES: return "'*:process:_tophash_processes'";
+	case OPERANDS_POD:
 	case OPERANDS_COMMAND: break;
 	}
 	return "";

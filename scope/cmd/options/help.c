@@ -126,8 +126,10 @@ static void put_options(struct buf *to, const struct option_spec *option, bool a
 
 void options_help(const struct verb_spec *verb, bool all, struct buf *to)
 {
+	const char *program = verb->program ? verb->program : "tophash";
+
 	for (size_t i = 0; verb->synopsis[i]; i++)
-		buf_printf(to, "%s tophash %s %s\n", i ? "      " : "usage:", verb->name,
+		buf_printf(to, "%s %s %s %s\n", i ? "      " : "usage:", program, verb->name,
 			   verb->synopsis[i]);
 	buf_char(to, '\n');
 	put_wrapped(to, verb->about, 0, 0, WIDTH);
@@ -139,7 +141,10 @@ void options_help(const struct verb_spec *verb, bool all, struct buf *to)
 		buf_printf(to, "  %s\n", verb->examples[i]);
 	buf_char(to, '\n');
 	put_wrapped(to, verb->exit_status, 0, 0, WIDTH);
-	buf_printf(to, "See tophash-%s(1).\n", verb->name);
+	if (verb->program)
+		buf_str(to, "See kubectl-tophash(1).\n");
+	else
+		buf_printf(to, "See tophash-%s(1).\n", verb->name);
 }
 
 /* ---- the man page ---- */

@@ -15,12 +15,19 @@ struct parser {
 	uint64_t given; /* one bit for each row of the table */
 	int words;	/* operands so far; they are moved to argv[1] and after it */
 	bool done;	/* OPTION_HELP was read, or the options have ended */
+	struct error *(*took)(void *ctx, const struct option_spec *option, const char *text);
+	void *took_ctx;
 };
+
+static const char *program_of(const struct verb_spec *verb)
+{
+	return verb->program ? verb->program : "tophash";
+}
 
 static struct error *usage(const struct parser *parser, const char *text, const char *what)
 {
-	return error_new(ERROR_USAGE, "%s %s (try tophash %s --help)", text, what,
-			 parser->verb->name);
+	return error_new(ERROR_USAGE, "%s %s (try %s %s --help)", text, what,
+			 program_of(parser->verb), parser->verb->name);
 }
 
 static bool takes_value(const struct option_spec *option)
@@ -43,6 +50,8 @@ static struct error *take(struct parser *parser, const struct option_spec *optio
 	if (option->also)
 		*((bool *)((char *)parser->options + option->also)) = true;
 	parser->done |= option->kind == OPTION_HELP;
+	if (parser->took)
+		try(parser->took(parser->took_ctx, option, text));
 	return option_read(option, text, parser->options);
 }
 
@@ -244,14 +253,18 @@ static struct error *read_words(struct parser *parser, struct option_words *ret)
 	return NULL;
 }
 
-struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
-			    struct option_words *ret_words)
+struct error *options_visit(const struct verb_spec *verb, int argc, char **argv, void *options,
+			    struct error *(*took)(void *ctx, const struct option_spec *option,
+						  const char *text),
+			    void *ctx, struct option_words *ret_words)
 {
 	struct parser parser = {.verb = verb,
 				.argc = argc,
 				.i = argc > 0 ? 1 : 0, /* the name may be missing */
 				.argv = argv,
-				.options = options};
+				.options = options,
+				.took = took,
+				.took_ctx = ctx};
 	const struct option_spec *quiet = find_letter(verb, 'q'), *verbose = find_letter(verb, 'v');
 
 	*ret_words = (struct option_words){0};
@@ -260,4 +273,10 @@ struct error *options_parse(const struct verb_spec *verb, int argc, char **argv,
 	    is_given(&parser, verbose))
 		return error_new(ERROR_USAGE, "-q and -v contradict each other");
 	return NULL;
+}
+
+struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
+			    struct option_words *ret_words)
+{
+	return options_visit(verb, argc, argv, options, NULL, NULL, ret_words);
 }

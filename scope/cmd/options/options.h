@@ -58,6 +58,9 @@ struct option_spec {
 	/* OPTION_CUSTOM, and OPTION_PROCESS and OPTION_USER if it is set: reads text into the
 	 * struct of the verb. Errors: ERROR_USAGE. */
 	struct error *(*parse)(const char *text, void *options);
+	/* Why the option cannot be used for another machine: kubectl-tophash refuses it. NULL: it passes
+	 * the option on. */
+	const char *local;
 	const char *group;     /* heading of a group of options that begins here; NULL: none */
 	const char *group_man; /* the first paragraph of that group in the man page; or NULL */
 	const char *help;      /* for --help: a few words; "{}" stands for the list of values */
@@ -71,10 +74,12 @@ enum verb_operands {
 	OPERANDS_VERB,	    /* the name of a verb */
 	OPERANDS_PROCESSES, /* pids, and names of programs */
 	OPERANDS_COMMAND,   /* none; a command follows "--" */
+	OPERANDS_POD,	    /* a pod of Kubernetes */
 };
 
 struct verb_spec {
 	const char *name;
+	const char *program;	     /* whose verb it is; NULL: "tophash" */
 	const char *summary;	     /* one line, for lists and for NAME in the man page */
 	const char *question;	     /* the user's question that this verb answers */
 	const char *const *synopsis; /* the lines of "usage", without the name; NULL at the end */
@@ -131,7 +136,8 @@ struct verb {
 		.man = "Writes there instead of to standard output. A file that tophash makes "    \
 		       "can be read by its owner alone (mode 0600). The program itself is "        \
 		       "refused. In a folder that everybody may write to (as /tmp), a symbolic "   \
-		       "link or a file of another user is refused." more                           \
+		       "link or a file of another user is refused." more,                          \
+		.local = "the file would be on the node: redirect the output (> FILE)"             \
 	}
 
 /* The words of --format for verbs that print no events: "text", "json". */
@@ -163,6 +169,13 @@ struct option_words {
  * line. */
 struct error *options_parse(const struct verb_spec *verb, int argc, char **argv, void *options,
 			    struct option_words *ret_words);
+
+/* Does the same, and calls took() for each option, in order: the option, and its value as text (NULL for a
+ * flag). An error of took() ends the reading. */
+struct error *options_visit(const struct verb_spec *verb, int argc, char **argv, void *options,
+			    struct error *(*took)(void *ctx, const struct option_spec *option,
+						  const char *text),
+			    void *ctx, struct option_words *ret_words);
 
 /* Appends the text of --help, or of --help-all if `all` is set. It has at most 80 columns. */
 void options_help(const struct verb_spec *verb, bool all, struct buf *to);
