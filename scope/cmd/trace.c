@@ -5,6 +5,7 @@
 #include "cmd/trace_options.h"
 #include "cmd/trace_group.h"
 #include "cmd/trace_say.h"
+#include "cmd/trace_wait.h"
 #include "cmd/output.h"
 #include "cmd/cmd.h"
 #include "watch/session/session.h"
@@ -17,6 +18,7 @@ struct trace {
 	struct trace_options options;
 	struct choice choice; /* the processes that the options choose */
 	struct trace_group group;
+	uint64_t left_ns; /* --duration, less the time that --wait took */
 	struct session *session;
 	struct aggr *aggr;
 	struct fan sinks;
@@ -34,7 +36,9 @@ static struct error *open_session(struct trace *trace)
 {
 	struct session_options session = trace_session_options(&trace->options);
 
-	try(choice_find(&trace->options.chosen, &trace->choice));
+	session.duration_ns = trace->left_ns;
+	if (!trace->options.wait)
+		try(choice_find(&trace->options.chosen, &trace->choice));
 	if (trace->options.filter.map && trace->choice.list.len > 1)
 		return error_new(ERROR_USAGE,
 				 "--map names a map of one process: -p must choose one");
@@ -113,12 +117,31 @@ static int finish(struct trace *trace, struct error *err)
 	return trace->options.exit_status ? command_status(trace, own) : own;
 }
 
+/* Waits for the process of --wait. *ret tells whether there is something to trace. */
+static struct error *wait_for_process(struct trace *trace, bool *ret)
+{
+	*ret = true;
+	trace->left_ns = trace->options.duration_ns;
+	if (!trace->options.wait)
+		return NULL;
+	try(trace_wait(&trace->options, &trace->choice, ret, &trace->left_ns));
+	if (!*ret)
+		cmd_say("no process named %s has begun in that time", trace->options.wait);
+	return NULL;
+}
+
 static struct error *run(struct trace *trace, int *ret_code)
 {
 	struct error *err;
+	bool met;
 
 	signal(SIGPIPE, SIG_IGN);
 	try(trace_check_caller(&trace->options));
+	try(wait_for_process(trace, &met));
+	if (!met) {
+		*ret_code = EXIT_UNMET;
+		return NULL;
+	}
 	try(open_session(trace));
 	try(output_check(trace->options.output, session_exe(trace->session)));
 	if (trace->options.dry_run)

@@ -131,6 +131,14 @@ static const struct option_spec rows[] = {
 		"and several are separated by commas. It is the effective user that counts. "
 		"Processes without Go code are left out, and their number is told. So are those "
 		"that cannot be traced, with the reason of each. See \\fBSEVERAL PROCESSES\\fR."},
+	{.name = "wait", .argument = "NAME", .kind = OPTION_PROCESS, .at = AT(wait),
+	 .help = "the first Go process of this name, which may start later",
+	 .man = "Waits for the first process with Go code that has this name, as with \\fB-p\\fR. If one "
+		"runs already, it is traced at once. A process is met at its exec. If its main "
+		"function begins before the probes stand, what it removed until then is not seen, and "
+		"a gap tells so (exit status 5); \\fB-b\\fR and a command see everything. Nothing is "
+		"polled meanwhile. Ctrl-C ends the wait, and so does \\fB--duration\\fR, which counts "
+		"from the beginning of the wait (exit status 6)."},
 	{.name = "binary", .letter = 'b', .argument = "FILE", .kind = OPTION_FILE, .at = AT(binary),
 	 .local = "it names a file of this machine, and the pod tells what to trace",
 	 .help = "every process of a binary, also those started later",
@@ -317,8 +325,13 @@ static const struct option_spec rows[] = {
 /* clang-format on */
 
 static const char *const synopsis[] = {
-	"[OPTION]... -p PID|NAME[,...]", "[OPTION]... --uid USER",	    "[OPTION]... -b BINARY",
-	"[OPTION]... --cgroup PATH",	 "[OPTION]... -- COMMAND [ARG]...", NULL,
+	"[OPTION]... -p PID|NAME[,...]",
+	"[OPTION]... --uid USER",
+	"[OPTION]... --wait NAME",
+	"[OPTION]... -b BINARY",
+	"[OPTION]... --cgroup PATH",
+	"[OPTION]... -- COMMAND [ARG]...",
+	NULL,
 };
 
 static const char legend[] =
@@ -346,20 +359,22 @@ const struct verb_spec trace_verb = {
 	.legend = legend,
 	.examples = examples,
 	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 no target; 4 not permitted; "
-		       "5 lost.",
+		       "5 lost; 6 waited in vain.",
 };
 
 static struct error *check(const struct trace_options *options)
 {
-	int targets = (options->chosen.n > 0) + (options->binary != NULL) +
-		      (options->cgroup != NULL) + (options->command != NULL);
+	int targets = (options->chosen.n > 0) + (options->wait != NULL) +
+		      (options->binary != NULL) + (options->cgroup != NULL) +
+		      (options->command != NULL);
 
 	if (!targets)
 		return error_new(ERROR_USAGE, "nothing to trace: give -p PID, -b BINARY, --cgroup "
 					      "PATH or -- COMMAND (try tophash trace --help)");
 	if (targets > 1)
-		return error_new(ERROR_USAGE,
-				 "only one of -p, -b, --cgroup and -- COMMAND can be given");
+		return error_new(
+			ERROR_USAGE,
+			"only one of -p, --wait, -b, --cgroup and -- COMMAND can be given");
 	if (options->user && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--user tells who runs a command: use it with -- COMMAND");
@@ -393,10 +408,11 @@ static struct error *unexpected(const struct trace_options *options, const char 
 {
 	uint64_t number;
 
-	if (options->chosen.n || options->binary || options->cgroup)
+	if (options->chosen.n || options->wait || options->binary || options->cgroup)
 		return error_new(ERROR_USAGE, "unexpected \"%s\": %s already tells what to trace",
 				 word,
 				 options->chosen.n ? "-p"
+				 : options->wait   ? "--wait"
 				 : options->binary ? "-b"
 						   : "--cgroup");
 	if (option_number(word, &number))

@@ -1,12 +1,18 @@
 """Tests of the ways to choose running processes: ids, names, several of them, of different programs and releases."""
 
+import json
 import os
+import re
 import shutil
+import signal
+import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 
 from harness import (
-    bpf_ids, check, go_build, identity, LONG, nothing_left, Program, refused, same, spawn, steps, target, test, tmp, tophash, Tracer)
+    bpf_ids, check, go_build, identity, LONG, nothing_left, options, Program, refused, Run, same, spawn, STARTED, steps, target, test, tmp,
+    tophash, Tracer)
 
 
 def removed_by(run):
@@ -232,3 +238,93 @@ def all_of_a_user():
     same(len(r.exits), 4, "exit records")
     sleeper.kill()
     refused(tophash("--uid", "no-such-user"), 2, "no user of this name")
+
+
+class Waiter:
+    """A `tophash trace --wait` in the background."""
+
+    def __init__(self, *args):
+        self.err = open(tmp(f"waits{len(STARTED)}"), "w+")
+        self.p = spawn([options.tophash, "trace", "--format", "json", *args], stdout=subprocess.PIPE, stderr=self.err, text=True)
+
+    def wait_for(self, text):
+        end = time.monotonic() + LONG
+        while text not in self.text():
+            check(time.monotonic() < end, f"does not say {text!r}: {self.text()!r}")
+            time.sleep(0.01)
+
+    def text(self):
+        return Path(self.err.name).read_text()
+
+    def sleeps(self):
+        """Checks that it waits for records of the kernel and for nothing else: in ppoll() (271) without a time."""
+        end = time.monotonic() + LONG
+        while not re.match(r"271 0x\w+ 0x1 0x0 ", Path(f"/proc/{self.p.pid}/syscall").read_text()):
+            check(time.monotonic() < end, f"does not sleep: {Path(f'/proc/{self.p.pid}/syscall').read_text()}")
+            time.sleep(0.01)
+
+    def end(self):
+        out = self.p.communicate(timeout=LONG)[0]
+        return Run(self.p.returncode, out, self.text())
+
+
+@test
+def waits_for_a_name():
+    """--wait takes the first Go process of a name, and a gap tells what was not seen of it."""
+    w = Waiter("--wait", "later-on")
+    w.wait_for("waiting for a process named later-on")
+    w.sleeps()
+    shutil.copy("/bin/sleep", tmp("later-on"))
+    sleeper = spawn([tmp("later-on"), "100"])
+    w.wait_for(f"process {sleeper.pid} (later-on) has no Go code: still waiting")
+    sleeper.kill()
+    sleeper.wait()
+    tmp("later-on").unlink()
+    p = named("later-on")
+    start = json.loads(w.p.stdout.readline())
+    same((start["event"], start["pid"], start["exe"]), ("start", p.pid, str(tmp("later-on"))), "start record")
+    p.ask("9")
+    other = named("later-on")
+    other.ask("4")
+    p.end()
+    r = w.end()
+    other.end()
+    gaps = r.of("gap")
+    same(removed_by(r), {p.pid: 9}, r.err)
+    check(len(gaps) <= 1, f"{gaps}")
+    same((r.code, r.end["gaps"], r.err.count("has begun before its probes stood")), (5 if gaps else 0, len(gaps), len(gaps)), r.err)
+    for gap in gaps:
+        same((gap["pid"], gap["why"], int(gap["from_ns"]) < int(gap["to_ns"])), (p.pid, "exec", True), f"{gap}")
+
+
+@test
+def ends_of_a_wait():
+    """A wait ends with a signal, and with --duration; a process that runs already ends it at once."""
+    for sig, code in ((signal.SIGINT, -2), (signal.SIGTERM, -15)):
+        before = bpf_ids()
+        w = Waiter("--wait", "never")
+        w.wait_for("waiting for")
+        w.p.send_signal(sig)
+        r = w.end()
+        same((r.code, r.out), (code, ""), f"{sig}: {r.err}")
+        nothing_left(before)
+    begun = time.monotonic()
+    r = tophash("--wait", "never", "--duration", "300ms")
+    same((r.code, r.out, len(r.lines)), (6, "", 2), r.err)
+    check("no process named never has begun" in r.lines[1] and time.monotonic() - begun >= 0.3, r.err)
+    p = named("early")
+    r = tophash("--wait", "early", "--duration", "200ms", "--format", "json")
+    same((identity(r)["hits"], r.err, [s["pid"] for s in r.of("start")]), (0, "", [p.pid]), "one that runs already")
+    q = named("early")
+    refused(tophash("--wait", "early"), 3, "2 processes are named early", str(p.pid), str(q.pid))
+    refused(tophash("--wait", "early", "-p", str(p.pid)), 2, "only one of")
+    # The time counts from the beginning of the wait.
+    w = Waiter("--wait", "soon", "--duration", "4s")
+    w.wait_for("waiting for")
+    time.sleep(3)
+    s = named("soon")
+    r = w.end()
+    same(len(r.of("start")), 1, f"start records: {r.err}")
+    check(r.end["seconds"] < 4, f"{r.end}")
+    for x in p, q, s:
+        x.end()

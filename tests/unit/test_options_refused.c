@@ -3,23 +3,30 @@
 
 #include "options_parse.h"
 
-#define TRY_HELP " (try tophash trace --help)"
-#define DURATION ": not a time; write 10s, 1m30s, 500ms or 2h"
-#define SHORT	 ": too short; at least 1ms"
-#define LONG	 ": too long; at most 87600h"
-#define SIZE	 ": not a size from 64K to 1G; write 65536, 64K or 16MB"
-#define OVERHEAD ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
-#define PROCESS	 ": not a process id, or the name of a program; tophash ps lists Go programs"
-#define U64	 ": not a number from 1 to 18446744073709551615"
+#define TRY_HELP   " (try tophash trace --help)"
+#define DURATION   ": not a time; write 10s, 1m30s, 500ms or 2h"
+#define SHORT	   ": too short; at least 1ms"
+#define LONG	   ": too long; at most 87600h"
+#define SIZE	   ": not a size from 64K to 1G; write 65536, 64K or 16MB"
+#define OVERHEAD   ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
+#define ONE_TARGET "only one of -p, --wait, -b, --cgroup and -- COMMAND can be given"
+#define PROCESS	   ": not a process id, or the name of a program; tophash ps lists Go programs"
+#define U64	   ": not a number from 1 to 18446744073709551615"
 
 static const struct {
 	const char *words, *text;
 } errors[] = {
 	{"", "nothing to trace: give -p PID, -b BINARY, --cgroup PATH or -- COMMAND" TRY_HELP},
 	{"-v", "nothing to trace: give -p PID, -b BINARY, --cgroup PATH or -- COMMAND" TRY_HELP},
-	{"-p 1 -b x", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
-	{"-p 1 -- x", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
-	{"-b x -- x", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
+	{"-p 1 -b x", ONE_TARGET},
+	{"-p 1 -- x", ONE_TARGET},
+	{"-p 1 --wait web", ONE_TARGET},
+	{"--uid web --wait web", ONE_TARGET},
+	{"--wait web -b x", ONE_TARGET},
+	{"--wait=", "--wait " PROCESS},
+	{"--wait 0", "--wait 0" PROCESS},
+	{"--wait web x", "unexpected \"x\": --wait already tells what to trace"},
+	{"-b x -- x", ONE_TARGET},
 	{"--", "no command after --"},
 	{"-p 1 --", "no command after --"},
 	{"-u nobody -p 1", "--user tells who runs a command: use it with -- COMMAND"},
@@ -79,7 +86,7 @@ static const struct {
 	 "--map names a map of one process: use it with -p or -- COMMAND, not with -b"},
 	{"--cgroup x --map 1",
 	 "--map names a map of one process: use it with -p or -- COMMAND, not with --cgroup"},
-	{"--cgroup x -p 1", "only one of -p, -b, --cgroup and -- COMMAND can be given"},
+	{"--cgroup x -p 1", ONE_TARGET},
 	{"-p 1 --goid 0", "--goid 0" U64},
 	{"-p 1 --goid -5", "--goid -5" U64},
 	{"-p 1 --limit 0", "--limit 0" U64},

@@ -22,7 +22,7 @@ struct error *choice_add(struct choice_words *words, enum choice_way way, const 
 
 struct error *choice_take(struct choice *to, pid_t pid, bool named)
 {
-	struct chosen chosen = {pid, named};
+	struct chosen chosen = {.pid = pid, .named = named};
 
 	vec_each(known, &to->list) {
 		if (known->pid != pid)

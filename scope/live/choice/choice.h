@@ -38,6 +38,9 @@ struct choice_words {
 /* A process that is meant. */
 struct chosen {
 	pid_t pid;
+	/* It has executed its program at this time (CLOCK_MONOTONIC), and the user waited for that. What
+	 * it does before its probes stand is a gap. 0: it ran before. */
+	uint64_t since_ns;
 	/* The user has named this process. Others belong to something that was named, and are left
 	 * out when they cannot be traced. */
 	bool named;
@@ -56,6 +59,15 @@ struct error *choice_add(struct choice_words *words, enum choice_way way, const 
 struct error *choice_find(const struct choice_words *words, struct choice *ret);
 void choice_fini(struct choice *choice);
 CLEANUP_VALUE(struct choice, choice_fini)
+
+/* Finds the processes with Go code that have a name: any number of them. The caller frees *ret. Errors: as
+ * for choice_find(). */
+struct error *choice_named(const char *name, struct choice *ret);
+/* Makes the error for several processes of one name. It lists them. */
+struct error *choice_ambiguous(const char *name, const struct choice *found);
+/* Tells whether a process has Go code. One that may not be looked at counts as having none, and so does one
+ * that has ended. Errors: no memory or no descriptor is left. */
+struct error *choice_has_go(pid_t pid, bool *ret);
 
 /* Finds one process by its id or its name. Errors: as for choice_find(). */
 struct error *choice_one(const char *text, pid_t *ret);

@@ -37,24 +37,8 @@ bool choice_has_name(pid_t pid, const char *name)
 	       (read_exe(pid, exe, sizeof(exe)) && !strcmp(path_base(exe), name));
 }
 
-/* ---- the processes of a name ---- */
+/* ---- Go code ---- */
 
-struct namesakes {
-	const char *name;
-	VEC(pid_t) list;
-	bool nomem;
-};
-
-static bool on_process(void *ctx, pid_t pid)
-{
-	struct namesakes *found = ctx;
-
-	if (pid != getpid() && choice_has_name(pid, found->name))
-		found->nomem |= !vec_push(&found->list, pid);
-	return !found->nomem;
-}
-
-/* Tells whether a process has Go code. One that may not be looked at counts as having none. */
 static struct error *has_go(struct modules *modules, pid_t pid, bool *ret)
 {
 	cleanup(module_list_fini) struct module_list list = {0};
@@ -70,36 +54,86 @@ static struct error *has_go(struct modules *modules, pid_t pid, bool *ret)
 	return NULL;
 }
 
-/* Keeps the processes with Go code. If there are none, the first one is kept, and whoever opens it tells
- * why it cannot be traced. */
-static struct error *keep_go(struct namesakes *found)
+struct error *choice_has_go(pid_t pid, bool *ret)
 {
 	cleanup(modules_free) struct modules *modules = NULL;
-	size_t kept = 0;
 
 	try(modules_new(&modules));
-	vec_each(pid, &found->list) {
+	return has_go(modules, pid, ret);
+}
+
+/* ---- the processes of a name ---- */
+
+struct namesakes {
+	const char *name;
+	struct choice *to;
+	struct error *failed;
+};
+
+static bool on_process(void *ctx, pid_t pid)
+{
+	struct namesakes *found = ctx;
+
+	if (pid != getpid() && choice_has_name(pid, found->name))
+		found->failed = choice_take(found->to, pid, true);
+	return !found->failed;
+}
+
+/* Finds all processes of a name. */
+static struct error *find_all(const char *name, struct choice *ret)
+{
+	struct namesakes found = {.name = name, .to = ret};
+
+	try(process_check_proc());
+	try(process_each(on_process, &found));
+	return found.failed;
+}
+
+/* Returns how many processes have Go code, which are then the first of the list. */
+static struct error *put_go_first(struct choice *list, size_t *ret)
+{
+	cleanup(modules_free) struct modules *modules = NULL;
+
+	*ret = 0;
+	try(modules_new(&modules));
+	vec_each(at, &list->list) {
+		struct chosen chosen = *at;
 		bool go;
 
-		try(has_go(modules, *pid, &go));
-		if (go)
-			found->list.data[kept++] = *pid;
+		try(has_go(modules, chosen.pid, &go));
+		if (!go)
+			continue;
+		*at = list->list.data[*ret];
+		list->list.data[(*ret)++] = chosen;
 	}
-	found->list.len = kept ? kept : 1;
 	return NULL;
 }
 
-static struct error *ambiguous(const struct namesakes *found)
+struct error *choice_named(const char *name, struct choice *ret)
+{
+	cleanup(choice_fini) struct choice found = {0};
+	size_t go;
+
+	try(find_all(name, &found));
+	try(put_go_first(&found, &go));
+	found.list.len = go;
+	*ret = found;
+	found = (struct choice){0};
+	return NULL;
+}
+
+struct error *choice_ambiguous(const char *name, const struct choice *found)
 {
 	cleanup_buf struct buf list = {0};
 	size_t n = found->list.len;
 	char exe[4096];
 
 	for (size_t i = 0; i < n && i < SHOWN_MAX; i++) {
-		bool known = read_exe(found->list.data[i], exe, sizeof(exe));
+		int pid = (int)found->list.data[i].pid;
+		bool known = read_exe(pid, exe, sizeof(exe));
 
-		buf_printf(&list, "%s%d%s%.80s%s", i ? ", " : "", (int)found->list.data[i],
-			   known ? " (" : "", known ? exe : "", known ? ")" : "");
+		buf_printf(&list, "%s%d%s%.80s%s", i ? ", " : "", pid, known ? " (" : "",
+			   known ? exe : "", known ? ")" : "");
 	}
 	if (n > SHOWN_MAX)
 		buf_printf(&list, " and %zu more", n - SHOWN_MAX);
@@ -107,34 +141,31 @@ static struct error *ambiguous(const struct namesakes *found)
 		ERROR_TARGET,
 		"%zu processes are named %.80s: %s: give the ids of those that you mean, or "
 		"-b FILE for all of one program",
-		n, found->name, buf_cstr(&list));
+		n, name, buf_cstr(&list));
 }
 
-static struct error *find_named(struct namesakes *found, struct choice *to)
+/* Finds the process of a name. If none has Go code, it is the first one, and whoever opens it tells why it
+ * cannot be traced. */
+static struct error *find_one(const char *name, struct choice *to)
 {
-	try(process_check_proc());
-	try(process_each(on_process, found));
-	if (found->nomem)
-		return error_nomem();
-	if (!found->list.len)
+	cleanup(choice_fini) struct choice found = {0};
+	size_t go = 0;
+
+	try(find_all(name, &found));
+	if (!found.list.len)
 		return error_new(ERROR_TARGET,
-				 "no process is named %.80s: tophash ps lists Go programs",
-				 found->name);
-	if (found->list.len > 1)
-		try(keep_go(found));
-	if (found->list.len > 1)
-		return ambiguous(found);
-	return choice_take(to, found->list.data[0], true);
+				 "no process is named %.80s: tophash ps lists Go programs", name);
+	if (found.list.len > 1)
+		try(put_go_first(&found, &go));
+	found.list.len = go ? go : 1;
+	if (go > 1)
+		return choice_ambiguous(name, &found);
+	return choice_take(to, found.list.data[0].pid, true);
 }
 
 struct error *choice_by_name(const char *text, struct choice *to)
 {
-	struct namesakes found = {.name = text};
-	struct error *err;
-
 	if (strspn(text, "0123456789") == strlen(text))
 		return choice_take(to, (pid_t)strtol(text, NULL, 10), true);
-	err = find_named(&found, to);
-	vec_fini(&found.list);
-	return err;
+	return find_one(text, to);
 }

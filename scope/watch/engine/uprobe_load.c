@@ -2,13 +2,13 @@
  * errors. */
 #include "watch/engine/uprobe.h"
 #include "base/descriptors.h"
+#include "base/namespace.h"
 #include "read/layout/layout.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "read/layout/layout.h"
@@ -145,17 +145,13 @@ static void set_cgroup_v1(struct trace_bpf *skel, const struct engine_cgroup_v1 
 	memcpy((char *)skel->rodata->v1_path, group->path, len);
 }
 
-/* The inode number of the initial pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
-#define INITIAL_PIDNS 0xEFFFFFFCu
-
 static void set_pid_namespace(struct trace_bpf *skel)
 {
-	struct stat st;
+	uint64_t dev, ino;
 
-	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == INITIAL_PIDNS)
-		return;
-	skel->rodata->pidns_dev = st.st_dev;
-	skel->rodata->pidns_ino = st.st_ino;
+	namespace_of_pids(&dev, &ino);
+	skel->rodata->pidns_dev = dev;
+	skel->rodata->pidns_ino = ino;
 }
 
 static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,

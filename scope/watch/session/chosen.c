@@ -77,6 +77,7 @@ static struct error *open_one(struct session *session, const struct chosen *chos
 {
 	cleanup(target_close) struct target *target = NULL;
 	struct error *err = process_open(chosen->pid, &target);
+	struct traced *traced;
 	struct met *met = NULL;
 
 	if (!err)
@@ -87,7 +88,10 @@ static struct error *open_one(struct session *session, const struct chosen *chos
 		return refuse(session, chosen, target, met, left_out);
 	target_drop_exe(target); /* met->exe is the same file, and one descriptor is enough */
 	try(add_process(session, take_ptr(target)));
-	session->processes.data[session->processes.len - 1].program = met;
+	traced = &session->processes.data[session->processes.len - 1];
+	traced->program = met;
+	traced->executed_ns = chosen->since_ns;
+	traced->awaited = chosen->since_ns != 0;
 	return NULL;
 }
 
@@ -147,7 +151,7 @@ struct error *chosen_open(struct session *session)
 	struct left_out left_out = {0};
 	struct error *err = NULL;
 
-	if (options->chosen_n == 1 && options->chosen->named)
+	if (options->chosen_n == 1 && options->chosen->named && !options->chosen->since_ns)
 		return open_single(session);
 	descriptors_raise();
 	session->several = true;
@@ -174,6 +178,7 @@ static struct error *place(struct session *session, struct traced *traced, enum 
 		engine_attach(session->engine, module, program.exe, traced->target->pid, ret);
 
 	traced->probed = !err && (*ret == ENGINE_HELD || *ret == ENGINE_UNHELD);
+	traced->placed_ns = now_ns();
 	if (!err && *ret == ENGINE_CHANGED && module)
 		session_notice(session, SESSION_WARNING,
 			       "process %d: what it removes is not seen: %s was overwritten",
@@ -247,12 +252,13 @@ static void settle_one(struct session *session, struct traced *traced)
 	int pid = (int)traced->target->pid;
 
 	session_gap(session, traced->target->pid, traced->executed_ns, traced->placed_ns, "exec");
-	session_notice(
-		session, SESSION_WARNING,
-		"process %d has executed itself again: removals in its first milliseconds may "
-		"have been missed",
-		pid);
+	session_notice(session, SESSION_WARNING,
+		       "process %d has %s: removals in its first milliseconds may have been missed",
+		       pid,
+		       traced->awaited ? "begun before its probes stood" : "executed itself again");
 	traced->executed_ns = 0;
+	if (traced->awaited)
+		return;
 	/* No record announces the start. */
 	traced->started = false;
 	session->last_pid = 0;
@@ -284,6 +290,7 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 	if (traced->executed_ns)
 		settle_one(session, traced); /* for the exec before */
 	traced->executed_ns = time_ns;
+	traced->awaited = false;
 	try(place_again(session, traced));
 	traced->placed_ns = now_ns();
 	return NULL;
@@ -292,6 +299,7 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 void chosen_begins(struct traced *traced)
 {
 	traced->executed_ns = 0;
+	traced->awaited = false;
 }
 
 void chosen_settle(struct session *session, bool now)

@@ -68,7 +68,8 @@ struct traced {
 	uint64_t loads_ns;	/* since when `loads` counts the reports of its dynamic linker */
 	uint32_t loads;
 	uint64_t executed_ns; /* chosen.c: an exec that no begin has followed yet; 0: none */
-	uint64_t placed_ns;   /* with executed_ns or late_ns: its probes stand since then */
+	bool awaited;	    /* with executed_ns: it is the first exec, for which the user waited */
+	uint64_t placed_ns; /* with executed_ns or late_ns: its probes stand since then */
 	/* group.c: its probes came late. It is a gap unless its main function begins after placed_ns. */
 	uint64_t late_ns; /* 0: no */
 	const char *late_why;

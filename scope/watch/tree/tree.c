@@ -1,5 +1,6 @@
 #include "watch/tree/tree.h"
 #include "base/clock.h"
+#include "base/namespace.h"
 #include "watch/tree/shape.h"
 
 #include <bpf/bpf.h>
@@ -7,7 +8,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "tree.skel.h"
 
@@ -15,17 +15,13 @@ struct tree {
 	struct tree_bpf *skel;
 };
 
-/* The inode number of the initial pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
-#define INITIAL_PIDNS 0xEFFFFFFCu
-
 static void set_pid_namespace(struct tree_bpf *skel)
 {
-	struct stat st;
+	uint64_t dev, ino;
 
-	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == INITIAL_PIDNS)
-		return;
-	skel->rodata->pidns_dev = st.st_dev;
-	skel->rodata->pidns_ino = st.st_ino;
+	namespace_of_pids(&dev, &ino);
+	skel->rodata->pidns_dev = dev;
+	skel->rodata->pidns_ino = ino;
 }
 
 /* ---- where a task has its ids ---- */
