@@ -120,10 +120,20 @@ bool gopcln_func_at(const struct gopcln *tab, uint64_t addr, struct gopcln_func 
 
 /* ---- names ---- */
 
+#define BEGINNINGS_MAX 16
+
 struct wanted {
 	const char *name;
 	size_t len;   /* of name, or of the part before "[...]" */
 	bool generic; /* name ends in "[...]" */
+};
+
+/* The first bytes of names, each once. Most names of a program begin like none that is wanted, and one
+ * comparison with each tells this. */
+struct beginnings {
+	uint64_t words[BEGINNINGS_MAX];
+	size_t n;
+	bool any; /* a wanted name is shorter than a word, or there are too many */
 };
 
 /* A place in funcnametab that has a wanted name. */
@@ -132,16 +142,50 @@ struct name_hit {
 	uint32_t wanted;
 };
 
+static void add_beginning(struct beginnings *beginnings, const struct wanted *wanted)
+{
+	uint64_t word;
+
+	if (wanted->len < sizeof(word)) {
+		beginnings->any = true;
+		return;
+	}
+	memcpy(&word, wanted->name, sizeof(word));
+	for (size_t i = 0; i < beginnings->n; i++)
+		if (beginnings->words[i] == word)
+			return;
+	if (beginnings->n == BEGINNINGS_MAX)
+		beginnings->any = true;
+	else
+		beginnings->words[beginnings->n++] = word;
+}
+
+/* Tells whether a name may be a wanted one, by its beginning. */
+static bool may_match(const struct beginnings *beginnings, const char *name, size_t len)
+{
+	uint64_t word;
+
+	if (beginnings->any)
+		return true;
+	if (len < sizeof(word))
+		return false;
+	memcpy(&word, name, sizeof(word));
+	for (size_t i = 0; i < beginnings->n; i++)
+		if (beginnings->words[i] == word)
+			return true;
+	return false;
+}
+
 /* Tells whether a name of the table is the wanted one. Up to Go 1.20 the linker writes "f[...]" for
  * every instance of a generic f. Later releases write out the instance, as in "f[go.shape.int]"
  * (Go: cmd/link/internal/ld/pcln.go). Both match. */
 static bool name_matches(const struct wanted *wanted, const char *name, size_t len)
 {
-	if (len < wanted->len || memcmp(name, wanted->name, wanted->len) != 0)
-		return false;
-	if (!wanted->generic)
-		return len == wanted->len;
-	return len > wanted->len + 1 && name[wanted->len] == '[' && name[len - 1] == ']';
+	bool fits = len == wanted->len;
+
+	if (wanted->generic)
+		fits = len > wanted->len + 1 && name[wanted->len] == '[' && name[len - 1] == ']';
+	return fits && memcmp(name, wanted->name, wanted->len) == 0;
 }
 
 typedef VEC(struct name_hit) name_hits;
@@ -152,13 +196,18 @@ static void find_names(const struct gopcln *tab, const struct wanted wanted[], s
 		       name_hits *hits)
 {
 	struct reader r = span_reader(tab->names, 0);
+	struct beginnings beginnings = {0};
 	const uint8_t *start = r.pos;
 	const char *name;
 
+	for (size_t i = 0; i < n; i++)
+		add_beginning(&beginnings, &wanted[i]);
 	while ((name = reader_cstr(&r))) {
 		uint32_t offset = (uint32_t)((const uint8_t *)name - start);
 		size_t len = (size_t)((const char *)r.pos - name) - 1;
 
+		if (!may_match(&beginnings, name, len))
+			continue;
 		for (size_t i = 0; i < n; i++) {
 			struct name_hit hit = {offset, (uint32_t)i};
 

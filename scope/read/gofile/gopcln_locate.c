@@ -189,9 +189,10 @@ static bool module_find(struct locate *l, const uint8_t *header)
 	if (image_section(l->image, ".go.module", &addr, &size) && module_take(l, header, addr))
 		return true;
 	/* It is in a writable segment, whether relocated or not. The others are searched in case a
-	 * future linker puts it there. */
+	 * future linker puts it there. The last segment comes first: it is small beside the one
+	 * with the relocated data, which has it less often. */
 	for (int writable = 1; writable >= 0; writable--) {
-		for (size_t i = 0; i < count; i++) {
+		for (size_t i = count; i-- > 0;) {
 			if (segments[i].writable == writable && !segments[i].executable &&
 			    module_in_segment(l, header, &segments[i]))
 				return true;

@@ -89,12 +89,17 @@ static bool load(const struct gotypes *types, uint64_t addr, void *to, size_t si
 	return at || memory_read(&types->memory, addr, to, size);
 }
 
-static uint64_t raw_u64(const struct raw *raw, size_t offset)
+static uint64_t bytes_u64(const uint8_t *bytes, size_t offset)
 {
 	uint64_t value;
 
-	memcpy(&value, raw->bytes + offset, sizeof(value));
+	memcpy(&value, bytes + offset, sizeof(value));
 	return value;
+}
+
+static uint64_t raw_u64(const struct raw *raw, size_t offset)
+{
+	return bytes_u64(raw->bytes, offset);
 }
 
 static uint32_t raw_u32(const struct raw *raw, size_t offset)
@@ -164,15 +169,20 @@ static bool is_align(unsigned align)
 	return align && align <= 64 && (align & (align - 1)) == 0;
 }
 
-/* Tells whether a descriptor has the properties that every real one has. */
-static bool raw_sane(const struct raw *raw)
+/* Tells whether the bytes of a descriptor have the properties that every real one has. */
+static bool bytes_sane(const uint8_t *bytes)
 {
-	unsigned kind = raw->bytes[23] & KIND_MASK;
-	uint64_t size = raw_u64(raw, 0), fixed = fixed_size(kind);
+	unsigned kind = bytes[23] & KIND_MASK;
+	uint64_t size = bytes_u64(bytes, 0), fixed = fixed_size(kind);
 
 	return kind >= GOTYPE_BOOL && kind <= GOTYPE_UNSAFE_POINTER && size < (uint64_t)1 << 47 &&
-	       (fixed == 0 || fixed == size) && raw_u64(raw, 8) <= size &&
-	       is_align(raw->bytes[21]) && is_align(raw->bytes[22]) && size % raw->bytes[21] == 0;
+	       (fixed == 0 || fixed == size) && bytes_u64(bytes, 8) <= size &&
+	       is_align(bytes[21]) && is_align(bytes[22]) && !(size & (bytes[21] - 1ul));
+}
+
+static bool raw_sane(const struct raw *raw)
+{
+	return bytes_sane(raw->bytes);
 }
 
 static void raw_kind_part(const struct raw *raw, struct gotype *ret)
@@ -421,13 +431,13 @@ static bool in_image(const struct gotypes *types, uint64_t addr)
 }
 
 /* Tells whether TFlag and Kind have only bits that the release uses. */
-static bool flags_possible(const struct gotypes *types, const struct raw *raw)
+static bool flags_possible(const struct gotypes *types, const uint8_t *bytes)
 {
 	unsigned minor = gopcln_minor(types->tab);
 	uint8_t tflag_mask = minor >= 26 ? 0x3f : minor >= 20 ? 0x1f : 0x0f;
 	uint8_t kind_mask = minor >= 26 ? KIND_MASK : KIND_MASK | 0x60;
 
-	return !(raw->bytes[20] & ~tflag_mask) && !(raw->bytes[23] & ~kind_mask);
+	return !(bytes[20] & ~tflag_mask) && !(bytes[23] & ~kind_mask);
 }
 
 /* Tells whether a name is printable. Only its beginning is checked, because a hostile file may have
@@ -453,8 +463,8 @@ static bool map_possible(const struct gotypes *types, const struct raw *raw,
 	       bucket.kind == GOTYPE_STRUCT && in_image(types, raw_ptr(raw, 72));
 }
 
-/* Reads the descriptor at addr in the image. Returns false for data that only looks like a
- * descriptor. */
+/* Reads the descriptor at addr in the image, whose bytes are sane. Returns false for data that only looks
+ * like a descriptor. */
 static bool descriptor_at(const struct gotypes *types, uint64_t addr, struct gotype *ret)
 {
 	struct gotypes image_only = *types;
@@ -464,8 +474,7 @@ static bool descriptor_at(const struct gotypes *types, uint64_t addr, struct got
 
 	image_only.memory = (struct memory){0};
 	types = &image_only;
-	if (!load_raw(types, addr, &raw) || !raw_sane(&raw) || !flags_possible(types, &raw) ||
-	    !raw_name(types, &raw, &name) || !name_printable(&name))
+	if (!load_raw(types, addr, &raw) || !raw_name(types, &raw, &name) || !name_printable(&name))
 		return false;
 	if (raw_u64(&raw, 8) && !in_image(types, raw_ptr(&raw, 32)))
 		return false;
@@ -490,7 +499,8 @@ void gotype_scan(const struct gotypes *types, uint32_t kinds,
 	for (; bytes && at + TYPE_SIZE <= size; at += 8) {
 		struct gotype type;
 
-		if (!(kinds >> (bytes[at + 23] & KIND_MASK) & 1) ||
+		if (!(kinds >> (bytes[at + 23] & KIND_MASK) & 1) || !bytes_sane(bytes + at) ||
+		    !flags_possible(types, bytes + at) ||
 		    !descriptor_at(types, module->types + at + types->bias, &type))
 			continue;
 		if (!found(ctx, &type))

@@ -22,14 +22,15 @@ const uint32_t trap_rests[TRAP_RESTS] = {330000, 1000000};
 
 #ifdef __x86_64__
 
-/* The probed instructions: a nop, which the kernel emulates, and a return, which it
- * single-steps. */
+/* The probed instructions: a nop, which the kernel emulates, a return, which it single-steps, and one
+ * that never runs. */
 extern const char calibrate_nop[] __attribute__((visibility("hidden")));
 extern const char calibrate_ret[] __attribute__((visibility("hidden")));
+extern const char calibrate_idle[] __attribute__((visibility("hidden")));
 
 __asm__(".pushsection .text\n"
-	".globl calibrate_nop, calibrate_ret\n"
-	".hidden calibrate_nop, calibrate_ret\n"
+	".globl calibrate_nop, calibrate_ret, calibrate_idle\n"
+	".hidden calibrate_nop, calibrate_ret, calibrate_idle\n"
 	".type calibrate_nop, @function\n"
 	"calibrate_nop: nop\n"
 	"  ret\n"
@@ -37,6 +38,10 @@ __asm__(".pushsection .text\n"
 	".type calibrate_ret, @function\n"
 	"calibrate_ret: ret\n"
 	".size calibrate_ret, . - calibrate_ret\n"
+	".type calibrate_idle, @function\n"
+	"calibrate_idle: nop\n"
+	"  ret\n"
+	".size calibrate_idle, . - calibrate_idle\n"
 	".popsection\n");
 
 /* Code that is typical of a traced program: a delete from a map and an insert, some calls deep. The
@@ -123,13 +128,26 @@ static double work_time(struct work *work, size_t batches, uint64_t batch, uint6
 	return each[batches / 2];
 }
 
-static bool attach_to(const struct uprobe *uprobe, const char *insn)
+/* Returns the offset of an instruction in the file, or 0. */
+static uint64_t offset_of(const char *insn)
 {
 	struct own_code code = {.addr = (uintptr_t)insn};
 
 	dl_iterate_phdr(find_own_code, &code);
-	return code.offset &&
-	       uprobe_attach_nothing(uprobe, "/proc/self/exe", getpid(), code.offset);
+	return code.offset;
+}
+
+bool calibrate_idle_code(uint64_t *ret_offset)
+{
+	*ret_offset = offset_of(calibrate_idle);
+	return *ret_offset;
+}
+
+static bool attach_to(const struct uprobe *uprobe, const char *insn)
+{
+	uint64_t offset = offset_of(insn);
+
+	return offset && uprobe_attach_nothing(uprobe, "/proc/self/exe", getpid(), offset);
 }
 
 bool calibrate_try(const struct uprobe *uprobe)
@@ -181,6 +199,12 @@ static void calibrate(const struct uprobe *uprobe, bool stepped, int to)
 }
 
 #else
+
+bool calibrate_idle_code(uint64_t *ret_offset)
+{
+	(void)ret_offset;
+	return false;
+}
 
 bool calibrate_try(const struct uprobe *uprobe)
 {

@@ -21,4 +21,8 @@ enum calibration calibrate_read(int fd, struct trap_cost *ret);
  * execute. Returns false with errno set if that fails. */
 bool calibrate_try(const struct uprobe *uprobe);
 
+/* Finds an instruction of this program that never runs, as an offset in its file. Returns false if there is
+ * none. */
+bool calibrate_idle_code(uint64_t *ret_offset);
+
 #endif

@@ -23,6 +23,7 @@ struct keeper {
 	pid_t pid;
 	int pidfd; /* readable when all threads of the keeper have ended */
 	int reports;
+	size_t links; /* that it makes */
 };
 
 /* A message from the keeper: that it has begun, or that a link is made. */
@@ -122,14 +123,17 @@ static void take_lease(const struct keeping *keeping, int as)
 	close(fd);
 }
 
-/* Returns the highest descriptor that is allowed, up to LEASE_HIGH. */
+/* Returns the highest descriptor that is allowed and free, up to LEASE_HIGH. */
 static int highest(void)
 {
 	struct rlimit limit;
+	int fd = LEASE_HIGH;
 
-	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= LEASE_HIGH
-		       ? (int)limit.rlim_cur - 1
-		       : LEASE_HIGH;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= LEASE_HIGH)
+		fd = (int)limit.rlim_cur - 1;
+	while (fd > STDERR_FILENO && fcntl(fd, F_GETFD) >= 0)
+		fd--;
+	return fd;
 }
 
 /* A thread that makes one link, in a descriptor table of its own, and keeps it. Its leases come before
@@ -269,21 +273,37 @@ static bool fork_keeper(const struct keeper_options *options, struct keeper *kee
 	return keeper->pid > 0;
 }
 
-static enum keeper_start no_keeper(struct keeper *keeper, int errnum, struct error **ret_err)
+static struct error *no_keeper(struct keeper *keeper, int errnum)
 {
-	*ret_err =
-		error_errno(ERROR_FAILED, errnum, "cannot start the process that keeps the probes");
 	keeper_free(keeper);
-	return KEEPER_FAILED;
+	return error_errno(ERROR_FAILED, errnum, "cannot start the process that keeps the probes");
 }
 
-/* Waits until all links are made. */
-static enum keeper_start await_links(const struct keeper *keeper, size_t links,
-				     struct error **ret_err)
+struct error *keeper_start(const struct keeper_options *options, struct keeper **ret)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+
+	*ret = NULL;
+	if (!keeper)
+		return no_keeper(NULL, ENOMEM);
+	keeper->links = options->links;
+	keeper->reports = keeper->pidfd = -1;
+	if (!fork_keeper(options, keeper))
+		return no_keeper(keeper, errno);
+	/* When SIGCHLD is ignored, nobody waits for it. Its pid could then be that of another
+	 * process. */
+	keeper->pidfd = (int)syscall(SYS_pidfd_open, keeper->pid, 0);
+	if (keeper->pidfd < 0)
+		return no_keeper(keeper, errno);
+	*ret = keeper;
+	return NULL;
+}
+
+enum keeper_start keeper_await(struct keeper *keeper, struct error **ret_err)
 {
 	struct report report;
 
-	for (size_t i = 0; i <= links; i++) {
+	for (size_t i = 0; i <= keeper->links; i++) {
 		if (!read_report(keeper, &report))
 			return KEEPER_WRITTEN;
 		if (report.what == KEEPER_FAILED)
@@ -291,33 +311,8 @@ static enum keeper_start await_links(const struct keeper *keeper, size_t links,
 		if (report.what != KEEPER_STARTED)
 			return report.what;
 	}
-	return KEEPER_STARTED;
-}
-
-enum keeper_start keeper_start(const struct keeper_options *options, struct keeper **ret,
-			       struct error **ret_err)
-{
-	struct keeper *keeper = calloc(1, sizeof(*keeper));
-	enum keeper_start started;
-
-	if (!keeper)
-		return no_keeper(NULL, ENOMEM, ret_err);
-	keeper->reports = keeper->pidfd = -1;
-	if (!fork_keeper(options, keeper))
-		return no_keeper(keeper, errno, ret_err);
-	/* When SIGCHLD is ignored, nobody waits for it. Its pid could then be that of another
-	 * process. */
-	keeper->pidfd = (int)syscall(SYS_pidfd_open, keeper->pid, 0);
-	if (keeper->pidfd < 0)
-		return no_keeper(keeper, errno, ret_err);
-	started = await_links(keeper, options->links, ret_err);
-	if (started != KEEPER_STARTED) {
-		keeper_free(keeper);
-		return started;
-	}
 	close(keeper->reports);
 	keeper->reports = -1;
-	*ret = keeper;
 	return KEEPER_STARTED;
 }
 

@@ -44,10 +44,11 @@ enum keeper_start {
 
 struct keeper;
 
-/* Starts a keeper, and waits until its links are made. Unless it returns KEEPER_STARTED, nothing is
- * left, and *ret is unchanged. *ret_err is written with KEEPER_FAILED only. */
-enum keeper_start keeper_start(const struct keeper_options *options, struct keeper **ret,
-			       struct error **ret_err);
+/* Starts a keeper, which begins to make its links. Errors: it cannot be started; *ret is NULL then. */
+struct error *keeper_start(const struct keeper_options *options, struct keeper **ret);
+/* Waits until the links of a keeper are made. Call it once. Unless it returns KEEPER_STARTED, there is nothing
+ * left to do but keeper_free(). *ret_err is written with KEEPER_FAILED only. */
+enum keeper_start keeper_await(struct keeper *keeper, struct error **ret_err);
 /* Tells whether the keeper has ended, and its links are gone. */
 bool keeper_has_ended(const struct keeper *keeper);
 /* Begins to take the links off, and does not wait. */

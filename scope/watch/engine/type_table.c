@@ -35,6 +35,7 @@ struct type_table_builder {
 	const struct gotypes *types;
 	const struct filter *filter;
 	struct buf name;
+	VEC(uint64_t) others; /* types that are no maps, but can be keys */
 	uint32_t visits;
 	uint64_t sync_map; /* the address that stands for the type sync.Map; 0: none */
 	uint64_t any;	   /* address of the type interface {}; 0: not met */
@@ -106,25 +107,44 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	return push_type(builder, type->addr, &wire);
 }
 
+/* Notes a type that can be a key, if an interface does not hold such a value itself: nothing has to be
+ * read then. */
+static bool note_other(struct type_table_builder *builder, const struct gotype *type)
+{
+	if (!type->comparable || type->direct_iface || builder->others.len >= TYPES_MAX)
+		return true;
+	builder->nomem |= !vec_push(&builder->others, type->addr);
+	return !builder->nomem;
+}
+
+static bool on_type(void *ctx, const struct gotype *type)
+{
+	return type->kind == GOTYPE_MAP ? fill_map_type(ctx, type) : note_other(ctx, type);
+}
+
 /* Describes a type that is no map, but can be a key. An interface key may hold it, and reflect may
  * make a map with such keys at run time. */
-static bool fill_dynamic_type(void *ctx, const struct gotype *type)
+static bool fill_other(struct type_table_builder *builder, uint64_t addr)
 {
-	struct type_table_builder *builder = ctx;
-	struct wire_type wire = {.direct = type->direct_iface};
+	struct wire_type wire = {0}; /* it describes itself */
 	struct go_key_plan plan;
 	bool known;
 
-	/* An interface holds such a value itself, so nothing has to be read. */
-	if (!type->comparable || type->direct_iface)
-		return true;
-	if (!make_plan(builder, type->addr, &plan, &known))
+	if (!make_plan(builder, addr, &plan, &known))
 		return false;
 	if (!known)
 		return true;
 	plan_to_wire(&plan, &wire);
-	key_match_plan(builder->filter, builder->types, type->addr, &wire.plan);
-	return push_type(builder, type->addr, &wire);
+	key_match_plan(builder->filter, builder->types, addr, &wire.plan);
+	return push_type(builder, addr, &wire);
+}
+
+/* Describes all types that are no maps. Those that are come first, because there may be too many. */
+static void fill_others(struct type_table_builder *builder)
+{
+	vec_each(addr, &builder->others)
+		if (builder->nomem || builder->table->cut || !fill_other(builder, *addr))
+			return;
 }
 
 /* Describes sync.Map as a map type at an address that no type has. Every sync.Map has keys of type
@@ -143,8 +163,8 @@ static void fill_sync_map(struct type_table_builder *builder)
 	push_type(builder, builder->sync_map, &wire);
 }
 
-#define KIND(k)	      (1u << GOTYPE_##k)
-#define DYNAMIC_KINDS (~(KIND(MAP) | KIND(SLICE) | KIND(FUNC)))
+#define KIND(k) (1u << GOTYPE_##k)
+#define KINDS	(~(KIND(SLICE) | KIND(FUNC))) /* of maps and keys */
 
 struct error *type_table_init(struct type_table *ret, const struct gotypes *types,
 			      const struct filter *filter, uint64_t sync_map)
@@ -153,11 +173,12 @@ struct error *type_table_init(struct type_table *ret, const struct gotypes *type
 		.table = ret, .types = types, .filter = filter, .sync_map = sync_map};
 
 	*ret = (struct type_table){0};
-	gotype_scan(types, KIND(MAP), fill_map_type, &builder);
+	gotype_scan(types, KINDS, on_type, &builder);
 	if (sync_map && !builder.nomem && !ret->cut)
 		fill_sync_map(&builder);
-	if (!builder.nomem && !ret->cut)
-		gotype_scan(types, DYNAMIC_KINDS, fill_dynamic_type, &builder);
+	fill_others(&builder);
+	vec_fini(&builder.others);
+	image_trim(types->image);
 	builder.nomem |= builder.name.bad;
 	buf_fini(&builder.name);
 	return builder.nomem ? error_nomem() : type_table_arrange(ret);

@@ -6,12 +6,16 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
+
+#define DESCRIPTORS_TO_SPARE 256
 
 static void uprobe_close(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
 	uprobe_detach(engine);
+	uprobe_warm_end(uprobe);
 	vec_fini(&uprobe->keepers);
 	ring_buffer__free(uprobe->ring);
 	vec_each(placed, &uprobe->placed)
@@ -24,7 +28,7 @@ static void uprobe_close(struct engine *engine)
 	free(uprobe);
 }
 
-/* Loads module 0, and opens the ring. */
+/* Loads module 0. */
 static struct error *load(struct uprobe *uprobe)
 {
 	uint32_t number;
@@ -34,10 +38,15 @@ static struct error *load(struct uprobe *uprobe)
 		return error_new(ERROR_FAILED, "cannot tell the number of CPUs");
 	if (getrandom(uprobe->sample_secret, sizeof(uprobe->sample_secret), 0) < 0)
 		return error_errno(ERROR_FAILED, errno, "cannot draw a random number");
-	try(uprobe_add(&uprobe->engine, &uprobe->options->module, &number));
-	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe_main(uprobe)->skel->maps.events),
-					uprobe_on_sample, uprobe, NULL);
-	return uprobe->ring ? NULL : uprobe_failed("cannot map the ring buffer", errno);
+	return uprobe_add(&uprobe->engine, &uprobe->options->module, &number);
+}
+
+/* Tells whether there are descriptors to spare. */
+static bool has_descriptors(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= DESCRIPTORS_TO_SPARE;
 }
 
 static struct error *uprobe_open(const struct engine_options *options, struct engine **ret)
@@ -49,6 +58,10 @@ static struct error *uprobe_open(const struct engine_options *options, struct en
 		return error_nomem();
 	uprobe->options = options;
 	uprobe->cost.calibrator = -1;
+	uprobe->multi = uprobe_has_multi();
+	uprobe->hastens = uprobe->multi && has_descriptors();
+	if (uprobe->hastens)
+		uprobe_warm_begin(uprobe);
 	err = load(uprobe);
 	if (!err && options->group)
 		err = uprobe_watch_group(uprobe);
@@ -123,7 +136,9 @@ static void uprobe_stop(struct engine *engine)
 
 static int uprobe_wake_fd(const struct engine *engine)
 {
-	return ring_buffer__epoll_fd(((const struct uprobe *)engine)->ring);
+	const struct uprobe *uprobe = (const struct uprobe *)engine;
+
+	return uprobe->ring ? ring_buffer__epoll_fd(uprobe->ring) : -1;
 }
 
 int uprobe_on_sample(void *ctx, void *record, size_t size)
@@ -131,6 +146,15 @@ int uprobe_on_sample(void *ctx, void *record, size_t size)
 	struct uprobe *uprobe = ctx;
 
 	return uprobe->on_record(uprobe->ctx, record, size) ? 0 : -ECANCELED;
+}
+
+struct error *uprobe_open_ring(struct uprobe *uprobe)
+{
+	if (uprobe->ring)
+		return NULL;
+	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe_main(uprobe)->skel->maps.events),
+					uprobe_on_sample, uprobe, NULL);
+	return uprobe->ring ? NULL : uprobe_failed("cannot map the ring buffer", errno);
 }
 
 static struct error *uprobe_drain(struct engine *engine,
@@ -141,6 +165,8 @@ static struct error *uprobe_drain(struct engine *engine,
 	struct epoll_event ready;
 	int n;
 
+	if (!uprobe->ring)
+		return NULL;
 	uprobe->on_record = on_record;
 	uprobe->ctx = ctx;
 	n = ring_buffer__consume(uprobe->ring);

@@ -29,6 +29,9 @@ struct uprobe_module {
 	struct engine_module of;
 	uint32_t number;
 	struct trace_bpf *skel;
+	/* The programs that others tail-call, as descriptors; -1: not loaded. */
+	int slow[WIRE_PATHS];
+	bool owns_slow; /* they are not those of skel */
 	bool types_cut;
 };
 
@@ -92,16 +95,20 @@ struct linker_probe {
 	struct attachment attachment;
 };
 
+struct warmer;
+
 struct uprobe {
 	struct engine engine; /* first, because it is cast to struct uprobe */
 	const struct engine_options *options;
 	VEC(struct uprobe_module *) modules; /* by number */
-	struct ring_buffer *ring;
-	bool multi;		     /* one link for all probes of a program */
+	struct ring_buffer *ring;	     /* NULL before the first uprobe_attach() */
+	bool multi;			     /* one link for all probes of a program */
+	bool hastens; /* spends descriptors and threads to be ready sooner; with multi */
 	uint64_t sample_secret[2];   /* the same for all modules */
 	VEC(struct placed *) placed; /* by slot */
 	VEC(struct linker_probe) linkers;
 	bool paused;
+	struct warmer *warmer;		  /* uprobe_warm.c; NULL: none */
 	VEC(struct keeper *) keepers;	  /* that take their probes off */
 	VEC(const struct gopcln *) typed; /* the modules in module_types, by number */
 	struct former *formers;		  /* attachments that threads detach; see uprobe_attach.c */
@@ -127,18 +134,39 @@ struct error *uprobe_check(void);
 /* Loads the kernel programs for a module, and fills their tables. uprobe->options must be set. */
 struct error *uprobe_add(struct engine *engine, const struct engine_module *module, uint32_t *ret);
 void uprobe_module_free(struct uprobe_module *module); /* NULL is legal */
+/* Loads the smallest program that a probe can have, for links of this type. Returns a descriptor, or
+ * -errno. */
+int uprobe_load_smallest(uint32_t attach_type);
 /* Makes the error for a failed call of libbpf or bpf(2). Its text includes libbpf's messages since
  * the last uprobe_forget_message(). */
 struct error *uprobe_failed(const char *what, int errnum);
 void uprobe_forget_message(void);
 /* Keeps libbpf's messages for uprobe_failed(), instead of printing them. */
 void uprobe_keep_messages(void);
+
+/* ---- uprobe_object.c ---- */
+
+struct type_table;
+
+/* Loads the programs of a module, with the constants for its file, and makes its maps. On error, what was made
+ * stays for uprobe_module_free(). */
+struct error *uprobe_load_programs(const struct uprobe *uprobe, struct uprobe_module *module,
+				   const struct type_table *types);
 /* Tells whether one link can hold all probes of a program. */
 bool uprobe_has_multi(void);
 /* Prepares the programs for such links. Call it before they are loaded. */
 void uprobe_set_multi(struct trace_bpf *skel);
 /* Returns whether this is Linux major.minor or later. */
 bool uprobe_kernel_is(unsigned major, unsigned minor);
+
+/* ---- uprobe_warm.c ---- */
+
+/* Begins to prepare the kernel for the first probe, in a thread. That it fails is no harm. */
+void uprobe_warm_begin(struct uprobe *uprobe);
+/* Ends that, without waiting: the first probes are placed. May be called again. */
+void uprobe_warm_stop(const struct uprobe *uprobe);
+/* Waits until the probes of the thread are gone. */
+void uprobe_warm_end(struct uprobe *uprobe);
 
 /* ---- uprobe_try.c: ops ---- */
 
@@ -167,15 +195,20 @@ void uprobe_forget_modules(struct uprobe *uprobe, pid_t pid);
 /* ---- uprobe_link.c ---- */
 
 /* Makes the links of a slot that are hot, or the others, with the generation of `placed`. Links for all
- * processes are made in a keeper, and only with a lease. *ret tells whether they stand. On error, *to has
- * those that were made. */
-struct error *uprobe_link(const struct uprobe *uprobe, const struct placed *placed, bool hot,
-			  struct attachment *to, enum engine_hold *ret);
+ * processes are made in a keeper, and only with a lease: begin only starts it, and several may be started
+ * at the same time. After uprobe_link_end() *ret tells whether the links stand. uprobe_unlink() must follow,
+ * also after an error of either. */
+struct error *uprobe_link_begin(const struct uprobe *uprobe, const struct placed *placed, bool hot,
+				struct attachment *to, enum engine_hold *ret);
+struct error *uprobe_link_end(struct attachment *to, enum engine_hold *ret);
 /* Removes links. Waits until they are gone, which takes a grace period for each. */
 void uprobe_unlink(struct attachment *attachment);
 /* Attaches a program to one instruction, for one process. Returns false with errno set. */
 bool uprobe_link_one(const struct uprobe *uprobe, struct bpf_program *program, const char *path,
 		     pid_t pid, uint64_t offset, struct attachment *ret);
+/* Attaches a program to an instruction of this process, at an offset in its file. Returns the descriptor of
+ * the link, or -1. */
+int uprobe_link_self(int program, uint64_t offset);
 /* Attaches the program that does nothing to one instruction, for one process. It stays attached
  * until that process ends. The calibrating child calls it. */
 bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,
@@ -200,6 +233,9 @@ bool uprobe_cost(const struct engine *engine, struct engine_cost *ret);
 
 /* ---- uprobe.c ---- */
 
+/* Maps the ring buffer, once. A fork copies its page tables, which takes longer than all else of it:
+ * therefore the children that are needed are forked before. */
+struct error *uprobe_open_ring(struct uprobe *uprobe);
 /* Takes a record out of the ring buffer, as libbpf's callback. ctx is a struct uprobe. */
 int uprobe_on_sample(void *ctx, void *record, size_t size);
 

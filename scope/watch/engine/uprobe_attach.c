@@ -155,7 +155,7 @@ static bool has_links(const struct attachment *attachment)
 	return attachment->n || attachment->keeper;
 }
 
-/* Tells whether a slot has the probes that uprobe_link() should have made. */
+/* Tells whether a slot has the probes that uprobe_link_end() should have made. */
 static bool stands(const struct placed *placed, enum engine_hold hold)
 {
 	return hold == ENGINE_HELD || (hold == ENGINE_UNHELD && placed->pid > 0);
@@ -206,6 +206,25 @@ static bool is_stopped(const struct uprobe *uprobe)
 	return uprobe_main(uprobe)->skel->bss->mode == WIRE_STOPPED;
 }
 
+/* Makes all links of a slot. *ret tells whether they stand. The keepers of both kinds work at the same
+ * time. */
+static struct error *make_links(const struct uprobe *uprobe, const struct placed *placed,
+				struct attachment *hot, struct attachment *cold,
+				enum engine_hold *ret)
+{
+	enum engine_hold hot_hold = ENGINE_HELD;
+	bool both = !uprobe->paused;
+
+	try(uprobe_link_begin(uprobe, placed, false, cold, ret));
+	if (both && stands(placed, *ret))
+		try(uprobe_link_begin(uprobe, placed, true, hot, &hot_hold));
+	try(uprobe_link_end(cold, ret));
+	try(uprobe_link_end(hot, &hot_hold));
+	if (both && stands(placed, *ret))
+		*ret = hot_hold;
+	return NULL;
+}
+
 /* Places the next generation of a slot's probes, which replaces the one before. On error that one
  * stays. */
 static struct error *place(struct uprobe *uprobe, struct placed *placed, enum engine_hold *ret)
@@ -214,9 +233,7 @@ static struct error *place(struct uprobe *uprobe, struct placed *placed, enum en
 	struct error *err;
 
 	placed->generation++;
-	err = uprobe_link(uprobe, placed, false, &cold, ret);
-	if (!err && stands(placed, *ret) && !uprobe->paused)
-		err = uprobe_link(uprobe, placed, true, &hot, ret);
+	err = make_links(uprobe, placed, &hot, &cold, ret);
 	if (err || !stands(placed, *ret)) {
 		uprobe_unlink(&hot);
 		uprobe_unlink(&cold);
@@ -247,6 +264,18 @@ static struct error *attach_slot(struct uprobe *uprobe, uint32_t module, int exe
 	return err;
 }
 
+static struct error *attach(struct uprobe *uprobe, uint32_t module, int exe, pid_t pid,
+			    enum engine_hold *ret)
+{
+	/* Children that execute the file must meet the probes at once, if a lease guards it. */
+	if (!module && uprobe->options->tree && pid > 0) {
+		try(attach_slot(uprobe, module, exe, -1, ret));
+		if (*ret != ENGINE_UNHELD)
+			return NULL;
+	}
+	return attach_slot(uprobe, module, exe, pid, ret);
+}
+
 struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
 			    enum engine_hold *ret)
 {
@@ -257,13 +286,9 @@ struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid
 		return NULL;
 	if (!module || uprobe->options->processes > 1)
 		watch_execs(uprobe, pid);
-	/* Children that execute the file must meet the probes at once, if a lease guards it. */
-	if (!module && uprobe->options->tree && pid > 0) {
-		try(attach_slot(uprobe, module, exe, -1, ret));
-		if (*ret != ENGINE_UNHELD)
-			return NULL;
-	}
-	return attach_slot(uprobe, module, exe, pid, ret);
+	try(attach(uprobe, module, exe, pid, ret));
+	uprobe_warm_stop(uprobe);
+	return uprobe_open_ring(uprobe);
 }
 
 void uprobe_release(struct engine *engine, pid_t pid)
@@ -363,7 +388,8 @@ static struct error *attach_hot(struct uprobe *uprobe)
 
 		if (!placed->module)
 			continue;
-		try(uprobe_link(uprobe, placed, true, &placed->hot, &hold));
+		try(uprobe_link_begin(uprobe, placed, true, &placed->hot, &hold));
+		try(uprobe_link_end(&placed->hot, &hold));
 		if (!stands(placed, hold) && placed->cold.keeper)
 			keeper_end(placed->cold.keeper);
 	}

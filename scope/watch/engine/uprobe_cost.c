@@ -16,24 +16,38 @@
 #define FEW_HITS      100	    /* too few to compute a price */
 #define LOOK_NS	      100000000ull  /* interval at which new hits are looked for */
 
-/* Adds up the time and the runs of a module's programs so far. */
+/* Adds the time and the runs of a program so far. */
+static bool add_program(int program, bool stepped, struct cost_snapshot *ret)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (program < 0)
+		return true;
+	if (bpf_obj_get_info_by_fd(program, &info, &size))
+		return false;
+	ret->runs += info.run_cnt;
+	ret->programs_ns += (double)info.run_time_ns;
+	if (stepped)
+		ret->stepped += info.run_cnt;
+	return true;
+}
+
+/* Adds those of a module's programs. */
 static bool add_programs(const struct uprobe_module *module, struct cost_snapshot *ret)
 {
-	struct trace_bpf *skel = module->skel;
+	const struct trace_bpf *skel = module->skel;
 	struct bpf_program *program = NULL;
 
-	while ((program = bpf_object__next_program(skel->obj, program))) {
-		struct bpf_prog_info info = {0};
-		uint32_t size = sizeof(info);
-
-		if (bpf_program__fd(program) < 0 || program == skel->progs.on_nothing)
-			continue;
-		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+	for (size_t path = 0; path < WIRE_PATHS; path++)
+		if (!add_program(module->slow[path], false, ret))
 			return false;
-		ret->runs += info.run_cnt;
-		ret->programs_ns += (double)info.run_time_ns;
-		if (program == skel->progs.on_exit)
-			ret->stepped += info.run_cnt;
+	while ((program = bpf_object__next_program(skel->obj, program))) {
+		if (program == skel->progs.on_nothing || program == skel->progs.on_other ||
+		    program == skel->progs.on_miss)
+			continue;
+		if (!add_program(bpf_program__fd(program), program == skel->progs.on_exit, ret))
+			return false;
 	}
 	return true;
 }

@@ -32,6 +32,15 @@ static struct bpf_program *program_of(const struct uprobe *uprobe, const struct 
 	}
 }
 
+static int program_fd(const struct uprobe *uprobe, const struct placed *placed, enum spot_role role)
+{
+	const struct uprobe_module *module = placed->module;
+	const struct bpf_program *program = program_of(uprobe, placed, role);
+
+	return program == module->skel->progs.on_other ? module->slow[WIRE_PATH_REMOVAL]
+						       : bpf_program__fd(program);
+}
+
 /* Tells whether probes of this role are hit by deletes or clears. */
 static bool is_hot(enum spot_role role)
 {
@@ -76,35 +85,33 @@ static struct error *attach_spot(const struct uprobe *uprobe, const struct place
 	return NULL;
 }
 
-/* Attaches one link for all probes of a role. Its main advantage is that all of them are detached
- * at once. */
-static struct error *attach_role(const struct uprobe *uprobe, const struct placed *placed,
-				 const char *path, enum spot_role role, struct attachment *to)
+/* Attaches one link for all probes of a program; `first` is one of them. Its main advantage is that
+ * all of them are detached at once. */
+static struct error *attach_program(const struct uprobe *uprobe, const struct placed *placed,
+				    const char *path, const struct spot *first,
+				    struct attachment *to)
 {
 	const struct placements *placements = placed->module->of.placements;
+	int program = program_fd(uprobe, placed, first->role);
 	uint64_t offsets[WIRE_PROBES], cookies[WIRE_PROBES];
 	struct uprobe_multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(program_of(uprobe, placed, role)),
+		.prog_fd = (uint32_t)program,
 		.attach_type = TRACE_UPROBE_MULTI,
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)offsets,
 		.cookies = (uintptr_t)cookies,
 		.pid = placed->pid > 0 ? (uint32_t)placed->pid : 0,
 	};
-	const struct spot *first = NULL;
 	long fd;
 
 	for (uint32_t i = 0; i < placements->list.len; i++) {
 		const struct spot *spot = &placements->list.data[i];
 
-		if (spot->role != role)
+		if (program_fd(uprobe, placed, spot->role) != program)
 			continue;
 		try(probe_offset(placed, spot, &offsets[attr.count]));
 		cookies[attr.count++] = WIRE_COOKIE(placed->generation, placed->slot, i);
-		first = first ? first : spot;
 	}
-	if (!first)
-		return NULL;
 	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	if (fd < 0)
 		return attach_failed(first, placed->pid, errno);
@@ -118,33 +125,44 @@ struct links {
 	const struct uprobe *uprobe;
 	const struct placed *placed;
 	char path[64];
-	/* A link for each role (multi), or for each spot. */
-	uint32_t list[WIRE_PROBES]; /* an enum spot_role, or the index of a spot */
+	/* The spot of each link; with multi, the first one of a program. */
+	uint32_t list[WIRE_PROBES];
 	size_t n;
 };
+
+static bool is_listed(const struct links *links, int program)
+{
+	const struct spot *spots = links->placed->module->of.placements->list.data;
+
+	for (size_t i = 0; i < links->n; i++)
+		if (program_fd(links->uprobe, links->placed, spots[links->list[i]].role) == program)
+			return true;
+	return false;
+}
 
 static void list_links(struct links *links, bool hot)
 {
 	const struct placements *placements = links->placed->module->of.placements;
-	bool listed[SPOT_BEGIN + 1] = {false};
 
 	for (uint32_t i = 0; i < placements->list.len; i++) {
 		enum spot_role role = placements->list.data[i].role;
 
-		if (is_hot(role) != hot || (links->uprobe->multi && listed[role]))
-			continue;
-		listed[role] = true;
-		links->list[links->n++] = links->uprobe->multi ? (uint32_t)role : i;
+		if (is_hot(role) == hot &&
+		    !(links->uprobe->multi &&
+		      is_listed(links, program_fd(links->uprobe, links->placed, role))))
+			links->list[links->n++] = i;
 	}
 }
 
 static struct error *make_link(const struct links *links, size_t i, struct attachment *to)
 {
+	const struct placements *placements = links->placed->module->of.placements;
+
 	uprobe_forget_message();
 	if (!links->uprobe->multi)
 		return attach_spot(links->uprobe, links->placed, links->path, links->list[i], to);
-	return attach_role(links->uprobe, links->placed, links->path,
-			   (enum spot_role)links->list[i], to);
+	return attach_program(links->uprobe, links->placed, links->path,
+			      &placements->list.data[links->list[i]], to);
 }
 
 /* Tells whether the file is still the one that was read. */
@@ -172,7 +190,7 @@ static size_t list_fds(const struct links *links, int fds[WIRE_PROBES])
 	size_t n = 0;
 
 	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_BEGIN; role++) {
-		int fd = bpf_program__fd(program_of(links->uprobe, links->placed, role));
+		int fd = program_fd(links->uprobe, links->placed, role);
 
 		if (fd >= 0)
 			fds[n++] = fd;
@@ -180,9 +198,8 @@ static size_t list_fds(const struct links *links, int fds[WIRE_PROBES])
 	return n;
 }
 
-/* Lets a keeper make the links, which are for all processes. */
-static struct error *make_in_keeper(struct links *links, struct attachment *to,
-				    enum engine_hold *ret)
+/* Starts a keeper that makes the links, which are for all processes. */
+static struct error *start_keeper(struct links *links, struct attachment *to)
 {
 	int fds[WIRE_PROBES];
 	struct keeper_options options = {
@@ -194,32 +211,42 @@ static struct error *make_in_keeper(struct links *links, struct attachment *to,
 		.keep = fds,
 		.keep_n = list_fds(links, fds),
 	};
+
+	return keeper_start(&options, &to->keeper);
+}
+
+struct error *uprobe_link_begin(const struct uprobe *uprobe, const struct placed *placed, bool hot,
+				struct attachment *to, enum engine_hold *ret)
+{
+	struct links links = {.uprobe = uprobe, .placed = placed};
+
+	*to = (struct attachment){.multi = uprobe->multi};
+	*ret = ENGINE_HELD;
+	snprintf(links.path, sizeof(links.path), "/proc/self/fd/%d", placed->exe);
+	list_links(&links, hot);
+	if (placed->pid < 0)
+		return start_keeper(&links, to);
+	*ret = is_unchanged(&links) ? ENGINE_UNHELD : ENGINE_CHANGED;
+	for (size_t i = 0; i < links.n && *ret == ENGINE_UNHELD; i++)
+		try(make_link(&links, i, to));
+	return NULL;
+}
+
+struct error *uprobe_link_end(struct attachment *to, enum engine_hold *ret)
+{
 	struct error *err = NULL;
 
-	switch (keeper_start(&options, &to->keeper, &err)) {
-	case KEEPER_STARTED: *ret = ENGINE_HELD; break;
+	if (!to->keeper)
+		return NULL;
+	switch (keeper_await(to->keeper, &err)) {
+	case KEEPER_STARTED: *ret = ENGINE_HELD; return NULL;
 	case KEEPER_WRITTEN: *ret = ENGINE_WRITTEN; break;
 	case KEEPER_CHANGED: *ret = ENGINE_CHANGED; break;
 	case KEEPER_NO_LEASE: *ret = ENGINE_UNHELD; break;
 	case KEEPER_FAILED: break;
 	}
+	keeper_free(take_ptr(to->keeper));
 	return err;
-}
-
-struct error *uprobe_link(const struct uprobe *uprobe, const struct placed *placed, bool hot,
-			  struct attachment *to, enum engine_hold *ret)
-{
-	struct links links = {.uprobe = uprobe, .placed = placed};
-
-	*to = (struct attachment){.multi = uprobe->multi};
-	snprintf(links.path, sizeof(links.path), "/proc/self/fd/%d", placed->exe);
-	list_links(&links, hot);
-	if (placed->pid < 0)
-		return make_in_keeper(&links, to, ret);
-	*ret = is_unchanged(&links) ? ENGINE_UNHELD : ENGINE_CHANGED;
-	for (size_t i = 0; i < links.n && *ret == ENGINE_UNHELD; i++)
-		try(make_link(&links, i, to));
-	return NULL;
 }
 
 void uprobe_unlink(struct attachment *attachment)
@@ -255,6 +282,20 @@ bool uprobe_link_one(const struct uprobe *uprobe, struct bpf_program *program, c
 	else
 		ret->link_fds[0] = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	return uprobe->multi ? ret->link_fds[0] >= 0 : ret->links[0] != NULL;
+}
+
+int uprobe_link_self(int program, uint64_t offset)
+{
+	struct uprobe_multi_attr attr = {
+		.prog_fd = (uint32_t)program,
+		.attach_type = TRACE_UPROBE_MULTI,
+		.path = (uintptr_t) "/proc/self/exe",
+		.offsets = (uintptr_t)&offset,
+		.count = 1,
+		.pid = (uint32_t)getpid(),
+	};
+
+	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 }
 
 bool uprobe_attach_nothing(const struct uprobe *uprobe, const char *path, pid_t pid,

@@ -128,8 +128,10 @@ struct {
 	__type(value, struct wire_probe);
 } probes SEC(".maps");
 
+/* User space maps this and the next one, because that fills them faster. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct wire_type);
@@ -138,6 +140,7 @@ struct {
 /* Maps the address of a type to its index in `types`. watch/engine/wire.h has a drawing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct wire_bucket);
