@@ -242,6 +242,19 @@ def keys_of_another_module():
 
 
 @test
+def a_sync_map_of_a_plugin():
+    """The maps in it, whose type the linker takes from the program, are not shown."""
+    p = sharing()
+    t = Tracer("-p", p.pid, "--misses")
+    same(p.ask("plugin 9"), "done", "answer")
+    p.end()
+    r = t.end(None)
+    end = identity(r)
+    same((end["removed"], end["misses"]), (18, 9), "removed and misses")
+    same(keys(r), [("sync.Map", {"type": "int", "value": i}) for i in range(9) for _ in range(2)], "keys")
+
+
+@test
 def filters_on_keys_of_another_module():
     """--type and --key are decided by the types of the other file, in each of two processes."""
     first, second = sharing(), sharing()

@@ -128,6 +128,20 @@ static bool has_inlined_method(const struct gopcln *tab, const struct gopcln_fun
 	       gopcln_inlined(tab, func, go_entries[MAP_CLEAR].name);
 }
 
+/* Returns the layout of a file that has none of the functions: a plugin whose program has them. */
+static enum go_maps maps_by_release(const struct gopcln *tab,
+				    const struct gopcln_func funcs[GO_ENTRY_NAMES])
+{
+	const char *version = gopcln_version(tab);
+
+	for (size_t i = 0; i < GO_ENTRIES; i++)
+		if (funcs[i].entry && !go_entries[i].sync)
+			return GO_MAPS_CLASSIC;
+	return gopcln_minor(tab) >= 24 && !(version && strstr(version, "noswissmap"))
+		       ? GO_MAPS_SWISS
+		       : GO_MAPS_CLASSIC;
+}
+
 enum go_maps go_entry_maps(const struct gopcln *tab, const struct gopcln_func funcs[GO_ENTRY_NAMES])
 {
 	for (size_t i = 0; i < GO_ENTRY_NAMES; i++)
@@ -136,7 +150,7 @@ enum go_maps go_entry_maps(const struct gopcln *tab, const struct gopcln_func fu
 	for (size_t i = 0; i < GO_ENTRIES; i++)
 		if (funcs[i].entry && !go_entries[i].sync && has_inlined_method(tab, &funcs[i]))
 			return GO_MAPS_SWISS;
-	return GO_MAPS_CLASSIC;
+	return maps_by_release(tab, funcs);
 }
 
 unsigned go_entry_key_size(const struct go_entry *entry)

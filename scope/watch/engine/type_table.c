@@ -72,17 +72,23 @@ static void set_skip(const struct type_table_builder *builder, const char *name,
 		plan->skip = filter_type_is_shape(name) ? WIRE_SKIP_SHAPE : WIRE_SKIP_TYPE;
 }
 
-/* Notes types that are needed to describe sync.Map. */
+/* Notes types that are needed to describe sync.Map. The maps in it have keys of type interface {}. */
 static void note_sync(struct type_table_builder *builder, const struct gotype *map,
-		      const char *name)
+		      struct wire_type *wire)
 {
 	struct gotype key;
 
-	if (!strcmp(name, GO_SYNC_MAP_INNER))
-		builder->table->sync_inner = map->addr;
-	if (!builder->any && gotype_read(builder->types, map->key, &key) &&
-	    key.kind == GOTYPE_INTERFACE && key.empty_interface && !key.named)
+	if (!gotype_read(builder->types, map->key, &key) || key.kind != GOTYPE_INTERFACE ||
+	    !key.empty_interface || key.named)
+		return;
+	if (!builder->any)
 		builder->any = map->key;
+	buf_reset(&builder->name);
+	if (!gotype_name_whole(builder->types, map->addr, &builder->name) ||
+	    strcmp(buf_cstr(&builder->name), GO_SYNC_MAP_INNER))
+		return;
+	builder->table->sync_inner = map->addr;
+	wire->sync_inner = 1;
 }
 
 static bool fill_map_type(void *ctx, const struct gotype *type)
@@ -99,11 +105,10 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
 	plan_to_wire(&plan, &wire);
 	key_match_plan(builder->filter, builder->types, type->key, &wire.plan);
 	buf_reset(&builder->name);
-	if ((builder->filter->type_glob || builder->sync_map) &&
-	    gotype_name_whole(builder->types, type->addr, &builder->name)) {
+	if (builder->filter->type_glob &&
+	    gotype_name_whole(builder->types, type->addr, &builder->name))
 		set_skip(builder, buf_cstr(&builder->name), &wire.plan);
-		note_sync(builder, type, buf_cstr(&builder->name));
-	}
+	note_sync(builder, type, &wire);
 	return push_type(builder, type->addr, &wire);
 }
 

@@ -203,7 +203,8 @@ struct wire_plan {
 struct wire_type {
 	struct wire_plan plan;
 	uint8_t direct; /* as the dynamic type of an interface, the data word is the value itself */
-	uint8_t unused[7];
+	uint8_t sync_inner; /* the type of the maps in a sync.Map */
+	uint8_t unused[6];
 	uint64_t
 		key_type; /* the described type, as the distance from this one; goes to segment 0 */
 	struct wire_step step[WIRE_STEPS];

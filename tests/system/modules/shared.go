@@ -34,4 +34,16 @@ func DropSync(m *sync.Map) {
 	})
 }
 
+var own sync.Map
+
+func OwnSync(n int) {
+	for i := 0; i < n; i++ {
+		own.Store(i, i)
+		own.Delete(i)
+		own.Store(i, i)
+		own.LoadAndDelete(i)
+		own.Delete(i) // finds nothing
+	}
+}
+
 func main() {}

@@ -1,5 +1,6 @@
 // A program that shares its maps with a plugin, the first argument. "structs N", "anys N" and "sync N" make the plugin delete N keys from a
 // map of the program, whose types the plugin does not have. "own N" makes the program delete N keys of a type that only the plugin has.
+// "plugin N" makes the plugin delete 2 N keys from its own sync.Map.
 package main
 
 import (
@@ -39,12 +40,17 @@ func main() {
 	dropAnys := look(p, "DropAnys").(func(map[any]int))
 	dropSync := look(p, "DropSync").(func(*sync.Map))
 	keyOf := look(p, "KeyOf").(func(string, int) any)
+	ownSync := look(p, "OwnSync").(func(int))
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var what string
 		var n int
 		fmt.Sscan(lines.Text(), &what, &n)
+		if what == "plugin" {
+			ownSync(n)
+			n = 0
+		}
 		for i := 0; i < n; i++ {
 			name := strconv.Itoa(i)
 			switch what {

@@ -41,12 +41,6 @@ static __always_inline void drop_pending(struct pt_regs *ctx)
 		pending_drop(ctx->r14);
 }
 
-/* Tells whether the map is one of those in a sync.Map. */
-static __always_inline bool is_sync_inner(const struct call *call)
-{
-	return sync_inner && call->type - call->bias == sync_inner;
-}
-
 static __always_inline void take_call(struct wire_event *e, struct pt_regs *ctx,
 				      const struct call *call)
 {

@@ -125,6 +125,22 @@ static __always_inline bool needs_type(const struct call *call)
 	return use_types || call->key_arg == WIRE_ARG_POINTER;
 }
 
+/* Tells whether the map is one of those in a sync.Map. */
+static __always_inline bool is_sync_inner(const struct call *call)
+{
+	return sync_inner && call->type - call->bias == sync_inner;
+}
+
+/* Does the same for a type that another module may have. */
+static __always_inline bool is_sync_inner_anywhere(const struct call *call)
+{
+	struct wire_type *other = NULL;
+
+	if (several_modules && sync_map && !type_here(call->type, call->bias))
+		other = type_elsewhere(call->type);
+	return is_sync_inner(call) || (other && other->sync_inner);
+}
+
 /* Returns the plan of the map's type, or NULL. */
 static __always_inline struct wire_plan *plan_of(struct call *call)
 {

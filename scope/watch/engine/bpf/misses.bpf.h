@@ -72,7 +72,7 @@ int on_entry(struct pt_regs *ctx)
 		take_sync_entry(e, ctx, probe, &call);
 	else
 		take_registers(e, ctx, probe, &call);
-	if (is_sync_inner(&call))
+	if (is_sync_inner_anywhere(&call))
 		return 0;
 	e->kind = WIRE_DELETE;
 	e->probe = hit.probe;

@@ -213,7 +213,7 @@ static __always_inline bool take_removal(struct other_hit *other, struct pt_regs
 	struct wire_event *e = &other->event;
 
 	take_frame(&other->call, ctx, probe, read_window(e, ctx, probe));
-	if (is_sync_inner(&other->call))
+	if (is_sync_inner_anywhere(&other->call))
 		return false;
 	take_call(e, ctx, &other->call);
 	other->walk = (struct frame_walk){};
@@ -229,7 +229,7 @@ static __always_inline bool take_clear(struct other_hit *other, struct pt_regs *
 	uint64_t len;
 
 	take_registers(e, ctx, probe, &other->call);
-	if (is_sync_inner(&other->call))
+	if (is_sync_inner_anywhere(&other->call))
 		return false;
 	other->call.key0 = 0;
 	if (e->map)

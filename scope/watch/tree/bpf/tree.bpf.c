@@ -26,9 +26,10 @@ uint64_t missed = 0; /* processes for which there was no room */
 uint8_t task[TREE_TASK_SIZE];
 uint64_t task_ids = 0;
 
+/* Its elements are allocated in advance, 1 MB. Before Linux 6.1 the kernel warns of any other hash in a
+ * program that traces. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, TREE_MAX);
 	__type(key, uint32_t);
 	__type(value, uint64_t); /* when it was forked, or has last executed a program */
