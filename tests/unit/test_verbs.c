@@ -63,6 +63,18 @@ TEST(test_help_text)
 	}
 }
 
+TEST(test_braces_are_the_words_of_the_option)
+{
+	static const char *const words[] = {"one", "two", NULL};
+	struct option_spec option = {.name = "x", .argument = "X", .values = words};
+	cleanup_buf struct buf text = {0};
+
+	options_put_text(&option, "x: {}.", &text);
+	option.values = NULL;
+	options_put_text(&option, " map[interface {}]int", &text);
+	assert_string_equal(buf_cstr(&text), "x: one, two. map[interface {}]int");
+}
+
 /* A group ends with the names of its rare options. A group of nothing else has these only. */
 TEST(test_help_of_rare_options)
 {
@@ -423,11 +435,17 @@ TEST(test_empty)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_help_text),   cmocka_unit_test(test_help_of_rare_options),
-		cmocka_unit_test(test_tables),	    cmocka_unit_test(test_man_pages),
-		cmocka_unit_test(test_sites_words), cmocka_unit_test(test_addr_words),
-		cmocka_unit_test(test_errors),	    cmocka_unit_test(test_nearest),
-		cmocka_unit_test(test_hostile),	    cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_help_text),
+		cmocka_unit_test(test_help_of_rare_options),
+		cmocka_unit_test(test_braces_are_the_words_of_the_option),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_man_pages),
+		cmocka_unit_test(test_sites_words),
+		cmocka_unit_test(test_addr_words),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

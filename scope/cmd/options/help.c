@@ -66,7 +66,7 @@ void options_put_text(const struct option_spec *option, const char *text, struct
 {
 	const char *hole = strstr(text, "{}");
 
-	if (!hole) {
+	if (!hole || !option_value(option, 0)) {
 		buf_str(to, text);
 		return;
 	}

@@ -188,7 +188,8 @@ bool options_completion(const struct verb *verbs, const char *shell, struct buf 
  * out. */
 void options_put_title(const struct option_spec *option, struct buf *to);
 
-/* Appends a text in which the words that the option accepts replace "{}". */
+/* Appends a text in which the words that the option accepts replace "{}". If it accepts any word, "{}"
+ * is kept: it may be a part of a Go type. */
 void options_put_text(const struct option_spec *option, const char *text, struct buf *to);
 
 /* Reads the value of one option into the struct of its verb. `text` is the value, NULL for a flag.

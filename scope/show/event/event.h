@@ -54,7 +54,7 @@ struct event_removal {
 	/* For caches. Equal ids mean equal stacks (func, file, line, pcs), or equal map types. */
 	uint64_t stack_id;
 	uint64_t type_id;
-	uint64_t bias; /* of the process: run-time address - link-time address */
+	uint64_t bias;	 /* of the process: run-time address - link-time address */
 	uint32_t module; /* the engine's number of the file that has the probe */
 };
 

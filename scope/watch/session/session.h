@@ -87,7 +87,7 @@ struct session_group {
 struct session_options {
 	/* The target. Exactly one of the four is set. */
 	const struct session_group *group; /* NULL: not set */
-	const struct chosen *chosen; /* running processes; NULL: not set */
+	const struct chosen *chosen;	   /* running processes; NULL: not set */
 	size_t chosen_n;
 	const char *binary; /* every process of this file; NULL: not set */
 	char **command;	    /* a command to start, NULL-terminated; NULL: not set */
