@@ -68,6 +68,7 @@ static struct error *read_max_overhead(const char *text, void *options)
 static const char *const follows[] = {
 	[SESSION_FOLLOW_SAME] = "same",
 	[SESSION_FOLLOW_NONE] = "none",
+	[SESSION_FOLLOW_ALL] = "all",
 	NULL,
 };
 
@@ -174,7 +175,8 @@ static const struct option_spec rows[] = {
 	 .help = "children that are traced: {} (same)",
 	 .man = "Which children are traced, too, with \\fB-p\\fR and a command, and their children. same "
 		"(the default) means those that execute the same file: a daemon that starts itself "
-		"again, workers, a graceful restart. none means none. See \\fBCHILDREN\\fR."},
+		"again, workers, a graceful restart. all, only with a command, means every Go program "
+		"that the command starts: go test ./..., make, a script. none means none. See \\fBCHILDREN\\fR."},
 	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until),
 	 .local = "it is about a command, and a pod is traced as it runs",
 	 .values = untils, .rare = true,
@@ -384,6 +386,9 @@ static struct error *check(const struct trace_options *options)
 				 "%s traces every process of %s",
 				 options->binary ? "-b" : "--cgroup",
 				 options->binary ? "the file" : "the group");
+	if (options->follow == SESSION_FOLLOW_ALL && !options->command)
+		return error_new(ERROR_USAGE,
+				 "--follow=all is about a command: use it with -- COMMAND");
 	if (options->until == TRACE_UNTIL_COMMAND && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--until=command is about a command: use it with -- COMMAND");

@@ -293,6 +293,7 @@ struct pursuit_held {
 	pid_t pid;
 	enum pursuit_moment moment;
 	uint64_t since_ns; /* CLOCK_MONOTONIC */
+	bool late;	   /* it runs already, because it was held for three seconds */
 };
 
 enum pursuit_state {

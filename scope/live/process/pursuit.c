@@ -27,6 +27,7 @@
 
 /* With options.stay: a process is not held longer than this, whatever its owner does. */
 #define HOLD_NS 3000000000ull
+#define LOOK_NS 200000000ull /* the longest time between two looks for events */
 
 /* A thread that is held. */
 struct held {
@@ -68,15 +69,19 @@ static void resume(pid_t tid, int signal)
 	ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal);
 }
 
-/* Keeps a stopped thread stopped, as a part of process `pid`. The wait takes this stop, which has no signal,
- * so that the next one does not show it again. */
+/* Takes a stop that has no signal. Returns false if the thread was killed. */
+static bool take(pid_t tid)
+{
+	return waitpid(tid, NULL, WNOHANG | WAIT_OPTIONS) == tid;
+}
+
+/* Keeps a stopped thread stopped, as a part of process `pid`. The stop was taken, so that the next wait does
+ * not show it again. */
 static void hold(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
 {
-	struct held held = {tid, {pid, moment, now_ns()}, false, false};
+	struct held held = {.tid = tid, .of = {pid, moment, now_ns(), false}};
 	bool known;
 
-	if (waitpid(tid, NULL, WNOHANG | WAIT_OPTIONS) != tid)
-		return;
 	pthread_mutex_lock(&pursuit->mutex);
 	known = vec_push(&pursuit->held, held);
 	if (known && pursuit->state == PURSUIT_RUNS)
@@ -88,8 +93,12 @@ static void hold(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_mom
 		resume(tid, 0);
 }
 
+/* The stop at an exec must be taken in any case. After an exec by a thread that was not the first of its
+ * process, the kernel refuses all requests until then (looks_like_a_spurious_pid() in kernel/ptrace.c). */
 static void decide(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
 {
+	if (!take(tid))
+		return;
 	switch (pursuit->options.judge(pursuit->options.ctx, pid, moment)) {
 	case PURSUIT_ON: resume(tid, 0); break;
 	case PURSUIT_HOLD: hold(pursuit, tid, pid, moment); break;
@@ -153,11 +162,13 @@ static uint64_t resume_held(struct pursuit *pursuit)
 	vec_each(held, &pursuit->held) {
 		uint64_t due_ns = held->of.since_ns + HOLD_NS;
 
-		if (held->go || (pursuit->options.stay && time_ns >= due_ns)) {
+		if (held->go || (pursuit->options.stay && !held->of.late && time_ns >= due_ns)) {
 			resume(held->tid, 0);
-			continue;
+			held->of.late = !held->told;
+			if (held->told)
+				continue;
 		}
-		if (pursuit->options.stay && (!next_ns || due_ns < next_ns))
+		if (!held->of.late && pursuit->options.stay && (!next_ns || due_ns < next_ns))
 			next_ns = due_ns;
 		pursuit->held.data[kept++] = *held;
 	}
@@ -188,18 +199,22 @@ static bool take_events(struct pursuit *pursuit)
 	}
 }
 
-/* Waits until something happens. Each event sends a SIGCHLD, and so does wake(). The signal is blocked, and
- * stays pending if it comes before this. */
+/* Waits until something happens, or the time has come. Each event sends a SIGCHLD, and so does wake(). The
+ * signal is blocked, and stays pending if it comes before this. A process that was made to end without a
+ * signal sends none, and is looked for. */
 static void wait_for_events(uint64_t until_ns)
 {
-	uint64_t time_ns = now_ns(), rest_ns = until_ns > time_ns ? until_ns - time_ns : 0;
-	struct timespec rest = {.tv_sec = (time_t)(rest_ns / 1000000000),
-				.tv_nsec = (long)(rest_ns % 1000000000)};
+	uint64_t time_ns = now_ns(), rest_ns = LOOK_NS;
+	struct timespec rest;
 	sigset_t child;
 
+	if (until_ns && until_ns < time_ns + rest_ns)
+		rest_ns = until_ns > time_ns ? until_ns - time_ns : 0;
+	rest = (struct timespec){.tv_sec = (time_t)(rest_ns / 1000000000),
+				 .tv_nsec = (long)(rest_ns % 1000000000)};
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	sigtimedwait(&child, NULL, until_ns ? &rest : NULL);
+	sigtimedwait(&child, NULL, &rest);
 }
 
 static bool is_over(struct pursuit *pursuit)
@@ -363,11 +378,12 @@ bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret)
 	eventfd_read(pursuit->wake, &value);
 	pthread_mutex_lock(&pursuit->mutex);
 	vec_each(held, &pursuit->held) {
-		if (held->told || held->go || (found && held->of.pid != ret->pid))
+		if (held->told || (found && held->of.pid != ret->pid))
 			continue;
 		if (!found)
 			*ret = held->of;
 		held->told = found = true;
+		held->go = held->of.late; /* forgotten soon */
 	}
 	pthread_mutex_unlock(&pursuit->mutex);
 	return found;

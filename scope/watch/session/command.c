@@ -3,7 +3,10 @@
  * waits before its first instruction. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 
@@ -55,13 +58,19 @@ static struct error *go(struct session *session)
 
 struct error *command_follow(struct session *session)
 {
-	struct pursuit_options options = {.judge = judge_process, .ctx = session};
+	struct pursuit_options options = {
+		.judge = judge_process, .ctx = session, .stay = session->all != NULL};
 	enum pursuit_state state;
+	struct pursuit_held held;
 	struct target *target;
 	pid_t pid;
 
 	try(engine_check(session->options.engine));
 	try(follow_begin(session));
+	if (session->all && !session->tree)
+		return error_new(ERROR_PERMISSION,
+				 "--follow=all is not possible here: this kernel does not tell "
+				 "which processes a command has started");
 	follow_root(session, session->spawn.pid);
 	try(pursuit_begin(&session->spawn, &options, &session->pursuit));
 	try(go(session));
@@ -76,8 +85,15 @@ struct error *command_follow(struct session *session)
 		return no_program(session);
 	try(process_open(pid, &target));
 	try(add_process(session, target));
-	session->exe = target->exe;
-	session->exe_shared = true;
+	if (pursuit_next(session->pursuit, &held) && session->all) {
+		/* Its row may show another program later. */
+		session->exe = fcntl(target->exe, F_DUPFD_CLOEXEC, 3);
+		if (session->exe < 0)
+			return descriptors_error(errno, target->exe_path);
+	} else {
+		session->exe = target->exe;
+		session->exe_shared = true;
+	}
 	session_notice(
 		session, SESSION_DETAIL,
 		session->wanted.library.inode
@@ -130,6 +146,16 @@ static void note_end(struct session *session, enum target_end end, int status)
 }
 
 void command_let_go(struct session *session)
+{
+	pid_t pid = command_pid(session);
+
+	if (!session->all)
+		command_leave(session);
+	else if (!pursuit_resume(session->pursuit, pid))
+		session_gap(session, pid, session->opened_ns, now_ns(), "child");
+}
+
+void command_leave(struct session *session)
 {
 	int status;
 

@@ -106,6 +106,8 @@ static void tell_hold(struct session *session)
 	case ENGINE_CHANGED: session_tell_changed(session); break;
 	case ENGINE_UNHELD:
 		if (!session->options.binary) {
+			if (session->all)
+				break;
 			if (session->tree)
 				session_notice(session, SESSION_WARNING,
 					       "%s: no lease can be had on this file, so its "
@@ -209,7 +211,7 @@ struct error *watch_file(struct session *session)
 {
 	struct watched_file *file = &session->file;
 
-	if (session->stopping || session->group)
+	if (session->stopping || session->group || session->all)
 		return NULL;
 	watch_path(session);
 	if (!engine_holds(session->engine, 0) && stands(session)) {

@@ -200,7 +200,8 @@ static bool on_remaining(void *ctx, pid_t pid, uint64_t time_ns)
 	if (!tree_has_pids(session->tree)) /* the table may have it: its age must do */
 		remaining->found = young;
 	else
-		remaining->found = (young && runs(pid)) || runs_file(session, pid);
+		remaining->found =
+			(young && runs(pid)) || (!session->all && runs_file(session, pid));
 	return !remaining->found;
 }
 

@@ -169,7 +169,10 @@ struct error *judge_command(struct session *session)
 		return NULL;
 	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head, "#!", 2) != 0) {
 		try(module_open(fd, path, &module));
-		if (!module.image || module_is_go(&module) || image_is_packed(module.image))
+		if (!module.image || image_is_packed(module.image))
+			return NULL;
+		/* With --follow=all, a Go program is a wrapper of what it starts. */
+		if (module_is_go(&module) && (!session->all || session->options.look_only))
 			return NULL;
 	}
 	try(check_wrapper(session, &module, &st));
@@ -191,6 +194,8 @@ static enum pursuit_verdict leave(struct session *session, pid_t pid, const char
 	session_notice(session, SESSION_WARNING,
 		       "%s (process %d) %s: neither it nor what it starts is traced", name,
 		       (int)pid, text);
+	if (session->tree)
+		tree_remove(session->tree, pid);
 	if (session->left.len < LEFT_MAX)
 		vec_push(&session->left, left);
 	return PURSUIT_LEAVE;
@@ -218,15 +223,25 @@ static bool has_wanted_program(const struct session *session, const struct stat 
 	       st->st_ino == session->wanted.ino && st->st_dev == session->wanted.dev;
 }
 
-/* Decides about a program that a followed process has executed. */
-static enum pursuit_verdict judge_program(struct session *session, struct target *target)
+/* Tells whether nothing about a single process matters for the verdict. */
+static bool is_plain(const struct target *target, const struct stat *st)
 {
+	return !(st->st_mode & S_ISUID) && strcmp(path_base(target->exe_path), "systemd-run") != 0;
+}
+
+enum pursuit_verdict judge_program(struct session *session, pid_t pid, bool *ret_always)
+{
+	cleanup(target_close) struct target *target = NULL;
 	cleanup(module_fini) struct module module = {0};
-	struct error *err;
+	struct error *err = process_open(pid, &target);
 	struct stat st;
 
-	if (fstat(target->exe, &st) < 0)
+	*ret_always = false;
+	if (err || fstat(target->exe, &st) < 0) {
+		error_free(err); /* it may be killed at any moment, or be another user's */
 		return PURSUIT_ON;
+	}
+	*ret_always = is_plain(target, &st);
 	if (session->wanted.found && has_wanted_program(session, &st))
 		return PURSUIT_HOLD;
 	err = module_open(target->exe, target->exe_path, &module);
@@ -235,7 +250,7 @@ static enum pursuit_verdict judge_program(struct session *session, struct target
 		return PURSUIT_ON;
 	if (judge_tracer(session, target, &module, &st) == PURSUIT_LEAVE)
 		return PURSUIT_LEAVE;
-	if (module_is_go(&module) && !session->wanted.found) {
+	if (module_is_go(&module) && (!session->wanted.found || session->all)) {
 		session->wanted =
 			(struct wanted){.found = true, .dev = st.st_dev, .ino = st.st_ino};
 		return PURSUIT_HOLD;
@@ -250,11 +265,14 @@ static enum pursuit_verdict judge_program(struct session *session, struct target
 
 /* Decides about a process that has made a thread. A Go library in it has not run yet: the thread is that of
  * its runtime. */
-static enum pursuit_verdict judge_libraries(struct session *session, struct target *target)
+static enum pursuit_verdict judge_libraries(struct session *session, pid_t pid)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
-	struct error *err = session_modules_list(session->modules, target, &found);
+	cleanup(target_close) struct target *target = NULL;
+	struct error *err = process_open(pid, &target);
 
+	if (!err)
+		err = session_modules_list(session->modules, target, &found);
 	error_free(err);
 	if (err || !found.list.len || found.list.data[0].role == GO_BUILD_PROGRAM)
 		return PURSUIT_ON;
@@ -281,19 +299,16 @@ static enum pursuit_verdict judge_same_library(const struct session *session, pi
 /* Until a process is held, the session waits for it; later, this uses nothing that the session changes. */
 enum pursuit_verdict judge_process(void *ctx, pid_t pid, enum pursuit_moment moment)
 {
-	cleanup(target_close) struct target *target = NULL;
 	struct session *session = ctx;
-	struct error *err;
+	bool always;
 
-	if (moment == PURSUIT_THREAD && session->wanted.found)
-		return judge_same_library(session, pid);
-	err = process_open(pid, &target);
-	if (err) {
-		error_free(err); /* it may be killed at any moment, or be another user's */
-		return PURSUIT_ON;
-	}
-	return moment == PURSUIT_EXEC ? judge_program(session, target)
-				      : judge_libraries(session, target);
+	if (session->all)
+		return moment == PURSUIT_EXEC ? all_judge_program(session, pid)
+					      : all_judge_thread(session, pid);
+	if (moment == PURSUIT_EXEC)
+		return judge_program(session, pid, &always);
+	return session->wanted.found ? judge_same_library(session, pid)
+				     : judge_libraries(session, pid);
 }
 
 void judge_settle(struct session *session)

@@ -4,9 +4,13 @@
  * gap. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/table.h"
 #include "base/path.h"
 #include "read/layout/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
 
 /* The mappings of a process are looked at this often: first at once, then less and less. Most plugins
  * are loaded at the start. Later ones are reported by a probe in the dynamic linker. */
@@ -23,6 +27,7 @@ enum { MODULES_TOLD = WIRE_PROCESS_MODULES };
 static void met_free(struct met *met)
 {
 	placements_fini(&met->placements);
+	module_fini(&met->own);
 	if (met->exe >= 0)
 		close(met->exe);
 	free(met->why);
@@ -53,21 +58,28 @@ static struct error *load(struct session *session, struct met *met)
 	return resolver_add(session->resolver, &module);
 }
 
-/* Opens the file, and chooses its places. */
-static struct error *prepare(struct session *session, struct target *target, struct met *met)
+/* Chooses the places of an open file. */
+static struct error *choose_places(struct session *session, struct met *met)
 {
 	struct placement_options options = {.misses = session->options.misses,
 					    .no_sync_map = session->options.no_sync_map,
 					    .start = met->role == GO_BUILD_PROGRAM,
-					    .may_be_empty = met->role == GO_BUILD_PLUGIN};
+					    .may_be_empty =
+						    session->all || met->role == GO_BUILD_PLUGIN};
 
-	if (!met->module->tab)
-		return error_new(ERROR_TARGET, "%s", met->module->refused);
-	met->exe = session_module_open(target, met->module);
 	if (met->exe < 0 || !file_version_read(met->exe, &met->version))
 		return error_new(ERROR_TARGET, "its file cannot be opened");
 	try(place_check_release(met->module->image, met->module->tab));
 	return placement_find(met->module->image, met->module->tab, &options, &met->placements);
+}
+
+/* Opens the file, and chooses its places. */
+static struct error *prepare(struct session *session, struct target *target, struct met *met)
+{
+	if (!met->module->tab)
+		return error_new(ERROR_TARGET, "%s", met->module->refused);
+	met->exe = session_module_open(target, met->module);
+	return choose_places(session, met);
 }
 
 /* Keeps why a file cannot be watched. */
@@ -101,6 +113,36 @@ struct error *met_get(struct session *session, struct target *target, const stru
 	met->role = at->role;
 	met->runtime = at->role == GO_BUILD_PLUGIN ? program : NULL;
 	try(give_up(met, prepare(session, target, met)));
+	return session->engine && !met->why ? give_up(met, load(session, met)) : NULL;
+}
+
+/* Opens a program that is no library of a process. */
+static struct error *prepare_program(struct session *session, int exe, const char *path,
+				     struct met *met)
+{
+	met->exe = fcntl(exe, F_DUPFD_CLOEXEC, 3);
+	if (met->exe < 0)
+		return descriptors_error(errno, path);
+	try(module_open(met->exe, path, &met->own));
+	if (!met->own.tab)
+		return error_new(ERROR_TARGET, "%s",
+				 met->own.refused ? met->own.refused : "not a Go program");
+	return choose_places(session, met);
+}
+
+struct error *met_add_program(struct session *session, int exe, const char *path, struct met **ret)
+{
+	struct met *met = *ret = calloc(1, sizeof(*met));
+
+	if (!met || !vec_push(&session->met, met)) {
+		free(met);
+		*ret = NULL;
+		return error_nomem();
+	}
+	met->exe = -1;
+	met->module = &met->own;
+	met->role = GO_BUILD_PROGRAM;
+	try(give_up(met, prepare_program(session, exe, path, met)));
 	return session->engine && !met->why ? give_up(met, load(session, met)) : NULL;
 }
 
@@ -298,7 +340,8 @@ static bool is_main(const struct session *session, const struct traced *traced,
 		    const struct module_at *at)
 {
 	if (traced->program)
-		return at->module == traced->program->module;
+		return at->module == traced->program->module ||
+		       (at->role == GO_BUILD_PROGRAM && traced->program->role == GO_BUILD_PROGRAM);
 	if (session->placements.build == GO_BUILD_PROGRAM)
 		return at->role == GO_BUILD_PROGRAM;
 	return session->library && !strcmp(at->module->path, session->library);
@@ -360,6 +403,14 @@ static struct error *tell_modules(struct session *session, struct traced *traced
 	return engine_set_modules(session->engine, traced->target->pid, places, n);
 }
 
+/* Tells whether a new library in this process waits for its probes, as its first thread is held. */
+static bool is_held_at_loads(const struct session *session, const struct traced *traced)
+{
+	enum go_build role = traced->program ? traced->program->role : session->placements.build;
+
+	return session->all && role != GO_BUILD_PROGRAM;
+}
+
 /* Looks at a process. A module that is new may have been there since from_ns. */
 static struct error *look(struct session *session, struct traced *traced, uint64_t from_ns)
 {
@@ -380,6 +431,8 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 		return err;
 	error_free(err); /* the process is gone, or between two programs */
 	try(tell_modules(session, traced, &found));
+	if (is_held_at_loads(session, traced))
+		from_ns = 0;
 	vec_each(at, &found.list)
 		try(take_module(session, traced, at, from_ns));
 	return NULL;
@@ -430,6 +483,8 @@ static struct error *watch_files(struct session *session)
 	vec_each(at, &session->met) {
 		struct met *met = *at;
 
+		if (session->all && met->wide) /* others.c */
+			continue;
 		met->due = met->number && !engine_holds(session->engine, met->number);
 		if (met->due && met->wide)
 			group_lost(met, time_ns);

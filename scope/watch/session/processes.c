@@ -107,6 +107,8 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 	if (!traced && has_many(session)) {
 		try(add_new_process(session, pid, event));
 		traced = &session->processes.data[session->processes.len - 1];
+		if (session->all && event)
+			traced->program = others_numbered(session, event->module);
 	}
 	/* A process of a group may execute another program by now than the one of the event. */
 	if (traced && !traced->started && session->group && event)
@@ -140,8 +142,9 @@ bool forget_process(struct session *session, size_t i)
 {
 	struct traced *at = &session->processes.data[i];
 
-	/* exec.c finds the process that it watches in the first row. */
-	if (!session->options.binary && !session->group && !session->several && i == 0)
+	/* exec.c and command.c find their process in the first row. */
+	if (!session->options.binary && !session->group && (!session->several || session->all) &&
+	    i == 0)
 		return false;
 	traced_fini(at);
 	session->forgotten++;
@@ -152,13 +155,16 @@ bool forget_process(struct session *session, size_t i)
 /* Tells whether a process has begun a program that has no start record yet. A process may be found
  * before its main function begins. Its first begin is then that of the program that it was found
  * with. */
-static bool begins_anew(struct traced *traced)
+static bool begins_anew(const struct session *session, struct traced *traced,
+			const struct event_removal *event)
 {
 	uint64_t id;
 
 	if (!traced->awaits_begin)
 		return true;
 	traced->awaits_begin = false;
+	if (session->all) /* it was found before its first instruction, and no record was missed */
+		return event->module != (traced->program ? traced->program->number : 0);
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
 
@@ -189,12 +195,16 @@ struct error *process_begins(struct session *session, const struct event_removal
 		forget_process(session, (size_t)(former - session->processes.data));
 	} else if (former && session->group) {
 		group_begins(session, former, event);
-	} else if (former && begins_anew(former)) {
+	} else if (former && begins_anew(session, former, event)) {
+		if (session->all)
+			return all_begins(session, event);
 		former->started = false;
 		vec_each(at, &former->met)
 			at->here = false;
 	}
 	is_new = !find_process(session, (pid_t)event->pid);
+	if (session->all && is_new)
+		return all_begins(session, event);
 	err = find_or_add_process(session, (pid_t)event->pid, event, time_ns);
 	former = find_process(session, (pid_t)event->pid);
 	if (session->group && former)

@@ -134,9 +134,8 @@ void settle_late(struct session *session, struct traced *traced, bool now)
 
 /* ---- probes ---- */
 
-/* Places the probes of a program in all its processes, or in one if no lease can be had. */
-static struct error *place(struct session *session, struct met *met, pid_t pid,
-			   enum engine_hold *ret)
+struct error *program_attach(struct session *session, struct met *met, pid_t pid,
+			     enum engine_hold *ret)
 {
 	*ret = ENGINE_HELD;
 	if (met->wide)
@@ -169,7 +168,7 @@ struct error *program_place(struct session *session, struct traced *traced)
 {
 	struct met *met = traced->program;
 	enum engine_hold hold;
-	struct error *err = place(session, met, traced->target->pid, &hold);
+	struct error *err = program_attach(session, met, traced->target->pid, &hold);
 
 	if (!err) {
 		note_hold(session, met, hold);
@@ -233,7 +232,7 @@ struct error *watch_programs(struct session *session)
 		if (!met->lost_ns || time_ns < met->lost_next_ns)
 			continue;
 		met->lost_next_ns = time_ns + RETRY_NS;
-		try(place(session, met, -1, &hold));
+		try(program_attach(session, met, -1, &hold));
 		note_hold(session, met, hold);
 		if (met->wide)
 			end_lost(session, met);

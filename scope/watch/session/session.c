@@ -192,6 +192,11 @@ static struct error *drain(struct session *session, uint64_t end_ns, uint64_t un
 	return fan_flush(session->output.sinks);
 }
 
+struct error *session_drain_until(struct session *session, uint64_t time_ns)
+{
+	return drain(session, 0, time_ns);
+}
+
 /* Returns when a pass that begins now must end, so that limits and signals are checked. */
 static uint64_t pass_end(const struct session *session)
 {
@@ -287,6 +292,7 @@ static struct error *on_tick(void *ctx)
 	try(watch_exec(session));
 	chosen_settle(session, false);
 	try(watch_group(session));
+	watch_others(session);
 	try(watch_file(session));
 	try(watch_modules(session));
 	engine_measure(session->engine, now_ns());
@@ -324,6 +330,12 @@ static struct error *on_ring(void *ctx, short revents)
 {
 	(void)revents;
 	return on_tick(ctx);
+}
+
+static struct error *on_held(void *ctx, short revents)
+{
+	(void)revents;
+	return all_meet(ctx);
 }
 
 /* Ends the run when the reader of the output has gone away. Only errors are polled for. A pipe
@@ -372,6 +384,9 @@ struct error *session_run(struct session *session)
 		       session));
 	if (engine_wake_fd(session->engine) >= 0)
 		try(loop_watch(session->loop, engine_wake_fd(session->engine), POLLIN, on_ring,
+			       session));
+	if (session->all)
+		try(loop_watch(session->loop, pursuit_fd(session->pursuit), POLLIN, on_held,
 			       session));
 	try(loop_every(session->loop, DRAIN_MS, on_tick, session));
 	if (session->options.progress)
@@ -492,6 +507,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	fail(session, err);
 	session_stop(session);
 	session_detach(session);
+	command_leave(session);
 	fail(session, drain(session, 0, 0));
 	fail(session, drain_counts(session));
 	settle_execs(session);

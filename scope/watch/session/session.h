@@ -19,6 +19,8 @@
  *   follow.c     the children of the traced process
  *   group.c      a group of processes, of several files
  *   program.c    the probes of a program of a group
+ *   all.c        all Go programs of a tree
+ *   others.c     programs besides the session's file
  *   command.c    starts the command, follows a wrapper to its Go program
  *   judge.c      what the command is, and what it starts
  *   processes.c  the table of processes, their start and exit records
@@ -62,6 +64,7 @@ struct session_progress {
 enum session_follow {
 	SESSION_FOLLOW_SAME, /* those that execute the same file */
 	SESSION_FOLLOW_NONE,
+	SESSION_FOLLOW_ALL, /* every Go program; only with a command */
 };
 
 /* A group of processes, of which all Go programs are watched: those that run, and those that come

@@ -20,6 +20,7 @@ enum { MET_SHOWN = 64 };
 /* A file with probes besides the session's file. */
 struct met {
 	const struct module *module;
+	struct module own; /* others.c: what `module` points to; otherwise it is borrowed */
 	enum go_build role;
 	const struct gopcln *runtime; /* of a plugin: that of its program; NULL: its own */
 	int exe;
@@ -29,7 +30,7 @@ struct met {
 	bool due;	   /* that time has come */
 	uint32_t number;   /* the engine's; 0: it has no probes */
 	char *why;	   /* why it cannot be watched, or NULL */
-	/* group.c: a program of a group, or a library that takes its place. */
+	/* program.c, others.c: a program besides the session's file, or a library that takes its place. */
 	bool not_wide;	       /* no lease guards it: each process gets probes of its own */
 	bool wide;	       /* its probes stand in all its processes */
 	uint64_t wide_ns;      /* with wide: since when */
@@ -121,6 +122,7 @@ struct session {
 	pid_t pid;	 /* the process, if only one was chosen; 0: none, or several */
 	bool several;	 /* processes were chosen, and are watched as several */
 	int exe;	 /* the program's file */
+	bool wide;	 /* others.c: its probes stand, and are for all of its processes */
 	bool exe_shared; /* the first process in the table owns `exe` */
 	struct watched_file file;
 	char *library; /* -p: the path of the file, when it is not what the process executes */
@@ -131,6 +133,7 @@ struct session {
 
 	struct group *group; /* group.c; NULL: the processes of one file, or chosen ones */
 	struct tree *tree;   /* follow.c; NULL: no children are followed */
+	struct all *all;     /* all.c; NULL: not all Go programs of a tree are traced */
 
 	/* command.c: only with a command. */
 	struct spawn spawn;
@@ -225,6 +228,8 @@ void session_notice(struct session *session, enum session_notice kind, const cha
 /* Emits and counts a gap. `why` is as in struct event_gap. pid 0: no process is known. */
 void session_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t to_ns,
 		 const char *why);
+/* Takes the records out of the ring that were made before time_ns. */
+struct error *session_drain_until(struct session *session, uint64_t time_ns);
 /* Begins the end of the run: no new hit is counted, and the loop ends. */
 void session_stop(struct session *session);
 
@@ -364,8 +369,10 @@ pid_t command_pid(const struct session *session);
 /* Begins the run: the process of the command is in the table, and is started if it still waits. The
  * program of a wrapped command waits for command_let_go(). */
 struct error *command_start(struct session *session);
-/* Lets the program of a wrapped command run. */
+/* Lets the program of a wrapped command run. With --follow=all, the others are still followed. */
 void command_let_go(struct session *session);
+/* Lets go of all processes that are still followed. */
+void command_leave(struct session *session);
 /* Keeps how the command has ended. */
 void command_ended(struct session *session, enum target_end end, int status);
 /* Tells whether a wrapper runs, which may have more to do than the traced program. Reports its end
@@ -380,6 +387,9 @@ void command_close(struct session *session);
  * session->wrapped. Files that are neither are refused later, when they are opened as a Go program. Errors:
  * what the command would start cannot be followed. */
 struct error *judge_command(struct session *session);
+/* Decides about a program that a process has executed. *ret_always: every process of this file would have
+ * the same verdict. */
+enum pursuit_verdict judge_program(struct session *session, pid_t pid, bool *ret_always);
 /* Decides about a followed process. Runs in the thread of the pursuit. ctx: the session. */
 enum pursuit_verdict judge_process(void *ctx, pid_t pid, enum pursuit_moment moment);
 /* Reports the gaps of what was left alone. */
@@ -398,6 +408,9 @@ struct error *met_get(struct session *session, struct target *target, const stru
 void met_drop(struct session *session, const struct met *met);
 /* Loads the kernel programs of the files that were met before the engine was open. */
 struct error *met_load(struct session *session);
+/* Opens a further program, and loads its kernel programs. exe: its file, borrowed. met->why tells if it cannot
+ * be watched. *ret is NULL when memory is out. */
+struct error *met_add_program(struct session *session, int exe, const char *path, struct met **ret);
 /* Looks at what the process has mapped now. Places probes in modules that are new, and reports them.
  * The main probes must be attached. Errors: out of memory; the engine failed. */
 struct error *meet_modules(struct session *session, struct traced *traced);
@@ -414,6 +427,40 @@ void tell_late_modules(struct session *session, struct traced *traced);
 struct error *place_modules_again(struct session *session, struct traced *traced);
 /* Reports the gaps of modules that could not be watched. */
 void settle_modules(struct session *session, struct traced *traced, uint64_t to_ns);
+
+/* ---- others.c: programs besides the session's file, whose probes are for all of their processes ---- */
+
+/* Finds the program of a file, or opens it. exe: borrowed. *ret is NULL for the session's file. Errors: out
+ * of memory. */
+struct error *others_get(struct session *session, int exe, const char *path, struct met **ret);
+/* Finds a program by the engine's number. NULL: it is the session's file, or no program. */
+struct met *others_numbered(const struct session *session, uint32_t number);
+/* Places the probes of a program (NULL: of the session's file) for all of its processes, or for process
+ * `pid` alone if no lease guards the file. *ret tells whether they stand. */
+struct error *others_place(struct session *session, struct met *met, pid_t pid,
+			   enum engine_hold *ret);
+/* Notes the programs whose probes are gone, because their files were opened for writing. */
+void watch_others(struct session *session);
+/* Makes the table show that a process executes a program (NULL: the session's file) from now on. Emits its
+ * start record; `event` is as for emit_start_once(). Owns target. */
+struct error *others_begin(struct session *session, struct target *target, struct met *met,
+			   const struct event_removal *event);
+
+/* ---- all.c: --follow=all ---- */
+
+struct all;
+
+struct error *all_open(struct session *session);
+void all_free(struct all *all); /* NULL is legal */
+/* Notes whether the probes of a file stand in all of its processes. Does nothing without --follow=all. */
+void all_stands(struct session *session, const struct file_version *version, bool stands);
+/* Decide about a process that has executed a program, or made a thread: see judge_process(). */
+enum pursuit_verdict all_judge_program(struct session *session, pid_t pid);
+enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid);
+/* Notes that a process has begun a program that did not wait, because its probes stand. */
+struct error *all_begins(struct session *session, const struct event_removal *event);
+/* Places the probes in the processes that wait, and lets them run. */
+struct error *all_meet(struct session *session);
 
 /* ---- follow.c ---- */
 
@@ -466,6 +513,10 @@ void settle_group(struct session *session);
 struct error *program_is_there(struct session *session, struct target *target, bool *ret);
 /* Finds the program of a process. A program that cannot be traced is reported. */
 struct error *program_find(struct session *session, struct traced *traced);
+/* Places the probes of a program for all of its processes, or for process `pid` alone if no lease guards the
+ * file. *ret tells whether they stand. */
+struct error *program_attach(struct session *session, struct met *met, pid_t pid,
+			     enum engine_hold *ret);
 /* Places its probes. traced->program is NULL afterwards if that is not possible. */
 struct error *program_place(struct session *session, struct traced *traced);
 /* Notes that these came late, unless they stood in all its processes at from_ns (0: nothing was missed).

@@ -27,6 +27,8 @@ static struct error *open_target(struct session *session)
 		return chosen_open(session);
 	if (options->binary)
 		return open_file(session, options->binary);
+	if (options->follow == SESSION_FOLLOW_ALL)
+		try(all_open(session));
 	try(command_open(session));
 	/* The file of a wrapper's program is known only when it has begun. */
 	return session->wrapped ? NULL : open_file(session, session->spawn.path);
@@ -73,6 +75,7 @@ static struct error *choose_places(struct session *session)
 		.start = session->options.binary || session->several,
 		.one = !session->options.binary && !session->several,
 		.no_sync_map = session->options.no_sync_map,
+		.may_be_empty = session->all != NULL, /* what it starts may have some */
 	};
 
 	try(placement_find(session->image, session->tab, &options, &session->placements));
@@ -99,7 +102,7 @@ static struct error *open_module(struct session *session)
 	try(open_tables(session));
 	try(check_release(session));
 	try(choose_places(session));
-	if (!session->met.len)
+	if (!session->met.len && !session->all)
 		hint_filters(session);
 	return NULL;
 }
@@ -143,6 +146,7 @@ void session_close(struct session *session)
 	command_close(session);
 	tree_free(session->tree);
 	group_free(session->group);
+	all_free(session->all);
 	resolver_close(session->resolver);
 	session_modules_free(session->modules);
 	free(session->library);
@@ -233,9 +237,9 @@ struct error *session_load(struct session *session)
 		.misses = session->options.misses,
 		.sample = session->options.max_overhead > 0 ? session->options.sample
 							    : ENGINE_SAMPLE_NONE,
-		.modules = session->group || session->several ||
+		.modules = session->group || session->several || session->all ||
 			   may_have_modules(session, session->image),
-		.processes = session->options.binary || session->group ? 0
+		.processes = session->options.binary || session->group || session->all ? 0
 			     : session->several ? (uint32_t)session->processes.len
 						: 1,
 		.tree = session->tree || session->group,
@@ -262,6 +266,8 @@ struct error *session_place(struct session *session, enum engine_hold *ret)
 		    : session->pid	     ? session->pid
 					     : -1;
 
+	if (session->all)
+		return others_place(session, NULL, pid, ret);
 	if (session->several)
 		return chosen_place(session, ret);
 	return engine_attach(session->engine, 0, session->exe, pid, ret);

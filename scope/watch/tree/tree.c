@@ -142,7 +142,8 @@ void tree_remove(struct tree *tree, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid;
 
-	bpf_map_delete_elem(tree_fd(tree), &key);
+	if (tree_has_pids(tree))
+		bpf_map_delete_elem(tree_fd(tree), &key);
 }
 
 void tree_set_root(struct tree *tree, pid_t pid)

@@ -27,6 +27,9 @@ void tree_set_root(struct tree *tree, pid_t pid);
 bool tree_has_pids(const struct tree *tree);
 /* Adds a process that runs already. Returns false if that is not possible: see tree_has_pids(). */
 bool tree_add(struct tree *tree, pid_t pid);
+/* Takes a process out. Its children stay, and what it starts from now on is not in the tree. Does nothing if
+ * that is not possible: see tree_has_pids(). */
+void tree_remove(struct tree *tree, pid_t pid);
 
 /* Tells whether a process is in the tree. */
 bool tree_has(const struct tree *tree, pid_t pid);

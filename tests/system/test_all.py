@@ -1,0 +1,247 @@
+"""Tests of --follow=all: every Go program that a command starts, of whatever file and release."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from harness import (
+    bpf_ids, build, check, go_build, LONG, nothing_left, options, Run, same, Skip, spawn, target, test, tmp, tophash)
+from test_hosts import library, PYTHON
+from test_wrapper import COUNTS, seven, started, text
+
+# Deletes as often as its first argument says, and notes its pid and that number in a file.
+COUNTS_ITSELF = """package main
+import ("fmt"; "os"; "strconv")
+func main() {
+	n, _ := strconv.Atoi(os.Args[2])
+	m := map[%s]int{}
+	for i := 0; i < n; i++ { m[%s] = i; delete(m, %s) }
+	f, _ := os.OpenFile(os.Args[1], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0644)
+	fmt.Fprintln(f, os.Getpid(), n)
+	f.Close()
+}
+"""
+KINDS = {"int": "i", "string": "strconv.Itoa(i)", "[2]string": '[2]string{"a", strconv.Itoa(i)}'}
+GOS = ("1.19", "1.23", "1.27")
+
+
+def programs():
+    """Returns different programs, of different releases."""
+    made = []
+    for go, (kind, key) in zip(GOS, KINDS.items()):
+        source = tmp(f"counts{go}.go")
+        source.write_text(COUNTS_ITSELF % (kind, key, key))
+        made.append(go_build(source, "counts", go=go))
+    return made
+
+
+def traced(*command, args=("--site", "main.*"), code=0):
+    """Traces a command with --follow=all. Returns the run, and how many deletes each process noted in the file `truth`."""
+    tmp("truth").unlink(missing_ok=True)
+    tmp("events").unlink(missing_ok=True)
+    r = tophash("-q", "--format", "json", "--follow=all", *args, "-o", tmp("events"), "--", *command)
+    check(tmp("events").exists(), f"{command}: {r.code} {r.err}")
+    r.out = tmp("events").read_text()
+    told = Counter()
+    for line in tmp("truth").read_text().splitlines() if tmp("truth").exists() else []:
+        pid, n = map(int, line.split())
+        told[pid] += n
+    same(r.code, code, f"{command}: {r.err}")
+    if not code:
+        same((r.end["gaps"], sum(r.end["lost"].values())), (0, 0), r.err)
+    return r, told
+
+
+def expect(r, told, what):
+    same(Counter(e["pid"] for e in r.events), told, f"{what}: deletes of each process ({r.err})")
+    check(set(told) <= {s["pid"] for s in r.of("start")}, f"{what}: start records")
+    same(sorted(e["pid"] for e in r.exits), sorted({s["pid"] for s in r.of("start")}), f"{what}: exit records")
+
+
+@test
+def a_script_of_different_programs():
+    """One after the other, side by side, and again: each is traced from its first instruction."""
+    a, b, c = programs()
+    truth = tmp("truth")
+    for body in (f"{a} {truth} 7; {b} {truth} 8; {c} {truth} 9",
+                 f"{a} {truth} 7 & {b} {truth} 8 & {c} {truth} 9 & wait",
+                 f"for i in 1 2 3 4 5; do {a} {truth} $i & {b} {truth} $i; {c} {truth} $i; done; wait",
+                 f"(setsid {b} {truth} 3 &); nice {a} {truth} 4; exec {c} {truth} 5",
+                 f"/bin/true; x=$({c} {truth} 6); env A=1 sh -c '{b} {truth} 2 | {a} {truth} 1'"):
+        r, told = traced("sh", "-c", body)
+        expect(r, told, body)
+        exes = {s["exe"] for s in r.of("start")}
+        check(exes <= {a, b, c} and len(exes) >= 2, f"{body}: programs {exes}")
+        for s in r.of("start"):
+            check(s["go"].startswith("go" + GOS[(a, b, c).index(s["exe"])]), f"release of {s['exe']}: {s['go']}")
+
+
+@test
+def programs_that_execute_others():
+    """A process executes one Go program after the other. It has a start record for each, and one exit record."""
+    a, b, _ = programs()
+    source = tmp("becomes.go")
+    source.write_text("""package main
+import ("fmt"; "os"; "runtime"; "syscall")
+func main() {
+	m := map[int]int{1: 1, 2: 2, 3: 3}
+	for i := 1; i <= 3; i++ { delete(m, i) }
+	f, _ := os.OpenFile(os.Args[1], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0644)
+	fmt.Fprintln(f, os.Getpid(), 3)
+	f.Close()
+	if os.Args[2] == "thread" { go func() { runtime.LockOSThread(); panic(syscall.Exec(os.Args[3], os.Args[3:], os.Environ())) }(); select {} }
+	panic(syscall.Exec(os.Args[3], os.Args[3:], os.Environ()))
+}
+""")
+    becomes, truth = go_build(source, "becomes"), tmp("truth")
+    for way in ("exec", "thread"):
+        command = [becomes, truth, way, becomes, truth, way, a, truth, "5"]
+        r, told = traced(*command)
+        expect(r, told, way)
+        same([Path(s["exe"]).name for s in r.of("start")], [Path(x).name for x in (becomes, becomes, a)], f"{way}: start records")
+        r, told = traced("sh", "-c", f"{text(command)}; {becomes} {truth} {way} /bin/sh -c '{b} {truth} 6'")
+        expect(r, told, f"{way}, by way of a shell")
+
+
+@test
+def go_test():
+    """go test builds programs, starts them, and deletes them."""
+    go = build.CACHE / "go" / options.go / "bin" / "go"
+    folder = tmp("tested")
+    for name in "ab":
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "x_test.go").write_text(f"""package {name}
+import ("os"; "fmt"; "testing")
+func Test(t *testing.T) {{
+	m := map[string]int{{}}
+	for i := 0; i < 50; i++ {{ k := fmt.Sprint(i); m[k] = 1; delete(m, k) }}
+	f, _ := os.OpenFile("{tmp('truth')}", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0644)
+	fmt.Fprintln(f, os.Getpid(), 50)
+	f.Close()
+}}
+""")
+    (folder / "go.mod").write_text("module tested\ngo 1.19\n")
+    os.environ.update(build.go_env(options.go), GOFLAGS="")
+    r, told = traced(str(go), "-C", folder, "test", "-count=1", "./...", args=("--site", "tested/*"))
+    same(sorted(told.values()), [50, 50], f"the tests' own counts ({r.err})")
+    same(Counter(e["pid"] for e in r.events), told, "deletes of each process")
+    check({"go", "a.test", "b.test"} <= {Path(s["exe"]).name for s in r.of("start")}, "programs")
+
+
+@test
+def make_and_libraries():
+    """make starts programs, and a Python with a Go library."""
+    a, b, _ = programs()
+    truth = tmp("truth")
+    tmp("host.py").write_text(PYTHON)
+    first, second = library("first.so"), library("second.so")
+    tmp("Makefile").write_text(f"all: x y z\nx:\n\t{a} {truth} 4\ny:\n\t{b} {truth} 5\nz:\n\t{sys.executable} {tmp('host.py')} {first} {second}\n")
+    r, told = traced("make", "-s", "-j3", "-C", str(tmp()), "-f", "Makefile")
+    rest = [e for e in r.events if e["pid"] not in told]
+    r.out = "\n".join(x for x in r.out.splitlines() if json.loads(x).get("pid") in told or '"end"' in x)
+    expect(r, told, "make")
+    same((len(told), len(rest), len({e["pid"] for e in rest})), (2, 94, 1), "processes, and deletes of the two libraries")
+
+
+@test
+def tracers_are_left_alone():
+    """A tracer in the tree works, and what it starts is a gap, also if its program is traced elsewhere."""
+    if subprocess.run(["strace", "true"], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("strace cannot trace here")
+    a, b, _ = programs()
+    truth, calls = tmp("truth"), tmp("calls")
+    r, told = traced("sh", "-c", f"{a} {truth} 7; strace -f -o {calls} {a} {truth} 1000; strace -f -o {calls} {b} {truth} 1000; {b} {truth} 9", code=5)
+    same(sorted(Counter(e["pid"] for e in r.events).values()), [7, 9], f"deletes of those that are not under strace: {r.err}")
+    same(([g["why"] for g in r.of("gap")], len(told)), (["tracer"] * 2, 4), "gaps")
+    check("+++ exited with 0 +++" in calls.read_text(), "strace has not seen its end")
+
+
+@test
+def what_cannot_be_traced():
+    """A Go program in which no place for a probe is found is named once, each of its processes is a gap, and the others are traced."""
+    a, b, _ = programs()
+    nm = subprocess.run([build.CACHE / "go" / GOS[0] / "bin" / "go", "tool", "nm", a], env=build.go_env(GOS[0]), stdout=subprocess.PIPE, text=True)
+    (addr,) = [int(x.split()[0], 16) for x in nm.stdout.splitlines() if x.endswith(" runtime.mapdelete_fast64")]
+    data, odd = bytearray(Path(a).read_bytes()), tmp("odd")
+    data[addr - 0x400000 : addr - 0x400000 + 64] = b"\xcc" * 64  # it is called with 0, and never gets there
+    odd.write_bytes(data)
+    odd.chmod(0o755)
+    truth = tmp("truth")
+    r, told = traced("sh", "-c", f"{a} {truth} 3; {odd} {truth} 0; {odd} {truth} 0; {b} {truth} 2", code=5)
+    same(sorted(Counter(e["pid"] for e in r.events).values()), [2, 3], f"deletes: {r.err}")
+    same(([g["why"] for g in r.of("gap")], sorted(told.values())), (["child"] * 2, [0, 0, 2, 3]), "gaps")
+    same(len(r.lines), 1, f"messages: {r.err}")
+    check("odd" in r.err and "is not traced" in r.err, r.err)
+
+
+@test
+def a_tree_goes_on():
+    """The run lasts until the last Go program has ended, or with --until=command until the command has."""
+    source = tmp("late.go")
+    source.write_text((COUNTS_ITSELF % ("int", "i", "i")).replace('"strconv")', '"strconv"; "time")').replace("	m :=", "	time.Sleep(400 * time.Millisecond)\n	m :="))
+    late = go_build(source, "late")
+    r, told = traced("sh", "-c", f"{late} {tmp('truth')} 5 & exit 3")
+    expect(r, told, "a child that lasts longer")
+    r, _ = traced("sh", "-c", f"{late} {tmp('truth')} 5 & {text(seven())} >&2; exit 3", args=("--until=command",))
+    same(len(r.events), 7, "deletes until the command has ended")
+
+
+def kill_rounds(rounds):
+    """tophash is killed at any instant. All that it had started runs on, is not left stopped, and gets every signal."""
+    a, b, c = programs()
+    before = bpf_ids()
+    subprocess.run(["cc", "-O1", "-o", tmp("counts"), "-x", "c", "-"], input=COUNTS, text=True, check=True)
+    chance = random.Random(int.from_bytes(os.urandom(4), "little"))
+    truth = tmp("truth")
+    script = f"{a} {truth} 3; {b} {truth} 4 & {c} {truth} 5; sleep 0.01; nice {a} {truth} 6 & wait; env A=1 {c} {truth} 7; exit 3"
+    for i in range(rounds):
+        for f in ("pid", "done", "truth"):
+            tmp(f).unlink(missing_ok=True)
+        t = spawn([options.tophash, "trace", "-q", "--follow=all", "-o", "/dev/null", "--", tmp("counts"), tmp("pid"), tmp("done"), "sh", "-c", script],
+                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pid, sent, delay = int(started(tmp("pid")).split()[0]), 0, chance.uniform(0, 0.4)
+        end = time.monotonic() + delay
+        while time.monotonic() < end:
+            os.kill(pid, signal.SIGRTMIN)
+            sent += 1
+            time.sleep(chance.choice((0.0002, 0.001)))
+        t.kill()
+        t.wait()
+        for _ in range(20):
+            os.kill(pid, signal.SIGRTMIN)
+            sent += 1
+        os.kill(pid, signal.SIGUSR1)
+        what = f"round {i}, killed after {delay:.4f} s"
+        same(started(tmp("done")), f"{sent} {3 << 8}", f"{what}: signals, wait status")
+        same(sorted(int(x.split()[1]) for x in truth.read_text().splitlines()), [3, 4, 5, 6, 7], f"{what}: the programs' own counts")
+    nothing_left(before)
+
+
+@test
+def a_tree_of_a_killed_tophash():
+    kill_rounds(50 if options.rounds <= 12 else 1000)
+
+
+@test
+def a_stopped_reader():
+    """tophash cannot go on, because nobody reads its output. A program that waits for its probes goes on after three seconds."""
+    a, b, _ = programs()
+    many = [target("busy"), "-ops", "20000"]
+    p = spawn([options.tophash, "trace", "--format", "json", "--follow=all", "--", "sh", "-c",
+               f"{text(many)} >/dev/null; {a} {tmp('truth')} 3 ; touch {tmp('over')}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    for f in ("truth", "over"):
+        tmp(f).unlink(missing_ok=True)
+    end = time.monotonic() + LONG
+    while not tmp("over").exists():
+        check(time.monotonic() < end, "the command waits for the reader of tophash")
+        time.sleep(0.01)
+    out, _ = p.communicate(timeout=LONG)
+    r = Run(p.returncode, out.decode(), "")
+    same((r.code, [g["why"] for g in r.of("gap")]), (5, ["child"]), "exit code and gaps")
+    same(sum(1 for e in r.events if e["stack"][0]["func"] == "main.deleteInt"), 20000, "deletes before")
