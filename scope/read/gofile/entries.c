@@ -132,12 +132,12 @@ static bool has_inlined_method(const struct gopcln *tab, const struct gopcln_fun
 static enum go_maps maps_by_release(const struct gopcln *tab,
 				    const struct gopcln_func funcs[GO_ENTRY_NAMES])
 {
-	const char *version = gopcln_version(tab);
+	const char *version = tab ? gopcln_version(tab) : NULL;
 
 	for (size_t i = 0; i < GO_ENTRIES; i++)
 		if (funcs[i].entry && !go_entries[i].sync)
 			return GO_MAPS_CLASSIC;
-	return gopcln_minor(tab) >= 24 && !(version && strstr(version, "noswissmap"))
+	return tab && gopcln_minor(tab) >= 24 && !(version && strstr(version, "noswissmap"))
 		       ? GO_MAPS_SWISS
 		       : GO_MAPS_CLASSIC;
 }
