@@ -37,8 +37,8 @@ extern const struct verb verbs[]; /* main.c; a NULL spec ends it */
 extern const char *const cmd_program;
 
 /* Opens /dev/null in place of each closed standard descriptor. Otherwise the next open() would get
- * its number, and messages would end up in the output. Each is opened for the other direction, so
- * that its use still fails. */
+ * its number, and messages would end up in the output. Standard input
+ * is opened for writing and the others for reading, so that their use still fails. */
 bool cmd_open_standard_files(void);
 /* Prints "tophash: text" to stderr. The output is safe for a terminal, whatever the text
  * contains. */

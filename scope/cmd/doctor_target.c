@@ -76,7 +76,7 @@ static struct error *read_debuginfo(int fd, const char *path, char *found, size_
 	return NULL;
 }
 
-/* Adds whether debug information can be read. fd becomes this function's. */
+/* Adds whether debug information can be read. Closes fd. */
 static void check_debuginfo(struct doctor *doctor, const char *subject, int fd, const char *path)
 {
 	char found[256] = "none";

@@ -18,8 +18,8 @@
 
 struct connection {
 	struct kubectl_run *run;
-	struct buf out, err;  /* lines that have not ended; out: for a terminal only */
-	bool terminal, quiet; /* standard output is one; is closed */
+	struct buf out, err;  /* the beginnings of lines; out is used for a terminal only */
+	bool terminal, quiet; /* standard output is a terminal; is closed */
 	uint64_t received;    /* bytes of output */
 	uint64_t patience_ns; /* the node has so long to answer */
 	uint64_t answered_ns;

@@ -129,15 +129,15 @@ static const struct option_spec rows[] = {
 	 .repeats = true,
 	 .help = "all Go processes of a user that run now",
 	 .man = "All processes of a user that run now and have Go code. A user is a name or a number, "
-		"and several are separated by commas. It is the effective user that counts. "
-		"Processes without Go code are left out, and their number is told. So are those "
-		"that cannot be traced, with the reason of each. See \\fBSEVERAL PROCESSES\\fR."},
+		"and several are separated by commas. Only the effective user counts. Processes "
+		"without Go code are left out, and a message tells how many. Those that cannot be "
+		"traced are left out, too, and messages tell why. See \\fBSEVERAL PROCESSES\\fR."},
 	{.name = "wait", .argument = "NAME", .kind = OPTION_PROCESS, .at = AT(wait),
 	 .help = "the first Go process of this name, which may start later",
 	 .man = "Waits for the first process with Go code that has this name, as with \\fB-p\\fR. If one "
-		"runs already, it is traced at once. A process is met at its exec. If its main "
-		"function begins before the probes stand, what it removed until then is not seen, and "
-		"a gap tells so (exit status 5); \\fB-b\\fR and a command see everything. Nothing is "
+		"runs already, it is traced at once. tophash sees a process when it executes its "
+		"program. If its main function begins before the probes stand, what it removed until "
+		"then is not seen, and a gap tells this (exit status 5); \\fB-b\\fR and a command see everything. Nothing is "
 		"polled meanwhile. Ctrl-C ends the wait, and so does \\fB--duration\\fR, which counts "
 		"from the beginning of the wait (exit status 6)."},
 	{.name = "binary", .letter = 'b', .argument = "FILE", .kind = OPTION_FILE, .at = AT(binary),
@@ -168,7 +168,7 @@ static const struct option_spec rows[] = {
 	 .man = "Starts the command as a user, with the groups of that user and without any "
 		"capability. HOME, SHELL, USER and LOGNAME are set. A user is a name or a number, and "
 		"so is a group after a colon (www-data:adm), which replaces the user's main group. "
-		"A number that no user has needs a group. Without this option the command runs as the user of tophash, which is "
+		"If no user has the number, a group must be given. Without this option the command runs as the user of tophash, which is "
 		"mostly root."},
 	{.name = "follow", .argument = "WHICH", .kind = OPTION_ENUM, .at = AT(follow),
 	 .also = AT(follow_given), .values = follows, .rare = true,

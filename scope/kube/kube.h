@@ -108,7 +108,7 @@ struct kube_leftover {
 	char name[KUBE_NAME_SIZE];
 	bool ended;
 };
-/* Reads a list of pods. Errors (ERROR_FAILED): that is no list of pods. */
+/* Reads a list of pods. Errors (ERROR_FAILED): the text is no list of pods. */
 struct error *kube_leftovers_read(const char *json, size_t len, struct kube_leftover *ret,
 				  size_t max, size_t *ret_n);
 

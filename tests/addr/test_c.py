@@ -194,7 +194,7 @@ def separate_mismatch():
 
 @test
 def shared_debug_file():
-    """Names that dwz moved to a file that several separate ones share are found."""
+    """dwz moves names to a file that several separate debug files share. They are found there."""
     if not shutil.which("dwz"):
         raise Skip("needs dwz")
     programs = [compile_c(f"dwz{i}", f"-O{2 - i}", "-g", "-Wl,--build-id") for i in range(2)]

@@ -31,7 +31,7 @@ TOOL = ROOT / "tools/gdb/tophash_gdb.py"
 PAGE = ROOT / "docs/recipes/map-in-gdb.md"
 BUILDS = [(cc, opt) for cc in ("gcc", "clang") for opt in ("-O0", "-O2")]
 MACHINES = [("i686", "little"), ("aarch64", "little"), ("s390x", "big")]
-# One of each, and not in each way: the others differ in little.
+# Each compiler and each level once. The other two pairs differ little from these.
 QUICK_BUILDS = [("gcc", "-O0"), ("clang", "-O2")]
 QUICK_MACHINES = [("s390x", "big")]
 MANUAL = {"TOPHASH_DEBUG": "evacuate=manual,seed=1"}

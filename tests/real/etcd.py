@@ -114,7 +114,7 @@ def lease_work(etcd, attempt):
         "in lease": [10, 9, 8, 7] + list(range(41, 0, -1)) + list(range(6, 0, -1)),
         "proposals": etcd.proposals,
         "calls": etcd.calls,
-        # A restart removes, from the data on disk, leased keys by their tombstones, and the key that was put without its lease.
+        # A restart reads the data on disk. It removes leased keys that have tombstones, and the key that was put again without its lease.
         "tombstones": keys_b[:2] + of_a + of_b,
         "tombstones missed": [f"{p}plain0"],
         "unleased": [keys_b[2]],

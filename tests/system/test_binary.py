@@ -23,7 +23,7 @@ def binary_runs(exe, talk=True, env=None):
     for n, how in ((2, "exit 0"), (4, "exit 9"), (1, "kill"), (0, "exit 1")):
         new = Program(exe)
         new.line()
-        t.wait_for('"event":"start"', len(ends) + 2)  # it is found in time; a process that is gone by then ends with "code":null
+        t.wait_for('"event":"start"', len(ends) + 2)  # so that it is looked at before it ends; otherwise its code is null
         if n:
             new.ask(str(n))
         if how == "kill":

@@ -168,7 +168,8 @@ TEST(what_was_put_off_is_done_by_shrink)
 		assert_true(tophash_delete_key(&map, &test_u64, &key));
 		tophash_stats(&map, &stats);
 	} while (stats.shrinks == 0 || stats.old_buckets);
-	/* Earlier, steps may have been postponed whose merged bucket could have overflowed. */
+	/* Compares with the delete before. Earlier steps may have been put off for another reason:
+	 * a merged bucket could have overflowed. */
 	assert_int_equal(stats.put_off, before.put_off + 1);
 	heap.one_in = 0;
 	while (map.len < map.grow_at)

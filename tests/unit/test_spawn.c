@@ -260,7 +260,7 @@ TEST(a_group_may_replace_that_of_the_user)
 	assert_null(spawn_user_find("root:12", &user));
 	assert_int_equal(user.gid, 12);
 	spawn_user_fini(&user);
-	assert_null(spawn_user_find("4294967294:4294967294", &user)); /* nobody has this one */
+	assert_null(spawn_user_find("4294967294:4294967294", &user)); /* no user has this number */
 	assert_int_equal(user.uid, UINT32_MAX - 1);
 	assert_int_equal(user.gid, UINT32_MAX - 1);
 	assert_int_equal(user.groups_n, 0);

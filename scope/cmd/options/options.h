@@ -30,7 +30,7 @@ enum option_kind {
 	OPTION_WORD,	/* const char *: one of values */
 	OPTION_ENUM,	/* an enum: the index of one of values */
 	OPTION_PROCESS, /* const char *: the id of a process, or the name of a program; or parse() */
-	OPTION_USER,	/* const char *: the name or number of a user; or parse() */
+	OPTION_USER,	/* const char *: the name or number of a user; parse() if it is set */
 	OPTION_NUMBER,	/* uint64_t: decimal, or 0x... */
 	OPTION_NUMBER32, /* uint32_t: the same */
 	OPTION_SIZE,	 /* uint64_t: bytes */

@@ -57,10 +57,10 @@ struct spot {
 	bool at_push;
 	bool sync; /* the map is a sync.Map: the two SPOT_SYNC roles, and SPOT_ENTRY and SPOT_EXIT of
 		      its methods */
-	/* SPOT_SYNC_REMOVAL: map_slot and key_slot are set, and key_slot is where the two words of
-	 * the key are. (Of SPOT_ENTRY, the key is there at the latest when the method returns.) With outer, the slots belong to the frame of the caller, which is at a
-	 * fixed distance, because only the call that returns to `caller` leads here; caller is 0
-	 * otherwise. */
+	/* SPOT_SYNC_REMOVAL: map_slot and key_slot are set, and the two words of the key are at
+	 * key_slot. (Those of SPOT_ENTRY are there when the method returns, if not before.) With
+	 * outer, the slots belong to the frame of the caller. Its distance is fixed, because only
+	 * the call that returns to `caller` leads here. Without outer, caller is 0. */
 	bool outer;
 	/* SPOT_SYNC_REMOVAL: the spot is a branch after a compare-and-swap. The element has left only
 	 * if the lowest byte of the first argument register is not 0. */

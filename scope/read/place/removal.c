@@ -10,8 +10,8 @@
 #define ARGUMENTS  6
 #define SPILLS	   16
 #define NO_SLOT	   INT64_MIN /* no offset of a slot has this value */
-#define TAG_LENGTH 64	     /* the register holds *map, the count */
-#define TAG_LESS   65	     /* the register holds count - 1 */
+#define TAG_LENGTH 64	     /* the register holds the count, the first word of the map */
+#define TAG_LESS   65	     /* the register holds the count - 1 */
 
 /* A slot in the frame to which an argument was stored, in bytes from the frame pointer. */
 struct spill {

@@ -143,7 +143,7 @@ struct engine_trial {
 /* Whether probes stand, and why not. A probe must not be in a file that changes: the kernel would put a
  * breakpoint at its offset into the new program, which would crash. */
 enum engine_hold {
-	ENGINE_HELD,   /* they stand, and are gone before the file changes */
+	ENGINE_HELD,   /* they stand, and are removed before the file changes */
 	ENGINE_UNHELD, /* nobody would tell when the file is written: no lease on this file system, or
 			   no right to one. They stand only if they are for one process. */
 	ENGINE_WRITTEN, /* the file is open for writing; they do not stand */

@@ -249,7 +249,7 @@ static bool read_report(const struct keeper *keeper, struct report *ret)
 	return true;
 }
 
-/* Forks. The end of tophash ends the keeper, too. */
+/* Forks the keeper, which the kernel kills when tophash ends. */
 static bool fork_keeper(const struct keeper_options *options, struct keeper *keeper)
 {
 	pid_t parent = getpid();

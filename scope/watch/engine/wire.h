@@ -212,7 +212,7 @@ struct wire_type {
 
 /* The Go modules of a process, if it has several. A delete in one of them may meet the types of another:
  * the programs of a module have its own types at hand, and look here for others. */
-#define WIRE_PROCESS_MODULES 16 /* types of further ones are not found; their keys say so */
+#define WIRE_PROCESS_MODULES 16 /* a key whose type is in a further one says that it is not read */
 #define WIRE_PLACE_BITS	     48 /* of an address in the user half */
 #define WIRE_PLACE_MASK	     ((1ull << WIRE_PLACE_BITS) - 1)
 
