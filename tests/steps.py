@@ -149,6 +149,8 @@ def image(job):
 def kube(job):
     """kubectl-tophash with the real kubectl, against an API server and a node of our own (root)"""
     job.summed("tests/kube/run.py", "--build", job.args.build, may_skip=True)
+    for suite in ("bookworm", "trixie") if job.args.long else ():
+        job.summed("tests/kube/run.py", "--build", job.args.build, "--suite", suite, may_skip=True)
 
 
 @step("kube-files")

@@ -117,10 +117,17 @@ static struct error *on_output(void *ctx, short revents)
 
 /* ---- messages ---- */
 
-/* Tells whether a line is of kubectl's own log ("E1130 09:40:47.067067 ..."), which repeats an error. */
-static bool is_log(const char *line)
+/* Tells whether a line is kubectl's own and means nothing here: lines of its log, which repeat an error, and hints for
+ * those who use a shell. Their option --quiet is not in every kubectl. */
+static bool is_noise(const char *line)
 {
-	return strchr("IWEF", line[0]) && strspn(line + 1, "0123456789") == 4 && line[5] == ' ';
+	static const char *const hints[] = {"If you don't see a command prompt",
+					    "All commands and output from this session"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+		if (!strncmp(line, hints[i], strlen(hints[i])))
+			return true;
+	return line[0] && strchr("IWEF", line[0]) && strspn(line + 1, "0123456789") == 4 && line[5] == ' ';
 }
 
 static struct error *read_message(struct connection *connection, const char *line, size_t len)
@@ -135,7 +142,7 @@ static struct error *read_message(struct connection *connection, const char *lin
 		connection->ended = true;
 		return NULL;
 	}
-	if (is_log(buf_cstr(&text)) && !connection->run->options->verbose)
+	if (is_noise(buf_cstr(&text)))
 		return NULL;
 	if (strstr(buf_cstr(&text), "Error from server (Forbidden)") == text.data)
 		connection->forbidden = true;
@@ -252,12 +259,12 @@ struct error *kubectl_attach(struct kubectl_run *run, enum kubectl_end *ret, int
 					.answered_ns = now_ns(),
 					.patience_ns = patience()};
 	cleanup_buf struct buf namespace = {0};
-	const char *words[] = {"attach", "--stdin", "--quiet", "--container=" KUBE_CONTAINER,
+	const char *words[] = {"attach", "--stdin", "--container=" KUBE_CONTAINER,
 			       NULL,	 run->name, NULL};
 	struct error *err;
 
 	buf_printf(&namespace, "--namespace=%s", run->options->pod_namespace);
-	words[4] = buf_cstr(&namespace);
+	words[3] = buf_cstr(&namespace);
 	try(kubectl_start(&run->kubectl, words, &run->attach));
 	run->connection = &connection;
 	err = watch(&connection);

@@ -62,7 +62,7 @@ static struct error *find_target(struct kubectl_run *run)
 	if (options->namespace)
 		words[4] = buf_cstr(&namespace);
 	try(kubectl_call(&options->kubectl, words, NULL, FIRST_MS, &reply));
-	if (kube_is_absent(&reply))
+	if (kube_is_absent(&reply, "pods"))
 		return absent(&options->kubectl, options, words[4], &reply);
 	if (reply.code)
 		return kube_refusal(&reply, options->pod);
@@ -92,11 +92,13 @@ static bool was_interrupted(struct kubectl_run *run, const struct kube_reply *re
 	return true;
 }
 
+/* Makes the pod. The request is written here, because kubectl would otherwise read the description of the whole
+ * API first, and would check the pod by that instead of asking the cluster to be strict. */
 static struct error *create(struct kubectl_run *run)
 {
-	const char *words[] = {"create", "--filename=-", "--output=name", NULL, NULL};
+	const char *words[] = {"create", "--filename=-", "--raw", NULL, NULL};
 	cleanup(kube_reply_fini) struct kube_reply reply = {0};
-	cleanup_buf struct buf json = {0}, namespace = {0}, target = {0};
+	cleanup_buf struct buf json = {0}, path = {0}, target = {0};
 	const char *args[KUBE_WORDS_MAX];
 	struct kube_pod pod = {.name = run->name,
 			       .namespace = run->options->pod_namespace,
@@ -107,12 +109,13 @@ static struct error *create(struct kubectl_run *run)
 
 	kubectl_remote_words(run->options, &run->target, &target, args);
 	try(kube_manifest(&pod, &json));
-	buf_printf(&namespace, "--namespace=%s", run->options->pod_namespace);
-	words[3] = buf_cstr(&namespace);
+	buf_printf(&path, "/api/v1/namespaces/%s/pods?fieldValidation=Strict",
+		   run->options->pod_namespace);
+	words[3] = buf_cstr(&path);
 	try(kubectl_call(&run->kubectl, words, buf_cstr(&json), CALL_MS, &reply));
 	if (was_interrupted(run, &reply) || !reply.code)
 		return NULL;
-	if (kube_is_absent(&reply))
+	if (kube_is_absent(&reply, "namespaces"))
 		return error_new(
 			ERROR_TARGET,
 			"the cluster has no namespace %s for the pods of tophash: kubectl apply -k "

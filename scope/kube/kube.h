@@ -66,8 +66,8 @@ void kubectl_end(struct kubectl_running *running);
 /* Makes an error of a call that failed. `what` failed. ERROR_PERMISSION: the cluster forbids it;
  * ERROR_TARGET: something is not there; else ERROR_FAILED. */
 struct error *kube_refusal(const struct kube_reply *reply, const char *what);
-/* Tells whether the cluster said that something is not there. */
-bool kube_is_absent(const struct kube_reply *reply);
+/* Tells whether the cluster said that an object of this resource ("pods") is not there. */
+bool kube_is_absent(const struct kube_reply *reply, const char *resource);
 
 /* ---- pods ---- */
 

@@ -35,12 +35,13 @@ static const char *words_of(const char *text)
 	}
 }
 
-bool kube_is_absent(const struct kube_reply *reply)
+bool kube_is_absent(const struct kube_reply *reply, const char *resource)
 {
-	cleanup_buf struct buf text = {0};
+	cleanup_buf struct buf text = {0}, begin = {0};
 
 	buf_put(&text, reply->err.data, reply->err.len);
-	return reply->code && strstr(buf_cstr(&text), "(NotFound)");
+	buf_printf(&begin, "(NotFound): %s \"", resource);
+	return reply->code && strstr(buf_cstr(&text), buf_cstr(&begin));
 }
 
 struct error *kube_refusal(const struct kube_reply *reply, const char *what)

@@ -184,12 +184,22 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
     def handle_any(self):
         api = self.server.api
         url = urllib.parse.urlsplit(self.path)
         self.query = urllib.parse.parse_qs(url.query)
         self.user = api.users.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.body()
         api.requests.append((self.user, self.command, self.path))
         try:
             if not self.user:

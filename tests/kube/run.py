@@ -5,7 +5,8 @@
     tests/kube/run.py --list          the names
     tests/kube/run.py cut freeze      the tests whose names contain one of these words
     tests/kube/run.py --build DIR     another build
-    tests/kube/run.py --kubectl FILE  another kubectl than that of PATH; without any, Debian's is fetched into the cache
+    tests/kube/run.py --kubectl FILE  another kubectl than that of PATH; without any, that of trixie is fetched into the cache
+    tests/kube/run.py --suite NAME    that of Debian bookworm or trixie
 
 Each test prints ok, FAIL with the reason, or skip with the reason; the last line is "N passed, M failed, K skipped".
 The interpreter is that of Debian, which has the package python3-kubernetes.
@@ -28,7 +29,7 @@ import target  # noqa: E402
 import test_runs  # noqa: E402, F401
 import test_refusals  # noqa: E402, F401
 import tls  # noqa: E402
-from world import TESTS, Failed, Skip, World, find_kubectl  # noqa: E402
+from world import KUBECTL_PACKAGES, TESTS, Failed, Skip, World, find_kubectl  # noqa: E402
 
 # --- running them -----------------------------------------------------------------------------------------------------------
 
@@ -66,6 +67,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--kubectl", type=Path)
+    parser.add_argument("--suite", choices=KUBECTL_PACKAGES)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("words", nargs="*", metavar="WORD")
     options = parser.parse_args()
@@ -74,7 +76,7 @@ def main():
     if options.list:
         print("\n".join(t.__name__ for t in tests))
         return 0
-    options.kubectl, options.no_kubectl = find_kubectl(options.kubectl)
+    options.kubectl, options.no_kubectl = find_kubectl(options.kubectl, options.suite)
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
     with tempfile.TemporaryDirectory(prefix="tophash-kube-") as top:
         program = None

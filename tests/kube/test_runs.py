@@ -19,12 +19,13 @@ def traced(world, n=200):
     same(keys(out), [f"user:{i}" for i in range(n)], "keys")
     same(the_end(out)["event"], "end", "last record")
     world.all_gone()
-    return out
+    return out, err
 
 
 @test
 def trace_by_websocket(world):
     traced(world)
+    world.needs_kubectl(31, "before 1.31 kubectl speaks no WebSocket")
     same(world.api.protocols, ["WebSocket"], "protocols")
 
 
@@ -260,3 +261,12 @@ def output_that_is_lost(world):
     same(code, 5, f"exit code ({err})")
     check("a part of the output was lost on the way" in err, f"messages: {err}")
     world.all_gone()
+
+
+@test
+def messages_are_few(world):
+    _, err = traced(world)
+    lines = [re.sub(r"[0-9a-f]{12}|\d+\.\d+ m?s|0\.\d\.\d", "N", line) for line in err.splitlines()]
+    same(lines, ["kubectl tophash: starting on node node-1, for container shop of pod prod/shop-1",
+                 "kubectl tophash: pod tophash-N in namespace tophash, image localhost/tophash:N",
+                 "tophash: 6 probes placed in N"], "messages")

@@ -1,6 +1,7 @@
 """The tools of the tests of kubectl-tophash: a cluster with one pod, a user with his kubectl, and checks."""
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import target  # noqa: E402
 LONG = 60  # seconds: nothing takes this long unless it hangs
 PATIENCE = 3  # seconds that the two ends wait for each other, which is 30 s otherwise
 KUBECTL_SUITE = "trixie"
+KUBECTL_PACKAGES = {"bookworm": "kubernetes-client", "trixie": "kubectl"}  # 1.20 and 1.32
 TESTS = []
 ALL = {("get", "pods", "prod"), ("list", "pods", "prod"), ("create", "pods", "tophash"), ("get", "pods", "tophash"),
        ("list", "pods", "tophash"), ("delete", "pods", "tophash"), ("create", "pods/attach", "tophash"), ("get", "pods/attach", "tophash")}
@@ -56,22 +58,23 @@ def until(condition, what, seconds=LONG):
         time.sleep(0.02)
 
 
-def find_kubectl(wanted):
-    """Returns the path of kubectl, and the reason if there is none."""
-    if found := wanted or shutil.which("kubectl"):
+def find_kubectl(wanted, suite=None):
+    """Returns the path of kubectl, and the reason if there is none. `suite`: that of a Debian suite, from the cache."""
+    if not suite and (found := wanted or shutil.which("kubectl")):
         return Path(found).resolve(), None
-    folder = debs.cache_dir() / f"kubectl-{KUBECTL_SUITE}"
+    suite = suite or KUBECTL_SUITE
+    folder = debs.cache_dir() / f"kubectl-{suite}"
     if not (folder / "usr/bin/kubectl").exists():
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix="kubectl-") as top:
                 os.chmod(top, 0o755)
-                apt = debs.open_apt(Path(top) / "apt", [KUBECTL_SUITE])
-                (deb,) = apt.download(["kubectl"])
+                apt = debs.open_apt(Path(top) / "apt", [suite])
+                (deb,) = apt.download([KUBECTL_PACKAGES[suite]])
                 apt.unpack(deb, Path(top) / "files")
                 os.rename(Path(top) / "files", folder)
         except debs.Problem as why:
-            return None, f"no kubectl in PATH, and Debian's cannot be had: {why}"
+            return None, f"kubectl of Debian {suite} cannot be had: {why}"
     return folder / "usr/bin/kubectl", None
 
 
@@ -166,6 +169,12 @@ class World:
                 raise Failed(f"no probes: {said} {p.communicate()}")
             said += line
         return p, said
+
+    def needs_kubectl(self, minor, why):
+        """Skips the test if kubectl is older than 1.`minor`."""
+        text = subprocess.run([self.folder / "bin/kubectl", "version", "--client"], env=self.env(), text=True, capture_output=True).stdout
+        if int(re.search(r"v1\.(\d+)|Minor:\"(\d+)", text)[0].split("1.")[-1].split('"')[-1]) < minor:
+            raise Skip(why)
 
     def ours(self):
         """Our pods that are in the cluster."""
