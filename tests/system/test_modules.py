@@ -144,6 +144,7 @@ def a_plugin_that_comes_later():
     expect(r, 40, 10)
     (module,), (gap,) = r.of("module"), r.of("gap")
     same((module["pid"], module["build"], gap["pid"], gap["why"]), (p.pid, "plugin", p.pid, "module"), "records")
+    same(module["layout"], r.of("start")[0]["layout"], "layout of the plugin")
     check(int(gap["from_ns"]) < int(gap["to_ns"]), gap)
     check(module["probes"], "the module record has no probes")
 
