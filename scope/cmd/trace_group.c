@@ -1,5 +1,6 @@
 #include "cmd/trace_group.h"
 #include "live/cgroup/cgroup.h"
+#include "live/container/container.h"
 
 #include <stdio.h>
 
@@ -14,22 +15,57 @@ static bool cgroup_is_over(void *ctx)
 	return cgroup_is_removed(((struct trace_group *)ctx)->cgroup);
 }
 
+/* A container ends with its first process, and its group may stay for a time. */
+static bool container_is_over(void *ctx)
+{
+	return !cgroup_has_process(((struct trace_group *)ctx)->cgroup);
+}
+
+static char *name_of(const struct cgroup *cgroup)
+{
+	char *name;
+
+	return asprintf(&name, "control group %s", cgroup_path(cgroup)) < 0 ? NULL : name;
+}
+
+/* Opens the control group of a container or a pod. It may have ended since it was found. */
+static struct error *open_container(const struct trace_options *options, struct trace_group *ret)
+{
+	struct container_query query = {
+		.container = options->pod ? NULL : options->container,
+		.pod = options->pod,
+		.part = options->pod ? options->container : NULL,
+	};
+	cleanup_free char *path = NULL;
+	struct error *err;
+
+	try(container_find(&query, &path, &ret->name));
+	err = cgroup_open(path, &ret->cgroup);
+	if (!err || err->code != ERROR_TARGET)
+		return err;
+	error_free(err);
+	return error_new(ERROR_TARGET, "%s has just ended", ret->name);
+}
+
 struct error *trace_group_open(const struct trace_options *options, struct trace_group *ret)
 {
 	*ret = (struct trace_group){0};
-	if (!options->cgroup)
+	if (options->container || options->pod) {
+		try(open_container(options, ret));
+	} else if (options->cgroup) {
+		try(cgroup_open(options->cgroup, &ret->cgroup));
+		ret->name = name_of(ret->cgroup);
+		if (!ret->name)
+			return error_nomem();
+	} else {
 		return NULL;
-	try(cgroup_open(options->cgroup, &ret->cgroup));
-	if (asprintf(&ret->name, "control group %s", cgroup_path(ret->cgroup)) < 0) {
-		ret->name = NULL;
-		return error_nomem();
 	}
 	ret->v1 =
 		(struct engine_cgroup_v1){cgroup_hierarchy(ret->cgroup), cgroup_path(ret->cgroup)};
 	ret->of = (struct session_group){
 		.name = ret->name,
 		.each = each_of_cgroup,
-		.is_over = cgroup_is_over,
+		.is_over = options->container ? container_is_over : cgroup_is_over,
 		.cgroup = cgroup_v2(ret->cgroup),
 		.cgroup_v1 = ret->v1.hierarchy ? &ret->v1 : NULL,
 		.ctx = ret,

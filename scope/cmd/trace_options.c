@@ -154,6 +154,18 @@ static const struct option_spec rows[] = {
 		"those that start there or come there later. They may be of several programs. The "
 		"path is that of the directory (/sys/fs/cgroup/system.slice/shop.service), or the "
 		"one in /proc/PID/cgroup (/system.slice/shop.service). See \\fBGROUPS\\fR."},
+	{.name = "container", .letter = 'c', .argument = "NAME|ID", .kind = OPTION_STRING,
+	 .at = AT(container),
+	 .help = "every Go process of a container, also later ones",
+	 .man = "Every process with Go code in a running container of Docker, podman, containerd or "
+		"CRI-O: by its name, its id, or the beginning of its id. No daemon is asked: the control "
+		"groups of the processes tell the id, and the files of the runtime the name. With "
+		"\\fB--pod\\fR it is a container of that pod. See \\fBGROUPS\\fR."},
+	{.name = "pod", .argument = "[NS/]NAME", .kind = OPTION_STRING, .at = AT(pod),
+	 .help = "every Go process of a Kubernetes pod on this node",
+	 .man = "Every process with Go code in a pod of Kubernetes that runs on this node, in all its "
+		"containers, or in that of \\fB-c\\fR. Give the namespace if several have a pod of that "
+		"name. Use \\fB--container\\fR for a container alone."},
 	{.argument = "-- COMMAND [ARG]...", .kind = OPTION_OPERAND,
 	 .help = "starts it and traces it from its first instruction",
 	 .man = "Starts the command and traces it from its first instruction. Its output is "
@@ -332,6 +344,8 @@ static const char *const synopsis[] = {
 	"[OPTION]... --wait NAME",
 	"[OPTION]... -b BINARY",
 	"[OPTION]... --cgroup PATH",
+	"[OPTION]... --container NAME|ID",
+	"[OPTION]... --pod [NS/]NAME [-c NAME]",
 	"[OPTION]... -- COMMAND [ARG]...",
 	NULL,
 };
@@ -364,28 +378,50 @@ const struct verb_spec trace_verb = {
 		       "5 lost; 6 waited in vain.",
 };
 
-static struct error *check(const struct trace_options *options)
+/* Returns the option that names a group of processes, or NULL. */
+static const char *group_option(const struct trace_options *options)
+{
+	return options->pod	    ? "--pod"
+	       : options->container ? "--container"
+	       : options->cgroup    ? "--cgroup"
+				    : NULL;
+}
+
+/* Returns the option that stands for processes that start later, too, or NULL. */
+static const char *later_option(const struct trace_options *options)
+{
+	return options->binary ? "-b" : group_option(options);
+}
+
+static struct error *check_targets(const struct trace_options *options)
 {
 	int targets = (options->chosen.n > 0) + (options->wait != NULL) +
 		      (options->binary != NULL) + (options->cgroup != NULL) +
-		      (options->command != NULL);
+		      (options->container || options->pod) + (options->command != NULL);
 
 	if (!targets)
-		return error_new(ERROR_USAGE, "nothing to trace: give -p PID, -b BINARY, --cgroup "
-					      "PATH or -- COMMAND (try tophash trace --help)");
+		return error_new(ERROR_USAGE, "nothing to trace: give -p PID, -b BINARY, "
+					      "--container NAME or -- COMMAND (try tophash trace "
+					      "--help)");
 	if (targets > 1)
-		return error_new(
-			ERROR_USAGE,
-			"only one of -p, --wait, -b, --cgroup and -- COMMAND can be given");
+		return error_new(ERROR_USAGE, "only one of -p, --wait, -b, --cgroup, --container "
+					      "and -- COMMAND can be given");
+	return NULL;
+}
+
+static struct error *check(const struct trace_options *options)
+{
+	const char *later = later_option(options);
+
+	try(check_targets(options));
 	if (options->user && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--user tells who runs a command: use it with -- COMMAND");
-	if (options->follow_given && (options->binary || options->cgroup))
+	if (options->follow_given && later)
 		return error_new(ERROR_USAGE,
 				 "--follow is about children: use it with -p or -- COMMAND; "
 				 "%s traces every process of %s",
-				 options->binary ? "-b" : "--cgroup",
-				 options->binary ? "the file" : "the group");
+				 later, options->binary ? "the file" : "the group");
 	if (options->follow == SESSION_FOLLOW_ALL && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--follow=all is about a command: use it with -- COMMAND");
@@ -395,12 +431,12 @@ static struct error *check(const struct trace_options *options)
 	if (options->exit_status && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--exit-status is that of a command: use it with -- COMMAND");
-	if (options->filter.map && (options->binary || options->cgroup))
+	if (options->filter.map && later)
 		return error_new(ERROR_USAGE,
 				 "--map names a map of one process: use it with -p or "
 				 "-- COMMAND, not with %s",
-				 options->binary ? "-b" : "--cgroup");
-	if (options->dry_run && options->cgroup)
+				 later);
+	if (options->dry_run && group_option(options))
 		return error_new(ERROR_USAGE, "--dry-run shows the probes of one file: use it with "
 					      "-p, -b or -- COMMAND");
 	if (options->sample_by_given && options->max_overhead <= 0)
@@ -413,13 +449,12 @@ static struct error *unexpected(const struct trace_options *options, const char 
 {
 	uint64_t number;
 
-	if (options->chosen.n || options->wait || options->binary || options->cgroup)
+	if (options->chosen.n || options->wait || later_option(options))
 		return error_new(ERROR_USAGE, "unexpected \"%s\": %s already tells what to trace",
 				 word,
 				 options->chosen.n ? "-p"
 				 : options->wait   ? "--wait"
-				 : options->binary ? "-b"
-						   : "--cgroup");
+						   : later_option(options));
 	if (option_number(word, &number))
 		return error_new(ERROR_USAGE, "unexpected \"%s\": a process id goes after -p",
 				 word);
@@ -496,10 +531,10 @@ struct session_options trace_session_options(const struct trace_options *options
 
 struct error *trace_check_caller(const struct trace_options *options)
 {
-	if (!confine_is_for_caller() || !(options->binary || options->cgroup) || options->dry_run)
+	if (!confine_is_for_caller() || !later_option(options) || options->dry_run)
 		return NULL;
 	return error_new(ERROR_PERMISSION,
 			 "this tophash has capabilities that you lack, and %s would show processes "
 			 "of other users: use -p or --, or run it as root",
-			 options->binary ? "-b" : "--cgroup");
+			 later_option(options));
 }

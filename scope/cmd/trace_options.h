@@ -17,6 +17,8 @@ struct trace_options {
 	const char *wait;	    /* --wait: a name; NULL when not given */
 	const char *binary;	    /* -b; NULL when not given */
 	const char *cgroup;	    /* --cgroup; NULL when not given */
+	const char *container;	    /* --container; NULL when not given */
+	const char *pod;	    /* --pod; NULL when not given */
 	char **command;		    /* after --; NULL when not given */
 	const char *user;	    /* --user; NULL when not given */
 	bool exit_status;	    /* --exit-status */

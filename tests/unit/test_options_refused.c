@@ -9,15 +9,15 @@
 #define LONG	   ": too long; at most 87600h"
 #define SIZE	   ": not a size from 64K to 1G; write 65536, 64K or 16MB"
 #define OVERHEAD   ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
-#define ONE_TARGET "only one of -p, --wait, -b, --cgroup and -- COMMAND can be given"
+#define ONE_TARGET "only one of -p, --wait, -b, --cgroup, --container and -- COMMAND can be given"
 #define PROCESS	   ": not a process id, or the name of a program; tophash ps lists Go programs"
 #define U64	   ": not a number from 1 to 18446744073709551615"
 
 static const struct {
 	const char *words, *text;
 } errors[] = {
-	{"", "nothing to trace: give -p PID, -b BINARY, --cgroup PATH or -- COMMAND" TRY_HELP},
-	{"-v", "nothing to trace: give -p PID, -b BINARY, --cgroup PATH or -- COMMAND" TRY_HELP},
+	{"", "nothing to trace: give -p PID, -b BINARY, --container NAME or -- COMMAND" TRY_HELP},
+	{"-v", "nothing to trace: give -p PID, -b BINARY, --container NAME or -- COMMAND" TRY_HELP},
 	{"-p 1 -b x", ONE_TARGET},
 	{"-p 1 -- x", ONE_TARGET},
 	{"-p 1 --wait web", ONE_TARGET},

@@ -162,7 +162,7 @@ static bool on_any(void *ctx, pid_t pid)
 	return false;
 }
 
-static bool has_process(const struct cgroup *cgroup)
+bool cgroup_has_process(const struct cgroup *cgroup)
 {
 	bool any = false;
 
@@ -243,7 +243,8 @@ static struct error *find_path(const struct hierarchies *all, const char *path, 
 
 		if (rest)
 			try(open_in(at, rest, &cgroup));
-		if (cgroup && (!*ret || (!has_process(*ret) && has_process(cgroup)))) {
+		if (cgroup &&
+		    (!*ret || (!cgroup_has_process(*ret) && cgroup_has_process(cgroup)))) {
 			cgroup_free(*ret);
 			*ret = cgroup;
 		} else {

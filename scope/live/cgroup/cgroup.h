@@ -31,6 +31,8 @@ int cgroup_v2(const struct cgroup *cgroup);
 uint32_t cgroup_hierarchy(const struct cgroup *cgroup);
 /* Tells whether the group was removed. */
 bool cgroup_is_removed(const struct cgroup *cgroup);
+/* Tells whether the group and those below it have a process. */
+bool cgroup_has_process(const struct cgroup *cgroup);
 /* Calls found(ctx, pid) for each process in the group or below it. A process that moves meanwhile may come
  * twice, or not at all. `found` returns false to stop. Errors: no descriptor or no memory is left. */
 struct error *cgroup_each(const struct cgroup *cgroup, bool (*found)(void *ctx, pid_t pid),

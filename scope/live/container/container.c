@@ -1,4 +1,4 @@
-#include "live/container/container.h"
+#include "live/container/container_priv.h"
 #include "live/process/process.h"
 
 #include <stdio.h>
@@ -20,6 +20,7 @@ static const struct spelling spellings[] = {
 	{"libpod-", "podman", false},
 	{"cri-containerd-", "containerd", false},
 	{"crio-", "cri-o", false},
+	{"nerdctl-", "containerd", false},
 	{"lxc.payload.", "lxc", true},
 	{"machine-", "nspawn", true},
 	{"systemd-nspawn@", "nspawn", true},
@@ -113,42 +114,59 @@ static bool take_plain(const char *part, size_t len, const char *before, size_t 
 	return true;
 }
 
-/* Parses the pod's UID: "podUID", or "kubepods-burstable-podUID.slice". In the second form each
+/* Parses the pod's UID, if the part has one: "podUID", or "kubepods-burstable-podUID.slice". In the second form each
  * dash of the UID is "_", because systemd gives dashes a meaning. */
-static void take_pod(const char *part, size_t len, struct container *to)
+static bool take_pod(const char *part, size_t len, struct container *to)
 {
 	const char *uuid;
 
 	len = name_length(part, len);
 	if (len < UUID_LENGTH + 3)
-		return;
+		return false;
 	uuid = part + len - UUID_LENGTH;
 	if (memcmp(uuid - 3, "pod", 3) != 0)
-		return;
+		return false;
 	for (size_t i = 0; i < UUID_LENGTH; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
 		if (dash ? uuid[i] != '-' && uuid[i] != '_' : !is_hex(uuid[i]))
-			return;
+			return false;
 	}
 	for (size_t i = 0; i < UUID_LENGTH; i++)
 		to->pod[i] = uuid[i] == '_' ? '-' : uuid[i];
 	to->pod[UUID_LENGTH] = '\0';
+	return true;
+}
+
+bool container_id_is_whole(const char *id)
+{
+	return strlen(id) == ID_DIGITS && count_hex(id, ID_DIGITS) == ID_DIGITS;
+}
+
+static void take_path(char to[CONTAINER_PATH_SIZE], const char *path, const char *end)
+{
+	size_t len = (size_t)(end - path);
+
+	if (len >= CONTAINER_PATH_SIZE)
+		len = 0;
+	memcpy(to, path, len);
+	to[len] = '\0';
 }
 
 /* Parses the parts of a path. The innermost container counts. */
 static void parse_path(const char *path, size_t len, struct container *to)
 {
-	const char *end = path + len, *before = path;
+	const char *begin = path, *end = path + len, *before = path;
 	size_t before_len = 0;
 
 	while (path < end) {
 		const char *slash = memchr(path, '/', (size_t)(end - path));
 		size_t n = (size_t)((slash ? slash : end) - path);
 
-		take_pod(path, n, to);
-		if (n && !take_spelled(path, n, to))
-			take_plain(path, n, before, before_len, to);
+		if (take_pod(path, n, to))
+			take_path(to->pod_path, begin, path + n);
+		if (n && (take_spelled(path, n, to) || take_plain(path, n, before, before_len, to)))
+			take_path(to->path, begin, path + n);
 		before = path;
 		before_len = n;
 		path = slash ? slash + 1 : end;

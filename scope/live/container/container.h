@@ -1,14 +1,19 @@
-/* container: which container a process runs in. It is known from the control group, because each
- * runtime puts the container's id into the path of the group.
+/* container: which container a process runs in, and what its runtime tells of it.
+ *
+ *   container.c   the container of a process, from its control group
+ *   facts.c       its name, image and pod, from the files of its runtime
+ *   find.c        a running container by its name, id or pod
+ *
+ * Each runtime puts the container's id into the path of the control group:
  *
  *   docker        /docker/ID, /system.slice/docker-ID.scope
  *   podman        .../libpod-ID.scope, /libpod_parent/libpod-ID
- *   containerd    .../cri-containerd-ID.scope, /kubepods/.../podUID/ID
- *   cri-o         .../crio-ID.scope
+ *   containerd    .../cri-containerd-ID.scope, /kubepods/.../podUID/ID, .../nerdctl-ID.scope
+ *   cri-o         .../crio-ID.scope, /kubepods/.../podUID/crio-ID
  *   lxc           /lxc/NAME, /lxc.payload.NAME
  *   nspawn        /machine.slice/machine-NAME.scope, .../systemd-nspawn@NAME.service
  *
- * An ID is 64 hexadecimal digits. In Kubernetes the group also has the pod's UID.
+ * An ID is 64 hexadecimal digits. In Kubernetes the group also has the pod's UID. No daemon is asked.
  */
 #ifndef LIVE_CONTAINER_CONTAINER_H
 #define LIVE_CONTAINER_CONTAINER_H
@@ -18,20 +23,60 @@
 #include <sys/types.h>
 
 enum {
-	CONTAINER_ID_SIZE = 65,	    /* 64 digits, or the beginning of a name; and NUL */
-	CONTAINER_POD_SIZE = 37,    /* a UUID and NUL */
-	CONTAINER_CGROUP_MAX = 8192 /* bytes of /proc/PID/cgroup that are read */
+	CONTAINER_ID_SIZE = 65,	     /* 64 digits, or the beginning of a name; and NUL */
+	CONTAINER_POD_SIZE = 37,     /* a UUID and NUL */
+	CONTAINER_CGROUP_MAX = 8192, /* bytes of /proc/PID/cgroup that are read */
+	CONTAINER_PATH_SIZE = 1024,  /* a longer path of a group is not kept */
+	CONTAINER_TEXT_MAX = 255     /* bytes of a text that are kept */
 };
 
 struct container {
 	const char *runtime;	      /* "docker"; NULL: in no container that is known */
 	char id[CONTAINER_ID_SIZE];   /* "" if runtime is NULL */
 	char pod[CONTAINER_POD_SIZE]; /* the UID of the pod in Kubernetes, with dashes; or "" */
+	/* The paths of the control groups of the container and of its pod, as in /proc/PID/cgroup; or
+	 * "". */
+	char path[CONTAINER_PATH_SIZE], pod_path[CONTAINER_PATH_SIZE];
 };
 
 /* Reads the text of /proc/PID/cgroup. */
 void container_parse(const char *text, struct container *ret);
 /* Reads the container of a process. Returns false if the process has ended. */
 bool container_of(pid_t pid, struct container *ret);
+
+/* What the files of its runtime tell of a container. Each text is NULL if they do not tell it. */
+struct container_facts {
+	char *name;	 /* of docker and podman */
+	char *image;	 /* "localhost/shop/api:1" */
+	char *pod;	 /* the pod's name, in Kubernetes */
+	char *namespace; /* of the pod */
+	char *part;	 /* the container's name in the pod */
+	bool sandbox;	 /* it only holds the pod's namespaces */
+};
+
+/* Reads the files of its runtime. They need the rights of root, mostly. The caller frees *ret with
+ * container_facts_fini(). */
+void container_facts(const struct container *of, struct container_facts *ret);
+void container_facts_fini(struct container_facts *facts);
+CLEANUP_VALUE(struct container_facts, container_facts_fini)
+
+/* Returns what a container is called: its name in its pod, its name, or its id. */
+static inline const char *container_title(const struct container *of,
+					  const struct container_facts *facts)
+{
+	return facts->part ? facts->part : facts->name ? facts->name : of->id;
+}
+
+/* What the user asks for. */
+struct container_query {
+	const char *container; /* a name or an id, or the beginning of an id; NULL: not set */
+	const char *pod;       /* [NAMESPACE/]NAME; NULL: not set */
+	const char *part;      /* with pod: the container of the pod; NULL: all */
+};
+
+/* Finds the control group of a running container, or of a pod with a process. Writes its path, as in
+ * /proc/PID/cgroup, to *ret_path, and what was found, for people, to *ret_name; the caller frees both.
+ * Errors (ERROR_TARGET): there is none, or there are several (the text lists them); (ERROR_USAGE). */
+struct error *container_find(const struct container_query *query, char **ret_path, char **ret_name);
 
 #endif

@@ -1,0 +1,155 @@
+"""Tests of --container and --pod with real containers: podman and runc, with an image that has one static Go program. Where they are not
+installed, they are unpacked from the packages of this Debian."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness import HERE, REPO, Skip, Tracer, check, go_build, refused, same, test, tmp, tophash
+
+sys.path.insert(0, str(REPO / "tools"))
+import debs  # noqa: E402
+
+PACKAGES = ["podman", "runc", "conmon", "golang-github-containers-common", "golang-github-containers-image", "libgpgme11", "libsubid4", "libassuan0"]
+IMAGE = "localhost/tophash/shop:1"
+
+
+@functools.cache
+def unpacked():
+    """Unpacks the packages into the cache. Returns the folder."""
+    at = debs.cache_dir() / "containers"
+    if not (at / "done").exists():
+        shutil.rmtree(at, ignore_errors=True)
+        (at / "debs").mkdir(parents=True)
+        r = subprocess.run(["apt-get", "download", "-q", *PACKAGES], cwd=at / "debs", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if r.returncode:
+            raise Skip(f"no podman, and its packages cannot be had: {r.stdout.strip()[-120:]}")
+        for deb in (at / "debs").iterdir():
+            subprocess.run(["dpkg", "-x", deb, at], check=True)
+        shutil.rmtree(at / "debs")
+        (at / "done").touch()
+    return at
+
+
+class Podman:
+    """podman with a storage of its own, in the folder of the test."""
+
+    def __init__(self):
+        self.env = dict(os.environ)
+        self.run_dir = tempfile.mkdtemp(prefix="thp")  # podman takes no path of more than 50 characters
+        runc = shutil.which("runc")
+        if not shutil.which("podman") or not runc:
+            at = unpacked()
+            runc = next(str(at / d / "runc") for d in ("usr/sbin", "usr/bin") if (at / d / "runc").exists())
+            self.env["PATH"] = f"{at}/usr/bin:{at}/usr/sbin:{self.env['PATH']}"
+            self.env["LD_LIBRARY_PATH"] = f"{at}/usr/lib/x86_64-linux-gnu"
+            conf = tmp("containers.conf")
+            conf.write_text(f'[engine]\nconmon_path=["{at}/usr/bin/conmon"]\n[engine.runtimes]\nrunc=["{runc}"]\n')
+            self.env["CONTAINERS_CONF"] = str(conf)
+            policy = tmp("policy.json")
+            policy.write_text('{"default":[{"type":"insecureAcceptAnything"}]}')
+        self.words = ["podman", "--root", tmp("root"), "--runroot", self.run_dir, "--tmpdir", tmp("podman"), "--storage-driver", "vfs",
+                      "--cgroup-manager=cgroupfs", "--runtime", runc, "--events-backend", "none"]
+        self.names = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for name in self.names:
+            subprocess.run([*map(str, self.words), "rm", "-f", "-t", "0", name], env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+    def __call__(self, *words, cwd=None):
+        r = subprocess.run([*map(str, self.words), *map(str, words)], env=self.env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, timeout=100)
+        if r.returncode:
+            raise Skip(f"podman cannot {words[0]} here: {r.stderr.strip()[-200:]}")
+        return r.stdout.strip()
+
+    def image(self):
+        folder = tmp("image")
+        folder.mkdir()
+        shutil.copy(go_build(HERE / "grouped.go", "grouped", CGO_ENABLED="0"), folder / "shop")
+        (folder / "Containerfile").write_text("FROM scratch\nCOPY shop /shop\n")
+        self("build", "-q", "--isolation", "chroot", "-t", IMAGE, ".", cwd=folder)
+
+    def run(self, name, *command):
+        """Starts a container. Returns its id and the pid of its first process."""
+        self.names.append(name)
+        id = self("run", "-d", "--name", name, "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096", IMAGE, *command)
+        return id.splitlines()[-1], int(self("inspect", "-f", "{{.State.Pid}}", name))
+
+
+def touch(pid, name):
+    Path(f"/proc/{pid}/root/{name}").touch()
+
+
+@test
+def container_by_name_and_id():
+    """Two containers of one image; the one that is named is traced, with what is started in it later. The run ends with it."""
+    with Podman() as podman:
+        podman.image()
+        name = f"shop{os.getpid()}"
+        id, pid = podman.run(name, "/shop", "wait", "/go", "delete", 20, "wait", "/end", "delete", 3)
+        _, other = podman.run(name + "b", "/shop", "wait", "/go", "delete", 1000)
+        for word in (name, id, id[:16]):
+            refused(tophash("--container", word, "-p", pid), 2, "only one of")
+        tracer = Tracer("--container", name)
+        touch(pid, "go")
+        touch(other, "go")
+        tracer.wait_for('"event":"delete"', 20)
+        podman("exec", name, "/shop", "delete", 7)
+        touch(pid, "end")
+        run = tracer.end(sig=None)
+        starts = run.of("start")
+        same([e["pid"] for e in run.events if e["pid"] == pid], [pid] * 23, "deletes of the first process")
+        same(len(run.events), 30, "deletes")
+        same({r["exe"] for r in starts if r["pid"] == pid}, {"/shop"}, "the program")
+        end = run.end
+        same(end["hits"], end["delivered"] + end["filtered"], "hits")
+        # The runtime is a Go program, too. It joins the group before it executes the command.
+        gaps = run.of("gap")
+        same(len(gaps), end["gaps"], "gaps")
+        check(len(gaps) <= 1 and all(g["pid"] not in (pid, other) for g in gaps), gaps)
+        same(run.code, 5 if gaps else 0, "exit code")
+
+
+@test
+def container_by_beginning():
+    """The beginning of an id, one that several have, and a container that has ended."""
+    with Podman() as podman:
+        podman.image()
+        base = f"shop{os.getpid()}"
+        ids = dict(podman.run(f"{base}-{i}", "/shop", "wait", "/go") for i in range(2))
+        for id in ids:
+            run = tophash("--container", id[:20], "--duration", "1s", "--format", "json")
+            same([r["pid"] for r in run.of("start")], [ids[id]], "processes")
+        seen = next((d for d in "0123456789abcdef" if sum(id.startswith(d) for id in ids) == 2), None)
+        if seen:
+            refused(tophash("--container", seen), 3, "2 containers are", "podman", base)
+        id, pid = ids.popitem()
+        touch(pid, "go")
+        end = time.monotonic() + 20
+        while Path(f"/proc/{pid}").exists():
+            check(time.monotonic() < end, "the container does not end")
+            time.sleep(0.02)
+        refused(tophash("--container", id), 3, "no running container", "tophash ps")
+
+
+@test
+def no_container():
+    refused(tophash("--container", "no-such-container"), 3, "no running container no-such-container", "tophash ps")
+    refused(tophash("--container", ""), 3, "no running container")
+    refused(tophash("--container", "../../etc"), 3, "no running container")
+    refused(tophash("--pod", "prod/no-such-pod"), 3, "no pod prod/no-such-pod", "NAMESPACE")
+    refused(tophash("--pod", "x", "-c", "y"), 3, "no pod x")
+    refused(tophash("--pod", "/"), 3, "no pod /")
+    refused(tophash("--container", "x", "--map", "0xc000"), 2, "--container")
+    refused(tophash("--pod", "x", "--cgroup", "/"), 2, "only one of")
+    refused(tophash("--pod", "x", "--dry-run"), 2, "--dry-run")
