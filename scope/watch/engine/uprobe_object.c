@@ -173,7 +173,8 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 static void choose_programs(struct trace_bpf *skel, const struct engine_options *options,
 			    const struct uprobe_module *module, bool slow, bool others)
 {
-	bool first = others && !module->number; /* only the programs of module 0 report execs and exits */
+	/* Only the programs of module 0 report execs and exits. */
+	bool first = others && !module->number;
 	bool probes = others && module->of.image;
 	bool v1 = skel->rodata->use_cgroup_v1;
 
