@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 
 from harness import (
-    bpf_ids, check, end_started, Failed, identity, LONG, nothing_left, options, probed, Program, same, Skip, spawn, target, test, tmp, tophash,
+    bpf_ids, check, end_started, Failed, go_build, identity, LONG, nothing_left, options, probed, Program, same, Skip, spawn, target, test, tmp, tophash,
     Tracer)
 
 
@@ -315,19 +315,82 @@ def overwritten_while_the_output_blocks():
 # --- other files by the same name, and other names of the same file ----------------------------------------------------------
 
 
+def wait_for_message(t, text, n=1):
+    end = time.monotonic() + LONG
+    while t.errors.read_text().count(text) < n:
+        check(time.monotonic() < end, f"not said: {t.errors.read_text()}")
+        time.sleep(0.01)
+
+
+# A deploy: each version deletes as often as its number says, for each line, and starts again as the file that has its name.
+VERSION = """package main
+import ("bufio"; "fmt"; "os"; "syscall")
+func main() {
+	m := map[%s]int{}
+	in := bufio.NewReader(os.Stdin)
+	fmt.Println("version %d")
+	for {
+		line, err := in.ReadString('\\n')
+		if err != nil { return }
+		if line == "upgrade\\n" { fmt.Println(syscall.Exec(os.Args[0], os.Args, os.Environ())) }
+		for i := 0; i < %d; i++ { m[%s] = i; delete(m, %s) }
+		fmt.Println("done")
+	}
+}
+"""
+
+
+def version(n, go, kind, key):
+    source = tmp(f"version{n}.go")
+    source.write_text(VERSION % (kind, n, n, key, key))
+    return go_build(source, f"version{n}", go=go)
+
+
 @test
 def replaced():
-    """Another file gets the name. The old one is still traced, and tophash says so."""
+    """Another program gets the name, of another release. The old and the new processes are traced, and tophash says so."""
+    first, second = version(3, options.go, "int", "i"), version(5, "1.23", "string", "fmt.Sprint(i)")
+    exe = shutil.copy(first, tmp("service"))
+    old = Program(exe)
+    upgraded = Program(exe)
+    t = Tracer("-b", exe)
+    same([old.line(), upgraded.line()], ["version 3"] * 2, "the programs")
+    same([old.ask("x"), upgraded.ask("x")], ["done"] * 2, "answers")
+    shutil.copy(second, tmp("service.new"))
+    os.rename(tmp("service.new"), exe)
+    wait_for_message(t, "the processes of both are traced")
+    new = Program(exe)
+    same(new.line(), "version 5", "the new program")
+    same([old.ask("x"), new.ask("x"), new.ask("x")], ["done"] * 3, "answers")
+    same(upgraded.ask("upgrade"), "version 5", "the upgrade")
+    same(upgraded.ask("x"), "done", "answer")
+    shutil.copy(first, tmp("service.new"))
+    os.rename(tmp("service.new"), exe)
+    wait_for_message(t, "the processes of both are traced", 2)
+    third = Program(exe)
+    same([third.line(), third.ask("x")], ["version 3", "done"], "the third program")
+    for p in (old, new, upgraded, third):
+        p.end()
+    t.wait_for('"exit"', 4)
+    r = t.end()
+    same((gaps(r), identity(r)["removed"], len(r.lines)), ([], 3 + 3 + 3 + 5 + 5 + 5 + 3, 2), f"gaps, removed, lines on stderr: {r.err}")
+    seen = {p.pid: [e["key"] for e in r.events if e["pid"] == p.pid] for p in (old, new, upgraded, third)}
+    strings = [str(i) for i in range(5)]
+    same(seen, {old.pid: [0, 1, 2] * 2, new.pid: strings * 2, upgraded.pid: [0, 1, 2] + strings, third.pid: [0, 1, 2]}, "keys")
+    starts = [(s["pid"], s["go"][:6]) for s in r.of("start")]
+    check(starts.count((upgraded.pid, "go1.23")) == 1 and len(starts) == 5, f"start records: {starts}")
+
+
+@test
+def replaced_by_something_else():
+    """What gets the name cannot be traced: the old processes are, and tophash says why the new ones are not."""
     exe = copy_of_steps("replaced")
     p = Program(exe)
     p.line()
     t = Tracer("-b", exe)
-    shutil.copy(target("steps"), exe + ".new")
+    shutil.copy("/bin/true", exe + ".new")
     os.rename(exe + ".new", exe)
-    end = time.monotonic() + LONG
-    while "was replaced by another file" not in t.errors.read_text():
-        check(time.monotonic() < end, f"not said: {t.errors.read_text()}")
-        time.sleep(0.01)
+    wait_for_message(t, "those of the new one are not: not a Go program")
     p.ask("3")
     p.tell("exit 2")
     t.wait_for('"exit"')

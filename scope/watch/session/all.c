@@ -301,32 +301,3 @@ struct error *all_meet(struct session *session)
 	}
 	return NULL;
 }
-
-/* ---- a program that did not wait ---- */
-
-/* Opens the process of an event. If it has ended, or gone on to another program, its path is that of the
- * program. */
-static struct error *open_process(struct session *session, pid_t pid, const struct met *met,
-				  struct target **ret)
-{
-	struct error *err = process_open(pid, ret);
-	bool same = false;
-
-	if (err && err->code == ERROR_FAILED) /* no free descriptor; it may still run */
-		return err;
-	if (!err && target_executes(*ret, met ? met->exe : session->exe, &same) && same)
-		return NULL;
-	if (!err)
-		target_close(*ret);
-	error_free(err);
-	return process_adopt(pid, met ? met->module->path : image_name(session->image), ret);
-}
-
-struct error *all_begins(struct session *session, const struct event_removal *event)
-{
-	struct met *met = others_numbered(session, event->module);
-	struct target *target;
-
-	try(open_process(session, (pid_t)event->pid, met, &target));
-	return others_begin(session, target, met, event);
-}

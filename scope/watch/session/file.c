@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #define RETRY_NS 50000000ull  /* between two tries to place the probes again */
-#define PATH_NS	 500000000ull /* between two looks at the path */
+#define PATH_NS	 100000000ull /* between two looks at the path */
 
 /* ---- what the file was when it was read ---- */
 
@@ -157,36 +157,55 @@ static struct error *try_again(struct session *session)
 
 /* ---- the path ---- */
 
-/* Reports that another file has the path now, or none. The old file is still traced. */
-static void watch_path(struct session *session)
+/* Reports, once, that no file has the path now. */
+static void tell_gone(struct session *session, const char *path)
 {
 	struct watched_file *file = &session->file;
-	const char *path = session->options.binary;
-	struct stat st;
-	bool gone;
 
-	if (!path || file->path_told || now_ns() < file->path_ns)
-		return;
-	file->path_ns = now_ns() + PATH_NS;
-	gone = stat(path, &st) < 0;
-	if (gone && errno != ENOENT)
-		return;
-	if (!gone && st.st_dev == file->version.dev && st.st_ino == file->version.ino)
-		return;
 	/* A file is often missing for a moment while it is replaced. */
-	if (gone && !file->path_gone) {
-		file->path_gone = true;
-		return;
-	}
-	file->path_told = true;
-	if (gone)
+	if (file->path_gone && !file->path_told) {
+		file->path_told = true;
 		session_notice(session, SESSION_INFO,
 			       "%s was deleted: the processes that run it are still traced", path);
-	else
-		session_notice(session, SESSION_WARNING,
-			       "%s was replaced by another file: the processes of the old one are "
-			       "still traced, those of the new one are not (start another tophash)",
-			       path);
+	}
+	file->path_gone = true;
+}
+
+/* Looks whether another file has the path now. If it is a program, it is traced, too. */
+static struct error *watch_path(struct session *session)
+{
+	struct watched_file *file = &session->file;
+	uint64_t before_ns =
+		file->path_ns - PATH_NS; /* the last look, at which nothing had changed */
+	const char *path = session->options.binary;
+	struct stat st;
+
+	if (!path || now_ns() < file->path_ns)
+		return NULL;
+	if (!file->path_ns)
+		before_ns = session->opened_ns;
+	file->path_ns = now_ns() + PATH_NS;
+	if (stat(path, &st) < 0) {
+		if (errno == ENOENT)
+			tell_gone(session, path);
+		return NULL;
+	}
+	file->path_gone = false;
+	if (!file->path_ino) {
+		file->path_dev = file->version.dev;
+		file->path_ino = file->version.ino;
+	}
+	if (st.st_dev == file->path_dev && st.st_ino == file->path_ino)
+		return NULL;
+	file->path_dev = st.st_dev;
+	file->path_ino = st.st_ino;
+	if (session->placements.build == GO_BUILD_PROGRAM)
+		return others_replace(session, path, before_ns);
+	session_notice(session, SESSION_WARNING,
+		       "%s was replaced by another file: the processes of the old one are still "
+		       "traced, those of the new one are not (start another tophash)",
+		       path);
+	return NULL;
 }
 
 /* ---- a turn ---- */
@@ -213,7 +232,7 @@ struct error *watch_file(struct session *session)
 
 	if (session->stopping || session->group || session->all)
 		return NULL;
-	watch_path(session);
+	try(watch_path(session));
 	if (!engine_holds(session->engine, 0) && stands(session)) {
 		file->hold = ENGINE_WRITTEN;
 		vec_each(traced, &session->processes)

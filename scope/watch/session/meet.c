@@ -483,7 +483,7 @@ static struct error *watch_files(struct session *session)
 	vec_each(at, &session->met) {
 		struct met *met = *at;
 
-		if (session->all && met->wide) /* others.c */
+		if (met->wide && !session->group) /* others.c */
 			continue;
 		met->due = met->number && !engine_holds(session->engine, met->number);
 		if (met->due && met->wide)

@@ -107,7 +107,7 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 	if (!traced && has_many(session)) {
 		try(add_new_process(session, pid, event));
 		traced = &session->processes.data[session->processes.len - 1];
-		if (session->all && event)
+		if ((session->all || session->options.binary) && event)
 			traced->program = others_numbered(session, event->module);
 	}
 	/* A process of a group may execute another program by now than the one of the event. */
@@ -168,6 +168,14 @@ static bool begins_anew(const struct session *session, struct traced *traced,
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
 
+/* Tells whether a process of -b runs another file than before. */
+static bool is_other(const struct session *session, const struct traced *traced,
+		     const struct event_removal *event)
+{
+	return session->options.binary &&
+	       event->module != (traced->program ? traced->program->number : 0);
+}
+
 /* Tells whether a process that begins at time_ns is another one than `former`, which had the same pid.
  * In a tree, one that has ended by now may have executed itself before. */
 static bool is_another(const struct session *session, struct traced *former, uint64_t time_ns)
@@ -196,15 +204,15 @@ struct error *process_begins(struct session *session, const struct event_removal
 	} else if (former && session->group) {
 		group_begins(session, former, event);
 	} else if (former && begins_anew(session, former, event)) {
-		if (session->all)
-			return all_begins(session, event);
+		if (session->all || is_other(session, former, event))
+			return others_started(session, event);
 		former->started = false;
 		vec_each(at, &former->met)
 			at->here = false;
 	}
 	is_new = !find_process(session, (pid_t)event->pid);
 	if (session->all && is_new)
-		return all_begins(session, event);
+		return others_started(session, event);
 	err = find_or_add_process(session, (pid_t)event->pid, event, time_ns);
 	former = find_process(session, (pid_t)event->pid);
 	if (session->group && former)

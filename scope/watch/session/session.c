@@ -293,6 +293,8 @@ static struct error *on_tick(void *ctx)
 	chosen_settle(session, false);
 	try(watch_group(session));
 	watch_others(session);
+	if (session->options.binary)
+		try(watch_programs(session));
 	try(watch_file(session));
 	try(watch_modules(session));
 	engine_measure(session->engine, now_ns());
@@ -516,6 +518,8 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	judge_settle(session);
 	settle_group(session);
 	settle_file(session);
+	if (session->options.binary)
+		settle_programs(session);
 	vec_each(traced, &session->processes)
 		if (!traced->ended && has_ended(traced))
 			emit_exit(session, traced);

@@ -107,6 +107,8 @@ struct watched_file {
 	uint64_t gap_ns;	     /* they were last known to stand; 0: they do now */
 	uint64_t next_ns;	     /* of the next try, or the next look for processes */
 	uint64_t path_ns;	     /* of the next look at the path */
+	dev_t path_dev;		     /* the file that has the path */
+	ino_t path_ino;
 	bool path_gone, path_told, changed_told;
 	uint64_t looked_ns; /* of the last look for processes */
 	VEC(pid_t) others;  /* processes of files that only look like it */
@@ -446,6 +448,12 @@ void watch_others(struct session *session);
 struct error *others_begin(struct session *session, struct target *target, struct met *met,
 			   const struct event_removal *event);
 
+/* Notes that a process has begun a program whose probes stand. `event` is its first record. */
+struct error *others_started(struct session *session, const struct event_removal *event);
+/* Traces the file that has the path of -b now, beside the former ones. Reports it, or why not. The path led to
+ * another file at from_ns. */
+struct error *others_replace(struct session *session, const char *path, uint64_t from_ns);
+
 /* ---- all.c: --follow=all ---- */
 
 struct all;
@@ -457,8 +465,6 @@ void all_stands(struct session *session, const struct file_version *version, boo
 /* Decide about a process that has executed a program, or made a thread: see judge_process(). */
 enum pursuit_verdict all_judge_program(struct session *session, pid_t pid);
 enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid);
-/* Notes that a process has begun a program that did not wait, because its probes stand. */
-struct error *all_begins(struct session *session, const struct event_removal *event);
 /* Places the probes in the processes that wait, and lets them run. */
 struct error *all_meet(struct session *session);
 
