@@ -156,7 +156,7 @@ def kube(job):
 @step("kube-files")
 def kube_files(job):
     """the files for Kubernetes: built by kustomize, against the API's schema, with the rights that are needed"""
-    job.summed("tests/kube/manifests.py")
+    job.summed("tests/kube/manifests.py", "--build", job.args.build)
 
 
 @step("map-pack")

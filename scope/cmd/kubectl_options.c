@@ -333,8 +333,7 @@ static struct error *check_remote(const struct remote *remote, struct kubectl_op
 	int n = 0;
 
 	argv[n++] = (char *)remote->spec->name;
-	argv[n++] = (char *)"-p";
-	argv[n++] = (char *)"1";
+	argv[n++] = (char *)"--pod=namespace/pod";
 	for (size_t i = 0; i < options->n_args; i++)
 		argv[n++] = (char *)options->args[i];
 	argv[n] = NULL;

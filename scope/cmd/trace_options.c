@@ -133,6 +133,7 @@ static const struct option_spec rows[] = {
 		"without Go code are left out, and a message tells how many. Those that cannot be "
 		"traced are left out, too, and messages tell why. See \\fBSEVERAL PROCESSES\\fR."},
 	{.name = "wait", .argument = "NAME", .kind = OPTION_PROCESS, .at = AT(wait),
+	 .local = "it names processes of this machine, and the pod tells what to trace",
 	 .help = "the first Go process of this name, which may start later",
 	 .man = "Waits for the first process with Go code that has this name, as with \\fB-p\\fR. If one "
 		"runs already, it is traced at once. tophash sees a process when it executes its "
@@ -155,6 +156,7 @@ static const struct option_spec rows[] = {
 		"path is that of the directory (/sys/fs/cgroup/system.slice/shop.service), or the "
 		"one in /proc/PID/cgroup (/system.slice/shop.service). See \\fBGROUPS\\fR."},
 	{.name = "container", .letter = 'c', .argument = "NAME|ID", .kind = OPTION_STRING,
+	 .local = "it names processes of this machine, and the pod tells what to trace",
 	 .at = AT(container),
 	 .help = "every Go process of a container, also later ones",
 	 .man = "Every process with Go code in a running container of Docker, podman, containerd or "
@@ -162,6 +164,7 @@ static const struct option_spec rows[] = {
 		"groups of the processes tell the id, and the files of the runtime the name. With "
 		"\\fB--pod\\fR it is a container of that pod. See \\fBGROUPS\\fR."},
 	{.name = "pod", .argument = "[NS/]NAME", .kind = OPTION_STRING, .at = AT(pod),
+	 .local = "it names processes of this machine, and the pod tells what to trace",
 	 .help = "every Go process of a Kubernetes pod on this node",
 	 .man = "Every process with Go code in a pod of Kubernetes that runs on this node, in all its "
 		"containers, or in that of \\fB-c\\fR. Give the namespace if several have a pod of that "
@@ -183,6 +186,7 @@ static const struct option_spec rows[] = {
 		"If no user has the number, a group must be given. Without this option the command runs as the user of tophash, which is "
 		"mostly root."},
 	{.name = "follow", .argument = "WHICH", .kind = OPTION_ENUM, .at = AT(follow),
+	 .local = "a pod is traced with all its processes",
 	 .also = AT(follow_given), .values = follows, .rare = true,
 	 .help = "children that are traced: {} (same)",
 	 .man = "Which children are traced, too, with \\fB-p\\fR and a command, and their children. same "
@@ -232,6 +236,7 @@ static const struct option_spec rows[] = {
 		"how many removals had another shape. A map whose type cannot be read is shown, "
 		"with an empty map_type (reflect made the type, and the process has ended)."},
 	{.name = "map", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(filter.map),
+	 .local = "a pod may have several processes",
 	 .min = 1, .max = UINT64_MAX, .rare = true,
 	 .help = "one map (with -p or a command)",
 	 .man = "One map of one process. \\fIADDR\\fR is a number such as 0xc000012340."},
@@ -322,6 +327,7 @@ static const struct option_spec rows[] = {
 	 .help = "the engine that makes the events: {}",
 	 .man = "The engine that makes the events: {}. The first in the list is the default."},
 	{.name = "dry-run", .kind = OPTION_FLAG, .at = AT(dry_run),
+	 .local = "it shows the probes of one file, and a pod may have several",
 	 .help = "show the places of the probes, and why; attach nothing",
 	 .man = "Shows where each probe would go and why, and where each filter is applied. "
 		"Attaches nothing, and starts no command. Needs no privilege, except for a "

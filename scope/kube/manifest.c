@@ -1,44 +1,74 @@
 #include "kube/json.h"
 #include "kube/kube.h"
 
-/* The pod:
- *
- *   restartPolicy Never, activeDeadlineSeconds: it ends, whatever happens to us
- *   stdinOnce: its standard input is closed when our connection ends, and tophash tether then ends
- *   nodeName: no scheduler may choose another node; the tolerations let it stay on each
- *   privileged, hostPID: uprobes, BPF, and the processes of the node
- *   /sys: the kernel's BTF and control groups; /run: sockets and states of the container runtime
- *   no token of the cluster, because tophash asks the cluster nothing
- */
-static const char format[] = "{s:s, s:s,"
-			     " s:{s:s, s:s, s:{s:s, s:s}, s:{s:s}},"
-			     " s:{s:s, s:b, s:s, s:I, s:i, s:b, s:b, s:{s:s, s:s}, s:[{s:s}],"
-			     "    s:[{s:s, s:s, s:s, s:O, s:b, s:b, s:{s:b, s:b},"
-			     "        s:{s:{s:s, s:s}, s:{s:s}},"
-			     "        s:[{s:s, s:s, s:b}, {s:s, s:s, s:b}]}],"
-			     "    s:[{s:s, s:{s:s, s:s}}, {s:s, s:{s:s, s:s}}]}}";
+/* What the pod sees of the node, and only reads. */
+static const struct {
+	const char *name, *path, *type;
+} hosts[] = {
+	{"sys", "/sys", "Directory"}, /* the kernel's BTF, control groups */
+	{"run", "/run", "Directory"}, /* states and sockets of the container runtime */
+	{"log", "/var/log/containers", "DirectoryOrCreate"}, /* names of containers */
+};
+
+static json_t *mounts(void)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
+		json_array_append_new(array, json_pack("{s:s, s:s, s:b}", "name", hosts[i].name,
+						       "mountPath", hosts[i].path, "readOnly", 1));
+	return array;
+}
+
+static json_t *volumes(void)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
+		json_array_append_new(array, json_pack("{s:s, s:{s:s, s:s}}", "name", hosts[i].name,
+						       "hostPath", "path", hosts[i].path, "type",
+						       hosts[i].type));
+	return array;
+}
+
+/* stdinOnce: standard input is closed when our connection ends, and tophash tether then ends.
+ * privileged: uprobes and BPF. */
+static json_t *container(const struct kube_pod *pod, json_t *args)
+{
+	return json_pack("{s:s, s:s, s:s, s:O, s:b, s:b, s:o, s:o, s:o}", "name", KUBE_CONTAINER,
+			 "image", pod->image, "imagePullPolicy", "IfNotPresent", "args", args,
+			 "stdin", 1, "stdinOnce", 1, "securityContext",
+			 json_pack("{s:b, s:b}", "privileged", 1, "readOnlyRootFilesystem", 1),
+			 "resources",
+			 json_pack("{s:{s:s, s:s}, s:{s:s}}", "requests", "cpu", "10m", "memory",
+				   "32Mi", "limits", "memory", "1Gi"),
+			 "volumeMounts", mounts());
+}
+
+/* restartPolicy, activeDeadlineSeconds: it ends, whatever happens to us. nodeName: no scheduler may choose
+ * another node, and the tolerations let it stay on each. hostPID: the processes of the node. No token of the
+ * cluster, because tophash asks the cluster nothing. */
+static json_t *spec(const struct kube_pod *pod, json_t *args)
+{
+	return json_pack(
+		"{s:s, s:b, s:s, s:I, s:i, s:b, s:b, s:o, s:[{s:s}], s:[o], s:o}", "nodeName",
+		pod->target->node, "hostPID", 1, "restartPolicy", "Never", "activeDeadlineSeconds",
+		(json_int_t)pod->deadline_s, "terminationGracePeriodSeconds", 15,
+		"automountServiceAccountToken", 0, "enableServiceLinks", 0, "nodeSelector",
+		json_pack("{s:s, s:s}", "kubernetes.io/os", "linux", "kubernetes.io/arch", "amd64"),
+		"tolerations", "operator", "Exists", "containers", container(pod, args), "volumes",
+		volumes());
+}
 
 static json_t *pack(const struct kube_pod *pod, const char *target, json_t *args)
 {
-	return json_pack(format,
-			 /* */ "apiVersion", "v1", "kind", "Pod",
-			 /* */ "metadata", "name", pod->name, "namespace", pod->namespace, "labels",
-			 "app.kubernetes.io/name", "tophash", "app.kubernetes.io/managed-by",
-			 "kubectl-tophash", "annotations", "tophash-target", target,
-			 /* */ "spec", "nodeName", pod->target->node, "hostPID", 1, "restartPolicy",
-			 "Never", "activeDeadlineSeconds", (json_int_t)pod->deadline_s,
-			 "terminationGracePeriodSeconds", 15, "automountServiceAccountToken", 0,
-			 "enableServiceLinks", 0, "nodeSelector", "kubernetes.io/os", "linux",
-			 "kubernetes.io/arch", "amd64", "tolerations", "operator", "Exists",
-			 /* */ "containers", "name", KUBE_CONTAINER, "image", pod->image,
-			 "imagePullPolicy", "IfNotPresent", "args", args, "stdin", 1, "stdinOnce",
-			 1, "securityContext", "privileged", 1, "readOnlyRootFilesystem", 1,
-			 "resources", "requests", "cpu", "10m", "memory", "32Mi", "limits",
-			 "memory", "1Gi", "volumeMounts", "name", "sys", "mountPath", "/sys",
-			 "readOnly", 1, "name", "run", "mountPath", "/run", "readOnly", 1,
-			 /* */ "volumes", "name", "sys", "hostPath", "path", "/sys", "type",
-			 "Directory", "name", "run", "hostPath", "path", "/run", "type",
-			 "Directory");
+	json_t *metadata = json_pack(
+		"{s:s, s:s, s:{s:s, s:s}, s:{s:s}}", "name", pod->name, "namespace", pod->namespace,
+		"labels", "app.kubernetes.io/name", "tophash", "app.kubernetes.io/managed-by",
+		"kubectl-tophash", "annotations", "tophash-target", target);
+
+	return json_pack("{s:s, s:s, s:o, s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
+			 metadata, "spec", spec(pod, args));
 }
 
 struct error *kube_manifest(const struct kube_pod *pod, struct buf *to)

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Tests the files of deploy/kubernetes/ without a cluster.
 
-    tests/kube/manifests.py [WORD...]
+    tests/kube/manifests.py [--build DIR] [WORD...]
 
 built     kubectl kustomize builds the base and each overlay
 schema    each object has only members that the API has, of the right types, and none is missing (tests/kube/schema.py)
 refused   and that check finds an unknown member, a wrong type and a missing one
 rights    the roles are what kubectl-tophash needs (tests/kube/test_runs.py runs with these alone), and nothing else
 version   the image is that of VERSION
+words     the program knows the options that it gets
 names     bindings name roles that are there; the DaemonSet's selector finds its own pods
 
 The interpreter is that of Debian, which has the package python3-kubernetes. A line a check, ok, FAIL or skip; the last line is "N passed,
@@ -36,6 +37,7 @@ except ImportError:
 FOLDER = ROOT / "deploy/kubernetes"
 MODELS = {"v1": "V1", "apps/v1": "V1", "rbac.authorization.k8s.io/v1": "V1", "networking.k8s.io/v1": "V1"}
 Failed, Skip = world.Failed, world.Skip
+BUILD = None
 
 
 @functools.cache
@@ -71,7 +73,7 @@ def faults(o):
 
 def check_built():
     folders = set(built())
-    if folders != {"base", "daemonset", "overlays/kubelet", "overlays/team"}:
+    if folders != {"base", "daemonset", "overlays/kubelet", "overlays/pods", "overlays/team"}:
         raise Failed(f"there are {folders}")
     return f"{len(folders)} folders, {len(objects())} objects"
 
@@ -119,6 +121,15 @@ def check_version():
     return images[0]
 
 
+def check_words():
+    for o in of_kind("DaemonSet"):
+        words = o["spec"]["template"]["spec"]["containers"][0]["args"]
+        done = subprocess.run([BUILD / "tophash", *words, "--help"], text=True, capture_output=True)
+        if done.returncode or "usage: tophash trace" not in done.stdout:
+            raise Failed(f"{words}: {done.stderr.strip()}")
+    return f"{len(of_kind('DaemonSet'))} DaemonSets"
+
+
 def check_names():
     for folder, list_of in built().items():
         roles = {(o["kind"], o["metadata"]["name"]) for o in list_of if o["kind"] in ("Role", "ClusterRole")}
@@ -131,11 +142,14 @@ def check_names():
 
 
 def main():
+    global BUILD
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("words", nargs="*", metavar="WORD")
     args = parser.parse_args()
+    BUILD = args.build.resolve()
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
-    for check in (check_built, check_schema, check_refused, check_rights, check_version, check_names):
+    for check in (check_built, check_schema, check_refused, check_rights, check_version, check_words, check_names):
         name = check.__name__.removeprefix("check_")
         if args.words and not any(word in name for word in args.words):
             continue

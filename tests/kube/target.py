@@ -1,6 +1,8 @@
 """The Go program that the tests of this folder trace: tests/kube/deletes.go."""
+import secrets
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -22,12 +24,25 @@ def build(folder):
 
 
 class Target:
-    """The running program."""
+    """The running program, in a control group as kubelet makes one for a container. The tests are the kubelet: `names` is a folder with
+    the link that tells the names of pod and container."""
 
-    def __init__(self, program):
+    def __init__(self, program, names=None, pod="shop-1", namespace="prod", container="shop"):
         self.p = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.pid = self.p.pid
+        self.pid, self.groups = self.p.pid, []
         self.p.stdout.readline()
+        if names:
+            self.enter(secrets.token_hex(32), str(uuid.uuid4()))
+            (names / f"{pod}_{namespace}_{container}-{self.groups[-1].name}.log").touch()
+
+    def enter(self, id, uid):
+        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        at = Path(next(m[4] for m in mounts if m[m.index("-") + 1] == "cgroup2"))
+        for name in ("kubepods", "burstable", f"pod{uid}", id):
+            at = at / name
+            at.mkdir(exist_ok=True)
+            self.groups.append(at)
+        (at / "cgroup.procs").write_text(str(self.pid))
 
     def delete(self, n):
         self.p.stdin.write(f"{n}\n")
@@ -39,3 +54,8 @@ class Target:
     def end(self):
         self.p.kill()
         self.p.wait()
+        for group in reversed(self.groups):
+            try:
+                group.rmdir()
+            except OSError:  # another run is there, or this was done
+                pass

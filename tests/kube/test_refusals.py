@@ -59,9 +59,9 @@ def several_containers(world):
     world.api.add(a_pod(containers=("shop", "proxy")))
     refused(world, ["trace", "shop-1"], 2, "several containers", "-c", "shop, proxy")
     refused(world, ["trace", "shop-1", "-c", "db"], 3, "no container db", "shop, proxy")
-    same(world.run("trace", "shop-1", "-c", "shop", "--dry-run")[0], 0, "exit code with -c")
+    same(world.run("trace", "shop-1", "-c", "shop", "--duration=1s")[0], 0, "exit code with -c")
     world.api.add(a_pod(containers=("proxy", "shop"), metadata={"annotations": {"kubectl.kubernetes.io/default-container": "shop"}}))
-    same(world.run("trace", "shop-1", "--dry-run")[0], 0, "exit code with the annotation")
+    same(world.run("trace", "shop-1", "--duration=1s")[0], 0, "exit code with the annotation")
     world.all_gone()
 
 
@@ -109,7 +109,7 @@ def missing_rights(world):
 @test
 def missing_right_to_remove(world):
     world.api.rights["dev"] = NEEDED - {("delete", "pods", "tophash")}
-    code, out, err = world.run("trace", "shop-1", "--dry-run")
+    code, out, err = world.run("trace", "shop-1", "--duration=1s")
     check(code == 0 and "was not removed" in err and "kubectl tophash clean" in err, f"{code} {err}")
     (pod,) = world.api.created
     check(pod.ended.wait(30), "the pod does not end by itself")
@@ -163,7 +163,9 @@ def words_that_are_refused(world):
     for words, texts in ((["trace"], ["no pod"]), (["trace", "a", "b"], ["unexpected"]), (["trace", "deployment/a"], ["is no pod"]),
                          (["trace", "A"], ["no name of a pod"]), (["trace", "-p", "1", "a"], ["--pid", "this machine"]),
                          (["trace", "a", "-b", "f"], ["--binary"]), (["trace", "a", "-o", "f"], ["--output", "> FILE"]),
-                         (["trace", "a", "--", "ls"], ["--"]), (["trace", "a", "--user", "x"], ["--user"]),
+                         (["trace", "a", "--", "ls"], ["--"]), (["trace", "a", "--user", "x"], ["--user"]), (["trace", "a", "--dry-run"], ["--dry-run"]),
+                         (["trace", "a", "--map", "0xc0"], ["--map"]), (["trace", "a", "--follow=none"], ["--follow"]),
+                         (["trace", "a", "--pod", "b"], ["--pod", "this machine"]), (["trace", "a", "--cgroup", "b"], ["--cgroup"]),
                          (["trace", "a", "--kee", "x"], ["did you mean"]), (["trace", "a", "--duration", "1y"], ["--duration"]),
                          (["trace", "a", "--duration", "2d"], ["--deadline"]), (["trace", "a", "--image="], ["--image"]),
                          (["trace", "a", "-n", "B"], ["--namespace"]),

@@ -104,6 +104,7 @@ class World:
         self.api.rights = {"dev": set(NEEDED), "root": set(ALL)}
         self.api.add(a_pod())
         (folder / "bin").mkdir()
+        (folder / "log/containers").mkdir(parents=True)
         os.symlink(options.kubectl, folder / "bin/kubectl")
         for name in ("kubectl-tophash", "kubectl_complete-tophash"):
             os.symlink(options.build / name, folder / "bin" / name)
@@ -119,16 +120,18 @@ class World:
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": name, "namespace": "prod"}}]}))
 
     def command(self, args):
-        """Returns the command that the node runs for the arguments of a container."""
+        """Returns the command that the node runs for the arguments of a container. /var/log/containers is that of this node. Only the patience
+        is changed."""
         self.words = list(args)
-        at = args.index("--pod")
-        same(args[:2] + args[at : at + 4], ["tether", "--", "--pod", "prod/shop-1", "--container", "shop"], "the words on the node")
-        return [self.options.build / "tophash", "tether", "--patience", f"{PATIENCE}s", "--", args[2], "-p", str(self.trace_target().pid),
-                *args[at + 4 :]]
+        self.trace_target()
+        same(args[:2], ["tether", "--"], "the first words on the node")
+        script = 'mount --bind "$0" /var/log && exec "$@"'
+        return ["unshare", "--mount", "sh", "-c", script, str(self.folder / "log"), self.options.build / "tophash", "tether",
+                "--patience", f"{PATIENCE}s", *args[1:]]
 
     def trace_target(self):
         if not self.target:
-            self.target = target.Target(self.program)
+            self.target = target.Target(self.program, self.folder / "log/containers")
         return self.target
 
     def env(self):
