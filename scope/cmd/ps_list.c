@@ -14,6 +14,7 @@ struct ps_entry {
 	struct process_row row;
 	struct process_status status;
 	struct container container;
+	struct container_facts facts;
 	char *exe;
 	char *user;
 	struct process_module *modules;
@@ -30,6 +31,7 @@ static void entry_free(struct ps_entry *entry)
 {
 	if (!entry)
 		return;
+	container_facts_fini(&entry->facts);
 	free(entry->exe);
 	free(entry->user);
 	free(entry->modules);
@@ -166,6 +168,10 @@ static void fill_row(struct ps_entry *entry, pid_t pid)
 	row->runtime = entry->container.runtime;
 	row->container = entry->container.id;
 	row->pod = entry->container.pod;
+	row->container_name = entry->facts.part ? entry->facts.part : entry->facts.name;
+	row->pod_name = entry->facts.pod;
+	row->namespace = entry->facts.namespace;
+	row->image = entry->facts.image;
 }
 
 /* Copies the user's name from the previous entry if it is the same user, as for most entries. */
@@ -181,6 +187,34 @@ static void find_user(const struct process_listing *listing, struct ps_entry *en
 	}
 	user = getpwuid(entry->status.uid);
 	entry->user = user ? strdup(user->pw_name) : NULL;
+}
+
+static char *copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+/* Reads the container of a process. Processes of one container are mostly neighbours, and its files are read
+ * once for all of them. */
+static void find_container(const struct process_listing *listing, struct ps_entry *entry, pid_t pid)
+{
+	size_t n = listing->entries.len;
+	const struct ps_entry *last = n ? listing->entries.data[n - 1] : NULL;
+
+	if (!container_of(pid, &entry->container) || !entry->container.runtime)
+		return;
+	if (!last || strcmp(last->container.path, entry->container.path) != 0) {
+		container_facts(&entry->container, &entry->facts);
+		return;
+	}
+	entry->facts = (struct container_facts){
+		.name = copy(last->facts.name),
+		.image = copy(last->facts.image),
+		.pod = copy(last->facts.pod),
+		.namespace = copy(last->facts.namespace),
+		.part = copy(last->facts.part),
+		.sandbox = last->facts.sandbox,
+	};
 }
 
 /* Returns whether a process can be among those that were asked for. Any process may have a name
@@ -233,7 +267,7 @@ static struct error *add_process(struct process_listing *listing, pid_t pid)
 	entry->exe = strdup(target->exe_path);
 	if (!entry->exe)
 		return error_nomem();
-	container_of(pid, &entry->container);
+	find_container(listing, entry, pid);
 	find_user(listing, entry);
 	try(fill_modules(listing, &found, entry));
 	fill_row(entry, pid);

@@ -42,7 +42,7 @@ static const char *const synopsis[] = {"[OPTION]... [PID|NAME]...", NULL};
 static const char legend[] =
 	"Columns:\n"
 	"  GO and MAPS are the release that built the program, and the layout of its\n"
-	"  maps. CONTAINER is the runtime and the first digits of the container's id.\n"
+	"  maps. CONTAINER is the runtime, and the name of the container or digits of its id.\n"
 	"  NOTES has what is unusual: why trace cannot watch the process, that its\n"
 	"  program is stripped, and which plugins and libraries written in Go it has.\n";
 

@@ -2,6 +2,7 @@
 installed, they are unpacked from the packages of this Debian."""
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import HERE, REPO, Skip, Tracer, check, go_build, refused, same, test, tmp, tophash
+from harness import HERE, REPO, Skip, Tracer, check, go_build, options, refused, same, spawn, test, tmp, tophash
+from test_groups import begun, ended, hierarchies, program
 
 sys.path.insert(0, str(REPO / "tools"))
 import debs  # noqa: E402
@@ -110,7 +112,9 @@ def container_by_name_and_id():
         starts = run.of("start")
         same([e["pid"] for e in run.events if e["pid"] == pid], [pid] * 23, "deletes of the first process")
         same(len(run.events), 30, "deletes")
-        same({r["exe"] for r in starts if r["pid"] == pid}, {"/shop"}, "the program")
+        first = next(r for r in starts if r["pid"] == pid)
+        same([first["exe"], first["runtime"], first["container"], first["container_name"], first["image"]], ["/shop", "podman", id, name, IMAGE],
+             "the start record")
         end = run.end
         same(end["hits"], end["delivered"] + end["filtered"], "hits")
         # The runtime is a Go program, too. It joins the group before it executes the command.
@@ -153,3 +157,109 @@ def no_container():
     refused(tophash("--container", "x", "--map", "0xc000"), 2, "--container")
     refused(tophash("--pod", "x", "--cgroup", "/"), 2, "only one of")
     refused(tophash("--pod", "x", "--dry-run"), 2, "--dry-run")
+
+
+# --- pods: the control groups of Kubernetes, and the files of containerd, both made by the test ---------------------------------
+
+
+class Pods:
+    """Control groups of pods, and a folder with what containerd's CRI writes into /run/containerd. tophash sees it in a mount namespace."""
+
+    UID = "11111111-2222-3333-4444-{:012x}"
+
+    def __init__(self):
+        at = hierarchies().get("v2") or hierarchies().get("v1")
+        if not at:
+            raise Skip("no hierarchy of control groups is writable")
+        self.top = at / f"kubepods-test-{os.getpid()}"
+        self.top.mkdir()
+        self.state = tmp("containerd")
+        self.n = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for procs in self.top.rglob("cgroup.procs"):
+            for pid in procs.read_text().split():
+                os.kill(int(pid), 9)
+        for folder in sorted((p for p in [*self.top.rglob("*"), self.top] if p.is_dir()), reverse=True):
+            end = time.monotonic() + 20
+            while folder.exists() and time.monotonic() < end:
+                try:
+                    folder.rmdir()
+                except OSError:
+                    time.sleep(0.02)
+
+    def start(self, uid, namespace, pod, part, *command):
+        """Starts a container of a pod. Returns its id and its process."""
+        self.n += 1
+        id = f"{self.n:064x}"
+        group = self.top / ("pod" + self.UID.format(uid)) / id
+        group.mkdir(parents=True)
+        bundle = self.state / "io.containerd.runtime.v2.task" / "k8s.io" / id
+        bundle.mkdir(parents=True)
+        notes = {"container-type": "container", "sandbox-name": pod, "sandbox-namespace": namespace, "container-name": part, "image-name": IMAGE}
+        (bundle / "config.json").write_text(json.dumps({"annotations": {f"io.kubernetes.cri.{k}": v for k, v in notes.items()}}))
+        return id, spawn(["sh", "-c", 'echo $$ > "$0"; exec "$@"', group / "cgroup.procs", *command])
+
+    def wrap(self):
+        return ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /run && mkdir /run/containerd && mount --bind "$0" /run/containerd && exec "$@"',
+                str(self.state)]
+
+
+@test
+def pods_by_name():
+    """Two pods of one name in two namespaces, one of them with two containers; what is asked for is traced, and ambiguous names are listed."""
+    with Pods() as pods:
+        a = program("shop")
+        containers = {}
+        for uid, namespace, part in ((1, "prod", "api"), (1, "prod", "cache"), (2, "test", "api")):
+            containers[namespace, part] = pods.start(uid, namespace, "shop-7d4b", part, a, "wait", tmp("go"), "delete", 5)
+        begun(*(p for _, p in containers.values()))
+        pids = {key: p.pid for key, (_, p) in containers.items()}
+
+        def traced(*words):
+            run = tophash(*words, "--duration", "500ms", "--format", "json", wrap=pods.wrap())
+            check(run.code == 0, run.err)
+            return run, sorted(r["pid"] for r in run.of("start"))
+
+        prod = sorted(pid for (namespace, _), pid in pids.items() if namespace == "prod")
+        same(traced("--pod", "prod/shop-7d4b")[1], prod, "the pod's processes")
+        run, got = traced("--pod", "prod/shop-7d4b", "-c", "cache")
+        same(got, [pids["prod", "cache"]], "the container's process")
+        start = run.of("start")[0]
+        want = {"runtime": "containerd", "container": containers["prod", "cache"][0], "container_name": "cache", "pod": "shop-7d4b",
+                "namespace": "prod", "image": IMAGE, "cgroup": f"/{pods.top.name}/pod{Pods.UID.format(1)}/{containers['prod', 'cache'][0]}"}
+        same({k: start.get(k) for k in want}, want, "the start record")
+        same(traced("--container", "cache")[1], [pids["prod", "cache"]], "the container by its name")
+        refused(tophash("--pod", "shop-7d4b", wrap=pods.wrap()), 3, "3 containers are of pods with this name", "prod/shop-7d4b", "test/shop-7d4b")
+        refused(tophash("--container", "api", wrap=pods.wrap()), 3, "2 containers are api", "prod", "test")
+        refused(tophash("--pod", "prod/shop-7d4b", "-c", "db", wrap=pods.wrap()), 3, "has no running container db", "api", "cache")
+        refused(tophash("--pod", "dev/shop-7d4b", wrap=pods.wrap()), 3, "no pod dev/shop-7d4b")
+        ps = subprocess.run([*pods.wrap(), options.tophash, "ps", "--format", "json", "shop"], stdout=subprocess.PIPE, text=True, check=True)
+        rows = {r["pid"]: r for r in map(json.loads, ps.stdout.splitlines()) if r["event"] == "process"}
+        same({pid: (rows[pid]["namespace"], rows[pid]["pod_name"], rows[pid]["container_name"]) for pid in pids.values()},
+             {pid: (namespace, "shop-7d4b", part) for (namespace, part), pid in pids.items()}, "ps")
+        tmp("go").touch()
+        ended(*(p for _, p in containers.values()))
+
+
+@test
+def pod_without_files():
+    """Files that are no JSON, or are cut, tell nothing: the container has only its id."""
+    with Pods() as pods:
+        id, p = pods.start(1, "prod", "shop", "api", program("shop"), "wait", tmp("go"), "delete", 5)
+        begun(p)
+        config = pods.state / "io.containerd.runtime.v2.task" / "k8s.io" / id / "config.json"
+        for text in ("", "{", "[" * 100000, '{"annotations":{"io.kubernetes.cri.sandbox-name":7}}'):
+            config.write_text(text)
+            refused(tophash("--pod", "prod/shop", wrap=pods.wrap()), 3, "no pod prod/shop")
+        run = tophash("--container", id, "--duration", "300ms", "--format", "json", wrap=pods.wrap())
+        start = run.of("start")[0]
+        same((start["container"], start["pod"], start.get("container_name")), (id, Pods.UID.format(1), None), "the start record")
+        config.unlink()
+        os.mkfifo(config)
+        refused(tophash("--pod", "prod/shop", timeout=20, wrap=pods.wrap()), 3, "no pod prod/shop")
+        tmp("go").touch()
+        ended(p)

@@ -197,3 +197,35 @@ bool container_of(pid_t pid, struct container *ret)
 	container_parse(text, ret);
 	return true;
 }
+
+/* Returns the path in a line "number:controllers:path", or NULL. */
+static const char *path_in(const char *line, size_t len)
+{
+	const char *at = memchr(line, ':', len);
+
+	at = at ? memchr(at + 1, ':', len - (size_t)(at + 1 - line)) : NULL;
+	return at ? at + 1 : NULL;
+}
+
+bool container_group(pid_t pid, char ret[CONTAINER_PATH_SIZE])
+{
+	char text[CONTAINER_CGROUP_MAX];
+	bool found = false;
+
+	if (!process_read_text(pid, "cgroup", text, sizeof(text)))
+		return false;
+	/* The line of v2 is the last one. */
+	for (const char *at = text; *at;) {
+		size_t len = strcspn(at, "\n");
+		const char *path = path_in(at, len);
+		bool wanted = path && (!found || !strcmp(ret, "/") ||
+				       (!strncmp(at, "0::", 3) && at + len > path + 1));
+
+		if (wanted) {
+			take_path(ret, path, at + len);
+			found = *ret;
+		}
+		at += len + (at[len] == '\n');
+	}
+	return found;
+}

@@ -41,6 +41,9 @@ struct container {
 
 /* Reads the text of /proc/PID/cgroup. */
 void container_parse(const char *text, struct container *ret);
+/* Reads the path of the control group of a process: that of cgroup v2, or the first one of v1 if that is
+ * the root. Returns false if the process has ended, or the path is too long. */
+bool container_group(pid_t pid, char ret[CONTAINER_PATH_SIZE]);
 /* Reads the container of a process. Returns false if the process has ended. */
 bool container_of(pid_t pid, struct container *ret);
 

@@ -98,6 +98,14 @@ struct event_start {
 	uint64_t wall_ns; /* time of the event: CLOCK_REALTIME since 1970 */
 	double ready_ms;  /* from the start of tophash until all probes were placed */
 	struct event_probes probes;
+	/* Where the process runs. Each is NULL if it is not known, or there is none. */
+	const char *cgroup;    /* the path, as in /proc/PID/cgroup */
+	const char *runtime;   /* of its container: "docker" */
+	const char *container; /* its id */
+	const char *container_name;
+	const char *pod; /* the name, or the UID if only that is known */
+	const char *namespace;
+	const char *image;
 	const struct event_module *modules; /* those besides exe */
 	size_t modules_n;
 };

@@ -30,6 +30,13 @@ static const struct event_member start[] = {
 	MEMBER("time_ns", NS, time_ns),
 	MEMBER("wall_ns", NS, start.wall_ns),
 	MEMBER("ready_ms", DECIMAL, start.ready_ms),
+	MEMBER("cgroup", STRING, start.cgroup),
+	MEMBER("runtime", STRING, start.runtime),
+	MEMBER("container", STRING, start.container),
+	MEMBER("container_name", STRING, start.container_name),
+	MEMBER("pod", STRING, start.pod),
+	MEMBER("namespace", STRING, start.namespace),
+	MEMBER("image", STRING, start.image),
 	MEMBER("probes", PROBES, start.probes),
 	MEMBER("modules", MODULES, start),
 };

@@ -85,6 +85,23 @@ static void put_stripped(struct cell *cell, const void *row)
 	cell_bool(cell, row_of(row)->modules[0].stripped);
 }
 
+/* Appends "prod/shop-7d4b/api", "web", or the first digits of the id. */
+static void put_container_title(struct buf *to, const struct process_row *row)
+{
+	if (row->namespace && row->pod_name) {
+		text_safe_str(to, row->namespace);
+		buf_char(to, '/');
+	}
+	if (row->pod_name) {
+		text_safe_str(to, row->pod_name);
+		buf_char(to, '/');
+	}
+	if (row->container_name)
+		text_safe_str(to, row->container_name);
+	else
+		text_safe(to, row->container, strnlen(row->container, ID_SHORT));
+}
+
 static void put_container(struct cell *cell, const void *row_)
 {
 	const struct process_row *row = row_of(row_);
@@ -94,7 +111,7 @@ static void put_container(struct cell *cell, const void *row_)
 	} else if (row->runtime) {
 		text_safe_str(cell->to, row->runtime);
 		buf_char(cell->to, ' ');
-		text_safe(cell->to, row->container, strnlen(row->container, ID_SHORT));
+		put_container_title(cell->to, row);
 	}
 }
 
@@ -108,6 +125,30 @@ static void put_pod(struct cell *cell, const void *row)
 {
 	if (*row_of(row)->pod)
 		cell_str(cell, row_of(row)->pod);
+}
+
+static void put_container_name(struct cell *cell, const void *row)
+{
+	if (row_of(row)->container_name)
+		cell_str(cell, row_of(row)->container_name);
+}
+
+static void put_pod_name(struct cell *cell, const void *row)
+{
+	if (row_of(row)->pod_name)
+		cell_str(cell, row_of(row)->pod_name);
+}
+
+static void put_namespace(struct cell *cell, const void *row)
+{
+	if (row_of(row)->namespace)
+		cell_str(cell, row_of(row)->namespace);
+}
+
+static void put_image(struct cell *cell, const void *row)
+{
+	if (row_of(row)->image)
+		cell_str(cell, row_of(row)->image);
 }
 
 static void put_traceable(struct cell *cell, const void *row)
@@ -230,7 +271,11 @@ static const struct column columns[] = {
 	 .place = 5,
 	 .put = put_container,
 	 .shown = has_container},
+	{.json = "container_name", .put = put_container_name},
+	{.json = "image", .put = put_image},
 	{.json = "pod", .put = put_pod},
+	{.json = "pod_name", .put = put_pod_name},
+	{.json = "namespace", .put = put_namespace},
 	{.json = "traceable", .put = put_traceable},
 	{.json = "why", .put = put_why_not},
 	{.name = "PROGRAM", .place = 6, .percent = 40, .sgr = SGR_BOLD, .put = put_program},

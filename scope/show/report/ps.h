@@ -26,6 +26,8 @@ struct process_row {
 	const char *runtime;   /* of its container: "docker"; NULL: in no known container */
 	const char *container; /* its id */
 	const char *pod;       /* the UID of its pod; "" when none */
+	/* What its runtime tells; each may be NULL. */
+	const char *container_name, *pod_name, *namespace, *image;
 	/* At least one. If the process executes a Go program, that module comes first. */
 	const struct process_module *modules;
 	size_t modules_n;

@@ -1,7 +1,9 @@
 #include "show/sink/text.h"
 #include "base/buf.h"
 
-#define EXE_LEAST 12 /* a path cut to fewer columns is of no use */
+/* bytes of the name of a container that are shown */
+#define CONTAINER_SHOWN 63
+#define EXE_LEAST	12 /* a path cut to fewer columns is of no use */
 
 /* --- Start and exit --- */
 
@@ -19,6 +21,32 @@ static void put_program(struct buf *to, const struct event_start *event, bool ve
 	buf_str(to, " ready in ");
 	text_tenths(to, event->ready_ms);
 	buf_str(to, " ms");
+}
+
+/* Appends " · container web (podman), image shop:1" or " · pod prod/shop, container api". */
+static void put_place(struct buf *to, const struct event_start *event)
+{
+	const char *name = event->container_name ? event->container_name : event->container;
+
+	if (!event->container)
+		return;
+	buf_str(to, " · ");
+	if (event->pod) {
+		buf_str(to, "pod ");
+		if (event->namespace) {
+			text_safe_str(to, event->namespace);
+			buf_char(to, '/');
+		}
+		text_safe_str(to, event->pod);
+		buf_str(to, ", ");
+	}
+	buf_str(to, "container ");
+	text_safe(to, name, strnlen(name, CONTAINER_SHOWN));
+	if (!event->pod && event->runtime) {
+		buf_str(to, " (");
+		text_safe_str(to, event->runtime);
+		buf_char(to, ')');
+	}
 }
 
 /* Appends "tophash 0.1.0 · 2026-08-06 · …/bin/shop (pid 4242) · go1.26.5 swiss, stripped". If that
@@ -44,6 +72,7 @@ void text_report_start(struct sink *sink, const struct event_start *event, const
 	buf_u64(&pid, event->pid);
 	buf_char(&pid, ')');
 	put_program(&program, event, sink->options.verbose);
+	put_place(&program, event);
 	others = text_columns(&head, 0) + text_columns(&pid, 0);
 	one_line = width >= others + 3 + text_columns(&program, 0) +
 				    (exe_columns < EXE_LEAST ? exe_columns : EXE_LEAST);

@@ -259,6 +259,7 @@ static void emit_start(struct session *session, struct fan *sinks,
 	struct event_module modules[MET_SHOWN];
 	struct event event = {.kind = EVENT_START, .time_ns = now_ns()};
 	const struct target *target = traced ? traced->target : NULL;
+	char group[CONTAINER_PATH_SIZE];
 
 	event.start = (struct event_start){
 		.version = TOPHASH_VERSION,
@@ -277,6 +278,8 @@ static void emit_start(struct session *session, struct fan *sinks,
 		.modules = modules,
 		.modules_n = traced ? met_of(session, traced, modules) : 0,
 	};
+	if (target)
+		place_of(session, target->pid, group, &event.start);
 	fan_event(sinks, &event);
 }
 

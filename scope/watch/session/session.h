@@ -19,6 +19,7 @@
  *   follow.c     the children of the traced process
  *   group.c      a group of processes, of several files
  *   program.c    the probes of a program of a group
+ *   place.c      the container and the pod of a process
  *   all.c        all Go programs of a tree
  *   others.c     programs besides the session's file
  *   command.c    starts the command, follows a wrapper to its Go program

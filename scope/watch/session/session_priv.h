@@ -5,6 +5,7 @@
 #include "watch/session/session.h"
 #include "base/file.h"
 #include "base/loop.h"
+#include "live/container/container.h"
 #include "live/module/module.h"
 #include "live/process/process.h"
 #include "watch/session/throttle.h"
@@ -150,7 +151,8 @@ struct session {
 	struct engine *engine;
 	struct resolver *resolver;
 	struct session_modules *modules;
-	VEC(struct met *) met; /* meet.c: modules besides the session's file */
+	VEC(struct contained *) contained; /* place.c: containers that were met */
+	VEC(struct met *) met;		   /* meet.c: modules besides the session's file */
 	struct loop *loop;
 	struct session_output output;
 
@@ -509,6 +511,14 @@ void group_forget(struct session *session, pid_t pid);
 bool group_goes_on(struct session *session);
 /* Reports what could not be looked at, and the gaps of files at the end of the run. */
 void settle_group(struct session *session);
+
+/* ---- place.c ---- */
+
+/* Fills in where a process runs, as far as it still tells. `group` has room for the path of its control
+ * group; the other texts are borrowed until the next call. */
+void place_of(struct session *session, pid_t pid, char group[CONTAINER_PATH_SIZE],
+	      struct event_start *to);
+void place_fini(struct session *session);
 
 /* ---- program.c ---- */
 

@@ -153,6 +153,7 @@ void session_close(struct session *session)
 	placements_fini(&session->placements);
 	gopcln_close(session->tab);
 	met_fini(session);
+	place_fini(session);
 	image_close(session->image);
 	loop_free(session->loop);
 	vec_each(traced, &session->processes)

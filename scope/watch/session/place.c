@@ -1,0 +1,64 @@
+/* Where a process runs, for its start record: control group, container, pod. */
+#include "watch/session/session_priv.h"
+
+#include <stdio.h>
+
+/* Containers whose files were read. */
+enum { CONTAINED_MAX = 1024 };
+
+struct contained {
+	struct container of;
+	struct container_facts facts;
+};
+
+void place_fini(struct session *session)
+{
+	vec_each(contained, &session->contained) {
+		container_facts_fini(&(*contained)->facts);
+		free(*contained);
+	}
+	vec_fini(&session->contained);
+}
+
+/* Finds what is known of a container, or reads it. Returns NULL when memory is out. */
+static const struct contained *get(struct session *session, const struct container *of)
+{
+	struct contained *new;
+
+	vec_each(contained, &session->contained)
+		if (!strcmp((*contained)->of.path, of->path))
+			return *contained;
+	if (session->contained.len >= CONTAINED_MAX)
+		place_fini(session);
+	new = calloc(1, sizeof(*new));
+	if (!new || !vec_push(&session->contained, new)) {
+		free(new);
+		return NULL;
+	}
+	new->of = *of;
+	container_facts(of, &new->facts);
+	return new;
+}
+
+void place_of(struct session *session, pid_t pid, char group[CONTAINER_PATH_SIZE],
+	      struct event_start *to)
+{
+	const struct contained *contained;
+	struct container of;
+
+	if (container_group(pid, group))
+		to->cgroup = group;
+	if (!container_of(pid, &of) || !of.runtime)
+		return;
+	contained = get(session, &of);
+	if (!contained)
+		return;
+	to->runtime = contained->of.runtime;
+	to->container = contained->of.id;
+	to->container_name = contained->facts.part ? contained->facts.part : contained->facts.name;
+	to->pod = contained->facts.pod ? contained->facts.pod
+		  : *contained->of.pod ? contained->of.pod
+				       : NULL;
+	to->namespace = contained->facts.namespace;
+	to->image = contained->facts.image;
+}
