@@ -127,14 +127,14 @@ static const struct option_spec rows[] = {
 	{.name = "uid", .argument = "USER", .kind = OPTION_USER, .parse = read_uid, .list = true,
 	 .local = "it names processes of this machine, and the pod tells what to trace",
 	 .repeats = true,
-	 .help = "all Go processes of a user that run now",
+	 .rare = true, .help = "all Go processes of a user that run now",
 	 .man = "All processes of a user that run now and have Go code. A user is a name or a number, "
 		"and several are separated by commas. Only the effective user counts. Processes "
 		"without Go code are left out, and a message tells how many. Those that cannot be "
 		"traced are left out, too, and messages tell why. See \\fBSEVERAL PROCESSES\\fR."},
 	{.name = "wait", .argument = "NAME", .kind = OPTION_PROCESS, .at = AT(wait),
 	 .local = "it names processes of this machine, and the pod tells what to trace",
-	 .help = "the first Go process of this name, which may start later",
+	 .rare = true, .help = "the first Go process of this name, now or later",
 	 .man = "Waits for the first process with Go code that has this name, as with \\fB-p\\fR. If one "
 		"runs already, it is traced at once. tophash sees a process when it executes its "
 		"program. If its main function begins before the probes stand, what it removed until "
@@ -224,7 +224,7 @@ static const struct option_spec rows[] = {
 		"key is shown if that part and the length of the whole agree. Clears of maps "
 		"that could hold the key are shown too, because they may have removed it."},
 	{.name = "key-prefix", .argument = "TEXT", .kind = OPTION_CUSTOM, .parse = read_key_prefix,
-	 .help = "deletes of string keys with this beginning, and clears",
+	 .rare = true, .help = "deletes of string keys with this beginning, and clears",
 	 .man = "Deletes of string keys that begin with this text, also of strings in interface "
 		"keys. Clears are shown as with \\fB--key\\fR."},
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
@@ -346,12 +346,8 @@ static const struct option_spec rows[] = {
 
 static const char *const synopsis[] = {
 	"[OPTION]... -p PID|NAME[,...]",
-	"[OPTION]... --uid USER",
-	"[OPTION]... --wait NAME",
 	"[OPTION]... -b BINARY",
-	"[OPTION]... --cgroup PATH",
-	"[OPTION]... --container NAME|ID",
-	"[OPTION]... --pod [NS/]NAME [-c NAME]",
+	"[OPTION]... --cgroup PATH|--container NAME|--pod [NS/]NAME",
 	"[OPTION]... -- COMMAND [ARG]...",
 	NULL,
 };

@@ -94,7 +94,7 @@ def usage():
             raise Failed(f"{args}: {f}") from None
     r = tophash("--help")
     same((r.code, r.err), (0, ""), "--help")
-    check(len(r.out.splitlines()) <= 60, "--help is longer than a large screen")
+    check(len(r.out.splitlines()) <= 60, "--help is longer than a large screen: make an option rare")
     every = tophash("--help-all")
     same((every.code, every.err), (0, ""), "--help-all")
     names = set(re.findall(r"--[a-z-]+[a-z]", every.out))

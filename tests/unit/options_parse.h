@@ -1,4 +1,4 @@
-/* Parses a command line of `tophash trace` that is written as one text. */
+/* Parses command lines that are written as one text. */
 #ifndef UNIT_OPTIONS_PARSE_H
 #define UNIT_OPTIONS_PARSE_H
 
@@ -14,9 +14,9 @@ struct line {
 	int argc;
 };
 
-static inline struct error *parse(const char *words, struct line *line, struct trace_options *ret)
+static inline void split(const char *words, struct line *line)
 {
-	static char verb[] = "trace";
+	static char verb[] = "verb";
 	char *rest = line->text, *word;
 
 	*line = (struct line){.argc = 1, .argv = {verb}};
@@ -26,6 +26,11 @@ static inline struct error *parse(const char *words, struct line *line, struct t
 		assert_true(line->argc < ARGS_MAX - 1);
 		line->argv[line->argc++] = word;
 	}
+}
+
+static inline struct error *parse(const char *words, struct line *line, struct trace_options *ret)
+{
+	split(words, line);
 	return trace_options_parse(line->argc, line->argv, ret);
 }
 

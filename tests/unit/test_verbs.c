@@ -1,12 +1,11 @@
 /* Tests of the option tables of all verbs (cmd/options/options.h), of the texts that are made from
  * them, and of the command lines of sites and addr. */
-#include "test.h"
+#include "options_parse.h"
 #include "base/text/text.h"
 #include "base/buf.h"
 
 #include "cmd/addr_options.h"
 #include "cmd/sites_options.h"
-#include "cmd/trace_options.h"
 #include "read/explain/explain.h"
 
 #include <stdio.h>
@@ -30,6 +29,7 @@ static size_t lines_with(const char *text, const char *begin)
 static void check_help(const struct verb_spec *verb, bool all)
 {
 	cleanup_buf struct buf help = {0};
+	size_t lines = 0;
 	const char *text;
 
 	options_help(verb, all, &help);
@@ -46,8 +46,9 @@ static void check_help(const struct verb_spec *verb, bool all)
 			fail_msg("%s: %s: %sexplained in the help", verb->name, buf_cstr(&title),
 				 explained ? "not " : "");
 	}
-	for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1)
+	for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1, lines++)
 		assert_in_range(end - at, 0, 79);
+	assert_true(all || lines <= 60); /* a large screen; otherwise make an option rare */
 	assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
@@ -181,29 +182,6 @@ TEST(test_man_pages)
 }
 
 /* ---- sites, addr ---- */
-
-#define ARGS_MAX 16
-
-/* argv as the C runtime gives it; the words are separated by one space each. */
-struct line {
-	char text[512];
-	char *argv[ARGS_MAX];
-	int argc;
-};
-
-static void split(const char *words, struct line *line)
-{
-	static char verb[] = "verb";
-	char *rest = line->text, *word;
-
-	*line = (struct line){.argc = 1, .argv = {verb}};
-	assert_true(strlen(words) < sizeof(line->text));
-	memcpy(line->text, words, strlen(words) + 1);
-	while (*words && (word = strsep(&rest, " "))) {
-		assert_true(line->argc < ARGS_MAX - 1);
-		line->argv[line->argc++] = word;
-	}
-}
 
 static struct error *parse_sites(const char *words, struct line *line, struct sites_options *ret)
 {
