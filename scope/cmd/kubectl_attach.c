@@ -127,7 +127,8 @@ static bool is_noise(const char *line)
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
 		if (!strncmp(line, hints[i], strlen(hints[i])))
 			return true;
-	return line[0] && strchr("IWEF", line[0]) && strspn(line + 1, "0123456789") == 4 && line[5] == ' ';
+	return line[0] && strchr("IWEF", line[0]) && strspn(line + 1, "0123456789") == 4 &&
+	       line[5] == ' ';
 }
 
 static struct error *read_message(struct connection *connection, const char *line, size_t len)

@@ -26,16 +26,12 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/lib"))
+import suite  # noqa: E402
+from suite import Failed, Skip  # noqa: E402
+
 MADE = ["tophash", "libtophash.a", "libtophash.so.0"]
 BUILD = None
-
-
-class Failed(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
 
 
 def run(command, **kwargs):
@@ -63,7 +59,13 @@ def missing_in(path):
     }.items() if not there)
 
 
+def need_x86_64():
+    if platform.machine() != "x86_64":
+        raise Skip("the flags are those of x86-64")
+
+
 def hardened():
+    need_x86_64()
     names = ["tophash", "libtophash.so.0"]
     for name in names:
         lacks = list(missing_in(BUILD / name))
@@ -74,6 +76,7 @@ def hardened():
 
 def hardened_sees():
     """The check above must find a program without any protection."""
+    need_x86_64()
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain"
         (Path(folder) / "plain.c").write_text('#include <stdio.h>\nint main(void) { printf("%d\\n", 1); return 0; }\n')
@@ -208,23 +211,9 @@ def main():
     parser.add_argument("words", nargs="*", metavar="WORD")
     args = parser.parse_args()
     BUILD = args.build.resolve()
-    counts = {"ok": 0, "FAIL": 0, "skip": 0}
-    for check in (hardened, hardened_sees, reproducible, installs_nothing, benches_fetch):
-        name = check.__name__.replace("_", " ")
-        if args.words and not any(word in name for word in args.words):
-            continue
-        try:
-            if check in (hardened, hardened_sees) and platform.machine() != "x86_64":
-                raise Skip("the flags are those of x86-64")
-            kind, text = "ok", check()
-        except Skip as why:
-            kind, text = "skip", why
-        except (Failed, OSError) as why:
-            kind, text = "FAIL", why
-        counts[kind] += 1
-        print(f"{kind:4} {name}: {text}", flush=True)
-    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
-    return 1 if counts["FAIL"] else 0
+    checks = {check.__name__.replace("_", " "): check for check in (hardened, hardened_sees, reproducible, installs_nothing, benches_fetch)}
+    return suite.summary([suite.attempt(check, name=name) for name, check in checks.items()
+                          if not args.words or any(word in name for word in args.words)])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Common functions of the suites whose tests are marked functions (tests/system, tests/addr): marks, checks, and the run of one test.
+"""Common functions of the suites whose tests are functions: marks, checks, and the run of one test.
 
-A suite's run.py puts this folder into sys.path, finds the tests, and calls attempt() for each. Its test_*.py import from its harness.py.
+A suite puts this folder into sys.path, finds its tests, and calls attempt() for each. The test_*.py of tests/system and tests/addr import
+from their harness.py.
 """
 
 import importlib
@@ -56,21 +57,22 @@ def find(here, words=()):
     return [t for t in TESTS if not words or any(w in t.__name__ for w in words)]
 
 
-def attempt(function, its_folder):
-    """Runs a test with its files in a folder, prints a line, and returns "ok", "FAIL" or "skip"."""
+def attempt(function, its_folder=None, name=None):
+    """Runs a test with its files in a folder, prints a line, and returns "ok", "FAIL" or "skip". What the test returns is a note for the
+    line."""
     global folder
     folder = its_folder
     begun = time.monotonic()
     try:
-        function()
-        result, text = "ok", f" ({time.monotonic() - begun:.1f} s)"
+        note = function()
+        result, text = "ok", (f": {note}" if note else "") + f" ({time.monotonic() - begun:.1f} s)"
     except Skip as s:
         result, text = "skip", f": {s}"
     except Failed as f:
         result, text = "FAIL", f": {str(f)[:4000]}"
     except Exception:
         result, text = "FAIL", f":\n{traceback.format_exc()}"
-    print(f"{result:4} {function.__name__}{text}", flush=True)
+    print(f"{result:4} {name or function.__name__}{text}", flush=True)
     return result
 
 

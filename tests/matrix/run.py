@@ -126,8 +126,8 @@ def say(program, text):
     program.stdin.close()
 
 
-def with_truth(tophash, path, mode, variant, folder):
-    """Tests kinds and cgo, which write their truth."""
+def trace_truth(tophash, path, mode, folder):
+    """Traces a program that writes its truth. Returns (records, exit code, truth)."""
     truth_file = folder / "truth"
     args = [] if mode == "removals" else ["--misses"]
     if mode == "attach":
@@ -136,7 +136,12 @@ def with_truth(tophash, path, mode, variant, folder):
         records, code, _ = trace_start(tophash, args, [path, "-now", "-truth", truth_file], folder)
     if not truth_file.exists():
         raise Failed("the program wrote no truth: " + tail(folder / "out"))
-    truth = json.loads(truth_file.read_text())
+    return records, code, json.loads(truth_file.read_text())
+
+
+def with_truth(tophash, path, mode, variant, folder):
+    """Tests kinds and cgo."""
+    records, code, truth = trace_truth(tophash, path, mode, folder)
     diffs, foreign = compare.compare(records, truth, variant, mode != "removals")
     if code:
         diffs.append(f"exit code {code}")
@@ -146,15 +151,7 @@ def with_truth(tophash, path, mode, variant, folder):
 
 
 def sync_map(tophash, path, mode, variant, folder):
-    truth_file = folder / "truth"
-    args = [] if mode == "removals" else ["--misses"]
-    if mode == "attach":
-        records, code, _ = trace_attach(tophash, args, [path, "-truth", truth_file], lambda p: say(p, "\n"), folder)
-    else:
-        records, code, _ = trace_start(tophash, args, [path, "-now", "-truth", truth_file], folder)
-    if not truth_file.exists():
-        raise Failed("the program wrote no truth: " + tail(folder / "out"))
-    truth = json.loads(truth_file.read_text())
+    records, code, truth = trace_truth(tophash, path, mode, folder)
     diffs = syncmap.compare_report(records, truth, mode != "removals", variant == "pgo-deep")
     if code:
         diffs.append(f"exit code {code}")
