@@ -108,6 +108,12 @@ bench-trace: ## cost of a traced delete beside bpftrace and a bare uprobe (root)
 	@tools/go-toolchains --fetch 1.23 1.26 >/dev/null
 	@bench/trace --tophash $(BUILD)/tophash
 
+.PHONY: bench-attach
+bench-attach: ## how long attaching takes, beside bpftrace; 100 processes, 100 copies (root): BENCH="--many 0"
+	@tools/deps bench
+	@$(MAKE) --no-print-directory all
+	@bench/attach --tophash $(BUILD)/tophash $(BENCH)
+
 .PHONY: bench-sites
 bench-sites: ## finding a binary's delete sites, beside objdump and go tool objdump
 	@tools/deps test

@@ -64,6 +64,44 @@ def several_processes():
         nothing_left(before)
 
 
+def programs_named(pid, name):
+    """Counts the kernel programs of a name that a process has open."""
+    held = {int(n) for info in Path(f"/proc/{pid}/fdinfo").iterdir() for n in re.findall(r"^prog_id:\s*(\d+)", info.read_text(), re.M)}
+    listed = json.loads(subprocess.run(["bpftool", "-j", "prog"], text=True, capture_output=True, check=True).stdout)
+    return sum(x.get("name") == name and x["id"] in held for x in listed)
+
+
+@test
+def copies_of_a_file():
+    """Copies of a file, as container engines make them, have their kernel programs in common. A file with the same build id and size, and
+    other contents, is no copy: its types have their own names. Each process has its own start record and counts."""
+    for go, extra in (("1.26", []), ("1.26", ["--misses"]), ("1.23", [])):
+        before = bpf_ids()
+        ps = [named(f"copy-{go}-{i}", go=go) for i in range(4)]
+        liar = tmp(f"liar-{go}")
+        if not liar.exists():
+            data = Path(target("steps", go=go)).read_bytes()
+            check(b"map[string]int" in data, "no name of the type")
+            liar.write_bytes(data.replace(b"map[string]int", b"map[string]inT"))
+            liar.chmod(0o755)
+        ps.append(Program(str(liar)))
+        ps[-1].line()
+        t = Tracer("-p", ",".join(str(p.pid) for p in ps), *extra)
+        # The first program is opened by itself. Its copies are one module, the liar is another.
+        same(programs_named(t.p.pid, "on_removal"), 3, f"{go}: programs")
+        for i, p in enumerate(ps):
+            p.ask(str(10 + i))
+        for p in ps:
+            p.tell("exit 0")
+        r = t.end(None)
+        same(removed_by(r), {p.pid: 10 + i for i, p in enumerate(ps)}, f"{go}: events by process")
+        same({s["pid"]: s["exe"] for s in r.of("start")}, {p.pid: os.path.realpath(p.p.args[0]) for p in ps}, f"{go}: programs")
+        same({e["map_type"] for e in r.events if e["pid"] != ps[-1].pid}, {"map[string]int"}, f"{go}: types")
+        same({e["map_type"] for e in r.events if e["pid"] == ps[-1].pid}, {"map[string]inT"}, f"{go}: the liar's types")
+        same({e["stack"][0]["func"] for e in r.events}, {"main.remove"}, f"{go}: functions")
+        nothing_left(before)
+
+
 @test
 def several_ends():
     """The text form tells the processes apart; a signal, a limit and a time end the run; a process that ends before is no reason."""

@@ -257,7 +257,8 @@ WAITS = r"""
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int keeps(int pid)
+/* Tells whether a process is a keeper, and whether it still has probes: when it has ended, it has none. */
+static int keeper(int pid, int *ended)
 {
 	char path[64], text[256] = "";
 	FILE *f;
@@ -268,17 +269,25 @@ static int keeps(int pid)
 		text[0] = 0;
 	if (f)
 		fclose(f);
-	return strstr(text, "(tophash-keeper)") && !strstr(text, ") Z");
+	*ended = strstr(text, ") Z") != NULL;
+	return strstr(text, "(tophash-keeper)") != NULL;
+}
+
+static int keeps(int pid)
+{
+	int ended;
+
+	return keeper(pid, &ended) && !ended;
 }
 
 pid_t waitpid(pid_t pid, int *status, int options)
 {
 	pid_t (*real)(pid_t, int *, int) = (pid_t (*)(pid_t, int *, int))dlsym(RTLD_NEXT, "waitpid");
 	char path[64];
-	int child, n = 0;
+	int child, n = 0, ended;
 	FILE *f;
 
-	if (options & WNOHANG || keeps(pid))
+	if (options & WNOHANG || keeper(pid, &ended))
 		return real(pid, status, options);
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	f = fopen(path, "r");

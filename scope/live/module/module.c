@@ -24,15 +24,32 @@ static struct error *refuse(struct module *module, struct error *err)
 
 struct error *module_open(int fd, const char *path, struct module *ret)
 {
-	cleanup(module_fini) struct module module = {.path = strdup(path)};
+	struct image *image = NULL;
+
+	error_free(image_open(fd, path, &image)); /* no ELF file, or one of another machine */
+	return module_of_image(image, path, ret);
+}
+
+struct error *module_of_twin(const struct module *twin, const char *path, struct module *ret)
+{
+	char *own = strdup(path);
+
+	if (!own)
+		return error_nomem();
+	*ret = *twin;
+	ret->path = own;
+	ret->borrows = true;
+	return NULL;
+}
+
+struct error *module_of_image(struct image *image, const char *path, struct module *ret)
+{
+	cleanup(module_fini) struct module module = {.path = strdup(path), .image = image};
 	struct error *err;
 
 	if (!module.path)
 		return error_nomem();
-	err = image_open(fd, path, &module.image);
-	if (err) { /* no ELF file, or one of another machine */
-		error_free(err);
-	} else if (gofile_is_marked(module.image)) {
+	if (image && gofile_is_marked(image)) {
 		err = gopcln_open(module.image, &module.tab);
 		if (!err)
 			classify(&module);
@@ -48,8 +65,10 @@ struct error *module_open(int fd, const char *path, struct module *ret)
 
 void module_fini(struct module *module)
 {
-	gopcln_close(module->tab);
-	image_close(module->image);
+	if (!module->borrows) {
+		gopcln_close(module->tab);
+		image_close(module->image);
+	}
 	free(module->path);
 	free(module->refused);
 	*module = (struct module){0};

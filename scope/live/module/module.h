@@ -22,6 +22,7 @@ struct module {
 	enum go_build build; /* only with tab */
 	struct image *image; /* NULL: the file could not be opened */
 	struct gopcln *tab;  /* NULL: it is no Go module, or one that is not read: see refused */
+	bool borrows; /* image and tab are those of a module whose file has the same contents */
 	enum go_maps maps;   /* the layout of its maps; only with tab */
 	/* Why a file that shows marks of Go is not read: one line. NULL for all other files. */
 	char *refused;
@@ -36,6 +37,11 @@ static inline bool module_is_go(const struct module *module)
 /* Opens the file `fd`, which stays the caller's, as a module. It fills *ret; the caller frees it
  * with module_fini(). A file that is not Go is no error. Errors: no memory is left. */
 struct error *module_open(int fd, const char *path, struct module *ret);
+/* Does the same with an image of the file, which becomes that of the module, also on error. NULL: it is no
+ * ELF file. */
+struct error *module_of_image(struct image *image, const char *path, struct module *ret);
+/* Makes the module of a file that has the contents of another one's. The other must be there as long. */
+struct error *module_of_twin(const struct module *twin, const char *path, struct module *ret);
 void module_fini(struct module *module);
 CLEANUP_VALUE(struct module, module_fini)
 

@@ -29,19 +29,35 @@ void modules_free(struct modules *modules)
 	free(modules);
 }
 
+/* Finds a module whose file has the contents of this one. Container engines make copies of a program. */
+static const struct module *find_twin(struct modules *modules, const struct image *image)
+{
+	TOPHASH_EACH(files, it, &modules->files)
+		if (it.val->tab && !it.val->borrows && image_equal(it.val->image, image))
+			return it.val;
+	return NULL;
+}
+
 /* Opens the file of a mapping. *ret is NULL if it cannot be opened. */
-static struct error *open_file(struct target *target, const struct mapping *mapping,
-			       struct module **ret)
+static struct error *open_file(struct modules *modules, struct target *target,
+			       const struct mapping *mapping, struct module **ret)
 {
 	cleanup_close int fd = mapping_open(target, mapping);
 	cleanup_free struct module *module = calloc(1, sizeof(*module));
+	cleanup(image_close) struct image *image = NULL;
+	const struct module *twin;
 
 	*ret = NULL;
 	if (!module)
 		return error_nomem();
 	if (fd < 0)
 		return NULL;
-	try(module_open(fd, mapping->path, module));
+	error_free(image_open(fd, mapping->path, &image)); /* it may be no ELF file */
+	twin = image ? find_twin(modules, image) : NULL;
+	if (twin)
+		try(module_of_twin(twin, mapping->path, module));
+	else
+		try(module_of_image(take_ptr(image), mapping->path, module));
 	module->file = mapping->file;
 	*ret = take_ptr(module);
 	return NULL;
@@ -57,7 +73,7 @@ static struct error *get_module(struct modules *modules, struct target *target,
 	*ret = known ? *known : NULL;
 	if (known)
 		return NULL;
-	try(open_file(target, mapping, &module));
+	try(open_file(modules, target, mapping, &module));
 	if (module && files_put(&modules->files, mapping->file, module) < 0) {
 		module_fini(module);
 		free(module);

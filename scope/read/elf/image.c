@@ -181,6 +181,53 @@ void image_trim(const struct image *image)
 	trim_range(image, image->dirty_to, image->size);
 }
 
+/* ---- copies ---- */
+
+#define EQUAL_MAX (256ull << 20) /* bytes that are compared at most */
+
+static bool bytes_equal(const struct image *a, const struct image *b, uint64_t offset,
+			uint64_t size)
+{
+	const uint8_t *in_a = image_file_bytes(a, offset, size);
+	const uint8_t *in_b = image_file_bytes(b, offset, size);
+
+	return !size || (in_a && in_b && memcmp(in_a, in_b, size) == 0);
+}
+
+static bool segments_equal(const struct image *a, const struct image *b)
+{
+	uint64_t size = 0;
+
+	if (a->segment_count != b->segment_count)
+		return false;
+	for (size_t i = 0; i < a->segment_count; i++) {
+		const struct image_segment *of_a = &a->segments[i], *of_b = &b->segments[i];
+
+		size += of_a->file_size;
+		if (of_a->addr != of_b->addr || of_a->offset != of_b->offset ||
+		    of_a->file_size != of_b->file_size || of_a->mem_size != of_b->mem_size ||
+		    size > EQUAL_MAX || !bytes_equal(a, b, of_a->offset, of_a->file_size))
+			return false;
+	}
+	return true;
+}
+
+bool image_equal(const struct image *a, const struct image *b)
+{
+	bool equal = a->size == b->size && !strcmp(a->build_id, b->build_id) &&
+		     a->section_offset == b->section_offset &&
+		     a->section_count == b->section_count &&
+		     bytes_equal(a, b, 0, sizeof(Elf64_Ehdr)) &&
+		     bytes_equal(a, b, a->section_offset, a->section_count * sizeof(Elf64_Shdr)) &&
+		     segments_equal(a, b);
+
+	if (equal) {
+		image_trim(a);
+		image_trim(b);
+	}
+	return equal;
+}
+
 /* ---- sections and symbols ---- */
 
 /* Reads where the section headers are. They are optional: headers that do not lie inside the file

@@ -89,5 +89,8 @@ bool image_symbol(const struct image *image, const char *name, uint64_t *ret_add
  * again is read again. Call it after a pass over much of the file. The passes of this room do this
  * themselves. */
 void image_trim(const struct image *image);
+/* Returns whether two files have the same build id, headers and loadable contents: the same code, tables and
+ * types. All of these bytes are compared. Very large files count as different. */
+bool image_equal(const struct image *a, const struct image *b);
 
 #endif

@@ -85,6 +85,25 @@ void placements_fini(struct placements *placements)
 	vec_fini(&placements->list);
 }
 
+struct error *placements_copy(const struct placements *placements, struct placements *ret)
+{
+	cleanup(placements_fini) struct placements copy = *placements;
+
+	memset(&copy.list, 0, sizeof(copy.list));
+	vec_each(spot, &placements->list) {
+		struct spot one = *spot;
+
+		one.why = strdup(spot->why);
+		if (!one.why || !vec_push(&copy.list, one)) {
+			free(one.why);
+			return error_nomem();
+		}
+	}
+	*ret = copy;
+	memset(&copy.list, 0, sizeof(copy.list));
+	return NULL;
+}
+
 const struct spot *placement_at(const struct placements *placements, uint64_t addr)
 {
 	vec_each(spot, &placements->list)

@@ -110,6 +110,8 @@ struct error *place_check_release(const struct image *image, const struct gopcln
 struct error *placement_find(const struct image *image, const struct gopcln *tab,
 			     const struct placement_options *options, struct placements *ret);
 void placements_fini(struct placements *placements);
+/* Copies placements. The caller frees *ret with placements_fini(). Errors: no memory is left. */
+struct error *placements_copy(const struct placements *placements, struct placements *ret);
 CLEANUP_VALUE(struct placements, placements_fini)
 /* Returns the spot at an address, or NULL. */
 const struct spot *placement_at(const struct placements *placements, uint64_t addr);

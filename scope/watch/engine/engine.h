@@ -43,7 +43,8 @@ enum engine_sample {
 
 /* A Go module whose probes an engine places: a program, a plugin or a library. All pointers are
  * borrowed for the life of the engine. Module 0 may have neither image nor tab, and no placements: a run
- * over several programs adds each of them. */
+ * over several programs adds each of them. Modules with the same image and tab
+ * are files with the same contents, and have the same placements. */
 struct engine_module {
 	const struct image *image;
 	const struct gopcln *tab;

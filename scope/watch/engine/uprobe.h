@@ -32,6 +32,7 @@ struct uprobe_module {
 	/* The programs that others tail-call, as descriptors; -1: not loaded. */
 	int slow[WIRE_PATHS];
 	bool owns_slow; /* they are not those of skel */
+	bool borrows; /* skel and slow belong to another module, of a file with the same contents */
 	bool types_cut;
 };
 

@@ -430,19 +430,34 @@ static void end_keepers(const struct placed *placed)
 		keeper_end(placed->cold.keeper);
 }
 
+/* So many links at most are detached at the same time. */
+#define DETACHING_MAX 256
+
+/* Begins to detach, or waits for those before it. */
+static void detach_all(struct uprobe *uprobe, struct attachment *attachment, size_t *detaching)
+{
+	*detaching += attachment->n;
+	if (*detaching > DETACHING_MAX) {
+		join_formers(uprobe, true);
+		*detaching = attachment->n;
+	}
+	detach_formers(uprobe, attachment);
+}
+
 void uprobe_detach(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
+	size_t detaching = 0;
 
 	/* The probes of the target come first. Everything after them may wait. */
 	vec_each(placed, &uprobe->placed)
 		end_keepers(*placed);
 	vec_each(placed, &uprobe->placed) {
-		uprobe_unlink(&(*placed)->hot);
-		uprobe_unlink(&(*placed)->cold);
+		detach_all(uprobe, &(*placed)->hot, &detaching);
+		detach_all(uprobe, &(*placed)->cold, &detaching);
 	}
 	vec_each(linker, &uprobe->linkers)
-		uprobe_unlink(&linker->attachment);
+		detach_all(uprobe, &linker->attachment, &detaching);
 	vec_fini(&uprobe->linkers);
 	join_formers(uprobe, true);
 	bpf_link__destroy(uprobe->exec_link);

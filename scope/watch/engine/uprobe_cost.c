@@ -59,7 +59,7 @@ static bool snapshot(const struct uprobe *uprobe, struct cost_snapshot *ret)
 
 	*ret = (struct cost_snapshot){.time_ns = now_ns()};
 	vec_each(module, &uprobe->modules)
-		if (!add_programs(*module, ret))
+		if (!(*module)->borrows && !add_programs(*module, ret))
 			return false;
 	uprobe->engine.ops->counters(&uprobe->engine, &counters);
 	/* A pause ends the window a little late. */

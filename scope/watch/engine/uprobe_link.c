@@ -65,14 +65,18 @@ static struct error *probe_offset(const struct placed *placed, const struct spot
 			 (unsigned long long)spot_offset(spot));
 }
 
+static uint64_t cookie_of(const struct placed *placed, uint32_t i)
+{
+	return WIRE_COOKIE(placed->generation, placed->slot, WIRE_PROBE(placed->module->number, i));
+}
+
 /* Attaches a perf event for a probe, which works on any kernel from 5.15 on. Closing one takes a grace
  * period. */
 static struct error *attach_spot(const struct uprobe *uprobe, const struct placed *placed,
 				 const char *path, uint32_t i, struct attachment *to)
 {
 	const struct spot *spot = &placed->module->of.placements->list.data[i];
-	LIBBPF_OPTS(bpf_uprobe_opts, opts,
-		    .bpf_cookie = WIRE_COOKIE(placed->generation, placed->slot, i));
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookie_of(placed, i));
 	struct bpf_link *link;
 	uint64_t offset;
 
@@ -110,7 +114,7 @@ static struct error *attach_program(const struct uprobe *uprobe, const struct pl
 		if (program_fd(uprobe, placed, spot->role) != program)
 			continue;
 		try(probe_offset(placed, spot, &offsets[attr.count]));
-		cookies[attr.count++] = WIRE_COOKIE(placed->generation, placed->slot, i);
+		cookies[attr.count++] = cookie_of(placed, i);
 	}
 	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	if (fd < 0)

@@ -207,11 +207,34 @@ static struct error *load_module(struct uprobe *uprobe, struct uprobe_module *mo
 	return err;
 }
 
+/* Finds a module of a file with the same contents, whose programs do for this one. */
+static const struct uprobe_module *find_twin(const struct uprobe *uprobe,
+					     const struct engine_module *of)
+{
+	vec_each(at, &uprobe->modules) {
+		const struct engine_module *other = &(*at)->of;
+
+		if (of->tab && other->tab == of->tab && other->image == of->image &&
+		    other->runtime == of->runtime)
+			return *at;
+	}
+	return NULL;
+}
+
+static void borrow(const struct uprobe_module *twin, struct uprobe_module *ret)
+{
+	ret->borrows = true;
+	ret->skel = twin->skel;
+	memcpy(ret->slow, twin->slow, sizeof(ret->slow));
+	ret->types_cut = twin->types_cut;
+}
+
 struct error *uprobe_add(struct engine *engine, const struct engine_module *of, uint32_t *ret)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
+	const struct uprobe_module *twin = find_twin(uprobe, of);
 	struct uprobe_module *module;
-	struct error *err;
+	struct error *err = NULL;
 
 	if (uprobe->modules.len >= WIRE_MODULES)
 		return error_new(ERROR_FAILED, "more than %d Go modules", WIRE_MODULES);
@@ -223,7 +246,10 @@ struct error *uprobe_add(struct engine *engine, const struct engine_module *of, 
 	module->of = *of;
 	memset(module->slow, -1, sizeof(module->slow));
 	module->number = *ret = (uint32_t)uprobe->modules.len;
-	err = load_module(uprobe, module);
+	if (twin)
+		borrow(twin, module);
+	else
+		err = load_module(uprobe, module);
 	if (err) {
 		uprobe_module_free(module);
 		return err;
@@ -239,6 +265,7 @@ void uprobe_module_free(struct uprobe_module *module)
 	for (size_t path = 0; path < WIRE_PATHS; path++)
 		if (module->owns_slow && module->slow[path] >= 0)
 			close(module->slow[path]);
-	trace_bpf__destroy(module->skel);
+	if (!module->borrows)
+		trace_bpf__destroy(module->skel);
 	free(module);
 }

@@ -94,7 +94,6 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 
 	skel->rodata->stack_max = stack_max;
 	skel->rodata->key_bytes = options->key_bytes;
-	skel->rodata->module_number = module->number;
 	if (of->tab)
 		skel->rodata->goid_offset =
 			go_goid_offset(gopcln_minor(of->runtime ? of->runtime : of->tab));

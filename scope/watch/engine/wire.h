@@ -137,8 +137,8 @@ enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, W
 /* The cookie of an attached probe. A slot holds the probes of one module for one process, or for all
  * processes. After an exec the probes of a slot are attached again, with its next generation, and only
  * the newest ones count. */
-#define WIRE_COOKIE(generation, slot, index) \
-	((uint64_t)(generation) << 32 | (uint64_t)(slot) << 16 | (index))
+#define WIRE_COOKIE(generation, slot, probe) \
+	((uint64_t)(generation) << 32 | (uint64_t)(slot) << 16 | (probe))
 #define WIRE_SLOTS 1024 /* a power of two */
 
 struct wire_probe {

@@ -58,6 +58,16 @@ static struct error *load(struct session *session, struct met *met)
 	return resolver_add(session->resolver, &module);
 }
 
+/* Finds a file with the same contents and places. */
+static const struct met *find_twin(const struct session *session, const struct met *met)
+{
+	vec_each(other, &session->met)
+		if (*other != met && (*other)->module->tab == met->module->tab &&
+		    (*other)->role == met->role && !(*other)->why)
+			return *other;
+	return NULL;
+}
+
 /* Chooses the places of an open file. */
 static struct error *choose_places(struct session *session, struct met *met)
 {
@@ -66,10 +76,14 @@ static struct error *choose_places(struct session *session, struct met *met)
 					    .start = met->role == GO_BUILD_PROGRAM,
 					    .may_be_empty =
 						    session->all || met->role == GO_BUILD_PLUGIN};
+	const struct met *twin;
 
 	if (met->exe < 0 || !file_version_read(met->exe, &met->version))
 		return error_new(ERROR_TARGET, "its file cannot be opened");
 	try(place_check_release(met->module->image, met->module->tab));
+	twin = find_twin(session, met);
+	if (twin)
+		return placements_copy(&twin->placements, &met->placements);
 	return placement_find(met->module->image, met->module->tab, &options, &met->placements);
 }
 

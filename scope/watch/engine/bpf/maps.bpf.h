@@ -9,7 +9,6 @@ const volatile uint32_t stack_max = 64;
 const volatile uint32_t key_bytes = WIRE_KEY_INLINE;
 const volatile uint32_t goid_offset = 152;
 const volatile uint64_t gcphase = 0; /* link-time address of runtime.gcphase; 0 when unknown */
-const volatile uint32_t module_number = 0; /* of the file whose probes these programs serve */
 const volatile bool use_types = false;	   /* a filter needs the type of every map */
 const volatile bool use_key_filter = false;
 const volatile bool use_misses = false;

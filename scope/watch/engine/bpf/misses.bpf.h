@@ -86,7 +86,7 @@ int on_entry(struct pt_regs *ctx)
 		!pending.filtered && sample_leaves(ctx, (uint64_t *)e->key, &call, plan, NULL);
 	if (!pending.sampled)
 		take_key(e, &call, plan, NULL);
-	pending.func = WIRE_PROBE(module_number, probe->func);
+	pending.func = WIRE_PROBE(WIRE_PROBE_MODULE(hit.probe), probe->func);
 	pending.key_arg = call.key_arg;
 	pending.root = call.root;
 	pending.frame = walk.hi - (probe->at_push ? ctx->rsp - 8 : ctx->rbp);
@@ -180,7 +180,7 @@ int on_exit(struct pt_regs *ctx)
 	probe = probe_get(ctx, &hit);
 	/* At a return, the stack pointer is one word above the place where the frame pointer
 	 * was. */
-	if (!probe || WIRE_PROBE(module_number, probe->func) != pending->func ||
+	if (!probe || WIRE_PROBE(WIRE_PROBE_MODULE(hit.probe), probe->func) != pending->func ||
 	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
 	    bounds[1] - (ctx->rsp - 8) != pending->frame)
 		return 0;

@@ -36,12 +36,13 @@ static __always_inline void no_private_stack(struct pt_regs *ctx)
 		bpf_tail_call(ctx, &no_paths, 0);
 }
 
-/* Returns the probe of this module that was hit. */
+/* Returns the probe that was hit. The cookie names its module: copies of a file have these programs in
+ * common. */
 static __always_inline struct wire_probe *probe_of(uint64_t cookie, struct hit *ret)
 {
 	uint32_t index = cookie & 0xff;
 
-	ret->probe = WIRE_PROBE(module_number, index);
+	ret->probe = cookie & 0xffff;
 	return bpf_map_lookup_elem(&probes, &index);
 }
 
