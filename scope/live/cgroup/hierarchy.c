@@ -87,7 +87,7 @@ static bool take_line(const char *line, size_t len, struct hierarchies *ret)
 		free(hierarchy.options);
 		return false;
 	}
-	/* That of v2 first. */
+	/* The hierarchy of v2 comes first. */
 	if (hierarchy.v2 && ret->list.len > 1) {
 		ret->list.data[ret->list.len - 1] = ret->list.data[0];
 		ret->list.data[0] = hierarchy;

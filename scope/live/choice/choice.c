@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* How the processes of a word are found. Each function adds to the list. */
+/* The ways to find the processes that a word names. Each function adds them to the list. */
 static struct error *(*const ways[])(const char *text, struct choice *to) = {
 	[CHOICE_PROCESS] = choice_by_name,
 	[CHOICE_USER] = choice_by_user,

@@ -38,8 +38,8 @@ struct choice_words {
 /* A process that is meant. */
 struct chosen {
 	pid_t pid;
-	/* It has executed its program at this time (CLOCK_MONOTONIC), and the user waited for that. What
-	 * it does before its probes stand is a gap. 0: it ran before. */
+	/* When it has executed its program (CLOCK_MONOTONIC), if the user waited for that. What it
+	 * does before its probes stand is a gap. 0: it ran already. */
 	uint64_t since_ns;
 	/* The user has named this process. Others belong to something that was named, and are left
 	 * out when they cannot be traced. */

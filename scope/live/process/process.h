@@ -7,7 +7,7 @@
  *   scan.c       goes through all processes, or those of a file
  *   status.c     reads the user, the name and the pids of a process
  *   spawn.c      starts a command
- *   user.c       as which user
+ *   user.c       finds the user that a command runs as
  *   pursuit.c    follows a command until a wanted program begins
  */
 #ifndef LIVE_PROCESS_PROCESS_H
@@ -298,7 +298,7 @@ struct pursuit_held {
 
 enum pursuit_state {
 	PURSUIT_RUNS,  /* no process is held yet */
-	PURSUIT_HOLDS, /* one is */
+	PURSUIT_HOLDS, /* a process is held */
 	PURSUIT_LOST,  /* nothing is followed any more: all have ended, or were left */
 };
 

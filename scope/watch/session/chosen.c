@@ -108,8 +108,8 @@ static void tell_left_out(struct session *session, const struct left_out *left_o
 			       left_out->forbidden == 1 ? "is" : "are", left_out->why->text);
 }
 
-/* Makes a program the session's file: the first, if one is no library. The processes that run it are told
- * from the others by a program that is NULL. */
+/* Makes a program the session's file: the first that is no library, or else the first. In the
+ * processes that run it, traced->program becomes NULL. */
 static struct error *choose_main(struct session *session)
 {
 	const struct met *main = session->processes.data[0].program;

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* A process of the tree that has been forked, or has executed a program, in this last time may still be on
- * its way to the file, such as a daemon by way of a shell. */
+/* A process of the tree that was forked, or has executed a program, less than this ago may still
+ * execute the file. A daemon that a shell starts does so. */
 #define ON_ITS_WAY_NS 1000000000ull
 
 /* More processes than this are not looked at. */

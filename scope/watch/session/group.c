@@ -22,7 +22,7 @@ struct member {
 	bool go;	    /* it is in the table of processes */
 	bool hidden;	    /* it may not be looked at, which was reported */
 	uint64_t looked_ns; /* without Go code: when it was last looked at */
-	uint64_t turn;	    /* of the last look in which it was there */
+	uint64_t turn;	    /* the last look that found it in the group */
 };
 
 TOPHASH_MAP(members, uint32_t, struct member);
@@ -282,7 +282,7 @@ struct error *group_exec(struct session *session, pid_t pid, uint64_t time_ns)
 
 	if (!traced)
 		return look_at(session, pid, time_ns, true, "exec");
-	/* It was looked at after this exec, and before this record was taken out. */
+	/* This record is late: the process was already looked at after this exec. */
 	if (traced->started && target_image_id(traced->target, &id) && id == traced->image_id)
 		return NULL;
 	session_modules_forget(session->modules, pid);

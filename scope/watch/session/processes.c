@@ -312,7 +312,7 @@ void emit_start_once(struct session *session, struct traced *traced,
 	else if (!find_bias(session, traced, &bias))
 		return;
 	traced->started = true;
-	/* Its stacks go on from one file into another. */
+	/* The stacks of this process may go through several files. */
 	if (session->placements.build != GO_BUILD_PROGRAM || traced->met.len || traced->program)
 		session_modules_look(session->modules, traced->target->pid);
 	traced->image_id = 0;

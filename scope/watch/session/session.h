@@ -68,8 +68,8 @@ enum session_follow {
 	SESSION_FOLLOW_ALL, /* every Go program; only with a command */
 };
 
-/* A group of processes, of which all Go programs are watched: those that run, and those that come
- * later. The session asks which processes belong to it again and again. */
+/* A group of processes. All Go programs in it are watched: those that run, and those that come later.
+ * The session asks repeatedly which processes belong to it. */
 struct session_group {
 	const char *name; /* for people: "control group /shop" */
 	/* Calls found() for each process that is in the group now. found() returns false to stop.

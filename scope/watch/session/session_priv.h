@@ -23,7 +23,8 @@ struct met {
 	const struct module *module;
 	struct module own; /* others.c: what `module` points to; otherwise it is borrowed */
 	enum go_build role;
-	const struct gopcln *runtime; /* of a plugin: that of its program; NULL: its own */
+	const struct gopcln
+		*runtime; /* of a plugin: the table of its program; NULL: it uses its own */
 	int exe;
 	struct file_version version;
 	struct placements placements;
@@ -126,7 +127,7 @@ struct session {
 	bool several;	 /* processes were chosen, and are watched as several */
 	int exe;	 /* the program's file */
 	bool wide;	 /* others.c: its probes stand, and are for all of its processes */
-	bool exe_shared; /* the first process in the table owns `exe` */
+	bool exe_shared; /* `exe` is borrowed from the first process in the table */
 	struct watched_file file;
 	char *library; /* -p: the path of the file, when it is not what the process executes */
 	struct image *image;
@@ -186,7 +187,7 @@ struct session {
 	bool off_told;		     /* a notice has told that they are removed */
 
 	/* session.c: one pass over the ring. */
-	uint64_t run_ns;	/* session_run() began */
+	uint64_t run_ns;	/* when session_run() began */
 	uint64_t end_ns;	/* --duration; UINT64_MAX: none */
 	uint64_t pass_end_ns;	/* the pass ends at this time; 0: when the ring is empty */
 	uint64_t pass_until_ns; /* or at the first record made after this time; 0: none */
@@ -253,7 +254,8 @@ struct error *process_begins(struct session *session, const struct event_removal
 			     uint64_t time_ns);
 /* Returns the program of a process. */
 struct session_program program_of(const struct session *session, const struct traced *traced);
-/* Finds the load bias of its program. Returns false when it has ended, or has not begun yet. */
+/* Finds the load bias of a process's program. Returns false when the process has ended, or has not
+ * executed the program yet. */
 bool find_bias(const struct session *session, const struct traced *traced, uint64_t *ret);
 /* Checks whether a process has ended, and keeps how and when. */
 bool has_ended(struct traced *traced);
@@ -331,7 +333,7 @@ void settle_file(struct session *session);
 struct error *session_find_running(struct session *session);
 /* Does so again and again, for a file without a lease. */
 struct error *session_look_for_processes(struct session *session);
-/* Takes the probes off that a process has for itself. */
+/* Removes the probes that a process has for itself. */
 void session_leave_process(struct session *session, struct traced *traced);
 /* Reports that a process is stopped, because it would look like one that removes nothing. */
 void notice_stopped(struct session *session, struct target *target);
@@ -408,7 +410,7 @@ void met_fini(struct session *session);
  * *ret is NULL when memory is out. */
 struct error *met_get(struct session *session, struct target *target, const struct module_at *at,
 		      const struct gopcln *program, struct met **ret);
-/* Takes a file out again. */
+/* Removes a file from session->met. */
 void met_drop(struct session *session, const struct met *met);
 /* Loads the kernel programs of the files that were met before the engine was open. */
 struct error *met_load(struct session *session);
@@ -480,8 +482,8 @@ bool has_many(const struct session *session);
 struct error *follow_begin(struct session *session);
 /* Sets the process whose descendants are followed. */
 void follow_root(struct session *session, pid_t pid);
-/* Follows the children of the chosen processes, if no process that is not of their trees executes the
- * file. */
+/* Follows the children of the chosen processes, if all processes that execute the file are
+ * descendants of these. */
 struct error *follow_chosen(struct session *session);
 /* Adds the descendants that run already to the table of processes. */
 struct error *follow_descendants(struct session *session);
