@@ -96,6 +96,8 @@ static const char *const tables[] = {
 	[AGGR_BY_MAP] = "map",
 	[AGGR_BY_TYPE] = "type",
 	[AGGR_BY_KEY] = "key",
+	[AGGR_BY_CONTAINER] = "container",
+	[AGGR_BY_POD] = "pod",
 	NULL,
 };
 
@@ -274,9 +276,10 @@ static const struct option_spec rows[] = {
 	OPTION_OUTPUT_ROW(struct trace_options, " The file is emptied when the probes are placed, not before."),
 	{.name = "summary", .argument = "BY", .kind = OPTION_ENUM, .at = AT(summary_by),
 	 .also = AT(summary), .values = tables, .implied = "site",
-	 .help = "only a table at the end, by site, map, type or key",
+	 .help = "only a table, by {} (site)",
 	 .man = "Prints only a table at the end, and no line for each event. The table is by site "
-		"if no \\fIBY\\fR is given. Long keys that are cut (see \\fB--key-bytes\\fR) count "
+		"if no \\fIBY\\fR is given. A container is shown with its pod (prod/shop-7d4b/api), and a "
+		"pod with its namespace. Long keys that are cut (see \\fB--key-bytes\\fR) count "
 		"as different keys if their lengths differ. If standard error is a terminal, a "
 		"status line there shows the number of hits until the end (not with \\fB-q\\fR). "
 		"A run that prints its events into a file has this line, too."},

@@ -241,8 +241,22 @@ def pods_by_name():
         rows = {r["pid"]: r for r in map(json.loads, ps.stdout.splitlines()) if r["event"] == "process"}
         same({pid: (rows[pid]["namespace"], rows[pid]["pod_name"], rows[pid]["container_name"]) for pid in pids.values()},
              {pid: (namespace, "shop-7d4b", part) for (namespace, part), pid in pids.items()}, "ps")
+        tables = {}
+        for by in ("container", "pod"):
+            errors = open(tmp(f"errors-{by}"), "w+b")
+            tables[by] = spawn([*pods.wrap(), options.tophash, "trace", "-v", "--cgroup", pods.top, f"--summary={by}", "--format", "json",
+                                "--duration", "2s"], stdout=subprocess.PIPE, stderr=errors, text=True)
+            end = time.monotonic() + 20
+            while "probes placed" not in tmp(f"errors-{by}").read_text():
+                check(time.monotonic() < end, "tophash does not get ready")
+                time.sleep(0.01)
         tmp("go").touch()
         ended(*(p for _, p in containers.values()))
+        want = {"container": {"prod/shop-7d4b/api": 5, "prod/shop-7d4b/cache": 5, "test/shop-7d4b/api": 5},
+                "pod": {"prod/shop-7d4b": 10, "test/shop-7d4b": 5}}
+        for by, p in tables.items():
+            rows = [json.loads(line) for line in p.communicate(timeout=20)[0].splitlines()]
+            same({r[by]: r["elements"] for r in rows if r["event"] == "summary"}, want[by], f"the table by {by}")
 
 
 @test

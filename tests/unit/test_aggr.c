@@ -1,4 +1,4 @@
-/* Tests of show/aggr. Rows by site, map, type and key have exact sums. All rows past the limit are
+/* Tests of show/aggr. Rows by site, map, type, key, container and pod have exact sums. All rows past the limit are
  * in the row "(others)". */
 #include "test.h"
 #include "base/frame.h"
@@ -202,6 +202,54 @@ TEST(equal_addresses_in_two_processes_are_two_maps)
 	assert_int_equal(c->rows[0].pid, 1);
 	assert_int_equal(c->rows[0].elements, 2);
 	assert_int_equal(c->rows[1].pid, 2);
+}
+
+/* Processes of one container and of others, and one in none. */
+static void add_places(struct counts *c)
+{
+	static const struct {
+		const char *container, *pod;
+	} places[] = {{"prod/shop/api", "prod/shop"},
+		      {"prod/shop/api", "prod/shop"},
+		      {"prod/shop/api", "prod/shop"},
+		      {"prod/shop/cache", "prod/shop"},
+		      {"web", NULL},
+		      {NULL, NULL}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct event event = removal(sweep_from_run, 3, 1);
+
+		event.removal.pid = (uint32_t)i;
+		event.removal.container = places[i].container;
+		event.removal.pod = places[i].pod;
+		add(c->aggr, &event);
+	}
+}
+
+TEST(processes_of_one_container_are_one_row)
+{
+	struct counts *c = *state;
+
+	add_places(c);
+	assert_int_equal(count_rows(c), 4);
+	assert_string_equal(c->rows[0].name, "prod/shop/api");
+	assert_int_equal(c->rows[0].elements, 3);
+	assert_string_equal(c->rows[1].name, ""); /* in none */
+	assert_string_equal(c->rows[2].name, "prod/shop/cache");
+	assert_string_equal(c->rows[3].name, "web");
+	assert_string_equal(c->rows[0].detail, "");
+}
+
+TEST(containers_of_one_pod_are_one_row)
+{
+	struct counts *c = *state;
+
+	add_places(c);
+	assert_int_equal(count_rows(c), 2);
+	assert_string_equal(c->rows[0].name, "prod/shop");
+	assert_int_equal(c->rows[0].elements, 4);
+	assert_string_equal(c->rows[1].name, "");
+	assert_int_equal(c->rows[1].elements, 2);
 }
 
 TEST(one_type_with_two_ids_is_one_row)
@@ -444,6 +492,8 @@ int main(void)
 		COUNTS(callers_of_a_helper_are_the_sites, AGGR_BY_SITE, 0),
 		COUNTS(frames_without_a_name_are_rows_by_address, AGGR_BY_SITE, 0),
 		COUNTS(equal_addresses_in_two_processes_are_two_maps, AGGR_BY_MAP, 0),
+		COUNTS(processes_of_one_container_are_one_row, AGGR_BY_CONTAINER, 0),
+		COUNTS(containers_of_one_pod_are_one_row, AGGR_BY_POD, 0),
 		COUNTS(one_type_with_two_ids_is_one_row, AGGR_BY_TYPE, 0),
 		COUNTS(equal_keys_of_two_types_are_two_rows, AGGR_BY_KEY, 0),
 		COUNTS(cut_keys_are_equal_only_if_their_lengths_are, AGGR_BY_KEY, 0),

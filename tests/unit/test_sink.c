@@ -208,7 +208,7 @@ TEST(no_line_is_wider_than_the_terminal)
 		play(sink);
 		sink_event(sink, &start);
 		emit_all(emit_to_sink, sink);
-		for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_KEY; by++)
+		for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_POD; by++)
 			play_table(sink, by);
 		play_end(sink, 123456789);
 		check_widths(&sink->out, width);
@@ -321,7 +321,7 @@ TEST(json_reads_back)
 	struct aggr *aggr = NULL;
 
 	play(sink);
-	for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_KEY; by++)
+	for (enum aggr_by by = AGGR_BY_SITE; by <= AGGR_BY_POD; by++)
 		play_table(sink, by);
 	assert_null(aggr_new(AGGR_BY_KEY, 3, &aggr));
 	for (uint32_t id = 100; id < 1100; id++)

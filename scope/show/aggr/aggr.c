@@ -142,6 +142,11 @@ static void identify_site(struct buf *to, const struct event_removal *event)
 	}
 }
 
+static const char *text_or_none(const char *text)
+{
+	return text ? text : "";
+}
+
 static void identify(struct buf *to, enum aggr_by by, const struct event *event)
 {
 	const struct event_removal *removal = &event->removal;
@@ -153,6 +158,8 @@ static void identify(struct buf *to, enum aggr_by by, const struct event *event)
 		buf_put(to, &removal->map, sizeof(removal->map));
 		break;
 	case AGGR_BY_TYPE: buf_str(to, removal->map_type); break;
+	case AGGR_BY_CONTAINER: buf_str(to, text_or_none(removal->container)); break;
+	case AGGR_BY_POD: buf_str(to, text_or_none(removal->pod)); break;
 	case AGGR_BY_KEY:
 		put_cstr(to, removal->map_type);
 		if (event->kind == EVENT_DELETE)
@@ -210,6 +217,11 @@ static void describe(struct buf *to, enum aggr_by by, const struct event *event)
 		break;
 	case AGGR_BY_TYPE:
 		put_cstr(to, removal->map_type[0] ? removal->map_type : "(unknown)");
+		buf_put(to, "\0\0\0", 4);
+		break;
+	case AGGR_BY_CONTAINER:
+	case AGGR_BY_POD:
+		put_cstr(to, text_or_none(by == AGGR_BY_POD ? removal->pod : removal->container));
 		buf_put(to, "\0\0\0", 4);
 		break;
 	}

@@ -1,4 +1,4 @@
-/* aggr: counts removals by site, by map, by map type or by key.
+/* aggr: counts removals by site, map, map type, key, container or pod.
  *
  *   aggr.c    the rows
  *   caller.c  finds the caller of a delete
@@ -11,7 +11,14 @@
 struct event; /* both: show/event/event.h */
 struct event_sample;
 
-enum aggr_by { AGGR_BY_SITE, AGGR_BY_MAP, AGGR_BY_TYPE, AGGR_BY_KEY };
+enum aggr_by {
+	AGGR_BY_SITE,
+	AGGR_BY_MAP,
+	AGGR_BY_TYPE,
+	AGGR_BY_KEY,
+	AGGR_BY_CONTAINER,
+	AGGR_BY_POD,
+};
 
 struct aggr; /* one table; not thread-safe */
 
@@ -40,7 +47,8 @@ static inline uint64_t aggr_goroutine(uint64_t goid, uint32_t pid)
 /* A row. Its strings have the bytes of the traced program, and a sink must escape them. Only a key
  * is safe, because value_text() wrote it. No string is NULL. */
 struct aggr_row {
-	const char *name;    /* site: "main.(*store).drop"; map: "0xc000…"; type; key as text */
+	const char *name;    /* site: "main.(*store).drop"; map: "0xc000…"; type; key as text;
+				container or pod, "" for none */
 	const char *detail;  /* site: "store.go:61"; map, key: its map type; else "" */
 	const char *caller;  /* site: the caller, "main.(*server).refresh server.go:88"; or "" */
 	const char *file;    /* site: the whole path of the file; else "" */

@@ -54,7 +54,9 @@ struct event_removal {
 	/* For caches. Equal ids mean equal stacks (func, file, line, pcs), or equal map types. */
 	uint64_t stack_id;
 	uint64_t type_id;
-	uint64_t bias;	 /* of the process: run-time address - link-time address */
+	uint64_t bias; /* of the process: run-time address - link-time address */
+	/* Of the process: "web", "prod/shop-7d4b/api"; "prod/shop-7d4b". NULL: none, or not known. */
+	const char *container, *pod;
 	uint32_t module; /* the engine's number of the file that has the probe */
 };
 

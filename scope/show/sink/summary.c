@@ -47,10 +47,9 @@ static void put_time(struct cell *cell, const void *row)
 static void put_by(struct cell *cell, const void *row)
 {
 	static const char *const names[] = {
-		[AGGR_BY_SITE] = "site",
-		[AGGR_BY_MAP] = "map",
-		[AGGR_BY_TYPE] = "type",
-		[AGGR_BY_KEY] = "key",
+		[AGGR_BY_SITE] = "site",	   [AGGR_BY_MAP] = "map",
+		[AGGR_BY_TYPE] = "type",	   [AGGR_BY_KEY] = "key",
+		[AGGR_BY_CONTAINER] = "container", [AGGR_BY_POD] = "pod",
 	};
 
 	(void)row;
@@ -188,14 +187,41 @@ static void put_key_cut(struct cell *cell, const void *row_)
 		cell_bool(cell, true);
 }
 
+static bool has_type(const struct cell *cell)
+{
+	return is_by(cell, AGGR_BY_TYPE) || is_by(cell, AGGR_BY_MAP) || is_by(cell, AGGR_BY_KEY);
+}
+
 static void put_type(struct cell *cell, const void *row_)
 {
 	const struct aggr_row *row = row_;
 
 	if (!cell->json)
 		put_subject(cell, row);
-	else if (!is_by(cell, AGGR_BY_SITE) && !row->others)
+	else if (has_type(cell) && !row->others)
 		cell_str(cell, is_by(cell, AGGR_BY_TYPE) ? row->name : row->detail);
+}
+
+/* Appends the container or the pod of a row. Many processes have none. */
+static void put_place(struct cell *cell, const struct aggr_row *row, enum aggr_by by,
+		      const char *none)
+{
+	if (!cell->json && !row->name[0])
+		buf_str(cell->to, none);
+	else if (!cell->json)
+		put_subject(cell, row);
+	else if (is_by(cell, by) && !row->others)
+		cell_str(cell, row->name[0] ? row->name : NULL);
+}
+
+static void put_container(struct cell *cell, const void *row)
+{
+	put_place(cell, row, AGGR_BY_CONTAINER, "(no container)");
+}
+
+static void put_pod(struct cell *cell, const void *row)
+{
+	put_place(cell, row, AGGR_BY_POD, "(no pod)");
 }
 
 /* --- The counts of a row --- */
@@ -300,6 +326,16 @@ static bool shows_type(const struct rows *rows)
 	return summary_of(rows)->by == AGGR_BY_TYPE;
 }
 
+static bool shows_container(const struct rows *rows)
+{
+	return summary_of(rows)->by == AGGR_BY_CONTAINER;
+}
+
+static bool shows_pod(const struct rows *rows)
+{
+	return summary_of(rows)->by == AGGR_BY_POD;
+}
+
 static const struct column columns[] = {
 	{.json = "time", .put = put_time},
 	{.json = "by", .put = put_by},
@@ -313,6 +349,12 @@ static const struct column columns[] = {
 	{.name = "KEY", .json = "key", .place = 7, .put = put_key, .shown = shows_key},
 	{.json = "key_cut", .put = put_key_cut},
 	{.name = "TYPE", .json = "map_type", .place = 7, .put = put_type, .shown = shows_type},
+	{.name = "CONTAINER",
+	 .json = "container",
+	 .place = 7,
+	 .put = put_container,
+	 .shown = shows_container},
+	{.name = "POD", .json = "pod", .place = 7, .put = put_pod, .shown = shows_pod},
 	{.name = "REMOVED", .json = "elements", .place = 1, .right = true, .put = put_elements},
 	{.name = "SHARE", .place = 2, .width = 6, .right = true, .put = put_share},
 	{.json = "deletes", .put = put_deletes},

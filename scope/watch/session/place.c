@@ -62,3 +62,25 @@ void place_of(struct session *session, pid_t pid, char group[CONTAINER_PATH_SIZE
 	to->namespace = contained->facts.namespace;
 	to->image = contained->facts.image;
 }
+
+/* Joins texts with slashes, without those that are NULL. Returns NULL if there is none, or no memory. */
+static char *join(const char *a, const char *b, const char *c)
+{
+	char *text;
+
+	if (!a && !b && !c)
+		return NULL;
+	if (asprintf(&text, "%s%s%s%s%s", a ? a : "", a && b ? "/" : "", b ? b : "",
+		     (a || b) && c ? "/" : "", c ? c : "") < 0)
+		return NULL;
+	return text;
+}
+
+void place_keep(struct traced *traced, const struct event_start *start)
+{
+	if (traced->container || !start->container)
+		return;
+	traced->container = join(start->namespace, start->pod,
+				 start->container_name ? start->container_name : start->container);
+	traced->pod = join(start->namespace, start->pod, NULL);
+}

@@ -136,6 +136,8 @@ void traced_fini(struct traced *traced)
 {
 	target_close(traced->target);
 	vec_fini(&traced->met);
+	free(traced->container);
+	free(traced->pod);
 }
 
 bool forget_process(struct session *session, size_t i)
@@ -252,8 +254,7 @@ static const char *exe_of(const struct session *session, const struct traced *tr
 
 /* Emits a start record. With traced NULL, the record belongs to no process. */
 static void emit_start(struct session *session, struct fan *sinks,
-		       const struct session_program *program, const struct traced *traced,
-		       uint64_t bias)
+		       const struct session_program *program, struct traced *traced, uint64_t bias)
 {
 	struct event_probe probes[PLACEMENTS_MAX];
 	struct event_module modules[MET_SHOWN];
@@ -280,6 +281,8 @@ static void emit_start(struct session *session, struct fan *sinks,
 	};
 	if (target)
 		place_of(session, target->pid, group, &event.start);
+	if (traced)
+		place_keep(traced, &event.start);
 	fan_event(sinks, &event);
 }
 
@@ -291,7 +294,7 @@ void session_describe(struct session *session, struct fan *sinks)
 		emit_start(session, sinks, &program, NULL, 0);
 }
 
-static void emit_process_start(struct session *session, const struct traced *traced, uint64_t bias)
+static void emit_process_start(struct session *session, struct traced *traced, uint64_t bias)
 {
 	struct session_program program = program_of(session, traced);
 

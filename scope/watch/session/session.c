@@ -66,7 +66,17 @@ static bool is_limit_reached(const struct session *session)
 	return session->options.limit && session->taken >= session->options.limit;
 }
 
-static bool deliver(struct session *session, const struct event *event)
+/* Notes the process of the event, which is in the table. */
+static void note_process(struct session *session, uint32_t pid)
+{
+	const struct traced *traced = find_process(session, (pid_t)pid);
+
+	session->last_pid = pid;
+	session->last_container = traced ? traced->container : NULL;
+	session->last_pod = traced ? traced->pod : NULL;
+}
+
+static bool deliver(struct session *session, struct event *event)
 {
 	uint32_t pid = event->removal.pid;
 	const struct sink *first = fan_first(session->output.sinks);
@@ -83,8 +93,10 @@ static bool deliver(struct session *session, const struct event *event)
 	if (pid != session->last_pid) {
 		session->failed =
 			find_or_add_process(session, (pid_t)pid, &event->removal, event->time_ns);
-		session->last_pid = pid;
+		note_process(session, pid);
 	}
+	event->removal.container = session->last_container;
+	event->removal.pod = session->last_pod;
 	if (!session->failed)
 		session->failed = aggr_add(session->output.aggr, event);
 	if (session->failed)

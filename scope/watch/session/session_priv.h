@@ -76,6 +76,7 @@ struct traced {
 	/* group.c: its probes came late. It is a gap unless its main function begins after placed_ns. */
 	uint64_t late_ns; /* 0: no */
 	const char *late_why;
+	char *container, *pod; /* place.c: as in struct event_removal; NULL: none */
 	uint64_t
 		start_due_ns; /* when its start record comes, if no record of its main function does */
 	uint64_t modules_told; /* a hash of the modules that the engine was told of; 0: none */
@@ -159,8 +160,9 @@ struct session {
 
 	/* processes.c */
 	VEC(struct traced) processes;
-	uint64_t forgotten; /* processes that were removed from the table */
-	uint32_t last_pid;  /* pid of the last event; it is in the table */
+	uint64_t forgotten;		       /* processes that were removed from the table */
+	uint32_t last_pid;		       /* pid of the last event; it is in the table */
+	const char *last_container, *last_pod; /* of that process */
 
 	/* exec.c: the watched process, if there is only one. */
 	char names[SESSION_NAMES]
@@ -520,6 +522,8 @@ void settle_group(struct session *session);
  * group; the other texts are borrowed until the next call. */
 void place_of(struct session *session, pid_t pid, char group[CONTAINER_PATH_SIZE],
 	      struct event_start *to);
+/* Keeps what events of a process show of it. */
+void place_keep(struct traced *traced, const struct event_start *start);
 void place_fini(struct session *session);
 
 /* ---- program.c ---- */
