@@ -69,6 +69,7 @@ static const char *const follows[] = {
 	[SESSION_FOLLOW_SAME] = "same",
 	[SESSION_FOLLOW_NONE] = "none",
 	[SESSION_FOLLOW_ALL] = "all",
+	[SESSION_FOLLOW_EXACT] = "exact",
 	NULL,
 };
 
@@ -194,7 +195,8 @@ static const struct option_spec rows[] = {
 	 .man = "Which children are traced, too, with \\fB-p\\fR and a command, and their children. same "
 		"(the default) means those that execute the same file: a daemon that starts itself "
 		"again, workers, a graceful restart. all, only with a command, means every Go program "
-		"that the command starts: go test ./..., make, a script. none means none. See \\fBCHILDREN\\fR."},
+		"that the command starts: go test ./..., make, a script. exact, for \\fB-p\\fR, means same, also if other processes "
+		"execute the file: their deletes then take longer. none means none. See \\fBCHILDREN\\fR."},
 	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until),
 	 .local = "it is about a command, and a pod is traced as it runs",
 	 .values = untils, .rare = true,

@@ -224,11 +224,86 @@ def a_stranger_is_left_alone():
     r = t.end()
     same((r.end["hits"], len(r.lines)), (0, 1), r.err)
     check("other processes execute the same file" in r.err, r.err)
+    same([s["links"] for s in r.of("start")], ["process"], "where the probes are")
     t = Tracer("-p", p.pid, "--follow", "none")
     check(not probed(stranger.pid, exe), "--follow=none: a breakpoint in the other process")
     same(t.end().err, "", "--follow=none: messages")
+    t = Tracer("-p", p.pid, "--follow", "exact")
+    check(probed(stranger.pid, exe), "--follow=exact: no breakpoint in the other process")
+    r = t.end()
+    same((r.err, r.end["hits"], [s["links"] for s in r.of("start")]), ("", 0, ["file"]), "--follow=exact: messages, hits, where the probes are")
     r = tophash("-q", "--format", "json", "-o", tmp("events"), "--", exe, "-ops", "7")
     same(Run(0, tmp("events").read_text(), "").end["hits"], 7, "a command's hits beside the other's")
+
+
+@test
+def a_stranger_that_comes_later():
+    """-p takes the breakpoints out of a process of the same file that is not of the tree, and goes on with its own. --follow=exact does not."""
+    exe = target("steps")
+    p = Program(exe)
+    p.line()
+    t = Tracer("-p", p.pid)
+    p.ask("3")
+    stranger = Program(exe)
+    stranger.line()
+    end = time.monotonic() + LONG
+    while "another process has executed" not in t.errors.read_text() or probed(stranger.pid, exe):
+        check(time.monotonic() < end, f"breakpoints stay in the other process: {t.errors.read_text()}")
+        time.sleep(0.01)
+    check(probed(p.pid, exe), "no breakpoint in the traced process")
+    stranger.ask("5")
+    p.ask("4")
+    p.end()
+    r = t.end(None)
+    same((r.code, r.end["removed"], len(r.lines)), (5, 7, 1), f"exit code, removed, messages: {r.err}")
+    same([(g["pid"], g["why"]) for g in r.of("gap")], [(p.pid, "child")], "gaps")
+    p = Program(exe)
+    p.line()
+    t = Tracer("-p", p.pid, "--follow=exact")
+    second = Program(exe)
+    second.line()
+    check(probed(second.pid, exe), "--follow=exact: no breakpoint in the other process")
+    second.ask("5")
+    p.ask("4")
+    p.end()
+    r = t.end(None)
+    same((r.code, r.end["removed"], r.err), (0, 4, ""), "--follow=exact")
+
+
+@test
+def exact_beside_others():
+    """A program that executes itself 20 times, beside another process of its file: all 21 removals with --follow=exact."""
+    source = tmp("again.go")
+    source.write_text("""package main
+import ("fmt"; "os"; "strconv"; "syscall"; "time")
+func main() {
+	n, _ := strconv.Atoi(os.Args[1])
+	if n == 20 { fmt.Println("ready"); fmt.Scanln() }
+	m := map[string]int{"x": 1}
+	delete(m, "x")
+	if n == 0 { return }
+	time.Sleep(5 * time.Millisecond)
+	syscall.Exec("/proc/self/exe", []string{os.Args[0], strconv.Itoa(n - 1)}, os.Environ())
+}
+""")
+    exe = go_build(source, "again")
+    stranger = Program(exe, "20")
+    for args, traced in (("-p",), True), (("-b",), True), (("--",), True):
+        if args == ("--",):
+            r = tophash("-q", "--format", "json", "-o", tmp("events"), "--", exe, "19")
+            r = Run(r.code, tmp("events").read_text(), r.err)
+            same((r.code, len(r.events), r.end["gaps"]), (0, 20, 0), f"--: {r.err}")
+            continue
+        p = Program(exe, "20")
+        same(p.line(), "ready", "begins")
+        t = Tracer(*(["-p", p.pid, "--follow=exact"] if args == ("-p",) else ["-b", exe]))
+        p.tell("")
+        if args == ("-b",):
+            p.p.wait(LONG)
+            t.wait_for('"exit"')
+        r = t.end(None if args == ("-p",) else signal.SIGINT)
+        same((r.code, len(r.events), r.end["gaps"]), (0, 21, 0), f"{args}: {r.err}")
+    stranger.p.kill()
 
 
 @test

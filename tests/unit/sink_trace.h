@@ -41,6 +41,7 @@ static const struct event start = {
 			.go = "go1.26.5",
 			.layout = "swiss",
 			.stripped = true,
+			.links = "file",
 			.wall_ns = 1786000000000000000,
 			.ready_ms = 12.3449,
 			.probes = {probes, ARRAY_SIZE(probes)},

@@ -33,7 +33,7 @@ static const struct {
 	{"--follow=same -b x",
 	 "--follow is about children: use it with -p or -- COMMAND; -b traces every "
 	 "process of the file"},
-	{"--follow=any -p 1", "--follow any: not one of same, none, all"},
+	{"--follow=any -p 1", "--follow any: not one of same, none, all, exact"},
 	{"--follow=all -p 1", "--follow=all is about a command: use it with -- COMMAND"},
 	{"--until=command -p 1", "--until=command is about a command: use it with -- COMMAND"},
 	{"--exit-status -b x", "--exit-status is that of a command: use it with -- COMMAND"},

@@ -97,6 +97,9 @@ struct event_start {
 	const char *go;	    /* "go1.26.5" */
 	const char *layout; /* "classic" or "swiss" */
 	bool stripped;
+	/* Where its probes are: "file", in every process of its file, or "process", in it alone. "" when no
+	 * process is meant. */
+	const char *links;
 	uint64_t wall_ns; /* time of the event: CLOCK_REALTIME since 1970 */
 	double ready_ms;  /* from the start of tophash until all probes were placed */
 	struct event_probes probes;

@@ -25,6 +25,7 @@ static const struct event_member start[] = {
 	MEMBER("go", STRING, start.go),
 	MEMBER("layout", STRING, start.layout),
 	MEMBER("stripped", BOOL, start.stripped),
+	MEMBER("links", STRING, start.links),
 	/* Both clocks at the same moment. They turn any time_ns into a time of day. */
 	CONSTANT("\"clock\":\"monotonic\""),
 	MEMBER("time_ns", NS, time_ns),

@@ -107,6 +107,17 @@ bool engine_sends_execs(const struct engine *engine)
 	return engine->ops->sends_execs && engine->ops->sends_execs(engine);
 }
 
+uint32_t engine_strangers(const struct engine *engine)
+{
+	return engine->ops->strangers ? engine->ops->strangers(engine) : 0;
+}
+
+void engine_narrow(struct engine *engine)
+{
+	if (engine->ops->narrow)
+		engine->ops->narrow(engine);
+}
+
 void engine_set_gc(struct engine *engine, uint32_t phase)
 {
 	if (engine->ops->set_gc)

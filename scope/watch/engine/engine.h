@@ -178,6 +178,8 @@ struct engine_ops {
 				     pid_t pid);		    /* optional */
 	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */
 	bool (*sends_execs)(const struct engine *engine);	    /* optional */
+	uint32_t (*strangers)(const struct engine *engine);	    /* optional */
+	void (*narrow)(struct engine *engine);			    /* optional */
 	void (*set_gc)(struct engine *engine, uint32_t phase);	    /* optional */
 	void (*forget_gc)(struct engine *engine);		    /* optional */
 	void (*set_sample)(struct engine *engine, double fraction); /* optional */
@@ -257,6 +259,12 @@ void engine_release(struct engine *engine, pid_t pid);
 uint32_t engine_exec_count(const struct engine *engine);
 /* Tells whether the engine sends a WIRE_EXEC for each program that the traced processes execute. */
 bool engine_sends_execs(const struct engine *engine);
+/* Returns how often a process that is not in the tree (engine_options.tree) has begun, in which the probes of
+ * module 0 are, too. */
+uint32_t engine_strangers(const struct engine *engine);
+/* Removes the probes of module 0 that are for all processes of its file. From now on engine_attach() places
+ * them in single processes only. */
+void engine_narrow(struct engine *engine);
 /* Tells the engine the GC phase that was read after engine_attach(). It is valid until the engine
  * sees the first change. Without it, the engine reads the phase with each event until then. */
 void engine_set_gc(struct engine *engine, uint32_t phase);

@@ -105,6 +105,11 @@ static bool uprobe_sends_execs(const struct engine *engine)
 	return ((const struct uprobe *)engine)->sends_execs;
 }
 
+static uint32_t uprobe_strangers(const struct engine *engine)
+{
+	return __atomic_load_n(&bss_of(engine)->strangers, __ATOMIC_SEQ_CST);
+}
+
 static void uprobe_set_gc(struct engine *engine, uint32_t phase)
 {
 	__atomic_store_n(&bss_of(engine)->gc_first, phase + 1, __ATOMIC_SEQ_CST);
@@ -306,6 +311,8 @@ const struct engine_ops engine_uprobe = {
 	.watch_loads = uprobe_watch_loads,
 	.exec_count = uprobe_exec_count,
 	.sends_execs = uprobe_sends_execs,
+	.strangers = uprobe_strangers,
+	.narrow = uprobe_narrow,
 	.set_gc = uprobe_set_gc,
 	.forget_gc = uprobe_forget_gc,
 	.set_sample = uprobe_set_sample,

@@ -109,6 +109,7 @@ struct uprobe {
 	VEC(struct placed *) placed; /* by slot */
 	VEC(struct linker_probe) linkers;
 	bool paused;
+	bool narrow;			  /* engine_narrow() was called */
 	struct warmer *warmer;		  /* uprobe_warm.c; NULL: none */
 	VEC(struct keeper *) keepers;	  /* that take their probes off */
 	VEC(const struct gopcln *) typed; /* the modules in module_types, by number */
@@ -177,6 +178,7 @@ void uprobe_try_out(struct engine_trial *ret);
 
 struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
 			    enum engine_hold *ret);
+void uprobe_narrow(struct engine *engine);
 bool uprobe_holds(struct engine *engine, uint32_t module);
 void uprobe_release(struct engine *engine, pid_t pid);
 struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid);

@@ -268,7 +268,7 @@ static struct error *attach(struct uprobe *uprobe, uint32_t module, int exe, pid
 			    enum engine_hold *ret)
 {
 	/* Children that execute the file must meet the probes at once, if a lease guards it. */
-	if (!module && uprobe->options->tree && pid > 0) {
+	if (!module && uprobe->options->tree && pid > 0 && !uprobe->narrow) {
 		try(attach_slot(uprobe, module, exe, -1, ret));
 		if (*ret != ENGINE_UNHELD)
 			return NULL;
@@ -306,6 +306,16 @@ void uprobe_release(struct engine *engine, pid_t pid)
 			slot_release(uprobe, *at);
 	bpf_map_delete_elem(bpf_map__fd(uprobe_main(uprobe)->skel->maps.chosen), &pid);
 	uprobe_forget_modules(uprobe, pid);
+}
+
+void uprobe_narrow(struct engine *engine)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+
+	uprobe->narrow = true;
+	vec_each(at, &uprobe->placed)
+		if ((*at)->module == uprobe_main(uprobe) && (*at)->pid < 0)
+			slot_release(uprobe, *at);
 }
 
 static bool has_lost(const struct attachment *attachment)

@@ -189,8 +189,9 @@ struct error *watch_exec(struct session *session)
 	settle_gap(session, true); /* for the exec before */
 	session->gap.from_ns = before_ns > session->gap.to_ns ? before_ns : session->gap.to_ns;
 	if (count_starts(session, target))
-		return session->tree ? place_modules_again(session, &session->processes.data[0])
-				     : attach_again(session, target);
+		return session->tree && !session->narrow
+			       ? place_modules_again(session, &session->processes.data[0])
+			       : attach_again(session, target);
 	/* In a tree, the host of a library may load it again. */
 	if (session->tree && session->library)
 		return NULL;
@@ -213,7 +214,7 @@ void settle_execs(struct session *session)
 	if (!has_executed(session, target))
 		return;
 	count_starts(session, target);
-	if (starts_missing(session) <= 0 || session->tree)
+	if (starts_missing(session) <= 0 || (session->tree && !session->narrow))
 		return;
 	/* It executed the program in the last milliseconds of the run. */
 	session->gap_is_open = true;

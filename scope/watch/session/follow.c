@@ -99,6 +99,8 @@ static const char *why_not(struct session *session, const struct pids *family,
 {
 	if (!tree_has_pids(session->tree) && family->list.len > 1)
 		return "because tophash is in a pid namespace, and there are children already";
+	if (session->options.follow == SESSION_FOLLOW_EXACT)
+		return NULL;
 	vec_each(pid, &relatives->list)
 		if (!has_pid(family, *pid))
 			return "because other processes execute the same file, and probes for "
@@ -110,13 +112,15 @@ static const char *why_not(struct session *session, const struct pids *family,
 static void tell_not_followed(struct session *session, const char *why)
 {
 	if (session->several)
-		session_notice(session, SESSION_INFO,
-			       "children of the processes will not be traced, %s (to see all: -b)",
-			       why);
+		session_notice(
+			session, SESSION_INFO,
+			"children of the processes will not be traced, %s (to see all: --follow=exact, or -b)",
+			why);
 	else
-		session_notice(session, SESSION_INFO,
-			       "children of process %d will not be traced, %s (to see all: -b)",
-			       (int)session->pid, why);
+		session_notice(
+			session, SESSION_INFO,
+			"children of process %d will not be traced, %s (to see all: --follow=exact, or -b)",
+			(int)session->pid, why);
 }
 
 struct error *follow_chosen(struct session *session)
@@ -223,4 +227,42 @@ void follow_settle(struct session *session)
 			       "%llu processes were not followed, because too many ran at the same "
 			       "time",
 			       (unsigned long long)missed);
+}
+
+/* ---- others that execute the same file ---- */
+
+/* Places the probes in each traced process of the session's file alone. */
+static struct error *place_in_each(struct session *session, uint64_t from_ns)
+{
+	vec_each(traced, &session->processes) {
+		enum engine_hold hold;
+		struct error *err;
+
+		if (traced->ended || traced->program || has_ended(traced))
+			continue;
+		err = engine_attach(session->engine, 0, session->exe, traced->target->pid, &hold);
+		if (err && err->code != ERROR_TARGET)
+			return err;
+		error_free(err); /* it has just ended */
+		session_gap(session, traced->target->pid, from_ns, now_ns(), "child");
+	}
+	return NULL;
+}
+
+struct error *watch_strangers(struct session *session)
+{
+	uint64_t from_ns = now_ns();
+
+	if (!session->tree || !session->options.chosen_n || session->narrow || session->stopping ||
+	    session->options.follow != SESSION_FOLLOW_SAME || !engine_strangers(session->engine))
+		return NULL;
+	session->narrow = true;
+	engine_narrow(session->engine);
+	session->file.hold = ENGINE_UNHELD;
+	try(place_in_each(session, from_ns));
+	session_notice(session, SESSION_WARNING,
+		       "another process has executed %s: probes are in the traced processes alone "
+		       "now, and further children are not traced (to see all: --follow=exact)",
+		       image_name(session->image));
+	return NULL;
 }

@@ -219,7 +219,7 @@ static enum pursuit_verdict judge_tracer(struct session *session, struct target 
 /* Tells whether a process executes the wanted file, which another one is held for. */
 static bool has_wanted_program(const struct session *session, const struct stat *st)
 {
-	return session->options.follow == SESSION_FOLLOW_SAME &&
+	return session->options.follow != SESSION_FOLLOW_NONE &&
 	       st->st_ino == session->wanted.ino && st->st_dev == session->wanted.dev;
 }
 
@@ -287,7 +287,7 @@ static enum pursuit_verdict judge_same_library(const struct session *session, pi
 	cleanup(mappings_fini) struct mappings mappings = {0};
 	const struct wanted *wanted = &session->wanted;
 
-	if (!wanted->library.inode || session->options.follow != SESSION_FOLLOW_SAME)
+	if (!wanted->library.inode || session->options.follow == SESSION_FOLLOW_NONE)
 		return PURSUIT_ON;
 	error_free(mappings_read(pid, &mappings));
 	vec_each(mapping, &mappings.list)

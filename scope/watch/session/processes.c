@@ -252,6 +252,15 @@ static const char *exe_of(const struct session *session, const struct traced *tr
 								      : traced->target->exe_path;
 }
 
+/* Tells whether the probes of a process are those of all processes of its file. */
+static const char *links_of(const struct session *session, const struct traced *traced)
+{
+	bool wide = traced->program ? traced->program->wide
+				    : session->wide || session->file.hold == ENGINE_HELD;
+
+	return wide ? "file" : "process";
+}
+
 /* Emits a start record. With traced NULL, the record belongs to no process. */
 static void emit_start(struct session *session, struct fan *sinks,
 		       const struct session_program *program, struct traced *traced, uint64_t bias)
@@ -273,6 +282,7 @@ static void emit_start(struct session *session, struct fan *sinks,
 		.go = gopcln_version(program->tab),
 		.layout = layout_get(program->placements->maps)->name,
 		.stripped = image_is_stripped(program->image),
+		.links = traced ? links_of(session, traced) : "",
 		.wall_ns = event.time_ns + session->wall_offset_ns,
 		.ready_ms = session->ready_ms,
 		.probes = session_probes(program->placements, probes),

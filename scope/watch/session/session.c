@@ -302,6 +302,7 @@ static struct error *on_tick(void *ctx)
 	follow_clock(session);
 	try(watch_processes(session));
 	try(watch_exec(session));
+	try(watch_strangers(session));
 	chosen_settle(session, false);
 	try(watch_group(session));
 	watch_others(session);

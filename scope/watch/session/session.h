@@ -65,7 +65,8 @@ struct session_progress {
 enum session_follow {
 	SESSION_FOLLOW_SAME, /* those that execute the same file */
 	SESSION_FOLLOW_NONE,
-	SESSION_FOLLOW_ALL, /* every Go program; only with a command */
+	SESSION_FOLLOW_ALL,   /* every Go program; only with a command */
+	SESSION_FOLLOW_EXACT, /* as SAME, but other processes of the file may be slowed */
 };
 
 /* A group of processes. All Go programs in it are watched: those that run, and those that come later.

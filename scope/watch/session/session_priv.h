@@ -137,6 +137,7 @@ struct session {
 	struct engine_options engine_options;
 
 	struct group *group; /* group.c; NULL: the processes of one file, or chosen ones */
+	bool narrow; /* follow.c: -p: its probes are in single processes, as others run the file */
 	struct tree *tree;   /* follow.c; NULL: no children are followed */
 	struct all *all;     /* all.c; NULL: not all Go programs of a tree are traced */
 
@@ -491,6 +492,8 @@ struct error *follow_chosen(struct session *session);
 struct error *follow_descendants(struct session *session);
 /* Tells, when all processes in the table have ended, whether another one executes the file, or soon may. */
 bool follow_goes_on(struct session *session);
+/* With -p, takes the probes out of other processes of the file, if one has begun. Call it often. */
+struct error *watch_strangers(struct session *session);
 /* Reports what could not be followed. */
 void follow_settle(struct session *session);
 

@@ -71,6 +71,9 @@ struct {
 
 uint64_t moved_ns = 0; /* the time of the last WIRE_MOVE */
 
+/* With use_tree: how often a process that is not in the tree has begun, which had to take the traps. */
+uint32_t strangers = 0;
+
 /* The traced process, or 0 when there may be several. With use_tree it is one of several, and its GC
  * phase is the one that is kept. */
 uint32_t watched = 0;

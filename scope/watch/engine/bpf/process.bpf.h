@@ -43,8 +43,11 @@ int on_begin(struct pt_regs *ctx)
 	struct hit hit;
 
 	no_private_stack(ctx);
-	if (!probe_get(ctx, &hit))
+	if (!probe_get(ctx, &hit)) {
+		if (use_tree && !in_tree(&hit))
+			add(strangers, 1);
 		return 0;
+	}
 	if (is_watched(&hit)) {
 		gc_phase = 0;
 		gc_changes = 1;
@@ -62,8 +65,11 @@ int on_start(struct pt_regs *ctx)
 
 	no_private_stack(ctx);
 	/* After an exec, the probes of two generations may stand. */
-	if (!probe_get(ctx, &hit))
+	if (!probe_get(ctx, &hit)) {
+		if (use_tree && !in_tree(&hit))
+			add(strangers, 1);
 		return 0;
+	}
 	forget_pendings();
 	send_start(ctx, &hit);
 	return 0;
