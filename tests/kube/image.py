@@ -19,25 +19,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
+import suite  # noqa: E402
 import target  # noqa: E402
+from suite import Failed, Skip  # noqa: E402
 
 BUILD = None
 DELETES = 200
-
-
-class Failed(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
 
 
 def run(*command, **kwargs):
@@ -151,22 +144,13 @@ def main():
     parser.add_argument("words", nargs="*", metavar="WORD")
     args = parser.parse_args()
     BUILD = args.build.resolve()
-    counts = {"ok": 0, "FAIL": 0, "skip": 0}
+    results = []
     for check in (static, archive, reproducible, alone):
         if args.words and not any(word in check.__name__ for word in args.words):
             continue
-        begun = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="tophash-image-") as folder:
-            try:
-                kind, text = "ok", f"{check(Path(folder))} ({time.monotonic() - begun:.1f} s)"
-            except Skip as why:
-                kind, text = "skip", why
-            except (Failed, OSError, subprocess.SubprocessError) as why:
-                kind, text = "FAIL", why
-        counts[kind] += 1
-        print(f"{kind:4} {check.__name__}: {text}", flush=True)
-    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
-    return 1 if counts["FAIL"] else 0
+            results.append(suite.attempt(functools.partial(check, Path(folder)), name=check.__name__))
+    return suite.summary(results)
 
 
 if __name__ == "__main__":

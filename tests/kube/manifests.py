@@ -28,6 +28,8 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 import schema  # noqa: E402
 import world  # noqa: E402
+import suite  # noqa: E402  after world, which tells where it is
+from suite import Failed, Skip  # noqa: E402
 
 try:
     import yaml
@@ -36,7 +38,6 @@ except ImportError:
 
 FOLDER = ROOT / "deploy/kubernetes"
 MODELS = {"v1": "V1", "apps/v1": "V1", "rbac.authorization.k8s.io/v1": "V1", "networking.k8s.io/v1": "V1"}
-Failed, Skip = world.Failed, world.Skip
 BUILD = None
 
 
@@ -148,21 +149,10 @@ def main():
     parser.add_argument("words", nargs="*", metavar="WORD")
     args = parser.parse_args()
     BUILD = args.build.resolve()
-    counts = {"ok": 0, "FAIL": 0, "skip": 0}
-    for check in (check_built, check_schema, check_refused, check_rights, check_version, check_words, check_names):
-        name = check.__name__.removeprefix("check_")
-        if args.words and not any(word in name for word in args.words):
-            continue
-        try:
-            kind, text = "ok", check()
-        except Skip as why:
-            kind, text = "skip", why
-        except Failed as why:
-            kind, text = "FAIL", why
-        counts[kind] += 1
-        print(f"{kind:4} {name}: {text}", flush=True)
-    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['skip']} skipped")
-    return 1 if counts["FAIL"] else 0
+    checks = {check.__name__.removeprefix("check_"): check
+              for check in (check_built, check_schema, check_refused, check_rights, check_version, check_words, check_names)}
+    return suite.summary([suite.attempt(check, name=name) for name, check in checks.items()
+                          if not args.words or any(word in name for word in args.words)])
 
 
 if __name__ == "__main__":

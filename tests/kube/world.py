@@ -12,43 +12,19 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(HERE), str(ROOT / "tests/lib")]
 import apiserver  # noqa: E402
 import debs  # noqa: E402
 import target  # noqa: E402
+from suite import check, Failed, same, Skip, test, TESTS  # noqa: E402, F401
 
 LONG = 60  # seconds: nothing takes this long unless it hangs
 PATIENCE = 3  # seconds that the two ends wait for each other, which is 30 s otherwise
 KUBECTL_SUITE = "trixie"
 KUBECTL_PACKAGES = {"bookworm": "kubernetes-client", "trixie": "kubectl"}  # 1.20 and 1.32
-TESTS = []
 ALL = {("get", "pods", "prod"), ("list", "pods", "prod"), ("create", "pods", "tophash"), ("get", "pods", "tophash"),
        ("list", "pods", "tophash"), ("delete", "pods", "tophash"), ("create", "pods/attach", "tophash"), ("get", "pods/attach", "tophash")}
 NEEDED = ALL - {("list", "pods", "prod"), ("list", "pods", "tophash")}
-
-
-class Failed(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
-
-
-def test(function):
-    TESTS.append(function)
-    return function
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-def same(got, want, what):
-    if got != want:
-        raise Failed(f"{what}: {got!r}, should be {want!r}")
 
 
 def until(condition, what, seconds=LONG):
