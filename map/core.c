@@ -14,8 +14,8 @@
 #include "seed.h"
 #include "store.h"
 
-/* Returns the length at which a map shrinks to half its buckets; one with a single bucket becomes small. A NaN
- * key keeps a map from being small. */
+/* Returns the length that the deletes of a map must leave for it to shrink to half its buckets; one with a single bucket
+ * becomes small. A NaN key keeps a map from being small. */
 static size_t shrink_at_of(const struct tophash *map)
 {
 	const struct tophash_core *core = map->core;
@@ -27,7 +27,7 @@ static size_t shrink_at_of(const struct tophash *map)
 	return (size_t)((uint64_t)room_of(core->bits) * SHRINK_PERCENT / 100);
 }
 
-/* Returns the length at which the block of a small map is shortened. */
+/* Returns the length that the deletes of a small map must leave for its block to be shortened. */
 static size_t small_shrink_at(const struct tophash *map)
 {
 	size_t size = TOPHASH_WORD_SIZE + small_slots(map) * map->type->slot_size;
@@ -43,17 +43,20 @@ void fast_path_update(struct tophash *map)
 		map->shift = 32;
 		map->tags = small_word(map);
 		map->shrink_at = small_shrink_at(map);
+		/* The delete of the last element comes to the slow path where it has something to do. */
+		if (map->shrink_at || map->had_core)
+			map->shrink_at++;
 	} else {
 		bool direct = core->move == MOVE_NONE && !core->store.pieces;
 
-		map->shift = 32u - core->bits;
+		map->shift = (uint8_t)(32u - core->bits);
 		map->tags = direct ? core->store.tags : NULL;
 		map->slots = core->store.slots;
 		map->grow_at = room_of(core->bits);
 		/* The put at that length forgets the floor. */
 		if (core->floor && map->grow_at > room_of(core->floor) / 2)
 			map->grow_at = room_of(core->floor) / 2;
-		map->shrink_at = shrink_at_of(map);
+		map->shrink_at = shrink_at_of(map) + 1;
 	}
 	map->write_tags = !map->writing && has_fast_writes(map) ? map->tags : NULL;
 }
@@ -92,6 +95,15 @@ void map_begin(struct tophash *map)
 	if (!map->mult)
 		seed_renew(map);
 	map->moves += first_move(map);
+}
+
+void seed_refresh(struct tophash *map)
+{
+	if (!map->core && !map->had_core)
+		return;
+	map->had_core = false;
+	seed_renew(map);
+	fast_path_update(map);
 }
 
 int core_begin(struct tophash *map, unsigned bits)

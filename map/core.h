@@ -22,6 +22,9 @@ int core_begin(struct tophash *map, unsigned bits);
 void core_fini(struct tophash *map);
 /* Gives a map that gets its first memory a seed, unless it has one, and a count of moves of its own. */
 void map_begin(struct tophash *map);
+/* Gives a map that has become empty a new seed, and sets the members that the fast path reads. It keeps the seed if it
+ * never had more elements under it than a bucket holds: they told nobody which keys collide. */
+void seed_refresh(struct tophash *map);
 /* Sets the members that the fast path reads (arrays, shift, thresholds) to match the core. */
 void fast_path_update(struct tophash *map);
 

@@ -6,7 +6,7 @@
 
 #include "layout.h"
 
-#define NOTE_VERSION 3
+#define NOTE_VERSION 4
 #define NOTE_MAGIC   0x746f7068u /* "toph" on a big-endian machine */
 
 /* A member has its offset in value and its size in size. A structure has 0 and its size. A constant
@@ -53,8 +53,7 @@ struct note_entry {
 	IN_TOPHASH(tags), IN_TOPHASH(slots), IN_TOPHASH(seed), IN_TOPHASH(mult),                   \
 	IN_TOPHASH(shift), IN_TOPHASH(moves), IN_TOPHASH(write_tags), IN_TOPHASH(len),             \
 	IN_TOPHASH(grow_at), IN_TOPHASH(shrink_at), IN_TOPHASH(core), IN_TOPHASH(hooks),           \
-	IN_TOPHASH(type), IN_TOPHASH(writing), IN_TOPHASH(keep_room), IN_TOPHASH(huge_pages),      \
-	IN_TOPHASH(first_put), IN_TOPHASH(reserved),                                               \
+	IN_TOPHASH(type), IN_TOPHASH(writing), IN_TOPHASH(first_put),                              \
 	STRUCTURE("type", struct tophash_type),                                                    \
 	IN_TYPE(kind), IN_TYPE(key_size), IN_TYPE(val_size), IN_TYPE(val_offset),                  \
 	IN_TYPE(hash_offset), IN_TYPE(slot_size), IN_TYPE(hash), IN_TYPE(equal),                   \

@@ -191,11 +191,29 @@ static void skip_empty(struct tophash_iter *iter, uint64_t limit)
 	iter->hi = (uint64_t)bucket << shift;
 }
 
+/* Returns the hash up to which the walk goes before it wraps, or ends. */
+static uint64_t limit_of(const struct tophash_iter *iter)
+{
+	return iter->wrapped ? iter->start : HASHES;
+}
+
+/* Goes on from hash 0. Returns false when the walk is at its end. */
+static bool wrap(struct tophash_iter *iter)
+{
+	if (iter->wrapped || iter->start == 0) {
+		iter->phase = TOPHASH_ITER_DONE;
+		return false;
+	}
+	iter->wrapped = true;
+	iter->hi = 0;
+	return true;
+}
+
 /* Begins with the next range that holds an entry. Returns false at the end of the walk. */
 static bool next_range(struct tophash_iter *iter)
 {
 	for (;;) {
-		uint64_t limit = iter->wrapped ? iter->start : HASHES;
+		uint64_t limit = limit_of(iter);
 
 		skip_empty(iter, limit);
 		if (iter->hi < limit) {
@@ -203,28 +221,19 @@ static bool next_range(struct tophash_iter *iter)
 				return true;
 			continue;
 		}
-		if (iter->wrapped || iter->start == 0)
+		if (!wrap(iter))
 			return false;
-		iter->wrapped = true;
-		iter->hi = 0;
 	}
 }
 
-/* Begins the walk at a random lane of a random bucket. Returns false when the map is empty. */
-static bool walk_start(struct tophash_iter *iter)
+/* Begins the walk over a map that is moving, or has arrays in pieces, at a random bucket. */
+static void walk_start(struct tophash_iter *iter)
 {
-	uint64_t random = random_u64();
-	struct route route = route_of(iter->map, random >> 32);
-	uint64_t from = ALL_LANES & ALL_LANES << random % TOPHASH_SLOTS;
+	struct route route = route_of(iter->map, random_u64() >> 32);
 
 	iter->start = (uint64_t)route.bucket << (32 - route.bits);
 	iter->hi = iter->start;
-	if (!next_range(iter))
-		return false;
-	iter->later = iter->lanes & ~from;
-	iter->lanes &= from;
-	iter->entered = iter->lanes;
-	return true;
+	next_range(iter);
 }
 
 /* Returns whether the iterator reads whole buckets of a map in which no entry was moved since. Only then is
@@ -234,43 +243,123 @@ static bool is_still(const struct tophash_iter *iter)
 	return iter->map && iter->map->tags && iter->moves == iter->map->moves && !iter->filtered;
 }
 
-/* Begins with the next bucket that holds an entry, and lets the loop go on from there. Returns false when
- * there is none before the limit, or when less than a bucket is left. */
+/* Returns whether the walk ends after the last whole bucket before its limit. */
+static bool ends_at_limit(const struct tophash_iter *iter)
+{
+	return (iter->wrapped || iter->start == 0) &&
+	       limit_of(iter) % (UINT64_C(1) << iter->map->shift) == 0;
+}
+
+struct tophash_homes tophash_four_homes(const uint8_t *word)
+{
+	const uint64_t lanes = UINT64_C(0x7fff7fff7fff7fff);
+	uint64_t set = ~tophash_zeros_of_four(word), chains = set & ~lanes;
+	struct tophash_homes ret;
+
+	ret.end = word + (__builtin_ctzll(chains | UINT64_C(1) << 63) & ~(TOPHASH_WORD_SIZE - 1));
+	ret.lanes = set & lanes & ((chains & -chains) - 1);
+	return ret;
+}
+
+/* Lets the loop go on by itself from a home up to the limit, and begins with that home and up to three after it. Of the
+ * first home it takes some lanes only. */
+static void take_homes(struct tophash_iter *iter, uint64_t first)
+{
+	const struct tophash_type *type = iter->map->type;
+	const uint8_t *word = iter->word;
+	uint64_t used = 0;
+	struct tophash_homes homes;
+
+	look_ahead(iter, limit_of(iter));
+	if (!TOPHASH_BY_FOURS(type->key_size) || iter->last - word >= 3 * TOPHASH_WORD_SIZE) {
+		homes = tophash_homes_begin(word, type);
+		used = homes.lanes;
+		iter->end = homes.end;
+	} else {
+		for (unsigned bit = 0;; bit += TOPHASH_WORD_SIZE, word += TOPHASH_WORD_SIZE) {
+			used |= used_lanes(iter->map, word) << bit;
+			if (word == iter->last || word[TOPHASH_OVERFLOW])
+				break;
+		}
+		iter->end = word;
+	}
+	iter->lanes = iter->entered = used & (first | ~(uint64_t)ALL_LANES);
+	if (iter->end == iter->last && !iter->end[TOPHASH_OVERFLOW] && ends_at_limit(iter))
+		iter->last = NULL;
+}
+
+/* Begins with the next bucket that holds an entry, and lets the loop go on from there. Returns false when less
+ * than a bucket is left. After the last bucket it ends the walk. */
 static bool next_bucket(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;
-	uint64_t limit = iter->wrapped ? iter->start : HASHES, size = UINT64_C(1) << map->shift;
+	uint64_t size = UINT64_C(1) << map->shift, used = 0, limit, hi;
 	const uint8_t *word;
-	uint64_t used = 0;
-	uint64_t hi = iter->hi;
 
-	if (hi % size != 0)
-		return false;
-	word = map->tags + (size_t)(hi >> map->shift) * TOPHASH_WORD_SIZE;
-	for (; !used && hi + size <= limit; word += TOPHASH_WORD_SIZE, hi += size)
-		used = used_lanes(map, word);
-	if (!used)
-		return false;
+	for (;;) {
+		limit = limit_of(iter);
+		hi = iter->hi;
+		if (hi % size != 0)
+			return false;
+		word = map->tags + (size_t)(hi >> map->shift) * TOPHASH_WORD_SIZE;
+		for (; !used && hi + size <= limit; word += TOPHASH_WORD_SIZE, hi += size)
+			used = used_lanes(map, word);
+		if (used)
+			break;
+		if (hi != limit)
+			return false;
+		if (!wrap(iter))
+			return true;
+	}
 	iter->hi = hi;
 	iter->lo = hi - size;
 	enter_home(iter, word - TOPHASH_WORD_SIZE,
 		   map->slots +
 			   (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
 		   0);
-	look_ahead(iter, limit);
-	iter->lanes = used;
-	if (map->core)
-		iter->lanes = tophash_homes_begin(iter->word, iter->last, map->type, &iter->end);
-	iter->entered = iter->lanes;
+	take_homes(iter, ALL_LANES);
 	return true;
+}
+
+/* Begins the walk over a map that has a core and is not moving. It starts at a random lane of a random bucket. */
+static void still_start(struct tophash_iter *iter)
+{
+	uint64_t random = random_u64(), from = ALL_LANES & ALL_LANES << random % TOPHASH_SLOTS;
+	uint64_t lanes;
+
+	iter->start = iter->hi = random >> 32 >> iter->map->shift << iter->map->shift;
+	iter->moves = iter->map->moves;
+	next_bucket(iter);
+	lanes = iter->lanes & ALL_LANES;
+	if (!(lanes & from) || !(lanes & ~from))
+		return;
+	stay_at(iter, iter->word);
+	iter->lanes = iter->entered = lanes & from;
+	iter->later = lanes & ~from;
+}
+
+/* Goes on with the lanes of the first home that come before the one at which the walk started, and with the homes
+ * after it. Returns false when there are none. */
+static bool later_lanes(struct tophash_iter *iter)
+{
+	uint64_t first = iter->later;
+
+	iter->later = 0;
+	take_homes(iter, first);
+	if (!iter->lanes)
+		stay_at(iter, iter->word);
+	return iter->lanes != 0;
 }
 
 /* Goes on after the lanes of a home or a link, in a map that is_still(). Most steps of an iteration
  * end here. */
 static bool next_lanes(struct tophash_iter *iter)
 {
-	if (iter->phase == TOPHASH_ITER_HOME)
+	if (iter->phase == TOPHASH_ITER_HOME) {
+		if (iter->later && later_lanes(iter))
+			return true;
 		return iter->word[TOPHASH_OVERFLOW] ? enter_chain(iter) : next_bucket(iter);
+	}
 	return iter->phase == TOPHASH_ITER_LINK && (enter_next_link(iter) || next_bucket(iter));
 }
 
@@ -297,10 +386,7 @@ static void *walk_step(struct tophash_iter *iter)
 	void *slot;
 
 	switch ((enum tophash_iter_phase)iter->phase) {
-	case TOPHASH_ITER_START:
-		if (!walk_start(iter))
-			iter->phase = TOPHASH_ITER_DONE;
-		return NULL;
+	case TOPHASH_ITER_START: walk_start(iter); return NULL;
 	case TOPHASH_ITER_HOME:
 	case TOPHASH_ITER_LINK:
 		if (moved) {
@@ -332,8 +418,7 @@ static void *walk_step(struct tophash_iter *iter)
 	}
 	if (slot)
 		return slot;
-	if (!next_range(iter))
-		iter->phase = TOPHASH_ITER_DONE;
+	next_range(iter);
 	return NULL;
 }
 
@@ -364,6 +449,8 @@ static void small_start(struct tophash_iter *iter)
 	iter->moves = map->moves;
 	enter_home(iter, small_word(map), map->slots, first ? first : used);
 	iter->later = used & ~iter->lanes;
+	if (!iter->later)
+		iter->last = NULL;
 }
 
 /* Takes the step of a walk over a small map in which nothing has moved. Returns false where the long way must do
@@ -374,27 +461,45 @@ TOPHASH_INLINE bool small_step(struct tophash_iter *iter)
 
 	if (!map || map->core || map->len == 0)
 		return false;
-	if (iter->phase == TOPHASH_ITER_START) {
-		small_start(iter);
-		return true;
-	}
 	if (iter->phase != TOPHASH_ITER_HOME || iter->moves != map->moves || iter->filtered ||
 	    iter->lanes)
 		return false;
 	iter->kept_places |= (uint32_t)iter->entered;
 	iter->lanes = iter->entered = iter->later;
 	iter->later = 0;
-	if (!iter->lanes)
-		iter->phase = TOPHASH_ITER_DONE;
+	iter->last = NULL;
+	return true;
+}
+
+/* Begins a walk. Returns false where the long way must do it. */
+TOPHASH_INLINE bool quick_start(struct tophash_iter *iter)
+{
+	const struct tophash *map = iter->map;
+
+	iter->word = iter->ahead;
+	iter->later = iter->start = iter->lo = iter->hi = iter->mark = 0;
+	iter->kept_places = iter->shift = 0;
+	iter->marked = iter->wrapped = iter->filtered = false;
+	if (!map || !map->tags || map->len == 0)
+		return false;
+	if (map->core)
+		still_start(iter);
+	else
+		small_start(iter);
 	return true;
 }
 
 void *tophash_iter_slow(struct tophash_iter *iter)
 {
+	if (iter->phase == TOPHASH_ITER_START) {
+		if (quick_start(iter))
+			return NULL;
+		return walk_on(iter);
+	}
 	if (small_step(iter))
 		return NULL;
 	settle_loop(iter);
-	if (is_still(iter) && !iter->later && next_lanes(iter))
+	if (is_still(iter) && next_lanes(iter))
 		return NULL;
 	return walk_on(iter);
 }

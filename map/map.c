@@ -133,7 +133,7 @@ void tophash_clear(struct tophash *map)
 	TOPHASH_PROBE2(clear, map, map->len);
 	core = map->core;
 	/* Room that was hardly used is given back, so that a map that was large once does not stay large. */
-	if (core && map->len <= map->shrink_at && core->bits > 0 && !core->floor &&
+	if (core && map->len < map->shrink_at && core->bits > 0 && !core->floor &&
 	    !map->keep_room) {
 		tophash_fini(map);
 		return;
@@ -146,7 +146,7 @@ void tophash_clear(struct tophash *map)
 	else
 		small_clear(map);
 	map->moves++;
-	seed_renew(map);
+	seed_refresh(map);
 	fast_path_update(map);
 	write_end(map, "clear");
 }

@@ -65,6 +65,7 @@
 #define region_release	 tophash_i_region_release
 #define region_trim	 tophash_i_region_trim
 #define route_of	 tophash_i_route_of
+#define seed_refresh	 tophash_i_seed_refresh
 #define seed_renew	 tophash_i_seed_renew
 #define slot_hash	 tophash_i_slot_hash
 #define small_clear	 tophash_i_small_clear

@@ -356,7 +356,7 @@ APART void *tophash_put_slow(struct tophash *map, const struct tophash_type *typ
 	return slot;
 }
 
-/* Begins to shrink after a delete that left shrink_at elements or fewer. `moved` says that this
+/* Begins to shrink after a delete that left fewer than shrink_at elements. `moved` says that this
  * delete has already moved its share. */
 static void shrink_when_due(struct tophash *map, bool moved)
 {
@@ -367,10 +367,10 @@ static void shrink_when_due(struct tophash *map, bool moved)
 		 * because it gives back memory in small pieces. */
 		if (core && core->move == MOVE_GROW)
 			move_forget(map);
-		seed_renew(map);
+		seed_refresh(map);
 		map->moves++;
 	}
-	if (map->len > map->shrink_at || map->shrink_at == 0 || is_moving(map))
+	if (map->len >= map->shrink_at || map->shrink_at <= 1 || is_moving(map))
 		return;
 	if (!core) {
 		small_shorten(map);
@@ -412,7 +412,7 @@ TOPHASH_INLINE bool delete_begin(struct tophash *map, const struct tophash_type 
 TOPHASH_INLINE void delete_end(struct tophash *map, enum tophash_reason reason)
 {
 	map->len--;
-	if (map->len <= map->shrink_at)
+	if (map->len < map->shrink_at)
 		shrink_when_due(map, reason == TOPHASH_SLOW_MOVING);
 	write_end(map, "delete");
 }
@@ -458,6 +458,6 @@ void tophash_deleted(struct tophash *map, size_t bucket, unsigned lane)
 						  .chain = chain});
 		write_end(map, "delete");
 	}
-	if (map->len <= map->shrink_at)
+	if (map->len < map->shrink_at)
 		shrink_when_due(map, false);
 }

@@ -165,6 +165,7 @@ bool small_of_core(struct tophash *map)
 	small_pack(map, block, store_word(&core->store, 0), store_slots(&core->store, 0),
 		   TOPHASH_SLOTS);
 	core_fini(map);
+	map->had_core = true;
 	small_use(map, block, slots);
 	return true;
 }

@@ -95,21 +95,22 @@ struct tophash {
 	uint8_t *tags; /* the tag words; NULL: every operation takes the slow path */
 	uint8_t *slots;
 	uint64_t seed, mult; /* the secret of the hash */
-	uint32_t shift;	     /* bucket = hash >> shift */
 	uint32_t moves;	     /* changes when entries move, or an overflow bucket goes */
+	uint8_t shift;	     /* bucket = hash >> shift */
+	volatile uint8_t writing;
+	bool first_put;	     /* the map got its memory by a put */
+	bool keep_room : 1;  /* see tophash_keep_room() */
+	bool huge_pages : 1; /* see tophash_huge_pages() */
+	bool reserved : 1;   /* the room of a small map was asked for */
+	bool had_core : 1;   /* the map had more than 15 elements under its seed */
 	uint8_t *write_tags; /* tags for writes; also NULL while a slow write is going on */
 	size_t len;
 	size_t grow_at;	  /* a put at this length grows the map first */
-	size_t shrink_at; /* a delete that leaves this length shrinks the map */
+	size_t shrink_at; /* a delete at this length or below shrinks the map */
 	struct tophash_core *core;
 	const struct tophash_hooks *hooks;
 	const struct tophash_type
 		*type; /* borrowed; NULL before init, reserve or the first element */
-	volatile uint8_t writing;
-	bool keep_room;	 /* see tophash_keep_room() */
-	bool huge_pages; /* see tophash_huge_pages() */
-	bool first_put;	 /* the map got its memory by a put */
-	bool reserved;	 /* the room of a small map was asked for */
 };
 
 /* Numbers about a map; tophash_stats() fills it. */

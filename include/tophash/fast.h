@@ -218,7 +218,7 @@ TOPHASH_INLINE uint8_t *tophash_put_home(struct tophash *map, const struct topha
 		return NULL;
 	home->lane = tophash_pick_lane(type, hash, empty);
 	slot = tophash_home_slot(map, type, home);
-	home->word[home->lane] = tophash_tag(hash);
+	tophash_set_tag(home->word, home->lane, hash);
 	tophash_fill_key(type, slot, raw, hash);
 	map->len++;
 	return slot;
@@ -303,12 +303,12 @@ TOPHASH_INLINE bool tophash_delete_hashed(struct tophash *map, const struct toph
 		enum tophash_seen seen = tophash_look(map, type, &hashed->key, hashed->hash, &home);
 
 		if (seen == TOPHASH_SEEN_HERE) {
-			size_t len = map->len - 1;
+			size_t len = map->len;
 
 			home.word[home.lane] = 0;
-			map->len = len;
+			map->len = len - 1;
 			TOPHASH_PROBE3(delete_fast, map, tophash_shown_key(type, &hashed->key),
-				       len);
+				       len - 1);
 			if (TOPHASH_UNLIKELY(len <= map->shrink_at || home.word[TOPHASH_OVERFLOW]))
 				tophash_deleted(map, home.bucket, home.lane);
 			return true;

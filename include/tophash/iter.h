@@ -55,8 +55,9 @@ struct tophash_iter {
 	const struct tophash *map;
 	const uint8_t *word; /* the tags being read: of a home, or of a link */
 	uint8_t *slots;	     /* the slots of word */
-	const uint8_t
-		*last; /* the last word that a loop may reach by itself; word: it may not go on */
+	const uint8_t *
+		last; /* the last word that a loop may reach by itself; word: it may not go on; NULL: the walk
+				ends after the lanes */
 	const uint8_t *ahead; /* the first of the words that the loop has taken at once */
 	const uint8_t *end;   /* the last of these words */
 	uint64_t lanes;	      /* lanes of these words that are still to come, one bit a byte */
@@ -90,7 +91,15 @@ struct tophash_cursor {
 	uint32_t moves;
 };
 
+/* What a loop takes at once. */
+struct tophash_homes {
+	uint64_t lanes;	    /* in use, one bit a byte */
+	const uint8_t *end; /* the last home */
+};
+
 TOPHASH_BEGIN
+/* Begins with four homes, or fewer if one of them has a chain, which is then the last. */
+TOPHASH_API __attribute__((pure)) struct tophash_homes tophash_four_homes(const uint8_t *word);
 /* Continues where the loop cannot: after the last home it may reach, at a chain, or after entries
  * were moved. Returns the next slot, or NULL. After NULL, iter->lanes has lanes to go through, or
  * is 0 at the end of the walk. */
@@ -107,29 +116,17 @@ TOPHASH_END
 TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct tophash *map,
 				      void *kept)
 {
-	/* One by one: gcc clears such a structure by rep stos, which takes longer than a loop over a few entries. */
+	/* The other members have values from the first step on. */
 	iter->map = map;
-	iter->word = NULL;
+	/* No word is read from here. NULL would be the end, as it is without a map. */
+	iter->last = iter->ahead = iter->end = (const uint8_t *)map;
 	iter->slots = NULL;
-	iter->last = NULL;
-	iter->ahead = NULL;
-	iter->end = NULL;
 	iter->lanes = 0;
 	iter->entered = 0;
-	iter->later = 0;
 	iter->kept = kept;
-	iter->start = 0;
-	iter->lo = 0;
-	iter->hi = 0;
-	iter->mark = 0;
-	iter->kept_places = 0;
 	iter->moves = 0;
-	iter->shift = 0;
 	iter->phase = TOPHASH_ITER_START;
 	iter->first_place = 0;
-	iter->marked = false;
-	iter->wrapped = false;
-	iter->filtered = false;
 }
 
 /* Copies the changing half of an iterator to a cursor. kept: tophash_kept_at(). */
@@ -144,6 +141,13 @@ TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor,
 	cursor->entered = iter->entered;
 	cursor->moves = iter->moves;
 	cursor->kept = kept;
+}
+
+/* Makes the cursor of an iterator that has not begun, and whose address is not known yet. The map is not NULL. */
+TOPHASH_INLINE void tophash_cursor_start(struct tophash_cursor *cursor, const struct tophash *map)
+{
+	cursor->now = &map->moves;
+	cursor->word = cursor->end = cursor->last = (const uint8_t *)map;
 }
 
 /* Copies a cursor back to its iterator. */
@@ -181,40 +185,38 @@ TOPHASH_INLINE void tophash_keep(const struct tophash_iter *iter, uint8_t *to, c
 		__builtin_memcpy(to, slot, type->key_size);
 }
 
-#define TOPHASH_USED_BYTES UINT64_C(0x7fff7fff7fff7fff)
-
-/* Begins with a home, and with the three after it unless they are beyond last. Takes only one home
- * if fewer are left or keys are large, and stops at the first home that has a chain. Returns the
- * lanes in use. *ret_end is the last home that it took. */
-TOPHASH_INLINE uint64_t tophash_homes_begin(const uint8_t *word, const uint8_t *last,
-					    const struct tophash_type *type,
-					    const uint8_t **ret_end)
+/* Begins with a home, and with the three after it unless keys are large. */
+TOPHASH_INLINE struct tophash_homes tophash_homes_begin(const uint8_t *word,
+							const struct tophash_type *type)
 {
-	uint64_t set, chains;
+	struct tophash_homes ret;
 
-	*ret_end = word;
-	if (!TOPHASH_BY_FOURS(type->key_size) ||
-	    TOPHASH_UNLIKELY(last - word < 3 * TOPHASH_WORD_SIZE))
-		return ~tophash_zeros(word) & (TOPHASH_USED_BYTES >> 48);
-	set = ~tophash_zeros_of_four(word);
-	chains = set & ~TOPHASH_USED_BYTES;
-	*ret_end += __builtin_ctzll(chains | UINT64_C(1) << 63) & ~(TOPHASH_WORD_SIZE - 1);
-	return set & TOPHASH_USED_BYTES & ((chains & -chains) - 1);
+	if (TOPHASH_BY_FOURS(type->key_size))
+		return tophash_four_homes(word);
+	ret.lanes = ~tophash_zeros(word) & ((1u << TOPHASH_SLOTS) - 1);
+	ret.end = word;
+	return ret;
 }
 
-/* Moves to the next homes. Returns false if the slow path must continue. */
+/* Moves to the next homes. Returns false if the slow path must continue: after a chain, and for the last homes where
+ * they are fewer than it takes at once. */
 TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
 					   const struct tophash_type *type)
 {
+	int at_once = TOPHASH_BY_FOURS(type->key_size) ? 4 : 1;
+	struct tophash_homes next;
 	size_t homes;
 
-	if (TOPHASH_UNLIKELY(cursor->end == cursor->last || cursor->end[TOPHASH_OVERFLOW]))
+	if (TOPHASH_UNLIKELY(!cursor->last ||
+			     cursor->last - cursor->end < at_once * TOPHASH_WORD_SIZE ||
+			     cursor->end[TOPHASH_OVERFLOW]))
 		return false;
 	homes = (size_t)(cursor->end - cursor->word) / TOPHASH_WORD_SIZE + 1;
 	cursor->slots += homes * TOPHASH_SLOTS * (size_t)type->slot_size;
 	cursor->word = cursor->end + TOPHASH_WORD_SIZE;
-	cursor->lanes = tophash_homes_begin(cursor->word, cursor->last, type, &cursor->end);
-	cursor->entered = cursor->lanes;
+	next = tophash_homes_begin(cursor->word, type);
+	cursor->lanes = cursor->entered = next.lanes;
+	cursor->end = next.end;
 	return true;
 }
 
@@ -245,6 +247,10 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 			tophash_keep(iter, cursor->kept + byte * TOPHASH_KEPT_SIZE(type->key_size),
 				     slot, type);
 			return slot;
+		}
+		if (!cursor->last && !cursor->lanes) {
+			iter->phase = TOPHASH_ITER_DONE;
+			return NULL;
 		}
 		tophash_cursor_save(cursor, iter);
 		slot = (uint8_t *)tophash_iter_slow(iter);

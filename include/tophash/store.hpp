@@ -347,12 +347,17 @@ template <class V> struct values {
 	static constexpr bool in_slot = tophash_is_relocatable<V>::value && fits_slot<V>;
 	typedef typename std::conditional<in_slot, V, V *>::type slot;
 
+	/* Debug information has the type slot because this function returns it. */
+	static slot &in(void *place)
+	{
+		return *static_cast<slot *>(place);
+	}
 	static V &at(void *place)
 	{
 		if constexpr (in_slot)
-			return *static_cast<V *>(place);
+			return in(place);
 		else
-			return **static_cast<V **>(place);
+			return *in(place);
 	}
 	static void drop(void *place) noexcept
 	{

@@ -101,7 +101,7 @@ template <class Keys, class V> class loop_slot
       public:
 	explicit loop_slot(const struct tophash *map)
 	{
-		cursor.now = &map->moves;
+		tophash_cursor_start(&cursor, map);
 	}
 	loop_slot(const loop_slot &) = delete;
 	loop_slot &operator=(const loop_slot &) = delete;

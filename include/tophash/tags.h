@@ -93,9 +93,9 @@ TOPHASH_INLINE tophash_mask tophash_match_word(const uint8_t *word, __m128i byte
 	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, bytes));
 }
 
-/* Returns the slots whose tag is that of hash. The bit of the filter's byte may also be set. The low byte is
- * spread over the vector first, and 0 and 1 become 2 afterwards: one instruction instead of three. */
-TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
+/* Returns the tag of hash in each byte. The low byte is spread over the vector first, and 0 and 1 become 2 afterwards: one
+ * instruction instead of three. */
+TOPHASH_INLINE __m128i tophash_tag_bytes(uint64_t hash)
 {
 #if defined(__AVX2__)
 	__m128i low = _mm_broadcastb_epi8(_mm_cvtsi32_si128((int)hash));
@@ -108,7 +108,30 @@ TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t ha
 	low = _mm_unpacklo_epi8(low, low);
 	low = _mm_shuffle_epi32(_mm_shufflelo_epi16(low, 0), 0);
 #endif
-	return tophash_match_word(word, _mm_max_epu8(low, _mm_set1_epi8(TOPHASH_TAG_MIN)));
+	return _mm_max_epu8(low, _mm_set1_epi8(TOPHASH_TAG_MIN));
+}
+
+/* Returns the slots whose tag is that of hash. The bit of the filter's byte may also be set. */
+TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
+{
+	return tophash_match_word(word, tophash_tag_bytes(hash));
+}
+
+/* From byte 15 - i on, only byte i of 16 is set. */
+__attribute__((unused)) static const uint8_t tophash_lane_bytes[31] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
+/* Gives an empty slot the tag of hash. The whole word is written at once: the next search reads it whole, and would
+ * wait for a single byte that the processor has yet to write. */
+TOPHASH_INLINE void tophash_set_tag(uint8_t *word, unsigned lane, uint64_t hash)
+{
+	const uint8_t *here = tophash_lane_bytes + 15 - lane;
+	__m128i tag = _mm_and_si128(tophash_tag_bytes(hash),
+				    _mm_loadu_si128((const __m128i *)(const void *)here));
+	__m128i tags = _mm_loadu_si128((const __m128i *)(const void *)word);
+
+	_mm_storeu_si128((__m128i *)(void *)word, _mm_or_si128(tags, tag));
 }
 
 TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)
@@ -143,6 +166,14 @@ TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint8x16_t 
 TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
 {
 	return tophash_match_bytes(word, vdupq_n_u8(tophash_tag(hash)));
+}
+
+TOPHASH_INLINE void tophash_set_tag(uint8_t *word, unsigned lane, uint64_t hash)
+{
+	const uint8x16_t lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	uint8x16_t here = vceqq_u8(lanes, vdupq_n_u8((uint8_t)lane));
+
+	vst1q_u8(word, vorrq_u8(vld1q_u8(word), vandq_u8(here, vdupq_n_u8(tophash_tag(hash)))));
 }
 
 TOPHASH_INLINE tophash_mask tophash_match_empty(const uint8_t *word)
@@ -214,6 +245,11 @@ TOPHASH_INLINE tophash_mask tophash_match_bytes(const uint8_t *word, uint64_t by
 TOPHASH_INLINE tophash_mask tophash_match_loose(const uint8_t *word, uint64_t hash)
 {
 	return tophash_match_bytes(word, tophash_tag(hash) * UINT64_C(0x0101010101010101));
+}
+
+TOPHASH_INLINE void tophash_set_tag(uint8_t *word, unsigned lane, uint64_t hash)
+{
+	word[lane] = tophash_tag(hash);
 }
 
 TOPHASH_INLINE uint64_t tophash_zeros(const uint8_t *word)

@@ -323,10 +323,36 @@ def found_by_nan(builder, cc, opt):
 # ---- other programs ------------------------------------------------------------------------------
 
 
-def in_cxx(builder, cxx, opt):
-    out = builder.folder / f"cxx-{cxx}{opt}"
+def cxx_program(builder, cxx, opt, name):
+    out = builder.folder / f"{name}-{cxx}{opt}"
     library = builder.library("gcc" if cxx == "g++" else "clang", "-O0")
-    must([cxx, "-g", "-std=c++17", "-D_GNU_SOURCE", f"-I{ROOT}/include", opt, HERE / "cxx.cc", library, "-o", out])
+    must([cxx, "-g", "-std=c++17", "-D_GNU_SOURCE", f"-I{ROOT}/include", opt, HERE / f"{name}.cc", library, "-o", out])
+    return out
+
+
+def in_classes(builder, cxx, opt):
+    """The classes of map.hpp show keys and values wherever they are. gdb without pretty printers for std::string is enough."""
+    out = cxx_program(builder, cxx, opt, "classes")
+    want = {
+        "plain": "map: 1 element, 1 bucket = {[7] = 2.5}", "boxed_val": 'map: 1 element, 1 bucket = {["seven"] = {n = 7}}',
+        "boxed_key": "map: 1 element, 1 bucket = {[{n = 8}] = 9}", "own_hash": 'map: 1 element, 1 bucket = {["x"] = 1}',
+        "borrowed": 'map: 1 element, 1 bucket = {["none"] = 0x0}', "points": "set: 1 element, 1 bucket = {{x = 1, y = -2}}",
+        "words": 'set: 1 element, 1 bucket = {"word"}', "empty": "map: 0 elements, 0 buckets",
+    }  # fmt: skip
+    commands = ["run /dev/null", *(f"print {name}" for name in want), "tophash-map boxed_key --entries", "tophash-map &words"]
+    if opt == "-O0":
+        commands += ["frame function seen", "print by_reference"]
+    parts = gdb(out, commands)
+    for i, (name, text) in enumerate(want.items(), 1):
+        expect(parts[i].rstrip() == f"${i} = tophash_{text}", name, "is shown as", parts[i])
+    expect("tophash_map" in parts[len(want) + 1] and "[{n = 8}] = 9" in parts[len(want) + 1], parts[len(want) + 1])
+    expect("tophash_set" in parts[len(want) + 2] and "(str)" in parts[len(want) + 2], parts[len(want) + 2])
+    if opt == "-O0":
+        expect("{[7] = 2.5}" in parts[-1], parts[-1])
+
+
+def in_cxx(builder, cxx, opt):
+    out = cxx_program(builder, cxx, opt, "cxx")
     commands = ["run /dev/null", "print ages", "print ids", "tophash-map &ids --entry 1099511627776"]
     if opt == "-O0":
         commands += ["frame function seen", "print by_reference", "tophash-map by_reference --entries"]
@@ -478,7 +504,7 @@ def notes_of(path):
 
 def entries_of_note(raw):
     magic, version, size, number = struct.unpack_from("=IIII", raw)
-    expect((magic, version, size) == (0x746F7068, 3, 28) and 16 + size * number == len(raw), "no such note:", raw[:16])
+    expect((magic, version, size) == (0x746F7068, 4, 28) and 16 + size * number == len(raw), "no such note:", raw[:16])
     ret = {}
     for at in range(16, len(raw), size):
         name, value, length = struct.unpack_from("=20sII", raw, at)
@@ -609,6 +635,7 @@ def checks(builder, builds, machines):
         check(f"found by key: {name}", found_by_key, builder, cc, opt)
         check(f"two structs of one name: {name}", same_name, builder, cc, opt)
         check(f"C++: {name}", in_cxx, builder, {"gcc": "g++", "clang": "clang++"}[cc], opt)
+        check(f"C++ classes: {name}", in_classes, builder, {"gcc": "g++", "clang": "clang++"}[cc], opt)
     for cc in ("gcc", "clang"):
         check(f"the note is true: {cc}", note_is_true, builder, cc)
         check(f"a shared library: {cc}", in_shared_library, builder, cc)

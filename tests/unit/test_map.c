@@ -226,19 +226,6 @@ TEST(floats_are_gos)
 	tophash_fini(&map);
 }
 
-TEST(seed_is_renewed_when_empty)
-{
-	struct tophash map = {0};
-	uint64_t key = 7, seed;
-
-	test_put(&map, &test_u64, &key, 1);
-	seed = map.seed;
-	tophash_delete_key(&map, &test_u64, &key);
-	assert_true(map.seed != seed);
-	assert_int_equal(map.mult & 1, 1);
-	tophash_fini(&map);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,7 +233,6 @@ int main(void)
 		cmocka_unit_test(up_and_down),
 		cmocka_unit_test(null_and_zero_maps_are_empty),
 		cmocka_unit_test(floats_are_gos),
-		cmocka_unit_test(seed_is_renewed_when_empty),
 	};
 
 	for (unsigned i = 0; i < KEYS; i++)

@@ -384,6 +384,41 @@ static void choose_colliding(const struct set *set, const struct tophash *seeded
 	}
 }
 
+/* Puts n keys and removes them, by deletes or by clear(). Returns the seed that the map then has. */
+static uint64_t seed_after(struct tophash *map, uint64_t n, bool clear)
+{
+	for (uint64_t key = 0; key < n; key++)
+		assert_int_equal(test_put(map, &test_u64, &key, 1), 1);
+	if (clear)
+		tophash_clear(map);
+	for (uint64_t key = 0; key < n && !clear; key++)
+		assert_true(key % 2 ? tophash_release(map, &test_u64, &key)
+				    : tophash_delete_key(map, &test_u64, &key));
+	assert_int_equal(tophash_check(map, 3), 0);
+	return map->seed;
+}
+
+/* A map that becomes empty gets a new seed if it had more than 15 elements under the old one, however it became
+ * empty. */
+TEST(an_emptied_map_gets_a_new_seed)
+{
+	for (unsigned how = 0; how < 8; how++) {
+		struct tophash map = {0};
+		uint64_t seed, last;
+
+		tophash_keep_room(&map, how & 1);
+		seed = seed_after(&map, 1, false);
+		assert_int_equal(seed_after(&map, 15, how & 2), seed);
+		for (unsigned round = 0; round < 10; round++) {
+			/* Of 16 elements it becomes small before it is empty. */
+			last = seed;
+			seed = seed_after(&map, 16 + (how & 4 ? 0 : 1000), how & 2);
+			assert_true(seed != last);
+		}
+		tophash_fini(&map);
+	}
+}
+
 /* Keys that were chosen to collide under one seed do not collide under another, or in a map that
  * was emptied. */
 TEST(chosen_keys_collide_once)
@@ -399,12 +434,11 @@ TEST(chosen_keys_collide_once)
 			chosen |= strcmp(names[n], sets[i].name) == 0;
 		if (chosen)
 			choose_colliding(&sets[i], &map);
+		assert_true(tophash_delete_key(&map, &test_u64, &(uint64_t){1}));
 		for (unsigned round = 0; chosen && round < 50; round++) {
 			unsigned most = 0, counts[1024] = {0};
-			uint64_t key = 1;
 
-			assert_true(tophash_delete_key(&map, &test_u64, &key));
-			assert_int_equal(test_put(&map, &test_u64, &key, 1), 1);
+			seed_after(&map, 16, round % 2);
 			hash_some(&sets[i], &map, 0, COLLIDING);
 			for (size_t n = 0; n < COLLIDING; n++) {
 				unsigned count = ++counts[hashes[n] >> 22];
@@ -501,6 +535,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fork_draws_anew),
 		cmocka_unit_test(sets_fall_like_chance),
+		cmocka_unit_test(an_emptied_map_gets_a_new_seed),
 		cmocka_unit_test(chosen_keys_collide_once),
 		cmocka_unit_test(no_multiplier_is_weak),
 		cmocka_unit_test(both_halves_of_wide_keys_count),

@@ -229,7 +229,7 @@ TEST(holes_of_a_shrink_are_left_alone)
 		tophash_set_hooks(&map, how ? &drops : &hooks);
 		for (key = 0; key < n; key++)
 			test_put(&map, &test_u64, &key, key);
-		while (map.len > map.shrink_at) {
+		while (map.len >= map.shrink_at) {
 			n--;
 			assert_true(tophash_delete_key(&map, &test_u64, &n));
 		}

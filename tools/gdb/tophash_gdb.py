@@ -103,7 +103,7 @@ NO_LINK = Record("link", {"number": 0})
 class Note:
     """Holds the sizes, offsets and constants of a note by name."""
 
-    MAGIC, VERSION = 0x746F7068, 3
+    MAGIC, VERSION = 0x746F7068, 4
     ARRAYS = ("link.tags",)  # arrays that have the size of a number
 
     def __init__(self, raw, order):
@@ -434,6 +434,14 @@ def iter_fields(name):
     return {}
 
 
+def class_parts(name):
+    """Returns the types of keys and values of a class of map.hpp, each as (type, its type in the slot). A set has no value."""
+    base = gdb.lookup_type(name).fields()[0].type
+    key, val = base.template_argument(0), base.template_argument(1)
+    parts = [(key, f"{base.name}::key_slot"), (val, f"tophash_detail::values<{val.name or val}>::slot")]
+    return [(type_, gdb.lookup_type(slot).strip_typedefs()) for type_, slot in parts if type_.name != "tophash_detail::no_value"]
+
+
 class Shape:
     """Shows keys and values: by their types where debug information has them, otherwise by kind and size."""
 
@@ -443,11 +451,36 @@ class Shape:
         self.float_code = map_.note.prefix + ("f" if map_.type and map_.type.key_size == 4 else "d")
         self.name = name or (map_.type and self.symbol_of_type()) or ""
         self.is_set = map_.type is not None and map_.type.val_size == 0
+        self.is_text, self.boxed = map_.type is not None and map_.kind in ("cstr", "str"), set()
+        if is_class(self.name):
+            self.read_class()
+            return
         fields = iter_fields(self.name) if self.name and map_.type else {}
         key, val = fields.get("key"), fields.get("val")
         # Another program file may have a struct of this name.
         if key and key.sizeof == map_.type.key_size and (val.sizeof if val else 0) == map_.type.val_size:
             self.key, self.val = key, val
+
+    def read_class(self):
+        """Takes the types of a class of map.hpp, whose slots may have pointers to keys and values."""
+        name, self.name = self.name, self.name.split("<")[0]
+        try:
+            parts = class_parts(name)
+        except (gdb.error, RuntimeError):  # the debug information has no such types
+            return
+        for what, size, (type_, slot) in zip(("key", "val"), (self.map.type.key_size, self.map.type.val_size) if self.map.type else (), parts):
+            if (slot.tag or slot.name) == "tophash_str":
+                self.is_text = True
+            elif slot.sizeof == size:
+                setattr(self, what, type_)
+                if slot.code == gdb.TYPE_CODE_PTR and type_.strip_typedefs().code != gdb.TYPE_CODE_PTR:
+                    self.boxed.add(what)
+
+    def content(self, what, addr):
+        """Returns the key or the value at an address in a slot."""
+        if what in self.boxed:
+            addr = self.map.note.number(self.memory.read(addr, self.map.note.constant("pointer")))
+        return self.typed(getattr(self, what), addr)
 
     def symbol_of_type(self):
         """Returns the name of a map, such as ages, if its type is the constant ages_type; otherwise None."""
@@ -474,22 +507,22 @@ class Shape:
         """Returns what gdb shows: a value of the right type, or text."""
         if self.key is None:
             return self.key_text(slot)
-        value = self.typed(self.key, slot)
+        value = self.content("key", slot)
         return value.lazy_string() if self.map.kind == "cstr" and int(value) else value
 
     def val_value(self, slot):
         addr = slot + self.map.type.val_offset
         if self.val is None:
             return raw_text(self.memory.read(addr, self.map.type.val_size), self.order)
-        return self.typed(self.val, addr)
+        return self.content("val", addr)
 
     def key_text(self, slot):
         size = self.map.type.key_size
-        if self.map.kind in ("cstr", "str"):
+        if self.is_text:
             string = self.string(slot, STRING_SHOWN)
             return "NULL" if string is None else quoted(string)
         if self.key is not None:
-            return self.typed(self.key, slot).format_string()
+            return self.content("key", slot).format_string()
         if self.map.kind == "float":
             return f"{self.number(slot):.{9 if size == 4 else 17}g}"
         return raw_text(self.memory.read(slot, size), self.order)
@@ -536,14 +569,22 @@ def evaluate(text):
     return value.referenced_value() if is_reference(value.type) else value
 
 
+def is_class(name):
+    """Returns whether this is the name of a class of map.hpp, with its arguments."""
+    return name.startswith(("tophash_map<", "tophash_set<"))
+
+
 def name_of_map(type_):
-    """Returns "ages" for struct ages { struct tophash map; }, "" for struct tophash, and None for every other type."""
+    """Returns "ages" for struct ages { struct tophash map; }, "" for struct tophash, the whole name of a class of map.hpp, and
+    None for every other type."""
     type_ = type_.strip_typedefs()
     if type_.code != gdb.TYPE_CODE_STRUCT:
         return None
     name, fields = type_.tag or type_.name, type_.fields()
     if name == "tophash" and any(field.name == "core" for field in fields):
         return ""
+    if name and is_class(name) and fields and fields[0].is_base_class:
+        return name
     if len(fields) == 1 and fields[0].name == "map" and name_of_map(fields[0].type) == "":
         return name
     return None
@@ -594,7 +635,7 @@ class MapPrinter:
     """ages: 2 elements, 1 bucket = {["ada"] = 36, ["alan"] = 41}"""
 
     def __init__(self, value, name):
-        self.name, self.map, self.shape, self.broken = name or "tophash", None, None, None
+        self.name, self.map, self.shape, self.broken = name.split("<")[0] or "tophash", None, None, None
         try:
             self.map = map_of_value(value)
             self.shape = Shape(self.map, name)
@@ -682,7 +723,7 @@ class View:
         print(f"  overflow    {map_.pool.used} buckets in use, {map_.pool.spare} free; longest chain "
               f"{count(longest, 'bucket')} with its home" + ("" if whole else f" (of {LOOK_MAX} looked at)"))
         kept = "; room that was asked for is kept" if core.members.get("floor") else ""
-        print(f"  thresholds  grows at {map_.head.grow_at} elements, shrinks at {map_.head.shrink_at}{kept}")
+        print(f"  thresholds  grows at {map_.head.grow_at} elements, shrinks below {map_.head.shrink_at}{kept}")
         print(f"  so far      {self.history()}")
 
     def moving(self):

@@ -13,7 +13,8 @@ for name, structure in STRUCTURES.items():
     found = gdb.lookup_type(f"struct {structure}")
     entries[name] = 0, found.sizeof
     for field in found.fields():
-        entries[f"{name}.{field.name}"] = field.bitpos // 8, field.type.sizeof
+        if not field.bitsize:  # a bit-field has no offset, and is not in the note
+            entries[f"{name}.{field.name}"] = field.bitpos // 8, field.type.sizeof
 for name, (enum, prefix) in ENUMS.items():
     for field in gdb.lookup_type(f"enum {enum}").fields():
         entries[f"{name}.{field.name[len(prefix):].lower()}"] = field.enumval, 0
