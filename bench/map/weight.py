@@ -56,6 +56,11 @@ C = {
              "GHashTableIter it; gpointer key, val; g_hash_table_iter_init(&it, t); while (g_hash_table_iter_next(&it, &key, &val))"
              " s += (uintptr_t)val * @;"),
 }  # fmt: skip
+# Other ways to declare our map.
+OURS_AS = {
+    f"{OURS}, DECLARE": "#include <tophash/map.h>\nTOPHASH_MAP_DECLARE(m, uint64_t, uint64_t);\nTOPHASH_MAP_DEFINE(m, uint64_t, uint64_t);\n",
+    f"{OURS}, light": "#define TOPHASH_LIGHT 1\n#include <tophash/map.h>\nTOPHASH_MAP(m, uint64_t, uint64_t);\n",
+}
 CXX = {
     "boost": ("boost/unordered/unordered_flat_map.hpp", "boost::unordered_flat_map<uint64_t, uint64_t>"),
     "boost_new": ("boost/unordered/unordered_flat_map.hpp", "boost::unordered_flat_map<uint64_t, uint64_t>"),
@@ -69,8 +74,9 @@ CXX = {
 
 def source(name):
     """Returns (text, whether it is C++), or None for a table that has no text here."""
-    if name in C:
-        head, of, calls, loop = C[name]
+    if name in C or name in OURS_AS:
+        head, of, calls, loop = C.get(name, C[OURS])
+        head = OURS_AS.get(name, head)
     elif name in CXX:
         header, alias = CXX[name]
         head, of, calls, loop = f"#include <cstdint>\n#include <{header}>\nusing M = {alias};\n", "M", CXX_CALLS, CXX_LOOP
@@ -101,17 +107,17 @@ def measure(peers, compilers, out, folder, rounds):
     with tempfile.TemporaryDirectory() as tmp:
         for cc in compilers:
             builder = Builder(cc, out, folder)
-            for peer in peers:
-                made = source(peer.source if peer.checkout else peer.name)
+            for peer, name in [(p, n) for p in peers for n in (p.name, *(OURS_AS if p.name == OURS else ()))]:
+                made = source(peer.source if peer.checkout else name)
                 if not made:
                     continue
-                path = Path(tmp) / f"{peer.name}.{'cc' if made[1] else 'c'}"
+                path = Path(tmp) / f"{name}.{'cc' if made[1] else 'c'}"
                 path.write_text(made[0])
                 try:
                     builder.stage(peer)
                     builder.probe(peer)
                     command = [*((builder.cxx, "-std=c++17") if made[1] else (cc, "-std=gnu17")), *builder.cflags(peer), "-c", path]
-                    jobs += [(peer.name, cc, level, [*command, level]) for level in LEVELS]
+                    jobs += [(name, cc, level, [*command, level]) for level in LEVELS]
                 except Skip as reason:
                     skipped.append(str(reason))
         taken = {job[:3]: [] for job in jobs}
