@@ -1,6 +1,7 @@
 /* The checks of the machine. */
 #include "base/descriptors.h"
 #include "cmd/doctor.h"
+#include "live/cgroup/cgroup.h"
 #include "live/machine/machine.h"
 #include "live/process/process.h"
 #include "watch/session/session.h"
@@ -159,6 +160,26 @@ static void check_settings(struct doctor *doctor)
 	doctor_add(doctor, machine, "memlock", text);
 }
 
+/* What --cgroup, --container and --pod need. */
+static void check_cgroups(struct doctor *doctor)
+{
+	bool v1 = false, v2 = false;
+	struct error *err = cgroup_versions(&v1, &v2);
+
+	doctor_add(doctor, machine, "control groups",
+		   v1 && v2 ? "v1 and v2"
+		   : v2	    ? "v2"
+		   : v1	    ? "v1"
+			    : "not mounted");
+	error_free(err);
+	if (!v1 && !v2)
+		doctor_limit(doctor, "--cgroup, --container and --pod do not work");
+	else if (v1 && access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+		doctor_limit(doctor,
+			     "processes that are moved into a control group of v1 are found up to "
+			     "a tenth of a second later (kernel BTF is missing)");
+}
+
 static void check_runtimes(struct doctor *doctor)
 {
 	const struct machine_runtime *runtime;
@@ -183,5 +204,6 @@ void doctor_machine(struct doctor *doctor)
 	check_engine(doctor);
 	check_yama(doctor);
 	check_settings(doctor);
+	check_cgroups(doctor);
 	check_runtimes(doctor);
 }

@@ -159,12 +159,18 @@ static void check_target_seccomp(struct doctor *doctor, const char *subject, pid
 
 static void check_container(struct doctor *doctor, const char *subject, pid_t pid)
 {
+	cleanup(container_facts_fini) struct container_facts facts = {0};
 	struct process_status status;
 	struct container container;
-	char found[CONTAINER_ID_SIZE + 64] = "none";
+	char found[CONTAINER_ID_SIZE + 4 * CONTAINER_TEXT_MAX] = "none";
 
-	if (container_of(pid, &container) && container.runtime)
-		snprintf(found, sizeof(found), "%s %s", container.runtime, container.id);
+	if (container_of(pid, &container) && container.runtime) {
+		container_facts(&container, &facts);
+		snprintf(found, sizeof(found), "%s %s%s%s%s%s", container.runtime,
+			 facts.namespace ? facts.namespace : "", facts.namespace ? "/" : "",
+			 facts.pod ? facts.pod : "", facts.pod ? "/" : "",
+			 container_title(&container, &facts));
+	}
 	doctor_add(doctor, subject, "container", found);
 	if (process_status(pid, &status) && status.pids_n > 1) {
 		snprintf(found, sizeof(found), "%d in its own namespace",

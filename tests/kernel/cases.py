@@ -115,6 +115,36 @@ detach TERM report"""
     return Case(f"{v}-binary", script, judge)
 
 
+def group(v):
+    """--cgroup: a process that already runs, one that starts later, and one outside."""
+
+    def judge(folder):
+        records, want = report(folder), {}
+        for name in ("out", "out2"):
+            out = text(folder, name)
+            want[int(re.match(r"ready (\d+)", out)[1])] = did_of(out)
+        got = {}
+        for pid in sorted({e["pid"] for e in events_of(records)}):
+            n = compare.Case.summed([e for e in events_of(records) if e["pid"] == pid])
+            got[pid] = n[0], n[1], n[4]
+        diffs = differ("(removed, missed, cleared) by process", got, want) + compare.end_record(records, events_of(records))
+        diffs += differ("gaps", end_of(records)["gaps"], 0)
+        return diffs, "; ".join("removed {}, missed {}, cleared {}".format(*n) for n in want.values())
+
+    script = f"""[ -d /cg/g ] || {{ mkdir -p /cg && mount -t cgroup2 cgroup2 /cg && mkdir /cg/g; }}
+begin /t/{v}/steps
+echo $program >/cg/g/cgroup.procs
+attach report --misses --cgroup /cg/g
+tell '5\\nmiss 2\\n'
+printf '7\\nmiss 1\\nclear\\n' | sh -c 'echo $$ >/cg/g/cgroup.procs; exec /t/{v}/steps' >out2
+printf '9\\nmiss 1\\n' | /t/{v}/steps >out3
+tell '3\\n'
+end
+usleep 300000
+detach TERM report"""
+    return Case(f"{v}-group", script, judge)
+
+
 def detached(v, signal):
     """Nothing stays behind in the program. It continues, and can be traced again."""
     killed = signal == "KILL"
@@ -327,6 +357,7 @@ def cases_of(kernel, versions):
             yield busy(v, what)
         yield steps(v)
         yield binary(v)
+        yield group(v)
         yield from filters(v)
         yield detached(v, "TERM")
         if kernel >= MULTI:

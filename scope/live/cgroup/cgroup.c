@@ -278,3 +278,14 @@ struct error *cgroup_open(const char *path, struct cgroup **ret)
 			 "/proc/PID/cgroup shows it",
 			 path);
 }
+
+struct error *cgroup_versions(bool *ret_v1, bool *ret_v2)
+{
+	cleanup(hierarchies_fini) struct hierarchies all = {0};
+
+	try(hierarchies_read(&all));
+	*ret_v1 = *ret_v2 = false;
+	vec_each(at, &all.list)
+		*(at->v2 ? ret_v2 : ret_v1) = true;
+	return NULL;
+}

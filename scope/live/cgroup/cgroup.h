@@ -23,6 +23,9 @@ struct error *cgroup_open(const char *path, struct cgroup **ret);
 void cgroup_free(struct cgroup *cgroup); /* NULL is legal */
 CLEANUP_FUNC(struct cgroup, cgroup_free)
 
+/* Tells which versions of control groups are mounted here. Errors: no memory is left. */
+struct error *cgroup_versions(bool *ret_v1, bool *ret_v2);
+
 /* Returns the path of the group, as in /proc/PID/cgroup. Borrowed. */
 const char *cgroup_path(const struct cgroup *cgroup);
 /* Returns a descriptor of the group's directory, if the group is of v2. Returns -1 if not. Borrowed. */
