@@ -234,6 +234,25 @@ def group_is_removed(group):
     (group.dir / "below").mkdir()
 
 
+@in_each
+def group_of_many(group):
+    """190 processes of a known program that live for some milliseconds: forked in the group, or brought there just before their exec."""
+    a = program("a")
+    keep = group.start(a, "wait", tmp("go"))
+    begun(keep)
+    tracer = Tracer("--cgroup", group.dir)
+    forked = group.start("sh", "-c", f"for i in $(seq 150); do {a} delete 7 & done; wait")
+    brought = [group.start(a, "delete", 3, below=i % 2 == 0) for i in range(40)]
+    outside = [spawn([a, "delete", 100]) for _ in range(20)]
+    ended(forked, *brought, *outside)
+    tmp("go").touch()
+    ended(keep)
+    run = tracer.end()
+    same(collections.Counter(counts(run).values()), {7: 150, 3: 40}, "processes by their deletes")
+    same(identity(run)["gaps"], 0, "gaps")
+    same((len(run.of("start")), len(run.exits)), (191, 191), "start and exit records")
+
+
 @test
 def group_on_overlay():
     """No lease can be had on an overlay file system. Each process gets its probes when it starts."""
