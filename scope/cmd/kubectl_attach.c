@@ -260,8 +260,8 @@ struct error *kubectl_attach(struct kubectl_run *run, enum kubectl_end *ret, int
 					.answered_ns = now_ns(),
 					.patience_ns = patience()};
 	cleanup_buf struct buf namespace = {0};
-	const char *words[] = {"attach", "--stdin", "--container=" KUBE_CONTAINER,
-			       NULL,	 run->name, NULL};
+	static const char container[] = "--container=" KUBE_CONTAINER;
+	const char *words[] = {"attach", "--stdin", container, NULL, run->name, NULL};
 	struct error *err;
 
 	buf_printf(&namespace, "--namespace=%s", run->options->pod_namespace);

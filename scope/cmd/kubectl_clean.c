@@ -11,8 +11,8 @@
 static struct error *list(const struct kubectl_options *options, struct kube_leftover *ret,
 			  size_t *ret_n)
 {
-	const char *words[] = {"get", "pods", "--output=json", "--selector=" KUBE_LABELS,
-			       NULL,  NULL};
+	static const char labels[] = "--selector=" KUBE_LABELS;
+	const char *words[] = {"get", "pods", "--output=json", labels, NULL, NULL};
 	cleanup(kube_reply_fini) struct kube_reply reply = {0};
 	cleanup_buf struct buf namespace = {0};
 
@@ -28,7 +28,7 @@ static struct error *clean(const struct kubectl_options *options)
 {
 	cleanup_free struct kube_leftover *found = calloc(LEFTOVERS_MAX, sizeof(*found));
 	cleanup_buf struct buf text = {0};
-	size_t n, kept = 0;
+	size_t n = 0, kept = 0;
 
 	if (!found)
 		return error_nomem();

@@ -41,7 +41,7 @@ static const struct option_spec own[] = {
 	{.name = "start-timeout", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(start_ns), .rare = true,
 	 .min = SECONDS, .max = 3600 * SECONDS, .help = "how long it may take to start (1m)"},
 	{.name = "deadline", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(deadline_ns), .rare = true,
-	 .min = 10 * SECONDS, .max = 366 * 86400 * SECONDS,
+	 .min = 10 * SECONDS, .max = 366ull * 86400 * SECONDS,
 	 .help = "the cluster ends it after TIME (12h)"},
 };
 static const struct option_spec clean_rows[] = {
@@ -303,7 +303,7 @@ static void set_defaults(struct kubectl_options *ret)
 		.image = image && *image ? image : "localhost/tophash:" TOPHASH_VERSION,
 		.pod_namespace = "tophash",
 		.start_ns = 60 * SECONDS,
-		.deadline_ns = 12 * 3600 * SECONDS,
+		.deadline_ns = 12ull * 3600 * SECONDS,
 		.kubectl = {.program = program && *program ? program : "kubectl", .interrupt = -1},
 	};
 }

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT / "tests/lib"))
 import suite  # noqa: E402
 from suite import Failed, Skip  # noqa: E402
 
-MADE = ["tophash", "libtophash.a", "libtophash.so.0"]
+MADE = ["tophash", "kubectl-tophash", "libtophash.a", "libtophash.so.0"]
 BUILD = None
 
 
@@ -66,7 +66,7 @@ def need_x86_64():
 
 def hardened():
     need_x86_64()
-    names = ["tophash", "libtophash.so.0"]
+    names = ["tophash", "kubectl-tophash", "libtophash.so.0"]
     for name in names:
         lacks = list(missing_in(BUILD / name))
         if lacks:
