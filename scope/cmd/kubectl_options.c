@@ -1,4 +1,5 @@
 #include "cmd/kubectl_options.h"
+#include "cmd/sites_options.h"
 #include "cmd/trace_options.h"
 
 #include <stdio.h>
@@ -94,20 +95,35 @@ static struct error *check_trace(int argc, char **argv, struct kubectl_options *
 	return err;
 }
 
-/* A verb of tophash that can run on a node. */
-static const struct remote {
-	const struct verb_spec *spec;
-	struct error *(*check)(int argc, char **argv, struct kubectl_options *options);
-} remotes[] = {
-	{&trace_verb, check_trace},
-};
+static struct error *check_sites(int argc, char **argv, struct kubectl_options *options)
+{
+	cleanup(sites_options_fini) struct sites_options sites = {0};
 
-static const char *const synopsis[] = {"[pod/]NAME [-n NS] [-c CONTAINER] [OPTION]...", NULL};
+	try(sites_options_parse(argc, argv, &sites));
+	options->quiet = sites.quiet;
+	options->verbose = sites.verbose;
+	return NULL;
+}
+
 static const char *const trace_examples[] = {
 	"kubectl tophash trace pod/shop-7d4b -n prod --key user:42",
 	"kubectl tophash trace shop-7d4b -c shop --summary --duration 10",
 	NULL,
 };
+static const char *const sites_examples[] = {
+	"kubectl tophash sites pod/shop-7d4b -n prod --by package", NULL};
+
+/* A verb of tophash that can run on a node. */
+static const struct remote {
+	const struct verb_spec *spec;
+	struct error *(*check)(int argc, char **argv, struct kubectl_options *options);
+	const char *const *examples;
+} remotes[] = {
+	{&trace_verb, check_trace, trace_examples},
+	{&sites_verb, check_sites, sites_examples},
+};
+
+static const char *const synopsis[] = {"[pod/]NAME [-n NS] [-c CONTAINER] [OPTION]...", NULL};
 
 /* The table of a verb: our own rows, those of the verb, and the row that ends it. */
 enum { ROWS_MAX = ARRAY_SIZE(own) + 64 + 1 };
@@ -183,7 +199,7 @@ static struct verb_spec offered(const struct remote *remote, const struct option
 	verb.synopsis = synopsis;
 	verb.options = rows;
 	verb.operands = OPERANDS_POD;
-	verb.examples = trace_examples;
+	verb.examples = remote->examples;
 	return verb;
 }
 

@@ -146,12 +146,18 @@ int cmd_sites(int argc, char **argv)
 {
 	cleanup(sites_options_fini) struct sites_options options = {0};
 	struct error *err = sites_options_parse(argc, argv, &options);
+	cleanup_free char *program = NULL;
 
 	cmd_signals();
 	if (err)
 		return cmd_fail(err);
 	if (options.help)
 		return cmd_print_help(&sites_verb);
-	err = run(&options);
+	if (options.container || options.pod)
+		err = sites_container_program(options.pod, options.container, &program);
+	if (program)
+		options.binary = program;
+	if (!err)
+		err = run(&options);
 	return err ? cmd_fail(err) : EXIT_DONE;
 }

@@ -40,4 +40,8 @@ bool sites_place_matches(const struct filter *filter, const struct site_row *row
 struct error *sites_asm(const struct sites_binary *binary, const char *site,
 			const struct terminal_style *style, struct buf *out);
 
+/* Finds the program of a container: of the machine, or of a pod (NULL: not set). The caller frees *ret_path,
+ * "/proc/PID/exe". Errors (ERROR_TARGET): there is no such container, or it has none or several. */
+struct error *sites_container_program(const char *pod, const char *container, char **ret_path);
+
 #endif

@@ -31,6 +31,17 @@ static const struct option_spec rows[] = {
 	 .help = "a Go program; with two, their differences are shown",
 	 .man = "The file of a Go program. When two are given, their differences are shown (see "
 		"\\fBTWO BINARIES\\fR)."},
+	{.name = "container", .letter = 'c', .argument = "NAME|ID", .kind = OPTION_STRING,
+	 .local = "it names a container of this machine, and the pod tells what to read",
+	 .at = AT(container),
+	 .help = "the program of a running container, in place of a file",
+	 .man = "The Go program of a running container, by its name, its id, or the beginning of its id, in "
+		"place of a file. With \\fB--pod\\fR it is a container of that pod."},
+	{.name = "pod", .argument = "[NS/]NAME", .kind = OPTION_STRING, .at = AT(pod),
+	 .local = "it names a container of this machine, and the pod tells what to read",
+	 .help = "the program of a Kubernetes pod on this node",
+	 .man = "The Go program of a pod of Kubernetes that runs on this node, in place of a file. If it has "
+		"several programs, they are listed, and the run ends."},
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
 	 .help = "maps of this type, as Go prints it: 'map[string]*'",
 	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. Generic code "
@@ -88,6 +99,7 @@ static const char *const synopsis[] = {
 	"[OPTION]... BINARY",
 	"[OPTION]... BINARY BINARY",
 	"[OPTION]... --asm SITE BINARY",
+	"[OPTION]... --pod [NS/]NAME [-c NAME]",
 	NULL,
 };
 
@@ -117,8 +129,16 @@ const struct verb_spec sites_verb = {
 		"4 not permitted.",
 };
 
-static struct error *check(const struct option_words *words, struct sites_options *ret)
+/* Takes the program or the programs: files, or that of a container. */
+static struct error *take_programs(const struct option_words *words, struct sites_options *ret)
 {
+	const char *of = ret->pod ? "--pod" : ret->container ? "--container" : NULL;
+
+	if (of && words->n)
+		return error_new(ERROR_USAGE, "unexpected \"%s\": %s already names the program",
+				 words->words[0], of);
+	if (of)
+		return NULL;
 	if (!words->n)
 		return error_new(ERROR_USAGE, "no binary is given: give one, or two to compare "
 					      "(try tophash sites --help)");
@@ -128,6 +148,12 @@ static struct error *check(const struct option_words *words, struct sites_option
 				 words->words[2]);
 	ret->binary = words->words[0];
 	ret->other = words->n > 1 ? words->words[1] : NULL;
+	return NULL;
+}
+
+static struct error *check(const struct option_words *words, struct sites_options *ret)
+{
+	try(take_programs(words, ret));
 	if (ret->other && (ret->asm_of || ret->summary))
 		return error_new(ERROR_USAGE, "%s one binary: give only one",
 				 ret->asm_of ? "--asm works on" : "--summary and --by work on");

@@ -169,6 +169,7 @@ def words_that_are_refused(world):
                          (["trace", "a", "--kee", "x"], ["did you mean"]), (["trace", "a", "--duration", "1y"], ["--duration"]),
                          (["trace", "a", "--duration", "2d"], ["--deadline"]), (["trace", "a", "--image="], ["--image"]),
                          (["trace", "a", "-n", "B"], ["--namespace"]),
+                         (["sites"], ["no pod"]), (["sites", "a", "-o", "f"], ["--output"]), (["sites", "a", "--asm=f", "--by=type"], ["--asm"]),
                          (["trase", "a"], ["did you mean trace"]), (["clean", "x"], ["clean takes no pod"]), ([], ["no verb"])):
         refused(world, words, 2, *texts)
     same(world.api.requests, [], "requests")
@@ -246,3 +247,11 @@ def tether_refuses(world):
         p = tether(world, *words)
         out, err = p.communicate(timeout=LONG)
         check(p.returncode == 2 and len(err.splitlines()) == 1 and not out, f"{words}: {p.returncode} {err}")
+
+
+@test
+def sites_of_containers(world):
+    for words, code, text in ((["--pod", "prod/none"], 3, "no pod prod/none"), (["--container", "none"], 3, "no running container none"),
+                              (["--pod", "a", "file"], 2, "--pod already names the program"), ([], 2, "no binary is given")):
+        done = subprocess.run([world.options.build / "tophash", "sites", *words], text=True, capture_output=True)
+        check(done.returncode == code and text in done.stderr and len(done.stderr.splitlines()) == 1, f"{words}: {done}")

@@ -1,9 +1,11 @@
 """Runs of the plugin: what arrives, how they end, and what is left when a connection is lost."""
+import json
 import os
 import pty
 import re
 import select
 import signal
+import subprocess
 import time
 
 from world import LONG, check, keys, same, test, the_end, until
@@ -272,3 +274,14 @@ def messages_are_few(world):
     same(lines, ["kubectl tophash: starting on node node-1, for container shop of pod prod/shop-1",
                  "kubectl tophash: pod tophash-N in namespace tophash, image localhost/tophash:N",
                  "tophash: N probes placed in N"], "messages")
+
+
+@test
+def sites_of_a_pod(world):
+    here = subprocess.run([world.options.build / "tophash", "sites", "--format", "json", world.program], text=True, capture_output=True).stdout
+    code, out, err = world.run("sites", "pod/shop-1", "--format", "json")
+    same(code, 0, f"exit code ({err})")
+    sites = [[json.loads(line) for line in text.splitlines() if '"event":"site"' in line] for text in (here, out)]
+    check(len(sites[0]) > 1, f"sites here: {here}")
+    same(sites[1], sites[0], "sites")
+    world.all_gone()
