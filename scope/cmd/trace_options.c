@@ -124,8 +124,8 @@ static const struct option_spec rows[] = {
 		"tophash lists them and ends. Several processes are separated by commas, or the "
 		"option is given several times; see \\fBSEVERAL PROCESSES\\fR. A process is "
 		"traced with all its Go modules: its program, plugins and libraries "
-		"(-buildmode=c-shared). It may be a process that is not Go and has a Go library. A "
-		"plugin that it loads later is watched some milliseconds later, and a gap tells the "
+		"(-buildmode=c-shared). It may be a process that is not Go and has a Go library, or that "
+		"may load one: tophash then waits for it. A plugin that it loads later is watched some milliseconds later, and a gap tells the "
 		"time before."},
 	{.name = "uid", .argument = "USER", .kind = OPTION_USER, .parse = read_uid, .list = true,
 	 .local = "it names processes of this machine, and the pod tells what to trace",

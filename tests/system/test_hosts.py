@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 
-from harness import check, go_build, options, same, test, tmp, tophash
+from harness import check, go_build, options, Program, refused, same, spawn, test, tmp, tophash, Tracer
 
 # Deletes 17 while it is loaded, before any function of it can be called.
 LIBRARY = """package main
@@ -116,3 +116,38 @@ def children_that_load_the_library():
     lib = library()
     traced(sys.executable, tmp("family.py"), lib, each=[47] * 4)
     traced(sys.executable, tmp("family.py"), lib, each=[47], args=("--follow=none",))
+
+
+@test
+def a_process_before_it_loads_a_library():
+    """-p waits for the first Go library of a process that may load one. What ran before its probes stood is a gap."""
+    lib = library()
+    p = Program(sys.executable, "-c", """import ctypes, sys
+print("ready", flush=True)
+for line in sys.stdin:
+    if line == "load\\n": library = ctypes.CDLL(sys.argv[1])
+    else: library.Work(int(line))
+    print("done", flush=True)
+""", lib)
+    same(p.line(), "ready", "begins")
+    t = Tracer("-p", p.pid, ready=False)
+    while "waiting until it loads a Go library" not in t.errors.read_text():
+        check(t.p.poll() is None, f"tophash has ended: {t.errors.read_text()}")
+    same(p.ask("load"), "done", "answer")
+    while "has loaded the Go library" not in t.errors.read_text():
+        check(t.p.poll() is None, f"tophash has ended: {t.errors.read_text()}")
+    same([p.ask("30"), p.ask("12")], ["done"] * 2, "answers")
+    p.end()
+    r = t.end(None)
+    seen = Counter(e["stack"][0]["func"] for e in r.events)
+    same((r.code, seen["main.Work"], [(g["pid"], g["why"]) for g in r.of("gap")]), (5, 42, [(p.pid, "module")]), r.err)
+    check(seen["main.drop"] <= 17, seen)
+    p = Program(sys.executable, "-c", "import sys; print('ready', flush=True); sys.stdin.read()")
+    same(p.line(), "ready", "begins")
+    t = Tracer("-p", p.pid, ready=False)
+    while "waiting until it loads a Go library" not in t.errors.read_text():
+        check(t.p.poll() is None, f"tophash has ended: {t.errors.read_text()}")
+    p.end()
+    r = t.p.wait(60)
+    same((r, t.errors.read_text().splitlines()[-1]), (3, f"tophash: process {p.pid} has ended, and had loaded no Go library"), "the end")
+    refused(tophash("-p", str(spawn(["sleep", "100"]).pid)), 3, "not a Go program")

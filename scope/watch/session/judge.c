@@ -39,6 +39,16 @@ static bool imports_from(const struct image *image, const struct image_section *
 	return false;
 }
 
+bool judge_imports(const struct image *image, const char *name)
+{
+	struct image_section section;
+
+	for (size_t i = 0; image_section_get(image, i, &section); i++)
+		if (section.type == SHT_DYNSYM && imports_from(image, &section, name))
+			return true;
+	return false;
+}
+
 /* Tells whether a Go program has the functions that call ptrace(2). The linker leaves out what is not
  * used. */
 static bool go_traces(const struct gopcln *tab)
@@ -64,16 +74,12 @@ static bool go_traces(const struct gopcln *tab)
 static bool is_tracer(const struct module *module, const struct stat *st)
 {
 	const struct image *image = module->image;
-	struct image_section section;
 
 	if (!image || st->st_mode & S_ISUID)
 		return false;
 	if (module->tab)
 		return go_traces(module->tab);
-	for (size_t i = 0; image_section_get(image, i, &section); i++)
-		if (section.type == SHT_DYNSYM && imports_from(image, &section, "ptrace"))
-			return true;
-	return false;
+	return judge_imports(image, "ptrace");
 }
 
 /* Tells whether a word is --scope, which may be shortened as long as it is clear. */

@@ -2,12 +2,14 @@
  * a plugin into its program, or the reverse. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
+#include "base/path.h"
 #include "tophash/map.h"
 
 /* If there are more processes than this, all are forgotten and read again. */
 enum { PROCESSES_MAX = 4096 };
 /* A process may load a plugin at any time. Its mappings are read again at most this often. */
 #define LOOK_NS 100000000ull
+#define WAIT_US 10000 /* between two looks at a process that has no Go library yet */
 
 struct loaded {
 	VEC(struct gotype_module) list;
@@ -155,6 +157,58 @@ int session_module_open(struct target *target, const struct module *module)
 	return -1;
 }
 
+/* Tells whether a process may load libraries when it runs: a file of it calls dlopen(). The C library itself does
+ * not count. */
+static bool may_load(struct target *target)
+{
+	cleanup(mappings_fini) struct mappings mappings = {0};
+
+	error_free(target_mappings(target, &mappings));
+	vec_each(mapping, &mappings.list) {
+		cleanup(image_close) struct image *image = NULL;
+		cleanup_close int fd = -1;
+
+		if (!mapping->executable || !mapping->file.inode ||
+		    !strncmp(path_base(mapping->path), "libc.", 5))
+			continue;
+		fd = mapping_open(target, mapping);
+		if (fd < 0)
+			continue;
+		error_free(image_open(fd, mapping->path, &image));
+		if (image && judge_imports(image, "dlopen"))
+			return true;
+	}
+	return false;
+}
+
+/* Waits until a process has a Go library. Errors (ERROR_TARGET): it has ended, or never will have one. */
+static struct error *wait_for_library(struct session *session, struct target *target,
+				      struct error *not_go, struct module_list *ret)
+{
+	int status;
+
+	if (session->options.look_only || !session->options.chosen_n || !may_load(target))
+		return not_go;
+	error_free(not_go);
+	try(engine_check(session->options.engine));
+	session_notice(session, SESSION_INFO,
+		       "process %d (%s) has no Go code: waiting until it loads a Go library",
+		       (int)target->pid, target->exe_path);
+	for (;;) {
+		session->library_ns = now_ns();
+		module_list_fini(ret);
+		*ret = (struct module_list){0};
+		error_free(modules_of(session->modules->files, target, ret));
+		if (ret->list.len)
+			return NULL;
+		if (target_poll(target, &status) != TARGET_RUNS)
+			return error_new(ERROR_TARGET,
+					 "process %d has ended, and had loaded no Go library",
+					 (int)target->pid);
+		usleep(WAIT_US);
+	}
+}
+
 struct error *session_find_library(struct session *session, struct error *not_go, int *ret_fd)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
@@ -163,9 +217,10 @@ struct error *session_find_library(struct session *session, struct error *not_go
 
 	if (err || !found.list.len) {
 		error_free(err);
-		return not_go;
+		try(wait_for_library(session, target, not_go, &found));
+	} else {
+		error_free(not_go);
 	}
-	error_free(not_go);
 	session->library = strdup(found.list.data[0].module->path);
 	if (!session->library)
 		return error_nomem();

@@ -130,6 +130,8 @@ struct session {
 	bool wide;	 /* others.c: its probes stand, and are for all of its processes */
 	bool exe_shared; /* `exe` is borrowed from the first process in the table */
 	struct watched_file file;
+	uint64_t
+		library_ns; /* -p: it had not loaded `library` at that time; 0: it had it at once */
 	char *library; /* -p: the path of the file, when it is not what the process executes */
 	struct image *image;
 	struct gopcln *tab;
@@ -352,7 +354,7 @@ void session_modules_free(struct session_modules *modules); /* NULL is legal */
  * ctx: a struct session_modules. */
 const struct gotype_module *session_modules_find(void *ctx, pid_t pid, uint64_t addr);
 /* Finds the first Go library of a process that is not Go itself, and opens its file. Sets
- * session->library. not_go: the error for a process without any; it is returned or freed. Errors
+ * session->library. If the process has none, but may load one, waits for that. not_go: the error for a process without any; it is returned or freed. Errors
  * (ERROR_TARGET): there is none. */
 struct error *session_find_library(struct session *session, struct error *not_go, int *ret_fd);
 /* Finds the Go modules that a process has now: modules_of(). */
@@ -396,6 +398,8 @@ void command_close(struct session *session);
  * session->wrapped. Files that are neither are refused later, when they are opened as a Go program. Errors:
  * what the command would start cannot be followed. */
 struct error *judge_command(struct session *session);
+/* Tells whether a file imports a function from a library. */
+bool judge_imports(const struct image *image, const char *name);
 /* Decides about a program that a process has executed. *ret_always: every process of this file would have
  * the same verdict. */
 enum pursuit_verdict judge_program(struct session *session, pid_t pid, bool *ret_always);

@@ -315,6 +315,13 @@ struct error *session_begin(struct session *session, const struct session_output
 		try(find_running(session));
 	else
 		chosen_begin(session);
+	if (session->library_ns) {
+		session_gap(session, session->pid, session->library_ns, now_ns(), "module");
+		session_notice(session, SESSION_WARNING,
+			       "process %d has loaded the Go library %s: removals in its first "
+			       "moments may have been missed",
+			       (int)session->pid, session->library);
+	}
 	if (session->options.chosen_n)
 		try(follow_descendants(session));
 	remember_image(session);
