@@ -27,6 +27,31 @@ struct error *descriptors_check(unsigned need)
 			 (unsigned long long)limit.rlim_cur, need, strerror(EMFILE));
 }
 
+/* Descriptors that are kept for what cannot do without. */
+enum { KEPT = 128 };
+
+/* Tells whether the kernel, which gives the lowest numbers first, comes near the limit. */
+static bool is_near(int fd, const struct rlimit *limit)
+{
+	rlim_t kept = limit->rlim_cur / 4 < KEPT ? limit->rlim_cur / 4 : KEPT;
+
+	return (rlim_t)fd >= limit->rlim_cur - kept;
+}
+
+/* The limit that is asked for when the hard one does not do. The sysctl fs.nr_open is larger by default. */
+enum { WANTED = 1 << 18 };
+
+bool descriptors_are_few(int fd)
+{
+	struct rlimit limit, more = {WANTED, WANTED};
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || !is_near(fd, &limit))
+		return false;
+	if (limit.rlim_max >= WANTED || setrlimit(RLIMIT_NOFILE, &more) < 0)
+		return true;
+	return is_near(fd, &more);
+}
+
 bool descriptors_out(int errnum)
 {
 	return errnum == EMFILE || errnum == ENFILE;

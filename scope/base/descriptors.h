@@ -10,6 +10,10 @@ void descriptors_raise(void);
 /* Checks that at least `need` descriptors are allowed. Errors (ERROR_FAILED): fewer are. */
 struct error *descriptors_check(unsigned need);
 
+/* Returns whether few descriptors are left, after `fd` was opened: the limit should be kept for what cannot
+ * do without. Raises the hard limit first, if that is allowed. */
+bool descriptors_are_few(int fd);
+
 /* Returns whether errnum says that no descriptor is left (EMFILE or ENFILE). */
 bool descriptors_out(int errnum);
 

@@ -118,6 +118,7 @@ def namespaces():
         same(identity(r)["removed"], 9, what)
         same({x["pid"] for x in r.records if "pid" in x}, {pid}, f"{what}: pids")
         same(r.exits, [{"pid": pid, "code": 2}], f"{what}: exit record")
+        same([(s["pid"], s["own_pid"]) for s in r.of("start")], [(pid, 1 if child else pid)], f"{what}: both pids")
 
 
 @test

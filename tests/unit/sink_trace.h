@@ -35,6 +35,7 @@ static const struct event start = {
 			.engine = "uprobe",
 			.arch = "x86_64",
 			.pid = 4242,
+			.own_pid = 4242,
 			.exe = "/srv/shop/bin/shop",
 			.build_id = "abc/def",
 			.bias = 0x555555554000,

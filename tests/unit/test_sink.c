@@ -99,6 +99,7 @@ TEST(pids_are_shown_with_several_processes)
 	struct event event = plain(20);
 
 	second.start.pid = event.removal.pid = 5151;
+	second.start.own_pid = 1;
 	second.start.exe = "/a/path/that/is/so/long/that/it/cannot/stay/whole/on/the/line/shop";
 	sink_event(sink, &start);
 	emit_ordinary(emit_to_sink, sink);

@@ -15,7 +15,10 @@
 
 struct process {
 	struct target target;
-	int pidfd; /* readable once the process has ended; -1 if it ended before it was opened */
+	int pidfd; /* readable once the process has ended; -1: none */
+	/* When descriptors are few, the process has none. It is the one of its pid that began at this
+	 * time, in ticks of the kernel. 0: it has a pidfd, or ended before it was opened. */
+	uint64_t began;
 };
 
 static const struct target_ops process_ops;
@@ -127,6 +130,58 @@ static struct process *new_process(pid_t pid)
 	return process;
 }
 
+/* Reads a stat file of /proc, "pid (comm) state ...". Returns the text after "pid (comm) ", or
+ * NULL. comm may contain any byte, even ')'. */
+static const char *read_stat(const char *path, char *text, size_t size)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	const char *at;
+
+	if (n <= 0)
+		return NULL;
+	text[n] = '\0';
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' && at[2] ? at + 2 : NULL;
+}
+
+/* Reads a field of /proc/PID/stat, from the third (3) on. Returns 0 with errno set if it cannot be read. */
+static uint64_t stat_field(pid_t pid, unsigned field, char *ret_state)
+{
+	char path[64], text[1024];
+	const char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	errno = ESRCH;
+	at = read_stat(path, text, sizeof(text));
+	if (!at)
+		return 0;
+	*ret_state = *at;
+	for (unsigned i = 3; at && i < field; i++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+/* The field of the time at which a process began. */
+enum { STAT_BEGAN = 22 };
+
+/* Gives the pidfd back when descriptors become few. */
+static void share_descriptor(struct process *process)
+{
+	char state;
+
+	if (process->pidfd < 0 || !descriptors_are_few(process->pidfd))
+		return;
+	process->began = stat_field(process->target.pid, STAT_BEGAN, &state);
+	/* The pid was not given to another process meanwhile, because this one has not ended. */
+	if (!process->began || is_over(process->pidfd)) {
+		process->began = 0;
+		return;
+	}
+	close(process->pidfd);
+	process->pidfd = -1;
+}
+
 struct error *process_open(pid_t pid, struct target **ret)
 {
 	struct process *process = new_process(pid);
@@ -137,6 +192,7 @@ struct error *process_open(pid_t pid, struct target **ret)
 	if (process->pidfd < 0)
 		return pidfd_failed(pid, errno);
 	try(open_exe(process));
+	share_descriptor(process);
 	*ret = take_ptr(target);
 	return NULL;
 }
@@ -153,8 +209,14 @@ struct error *process_adopt(pid_t pid, const char *exe_path, struct target **ret
 	target->exe_path = strdup(exe_path);
 	if (!target->exe_path)
 		return error_nomem();
+	share_descriptor(process);
 	*ret = take_ptr(target);
 	return NULL;
+}
+
+static int process_end_fd(struct target *target)
+{
+	return ((struct process *)target)->pidfd;
 }
 
 static void process_close(struct target *target)
@@ -292,21 +354,6 @@ static enum target_end decode_status(int wait_status, int *ret_status)
 	return TARGET_EXITED;
 }
 
-/* Reads a stat file of /proc, "pid (comm) state ...". Returns the text after "pid (comm) ", or
- * NULL. comm may contain any byte, even ')'. */
-static const char *read_stat(const char *path, char *text, size_t size)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-	const char *at;
-
-	if (n <= 0)
-		return NULL;
-	text[n] = '\0';
-	at = strrchr(text, ')');
-	return at && at[1] == ' ' && at[2] ? at + 2 : NULL;
-}
-
 /* Reads the wait status of a zombie, which is the 52nd and last field of its stat file. */
 static bool zombie_status(pid_t pid, int *ret)
 {
@@ -327,6 +374,23 @@ static bool is_reaped(int pidfd)
 	return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
 }
 
+/* Tells the same of a process without a pidfd. What cannot be read is no end. */
+static enum target_end poll_shared(const struct process *process, int *ret_status)
+{
+	char state = 'R';
+	uint64_t began = stat_field(process->target.pid, STAT_BEGAN, &state);
+	int status;
+
+	if (!began)
+		return errno == ENOENT || errno == ESRCH ? TARGET_GONE : TARGET_RUNS;
+	if (began != process->began)
+		return TARGET_GONE;
+	if (state != 'Z' && state != 'X')
+		return TARGET_RUNS;
+	return zombie_status(process->target.pid, &status) ? decode_status(status, ret_status)
+							   : TARGET_GONE;
+}
+
 static enum target_end process_poll(struct target *target, int *ret_status)
 {
 	struct process *process = (struct process *)target;
@@ -334,6 +398,8 @@ static enum target_end process_poll(struct target *target, int *ret_status)
 	siginfo_t child = {0};
 	int status;
 
+	if (process->began)
+		return poll_shared(process, ret_status);
 	if (process->pidfd < 0)
 		return TARGET_GONE;
 	if (!is_over(process->pidfd))
@@ -413,5 +479,6 @@ static const struct target_ops process_ops = {
 	.exe = process_exe,
 	.image_id = process_image_id,
 	.poll = process_poll,
+	.end_fd = process_end_fd,
 	.close = process_close,
 };

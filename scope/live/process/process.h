@@ -100,6 +100,9 @@ struct target_ops {
 	/* Tells whether the target has ended, and how. *ret_status is the exit code or the signal
 	 * number. Does not block. */
 	enum target_end (*poll)(struct target *target, int *ret_status);
+	/* Returns a descriptor that is readable from the end of the target on, or -1: only poll() tells.
+	 * Borrowed until close(). */
+	int (*end_fd)(struct target *target);
 	/* Frees everything, including the target itself. */
 	void (*close)(struct target *target);
 };
@@ -127,6 +130,11 @@ static inline bool target_image_id(struct target *target, uint64_t *ret)
 static inline enum target_end target_poll(struct target *target, int *ret_status)
 {
 	return target->ops->poll(target, ret_status);
+}
+
+static inline int target_end_fd(struct target *target)
+{
+	return target->ops->end_fd(target);
 }
 
 static inline void target_close(struct target *target) /* NULL is legal */

@@ -91,6 +91,7 @@ struct event_start {
 	const char *engine;  /* "uprobe" */
 	const char *arch;    /* "x86_64" */
 	uint32_t pid;
+	uint32_t own_pid; /* the pid that the process has for itself, in its own pid namespace */
 	const char *exe;
 	const char *build_id; /* "" when none */
 	uint64_t bias;

@@ -19,6 +19,7 @@ static const struct event_member start[] = {
 	MEMBER("engine", STRING, start.engine),
 	MEMBER("arch", STRING, start.arch),
 	MEMBER("pid", U32, start.pid),
+	MEMBER("own_pid", U32, start.own_pid),
 	MEMBER("exe", STRING, start.exe),
 	MEMBER("build_id", STRING, start.build_id),
 	MEMBER("bias", ADDRESS, start.bias),

@@ -70,6 +70,8 @@ void text_report_start(struct sink *sink, const struct event_start *event, const
 	buf_str(&head, " · ");
 	buf_str(&pid, " (pid ");
 	buf_u64(&pid, event->pid);
+	if (event->own_pid && event->own_pid != event->pid)
+		buf_printf(&pid, ", in its namespace %u", event->own_pid);
 	buf_char(&pid, ')');
 	put_program(&program, event, sink->options.verbose);
 	put_place(&program, event);

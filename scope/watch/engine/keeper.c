@@ -1,5 +1,6 @@
 /* Starts a keeper and waits for it. The keeper itself is a copy of this process. */
 #include "watch/engine/keeper.h"
+#include "base/descriptors.h"
 #include "base/confine.h"
 
 #include <errno.h>
@@ -276,6 +277,8 @@ static bool fork_keeper(const struct keeper_options *options, struct keeper *kee
 static struct error *no_keeper(struct keeper *keeper, int errnum)
 {
 	keeper_free(keeper);
+	if (descriptors_out(errnum))
+		return descriptors_error(errnum, "the process that keeps the probes");
 	return error_errno(ERROR_FAILED, errnum, "cannot start the process that keeps the probes");
 }
 

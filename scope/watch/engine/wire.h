@@ -139,7 +139,7 @@ enum wire_key_arg { WIRE_ARG_NONE, WIRE_ARG_POINTER, WIRE_ARG_32, WIRE_ARG_64, W
  * the newest ones count. */
 #define WIRE_COOKIE(generation, slot, probe) \
 	((uint64_t)(generation) << 32 | (uint64_t)(slot) << 16 | (probe))
-#define WIRE_SLOTS 1024 /* a power of two */
+#define WIRE_SLOTS 16384 /* a power of two */
 
 struct wire_probe {
 	uint64_t addr; /* link-time; ip - addr is the bias */

@@ -214,20 +214,15 @@ struct error *chosen_place(struct session *session, enum engine_hold *ret)
 	return NULL;
 }
 
-/* More processes than this are not told about one by one. */
-enum { STOPPED_SHOWN = 8 };
-
 void chosen_begin(struct session *session)
 {
-	size_t shown = 0;
-
 	for (size_t i = 0; i < session->processes.len; i++) {
 		struct traced *traced = &session->processes.data[i];
 
 		/* It may have been found before its main function began. */
 		traced->awaits_begin = session->several || session->options.command;
 		emit_start_once(session, traced, NULL);
-		if (session->options.chosen_n && shown++ < STOPPED_SHOWN)
+		if (session->options.chosen_n)
 			notice_stopped(session, traced->target);
 	}
 }

@@ -20,7 +20,7 @@
  * load files all the time. */
 enum { LOADS_A_SECOND = 50 };
 /* With -b, at most this many processes are looked at in one turn. */
-enum { LOOKS_MAX = 64 };
+enum { LOOKS_MAX = 16 };
 /* The types of so many modules of a process are known to the engine. */
 enum { MODULES_TOLD = WIRE_PROCESS_MODULES };
 

@@ -1,5 +1,5 @@
-/* Keeps the table of watched processes, and emits their start and exit records. Nothing here takes
- * records out of the engine. */
+/* Brings processes into the table, and emits their start and exit records. Nothing here takes records out
+ * of the engine. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
 #include "read/layout/layout.h"
@@ -61,25 +61,6 @@ bool find_bias(const struct session *session, const struct traced *traced, uint6
 
 /* ---- the table ---- */
 
-struct error *add_process(struct session *session, struct target *target)
-{
-	struct traced traced = {.target = target};
-
-	if (!vec_push(&session->processes, traced)) {
-		target_close(target);
-		return error_nomem();
-	}
-	return NULL;
-}
-
-struct traced *find_process(struct session *session, pid_t pid)
-{
-	vec_each(traced, &session->processes)
-		if (traced->target->pid == pid && !traced->ended)
-			return traced;
-	return NULL;
-}
-
 /* Adds a process to the table. A process that has already ended still gets its records. */
 static struct error *add_new_process(struct session *session, pid_t pid,
 				     const struct event_removal *event)
@@ -121,37 +102,6 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 	if (traced)
 		emit_start_once(session, traced, event);
 	return NULL;
-}
-
-bool has_ended(struct traced *traced)
-{
-	if (traced->end != TARGET_RUNS)
-		return true;
-	traced->end = target_poll(traced->target, &traced->status);
-	traced->end_ns = now_ns();
-	return traced->end != TARGET_RUNS;
-}
-
-void traced_fini(struct traced *traced)
-{
-	target_close(traced->target);
-	vec_fini(&traced->met);
-	free(traced->container);
-	free(traced->pod);
-}
-
-bool forget_process(struct session *session, size_t i)
-{
-	struct traced *at = &session->processes.data[i];
-
-	/* exec.c and command.c find their process in the first row. */
-	if (!session->options.binary && !session->group && (!session->several || session->all) &&
-	    i == 0)
-		return false;
-	traced_fini(at);
-	session->forgotten++;
-	memmove(at, at + 1, (--session->processes.len - i) * sizeof(*at));
-	return true;
 }
 
 /* Tells whether a process has begun a program that has no start record yet. A process may be found
@@ -261,6 +211,16 @@ static const char *links_of(const struct session *session, const struct traced *
 	return wide ? "file" : "process";
 }
 
+/* Returns the pid that a process has for itself. If it has ended, that is the one that is known. */
+static uint32_t own_pid(pid_t pid)
+{
+	struct process_status status;
+
+	if (!process_status(pid, &status))
+		return (uint32_t)pid;
+	return (uint32_t)status.pids[status.pids_n - 1];
+}
+
 /* Emits a start record. With traced NULL, the record belongs to no process. */
 static void emit_start(struct session *session, struct fan *sinks,
 		       const struct session_program *program, struct traced *traced, uint64_t bias)
@@ -276,6 +236,7 @@ static void emit_start(struct session *session, struct fan *sinks,
 		.engine = session->options.engine->name,
 		.arch = image_machine(program->image)->name,
 		.pid = target ? (uint32_t)target->pid : 0,
+		.own_pid = target ? own_pid(target->pid) : 0,
 		.exe = target ? exe_of(session, traced) : image_name(program->image),
 		.build_id = image_build_id(program->image),
 		.bias = bias,

@@ -8,7 +8,8 @@
 
 #define LOOK_NS	    100000000ull  /* between two looks for new processes */
 #define LOOK_ALL_NS 1000000000ull /* the same if all mappings of all processes must be read */
-#define OTHERS_MAX  4096	  /* processes of other files that are remembered */
+enum { STOPPED_SHOWN = 8 };	  /* stopped processes that are told about one by one */
+#define OTHERS_MAX 4096		  /* processes of other files that are remembered */
 
 /* Tells whether a probe of this run stands in a process: the byte in its memory is not the one in the
  * file. */
@@ -88,7 +89,11 @@ static struct error *probe_process(struct session *session, pid_t pid, enum matc
 /* Reports that a process is stopped, because it would look like one that removes nothing. */
 void notice_stopped(struct session *session, struct target *target)
 {
-	if (target_is_stopped(target))
+	if (session->stopped_told > STOPPED_SHOWN || !target_is_stopped(target))
+		return;
+	if (++session->stopped_told > STOPPED_SHOWN)
+		session_notice(session, SESSION_INFO, "more processes are stopped");
+	else
 		session_notice(session, SESSION_INFO,
 			       "process %d is stopped: it removes nothing until it goes on "
 			       "(kill -CONT %d, or the debugger that stopped it)",

@@ -237,8 +237,9 @@ static struct error *watch_processes(struct session *session)
 {
 	bool many = has_many(session);
 	bool running = session->options.binary || group_goes_on(session), ending = false;
-	uint64_t end_ns = pass_end(session);
+	uint64_t end_ns = pass_end(session), time_ns = now_ns();
 
+	note_ends(session);
 	for (size_t i = 0; i < session->processes.len; i++) {
 		struct traced *traced = &session->processes.data[i];
 		bool known = traced->end != TARGET_RUNS;
@@ -247,7 +248,7 @@ static struct error *watch_processes(struct session *session)
 
 		if (traced->ended)
 			continue;
-		if (has_ended(traced))
+		if (may_have_ended(session, traced, time_ns) && has_ended(traced))
 			try(drain_ended(session, traced, end_ns, &drained));
 		/* A start in these records may have removed a process from the table, whose pid was
 		 * reused. The others have then moved, and the next turn continues. */

@@ -24,7 +24,8 @@
  *   others.c     programs besides the session's file
  *   command.c    starts the command, follows a wrapper to its Go program
  *   judge.c      what the command is, and what it starts
- *   processes.c  the table of processes, their start and exit records
+ *   table.c      the table of processes
+ *   processes.c  brings processes into it; their start and exit records
  *   exec.c       execs of the watched process
  *   modules.c    finds the module of an address
  *   meet.c       plugins and further libraries of the processes

@@ -63,6 +63,9 @@ struct traced {
 	bool ended;	   /* its exit record was emitted */
 	enum target_end end;	/* TARGET_RUNS until the end is known */
 	uint64_t end_ns;	/* when its end was noticed */
+	bool end_watched;	/* table.c: the kernel reports its end */
+	bool end_seen;		/* and has done so */
+	uint64_t end_looked_ns; /* otherwise: when it was last looked at */
 	bool probed;		/* it has probes of its own, or those for all processes */
 	bool seen;		/* running.c: it ran the file in the last look */
 	uint64_t off_ns;	/* --max-overhead: since when it has no probes; 0: it has them */
@@ -140,8 +143,8 @@ struct session {
 
 	struct group *group; /* group.c; NULL: the processes of one file, or chosen ones */
 	bool narrow; /* follow.c: -p: its probes are in single processes, as others run the file */
-	struct tree *tree;   /* follow.c; NULL: no children are followed */
-	struct all *all;     /* all.c; NULL: not all Go programs of a tree are traced */
+	struct tree *tree; /* follow.c; NULL: no children are followed */
+	struct all *all;   /* all.c; NULL: not all Go programs of a tree are traced */
 
 	/* command.c: only with a command. */
 	struct spawn spawn;
@@ -163,8 +166,10 @@ struct session {
 
 	/* processes.c */
 	VEC(struct traced) processes;
-	uint64_t forgotten;		       /* processes that were removed from the table */
-	uint32_t last_pid;		       /* pid of the last event; it is in the table */
+	struct process_index *index; /* table.c */
+	unsigned stopped_told;	     /* running.c: stopped processes that were told about */
+	uint64_t forgotten;	     /* processes that were removed from the table */
+	uint32_t last_pid;	     /* pid of the last event; it is in the table */
 	const char *last_container, *last_pod; /* of that process */
 
 	/* exec.c: the watched process, if there is only one. */
@@ -243,12 +248,29 @@ struct error *session_drain_until(struct session *session, uint64_t time_ns);
 /* Begins the end of the run: no new hit is counted, and the loop ends. */
 void session_stop(struct session *session);
 
-/* ---- processes.c ---- */
+/* ---- table.c ---- */
+
+struct process_index;
+
+void process_index_free(struct process_index *index); /* NULL is legal */
 
 /* Adds a process. Owns target, even on error. */
 struct error *add_process(struct session *session, struct target *target);
 /* Finds a process whose exit record was not emitted yet. Returns NULL when there is none. */
 struct traced *find_process(struct session *session, pid_t pid);
+/* Checks whether a process has ended, and keeps how and when. */
+bool has_ended(struct traced *traced);
+/* Tells whether a process is to be checked: the kernel has reported its end, or does not report it. */
+bool may_have_ended(const struct session *session, struct traced *traced, uint64_t time_ns);
+/* Takes in which processes have ended. Call it often. */
+void note_ends(struct session *session);
+/* Removes a process from the table, after its exit record: there may be very many. Returns false if it
+ * stays, because it is the one that exec.c watches. */
+bool forget_process(struct session *session, size_t i);
+void traced_fini(struct traced *traced);
+
+/* ---- processes.c ---- */
+
 /* Makes sure that a process is in the table (-b adds it), and that its start record was emitted.
  * `event` is its first event, at time_ns, or NULL, and time_ns 0. */
 struct error *find_or_add_process(struct session *session, pid_t pid,
@@ -262,18 +284,12 @@ struct session_program program_of(const struct session *session, const struct tr
 /* Finds the load bias of a process's program. Returns false when the process has ended, or has not
  * executed the program yet. */
 bool find_bias(const struct session *session, const struct traced *traced, uint64_t *ret);
-/* Checks whether a process has ended, and keeps how and when. */
-bool has_ended(struct traced *traced);
 /* Emits the start record, once for each program that the process executes. `event` is an event of
  * the program, which has its load bias. With NULL the bias is read from /proc, if the process still
  * exists. */
 void emit_start_once(struct session *session, struct traced *traced,
 		     const struct event_removal *event);
 void emit_exit(struct session *session, struct traced *traced);
-/* Removes a process from the table, after its exit record: there may be very many. Returns false if it
- * stays, because it is the one that exec.c watches. */
-bool forget_process(struct session *session, size_t i);
-void traced_fini(struct traced *traced);
 /* Describes the probes of a file. `room` has PLACEMENTS_MAX places, and the result points there. */
 struct event_probes session_probes(const struct placements *placements, struct event_probe *room);
 

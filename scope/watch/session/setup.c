@@ -159,6 +159,7 @@ void session_close(struct session *session)
 	vec_each(traced, &session->processes)
 		traced_fini(traced);
 	vec_fini(&session->processes);
+	process_index_free(session->index);
 	if (session->exe >= 0 && !session->exe_shared)
 		close(session->exe);
 	if (session->file.copy >= 0)
