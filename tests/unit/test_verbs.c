@@ -410,6 +410,19 @@ TEST(test_empty)
 	assert_non_null(err);
 }
 
+/* kubectl-tophash passes the other options on to another machine. */
+TEST(options_that_name_things_of_this_machine_say_so)
+{
+	static const struct verb_spec *const sent[] = {&trace_verb, &sites_verb};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sent); i++) {
+		options_each(option, sent[i])
+			if (option->kind == OPTION_FILE || option->kind == OPTION_PROCESS ||
+			    option->kind == OPTION_USER)
+				assert_non_null(option->local);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(options_that_name_things_of_this_machine_say_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
