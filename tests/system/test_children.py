@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness import (
     bpf_ids, check, go_build, LONG, nothing_left, options, probed, Program, Run, same, Skip, spawn, target, test, tmp, tophash, Tracer)
+from test_binary import start_as
 
 # Starts itself again, each time in the way that the next letter says, and deletes in each generation. Each process writes how many it
 # deleted, with its pid, into a file.
@@ -268,6 +269,36 @@ def a_stranger_that_comes_later():
     p.end()
     r = t.end(None)
     same((r.code, r.end["removed"], r.err), (0, 4, ""), "--follow=exact")
+
+
+@test
+def a_pid_that_comes_again():
+    """The first process ends, its child goes on, and a stranger of the same file gets the pid. None of its deletes counts."""
+    source = tmp("again.go")
+    source.write_text("""package main
+import ("os"; "os/exec"; "time")
+func main() {
+	m, n := map[int]int{}, 5
+	if len(os.Args) > 1 { n = 2 }
+	if len(os.Args) == 2 {
+		if err := exec.Command(os.Args[0], os.Args[1], "child").Start(); err != nil { panic(err) }
+	} else if len(os.Args) == 3 {
+		for { if _, err := os.Stat(os.Args[1]); err == nil { break }; time.Sleep(time.Millisecond) }
+	}
+	for i := 0; i < n; i++ { m[i] = i; delete(m, i) }
+}
+""")
+    exe = go_build(source, "again")
+    tmp("over").unlink(missing_ok=True)
+    t = Tracer("--site", "main.main", "--", exe, tmp("over"))
+    t.wait_for('"exit"')
+    pid = next(e["pid"] for e in Run(0, t.report.read_text(), "").of("exit"))
+    with open("/dev/null") as null:
+        stranger = start_as(pid, exe, null.fileno())
+    same(os.waitpid(stranger, 0)[1], 0, "the stranger's status")
+    tmp("over").touch()
+    r = t.end(None)
+    same((r.code, len(r.events), sum(e["pid"] == pid for e in r.events), len(r.of("exit"))), (0, 4, 2, 2), f"deletes, and those under the pid: {r.err}")
 
 
 @test

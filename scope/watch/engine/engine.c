@@ -118,6 +118,12 @@ void engine_narrow(struct engine *engine)
 		engine->ops->narrow(engine);
 }
 
+void engine_forget(struct engine *engine, pid_t pid)
+{
+	if (engine->ops->forget)
+		engine->ops->forget(engine, pid);
+}
+
 void engine_set_gc(struct engine *engine, uint32_t phase)
 {
 	if (engine->ops->set_gc)

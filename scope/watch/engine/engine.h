@@ -180,6 +180,7 @@ struct engine_ops {
 	bool (*sends_execs)(const struct engine *engine);	    /* optional */
 	uint32_t (*strangers)(const struct engine *engine);	    /* optional */
 	void (*narrow)(struct engine *engine);			    /* optional */
+	void (*forget)(struct engine *engine, pid_t pid);	    /* optional */
 	void (*set_gc)(struct engine *engine, uint32_t phase);	    /* optional */
 	void (*forget_gc)(struct engine *engine);		    /* optional */
 	void (*set_sample)(struct engine *engine, double fraction); /* optional */
@@ -265,6 +266,8 @@ uint32_t engine_strangers(const struct engine *engine);
 /* Removes the probes of module 0 that are for all processes of its file. From now on engine_attach() places
  * them in single processes only. */
 void engine_narrow(struct engine *engine);
+/* Tells the engine that a process has ended, and that another one may get its pid. */
+void engine_forget(struct engine *engine, pid_t pid);
 /* Tells the engine the GC phase that was read after engine_attach(). It is valid until the engine
  * sees the first change. Without it, the engine reads the phase with each event until then. */
 void engine_set_gc(struct engine *engine, uint32_t phase);

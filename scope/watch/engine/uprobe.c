@@ -110,6 +110,17 @@ static uint32_t uprobe_strangers(const struct engine *engine)
 	return __atomic_load_n(&bss_of(engine)->strangers, __ATOMIC_SEQ_CST);
 }
 
+static void uprobe_forget(struct engine *engine, pid_t pid)
+{
+	struct trace_bpf__bss *bss = bss_of(engine);
+
+	/* Only in a tree can there be other processes, whose hits are looked at. */
+	if (!((const struct uprobe *)engine)->options->tree || bss->watched != (uint32_t)pid)
+		return;
+	__atomic_store_n(&bss->watched_global, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&bss->watched, 0, __ATOMIC_SEQ_CST);
+}
+
 static void uprobe_set_gc(struct engine *engine, uint32_t phase)
 {
 	__atomic_store_n(&bss_of(engine)->gc_first, phase + 1, __ATOMIC_SEQ_CST);
@@ -313,6 +324,7 @@ const struct engine_ops engine_uprobe = {
 	.sends_execs = uprobe_sends_execs,
 	.strangers = uprobe_strangers,
 	.narrow = uprobe_narrow,
+	.forget = uprobe_forget,
 	.set_gc = uprobe_set_gc,
 	.forget_gc = uprobe_forget_gc,
 	.set_sample = uprobe_set_sample,

@@ -330,6 +330,7 @@ void emit_exit(struct session *session, struct traced *traced)
 		engine_release(session->engine, traced->target->pid);
 	if (session->group)
 		group_forget(session, traced->target->pid);
+	engine_forget(session->engine, traced->target->pid);
 	event.exit = (struct event_exit){
 		.pid = (uint32_t)traced->target->pid,
 		.known = traced->end != TARGET_GONE,
