@@ -150,10 +150,22 @@ static void uprobe_stop(struct engine *engine)
 
 /* ---- draining ---- */
 
+/* Maps the ring buffer, once. The kernel takes 2 ms for it, and a fork copies its page tables, which takes longer
+ * than all else of it. Therefore it comes after the first probes and their keepers. */
+static struct error *open_ring(struct uprobe *uprobe)
+{
+	if (uprobe->ring || !uprobe->modules.len)
+		return NULL;
+	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe_main(uprobe)->skel->maps.events),
+					uprobe_on_sample, uprobe, NULL);
+	return uprobe->ring ? NULL : uprobe_failed("cannot map the ring buffer", errno);
+}
+
 static int uprobe_wake_fd(const struct engine *engine)
 {
-	const struct uprobe *uprobe = (const struct uprobe *)engine;
+	struct uprobe *uprobe = (struct uprobe *)engine;
 
+	error_free(open_ring(uprobe)); /* uprobe_drain() will return the error */
 	return uprobe->ring ? ring_buffer__epoll_fd(uprobe->ring) : -1;
 }
 
@@ -164,15 +176,6 @@ int uprobe_on_sample(void *ctx, void *record, size_t size)
 	return uprobe->on_record(uprobe->ctx, record, size) ? 0 : -ECANCELED;
 }
 
-struct error *uprobe_open_ring(struct uprobe *uprobe)
-{
-	if (uprobe->ring)
-		return NULL;
-	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe_main(uprobe)->skel->maps.events),
-					uprobe_on_sample, uprobe, NULL);
-	return uprobe->ring ? NULL : uprobe_failed("cannot map the ring buffer", errno);
-}
-
 static struct error *uprobe_drain(struct engine *engine,
 				  bool (*on_record)(void *ctx, const void *record, size_t size),
 				  void *ctx)
@@ -181,8 +184,7 @@ static struct error *uprobe_drain(struct engine *engine,
 	struct epoll_event ready;
 	int n;
 
-	if (!uprobe->ring)
-		return NULL;
+	try(open_ring(uprobe));
 	uprobe->on_record = on_record;
 	uprobe->ctx = ctx;
 	n = ring_buffer__consume(uprobe->ring);

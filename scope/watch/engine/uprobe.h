@@ -102,7 +102,7 @@ struct uprobe {
 	struct engine engine; /* first, because it is cast to struct uprobe */
 	const struct engine_options *options;
 	VEC(struct uprobe_module *) modules; /* by number */
-	struct ring_buffer *ring;	     /* NULL before the first uprobe_attach() */
+	struct ring_buffer *ring;	     /* NULL: not mapped yet */
 	bool multi;			     /* one link for all probes of a program */
 	bool hastens; /* spends descriptors and threads to be ready sooner; with multi */
 	uint64_t sample_secret[2];   /* the same for all modules */
@@ -150,6 +150,9 @@ void uprobe_keep_messages(void);
 
 struct type_table;
 
+/* Opens the object of a module, before it is known which types the file has. On error, what was made stays
+ * for uprobe_module_free(). */
+struct error *uprobe_open_object(const struct uprobe *uprobe, struct uprobe_module *module);
 /* Loads the programs of a module, with the constants for its file, and makes its maps. On error, what was made
  * stays for uprobe_module_free(). */
 struct error *uprobe_load_programs(const struct uprobe *uprobe, struct uprobe_module *module,
@@ -236,9 +239,6 @@ bool uprobe_cost(const struct engine *engine, struct engine_cost *ret);
 
 /* ---- uprobe.c ---- */
 
-/* Maps the ring buffer, once. A fork copies its page tables, which takes longer than all else of it:
- * therefore the children that are needed are forked before. */
-struct error *uprobe_open_ring(struct uprobe *uprobe);
 /* Takes a record out of the ring buffer, as libbpf's callback. ctx is a struct uprobe. */
 int uprobe_on_sample(void *ctx, void *record, size_t size);
 

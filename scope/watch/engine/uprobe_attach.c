@@ -288,7 +288,7 @@ struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid
 		watch_execs(uprobe, pid);
 	try(attach(uprobe, module, exe, pid, ret));
 	uprobe_warm_stop(uprobe);
-	return uprobe_open_ring(uprobe);
+	return NULL;
 }
 
 void uprobe_release(struct engine *engine, pid_t pid)

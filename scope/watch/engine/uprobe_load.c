@@ -4,6 +4,7 @@
 #include "read/layout/layout.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -190,20 +191,57 @@ static struct error *load(struct uprobe *uprobe, struct uprobe_module *module,
 	return upload_slow_paths(module);
 }
 
+/* The types of a module, as they are described. */
+struct description {
+	const struct uprobe *uprobe;
+	const struct engine_module *of;
+	struct type_table table;
+	struct error *err;
+};
+
+static void *describe(void *ctx)
+{
+	struct description *description = ctx;
+	const struct engine_module *of = description->of;
+	struct gotypes types = {.tab = of->tab, .image = of->image};
+
+	description->err =
+		type_table_init(&description->table, &types, description->uprobe->options->filter,
+				of->placements->sync_map);
+	return NULL;
+}
+
+/* Describes the types of a module, and opens its object meanwhile. */
+static struct error *describe_and_open(struct uprobe_module *module,
+				       struct description *description)
+{
+	const struct uprobe *uprobe = description->uprobe;
+	pthread_t thread;
+	bool threaded = uprobe->hastens && module->of.tab &&
+			!pthread_create(&thread, NULL, describe, description);
+	struct error *err = uprobe_open_object(uprobe, module);
+
+	if (threaded)
+		pthread_join(thread, NULL);
+	else if (module->of.tab)
+		describe(description);
+	if (err)
+		error_free(description->err);
+	return err ? err : description->err;
+}
+
 static struct error *load_module(struct uprobe *uprobe, struct uprobe_module *module)
 {
-	struct gotypes types = {.tab = module->of.tab, .image = module->of.image};
-	struct type_table table = {.multiplier = 1};
-	struct error *err = NULL;
+	struct description description = {
+		.uprobe = uprobe, .of = &module->of, .table = {.multiplier = 1}};
+	struct error *err;
 
 	uprobe_keep_messages();
-	if (module->of.tab)
-		err = type_table_init(&table, &types, uprobe->options->filter,
-				      module->of.placements->sync_map);
+	err = describe_and_open(module, &description);
 	if (!err)
-		err = load(uprobe, module, &table);
-	module->types_cut = table.cut;
-	type_table_fini(&table);
+		err = load(uprobe, module, &description.table);
+	module->types_cut = description.table.cut;
+	type_table_fini(&description.table);
 	return err;
 }
 

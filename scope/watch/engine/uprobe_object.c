@@ -156,7 +156,6 @@ static bool has_role(const struct engine_module *module, enum spot_role role)
 static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *options,
 			  const struct type_table *types)
 {
-	bpf_map__set_max_entries(skel->maps.events, ring_size(options->buffer_size));
 	bpf_map__set_max_entries(skel->maps.types,
 				 types->values.len ? (uint32_t)types->values.len : 1);
 	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
@@ -314,14 +313,35 @@ static void leave_maps(struct trace_bpf *slow, const struct engine_options *opti
 	bpf_map__set_autocreate(slow->maps.chosen, false);
 }
 
-/* Opens the object of a module. */
-static int open_main(const struct uprobe *uprobe, struct uprobe_module *module,
+static struct error *load_failed(int err)
+{
+	return err ? uprobe_failed("cannot load the kernel program", -err) : NULL;
+}
+
+/* Makes the ring buffer, whose memory takes the kernel 2 ms. */
+static int make_ring(const struct uprobe *uprobe, struct trace_bpf *skel)
+{
+	cleanup_close int ring = -1;
+
+	bpf_map__set_max_entries(skel->maps.events, ring_size(uprobe->options->buffer_size));
+	ring = create_map(skel->maps.events);
+	return ring < 0 ? ring : bpf_map__reuse_fd(skel->maps.events, ring);
+}
+
+struct error *uprobe_open_object(const struct uprobe *uprobe, struct uprobe_module *module)
+{
+	module->skel = trace_bpf__open();
+	if (!module->skel)
+		return load_failed(-errno);
+	return load_failed(module->number ? 0 : make_ring(uprobe, module->skel));
+}
+
+/* Configures the object of a module. */
+static int configure(const struct uprobe *uprobe, struct uprobe_module *module,
 		     const struct type_table *types)
 {
-	struct trace_bpf *skel = module->skel = trace_bpf__open();
+	struct trace_bpf *skel = module->skel;
 
-	if (!skel)
-		return -errno;
 	set_rodata(skel, uprobe, module, types);
 	set_map_sizes(skel, uprobe->options, types);
 	choose_programs(skel, uprobe->options, module, !uprobe->hastens, true);
@@ -348,11 +368,6 @@ static int open_slow(const struct uprobe *uprobe, const struct uprobe_module *mo
 	leave_maps(slow, uprobe->options);
 	uprobe_set_multi(slow);
 	return make_maps(module->skel, slow);
-}
-
-static struct error *load_failed(int err)
-{
-	return err ? uprobe_failed("cannot load the kernel program", -err) : NULL;
 }
 
 /* Notes the programs that others tail-call. With `own`, they stay when their object is gone. */
@@ -411,7 +426,7 @@ struct error *uprobe_load_programs(const struct uprobe *uprobe, struct uprobe_mo
 	struct trace_bpf *slow = NULL;
 	struct error *err;
 
-	try(load_failed(open_main(uprobe, module, types)));
+	try(load_failed(configure(uprobe, module, types)));
 	if (!uprobe->hastens) {
 		try(load_failed(trace_bpf__load(module->skel)));
 		return note_slow(module->skel, false, module);
