@@ -139,20 +139,6 @@ def build_checked(job):
     job.summed("tests/build/run.py", "--build", job.args.build)
 
 
-@step("image", traces=True)
-def image(job):
-    """the container image: static, complete, the same from every folder, and it traces"""
-    job.summed("tests/kube/image.py", "--build", job.args.build)
-
-
-@step("kube", traces=True)
-def kube(job):
-    """kubectl-tophash with the real kubectl, against an API server and a node of our own (root)"""
-    job.summed("tests/kube/run.py", "--build", job.args.build, may_skip=True)
-    for suite in ("bookworm", "trixie") if job.args.long else ():
-        job.summed("tests/kube/run.py", "--build", job.args.build, "--suite", suite, may_skip=True)
-
-
 @step("kube-files")
 def kube_files(job):
     """the files for Kubernetes: built by kustomize, against the API's schema, with the rights that are needed"""
@@ -328,6 +314,22 @@ def truth(job):
     job.check(code in (0, 3))
     if go:
         job.summed("tests/matrix/run.py", "--check-truth", *go)
+
+
+@step("image", traces=True)
+def image(job):
+    """the container image: static, complete, the same from every folder, and it traces"""
+    job.go.found(job)
+    job.summed("tests/kube/image.py", "--build", job.args.build)
+
+
+@step("kube", traces=True)
+def kube(job):
+    """kubectl-tophash with the real kubectl, against an API server and a node of our own (root)"""
+    job.go.found(job)
+    job.summed("tests/kube/run.py", "--build", job.args.build, may_skip=True)
+    for suite in ("bookworm", "trixie") if job.args.long else ():
+        job.summed("tests/kube/run.py", "--build", job.args.build, "--suite", suite, may_skip=True)
 
 
 @step("sites")

@@ -198,7 +198,8 @@ def installed(libdir, tool=True):
                                             "pkgconfig/tophash.pc", "cmake/tophash/tophash-config.cmake",
                                             "cmake/tophash/tophash-config-version.cmake")}
     if tool:
-        ret |= {"bin/tophash"} | {f"share/man/man1/{path.name}" for path in (REPO / "docs/man").glob("*.1")}
+        ret |= {f"bin/{name}" for name in ("tophash", "kubectl-tophash", "kubectl_complete-tophash")}
+        ret |= {f"share/man/man1/{path.name}" for path in (REPO / "docs/man").glob("*.1")}
         # Where bash, zsh and fish look for what completes a command line.
         ret |= {"share/bash-completion/completions/tophash", "share/zsh/site-functions/_tophash",
                 "share/fish/vendor_completions.d/tophash.fish"}

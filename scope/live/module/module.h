@@ -23,7 +23,7 @@ struct module {
 	struct image *image; /* NULL: the file could not be opened */
 	struct gopcln *tab;  /* NULL: it is no Go module, or one that is not read: see refused */
 	bool borrows; /* image and tab are those of a module whose file has the same contents */
-	enum go_maps maps;   /* the layout of its maps; only with tab */
+	enum go_maps maps; /* the layout of its maps; only with tab */
 	/* Why a file that shows marks of Go is not read: one line. NULL for all other files. */
 	char *refused;
 };

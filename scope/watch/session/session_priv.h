@@ -135,7 +135,7 @@ struct session {
 	struct watched_file file;
 	uint64_t
 		library_ns; /* -p: it had not loaded `library` at that time; 0: it had it at once */
-	char *library; /* -p: the path of the file, when it is not what the process executes */
+	char *library;	    /* -p: the path of the file, when it is not what the process executes */
 	struct image *image;
 	struct gopcln *tab;
 	struct placements placements;

@@ -8,8 +8,8 @@
 const volatile uint32_t stack_max = 64;
 const volatile uint32_t key_bytes = WIRE_KEY_INLINE;
 const volatile uint32_t goid_offset = 152;
-const volatile uint64_t gcphase = 0; /* link-time address of runtime.gcphase; 0 when unknown */
-const volatile bool use_types = false;	   /* a filter needs the type of every map */
+const volatile uint64_t gcphase = 0;   /* link-time address of runtime.gcphase; 0 when unknown */
+const volatile bool use_types = false; /* a filter needs the type of every map */
 const volatile bool use_key_filter = false;
 const volatile bool use_misses = false;
 const volatile bool use_counts = false; /* --summary: hits are counted where that can be done */
