@@ -254,7 +254,7 @@ def doctor_targets():
     os.kill(p.pid, signal.SIGCONT)
     same((d.code, d.row("debugger", f"process {p.pid}")[0]), (0, "limited"), f"{d.lines}")
     p.end()
-    for args, words in ((["a", "b"], "only one FILE"), (["-p", "x"], "not a process id")):
+    for args, code, words in ((["a", "b"], 2, "only one FILE"), (["-p", "no-such-name"], 3, "no process is named no-such-name")):
         r = subprocess.run([options.tophash, "doctor", *args], text=True, capture_output=True)
-        same(r.returncode, 2, f"{args}")
+        same(r.returncode, code, f"{args}")
         check(words in r.stderr and len(r.stderr.splitlines()) == 1, r.stderr)

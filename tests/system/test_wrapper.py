@@ -174,7 +174,7 @@ def tracers_in_the_tree():
     r = left_alone("sh", "-c", f"strace -o {tmp('calls')} /bin/true; {text(seven())}")
     check("strace (process " in r.lines[0], r.err)
     # It begins while the probes of the program are being placed.
-    left_alone("sh", "-c", f"{text(seven())} & sleep 0.02; strace -o {tmp('calls')} /bin/true; s=$?; wait; exit $s")
+    left_alone("sh", "-c", f"{text(seven())} & strace -o {tmp('calls')} /bin/true; s=$?; wait; exit $s")
     check("+++ exited with 0 +++" in tmp("calls").read_text(), "strace has not seen its end")
 
 

@@ -1,6 +1,7 @@
 /* Tests of live/process: a command is followed until a wanted program begins. */
 #include "processes.h"
 
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -30,7 +31,8 @@ static enum pursuit_verdict judge(void *ctx, pid_t pid, enum pursuit_moment mome
 static struct pursuit *follow(struct spawn *spawn, char *script)
 {
 	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, NULL};
-	struct pursuit_options options = {.judge = judge, .ctx = &judged, .stay = stay};
+	struct pursuit_options options = {
+		.judge = judge, .ctx = &judged, .stay = stay, .rights = 1ull << CAP_SYS_PTRACE};
 	struct pursuit *pursuit;
 
 	judged = 0;

@@ -294,6 +294,8 @@ struct pursuit_options {
 	/* More than one process is wanted: see pursuit_next(). Without it, what is held stays stopped until
 	 * pursuit_end(). */
 	bool stay;
+	uint64_t
+		rights; /* with stay: the capabilities that its thread keeps (1 << CAP_SYS_PTRACE | ...) */
 };
 
 /* A process that is held. */

@@ -8,6 +8,7 @@
  * signal, which would be lost if tophash died before it passed the signal on. */
 #include "live/process/process.h"
 #include "base/clock.h"
+#include "base/confine.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -244,6 +245,8 @@ static void *run(void *ctx)
 	seize(pursuit);
 	if (pursuit->seize_errno)
 		return NULL;
+	if (pursuit->options.stay)
+		error_free(confine_capabilities(pursuit->options.rights));
 	while (!is_over(pursuit) && take_events(pursuit))
 		wait_for_events(resume_held(pursuit));
 	pthread_mutex_lock(&pursuit->mutex);

@@ -228,6 +228,8 @@ static void leave_standard_files(void)
 
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
 }
 
 /* Closes all descriptors except the standard files and these two. Otherwise a command that waits
@@ -253,8 +255,8 @@ bool calibrate_start(const struct uprobe *uprobe, bool stepped, pid_t *ret_pid, 
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		leave_standard_files();
 		close_others(bpf_program__fd(uprobe_main(uprobe)->skel->progs.on_nothing), ends[1]);
+		leave_standard_files();
 		calibrate(uprobe, stepped, ends[1]);
 		_exit(0);
 	}

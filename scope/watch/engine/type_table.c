@@ -36,6 +36,7 @@ struct type_table_builder {
 	const struct filter *filter;
 	struct buf name;
 	VEC(uint64_t) others; /* types that are no maps, but can be keys */
+	bool more;	      /* there are more of them */
 	uint32_t visits;
 	uint64_t sync_map; /* the address that stands for the type sync.Map; 0: none */
 	uint64_t any;	   /* address of the type interface {}; 0: not met */
@@ -116,8 +117,12 @@ static bool fill_map_type(void *ctx, const struct gotype *type)
  * read then. */
 static bool note_other(struct type_table_builder *builder, const struct gotype *type)
 {
-	if (!type->comparable || type->direct_iface || builder->others.len >= TYPES_MAX)
+	if (!type->comparable || type->direct_iface)
 		return true;
+	if (builder->others.len >= TYPES_MAX) {
+		builder->more = true;
+		return true; /* a map may follow */
+	}
 	builder->nomem |= !vec_push(&builder->others, type->addr);
 	return !builder->nomem;
 }
@@ -182,6 +187,7 @@ struct error *type_table_init(struct type_table *ret, const struct gotypes *type
 	if (sync_map && !builder.nomem && !ret->cut)
 		fill_sync_map(&builder);
 	fill_others(&builder);
+	ret->cut |= builder.more;
 	vec_fini(&builder.others);
 	image_trim(types->image);
 	builder.nomem |= builder.name.bad;

@@ -6,6 +6,7 @@
  * takes it, by probes in tophash itself, while files are read and programs are loaded. The probes are on
  * an instruction that never runs. */
 #include "watch/engine/calibrate.h"
+#include "base/confine.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -50,6 +51,7 @@ static void *warm(void *ctx)
 		if (is_enough(warmer))
 			break;
 	}
+	error_free(confine_capabilities(0)); /* closing takes long, and needs no right */
 	while (n)
 		close(links[--n]);
 	return NULL;

@@ -271,6 +271,8 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 	session_modules_forget(session->modules, pid);
 	if (!target_executes(traced->target, program_of(session, traced).exe, &same))
 		return NULL;
+	if (traced->executed_ns)
+		settle_one(session, traced); /* for the exec before */
 	if (!same) {
 		session_leave_process(session, traced);
 		if (traced->program)
@@ -282,8 +284,6 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 			(int)pid);
 		return NULL;
 	}
-	if (traced->executed_ns)
-		settle_one(session, traced); /* for the exec before */
 	traced->executed_ns = time_ns;
 	traced->awaited = false;
 	try(place_again(session, traced));

@@ -58,8 +58,10 @@ static struct error *go(struct session *session)
 
 struct error *command_follow(struct session *session)
 {
-	struct pursuit_options options = {
-		.judge = judge_process, .ctx = session, .stay = session->all != NULL};
+	struct pursuit_options options = {.judge = judge_process,
+					  .ctx = session,
+					  .stay = session->all != NULL,
+					  .rights = kept_rights()};
 	enum pursuit_state state;
 	struct pursuit_held held;
 	struct target *target;

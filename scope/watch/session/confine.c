@@ -66,13 +66,20 @@ static const int refused[] = {
 	SCMP_SYS(process_vm_writev),
 };
 
-struct error *session_confine(struct session *session)
+uint64_t kept_rights(void)
 {
-	uint64_t keep = engine_capabilities(session->engine); /* placing probes again */
-	struct error *err;
+	uint64_t keep = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		keep |= 1ull << kept[i];
+	return keep;
+}
+
+struct error *session_confine(struct session *session)
+{
+	uint64_t keep = kept_rights() | engine_capabilities(session->engine); /* placing again */
+	struct error *err;
+
 	try(confine_capabilities(keep));
 	err = confine_without_calls(refused, ARRAY_SIZE(refused));
 	if (err) /* a kernel without such filters; the capabilities are gone all the same */

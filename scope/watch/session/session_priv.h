@@ -497,6 +497,8 @@ struct error *all_meet(struct session *session);
 
 /* ---- follow.c ---- */
 
+/* Returns the capabilities that a run keeps to look at processes. */
+uint64_t kept_rights(void);
 /* Tells whether processes of a program may have other modules that are to be watched. */
 bool may_have_modules(const struct session *session, const struct image *program);
 /* Tells whether the session may have several processes. */
