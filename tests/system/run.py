@@ -50,6 +50,13 @@ def run_file(tests, top):
     return results
 
 
+FILES = []  # the tests of each file; the processes of a pool inherit it, because a test need not have a name by which it could be sent
+
+
+def run_nth(i, top):
+    return run_file(FILES[i], top)
+
+
 def run_files(chosen, top, jobs):
     """Runs `jobs` files of tests at a time. Each file has a process of its own."""
     files = {}
@@ -57,10 +64,10 @@ def run_files(chosen, top, jobs):
         files.setdefault(test.__module__, []).append(test)
     if jobs == 1:
         return [result for tests in files.values() for result in run_file(tests, top)]
+    # Those with the most tests first, so that no long one is left at the end.
+    FILES[:] = sorted(files.values(), key=len, reverse=True)
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
-        # Those with the most tests first, so that no long one is left at the end.
-        longest_first = sorted(files.values(), key=len, reverse=True)
-        return [result for results in pool.starmap(run_file, [(tests, top) for tests in longest_first], chunksize=1) for result in results]
+        return [result for results in pool.starmap(run_nth, [(i, top) for i in range(len(FILES))], chunksize=1) for result in results]
 
 
 def parse():

@@ -115,7 +115,9 @@ static bool begins_anew(const struct session *session, struct traced *traced,
 	if (!traced->awaits_begin)
 		return true;
 	traced->awaits_begin = false;
-	if (session->all) /* it was found before its first instruction, and no record was missed */
+	/* A process of our own was found before its first instruction, and no record was missed. It may
+	 * execute another program by now. */
+	if (session->all || session->options.command)
 		return event->module != (traced->program ? traced->program->number : 0);
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
