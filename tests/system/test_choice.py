@@ -66,7 +66,12 @@ def several_processes():
 
 def programs_named(pid, name):
     """Counts the kernel programs of a name that a process has open."""
-    held = {int(n) for info in Path(f"/proc/{pid}/fdinfo").iterdir() for n in re.findall(r"^prog_id:\s*(\d+)", info.read_text(), re.M)}
+    held = set()
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            held.update(map(int, re.findall(r"^prog_id:\s*(\d+)", info.read_text(), re.M)))
+        except OSError:
+            pass  # it was closed meanwhile
     listed = json.loads(subprocess.run(["bpftool", "-j", "prog"], text=True, capture_output=True, check=True).stdout)
     return sum(x.get("name") == name and x["id"] in held for x in listed)
 

@@ -376,19 +376,25 @@ int pursuit_fd(const struct pursuit *pursuit)
 bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret)
 {
 	eventfd_t value;
-	bool found = false;
+	bool found = false, more = false;
 
 	eventfd_read(pursuit->wake, &value);
 	pthread_mutex_lock(&pursuit->mutex);
 	vec_each(held, &pursuit->held) {
-		if (held->told || (found && held->of.pid != ret->pid))
+		if (held->told)
 			continue;
+		if (found && held->of.pid != ret->pid) {
+			more = true;
+			continue;
+		}
 		if (!found)
 			*ret = held->of;
 		held->told = found = true;
 		held->go = held->of.late; /* forgotten soon */
 	}
 	pthread_mutex_unlock(&pursuit->mutex);
+	if (more) /* the caller may wait for the descriptor before it asks again */
+		eventfd_write(pursuit->wake, 1);
 	return found;
 }
 

@@ -301,3 +301,12 @@ struct error *all_meet(struct session *session)
 	}
 	return NULL;
 }
+
+void all_settle(struct session *session)
+{
+	struct pursuit_held held;
+
+	while (session->all && session->pursuit && pursuit_next(session->pursuit, &held))
+		if (held.late)
+			session_gap(session, held.pid, held.since_ns, now_ns(), "child");
+}

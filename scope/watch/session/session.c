@@ -523,6 +523,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	fail(session, err);
 	session_stop(session);
 	session_detach(session);
+	all_settle(session);
 	command_leave(session);
 	fail(session, drain(session, 0, 0));
 	fail(session, drain_counts(session));

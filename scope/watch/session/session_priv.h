@@ -494,6 +494,9 @@ enum pursuit_verdict all_judge_program(struct session *session, pid_t pid);
 enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid);
 /* Places the probes in the processes that wait, and lets them run. */
 struct error *all_meet(struct session *session);
+/* Reports the gaps of programs that have waited too long for their probes, and that all_meet() has not
+ * met before the run has ended. */
+void all_settle(struct session *session);
 
 /* ---- follow.c ---- */
 
