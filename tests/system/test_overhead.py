@@ -80,7 +80,9 @@ def sampled_table():
             for args in [["--summary"], ["--summary=type"], ["--summary", "--type", "map[string]*"], ["--summary=key"]]:
                 records, end = sampled(*args, "--sample-by", by, go=go, count=count)
                 rows = [r for r in records if r["event"] == "summary"]
-                same({(r["fraction"], r["watched"]) for r in rows}, {(end["sample"]["fraction"], 1)}, f"{args} {by}: what rows say")
+                # Once in 256 times no key of the eight is in the sample.
+                says = {(end["sample"]["fraction"], 1)} if end["delivered"] else set()
+                same({(r["fraction"], r["watched"]) for r in rows}, says, f"{args} {by}: what rows say")
                 same(sum(r["deletes"] + r["clears"] for r in rows), end["delivered"], "the sum of the rows")
                 same(end["hits"], DELETES + GOROUTINES, "hits")
                 same(end["filtered"], GOROUTINES * (2 * KEYS + 1) if "--type" in args else 0, "filtered")
