@@ -331,9 +331,11 @@ def measuring(t):
     while t.poll() is None:
         for pid in range(t.pid + 1, t.pid + 20):
             try:
-                if os.readlink(f"/proc/{pid}/exe") != exe or Path(f"/proc/{pid}/comm").read_text() == "tophash-keeper\n":
+                if os.readlink(f"/proc/{pid}/exe") != exe:
                     continue
                 held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+                if Path(f"/proc/{pid}/comm").read_text() == "tophash-keeper\n":
+                    continue
             except OSError:
                 continue  # there is no such process, or it has ended
             if held.count("/dev/null") >= 3 and "anon_inode:bpf_link" in held:

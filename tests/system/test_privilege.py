@@ -171,9 +171,21 @@ def is_confined(thread, mask):
 
 
 def children_of(pid):
-    """Returns the children that still run."""
-    found = {int(word) for thread in Path(f"/proc/{pid}/task").iterdir() for word in (thread / "children").read_text().split()}
-    return {child for child in found if not rights(child)["State"].startswith("Z")}
+    """Returns the children that still run. Threads and children may end meanwhile."""
+    found = set()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            found.update(map(int, (thread / "children").read_text().split()))
+        except OSError:
+            pass
+    return {child for child in found if state(child) not in ("Z", None)}
+
+
+def state(pid):
+    try:
+        return rights(pid)["State"][0]
+    except OSError:
+        return None
 
 
 def wait_until(condition, what):

@@ -184,12 +184,13 @@ enum { KEEP_MAX = 64 };
 static void leave(const struct keeping *keeping)
 {
 	const struct keeper_options *options = keeping->options;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null;
 	int keep[KEEP_MAX + 2] = {options->file, keeping->to};
 	size_t n = options->keep_n < KEEP_MAX ? options->keep_n : KEEP_MAX;
 
 	setsid(); /* the keys of the terminal are meant for tophash */
 	prctl(PR_SET_NAME, "tophash-keeper");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
 	memcpy(keep + 2, options->keep, n * sizeof(keep[0]));
