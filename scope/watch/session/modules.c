@@ -145,7 +145,10 @@ struct error *session_modules_list(struct session_modules *modules, struct targe
 	return modules_of(modules->files, target, ret);
 }
 
-int session_module_open(struct target *target, const struct module *module)
+/* The linker may split a mapping between the look at it and its use. */
+enum { OPEN_TRIES = 4 };
+
+static int open_once(struct target *target, const struct module *module)
 {
 	cleanup(mappings_fini) struct mappings mappings = {0};
 	struct error *err = target_mappings(target, &mappings);
@@ -155,6 +158,15 @@ int session_module_open(struct target *target, const struct module *module)
 		if (mapping->executable && file_id_equal(mapping->file, module->file))
 			return mapping_open(target, mapping);
 	return -1;
+}
+
+int session_module_open(struct target *target, const struct module *module)
+{
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < OPEN_TRIES; i++)
+		fd = open_once(target, module);
+	return fd;
 }
 
 /* Tells whether a process may load libraries when it runs: a file of it calls dlopen(). The C library itself does
