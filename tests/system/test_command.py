@@ -250,6 +250,8 @@ func main() {
 		case "other\\n":
 			go again()
 			select {}
+		case "cat\\n":
+			syscall.Exec("/bin/cat", []string{"cat"}, nil)
 		}
 	}
 }
