@@ -62,13 +62,11 @@ static struct error *several(const struct programs *programs, const char *name)
 
 struct error *sites_container_program(const char *pod, const char *container, char **ret_path)
 {
-	struct container_query query = {
-		.container = pod ? NULL : container, .pod = pod, .part = pod ? container : NULL};
 	cleanup(cgroup_free) struct cgroup *cgroup = NULL;
 	cleanup_free char *path = NULL, *name = NULL;
 	struct programs programs = {0};
 
-	try(container_find(&query, &path, &name));
+	try(container_find(pod, container, &path, &name));
 	try(cgroup_open(path, &cgroup));
 	try(cgroup_each(cgroup, keep, &programs));
 	if (programs.err)

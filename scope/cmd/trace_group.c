@@ -31,15 +31,10 @@ static char *name_of(const struct cgroup *cgroup)
 /* Opens the control group of a container or a pod. It may have ended since it was found. */
 static struct error *open_container(const struct trace_options *options, struct trace_group *ret)
 {
-	struct container_query query = {
-		.container = options->pod ? NULL : options->container,
-		.pod = options->pod,
-		.part = options->pod ? options->container : NULL,
-	};
 	cleanup_free char *path = NULL;
 	struct error *err;
 
-	try(container_find(&query, &path, &ret->name));
+	try(container_find(options->pod, options->container, &path, &ret->name));
 	err = cgroup_open(path, &ret->cgroup);
 	if (!err || err->code != ERROR_TARGET)
 		return err;

@@ -112,11 +112,15 @@ static struct error *read_uid(const char *text, void *options)
 	return choice_add(&((struct trace_options *)options)->chosen, CHOICE_USER, text);
 }
 
+/* Why options cannot be used for a pod. */
+#define NOT_OF_POD "it names processes of this machine, and the pod tells what to trace"
+#define NO_COMMAND "it is about a command, and a pod is traced as it runs"
+
 /* clang-format off */
 static const struct option_spec rows[] = {
 	{.group = "What to trace",
 	 .name = "pid", .letter = 'p', .argument = "PID|NAME", .kind = OPTION_PROCESS,
-	 .local = "it names processes of this machine, and the pod tells what to trace",
+	 .local = NOT_OF_POD,
 	 .parse = read_processes, .list = true, .repeats = true,
 	 .help = "running processes, by id or by the name of the program",
 	 .man = "A running process, by its id or by the name of its program: the name of its file, or "
@@ -128,7 +132,7 @@ static const struct option_spec rows[] = {
 		"may load one: tophash then waits for it. A plugin that it loads later is watched some milliseconds later, and a gap tells the "
 		"time before."},
 	{.name = "uid", .argument = "USER", .kind = OPTION_USER, .parse = read_uid, .list = true,
-	 .local = "it names processes of this machine, and the pod tells what to trace",
+	 .local = NOT_OF_POD,
 	 .repeats = true,
 	 .rare = true, .help = "all Go processes of a user that run now",
 	 .man = "All processes of a user that run now and have Go code. A user is a name or a number, "
@@ -136,7 +140,7 @@ static const struct option_spec rows[] = {
 		"without Go code are left out, and a message tells how many. Those that cannot be "
 		"traced are left out, too, and messages tell why. See \\fBSEVERAL PROCESSES\\fR."},
 	{.name = "wait", .argument = "NAME", .kind = OPTION_PROCESS, .at = AT(wait),
-	 .local = "it names processes of this machine, and the pod tells what to trace",
+	 .local = NOT_OF_POD,
 	 .rare = true, .help = "the first Go process of this name, now or later",
 	 .man = "Waits for the first process with Go code that has this name, as with \\fB-p\\fR. If one "
 		"runs already, it is traced at once. tophash sees a process when it executes its "
@@ -159,7 +163,7 @@ static const struct option_spec rows[] = {
 		"path is that of the directory (/sys/fs/cgroup/system.slice/shop.service), or the "
 		"one in /proc/PID/cgroup (/system.slice/shop.service). See \\fBGROUPS\\fR."},
 	{.name = "container", .letter = 'c', .argument = "NAME|ID", .kind = OPTION_STRING,
-	 .local = "it names processes of this machine, and the pod tells what to trace",
+	 .local = NOT_OF_POD,
 	 .at = AT(container),
 	 .help = "every Go process of a container, also later ones",
 	 .man = "Every process with Go code in a running container of Docker, podman, containerd or "
@@ -167,7 +171,7 @@ static const struct option_spec rows[] = {
 		"groups of the processes tell the id, and the files of the runtime the name. With "
 		"\\fB--pod\\fR it is a container of that pod. See \\fBGROUPS\\fR."},
 	{.name = "pod", .argument = "[NS/]NAME", .kind = OPTION_STRING, .at = AT(pod),
-	 .local = "it names processes of this machine, and the pod tells what to trace",
+	 .local = NOT_OF_POD,
 	 .help = "every Go process of a Kubernetes pod on this node",
 	 .man = "Every process with Go code in a pod of Kubernetes that runs on this node, in all its "
 		"containers, or in that of \\fB-c\\fR. Give the namespace if several have a pod of that "
@@ -180,7 +184,7 @@ static const struct option_spec rows[] = {
 		"program itself is a wrapper: env, nice, timeout, taskset, setpriv, sudo, a shell, "
 		"a script. It may also load a Go library itself. See \\fBCOMMANDS\\fR."},
 	{.name = "user", .letter = 'u', .argument = "USER", .kind = OPTION_USER,
-	 .local = "it is about a command, and a pod is traced as it runs",
+	 .local = NO_COMMAND,
 	 .at = AT(user),
 	 .help = "the command runs as this user, a name or a number",
 	 .man = "Starts the command as a user, with the groups of that user and without any "
@@ -198,13 +202,13 @@ static const struct option_spec rows[] = {
 		"that the command starts: go test ./..., make, a script. exact, for \\fB-p\\fR, means same, also if other processes "
 		"execute the file: their deletes then take longer. none means none. See \\fBCHILDREN\\fR."},
 	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until),
-	 .local = "it is about a command, and a pod is traced as it runs",
+	 .local = NO_COMMAND,
 	 .values = untils, .rare = true,
 	 .help = "end with which process: {} (last)",
 	 .man = "Ends the trace when the last traced process has ended (last, the default), or when the "
 		"command has (command)."},
 	{.name = "exit-status", .kind = OPTION_FLAG, .at = AT(exit_status), .rare = true,
-	 .local = "it is about a command, and a pod is traced as it runs",
+	 .local = NO_COMMAND,
 	 .help = "end with the exit status of the command",
 	 .man = "Ends with the exit status of the command, or with 128 and the number of the signal "
 		"that ended it. If the trace ends before the command does, tophash waits for the "

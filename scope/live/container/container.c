@@ -114,8 +114,8 @@ static bool take_plain(const char *part, size_t len, const char *before, size_t 
 	return true;
 }
 
-/* Parses the pod's UID, if the part has one: "podUID", or "kubepods-burstable-podUID.slice". In the second form each
- * dash of the UID is "_", because systemd gives dashes a meaning. */
+/* Parses the pod's UID, if the part has one: "podUID", or "kubepods-burstable-podUID.slice". In the second
+ * form each dash of the UID is "_", because systemd gives dashes a meaning. */
 static bool take_pod(const char *part, size_t len, struct container *to)
 {
 	const char *uuid;

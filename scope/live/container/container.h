@@ -70,16 +70,12 @@ static inline const char *container_title(const struct container *of,
 	return facts->part ? facts->part : facts->name ? facts->name : of->id;
 }
 
-/* What the user asks for. */
-struct container_query {
-	const char *container; /* a name or an id, or the beginning of an id; NULL: not set */
-	const char *pod;       /* [NAMESPACE/]NAME; NULL: not set */
-	const char *part;      /* with pod: the container of the pod; NULL: all */
-};
-
-/* Finds the control group of a running container, or of a pod with a process. Writes its path, as in
+/* Finds the control group of a running container, or of a pod with a process. pod: [NAMESPACE/]NAME, or
+ * NULL. container: a name or an id, or the beginning of an id; with a pod, the name of one of its
+ * containers, or NULL for all of them. Writes the path of the group, as in
  * /proc/PID/cgroup, to *ret_path, and what was found, for people, to *ret_name; the caller frees both.
  * Errors (ERROR_TARGET): there is none, or there are several (the text lists them); (ERROR_USAGE). */
-struct error *container_find(const struct container_query *query, char **ret_path, char **ret_name);
+struct error *container_find(const char *pod, const char *container, char **ret_path,
+			     char **ret_name);
 
 #endif

@@ -21,8 +21,8 @@ struct candidate {
 };
 
 struct search {
-	const struct container_query *query;
-	VEC(struct candidate) list; /* each running container once */
+	const char *pod, *container; /* as for container_find() */
+	VEC(struct candidate) list;  /* each running container once */
 	bool nomem;
 };
 
@@ -95,11 +95,11 @@ static bool is_of_pod(const struct candidate *at, const char *pod)
 	return !slash || (strlen(namespace) == len && !strncmp(namespace, pod, len));
 }
 
-static enum fit fit_of(const struct candidate *at, const struct container_query *query)
+static enum fit fit_of(const struct candidate *at, const struct search *search)
 {
-	if (query->container)
-		return fit_container(at, query->container);
-	return is_of_pod(at, query->pod) ? FIT_NAME : FIT_NOT;
+	if (!search->pod)
+		return fit_container(at, search->container);
+	return is_of_pod(at, search->pod) ? FIT_NAME : FIT_NOT;
 }
 
 /* Keeps the containers that fit best. */
@@ -109,7 +109,7 @@ static void keep_best(struct search *search)
 	size_t kept = 0;
 
 	vec_each(at, &search->list) {
-		at->fit = fit_of(at, search->query);
+		at->fit = fit_of(at, search);
 		best = at->fit > best ? at->fit : best;
 	}
 	vec_each(at, &search->list) {
@@ -160,16 +160,16 @@ static void put_titles(struct buf *to, const struct search *search)
 		buf_printf(to, " and %zu more", search->list.len - SHOWN_MAX);
 }
 
-static struct error *none(const struct container_query *query)
+static struct error *none(const struct search *search)
 {
-	if (query->container)
+	if (!search->pod)
 		return error_new(ERROR_TARGET,
 				 "no running container %.80s: tophash ps lists containers with "
 				 "Go programs",
-				 query->container);
+				 search->container);
 	return error_new(ERROR_TARGET,
 			 "no pod %.80s runs here: give [NAMESPACE/]NAME, on the node of the pod",
-			 query->pod);
+			 search->pod);
 }
 
 static struct error *several(const struct search *search, const char *what, const char *remedy)
@@ -219,46 +219,45 @@ static struct error *take_group(const struct candidate *at, bool pod, char **ret
 
 static struct error *take_pod(struct search *search, char **ret_path, char **ret_name)
 {
-	const struct container_query *query = search->query;
-
 	if (!is_one_pod(search))
 		return several(search, "of pods with this name", "give NAMESPACE/NAME");
-	if (query->part) {
+	if (search->container) {
 		cleanup_buf struct buf list = {0};
 
 		put_titles(&list, search);
-		keep_part(search, query->part);
+		keep_part(search, search->container);
 		if (!search->list.len)
 			return error_new(ERROR_TARGET,
-					 "pod %.80s has no running container %.80s: %s", query->pod,
-					 query->part, buf_cstr(&list));
+					 "pod %.80s has no running container %.80s: %s",
+					 search->pod, search->container, buf_cstr(&list));
 		if (search->list.len > 1)
-			return several(search, query->part, "give --container ID");
+			return several(search, search->container, "give --container ID");
 		return take_group(&search->list.data[0], false, ret_path, ret_name);
 	}
 	if (*search->list.data[0].of.pod_path)
 		return take_group(&search->list.data[0], true, ret_path, ret_name);
 	keep_part(search, NULL);
 	if (!search->list.len)
-		return none(query);
+		return none(search);
 	if (search->list.len > 1)
 		return several(search, "of this pod, which has no control group of its own",
 			       "give -c CONTAINER");
 	return take_group(&search->list.data[0], false, ret_path, ret_name);
 }
 
-struct error *container_find(const struct container_query *query, char **ret_path, char **ret_name)
+struct error *container_find(const char *pod, const char *container, char **ret_path,
+			     char **ret_name)
 {
-	cleanup(search_fini) struct search search = {.query = query};
+	cleanup(search_fini) struct search search = {.pod = pod, .container = container};
 
 	*ret_path = *ret_name = NULL;
 	try(find_all(&search));
 	keep_best(&search);
 	if (!search.list.len)
-		return none(query);
-	if (query->pod)
+		return none(&search);
+	if (pod)
 		return take_pod(&search, ret_path, ret_name);
 	if (search.list.len > 1)
-		return several(&search, query->container, "give more of the id");
+		return several(&search, container, "give more of the id");
 	return take_group(&search.list.data[0], false, ret_path, ret_name);
 }

@@ -269,9 +269,9 @@ void spawn_fini(struct spawn *spawn);
  *
  * A command may be a wrapper (env, timeout, a shell), which executes the wanted program, or starts it
  * as a child. All that the command starts is followed by ptrace until a wanted program begins, or a
- * wanted library is loaded. That process stays stopped before the first instruction, and the others run on. A followed process notices
- * nothing, except that it cannot be traced by another one. If tophash dies at any instant, all of
- * them run on. */
+ * wanted library is loaded. That process stays stopped before the first instruction, and the others
+ * run on. A followed process notices nothing, except that it cannot be traced by another one. If
+ * tophash dies at any instant, all of them run on. */
 
 enum pursuit_verdict {
 	PURSUIT_ON,    /* the process runs, and is followed further */

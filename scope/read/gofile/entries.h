@@ -95,8 +95,8 @@ void go_entry_names(const char *ret[GO_ENTRY_NAMES]);
 
 /* Returns the layout of the program's maps. `funcs` is what gopcln_find() found for the names of
  * go_entry_names(). The release alone does not decide it, because Go 1.24 and 1.25 can be built
- * with either layout. The functions that are present do. A plugin may have none of them. tab: NULL if only the functions are
- * known. */
+ * with either layout. The functions that are present do. A plugin may have none of them, and then the
+ * release decides. `tab` is NULL if only the functions are known. */
 enum go_maps go_entry_maps(const struct gopcln *tab,
 			   const struct gopcln_func funcs[GO_ENTRY_NAMES]);
 

@@ -13,8 +13,8 @@
  * To add an engine:
  *   1. scope/watch/engine/<name>.c: define `const struct engine_ops engine_<name>`. Its own struct
  *      begins with a struct engine. It writes a struct wire_event for each hit of the spots that it is
- *      given: `probe` is WIRE_PROBE(number of the module, index of the spot), and `ip` - the spot's address is the load bias of the
- *      process. A record of `kind` WIRE_START tells that a process of the binary has started, one of
+ *      given: `probe` is WIRE_PROBE(number of the module, index of the spot), and `ip` - the spot's
+ *      address is the load bias of the process. A record of `kind` WIRE_START tells that a process of the binary has started, one of
  *      kind WIRE_EXEC that the traced process has executed a program, one of kind WIRE_LOAD that it has
  *      loaded a file.
  *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and

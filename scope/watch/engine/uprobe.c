@@ -150,8 +150,8 @@ static void uprobe_stop(struct engine *engine)
 
 /* ---- draining ---- */
 
-/* Maps the ring buffer, once. The kernel takes 2 ms for it, and a fork copies its page tables, which takes longer
- * than all else of it. Therefore it comes after the first probes and their keepers. */
+/* Maps the ring buffer, once. This takes the kernel 2 ms. Each later fork copies its page tables, which
+ * takes longer than the rest of the fork. Therefore it comes after the first probes and their keepers. */
 static struct error *open_ring(struct uprobe *uprobe)
 {
 	if (uprobe->ring || !uprobe->modules.len)

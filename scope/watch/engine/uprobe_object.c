@@ -74,15 +74,6 @@ static void set_cgroup_v1(struct trace_bpf *skel, const struct engine_cgroup_v1 
 	memcpy((char *)skel->rodata->v1_path, group->path, len);
 }
 
-static void set_pid_namespace(struct trace_bpf *skel)
-{
-	uint64_t dev, ino;
-
-	namespace_of_pids(&dev, &ino);
-	skel->rodata->pidns_dev = dev;
-	skel->rodata->pidns_ino = ino;
-}
-
 static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 		       const struct uprobe_module *module, const struct type_table *types)
 {
@@ -129,7 +120,7 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	set_filter_words(skel, filter);
 	if (!module->number)
 		set_cgroup_v1(skel, options->cgroup_v1);
-	set_pid_namespace(skel);
+	namespace_of_pids(&skel->rodata->pidns_dev, &skel->rodata->pidns_ino);
 }
 
 static uint32_t ring_size(uint64_t wanted)

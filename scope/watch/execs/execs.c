@@ -14,15 +14,6 @@ struct execs {
 	void *ctx;
 };
 
-static void set_pid_namespace(struct execs_bpf *skel)
-{
-	uint64_t dev, ino;
-
-	namespace_of_pids(&dev, &ino);
-	skel->rodata->pidns_dev = dev;
-	skel->rodata->pidns_ino = ino;
-}
-
 static struct error *failed(int errnum)
 {
 	if (errnum == EPERM)
@@ -49,7 +40,7 @@ static struct error *load(struct execs *execs)
 	execs->skel = execs_bpf__open();
 	if (!execs->skel)
 		return failed(errno);
-	set_pid_namespace(execs->skel);
+	namespace_of_pids(&execs->skel->rodata->pidns_dev, &execs->skel->rodata->pidns_ino);
 	err = execs_bpf__load(execs->skel);
 	if (!err)
 		err = execs_bpf__attach(execs->skel);
@@ -59,21 +50,13 @@ static struct error *load(struct execs *execs)
 	return execs->ring ? NULL : failed(errno);
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
-
 struct error *execs_open(struct execs **ret)
 {
 	cleanup(execs_close) struct execs *execs = calloc(1, sizeof(*execs));
 
 	if (!execs)
 		return error_nomem();
-	libbpf_set_print(quiet);
+	libbpf_set_print(NULL); /* no messages of its own */
 	try(load(execs));
 	*ret = take_ptr(execs);
 	return NULL;

@@ -9,9 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* The longest time from an exec of a program to its main function. */
-#define BEGIN_NS 2000000000ull
-
 /* ---- opening ---- */
 
 /* What was left out because the user has not named it. */
@@ -304,7 +301,7 @@ void chosen_settle(struct session *session, bool now)
 	if (!session->several)
 		return;
 	vec_each(traced, &session->processes)
-		if (traced->executed_ns &&
-		    (now || traced->end != TARGET_RUNS || time_ns > traced->placed_ns + BEGIN_NS))
+		if (traced->executed_ns && (now || traced->end != TARGET_RUNS ||
+					    time_ns > traced->placed_ns + PROGRAM_BEGIN_NS))
 			settle_one(session, traced);
 }

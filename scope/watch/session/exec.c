@@ -102,10 +102,6 @@ void read_gc_phase(struct session *session, const struct traced *traced)
 
 /* ---- gaps ---- */
 
-/* The longest time from an exec of the program to its main function. If no probe has seen that
- * begin by then, it began before the probes were attached. */
-#define BEGIN_NS 2000000000ull
-
 /* Returns how many starts no probe has seen and no gap has reported. The number may be negative: if
  * the engine does not count execs, several of them look like one. */
 static int64_t starts_missing(const struct session *session)
@@ -132,7 +128,7 @@ static void settle_gap(struct session *session, bool now)
 	int64_t missing = session->gap_is_open ? starts_missing(session) : 0;
 
 	if (!session->gap_is_open ||
-	    (missing > 0 && !now && now_ns() < session->gap.to_ns + BEGIN_NS))
+	    (missing > 0 && !now && now_ns() < session->gap.to_ns + PROGRAM_BEGIN_NS))
 		return;
 	session->gap_is_open = false;
 	if (missing > 0 || !engine_sends_execs(session->engine))

@@ -2,6 +2,7 @@
  * program that must be left alone. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "live/module/module.h"
@@ -10,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <linux/capability.h>
 
 /* Programs that are left alone, and have a gap. */
@@ -107,13 +107,7 @@ static bool starts_service(const char *path, const char *words, size_t size)
  * CAP_SYS_PTRACE. */
 static bool loses_privilege(const struct stat *st)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-
-	if (!(st->st_mode & S_ISUID) || st->st_uid == geteuid())
-		return false;
-	syscall(SYS_capget, &header, data);
-	return !(data[0].effective & (1u << CAP_SYS_PTRACE));
+	return st->st_mode & S_ISUID && st->st_uid != geteuid() && !confine_has(CAP_SYS_PTRACE);
 }
 
 /* Joins the words of a command as /proc/PID/cmdline has them, cut to `size` bytes. */

@@ -16,13 +16,11 @@
  * are loaded at the start. Later ones are reported by a probe in the dynamic linker. */
 #define LOOK_FIRST_NS 10000000ull
 #define LOOK_NS	      1000000000ull
-/* After a report of the linker the process is looked at without delay, but not more often than this. A process may
- * load files all the time. */
+/* After a report of the linker the process is looked at without delay, but not more often than this. A
+ * process may load files all the time. */
 enum { LOADS_A_SECOND = 50 };
 /* With -b, at most this many processes are looked at in one turn. */
 enum { LOOKS_MAX = 16 };
-/* The types of so many modules of a process are known to the engine. */
-enum { MODULES_TOLD = WIRE_PROCESS_MODULES };
 
 static void met_free(struct met *met)
 {
@@ -107,6 +105,21 @@ static struct error *give_up(struct met *met, struct error *err)
 	return met->why ? NULL : error_nomem();
 }
 
+/* Adds a file. module: NULL if it is to have its own. Returns NULL when memory is out. */
+static struct met *add_met(struct session *session, const struct module *module, enum go_build role)
+{
+	struct met *met = calloc(1, sizeof(*met));
+
+	if (!met || !vec_push(&session->met, met)) {
+		free(met);
+		return NULL;
+	}
+	met->exe = -1;
+	met->module = module ? module : &met->own;
+	met->role = role;
+	return met;
+}
+
 struct error *met_get(struct session *session, struct target *target, const struct module_at *at,
 		      const struct gopcln *program, struct met **ret)
 {
@@ -117,14 +130,9 @@ struct error *met_get(struct session *session, struct target *target, const stru
 		if ((*known)->module == at->module)
 			return NULL;
 	}
-	met = *ret = calloc(1, sizeof(*met));
-	if (!met || !vec_push(&session->met, met)) {
-		free(met);
+	met = *ret = add_met(session, at->module, at->role);
+	if (!met)
 		return error_nomem();
-	}
-	met->exe = -1;
-	met->module = at->module;
-	met->role = at->role;
 	met->runtime = at->role == GO_BUILD_PLUGIN ? program : NULL;
 	try(give_up(met, prepare(session, target, met)));
 	return session->engine && !met->why ? give_up(met, load(session, met)) : NULL;
@@ -146,18 +154,20 @@ static struct error *prepare_program(struct session *session, int exe, const cha
 
 struct error *met_add_program(struct session *session, int exe, const char *path, struct met **ret)
 {
-	struct met *met = *ret = calloc(1, sizeof(*met));
+	struct met *met = *ret = add_met(session, NULL, GO_BUILD_PROGRAM);
 
-	if (!met || !vec_push(&session->met, met)) {
-		free(met);
-		*ret = NULL;
+	if (!met)
 		return error_nomem();
-	}
-	met->exe = -1;
-	met->module = &met->own;
-	met->role = GO_BUILD_PROGRAM;
 	try(give_up(met, prepare_program(session, exe, path, met)));
 	return session->engine && !met->why ? give_up(met, load(session, met)) : NULL;
+}
+
+struct met *met_numbered(const struct session *session, uint32_t number)
+{
+	vec_each(met, &session->met)
+		if (number && (*met)->number == number)
+			return *met;
+	return NULL;
 }
 
 void met_drop(struct session *session, const struct met *met)
@@ -401,12 +411,12 @@ bool may_have_modules(const struct session *session, const struct image *program
 static struct error *tell_modules(struct session *session, struct traced *traced,
 				  const struct module_list *found)
 {
-	struct engine_place places[MODULES_TOLD];
+	struct engine_place places[WIRE_PROCESS_MODULES];
 	uint64_t told = 0;
 	size_t n = 0;
 
 	vec_each(at, &found->list) {
-		if (!at->module->tab || n >= MODULES_TOLD)
+		if (!at->module->tab || n >= WIRE_PROCESS_MODULES)
 			continue;
 		places[n++] = (struct engine_place){at->module->image, at->module->tab, at->bias};
 		told = table_mix(told ^ at->bias ^ (uintptr_t)at->module->tab);

@@ -24,10 +24,9 @@ struct error *others_get(struct session *session, int exe, const char *path, str
 
 struct met *others_numbered(const struct session *session, uint32_t number)
 {
-	vec_each(met, &session->met)
-		if (number && (*met)->number == number && (*met)->role == GO_BUILD_PROGRAM)
-			return *met;
-	return NULL;
+	struct met *met = met_numbered(session, number);
+
+	return met && met->role == GO_BUILD_PROGRAM ? met : NULL;
 }
 
 /* Does for the session's file what program_attach() does for another one. */

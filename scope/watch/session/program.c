@@ -54,18 +54,9 @@ struct error *program_find(struct session *session, struct traced *traced)
 	return NULL;
 }
 
-/* Returns the file with a number of the engine, or NULL. */
-static struct met *numbered(const struct session *session, uint32_t number)
-{
-	vec_each(met, &session->met)
-		if (number && (*met)->number == number)
-			return *met;
-	return NULL;
-}
-
 const char *group_file(const struct session *session, uint32_t number)
 {
-	const struct met *met = numbered(session, number);
+	const struct met *met = met_numbered(session, number);
 
 	return met ? met->module->path : "";
 }
@@ -86,7 +77,7 @@ void group_program(struct session *session, struct traced *traced,
 {
 	if (has_file(traced, event->module))
 		return;
-	traced->program = numbered(session, event->module);
+	traced->program = met_numbered(session, event->module);
 	vec_each(at, &traced->met)
 		at->here = false;
 }

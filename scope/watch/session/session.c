@@ -544,8 +544,6 @@ void session_finish(struct session *session, struct error *err, struct session_t
 		settle_modules(session, traced, now_ns());
 	vec_each(traced, &session->processes)
 		settle_late(session, traced, true);
-	vec_each(traced, &session->processes)
-		settle_late(session, traced, true);
 	fail(session, fan_flush(sinks));
 	end_ns = now_ns();
 	sum_up(session, end_ns, ret);

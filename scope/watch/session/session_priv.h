@@ -370,8 +370,8 @@ void session_modules_free(struct session_modules *modules); /* NULL is legal */
  * ctx: a struct session_modules. */
 const struct gotype_module *session_modules_find(void *ctx, pid_t pid, uint64_t addr);
 /* Finds the first Go library of a process that is not Go itself, and opens its file. Sets
- * session->library. If the process has none, but may load one, waits for that. not_go: the error for a process without any; it is returned or freed. Errors
- * (ERROR_TARGET): there is none. */
+ * session->library. If the process has none, but may load one, waits for that. not_go: the error for a
+ * process without any; it is returned or freed. Errors (ERROR_TARGET): there is none. */
 struct error *session_find_library(struct session *session, struct error *not_go, int *ret_fd);
 /* Finds the Go modules that a process has now: modules_of(). */
 struct error *session_modules_list(struct session_modules *modules, struct target *target,
@@ -433,6 +433,8 @@ void met_fini(struct session *session);
  * *ret is NULL when memory is out. */
 struct error *met_get(struct session *session, struct target *target, const struct module_at *at,
 		      const struct gopcln *program, struct met **ret);
+/* Returns the file with a number of the engine, or NULL: the session's file has number 0. */
+struct met *met_numbered(const struct session *session, uint32_t number);
 /* Removes a file from session->met. */
 void met_drop(struct session *session, const struct met *met);
 /* Loads the kernel programs of the files that were met before the engine was open. */
@@ -556,7 +558,8 @@ void place_fini(struct session *session);
 
 /* ---- program.c ---- */
 
-/* The longest time from the exec of a program to its main function. */
+/* The longest time from the exec of a program to its main function. If no probe has seen that begin by
+ * then, it began before the probes were attached. */
 #define PROGRAM_BEGIN_NS 2000000000ull
 
 /* Tells in *ret whether a process has Go code. One that has just ended has none. Errors: out of memory. */

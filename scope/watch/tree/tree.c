@@ -15,15 +15,6 @@ struct tree {
 	struct tree_bpf *skel;
 };
 
-static void set_pid_namespace(struct tree_bpf *skel)
-{
-	uint64_t dev, ino;
-
-	namespace_of_pids(&dev, &ino);
-	skel->rodata->pidns_dev = dev;
-	skel->rodata->pidns_ino = ino;
-}
-
 /* ---- where a task has its ids ---- */
 
 static void *look(void *ctx)
@@ -75,7 +66,7 @@ static struct error *load(struct tree *tree)
 	tree->skel = tree_bpf__open();
 	if (!tree->skel)
 		return failed(errno);
-	set_pid_namespace(tree->skel);
+	namespace_of_pids(&tree->skel->rodata->pidns_dev, &tree->skel->rodata->pidns_ino);
 	err = tree_bpf__load(tree->skel);
 	if (err)
 		return failed(-err);
@@ -89,21 +80,13 @@ static struct error *load(struct tree *tree)
 	return err ? failed(-err) : NULL;
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
-
 struct error *tree_new(struct tree **ret)
 {
 	cleanup(tree_free) struct tree *tree = calloc(1, sizeof(*tree));
 
 	if (!tree)
 		return error_nomem();
-	libbpf_set_print(quiet);
+	libbpf_set_print(NULL); /* no messages of its own */
 	try(load(tree));
 	*ret = take_ptr(tree);
 	return NULL;
