@@ -80,6 +80,16 @@ static void take(char **to, const char *text)
 		*to = strndup(text, CONTAINER_TEXT_MAX);
 }
 
+/* Returns how many bytes a text has before its end, if it has this end. Returns 0 otherwise. */
+static int before_end(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len > end_len && len < PATH_MAX && !strcmp(text + len - end_len, end)
+		       ? (int)(len - end_len)
+		       : 0;
+}
+
 static const char *text_of(const json_t *object, const char *name)
 {
 	return json_string_value(json_object_get(object, name));
@@ -197,10 +207,10 @@ static void take_docker_root(const struct search *search, const json_t *config, 
 	snprintf(end, sizeof(end), "/containers/%s/hostname", search->id);
 	for (size_t i = 0; i < json_array_size(mounts); i++) {
 		const char *source = text_of(json_array_get(mounts, i), "source");
-		size_t len = source ? strlen(source) : 0;
+		int len = source ? before_end(source, end) : 0;
 
-		if (len > strlen(end) && len < size && !strcmp(source + len - strlen(end), end))
-			snprintf(to, size, "%.*s", (int)(len - strlen(end)), source);
+		if (len)
+			snprintf(to, size, "%.*s", len, source);
 	}
 }
 
@@ -245,14 +255,14 @@ static void read_podman(const struct search *search)
 {
 	char path[PATH_MAX + 32];
 	cleanup(json_free) json_t *all = NULL;
-	size_t len = strlen(search->bundle);
 	char end[CONTAINER_ID_SIZE + 16];
+	int len;
 
 	snprintf(end, sizeof(end), "/%s/userdata", search->id);
-	if (len <= strlen(end) || strcmp(search->bundle + len - strlen(end), end) != 0)
+	len = before_end(search->bundle, end);
+	if (!len)
 		return;
-	snprintf(path, sizeof(path), "%.*s/containers.json", (int)(len - strlen(end)),
-		 search->bundle);
+	snprintf(path, sizeof(path), "%.*s/containers.json", len, search->bundle);
 	all = load(path);
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		const json_t *row = json_array_get(all, i);
@@ -291,13 +301,9 @@ static void read_links(const struct search *search)
 	snprintf(path, sizeof(path), "%s/var/log/containers", search->root);
 	snprintf(end, sizeof(end), "-%s.log", search->id);
 	dir = opendir(path);
-	for (int i = 0; dir && !search->facts->pod && i < LINKS_MAX && (entry = readdir(dir));
-	     i++) {
-		size_t len = strlen(entry->d_name);
-
-		if (len > strlen(end) && !strcmp(entry->d_name + len - strlen(end), end))
+	for (int i = 0; dir && !search->facts->pod && i < LINKS_MAX && (entry = readdir(dir)); i++)
+		if (before_end(entry->d_name, end))
 			take_link(search, entry->d_name);
-	}
 	if (dir)
 		closedir(dir);
 }

@@ -35,6 +35,17 @@ static __always_inline void send_start(struct pt_regs *ctx, const struct hit *hi
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
+/* Tells whether the begin of a process counts. Counts the others of the file. After an exec, the probes of
+ * two generations may stand, and the hit of the former ones does not count. */
+static __always_inline bool begin_counts(struct pt_regs *ctx, struct hit *ret)
+{
+	if (probe_get(ctx, ret))
+		return true;
+	if (use_tree && !in_tree(ret))
+		add(strangers, 1);
+	return false;
+}
+
 /* Notes that a traced process begins, for the first time or because it has executed itself. No
  * collection runs at that moment. */
 SEC("uprobe")
@@ -43,11 +54,8 @@ int on_begin(struct pt_regs *ctx)
 	struct hit hit;
 
 	no_private_stack(ctx);
-	if (!probe_get(ctx, &hit)) {
-		if (use_tree && !in_tree(&hit))
-			add(strangers, 1);
+	if (!begin_counts(ctx, &hit))
 		return 0;
-	}
 	if (is_watched(&hit)) {
 		gc_phase = 0;
 		gc_changes = 1;
@@ -64,12 +72,8 @@ int on_start(struct pt_regs *ctx)
 	struct hit hit;
 
 	no_private_stack(ctx);
-	/* After an exec, the probes of two generations may stand. */
-	if (!probe_get(ctx, &hit)) {
-		if (use_tree && !in_tree(&hit))
-			add(strangers, 1);
+	if (!begin_counts(ctx, &hit))
 		return 0;
-	}
 	forget_pendings();
 	send_start(ctx, &hit);
 	return 0;
