@@ -249,6 +249,7 @@ static void settle_one(struct session *session, struct traced *traced)
 		       pid,
 		       traced->awaited ? "begun before its probes stood" : "executed itself again");
 	traced->executed_ns = 0;
+	traced->awaits_begin = false; /* the next begin is that of another exec */
 	if (traced->awaited)
 		return;
 	/* No record announces the start. */
