@@ -1,5 +1,6 @@
 """Tests of programs that have several Go modules: plugins, and libraries in programs that are not Go."""
 
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -33,6 +34,23 @@ def ready(*command):
     p = Program(*command)
     same(p.line(), "ready", "first line")
     return p
+
+
+LATE = """import ctypes, sys
+libraries = [ctypes.CDLL(sys.argv[1])]
+print("ready", flush=True)
+for line in sys.stdin:
+    what, arg = line.split()
+    if what == "load": libraries.append(ctypes.CDLL(arg))
+    else: [x.Work(int(arg)) for x in libraries]
+    print("done", flush=True)
+"""
+
+
+def second_library():
+    copy = tmp("second.so")
+    copy.write_bytes(Path(library()).read_bytes())
+    return copy
 
 
 def funcs(event):
@@ -147,6 +165,25 @@ def a_plugin_that_comes_later():
     same(module["layout"], r.of("start")[0]["layout"], "layout of the plugin")
     check(int(gap["from_ns"]) < int(gap["to_ns"]), gap)
     check(module["probes"], "the module record has no probes")
+
+
+@test
+def a_module_that_nobody_saw():
+    """A process loads a module, uses it and ends, while tophash does not run. This is a gap, also if the process began then."""
+    for command, load, work in (((host(),), f"load {plugin()}", "plugin 9"),
+                                ((sys.executable, "-c", LATE, library()), f"load {second_library()}", "work 9"),
+                                ((host(), plugin()), None, "plugin 9")):
+        p = ready(*command) if load else None
+        t = Tracer(*(["-p", p.pid] if p else ["-b", command[0]]))
+        t.p.send_signal(signal.SIGSTOP)
+        p = p or ready(*command)
+        same([p.ask(x) for x in (load, work) if x], ["done"] * (2 if load else 1), "answers")
+        p.end()
+        t.p.send_signal(signal.SIGCONT)
+        if not load:
+            t.wait_for('"event":"exit"')
+        r = t.end(None if load else signal.SIGINT)
+        same((r.code, [(g["pid"], g["why"]) for g in r.of("gap")]), (5, [(p.pid, "module")]), f"{load}: exit code and gaps ({r.err})")
 
 
 @test

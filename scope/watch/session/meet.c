@@ -435,15 +435,20 @@ static bool is_held_at_loads(const struct session *session, const struct traced 
 	return session->all && role != GO_BUILD_PROGRAM;
 }
 
+/* Tells whether the modules of a process are watched at all. */
+static bool is_looked_at(const struct session *session, const struct traced *traced)
+{
+	return !traced->ended && !(session->group && !traced->program) &&
+	       may_have_modules(session, program_of(session, traced).image);
+}
+
 /* Looks at a process. A module that is new may have been there since from_ns. */
 static struct error *look(struct session *session, struct traced *traced, uint64_t from_ns)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
 	struct error *err;
 
-	if (traced->ended || (session->group && !traced->program))
-		return NULL;
-	if (!may_have_modules(session, program_of(session, traced).image))
+	if (!is_looked_at(session, traced))
 		return NULL;
 	traced->look_after_ns = !traced->look_after_ns ? LOOK_FIRST_NS : 2 * traced->look_after_ns;
 	if (traced->look_after_ns > LOOK_NS)
@@ -453,6 +458,11 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 	err = session_modules_list(session->modules, traced->target, &found);
 	if (err && err == error_nomem())
 		return err;
+	/* If it has ended meanwhile, what could not be opened may be a module. */
+	if (!err && !(found.unseen && has_ended(traced))) {
+		traced->seen_ns = traced->looked_ns;
+		traced->unseen_ns = 0;
+	}
 	error_free(err); /* the process is gone, or between two programs */
 	try(tell_modules(session, traced, &found));
 	if (is_held_at_loads(session, traced))
@@ -460,6 +470,18 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 	vec_each(at, &found.list)
 		try(take_module(session, traced, at, from_ns));
 	return NULL;
+}
+
+/* Only programs that call dlopen() load plugins. */
+void expect_modules(const struct session *session, struct traced *traced, uint64_t time_ns)
+{
+	const struct image *program;
+
+	if (traced->seen_ns || traced->unseen_ns || !is_looked_at(session, traced))
+		return;
+	program = program_of(session, traced).image;
+	if (judge_imports(program, "dlopen"))
+		traced->unseen_ns = time_ns;
 }
 
 struct error *meet_modules(struct session *session, struct traced *traced)
@@ -471,8 +493,10 @@ struct error *process_loads(struct session *session, pid_t pid, uint64_t time_ns
 {
 	struct traced *traced = find_process(session, pid);
 
-	if (!traced)
+	if (!traced || !is_looked_at(session, traced))
 		return NULL;
+	if (time_ns > traced->seen_ns && !traced->unseen_ns)
+		traced->unseen_ns = time_ns;
 	if (now_ns() - traced->loads_ns >= LOOK_NS) {
 		traced->loads_ns = now_ns();
 		traced->loads = 0;
@@ -560,8 +584,25 @@ struct error *place_modules_again(struct session *session, struct traced *traced
 	return NULL;
 }
 
+/* Reports the time from which nobody knows what a process had loaded, because it ended before it was looked at. */
+static void settle_unseen(struct session *session, struct traced *traced, uint64_t to_ns)
+{
+	uint64_t from_ns = traced->unseen_ns;
+
+	if (!from_ns)
+		return;
+	traced->unseen_ns = 0;
+	session_gap(session, traced->target->pid, from_ns, to_ns > from_ns ? to_ns : from_ns,
+		    "module");
+	session_notice(session, SESSION_WARNING,
+		       "process %d ended before tophash could look at what it had loaded: if that "
+		       "was a Go module, its removals were not seen",
+		       (int)traced->target->pid);
+}
+
 void settle_modules(struct session *session, struct traced *traced, uint64_t to_ns)
 {
+	settle_unseen(session, traced, to_ns);
 	vec_each(at, &traced->met) {
 		if (at->unwatched_ns)
 			session_gap(session, traced->target->pid, at->unwatched_ns, to_ns,

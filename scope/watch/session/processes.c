@@ -97,6 +97,8 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 	/* A module that is there at the first look may have come since this event. */
 	if (traced && !traced->looked_ns)
 		traced->looked_ns = time_ns;
+	if (traced && !traced->started && time_ns)
+		expect_modules(session, traced, time_ns);
 	if (traced && !traced->started)
 		try(meet_modules(session, traced));
 	if (traced)

@@ -71,6 +71,8 @@ struct traced {
 	uint64_t off_ns;	/* --max-overhead: since when it has no probes; 0: it has them */
 	uint64_t looked_ns;	/* when its mappings were last looked at; 0: never */
 	uint64_t look_after_ns; /* the next look is this long after it */
+	uint64_t seen_ns;	/* when its mappings were last read; 0: never */
+	uint64_t unseen_ns;	/* since when it may have a module that nobody has seen; 0: no */
 	uint64_t loads_ns;	/* since when `loads` counts the reports of its dynamic linker */
 	uint32_t loads;
 	uint64_t executed_ns; /* chosen.c: an exec that no begin has followed yet; 0: none */
@@ -445,7 +447,9 @@ struct error *met_add_program(struct session *session, int exe, const char *path
 /* Looks at what the process has mapped now. Places probes in modules that are new, and reports them.
  * The main probes must be attached. Errors: out of memory; the engine failed. */
 struct error *meet_modules(struct session *session, struct traced *traced);
-/* Does the same for a process that has loaded a file at time_ns. */
+/* Notes that a process in which a program has begun at time_ns may load modules before it is looked at. */
+void expect_modules(const struct session *session, struct traced *traced, uint64_t time_ns);
+/* Looks at a process that has loaded a file at time_ns. */
 struct error *process_loads(struct session *session, pid_t pid, uint64_t time_ns);
 /* Does the same for all processes, for each once a second. Call it often. */
 struct error *watch_modules(struct session *session);
@@ -456,7 +460,7 @@ size_t met_of(const struct session *session, const struct traced *traced,
 void tell_late_modules(struct session *session, struct traced *traced);
 /* Places the probes in all modules of a process again, because it has executed the program again. */
 struct error *place_modules_again(struct session *session, struct traced *traced);
-/* Reports the gaps of modules that could not be watched. */
+/* Reports the gaps of modules that could not be watched, or may have been there unseen. */
 void settle_modules(struct session *session, struct traced *traced, uint64_t to_ns);
 
 /* ---- others.c: programs besides the session's file, whose probes are for all of their processes ---- */
