@@ -1,11 +1,10 @@
 #!/bin/busybox sh
-# The first process of the virtual machine: runs the cases (/cases, written by run.py) and sends what they left behind, a folder each, as a
-# tar.gz through the second serial port. It judges nothing: run.py does. With an argument: runs that case.
+# The first process of the virtual machine: runs the cases (/cases, written by run.py). After each it sends what the case left behind and what
+# the kernel has said meanwhile, through the second serial port. It judges nothing: run.py does. With an argument: runs that case.
 export PATH=/bin HOME=/
 set -f # options contain patterns
 SHIM=
 [ -f /lib/messages.so ] && SHIM=/lib/messages.so
-LIMIT=300 # seconds: nothing takes that long unless it hangs
 
 # --- helpers of the cases ----------------------------------------------------------------------------------------------------------
 
@@ -71,24 +70,37 @@ if [ -n "$1" ]; then
 	. "/cases/$1"
 	exit
 fi
+
+# send FOLDER: its name and the size of what follows in a line, then a tar.gz. The kernel's log goes with it, from one sending to the next.
+send() {
+	echo "sending $1" >/dev/kmsg
+	dmesg -c >"$1/dmesg"
+	tar -c "$1" | gzip -1 >/sent
+	echo "$1 $(wc -c </sent)" >&4
+	cat /sent >&4
+	rm -r "$1" /sent
+}
+
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t tracefs tracefs /sys/kernel/tracing
 mount -t tmpfs -o size=80% tmpfs /out
-uname -r >/out/release
+cd /out
+stty -F /dev/ttyS1 raw -echo
+exec 4>/dev/ttyS1
+mkdir begin
+uname -r >begin/release
+send begin
 while read -r name; do
 	echo "$(cut -d. -f1 /proc/uptime) $name"
-	mkdir "/out/$name"
-	cd "/out/$name"
-	timeout $LIMIT sh /init "$name" </dev/null >console 2>&1 || echo "hangs, or ended with $?" >>console
+	mkdir "$name"
+	(cd "$name" && timeout "$(cat /limit)" sh /init "$name" </dev/null >console 2>&1 4>&- || echo "hangs, or ended with $?" >>console)
 	killall -9 tophash kinds busy steps 2>/dev/null
+	send "$name"
 done </list
-cd /out
-dmesg >dmesg
-echo sending
-stty -F /dev/ttyS1 raw -echo
-tar -c . | gzip -1 >/dev/ttyS1
+mkdir end
+send end
 stty -F /dev/ttyS1 raw # waits until all is sent
 poweroff -f

@@ -127,7 +127,7 @@ def shim(folder):
     return out if r.returncode == 0 else None
 
 
-def initramfs(tophash, versions, cases, messages):
+def initramfs(tophash, versions, cases, messages, limit):
     archive = Archive()
     for name in ("bin", "proc", "sys", "dev", "tmp", "out"):
         archive.folder(name)
@@ -141,6 +141,7 @@ def initramfs(tophash, versions, cases, messages):
             archive.file(f"t/{v}/{program}", build.path_of(v, "default", program).read_bytes())
     archive.file("etc/passwd", b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 0o644)
     archive.file("init", (HERE / "guest.sh").read_bytes())
+    archive.file("limit", f"{limit}\n".encode())
     archive.file("list", "".join(f"{c.name}\n" for c in cases).encode())
     for c in cases:
         archive.file(f"cases/{c.name}", f"{c.script}\n".encode())
@@ -168,14 +169,36 @@ def comes_up(process, console):
     return False
 
 
+# A machine on a busy one may stand still for many seconds. Its watchdogs would then blame the kernel. A kernel that hangs makes a case hang.
+CALM = "nosoftlockup rcupdate.rcu_cpu_stall_suppress=1 workqueue.watchdog_thresh=0"
+
+
+def received(results, out):
+    """Unpacks the folders that the guest has sent (guest.sh, send). Returns their names. What was cut off is left out."""
+    data, at, names = results.read_bytes() if results.exists() else b"", 0, []
+    while head := re.match(rb"([\w.-]+) (\d+)\n", data[at : at + 100]):
+        at += head.end()
+        size = int(head[2])
+        if len(data) - at < size:
+            break
+        with tarfile.open(fileobj=io.BytesIO(data[at : at + size])) as tar:
+            tar.extractall(out, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(out)
+        names.append(head[1].decode())
+        at += size
+    return names
+
+
 def boot(image, initrd, folder, timeout):
-    """Runs the machine until it powers off. Returns the folder with the results of the cases."""
+    """Runs the machine until it powers off, or the time is over. Returns (the names of the folders in folder/out that it has sent, how it
+    ended)."""
     console, results, ramdisk = folder / "console", folder / "results", folder / "initrd"
     ramdisk.write_bytes(initrd)
     console.unlink(missing_ok=True)
+    results.unlink(missing_ok=True)
+    shutil.rmtree(folder / "out", ignore_errors=True)
     cmd = ["qemu-system-x86_64", "-accel", ACCELERATORS[0], "-cpu", "max", "-smp", "2", "-m", str(MEMORY)]
     cmd += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-kernel", str(image), "-initrd", str(ramdisk)]
-    cmd += ["-append", "console=ttyS0 quiet panic=-1", "-serial", f"file:{console}", "-serial", f"file:{results}"]
+    cmd += ["-append", f"console=ttyS0 quiet panic=-1 printk.devkmsg=on {CALM}", "-serial", f"file:{console}", "-serial", f"file:{results}"]
     p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         if len(ACCELERATORS) > 1 and not comes_up(p, console):
@@ -183,16 +206,12 @@ def boot(image, initrd, folder, timeout):
             said = p.communicate()[0].strip().splitlines()
             print(f"by {ACCELERATORS.pop(0)} no machine comes up ({said[-1] if said else 'nothing on its console'}): emulated", flush=True)
             return boot(image, initrd, folder, timeout)
-        said = p.communicate(timeout=timeout)[0]
+        said = p.communicate(timeout=timeout)[0].strip() or "the machine has ended"
     except subprocess.TimeoutExpired:
-        said = f"not done after {timeout} s"
+        said = f"not done after {timeout} s (--timeout)"
     finally:
         matrix.stop(p)
-    out = folder / "out"
     try:
-        with tarfile.open(results) as tar:
-            tar.extractall(out, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(out)
+        return received(results, folder / "out"), said
     except (OSError, EOFError, tarfile.TarError) as e:
-        lines = text(folder, "console").splitlines()
-        raise Failed("\n".join([f"no results ({said.strip() or e}); its console:", *lines[-LOG:]])) from None
-    return out
+        raise Failed(f"the results cannot be unpacked: {e}") from None

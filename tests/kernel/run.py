@@ -10,8 +10,10 @@
 
 The kernels are Debian's (linux-image-cloud-amd64 of several suites), downloaded by apt as tools/debs.py does, unpacked into
 $TOPHASH_CACHE/kernels (default: .cache/kernels in the repository) and started by qemu with an initramfs that holds build/tophash, its
-libraries, busybox and the programs; nothing is installed and no privilege is needed. KVM is used if it works. The results of the cases are
-sent through a serial port and are judged here. On kernels before 5.15 tophash must refuse to trace, in one line.
+libraries, busybox and the programs; nothing is installed and no privilege is needed. KVM is used if it works. The results of a case are
+sent through a serial port when it is over, with the kernel's log, and are judged here. A case in which the kernel has warned of anything
+fails. If the time is over, only the cases that have not run are missing, and are named. On kernels before 5.15 tophash must refuse to trace,
+in one line.
 
 Prints one line for each case, and the differences below it. When the kernel refused a program, prints the end of the verifier's log. The
 last line is "N passed, M failed, K skipped". Exit code: 0 all passed, 1 some failed, 77 nothing could be run.
@@ -39,6 +41,7 @@ from run import Failed  # noqa: E402
 KERNELS = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}  # the suite that has it
 GO = ["1.23", "1.26"]  # classic and Swiss maps
 SHOWN = 12  # differences shown of one case
+COMPLAINTS = r".*(?:BUG:|WARNING:|Oops|general protection|\[ cut here \]).*"
 
 
 def object_shape(args, tally):
@@ -77,6 +80,13 @@ def verifier_log(folder):
     return ["libbpf said:", *("  " + line for line in lines[-LOG:])] if lines else []
 
 
+def complaints(folder):
+    """Returns what the kernel has complained about since the folder before was sent."""
+    log = text(folder, "dmesg")
+    found = [f"the kernel complains: {line}" for line in re.findall(COMPLAINTS, log)]
+    return found if f"sending {folder.name}" in log else [*found, "its log was not read to the end"]
+
+
 def judge(case, out, label, tally):
     folder = out / case.name
     try:
@@ -85,6 +95,7 @@ def judge(case, out, label, tally):
         diffs, note = [str(e)], ""
     except (ValueError, OSError, KeyError, IndexError, TypeError, StopIteration) as e:
         diffs, note = [f"{type(e).__name__}: {e}"], ""
+    diffs += complaints(folder)
     if not diffs:
         return tally.ok(f"{label} {case.name}: {note}")
     diffs += ["the case: " + line for line in text(folder, "console").splitlines()[-3:]]
@@ -101,16 +112,25 @@ def run_kernel(name, image, versions, args, messages, tally):
         folder = Path(args.keep) / release if args.keep else Path(tmp)
         folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        try:
-            out = boot(image, initramfs(args.tophash, versions, cases, messages), folder, args.timeout)
-        except Failed as e:
-            return tally.fail(f"{name} ({release})", str(e).splitlines())
-        print(f"{name}: Linux {text(out, 'release').strip()}, {time.monotonic() - began:.0f} s", flush=True)
+        sent, said = boot(image, initramfs(args.tophash, versions, cases, messages, args.limit), folder, args.timeout)
+        out = folder / "out"
+        print(f"{name}: Linux {text(out / 'begin', 'release').strip()}, {time.monotonic() - began:.0f} s", flush=True)
         for case in cases:
-            judge(case, out, name, tally)
-        oops = re.findall(r".*(?:BUG:|WARNING:|Oops|general protection).*", text(out, "dmesg"))
-        if oops:
-            tally.fail(f"{name}: the kernel complains", oops[:SHOWN])
+            if case.name in sent:
+                judge(case, out, name, tally)
+        judge_machine(name, folder, [c.name for c in cases if c.name not in sent], sent, said, tally)
+
+
+def judge_machine(name, folder, missing, sent, said, tally):
+    """Judges what belongs to no case."""
+    for part in ("begin", "end"):
+        diffs = complaints(folder / "out" / part) if part in sent else []
+        if diffs:
+            tally.fail(f"{name}: at its {part}", diffs[:SHOWN])
+    if "end" in sent:
+        return
+    what = f"{len(missing)} cases have not run or did not end: {' '.join(missing)}" if missing else "did not end"
+    tally.fail(f"{name}: {what}", [said, "its console:", *text(folder, "console").splitlines()[-LOG:]])
 
 
 def why_not(args):
@@ -156,6 +176,7 @@ def main():
     ap.add_argument("--go", type=build.names, default=GO, metavar="1.NN,… (" + ",".join(GO) + ")")
     ap.add_argument("--case", type=build.names, default=[], metavar="WORD,…")
     ap.add_argument("--timeout", type=int, default=1200, metavar="SECONDS", help="for one virtual machine (1200)")
+    ap.add_argument("--limit", type=int, default=300, metavar="SECONDS", help="for one case (300)")
     ap.add_argument("--keep", metavar="FOLDER", help="leave console, reports and logs there")
     ap.add_argument("--shape", action="store_true", help="check the compiled kernel programs only, start no machine")
     ap.add_argument("--list", action="store_true", help="print the cases for each kernel, run nothing")
