@@ -256,8 +256,7 @@ def a_stranger_that_comes_later():
     p.ask("4")
     p.end()
     r = t.end(None)
-    same((r.code, r.end["removed"], len(r.lines)), (5, 7, 1), f"exit code, removed, messages: {r.err}")
-    same([(g["pid"], g["why"]) for g in r.of("gap")], [(p.pid, "child")], "gaps")
+    same((r.code, r.end["removed"], len(r.lines), r.of("gap")), (0, 7, 1, []), f"exit code, removed, messages, gaps: {r.err}")
     p = Program(exe)
     p.line()
     t = Tracer("-p", p.pid, "--follow=exact")
@@ -269,6 +268,61 @@ def a_stranger_that_comes_later():
     p.end()
     r = t.end(None)
     same((r.code, r.end["removed"], r.err), (0, 4, ""), "--follow=exact")
+
+
+# Begins with the first line of its standard input, and deletes in several goroutines until the second. Every second key is absent. It
+# then tells how many calls it made.
+STEADY = """package main
+import ("fmt"; "sync"; "sync/atomic")
+func main() {
+	var over atomic.Bool
+	var calls atomic.Int64
+	var group sync.WaitGroup
+	fmt.Println("ready")
+	fmt.Scanln()
+	for g := 0; g < 3; g++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			m, n := map[int]int{}, int64(0)
+			for ; !over.Load(); n += 2 { m[1] = 1; delete(m, 1); delete(m, 2) }
+			calls.Add(n)
+		}()
+	}
+	fmt.Println("begun")
+	fmt.Scanln()
+	over.Store(true)
+	group.Wait()
+	fmt.Println(calls.Load())
+}
+"""
+
+
+@test
+def a_stranger_of_a_busy_process():
+    """The probes move from all processes of the file to the traced one while it deletes. Each call is counted once."""
+    source = tmp("steady.go")
+    source.write_text(STEADY)
+    exe = go_build(source, "steady")
+    for more in ("--summary",), ("--misses", "--key", "3"):
+        p = Program(exe)
+        same(p.line(), "ready", "the program")
+        t = Tracer("-p", p.pid, *more)
+        same(p.ask(""), "begun", "the program")
+        stranger = Program(exe)
+        same(stranger.line(), "ready", "the other program")
+        end = time.monotonic() + LONG
+        while "another process has executed" not in t.errors.read_text() or probed(stranger.pid, exe):
+            check(time.monotonic() < end, f"breakpoints stay in the other process: {t.errors.read_text()}")
+            time.sleep(0.01)
+        calls = int(p.ask(""))
+        stranger.ask("")
+        stranger.ask("")
+        p.end()
+        stranger.end()
+        r = t.end(None)
+        hits = calls if "--misses" in more else calls // 2
+        same((r.end["hits"], r.of("gap"), r.code), (hits, [], 0), f"{more}: hits, gaps, exit code: {r.err}")
 
 
 @test

@@ -118,6 +118,12 @@ void engine_narrow(struct engine *engine)
 		engine->ops->narrow(engine);
 }
 
+void engine_narrowed(struct engine *engine)
+{
+	if (engine->ops->narrowed)
+		engine->ops->narrowed(engine);
+}
+
 void engine_forget(struct engine *engine, pid_t pid)
 {
 	if (engine->ops->forget)

@@ -180,6 +180,7 @@ struct engine_ops {
 	bool (*sends_execs)(const struct engine *engine);	    /* optional */
 	uint32_t (*strangers)(const struct engine *engine);	    /* optional */
 	void (*narrow)(struct engine *engine);			    /* optional */
+	void (*narrowed)(struct engine *engine);		    /* optional */
 	void (*forget)(struct engine *engine, pid_t pid);	    /* optional */
 	void (*set_gc)(struct engine *engine, uint32_t phase);	    /* optional */
 	void (*forget_gc)(struct engine *engine);		    /* optional */
@@ -263,9 +264,12 @@ bool engine_sends_execs(const struct engine *engine);
 /* Returns how often a process that is not in the tree (engine_options.tree) has begun, in which the probes of
  * module 0 are, too. */
 uint32_t engine_strangers(const struct engine *engine);
-/* Removes the probes of module 0 that are for all processes of its file. From now on engine_attach() places
- * them in single processes only. */
+/* Makes engine_attach() place the probes of module 0 in single processes only. Those for all processes of its
+ * file count until engine_narrowed(). */
 void engine_narrow(struct engine *engine);
+/* Makes the probes in single processes count, and begins to remove those for all processes of the file. No hit is
+ * lost, and none counts twice. Call it again, often: it finishes that when the latter are gone. */
+void engine_narrowed(struct engine *engine);
 /* Tells the engine that a process has ended, and that another one may get its pid. */
 void engine_forget(struct engine *engine, pid_t pid);
 /* Tells the engine the GC phase that was read after engine_attach(). It is valid until the engine

@@ -326,6 +326,7 @@ const struct engine_ops engine_uprobe = {
 	.sends_execs = uprobe_sends_execs,
 	.strangers = uprobe_strangers,
 	.narrow = uprobe_narrow,
+	.narrowed = uprobe_narrowed,
 	.forget = uprobe_forget,
 	.set_gc = uprobe_set_gc,
 	.forget_gc = uprobe_forget_gc,

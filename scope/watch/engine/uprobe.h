@@ -43,6 +43,7 @@ struct placed {
 	int exe; /* as uprobe_attach() got it; borrowed */
 	pid_t pid;
 	uint32_t generation;
+	bool leaving; /* the probes of the slot are being removed, but still count: uprobe_narrowed() */
 	/* hot: the probes at deletes and clears, which uprobe_pause() removes. cold: the others. */
 	struct attachment hot, cold;
 };
@@ -182,6 +183,7 @@ void uprobe_try_out(struct engine_trial *ret);
 struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
 			    enum engine_hold *ret);
 void uprobe_narrow(struct engine *engine);
+void uprobe_narrowed(struct engine *engine);
 bool uprobe_holds(struct engine *engine, uint32_t module);
 void uprobe_release(struct engine *engine, pid_t pid);
 struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t offset, pid_t pid);

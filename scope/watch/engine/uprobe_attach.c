@@ -105,7 +105,7 @@ static struct error *slot_get(struct uprobe *uprobe, const struct uprobe_module 
 		*ret = *at;
 		if ((*at)->module == module && (*at)->pid == pid)
 			return NULL;
-		if (!(*at)->module && !unused)
+		if (!(*at)->module && !(*at)->leaving && !unused)
 			unused = *at;
 	}
 	if (!unused) {
@@ -308,15 +308,58 @@ void uprobe_release(struct engine *engine, pid_t pid)
 	uprobe_forget_modules(uprobe, pid);
 }
 
+/* ---- from the probes for all processes to those in single ones ---- */
+
+static void set_turn(const struct uprobe *uprobe, enum wire_turn turn)
+{
+	__atomic_store_n(&uprobe_main(uprobe)->skel->bss->turn, (uint32_t)turn, __ATOMIC_SEQ_CST);
+}
+
 void uprobe_narrow(struct engine *engine)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
 	uprobe->narrow = true;
-	vec_each(at, &uprobe->placed)
-		if ((*at)->module == uprobe_main(uprobe) && (*at)->pid < 0)
-			slot_release(uprobe, *at);
+	vec_each(at, &uprobe->placed) {
+		if ((*at)->module != uprobe_main(uprobe) || (*at)->pid >= 0)
+			continue;
+		(*at)->leaving = true;
+		uprobe_main(uprobe)->skel->bss->turn_slot = (*at)->slot;
+		set_turn(uprobe, WIRE_TURN_WIDE);
+	}
 }
+
+/* Frees the slot when no trap can meet its probes any more. */
+static void finish_turn(struct uprobe *uprobe, struct placed *placed)
+{
+	join_formers(uprobe, false);
+	if (uprobe->formers || uprobe->keepers.len)
+		return;
+	placed->generation++;
+	publish_generation(uprobe, placed);
+	set_turn(uprobe, WIRE_TURN_OVER);
+	placed->leaving = false;
+}
+
+void uprobe_narrowed(struct engine *engine)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+
+	vec_each(at, &uprobe->placed) {
+		if (!(*at)->leaving)
+			continue;
+		if (!(*at)->module) {
+			finish_turn(uprobe, *at);
+			continue;
+		}
+		set_turn(uprobe, WIRE_TURN_NARROW);
+		detach_former(uprobe, &(*at)->hot);
+		detach_former(uprobe, &(*at)->cold);
+		slot_free(*at);
+	}
+}
+
+/* ---- probes that are gone ---- */
 
 static bool has_lost(const struct attachment *attachment)
 {

@@ -339,4 +339,18 @@ enum wire_mode {
 	WIRE_STOPPED,
 };
 
+/* Probes for all processes of a file (wide) give way to probes in single processes (narrow). For some time
+ * a trap meets both, and one of them must count it. The kernel runs the probes that were placed last
+ * first (consumer_add() in kernel/events/uprobes.c). A narrow probe therefore notes whether it has
+ * counted the hit, and the wide one of the same trap counts what no narrow one has counted. */
+enum wire_turn {
+	WIRE_TURN_OVER, /* there is only one kind */
+	WIRE_TURN_WIDE,
+	WIRE_TURN_NARROW,
+};
+
+/* Notes of the narrow probes, by the lowest bits of the thread's id. */
+#define WIRE_TURNS 4096 /* a power of two */
+#define WIRE_TURN_NOTE(tid, counted) ((uint32_t)(tid) << 1 | (counted))
+
 #endif

@@ -232,7 +232,7 @@ void follow_settle(struct session *session)
 /* ---- others that execute the same file ---- */
 
 /* Places the probes in each traced process of the session's file alone. */
-static struct error *place_in_each(struct session *session, uint64_t from_ns)
+static struct error *place_in_each(struct session *session)
 {
 	vec_each(traced, &session->processes) {
 		enum engine_hold hold;
@@ -244,22 +244,22 @@ static struct error *place_in_each(struct session *session, uint64_t from_ns)
 		if (err && err->code != ERROR_TARGET)
 			return err;
 		error_free(err); /* it has just ended */
-		session_gap(session, traced->target->pid, from_ns, now_ns(), "child");
 	}
 	return NULL;
 }
 
 struct error *watch_strangers(struct session *session)
 {
-	uint64_t from_ns = now_ns();
-
+	if (session->narrow)
+		engine_narrowed(session->engine);
 	if (!session->tree || !session->options.chosen_n || session->narrow || session->stopping ||
 	    session->options.follow != SESSION_FOLLOW_SAME || !engine_strangers(session->engine))
 		return NULL;
 	session->narrow = true;
 	engine_narrow(session->engine);
 	session->file.hold = ENGINE_UNHELD;
-	try(place_in_each(session, from_ns));
+	try(place_in_each(session));
+	engine_narrowed(session->engine);
 	session_notice(session, SESSION_WARNING,
 		       "another process has executed %s: probes are in the traced processes alone "
 		       "now, and further children are not traced (to see all: --follow=exact)",

@@ -57,6 +57,11 @@ uint32_t gc_first = 0;
 
 uint32_t generations[WIRE_SLOTS] = {}; /* only hits of probes of the newest generation count */
 
+/* Which probes of module 0 count (enum wire_turn), and the slot of the wide ones. */
+uint32_t turn = WIRE_TURN_OVER;
+uint32_t turn_slot = 0;
+uint32_t turn_notes[WIRE_TURNS] = {};
+
 /* How often runtime.main has begun while probes were attached. One process begins more than once
  * only if it executes itself. */
 uint32_t starts = 0;

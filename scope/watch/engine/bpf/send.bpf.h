@@ -63,6 +63,21 @@ static __always_inline bool in_tree(const struct hit *hit)
 	return (!use_group && is_watched(hit)) || bpf_map_lookup_elem(&tree, &pid);
 }
 
+/* Tells which of two probes at the same place counts a hit (enum wire_turn). */
+static __always_inline bool has_turn(uint64_t cookie, const struct hit *hit)
+{
+	uint32_t now = turn;
+	uint32_t *note = &turn_notes[hit->pid_tid & (WIRE_TURNS - 1)];
+	bool counted = now == WIRE_TURN_NARROW;
+
+	if (now == WIRE_TURN_OVER || WIRE_PROBE_MODULE(cookie & 0xffff))
+		return true;
+	if ((cookie >> 16 & (WIRE_SLOTS - 1)) == turn_slot)
+		return *note != WIRE_TURN_NOTE(hit->pid_tid, 1);
+	*note = WIRE_TURN_NOTE(hit->pid_tid, counted);
+	return counted;
+}
+
 /* Returns the probe that was hit, or NULL if it does not count. It fills in *ret. */
 static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, struct hit *ret)
 {
@@ -70,7 +85,7 @@ static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, struct 
 
 	ret->pid_tid = bpf_get_current_pid_tgid();
 	if (cookie >> 32 != generations[cookie >> 16 & (WIRE_SLOTS - 1)] ||
-	    (use_tree && !in_tree(ret)))
+	    (use_tree && !(in_tree(ret) && has_turn(cookie, ret))))
 		return NULL;
 	return probe_of(cookie, ret);
 }
