@@ -25,7 +25,7 @@ static struct session *check_program(struct doctor *doctor, const char *subject,
 				     const char *path)
 {
 	static const struct filter filter;
-	struct chosen chosen = {.pid = pid, .named = true};
+	struct chosen chosen = {.pid = pid};
 	struct session_options options = {
 		.chosen = pid ? &chosen : NULL,
 		.chosen_n = pid ? 1 : 0,

@@ -1,4 +1,5 @@
 #include "cmd/trace_group.h"
+#include "base/confine.h"
 #include "live/cgroup/cgroup.h"
 #include "live/container/container.h"
 
@@ -42,9 +43,40 @@ static struct error *open_container(const struct trace_options *options, struct 
 	return error_new(ERROR_TARGET, "%s has just ended", ret->name);
 }
 
+static struct error *each_of_users(void *ctx, bool (*found)(void *found_ctx, pid_t pid),
+				   void *found_ctx)
+{
+	return choice_users_each(ctx, found, found_ctx);
+}
+
+/* A user may start a process at any time. */
+static bool users_are_over(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static void open_users(const struct trace_options *options, struct trace_group *ret)
+{
+	ret->users = (struct engine_users){options->users.list.data, options->users.list.len};
+	ret->of = (struct session_group){
+		.name = options->users.name,
+		.each = each_of_users,
+		.is_over = users_are_over,
+		.cgroup = -1,
+		.users = &ret->users,
+		.looked_at = confine_is_for_caller(),
+		.ctx = (void *)&options->users,
+	};
+}
+
 struct error *trace_group_open(const struct trace_options *options, struct trace_group *ret)
 {
 	*ret = (struct trace_group){0};
+	if (options->users.list.len) {
+		open_users(options, ret);
+		return NULL;
+	}
 	if (options->container || options->pod) {
 		try(open_container(options, ret));
 	} else if (options->cgroup) {

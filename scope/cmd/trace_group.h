@@ -14,6 +14,7 @@ struct trace_group {
 	struct session_group of; /* of.name is NULL if the options name no group */
 	struct cgroup *cgroup;
 	struct engine_cgroup_v1 v1;
+	struct engine_users users;
 	char *name;
 };
 

@@ -109,7 +109,7 @@ static struct error *read_processes(const char *text, void *options)
 
 static struct error *read_uid(const char *text, void *options)
 {
-	return choice_add(&((struct trace_options *)options)->chosen, CHOICE_USER, text);
+	return choice_users_add(&((struct trace_options *)options)->users, text);
 }
 
 /* Why options cannot be used for a pod. */
@@ -134,11 +134,11 @@ static const struct option_spec rows[] = {
 	{.name = "uid", .argument = "USER", .kind = OPTION_USER, .parse = read_uid, .list = true,
 	 .local = NOT_OF_POD,
 	 .repeats = true,
-	 .rare = true, .help = "all Go processes of a user that run now",
-	 .man = "All processes of a user that run now and have Go code. A user is a name or a number, "
-		"and several are separated by commas. Only the effective user counts. Processes "
-		"without Go code are left out, and a message tells how many. Those that cannot be "
-		"traced are left out, too, and messages tell why. See \\fBSEVERAL PROCESSES\\fR."},
+	 .rare = true, .help = "every Go process of a user, also later ones",
+	 .man = "Every process with Go code of a user: those that run, those that the user starts "
+		"later, and those that become the user's (su, sudo, setuid). A user is a name or a "
+		"number, and several are separated by commas. Only the effective user counts. See "
+		"\\fBGROUPS\\fR."},
 	{.name = "wait", .argument = "NAME", .kind = OPTION_PROCESS, .at = AT(wait),
 	 .local = NOT_OF_POD,
 	 .rare = true, .help = "the first Go process of this name, now or later",
@@ -394,8 +394,9 @@ static const char *group_option(const struct trace_options *options)
 {
 	return options->pod	    ? "--pod"
 	       : options->container ? "--container"
-	       : options->cgroup    ? "--cgroup"
-				    : NULL;
+	       : options->cgroup	? "--cgroup"
+	       : options->users.list.len ? "--uid"
+					: NULL;
 }
 
 /* Returns the option that stands for processes that start later, too, or NULL. */
@@ -408,15 +409,16 @@ static struct error *check_targets(const struct trace_options *options)
 {
 	int targets = (options->chosen.n > 0) + (options->wait != NULL) +
 		      (options->binary != NULL) + (options->cgroup != NULL) +
-		      (options->container || options->pod) + (options->command != NULL);
+		      (options->container || options->pod) + (options->users.list.len > 0) +
+		      (options->command != NULL);
 
 	if (!targets)
 		return error_new(ERROR_USAGE, "nothing to trace: give -p PID, -b BINARY, "
 					      "--container NAME or -- COMMAND (try tophash trace "
 					      "--help)");
 	if (targets > 1)
-		return error_new(ERROR_USAGE, "only one of -p, --wait, -b, --cgroup, --container "
-					      "and -- COMMAND can be given");
+		return error_new(ERROR_USAGE, "only one of -p, --uid, --wait, -b, --cgroup, "
+					      "--container and -- COMMAND can be given");
 	return NULL;
 }
 
@@ -432,7 +434,10 @@ static struct error *check(const struct trace_options *options)
 		return error_new(ERROR_USAGE,
 				 "--follow is about children: use it with -p or -- COMMAND; "
 				 "%s traces every process of %s",
-				 later, options->binary ? "the file" : "the group");
+				 later,
+				 options->binary	   ? "the file"
+				 : options->users.list.len ? "the user"
+							   : "the group");
 	if (options->follow == SESSION_FOLLOW_ALL && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--follow=all is about a command: use it with -- COMMAND");
@@ -493,6 +498,7 @@ struct error *trace_options_parse(int argc, char **argv, struct trace_options *r
 void trace_options_fini(struct trace_options *options)
 {
 	filter_fini(&options->filter);
+	choice_users_fini(&options->users);
 }
 
 /* ---- the session ---- */
@@ -542,7 +548,9 @@ struct session_options trace_session_options(const struct trace_options *options
 
 struct error *trace_check_caller(const struct trace_options *options)
 {
-	if (!confine_is_for_caller() || !later_option(options) || options->dry_run)
+	/* With --uid, the kernel decides about each process before it gets probes of its own. */
+	if (!confine_is_for_caller() || !later_option(options) || options->users.list.len ||
+	    options->dry_run)
 		return NULL;
 	return error_new(ERROR_PERMISSION,
 			 "this tophash has capabilities that you lack, and %s would show processes "

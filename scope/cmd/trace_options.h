@@ -14,6 +14,7 @@ enum trace_until { TRACE_UNTIL_LAST, TRACE_UNTIL_COMMAND };
 
 struct trace_options {
 	struct choice_words chosen; /* -p */
+	struct choice_users users;  /* --uid */
 	const char *wait;	    /* --wait: a name; NULL when not given */
 	const char *binary;	    /* -b; NULL when not given */
 	const char *cgroup;	    /* --cgroup; NULL when not given */

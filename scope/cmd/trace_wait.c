@@ -32,7 +32,7 @@ static void consider(struct wait *wait, const struct exec_seen *seen)
 	if (wait->failed)
 		return;
 	if (go) {
-		wait->met = (struct chosen){.pid = pid, .named = true, .since_ns = seen->time_ns};
+		wait->met = (struct chosen){.pid = pid, .since_ns = seen->time_ns};
 		return;
 	}
 	ended = !choice_has_name(pid, name);

@@ -4,6 +4,7 @@
 //	wait FILE     waits until the file is there
 //	tell FILE     makes the file
 //	start WORDS   starts itself with the words up to "end", and waits for it
+//	user N        becomes a process of user N
 //	exec PROGRAM  executes another program with the words that follow
 package main
 
@@ -64,6 +65,11 @@ func main() {
 			}
 			start(words[1:end])
 			words = words[end-1:]
+		case "user":
+			n, _ := strconv.Atoi(words[1])
+			if err := syscall.Setuid(n); err != nil {
+				panic(err)
+			}
 		case "exec":
 			panic(syscall.Exec(words[1], words[1:], os.Environ()))
 		}

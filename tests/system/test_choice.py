@@ -221,45 +221,6 @@ def one_of_several_executes():
                     same((gap["pid"], gap["why"], int(gap["from_ns"]) < int(gap["to_ns"])), (p.pid, "exec", True), f"{what}: {gap}")
 
 
-def of_user(uid, exe):
-    p = Program(str(exe), user=uid, group=uid)
-    check(p.line().startswith("ready"), f"{exe} does not begin")
-    return p
-
-
-@test
-def all_of_a_user():
-    """--uid traces every Go process of a user, leaves out what is not Go, and nobody else's."""
-    uid, other = 64111, 64112  # nobody else has them
-    tmp().chmod(0o755)
-    for name, source in (("new", target("steps")), ("old", target("steps", "stripped", "1.23"))):
-        shutil.copy(source, tmp(name))
-        tmp(name).chmod(0o755)
-    refused(tophash("--uid", str(uid)), 3, f"user {uid} has no process")
-    sleeper = spawn(["sleep", "100"], user=uid, group=uid)
-    r = tophash("--uid", str(uid))
-    same((r.code, len(r.lines), r.out), (3, 2, ""), f"no Go process: {r.err}")
-    check("1 of the chosen processes has no Go code" in r.lines[0] and "none of the 1 chosen processes" in r.lines[1], r.err)
-    ps = [of_user(uid, tmp("new")), of_user(uid, tmp("old")), of_user(uid, tmp("old")), of_user(other, tmp("new"))]
-    t = Tracer("--uid", str(uid))
-    for i, p in enumerate(ps):
-        p.ask(str(3 + i))
-    r = t.end()
-    same(removed_by(r), {ps[0].pid: 3, ps[1].pid: 4, ps[2].pid: 5}, r.err)
-    same((identity(r)["hits"], len(r.of("start"))), (12, 3), "hits, start records")
-    same(r.err.count("1 of the chosen processes has no Go code, and is not traced"), 1, r.err)
-    t = Tracer("--uid", f"{uid},{other}", "-p", str(ps[1].pid))
-    for i, p in enumerate(ps):
-        p.ask(str(1 + i))
-    for p in ps:
-        p.end()
-    r = t.end(None)  # it ends with the last Go process, although another one of the user runs
-    same(removed_by(r), {p.pid: 1 + i for i, p in enumerate(ps)}, r.err)
-    same(len(r.exits), 4, "exit records")
-    sleeper.kill()
-    refused(tophash("--uid", "no-such-user"), 2, "no user of this name")
-
-
 class Waiter:
     """A `tophash trace --wait` in the background."""
 

@@ -190,7 +190,7 @@ def group_with_new_program(group):
     run = tracer.end()
     got = counts(run)[p.pid]
     check(6 <= got <= 11, f"{got} deletes, should be 6 to 11")
-    check("waiting for a Go program to start in control group" in run.err, run.err)
+    check("waiting for a Go program of control group" in run.err, run.err)
     gaps = run.of("gap")
     same(len(gaps), run.end["gaps"], "gaps")
     check(got == 11 or gaps, "deletes were missed without a gap")

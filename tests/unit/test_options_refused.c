@@ -9,7 +9,7 @@
 #define LONG	   ": too long; at most 87600h"
 #define SIZE	   ": not a size from 64K to 1G; write 65536, 64K or 16MB"
 #define OVERHEAD   ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
-#define ONE_TARGET "only one of -p, --wait, -b, --cgroup, --container and -- COMMAND can be given"
+#define ONE_TARGET "only one of -p, --uid, --wait, -b, --cgroup, --container and -- COMMAND can be given"
 #define PROCESS	   ": not a process id, or the name of a program; tophash ps lists Go programs"
 #define U64	   ": not a number from 1 to 18446744073709551615"
 
@@ -21,7 +21,7 @@ static const struct {
 	{"-p 1 -b x", ONE_TARGET},
 	{"-p 1 -- x", ONE_TARGET},
 	{"-p 1 --wait web", ONE_TARGET},
-	{"--uid web --wait web", ONE_TARGET},
+	{"--uid 7 --wait web", ONE_TARGET},
 	{"--wait web -b x", ONE_TARGET},
 	{"--wait=", "--wait " PROCESS},
 	{"--wait 0", "--wait 0" PROCESS},
@@ -88,6 +88,9 @@ static const struct {
 	{"--cgroup x --map 1",
 	 "--map names a map of one process: use it with -p or -- COMMAND, not with --cgroup"},
 	{"--cgroup x -p 1", ONE_TARGET},
+	{"--uid 7 --map 1",
+	 "--map names a map of one process: use it with -p or -- COMMAND, not with --uid"},
+	{"--uid nobody-has-this", "--uid \"nobody-has-this\": no user of this name"},
 	{"-p 1 --goid 0", "--goid 0" U64},
 	{"-p 1 --goid -5", "--goid -5" U64},
 	{"-p 1 --limit 0", "--limit 0" U64},

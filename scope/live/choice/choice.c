@@ -5,7 +5,6 @@
 /* The ways to find the processes that a word names. Each function adds them to the list. */
 static struct error *(*const ways[])(const char *text, struct choice *to) = {
 	[CHOICE_PROCESS] = choice_by_name,
-	[CHOICE_USER] = choice_by_user,
 };
 
 struct error *choice_add(struct choice_words *words, enum choice_way way, const char *texts)
@@ -20,20 +19,18 @@ struct error *choice_add(struct choice_words *words, enum choice_way way, const 
 	return NULL;
 }
 
-struct error *choice_take(struct choice *to, pid_t pid, bool named)
+struct error *choice_take(struct choice *to, pid_t pid)
 {
-	struct chosen chosen = {.pid = pid, .named = named};
+	struct chosen chosen = {.pid = pid};
 
-	vec_each(known, &to->list) {
-		if (known->pid != pid)
-			continue;
-		known->named |= named;
-		return NULL;
-	}
+	vec_each(known, &to->list)
+		if (known->pid == pid)
+			return NULL;
 	return vec_push(&to->list, chosen) ? NULL : error_nomem();
 }
 
-static struct error *find_each(enum choice_way way, const char *texts, struct choice *to)
+struct error *choice_each_word(const char *texts,
+			       struct error *(*found)(void *ctx, const char *text), void *ctx)
 {
 	for (;;) {
 		size_t len = strcspn(texts, ",");
@@ -41,11 +38,23 @@ static struct error *find_each(enum choice_way way, const char *texts, struct ch
 
 		if (!text)
 			return error_nomem();
-		try(ways[way](text, to));
+		try(found(ctx, text));
 		if (!texts[len])
 			return NULL;
 		texts += len + 1;
 	}
+}
+
+struct search {
+	enum choice_way way;
+	struct choice *to;
+};
+
+static struct error *on_word(void *ctx, const char *text)
+{
+	const struct search *search = ctx;
+
+	return ways[search->way](text, search->to);
 }
 
 struct error *choice_find(const struct choice_words *words, struct choice *ret)
@@ -53,7 +62,8 @@ struct error *choice_find(const struct choice_words *words, struct choice *ret)
 	cleanup(choice_fini) struct choice choice = {0};
 
 	for (size_t i = 0; i < words->n; i++)
-		try(find_each(words->list[i].way, words->list[i].texts, &choice));
+		try(choice_each_word(words->list[i].texts, on_word,
+				     &(struct search){words->list[i].way, &choice}));
 	*ret = choice;
 	choice = (struct choice){0};
 	return NULL;

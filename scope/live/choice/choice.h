@@ -1,11 +1,11 @@
-/* choice: which running processes a user means. There are several ways to name them, each with an
- * option of its own.
+/* choice: which processes a user of tophash means. Ways to name processes that run now give a list of
+ * them. Users are named once, and their processes are asked for again and again.
  *
  *   choice.c   the ways, and the list of processes that they give together
  *   name.c     processes by the name of their program
- *   user.c     processes of a user
+ *   user.c     users, and their processes
  *
- * To add a way:
+ * To add a way to name processes that run (cmd/trace_group.h has those that come and go):
  *   1. add it to enum choice_way;
  *   2. write its function, in a file of its own, and add a row to ways[] in choice.c;
  *   3. add its option to the verbs (scope/cmd/trace_options.c), where parse() calls choice_add();
@@ -20,7 +20,6 @@
 
 enum choice_way {
 	CHOICE_PROCESS, /* -p: an id, or the name of one process */
-	CHOICE_USER,	/* --uid: the name or the number of a user */
 };
 
 /* Options that can be given. */
@@ -41,9 +40,6 @@ struct chosen {
 	/* When it has executed its program (CLOCK_MONOTONIC), if the user waited for that. What it
 	 * does before its probes stand is a gap. 0: it ran already. */
 	uint64_t since_ns;
-	/* The user has named this process. Others belong to something that was named, and are left
-	 * out when they cannot be traced. */
-	bool named;
 };
 
 struct choice {
@@ -54,8 +50,7 @@ struct choice {
 struct error *choice_add(struct choice_words *words, enum choice_way way, const char *texts);
 
 /* Finds the processes that run now. The caller frees *ret with choice_fini(). Errors (ERROR_TARGET):
- * nothing has this name, or several processes have it; (ERROR_USAGE): there is no such user; (ERROR_FAILED):
- * /proc cannot be read. */
+ * nothing has this name, or several processes have it; (ERROR_FAILED): /proc cannot be read. */
 struct error *choice_find(const struct choice_words *words, struct choice *ret);
 void choice_fini(struct choice *choice);
 CLEANUP_VALUE(struct choice, choice_fini)
@@ -72,8 +67,22 @@ struct error *choice_has_go(pid_t pid, bool *ret);
 /* Finds one process by its id or its name. Errors: as for choice_find(). */
 struct error *choice_one(const char *text, pid_t *ret);
 
+/* ---- users ---- */
+
+struct choice_users {
+	VEC(uid_t) list; /* none twice */
+	char *name;	 /* for people: "user www-data" */
+};
+
 /* Finds a user by name or number. Errors (ERROR_USAGE): there is none. */
 struct error *choice_user(const char *text, uid_t *ret);
+/* Adds users that are separated by commas. Errors: as for choice_user(). */
+struct error *choice_users_add(struct choice_users *users, const char *texts);
+void choice_users_fini(struct choice_users *users);
+/* Calls found(ctx, pid) for each process whose effective user is one of them. `found` returns false to
+ * stop. Errors (ERROR_FAILED): /proc cannot be read. */
+struct error *choice_users_each(const struct choice_users *users,
+				bool (*found)(void *ctx, pid_t pid), void *ctx);
 
 /* Tells whether a process has a name: that of its program's file, without its folder, or the one that
  * the kernel shows. */

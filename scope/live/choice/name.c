@@ -75,7 +75,7 @@ static bool on_process(void *ctx, pid_t pid)
 	struct namesakes *found = ctx;
 
 	if (pid != getpid() && choice_has_name(pid, found->name))
-		found->failed = choice_take(found->to, pid, true);
+		found->failed = choice_take(found->to, pid);
 	return !found->failed;
 }
 
@@ -160,12 +160,12 @@ static struct error *find_one(const char *name, struct choice *to)
 	found.list.len = go ? go : 1;
 	if (go > 1)
 		return choice_ambiguous(name, &found);
-	return choice_take(to, found.list.data[0].pid, true);
+	return choice_take(to, found.list.data[0].pid);
 }
 
 struct error *choice_by_name(const char *text, struct choice *to)
 {
 	if (strspn(text, "0123456789") == strlen(text))
-		return choice_take(to, (pid_t)strtol(text, NULL, 10), true);
+		return choice_take(to, (pid_t)strtol(text, NULL, 10));
 	return find_one(text, to);
 }

@@ -1,4 +1,4 @@
-/* Finds the processes of a user. */
+/* Finds users, and their processes. */
 #include "live/choice/choice_priv.h"
 #include "live/process/process.h"
 
@@ -30,12 +30,68 @@ struct error *choice_user(const char *text, uid_t *ret)
 	return NULL;
 }
 
-struct search {
+static bool has_user(const struct choice_users *users, uid_t uid)
+{
+	vec_each(known, &users->list)
+		if (*known == uid)
+			return true;
+	return false;
+}
+
+static struct error *add_user(void *ctx, const char *text)
+{
+	struct choice_users *users = ctx;
+	char *name = NULL;
 	uid_t uid;
-	struct choice *to;
-	bool found;
-	struct error *failed;
+
+	try(choice_user(text, &uid));
+	if (has_user(users, uid))
+		return NULL;
+	if (!vec_push(&users->list, uid) ||
+	    (users->name ? asprintf(&name, "%s, %s", users->name, text)
+			 : asprintf(&name, "user %s", text)) < 0)
+		return error_nomem();
+	free(users->name);
+	users->name = name;
+	return NULL;
+}
+
+struct error *choice_users_add(struct choice_users *users, const char *texts)
+{
+	return choice_each_word(texts, add_user, users);
+}
+
+void choice_users_fini(struct choice_users *users)
+{
+	vec_fini(&users->list);
+	free(users->name);
+}
+
+struct search {
+	const struct choice_users *users;
+	bool (*found)(void *ctx, pid_t pid);
+	void *ctx;
 };
+
+/* Returns the effective user of a process. Its folder in /proc has the same owner, but that is root if the
+ * process may not be looked at by its user. Returns false when the process is gone. */
+static bool user_of(pid_t pid, uid_t *ret)
+{
+	struct process_status status;
+	struct stat folder;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &folder) < 0)
+		return false;
+	*ret = folder.st_uid;
+	if (*ret)
+		return true;
+	if (!process_status(pid, &status))
+		return false;
+	*ret = status.uid;
+	return true;
+}
 
 /* Tells whether a process has an executable. Kernel threads and processes that have ended have none. One
  * that may not be looked at counts as having one. */
@@ -49,25 +105,17 @@ static bool has_exe(pid_t pid)
 
 static bool on_process(void *ctx, pid_t pid)
 {
-	struct search *search = ctx;
-	struct process_status status;
+	const struct search *search = ctx;
+	uid_t uid;
 
-	if (pid == getpid() || !process_status(pid, &status) || status.uid != search->uid ||
-	    !has_exe(pid))
-		return true;
-	search->found = true;
-	search->failed = choice_take(search->to, pid, false);
-	return !search->failed;
+	return !user_of(pid, &uid) || !has_user(search->users, uid) || !has_exe(pid) ||
+	       search->found(search->ctx, pid);
 }
 
-struct error *choice_by_user(const char *text, struct choice *to)
+struct error *choice_users_each(const struct choice_users *users,
+				bool (*found)(void *ctx, pid_t pid), void *ctx)
 {
-	struct search search = {.to = to};
+	struct search search = {.users = users, .found = found, .ctx = ctx};
 
-	try(choice_user(text, &search.uid));
-	try(process_check_proc());
-	try(process_each(on_process, &search));
-	if (!search.failed && !search.found)
-		return error_new(ERROR_TARGET, "user %.80s has no process", text);
-	return search.failed;
+	return process_each(on_process, &search);
 }

@@ -62,6 +62,12 @@ struct engine_place {
 	uint64_t bias; /* run-time address - link-time address */
 };
 
+/* Users, by their ids in the initial user namespace. */
+struct engine_users {
+	const uid_t *list;
+	size_t n; /* at least 1 */
+};
+
 /* A control group of cgroup v1. */
 struct engine_cgroup_v1 {
 	uint32_t hierarchy; /* its number, as in /proc/PID/cgroup */
@@ -91,8 +97,12 @@ struct engine_options {
 	/* With tree_fd: the set follows a control group of cgroup v1. A process that is moved into it or
 	 * below it, or out of it, is added or removed at once. NULL: it follows none. */
 	const struct engine_cgroup_v1 *cgroup_v1;
+	/* With tree: only hits of processes whose effective user is one of these count, and there is no
+	 * tree_fd. NULL: all users. */
+	const struct engine_users *users;
 	/* With tree: no process is the watched one. Each exec of a process whose hits count makes a
-	 * WIRE_EXEC, and each move of any process to another control group a WIRE_MOVE. */
+	 * WIRE_EXEC. Each move of any process to another control group makes a WIRE_MOVE; with `users`,
+	 * each process that becomes one of theirs does. */
 	bool group;
 };
 

@@ -195,8 +195,12 @@ struct error *uprobe_watch_group(struct uprobe *uprobe)
 		return uprobe_failed("cannot watch for execs", errno);
 	uprobe->sends_execs = true;
 	/* Without it, a process that is moved into the group is found some time later. */
-	uprobe->move_link = bpf_program__attach(skel->rodata->use_cgroup_v1 ? skel->progs.on_move_v1
-									    : skel->progs.on_move);
+	if (skel->rodata->use_users)
+		uprobe->move_link =
+			bpf_program__attach_kprobe(skel->progs.on_user, false, "commit_creds");
+	else
+		uprobe->move_link = bpf_program__attach(
+			skel->rodata->use_cgroup_v1 ? skel->progs.on_move_v1 : skel->progs.on_move);
 	return NULL;
 }
 

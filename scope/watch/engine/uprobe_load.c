@@ -152,6 +152,24 @@ static struct error *upload_cgroup(const struct uprobe *uprobe, const struct tra
 	return uprobe_failed("cannot pass the control group to the kernel", errno);
 }
 
+static struct error *upload_users(const struct uprobe *uprobe, const struct trace_bpf *skel)
+{
+	const struct engine_users *users = uprobe->options->users;
+	uint8_t value = 1;
+
+	if (!users)
+		return NULL;
+	if (!skel->rodata->cred_at)
+		return error_new(ERROR_PERMISSION,
+				 "this kernel does not tell the user of a process (it has no BTF): "
+				 "give the processes with -p");
+	for (size_t i = 0; i < users->n; i++)
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.users), &users->list[i], &value,
+					BPF_ANY))
+			return uprobe_failed("cannot pass the users to the kernel", errno);
+	return NULL;
+}
+
 /* ---- modules ---- */
 
 /* "return 0" */
@@ -186,6 +204,8 @@ static struct error *load(struct uprobe *uprobe, struct uprobe_module *module,
 	try(uprobe_load_programs(uprobe, module, types));
 	if (!module->number)
 		try(upload_cgroup(uprobe, module->skel));
+	if (!module->number)
+		try(upload_users(uprobe, module->skel));
 	try(upload_types(module->skel, types));
 	try(upload_probes(module->skel, &module->of));
 	return upload_slow_paths(module);

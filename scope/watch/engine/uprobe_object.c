@@ -42,7 +42,7 @@ static bool find_member(const struct btf *btf, const char *of, const char *name,
 }
 
 /* Finds what the kernel program must know of the kernel's structs. Reading the type information takes 80 ms,
- * and only a control group of v1 needs it. */
+ * and only groups need it: those of v1, and those of users. */
 static bool find_cgroup_members(uint32_t *ret_root, uint32_t *ret_number, uint32_t *ret_tgid)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -74,6 +74,36 @@ static void set_cgroup_v1(struct trace_bpf *skel, const struct engine_cgroup_v1 
 	memcpy((char *)skel->rodata->v1_path, group->path, len);
 }
 
+/* Finds what the kernel program must know to see the user of a process. Returns false if the kernel does not
+ * tell it. */
+static bool find_user_members(uint32_t *ret_cred, uint32_t *ret_euid)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found = !libbpf_get_error(btf) && find_member(btf, "task_struct", "cred", ret_cred) &&
+		     find_member(btf, "cred", "euid", ret_euid);
+
+	btf__free(btf);
+	return found;
+}
+
+/* Module 0 asks the kernel, which takes 80 ms, and the others take what it has found. */
+static void set_users(struct trace_bpf *skel, const struct uprobe *uprobe, bool first)
+{
+	uint32_t cred = 0, euid = 0;
+
+	if (!uprobe->options->users)
+		return;
+	skel->rodata->use_users = true;
+	if (!first) {
+		cred = uprobe_main(uprobe)->skel->rodata->cred_at;
+		euid = uprobe_main(uprobe)->skel->rodata->euid_at;
+	} else if (!find_user_members(&cred, &euid)) {
+		cred = euid = 0; /* upload_users() refuses this */
+	}
+	skel->rodata->cred_at = cred;
+	skel->rodata->euid_at = euid;
+}
+
 static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 		       const struct uprobe_module *module, const struct type_table *types)
 {
@@ -100,6 +130,7 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	skel->rodata->use_tree = options->tree;
 	skel->rodata->use_cgroup = options->tree && options->cgroup_fd >= 0;
 	skel->rodata->use_group = options->group;
+	set_users(skel, uprobe, !module->number);
 	skel->rodata->sample_by = (uint32_t)options->sample;
 	skel->rodata->sync_map = of->placements->sync_map;
 	skel->rodata->sync_inner = of->placements->sync_map ? types->sync_inner : 0;
@@ -156,6 +187,9 @@ static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *o
 				 options->processes > 1 ? options->processes : 1);
 	bpf_map__set_max_entries(skel->maps.counts, options->count ? WIRE_COUNT_ROWS : 1);
 	bpf_map__set_autocreate(skel->maps.cgroups, skel->rodata->use_cgroup);
+	bpf_map__set_autocreate(skel->maps.users, skel->rodata->use_users);
+	bpf_map__set_max_entries(skel->maps.users,
+				 options->users ? (uint32_t)options->users->n : 1);
 }
 
 /* Chooses the programs of an object that are loaded: those that others tail-call, the others, or all. */
@@ -165,7 +199,7 @@ static void choose_programs(struct trace_bpf *skel, const struct engine_options 
 	/* Only the programs of module 0 report execs and exits. */
 	bool first = others && !module->number;
 	bool probes = others && module->of.image;
-	bool v1 = skel->rodata->use_cgroup_v1;
+	bool v1 = skel->rodata->use_cgroup_v1, users = skel->rodata->use_users;
 
 	slow = slow && module->of.image;
 	bpf_program__set_autoload(skel->progs.on_removal, probes && !options->count);
@@ -175,7 +209,8 @@ static void choose_programs(struct trace_bpf *skel, const struct engine_options 
 				  others && has_role(&module->of, SPOT_BEGIN));
 	bpf_program__set_autoload(skel->progs.on_exec,
 				  first && (options->processes || options->group));
-	bpf_program__set_autoload(skel->progs.on_move, first && options->group && !v1);
+	bpf_program__set_autoload(skel->progs.on_move, first && options->group && !v1 && !users);
+	bpf_program__set_autoload(skel->progs.on_user, first && users);
 	bpf_program__set_autoload(skel->progs.on_move_v1, first && options->group && v1);
 	bpf_program__set_autoload(skel->progs.on_start,
 				  others && has_role(&module->of, SPOT_START));
@@ -203,7 +238,8 @@ void uprobe_set_multi(struct trace_bpf *skel)
 
 	bpf_object__for_each_program(program, skel->obj)
 	{
-		if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
+		if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE &&
+		    program != skel->progs.on_user)
 			bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
 	}
 }
@@ -232,6 +268,8 @@ static int share_maps(const struct uprobe *uprobe, struct trace_bpf *skel)
 		err = bpf_map__reuse_fd(shared[i].map, bpf_map__fd(shared[i].of));
 	if (!err && skel->rodata->use_cgroup)
 		err = bpf_map__reuse_fd(skel->maps.cgroups, bpf_map__fd(main->maps.cgroups));
+	if (!err && skel->rodata->use_users)
+		err = bpf_map__reuse_fd(skel->maps.users, bpf_map__fd(main->maps.users));
 	return err;
 }
 
@@ -340,7 +378,7 @@ static int configure(const struct uprobe *uprobe, struct uprobe_module *module,
 		uprobe_set_multi(skel);
 	if (module->number)
 		return share_maps(uprobe, skel);
-	return uprobe->options->tree && !skel->rodata->use_cgroup
+	return uprobe->options->tree && uprobe->options->tree_fd >= 0
 		       ? bpf_map__reuse_fd(skel->maps.tree, uprobe->options->tree_fd)
 		       : 0;
 }
@@ -355,6 +393,7 @@ static int open_slow(const struct uprobe *uprobe, const struct uprobe_module *mo
 		return -errno;
 	memcpy((void *)slow->rodata, module->skel->rodata, sizeof(*slow->rodata));
 	bpf_map__set_autocreate(slow->maps.cgroups, slow->rodata->use_cgroup);
+	bpf_map__set_autocreate(slow->maps.users, slow->rodata->use_users);
 	choose_programs(slow, uprobe->options, module, true, false);
 	leave_maps(slow, uprobe->options);
 	uprobe_set_multi(slow);

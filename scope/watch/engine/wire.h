@@ -49,7 +49,8 @@ enum wire_kind {
 		       and key: its name, WIRE_COMM bytes with a NUL */
 	WIRE_LOAD,  /* the dynamic linker has changed the files of a process; only pid, tid and
 		      time_ns are set */
-	WIRE_MOVE,  /* a process was moved to another control group; only time_ns is set */
+	WIRE_MOVE, /* a process was moved to another control group, or becomes that of another user;
+		       only time_ns is set */
 };
 
 enum wire_flag {

@@ -11,31 +11,6 @@
 
 /* ---- opening ---- */
 
-/* What was left out because the user has not named it. */
-struct left_out {
-	size_t not_go, forbidden;
-	struct error *why; /* of the first that may not be looked at */
-};
-
-/* Decides about a process that cannot be traced, whose error is `err`. The error is returned if the user
- * has named the process. Otherwise it is left out, which is counted. */
-static struct error *leave_out(const struct chosen *chosen, struct error *err,
-			       struct left_out *left_out)
-{
-	if (chosen->named || err == error_nomem() || err->code == ERROR_FAILED)
-		return err;
-	if (err->code != ERROR_PERMISSION) {
-		error_free(err); /* it has ended */
-		return NULL;
-	}
-	left_out->forbidden++;
-	if (left_out->why)
-		error_free(err);
-	else
-		left_out->why = err;
-	return NULL;
-}
-
 /* Finds the program of a process, or its first Go library, and notes it in *ret. It stays NULL if the
  * process has neither. */
 static struct error *find_program(struct session *session, struct target *target, struct met **ret)
@@ -49,40 +24,27 @@ static struct error *find_program(struct session *session, struct target *target
 	return met_get(session, target, &found.list.data[0], NULL, ret);
 }
 
-static struct error *refuse(struct session *session, const struct chosen *chosen,
-			    const struct target *target, const struct met *met,
-			    struct left_out *left_out)
+static struct error *refuse(const struct target *target, const struct met *met)
 {
-	int pid = (int)chosen->pid;
+	int pid = (int)target->pid;
 
-	if (chosen->named && met)
-		return error_new(ERROR_TARGET, "process %d: %s", pid, met->why);
-	if (chosen->named)
-		return error_new(ERROR_TARGET,
-				 "process %d: %s is not a Go program, and has no Go library", pid,
-				 target->exe_path);
 	if (met)
-		session_notice(session, SESSION_WARNING, "process %d (%s) is not traced: %s", pid,
-			       target->exe_path, met->why);
-	left_out->not_go += !met;
-	return NULL;
+		return error_new(ERROR_TARGET, "process %d: %s", pid, met->why);
+	return error_new(ERROR_TARGET, "process %d: %s is not a Go program, and has no Go library",
+			 pid, target->exe_path);
 }
 
-/* Opens a chosen process, and adds it to the table if it can be traced. */
-static struct error *open_one(struct session *session, const struct chosen *chosen,
-			      struct left_out *left_out)
+/* Opens a chosen process, and adds it to the table. */
+static struct error *open_one(struct session *session, const struct chosen *chosen)
 {
 	cleanup(target_close) struct target *target = NULL;
-	struct error *err = process_open(chosen->pid, &target);
 	struct traced *traced;
-	struct met *met = NULL;
+	struct met *met;
 
-	if (!err)
-		err = find_program(session, target, &met);
-	if (err)
-		return leave_out(chosen, err, left_out);
+	try(process_open(chosen->pid, &target));
+	try(find_program(session, target, &met));
 	if (!met || met->why)
-		return refuse(session, chosen, target, met, left_out);
+		return refuse(target, met);
 	target_drop_exe(target); /* met->exe is the same file, and one descriptor is enough */
 	try(add_process(session, take_ptr(target)));
 	traced = &session->processes.data[session->processes.len - 1];
@@ -90,19 +52,6 @@ static struct error *open_one(struct session *session, const struct chosen *chos
 	traced->executed_ns = chosen->since_ns;
 	traced->awaited = chosen->since_ns != 0;
 	return NULL;
-}
-
-static void tell_left_out(struct session *session, const struct left_out *left_out)
-{
-	if (left_out->not_go)
-		session_notice(session, SESSION_INFO,
-			       "%zu of the chosen processes %s no Go code, and %s not traced",
-			       left_out->not_go, left_out->not_go == 1 ? "has" : "have",
-			       left_out->not_go == 1 ? "is" : "are");
-	if (left_out->forbidden)
-		session_notice(session, SESSION_WARNING,
-			       "%zu of the chosen processes %s not traced: %s", left_out->forbidden,
-			       left_out->forbidden == 1 ? "is" : "are", left_out->why->text);
 }
 
 /* Makes a program the session's file: the first that is no library, or else the first. In the
@@ -145,22 +94,13 @@ static struct error *open_single(struct session *session)
 struct error *chosen_open(struct session *session)
 {
 	const struct session_options *options = &session->options;
-	struct left_out left_out = {0};
-	struct error *err = NULL;
 
-	if (options->chosen_n == 1 && options->chosen->named && !options->chosen->since_ns)
+	if (options->chosen_n == 1 && !options->chosen->since_ns)
 		return open_single(session);
 	descriptors_raise();
 	session->several = true;
-	for (size_t i = 0; !err && i < options->chosen_n; i++)
-		err = open_one(session, &options->chosen[i], &left_out);
-	if (!err)
-		tell_left_out(session, &left_out);
-	error_free(left_out.why);
-	try(err);
-	if (!session->processes.len)
-		return error_new(ERROR_TARGET, "none of the %zu chosen processes can be traced",
-				 options->chosen_n);
+	for (size_t i = 0; i < options->chosen_n; i++)
+		try(open_one(session, &options->chosen[i]));
 	return choose_main(session);
 }
 

@@ -8,8 +8,10 @@
 #include "tophash/map.h"
 
 /* Processes that come without an exec are looked for this often: they were moved into the group. Most moves
- * are reported, and these are the others. */
+ * are reported, and these are the others. A look that takes long has a longer rest, this many times
+ * as long. */
 #define LOOK_NS 100000000ull
+enum { LOOK_REST = 20 };
 /* A process without Go code is looked at again: it may have loaded a library. */
 #define AGAIN_NS 1000000000ull
 /* Looks at the beginning, until no process is new. Each may have started others. */
@@ -52,7 +54,7 @@ struct error *group_open(struct session *session)
 	if (session->options.look_only)
 		return NULL;
 	try(engine_check(session->options.engine));
-	if (of->cgroup >= 0)
+	if (of->cgroup >= 0 || of->users)
 		return NULL;
 	try(tree_new(&session->tree));
 	if (tree_has_pids(session->tree))
@@ -222,7 +224,7 @@ static void forget_others(struct session *session)
 static struct error *look(struct session *session)
 {
 	struct group *group = session->group;
-	uint64_t begin_ns = now_ns();
+	uint64_t begin_ns = now_ns(), end_ns, rest_ns;
 
 	group->turn++;
 	group->grown = false;
@@ -231,7 +233,9 @@ static struct error *look(struct session *session)
 		return take_ptr(session->failed);
 	forget_others(session);
 	group->since_ns = begin_ns;
-	group->next_ns = now_ns() + LOOK_NS;
+	end_ns = now_ns();
+	rest_ns = (end_ns - begin_ns) * LOOK_REST;
+	group->next_ns = end_ns + (rest_ns > LOOK_NS ? rest_ns : LOOK_NS);
 	group->over = group->of->is_over(group->of->ctx);
 	return NULL;
 }
@@ -247,7 +251,7 @@ struct error *group_begin(struct session *session)
 			break;
 	}
 	if (!session->processes.len)
-		session_notice(session, SESSION_INFO, "waiting for a Go program to start in %s",
+		session_notice(session, SESSION_INFO, "waiting for a Go program of %s to start",
 			       group->of->name);
 	return NULL;
 }

@@ -131,6 +131,7 @@ struct error *program_attach(struct session *session, struct met *met, pid_t pid
 	*ret = ENGINE_HELD;
 	if (met->wide)
 		return NULL;
+	met->not_wide |= session->group && session->options.group->looked_at;
 	if (!met->not_wide) {
 		try(engine_attach(session->engine, met->number, met->exe, -1, ret));
 		met->wide = *ret == ENGINE_HELD;

@@ -86,6 +86,11 @@ struct session_group {
 	int cgroup;
 	/* The group is a control group of cgroup v1, or NULL. The kernel tells of moves. */
 	const struct engine_cgroup_v1 *cgroup_v1;
+	/* The group is all processes of users, or NULL. The kernel then decides which hits count, and tells
+	 * of processes that become those of a user. */
+	const struct engine_users *users;
+	/* Only processes that the kernel lets us look at may be shown. Each has probes of its own then. */
+	bool looked_at;
 	void *ctx;
 };
 

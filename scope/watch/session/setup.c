@@ -248,6 +248,7 @@ struct error *session_load(struct session *session)
 		.tree_fd = session->tree ? tree_fd(session->tree) : -1,
 		.cgroup_fd = group_cgroup(session),
 		.cgroup_v1 = session->group ? session->options.group->cgroup_v1 : NULL,
+		.users = session->group ? session->options.group->users : NULL,
 		.group = session->group != NULL,
 	};
 	try(open_resolver(session));

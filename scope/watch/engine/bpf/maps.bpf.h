@@ -85,9 +85,11 @@ uint32_t watched = 0;
 /* The same process by its id in the initial pid namespace. */
 uint32_t watched_global = 0;
 
-/* Only hits of a set of processes count: those in the map `tree`, or those in a control group. */
+/* Only hits of a set of processes count: those in the map `tree`, those in a control group, or those of
+ * users. */
 const volatile bool use_tree = false;
 const volatile bool use_cgroup = false;
+const volatile bool use_users = false;
 /* There is no watched process; see engine_options.group. */
 const volatile bool use_group = false;
 struct {
@@ -115,6 +117,17 @@ struct {
 	__type(key, uint32_t);
 	__type(value, uint32_t);
 } cgroups SEC(".maps");
+
+/* With use_users: their ids in the initial user namespace. It is not created otherwise. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint8_t);
+} users SEC(".maps");
+/* Offsets in structs of the kernel: task_struct.cred, cred.euid. */
+const volatile uint32_t cred_at = 0;
+const volatile uint32_t euid_at = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

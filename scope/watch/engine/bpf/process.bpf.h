@@ -115,7 +115,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* ---- moves between control groups ---- */
+/* ---- moves between control groups, and between users ---- */
 
 /* Moves of processes come in bursts: one for each hierarchy, and for each process of a container. The
  * reader looks again a moment after each record, and this many nanoseconds need no further one. */
@@ -139,6 +139,15 @@ int on_move(struct bpf_raw_tracepoint_args *ctx)
 {
 	(void)ctx;
 	if (mode != WIRE_STOPPED)
+		send_move();
+	return 0;
+}
+
+/* Runs before a process gets other credentials: it becomes that of another user, or executes a program. */
+SEC("kprobe")
+int on_user(struct pt_regs *ctx)
+{
+	if (mode != WIRE_STOPPED && !is_of_user() && has_user(ctx->rdi))
 		send_move();
 	return 0;
 }

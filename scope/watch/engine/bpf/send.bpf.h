@@ -53,6 +53,25 @@ static __always_inline bool is_watched(const struct hit *hit)
 	       (pidns_ino && own_pid(hit) == watched);
 }
 
+/* Tells whether these credentials are those of one of the users. It is global, because its callers have no
+ * stack to spare. */
+__noinline int has_user(uint64_t cred)
+{
+	uint32_t uid;
+
+	return !bpf_probe_read_kernel(&uid, sizeof(uid), (void *)(cred + euid_at)) &&
+	       bpf_map_lookup_elem(&users, &uid);
+}
+
+/* Tells whether this process is one of the users'. */
+__noinline int is_of_user(void)
+{
+	uint64_t cred, task = bpf_get_current_task();
+
+	return !bpf_probe_read_kernel(&cred, sizeof(cred), (void *)(task + cred_at)) &&
+	       has_user(cred);
+}
+
 /* Tells whether hits of this process count. */
 static __always_inline bool in_tree(const struct hit *hit)
 {
@@ -60,6 +79,8 @@ static __always_inline bool in_tree(const struct hit *hit)
 
 	if (use_cgroup)
 		return bpf_current_task_under_cgroup(&cgroups, 0) == 1;
+	if (use_users)
+		return is_of_user();
 	return (!use_group && is_watched(hit)) || bpf_map_lookup_elem(&tree, &pid);
 }
 
