@@ -392,11 +392,11 @@ const struct verb_spec trace_verb = {
 /* Returns the option that names a group of processes, or NULL. */
 static const char *group_option(const struct trace_options *options)
 {
-	return options->pod	    ? "--pod"
-	       : options->container ? "--container"
-	       : options->cgroup	? "--cgroup"
+	return options->pod		 ? "--pod"
+	       : options->container	 ? "--container"
+	       : options->cgroup	 ? "--cgroup"
 	       : options->users.list.len ? "--uid"
-					: NULL;
+					 : NULL;
 }
 
 /* Returns the option that stands for processes that start later, too, or NULL. */

@@ -3,15 +3,16 @@
 
 #include "options_parse.h"
 
-#define TRY_HELP   " (try tophash trace --help)"
-#define DURATION   ": not a time; write 10s, 1m30s, 500ms or 2h"
-#define SHORT	   ": too short; at least 1ms"
-#define LONG	   ": too long; at most 87600h"
-#define SIZE	   ": not a size from 64K to 1G; write 65536, 64K or 16MB"
-#define OVERHEAD   ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
-#define ONE_TARGET "only one of -p, --uid, --wait, -b, --cgroup, --container and -- COMMAND can be given"
-#define PROCESS	   ": not a process id, or the name of a program; tophash ps lists Go programs"
-#define U64	   ": not a number from 1 to 18446744073709551615"
+#define TRY_HELP " (try tophash trace --help)"
+#define DURATION ": not a time; write 10s, 1m30s, 500ms or 2h"
+#define SHORT	 ": too short; at least 1ms"
+#define LONG	 ": too long; at most 87600h"
+#define SIZE	 ": not a size from 64K to 1G; write 65536, 64K or 16MB"
+#define OVERHEAD ": not a part of a CPU; write 2%, 0.5% or 2%,stop"
+#define ONE_TARGET \
+	"only one of -p, --uid, --wait, -b, --cgroup, --container and -- COMMAND can be given"
+#define PROCESS ": not a process id, or the name of a program; tophash ps lists Go programs"
+#define U64	": not a number from 1 to 18446744073709551615"
 
 static const struct {
 	const char *words, *text;
