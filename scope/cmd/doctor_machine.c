@@ -1,5 +1,6 @@
 /* The checks of the machine. */
 #include "base/descriptors.h"
+#include "base/lockdown.h"
 #include "cmd/doctor.h"
 #include "live/cgroup/cgroup.h"
 #include "live/machine/machine.h"
@@ -138,18 +139,32 @@ static void check_engine(struct doctor *doctor)
 	engine_trial_fini(&trial);
 }
 
-/* Settings that people ask about. trace needs none of them: its programs have the type information
- * that they need, read only the memory of programs, and need the capabilities above anyway. */
+/* What some ways to choose processes need: the memory of the kernel, and what is where in it. */
+static void check_kernel_memory(struct doctor *doctor)
+{
+	bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+	char lockdown[LOCKDOWN_SIZE];
+	struct error *err;
+
+	doctor_add(doctor, machine, "kernel BTF", btf ? "yes" : "no");
+	if (!btf)
+		doctor_limit(doctor, "--uid does not work; nothing else needs it");
+	lockdown_mode(lockdown);
+	doctor_add(doctor, machine, "lockdown", lockdown);
+	err = lockdown_check("children are not followed, and --uid and groups of cgroup v1 do not "
+			     "work");
+	if (err)
+		doctor_limit(doctor, "%s", err->text);
+	error_free(err);
+}
+
+/* Settings that people ask about. trace needs none of them, because it needs the capabilities above
+ * anyway. */
 static void check_settings(struct doctor *doctor)
 {
-	char lockdown[MACHINE_TEXT];
 	struct rlimit limit = {0};
 	char text[48] = "unlimited";
 
-	doctor_add(doctor, machine, "kernel BTF",
-		   access("/sys/kernel/btf/vmlinux", F_OK) == 0 ? "yes" : "no, not needed");
-	machine_lockdown(lockdown);
-	doctor_add(doctor, machine, "lockdown", lockdown);
 	add_number(doctor, "perf_event_paranoid",
 		   machine_number("/proc/sys/kernel/perf_event_paranoid"));
 	add_number(doctor, "unprivileged_bpf_disabled",
@@ -203,6 +218,7 @@ void doctor_machine(struct doctor *doctor)
 	check_seccomp(doctor);
 	check_engine(doctor);
 	check_yama(doctor);
+	check_kernel_memory(doctor);
 	check_settings(doctor);
 	check_cgroups(doctor);
 	check_runtimes(doctor);

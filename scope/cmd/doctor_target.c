@@ -98,6 +98,24 @@ static void check_symbols(struct doctor *doctor, const char *subject, const stru
 
 /* ---- a file ---- */
 
+/* Tells whether trace -b can have its probes in all processes of the file at once. */
+static void check_lease(struct doctor *doctor, const char *subject, int exe)
+{
+	enum engine_hold hold = engine_try_hold(engine_find(NULL), exe);
+
+	doctor_add(doctor, subject, "lease",
+		   hold == ENGINE_HELD	    ? "possible"
+		   : hold == ENGINE_WRITTEN ? "the file is open for writing"
+					    : "not possible");
+	if (hold == ENGINE_WRITTEN)
+		doctor_limit(doctor, "-b places no probe before it is closed");
+	else if (hold != ENGINE_HELD)
+		doctor_limit(doctor,
+			     "with -b, each process gets its probes after it has started: what it "
+			     "removes before may be missed (the file system, or the owner of the "
+			     "file, allows no lease)");
+}
+
 void doctor_file(struct doctor *doctor, const char *path)
 {
 	char subject[SUBJECT];
@@ -108,6 +126,7 @@ void doctor_file(struct doctor *doctor, const char *path)
 	if (!session)
 		return;
 	check_symbols(doctor, subject, session);
+	check_lease(doctor, subject, session_exe(session));
 	check_debuginfo(doctor, subject, fcntl(session_exe(session), F_DUPFD_CLOEXEC, 3), path);
 }
 

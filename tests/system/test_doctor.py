@@ -10,7 +10,9 @@ import signal
 import subprocess
 import time
 
-from harness import check, clean, deny, deny_bpf, identity, LONG, options, REPO, Run, same, Skip, spawn, steps, target, test, tmp, tophash
+from harness import (
+    check, clean, deny, deny_bpf, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash)
+from test_files import overlay
 from test_privilege import in_another_proc
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
@@ -59,16 +61,17 @@ def agrees(checks, name, run, subject="machine"):
     same((run.code, run.err), (checks.code, f"tophash: {why}\n"), f"trace and {name}")
 
 
-def works(p, **kwargs):
-    """Checks that a trace of the program is complete."""
+def works(p, said="", **kwargs):
+    """Checks that a trace of the program is complete, with these messages."""
     t = spawn([*kwargs.pop("wrap", ()), options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
               text=True, **kwargs)
-    check('"start"' in t.stdout.readline(), "trace does not begin")
+    first = t.stdout.readline()
+    check('"start"' in first, "trace does not begin")
     p.ask("7")
     t.send_signal(signal.SIGINT)
     out, err = t.communicate(timeout=LONG)
-    run = Run(t.returncode, out, err)
-    same((identity(run)["removed"], run.code), (7, 0), "what trace shows")
+    run = Run(t.returncode, first + out, err)
+    same((identity(run)["removed"], run.code, run.err), (7, 0, said), "what trace shows")
     return run
 
 
@@ -152,7 +155,6 @@ def doctor_seccomp_filter():
 
 
 def steps_under_filter():
-    from harness import Program
     p = Program(target("steps"), preexec_fn=deny_bpf(errno.EPERM))
     check(p.line().startswith("ready"), "steps does not begin")
     return p
@@ -179,9 +181,74 @@ def doctor_without_btf():
     wrap = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"]
     same(doctor().row("kernel BTF"), ("ok", "yes", None), "with BTF")
     d = doctor(wrap=wrap)
-    same((d.code, d.row("kernel BTF")), (0, ("ok", "no, not needed", None)), f"{d.lines}")
+    same((d.code, d.row("kernel BTF")[:2]), (0, ("limited", "no")), f"{d.lines}")
+    check("--uid does not work" in d.row("kernel BTF")[2], f"{d.lines}")
+    works(p, wrap=wrap)
+    refused(tophash("--uid", "0", wrap=wrap), 4, "this kernel does not tell the user of a process")
+    p.end()
+
+
+@test
+def doctor_lockdown():
+    """In the mode confidentiality no kernel program reads memory of the kernel. A file stands for a kernel in this mode."""
+    p = steps()
+    text = "none integrity [confidentiality]"
+    wrap = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs none /sys/kernel/security && echo "{text}" > /sys/kernel/security/lockdown && exec "$@"', "sh"]
+    d = doctor(wrap=wrap)
+    state, found, why = d.row("lockdown")
+    same((d.code, state, found), (0, "limited", "confidentiality"), f"{d.lines}")
+    check("children are not followed, and --uid and groups of cgroup v1 do not work" in why, why)
+    cause = "the kernel lets no program read its memory (lockdown=confidentiality)"
+    check(cause in why, why)
+    run = works(p, wrap=wrap, said=f"tophash: children are not followed: cannot watch forks: {cause}\n")
+    same([x["links"] for x in run.of("start")], ["process"], "the probes")
+    refused(tophash("--uid", "0", wrap=wrap), 4, "user 0: the kernel lets no program read its memory")
+    text = "none [integrity] confidentiality"
+    wrap[4] = wrap[4].replace("none integrity [confidentiality]", text)
+    d = doctor(wrap=wrap)
+    same((d.row("lockdown"), d.code), (("ok", "integrity", None), 0), f"{d.lines}")
     works(p, wrap=wrap)
     p.end()
+
+
+@test
+def doctor_lease():
+    """A lease on a file decides where the probes of -b are."""
+    def row(path, **kwargs):
+        d = doctor(path, **kwargs)
+        same(d.code, 0, f"{d.lines}")
+        return d.row("lease", f"file {path}")[:2]
+
+    def links(path, wrap=(), tool=None):
+        """Traces a process of the file with -b. Returns where the probes are."""
+        p = Program(str(path), **({"user": 65534, "group": 65534} if wrap else {}))
+        check(p.line().startswith("ready"), "steps does not begin")
+        t = spawn([*wrap, tool or options.tophash, "trace", "--format", "json", "-b", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        start = json.loads(t.stdout.readline())
+        p.ask("3")
+        t.send_signal(signal.SIGINT)
+        out, err = t.communicate(timeout=LONG)
+        same((t.returncode, json.loads(out.splitlines()[-1])["removed"]), (0, 3), err)
+        p.end()
+        return start["links"]
+
+    exe, go = public()
+    same((row(go), links(go)), (("ok", "possible"), "file"), "a file of its own")
+    merged = overlay()[2]
+    try:
+        shutil.copy(go, merged / "steps")
+        same((row(merged / "steps"), links(merged / "steps")), (("limited", "not possible"), "process"), "on an overlay file system")
+    finally:
+        subprocess.run(["umount", "-l", merged], check=True)
+    # Only the owner gets a lease on a file without CAP_LEASE.
+    only = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+bpf,+perfmon", "--ambient-caps=-all,+bpf,+perfmon"]
+    same((row(go, wrap=only, tool=exe), links(go, only, exe)), (("limited", "not possible"), "process"), "a file of another user")
+    with open(go, "r+b"):
+        same(row(go), ("limited", "the file is open for writing"), "an open file")
+        t = spawn([options.tophash, "trace", "--format", "json", "--duration", "300ms", "-b", go], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = t.communicate(timeout=LONG)
+        same([(g["pid"], g["why"]) for g in Run(t.returncode, out, err).of("gap")], [(0, "upgrade")], err)
+    same(row(go), ("ok", "possible"), "a file that is closed again")
 
 
 @test

@@ -24,18 +24,6 @@ int machine_number(const char *path)
 	return sscanf(text, "%d", &number) == 1 ? number : -1;
 }
 
-/* Parses "none [integrity] confidentiality". */
-void machine_lockdown(char ret[MACHINE_TEXT])
-{
-	char text[MACHINE_TEXT];
-	const char *mode;
-
-	machine_line("/sys/kernel/security/lockdown", text);
-	mode = strchr(text, '[');
-	snprintf(ret, MACHINE_TEXT, "%.*s", mode ? (int)strcspn(mode + 1, "]") : 0,
-		 mode ? mode + 1 : "");
-}
-
 int machine_status(pid_t pid, const char *name)
 {
 	char text[4096], field[64];

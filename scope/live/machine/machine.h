@@ -16,8 +16,6 @@ void machine_line(const char *path, char ret[MACHINE_TEXT]);
 /* Reads a number from a file of /proc/sys. Returns -1 when there is none, as if the kernel has no
  * such setting. */
 int machine_number(const char *path);
-/* Copies the lockdown mode: "none", "integrity", "confidentiality"; "" when it cannot be read. */
-void machine_lockdown(char ret[MACHINE_TEXT]);
 /* Reads a number from /proc/PID/status, such as "Seccomp". Returns -1 when there is none. */
 int machine_status(pid_t pid, const char *name);
 /* Returns whether /proc hides processes of other users from this one. */

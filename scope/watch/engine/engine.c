@@ -30,6 +30,11 @@ void engine_try_out(const struct engine_ops *ops, struct engine_trial *ret)
 		ops->try_out(ret);
 }
 
+enum engine_hold engine_try_hold(const struct engine_ops *ops, int exe)
+{
+	return ops->try_hold ? ops->try_hold(exe) : ENGINE_HELD;
+}
+
 void engine_trial_fini(struct engine_trial *trial)
 {
 	error_free(trial->load);

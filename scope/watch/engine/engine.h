@@ -172,6 +172,7 @@ struct engine_ops {
 	const char *name;			   /* for --engine and the start record */
 	struct error *(*check)(void);		   /* optional */
 	void (*try_out)(struct engine_trial *ret); /* optional */
+	enum engine_hold (*try_hold)(int exe);	   /* optional */
 	struct error *(*open)(const struct engine_options *options, struct engine **ret);
 	void (*close)(struct engine *engine);		       /* never called with NULL */
 	bool (*types_cut)(const struct engine *engine);	       /* optional */
@@ -225,6 +226,9 @@ struct error *engine_check(const struct engine_ops *ops);
  * run. */
 void engine_try_out(const struct engine_ops *ops, struct engine_trial *ret);
 void engine_trial_fini(struct engine_trial *trial);
+/* Tells whether probes for all processes of a file could stand now: ENGINE_HELD, ENGINE_UNHELD or
+ * ENGINE_WRITTEN. exe: the file, a descriptor. Nothing is placed. */
+enum engine_hold engine_try_hold(const struct engine_ops *ops, int exe);
 
 /* Prepares an engine. Nothing is attached yet. Errors (ERROR_PERMISSION): no privilege, or the
  * kernel refuses the programs (the text has its reason). */

@@ -107,20 +107,40 @@ static bool breaks_leases(int fd)
 	return true;
 }
 
-/* Takes a lease on the file, by an open file of its own, as descriptor `as`. */
-static void take_lease(const struct keeping *keeping, int as)
+/* Opens a file again, as an open file of its own. Returns -1 if it could have no lease. */
+static int open_again(int file)
 {
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", keeping->options->file);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || !breaks_leases(fd))
+	if (fd < 0 || breaks_leases(fd))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static enum keeper_start set_lease(int fd)
+{
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+		return KEEPER_STARTED;
+	return errno == EAGAIN ? KEEPER_WRITTEN : KEEPER_NO_LEASE;
+}
+
+/* Takes a lease on the file, by an open file of its own, as descriptor `as`. */
+static void take_lease(const struct keeping *keeping, int as)
+{
+	int fd = open_again(keeping->options->file);
+	enum keeper_start what;
+
+	if (fd < 0)
 		fail(keeping, KEEPER_NO_LEASE, NULL);
 	if (dup2(fd, as) < 0 || fcntl(as, F_SETSIG, SIGKILL) < 0)
 		fail_errno(keeping);
-	if (fcntl(as, F_SETLEASE, F_RDLCK) < 0)
-		fail(keeping, errno == EAGAIN ? KEEPER_WRITTEN : KEEPER_NO_LEASE, NULL);
+	what = set_lease(as);
+	if (what != KEEPER_STARTED)
+		fail(keeping, what, NULL);
 	close(fd);
 }
 
@@ -318,6 +338,16 @@ enum keeper_start keeper_await(struct keeper *keeper, struct error **ret_err)
 	close(keeper->reports);
 	keeper->reports = -1;
 	return KEEPER_STARTED;
+}
+
+enum keeper_start keeper_try(int file)
+{
+	cleanup_close int fd = open_again(file);
+
+	/* The signal does nothing, and closing the file gives the lease up. */
+	if (fd < 0 || fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return KEEPER_NO_LEASE;
+	return set_lease(fd);
 }
 
 bool keeper_has_ended(const struct keeper *keeper)

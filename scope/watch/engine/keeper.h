@@ -49,6 +49,8 @@ struct error *keeper_start(const struct keeper_options *options, struct keeper *
 /* Waits until the links of a keeper are made. Call it once. Unless it returns KEEPER_STARTED, there is nothing
  * left to do but keeper_free(). *ret_err is written with KEEPER_FAILED only. */
 enum keeper_start keeper_await(struct keeper *keeper, struct error **ret_err);
+/* Tells whether a file could have a lease now: KEEPER_STARTED, KEEPER_WRITTEN or KEEPER_NO_LEASE. */
+enum keeper_start keeper_try(int file);
 /* Tells whether the keeper has ended, and its links are gone. */
 bool keeper_has_ended(const struct keeper *keeper);
 /* Begins to take the links off, and does not wait. */

@@ -312,6 +312,7 @@ const struct engine_ops engine_uprobe = {
 	.name = "uprobe",
 	.check = uprobe_check,
 	.try_out = uprobe_try_out,
+	.try_hold = uprobe_try_hold,
 	.open = uprobe_open,
 	.close = uprobe_close,
 	.types_cut = uprobe_types_cut,

@@ -177,6 +177,7 @@ void uprobe_warm_end(struct uprobe *uprobe);
 /* ---- uprobe_try.c: ops ---- */
 
 void uprobe_try_out(struct engine_trial *ret);
+enum engine_hold uprobe_try_hold(int exe);
 
 /* ---- uprobe_attach.c: ops ---- */
 

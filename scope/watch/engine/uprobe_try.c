@@ -17,7 +17,9 @@ static int load(const struct uprobe *uprobe, struct trace_bpf *skel)
 	bpf_program__set_autoload(skel->progs.on_removal_count, false);
 	bpf_program__set_autoload(skel->progs.on_move, false);
 	bpf_program__set_autoload(skel->progs.on_move_v1, false);
+	bpf_program__set_autoload(skel->progs.on_user, false);
 	bpf_map__set_autocreate(skel->maps.cgroups, false);
+	bpf_map__set_autocreate(skel->maps.users, false);
 	if (uprobe->multi)
 		uprobe_set_multi(skel);
 	return trace_bpf__load(skel);
@@ -54,4 +56,13 @@ void uprobe_try_out(struct engine_trial *ret)
 	ret->cost = stats >= 0;
 	if (stats >= 0)
 		close(stats);
+}
+
+enum engine_hold uprobe_try_hold(int exe)
+{
+	enum keeper_start lease = keeper_try(exe);
+
+	return lease == KEEPER_STARTED	 ? ENGINE_HELD
+	       : lease == KEEPER_WRITTEN ? ENGINE_WRITTEN
+					 : ENGINE_UNHELD;
 }

@@ -5,6 +5,7 @@
  * process gets its probes when its exec is reported; what it did before is a gap. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
+#include "base/lockdown.h"
 #include "tophash/map.h"
 
 /* Processes that come without an exec are looked for this often: they were moved into the group. Most moves
@@ -54,7 +55,9 @@ struct error *group_open(struct session *session)
 	if (session->options.look_only)
 		return NULL;
 	try(engine_check(session->options.engine));
-	if (of->cgroup >= 0 || of->users)
+	if (of->users)
+		return lockdown_check(of->name);
+	if (of->cgroup >= 0)
 		return NULL;
 	try(tree_new(&session->tree));
 	if (tree_has_pids(session->tree))

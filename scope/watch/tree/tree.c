@@ -1,5 +1,6 @@
 #include "watch/tree/tree.h"
 #include "base/clock.h"
+#include "base/lockdown.h"
 #include "base/namespace.h"
 #include "watch/tree/shape.h"
 
@@ -86,6 +87,7 @@ struct error *tree_new(struct tree **ret)
 
 	if (!tree)
 		return error_nomem();
+	try(lockdown_check("cannot watch forks"));
 	libbpf_set_print(NULL); /* no messages of its own */
 	try(load(tree));
 	*ret = take_ptr(tree);

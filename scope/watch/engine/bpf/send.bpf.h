@@ -53,9 +53,10 @@ static __always_inline bool is_watched(const struct hit *hit)
 	       (pidns_ino && own_pid(hit) == watched);
 }
 
-/* Tells whether these credentials are those of one of the users. It is global, because its callers have no
- * stack to spare. */
-__noinline int has_user(uint64_t cred)
+/* Tells whether these credentials are those of one of the users. It has a stack of its own, because its
+ * callers have none to spare. It is not global: a kernel that lets no program read its memory would refuse
+ * that, although nobody calls it. */
+static __noinline int has_user(uint64_t cred)
 {
 	uint32_t uid;
 
@@ -64,7 +65,7 @@ __noinline int has_user(uint64_t cred)
 }
 
 /* Tells whether this process is one of the users'. */
-__noinline int is_of_user(void)
+static __noinline int is_of_user(void)
 {
 	uint64_t cred, task = bpf_get_current_task();
 
