@@ -422,8 +422,8 @@ static void *walk_step(struct tophash_iter *iter)
 	return NULL;
 }
 
-/* Walks until it has a slot, or a home with lanes, or until the end. It is not inlined. The short
- * way through tophash_iter_slow() therefore saves no registers. */
+/* Walks until it has a slot, or a home with lanes, or until the end. It is not inlined: otherwise
+ * tophash_iter_slow() would save registers for it on its short ways, too. */
 static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 {
 	void *slot = NULL;

@@ -134,8 +134,8 @@ struct tophash_stats {
 
 /* Says why the slow path is taken. */
 enum tophash_reason {
-	/* The caller does not see the hash or equality of the type, or the map has hooks for elements, or arrays in
-	 * pieces. */
+	/* The key has a hash of the user, and the caller has only a pointer to it. Or the map has hooks for its
+	 * elements, or arrays in pieces. */
 	TOPHASH_SLOW_CUSTOM = 1,
 	TOPHASH_SLOW_MOVING, /* the map is moving */
 	TOPHASH_SLOW_CHAIN, /* the search leaves the home bucket, or its first match is not the key */
