@@ -85,6 +85,26 @@ static void drop_all(const struct tophash *map)
 		entry_visit(map, visit_drop, NULL);
 }
 
+/* Makes a map empty that has no memory any more. Hooks, type and settings stay. It is zeroed in two parts, because for all
+ * of it gcc takes "rep stos", which is slower than the rest of this function. */
+static void forget_memory(struct tophash *map)
+{
+	struct tophash kept;
+
+	kept.hooks = map->hooks;
+	kept.type = map->type;
+	kept.moves = map->moves;
+	kept.keep_room = map->keep_room;
+	kept.huge_pages = map->huge_pages;
+	memset(map, 0, offsetof(struct tophash, write_tags));
+	memset(&map->write_tags, 0, sizeof(*map) - offsetof(struct tophash, write_tags));
+	map->hooks = kept.hooks;
+	map->type = kept.type;
+	map->moves = kept.moves + 1;
+	map->keep_room = kept.keep_room;
+	map->huge_pages = kept.huge_pages;
+}
+
 void tophash_fini(struct tophash *map)
 {
 	if (!map)
@@ -101,11 +121,7 @@ void tophash_fini(struct tophash *map)
 		map->len = 0;
 		write_end(map, "fini");
 	}
-	*map = (struct tophash){.hooks = map->hooks,
-				.type = map->type,
-				.keep_room = map->keep_room,
-				.huge_pages = map->huge_pages,
-				.moves = map->moves + 1};
+	forget_memory(map);
 }
 
 /* Forgets the entries of a map that has a core. */
