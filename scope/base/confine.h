@@ -6,6 +6,8 @@
 
 #include "base/base.h"
 
+#include <sys/types.h>
+
 /* The user and the group "nobody": the kernel's ids for owners that have no id here. */
 #define CONFINE_NOBODY 65534u
 
@@ -45,5 +47,11 @@ struct error *confine_calls(const struct confine_call *calls, size_t n);
 /* Does the opposite: answers these system calls with EPERM, and allows all others. The other threads
  * of this process get the filter, too. Errors: as above. */
 struct error *confine_without_calls(const int *numbers, size_t n);
+
+/* Makes a new child process one that parses foreign bytes and can do nothing else. It becomes nobody, has no
+ * capability, and may only read and send on what is open. It ends with its parent. All descriptors but
+ * *fds are closed; the standard ones lead to /dev/null. *fds change. memory: bytes of address space.
+ * Errors (ERROR_FAILED): as above. */
+struct error *confine_reader(pid_t parent, int *fds[], size_t n, uint64_t memory);
 
 #endif

@@ -1,9 +1,11 @@
 /* The checks of the machine. */
+#include "base/buf.h"
 #include "base/descriptors.h"
 #include "base/lockdown.h"
 #include "cmd/doctor.h"
 #include "live/cgroup/cgroup.h"
 #include "live/machine/machine.h"
+#include "live/runtime/runtime.h"
 #include "live/process/process.h"
 #include "watch/session/session.h"
 
@@ -195,17 +197,44 @@ static void check_cgroups(struct doctor *doctor)
 			     "a tenth of a second later (kernel BTF is missing)");
 }
 
+/* Adds the row of a runtime: where its state is, and what its sockets answered. */
+static void check_runtime(struct doctor *doctor, const struct runtime *runtime,
+			  const struct runtime_told *told)
+{
+	bool has_state = access(runtime->state, F_OK) == 0, has_socket = false;
+	cleanup_buf struct buf found = {0}, missing = {0};
+
+	if (has_state)
+		buf_str(&found, runtime->state);
+	if (has_state && access(runtime->state, R_OK | X_OK) != 0)
+		buf_printf(&missing, "%s cannot be read", runtime->state);
+	vec_each(at, &told->sockets) {
+		if (at->of != runtime)
+			continue;
+		has_socket = true;
+		buf_printf(&found, "%s%s: ", found.len ? ", " : "", at->path);
+		if (at->why)
+			buf_str(&found, at->idle ? "nobody listens" : "no answer");
+		else
+			buf_printf(&found, "%zu running", at->containers);
+		if (at->why && !at->idle)
+			buf_printf(&missing, "%s%s: %s", missing.len ? "; " : "", at->path,
+				   at->why);
+	}
+	if (has_state || has_socket)
+		doctor_add(doctor, machine, runtime->name, buf_cstr(&found));
+	if (missing.len)
+		doctor_limit(doctor, "%s", buf_cstr(&missing));
+}
+
 static void check_runtimes(struct doctor *doctor)
 {
-	const struct machine_runtime *runtime;
+	cleanup(runtime_told_fini) struct runtime_told told = {0};
+	const struct runtime *runtime;
 
-	for (size_t i = 0; (runtime = machine_runtime(i)); i++) {
-		if (access(runtime->state, F_OK) != 0)
-			continue;
-		doctor_add(doctor, machine, runtime->name, runtime->state);
-		if (access(runtime->state, R_OK | X_OK) != 0)
-			doctor_limit(doctor, "%s cannot be read", runtime->state);
-	}
+	error_free(runtime_ask(NULL, &told));
+	for (size_t i = 0; (runtime = runtime_at(i)); i++)
+		check_runtime(doctor, runtime, &told);
 }
 
 void doctor_machine(struct doctor *doctor)

@@ -184,7 +184,7 @@ static void check_container(struct doctor *doctor, const char *subject, pid_t pi
 	char found[CONTAINER_ID_SIZE + 4 * CONTAINER_TEXT_MAX] = "none";
 
 	if (container_of(pid, &container) && container.runtime) {
-		container_facts(&container, &facts);
+		container_facts(&container, NULL, &facts);
 		snprintf(found, sizeof(found), "%s %s%s%s%s%s", container.runtime,
 			 facts.namespace ? facts.namespace : "", facts.namespace ? "/" : "",
 			 facts.pod ? facts.pod : "", facts.pod ? "/" : "",

@@ -204,7 +204,7 @@ static void find_container(const struct process_listing *listing, struct ps_entr
 	if (!container_of(pid, &entry->container) || !entry->container.runtime)
 		return;
 	if (!last || strcmp(last->container.path, entry->container.path) != 0) {
-		container_facts(&entry->container, &entry->facts);
+		container_facts(&entry->container, NULL, &entry->facts);
 		return;
 	}
 	entry->facts = (struct container_facts){

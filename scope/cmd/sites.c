@@ -4,6 +4,7 @@
 #include "base/text/text.h"
 #include "cmd/cmd.h"
 #include "cmd/sites.h"
+#include "live/container/container.h"
 #include "cmd/sites_options.h"
 #include "cmd/output.h"
 
@@ -154,7 +155,10 @@ int cmd_sites(int argc, char **argv)
 	if (options.help)
 		return cmd_print_help(&sites_verb);
 	if (options.container || options.pod)
-		err = sites_container_program(options.pod, options.container, &program);
+		err = sites_container_program(&(struct container_query){options.pod,
+									options.container,
+									options.runtime_socket},
+					      &program);
 	if (program)
 		options.binary = program;
 	if (!err)

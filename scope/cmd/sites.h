@@ -9,6 +9,8 @@
 #include "show/report/report.h"
 #include "watch/filter/filter.h"
 
+struct container_query;
+
 struct sites_binary {
 	const char *path; /* borrowed */
 	int fd;
@@ -42,6 +44,6 @@ struct error *sites_asm(const struct sites_binary *binary, const char *site,
 
 /* Finds the program of a container: of the machine, or of a pod (NULL: not set). The caller frees *ret_path,
  * "/proc/PID/exe". Errors (ERROR_TARGET): there is no such container, or it has none or several. */
-struct error *sites_container_program(const char *pod, const char *container, char **ret_path);
+struct error *sites_container_program(const struct container_query *query, char **ret_path);
 
 #endif

@@ -60,21 +60,21 @@ static struct error *several(const struct programs *programs, const char *name)
 			 buf_cstr(&list));
 }
 
-struct error *sites_container_program(const char *pod, const char *container, char **ret_path)
+struct error *sites_container_program(const struct container_query *query, char **ret_path)
 {
 	cleanup(cgroup_free) struct cgroup *cgroup = NULL;
-	cleanup_free char *path = NULL, *name = NULL;
+	cleanup(container_found_fini) struct container_found found = {0};
 	struct programs programs = {0};
 
-	try(container_find(pod, container, &path, &name));
-	try(cgroup_open(path, &cgroup));
+	try(container_find(query, &found));
+	try(cgroup_open(found.path, &cgroup));
 	try(cgroup_each(cgroup, keep, &programs));
 	if (programs.err)
 		return programs.err;
 	if (!programs.n)
-		return error_new(ERROR_TARGET, "%s has no Go program", name);
+		return error_new(ERROR_TARGET, "%s has no Go program", found.name);
 	if (programs.n > 1)
-		return several(&programs, name);
+		return several(&programs, found.name);
 	if (asprintf(ret_path, "/proc/%d/exe", (int)programs.of[0].pid) < 0)
 		return error_nomem();
 	return NULL;

@@ -42,6 +42,12 @@ static const struct option_spec rows[] = {
 	 .help = "the program of a Kubernetes pod on this node",
 	 .man = "The Go program of a pod of Kubernetes that runs on this node, in place of a file. If it has "
 		"several programs, they are listed, and the run ends."},
+	{.name = "runtime-socket", .argument = "PATH", .kind = OPTION_FILE, .at = AT(runtime_socket),
+	 .local = "it names a socket of this machine, and the pod tells what to read",
+	 .rare = true, .help = "the socket of the runtime that knows the container",
+	 .man = "The socket of the container runtime that is asked about \\fB--container\\fR and "
+		"\\fB--pod\\fR, if it is not where it usually is: the HTTP API of Docker, which podman "
+		"has as well."},
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
 	 .help = "maps of this type, as Go prints it: 'map[string]*'",
 	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. Generic code "
@@ -154,6 +160,10 @@ static struct error *take_programs(const struct option_words *words, struct site
 static struct error *check(const struct option_words *words, struct sites_options *ret)
 {
 	try(take_programs(words, ret));
+	if (ret->runtime_socket && !ret->container && !ret->pod)
+		return error_new(ERROR_USAGE,
+				 "--runtime-socket tells who knows a container: use it "
+				 "with --container or --pod");
 	if (ret->other && (ret->asm_of || ret->summary))
 		return error_new(ERROR_USAGE, "%s one binary: give only one",
 				 ret->asm_of ? "--asm works on" : "--summary and --by work on");

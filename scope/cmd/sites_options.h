@@ -9,13 +9,14 @@
 
 struct sites_options {
 	const char *binary;
-	const char *other;     /* the second binary, to compare; NULL: none */
-	const char *container; /* --container; NULL when not given */
-	const char *pod;       /* --pod; NULL when not given */
-	const char *asm_of;    /* --asm SITE; NULL when not given */
-	struct filter filter;  /* type_glob, site_glob */
-	const char *format;    /* "text", "json" */
-	const char *output;    /* NULL: stdout */
+	const char *other;	    /* the second binary, to compare; NULL: none */
+	const char *container;	    /* --container; NULL when not given */
+	const char *pod;	    /* --pod; NULL when not given */
+	const char *runtime_socket; /* NULL: those that are known */
+	const char *asm_of;	    /* --asm SITE; NULL when not given */
+	struct filter filter;	    /* type_glob, site_glob */
+	const char *format;	    /* "text", "json" */
+	const char *output;	    /* NULL: stdout */
 	bool summary;
 	enum site_by by;
 	bool wide, quiet, verbose, help;

@@ -1,7 +1,6 @@
 #include "cmd/trace_group.h"
 #include "base/confine.h"
 #include "live/cgroup/cgroup.h"
-#include "live/container/container.h"
 
 #include <stdio.h>
 
@@ -32,11 +31,13 @@ static char *name_of(const struct cgroup *cgroup)
 /* Opens the control group of a container or a pod. It may have ended since it was found. */
 static struct error *open_container(const struct trace_options *options, struct trace_group *ret)
 {
-	cleanup_free char *path = NULL;
+	const struct container_query query = {options->pod, options->container,
+					      options->runtime_socket};
 	struct error *err;
 
-	try(container_find(options->pod, options->container, &path, &ret->name));
-	err = cgroup_open(path, &ret->cgroup);
+	try(container_find(&query, &ret->found));
+	ret->name = ret->found.name;
+	err = cgroup_open(ret->found.path, &ret->cgroup);
 	if (!err || err->code != ERROR_TARGET)
 		return err;
 	error_free(err);
@@ -81,7 +82,7 @@ struct error *trace_group_open(const struct trace_options *options, struct trace
 		try(open_container(options, ret));
 	} else if (options->cgroup) {
 		try(cgroup_open(options->cgroup, &ret->cgroup));
-		ret->name = name_of(ret->cgroup);
+		ret->name = ret->found.name = name_of(ret->cgroup);
 		if (!ret->name)
 			return error_nomem();
 	} else {
@@ -95,6 +96,7 @@ struct error *trace_group_open(const struct trace_options *options, struct trace
 		.is_over = options->container ? container_is_over : cgroup_is_over,
 		.cgroup = cgroup_v2(ret->cgroup),
 		.cgroup_v1 = ret->v1.hierarchy ? &ret->v1 : NULL,
+		.told = ret->found.told,
 		.ctx = ret,
 	};
 	return NULL;
@@ -103,5 +105,5 @@ struct error *trace_group_open(const struct trace_options *options, struct trace
 void trace_group_fini(struct trace_group *group)
 {
 	cgroup_free(group->cgroup);
-	free(group->name);
+	container_found_fini(&group->found);
 }

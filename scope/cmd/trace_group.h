@@ -7,6 +7,7 @@
 #define CMD_TRACE_GROUP_H
 
 #include "cmd/trace_options.h"
+#include "live/container/container.h"
 
 struct cgroup;
 
@@ -15,7 +16,8 @@ struct trace_group {
 	struct cgroup *cgroup;
 	struct engine_cgroup_v1 v1;
 	struct engine_users users;
-	char *name;
+	struct container_found found;
+	const char *name; /* borrowed from found */
 };
 
 /* Finds the group. The caller frees *ret with trace_group_fini(), also after an error. *ret must not be

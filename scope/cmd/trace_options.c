@@ -167,8 +167,9 @@ static const struct option_spec rows[] = {
 	 .at = AT(container),
 	 .help = "every Go process of a container, also later ones",
 	 .man = "Every process with Go code in a running container of Docker, podman, containerd or "
-		"CRI-O: by its name, its id, or the beginning of its id. No daemon is asked: the control "
-		"groups of the processes tell the id, and the files of the runtime the name. With "
+		"CRI-O: by its name, its id, or the beginning of its id. The control groups of the "
+		"processes tell the id, and the files of the runtime the name. The runtime itself "
+		"is asked only if its files do not tell it. With "
 		"\\fB--pod\\fR it is a container of that pod. See \\fBGROUPS\\fR."},
 	{.name = "pod", .argument = "[NS/]NAME", .kind = OPTION_STRING, .at = AT(pod),
 	 .local = NOT_OF_POD,
@@ -176,6 +177,12 @@ static const struct option_spec rows[] = {
 	 .man = "Every process with Go code in a pod of Kubernetes that runs on this node, in all its "
 		"containers, or in that of \\fB-c\\fR. Give the namespace if several have a pod of that "
 		"name. Use \\fB--container\\fR for a container alone."},
+	{.name = "runtime-socket", .argument = "PATH", .kind = OPTION_FILE, .at = AT(runtime_socket),
+	 .local = NOT_OF_POD,
+	 .rare = true, .help = "the socket of the runtime that knows the container",
+	 .man = "The socket of the container runtime that is asked about \\fB--container\\fR and "
+		"\\fB--pod\\fR, if it is not where it usually is: the HTTP API of Docker, which podman "
+		"has as well."},
 	{.argument = "-- COMMAND [ARG]...", .kind = OPTION_OPERAND,
 	 .help = "starts it and traces it from its first instruction",
 	 .man = "Starts the command and traces it from its first instruction. Its output is "
@@ -427,6 +434,10 @@ static struct error *check(const struct trace_options *options)
 	const char *later = later_option(options);
 
 	try(check_targets(options));
+	if (options->runtime_socket && !options->container && !options->pod)
+		return error_new(ERROR_USAGE,
+				 "--runtime-socket tells who knows a container: use it "
+				 "with --container or --pod");
 	if (options->user && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--user tells who runs a command: use it with -- COMMAND");

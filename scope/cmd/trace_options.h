@@ -20,6 +20,7 @@ struct trace_options {
 	const char *cgroup;	    /* --cgroup; NULL when not given */
 	const char *container;	    /* --container; NULL when not given */
 	const char *pod;	    /* --pod; NULL when not given */
+	const char *runtime_socket; /* NULL: those that are known */
 	char **command;		    /* after --; NULL when not given */
 	const char *user;	    /* --user; NULL when not given */
 	bool exit_status;	    /* --exit-status */

@@ -3,6 +3,7 @@
  *   container.c   the container of a process, from its control group
  *   facts.c       its name, image and pod, from the files of its runtime
  *   find.c        a running container by its name, id or pod
+ *   asked.c       what runtimes tell of containers, if their files do not tell enough
  *
  * Each runtime puts the container's id into the path of the control group:
  *
@@ -13,7 +14,8 @@
  *   lxc           /lxc/NAME, /lxc.payload.NAME
  *   nspawn        /machine.slice/machine-NAME.scope, .../systemd-nspawn@NAME.service
  *
- * An ID is 64 hexadecimal digits. In Kubernetes the group also has the pod's UID. No daemon is asked.
+ * An ID is 64 hexadecimal digits. In Kubernetes the group also has the pod's UID. A runtime is asked only by
+ * container_find(), and only if a name is not known otherwise.
  */
 #ifndef LIVE_CONTAINER_CONTAINER_H
 #define LIVE_CONTAINER_CONTAINER_H
@@ -29,6 +31,8 @@ enum {
 	CONTAINER_PATH_SIZE = 1024,  /* a longer path of a group is not kept */
 	CONTAINER_TEXT_MAX = 255     /* bytes of a text that are kept */
 };
+
+struct runtime_told;
 
 struct container {
 	const char *runtime;	      /* "docker"; NULL: in no container that is known */
@@ -57,9 +61,11 @@ struct container_facts {
 	bool sandbox;	 /* it only holds the pod's namespaces */
 };
 
-/* Reads the files of its runtime. They need the rights of root, mostly. The caller frees *ret with
+/* Reads the files of its runtime, which need the rights of root, mostly. What they do not tell comes from
+ * what runtimes told container_find(), if told is not NULL. The caller frees *ret with
  * container_facts_fini(). */
-void container_facts(const struct container *of, struct container_facts *ret);
+void container_facts(const struct container *of, const struct runtime_told *told,
+		     struct container_facts *ret);
 void container_facts_fini(struct container_facts *facts);
 CLEANUP_VALUE(struct container_facts, container_facts_fini)
 
@@ -70,12 +76,28 @@ static inline const char *container_title(const struct container *of,
 	return facts->part ? facts->part : facts->name ? facts->name : of->id;
 }
 
-/* Finds the control group of a running container, or of a pod with a process. pod: [NAMESPACE/]NAME, or
- * NULL. container: a name or an id, or the beginning of an id; with a pod, the name of one of its
- * containers, or NULL for all of them. Writes the path of the group, as in
- * /proc/PID/cgroup, to *ret_path, and what was found, for people, to *ret_name; the caller frees both.
- * Errors (ERROR_TARGET): there is none, or there are several (the text lists them); (ERROR_USAGE). */
-struct error *container_find(const char *pod, const char *container, char **ret_path,
-			     char **ret_name);
+/* What to look for. */
+struct container_query {
+	const char *pod; /* [NAMESPACE/]NAME, or NULL */
+	/* A name or an id, or the beginning of an id; with a pod, the name of one of its containers, or NULL
+	 * for all of them. */
+	const char *container;
+	const char *
+		socket; /* the socket of the runtime that is asked, or NULL: those that are known */
+};
+
+struct container_found {
+	char *path;		   /* of the control group, as in /proc/PID/cgroup */
+	char *name;		   /* for people */
+	struct runtime_told *told; /* what runtimes told; NULL if none was asked */
+};
+void container_found_fini(struct container_found *found);
+CLEANUP_VALUE(struct container_found, container_found_fini)
+
+/* Finds the control group of a running container, or of a pod with a process. Asks runtimes if their files do
+ * not tell enough. The caller frees *ret with container_found_fini().
+ * Errors (ERROR_TARGET): there is none, or there are several (the text lists them); it has no group; the
+ * socket does not answer; (ERROR_USAGE). */
+struct error *container_find(const struct container_query *query, struct container_found *ret);
 
 #endif

@@ -327,7 +327,23 @@ void container_facts_below(const char *root, const struct container *of,
 		read_links(&search);
 }
 
-void container_facts(const struct container *of, struct container_facts *ret)
+void container_facts(const struct container *of, const struct runtime_told *told,
+		     struct container_facts *ret)
 {
 	container_facts_below("", of, ret);
+	if (!told)
+		return;
+	vec_each(at, &told->containers)
+		if (!strcmp(at->id, of->id))
+			container_facts_add(at, ret);
+}
+
+void container_facts_add(const struct runtime_container *from, struct container_facts *to)
+{
+	take(&to->name, from->name);
+	take(&to->image, from->image);
+	take(&to->pod, from->pod);
+	take(&to->namespace, from->namespace);
+	take(&to->part, from->part);
+	to->sandbox |= from->sandbox;
 }

@@ -9,34 +9,22 @@
 #include <string.h>
 
 /* A message lists this many containers. */
-enum { SHOWN_MAX = 8, ID_SHORT = 12, CONTAINERS_MAX = 65536 };
+enum { SHOWN_MAX = 8, ID_SHORT = 12, CONTAINERS_MAX = 65536, REASONS_MAX = 4 };
 
-/* How well a container fits what was asked for. Only the best ones count. */
-enum fit { FIT_NOT, FIT_BEGINNING, FIT_NAME, FIT_ID };
-
-struct candidate {
-	struct container of;
-	struct container_facts facts;
-	enum fit fit;
-};
-
-struct search {
-	const char *pod, *container; /* as for container_find() */
-	VEC(struct candidate) list;  /* each running container once */
-	bool nomem;
-};
-
-static void search_fini(struct search *search)
+static void search_fini(struct container_search *search)
 {
 	vec_each(candidate, &search->list)
 		container_facts_fini(&candidate->facts);
 	vec_fini(&search->list);
+	if (search->told)
+		runtime_told_fini(search->told);
+	free(search->told);
 }
-CLEANUP_VALUE(struct search, search_fini)
+CLEANUP_VALUE(struct container_search, search_fini)
 
 /* ---- all running containers ---- */
 
-static bool is_known(const struct search *search, const struct container *of)
+static bool is_known(const struct container_search *search, const struct container *of)
 {
 	size_t n = search->list.len;
 
@@ -49,18 +37,18 @@ static bool is_known(const struct search *search, const struct container *of)
 
 static bool on_process(void *ctx, pid_t pid)
 {
-	struct search *search = ctx;
-	struct candidate candidate = {0};
+	struct container_search *search = ctx;
+	struct candidate candidate = {.pid = pid};
 
 	if (!container_of(pid, &candidate.of) || !candidate.of.runtime || !*candidate.of.path ||
 	    is_known(search, &candidate.of) || search->list.len >= CONTAINERS_MAX)
 		return true;
-	container_facts(&candidate.of, &candidate.facts);
+	container_facts(&candidate.of, NULL, &candidate.facts);
 	search->nomem |= !vec_push(&search->list, candidate);
 	return !search->nomem;
 }
 
-static struct error *find_all(struct search *search)
+static struct error *find_all(struct container_search *search)
 {
 	try(process_check_proc());
 	try(process_each(on_process, search));
@@ -95,21 +83,21 @@ static bool is_of_pod(const struct candidate *at, const char *pod)
 	return !slash || (strlen(namespace) == len && !strncmp(namespace, pod, len));
 }
 
-static enum fit fit_of(const struct candidate *at, const struct search *search)
+enum fit container_fit(const struct candidate *at, const struct container_query *query)
 {
-	if (!search->pod)
-		return fit_container(at, search->container);
-	return is_of_pod(at, search->pod) ? FIT_NAME : FIT_NOT;
+	if (!query->pod)
+		return fit_container(at, query->container);
+	return is_of_pod(at, query->pod) ? FIT_NAME : FIT_NOT;
 }
 
 /* Keeps the containers that fit best. */
-static void keep_best(struct search *search)
+static void keep_best(struct container_search *search)
 {
 	enum fit best = FIT_BEGINNING;
 	size_t kept = 0;
 
 	vec_each(at, &search->list) {
-		at->fit = fit_of(at, search);
+		at->fit = container_fit(at, search->query);
 		best = at->fit > best ? at->fit : best;
 	}
 	vec_each(at, &search->list) {
@@ -123,7 +111,7 @@ static void keep_best(struct search *search)
 
 /* Keeps the containers of a pod that have the name `part` (NULL: any), without the one that only holds
  * the namespaces. */
-static void keep_part(struct search *search, const char *part)
+static void keep_part(struct container_search *search, const char *part)
 {
 	size_t kept = 0;
 
@@ -150,7 +138,7 @@ static void put_title(struct buf *to, const struct candidate *at)
 	buf_str(to, ")");
 }
 
-static void put_titles(struct buf *to, const struct search *search)
+static void put_titles(struct buf *to, const struct container_search *search)
 {
 	for (size_t i = 0; i < search->list.len && i < SHOWN_MAX; i++) {
 		buf_str(to, i ? ", " : "");
@@ -160,19 +148,37 @@ static void put_titles(struct buf *to, const struct search *search)
 		buf_printf(to, " and %zu more", search->list.len - SHOWN_MAX);
 }
 
-static struct error *none(const struct search *search)
+/* Appends why runtimes that were asked have told nothing. */
+static void put_reasons(struct buf *to, const struct container_search *search)
 {
-	if (!search->pod)
-		return error_new(ERROR_TARGET,
-				 "no running container %.80s: tophash ps lists containers with "
-				 "Go programs",
-				 search->container);
-	return error_new(ERROR_TARGET,
-			 "no pod %.80s runs here: give [NAMESPACE/]NAME, on the node of the pod",
-			 search->pod);
+	int n = 0;
+
+	if (!search->told)
+		return;
+	vec_each(at, &search->told->sockets)
+		if (at->why && !at->idle && n++ < REASONS_MAX)
+			buf_printf(to, "; %s: %s", at->path, at->why);
 }
 
-static struct error *several(const struct search *search, const char *what, const char *remedy)
+static struct error *none(const struct container_search *search)
+{
+	cleanup_buf struct buf text = {0};
+
+	if (!search->query->pod)
+		buf_printf(&text,
+			   "no running container %.80s: tophash ps lists containers with "
+			   "Go programs",
+			   search->query->container);
+	else
+		buf_printf(&text,
+			   "no pod %.80s runs here: give [NAMESPACE/]NAME, on the node of the pod",
+			   search->query->pod);
+	put_reasons(&text, search);
+	return error_new(ERROR_TARGET, "%s", buf_cstr(&text));
+}
+
+static struct error *several(const struct container_search *search, const char *what,
+			     const char *remedy)
 {
 	cleanup_buf struct buf list = {0};
 
@@ -184,7 +190,7 @@ static struct error *several(const struct search *search, const char *what, cons
 /* ---- one group ---- */
 
 /* Tells whether all containers are of one pod. */
-static bool is_one_pod(const struct search *search)
+static bool is_one_pod(const struct container_search *search)
 {
 	const struct candidate *first = &search->list.data[0];
 
@@ -197,8 +203,7 @@ static bool is_one_pod(const struct search *search)
 	return true;
 }
 
-static struct error *take_group(const struct candidate *at, bool pod, char **ret_path,
-				char **ret_name)
+static struct error *take_group(const struct candidate *at, bool pod, struct container_found *ret)
 {
 	cleanup_buf struct buf name = {0};
 
@@ -208,56 +213,80 @@ static struct error *take_group(const struct candidate *at, bool pod, char **ret
 			   at->facts.pod);
 	else
 		put_title(&name, at);
-	*ret_path = strdup(pod ? at->of.pod_path : at->of.path);
-	*ret_name = strdup(buf_cstr(&name));
-	if (*ret_path && *ret_name)
+	if (!pod && !*at->of.path)
+		return error_new(ERROR_TARGET,
+				 "%s has no control group of its own that is seen here: name its "
+				 "processes (-p PID)",
+				 buf_cstr(&name));
+	ret->path = strdup(pod ? at->of.pod_path : at->of.path);
+	ret->name = strdup(buf_cstr(&name));
+	if (ret->path && ret->name)
 		return NULL;
-	free(take_ptr(*ret_path));
-	free(take_ptr(*ret_name));
+	container_found_fini(ret);
 	return error_nomem();
 }
 
-static struct error *take_pod(struct search *search, char **ret_path, char **ret_name)
+static struct error *take_pod(struct container_search *search, struct container_found *ret)
 {
+	const struct container_query *query = search->query;
+
 	if (!is_one_pod(search))
 		return several(search, "of pods with this name", "give NAMESPACE/NAME");
-	if (search->container) {
+	if (query->container) {
 		cleanup_buf struct buf list = {0};
 
 		put_titles(&list, search);
-		keep_part(search, search->container);
+		keep_part(search, query->container);
 		if (!search->list.len)
 			return error_new(ERROR_TARGET,
-					 "pod %.80s has no running container %.80s: %s",
-					 search->pod, search->container, buf_cstr(&list));
+					 "pod %.80s has no running container %.80s: %s", query->pod,
+					 query->container, buf_cstr(&list));
 		if (search->list.len > 1)
-			return several(search, search->container, "give --container ID");
-		return take_group(&search->list.data[0], false, ret_path, ret_name);
+			return several(search, query->container, "give --container ID");
+		return take_group(&search->list.data[0], false, ret);
 	}
 	if (*search->list.data[0].of.pod_path)
-		return take_group(&search->list.data[0], true, ret_path, ret_name);
+		return take_group(&search->list.data[0], true, ret);
 	keep_part(search, NULL);
 	if (!search->list.len)
 		return none(search);
 	if (search->list.len > 1)
 		return several(search, "of this pod, which has no control group of its own",
 			       "give -c CONTAINER");
-	return take_group(&search->list.data[0], false, ret_path, ret_name);
+	return take_group(&search->list.data[0], false, ret);
 }
 
-struct error *container_find(const char *pod, const char *container, char **ret_path,
-			     char **ret_name)
+static struct error *take_best(struct container_search *search, struct container_found *ret)
 {
-	cleanup(search_fini) struct search search = {.pod = pod, .container = container};
+	keep_best(search);
+	if (!search->list.len)
+		return none(search);
+	if (search->query->pod)
+		return take_pod(search, ret);
+	if (search->list.len > 1)
+		return several(search, search->query->container, "give more of the id");
+	return take_group(&search->list.data[0], false, ret);
+}
 
-	*ret_path = *ret_name = NULL;
+struct error *container_find(const struct container_query *query, struct container_found *ret)
+{
+	cleanup(search_fini) struct container_search search = {.query = query};
+
+	*ret = (struct container_found){0};
 	try(find_all(&search));
-	keep_best(&search);
-	if (!search.list.len)
-		return none(&search);
-	if (pod)
-		return take_pod(&search, ret_path, ret_name);
-	if (search.list.len > 1)
-		return several(&search, container, "give more of the id");
-	return take_group(&search.list.data[0], false, ret_path, ret_name);
+	if (asked_is_useful(&search))
+		try(asked_add(&search));
+	try(take_best(&search, ret));
+	ret->told = take_ptr(search.told);
+	return NULL;
+}
+
+void container_found_fini(struct container_found *found)
+{
+	free(found->path);
+	free(found->name);
+	if (found->told)
+		runtime_told_fini(found->told);
+	free(found->told);
+	*found = (struct container_found){0};
 }

@@ -62,15 +62,3 @@ void machine_missing(uint64_t wanted, char ret[MACHINE_TEXT])
 			len += (size_t)snprintf(ret + len, MACHINE_TEXT - len, "%s%s",
 						len ? " " : "", names[i].name);
 }
-
-const struct machine_runtime *machine_runtime(size_t i)
-{
-	static const struct machine_runtime runtimes[] = {
-		{"docker", "/var/lib/docker/containers"},
-		{"podman", "/var/lib/containers/storage"},
-		{"containerd", "/run/containerd"},
-		{"cri-o", "/run/crio"},
-	};
-
-	return i < ARRAY_SIZE(runtimes) ? &runtimes[i] : NULL;
-}

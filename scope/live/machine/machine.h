@@ -24,11 +24,4 @@ bool machine_proc_hides(void);
  * separated by blanks. */
 void machine_missing(uint64_t wanted, char ret[MACHINE_TEXT]);
 
-/* A container runtime that keeps its state here. */
-struct machine_runtime {
-	const char *name, *state; /* "docker", "/var/lib/docker/containers" */
-};
-/* Returns number i of the runtimes that are known, from 0, or NULL after the last. */
-const struct machine_runtime *machine_runtime(size_t i);
-
 #endif

@@ -23,6 +23,8 @@ void place_fini(struct session *session)
 /* Finds what is known of a container, or reads it. Returns NULL when memory is out. */
 static const struct contained *get(struct session *session, const struct container *of)
 {
+	const struct session_group *group = session->options.group;
+	const struct runtime_told *told = group ? group->told : NULL;
 	struct contained *new;
 
 	vec_each(contained, &session->contained)
@@ -36,7 +38,7 @@ static const struct contained *get(struct session *session, const struct contain
 		return NULL;
 	}
 	new->of = *of;
-	container_facts(of, &new->facts);
+	container_facts(of, told, &new->facts);
 	return new;
 }
 

@@ -91,6 +91,7 @@ struct session_group {
 	const struct engine_users *users;
 	/* Only processes that the kernel lets us look at may be shown. Each has probes of its own then. */
 	bool looked_at;
+	const struct runtime_told *told; /* what runtimes told of containers, or NULL */
 	void *ctx;
 };
 
