@@ -218,6 +218,12 @@ class Tracer:
                 check(self.p.poll() is None, f"tophash ended with {self.p.returncode} before {what!r}")
                 time.sleep(0.01)
 
+    def wait_for_message(self, what):
+        end = time.monotonic() + LONG
+        while what not in self.errors.read_text():
+            check(time.monotonic() < end, f"does not say {what!r}: {self.errors.read_text()}")
+            time.sleep(0.01)
+
     def end(self, sig=signal.SIGINT):
         if sig and self.p.poll() is None:
             self.p.send_signal(sig)

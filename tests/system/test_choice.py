@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from harness import (
-    bpf_ids, check, go_build, identity, LONG, nothing_left, options, Program, refused, Run, same, spawn, STARTED, steps, target, test, tmp,
+    bpf_ids, check, go_build, identity, LONG, nothing_left, options, probed, Program, refused, Run, same, spawn, STARTED, steps, target, test, tmp,
     tophash, Tracer)
 from test_command import EXECS_ITSELF
 
@@ -106,6 +106,46 @@ def copies_of_a_file():
         same({e["map_type"] for e in r.events if e["pid"] == ps[-1].pid}, {"map[string]inT"}, f"{go}: the liar's types")
         same({e["stack"][0]["func"] for e in r.events}, {"main.remove"}, f"{go}: functions")
         nothing_left(before)
+
+
+OWN_PROBES_MAX = 64  # SESSION_OWN_PROBES_MAX of session_priv.h
+
+
+@test
+def a_crowd():
+    """More processes of a file share its probes, also with those that are not shown. --follow=none gives each its own."""
+    before = bpf_ids()
+    ps = [steps() for _ in range(OWN_PROBES_MAX + 1)]
+    exe, stranger = ps[0].p.args[0], steps()
+    shared, own = "other processes of .* have probes, too", "more than 64 processes of .* have probes of their own"
+    for n, follow, links, message in ((len(ps), "same", "file", shared), (len(ps), "none", "process", own), (len(ps) - 1, "none", "process", None),
+                                      (len(ps) - 1, "same", "process", "will not be traced, because other processes execute")):
+        what = f"{n}, --follow={follow}"
+        t = Tracer("-p", ",".join(str(p.pid) for p in ps[:n]), "--follow", follow)
+        same((probed(ps[0].pid, exe), probed(stranger.pid, exe)), (True, links == "file"), f"{what}: breakpoints")
+        late = steps()
+        for i, p in enumerate(ps):
+            p.ask(str(1 + i % 3))
+        stranger.ask("50")
+        late.ask("20")
+        r = t.end()
+        late.end()
+        same(removed_by(r), {p.pid: 1 + i % 3 for i, p in enumerate(ps[:n])}, f"{what}: events by process")
+        same((r.code, identity(r)["hits"], r.end["gaps"]), (0, sum(1 + i % 3 for i in range(n)), 0), f"{what}: code, hits, gaps")
+        same({s["pid"]: s["links"] for s in r.of("start")}, {p.pid: links for p in ps[:n]}, f"{what}: where the probes are")
+        same([bool(re.search(message, x)) for x in r.lines], [True] if message else [], f"{what}: {r.err}")
+        nothing_left(before)
+    stranger.end()
+    t = Tracer("-p", ",".join(str(p.pid) for p in ps))
+    late = steps()
+    t.wait_for_message("have probes, too")
+    late.ask("20")
+    for p in ps:
+        p.ask("2")
+        p.tell("exit 0")
+    r = t.end(None)  # with the last of them
+    same((removed_by(r), len(r.exits), len(r.lines)), ({p.pid: 2 for p in ps}, len(ps), 1), f"one that comes later: {r.err}")
+    same((identity(r)["gaps"], r.end["hits"]), (0, 2 * len(ps)), "one that comes later: gaps, hits")
 
 
 @test

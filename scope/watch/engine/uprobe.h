@@ -110,7 +110,7 @@ struct uprobe {
 	VEC(struct placed *) placed; /* by slot */
 	VEC(struct linker_probe) linkers;
 	bool paused;
-	bool narrow;			  /* engine_narrow() was called */
+	bool narrow;			  /* probes of module 0 are in single processes only */
 	struct warmer *warmer;		  /* uprobe_warm.c; NULL: none */
 	VEC(struct keeper *) keepers;	  /* that take their probes off */
 	VEC(const struct gopcln *) typed; /* the modules in module_types, by number */

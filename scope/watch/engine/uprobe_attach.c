@@ -276,6 +276,7 @@ static struct error *attach(struct uprobe *uprobe, uint32_t module, int exe, pid
 		try(attach_slot(uprobe, module, exe, -1, ret));
 		if (*ret != ENGINE_UNHELD)
 			return NULL;
+		uprobe->narrow = true; /* no lease for the next process either */
 	}
 	return attach_slot(uprobe, module, exe, pid, ret);
 }

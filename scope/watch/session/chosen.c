@@ -49,20 +49,30 @@ static struct error *open_one(struct session *session, const struct chosen *chos
 	try(add_process(session, take_ptr(target)));
 	traced = &session->processes.data[session->processes.len - 1];
 	traced->program = met;
+	met->chosen++;
 	traced->executed_ns = chosen->since_ns;
 	traced->awaited = chosen->since_ns != 0;
 	return NULL;
 }
 
-/* Makes a program the session's file: the first that is no library, or else the first. In the
- * processes that run it, traced->program becomes NULL. */
+/* Tells whether a file is better as the session's file: a program rather than a library, and the one with
+ * more processes, because its probes may be for all of them. */
+static bool is_better(const struct met *met, const struct met *than)
+{
+	bool program = met->role == GO_BUILD_PROGRAM, than_program = than->role == GO_BUILD_PROGRAM;
+
+	return program != than_program ? program : met->chosen > than->chosen;
+}
+
+/* Makes a file the session's file: the best, and the first of equal ones. In the processes that run it,
+ * traced->program becomes NULL. */
 static struct error *choose_main(struct session *session)
 {
 	const struct met *main = session->processes.data[0].program;
 
-	vec_each(traced, &session->processes)
-		if (main->role != GO_BUILD_PROGRAM && traced->program->role == GO_BUILD_PROGRAM)
-			main = traced->program;
+	vec_each(met, &session->met)
+		if (!(*met)->why && is_better(*met, main))
+			main = *met;
 	session->exe = fcntl(main->exe, F_DUPFD_CLOEXEC, 3);
 	if (session->exe < 0)
 		return descriptors_error(errno, main->module->path);

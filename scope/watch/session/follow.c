@@ -73,10 +73,19 @@ static bool on_pid(void *ctx, pid_t pid)
 	return !pids->nomem;
 }
 
-static bool has_pid(const struct pids *pids, pid_t pid)
+static int compare_pids(const void *a, const void *b)
 {
-	vec_each(at, &pids->list)
-		if (*at == pid)
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Tells whether a process of `all` is not in `family`, which is sorted here. */
+static bool has_others(struct pids *family, const struct pids *all)
+{
+	qsort(family->list.data, family->list.len, sizeof(pid_t), compare_pids);
+	vec_each(pid, &all->list)
+		if (!bsearch(pid, family->list.data, family->list.len, sizeof(pid_t), compare_pids))
 			return true;
 	return false;
 }
@@ -93,18 +102,47 @@ static void add_descendants(struct session *session, struct pids *ret)
 	}
 }
 
+/* ---- where the probes are ---- */
+
+/* Tells whether the traced processes of the session's file are too many to have probes of their own. Once
+ * that was told, it stays. */
+static bool is_crowd(const struct session *session)
+{
+	size_t n = 0;
+
+	if (session->crowd_told)
+		return true;
+	vec_each(traced, &session->processes)
+		n += !traced->program && !traced->ended;
+	return n > SESSION_OWN_PROBES_MAX;
+}
+
+static void tell_crowd(struct session *session)
+{
+	if (session->crowd_told)
+		return;
+	session->crowd_told = true;
+	session_notice(session, SESSION_INFO,
+		       "other processes of %s have probes, too, and are not shown: more than %d "
+		       "processes with probes of their own would slow each other (--follow=none: "
+		       "no probes elsewhere)",
+		       image_name(session->image), SESSION_OWN_PROBES_MAX);
+}
+
 /* Tells why the children of -p cannot be followed. Returns NULL if they can. */
-static const char *why_not(struct session *session, const struct pids *family,
+static const char *why_not(struct session *session, struct pids *family,
 			   const struct pids *relatives)
 {
+	bool strangers = has_others(family, relatives);
+
 	if (!tree_has_pids(session->tree) && family->list.len > 1)
 		return "because tophash is in a pid namespace, and there are children already";
-	if (session->options.follow == SESSION_FOLLOW_EXACT)
+	if (session->options.follow == SESSION_FOLLOW_EXACT || !strangers)
 		return NULL;
-	vec_each(pid, &relatives->list)
-		if (!has_pid(family, *pid))
-			return "because other processes execute the same file, and probes for "
-			       "children would slow them";
+	if (!is_crowd(session))
+		return "because other processes execute the same file, and probes for children "
+		       "would slow them";
+	tell_crowd(session);
 	return NULL;
 }
 
@@ -255,6 +293,10 @@ struct error *watch_strangers(struct session *session)
 	if (!session->tree || !session->options.chosen_n || session->narrow || session->stopping ||
 	    session->options.follow != SESSION_FOLLOW_SAME || !engine_strangers(session->engine))
 		return NULL;
+	if (is_crowd(session)) {
+		tell_crowd(session);
+		return NULL;
+	}
 	session->narrow = true;
 	engine_narrow(session->engine);
 	session->file.hold = ENGINE_UNHELD;

@@ -207,12 +207,35 @@ static const char *exe_of(const struct session *session, const struct traced *tr
 }
 
 /* Tells whether the probes of a process are those of all processes of its file. */
+static bool is_wide(const struct session *session, const struct traced *traced)
+{
+	return traced->program ? traced->program->wide
+			       : session->wide || session->file.hold == ENGINE_HELD;
+}
+
 static const char *links_of(const struct session *session, const struct traced *traced)
 {
-	bool wide = traced->program ? traced->program->wide
-				    : session->wide || session->file.hold == ENGINE_HELD;
+	if (!traced)
+		return "";
+	return is_wide(session, traced) ? "file" : "process";
+}
 
-	return wide ? "file" : "process";
+/* Counts the processes with probes of their own, for each file. Reports once that they are many. */
+static void count_own_probes(struct session *session, struct traced *traced, bool own)
+{
+	struct own_probes *of =
+		traced->program ? &traced->program->own_probes : &session->own_probes;
+
+	if (traced->own_probes)
+		traced->own_probes->processes--;
+	traced->own_probes = own ? of : NULL;
+	if (!own || ++of->processes <= SESSION_OWN_PROBES_MAX || of->told)
+		return;
+	of->told = true;
+	session_notice(session, SESSION_INFO,
+		       "more than %d processes of %s have probes of their own: the more they are, "
+		       "the longer each removal and the end of the trace take",
+		       SESSION_OWN_PROBES_MAX, image_name(program_of(session, traced).image));
 }
 
 /* Returns the pid that a process has for itself. If it has ended, that is the one that is known. */
@@ -247,7 +270,7 @@ static void emit_start(struct session *session, struct fan *sinks,
 		.go = gopcln_version(program->tab),
 		.layout = layout_get(program->placements->maps)->name,
 		.stripped = image_is_stripped(program->image),
-		.links = traced ? links_of(session, traced) : "",
+		.links = links_of(session, traced),
 		.wall_ns = event.time_ns + session->wall_offset_ns,
 		.ready_ms = session->ready_ms,
 		.probes = session_probes(program->placements, probes),
@@ -275,6 +298,7 @@ static void emit_process_start(struct session *session, struct traced *traced, u
 
 	if (!program.image) /* a process of a group that executes something else now */
 		return;
+	count_own_probes(session, traced, !is_wide(session, traced));
 	emit_start(session, session->output.sinks, &program, traced, bias);
 }
 
@@ -328,6 +352,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	if (!traced->started)  /* it ended before it could be read, and removed nothing */
 		emit_process_start(session, traced, 0);
 	traced->started = traced->ended = true;
+	count_own_probes(session, traced, false);
 	settle_overhead(session, traced, traced->end_ns);
 	settle_modules(session, traced, traced->end_ns);
 	if (traced->met.len || traced->linker_watched || traced->program)

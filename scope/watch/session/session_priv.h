@@ -15,8 +15,18 @@
 /* Names of the watched program. TASK_COMM_LEN of the kernel is 16. */
 enum { SESSION_NAMES = 4, SESSION_NAME_SIZE = 16 };
 
+/* So many processes of a file have probes of their own at most, if a lease guards the file. The kernel asks
+ * each link at each hit whether it is for the process, 30 ns for each. */
+enum { SESSION_OWN_PROBES_MAX = 64 };
+
 /* Modules besides the session's file that a start record lists. */
 enum { MET_SHOWN = 64 };
+
+/* The processes of a file that have probes of their own. */
+struct own_probes {
+	uint32_t processes;
+	bool told; /* a message has told that they are many */
+};
 
 /* A file with probes besides the session's file. */
 struct met {
@@ -39,6 +49,8 @@ struct met {
 	uint64_t lost_ns;      /* they are gone since then, because the file was written; 0: no */
 	uint64_t lost_next_ns; /* time of the next try to place them again */
 	bool told;	       /* a message has told that it is not traced */
+	struct own_probes own_probes;
+	size_t chosen; /* chosen.c: processes that were chosen and run it */
 };
 
 /* A module that a watched process has besides the session's file. */
@@ -58,6 +70,7 @@ struct traced {
 	struct met
 		*program;  /* its program; NULL: the session's file, or in a group: no Go program */
 	bool started;	   /* the start record of its program was emitted */
+	struct own_probes *own_probes; /* processes.c: of its file, if it is counted there */
 	uint64_t image_id; /* identifies the program in that record; 0: unknown */
 	bool awaits_begin; /* it may have been found before its main function began */
 	bool ended;	   /* its exit record was emitted */
@@ -145,6 +158,8 @@ struct session {
 
 	struct group *group; /* group.c; NULL: the processes of one file, or chosen ones */
 	bool narrow; /* follow.c: -p: its probes are in single processes, as others run the file */
+	bool crowd_told; /* follow.c: a message has told of probes in other processes */
+	struct own_probes own_probes;
 	struct tree *tree; /* follow.c; NULL: no children are followed */
 	struct all *all;   /* all.c; NULL: not all Go programs of a tree are traced */
 
