@@ -1,6 +1,7 @@
 """Common functions of the tests: the traced programs, the tracer, and checks of its output and of the kernel afterwards."""
 
 import ctypes
+import glob
 import json
 import operator
 import os
@@ -332,11 +333,11 @@ def bpf_ids():
 def held_ids():
     """Returns the ids of the BPF objects that a process has open. Other tracers on this machine may have some, too."""
     held = set()
-    for info in Path("/proc").glob("[0-9]*/task/[0-9]*/fdinfo"):  # the threads of a keeper have descriptors of their own
+    # The threads of a keeper have descriptors of their own. Path.glob() fails when a process ends meanwhile.
+    for fd in glob.iglob("/proc/[0-9]*/task/[0-9]*/fdinfo/*"):
         try:
-            for fd in info.iterdir():
-                for kind, number in re.findall(r"^(prog|link|map)_id:\s*(\d+)", fd.read_text(), re.M):
-                    held.add((kind, int(number)))
+            for kind, number in re.findall(r"^(prog|link|map)_id:\s*(\d+)", Path(fd).read_text(), re.M):
+                held.add((kind, int(number)))
         except OSError:
             pass
     return held
