@@ -1,6 +1,8 @@
 """Tests of a tophash that has capabilities and is called by a user who has none (setcap, set-user-ID): the user reaches what is the
 user's, and nothing else."""
 
+import ctypes
+import errno
 import os
 import re
 import shutil
@@ -8,6 +10,8 @@ import signal
 import stat
 import struct
 import subprocess
+import time
+from pathlib import Path
 
 from harness import check, go_build, identity, LONG, options, Program, refused, REPO, Run, same, Skip, spawn, steps, target, test, tmp
 from test_doctor import Checks, NOBODY
@@ -136,6 +140,84 @@ def setcap_files_of_others():
         r = as_nobody(exe, "sites", named, "-o", inside / "new")
         check(r.code == 1 and not (inside / "new").exists(), f"{name}: a file in a folder of root")
 
+
+
+CLONE3 = 435
+
+
+def spawn_as(pid, uid, *command):
+    """Starts a command as a process with this pid, which must be free. Returns false if somebody else has it. Its standard input is a pipe,
+    whose other end is returned, and its standard output another one."""
+    set_tid = (ctypes.c_int * 1)(pid)
+    args = struct.pack("<11Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(set_tid), 1, 0)
+    orders, answers = os.pipe(), os.pipe()
+    made = ctypes.CDLL(None, use_errno=True).syscall(CLONE3, args, len(args))
+    if made == 0:
+        try:
+            os.dup2(orders[0], 0)
+            os.dup2(answers[1], 1)
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os.execv(command[0], command)
+        finally:
+            os._exit(1)
+    os.close(orders[0])
+    os.close(answers[1])
+    if made < 0:
+        number = ctypes.get_errno()
+        os.close(orders[1])
+        os.close(answers[0])
+        check(number == errno.EEXIST, f"clone3: {os.strerror(number)}")
+        return None
+    same(made, pid, "the pid")
+    return open(orders[1], "w"), open(answers[0])
+
+
+def waits_for_reader(p):
+    end = time.monotonic() + LONG
+    while not re.search("fifo_open|wait_for_partner", Path(f"/proc/{p.pid}/wchan").read_text()):
+        check(time.monotonic() < end and p.poll() is None, f"does not wait for a reader: {Path(f'/proc/{p.pid}/wchan').read_text()}")
+        time.sleep(0.005)
+
+
+@test
+def setcap_pid_of_another():
+    """A process ends before its probes are placed, and a process of the same file of another user gets its pid. Nothing of that is shown."""
+    exe, go = with_caps("recipe", RECIPE), shutil.copy(target("steps"), tmp("steps"))
+    os.chmod(go, 0o755)
+    out = tmp("out")
+    os.mkfifo(out)
+    os.chmod(out, 0o666)
+    os.chmod(tmp(), 0o755)
+    for tool, words in ((exe, []), (exe, ["--follow", "none"]), (options.tophash, []), (options.tophash, ["--max-overhead", "50%"])):
+        for _ in range(50):
+            p = Program(go, user=65534, group=65534, extra_groups=[])
+            check(p.line().startswith("ready"), "steps does not begin")
+            wrap = NOBODY if tool == exe else []
+            t = spawn([*wrap, tool, "trace", "--format", "json", "-o", out, *words, "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            # It has opened the process, and waits for a reader of its output before it places probes.
+            waits_for_reader(t)
+            p.end()
+            other = spawn_as(p.pid, 0, go)
+            if other:
+                break
+            t.kill()
+            t.wait()
+        orders, answers = other
+        check(answers.readline().startswith("ready"), "the second process does not begin")
+        with open(out) as reader:
+            for _ in range(20):
+                orders.write("5\n")
+                orders.flush()
+                answers.readline()
+            orders.close()
+            os.waitpid(p.pid, 0)
+            t.wait(LONG)
+            shown = reader.read()
+        same((t.returncode, shown), (3, ""), f"{words}")
+        same(t.stderr.read(), f"tophash: process {p.pid} ended while probes were placed\n", "the message")
+        answers.close()
 
 
 @test

@@ -192,6 +192,8 @@ struct error *process_open(pid_t pid, struct target **ret)
 	if (process->pidfd < 0)
 		return pidfd_failed(pid, errno);
 	try(open_exe(process));
+	if (is_over(process->pidfd)) /* the executable may be that of another process with this pid */
+		return open_failed(pid, ESRCH);
 	share_descriptor(process);
 	*ret = take_ptr(target);
 	return NULL;

@@ -100,6 +100,11 @@ struct engine_options {
 	/* With tree: only hits of processes whose effective user is one of these count, and there is no
 	 * tree_fd. NULL: all users. */
 	const struct engine_users *users;
+	/* Tells whether a process that engine_attach() is called for has not ended. It is asked when the
+	 * probes stand, before a hit of them counts: another process may have got the pid. NULL: it is not
+	 * asked. */
+	bool (*runs)(void *ctx, pid_t pid);
+	void *runs_ctx;
 	/* With tree: no process is the watched one. Each exec of a process whose hits count makes a
 	 * WIRE_EXEC. Each move of any process to another control group makes a WIRE_MOVE; with `users`,
 	 * each process that becomes one of theirs does. */
@@ -250,7 +255,7 @@ struct error *engine_add(struct engine *engine, const struct engine_module *modu
 
 /* Attaches all probes of a module to its file `exe` (a descriptor, borrowed until the probes are
  * removed), for process `pid`. With pid -1, they are attached for every process of the file,
- * including later ones. May be called again after the process has executed itself: the new probes
+ * including later ones. For a process, options.runs is asked. May be called again after the process has executed itself: the new probes
  * replace the old ones without a gap, and no event comes twice. On error the old ones stay. *ret
  * tells whether they stand; if not, the old ones are removed, too. */
 struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,

@@ -229,15 +229,28 @@ static struct error *make_links(const struct uprobe *uprobe, const struct placed
 	return NULL;
 }
 
+/* Tells whether the process for which probes were placed has not ended meanwhile. Its pid may be that of
+ * another process by now, which then has the probes. */
+static bool still_runs(const struct uprobe *uprobe, pid_t pid)
+{
+	const struct engine_options *options = uprobe->options;
+
+	return pid <= 0 || !options->runs || options->runs(options->runs_ctx, pid);
+}
+
 /* Places the next generation of a slot's probes, which replaces the one before. On error that one
- * stays. */
-static struct error *place(struct uprobe *uprobe, struct placed *placed, enum engine_hold *ret)
+ * stays. They are for process `pid`, if it is not -1. */
+static struct error *place(struct uprobe *uprobe, struct placed *placed, pid_t pid,
+			   enum engine_hold *ret)
 {
 	struct attachment hot = {0}, cold = {0};
 	struct error *err;
 
 	placed->generation++;
 	err = make_links(uprobe, placed, &hot, &cold, ret);
+	if (!err && stands(placed, *ret) && !still_runs(uprobe, pid))
+		err = error_new(ERROR_TARGET, "process %d ended while probes were placed",
+				(int)pid);
 	if (err || !stands(placed, *ret)) {
 		uprobe_unlink(&hot);
 		uprobe_unlink(&cold);
@@ -252,15 +265,16 @@ static struct error *place(struct uprobe *uprobe, struct placed *placed, enum en
 	return NULL;
 }
 
+/* Places the probes of a module for process `pid`, or with `wide` for all processes. */
 static struct error *attach_slot(struct uprobe *uprobe, uint32_t module, int exe, pid_t pid,
-				 enum engine_hold *ret)
+				 bool wide, enum engine_hold *ret)
 {
 	struct placed *placed = NULL;
 	struct error *err;
 
-	try(slot_get(uprobe, uprobe->modules.data[module], pid, &placed));
+	try(slot_get(uprobe, uprobe->modules.data[module], wide ? -1 : pid, &placed));
 	placed->exe = exe;
-	err = place(uprobe, placed, ret);
+	err = place(uprobe, placed, pid, ret);
 	if (!err && !stands(placed, *ret))
 		slot_release(uprobe, placed); /* also what was placed before */
 	else if (err && !has_links(&placed->cold) && !has_links(&placed->hot))
@@ -273,12 +287,12 @@ static struct error *attach(struct uprobe *uprobe, uint32_t module, int exe, pid
 {
 	/* Children that execute the file must meet the probes at once, if a lease guards it. */
 	if (!module && uprobe->options->tree && pid > 0 && !uprobe->narrow) {
-		try(attach_slot(uprobe, module, exe, -1, ret));
+		try(attach_slot(uprobe, module, exe, pid, true, ret));
 		if (*ret != ENGINE_UNHELD)
 			return NULL;
 		uprobe->narrow = true; /* no lease for the next process either */
 	}
-	return attach_slot(uprobe, module, exe, pid, ret);
+	return attach_slot(uprobe, module, exe, pid, pid <= 0, ret);
 }
 
 struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
@@ -450,6 +464,8 @@ static struct error *attach_hot(struct uprobe *uprobe)
 		try(uprobe_link_end(&placed->hot, &hold));
 		if (!stands(placed, hold) && placed->cold.keeper)
 			keeper_end(placed->cold.keeper);
+		if (!still_runs(uprobe, placed->pid)) /* uprobe_release() follows */
+			uprobe_unlink(&placed->hot);
 	}
 	return NULL;
 }

@@ -210,6 +210,15 @@ static struct error *open_resolver(struct session *session)
 	return resolver_add(session->resolver, &session->engine_options.module);
 }
 
+/* Tells whether a process has not ended. Those that are not in the table yet are held, or are a child of
+ * ours, and nobody else gets their pid. */
+static bool runs(void *ctx, pid_t pid)
+{
+	struct traced *traced = find_process(ctx, pid);
+
+	return !traced || !has_ended(traced);
+}
+
 /* Prepares to follow children. A wrapped command is followed already. */
 static struct error *open_tree(struct session *session)
 {
@@ -250,6 +259,8 @@ struct error *session_load(struct session *session)
 		.cgroup_v1 = session->group ? session->options.group->cgroup_v1 : NULL,
 		.users = session->group ? session->options.group->users : NULL,
 		.group = session->group != NULL,
+		.runs = runs,
+		.runs_ctx = session,
 	};
 	try(open_resolver(session));
 	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
