@@ -206,8 +206,8 @@ static const struct option_spec rows[] = {
 	 .man = "Which children are traced, too, with \\fB-p\\fR and a command, and their children. same "
 		"(the default) means those that execute the same file: a daemon that starts itself "
 		"again, workers, a graceful restart. all, only with a command, means every Go program "
-		"that the command starts: go test ./..., make, a script. exact, for \\fB-p\\fR, means same, also if other processes "
-		"execute the file: their deletes then take longer. none means none. See \\fBCHILDREN\\fR."},
+		"that the command starts: go test ./..., make, a script. exact, for \\fB-p\\fR, means same, and nothing is missed if "
+		"other processes execute the file: their deletes then take longer. none means none. See \\fBCHILDREN\\fR."},
 	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until),
 	 .local = NO_COMMAND,
 	 .values = untils, .rare = true,

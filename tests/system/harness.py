@@ -346,7 +346,7 @@ def held_ids():
 def nothing_left(before):
     """Waits until the kernel has freed what was loaded since the first test, and fails when something stays. before: what bpf_ids()
     returned before the trace."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + LONG
     left = None
     while before is not None:
         now = bpf_ids() - FOUND[0] - held_ids()

@@ -119,7 +119,7 @@ def a_crowd():
     exe, stranger = ps[0].p.args[0], steps()
     shared, own = "other processes of .* have probes, too", "more than 64 processes of .* have probes of their own"
     for n, follow, links, message in ((len(ps), "same", "file", shared), (len(ps), "none", "process", own), (len(ps) - 1, "none", "process", None),
-                                      (len(ps) - 1, "same", "process", "will not be traced, because other processes execute")):
+                                      (len(ps) - 1, "same", "process", "each child gets probes when it has executed it")):
         what = f"{n}, --follow={follow}"
         t = Tracer("-p", ",".join(str(p.pid) for p in ps[:n]), "--follow", follow)
         same((probed(ps[0].pid, exe), probed(stranger.pid, exe)), (True, links == "file"), f"{what}: breakpoints")

@@ -6,7 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from harness import check, go_build, HERE, identity, Program, same, test, tmp, Tracer
+from harness import check, go_build, HERE, identity, probed, Program, Run, same, test, tmp, Tracer
+from test_wrapper import wait_until
 
 MODULES = HERE / "modules"
 LOADER = """import ctypes, sys
@@ -184,6 +185,31 @@ def a_module_that_nobody_saw():
             t.wait_for('"event":"exit"')
         r = t.end(None if load else signal.SIGINT)
         same((r.code, [(g["pid"], g["why"]) for g in r.of("gap")]), (5, [(p.pid, "module")]), f"{load}: exit code and gaps ({r.err})")
+
+
+@test
+def a_child_with_a_plugin_executes_itself():
+    """The probes in the plugin of a child are in this process alone. After an exec by another thread they are gone, and are placed again."""
+    for how in ("main", "other"):
+        t = Tracer("--", "sh", "-c", '"$0" </dev/null; exec "$0" "$1"', host(), plugin(), stdin=subprocess.PIPE)
+        for i in range(3):
+            t.wait_for('"event":"start"', 2 + i)
+            pid = Run(0, t.report.read_text().rpartition("\n")[0], "").of("start")[-1]["pid"]
+            wait_until(lambda: probed(pid, plugin()), f"{how} {i}: no probes in the plugin")
+            t.p.stdin.write(b"plugin 30\nhost 10\n")
+            t.p.stdin.flush()
+            t.wait_for('"event":"delete"', 2 * 30 * (i + 1) + 10 * (i + 1))
+            if i < 2:
+                t.p.stdin.write(f"again {how}\n".encode())
+                t.p.stdin.flush()
+        t.p.stdin.close()
+        r = t.end(None)
+        got = by_func(r)
+        same((got["main.drop"], sum(n for f, n in got.items() if f.endswith(".Work"))), (30, 180), f"{how}: deletes ({r.err})")
+        # The plugin is met late the first time. After an exec its probes may come late, too, if they had to be placed again.
+        gaps = r.of("gap")
+        check({(g["pid"], g["why"]) for g in gaps} == {(pid, "module")} and len(gaps) <= (1 if how == "main" else 3), f"{how}: {gaps}: {r.err}")
+        same(r.code, 5, f"{how}: exit code")
 
 
 @test

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections import Counter
 
-from harness import bpf_ids, check, go_build, HERE, LONG, nothing_left, options, same, spawn, test, tmp, tophash, Tracer
+from harness import bpf_ids, check, Failed, go_build, HERE, LONG, nothing_left, options, probed, same, spawn, test, tmp, tophash, Tracer
 from test_wrapper import wait_until
 
 SOURCE = HERE / "tree.go"
@@ -32,14 +32,14 @@ def fresh():
     return folder
 
 
-def truth(folder, of=None):
-    """Returns how often each process deleted, by pid. of: only in this program."""
+def truth(folder, of=None, root=None):
+    """Returns how often each process deleted, by pid. of: only in this program. root: only this process and its children."""
     told = Counter()
     for file in folder.iterdir():
         if file.name.isdigit():
             for line in file.read_text().splitlines():
-                path, n = line.split()
-                if not of or path == of:
+                path, n, parent = line.split()
+                if of in (None, path) and root in (None, int(file.name), int(parent)):
                     told[int(file.name)] += int(n)
     return told
 
@@ -105,11 +105,34 @@ def a_tree_in_its_middle():
         expect(r, told, f"{pair} -p")
 
 
+@test
+def a_branch_of_a_tree():
+    """-p of a worker, beside other processes of its file, which are not traced. Each of its children gets probes of its own, and what it
+    deleted before is a gap."""
+    for pair in pairs():
+        a, b = programs(pair)
+        folder = fresh()
+        p, server, worker = begun(a, b, folder)
+        t = Tracer("--site", "main.drop", "-p", worker)
+        check(not probed(server, a), "a breakpoint in another process")
+        ended(p, folder)
+        r = t.end(None)
+        told = truth(folder, a, worker)
+        check(len(told) == 4, f"{pair}: {told}")
+        expect(r, told, f"{pair} -p of a worker", strict=False)
+
+
 PROGRAMS = 23  # that the processes of a tree execute
 
 
 def lines(folder):
     return sum(len(f.read_text().splitlines()) for f in folder.iterdir() if f.name.isdigit())
+
+
+def running(folder):
+    """Returns the processes of a tree, with their states."""
+    r = subprocess.run(["ps", "-eo", "pid,ppid,stat,wchan:20,args"], text=True, stdout=subprocess.PIPE)
+    return [line for line in r.stdout.splitlines() if str(folder) in line]
 
 
 @test
@@ -128,7 +151,10 @@ def a_tree_whose_tracer_is_killed():
         time.sleep(delay)
         t.kill()
         t.wait()
-        wait_until(lambda: (folder / "over").exists() and (folder / "over").read_text(), f"{what}: the server does not end")
-        same((folder / "over").read_text(), "0\n", f"{what}: status of the server")
-        wait_until(lambda: lines(folder) >= PROGRAMS, f"{what}: the tree does not end")
+        try:
+            wait_until(lambda: (folder / "over").exists() and (folder / "over").read_text(), "the server does not end")
+            same((folder / "over").read_text(), "0\n", "status of the server")
+            wait_until(lambda: lines(folder) >= PROGRAMS, "the tree does not end")
+        except Failed as f:
+            raise Failed(f"{what}: {f}: {lines(folder)} programs; {running(folder)}") from None
     nothing_left(before)

@@ -4,8 +4,8 @@
 //	tree ROLE FOLDER SELF OTHER
 //
 // SELF is this program, and OTHER is another one that was built from this file. FOLDER gets a file for each process: one line for each program
-// that it executed, with SELF and the number of its deletes. With GATE in the environment, the server and its first worker stop deleting, note
-// that in FOLDER, and go on when FOLDER/go is there. What they deleted before does not count.
+// that it executed, with SELF, the number of its deletes and the id of the parent. With GATE in the environment, the server and its first worker
+// stop deleting, note that in FOLDER, and go on when FOLDER/go is there. What they deleted before does not count.
 package main
 
 import (
@@ -54,7 +54,7 @@ func note() {
 	mutex.Lock()
 	file, err := os.OpenFile(folder+"/"+strconv.Itoa(os.Getpid()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0644)
 	check(err)
-	fmt.Fprintln(file, self, deletes)
+	fmt.Fprintln(file, self, deletes, os.Getppid())
 	file.Close()
 }
 

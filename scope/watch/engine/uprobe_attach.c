@@ -310,16 +310,22 @@ struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid
 	return NULL;
 }
 
-void uprobe_release(struct engine *engine, pid_t pid)
+/* Takes the probe in the dynamic linker of a process off. */
+static void release_linker(struct uprobe *uprobe, pid_t pid)
 {
-	struct uprobe *uprobe = (struct uprobe *)engine;
-
 	for (size_t i = 0; i < uprobe->linkers.len; i++) {
 		if (uprobe->linkers.data[i].pid != pid)
 			continue;
 		detach_former(uprobe, &uprobe->linkers.data[i].attachment);
 		uprobe->linkers.data[i--] = uprobe->linkers.data[--uprobe->linkers.len];
 	}
+}
+
+void uprobe_release(struct engine *engine, pid_t pid)
+{
+	struct uprobe *uprobe = (struct uprobe *)engine;
+
+	release_linker(uprobe, pid);
 	vec_each(at, &uprobe->placed)
 		if ((*at)->module && (*at)->pid == pid)
 			slot_release(uprobe, *at);
@@ -339,6 +345,7 @@ void uprobe_narrow(struct engine *engine)
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
 	uprobe->narrow = true;
+	__atomic_store_n(&uprobe_main(uprobe)->skel->bss->tree_execs, 1, __ATOMIC_SEQ_CST);
 	vec_each(at, &uprobe->placed) {
 		if ((*at)->module != uprobe_main(uprobe) || (*at)->pid >= 0)
 			continue;
@@ -555,6 +562,7 @@ struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t off
 	if (!uprobe_link_one(uprobe, uprobe_main(uprobe)->skel->progs.on_load, path, pid, offset,
 			     &probe.attachment))
 		return uprobe_failed("cannot place a probe in the dynamic linker", errno);
+	release_linker(uprobe, pid); /* of the program before */
 	vec_push(&uprobe->linkers, probe);
 	return NULL;
 }

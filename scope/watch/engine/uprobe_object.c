@@ -131,6 +131,7 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	skel->rodata->use_cgroup = options->tree && options->cgroup_fd >= 0;
 	skel->rodata->use_group = options->group;
 	set_users(skel, uprobe, !module->number);
+	skel->bss->tree_execs = options->tree_execs;
 	skel->rodata->sample_by = (uint32_t)options->sample;
 	skel->rodata->sync_map = of->placements->sync_map;
 	skel->rodata->sync_inner = of->placements->sync_map ? types->sync_inner : 0;

@@ -46,7 +46,8 @@ enum wire_kind {
 	WIRE_CLEAR,
 	WIRE_START, /* a process of the binary has started; only pid, tid, time_ns, ip are set */
 	WIRE_EXEC,  /* a traced process has executed a program; only pid, tid and time_ns are set,
-		       and key: its name, WIRE_COMM bytes with a NUL */
+		       and key: its name, WIRE_COMM bytes with a NUL. tid is 0 if another thread
+		       than the first did. */
 	WIRE_LOAD,  /* the dynamic linker has changed the files of a process; only pid, tid and
 		      time_ns are set */
 	WIRE_MOVE, /* a process was moved to another control group, or becomes that of another user;
@@ -351,7 +352,7 @@ enum wire_turn {
 };
 
 /* Notes of the narrow probes, by the lowest bits of the thread's id. */
-#define WIRE_TURNS 4096 /* a power of two */
+#define WIRE_TURNS		     4096 /* a power of two */
 #define WIRE_TURN_NOTE(tid, counted) ((uint32_t)(tid) << 1 | (counted))
 
 #endif

@@ -54,7 +54,7 @@ enum resolved {
  *                      removal.module and removal.bias are set
  *   RESOLVED_EXEC      a traced process has executed a program; only time_ns, removal.pid,
  *                      removal.tid and removal.func are set; func is the name that the kernel gives
- *                      the program, or ""
+ *                      the program, or ""; tid is 0 if another thread than the first did
  *   RESOLVED_LOAD      a process has loaded a file; only time_ns, removal.pid and removal.tid are set
  *   RESOLVED_MOVE      a process was moved to another control group; only time_ns is set
  * Errors: out of memory; a record that no engine wrote. */

@@ -188,12 +188,12 @@ static struct error *place_again(struct session *session, struct traced *traced)
 	return place_modules_again(session, traced);
 }
 
-/* Reports the gap after an exec that no begin has followed. */
-static void settle_one(struct session *session, struct traced *traced)
+void settle_exec(struct session *session, struct traced *traced)
 {
 	int pid = (int)traced->target->pid;
 
-	session_gap(session, traced->target->pid, traced->executed_ns, traced->placed_ns, "exec");
+	session_gap(session, traced->target->pid, traced->executed_ns, traced->placed_ns,
+		    traced->awaited && traced->child ? "child" : "exec");
 	session_notice(session, SESSION_WARNING,
 		       "process %d has %s: removals in its first milliseconds may have been missed",
 		       pid,
@@ -220,7 +220,7 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 	if (!target_executes(traced->target, program_of(session, traced).exe, &same))
 		return NULL;
 	if (traced->executed_ns)
-		settle_one(session, traced); /* for the exec before */
+		settle_exec(session, traced); /* for the exec before */
 	if (!same) {
 		session_leave_process(session, traced);
 		if (traced->program)
@@ -249,10 +249,10 @@ void chosen_settle(struct session *session, bool now)
 {
 	uint64_t time_ns = now_ns();
 
-	if (!session->several)
+	if (!session->several && !session->narrow)
 		return;
 	vec_each(traced, &session->processes)
 		if (traced->executed_ns && (now || traced->end != TARGET_RUNS ||
 					    time_ns > traced->placed_ns + PROGRAM_BEGIN_NS))
-			settle_one(session, traced);
+			settle_exec(session, traced);
 }

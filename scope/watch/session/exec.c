@@ -28,11 +28,12 @@ void remember_image(struct session *session)
 {
 	struct target *target = watched_target(session);
 
+	if (session->image)
+		add_name(session, 1, image_name(session->image));
+	add_name(session, 2, "/proc/self/exe");
 	if (!target)
 		return;
 	add_name(session, 0, target->exe_path);
-	add_name(session, 1, image_name(session->image));
-	add_name(session, 2, "/proc/self/exe");
 	process_name(target->pid, session->names[3],
 		     SESSION_NAME_SIZE); /* it may have been executed through a link */
 	target_image_id(target, &session->image_id);
@@ -43,16 +44,22 @@ void remember_image(struct session *session)
 	session->starts = session->options.command ? 1 : 0;
 }
 
+bool is_own_name(const struct session *session, const char *name)
+{
+	for (size_t i = 0; i < SESSION_NAMES; i++)
+		if (session->names[i][0] && !strcmp(session->names[i], name))
+			return true;
+	return false;
+}
+
 void note_exec(struct session *session, const char *name)
 {
-	bool same = false;
+	bool same = is_own_name(session, name);
 
 	if (session->awaits_exec) {
 		session->awaits_exec = false;
 		return;
 	}
-	for (size_t i = 0; i < SESSION_NAMES; i++)
-		same |= session->names[i][0] && !strcmp(session->names[i], name);
 	session->has_executed = true;
 	session->last_is_same = same;
 	session->starts_noted += same;

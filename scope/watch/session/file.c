@@ -106,14 +106,7 @@ static void tell_hold(struct session *session)
 	case ENGINE_CHANGED: session_tell_changed(session); break;
 	case ENGINE_UNHELD:
 		if (!session->options.binary) {
-			if (session->all)
-				break;
-			if (session->tree)
-				session_notice(session, SESSION_WARNING,
-					       "%s: no lease can be had on this file, so its "
-					       "children are not followed",
-					       name);
-			tree_free(take_ptr(session->tree));
+			narrow_unheld(session);
 			break;
 		}
 		session_notice(session, SESSION_INFO,

@@ -17,8 +17,7 @@ bool has_many(const struct session *session)
 	return session->options.binary || session->group || session->several || session->tree;
 }
 
-/* Tells whether a process executes the file of the session now, or has loaded it if it is a library. */
-static bool runs_file(const struct session *session, pid_t pid)
+bool runs_file(const struct session *session, pid_t pid)
 {
 	cleanup(mappings_fini) struct mappings mappings = {0};
 	struct stat own, other;
@@ -102,69 +101,32 @@ static void add_descendants(struct session *session, struct pids *ret)
 	}
 }
 
-/* ---- where the probes are ---- */
-
-/* Tells whether the traced processes of the session's file are too many to have probes of their own. Once
- * that was told, it stays. */
-static bool is_crowd(const struct session *session)
+/* Decides how the children of -p are followed, by the tree and all processes that execute the file. */
+static void choose_way(struct session *session, struct pids *family, const struct pids *all)
 {
-	size_t n = 0;
+	bool strangers = has_others(family, all);
 
-	if (session->crowd_told)
-		return true;
-	vec_each(traced, &session->processes)
-		n += !traced->program && !traced->ended;
-	return n > SESSION_OWN_PROBES_MAX;
-}
-
-static void tell_crowd(struct session *session)
-{
-	if (session->crowd_told)
-		return;
-	session->crowd_told = true;
-	session_notice(session, SESSION_INFO,
-		       "other processes of %s have probes, too, and are not shown: more than %d "
-		       "processes with probes of their own would slow each other (--follow=none: "
-		       "no probes elsewhere)",
-		       image_name(session->image), SESSION_OWN_PROBES_MAX);
-}
-
-/* Tells why the children of -p cannot be followed. Returns NULL if they can. */
-static const char *why_not(struct session *session, struct pids *family,
-			   const struct pids *relatives)
-{
-	bool strangers = has_others(family, relatives);
-
-	if (!tree_has_pids(session->tree) && family->list.len > 1)
-		return "because tophash is in a pid namespace, and there are children already";
-	if (session->options.follow == SESSION_FOLLOW_EXACT || !strangers)
-		return NULL;
-	if (!is_crowd(session))
-		return "because other processes execute the same file, and probes for children "
-		       "would slow them";
-	tell_crowd(session);
-	return NULL;
-}
-
-/* Tells what is not followed. */
-static void tell_not_followed(struct session *session, const char *why)
-{
-	if (session->several)
-		session_notice(
-			session, SESSION_INFO,
-			"children of the processes will not be traced, %s (to see all: --follow=exact, or -b)",
-			why);
-	else
-		session_notice(
-			session, SESSION_INFO,
-			"children of process %d will not be traced, %s (to see all: --follow=exact, or -b)",
-			(int)session->pid, why);
+	if (!tree_has_pids(session->tree) && family->list.len > 1) {
+		tree_free(take_ptr(session->tree));
+		session_notice(session, SESSION_INFO,
+			       "children will not be traced, because tophash is in a pid "
+			       "namespace, and there are some already (to see all: -b)");
+	} else if (session->options.follow == SESSION_FOLLOW_SAME && strangers &&
+		   is_crowd(session)) {
+		tell_crowd(session);
+	} else if (session->options.follow == SESSION_FOLLOW_SAME && strangers) {
+		session->narrow = true;
+		session_notice(session, SESSION_INFO,
+			       "other processes execute %s: each child gets probes when it has "
+			       "executed it, and what it removes before is a gap (to see all: "
+			       "--follow=exact, or -b)",
+			       image_name(session->image));
+	}
 }
 
 struct error *follow_chosen(struct session *session)
 {
 	struct pids family = {0}, relatives = {0};
-	const char *why = NULL;
 	struct error *err;
 	struct stat st;
 
@@ -179,20 +141,16 @@ struct error *follow_chosen(struct session *session)
 	if (!err && (family.nomem || relatives.nomem))
 		err = error_nomem();
 	if (!err)
-		why = why_not(session, &family, &relatives);
+		choose_way(session, &family, &relatives);
 	vec_fini(&family.list);
 	vec_fini(&relatives.list);
-	if (!err && !why && session->met.len)
+	if (!err && session->tree && session->met.len)
 		session_notice(
 			session, SESSION_INFO,
 			"only children that execute %s will be traced (to see all of another "
 			"program: -b)",
 			image_name(session->image));
-	if (err || !why)
-		return err;
-	tree_free(take_ptr(session->tree));
-	tell_not_followed(session, why);
-	return NULL;
+	return err;
 }
 
 /* Adds the descendants that were there before the trace to the table. */
@@ -203,7 +161,8 @@ static bool on_descendant(void *ctx, pid_t pid, uint64_t time_ns)
 	(void)time_ns;
 	if (!tree_has_pids(session->tree) || !runs_file(session, pid))
 		return true;
-	session->failed = find_or_add_process(session, pid, NULL, 0);
+	session->failed = session->narrow ? narrow_find(session, pid)
+					  : find_or_add_process(session, pid, NULL, 0);
 	return !session->failed;
 }
 
@@ -265,46 +224,4 @@ void follow_settle(struct session *session)
 			       "%llu processes were not followed, because too many ran at the same "
 			       "time",
 			       (unsigned long long)missed);
-}
-
-/* ---- others that execute the same file ---- */
-
-/* Places the probes in each traced process of the session's file alone. */
-static struct error *place_in_each(struct session *session)
-{
-	vec_each(traced, &session->processes) {
-		enum engine_hold hold;
-		struct error *err;
-
-		if (traced->ended || traced->program || has_ended(traced))
-			continue;
-		err = engine_attach(session->engine, 0, session->exe, traced->target->pid, &hold);
-		if (err && err->code != ERROR_TARGET)
-			return err;
-		error_free(err); /* it has just ended */
-	}
-	return NULL;
-}
-
-struct error *watch_strangers(struct session *session)
-{
-	if (session->narrow)
-		engine_narrowed(session->engine);
-	if (!session->tree || !session->options.chosen_n || session->narrow || session->stopping ||
-	    session->options.follow != SESSION_FOLLOW_SAME || !engine_strangers(session->engine))
-		return NULL;
-	if (is_crowd(session)) {
-		tell_crowd(session);
-		return NULL;
-	}
-	session->narrow = true;
-	engine_narrow(session->engine);
-	session->file.hold = ENGINE_UNHELD;
-	try(place_in_each(session));
-	engine_narrowed(session->engine);
-	session_notice(session, SESSION_WARNING,
-		       "another process has executed %s: probes are in the traced processes alone "
-		       "now, and further children are not traced (to see all: --follow=exact)",
-		       image_name(session->image));
-	return NULL;
 }

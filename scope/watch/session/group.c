@@ -86,7 +86,9 @@ int group_cgroup(const struct session *session)
 /* Lets the hits of a process count. Returns whether they did already. */
 static bool let_count(struct session *session, pid_t pid)
 {
-	if (!session->tree || tree_has(session->tree, pid))
+	uint64_t time_ns;
+
+	if (!session->tree || tree_has(session->tree, pid, &time_ns))
 		return true;
 	tree_add(session->tree, pid);
 	return false;

@@ -395,6 +395,10 @@ static struct error *take_module(struct session *session, struct traced *traced,
 		return NULL;
 	known->here = true;
 	known->bias = found->bias;
+	if (known->moved_ns) {
+		known->late_ns = known->moved_ns;
+		known->placed_ns = now_ns();
+	}
 	if (known->met->number && traced->started)
 		emit_module(session, traced, known);
 	return NULL;
@@ -551,6 +555,21 @@ static struct error *watch_files(struct session *session)
 	return NULL;
 }
 
+struct error *modules_move(struct session *session, struct traced *traced, uint64_t time_ns)
+{
+	session_modules_forget(session->modules, traced->target->pid);
+	try(place_modules_again(session, traced));
+	vec_each(at, &traced->met)
+		at->moved_ns = time_ns;
+	try(meet_modules(session, traced));
+	/* What the process has not loaded until now is seen from its first instruction. */
+	vec_each(at, &traced->met)
+		at->moved_ns = 0;
+	if (traced->started)
+		tell_late_modules(session, traced);
+	return NULL;
+}
+
 struct error *watch_modules(struct session *session)
 {
 	uint64_t time_ns = now_ns();
@@ -576,6 +595,7 @@ struct error *place_modules_again(struct session *session, struct traced *traced
 {
 	bool stands;
 
+	traced->linker_watched = false;
 	vec_each(at, &traced->met) {
 		at->here = false;
 		if (at->met->number)

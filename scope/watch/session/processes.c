@@ -77,7 +77,9 @@ static struct error *add_new_process(struct session *session, pid_t pid,
 		try(process_adopt(pid, name, &target));
 	}
 	target_drop_exe(target); /* session->exe is the same file, and one descriptor is enough */
-	return add_process(session, target);
+	try(add_process(session, target));
+	session->processes.data[session->processes.len - 1].child = session->tree != NULL;
+	return NULL;
 }
 
 struct error *find_or_add_process(struct session *session, pid_t pid,

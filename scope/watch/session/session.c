@@ -126,6 +126,29 @@ static bool pass_goes_on(struct session *session, uint64_t time_ns)
 	return !session->pass_cut;
 }
 
+/* Tells whether a process is a child of the traced ones. */
+static bool is_child(struct session *session, pid_t pid)
+{
+	const struct traced *traced = find_process(session, pid);
+
+	return session->tree && !session->all && !session->group && (!traced || traced->child);
+}
+
+static struct error *on_exec(struct session *session, const struct event *event)
+{
+	const struct event_removal *exec = &event->removal;
+	pid_t pid = (pid_t)exec->pid;
+
+	if (session->group)
+		return group_exec(session, pid, event->time_ns);
+	if (is_child(session, pid))
+		return follow_executes(session, exec, event->time_ns);
+	if (session->several)
+		return chosen_executes(session, pid, event->time_ns);
+	note_exec(session, exec->func);
+	return NULL;
+}
+
 static bool on_record(void *ctx, const void *record, size_t size)
 {
 	struct session *session = ctx;
@@ -139,16 +162,7 @@ static bool on_record(void *ctx, const void *record, size_t size)
 	case RESOLVED_START:
 		session->failed = process_begins(session, &event.removal, event.time_ns);
 		break;
-	case RESOLVED_EXEC:
-		if (session->group)
-			session->failed =
-				group_exec(session, (pid_t)event.removal.pid, event.time_ns);
-		else if (session->several)
-			session->failed =
-				chosen_executes(session, (pid_t)event.removal.pid, event.time_ns);
-		else
-			note_exec(session, event.removal.func);
-		break;
+	case RESOLVED_EXEC: session->failed = on_exec(session, &event); break;
 	case RESOLVED_MOVE: group_move(session); break;
 	case RESOLVED_LOAD:
 		session->failed = process_loads(session, (pid_t)event.removal.pid, event.time_ns);

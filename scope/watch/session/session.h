@@ -17,6 +17,7 @@
  *   setup.c      open, load, attach
  *   chosen.c     the processes of -p, if there are several
  *   follow.c     the children of the traced process
+ *   narrow.c     the same while others execute the file, too
  *   group.c      a group of processes, of several files
  *   program.c    the probes of a program of a group
  *   place.c      the container and the pod of a process

@@ -59,6 +59,7 @@ struct met_at {
 	enum go_build role;
 	uint64_t bias;
 	bool here;	       /* the process has it since its last exec */
+	uint64_t moved_ns;     /* its probes were gone since that exec; 0: no, or it was told */
 	uint64_t unwatched_ns; /* since when it is not watched; 0: it is, or that was reported */
 	uint64_t late_ns;   /* its probes stand, but were missing since then; 0: no, or reported */
 	uint64_t placed_ns; /* with late_ns: since when they stand */
@@ -89,7 +90,8 @@ struct traced {
 	uint64_t loads_ns;	/* since when `loads` counts the reports of its dynamic linker */
 	uint32_t loads;
 	uint64_t executed_ns; /* chosen.c: an exec that no begin has followed yet; 0: none */
-	bool awaited;	    /* with executed_ns: it is the first exec, for which the user waited */
+	bool awaited; /* with executed_ns: it is the first exec, before which it was not traced */
+	bool child;   /* follow.c: it was found as a child of the traced processes */
 	uint64_t placed_ns; /* with executed_ns or late_ns: its probes stand since then */
 	/* group.c: its probes came late. It is a gap unless its main function begins after placed_ns. */
 	uint64_t late_ns; /* 0: no */
@@ -157,8 +159,8 @@ struct session {
 	struct engine_options engine_options;
 
 	struct group *group; /* group.c; NULL: the processes of one file, or chosen ones */
-	bool narrow; /* follow.c: -p: its probes are in single processes, as others run the file */
-	bool crowd_told; /* follow.c: a message has told of probes in other processes */
+	bool narrow; /* narrow.c: -p: its probes are in single processes, as others run the file */
+	bool crowd_told; /* narrow.c: a message has told of probes in other processes */
 	struct own_probes own_probes;
 	struct tree *tree; /* follow.c; NULL: no children are followed */
 	struct all *all;   /* all.c; NULL: not all Go programs of a tree are traced */
@@ -248,7 +250,9 @@ void chosen_begin(struct session *session);
 struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_ns);
 /* Notes that it has begun. */
 void chosen_begins(struct traced *traced);
-/* Reports the gaps of execs that no begin has followed. Waits until that is certain, unless `now` is
+/* Reports the gap after an exec of one process that no begin has followed. */
+void settle_exec(struct session *session, struct traced *traced);
+/* Reports the gaps of all such execs. Waits until that is certain, unless `now` is
  * set. */
 void chosen_settle(struct session *session, bool now);
 
@@ -314,6 +318,8 @@ struct event_probes session_probes(const struct placements *placements, struct e
 
 /* Notes an exec of the watched process. `name` is the kernel's name of the program. */
 void note_exec(struct session *session, const char *name);
+/* Tells whether the kernel's name of a program could be that of the session's file. */
+bool is_own_name(const struct session *session, const char *name);
 /* Notes which program the watched process executes now. */
 void remember_image(struct session *session);
 /* Reads the GC phase of the process and passes it to the engine, which then need not read it with
@@ -473,6 +479,9 @@ size_t met_of(const struct session *session, const struct traced *traced,
 	      struct event_module ret[MET_SHOWN]);
 /* Reports the gaps of modules whose probes came late. The start record must have been emitted. */
 void tell_late_modules(struct session *session, struct traced *traced);
+/* Does the same for a process that has executed a program at time_ns by another thread than the first. The probes
+ * in its modules are gone. */
+struct error *modules_move(struct session *session, struct traced *traced, uint64_t time_ns);
 /* Places the probes in all modules of a process again, because it has executed the program again. */
 struct error *place_modules_again(struct session *session, struct traced *traced);
 /* Reports the gaps of modules that could not be watched, or may have been there unseen. */
@@ -538,10 +547,26 @@ struct error *follow_chosen(struct session *session);
 struct error *follow_descendants(struct session *session);
 /* Tells, when all processes in the table have ended, whether another one executes the file, or soon may. */
 bool follow_goes_on(struct session *session);
-/* With -p, takes the probes out of other processes of the file, if one has begun. Call it often. */
-struct error *watch_strangers(struct session *session);
+/* Tells whether a process executes the file of the session now, or has loaded it if it is a library. */
+bool runs_file(const struct session *session, pid_t pid);
 /* Reports what could not be followed. */
 void follow_settle(struct session *session);
+
+/* ---- narrow.c ---- */
+
+/* Tells whether the traced processes of the session's file are too many to have probes of their own. Once that
+ * was told, it stays. */
+bool is_crowd(const struct session *session);
+void tell_crowd(struct session *session);
+/* With -p, takes the probes out of other processes of the file, if one has begun. Call it often. */
+struct error *watch_strangers(struct session *session);
+/* No lease guards the file. Begins to give each child probes of its own, or gives children up, and reports it. */
+void narrow_unheld(struct session *session);
+/* Brings a child that runs already into the table, and places its probes. Only with session->narrow. */
+struct error *narrow_find(struct session *session, pid_t pid);
+/* Notes that a child of the traced processes has executed a program, by its RESOLVED_EXEC. */
+struct error *follow_executes(struct session *session, const struct event_removal *exec,
+			      uint64_t time_ns);
 
 /* ---- group.c ---- */
 

@@ -264,6 +264,8 @@ struct error *session_load(struct session *session)
 	};
 	try(open_resolver(session));
 	try(engine_open(session->options.engine, &session->engine_options, &session->engine));
+	if (session->narrow)
+		engine_narrow(session->engine);
 	try(met_load(session));
 	prepare_limit(session);
 	if (engine_types_cut(session->engine))
@@ -292,6 +294,8 @@ struct error *session_attach(struct session *session)
 	if (session->group) /* processes get their probes when they are found */
 		return NULL;
 	try(session_place(session, &session->file.hold));
+	if (session->narrow)
+		session->file.hold = ENGINE_UNHELD;
 	try(session_hold_file(session));
 	if (session->options.chosen_n || session->library)
 		vec_each(traced, &session->processes)

@@ -115,12 +115,11 @@ bool tree_add(struct tree *tree, pid_t pid)
 	return tree_has_pids(tree) && !bpf_map_update_elem(tree_fd(tree), &key, &now, BPF_ANY);
 }
 
-bool tree_has(const struct tree *tree, pid_t pid)
+bool tree_has(const struct tree *tree, pid_t pid, uint64_t *ret_time_ns)
 {
 	uint32_t key = (uint32_t)pid;
-	uint64_t time_ns;
 
-	return !bpf_map_lookup_elem(tree_fd(tree), &key, &time_ns);
+	return !bpf_map_lookup_elem(tree_fd(tree), &key, ret_time_ns);
 }
 
 void tree_remove(struct tree *tree, pid_t pid)

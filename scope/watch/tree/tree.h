@@ -31,10 +31,8 @@ bool tree_add(struct tree *tree, pid_t pid);
  * that is not possible: see tree_has_pids(). */
 void tree_remove(struct tree *tree, pid_t pid);
 
-/* Tells whether a process is in the tree. */
-bool tree_has(const struct tree *tree, pid_t pid);
-/* Takes a process out. Its children stay. */
-void tree_remove(struct tree *tree, pid_t pid);
+/* Tells whether a process is in the tree. *ret_time_ns is when it was forked, or has last executed a program. */
+bool tree_has(const struct tree *tree, pid_t pid, uint64_t *ret_time_ns);
 
 /* Returns the descriptor of the set, a BPF hash: the key is the id (uint32_t) of a process in the
  * initial pid namespace, the value is the time (uint64_t) of its fork or last exec. Borrowed. */

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"plugin"
+	"runtime"
+	"syscall"
 )
 
 type session struct{ id int }
@@ -36,6 +38,8 @@ func load(path string) {
 	os.Exit(1)
 }
 
+func init() { runtime.LockOSThread() } // main keeps the first thread
+
 func main() {
 	if len(os.Args) > 1 {
 		load(os.Args[1])
@@ -52,6 +56,13 @@ func main() {
 			load(argument)
 		case "plugin":
 			work(n)
+		case "again": // "again main" executes itself by the first thread, "again other" by another one
+			again := func() { fmt.Println(syscall.Exec("/proc/self/exe", os.Args, os.Environ())) }
+			if argument == "main" {
+				again()
+			}
+			go again()
+			select {}
 		default:
 			drop(n)
 		}

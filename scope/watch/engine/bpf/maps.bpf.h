@@ -99,6 +99,9 @@ struct {
 	__type(value, uint64_t);
 } tree SEC(".maps");
 
+/* With use_tree: each exec in the tree makes a WIRE_EXEC. */
+uint32_t tree_execs = 0;
+
 /* The control group of v1 that the map `tree` follows: its hierarchy, its path without a slash at the
  * end, and the length of that. */
 const volatile bool use_cgroup_v1 = false;

@@ -94,21 +94,32 @@ int on_load(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Tells whether the reader is told of an exec. `other`: it was by another thread than the first. */
+static __always_inline bool exec_counts(const struct hit *hit, uint32_t pid, bool other)
+{
+	if (use_group)
+		return in_tree(hit);
+	if (watched ? pid == watched : bpf_map_lookup_elem(&chosen, &pid) != NULL)
+		return true;
+	return use_tree && (other || tree_execs) && in_tree(hit);
+}
+
 /* Runs when any process has executed a program. If it is a traced process, the reader is told,
  * with the name of the program. The reader has a few milliseconds until the program's main function
- * begins. If the exec was not by the main thread, the probes do not fire any more. */
+ * begins. If the exec was not by the main thread, probes in this process alone do not fire any more. */
 SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct wire_event e = {.kind = WIRE_EXEC};
 	struct hit hit = {.pid_tid = bpf_get_current_pid_tgid()};
+	/* The second argument is the id that the thread had before. */
+	bool other = (uint32_t)ctx->args[1] != hit.pid_tid >> 32;
 
-	(void)ctx;
 	take_head(&e, &hit);
-	if (mode == WIRE_STOPPED || (use_group ? !in_tree(&hit)
-				     : watched ? e.pid != watched
-					       : !bpf_map_lookup_elem(&chosen, &e.pid)))
+	if (mode == WIRE_STOPPED || !exec_counts(&hit, e.pid, other))
 		return 0;
+	if (other)
+		e.tid = 0;
 	forget_pendings();
 	bpf_get_current_comm(e.key, WIRE_COMM);
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
