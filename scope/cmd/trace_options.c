@@ -263,7 +263,8 @@ static const struct option_spec rows[] = {
 	{.name = "goid", .argument = "N", .kind = OPTION_NUMBER, .at = AT(filter.goid),
 	 .min = 1, .max = UINT64_MAX, .rare = true,
 	 .help = "removed by this goroutine",
-	 .man = "Shows removals by one goroutine."},
+	 .man = "Shows removals by one goroutine, and the few whose goroutine could not be read "
+		"(goid)."},
 	{.name = "misses", .kind = OPTION_FLAG, .at = AT(misses), .rare = true,
 	 .help = "also deletes that removed nothing",
 	 .man = "Also deletes that removed nothing: absent keys, empty and nil maps, and deletes that "

@@ -228,12 +228,16 @@ class Case:
             by_goid[e.get("goid")].append(e)
         if len(want) != len(self.c["goroutines"]):
             return  # a goroutine that could not tell its number
-        wrong = 0
+        wrong, missing = 0, self.unknown_goroutines(by_goid.pop(None, []))
         for goid in sorted(set(want) | set(by_goid), key=str):
             events, g = by_goid.get(goid, []), want.get(goid)
+            lacks = [w - s for w, s in zip(self.counts(g), self.summed(events))] if g else []
             if g is None:
                 text = f"{len(events)} events by goroutine {goid}, which does nothing here"
-            elif self.summed(events) != self.counts(g):
+            elif any(lacks) and all(0 <= n <= m for n, m in zip(lacks, missing)):
+                missing = [m - n for m, n in zip(missing, lacks)]
+                text = None
+            elif any(lacks):
                 text = f"goroutine {goid}: {names} {self.summed(events)}, should be {self.counts(g)}"
             else:
                 text = self.check_lengths(g, events)
@@ -243,6 +247,13 @@ class Case:
                     self.say(text)
         if wrong > 2:
             self.say(f"... and {wrong - 2} goroutines more")
+
+    def unknown_goroutines(self, events):
+        """Returns what the events removed, missed, … whose goroutine could not be read: the kernel was just moving its page. There are few,
+        and exactly those that other goroutines lack: the sums of all are compared as well."""
+        if len(events) > 2 + len(self.events) // 500:
+            self.say(f"{len(events)} of {len(self.events)} events do not know their goroutine")
+        return self.summed(events)
 
     def check_lengths(self, g, events):
         removals = [e for e in events if e["event"] == "delete" and e.get("removed")]

@@ -325,6 +325,9 @@ def self_test():
     def first(records, **fields):
         return next(r for r in records if all(r.get(k) == v for k, v in fields.items()))
 
+    records = perfect(truth)
+    first(records, event="delete").update(goid=None)
+    wrong += [f"an event whose goroutine is not known: {d}" for d in compare.compare(records, truth)[0]]
     faults = {
         "an event less": lambda r: r.pop(2),
         "an event twice": lambda r: r.insert(2, dict(r[2])),
@@ -333,6 +336,7 @@ def self_test():
         "a wrong length": lambda r: first(r, event="delete").update(len_before=99, len_after=98),
         "no length": lambda r: first(r, event="delete").update(len_before=None),
         "another goroutine": lambda r: first(r, event="delete").update(goid=999),
+        "no goroutine": lambda r: [e.update(goid=None) for e in r if e["event"] == "delete"],
         "another key": lambda r: first(r, event="delete").update(key="somebody else"),
         "no key": lambda r: first(r, event="delete").pop("key"),
         "another type": lambda r: first(r, event="delete").update(map_type="map[int]bool"),

@@ -44,7 +44,7 @@ BUILT = {}
 
 
 def go_build(source, name, *args, go=None, **env):
-    """Builds one Go file, and only once in a run. Returns the path of the program."""
+    """Builds one Go file, or the package in a folder, and only once in a run. Returns the path of the program."""
     go = go or options.go
     key = (source, name, go, args)
     if key not in BUILT:
@@ -54,7 +54,8 @@ def go_build(source, name, *args, go=None, **env):
         out = tmp(f"{name}-{go}")
         e = build.go_env(go)
         e.update(GO111MODULE="off", GOFLAGS="", **env)
-        r = subprocess.run([str(tool), "build", "-p", "2", *args, "-o", str(out), str(source)], env=e, text=True, cwd=tmp(),
+        what, folder = (".", source) if os.path.isdir(source) else (source, tmp())
+        r = subprocess.run([str(tool), "build", "-p", "2", *args, "-o", str(out), str(what)], env=e, text=True, cwd=folder,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         check(r.returncode == 0, f"go build {name}: {r.stdout[-500:]}")
         BUILT[key] = str(out)

@@ -10,7 +10,8 @@ import subprocess
 import termios
 import time
 
-from harness import busy, check, clean, Failed, identity, LONG, options, probed, same, spawn, target, test, tmp, tophash, Tracer
+from harness import (busy, check, clean, Failed, go_build, HERE, identity, LONG, options, probed, Program, same, spawn, target, test, tmp,
+                     tophash, Tracer)
 
 
 @test
@@ -121,3 +122,38 @@ def buffer_is_enough():
     same(r.code, 0, r.err)
     end = json.loads(tmp("b").read_text().splitlines()[-1])
     same((end["hits"], end["delivered"], end["removed"]), (100000, 100000, 100000), "end")
+
+
+def unread(*args, go):
+    """Traces a program whose goroutine cannot be read at any hit (unread/unread.go): 20 misses, 30 removals, then a delete whose end nobody
+    sees, and another miss."""
+    p = Program(go_build(HERE / "unread", "unread", go=go), "20", "30", env=dict(os.environ, GODEBUG="asyncpreemptoff=1"))
+    same(p.line(), "ready", "the program")
+    t = Tracer(*args, "-p", str(p.pid))
+    p.tell("go")
+    same(p.end(), "done 100\n", "the program")
+    return t.end(None)
+
+
+@test
+def goroutine_unread():
+    """While the kernel moves a page, no kernel program can read it. Deletes then have no goroutine, but all of them are there. A delete whose
+    end is not seen counts as lost, and hides no other."""
+    for go in ("1.23", "1.26"):
+        run = unread("--misses", go=go)
+        identity(run)
+        end = run.end
+        same((end["removed"], end["misses"], end["hits"], end["lost"].get("internal")), (30, 21, 52, 1), f"Go {go}: counts")
+        same(run.code, 5, run.err)
+        same([e["key"] for e in run.events], [f"absent:{i}" for i in range(20)] + [f"key:{i}" for i in range(30)] + ["absent"], "keys")
+        for e in run.events:
+            same((e["goid"], e["stack_error"]), (None, "the goroutine could not be read"), "the goroutine")
+            same([f["func"] for f in e["stack"]][:3], ["main.del", "main.with", "main.remove"], "the stack")
+
+
+@test
+def goroutine_unread_passes():
+    """--goid does not leave out a removal whose goroutine is not known."""
+    for more in ([], ["--misses"], ["--summary"]):
+        run = unread("--goid", "987654", *more, go="1.26")
+        same((run.end["hits"] - run.end["lost"].get("internal", 0), run.end["filtered"]), (51 if "--misses" in more else 30, 0), f"{more}")

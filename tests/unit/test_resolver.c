@@ -49,7 +49,9 @@ TEST(flags_become_members)
 	assert_int_equal(e.len_before, 811); /* nothing is left */
 	assert_int_equal(e.len_after, 811);
 	assert_int_equal(e.gc, EVENT_GC_MARK);
-	assert_non_null(e.stack_error);
+	assert_string_equal(e.stack_error, "the frame pointers lead out of the goroutine's stack");
+	r.event.goid = 0;
+	assert_string_equal(resolve(p, &r).stack_error, "the goroutine could not be read");
 	r.event.gc = EVENT_GC_MARKTERMINATION;
 	assert_int_equal(resolve(p, &r).gc, EVENT_GC_MARKTERMINATION);
 	r.event.gc = 3; /* there is no such phase */

@@ -32,7 +32,7 @@ enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_
 /* An EVENT_DELETE or EVENT_CLEAR. Every pointer is borrowed until the call returns. */
 struct event_removal {
 	uint32_t pid, tid;
-	uint64_t goid;
+	uint64_t goid; /* 0: could not be read */
 	uint64_t map;
 	const char *map_type; /* "" when unknown */
 	const char *func;     /* the runtime's entry that the program called */

@@ -56,7 +56,7 @@ static const struct event_member module[] = {
 #define REMOVAL_HEAD                                                                        \
 	CONSTANT("\"kind\":\"go\""), MEMBER("time", TIME, time_ns),                         \
 		MEMBER("time_ns", NS, time_ns), MEMBER("pid", U32, removal.pid),            \
-		MEMBER("tid", U32, removal.tid), MEMBER("goid", COUNT, removal.goid),       \
+		MEMBER("tid", U32, removal.tid), MEMBER("goid", GOID, removal.goid),        \
 		MEMBER("map", ADDRESS, removal.map), MEMBER("map_type", MAP_TYPE, removal), \
 		MEMBER("on_stack", FLAG, removal.on_stack)
 #define REMOVAL_TAIL                                                                          \

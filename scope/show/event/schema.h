@@ -10,23 +10,23 @@
 /* The type of a member, which decides how it is written. Each comment gives the C type at the
  * offset first. */
 enum event_type {
-	EVENT_CONSTANT,	   /* none; `name` is the member with its value, as it is written */
-	EVENT_TIME,	   /* uint64_t, CLOCK_MONOTONIC: time of day, RFC 3339 in UTC */
-	EVENT_NS,	   /* uint64_t: nanoseconds, as a string of digits */
-	EVENT_U32,	   /* uint32_t */
-	EVENT_U64,	   /* uint64_t: a count made by tophash */
-	EVENT_COUNT,	   /* uint64_t: a number of the traced program, which may be false */
-	EVENT_LENGTH,	   /* the same, in struct event_removal; null if the map keeps no count */
-	EVENT_ADDRESS,	   /* uint64_t: "0x..." */
-	EVENT_DECIMAL,	   /* double */
-	EVENT_STRING,	   /* const char *; the member is left out if it is NULL */
-	EVENT_BOOL,	   /* bool */
-	EVENT_FLAG,	   /* bool; the member is left out if it is false */
-	EVENT_PROBES,	   /* struct event_probes */
-	EVENT_MODULES,	   /* struct event_start: left out if there are none */
-	EVENT_KEY,	   /* struct event_removal: key, key_cut, key_error */
-	EVENT_GC,	   /* enum event_gc */
-	EVENT_STATE,	   /* struct event_removal: null if the map keeps no count */
+	EVENT_CONSTANT, /* none; `name` is the member with its value, as it is written */
+	EVENT_TIME,	/* uint64_t, CLOCK_MONOTONIC: time of day, RFC 3339 in UTC */
+	EVENT_NS,	/* uint64_t: nanoseconds, as a string of digits */
+	EVENT_U32,	/* uint32_t */
+	EVENT_U64,	/* uint64_t: a count made by tophash */
+	EVENT_GOID,    /* uint64_t: a number of the traced program, which may be false; 0 is null */
+	EVENT_LENGTH,  /* the same, in struct event_removal; null if the map keeps no count */
+	EVENT_ADDRESS, /* uint64_t: "0x..." */
+	EVENT_DECIMAL, /* double */
+	EVENT_STRING,  /* const char *; the member is left out if it is NULL */
+	EVENT_BOOL,    /* bool */
+	EVENT_FLAG,    /* bool; the member is left out if it is false */
+	EVENT_PROBES,  /* struct event_probes */
+	EVENT_MODULES, /* struct event_start: left out if there are none */
+	EVENT_KEY,     /* struct event_removal: key, key_cut, key_error */
+	EVENT_GC,      /* enum event_gc */
+	EVENT_STATE,   /* struct event_removal: null if the map keeps no count */
 	EVENT_MAP_TYPE,	   /* struct event_removal */
 	EVENT_STACK,	   /* struct event_removal */
 	EVENT_EXIT_STATUS, /* struct event_exit: code, or signal and signal_name */

@@ -184,6 +184,14 @@ static bool is_shown(const struct json_state *json, const struct map_state *stat
 	return true;
 }
 
+static void put_goid(struct buf *to, uint64_t goid)
+{
+	if (goid)
+		json_put_count(to, goid);
+	else
+		json_literal(to, "null");
+}
+
 static void put_length(struct buf *to, const struct event_removal *event, uint64_t length)
 {
 	if (event->uncounted)
@@ -344,7 +352,7 @@ static bool put_value(struct sink *sink, const struct event *event, enum event_t
 	case EVENT_U32: buf_u64(to, *(const uint32_t *)at); break;
 	case EVENT_U64: buf_u64(to, *(const uint64_t *)at); break;
 	case EVENT_LENGTH: put_length(to, &event->removal, *(const uint64_t *)at); break;
-	case EVENT_COUNT: json_put_count(to, *(const uint64_t *)at); break;
+	case EVENT_GOID: put_goid(to, *(const uint64_t *)at); break;
 	case EVENT_ADDRESS: json_put_address(to, *(const uint64_t *)at); break;
 	case EVENT_DECIMAL: json_put_decimal(to, *(const double *)at); break;
 	case EVENT_STRING:

@@ -330,7 +330,10 @@ static void render_goroutine(struct text_state *state, uint64_t goid)
 {
 	buf_reset(&state->go.text);
 	buf_char(&state->go.text, 'g');
-	buf_u64(&state->go.text, goid);
+	if (goid)
+		buf_u64(&state->go.text, goid);
+	else
+		buf_char(&state->go.text, '?');
 	state->go.columns = state->go.text.len;
 	state->goid = goid;
 }

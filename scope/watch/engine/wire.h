@@ -85,7 +85,7 @@ enum wire_key_error {
 struct wire_event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t ip;	  /* run-time address of the probe */
-	uint64_t goid;
+	uint64_t goid; /* 0: could not be read */
 	uint64_t map;
 	uint64_t type; /* run-time address of the map's type; 0 when it could not be read */
 	uint32_t pid, tid;
@@ -315,7 +315,7 @@ struct wire_counters {
 	uint64_t filtered_shapes;  /* with WIRE_SKIP_SHAPE, of `filtered` and `removed_filtered` */
 	uint64_t lost_ring;	   /* the ring was full */
 	uint64_t lost_pending;	   /* --misses: too many deletes in progress */
-	uint64_t lost_internal;	   /* a tail call failed, which was never seen */
+	uint64_t lost_internal;	   /* a tail call failed, or the end of a delete was not seen */
 	uint64_t removed;	   /* elements, by delete, that the filters let through */
 	uint64_t removed_filtered; /* the others */
 	uint64_t cleared;	   /* elements, by clear */

@@ -208,6 +208,14 @@ static struct error *check_record(const struct resolver *r, const struct wire_ev
 	return NULL;
 }
 
+static const char *stack_error(const struct wire_event *e)
+{
+	if (!(e->flags & WIRE_STACK_LOST))
+		return NULL;
+	return e->goid ? "the frame pointers lead out of the goroutine's stack"
+		       : "the goroutine could not be read";
+}
+
 static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sync,
 			 struct event_removal *ret)
 {
@@ -235,9 +243,7 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sy
 	ret->state_n = sync ? 0 : probed_of(r, e)->layout->state(e->header, r->state);
 	ret->state = r->state;
 	ret->stack_cut = e->flags & WIRE_STACK_CUT;
-	ret->stack_error = e->flags & WIRE_STACK_LOST
-				   ? "the frame pointers lead out of the goroutine's stack"
-				   : NULL;
+	ret->stack_error = stack_error(e);
 }
 
 static bool is_filtered(struct resolver *r, const struct wire_event *e, const struct stack *stack,

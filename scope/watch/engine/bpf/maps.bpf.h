@@ -223,8 +223,9 @@ struct {
 	__type(value, uint32_t);
 } no_paths SEC(".maps");
 
-/* --misses: deletes that have begun and not ended, by goroutine. Addresses in the goroutine's stack
- * are relative to its top, because the stack may move. */
+/* --misses: deletes that have begun and not ended, by goroutine. The stack may move, and then only the
+ * distance from its top is the same. But the goroutine, which tells where that is, cannot always be read
+ * (take_goroutine()). */
 struct pending_key {
 	uint64_t g;
 	uint64_t pid;
@@ -232,10 +233,11 @@ struct pending_key {
 
 struct pending {
 	struct wire_event event;
-	uint64_t frame;	   /* stack.hi - frame pointer */
-	uint64_t root;	   /* as in struct call */
-	uint64_t key_addr; /* the key argument; if key_on_stack, stack.hi - its address */
-	uint16_t func;	   /* as in struct wire_probe, with the module's number in the upper half */
+	uint64_t frame;	     /* stack.hi - frame pointer; 0: not known */
+	uint64_t frame_addr; /* the frame pointer */
+	uint64_t root;	     /* as in struct call */
+	uint64_t key_addr;   /* the key argument; if key_on_stack, it moves with the stack */
+	uint16_t func;	     /* as in struct wire_probe, with the module's number in the upper half */
 	uint8_t key_arg;
 	uint8_t filtered;
 	uint8_t key_on_stack;

@@ -46,6 +46,34 @@ static __always_inline void take_sync_entry(struct wire_event *e, struct pt_regs
 	e->ip = ctx->rip;
 }
 
+/* Returns how far below the top of its stack a frame of goroutine g is, or 0 when that cannot be read. */
+static __always_inline uint64_t depth_of(uint64_t g, uint64_t frame)
+{
+	uint64_t bounds[2];
+
+	return bpf_probe_read_user(bounds, sizeof(bounds), (void *)g) ? 0 : bounds[1] - frame;
+}
+
+/* Entries nest within so many bytes of stack. Deeper ones cost a read. */
+#define NESTED_BYTES 4096
+
+/* Tells whether an entry is part of the pending delete of its goroutine. Only if the stack may have moved
+ * meanwhile, the goroutine is read. */
+static __always_inline bool is_nested(const struct pending *pending, uint64_t g, uint64_t frame)
+{
+	return pending->frame_addr - frame - 1 < NESTED_BYTES ||
+	       (pending->frame && depth_of(g, frame) > pending->frame);
+}
+
+/* Drops the pending delete whose end no program has seen: an exit that could not read the goroutine. It
+ * counts as a lost hit. It would hide all later misses of its goroutine. */
+static __always_inline void lose_pending(struct pending_key *key, struct wire_counters *c)
+{
+	bpf_map_delete_elem(&pendings, key);
+	add(c->other_hits, 1);
+	add(c->lost_internal, 1);
+}
+
 SEC("uprobe")
 int on_entry(struct pt_regs *ctx)
 {
@@ -58,6 +86,7 @@ int on_entry(struct pt_regs *ctx)
 	struct call call = {};
 	struct wire_counters *c;
 	struct wire_probe *probe;
+	struct pending *former;
 	struct hit hit;
 
 	no_private_stack(ctx);
@@ -65,9 +94,15 @@ int on_entry(struct pt_regs *ctx)
 		return 0;
 	c = counters_get();
 	probe = probe_get(ctx, &hit);
-	key.pid = hit.pid_tid >> 32;
-	if (!c || !probe || bpf_map_lookup_elem(&pendings, &key))
+	if (!c || !probe)
 		return 0;
+	key.pid = hit.pid_tid >> 32;
+	pending.frame_addr = probe->at_push ? ctx->rsp - 8 : ctx->rbp;
+	former = bpf_map_lookup_elem(&pendings, &key);
+	if (former && is_nested(former, ctx->r14, pending.frame_addr))
+		return 0;
+	if (former)
+		lose_pending(&key, c);
 	if (probe->sync)
 		take_sync_entry(e, ctx, probe, &call);
 	else
@@ -89,12 +124,9 @@ int on_entry(struct pt_regs *ctx)
 	pending.func = WIRE_PROBE(WIRE_PROBE_MODULE(hit.probe), probe->func);
 	pending.key_arg = call.key_arg;
 	pending.root = call.root;
-	pending.frame = walk.hi - (probe->at_push ? ctx->rsp - 8 : ctx->rbp);
+	pending.frame = walk.hi ? walk.hi - pending.frame_addr : 0;
 	pending.key_addr = call.key0;
-	if (call.key0 >= walk.lo && call.key0 < walk.hi) {
-		pending.key_addr = walk.hi - call.key0;
-		pending.key_on_stack = 1;
-	}
+	pending.key_on_stack = call.key0 >= walk.lo && call.key0 < walk.hi;
 	if (bpf_map_update_elem(&pendings, &key, &pending, BPF_NOEXIST)) {
 		/* Whether it becomes a miss will not be known. Therefore it counts as a lost
 		 * hit. */
@@ -128,8 +160,10 @@ static __always_inline void send_miss(struct pt_regs *ctx, struct pending_key *k
 	}
 	__builtin_memcpy(e, &pending->event, sizeof(*e));
 	take_goroutine_slow(e, ctx->r14, &walk);
-	walk.fp = walk.hi - pending->frame;
-	call.key0 = pending->key_on_stack ? walk.hi - pending->key_addr : pending->key_addr;
+	walk.fp = walk.hi && pending->frame ? walk.hi - pending->frame : pending->frame_addr;
+	call.key0 = pending->key_addr;
+	if (pending->key_on_stack)
+		call.key0 += walk.fp - pending->frame_addr;
 	call.key_arg = pending->key_arg;
 	call.root = pending->root;
 	call.bias = bias;
@@ -172,7 +206,7 @@ int on_exit(struct pt_regs *ctx)
 	struct pending_key key = {.g = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
 	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
 	struct wire_probe *probe;
-	uint64_t bounds[2];
+	uint64_t frame;
 	struct hit hit;
 
 	if (!is_running() || !pending)
@@ -180,9 +214,11 @@ int on_exit(struct pt_regs *ctx)
 	probe = probe_get(ctx, &hit);
 	/* At a return, the stack pointer is one word above the place where the frame pointer
 	 * was. */
-	if (!probe || WIRE_PROBE(WIRE_PROBE_MODULE(hit.probe), probe->func) != pending->func ||
-	    bpf_probe_read_user(bounds, sizeof(bounds), (void *)ctx->r14) ||
-	    bounds[1] - (ctx->rsp - 8) != pending->frame)
+	frame = ctx->rsp - 8;
+	if (!probe || WIRE_PROBE(WIRE_PROBE_MODULE(hit.probe), probe->func) != pending->func)
+		return 0;
+	if (frame != pending->frame_addr &&
+	    (!pending->frame || depth_of(ctx->r14, frame) != pending->frame))
 		return 0;
 	go_to_miss(ctx, &key);
 	return 0;

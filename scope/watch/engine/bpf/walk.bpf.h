@@ -50,14 +50,18 @@ static __always_inline bool goroutine_is(struct wire_event *e, const struct fram
 }
 
 /* Reads the goroutine's id and the bounds of its stack, with one read into scratch, which has
- * GOROUTINE_WORDS words. Returns false when the goroutine is filtered. */
+ * GOROUTINE_WORDS words. Returns false when the goroutine is filtered.
+ *
+ * Programs cannot wait for a page. While the kernel moves one or makes it part of a large page, a read fails
+ * that succeeds a moment later. The goroutine is then not known (id 0), and it passes the filter: its event
+ * says so. */
 static __always_inline bool take_goroutine(struct wire_event *e, uint64_t *scratch, uint64_t g,
 					   struct frame_walk *walk)
 {
 	if (goid_offset > GOROUTINE_WORDS * 8 - 8 ||
 	    bpf_probe_read_user(scratch, goid_offset + 8, (void *)g)) {
 		walk->flags |= WIRE_STACK_LOST;
-		return !filter_goid;
+		return true;
 	}
 	walk->lo = scratch[0];
 	walk->hi = scratch[1];
@@ -70,12 +74,12 @@ static __always_inline bool take_goroutine_slow(struct wire_event *e, uint64_t g
 {
 	if (bpf_probe_read_user(walk->pair, 16, (void *)g)) {
 		walk->flags |= WIRE_STACK_LOST;
-		return !filter_goid;
+		return true;
 	}
 	walk->lo = walk->pair[0];
 	walk->hi = walk->pair[1];
 	if (bpf_probe_read_user(walk->pair, 8, (void *)(g + goid_offset)))
-		return !filter_goid;
+		return true;
 	return goroutine_is(e, walk, walk->pair[0]);
 }
 
