@@ -19,6 +19,8 @@ __noinline int count_frames(struct stack_copy *copy, struct frame_walk *walk)
 	copy->key.nstack = copy->n;
 	if (!walk_goes_on(walk, copy))
 		copy->key.flags |= walk->flags | copy->flags;
+	/* Otherwise the compiler would keep this address on the stack during the walk. */
+	asm volatile("" : "+r"(copy));
 	return row_get(&copy->key);
 }
 

@@ -345,21 +345,28 @@ static __always_inline void segment_add(struct wire_key *key, uint64_t addr, uin
 	key->nsegments = n + 1;
 }
 
+/* What is needed to read the segments. It lies in the big record: `bias` and `root` are where the stack will
+ * be. As arguments they would take BPF stack in each function. */
+struct segment_work {
+	struct wire_key key;
+	uint64_t bias;
+	uint64_t root; /* as in struct call */
+};
+
 /* The two functions below are global for the same reason as type_index(). */
 
 /* Does one step of a plan: follows the string or interface whose two words are w0 and w1. */
-__noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, uint64_t w1,
-			      uint64_t bias)
+__noinline int segment_follow(struct segment_work *work, uint32_t op, uint64_t w0, uint64_t w1)
 {
 	struct wire_type *known;
 	uint64_t type = w0;
 	uint32_t index;
 
-	if (!key)
+	if (!work)
 		return 0;
 	if (op == WIRE_STEP_STRING) {
 		if (w1)
-			segment_add(key, w0, 0, 0, w1);
+			segment_add(&work->key, w0, 0, 0, w1);
 		return 0;
 	}
 	/* The dynamic type is the second word of itab{inter, _type, ...} (runtime/iface.go). */
@@ -370,26 +377,26 @@ __noinline int segment_follow(struct wire_key *key, uint32_t op, uint64_t w0, ui
 		return 0;
 	/* This call is inlined: the verifier allows 512 bytes of stack, of which a third call would
 	 * take 32. */
-	index = type_lookup(type - bias);
+	index = type_lookup(type - work->bias);
 	known = bpf_map_lookup_elem(&types, &index);
 	if (!known && several_modules)
 		known = type_elsewhere(type);
-	segment_add(key, w1, type, w0, known && !known->direct ? known->plan.size : 0);
+	segment_add(&work->key, w1, type, w0, known && !known->direct ? known->plan.size : 0);
 	return 0;
 }
 
 /* Reads segment i, then queues the segments that it points to. */
-__noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uint64_t root)
+__noinline int segment_read(struct segment_work *work, uint32_t i)
 {
 	struct wire_segment *segment;
 	struct wire_type *known;
 	uint8_t *bytes;
 	uint32_t n;
 
-	if (!key || i >= WIRE_SEGMENTS)
+	if (!work || i >= WIRE_SEGMENTS)
 		return 0;
-	segment = &key->segment[i];
-	bytes = key->bytes[i];
+	segment = &work->key.segment[i];
+	bytes = work->key.bytes[i];
 	n = segment->want;
 	if (!segment->type && n > key_bytes)
 		n = key_bytes;
@@ -400,7 +407,7 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 	segment->len = n;
 	if (!segment->type)
 		return 0;
-	known = type_find(i ? segment->type : root, bias);
+	known = type_find(i ? segment->type : work->root, work->bias);
 	if (!known || (i && known->direct))
 		return 0;
 	/* Read again, because the verifier would check the loop once for each way to a length. */
@@ -416,18 +423,21 @@ __noinline int segment_read(struct wire_key *key, uint32_t i, uint64_t bias, uin
 		asm volatile("" : "+r"(end));
 		if (end > n || end > WIRE_KEY_SEGMENT)
 			break;
-		segment_follow(key, known->step[s].op, *(uint64_t *)(bytes + end - 16),
-			       *(uint64_t *)(bytes + end - 8), bias);
+		segment_follow(work, known->step[s].op, *(uint64_t *)(bytes + end - 16),
+			       *(uint64_t *)(bytes + end - 8));
 	}
 	return 0;
 }
 
 /* Reads all segments of the key of e. */
-static __always_inline void take_segments(struct wire_key *key, const struct wire_event *e,
+static __always_inline void take_segments(struct segment_work *work, const struct wire_event *e,
 					  const struct call *call)
 {
 	struct wire_type *known = type_find(call->root, call->bias);
+	struct wire_key *key = &work->key;
 
+	work->bias = call->bias;
+	work->root = call->root;
 	key->nsegments = 0;
 	key->truncated = 0;
 	if (e->key_kind == WIRE_KEY_STRING) {
@@ -441,7 +451,7 @@ static __always_inline void take_segments(struct wire_key *key, const struct wir
 	for (uint32_t i = 0; i < WIRE_SEGMENTS; i++) {
 		if (i >= key->nsegments)
 			break;
-		segment_read(key, i, call->bias, call->root);
+		segment_read(work, i);
 	}
 }
 

@@ -80,13 +80,17 @@ static __always_inline bool row_make(struct wire_count *row, const struct wire_c
 }
 
 /* Returns the index of the row of a key, and makes the row if it is new. Returns -1 when there is no
- * room, when another program is making a row here, or when another key has the same hash. */
-static __always_inline int row_get(const struct wire_count_key *key)
+ * room, when another program is making a row here, or when another key has the same hash. It is global,
+ * because its callers have no stack to spare. */
+__noinline int row_get(const struct wire_count_key *key)
 {
-	uint64_t hash = key_hash(key);
 	struct wire_count *row;
+	uint64_t hash;
 	uint32_t at;
 
+	if (!key)
+		return -1;
+	hash = key_hash(key);
 #pragma unroll
 	for (int i = 0; i < WIRE_COUNT_PROBES; i++) {
 		uint64_t state;

@@ -26,6 +26,12 @@ struct big_record {
 	uint64_t stack[];
 };
 
+_Static_assert(offsetof(struct big_record, stack) - offsetof(struct big_record, key) ==
+			       offsetof(struct segment_work, bias) &&
+		       sizeof(struct segment_work) - sizeof(struct wire_key) <=
+			       WIRE_STACK_EXTRA * 8,
+	       "bias and root fit the stack of the shortest record");
+
 /* Never true. The verifier drops the tail call after it, but a program with that call gets no
  * private stack. */
 const volatile bool never = false;
@@ -176,7 +182,7 @@ static __always_inline uint32_t send_big(const struct wire_event *e, const struc
 		return 0;
 	}
 	__builtin_memcpy(&big->event, e, sizeof(*e));
-	take_segments(&big->key, e, call);
+	take_segments((struct segment_work *)&big->key, e, call);
 	n = walk_all(big->stack, walk);
 	big->event.nstack = n;
 	big->event.flags |= walk->flags | WIRE_BIG;

@@ -202,7 +202,6 @@ struct other_hit {
 	struct wire_event event;
 	struct frame_walk walk; /* begins as room for the argument window, after event.header */
 	struct call call;
-	struct wire_plan plan;
 };
 _Static_assert(6 * 8 + sizeof(struct frame_walk) >= (WIRE_WINDOW + 1) * 8, "the window must fit");
 
@@ -265,6 +264,14 @@ __noinline int take_other_goroutine(struct other_hit *other, uint64_t g)
 	return other && take_goroutine_slow(&other->event, g, &other->walk);
 }
 
+/* Returns the room for the plan of a hit: the last words of the map header, which is filled in at the end.
+ * The words before them are scratch for others. */
+static __always_inline struct wire_plan *plan_room(struct other_hit *other)
+{
+	return (struct wire_plan *)&other->event.header[3];
+}
+_Static_assert(sizeof(struct wire_plan) == 3 * 8, "the plan fits the rest of the header");
+
 /* Copies the plan of a hit. A removal needs one for a key that is passed by pointer, also if `types` lacks
  * the map's type. */
 static __always_inline void take_plan(struct other_hit *other)
@@ -276,19 +283,20 @@ static __always_inline void take_plan(struct other_hit *other)
 		return;
 	plan = plan_of(&other->call);
 	if (!plan && other->call.removal && other->call.key_arg == WIRE_ARG_POINTER) {
-		plan = plan_unknown(e->header, &other->call, &other->plan);
+		*plan_room(other) = (struct wire_plan){};
+		plan = plan_unknown(e->header, &other->call, plan_room(other));
 		if (use_types) /* user space decides whether --type matches */
 			e->flags |= WIRE_CHECK;
 	}
 	if (!plan)
 		return;
-	other->plan = *plan;
+	*plan_room(other) = *plan;
 	other->call.has_plan = 1;
 }
 
-static __always_inline const struct wire_plan *plan_of_other(const struct other_hit *other)
+static __always_inline const struct wire_plan *plan_of_other(struct other_hit *other)
 {
-	return other->call.has_plan ? &other->plan : NULL;
+	return other->call.has_plan ? plan_room(other) : NULL;
 }
 
 /* Counts what became of a hit. Only a removal that on_removal has left was not counted before. */
