@@ -1,6 +1,8 @@
 /* One file as a Go module. */
 #include "live/module/module.h"
 
+#include <fcntl.h>
+
 static void classify(struct module *module)
 {
 	enum { NAMES = GO_ENTRY_NAMES + GO_BUILD_NAMES };
@@ -39,6 +41,7 @@ struct error *module_of_twin(const struct module *twin, const char *path, struct
 	*ret = *twin;
 	ret->path = own;
 	ret->borrows = true;
+	ret->kept = false;
 	return NULL;
 }
 
@@ -63,8 +66,15 @@ struct error *module_of_image(struct image *image, const char *path, struct modu
 	return NULL;
 }
 
+int module_file(const struct module *module)
+{
+	return module->kept ? fcntl(module->fd, F_DUPFD_CLOEXEC, 3) : -1;
+}
+
 void module_fini(struct module *module)
 {
+	if (module->kept)
+		close(module->fd);
 	if (!module->borrows) {
 		gopcln_close(module->tab);
 		image_close(module->image);

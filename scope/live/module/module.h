@@ -22,6 +22,8 @@ struct module {
 	enum go_build build; /* only with tab */
 	struct image *image; /* NULL: the file could not be opened */
 	struct gopcln *tab;  /* NULL: it is no Go module, or one that is not read: see refused */
+	bool kept;	     /* `fd` is open: Go modules of modules_of() */
+	int fd;
 	bool borrows; /* image and tab are those of a module whose file has the same contents */
 	enum go_maps maps; /* the layout of its maps; only with tab */
 	/* Why a file that shows marks of Go is not read: one line. NULL for all other files. */
@@ -43,6 +45,9 @@ struct error *module_of_image(struct image *image, const char *path, struct modu
 /* Makes the module of a file that has the contents of another one's. The other must be there as long. */
 struct error *module_of_twin(const struct module *twin, const char *path, struct module *ret);
 void module_fini(struct module *module);
+/* Opens the file of a module that modules_of() has found. The process that has it may be gone. Returns a
+ * descriptor, or -1. */
+int module_file(const struct module *module);
 CLEANUP_VALUE(struct module, module_fini)
 
 /* ---- all files that were seen ---- */

@@ -59,6 +59,10 @@ static struct error *open_file(struct modules *modules, struct target *target,
 	else
 		try(module_of_image(take_ptr(image), mapping->path, module));
 	module->file = mapping->file;
+	if (module->tab) {
+		module->kept = true;
+		module->fd = take_fd(fd);
+	}
 	*ret = take_ptr(module);
 	return NULL;
 }

@@ -251,7 +251,7 @@ static struct error *meet_host(struct session *session, const struct pursuit_hel
 	if (err || !found.list.len || first->role == GO_BUILD_PROGRAM)
 		return err && err == error_nomem() ? err : (error_free(err), NULL);
 	if (!session->library || strcmp(first->module->path, session->library) != 0)
-		try(met_get(session, *target, first, NULL, &met));
+		try(met_get(session, first, NULL, &met));
 	try(begin(session, held, target, met));
 	traced = find_process(session, held->pid);
 	if (!traced)

@@ -21,7 +21,7 @@ static struct error *find_program(struct session *session, struct target *target
 	try(session_modules_list(session->modules, target, &found));
 	if (!found.list.len)
 		return NULL;
-	return met_get(session, target, &found.list.data[0], NULL, ret);
+	return met_get(session, &found.list.data[0], NULL, ret);
 }
 
 static struct error *refuse(const struct target *target, const struct met *met)

@@ -86,11 +86,11 @@ static struct error *choose_places(struct session *session, struct met *met)
 }
 
 /* Opens the file, and chooses its places. */
-static struct error *prepare(struct session *session, struct target *target, struct met *met)
+static struct error *prepare(struct session *session, struct met *met)
 {
 	if (!met->module->tab)
 		return error_new(ERROR_TARGET, "%s", met->module->refused);
-	met->exe = session_module_open(target, met->module);
+	met->exe = module_file(met->module);
 	return choose_places(session, met);
 }
 
@@ -120,7 +120,7 @@ static struct met *add_met(struct session *session, const struct module *module,
 	return met;
 }
 
-struct error *met_get(struct session *session, struct target *target, const struct module_at *at,
+struct error *met_get(struct session *session, const struct module_at *at,
 		      const struct gopcln *program, struct met **ret)
 {
 	struct met *met;
@@ -134,7 +134,7 @@ struct error *met_get(struct session *session, struct target *target, const stru
 	if (!met)
 		return error_nomem();
 	met->runtime = at->role == GO_BUILD_PLUGIN ? program : NULL;
-	try(give_up(met, prepare(session, target, met)));
+	try(give_up(met, prepare(session, met)));
 	return session->engine && !met->why ? give_up(met, load(session, met)) : NULL;
 }
 
@@ -282,7 +282,7 @@ static struct error *meet(struct session *session, struct traced *traced,
 	struct met_at at = {.role = found->role, .bias = found->bias, .here = true};
 	bool stands;
 
-	try(met_get(session, traced->target, found, program_of(session, traced).tab, &at.met));
+	try(met_get(session, found, program_of(session, traced).tab, &at.met));
 	try(watch(session, traced, &at, &stands));
 	if (!stands && (at.met->why || (at.met->number && has_ended(traced))))
 		at.unwatched_ns = from_ns ? from_ns : now_ns();

@@ -145,30 +145,6 @@ struct error *session_modules_list(struct session_modules *modules, struct targe
 	return modules_of(modules->files, target, ret);
 }
 
-/* The linker may split a mapping between the look at it and its use. */
-enum { OPEN_TRIES = 4 };
-
-static int open_once(struct target *target, const struct module *module)
-{
-	cleanup(mappings_fini) struct mappings mappings = {0};
-	struct error *err = target_mappings(target, &mappings);
-
-	error_free(err);
-	vec_each(mapping, &mappings.list)
-		if (mapping->executable && file_id_equal(mapping->file, module->file))
-			return mapping_open(target, mapping);
-	return -1;
-}
-
-int session_module_open(struct target *target, const struct module *module)
-{
-	int fd = -1;
-
-	for (int i = 0; fd < 0 && i < OPEN_TRIES; i++)
-		fd = open_once(target, module);
-	return fd;
-}
-
 /* Tells whether a process may load libraries when it runs: a file of it calls dlopen(). The C library itself does
  * not count. */
 static bool may_load(struct target *target)
@@ -236,7 +212,7 @@ struct error *session_find_library(struct session *session, struct error *not_go
 	session->library = strdup(found.list.data[0].module->path);
 	if (!session->library)
 		return error_nomem();
-	*ret_fd = session_module_open(target, found.list.data[0].module);
+	*ret_fd = module_file(found.list.data[0].module);
 	if (*ret_fd >= 0)
 		return NULL;
 	return error_new(ERROR_TARGET, "cannot open %s, a Go library of process %d",

@@ -46,7 +46,7 @@ struct error *program_find(struct session *session, struct traced *traced)
 	try(err);
 	if (!found.list.len)
 		return NULL;
-	try(met_get(session, traced->target, &found.list.data[0], NULL, &met));
+	try(met_get(session, &found.list.data[0], NULL, &met));
 	if (met->number)
 		traced->program = met;
 	else if (met->why)

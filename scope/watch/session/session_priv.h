@@ -69,19 +69,19 @@ struct met_at {
 struct traced {
 	struct target *target;
 	struct met
-		*program;  /* its program; NULL: the session's file, or in a group: no Go program */
-	bool started;	   /* the start record of its program was emitted */
+		*program; /* its program; NULL: the session's file, or in a group: no Go program */
+	bool started;	  /* the start record of its program was emitted */
 	struct own_probes *own_probes; /* processes.c: of its file, if it is counted there */
-	uint64_t image_id; /* identifies the program in that record; 0: unknown */
-	bool awaits_begin; /* it may have been found before its main function began */
-	bool ended;	   /* its exit record was emitted */
-	enum target_end end;	/* TARGET_RUNS until the end is known */
-	uint64_t end_ns;	/* when its end was noticed */
-	bool end_watched;	/* table.c: the kernel reports its end */
-	bool end_seen;		/* and has done so */
-	uint64_t end_looked_ns; /* otherwise: when it was last looked at */
-	bool probed;		/* it has probes of its own, or those for all processes */
-	bool seen;		/* running.c: it ran the file in the last look */
+	uint64_t image_id;	       /* identifies the program in that record; 0: unknown */
+	bool awaits_begin;	       /* it may have been found before its main function began */
+	bool ended;		       /* its exit record was emitted */
+	enum target_end end;	       /* TARGET_RUNS until the end is known */
+	uint64_t end_ns;	       /* when its end was noticed */
+	bool end_watched;	       /* table.c: the kernel reports its end */
+	bool end_seen;		       /* and has done so */
+	uint64_t end_looked_ns;	       /* otherwise: when it was last looked at */
+	bool probed;		       /* it has probes of its own, or those for all processes */
+	bool seen;		       /* running.c: it ran the file in the last look */
 	uint64_t off_ns;	/* --max-overhead: since when it has no probes; 0: it has them */
 	uint64_t looked_ns;	/* when its mappings were last looked at; 0: never */
 	uint64_t look_after_ns; /* the next look is this long after it */
@@ -399,8 +399,6 @@ struct error *session_find_library(struct session *session, struct error *not_go
 /* Finds the Go modules that a process has now: modules_of(). */
 struct error *session_modules_list(struct session_modules *modules, struct target *target,
 				   struct module_list *ret);
-/* Opens the file of a module that the process has mapped. Returns a descriptor, or -1. */
-int session_module_open(struct target *target, const struct module *module);
 /* Reads what a process has mapped, while this is possible. */
 void session_modules_look(struct session_modules *modules, pid_t pid);
 /* Forgets what a process has mapped, because it executes a program again, or has ended. */
@@ -454,7 +452,7 @@ void met_fini(struct session *session);
 /* Finds what is known of a file that a process has, or opens it and chooses its places. met->why tells
  * if it cannot be watched. `program` is that of the process; it may be NULL for a program or a library.
  * *ret is NULL when memory is out. */
-struct error *met_get(struct session *session, struct target *target, const struct module_at *at,
+struct error *met_get(struct session *session, const struct module_at *at,
 		      const struct gopcln *program, struct met **ret);
 /* Returns the file with a number of the engine, or NULL: the session's file has number 0. */
 struct met *met_numbered(const struct session *session, uint32_t number);
