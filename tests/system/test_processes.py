@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -119,6 +120,40 @@ def namespaces():
         same({x["pid"] for x in r.records if "pid" in x}, {pid}, f"{what}: pids")
         same(r.exits, [{"pid": pid, "code": 2}], f"{what}: exit record")
         same([(s["pid"], s["own_pid"]) for s in r.of("start")], [(pid, 1 if child else pid)], f"{what}: both pids")
+
+
+@test
+def namespaces_of_users_and_networks():
+    """Each way to choose processes, with a process in a namespace: all deletes are there, under the pid that we see and the one inside."""
+    for how in (["-U"], ["-Ur"], ["-n"], ["-Urnpf", "--mount-proc"]):
+        if subprocess.run(["unshare", *how, "true"], stderr=subprocess.DEVNULL).returncode:
+            raise Skip(f"unshare {how[0]} is not permitted")
+    exe = tmp("steps")
+    shutil.copy(target("steps"), exe)
+    tmp().chmod(0o755)
+    uid = 64121  # nobody else has it
+    for how in (["-U"], ["-Ur"], ["-n"], ["-Urnpf", "--mount-proc"]):
+        for choice in ("-p", "-b", "--uid"):
+            what = f"unshare {how}, {choice}"
+            if how == ["-n"]:
+                p = Program("unshare", *how, "setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", exe)
+            else:
+                p = Program("unshare", *how, exe, user=uid, group=uid, extra_groups=[])
+            p.line()
+            child = how[0].endswith("f")
+            pid = find_child(p.pid, "steps") if child else p.pid
+            t = Tracer(choice, {"-p": pid, "-b": exe, "--uid": uid}[choice])
+            t.wait_for(f'"pid":{pid},')
+            p.ask("9")
+            p.tell("exit 2")
+            p.p.wait(LONG)
+            t.wait_for('"event":"exit"')
+            r = t.end(None if choice == "-p" else signal.SIGINT)
+            same([e["pid"] for e in r.events], [pid] * 9, what)
+            same(identity(r)["gaps"], 0, f"{what}: gaps")
+            same([(s["pid"], s["own_pid"]) for s in r.of("start") if s["pid"] == pid], [(pid, 1 if child else pid)], f"{what}: both pids")
+            same([x for x in r.exits if x["pid"] == pid], [{"pid": pid, "code": 2}], f"{what}: exit record")
+            same(r.err.count("not watched"), 0, what)
 
 
 @test

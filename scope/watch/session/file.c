@@ -226,6 +226,7 @@ struct error *watch_file(struct session *session)
 	if (session->stopping || session->group || session->all)
 		return NULL;
 	try(watch_path(session));
+	try(others_look(session));
 	if (!engine_holds(session->engine, 0) && stands(session)) {
 		file->hold = ENGINE_WRITTEN;
 		vec_each(traced, &session->processes)

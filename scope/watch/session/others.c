@@ -130,31 +130,85 @@ struct error *others_started(struct session *session, const struct event_removal
 
 /* ---- -b: another file has the path ---- */
 
+#define LOOK_NS 100000000ull /* between two looks for new processes */
+
 struct running {
 	struct session *session;
 	struct met *met;
 	uint64_t from_ns;
 };
 
-/* Adds a process that runs the new file already. What it did before may have been missed. */
+/* Places the probes in a process alone, if no lease guards its file. *ret tells whether it has probes now.
+ * Errors: as engine_attach(), but none if it has ended. */
+static struct error *place_in(struct session *session, struct met *met, pid_t pid, bool *ret)
+{
+	enum engine_hold hold = ENGINE_HELD;
+	struct error *err = met->wide ? NULL : program_attach(session, met, pid, &hold);
+
+	*ret = !err && (hold == ENGINE_HELD || hold == ENGINE_UNHELD);
+	if (!err || err->code != ERROR_TARGET)
+		return err;
+	error_free(err);
+	return NULL;
+}
+
+/* Takes a process to the file that it runs now. What it did before may have been missed. */
+static struct error *take(struct running *running, pid_t pid)
+{
+	struct session *session = running->session;
+	struct traced *traced = find_process(session, pid);
+	cleanup(target_close) struct target *target = NULL;
+	struct error *err = process_open(pid, &target);
+	bool placed;
+
+	if (err && err->code != ERROR_FAILED && err != error_nomem()) { /* it has ended */
+		error_free(err);
+		return NULL;
+	}
+	try(err);
+	if (traced && !running->met->wide) { /* it has executed the new file */
+		engine_release(session->engine, pid);
+		traced->probed = false;
+	}
+	try(place_in(session, running->met, pid, &placed));
+	if (!placed)
+		return NULL;
+	try(others_begin(session, take_ptr(target), running->met, NULL));
+	session_gap(session, pid, running->from_ns, now_ns(), "upgrade");
+	return NULL;
+}
+
 static bool on_running(void *ctx, pid_t pid)
 {
 	struct running *running = ctx;
-	struct session *session = running->session;
-	struct target *target;
-	struct error *err;
+	const struct traced *traced = find_process(running->session, pid);
 
-	if (find_process(session, pid))
-		return true;
-	err = process_open(pid, &target);
-	if (err) { /* it has ended */
-		error_free(err);
-		return true;
+	/* With probes in all processes of the file, a record tells what a known process executes. */
+	if (!traced || (!running->met->wide && traced->program != running->met))
+		running->session->failed = take(running, pid);
+	return !running->session->failed;
+}
+
+/* Adds the processes that run the file, and were not known at from_ns. */
+static struct error *find_running(struct session *session, struct met *met, uint64_t from_ns)
+{
+	struct running running = {.session = session, .met = met, .from_ns = from_ns};
+
+	if (!met->wide)
+		met->sought_ns = now_ns();
+	try(process_scan(met->version.dev, met->version.ino, on_running, &running));
+	return take_ptr(session->failed);
+}
+
+struct error *others_look(struct session *session)
+{
+	for (size_t i = 0; i < session->met.len; i++) {
+		struct met *met = session->met.data[i];
+
+		if (met->sought_ns && now_ns() >= met->sought_ns + LOOK_NS)
+			try(find_running(session, met, met->sought_ns));
 	}
-	session->failed = others_begin(session, target, running->met, NULL);
-	if (!session->failed)
-		session_gap(session, pid, running->from_ns, now_ns(), "upgrade");
-	return !session->failed;
+	return NULL;
 }
 
 /* Says why another file is not traced. Returns NULL if it is. */
@@ -162,27 +216,23 @@ static const char *why_not(const struct met *met, enum engine_hold hold)
 {
 	if (met->why)
 		return met->why;
-	switch (hold) {
-	case ENGINE_HELD: return NULL;
-	case ENGINE_UNHELD: return "no lease can be had on it";
-	default: return "it is being written";
-	}
+	return hold == ENGINE_HELD || hold == ENGINE_UNHELD ? NULL : "it is being written";
 }
 
 struct error *others_replace(struct session *session, const char *path, uint64_t from_ns)
 {
-	struct running running = {.session = session, .from_ns = from_ns};
+	struct met *met = NULL;
 	cleanup_close int fd = file_open_regular(path);
 	enum engine_hold hold = ENGINE_HELD;
 	const char *why = "it cannot be opened";
 
 	if (fd >= 0) {
-		try(others_get(session, fd, path, &running.met));
-		if (!running.met) /* the session's file is back */
+		try(others_get(session, fd, path, &met));
+		if (!met) /* the session's file is back */
 			return NULL;
-		if (!running.met->why)
-			try(others_place(session, running.met, -1, &hold));
-		why = why_not(running.met, hold);
+		if (!met->why)
+			try(others_place(session, met, -1, &hold));
+		why = why_not(met, hold);
 	}
 	if (why) {
 		session_notice(session, SESSION_WARNING,
@@ -192,7 +242,10 @@ struct error *others_replace(struct session *session, const char *path, uint64_t
 		return NULL;
 	}
 	session_notice(session, SESSION_INFO,
-		       "%s was replaced by another file: the processes of both are traced", path);
-	try(process_scan(running.met->version.dev, running.met->version.ino, on_running, &running));
-	return take_ptr(session->failed);
+		       "%s was replaced by another file: the processes of both are traced%s", path,
+		       hold == ENGINE_HELD
+			       ? ""
+			       : ". No lease can be had on it, so each process gets "
+				 "its probes when it is found, a moment after its start");
+	return find_running(session, met, from_ns);
 }

@@ -49,6 +49,7 @@ struct met {
 	uint64_t lost_ns;      /* they are gone since then, because the file was written; 0: no */
 	uint64_t lost_next_ns; /* time of the next try to place them again */
 	bool told;	       /* a message has told that it is not traced */
+	uint64_t sought_ns; /* others.c: when its processes were last looked for; 0: they are not */
 	struct own_probes own_probes;
 	size_t chosen; /* chosen.c: processes that were chosen and run it */
 };
@@ -508,6 +509,8 @@ struct error *others_started(struct session *session, const struct event_removal
 /* Traces the file that has the path of -b now, beside the former ones. Reports it, or why not. The path led to
  * another file at from_ns. */
 struct error *others_replace(struct session *session, const char *path, uint64_t from_ns);
+/* Looks for processes of those files on which no lease can be had. Call it often. */
+struct error *others_look(struct session *session);
 
 /* ---- all.c: --follow=all ---- */
 
