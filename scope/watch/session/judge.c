@@ -144,7 +144,8 @@ static struct error *check_wrapper(const struct session *session, const struct m
 	if (starts_service(path, words, size))
 		return error_new(ERROR_TARGET,
 				 "%s: the service manager would start the program, and not this "
-				 "command: use systemd-run --scope, or name the program with -b",
+				 "command: use systemd-run --scope, or trace the service by its "
+				 "control group (--cgroup /system.slice/NAME.service)",
 				 path);
 	if (loses_privilege(st))
 		return error_new(ERROR_PERMISSION,
@@ -212,7 +213,7 @@ static enum pursuit_verdict judge_tracer(struct session *session, struct target 
 	process_read_text(target->pid, "cmdline", words, sizeof(words));
 	if (starts_service(target->exe_path, words, sizeof(words)))
 		return leave(session, target->pid, "child",
-			     "lets the service manager start the program");
+			     "lets the service manager start the program (see --cgroup)");
 	return PURSUIT_ON;
 }
 
