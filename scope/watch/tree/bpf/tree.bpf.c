@@ -35,6 +35,15 @@ struct {
 	__type(value, uint64_t); /* when it was forked, or has last executed a program */
 } members SEC(".maps");
 
+/* The task of each member that was seen to begin. The kernel reports that a process was freed after a grace
+ * period, and another one may have its id by then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TREE_MAX);
+	__type(key, uint32_t);
+	__type(value, uint64_t); /* the address of its first thread's struct task_struct */
+} tasks SEC(".maps");
+
 static __always_inline bool is_root(void)
 {
 	struct bpf_pidns_info ns;
@@ -60,14 +69,17 @@ SEC("raw_tp/sched_process_fork")
 int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
 	uint32_t parent = bpf_get_current_pid_tgid() >> 32, child;
-	uint64_t now;
+	uint64_t now, first = ctx->args[1];
 
-	if (!is_process(ctx->args[1], &child))
+	if (!is_process(first, &child))
 		return 0;
-	if (!bpf_map_lookup_elem(&members, &parent) && !is_root())
+	if (!bpf_map_lookup_elem(&members, &parent) && !is_root()) {
+		bpf_map_delete_elem(&members, &child); /* a former one had this id */
 		return 0;
+	}
 	now = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&members, &child, &now, BPF_ANY))
+	if (bpf_map_update_elem(&members, &child, &now, BPF_ANY) ||
+	    bpf_map_update_elem(&tasks, &child, &first, BPF_ANY))
 		__sync_fetch_and_add(&missed, 1);
 	return 0;
 }
@@ -77,15 +89,16 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	uint32_t pid = bpf_get_current_pid_tgid() >> 32;
 	uint64_t *time = bpf_map_lookup_elem(&members, &pid);
+	uint64_t now = bpf_ktime_get_ns(), first = ctx->args[0];
 
-	(void)ctx;
 	if (time)
-		*time = bpf_ktime_get_ns();
-	else if (is_root()) {
-		uint64_t now = bpf_ktime_get_ns();
-
+		*time = now;
+	else if (is_root())
 		bpf_map_update_elem(&members, &pid, &now, BPF_ANY);
-	}
+	else
+		return 0;
+	/* An exec by another thread than the first made that the first. */
+	bpf_map_update_elem(&tasks, &pid, &first, BPF_ANY);
 	return 0;
 }
 
@@ -93,10 +106,16 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sched_process_free")
 int on_free(struct bpf_raw_tracepoint_args *ctx)
 {
+	uint64_t *first;
 	uint32_t pid;
 
-	if (is_process(ctx->args[0], &pid))
-		bpf_map_delete_elem(&members, &pid);
+	if (!is_process(ctx->args[0], &pid))
+		return 0;
+	first = bpf_map_lookup_elem(&tasks, &pid);
+	if (first && *first != ctx->args[0])
+		return 0; /* another process has this id now */
+	bpf_map_delete_elem(&members, &pid);
+	bpf_map_delete_elem(&tasks, &pid);
 	return 0;
 }
 
