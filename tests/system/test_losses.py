@@ -157,3 +157,85 @@ def goroutine_unread_passes():
     for more in ([], ["--misses"], ["--summary"]):
         run = unread("--goid", "987654", *more, go="1.26")
         same((run.end["hits"] - run.end["lost"].get("internal", 0), run.end["filtered"]), (51 if "--misses" in more else 30, 0), f"{more}")
+
+
+EXECS = """package main
+import ("bufio"; "fmt"; "os"; "runtime"; "strconv"; "strings"; "syscall")
+//go:noinline
+func drop(m map[int]int, k int) { m[k] = k; delete(m, k) }
+func main() {
+	fmt.Println("ready")
+	in := bufio.NewReader(os.Stdin)
+	m := map[int]int{}
+	for {
+		line, err := in.ReadString('\\n')
+		words := strings.Fields(line)
+		if err != nil || len(words) == 0 { return }
+		again := func() { panic(syscall.Exec("/proc/self/exe", os.Args, os.Environ())) }
+		switch words[0] {
+		case "main": again()
+		case "other": go func() { runtime.LockOSThread(); again() }(); select {}
+		default:
+			n, _ := strconv.Atoi(words[0])
+			for i := 0; i < n; i++ { drop(m, i) }
+			fmt.Println("done")
+		}
+	}
+}
+"""
+
+
+@test
+def exec_in_a_full_ring():
+    """The record of an exec found no room, because nobody took records out. What the new program removes later is seen all the same, and the
+    time until then is a gap."""
+    source = tmp("execs.go")
+    source.write_text(EXECS)
+    exe = go_build(source, "execs")
+    for how in ("other", "main"):
+        for more in (["--follow=none"], ["--follow=same"], ["several"]):
+            p, s = Program(exe), Program(exe)
+            same((p.line(), s.line()), ("ready", "ready"), "begins")
+            what = f"{how} {more}"
+            which = ["-p", f"{p.pid},{s.pid}", "--follow=none"] if more == ["several"] else ["-p", str(p.pid), *more]
+            t = Tracer(*which, "--buffer", "64K", "--stack", "512")
+            os.kill(t.p.pid, signal.SIGSTOP)
+            same(p.ask("2000"), "done", "deletes")
+            for _ in range(3):
+                same(p.ask(how), "ready", "begins anew")
+            os.kill(t.p.pid, signal.SIGCONT)
+            end = time.monotonic() + LONG
+            while not probed(p.pid, exe):
+                check(time.monotonic() < end, f"{what}: no probes in the new program")
+                time.sleep(0.01)
+            time.sleep(0.3)
+            same(p.ask("50"), "done", "deletes")
+            p.end()
+            s.end()
+            run = t.end(None)
+            identity(run)
+            gaps, mine = run.of("gap"), [r for r in run.of("start") if r["pid"] == p.pid]
+            check(len(gaps) <= 3 and all((g["pid"], g["why"]) == (p.pid, "exec") for g in gaps), f"{what}: {gaps}")
+            same((run.code, run.end["hits"], run.end["gaps"]), (5, 2050, len(gaps)), f"{what}: {run.err}")
+            check(run.end["lost"]["ring_full"] > 0 and 2 <= len(mine) <= 4, f"{what}: the ring was not full, or start records: {mine}")
+            same([e["key"] for e in run.events][-50:], list(range(50)), f"{what}: the new program")
+
+
+@test
+def news_that_find_no_room():
+    """So many execs that not even their records find room are counted as gaps."""
+    source = tmp("execs.go")
+    source.write_text(EXECS)
+    exe = go_build(source, "execs")
+    p = Program(exe)
+    same(p.line(), "ready", "begins")
+    t = Tracer("-p", str(p.pid), "--buffer", "64K", "--stack", "512")
+    os.kill(t.p.pid, signal.SIGSTOP)
+    same(p.ask("2000"), "done", "deletes")
+    for _ in range(400):
+        same(p.ask("main"), "ready", "begins anew")
+    os.kill(t.p.pid, signal.SIGCONT)
+    p.end()
+    run = t.end(None)
+    identity(run)
+    check(run.code == 5 and run.end["gaps"] > 50 and "starts of programs were not noticed" in run.err, f"{run.end}: {run.err}")

@@ -117,6 +117,11 @@ uint32_t engine_strangers(const struct engine *engine)
 	return engine->ops->strangers ? engine->ops->strangers(engine) : 0;
 }
 
+uint32_t engine_news_lost(const struct engine *engine)
+{
+	return engine->ops->news_lost ? engine->ops->news_lost(engine) : 0;
+}
+
 void engine_narrow(struct engine *engine)
 {
 	if (engine->ops->narrow)

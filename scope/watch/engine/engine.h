@@ -198,6 +198,7 @@ struct engine_ops {
 	uint32_t (*exec_count)(const struct engine *engine);	    /* optional */
 	bool (*sends_execs)(const struct engine *engine);	    /* optional */
 	uint32_t (*strangers)(const struct engine *engine);	    /* optional */
+	uint32_t (*news_lost)(const struct engine *engine);	    /* optional */
 	void (*narrow)(struct engine *engine);			    /* optional */
 	void (*narrowed)(struct engine *engine);		    /* optional */
 	void (*forget)(struct engine *engine, pid_t pid);	    /* optional */
@@ -286,6 +287,8 @@ bool engine_sends_execs(const struct engine *engine);
 /* Returns how often a process that is not in the tree (engine_options.tree) has begun, in which the probes of
  * module 0 are, too. */
 uint32_t engine_strangers(const struct engine *engine);
+/* Returns how many WIRE_START and WIRE_EXEC records found no room. */
+uint32_t engine_news_lost(const struct engine *engine);
 /* Makes engine_attach() place the probes of module 0 in single processes only. Those for all processes of its
  * file count until engine_narrowed(). */
 void engine_narrow(struct engine *engine);

@@ -110,6 +110,11 @@ static uint32_t uprobe_strangers(const struct engine *engine)
 	return __atomic_load_n(&bss_of(engine)->strangers, __ATOMIC_SEQ_CST);
 }
 
+static uint32_t uprobe_news_lost(const struct engine *engine)
+{
+	return __atomic_load_n(&bss_of(engine)->news_lost, __ATOMIC_SEQ_CST);
+}
+
 static void uprobe_forget(struct engine *engine, pid_t pid)
 {
 	struct trace_bpf__bss *bss = bss_of(engine);
@@ -150,7 +155,7 @@ static void uprobe_stop(struct engine *engine)
 
 /* ---- draining ---- */
 
-/* Maps the ring buffer, once. This takes the kernel 2 ms. Each later fork copies its page tables, which
+/* Maps the ring buffers, once. They are read in this order. This takes the kernel 2 ms. Each later fork copies its page tables, which
  * takes longer than the rest of the fork. Therefore it comes after the first probes and their keepers. */
 static struct error *open_ring(struct uprobe *uprobe)
 {
@@ -158,6 +163,12 @@ static struct error *open_ring(struct uprobe *uprobe)
 		return NULL;
 	uprobe->ring = ring_buffer__new(bpf_map__fd(uprobe_main(uprobe)->skel->maps.events),
 					uprobe_on_sample, uprobe, NULL);
+	if (uprobe->ring &&
+	    ring_buffer__add(uprobe->ring, bpf_map__fd(uprobe_main(uprobe)->skel->maps.news),
+			     uprobe_on_sample, uprobe) < 0) {
+		ring_buffer__free(uprobe->ring);
+		uprobe->ring = NULL;
+	}
 	return uprobe->ring ? NULL : uprobe_failed("cannot map the ring buffer", errno);
 }
 
@@ -181,15 +192,15 @@ static struct error *uprobe_drain(struct engine *engine,
 				  void *ctx)
 {
 	struct uprobe *uprobe = (struct uprobe *)engine;
-	struct epoll_event ready;
+	struct epoll_event ready[2];
 	int n;
 
 	try(open_ring(uprobe));
 	uprobe->on_record = on_record;
 	uprobe->ctx = ctx;
 	n = ring_buffer__consume(uprobe->ring);
-	/* Takes the ring off epoll's list of ready descriptors if it is empty. */
-	epoll_wait(ring_buffer__epoll_fd(uprobe->ring), &ready, 1, 0);
+	/* Takes the rings off epoll's list of ready descriptors if they are empty. */
+	epoll_wait(ring_buffer__epoll_fd(uprobe->ring), ready, ARRAY_SIZE(ready), 0);
 	if (n < 0 && n != -ECANCELED && n != -EINTR)
 		return error_errno(ERROR_FAILED, -n, "cannot read the ring buffer");
 	return NULL;
@@ -326,6 +337,7 @@ const struct engine_ops engine_uprobe = {
 	.exec_count = uprobe_exec_count,
 	.sends_execs = uprobe_sends_execs,
 	.strangers = uprobe_strangers,
+	.news_lost = uprobe_news_lost,
 	.narrow = uprobe_narrow,
 	.narrowed = uprobe_narrowed,
 	.forget = uprobe_forget,

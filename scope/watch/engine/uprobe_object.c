@@ -254,6 +254,7 @@ static int share_maps(const struct uprobe *uprobe, struct trace_bpf *skel)
 		const struct bpf_map *of;
 	} shared[] = {
 		{skel->maps.events, main->maps.events},
+		{skel->maps.news, main->maps.news},
 		{skel->maps.counters, main->maps.counters},
 		{skel->maps.counts, main->maps.counts},
 		{skel->maps.pendings, main->maps.pendings},
@@ -337,6 +338,7 @@ static int make_maps(struct trace_bpf *skel, struct trace_bpf *slow)
 static void leave_maps(struct trace_bpf *slow, const struct engine_options *options)
 {
 	bpf_map__set_autocreate(slow->maps.slow_paths, false);
+	bpf_map__set_autocreate(slow->maps.news, false);
 	bpf_map__set_autocreate(slow->maps.counts, options->count);
 	bpf_map__set_autocreate(slow->maps.pendings, options->misses);
 	bpf_map__set_autocreate(slow->maps.tree, options->tree);

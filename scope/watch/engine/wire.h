@@ -38,12 +38,15 @@ typedef __s64 int64_t;
 #define WIRE_KEY_SEGMENT 256 /* the largest segment, as --key-bytes is at most */
 #define WIRE_STEPS	 8
 #define WIRE_PROBES	 256
-#define WIRE_CGROUP_MAX	 256 /* the longest path of a control group of v1, with a NUL */
-#define WIRE_FILTER_MAX	 256 /* the longest string of --key or --key-prefix */
+#define WIRE_NEWS_RING \
+	65536 /* bytes of the ring for WIRE_START and WIRE_EXEC, if the other one is full */
+#define WIRE_CGROUP_MAX 256 /* the longest path of a control group of v1, with a NUL */
+#define WIRE_FILTER_MAX 256 /* the longest string of --key or --key-prefix */
 
 enum wire_kind {
 	WIRE_DELETE = 1,
 	WIRE_CLEAR,
+	/* The next two come late, after the other records, when the ring had no room for them. */
 	WIRE_START, /* a process of the binary has started; only pid, tid, time_ns, ip are set */
 	WIRE_EXEC,  /* a traced process has executed a program; only pid, tid and time_ns are set,
 		       and key: its name, WIRE_COMM bytes with a NUL. tid is 0 if another thread
@@ -85,7 +88,7 @@ enum wire_key_error {
 struct wire_event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t ip;	  /* run-time address of the probe */
-	uint64_t goid; /* 0: could not be read */
+	uint64_t goid;	  /* 0: could not be read */
 	uint64_t map;
 	uint64_t type; /* run-time address of the map's type; 0 when it could not be read */
 	uint32_t pid, tid;

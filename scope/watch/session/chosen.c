@@ -214,7 +214,8 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 	struct traced *traced = find_process(session, pid);
 	bool same = false;
 
-	if (!traced || has_ended(traced))
+	/* The record of the exec may come late (wire.h, WIRE_EXEC): after that of its begin. */
+	if (!traced || has_ended(traced) || time_ns < traced->begun_ns)
 		return NULL;
 	session_modules_forget(session->modules, pid);
 	if (!target_executes(traced->target, program_of(session, traced).exe, &same))
@@ -239,8 +240,9 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 	return NULL;
 }
 
-void chosen_begins(struct traced *traced)
+void chosen_begins(struct traced *traced, uint64_t time_ns)
 {
+	traced->begun_ns = time_ns;
 	traced->executed_ns = 0;
 	traced->awaited = false;
 }

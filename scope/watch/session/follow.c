@@ -225,3 +225,16 @@ void follow_settle(struct session *session)
 			       "time",
 			       (unsigned long long)missed);
 }
+
+void settle_news(struct session *session)
+{
+	uint32_t lost = engine_news_lost(session->engine);
+
+	if (!lost)
+		return;
+	session->gaps += lost;
+	session_notice(session, SESSION_WARNING,
+		       "%u starts of programs were not noticed, because tophash could not run for "
+		       "a time: what they removed may have been missed",
+		       lost);
+}

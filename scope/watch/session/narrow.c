@@ -166,6 +166,8 @@ struct error *follow_executes(struct session *session, const struct event_remova
 
 	if (!session->narrow)
 		return traced && !exec->tid ? modules_move(session, traced, time_ns) : NULL;
+	if (traced && time_ns < traced->begun_ns) /* it comes late; chosen_executes() tells why */
+		return NULL;
 	if (traced && traced->executed_ns)
 		settle_exec(session, traced); /* for the exec before */
 	if (runs_file(session, pid))

@@ -126,6 +126,16 @@ static bool begins_anew(const struct session *session, struct traced *traced,
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
 
+/* Tells whether the begin of a process is known already: its record came after that of a removal, because
+ * it found no room in the ring (wire.h, WIRE_START). */
+static bool is_late(const struct session *session, const struct traced *traced, uint64_t time_ns)
+{
+	uint64_t id;
+
+	return traced->started && time_ns < session->reached_ns && traced->image_id &&
+	       target_image_id(traced->target, &id) && id == traced->image_id;
+}
+
 /* Tells whether a process of -b runs another file than before. */
 static bool is_other(const struct session *session, const struct traced *traced,
 		     const struct event_removal *event)
@@ -155,7 +165,9 @@ struct error *process_begins(struct session *session, const struct event_removal
 
 	session_modules_forget(session->modules, (pid_t)event->pid);
 	if (former)
-		chosen_begins(former);
+		chosen_begins(former, time_ns);
+	if (former && !former->awaits_begin && is_late(session, former, time_ns))
+		return NULL;
 	if (former && is_another(session, former, time_ns)) {
 		emit_exit(session, former);
 		forget_process(session, (size_t)(former - session->processes.data));

@@ -544,6 +544,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	settle_execs(session);
 	chosen_settle(session, true);
 	follow_settle(session);
+	settle_news(session);
 	judge_settle(session);
 	settle_group(session);
 	settle_file(session);

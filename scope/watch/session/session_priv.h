@@ -75,6 +75,7 @@ struct traced {
 	struct own_probes *own_probes; /* processes.c: of its file, if it is counted there */
 	uint64_t image_id;	       /* identifies the program in that record; 0: unknown */
 	bool awaits_begin;	       /* it may have been found before its main function began */
+	uint64_t begun_ns;	       /* when its main function last began; 0: not known */
 	bool ended;		       /* its exit record was emitted */
 	enum target_end end;	       /* TARGET_RUNS until the end is known */
 	uint64_t end_ns;	       /* when its end was noticed */
@@ -250,7 +251,7 @@ void chosen_begin(struct session *session);
 /* Notes that one of them has executed a program, at time_ns. */
 struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_ns);
 /* Notes that it has begun. */
-void chosen_begins(struct traced *traced);
+void chosen_begins(struct traced *traced, uint64_t time_ns);
 /* Reports the gap after an exec of one process that no begin has followed. */
 void settle_exec(struct session *session, struct traced *traced);
 /* Reports the gaps of all such execs. Waits until that is certain, unless `now` is
@@ -552,6 +553,8 @@ bool follow_goes_on(struct session *session);
 bool runs_file(const struct session *session, pid_t pid);
 /* Reports what could not be followed. */
 void follow_settle(struct session *session);
+/* Counts the starts and execs that the engine could not report as gaps. */
+void settle_news(struct session *session);
 
 /* ---- narrow.c ---- */
 

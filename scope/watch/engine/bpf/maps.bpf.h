@@ -137,6 +137,15 @@ struct {
 	__uint(max_entries, 16 << 20);
 } events SEC(".maps");
 
+/* WIRE_START and WIRE_EXEC records for which `events` has no room. The probes of a process would stay off after
+ * an exec that nobody hears of. The reader takes these records out after those in `events`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, WIRE_NEWS_RING);
+} news SEC(".maps");
+
+uint32_t news_lost = 0; /* such records that found no room there either */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -237,7 +246,7 @@ struct pending {
 	uint64_t frame_addr; /* the frame pointer */
 	uint64_t root;	     /* as in struct call */
 	uint64_t key_addr;   /* the key argument; if key_on_stack, it moves with the stack */
-	uint16_t func;	     /* as in struct wire_probe, with the module's number in the upper half */
+	uint16_t func; /* as in struct wire_probe, with the module's number in the upper half */
 	uint8_t key_arg;
 	uint8_t filtered;
 	uint8_t key_on_stack;

@@ -26,13 +26,20 @@ int on_gc(struct pt_regs *ctx)
 
 /* Sends a record that wakes the reader, which other records do not. A process that lives only for a
  * few milliseconds must be looked at while it exists. */
+static __always_inline void send_news(struct wire_event *e)
+{
+	if (bpf_ringbuf_output(&events, e, sizeof(*e), BPF_RB_FORCE_WAKEUP) &&
+	    bpf_ringbuf_output(&news, e, sizeof(*e), BPF_RB_FORCE_WAKEUP))
+		add(news_lost, 1);
+}
+
 static __always_inline void send_start(struct pt_regs *ctx, const struct hit *hit)
 {
 	struct wire_event e = {.kind = WIRE_START};
 
 	e.ip = ctx->rip;
 	take_head(&e, hit);
-	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+	send_news(&e);
 }
 
 /* Tells whether the begin of a process counts. Counts the others of the file. After an exec, the probes of
@@ -122,7 +129,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 		e.tid = 0;
 	forget_pendings();
 	bpf_get_current_comm(e.key, WIRE_COMM);
-	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+	send_news(&e);
 	return 0;
 }
 
