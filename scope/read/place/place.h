@@ -67,7 +67,10 @@ struct spot {
 	bool if_swapped;
 	uint64_t caller;   /* link-time return address */
 	bool no_arguments; /* SPOT_SYNC roles: in an inlined copy, where nobody knows the slots */
-	uint8_t number;	   /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
+	/* With no_arguments: the spot calls StorePointer(slot, next), and the entry of a hash trie that is in
+	 * the slot has the key. */
+	bool in_entry;
+	uint8_t number; /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
 };
 
 static inline uint64_t spot_offset(const struct spot *spot)

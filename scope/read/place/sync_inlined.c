@@ -3,7 +3,8 @@
 
 /* The copies of sync.Map's methods that a build with a profile has inlined into other functions. The
  * instructions at which an element leaves are those that sync.c describes. The lines that inlined code
- * has in the method's source tell which they are. Nobody knows where a copy keeps its arguments. */
+ * has in the method's source tell which they are. Nobody knows where a copy keeps its arguments. In a hash
+ * trie the entry that leaves has the key, and the store names its slot. */
 
 enum { STORES = 3, REMOVING_STORES = 2 };
 
@@ -75,7 +76,8 @@ static struct error *add_removal(struct placer *placer, const struct gopcln_func
 			    .sync = true,
 			    .key = GO_PASS_ANY,
 			    .if_swapped = if_swapped,
-			    .no_arguments = true};
+			    .no_arguments = true,
+			    .in_entry = placer->trie};
 
 	placer->found->sync_inlined++;
 	return placer_add_spot(placer, func, insn->addr, &spot,

@@ -7,6 +7,10 @@ static_assert((int)GO_PASS_NONE == WIRE_ARG_NONE && (int)GO_PASS_POINTER == WIRE
 		      (int)GO_PASS_STRING == WIRE_ARG_STRING,
 	      "keys are passed as the wire says");
 
+/* The key of an entry of a hash trie comes after a flag and a pointer (internal/sync/hashtriemap.go, Go 1.24
+ * to 1.27). */
+enum { ENTRY_KEY = 16 };
+
 /* enough for the arguments and a few small frames; the kernel program learns the true length */
 #define COPY_BYTES_MIN 128
 
@@ -46,6 +50,7 @@ bool probe_from_spot(const struct spot *spot, struct wire_probe *ret)
 		.map_slot = spot->map_slot,
 		.key_slot = spot->key_slot,
 		.caller = spot->no_arguments ? UINT64_MAX : spot->caller,
+		.entry_key = spot->in_entry ? ENTRY_KEY : 0,
 	};
 	if (spot->sync) /* the key is an interface, and stays where it is */
 		ret->key_arg = spot->key == GO_PASS_ANY ? WIRE_ARG_POINTER : WIRE_ARG_NONE;

@@ -167,7 +167,9 @@ struct wire_probe {
 	uint32_t deep;	       /* > 0 while stacks here are deep */
 	uint32_t copy_bytes;   /* --summary: bytes from the window's start that hold all frames */
 	uint32_t filter_bytes; /* bytes from the window's start that the filters need */
-	uint32_t unused3;
+	/* sync.Map, if not 0: the arguments are not known, but the call that is probed stores into the slot
+	 * of the hash trie, and the key is so many bytes into the entry there. */
+	uint32_t entry_key;
 };
 
 enum wire_step_op { WIRE_STEP_STRING = 1, WIRE_STEP_EFACE, WIRE_STEP_IFACE };

@@ -4,6 +4,21 @@
 #ifndef WATCH_ENGINE_BPF_SYNC_BPF_H
 #define WATCH_ENGINE_BPF_SYNC_BPF_H
 
+/* Takes the key out of the entry that the call will take out of its slot: StorePointer(slot, next). If
+ * `next` is the entry itself, another one of its chain leaves, and nobody knows which. */
+static __always_inline void take_entry(struct wire_event *e, struct pt_regs *ctx,
+				       const struct wire_probe *probe, struct call *call)
+{
+	uint64_t entry = 0;
+
+	if (bpf_probe_read_user(&entry, 8, (void *)ctx->rax) || !entry || entry == ctx->rbx) {
+		e->key_error = WIRE_KEY_NO_FRAME;
+		return;
+	}
+	call->key0 = entry + probe->entry_key;
+	call->key_arg = probe->key_arg;
+}
+
 /* Takes the arguments out of the frame. The slots may be in the frame of the caller. They are then
  * used only if it is the caller that they were found for. */
 static __always_inline void take_sync(struct wire_event *e, struct pt_regs *ctx,
@@ -16,6 +31,10 @@ static __always_inline void take_sync(struct wire_event *e, struct pt_regs *ctx,
 	e->ip = ctx->rip;
 	e->kind = probe->key_arg == WIRE_ARG_NONE ? WIRE_CLEAR : WIRE_DELETE;
 	e->flags = WIRE_REMOVED;
+	if (probe->entry_key) {
+		take_entry(e, ctx, probe, call);
+		return;
+	}
 	if (probe->caller && (bpf_probe_read_user(&back, 8, (void *)(ctx->rbp + 8)) ||
 			      back - call->bias != probe->caller)) {
 		e->key_error = WIRE_KEY_NO_FRAME;
