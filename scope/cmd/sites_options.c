@@ -47,7 +47,7 @@ static const struct option_spec rows[] = {
 	 .rare = true, .help = "the socket of the runtime that knows the container",
 	 .man = "The socket of the container runtime that is asked about \\fB--container\\fR and "
 		"\\fB--pod\\fR, if it is not where it usually is: the HTTP API of Docker, which podman "
-		"has as well."},
+		"has as well, or CRI of containerd and CRI-O."},
 	{.name = "type", .argument = "GLOB", .kind = OPTION_CUSTOM, .parse = read_type,
 	 .help = "maps of this type, as Go prints it: 'map[string]*'",
 	 .man = "Maps of a type, as Go prints it: 'map[string]*main.session'. Generic code "

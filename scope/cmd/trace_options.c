@@ -182,7 +182,7 @@ static const struct option_spec rows[] = {
 	 .rare = true, .help = "the socket of the runtime that knows the container",
 	 .man = "The socket of the container runtime that is asked about \\fB--container\\fR and "
 		"\\fB--pod\\fR, if it is not where it usually is: the HTTP API of Docker, which podman "
-		"has as well."},
+		"has as well, or CRI of containerd and CRI-O."},
 	{.argument = "-- COMMAND [ARG]...", .kind = OPTION_OPERAND,
 	 .help = "starts it and traces it from its first instruction",
 	 .man = "Starts the command and traces it from its first instruction. Its output is "

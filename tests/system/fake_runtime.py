@@ -11,7 +11,7 @@ class Server:
     """Listens on a socket, and answers each connection in a thread. The answer is bytes, or a function that gets the connection."""
 
     def __init__(self, path, answer, backlog=16):
-        self.path, self.answer, self.asked = str(path), answer, 0
+        self.path, self.answer, self.asked, self.requests = str(path), answer, 0, []
         self.socket = socket.socket(socket.AF_UNIX)
         # The path may be longer than an address of a socket.
         folder = os.open(os.path.dirname(self.path), os.O_PATH)
@@ -43,7 +43,7 @@ class Server:
                 if callable(self.answer):
                     self.answer(connection)
                 else:
-                    self.request = connection.recv(4096)
+                    self.requests.append(connection.recv(4096))
                     connection.sendall(self.answer)
             except OSError:
                 pass  # tophash has ended the connection

@@ -1,6 +1,8 @@
 """Tests of --container and --pod where the files of a runtime do not tell the name: its socket is asked. The runtimes are small servers of the
 test, which also answer what no runtime answers."""
 
+import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -8,12 +10,17 @@ import time
 
 import fake_runtime
 from fake_runtime import Server, http, row
-from harness import Skip, Tracer, check, options, refused, same, spawn, test, tmp, tophash
+from harness import HERE, Skip, Tracer, check, options, refused, same, spawn, test, tmp, tophash
 from test_doctor import doctor
 from test_groups import begun, ended, hierarchies, program
 
-ID = "{:064x}"
 IMAGE = "localhost/shop:1"
+POD = f"shop-{os.getpid()}"
+
+
+def id_of(n):
+    """Returns an id that no other run of the tests uses."""
+    return hashlib.sha256(f"{os.getpid()} {n}".encode()).hexdigest()
 
 
 class Contained:
@@ -43,11 +50,11 @@ class Contained:
 
     def start(self, n, *command, before=()):
         """Starts a container with this number. Returns its id and its process. `before` are words of the shell that come before the exec."""
-        group = self.top / self.parent.format(ID.format(n))
+        group = self.top / self.parent.format(id_of(n))
         group.mkdir(parents=True)
         words = ["sh", "-c", f'echo $$ > "$0"; {" ".join(before)} exec "$@"', group / "cgroup.procs", *command]
         self.started.append(spawn(words))
-        return ID.format(n), self.started[-1]
+        return id_of(n), self.started[-1]
 
 
 def at_run(sockets):
@@ -81,7 +88,7 @@ def socket_tells_the_name():
             tracer = Tracer("--container", "web", "--runtime-socket", path)
             tmp("go").touch()
             run = tracer.end(sig=None)
-            same(server.request.split(b"\r\n")[0], b"GET /containers/json HTTP/1.0", "the request")
+            same({r.split(b"\r\n")[0] for r in server.requests}, {b"GET /containers/json HTTP/1.0", b"PRI * HTTP/2.0"}, "the requests")
             ended(p, q)
         same(run.code, 0, run.err)
         start, = run.of("start")
@@ -94,7 +101,7 @@ def socket_tells_the_name():
 def socket_tells_the_container():
     """A container that its path does not tell, because somebody chose where its group is: by name, by id and by the beginning of it."""
     with Contained("parent/{}/init") as groups:
-        (id, p), (_, q) = groups.start(0xAB << 248, *shop("delete", 5)), groups.start(2, *shop("delete", 1000))
+        (id, p), (_, q) = groups.start(1, *shop("delete", 5)), groups.start(2, *shop("delete", 1000))
         begun(p, q)
         path = tmp("podman.sock")
         with Server(path, http([row(id, "web")], server="Libpod/4.3.1 (linux)")):
@@ -104,6 +111,7 @@ def socket_tells_the_container():
                 start, = run.of("start")
                 same(start["pid"], p.pid, f"the process of {word}")
                 check(start["cgroup"].endswith(f"/parent/{id}/init"), start["cgroup"])
+                same([start.get(k) for k in ("runtime", "container", "container_name", "image")], ["podman", id, "web", IMAGE], "the start record")
             sites = subprocess.run([options.tophash, "sites", "-c", "web", "--runtime-socket", path], text=True, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
             check(sites.returncode == 0 and "grouped.go" in sites.stdout, sites.stdout)
@@ -132,23 +140,102 @@ def socket_tells_pods():
     """Pods of a Docker that Kubernetes uses have labels."""
     with Contained("kubepods/pod11111111-2222-3333-4444-555555555555/{}") as groups:
         (id, p), (pause, _) = groups.start(1, *shop("delete", 3)), groups.start(2, *shop())
-        labels = {"io.kubernetes.pod.name": "shop-7d4b", "io.kubernetes.pod.namespace": "prod", "io.kubernetes.container.name": "api"}
+        labels = {"io.kubernetes.pod.name": POD, "io.kubernetes.pod.namespace": "prod", "io.kubernetes.container.name": "api"}
         rows = [row(id, "k8s_api", labels=labels), row(pause, "k8s_POD", labels={**labels, "io.kubernetes.docker.type": "podsandbox"})]
         begun(p)
         with Server(tmp("docker.sock"), http(rows)):
             at = ("--runtime-socket", tmp("docker.sock"))
-            refused(tophash("--pod", "test/shop-7d4b", *at), 3, "no pod test/shop-7d4b")
-            refused(tophash("--pod", "shop-7d4b", "-c", "db", *at), 3, "no running container db", "api")
-            tracer = Tracer("--pod", "prod/shop-7d4b", "-c", "api", *at)
+            refused(tophash("--pod", "test/" + POD, *at), 3, "no pod test/" + POD)
+            refused(tophash("--pod", POD, "-c", "db", *at), 3, "no running container db", "api")
+            tracer = Tracer("--pod", "prod/" + POD, "-c", "api", *at)
             tmp("go").touch()
             run = tracer.end(sig=None)
             same(len(run.events), 3, "deletes")
             start, = run.of("start")
-            same([start[k] for k in ("pod", "namespace", "container_name")], ["shop-7d4b", "prod", "api"], "the start record")
+            same([start[k] for k in ("pod", "namespace", "container_name")], [POD, "prod", "api"], "the start record")
+
+
+class Cri:
+    """A runtime that answers what it is told, by CRI."""
+
+    def __init__(self, path, **spec):
+        self.path = path
+        tmp("spec").write_text(json.dumps(spec))
+        self.p = spawn(["/usr/bin/python3", HERE / "cri.py", "serve", path, tmp("spec")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        if self.p.stdout.readline() != "ready\n":
+            raise Skip("CRI cannot be offered: " + {77: "no python3-grpcio"}.get(self.p.wait(), "the server does not begin"))
+        return self
+
+    def __exit__(self, *_):
+        self.p.stdin.close()
+        self.p.wait()
+        self.path.unlink(missing_ok=True)
+
+
+@test
+def cri_tells_pods():
+    """Pods and containers by CRI, in both of its versions; what holds the namespaces of a pod is not traced with -c."""
+    with Contained("kubepods/pod11111111-2222-3333-4444-555555555555/crio-{}") as groups:
+        (id, p), (pause, q), (other, r) = groups.start(1, *shop("delete", 3)), groups.start(2, *shop("delete", 5)), groups.start(3, *shop("delete", 7))
+        begun(p, q, r)
+        spec = {"name": "cri-o", "pods": [{"id": pause, "name": POD, "namespace": "prod"}],
+                "containers": [{"id": id, "pod": pause, "name": "api", "image": IMAGE}, {"id": other, "pod": pause, "name": "cache", "image": IMAGE}]}
+        for n, service in enumerate(("v1", "v1alpha2")):
+            path = tmp(f"crio{n}.sock")
+            with Cri(path, service=service, **spec):
+                refused(tophash("--pod", "prod/" + POD, "-c", "db", "--runtime-socket", path), 3, "no running container db", "api", "cache")
+                refused(tophash("--pod", "test/" + POD, "--runtime-socket", path), 3, "no pod test/" + POD)
+                same(sorted(traced("--pod", POD, "--runtime-socket", path)), sorted([id, pause, other]), "the containers of the pod")
+                same(traced("--container", "cache", wrap=at_run({"crio/crio.sock": path})), [other], "a container by its name")
+                same(list(doctor(wrap=at_run({"crio/crio.sock": path})).row("cri-o")),
+                     ["ok", "/run/crio, /run/crio/crio.sock: 3 running", None], "doctor")
+        path = tmp("crio.sock")
+        with Cri(path, **spec):
+            tracer = Tracer("--pod", "prod/" + POD, "-c", "api", "--runtime-socket", path)
+        tmp("go").touch()
+        run = tracer.end(sig=None)
+        same(len(run.events), 3, "deletes")
+        start, = run.of("start")
+        same([start[k] for k in ("pid", "runtime", "container", "container_name", "pod", "namespace", "image")],
+             [p.pid, "cri-o", id, "api", POD, "prod", IMAGE], "the start record")
+        ended(p, q, r)
+
+
+@test
+def cri_answers_rubbish():
+    path = tmp("cri.sock")
+    container = "0a40" + "61" * 64  # a message with an id
+    for spec, why in ({"status": 2}, "gRPC status 2"), ({"status": 14}, "gRPC status 14"), ({"raw": {"ListContainers": "ff"}}, "no message of CRI"), \
+            ({"raw": {"ListContainers": "0a7f00"}}, "no message of CRI"), ({"raw": {"ListPodSandbox": "0a" * 999}}, "no message of CRI"), \
+            ({"raw": {"Version": "08" * 7}}, "no message of CRI"), ({"raw": {"ListContainers": ("0a42" + container) * 4097}}, "more than 4096"), \
+            ({"raw": {"ListContainers": "0a00" * (9 << 20)}}, "too long|memory|no message|does not answer"):
+        with Cri(path, **spec):
+            refused(tophash("--container", "web", "--runtime-socket", path, timeout=40), 3, "no container runtime answers at", why)
+    # Without CRI, with nothing, with an id that is none, with a container of no pod, and with fields that are not known.
+    for spec in {"service": "v9"}, {}, {"raw": {"ListContainers": "0a00"}}, {"raw": {"ListContainers": "0a050a03616263"}}, \
+            {"raw": {"ListContainers": "0a42" + container, "Version": ""}}, {"raw": {"ListContainers": "f2ff7f00"}}:
+        with Cri(path, **spec):
+            refused(tophash("--container", "web", "--runtime-socket", path), 3, "no running container web: tophash ps lists containers with Go programs$")
+    settings, ping = bytes.fromhex("000000040000000000"), bytes.fromhex("00000806000000000000000000000000ff")
+    goaway = bytes.fromhex("0000080700000000000000000000000000")
+
+    def flood(frame):
+        def answer(connection):
+            connection.sendall(settings)
+            while True:
+                connection.sendall(frame * 1000)
+        return answer
+
+    for answer in (settings, settings + b"\xff" * 5000, settings + goaway, b"\x00" * 50000, b"HTTP/1.0 200 OK\r\n\r\n{}", flood(ping), flood(settings),
+                   flood(bytes.fromhex("000000010500000001")), flood(bytes.fromhex("0000040300000000010000000b"))):
+        with Server(path, answer):
+            refused(tophash("--container", "web", "--runtime-socket", path, timeout=40), 3, "no container runtime answers at")
 
 
 def list_of(n):
-    return http([row(ID.format(i), f"shop{i}") for i in range(n)])
+    return http([row(id_of(i), f"shop{i}") for i in range(n)])
 
 
 @test
@@ -167,15 +254,15 @@ def socket_answers_rubbish():
         with Server(path, answer):
             refused(tophash("--container", "web", "--runtime-socket", path, timeout=30), 3, "no container runtime answers at", "docker.sock", why)
     nothing = ([], [7, None, [], "x", {}], [{"Id": "x", "Names": ["/web"]}], [{"Id": 7, "Names": ["/web"]}], [{"Id": "../../etc", "Names": ["/web"]}],
-               [{"Id": ID.format(1), "Names": {"a": "/web"}}], [{"Id": ID.format(1), "Names": [["/web"]]}], [{"Id": ID.format(1)[:63] + "X", "Names": ["/web"]}])
+               [{"Id": id_of(1), "Names": {"a": "/web"}}], [{"Id": id_of(1), "Names": [["/web"]]}], [{"Id": id_of(1)[:63] + "X", "Names": ["/web"]}])
     for body in nothing:
         with Server(path, http(body)):
             refused(tophash("--container", "web", "--runtime-socket", path), 3, "no running container web")
     with Server(path, list_of(4096)):
         refused(tophash("--container", "web", "--runtime-socket", path), 3, "no running container web")
-        refused(tophash("--container", "shop7", "--runtime-socket", path), 3, r"container 000000000000 \(docker shop7\) has no control group")
-    with Server(path, http([row(ID.format(1), "web"), row(ID.format(2), "w\x1b[31m\n" * 100)])):
-        run = tophash("--container", ID.format(2), "--runtime-socket", path)
+        refused(tophash("--container", "shop7", "--runtime-socket", path), 3, id_of(7)[:12] + r" \(docker shop7\) has no control group")
+    with Server(path, http([row(id_of(1), "web"), row(id_of(2), "w\x1b[31m\n" * 100)])):
+        run = tophash("--container", id_of(2), "--runtime-socket", path)
         refused(run, 3, "has no control group")
         check("\x1b" not in run.err, run.err)
 
@@ -272,4 +359,4 @@ def socket_without_rights():
         while os.path.exists(f"/proc/{children[0]}"):
             check(time.monotonic() < end + 20, "the child stays")
             time.sleep(0.01)
-        same(server.asked, 1, "connections")
+        same(server.asked, 2, "connections, one in each protocol")

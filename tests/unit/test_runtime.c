@@ -116,6 +116,68 @@ TEST(rows_that_tell_nothing)
 	assert_int_equal(strlen(told.containers.data[0].name), RUNTIME_TEXT_MAX);
 }
 
+#define TEXT(number, text) number "\x03" text /* a field of three bytes */
+
+/* Parses messages of CRI: a pod and a container in it, cut to so many bytes. */
+static const char *parse_cri(size_t pod_len, size_t container_len, struct buf *to)
+{
+	static const char runtime[] = "\x12\x05"
+				      "cri-o";
+	static const char pods[] = "\x0a\x4e"
+				   "\x0a\x40" ID "\x12\x0a" TEXT("\x0a", "web") TEXT("\x1a", "shp");
+	static const char containers[] =
+		"\x0a\x94\x01"
+		"\x0a\x40" ID "\x12\x40" ID
+		"\x1a\x05" TEXT("\x0a", "api") "\x22\x05" TEXT("\x0a", "img") "\x30\x01";
+	static char why[256];
+	struct buf parts[] = {
+		{.data = (char *)runtime, .len = strlen(runtime)},
+		{.data = (char *)pods, .len = pod_len < strlen(pods) ? pod_len : strlen(pods)},
+		{.data = (char *)containers,
+		 .len = container_len < strlen(containers) ? container_len : strlen(containers)},
+	};
+	struct error *err;
+
+	answer_begin(to, NULL);
+	err = cri_parse(&parts[0], &parts[1], &parts[2], to);
+	snprintf(why, sizeof(why), "%s", err ? err->text : "");
+	error_free(err);
+	return why;
+}
+
+TEST(a_pod_of_cri)
+{
+	cleanup(runtime_told_fini) struct runtime_told told = {0};
+	cleanup_buf struct buf answer = {0};
+	const struct runtime_container *at;
+
+	assert_string_equal(parse_cri(999, 999, &answer), "");
+	assert_true(reads(&answer, &told));
+	assert_int_equal(told.containers.len, 2);
+	assert_true(told.containers.data[0].sandbox);
+	assert_string_equal(told.containers.data[0].pod, "web");
+	at = &told.containers.data[1];
+	assert_false(at->sandbox);
+	assert_string_equal(at->runtime, "cri-o");
+	assert_string_equal(at->pod, "web");
+	assert_string_equal(at->namespace, "shp");
+	assert_string_equal(at->part, "api");
+	assert_string_equal(at->image, "img");
+	assert_null(at->name);
+}
+
+/* A message that is cut is none. The pod has 80 bytes, the container 151. */
+TEST(messages_of_cri_that_are_cut)
+{
+	for (size_t i = 1; i < 151; i++) {
+		cleanup_buf struct buf pod = {0}, container = {0};
+
+		assert_string_equal(parse_cri(i, 0, &pod),
+				    i < 80 ? "its answer is no message of CRI" : "");
+		assert_string_equal(parse_cri(0, i, &container), "its answer is no message of CRI");
+	}
+}
+
 /* The child may be in the hands of whoever answered it. */
 TEST(answers_that_are_cut_or_changed)
 {
@@ -167,6 +229,8 @@ int main(void)
 		cmocka_unit_test(podman_at_the_path_of_docker),
 		cmocka_unit_test(what_docker_does_not_answer),
 		cmocka_unit_test(rows_that_tell_nothing),
+		cmocka_unit_test(a_pod_of_cri),
+		cmocka_unit_test(messages_of_cri_that_are_cut),
 		cmocka_unit_test(answers_that_are_cut_or_changed),
 		cmocka_unit_test(an_answer_of_too_many),
 		cmocka_unit_test(known_runtimes),

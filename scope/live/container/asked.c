@@ -1,6 +1,7 @@
 /* Containers as their runtimes tell them. The answer of a runtime only adds names to ids: which processes a
  * container has is read from their control groups, in which the id must stand. */
 #include "live/container/container_priv.h"
+#include "base/buf.h"
 #include "live/process/process.h"
 
 #include <fcntl.h>
@@ -55,6 +56,23 @@ static bool find_id(const char *text, const char *id, char ret[CONTAINER_PATH_SI
 			continue;
 		memcpy(ret, begin, (size_t)(end - begin));
 		ret[end - begin] = '\0';
+		return true;
+	}
+	return false;
+}
+
+bool container_of_told(pid_t pid, const struct runtime_told *told, struct container *ret)
+{
+	char text[CONTAINER_CGROUP_MAX];
+
+	*ret = (struct container){0};
+	if (!process_read_text(pid, "cgroup", text, sizeof(text)))
+		return false;
+	vec_each(at, &told->containers) {
+		if (!find_id(text, at->id, ret->path))
+			continue;
+		ret->runtime = at->runtime;
+		snprintf(ret->id, sizeof(ret->id), "%s", at->id);
 		return true;
 	}
 	return false;
@@ -166,15 +184,29 @@ static struct error *merge(struct container_search *search)
 	return NULL;
 }
 
+/* Checks that the socket that the user named has answered in one of the protocols. */
+static struct error *check_answer(const struct runtime_told *told)
+{
+	const struct runtime_socket *first = told->sockets.data;
+	cleanup_buf struct buf why = {0};
+
+	vec_each(at, &told->sockets) {
+		if (!at->why)
+			return NULL;
+		if (at == first || strcmp(at->why, first->why) != 0)
+			buf_printf(&why, "%s%s", at == first ? "" : ", and ", at->why);
+	}
+	return error_new(ERROR_TARGET, "no container runtime answers at %s: %s", first->path,
+			 buf_cstr(&why));
+}
+
 struct error *asked_add(struct container_search *search)
 {
 	search->told = calloc(1, sizeof(*search->told));
 	if (!search->told)
 		return error_nomem();
 	try(runtime_ask(search->query->socket, search->told));
-	vec_each(at, &search->told->sockets)
-		if (search->query->socket && at->why)
-			return error_new(ERROR_TARGET, "no container runtime answers at %s: %s",
-					 at->path, at->why);
+	if (search->query->socket)
+		try(check_answer(search->told));
 	return merge(search);
 }

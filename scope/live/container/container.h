@@ -50,6 +50,9 @@ void container_parse(const char *text, struct container *ret);
 bool container_group(pid_t pid, char ret[CONTAINER_PATH_SIZE]);
 /* Reads the container of a process. Returns false if the process has ended. */
 bool container_of(pid_t pid, struct container *ret);
+/* Finds the container of a process among those that runtimes told container_find(), for groups whose path does
+ * not have a form that is known. Returns false if there is none. */
+bool container_of_told(pid_t pid, const struct runtime_told *told, struct container *ret);
 
 /* What the files of its runtime tell of a container. Each text is NULL if they do not tell it. */
 struct container_facts {

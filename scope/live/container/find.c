@@ -156,7 +156,7 @@ static void put_reasons(struct buf *to, const struct container_search *search)
 	if (!search->told)
 		return;
 	vec_each(at, &search->told->sockets)
-		if (at->why && !at->idle && n++ < REASONS_MAX)
+		if (at->why && !at->idle && !search->query->socket && n++ < REASONS_MAX)
 			buf_printf(to, "; %s: %s", at->path, at->why);
 }
 

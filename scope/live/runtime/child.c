@@ -18,13 +18,10 @@ static void send_all(int fd, const struct buf *from)
 	}
 }
 
-static struct error *ask(enum runtime_protocol protocol, int fd, struct buf *to)
-{
-	switch (protocol) {
-	case RUNTIME_DOCKER: return docker_ask(fd, to);
-	}
-	return error_new(ERROR_FAILED, "unknown protocol");
-}
+static struct error *(*const protocols[])(int fd, struct buf *to) = {
+	[RUNTIME_DOCKER] = docker_ask,
+	[RUNTIME_CRI] = cri_ask,
+};
 
 void child_run(enum runtime_protocol protocol, int runtime_fd, int answer_fd, pid_t parent)
 {
@@ -34,7 +31,7 @@ void child_run(enum runtime_protocol protocol, int runtime_fd, int answer_fd, pi
 
 	answer_begin(&to, NULL);
 	if (!err)
-		err = ask(protocol, runtime_fd, &to);
+		err = protocols[protocol](runtime_fd, &to);
 	if (!err && (to.bad || to.len > ANSWER_MAX))
 		err = error_new(ERROR_FAILED, "it tells of too many containers");
 	if (err) {

@@ -19,12 +19,16 @@ static const char *const docker_sockets[] = {"/run/docker.sock", USERS "*/docker
 static const char *const podman_sockets[] = {"/run/podman/podman.sock",
 					     USERS "*/podman/podman.sock", NULL};
 
-/* The first one is taken for a socket that the user names. */
+static const char *const containerd_sockets[] = {
+	"/run/containerd/containerd.sock", "/run/k3s/containerd/containerd.sock",
+	"/run/k0s/containerd.sock", "/var/snap/microk8s/common/run/containerd.sock", NULL};
+static const char *const crio_sockets[] = {"/run/crio/crio.sock", NULL};
+
 static const struct runtime runtimes[] = {
 	{"docker", "/var/lib/docker/containers", RUNTIME_DOCKER, docker_sockets},
 	{"podman", "/var/lib/containers/storage", RUNTIME_DOCKER, podman_sockets},
-	{"containerd", "/run/containerd", RUNTIME_DOCKER, (const char *const[]){NULL}},
-	{"cri-o", "/run/crio", RUNTIME_DOCKER, (const char *const[]){NULL}},
+	{"containerd", "/run/containerd", RUNTIME_CRI, containerd_sockets},
+	{"cri-o", "/run/crio", RUNTIME_CRI, crio_sockets},
 };
 
 const struct runtime *runtime_at(size_t i)
@@ -64,8 +68,16 @@ bool known_sockets(const char *path, struct runtime_told *ret)
 {
 	bool done = true;
 
+	/* The first runtime of each protocol stands for a socket that the user names. */
+	for (size_t i = 0; path && done && i < ARRAY_SIZE(runtimes); i++) {
+		size_t first = 0;
+
+		while (runtimes[first].protocol != runtimes[i].protocol)
+			first++;
+		done = first < i || add(&runtimes[i], path, ret);
+	}
 	if (path)
-		return add(&runtimes[0], path, ret);
+		return done;
 	for (size_t i = 0; i < ARRAY_SIZE(runtimes); i++)
 		for (const char *const *at = runtimes[i].sockets; done && *at; at++)
 			done = add_pattern(&runtimes[i], *at, ret);

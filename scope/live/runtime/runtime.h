@@ -4,7 +4,8 @@
  *   ask.c      asks several sockets at once, each through a child process
  *   child.c    the child, which gives up its rights, asks, and passes the answer on in a form of its own
  *   answer.c   that form: written by the child, read by the parent
- *   docker.c   the answer of Docker's HTTP API, which podman has as well
+ *   docker.c   Docker's HTTP API, which podman has as well
+ *   cri.c      CRI, which containerd and CRI-O have; cri.proto: its messages; grpc.c: how they travel
  *
  * What a runtime answers is foreign: it is bounded in time and size, and parsed without rights.
  *
@@ -26,6 +27,7 @@ enum {
 
 enum runtime_protocol {
 	RUNTIME_DOCKER, /* HTTP/1 and JSON */
+	RUNTIME_CRI,	/* gRPC */
 };
 
 /* A runtime that is known.
@@ -69,8 +71,8 @@ struct runtime_told {
 	VEC(struct runtime_container) containers;
 };
 
-/* Asks all sockets that are there, at the same time, or only the one with this path. A socket that does not
- * answer is not an error: its `why` tells it. Takes at most RUNTIME_SECONDS. The caller frees *ret with
+/* Asks all sockets that are there, at the same time, or only the one with this path, in each protocol. A socket
+ * that does not answer is not an error: its `why` tells it. Takes at most RUNTIME_SECONDS. The caller frees *ret with
  * runtime_told_fini(). Errors (ERROR_FAILED): no memory, no process. */
 struct error *runtime_ask(const char *path, struct runtime_told *ret);
 void runtime_told_fini(struct runtime_told *told);

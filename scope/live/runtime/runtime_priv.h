@@ -39,5 +39,9 @@ _Noreturn void child_run(enum runtime_protocol protocol, int runtime_fd, int ans
 struct error *docker_ask(int fd, struct buf *to);
 /* Parses what Docker has answered: the head, and JSON. */
 struct error *docker_parse(const char *text, size_t len, struct buf *to);
+struct error *cri_ask(int fd, struct buf *to);
+/* Parses what a runtime has answered to three calls: messages of protobuf. */
+struct error *cri_parse(const struct buf *version, const struct buf *pods,
+			const struct buf *containers, struct buf *to);
 
 #endif

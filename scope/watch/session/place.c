@@ -20,11 +20,15 @@ void place_fini(struct session *session)
 	vec_fini(&session->contained);
 }
 
+/* Returns what runtimes told about the group that is watched, or NULL. */
+static const struct runtime_told *told_to(const struct session *session)
+{
+	return session->options.group ? session->options.group->told : NULL;
+}
+
 /* Finds what is known of a container, or reads it. Returns NULL when memory is out. */
 static const struct contained *get(struct session *session, const struct container *of)
 {
-	const struct session_group *group = session->options.group;
-	const struct runtime_told *told = group ? group->told : NULL;
 	struct contained *new;
 
 	vec_each(contained, &session->contained)
@@ -38,7 +42,7 @@ static const struct contained *get(struct session *session, const struct contain
 		return NULL;
 	}
 	new->of = *of;
-	container_facts(of, told, &new->facts);
+	container_facts(of, told_to(session), &new->facts);
 	return new;
 }
 
@@ -50,7 +54,9 @@ void place_of(struct session *session, pid_t pid, char group[CONTAINER_PATH_SIZE
 
 	if (container_group(pid, group))
 		to->cgroup = group;
-	if (!container_of(pid, &of) || !of.runtime)
+	if (!container_of(pid, &of))
+		return;
+	if (!of.runtime && !(told_to(session) && container_of_told(pid, told_to(session), &of)))
 		return;
 	contained = get(session, &of);
 	if (!contained)
