@@ -205,8 +205,8 @@ static const struct option_spec rows[] = {
 	 .help = "children that are traced: {} (same)",
 	 .man = "Which children are traced, too, with \\fB-p\\fR and a command, and their children. same "
 		"(the default) means those that execute the same file: a daemon that starts itself "
-		"again, workers, a graceful restart. all, only with a command, means every Go program "
-		"that the command starts: go test ./..., make, a script. exact, for \\fB-p\\fR, means same, and nothing is missed if "
+		"again, workers, a graceful restart. all means every Go program "
+		"that is started: go test ./..., make, a script. exact, for \\fB-p\\fR, means same, and nothing is missed if "
 		"other processes execute the file: their deletes then take longer. none means none. See \\fBCHILDREN\\fR."},
 	{.name = "until", .argument = "END", .kind = OPTION_ENUM, .at = AT(until),
 	 .local = NO_COMMAND,
@@ -450,9 +450,11 @@ static struct error *check(const struct trace_options *options)
 				 options->binary	   ? "the file"
 				 : options->users.list.len ? "the user"
 							   : "the group");
-	if (options->follow == SESSION_FOLLOW_ALL && !options->command)
-		return error_new(ERROR_USAGE,
-				 "--follow=all is about a command: use it with -- COMMAND");
+	if (options->follow == SESSION_FOLLOW_ALL && options->wait)
+		return error_new(
+			ERROR_USAGE,
+			"--follow=all is about what runs or is started now: use it with -p "
+			"or -- COMMAND, not with --wait");
 	if (options->until == TRACE_UNTIL_COMMAND && !options->command)
 		return error_new(ERROR_USAGE,
 				 "--until=command is about a command: use it with -- COMMAND");

@@ -106,6 +106,23 @@ def a_tree_in_its_middle():
 
 
 @test
+def all_of_a_tree_in_its_middle():
+    """-p --follow=all of the server, or of a worker: both programs. What a process did before the probes of its program stood is a gap."""
+    for pair in pairs():
+        for root in ("server", "worker"):
+            a, b = programs(pair)
+            folder = fresh()
+            p, server, worker = begun(a, b, folder)
+            t = Tracer("--site", "main.drop", "--follow=all", "-p", server if root == "server" else worker)
+            ended(p, folder)
+            r = t.end(None)
+            told = truth(folder) if root == "server" else truth(folder, None, worker)
+            check(len(told) == (12 if root == "server" else 4), f"{pair}: {told}")
+            expect(r, told, f"{pair} --follow=all -p of the {root}", strict=False)
+            check({g["why"] for g in r.of("gap")} <= {"child"}, f"{pair}: gaps {r.of('gap')}")
+
+
+@test
 def a_branch_of_a_tree():
     """-p of a worker, beside other processes of its file, which are not traced. Each of its children gets probes of its own, and what it
     deleted before is a gap."""

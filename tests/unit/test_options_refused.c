@@ -35,7 +35,8 @@ static const struct {
 	 "--follow is about children: use it with -p or -- COMMAND; -b traces every "
 	 "process of the file"},
 	{"--follow=any -p 1", "--follow any: not one of same, none, all, exact"},
-	{"--follow=all -p 1", "--follow=all is about a command: use it with -- COMMAND"},
+	{"--follow=all --wait x",
+	 "--follow=all is about what runs or is started now: use it with -p or -- COMMAND, not with --wait"},
 	{"--until=command -p 1", "--until=command is about a command: use it with -- COMMAND"},
 	{"--exit-status -b x", "--exit-status is that of a command: use it with -- COMMAND"},
 	{"server", "unexpected \"server\": a command goes after --, a process id after -p"},

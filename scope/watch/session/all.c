@@ -1,6 +1,8 @@
 /* --follow=all: every Go program that a command starts. The pursuit stays with all processes. A Go program
  * that this run has not met waits at its exec until its probes stand, which are for all processes of its
- * file. Later executions of the file do not wait. */
+ * file. Later executions of the file do not wait.
+ *
+ * With -p there is no pursuit, because a process that runs already is never stopped: all_join.c. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -25,10 +27,17 @@ struct host {
 	bool go; /* it executes a Go program: its plugins are found by other means */
 };
 
+/* A file whose probes stand. */
+struct standing {
+	struct file_version version;
+	uint64_t since_ns;
+};
+
 struct all {
 	pthread_mutex_t mutex;
-	VEC(struct file_version) standing; /* files whose probes stand; guarded by the mutex */
-	/* Only the thread of the pursuit uses these. */
+	VEC(struct standing) standing; /* guarded by the mutex */
+	struct joined *joined;	       /* all_join.c: -p; NULL: nobody has joined yet */
+	/* Only the thread of the pursuit uses these, if there is one. */
 	struct modules *modules;
 	VEC(struct judged) files;
 	VEC(struct host) hosts;
@@ -51,6 +60,7 @@ void all_free(struct all *all)
 	if (!all)
 		return;
 	modules_free(all->modules);
+	joined_free(all->joined);
 	vec_fini(&all->standing);
 	vec_fini(&all->files);
 	vec_fini(&all->hosts);
@@ -62,29 +72,33 @@ void all_free(struct all *all)
 
 void all_stands(struct session *session, const struct file_version *version, bool stands)
 {
+	struct standing now = {*version, now_ns()};
 	struct all *all = session->all;
 	size_t kept = 0;
 
 	if (!all)
 		return;
 	pthread_mutex_lock(&all->mutex);
-	vec_each(at, &all->standing)
-		if (!file_version_equal(at, version))
+	vec_each(at, &all->standing) {
+		if (!file_version_equal(&at->version, version))
 			all->standing.data[kept++] = *at;
+		else
+			now.since_ns = at->since_ns;
+	}
 	all->standing.len = kept;
 	/* If memory is out, each execution waits. */
-	if (stands && vec_push(&all->standing, *version))
-		stands = false;
+	if (stands)
+		vec_push(&all->standing, now);
 	pthread_mutex_unlock(&all->mutex);
 }
 
-static bool has_standing(struct all *all, const struct file_version *version)
+bool all_stood(struct all *all, const struct file_version *version, uint64_t time_ns)
 {
 	bool found = false;
 
 	pthread_mutex_lock(&all->mutex);
 	vec_each(at, &all->standing)
-		found |= file_version_equal(at, version);
+		found |= file_version_equal(&at->version, version) && at->since_ns <= time_ns;
 	pthread_mutex_unlock(&all->mutex);
 	return found;
 }
@@ -144,7 +158,7 @@ enum pursuit_verdict all_judge_program(struct session *session, pid_t pid)
 		judged = find_judged(all, &version);
 	}
 	host->go = judged && judged->go;
-	return host->go && !has_standing(all, &version) ? PURSUIT_HOLD : PURSUIT_ON;
+	return host->go && !all_stood(all, &version, UINT64_MAX) ? PURSUIT_HOLD : PURSUIT_ON;
 }
 
 enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid)
@@ -188,7 +202,8 @@ static void forget_former(struct session *session, pid_t pid)
 	if (!former)
 		return;
 	engine_release(session->engine, pid); /* what was placed for its former program */
-	if (!has_ended(former))
+	/* Without a pursuit, a process may end at any moment. all_executes() has seen that this one had not. */
+	if (!session->pursuit || !has_ended(former))
 		return;
 	emit_exit(session, former);
 	forget_process(session, (size_t)(former - session->processes.data));
@@ -228,9 +243,8 @@ static struct error *begin(struct session *session, const struct pursuit_held *h
 	return why ? NULL : others_begin(session, take_ptr(*target), met, NULL);
 }
 
-/* A process has executed a Go program. */
-static struct error *meet_program(struct session *session, const struct pursuit_held *held,
-				  struct target **target)
+struct error *all_meet_program(struct session *session, const struct pursuit_held *held,
+			       struct target **target)
 {
 	struct met *met;
 
@@ -285,7 +299,7 @@ static struct error *meet(struct session *session, const struct pursuit_held *he
 		error_free(err); /* it was killed */
 		return NULL;
 	}
-	return held->moment == PURSUIT_EXEC ? meet_program(session, held, &target)
+	return held->moment == PURSUIT_EXEC ? all_meet_program(session, held, &target)
 					    : meet_library(session, held, &target);
 }
 
@@ -309,4 +323,25 @@ void all_settle(struct session *session)
 	while (session->all && session->pursuit && pursuit_next(session->pursuit, &held))
 		if (held.late)
 			session_gap(session, held.pid, held.since_ns, now_ns(), "child");
+}
+
+struct joined **all_joined(struct all *all)
+{
+	return &all->joined;
+}
+
+struct error *all_is_go(struct all *all, const struct target *target,
+			const struct file_version *version, bool *ret)
+{
+	const struct judged *judged = find_judged(all, version);
+	cleanup(module_fini) struct module module = {0};
+
+	if (judged) {
+		*ret = judged->go;
+		return NULL;
+	}
+	try(module_open(target->exe, target->exe_path, &module));
+	*ret = module_is_go(&module);
+	remember(all, version, *ret);
+	return NULL;
 }

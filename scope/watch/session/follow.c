@@ -124,6 +124,25 @@ static void choose_way(struct session *session, struct pids *family, const struc
 	}
 }
 
+struct error *follow_all(struct session *session)
+{
+	struct pids family = {0};
+	bool nomem;
+
+	try(follow_begin(session));
+	if (!session->tree || !tree_has_pids(session->tree))
+		return error_new(
+			ERROR_PERMISSION,
+			"--follow=all is not possible here: the kernel does not tell which "
+			"processes another one has started%s",
+			session->tree ? " to a tophash in a pid namespace" : "");
+	follow_root(session, session->processes.data[0].target->pid);
+	add_descendants(session, &family);
+	nomem = family.nomem;
+	vec_fini(&family.list);
+	return nomem ? error_nomem() : NULL;
+}
+
 struct error *follow_chosen(struct session *session)
 {
 	struct pids family = {0}, relatives = {0};
@@ -159,6 +178,10 @@ static bool on_descendant(void *ctx, pid_t pid, uint64_t time_ns)
 	struct session *session = ctx;
 
 	(void)time_ns;
+	if (session->all) {
+		session->failed = all_find(session, pid);
+		return !session->failed;
+	}
 	if (!tree_has_pids(session->tree) || !runs_file(session, pid))
 		return true;
 	session->failed = session->narrow ? narrow_find(session, pid)

@@ -436,7 +436,7 @@ static bool is_held_at_loads(const struct session *session, const struct traced 
 {
 	enum go_build role = traced->program ? traced->program->role : session->placements.build;
 
-	return session->all && role != GO_BUILD_PROGRAM;
+	return session->all && session->pursuit && role != GO_BUILD_PROGRAM;
 }
 
 /* Tells whether the modules of a process are watched at all. */

@@ -133,8 +133,7 @@ struct error *narrow_find(struct session *session, pid_t pid)
 /* Two kernel programs note the time of an exec, one after the other. */
 #define NOTED_NS 1000000
 
-/* Tells whether the exec at time_ns was the last of a process, which has not ended. */
-static bool is_last(const struct session *session, pid_t pid, uint64_t time_ns)
+bool is_last_exec(const struct session *session, pid_t pid, uint64_t time_ns)
 {
 	char path[64], target[16];
 	uint64_t last_ns;
@@ -172,7 +171,7 @@ struct error *follow_executes(struct session *session, const struct event_remova
 		settle_exec(session, traced); /* for the exec before */
 	if (runs_file(session, pid))
 		return take_child(session, pid, time_ns);
-	if (!stays && !is_last(session, pid, time_ns))
+	if (!stays && !is_last_exec(session, pid, time_ns))
 		miss_child(session, pid, exec->func, time_ns);
 	if (traced && !has_ended(traced))
 		session_leave_process(session, traced);

@@ -15,7 +15,7 @@ struct error *others_get(struct session *session, int exe, const char *path, str
 		return NULL;
 	vec_each(met, &session->met) {
 		*ret = *met;
-		if ((*met)->module == &(*met)->own &&
+		if ((*met)->role == GO_BUILD_PROGRAM &&
 		    file_version_equal(&version, &(*met)->version))
 			return NULL;
 	}

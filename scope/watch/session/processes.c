@@ -121,7 +121,7 @@ static bool begins_anew(const struct session *session, struct traced *traced,
 	traced->awaits_begin = false;
 	/* A process of our own was found before its first instruction, and no record was missed. It may
 	 * execute another program by now. */
-	if (session->all || session->options.command)
+	if (session->options.command)
 		return event->module != (traced->program ? traced->program->number : 0);
 	return traced->image_id && target_image_id(traced->target, &id) && id != traced->image_id;
 }
@@ -164,6 +164,7 @@ struct error *process_begins(struct session *session, const struct event_removal
 	bool is_new;
 
 	session_modules_forget(session->modules, (pid_t)event->pid);
+	all_begins(session, (pid_t)event->pid);
 	if (former)
 		chosen_begins(former, time_ns);
 	if (former && !former->awaits_begin && is_late(session, former, time_ns))

@@ -141,6 +141,8 @@ static struct error *on_exec(struct session *session, const struct event *event)
 
 	if (session->group)
 		return group_exec(session, pid, event->time_ns);
+	if (session->all)
+		return all_executes(session, exec, event->time_ns);
 	if (is_child(session, pid))
 		return follow_executes(session, exec, event->time_ns);
 	if (session->several)
@@ -415,7 +417,7 @@ struct error *session_run(struct session *session)
 	if (engine_wake_fd(session->engine) >= 0)
 		try(loop_watch(session->loop, engine_wake_fd(session->engine), POLLIN, on_ring,
 			       session));
-	if (session->all)
+	if (session->pursuit)
 		try(loop_watch(session->loop, pursuit_fd(session->pursuit), POLLIN, on_held,
 			       session));
 	try(loop_every(session->loop, DRAIN_MS, on_tick, session));

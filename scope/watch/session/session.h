@@ -22,6 +22,7 @@
  *   program.c    the probes of a program of a group
  *   place.c      the container and the pod of a process
  *   all.c        all Go programs of a tree
+ *   all_join.c   the same with -p
  *   others.c     programs besides the session's file
  *   command.c    starts the command, follows a wrapper to its Go program
  *   judge.c      what the command is, and what it starts

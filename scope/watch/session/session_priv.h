@@ -246,6 +246,8 @@ struct error *session_place(struct session *session, enum engine_hold *ret);
 struct error *chosen_open(struct session *session);
 /* Places the probes in all chosen processes that have not ended. */
 struct error *chosen_place(struct session *session, enum engine_hold *ret);
+/* Places the probes of each of their programs for all processes of the file, if a lease guards it. */
+struct error *chosen_place_wide(struct session *session, enum engine_hold *ret);
 /* Emits the start records. */
 void chosen_begin(struct session *session);
 /* Notes that one of them has executed a program, at time_ns. */
@@ -526,9 +528,36 @@ enum pursuit_verdict all_judge_program(struct session *session, pid_t pid);
 enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid);
 /* Places the probes in the processes that wait, and lets them run. */
 struct error *all_meet(struct session *session);
+/* Tells whether the probes of a file stand, and have stood at time_ns. */
+bool all_stood(struct all *all, const struct file_version *version, uint64_t time_ns);
+/* Tells whether the program of a process is Go. */
+struct error *all_is_go(struct all *all, const struct target *target,
+			const struct file_version *version, bool *ret);
+/* Notes that a process has executed a Go program: places the probes, and brings it into the table. It owns the
+ * target then, and *target is NULL. */
+struct error *all_meet_program(struct session *session, const struct pursuit_held *held,
+			       struct target **target);
+
 /* Reports the gaps of programs that have waited too long for their probes, and that all_meet() has not
  * met before the run has ended. */
 void all_settle(struct session *session);
+
+/* ---- all_join.c: --follow=all with -p ---- */
+
+struct joined;
+
+void joined_free(struct joined *joined); /* NULL is legal */
+struct joined **all_joined(struct all *all);
+/* Notes that a process of the tree has executed a program, by its RESOLVED_EXEC. */
+struct error *all_executes(struct session *session, const struct event_removal *exec,
+			   uint64_t time_ns);
+/* Notes that a process has begun a program whose probes stand. */
+void all_begins(struct session *session, pid_t pid);
+/* Reports the gaps of processes that went on before they were looked at: of process `pid`, and of those for which no
+ * record of a main function can follow any more, or with `now` of all. */
+void all_settle_missed(struct session *session, pid_t pid, bool now);
+/* Brings a process of the tree that runs already into the table, if its program is Go. */
+struct error *all_find(struct session *session, pid_t pid);
 
 /* ---- follow.c ---- */
 
@@ -545,6 +574,9 @@ void follow_root(struct session *session, pid_t pid);
 /* Follows the children of the chosen processes, if all processes that execute the file are
  * descendants of these. */
 struct error *follow_chosen(struct session *session);
+/* Does the same for all Go programs that are descendants of the chosen processes, whoever else executes their files.
+ * Errors: that is not possible here. */
+struct error *follow_all(struct session *session);
 /* Adds the descendants that run already to the table of processes. */
 struct error *follow_descendants(struct session *session);
 /* Tells, when all processes in the table have ended, whether another one executes the file, or soon may. */
@@ -568,6 +600,8 @@ struct error *watch_strangers(struct session *session);
 void narrow_unheld(struct session *session);
 /* Brings a child that runs already into the table, and places its probes. Only with session->narrow. */
 struct error *narrow_find(struct session *session, pid_t pid);
+/* Tells whether the exec at time_ns was the last of a process, which has not ended. */
+bool is_last_exec(const struct session *session, pid_t pid, uint64_t time_ns);
 /* Notes that a child of the traced processes has executed a program, by its RESOLVED_EXEC. */
 struct error *follow_executes(struct session *session, const struct event_removal *exec,
 			      uint64_t time_ns);

@@ -23,12 +23,12 @@ static struct error *open_target(struct session *session)
 
 	if (options->group)
 		return group_open(session);
+	if (options->follow == SESSION_FOLLOW_ALL)
+		try(all_open(session));
 	if (options->chosen_n)
 		return chosen_open(session);
 	if (options->binary)
 		return open_file(session, options->binary);
-	if (options->follow == SESSION_FOLLOW_ALL)
-		try(all_open(session));
 	try(command_open(session));
 	/* The file of a wrapper's program is known only when it has begun. */
 	return session->wrapped ? NULL : open_file(session, session->spawn.path);
@@ -226,7 +226,7 @@ static struct error *open_tree(struct session *session)
 		return NULL;
 	try(engine_check(session->options.engine));
 	if (session->options.chosen_n)
-		return follow_chosen(session);
+		return session->all ? follow_all(session) : follow_chosen(session);
 	try(follow_begin(session));
 	follow_root(session, session->spawn.pid);
 	return NULL;
@@ -254,6 +254,7 @@ struct error *session_load(struct session *session)
 			     : session->several ? (uint32_t)session->processes.len
 						: 1,
 		.tree = session->tree || session->group,
+		.tree_execs = session->all && session->options.chosen_n,
 		.tree_fd = session->tree ? tree_fd(session->tree) : -1,
 		.cgroup_fd = group_cgroup(session),
 		.cgroup_v1 = session->group ? session->options.group->cgroup_v1 : NULL,
@@ -282,6 +283,8 @@ struct error *session_place(struct session *session, enum engine_hold *ret)
 		    : session->pid	     ? session->pid
 					     : -1;
 
+	if (session->all && session->options.chosen_n)
+		return chosen_place_wide(session, ret);
 	if (session->all)
 		return others_place(session, NULL, pid, ret);
 	if (session->several)
