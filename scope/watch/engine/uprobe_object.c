@@ -104,6 +104,45 @@ static void set_users(struct trace_bpf *skel, const struct uprobe *uprobe, bool 
 	skel->rodata->euid_at = euid;
 }
 
+/* Finds what the kernel program must know of the kernel's structs for processes in pid namespaces below that
+ * of tophash. Only a tophash that is in one itself needs it. */
+static void set_pid_members(struct trace_bpf *skel)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	uint32_t ns, inum, numbers;
+
+	if (!libbpf_get_error(btf) &&
+	    find_member(btf, "task_struct", "group_leader", &skel->rodata->pid_leader_at) &&
+	    find_member(btf, "task_struct", "thread_pid", &skel->rodata->pid_thread_at) &&
+	    find_member(btf, "pid", "level", &skel->rodata->pid_level_at) &&
+	    find_member(btf, "pid_namespace", "ns", &ns) &&
+	    find_member(btf, "ns_common", "inum", &inum) &&
+	    find_member(btf, "pid", "numbers", &numbers)) {
+		skel->rodata->pid_inum_at = ns + inum;
+		skel->rodata->pid_numbers_at = numbers;
+	}
+	btf__free(btf);
+}
+
+static void set_namespace(struct trace_bpf *skel, const struct uprobe *uprobe,
+			  const struct uprobe_module *module)
+{
+	const struct trace_bpf *main = module->number ? uprobe_main(uprobe)->skel : NULL;
+
+	namespace_of_pids(&skel->rodata->pidns_dev, &skel->rodata->pidns_ino);
+	if (!skel->rodata->pidns_ino)
+		return;
+	if (!main) {
+		set_pid_members(skel);
+		return;
+	}
+	skel->rodata->pid_leader_at = main->rodata->pid_leader_at;
+	skel->rodata->pid_thread_at = main->rodata->pid_thread_at;
+	skel->rodata->pid_level_at = main->rodata->pid_level_at;
+	skel->rodata->pid_numbers_at = main->rodata->pid_numbers_at;
+	skel->rodata->pid_inum_at = main->rodata->pid_inum_at;
+}
+
 static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 		       const struct uprobe_module *module, const struct type_table *types)
 {
@@ -152,7 +191,7 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	set_filter_words(skel, filter);
 	if (!module->number)
 		set_cgroup_v1(skel, options->cgroup_v1);
-	namespace_of_pids(&skel->rodata->pidns_dev, &skel->rodata->pidns_ino);
+	set_namespace(skel, uprobe, module);
 }
 
 static uint32_t ring_size(uint64_t wanted)

@@ -101,16 +101,30 @@ static void add_descendants(struct session *session, struct pids *ret)
 	}
 }
 
+/* Tells why the tree does not know the children of -p. Returns NULL if it does. */
+static const char *why_unknown(const struct session *session, const struct pids *family)
+{
+	struct process_status status;
+
+	if (tree_has_pids(session->tree))
+		return NULL;
+	if (family->list.len > 1)
+		return "tophash is in a pid namespace, and there are some already";
+	if (process_status(session->processes.data[0].target->pid, &status) && status.pids_n > 1)
+		return "the process is in a pid namespace below that of tophash";
+	return NULL;
+}
+
 /* Decides how the children of -p are followed, by the tree and all processes that execute the file. */
 static void choose_way(struct session *session, struct pids *family, const struct pids *all)
 {
 	bool strangers = has_others(family, all);
+	const char *why = why_unknown(session, family);
 
-	if (!tree_has_pids(session->tree) && family->list.len > 1) {
+	if (why) {
 		tree_free(take_ptr(session->tree));
 		session_notice(session, SESSION_INFO,
-			       "children will not be traced, because tophash is in a pid "
-			       "namespace, and there are some already (to see all: -b)");
+			       "children will not be traced, because %s (to see all: -b)", why);
 	} else if (session->options.follow == SESSION_FOLLOW_SAME && strangers &&
 		   is_crowd(session)) {
 		tell_crowd(session);

@@ -16,6 +16,14 @@ const volatile bool use_counts = false; /* --summary: hits are counted where tha
 /* The pid namespace of tophash. 0 is the initial one. */
 const volatile uint64_t pidns_dev = 0;
 const volatile uint64_t pidns_ino = 0;
+/* Offsets in structs of the kernel, for processes in a pid namespace below that one (pid_below()):
+ * task_struct.group_leader, task_struct.thread_pid, pid.level, pid.numbers, pid_namespace.ns.inum. All are 0 when
+ * they are not known. */
+const volatile uint32_t pid_leader_at = 0;
+const volatile uint32_t pid_thread_at = 0;
+const volatile uint32_t pid_level_at = 0;
+const volatile uint32_t pid_numbers_at = 0;
+const volatile uint32_t pid_inum_at = 0;
 const volatile uint64_t filter_map = 0;
 const volatile uint64_t filter_goid = 0;
 const volatile uint32_t filter_len = 0; /* bytes in filter_words */
@@ -340,6 +348,44 @@ static __always_inline struct wire_counters *counters_get(void)
 	return bpf_map_lookup_elem(&counters, &zero);
 }
 
+/* An id in one pid namespace: struct upid of the kernel. */
+struct pid_number {
+	uint32_t nr;
+	uint32_t unused;
+	uint64_t ns;
+};
+
+#define PID_LEVELS 33 /* MAX_PID_NS_LEVEL of the kernel, and the initial one */
+
+/* Returns the id that this process (or thread) has in the pid namespace of tophash, if its own is below that.
+ * bpf_get_ns_current_pid_tgid() refuses to tell it. Returns 0 if it is not known. It is global, and has few
+ * variables, because its callers have no stack to spare. */
+__noinline uint32_t pid_below(bool process)
+{
+	uint64_t at = bpf_get_current_task(), number;
+	uint32_t word, level;
+
+	if (!pid_numbers_at ||
+	    (process && bpf_probe_read_kernel(&at, sizeof(at), (void *)(at + pid_leader_at))) ||
+	    bpf_probe_read_kernel(&at, sizeof(at), (void *)(at + pid_thread_at)) ||
+	    bpf_probe_read_kernel(&word, sizeof(word), (void *)(at + pid_level_at)))
+		return 0;
+	number = at + pid_numbers_at;
+	level = word;
+#pragma clang loop unroll(disable)
+	for (uint32_t i = 0; i < PID_LEVELS && i <= level; i++) {
+		if (bpf_probe_read_kernel(&at, sizeof(at),
+					  (void *)(number + offsetof(struct pid_number, ns))) ||
+		    bpf_probe_read_kernel(&word, sizeof(word), (void *)(at + pid_inum_at)))
+			return 0;
+		if (word == pidns_ino)
+			return bpf_probe_read_kernel(&word, sizeof(word), (void *)number) ? 0
+											  : word;
+		number += sizeof(struct pid_number);
+	}
+	return 0;
+}
+
 /* Who hit which probe. */
 struct hit {
 	uint64_t pid_tid; /* as bpf_get_current_pid_tgid() returns it */
@@ -350,10 +396,14 @@ struct hit {
 static __always_inline uint32_t own_pid(const struct hit *hit)
 {
 	struct bpf_pidns_info ns;
+	uint32_t below;
 
-	if (pidns_ino && !bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
+	if (!pidns_ino)
+		return hit->pid_tid >> 32;
+	if (!bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
 		return ns.tgid;
-	return hit->pid_tid >> 32;
+	below = pid_below(true);
+	return below ? below : hit->pid_tid >> 32;
 }
 
 /* Tells whether hits count. */

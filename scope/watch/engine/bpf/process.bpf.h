@@ -142,9 +142,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void send_move(void)
 {
 	struct wire_event e = {.kind = WIRE_MOVE};
-	struct hit hit = {.pid_tid = bpf_get_current_pid_tgid()};
 
-	take_head(&e, &hit);
+	e.time_ns = bpf_ktime_get_ns();
 	if (e.time_ns < moved_ns + MOVE_NS)
 		return;
 	moved_ns = e.time_ns;

@@ -126,12 +126,18 @@ static __always_inline void take_head(struct wire_event *e, const struct hit *hi
 	e->probe = hit->probe;
 	if (pidns_ino) {
 		struct bpf_pidns_info ns;
+		uint32_t below;
 
-		/* This fails for a process in a namespace below that of tophash. Such a process
-		 * keeps the host's pid. */
+		/* This fails for a process in a namespace below that of tophash. */
 		if (!bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns))) {
 			e->pid = ns.tgid;
 			e->tid = ns.pid;
+		} else {
+			below = pid_below(true);
+			if (below) {
+				e->pid = below;
+				e->tid = pid_below(false);
+			}
 		}
 	}
 }
