@@ -126,6 +126,18 @@ def children_of_a_command():
 
 
 @test
+def more_children_than_there_is_room():
+    """Processes for which the set of the tree has no room are gaps."""
+    exe, folder = tree(), fresh()
+    body = '"$0" "" "$1"; for i in 1 2 3 4 5 6 7 8; do sleep 100 & p="$p $!"; done; "$0" "" "$1"; kill $p; wait'
+    r = tophash("-q", "--format", "json", "--site", "main.main*", "--", "sh", "-c", body, exe, folder, env={"TOPHASH_TREE_MAX": "4"})
+    told, seen = truth(folder), {e["pid"] for e in r.events}
+    check(len(told) == 2 and len(seen) == 1 and seen < set(told), f"{told}: {seen}")
+    same(len(r.events), told[seen.pop()], "deletes")
+    check(r.code == 5 and r.end["gaps"] >= 5, f"{r.code} {r.end}: {r.err}")
+
+
+@test
 def children_in_a_pid_namespace():
     """tophash is in a namespace of its own, where processes have other ids."""
     inner = ["unshare", "-pf", "--mount-proc"]

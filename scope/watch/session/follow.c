@@ -256,11 +256,13 @@ void follow_settle(struct session *session)
 {
 	uint64_t missed = session->tree ? tree_missed(session->tree) : 0;
 
-	if (missed)
-		session_notice(session, SESSION_WARNING,
-			       "%llu processes were not followed, because too many ran at the same "
-			       "time",
-			       (unsigned long long)missed);
+	if (!missed)
+		return;
+	session->gaps += missed;
+	session_notice(session, SESSION_WARNING,
+		       "%llu processes were not followed, because too many ran at the same "
+		       "time",
+		       (unsigned long long)missed);
 }
 
 void settle_news(struct session *session)

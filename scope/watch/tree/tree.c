@@ -60,6 +60,18 @@ static struct error *failed(int errnum)
 	return error_errno(ERROR_PERMISSION, errnum, "cannot watch forks");
 }
 
+/* Makes the set smaller, for tests. */
+static void set_size(struct tree *tree)
+{
+	const char *max = getenv("TOPHASH_TREE_MAX");
+	unsigned long n = max ? strtoul(max, NULL, 10) : 0;
+
+	if (!n || n > TREE_MAX)
+		return;
+	bpf_map__set_max_entries(tree->skel->maps.members, (uint32_t)n);
+	bpf_map__set_max_entries(tree->skel->maps.tasks, (uint32_t)n);
+}
+
 static struct error *load(struct tree *tree)
 {
 	int err;
@@ -67,6 +79,7 @@ static struct error *load(struct tree *tree)
 	tree->skel = tree_bpf__open();
 	if (!tree->skel)
 		return failed(errno);
+	set_size(tree);
 	namespace_of_pids(&tree->skel->rodata->pidns_dev, &tree->skel->rodata->pidns_ino);
 	err = tree_bpf__load(tree->skel);
 	if (err)
