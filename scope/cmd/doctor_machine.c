@@ -1,5 +1,6 @@
 /* The checks of the machine. */
 #include "base/buf.h"
+#include "base/confine.h"
 #include "base/descriptors.h"
 #include "base/lockdown.h"
 #include "cmd/doctor.h"
@@ -149,7 +150,9 @@ static void check_kernel_memory(struct doctor *doctor)
 	struct error *err;
 
 	doctor_add(doctor, machine, "kernel BTF", btf ? "yes" : "no");
-	if (!btf)
+	if (!btf && confine_is_for_caller())
+		doctor_fail(doctor, engine_no_users());
+	else if (!btf)
 		doctor_limit(doctor, "--uid does not work; nothing else needs it");
 	lockdown_mode(lockdown);
 	doctor_add(doctor, machine, "lockdown", lockdown);
@@ -158,6 +161,7 @@ static void check_kernel_memory(struct doctor *doctor)
 	if (err)
 		doctor_limit(doctor, "%s", err->text);
 	error_free(err);
+	doctor_fail(doctor, session_check_caller());
 }
 
 /* Settings that people ask about. trace needs none of them, because it needs the capabilities above

@@ -59,7 +59,9 @@ static bool users_are_over(void *ctx)
 
 static void open_users(const struct trace_options *options, struct trace_group *ret)
 {
-	ret->users = (struct engine_users){options->users.list.data, options->users.list.len};
+	ret->gid = getgid();
+	ret->users = (struct engine_users){options->users.list.data, options->users.list.len,
+					   confine_is_for_caller() ? &ret->gid : NULL};
 	ret->of = (struct session_group){
 		.name = options->users.name,
 		.each = each_of_users,

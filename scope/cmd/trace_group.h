@@ -16,6 +16,7 @@ struct trace_group {
 	struct cgroup *cgroup;
 	struct engine_cgroup_v1 v1;
 	struct engine_users users;
+	gid_t gid; /* of the caller */
 	struct container_found found;
 	const char *name; /* borrowed from found */
 };

@@ -10,11 +10,13 @@ import signal
 import stat
 import struct
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 from harness import check, go_build, identity, LONG, options, Program, refused, REPO, Run, same, Skip, spawn, steps, target, test, tmp
 from test_doctor import Checks, NOBODY
+from test_groups import begun, program
 
 CAPS = {"dac_override": 1, "dac_read_search": 2, "setuid": 7, "sys_ptrace": 19, "sys_admin": 21, "perfmon": 38, "bpf": 39}
 RECIPE = ["bpf", "perfmon"]
@@ -218,6 +220,45 @@ def setcap_pid_of_another():
         same((t.returncode, shown), (3, ""), f"{words}")
         same(t.stderr.read(), f"tophash: process {p.pid} ended while probes were placed\n", "the message")
         answers.close()
+
+
+def traced(tool, wrap, words, p):
+    """Traces a process to its end. Returns the run, and lets the process go on after its first line."""
+    t = spawn([*wrap, tool, "trace", "--format", "json", *words, "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = t.stdout.readline()
+    check('"start"' in first, f"trace does not begin: {first}")
+    tmp("go").touch()
+    p.wait(LONG)
+    out, err = t.communicate(timeout=LONG)
+    tmp("go").unlink()
+    return Run(t.returncode, first + out, err)
+
+
+@test
+def setcap_process_that_gains_rights():
+    """A process of the caller executes a set-user-ID or set-group-ID program, and then the traced file again. What it removes as another user
+    or with another group is not shown. Root sees it."""
+    exe, a = with_caps("recipe", RECIPE), program("a")
+    if "nosuid" in subprocess.run(["findmnt", "-no", "OPTIONS", "-T", tmp()], stdout=subprocess.PIPE, text=True).stdout:
+        raise Skip("the folder of the tests is mounted with nosuid")
+    user, group = shutil.copy(a, tmp("as-user")), shutil.copy(a, tmp("as-group"))
+    os.chmod(tmp(), 0o755)
+    os.chmod(user, 0o4755)
+    os.chmod(group, 0o2755)
+    for way in ([user, "user", "0"], [group]):
+        for words in ([], ["--follow", "none"]):
+            for tool, wrap in ((exe, NOBODY), (options.tophash, [])):
+                p = spawn([a, "wait", tmp("go"), "delete", "3", "exec", *way, "exec", a, "wait", tmp("again"), "delete", "50"], user=65534, group=65534,
+                          extra_groups=[])
+                begun(p)
+                again = threading.Timer(0.5, tmp("again").touch)  # time for the probes of the second run
+                again.start()
+                run = traced(tool, wrap, words, p)
+                again.join()
+                tmp("again").unlink()
+                n = len(run.events)
+                check(n == 3 if wrap else n == 53 or (3 <= n < 53 and run.end["gaps"]), f"{way} {words} by {tool}: {n} deletes, {run.err}")
+                same({e["pid"] for e in run.events}, {p.pid}, "process")
 
 
 @test

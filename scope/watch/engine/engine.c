@@ -23,6 +23,13 @@ struct error *engine_check(const struct engine_ops *ops)
 	return ops->check ? ops->check() : NULL;
 }
 
+struct error *engine_no_users(void)
+{
+	return error_new(ERROR_PERMISSION,
+			 "this kernel does not tell the user of a process (it has no BTF): run "
+			 "tophash as root, and without --uid");
+}
+
 void engine_try_out(const struct engine_ops *ops, struct engine_trial *ret)
 {
 	*ret = (struct engine_trial){0};

@@ -65,7 +65,8 @@ struct engine_place {
 /* Users, by their ids in the initial user namespace. */
 struct engine_users {
 	const uid_t *list;
-	size_t n; /* at least 1 */
+	size_t n;	  /* at least 1 */
+	const gid_t *gid; /* the effective group that their processes must have; NULL: any */
 };
 
 /* A control group of cgroup v1. */
@@ -100,7 +101,7 @@ struct engine_options {
 	/* With tree_fd: the set follows a control group of cgroup v1. A process that is moved into it or
 	 * below it, or out of it, is added or removed at once. NULL: it follows none. */
 	const struct engine_cgroup_v1 *cgroup_v1;
-	/* With tree: only hits of processes whose effective user is one of these count, and there is no
+	/* Only hits of processes whose effective user is one of these count. With `group` there is no
 	 * tree_fd. NULL: all users. */
 	const struct engine_users *users;
 	/* Tells whether a process that engine_attach() is called for has not ended. It is asked when the
@@ -230,6 +231,9 @@ const struct engine_ops *engine_at(size_t i);
 /* Checks, before anything of the target is known, that the engine may be used here. Errors: as for
  * engine_open(). */
 struct error *engine_check(const struct engine_ops *ops);
+
+/* Makes the error for a kernel that does not tell the user of a process, which engine_options.users needs. */
+struct error *engine_no_users(void);
 
 /* Tries what an engine needs. A probe is placed in this process alone, in code that it does not
  * run. */

@@ -155,16 +155,14 @@ static struct error *upload_cgroup(const struct uprobe *uprobe, const struct tra
 static struct error *upload_users(const struct uprobe *uprobe, const struct trace_bpf *skel)
 {
 	const struct engine_users *users = uprobe->options->users;
-	uint8_t value = 1;
+	uint32_t group = users && users->gid ? *users->gid : WIRE_ANY_GROUP;
 
 	if (!users)
 		return NULL;
 	if (!skel->rodata->cred_at)
-		return error_new(ERROR_PERMISSION,
-				 "this kernel does not tell the user of a process (it has no BTF): "
-				 "give the processes with -p");
+		return engine_no_users();
 	for (size_t i = 0; i < users->n; i++)
-		if (bpf_map_update_elem(bpf_map__fd(skel->maps.users), &users->list[i], &value,
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.users), &users->list[i], &group,
 					BPF_ANY))
 			return uprobe_failed("cannot pass the users to the kernel", errno);
 	return NULL;

@@ -251,7 +251,7 @@ static void choose_programs(struct trace_bpf *skel, const struct engine_options 
 		skel->progs.on_exec,
 		first && (options->processes || options->group || options->tree_execs));
 	bpf_program__set_autoload(skel->progs.on_move, first && options->group && !v1 && !users);
-	bpf_program__set_autoload(skel->progs.on_user, first && users);
+	bpf_program__set_autoload(skel->progs.on_user, first && options->group && users);
 	bpf_program__set_autoload(skel->progs.on_move_v1, first && options->group && v1);
 	bpf_program__set_autoload(skel->progs.on_start,
 				  others && has_role(&module->of, SPOT_START));

@@ -40,8 +40,9 @@ typedef __s64 int64_t;
 #define WIRE_PROBES	 256
 #define WIRE_NEWS_RING \
 	65536 /* bytes of the ring for WIRE_START and WIRE_EXEC, if the other one is full */
-#define WIRE_CGROUP_MAX 256 /* the longest path of a control group of v1, with a NUL */
-#define WIRE_FILTER_MAX 256 /* the longest string of --key or --key-prefix */
+#define WIRE_ANY_GROUP	0xffffffffu /* no group has this id */
+#define WIRE_CGROUP_MAX 256	    /* the longest path of a control group of v1, with a NUL */
+#define WIRE_FILTER_MAX 256	    /* the longest string of --key or --key-prefix */
 
 enum wire_kind {
 	WIRE_DELETE = 1,

@@ -138,6 +138,10 @@ struct session_options {
 /* Descriptors that a run needs at least. The engine alone needs about thirty. */
 enum { SESSION_DESCRIPTORS_MIN = 48 };
 
+/* Checks that the kernel can tell the processes of the caller from those of others, if this tophash has
+ * more rights than its caller. Errors (ERROR_PERMISSION). */
+struct error *session_check_caller(void);
+
 struct session;
 
 /* Finds and opens the target. Errors: ERROR_TARGET, ERROR_PERMISSION. */
@@ -164,7 +168,7 @@ struct session_program {
  * processes were chosen that run different programs. Returns false after the last. */
 bool session_program(const struct session *session, size_t i, struct session_program *ret);
 
-/* Loads the engine. Errors: as for engine_open(). */
+/* Loads the engine. Errors: as for engine_open(); session_check_caller(). */
 struct error *session_load(struct session *session);
 /* Blocks SIGINT and SIGTERM, and SIGHUP unless it is ignored. From then on they end session_run().
  * *ret_fd is readable while a signal is pending, for sink_options.interrupt. */

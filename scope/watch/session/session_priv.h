@@ -160,6 +160,12 @@ struct session {
 	struct placements placements;
 	struct engine_options engine_options;
 
+	struct {
+		uid_t uid;
+		gid_t gid;
+		struct engine_users users;
+	} caller; /* setup.c: who has called a tophash that has more rights */
+
 	struct group *group; /* group.c; NULL: the processes of one file, or chosen ones */
 	bool narrow; /* narrow.c: -p: its probes are in single processes, as others run the file */
 	bool crowd_told; /* narrow.c: a message has told of probes in other processes */

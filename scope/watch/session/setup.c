@@ -1,6 +1,8 @@
 /* Takes a session from its options to attached probes. */
 #include "watch/session/session_priv.h"
+#include "base/confine.h"
 #include "base/descriptors.h"
+#include "base/lockdown.h"
 #include "base/file.h"
 #include "base/clock.h"
 #include "read/layout/layout.h"
@@ -232,8 +234,34 @@ static struct error *open_tree(struct session *session)
 	return NULL;
 }
 
+struct error *session_check_caller(void)
+{
+	return confine_is_for_caller()
+		       ? lockdown_check("a tophash with more rights than its caller does not work")
+		       : NULL;
+}
+
+/* Returns the users whose processes may be shown, or NULL: all. The kernel has checked each process that was
+ * opened for the caller of a tophash with more rights. A process may execute a program that makes it one of
+ * another user or group, and then the traced file again. */
+static const struct engine_users *users_of(struct session *session)
+{
+	if (session->group && session->options.group->users)
+		return session->options.group->users;
+	if (!confine_is_for_caller())
+		return NULL;
+	session->caller.uid = getuid();
+	session->caller.gid = getgid();
+	session->caller.users =
+		(struct engine_users){&session->caller.uid, 1, &session->caller.gid};
+	return &session->caller.users;
+}
+
 struct error *session_load(struct session *session)
 {
+	const struct engine_users *users = users_of(session);
+
+	try(session_check_caller());
 	try(open_tree(session));
 	session->engine_options = (struct engine_options){
 		.module = {.image = session->image,
@@ -258,7 +286,7 @@ struct error *session_load(struct session *session)
 		.tree_fd = session->tree ? tree_fd(session->tree) : -1,
 		.cgroup_fd = group_cgroup(session),
 		.cgroup_v1 = session->group ? session->options.group->cgroup_v1 : NULL,
-		.users = session->group ? session->options.group->users : NULL,
+		.users = users,
 		.group = session->group != NULL,
 		.runs = runs,
 		.runs_ctx = session,

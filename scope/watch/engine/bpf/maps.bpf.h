@@ -94,7 +94,7 @@ uint32_t watched = 0;
 uint32_t watched_global = 0;
 
 /* Only hits of a set of processes count: those in the map `tree`, those in a control group, or those of
- * users. */
+ * users. Without use_group, they must be in the map and of the users. */
 const volatile bool use_tree = false;
 const volatile bool use_cgroup = false;
 const volatile bool use_users = false;
@@ -129,12 +129,13 @@ struct {
 	__type(value, uint32_t);
 } cgroups SEC(".maps");
 
-/* With use_users: their ids in the initial user namespace. It is not created otherwise. */
+/* With use_users: their ids in the initial user namespace, and the group that their processes must have
+ * (WIRE_ANY_GROUP: any). It is not created otherwise. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
-	__type(value, uint8_t);
+	__type(value, uint32_t);
 } users SEC(".maps");
 /* Offsets in structs of the kernel: task_struct.cred, cred.euid. */
 const volatile uint32_t cred_at = 0;

@@ -64,10 +64,12 @@ static __always_inline bool is_watched(const struct hit *hit)
  * that, although nobody calls it. */
 static __noinline int has_user(uint64_t cred)
 {
-	uint32_t uid;
+	uint32_t ids[2], *group; /* egid follows euid */
 
-	return !bpf_probe_read_kernel(&uid, sizeof(uid), (void *)(cred + euid_at)) &&
-	       bpf_map_lookup_elem(&users, &uid);
+	if (bpf_probe_read_kernel(ids, sizeof(ids), (void *)(cred + euid_at)))
+		return 0;
+	group = bpf_map_lookup_elem(&users, &ids[0]);
+	return group && (*group == WIRE_ANY_GROUP || *group == ids[1]);
 }
 
 /* Tells whether this process is one of the users'. */
@@ -86,7 +88,7 @@ static __always_inline bool in_tree(const struct hit *hit)
 
 	if (use_cgroup)
 		return bpf_current_task_under_cgroup(&cgroups, 0) == 1;
-	if (use_users)
+	if (use_users && use_group)
 		return is_of_user();
 	return (!use_group && is_watched(hit)) || bpf_map_lookup_elem(&tree, &pid);
 }
@@ -113,6 +115,7 @@ static __always_inline struct wire_probe *probe_get(struct pt_regs *ctx, struct 
 
 	ret->pid_tid = bpf_get_current_pid_tgid();
 	if (cookie >> 32 != generations[cookie >> 16 & (WIRE_SLOTS - 1)] ||
+	    (use_users && !use_group && !is_of_user()) ||
 	    (use_tree && !(in_tree(ret) && has_turn(cookie, ret))))
 		return NULL;
 	return probe_of(cookie, ret);
