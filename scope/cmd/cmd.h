@@ -20,12 +20,13 @@
 /* Exit codes of tophash; 1 to 4 are enum error_code. */
 enum { EXIT_DONE = 0, EXIT_LOST = 5, EXIT_UNMET = 6 };
 
-extern const struct verb_spec addr_verb, doctor_verb, help_verb, ps_verb, sites_verb, tether_verb,
-	trace_verb;
+extern const struct verb_spec addr_verb, doctor_verb, help_verb, maps_verb, ps_verb, sites_verb,
+	tether_verb, trace_verb;
 
 int cmd_addr(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_help(int argc, char **argv);
+int cmd_maps(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_sites(int argc, char **argv);
 int cmd_tether(int argc, char **argv);

@@ -16,10 +16,9 @@
 const char *const cmd_program = "tophash";
 
 const struct verb verbs[] = {
-	{&ps_verb, cmd_ps},	    {&trace_verb, cmd_trace},
-	{&sites_verb, cmd_sites},   {&addr_verb, cmd_addr},
-	{&doctor_verb, cmd_doctor}, {&tether_verb, cmd_tether},
-	{&help_verb, cmd_help},	    {0},
+	{&ps_verb, cmd_ps},	    {&trace_verb, cmd_trace}, {&sites_verb, cmd_sites},
+	{&maps_verb, cmd_maps},	    {&addr_verb, cmd_addr},   {&doctor_verb, cmd_doctor},
+	{&tether_verb, cmd_tether}, {&help_verb, cmd_help},   {0},
 };
 
 /* Handles SIGBUS. The file of a traced program is mapped, and anybody who may write to it can

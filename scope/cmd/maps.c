@@ -1,0 +1,67 @@
+/* tophash maps: the live maps of a process -> report. */
+#include "base/buf.h"
+#include "base/text/text.h"
+#include "cmd/cmd.h"
+#include "cmd/maps_list.h"
+#include "cmd/output.h"
+
+#include <unistd.h>
+
+static struct error *put_report(const struct maps_listing *listing, int fd, struct buf *out)
+{
+	struct terminal_style style = terminal_style(fd, listing->options->wide);
+	struct map_report report = listing->totals;
+
+	report.rows = listing->rows.data;
+	report.rows_n = listing->rows.len;
+	report.color = style.color;
+	report.width = style.width;
+	if (strcmp(listing->options->format, "json") == 0)
+		maps_json(out, &report);
+	else
+		maps_text(out, &report);
+	return out->bad ? error_nomem() : NULL;
+}
+
+static void say_totals(const struct map_report *totals)
+{
+	cmd_say("%llu maps, %llu bytes, of which %llu are empty; the type of %llu%% of the bytes is known; "
+		"%.0f MiB of heap, read in %.0f ms while it ran",
+		(unsigned long long)totals->maps, (unsigned long long)totals->bytes,
+		(unsigned long long)totals->waste,
+		(unsigned long long)(totals->bytes ? totals->typed_bytes * 100 / totals->bytes
+						   : 100),
+		(double)totals->heap_bytes / (1 << 20), totals->seconds * 1e3);
+}
+
+static struct error *list_maps(const struct maps_options *options, int fd)
+{
+	cleanup(maps_list_fini) struct maps_listing listing = {0};
+	cleanup(buf_fini) struct buf out = {0};
+
+	try(maps_list(options, &listing));
+	try(put_report(&listing, fd, &out));
+	try(output_empty(options->output, fd));
+	try(output_write(fd, &out));
+	if (!options->quiet)
+		say_totals(&listing.totals);
+	return NULL;
+}
+
+int cmd_maps(int argc, char **argv)
+{
+	struct maps_options options;
+	int fd = -1;
+	struct error *err = maps_options_parse(argc, argv, &options);
+
+	cmd_signals();
+	if (!err && options.help)
+		return cmd_print_help(&maps_verb);
+	if (!err)
+		err = output_open(options.output, &fd);
+	if (!err)
+		err = list_maps(&options, fd);
+	if (options.output && fd >= 0)
+		close(fd);
+	return err ? cmd_fail(err) : EXIT_DONE;
+}

@@ -1,0 +1,264 @@
+/* Collects the live maps of a process: process -> its Go modules -> mark -> maps -> rows. */
+#include "cmd/maps_list.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/search.h"
+#include "base/table.h"
+#include "base/text/text.h"
+#include "live/choice/choice.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+
+void maps_list_fini(struct maps_listing *listing)
+{
+	gomap_list_fini(&listing->maps);
+	heap_close(listing->heap);
+	vec_each(name, &listing->names)
+		free(name->text);
+	vec_fini(&listing->names);
+	vec_fini(&listing->rows);
+	vec_fini(&listing->types);
+	module_list_fini(&listing->found);
+	modules_free(listing->modules);
+	target_close(listing->target);
+}
+
+/* ---- the process ---- */
+
+/* Collects the modules whose types and roots count. All of them share the heap of the first. */
+static struct error *take_modules(struct maps_listing *listing)
+{
+	const struct module *program = NULL;
+
+	vec_each(at, &listing->found.list) {
+		struct gotype_module types = {
+			.tab = at->module->tab, .image = at->module->image, .bias = at->bias};
+
+		if (!at->module->tab)
+			continue;
+		if (!program)
+			program = at->module;
+		else if (at->role != GO_BUILD_PLUGIN)
+			continue; /* a library has a heap of its own */
+		if (!vec_push(&listing->types, types))
+			return error_nomem();
+	}
+	if (!program)
+		return error_new(ERROR_TARGET, "process %d has no Go code that can be read",
+				 (int)listing->target->pid);
+	return NULL;
+}
+
+static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
+{
+	struct heap_options options = {.memory = target_memory(listing->target),
+				       .modules = listing->types.data,
+				       .modules_n = listing->types.len,
+				       .header_size = GOMAP_HEADER_SIZE,
+				       .header_mask = gomap_header_mask(maps)};
+	uint64_t begun_ns = now_ns();
+
+	try(heap_open(&options, &listing->heap));
+	try(gomap_find(listing->heap, &options, maps, &listing->maps));
+	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
+	return NULL;
+}
+
+/* ---- names of types ---- */
+
+static int by_type(const void *a, const void *b)
+{
+	const struct maps_name *x = a, *y = b;
+
+	return (x->type > y->type) - (x->type < y->type);
+}
+
+static struct error *add_name(struct maps_listing *listing, const struct gotypes *types,
+			      uint64_t type)
+{
+	cleanup(buf_fini) struct buf text = {0};
+	struct maps_name name = {.type = type};
+
+	if (!gotype_name(types, type, &text))
+		return NULL;
+	name.text = strdup(buf_cstr(&text));
+	if (!name.text || !vec_push(&listing->names, name)) {
+		free(name.text);
+		return error_nomem();
+	}
+	return NULL;
+}
+
+static const char *name_of(const struct maps_listing *listing, uint64_t type)
+{
+	const struct maps_name *names = listing->names.data;
+	size_t n = listing->names.len, at = lower_bound(i, n, names[i].type < type);
+
+	return type && at < n && names[at].type == type ? names[at].text : NULL;
+}
+
+/* Names all types of the maps, each once. */
+static struct error *name_types(struct maps_listing *listing)
+{
+	struct gotypes types = {.module = listing->types.data[0],
+				.memory = target_memory(listing->target)};
+	struct table known = {0};
+	struct error *err = NULL;
+
+	vec_each(map, &listing->maps.list) {
+		if (!map->type || table_find(&known, map->type))
+			continue;
+		err = table_put(&known, map->type, 0) < 0 ? error_nomem()
+							  : add_name(listing, &types, map->type);
+		if (err)
+			break;
+	}
+	table_fini(&known);
+	if (listing->names.len)
+		qsort(listing->names.data, listing->names.len, sizeof(*listing->names.data),
+		      by_type);
+	return err;
+}
+
+/* ---- rows ---- */
+
+static int order(uint64_t a, uint64_t b)
+{
+	return (a < b) - (a > b);
+}
+
+static int by_map(const struct map_row *a, const struct map_row *b)
+{
+	return order(b->map, a->map);
+}
+
+static int by_waste(const struct map_row *a, const struct map_row *b)
+{
+	return order(a->waste, b->waste);
+}
+
+static int by_bytes(const struct map_row *a, const struct map_row *b)
+{
+	return order(a->bytes, b->bytes);
+}
+
+static int by_len(const struct map_row *a, const struct map_row *b)
+{
+	return order(a->len, b->len);
+}
+
+static int by_capacity(const struct map_row *a, const struct map_row *b)
+{
+	return order(a->capacity, b->capacity);
+}
+
+static int by_name(const struct map_row *a, const struct map_row *b)
+{
+	if (!a->type || !b->type)
+		return !a->type - !b->type;
+	return strcmp(a->type, b->type);
+}
+
+static const struct {
+	const char *name;
+	int (*compare)(const struct map_row *a, const struct map_row *b);
+} orders[] = {
+	{"waste", by_waste},	   {"bytes", by_bytes}, {"len", by_len},
+	{"capacity", by_capacity}, {"type", by_name},	{"map", by_map},
+};
+
+static int compare_rows(const void *a, const void *b, void *ctx)
+{
+	const struct maps_options *options = ctx;
+
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		int result;
+
+		if (strcmp(orders[i].name, options->sort) != 0)
+			continue;
+		result = orders[i].compare(a, b);
+		if (result)
+			return result;
+	}
+	return by_map(a, b);
+}
+
+static bool is_wanted(const struct maps_options *options, const struct map_row *row)
+{
+	if (row->bytes < options->min_bytes)
+		return false;
+	return !options->type || (row->type && fnmatch(options->type, row->type, 0) == 0);
+}
+
+static void add_totals(struct map_report *totals, const struct map_row *row)
+{
+	totals->maps++;
+	totals->bytes += row->bytes;
+	totals->waste += row->waste;
+	totals->typed += row->type != NULL;
+	totals->typed_bytes += row->type ? row->bytes : 0;
+}
+
+static struct error *make_rows(struct maps_listing *listing, bool swiss)
+{
+	vec_each(map, &listing->maps.list) {
+		struct map_row row = {.map = map->addr,
+				      .type = name_of(listing, map->type),
+				      .len = map->len,
+				      .capacity = map->capacity,
+				      .bytes = map->bytes,
+				      .waste = map->waste,
+				      .overflow = map->overflow,
+				      .tombstones = map->tombstones,
+				      .tables = map->tables,
+				      .old = map->old,
+				      .evacuated = map->evacuated,
+				      .growing = map->growing,
+				      .swiss = swiss,
+				      .by_stack = map->by_stack,
+				      .changing = map->changing};
+
+		add_totals(&listing->totals, &row);
+		if (is_wanted(listing->options, &row) && !vec_push(&listing->rows, row))
+			return error_nomem();
+	}
+	if (listing->rows.len)
+		qsort_r(listing->rows.data, listing->rows.len, sizeof(*listing->rows.data),
+			compare_rows, (void *)listing->options);
+	if (listing->options->top && listing->rows.len > listing->options->top)
+		listing->rows.len = listing->options->top;
+	return NULL;
+}
+
+static void take_facts(struct maps_listing *listing)
+{
+	struct heap_facts facts;
+
+	heap_facts(listing->heap, &facts);
+	listing->totals.pid = (uint32_t)listing->target->pid;
+	listing->totals.heap_bytes = facts.bytes;
+	listing->totals.objects = facts.objects;
+	listing->totals.live = facts.live;
+	listing->totals.goroutines = facts.goroutines;
+	listing->totals.possible_empty = listing->maps.empty;
+}
+
+struct error *maps_list(const struct maps_options *options, struct maps_listing *ret)
+{
+	enum go_maps maps;
+	pid_t pid;
+
+	*ret = (struct maps_listing){.options = options};
+	try(choice_one(options->process, &pid));
+	try(process_open(pid, &ret->target));
+	try(modules_new(&ret->modules));
+	try(modules_of(ret->modules, ret->target, &ret->found));
+	try(take_modules(ret));
+	maps = ret->found.list.data[0].module->maps;
+	try(read_heap(ret, maps));
+	try(name_types(ret));
+	try(make_rows(ret, maps == GO_MAPS_SWISS));
+	take_facts(ret);
+	return NULL;
+}

@@ -1,0 +1,36 @@
+/* The live maps of a process, as the rows of `tophash maps`.
+ */
+#ifndef CMD_MAPS_LIST_H
+#define CMD_MAPS_LIST_H
+
+#include "cmd/maps_options.h"
+#include "live/gomap/gomap.h"
+#include "live/module/module.h"
+#include "show/report/report.h"
+
+/* A type and its name. */
+struct maps_name {
+	uint64_t type;
+	char *text; /* owned */
+};
+
+struct maps_listing {
+	const struct maps_options *options;
+	struct target *target;
+	struct modules *modules;
+	struct module_list found; /* the Go modules of the process */
+	VEC(struct gotype_module) types;
+	struct heap *heap;
+	struct gomap_list maps;
+	VEC(struct maps_name) names; /* by type */
+	VEC(struct map_row) rows;
+	struct map_report totals; /* without rows */
+};
+
+/* Reads the process and makes the rows, in order. The caller frees *ret with maps_list_fini(), also after an
+ * error. Errors: the process cannot be read, or is none that is understood; no memory. */
+struct error *maps_list(const struct maps_options *options, struct maps_listing *ret);
+void maps_list_fini(struct maps_listing *listing);
+CLEANUP_VALUE(struct maps_listing, maps_list_fini)
+
+#endif

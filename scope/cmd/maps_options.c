@@ -1,0 +1,95 @@
+#include "cmd/maps_options.h"
+
+#define AT(member) offsetof(struct maps_options, member)
+
+static const char *const orders[] = {"waste", "bytes", "len", "capacity", "type", "map", NULL};
+
+/* clang-format off */
+static const struct option_spec rows[] = {
+	{.group = "What to read",
+	 .name = "pid", .letter = 'p', .argument = "PID|NAME", .kind = OPTION_PROCESS,
+	 .at = AT(process),
+	 .help = "the process, by its id or the name of its program",
+	 .man = "The process: its id, or the name of its program if only one process has it. It is read "
+		"while it runs, and is never stopped or changed."},
+
+	{.group = "What to show",
+	 .name = "type", .argument = "GLOB", .kind = OPTION_STRING, .at = AT(type),
+	 .help = "only maps of this type: 'map[string]*'",
+	 .man = "Only maps whose type matches the shell pattern, such as 'map[string]*'. Maps of unknown "
+		"type do not match."},
+	{.name = "min-bytes", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(min_bytes),
+	 .max = UINT64_MAX,
+	 .help = "only maps that hold at least so many bytes",
+	 .man = "Only maps that hold at least so many bytes, such as 4096 or 64k."},
+	{.name = "top", .argument = "N", .kind = OPTION_NUMBER, .at = AT(top), .min = 1,
+	 .max = UINT64_MAX,
+	 .help = "only the first N",
+	 .man = "Only the first N maps of the order."},
+	{.name = "sort", .argument = "COLUMN", .kind = OPTION_WORD, .at = AT(sort), .values = orders,
+	 .help = "order: {} (waste)",
+	 .man = "The order: waste (the default), bytes, len and capacity begin with the largest; type and "
+		"map with the smallest."},
+
+	OPTION_FORMAT_ROW(struct maps_options, "How to show it", option_formats,
+			  "JSON Lines (see \\fBJSON\\fR)"),
+	OPTION_OUTPUT_ROW(struct maps_options, ""),
+	OPTION_WIDE_ROW(struct maps_options),
+
+	{.group = "Other",
+	 .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .at = AT(quiet),
+	 .help = "only errors on standard error",
+	 .man = "Prints only errors on standard error."},
+	OPTION_HELP_ROW(struct maps_options),
+	{0},
+};
+/* clang-format on */
+
+static const char *const synopsis[] = {"-p PID|NAME [OPTION]...", NULL};
+
+static const char legend[] =
+	"Columns:\n"
+	"  BYTES    what the map holds: its header, buckets or groups, tables\n"
+	"  WASTE    how much of that a new map with the same elements would not hold\n"
+	"  LEN      elements; CAPACITY is the number of slots for them, LOAD the percentage\n"
+	"  TYPE     ? means that nothing tells it\n";
+
+static const char *const examples[] = {
+	"tophash maps -p shop",
+	"tophash maps -p 4711 --top 20 --min-bytes 64k",
+	"tophash maps -p 4711 --type 'map[string]*' --format json",
+	NULL,
+};
+
+const struct verb_spec maps_verb = {
+	.name = "maps",
+	.summary = "list the live maps of a process",
+	.question = "Which maps does it have, and how full are they?",
+	.synopsis = synopsis,
+	.about =
+		"Lists every live map of a running Go program: how many elements it has, how much\n"
+		"memory it holds, and how much of that is empty. Go maps never give memory back.",
+	.options = rows,
+	.operands = OPERANDS_FILES,
+	.legend = legend,
+	.examples = examples,
+	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 the target cannot be used;\n"
+		       "4 no permission.",
+};
+
+struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret)
+{
+	struct option_words words;
+
+	*ret = (struct maps_options){.format = "text", .sort = orders[0]};
+	try(options_parse(&maps_verb, argc, argv, ret, &words));
+	if (ret->help)
+		return NULL;
+	if (words.n)
+		return error_new(ERROR_USAGE, "\"%.80s\": name the process with -p",
+				 words.words[0]);
+	if (!ret->process)
+		return error_new(ERROR_USAGE,
+				 "no process: name one with -p (tophash ps lists them)");
+	return NULL;
+}

@@ -1,0 +1,242 @@
+/* The map up to Go 1.23 (runtime/map.go: hmap, bmap). The header has 48 bytes:
+ *
+ *      0 count   8 flags u8   9 B u8   10 noverflow u16   12 hash0 u32   16 buckets   24 oldbuckets
+ *     32 nevacuate   40 extra
+ *
+ * There are 2^B buckets, and from B = 4 on overflow buckets that are allocated with them. A bucket has 8 bytes that
+ * tell of its slots (tophash), 8 keys, 8 elements, and in its last word the overflow bucket that follows. */
+#include "live/gomap/gomap_priv.h"
+
+enum {
+	FLAGS_MAX = 16,
+	SAME_SIZE = 8, /* the old buckets are as many as the new ones */
+	B_MAX = 40,
+	EMPTY_REST = 0,
+	EMPTY_ONE = 1,
+	EVACUATED_FIRST = 2, /* to EVACUATED_LAST: the bucket has moved */
+	EVACUATED_LAST = 4,
+	SEED_MIN = 1 << 16, /* a random number is below it once in 65,536 */
+	CHAIN_MAX = 1 << 20,
+};
+
+struct header {
+	uint64_t count;
+	uint8_t flags, b;
+	uint16_t overflow;
+	uint32_t seed;
+	uint64_t buckets, old, moved, extra;
+};
+
+/* runtime/map.go: makeBucketArray */
+static uint64_t allocated(uint64_t n)
+{
+	return n >= 16 ? n + n / 16 : n;
+}
+
+static uint64_t ideal_bytes(const struct gomap_reader *reader, uint64_t len, uint64_t bucket,
+			    bool noscan)
+{
+	uint64_t n = 1;
+
+	if (!len)
+		return GOMAP_HEADER_SIZE;
+	while (len > SLOTS && len > n * 13 / 2)
+		n <<= 1;
+	return GOMAP_HEADER_SIZE + heap_slot_size(reader->heap, allocated(n) * bucket, noscan);
+}
+
+/* Adds the overflow buckets of a chain that are objects of their own. Returns false if the chain makes no
+ * sense. */
+static void add_chain(const struct gomap_reader *reader, const struct part_array *array,
+		      uint64_t bucket, struct gomap *map)
+{
+	for (unsigned i = 0; i < CHAIN_MAX && gomap_step(reader); i++) {
+		uint64_t next, base, slot;
+
+		if (!heap_read(reader->heap, bucket + array->part_size - WORD, &next,
+			       sizeof(next)) ||
+		    !next)
+			return;
+		if (next - array->addr >= array->slot) {
+			if (!heap_object_of(reader->heap, next, &base, &slot))
+				return;
+			map->bytes += slot;
+		}
+		map->overflow++;
+		bucket = next;
+	}
+}
+
+/* Adds the overflow buckets of an array of n buckets. */
+static void add_overflow(const struct gomap_reader *reader, const struct part_array *array,
+			 uint64_t n, struct gomap *map)
+{
+	for (uint64_t i = 0; i < n && *reader->steps; i++)
+		add_chain(reader, array, array->addr + i * array->part_size, map);
+}
+
+/* Counts the old buckets that have moved. */
+static void count_moved(const struct gomap_reader *reader, const struct part_array *array,
+			uint64_t n, struct gomap *map)
+{
+	uint8_t first;
+
+	for (uint64_t i = 0; i < n && gomap_step(reader); i++)
+		if (heap_read(reader->heap, array->addr + i * array->part_size, &first, 1))
+			map->evacuated += first >= EVACUATED_FIRST && first <= EVACUATED_LAST;
+}
+
+/* Tells whether the slots of a bucket are as the runtime leaves them: nothing after an empty rest. Counts those in
+ * use. */
+static bool bucket_is_sane(const uint8_t *top, uint64_t *full)
+{
+	bool rest = false;
+
+	for (unsigned i = 0; i < SLOTS; i++) {
+		if (rest && top[i] != EMPTY_REST)
+			return false;
+		rest |= top[i] == EMPTY_REST;
+		*full += top[i] > EVACUATED_LAST;
+	}
+	return true;
+}
+
+/* Checks a map of one bucket, whose slots can be counted. */
+static enum gomap_verdict check_one_bucket(const struct gomap_reader *reader,
+					   const struct header *header)
+{
+	uint64_t full = 0;
+	uint8_t top[SLOTS];
+
+	if (header->b || header->old || header->overflow)
+		return GOMAP_YES;
+	if (!heap_read(reader->heap, header->buckets, top, sizeof(top)) ||
+	    !bucket_is_sane(top, &full))
+		return GOMAP_NO;
+	return full == header->count ? GOMAP_YES : GOMAP_TORN;
+}
+
+static bool add_old(const struct gomap_reader *reader, const struct header *header,
+		    struct gomap *map)
+{
+	bool same = header->flags & SAME_SIZE;
+	struct part_array array;
+
+	if (!same && !header->b)
+		return false;
+	map->growing = true;
+	map->old = 1ull << (same ? header->b : header->b - 1);
+	if (!part_array_read(reader, map, header->old, map->old, &array))
+		return false;
+	map->bytes += array.slot;
+	part_take_type(reader, &array, map);
+	if (array.part_size) {
+		add_overflow(reader, &array, map->old, map);
+		count_moved(reader, &array, map->old, map);
+	}
+	return true;
+}
+
+static enum gomap_verdict read_buckets(const struct gomap_reader *reader,
+				       const struct header *header, struct gomap *map)
+{
+	uint64_t n = 1ull << header->b, base, slot, ideal;
+	enum gomap_verdict verdict = check_one_bucket(reader, header);
+	struct part_array array;
+
+	if (!part_array_read(reader, map, header->buckets, n, &array) || verdict == GOMAP_NO)
+		return GOMAP_NO;
+	map->capacity = n * SLOTS;
+	map->bytes += array.slot;
+	part_take_type(reader, &array, map);
+	if (header->extra && heap_object_of(reader->heap, header->extra, &base, &slot))
+		map->bytes += slot;
+	if (header->old && !add_old(reader, header, map))
+		return GOMAP_NO;
+	if (array.part_size)
+		add_overflow(reader, &array, n, map);
+	else
+		map->overflow = header->overflow;
+	ideal = ideal_bytes(reader, map->len,
+			    array.part_size ? array.part_size : array.slot / allocated(n),
+			    array.noscan);
+	map->waste = map->bytes > ideal ? map->bytes - ideal : 0;
+	return verdict;
+}
+
+/* Tells whether a header is sane that has buckets. */
+static bool header_is_sane(const struct header *header)
+{
+	return header->flags < FLAGS_MAX && header->b <= B_MAX && header->buckets &&
+	       header->count <= (1ull << header->b) * SLOTS * 64;
+}
+
+static enum gomap_verdict read_header(const struct gomap_reader *reader, struct gomap *ret)
+{
+	enum gomap_verdict verdict;
+	struct header header;
+
+	static_assert(sizeof(header) == GOMAP_HEADER_SIZE, "hmap");
+	memcpy(&header, ret->words, sizeof(header));
+	ret->len = header.count;
+	ret->bytes = ret->on_stack ? 0 : GOMAP_HEADER_SIZE;
+	if (!header.buckets)
+		return header.count || header.old || header.extra || header.overflow ||
+				       header.flags >= FLAGS_MAX || header.b > B_MAX
+			       ? GOMAP_NO
+			       : GOMAP_EMPTY;
+	if (!header_is_sane(&header))
+		return GOMAP_NO;
+	verdict = read_buckets(reader, &header, ret);
+	return verdict == GOMAP_YES && header.seed < SEED_MIN ? GOMAP_WEAK : verdict;
+}
+
+static bool may_be(const uint64_t words[6])
+{
+	struct header header;
+
+	memcpy(&header, words, sizeof(header));
+	return header.count && header.seed >= SEED_MIN && header_is_sane(&header);
+}
+
+static bool in_use(uint8_t byte)
+{
+	return byte > EVACUATED_LAST;
+}
+
+static void each_chain(const struct gomap_reader *reader, uint64_t addr, uint64_t n,
+		       const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
+		       void *ctx)
+{
+	for (uint64_t i = 0; i < n && *reader->steps; i++) {
+		uint64_t bucket = addr + i * type->part_size;
+
+		for (unsigned depth = 0; bucket && depth < CHAIN_MAX && gomap_step(reader);
+		     depth++) {
+			part(ctx, bucket);
+			if (!heap_read(reader->heap, bucket + type->part_size - WORD, &bucket,
+				       sizeof(bucket)))
+				break;
+		}
+	}
+}
+
+static void each_bucket(const struct gomap_reader *reader, const struct gomap *map,
+			const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
+			void *ctx)
+{
+	struct header header;
+
+	memcpy(&header, map->words, sizeof(header));
+	if (header.buckets)
+		each_chain(reader, header.buckets, 1ull << header.b, type, part, ctx);
+	if (header.old)
+		each_chain(reader, header.old, map->old, type, part, ctx);
+}
+
+const struct gomap_ops gomap_classic = {.mask = 0x2c,
+					.allocated = allocated,
+					.read = read_header,
+					.may_be = may_be,
+					.in_use = in_use,
+					.each_part = each_bucket};

@@ -1,0 +1,193 @@
+#include "live/gomap/gomap_priv.h"
+
+#include <stdlib.h>
+
+static const struct gomap_ops *const layouts[] = {
+	[GO_MAPS_CLASSIC] = &gomap_classic,
+	[GO_MAPS_SWISS] = &gomap_swiss,
+};
+
+enum {
+	TRIES = 10,	    /* of a map that changes while it is read */
+	RETRIES_MAX = 3000, /* of all maps */
+};
+
+#define STEPS_MAX (1ull << 28) /* buckets and groups of all maps that are looked at */
+
+struct search {
+	const struct gomap_ops *ops;
+	uint64_t steps;
+	struct heap *heap;
+	unsigned retries;
+	struct gomap_reader reader;
+	struct typing *typing;
+	struct gomap_list *list;
+	VEC(struct gomap) stack; /* headers in stacks */
+	bool failed;
+};
+
+uint8_t gomap_header_mask(enum go_maps maps)
+{
+	return layouts[maps]->mask;
+}
+
+static void on_interface(void *ctx, uint64_t type, uint64_t data)
+{
+	typing_add_interface(((struct search *)ctx)->typing, type, data);
+}
+
+static void on_stack(void *ctx, uint64_t first, const uint64_t *words, size_t n)
+{
+	struct search *search = ctx;
+
+	for (size_t i = 0; i + HEAP_STACK_OVERLAP < n; i++) {
+		struct gomap map = {.addr = first + i * WORD, .on_stack = true, .by_stack = true};
+
+		if (!search->ops->may_be(words + i))
+			continue;
+		memcpy(map.words, words + i, sizeof(map.words));
+		search->failed |= !vec_push(&search->stack, map);
+	}
+}
+
+/* Reads a map again that makes no sense: the program may have changed it since its header was read. */
+static enum gomap_verdict read_again(struct search *search, struct gomap *map)
+{
+	struct gomap again = {
+		.addr = map->addr, .on_stack = map->on_stack, .by_stack = map->by_stack};
+
+	search->retries++;
+	heap_forget(search->heap);
+	if (!heap_read(search->heap, again.addr, again.words, sizeof(again.words)))
+		return GOMAP_NO;
+	*map = again;
+	return search->ops->read(&search->reader, map);
+}
+
+static bool is_final(enum gomap_verdict verdict)
+{
+	return verdict != GOMAP_NO && verdict != GOMAP_TORN;
+}
+
+/* Adds an object if it is a map, or may be one. If it never was at rest, its tables tell whether it is a map. */
+static struct error *add(struct search *search, struct gomap map)
+{
+	struct gomap first = map;
+	enum gomap_verdict verdict = search->ops->read(&search->reader, &map);
+
+	for (unsigned i = 0; !is_final(verdict) && i < TRIES && search->retries < RETRIES_MAX &&
+			     search->ops->may_be(first.words);
+	     i++)
+		verdict = read_again(search, &map);
+	map.never_filled = verdict == GOMAP_EMPTY;
+	map.changing = verdict == GOMAP_TORN;
+	map.weak = verdict == GOMAP_WEAK || (verdict == GOMAP_TORN && !map.tables);
+	search->list->refused += verdict == GOMAP_NO;
+	if (verdict != GOMAP_NO && !vec_push(&search->list->list, map))
+		return error_nomem();
+	return NULL;
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct gomap *x = a, *y = b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+static struct error *add_all(struct search *search)
+{
+	size_t n;
+	const struct heap_candidate *candidates = heap_candidates(search->reader.heap, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct gomap map = {.addr = candidates[i].addr, .by_stack = candidates[i].by_stack};
+
+		memcpy(map.words, candidates[i].words, sizeof(map.words));
+		try(add(search, map));
+	}
+	vec_each(map, &search->stack)
+		try(add(search, *map));
+	if (search->list->list.len)
+		qsort(search->list->list.data, search->list->list.len,
+		      sizeof(*search->list->list.data), by_addr);
+	return NULL;
+}
+
+/* Measures a map again whose type was found after that. If its parts are not of this type, the type was wrong. */
+static void measure_again(struct search *search, struct gomap *map)
+{
+	struct gomap again = {.addr = map->addr,
+			      .type = map->type,
+			      .on_stack = map->on_stack,
+			      .by_stack = map->by_stack,
+			      .changing = map->changing};
+
+	memcpy(again.words, map->words, sizeof(again.words));
+	if (search->ops->read(&search->reader, &again) != GOMAP_NO)
+		*map = again;
+	else
+		map->type = 0;
+}
+
+/* Drops maps that were never filled and that no typed value leads to. */
+static void settle(struct search *search)
+{
+	size_t kept = 0;
+
+	vec_each(map, &search->list->list) {
+		bool weak = map->weak;
+
+		if (!map->never_filled && map->type)
+			measure_again(search, map);
+		if ((map->never_filled || weak) && !map->type) {
+			search->list->empty += map->never_filled;
+			search->list->refused += weak;
+			continue;
+		}
+		search->list->list.data[kept++] = *map;
+	}
+	search->list->list.len = kept;
+}
+
+static struct error *find(struct search *search, struct heap *heap)
+{
+	struct heap_hooks hooks = {
+		.ctx = search, .on_interface = on_interface, .on_stack = on_stack};
+
+	try(heap_mark(heap, &hooks));
+	if (search->failed)
+		return error_nomem();
+	try(add_all(search));
+	try(typing_run(search->typing, search->list));
+	settle(search);
+	return NULL;
+}
+
+struct error *gomap_find(struct heap *heap, const struct heap_options *options, enum go_maps maps,
+			 struct gomap_list *ret)
+{
+	cleanup(map_types_fini) struct map_types types = {0};
+	struct search search = {.ops = layouts[maps],
+				.heap = heap,
+				.reader = {.heap = heap,
+					   .types = &types,
+					   .allocated = layouts[maps]->allocated,
+					   .steps = &search.steps},
+				.steps = STEPS_MAX,
+				.list = ret};
+	struct error *err = map_types_find(heap, options, maps, &types);
+
+	if (!err)
+		err = typing_new(heap, options, &search.reader, search.ops, &search.typing);
+	if (!err)
+		err = find(&search, heap);
+	typing_free(search.typing);
+	vec_fini(&search.stack);
+	return err;
+}
+
+void gomap_list_fini(struct gomap_list *list)
+{
+	vec_fini(&list->list);
+}

@@ -1,0 +1,126 @@
+/* Declarations that the files of this room share. */
+#ifndef LIVE_GOMAP_GOMAP_PRIV_H
+#define LIVE_GOMAP_GOMAP_PRIV_H
+
+#include "base/table.h"
+#include "live/gomap/gomap.h"
+
+enum { WORD = 8, SLOTS = 8 /* of a bucket or group */ };
+
+/* A map type. Its part is a bucket or a group: 8 bytes that tell which of the 8 slots are in use, then the slots. */
+struct map_type {
+	uint64_t addr; /* run-time */
+	uint64_t part; /* the type of its parts */
+	uint64_t part_size;
+	bool part_noscan;
+	uint64_t key, elem; /* types */
+	/* Slot i has its key at keys + i * key_stride in the part. */
+	uint64_t keys, key_stride, elems, elem_stride;
+	bool key_indirect, elem_indirect; /* the slot has a pointer to it */
+	uint64_t next; /* index + 1 of another type with the same part; 0: none */
+};
+
+struct map_types {
+	VEC(struct map_type) list;
+	VEC(uint64_t) sizes;  /* of parts, each once, in order */
+	struct table by_part; /* run-time address of the part's type -> index */
+	struct table by_addr; /* run-time address of the map type -> index */
+};
+
+struct gomap_reader {
+	const struct heap *heap;
+	const struct map_types *types;
+	/* Returns how many parts are allocated for a map of n. */
+	uint64_t (*allocated)(uint64_t n);
+	uint64_t *steps; /* that are left for all maps: buckets, groups, tables */
+};
+
+/* Counts a step. Returns false if none is left: a program can make its maps look endless. */
+static inline bool gomap_step(const struct gomap_reader *reader)
+{
+	return *reader->steps && (*reader->steps)--;
+}
+
+/* Tells what an object is. */
+enum gomap_verdict {
+	GOMAP_YES,
+	GOMAP_NO,
+	GOMAP_EMPTY, /* it may be a map that was never filled */
+	GOMAP_TORN,  /* it would be a map if its parts had as many elements as its header says */
+	GOMAP_WEAK, /* it is a map if something typed leads to it; without that, it may be something else */
+};
+
+struct gomap_ops {
+	uint8_t mask; /* pointers of the header, as bits */
+	/* Returns how many buckets or groups are allocated together for n of them. */
+	uint64_t (*allocated)(uint64_t n);
+	/* Checks and measures the map whose header is in ret->words. If ret->type is set, its parts must be of that
+	 * type. */
+	enum gomap_verdict (*read)(const struct gomap_reader *reader, struct gomap *ret);
+	/* Tells whether a header on a stack may be that of a map with elements. */
+	bool (*may_be)(const uint64_t words[6]);
+	/* Tells whether the byte of a slot says that it is in use. */
+	bool (*in_use)(uint8_t byte);
+	/* Calls part(ctx, addr) for each bucket or group. */
+	void (*each_part)(const struct gomap_reader *reader, const struct gomap *map,
+			  const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
+			  void *ctx);
+};
+
+extern const struct gomap_ops gomap_classic, gomap_swiss;
+
+/* types.c */
+struct error *map_types_find(const struct heap *heap, const struct heap_options *options,
+			     enum go_maps maps, struct map_types *ret);
+void map_types_fini(struct map_types *types);
+CLEANUP_VALUE(struct map_types, map_types_fini)
+/* Returns the first map type with this part, or NULL. */
+const struct map_type *map_types_of(const struct map_types *types, uint64_t part);
+/* Returns the map type at an address, or NULL. */
+const struct map_type *map_types_at(const struct map_types *types, uint64_t addr);
+
+/* part.c: arrays of buckets and groups */
+
+/* An array of parts. */
+struct part_array {
+	uint64_t addr;
+	uint64_t slot;	    /* bytes that its object takes */
+	uint64_t part;	    /* the type of a part that the heap notes, or 0 */
+	uint64_t part_size; /* 0: it is not known */
+	bool noscan;
+};
+
+/* Looks at an array of n parts of a map. Returns false if no object begins at addr, or if no map type of the process (or
+ * not the map's type, if it is known) has parts that fill it. */
+bool part_array_read(const struct gomap_reader *reader, const struct gomap *map, uint64_t addr,
+		     uint64_t n, struct part_array *ret);
+/* Notes the type of a map by that of its parts, if only one map type has them. */
+void part_take_type(const struct gomap_reader *reader, const struct part_array *array,
+		    struct gomap *map);
+
+/* reach.c */
+
+/* Types, and whether values of them lead to a map other than through an interface. */
+struct reach {
+	struct gotypes types;
+	struct table known; /* type -> 1: it leads to one, 2: it does not */
+	bool failed;	    /* no memory */
+};
+
+bool reach_leads(struct reach *reach, uint64_t type);
+void reach_fini(struct reach *reach);
+
+/* typing.c */
+struct typing;
+
+struct error *typing_new(const struct heap *heap, const struct heap_options *options,
+			 const struct gomap_reader *reader, const struct gomap_ops *ops,
+			 struct typing **ret);
+void typing_free(struct typing *typing);
+CLEANUP_FUNC(struct typing, typing_free)
+/* Notes the value of an interface, as heap_hooks.on_interface tells it. */
+void typing_add_interface(struct typing *typing, uint64_t type, uint64_t data);
+/* Types the maps of the list, which is sorted by address. Errors: no memory. */
+struct error *typing_run(struct typing *typing, struct gomap_list *maps);
+
+#endif

@@ -1,0 +1,219 @@
+/* The map since Go 1.24 (internal/runtime/maps: map.go, table.go, group.go). The header has 48 bytes:
+ *
+ *      0 used u64   8 seed   16 dirPtr   24 dirLen   32 globalDepth u8   33 globalShift u8   34 writing u8
+ *     35 tombstonePossible u8 (since 1.25)   40 clearSeq u64
+ *
+ * With dirLen 0, dirPtr is one group, or nil before the first element. Otherwise it is an array of dirLen pointers to
+ * tables; neighbours may be the same table. A table has 32 bytes:
+ *
+ *      0 used u16   2 capacity u16   4 growthLeft u16   6 localDepth u8   8 index   16 groups   24 groups - 1
+ *
+ * A group begins with its control bytes, one for each of 8 slots: 0x80 empty, 0xfe deleted, below 0x80 full. */
+#include "live/gomap/gomap_priv.h"
+
+enum {
+	EMPTY = 0x80,
+	TABLE_CAPACITY_MAX = 1024,
+	DEPTH_MAX = 40,
+};
+
+struct table_record {
+	uint16_t used, capacity, growth_left;
+	uint8_t local_depth, unused;
+	int64_t index;
+	uint64_t groups, mask;
+};
+
+static uint64_t allocated(uint64_t n)
+{
+	return n;
+}
+
+static uint64_t slots_usable(uint64_t capacity)
+{
+	return capacity <= SLOTS ? capacity - 1 : capacity / 8 * 7;
+}
+
+/* ---- what a new map would hold ---- */
+
+static uint64_t power_of_two(uint64_t n)
+{
+	uint64_t power = 1;
+
+	while (power < n && power)
+		power <<= 1;
+	return power;
+}
+
+/* Returns the bytes of a map that make(map[K]V, len) makes (map.go: NewMap). */
+static uint64_t ideal_bytes(const struct gomap_reader *reader, uint64_t len, uint64_t group_size,
+			    bool noscan)
+{
+	uint64_t capacity = len * 8 / 7, tables, groups;
+
+	if (!len)
+		return GOMAP_HEADER_SIZE;
+	if (len <= SLOTS)
+		return GOMAP_HEADER_SIZE + heap_slot_size(reader->heap, group_size, noscan);
+	tables = power_of_two((capacity + TABLE_CAPACITY_MAX - 1) / TABLE_CAPACITY_MAX);
+	groups = (tables > 1 ? TABLE_CAPACITY_MAX : power_of_two(capacity)) / SLOTS;
+	return GOMAP_HEADER_SIZE + heap_slot_size(reader->heap, tables * WORD, false) +
+	       tables * (heap_slot_size(reader->heap, sizeof(struct table_record), false) +
+			 heap_slot_size(reader->heap, groups * group_size, noscan));
+}
+
+static void set_waste(const struct gomap_reader *reader, const struct part_array *array,
+		      uint64_t groups, struct gomap *map)
+{
+	uint64_t size = array->part_size ? array->part_size : array->slot / groups;
+	uint64_t ideal = ideal_bytes(reader, map->len, size, array->noscan);
+
+	map->waste = map->bytes > ideal ? map->bytes - ideal : 0;
+}
+
+/* ---- one group ---- */
+
+static enum gomap_verdict read_small(const struct gomap_reader *reader, uint64_t addr,
+				     struct gomap *map)
+{
+	struct part_array array;
+	uint8_t control[SLOTS];
+	uint64_t full = 0;
+
+	if (!part_array_read(reader, map, addr, 1, &array) ||
+	    !heap_read(reader->heap, addr, control, sizeof(control)))
+		return GOMAP_NO;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		if (control[i] > EMPTY)
+			return GOMAP_NO;
+		full += control[i] < EMPTY;
+	}
+	map->capacity = SLOTS;
+	map->bytes += array.slot;
+	part_take_type(reader, &array, map);
+	set_waste(reader, &array, 1, map);
+	return full == map->len ? GOMAP_YES : GOMAP_TORN;
+}
+
+/* ---- tables ---- */
+
+static bool table_is_sane(const struct table_record *table, uint8_t depth)
+{
+	uint64_t capacity = table->capacity;
+
+	return capacity >= SLOTS && capacity <= TABLE_CAPACITY_MAX &&
+	       !(capacity & (capacity - 1)) && table->mask == capacity / SLOTS - 1 &&
+	       table->local_depth <= depth &&
+	       table->used + table->growth_left <= slots_usable(capacity);
+}
+
+/* Adds one table. Returns false if it makes no sense. */
+static bool add_table(const struct gomap_reader *reader, uint64_t addr, uint8_t depth,
+		      struct gomap *map, struct part_array *array, uint64_t *used)
+{
+	struct table_record table;
+	uint64_t base, slot;
+
+	if (!heap_object_of(reader->heap, addr, &base, &slot) || base != addr ||
+	    !heap_read(reader->heap, addr, &table, sizeof(table)) ||
+	    !table_is_sane(&table, depth) ||
+	    !part_array_read(reader, map, table.groups, table.mask + 1, array))
+		return false;
+	map->tables++;
+	map->capacity += table.capacity;
+	map->tombstones += slots_usable(table.capacity) - table.used - table.growth_left;
+	map->bytes += slot + array->slot;
+	*used += table.used;
+	part_take_type(reader, array, map);
+	return true;
+}
+
+static enum gomap_verdict read_tables(const struct gomap_reader *reader, uint64_t directory,
+				      uint64_t n, uint8_t depth, struct gomap *map)
+{
+	uint64_t base, slot, last = 0, used = 0, addr;
+	struct part_array array = {0};
+
+	if (!heap_object_of(reader->heap, directory, &base, &slot) || slot < n * WORD ||
+	    (directory != base && directory != base + WORD))
+		return GOMAP_NO;
+	map->bytes += slot;
+	for (uint64_t i = 0; i < n; i++, last = addr) {
+		if (!gomap_step(reader) ||
+		    !heap_read(reader->heap, directory + i * WORD, &addr, sizeof(addr)))
+			return GOMAP_NO;
+		if (addr != last && !add_table(reader, addr, depth, map, &array, &used))
+			return GOMAP_NO;
+	}
+	set_waste(reader, &array, map->capacity / map->tables / SLOTS, map);
+	return used == map->len ? GOMAP_YES : GOMAP_TORN;
+}
+
+/* Tells whether the words are sane. */
+static bool header_is_sane(const uint64_t words[6])
+{
+	uint8_t depth = words[4] & 0xff, shift = words[4] >> 8 & 0xff;
+	uint8_t writing = words[4] >> 16 & 0xff, tombstones = words[4] >> 24 & 0xff;
+
+	if (writing > 1 || tombstones > 1 || words[4] >> 32)
+		return false;
+	if (!words[3])
+		return !depth && !shift && words[0] <= SLOTS;
+	return depth <= DEPTH_MAX && words[3] == 1ull << depth && shift == 64 - depth;
+}
+
+static enum gomap_verdict read_header(const struct gomap_reader *reader, struct gomap *ret)
+{
+	const uint64_t *words = ret->words;
+
+	ret->len = words[0];
+	ret->bytes = ret->on_stack ? 0 : GOMAP_HEADER_SIZE;
+	if (!header_is_sane(words))
+		return GOMAP_NO;
+	if (words[3])
+		return read_tables(reader, words[2], words[3], words[4] & 0xff, ret);
+	if (words[2])
+		return read_small(reader, words[2], ret);
+	return words[0] || words[5] ? GOMAP_NO : GOMAP_EMPTY;
+}
+
+static bool may_be(const uint64_t words[6])
+{
+	return words[0] && words[1] >> 32 && words[2] && header_is_sane(words);
+}
+
+static bool in_use(uint8_t byte)
+{
+	return byte < EMPTY;
+}
+
+static void each_group(const struct gomap_reader *reader, const struct gomap *map,
+		       const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
+		       void *ctx)
+{
+	struct table_record table;
+	uint64_t last = 0, addr;
+
+	if (!map->words[3]) {
+		if (map->words[2])
+			part(ctx, map->words[2]);
+		return;
+	}
+	for (uint64_t i = 0; i < map->words[3]; i++, last = addr) {
+		if (!gomap_step(reader) ||
+		    !heap_read(reader->heap, map->words[2] + i * WORD, &addr, sizeof(addr)))
+			return;
+		if (addr == last || !heap_read(reader->heap, addr, &table, sizeof(table)) ||
+		    table.mask >= TABLE_CAPACITY_MAX / SLOTS)
+			continue;
+		for (uint64_t group = 0; group <= table.mask && gomap_step(reader); group++)
+			part(ctx, table.groups + group * type->part_size);
+	}
+}
+
+const struct gomap_ops gomap_swiss = {.mask = 0x04,
+				      .allocated = allocated,
+				      .read = read_header,
+				      .may_be = may_be,
+				      .in_use = in_use,
+				      .each_part = each_group};

@@ -1,0 +1,109 @@
+#include "live/heap/heap_priv.h"
+
+#include <stdlib.h>
+
+/* Allocates what the mark needs, for all objects. */
+static struct error *prepare(struct heap *heap)
+{
+	size_t words = heap->facts.objects / 64 + 1;
+
+	heap->marked = calloc(words, sizeof(*heap->marked));
+	heap->scanned = calloc(words, sizeof(*heap->scanned));
+	heap->queue = calloc(heap->spans.len + 1, sizeof(*heap->queue));
+	heap->buffer = malloc(PIECE_MAX + WORD);
+	if (heap->fields.bits != HEAP_BITS_SPAN)
+		heap->bitmap = malloc(sizeof(*heap->bitmap));
+	if (!heap->marked || !heap->scanned || !heap->queue || !heap->buffer ||
+	    (heap->fields.bits != HEAP_BITS_SPAN && !heap->bitmap))
+		return error_nomem();
+	return NULL;
+}
+
+static struct error *fill(struct heap *heap)
+{
+	const struct gotype_module *main = &heap->options.modules[0];
+
+	try(heap_fields_of(main->tab, &heap->fields));
+	try(heap_globals_find(main->image, main->tab, &heap->globals));
+	heap->globals.mheap += main->bias;
+	heap->globals.allgs += main->bias;
+	heap->types = (struct heap_range){gopcln_module(main->tab)->types + main->bias,
+					  gopcln_module(main->tab)->etypes + main->bias};
+	try(heap_cache_new(heap->options.memory, &heap->cache));
+	try(heap_read_spans(heap));
+	return prepare(heap);
+}
+
+struct error *heap_open(const struct heap_options *options, struct heap **ret)
+{
+	struct heap *heap = calloc(1, sizeof(*heap));
+	struct error *err;
+
+	if (!heap)
+		return error_nomem();
+	heap->options = *options;
+	err = fill(heap);
+	if (err)
+		heap_close(heap);
+	else
+		*ret = heap;
+	return err;
+}
+
+void heap_close(struct heap *heap)
+{
+	if (!heap)
+		return;
+	heap_cache_free(heap->cache);
+	vec_fini(&heap->spans);
+	table_fini(&heap->arenas_at);
+	vec_each(arena, &heap->arenas)
+		free(*arena);
+	vec_fini(&heap->arenas);
+	heap_masks_fini(heap);
+	free(heap->marked);
+	free(heap->scanned);
+	free(heap->queue);
+	free(heap->buffer);
+	free(heap->bitmap);
+	vec_fini(&heap->candidates);
+	vec_fini(&heap->globals_at);
+	error_free(heap->failed);
+	free(heap);
+}
+
+bool heap_read(const struct heap *heap, uint64_t addr, void *to, size_t size)
+{
+	return heap_cache_read(heap->cache, addr, to, size);
+}
+
+void heap_forget(struct heap *heap)
+{
+	heap_cache_forget(heap->cache);
+}
+
+void heap_facts(const struct heap *heap, struct heap_facts *ret)
+{
+	*ret = heap->facts;
+}
+
+const struct heap_candidate *heap_candidates(const struct heap *heap, size_t *ret_n)
+{
+	*ret_n = heap->candidates.len;
+	return heap->candidates.data;
+}
+
+uint64_t heap_type_of(const struct heap *heap, uint64_t addr)
+{
+	const struct heap_span *span = heap_span_of(heap, addr);
+	uint64_t type = 0, base, size;
+
+	if (!span || span->noscan || heap->fields.bits != HEAP_BITS_SPAN ||
+	    !heap_object_of(heap, addr, &base, &size))
+		return 0;
+	if (span->type)
+		return addr == base ? span->type : 0;
+	if (span->elem > SMALL_MAX && addr == base + WORD)
+		heap_read(heap, base, &type, sizeof(type));
+	return type;
+}

@@ -1,0 +1,109 @@
+/* heap: the objects of a Go process that are alive, by a mark of our own.
+ *
+ * The mark begins at the roots that Go's own collector has (data, bss, stacks, specials), and follows the
+ * words that the heap calls pointers. It needs neither types nor debug information. The process is only read.
+ *
+ *   cache.c   memory of the process, in blocks that are kept
+ *   spans.c   the spans: where objects are, and how large
+ *   masks.c   which words of an object are pointers
+ *   roots.c   data, bss, stacks, specials
+ *   mark.c    the mark
+ *   bitmap.c  the bitmaps of pointers up to Go 1.21
+ *   sizes.c   the sizes that objects are rounded to
+ *
+ * Layout of the heap (runtime/mheap.go): a span is a run of pages of 8 KiB with objects of one size. A page table
+ * finds the span of an address. Objects are numbered through, span by span.
+ */
+#ifndef LIVE_HEAP_HEAP_H
+#define LIVE_HEAP_HEAP_H
+
+#include "base/base.h"
+#include "base/memory.h"
+#include "read/elf/elf.h"
+#include "read/gofile/gofile.h"
+#include "read/heap/heap.h"
+
+struct heap_span {
+	uint64_t base, size;  /* size: of all its pages */
+	uint64_t elem;	      /* bytes of one object, with its slack */
+	uint32_t elems, free; /* free: objects below this index were allocated at some time */
+	uint32_t magic;	      /* index = offset * magic >> 32 */
+	uint32_t first;	      /* the number of its first object */
+	uint64_t alloc_bits;  /* their address */
+	uint64_t type;	      /* of a large object: the address of its type, or 0 */
+	uint64_t specials;
+	bool noscan; /* its objects have no pointers */
+	bool queued; /* the mark will visit it */
+};
+
+/* An object that looks like the header of a map: of its size, and with pointers in its places. */
+struct heap_candidate {
+	uint64_t addr;
+	bool by_stack; /* only words of stacks lead to it, which may be left over from calls that have ended */
+	uint64_t words[6];
+};
+
+/* Facts about what was read. */
+struct heap_facts {
+	uint64_t spans, objects, bytes; /* in use: their number, and the bytes of their pages */
+	uint64_t live;			/* objects that were marked */
+	uint64_t visits, read; /* spans that were visited, and bytes that were read for that */
+	uint64_t goroutines;
+};
+
+/* What the mark tells while it reads. */
+struct heap_hooks {
+	void *ctx;
+	/* A value of an interface: the word that names its type (the address of a type or of an itab; it lies among
+	 * the types of a module), and the data word. */
+	void (*on_interface)(void *ctx, uint64_t type, uint64_t data);
+	/* Words of a stack that is in use, in order. `first` is the address of words[0]. The last words of a call come
+	 * again at the begin of the next one, so that a header lies in one call. */
+	void (*on_stack)(void *ctx, uint64_t first, const uint64_t *words, size_t n);
+};
+
+enum { HEAP_STACK_OVERLAP = 5 }; /* words */
+
+struct heap_options {
+	struct memory memory; /* of the process */
+	/* The Go modules of the process: the program comes first. Borrowed. */
+	const struct gotype_module *modules;
+	size_t modules_n;
+	/* The size of a map's header and the words of it that are pointers, as bits. */
+	uint32_t header_size;
+	uint8_t header_mask;
+};
+
+struct heap;
+
+/* Reads the spans of a process. Errors (ERROR_TARGET): the release is not known; what is read makes no sense (the
+ * text says what); no memory. */
+struct error *heap_open(const struct heap_options *options, struct heap **ret);
+void heap_close(struct heap *heap); /* NULL is legal */
+CLEANUP_FUNC(struct heap, heap_close)
+
+/* Marks what is alive. Call it once. Errors (ERROR_TARGET): the roots make no sense; no memory. */
+struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks);
+/* After heap_mark(): tells whether the `size` bytes at addr lie in one live object, or in the global variables of a
+ * module. */
+bool heap_is_live(const struct heap *heap, uint64_t addr, uint64_t size);
+
+void heap_facts(const struct heap *heap, struct heap_facts *ret);
+/* Returns the live objects that look like headers of maps, by address. Borrowed. */
+const struct heap_candidate *heap_candidates(const struct heap *heap, size_t *ret_n);
+
+/* Finds the span of an address. Returns NULL if it is not in the heap. Borrowed. */
+const struct heap_span *heap_span_of(const struct heap *heap, uint64_t addr);
+/* Finds the object that an address lies in: its begin, and the bytes it takes. Returns false if there is none. */
+bool heap_object_of(const struct heap *heap, uint64_t addr, uint64_t *ret_base, uint64_t *ret_size);
+/* Reads memory of the process, through the blocks that are kept. */
+bool heap_read(const struct heap *heap, uint64_t addr, void *to, size_t size);
+/* Forgets the blocks that are kept. What is read next is as it is then. */
+void heap_forget(struct heap *heap);
+/* Finds the type that the heap notes for an object: in the word before it, or in the span's record. `addr` is
+ * where its contents begin. Returns 0 if the heap notes none. */
+uint64_t heap_type_of(const struct heap *heap, uint64_t addr);
+/* Returns the bytes that an object of this size takes in the heap, with its slack. */
+uint64_t heap_slot_size(const struct heap *heap, uint64_t size, bool noscan);
+
+#endif

@@ -1,0 +1,139 @@
+/* Declarations that the files of this room share. */
+#ifndef LIVE_HEAP_HEAP_PRIV_H
+#define LIVE_HEAP_HEAP_PRIV_H
+
+#include "base/table.h"
+#include "live/heap/heap.h"
+
+enum {
+	PAGE_BITS = 13, /* pages of 8 KiB */
+	PAGE = 1 << PAGE_BITS,
+	ARENA_BITS = 26, /* 64 MiB */
+	ARENA_PAGES = 1 << (ARENA_BITS - PAGE_BITS),
+	WORD = 8,
+	SMALL_MAX = 512, /* larger objects have their type before them (1.22) */
+	CACHE_BLOCK = 1 << 14,
+	CACHE_BLOCKS = 256,
+};
+
+/* Blocks of the memory of the process, by address. */
+struct heap_cache {
+	struct memory memory;
+	struct {
+		uint64_t addr; /* of the block; 1: none */
+		uint32_t have; /* bytes from its begin that could be read */
+		uint8_t *bytes;
+	} blocks[CACHE_BLOCKS];
+};
+
+/* Spans of an arena, by page; 0: none, otherwise the index + 1. */
+struct heap_arena {
+	uint32_t spans[ARENA_PAGES];
+	uint64_t record; /* the address of its heapArena (to 1.21); 0: not read yet */
+};
+
+enum {
+	PIECE_MAX = 1 << 20, /* bytes of the heap that are read at once */
+};
+
+/* The bits of a piece of the heap, to Go 1.21 (bitmap.c). */
+struct heap_bitmap {
+	bool nibbles;
+	uint8_t bits[PIECE_MAX / 32];
+	uint8_t no_more[PIECE_MAX / 4096];
+};
+
+/* Which words of a type are pointers. */
+struct heap_mask {
+	uint64_t addr;	/* of the type */
+	uint64_t size;	/* of a value */
+	uint64_t words; /* bits in the mask; words after them are no pointers */
+	uint8_t *bits;
+};
+
+/* Addresses [from, to). */
+struct heap_range {
+	uint64_t from, to;
+};
+
+struct heap {
+	struct heap_options options;
+	struct heap_hooks hooks;
+	struct heap_range types;	   /* of the first module, at run time */
+	VEC(struct heap_range) globals_at; /* data and bss of all modules */
+	struct heap_fields fields;
+	struct heap_globals globals; /* run-time addresses */
+	struct heap_cache *cache;
+	VEC(struct heap_span) spans;
+	struct table arenas_at;		 /* arena number -> index */
+	VEC(struct heap_arena *) arenas; /* owned */
+	uint64_t last_number;		 /* the arena that was found last */
+	const struct heap_arena *last;
+	bool inline_marks; /* Green Tea: marks at the end of spans of small objects */
+	struct table masks_at;
+	VEC(struct heap_mask) masks;
+	uint64_t mask_words;	    /* of all masks */
+	uint64_t *marked, *scanned; /* bits, by object */
+	uint32_t *queue;	    /* spans to visit, a ring */
+	size_t queue_head, queue_len;
+	uint64_t *buffer;	    /* of PIECE_MAX bytes: the contents of a span */
+	struct heap_bitmap *bitmap; /* of the same piece */
+	VEC(struct heap_candidate) candidates;
+	bool by_stack; /* what is found now, only stacks lead to */
+	struct heap_facts facts;
+	struct error *failed;
+};
+
+/* cache.c */
+struct error *heap_cache_new(struct memory memory, struct heap_cache **ret);
+void heap_cache_free(struct heap_cache *cache);
+void heap_cache_forget(struct heap_cache *cache);
+bool heap_cache_read(struct heap_cache *cache, uint64_t addr, void *to, size_t size);
+
+/* spans.c */
+struct error *heap_read_spans(struct heap *heap);
+
+/* masks.c */
+/* Finds the mask of a type. Returns NULL if the type makes no sense, or memory is out (heap->failed). */
+const struct heap_mask *heap_mask_of(struct heap *heap, uint64_t type);
+void heap_masks_fini(struct heap *heap);
+
+/* bitmap.c */
+/* Reads the bits of at most PIECE_MAX bytes from a page on. */
+bool heap_bitmap_read(struct heap *heap, uint64_t addr, uint64_t size, struct heap_bitmap *to);
+/* Tells in *ret whether a word of the piece is a pointer. Returns false if its object has no pointer from here on. */
+bool heap_bitmap_pointer(const struct heap_bitmap *bitmap, uint64_t word, bool *ret);
+/* Tells whether the object of a word has no pointer after it. */
+bool heap_bitmap_ends(const struct heap_bitmap *bitmap, uint64_t word);
+
+/* roots.c */
+/* Marks what global variables, finalizers and cleanups lead to. */
+struct error *heap_mark_roots(struct heap *heap);
+/* Marks what words of stacks may lead to. */
+struct error *heap_mark_stacks(struct heap *heap);
+
+/* mark.c */
+/* Tells the hook of the value of an interface, if the word before a pointer names a type. */
+static inline void heap_tell_interface(struct heap *heap, uint64_t type, uint64_t data)
+{
+	if (type - heap->types.from < heap->types.to - heap->types.from && data &&
+	    heap->hooks.on_interface)
+		heap->hooks.on_interface(heap->hooks.ctx, type, data);
+}
+/* Marks the object that a word points into. `sure` tells that the word is a pointer for certain; otherwise a free
+ * object is not marked. */
+void heap_mark_word(struct heap *heap, uint64_t word, bool sure);
+/* Marks what an object points to, but not the object itself. */
+void heap_scan_object(struct heap *heap, uint32_t span, uint32_t index);
+
+static inline bool bit_get(const uint64_t *bits, uint64_t i)
+{
+	return bits[i >> 6] >> (i & 63) & 1;
+}
+
+static inline void bit_set(uint64_t *bits, uint64_t i)
+{
+	bits[i >> 6] |= 1ull << (i & 63);
+}
+
+#endif

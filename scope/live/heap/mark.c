@@ -1,0 +1,325 @@
+/* The mark. Spans with objects that were found and not yet searched wait in a queue. A visit reads a span once, and
+ * searches all such objects in it. */
+#include "live/heap/heap_priv.h"
+
+#include <stdlib.h>
+
+/* ---- marking ---- */
+
+static uint32_t index_in(const struct heap_span *span, uint64_t addr)
+{
+	return span->magic ? (uint32_t)((addr - span->base) * span->magic >> 32) : 0;
+}
+
+/* Tells whether an object is in use, or was when the span was swept last. */
+static bool is_allocated(struct heap *heap, const struct heap_span *span, uint32_t index)
+{
+	uint8_t byte;
+
+	return index < span->free || !heap_read(heap, span->alloc_bits + index / 8, &byte, 1) ||
+	       (byte >> index % 8 & 1);
+}
+
+/* Puts a span into the queue. */
+static void enqueue(struct heap *heap, struct heap_span *span)
+{
+	size_t at = (heap->queue_head + heap->queue_len) % heap->spans.len;
+
+	span->queued = true;
+	heap->queue[at] = (uint32_t)(span - heap->spans.data);
+	heap->queue_len++;
+}
+
+void heap_mark_word(struct heap *heap, uint64_t word, bool sure)
+{
+	struct heap_span *span = (struct heap_span *)heap_span_of(heap, word);
+	uint32_t index;
+
+	if (!span)
+		return;
+	index = index_in(span, word);
+	if (index >= span->elems || bit_get(heap->marked, span->first + index) ||
+	    (!sure && !is_allocated(heap, span, index)))
+		return;
+	bit_set(heap->marked, span->first + index);
+	heap->facts.live++;
+	if (!span->noscan && !span->queued)
+		enqueue(heap, span);
+}
+
+/* ---- the pointers of an object ---- */
+
+static void add_candidate(struct heap *heap, uint64_t addr, const uint64_t *words)
+{
+	struct heap_candidate candidate = {.addr = addr, .by_stack = heap->by_stack};
+
+	memcpy(candidate.words, words, sizeof(candidate.words));
+	if (!vec_push(&heap->candidates, candidate) && !heap->failed)
+		heap->failed = error_nomem();
+}
+
+static bool is_header(const struct heap *heap, const struct heap_span *span, uint64_t mask)
+{
+	return span->elem == heap->options.header_size && mask == heap->options.header_mask;
+}
+
+/* Marks what the words point to whose bits are set. */
+static void mark_masked(struct heap *heap, const uint64_t *words, uint64_t mask)
+{
+	for (uint64_t left = mask; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		heap_mark_word(heap, words[i], true);
+		if (i && !(mask >> (i - 1) & 1))
+			heap_tell_interface(heap, words[i - 1], words[i]);
+	}
+}
+
+/* Returns the bits of up to 64 words, from the bitmap at the end of a span. */
+static uint64_t bits_at(const uint8_t *bitmap, uint64_t word, uint64_t n)
+{
+	uint64_t low, high = 0;
+
+	memcpy(&low, bitmap + word / 8, sizeof(low));
+	high = bitmap[word / 8 + sizeof(low)];
+	low >>= word % 8;
+	if (word % 8)
+		low |= high << (64 - word % 8);
+	return n < 64 ? low & ((1ull << n) - 1) : low;
+}
+
+/* Searches an object of at most SMALL_MAX bytes, whose bits are at the end of its span (since 1.22). `words` is the
+ * whole span. The bitmap has a byte behind it: the inline marks, or one of the buffer. */
+static void scan_small(struct heap *heap, const struct heap_span *span, uint32_t index,
+		       const uint64_t *words)
+{
+	uint64_t bytes = span->size / WORD / 8, first = index * span->elem / WORD;
+	uint64_t marks = heap->inline_marks && span->elem >= 16 ? 128 : 0;
+	const uint8_t *bitmap = (const uint8_t *)words + span->size - bytes - marks;
+	uint64_t mask = bits_at(bitmap, first, span->elem / WORD);
+
+	if (is_header(heap, span, mask))
+		add_candidate(heap, span->base + index * span->elem, words + first);
+	mark_masked(heap, words + first, mask);
+}
+
+/* Searches words that begin at an offset in an array of values of one type. */
+static void scan_typed(struct heap *heap, const struct heap_mask *mask, const uint64_t *words,
+		       uint64_t n, uint64_t offset)
+{
+	uint64_t size = mask->size / WORD, at = offset / WORD % size;
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (at >= mask->words) { /* no pointers up to the next value */
+			i += size - at - 1;
+			at = 0;
+			continue;
+		}
+		if (mask->bits[at / 8] >> at % 8 & 1) {
+			heap_mark_word(heap, words[i], true);
+			if (i && at && !(mask->bits[(at - 1) / 8] >> (at - 1) % 8 & 1))
+				heap_tell_interface(heap, words[i - 1], words[i]);
+		}
+		if (++at == size)
+			at = 0;
+	}
+}
+
+/* Searches words of an object by the bitmap of its arena (to 1.21). `first` is the index of words[0] in the piece of
+ * the bitmap. Returns false if the object has no pointers after them. */
+static bool scan_mapped(struct heap *heap, const uint64_t *words, uint64_t n, uint64_t first)
+{
+	bool before = true;
+
+	for (uint64_t i = 0; i < n; i++) {
+		bool pointer;
+
+		if (!heap_bitmap_pointer(heap->bitmap, first + i, &pointer))
+			return false;
+		if (pointer)
+			heap_mark_word(heap, words[i], true);
+		if (pointer && !before)
+			heap_tell_interface(heap, words[i - 1], words[i]);
+		before = pointer;
+		if (heap_bitmap_ends(heap->bitmap, first + i))
+			return false;
+	}
+	return true;
+}
+
+/* Returns the bits of the first words of an object, as far as they fit. */
+static uint64_t first_bits(const struct heap *heap, uint64_t first, uint64_t n)
+{
+	uint64_t mask = 0;
+
+	for (uint64_t i = 0; i < n && i < 64; i++) {
+		bool pointer;
+
+		if (!heap_bitmap_pointer(heap->bitmap, first + i, &pointer))
+			break;
+		mask |= (uint64_t)pointer << i;
+		if (heap_bitmap_ends(heap->bitmap, first + i))
+			break;
+	}
+	return mask;
+}
+
+/* Searches one object of a span that was read as a whole. */
+static void scan_object(struct heap *heap, const struct heap_span *span, uint32_t index,
+			const uint64_t *words)
+{
+	uint64_t first = index * span->elem / WORD, n = span->elem / WORD;
+	const struct heap_mask *mask;
+
+	if (heap->fields.bits != HEAP_BITS_SPAN) {
+		if (span->elem == heap->options.header_size &&
+		    is_header(heap, span, first_bits(heap, first, n)))
+			add_candidate(heap, span->base + index * span->elem, words + first);
+		scan_mapped(heap, words + first, n, first);
+	} else if (span->elem <= SMALL_MAX) {
+		scan_small(heap, span, index, words);
+	} else if (span->type || !span->magic) {
+		mask = heap_mask_of(heap, span->type);
+		if (mask)
+			scan_typed(heap, mask, words + first, n, 0);
+	} else if (words[first]) { /* 0: it has just been allocated */
+		mask = heap_mask_of(heap, words[first]);
+		if (mask)
+			scan_typed(heap, mask, words + first + 1, n - 1, 0);
+	}
+}
+
+/* ---- visits ---- */
+
+/* Reads a span that fits into the buffer, and its bits. */
+static bool read_span(struct heap *heap, const struct heap_span *span)
+{
+	heap->facts.visits++;
+	heap->facts.read += span->size;
+	return memory_read(&heap->options.memory, span->base, heap->buffer, span->size) &&
+	       (heap->fields.bits == HEAP_BITS_SPAN ||
+		heap_bitmap_read(heap, span->base, span->size, heap->bitmap));
+}
+
+/* Searches an object that is larger than the buffer, piece by piece. */
+static void scan_large(struct heap *heap, const struct heap_span *span)
+{
+	const struct heap_mask *mask = NULL;
+	uint64_t size;
+
+	if (heap->fields.bits == HEAP_BITS_SPAN) {
+		mask = heap_mask_of(heap, span->type);
+		if (!mask)
+			return;
+	}
+	heap->facts.visits++;
+	for (uint64_t done = 0; done < span->elem; done += size) {
+		size = span->elem - done < PIECE_MAX ? span->elem - done : PIECE_MAX;
+		heap->facts.read += size;
+		if (!memory_read(&heap->options.memory, span->base + done, heap->buffer, size))
+			return;
+		if (mask)
+			scan_typed(heap, mask, heap->buffer, size / WORD, done);
+		else if (!heap_bitmap_read(heap, span->base + done, (size + PAGE - 1) / PAGE * PAGE,
+					   heap->bitmap) ||
+			 !scan_mapped(heap, heap->buffer, size / WORD, 0))
+			return;
+	}
+}
+
+void heap_scan_object(struct heap *heap, uint32_t number, uint32_t index)
+{
+	const struct heap_span span = heap->spans.data[number];
+
+	if (span.noscan)
+		return;
+	if (span.size > PIECE_MAX)
+		scan_large(heap, &span);
+	else if (read_span(heap, &span))
+		scan_object(heap, &span, index, heap->buffer);
+}
+
+/* Searches the objects of a span that were marked and not searched. Those that it finds in the same span are searched,
+ * too. */
+static void visit(struct heap *heap, uint32_t number)
+{
+	struct heap_span *span = &heap->spans.data[number];
+	bool whole = span->size <= PIECE_MAX;
+	bool more = !whole || read_span(heap, span);
+
+	while (more) {
+		more = false;
+		for (uint32_t i = 0; i < span->elems; i++) {
+			uint64_t object = span->first + i;
+
+			if (!(i & 63) && !(object & 63) && i + 64 <= span->elems &&
+			    heap->marked[object >> 6] == heap->scanned[object >> 6]) {
+				i += 63;
+				continue;
+			}
+			if (!bit_get(heap->marked, object) || bit_get(heap->scanned, object))
+				continue;
+			bit_set(heap->scanned, object);
+			more = true;
+			if (whole)
+				scan_object(heap, span, i, heap->buffer);
+			else
+				scan_large(heap, span);
+		}
+	}
+	span->queued = false;
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct heap_candidate *x = a, *y = b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+static bool is_global(const struct heap *heap, uint64_t addr, uint64_t size)
+{
+	vec_each(range, &heap->globals_at)
+		if (addr >= range->from && addr < range->to && size <= range->to - addr)
+			return true;
+	return false;
+}
+
+bool heap_is_live(const struct heap *heap, uint64_t addr, uint64_t size)
+{
+	const struct heap_span *span = heap_span_of(heap, addr);
+	uint32_t index;
+
+	if (!span)
+		return is_global(heap, addr, size);
+	index = index_in(span, addr);
+	return index < span->elems && bit_get(heap->marked, span->first + index) &&
+	       size <= span->elem && addr + size <= span->base + (index + 1) * span->elem;
+}
+
+/* Visits all spans of the queue, and those that they add. */
+static struct error *visit_all(struct heap *heap)
+{
+	while (heap->queue_len && !heap->failed) {
+		uint32_t number = heap->queue[heap->queue_head];
+
+		heap->queue_head = (heap->queue_head + 1) % heap->spans.len;
+		heap->queue_len--;
+		visit(heap, number);
+	}
+	return take_ptr(heap->failed);
+}
+
+struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks)
+{
+	heap->hooks = *hooks;
+	try(heap_mark_roots(heap));
+	try(visit_all(heap));
+	heap->by_stack = true;
+	try(heap_mark_stacks(heap));
+	try(visit_all(heap));
+	if (heap->candidates.len)
+		qsort(heap->candidates.data, heap->candidates.len, sizeof(*heap->candidates.data),
+		      by_addr);
+	return NULL;
+}

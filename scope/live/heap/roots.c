@@ -1,0 +1,180 @@
+/* The roots of the mark (runtime/mgcmark.go: markroot): data and bss of each module by their masks, the stacks of all
+ * goroutines word for word, and what finalizers and cleanups keep. */
+#include "live/heap/heap_priv.h"
+#include "base/reader.h"
+
+#include <stdlib.h>
+
+enum {
+	PIECE_WORDS = 8192, /* words that are read at once */
+	GOROUTINES_MAX = 1 << 24,
+	G_BYTES = 168,
+	G_IDLE = 0,
+	G_RUNNING = 2,
+	G_SYSCALL = 3,
+	G_DEAD = 6,
+	G_STATUS_MASK = 0xfff, /* 0x1000: the collector scans its stack */
+	SPECIAL_BYTES = 32,
+	MODULE_DATA = 208, /* in moduledata: data, edata, bss, ebss */
+};
+#define STACK_MAX   (1ull << 30) /* bytes: debug.SetMaxStack's default */
+#define SEGMENT_MAX (1ull << 34)
+
+/* ---- data and bss ---- */
+
+/* Marks what the words of a segment point to that are pointers by its mask. */
+static struct error *mark_segment(struct heap *heap, uint64_t from, uint64_t to, uint64_t mask)
+{
+	cleanup_free uint64_t *words = malloc(PIECE_WORDS * WORD);
+	uint8_t bits[PIECE_WORDS / 8];
+
+	if (!words)
+		return error_nomem();
+	for (uint64_t done = 0; done < (to - from) / WORD; done += PIECE_WORDS) {
+		uint64_t n = (to - from) / WORD - done;
+
+		n = n < PIECE_WORDS ? n : PIECE_WORDS;
+		if (!heap_read(heap, mask + done / 8, bits, (n + 7) / 8) ||
+		    !memory_read(&heap->options.memory, from + done * WORD, words, n * WORD))
+			return error_new(ERROR_TARGET, "its global variables cannot be read");
+		for (uint64_t i = 0; i < n; i++) {
+			if (!(bits[i / 8] >> i % 8 & 1))
+				continue;
+			heap_mark_word(heap, words[i], true);
+			if (i && !(bits[(i - 1) / 8] >> (i - 1) % 8 & 1))
+				heap_tell_interface(heap, words[i - 1], words[i]);
+		}
+	}
+	return NULL;
+}
+
+static struct error *mark_one(struct heap *heap, uint64_t moduledata, uint64_t from, uint64_t to,
+			      uint16_t mask_offset)
+{
+	struct {
+		int32_t n, unused;
+		uint64_t bits;
+	} vector;
+
+	if (!heap_read(heap, moduledata + mask_offset, &vector, sizeof(vector)) || to < from ||
+	    to - from > SEGMENT_MAX || (uint64_t)vector.n != (to - from) / WORD)
+		return error_new(ERROR_TARGET,
+				 "the masks of its global variables make no sense: is this %s?",
+				 gopcln_version(heap->options.modules[0].tab));
+	if (!vec_push(&heap->globals_at, ((struct heap_range){from, to})))
+		return error_nomem();
+	return to == from ? NULL : mark_segment(heap, from, to, vector.bits);
+}
+
+static struct error *mark_globals(struct heap *heap, const struct gotype_module *module)
+{
+	uint64_t at = gopcln_module(module->tab)->moduledata + module->bias, bounds[4];
+
+	if (!heap_read(heap, at + MODULE_DATA, bounds, sizeof(bounds)))
+		return error_new(ERROR_TARGET, "its moduledata cannot be read");
+	try(mark_one(heap, at, bounds[0], bounds[1], heap->fields.data_mask));
+	return mark_one(heap, at, bounds[2], bounds[3], heap->fields.bss_mask);
+}
+
+/* ---- stacks ---- */
+
+static uint64_t word_at(const uint8_t *bytes, size_t offset)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + offset, sizeof(word));
+	return word;
+}
+
+/* Returns the lowest address of a goroutine's stack that is in use. That of a running one is not known. */
+static uint64_t stack_from(const struct heap *heap, const uint8_t *g, uint32_t status)
+{
+	uint64_t low = word_at(g, G_STACK_LO), sp = word_at(g, G_SCHED_SP);
+
+	if (status == G_RUNNING)
+		return low;
+	if (status == G_SYSCALL)
+		sp = word_at(g, heap->fields.g_syscall_sp);
+	return sp >= low && sp < word_at(g, G_STACK_HI) ? sp & ~(uint64_t)(WORD - 1) : low;
+}
+
+/* Marks what the stack of a goroutine may point to. */
+static struct error *mark_stack(struct heap *heap, uint64_t g_addr)
+{
+	uint64_t words[512], high, from, step;
+	uint8_t g[G_BYTES];
+	uint32_t status;
+
+	if (!heap_read(heap, g_addr, g, sizeof(g)))
+		return NULL;
+	memcpy(&status, g + heap->fields.g_status, sizeof(status));
+	status &= G_STATUS_MASK;
+	high = word_at(g, G_STACK_HI);
+	if (status == G_IDLE || status == G_DEAD || high < word_at(g, G_STACK_LO) ||
+	    high - word_at(g, G_STACK_LO) > STACK_MAX)
+		return NULL;
+	heap->facts.goroutines++;
+	for (from = stack_from(heap, g, status); from < high; from += step) {
+		size_t n = (high - from < sizeof(words) ? high - from : sizeof(words)) / WORD;
+
+		step = n < ARRAY_SIZE(words) ? high - from : (n - HEAP_STACK_OVERLAP) * WORD;
+		if (!memory_read(&heap->options.memory, from, words, n * WORD))
+			return NULL; /* it has moved */
+		for (size_t i = 0; i < n; i++)
+			heap_mark_word(heap, words[i], false);
+		if (heap->hooks.on_stack)
+			heap->hooks.on_stack(heap->hooks.ctx, from, words, n);
+	}
+	return NULL;
+}
+
+struct error *heap_mark_stacks(struct heap *heap)
+{
+	uint64_t slice[3], g;
+
+	if (!heap_read(heap, heap->globals.allgs, slice, sizeof(slice)) || slice[1] > slice[2] ||
+	    slice[1] > GOROUTINES_MAX || !slice[1])
+		return error_new(ERROR_TARGET, "the list of goroutines makes no sense: is this %s?",
+				 gopcln_version(heap->options.modules[0].tab));
+	for (uint64_t i = 0; i < slice[1]; i++) {
+		if (!heap_read(heap, slice[0] + i * WORD, &g, sizeof(g)))
+			return error_new(ERROR_TARGET, "the list of goroutines cannot be read");
+		try(mark_stack(heap, g));
+	}
+	return NULL;
+}
+
+/* ---- finalizers and cleanups ---- */
+
+/* Marks what the specials of a span keep alive: their functions, and what an object with a finalizer points to. */
+static void mark_specials(struct heap *heap, uint32_t number)
+{
+	const struct heap_fields *f = &heap->fields;
+	const struct heap_span span = heap->spans.data[number];
+	uint64_t at = span.specials;
+
+	for (uint32_t left = span.elems * 8 + 64; at && left; left--) {
+		uint8_t special[SPECIAL_BYTES], kind;
+		uint64_t offset = 0;
+
+		if (!heap_read(heap, at, special, sizeof(special)))
+			return;
+		at = word_at(special, 0);
+		kind = special[f->special_kind];
+		memcpy(&offset, special + f->special_offset, f->special_offset_width);
+		if (kind == f->finalizer || (f->cleanup && kind == f->cleanup))
+			heap_mark_word(heap, word_at(special, f->special_function), true);
+		if (kind == f->finalizer && offset < span.elems * span.elem)
+			heap_scan_object(heap, number, (uint32_t)(offset / span.elem));
+	}
+}
+
+struct error *heap_mark_roots(struct heap *heap)
+{
+	for (size_t i = 0; i < heap->options.modules_n; i++)
+		try(mark_globals(heap, &heap->options.modules[i]));
+	for (size_t i = 0; i < heap->spans.len; i++)
+		if (heap->spans.data[i].specials)
+			mark_specials(heap, (uint32_t)i);
+	return take_ptr(heap->failed);
+}

@@ -1,0 +1,254 @@
+/* Reads the records of all spans, and makes a page table of them. */
+#include "live/heap/heap_priv.h"
+#include "base/reader.h"
+
+#include <stdlib.h>
+
+enum {
+	SPANS_MAX = 1 << 24,
+	STATE_IN_USE = 1, /* mSpanInUse: it holds objects */
+	RECORD_MAX = 160,
+	ELEMS_MAX = 1 << 16,  /* of a span */
+	ARENAS_MAX = 1 << 15, /* 2 TiB of heap */
+};
+#define PAGES_MAX (1ull << 26) /* of a span: 512 GiB */
+
+static uint64_t field(const uint8_t *record, unsigned offset, unsigned width)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, record + offset, width);
+	return value;
+}
+
+/* Makes a span of a record. Returns false if the span holds no objects. Sets *ret_sane to whether the
+ * record makes sense. */
+static bool take_record(const struct heap_fields *f, const uint8_t *record, struct heap_span *ret,
+			bool *ret_sane)
+{
+	uint64_t pages = field(record, f->span_pages, 8);
+
+	*ret_sane = true;
+	if (field(record, f->span_state, 1) != STATE_IN_USE)
+		return false;
+	*ret = (struct heap_span){
+		.base = field(record, f->span_start, 8),
+		.elem = field(record, f->span_elem_size, 8),
+		.elems = (uint32_t)field(record, f->span_elems, f->span_count_width == 2 ? 2 : 4),
+		.free = (uint32_t)field(record, f->span_free_index,
+					f->span_count_width == 2 ? 2 : 4),
+		.alloc_bits = field(record, f->span_alloc_bits, 8),
+		.specials = field(record, f->span_specials, 8),
+		.noscan = field(record, f->span_class, 1) & 1,
+	};
+	if (f->span_large_type && field(record, f->span_class, 1) >> 1 == 0)
+		ret->type = field(record, f->span_large_type, 8);
+	*ret_sane = pages && pages < PAGES_MAX && !(ret->base & (PAGE - 1)) && ret->base &&
+		    ret->elem >= WORD && ret->elem <= pages << PAGE_BITS && ret->elems &&
+		    ret->elems <= ELEMS_MAX && ret->elems * ret->elem <= pages << PAGE_BITS;
+	if (!*ret_sane)
+		return false;
+	ret->size = pages << PAGE_BITS;
+	if (ret->free > ret->elems)
+		ret->free = ret->elems;
+	ret->magic = ret->elems > 1 ? (uint32_t)(UINT32_MAX / ret->elem + 1) : 0;
+	return true;
+}
+
+static int by_base(const void *a, const void *b)
+{
+	const struct heap_span *x = a, *y = b;
+
+	return (x->base > y->base) - (x->base < y->base);
+}
+
+/* Reads the records that a block of pointers names. */
+static struct error *read_records(struct heap *heap, const uint64_t *pointers, size_t n,
+				  size_t *bad)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t record[RECORD_MAX];
+		struct heap_span span;
+		bool sane;
+
+		if (!heap_cache_read(heap->cache, pointers[i], record, heap->fields.span_size)) {
+			++*bad;
+			continue;
+		}
+		if (take_record(&heap->fields, record, &span, &sane) &&
+		    !vec_push(&heap->spans, span))
+			return error_nomem();
+		*bad += !sane;
+	}
+	return NULL;
+}
+
+static struct error *read_all(struct heap *heap)
+{
+	uint64_t slice[3], pointers[512];
+	size_t bad = 0;
+
+	if (!heap_read(heap, heap->globals.mheap + heap->fields.allspans, slice, sizeof(slice)) ||
+	    slice[1] > slice[2] || slice[1] > SPANS_MAX || !slice[1])
+		return error_new(
+			ERROR_TARGET,
+			"the list of spans at 0x%llx makes no sense: has the runtime begun?",
+			(unsigned long long)heap->globals.mheap);
+	for (uint64_t i = 0; i < slice[1]; i += ARRAY_SIZE(pointers)) {
+		size_t n =
+			slice[1] - i < ARRAY_SIZE(pointers) ? slice[1] - i : ARRAY_SIZE(pointers);
+
+		if (!heap_read(heap, slice[0] + i * WORD, pointers, n * WORD))
+			return error_new(ERROR_TARGET, "the list of spans cannot be read");
+		try(read_records(heap, pointers, n, &bad));
+	}
+	/* A span may change while it is read. If many make no sense, the offsets are wrong. */
+	if (bad > 16 && bad > slice[1] / 16)
+		return error_new(ERROR_TARGET, "%zu of %llu spans make no sense: is this %s?", bad,
+				 (unsigned long long)slice[1],
+				 gopcln_version(heap->options.modules[0].tab));
+	return NULL;
+}
+
+/* Drops spans that overlap the one before: a span that was freed and used again while the list was read. */
+static void sort_spans(struct heap *heap)
+{
+	size_t kept = 0;
+	uint64_t end = 0;
+
+	if (heap->spans.len)
+		qsort(heap->spans.data, heap->spans.len, sizeof(*heap->spans.data), by_base);
+	vec_each(span, &heap->spans) {
+		if (span->base < end)
+			continue;
+		end = span->base + span->size;
+		heap->spans.data[kept++] = *span;
+	}
+	heap->spans.len = kept;
+}
+
+static struct error *arena_get(struct heap *heap, uint64_t number, struct heap_arena **ret)
+{
+	uint32_t *found = table_find(&heap->arenas_at, number);
+
+	if (found) {
+		*ret = heap->arenas.data[*found];
+		return NULL;
+	}
+	if (heap->arenas.len >= ARENAS_MAX)
+		return error_new(ERROR_TARGET, "the heap has more than 2 TiB of addresses");
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret || !vec_push(&heap->arenas, *ret)) {
+		free(*ret);
+		return error_nomem();
+	}
+	return table_put(&heap->arenas_at, number, (uint32_t)heap->arenas.len - 1) < 0
+		       ? error_nomem()
+		       : NULL;
+}
+
+/* Enters a span into the page table, with all of its pages. */
+static struct error *enter_span(struct heap *heap, uint32_t index)
+{
+	const struct heap_span *span = &heap->spans.data[index];
+	struct heap_arena *arena = NULL;
+	uint64_t last = 0;
+
+	for (uint64_t addr = span->base; addr < span->base + span->size; addr += PAGE) {
+		if (!arena || addr >> ARENA_BITS != last) {
+			last = addr >> ARENA_BITS;
+			try(arena_get(heap, last, &arena));
+		}
+		arena->spans[addr >> PAGE_BITS & (ARENA_PAGES - 1)] = index + 1;
+	}
+	return NULL;
+}
+
+/* Numbers the objects, and enters all spans. */
+static struct error *enter_all(struct heap *heap)
+{
+	uint64_t first = 0;
+
+	for (size_t i = 0; i < heap->spans.len; i++) {
+		struct heap_span *span = &heap->spans.data[i];
+
+		if (first + span->elems > UINT32_MAX)
+			return error_new(ERROR_TARGET,
+					 "the heap has more than 4,294,967,295 objects");
+		span->first = (uint32_t)first;
+		first += span->elems;
+		heap->facts.bytes += span->size;
+		try(enter_span(heap, (uint32_t)i));
+	}
+	heap->facts.spans = heap->spans.len;
+	heap->facts.objects = first;
+	return NULL;
+}
+
+/* Tells whether spans of small objects have marks at their end, which take room for objects (Green Tea,
+ * runtime/mgcmark_greenteagc.go). A span of one page shows it by its number of objects. */
+static bool has_inline_marks(const struct heap *heap)
+{
+	size_t with = 0, without = 0;
+
+	if (heap->fields.bits != HEAP_BITS_SPAN)
+		return false;
+	vec_each(span, &heap->spans) {
+		uint64_t bitmap = PAGE / WORD / 8, marks = 128;
+		uint64_t room = PAGE - (span->noscan ? 0 : bitmap);
+
+		if (span->size != PAGE || span->elem < 16 || span->elem > SMALL_MAX ||
+		    room / span->elem == (room - marks) / span->elem)
+			continue;
+		with += span->elems == (room - marks) / span->elem;
+		without += span->elems == room / span->elem;
+	}
+	return with > without;
+}
+
+struct error *heap_read_spans(struct heap *heap)
+{
+	try(read_all(heap));
+	sort_spans(heap);
+	try(enter_all(heap));
+	heap->inline_marks = has_inline_marks(heap);
+	return NULL;
+}
+
+const struct heap_span *heap_span_of(const struct heap *heap_, uint64_t addr)
+{
+	struct heap *heap = (struct heap *)heap_; /* the arena that was found last is kept */
+	uint64_t number = addr >> ARENA_BITS;
+	uint32_t at;
+
+	if (!heap->last || number != heap->last_number) {
+		uint32_t *found = table_find(&heap->arenas_at, number);
+
+		if (!found)
+			return NULL;
+		heap->last = heap->arenas.data[*found];
+		heap->last_number = number;
+	}
+	at = heap->last->spans[addr >> PAGE_BITS & (ARENA_PAGES - 1)];
+	return at ? &heap->spans.data[at - 1] : NULL;
+}
+
+static uint32_t index_of(const struct heap_span *span, uint64_t addr)
+{
+	return span->magic ? (uint32_t)((addr - span->base) * span->magic >> 32) : 0;
+}
+
+bool heap_object_of(const struct heap *heap, uint64_t addr, uint64_t *ret_base, uint64_t *ret_size)
+{
+	const struct heap_span *span = heap_span_of(heap, addr);
+	uint32_t index;
+
+	if (!span)
+		return false;
+	index = index_of(span, addr);
+	if (index >= span->elems)
+		return false;
+	*ret_base = span->base + index * span->elem;
+	*ret_size = span->elem;
+	return true;
+}

@@ -1,0 +1,73 @@
+/* read/heap: where the runtime of a Go program keeps its heap. It reads the program's file; live/heap
+ * reads the process.
+ *
+ *   fields.c    offsets in the runtime's structures, by release
+ *   globals.c   the addresses of the runtime's variables, from its code
+ *   map_globals.c  which global variables are maps, and of which type, from the code that uses them
+ */
+#ifndef READ_HEAP_HEAP_H
+#define READ_HEAP_HEAP_H
+
+#include "base/base.h"
+#include "read/gofile/gofile.h"
+
+/* How the heap tells which words of an object are pointers. */
+enum heap_bits {
+	HEAP_BITS_NIBBLES, /* to 1.19: in the arena, four words a byte: pointer bits, and "more" bits */
+	HEAP_BITS_ARENA, /* 1.20, 1.21: in the arena, a bit a word, and a "no more" bit for 64 words */
+	HEAP_BITS_SPAN, /* since 1.22: at the end of the span, before the object, or in the span's record */
+};
+
+/* Offsets in bytes, in the structures of runtime/mheap.go, symtab.go and runtime2.go. */
+struct heap_fields {
+	enum heap_bits bits;
+	uint32_t allspans; /* in mheap: a slice of *mspan */
+	uint32_t arenas; /* in mheap: the first pointer of the arena map; 0 when it is not needed */
+	uint16_t span_start, span_pages, span_free_index, span_elems, span_alloc_bits, span_class,
+		span_state, span_elem_size, span_limit, span_specials, span_large_type;
+	uint16_t span_size;	  /* bytes that are read of one */
+	uint8_t span_count_width; /* bytes of freeindex and nelems */
+	uint16_t special_offset;  /* in special: the offset of its object in the span */
+	uint8_t special_offset_width;
+	uint16_t special_kind, special_function;
+	uint8_t finalizer, cleanup;   /* kinds of specials; 0: there is none */
+	uint16_t data_mask, bss_mask; /* in moduledata: {n i32; bytedata ptr} */
+	uint16_t g_status, g_syscall_sp;
+};
+
+/* The same in every release: g.stack.lo, g.stack.hi, g.sched.sp; struct sizes of slices. */
+enum { G_STACK_LO = 0, G_STACK_HI = 8, G_SCHED_SP = 56 };
+
+/* Finds the fields of a program's release. Errors (ERROR_TARGET): the release is not known, or was built
+ * with an experiment that changes them. */
+struct error *heap_fields_of(const struct gopcln *tab, struct heap_fields *ret);
+
+/* Link-time addresses of variables of the runtime. */
+struct heap_globals {
+	uint64_t mheap; /* runtime.mheap_ */
+	uint64_t allgs; /* runtime.allgs, a slice of *g */
+};
+
+/* Finds them in the code of the runtime. Symbols are not needed. Errors (ERROR_TARGET): the code is none of the
+ * known forms; out of memory. */
+struct error *heap_globals_find(const struct image *image, const struct gopcln *tab,
+				struct heap_globals *ret);
+
+/* A global variable that holds a map. */
+struct map_global {
+	uint64_t addr; /* link-time */
+	uint64_t type; /* link-time */
+};
+
+struct map_globals {
+	VEC(struct map_global) list; /* by address, each once */
+};
+
+/* Finds the global variables that are passed to the runtime's functions for maps, with a type. A variable that is used
+ * with two types is left out. The caller frees *ret. Errors: out of memory. */
+struct error *map_globals_find(const struct image *image, const struct gopcln *tab,
+			       struct map_globals *ret);
+void map_globals_fini(struct map_globals *globals);
+CLEANUP_VALUE(struct map_globals, map_globals_fini)
+
+#endif

@@ -1,0 +1,216 @@
+/* The live maps of a process. Each column is declared once, for both forms:
+ *
+ *      BYTES    WASTE   LEN  CAPACITY  LOAD  TYPE                       MAP           NOTES
+ *      81968    65536   102      2048    5%  map[string]*main.session   0xc000012345  growing 3 of 64
+ *
+ *     {"event":"map","map":"0xc000012345","map_type":"map[string]*main.session","len":102,...}
+ *
+ * The members' names and their order are an interface. */
+#include "base/buf.h"
+#include "base/text/text.h"
+#include "show/columns/columns.h"
+#include "show/report/maps.h"
+
+static const struct map_row *row_of(const void *row)
+{
+	return row;
+}
+
+static void put_bytes(struct cell *cell, const void *row)
+{
+	cell_number(cell, row_of(row)->bytes);
+}
+
+static void put_waste(struct cell *cell, const void *row)
+{
+	cell_number(cell, row_of(row)->waste);
+}
+
+static void put_len(struct cell *cell, const void *row)
+{
+	cell_number(cell, row_of(row)->len);
+}
+
+static void put_capacity(struct cell *cell, const void *row)
+{
+	cell_number(cell, row_of(row)->capacity);
+}
+
+static uint64_t percent(const struct map_row *row)
+{
+	return row->capacity ? row->len * 100 / row->capacity : 0;
+}
+
+static void put_load(struct cell *cell, const void *row)
+{
+	buf_u64(cell->to, percent(row_of(row)));
+	buf_char(cell->to, '%');
+}
+
+static void put_type(struct cell *cell, const void *row)
+{
+	const char *type = row_of(row)->type;
+
+	if (type || cell->json)
+		cell_str(cell, type);
+	else
+		buf_str(cell->to, "?");
+}
+
+static void put_map(struct cell *cell, const void *row)
+{
+	cell_address(cell, row_of(row)->map);
+}
+
+static void put_layout(struct cell *cell, const void *row)
+{
+	cell_str(cell, row_of(row)->swiss ? "swiss" : "classic");
+}
+
+static void put_overflow(struct cell *cell, const void *row)
+{
+	if (!row_of(row)->swiss)
+		cell_number(cell, row_of(row)->overflow);
+}
+
+static void put_tombstones(struct cell *cell, const void *row)
+{
+	if (row_of(row)->swiss)
+		cell_number(cell, row_of(row)->tombstones);
+}
+
+static void put_tables(struct cell *cell, const void *row)
+{
+	if (row_of(row)->swiss)
+		cell_number(cell, row_of(row)->tables);
+}
+
+static void put_growing(struct cell *cell, const void *row)
+{
+	if (!row_of(row)->swiss)
+		cell_bool(cell, row_of(row)->growing);
+}
+
+static void put_old(struct cell *cell, const void *row)
+{
+	if (row_of(row)->growing)
+		cell_number(cell, row_of(row)->old);
+}
+
+static void put_evacuated(struct cell *cell, const void *row)
+{
+	if (row_of(row)->growing)
+		cell_number(cell, row_of(row)->evacuated);
+}
+
+static void put_by_stack(struct cell *cell, const void *row)
+{
+	cell_bool(cell, row_of(row)->by_stack);
+}
+
+static void put_changing(struct cell *cell, const void *row)
+{
+	cell_bool(cell, row_of(row)->changing);
+}
+
+/* Appends a number and what it counts, after a comma if something stands before it. */
+static void put_note(struct buf *to, size_t from, uint64_t n, const char *what)
+{
+	if (!n)
+		return;
+	buf_str(to, to->len > from ? ", " : "");
+	buf_u64(to, n);
+	buf_char(to, ' ');
+	buf_str(to, what);
+}
+
+static void put_fact(struct buf *to, size_t from, bool is_so, const char *what)
+{
+	if (!is_so)
+		return;
+	buf_str(to, to->len > from ? ", " : "");
+	buf_str(to, what);
+}
+
+static void put_notes(struct cell *cell, const void *row_)
+{
+	const struct map_row *row = row_of(row_);
+	size_t from = cell->to->len;
+
+	if (row->growing) {
+		buf_str(cell->to, "growing: ");
+		buf_u64(cell->to, row->evacuated);
+		buf_str(cell->to, " of ");
+		buf_u64(cell->to, row->old);
+		buf_str(cell->to, " old buckets moved");
+	}
+	put_note(cell->to, from, row->overflow, "overflow buckets");
+	put_note(cell->to, from, row->tombstones, "tombstones");
+	put_fact(cell->to, from, row->by_stack, "only a stack holds it");
+	put_fact(cell->to, from, row->changing, "it changed while it was read");
+	text_cut(cell->to, from, cell->columns);
+}
+
+static const struct column columns[] = {
+	{.name = "BYTES", .json = "bytes", .place = 1, .right = true, .put = put_bytes},
+	{.name = "WASTE", .json = "waste", .place = 2, .right = true, .put = put_waste},
+	{.name = "LEN", .json = "len", .place = 3, .right = true, .put = put_len},
+	{.name = "CAPACITY", .json = "capacity", .place = 4, .right = true, .put = put_capacity},
+	{.name = "LOAD", .place = 5, .right = true, .put = put_load},
+	{.name = "TYPE",
+	 .json = "map_type",
+	 .place = 6,
+	 .percent = 45,
+	 .sgr = SGR_BOLD,
+	 .put = put_type},
+	{.name = "MAP", .json = "map", .place = 7, .put = put_map},
+	{.json = "layout", .put = put_layout},
+	{.json = "overflow", .put = put_overflow},
+	{.json = "tombstones", .put = put_tombstones},
+	{.json = "tables", .put = put_tables},
+	{.json = "growing", .put = put_growing},
+	{.json = "old_buckets", .put = put_old},
+	{.json = "evacuated", .put = put_evacuated},
+	{.json = "stack_only", .put = put_by_stack},
+	{.json = "changing", .put = put_changing},
+	{.name = "NOTES", .place = 8, .put = put_notes},
+};
+
+static struct rows rows_of(const struct map_report *report)
+{
+	return ROWS(columns, report, .event = "map");
+}
+
+static void put_member(struct buf *to, const char *name, uint64_t value)
+{
+	json_name_of(to, name);
+	buf_u64(to, value);
+}
+
+void maps_json(struct buf *to, const struct map_report *report)
+{
+	struct rows rows = rows_of(report);
+
+	columns_json(to, &rows);
+	json_literal(to, "{\"event\":\"end\",\"pid\":");
+	buf_u64(to, report->pid);
+	put_member(to, "maps", report->maps);
+	put_member(to, "bytes", report->bytes);
+	put_member(to, "waste", report->waste);
+	put_member(to, "typed", report->typed);
+	put_member(to, "typed_bytes", report->typed_bytes);
+	put_member(to, "possible_empty", report->possible_empty);
+	put_member(to, "heap_bytes", report->heap_bytes);
+	put_member(to, "objects", report->objects);
+	put_member(to, "live", report->live);
+	put_member(to, "goroutines", report->goroutines);
+	json_end_line(to);
+}
+
+void maps_text(struct buf *to, const struct map_report *report)
+{
+	struct rows rows = rows_of(report);
+
+	if (report->rows_n)
+		columns_text(to, &rows);
+}

@@ -1,0 +1,43 @@
+/* The lines of `tophash maps`, put into one buffer.
+ */
+#ifndef SHOW_REPORT_MAPS_H
+#define SHOW_REPORT_MAPS_H
+
+#include "base/base.h"
+
+/* A live map. Strings are borrowed. */
+struct map_row {
+	uint64_t map;	  /* the address of its header */
+	const char *type; /* NULL: not known */
+	uint64_t len, capacity, bytes, waste;
+	uint64_t overflow;	 /* classic */
+	uint64_t tombstones;	 /* Swiss */
+	uint64_t tables;	 /* Swiss */
+	uint64_t old, evacuated; /* classic, while it grows */
+	bool growing;
+	bool swiss;
+	bool changing; /* its numbers do not agree, because it changed while it was read */
+	bool by_stack; /* only words of stacks lead to it */
+};
+
+struct map_report {
+	const struct map_row *rows; /* the rows to show, in order */
+	size_t rows_n;
+	/* totals of all maps, also those that are not shown */
+	uint64_t maps, bytes, waste;
+	uint64_t typed, typed_bytes; /* of those with a known type */
+	uint64_t possible_empty;     /* objects that may be maps that were never filled */
+	/* what was read */
+	uint32_t pid;
+	uint64_t heap_bytes, objects, live, goroutines;
+	double seconds;
+	/* text */
+	bool color;
+	size_t width; /* of a line; TEXT_UNLIMITED: nothing is cut */
+};
+
+/* Append the list. As JSON Lines it has {"event":"map",...} for each map, then {"event":"end",...}. */
+void maps_json(struct buf *to, const struct map_report *report);
+void maps_text(struct buf *to, const struct map_report *report);
+
+#endif

@@ -1,0 +1,131 @@
+"""Tests of maps: every live map of a program that knows them, with its length and its type, and none that was dropped."""
+
+import json
+import subprocess
+import time
+
+from harness import HERE, check, go_build, LONG, options, Program, same, Skip, spawn, target, test, tmp
+
+import build
+import sample
+
+PLAIN, STRIPPED, PIE = (), ("-ldflags=-s -w",), ("-buildmode=pie", "-ldflags=-s -w")
+
+
+def maps(*args, code=0):
+    r = subprocess.run([options.tophash, "maps", *map(str, args)], text=True, capture_output=True, timeout=LONG)
+    same(r.returncode, code, f"exit code of maps {args}: {r.stderr[-300:]}")
+    return r
+
+
+def rows(*args):
+    """Returns the maps by address, and the end record."""
+    lines = [json.loads(line) for line in maps("--format", "json", *args).stdout.splitlines()]
+    same((lines[-1]["event"], {x["event"] for x in lines[:-1]} - {"map"}), ("end", set()), "events")
+    return {x["map"]: x for x in lines[:-1]}, lines[-1]
+
+
+def releases():
+    there = [v for v in build.VERSIONS if (build.CACHE / "go" / v / "bin/go").exists()]
+    if not there:
+        raise Skip("no Go in the cache (tools/go-toolchains)")
+    return there
+
+
+def truth_of(exe, name):
+    """Starts the program. Returns it, and what it has written: {address: (type, length)}."""
+    file = tmp(name)
+    p = Program(exe, file)
+    same(p.line(), "ready", "the program")
+    lines = [line.split("\t") for line in file.read_text().splitlines()]
+    return p, {addr: (kind, int(n)) for kind, addr, n in lines}
+
+
+def compare(truth, found):
+    missed = {a: t for a, t in truth.items() if a not in found}
+    lengths = {a: (t, found[a]["len"]) for a, t in truth.items() if a in found and found[a]["len"] != t[1]}
+    types = {a: (t, found[a]["map_type"]) for a, t in truth.items() if a in found and found[a]["map_type"] not in (None, t[0])}
+    same((missed, lengths, types), ({}, {}, {}), "maps that were missed, wrong lengths, wrong types")
+    dead = [m for m in found.values() if m["map_type"] == "map[string]*main.garbage"]
+    same(dead, [], "maps that were dropped")
+
+
+@test
+def maps_lists_every_live_map():
+    """Each release: no map is missed, none is dead, no type is wrong, and nearly all types are known."""
+    long = options.rounds >= 200
+    for go in releases():
+        ways = {"plain": PLAIN, "stripped": STRIPPED}
+        if long or go == options.go:  # Go's own packages are built again for it
+            ways["pie"] = PIE
+        for way, args in ways.items():
+            exe = go_build(HERE / "live_maps.go", f"live_maps-{way}", *args, go=go)
+            p, truth = truth_of(exe, f"truth-{go}-{way}")
+            found, end = rows("-p", p.pid)
+            p.end()
+            compare(truth, found)
+            known = sum(1 for a in truth if found[a]["map_type"])
+            check(known >= len(truth) * 0.98, f"{go} {way}: the types of {known} of {len(truth)} maps are known")
+            kept = [m for a, m in found.items() if m["stack_only"] and a in truth]
+            same([truth[m["map"]] for m in kept], [("map[int]float64", 40)], f"{go} {way}: maps that only a stack holds")
+            check(len(found) - len(truth) < 12, f"{go} {way}: {len(found)} maps, and the program made {len(truth)}")
+            same((end["pid"], end["maps"], end["bytes"]), (p.pid, len(found), sum(m["bytes"] for m in found.values())), "totals")
+
+
+@test
+def maps_are_measured():
+    """Capacity, bytes and waste of maps whose memory is known by calculation."""
+    for go in releases():
+        exe = go_build(HERE / "live_maps.go", "live_maps-plain", go=go)
+        p, truth = truth_of(exe, f"measured-{go}")
+        found, _ = rows("-p", p.pid)
+        p.end()
+        swiss = sample.is_swiss(go)
+        ints = next(m for a, m in found.items() if truth.get(a) == ("map[int]int", 1000))
+        # A group has 8 + 8 * 16 bytes. A bucket has 8 more, and an eighth and a sixteenth of 256 buckets are allocated in advance.
+        same(ints["capacity"], 2048, f"{go}: capacity of map[int]int")
+        least = 48 + (2048 // 8) * (136 if swiss else 144)
+        check(least <= ints["bytes"] <= least * 1.2, f"{go}: map[int]int holds {ints['bytes']} bytes, at least {least}")
+        for m in found.values():
+            check(m["waste"] < m["bytes"] and m["len"] <= m["capacity"] or m["growing"] or m["overflow"], f"{go}: {m}")
+        emptied = [m for a, m in found.items() if truth.get(a, ("", 0))[0] == "map[int]string" and truth[a][1] == 40]
+        same(len(emptied), 1, "the map that was emptied")
+        check(emptied[0]["waste"] > emptied[0]["bytes"] / 2, f"{go}: 40 of 400 are left: {emptied[0]}")
+
+
+@test
+def maps_of_a_program_that_changes():
+    """The program deletes and inserts all the time. Its map is found each time, with a length that it had."""
+    p = spawn([target("busy"), "-seconds", "60"], stdout=subprocess.DEVNULL)
+    time.sleep(0.2)
+    for _ in range(10):
+        found, end = rows("-p", p.pid)
+        lengths = [m["len"] for m in found.values() if m["capacity"] >= 1000]
+        # Words that the program has left behind on its stack may hold those that it made and does not use.
+        check(1 <= len(lengths) <= 3 and max(lengths) <= 1000, f"its map of up to 1,000 elements: {lengths}, {end}")
+    check(p.poll() is None, "the program has ended")
+
+
+@test
+def maps_shows_what_is_asked_for():
+    exe = go_build(HERE / "live_maps.go", "live_maps-plain")
+    p, truth = truth_of(exe, "truth-options")
+    found, _ = rows("-p", p.pid, "--type", "map[[]string[]]int")
+    same({m["map_type"] for m in found.values()}, {"map[string]int"}, "--type")
+    lines = [json.loads(x) for x in maps("-p", p.pid, "--sort", "len", "--top", "5", "--format", "json").stdout.splitlines()]
+    same([x["len"] for x in lines[:-1]], sorted((n for _, n in truth.values()), reverse=True)[:5], "--sort len --top 5")
+    small, _ = rows("-p", p.pid, "--min-bytes", "4k")
+    check(small and all(m["bytes"] >= 4096 for m in small.values()), "--min-bytes")
+    r = maps("-p", p.pid, "--top", "3")
+    same([line.split()[:3] for line in r.stdout.splitlines()[:1]], [["BYTES", "WASTE", "LEN"]], "headings")
+    check("maps," in r.stderr and "the type of" in r.stderr, f"totals: {r.stderr}")
+    same(maps("-q", "-p", p.pid).stderr, "", "-q")
+    p.end()
+
+
+@test
+def maps_refuses():
+    other = spawn(["sleep", "1000"])
+    for args, code, word in (((), 2, "-p"), (("-p", other.pid), 3, "Go"), (("-p", 999999999), 3, "999999999"), (("x", "-p", 1), 2, "-p")):
+        r = subprocess.run([options.tophash, "maps", *map(str, args)], text=True, capture_output=True, timeout=LONG)
+        check(r.returncode == code and r.stdout == "" and r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.returncode} {r.stderr}")

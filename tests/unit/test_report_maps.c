@@ -1,0 +1,103 @@
+/* Tests of the list of live maps. The rows are literals, and the output is compared with tests/golden/maps.*. No
+ * control character of a type's name comes through. */
+#include "test.h"
+
+#include <jansson.h>
+#include <locale.h>
+
+#include "base/text/text.h"
+#include "show/report/report.h"
+#include "golden.h"
+
+static const struct map_row rows[] = {
+	{.map = 0xc000012340,
+	 .type = "map[string]*main.session",
+	 .len = 102,
+	 .capacity = 2048,
+	 .bytes = 81968,
+	 .waste = 65536,
+	 .tombstones = 7,
+	 .tables = 2,
+	 .swiss = true},
+	{.map = 0xc000012380,
+	 .type = "map[struct { \033x int }]\nbool",
+	 .len = 8,
+	 .capacity = 8,
+	 .bytes = 192,
+	 .by_stack = true,
+	 .swiss = true},
+	{.map = 0x7f00000123c0,
+	 .len = 1000,
+	 .capacity = 2048,
+	 .bytes = 9007199254740991,
+	 .waste = 1,
+	 .overflow = 3,
+	 .growing = true,
+	 .changing = true,
+	 .old = 128,
+	 .evacuated = 5},
+	{.map = 0xc000012400, .type = "map[int]int", .bytes = 48},
+};
+
+static struct map_report report = {
+	.rows = rows,
+	.rows_n = ARRAY_SIZE(rows),
+	.maps = 5,
+	.bytes = 90000,
+	.waste = 65537,
+	.typed = 4,
+	.typed_bytes = 82208,
+	.possible_empty = 2,
+	.pid = 4711,
+	.heap_bytes = 1 << 20,
+	.objects = 5000,
+	.live = 4000,
+	.goroutines = 9,
+	.width = TEXT_UNLIMITED,
+};
+
+TEST(text)
+{
+	cleanup_buf struct buf out = {0};
+
+	maps_text(&out, &report);
+	for (const char *text = buf_cstr(&out); *text; text++)
+		assert_true((unsigned char)*text >= ' ' || *text == '\n');
+	check_golden("maps.text", buf_cstr(&out));
+}
+
+TEST(json)
+{
+	cleanup_buf struct buf out = {0};
+
+	maps_json(&out, &report);
+	for (const char *line = buf_cstr(&out); *line; line = strchr(line, '\n') + 1) {
+		json_t *object = json_loadb(line, strcspn(line, "\n"), 0, NULL);
+
+		assert_non_null(object);
+		assert_non_null(json_object_get(object, "event"));
+		json_decref(object);
+	}
+	check_golden("maps.json", buf_cstr(&out));
+}
+
+TEST(no_maps)
+{
+	struct map_report none = {.width = 80};
+	cleanup_buf struct buf out = {0};
+
+	maps_text(&out, &none);
+	assert_int_equal(out.len, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text),
+		cmocka_unit_test(json),
+		cmocka_unit_test(no_maps),
+	};
+
+	setlocale(LC_ALL, "C.UTF-8");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
