@@ -32,13 +32,31 @@ struct tophash_key_copy {
 	__attribute__((aligned(16))) unsigned char bytes[16];
 };
 
+/* Copies a key to memory. One of 16 bytes goes word by word. The asm is empty: compilers would otherwise copy a vector, keep
+ * the key in that from the beginning, and take each member out of it for the hash and the comparison. */
+TOPHASH_INLINE void tophash_write_key(unsigned char *to, const void *key, size_t size)
+{
+	if (size != 16) {
+		__builtin_memcpy(to, key, size);
+		return;
+	}
+	for (unsigned i = 0; i < 16 / sizeof(uintptr_t); i++) {
+		uintptr_t word;
+
+		__builtin_memcpy(&word, (const unsigned char *)key + i * sizeof(word),
+				 sizeof(word));
+		__asm__("" : "+r"(word));
+		__builtin_memcpy(to + i * sizeof(word), &word, sizeof(word));
+	}
+}
+
 /* Copies a key, unless it is too large. Returns the copy, or the key itself. */
 TOPHASH_INLINE const void *tophash_copy_key(struct tophash_key_copy *copy,
 					    const struct tophash_type *type, const void *key)
 {
 	if (type->key_size > sizeof(copy->bytes))
 		return key;
-	__builtin_memcpy(copy->bytes, key, type->key_size);
+	tophash_write_key(copy->bytes, key, type->key_size);
 	return copy->bytes;
 }
 
@@ -48,7 +66,7 @@ TOPHASH_INLINE void tophash_fill_key(const struct tophash_type *type, uint8_t *s
 {
 	uint32_t kept = (uint32_t)hash;
 
-	__builtin_memcpy(slot, raw, type->key_size);
+	tophash_write_key(slot, raw, type->key_size);
 	if (type->hash_offset)
 		__builtin_memcpy(slot + type->hash_offset, &kept, sizeof(kept));
 }
