@@ -25,6 +25,7 @@ struct custom_key {
 static char strings[2][KEYS][24]; /* equal strings at two addresses */
 static char places[KEYS];	  /* addresses that are used as keys */
 static unsigned turn;		  /* decides which of several equal keys is next */
+uint8_t kinds_given[BATCH][KEY_MAX];
 
 void kinds_init(void)
 {
@@ -228,6 +229,14 @@ static uint64_t read_words(struct words words)
 #define TO(name, map)	((struct name *)(void *)(map))
 #define FROM(name, map) ((const struct name *)(const void *)(map))
 
+#define KEY_FUNCTIONS(name, K, of_number)                                \
+	static K name##_given_(uint32_t number, size_t at)               \
+	{                                                                \
+		K key = of_number(number);                               \
+		_Static_assert(sizeof(key) <= KEY_MAX, "a key is kept"); \
+		memcpy(kinds_given[at], &key, sizeof(key));              \
+		return key;                                              \
+	}
 #define COMMON_FUNCTIONS(name, K, of_number)                                                      \
 	static bool name##_remove_(struct tophash *map, uint32_t number)                          \
 	{                                                                                         \
@@ -236,7 +245,7 @@ static uint64_t read_words(struct words words)
 	static void name##_keys_(const uint32_t *numbers, size_t n, K *ret)                       \
 	{                                                                                         \
 		for (size_t i = 0; i < n; i++)                                                    \
-			ret[i] = of_number(numbers[i]);                                           \
+			ret[i] = name##_given_(numbers[i], i);                                    \
 	}                                                                                         \
 	static size_t name##_remove_many_(struct tophash *map, const uint32_t *numbers, size_t n) \
 	{                                                                                         \
@@ -250,18 +259,19 @@ static uint64_t read_words(struct words words)
 	}
 
 #define MAP_FUNCTIONS(name, K, V, of_number, from_key, MAKE, READ)                         \
+	KEY_FUNCTIONS(name, K, of_number)                                                  \
 	static uint64_t name##_val_(uint64_t val)                                          \
 	{                                                                                  \
 		return READ(MAKE(val));                                                    \
 	}                                                                                  \
 	static int name##_put_(struct tophash *map, uint32_t number, uint64_t val)         \
 	{                                                                                  \
-		return name##_put(TO(name, map), of_number(number), MAKE(val));            \
+		return name##_put(TO(name, map), name##_given_(number, 0), MAKE(val));     \
 	}                                                                                  \
 	static bool name##_slot_(struct tophash *map, uint32_t number, uint64_t val,       \
 				 uint64_t *ret_old)                                        \
 	{                                                                                  \
-		V *v = name##_slot(TO(name, map), of_number(number));                      \
+		V *v = name##_slot(TO(name, map), name##_given_(number, 0));               \
 		if (v) {                                                                   \
 			*ret_old = READ(*v);                                               \
 			*v = MAKE(val);                                                    \
@@ -311,6 +321,7 @@ static uint64_t read_words(struct words words)
 	}
 
 #define SET_FUNCTIONS(name, K, of_number, from_key)                                        \
+	KEY_FUNCTIONS(name, K, of_number)                                                  \
 	static uint64_t name##_val_(uint64_t val)                                          \
 	{                                                                                  \
 		(void)val;                                                                 \
@@ -319,14 +330,14 @@ static uint64_t read_words(struct words words)
 	static int name##_put_(struct tophash *map, uint32_t number, uint64_t val)         \
 	{                                                                                  \
 		(void)val;                                                                 \
-		return name##_add(TO(name, map), of_number(number));                       \
+		return name##_add(TO(name, map), name##_given_(number, 0));                \
 	}                                                                                  \
 	static bool name##_slot_(struct tophash *map, uint32_t number, uint64_t val,       \
 				 uint64_t *ret_old)                                        \
 	{                                                                                  \
 		(void)val;                                                                 \
 		*ret_old = 0;                                                              \
-		return name##_add(TO(name, map), of_number(number)) >= 0;                  \
+		return name##_add(TO(name, map), name##_given_(number, 0)) >= 0;           \
 	}                                                                                  \
 	static bool name##_get_(const struct tophash *map, uint32_t number, uint64_t *ret) \
 	{                                                                                  \

@@ -10,6 +10,7 @@
 #define KEYS 20000
 #endif
 #define BATCH	   100
+#define KEY_MAX	   16		    /* bytes of the largest key */
 #define NUMBER_NAN (UINT32_MAX - 1) /* the number of an entry whose key is a NaN; it is even */
 
 /* Called for each entry. Returns false to end the loop. */
@@ -38,6 +39,10 @@ struct kind {
 
 extern const struct kind kinds[];
 extern const size_t kinds_len;
+
+/* The bytes of the keys that the last put, slot or put_many was given, in order. Equal keys may have different bytes: strings
+ * lie at two addresses. */
+extern uint8_t kinds_given[BATCH][KEY_MAX];
 
 /* Makes the strings and other data that keys point to. */
 void kinds_init(void);
