@@ -7,7 +7,7 @@ or a list of fields.
     cri.py remove SOCKET ID         ends a pod
 
 SPEC of serve: {"service": "v1", "name": "cri-o", "pods": [{"id", "name", "namespace"}], "containers": [{"id", "pod", "name", "image"}],
-"status": a code of gRPC that all calls get, "raw": {method: text in hex}}. SPEC of run: {"name", "namespace", "uid", "image",
+"status": a code of gRPC that all calls get, "raw": {method: text in hex}}. SPEC of run: {"name", "namespace", "uid", "parent" (of its control group), "image",
 "containers": {name: [WORD]}}. Exit code: 77 if there is no grpc here.
 """
 import json
@@ -111,7 +111,7 @@ def run(path, spec):
     with grpc.insecure_channel(f"unix:{path}") as channel:
         # The pod uses the network of the node, so that no plugin for networks is needed.
         node = [(1, 2)]
-        parent = f"/kubepods/burstable/pod{spec['uid']}"
+        parent = f"{spec['parent']}/pod{spec['uid']}"
         config = [(1, [(1, spec["name"]), (2, spec["uid"]), (3, spec["namespace"])]), (8, [(1, parent), (2, [(1, node)])])]
         pod = call(channel, "RunPodSandbox", (1, config))[1].decode()
         ids = {"": pod}

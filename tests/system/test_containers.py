@@ -17,20 +17,20 @@ from test_groups import begun, ended, hierarchies, program
 sys.path.insert(0, str(REPO / "tools"))
 import debs  # noqa: E402
 
-PACKAGES = ["podman", "runc", "conmon", "golang-github-containers-common", "golang-github-containers-image", "libgpgme11", "libsubid4", "libassuan0"]
+PACKAGES = ("podman", "runc", "conmon", "golang-github-containers-common", "golang-github-containers-image", "libgpgme11", "libsubid4", "libassuan0")
 IMAGE = "localhost/tophash/shop:1"
 
 
 @functools.cache
-def unpacked():
-    """Unpacks the packages into the cache. Returns the folder."""
-    at = debs.cache_dir() / "containers"
+def unpacked(*packages):
+    """Unpacks packages into the cache. Returns the folder."""
+    at = debs.cache_dir() / ("containers" if packages == PACKAGES else "-".join(packages))
     if not (at / "done").exists():
         shutil.rmtree(at, ignore_errors=True)
         (at / "debs").mkdir(parents=True)
-        r = subprocess.run(["apt-get", "download", "-q", *PACKAGES], cwd=at / "debs", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        r = subprocess.run(["apt-get", "download", "-q", *packages], cwd=at / "debs", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if r.returncode:
-            raise Skip(f"no podman, and its packages cannot be had: {r.stdout.strip()[-120:]}")
+            raise Skip(f"no {packages[0]}, and its packages cannot be had: {r.stdout.strip()[-120:]}")
         for deb in (at / "debs").iterdir():
             subprocess.run(["dpkg", "-x", deb, at], check=True)
         shutil.rmtree(at / "debs")
@@ -46,7 +46,7 @@ class Podman:
         self.run_dir = tempfile.mkdtemp(prefix="thp")  # podman takes no path of more than 50 characters
         runc = shutil.which("runc")
         if not shutil.which("podman") or not runc:
-            at = unpacked()
+            at = unpacked(*PACKAGES)
             runc = next(str(at / d / "runc") for d in ("usr/sbin", "usr/bin") if (at / d / "runc").exists())
             self.env["PATH"] = f"{at}/usr/bin:{at}/usr/sbin:{self.env['PATH']}"
             self.env["LD_LIBRARY_PATH"] = f"{at}/usr/lib/x86_64-linux-gnu"
@@ -144,6 +144,35 @@ def container_by_beginning():
             check(time.monotonic() < end, "the container does not end")
             time.sleep(0.02)
         refused(tophash("--container", id), 3, "no running container", "tophash ps")
+
+
+@test
+def container_by_the_socket_of_podman():
+    """podman offers the API of Docker. Where its files are hidden, it tells the name."""
+    with Podman() as podman:
+        podman.image()
+        name, socket = f"shop{os.getpid()}", Path(podman.run_dir) / "api.sock"
+        id, pid = podman.run(name, "/shop", "wait", "/go", "delete", 20)
+        _, other = podman.run(name + "b", "/shop", "wait", "/go", "delete", 1000)
+        hidden = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs {tmp("root")} && exec "$@"', "sh"]
+        refused(tophash("--container", name, wrap=hidden), 3, "no running container")
+        service = spawn([*podman.words, "system", "service", "-t", "0", f"unix://{socket}"], env=podman.env, stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while not socket.exists():
+            if service.poll() is not None or time.monotonic() > end:
+                raise Skip("podman offers no service here")
+            time.sleep(0.05)
+        run = tophash("--container", name, "--runtime-socket", socket, "--duration", "300ms", "--format", "json", wrap=hidden)
+        start = run.of("start")[0]
+        same([start.get(k) for k in ("pid", "runtime", "container", "container_name", "image")], [pid, "podman", id, name, IMAGE], "the start record")
+        tracer = Tracer("--container", name, "--runtime-socket", socket)
+        touch(pid, "go")
+        touch(other, "go")
+        run = tracer.end(sig=None)
+        same((run.code, run.end["hits"], [e["pid"] for e in run.events]), (0, 20, [pid] * 20), "the run")
+        service.terminate()
+        service.wait()
 
 
 @test
