@@ -20,15 +20,20 @@
 		.at = AT(pod_namespace), .help = "where the pods of tophash are (tophash)", \
 	}
 
+/* clang-format off */
+#define ROWS_OF_KUBECTL \
+	ROW_OF_KUBECTL("context", "NAME", "the context of kubectl's configuration", false), \
+	ROW_OF_KUBECTL("kubeconfig", "FILE", "the configuration of kubectl", false), \
+	ROW_OF_KUBECTL("cluster", "NAME", "the cluster in kubectl's configuration", true), \
+	ROW_OF_KUBECTL("as", "USER", "the user to impersonate", true), \
+	ROW_OF_KUBECTL("as-group", "GROUP", "the group to impersonate", true)
+/* clang-format on */
+
 /* The options that are no option of the verb. The first OF_KUBECTL are those of kubectl. */
 enum { OF_KUBECTL = 5 };
 /* clang-format off */
 static const struct option_spec own[] = {
-	ROW_OF_KUBECTL("context", "NAME", "the context of kubectl's configuration", false),
-	ROW_OF_KUBECTL("kubeconfig", "FILE", "the configuration of kubectl", false),
-	ROW_OF_KUBECTL("cluster", "NAME", "the cluster in kubectl's configuration", true),
-	ROW_OF_KUBECTL("as", "USER", "the user to impersonate", true),
-	ROW_OF_KUBECTL("as-group", "GROUP", "the group to impersonate", true),
+	ROWS_OF_KUBECTL,
 	{.group = "Which pod",
 	 .argument = "[pod/]NAME", .kind = OPTION_OPERAND, .help = "a pod that runs"},
 	{.name = "namespace", .letter = 'n', .argument = "NS", .kind = OPTION_STRING,
@@ -46,11 +51,7 @@ static const struct option_spec own[] = {
 	 .help = "the cluster ends it after TIME (12h)"},
 };
 static const struct option_spec clean_rows[] = {
-	ROW_OF_KUBECTL("context", "NAME", "the context of kubectl's configuration", false),
-	ROW_OF_KUBECTL("kubeconfig", "FILE", "the configuration of kubectl", false),
-	ROW_OF_KUBECTL("cluster", "NAME", "the cluster in kubectl's configuration", true),
-	ROW_OF_KUBECTL("as", "USER", "the user to impersonate", true),
-	ROW_OF_KUBECTL("as-group", "GROUP", "the group to impersonate", true),
+	ROWS_OF_KUBECTL,
 	{.name = "all", .kind = OPTION_FLAG, .at = AT(all),
 	 .help = "also pods that run or wait; somebody may be tracing with them"},
 	ROW_POD_NAMESPACE,

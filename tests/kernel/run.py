@@ -46,7 +46,7 @@ COMPLAINTS = r".*(?:BUG:|WARNING:|Oops|general protection|\[ cut here \]).*"
 
 def object_shape(args, tally):
     """Returns the compiled kernel programs, from the build folder beside tophash."""
-    path = Path(args.tophash).parent / "scope/watch/engine/trace.bpf.o"
+    path = Path(args.tophash).parent / "scope/watch/trace.bpf.o"
     if not path.exists() or not shutil.which("llvm-objdump"):
         return tally.skip("shape of the kernel programs: no trace.bpf.o beside tophash, or no llvm-objdump")
     diffs, note = shape.check(path)

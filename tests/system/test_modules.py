@@ -229,19 +229,22 @@ def processes_with_plugins():
 
 @test
 def a_process_with_two_libraries():
-    """Two Go runtimes in one process that is not Go."""
-    copy = tmp("copy.so")
-    copy.write_bytes(Path(library()).read_bytes())
-    two = LOADER.replace("library = ctypes.CDLL(sys.argv[1])", "libraries = [ctypes.CDLL(x) for x in sys.argv[1:]]") \
+    """Several Go runtimes in one process that is not Go. The engine has a table with room for 16 modules of a process."""
+    source = Path(library()).read_bytes()
+    several = LOADER.replace("library = ctypes.CDLL(sys.argv[1])", "libraries = [ctypes.CDLL(x) for x in sys.argv[1:]]") \
         .replace("library.Work", "for library in libraries: library.Work")
-    p = ready(sys.executable, "-c", two, library(), copy)
-    t = Tracer("-p", p.pid)
-    same(p.ask("work 30"), "done", "answer")
-    p.end()
-    r = t.end(None)
-    same(identity(r)["hits"], 60, "hits")
-    same(Counter(e["key"] for e in r.events), {i: 2 for i in range(30)}, "keys")
-    same([m["build"] for m in r.of("start")[0]["modules"]], ["library"], "modules")
+    for n in (2, 18):
+        copies = [tmp(f"copy{n}-{i}.so") for i in range(n - 1)]
+        for copy in copies:
+            copy.write_bytes(source)
+        p = ready(sys.executable, "-c", several, library(), *copies)
+        t = Tracer("-p", p.pid)
+        same(p.ask("work 30"), "done", f"{n}: answer")
+        p.end()
+        r = t.end(None)
+        same((identity(r)["hits"], r.end["gaps"], r.lines), (30 * n, 0, []), f"{n}: hits, gaps, messages")
+        same(Counter(e["key"] for e in r.events), {i: n for i in range(30)}, f"{n}: keys")
+        same([m["build"] for m in r.of("start")[0]["modules"]], ["library"] * (n - 1), f"{n}: modules")
 
 
 @test

@@ -60,21 +60,9 @@ bool session_file_is_same(struct session *session)
 /* Ends the time without probes. Each process that runs by now was not watched in its beginning. */
 static void end_gap(struct session *session)
 {
-	uint64_t time_ns = now_ns();
-	struct watched_file *file = &session->file;
-	bool told = false;
-
-	if (!file->gap_ns)
-		return;
-	vec_each(traced, &session->processes) {
-		if (traced->ended || traced->end != TARGET_RUNS)
-			continue;
-		session_gap(session, traced->target->pid, file->gap_ns, time_ns, "upgrade");
-		told = true;
-	}
-	if (!told)
-		session_gap(session, 0, file->gap_ns, time_ns, "upgrade");
-	file->gap_ns = 0;
+	if (session->file.gap_ns)
+		session_upgrade_gap(session, NULL, session->file.gap_ns);
+	session->file.gap_ns = 0;
 }
 
 /* ---- the probes are gone ---- */

@@ -294,8 +294,6 @@ static struct error *meet(struct session *session, struct traced *traced,
 		return error_nomem();
 	if (!stands || !traced->started)
 		return NULL;
-	session_modules_forget(session->modules, traced->target->pid);
-	session_modules_look(session->modules, traced->target->pid);
 	emit_module(session, traced, &at);
 	tell_late_modules(session, traced);
 	return NULL;
@@ -469,6 +467,9 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 	}
 	error_free(err); /* the process is gone, or between two programs */
 	try(tell_modules(session, traced, &found));
+	/* Stacks may go through several files. */
+	if (found.list.len > 1 || (found.list.len && found.list.data->role != GO_BUILD_PROGRAM))
+		session_modules_note(session->modules, traced->target->pid, &found);
 	if (is_held_at_loads(session, traced))
 		from_ns = 0;
 	vec_each(at, &found.list)

@@ -58,6 +58,18 @@ void session_modules_free(struct session_modules *modules)
 	free(modules);
 }
 
+static void take(struct loaded *loaded, const struct module_list *found)
+{
+	loaded->looked_ns = now_ns();
+	loaded->list.len = 0;
+	vec_each(at, &found->list) {
+		struct gotype_module module = {at->module->tab, at->module->image, at->bias};
+
+		if (at->module->tab && !vec_push(&loaded->list, module))
+			return;
+	}
+}
+
 /* Reads what the process has mapped now. The list stays unchanged if the process is gone, because
  * its last records may still be in the ring. */
 static void look(struct session_modules *modules, pid_t pid, struct loaded *loaded)
@@ -69,17 +81,9 @@ static void look(struct session_modules *modules, pid_t pid, struct loaded *load
 	loaded->looked_ns = now_ns();
 	if (!err)
 		err = modules_of(modules->files, target, &found);
-	if (err) {
-		error_free(err);
-		return;
-	}
-	loaded->list.len = 0;
-	vec_each(at, &found.list) {
-		struct gotype_module module = {at->module->tab, at->module->image, at->bias};
-
-		if (at->module->tab && !vec_push(&loaded->list, module))
-			return;
-	}
+	if (!err)
+		take(loaded, &found);
+	error_free(err);
 }
 
 static const struct gotype_module *find_in(const struct loaded *loaded, uint64_t addr)
@@ -125,6 +129,15 @@ void session_modules_look(struct session_modules *modules, pid_t pid)
 
 	if (loaded && !loaded->looked_ns)
 		look(modules, pid, loaded);
+}
+
+void session_modules_note(struct session_modules *modules, pid_t pid,
+			  const struct module_list *found)
+{
+	struct loaded *loaded = loaded_of(modules, pid);
+
+	if (loaded)
+		take(loaded, found);
 }
 
 void session_modules_forget(struct session_modules *modules, pid_t pid)

@@ -22,25 +22,6 @@ struct error *others_get(struct session *session, int exe, const char *path, str
 	return met_add_program(session, exe, path, ret);
 }
 
-struct met *others_numbered(const struct session *session, uint32_t number)
-{
-	struct met *met = met_numbered(session, number);
-
-	return met && met->role == GO_BUILD_PROGRAM ? met : NULL;
-}
-
-/* Does for the session's file what program_attach() does for another one. */
-static struct error *attach_main(struct session *session, pid_t pid, enum engine_hold *ret)
-{
-	*ret = ENGINE_HELD;
-	if (session->wide)
-		return NULL;
-	try(engine_attach(session->engine, 0, session->exe, -1, ret));
-	session->wide = *ret == ENGINE_HELD;
-	return *ret == ENGINE_UNHELD ? engine_attach(session->engine, 0, session->exe, pid, ret)
-				     : NULL;
-}
-
 struct error *others_place(struct session *session, struct met *met, pid_t pid,
 			   enum engine_hold *ret)
 {
@@ -49,7 +30,7 @@ struct error *others_place(struct session *session, struct met *met, pid_t pid,
 		*ret = ENGINE_HELD;
 		return NULL;
 	}
-	try(met ? program_attach(session, met, pid, ret) : attach_main(session, pid, ret));
+	try(program_attach(session, met, pid, ret));
 	all_stands(session, met ? &met->version : &session->file.version,
 		   met ? met->wide : session->wide);
 	return NULL;
@@ -87,11 +68,9 @@ struct error *others_begin(struct session *session, struct target *target, struc
 		try(add_process(session, target));
 		traced = &session->processes.data[session->processes.len - 1];
 	} else {
-		settle_modules(session, traced, now_ns());
+		program_leave_modules(session, traced);
 		target_close(traced->target);
 		traced->target = target;
-		traced->met.len = 0;
-		traced->linker_watched = false;
 	}
 	traced->program = met;
 	traced->started = false;
@@ -101,30 +80,12 @@ struct error *others_begin(struct session *session, struct target *target, struc
 	return NULL;
 }
 
-/* Opens the process of an event. If it has ended, or gone on to another program, its path is that of the
- * program. */
-static struct error *open_process(struct session *session, pid_t pid, const struct met *met,
-				  struct target **ret)
-{
-	struct error *err = process_open(pid, ret);
-	bool same = false;
-
-	if (err && err->code == ERROR_FAILED) /* no free descriptor; it may still run */
-		return err;
-	if (!err && target_executes(*ret, met ? met->exe : session->exe, &same) && same)
-		return NULL;
-	if (!err)
-		target_close(*ret);
-	error_free(err);
-	return process_adopt(pid, met ? met->module->path : image_name(session->image), ret);
-}
-
 struct error *others_started(struct session *session, const struct event_removal *event)
 {
-	struct met *met = others_numbered(session, event->module);
+	struct met *met = program_of_event(session, event);
 	struct target *target;
 
-	try(open_process(session, (pid_t)event->pid, met, &target));
+	try(program_open(session, (pid_t)event->pid, met, true, &target));
 	return others_begin(session, target, met, event);
 }
 
@@ -241,11 +202,13 @@ struct error *others_replace(struct session *session, const char *path, uint64_t
 			       path, why);
 		return NULL;
 	}
+	/* A process that begins when this is told is none of those that ran already. */
+	try(find_running(session, met, from_ns));
 	session_notice(session, SESSION_INFO,
 		       "%s was replaced by another file: the processes of both are traced%s", path,
 		       hold == ENGINE_HELD
 			       ? ""
 			       : ". No lease can be had on it, so each process gets "
 				 "its probes when it is found, a moment after its start");
-	return find_running(session, met, from_ns);
+	return NULL;
 }

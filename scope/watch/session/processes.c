@@ -65,17 +65,10 @@ bool find_bias(const struct session *session, const struct traced *traced, uint6
 static struct error *add_new_process(struct session *session, pid_t pid,
 				     const struct event_removal *event)
 {
-	const char *name = session->group ? group_file(session, event ? event->module : 0)
-					  : image_name(session->image);
+	const struct met *met = event ? program_of_event(session, event) : NULL;
 	struct target *target;
-	struct error *err = process_open(pid, &target);
 
-	if (err && err->code == ERROR_FAILED) /* no free descriptor; it may still run */
-		return err;
-	if (err) {
-		error_free(err);
-		try(process_adopt(pid, name, &target));
-	}
+	try(program_open(session, pid, met, false, &target));
 	target_drop_exe(target); /* session->exe is the same file, and one descriptor is enough */
 	try(add_process(session, target));
 	session->processes.data[session->processes.len - 1].child = session->tree != NULL;
@@ -90,12 +83,11 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 	if (!traced && has_many(session)) {
 		try(add_new_process(session, pid, event));
 		traced = &session->processes.data[session->processes.len - 1];
-		if ((session->all || session->options.binary) && event)
-			traced->program = others_numbered(session, event->module);
 	}
-	/* A process of a group may execute another program by now than the one of the event. */
-	if (traced && !traced->started && session->group && event)
-		group_program(session, traced, event);
+	/* By now it may execute another program than the one of the event. */
+	if (traced && !traced->started && event &&
+	    (session->group || session->all || session->options.binary))
+		program_take(session, traced, event);
 	/* A module that is there at the first look may have come since this event. */
 	if (traced && !traced->looked_ns)
 		traced->looked_ns = time_ns;

@@ -54,11 +54,37 @@ struct error *program_find(struct session *session, struct traced *traced)
 	return NULL;
 }
 
-const char *group_file(const struct session *session, uint32_t number)
+struct met *program_of_event(const struct session *session, const struct event_removal *event)
 {
-	const struct met *met = met_numbered(session, number);
+	struct met *met = met_numbered(session, event->module);
 
-	return met ? met->module->path : "";
+	/* A process of a group may have Go code only in a library. */
+	return met && (session->group || met->role == GO_BUILD_PROGRAM) ? met : NULL;
+}
+
+static const char *path_of(const struct session *session, const struct met *met)
+{
+	if (met)
+		return met->module->path;
+	return session->image ? image_name(session->image) : "";
+}
+
+struct error *program_open(struct session *session, pid_t pid, const struct met *met,
+			   bool must_execute, struct target **ret)
+{
+	struct error *err = process_open(pid, ret);
+	bool same = !must_execute;
+
+	if (err && err->code == ERROR_FAILED) /* no free descriptor; it may still run */
+		return err;
+	if (!err && must_execute && !target_executes(*ret, met ? met->exe : session->exe, &same))
+		same = false;
+	if (!err && same)
+		return NULL;
+	if (!err)
+		target_close(*ret);
+	error_free(err);
+	return process_adopt(pid, path_of(session, met), ret);
 }
 
 /* Tells whether a file with a number of the engine is known to be of the process. */
@@ -72,12 +98,11 @@ static bool has_file(const struct traced *traced, uint32_t number)
 	return false;
 }
 
-void group_program(struct session *session, struct traced *traced,
-		   const struct event_removal *event)
+void program_take(struct session *session, struct traced *traced, const struct event_removal *event)
 {
 	if (has_file(traced, event->module))
 		return;
-	traced->program = met_numbered(session, event->module);
+	traced->program = program_of_event(session, event);
 	vec_each(at, &traced->met)
 		at->here = false;
 }
@@ -128,19 +153,24 @@ void settle_late(struct session *session, struct traced *traced, bool now)
 struct error *program_attach(struct session *session, struct met *met, pid_t pid,
 			     enum engine_hold *ret)
 {
+	bool *wide = met ? &met->wide : &session->wide;
+	bool *not_wide = met ? &met->not_wide : &session->not_wide;
+	uint32_t number = met ? met->number : 0;
+	int exe = met ? met->exe : session->exe;
+
 	*ret = ENGINE_HELD;
-	if (met->wide)
+	if (*wide)
 		return NULL;
-	met->not_wide |= session->group && session->options.group->looked_at;
-	if (!met->not_wide) {
-		try(engine_attach(session->engine, met->number, met->exe, -1, ret));
-		met->wide = *ret == ENGINE_HELD;
-		met->wide_ns = now_ns();
-		met->not_wide = *ret == ENGINE_UNHELD;
-		if (!met->not_wide)
+	*not_wide |= session->group && session->options.group->looked_at;
+	if (!*not_wide) {
+		try(engine_attach(session->engine, number, exe, -1, ret));
+		*wide = *ret == ENGINE_HELD;
+		*(met ? &met->wide_ns : &session->wide_ns) = now_ns();
+		*not_wide = *ret == ENGINE_UNHELD;
+		if (!*not_wide)
 			return NULL;
 	}
-	return engine_attach(session->engine, met->number, met->exe, pid, ret);
+	return engine_attach(session->engine, number, exe, pid, ret);
 }
 
 static void note_hold(struct session *session, struct met *met, enum engine_hold hold)
@@ -176,14 +206,19 @@ struct error *program_place(struct session *session, struct traced *traced)
 	return NULL;
 }
 
-void program_leave(struct session *session, struct traced *traced)
+void program_leave_modules(struct session *session, struct traced *traced)
 {
-	settle_late(session, traced, true);
 	settle_modules(session, traced, now_ns());
-	engine_release(session->engine, traced->target->pid);
 	traced->met.len = 0;
 	traced->linker_watched = false;
 	traced->look_after_ns = 0;
+}
+
+void program_leave(struct session *session, struct traced *traced)
+{
+	settle_late(session, traced, true);
+	program_leave_modules(session, traced);
+	engine_release(session->engine, traced->target->pid);
 	traced->program = NULL;
 }
 
@@ -196,20 +231,9 @@ void group_lost(struct met *met, uint64_t time_ns)
 		met->lost_ns = time_ns;
 }
 
-/* Reports the time without probes, once for each process that runs the file by now. */
 static void end_lost(struct session *session, struct met *met)
 {
-	uint64_t time_ns = now_ns();
-	bool told = false;
-
-	vec_each(traced, &session->processes) {
-		if (traced->program != met || traced->ended || traced->end != TARGET_RUNS)
-			continue;
-		session_gap(session, traced->target->pid, met->lost_ns, time_ns, "upgrade");
-		told = true;
-	}
-	if (!told)
-		session_gap(session, 0, met->lost_ns, time_ns, "upgrade");
+	session_upgrade_gap(session, met, met->lost_ns);
 	met->lost_ns = 0;
 }
 

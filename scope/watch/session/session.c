@@ -41,6 +41,21 @@ void session_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t 
 	fan_event(session->output.sinks, &event);
 }
 
+void session_upgrade_gap(struct session *session, const struct met *met, uint64_t from_ns)
+{
+	uint64_t time_ns = now_ns();
+	bool told = false;
+
+	vec_each(traced, &session->processes) {
+		if (traced->program != met || traced->ended || traced->end != TARGET_RUNS)
+			continue;
+		session_gap(session, traced->target->pid, from_ns, time_ns, "upgrade");
+		told = true;
+	}
+	if (!told)
+		session_gap(session, 0, from_ns, time_ns, "upgrade");
+}
+
 void session_stop(struct session *session)
 {
 	session->stopping = true;

@@ -149,7 +149,9 @@ struct session {
 	pid_t pid;	 /* the process, if only one was chosen; 0: none, or several */
 	bool several;	 /* processes were chosen, and are watched as several */
 	int exe;	 /* the program's file */
-	bool wide;	 /* others.c: its probes stand, and are for all of its processes */
+	/* others.c: as in struct met, for the program's file. */
+	bool not_wide, wide;
+	uint64_t wide_ns;
 	bool exe_shared; /* `exe` is borrowed from the first process in the table */
 	struct watched_file file;
 	uint64_t
@@ -271,6 +273,9 @@ void chosen_settle(struct session *session, bool now);
 /* Passes a line to the notice callback. */
 void session_notice(struct session *session, enum session_notice kind, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+/* Reports that the probes of a program (NULL: of the session's file) were gone from from_ns until now, once
+ * for each process that runs it by now, or for no process. */
+void session_upgrade_gap(struct session *session, const struct met *met, uint64_t from_ns);
 /* Emits and counts a gap. `why` is as in struct event_gap. pid 0: no process is known. */
 void session_gap(struct session *session, pid_t pid, uint64_t from_ns, uint64_t to_ns,
 		 const char *why);
@@ -409,8 +414,11 @@ struct error *session_find_library(struct session *session, struct error *not_go
 /* Finds the Go modules that a process has now: modules_of(). */
 struct error *session_modules_list(struct session_modules *modules, struct target *target,
 				   struct module_list *ret);
-/* Reads what a process has mapped, while this is possible. */
+/* Reads what a process has mapped, while this is possible, unless it is known. */
 void session_modules_look(struct session_modules *modules, pid_t pid);
+/* Notes the modules that a process has now, as session_modules_list() has found them. */
+void session_modules_note(struct session_modules *modules, pid_t pid,
+			  const struct module_list *found);
 /* Forgets what a process has mapped, because it executes a program again, or has ended. */
 void session_modules_forget(struct session_modules *modules, pid_t pid);
 
@@ -500,8 +508,6 @@ void settle_modules(struct session *session, struct traced *traced, uint64_t to_
 /* Finds the program of a file, or opens it. exe: borrowed. *ret is NULL for the session's file. Errors: out
  * of memory. */
 struct error *others_get(struct session *session, int exe, const char *path, struct met **ret);
-/* Finds a program by the engine's number. NULL: it is the session's file, or no program. */
-struct met *others_numbered(const struct session *session, uint32_t number);
 /* Places the probes of a program (NULL: of the session's file) for all of its processes, or for process
  * `pid` alone if no lease guards the file. *ret tells whether they stand. */
 struct error *others_place(struct session *session, struct met *met, pid_t pid,
@@ -654,8 +660,8 @@ void place_fini(struct session *session);
 struct error *program_is_there(struct session *session, struct target *target, bool *ret);
 /* Finds the program of a process. A program that cannot be traced is reported. */
 struct error *program_find(struct session *session, struct traced *traced);
-/* Places the probes of a program for all of its processes, or for process `pid` alone if no lease guards the
- * file. *ret tells whether they stand. */
+/* Places the probes of a program (NULL: of the session's file) for all of its processes, or for process `pid`
+ * alone if no lease guards the file. *ret tells whether they stand. */
 struct error *program_attach(struct session *session, struct met *met, pid_t pid,
 			     enum engine_hold *ret);
 /* Places its probes. traced->program is NULL afterwards if that is not possible. */
@@ -663,19 +669,26 @@ struct error *program_place(struct session *session, struct traced *traced);
 /* Notes that these came late, unless they stood in all its processes at from_ns (0: nothing was missed).
  * `counted`: its hits have counted since then. */
 void program_note_late(struct traced *traced, uint64_t from_ns, bool counted, const char *why);
-/* Forgets the program, because the process has executed another one. */
+/* Forgets the modules of a process, because it has executed another program. */
+void program_leave_modules(struct session *session, struct traced *traced);
+/* Forgets the program as well, and removes its probes. */
 void program_leave(struct session *session, struct traced *traced);
 /* Notes that the main function of a process in the table has begun, by its record. */
 void group_begins(struct session *session, struct traced *traced,
 		  const struct event_removal *event);
 /* Notes when that was. The process has its start record. */
 void group_begun(struct traced *traced, uint64_t time_ns);
+/* Finds the program that an event is of. NULL: it is the session's file, or no program. */
+struct met *program_of_event(const struct session *session, const struct event_removal *event);
 /* Takes the program of a process from one of its events. When the process was looked at, it had ended,
  * or had gone on to another program. */
-void group_program(struct session *session, struct traced *traced,
-		   const struct event_removal *event);
-/* Returns the path of a file by the engine's number, or "". */
-const char *group_file(const struct session *session, uint32_t number);
+void program_take(struct session *session, struct traced *traced,
+		  const struct event_removal *event);
+/* Opens a process for the table. If it has ended, its path is that of `met` (NULL: of the session's file). The
+ * same holds if must_execute is set and it executes something else. Errors: no free descriptor; out of
+ * memory. */
+struct error *program_open(struct session *session, pid_t pid, const struct met *met,
+			   bool must_execute, struct target **ret);
 /* Notes that the probes of a program are gone, which stood in all its processes. */
 void group_lost(struct met *met, uint64_t time_ns);
 /* Reports the gap of a process, if there is one. `now`: do not wait for its main function to begin. */

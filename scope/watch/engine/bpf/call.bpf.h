@@ -97,6 +97,18 @@ static __always_inline void take_registers(struct wire_event *e, struct pt_regs 
 	call->bias = ctx->rip - probe->addr;
 }
 
+/* Takes the map of a method of sync.Map, and where its key is. */
+static __always_inline void take_sync_slots(struct wire_event *e, struct pt_regs *ctx,
+					    const struct wire_probe *probe, struct call *call)
+{
+	e->map = ctx->rax;
+	if (!probe->map_first)
+		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
+	call->map = e->map;
+	call->key0 = ctx->rbp + probe->key_slot;
+	call->key_arg = probe->key_arg;
+}
+
 /* Decides all filters, and reads the goroutine, because the bounds of its stack are needed in any
  * case. It is for programs without a copy of the stack. `plan` is as in key_passes(). */
 static __always_inline bool passes_slow(struct wire_event *e, struct pt_regs *ctx,

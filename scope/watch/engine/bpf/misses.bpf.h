@@ -37,12 +37,7 @@ static __always_inline void take_sync_entry(struct wire_event *e, struct pt_regs
 {
 	call->bias = ctx->rip - probe->addr;
 	call->type = e->type = sync_map + call->bias;
-	e->map = ctx->rax;
-	if (!probe->map_first)
-		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
-	call->map = e->map;
-	call->key0 = ctx->rbp + probe->key_slot;
-	call->key_arg = probe->key_arg;
+	take_sync_slots(e, ctx, probe, call);
 	e->ip = ctx->rip;
 }
 

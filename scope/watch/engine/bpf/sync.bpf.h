@@ -40,12 +40,7 @@ static __always_inline void take_sync(struct wire_event *e, struct pt_regs *ctx,
 		e->key_error = WIRE_KEY_NO_FRAME;
 		return;
 	}
-	e->map = ctx->rax;
-	if (!probe->map_first)
-		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
-	call->map = e->map;
-	call->key0 = ctx->rbp + probe->key_slot;
-	call->key_arg = probe->key_arg;
+	take_sync_slots(e, ctx, probe, call);
 }
 
 static __always_inline void count_sync(const struct wire_probe *probe, struct wire_counters *c)
