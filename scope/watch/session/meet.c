@@ -500,7 +500,8 @@ struct error *process_loads(struct session *session, pid_t pid, uint64_t time_ns
 
 	if (!traced || !is_looked_at(session, traced))
 		return NULL;
-	if (time_ns > traced->seen_ns && !traced->unseen_ns)
+	/* A Go library of a host is met by the first thread of its runtime, which is held. */
+	if (time_ns > traced->seen_ns && !traced->unseen_ns && !is_held_at_loads(session, traced))
 		traced->unseen_ns = time_ns;
 	if (now_ns() - traced->loads_ns >= LOOK_NS) {
 		traced->loads_ns = now_ns();
