@@ -86,7 +86,7 @@ snapshotter = "native"
         self.p.terminate()
         self.p.wait()
         for folder in Path("/sys/fs/cgroup").glob(f"**{GROUP}"):
-            for below in [*folder.glob("*/"), folder]:
+            for below in [*folder.glob("*/*/"), *folder.glob("*/"), folder]:
                 try:
                     below.rmdir()
                 except OSError:
@@ -167,6 +167,44 @@ def pods_of_containerd():
         same({id: sum(e["pid"] == pids[id] for e in run.events) for id in (prod["api"], prod["db"], dev["api"])},
              {prod["api"]: 20, prod["db"]: 30, dev["api"]: 0}, "deletes")
         same((run.code, run.end["hits"]), (0, 50), "exit code and hits")
+
+
+@test
+def container_of_ctr():
+    """Containers with ids that somebody chose, which no control group tells: by the state of runc."""
+    with Containerd() as containerd:
+        ctr = (containerd.bin + "ctr",)
+        containerd.run(*ctr, "images", "import", "--snapshotter", "native", image())
+        name, pids = f"shop{os.getpid()}", {}
+        for title, n in (name, 20), (name + "-b", 1000):
+            containerd.run(*ctr, "run", "-d", "--null-io", "--snapshotter", "native", "--cgroup", f"{GROUP}/{title}", IMAGE, title, "/shop", "wait", "/go",
+                           "delete", n)
+            pids[title] = int(containerd.run(*ctr, "task", "ls").split(title + " ")[1].split()[0])
+        # Another namespace of containerd has its own ids.
+        other = (*ctr, "-n", "other")
+        containerd.run(*other, "images", "import", "--snapshotter", "native", tmp("image.tar"))
+        containerd.run(*other, "run", "-d", "--null-io", "--snapshotter", "native", "--cgroup", f"{GROUP}/other/{name}-b", IMAGE, f"{name}-b", "/shop", "wait",
+                       "/end")
+        try:
+            refused(tophash("--container", f"{name}-b", wrap=containerd.inside()), 3, f"2 containers are {name}-b", "containerd")
+            refused(tophash("--container", name), 3, f"no running container {name}")
+            refused(tophash("--container", name[:-1], wrap=containerd.inside()), 3, "no running container")
+            report = tmp("report")
+            p = spawn([*containerd.inside(), options.tophash, "trace", "-v", "--container", name, "--format", "json", "-o", report], stderr=subprocess.PIPE,
+                      text=True)
+            while "probes placed" not in (line := p.stderr.readline()):
+                same(bool(line), True, "tophash is ready")
+            for pid in pids.values():
+                touch(pid, "go")
+            p.stderr.read()
+            same(p.wait(), 0, "exit code")
+            records = [json.loads(line) for line in report.read_text().splitlines()]
+            same([r["pid"] for r in records if r["event"] == "delete"], [pids[name]] * 20, "deletes")
+            same(records[-1]["hits"], 20, "hits")
+        finally:
+            subprocess.run([*containerd.inside(), *other, "task", "rm", "-f", f"{name}-b"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for title in pids:
+                subprocess.run([*containerd.inside(), *ctr, "task", "rm", "-f", title], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Docker:

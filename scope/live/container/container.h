@@ -3,6 +3,7 @@
  *   container.c   the container of a process, from its control group
  *   facts.c       its name, image and pod, from the files of its runtime
  *   find.c        a running container by its name, id or pod
+ *   named.c       a container with an id that somebody chose
  *   asked.c       what runtimes tell of containers, if their files do not tell enough
  *
  * Each runtime puts the container's id into the path of the control group:

@@ -30,6 +30,14 @@ void container_facts_below(const char *root, const struct container *of,
 /* Adds what a runtime tells, where the files tell nothing. */
 void container_facts_add(const struct runtime_container *from, struct container_facts *to);
 
+/* Calls fn() with the runtime and the first process of each container with this id, as the states of runc and crun
+ * tell. The id has letters, digits and "_.-" only. */
+void container_each_state(const char *name, void (*fn)(void *ctx, const char *runtime, pid_t pid),
+			  void *ctx);
+
+/* Adds the containers that runc, crun or ctr runs with the name of the query as their id. */
+void named_add(struct container_search *search);
+
 enum fit container_fit(const struct candidate *at, const struct container_query *query);
 
 /* Tells whether a runtime may know more than the files: one was named, nothing fits, or the name of a

@@ -104,7 +104,7 @@ static bool each_path(const char *root, const char *pattern, const char *id,
 	glob_t found = {0};
 	bool done = false;
 
-	/* The id has hexadecimal digits only. */
+	/* The id has no character that glob() knows. */
 	if (snprintf(whole, sizeof(whole), "%s%.*s%s%s", root, (int)(at - pattern), pattern, id,
 		     at + strlen("%s")) >= (int)sizeof(whole))
 		return false;
@@ -325,6 +325,39 @@ void container_facts_below(const char *root, const struct container *of,
 	}
 	if (*of->pod && !ret->pod)
 		read_links(&search);
+}
+
+struct states {
+	const char *runtime;
+	void (*fn)(void *ctx, const char *runtime, pid_t pid);
+	void *ctx;
+};
+
+/* Passes on the first process of a container: of runc, or of crun. Returns false, for the next one. */
+static bool tell_pid(const char *path, void *ctx)
+{
+	const struct states *states = ctx;
+	cleanup(json_free) json_t *state = load(path);
+	const json_t *pid = json_object_get(state, "init_process_pid");
+	json_int_t number = json_integer_value(pid ? pid : json_object_get(state, "pid"));
+
+	if (number > 0 && number <= INT32_MAX)
+		states->fn(states->ctx, states->runtime, (pid_t)number);
+	return false;
+}
+
+void container_each_state(const char *name, void (*fn)(void *ctx, const char *runtime, pid_t pid),
+			  void *ctx)
+{
+	struct states states = {.fn = fn, .ctx = ctx};
+
+	for (size_t i = 0; i < ARRAY_SIZE(runc_states); i++) {
+		states.runtime = strstr(runc_states[i], "containerd") ? "containerd" : "runc";
+		each_path("", runc_states[i], name, tell_pid, &states);
+	}
+	states.runtime = "crun";
+	for (size_t i = 0; i < ARRAY_SIZE(crun_states); i++)
+		each_path("", crun_states[i], name, tell_pid, &states);
 }
 
 void container_facts(const struct container *of, const struct runtime_told *told,

@@ -274,6 +274,9 @@ struct error *container_find(const struct container_query *query, struct contain
 
 	*ret = (struct container_found){0};
 	try(find_all(&search));
+	named_add(&search);
+	if (search.nomem)
+		return error_nomem();
 	if (asked_is_useful(&search))
 		try(asked_add(&search));
 	try(take_best(&search, ret));
