@@ -115,8 +115,8 @@ detach TERM report"""
     return Case(f"{v}-binary", script, judge)
 
 
-def group(v):
-    """--cgroup: a process that already runs, one that starts later, and one outside."""
+def by_process():
+    """Returns the judge of a case with two processes, out and out2, of which nothing may be missed."""
 
     def judge(folder):
         records, want = report(folder), {}
@@ -131,6 +131,24 @@ def group(v):
         diffs += differ("gaps", end_of(records)["gaps"], 0)
         return diffs, "; ".join("removed {}, missed {}, cleared {}".format(*n) for n in want.values())
 
+    return judge
+
+
+def user(v):
+    """--uid: a process that already runs, and one that starts later."""
+    script = f"""begin /t/{v}/steps
+attach report --misses --uid 0
+tell '5\\nmiss 2\\n'
+printf '7\\nmiss 1\\nclear\\n' | /t/{v}/steps >out2
+tell '3\\n'
+end
+usleep 300000
+detach TERM report"""
+    return Case(f"{v}-user", script, by_process())
+
+
+def group(v):
+    """--cgroup: a process that already runs, one that starts later, and one outside."""
     script = f"""[ -d /cg/g ] || {{ mkdir -p /cg && mount -t cgroup2 cgroup2 /cg && mkdir /cg/g; }}
 begin /t/{v}/steps
 echo $program >/cg/g/cgroup.procs
@@ -142,7 +160,7 @@ tell '3\\n'
 end
 usleep 300000
 detach TERM report"""
-    return Case(f"{v}-group", script, judge)
+    return Case(f"{v}-group", script, by_process())
 
 
 def detached(v, signal):
@@ -358,6 +376,7 @@ def cases_of(kernel, versions):
         yield steps(v)
         yield binary(v)
         yield group(v)
+        yield user(v)
         yield from filters(v)
         yield detached(v, "TERM")
         if kernel >= MULTI:

@@ -47,7 +47,7 @@ def few_descriptors():
     """With any limit on open files, the trace works, or one line names the limit and how to raise it."""
     p = steps()
     worked = 0
-    for limit in (4, 5, 8, 14, 16, 24, 32, 40, 47, 48, 64):
+    for limit in (4, 5, 8, 14, 16, 24, 32, 40, 48, 55, 56, 64):
         r = tophash("-p", p.pid, "--duration", "100ms", "--format", "json",
                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
         if r.code == 0:

@@ -136,7 +136,7 @@ struct session_options {
 };
 
 /* Descriptors that a run needs at least. The engine alone needs about thirty. */
-enum { SESSION_DESCRIPTORS_MIN = 48 };
+enum { SESSION_DESCRIPTORS_MIN = 56 };
 
 /* Checks that the kernel can tell the processes of the caller from those of others, if this tophash has
  * more rights than its caller. Errors (ERROR_PERMISSION). */
