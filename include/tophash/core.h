@@ -72,7 +72,7 @@ struct tophash_hooks {
 	/* Called once for each key and value that leaves the map: by a delete, a clear, a replacement or
 	 * fini. When a put or slot finds an equal key in the map, that key stays, and the one that was given is
 	 * dropped. A string, or a key with a hash of the user, that is given with the bytes that the map holds is
-	 * the key that stays. */
+	 * the key that stays. The key of an element is dropped before its value. */
 	void (*drop_key)(void *key, void *ctx);
 	void (*drop_val)(void *val, void *ctx);
 	/* The write barrier of a garbage collector; docs/gc.md explains it. Called before size bytes at slot

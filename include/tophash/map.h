@@ -19,7 +19,7 @@
  *
  *	TOPHASH_MAP_BYTES(name, K, V)       K is a struct without padding, compared by its bytes
  *	TOPHASH_MAP_WITH(name, K, V, h, e)  uint64_t h(const K *), bool e(const K *, const K *); h need be
- *	                                    neither seeded nor mixed
+ *	                                    neither seeded nor mixed. They must not change the map
  *	TOPHASH_SET, _SET_BYTES, _SET_WITH  the same without values
  *	TOPHASH_MAP_DECLARE(name, K, V)     in a header, with TOPHASH_MAP_DEFINE(name, K, V) (or _DEFINE_BYTES,
  *	                                    _DEFINE_WITH) in one source; TOPHASH_SET_DECLARE likewise

@@ -112,6 +112,77 @@ TEST(slot_does_not_drop)
 	assert_int_equal(heap.keys, 4);
 }
 
+/* An object whose name is its key in a map. */
+struct owner {
+	char name[8];
+	unsigned *dropped; /* keys */
+};
+TOPHASH_MAP(owners, const char *, struct owner *);
+
+/* Reads the key that is dropped, and the object around it, which must still be there. */
+static void drop_name(void *key, void *ctx)
+{
+	const char *name;
+
+	memcpy(&name, key, sizeof(name));
+	assert_int_equal(name[0], 'n');
+	assert_ptr_equal(((const struct owner *)(const void *)name)->dropped, ctx);
+	++*(unsigned *)ctx;
+}
+
+static void drop_owner(void *val, void *ctx)
+{
+	struct owner *owner;
+
+	memcpy(&owner, val, sizeof(owner));
+	assert_ptr_equal(owner->dropped, ctx);
+	memset(owner, 0, sizeof(*owner));
+	free(owner);
+}
+
+static bool is_n9(const char *name, struct owner **owner, void *ctx)
+{
+	(void)ctx;
+	assert_ptr_equal((*owner)->name, name);
+	return strcmp(name, "n9") == 0;
+}
+
+/* The key is dropped before the value that it may be a part of, by every way out of the map. */
+TEST(key_may_lie_in_its_value)
+{
+	unsigned dropped = 0;
+	struct tophash_hooks hooks = {.size = sizeof(hooks),
+				      .ctx = &dropped,
+				      .drop_key = drop_name,
+				      .drop_val = drop_owner};
+	struct owners m = {0};
+
+	assert_int_equal(owners_set_hooks(&m, &hooks), 0);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 300; i++) {
+			struct owner *owner = malloc(sizeof(*owner));
+
+			assert_non_null(owner);
+			owner->dropped = &dropped;
+			snprintf(owner->name, sizeof(owner->name), "n%u", i);
+			assert_int_equal(owners_put(&m, owner->name, owner), 1);
+		}
+		for (unsigned i = 100; i < 280; i++) {
+			char name[8];
+
+			snprintf(name, sizeof(name), "n%u", i);
+			assert_true(owners_delete(&m, name));
+		}
+		assert_int_equal(owners_delete_if(&m, is_n9, NULL), 1);
+		assert_int_equal(dropped, 300 * round + 181);
+		if (round == 0)
+			owners_clear(&m);
+		else
+			owners_fini(&m);
+		assert_int_equal(dropped, 300 * (round + 1));
+	}
+}
+
 /* Puts n keys from `first` on. A put that fails is repeated once. */
 static void put_all(struct chained *m, struct heap *heap, uint32_t first, uint32_t n)
 {
@@ -206,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_could_not_be_made_is_empty),
 		cmocka_unit_test(slot_does_not_drop),
+		cmocka_unit_test(key_may_lie_in_its_value),
 		cmocka_unit_test(each_allocation_fails_once),
 		cmocka_unit_test(last_zero_is_kept),
 	};
