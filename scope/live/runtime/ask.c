@@ -84,7 +84,7 @@ static void receive(struct asking *asking)
 static struct error *wait_for_all(struct asking *askings, size_t n)
 {
 	uint64_t until = now_ns() + RUNTIME_SECONDS * 1000000000ull;
-	struct pollfd *polled = calloc(n, sizeof(*polled));
+	struct pollfd *polled = calloc(n + 1, sizeof(*polled));
 
 	if (!polled)
 		return error_nomem();
