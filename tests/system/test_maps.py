@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from harness import HERE, check, go_build, LONG, options, Program, same, Skip, spawn, target, test, tmp
+from harness import HERE, REPO, check, go_build, LONG, options, Program, same, Skip, spawn, target, test, tmp
 
 import build
 import sample
@@ -104,6 +104,19 @@ def maps_of_a_program_that_changes():
         # Words that the program has left behind on its stack may hold those that it made and does not use.
         check(1 <= len(lengths) <= 3 and max(lengths) <= 1000, f"its map of up to 1,000 elements: {lengths}, {end}")
     check(p.poll() is None, "the program has ended")
+
+
+@test
+def maps_of_a_heap_that_lies():
+    """Words of the program's memory are wrong, up to one in 16, in each round others. Reading always ends, without a crash."""
+    reader = REPO / "build/tests/unit/heap_hostile"
+    if not reader.exists():
+        raise Skip(f"{reader.name} is not built (make check)")
+    for go in releases():
+        p, _ = truth_of(go_build(HERE / "live_maps.go", "live_maps-plain", go=go), f"lies-{go}")
+        r = subprocess.run([str(reader), str(p.pid), str(options.rounds), str(options.rounds * 2)], text=True, capture_output=True, timeout=LONG * 4)
+        same((r.returncode, r.stderr), (0, ""), f"{go}: {r.stdout}")
+        p.end()
 
 
 @test

@@ -145,6 +145,8 @@ static enum gomap_verdict read_tables(const struct gomap_reader *reader, uint64_
 		if (addr != last && !add_table(reader, addr, depth, map, &array, &used))
 			return GOMAP_NO;
 	}
+	if (!map->tables)
+		return GOMAP_NO;
 	set_waste(reader, &array, map->capacity / map->tables / SLOTS, map);
 	return used == map->len ? GOMAP_YES : GOMAP_TORN;
 }

@@ -138,14 +138,21 @@ static void push(struct typing *typing, uint64_t addr, uint64_t type, uint64_t c
 	push_kind(typing, ITEM_VALUES, addr, type, count);
 }
 
+/* Returns the map of the list whose header is at an address, or NULL. */
+static struct gomap *map_at(const struct typing *typing, uint64_t addr)
+{
+	struct gomap *list = typing->maps->list.data;
+	size_t n = typing->maps->list.len, at = lower_bound(i, n, list[i].addr < addr);
+
+	return at < n && list[at].addr == addr ? &list[at] : NULL;
+}
+
 /* Notes the type of a map, and adds its entries. */
 static void take_map(struct typing *typing, uint64_t addr, uint64_t type)
 {
-	const struct gomap *list = typing->maps->list.data;
-	size_t n = typing->maps->list.len, at = lower_bound(i, n, list[i].addr < addr);
-	struct gomap *map = &typing->maps->list.data[at];
+	struct gomap *map = map_at(typing, addr);
 
-	if (at == n || map->addr != addr || !map_types_at(typing->reader->types, type))
+	if (!map || !map_types_at(typing->reader->types, type))
 		return;
 	if (!map->type)
 		map->type = type;
@@ -252,17 +259,18 @@ static void on_part(void *ctx, uint64_t addr)
 }
 
 /* Searches the entries of a map of the list. */
-static void visit_map(struct typing *typing, uint64_t addr, const struct map_type *type)
+static void visit_map(struct typing *typing, uint64_t addr, uint64_t type)
 {
-	const struct gomap *list = typing->maps->list.data;
-	size_t n = typing->maps->list.len, at = lower_bound(i, n, list[i].addr < addr);
-	struct entries entries = {.typing = typing,
-				  .type = type,
-				  .keys = reach_leads(&typing->reach, type->key),
-				  .elems = reach_leads(&typing->reach, type->elem)};
+	const struct map_type *of = map_types_at(typing->reader->types, type);
+	const struct gomap *map = map_at(typing, addr);
+	struct entries entries = {.typing = typing, .type = of};
 
-	if (at < n && list[at].addr == addr && (entries.keys || entries.elems))
-		typing->ops->each_part(typing->reader, &list[at], type, on_part, &entries);
+	if (!map || !of || map->type != type)
+		return;
+	entries.keys = reach_leads(&typing->reach, of->key);
+	entries.elems = reach_leads(&typing->reach, of->elem);
+	if (entries.keys || entries.elems)
+		typing->ops->each_part(typing->reader, map, of, on_part, &entries);
 }
 
 /* runtime/chan.go: hchan begins with the number of elements, the size of the buffer, and its address. */
@@ -295,9 +303,7 @@ static void visit_item(struct typing *typing, const struct item *item)
 	switch (item->kind) {
 	case ITEM_VALUES: visit_values(typing, item, &type); break;
 	case ITEM_CHANNEL: visit_channel(typing, item->addr, &type); break;
-	case ITEM_MAP:
-		visit_map(typing, item->addr, map_types_at(typing->reader->types, item->type));
-		break;
+	case ITEM_MAP: visit_map(typing, item->addr, item->type); break;
 	}
 }
 

@@ -1,0 +1,127 @@
+/* Reads the heap of a running Go program through a memory that lies: now and then a word is another one. It must never
+ * crash, and always end. What it finds is not checked.
+ *
+ *     heap_hostile PID SEED ROUNDS
+ *
+ * tests/system/test_maps.py runs it. A round that takes longer than a minute ends it by SIGALRM.
+ */
+#include "base/base.h"
+#include "base/table.h"
+#include "live/gomap/gomap.h"
+#include "live/module/module.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct liar {
+	struct memory truth;
+	uint64_t seed;
+	uint64_t one_in; /* of so many words one is wrong */
+};
+
+/* Returns the word that stands at an address in this round: the right one, or one of several kinds of wrong ones. */
+static uint64_t word_at(const struct liar *liar, uint64_t addr, uint64_t word)
+{
+	uint64_t hash = table_mix(addr ^ liar->seed);
+
+	if (hash % liar->one_in)
+		return word;
+	hash = table_mix(hash);
+	switch (hash >> 60) {
+	case 0: return 0;
+	case 1: return UINT64_MAX;
+	case 2: return hash;
+	case 3: return hash & 0xff;
+	case 4: return word + 8;
+	case 5: return word - 1;
+	case 6: return word ^ 1ull << (hash & 63);
+	case 7: return hash & 0xffffff;
+	case 8: return word << 1;
+	case 9: return addr;
+	case 10: return addr & ~0xfffull;
+	default: return word ^ (hash & 0xffff);
+	}
+}
+
+static size_t lie(void *ctx, uint64_t addr, void *to, size_t size)
+{
+	const struct liar *liar = ctx;
+	size_t n = liar->truth.read(liar->truth.ctx, addr, to, size);
+	uint8_t *bytes = to;
+
+	for (size_t at = -addr & 7; at < n && n - at >= 8; at += 8) {
+		uint64_t word;
+
+		memcpy(&word, bytes + at, sizeof(word));
+		word = word_at(liar, addr + at, word);
+		memcpy(bytes + at, &word, sizeof(word));
+	}
+	return n;
+}
+
+/* Reads everything once. Returns how many maps were found, or -1 after an error. */
+static int64_t read_once(const struct module_at *at, struct liar *liar)
+{
+	struct gotype_module module = {
+		.tab = at->module->tab, .image = at->module->image, .bias = at->bias};
+	struct heap_options options = {.memory = {.ctx = liar, .read = lie},
+				       .modules = &module,
+				       .modules_n = 1,
+				       .header_size = GOMAP_HEADER_SIZE,
+				       .header_mask = gomap_header_mask(at->module->maps)};
+	cleanup(gomap_list_fini) struct gomap_list maps = {0};
+	cleanup(heap_close) struct heap *heap = NULL;
+	struct error *err = heap_open(&options, &heap);
+
+	if (!err)
+		err = gomap_find(heap, &options, at->module->maps, &maps);
+	if (!err)
+		return (int64_t)maps.list.len;
+	error_free(err);
+	return -1;
+}
+
+static struct error *run(pid_t pid, uint64_t seed, uint64_t rounds)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+	cleanup(modules_free) struct modules *modules = NULL;
+	cleanup(target_close) struct target *target = NULL;
+	struct liar liar;
+	uint64_t refused = 0, most = 0;
+
+	try(process_open(pid, &target));
+	try(modules_new(&modules));
+	try(modules_of(modules, target, &found));
+	if (!found.list.len || !found.list.data[0].module->tab)
+		return error_new(ERROR_TARGET, "no Go code");
+	liar.truth = target_memory(target);
+	for (uint64_t i = 0; i < rounds; i++) {
+		int64_t maps;
+
+		liar.seed = table_mix(seed + i);
+		liar.one_in = 1ull << (4 + liar.seed % 16);
+		alarm(60);
+		maps = read_once(&found.list.data[0], &liar);
+		refused += maps < 0;
+		most = maps > 0 && (uint64_t)maps > most ? (uint64_t)maps : most;
+	}
+	printf("%" PRIu64 " rounds, %" PRIu64 " refused, at most %" PRIu64 " maps\n", rounds,
+	       refused, most);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct error *err;
+
+	if (argc != 4)
+		return ERROR_USAGE;
+	err = run((pid_t)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
+		  strtoull(argv[3], NULL, 10));
+	if (!err)
+		return 0;
+	fprintf(stderr, "heap_hostile: %s\n", err->text);
+	return err->code;
+}
