@@ -12,10 +12,12 @@ from pathlib import Path
 from harness import HERE, LONG, Run, Skip, check, go_build, identity, options, same, spawn, test, tmp
 from test_groups import Group
 
+# systemd-tmpfiles would empty /tmp at a boot, and that is the machine's.
 BOOT = """
 mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && mount -t tmpfs tmpfs /sys/fs/cgroup &&
 mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir -p /run/systemd/system &&
 mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && mount --bind /etc /etc && mount -o remount,bind,ro /etc || exit 9
+{ [ ! -e /usr/bin/systemd-tmpfiles ] || mount --bind /bin/false /usr/bin/systemd-tmpfiles; } || exit 9
 printf "[Unit]\\nDefaultDependencies=no\\n" > /run/systemd/system/alone.target
 exec env container=test "$0" --system --unit=alone.target --log-target=console --show-status=0
 """
