@@ -106,9 +106,11 @@ def two_libraries():
     check([m["path"] for m in start["modules"]] in ([first], [second]), start["modules"])
     third = library("three.so")
     r = tophash("--format", "json", "--", compiled("opens", OPENS), first, third)
-    same((r.code, r.end["gaps"], r.exits[0]["code"]), (5, 1, 4), r.err)
+    same((r.code, r.exits[0]["code"]), (5, 4), r.err)
     check(47 <= r.end["hits"] <= 94, r.end)
-    same([g["why"] for g in r.of("gap")], ["module"], "gaps")
+    # The linker tells twice of a library: before it maps it, and after. A second gap says that the process ended before the look that
+    # follows the latter: it may have mapped one more.
+    check([g["why"] for g in r.of("gap")] in (["module"], ["module"] * 2), f"gaps: {r.of('gap')}")
 
 
 @test

@@ -284,8 +284,10 @@ static struct error *meet(struct session *session, struct traced *traced,
 
 	try(met_get(session, found, program_of(session, traced).tab, &at.met));
 	try(watch(session, traced, &at, &stands));
-	if (!stands && (at.met->why || (at.met->number && has_ended(traced))))
+	if (!stands && at.met->why)
 		at.unwatched_ns = from_ns ? from_ns : now_ns();
+	else if (!stands && at.met->number && has_ended(traced))
+		at.unwatched_ns = from_ns;
 	if (stands && from_ns) {
 		at.late_ns = from_ns;
 		at.placed_ns = now_ns();
