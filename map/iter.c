@@ -271,7 +271,8 @@ static void take_homes(struct tophash_iter *iter, uint64_t first)
 	struct tophash_homes homes;
 
 	look_ahead(iter, limit_of(iter));
-	if (!TOPHASH_BY_FOURS(type->key_size) || iter->last - word >= 3 * TOPHASH_WORD_SIZE) {
+	if (!TOPHASH_BY_FOURS(type->key_size) ||
+	    iter->last - word >= (ptrdiff_t)3 * TOPHASH_WORD_SIZE) {
 		homes = tophash_homes_begin(word, type);
 		used = homes.lanes;
 		iter->end = homes.end;

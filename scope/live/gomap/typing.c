@@ -50,20 +50,6 @@ struct typing {
 	bool failed;
 };
 
-static const struct gotype_module *find_module(void *ctx, uint64_t addr)
-{
-	const struct heap_options *options = ctx;
-
-	for (size_t i = 0; i < options->modules_n; i++) {
-		const struct gotype_module *at = &options->modules[i];
-		const struct gopcln_module *module = gopcln_module(at->tab);
-
-		if (addr - at->bias >= module->types && addr - at->bias < module->etypes)
-			return at;
-	}
-	return NULL;
-}
-
 struct error *typing_new(const struct heap *heap, const struct heap_options *options,
 			 const struct gomap_reader *reader, const struct gomap_ops *ops,
 			 struct typing **ret)
@@ -78,7 +64,7 @@ struct error *typing_new(const struct heap *heap, const struct heap_options *opt
 	typing->options = options;
 	typing->reach.types = (struct gotypes){.module = options->modules[0],
 					       .memory = options->memory,
-					       .find = find_module,
+					       .find = heap_module_of,
 					       .find_ctx = (void *)options};
 	*ret = typing;
 	return NULL;

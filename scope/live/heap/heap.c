@@ -72,6 +72,20 @@ void heap_close(struct heap *heap)
 	free(heap);
 }
 
+const struct gotype_module *heap_module_of(void *ctx, uint64_t addr)
+{
+	const struct heap_options *options = ctx;
+
+	for (size_t i = 0; i < options->modules_n; i++) {
+		const struct gotype_module *at = &options->modules[i];
+		const struct gopcln_module *module = gopcln_module(at->tab);
+
+		if (addr - at->bias >= module->types && addr - at->bias < module->etypes)
+			return at;
+	}
+	return NULL;
+}
+
 bool heap_read(const struct heap *heap, uint64_t addr, void *to, size_t size)
 {
 	return heap_cache_read(heap->cache, addr, to, size);

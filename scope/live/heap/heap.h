@@ -74,6 +74,9 @@ struct heap_options {
 	uint8_t header_mask;
 };
 
+/* Finds the module whose types an address is among, or NULL. It is for gotypes.find; ctx is the struct heap_options. */
+const struct gotype_module *heap_module_of(void *ctx, uint64_t addr);
+
 struct heap;
 
 /* Reads the spans of a process. Errors (ERROR_TARGET): the release is not known; what is read makes no sense (the

@@ -126,6 +126,12 @@ void heap_mark_word(struct heap *heap, uint64_t word, bool sure);
 /* Marks what an object points to, but not the object itself. */
 void heap_scan_object(struct heap *heap, uint32_t span, uint32_t index);
 
+/* Returns the index of the object that an address in a span is in; it may be too large, in the slack at the end. */
+static inline uint32_t heap_index_in(const struct heap_span *span, uint64_t addr)
+{
+	return span->magic ? (uint32_t)((addr - span->base) * span->magic >> 32) : 0;
+}
+
 static inline bool bit_get(const uint64_t *bits, uint64_t i)
 {
 	return bits[i >> 6] >> (i & 63) & 1;

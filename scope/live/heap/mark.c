@@ -6,11 +6,6 @@
 
 /* ---- marking ---- */
 
-static uint32_t index_in(const struct heap_span *span, uint64_t addr)
-{
-	return span->magic ? (uint32_t)((addr - span->base) * span->magic >> 32) : 0;
-}
-
 /* Tells whether an object is in use, or was when the span was swept last. */
 static bool is_allocated(struct heap *heap, const struct heap_span *span, uint32_t index)
 {
@@ -37,7 +32,7 @@ void heap_mark_word(struct heap *heap, uint64_t word, bool sure)
 
 	if (!span)
 		return;
-	index = index_in(span, word);
+	index = heap_index_in(span, word);
 	if (index >= span->elems || bit_get(heap->marked, span->first + index) ||
 	    (!sure && !is_allocated(heap, span, index)))
 		return;
@@ -292,7 +287,7 @@ bool heap_is_live(const struct heap *heap, uint64_t addr, uint64_t size)
 
 	if (!span)
 		return is_global(heap, addr, size);
-	index = index_in(span, addr);
+	index = heap_index_in(span, addr);
 	return index < span->elems && bit_get(heap->marked, span->first + index) &&
 	       size <= span->elem && addr + size <= span->base + (index + 1) * span->elem;
 }

@@ -21,20 +21,6 @@ struct builder {
 	uint64_t steps; /* that are left */
 };
 
-static const struct gotype_module *find_module(void *ctx, uint64_t addr)
-{
-	const struct heap *heap = ctx;
-
-	for (size_t i = 0; i < heap->options.modules_n; i++) {
-		const struct gotype_module *at = &heap->options.modules[i];
-		const struct gopcln_module *module = gopcln_module(at->tab);
-
-		if (addr - at->bias >= module->types && addr - at->bias < module->etypes)
-			return at;
-	}
-	return NULL;
-}
-
 static void put_word(struct builder *builder, uint64_t offset)
 {
 	uint64_t word = offset / WORD;
@@ -90,8 +76,8 @@ static bool build(struct heap *heap, struct heap_mask *mask)
 {
 	struct builder builder = {.types = {.module = heap->options.modules[0],
 					    .memory = heap->options.memory,
-					    .find = find_module,
-					    .find_ctx = heap},
+					    .find = heap_module_of,
+					    .find_ctx = &heap->options},
 				  .mask = mask,
 				  .steps = mask->words * 4 + 64};
 

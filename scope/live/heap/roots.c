@@ -25,7 +25,7 @@ enum {
 /* Marks what the words of a segment point to that are pointers by its mask. */
 static struct error *mark_segment(struct heap *heap, uint64_t from, uint64_t to, uint64_t mask)
 {
-	cleanup_free uint64_t *words = malloc(PIECE_WORDS * WORD);
+	cleanup_free uint64_t *words = malloc((size_t)PIECE_WORDS * WORD);
 	uint8_t bits[PIECE_WORDS / 8];
 
 	if (!words)

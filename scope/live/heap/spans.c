@@ -233,11 +233,6 @@ const struct heap_span *heap_span_of(const struct heap *heap_, uint64_t addr)
 	return at ? &heap->spans.data[at - 1] : NULL;
 }
 
-static uint32_t index_of(const struct heap_span *span, uint64_t addr)
-{
-	return span->magic ? (uint32_t)((addr - span->base) * span->magic >> 32) : 0;
-}
-
 bool heap_object_of(const struct heap *heap, uint64_t addr, uint64_t *ret_base, uint64_t *ret_size)
 {
 	const struct heap_span *span = heap_span_of(heap, addr);
@@ -245,7 +240,7 @@ bool heap_object_of(const struct heap *heap, uint64_t addr, uint64_t *ret_base, 
 
 	if (!span)
 		return false;
-	index = index_of(span, addr);
+	index = heap_index_in(span, addr);
 	if (index >= span->elems)
 		return false;
 	*ret_base = span->base + index * span->elem;

@@ -2,6 +2,7 @@
  * reads the process.
  *
  *   fields.c    offsets in the runtime's structures, by release
+ *   calls.c     all calls of some functions
  *   globals.c   the addresses of the runtime's variables, from its code
  *   map_globals.c  which global variables are maps, and of which type, from the code that uses them
  */

@@ -5,16 +5,10 @@
  *	mov rbx, [G]
  *	call runtime.mapaccess1_faststr
  */
-#include "read/heap/heap.h"
-#include "base/search.h"
-#include "read/code/code.h"
+#include "read/heap/heap_priv.h"
 #include "read/elf/elf.h"
 
 #include <stdlib.h>
-
-enum {
-	FUNCTIONS_MAX = 64,
-};
 
 static const char *const prefixes[] = {
 	"runtime.mapaccess",   "runtime.mapassign",    "runtime.mapdelete",
@@ -29,41 +23,29 @@ static bool is_map_function(const char *name)
 	return false;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static size_t find_functions(const struct gopcln *tab, uint64_t ret[FUNCTIONS_MAX])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < gopcln_func_count(tab) && n < FUNCTIONS_MAX; i++) {
-		struct gopcln_func func;
-
-		if (gopcln_func_get(tab, (uint32_t)i, &func) && is_map_function(func.name))
-			ret[n++] = func.entry;
-	}
-	qsort(ret, n, sizeof(*ret), by_value);
-	return n;
-}
-
 struct search {
-	const struct image *image;
-	const struct gopcln *tab;
 	const struct machine_ops *machine;
 	const struct gopcln_module *module;
+	struct code_track *track; /* of the function whose calls come */
 	struct map_globals *found;
 };
 
-static struct error *take_call(struct search *search, struct code_track *track,
-			       const struct code_insn *call)
+static struct error *begin(void *ctx, const struct code *code)
 {
+	struct search *search = ctx;
+
+	code_track_free(search->track);
+	search->track = NULL;
+	return code_track_new(search->machine, code, (struct code_keepers){0}, &search->track);
+}
+
+static struct error *take_call(void *ctx, const struct code *code, const struct code_insn *call)
+{
+	struct search *search = ctx;
 	struct code_value type =
-		code_track_value(track, call, machine_argument(search->machine, 0));
-	struct code_value map = code_track_value(track, call, machine_argument(search->machine, 1));
+		code_track_value(search->track, call, machine_argument(search->machine, 0));
+	struct code_value map =
+		code_track_value(search->track, call, machine_argument(search->machine, 1));
 	struct map_global found = {map.base, type.base};
 
 	if (type.root != CODE_CONSTANT || type.loads || type.add || map.root != CODE_CONSTANT ||
@@ -72,33 +54,6 @@ static struct error *take_call(struct search *search, struct code_track *track,
 		return NULL;
 	found.addr += (uint64_t)(int64_t)map.offsets[0];
 	return vec_push(&search->found->list, found) ? NULL : error_nomem();
-}
-
-/* Looks at the calls in one function. *at is the first candidate, and becomes the first one behind the function. */
-static struct error *take_function(struct search *search, const struct code_calls *calls,
-				   size_t *at)
-{
-	cleanup(code_track_free) struct code_track *track = NULL;
-	cleanup(code_fini) struct code code = {0};
-	struct gopcln_func func;
-	const void *bytes;
-
-	if (!gopcln_func_at(search->tab, calls->list.data[*at].addr, &func)) {
-		++*at;
-		return NULL;
-	}
-	bytes = image_at(search->image, func.entry, func.end - func.entry);
-	if (bytes)
-		try(code_decode(search->machine, bytes, func.end - func.entry, func.entry, &code));
-	try(code_track_new(search->machine, &code, (struct code_keepers){0}, &track));
-	for (; *at < calls->list.len && calls->list.data[*at].addr < func.end; ++*at) {
-		const struct code_insn *call =
-			bytes ? code_call_at(&code, &calls->list.data[*at]) : NULL;
-
-		if (call && call->flow == CODE_CALL)
-			try(take_call(search, track, call));
-	}
-	return NULL;
 }
 
 static int by_addr(const void *a, const void *b)
@@ -129,26 +84,21 @@ static void keep_unique(struct map_globals *globals)
 struct error *map_globals_find(const struct image *image, const struct gopcln *tab,
 			       struct map_globals *ret)
 {
-	struct search search = {.image = image,
-				.tab = tab,
-				.machine = machine_get(image_machine(image)->number),
+	struct search search = {.machine = machine_get(image_machine(image)->number),
 				.module = gopcln_module(tab),
 				.found = ret};
-	cleanup(code_calls_fini) struct code_calls calls = {0};
-	uint64_t functions[FUNCTIONS_MAX], there = 0;
-	uint64_t size = search.module->etext - search.module->text;
-	const void *text = image_rest(image, search.module->text, &there);
-	size_t n = find_functions(tab, functions);
+	struct call_search calls = {.image = image,
+				    .tab = tab,
+				    .is_target = is_map_function,
+				    .begin = begin,
+				    .call = take_call,
+				    .ctx = &search};
+	size_t targets;
+	struct error *err = heap_each_call(&calls, &targets);
 
-	if (!text || !n)
-		return NULL;
-	try(code_calls_find(search.machine, text, there < size ? there : size, search.module->text,
-			    functions, n, &calls));
-	for (size_t at = 0; at < calls.list.len;)
-		try(take_function(&search, &calls, &at));
+	code_track_free(search.track);
 	keep_unique(ret);
-	image_trim(image);
-	return NULL;
+	return err;
 }
 
 void map_globals_fini(struct map_globals *globals)

@@ -146,9 +146,9 @@ struct session {
 	uint64_t wall_offset_ns; /* clock_wall_offset() */
 
 	/* setup.c: the target and its file. */
-	pid_t pid;	 /* the process, if only one was chosen; 0: none, or several */
-	bool several;	 /* processes were chosen, and are watched as several */
-	int exe;	 /* the program's file */
+	pid_t pid;    /* the process, if only one was chosen; 0: none, or several */
+	bool several; /* processes were chosen, and are watched as several */
+	int exe;      /* the program's file */
 	/* others.c: as in struct met, for the program's file. */
 	bool not_wide, wide;
 	uint64_t wide_ns;
