@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from pathlib import Path
 
 from harness import HERE, REPO, check, go_build, LONG, options, Program, same, Skip, spawn, target, test, tmp
 
@@ -133,6 +134,19 @@ def maps_shows_what_is_asked_for():
     same([line.split()[:3] for line in r.stdout.splitlines()[:1]], [["BYTES", "WASTE", "LEN"]], "headings")
     check("maps," in r.stderr and "the type of" in r.stderr, f"totals: {r.stderr}")
     same(maps("-q", "-p", p.pid).stderr, "", "-q")
+    p.end()
+
+
+@test
+def maps_gives_up_its_rights():
+    """While it writes, it has the right to read processes and no other one, and can neither write to one nor execute a program."""
+    p, _ = truth_of(go_build(HERE / "live_maps.go", "live_maps-plain"), "truth-rights")
+    reader = spawn([options.tophash, "maps", "--format", "json", "-p", p.pid], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    first = reader.stdout.readline()  # the rest does not fit into the pipe
+    status = dict(x.split(":\t", 1) for x in Path(f"/proc/{reader.pid}/status").read_text().splitlines())
+    same([int(status[x], 16) for x in ("CapEff", "CapPrm", "CapInh", "CapAmb")], [1 << 19, 1 << 19, 0, 0], "capabilities")
+    same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "no new privileges, a filter of calls")
+    same(len((first + reader.stdout.read()).splitlines()), int(json.loads(maps("--format", "json", "-p", p.pid).stdout.splitlines()[-1])["maps"]) + 1, "lines")
     p.end()
 
 
