@@ -114,7 +114,7 @@ struct uprobe {
 	struct warmer *warmer;		  /* uprobe_warm.c; NULL: none */
 	VEC(struct keeper *) keepers;	  /* that take their probes off */
 	VEC(const struct gopcln *) typed; /* the modules in module_types, by number */
-	struct former *formers;		  /* attachments that threads detach; see uprobe_attach.c */
+	struct former *formers;		  /* attachments that threads detach; see uprobe_former.c */
 	struct bpf_link *exec_link;	  /* of the program that sends WIRE_EXEC */
 	struct bpf_link *move_link;	  /* of the program that sends WIRE_MOVE */
 	bool sends_execs;		  /* exec_link was attached, even if it is gone by now */
@@ -128,6 +128,27 @@ struct uprobe {
 static inline struct uprobe_module *uprobe_main(const struct uprobe *uprobe)
 {
 	return uprobe->modules.data[0];
+}
+
+/* Tells whether a slot has the probes that uprobe_link_end() should have made. */
+static inline bool uprobe_stands(const struct placed *placed, enum engine_hold hold)
+{
+	return hold == ENGINE_HELD || (hold == ENGINE_UNHELD && placed->pid > 0);
+}
+
+/* Tells whether the run has ended. Nothing is attached any more then. */
+static inline bool uprobe_is_stopped(const struct uprobe *uprobe)
+{
+	return uprobe_main(uprobe)->skel->bss->mode == WIRE_STOPPED;
+}
+
+/* Tells whether the process for which probes were placed has not ended meanwhile. Its pid may be that of
+ * another process by now, which then has the probes. */
+static inline bool uprobe_still_runs(const struct uprobe *uprobe, pid_t pid)
+{
+	const struct engine_options *options = uprobe->options;
+
+	return pid <= 0 || !options->runs || options->runs(options->runs_ctx, pid);
 }
 
 /* ---- uprobe_load.c ---- */
@@ -191,8 +212,22 @@ struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t off
 void uprobe_detach(struct engine *engine);
 /* Begins to report execs and moves of processes (engine_options.group). Errors: as engine_open(). */
 struct error *uprobe_watch_group(struct uprobe *uprobe);
+
+/* ---- uprobe_pause.c: ops ---- */
+
 void uprobe_pause(struct engine *engine);
 struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns);
+
+/* ---- uprobe_former.c ---- */
+
+/* Begins to detach an attachment, and does not wait. */
+void uprobe_detach_former(struct uprobe *uprobe, struct attachment *attachment);
+/* Does the same with a thread for each link. */
+void uprobe_detach_formers(struct uprobe *uprobe, struct attachment *attachment);
+/* Frees the attachments that are detached. With `all`, waits for the others, too. */
+void uprobe_join_formers(struct uprobe *uprobe, bool all);
+/* Frees the keepers that have ended. With `all`, waits for the others, too. */
+void uprobe_free_keepers(struct uprobe *uprobe, bool all);
 
 /* ---- uprobe_types.c ---- */
 

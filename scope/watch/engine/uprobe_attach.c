@@ -3,95 +3,7 @@
 #include "watch/engine/uprobe.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
-
-/* ---- probes that no longer count ---- */
-
-/* An attachment that is being detached. Detaching waits for grace periods of the kernel, a tenth of
- * a second. A process that executed itself during that time would not be watched. Therefore a
- * thread waits instead. */
-struct former {
-	struct attachment attachment;
-	pthread_t thread;
-	bool done; /* the thread is about to end */
-	struct former *next;
-};
-
-static void *detach_in_thread(void *ctx)
-{
-	struct former *former = ctx;
-
-	uprobe_unlink(&former->attachment);
-	__atomic_store_n(&former->done, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-/* Frees the keepers that have ended. With `all`, waits for the others, too. */
-static void free_keepers(struct uprobe *uprobe, bool all)
-{
-	size_t kept = 0;
-
-	vec_each(keeper, &uprobe->keepers) {
-		if (all || keeper_has_ended(*keeper))
-			keeper_free(*keeper);
-		else
-			uprobe->keepers.data[kept++] = *keeper;
-	}
-	uprobe->keepers.len = kept;
-}
-
-/* Begins to take the probes of a keeper off. No thread need wait for that. */
-static void end_keeper(struct uprobe *uprobe, struct attachment *attachment)
-{
-	free_keepers(uprobe, false);
-	keeper_end(attachment->keeper);
-	if (!vec_push(&uprobe->keepers, attachment->keeper))
-		keeper_free(attachment->keeper);
-	attachment->keeper = NULL;
-}
-
-/* Frees the attachments that are detached. With `all`, waits for the others, too. */
-static void join_formers(struct uprobe *uprobe, bool all)
-{
-	struct former **at = &uprobe->formers;
-
-	free_keepers(uprobe, all);
-	while (*at) {
-		struct former *former = *at;
-
-		if (!all && !__atomic_load_n(&former->done, __ATOMIC_ACQUIRE)) {
-			at = &former->next;
-			continue;
-		}
-		pthread_join(former->thread, NULL);
-		*at = former->next;
-		free(former);
-	}
-}
-
-static void detach_former(struct uprobe *uprobe, struct attachment *attachment)
-{
-	struct former *former;
-
-	if (attachment->keeper)
-		end_keeper(uprobe, attachment);
-	if (!attachment->n)
-		return;
-	join_formers(uprobe, false);
-	former = calloc(1, sizeof(*former));
-	if (former) {
-		former->attachment = *attachment;
-		former->next = uprobe->formers;
-	}
-	if (!former || pthread_create(&former->thread, NULL, detach_in_thread, former) != 0) {
-		uprobe_unlink(attachment);
-		free(former);
-		return;
-	}
-	attachment->n = 0;
-	uprobe->formers = former;
-}
 
 /* ---- slots ---- */
 
@@ -145,20 +57,14 @@ static void slot_release(struct uprobe *uprobe, struct placed *placed)
 {
 	placed->generation++;
 	publish_generation(uprobe, placed);
-	detach_former(uprobe, &placed->hot);
-	detach_former(uprobe, &placed->cold);
+	uprobe_detach_former(uprobe, &placed->hot);
+	uprobe_detach_former(uprobe, &placed->cold);
 	slot_free(placed);
 }
 
 static bool has_links(const struct attachment *attachment)
 {
 	return attachment->n || attachment->keeper;
-}
-
-/* Tells whether a slot has the probes that uprobe_link_end() should have made. */
-static bool stands(const struct placed *placed, enum engine_hold hold)
-{
-	return hold == ENGINE_HELD || (hold == ENGINE_UNHELD && placed->pid > 0);
 }
 
 /* ---- attaching ---- */
@@ -204,12 +110,6 @@ struct error *uprobe_watch_group(struct uprobe *uprobe)
 	return NULL;
 }
 
-/* Tells whether the run has ended. Nothing is attached any more then. */
-static bool is_stopped(const struct uprobe *uprobe)
-{
-	return uprobe_main(uprobe)->skel->bss->mode == WIRE_STOPPED;
-}
-
 /* Makes all links of a slot. *ret tells whether they stand. The keepers of both kinds work at the same
  * time. */
 static struct error *make_links(const struct uprobe *uprobe, const struct placed *placed,
@@ -220,22 +120,13 @@ static struct error *make_links(const struct uprobe *uprobe, const struct placed
 	bool both = !uprobe->paused;
 
 	try(uprobe_link_begin(uprobe, placed, false, cold, ret));
-	if (both && stands(placed, *ret))
+	if (both && uprobe_stands(placed, *ret))
 		try(uprobe_link_begin(uprobe, placed, true, hot, &hot_hold));
 	try(uprobe_link_end(cold, ret));
 	try(uprobe_link_end(hot, &hot_hold));
-	if (both && stands(placed, *ret))
+	if (both && uprobe_stands(placed, *ret))
 		*ret = hot_hold;
 	return NULL;
-}
-
-/* Tells whether the process for which probes were placed has not ended meanwhile. Its pid may be that of
- * another process by now, which then has the probes. */
-static bool still_runs(const struct uprobe *uprobe, pid_t pid)
-{
-	const struct engine_options *options = uprobe->options;
-
-	return pid <= 0 || !options->runs || options->runs(options->runs_ctx, pid);
 }
 
 /* Places the next generation of a slot's probes, which replaces the one before. On error that one
@@ -248,18 +139,18 @@ static struct error *place(struct uprobe *uprobe, struct placed *placed, pid_t p
 
 	placed->generation++;
 	err = make_links(uprobe, placed, &hot, &cold, ret);
-	if (!err && stands(placed, *ret) && !still_runs(uprobe, pid))
+	if (!err && uprobe_stands(placed, *ret) && !uprobe_still_runs(uprobe, pid))
 		err = error_new(ERROR_TARGET, "process %d ended while probes were placed",
 				(int)pid);
-	if (err || !stands(placed, *ret)) {
+	if (err || !uprobe_stands(placed, *ret)) {
 		uprobe_unlink(&hot);
 		uprobe_unlink(&cold);
 		placed->generation--;
 		return err;
 	}
 	publish_generation(uprobe, placed);
-	detach_former(uprobe, &placed->hot);
-	detach_former(uprobe, &placed->cold);
+	uprobe_detach_former(uprobe, &placed->hot);
+	uprobe_detach_former(uprobe, &placed->cold);
 	placed->hot = hot;
 	placed->cold = cold;
 	return NULL;
@@ -275,7 +166,7 @@ static struct error *attach_slot(struct uprobe *uprobe, uint32_t module, int exe
 	try(slot_get(uprobe, uprobe->modules.data[module], wide ? -1 : pid, &placed));
 	placed->exe = exe;
 	err = place(uprobe, placed, pid, ret);
-	if (!err && !stands(placed, *ret))
+	if (!err && !uprobe_stands(placed, *ret))
 		slot_release(uprobe, placed); /* also what was placed before */
 	else if (err && !has_links(&placed->cold) && !has_links(&placed->hot))
 		slot_free(placed);
@@ -301,7 +192,7 @@ struct error *uprobe_attach(struct engine *engine, uint32_t module, int exe, pid
 	struct uprobe *uprobe = (struct uprobe *)engine;
 
 	*ret = ENGINE_HELD;
-	if (is_stopped(uprobe))
+	if (uprobe_is_stopped(uprobe))
 		return NULL;
 	if (!module || uprobe->options->processes > 1)
 		watch_execs(uprobe, pid);
@@ -316,7 +207,7 @@ static void release_linker(struct uprobe *uprobe, pid_t pid)
 	for (size_t i = 0; i < uprobe->linkers.len; i++) {
 		if (uprobe->linkers.data[i].pid != pid)
 			continue;
-		detach_former(uprobe, &uprobe->linkers.data[i].attachment);
+		uprobe_detach_former(uprobe, &uprobe->linkers.data[i].attachment);
 		uprobe->linkers.data[i--] = uprobe->linkers.data[--uprobe->linkers.len];
 	}
 }
@@ -358,7 +249,7 @@ void uprobe_narrow(struct engine *engine)
 /* Frees the slot when no trap can meet its probes any more. */
 static void finish_turn(struct uprobe *uprobe, struct placed *placed)
 {
-	join_formers(uprobe, false);
+	uprobe_join_formers(uprobe, false);
 	if (uprobe->formers || uprobe->keepers.len)
 		return;
 	placed->generation++;
@@ -379,8 +270,8 @@ void uprobe_narrowed(struct engine *engine)
 			continue;
 		}
 		set_turn(uprobe, WIRE_TURN_NARROW);
-		detach_former(uprobe, &(*at)->hot);
-		detach_former(uprobe, &(*at)->cold);
+		uprobe_detach_former(uprobe, &(*at)->hot);
+		uprobe_detach_former(uprobe, &(*at)->cold);
 		slot_free(*at);
 	}
 }
@@ -398,7 +289,7 @@ bool uprobe_holds(struct engine *engine, uint32_t module)
 	const struct uprobe_module *of = uprobe->modules.data[module];
 	bool holds = true;
 
-	free_keepers(uprobe, false);
+	uprobe_free_keepers(uprobe, false);
 	vec_each(at, &uprobe->placed) {
 		if ((*at)->module != of || !(has_lost(&(*at)->hot) || has_lost(&(*at)->cold)))
 			continue;
@@ -406,101 +297,6 @@ bool uprobe_holds(struct engine *engine, uint32_t module)
 		holds = false;
 	}
 	return holds;
-}
-
-/* ---- a pause ---- */
-
-static void set_mode(struct uprobe *uprobe, enum wire_mode mode)
-{
-	__atomic_store_n(&uprobe_main(uprobe)->skel->bss->mode, (uint32_t)mode, __ATOMIC_SEQ_CST);
-}
-
-/* Begins to detach each link in a thread of its own. If they were closed one after the other, the last
- * ones would cost time until then. */
-static void detach_formers(struct uprobe *uprobe, struct attachment *attachment)
-{
-	if (attachment->keeper)
-		end_keeper(uprobe, attachment);
-	while (attachment->n) {
-		struct attachment one = {.n = 1, .multi = attachment->multi};
-
-		attachment->n--;
-		one.link_fds[0] = attachment->link_fds[attachment->n];
-		one.links[0] = attachment->links[attachment->n];
-		detach_former(uprobe, &one);
-	}
-}
-
-void uprobe_pause(struct engine *engine)
-{
-	struct uprobe *uprobe = (struct uprobe *)engine;
-
-	if (is_stopped(uprobe))
-		return;
-	uprobe->paused = true;
-	set_mode(uprobe, WIRE_PAUSES);
-	vec_each(placed, &uprobe->placed)
-		detach_formers(uprobe, &(*placed)->hot);
-	uprobe_measure_cut(uprobe); /* last, because it may wait for other CPUs */
-}
-
-/* Drops the deletes that were under way when the probes were removed, because their ends were not
- * seen. */
-static void forget_pendings(struct uprobe *uprobe)
-{
-	const struct bpf_map *pendings = uprobe_main(uprobe)->skel->maps.pendings;
-	int fd = bpf_map__fd(pendings);
-	uint8_t key[16]; /* struct pending_key */
-
-	assert(bpf_map__key_size(pendings) == sizeof(key));
-	while (!bpf_map_get_next_key(fd, NULL, key) && !bpf_map_delete_elem(fd, key))
-		;
-}
-
-/* Places the hot probes of all slots. A file that can have no lease any more loses the others, too, and
- * uprobe_holds() tells. */
-static struct error *attach_hot(struct uprobe *uprobe)
-{
-	vec_each(at, &uprobe->placed) {
-		struct placed *placed = *at;
-		enum engine_hold hold;
-
-		if (!placed->module)
-			continue;
-		try(uprobe_link_begin(uprobe, placed, true, &placed->hot, &hold));
-		try(uprobe_link_end(&placed->hot, &hold));
-		if (!stands(placed, hold) && placed->cold.keeper)
-			keeper_end(placed->cold.keeper);
-		if (!still_runs(uprobe, placed->pid)) /* uprobe_release() follows */
-			uprobe_unlink(&placed->hot);
-	}
-	return NULL;
-}
-
-/* Places the probes again, with the generation of the other probes. A hit must not meet an old and
- * a new probe, and therefore the old ones are removed before. No hit counts while they are being
- * placed, because tophash could see the beginning of a delete and not its end. */
-struct error *uprobe_resume(struct engine *engine, uint64_t *ret_ns)
-{
-	struct uprobe *uprobe = (struct uprobe *)engine;
-	struct error *err;
-
-	*ret_ns = 0;
-	join_formers(uprobe, false);
-	if (uprobe->formers || uprobe->keepers.len || is_stopped(uprobe))
-		return NULL;
-	forget_pendings(uprobe);
-	err = attach_hot(uprobe);
-	if (err) {
-		vec_each(placed, &uprobe->placed)
-			uprobe_unlink(&(*placed)->hot);
-		return err;
-	}
-	uprobe->paused = false;
-	*ret_ns = now_ns();
-	set_mode(uprobe, WIRE_RUNS);
-	uprobe_measure_soon(uprobe);
-	return NULL;
 }
 
 static void end_keepers(const struct placed *placed)
@@ -519,10 +315,10 @@ static void detach_all(struct uprobe *uprobe, struct attachment *attachment, siz
 {
 	*detaching += attachment->n;
 	if (*detaching > DETACHING_MAX) {
-		join_formers(uprobe, true);
+		uprobe_join_formers(uprobe, true);
 		*detaching = attachment->n;
 	}
-	detach_formers(uprobe, attachment);
+	uprobe_detach_formers(uprobe, attachment);
 }
 
 void uprobe_detach(struct engine *engine)
@@ -540,7 +336,7 @@ void uprobe_detach(struct engine *engine)
 	vec_each(linker, &uprobe->linkers)
 		detach_all(uprobe, &linker->attachment, &detaching);
 	vec_fini(&uprobe->linkers);
-	join_formers(uprobe, true);
+	uprobe_join_formers(uprobe, true);
 	bpf_link__destroy(uprobe->exec_link);
 	bpf_link__destroy(uprobe->move_link);
 	uprobe->exec_link = uprobe->move_link = NULL;
@@ -553,7 +349,7 @@ struct error *uprobe_watch_loads(struct engine *engine, int linker, uint64_t off
 	struct linker_probe probe = {.pid = pid};
 	char path[64];
 
-	if (is_stopped(uprobe))
+	if (uprobe_is_stopped(uprobe))
 		return NULL;
 	if (!vec_reserve(&uprobe->linkers, uprobe->linkers.len + 1))
 		return error_nomem();

@@ -30,6 +30,7 @@
  *   processes.c  brings processes into it; their start and exit records
  *   exec.c       execs of the watched process
  *   modules.c    finds the module of an address
+ *   met.c        the files with Go code that were met, each opened once
  *   meet.c       plugins and further libraries of the processes
  *   confine.c    gives up rights that are not needed any more
  *   file.c       the traced file: overwritten, replaced, deleted

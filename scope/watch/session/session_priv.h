@@ -189,7 +189,7 @@ struct session {
 	struct resolver *resolver;
 	struct session_modules *modules;
 	VEC(struct contained *) contained; /* place.c: containers that were met */
-	VEC(struct met *) met;		   /* meet.c: modules besides the session's file */
+	VEC(struct met *) met;		   /* met.c: modules besides the session's file */
 	struct loop *loop;
 	struct session_output output;
 
@@ -464,7 +464,7 @@ enum pursuit_verdict judge_process(void *ctx, pid_t pid, enum pursuit_moment mom
 void judge_settle(struct session *session);
 void judge_fini(struct session *session);
 
-/* ---- meet.c ---- */
+/* ---- met.c ---- */
 
 void met_fini(struct session *session);
 /* Finds what is known of a file that a process has, or opens it and chooses its places. met->why tells
@@ -481,6 +481,9 @@ struct error *met_load(struct session *session);
 /* Opens a further program, and loads its kernel programs. exe: its file, borrowed. met->why tells if it cannot
  * be watched. *ret is NULL when memory is out. */
 struct error *met_add_program(struct session *session, int exe, const char *path, struct met **ret);
+
+/* ---- meet.c ---- */
+
 /* Looks at what the process has mapped now. Places probes in modules that are new, and reports them.
  * The main probes must be attached. Errors: out of memory; the engine failed. */
 struct error *meet_modules(struct session *session, struct traced *traced);
