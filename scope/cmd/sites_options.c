@@ -44,7 +44,7 @@ static const struct option_spec rows[] = {
 		"several programs, they are listed, and the run ends."},
 	{.name = "runtime-socket", .argument = "PATH", .kind = OPTION_FILE, .at = AT(runtime_socket),
 	 .local = "it names a socket of this machine, and the pod tells what to read",
-	 .rare = true, .help = "the socket of the runtime that knows the container",
+	 .help = "the socket of the runtime that knows the container",
 	 .man = "The socket of the container runtime that is asked about \\fB--container\\fR and "
 		"\\fB--pod\\fR, if it is not where it usually is: the HTTP API of Docker, which podman "
 		"has as well, or CRI of containerd and CRI-O."},
