@@ -351,9 +351,10 @@ static int make_map(struct bpf_map *map, struct bpf_map *slow)
 	if (!bpf_map__autocreate(map))
 		return 0;
 	if (fd < 0) {
-		fd = made = create_map(map);
-		if (fd < 0)
-			return fd;
+		made = create_map(map);
+		if (made < 0)
+			return made;
+		fd = made;
 		err = fill_map(fd, map);
 		if (!err)
 			err = bpf_map__reuse_fd(map, fd);
