@@ -325,6 +325,15 @@ def two_tracers():
     p.end()
 
 
+def held_by(pid):
+    """Returns the files that a process has open, or none if it has ended, or holds probes."""
+    try:
+        held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        return [] if Path(f"/proc/{pid}/comm").read_text() == "tophash-keeper\n" else held
+    except OSError:
+        return []
+
+
 def measuring(t):
     """Yields the files that the process that measures a hit for this trace has open, each time that it is seen."""
     exe = os.path.realpath(options.tophash)
@@ -333,12 +342,16 @@ def measuring(t):
             try:
                 if os.readlink(f"/proc/{pid}/exe") != exe:
                     continue
-                held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-                if Path(f"/proc/{pid}/comm").read_text() == "tophash-keeper\n":
-                    continue
             except OSError:
                 continue  # there is no such process, or it has ended
-            if held.count("/dev/null") >= 3 and "anon_inode:bpf_link" in held:
+            # A process that holds probes has another name only after its first moment, and all files of tophash until then. Therefore
+            # each is looked at twice.
+            for look in range(2):
+                held = held_by(pid)
+                if held.count("/dev/null") < 3 or "anon_inode:bpf_link" not in held:
+                    break
+                time.sleep(0.005 * (1 - look))
+            else:
                 yield held
 
 

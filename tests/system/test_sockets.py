@@ -354,6 +354,9 @@ def socket_without_rights():
         same((status["Uid"].split()[0], status["CapPrm"], status["CapBnd"], status["NoNewPrivs"]), ("65534", "0" * 16, "0" * 16, "1"), "the child")
         fds = {os.readlink(f"/proc/{children[0]}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{children[0]}/fd")}
         same(fds, {"/dev/null", "socket"}, "what the child has open")
+        while server.asked < 2:
+            check(time.monotonic() < end and p.poll() is None, f"connections, one in each protocol: {server.asked}")
+            time.sleep(0.01)
         p.kill()
         p.wait()
         while os.path.exists(f"/proc/{children[0]}"):
