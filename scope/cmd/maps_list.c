@@ -3,8 +3,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/confine.h"
-#include "base/search.h"
-#include "base/table.h"
 #include "base/text/text.h"
 #include "live/choice/choice.h"
 
@@ -18,8 +16,9 @@ void maps_list_fini(struct maps_listing *listing)
 	gomap_list_fini(&listing->maps);
 	heap_close(listing->heap);
 	vec_each(name, &listing->names)
-		free(name->text);
+		free(*name);
 	vec_fini(&listing->names);
+	table_fini(&listing->names_at);
 	vec_fini(&listing->rows);
 	vec_fini(&listing->types);
 	module_list_fini(&listing->found);
@@ -76,42 +75,35 @@ static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 
 	try(give_up());
 	try(heap_open(&options, &listing->heap));
-	try(gomap_find(listing->heap, &options, maps, &listing->maps));
+	try(gomap_find(listing->heap, maps, &listing->maps));
 	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
 	return NULL;
 }
 
 /* ---- names of types ---- */
 
-static int by_type(const void *a, const void *b)
+/* Returns the name of a type, or NULL if it has none. */
+static const char *name_of(const struct maps_listing *listing, uint64_t type)
 {
-	const struct maps_name *x = a, *y = b;
+	const uint32_t *at = type ? table_find(&listing->names_at, type) : NULL;
 
-	return (x->type > y->type) - (x->type < y->type);
+	return at ? listing->names.data[*at] : NULL;
 }
 
 static struct error *add_name(struct maps_listing *listing, const struct gotypes *types,
 			      uint64_t type)
 {
 	cleanup(buf_fini) struct buf text = {0};
-	struct maps_name name = {.type = type};
+	bool named = gotype_name(types, type, &text);
+	char *name = named ? strdup(buf_cstr(&text)) : NULL;
 
-	if (!gotype_name(types, type, &text))
-		return NULL;
-	name.text = strdup(buf_cstr(&text));
-	if (!name.text || !vec_push(&listing->names, name)) {
-		free(name.text);
+	if ((named && !name) || !vec_push(&listing->names, name)) {
+		free(name);
 		return error_nomem();
 	}
-	return NULL;
-}
-
-static const char *name_of(const struct maps_listing *listing, uint64_t type)
-{
-	const struct maps_name *names = listing->names.data;
-	size_t n = listing->names.len, at = lower_bound(i, n, names[i].type < type);
-
-	return type && at < n && names[at].type == type ? names[at].text : NULL;
+	return table_put(&listing->names_at, type, (uint32_t)listing->names.len - 1) < 0
+		       ? error_nomem()
+		       : NULL;
 }
 
 /* Names all types of the maps, each once. */
@@ -119,22 +111,11 @@ static struct error *name_types(struct maps_listing *listing)
 {
 	struct gotypes types = {.module = listing->types.data[0],
 				.memory = target_memory(listing->target)};
-	struct table known = {0};
-	struct error *err = NULL;
 
-	vec_each(map, &listing->maps.list) {
-		if (!map->type || table_find(&known, map->type))
-			continue;
-		err = table_put(&known, map->type, 0) < 0 ? error_nomem()
-							  : add_name(listing, &types, map->type);
-		if (err)
-			break;
-	}
-	table_fini(&known);
-	if (listing->names.len)
-		qsort(listing->names.data, listing->names.len, sizeof(*listing->names.data),
-		      by_type);
-	return err;
+	vec_each(map, &listing->maps.list)
+		if (map->type && !table_find(&listing->names_at, map->type))
+			try(add_name(listing, &types, map->type));
+	return NULL;
 }
 
 /* ---- rows ---- */
@@ -176,28 +157,17 @@ static int by_name(const struct map_row *a, const struct map_row *b)
 	return strcmp(a->type, b->type);
 }
 
-static const struct {
-	const char *name;
-	int (*compare)(const struct map_row *a, const struct map_row *b);
-} orders[] = {
-	{"waste", by_waste},	   {"bytes", by_bytes}, {"len", by_len},
-	{"capacity", by_capacity}, {"type", by_name},	{"map", by_map},
+static int (*const orders[])(const struct map_row *a, const struct map_row *b) = {
+	[MAPS_BY_WASTE] = by_waste,	  [MAPS_BY_BYTES] = by_bytes, [MAPS_BY_LEN] = by_len,
+	[MAPS_BY_CAPACITY] = by_capacity, [MAPS_BY_TYPE] = by_name,   [MAPS_BY_MAP] = by_map,
 };
 
 static int compare_rows(const void *a, const void *b, void *ctx)
 {
 	const struct maps_options *options = ctx;
+	int result = orders[options->order](a, b);
 
-	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
-		int result;
-
-		if (strcmp(orders[i].name, options->sort) != 0)
-			continue;
-		result = orders[i].compare(a, b);
-		if (result)
-			return result;
-	}
-	return by_map(a, b);
+	return result ? result : by_map(a, b);
 }
 
 static bool is_wanted(const struct maps_options *options, const struct map_row *row)

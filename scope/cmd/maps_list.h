@@ -3,16 +3,11 @@
 #ifndef CMD_MAPS_LIST_H
 #define CMD_MAPS_LIST_H
 
+#include "base/table.h"
 #include "cmd/maps_options.h"
 #include "live/gomap/gomap.h"
 #include "live/module/module.h"
 #include "show/report/report.h"
-
-/* A type and its name. */
-struct maps_name {
-	uint64_t type;
-	char *text; /* owned */
-};
 
 struct maps_listing {
 	const struct maps_options *options;
@@ -22,7 +17,8 @@ struct maps_listing {
 	VEC(struct gotype_module) types;
 	struct heap *heap;
 	struct gomap_list maps;
-	VEC(struct maps_name) names; /* by type */
+	struct table names_at; /* type -> index in names */
+	VEC(char *) names;     /* of types; NULL: it cannot be read */
 	VEC(struct map_row) rows;
 	struct map_report totals; /* without rows */
 };

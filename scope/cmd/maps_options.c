@@ -2,7 +2,15 @@
 
 #define AT(member) offsetof(struct maps_options, member)
 
-static const char *const orders[] = {"waste", "bytes", "len", "capacity", "type", "map", NULL};
+static const char *const orders[] = {
+	[MAPS_BY_WASTE] = "waste",
+	[MAPS_BY_BYTES] = "bytes",
+	[MAPS_BY_LEN] = "len",
+	[MAPS_BY_CAPACITY] = "capacity",
+	[MAPS_BY_TYPE] = "type",
+	[MAPS_BY_MAP] = "map",
+	NULL,
+};
 
 /* clang-format off */
 static const struct option_spec rows[] = {
@@ -26,7 +34,7 @@ static const struct option_spec rows[] = {
 	 .max = UINT64_MAX,
 	 .help = "only the first N",
 	 .man = "Only the first N maps of the order."},
-	{.name = "sort", .argument = "COLUMN", .kind = OPTION_WORD, .at = AT(sort), .values = orders,
+	{.name = "sort", .argument = "COLUMN", .kind = OPTION_ENUM, .at = AT(order), .values = orders,
 	 .help = "order: {} (waste)",
 	 .man = "The order: waste (the default), bytes, len and capacity begin with the largest; type and "
 		"map with the smallest."},
@@ -81,7 +89,7 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 {
 	struct option_words words;
 
-	*ret = (struct maps_options){.format = "text", .sort = orders[0]};
+	*ret = (struct maps_options){.format = "text"};
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;

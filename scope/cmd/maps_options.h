@@ -5,11 +5,21 @@
 
 #include "cmd/options/options.h"
 
+/* The orders of --sort; their words are in maps_options.c, how they compare in maps_list.c. */
+enum maps_order {
+	MAPS_BY_WASTE,
+	MAPS_BY_BYTES,
+	MAPS_BY_LEN,
+	MAPS_BY_CAPACITY,
+	MAPS_BY_TYPE,
+	MAPS_BY_MAP,
+};
+
 struct maps_options {
 	const char *process; /* -p */
-	const char *sort;    /* the name of a column */
-	uint64_t top;	     /* rows to show; 0: all */
-	const char *type;    /* a shell pattern, or NULL */
+	enum maps_order order;
+	uint64_t top;	  /* rows to show; 0: all */
+	const char *type; /* a shell pattern, or NULL */
 	uint64_t min_bytes;
 	const char *format; /* "text", "json" */
 	const char *output; /* NULL: stdout */

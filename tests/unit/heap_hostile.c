@@ -76,7 +76,7 @@ static int64_t read_once(const struct module_at *at, struct liar *liar)
 	struct error *err = heap_open(&options, &heap);
 
 	if (!err)
-		err = gomap_find(heap, &options, at->module->maps, &maps);
+		err = gomap_find(heap, at->module->maps, &maps);
 	if (!err)
 		return (int64_t)maps.list.len;
 	error_free(err);

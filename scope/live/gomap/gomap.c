@@ -138,7 +138,7 @@ static void settle(struct search *search)
 	vec_each(map, &search->list->list) {
 		bool weak = map->weak;
 
-		if (!map->never_filled && map->type)
+		if (!map->never_filled && map->typed_late)
 			measure_again(search, map);
 		if ((map->never_filled || weak) && !map->type) {
 			search->list->empty += map->never_filled;
@@ -164,8 +164,7 @@ static struct error *find(struct search *search, struct heap *heap)
 	return NULL;
 }
 
-struct error *gomap_find(struct heap *heap, const struct heap_options *options, enum go_maps maps,
-			 struct gomap_list *ret)
+struct error *gomap_find(struct heap *heap, enum go_maps maps, struct gomap_list *ret)
 {
 	cleanup(map_types_fini) struct map_types types = {0};
 	struct search search = {.ops = layouts[maps],
@@ -176,10 +175,10 @@ struct error *gomap_find(struct heap *heap, const struct heap_options *options, 
 					   .steps = &search.steps},
 				.steps = STEPS_MAX,
 				.list = ret};
-	struct error *err = map_types_find(heap, options, maps, &types);
+	struct error *err = map_types_find(heap, maps, &types);
 
 	if (!err)
-		err = typing_new(heap, options, &search.reader, search.ops, &search.typing);
+		err = typing_new(&search.reader, search.ops, &search.typing);
 	if (!err)
 		err = find(&search, heap);
 	typing_free(search.typing);

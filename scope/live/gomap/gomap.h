@@ -39,6 +39,7 @@ struct gomap {
 	bool changing;	   /* it was never seen at rest: its header and its parts do not agree */
 	bool weak;	   /* it is a map only if something typed leads to it */
 	bool never_filled; /* it has no buckets or groups yet */
+	bool typed_late;   /* it was measured before its type was known */
 	uint64_t words[6]; /* its header */
 };
 
@@ -50,8 +51,7 @@ struct gomap_list {
 
 /* Marks the heap (heap_mark()), and finds all live maps. The caller frees *ret with gomap_list_fini(), also after an
  * error. Errors: as heap_mark(). */
-struct error *gomap_find(struct heap *heap, const struct heap_options *options, enum go_maps maps,
-			 struct gomap_list *ret);
+struct error *gomap_find(struct heap *heap, enum go_maps maps, struct gomap_list *ret);
 void gomap_list_fini(struct gomap_list *list);
 CLEANUP_VALUE(struct gomap_list, gomap_list_fini)
 

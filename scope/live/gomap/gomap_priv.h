@@ -70,8 +70,7 @@ struct gomap_ops {
 extern const struct gomap_ops gomap_classic, gomap_swiss;
 
 /* types.c */
-struct error *map_types_find(const struct heap *heap, const struct heap_options *options,
-			     enum go_maps maps, struct map_types *ret);
+struct error *map_types_find(const struct heap *heap, enum go_maps maps, struct map_types *ret);
 void map_types_fini(struct map_types *types);
 CLEANUP_VALUE(struct map_types, map_types_fini)
 /* Returns the first map type with this part, or NULL. */
@@ -113,8 +112,7 @@ void reach_fini(struct reach *reach);
 /* typing.c */
 struct typing;
 
-struct error *typing_new(const struct heap *heap, const struct heap_options *options,
-			 const struct gomap_reader *reader, const struct gomap_ops *ops,
+struct error *typing_new(const struct gomap_reader *reader, const struct gomap_ops *ops,
 			 struct typing **ret);
 void typing_free(struct typing *typing);
 CLEANUP_FUNC(struct typing, typing_free)

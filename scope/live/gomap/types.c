@@ -129,9 +129,9 @@ static struct error *collect_sizes(struct map_types *types)
 	return NULL;
 }
 
-struct error *map_types_find(const struct heap *heap, const struct heap_options *options,
-			     enum go_maps maps, struct map_types *ret)
+struct error *map_types_find(const struct heap *heap, enum go_maps maps, struct map_types *ret)
 {
+	const struct heap_options *options = heap_options_of(heap);
 	struct finder finder = {.types = ret,
 				.heap = heap,
 				.maps = maps,

@@ -50,15 +50,15 @@ struct typing {
 	bool failed;
 };
 
-struct error *typing_new(const struct heap *heap, const struct heap_options *options,
-			 const struct gomap_reader *reader, const struct gomap_ops *ops,
+struct error *typing_new(const struct gomap_reader *reader, const struct gomap_ops *ops,
 			 struct typing **ret)
 {
+	const struct heap_options *options = heap_options_of(reader->heap);
 	struct typing *typing = calloc(1, sizeof(*typing));
 
 	if (!typing)
 		return error_nomem();
-	typing->heap = heap;
+	typing->heap = reader->heap;
 	typing->reader = reader;
 	typing->ops = ops;
 	typing->options = options;
@@ -140,8 +140,10 @@ static void take_map(struct typing *typing, uint64_t addr, uint64_t type)
 
 	if (!map || !map_types_at(typing->reader->types, type))
 		return;
-	if (!map->type)
+	if (!map->type) {
 		map->type = type;
+		map->typed_late = true;
+	}
 	if (map->type == type)
 		push_kind(typing, ITEM_MAP, addr, type, 1);
 }

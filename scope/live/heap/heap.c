@@ -96,6 +96,11 @@ void heap_forget(struct heap *heap)
 	heap_cache_forget(heap->cache);
 }
 
+const struct heap_options *heap_options_of(const struct heap *heap)
+{
+	return &heap->options;
+}
+
 void heap_facts(const struct heap *heap, struct heap_facts *ret)
 {
 	*ret = heap->facts;

@@ -91,6 +91,8 @@ struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks);
  * module. */
 bool heap_is_live(const struct heap *heap, uint64_t addr, uint64_t size);
 
+/* Returns what heap_open() was given. Borrowed. */
+const struct heap_options *heap_options_of(const struct heap *heap);
 void heap_facts(const struct heap *heap, struct heap_facts *ret);
 /* Returns the live objects that look like headers of maps, by address. Borrowed. */
 const struct heap_candidate *heap_candidates(const struct heap *heap, size_t *ret_n);

@@ -124,22 +124,20 @@ static void read_mask(struct heap *heap, struct heap_mask *mask)
 
 const struct heap_mask *heap_mask_of(struct heap *heap, uint64_t type)
 {
-	uint32_t *found = table_find(&heap->masks_at, type);
-	struct heap_mask mask = {.addr = type};
-	const struct heap_mask *ret;
+	const uint32_t *found = table_find(&heap->masks_at, type);
+	size_t at = found ? *found : heap->masks.len;
 
 	if (!found) {
+		struct heap_mask mask = {.addr = type};
+
 		read_mask(heap, &mask);
 		if (!vec_push(&heap->masks, mask) ||
-		    table_put(&heap->masks_at, type, (uint32_t)heap->masks.len - 1) < 0) {
+		    table_put(&heap->masks_at, type, (uint32_t)at) < 0) {
 			heap->failed = heap->failed ? heap->failed : error_nomem();
 			return NULL;
 		}
-		ret = &heap->masks.data[heap->masks.len - 1];
-	} else {
-		ret = &heap->masks.data[*found];
 	}
-	return ret->bits ? ret : NULL;
+	return heap->masks.data[at].bits ? &heap->masks.data[at] : NULL;
 }
 
 void heap_masks_fini(struct heap *heap)
