@@ -87,34 +87,6 @@ def steps(v):
     return Case(f"{v}-attach", script, judge)
 
 
-def binary(v):
-    """-b: a process that already runs, and one that starts later."""
-
-    def judge(folder):
-        records = report(folder)
-        want = {}
-        for name in ("out", "out2"):
-            out = text(folder, name)
-            want[int(re.match(r"ready (\d+)", out)[1])] = did_of(out)
-        got = {}
-        for pid in want:
-            n = compare.Case.summed([e for e in events_of(records) if e["pid"] == pid])
-            got[pid] = n[0], n[1], n[4]
-        diffs = differ("(removed, missed, cleared) by process", got, want) + compare.end_record(records, events_of(records))
-        diffs += differ("start records", sorted(r["pid"] for r in records if r["event"] == "start"), sorted(want))
-        return diffs, "; ".join("removed {}, missed {}, cleared {}".format(*n) for n in want.values())
-
-    script = f"""begin /t/{v}/steps
-attach report --misses -b /t/{v}/steps
-tell '5\\nmiss 2\\n'
-printf '7\\nmiss 1\\nclear\\n' | /t/{v}/steps >out2
-tell '3\\n'
-end
-usleep 300000
-detach TERM report"""
-    return Case(f"{v}-binary", script, judge)
-
-
 def by_process():
     """Returns the judge of a case with two processes, out and out2, of which nothing may be missed."""
 
@@ -134,17 +106,35 @@ def by_process():
     return judge
 
 
-def user(v):
-    """--uid: a process that already runs, and one that starts later."""
+def with_second(name, v, args, judge):
+    """Returns a case with a process that already runs, and one that starts later."""
     script = f"""begin /t/{v}/steps
-attach report --misses --uid 0
+attach report --misses {args}
 tell '5\\nmiss 2\\n'
 printf '7\\nmiss 1\\nclear\\n' | /t/{v}/steps >out2
 tell '3\\n'
 end
 usleep 300000
 detach TERM report"""
-    return Case(f"{v}-user", script, by_process())
+    return Case(f"{v}-{name}", script, judge)
+
+
+def binary(v):
+    """-b: both processes have a start record, too."""
+    both = by_process()
+
+    def judge(folder):
+        diffs, note = both(folder)
+        pids = [int(re.match(r"ready (\d+)", text(folder, name))[1]) for name in ("out", "out2")]
+        starts = sorted(r["pid"] for r in report(folder) if r["event"] == "start")
+        return diffs + differ("start records", starts, sorted(pids)), note
+
+    return with_second("binary", v, f"-b /t/{v}/steps", judge)
+
+
+def user(v):
+    """--uid"""
+    return with_second("user", v, "--uid 0", by_process())
 
 
 def group(v):

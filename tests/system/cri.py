@@ -13,20 +13,16 @@ SPEC of serve: {"service": "v1", "name": "cri-o", "pods": [{"id", "name", "names
 import json
 import sys
 from concurrent import futures
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "matrix"))
+from pgo import varint  # noqa: E402
 
 try:
     import grpc
 except ImportError:
     print("no python3-grpcio", file=sys.stderr)
     sys.exit(77)
-
-
-def varint(n):
-    out = bytearray()
-    while n > 0x7F:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    return bytes(out) + bytes([n])
 
 
 def message(*fields):

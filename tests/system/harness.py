@@ -130,6 +130,17 @@ def zoo_program(*args):
     return p
 
 
+def remove_groups(top):
+    """Removes a control group and those below it, as soon as their processes have gone."""
+    for folder in sorted((p for p in [*top.rglob("*"), top] if p.is_dir()), reverse=True):
+        end = time.monotonic() + 20
+        while folder.exists() and time.monotonic() < end:
+            try:
+                folder.rmdir()
+            except OSError:
+                time.sleep(0.02)
+
+
 # --- the tracer -------------------------------------------------------------------------------------------------------------
 
 

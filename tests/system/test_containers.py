@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import HERE, REPO, Skip, Tracer, check, go_build, options, refused, same, spawn, test, tmp, tophash
+from harness import HERE, REPO, Skip, Tracer, check, go_build, options, refused, remove_groups, same, spawn, test, tmp, tophash
 from test_groups import begun, ended, hierarchies, program
 
 sys.path.insert(0, str(REPO / "tools"))
@@ -212,13 +212,7 @@ class Pods:
         for procs in self.top.rglob("cgroup.procs"):
             for pid in procs.read_text().split():
                 os.kill(int(pid), 9)
-        for folder in sorted((p for p in [*self.top.rglob("*"), self.top] if p.is_dir()), reverse=True):
-            end = time.monotonic() + 20
-            while folder.exists() and time.monotonic() < end:
-                try:
-                    folder.rmdir()
-                except OSError:
-                    time.sleep(0.02)
+        remove_groups(self.top)
 
     def start(self, uid, namespace, pod, part, *command):
         """Starts a container of a pod. Returns its id and its process."""

@@ -159,39 +159,11 @@ def goroutine_unread_passes():
         same((run.end["hits"] - run.end["lost"].get("internal", 0), run.end["filtered"]), (51 if "--misses" in more else 30, 0), f"{more}")
 
 
-EXECS = """package main
-import ("bufio"; "fmt"; "os"; "runtime"; "strconv"; "strings"; "syscall")
-//go:noinline
-func drop(m map[int]int, k int) { m[k] = k; delete(m, k) }
-func main() {
-	fmt.Println("ready")
-	in := bufio.NewReader(os.Stdin)
-	m := map[int]int{}
-	for {
-		line, err := in.ReadString('\\n')
-		words := strings.Fields(line)
-		if err != nil || len(words) == 0 { return }
-		again := func() { panic(syscall.Exec("/proc/self/exe", os.Args, os.Environ())) }
-		switch words[0] {
-		case "main": again()
-		case "other": go func() { runtime.LockOSThread(); again() }(); select {}
-		default:
-			n, _ := strconv.Atoi(words[0])
-			for i := 0; i < n; i++ { drop(m, i) }
-			fmt.Println("done")
-		}
-	}
-}
-"""
-
-
 @test
 def exec_in_a_full_ring():
     """The record of an exec found no room, because nobody took records out. What the new program removes later is seen all the same, and the
     time until then is a gap."""
-    source = tmp("execs.go")
-    source.write_text(EXECS)
-    exe = go_build(source, "execs")
+    exe = go_build(HERE / "executes.go", "executes")
     for how in ("other", "main"):
         for more in (["--follow=none"], ["--follow=same"], ["several"]):
             p, s = Program(exe), Program(exe)
@@ -224,9 +196,7 @@ def exec_in_a_full_ring():
 @test
 def news_that_find_no_room():
     """So many execs that not even their records find room are counted as gaps."""
-    source = tmp("execs.go")
-    source.write_text(EXECS)
-    exe = go_build(source, "execs")
+    exe = go_build(HERE / "executes.go", "executes")
     p = Program(exe)
     same(p.line(), "ready", "begins")
     t = Tracer("-p", str(p.pid), "--buffer", "64K", "--stack", "512")

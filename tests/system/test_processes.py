@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from harness import (
-    check, Failed, go_build, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer,
+    check, Failed, go_build, HERE, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer,
     zoo_program)
 
 
@@ -157,27 +157,6 @@ def namespaces_of_users_and_networks():
             same(r.err.count("not watched"), 0, what)
 
 
-EXECUTES = """package main
-import ("bufio"; "fmt"; "os"; "runtime"; "strconv"; "strings"; "syscall")
-//go:noinline
-func drop(m map[int]int, k int) { m[k] = k; delete(m, k) }
-func main() {
-	fmt.Println("ready")
-	in := bufio.NewReader(os.Stdin)
-	m := map[int]int{}
-	for {
-		line, err := in.ReadString('\\n')
-		if err != nil { return }
-		if n, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
-			for i := 0; i < n; i++ { drop(m, i) }
-			fmt.Println("done")
-			continue
-		}
-		go func() { runtime.LockOSThread(); panic(syscall.Exec("/proc/self/exe", os.Args, os.Environ())) }()
-		select {}
-	}
-}
-"""
 # Runs in a pid namespace. The program ($1) runs in a further one below it, deletes, executes itself by another thread, and deletes again.
 # It begins when tophash ("$@" of the rest) stands, or before.
 BELOW = """cd "$0" || exit; exe=$1 first=$2; shift 2
@@ -187,7 +166,7 @@ trace() { "$@" 2>err 3>&- & t=$!; count placed err 1; }
 rm -f in out err report; mkfifo in; >out; >err; >report
 if [ "$first" = program ]; then begin; trace "$@" -p "$p"; else trace "$@" -b "$exe"; begin; fi
 echo 20 >&3; count done out 1
-echo again >&3; count ready out 2; count '"start"' report 2
+echo other >&3; count ready out 2; count '"start"' report 2
 echo 30 >&3; count done out 2
 exec 3>&-; wait $u; count '"exit"' report 1
 kill -TERM $t 2>/dev/null; wait $t; echo "code $? pid $p"
@@ -200,9 +179,7 @@ def process_below_the_pid_namespace_of_tophash():
     inner = ["unshare", "-pf", "--mount-proc"]
     if subprocess.run([*inner, *inner, "true"], stderr=subprocess.DEVNULL).returncode:
         raise Skip("unshare -p is not permitted")
-    source = tmp("below.go")
-    source.write_text(EXECUTES)
-    exe = go_build(source, "below")
+    exe = go_build(HERE / "executes.go", "executes")
     for first, more in (("program", []), ("program", ["--follow=none"]), ("tophash", [])):
         q = subprocess.run([*inner, "sh", "-c", BELOW, tmp(), exe, first, options.tophash, "trace", "-v", "--format", "json", "-o", "report", *more],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)

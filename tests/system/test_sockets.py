@@ -10,7 +10,7 @@ import time
 
 import fake_runtime
 from fake_runtime import Server, http, row
-from harness import HERE, Skip, Tracer, check, options, refused, same, spawn, test, tmp, tophash
+from harness import HERE, Skip, Tracer, check, options, refused, remove_groups, same, spawn, test, tmp, tophash
 from test_doctor import doctor
 from test_groups import begun, ended, hierarchies, program
 
@@ -40,13 +40,7 @@ class Contained:
         for p in self.started:
             p.kill()
             p.wait()
-        for folder in sorted((p for p in [*self.top.rglob("*"), self.top] if p.is_dir()), reverse=True):
-            end = time.monotonic() + 20
-            while folder.exists() and time.monotonic() < end:
-                try:
-                    folder.rmdir()
-                except OSError:
-                    time.sleep(0.02)
+        remove_groups(self.top)
 
     def start(self, n, *command, before=()):
         """Starts a container with this number. Returns its id and its process. `before` are words of the shell that come before the exec."""

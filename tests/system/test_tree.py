@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 from harness import bpf_ids, check, Failed, go_build, HERE, LONG, nothing_left, options, probed, same, spawn, test, tmp, tophash, Tracer
+from test_children import fresh
 from test_wrapper import wait_until
 
 SOURCE = HERE / "tree.go"
@@ -22,14 +23,6 @@ def pairs():
 
 def programs(pair):
     return [go_build(SOURCE, "tree", go=go) for go in pair]
-
-
-def fresh():
-    folder = tmp("truth")
-    folder.mkdir(exist_ok=True)
-    for f in folder.iterdir():
-        f.unlink()
-    return folder
 
 
 def truth(folder, of=None, root=None):

@@ -14,9 +14,9 @@
  *   1. scope/watch/engine/<name>.c: define `const struct engine_ops engine_<name>`. Its own struct
  *      begins with a struct engine. It writes a struct wire_event for each hit of the spots that it is
  *      given: `probe` is WIRE_PROBE(number of the module, index of the spot), and `ip` - the spot's
- *      address is the load bias of the process. A record of `kind` WIRE_START tells that a process of the binary has started, one of
- *      kind WIRE_EXEC that the traced process has executed a program, one of kind WIRE_LOAD that it has
- *      loaded a file.
+ *      address is the load bias of the process. A record of `kind` WIRE_START tells that a process of
+ *      the binary has started, one of kind WIRE_EXEC that the traced process has executed a program, one
+ *      of kind WIRE_LOAD that it has loaded a file.
  *   2. scope/watch/engine/engine.c: declare it and add it to engines[]. --engine NAME, its help and
  *      the start record use that table.
  *   3. scope/watch/engine/meson.build: add the file.
@@ -263,9 +263,9 @@ struct error *engine_add(struct engine *engine, const struct engine_module *modu
 
 /* Attaches all probes of a module to its file `exe` (a descriptor, borrowed until the probes are
  * removed), for process `pid`. With pid -1, they are attached for every process of the file,
- * including later ones. For a process, options.runs is asked. May be called again after the process has executed itself: the new probes
- * replace the old ones without a gap, and no event comes twice. On error the old ones stay. *ret
- * tells whether they stand; if not, the old ones are removed, too. */
+ * including later ones. For a process, options.runs is asked. May be called again after the process has
+ * executed itself: the new probes replace the old ones without a gap, and no event comes twice. On error
+ * the old ones stay. *ret tells whether they stand; if not, the old ones are removed, too. */
 struct error *engine_attach(struct engine *engine, uint32_t module, int exe, pid_t pid,
 			    enum engine_hold *ret);
 /* Tells whether all probes of a module that were placed still stand. If not, they are removed from all
@@ -296,8 +296,8 @@ uint32_t engine_news_lost(const struct engine *engine);
 /* Makes engine_attach() place the probes of module 0 in single processes only. Those for all processes of its
  * file count until engine_narrowed(). */
 void engine_narrow(struct engine *engine);
-/* Makes the probes in single processes count, and begins to remove those for all processes of the file. No hit is
- * lost, and none counts twice. Call it again, often: it finishes that when the latter are gone. */
+/* Makes the probes in single processes count, and begins to remove those for all processes of the file. No
+ * hit is lost, and none counts twice. Call it again, often: it finishes that when the latter are gone. */
 void engine_narrowed(struct engine *engine);
 /* Tells the engine that a process has ended, and that another one may get its pid. */
 void engine_forget(struct engine *engine, pid_t pid);

@@ -155,8 +155,9 @@ static void uprobe_stop(struct engine *engine)
 
 /* ---- draining ---- */
 
-/* Maps the ring buffers, once. They are read in this order. This takes the kernel 2 ms. Each later fork copies its page tables, which
- * takes longer than the rest of the fork. Therefore it comes after the first probes and their keepers. */
+/* Maps the ring buffers, once. They are read in this order. This takes the kernel 2 ms. Each later fork copies
+ * the page tables, which takes longer than the rest of the fork. Therefore it comes after the first probes and
+ * their keepers. */
 static struct error *open_ring(struct uprobe *uprobe)
 {
 	if (uprobe->ring || !uprobe->modules.len)
