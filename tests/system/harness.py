@@ -178,17 +178,17 @@ class Run:
         return ends[0]
 
 
-def tophash(*args, timeout=LONG, stdin=subprocess.DEVNULL, env=None, wrap=(), **kwargs):
-    """Runs `tophash trace` to its end and returns a Run."""
-    p = spawn([*wrap, options.tophash, "trace", *args], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+def tophash(*args, timeout=LONG, stdin=subprocess.DEVNULL, env=None, wrap=(), stderr=subprocess.PIPE, **kwargs):
+    """Runs `tophash trace` to its end and returns a Run, without messages if stderr is a file."""
+    p = spawn([*wrap, options.tophash, "trace", *args], stdin=stdin, stdout=subprocess.PIPE, stderr=stderr,
               env={**os.environ, **(env or {})}, **kwargs)
     try:
         out, err = p.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         p.kill()
         out, err = p.communicate()
-        raise Failed(f"hangs: {' '.join(map(str, args))}: {err[-300:]!r}") from None
-    return Run(p.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+        raise Failed(f"hangs: {' '.join(map(str, args))}: {(err or b'')[-300:]!r}") from None
+    return Run(p.returncode, out.decode(errors="replace"), (err or b"").decode(errors="replace"))
 
 
 COUNTER = [0]

@@ -10,8 +10,8 @@ import subprocess
 import termios
 import time
 
-from harness import (busy, check, clean, Failed, go_build, HERE, identity, LONG, options, probed, Program, same, spawn, target, test, tmp,
-                     tophash, Tracer)
+from harness import (busy, check, clean, Failed, go_build, HERE, identity, LONG, options, probed, probes_in, Program, same, spawn, target,
+                     test, tmp, tophash, Tracer)
 
 
 @test
@@ -171,13 +171,14 @@ def exec_in_a_full_ring():
             what = f"{how} {more}"
             which = ["-p", f"{p.pid},{s.pid}", "--follow=none"] if more == ["several"] else ["-p", str(p.pid), *more]
             t = Tracer(*which, "--buffer", "64K", "--stack", "512")
+            all_of_them = probes_in(p.pid, exe)
             os.kill(t.p.pid, signal.SIGSTOP)
             same(p.ask("2000"), "done", "deletes")
             for _ in range(3):
                 same(p.ask(how), "ready", "begins anew")
             os.kill(t.p.pid, signal.SIGCONT)
             end = time.monotonic() + LONG
-            while not probed(p.pid, exe):
+            while probes_in(p.pid, exe) != all_of_them:
                 check(time.monotonic() < end, f"{what}: no probes in the new program")
                 time.sleep(0.01)
             time.sleep(0.3)

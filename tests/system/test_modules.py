@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from harness import check, go_build, HERE, identity, probed, Program, Run, same, test, tmp, Tracer
+from harness import check, go_build, HERE, identity, probes_in, Program, Run, same, test, tmp, Tracer
 from test_wrapper import wait_until
 
 MODULES = HERE / "modules"
@@ -190,12 +190,18 @@ def a_module_that_nobody_saw():
 @test
 def a_child_with_a_plugin_executes_itself():
     """The probes in the plugin of a child are in this process alone. After an exec by another thread they are gone, and are placed again."""
+    p = ready(host(), plugin())
+    t = Tracer("-p", p.pid)
+    all_of_them = probes_in(p.pid, plugin())
+    check(all_of_them > 0, "no probes in the plugin")
+    p.end()
+    t.end(None)
     for how in ("main", "other"):
         t = Tracer("--", "sh", "-c", '"$0" </dev/null; exec "$0" "$1"', host(), plugin(), stdin=subprocess.PIPE)
         for i in range(3):
             t.wait_for('"event":"start"', 2 + i)
             pid = Run(0, t.report.read_text().rpartition("\n")[0], "").of("start")[-1]["pid"]
-            wait_until(lambda: probed(pid, plugin()), f"{how} {i}: no probes in the plugin")
+            wait_until(lambda: probes_in(pid, plugin()) == all_of_them, f"{how} {i}: no probes in the plugin")
             t.p.stdin.write(b"plugin 30\nhost 10\n")
             t.p.stdin.flush()
             t.wait_for('"event":"delete"', 2 * 30 * (i + 1) + 10 * (i + 1))

@@ -7,23 +7,24 @@ import re
 import shutil
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import time
 from pathlib import Path
 
-from harness import check, LONG, options, probed, Program, refused, same, spawn, target, test, tmp, tophash, zoo, zoo_program
+from harness import check, LONG, options, Program, refused, same, spawn, target, test, tmp, tophash, zoo, zoo_program
 
 
-def on_terminal(*args, width=80, env=None, verb="trace"):
-    """Returns what a verb writes to a terminal of this width, including messages if the verb is not trace."""
+def on_terminal(*args, width=80, env=None, verb="trace", errors=None):
+    """Returns what a verb writes to a terminal of this width, including messages if the verb is not trace. errors: a file for its messages."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
     environment.update(env or {})
     verb = [verb] if verb else []
     p = spawn([options.tophash, *verb, *map(str, args)], stdin=slave, stdout=slave,
-              stderr=subprocess.PIPE if verb == ["trace"] else slave, env=environment)
+              stderr=errors or (subprocess.PIPE if verb == ["trace"] else slave), env=environment)
     os.close(slave)
     out = b""
     while True:
@@ -47,32 +48,46 @@ def shown_all(out):
     return "\n".join(shown(x) for x in out.split("\n"))
 
 
+def one_round(run):
+    """Returns the result of run(pid, errors) for one round of the zoo. run calls trace with -v, and lets it write its messages to errors."""
+    p, done = zoo_program(), []
+    with tempfile.NamedTemporaryFile(dir=tmp()) as errors:
+
+        def drive():
+            # The first probe is in the text well before the last one. A process that ends between them was not traced.
+            end = time.monotonic() + LONG
+            while b"probes placed" not in Path(errors.name).read_bytes() and time.monotonic() < end:
+                time.sleep(0.005)
+            p.ask("round")
+            p.tell("exit 0")
+            done.append(True)
+
+        thread = threading.Thread(target=drive)
+        thread.start()
+        result = run(p.pid, errors)
+        thread.join()
+    p.p.wait(LONG)
+    check(done, "the zoo did nothing")
+    return result
+
+
+def round_on_terminal(*args, **kwargs):
+    return one_round(lambda pid, errors: on_terminal("-v", "-p", pid, *args, errors=errors, **kwargs))
+
+
+def round_in_a_file(*args, **kwargs):
+    return one_round(lambda pid, errors: tophash("-v", "-p", pid, *args, stderr=errors, **kwargs))
+
+
 @test
 def terminal():
-    exe = zoo()
     for width in (80, 100, 160):
         for extra in ([], ["--stack", "5"], ["--summary"], ["--summary=key"], ["--summary=map"], ["--summary=type"]):
-            p = zoo_program()
-            done = threading.Event()
-
-            def drive():
-                end = time.monotonic() + LONG
-                while not probed(p.pid, exe) and time.monotonic() < end:
-                    time.sleep(0.01)
-                time.sleep(0.05)
-                p.ask("round")
-                p.tell("exit 0")
-                done.set()
-
-            thread = threading.Thread(target=drive)
-            thread.start()
-            code, out = on_terminal("-p", p.pid, *extra, width=width)
-            thread.join()
+            code, out = round_on_terminal(*extra, width=width)
             same(code, 0, "exit code")
             check("\x1b[" in out, f"{extra}: no colours on a terminal")
             wide = [shown(x) for x in out.split("\n") if len(shown(x)) > width]
             check(not wide, f"width {width} {extra}: {len(wide)} lines are wider: {wide[:2]}")
-            p.p.wait(LONG)
     code, out = on_terminal("-q", "--", target("busy"), "-ops", 10, env={"NO_COLOR": "1"})
     same(code, 0, "exit code")
     check("\x1b" not in out, "colours in spite of NO_COLOR")
@@ -80,39 +95,16 @@ def terminal():
     check("\x1b" in out, "an empty NO_COLOR is none")
 
 
-def one_round(run):
-    """Returns the result of run(pid) for one round of the zoo."""
-    p, exe = zoo_program(), zoo()
-    done = []
-
-    def drive():
-        end = time.monotonic() + LONG
-        while not probed(p.pid, exe) and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(0.05)
-        p.ask("round")
-        p.tell("exit 0")
-        done.append(True)
-
-    thread = threading.Thread(target=drive)
-    thread.start()
-    result = run(p.pid)
-    thread.join()
-    p.p.wait(LONG)
-    check(done, "the zoo did nothing")
-    return result
-
-
 @test
 def nothing_is_cut():
     """In a file no key, type or site is cut, whatever COLUMNS says. With 80 columns --stack shows keys and types in full."""
-    events = one_round(lambda pid: tophash("-p", pid, "--format", "json", env={**os.environ, "COLUMNS": "40"})).events
+    events = round_in_a_file("--format", "json", env={"COLUMNS": "40"}).events
     check(len(events) > 20, "the zoo did little")
     texts = {}
     for extra in ([], ["--stack", "9"]):
-        run = one_round(lambda pid: tophash("-p", pid, *extra, env={**os.environ, "COLUMNS": "40"}))
+        run = round_in_a_file(*extra, env={"COLUMNS": "40"})
         texts["a file", *extra] = run.out
-    code, out = one_round(lambda pid: on_terminal("-p", pid, "--stack", "9", "--key-bytes", "64", width=80))
+    code, out = round_on_terminal("--stack", "9", "--key-bytes", "64", width=80)
     # Wrapped lines begin with spaces. A word that is wider than the line is broken at the end of the line.
     texts["80 columns"] = re.sub(r"\n +", "", shown_all(out)) + "\n" + re.sub(r"\n +", " ", shown_all(out))
     for where, text in texts.items():
@@ -123,20 +115,21 @@ def nothing_is_cut():
             frame = e["stack"][0]
             if where != "80 columns":
                 check(f"{frame['func']} {os.path.basename(frame['file'])}:{frame['line']}" in text, f"{where}: the site {frame} is not there")
-    check("probes ready" not in texts[("a file",)], "the header speaks of the tool")
-    check(re.match(r"tophash \S+ · 20\d\d-\d\d-\d\d · ", texts[("a file",)]), "no date in the first line")
+    first = tophash("--", target("busy"), "-ops", 10).out.splitlines()[0]
+    check("probes ready" not in first, "the header speaks of the tool")
+    check(re.match(r"tophash \S+ · 20\d\d-\d\d-\d\d · ", first), f"no date in the first line: {first}")
 
 
 @test
 def columns_and_wide():
     """COLUMNS sets the width of a terminal, and --wide removes the limit."""
     for columns in ("60", "90", "200"):
-        code, out = one_round(lambda pid: on_terminal("-p", pid, width=120, env={"COLUMNS": columns}))
+        code, out = round_on_terminal(width=120, env={"COLUMNS": columns})
         same(code, 0, "exit code")
         longest = max(len(shown(x)) for x in out.split("\n"))
         check(int(columns) - 40 < longest <= int(columns), f"COLUMNS={columns}: a line has {longest} columns")
-    events = one_round(lambda pid: tophash("-p", pid, "--format", "json")).events
-    code, out = one_round(lambda pid: on_terminal("-p", pid, "--wide", width=80))
+    events = round_in_a_file("--format", "json").events
+    code, out = round_on_terminal("--wide", width=80)
     for e in events:
         check(e["map_type"] in shown_all(out), f"--wide: the type {e['map_type']!r} is not there")
     exe = zoo()
