@@ -7,6 +7,18 @@
 
 #include <unistd.h>
 
+static void put_list(const struct maps_listing *listing, const struct map_report *report, bool json,
+		     struct buf *out)
+{
+	const struct map_groups *groups = &listing->groups;
+
+	if (listing->options->grouped)
+		(json ? map_groups_json : map_groups_text)(out, report, listing->options->by,
+							   groups->list.data, groups->list.len);
+	else
+		(json ? maps_json : maps_text)(out, report);
+}
+
 static struct error *put_report(const struct maps_listing *listing, int fd, struct buf *out)
 {
 	struct terminal_style style = terminal_style(fd, listing->options->wide);
@@ -16,10 +28,7 @@ static struct error *put_report(const struct maps_listing *listing, int fd, stru
 	report.rows_n = listing->rows.len;
 	report.color = style.color;
 	report.width = style.width;
-	if (strcmp(listing->options->format, "json") == 0)
-		maps_json(out, &report);
-	else
-		maps_text(out, &report);
+	put_list(listing, &report, strcmp(listing->options->format, "json") == 0, out);
 	return out->bad ? error_nomem() : NULL;
 }
 

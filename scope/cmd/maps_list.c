@@ -13,10 +13,13 @@
 
 void maps_list_fini(struct maps_listing *listing)
 {
+	maps_group_fini(&listing->groups);
 	gomap_list_fini(&listing->maps);
 	heap_close(listing->heap);
-	vec_each(name, &listing->names)
-		free(*name);
+	vec_each(text, &listing->names) {
+		free(text->name);
+		free(text->package);
+	}
 	vec_fini(&listing->names);
 	table_fini(&listing->names_at);
 	vec_fini(&listing->rows);
@@ -82,23 +85,32 @@ static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 
 /* ---- names of types ---- */
 
-/* Returns the name of a type, or NULL if it has none. */
-static const char *name_of(const struct maps_listing *listing, uint64_t type)
+/* Returns the texts of a type. They are NULL if it is not known. */
+static struct type_text text_of(const struct maps_listing *listing, uint64_t type)
 {
 	const uint32_t *at = type ? table_find(&listing->names_at, type) : NULL;
 
-	return at ? listing->names.data[*at] : NULL;
+	return at ? listing->names.data[*at] : (struct type_text){0};
+}
+
+/* Copies a text into *ret if there is one. */
+static bool copy_text(bool known, struct buf *text, char **ret)
+{
+	*ret = known ? strdup(buf_cstr(text)) : NULL;
+	return !known || *ret;
 }
 
 static struct error *add_name(struct maps_listing *listing, const struct gotypes *types,
 			      uint64_t type)
 {
-	cleanup(buf_fini) struct buf text = {0};
-	bool named = gotype_name(types, type, &text);
-	char *name = named ? strdup(buf_cstr(&text)) : NULL;
+	cleanup(buf_fini) struct buf name = {0}, package = {0};
+	struct type_text text = {0};
 
-	if ((named && !name) || !vec_push(&listing->names, name)) {
-		free(name);
+	if (!copy_text(gotype_name(types, type, &name), &name, &text.name) ||
+	    !copy_text(gotype_package(types, type, &package), &package, &text.package) ||
+	    !vec_push(&listing->names, text)) {
+		free(text.name);
+		free(text.package);
 		return error_nomem();
 	}
 	return table_put(&listing->names_at, type, (uint32_t)listing->names.len - 1) < 0
@@ -189,8 +201,10 @@ static void add_totals(struct map_report *totals, const struct map_row *row)
 static struct error *make_rows(struct maps_listing *listing, bool swiss)
 {
 	vec_each(map, &listing->maps.list) {
+		struct type_text text = text_of(listing, map->type);
 		struct map_row row = {.map = map->addr,
-				      .type = name_of(listing, map->type),
+				      .type = text.name,
+				      .package = text.package,
 				      .len = map->len,
 				      .capacity = map->capacity,
 				      .bytes = map->bytes,
@@ -209,12 +223,16 @@ static struct error *make_rows(struct maps_listing *listing, bool swiss)
 		if (is_wanted(listing->options, &row) && !vec_push(&listing->rows, row))
 			return error_nomem();
 	}
+	return NULL;
+}
+
+static void sort_rows(struct maps_listing *listing)
+{
 	if (listing->rows.len)
 		qsort_r(listing->rows.data, listing->rows.len, sizeof(*listing->rows.data),
 			compare_rows, (void *)listing->options);
 	if (listing->options->top && listing->rows.len > listing->options->top)
 		listing->rows.len = listing->options->top;
-	return NULL;
 }
 
 static void take_facts(struct maps_listing *listing)
@@ -245,6 +263,10 @@ struct error *maps_list(const struct maps_options *options, struct maps_listing 
 	try(read_heap(ret, maps));
 	try(name_types(ret));
 	try(make_rows(ret, maps == GO_MAPS_SWISS));
+	if (options->grouped)
+		try(maps_group(options, ret->rows.data, ret->rows.len, &ret->groups));
+	else
+		sort_rows(ret);
 	take_facts(ret);
 	return NULL;
 }

@@ -4,10 +4,17 @@
 #define CMD_MAPS_LIST_H
 
 #include "base/table.h"
+#include "cmd/maps_group.h"
 #include "cmd/maps_options.h"
 #include "live/gomap/gomap.h"
 #include "live/module/module.h"
 #include "show/report/report.h"
+
+/* The texts of a type. They are owned. */
+struct type_text {
+	char *name;    /* NULL: it cannot be read */
+	char *package; /* of its first named part; NULL: it has none */
+};
 
 struct maps_listing {
 	const struct maps_options *options;
@@ -18,8 +25,9 @@ struct maps_listing {
 	struct heap *heap;
 	struct gomap_list maps;
 	struct table names_at; /* type -> index in names */
-	VEC(char *) names;     /* of types; NULL: it cannot be read */
+	VEC(struct type_text) names;
 	VEC(struct map_row) rows;
+	struct map_groups groups; /* with --by */
 	struct map_report totals; /* without rows */
 };
 

@@ -3,14 +3,17 @@
 #define AT(member) offsetof(struct maps_options, member)
 
 static const char *const orders[] = {
-	[MAPS_BY_WASTE] = "waste",
-	[MAPS_BY_BYTES] = "bytes",
-	[MAPS_BY_LEN] = "len",
-	[MAPS_BY_CAPACITY] = "capacity",
-	[MAPS_BY_TYPE] = "type",
-	[MAPS_BY_MAP] = "map",
-	NULL,
+	[MAPS_BY_WASTE] = "waste", [MAPS_BY_BYTES] = "bytes",
+	[MAPS_BY_LEN] = "len",	   [MAPS_BY_CAPACITY] = "capacity",
+	[MAPS_BY_TYPE] = "type",   [MAPS_BY_MAP] = "map",
+	[MAPS_BY_MAPS] = "maps",   NULL,
 };
+
+/* Returns word i of --by. */
+static const char *grouping(size_t i)
+{
+	return map_grouping_word((enum map_grouping)i);
+}
 
 /* clang-format off */
 static const struct option_spec rows[] = {
@@ -30,14 +33,22 @@ static const struct option_spec rows[] = {
 	 .max = UINT64_MAX,
 	 .help = "only maps that hold at least so many bytes",
 	 .man = "Only maps that hold at least so many bytes, such as 4096 or 64k."},
+	{.name = "by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(by), .also = AT(grouped),
+	 .value_at = grouping,
+	 .help = "groups with sums instead of maps, by {}",
+	 .man = "One line for all maps that have the same type or the same package, with sums. The package is "
+		"that of the first named part of the type: of the type itself, of its element, or of its key. If "
+		"no part is named, as in map[string]int, it is ?. The options above choose the maps that are "
+		"added up."},
 	{.name = "top", .argument = "N", .kind = OPTION_NUMBER, .at = AT(top), .min = 1,
 	 .max = UINT64_MAX,
 	 .help = "only the first N",
-	 .man = "Only the first N maps of the order."},
+	 .man = "Only the first N maps or groups of the order."},
 	{.name = "sort", .argument = "COLUMN", .kind = OPTION_ENUM, .at = AT(order), .values = orders,
 	 .help = "order: {} (waste)",
-	 .man = "The order: waste (the default), bytes, len and capacity begin with the largest; type and "
-		"map with the smallest."},
+	 .man = "The order: waste (the default), bytes, len, capacity and, with \\fB--by\\fR, maps (their number) "
+		"begin with the largest; type (with \\fB--by\\fR what the maps have in common) and map (the address) "
+		"with the smallest."},
 
 	OPTION_FORMAT_ROW(struct maps_options, "How to show it", option_formats,
 			  "JSON Lines (see \\fBJSON\\fR)"),
@@ -60,11 +71,13 @@ static const char legend[] =
 	"  BYTES    what the map holds: its header, buckets or groups, tables\n"
 	"  WASTE    how much of that a new map with the same elements would not hold\n"
 	"  LEN      elements; CAPACITY is the number of slots for them, LOAD the percentage\n"
-	"  TYPE     ? means that nothing tells it\n";
+	"  TYPE     ? means that nothing tells it\n"
+	"  MAPS     with --by: their number\n";
 
 static const char *const examples[] = {
 	"tophash maps -p shop",
 	"tophash maps -p 4711 --top 20 --min-bytes 64k",
+	"tophash maps -p shop --by package",
 	"tophash maps -p 4711 --type 'map[string]*' --format json",
 	NULL,
 };
@@ -74,9 +87,9 @@ const struct verb_spec maps_verb = {
 	.summary = "list the live maps of a process",
 	.question = "Which maps does it have, and how full are they?",
 	.synopsis = synopsis,
-	.about =
-		"Lists every live map of a running Go program: how many elements it has, how much\n"
-		"memory it holds, and how much of that is empty. Go maps never give memory back.",
+	.about = "Lists every live map of a running Go program: how many elements it has, how "
+		 "much memory it holds, and how much of that is empty. Go maps never give memory "
+		 "back.",
 	.options = rows,
 	.operands = OPERANDS_FILES,
 	.legend = legend,
@@ -99,5 +112,11 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	if (!ret->process)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
+	if (ret->grouped && ret->order == MAPS_BY_MAP)
+		return error_new(ERROR_USAGE,
+				 "--sort map: a group has no address: sort by maps, their number");
+	if (!ret->grouped && ret->order == MAPS_BY_MAPS)
+		return error_new(ERROR_USAGE,
+				 "--sort maps: only groups have a number of maps: add --by");
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #define CMD_MAPS_OPTIONS_H
 
 #include "cmd/options/options.h"
+#include "show/report/report.h"
 
 /* The orders of --sort; their words are in maps_options.c, how they compare in maps_list.c. */
 enum maps_order {
@@ -12,11 +13,14 @@ enum maps_order {
 	MAPS_BY_LEN,
 	MAPS_BY_CAPACITY,
 	MAPS_BY_TYPE,
-	MAPS_BY_MAP,
+	MAPS_BY_MAP,  /* maps alone */
+	MAPS_BY_MAPS, /* groups alone */
 };
 
 struct maps_options {
 	const char *process; /* -p */
+	bool grouped;	     /* --by */
+	enum map_grouping by;
 	enum maps_order order;
 	uint64_t top;	  /* rows to show; 0: all */
 	const char *type; /* a shell pattern, or NULL */

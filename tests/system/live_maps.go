@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"net/url"
 	"os"
 	"runtime"
 	"sync"
@@ -32,6 +33,7 @@ var (
 	gChan   = make(chan map[int]int64, 4)
 	gFunc   func() int
 	gUnsafe unsafe.Pointer
+	gValues interface{}
 	gNest   map[string]map[int]map[string]bool
 	pool    sync.Pool
 )
@@ -108,6 +110,9 @@ func build(n int) {
 		gNest[fmt.Sprint(i)] = a
 	}
 	note("map[string]map[int]map[string]bool", addr(unsafe.Pointer(&gNest)), 20)
+	va := url.Values{"a": {"b"}, "c": {"d"}}
+	gValues = va
+	note("url.Values", addr(unsafe.Pointer(&va)), 2)
 	big := map[int][200]byte{}
 	for i := 0; i < 50; i++ {
 		big[i] = [200]byte{}
@@ -156,4 +161,5 @@ func main() {
 	os.Stdin.Read(make([]byte, 1))
 	fmt.Println(len(gInt), len(gNamed), gFunc(), gUnsafe != nil, len(gNest), gHold.next != nil)
 	runtime.KeepAlive(gSlice)
+	runtime.KeepAlive(gValues)
 }

@@ -137,6 +137,48 @@ def maps_shows_what_is_asked_for():
     p.end()
 
 
+def groups(*args):
+    lines = [json.loads(line) for line in maps("--format", "json", *args).stdout.splitlines()]
+    same((lines[-1]["event"], {x["event"] for x in lines[:-1]}), ("end", {"group"}), "events")
+    return lines[:-1], lines[-1]
+
+
+def added(found, member):
+    """Returns, by a member of the maps, their number, bytes, waste, elements and slots."""
+    sums = {}
+    for m in found.values():
+        of = sums.setdefault(m[member], [0] * 5)
+        for i, n in enumerate((1, m["bytes"], m["waste"], m["len"], m["capacity"])):
+            of[i] += n
+    return sums
+
+
+@test
+def maps_in_groups():
+    """Each release: the groups are what the list adds up to, and a type with a name has the path of its package."""
+    for go in releases():
+        exe = go_build(HERE / "live_maps.go", "live_maps-stripped", *STRIPPED, go=go)
+        p, _ = truth_of(exe, f"truth-groups-{go}")
+        found, end = rows("-p", p.pid)
+        for by, member in (("type", "map_type"), ("package", "package")):
+            lines, totals = groups("-p", p.pid, "--by", by)
+            made = {x[member]: [x[k] for k in ("maps", "bytes", "waste", "len", "capacity")] for x in lines}
+            same(made, added(found, member), f"{go}: groups by {by}")
+            same([x["waste"] for x in lines], sorted((x["waste"] for x in lines), reverse=True), f"{go}: order by waste")
+            same((totals["maps"], totals["bytes"]), (end["maps"], end["bytes"]), f"{go}: totals")
+        packages = {(m["map_type"], m["package"]) for m in found.values()}
+        for kind, package in (("main.named", "main"), ("url.Values", "net/url"), ("map[int]main.pair", "main"), ("map[string]int", None)):
+            check((kind, package) in packages, f"{go}: the package of {kind}: {sorted(x for x in packages if x[0] == kind)}")
+        wrong = [x for x in packages if x[0] and "main." in x[0] and x[1] != "main"]
+        same(wrong, [], f"{go}: types of main")
+        few, _ = groups("-p", p.pid, "--by", "type", "--type", "map[[]string[]]*", "--top", "2", "--sort", "maps")
+        most = {kind: sum(m["map_type"] == kind for m in found.values()) for kind in ("map[string]int", "map[string]bool")}
+        same({x["map_type"]: x["maps"] for x in few}, most, f"{go}: --type, --top, --sort maps")
+        text = maps("-p", p.pid, "--by", "package").stdout.splitlines()
+        same((text[0].split(), len(text) - 1), (["MAPS", "BYTES", "WASTE", "LEN", "CAPACITY", "LOAD", "PACKAGE"], len(added(found, "package"))), "text")
+        p.end()
+
+
 @test
 def maps_gives_up_its_rights():
     """While it writes, it has the right to read processes and no other one, and can neither write to one nor execute a program."""
@@ -153,6 +195,7 @@ def maps_gives_up_its_rights():
 @test
 def maps_refuses():
     other = spawn(["sleep", "1000"])
-    for args, code, word in (((), 2, "-p"), (("-p", other.pid), 3, "Go"), (("-p", 999999999), 3, "999999999"), (("x", "-p", 1), 2, "-p")):
+    for args, code, word in (((), 2, "-p"), (("-p", other.pid), 3, "Go"), (("-p", 999999999), 3, "999999999"), (("x", "-p", 1), 2, "-p"),
+                             (("-p", 1, "--sort", "maps"), 2, "--by"), (("-p", 1, "--by", "type", "--sort", "map"), 2, "maps"), (("-p", 1, "--by", "x"), 2, "package")):
         r = subprocess.run([options.tophash, "maps", *map(str, args)], text=True, capture_output=True, timeout=LONG)
         check(r.returncode == code and r.stdout == "" and r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.returncode} {r.stderr}")

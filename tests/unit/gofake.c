@@ -159,21 +159,30 @@ static uint64_t put_map_type(struct writer *w, uint32_t name, uint8_t tflag, uin
 	put_ptr(w, w->fake->type_int);
 	put_ptr(w, bucket);
 	put_ptr(w, w->fake->types); /* hasher */
-	for (unsigned i = 0; i < 7; i++)
+	for (unsigned i = 0; i < 9; i++)
 		put_u64(w, 0);
 	return at;
 }
 
+/* Returns the offset of the uncommon part of a map type. */
+static uint64_t map_type_size(const struct writer *w)
+{
+	return w->spec->minor >= 27 ? 136 : w->spec->minor >= 24 ? 112 : 88;
+}
+
 /* Writes main.pair, which is struct { a int; b string }. Before Go 1.19 an offset is stored shifted
  * by one. */
-static void put_pair_type(struct writer *w, uint32_t name, uint32_t field_a, uint32_t field_b)
+static void put_pair_type(struct writer *w, uint32_t name, uint32_t field_a, uint32_t field_b,
+			  uint32_t path)
 {
 	struct type_spec spec = {24, 16, GOTYPE_STRUCT, 8, 4, name, false, false};
 	struct gofake *fake = w->fake;
 
 	fake->type_pair = put_type(w, &spec);
 	put_ptr(w, 0);
-	put_slice(w, here(w) + 24, 2);
+	put_slice(w, here(w) + 24 + 16, 2);
+	put_u64(w, path); /* the uncommon part */
+	put_u64(w, 0);
 	put_ptr(w, fake->types + field_a);
 	put_ptr(w, fake->type_int);
 	put_u64(w, 0);
@@ -186,7 +195,7 @@ static void put_types(struct writer *w)
 {
 	struct gofake *fake = w->fake;
 	uint32_t name_int, name_string, name_pair, name_map, name_registry, name_slice, name_array,
-		name_chan, name_eface, field_a, field_b;
+		name_chan, name_eface, field_a, field_b, path;
 
 	fake->types = here(w);
 	put_u64(w, 0); /* offset 0 is no name */
@@ -201,16 +210,18 @@ static void put_types(struct writer *w)
 	name_eface = put_name(w, "interface {}");
 	field_a = put_name(w, "a");
 	field_b = put_name(w, "b");
+	path = put_name(w, "example.com/shop/main");
 
 	fake->type_int =
 		put_type(w, &(struct type_spec){8, 0, GOTYPE_INT, 8, 4, name_int, false, false});
 	/* 2: the leading star is not part of the name */
 	fake->type_string = put_type(
 		w, &(struct type_spec){16, 8, GOTYPE_STRING, 8, 4 | 2, name_string, false, false});
-	put_pair_type(w, name_pair, field_a, field_b);
-	gofake_poke(fake, fake->type_pair + 20, &(uint8_t){4 | 2}, 1);
+	put_pair_type(w, name_pair, field_a, field_b, path);
+	gofake_poke(fake, fake->type_pair + 20, &(uint8_t){4 | 2 | 1}, 1);
 	fake->type_map = put_map_type(w, name_map, 0, fake->type_pair);
-	fake->type_registry = put_map_type(w, name_registry, 4, fake->type_pair);
+	fake->type_registry = put_map_type(w, name_registry, 4 | 1, fake->type_pair);
+	gofake_poke(fake, fake->type_registry + map_type_size(w), &path, sizeof(path));
 	fake->type_slice = put_type(
 		w, &(struct type_spec){24, 8, GOTYPE_SLICE, 8, 0, name_slice, false, true});
 	put_ptr(w, fake->type_int);

@@ -60,6 +60,15 @@ static void check_type_fields(const struct gotypes *types, const struct gofake *
 	assert_false(gotype_field(types, &t, 0, &field));
 }
 
+static void expect_package(const struct gotypes *types, uint64_t addr, const char *want)
+{
+	struct buf path = {0};
+
+	assert_int_equal(gotype_package(types, addr, &path), want != NULL);
+	assert_string_equal(buf_cstr(&path), want ? want : "");
+	buf_fini(&path);
+}
+
 static void check_types(const struct gofake_spec *spec)
 {
 	VEC(uint64_t) seen = {0};
@@ -76,6 +85,11 @@ static void check_types(const struct gofake_spec *spec)
 	expect_name(&types, o.fake.type_string + types.bias, "string");
 	expect_name(&types, o.fake.type_pair + types.bias, "main.pair");
 	expect_name(&types, o.fake.type_pointer + types.bias, "*main.pair");
+	expect_package(&types, o.fake.type_registry + types.bias, "example.com/shop/main");
+	expect_package(&types, o.fake.type_pointer + types.bias, "example.com/shop/main");
+	expect_package(&types, o.fake.type_map + types.bias, NULL);
+	expect_package(&types, o.fake.type_string + types.bias, NULL);
+	expect_package(&types, 0, NULL);
 	gotype_scan(&types, 1u << GOTYPE_MAP, count_type, &seen);
 	assert_int_equal(seen.len, 2);
 	assert_int_equal(seen.data[0], o.fake.type_map + types.bias);
@@ -147,6 +161,10 @@ TEST(types_that_reflect_made_are_read_from_memory)
 	loop = heap_type(&heap, 30, GOTYPE_MAP, 8, HEAP_BASE + 30 * 8, HEAP_BASE + 30 * 8);
 	assert_false(gotype_name(&types, loop, &name));
 	assert_int_equal(name.len, 0);
+	expect_package(&types, map, "example.com/shop/main");
+	expect_package(&types, loop, NULL);
+	slice = heap_type(&heap, 54, GOTYPE_POINTER, 8, o.fake.type_registry + bias, 0);
+	expect_package(&types, slice, "example.com/shop/main");
 	loop = heap_type(&heap, 42, GOTYPE_CHAN, 8, o.fake.type_chan + bias, 1);
 	expect_name(&types, loop, "<-chan chan int");
 	map = heap_type(&heap, 52, GOTYPE_CHAN, 8, loop, 3);

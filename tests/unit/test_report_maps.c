@@ -12,6 +12,7 @@
 static const struct map_row rows[] = {
 	{.map = 0xc000012340,
 	 .type = "map[string]*main.session",
+	 .package = "example.com/shop",
 	 .len = 102,
 	 .capacity = 2048,
 	 .bytes = 81968,
@@ -81,6 +82,31 @@ TEST(json)
 	check_golden("maps.json", buf_cstr(&out));
 }
 
+static const struct map_group groups[] = {
+	{.text = "map[string]*v1.Pod",
+	 .package = "k8s.io/api/core/v1",
+	 .maps = 12,
+	 .bytes = 983616,
+	 .waste = 786432,
+	 .len = 1224,
+	 .capacity = 24576},
+	{.text = "map[struct { \033x int }]\nbool", .maps = 1, .bytes = 48},
+	{.maps = 3, .bytes = 576, .waste = 8, .len = 24, .capacity = 24},
+};
+
+TEST(in_groups)
+{
+	cleanup_buf struct buf text = {0}, json = {0};
+
+	map_groups_text(&text, &report, MAPS_OF_TYPE, groups, ARRAY_SIZE(groups));
+	map_groups_text(&text, &report, MAPS_OF_PACKAGE, groups, ARRAY_SIZE(groups));
+	map_groups_text(&text, &report, MAPS_OF_PACKAGE, groups, 0);
+	check_golden("map_groups.text", buf_cstr(&text));
+	map_groups_json(&json, &report, MAPS_OF_TYPE, groups, ARRAY_SIZE(groups));
+	map_groups_json(&json, &report, MAPS_OF_PACKAGE, groups, ARRAY_SIZE(groups));
+	check_golden("map_groups.json", buf_cstr(&json));
+}
+
 TEST(no_maps)
 {
 	struct map_report none = {.width = 80};
@@ -95,6 +121,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text),
 		cmocka_unit_test(json),
+		cmocka_unit_test(in_groups),
 		cmocka_unit_test(no_maps),
 	};
 

@@ -18,6 +18,9 @@
  *     struct     48 PkgPath  56 Fields slice of {name ptr, type ptr, offset u64}
  *                (1.18: offset << 1 | embedded; since 1.19 a bit in the name tells embedded)
  *
+ * After that comes abi.UncommonType, if TFlag says so: PkgPath i32 (an offset as Str, of a name that is the path
+ * of the type's package, or 0), methods. Types with a name and types with methods have it.
+ *
  * Str is an offset from moduledata.types to a name: flags u8 (1 exported, 2 tag follows, 4 package
  * path follows, 8 embedded), uvarint length, bytes. Types that reflect makes at run time live on
  * the heap and have a negative Str, an id in a table of the process.
@@ -33,6 +36,7 @@ enum {
 	TYPE_SIZE_MAX = TYPE_SIZE + 32, /* with the longest part after it that is read here */
 	FIELD_SIZE = 24,
 
+	TFLAG_UNCOMMON = 1,
 	TFLAG_EXTRA_STAR = 2,
 	TFLAG_NAMED = 4,
 	TFLAG_DIRECT_IFACE = 32,
@@ -258,14 +262,20 @@ static bool name_at(const struct gotypes *types, uint64_t addr, struct name *ret
 	return !r.bad && ret->flags < 16;
 }
 
+/* Reads the name at an offset from the types of a module. Returns false when it is empty. */
+static bool name_off(const struct gotypes *types, const struct gotype_module *in, int32_t offset,
+		     struct name *ret)
+{
+	const struct gopcln_module *module = gopcln_module(in->tab);
+
+	return offset > 0 && (uint64_t)offset < module->etypes - module->types &&
+	       name_at(types, module->types + (uint64_t)offset + in->bias, ret) && ret->len;
+}
+
 /* Reads the name of a descriptor in the image. Returns false when the image has no name for it. */
 static bool raw_name(const struct gotypes *types, const struct raw *raw, struct name *ret)
 {
-	const struct gopcln_module *module = gopcln_module(raw->in.tab);
-	int32_t str = (int32_t)raw_u32(raw, 40);
-
-	if (str <= 0 || (uint64_t)str >= module->etypes - module->types ||
-	    !name_at(types, module->types + (uint64_t)str + raw->in.bias, ret) || ret->len == 0)
+	if (!name_off(types, &raw->in, (int32_t)raw_u32(raw, 40), ret))
 		return false;
 	if (raw->bytes[20] & TFLAG_EXTRA_STAR) {
 		if (ret->text[0] != '*' || ret->len == 1)
@@ -388,6 +398,52 @@ bool gotype_name_whole(const struct gotypes *types, uint64_t addr, struct buf *t
 	return name_up_to(types, addr, NAME_WHOLE_MAX, to);
 }
 
+/* ---- packages ---- */
+
+/* Tells whether a name is printable. Only its beginning is checked, because a hostile file may have
+ * a million descriptors that share a name of a megabyte. */
+static bool name_printable(const struct name *name)
+{
+	for (uint64_t i = 0; i < name->len && i < NAME_LOOKED_AT; i++) {
+		if ((uint8_t)name->text[i] < ' ' || name->text[i] == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* Returns the size of a whole descriptor, without the uncommon part. The map types' members are in
+ * internal/abi/map.go. */
+static uint64_t descriptor_size(const struct gotype_module *in, unsigned kind)
+{
+	unsigned minor = gopcln_minor(in->tab);
+
+	switch (kind) {
+	case GOTYPE_FUNC: return TYPE_SIZE + 8;
+	case GOTYPE_STRUCT:
+	case GOTYPE_INTERFACE: return TYPE_SIZE + 32;
+	case GOTYPE_MAP: return minor >= 27 ? 136 : minor >= 24 ? 112 : 88;
+	default: return kind_size(kind);
+	}
+}
+
+bool gotype_own_package(const struct gotypes *types, uint64_t addr, struct buf *to)
+{
+	struct raw raw = {0};
+	struct gotype_module in;
+	struct name path;
+	int32_t offset;
+
+	if (!load_raw(types, addr, &raw) || !raw_sane(&raw) || !raw.in.image ||
+	    !(raw.bytes[20] & TFLAG_UNCOMMON) || !(raw.bytes[20] & TFLAG_NAMED) ||
+	    !load(types, addr + descriptor_size(&raw.in, raw.bytes[23] & KIND_MASK), &offset,
+		  sizeof(offset), &in) ||
+	    !name_off(types, &raw.in, offset, &path) || path.len > GOTYPE_NAME_MAX ||
+	    !name_printable(&path))
+		return false;
+	buf_put(to, path.text, path.len);
+	return true;
+}
+
 /* ---- fields ---- */
 
 bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64_t index,
@@ -438,17 +494,6 @@ static bool flags_possible(const struct gotypes *types, const uint8_t *bytes)
 	uint8_t kind_mask = minor >= 26 ? KIND_MASK : KIND_MASK | 0x60;
 
 	return !(bytes[20] & ~tflag_mask) && !(bytes[23] & ~kind_mask);
-}
-
-/* Tells whether a name is printable. Only its beginning is checked, because a hostile file may have
- * a million descriptors that share a name of a megabyte. */
-static bool name_printable(const struct name *name)
-{
-	for (uint64_t i = 0; i < name->len && i < NAME_LOOKED_AT; i++) {
-		if ((uint8_t)name->text[i] < ' ' || name->text[i] == 0x7f)
-			return false;
-	}
-	return true;
 }
 
 /* Tells whether a map type makes sense: its key can be compared, its bucket or group is a struct,

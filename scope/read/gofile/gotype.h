@@ -90,6 +90,13 @@ bool gotype_name(const struct gotypes *types, uint64_t addr, struct buf *to);
 /* Appends the name as gotype_name() does, for filters. It is cut only at a megabyte. */
 bool gotype_name_whole(const struct gotypes *types, uint64_t addr, struct buf *to);
 
+/* Appends the path of the package that declares a named type ("net/http", "main"). Returns false and appends
+ * nothing when the type has no name, is predeclared (int, error), or is not in a file. */
+bool gotype_own_package(const struct gotypes *types, uint64_t addr, struct buf *to);
+/* Appends the package of the first named part of a type, which is the type itself, or what its element, its key or
+ * a field of an unnamed struct leads to, in this order. Returns false and appends nothing when no part has one. */
+bool gotype_package(const struct gotypes *types, uint64_t addr, struct buf *to);
+
 struct gotype_field {
 	const char *name; /* borrowed; not NUL-terminated; NULL when the name is not in the image */
 	size_t name_len;

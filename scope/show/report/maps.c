@@ -57,6 +57,11 @@ static void put_type(struct cell *cell, const void *row)
 		buf_str(cell->to, "?");
 }
 
+static void put_package(struct cell *cell, const void *row)
+{
+	cell_str(cell, row_of(row)->package);
+}
+
 static void put_map(struct cell *cell, const void *row)
 {
 	cell_address(cell, row_of(row)->map);
@@ -163,6 +168,7 @@ static const struct column columns[] = {
 	 .percent = 45,
 	 .sgr = SGR_BOLD,
 	 .put = put_type},
+	{.json = "package", .put = put_package},
 	{.name = "MAP", .json = "map", .place = 7, .put = put_map},
 	{.json = "layout", .put = put_layout},
 	{.json = "overflow", .put = put_overflow},
@@ -187,11 +193,8 @@ static void put_member(struct buf *to, const char *name, uint64_t value)
 	buf_u64(to, value);
 }
 
-void maps_json(struct buf *to, const struct map_report *report)
+void maps_end_json(struct buf *to, const struct map_report *report)
 {
-	struct rows rows = rows_of(report);
-
-	columns_json(to, &rows);
 	json_literal(to, "{\"event\":\"end\",\"pid\":");
 	buf_u64(to, report->pid);
 	put_member(to, "maps", report->maps);
@@ -205,6 +208,14 @@ void maps_json(struct buf *to, const struct map_report *report)
 	put_member(to, "live", report->live);
 	put_member(to, "goroutines", report->goroutines);
 	json_end_line(to);
+}
+
+void maps_json(struct buf *to, const struct map_report *report)
+{
+	struct rows rows = rows_of(report);
+
+	columns_json(to, &rows);
+	maps_end_json(to, report);
 }
 
 void maps_text(struct buf *to, const struct map_report *report)

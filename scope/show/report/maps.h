@@ -9,6 +9,8 @@
 struct map_row {
 	uint64_t map;	  /* the address of its header */
 	const char *type; /* NULL: not known */
+	const char *
+		package; /* of the first named part of its type (gotype_package()); NULL: not known */
 	uint64_t len, capacity, bytes, waste;
 	uint64_t overflow;	 /* classic */
 	uint64_t tombstones;	 /* Swiss */
@@ -39,5 +41,7 @@ struct map_report {
 /* Append the list. As JSON Lines it has {"event":"map",...} for each map, then {"event":"end",...}. */
 void maps_json(struct buf *to, const struct map_report *report);
 void maps_text(struct buf *to, const struct map_report *report);
+/* Appends {"event":"end",...}, the totals. */
+void maps_end_json(struct buf *to, const struct map_report *report);
 
 #endif
