@@ -6,6 +6,7 @@
  *   reader.h   the bounds-checked cursor through which every foreign byte is read
  *   frame.h    a frame of a source-level stack
  *   memory.h   memory that is read by address, whatever it belongs to
+ *   registers.h  the registers of a thread
  *   clock.h    clocks, and deadlines in processor time
  *   search.h   binary search
  *   table.h    a map from 64-bit keys to 32-bit values; brings the headers of the map with it
@@ -31,6 +32,7 @@ struct buf;
 struct frame;
 struct memory;
 struct reader;
+struct registers;
 
 #include "base/cleanup.h"
 #include "base/error.h"

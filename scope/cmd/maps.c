@@ -32,18 +32,34 @@ static struct error *put_report(const struct maps_listing *listing, int fd, stru
 	return out->bad ? error_nomem() : NULL;
 }
 
+/* Says what a core lacks. */
+static void say_core(const struct map_report *totals)
+{
+	if (totals->core_missing)
+		cmd_say("%s is cut: %llu of its bytes are missing, and maps in them, too",
+			totals->core, (unsigned long long)totals->core_missing);
+	if (totals->core_unproved)
+		cmd_say("%s has no build id: nothing tells whether it is a core of this program",
+			totals->core);
+	if (totals->core_unseen)
+		cmd_say("%llu files of the core's code are not here, or are other builds: if they are Go "
+			"plugins, their maps are missing",
+			(unsigned long long)totals->core_unseen);
+}
+
 static void say_totals(const struct map_report *totals)
 {
 	cmd_say("%llu maps, %llu bytes, of which %llu are empty; the type of %llu%% of the bytes is known; "
-		"%.0f MiB of heap, read in %.0f ms while it ran",
+		"%.0f MiB of heap, read in %.0f ms%s",
 		(unsigned long long)totals->maps, (unsigned long long)totals->bytes,
 		(unsigned long long)totals->waste,
 		(unsigned long long)(totals->bytes ? totals->typed_bytes * 100 / totals->bytes
 						   : 100),
-		(double)totals->heap_bytes / (1 << 20), totals->seconds * 1e3);
+		(double)totals->heap_bytes / (1 << 20), totals->seconds * 1e3,
+		totals->core ? "" : " while it ran");
 }
 
-static struct error *list_maps(const struct maps_options *options, int fd)
+static struct error *list_maps(const struct maps_options *options, int fd, bool *lost)
 {
 	cleanup(maps_list_fini) struct maps_listing listing = {0};
 	cleanup(buf_fini) struct buf out = {0};
@@ -52,8 +68,10 @@ static struct error *list_maps(const struct maps_options *options, int fd)
 	try(put_report(&listing, fd, &out));
 	try(output_empty(options->output, fd));
 	try(output_write(fd, &out));
+	say_core(&listing.totals);
 	if (!options->quiet)
 		say_totals(&listing.totals);
+	*lost = listing.totals.core_missing > 0;
 	return NULL;
 }
 
@@ -61,6 +79,7 @@ int cmd_maps(int argc, char **argv)
 {
 	struct maps_options options;
 	int fd = -1;
+	bool lost = false;
 	struct error *err = maps_options_parse(argc, argv, &options);
 
 	cmd_signals();
@@ -69,8 +88,10 @@ int cmd_maps(int argc, char **argv)
 	if (!err)
 		err = output_open(options.output, &fd);
 	if (!err)
-		err = list_maps(&options, fd);
+		err = list_maps(&options, fd, &lost);
 	if (options.output && fd >= 0)
 		close(fd);
-	return err ? cmd_fail(err) : EXIT_DONE;
+	if (err)
+		return cmd_fail(err);
+	return lost ? EXIT_LOST : EXIT_DONE;
 }

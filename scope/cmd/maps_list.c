@@ -49,21 +49,36 @@ static struct error *take_modules(struct maps_listing *listing)
 		if (!vec_push(&listing->types, types))
 			return error_nomem();
 	}
-	if (!program)
-		return error_new(ERROR_TARGET, "process %d has no Go code that can be read",
-				 (int)listing->target->pid);
-	return NULL;
+	if (program)
+		return NULL;
+	return listing->options->core
+		       ? error_new(ERROR_TARGET, "%s: its program has no Go code that can be read",
+				   listing->options->core)
+		       : error_new(ERROR_TARGET, "process %d has no Go code that can be read",
+				   (int)listing->target->pid);
 }
 
-/* Gives up all but reading the process. Its memory is foreign, and everything else is open by now. */
-static struct error *give_up(void)
+/* Opens what is to be read. */
+static struct error *open_target(struct maps_listing *listing)
+{
+	const struct maps_options *options = listing->options;
+	pid_t pid;
+
+	if (options->core)
+		return core_open(options->core, options->binary, &listing->target);
+	try(choice_one(options->process, &pid));
+	return process_open(pid, &listing->target);
+}
+
+/* Gives up all but reading the target. Its memory is foreign, and everything else is open by now. */
+static struct error *give_up(const struct maps_listing *listing)
 {
 	static const int refused[] = {
 		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev),
 		SCMP_SYS(ptrace), SCMP_SYS(kill),     SCMP_SYS(tgkill),
 	};
 
-	try(confine_capabilities(1ull << CAP_SYS_PTRACE));
+	try(confine_capabilities(listing->options->core ? 0 : 1ull << CAP_SYS_PTRACE));
 	return confine_without_calls(refused, ARRAY_SIZE(refused));
 }
 
@@ -76,7 +91,9 @@ static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 				       .header_mask = gomap_header_mask(maps)};
 	uint64_t begun_ns = now_ns();
 
-	try(give_up());
+	if (listing->options->core)
+		options.registers_n = core_registers(listing->target, &options.registers);
+	try(give_up(listing));
 	try(heap_open(&options, &listing->heap));
 	try(gomap_find(listing->heap, maps, &listing->maps));
 	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
@@ -246,16 +263,33 @@ static void take_facts(struct maps_listing *listing)
 	listing->totals.live = facts.live;
 	listing->totals.goroutines = facts.goroutines;
 	listing->totals.possible_empty = listing->maps.empty;
+	listing->totals.core = listing->options->core;
+	if (listing->options->core) {
+		struct core_facts core;
+
+		core_facts(listing->target, &core);
+		listing->totals.core_missing = core.missing;
+		listing->totals.core_unproved = core.unproved;
+		listing->totals.core_unseen = listing->found.unseen;
+	}
 }
 
-struct error *maps_list(const struct maps_options *options, struct maps_listing *ret)
+/* Says that a core is cut, if what it lacks may be the reason of an error. */
+static struct error *tell_cut(const struct maps_listing *listing, struct error *err)
+{
+	struct core_facts core = {0};
+
+	if (err && listing->options->core)
+		core_facts(listing->target, &core);
+	return core.missing ? error_wrap(err, "%s is cut (%llu bytes are missing)",
+					 listing->options->core, (unsigned long long)core.missing)
+			    : err;
+}
+
+static struct error *list(struct maps_listing *ret)
 {
 	enum go_maps maps;
-	pid_t pid;
 
-	*ret = (struct maps_listing){.options = options};
-	try(choice_one(options->process, &pid));
-	try(process_open(pid, &ret->target));
 	try(modules_new(&ret->modules));
 	try(modules_of(ret->modules, ret->target, &ret->found));
 	try(take_modules(ret));
@@ -263,10 +297,17 @@ struct error *maps_list(const struct maps_options *options, struct maps_listing 
 	try(read_heap(ret, maps));
 	try(name_types(ret));
 	try(make_rows(ret, maps == GO_MAPS_SWISS));
-	if (options->grouped)
-		try(maps_group(options, ret->rows.data, ret->rows.len, &ret->groups));
+	if (ret->options->grouped)
+		try(maps_group(ret->options, ret->rows.data, ret->rows.len, &ret->groups));
 	else
 		sort_rows(ret);
 	take_facts(ret);
 	return NULL;
+}
+
+struct error *maps_list(const struct maps_options *options, struct maps_listing *ret)
+{
+	*ret = (struct maps_listing){.options = options};
+	try(open_target(ret));
+	return tell_cut(ret, list(ret));
 }

@@ -23,6 +23,10 @@ static const struct option_spec rows[] = {
 	 .help = "the process, by its id or the name of its program",
 	 .man = "The process: its id, or the name of its program if only one process has it. It is read "
 		"while it runs, and is never stopped or changed."},
+	{.name = "core", .argument = "FILE", .kind = OPTION_STRING, .at = AT(core),
+	 .help = "a core file, with the program's BINARY if it has moved",
+	 .man = "A core file instead of a process: of gcore(1), or of the kernel. The program may be named after "
+		"it (see \\fBCore files\\fR)."},
 
 	{.group = "What to show",
 	 .name = "type", .argument = "GLOB", .kind = OPTION_STRING, .at = AT(type),
@@ -64,7 +68,8 @@ static const struct option_spec rows[] = {
 };
 /* clang-format on */
 
-static const char *const synopsis[] = {"-p PID|NAME [OPTION]...", NULL};
+static const char *const synopsis[] = {"-p PID|NAME [OPTION]...",
+				       "--core FILE [OPTION]... [BINARY]", NULL};
 
 static const char legend[] =
 	"Columns:\n"
@@ -79,6 +84,7 @@ static const char *const examples[] = {
 	"tophash maps -p 4711 --top 20 --min-bytes 64k",
 	"tophash maps -p shop --by package",
 	"tophash maps -p 4711 --type 'map[string]*' --format json",
+	"tophash maps --core core.4711 ./shop",
 	NULL,
 };
 
@@ -87,15 +93,16 @@ const struct verb_spec maps_verb = {
 	.summary = "list the live maps of a process",
 	.question = "Which maps does it have, and how full are they?",
 	.synopsis = synopsis,
-	.about = "Lists every live map of a running Go program: how many elements it has, how "
-		 "much memory it holds, and how much of that is empty. Go maps never give memory "
-		 "back.",
+	.about =
+		"Lists every live map of a running Go program, or of a core file: how many "
+		"elements it has, how much memory it holds, and how much of that is empty. Go maps "
+		"never give memory back.",
 	.options = rows,
 	.operands = OPERANDS_FILES,
 	.legend = legend,
 	.examples = examples,
 	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 the target cannot be used;\n"
-		       "4 no permission.",
+		       "4 no permission; 5 the core is cut, and maps may be missing.",
 };
 
 struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret)
@@ -106,10 +113,13 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
-	if (words.n)
+	if (words.n > (ret->core ? 1 : 0))
 		return error_new(ERROR_USAGE, "\"%.80s\": name the process with -p",
-				 words.words[0]);
-	if (!ret->process)
+				 words.words[words.n - 1]);
+	ret->binary = words.n ? words.words[0] : NULL;
+	if (ret->process && ret->core)
+		return error_new(ERROR_USAGE, "-p and --core: a process, or a core file");
+	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
 	if (ret->grouped && ret->order == MAPS_BY_MAP)

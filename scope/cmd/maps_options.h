@@ -21,6 +21,8 @@ struct maps_options {
 	const char *process; /* -p */
 	bool grouped;	     /* --by */
 	enum map_grouping by;
+	const char *core;   /* a core file, instead of a process */
+	const char *binary; /* the program of the core; NULL: where the core says */
 	enum maps_order order;
 	uint64_t top;	  /* rows to show; 0: all */
 	const char *type; /* a shell pattern, or NULL */

@@ -19,6 +19,7 @@
 
 #include "base/base.h"
 #include "base/memory.h"
+#include "base/registers.h"
 #include "read/elf/elf.h"
 #include "read/gofile/gofile.h"
 #include "read/heap/heap.h"
@@ -72,6 +73,10 @@ struct heap_options {
 	/* The size of a map's header and the words of it that are pointers, as bits. */
 	uint32_t header_size;
 	uint8_t header_mask;
+	/* The registers of all threads, if the process stands still. Without them, the stacks of goroutines that run are
+	 * searched whole, and pointers that only registers have are not found. Borrowed. */
+	const struct registers *registers;
+	size_t registers_n;
 };
 
 /* Finds the module whose types an address is among, or NULL. It is for gotypes.find; ctx is the struct heap_options. */

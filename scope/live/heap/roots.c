@@ -15,6 +15,10 @@ enum {
 	G_DEAD = 6,
 	G_STATUS_MASK = 0xfff, /* 0x1000: the collector scans its stack */
 	SPECIAL_BYTES = 32,
+	G_M = 48,
+	/* m.gsignal is at 80 (to 1.24) or 72; g.syscallsp at 112 or 104. Both moved when gobuf lost a word. */
+	G_SYSCALL_SP_TO_M_GSIGNAL = 32,
+	SIGNAL_STACK_MAX = 1 << 20,
 	MODULE_DATA = 208, /* in moduledata: data, edata, bss, ebss */
 };
 #define STACK_MAX   (1ull << 30) /* bytes: debug.SetMaxStack's default */
@@ -86,13 +90,80 @@ static uint64_t word_at(const uint8_t *bytes, size_t offset)
 	return word;
 }
 
-/* Returns the lowest address of a goroutine's stack that is in use. That of a running one is not known. */
-static uint64_t stack_from(const struct heap *heap, const uint8_t *g, uint32_t status)
+/* Returns a thread whose stack pointer is in a stack, or NULL. */
+static const struct registers *thread_in(const struct heap *heap, uint64_t low, uint64_t high)
+{
+	for (size_t i = 0; i < heap->options.registers_n; i++)
+		if (heap->options.registers[i].sp - low < high - low)
+			return &heap->options.registers[i];
+	return NULL;
+}
+
+/* Marks what words that stand from an address on may point to, and tells the hook if that is the stack of a goroutine. */
+static void mark_words(struct heap *heap, uint64_t from, uint64_t high, bool of_goroutine)
+{
+	uint64_t words[512], step;
+
+	for (; from < high; from += step) {
+		size_t n = (high - from < sizeof(words) ? high - from : sizeof(words)) / WORD;
+
+		step = n < ARRAY_SIZE(words) ? high - from : (n - HEAP_STACK_OVERLAP) * WORD;
+		if (!memory_read(&heap->options.memory, from, words, n * WORD))
+			return; /* it has moved */
+		for (size_t i = 0; i < n; i++)
+			heap_mark_word(heap, words[i], false);
+		if (of_goroutine && heap->hooks.on_stack)
+			heap->hooks.on_stack(heap->hooks.ctx, from, words, n);
+	}
+}
+
+/* Marks the stack of a goroutine's thread on which signals are handled, if the thread is there. It has the registers
+ * that the goroutine had. */
+static void mark_signal_stack(struct heap *heap, uint64_t m)
+{
+	uint64_t signal_g, bounds[2];
+	const struct registers *thread;
+
+	if (!heap_read(heap, m + heap->fields.g_syscall_sp - G_SYSCALL_SP_TO_M_GSIGNAL, &signal_g,
+		       sizeof(signal_g)) ||
+	    !heap_read(heap, signal_g, bounds, sizeof(bounds)) || bounds[1] < bounds[0] ||
+	    bounds[1] - bounds[0] > SIGNAL_STACK_MAX)
+		return;
+	thread = thread_in(heap, bounds[0], bounds[1]);
+	if (thread)
+		mark_words(heap, thread->sp & ~(uint64_t)(WORD - 1), bounds[1], false);
+}
+
+/* Returns the lowest address in use of the stack of a goroutine that runs. Its own record of that is old. The
+ * registers of its thread tell it, which are marked. If the thread has gone to the system's stack (systemstack, mcall), the
+ * record is right; in a call of the vDSO it is 0. Then, if the thread handles a signal, and without registers, the whole
+ * stack is taken. */
+static uint64_t running_from(struct heap *heap, const uint8_t *g)
+{
+	uint64_t low = word_at(g, G_STACK_LO), high = word_at(g, G_STACK_HI), system[2], system_g;
+	const struct registers *thread = thread_in(heap, low, high);
+
+	for (size_t i = 0; thread && i < REGISTERS_GENERAL; i++)
+		heap_mark_word(heap, thread->general[i], false);
+	if (thread)
+		return thread->sp;
+	if (!heap->options.registers_n)
+		return low;
+	if (heap_read(heap, word_at(g, G_M), &system_g, sizeof(system_g)) &&
+	    heap_read(heap, system_g, system, sizeof(system)) && system[0] < system[1] &&
+	    thread_in(heap, system[0], system[1]))
+		return word_at(g, G_SCHED_SP);
+	mark_signal_stack(heap, word_at(g, G_M));
+	return low;
+}
+
+/* Returns the lowest address of a goroutine's stack that is in use. */
+static uint64_t stack_from(struct heap *heap, const uint8_t *g, uint32_t status)
 {
 	uint64_t low = word_at(g, G_STACK_LO), sp = word_at(g, G_SCHED_SP);
 
 	if (status == G_RUNNING)
-		return low;
+		sp = running_from(heap, g);
 	if (status == G_SYSCALL)
 		sp = word_at(g, heap->fields.g_syscall_sp);
 	return sp >= low && sp < word_at(g, G_STACK_HI) ? sp & ~(uint64_t)(WORD - 1) : low;
@@ -101,7 +172,7 @@ static uint64_t stack_from(const struct heap *heap, const uint8_t *g, uint32_t s
 /* Marks what the stack of a goroutine may point to. */
 static struct error *mark_stack(struct heap *heap, uint64_t g_addr)
 {
-	uint64_t words[512], high, from, step;
+	uint64_t low, high;
 	uint8_t g[G_BYTES];
 	uint32_t status;
 
@@ -109,22 +180,12 @@ static struct error *mark_stack(struct heap *heap, uint64_t g_addr)
 		return NULL;
 	memcpy(&status, g + heap->fields.g_status, sizeof(status));
 	status &= G_STATUS_MASK;
+	low = word_at(g, G_STACK_LO);
 	high = word_at(g, G_STACK_HI);
-	if (status == G_IDLE || status == G_DEAD || high < word_at(g, G_STACK_LO) ||
-	    high - word_at(g, G_STACK_LO) > STACK_MAX)
+	if (status == G_IDLE || status == G_DEAD || high < low || high - low > STACK_MAX)
 		return NULL;
 	heap->facts.goroutines++;
-	for (from = stack_from(heap, g, status); from < high; from += step) {
-		size_t n = (high - from < sizeof(words) ? high - from : sizeof(words)) / WORD;
-
-		step = n < ARRAY_SIZE(words) ? high - from : (n - HEAP_STACK_OVERLAP) * WORD;
-		if (!memory_read(&heap->options.memory, from, words, n * WORD))
-			return NULL; /* it has moved */
-		for (size_t i = 0; i < n; i++)
-			heap_mark_word(heap, words[i], false);
-		if (heap->hooks.on_stack)
-			heap->hooks.on_stack(heap->hooks.ctx, from, words, n);
-	}
+	mark_words(heap, stack_from(heap, g, status), high, true);
 	return NULL;
 }
 

@@ -171,7 +171,7 @@ static int open_in_root(pid_t pid, const char *path)
 	return root < 0 ? -1 : (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
 
-int mapping_open(struct target *target, const struct mapping *mapping)
+int process_open_mapping(struct target *target, const struct mapping *mapping)
 {
 	char name[96];
 	struct stat st;

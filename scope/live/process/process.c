@@ -477,6 +477,7 @@ static const struct target_ops process_ops = {
 	.name = "process",
 	.memory = memory_of,
 	.mappings = process_mappings,
+	.open_mapping = process_open_mapping,
 	.threads = process_threads,
 	.exe = process_exe,
 	.image_id = process_image_id,

@@ -1,5 +1,4 @@
-/* process: finds, watches and reads a target through target_ops. So far a running process is the
- * only kind of target.
+/* process: finds, watches and reads a target through target_ops: a running process, or a core file.
  *
  *   process.c    target_ops of a running process
  *   mappings.c   parses /proc/PID/maps, and opens the files of mappings
@@ -9,6 +8,9 @@
  *   spawn.c      starts a command
  *   user.c       finds the user that a command runs as
  *   pursuit.c    follows a command until a wanted program begins
+ *   core.c       target_ops of a core file
+ *   core_read.c  parses a core file
+ *   core_files.c opens the files whose contents a core leaves out
  */
 #ifndef LIVE_PROCESS_PROCESS_H
 #define LIVE_PROCESS_PROCESS_H
@@ -78,7 +80,7 @@ struct target {
 	char *exe_path; /* as /proc shows it, for people */
 };
 
-/* To add a kind of target (a core file, for instance):
+/* To add a kind of target:
  *   1. write <kind>.c with a struct that begins with `struct target`, a static const struct
  * 	target_ops, and a function that opens one, <kind>_open();
  *   2. declare that function below and add the file to meson.build and to the list above;
@@ -90,6 +92,8 @@ struct target_ops {
 	struct memory (*memory)(struct target *target);
 	/* Reads the mappings. The caller frees *ret with mappings_fini(). */
 	struct error *(*mappings)(struct target *target, struct mappings *ret);
+	/* Opens the file of a mapping: mapping_open(). */
+	int (*open_mapping)(struct target *target, const struct mapping *mapping);
 	/* Lists the threads. The caller frees ret->list with vec_fini(). */
 	struct error *(*threads)(struct target *target, struct target_threads *ret);
 	/* Tells which file the target executes now. Returns false when the target is gone. */
@@ -155,9 +159,15 @@ bool target_is_stopped(struct target *target);
 /* Opens the file of a mapping. If its path leads to another file by now (replaced, deleted, in
  * another mount namespace), it is the file of the mapping all the same. "[vdso]" is no file;
  * for it, a copy of the memory is returned. Returns a descriptor, or -1. */
-int mapping_open(struct target *target, const struct mapping *mapping);
+static inline int mapping_open(struct target *target, const struct mapping *mapping)
+{
+	return target->ops->open_mapping(target, mapping);
+}
 
 /* ---- a running process ---- */
+
+/* mapping_open() of a process. */
+int process_open_mapping(struct target *target, const struct mapping *mapping);
 
 /* Opens a process. Errors (ERROR_TARGET): there is no such process, it is a kernel thread, or it
  * has just ended; (ERROR_PERMISSION): it may not be read, or /proc hides it; (ERROR_FAILED): no
@@ -208,6 +218,23 @@ struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t 
 /* Calls found(ctx, pid) in the same way for each process that has code of the file mapped, such as
  * of a library. Files are told apart by their inode alone, as bias_of_mapped() does. */
 struct error *process_scan_mapped(ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx);
+
+/* ---- a core file ---- */
+
+/* Opens a core file of gcore or of the kernel. What it leaves out is read from the files that were mapped, if they have
+ * the core's build id. `binary` is the file of the program; NULL: it is where the core says. Nothing of the core is
+ * copied or mapped. Errors (ERROR_TARGET): it is no core of an x86-64 program, or is damaged; the program is not here, or
+ * is another one (the text has both build ids). */
+struct error *core_open(const char *path, const char *binary, struct target **ret);
+
+struct core_facts {
+	uint64_t missing; /* bytes that the core should have: it is cut */
+	bool unproved; /* nothing tells whether the binary that was named is the core's program */
+};
+
+void core_facts(const struct target *target, struct core_facts *ret);
+/* Returns the registers of all threads. Borrowed until target_close(). */
+size_t core_registers(const struct target *target, const struct registers **ret);
 
 /* ---- the load bias: run-time address - link-time address ---- */
 

@@ -207,6 +207,12 @@ void maps_end_json(struct buf *to, const struct map_report *report)
 	put_member(to, "objects", report->objects);
 	put_member(to, "live", report->live);
 	put_member(to, "goroutines", report->goroutines);
+	if (report->core) {
+		json_name_of(to, "core");
+		json_put_str(to, report->core);
+		put_member(to, "core_missing", report->core_missing);
+		put_member(to, "files_missing", report->core_unseen);
+	}
 	json_end_line(to);
 }
 

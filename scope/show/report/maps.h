@@ -33,6 +33,10 @@ struct map_report {
 	uint32_t pid;
 	uint64_t heap_bytes, objects, live, goroutines;
 	double seconds;
+	const char *core;      /* the core file that was read; NULL: a process */
+	uint64_t core_missing; /* bytes that it should have: it is cut */
+	bool core_unproved;    /* nothing tells whether the program that was named is the core's */
+	uint64_t core_unseen;  /* files with code that are not here */
 	/* text */
 	bool color;
 	size_t width; /* of a line; TEXT_UNLIMITED: nothing is cut */
