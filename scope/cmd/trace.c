@@ -42,10 +42,13 @@ static struct error *open_session(struct trace *trace)
 	if (trace->options.filter.map && trace->choice.list.len > 1)
 		return error_new(ERROR_USAGE,
 				 "--map names a map of one process: -p must choose one");
-	session.chosen = trace->choice.list.data;
-	session.chosen_n = trace->choice.list.len;
-	try(trace_group_open(&trace->options, &trace->group));
-	session.group = trace->group.of.name ? &trace->group.of : NULL;
+	try(trace_group_open(&trace->options, &trace->choice, &trace->group));
+	if (trace->group.of.name) {
+		session.group = &trace->group.of;
+	} else {
+		session.chosen = trace->choice.list.data;
+		session.chosen_n = trace->choice.list.len;
+	}
 	session.notice = trace_say_notice;
 	session.progress = trace_say_progress;
 	session.notice_ctx = &trace->say;

@@ -73,9 +73,36 @@ static void open_users(const struct trace_options *options, struct trace_group *
 	};
 }
 
-struct error *trace_group_open(const struct trace_options *options, struct trace_group *ret)
+/* The chosen processes, and all that they start. */
+static struct error *open_tree(const struct choice *choice, struct trace_group *ret)
+{
+	int pid = (int)choice->list.data[0].pid;
+	int n = choice->list.len > 1
+			? asprintf(&ret->own, "the tree of process %d, and of %zu more", pid,
+				   choice->list.len - 1)
+			: asprintf(&ret->own, "the tree of process %d", pid);
+
+	if (n < 0) {
+		ret->own = NULL;
+		return error_nomem();
+	}
+	ret->of = (struct session_group){
+		.name = ret->own,
+		.cgroup = -1,
+		.roots = choice->list.data,
+		.roots_n = choice->list.len,
+		.looked_at = confine_is_for_caller(),
+	};
+	return NULL;
+}
+
+struct error *trace_group_open(const struct trace_options *options, const struct choice *choice,
+			       struct trace_group *ret)
 {
 	*ret = (struct trace_group){0};
+	/* --dry-run shows the places in one file. */
+	if (options->follow == SESSION_FOLLOW_ALL && choice->list.len && !options->dry_run)
+		return open_tree(choice, ret);
 	if (options->users.list.len) {
 		open_users(options, ret);
 		return NULL;
@@ -107,5 +134,6 @@ struct error *trace_group_open(const struct trace_options *options, struct trace
 void trace_group_fini(struct trace_group *group)
 {
 	cgroup_free(group->cgroup);
+	free(group->own);
 	container_found_fini(&group->found);
 }

@@ -18,12 +18,14 @@ struct trace_group {
 	struct engine_users users;
 	gid_t gid; /* of the caller */
 	struct container_found found;
-	const char *name; /* borrowed from found */
+	const char *name; /* borrowed from found, or own */
+	char *own;
 };
 
-/* Finds the group. The caller frees *ret with trace_group_fini(), also after an error. *ret must not be
- * moved. Errors: as cgroup_open(). */
-struct error *trace_group_open(const struct trace_options *options, struct trace_group *ret);
+/* Finds the group. `choice` has the processes of -p, and is borrowed. The caller frees *ret with
+ * trace_group_fini(), also after an error. *ret must not be moved. Errors: as cgroup_open(). */
+struct error *trace_group_open(const struct trace_options *options, const struct choice *choice,
+			       struct trace_group *ret);
 void trace_group_fini(struct trace_group *group);
 
 #endif

@@ -11,13 +11,14 @@ from collections import Counter
 from pathlib import Path
 
 from harness import (
-    bpf_ids, build, check, go_build, LONG, nothing_left, options, Run, same, Skip, spawn, target, test, tmp, tophash)
+    bpf_ids, build, check, go_build, LONG, nothing_left, options, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer)
 from test_hosts import library, PYTHON
 from test_wrapper import COUNTS, seven, started, text
 
-# Deletes as often as its first argument says, and notes its pid and that number in a file.
+# Deletes as often as its second argument says, and notes its pid and that number in the file that the first one names. With a third one, it ends
+# when this file is there.
 COUNTS_ITSELF = """package main
-import ("fmt"; "os"; "strconv")
+import ("fmt"; "os"; "strconv"; "time")
 func main() {
 	n, _ := strconv.Atoi(os.Args[2])
 	m := map[%s]int{}
@@ -25,6 +26,10 @@ func main() {
 	f, _ := os.OpenFile(os.Args[1], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0644)
 	fmt.Fprintln(f, os.Getpid(), n)
 	f.Close()
+	for len(os.Args) > 3 {
+		if _, err := os.Stat(os.Args[3]); err == nil { return }
+		time.Sleep(time.Millisecond)
+	}
 }
 """
 KINDS = {"int": "i", "string": "strconv.Itoa(i)", "[2]string": '[2]string{"a", strconv.Itoa(i)}'}
@@ -245,3 +250,68 @@ def a_stopped_reader():
     r = Run(p.returncode, out.decode(), "")
     same((r.code, [g["why"] for g in r.of("gap")]), (5, ["child"]), "exit code and gaps")
     same(sum(1 for e in r.events if e["stack"][0]["func"] == "main.deleteInt"), 20000, "deletes before")
+
+
+@test
+def a_shell_as_root():
+    """-p --follow=all of a shell: the Go programs that it starts later, whatever it runs besides them."""
+    made = programs()
+    a, b, _ = made
+    shell = spawn(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def runs(line, meanwhile=lambda: None):
+        shell.stdin.write(f"{line}\necho done\n")
+        shell.stdin.flush()
+        meanwhile()
+        same(shell.stdout.readline(), "done\n", line)
+
+    t = Tracer("--site", "main.*", "--follow=all", "-p", shell.pid)
+    runs("/bin/true; (exec sleep 0.01)")
+    for i, program in enumerate(made):
+
+        def meanwhile():
+            t.wait_for('"event":"start"', i + 1)
+            tmp(f"gate{i}").touch()
+
+        runs(f"{program} {tmp('told')} 5 {tmp(f'gate{i}')}", meanwhile)
+    # The probes stand in all processes of these files by now.
+    runs(f"{a} {tmp('told')} 7; {b} {tmp('told')} 8; sh -c '({b} {tmp('told')} 9; {a} {tmp('told')} 6) & wait'")
+    shell.stdin.close()
+    same(shell.wait(LONG), 0, "the shell's status")
+    r = t.end(None)  # it ends with the tree
+    told = [line.split() for line in tmp("told").read_text().splitlines()]
+    seen, gaps = Counter(str(e["pid"]) for e in r.events), {str(g["pid"]) for g in r.of("gap")}
+    same(sorted(n for _, n in told), ["5", "5", "5", "6", "7", "8", "9"], "what the programs did")
+    same([str(seen[pid]) for pid, _ in told[3:]], [n for _, n in told[3:]], f"deletes: {r.err}")
+    check(all(str(seen[pid]) == n or pid in gaps for pid, n in told[:3]), f"deletes of the first processes: {seen} {told} {gaps}")
+    check(not gaps & {pid for pid, _ in told[3:]}, f"gaps of the others: {gaps}")
+    same((r.end["gaps"], sum(r.end["lost"].values()), r.code), (len(r.of("gap")), 0, 5 if gaps else 0), r.err)
+
+
+@test
+def roots_of_several_kinds():
+    """-p of a shell and of a Go program, with --follow=all: both trees. A process that is no root of them is not shown."""
+    a, b, _ = programs()
+    exe = target("steps")
+    p, stranger, shell = steps(), steps(), spawn(["sh"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    t = Tracer("--site", "main.*", "--follow=all", "-p", f"{shell.pid},{p.pid}")
+    p.ask("6"), stranger.ask("9")
+    shell.stdin.write(f"{exe} </dev/null; {a} {tmp('told')} 11\n")
+    shell.stdin.close()
+    same(shell.wait(LONG), 0, "the shell's status")
+    p.end()
+    r = t.end(None)
+    stranger.end()
+    (pid, n), = (line.split() for line in tmp("told").read_text().splitlines())
+    seen, gaps = Counter(e["pid"] for e in r.events), {g["pid"] for g in r.of("gap")}
+    same((seen[p.pid], seen[stranger.pid]), (6, 0), f"deletes: {r.err}")
+    check(int(pid) in gaps or seen[int(pid)] == int(n), f"{seen}, not {n}: {r.err}")
+    same((r.end["gaps"], r.code), (len(gaps), 5 if gaps else 0), r.err)
+
+
+@test
+def a_root_that_is_gone():
+    p = spawn(["true"])
+    p.wait()
+    r = tophash("--follow=all", "-p", p.pid)
+    refused(r, 3)

@@ -87,12 +87,14 @@ def tree():
     return go_build(source, "tree")
 
 
+FOLDERS = []
+
+
 def fresh():
-    folder = tmp("truth")
-    folder.mkdir(exist_ok=True)
-    for f in folder.iterdir():
-        f.unlink()
-    return folder
+    """Returns a new folder. A process of an earlier tree may still write into the former one."""
+    FOLDERS.append(tmp(f"truth{len(FOLDERS)}"))
+    FOLDERS[-1].mkdir()
+    return FOLDERS[-1]
 
 
 def truth(folder):

@@ -202,6 +202,8 @@ struct process_status {
 
 /* Reads the status of a process. Returns false when the process is gone. */
 bool process_status(pid_t pid, struct process_status *ret);
+/* Tells whether a process is there and is no zombie. */
+bool process_runs(pid_t pid);
 
 /* Returns the memory of a process that was not opened, such as one that an event names. */
 struct memory process_memory(pid_t pid);

@@ -36,6 +36,17 @@ static void take_pids(const char *text, pid_t pid, struct process_status *ret)
 		ret->pids[ret->pids_n++] = pid;
 }
 
+bool process_runs(pid_t pid)
+{
+	char text[512];
+	const char *at;
+
+	if (!process_read_text(pid, "stat", text, sizeof(text)))
+		return false;
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' && at[2] != 'Z' && at[2] != 'X';
+}
+
 bool process_status(pid_t pid, struct process_status *ret)
 {
 	const char *uid, *parent, *process;

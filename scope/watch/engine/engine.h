@@ -91,9 +91,6 @@ struct engine_options {
 	/* Only hits of the processes in a tree count: one of them is the pid of engine_attach(), the
 	 * others are in a set. The probes are attached to the file, and survive every exec. */
 	bool tree;
-	/* With tree_fd: each exec of a process of the tree makes a WIRE_EXEC. Without this, only those by
-	 * another thread than the first do, and those of the process of engine_attach(). */
-	bool tree_execs;
 	int tree_fd; /* with tree: a BPF hash of process ids; see tree_fd() in watch/tree/tree.h */
 	/* With tree: only hits of processes in this control group or below it count, and there is no
 	 * tree_fd. A descriptor of its directory in the hierarchy of cgroup v2; -1: none. */

@@ -77,7 +77,7 @@ static void watch_execs(struct uprobe *uprobe, pid_t pid)
 	uint32_t key = (uint32_t)pid;
 	uint8_t value = 1;
 
-	if (pid <= 0 && !uprobe->options->tree_execs)
+	if (pid <= 0)
 		return;
 	if (uprobe->options->processes > 1)
 		bpf_map_update_elem(bpf_map__fd(skel->maps.chosen), &key, &value, BPF_ANY);

@@ -170,7 +170,6 @@ static void set_rodata(struct trace_bpf *skel, const struct uprobe *uprobe,
 	skel->rodata->use_cgroup = options->tree && options->cgroup_fd >= 0;
 	skel->rodata->use_group = options->group;
 	set_users(skel, uprobe, !module->number);
-	skel->bss->tree_execs = options->tree_execs;
 	skel->rodata->sample_by = (uint32_t)options->sample;
 	skel->rodata->sync_map = of->placements->sync_map;
 	skel->rodata->sync_inner = of->placements->sync_map ? types->sync_inner : 0;
@@ -247,9 +246,8 @@ static void choose_programs(struct trace_bpf *skel, const struct engine_options 
 	bpf_program__set_autoload(skel->progs.on_gc, first && module->of.placements->gc);
 	bpf_program__set_autoload(skel->progs.on_begin,
 				  others && has_role(&module->of, SPOT_BEGIN));
-	bpf_program__set_autoload(
-		skel->progs.on_exec,
-		first && (options->processes || options->group || options->tree_execs));
+	bpf_program__set_autoload(skel->progs.on_exec,
+				  first && (options->processes || options->group));
 	bpf_program__set_autoload(skel->progs.on_move, first && options->group && !v1 && !users);
 	bpf_program__set_autoload(skel->progs.on_user, first && options->group && users);
 	bpf_program__set_autoload(skel->progs.on_move_v1, first && options->group && v1);

@@ -1,8 +1,6 @@
 /* --follow=all: every Go program that a command starts. The pursuit stays with all processes. A Go program
  * that this run has not met waits at its exec until its probes stand, which are for all processes of its
- * file. Later executions of the file do not wait.
- *
- * With -p there is no pursuit, because a process that runs already is never stopped: all_join.c. */
+ * file. Later executions of the file do not wait. */
 #include "watch/session/session_priv.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -36,8 +34,7 @@ struct standing {
 struct all {
 	pthread_mutex_t mutex;
 	VEC(struct standing) standing; /* guarded by the mutex */
-	struct joined *joined;	       /* all_join.c: -p; NULL: nobody has joined yet */
-	/* Only the thread of the pursuit uses these, if there is one. */
+	/* Only the thread of the pursuit uses these. */
 	struct modules *modules;
 	VEC(struct judged) files;
 	VEC(struct host) hosts;
@@ -60,7 +57,6 @@ void all_free(struct all *all)
 	if (!all)
 		return;
 	modules_free(all->modules);
-	joined_free(all->joined);
 	vec_fini(&all->standing);
 	vec_fini(&all->files);
 	vec_fini(&all->hosts);
@@ -202,8 +198,7 @@ static void forget_former(struct session *session, pid_t pid)
 	if (!former)
 		return;
 	engine_release(session->engine, pid); /* what was placed for its former program */
-	/* Without a pursuit, a process may end at any moment. all_executes() has seen that this one had not. */
-	if (!session->pursuit || !has_ended(former))
+	if (!has_ended(former))
 		return;
 	emit_exit(session, former);
 	forget_process(session, (size_t)(former - session->processes.data));
@@ -323,25 +318,4 @@ void all_settle(struct session *session)
 	while (session->all && session->pursuit && pursuit_next(session->pursuit, &held))
 		if (held.late)
 			session_gap(session, held.pid, held.since_ns, now_ns(), "child");
-}
-
-struct joined **all_joined(struct all *all)
-{
-	return &all->joined;
-}
-
-struct error *all_is_go(struct all *all, const struct target *target,
-			const struct file_version *version, bool *ret)
-{
-	const struct judged *judged = find_judged(all, version);
-	cleanup(module_fini) struct module module = {0};
-
-	if (judged) {
-		*ret = judged->go;
-		return NULL;
-	}
-	try(module_open(target->exe, target->exe_path, &module));
-	*ret = module_is_go(&module);
-	remember(all, version, *ret);
-	return NULL;
 }

@@ -105,7 +105,7 @@ struct error *chosen_open(struct session *session)
 {
 	const struct session_options *options = &session->options;
 
-	if (options->chosen_n == 1 && !options->chosen->since_ns && !session->all)
+	if (options->chosen_n == 1 && !options->chosen->since_ns)
 		return open_single(session);
 	descriptors_raise();
 	session->several = true;
@@ -157,25 +157,6 @@ struct error *chosen_place(struct session *session, enum engine_hold *ret)
 			continue;
 		*ret = hold;
 		placed = true;
-	}
-	return NULL;
-}
-
-struct error *chosen_place_wide(struct session *session, enum engine_hold *ret)
-{
-	*ret = ENGINE_HELD;
-	vec_each(traced, &session->processes) {
-		enum engine_hold hold = ENGINE_HELD;
-		struct error *err;
-
-		if (traced->ended || has_ended(traced))
-			continue;
-		err = others_place(session, traced->program, traced->target->pid, &hold);
-		if (err && (err->code != ERROR_TARGET || !has_ended(traced)))
-			return err;
-		error_free(err); /* nothing is missed, and its exit record follows */
-		if (!traced->program)
-			*ret = hold;
 	}
 	return NULL;
 }
@@ -270,7 +251,6 @@ void chosen_settle(struct session *session, bool now)
 {
 	uint64_t time_ns = now_ns();
 
-	all_settle_missed(session, 0, now);
 	if (!session->several && !session->narrow)
 		return;
 	vec_each(traced, &session->processes)

@@ -138,25 +138,6 @@ static void choose_way(struct session *session, struct pids *family, const struc
 	}
 }
 
-struct error *follow_all(struct session *session)
-{
-	struct pids family = {0};
-	bool nomem;
-
-	try(follow_begin(session));
-	if (!session->tree || !tree_has_pids(session->tree))
-		return error_new(
-			ERROR_PERMISSION,
-			"--follow=all is not possible here: the kernel does not tell which "
-			"processes another one has started%s",
-			session->tree ? " to a tophash in a pid namespace" : "");
-	follow_root(session, session->processes.data[0].target->pid);
-	add_descendants(session, &family);
-	nomem = family.nomem;
-	vec_fini(&family.list);
-	return nomem ? error_nomem() : NULL;
-}
-
 struct error *follow_chosen(struct session *session)
 {
 	struct pids family = {0}, relatives = {0};
@@ -192,10 +173,6 @@ static bool on_descendant(void *ctx, pid_t pid, uint64_t time_ns)
 	struct session *session = ctx;
 
 	(void)time_ns;
-	if (session->all) {
-		session->failed = all_find(session, pid);
-		return !session->failed;
-	}
 	if (!tree_has_pids(session->tree) || !runs_file(session, pid))
 		return true;
 	session->failed = session->narrow ? narrow_find(session, pid)
@@ -218,17 +195,6 @@ struct remaining {
 	bool found;
 };
 
-static bool runs(pid_t pid)
-{
-	char text[512];
-	const char *at;
-
-	if (!process_read_text(pid, "stat", text, sizeof(text)))
-		return false;
-	at = strrchr(text, ')');
-	return at && at[1] == ' ' && at[2] != 'Z' && at[2] != 'X';
-}
-
 static bool on_remaining(void *ctx, pid_t pid, uint64_t time_ns)
 {
 	struct remaining *remaining = ctx;
@@ -239,7 +205,7 @@ static bool on_remaining(void *ctx, pid_t pid, uint64_t time_ns)
 		remaining->found = young;
 	else
 		remaining->found =
-			(young && runs(pid)) || (!session->all && runs_file(session, pid));
+			(young && process_runs(pid)) || (!session->all && runs_file(session, pid));
 	return !remaining->found;
 }
 

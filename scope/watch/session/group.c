@@ -33,13 +33,15 @@ TOPHASH_MAP(members, uint32_t, struct member);
 struct group {
 	const struct session_group *of;
 	struct members members;
-	uint64_t turn;	   /* number of the look */
-	uint64_t since_ns; /* when the last look began; 0: there was none */
-	uint64_t next_ns;  /* time of the next look */
-	unsigned soon;	   /* looks that are due at once */
-	bool grown;	   /* this look has found a new process */
-	bool over;	   /* no process will come any more */
-	uint64_t unseen;   /* processes that ended before they could be looked at */
+	uint64_t turn;		 /* number of the look */
+	uint64_t since_ns;	 /* when the last look began; 0: there was none */
+	uint64_t next_ns;	 /* time of the next look */
+	unsigned soon;		 /* looks that are due at once */
+	uint64_t asked_ns;	 /* before the present process was looked at */
+	bool grown;		 /* this look has found a new process */
+	bool over;		 /* no process will come any more */
+	uint64_t unseen;	 /* processes that ended before they could be looked at */
+	struct group_tree *tree; /* of->roots_n */
 };
 
 /* ---- open ---- */
@@ -55,6 +57,8 @@ struct error *group_open(struct session *session)
 	if (session->options.look_only)
 		return NULL;
 	try(engine_check(session->options.engine));
+	if (of->roots_n)
+		return group_tree_open(session, &session->group->tree);
 	if (of->users)
 		return lockdown_check(of->name);
 	if (of->cgroup >= 0)
@@ -73,6 +77,7 @@ void group_free(struct group *group)
 	if (!group)
 		return;
 	members_fini(&group->members);
+	group_tree_free(group->tree);
 	free(group);
 }
 
@@ -134,7 +139,10 @@ static struct error *open_member(struct session *session, pid_t pid, bool *ret_h
 static struct error *begin_member(struct session *session, struct traced *traced, uint64_t from_ns,
 				  bool counted, const char *why)
 {
+	traced->begun_ns = session->group->asked_ns;
+	traced->former_ns = from_ns;
 	try(program_find(session, traced));
+	traced->found_ns = now_ns();
 	if (!traced->program)
 		return NULL;
 	try(program_place(session, traced));
@@ -189,6 +197,7 @@ static struct error *take_member(struct session *session, pid_t pid)
 	uint64_t from_ns = group->since_ns;
 	bool counted = let_count(session, pid);
 
+	group->asked_ns = now_ns();
 	if (known) {
 		known->turn = group->turn;
 		if (known->go || now_ns() - known->looked_ns < AGAIN_NS)
@@ -233,7 +242,10 @@ static struct error *look(struct session *session)
 
 	group->turn++;
 	group->grown = false;
-	try(group->of->each(group->of->ctx, on_member, session));
+	if (group->tree)
+		group_tree_each(session, on_member, session);
+	else
+		try(group->of->each(group->of->ctx, on_member, session));
 	if (session->failed)
 		return take_ptr(session->failed);
 	forget_others(session);
@@ -241,7 +253,8 @@ static struct error *look(struct session *session)
 	end_ns = now_ns();
 	rest_ns = (end_ns - begin_ns) * LOOK_REST;
 	group->next_ns = end_ns + (rest_ns > LOOK_NS ? rest_ns : LOOK_NS);
-	group->over = group->of->is_over(group->of->ctx);
+	group->over =
+		group->tree ? group_tree_is_over(session) : group->of->is_over(group->of->ctx);
 	return NULL;
 }
 
@@ -249,6 +262,8 @@ struct error *group_begin(struct session *session)
 {
 	struct group *group = session->group;
 
+	if (group->tree)
+		try(group_tree_begin(session));
 	for (int i = 0; i < FIRST_LOOKS; i++) {
 		group->since_ns = 0; /* nothing is missed before the run begins */
 		try(look(session));
@@ -271,6 +286,8 @@ struct error *watch_group(struct session *session)
 		if (!traced->ended)
 			settle_member(session, traced);
 	try(watch_programs(session));
+	if (group->tree)
+		group_tree_settle(session, group->tree, 0, false);
 	if (!group->soon && now_ns() < group->next_ns)
 		return NULL;
 	if (group->soon)
@@ -284,22 +301,74 @@ void group_move(struct session *session)
 		session->group->soon = LOOKS_AFTER_MOVE;
 }
 
-struct error *group_exec(struct session *session, pid_t pid, uint64_t time_ns)
+/* Tells whether a process of a tree has ended, or executed another program, since this exec. */
+static bool is_past(struct session *session, struct traced *traced, pid_t pid, uint64_t time_ns)
 {
-	struct traced *traced = find_process(session, pid);
-	uint64_t id;
+	return session->group->tree &&
+	       ((traced && has_ended(traced)) || !is_last_exec(session, pid, time_ns));
+}
 
-	if (!traced)
-		return look_at(session, pid, time_ns, true, "exec");
-	/* This record is late: the process was already looked at after this exec. */
-	if (traced->started && target_image_id(traced->target, &id) && id == traced->image_id)
+/* Looks at a process that has executed a program, and is not in the table. */
+static struct error *look_at_program(struct session *session, const struct event_removal *exec,
+				     uint64_t time_ns)
+{
+	struct group *group = session->group;
+	pid_t pid = (pid_t)exec->pid;
+	const struct member *member;
+
+	try(look_at(session, pid, time_ns, true, group->tree ? "child" : "exec"));
+	member = members_find(&group->members, (uint32_t)pid);
+	if (!group->tree || !member || member->go || member->hidden)
 		return NULL;
+	try(group_tree_look(group->tree, pid, exec->func));
+	return is_past(session, NULL, pid, time_ns)
+		       ? group_tree_miss(group->tree, pid, exec->func, time_ns)
+		       : NULL;
+}
+
+/* Reports what a process has missed that has executed another program at time_ns. Its former program may not have
+ * been looked at: it was found when it might have been that other one already. */
+static void settle_former(struct session *session, struct traced *traced, uint64_t time_ns)
+{
+	if (!traced->late_ns && traced->former_ns && time_ns <= traced->found_ns) {
+		traced->late_ns = traced->former_ns;
+		traced->placed_ns = time_ns;
+		traced->late_why = "child";
+	}
+	traced->former_ns = 0;
+	settle_late(session, traced, true);
+}
+
+struct error *group_exec(struct session *session, const struct event_removal *exec,
+			 uint64_t time_ns)
+{
+	struct group *group = session->group;
+	pid_t pid = (pid_t)exec->pid;
+	struct traced *traced = find_process(session, pid);
+
+	group->asked_ns = now_ns();
+	if (group->tree)
+		group_tree_settle(session, group->tree, pid, false);
+	if (traced && time_ns >= traced->begun_ns)
+		settle_former(session, traced, time_ns);
+	if (is_past(session, traced, pid, time_ns))
+		return group_tree_miss(group->tree, pid, exec->func, time_ns);
+	if (traced && time_ns < traced->begun_ns) /* the table has what it has executed */
+		return NULL;
+	if (!traced)
+		return look_at_program(session, exec, time_ns);
 	session_modules_forget(session->modules, pid);
 	program_leave(session, traced);
 	traced->started = false;
 	traced->start_due_ns = 0;
 	session->last_pid = 0;
-	return begin_member(session, traced, time_ns, true, "exec");
+	return begin_member(session, traced, time_ns, true, group->tree ? "child" : "exec");
+}
+
+void group_begin_seen(struct session *session, pid_t pid)
+{
+	if (session->group && session->group->tree)
+		group_tree_begins(session->group->tree, pid);
 }
 
 void group_forget(struct session *session, pid_t pid)
@@ -317,7 +386,9 @@ void settle_group(struct session *session)
 	if (!session->group)
 		return;
 	settle_programs(session);
-	if (session->group->unseen)
+	if (session->group->tree)
+		group_tree_settle(session, session->group->tree, 0, true);
+	if (session->group->unseen && !session->group->tree)
 		session_notice(session, SESSION_INFO,
 			       "%llu processes of %s ended before tophash could see whether they "
 			       "have Go code",

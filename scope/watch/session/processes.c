@@ -83,6 +83,7 @@ struct error *find_or_add_process(struct session *session, pid_t pid,
 	if (!traced && has_many(session)) {
 		try(add_new_process(session, pid, event));
 		traced = &session->processes.data[session->processes.len - 1];
+		traced->begun_ns = session->group ? time_ns : 0;
 	}
 	/* By now it may execute another program than the one of the event. */
 	if (traced && !traced->started && event &&
@@ -156,7 +157,7 @@ struct error *process_begins(struct session *session, const struct event_removal
 	bool is_new;
 
 	session_modules_forget(session->modules, (pid_t)event->pid);
-	all_begins(session, (pid_t)event->pid);
+	group_begin_seen(session, (pid_t)event->pid);
 	if (former)
 		chosen_begins(former, time_ns);
 	if (former && !former->awaits_begin && is_late(session, former, time_ns))

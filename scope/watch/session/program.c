@@ -131,6 +131,9 @@ void program_note_late(struct traced *traced, uint64_t from_ns, bool counted, co
 
 void group_begun(struct traced *traced, uint64_t time_ns)
 {
+	if (traced->begun_ns < time_ns)
+		traced->begun_ns = time_ns;
+	traced->former_ns = 0;
 	if (time_ns >= traced->placed_ns)
 		traced->late_ns = 0;
 }

@@ -155,9 +155,7 @@ static struct error *on_exec(struct session *session, const struct event *event)
 	pid_t pid = (pid_t)exec->pid;
 
 	if (session->group)
-		return group_exec(session, pid, event->time_ns);
-	if (session->all)
-		return all_executes(session, exec, event->time_ns);
+		return group_exec(session, exec, event->time_ns);
 	if (is_child(session, pid))
 		return follow_executes(session, exec, event->time_ns);
 	if (session->several)

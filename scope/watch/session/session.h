@@ -21,8 +21,8 @@
  *   group.c      a group of processes, of several files
  *   program.c    the probes of a program of a group
  *   place.c      the container and the pod of a process
- *   all.c        all Go programs of a tree
- *   all_join.c   the same with -p
+ *   group_tree.c the group that is a tree of running processes
+ *   all.c        all Go programs of a command
  *   others.c     programs besides the session's file
  *   command.c    starts the command, follows a wrapper to its Go program
  *   judge.c      what the command is, and what it starts
@@ -69,7 +69,7 @@ struct session_progress {
 enum session_follow {
 	SESSION_FOLLOW_SAME, /* those that execute the same file */
 	SESSION_FOLLOW_NONE,
-	SESSION_FOLLOW_ALL,   /* every Go program; only with a command */
+	SESSION_FOLLOW_ALL,   /* every Go program; of running processes: see session_group */
 	SESSION_FOLLOW_EXACT, /* as SAME, but other processes of the file may be slowed */
 };
 
@@ -92,6 +92,10 @@ struct session_group {
 	/* The group is all processes of users, or NULL. The kernel then decides which hits count, and tells
 	 * of processes that become those of a user. */
 	const struct engine_users *users;
+	/* The group is these processes and all that they start: each() and is_over() are NULL. roots_n 0: it is
+	 * another set. */
+	const struct chosen *roots;
+	size_t roots_n;
 	/* Only processes that the kernel lets us look at may be shown. Each has probes of its own then. */
 	bool looked_at;
 	const struct runtime_told *told; /* what runtimes told of containers, or NULL */

@@ -75,15 +75,20 @@ struct traced {
 	struct own_probes *own_probes; /* processes.c: of its file, if it is counted there */
 	uint64_t image_id;	       /* identifies the program in that record; 0: unknown */
 	bool awaits_begin;	       /* it may have been found before its main function began */
-	uint64_t begun_ns;	       /* when its main function last began; 0: not known */
-	bool ended;		       /* its exit record was emitted */
-	enum target_end end;	       /* TARGET_RUNS until the end is known */
-	uint64_t end_ns;	       /* when its end was noticed */
-	bool end_watched;	       /* table.c: the kernel reports its end */
-	bool end_seen;		       /* and has done so */
-	uint64_t end_looked_ns;	       /* otherwise: when it was last looked at */
-	bool probed;		       /* it has probes of its own, or those for all processes */
-	bool seen;		       /* running.c: it ran the file in the last look */
+	/* When its main function last began; 0: not known. In a group also when its program was last looked
+	 * for. */
+	uint64_t begun_ns;
+	uint64_t found_ns; /* when that program was found */
+	uint64_t
+		former_ns; /* what it did between then and begun_ns may have been missed; 0: nothing */
+	bool ended;	   /* its exit record was emitted */
+	enum target_end end;	/* TARGET_RUNS until the end is known */
+	uint64_t end_ns;	/* when its end was noticed */
+	bool end_watched;	/* table.c: the kernel reports its end */
+	bool end_seen;		/* and has done so */
+	uint64_t end_looked_ns; /* otherwise: when it was last looked at */
+	bool probed;		/* it has probes of its own, or those for all processes */
+	bool seen;		/* running.c: it ran the file in the last look */
 	uint64_t off_ns;	/* --max-overhead: since when it has no probes; 0: it has them */
 	uint64_t looked_ns;	/* when its mappings were last looked at; 0: never */
 	uint64_t look_after_ns; /* the next look is this long after it */
@@ -255,7 +260,6 @@ struct error *chosen_open(struct session *session);
 /* Places the probes in all chosen processes that have not ended. */
 struct error *chosen_place(struct session *session, enum engine_hold *ret);
 /* Places the probes of each of their programs for all processes of the file, if a lease guards it. */
-struct error *chosen_place_wide(struct session *session, enum engine_hold *ret);
 /* Emits the start records. */
 void chosen_begin(struct session *session);
 /* Notes that one of them has executed a program, at time_ns. */
@@ -545,9 +549,6 @@ enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid);
 struct error *all_meet(struct session *session);
 /* Tells whether the probes of a file stand, and have stood at time_ns. */
 bool all_stood(struct all *all, const struct file_version *version, uint64_t time_ns);
-/* Tells whether the program of a process is Go. */
-struct error *all_is_go(struct all *all, const struct target *target,
-			const struct file_version *version, bool *ret);
 /* Notes that a process has executed a Go program: places the probes, and brings it into the table. It owns the
  * target then, and *target is NULL. */
 struct error *all_meet_program(struct session *session, const struct pursuit_held *held,
@@ -556,23 +557,6 @@ struct error *all_meet_program(struct session *session, const struct pursuit_hel
 /* Reports the gaps of programs that have waited too long for their probes, and that all_meet() has not
  * met before the run has ended. */
 void all_settle(struct session *session);
-
-/* ---- all_join.c: --follow=all with -p ---- */
-
-struct joined;
-
-void joined_free(struct joined *joined); /* NULL is legal */
-struct joined **all_joined(struct all *all);
-/* Notes that a process of the tree has executed a program, by its RESOLVED_EXEC. */
-struct error *all_executes(struct session *session, const struct event_removal *exec,
-			   uint64_t time_ns);
-/* Notes that a process has begun a program whose probes stand. */
-void all_begins(struct session *session, pid_t pid);
-/* Reports the gaps of processes that went on before they were looked at: of process `pid`, and of those for which no
- * record of a main function can follow any more, or with `now` of all. */
-void all_settle_missed(struct session *session, pid_t pid, bool now);
-/* Brings a process of the tree that runs already into the table, if its program is Go. */
-struct error *all_find(struct session *session, pid_t pid);
 
 /* ---- follow.c ---- */
 
@@ -589,9 +573,6 @@ void follow_root(struct session *session, pid_t pid);
 /* Follows the children of the chosen processes, if all processes that execute the file are
  * descendants of these. */
 struct error *follow_chosen(struct session *session);
-/* Does the same for all Go programs that are descendants of the chosen processes, whoever else executes their files.
- * Errors: that is not possible here. */
-struct error *follow_all(struct session *session);
 /* Adds the descendants that run already to the table of processes. */
 struct error *follow_descendants(struct session *session);
 /* Tells, when all processes in the table have ended, whether another one executes the file, or soon may. */
@@ -633,7 +614,10 @@ struct error *group_begin(struct session *session);
 /* Looks for processes that have come. Call it often. */
 struct error *watch_group(struct session *session);
 /* Notes that a process of the group has executed a program at time_ns. */
-struct error *group_exec(struct session *session, pid_t pid, uint64_t time_ns);
+struct error *group_exec(struct session *session, const struct event_removal *exec,
+			 uint64_t time_ns);
+/* Notes that a process has begun a program whose probes stand. */
+void group_begin_seen(struct session *session, pid_t pid);
 /* Notes that a process was moved to another control group. */
 void group_move(struct session *session);
 /* Forgets a process that has ended. */
@@ -642,6 +626,32 @@ void group_forget(struct session *session, pid_t pid);
 bool group_goes_on(struct session *session);
 /* Reports what could not be looked at, and the gaps of files at the end of the run. */
 void settle_group(struct session *session);
+
+/* ---- group_tree.c ---- */
+
+struct group_tree;
+
+/* Begins to follow the roots of the group. *ret is to be freed also after an error. Errors (ERROR_TARGET): a root
+ * is gone; (ERROR_PERMISSION): the kernel does not tell here who has started whom. */
+struct error *group_tree_open(struct session *session, struct group_tree **ret);
+void group_tree_free(struct group_tree *tree); /* NULL is legal */
+/* Adds the descendants that run already. */
+struct error *group_tree_begin(struct session *session);
+/* Calls found() for each process of the tree. found() returns false to stop. */
+void group_tree_each(struct session *session, bool (*found)(void *ctx, pid_t pid), void *ctx);
+/* Tells whether no process of the tree runs any more. */
+bool group_tree_is_over(struct session *session);
+/* Looks whether the program of a process is Go, and notes its name, which is the kernel's, if it is not. */
+struct error *group_tree_look(struct group_tree *tree, pid_t pid, const char *program);
+/* Notes that a process has executed a program at exec_ns, and has ended, or executed another one, before it was
+ * looked at. If the probes of its program stood, the record of its main function follows. */
+struct error *group_tree_miss(struct group_tree *tree, pid_t pid, const char *program,
+			      uint64_t exec_ns);
+/* Notes that this record has come. */
+void group_tree_begins(struct group_tree *tree, pid_t pid);
+/* Reports the gaps of what was missed: of process `pid`, and of those for which no record of a main function can
+ * follow any more, or with `now` of all. */
+void group_tree_settle(struct session *session, struct group_tree *tree, pid_t pid, bool now);
 
 /* ---- place.c ---- */
 

@@ -228,7 +228,7 @@ static struct error *open_tree(struct session *session)
 		return NULL;
 	try(engine_check(session->options.engine));
 	if (session->options.chosen_n)
-		return session->all ? follow_all(session) : follow_chosen(session);
+		return follow_chosen(session);
 	try(follow_begin(session));
 	follow_root(session, session->spawn.pid);
 	return NULL;
@@ -282,7 +282,6 @@ struct error *session_load(struct session *session)
 			     : session->several ? (uint32_t)session->processes.len
 						: 1,
 		.tree = session->tree || session->group,
-		.tree_execs = session->all && session->options.chosen_n,
 		.tree_fd = session->tree ? tree_fd(session->tree) : -1,
 		.cgroup_fd = group_cgroup(session),
 		.cgroup_v1 = session->group ? session->options.group->cgroup_v1 : NULL,
@@ -311,8 +310,6 @@ struct error *session_place(struct session *session, enum engine_hold *ret)
 		    : session->pid	     ? session->pid
 					     : -1;
 
-	if (session->all && session->options.chosen_n)
-		return chosen_place_wide(session, ret);
 	if (session->all)
 		return others_place(session, NULL, pid, ret);
 	if (session->several)

@@ -1,0 +1,229 @@
+/* A group that is a tree: the chosen processes, and all that these start (-p --follow=all). Nobody in it is ever
+ * stopped. The kernel keeps the set (watch/tree), and reports each exec. */
+#include "watch/session/session_priv.h"
+#include "base/clock.h"
+#include "live/module/module.h"
+
+#include <stdio.h>
+
+/* Names that are remembered. If there are more, all are forgotten. */
+enum { NAMES_MAX = 4096 };
+/* Descendants that run at the beginning. The tree has room for fewer. */
+enum { DESCENDANTS_MAX = 1 << 20 };
+/* Processes that were missed and are told about one by one. */
+enum { MISSED_SHOWN = 8 };
+
+/* The kernel's name of a program. */
+struct name {
+	char text[WIRE_COMM];
+};
+
+/* A process that has ended, or executed something else, before it was looked at. */
+struct missed {
+	pid_t pid;
+	uint64_t exec_ns, noted_ns;
+	struct name name;
+};
+
+struct group_tree {
+	VEC(struct name) foreign; /* programs that are not Go */
+	VEC(struct missed) missed;
+	unsigned missed_told; /* messages about them */
+};
+
+void group_tree_free(struct group_tree *tree)
+{
+	if (!tree)
+		return;
+	vec_fini(&tree->foreign);
+	vec_fini(&tree->missed);
+	free(tree);
+}
+
+/* ---- the set ---- */
+
+/* Opens a chosen process, to see that it is there, and adds it to the tree. Nobody else can have its pid
+ * meanwhile. */
+static struct error *add_root(struct session *session, pid_t pid)
+{
+	cleanup(target_close) struct target *target = NULL;
+
+	try(process_open(pid, &target));
+	if (tree_add(session->tree, pid))
+		return NULL;
+	return error_new(ERROR_FAILED, "process %d cannot be followed: too many are already",
+			 (int)pid);
+}
+
+struct error *group_tree_open(struct session *session, struct group_tree **ret)
+{
+	const struct session_group *of = session->options.group;
+
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret)
+		return error_nomem();
+	try(tree_new(&session->tree));
+	if (!tree_has_pids(session->tree))
+		return error_new(ERROR_PERMISSION,
+				 "--follow=all is not possible here: the kernel does not tell a "
+				 "tophash in a pid namespace which processes another one has "
+				 "started");
+	for (size_t i = 0; i < of->roots_n; i++)
+		try(add_root(session, of->roots[i].pid));
+	return NULL;
+}
+
+struct descendants {
+	struct session *session;
+	VEC(pid_t) list;
+	bool nomem;
+};
+
+static bool on_descendant(void *ctx, pid_t pid)
+{
+	struct descendants *found = ctx;
+
+	found->nomem |= found->list.len >= DESCENDANTS_MAX || !vec_push(&found->list, pid);
+	return !found->nomem;
+}
+
+/* Each process is in the tree before its children are looked at. Therefore those that it makes meanwhile are
+ * in the tree, too. */
+struct error *group_tree_begin(struct session *session)
+{
+	const struct session_group *of = session->options.group;
+	struct descendants found = {.session = session};
+
+	for (size_t i = 0; i < of->roots_n; i++)
+		process_children(of->roots[i].pid, on_descendant, &found);
+	for (size_t i = 0; i < found.list.len; i++) {
+		tree_add(session->tree, found.list.data[i]);
+		process_children(found.list.data[i], on_descendant, &found);
+	}
+	vec_fini(&found.list);
+	return found.nomem ? error_nomem() : NULL;
+}
+
+struct each {
+	bool (*found)(void *ctx, pid_t pid);
+	void *ctx;
+};
+
+static bool on_each(void *ctx, pid_t pid, uint64_t time_ns)
+{
+	const struct each *each = ctx;
+
+	(void)time_ns;
+	return each->found(each->ctx, pid);
+}
+
+void group_tree_each(struct session *session, bool (*found)(void *ctx, pid_t pid), void *ctx)
+{
+	struct each each = {found, ctx};
+
+	tree_each(session->tree, on_each, &each);
+}
+
+static bool on_running(void *ctx, pid_t pid, uint64_t time_ns)
+{
+	bool *runs = ctx;
+
+	(void)time_ns;
+	*runs = process_runs(pid);
+	return !*runs;
+}
+
+bool group_tree_is_over(struct session *session)
+{
+	bool runs = false;
+
+	tree_each(session->tree, on_running, &runs);
+	return !runs;
+}
+
+/* ---- programs that are not Go ---- */
+
+static bool is_foreign(const struct group_tree *tree, const struct name *name)
+{
+	vec_each(at, &tree->foreign)
+		if (!strcmp(at->text, name->text))
+			return true;
+	return false;
+}
+
+struct error *group_tree_look(struct group_tree *tree, pid_t pid, const char *program)
+{
+	cleanup(target_close) struct target *target = NULL;
+	cleanup(module_fini) struct module module = {0};
+	struct name name = {""};
+	struct error *err;
+
+	snprintf(name.text, sizeof(name.text), "%s", program);
+	if (is_foreign(tree, &name))
+		return NULL;
+	err = process_open(pid, &target);
+	if (err) {
+		error_free(err); /* it has ended */
+		return NULL;
+	}
+	try(module_open(target->exe, target->exe_path, &module));
+	if (module_is_go(&module))
+		return NULL;
+	if (tree->foreign.len >= NAMES_MAX)
+		tree->foreign.len = 0;
+	vec_push(&tree->foreign, name); /* if memory is out, there may be a gap too many */
+	return NULL;
+}
+
+/* ---- what was missed ---- */
+
+struct error *group_tree_miss(struct group_tree *tree, pid_t pid, const char *program,
+			      uint64_t exec_ns)
+{
+	struct missed missed = {.pid = pid, .exec_ns = exec_ns, .noted_ns = now_ns()};
+
+	snprintf(missed.name.text, sizeof(missed.name.text), "%s", program);
+	return vec_push(&tree->missed, missed) ? NULL : error_nomem();
+}
+
+/* Reports it, unless its program is known as one that is not Go. */
+static void tell_missed(struct session *session, struct group_tree *tree,
+			const struct missed *missed)
+{
+	if (is_foreign(tree, &missed->name))
+		return;
+	session_gap(session, missed->pid, missed->exec_ns, missed->noted_ns, "child");
+	if (++tree->missed_told <= MISSED_SHOWN)
+		session_notice(
+			session, SESSION_WARNING,
+			"process %d has executed %s, and went on before it was looked at: if "
+			"that is a Go program, its removals were missed",
+			(int)missed->pid, missed->name.text);
+	else if (tree->missed_told == MISSED_SHOWN + 1)
+		session_notice(session, SESSION_WARNING,
+			       "more processes went on before they were looked at; each is a gap");
+}
+
+void group_tree_settle(struct session *session, struct group_tree *tree, pid_t pid, bool now)
+{
+	uint64_t time_ns = now_ns();
+	size_t kept = 0;
+
+	vec_each(at, &tree->missed) {
+		if (now || at->pid == pid || time_ns > at->noted_ns + PROGRAM_BEGIN_NS)
+			tell_missed(session, tree, at);
+		else
+			tree->missed.data[kept++] = *at;
+	}
+	tree->missed.len = kept;
+}
+
+void group_tree_begins(struct group_tree *tree, pid_t pid)
+{
+	size_t kept = 0;
+
+	vec_each(at, &tree->missed)
+		if (at->pid != pid)
+			tree->missed.data[kept++] = *at;
+	tree->missed.len = kept;
+}
