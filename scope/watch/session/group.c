@@ -40,7 +40,7 @@ struct group {
 	uint64_t asked_ns;	 /* before the present process was looked at */
 	bool grown;		 /* this look has found a new process */
 	bool over;		 /* no process will come any more */
-	uint64_t unseen;	 /* processes that ended before they could be looked at */
+	uint64_t unseen;	 /* programs that were gone before they could be looked at */
 	struct group_tree *tree; /* of->roots_n */
 };
 
@@ -140,7 +140,7 @@ static struct error *begin_member(struct session *session, struct traced *traced
 				  bool counted, const char *why)
 {
 	traced->begun_ns = session->group->asked_ns;
-	traced->former_ns = from_ns;
+	traced->former_ns = 0;
 	try(program_find(session, traced));
 	traced->found_ns = now_ns();
 	if (!traced->program)
@@ -330,13 +330,30 @@ static struct error *look_at_program(struct session *session, const struct event
  * been looked at: it was found when it might have been that other one already. */
 static void settle_former(struct session *session, struct traced *traced, uint64_t time_ns)
 {
-	if (!traced->late_ns && traced->former_ns && time_ns <= traced->found_ns) {
+	bool passed = !traced->late_ns && traced->former_ns && time_ns <= traced->found_ns;
+
+	if (passed && !session->group->tree) {
+		session->group->unseen++;
+	} else if (passed) {
 		traced->late_ns = traced->former_ns;
 		traced->placed_ns = time_ns;
 		traced->late_why = "child";
 	}
 	traced->former_ns = 0;
-	settle_late(session, traced, true);
+	if (time_ns >= traced->begun_ns)
+		settle_late(session, traced, true);
+}
+
+/* Makes the table show what a process has executed, which was in it before. */
+static struct error *begin_again(struct session *session, struct traced *traced, uint64_t time_ns)
+{
+	session_modules_forget(session->modules, traced->target->pid);
+	program_leave(session, traced);
+	traced->started = false;
+	traced->start_due_ns = 0;
+	session->last_pid = 0;
+	return begin_member(session, traced, time_ns, true,
+			    session->group->tree ? "child" : "exec");
 }
 
 struct error *group_exec(struct session *session, const struct event_removal *exec,
@@ -349,20 +366,18 @@ struct error *group_exec(struct session *session, const struct event_removal *ex
 	group->asked_ns = now_ns();
 	if (group->tree)
 		group_tree_settle(session, group->tree, pid, false);
-	if (traced && time_ns >= traced->begun_ns)
+	if (traced)
 		settle_former(session, traced, time_ns);
 	if (is_past(session, traced, pid, time_ns))
 		return group_tree_miss(group->tree, pid, exec->func, time_ns);
-	if (traced && time_ns < traced->begun_ns) /* the table has what it has executed */
-		return NULL;
 	if (!traced)
-		return look_at_program(session, exec, time_ns);
-	session_modules_forget(session->modules, pid);
-	program_leave(session, traced);
-	traced->started = false;
-	traced->start_due_ns = 0;
-	session->last_pid = 0;
-	return begin_member(session, traced, time_ns, true, group->tree ? "child" : "exec");
+		try(look_at_program(session, exec, time_ns));
+	else if (time_ns >= traced->begun_ns) /* otherwise the table has it, or something later */
+		try(begin_again(session, traced, time_ns));
+	traced = find_process(session, pid);
+	if (traced)
+		traced->former_ns = time_ns;
+	return NULL;
 }
 
 void group_begin_seen(struct session *session, pid_t pid)
@@ -390,8 +405,8 @@ void settle_group(struct session *session)
 		group_tree_settle(session, session->group->tree, 0, true);
 	if (session->group->unseen && !session->group->tree)
 		session_notice(session, SESSION_INFO,
-			       "%llu processes of %s ended before tophash could see whether they "
-			       "have Go code",
+			       "%llu programs of %s were gone before tophash could see whether "
+			       "they have Go code",
 			       (unsigned long long)session->group->unseen,
 			       session->group->of->name);
 }
