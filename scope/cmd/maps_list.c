@@ -15,6 +15,7 @@ void maps_list_fini(struct maps_listing *listing)
 {
 	maps_group_fini(&listing->groups);
 	gomap_list_fini(&listing->maps);
+	holders_free(listing->holders);
 	heap_close(listing->heap);
 	vec_each(text, &listing->names) {
 		free(text->name);
@@ -82,13 +83,35 @@ static struct error *give_up(const struct maps_listing *listing)
 	return confine_without_calls(refused, ARRAY_SIZE(refused));
 }
 
+/* Finds what holds the maps. */
+static struct error *find_holders(struct maps_listing *listing)
+{
+	VEC(uint64_t) addrs = {0};
+	struct error *err = holders_new(listing->heap, &listing->maps, &listing->holders);
+
+	if (!err && !heap_has_parents(listing->heap))
+		err = error_new(
+			ERROR_TARGET,
+			"more than %d objects of its heap have pointers: what holds its maps cannot "
+			"be kept (leave out --holders)",
+			HEAP_PARENTS_MAX);
+	vec_each(map, &listing->maps.list)
+		if (!err && !vec_push(&addrs, map->addr))
+			err = error_nomem();
+	if (!err)
+		err = holders_find(listing->holders, addrs.data, addrs.len);
+	vec_fini(&addrs);
+	return err;
+}
+
 static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 {
 	struct heap_options options = {.memory = target_memory(listing->target),
 				       .modules = listing->types.data,
 				       .modules_n = listing->types.len,
 				       .header_size = GOMAP_HEADER_SIZE,
-				       .header_mask = gomap_header_mask(maps)};
+				       .header_mask = gomap_header_mask(maps),
+				       .keep_parents = listing->options->holders};
 	uint64_t begun_ns = now_ns();
 
 	if (listing->options->core)
@@ -96,6 +119,8 @@ static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 	try(give_up(listing));
 	try(heap_open(&options, &listing->heap));
 	try(gomap_find(listing->heap, maps, &listing->maps));
+	if (listing->options->holders)
+		try(find_holders(listing));
 	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
 	return NULL;
 }
@@ -215,6 +240,17 @@ static void add_totals(struct map_report *totals, const struct map_row *row)
 	totals->typed_bytes += row->type ? row->bytes : 0;
 }
 
+static void take_holder(const struct maps_listing *listing, struct map_row *row)
+{
+	struct holder holder;
+
+	if (!listing->holders)
+		return;
+	holder = holders_of(listing->holders, row->map);
+	row->held_by = holder.hop;
+	row->goid = holder.goid;
+}
+
 static struct error *make_rows(struct maps_listing *listing, bool swiss)
 {
 	vec_each(map, &listing->maps.list) {
@@ -236,6 +272,7 @@ static struct error *make_rows(struct maps_listing *listing, bool swiss)
 				      .by_stack = map->by_stack,
 				      .changing = map->changing};
 
+		take_holder(listing, &row);
 		add_totals(&listing->totals, &row);
 		if (is_wanted(listing->options, &row) && !vec_push(&listing->rows, row))
 			return error_nomem();
@@ -263,6 +300,7 @@ static void take_facts(struct maps_listing *listing)
 	listing->totals.live = facts.live;
 	listing->totals.goroutines = facts.goroutines;
 	listing->totals.possible_empty = listing->maps.empty;
+	listing->totals.holders = listing->options->holders;
 	listing->totals.core = listing->options->core;
 	if (listing->options->core) {
 		struct core_facts core;

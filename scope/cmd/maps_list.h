@@ -7,6 +7,7 @@
 #include "cmd/maps_group.h"
 #include "cmd/maps_options.h"
 #include "live/gomap/gomap.h"
+#include "live/holders/holders.h"
 #include "live/module/module.h"
 #include "show/report/report.h"
 
@@ -24,7 +25,8 @@ struct maps_listing {
 	VEC(struct gotype_module) types;
 	struct heap *heap;
 	struct gomap_list maps;
-	struct table names_at; /* type -> index in names */
+	struct holders *holders; /* with --holders */
+	struct table names_at;	 /* type -> index in names */
 	VEC(struct type_text) names;
 	VEC(struct map_row) rows;
 	struct map_groups groups; /* with --by */

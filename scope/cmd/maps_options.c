@@ -53,6 +53,10 @@ static const struct option_spec rows[] = {
 	 .man = "The order: waste (the default), bytes, len, capacity and, with \\fB--by\\fR, maps (their number) "
 		"begin with the largest; type (with \\fB--by\\fR what the maps have in common) and map (the address) "
 		"with the smallest."},
+	{.name = "holders", .kind = OPTION_FLAG, .at = AT(holders),
+	 .help = "what holds each map, up to a global variable or a stack",
+	 .man = "Shows what holds each map: the shortest way from the map to a global variable, or else to a "
+		"stack (see \\fBHOLDERS\\fR). This takes some more time, and 4 bytes for each object."},
 
 	OPTION_FORMAT_ROW(struct maps_options, "How to show it", option_formats,
 			  "JSON Lines (see \\fBJSON\\fR)"),
@@ -84,6 +88,7 @@ static const char *const examples[] = {
 	"tophash maps -p 4711 --top 20 --min-bytes 64k",
 	"tophash maps -p shop --by package",
 	"tophash maps -p 4711 --type 'map[string]*' --format json",
+	"tophash maps -p 4711 --top 20 --holders",
 	"tophash maps --core core.4711 ./shop",
 	NULL,
 };

@@ -29,6 +29,7 @@ struct maps_options {
 	uint64_t min_bytes;
 	const char *format; /* "text", "json" */
 	const char *output; /* NULL: stdout */
+	bool holders;	    /* show what holds each map */
 	bool wide, quiet, help;
 };
 

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/table.h"
 #include "live/gomap/gomap.h"
+#include "live/holders/holders.h"
 #include "live/module/module.h"
 
 #include <inttypes.h>
@@ -61,6 +62,24 @@ static size_t lie(void *ctx, uint64_t addr, void *to, size_t size)
 	return n;
 }
 
+/* Finds what holds the maps. No way may lead in a circle. */
+static struct error *find_holders(struct heap *heap, const struct gomap_list *maps)
+{
+	cleanup(holders_free) struct holders *holders = NULL;
+	size_t hops;
+
+	try(holders_new(heap, maps, &holders));
+	vec_each(map, &maps->list) {
+		try(holders_find(holders, &map->addr, 1));
+		hops = 0;
+		for (const struct holder_hop *hop = holders_of(holders, map->addr).hop; hop;
+		     hop = hop->next)
+			if (++hops > HEAP_PARENTS_MAX)
+				abort();
+	}
+	return NULL;
+}
+
 /* Reads everything once. Returns how many maps were found, or -1 after an error. */
 static int64_t read_once(const struct module_at *at, struct liar *liar)
 {
@@ -70,13 +89,16 @@ static int64_t read_once(const struct module_at *at, struct liar *liar)
 				       .modules = &module,
 				       .modules_n = 1,
 				       .header_size = GOMAP_HEADER_SIZE,
-				       .header_mask = gomap_header_mask(at->module->maps)};
+				       .header_mask = gomap_header_mask(at->module->maps),
+				       .keep_parents = true};
 	cleanup(gomap_list_fini) struct gomap_list maps = {0};
 	cleanup(heap_close) struct heap *heap = NULL;
 	struct error *err = heap_open(&options, &heap);
 
 	if (!err)
 		err = gomap_find(heap, at->module->maps, &maps);
+	if (!err)
+		err = find_holders(heap, &maps);
 	if (!err)
 		return (int64_t)maps.list.len;
 	error_free(err);

@@ -9,6 +9,20 @@
 #include "show/report/report.h"
 #include "golden.h"
 
+static const struct holder_hop root = {
+	.kind = HOLDER_GLOBAL, .addr = 0x5b1e40, .users = {"main.load", "main.\033find"}};
+static const struct holder_hop hops[] = {
+	{.kind = HOLDER_FIELD, .type = "main.session", .name = "tags", .next = &hops[1]},
+	{.kind = HOLDER_VALUE, .type = "map[string]*main.session", .next = &hops[2]},
+	{.kind = HOLDER_FIELD,
+	 .type = "struct { n int }",
+	 .name = "next",
+	 .interface = true,
+	 .repeated = true,
+	 .next = &root},
+};
+static const struct holder_hop stack = {.kind = HOLDER_STACK, .name = "main.worker"};
+
 static const struct map_row rows[] = {
 	{.map = 0xc000012340,
 	 .type = "map[string]*main.session",
@@ -19,6 +33,7 @@ static const struct map_row rows[] = {
 	 .waste = 65536,
 	 .tombstones = 7,
 	 .tables = 2,
+	 .held_by = hops,
 	 .swiss = true},
 	{.map = 0xc000012380,
 	 .type = "map[struct { \033x int }]\nbool",
@@ -26,6 +41,8 @@ static const struct map_row rows[] = {
 	 .capacity = 8,
 	 .bytes = 192,
 	 .by_stack = true,
+	 .held_by = &stack,
+	 .goid = 7,
 	 .swiss = true},
 	{.map = 0x7f00000123c0,
 	 .len = 1000,
@@ -107,6 +124,17 @@ TEST(in_groups)
 	check_golden("map_groups.json", buf_cstr(&json));
 }
 
+TEST(holders)
+{
+	cleanup_buf struct buf out = {0};
+
+	report.holders = true;
+	maps_text(&out, &report);
+	maps_json(&out, &report);
+	report.holders = false;
+	check_golden("maps.holders", buf_cstr(&out));
+}
+
 TEST(no_maps)
 {
 	struct map_report none = {.width = 80};
@@ -119,10 +147,8 @@ TEST(no_maps)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text),
-		cmocka_unit_test(json),
-		cmocka_unit_test(in_groups),
-		cmocka_unit_test(no_maps),
+		cmocka_unit_test(text),	   cmocka_unit_test(json),    cmocka_unit_test(in_groups),
+		cmocka_unit_test(holders), cmocka_unit_test(no_maps),
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");

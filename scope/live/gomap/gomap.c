@@ -166,17 +166,20 @@ static struct error *find(struct search *search, struct heap *heap)
 
 struct error *gomap_find(struct heap *heap, enum go_maps maps, struct gomap_list *ret)
 {
-	cleanup(map_types_fini) struct map_types types = {0};
+	struct map_types *types = calloc(1, sizeof(*types));
 	struct search search = {.ops = layouts[maps],
 				.heap = heap,
 				.reader = {.heap = heap,
-					   .types = &types,
+					   .types = types,
 					   .allocated = layouts[maps]->allocated,
 					   .steps = &search.steps},
 				.steps = STEPS_MAX,
 				.list = ret};
-	struct error *err = map_types_find(heap, maps, &types);
+	struct error *err;
 
+	ret->types = types;
+	ret->layout = maps;
+	err = types ? map_types_find(heap, maps, types) : error_nomem();
 	if (!err)
 		err = typing_new(&search.reader, search.ops, &search.typing);
 	if (!err)
@@ -189,4 +192,9 @@ struct error *gomap_find(struct heap *heap, enum go_maps maps, struct gomap_list
 void gomap_list_fini(struct gomap_list *list)
 {
 	vec_fini(&list->list);
+	vec_fini(&list->values);
+	if (list->types)
+		map_types_fini(list->types);
+	free(list->types);
+	list->types = NULL;
 }

@@ -7,6 +7,7 @@
  *   part.c      arrays of buckets or groups
  *   reach.c     which types lead to maps
  *   typing.c    the types of maps, by the typed values that lead to them
+ *   slots.c     what lies at a place in a map, or in an interface
  *
  * To add a layout:
  *   1. write <layout>.c with a `const struct gomap_ops`, and declare it in gomap_priv.h;
@@ -43,10 +44,21 @@ struct gomap {
 	uint64_t words[6]; /* its header */
 };
 
+struct map_types;
+
+/* `count` values of a type, one after the other. */
+struct gomap_value {
+	uint64_t addr, type, count;
+};
+
 struct gomap_list {
 	VEC(struct gomap) list; /* by address */
-	uint64_t empty;		/* objects that may be maps that were never filled: nothing tells */
-	uint64_t refused;	/* objects with the shape of a header and other contents */
+	VEC(struct gomap_value)
+	values; /* typed memory that was met, by address; if the heap keeps parents */
+	struct map_types *types; /* for gomap_slot_of() */
+	enum go_maps layout;
+	uint64_t empty;	  /* objects that may be maps that were never filled: nothing tells */
+	uint64_t refused; /* objects with the shape of a header and other contents */
 };
 
 /* Marks the heap (heap_mark()), and finds all live maps. The caller frees *ret with gomap_list_fini(), also after an
@@ -54,6 +66,25 @@ struct gomap_list {
 struct error *gomap_find(struct heap *heap, enum go_maps maps, struct gomap_list *ret);
 void gomap_list_fini(struct gomap_list *list);
 CLEANUP_VALUE(struct gomap_list, gomap_list_fini)
+
+/* Finds the map whose header begins at an address. Returns NULL if there is none. Borrowed. */
+const struct gomap *gomap_at(const struct gomap_list *maps, uint64_t addr);
+
+/* A place in an array of buckets or groups. */
+struct gomap_slot {
+	enum { GOMAP_SLOT_KEY, GOMAP_SLOT_ELEM, GOMAP_SLOT_LINK /* to an overflow bucket */ } kind;
+	uint64_t
+		type; /* of the key or element; 0: it does not lie here, but where a pointer leads */
+	uint64_t target; /* that type */
+	uint64_t offset; /* in the key or element */
+};
+
+/* Tells what is at an offset in an array of buckets or groups of a map of a type. Returns false if the type is not known,
+ * or the offset is that of neither. */
+bool gomap_slot_of(const struct gomap_list *maps, uint64_t map_type, uint64_t offset,
+		   struct gomap_slot *ret);
+/* Finds the type that the type word of an interface means. Returns 0 if it is none. */
+uint64_t gomap_interface_type(const struct gotypes *types, uint64_t word);
 
 /* The size of a header, and the mask of its pointers (heap_options). Both layouts have 48 bytes. */
 enum { GOMAP_HEADER_SIZE = 48 };

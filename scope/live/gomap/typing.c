@@ -11,13 +11,12 @@
 
 enum {
 	DEPTH_MAX = 64, /* of structs and arrays in one another */
-	HASH_AT = 16,	/* of a type, and of an itab */
-	ITAB_TYPE_AT = 8,
 	FIELDS_MAX = 65536,
 };
-#define ITEMS_MAX (1ull << 24) /* memory to search, at most */
-#define STEPS_MAX (1ull << 28) /* values that are looked at */
-#define COUNT_MAX (1ull << 27) /* elements of a slice, or of a channel */
+#define ITEMS_MAX  (1ull << 24) /* memory to search, at most */
+#define STEPS_MAX  (1ull << 28) /* values that are looked at */
+#define OTHERS_MAX (1ull << 21) /* values that lead to no map */
+#define COUNT_MAX  (1ull << 27) /* elements of a slice, or of a channel */
 
 enum item_kind {
 	ITEM_VALUES,  /* `count` values of the type, one after the other */
@@ -44,8 +43,9 @@ struct typing {
 	VEC(struct gotype) types;
 	struct table seen; /* hash of address and type */
 	VEC(struct item) queue;
-	size_t done;	/* of the queue */
-	uint64_t steps; /* values that were looked at */
+	size_t done;			/* of the queue */
+	uint64_t steps;			/* values that were looked at */
+	VEC(struct gomap_value) others; /* of interfaces, which lead to no map */
 	struct gomap_list *maps;
 	bool failed;
 };
@@ -81,6 +81,7 @@ void typing_free(struct typing *typing)
 	vec_fini(&typing->interfaces);
 	vec_fini(&typing->types);
 	vec_fini(&typing->queue);
+	vec_fini(&typing->others);
 	free(typing);
 }
 
@@ -297,32 +298,12 @@ static void visit_item(struct typing *typing, const struct item *item)
 
 /* ---- interfaces ---- */
 
-/* Finds the type that the type word of an interface means: an itab has it, and both have its hash. Returns 0 if the
- * word is neither. */
-static uint64_t type_of_word(struct typing *typing, uint64_t word)
-{
-	const struct gotype *interface, *type;
-	uint64_t itab[2];
-	uint32_t hash;
-
-	if (heap_read(typing->heap, word, itab, sizeof(itab)) &&
-	    heap_read(typing->heap, word + HASH_AT, &hash, sizeof(hash))) {
-		interface = type_get(typing, itab[0]);
-		if (interface && interface->kind == GOTYPE_INTERFACE) {
-			type = type_get(typing, itab[ITAB_TYPE_AT / WORD]);
-			if (type && type->hash == hash)
-				return type->addr;
-		}
-	}
-	type = type_get(typing, word);
-	return type ? type->addr : 0;
-}
-
 /* Returns the type that a type word means, or NULL. What it means is kept. */
 static const struct gotype *interface_type(struct typing *typing, uint64_t word)
 {
 	uint32_t *found = table_find(&typing->words, word);
-	uint64_t addr = found ? typing->interfaces.data[*found] : type_of_word(typing, word);
+	uint64_t addr = found ? typing->interfaces.data[*found]
+			      : gomap_interface_type(&typing->reach.types, word);
 
 	if (!found && (!vec_push(&typing->interfaces, addr) ||
 		       table_put(&typing->words, word, (uint32_t)typing->interfaces.len - 1) < 0))
@@ -330,14 +311,36 @@ static const struct gotype *interface_type(struct typing *typing, uint64_t word)
 	return addr ? type_get(typing, addr) : NULL;
 }
 
+/* Keeps a value that leads to no map, for those who ask what an object is. */
+static void keep_other(struct typing *typing, const struct gotype *type, uint64_t data)
+{
+	struct gomap_value value = {data, type->addr, 1};
+	uint64_t hash;
+
+	if (type->direct_iface && type->kind == GOTYPE_POINTER)
+		value.type = type->elem;
+	else if (type->direct_iface)
+		return;
+	hash = table_mix(data ^ table_mix(value.type));
+	if (!typing->options->keep_parents || typing->others.len >= OTHERS_MAX ||
+	    table_find(&typing->seen, hash))
+		return;
+	typing->failed |=
+		table_put(&typing->seen, hash, 1) < 0 || !vec_push(&typing->others, value);
+}
+
 void typing_add_interface(struct typing *typing, uint64_t word, uint64_t data)
 {
 	const struct gotype *known = interface_type(typing, word);
 	struct gotype type;
 
-	if (!known || !reach_leads(&typing->reach, known->addr))
+	if (!known)
 		return;
 	type = *known;
+	if (!reach_leads(&typing->reach, type.addr)) {
+		keep_other(typing, &type, data);
+		return;
+	}
 	if (!type.direct_iface)
 		push(typing, data, type.addr, 1);
 	else if (type.kind == GOTYPE_POINTER)
@@ -372,6 +375,31 @@ static struct error *add_globals(struct typing *typing, const struct gotype_modu
 	return NULL;
 }
 
+static int by_addr(const void *a, const void *b)
+{
+	const struct gomap_value *x = a, *y = b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+/* Hands over all values whose type is known. */
+static struct error *keep_values(struct typing *typing)
+{
+	struct gomap_list *maps = typing->maps;
+
+	vec_each(item, &typing->queue)
+		if (item->kind == ITEM_VALUES &&
+		    !vec_push(&maps->values,
+			      ((struct gomap_value){item->addr, item->type, item->count})))
+			return error_nomem();
+	vec_each(value, &typing->others)
+		if (!vec_push(&maps->values, *value))
+			return error_nomem();
+	if (maps->values.len)
+		qsort(maps->values.data, maps->values.len, sizeof(*maps->values.data), by_addr);
+	return NULL;
+}
+
 struct error *typing_run(struct typing *typing, struct gomap_list *maps)
 {
 	typing->maps = maps;
@@ -387,5 +415,7 @@ struct error *typing_run(struct typing *typing, struct gomap_list *maps)
 			take_map(typing, item.addr, item.type);
 		visit_item(typing, &item);
 	}
-	return typing->failed ? error_nomem() : NULL;
+	if (typing->failed)
+		return error_nomem();
+	return typing->options->keep_parents ? keep_values(typing) : NULL;
 }

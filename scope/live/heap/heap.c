@@ -16,7 +16,7 @@ static struct error *prepare(struct heap *heap)
 	if (!heap->marked || !heap->scanned || !heap->queue || !heap->buffer ||
 	    (heap->fields.bits != HEAP_BITS_SPAN && !heap->bitmap))
 		return error_nomem();
-	return NULL;
+	return heap->options.keep_parents ? heap_parents_new(heap) : NULL;
 }
 
 static struct error *fill(struct heap *heap)
@@ -66,6 +66,7 @@ void heap_close(struct heap *heap)
 	free(heap->queue);
 	free(heap->buffer);
 	free(heap->bitmap);
+	heap_parents_free(heap);
 	vec_fini(&heap->candidates);
 	vec_fini(&heap->globals_at);
 	error_free(heap->failed);

@@ -8,6 +8,7 @@
  *   masks.c   which words of an object are pointers
  *   roots.c   data, bss, stacks, specials
  *   mark.c    the mark
+ *   parents.c what the mark came from to each object
  *   bitmap.c  the bitmaps of pointers up to Go 1.21
  *   sizes.c   the sizes that objects are rounded to
  *
@@ -44,6 +45,33 @@ struct heap_candidate {
 	uint64_t words[6];
 };
 
+/* What leads to an object: a word of another object, or a root. */
+enum heap_source_kind {
+	HEAP_SOURCE_NONE, /* it is not known */
+	HEAP_SOURCE_OBJECT,
+	HEAP_SOURCE_GLOBAL,
+	HEAP_SOURCE_STACK,
+	HEAP_SOURCE_FINALIZER, /* an object that has one keeps its function and what the object points to */
+	HEAP_SOURCE_CLEANUP,
+};
+
+struct heap_source {
+	enum heap_source_kind kind;
+	/* Object, finalizer, cleanup: the begin of the object. Global, stack: the word. */
+	uint64_t addr;
+};
+
+/* The stack of a goroutine. */
+struct heap_stack {
+	uint64_t low, high;
+	uint64_t g;
+	uint64_t sp, pc; /* where it goes on; 0: it runs at this moment */
+};
+
+/* Is told of a word at `slot` that is a pointer, or on a stack may be one. */
+typedef void heap_on_pointer(void *ctx, const struct heap_source *source, uint64_t slot,
+			     uint64_t word);
+
 /* Facts about what was read. */
 struct heap_facts {
 	uint64_t spans, objects, bytes; /* in use: their number, and the bytes of their pages */
@@ -77,7 +105,12 @@ struct heap_options {
 	 * searched whole, and pointers that only registers have are not found. Borrowed. */
 	const struct registers *registers;
 	size_t registers_n;
+	/* Mark level by level, and keep what led to each object by the fewest steps. This takes 4 bytes for each object
+	 * with pointers. Nothing is kept if there are more than HEAP_PARENTS_MAX of them. */
+	bool keep_parents;
 };
+
+enum { HEAP_PARENTS_MAX = 1 << 24 };
 
 /* Finds the module whose types an address is among, or NULL. It is for gotypes.find; ctx is the struct heap_options. */
 const struct gotype_module *heap_module_of(void *ctx, uint64_t addr);
@@ -95,6 +128,20 @@ struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks);
 /* After heap_mark(): tells whether the `size` bytes at addr lie in one live object, or in the global variables of a
  * module. */
 bool heap_is_live(const struct heap *heap, uint64_t addr, uint64_t size);
+
+/* After heap_mark(): tells whether it has kept what led to the objects. */
+bool heap_has_parents(const struct heap *heap);
+/* Finds what led the mark to the object that addr lies in, by the fewest steps: from global variables if there is such a
+ * way, otherwise from stacks. From source to source one comes to a root, and never to the same object again.
+ * HEAP_SOURCE_NONE: the object is not alive, has no pointers, or too many roots are known. */
+struct heap_source heap_source_of(const struct heap *heap, uint64_t addr);
+/* Finds the stack that an address is in, of those that heap_mark() has read. Returns false if there is none. */
+bool heap_stack_of(const struct heap *heap, uint64_t addr, struct heap_stack *ret);
+/* Calls on_pointer for each pointer in the object that addr lies in, in order. */
+void heap_each_pointer(struct heap *heap, uint64_t addr, heap_on_pointer *on_pointer, void *ctx);
+/* Calls on_pointer for each pointer in all live objects and all roots, as they are now. Errors (ERROR_TARGET): as
+ * heap_mark(). */
+struct error *heap_each_source(struct heap *heap, heap_on_pointer *on_pointer, void *ctx);
 
 /* Returns what heap_open() was given. Borrowed. */
 const struct heap_options *heap_options_of(const struct heap *heap);

@@ -79,7 +79,19 @@ struct heap {
 	uint64_t *buffer;	    /* of PIECE_MAX bytes: the contents of a span */
 	struct heap_bitmap *bitmap; /* of the same piece */
 	VEC(struct heap_candidate) candidates;
-	bool by_stack; /* what is found now, only stacks lead to */
+	bool by_stack;		   /* what is found now, only stacks lead to */
+	uint64_t buffer_addr;	   /* the address of what is in the buffer */
+	uint32_t scannable;	   /* objects in spans with pointers: their numbers come first */
+	uint32_t *parents;	   /* by object: a code of parents.c; NULL: they are not kept */
+	VEC(uint32_t) scan_spans;  /* the spans with pointers, by address */
+	uint64_t *fresh;	   /* bits, by object: found in this level of the mark */
+	struct heap_source source; /* what is searched now */
+	uint32_t source_code;	   /* its code; 0: it has none yet */
+	VEC(struct heap_source) roots; /* that led to an object first */
+	VEC(struct heap_stack) stacks; /* by address, after the mark */
+	heap_on_pointer *on_pointer;   /* is told of pointers, in place of the mark */
+	void *on_pointer_ctx;
+	uint32_t in_buffer; /* with on_pointer: the number of the span in the buffer, + 1 */
 	struct heap_facts facts;
 	struct error *failed;
 };
@@ -116,15 +128,39 @@ struct error *heap_mark_stacks(struct heap *heap);
 /* Tells the hook of the value of an interface, if the word before a pointer names a type. */
 static inline void heap_tell_interface(struct heap *heap, uint64_t type, uint64_t data)
 {
-	if (type - heap->types.from < heap->types.to - heap->types.from && data &&
-	    heap->hooks.on_interface)
+	if (!heap->on_pointer && type - heap->types.from < heap->types.to - heap->types.from &&
+	    data && heap->hooks.on_interface)
 		heap->hooks.on_interface(heap->hooks.ctx, type, data);
 }
 /* Marks the object that a word points into. `sure` tells that the word is a pointer for certain; otherwise a free
  * object is not marked. */
 void heap_mark_word(struct heap *heap, uint64_t word, bool sure);
+/* Marks as heap_mark_word() does, or passes the word at `slot` to heap->on_pointer. */
+static inline void heap_follow(struct heap *heap, uint64_t slot, uint64_t word, bool sure)
+{
+	if (heap->on_pointer)
+		heap->on_pointer(heap->on_pointer_ctx, &heap->source, slot, word);
+	else
+		heap_mark_word(heap, word, sure);
+}
 /* Marks what an object points to, but not the object itself. */
 void heap_scan_object(struct heap *heap, uint32_t span, uint32_t index);
+/* Searches all marked objects again, for heap->on_pointer. */
+void heap_scan_marked(struct heap *heap);
+
+/* parents.c */
+struct error *heap_parents_new(struct heap *heap);
+void heap_parents_free(struct heap *heap);
+/* Sets what is searched from here on. */
+static inline void heap_search(struct heap *heap, enum heap_source_kind kind, uint64_t addr)
+{
+	heap->source = (struct heap_source){kind, addr};
+	heap->source_code = 0;
+}
+/* Notes what led to an object. */
+void heap_note_parent(struct heap *heap, uint32_t object);
+/* Sorts the stacks. */
+void heap_sort_stacks(struct heap *heap);
 
 /* Returns the index of the object that an address in a span is in; it may be too large, in the slack at the end. */
 static inline uint32_t heap_index_in(const struct heap_span *span, uint64_t addr)
@@ -135,6 +171,11 @@ static inline uint32_t heap_index_in(const struct heap_span *span, uint64_t addr
 static inline bool bit_get(const uint64_t *bits, uint64_t i)
 {
 	return bits[i >> 6] >> (i & 63) & 1;
+}
+
+static inline void bit_clear(uint64_t *bits, uint64_t i)
+{
+	bits[i >> 6] &= ~(1ull << (i & 63));
 }
 
 static inline void bit_set(uint64_t *bits, uint64_t i)

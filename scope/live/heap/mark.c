@@ -38,6 +38,8 @@ void heap_mark_word(struct heap *heap, uint64_t word, bool sure)
 		return;
 	bit_set(heap->marked, span->first + index);
 	heap->facts.live++;
+	if (heap->parents && !span->noscan)
+		heap_note_parent(heap, span->first + index);
 	if (!span->noscan && !span->queued)
 		enqueue(heap, span);
 }
@@ -48,6 +50,8 @@ static void add_candidate(struct heap *heap, uint64_t addr, const uint64_t *word
 {
 	struct heap_candidate candidate = {.addr = addr, .by_stack = heap->by_stack};
 
+	if (heap->on_pointer)
+		return;
 	memcpy(candidate.words, words, sizeof(candidate.words));
 	if (!vec_push(&heap->candidates, candidate) && !heap->failed)
 		heap->failed = error_nomem();
@@ -58,13 +62,19 @@ static bool is_header(const struct heap *heap, const struct heap_span *span, uin
 	return span->elem == heap->options.header_size && mask == heap->options.header_mask;
 }
 
+/* Marks what a word of the buffer points to. */
+static void follow(struct heap *heap, const uint64_t *word)
+{
+	heap_follow(heap, heap->buffer_addr + (uint64_t)(word - heap->buffer) * WORD, *word, true);
+}
+
 /* Marks what the words point to whose bits are set. */
 static void mark_masked(struct heap *heap, const uint64_t *words, uint64_t mask)
 {
 	for (uint64_t left = mask; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		heap_mark_word(heap, words[i], true);
+		follow(heap, &words[i]);
 		if (i && !(mask >> (i - 1) & 1))
 			heap_tell_interface(heap, words[i - 1], words[i]);
 	}
@@ -111,7 +121,7 @@ static void scan_typed(struct heap *heap, const struct heap_mask *mask, const ui
 			continue;
 		}
 		if (mask->bits[at / 8] >> at % 8 & 1) {
-			heap_mark_word(heap, words[i], true);
+			follow(heap, &words[i]);
 			if (i && at && !(mask->bits[(at - 1) / 8] >> (at - 1) % 8 & 1))
 				heap_tell_interface(heap, words[i - 1], words[i]);
 		}
@@ -132,7 +142,7 @@ static bool scan_mapped(struct heap *heap, const uint64_t *words, uint64_t n, ui
 		if (!heap_bitmap_pointer(heap->bitmap, first + i, &pointer))
 			return false;
 		if (pointer)
-			heap_mark_word(heap, words[i], true);
+			follow(heap, &words[i]);
 		if (pointer && !before)
 			heap_tell_interface(heap, words[i - 1], words[i]);
 		before = pointer;
@@ -191,6 +201,8 @@ static bool read_span(struct heap *heap, const struct heap_span *span)
 {
 	heap->facts.visits++;
 	heap->facts.read += span->size;
+	heap->buffer_addr = span->base;
+	heap->in_buffer = 0;
 	return memory_read(&heap->options.memory, span->base, heap->buffer, span->size) &&
 	       (heap->fields.bits == HEAP_BITS_SPAN ||
 		heap_bitmap_read(heap, span->base, span->size, heap->bitmap));
@@ -208,9 +220,11 @@ static void scan_large(struct heap *heap, const struct heap_span *span)
 			return;
 	}
 	heap->facts.visits++;
+	heap->in_buffer = 0;
 	for (uint64_t done = 0; done < span->elem; done += size) {
 		size = span->elem - done < PIECE_MAX ? span->elem - done : PIECE_MAX;
 		heap->facts.read += size;
+		heap->buffer_addr = span->base + done;
 		if (!memory_read(&heap->options.memory, span->base + done, heap->buffer, size))
 			return;
 		if (mask)
@@ -225,17 +239,28 @@ static void scan_large(struct heap *heap, const struct heap_span *span)
 void heap_scan_object(struct heap *heap, uint32_t number, uint32_t index)
 {
 	const struct heap_span span = heap->spans.data[number];
+	bool there = heap->on_pointer && heap->in_buffer == number + 1;
 
 	if (span.noscan)
 		return;
-	if (span.size > PIECE_MAX)
+	if (span.size > PIECE_MAX) {
 		scan_large(heap, &span);
-	else if (read_span(heap, &span))
+	} else if (there || read_span(heap, &span)) {
 		scan_object(heap, &span, index, heap->buffer);
+		heap->in_buffer = number + 1;
+	}
+}
+
+/* Tells whether an object is to be searched now. With parents, the objects that were found in a level of the mark are
+ * searched in the next one. */
+static bool is_due(const struct heap *heap, uint64_t object)
+{
+	return bit_get(heap->marked, object) && !bit_get(heap->scanned, object) &&
+	       !(heap->fresh && bit_get(heap->fresh, object));
 }
 
 /* Searches the objects of a span that were marked and not searched. Those that it finds in the same span are searched,
- * too. */
+ * too, except with parents. */
 static void visit(struct heap *heap, uint32_t number)
 {
 	struct heap_span *span = &heap->spans.data[number];
@@ -252,10 +277,11 @@ static void visit(struct heap *heap, uint32_t number)
 				i += 63;
 				continue;
 			}
-			if (!bit_get(heap->marked, object) || bit_get(heap->scanned, object))
+			if (!is_due(heap, object))
 				continue;
 			bit_set(heap->scanned, object);
 			more = true;
+			heap_search(heap, HEAP_SOURCE_OBJECT, span->base + i * span->elem);
 			if (whole)
 				scan_object(heap, span, i, heap->buffer);
 			else
@@ -263,6 +289,22 @@ static void visit(struct heap *heap, uint32_t number)
 		}
 	}
 	span->queued = false;
+}
+
+void heap_scan_marked(struct heap *heap)
+{
+	heap->in_buffer = 0;
+	for (uint32_t number = 0; number < heap->spans.len; number++) {
+		const struct heap_span *span = &heap->spans.data[number];
+
+		for (uint32_t i = 0; i < span->elems && !span->noscan; i++) {
+			if (!bit_get(heap->marked, span->first + i))
+				continue;
+			heap_search(heap, HEAP_SOURCE_OBJECT, span->base + i * span->elem);
+			heap_scan_object(heap, number, i);
+		}
+	}
+	heap->in_buffer = 0;
 }
 
 static int by_addr(const void *a, const void *b)
@@ -292,15 +334,53 @@ bool heap_is_live(const struct heap *heap, uint64_t addr, uint64_t size)
 	       size <= span->elem && addr + size <= span->base + (index + 1) * span->elem;
 }
 
+/* Visits the next span of the queue. Returns its number. */
+static uint32_t visit_next(struct heap *heap)
+{
+	uint32_t number = heap->queue[heap->queue_head];
+
+	heap->queue_head = (heap->queue_head + 1) % heap->spans.len;
+	heap->queue_len--;
+	visit(heap, number);
+	return number;
+}
+
+/* Ends a level: what it has found is to be searched in the next one, and all of it is in spans of the queue. */
+static void end_level(struct heap *heap)
+{
+	for (size_t i = 0; i < heap->queue_len; i++) {
+		const struct heap_span *span =
+			&heap->spans.data[heap->queue[(heap->queue_head + i) % heap->spans.len]];
+
+		for (uint32_t at = 0; at < span->elems; at++)
+			bit_clear(heap->fresh, span->first + at);
+	}
+}
+
+/* Visits the spans of the queue, and enters those again in which it has found objects. */
+static void visit_level(struct heap *heap)
+{
+	for (size_t left = heap->queue_len; left && !heap->failed; left--) {
+		uint32_t number = visit_next(heap);
+		struct heap_span *span = &heap->spans.data[number];
+
+		for (uint32_t i = 0; i < span->elems && !span->queued; i++)
+			if (bit_get(heap->fresh, span->first + i))
+				enqueue(heap, span);
+	}
+	end_level(heap);
+}
+
 /* Visits all spans of the queue, and those that they add. */
 static struct error *visit_all(struct heap *heap)
 {
+	if (heap->fresh)
+		end_level(heap); /* the roots are the first one */
 	while (heap->queue_len && !heap->failed) {
-		uint32_t number = heap->queue[heap->queue_head];
-
-		heap->queue_head = (heap->queue_head + 1) % heap->spans.len;
-		heap->queue_len--;
-		visit(heap, number);
+		if (heap->fresh)
+			visit_level(heap);
+		else
+			visit_next(heap);
 	}
 	return take_ptr(heap->failed);
 }
@@ -313,6 +393,7 @@ struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks)
 	heap->by_stack = true;
 	try(heap_mark_stacks(heap));
 	try(visit_all(heap));
+	heap_sort_stacks(heap);
 	if (heap->candidates.len)
 		qsort(heap->candidates.data, heap->candidates.len, sizeof(*heap->candidates.data),
 		      by_addr);

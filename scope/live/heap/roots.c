@@ -44,7 +44,8 @@ static struct error *mark_segment(struct heap *heap, uint64_t from, uint64_t to,
 		for (uint64_t i = 0; i < n; i++) {
 			if (!(bits[i / 8] >> i % 8 & 1))
 				continue;
-			heap_mark_word(heap, words[i], true);
+			heap_search(heap, HEAP_SOURCE_GLOBAL, from + (done + i) * WORD);
+			heap_follow(heap, heap->source.addr, words[i], true);
 			if (i && !(bits[(i - 1) / 8] >> (i - 1) % 8 & 1))
 				heap_tell_interface(heap, words[i - 1], words[i]);
 		}
@@ -65,7 +66,7 @@ static struct error *mark_one(struct heap *heap, uint64_t moduledata, uint64_t f
 		return error_new(ERROR_TARGET,
 				 "the masks of its global variables make no sense: is this %s?",
 				 gopcln_version(heap->options.modules[0].tab));
-	if (!vec_push(&heap->globals_at, ((struct heap_range){from, to})))
+	if (!heap->on_pointer && !vec_push(&heap->globals_at, ((struct heap_range){from, to})))
 		return error_nomem();
 	return to == from ? NULL : mark_segment(heap, from, to, vector.bits);
 }
@@ -110,9 +111,11 @@ static void mark_words(struct heap *heap, uint64_t from, uint64_t high, bool of_
 		step = n < ARRAY_SIZE(words) ? high - from : (n - HEAP_STACK_OVERLAP) * WORD;
 		if (!memory_read(&heap->options.memory, from, words, n * WORD))
 			return; /* it has moved */
-		for (size_t i = 0; i < n; i++)
-			heap_mark_word(heap, words[i], false);
-		if (of_goroutine && heap->hooks.on_stack)
+		for (size_t i = 0; i < n; i++) {
+			heap_search(heap, HEAP_SOURCE_STACK, from + i * WORD);
+			heap_follow(heap, heap->source.addr, words[i], false);
+		}
+		if (of_goroutine && heap->hooks.on_stack && !heap->on_pointer)
 			heap->hooks.on_stack(heap->hooks.ctx, from, words, n);
 	}
 }
@@ -143,8 +146,9 @@ static uint64_t running_from(struct heap *heap, const uint8_t *g)
 	uint64_t low = word_at(g, G_STACK_LO), high = word_at(g, G_STACK_HI), system[2], system_g;
 	const struct registers *thread = thread_in(heap, low, high);
 
+	heap_search(heap, HEAP_SOURCE_STACK, thread ? thread->sp : 0);
 	for (size_t i = 0; thread && i < REGISTERS_GENERAL; i++)
-		heap_mark_word(heap, thread->general[i], false);
+		heap_follow(heap, 0, thread->general[i], false);
 	if (thread)
 		return thread->sp;
 	if (!heap->options.registers_n)
@@ -169,6 +173,22 @@ static uint64_t stack_from(struct heap *heap, const uint8_t *g, uint32_t status)
 	return sp >= low && sp < word_at(g, G_STACK_HI) ? sp & ~(uint64_t)(WORD - 1) : low;
 }
 
+/* Counts a goroutine, and keeps where its stack is if parents are kept. */
+static struct error *note_stack(struct heap *heap, uint64_t g_addr, const uint8_t *g,
+				uint32_t status)
+{
+	struct heap_stack stack = {
+		.low = word_at(g, G_STACK_LO), .high = word_at(g, G_STACK_HI), .g = g_addr};
+	size_t at = status == G_SYSCALL ? heap->fields.g_syscall_sp : G_SCHED_SP;
+
+	heap->facts.goroutines++;
+	if (status != G_RUNNING) {
+		stack.sp = word_at(g, at);
+		stack.pc = word_at(g, at + WORD); /* gobuf: sp, pc; g: syscallsp, syscallpc */
+	}
+	return heap->parents && !vec_push(&heap->stacks, stack) ? error_nomem() : NULL;
+}
+
 /* Marks what the stack of a goroutine may point to. */
 static struct error *mark_stack(struct heap *heap, uint64_t g_addr)
 {
@@ -184,7 +204,8 @@ static struct error *mark_stack(struct heap *heap, uint64_t g_addr)
 	high = word_at(g, G_STACK_HI);
 	if (status == G_IDLE || status == G_DEAD || high < low || high - low > STACK_MAX)
 		return NULL;
-	heap->facts.goroutines++;
+	if (!heap->on_pointer)
+		try(note_stack(heap, g_addr, g, status));
 	mark_words(heap, stack_from(heap, g, status), high, true);
 	return NULL;
 }
@@ -223,8 +244,11 @@ static void mark_specials(struct heap *heap, uint32_t number)
 		at = word_at(special, 0);
 		kind = special[f->special_kind];
 		memcpy(&offset, special + f->special_offset, f->special_offset_width);
+		heap_search(heap,
+			    kind == f->finalizer ? HEAP_SOURCE_FINALIZER : HEAP_SOURCE_CLEANUP,
+			    span.base + offset / span.elem * span.elem);
 		if (kind == f->finalizer || (f->cleanup && kind == f->cleanup))
-			heap_mark_word(heap, word_at(special, f->special_function), true);
+			heap_follow(heap, 0, word_at(special, f->special_function), true);
 		if (kind == f->finalizer && offset < span.elems * span.elem)
 			heap_scan_object(heap, number, (uint32_t)(offset / span.elem));
 	}

@@ -164,24 +164,32 @@ static struct error *enter_span(struct heap *heap, uint32_t index)
 	return NULL;
 }
 
-/* Numbers the objects, and enters all spans. */
-static struct error *enter_all(struct heap *heap)
+/* Numbers the objects of the spans with pointers or of those without. */
+static struct error *number_objects(struct heap *heap, bool noscan)
 {
-	uint64_t first = 0;
-
-	for (size_t i = 0; i < heap->spans.len; i++) {
-		struct heap_span *span = &heap->spans.data[i];
-
-		if (first + span->elems > UINT32_MAX)
+	vec_each(span, &heap->spans) {
+		if (span->noscan != noscan)
+			continue;
+		if (heap->facts.objects + span->elems > UINT32_MAX)
 			return error_new(ERROR_TARGET,
 					 "the heap has more than 4,294,967,295 objects");
-		span->first = (uint32_t)first;
-		first += span->elems;
-		heap->facts.bytes += span->size;
+		span->first = (uint32_t)heap->facts.objects;
+		heap->facts.objects += span->elems;
+	}
+	return NULL;
+}
+
+/* Numbers all objects, and enters all spans. */
+static struct error *enter_all(struct heap *heap)
+{
+	try(number_objects(heap, false));
+	heap->scannable = (uint32_t)heap->facts.objects;
+	try(number_objects(heap, true));
+	for (size_t i = 0; i < heap->spans.len; i++) {
+		heap->facts.bytes += heap->spans.data[i].size;
 		try(enter_span(heap, (uint32_t)i));
 	}
 	heap->facts.spans = heap->spans.len;
-	heap->facts.objects = first;
 	return NULL;
 }
 

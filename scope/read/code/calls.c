@@ -23,6 +23,16 @@ struct error *code_takes_find(const struct machine_ops *machine, const void *tex
 	return scan(machine->find_takes, text, size, addr, targets, n, ret);
 }
 
+struct error *code_uses_find(const struct machine_ops *machine, const void *text, size_t size,
+			     uint64_t addr, uint64_t from, uint64_t to, struct code_calls *ret)
+{
+	uint64_t range[] = {from, to};
+
+	return machine->find_uses
+		       ? scan(machine->find_uses, text, size, addr, range, ARRAY_SIZE(range), ret)
+		       : NULL;
+}
+
 bool code_is_trampoline(const struct machine_ops *machine, const void *bytes, size_t size,
 			const struct code_call *take, uint64_t *ret)
 {

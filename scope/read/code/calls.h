@@ -33,6 +33,11 @@ struct error *code_calls_find(const struct machine_ops *machine, const void *tex
 struct error *code_takes_find(const struct machine_ops *machine, const void *text, size_t size,
 			      uint64_t addr, const uint64_t targets[], size_t n,
 			      struct code_calls *ret);
+/* Appends candidates for instructions with an operand in memory at an address in [from, to). An
+ * immediate value after the operand makes the address that is found too small, by its size (at most
+ * 4). Finds none on arm64. Errors: out of memory. */
+struct error *code_uses_find(const struct machine_ops *machine, const void *text, size_t size,
+			     uint64_t addr, uint64_t from, uint64_t to, struct code_calls *ret);
 /* Tells whether a candidate of code_takes_find() is inside a trampoline, a piece of code that only
  * jumps to the address. Linkers for arm64 make trampolines where the target is farther away than a
  * call can reach (128 MB) (Go: cmd/link/internal/arm64/asm.go, gentramp; GNU ld and lld: veneers).

@@ -46,6 +46,9 @@ struct machine_ops {
 	 * memory is out. */
 	bool (*find_calls)(const struct code_scan *scan);
 	bool (*find_takes)(const struct code_scan *scan);
+	/* Searches for uses of addresses from targets[0] to targets[1] (code_uses_find()). NULL: nobody
+	 * needs it for this machine yet. */
+	bool (*find_uses)(const struct code_scan *scan);
 
 	/* Returns whether the bytes are a trampoline (calls.h). NULL when linkers make none for
 	 * this machine. A trampoline begins trampoline_before bytes before the candidate in it. */

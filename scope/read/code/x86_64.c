@@ -342,6 +342,25 @@ static bool find_takes(const struct code_scan *scan)
 	return true;
 }
 
+/* Finds operands in memory: a mod-r/m byte that says [rip + disp32], and the displacement. The instruction is taken to
+ * end there. */
+static bool find_uses(const struct code_scan *scan)
+{
+	for (size_t at = 0; at + 5 <= scan->size; at++) {
+		uint64_t target;
+		int32_t rel;
+
+		if ((scan->text[at] & 0xc7) != 0x05)
+			continue;
+		memcpy(&rel, scan->text + at + 1, sizeof(rel));
+		target = scan->addr + at + 5 + (uint64_t)(int64_t)rel;
+		if (target >= scan->targets[0] && target < scan->targets[1] &&
+		    !scan_add(scan, scan->addr + at, target))
+			return false;
+	}
+	return true;
+}
+
 /* ---- text ---- */
 
 struct printer {
@@ -404,6 +423,7 @@ const struct machine_ops machine_x86_64 = {
 	.decode = decode,
 	.find_calls = find_calls,
 	.find_takes = find_takes,
+	.find_uses = find_uses,
 	.printer_open = printer_open,
 	.printer_close = free,
 	.print = print,

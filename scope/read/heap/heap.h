@@ -4,6 +4,7 @@
  *   fields.c    offsets in the runtime's structures, by release
  *   calls.c     all calls of some functions
  *   globals.c   the addresses of the runtime's variables, from its code
+ *   uses.c      which functions use a global variable
  *   map_globals.c  which global variables are maps, and of which type, from the code that uses them
  */
 #ifndef READ_HEAP_HEAP_H
@@ -70,5 +71,22 @@ struct error *map_globals_find(const struct image *image, const struct gopcln *t
 			       struct map_globals *ret);
 void map_globals_fini(struct map_globals *globals);
 CLEANUP_VALUE(struct map_globals, map_globals_fini)
+
+/* The uses of all global variables in a program's code. */
+struct global_uses;
+
+/* Searches the code. Both are borrowed. Errors: out of memory. */
+struct error *global_uses_find(const struct image *image, const struct gopcln *tab,
+			       struct global_uses **ret);
+void global_uses_free(struct global_uses *uses); /* NULL is legal */
+CLEANUP_FUNC(struct global_uses, global_uses_free)
+
+enum { GLOBAL_USERS = 2 };
+
+/* Finds functions that use the variable at a link-time address, or the nearest one at most 72 bytes below it: the address
+ * may be that of a member. Functions that only initialise come last. Returns their number, and the address that is used.
+ * Names are borrowed. */
+size_t global_users(const struct global_uses *uses, uint64_t addr, const char *ret[GLOBAL_USERS],
+		    uint64_t *ret_addr);
 
 #endif

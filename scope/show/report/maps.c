@@ -156,6 +156,25 @@ static void put_notes(struct cell *cell, const void *row_)
 	text_cut(cell->to, from, cell->columns);
 }
 
+static void put_held_by(struct cell *cell, const void *row_)
+{
+	const struct map_row *row = row_of(row_);
+	const struct map_report *report = cell->rows->ctx;
+	size_t from = cell->to->len;
+
+	if (cell->json && report->holders)
+		held_by_json(cell->to, row->held_by, row->goid);
+	if (cell->json)
+		return;
+	held_by_text(cell->to, row->held_by, row->goid);
+	text_cut(cell->to, from, cell->columns);
+}
+
+static bool with_holders(const struct rows *rows)
+{
+	return ((const struct map_report *)rows->ctx)->holders;
+}
+
 static const struct column columns[] = {
 	{.name = "BYTES", .json = "bytes", .place = 1, .right = true, .put = put_bytes},
 	{.name = "WASTE", .json = "waste", .place = 2, .right = true, .put = put_waste},
@@ -180,6 +199,11 @@ static const struct column columns[] = {
 	{.json = "stack_only", .put = put_by_stack},
 	{.json = "changing", .put = put_changing},
 	{.name = "NOTES", .place = 8, .put = put_notes},
+	{.name = "HELD BY",
+	 .json = "held_by",
+	 .place = 9,
+	 .shown = with_holders,
+	 .put = put_held_by},
 };
 
 static struct rows rows_of(const struct map_report *report)

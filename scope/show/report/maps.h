@@ -4,6 +4,7 @@
 #define SHOW_REPORT_MAPS_H
 
 #include "base/base.h"
+#include "live/holders/hop.h"
 
 /* A live map. Strings are borrowed. */
 struct map_row {
@@ -20,6 +21,8 @@ struct map_row {
 	bool swiss;
 	bool changing; /* its numbers do not agree, because it changed while it was read */
 	bool by_stack; /* only words of stacks lead to it */
+	const struct holder_hop *held_by; /* NULL: it is not known */
+	uint64_t goid;			  /* of the goroutine whose stack holds it; or 0 */
 };
 
 struct map_report {
@@ -33,6 +36,7 @@ struct map_report {
 	uint32_t pid;
 	uint64_t heap_bytes, objects, live, goroutines;
 	double seconds;
+	bool holders;	       /* show what holds the maps */
 	const char *core;      /* the core file that was read; NULL: a process */
 	uint64_t core_missing; /* bytes that it should have: it is cut */
 	bool core_unproved;    /* nothing tells whether the program that was named is the core's */
@@ -47,5 +51,10 @@ void maps_json(struct buf *to, const struct map_report *report);
 void maps_text(struct buf *to, const struct map_report *report);
 /* Appends {"event":"end",...}, the totals. */
 void maps_end_json(struct buf *to, const struct map_report *report);
+
+/* Append a way as text ("main.session.tags <- (map value) <- main.sessions"), or as an array in JSON. goid is the goroutine
+ * of a stack at its end. */
+void held_by_text(struct buf *to, const struct holder_hop *hop, uint64_t goid);
+void held_by_json(struct buf *to, const struct holder_hop *hop, uint64_t goid);
 
 #endif

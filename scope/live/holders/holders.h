@@ -1,0 +1,46 @@
+/* holders: what keeps an object of a Go process alive: the way from the object to a root.
+ *
+ * The mark notes for each object what led to it first (heap_source_of()). From root to object, the types of the values
+ * on the way are followed, so that fields, keys, elements and captured variables have names. Where the types are lost
+ * (unsafe.Pointer), the way goes on without names until an object is met whose type is known.
+ *
+ *   hop.h      a step of the way, for reports
+ *   holders.c  the objects on the ways of many objects, each looked at once
+ *   step.c     one step: from a typed place to what a word in it leads to
+ *   place.c    the type of what is at an address
+ *   roots.c    names of global variables, functions of stack frames
+ *   names.c    strings and hops, each kept once
+ *   paths.c    all that leads to one object
+ */
+#ifndef LIVE_HOLDERS_HOLDERS_H
+#define LIVE_HOLDERS_HOLDERS_H
+
+#include "base/base.h"
+#include "live/gomap/gomap.h"
+#include "live/heap/heap.h"
+#include "live/holders/hop.h"
+
+struct holders;
+
+/* Makes holders for a heap that has been marked with keep_parents, and its maps. Both are borrowed.
+ * Errors: no memory. */
+struct error *holders_new(struct heap *heap, const struct gomap_list *maps, struct holders **ret);
+void holders_free(struct holders *holders); /* NULL is legal */
+CLEANUP_FUNC(struct holders, holders_free)
+
+/* Finds the ways of n objects, by addresses in them. Many at once are faster. Errors: no memory. */
+struct error *holders_find(struct holders *holders, const uint64_t addrs[], size_t n);
+
+/* What holds an object. Strings and hops belong to the holders. */
+struct holder {
+	const struct holder_hop *hop; /* NULL: it is not known */
+	uint64_t goid;		      /* of the goroutine, if the root is a stack; otherwise 0 */
+	uint64_t object,
+		slot; /* the object that leads on (0: a root), and the address of the word */
+};
+
+/* After holders_find() with it: returns the first hop of an object's way. Objects that are held in the same way have the
+ * same hop. */
+struct holder holders_of(const struct holders *holders, uint64_t addr);
+
+#endif
