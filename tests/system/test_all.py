@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import (
     bpf_ids, build, check, go_build, LONG, nothing_left, options, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer)
 from test_hosts import library, PYTHON
-from test_wrapper import COUNTS, seven, started, text
+from test_wrapper import COUNTS, seven, started, text, wait_until
 
 # Deletes as often as its second argument says, and notes its pid and that number in the file that the first one names. With a third one, it ends
 # when this file is there.
@@ -310,8 +310,21 @@ def roots_of_several_kinds():
 
 
 @test
-def a_root_that_is_gone():
+def the_own_shell_as_root():
+    """tophash is a process of the tree itself. The run ends when the shell and the others have ended."""
+    a, _, _ = programs()
+    script = f'{options.tophash} trace -v --format json -o {tmp("events")} --follow=all -p $$ 2>{tmp("errors")} & ' \
+        f'until grep -q placed {tmp("errors")}; do sleep 0.01; done; {a} {tmp("told")} 5 {tmp("gate")}; exit 3'
+    shell = spawn(["sh", "-c", script])
+    wait_until(lambda: tmp("events").exists() and '"event":"start"' in tmp("events").read_text(), "no start record")
+    tmp("gate").touch()
+    same(shell.wait(LONG), 3, "the shell's status")
+    wait_until(lambda: '"event":"end"' in tmp("events").read_text(), "the run does not end")
+
+
+@test
+def bad_roots():
     p = spawn(["true"])
     p.wait()
-    r = tophash("--follow=all", "-p", p.pid)
-    refused(r, 3)
+    refused(tophash("--follow=all", "-p", p.pid), 3, "no process|has ended")
+    refused(tophash("--follow=all", "-p", 2), 3, "kernel thread")

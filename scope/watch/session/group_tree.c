@@ -124,12 +124,20 @@ void group_tree_each(struct session *session, bool (*found)(void *ctx, pid_t pid
 	tree_each(session->tree, on_each, &each);
 }
 
+/* tophash is in the tree if that is the shell that it was started from. */
+static bool is_own(pid_t pid)
+{
+	struct process_status status;
+
+	return pid == getpid() || (process_status(pid, &status) && status.parent == getpid());
+}
+
 static bool on_running(void *ctx, pid_t pid, uint64_t time_ns)
 {
 	bool *runs = ctx;
 
 	(void)time_ns;
-	*runs = process_runs(pid);
+	*runs = process_runs(pid) && !is_own(pid);
 	return !*runs;
 }
 
