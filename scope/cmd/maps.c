@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/text/text.h"
 #include "cmd/cmd.h"
+#include "cmd/maps_diff.h"
 #include "cmd/maps_list.h"
 #include "cmd/output.h"
 
@@ -47,6 +48,22 @@ static void say_core(const struct map_report *totals)
 			(unsigned long long)totals->core_unseen);
 }
 
+/* Writes the file of --save. It is opened by now. */
+static struct error *save_maps(const struct maps_listing *listing, int fd)
+{
+	const struct maps_options *options = listing->options;
+	struct map_report report = listing->totals;
+	cleanup_buf struct buf out = {0};
+
+	report.rows = listing->rows.data;
+	report.rows_n = listing->rows.len;
+	snapshot_put(&out, &listing->head, &report);
+	if (out.bad)
+		return error_nomem();
+	try(output_empty(options->save, fd));
+	return error_wrap(output_write(fd, &out), "%s", options->save);
+}
+
 static void say_totals(const struct map_report *totals)
 {
 	cmd_say("%llu maps, %llu bytes, of which %llu are empty; the type of %llu%% of the bytes is known; "
@@ -65,9 +82,13 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 	cleanup(buf_fini) struct buf out = {0};
 
 	try(maps_list(options, &listing));
-	try(put_report(&listing, fd, &out));
-	try(output_empty(options->output, fd));
-	try(output_write(fd, &out));
+	if (options->save) {
+		try(save_maps(&listing, fd));
+	} else {
+		try(put_report(&listing, fd, &out));
+		try(output_empty(options->output, fd));
+		try(output_write(fd, &out));
+	}
 	say_core(&listing.totals);
 	if (!options->quiet)
 		say_totals(&listing.totals);
@@ -78,6 +99,7 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 int cmd_maps(int argc, char **argv)
 {
 	struct maps_options options;
+	const char *path;
 	int fd = -1;
 	bool lost = false;
 	struct error *err = maps_options_parse(argc, argv, &options);
@@ -85,11 +107,12 @@ int cmd_maps(int argc, char **argv)
 	cmd_signals();
 	if (!err && options.help)
 		return cmd_print_help(&maps_verb);
+	path = options.save ? options.save : options.output;
 	if (!err)
-		err = output_open(options.output, &fd);
+		err = output_open(path, &fd);
 	if (!err)
-		err = list_maps(&options, fd, &lost);
-	if (options.output && fd >= 0)
+		err = options.diff ? maps_diff(&options, fd) : list_maps(&options, fd, &lost);
+	if (path && fd >= 0)
 		close(fd);
 	if (err)
 		return cmd_fail(err);

@@ -20,7 +20,7 @@ static int compare_texts(const char *a, const char *b)
 static struct map_group group_of(enum map_grouping by, const struct map_row *row)
 {
 	return (struct map_group){
-		.text = map_grouping_text(by, row),
+		.text = map_grouping_find(by)->text(row),
 		.package = by == MAPS_OF_TYPE ? row->package : NULL,
 		.maps = 1,
 		.bytes = row->bytes,

@@ -104,6 +104,21 @@ static struct error *find_holders(struct maps_listing *listing)
 	return err;
 }
 
+/* Tells which process is read, and when. */
+static void take_head(struct maps_listing *listing)
+{
+	const struct module *program = listing->found.list.data[0].module;
+
+	listing->head = (struct snapshot_head){
+		.wall_ns = clock_ns(CLOCK_REALTIME),
+		.pid = (uint32_t)listing->target->pid,
+		.exe = listing->target->exe_path,
+		.build_id = image_build_id(program->image),
+		.go = gopcln_version(program->tab),
+	};
+	target_image_id(listing->target, &listing->head.image);
+}
+
 static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 {
 	struct heap_options options = {.memory = target_memory(listing->target),
@@ -332,6 +347,7 @@ static struct error *list(struct maps_listing *ret)
 	try(modules_of(ret->modules, ret->target, &ret->found));
 	try(take_modules(ret));
 	maps = ret->found.list.data[0].module->maps;
+	take_head(ret);
 	try(read_heap(ret, maps));
 	try(name_types(ret));
 	try(make_rows(ret, maps == GO_MAPS_SWISS));

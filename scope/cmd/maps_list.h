@@ -10,6 +10,7 @@
 #include "live/holders/holders.h"
 #include "live/module/module.h"
 #include "show/report/report.h"
+#include "show/snapshot/snapshot.h"
 
 /* The texts of a type. They are owned. */
 struct type_text {
@@ -31,6 +32,7 @@ struct maps_listing {
 	VEC(struct map_row) rows;
 	struct map_groups groups; /* with --by */
 	struct map_report totals; /* without rows */
+	struct snapshot_head head;
 };
 
 /* Reads the process and makes the rows, in order. The caller frees *ret with maps_list_fini(), also after an

@@ -12,7 +12,9 @@ static const char *const orders[] = {
 /* Returns word i of --by. */
 static const char *grouping(size_t i)
 {
-	return map_grouping_word((enum map_grouping)i);
+	const struct map_grouping_words *words = map_grouping_find((enum map_grouping)i);
+
+	return words ? words->word : NULL;
 }
 
 /* clang-format off */
@@ -28,6 +30,13 @@ static const struct option_spec rows[] = {
 	 .man = "A core file instead of a process: of gcore(1), or of the kernel. The program may be named after "
 		"it (see \\fBCore files\\fR)."},
 
+	{.name = "diff", .kind = OPTION_FLAG, .at = AT(diff),
+	 .help = "compare lists of --save: what came, went, grew, was emptied",
+	 .man = "Reads no process. Compares the first and the last of two or more files that \\fB--save\\fR "
+		"wrote, and shows the sums of all of them. Maps are the same if their address and their type "
+		"are. Lists of different processes, or of a program that was started again, are compared by "
+		"type. The order is that of the largest changes. The options of \\fIWhat to show\\fR apply."},
+
 	{.group = "What to show",
 	 .name = "type", .argument = "GLOB", .kind = OPTION_STRING, .at = AT(type),
 	 .help = "only maps of this type: 'map[string]*'",
@@ -36,7 +45,8 @@ static const struct option_spec rows[] = {
 	{.name = "min-bytes", .argument = "SIZE", .kind = OPTION_SIZE, .at = AT(min_bytes),
 	 .max = UINT64_MAX,
 	 .help = "only maps that hold at least so many bytes",
-	 .man = "Only maps that hold at least so many bytes, such as 4096 or 64k."},
+	 .man = "Only maps that hold at least so many bytes, such as 4096 or 64k. With \\fB--diff\\fR, maps and "
+		"groups that did before or do now."},
 	{.name = "by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(by), .also = AT(grouped),
 	 .value_at = grouping,
 	 .help = "groups with sums instead of maps, by {}",
@@ -61,6 +71,11 @@ static const struct option_spec rows[] = {
 	OPTION_FORMAT_ROW(struct maps_options, "How to show it", option_formats,
 			  "JSON Lines (see \\fBJSON\\fR)"),
 	OPTION_OUTPUT_ROW(struct maps_options, ""),
+	{.name = "save", .argument = "FILE", .kind = OPTION_FILE, .at = AT(save),
+	 .help = "keep the list in a file for --diff; print none",
+	 .man = "Writes all maps into a file for \\fB--diff\\fR and prints no list. The file is made as that of "
+		"\\fB-o\\fR is. Its old contents are replaced when all has been read.",
+	 .local = "the file would be on the node"},
 	OPTION_WIDE_ROW(struct maps_options),
 
 	{.group = "Other",
@@ -72,8 +87,9 @@ static const struct option_spec rows[] = {
 };
 /* clang-format on */
 
-static const char *const synopsis[] = {"-p PID|NAME [OPTION]...",
-				       "--core FILE [OPTION]... [BINARY]", NULL};
+static const char *const synopsis[] = {"-p PID|NAME [OPTION]...", "-p PID|NAME --save FILE",
+				       "--core FILE [OPTION]... [BINARY]",
+				       "--diff FILE FILE... [OPTION]...", NULL};
 
 static const char legend[] =
 	"Columns:\n"
@@ -87,6 +103,8 @@ static const char *const examples[] = {
 	"tophash maps -p shop",
 	"tophash maps -p 4711 --top 20 --min-bytes 64k",
 	"tophash maps -p shop --by package",
+	"tophash maps -p shop --save a.maps; sleep 60; tophash maps -p shop --save b.maps",
+	"tophash maps --diff a.maps b.maps",
 	"tophash maps -p 4711 --type 'map[string]*' --format json",
 	"tophash maps -p 4711 --top 20 --holders",
 	"tophash maps --core core.4711 ./shop",
@@ -106,9 +124,44 @@ const struct verb_spec maps_verb = {
 	.operands = OPERANDS_FILES,
 	.legend = legend,
 	.examples = examples,
-	.exit_status = "Exit status: 0 done; 1 failed; 2 usage; 3 the target cannot be used;\n"
-		       "4 no permission; 5 the core is cut, and maps may be missing.",
+	.exit_status =
+		"Exit status: 0 done; 1 failed; 2 usage; 3 the target or a file\n"
+		"cannot be used; 4 no permission; 5 the core is cut, and maps may be missing.",
 };
+
+/* What --save would leave out: a list is compared as a whole. */
+static bool chooses(const struct maps_options *options)
+{
+	return options->type || options->min_bytes || options->top || options->grouped ||
+	       options->order != MAPS_BY_WASTE;
+}
+
+static struct error *check(const struct maps_options *options)
+{
+	if (options->grouped && options->order == MAPS_BY_MAP)
+		return error_new(ERROR_USAGE,
+				 "--sort map: a group has no address: sort by maps, their number");
+	if (!options->grouped && options->order == MAPS_BY_MAPS)
+		return error_new(ERROR_USAGE,
+				 "--sort maps: only groups have a number of maps: add --by");
+	if (options->save && chooses(options))
+		return error_new(ERROR_USAGE, "--save keeps all maps: choose with --diff");
+	if (options->save && options->output)
+		return error_new(ERROR_USAGE, "--save prints no list: leave out -o");
+	return NULL;
+}
+
+static struct error *check_diff(const struct maps_options *options)
+{
+	if (options->process || options->core || options->save)
+		return error_new(ERROR_USAGE, "--diff reads files and no process: leave out %s",
+				 options->process ? "-p"
+				 : options->core  ? "--core"
+						  : "--save");
+	if (options->files_n < 2)
+		return error_new(ERROR_USAGE, "--diff compares two files or more of --save");
+	return check(options);
+}
 
 struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret)
 {
@@ -118,6 +171,10 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
+	ret->files = words.words;
+	ret->files_n = words.n;
+	if (ret->diff)
+		return check_diff(ret);
 	if (words.n > (ret->core ? 1 : 0))
 		return error_new(ERROR_USAGE, "\"%.80s\": name the process with -p",
 				 words.words[words.n - 1]);
@@ -127,11 +184,5 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
-	if (ret->grouped && ret->order == MAPS_BY_MAP)
-		return error_new(ERROR_USAGE,
-				 "--sort map: a group has no address: sort by maps, their number");
-	if (!ret->grouped && ret->order == MAPS_BY_MAPS)
-		return error_new(ERROR_USAGE,
-				 "--sort maps: only groups have a number of maps: add --by");
-	return NULL;
+	return check(ret);
 }

@@ -30,6 +30,10 @@ struct maps_options {
 	const char *format; /* "text", "json" */
 	const char *output; /* NULL: stdout */
 	bool holders;	    /* show what holds each map */
+	const char *save;   /* NULL: not asked for */
+	bool diff;
+	char **files; /* of --diff; borrowed */
+	size_t files_n;
 	bool wide, quiet, help;
 };
 

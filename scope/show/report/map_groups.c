@@ -21,22 +21,14 @@ static const char *package_of(const struct map_row *row)
 	return row->package;
 }
 
-static const struct {
-	const char *word, *heading, *json;
-	const char *(*text)(const struct map_row *row);
-} groupings[] = {
+static const struct map_grouping_words groupings[] = {
 	[MAPS_OF_TYPE] = {"type", "TYPE", "map_type", type_of},
 	[MAPS_OF_PACKAGE] = {"package", "PACKAGE", "package", package_of},
 };
 
-const char *map_grouping_word(enum map_grouping by)
+const struct map_grouping_words *map_grouping_find(enum map_grouping by)
 {
-	return by < ARRAY_SIZE(groupings) ? groupings[by].word : NULL;
-}
-
-const char *map_grouping_text(enum map_grouping by, const struct map_row *row)
-{
-	return groupings[by].text(row);
+	return by < ARRAY_SIZE(groupings) ? &groupings[by] : NULL;
 }
 
 /* ---- columns ---- */

@@ -25,10 +25,16 @@ struct map_group {
 	uint64_t maps, bytes, waste, len, capacity;
 };
 
-/* Returns the word of --by for a grouping, or NULL if there is no such grouping. */
-const char *map_grouping_word(enum map_grouping by);
-/* Returns the text that a map is grouped by. NULL: it is not known. */
-const char *map_grouping_text(enum map_grouping by, const struct map_row *row);
+struct map_grouping_words {
+	const char *word;    /* of --by */
+	const char *heading; /* of the column */
+	const char *json;    /* the member */
+	/* Returns the text that a map is grouped by. NULL: it is not known. */
+	const char *(*text)(const struct map_row *row);
+};
+
+/* Returns NULL if there is no such grouping. */
+const struct map_grouping_words *map_grouping_find(enum map_grouping by);
 
 /* Append the groups, in their order, and as JSON Lines the totals (maps.h). `report` has the totals; its rows are not
  * read. */

@@ -16,6 +16,7 @@
 
 #include "show/report/addr.h"
 #include "show/report/doctor.h"
+#include "show/report/map_changes.h"
 #include "show/report/map_groups.h"
 #include "show/report/maps.h"
 #include "show/report/plan.h"
