@@ -11,9 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 from harness import (
-    bpf_ids, check, go_build, identity, LONG, nothing_left, options, probed, Program, refused, Run, same, spawn, STARTED, steps, target, test, tmp,
-    tophash, Tracer)
+    bpf_ids, check, go_build, identity, LONG, nothing_left, options, probed, probes_in, Program, refused, Run, same, spawn, STARTED, steps,
+    target, test, tmp, tophash, Tracer)
 from test_command import EXECS_ITSELF
+from test_wrapper import wait_until
 
 
 def removed_by(run):
@@ -233,10 +234,12 @@ def one_of_several_executes():
                 same(p.line(), "ready", "begins")
                 pids = [p.pid, s.pid] if first else [s.pid, p.pid]
                 t = Tracer("-p", ",".join(map(str, pids)), "--follow", follow)
+                all_of_them = probes_in(p.pid, exe)
                 for _ in range(3):
                     same(p.ask("delete"), "done", "a delete")
                     same(p.ask(how), "ready", "begins anew")
-                    time.sleep(0.3)  # until the probes stand again
+                    wait_until(lambda: probes_in(p.pid, exe) == all_of_them, f"{what}: the probes do not stand again")
+                    time.sleep(0.1)
                 same(p.ask("delete"), "done", "a delete")
                 s.ask("2")
                 same(p.ask("delete"), "done", "a delete")
@@ -341,7 +344,7 @@ def ends_of_a_wait():
     refused(tophash("--wait", "early"), 3, "2 processes are named early", str(p.pid), str(q.pid))
     refused(tophash("--wait", "early", "-p", str(p.pid)), 2, "only one of")
     # The time counts from the beginning of the wait.
-    w = Waiter("--wait", "soon", "--duration", "4s")
+    w = Waiter("--wait", "soon", "--duration", "6s")
     w.wait_for("waiting for")
     time.sleep(3)
     s = named("soon")
