@@ -1,7 +1,8 @@
 /* --follow=all: every Go program that a command starts. The pursuit stays with all processes. A Go program
  * that this run has not met waits at its exec until its probes stand, which are for all processes of its
  * file. Later executions of the file do not wait. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/file.h"
 

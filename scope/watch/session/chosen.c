@@ -1,7 +1,9 @@
 /* The running processes that the user has chosen. One process is watched closely (exec.c). Several are
  * watched as those of -b are, but each has probes of its own, and they may run different programs. The
  * first program is the session's file; the others are in session->met. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "live/module/module.h"

@@ -1,7 +1,7 @@
 /* Starts the command. A command whose file is the Go program waits before its exec until the probes
  * stand. Another command is a wrapper: it runs, and is followed until a Go program begins, which
  * waits before its first instruction. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
 

@@ -1,6 +1,6 @@
 /* What a run gives up when its probes stand. Then only records are taken out, probes are placed again
  * after an exec or a pause, and files of processes are read. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
 #include "base/confine.h"
 
 #include <linux/capability.h>

@@ -1,7 +1,8 @@
 /* Handles the execs of the watched process, which may execute another program, or itself again. The
  * probes survive an exec by the main thread. After an exec by another thread, the kernel has
  * dropped them, unless they are those of the whole file, because children are followed. */
-#include "watch/session/session_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/clock.h"

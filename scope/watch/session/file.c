@@ -5,7 +5,7 @@
  * probes are gone before the writer goes on. When the file is whole again, they are placed again, and
  * the time in between is a gap. Where no lease can be had, each process gets probes of its own
  * when it is found, and no process that starts later can meet them. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
 #include "base/clock.h"
 #include "base/file.h"
 

@@ -1,5 +1,5 @@
 /* Follows the children of the traced process that execute the same file. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
 #include "base/clock.h"
 
 #include <stdio.h>

@@ -3,7 +3,9 @@
  * its file if a lease guards the file. The kernel decides which of their hits count. Thus a process
  * that starts later is watched from its beginning. Where no lease can be had, or the file is new, a
  * process gets its probes when its exec is reported; what it did before is a gap. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/lockdown.h"
 #include "tophash/map.h"

@@ -1,6 +1,6 @@
 /* A group that is a tree: the chosen processes, and all that these start (-p --follow=all). Nobody in it is ever
  * stopped. The kernel keeps the set (watch/tree), and reports each exec. */
-#include "watch/session/session_priv.h"
+#include "watch/session/group_priv.h"
 #include "base/clock.h"
 #include "live/module/module.h"
 

@@ -1,6 +1,7 @@
 /* Decides what a command is, and each process that it starts: a Go program, a host of Go libraries, or a
  * program that must be left alone. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/confine.h"
 #include "base/file.h"

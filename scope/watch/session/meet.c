@@ -2,7 +2,9 @@
  * libraries. Each gets its kernel programs once, and its probes in each process that has it. A
  * program may load a plugin at any time. What the plugin has removed before its probes stood is a
  * gap. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/table.h"
 #include "base/path.h"

@@ -1,6 +1,6 @@
 /* The files with Go code that were met besides the session's file. Each is opened once, gets its places once, and its
  * kernel programs once. */
-#include "watch/session/session_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/descriptors.h"
 
 #include <errno.h>

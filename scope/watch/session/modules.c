@@ -1,6 +1,6 @@
 /* Finds the Go module of a process that has an address. Stacks continue from one file into another: from
  * a plugin into its program, or the reverse. */
-#include "watch/session/session_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/path.h"
 #include "tophash/map.h"

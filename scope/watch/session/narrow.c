@@ -1,7 +1,8 @@
 /* -p while other processes execute the same file, too. Probes for all processes of the file would slow them.
  * Therefore each traced process has probes of its own. A child gets them when it has executed the file. If its
  * main function begins later, nothing was missed; otherwise there is a gap. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* Programs besides the session's file. Each has kernel programs of its own, and its probes are for all of
  * its processes if a lease guards the file, as those of the session's file are. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/file.h"
 

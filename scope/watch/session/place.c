@@ -1,5 +1,5 @@
 /* Where a process runs, for its start record: control group, container, pod. */
-#include "watch/session/session_priv.h"
+#include "watch/session/modules_priv.h"
 
 #include <stdio.h>
 

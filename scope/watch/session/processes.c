@@ -1,6 +1,8 @@
 /* Brings processes into the table, and emits their start and exit records. Nothing here takes records out
  * of the engine. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "read/layout/layout.h"
 

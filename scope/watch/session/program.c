@@ -2,7 +2,8 @@
  * stand in all its processes if a lease guards the file. They are gone when the file is written, and
  * placed again when it is whole, as with the session's file (file.c). Otherwise each process gets probes
  * of its own. A process that has Go code only in a library is watched by that. */
-#include "watch/session/session_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 
 #define RETRY_NS 50000000ull /* between two tries to place probes again */

@@ -4,7 +4,9 @@
  *
  * The path of one record: engine_drain -> on_record -> resolver_resolve -> deliver -> aggr_add and
  * the sinks. Nothing is copied on this path. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "show/aggr/aggr.h"
 

@@ -1,5 +1,7 @@
 /* Takes a session from its options to attached probes. */
-#include "watch/session/session_priv.h"
+#include "watch/session/follow_priv.h"
+#include "watch/session/group_priv.h"
+#include "watch/session/modules_priv.h"
 #include "base/confine.h"
 #include "base/descriptors.h"
 #include "base/lockdown.h"
