@@ -3,6 +3,7 @@
 #include "base/text/text.h"
 #include "cmd/cmd.h"
 #include "cmd/maps_diff.h"
+#include "cmd/maps_export.h"
 #include "cmd/maps_list.h"
 #include "cmd/output.h"
 
@@ -20,16 +21,23 @@ static void put_list(const struct maps_listing *listing, const struct map_report
 		(json ? maps_json : maps_text)(out, report);
 }
 
+/* Appends what is asked for: a list, a list to be kept, or a file for another program. */
 static struct error *put_report(const struct maps_listing *listing, int fd, struct buf *out)
 {
-	struct terminal_style style = terminal_style(fd, listing->options->wide);
+	const struct maps_options *options = listing->options;
+	struct terminal_style style = terminal_style(fd, options->wide);
 	struct map_report report = listing->totals;
 
 	report.rows = listing->rows.data;
 	report.rows_n = listing->rows.len;
 	report.color = style.color;
 	report.width = style.width;
-	put_list(listing, &report, strcmp(listing->options->format, "json") == 0, out);
+	if (options->to)
+		return maps_export(listing, out);
+	if (options->save)
+		snapshot_put(out, &listing->head, &report);
+	else
+		put_list(listing, &report, strcmp(options->format, "json") == 0, out);
 	return out->bad ? error_nomem() : NULL;
 }
 
@@ -48,20 +56,24 @@ static void say_core(const struct map_report *totals)
 			(unsigned long long)totals->core_unseen);
 }
 
-/* Writes the file of --save. It is opened by now. */
-static struct error *save_maps(const struct maps_listing *listing, int fd)
+/* Returns the file that is written; NULL: standard output. */
+static const char *file_of(const struct maps_options *options)
 {
-	const struct maps_options *options = listing->options;
-	struct map_report report = listing->totals;
-	cleanup_buf struct buf out = {0};
+	return options->save ? options->save : options->to ? options->to : options->output;
+}
 
-	report.rows = listing->rows.data;
-	report.rows_n = listing->rows.len;
-	snapshot_put(&out, &listing->head, &report);
-	if (out.bad)
-		return error_nomem();
-	try(output_empty(options->save, fd));
-	return error_wrap(output_write(fd, &out), "%s", options->save);
+/* Writes the output, which is whole or, if it is a file of --save or --to, not there at all. */
+static struct error *write_report(const struct maps_options *options, int fd, const struct buf *out)
+{
+	const char *file = file_of(options);
+	struct error *err;
+
+	try(output_empty(file, fd));
+	err = output_write(fd, out);
+	if (!err || (!options->save && !options->to))
+		return err;
+	error_free(output_empty(file, fd));
+	return error_wrap(err, "%s", file);
 }
 
 static void say_totals(const struct map_report *totals)
@@ -82,14 +94,12 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 	cleanup(buf_fini) struct buf out = {0};
 
 	try(maps_list(options, &listing));
-	if (options->save) {
-		try(save_maps(&listing, fd));
-	} else {
-		try(put_report(&listing, fd, &out));
-		try(output_empty(options->output, fd));
-		try(output_write(fd, &out));
-	}
+	try(put_report(&listing, fd, &out));
+	try(write_report(options, fd, &out));
 	say_core(&listing.totals);
+	if (options->to && !listing.holders)
+		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
+			HEAP_PARENTS_MAX, options->to);
 	if (!options->quiet)
 		say_totals(&listing.totals);
 	*lost = listing.totals.core_missing > 0;
@@ -107,7 +117,7 @@ int cmd_maps(int argc, char **argv)
 	cmd_signals();
 	if (!err && options.help)
 		return cmd_print_help(&maps_verb);
-	path = options.save ? options.save : options.output;
+	path = err ? NULL : file_of(&options);
 	if (!err)
 		err = output_open(path, &fd);
 	if (!err)

@@ -87,8 +87,11 @@ static struct error *give_up(const struct maps_listing *listing)
 static struct error *find_holders(struct maps_listing *listing)
 {
 	VEC(uint64_t) addrs = {0};
-	struct error *err = holders_new(listing->heap, &listing->maps, &listing->holders);
+	struct error *err;
 
+	if (listing->options->to && !heap_has_parents(listing->heap))
+		return NULL; /* a profile has the types at least */
+	err = holders_new(listing->heap, &listing->maps, &listing->holders);
 	if (!err && !heap_has_parents(listing->heap))
 		err = error_new(
 			ERROR_TARGET,

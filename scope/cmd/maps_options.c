@@ -17,6 +17,13 @@ static const char *grouping(size_t i)
 	return words ? words->word : NULL;
 }
 
+static struct error *parse_to(const char *text, void *to)
+{
+	struct maps_options *options = to;
+
+	return export_read(text, &options->export, &options->to);
+}
+
 /* clang-format off */
 static const struct option_spec rows[] = {
 	{.group = "What to read",
@@ -76,6 +83,12 @@ static const struct option_spec rows[] = {
 	 .man = "Writes all maps into a file for \\fB--diff\\fR and prints no list. The file is made as that of "
 		"\\fB-o\\fR is. Its old contents are replaced when all has been read.",
 	 .local = "the file would be on the node"},
+	{.name = "to", .argument = "FORMAT:FILE", .kind = OPTION_CUSTOM, .parse = parse_to,
+	 .help = "a file for another program: pprof:FILE; print none",
+	 .man = "Writes a file for another program and prints no list. The format is pprof (see \\fBEXPORTS\\fR). "
+		"The file is made as that of \\fB-o\\fR is. The options of \\fIWhat to show\\fR choose the maps "
+		"that are in it.",
+	 .local = "the file would be on the node"},
 	OPTION_WIDE_ROW(struct maps_options),
 
 	{.group = "Other",
@@ -105,6 +118,7 @@ static const char *const examples[] = {
 	"tophash maps -p shop --by package",
 	"tophash maps -p shop --save a.maps; sleep 60; tophash maps -p shop --save b.maps",
 	"tophash maps --diff a.maps b.maps",
+	"tophash maps -p shop --to pprof:maps.pb.gz; go tool pprof -top maps.pb.gz",
 	"tophash maps -p 4711 --type 'map[string]*' --format json",
 	"tophash maps -p 4711 --top 20 --holders",
 	"tophash maps --core core.4711 ./shop",
@@ -146,18 +160,24 @@ static struct error *check(const struct maps_options *options)
 				 "--sort maps: only groups have a number of maps: add --by");
 	if (options->save && chooses(options))
 		return error_new(ERROR_USAGE, "--save keeps all maps: choose with --diff");
-	if (options->save && options->output)
-		return error_new(ERROR_USAGE, "--save prints no list: leave out -o");
+	if (options->to && options->grouped)
+		return error_new(ERROR_USAGE, "--to has no groups: leave out --by");
+	if (options->save && options->to)
+		return error_new(ERROR_USAGE, "--save and --to: one of them at a time");
+	if ((options->save || options->to) && options->output)
+		return error_new(ERROR_USAGE, "%s prints no list: leave out -o",
+				 options->save ? "--save" : "--to");
 	return NULL;
 }
 
 static struct error *check_diff(const struct maps_options *options)
 {
-	if (options->process || options->core || options->save)
+	if (options->process || options->core || options->save || options->to)
 		return error_new(ERROR_USAGE, "--diff reads files and no process: leave out %s",
 				 options->process ? "-p"
 				 : options->core  ? "--core"
-						  : "--save");
+				 : options->save  ? "--save"
+						  : "--to");
 	if (options->files_n < 2)
 		return error_new(ERROR_USAGE, "--diff compares two files or more of --save");
 	return check(options);
@@ -184,5 +204,6 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
+	ret->holders |= ret->to != NULL; /* they are the stacks */
 	return check(ret);
 }

@@ -4,6 +4,7 @@
 #define CMD_MAPS_OPTIONS_H
 
 #include "cmd/options/options.h"
+#include "show/export/export.h"
 #include "show/report/report.h"
 
 /* The orders of --sort; their words are in maps_options.c, how they compare in maps_list.c. */
@@ -27,10 +28,12 @@ struct maps_options {
 	uint64_t top;	  /* rows to show; 0: all */
 	const char *type; /* a shell pattern, or NULL */
 	uint64_t min_bytes;
-	const char *format; /* "text", "json" */
-	const char *output; /* NULL: stdout */
-	bool holders;	    /* show what holds each map */
-	const char *save;   /* NULL: not asked for */
+	const char *format;		    /* "text", "json" */
+	const char *output;		    /* NULL: stdout */
+	bool holders;			    /* show what holds each map */
+	const char *save;		    /* NULL: not asked for */
+	const struct export_format *export; /* of --to; NULL: not asked for */
+	const char *to;			    /* its file */
 	bool diff;
 	char **files; /* of --diff; borrowed */
 	size_t files_n;

@@ -54,6 +54,8 @@ void maps_end_json(struct buf *to, const struct map_report *report);
 
 /* Append a way as text ("main.session.tags <- (map value) <- main.sessions"), or as an array in JSON. goid is the goroutine
  * of a stack at its end. */
+/* Appends one hop of it: "main.store.sessions". */
+void held_by_hop(struct buf *to, const struct holder_hop *hop, uint64_t goid);
 void held_by_text(struct buf *to, const struct holder_hop *hop, uint64_t goid);
 void held_by_json(struct buf *to, const struct holder_hop *hop, uint64_t goid);
 

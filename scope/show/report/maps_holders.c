@@ -56,7 +56,7 @@ static void put_stack(struct buf *to, const struct holder_hop *hop, uint64_t goi
 	buf_str(to, ", maybe stale");
 }
 
-static void put_hop(struct buf *to, const struct holder_hop *hop, uint64_t goid)
+void held_by_hop(struct buf *to, const struct holder_hop *hop, uint64_t goid)
 {
 	switch (hop->kind) {
 	case HOLDER_FIELD:
@@ -97,7 +97,7 @@ void held_by_text(struct buf *to, const struct holder_hop *hop, uint64_t goid)
 			buf_str(to, "...");
 			break;
 		}
-		put_hop(to, hop, goid);
+		held_by_hop(to, hop, goid);
 	}
 }
 
