@@ -112,7 +112,7 @@ def make(target, *words, cwd=REPO, **kwargs):
 def install():
     """make install and uninstall: DESTDIR, PREFIX, LIBDIR"""
     dest = folder("install")
-    words = [f"at.build={at.build}", f"DESTDIR={dest}", "PREFIX=/opt/pack", "LIBDIR=/opt/pack/lib64"]
+    words = [f"BUILD={at.build}", f"DESTDIR={dest}", "PREFIX=/opt/pack", "LIBDIR=/opt/pack/lib64"]
     make("install", *words)
     need_same("installed", tree(dest), {"opt/pack/" + name for name in installed("lib64")})
     prefix = dest / "opt/pack"
@@ -164,7 +164,7 @@ def compile_installed(prefix, *options):
 def pkg_config():
     """an example against the installed tree, shared and static"""
     prefix = folder("prefix")
-    make("install", f"at.build={at.build}", f"PREFIX={prefix}")
+    make("install", f"BUILD={at.build}", f"PREFIX={prefix}")
     text, want = (GOLDEN / "word_count.txt").read_text(), (GOLDEN / "word_count.golden").read_text()
     env = {"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
     need(run(["pkg-config", "--modversion", "tophash"], env=env).strip() == VERSION, "--modversion")
@@ -174,7 +174,7 @@ def pkg_config():
     out = compile_installed(prefix, "-static")
     need("NEEDED" not in run(["readelf", "-d", out]), "not static")
     need(run([out], stdin=text) == want, "static: another output")
-    make("uninstall", f"at.build={at.build}", f"PREFIX={prefix}")
+    make("uninstall", f"BUILD={at.build}", f"PREFIX={prefix}")
     need(not tree(prefix), f"left: {sorted(tree(prefix))}")
 
 
@@ -188,7 +188,7 @@ def cmake_package():
     if not shutil.which("cmake"):
         raise Skip("no cmake")
     prefix, where = folder("cmake-prefix"), folder("cmake")
-    make("install-lib", f"at.build={at.build}", f"PREFIX={prefix}")
+    make("install-lib", f"BUILD={at.build}", f"PREFIX={prefix}")
     write(where / "CMakeLists.txt", f"""cmake_minimum_required(VERSION 3.13)
 project(words C)
 find_package(tophash {VERSION} REQUIRED)
@@ -206,7 +206,7 @@ message("TOO_NEW=${{tophash_FOUND}}")
     need("libtophash" not in run(["readelf", "-d", where / "b/static"]), "not linked to the static library")
     need_word_count(where / "b/shared")
     need_word_count(where / "b/static")
-    make("uninstall", f"at.build={at.build}", f"PREFIX={prefix}")
+    make("uninstall", f"BUILD={at.build}", f"PREFIX={prefix}")
     need(not tree(prefix), f"left: {sorted(tree(prefix))}")
 
 
