@@ -148,6 +148,18 @@ static int check_fast(const struct tophash *map)
 	return 0;
 }
 
+/* Returns whether a hash that is said to be mixed crowds the keys in few buckets. With a mixed hash a map of 13 entries a
+ * bucket, which is the most, has 0.28 overflow buckets for each bucket, and a map of fewer has less. One that had no
+ * memory to grow is not judged. */
+static bool is_crowded(const struct tophash *map)
+{
+	const struct tophash_core *core = map->core;
+	size_t buckets = (size_t)1 << core->bits;
+
+	return map->type->kind == TOPHASH_KIND_MIXED && map->len <= GROW_LOAD * buckets &&
+	       core->pool.used > map->len / GROW_LOAD / 2 + 8;
+}
+
 /* Checks a small map: its lanes without a slot, and its entries. */
 static int check_small(struct check *check)
 {
@@ -189,5 +201,7 @@ int tophash_check(const struct tophash *map, int level)
 		return ret;
 	if (check.overflow != core->pool.used)
 		return TOPHASH_BROKEN_POOL;
-	return check.len == map->len ? 0 : TOPHASH_BROKEN_LEN;
+	if (check.len != map->len)
+		return TOPHASH_BROKEN_LEN;
+	return is_crowded(map) ? TOPHASH_BROKEN_HASH : 0;
 }

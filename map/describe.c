@@ -41,7 +41,7 @@ struct note_entry {
 	CONSTANT("slot_max", TOPHASH_SLOT_MAX), CONSTANT("bits_max", BUCKET_BITS_MAX),             \
 	CONSTANT("kind.int", TOPHASH_KIND_INT), CONSTANT("kind.float", TOPHASH_KIND_FLOAT),        \
 	CONSTANT("kind.cstr", TOPHASH_KIND_CSTR), CONSTANT("kind.str", TOPHASH_KIND_STR),          \
-	CONSTANT("kind.bytes", TOPHASH_KIND_BYTES), CONSTANT("kind.custom", TOPHASH_KIND_CUSTOM),  \
+	CONSTANT("kind.bytes", TOPHASH_KIND_BYTES), CONSTANT("kind.custom", TOPHASH_KIND_CUSTOM), CONSTANT("kind.mixed", TOPHASH_KIND_MIXED),   \
 	CONSTANT("slow.custom", TOPHASH_SLOW_CUSTOM), CONSTANT("slow.moving", TOPHASH_SLOW_MOVING),\
 	CONSTANT("slow.chain", TOPHASH_SLOW_CHAIN), CONSTANT("slow.first", TOPHASH_SLOW_FIRST),    \
 	CONSTANT("slow.grow", TOPHASH_SLOW_GROW),                                                  \

@@ -206,7 +206,7 @@ static uint8_t *insert_entry(struct tophash *map, const void *raw, uint64_t hash
 static bool is_held_key(const struct tophash_type *type, const void *raw, const uint8_t *slot)
 {
 	return (type->kind == TOPHASH_KIND_CSTR || type->kind == TOPHASH_KIND_STR ||
-		type->kind == TOPHASH_KIND_CUSTOM) &&
+		tophash_by_functions(type)) &&
 	       memcmp(raw, slot, type->key_size) == 0;
 }
 

@@ -9,16 +9,11 @@
 
 #include "write.h"
 
-static inline bool is_unseen(const struct tophash_type *type)
-{
-	return type->kind == TOPHASH_KIND_CUSTOM;
-}
-
 /* Returns the hash of a key, or TOPHASH_UNSEEN. */
 static inline uint64_t hash_or_unseen(const struct tophash *map, const struct tophash_type *type,
 				      const void *raw)
 {
-	return is_unseen(type) ? TOPHASH_UNSEEN : tophash_hash_key(map, type, raw).hash;
+	return tophash_by_functions(type) ? TOPHASH_UNSEEN : tophash_hash_key(map, type, raw).hash;
 }
 
 /* Returns the slot of a key, or NULL. map may be NULL. */
@@ -27,7 +22,7 @@ static inline uint8_t *unseen_find(const struct tophash *map, const struct topha
 {
 	if (TOPHASH_UNLIKELY(debug.check))
 		check_call(map, type, raw, "find");
-	if (is_unseen(type))
+	if (tophash_by_functions(type))
 		return tophash_get_slow(map, type, raw, TOPHASH_UNSEEN);
 	return tophash_find_slot(map, type, raw);
 }
@@ -40,7 +35,7 @@ static inline uint8_t *unseen_put(struct tophash *map, const struct tophash_type
 
 	if (TOPHASH_UNLIKELY(debug.check))
 		check_call(map, type, raw, "put");
-	if (!is_unseen(type))
+	if (!tophash_by_functions(type))
 		return tophash_place_slot(map, type, raw, as, ret);
 	*ret = as;
 	return tophash_put_slow(map, type, tophash_copy_key(&copy, type, raw), TOPHASH_UNSEEN, ret);
@@ -54,7 +49,7 @@ static inline bool unseen_delete(struct tophash *map, const struct tophash_type 
 
 	if (TOPHASH_UNLIKELY(debug.check))
 		check_call(map, type, raw, "delete");
-	if (!is_unseen(type))
+	if (!tophash_by_functions(type))
 		return tophash_delete_key(map, type, raw);
 	return tophash_delete_slow(map, type, tophash_copy_key(&copy, type, raw), TOPHASH_UNSEEN);
 }

@@ -35,6 +35,8 @@ static const char *text_of(int broken)
 		return "a key has changed since it was put: a borrowed string whose buffer was used again?";
 	case TOPHASH_BROKEN_TWICE:
 		return "a key is in the map twice: a borrowed string that was changed to another's text?";
+	case TOPHASH_BROKEN_HASH:
+		return "the hash of its keys is not mixed: TOPHASH_MAP_WITH takes such a one";
 	default: return "its memory was overwritten";
 	}
 }

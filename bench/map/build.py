@@ -8,7 +8,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from peers import MAP, OURS, REPO, cache_dir
+from peers import MAP, REPO, cache_dir
 
 X86 = platform.machine() == "x86_64"
 FLAGS = ["-O3", "-DNDEBUG", *(["-march=x86-64-v3"] if X86 else [])]
@@ -72,7 +72,7 @@ class Builder:
             return exe if self.fresh(exe) else self.build_go(peer, type_name, exe)
         with self.lock:  # shared by several programs
             staged = self.stage(peer)
-            sources = library_files(Path(peer.checkout or REPO)) if OURS in (peer.name, peer.source) else staged
+            sources = library_files(Path(peer.checkout or REPO)) if peer.is_ours else staged
             if self.fresh(exe, *sources):
                 return exe
             driver = self.build_driver(type_name)
@@ -145,7 +145,7 @@ class Builder:
         return [*self.includes(peer), *(self.pkg_config(peer, "--cflags") if peer.pkg_config and not peer.cache else [])]
 
     def libs(self, peer, staged):
-        if peer.source == OURS or peer.name == OURS:
+        if peer.is_ours:
             return [self.build_tophash(Path(peer.checkout or REPO))]
         if staged:
             return [self.build_c(peer, p) for p in staged if p.suffix == ".c"]

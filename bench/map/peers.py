@@ -42,12 +42,17 @@ class Peer:
     checkout: str = ""  # a checkout of tophash other than this one
 
     @property
+    def is_ours(self):
+        return self.name == OURS or self.source.startswith(OURS)
+
+    @property
     def adapter(self):
         return MAP / "peers" / f"{self.source or self.name}.cc"
 
 
 PEERS = [
     Peer(OURS, "tophash"),
+    Peer("ours_mixed", "tophash, TOPHASH_MAP_MIXED", types=("own",), source="ours_mixed"),
     Peer("boost", "boost::unordered_flat_map", "libboost1.81-dev", "boost/unordered/unordered_flat_map.hpp"),
     Peer("boost_new", "boost::unordered_flat_map, newest", header="boost/unordered/unordered_flat_map.hpp", cache="boost", source="boost"),
     Peer("absl", "absl::flat_hash_map", "libabsl-dev", "absl/container/flat_hash_map.h", ("absl_flat_hash_map", "absl_hash")),

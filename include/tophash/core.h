@@ -22,6 +22,7 @@ enum tophash_kind {
 	TOPHASH_KIND_STR,     /* struct tophash_str, by contents */
 	TOPHASH_KIND_BYTES,   /* key_size bytes by value */
 	TOPHASH_KIND_CUSTOM,  /* by the functions hash and equal of the type */
+	TOPHASH_KIND_MIXED,   /* the same, with a hash that is mixed (TOPHASH_MAP_MIXED in map.h) */
 };
 
 /* A string that knows its length; p may be NULL when n is 0. */
@@ -46,8 +47,9 @@ struct tophash_type {
 	uint32_t val_offset;
 	uint64_t hash_offset; /* 0: none */
 	uint32_t slot_size;
-	uint64_t (*hash)(const void *key); /* CUSTOM only; need be neither seeded nor mixed */
-	bool (*equal)(const void *key, const void *other); /* CUSTOM only */
+	/* CUSTOM and MIXED only; the hash need not be seeded. */
+	uint64_t (*hash)(const void *key);
+	bool (*equal)(const void *key, const void *other);
 };
 
 /* Says why the barrier is called. */
@@ -149,7 +151,7 @@ enum tophash_reason {
  * type->key_size bytes. hash is the key's 32-bit hash under the map's seed, or TOPHASH_UNSEEN; it is ignored in a map
  * that has no seed yet. map may be NULL, except for put. */
 
-/* Stands for the hash of a CUSTOM key in a caller that has only pointers to the functions of its type. The slow path
+/* Stands for the hash of a CUSTOM or MIXED key in a caller that has only pointers to the functions of its type. The slow path
  * then calls them. */
 #define TOPHASH_UNSEEN UINT64_MAX
 
@@ -184,8 +186,8 @@ TOPHASH_API bool tophash_release(struct tophash *map, const struct tophash_type 
 
 /* ---- light code --------------------------------------------------------------------------------------
  *
- * The fast path out of line, for callers that are not optimised (TOPHASH_LIGHT in base.h). CUSTOM keys take the
- * slow path. key points to type->key_size bytes. map may be NULL, except for put. */
+ * The fast path out of line, for callers that are not optimised (TOPHASH_LIGHT in base.h). CUSTOM and MIXED keys
+ * take the slow path. key points to type->key_size bytes. map may be NULL, except for put. */
 
 /* Returns the slot of a key, or NULL. */
 TOPHASH_API __attribute__((pure)) void *tophash_find_at(const struct tophash *map,
@@ -297,6 +299,7 @@ enum tophash_broken {
 	TOPHASH_BROKEN_PLACE,	/* an entry is not where its hash leads (level 2) */
 	TOPHASH_BROKEN_TAG,	/* the tag of an entry is not that of its hash (level 2) */
 	TOPHASH_BROKEN_TWICE,	/* a key is in the map twice (level 3) */
+	TOPHASH_BROKEN_HASH,	/* MIXED: the hash crowds the keys in few buckets */
 };
 
 /* Checks the invariants of a map, for tests. Level 1 checks counts, chains and filters. Level 2 also checks that

@@ -220,7 +220,7 @@ TOPHASH_INLINE uint64_t tophash_shown_key(const struct tophash_type *type,
 {
 	if (type->kind == TOPHASH_KIND_INT || type->kind == TOPHASH_KIND_FLOAT)
 		return key->low;
-	if (type->kind == TOPHASH_KIND_BYTES || type->kind == TOPHASH_KIND_CUSTOM)
+	if (type->kind == TOPHASH_KIND_BYTES || tophash_by_functions(type))
 		TOPHASH_PROBE_READS(key->p);
 	return (uintptr_t)key->p;
 }

@@ -13,6 +13,9 @@
  *     +---------------------------------+--------+--------+
  *                                       | tag             |
  *
+ * A hash of the user that is mixed already (KIND_MIXED) needs one product, with m. The product cannot be left out: a
+ * copy of a large map in the order of a loop would put all its first entries into one bucket of the new map.
+ *
  * With more than 2^24 buckets (235 million entries) bucket and tag overlap. Each further doubling makes one more
  * key in 256 of the same bucket share a tag.
  */
@@ -99,7 +102,13 @@ TOPHASH_INLINE bool tophash_is_nan(uint64_t bits, uint32_t size)
 	return (bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000);
 }
 
-/* Reads a key from memory. The result points into that memory for STR, CSTR, BYTES and CUSTOM. */
+/* Returns whether keys are hashed and compared by functions of the user. */
+TOPHASH_INLINE bool tophash_by_functions(const struct tophash_type *type)
+{
+	return type->kind == TOPHASH_KIND_CUSTOM || type->kind == TOPHASH_KIND_MIXED;
+}
+
+/* Reads a key from memory. The result points into that memory for all kinds but numbers. */
 TOPHASH_INLINE struct tophash_key tophash_key_of(const struct tophash_type *type, const void *key)
 {
 	struct tophash_key ret = {0, 0, NULL, 0};
@@ -141,6 +150,7 @@ TOPHASH_INLINE uint64_t tophash_hash(const struct tophash_type *type, const stru
 		return tophash_mix(key->low, seed, mult);
 	case TOPHASH_KIND_FLOAT: return tophash_mix(key->low, seed, mult);
 	case TOPHASH_KIND_CUSTOM: return tophash_mix(type->hash(key->p), seed, mult);
+	case TOPHASH_KIND_MIXED: return type->hash(key->p) * mult >> 32;
 	default: return tophash_hash_bytes(key->p, key->n, seed, mult);
 	}
 }

@@ -20,9 +20,11 @@
  *	TOPHASH_MAP_BYTES(name, K, V)       K is a struct without padding, compared by its bytes
  *	TOPHASH_MAP_WITH(name, K, V, h, e)  uint64_t h(const K *), bool e(const K *, const K *); h need be
  *	                                    neither seeded nor mixed. They must not change the map
- *	TOPHASH_SET, _SET_BYTES, _SET_WITH  the same without values
+ *	TOPHASH_MAP_MIXED(name, K, V, h, e) the same, with an h that is mixed: each bit of the key changes each of
+ *	                                    the 64 bits of the hash with a chance of a half. Calls are faster
+ *	TOPHASH_SET, _SET_BYTES, _SET_WITH, _SET_MIXED   the same without values
  *	TOPHASH_MAP_DECLARE(name, K, V)     in a header, with TOPHASH_MAP_DEFINE(name, K, V) (or _DEFINE_BYTES,
- *	                                    _DEFINE_WITH) in one source; TOPHASH_SET_DECLARE likewise
+ *	                                    _DEFINE_WITH, _DEFINE_MIXED) in one source; TOPHASH_SET_DECLARE likewise
  *
  * Functions. m is a pointer to struct name; a map that is NULL or {0} ({} in C++) reads as empty. K k and V v take
  * every value that C converts to the type, but a pointer for a number, or the reverse, does not compile. -ENOMEM and
@@ -105,6 +107,12 @@
 	TOPHASH_MAP_TYPE_(name, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
 	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name)                   \
 	TOPHASH_MAP_INLINE_(name)
+#define TOPHASH_MAP_MIXED(name, K, V, hash_fn, equal_fn)                         \
+	TOPHASH_MAP_STRUCTS_(name, K, V)                                         \
+	TOPHASH_WITH_(name, hash_fn, equal_fn)                                   \
+	TOPHASH_MAP_TYPE_(name, TOPHASH_KIND_MIXED, name##_hash_, name##_equal_) \
+	TOPHASH_MAP_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name)                  \
+	TOPHASH_MAP_INLINE_(name)
 
 #define TOPHASH_MAP_DECLARE(name, K, V)  \
 	TOPHASH_MAP_STRUCTS_(name, K, V) \
@@ -128,6 +136,12 @@
 	TOPHASH_MAP_TYPE_(name, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
 	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name)                 \
 	TOPHASH_END_(name)
+#define TOPHASH_MAP_DEFINE_MIXED(name, K, V, hash_fn, equal_fn)                  \
+	TOPHASH_MAP_AS_DECLARED_(name, K, V)                                     \
+	TOPHASH_WITH_(name, hash_fn, equal_fn)                                   \
+	TOPHASH_MAP_TYPE_(name, TOPHASH_KIND_MIXED, name##_hash_, name##_equal_) \
+	TOPHASH_MAP_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name)                \
+	TOPHASH_END_(name)
 
 /* ---- sets ---------------------------------------------------------------------------------------- */
 
@@ -148,6 +162,12 @@
 	TOPHASH_WITH_(name, hash_fn, equal_fn)                                    \
 	TOPHASH_SET_TYPE_(name, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
 	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name)                   \
+	TOPHASH_SET_INLINE_(name)
+#define TOPHASH_SET_MIXED(name, K, hash_fn, equal_fn)                            \
+	TOPHASH_SET_STRUCTS_(name, K)                                            \
+	TOPHASH_WITH_(name, hash_fn, equal_fn)                                   \
+	TOPHASH_SET_TYPE_(name, TOPHASH_KIND_MIXED, name##_hash_, name##_equal_) \
+	TOPHASH_SET_CODE_(TOPHASH_FAST_, TOPHASH_STATIC_, name)                  \
 	TOPHASH_SET_INLINE_(name)
 
 #define TOPHASH_SET_DECLARE(name, K)  \
@@ -171,6 +191,12 @@
 	TOPHASH_WITH_(name, hash_fn, equal_fn)                                    \
 	TOPHASH_SET_TYPE_(name, TOPHASH_KIND_CUSTOM, name##_hash_, name##_equal_) \
 	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name)                 \
+	TOPHASH_END_(name)
+#define TOPHASH_SET_DEFINE_MIXED(name, K, hash_fn, equal_fn)                     \
+	TOPHASH_SET_AS_DECLARED_(name, K)                                        \
+	TOPHASH_WITH_(name, hash_fn, equal_fn)                                   \
+	TOPHASH_SET_TYPE_(name, TOPHASH_KIND_MIXED, name##_hash_, name##_equal_) \
+	TOPHASH_SET_CODE_(TOPHASH_EXTERN_, TOPHASH_EXTERN_, name)                \
 	TOPHASH_END_(name)
 
 /* ---- loops --------------------------------------------------------------------------------------- */

@@ -13,7 +13,8 @@
  *
  * tophash_map<K, V, Hash, Equal> and tophash_set<K, Hash, Equal>. Numbers, pointers and strings need no Hash; as in C, a
  * char * is a string that the map borrows. A std::string is copied, and looked up by a std::string_view. For
- * other keys there is std::hash and ==, or Hash and Equal: functors without state, which are inlined. With
+ * other keys there is std::hash and ==, or Hash and Equal: functors without state, which are inlined. A Hash with the
+ * member type is_avalanching is mixed (TOPHASH_MAP_MIXED). With
  * tophash_bytes as Hash, keys are compared by their bytes. store.hpp draws what is in a slot.
  *
  *	map()                     makes an empty map, without memory
@@ -26,7 +27,7 @@
  *	{V &value, bool added} try_emplace(key, args...)   makes the value V(args...), if the key is new
  *	bool insert_or_assign(key, value)                  returns whether the key is new
  *	bool insert(key)          of a set: returns whether the key is new
- *	TOPHASH_HOT_ bool erase(key)           returns whether the key was there
+ *	bool erase(key)           returns whether the key was there
  *	size_t erase_if(fn)       erases the elements for which fn(key, V &) (of a set: fn(key)) returns true, and
  *	                          returns how many. fn may change the map, but not erase the element that it is given
  *	clear(), reserve(n), shrink_to_fit(), swap(other)

@@ -100,7 +100,7 @@ template <class T, class... Args> void construct(void *at, Args &&...args)
  *   read      the parameter of a function that only reads
  *   moved     the parameter of a key that may be moved from
  *   shown     what a loop shows; show(slot) returns it
- *   kind      enum tophash_kind; hash and equal belong to CUSTOM
+ *   kind      enum tophash_kind; hash and equal belong to CUSTOM and MIXED
  *   owns      a slot must be dropped. own(arg) makes one: its memory belongs to the caller, and it may throw */
 
 /* No program has such a key. */
@@ -215,9 +215,23 @@ template <class Equal, class Key> bool equal_by(const Key &key, const Key &other
 		return false;
 }
 
+/* Whether a hash says that it is mixed, as for boost and ankerl: by a member type is_avalanching, unless that has a value
+ * which is false. */
+template <class Hash, class = void> struct is_mixed : std::false_type {
+};
+template <class Hash>
+struct is_mixed<Hash,
+		typename std::enable_if<std::is_void<typename Hash::is_avalanching>::value>::type>
+    : std::true_type {
+};
+template <class Hash>
+struct is_mixed<Hash, typename std::enable_if<Hash::is_avalanching::value>::type> : std::true_type {
+};
+
 /* Adds a hash of the program to a store. */
 template <class Keys, class Hash, class Equal> struct custom : Keys {
-	static constexpr std::uint32_t kind = TOPHASH_KIND_CUSTOM;
+	static constexpr std::uint32_t kind =
+		is_mixed<Hash>::value ? TOPHASH_KIND_MIXED : TOPHASH_KIND_CUSTOM;
 	static std::uint64_t hash(const void *key) noexcept
 	{
 		return hash_by<Hash>(Keys::inner(key));

@@ -126,6 +126,17 @@ static uint64_t few_hashes(const void *key)
 	return number % 3;
 }
 
+/* Returns a hash that is mixed. */
+static uint64_t mixed_hash(const void *key)
+{
+	uint64_t x = 0;
+
+	memcpy(&x, key, 4);
+	x = (x ^ UINT64_C(0x243f6a8885a308d3)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 31) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 29;
+}
+
 static bool same_number(const void *key, const void *other)
 {
 	return memcmp(key, other, 4) == 0;
@@ -156,6 +167,13 @@ static const struct tophash_type types[] = {
 	 .val_offset = 8,
 	 .slot_size = 16,
 	 .hash = few_hashes,
+	 .equal = same_number},
+	{.kind = TOPHASH_KIND_MIXED,
+	 .key_size = 4,
+	 .val_size = 8,
+	 .val_offset = 8,
+	 .slot_size = 16,
+	 .hash = mixed_hash,
 	 .equal = same_number},
 };
 
@@ -202,7 +220,7 @@ static uint32_t number_of(const struct fuzz *fuzz, const uint8_t *key)
 static bool stays_when_given(const struct tophash_type *type)
 {
 	return type->kind == TOPHASH_KIND_CSTR || type->kind == TOPHASH_KIND_STR ||
-	       type->kind == TOPHASH_KIND_CUSTOM;
+	       tophash_by_functions(type);
 }
 
 static void model_put(struct fuzz *fuzz, uint32_t number, uint64_t val)

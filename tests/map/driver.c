@@ -181,7 +181,7 @@ static bool is_string(const struct run *run)
  * hash of the user that has the same bytes. Bytes of padding may get lost. Therefore such a key may be dropped (*ret_more). */
 static size_t model_give(struct run *run, uint32_t number, size_t i, size_t *ret_more)
 {
-	uint32_t kind = run->kind->type->kind;
+	bool by_functions = tophash_by_functions(run->kind->type);
 	uint8_t *held = run->model.held[number];
 	bool is_same = memcmp(held, kinds_given[i], run->kind->type->key_size) == 0;
 
@@ -189,9 +189,9 @@ static size_t model_give(struct run *run, uint32_t number, size_t i, size_t *ret
 		memcpy(held, kinds_given[i], run->kind->type->key_size);
 		return 0;
 	}
-	if (is_same && kind == TOPHASH_KIND_CUSTOM)
+	if (is_same && by_functions)
 		(*ret_more)++;
-	return !is_same || (!is_string(run) && kind != TOPHASH_KIND_CUSTOM);
+	return !is_same || (!is_string(run) && !by_functions);
 }
 
 /* Compares the keys that puts have dropped since `before` with those that they must drop, and counts them. */

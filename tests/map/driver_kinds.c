@@ -137,6 +137,14 @@ static uint64_t weak_hash(const struct custom_key *key)
 	return key->number % 16;
 }
 
+static uint64_t mixed_hash(const struct custom_key *key)
+{
+	uint64_t x = key->number * UINT64_C(0xbf58476d1ce4e5b9);
+
+	x = (x ^ x >> 31) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 29;
+}
+
 static bool custom_equal(const struct custom_key *key, const struct custom_key *other)
 {
 	return key->number == other->number;
@@ -422,6 +430,8 @@ TOPHASH_MAP_BYTES(bytes, struct bytes_key, uint64_t);
 MAP_FUNCTIONS(bytes, struct bytes_key, uint64_t, of_bytes, FROM_BYTES, MAKE_U64, READ_U64)
 TOPHASH_MAP_WITH(custom, struct custom_key, uint64_t, custom_hash, custom_equal);
 MAP_FUNCTIONS(custom, struct custom_key, uint64_t, of_custom, FROM_CUSTOM, MAKE_U64, READ_U64)
+TOPHASH_MAP_MIXED(mixed, struct custom_key, uint64_t, mixed_hash, custom_equal);
+MAP_FUNCTIONS(mixed, struct custom_key, uint64_t, of_custom, FROM_CUSTOM, MAKE_U64, READ_U64)
 TOPHASH_MAP_WITH(weak, struct custom_key, uint8_t, weak_hash, custom_equal);
 MAP_FUNCTIONS(weak, struct custom_key, uint8_t, of_custom, FROM_CUSTOM, MAKE_U8, READ_U8)
 TOPHASH_SET(set, uint64_t);
@@ -450,6 +460,7 @@ const struct kind kinds[] = {
 	ENTRY(str, KEYS, NULL),
 	ENTRY(bytes, KEYS, NULL),
 	ENTRY(custom, KEYS, NULL),
+	ENTRY(mixed, KEYS, NULL),
 	ENTRY(weak, 400, NULL),
 	ENTRY(set, KEYS, NULL),
 	ENTRY(names, KEYS, NULL),

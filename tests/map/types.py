@@ -61,10 +61,10 @@ KEYS = {
     "k_i8": NUMBER, "k_u8": NUMBER, "k_i16": NUMBER, "k_u16": NUMBER, "k_i32": NUMBER, "k_u32": NUMBER, "k_i64": NUMBER,
     "k_u64": NUMBER, "k_i128": NUMBER, "k_char": NUMBER, "k_llong": NUMBER, "k_bool": NUMBER, "k_enum": ENUM, "k_float": REAL,
     "k_double": REAL, "k_voidp": ADDRESS, "k_pointp": POINTS, "k_chars": CHARS, "k_cstr": TEXT, "k_str": STR, "k_bytes": POINT,
-    "k_with": PADDED,
+    "k_with": PADDED, "k_mixed": PADDED,
 }
 SETS = {"s_i32": NUMBER, "s_bool": NUMBER, "s_double": REAL, "s_voidp": ADDRESS, "s_cstr": TEXT, "s_str": STR, "s_bytes": POINT,
-        "s_with": PADDED}
+        "s_with": PADDED, "s_mixed": PADDED}
 VALUES = {"v_u8": NUMBER, "v_i64": NUMBER, "v_bool": NUMBER, "v_enum": ENUM, "v_double": REAL, "v_voidp": ADDRESS, "v_cstr": TEXT,
           "v_words": WORDS}
 

@@ -57,6 +57,14 @@ static uint64_t weak_hash(const void *key)
 	return number % 16;
 }
 
+static uint64_t good_hash(const void *key)
+{
+	uint64_t state = 0;
+
+	memcpy(&state, key, sizeof(uint32_t));
+	return test_random(&state);
+}
+
 static bool same_number(const void *key, const void *other)
 {
 	return memcmp(key, other, sizeof(uint32_t)) == 0;
@@ -84,6 +92,15 @@ static const struct kind kinds[] = {
 	  .val_offset = 8,
 	  .slot_size = 16,
 	  .hash = weak_hash,
+	  .equal = same_number},
+	 make_u32},
+	{"mixed",
+	 {.kind = TOPHASH_KIND_MIXED,
+	  .key_size = 4,
+	  .val_size = 8,
+	  .val_offset = 8,
+	  .slot_size = 16,
+	  .hash = good_hash,
 	  .equal = same_number},
 	 make_u32},
 };

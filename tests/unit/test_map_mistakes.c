@@ -117,6 +117,26 @@ static void null_key_deleted(void)
 	tophash_delete(&m.map, &key);
 }
 
+static uint64_t few_hashes(const uint64_t *key)
+{
+	return *key % 8;
+}
+
+static bool same(const uint64_t *key, const uint64_t *other)
+{
+	return *key == *other;
+}
+
+TOPHASH_SET_MIXED(crowd, uint64_t, few_hashes, same);
+
+static void not_mixed(void)
+{
+	struct crowd m = {0};
+
+	for (uint64_t i = 0; i < 1000; i++)
+		crowd_add(&m, i);
+}
+
 static void not_all_zero(void)
 {
 	struct numbers m = {0};
@@ -183,6 +203,7 @@ static const struct mistake {
 	{"not_initialised_read", not_initialised_read, "seen by find: its memory is no map's"},
 	{"null_key", null_key, "was given a NULL key by put"},
 	{"null_key_deleted", null_key_deleted, "was given a NULL key by delete"},
+	{"not_mixed", not_mixed, "seen by put: the hash of its keys is not mixed"},
 	{"not_all_zero", not_all_zero, "seen by put: it was not initialised with 0"},
 	{"right", right, NULL},
 };

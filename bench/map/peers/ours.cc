@@ -15,7 +15,11 @@ static inline bool same(const bench_key *x, const bench_key *y)
 	return same_key(*x, *y);
 }
 
+#ifdef BENCH_MIXED
+TOPHASH_MAP_MIXED(entries, bench_key, bench_val, hash_of, same);
+#else
 TOPHASH_MAP_WITH(entries, bench_key, bench_val, hash_of, same);
+#endif
 #else
 TOPHASH_MAP(entries, bench_key, bench_val);
 #endif

@@ -26,6 +26,7 @@ static inline bool pair_equal(const struct pair *x, const struct pair *y)
 }
 
 TOPHASH_MAP_WITH(own, struct pair, uint64_t, pair_hash, pair_equal);
+TOPHASH_MAP_MIXED(mixed, struct pair, uint64_t, pair_hash, pair_equal);
 
 #define CODE_PROTOTYPES(name, K)                               \
 	uint64_t name##_get_code(const struct name *m, K k);   \
@@ -39,5 +40,6 @@ CODE_PROTOTYPES(ptr, const void *);
 CODE_PROTOTYPES(f64, double);
 CODE_PROTOTYPES(cstr, const char *);
 CODE_PROTOTYPES(own, struct pair);
+CODE_PROTOTYPES(mixed, struct pair);
 
 #endif

@@ -18,7 +18,7 @@
 #include "fast.h"
 
 #define KEYS  8 /* keys in a map: one bucket, no chain */
-#define CALLS 256
+#define CALLS 512
 
 struct call {
 	const char *name, *what;
@@ -117,7 +117,9 @@ CASES(u32)
 CASES(ptr)
 CASES(f64)
 CASES(cstr)
+#define key_mixed key_own
 CASES(own)
+CASES(mixed)
 
 static void all_cases(void)
 {
@@ -129,6 +131,7 @@ static void all_cases(void)
 	f64_cases();
 	cstr_cases();
 	own_cases();
+	mixed_cases();
 }
 
 /* ---- the parent ---------------------------------------------------------------------------------- */

@@ -216,6 +216,49 @@ template <> struct std::hash<point> {
 	}
 };
 
+// A hash that says that it is mixed, in the three ways of boost, and one that says that it is not.
+struct mixing {
+	std::size_t operator()(const point &p) const
+	{
+		std::uint64_t x =
+			static_cast<std::uint64_t>(p.x) << 32 ^ static_cast<std::uint32_t>(p.y);
+
+		x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+		x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+		return static_cast<std::size_t>(x ^ x >> 31);
+	}
+};
+struct mixing_void : mixing {
+	typedef void is_avalanching;
+};
+struct mixing_true : mixing {
+	typedef std::true_type is_avalanching;
+};
+struct mixing_false : mixing {
+	typedef std::false_type is_avalanching;
+};
+
+template <class Hash> static std::uint32_t kind_of()
+{
+	tophash_map<point, int, Hash> m;
+
+	for (int i = 0; i < 1000; i++)
+		m[{i, -i}] = i;
+	for (int i = 0; i < 1000; i++)
+		NEED(*m.find({i, -i}) == i && !m.find({i, i + 1}));
+	NEED(m.erase({3, -3}) && !m.contains({3, -3}) && m.size() == 999);
+	NEED(tophash_check(m.c_map(), 3) == 0);
+	return m.c_map()->type->kind;
+}
+
+static void mixed_hashes()
+{
+	NEED(kind_of<mixing>() == TOPHASH_KIND_CUSTOM);
+	NEED(kind_of<mixing_void>() == TOPHASH_KIND_MIXED);
+	NEED(kind_of<mixing_true>() == TOPHASH_KIND_MIXED);
+	NEED(kind_of<mixing_false>() == TOPHASH_KIND_CUSTOM);
+}
+
 static void hashes()
 {
 	tophash_map<std::string, int, ignoring_case, ignoring_case> names;
@@ -287,6 +330,7 @@ int main()
 	values_of_all_kinds();
 	exceptions();
 	hashes();
+	mixed_hashes();
 	library();
 	constant_loop();
 	NEED(count::living == 0);

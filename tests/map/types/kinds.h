@@ -26,6 +26,7 @@ TOPHASH_MAP(k_cstr, const char *, int);
 TOPHASH_MAP(k_str, struct tophash_str, int);
 TOPHASH_MAP_BYTES(k_bytes, struct point, int);
 TOPHASH_MAP_WITH(k_with, struct padded, int, padded_hash, padded_equal);
+TOPHASH_MAP_MIXED(k_mixed, struct padded, int, padded_hash, padded_equal);
 #ifdef __SIZEOF_INT128__
 TOPHASH_MAP(k_i128, i128, int);
 #endif
@@ -38,6 +39,7 @@ TOPHASH_SET(s_cstr, const char *);
 TOPHASH_SET(s_str, struct tophash_str);
 TOPHASH_SET_BYTES(s_bytes, struct point);
 TOPHASH_SET_WITH(s_with, struct padded, padded_hash, padded_equal);
+TOPHASH_SET_MIXED(s_mixed, struct padded, padded_hash, padded_equal);
 
 TOPHASH_MAP(v_u8, int, uint8_t);
 TOPHASH_MAP(v_i64, int, int64_t);

@@ -156,6 +156,7 @@ MAP(k_cstr, const char *, int, text, 1, SAME)
 MAP(k_str, struct tophash_str, int, some_str, 1, SAME)
 MAP(k_bytes, struct point, int, some_point, 1, SAME)
 MAP(k_with, struct padded, int, some_padded, 1, SAME)
+MAP(k_mixed, struct padded, int, some_padded, 1, SAME)
 #ifdef __SIZEOF_INT128__
 MAP(k_i128, i128, int, (i128)1 << 100, 1, SAME)
 #define WIDE k_i128_use
@@ -171,6 +172,7 @@ SET(s_cstr, const char *, text)
 SET(s_str, struct tophash_str, some_str)
 SET(s_bytes, struct point, some_point)
 SET(s_with, struct padded, some_padded)
+SET(s_mixed, struct padded, some_padded)
 
 MAP(v_u8, int, uint8_t, 1, 255, SAME)
 MAP(v_i64, int, int64_t, 1, INT64_MIN, SAME)
@@ -184,13 +186,13 @@ MAP(v_words, int, struct words, 1, some_words, SAME_WORDS)
 int main(void)
 {
 	static void (*const uses[])(void) = {
-		k_i8_use,     k_u8_use,	    k_i16_use,	 k_u16_use,    k_i32_use,    k_u32_use,
-		k_i64_use,    k_u64_use,    k_char_use,	 k_llong_use,  k_bool_use,   k_enum_use,
-		k_float_use,  k_double_use, k_voidp_use, k_pointp_use, k_chars_use,  k_cstr_use,
-		k_str_use,    k_bytes_use,  k_with_use,	 WIDE,	       s_i32_use,    s_bool_use,
-		s_double_use, s_voidp_use,  s_cstr_use,	 s_str_use,    s_bytes_use,  s_with_use,
-		v_u8_use,     v_i64_use,    v_bool_use,	 v_enum_use,   v_double_use, v_voidp_use,
-		v_cstr_use,   v_words_use,
+		k_i8_use,     k_u8_use,	    k_i16_use,	 k_u16_use,    k_i32_use,   k_u32_use,
+		k_i64_use,    k_u64_use,    k_char_use,	 k_llong_use,  k_bool_use,  k_enum_use,
+		k_float_use,  k_double_use, k_voidp_use, k_pointp_use, k_chars_use, k_cstr_use,
+		k_str_use,    k_bytes_use,  k_with_use,	 k_mixed_use,  WIDE,	    s_i32_use,
+		s_bool_use,   s_double_use, s_voidp_use, s_cstr_use,   s_str_use,   s_bytes_use,
+		s_with_use,   s_mixed_use,  v_u8_use,	 v_i64_use,    v_bool_use,  v_enum_use,
+		v_double_use, v_voidp_use,  v_cstr_use,	 v_words_use,
 	};
 
 	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++)

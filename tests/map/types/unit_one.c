@@ -10,6 +10,8 @@ int main(void)
 	struct named named;
 	struct padded padded;
 	struct numbers numbers;
+	struct mixed mixed;
+	struct mixed_set mixed_set;
 	struct padded_key key = {'k', 4};
 	int ok;
 
@@ -20,6 +22,8 @@ int main(void)
 	named_init(&named, 0);
 	padded_init(&padded, 0);
 	numbers_init(&numbers, 0);
+	mixed_init(&mixed, 0);
+	mixed_set_init(&mixed_set, 0);
 	ages_put(&m, "ada", 36);
 	seen_add(&s, 1);
 	ok = other_age(&m, "ada") == 37 && seen_has(&s, 1) &&
@@ -29,6 +33,8 @@ int main(void)
 	ok = ok && other_uses(&shared, &named, &padded, &numbers, &longs) == 0;
 	ok = ok && shared_len(&shared) == 2 && !shared_get(&shared, -2) &&
 	     named_get(&named, "e") > 2.5;
+	ok = ok && mixed_put(&mixed, key, 7) == 1 && mixed_get(&mixed, key) == 7 &&
+	     mixed_set_add(&mixed_set, key) == 1 && mixed_set_delete(&mixed_set, key);
 	ages_fini(&m);
 	seen_fini(&s);
 	shared_fini(&shared);
@@ -36,5 +42,7 @@ int main(void)
 	named_fini(&named);
 	padded_fini(&padded);
 	numbers_fini(&numbers);
+	mixed_fini(&mixed);
+	mixed_set_fini(&mixed_set);
 	return !ok;
 }

@@ -16,6 +16,8 @@ TOPHASH_MAP_DEFINE(longs, long, long);
 TOPHASH_MAP_DEFINE(named, const char *, double);
 TOPHASH_MAP_DEFINE_WITH(padded, struct padded_key, void *, padded_hash, padded_equal);
 TOPHASH_SET_DEFINE(numbers, bool);
+TOPHASH_MAP_DEFINE_MIXED(mixed, struct padded_key, int, padded_hash, padded_equal);
+TOPHASH_SET_DEFINE_MIXED(mixed_set, struct padded_key, padded_hash, padded_equal);
 
 int other_age(const struct ages *m, const char *k)
 {

@@ -20,6 +20,8 @@ TOPHASH_MAP_DECLARE(longs, long, long);
 TOPHASH_MAP_DECLARE(named, const char *, double);
 TOPHASH_MAP_DECLARE(padded, struct padded_key, void *);
 TOPHASH_SET_DECLARE(numbers, bool);
+TOPHASH_MAP_DECLARE(mixed, struct padded_key, int);
+TOPHASH_SET_DECLARE(mixed_set, struct padded_key);
 
 int other_age(const struct ages *m, const char *k);
 int other_uses(struct shared *s, struct named *n, struct padded *p, struct numbers *b,
