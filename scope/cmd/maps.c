@@ -7,6 +7,7 @@
 #include "cmd/maps_list.h"
 #include "cmd/output.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 static void put_list(const struct maps_listing *listing, const struct map_report *report, bool json,
@@ -14,7 +15,9 @@ static void put_list(const struct maps_listing *listing, const struct map_report
 {
 	const struct map_groups *groups = &listing->groups;
 
-	if (listing->options->grouped)
+	if (listing->options->who)
+		(json ? held_json : held_text)(out, &listing->held.report, report);
+	else if (listing->options->grouped)
 		(json ? map_groups_json : map_groups_text)(out, report, listing->options->by,
 							   groups->list.data, groups->list.len);
 	else
@@ -97,10 +100,10 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 	try(put_report(&listing, fd, &out));
 	try(write_report(options, fd, &out));
 	say_core(&listing.totals);
-	if (options->to && !listing.holders)
+	if (options->to && !listing.ways.holders)
 		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
 			HEAP_PARENTS_MAX, options->to);
-	if (!options->quiet)
+	if (!options->quiet && !options->who)
 		say_totals(&listing.totals);
 	*lost = listing.totals.core_missing > 0;
 	return NULL;
@@ -124,6 +127,7 @@ int cmd_maps(int argc, char **argv)
 		err = options.diff ? maps_diff(&options, fd) : list_maps(&options, fd, &lost);
 	if (path && fd >= 0)
 		close(fd);
+	free(options.pattern);
 	if (err)
 		return cmd_fail(err);
 	return lost ? EXIT_LOST : EXIT_DONE;

@@ -7,7 +7,6 @@
 #include "cmd/output.h"
 #include "show/snapshot/snapshot.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 
 /* Only the first and the last list are kept. Of the others the sums remain. */
@@ -72,7 +71,7 @@ static struct error *read_files(struct diff *diff)
 
 static bool is_type(const struct maps_options *options, const char *type)
 {
-	return !options->type || (type && fnmatch(options->type, type, 0) == 0);
+	return !options->type || (type && glob_matches(options->pattern, type));
 }
 
 /* Keeps the maps of --type, before they are added up. */

@@ -6,7 +6,6 @@
 #include "base/text/text.h"
 #include "live/choice/choice.h"
 
-#include <fnmatch.h>
 #include <linux/capability.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@ void maps_list_fini(struct maps_listing *listing)
 {
 	maps_group_fini(&listing->groups);
 	gomap_list_fini(&listing->maps);
-	holders_free(listing->holders);
+	maps_ways_fini(&listing->ways);
 	heap_close(listing->heap);
 	vec_each(text, &listing->names) {
 		free(text->name);
@@ -24,6 +23,7 @@ void maps_list_fini(struct maps_listing *listing)
 	vec_fini(&listing->names);
 	table_fini(&listing->names_at);
 	vec_fini(&listing->rows);
+	vec_fini(&listing->held.ways);
 	vec_fini(&listing->types);
 	module_list_fini(&listing->found);
 	modules_free(listing->modules);
@@ -83,30 +83,6 @@ static struct error *give_up(const struct maps_listing *listing)
 	return confine_without_calls(refused, ARRAY_SIZE(refused));
 }
 
-/* Finds what holds the maps. */
-static struct error *find_holders(struct maps_listing *listing)
-{
-	VEC(uint64_t) addrs = {0};
-	struct error *err;
-
-	if (listing->options->to && !heap_has_parents(listing->heap))
-		return NULL; /* a profile has the types at least */
-	err = holders_new(listing->heap, &listing->maps, &listing->holders);
-	if (!err && !heap_has_parents(listing->heap))
-		err = error_new(
-			ERROR_TARGET,
-			"more than %d objects of its heap have pointers: what holds its maps cannot "
-			"be kept (leave out --holders)",
-			HEAP_PARENTS_MAX);
-	vec_each(map, &listing->maps.list)
-		if (!err && !vec_push(&addrs, map->addr))
-			err = error_nomem();
-	if (!err)
-		err = holders_find(listing->holders, addrs.data, addrs.len);
-	vec_fini(&addrs);
-	return err;
-}
-
 /* Tells which process is read, and when. */
 static void take_head(struct maps_listing *listing)
 {
@@ -129,7 +105,7 @@ static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 				       .modules_n = listing->types.len,
 				       .header_size = GOMAP_HEADER_SIZE,
 				       .header_mask = gomap_header_mask(maps),
-				       .keep_parents = listing->options->holders};
+				       .keep_parents = listing->options->ways};
 	uint64_t begun_ns = now_ns();
 
 	if (listing->options->core)
@@ -137,8 +113,8 @@ static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 	try(give_up(listing));
 	try(heap_open(&options, &listing->heap));
 	try(gomap_find(listing->heap, maps, &listing->maps));
-	if (listing->options->holders)
-		try(find_holders(listing));
+	if (listing->options->ways && (heap_has_parents(listing->heap) || !listing->options->to))
+		try(maps_ways_find(listing->heap, &listing->maps, &listing->ways));
 	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
 	return NULL;
 }
@@ -246,7 +222,7 @@ static bool is_wanted(const struct maps_options *options, const struct map_row *
 {
 	if (row->bytes < options->min_bytes)
 		return false;
-	return !options->type || (row->type && fnmatch(options->type, row->type, 0) == 0);
+	return !options->type || (row->type && glob_matches(options->pattern, row->type));
 }
 
 static void add_totals(struct map_report *totals, const struct map_row *row)
@@ -256,17 +232,6 @@ static void add_totals(struct map_report *totals, const struct map_row *row)
 	totals->waste += row->waste;
 	totals->typed += row->type != NULL;
 	totals->typed_bytes += row->type ? row->bytes : 0;
-}
-
-static void take_holder(const struct maps_listing *listing, struct map_row *row)
-{
-	struct holder holder;
-
-	if (!listing->holders)
-		return;
-	holder = holders_of(listing->holders, row->map);
-	row->held_by = holder.hop;
-	row->goid = holder.goid;
 }
 
 static struct error *make_rows(struct maps_listing *listing, bool swiss)
@@ -290,7 +255,9 @@ static struct error *make_rows(struct maps_listing *listing, bool swiss)
 				      .by_stack = map->by_stack,
 				      .changing = map->changing};
 
-		take_holder(listing, &row);
+		if (listing->ways.holders)
+			try(maps_ways_take(&listing->ways, listing->options->by == MAPS_OF_HOLDER,
+					   &row));
 		add_totals(&listing->totals, &row);
 		if (is_wanted(listing->options, &row) && !vec_push(&listing->rows, row))
 			return error_nomem();
@@ -353,12 +320,14 @@ static struct error *list(struct maps_listing *ret)
 	take_head(ret);
 	try(read_heap(ret, maps));
 	try(name_types(ret));
+	take_facts(ret);
+	if (ret->options->who)
+		return maps_ways_of(&ret->ways, ret->options->who, ret->options->paths, &ret->held);
 	try(make_rows(ret, maps == GO_MAPS_SWISS));
 	if (ret->options->grouped)
 		try(maps_group(ret->options, ret->rows.data, ret->rows.len, &ret->groups));
 	else
 		sort_rows(ret);
-	take_facts(ret);
 	return NULL;
 }
 

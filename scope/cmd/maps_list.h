@@ -5,9 +5,9 @@
 
 #include "base/table.h"
 #include "cmd/maps_group.h"
+#include "cmd/maps_holders.h"
 #include "cmd/maps_options.h"
 #include "live/gomap/gomap.h"
-#include "live/holders/holders.h"
 #include "live/module/module.h"
 #include "show/report/report.h"
 #include "show/snapshot/snapshot.h"
@@ -26,11 +26,12 @@ struct maps_listing {
 	VEC(struct gotype_module) types;
 	struct heap *heap;
 	struct gomap_list maps;
-	struct holders *holders; /* with --holders */
-	struct table names_at;	 /* type -> index in names */
+	struct maps_ways ways; /* what holds the maps, if options->ways */
+	struct table names_at; /* type -> index in names */
 	VEC(struct type_text) names;
 	VEC(struct map_row) rows;
 	struct map_groups groups; /* with --by */
+	struct maps_held held;	  /* with --who-holds: in place of rows */
 	struct map_report totals; /* without rows */
 	struct snapshot_head head;
 };

@@ -1,4 +1,5 @@
 #include "cmd/maps_options.h"
+#include "base/text/text.h"
 
 #define AT(member) offsetof(struct maps_options, member)
 
@@ -56,11 +57,11 @@ static const struct option_spec rows[] = {
 		"groups that did before or do now."},
 	{.name = "by", .argument = "WHAT", .kind = OPTION_ENUM, .at = AT(by), .also = AT(grouped),
 	 .value_at = grouping,
-	 .help = "groups with sums instead of maps, by {}",
-	 .man = "One line for all maps that have the same type or the same package, with sums. The package is "
+	 .help = "groups with sums, by {}",
+	 .man = "One line for all maps that have the same type, the same package or the same holder, with sums. The package is "
 		"that of the first named part of the type: of the type itself, of its element, or of its key. If "
-		"no part is named, as in map[string]int, it is ?. The options above choose the maps that are "
-		"added up."},
+		"no part is named, as in map[string]int, it is ?. The holder is the way that \\fB--holders\\fR shows. "
+		"The options above choose the maps that are added up."},
 	{.name = "top", .argument = "N", .kind = OPTION_NUMBER, .at = AT(top), .min = 1,
 	 .max = UINT64_MAX,
 	 .help = "only the first N",
@@ -71,9 +72,20 @@ static const struct option_spec rows[] = {
 		"begin with the largest; type (with \\fB--by\\fR what the maps have in common) and map (the address) "
 		"with the smallest."},
 	{.name = "holders", .kind = OPTION_FLAG, .at = AT(holders),
-	 .help = "what holds each map, up to a global variable or a stack",
+	 .help = "what holds each map",
 	 .man = "Shows what holds each map: the shortest way from the map to a global variable, or else to a "
 		"stack (see \\fBHOLDERS\\fR). This takes some more time, and 4 bytes for each object."},
+
+	{.group = "Instead of maps",
+	 .name = "who-holds", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(who), .min = 1,
+	 .max = UINT64_MAX,
+	 .help = "what keeps the object at this address alive",
+	 .man = "Shows what the object is that the address lies in, and what keeps it alive, instead of the maps (see "
+		"\\fBWho holds an object\\fR). The address may be in the middle of the object."},
+	{.name = "all-paths", .argument = "N", .kind = OPTION_NUMBER, .at = AT(paths), .min = 1,
+	 .max = 65536,
+	 .help = "at most N ways to it (1)",
+	 .man = "At most N ways to this object instead of the best one. Ways that have the same hops are one."},
 
 	OPTION_FORMAT_ROW(struct maps_options, "How to show it", option_formats,
 			  "JSON Lines (see \\fBJSON\\fR)"),
@@ -114,13 +126,13 @@ static const char legend[] =
 
 static const char *const examples[] = {
 	"tophash maps -p shop",
-	"tophash maps -p 4711 --top 20 --min-bytes 64k",
 	"tophash maps -p shop --by package",
 	"tophash maps -p shop --save a.maps; sleep 60; tophash maps -p shop --save b.maps",
 	"tophash maps --diff a.maps b.maps",
 	"tophash maps -p shop --to pprof:maps.pb.gz; go tool pprof -top maps.pb.gz",
 	"tophash maps -p 4711 --type 'map[string]*' --format json",
-	"tophash maps -p 4711 --top 20 --holders",
+	"tophash maps -p 4711 --top 20 --min-bytes 64k --holders",
+	"tophash maps -p 4711 --who-holds 0xc00012f590 --all-paths 5",
 	"tophash maps --core core.4711 ./shop",
 	NULL,
 };
@@ -146,12 +158,23 @@ const struct verb_spec maps_verb = {
 /* What --save would leave out: a list is compared as a whole. */
 static bool chooses(const struct maps_options *options)
 {
-	return options->type || options->min_bytes || options->top || options->grouped ||
-	       options->order != MAPS_BY_WASTE;
+	return (options->ways && !options->to) || options->type || options->min_bytes ||
+	       options->top || options->grouped || options->order != MAPS_BY_WASTE;
 }
 
+/* Checks the options that choose what is shown. */
 static struct error *check(const struct maps_options *options)
 {
+	if (options->paths && !options->who)
+		return error_new(ERROR_USAGE, "--all-paths: ways to what? Add --who-holds ADDR");
+	if (options->who && (options->grouped || options->holders || options->type ||
+			     options->top || options->min_bytes || options->order))
+		return error_new(
+			ERROR_USAGE,
+			"--who-holds shows one object: no option that chooses maps goes with it");
+	if (options->grouped && options->holders)
+		return error_new(ERROR_USAGE,
+				 "--holders shows maps, and --by groups of them: use --by holder");
 	if (options->grouped && options->order == MAPS_BY_MAP)
 		return error_new(ERROR_USAGE,
 				 "--sort map: a group has no address: sort by maps, their number");
@@ -180,6 +203,9 @@ static struct error *check_diff(const struct maps_options *options)
 						  : "--to");
 	if (options->files_n < 2)
 		return error_new(ERROR_USAGE, "--diff compares two files or more of --save");
+	if (options->ways)
+		return error_new(ERROR_USAGE,
+				 "--diff: files of --save do not tell what holds maps");
 	return check(options);
 }
 
@@ -191,6 +217,10 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
+	ret->holders |= ret->to != NULL; /* they are the stacks */
+	ret->ways = ret->holders || ret->who || (ret->grouped && ret->by == MAPS_OF_HOLDER);
+	if (ret->type)
+		try(glob_new("--type", ret->type, &ret->pattern));
 	ret->files = words.words;
 	ret->files_n = words.n;
 	if (ret->diff)
@@ -204,6 +234,5 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
-	ret->holders |= ret->to != NULL; /* they are the stacks */
 	return check(ret);
 }

@@ -20,23 +20,29 @@ enum maps_order {
 
 struct maps_options {
 	const char *process; /* -p */
-	bool grouped;	     /* --by */
-	enum map_grouping by;
-	const char *core;   /* a core file, instead of a process */
-	const char *binary; /* the program of the core; NULL: where the core says */
-	enum maps_order order;
-	uint64_t top;	  /* rows to show; 0: all */
-	const char *type; /* a shell pattern, or NULL */
+	const char *core;    /* a core file, instead of a process */
+	const char *binary;  /* the program of the core; NULL: where the core says */
+	/* what to show */
+	const char *type; /* --type, or NULL */
+	char *pattern;	  /* made of it (base/text/glob.h); owned */
 	uint64_t min_bytes;
+	uint64_t top; /* rows to show; 0: all */
+	enum map_grouping by;
+	enum maps_order order;
+	uint64_t who;	/* an address: show what holds this object, instead of maps; 0: none */
+	uint64_t paths; /* so many ways to it */
+	/* where to */
 	const char *format;		    /* "text", "json" */
 	const char *output;		    /* NULL: stdout */
-	bool holders;			    /* show what holds each map */
 	const char *save;		    /* NULL: not asked for */
 	const struct export_format *export; /* of --to; NULL: not asked for */
 	const char *to;			    /* its file */
-	bool diff;
-	char **files; /* of --diff; borrowed */
+	char **files;			    /* of --diff; borrowed */
 	size_t files_n;
+	bool diff;
+	bool grouped; /* --by */
+	bool holders; /* show what holds each map */
+	bool ways;    /* what holds objects is needed */
 	bool wide, quiet, help;
 };
 

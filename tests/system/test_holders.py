@@ -1,9 +1,10 @@
 """tophash maps --holders: what holds each map. The program (held/) knows it. It runs plain and stripped."""
 
 import json
+import re
 import subprocess
 
-from harness import HERE, LONG, Program, Skip, check, go_build, options, same, test, tmp
+from harness import HERE, LONG, Program, REPO, Skip, check, go_build, options, same, test, tmp
 
 import build
 import sample
@@ -72,6 +73,8 @@ def holders_of_every_map():
             p.end()
             exact, cases = set(), {case for case, _, _ in truth.values()}
             for addr, (case, kind, hops) in truth.items():
+                if case == "object":  # no map
+                    continue
                 what = f"{go} {way}: {case} {addr} {kind} held by {hops}: "
                 if hops == ["nothing"]:
                     check(addr not in found, f"{what}it is listed: {found.get(addr)}")
@@ -85,7 +88,7 @@ def holders_of_every_map():
                 check(is_part(texts[:-1], hops[:-1]), f"{what}{texts}")
                 if texts[:-1] == hops[:-1]:
                     exact.add(case)
-            known = {"global", "map value", "inline value", "map key", "closure", "interface", "named interface", "field of interface", "one of many"}
+            known = {"global", "map value", "inline value", "map key", "closure", "interface", "named interface", "field of interface", "one of many", "held twice"}
             same((known if sample.is_swiss(go) else {"interface", "named interface", "global"}) - exact, set(), f"{go} {way}: cases that are not named")
             check("weak" not in cases or "weak" not in exact, "the weak one")
 
@@ -101,4 +104,99 @@ def holders_are_shown_in_text():
     addr = next(a for a, (case, _, _) in truth.items() if case == "stack")
     check(" in main.worker, maybe stale" in by_map[addr] and "stack of goroutine " in by_map[addr], by_map[addr])
     check("HELD BY" not in maps("-p", p.pid).stdout and "held_by" not in maps("-p", p.pid, "--format", "json").stdout, "without --holders")
+    p.end()
+
+
+def case_of(truth, wanted):
+    return next(addr for addr, (case, _, _) in truth.items() if case == wanted)
+
+
+def who(pid, addr, *args):
+    """Returns the record of the object, the ways, and the end record."""
+    found = lines("-p", pid, "--who-holds", addr, *args)
+    same([x["event"] for x in found], ["object", *["way"] * (len(found) - 2), "end"], "records")
+    return found[0], [{**x, "hops": [hop_text(hop) for hop in x["held_by"]]} for x in found[1:-1]], found[-1]
+
+
+@test
+def holders_of_any_object():
+    """--who-holds: a map, an object that is no map, an address in the middle, two ways, a stack, and addresses of nothing."""
+    for go in releases():
+        p, truth = start(PLAIN, go)
+        addr = case_of(truth, "object")
+        obj, ways, end = who(p.pid, addr, "--all-paths", 10)
+        same((obj["live"], obj["object"], obj["offset"], obj["type"]), (True, addr, 0, "main.session"), f"{go}: the object")
+        hops = [way["hops"] for way in ways]
+        second = "map value map[string]*main.session"
+        same(hops[0], ["interface global main.gSecond"], f"{go}: the shortest way of {hops}")
+        check([second, "global main.gByName"] in hops, f"{go}: the other way is not among {hops}")
+        check(end["pointers"] >= 2 and end["ways"] == len(ways), f"{go}: {end}")
+        same([way["hops"] for way in who(p.pid, addr)[1]], hops[:1], f"{go}: without --all-paths")
+        inside, same_way, _ = who(p.pid, hex(int(addr, 16) + 16))
+        same((inside["object"], inside["offset"], same_way[0]["hops"]), (addr, 16, hops[0]), f"{go}: in the middle")
+        check(" is 16 bytes (tags) into an object of " in maps("-p", p.pid, "--who-holds", hex(int(addr, 16) + 16)).stdout, f"{go}: text")
+        # From the map the direct holder is the object, which is followed by its address.
+        of_map, ways, _ = who(p.pid, case_of(truth, "held twice"))
+        same((of_map["type"], ways[0]["holder"], ways[0]["hops"][0]), ("map[string]int16", addr, "field main.session tags"), f"{go}: its map")
+        stack = who(p.pid, case_of(truth, "stack"))[1] if sample.is_swiss(go) else []
+        check(not stack or stack[0]["hops"] == ["stack main.worker"], f"{go}: the stack: {stack}")
+        nothing, ways, _ = who(p.pid, "0x1234")
+        same((nothing["live"], ways), (False, []), f"{go}: no object")
+        text = maps("-p", p.pid, "--who-holds", "0x1234").stdout
+        same((text.count("\n"), text.startswith("0x1234: it is in no object")), (1, True), f"{go}: {text}")
+        p.end()
+
+
+@test
+def holders_in_groups():
+    """--by holder adds up the maps of each way."""
+    p, truth = start(PLAIN, options.go)
+    rows = lines("--holders", "-p", p.pid)
+    groups = lines("--by", "holder", "-p", p.pid)
+    p.end()
+    wanted = sum(1 for case, _, _ in truth.values() if case == "map value")
+    by_text = {x["holder"]: x for x in groups[:-1]}
+    same(by_text["main.session.tags <- (map value) <- main.gByName"]["maps"], wanted, "maps of the sessions")
+    for member in ("bytes", "waste", "len", "capacity"):
+        same(sum(x[member] for x in groups[:-1]), sum(x[member] for x in rows[:-1]), f"sum of {member}")
+    same(sum(x["maps"] for x in groups[:-1]), len(rows) - 1, "maps")
+
+
+@test
+def holders_refuses():
+    for args, word in ((("--all-paths", "2"), "--who-holds"), (("--who-holds", "0x10", "--by", "type"), "--who-holds"),
+                       (("--who-holds", "0"), "--who-holds"), (("--holders", "--by", "type"), "--by holder")):
+        r = subprocess.run([options.tophash, "maps", "-p", "1", *args], text=True, capture_output=True, timeout=LONG)
+        check(r.returncode == 2 and r.stdout == "" and r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.returncode} {r.stderr}")
+
+
+RECIPE = REPO / "docs/recipes/what-holds-my-deleted-session.md"
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+
+
+def replay(pid):
+    """Runs the commands of the page. Returns the page with what they print now. An address of the page stands for the one that was printed in
+    its place."""
+    real, result = {}, []
+
+    def run(block):
+        command, _, printed = block.group(1).partition("\n")
+        line = ADDRESS.sub(lambda a: real[a.group()], command).replace("-p 4711", f"-p {pid}")
+        out = subprocess.run(["bash", "-c", line.replace("tophash", options.tophash, 1)], text=True, capture_output=True, timeout=LONG)
+        same((out.returncode, out.stderr), (0, ""), line)
+        old, new = ADDRESS.findall(printed), ADDRESS.findall(out.stdout)
+        real.update(zip(old, new))
+        result.append((command, printed, out.stdout))
+
+    re.sub(r"```\n\$ (.*?)```", run, RECIPE.read_text(), flags=re.S)
+    return result
+
+
+@test
+def holders_recipe():
+    """The page "What holds my deleted session?" prints what the commands print, but for addresses."""
+    p = Program(go_build(HERE / "leak.go", "leak"))
+    same(p.line(), "ready", "the program")
+    for command, printed, now in replay(p.pid):
+        same(ADDRESS.sub("0x", now).split(), ADDRESS.sub("0x", printed).split(), command)
     p.end()

@@ -124,7 +124,7 @@ def maps_of_a_heap_that_lies():
 def maps_shows_what_is_asked_for():
     exe = go_build(HERE / "live_maps.go", "live_maps-plain")
     p, truth = truth_of(exe, "truth-options")
-    found, _ = rows("-p", p.pid, "--type", "map[[]string[]]int")
+    found, _ = rows("-p", p.pid, "--type", "map[string]int")
     same({m["map_type"] for m in found.values()}, {"map[string]int"}, "--type")
     lines = [json.loads(x) for x in maps("-p", p.pid, "--sort", "len", "--top", "5", "--format", "json").stdout.splitlines()]
     same([x["len"] for x in lines[:-1]], sorted((n for _, n in truth.values()), reverse=True)[:5], "--sort len --top 5")
@@ -171,7 +171,7 @@ def maps_in_groups():
             check((kind, package) in packages, f"{go}: the package of {kind}: {sorted(x for x in packages if x[0] == kind)}")
         wrong = [x for x in packages if x[0] and "main." in x[0] and x[1] != "main"]
         same(wrong, [], f"{go}: types of main")
-        few, _ = groups("-p", p.pid, "--by", "type", "--type", "map[[]string[]]*", "--top", "2", "--sort", "maps")
+        few, _ = groups("-p", p.pid, "--by", "type", "--type", "map[string]*", "--top", "2", "--sort", "maps")
         most = {kind: sum(m["map_type"] == kind for m in found.values()) for kind in ("map[string]int", "map[string]bool")}
         same({x["map_type"]: x["maps"] for x in few}, most, f"{go}: --type, --top, --sort maps")
         text = maps("-p", p.pid, "--by", "package").stdout.splitlines()

@@ -39,7 +39,7 @@ def diff(*args, code=0):
     return by["point"], by["change"], by["end"][0]
 
 
-MINE = ("--type", "map[[]int[]]main.*")
+MINE = ("--type", "map[int]main.*")
 
 
 @test

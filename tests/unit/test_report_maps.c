@@ -135,6 +135,37 @@ TEST(holders)
 	check_golden("maps.holders", buf_cstr(&out));
 }
 
+static const struct held_way ways[] = {
+	{.holder = 0xc0000a2000, .slot = 0xc0000a2090, .held_by = hops, .alike = 3},
+	{.holder = 0xc0000a3000, .slot = 0xc0000a3000, .held_by = &stack, .goid = 7},
+};
+
+static const struct held_report objects[] = {
+	{.addr = 0xc000012350,
+	 .object = 0xc000012340,
+	 .size = 48,
+	 .type = "main.\033session",
+	 .field = "inner.tags",
+	 .pointers = 5,
+	 .ways = 3,
+	 .rows = ways,
+	 .rows_n = 2},
+	{.addr = 0xc000012340, .object = 0xc000012340, .size = 16},
+	{.addr = 0x5b1e40, .rows = &ways[1], .rows_n = 1},
+	{.addr = 0x10, .why_not = "it is in no object"},
+};
+
+TEST(one_object)
+{
+	cleanup_buf struct buf out = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		held_text(&out, &objects[i], &report);
+		held_json(&out, &objects[i], &report);
+	}
+	check_golden("maps.held", buf_cstr(&out));
+}
+
 TEST(no_maps)
 {
 	struct map_report none = {.width = 80};
@@ -147,8 +178,9 @@ TEST(no_maps)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text),	   cmocka_unit_test(json),    cmocka_unit_test(in_groups),
-		cmocka_unit_test(holders), cmocka_unit_test(no_maps),
+		cmocka_unit_test(text),	      cmocka_unit_test(json),
+		cmocka_unit_test(in_groups),  cmocka_unit_test(holders),
+		cmocka_unit_test(one_object), cmocka_unit_test(no_maps),
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");

@@ -34,7 +34,7 @@ void holders_free(struct holders *holders)
 	free(holders);
 }
 
-static struct node *node_at(const struct holders *holders, uint64_t object)
+struct node *holders_node(const struct holders *holders, uint64_t object)
 {
 	uint32_t *found = table_find(&holders->nodes_at, object);
 
@@ -95,7 +95,7 @@ static void on_pointer(void *ctx, const struct heap_source *source, uint64_t slo
 
 	if (!heap_object_of(holders->heap, word, &object, &size))
 		return;
-	node = node_at(holders, object);
+	node = holders_node(holders, object);
 	if (!node || node->slot || node->source.kind != source->kind ||
 	    node->source.addr != source->addr)
 		return;
@@ -144,9 +144,7 @@ static void find_words(struct holders *holders, size_t first)
 static void take_step(struct holders *holders, struct node *node, const struct step *step,
 		      const struct holder_hop *next)
 {
-	for (size_t i = step->n; i--;)
-		next = holders_hop(holders, step->hops[i], next);
-	node->hop = next;
+	node->hop = holders_hops(holders, step, next);
 	node->place = step->to;
 	node->done = true;
 }
@@ -196,7 +194,7 @@ struct error *holders_find(struct holders *holders, const uint64_t addrs[], size
 
 struct holder holders_of(const struct holders *holders, uint64_t addr)
 {
-	const struct node *node = node_at(holders, object_of(holders, addr));
+	const struct node *node = holders_node(holders, object_of(holders, addr));
 
 	if (!node)
 		return (struct holder){0};

@@ -43,4 +43,36 @@ struct holder {
  * same hop. */
 struct holder holders_of(const struct holders *holders, uint64_t addr);
 
+/* A way to one object, by one of the pointers to it. */
+struct holder_path {
+	const struct holder_hop *hop;
+	uint64_t goid;
+	uint64_t object, slot; /* as in struct holder */
+	uint64_t type;	       /* that the object has by this way; or 0 */
+	uint64_t alike;	       /* further pointers whose way has the same hops */
+	unsigned cost;
+};
+
+struct holder_paths {
+	uint64_t object,
+		size; /* the object, and the bytes that it takes; 0: the address is in no live object */
+	uint64_t type;	       /* 0: it is not known */
+	const char *type_name; /* NULL: it is not known */
+	uint64_t pointers;     /* to it, all of them */
+	VEC(struct holder_path)
+	list; /* the best first: short ones with names; each with other hops */
+};
+
+/* Finds all ways to the object that addr lies in, by all pointers to it. For each holder it is the one that the mark
+ * keeps, unless that leads through the object itself. The caller frees *ret, also after an error. Errors: no memory; the
+ * roots make no sense. */
+struct error *holders_paths(struct holders *holders, uint64_t addr, struct holder_paths *ret);
+void holder_paths_fini(struct holder_paths *paths);
+CLEANUP_VALUE(struct holder_paths, holder_paths_fini)
+/* Tells what an address in no live object is. If it is in a global variable or a stack, sets *ret to this root and
+ * returns NULL. Otherwise returns why nothing holds it. */
+const char *holders_place_name(struct holders *holders, uint64_t addr, struct holder *ret);
+/* Appends the fields at an address in an object of a type: "inner.tags". */
+void holders_field(struct holders *holders, uint64_t type, uint64_t offset, struct buf *to);
+
 #endif

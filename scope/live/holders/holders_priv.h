@@ -48,11 +48,14 @@ struct step {
 	bool to_interface; /* it is the value of an interface */
 };
 
+enum node_passes { PASSES_UNKNOWN, PASSES_NO, PASSES_YES };
+
 /* An object on a way. */
 struct node {
 	uint64_t addr;
 	uint32_t parent; /* its index + 1; 0: a root */
 	bool done;	 /* hop and place are set */
+	uint8_t passes;	 /* enum node_passes: whether the way leads through the object of paths.c */
 	struct heap_source source;
 	uint64_t slot, word; /* that leads to it; 0: it was not found again */
 	uint64_t goid;
@@ -81,7 +84,14 @@ struct holders {
 	bool failed;		   /* no memory */
 };
 
+/* holders.c */
+/* Returns the node of an object, or NULL. */
+struct node *holders_node(const struct holders *holders, uint64_t object);
+
 /* names.c */
+/* Returns the first of a step's hops, the last of which leads to `next`. */
+const struct holder_hop *holders_hops(struct holders *holders, const struct step *step,
+				      const struct holder_hop *next);
 /* Keep a string, each once. Return NULL if memory is out (holders->failed). */
 const char *holders_string(struct holders *holders, const char *text);
 /* Returns the name of a type, or NULL if it has none. */

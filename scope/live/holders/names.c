@@ -103,6 +103,14 @@ const struct holder_hop *holders_hop(struct holders *holders, struct holder_hop 
 	return stored;
 }
 
+const struct holder_hop *holders_hops(struct holders *holders, const struct step *step,
+				      const struct holder_hop *next)
+{
+	for (size_t i = step->n; i--;)
+		next = holders_hop(holders, step->hops[i], next);
+	return next;
+}
+
 void holders_names_fini(struct holders *holders)
 {
 	vec_each(string, &holders->strings)

@@ -87,6 +87,14 @@ struct leaf holders_leaf(struct holders *holders, uint64_t type_addr, uint64_t o
 	return (struct leaf){0};
 }
 
+void holders_field(struct holders *holders, uint64_t type, uint64_t offset, struct buf *to)
+{
+	struct gotype of;
+
+	if (gotype_read(&holders->types, type, &of) && of.size)
+		holders_leaf(holders, type, offset % of.size, to);
+}
+
 /* ---- where a word leads ---- */
 
 static struct place values(uint64_t type, uint64_t origin, uint64_t count)

@@ -21,9 +21,15 @@ static const char *package_of(const struct map_row *row)
 	return row->package;
 }
 
+static const char *holder_of(const struct map_row *row)
+{
+	return row->holder;
+}
+
 static const struct map_grouping_words groupings[] = {
 	[MAPS_OF_TYPE] = {"type", "TYPE", "map_type", type_of},
 	[MAPS_OF_PACKAGE] = {"package", "PACKAGE", "package", package_of},
+	[MAPS_OF_HOLDER] = {"holder", "HELD BY", "holder", holder_of},
 };
 
 const struct map_grouping_words *map_grouping_find(enum map_grouping by)

@@ -15,6 +15,7 @@
 enum map_grouping {
 	MAPS_OF_TYPE,
 	MAPS_OF_PACKAGE,
+	MAPS_OF_HOLDER,
 };
 
 /* A group. The text is borrowed from a row. */

@@ -23,6 +23,8 @@ struct map_row {
 	bool by_stack; /* only words of stacks lead to it */
 	const struct holder_hop *held_by; /* NULL: it is not known */
 	uint64_t goid;			  /* of the goroutine whose stack holds it; or 0 */
+	const char *
+		holder; /* the way as text, without the goroutine; NULL: it is not known or not needed */
 };
 
 struct map_report {

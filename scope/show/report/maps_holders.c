@@ -44,11 +44,11 @@ static void put_global(struct buf *to, const struct holder_hop *hop)
 
 static void put_stack(struct buf *to, const struct holder_hop *hop, uint64_t goid)
 {
-	buf_str(to, "stack of goroutine ");
-	if (goid)
+	buf_str(to, "stack");
+	if (goid) {
+		buf_str(to, " of goroutine ");
 		buf_u64(to, goid);
-	else
-		buf_char(to, '?');
+	}
 	if (hop->name) {
 		buf_str(to, " in ");
 		text_safe_str(to, hop->name);

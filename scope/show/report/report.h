@@ -18,6 +18,7 @@
 #include "show/report/doctor.h"
 #include "show/report/map_changes.h"
 #include "show/report/map_groups.h"
+#include "show/report/held.h"
 #include "show/report/maps.h"
 #include "show/report/plan.h"
 #include "show/report/ps.h"

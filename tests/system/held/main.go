@@ -70,6 +70,7 @@ var (
 	gBig     map[uint64]*session
 	gPtr     *map[string][2]int8
 	gSync    sync.Map
+	gSecond  interface{}
 )
 var out *bufio.Writer
 
@@ -99,6 +100,10 @@ func build(n int) {
 		note("map value", addr(unsafe.Pointer(&s.tags)), "map[string]int16",
 			"field main.session tags|map value map[string]*main.session|"+global("gByName"))
 	}
+	two := &session{user: "two", tags: map[string]int16{"two": 2}}
+	gByName["two"], gSecond = two, two
+	note("held twice", addr(unsafe.Pointer(&two.tags)), "map[string]int16", "field main.session tags|interface global main.gSecond")
+	note("object", uintptr(unsafe.Pointer(two)), "main.session", "interface global main.gSecond")
 	gInline = map[int]elem{}
 	for i := 0; i < 20; i++ {
 		m := map[string]uint16{"i": 1}

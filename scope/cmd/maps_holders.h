@@ -1,0 +1,35 @@
+/* What holds maps and other objects, for `tophash maps --holders`, --by holder and --who-holds.
+ */
+#ifndef CMD_MAPS_HOLDERS_H
+#define CMD_MAPS_HOLDERS_H
+
+#include "base/table.h"
+#include "live/holders/holders.h"
+#include "show/report/report.h"
+
+struct maps_ways {
+	struct holders *holders;
+	struct table texts_at; /* first hop of a way -> index in texts */
+	VEC(char *) texts;
+};
+
+/* What holds one object. The report borrows from the ways. */
+struct maps_held {
+	struct held_report report;
+	VEC(struct held_way) ways;
+	char field[128]; /* text of the report */
+};
+
+/* Finds what holds all maps of the list, which is borrowed, as is the heap. The caller frees *ret with maps_ways_fini(),
+ * also after an error. Errors: the heap is too large for it; no memory. */
+struct error *maps_ways_find(struct heap *heap, const struct gomap_list *maps,
+			     struct maps_ways *ret);
+void maps_ways_fini(struct maps_ways *ways);
+/* Puts what holds the map into its row; with_text: also as a text, which is kept. Errors: no memory. */
+struct error *maps_ways_take(struct maps_ways *ways, bool with_text, struct map_row *row);
+/* Finds what holds the object at an address: at most `max` ways. The caller frees ret->ways, also after an error.
+ * Errors: as holders_paths(). */
+struct error *maps_ways_of(struct maps_ways *ways, uint64_t addr, uint64_t max,
+			   struct maps_held *ret);
+
+#endif
