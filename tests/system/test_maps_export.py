@@ -66,7 +66,7 @@ def maps_pprof_has_the_list():
     check(len(mine) == 1 and len(mine[0]) > 1 and re.search(r"main\.all|global .*main\.", mine[0][-1]), f"the way to main.all: {mine}")
     top = pprof("-top", "-sample_index=maps", "-nodecount=100", "-nodefraction=0", file)
     check(re.search(r"^ +1 .* map\[int\]main\.emptied$", top, re.M) and "Type: maps" in top, top)
-    few = profile(p.pid, "few.pb.gz", "--type", "map[[]int[]]main.*", "--min-bytes", "30k")
+    few = profile(p.pid, "few.pb.gz", "--type", "map[int]main.*", "--min-bytes", "30k")
     want = {m["map_type"] for m in found.values() if (m["map_type"] or "").startswith("map[int]main.") and m["bytes"] >= 30 << 10}
     same(set(by_type(samples(few))), want, "--type and --min-bytes")
     p.end()
@@ -76,10 +76,10 @@ def maps_pprof_has_the_list():
 def maps_pprof_shows_differences():
     """-diff_base shows what has changed between two profiles, and nothing else."""
     p, _ = changing(options.go)
-    a = profile(p.pid, "before.pb.gz", "--type", "map[[]int[]]main.*")
+    a = profile(p.pid, "before.pb.gz", "--type", "map[int]main.*")
     p.tell("change")
     shown(p)
-    b = profile(p.pid, "after.pb.gz", "--type", "map[[]int[]]main.*")
+    b = profile(p.pid, "after.pb.gz", "--type", "map[int]main.*")
     for index, want in (("entries", {"grown": 900, "emptied": -900, "filled": 300, "dropped": -1000, "made": 1}), ("maps", {"dropped": -1, "made": 1})):
         text = pprof("-top", f"-sample_index={index}", "-nodefraction=0", "-diff_base", a, b)
         flat = {name: int(n) for n, name in re.findall(r"^ +(-?\d+) .* map\[int\]main\.(\w+)$", text, re.M)}
