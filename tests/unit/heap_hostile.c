@@ -62,22 +62,28 @@ static size_t lie(void *ctx, uint64_t addr, void *to, size_t size)
 	return n;
 }
 
-/* Finds what holds the maps. No way may lead in a circle. */
+/* Finds what holds the maps, and all ways to the first one. No way may lead in a circle. */
 static struct error *find_holders(struct heap *heap, const struct gomap_list *maps)
 {
+	cleanup(holder_paths_fini) struct holder_paths paths = {0};
 	cleanup(holders_free) struct holders *holders = NULL;
-	size_t hops;
+	cleanup_free uint64_t *addrs = calloc(maps->list.len + 1, sizeof(*addrs));
 
+	if (!addrs)
+		return error_nomem();
+	for (size_t i = 0; i < maps->list.len; i++)
+		addrs[i] = maps->list.data[i].addr;
 	try(holders_new(heap, maps, &holders));
-	vec_each(map, &maps->list) {
-		try(holders_find(holders, &map->addr, 1));
-		hops = 0;
-		for (const struct holder_hop *hop = holders_of(holders, map->addr).hop; hop;
+	try(holders_find(holders, addrs, maps->list.len));
+	for (size_t i = 0; i < maps->list.len; i++) {
+		size_t hops = 0;
+
+		for (const struct holder_hop *hop = holders_of(holders, addrs[i]).hop; hop;
 		     hop = hop->next)
 			if (++hops > HEAP_PARENTS_MAX)
 				abort();
 	}
-	return NULL;
+	return maps->list.len ? holders_paths(holders, addrs[0], &paths) : NULL;
 }
 
 /* Reads everything once. Returns how many maps were found, or -1 after an error. */

@@ -160,6 +160,18 @@ static void step_global(struct holders *holders, uint64_t addr, struct step *ret
 	}
 }
 
+/* Makes the step from a word of an object with a finalizer, which itself may be dead. */
+static void step_finalizer(struct holders *holders, const struct heap_source *source,
+			   const struct edge *edge, struct step *ret)
+{
+	const struct place unknown = {0};
+	const struct edge of_object = {source->addr, edge->slot, edge->word};
+
+	holders_step(holders, &unknown, &of_object, ret);
+	if (ret->n < STEP_HOPS)
+		ret->hops[ret->n++] = (struct holder_hop){.kind = HOLDER_FINALIZER};
+}
+
 void holders_step_root(struct holders *holders, const struct heap_source *source,
 		       const struct edge *edge, struct step *ret, uint64_t *ret_goid)
 {
@@ -169,6 +181,10 @@ void holders_step_root(struct holders *holders, const struct heap_source *source
 		[HEAP_SOURCE_FINALIZER] = HOLDER_FINALIZER, [HEAP_SOURCE_CLEANUP] = HOLDER_CLEANUP,
 	};
 
+	if (source->kind == HEAP_SOURCE_FINALIZER && edge->slot) {
+		step_finalizer(holders, source, edge, ret);
+		return;
+	}
 	*ret = (struct step){.n = 1, .hops[0].kind = kinds[source->kind]};
 	if (source->kind == HEAP_SOURCE_STACK) {
 		step_stack(holders, source->addr, ret, ret_goid);
