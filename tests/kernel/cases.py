@@ -4,11 +4,13 @@ import json
 import re
 
 import compare
+import moving
 import run as matrix
 from machine import text
 from run import Failed
 
 OLDEST = (5, 15)  # that tophash says it runs on
+COLLAPSE = (6, 1)  # a program can make large pages
 MULTI = (6, 11)  # from here on one link holds all probes of a role
 TELLS = (6, 15)  # from here on the kernel tells everybody how a process ended
 
@@ -67,6 +69,15 @@ def busy(v, what, ops=2000):
         return matrix.totals(report(folder), 0, did["removed"], did["missed"], did["cleared"]), note
 
     return Case(f"{v}-busy-{what}", f"start --misses -- /t/{v}/busy -mode {what} -ops {ops}", judge)
+
+
+def pages(v, rounds=3000):
+    """The kernel moves the program's pages all the time, and no kernel program can read them then."""
+
+    def judge(folder):
+        return moving.judge(report(folder), 0, json.loads(text(folder, "out").splitlines()[0]), True)
+
+    return Case(f"{v}-pages", f"start --misses -- /t/{v}/moving -rounds {rounds}", judge)
 
 
 def did_of(out):
@@ -175,8 +186,7 @@ bytes >attached
 tell '5\\n'
 wait_for 'done 5' out
 detach {signal} report
-usleep 500000
-bytes >detached
+restored detached
 tell '6\\n'
 wait_for 'done 6' out
 attach again -p $program
@@ -364,6 +374,8 @@ def cases_of(kernel, versions):
         for what in ("int", "string", "pointer", "miss", "clear"):
             yield busy(v, what)
         yield steps(v)
+        if kernel >= COLLAPSE:
+            yield pages(v)
         yield binary(v)
         yield group(v)
         yield user(v)

@@ -64,6 +64,16 @@ bytes() {
 	done
 }
 
+# restored FILE: the bytes, when no breakpoint is left, or a minute is over. After a kill, the kernel takes the probes off one by one.
+restored() {
+	i=0
+	until bytes >"$1" && ! grep -q cc "$1"; do
+		i=$((i + 1))
+		[ $i -lt 600 ] || return 1
+		usleep 100000
+	done
+}
+
 # --- all of it ---------------------------------------------------------------------------------------------------------------------
 
 if [ -n "$1" ]; then
@@ -97,7 +107,7 @@ while read -r name; do
 	echo "$(cut -d. -f1 /proc/uptime) $name"
 	mkdir "$name"
 	(cd "$name" && timeout "$(cat /limit)" sh /init "$name" </dev/null >console 2>&1 4>&- || echo "hangs, or ended with $?" >>console)
-	killall -9 tophash kinds busy steps 2>/dev/null
+	killall -9 tophash kinds busy steps moving 2>/dev/null
 	send "$name"
 done </list
 mkdir end

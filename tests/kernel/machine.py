@@ -21,7 +21,7 @@ from run import Failed
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "linux-image-cloud-amd64"
-PROGRAMS = ["kinds", "busy", "steps"]
+PROGRAMS = ["kinds", "busy", "steps", "moving"]
 MEMORY = 2048  # MiB
 LOG = 30  # lines shown of a verifier's log or a console
 

@@ -74,6 +74,7 @@ PROGRAMS = {
     "cgo": ("tests/targets", "./cgo", ["cgo"]),
     "busy": ("tests/targets", "./busy", ["default", "stripped", *PROFILED]),
     "steps": ("tests/targets", "./steps", ["default", "stripped"]),
+    "moving": ("tests/targets", "./moving", ["default"]),
     "sessions": ("examples/sessions", ".", ["stripped"]),
 }
 

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import build
 import compare
+import moving
 import syncmap
 
 MODES = ["misses", "removals", "attach"]
@@ -201,6 +202,12 @@ def steps(tophash, path, mode, variant, folder):
     return diffs, "removed {}, missed {}, cleared {}".format(*last)
 
 
+def pages(tophash, path, mode, variant, folder):
+    """Tests moving."""
+    records, code, out = trace_start(tophash, [] if mode == "removals" else ["--misses"], [path], folder)
+    return moving.judge(records, code, json.loads(out), mode != "removals")
+
+
 def sessions(tophash, path, mode, variant, folder):
     """Tests the question of the example: who deletes user:42?"""
     records, code, out = trace_start(tophash, ["--key", "user:42"], [path, "-seconds", "3"], folder)
@@ -226,6 +233,7 @@ RUNNERS = {
     "syncmap": (sync_map, MODES),
     "busy": (busy, ["misses", "removals"]),
     "steps": (steps, ["attach"]),
+    "moving": (pages, ["misses", "removals"]),
     "sessions": (sessions, ["removals"]),
 }
 
@@ -309,7 +317,8 @@ def perfect(truth, misses=True):
     removed, _, _, _, cleared = compare.Case.summed(events)
     records.append({"event": "exit", "pid": truth["pid"], "code": 0})
     n = len(events)
-    records.append({"event": "end", "hits": n, "delivered": n, "filtered": 0, "removed": removed, "cleared": cleared, "lost": {"ring_full": 0}})
+    records.append({"event": "end", "hits": n, "delivered": n, "filtered": 0, "removed": removed, "cleared": cleared, "clears_unknown": 0,
+                    "lost": {"ring_full": 0}})
     for r in records:
         r["time"] = f"1970-01-01T00:00:00.{int(r.get('time_ns', 0)):09}Z"
     return records
@@ -325,9 +334,28 @@ def self_test():
     def first(records, **fields):
         return next(r for r in records if all(r.get(k) == v for k, v in fields.items()))
 
+    no_header = {"len_before": None, "len_after": None, "state": None}
+    no_call = {"map": "0x0", "map_type": "", "key": None, "key_error": compare.UNREAD_KEY, **no_header}
+    no_stack = {"goid": None, "stack": [], "stack_error": compare.UNREAD_STACK[0]}
+    unread = {
+        "goroutine": {"goid": None},
+        "header": no_header,
+        "key": {"key": None, "key_error": compare.UNREAD_KEY},
+        "call": no_call,
+        "stack": no_stack,
+        "frame": {"stack": [], "stack_error": compare.UNREAD_STACK[1]},
+        "call and stack": {**no_call, **no_stack},
+    }
+    for name, members in unread.items():
+        records = perfect(truth)
+        first(records, event="delete").update(members)
+        wrong += [f"an event whose {name} could not be read: {d}" for d in compare.compare(records, truth)[0]]
     records = perfect(truth)
-    first(records, event="delete").update(goid=None)
-    wrong += [f"an event whose goroutine is not known: {d}" for d in compare.compare(records, truth)[0]]
+    first(records, event="clear").update(state=None)
+    wrong += [f"a clear whose state could not be read: {d}" for d in compare.compare(records, truth)[0]]
+    records[-1].update(cleared=0, clears_unknown=1)
+    first(records, event="clear").update(no_header)
+    wrong += [f"a clear whose header could not be read: {d}" for d in compare.compare(records, truth)[0]]
     faults = {
         "an event less": lambda r: r.pop(2),
         "an event twice": lambda r: r.insert(2, dict(r[2])),
@@ -336,6 +364,14 @@ def self_test():
         "a wrong length": lambda r: first(r, event="delete").update(len_before=99, len_after=98),
         "no length": lambda r: first(r, event="delete").update(len_before=None),
         "another goroutine": lambda r: first(r, event="delete").update(goid=999),
+        "a length without a state": lambda r: first(r, event="delete").update(state=None),
+        "a call without a reason": lambda r: first(r, event="delete").update({**no_call, "key_error": None}),
+        "a call with a length": lambda r: first(r, event="delete").update({**no_call, "len_before": 1}),
+        "an unread stack twice": lambda r: r.insert(2, {**first(r, event="delete"), **no_stack}),
+        "an unread miss for a removal": lambda r: first(r, event="delete", removed=True).update({**no_stack, "removed": False}),
+        "a stack that leads out": lambda r: first(r, event="delete").update({**no_stack, "stack_error": "the frame pointers lead out"}),
+        "unread stacks": lambda r: [e.update(no_stack) for e in r if e["event"] == "delete"],
+        "a clear that nobody counts": lambda r: first(r, event="clear").update(no_header),
         "no goroutine": lambda r: [e.update(goid=None) for e in r if e["event"] == "delete"],
         "another key": lambda r: first(r, event="delete").update(key="somebody else"),
         "no key": lambda r: first(r, event="delete").pop("key"),

@@ -124,14 +124,14 @@ def buffer_is_enough():
     same((end["hits"], end["delivered"], end["removed"]), (100000, 100000, 100000), "end")
 
 
-def unread(*args, go):
+def unread(*args, go, what=("20", "30"), left=100):
     """Traces a program whose goroutine cannot be read at any hit (unread/unread.go): 20 misses, 30 removals, then a delete whose end nobody
     sees, and another miss."""
-    p = Program(go_build(HERE / "unread", "unread", go=go), "20", "30", env=dict(os.environ, GODEBUG="asyncpreemptoff=1"))
+    p = Program(go_build(HERE / "unread", "unread", go=go), *what, env=dict(os.environ, GODEBUG="asyncpreemptoff=1"))
     same(p.line(), "ready", "the program")
     t = Tracer(*args, "-p", str(p.pid))
     p.tell("go")
-    same(p.end(), "done 100\n", "the program")
+    same(p.end(), f"done {left}\n", "the program")
     return t.end(None)
 
 
@@ -157,6 +157,27 @@ def goroutine_unread_passes():
     for more in ([], ["--misses"], ["--summary"]):
         run = unread("--goid", "987654", *more, go="1.26")
         same((run.end["hits"] - run.end["lost"].get("internal", 0), run.end["filtered"]), (51 if "--misses" in more else 30, 0), f"{more}")
+
+
+@test
+def parts_unread():
+    """A frame that cannot be read ends the stack. If the header of a map cannot be read, nobody knows its length."""
+    for go in ("1.23", "1.26"):
+        for more in (["--misses"], []):
+            run = unread(*more, go=go, what=["parts"], left=0)
+            identity(run)
+            end, events = run.end, run.events
+            same((end["hits"], end["removed"], end["cleared"], end["clears_unknown"], end["misses"] if more else 1),
+                 (2 + len(more), 1, 0, 1, 1), f"Go {go}: counts")
+            cut, clear = events[0], events[-1]
+            same((cut["key"], cut["len_before"], cut["stack_error"]), ("key", 1, "the stack could not be read"), "the delete without a frame")
+            same([f["func"] for f in cut["stack"]], ["main.del", "main.with"], "its stack")
+            same((clear["event"], clear["removed"], clear["stack"][0]["func"]), ("clear", True, "main.wipe"), "the clear")
+            if more:
+                same((events[1]["key"], events[1]["removed"], events[1]["panicked"]), ("key", False, True), "the delete that faults")
+            for e in events[1:]:
+                same((e["len_before"], e["len_after"], e["state"]), (None, None, None), "the header")
+                check("stack_error" not in e, "a stack that was read")
 
 
 @test

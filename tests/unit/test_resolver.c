@@ -52,6 +52,9 @@ TEST(flags_become_members)
 	assert_string_equal(e.stack_error, "the frame pointers lead out of the goroutine's stack");
 	r.event.goid = 0;
 	assert_string_equal(resolve(p, &r).stack_error, "the goroutine could not be read");
+	r.event.goid = 37;
+	r.event.unread = WIRE_UNREAD_STACK;
+	assert_string_equal(resolve(p, &r).stack_error, "the stack could not be read");
 	r.event.gc = EVENT_GC_MARKTERMINATION;
 	assert_int_equal(resolve(p, &r).gc, EVENT_GC_MARKTERMINATION);
 	r.event.gc = 3; /* there is no such phase */
@@ -59,6 +62,37 @@ TEST(flags_become_members)
 	r.event.gc = EVENT_GC_MARK;
 	r.event.flags = WIRE_GC_UNKNOWN;
 	assert_int_equal(resolve(p, &r).gc, EVENT_GC_UNKNOWN);
+}
+
+TEST(what_was_not_read_is_not_told)
+{
+	struct program *p = *state;
+	struct event_removal e;
+	struct record r = ordinary(p);
+
+	r.event.unread = WIRE_UNREAD_HEADER;
+	e = check_record_key(p, &r, "\"user:42\"");
+	assert_true(e.removed && e.uncounted);
+	assert_int_equal(e.len_before, 0);
+	assert_int_equal(e.state_n, 0);
+	assert_string_equal(e.map_type, MAP_TYPE);
+	r.event.unread = WIRE_UNREAD_STATE;
+	e = resolve(p, &r);
+	assert_false(e.uncounted);
+	assert_int_equal(e.len_before, 812);
+	assert_int_equal(e.state_n, 0);
+	r.event.unread = WIRE_UNREAD_CALL;
+	r.event.map = r.event.type = 0;
+	r.event.key_kind = WIRE_KEY_NONE;
+	r.event.key_error = WIRE_KEY_FAULT;
+	e = resolve(p, &r);
+	assert_true(e.removed && e.uncounted);
+	assert_string_equal(e.map_type, "");
+	assert_string_equal(e.key_error, "the key's memory could not be read");
+	assert_int_equal(e.stack_n, 2);
+	r.event.unread = 0;
+	r.event.type = p->map_string + BIAS;
+	assert_false(resolve(p, &r).uncounted);
 }
 
 TEST(a_clear_has_no_key)
@@ -235,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SWISS(a_removal_has_all_members),
 		WITH_SWISS(flags_become_members),
+		WITH_SWISS(what_was_not_read_is_not_told),
 		WITH_CLASSIC(a_clear_has_no_key),
 		WITH_SWISS(a_start_tells_the_process),
 		WITH_SWISS(an_exec_belongs_to_no_probe),

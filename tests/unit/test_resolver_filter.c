@@ -23,6 +23,10 @@ TEST(test_filter_site)
 	check_filter(p, &r, RESOLVED_FILTERED);
 	r.event.nstack = 0;
 	check_filter(p, &r, RESOLVED_FILTERED);
+	r.event.flags |= WIRE_STACK_LOST; /* nobody knows where it was */
+	check_filter(p, &r, RESOLVED_EVENT);
+	r.event.nstack = 1;
+	check_filter(p, &r, RESOLVED_FILTERED);
 }
 
 /* main.inl2 deletes. It is inlined into main.inl1, and that into main.outer (see gofake.h). --stack

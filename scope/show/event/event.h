@@ -37,17 +37,18 @@ struct event_removal {
 	const char *map_type; /* "" when unknown */
 	const char *func;     /* the runtime's entry that the program called */
 	enum event_gc gc;
-	bool removed;	/* false for a miss */
-	bool panicked;	/* a miss that ended in a panic */
-	bool on_stack;	/* the map lives on its goroutine's stack */
-	bool uncounted; /* the map keeps no count: the next two and state are unknown */
+	bool removed;  /* false for a miss */
+	bool panicked; /* a miss that ended in a panic */
+	bool on_stack; /* the map lives on its goroutine's stack */
+	/* The map keeps no count, or could not be read: the next two and state are unknown. */
+	bool uncounted;
 	uint64_t len_before, len_after;
 	const struct value *key; /* EVENT_DELETE only */
 	size_t key_n;
 	const char *key_error;	       /* why the key (or a part) could not be read, or NULL */
 	const struct map_state *state; /* members of "state" in the output */
-	size_t state_n;
-	const struct frame *stack; /* innermost first; [0] is the function that deleted */
+	size_t state_n;		       /* 0: unknown */
+	const struct frame *stack;     /* innermost first; [0] is the function that deleted */
 	size_t stack_n;
 	bool stack_cut;		 /* --stack N cut the stack */
 	const char *stack_error; /* why the walk ended early, or NULL */
@@ -160,8 +161,9 @@ struct event_sink {
 struct event_end {
 	uint64_t hits, delivered, filtered, sampled;
 	uint64_t removed, cleared; /* elements */
-	uint64_t clears_unknown;   /* clears of maps that keep no count; not in `cleared` */
-	bool misses_counted;	   /* --misses was given; otherwise misses are not counted */
+	/* Clears of maps that keep no count, or could not be read; not in `cleared`. */
+	uint64_t clears_unknown;
+	bool misses_counted; /* --misses was given; otherwise misses are not counted */
 	uint64_t misses;
 	uint64_t gaps; /* how many EVENT_GAP there were */
 	const struct event_lost *lost;

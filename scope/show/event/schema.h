@@ -16,7 +16,7 @@ enum event_type {
 	EVENT_U32,	/* uint32_t */
 	EVENT_U64,	/* uint64_t: a count made by tophash */
 	EVENT_GOID,    /* uint64_t: a number of the traced program, which may be false; 0 is null */
-	EVENT_LENGTH,  /* the same, in struct event_removal; null if the map keeps no count */
+	EVENT_LENGTH,  /* the same, in struct event_removal; null if `uncounted` */
 	EVENT_ADDRESS, /* uint64_t: "0x..." */
 	EVENT_DECIMAL, /* double */
 	EVENT_STRING,  /* const char *; the member is left out if it is NULL */
@@ -26,7 +26,7 @@ enum event_type {
 	EVENT_MODULES, /* struct event_start: left out if there are none */
 	EVENT_KEY,     /* struct event_removal: key, key_cut, key_error */
 	EVENT_GC,      /* enum event_gc */
-	EVENT_STATE,   /* struct event_removal: null if the map keeps no count */
+	EVENT_STATE,   /* struct event_removal: null if it is unknown */
 	EVENT_MAP_TYPE,	   /* struct event_removal */
 	EVENT_STACK,	   /* struct event_removal */
 	EVENT_EXIT_STATUS, /* struct event_exit: code, or signal and signal_name */

@@ -206,11 +206,11 @@ static void put_state(struct sink *sink, const struct event_removal *event)
 	const struct map_state *state = event->state;
 	size_t n = event->state_n;
 
-	if (event->uncounted) {
+	if (event->uncounted || !n) {
 		json_literal(&sink->out, "null");
 		return;
 	}
-	if (!n || n > MAP_STATE_MAX) {
+	if (n > MAP_STATE_MAX) {
 		render_state(&sink->out, state, n);
 		return;
 	}

@@ -120,7 +120,7 @@ struct engine_counters {
 	uint64_t paused;	  /* traps that were no hits, while probes were placed or removed */
 	uint64_t removed;	  /* elements, by delete */
 	uint64_t cleared;	  /* elements, by clear */
-	uint64_t clears_unknown;  /* clears of sync.Maps, whose elements nobody counts */
+	uint64_t clears_unknown;  /* clears of sync.Maps, and of maps that could not be read */
 	uint64_t misses;	  /* deletes that removed nothing */
 	uint64_t lost_ring, lost_pending, lost_internal;
 };

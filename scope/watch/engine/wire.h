@@ -63,10 +63,19 @@ enum wire_flag {
 	WIRE_ON_STACK = 1 << 1,	  /* the map header is on the goroutine's stack */
 	WIRE_PANICKED = 1 << 2,	  /* a miss that ended in a panic */
 	WIRE_STACK_CUT = 1 << 3,  /* more frames than --stack */
-	WIRE_STACK_LOST = 1 << 4, /* the frame pointers left the stack, or were unreadable */
+	WIRE_STACK_LOST = 1 << 4, /* the frame pointers left the stack, or it was unreadable */
 	WIRE_BIG = 1 << 5,
 	WIRE_GC_UNKNOWN = 1 << 6,
 	WIRE_CHECK = 1 << 7, /* user space must decide the filter; the kernel program cannot */
+};
+
+/* What a program could not read, because the kernel was just moving the page. The members of the event
+ * are then 0. */
+enum wire_unread {
+	WIRE_UNREAD_CALL = 1 << 0,   /* map, key, and type unless it is that of sync.Map */
+	WIRE_UNREAD_HEADER = 1 << 1, /* header */
+	WIRE_UNREAD_STATE = 1 << 2,  /* header, except header[0] */
+	WIRE_UNREAD_STACK = 1 << 3,  /* the stack from the last frame on, with WIRE_STACK_LOST */
 };
 
 /* The contents of wire_event.key. */
@@ -101,7 +110,8 @@ struct wire_event {
 	uint8_t gc;    /* runtime.gcphase */
 	uint8_t key_kind;
 	uint8_t key_error;
-	uint8_t unused[5];
+	uint8_t unread; /* enum wire_unread */
+	uint8_t unused[4];
 	uint64_t key_total;
 	uint8_t key[WIRE_KEY_INLINE];
 	uint64_t header[6]; /* first 48 bytes of the map header; [0] is the length after a removal
@@ -327,7 +337,7 @@ struct wire_counters {
 	uint64_t cleared;	   /* elements, by clear */
 	uint64_t misses;
 	uint64_t sampled;	 /* left out of the sample */
-	uint64_t clears_unknown; /* clears of sync.Maps, which do not tell how many elements left */
+	uint64_t clears_unknown; /* clears of sync.Maps, and of maps that could not be read */
 	uint64_t paused; /* hits that do not count, because probes were being removed or placed */
 };
 

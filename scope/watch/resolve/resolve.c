@@ -212,13 +212,17 @@ static const char *stack_error(const struct wire_event *e)
 {
 	if (!(e->flags & WIRE_STACK_LOST))
 		return NULL;
-	return e->goid ? "the frame pointers lead out of the goroutine's stack"
-		       : "the goroutine could not be read";
+	if (!e->goid)
+		return "the goroutine could not be read";
+	return e->unread & WIRE_UNREAD_STACK
+		       ? "the stack could not be read"
+		       : "the frame pointers lead out of the goroutine's stack";
 }
 
 static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sync,
 			 struct event_removal *ret)
 {
+	bool uncounted = sync || e->unread & (WIRE_UNREAD_CALL | WIRE_UNREAD_HEADER);
 	uint64_t len = e->header[0];
 	bool removed = e->flags & WIRE_REMOVED;
 
@@ -230,8 +234,8 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sy
 	ret->removed = removed;
 	ret->panicked = e->flags & WIRE_PANICKED;
 	ret->on_stack = e->flags & WIRE_ON_STACK;
-	ret->uncounted = sync;
-	if (sync) {
+	ret->uncounted = uncounted;
+	if (uncounted) {
 		ret->len_before = ret->len_after = 0;
 	} else if (e->kind == WIRE_CLEAR) {
 		ret->len_before = len;
@@ -240,7 +244,9 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sy
 		ret->len_before = len + removed;
 		ret->len_after = len;
 	}
-	ret->state_n = sync ? 0 : probed_of(r, e)->layout->state(e->header, r->state);
+	ret->state_n = uncounted || e->unread & WIRE_UNREAD_STATE
+			       ? 0
+			       : probed_of(r, e)->layout->state(e->header, r->state);
 	ret->state = r->state;
 	ret->stack_cut = e->flags & WIRE_STACK_CUT;
 	ret->stack_error = stack_error(e);
@@ -250,8 +256,9 @@ static bool is_filtered(struct resolver *r, const struct wire_event *e, const st
 			const struct type_info *info, const struct event_removal *event)
 {
 	const struct filter *filter = r->options.filter;
+	bool unknown_site = !stack->nframes && e->flags & WIRE_STACK_LOST;
 
-	if (!stack->site_matches || !info->matches || info->key_never) {
+	if ((!stack->site_matches && !unknown_site) || !info->matches || info->key_never) {
 		r->filtered_shapes += !info->matches && info->shape;
 		return true;
 	}

@@ -51,16 +51,27 @@ static __always_inline void take_call(struct wire_event *e, struct pt_regs *ctx,
 	e->flags = WIRE_REMOVED;
 }
 
-/* Reads only the window, into the record's header and the words after it (send.bpf.h). */
-static __always_inline uint64_t *read_window(struct wire_event *e, struct pt_regs *ctx,
-					     const struct wire_probe *probe)
+/* Tells of an event that its call could not be read. Its key is no longer looked for. */
+static __always_inline void lose_call(struct wire_event *e, struct call *call)
+{
+	e->unread |= WIRE_UNREAD_CALL;
+	e->key_error = WIRE_KEY_FAULT;
+	call->key_arg = WIRE_ARG_NONE;
+}
+
+/* Reads only the window, into the record's header and the words after it (send.bpf.h). Takes the arguments
+ * out of it. */
+static __always_inline void take_window(struct wire_event *e, struct pt_regs *ctx,
+					const struct wire_probe *probe, struct call *call)
 {
 	uint32_t words = probe->words;
+	bool unread;
 
 	bound(words, WIRE_WINDOW);
-	if (bpf_probe_read_user(e->header, words * 8, (void *)(ctx->rbp + probe->window)))
-		e->key_error = WIRE_KEY_FAULT;
-	return e->header;
+	unread = bpf_probe_read_user(e->header, words * 8, (void *)(ctx->rbp + probe->window));
+	take_frame(call, ctx, probe, e->header);
+	if (unread)
+		lose_call(e, call);
 }
 
 /* Makes the first copy: n bytes that hold the arguments, and perhaps the frame and those of its
@@ -102,11 +113,18 @@ static __always_inline void take_sync_slots(struct wire_event *e, struct pt_regs
 					    const struct wire_probe *probe, struct call *call)
 {
 	e->map = ctx->rax;
-	if (!probe->map_first)
-		bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot));
+	if (!probe->map_first &&
+	    bpf_probe_read_user(&e->map, 8, (void *)(ctx->rbp + probe->map_slot)))
+		e->unread |= WIRE_UNREAD_CALL;
 	call->map = e->map;
 	call->key0 = ctx->rbp + probe->key_slot;
 	call->key_arg = probe->key_arg;
+}
+
+/* Tells whether the filter on maps lets an event pass. A map that could not be read passes. */
+static __always_inline bool map_passes(const struct wire_event *e)
+{
+	return !filter_map || e->map == filter_map || e->unread & WIRE_UNREAD_CALL;
 }
 
 /* Decides all filters, and reads the goroutine, because the bounds of its stack are needed in any
@@ -117,8 +135,7 @@ static __always_inline bool passes_slow(struct wire_event *e, struct pt_regs *ct
 {
 	bool wanted = take_goroutine_slow(e, ctx->r14, walk);
 
-	return wanted && (!filter_map || e->map == filter_map) &&
-	       key_passes((uint64_t *)e->key, call, plan, NULL);
+	return wanted && map_passes(e) && key_passes((uint64_t *)e->key, call, plan, NULL);
 }
 
 #endif

@@ -298,7 +298,7 @@ struct stack_copy {
 	/* What the last walk found. The verifier does not track values in a map. Therefore it does
 	 * not check the code after the walk once for each value. */
 	uint64_t n;	/* frames */
-	uint64_t flags; /* enum wire_flag */
+	uint64_t flags; /* enum wire_flag; STACK_UNREAD */
 	/* For hits that are counted without a record. */
 	struct wire_count_key key; /* of the row */
 	uint64_t goroutine[GOROUTINE_WORDS];

@@ -164,6 +164,25 @@ static __always_inline void take_gc(struct wire_event *e, uint64_t bias)
 		e->gc = phase;
 }
 
+/* Reads the header of the map. Returns false if it cannot be read. */
+static __always_inline bool read_header(struct wire_event *e)
+{
+	return !bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
+}
+
+/* Does the same for any event. The length of a clear was read before, and counted. */
+static __always_inline void take_header(struct wire_event *e, const struct call *call)
+{
+	if (e->unread & WIRE_UNREAD_HEADER || read_header(e))
+		return;
+	if (e->kind == WIRE_CLEAR) {
+		e->header[0] = call->key0;
+		e->unread |= WIRE_UNREAD_STATE;
+	} else {
+		e->unread |= WIRE_UNREAD_HEADER;
+	}
+}
+
 /* ---- the slow path: a record that is reserved at its maximum size ---- */
 
 static __always_inline uint32_t walk_all(uint64_t *stack, struct frame_walk *walk)
@@ -194,7 +213,7 @@ static __always_inline uint32_t send_big(const struct wire_event *e, const struc
 	take_segments((struct segment_work *)&big->key, e, call);
 	n = walk_all(big->stack, walk);
 	big->event.nstack = n;
-	big->event.flags |= walk->flags | WIRE_BIG;
+	take_walk_flags(&big->event, walk->flags | WIRE_BIG);
 	bpf_ringbuf_submit(big, BPF_RB_NO_WAKEUP);
 	return n;
 }
@@ -212,7 +231,7 @@ static __always_inline uint32_t send_deep(const struct wire_event *e, struct fra
 	__builtin_memcpy(&deep->event, e, sizeof(*e));
 	n = walk_all(deep->stack, walk);
 	deep->event.nstack = n;
-	deep->event.flags |= walk->flags;
+	take_walk_flags(&deep->event, walk->flags);
 	bpf_ringbuf_submit(deep, BPF_RB_NO_WAKEUP);
 	return n;
 }
@@ -225,7 +244,7 @@ static __always_inline uint32_t send_slow(struct wire_event *e, const struct hit
 {
 	__builtin_memset(e->header, 0, sizeof(e->header));
 	if (has_header && e->map)
-		bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
+		take_header(e, call);
 	take_head(e, hit);
 	take_gc(e, call->bias);
 	return wants_big(e) ? send_big(e, call, walk, c) : send_deep(e, walk, c);

@@ -11,7 +11,11 @@ static __always_inline void take_entry(struct wire_event *e, struct pt_regs *ctx
 {
 	uint64_t entry = 0;
 
-	if (bpf_probe_read_user(&entry, 8, (void *)ctx->rax) || !entry || entry == ctx->rbx) {
+	if (bpf_probe_read_user(&entry, 8, (void *)ctx->rax)) {
+		e->key_error = WIRE_KEY_FAULT;
+		return;
+	}
+	if (!entry || entry == ctx->rbx) {
 		e->key_error = WIRE_KEY_NO_FRAME;
 		return;
 	}
@@ -35,8 +39,11 @@ static __always_inline void take_sync(struct wire_event *e, struct pt_regs *ctx,
 		take_entry(e, ctx, probe, call);
 		return;
 	}
-	if (probe->caller && (bpf_probe_read_user(&back, 8, (void *)(ctx->rbp + 8)) ||
-			      back - call->bias != probe->caller)) {
+	if (probe->caller && bpf_probe_read_user(&back, 8, (void *)(ctx->rbp + 8))) {
+		lose_call(e, call);
+		return;
+	}
+	if (probe->caller && back - call->bias != probe->caller) {
 		e->key_error = WIRE_KEY_NO_FRAME;
 		return;
 	}

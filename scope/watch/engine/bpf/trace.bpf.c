@@ -96,13 +96,14 @@ static __always_inline enum outcome send_small(struct pt_regs *ctx, struct wire_
 		return SLOW;
 	if (!take_goroutine(e, e->header, ctx->r14, &walk))
 		return FILTERED;
-	bpf_probe_read_user(e->header, sizeof(e->header), (void *)e->map);
+	if (!read_header(e))
+		e->unread |= WIRE_UNREAD_HEADER;
 	if (copy->len > walk.hi - copy->base) /* the first copy may end after the stack */
 		copy->len = walk.hi - copy->base;
 	walk.fp = ctx->rbp;
 	walk_copies(small.stack, copy, &walk);
-	if (walk_goes_on(&walk, copy))
-		return SLOW;
+	if (walk_goes_on(&walk, copy) || copy->flags & STACK_UNREAD)
+		return SLOW; /* which reads each frame alone */
 	take_head(e, hit);
 	take_gc(e, call->bias);
 	e->flags |= walk.flags | copy->flags;
@@ -211,7 +212,7 @@ static __always_inline bool take_removal(struct other_hit *other, struct pt_regs
 {
 	struct wire_event *e = &other->event;
 
-	take_frame(&other->call, ctx, probe, read_window(e, ctx, probe));
+	take_window(e, ctx, probe, &other->call);
 	if (is_sync_inner_anywhere(&other->call))
 		return false;
 	take_call(e, ctx, &other->call);
@@ -231,16 +232,17 @@ static __always_inline bool take_clear(struct other_hit *other, struct pt_regs *
 	if (is_sync_inner_anywhere(&other->call))
 		return false;
 	other->call.key0 = 0;
-	if (e->map)
-		bpf_probe_read_user(&other->call.key0, 8, (void *)e->map);
+	if (e->map && bpf_probe_read_user(&other->call.key0, 8, (void *)e->map))
+		e->unread = WIRE_UNREAD_HEADER;
 	len = other->call.key0;
-	if (!len && !use_misses)
+	if (!len && !use_misses && !e->unread)
 		return false;
 	add(c->other_hits, 1);
 	add(c->cleared, len);
-	add(c->misses, !len);
+	add(c->clears_unknown, !!e->unread);
+	add(c->misses, !len && !e->unread);
 	e->kind = WIRE_CLEAR;
-	e->flags = len ? WIRE_REMOVED : 0;
+	e->flags = len || e->unread ? WIRE_REMOVED : 0;
 	return true;
 }
 
@@ -318,8 +320,7 @@ static __always_inline enum outcome decide_other(struct other_hit *other, struct
 	const struct wire_plan *plan = plan_of_other(other);
 	struct wire_event *e = &other->event;
 
-	if ((filter_map && e->map != filter_map) ||
-	    !key_passes((uint64_t *)e->key, &other->call, plan, NULL)) {
+	if (!map_passes(e) || !key_passes((uint64_t *)e->key, &other->call, plan, NULL)) {
 		count_shape(c, plan);
 		return FILTERED;
 	}

@@ -8,10 +8,20 @@ struct frame_walk {
 	uint64_t fp;
 	uint64_t lo, hi;  /* bounds of the goroutine's stack */
 	uint64_t pair[2]; /* the frame: {caller's frame pointer, return address} */
-	uint32_t flags;	  /* enum wire_flag */
+	uint32_t flags;	  /* enum wire_flag; STACK_UNREAD */
 	uint32_t n;	  /* frames read; counted in memory, so that the verifier need not check the
 			     code after a walk once for each length */
 };
+
+/* In the flags of a walk, beside those of a record: a frame could not be read. */
+#define STACK_UNREAD (1u << 8)
+
+/* Adds the flags of a walk to an event. */
+static __always_inline void take_walk_flags(struct wire_event *e, uint32_t flags)
+{
+	e->flags |= flags;
+	e->unread |= flags & STACK_UNREAD ? WIRE_UNREAD_STACK : 0;
+}
 
 /* Reads the frame at walk->fp into walk->pair, and moves to the frame of the caller. Returns 0 at
  * the end of the stack, or when it cannot be read. The function is global, so that the verifier
@@ -26,9 +36,12 @@ __noinline int walk_frame(struct frame_walk *walk)
 	walk->fp = 0;
 	if (!fp)
 		return 0;
-	if (fp < walk->lo || fp > walk->hi - 16 ||
-	    bpf_probe_read_user(walk->pair, 16, (void *)fp)) {
+	if (fp < walk->lo || fp > walk->hi - 16) {
 		walk->flags |= WIRE_STACK_LOST;
+		return 0;
+	}
+	if (bpf_probe_read_user(walk->pair, 16, (void *)fp)) {
+		walk->flags |= WIRE_STACK_LOST | STACK_UNREAD;
 		return 0;
 	}
 	/* Frame pointers must grow, or a cycle would make the walk endless. */
@@ -96,11 +109,22 @@ static __always_inline bool stack_copy_fill(struct stack_copy *copy, uint64_t ba
 	return true;
 }
 
-/* Copies the stack from a frame on. Returns 0 when the frame is not in the goroutine's stack. The
- * function is global so that the verifier checks it once. */
+/* Copies the stack from a frame on. Returns 0 when the frame is not in the goroutine's stack, or cannot be
+ * read. copy->flags has what the walk then tells. The function is global so that the verifier checks it
+ * once. */
 __noinline int stack_copy_frame(struct stack_copy *copy, uint64_t fp, uint64_t lo, uint64_t hi)
 {
-	return copy && fp >= lo && fp <= hi - 16 && stack_copy_fill(copy, fp, hi);
+	if (!copy)
+		return 0;
+	copy->flags = WIRE_STACK_LOST;
+	if (fp < lo || fp > hi - 16)
+		return 0;
+	if (!stack_copy_fill(copy, fp, hi)) {
+		copy->flags = WIRE_STACK_LOST | STACK_UNREAD;
+		return 0;
+	}
+	copy->flags = 0;
+	return 1;
 }
 
 /* Finds `size` bytes at addr in the copy. *ret is their offset. Returns false when they are not all
@@ -118,12 +142,10 @@ static __always_inline bool stack_copy_has(const struct stack_copy *copy, uint64
 }
 
 /* Closes a loop with a jump, whatever the compiler would do. Up to Linux 6.6 (before commit
- * 10e14e9652bf), the verifier refuses a loop that is closed by falling through. */
-#define jump_back(label)                                                \
-	do {                                                            \
-		asm volatile goto("goto %l[" #label "]" : : : : label); \
-		__builtin_unreachable();                                \
-	} while (0)
+ * 10e14e9652bf), the verifier refuses a loop that is closed by falling through. The jump is always taken,
+ * but has a condition: the compiler may put code after it, and no code may be unreachable. */
+#define jump_back(label, number) \
+	asm volatile goto("if %0 == %0 goto %l[" #label "]" : : "r"(number) : : label)
 
 /* Walks as many frames as the small record holds, through copies of the stack. The walk goes on from
  * walk->fp and ends after stack_max frames in all. Sets copy->n and copy->flags. */
@@ -142,7 +164,6 @@ again:
 
 		if (!stack_copy_has(copy, fp, 16, &at)) {
 			if (!stack_copy_frame(copy, fp, walk->lo, walk->hi)) {
-				copy->flags = WIRE_STACK_LOST;
 				fp = 0;
 				goto out;
 			}
@@ -159,7 +180,7 @@ again:
 		}
 		fp = next;
 		i++;
-		jump_back(again);
+		jump_back(again, i);
 	}
 	if (i >= left)
 		copy->flags = WIRE_STACK_CUT;
