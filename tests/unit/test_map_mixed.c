@@ -66,8 +66,8 @@ TEST(it_falls_like_chance)
 	assert_true(sum / 32 > 0.263 && sum / 32 < 0.303);
 }
 
-/* The keys of one map, in the order of its loop, are put into another, which is small at first. Without a product of its
- * own they would all go into one bucket. */
+/* The keys of one map, in the order of its loop, are put into another. Without a product of its own, the first of them would
+ * all be in one bucket, and stay there if no more came. */
 TEST(a_copy_in_the_order_of_a_loop_is_not_crowded)
 {
 	for (unsigned round = 0; round < 8; round++) {
