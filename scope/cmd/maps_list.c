@@ -5,6 +5,7 @@
 #include "base/confine.h"
 #include "base/text/text.h"
 #include "live/choice/choice.h"
+#include "watch/filter/filter.h"
 
 #include <linux/capability.h>
 #include <seccomp.h>
@@ -230,8 +231,10 @@ static void add_totals(struct map_report *totals, const struct map_row *row)
 	totals->maps++;
 	totals->bytes += row->bytes;
 	totals->waste += row->waste;
-	totals->typed += row->type != NULL;
-	totals->typed_bytes += row->type ? row->bytes : 0;
+	if (row->type && !filter_type_is_shape(row->type)) {
+		totals->typed++;
+		totals->typed_bytes += row->bytes;
+	}
 }
 
 static struct error *make_rows(struct maps_listing *listing, bool swiss)

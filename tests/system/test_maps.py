@@ -1,6 +1,7 @@
 """Tests of maps: every live map of a program that knows them, with its length and its type, and none that was dropped."""
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -71,6 +72,20 @@ def maps_lists_every_live_map():
             same([truth[m["map"]] for m in kept], [("map[int]float64", 40)], f"{go} {way}: maps that only a stack holds")
             check(len(found) - len(truth) < 12, f"{go} {way}: {len(found)} maps, and the program made {len(truth)}")
             same((end["pid"], end["maps"], end["bytes"]), (p.pid, len(found), sum(m["bytes"] for m in found.values())), "totals")
+
+
+@test
+def maps_are_typed_by_the_code():
+    """Maps behind global variables and closures, which no interface and no header of an array names. A generic closure tells the shape."""
+    for go in releases():
+        ways = {"stripped": STRIPPED, "plain": PLAIN} if go == options.go else {"stripped": STRIPPED}
+        for way, args in ways.items():
+            p, truth = truth_of(go_build(HERE / "typed_maps.go", f"typed_maps-{way}", *args, go=go), f"typed-{go}-{way}")
+            found, _ = rows("-p", p.pid)
+            p.end()
+            types = {a: (kind, re.sub(r"go\.shape\.(\w+?)(_\d+)?\]", r"\1]", str(found[a]["map_type"]))) for a, (kind, _) in truth.items()}
+            wrong = {a: t for a, t in types.items() if t[1] != t[0]}
+            same(wrong, {}, f"{go} {way}: maps, of {len(truth)}, whose types are not known or wrong")
 
 
 @test

@@ -37,6 +37,8 @@ TEST(test_decode_moves)
 		{ASM("mov %rcx,0x58(%rsp)"), CODE_STORE, 1, 4, 88, 8},
 		{ASM("mov %ecx,0x58(%rsp)"), CODE_STORE, 1, 4, 0x58, 4},
 		{ASM("mov %dx,(%rcx)"), CODE_STORE, 2, 1, 0, 2},
+		{ASM("mov %r9,0x10(%rip)"), CODE_STORE_GLOBAL, 9, 255, 0, 8},
+		{ASM("mov %edx,0x10(%rip)"), CODE_STORE_GLOBAL, 2, 255, 0, 4},
 		{ASM("mov %rax,%rdx"), CODE_MOVE, 2, 0, 0, 8},
 		{ASM("mov %rdi,%r9"), CODE_MOVE, 9, 7, 0, 8},
 		{ASM("lea -1(%rdx),%rsi"), CODE_LESS_ONE, 6, 2, 0, 0},

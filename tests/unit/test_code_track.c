@@ -119,6 +119,40 @@ TEST(test_takes)
 	code_calls_fini(&found);
 }
 
+/* Globals in [0x500000, 0x500100), methods at 0x400100. */
+TEST(test_globals)
+{
+	static const uint8_t text[] = {
+		0x48, 0x89, 0x05, 0xf9, 0xff, 0x0f,
+		0x00, /* 400000: mov %rax,0x500000 */
+		0x4c, 0x8b, 0x0d, 0xfa, 0xff, 0x0f,
+		0x00, /* 400007: mov 0x500008,%r9 */
+		0x48, 0x8d, 0x05, 0xfb, 0xff, 0x0f,
+		0x00,			      /* 40000e: lea 0x500010,%rax */
+		0xe8, 0xe6, 0x00, 0x00, 0x00, /* 400015: call 0x400100 */
+		0x48, 0x8b, 0x05, 0xdf, 0xff, 0x0f,
+		0x00, /* 40001a: mov 0x500000,%rax: no call follows */
+		0x48, 0x89, 0x05, 0xd9, 0xff, 0x0f,
+		0x00, /* 400021: mov %rax,0x500001: no word */
+		0x48, 0x89, 0x05, 0xd8, 0xff, 0x1f,
+		0x00,				    /* 400028: mov %rax,0x600007 */
+		0x48, 0x89, 0x05, 0xd2, 0xff, 0x0f, /* 40002f: cut */
+	};
+	static const struct code_call wanted[] = {
+		{0x400000, 0x500000}, {0x400007, 0x500008}, {0x40000e, 0x500010}};
+	static const uint64_t method[] = {0x400100};
+	struct code_calls found = {0};
+
+	assert_null(code_globals_find(&machine_x86_64, text, sizeof(text), 0x400000, 0x500000,
+				      0x500100, method, 1, &found));
+	assert_int_equal(found.list.len, ARRAY_SIZE(wanted));
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		assert_int_equal(found.list.data[i].addr, wanted[i].addr);
+		assert_int_equal(found.list.data[i].target, wanted[i].target);
+	}
+	code_calls_fini(&found);
+}
+
 TEST(test_trampolines)
 {
 	const struct code_call take = {BASE + 4, 0x401123};
@@ -356,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_call_at),
 		cmocka_unit_test(test_calls_arm64),
 		cmocka_unit_test(test_takes),
+		cmocka_unit_test(test_globals),
 		cmocka_unit_test(test_trampolines),
 		cmocka_unit_test(test_track_moves),
 		cmocka_unit_test(test_track_keepers),

@@ -36,6 +36,16 @@ static void on_interface(void *ctx, uint64_t type, uint64_t data)
 	typing_add_interface(((struct search *)ctx)->typing, type, data);
 }
 
+static void on_object(void *ctx, uint64_t addr, uint64_t type, uint64_t size)
+{
+	typing_add_object(((struct search *)ctx)->typing, addr, type, size);
+}
+
+static void on_function(void *ctx, uint64_t addr, uint64_t func)
+{
+	typing_add_closure(((struct search *)ctx)->typing, addr, func);
+}
+
 static void on_stack(void *ctx, uint64_t first, const uint64_t *words, size_t n)
 {
 	struct search *search = ctx;
@@ -153,7 +163,12 @@ static void settle(struct search *search)
 static struct error *find(struct search *search, struct heap *heap)
 {
 	struct heap_hooks hooks = {
-		.ctx = search, .on_interface = on_interface, .on_stack = on_stack};
+		.ctx = search,
+		.on_interface = on_interface,
+		.on_stack = on_stack,
+		.on_object = on_object,
+		.on_function = on_function,
+	};
 
 	try(heap_mark(heap, &hooks));
 	if (search->failed)

@@ -8,6 +8,7 @@
  *   reach.c     which types lead to maps
  *   typing.c    the types of maps, by the typed values that lead to them
  *   slots.c     what lies at a place in a map, or in an interface
+ *   seeds.c     the typed values that the search begins with
  *
  * To add a layout:
  *   1. write <layout>.c with a `const struct gomap_ops`, and declare it in gomap_priv.h;

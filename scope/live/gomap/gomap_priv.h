@@ -17,6 +17,7 @@ struct map_type {
 	/* Slot i has its key at keys + i * key_stride in the part. */
 	uint64_t keys, key_stride, elems, elem_stride;
 	bool key_indirect, elem_indirect; /* the slot has a pointer to it */
+	bool shape;			  /* only generic code uses it, for all types of a shape */
 	uint64_t next; /* index + 1 of another type with the same part; 0: none */
 };
 
@@ -73,6 +74,8 @@ extern const struct gomap_ops gomap_classic, gomap_swiss;
 struct error *map_types_find(const struct heap *heap, enum go_maps maps, struct map_types *ret);
 void map_types_fini(struct map_types *types);
 CLEANUP_VALUE(struct map_types, map_types_fini)
+/* Returns the only map type with this part that is no shape, or NULL if there are several or none. */
+const struct map_type *map_types_only(const struct map_types *types, uint64_t part);
 /* Returns the first map type with this part, or NULL. */
 const struct map_type *map_types_of(const struct map_types *types, uint64_t part);
 /* Returns the map type at an address, or NULL. */
@@ -109,7 +112,7 @@ struct reach {
 bool reach_leads(struct reach *reach, uint64_t type);
 void reach_fini(struct reach *reach);
 
-/* typing.c */
+/* typing.c, seeds.c */
 struct typing;
 
 struct error *typing_new(const struct gomap_reader *reader, const struct gomap_ops *ops,
@@ -118,6 +121,10 @@ void typing_free(struct typing *typing);
 CLEANUP_FUNC(struct typing, typing_free)
 /* Notes the value of an interface, as heap_hooks.on_interface tells it. */
 void typing_add_interface(struct typing *typing, uint64_t type, uint64_t data);
+/* Notes an object for which the heap notes a type, as heap_hooks.on_object tells it. */
+void typing_add_object(struct typing *typing, uint64_t addr, uint64_t type, uint64_t size);
+/* Notes an object that may be a closure, as heap_hooks.on_function tells it. */
+void typing_add_closure(struct typing *typing, uint64_t addr, uint64_t func);
 /* Types the maps of the list, which is sorted by address. Errors: no memory. */
 struct error *typing_run(struct typing *typing, struct gomap_list *maps);
 

@@ -54,8 +54,8 @@ bool part_array_read(const struct gomap_reader *reader, const struct gomap *map,
 void part_take_type(const struct gomap_reader *reader, const struct part_array *array,
 		    struct gomap *map)
 {
-	const struct map_type *type = map_types_of(reader->types, array->part);
+	const struct map_type *type = map_types_only(reader->types, array->part);
 
-	if (!map->type && type && !type->next)
+	if (!map->type && type)
 		map->type = type->addr;
 }

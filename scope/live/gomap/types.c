@@ -6,6 +6,7 @@
  *     1.27         80 GroupSize   88 KeysOff   96 KeyStride   104 ElemsOff   112 ElemStride   120 ElemOff   128 Flags u32
  */
 #include "live/gomap/gomap_priv.h"
+#include "base/buf.h"
 
 #include <stdlib.h>
 
@@ -16,8 +17,17 @@ struct finder {
 	const struct heap *heap;
 	enum go_maps maps;
 	unsigned minor;
+	struct gotypes named; /* to read names with */
 	bool failed;
 };
+
+/* The names of shapes are those that the compiler makes (cmd/compile/internal/noder/reader.go: shapify). */
+static bool is_shape(const struct gotypes *types, uint64_t type)
+{
+	cleanup(buf_fini) struct buf name = {0};
+
+	return gotype_name(types, type, &name) && strstr(buf_cstr(&name), "go.shape.");
+}
 
 static uint64_t word(const uint8_t *bytes, size_t offset)
 {
@@ -94,6 +104,7 @@ static bool on_type(void *ctx, const struct gotype *type)
 
 	if (!read_type(finder, type->addr, &found))
 		return true;
+	found.shape = is_shape(&finder->named, type->addr);
 	first = table_find(&types->by_part, found.part);
 	if (first) {
 		found.next = types->list.data[*first].next;
@@ -103,6 +114,20 @@ static bool on_type(void *ctx, const struct gotype *type)
 			 table_put(&types->by_addr, found.addr, at) < 0 ||
 			 (!first && table_put(&types->by_part, found.part, at) < 0);
 	return !finder->failed;
+}
+
+const struct map_type *map_types_only(const struct map_types *types, uint64_t part)
+{
+	const struct map_type *at = map_types_of(types, part), *only = NULL;
+
+	for (; at; at = at->next ? &types->list.data[at->next - 1] : NULL) {
+		if (at->shape)
+			continue;
+		if (only)
+			return NULL;
+		only = at;
+	}
+	return only;
 }
 
 static int by_size(const void *a, const void *b)
@@ -140,6 +165,7 @@ struct error *map_types_find(const struct heap *heap, enum go_maps maps, struct 
 	for (size_t i = 0; i < options->modules_n && !finder.failed; i++) {
 		struct gotypes types = {.module = options->modules[i], .memory = options->memory};
 
+		finder.named = types;
 		gotype_scan(&types, 1u << GOTYPE_MAP, on_type, &finder);
 	}
 	return finder.failed ? error_nomem() : collect_sizes(ret);

@@ -2,10 +2,8 @@
  * known: the first ones are values of interfaces, which name their type, and maps whose buckets name theirs. From
  * each value, its type tells where pointers are and what they point to. Only objects that the mark has found are
  * searched, and only values of types that lead to a map. */
-#include "live/gomap/gomap_priv.h"
-#include "base/buf.h"
+#include "live/gomap/typing_priv.h"
 #include "base/search.h"
-#include "read/heap/heap.h"
 
 #include <stdlib.h>
 
@@ -13,48 +11,16 @@ enum {
 	DEPTH_MAX = 64, /* of structs and arrays in one another */
 	FIELDS_MAX = 65536,
 };
-#define ITEMS_MAX  (1ull << 24) /* memory to search, at most */
-#define STEPS_MAX  (1ull << 28) /* values that are looked at */
-#define OTHERS_MAX (1ull << 21) /* values that lead to no map */
-#define COUNT_MAX  (1ull << 27) /* elements of a slice, or of a channel */
-
-enum item_kind {
-	ITEM_VALUES,  /* `count` values of the type, one after the other */
-	ITEM_MAP,     /* the header of a map of the type */
-	ITEM_CHANNEL, /* a channel of the type (hchan) */
-};
-
-/* Memory that was found, and is to be searched. */
-struct item {
-	uint64_t addr, type, count;
-	enum item_kind kind;
-};
-
-struct typing {
-	const struct heap *heap;
-	const struct gomap_reader *reader;
-	const struct gomap_ops *ops;
-	const struct heap_options *options;
-	struct reach reach;
-	struct table
-		words; /* the type word of an interface -> index of its type in interfaces, + 1 */
-	VEC(uint64_t) interfaces;
-	struct table types_at; /* type -> index in types */
-	VEC(struct gotype) types;
-	struct table seen; /* hash of address and type */
-	VEC(struct item) queue;
-	size_t done;			/* of the queue */
-	uint64_t steps;			/* values that were looked at */
-	VEC(struct gomap_value) others; /* of interfaces, which lead to no map */
-	struct gomap_list *maps;
-	bool failed;
-};
+#define ITEMS_MAX (1ull << 24) /* memory to search, at most */
+#define STEPS_MAX (1ull << 28) /* values that are looked at */
+#define COUNT_MAX (1ull << 27) /* elements of a slice, or of a channel */
 
 struct error *typing_new(const struct gomap_reader *reader, const struct gomap_ops *ops,
 			 struct typing **ret)
 {
 	const struct heap_options *options = heap_options_of(reader->heap);
 	struct typing *typing = calloc(1, sizeof(*typing));
+	struct error *err;
 
 	if (!typing)
 		return error_nomem();
@@ -66,8 +32,12 @@ struct error *typing_new(const struct gomap_reader *reader, const struct gomap_o
 					       .memory = options->memory,
 					       .find = heap_module_of,
 					       .find_ctx = (void *)options};
-	*ret = typing;
-	return NULL;
+	err = typing_read_code(typing);
+	if (err)
+		typing_free(typing);
+	else
+		*ret = typing;
+	return err;
 }
 
 void typing_free(struct typing *typing)
@@ -82,11 +52,16 @@ void typing_free(struct typing *typing)
 	vec_fini(&typing->types);
 	vec_fini(&typing->queue);
 	vec_fini(&typing->others);
+	for (size_t i = 0; typing->code && i < typing->options->modules_n; i++)
+		code_types_fini(&typing->code[i]);
+	free(typing->code);
+	table_fini(&typing->closures_at);
+	vec_fini(&typing->closures);
+	vec_fini(&typing->later);
 	free(typing);
 }
 
-/* Reads a type, and keeps it. Returns NULL if it makes no sense. The result is valid until the next call. */
-static const struct gotype *type_get(struct typing *typing, uint64_t addr)
+const struct gotype *typing_type(struct typing *typing, uint64_t addr)
 {
 	uint32_t *found = table_find(&typing->types_at, addr);
 	struct gotype type = {0};
@@ -106,9 +81,8 @@ static const struct gotype *type_get(struct typing *typing, uint64_t addr)
 
 /* ---- the queue ---- */
 
-/* Adds memory to search, unless its type leads to no map, or it is in the queue already. */
-static void push_kind(struct typing *typing, enum item_kind kind, uint64_t addr, uint64_t type,
-		      uint64_t count)
+void typing_push(struct typing *typing, enum item_kind kind, uint64_t addr, uint64_t type,
+		 uint64_t count)
 {
 	struct item item = {addr, type, count, kind};
 	uint64_t hash = table_mix(addr ^ table_mix(type ^ table_mix(count << 2 | kind)));
@@ -122,7 +96,7 @@ static void push_kind(struct typing *typing, enum item_kind kind, uint64_t addr,
 
 static void push(struct typing *typing, uint64_t addr, uint64_t type, uint64_t count)
 {
-	push_kind(typing, ITEM_VALUES, addr, type, count);
+	typing_push(typing, ITEM_VALUES, addr, type, count);
 }
 
 /* Returns the map of the list whose header is at an address, or NULL. */
@@ -134,19 +108,23 @@ static struct gomap *map_at(const struct typing *typing, uint64_t addr)
 	return at < n && list[at].addr == addr ? &list[at] : NULL;
 }
 
-/* Notes the type of a map, and adds its entries. */
+/* Notes the type of a map, and adds its entries. The name of a shape is not that of the type, but if only one other map type
+ * has its parts, that is the type. */
 static void take_map(struct typing *typing, uint64_t addr, uint64_t type)
 {
+	const struct map_type *of = map_types_at(typing->reader->types, type);
 	struct gomap *map = map_at(typing, addr);
 
-	if (!map || !map_types_at(typing->reader->types, type))
+	if (!map || !of)
 		return;
+	if (of->shape && map_types_only(typing->reader->types, of->part))
+		type = map_types_only(typing->reader->types, of->part)->addr;
 	if (!map->type) {
 		map->type = type;
 		map->typed_late = true;
 	}
 	if (map->type == type)
-		push_kind(typing, ITEM_MAP, addr, type, 1);
+		typing_push(typing, ITEM_MAP, addr, type, 1);
 }
 
 /* ---- values ---- */
@@ -159,7 +137,7 @@ static void follow_word(struct typing *typing, uint64_t word, const struct gotyp
 	switch (type->kind) {
 	case GOTYPE_POINTER: push(typing, word, type->elem, 1); break;
 	case GOTYPE_MAP: take_map(typing, word, type->addr); break;
-	case GOTYPE_CHAN: push_kind(typing, ITEM_CHANNEL, word, type->addr, 1); break;
+	case GOTYPE_CHAN: typing_push(typing, ITEM_CHANNEL, word, type->addr, 1); break;
 	default: break;
 	}
 }
@@ -187,7 +165,7 @@ static void visit_slice(struct typing *typing, uint64_t addr, const struct gotyp
 /* Searches one value. */
 static void visit(struct typing *typing, uint64_t addr, uint64_t type_addr, unsigned depth)
 {
-	const struct gotype *known = type_get(typing, type_addr);
+	const struct gotype *known = typing_type(typing, type_addr);
 	struct gotype type;
 	uint64_t word;
 
@@ -283,7 +261,7 @@ static void visit_values(struct typing *typing, const struct item *item, const s
 
 static void visit_item(struct typing *typing, const struct item *item)
 {
-	const struct gotype *known = type_get(typing, item->type);
+	const struct gotype *known = typing_type(typing, item->type);
 	struct gotype type;
 
 	if (!known)
@@ -294,85 +272,6 @@ static void visit_item(struct typing *typing, const struct item *item)
 	case ITEM_CHANNEL: visit_channel(typing, item->addr, &type); break;
 	case ITEM_MAP: visit_map(typing, item->addr, item->type); break;
 	}
-}
-
-/* ---- interfaces ---- */
-
-/* Returns the type that a type word means, or NULL. What it means is kept. */
-static const struct gotype *interface_type(struct typing *typing, uint64_t word)
-{
-	uint32_t *found = table_find(&typing->words, word);
-	uint64_t addr = found ? typing->interfaces.data[*found]
-			      : gomap_interface_type(&typing->reach.types, word);
-
-	if (!found && (!vec_push(&typing->interfaces, addr) ||
-		       table_put(&typing->words, word, (uint32_t)typing->interfaces.len - 1) < 0))
-		typing->failed = true;
-	return addr ? type_get(typing, addr) : NULL;
-}
-
-/* Keeps a value that leads to no map, for those who ask what an object is. */
-static void keep_other(struct typing *typing, const struct gotype *type, uint64_t data)
-{
-	struct gomap_value value = {data, type->addr, 1};
-	uint64_t hash;
-
-	if (type->direct_iface && type->kind == GOTYPE_POINTER)
-		value.type = type->elem;
-	else if (type->direct_iface)
-		return;
-	hash = table_mix(data ^ table_mix(value.type));
-	if (!typing->options->keep_parents || typing->others.len >= OTHERS_MAX ||
-	    table_find(&typing->seen, hash))
-		return;
-	typing->failed |=
-		table_put(&typing->seen, hash, 1) < 0 || !vec_push(&typing->others, value);
-}
-
-void typing_add_interface(struct typing *typing, uint64_t word, uint64_t data)
-{
-	const struct gotype *known = interface_type(typing, word);
-	struct gotype type;
-
-	if (!known)
-		return;
-	type = *known;
-	if (!reach_leads(&typing->reach, type.addr)) {
-		keep_other(typing, &type, data);
-		return;
-	}
-	if (!type.direct_iface)
-		push(typing, data, type.addr, 1);
-	else if (type.kind == GOTYPE_POINTER)
-		push(typing, data, type.elem, 1);
-	else if (type.kind == GOTYPE_MAP)
-		push_kind(typing, ITEM_MAP, data, type.addr, 1);
-	else if (type.kind == GOTYPE_CHAN)
-		push_kind(typing, ITEM_CHANNEL, data, type.addr, 1);
-}
-
-/* ---- global variables ---- */
-
-/* Tells whether a type comes from the code of a generic function, in which types of one shape are alike. */
-static bool is_shape(struct typing *typing, uint64_t type)
-{
-	cleanup(buf_fini) struct buf name = {0};
-
-	return !gotype_name(&typing->reach.types, type, &name) ||
-	       strstr(buf_cstr(&name), "go.shape");
-}
-
-static struct error *add_globals(struct typing *typing, const struct gotype_module *module)
-{
-	cleanup(map_globals_fini) struct map_globals globals = {0};
-	uint64_t map;
-
-	try(map_globals_find(module->image, module->tab, &globals));
-	vec_each(global, &globals.list)
-		if (heap_read(typing->heap, global->addr + module->bias, &map, sizeof(map)) &&
-		    map && !is_shape(typing, global->type + module->bias))
-			push_kind(typing, ITEM_MAP, map, global->type + module->bias, 1);
-	return NULL;
 }
 
 static int by_addr(const void *a, const void *b)
@@ -400,14 +299,9 @@ static struct error *keep_values(struct typing *typing)
 	return NULL;
 }
 
-struct error *typing_run(struct typing *typing, struct gomap_list *maps)
+/* Searches what is in the queue, and all that it leads to. */
+static void run_queue(struct typing *typing)
 {
-	typing->maps = maps;
-	for (size_t i = 0; i < typing->options->modules_n; i++)
-		try(add_globals(typing, &typing->options->modules[i]));
-	vec_each(map, &maps->list)
-		if (map->type)
-			push_kind(typing, ITEM_MAP, map->addr, map->type, 1);
 	for (; typing->done < typing->queue.len && !typing->failed; typing->done++) {
 		struct item item = typing->queue.data[typing->done];
 
@@ -415,6 +309,19 @@ struct error *typing_run(struct typing *typing, struct gomap_list *maps)
 			take_map(typing, item.addr, item.type);
 		visit_item(typing, &item);
 	}
+}
+
+struct error *typing_run(struct typing *typing, struct gomap_list *maps)
+{
+	typing->maps = maps;
+	vec_each(map, &maps->list)
+		if (map->type)
+			typing_push(typing, ITEM_MAP, map->addr, map->type, 1);
+	typing_add_globals(typing, false);
+	run_queue(typing);
+	/* The code of a generic function names types by their shape. Any other source is better. */
+	typing_add_globals(typing, true);
+	run_queue(typing);
 	if (typing->failed)
 		return error_nomem();
 	return typing->options->keep_parents ? keep_values(typing) : NULL;

@@ -29,6 +29,8 @@ static struct error *fill(struct heap *heap)
 	heap->globals.allgs += main->bias;
 	heap->types = (struct heap_range){gopcln_module(main->tab)->types + main->bias,
 					  gopcln_module(main->tab)->etypes + main->bias};
+	heap->text = (struct heap_range){gopcln_module(main->tab)->text + main->bias,
+					 gopcln_module(main->tab)->etext + main->bias};
 	try(heap_cache_new(heap->options.memory, &heap->cache));
 	try(heap_read_spans(heap));
 	return prepare(heap);

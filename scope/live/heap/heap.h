@@ -89,6 +89,11 @@ struct heap_hooks {
 	/* Words of a stack that is in use, in order. `first` is the address of words[0]. The last words of a call come
 	 * again at the begin of the next one, so that a header lies in one call. */
 	void (*on_stack)(void *ctx, uint64_t first, const uint64_t *words, size_t n);
+	/* An object of which the heap notes the type: where its contents begin, and the bytes that they may have. It is one value, or
+	 * an array of them. */
+	void (*on_object)(void *ctx, uint64_t addr, uint64_t type, uint64_t size);
+	/* An object whose first word is an address in the code of the program. */
+	void (*on_function)(void *ctx, uint64_t addr, uint64_t func);
 };
 
 enum { HEAP_STACK_OVERLAP = 5 }; /* words */

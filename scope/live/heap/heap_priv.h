@@ -59,7 +59,7 @@ struct heap_range {
 struct heap {
 	struct heap_options options;
 	struct heap_hooks hooks;
-	struct heap_range types;	   /* of the first module, at run time */
+	struct heap_range types, text;	   /* of the first module, at run time */
 	VEC(struct heap_range) globals_at; /* data and bss of all modules */
 	struct heap_fields fields;
 	struct heap_globals globals; /* run-time addresses */

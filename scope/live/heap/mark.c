@@ -169,25 +169,42 @@ static uint64_t first_bits(const struct heap *heap, uint64_t first, uint64_t n)
 	return mask;
 }
 
+/* Tells the hooks of an object. `words` is where its contents begin. */
+static void tell_object(struct heap *heap, uint64_t addr, uint64_t type, uint64_t size,
+			const uint64_t *words)
+{
+	if (heap->on_pointer)
+		return;
+	if (type && heap->hooks.on_object)
+		heap->hooks.on_object(heap->hooks.ctx, addr, type, size);
+	if (words[0] - heap->text.from < heap->text.to - heap->text.from && heap->hooks.on_function)
+		heap->hooks.on_function(heap->hooks.ctx, addr, words[0]);
+}
+
 /* Searches one object of a span that was read as a whole. */
 static void scan_object(struct heap *heap, const struct heap_span *span, uint32_t index,
 			const uint64_t *words)
 {
 	uint64_t first = index * span->elem / WORD, n = span->elem / WORD;
+	uint64_t addr = span->base + index * span->elem;
 	const struct heap_mask *mask;
 
 	if (heap->fields.bits != HEAP_BITS_SPAN) {
+		tell_object(heap, addr, 0, span->elem, words + first);
 		if (span->elem == heap->options.header_size &&
 		    is_header(heap, span, first_bits(heap, first, n)))
-			add_candidate(heap, span->base + index * span->elem, words + first);
+			add_candidate(heap, addr, words + first);
 		scan_mapped(heap, words + first, n, first);
 	} else if (span->elem <= SMALL_MAX) {
+		tell_object(heap, addr, 0, span->elem, words + first);
 		scan_small(heap, span, index, words);
 	} else if (span->type || !span->magic) {
+		tell_object(heap, addr, span->type, span->elem, words + first);
 		mask = heap_mask_of(heap, span->type);
 		if (mask)
 			scan_typed(heap, mask, words + first, n, 0);
 	} else if (words[first]) { /* 0: it has just been allocated */
+		tell_object(heap, addr + WORD, words[first], span->elem - WORD, words + first + 1);
 		mask = heap_mask_of(heap, words[first]);
 		if (mask)
 			scan_typed(heap, mask, words + first + 1, n - 1, 0);
@@ -227,6 +244,8 @@ static void scan_large(struct heap *heap, const struct heap_span *span)
 		heap->buffer_addr = span->base + done;
 		if (!memory_read(&heap->options.memory, span->base + done, heap->buffer, size))
 			return;
+		if (!done)
+			tell_object(heap, span->base, span->type, span->elem, heap->buffer);
 		if (mask)
 			scan_typed(heap, mask, heap->buffer, size / WORD, done);
 		else if (!heap_bitmap_read(heap, span->base + done, (size + PAGE - 1) / PAGE * PAGE,

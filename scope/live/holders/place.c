@@ -240,10 +240,11 @@ struct place holders_identify(struct holders *holders, uint64_t object, uint64_t
 	if (map)
 		return (struct place){PLACE_MAP, .type = map->type, .origin = object};
 	place = noted_value(holders, object);
-	if (place.kind == PLACE_NONE)
-		place = known_value(holders, object, slot);
-	if (place.kind == PLACE_NONE && heap_read(holders->heap, object, &word, sizeof(word)) &&
+	if (place.kind != PLACE_NONE)
+		return place;
+	/* A closure has a type, too, but the name of its function says more. */
+	if (heap_read(holders->heap, object, &word, sizeof(word)) &&
 	    holders_function(holders, word, true))
-		place = (struct place){PLACE_CLOSURE, .origin = object};
-	return place;
+		return (struct place){PLACE_CLOSURE, .origin = object};
+	return known_value(holders, object, slot);
 }

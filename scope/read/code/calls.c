@@ -4,7 +4,7 @@
 static struct error *scan(bool (*find)(const struct code_scan *scan), const void *text, size_t size,
 			  uint64_t addr, const uint64_t targets[], size_t n, struct code_calls *ret)
 {
-	struct code_scan scan = {text, size, addr, targets, n, ret};
+	struct code_scan scan = {text, size, addr, targets, n, ret, 0, 0};
 
 	return !n || find(&scan) ? NULL : error_nomem();
 }
@@ -31,6 +31,15 @@ struct error *code_uses_find(const struct machine_ops *machine, const void *text
 	return machine->find_uses
 		       ? scan(machine->find_uses, text, size, addr, range, ARRAY_SIZE(range), ret)
 		       : NULL;
+}
+
+struct error *code_globals_find(const struct machine_ops *machine, const void *text, size_t size,
+				uint64_t addr, uint64_t from, uint64_t to, const uint64_t targets[],
+				size_t n, struct code_calls *ret)
+{
+	struct code_scan scan = {text, size, addr, targets, n, ret, from, to};
+
+	return !machine->find_globals || machine->find_globals(&scan) ? NULL : error_nomem();
 }
 
 bool code_is_trampoline(const struct machine_ops *machine, const void *bytes, size_t size,

@@ -38,6 +38,13 @@ struct error *code_takes_find(const struct machine_ops *machine, const void *tex
  * 4). Finds none on arm64. Errors: out of memory. */
 struct error *code_uses_find(const struct machine_ops *machine, const void *text, size_t size,
 			     uint64_t addr, uint64_t from, uint64_t to, struct code_calls *ret);
+/* Appends candidates for uses of global variables whose addresses are in [from, to): an instruction that stores
+ * 8 bytes into one, and an instruction that loads 8 bytes from one or makes its address, if a call of
+ * one of the targets follows within 40 bytes. Their `target` is the variable's address. On arm64 nothing is
+ * found. */
+struct error *code_globals_find(const struct machine_ops *machine, const void *text, size_t size,
+				uint64_t addr, uint64_t from, uint64_t to, const uint64_t targets[],
+				size_t n, struct code_calls *ret);
 /* Tells whether a candidate of code_takes_find() is inside a trampoline, a piece of code that only
  * jumps to the address. Linkers for arm64 make trampolines where the target is farther away than a
  * call can reach (128 MB) (Go: cmd/link/internal/arm64/asm.go, gentramp; GNU ld and lld: veneers).

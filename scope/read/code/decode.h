@@ -31,13 +31,15 @@ enum code_op {
 	CODE_EXCHANGE,	     /* exchanges the 4-byte word at [base + disp] with a register */
 	CODE_OFFSET,	     /* reg = base + imm, 8 bytes */
 	CODE_LOAD_GLOBAL,    /* reg = the 8-byte word at `target` */
+	CODE_STORE_GLOBAL,   /* the word at `target` = reg, width bytes */
 	CODE_LOAD_PAIR,	     /* reg = [base + disp], reg2 = [base + disp + 8]; 8 bytes each */
 	CODE_STORE_PAIR,     /* the reverse: [base + disp] = reg, [base + disp + 8] = reg2 */
 };
 
 struct code_insn {
 	uint64_t addr;
-	uint64_t target; /* jump, branch, call, COMPARE_GLOBAL, ADDRESS, LOAD_GLOBAL; otherwise 0 */
+	uint64_t
+		target; /* jump, branch, call, COMPARE_GLOBAL, ADDRESS, LOAD_GLOBAL, STORE_GLOBAL; otherwise 0 */
 	int64_t disp;
 	int64_t imm;
 	uint32_t writes; /* bit n: register n is changed */

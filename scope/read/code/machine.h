@@ -49,6 +49,8 @@ struct machine_ops {
 	/* Searches for uses of addresses from targets[0] to targets[1] (code_uses_find()). NULL: nobody
 	 * needs it for this machine yet. */
 	bool (*find_uses)(const struct code_scan *scan);
+	/* Searches for uses of global variables (code_globals_find()). NULL: nothing is found. */
+	bool (*find_globals)(const struct code_scan *scan);
 
 	/* Returns whether the bytes are a trampoline (calls.h). NULL when linkers make none for
 	 * this machine. A trampoline begins trampoline_before bytes before the candidate in it. */

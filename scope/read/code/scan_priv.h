@@ -15,6 +15,7 @@ struct code_scan {
 	const uint64_t *targets; /* n of them, ascending, n > 0 */
 	size_t n;
 	struct code_calls *found;
+	uint64_t from, to; /* of global variables, for find_globals */
 };
 
 static inline bool scan_is_target(const struct code_scan *scan, uint64_t addr)
@@ -34,5 +35,8 @@ static inline bool scan_add(const struct code_scan *scan, uint64_t addr, uint64_
 
 	return vec_push(&scan->found->list, call);
 }
+
+/* x86_64_globals.c: machine_ops.find_globals */
+bool x86_64_find_globals(const struct code_scan *scan);
 
 #endif

@@ -26,6 +26,13 @@ struct block {
 	bool reached, dirty;
 };
 
+/* A slot that the states have no room for, and that one instruction stores into. Whoever reads it gets that value. */
+struct single {
+	int64_t disp;
+	uint16_t value;
+	bool stored;
+};
+
 struct code_track {
 	const struct code *code;
 	struct code_keepers keepers;
@@ -34,10 +41,12 @@ struct code_track {
 	VEC(struct code_value) values; /* 0: unknown */
 	struct table by_hash;
 	VEC(struct block) blocks;
-	VEC(int64_t) slots;   /* displacements, ascending and unique */
-	uint16_t stack_value; /* the stack pointer's value, which is the same throughout */
-	size_t width;	      /* numbers in a state */
-	uint16_t *states;     /* for each block, the state at its beginning */
+	VEC(int64_t) slots;	    /* displacements, ascending and unique */
+	VEC(struct single) singles; /* by displacement */
+	bool single_lost;	    /* one has lost its value, which other states may have */
+	uint16_t stack_value;	    /* the stack pointer's value, which is the same throughout */
+	size_t width;		    /* numbers in a state */
+	uint16_t *states;	    /* for each block, the state at its beginning */
 	uint16_t *now, *entry, *indirect;
 	size_t work;	   /* counts up to WORK_MAX */
 	bool indirect_met; /* `indirect` holds something */
@@ -126,6 +135,29 @@ static uint16_t *slot_at(struct code_track *track, uint16_t *state, int64_t disp
 								      : NULL;
 }
 
+static struct single *single_at(struct code_track *track, int64_t disp)
+{
+	struct single *list = track->singles.data;
+	size_t n = track->singles.len, at = lower_bound(i, n, list[i].disp < disp);
+
+	return at < n && list[at].disp == disp ? &list[at] : NULL;
+}
+
+static void single_store(struct code_track *track, int64_t disp, uint16_t value)
+{
+	struct single *single = single_at(track, disp);
+
+	if (!single)
+		return;
+	if (single->stored && single->value && single->value != value) {
+		track->single_lost = true;
+		value = 0;
+	}
+	if (!single->stored || single->value)
+		single->value = value;
+	single->stored = true;
+}
+
 static uint16_t reg_value(const uint16_t *state, uint8_t reg)
 {
 	return reg < CODE_REGISTERS ? state[reg] : 0;
@@ -141,29 +173,38 @@ static bool is_slot(const struct code_track *track, const uint16_t *state, uint8
 	return value->root == CODE_STACK && !value->loads;
 }
 
+static uint16_t slot_value(struct code_track *track, uint16_t *state, int64_t disp)
+{
+	const uint16_t *slot = slot_at(track, state, disp);
+	const struct single *single = slot ? NULL : single_at(track, disp);
+
+	return slot ? *slot : single ? single->value : 0;
+}
+
 static uint16_t loaded(struct code_track *track, uint16_t *state, const struct code_insn *insn,
 		       int64_t disp)
 {
-	const uint16_t *slot;
 	int64_t at;
 
 	if (!is_slot(track, state, insn->base, disp, &at))
 		return value_load(track, reg_value(state, insn->base), disp);
-	slot = slot_at(track, state, at);
-	return slot ? *slot : 0;
+	return slot_value(track, state, at);
 }
 
 static void store(struct code_track *track, uint16_t *state, const struct code_insn *insn,
 		  uint8_t reg, int64_t disp)
 {
-	uint16_t *slot;
+	uint16_t *slot, value;
 	int64_t at;
 
 	if (!is_slot(track, state, insn->base, disp, &at))
 		return;
+	value = insn->width == 8 ? reg_value(state, reg) : 0;
 	slot = slot_at(track, state, at);
 	if (slot)
-		*slot = insn->width == 8 ? reg_value(state, reg) : 0;
+		*slot = value;
+	else
+		single_store(track, at, value);
 }
 
 static bool keeps(const struct code_track *track, uint64_t target)
@@ -219,11 +260,30 @@ static int compare_disp(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Keeps each slot once: the first ones as slots of the states, and others if they are stored into once. */
+static bool sort_slots(struct code_track *track)
+{
+	int64_t *data = track->slots.data;
+	size_t all = track->slots.len, n = 0, same;
+
+	qsort(data, all, sizeof(int64_t), compare_disp);
+	for (size_t i = 0; i < all; i += same) {
+		struct single single = {.disp = data[i]};
+
+		for (same = 1; i + same < all && data[i + same] == data[i]; same++)
+			;
+		if (n < SLOTS_MAX)
+			data[n++] = data[i];
+		else if (same == 1 && !vec_push(&track->singles, single))
+			return false;
+	}
+	track->slots.len = n;
+	return true;
+}
+
 /* Finds the slots that are stored into. No value is ever known of the others. */
 static bool find_slots(struct code_track *track)
 {
-	size_t n = 0;
-
 	vec_each(insn, &track->code->insns) {
 		if (insn->base != track->stack || insn->width != 8)
 			continue;
@@ -233,14 +293,7 @@ static bool find_slots(struct code_track *track)
 		if (insn->op == CODE_STORE_PAIR && !vec_push(&track->slots, insn->disp + 8))
 			return false;
 	}
-	if (!track->slots.len)
-		return true;
-	qsort(track->slots.data, track->slots.len, sizeof(int64_t), compare_disp);
-	for (size_t i = 0; i < track->slots.len; i++)
-		if (!n || track->slots.data[i] != track->slots.data[n - 1])
-			track->slots.data[n++] = track->slots.data[i];
-	track->slots.len = n < SLOTS_MAX ? n : SLOTS_MAX;
-	return true;
+	return !track->slots.len || sort_slots(track);
 }
 
 static bool find_blocks(struct code_track *track)
@@ -329,6 +382,14 @@ static void run_block(struct code_track *track, size_t index)
 		reach(track, index + 1, track->now);
 }
 
+/* Lets all blocks run again that were reached. */
+static void mark_dirty(struct code_track *track)
+{
+	vec_each(block, &track->blocks)
+		block->dirty = block->reached;
+	track->single_lost = false;
+}
+
 /* Runs the blocks until none is dirty. Returns false when it takes too long. */
 static bool settle(struct code_track *track)
 {
@@ -344,6 +405,8 @@ static bool settle(struct code_track *track)
 				any = true;
 			}
 		}
+		if (track->single_lost)
+			mark_dirty(track);
 		if (!any)
 			return true;
 	}
@@ -418,6 +481,7 @@ void code_track_free(struct code_track *track)
 	table_fini(&track->by_hash);
 	vec_fini(&track->blocks);
 	vec_fini(&track->slots);
+	vec_fini(&track->singles);
 	free(track->states);
 	free(track);
 }
@@ -455,7 +519,5 @@ struct code_value code_track_value(struct code_track *track, const struct code_i
 struct code_value code_track_slot(struct code_track *track, const struct code_insn *at,
 				  int64_t disp)
 {
-	const uint16_t *slot = go_to(track, at) ? slot_at(track, track->now, disp) : NULL;
-
-	return track->values.data[slot ? *slot : 0];
+	return track->values.data[go_to(track, at) ? slot_value(track, track->now, disp) : 0];
 }

@@ -67,6 +67,21 @@ static void set_load_global(struct code_insn *to, const ZydisDecodedInstruction 
 	to->target = addr;
 }
 
+/* Decodes mov [rip + disp], reg. */
+static void set_store_global(struct code_insn *to, const ZydisDecodedInstruction *insn,
+			     const ZydisDecodedOperand *ops)
+{
+	ZyanU64 addr;
+
+	if (ops[0].type != ZYDIS_OPERAND_TYPE_MEMORY || ops[0].mem.base != ZYDIS_REGISTER_RIP ||
+	    ops[1].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(insn, &ops[0], to->addr, &addr)))
+		return;
+	to->op = CODE_STORE_GLOBAL;
+	to->reg = register_number(ops[1].reg.value);
+	to->target = addr;
+}
+
 static void set_mov(struct code_insn *to, const ZydisDecodedInstruction *insn,
 		    const ZydisDecodedOperand *ops)
 {
@@ -86,6 +101,8 @@ static void set_mov(struct code_insn *to, const ZydisDecodedInstruction *insn,
 				  ? register_number(ops[1].reg.value)
 				  : CODE_NO_REG;
 		set_memory(to, &ops[0]);
+	} else {
+		set_store_global(to, insn, ops);
 	}
 	to->width = (uint8_t)(ops[0].size / 8);
 }
@@ -424,6 +441,7 @@ const struct machine_ops machine_x86_64 = {
 	.find_calls = find_calls,
 	.find_takes = find_takes,
 	.find_uses = find_uses,
+	.find_globals = x86_64_find_globals,
 	.printer_open = printer_open,
 	.printer_close = free,
 	.print = print,

@@ -5,7 +5,11 @@
  *   calls.c     all calls of some functions
  *   globals.c   the addresses of the runtime's variables, from its code
  *   uses.c      which functions use a global variable
- *   map_globals.c  which global variables are maps, and of which type, from the code that uses them
+ *   roles.c     the functions that code_types.c knows
+ *   wanted.c    the functions whose code is read for types
+ *   named.c     types by the names of their methods
+ *   code_types.c  the types of global variables and closures, from the code that uses and makes them
+ *   agree.c     what several places in the code say about one variable
  */
 #ifndef READ_HEAP_HEAP_H
 #define READ_HEAP_HEAP_H
@@ -55,22 +59,43 @@ struct heap_globals {
 struct error *heap_globals_find(const struct image *image, const struct gopcln *tab,
 				struct heap_globals *ret);
 
-/* A global variable that holds a map. */
-struct map_global {
+/* What memory at an address holds. */
+enum typed_as {
+	TYPED_MAP,     /* a pointer to a map of the type */
+	TYPED_POINTER, /* a pointer to a value of the type */
+	TYPED_SLICE,   /* a slice of the type */
+	TYPED_VALUE,   /* a value of the type */
+};
+
+/* A global variable, or a part of one. */
+struct typed_global {
 	uint64_t addr; /* link-time */
 	uint64_t type; /* link-time */
+	uint8_t as;    /* enum typed_as */
+	bool shape; /* the type comes from the code of a generic function, in which types of one shape are alike */
 };
 
-struct map_globals {
-	VEC(struct map_global) list; /* by address, each once */
+/* The type of closures with a function: the address of the function, then what the closure has captured. */
+struct typed_closure {
+	uint64_t func; /* link-time address of its entry */
+	uint64_t type; /* link-time */
+	bool shape;
 };
 
-/* Finds the global variables that are passed to the runtime's functions for maps, with a type. A variable that is used
- * with two types is left out. The caller frees *ret. Errors: out of memory. */
-struct error *map_globals_find(const struct image *image, const struct gopcln *tab,
-			       struct map_globals *ret);
-void map_globals_fini(struct map_globals *globals);
-CLEANUP_VALUE(struct map_globals, map_globals_fini)
+/* What the code of a module says about types. */
+struct code_types {
+	VEC(struct typed_global) globals;   /* by address */
+	VEC(struct typed_closure) closures; /* by function, each once */
+	uint64_t
+		conflicts; /* global variables and functions that were left out: the code names several types */
+};
+
+/* Reads the types of global variables and closures from the code. The caller frees *ret, also after an error. Errors: out of
+ * memory. */
+struct error *code_types_find(const struct image *image, const struct gopcln *tab,
+			      struct code_types *ret);
+void code_types_fini(struct code_types *types);
+CLEANUP_VALUE(struct code_types, code_types_fini)
 
 /* The uses of all global variables in a program's code. */
 struct global_uses;

@@ -26,4 +26,64 @@ struct error *heap_each_call(const struct call_search *search, size_t *ret_targe
 struct error *heap_code_of(const struct image *image, const struct gopcln_func *func,
 			   struct code *ret);
 
+/* ---- types from code ---- */
+
+enum role {
+	ROLE_MAP_USE, /* (type, map, ...): mapaccess, mapassign, mapdelete, ... */
+	ROLE_NEW,     /* newobject(type) *value */
+	ROLE_MALLOC, /* mallocgcSmallScanNoHeaderSC1(size, type, ...) *value, and so on: runtime.newobject since 1.27 */
+	ROLE_SLICE, /* makeslice(type, ...) pointer */
+	ROLE_GROW, /* growslice(pointer, length, capacity, n, type) pointer, ... (to 1.19: the type is first) */
+	ROLE_MAP,	/* makemap(type, ...) map */
+	ROLE_SMALL_MAP, /* runtime.makemap_small map */
+	ROLE_KEEPER,	/* a write barrier, which keeps registers */
+	ROLE_METHOD,	/* a method of a pointer */
+	ROLE_CLOSURE,	/* a function literal, or a method value */
+};
+
+struct role_of {
+	uint64_t entry;
+	const char *name; /* borrowed from the image */
+	uint8_t role;
+};
+
+struct roles {
+	VEC(struct role_of) list; /* by entry */
+};
+
+/* roles.c */
+/* Finds all functions that have a role. Errors: out of memory. */
+struct error *roles_find(const struct gopcln *tab, struct roles *ret);
+void roles_fini(struct roles *roles);
+CLEANUP_VALUE(struct roles, roles_fini)
+/* Returns the function that begins at an address, or NULL if it has no role. */
+const struct role_of *role_at(const struct roles *roles, uint64_t entry);
+
+/* Addresses [from, to). */
+struct variables {
+	uint64_t from, to;
+};
+
+/* wanted.c */
+/* Finds the bounds of what a program can write to. Its global variables are among it. */
+struct variables variables_of(const struct image *image);
+/* Finds the functions that may tell types. Bit n of *ret stands for row n of the function table. The caller frees
+ * it. Errors: out of memory. */
+struct error *wanted_find(const struct image *image, const struct gopcln *tab,
+			  const struct roles *roles, uint64_t **ret);
+
+/* named.c */
+struct named_types;
+/* Collects the struct types with a name. image and tab are borrowed. Errors: out of memory. */
+struct error *named_types_new(const struct image *image, const struct gopcln *tab,
+			      struct named_types **ret);
+void named_types_free(struct named_types *named);
+CLEANUP_FUNC(struct named_types, named_types_free)
+/* Returns the struct type whose pointer the method with this name takes ("path/pkg.(*T).M"), or 0 if it is not known. */
+uint64_t named_type_of_method(const struct named_types *named, const char *name);
+
+/* agree.c */
+/* Sorts the variables and closures. Keeps what does not contradict itself. */
+void code_types_agree(const struct gotypes *types, struct code_types *found);
+
 #endif
