@@ -14,9 +14,9 @@ CONNECTIONS, REQUESTS = 4, 5  # connections, requests on each
 
 
 class Caddy:
-    def __init__(self, folder):
+    def __init__(self, folder, binary=None):
         self.folder = folder
-        self.binary = private_copy(shutil.which("caddy"), folder / "bin")
+        self.binary = private_copy(binary or shutil.which("caddy"), folder / "bin")
         self.admin, *self.ports = free_ports(4)
         self.env = dict(os.environ, HOME=str(folder), XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder))
         self.calls = 0
@@ -54,6 +54,9 @@ class Caddy:
         self.calls += 1
         return text
 
+    def is_up(self):
+        return all(map(self.answers, [self.admin, *self.ports]))
+
     def answers(self, port):
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -83,7 +86,7 @@ def caddy_checks(tophash, folder):
     plan = witness.Plan(tophash, str(caddy.binary))
     print(f"  {plan.headline}")
     with witness.Witness(plan) as counter, caddy.server() as server:
-        until("caddy", lambda: all(map(caddy.answers, [caddy.admin, *caddy.ports])) or server.popen.poll() is not None, 20)
+        until("caddy", lambda: caddy.is_up() or server.popen.poll() is not None, 20)
         records, counted, _ = idle_window(tophash, counter, server.popen.pid, folder, lambda _: caddy_work(caddy))
     what, requests = "caddy requests", CONNECTIONS * REQUESTS
     headers = "headers/headers.go"

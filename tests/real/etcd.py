@@ -20,9 +20,9 @@ ETCD_VERSION = "3.4.23"
 class Etcd:
     """A server on loopback and its client. Counts the requests."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, binary=None):
         self.folder = folder
-        self.binary = private_copy(shutil.which("etcd"), folder / "bin")
+        self.binary = private_copy(binary or shutil.which("etcd"), folder / "bin")
         self.port, peer = free_ports(2)
         self.url = f"http://127.0.0.1:{self.port}"
         peer_url = f"http://127.0.0.1:{peer}"

@@ -8,6 +8,7 @@ count.
     etcd     Debian's etcd on ports of its own, driven by etcdctl: leases, watchers, members, a restart
     caddy    Debian's caddy on ports of its own: requests that lose headers, configurations that lose servers
     docker   the Docker client, from its first instruction
+    maps     live maps of stripped programs: the share of them whose type is known
     go       the Go toolchain's own commands: many short processes of the compiler; go itself
 
 Every program is traced as a private copy, so that no other process of it is counted. witness.py has the second count. The programs are
@@ -35,8 +36,9 @@ from docker import docker_checks
 from etcd import etcd_checks
 from gotool import go_checks
 from harness import counts, Failed, line, ROOT, Skip
+from maps import maps_checks
 
-PROGRAMS = {"etcd": etcd_checks, "caddy": caddy_checks, "docker": docker_checks, "go": go_checks}
+PROGRAMS = {"etcd": etcd_checks, "caddy": caddy_checks, "docker": docker_checks, "go": go_checks, "maps": maps_checks}
 
 
 def why_not(tophash):
