@@ -35,6 +35,7 @@ struct heap_span {
 	uint64_t type;	      /* of a large object: the address of its type, or 0 */
 	uint64_t specials;
 	bool noscan; /* its objects have no pointers */
+	bool large;  /* it is one object of no size class; others may be alone in their span, too */
 	bool queued; /* the mark will visit it */
 };
 

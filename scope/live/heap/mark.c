@@ -198,7 +198,7 @@ static void scan_object(struct heap *heap, const struct heap_span *span, uint32_
 	} else if (span->elem <= SMALL_MAX) {
 		tell_object(heap, addr, 0, span->elem, words + first);
 		scan_small(heap, span, index, words);
-	} else if (span->type || !span->magic) {
+	} else if (span->large) {
 		tell_object(heap, addr, span->type, span->elem, words + first);
 		mask = heap_mask_of(heap, span->type);
 		if (mask)

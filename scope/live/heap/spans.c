@@ -40,8 +40,9 @@ static bool take_record(const struct heap_fields *f, const uint8_t *record, stru
 		.alloc_bits = field(record, f->span_alloc_bits, 8),
 		.specials = field(record, f->span_specials, 8),
 		.noscan = field(record, f->span_class, 1) & 1,
+		.large = field(record, f->span_class, 1) >> 1 == 0,
 	};
-	if (f->span_large_type && field(record, f->span_class, 1) >> 1 == 0)
+	if (f->span_large_type && ret->large)
 		ret->type = field(record, f->span_large_type, 8);
 	*ret_sane = pages && pages < PAGES_MAX && !(ret->base & (PAGE - 1)) && ret->base &&
 		    ret->elem >= WORD && ret->elem <= pages << PAGE_BITS && ret->elems &&
