@@ -79,17 +79,16 @@ def holders_of_every_map():
                 if hops == ["nothing"]:
                     check(addr not in found, f"{what}it is listed: {found.get(addr)}")
                     continue
-                if addr not in found:  # nothing tells that it is a map
-                    check(not sample.is_swiss(go), f"{what}it is missing")
-                    continue
+                check(addr in found, f"{what}it is missing")
                 held = found[addr]["held_by"]
                 texts = [hop_text(hop) for hop in held]
                 check(is_root(held[-1], hops[-1], way), f"{what}root {held[-1]}")
                 check(is_part(texts[:-1], hops[:-1]), f"{what}{texts}")
                 if texts[:-1] == hops[:-1]:
                     exact.add(case)
-            known = {"global", "map value", "inline value", "map key", "closure", "interface", "named interface", "field of interface", "one of many", "held twice"}
-            same((known if sample.is_swiss(go) else {"interface", "named interface", "global"}) - exact, set(), f"{go} {way}: cases that are not named")
+            known = {"global", "fields", "map value", "inline value", "map key", "slice", "slice of structs", "closure", "interface",
+                     "named interface", "field of interface", "one of many", "held twice", "struct variable", "nested", "pointer"}
+            same(known - exact, set(), f"{go} {way}: cases that are not named")
             check("weak" not in cases or "weak" not in exact, "the weak one")
 
 

@@ -118,6 +118,8 @@ struct place holders_follow(struct holders *holders, const struct leaf *leaf,
 			    const struct edge *edge, bool *ret_interface);
 /* Returns what is known of an object by itself. `slot` is a word in it. */
 struct place holders_identify(struct holders *holders, uint64_t object, uint64_t slot);
+/* Returns the value that a word of a global variable is in, if its type is known. */
+struct place holders_global(struct holders *holders, uint64_t slot);
 /* Returns the place of an interface's value if the word before a slot names its type. */
 struct place holders_interface(struct holders *holders, const struct edge *edge);
 

@@ -215,6 +215,11 @@ static struct place known_value(struct holders *holders, uint64_t object, uint64
 	return (struct place){0};
 }
 
+struct place holders_global(struct holders *holders, uint64_t slot)
+{
+	return known_value(holders, 0, slot);
+}
+
 /* Finds the type that the heap notes for an object. */
 static struct place noted_value(struct holders *holders, uint64_t object)
 {

@@ -138,25 +138,26 @@ static void name_symbol(struct holders *holders, const struct elfsym *symbols, u
 	hop->name = holders_string(holders, buf_cstr(&text));
 }
 
-static void step_global(struct holders *holders, uint64_t addr, struct step *ret)
+/* Names the global variable at an address. */
+static void step_global(struct holders *holders, uint64_t addr, struct holder_hop *ret)
 {
 	size_t at = data_module(holders, addr);
 	const char *users[GLOBAL_USERS];
 	uint64_t base;
 	size_t n;
 
-	ret->hops[0].addr = addr;
+	ret->addr = addr;
 	if (!holders->named)
 		open_names(holders);
 	if (at == holders->options->modules_n || holders->failed)
 		return;
 	addr -= holders->options->modules[at].bias;
 	if (holders->symbols[at]) {
-		name_symbol(holders, holders->symbols[at], addr, &ret->hops[0]);
+		name_symbol(holders, holders->symbols[at], addr, ret);
 	} else if (holders->uses[at]) {
 		n = global_users(holders->uses[at], addr, users, &base);
 		for (size_t i = 0; i < n; i++)
-			ret->hops[0].users[i] = users[i];
+			ret->users[i] = users[i];
 	}
 }
 
@@ -170,6 +171,27 @@ static void step_finalizer(struct holders *holders, const struct heap_source *so
 	holders_step(holders, &unknown, &of_object, ret);
 	if (ret->n < STEP_HOPS)
 		ret->hops[ret->n++] = (struct holder_hop){.kind = HOLDER_FINALIZER};
+}
+
+/* Makes the step from a word of a global variable. If it is a struct whose type is known, the field has its name. */
+static void step_variable(struct holders *holders, const struct edge *edge, struct step *ret)
+{
+	const struct place place = holders_global(holders, edge->slot);
+	struct edge of_variable = {place.origin, edge->slot, edge->word};
+	struct step inner = {0};
+
+	if (place.kind == PLACE_VALUES)
+		holders_step(holders, &place, &of_variable, &inner);
+	if (inner.n && inner.n < STEP_HOPS &&
+	    (inner.hops[0].kind == HOLDER_FIELD || inner.hops[0].kind == HOLDER_ELEMENT)) {
+		*ret = inner;
+		ret->hops[ret->n++] = (struct holder_hop){.kind = HOLDER_GLOBAL};
+		step_global(holders, place.origin, &ret->hops[ret->n - 1]);
+		return;
+	}
+	ret->to = holders_interface(holders, edge);
+	ret->hops[0].interface = ret->to.kind != PLACE_NONE;
+	step_global(holders, edge->slot, &ret->hops[0]);
 }
 
 void holders_step_root(struct holders *holders, const struct heap_source *source,
@@ -189,8 +211,6 @@ void holders_step_root(struct holders *holders, const struct heap_source *source
 	if (source->kind == HEAP_SOURCE_STACK) {
 		step_stack(holders, source->addr, ret, ret_goid);
 	} else if (source->kind == HEAP_SOURCE_GLOBAL) {
-		ret->to = holders_interface(holders, edge);
-		ret->hops[0].interface = ret->to.kind != PLACE_NONE;
-		step_global(holders, source->addr, ret);
+		step_variable(holders, edge, ret);
 	}
 }

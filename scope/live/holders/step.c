@@ -8,6 +8,7 @@ enum {
 	SWISS_DIRECTORY = 16,	  /* internal/runtime/maps: Map */
 	SWISS_DIRECTORY_LEN = 24,
 	CHANNEL_BUFFER = 16, /* runtime/chan.go: hchan */
+	ARRAYS_MAX = 8,
 };
 
 static void add_hop(struct step *step, enum holder_kind kind, const char *type, const char *name)
@@ -17,18 +18,38 @@ static void add_hop(struct step *step, enum holder_kind kind, const char *type, 
 			(struct holder_hop){.kind = kind, .type = type, .name = name};
 }
 
-/* Follows the word at an offset in a value of a type. Adds a hop if it is in a field. */
+/* Goes on to the element of an array, of one in another one, in which an offset lies. Returns whether there was one. */
+static bool enter_arrays(struct holders *holders, uint64_t *type, uint64_t *offset)
+{
+	struct gotype array;
+	bool any = false;
+
+	for (unsigned depth = 0; depth < ARRAYS_MAX; depth++) {
+		if (!gotype_read(&holders->types, *type, &array) || array.kind != GOTYPE_ARRAY ||
+		    !array.len || !(array.size / array.len))
+			break;
+		*offset %= array.size / array.len;
+		*type = array.elem;
+		any = true;
+	}
+	return any;
+}
+
+/* Follows the word at an offset in a value of a type. Adds a hop if it is in a field, and one if that is in an
+ * array. */
 static void step_value(struct holders *holders, uint64_t type, uint64_t offset,
 		       const struct edge *edge, struct step *ret)
 {
 	cleanup(buf_fini) struct buf path = {0};
+	bool interface, in_array = enter_arrays(holders, &type, &offset);
 	struct leaf leaf = holders_leaf(holders, type, offset, &path);
-	bool interface;
 
 	ret->to = holders_follow(holders, &leaf, edge, &interface);
 	if (path.len && leaf.type)
 		add_hop(ret, HOLDER_FIELD, holders_type_name(holders, type),
 			holders_string(holders, buf_cstr(&path)));
+	if (in_array && leaf.type)
+		add_hop(ret, HOLDER_ELEMENT, holders_type_name(holders, type), NULL);
 	if (ret->n)
 		ret->hops[0].interface = interface;
 	else

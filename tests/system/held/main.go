@@ -37,6 +37,18 @@ type elem struct {
 type keyed struct{ m *holdsMap }
 type holdsMap struct{ m map[string]uint32 }
 type asAny struct{ any interface{} }
+type store struct {
+	n        int
+	sessions map[string]*session
+	second   inner
+}
+
+func (s *store) put(name string, m map[string]int8) int {
+	s.sessions[name] = &session{}
+	s.second.tags = m
+	return len(s.second.tags)
+}
+
 type pooled struct{ m map[string]float32 }
 type withFinalizer struct{ m map[string]float64 }
 type weakly struct{ m map[string]complex64 }
@@ -71,6 +83,8 @@ var (
 	gPtr     *map[string][2]int8
 	gSync    sync.Map
 	gSecond  interface{}
+	gStore   store
+	gStored  interface{}
 )
 var out *bufio.Writer
 
@@ -104,6 +118,10 @@ func build(n int) {
 	gByName["two"], gSecond = two, two
 	note("held twice", addr(unsafe.Pointer(&two.tags)), "map[string]int16", "field main.session tags|interface global main.gSecond")
 	note("object", uintptr(unsafe.Pointer(two)), "main.session", "interface global main.gSecond")
+	gStore.sessions = map[string]*session{}
+	gStore.put("x", map[string]int8{"s": 1})
+	gStored = &gStore
+	note("struct variable", addr(unsafe.Pointer(&gStore.second.tags)), "map[string]int8", "field main.store second.tags|"+global("gStore"))
 	gInline = map[int]elem{}
 	for i := 0; i < 20; i++ {
 		m := map[string]uint16{"i": 1}
@@ -132,7 +150,7 @@ func build(n int) {
 	}
 	for i := range gArray {
 		gArray[i] = map[string]int64{"a": 1}
-		note("array", addr(unsafe.Pointer(&gArray[i])), "map[string]int64", global("gArray"))
+		note("array", addr(unsafe.Pointer(&gArray[i])), "map[string]int64", "element map[string]int64|"+global("gArray"))
 	}
 	c := &holdsMap{m: map[string]uint32{"c": 1}}
 	gChan <- c
