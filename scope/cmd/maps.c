@@ -3,10 +3,12 @@
 #include "base/text/text.h"
 #include "cmd/cmd.h"
 #include "cmd/maps_diff.h"
+#include "cmd/maps_every.h"
 #include "cmd/maps_export.h"
 #include "cmd/maps_list.h"
 #include "cmd/output.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -109,6 +111,62 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 	return NULL;
 }
 
+/* ---- --every ---- */
+
+/* Appends the line before the table of a list. */
+static void put_time_line(const struct maps_listing *listing, struct buf *to)
+{
+	const struct map_report *totals = &listing->totals;
+	struct json_clock clock = {0};
+	cleanup_buf struct buf time = {0};
+
+	json_put_time(&time, &clock, listing->head.wall_ns);
+	buf_printf(to, "%.*s  %llu maps, %llu bytes, %llu of them empty; read in %.0f ms",
+		   (int)sizeof("2026-11-30T10:00:00") - 1, time.len ? time.data + 1 : "",
+		   (unsigned long long)totals->maps, (unsigned long long)totals->bytes,
+		   (unsigned long long)totals->waste, totals->seconds * 1e3);
+	for (enum map_change_kind kind = MAP_CAME; kind <= MAP_MOVED; kind++)
+		if (totals->compared && totals->changes[kind])
+			buf_printf(to, ", %llu %s", (unsigned long long)totals->changes[kind],
+				   map_change_word(kind));
+	buf_char(to, '\n');
+}
+
+static struct error *put_one(const struct maps_listing *listing, void *ctx, bool *ret_enough)
+{
+	cleanup(buf_fini) struct buf out = {0};
+	bool json = strcmp(listing->options->format, "json") == 0;
+	int fd = *(const int *)ctx, errnum;
+
+	if (json)
+		snapshot_put_head(&out, &listing->head);
+	else
+		put_time_line(listing, &out);
+	try(put_report(listing, fd, &out));
+	if (!json)
+		buf_char(&out, '\n');
+	if (out.bad)
+		return error_nomem();
+	errnum = output_put(fd, out.data, out.len, -1);
+	*ret_enough = errnum == EPIPE; /* its reader has gone away */
+	return errnum && errnum != EPIPE
+		       ? error_errno(ERROR_FAILED, errnum, "cannot write the output")
+		       : NULL;
+}
+
+static struct error *list_every(const struct maps_options *options, int fd)
+{
+	try(output_empty(options->output, fd));
+	return maps_every(options, put_one, &fd);
+}
+
+static struct error *run(const struct maps_options *options, int fd, bool *lost)
+{
+	if (options->diff)
+		return maps_diff(options, fd);
+	return options->every ? list_every(options, fd) : list_maps(options, fd, lost);
+}
+
 int cmd_maps(int argc, char **argv)
 {
 	struct maps_options options;
@@ -119,12 +177,13 @@ int cmd_maps(int argc, char **argv)
 
 	cmd_signals();
 	if (!err && options.help)
-		return cmd_print_help(&maps_verb);
+		return options.help_all ? cmd_print_help_all(&maps_verb)
+					: cmd_print_help(&maps_verb);
 	path = err ? NULL : file_of(&options);
 	if (!err)
 		err = output_open(path, &fd);
 	if (!err)
-		err = options.diff ? maps_diff(&options, fd) : list_maps(&options, fd, &lost);
+		err = run(&options, fd, &lost);
 	if (path && fd >= 0)
 		close(fd);
 	free(options.pattern);

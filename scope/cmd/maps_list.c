@@ -1,5 +1,6 @@
 /* Collects the live maps of a process: process -> its Go modules -> mark -> maps -> rows. */
 #include "cmd/maps_list.h"
+#include "cmd/maps_compare.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/confine.h"
@@ -11,12 +12,15 @@
 #include <seccomp.h>
 #include <stdlib.h>
 
-void maps_list_fini(struct maps_listing *listing)
+/* Drops a list, and keeps what it is read from. */
+static void drop_list(struct maps_listing *listing)
 {
 	maps_group_fini(&listing->groups);
 	gomap_list_fini(&listing->maps);
+	listing->maps = (struct gomap_list){0};
 	maps_ways_fini(&listing->ways);
 	heap_close(listing->heap);
+	listing->heap = NULL;
 	vec_each(text, &listing->names) {
 		free(text->name);
 		free(text->package);
@@ -25,6 +29,14 @@ void maps_list_fini(struct maps_listing *listing)
 	table_fini(&listing->names_at);
 	vec_fini(&listing->rows);
 	vec_fini(&listing->held.ways);
+	listing->held = (struct maps_held){0};
+	listing->totals = (struct map_report){0};
+}
+
+void maps_list_fini(struct maps_listing *listing)
+{
+	drop_list(listing);
+	gomap_list_fini(&listing->before);
 	vec_fini(&listing->types);
 	module_list_fini(&listing->found);
 	modules_free(listing->modules);
@@ -111,7 +123,9 @@ static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
 
 	if (listing->options->core)
 		options.registers_n = core_registers(listing->target, &options.registers);
-	try(give_up(listing));
+	if (!listing->confined)
+		try(give_up(listing));
+	listing->confined = true;
 	try(heap_open(&options, &listing->heap));
 	try(gomap_find(listing->heap, maps, &listing->maps));
 	if (listing->options->ways && (heap_has_parents(listing->heap) || !listing->options->to))
@@ -261,6 +275,9 @@ static struct error *make_rows(struct maps_listing *listing, bool swiss)
 		if (listing->ways.holders)
 			try(maps_ways_take(&listing->ways, listing->options->by == MAPS_OF_HOLDER,
 					   &row));
+		if (listing->totals.compared)
+			maps_compare(&listing->before, map, &row);
+		listing->totals.changes[row.change]++;
 		add_totals(&listing->totals, &row);
 		if (is_wanted(listing->options, &row) && !vec_push(&listing->rows, row))
 			return error_nomem();
@@ -312,14 +329,10 @@ static struct error *tell_cut(const struct maps_listing *listing, struct error *
 			    : err;
 }
 
-static struct error *list(struct maps_listing *ret)
+static struct error *read_list(struct maps_listing *ret)
 {
-	enum go_maps maps;
+	enum go_maps maps = ret->found.list.data[0].module->maps;
 
-	try(modules_new(&ret->modules));
-	try(modules_of(ret->modules, ret->target, &ret->found));
-	try(take_modules(ret));
-	maps = ret->found.list.data[0].module->maps;
 	take_head(ret);
 	try(read_heap(ret, maps));
 	try(name_types(ret));
@@ -334,9 +347,29 @@ static struct error *list(struct maps_listing *ret)
 	return NULL;
 }
 
+static struct error *list(struct maps_listing *ret)
+{
+	try(modules_new(&ret->modules));
+	try(modules_of(ret->modules, ret->target, &ret->found));
+	try(take_modules(ret));
+	return read_list(ret);
+}
+
 struct error *maps_list(const struct maps_options *options, struct maps_listing *ret)
 {
 	*ret = (struct maps_listing){.options = options};
 	try(open_target(ret));
 	return tell_cut(ret, list(ret));
+}
+
+struct error *maps_list_again(struct maps_listing *listing)
+{
+	gomap_list_fini(&listing->before);
+	listing->before = listing->maps;
+	listing->maps = (struct gomap_list){0};
+	drop_list(listing);
+	listing->totals.compared = true;
+	try(read_list(listing));
+	listing->totals.changes[MAP_WENT] = maps_went(&listing->before, &listing->maps);
+	return NULL;
 }

@@ -34,11 +34,15 @@ struct maps_listing {
 	struct maps_held held;	  /* with --who-holds: in place of rows */
 	struct map_report totals; /* without rows */
 	struct snapshot_head head;
+	struct gomap_list before; /* the list before, with --every */
+	bool confined;		  /* rights were given up */
 };
 
 /* Reads the process and makes the rows, in order. The caller frees *ret with maps_list_fini(), also after an
  * error. Errors: the process cannot be read, or is none that is understood; no memory. */
 struct error *maps_list(const struct maps_options *options, struct maps_listing *ret);
+/* Makes the list once more, and compares its rows with the list before. Errors: as above. */
+struct error *maps_list_again(struct maps_listing *listing);
 void maps_list_fini(struct maps_listing *listing);
 CLEANUP_VALUE(struct maps_listing, maps_list_fini)
 

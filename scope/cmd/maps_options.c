@@ -38,8 +38,19 @@ static const struct option_spec rows[] = {
 	 .man = "A core file instead of a process: of gcore(1), or of the kernel. The program may be named after "
 		"it (see \\fBCore files\\fR)."},
 
+	{.name = "every", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(every), .min = 10000000,
+	 .max = 86400000000000,
+	 .help = "a new list each TIME; what has changed is marked",
+	 .man = "Makes a new list each period, until the process ends, SIGINT (Ctrl-C) or SIGTERM comes, or as "
+		"\\fB--count\\fR and \\fB--duration\\fR say. Each begins with a line that has its time, its totals, and how "
+		"long it took to read the process. From the second list on, maps that have changed are marked."},
+	{.name = "count", .argument = "N", .kind = OPTION_NUMBER, .at = AT(count), .min = 1, .max = UINT64_MAX, .rare = true,
+	 .help = "end after N lists of --every"},
+	{.name = "duration", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(duration), .min = 1,
+	 .max = UINT64_MAX, .rare = true,
+	 .help = "end --every after this time"},
 	{.name = "diff", .kind = OPTION_FLAG, .at = AT(diff),
-	 .help = "compare lists of --save: what came, went, grew, was emptied",
+	 .help = "compare lists of --save",
 	 .man = "Reads no process. Compares the first and the last of two or more files that \\fB--save\\fR "
 		"wrote, and shows the sums of all of them. Maps are the same if their address and their type "
 		"are. Lists of different processes, or of a program that was started again, are compared by "
@@ -108,6 +119,7 @@ static const struct option_spec rows[] = {
 	 .help = "only errors on standard error",
 	 .man = "Prints only errors on standard error."},
 	OPTION_HELP_ROW(struct maps_options),
+	OPTION_HELP_ALL_ROW(struct maps_options),
 	{0},
 };
 /* clang-format on */
@@ -121,16 +133,13 @@ static const char legend[] =
 	"  BYTES    what the map holds: its header, buckets or groups, tables\n"
 	"  WASTE    how much of that a new map with the same elements would not hold\n"
 	"  LEN      elements; CAPACITY is the number of slots for them, LOAD the percentage\n"
-	"  TYPE     ? means that nothing tells it\n"
-	"  MAPS     with --by: their number\n";
+	"  TYPE     ? means that nothing tells it\n";
 
 static const char *const examples[] = {
 	"tophash maps -p shop",
-	"tophash maps -p shop --by package",
-	"tophash maps -p shop --save a.maps; sleep 60; tophash maps -p shop --save b.maps",
-	"tophash maps --diff a.maps b.maps",
+	"tophash maps -p shop --every 1s --top 5",
+	"tophash maps -p shop --save b.maps; tophash maps --diff a.maps b.maps",
 	"tophash maps -p shop --to pprof:maps.pb.gz; go tool pprof -top maps.pb.gz",
-	"tophash maps -p 4711 --type 'map[string]*' --format json",
 	"tophash maps -p 4711 --top 20 --min-bytes 64k --holders",
 	"tophash maps -p 4711 --who-holds 0xc00012f590 --all-paths 5",
 	"tophash maps --core core.4711 ./shop",
@@ -185,6 +194,15 @@ static struct error *check(const struct maps_options *options)
 		return error_new(ERROR_USAGE, "--save keeps all maps: choose with --diff");
 	if (options->to && options->grouped)
 		return error_new(ERROR_USAGE, "--to has no groups: leave out --by");
+	if (options->every && (options->core || options->save || options->to))
+		return error_new(ERROR_USAGE,
+				 "--every lists a process again and again: leave out %s",
+				 options->core	 ? "--core"
+				 : options->save ? "--save"
+						 : "--to");
+	if ((options->count || options->duration) && !options->every)
+		return error_new(ERROR_USAGE, "--%s ends --every: add it",
+				 options->count ? "count" : "duration");
 	if (options->save && options->to)
 		return error_new(ERROR_USAGE, "--save and --to: one of them at a time");
 	if ((options->save || options->to) && options->output)
@@ -201,6 +219,8 @@ static struct error *check_diff(const struct maps_options *options)
 				 : options->core  ? "--core"
 				 : options->save  ? "--save"
 						  : "--to");
+	if (options->every)
+		return error_new(ERROR_USAGE, "--diff reads files: leave out --every");
 	if (options->files_n < 2)
 		return error_new(ERROR_USAGE, "--diff compares two files or more of --save");
 	if (options->ways)

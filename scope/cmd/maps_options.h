@@ -37,13 +37,15 @@ struct maps_options {
 	const char *save;		    /* NULL: not asked for */
 	const struct export_format *export; /* of --to; NULL: not asked for */
 	const char *to;			    /* its file */
+	uint64_t every, duration;	    /* ns; 0: not asked for */
+	uint64_t count;			    /* lists of --every; 0: no limit */
 	char **files;			    /* of --diff; borrowed */
 	size_t files_n;
 	bool diff;
 	bool grouped; /* --by */
 	bool holders; /* show what holds each map */
 	bool ways;    /* what holds objects is needed */
-	bool wide, quiet, help;
+	bool wide, quiet, help, help_all;
 };
 
 extern const struct verb_spec maps_verb;

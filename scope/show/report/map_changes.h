@@ -6,17 +6,6 @@
 #include "base/base.h"
 #include "show/report/map_groups.h"
 
-enum map_change_kind {
-	MAP_SAME,
-	MAP_CAME,
-	MAP_WENT,
-	MAP_GREW,    /* it holds more bytes */
-	MAP_SHRANK,  /* it holds fewer bytes */
-	MAP_EMPTIED, /* the same bytes, fewer elements */
-	MAP_FILLED,  /* the same bytes, more elements */
-	MAP_MOVED, /* the same bytes and elements; elements were moved from old buckets to new ones */
-};
-
 /* A map, or the sums of a group. */
 struct map_sums {
 	uint64_t maps, bytes, waste, len, capacity, overflow;
@@ -61,8 +50,6 @@ struct map_changes_report {
 enum map_change_kind map_change_kind(const struct map_sums *before, const struct map_sums *after);
 /* Adds a map to sums. */
 void map_sums_add(struct map_sums *to, const struct map_row *row);
-/* Returns the word for a kind: "grew". */
-const char *map_change_word(enum map_change_kind kind);
 
 /* Append the lists with their sums, then the changes. As JSON Lines they are {"event":"point",...}, {"event":"change",...}
  * and {"event":"end",...}. */

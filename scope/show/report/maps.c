@@ -175,20 +175,59 @@ static bool with_holders(const struct rows *rows)
 	return ((const struct map_report *)rows->ctx)->holders;
 }
 
+static const struct map_report *report_of(const struct rows *rows)
+{
+	return rows->ctx;
+}
+
+static bool is_compared(const struct rows *rows)
+{
+	return report_of(rows)->compared;
+}
+
+static void put_change(struct cell *cell, const void *row)
+{
+	enum map_change_kind change = row_of(row)->change;
+
+	if (is_compared(cell->rows) && (cell->json || change != MAP_SAME))
+		cell_str(cell, map_change_word(change));
+}
+
+static void put_len_before(struct cell *cell, const void *row)
+{
+	if (is_compared(cell->rows))
+		cell_number(cell, row_of(row)->len_before);
+}
+
+/* What was added to its elements. */
+static void put_len_added(struct cell *cell, const void *row_)
+{
+	const struct map_row *row = row_of(row_);
+	uint64_t before = row->len_before;
+
+	if (row->len == before)
+		return;
+	buf_char(cell->to, row->len > before ? '+' : '-');
+	buf_u64(cell->to, row->len > before ? row->len - before : before - row->len);
+}
+
 static const struct column columns[] = {
-	{.name = "BYTES", .json = "bytes", .place = 1, .right = true, .put = put_bytes},
-	{.name = "WASTE", .json = "waste", .place = 2, .right = true, .put = put_waste},
-	{.name = "LEN", .json = "len", .place = 3, .right = true, .put = put_len},
-	{.name = "CAPACITY", .json = "capacity", .place = 4, .right = true, .put = put_capacity},
-	{.name = "LOAD", .place = 5, .right = true, .put = put_load},
+	{.name = "CHANGE", .json = "change", .place = 1, .shown = is_compared, .put = put_change},
+	{.json = "len_before", .put = put_len_before},
+	{.name = "+LEN", .place = 5, .right = true, .shown = is_compared, .put = put_len_added},
+	{.name = "BYTES", .json = "bytes", .place = 2, .right = true, .put = put_bytes},
+	{.name = "WASTE", .json = "waste", .place = 3, .right = true, .put = put_waste},
+	{.name = "LEN", .json = "len", .place = 4, .right = true, .put = put_len},
+	{.name = "CAPACITY", .json = "capacity", .place = 6, .right = true, .put = put_capacity},
+	{.name = "LOAD", .place = 7, .right = true, .put = put_load},
 	{.name = "TYPE",
 	 .json = "map_type",
-	 .place = 6,
+	 .place = 8,
 	 .percent = 45,
 	 .sgr = SGR_BOLD,
 	 .put = put_type},
 	{.json = "package", .put = put_package},
-	{.name = "MAP", .json = "map", .place = 7, .put = put_map},
+	{.name = "MAP", .json = "map", .place = 9, .put = put_map},
 	{.json = "layout", .put = put_layout},
 	{.json = "overflow", .put = put_overflow},
 	{.json = "tombstones", .put = put_tombstones},
@@ -198,10 +237,10 @@ static const struct column columns[] = {
 	{.json = "evacuated", .put = put_evacuated},
 	{.json = "stack_only", .put = put_by_stack},
 	{.json = "changing", .put = put_changing},
-	{.name = "NOTES", .place = 8, .put = put_notes},
+	{.name = "NOTES", .place = 10, .put = put_notes},
 	{.name = "HELD BY",
 	 .json = "held_by",
-	 .place = 9,
+	 .place = 11,
 	 .shown = with_holders,
 	 .put = put_held_by},
 };
@@ -237,6 +276,9 @@ void maps_end_json(struct buf *to, const struct map_report *report)
 		put_member(to, "core_missing", report->core_missing);
 		put_member(to, "files_missing", report->core_unseen);
 	}
+	if (report->compared)
+		for (enum map_change_kind kind = MAP_CAME; kind <= MAP_MOVED; kind++)
+			put_member(to, map_change_word(kind), report->changes[kind]);
 	json_end_line(to);
 }
 

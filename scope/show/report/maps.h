@@ -6,6 +6,18 @@
 #include "base/base.h"
 #include "live/holders/hop.h"
 
+/* What has become of a map since another list. */
+enum map_change_kind {
+	MAP_SAME,
+	MAP_CAME,
+	MAP_WENT,
+	MAP_GREW,    /* it holds more bytes */
+	MAP_SHRANK,  /* it holds fewer bytes */
+	MAP_EMPTIED, /* the same bytes, fewer elements */
+	MAP_FILLED,  /* the same bytes, more elements */
+	MAP_MOVED, /* the same bytes and elements; elements were moved from old buckets to new ones */
+};
+
 /* A live map. Strings are borrowed. */
 struct map_row {
 	uint64_t map;	  /* the address of its header */
@@ -25,6 +37,8 @@ struct map_row {
 	uint64_t goid;			  /* of the goroutine whose stack holds it; or 0 */
 	const char *
 		holder; /* the way as text, without the goroutine; NULL: it is not known or not needed */
+	enum map_change_kind change; /* since the list before, if the report is compared */
+	uint64_t len_before;	     /* in that list */
 };
 
 struct map_report {
@@ -38,6 +52,9 @@ struct map_report {
 	uint32_t pid;
 	uint64_t heap_bytes, objects, live, goroutines;
 	double seconds;
+	bool compared; /* with the list before: rows have changes */
+	uint64_t changes[MAP_MOVED +
+			 1];   /* maps by what has become of them, also those that are not shown */
 	bool holders;	       /* show what holds the maps */
 	const char *core;      /* the core file that was read; NULL: a process */
 	uint64_t core_missing; /* bytes that it should have: it is cut */
@@ -54,11 +71,14 @@ void maps_text(struct buf *to, const struct map_report *report);
 /* Appends {"event":"end",...}, the totals. */
 void maps_end_json(struct buf *to, const struct map_report *report);
 
+/* Returns the word for a change: "grew". */
+const char *map_change_word(enum map_change_kind kind);
+
 /* Append a way as text ("main.session.tags <- (map value) <- main.sessions"), or as an array in JSON. goid is the goroutine
  * of a stack at its end. */
-/* Appends one hop of it: "main.store.sessions". */
-void held_by_hop(struct buf *to, const struct holder_hop *hop, uint64_t goid);
 void held_by_text(struct buf *to, const struct holder_hop *hop, uint64_t goid);
 void held_by_json(struct buf *to, const struct holder_hop *hop, uint64_t goid);
+/* Appends one hop of a way: "main.store.sessions". */
+void held_by_hop(struct buf *to, const struct holder_hop *hop, uint64_t goid);
 
 #endif
