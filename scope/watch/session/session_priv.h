@@ -20,8 +20,8 @@ enum { SESSION_NAMES = 4, SESSION_NAME_SIZE = 16 };
  * each link at each hit whether it is for the process, 30 ns for each. */
 enum { SESSION_OWN_PROBES_MAX = 64 };
 
-/* Modules besides the session's file that a start record lists. */
-enum { MET_SHOWN = 64 };
+/* Modules besides the session's file that a start record lists: all that an engine takes. */
+enum { MET_SHOWN = 256 };
 
 /* The processes of a file that have probes of their own. */
 struct own_probes {
