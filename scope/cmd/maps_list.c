@@ -305,6 +305,7 @@ static void take_facts(struct maps_listing *listing)
 	listing->totals.live = facts.live;
 	listing->totals.goroutines = facts.goroutines;
 	listing->totals.possible_empty = listing->maps.empty;
+	listing->totals.types_dropped = listing->maps.types_dropped;
 	listing->totals.holders = listing->options->holders;
 	listing->totals.core = listing->options->core;
 	if (listing->options->core) {

@@ -134,10 +134,12 @@ static void measure_again(struct search *search, struct gomap *map)
 			      .changing = map->changing};
 
 	memcpy(again.words, map->words, sizeof(again.words));
-	if (search->ops->read(&search->reader, &again) != GOMAP_NO)
+	if (search->ops->read(&search->reader, &again) != GOMAP_NO) {
 		*map = again;
-	else
+	} else {
 		map->type = 0;
+		search->list->types_dropped++;
+	}
 }
 
 /* Drops maps that were never filled and that no typed value leads to. */

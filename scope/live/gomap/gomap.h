@@ -58,8 +58,9 @@ struct gomap_list {
 	values; /* typed memory that was met, by address; if the heap keeps parents */
 	struct map_types *types; /* for gomap_slot_of() */
 	enum go_maps layout;
-	uint64_t empty;	  /* objects that may be maps that were never filled: nothing tells */
-	uint64_t refused; /* objects with the shape of a header and other contents */
+	uint64_t empty;		/* objects that may be maps that were never filled: nothing tells */
+	uint64_t types_dropped; /* types that the arrays of their maps do not fit */
+	uint64_t refused;	/* objects with the shape of a header and other contents */
 };
 
 /* Marks the heap (heap_mark()), and finds all live maps. The caller frees *ret with gomap_list_fini(), also after an

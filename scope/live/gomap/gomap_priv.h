@@ -17,6 +17,8 @@ struct map_type {
 	/* Slot i has its key at keys + i * key_stride in the part. */
 	uint64_t keys, key_stride, elems, elem_stride;
 	bool key_indirect, elem_indirect; /* the slot has a pointer to it */
+	uint64_t part_pointers;		  /* which of the first 64 words of a part are pointers */
+	bool part_known;		  /* part_pointers is known */
 	bool shape;			  /* only generic code uses it, for all types of a shape */
 	uint64_t next; /* index + 1 of another type with the same part; 0: none */
 };
@@ -29,7 +31,7 @@ struct map_types {
 };
 
 struct gomap_reader {
-	const struct heap *heap;
+	struct heap *heap;
 	const struct map_types *types;
 	/* Returns how many parts are allocated for a map of n. */
 	uint64_t (*allocated)(uint64_t n);
@@ -71,7 +73,7 @@ struct gomap_ops {
 extern const struct gomap_ops gomap_classic, gomap_swiss;
 
 /* types.c */
-struct error *map_types_find(const struct heap *heap, enum go_maps maps, struct map_types *ret);
+struct error *map_types_find(struct heap *heap, enum go_maps maps, struct map_types *ret);
 void map_types_fini(struct map_types *types);
 CLEANUP_VALUE(struct map_types, map_types_fini)
 /* Returns the only map type with this part that is no shape, or NULL if there are several or none. */

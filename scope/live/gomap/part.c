@@ -9,6 +9,19 @@ static bool fits(const struct gomap_reader *reader, const struct part_array *arr
 	       heap_slot_size(reader->heap, size * parts, array->noscan) == array->slot;
 }
 
+/* Tells whether the heap has pointers where parts of a type have them. */
+static bool has_pointers_of(const struct gomap_reader *reader, const struct part_array *array,
+			    const struct map_type *type)
+{
+	uint64_t words = type->part_size / WORD, bits, n;
+
+	if (array->part || array->noscan || !type->part_known ||
+	    !heap_pointers_of(reader->heap, array->addr, &bits, &n))
+		return true;
+	n = n < words ? n : words;
+	return !((bits ^ type->part_pointers) & (n < 64 ? (1ull << n) - 1 : UINT64_MAX));
+}
+
 /* Finds the size of the parts that fill an object, among those of all map types. Sets *ret to it if it is the only one.
  * Returns whether any fits. */
 static bool find_size(const struct gomap_reader *reader, const struct part_array *array, uint64_t n,
@@ -43,7 +56,8 @@ bool part_array_read(const struct gomap_reader *reader, const struct gomap *map,
 		ret->part_size = wanted->part_size;
 		return (!ret->part || ret->part == wanted->part) &&
 		       ret->noscan == wanted->part_noscan &&
-		       fits(reader, ret, n, wanted->part_size);
+		       fits(reader, ret, n, wanted->part_size) &&
+		       has_pointers_of(reader, ret, wanted);
 	}
 	if (!type)
 		return find_size(reader, ret, n, &ret->part_size);

@@ -14,7 +14,7 @@ enum { TYPE_BYTES = 136, PART_BEGIN = 8 };
 
 struct finder {
 	struct map_types *types;
-	const struct heap *heap;
+	struct heap *heap;
 	enum go_maps maps;
 	unsigned minor;
 	struct gotypes named; /* to read names with */
@@ -104,6 +104,7 @@ static bool on_type(void *ctx, const struct gotype *type)
 
 	if (!read_type(finder, type->addr, &found))
 		return true;
+	found.part_known = heap_pointers_in(finder->heap, found.part, &found.part_pointers);
 	found.shape = is_shape(&finder->named, type->addr);
 	first = table_find(&types->by_part, found.part);
 	if (first) {
@@ -154,7 +155,7 @@ static struct error *collect_sizes(struct map_types *types)
 	return NULL;
 }
 
-struct error *map_types_find(const struct heap *heap, enum go_maps maps, struct map_types *ret)
+struct error *map_types_find(struct heap *heap, enum go_maps maps, struct map_types *ret)
 {
 	const struct heap_options *options = heap_options_of(heap);
 	struct finder finder = {.types = ret,

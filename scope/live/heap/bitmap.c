@@ -76,3 +76,19 @@ bool heap_bitmap_ends(const struct heap_bitmap *bitmap, uint64_t word)
 	return !bitmap->nibbles && word % 64 == 63 &&
 	       (bitmap->no_more[word / 512] >> (word / 64 % 8) & 1);
 }
+
+uint64_t heap_bitmap_first(const struct heap *heap, uint64_t first, uint64_t n)
+{
+	uint64_t mask = 0;
+
+	for (uint64_t i = 0; i < n && i < 64; i++) {
+		bool pointer;
+
+		if (!heap_bitmap_pointer(heap->bitmap, first + i, &pointer))
+			break;
+		mask |= (uint64_t)pointer << i;
+		if (heap_bitmap_ends(heap->bitmap, first + i))
+			break;
+	}
+	return mask;
+}

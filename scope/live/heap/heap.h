@@ -5,7 +5,8 @@
  *
  *   cache.c   memory of the process, in blocks that are kept
  *   spans.c   the spans: where objects are, and how large
- *   masks.c   which words of an object are pointers
+ *   masks.c   which words of a type are pointers
+ *   words.c   which words of an object are pointers
  *   roots.c   data, bss, stacks, specials
  *   mark.c    the mark
  *   parents.c what the mark came from to each object
@@ -166,6 +167,12 @@ void heap_forget(struct heap *heap);
 /* Finds the type that the heap notes for an object: in the word before it, or in the span's record. `addr` is
  * where its contents begin. Returns 0 if the heap notes none. */
 uint64_t heap_type_of(const struct heap *heap, uint64_t addr);
+/* Tells which of the first words of the object that begins at addr are pointers, as bits. *ret_n is how many words are told, 64 at
+ * most. Returns false if the heap tells it in another way: there is a type before the object, or it has no
+ * pointers. */
+bool heap_pointers_of(struct heap *heap, uint64_t addr, uint64_t *ret, uint64_t *ret_n);
+/* Finds which of the first 64 words of values of a type are pointers. Returns false if the type makes no sense. */
+bool heap_pointers_in(struct heap *heap, uint64_t type, uint64_t *ret);
 /* Returns the bytes that an object of this size takes in the heap, with its slack. */
 uint64_t heap_slot_size(const struct heap *heap, uint64_t size, bool noscan);
 

@@ -124,6 +124,10 @@ struct error *heap_mark_roots(struct heap *heap);
 /* Marks what words of stacks may lead to. */
 struct error *heap_mark_stacks(struct heap *heap);
 
+/* Returns the bits of the first words of an object, as far as they fit. `first` is the index of the first one in
+ * heap->bitmap. */
+uint64_t heap_bitmap_first(const struct heap *heap, uint64_t first, uint64_t n);
+
 /* mark.c */
 /* Tells the hook of the value of an interface, if the word before a pointer names a type. */
 static inline void heap_tell_interface(struct heap *heap, uint64_t type, uint64_t data)

@@ -152,23 +152,6 @@ static bool scan_mapped(struct heap *heap, const uint64_t *words, uint64_t n, ui
 	return true;
 }
 
-/* Returns the bits of the first words of an object, as far as they fit. */
-static uint64_t first_bits(const struct heap *heap, uint64_t first, uint64_t n)
-{
-	uint64_t mask = 0;
-
-	for (uint64_t i = 0; i < n && i < 64; i++) {
-		bool pointer;
-
-		if (!heap_bitmap_pointer(heap->bitmap, first + i, &pointer))
-			break;
-		mask |= (uint64_t)pointer << i;
-		if (heap_bitmap_ends(heap->bitmap, first + i))
-			break;
-	}
-	return mask;
-}
-
 /* Tells the hooks of an object. `words` is where its contents begin. */
 static void tell_object(struct heap *heap, uint64_t addr, uint64_t type, uint64_t size,
 			const uint64_t *words)
@@ -192,7 +175,7 @@ static void scan_object(struct heap *heap, const struct heap_span *span, uint32_
 	if (heap->fields.bits != HEAP_BITS_SPAN) {
 		tell_object(heap, addr, 0, span->elem, words + first);
 		if (span->elem == heap->options.header_size &&
-		    is_header(heap, span, first_bits(heap, first, n)))
+		    is_header(heap, span, heap_bitmap_first(heap, first, n)))
 			add_candidate(heap, addr, words + first);
 		scan_mapped(heap, words + first, n, first);
 	} else if (span->elem <= SMALL_MAX) {

@@ -265,6 +265,7 @@ void maps_end_json(struct buf *to, const struct map_report *report)
 	put_member(to, "waste", report->waste);
 	put_member(to, "typed", report->typed);
 	put_member(to, "typed_bytes", report->typed_bytes);
+	put_member(to, "types_dropped", report->types_dropped);
 	put_member(to, "possible_empty", report->possible_empty);
 	put_member(to, "heap_bytes", report->heap_bytes);
 	put_member(to, "objects", report->objects);

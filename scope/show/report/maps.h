@@ -47,6 +47,7 @@ struct map_report {
 	/* totals of all maps, also those that are not shown */
 	uint64_t maps, bytes, waste;
 	uint64_t typed, typed_bytes; /* of those with a known type */
+	uint64_t types_dropped;	     /* types that the arrays of their maps do not fit */
 	uint64_t possible_empty;     /* objects that may be maps that were never filled */
 	/* what was read */
 	uint32_t pid;
