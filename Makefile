@@ -120,6 +120,13 @@ bench-sites: ## finding a binary's delete sites, beside objdump and go tool objd
 	@$(MAKE) --no-print-directory all
 	@bench/sites --tophash $(BUILD)/tophash
 
+.PHONY: bench-maps
+bench-maps: ## time and memory of tophash maps for heaps of known size (root): BENCH="--rounds 3 --heaps small"
+	@tools/deps test
+	@$(MAKE) --no-print-directory all
+	@tools/go-toolchains --fetch 1.23 1.26 >/dev/null
+	@bench/maps --tophash $(BUILD)/tophash $(BENCH)
+
 .PHONY: bench-map
 bench-map: ## the map beside other hash maps: BENCH="--quick", BENCH="--type u64 -o new.json", BENCH=--small, PEERS=DIR
 	@tools/deps bench-map
