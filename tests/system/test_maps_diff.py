@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 
-from harness import HERE, check, go_build, LONG, options, Program, same, test, tmp
+from harness import HERE, REPO, check, go_build, LONG, options, Program, same, test, tmp
 from test_maps import maps, releases
 
 import sample
@@ -133,4 +135,25 @@ def maps_diff_refuses():
     same(tmp("x").exists(), False, "a file of a command that is refused")
     full = subprocess.run([options.tophash, "maps", "-p", str(p.pid), "--save", "/dev/full"], text=True, capture_output=True, timeout=LONG)
     check(full.returncode == 1 and full.stderr.count("\n") == 1 and "/dev/full" in full.stderr, f"a full disk: {full.returncode} {full.stderr}")
+    p.end()
+
+
+@test
+def maps_recipe_is_true():
+    """The commands of the page run, in their order, and print tables with the columns and changes that it shows."""
+    page = (REPO / "docs/recipes/my-memory-does-not-come-back.md").read_text()
+    p, _ = changing(options.go)
+    folder = tmp("recipe")
+    folder.mkdir()
+    blocks = re.findall(r"\$ (tophash maps [^\n]*)\n([^$`]*)", page)
+    same(len(blocks), 5, "commands")
+    blocks.insert(0, blocks.pop(2))  # the list before the change
+    for i, (command, printed) in enumerate(blocks):
+        r = subprocess.run([options.tophash, *shlex.split(command.replace("shop", str(p.pid)))[1:]], text=True, capture_output=True, timeout=LONG, cwd=folder)
+        same(r.returncode, 0, f"{command}: {r.stderr}")
+        words = [[line.split()[:1] for line in text.splitlines() if re.match("BYTES|MAPS|FILE|[A-Za-z]", line)] for text in (r.stdout, printed)]
+        same(words[0], words[1], command)
+        if not i:
+            p.tell("change")
+            shown(p)
     p.end()
