@@ -89,6 +89,17 @@ def maps_are_typed_by_the_code():
 
 
 @test
+def maps_knows_the_sizes_of_objects():
+    """A size class that is missing, or that Go does not have, makes maps of one size have no type. Go's are in its own source."""
+    ours = re.search(r"classes\[\] = \{(.*?)\}", (REPO / "scope/live/heap/sizes.c").read_text(), re.S).group(1)
+    for go in releases():
+        src = build.CACHE / "go" / go / "src"
+        file = next(f for f in (src / "internal/runtime/gc/sizeclasses.go", src / "runtime/sizeclasses.go") if f.exists())
+        theirs = re.search(r"(?:class_to_size|SizeClassToSize)\b.*\{0, (.*)\}", file.read_text()).group(1)
+        same(re.findall(r"\d+", ours), re.findall(r"\d+", theirs), f"{go}: size classes")
+
+
+@test
 def maps_are_measured():
     """Capacity, bytes and waste of maps whose memory is known by calculation."""
     for go in releases():
