@@ -6,6 +6,7 @@
 #include "cmd/maps_every.h"
 #include "cmd/maps_export.h"
 #include "cmd/maps_list.h"
+#include "cmd/maps_one.h"
 #include "cmd/output.h"
 
 #include <errno.h>
@@ -99,13 +100,16 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 	cleanup(buf_fini) struct buf out = {0};
 
 	try(maps_list(options, &listing));
-	try(put_report(&listing, fd, &out));
+	if (options->map)
+		try(maps_one(&listing, fd, &out));
+	else
+		try(put_report(&listing, fd, &out));
 	try(write_report(options, fd, &out));
 	say_core(&listing.totals);
 	if (options->to && !listing.ways.holders)
 		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
 			HEAP_PARENTS_MAX, options->to);
-	if (!options->quiet && !options->who)
+	if (!options->quiet && !options->who && !options->map)
 		say_totals(&listing.totals);
 	*lost = listing.totals.core_missing > 0;
 	return NULL;
@@ -169,7 +173,7 @@ static struct error *run(const struct maps_options *options, int fd, bool *lost)
 
 int cmd_maps(int argc, char **argv)
 {
-	struct maps_options options;
+	cleanup(maps_options_fini) struct maps_options options = {0};
 	const char *path;
 	int fd = -1;
 	bool lost = false;
@@ -186,7 +190,6 @@ int cmd_maps(int argc, char **argv)
 		err = run(&options, fd, &lost);
 	if (path && fd >= 0)
 		close(fd);
-	free(options.pattern);
 	if (err)
 		return cmd_fail(err);
 	return lost ? EXIT_LOST : EXIT_DONE;

@@ -111,8 +111,14 @@ static void take_head(struct maps_listing *listing)
 	target_image_id(listing->target, &listing->head.image);
 }
 
-static struct error *read_heap(struct maps_listing *listing, enum go_maps maps)
+static enum go_maps maps_of(const struct maps_listing *listing)
 {
+	return listing->found.list.data[0].module->maps;
+}
+
+static struct error *read_heap(struct maps_listing *listing)
+{
+	enum go_maps maps = maps_of(listing);
 	struct heap_options options = {.memory = target_memory(listing->target),
 				       .modules = listing->types.data,
 				       .modules_n = listing->types.len,
@@ -251,26 +257,32 @@ static void add_totals(struct map_report *totals, const struct map_row *row)
 	}
 }
 
-static struct error *make_rows(struct maps_listing *listing, bool swiss)
+struct map_row maps_row_of(const struct maps_listing *listing, const struct gomap *map)
+{
+	struct type_text text = text_of(listing, map->type);
+
+	return (struct map_row){.map = map->addr,
+				.type = text.name,
+				.package = text.package,
+				.len = map->len,
+				.capacity = map->capacity,
+				.bytes = map->bytes,
+				.waste = map->waste,
+				.overflow = map->overflow,
+				.tombstones = map->tombstones,
+				.tables = map->tables,
+				.old = map->old,
+				.evacuated = map->evacuated,
+				.growing = map->growing,
+				.swiss = maps_of(listing) == GO_MAPS_SWISS,
+				.by_stack = map->by_stack,
+				.changing = map->changing};
+}
+
+static struct error *make_rows(struct maps_listing *listing)
 {
 	vec_each(map, &listing->maps.list) {
-		struct type_text text = text_of(listing, map->type);
-		struct map_row row = {.map = map->addr,
-				      .type = text.name,
-				      .package = text.package,
-				      .len = map->len,
-				      .capacity = map->capacity,
-				      .bytes = map->bytes,
-				      .waste = map->waste,
-				      .overflow = map->overflow,
-				      .tombstones = map->tombstones,
-				      .tables = map->tables,
-				      .old = map->old,
-				      .evacuated = map->evacuated,
-				      .growing = map->growing,
-				      .swiss = swiss,
-				      .by_stack = map->by_stack,
-				      .changing = map->changing};
+		struct map_row row = maps_row_of(listing, map);
 
 		if (listing->ways.holders)
 			try(maps_ways_take(&listing->ways, listing->options->by == MAPS_OF_HOLDER,
@@ -332,15 +344,13 @@ static struct error *tell_cut(const struct maps_listing *listing, struct error *
 
 static struct error *read_list(struct maps_listing *ret)
 {
-	enum go_maps maps = ret->found.list.data[0].module->maps;
-
 	take_head(ret);
-	try(read_heap(ret, maps));
+	try(read_heap(ret));
 	try(name_types(ret));
 	take_facts(ret);
 	if (ret->options->who)
 		return maps_ways_of(&ret->ways, ret->options->who, ret->options->paths, &ret->held);
-	try(make_rows(ret, maps == GO_MAPS_SWISS));
+	try(make_rows(ret));
 	if (ret->options->grouped)
 		try(maps_group(ret->options, ret->rows.data, ret->rows.len, &ret->groups));
 	else

@@ -43,6 +43,8 @@ struct maps_listing {
 struct error *maps_list(const struct maps_options *options, struct maps_listing *ret);
 /* Makes the list once more, and compares its rows with the list before. Errors: as above. */
 struct error *maps_list_again(struct maps_listing *listing);
+/* Returns the row of a map. Its strings are borrowed from the listing. */
+struct map_row maps_row_of(const struct maps_listing *listing, const struct gomap *map);
 void maps_list_fini(struct maps_listing *listing);
 CLEANUP_VALUE(struct maps_listing, maps_list_fini)
 

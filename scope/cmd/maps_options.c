@@ -1,6 +1,10 @@
 #include "cmd/maps_options.h"
 #include "base/text/text.h"
 
+#include <stdlib.h>
+
+enum { VALUE_BYTES = 256, VALUE_BYTES_MAX = 65536 };
+
 #define AT(member) offsetof(struct maps_options, member)
 
 static const char *const orders[] = {
@@ -23,6 +27,11 @@ static struct error *parse_to(const char *text, void *to)
 	struct maps_options *options = to;
 
 	return export_read(text, &options->export, &options->to);
+}
+
+static struct error *read_key(const char *text, void *options)
+{
+	return filter_set_key(&((struct maps_options *)options)->filter, text, false);
 }
 
 /* clang-format off */
@@ -94,9 +103,30 @@ static const struct option_spec rows[] = {
 	 .man = "Shows what the object is that the address lies in, and what keeps it alive, instead of the maps (see "
 		"\\fBWho holds an object\\fR). The address may be in the middle of the object."},
 	{.name = "all-paths", .argument = "N", .kind = OPTION_NUMBER, .at = AT(paths), .min = 1,
-	 .max = 65536,
+	 .max = 65536, .rare = true,
 	 .help = "at most N ways to it (1)",
 	 .man = "At most N ways to this object instead of the best one. Ways that have the same hops are one."},
+	{.name = "map", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(map), .min = 1,
+	 .max = UINT64_MAX,
+	 .help = "one map in full: its state, and a drawing",
+	 .man = "Shows one map in full: its state, how full its buckets or groups are, and a drawing of "
+		"them (see \\fBONE MAP\\fR). \\fIADDR\\fR is a number such as 0xc000012340, as the "
+		"list and \\fBtophash-trace\\fR(1) show it."},
+	{.name = "entries", .argument = "N", .kind = OPTION_NUMBER, .at = AT(entries), .min = 1,
+	 .max = UINT64_MAX,
+	 .help = "with --map: the first N entries as Go values",
+	 .man = "With \\fB--map\\fR: shows the first N entries in the map's own order, the keys and "
+		"elements as Go values, and where each entry is."},
+	{.name = "key", .letter = 'k', .argument = "KEY", .kind = OPTION_CUSTOM, .parse = read_key,
+	 .help = "with --map: look up one key (a word, or JSON)",
+	 .man = "With \\fB--map\\fR: shows only the entry with this key, and where it is, or says that "
+		"the key is not in the map. All entries are searched. The key is written as for "
+		"\\fBtophash-trace\\fR(1)."},
+	{.name = "value-bytes", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(text_max), .min = 1,
+	 .max = VALUE_BYTES_MAX, .rare = true,
+	 .help = "keep N bytes of each string (256; at most 65536)",
+	 .man = "Keeps at most N bytes of each string in keys and elements. The default is 256, and N "
+		"may be up to 65536. Of a slice 64 elements are kept."},
 
 	OPTION_FORMAT_ROW(struct maps_options, "How to show it", option_formats,
 			  "JSON Lines (see \\fBJSON\\fR)"),
@@ -124,9 +154,9 @@ static const struct option_spec rows[] = {
 };
 /* clang-format on */
 
-static const char *const synopsis[] = {"-p PID|NAME [OPTION]...", "-p PID|NAME --save FILE",
-				       "--core FILE [OPTION]... [BINARY]",
-				       "--diff FILE FILE... [OPTION]...", NULL};
+static const char *const synopsis[] = {
+	"-p PID|NAME [OPTION]...", "-p PID|NAME --map ADDR [--entries N | --key KEY]",
+	"--core FILE [OPTION]... [BINARY]", "--diff FILE FILE... [OPTION]...", NULL};
 
 static const char legend[] =
 	"Columns:\n"
@@ -136,13 +166,11 @@ static const char legend[] =
 	"  TYPE     ? means that nothing tells it\n";
 
 static const char *const examples[] = {
-	"tophash maps -p shop",
 	"tophash maps -p shop --every 1s --top 5",
 	"tophash maps -p shop --save b.maps; tophash maps --diff a.maps b.maps",
 	"tophash maps -p shop --to pprof:maps.pb.gz; go tool pprof -top maps.pb.gz",
-	"tophash maps -p 4711 --top 20 --min-bytes 64k --holders",
 	"tophash maps -p 4711 --who-holds 0xc00012f590 --all-paths 5",
-	"tophash maps --core core.4711 ./shop",
+	"tophash maps -p 4711 --map 0xc000012340 --entries 20",
 	NULL,
 };
 
@@ -229,6 +257,34 @@ static struct error *check_diff(const struct maps_options *options)
 	return check(options);
 }
 
+/* Checks the options of the list and those of one map against each other. */
+static struct error *check_one(const struct maps_options *options)
+{
+	if (!options->map && (options->entries || options->filter.key || options->text_max))
+		return error_new(ERROR_USAGE, "%s is for one map: name it with --map ADDR",
+				 options->entries      ? "--entries"
+				 : options->filter.key ? "--key"
+						       : "--value-bytes");
+	if (options->map &&
+	    (options->top || options->type || options->min_bytes || options->order ||
+	     options->grouped || options->holders || options->save || options->to || options->who ||
+	     options->diff || options->every))
+		return error_new(
+			ERROR_USAGE,
+			"--map shows one map: --type, --min-bytes, --by, --top, --sort, "
+			"--holders, --who-holds, --save, --diff, --every and --to are not for it");
+	if (options->entries && options->filter.key)
+		return error_new(ERROR_USAGE,
+				 "--key shows one entry, and --entries the first ones");
+	return NULL;
+}
+
+void maps_options_fini(struct maps_options *options)
+{
+	filter_fini(&options->filter);
+	free(options->pattern);
+}
+
 struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret)
 {
 	struct option_words words;
@@ -237,6 +293,7 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
+	try(check_one(ret));
 	ret->holders |= ret->to != NULL; /* they are the stacks */
 	ret->ways = ret->holders || ret->who || (ret->grouped && ret->by == MAPS_OF_HOLDER);
 	if (ret->type)
@@ -254,5 +311,7 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
-	return check(ret);
+	try(check(ret));
+	ret->text_max = ret->text_max ? ret->text_max : VALUE_BYTES;
+	return NULL;
 }

@@ -6,6 +6,7 @@
 #include "cmd/options/options.h"
 #include "show/export/export.h"
 #include "show/report/report.h"
+#include "watch/filter/filter.h"
 
 /* The orders of --sort; their words are in maps_options.c, how they compare in maps_list.c. */
 enum maps_order {
@@ -29,8 +30,12 @@ struct maps_options {
 	uint64_t top; /* rows to show; 0: all */
 	enum map_grouping by;
 	enum maps_order order;
-	uint64_t who;	/* an address: show what holds this object, instead of maps; 0: none */
-	uint64_t paths; /* so many ways to it */
+	uint64_t who;	  /* an address: show what holds this object, instead of maps; 0: none */
+	uint64_t paths;	  /* so many ways to it */
+	uint64_t map;	  /* the one to show; 0: the list */
+	uint64_t entries; /* of it to show */
+	struct filter filter; /* its key is the one to look up */
+	uint32_t text_max;    /* bytes of a string in keys and elements */
 	/* where to */
 	const char *format;		    /* "text", "json" */
 	const char *output;		    /* NULL: stdout */
@@ -50,7 +55,10 @@ struct maps_options {
 
 extern const struct verb_spec maps_verb;
 
-/* Errors (ERROR_USAGE): one line. Strings are borrowed from argv. */
+/* The caller frees *ret with maps_options_fini(), also after an error. Errors (ERROR_USAGE): one line. Strings are borrowed
+ * from argv. */
 struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret);
+void maps_options_fini(struct maps_options *options);
+CLEANUP_VALUE(struct maps_options, maps_options_fini)
 
 #endif

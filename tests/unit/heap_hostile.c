@@ -86,6 +86,65 @@ static struct error *find_holders(struct heap *heap, const struct gomap_list *ma
 	return maps->list.len ? holders_paths(holders, addrs[0], &paths) : NULL;
 }
 
+/* A map that is looked at in full. */
+struct look {
+	struct gomap_view *view;
+	struct gotypes types;
+	bool known;
+	uint64_t key, elem; /* types */
+	struct map_counts counts;
+	struct go_key_arena arena;
+	unsigned entries;
+};
+
+/* Decodes the entries of a part, up to some thousands in all. */
+static bool on_part(void *ctx, const struct map_part *part)
+{
+	static const struct go_value_limits limits = {.text = 256, .elems = 64};
+	struct look *look = ctx;
+	uint64_t key, elem;
+
+	map_counts_add(&look->counts, part);
+	if (!look->known || look->entries > 1000 || !gomap_view_hold(look->view, part))
+		return true;
+	for (unsigned i = 0; i < MAP_PART_SLOTS; i++) {
+		if (gomap_view_slot(look->view, i) != MAP_SLOT_USED ||
+		    !gomap_view_entry(look->view, i, &key, &elem))
+			continue;
+		look->entries++;
+		if (!go_value_decode(&look->types, look->key, key, &limits, &look->arena) ||
+		    !go_value_decode(&look->types, look->elem, elem, &limits, &look->arena))
+			return false;
+	}
+	gomap_view_held(look->view);
+	return true;
+}
+
+/* Looks at some of the maps in full, and at an address that is none. */
+static void look_at_maps(struct heap *heap, const struct gomap_list *list,
+			 const struct gotype_module *module, uint64_t seed)
+{
+	for (unsigned i = 0; i < 2 && list->list.len; i++) {
+		uint64_t at = table_mix(seed + i) % list->list.len;
+		cleanup(gomap_view_close) struct gomap_view *view = NULL;
+		struct look look = {.types = {.module = *module}};
+		struct gomap_visitor visitor = {.ctx = &look, .on_part = on_part};
+		struct error *err = gomap_view_open(
+			heap, list, list->list.data[at].addr + (i == 1 ? 8 : 0), &view);
+
+		if (err) {
+			error_free(err);
+			continue;
+		}
+		look.view = view;
+		look.types.memory = gomap_view_memory(view);
+		look.known = gomap_view_types(view, &look.key, &look.elem);
+		gomap_view_walk(view, &visitor);
+		gomap_view_is_at_rest(view);
+		go_key_arena_fini(&look.arena);
+	}
+}
+
 /* Reads everything once. Returns how many maps were found, or -1 after an error. */
 static int64_t read_once(const struct module_at *at, struct liar *liar)
 {
@@ -105,8 +164,10 @@ static int64_t read_once(const struct module_at *at, struct liar *liar)
 		err = gomap_find(heap, at->module->maps, &maps);
 	if (!err)
 		err = find_holders(heap, &maps);
-	if (!err)
+	if (!err) {
+		look_at_maps(heap, &maps, &module, liar->seed);
 		return (int64_t)maps.list.len;
+	}
 	error_free(err);
 	return -1;
 }

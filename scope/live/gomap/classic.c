@@ -9,6 +9,8 @@
 
 enum {
 	FLAGS_MAX = 16,
+	ITERATORS = 3, /* somebody may be iterating over the buckets, or the old ones */
+	WRITING = 4,
 	SAME_SIZE = 8, /* the old buckets are as many as the new ones */
 	B_MAX = 40,
 	EMPTY_REST = 0,
@@ -17,6 +19,8 @@ enum {
 	EVACUATED_LAST = 4,
 	SEED_MIN = 1 << 16, /* a random number is below it once in 65,536 */
 	CHAIN_MAX = 1 << 20,
+	LINKS_MAX =
+		1024, /* overflow buckets that are followed to see whether the last is still there */
 };
 
 struct header {
@@ -45,12 +49,31 @@ static uint64_t ideal_bytes(const struct gomap_reader *reader, uint64_t len, uin
 	return GOMAP_HEADER_SIZE + heap_slot_size(reader->heap, allocated(n) * bucket, noscan);
 }
 
+/* Finds out that a chain leads back to itself: `mark` is the last bucket at a power of two. */
+struct passed {
+	uint64_t mark, n, limit;
+};
+
+/* Notes a bucket. Returns true if the chain has passed it before. */
+static bool pass(struct passed *passed, uint64_t addr)
+{
+	if (addr == passed->mark)
+		return true;
+	if (++passed->n > passed->limit) {
+		passed->mark = addr;
+		passed->limit = passed->n * 2;
+	}
+	return false;
+}
+
 /* Adds the overflow buckets of a chain that are objects of their own. Returns false if the chain makes no
  * sense. */
 static void add_chain(const struct gomap_reader *reader, const struct part_array *array,
 		      uint64_t bucket, struct gomap *map)
 {
-	for (unsigned i = 0; i < CHAIN_MAX && gomap_step(reader); i++) {
+	struct passed passed = {0};
+
+	for (unsigned i = 0; i < CHAIN_MAX && gomap_step(reader) && !pass(&passed, bucket); i++) {
 		uint64_t next, base, slot;
 
 		if (!heap_read(reader->heap, bucket + array->part_size - WORD, &next,
@@ -116,16 +139,23 @@ static enum gomap_verdict check_one_bucket(const struct gomap_reader *reader,
 	return full == header->count ? GOMAP_YES : GOMAP_TORN;
 }
 
+/* Returns how many old buckets a map has that grows, or 0 if there can be none. */
+static uint64_t old_buckets(const struct header *header)
+{
+	if (header->flags & SAME_SIZE)
+		return 1ull << header->b;
+	return header->b ? 1ull << (header->b - 1) : 0;
+}
+
 static bool add_old(const struct gomap_reader *reader, const struct header *header,
 		    struct gomap *map)
 {
-	bool same = header->flags & SAME_SIZE;
 	struct part_array array;
 
-	if (!same && !header->b)
+	map->old = old_buckets(header);
+	if (!map->old)
 		return false;
 	map->growing = true;
-	map->old = 1ull << (same ? header->b : header->b - 1);
 	if (!part_array_read(reader, map, header->old, map->old, &array))
 		return false;
 	map->bytes += array.slot;
@@ -199,44 +229,117 @@ static bool may_be(const uint64_t words[6])
 	return header.count && header.seed >= SEED_MIN && header_is_sane(&header);
 }
 
-static bool in_use(uint8_t byte)
-{
-	return byte > EVACUATED_LAST;
-}
+/* ---- all buckets ---- */
 
-static void each_chain(const struct gomap_reader *reader, uint64_t addr, uint64_t n,
-		       const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
-		       void *ctx)
+static enum map_slot slot_of(uint8_t byte)
 {
-	for (uint64_t i = 0; i < n && *reader->steps; i++) {
-		uint64_t bucket = addr + i * type->part_size;
-
-		for (unsigned depth = 0; bucket && depth < CHAIN_MAX && gomap_step(reader);
-		     depth++) {
-			part(ctx, bucket);
-			if (!heap_read(reader->heap, bucket + type->part_size - WORD, &bucket,
-				       sizeof(bucket)))
-				break;
-		}
+	switch (byte) {
+	case EMPTY_REST: return MAP_SLOT_EMPTY;
+	case EMPTY_ONE: return MAP_SLOT_GAP;
+	case EVACUATED_FIRST: return MAP_SLOT_MOVED_SAME;
+	case EVACUATED_FIRST + 1: return MAP_SLOT_MOVED_HALF;
+	case EVACUATED_LAST: return MAP_SLOT_EMPTY;
+	default: return MAP_SLOT_USED;
 	}
 }
 
-static void each_bucket(const struct gomap_reader *reader, const struct gomap *map,
-			const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
-			void *ctx)
+static void decode(struct map_part *part)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		part->slots[i] = slot_of(part->bytes[i]);
+	part->moved = part->bytes[0] >= EVACUATED_FIRST && part->bytes[0] <= EVACUATED_LAST;
+}
+
+/* Reads the pointer to the overflow bucket that follows a part. Without one, part->fault may say why. */
+static uint64_t next_of(const struct gomap_walk *walk, uint64_t part_size, struct map_part *part)
+{
+	uint64_t next;
+
+	if (!part_size)
+		return 0;
+	if (!heap_read(walk->reader->heap, part->addr + part_size - WORD, &next, sizeof(next)))
+		part->fault = "the pointer to the next overflow bucket cannot be read";
+	else if (part->depth >= CHAIN_MAX)
+		part->fault = "the chain of overflow buckets has no end";
+	else
+		return next;
+	return 0;
+}
+
+static void walk_chain(struct gomap_walk *walk, uint64_t part_size, uint32_t array, uint64_t index,
+		       uint64_t addr)
+{
+	struct passed passed = {0};
+	uint64_t next;
+
+	for (uint32_t depth = 0; addr && !walk->ended; depth++, addr = next) {
+		struct map_part part = {
+			.addr = addr, .array = array, .index = index, .depth = depth};
+
+		pass(&passed, addr);
+		next = next_of(walk, part_size, &part);
+		if (next && next == passed.mark) {
+			part.fault = "the chain of overflow buckets leads back to itself";
+			next = 0;
+		}
+		if (!walk_part(walk, &part))
+			return;
+	}
+}
+
+static void walk_buckets(struct gomap_walk *walk, uint64_t part_size, uint32_t number,
+			 uint64_t addr, uint64_t n)
+{
+	struct map_array array = {.number = number, .parts = n};
+
+	walk_array(walk, &array);
+	for (uint64_t i = 0; i < n && !walk->ended; i++)
+		walk_chain(walk, part_size, number, i, addr + i * part_size);
+}
+
+static void walk_map(struct gomap_walk *walk, const struct gomap *map, uint64_t part_size)
 {
 	struct header header;
 
 	memcpy(&header, map->words, sizeof(header));
-	if (header.buckets)
-		each_chain(reader, header.buckets, 1ull << header.b, type, part, ctx);
-	if (header.old)
-		each_chain(reader, header.old, map->old, type, part, ctx);
+	if (!header_is_sane(&header) || (!part_size && (header.b || header.old)))
+		return;
+	walk->decode = decode;
+	walk_buckets(walk, part_size, 0, header.buckets, 1ull << header.b);
+	if (header.old && old_buckets(&header))
+		walk_buckets(walk, part_size, 1, header.old, old_buckets(&header));
+}
+
+static bool is_linked(const struct memory *memory, const uint64_t words[6],
+		      const struct map_part *part, uint64_t part_size)
+{
+	uint64_t addr = words[part->array ? 3 : 2] + part->index * part_size;
+
+	for (uint32_t i = 0; i < part->depth; i++)
+		if (i >= LINKS_MAX ||
+		    !memory_read(memory, addr + part_size - WORD, &addr, sizeof(addr)))
+			return false;
+	return addr == part->addr;
+}
+
+static bool is_written(const uint64_t words[6])
+{
+	return words[1] & WRITING;
+}
+
+/* Iterators change their flags. */
+static bool is_same(const uint64_t a[6], const uint64_t b[6])
+{
+	return a[0] == b[0] && !((a[1] ^ b[1]) & ~(uint64_t)ITERATORS) &&
+	       memcmp(a + 2, b + 2, 4 * sizeof(*a)) == 0;
 }
 
 const struct gomap_ops gomap_classic = {.mask = 0x2c,
 					.allocated = allocated,
 					.read = read_header,
 					.may_be = may_be,
-					.in_use = in_use,
-					.each_part = each_bucket};
+					.decode = decode,
+					.walk = walk_map,
+					.is_linked = is_linked,
+					.is_written = is_written,
+					.is_same = is_same};

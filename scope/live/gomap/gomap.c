@@ -26,6 +26,11 @@ struct search {
 	bool failed;
 };
 
+const struct gomap_ops *gomap_ops_of(enum go_maps maps)
+{
+	return layouts[maps];
+}
+
 uint8_t gomap_header_mask(enum go_maps maps)
 {
 	return layouts[maps]->mask;

@@ -9,6 +9,8 @@
  *   typing.c    the types of maps, by the typed values that lead to them
  *   slots.c     what lies at a place in a map, or in an interface
  *   seeds.c     the typed values that the search begins with
+ *   walk.c      the buckets or groups of one map, one after the other
+ *   view.c      one map in full: its header, read again until it is at rest; its parts; where entries are
  *
  * To add a layout:
  *   1. write <layout>.c with a `const struct gomap_ops`, and declare it in gomap_priv.h;
@@ -21,6 +23,7 @@
 #include "base/base.h"
 #include "live/heap/heap.h"
 #include "read/gofile/gofile.h"
+#include "read/layout/layout.h"
 
 /* A live map. */
 struct gomap {
@@ -87,6 +90,58 @@ bool gomap_slot_of(const struct gomap_list *maps, uint64_t map_type, uint64_t of
 		   struct gomap_slot *ret);
 /* Finds the type that the type word of an interface means. Returns 0 if it is none. */
 uint64_t gomap_interface_type(const struct gotypes *types, uint64_t word);
+
+/* ---- one map in full ---- */
+
+/* What a walk shows: arrays, each before its parts; parts in the map's own order, overflow buckets after theirs. */
+struct gomap_visitor {
+	void *ctx;
+	void (*on_array)(void *ctx, const struct map_array *array); /* may be NULL */
+	bool (*on_part)(void *ctx, const struct map_part *part); /* returns false to end the walk */
+};
+
+struct gomap_view;
+
+/* Looks at the map whose header is at an address. It is one of the list that gomap_find() made, or another one; then its
+ * type is not known. `list` is borrowed. Errors (ERROR_TARGET): there is no map's header; no memory. */
+struct error *gomap_view_open(struct heap *heap, const struct gomap_list *list, uint64_t addr,
+			      struct gomap_view **ret);
+void gomap_view_close(struct gomap_view *view); /* NULL is legal */
+CLEANUP_FUNC(struct gomap_view, gomap_view_close)
+
+/* Reads the header again, and measures the map. Errors (ERROR_TARGET): it is no map any more. */
+struct error *gomap_view_refresh(struct gomap_view *view);
+/* Returns the map as it was at the last gomap_view_refresh(). Borrowed. */
+const struct gomap *gomap_view_map(const struct gomap_view *view);
+/* Tells whether the map was in the list. */
+bool gomap_view_is_listed(const struct gomap_view *view);
+/* Tells whether the header is still as it was, and nobody was writing to the map. */
+bool gomap_view_is_at_rest(const struct gomap_view *view);
+/* Visits the parts of the map. Bounded, whatever the memory says. Parts and chains that cannot be read have a
+ * `fault`. */
+void gomap_view_walk(const struct gomap_view *view, const struct gomap_visitor *visitor);
+
+/* Finds the types of keys and elements. Returns false if the map's type is not known. */
+bool gomap_view_types(const struct gomap_view *view, uint64_t *ret_key, uint64_t *ret_elem);
+/* Reads a part as a whole. Until the next call gomap_view_memory() shows it as it was. Returns false if it cannot be
+ * read. */
+bool gomap_view_hold(struct gomap_view *view, const struct map_part *part);
+/* What the program has done with a part since it was read. */
+enum gomap_held {
+	GOMAP_HELD_SAME, /* nothing; what its slots point to was read while they pointed to it */
+	GOMAP_HELD_CHANGED, /* it has changed, or a write has begun that may have changed half of a slot */
+	GOMAP_HELD_GONE, /* the map has other buckets or groups, and its memory may be that of something else */
+};
+
+enum gomap_held gomap_view_held(const struct gomap_view *view);
+/* Tells what a slot of the part that is held says. */
+enum map_slot gomap_view_slot(const struct gomap_view *view, unsigned slot);
+/* Finds the key and the element of a slot of the part that is held. Returns false if the type is not known, or a pointer
+ * to one of them cannot be read. */
+bool gomap_view_entry(const struct gomap_view *view, unsigned slot, uint64_t *ret_key,
+		      uint64_t *ret_elem);
+/* Returns the memory of the process, with the part that is held. Valid as long as the view. */
+struct memory gomap_view_memory(const struct gomap_view *view);
 
 /* The size of a header, and the mask of its pointers (heap_options). Both layouts have 48 bytes. */
 enum { GOMAP_HEADER_SIZE = 48 };

@@ -53,6 +53,22 @@ enum gomap_verdict {
 	GOMAP_WEAK, /* it is a map if something typed leads to it; without that, it may be something else */
 };
 
+/* A walk through the buckets or groups of a map (walk.c). */
+struct gomap_walk {
+	const struct gomap_reader *reader;
+	const struct gomap_visitor *visitor;
+	void (*decode)(struct map_part *part); /* sets its slots, and whether it has moved */
+	unsigned unread;
+	bool ended;
+};
+
+/* Reads the bytes of a part, and shows it to the visitor. Returns false if nothing follows it: it cannot be read, or the
+ * walk has ended. */
+bool walk_part(struct gomap_walk *walk, struct map_part *part);
+/* Shows a part that has been read, or that cannot be. Returns false if the walk has ended. */
+bool walk_show(struct gomap_walk *walk, const struct map_part *part);
+void walk_array(struct gomap_walk *walk, const struct map_array *array);
+
 struct gomap_ops {
 	uint8_t mask; /* pointers of the header, as bits */
 	/* Returns how many buckets or groups are allocated together for n of them. */
@@ -62,15 +78,23 @@ struct gomap_ops {
 	enum gomap_verdict (*read)(const struct gomap_reader *reader, struct gomap *ret);
 	/* Tells whether a header on a stack may be that of a map with elements. */
 	bool (*may_be)(const uint64_t words[6]);
-	/* Tells whether the byte of a slot says that it is in use. */
-	bool (*in_use)(uint8_t byte);
-	/* Calls part(ctx, addr) for each bucket or group. */
-	void (*each_part)(const struct gomap_reader *reader, const struct gomap *map,
-			  const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
-			  void *ctx);
+	void (*decode)(struct map_part *part); /* as gomap_walk.decode */
+	/* Visits the buckets or groups of the map whose header is in map->words. `part_size` is that of one, or 0 if it is
+	 * not known; then only a map that has one bucket or group is visited. */
+	void (*walk)(struct gomap_walk *walk, const struct gomap *map, uint64_t part_size);
+	/* Tells whether a part is still one of the map's, whose header is in `words`. Each byte is read now. */
+	bool (*is_linked)(const struct memory *memory, const uint64_t words[6],
+			  const struct map_part *part, uint64_t part_size);
+	/* Tells whether a header says that the map is being written to. */
+	bool (*is_written)(const uint64_t words[6]);
+	/* Tells whether two headers say the same about the elements. */
+	bool (*is_same)(const uint64_t a[6], const uint64_t b[6]);
 };
 
 extern const struct gomap_ops gomap_classic, gomap_swiss;
+
+/* Returns the ops of a layout. */
+const struct gomap_ops *gomap_ops_of(enum go_maps maps);
 
 /* types.c */
 struct error *map_types_find(struct heap *heap, enum go_maps maps, struct map_types *ret);

@@ -13,6 +13,7 @@
 
 enum {
 	EMPTY = 0x80,
+	DELETED = 0xfe,
 	TABLE_CAPACITY_MAX = 1024,
 	DEPTH_MAX = 40,
 };
@@ -184,38 +185,131 @@ static bool may_be(const uint64_t words[6])
 	return words[0] && words[1] >> 32 && words[2] && header_is_sane(words);
 }
 
-static bool in_use(uint8_t byte)
+/* ---- all groups ---- */
+
+static enum map_slot slot_of(uint8_t byte)
 {
-	return byte < EMPTY;
+	if (byte < EMPTY)
+		return MAP_SLOT_USED;
+	return byte == EMPTY ? MAP_SLOT_EMPTY : byte == DELETED ? MAP_SLOT_TOMBSTONE : MAP_SLOT_BAD;
 }
 
-static void each_group(const struct gomap_reader *reader, const struct gomap *map,
-		       const struct map_type *type, void (*part)(void *ctx, uint64_t addr),
-		       void *ctx)
+static void decode(struct map_part *part)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		part->slots[i] = slot_of(part->bytes[i]);
+}
+
+static void walk_groups(struct gomap_walk *walk, uint64_t part_size, const struct map_array *array,
+			uint64_t groups, uint64_t link)
+{
+	walk_array(walk, array);
+	for (uint64_t i = 0; i < array->parts && !walk->ended; i++) {
+		struct map_part part = {.addr = groups + i * part_size,
+					.array = array->number,
+					.index = i,
+					.link = link};
+
+		walk_part(walk, &part);
+	}
+}
+
+/* Shows that a table cannot be read. */
+static void show_fault(struct gomap_walk *walk, uint32_t number, uint64_t addr, const char *fault)
+{
+	struct map_part part = {.addr = addr, .array = number, .fault = fault};
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		part.slots[i] = MAP_SLOT_BAD;
+	walk->unread++;
+	walk_show(walk, &part);
+}
+
+static void walk_table(struct gomap_walk *walk, uint64_t part_size, uint8_t depth,
+		       struct map_array *array, uint64_t link)
 {
 	struct table_record table;
-	uint64_t last = 0, addr;
 
-	if (!map->words[3]) {
-		if (map->words[2])
-			part(ctx, map->words[2]);
+	if (!heap_read(walk->reader->heap, array->table, &table, sizeof(table)) ||
+	    !table_is_sane(&table, depth)) {
+		show_fault(walk, array->number, array->table, "a table makes no sense");
 		return;
 	}
-	for (uint64_t i = 0; i < map->words[3]; i++, last = addr) {
-		if (!gomap_step(reader) ||
-		    !heap_read(reader->heap, map->words[2] + i * WORD, &addr, sizeof(addr)))
+	array->parts = table.mask + 1;
+	array->used = table.used;
+	array->free = table.growth_left;
+	array->tombstones = slots_usable(table.capacity) - table.used - table.growth_left;
+	array->depth = table.local_depth;
+	walk_groups(walk, part_size, array, table.groups, link);
+}
+
+static void walk_directory(struct gomap_walk *walk, const struct gomap *map, uint64_t part_size)
+{
+	struct map_array array = {0};
+	uint64_t next;
+
+	for (uint64_t i = 0; i < map->words[3] && !walk->ended; i += array.entries) {
+		array = (struct map_array){.number = array.number + (i > 0), .entries = 1};
+		if (!gomap_step(walk->reader) ||
+		    !heap_read(walk->reader->heap, map->words[2] + i * WORD, &array.table,
+			       sizeof(array.table))) {
+			show_fault(walk, array.number, map->words[2] + i * WORD,
+				   "the directory cannot be read");
 			return;
-		if (addr == last || !heap_read(reader->heap, addr, &table, sizeof(table)) ||
-		    table.mask >= TABLE_CAPACITY_MAX / SLOTS)
-			continue;
-		for (uint64_t group = 0; group <= table.mask && gomap_step(reader); group++)
-			part(ctx, table.groups + group * type->part_size);
+		}
+		while (i + array.entries < map->words[3] && gomap_step(walk->reader) &&
+		       heap_read(walk->reader->heap, map->words[2] + (i + array.entries) * WORD,
+				 &next, sizeof(next)) &&
+		       next == array.table)
+			array.entries++;
+		walk_table(walk, part_size, map->words[4] & 0xff, &array, map->words[2] + i * WORD);
 	}
+}
+
+static void walk_map(struct gomap_walk *walk, const struct gomap *map, uint64_t part_size)
+{
+	struct map_array one = {.parts = 1};
+
+	if (!header_is_sane(map->words) || !map->words[2])
+		return;
+	walk->decode = decode;
+	if (!map->words[3])
+		walk_groups(walk, part_size, &one, map->words[2], 0);
+	else if (part_size)
+		walk_directory(walk, map, part_size);
+}
+
+static bool is_linked(const struct memory *memory, const uint64_t words[6],
+		      const struct map_part *part, uint64_t part_size)
+{
+	uint64_t groups = words[2], table;
+
+	if (!words[3] != !part->link)
+		return false;
+	if (part->link && (part->link - words[2] >= words[3] * WORD ||
+			   !memory_read(memory, part->link, &table, sizeof(table)) ||
+			   !memory_read(memory, table + offsetof(struct table_record, groups),
+					&groups, sizeof(groups))))
+		return false;
+	return groups + part->index * part_size == part->addr;
+}
+
+static bool is_written(const uint64_t words[6])
+{
+	return words[4] >> 16 & 1;
+}
+
+static bool is_same(const uint64_t a[6], const uint64_t b[6])
+{
+	return memcmp(a, b, 6 * sizeof(*a)) == 0;
 }
 
 const struct gomap_ops gomap_swiss = {.mask = 0x04,
 				      .allocated = allocated,
 				      .read = read_header,
 				      .may_be = may_be,
-				      .in_use = in_use,
-				      .each_part = each_group};
+				      .decode = decode,
+				      .walk = walk_map,
+				      .is_linked = is_linked,
+				      .is_written = is_written,
+				      .is_same = is_same};

@@ -205,16 +205,14 @@ static void visit_entry(struct entries *entries, uint64_t slot, uint64_t type, b
 		visit(entries->typing, addr, type, 0);
 }
 
-static void on_part(void *ctx, uint64_t addr)
+static bool on_part(void *ctx, const struct map_part *part)
 {
 	struct entries *entries = ctx;
 	const struct map_type *type = entries->type;
-	uint8_t bytes[SLOTS];
+	uint64_t addr = part->addr;
 
-	if (!heap_read(entries->typing->heap, addr, bytes, sizeof(bytes)))
-		return;
 	for (unsigned i = 0; i < SLOTS; i++) {
-		if (!entries->typing->ops->in_use(bytes[i]))
+		if (part->slots[i] != MAP_SLOT_USED)
 			continue;
 		if (entries->keys)
 			visit_entry(entries, addr + type->keys + i * type->key_stride, type->key,
@@ -223,6 +221,7 @@ static void on_part(void *ctx, uint64_t addr)
 			visit_entry(entries, addr + type->elems + i * type->elem_stride, type->elem,
 				    type->elem_indirect);
 	}
+	return true;
 }
 
 /* Searches the entries of a map of the list. */
@@ -231,13 +230,15 @@ static void visit_map(struct typing *typing, uint64_t addr, uint64_t type)
 	const struct map_type *of = map_types_at(typing->reader->types, type);
 	const struct gomap *map = map_at(typing, addr);
 	struct entries entries = {.typing = typing, .type = of};
+	struct gomap_visitor visitor = {.ctx = &entries, .on_part = on_part};
+	struct gomap_walk walk = {.reader = typing->reader, .visitor = &visitor};
 
 	if (!map || !of || map->type != type)
 		return;
 	entries.keys = reach_leads(&typing->reach, of->key);
 	entries.elems = reach_leads(&typing->reach, of->elem);
 	if (entries.keys || entries.elems)
-		typing->ops->each_part(typing->reader, map, of, on_part, &entries);
+		typing->ops->walk(&walk, map, of->part_size);
 }
 
 /* runtime/chan.go: hchan begins with the number of elements, the size of the buffer, and its address. */

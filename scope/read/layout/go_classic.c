@@ -30,8 +30,27 @@ static size_t state(const uint64_t header[GO_MAP_HEADER_WORDS], struct map_state
 	return n;
 }
 
+static uint64_t seed(const uint64_t header[GO_MAP_HEADER_WORDS])
+{
+	return header[1] >> 32;
+}
+
+static size_t flags(const uint64_t header[GO_MAP_HEADER_WORDS], const char *ret[MAP_FLAGS_MAX])
+{
+	static const char *const names[MAP_FLAGS_MAX] = {"iterator", "old_iterator", "writing",
+							 "same_size"};
+	size_t n = 0;
+
+	for (unsigned i = 0; i < MAP_FLAGS_MAX; i++)
+		if (header[1] >> i & 1)
+			ret[n++] = names[i];
+	return n;
+}
+
 const struct layout_ops layout_classic = {
 	.name = "classic",
 	.title = "classic",
 	.state = state,
+	.seed = seed,
+	.flags = flags,
 };

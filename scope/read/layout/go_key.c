@@ -1,8 +1,8 @@
 #include "read/layout/layout.h"
 #include "base/buf.h"
+#include "read/layout/go_key_priv.h"
 
 #define DEPTH_MAX  16	/* nested structs, arrays, interfaces */
-#define VALUES_MAX 512	/* tokens of one key */
 #define VISITS_MAX 4096 /* types visited for one plan */
 
 /* ---- plans ---- */
@@ -88,14 +88,7 @@ bool go_key_plan(const struct gotypes *types, uint64_t addr, struct go_key_plan 
 
 /* ---- decoding ---- */
 
-struct decoder {
-	const struct gotypes *types;
-	const struct go_key_memory *memory;
-	struct go_key_arena *arena;
-	bool nomem;
-};
-
-static struct value *emit(struct decoder *d, enum value_kind kind)
+struct value *value_emit(struct decoder *d, enum value_kind kind)
 {
 	static struct value sink;
 	struct value value = {.kind = kind};
@@ -107,18 +100,18 @@ static struct value *emit(struct decoder *d, enum value_kind kind)
 	return &d->arena->values.data[d->arena->values.len - 1];
 }
 
-static void emit_unread(struct decoder *d, const char *why)
+void value_emit_unread(struct decoder *d, const char *why)
 {
-	struct value *value = emit(d, VALUE_UNREAD);
+	struct value *value = value_emit(d, VALUE_UNREAD);
 
 	value->bytes = why;
 	value->bytes_len = strlen(why);
 }
 
 /* Appends the type's string to the arena's names. That buffer may move. value->type therefore stays
- * NULL until set_names(), and name_at holds pairs: the index of a value and the offset of its
+ * NULL until value_set_names(), and name_at holds pairs: the index of a value and the offset of its
  * name. */
-static void name_type(struct decoder *d, size_t index, uint64_t type)
+void value_name_type(struct decoder *d, size_t index, uint64_t type)
 {
 	struct buf *names = &d->arena->names;
 	size_t at = names->len;
@@ -128,14 +121,6 @@ static void name_type(struct decoder *d, size_t index, uint64_t type)
 	buf_char(names, '\0');
 	if (!vec_push(&d->arena->name_at, index) || !vec_push(&d->arena->name_at, at) || names->bad)
 		d->nomem = true;
-}
-
-static uint64_t word_at(const uint8_t *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word;
 }
 
 /* Returns the length of s without an incomplete UTF-8 sequence at its end, so that a cut falls
@@ -157,7 +142,7 @@ static size_t whole_runes(const uint8_t *s, size_t len)
 
 /* Notes that only the first children of a composite were decoded. n is the number of all its
  * children. */
-static void note_cut(struct decoder *d, size_t index, uint64_t n)
+void value_note_cut(struct decoder *d, size_t index, uint64_t n)
 {
 	d->arena->values.data[index].cut = true;
 	d->arena->values.data[index].whole = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
@@ -169,10 +154,10 @@ static void emit_string(struct decoder *d, const struct go_key_segment *segment)
 	size_t len = segment->len;
 
 	if (segment->want && !segment->len) {
-		emit_unread(d, "the string's bytes could not be read");
+		value_emit_unread(d, "the string's bytes could not be read");
 		return;
 	}
-	value = emit(d, VALUE_STRING);
+	value = value_emit(d, VALUE_STRING);
 	if (segment->want > segment->len) {
 		value->cut = true;
 		value->whole = segment->want > UINT32_MAX ? UINT32_MAX : (uint32_t)segment->want;
@@ -214,42 +199,40 @@ static void decode_string_ref(struct decoder *d, const uint8_t *bytes)
 	const struct go_key_segment *segment;
 
 	if (!len) {
-		emit(d, VALUE_STRING)->bytes = "";
+		value_emit(d, VALUE_STRING)->bytes = "";
 		return;
 	}
-	segment = find_string(d, addr, len);
+	segment = d->live ? live_string(d, addr, len) : find_string(d, addr, len);
 	if (segment)
 		emit_string(d, segment);
 	else
-		emit_unread(d, "the key has more parts than are read");
+		value_emit_unread(d, "the key has more parts than are read");
 }
 
-static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes, uint64_t len,
-			 unsigned depth);
-
-static void decode_interface(struct decoder *d, const uint8_t *bytes, unsigned depth)
+static void decode_interface(struct decoder *d, const struct gotype *of, const uint8_t *bytes,
+			     unsigned depth)
 {
 	uint64_t tab = word_at(bytes), data = word_at(bytes + 8);
 	size_t index = d->arena->values.len;
 	const struct go_key_segment *segment;
-	struct value *value = emit(d, VALUE_INTERFACE);
+	struct value *value = value_emit(d, VALUE_INTERFACE);
 	struct gotype type;
 
 	value->type = "";
 	if (!tab)
 		return;
 	value->n = 1;
-	segment = find_value(d, tab, data);
+	segment = d->live ? live_value(d, of, tab, data) : find_value(d, tab, data);
 	if (!segment || !gotype_read(d->types, segment->type, &type)) {
-		emit_unread(d, segment ? "the interface's type could not be read"
-				       : "the key has more parts than are read");
+		value_emit_unread(d, segment ? "the interface's type could not be read"
+					     : "the key has more parts than are read");
 		return;
 	}
-	name_type(d, index, segment->type);
+	value_name_type(d, index, segment->type);
 	if (type.direct_iface)
-		decode_value(d, segment->type, bytes + 8, 8, depth + 1);
+		value_decode(d, segment->type, bytes + 8, 8, depth + 1);
 	else
-		decode_value(d, segment->type, segment->bytes, segment->len, depth + 1);
+		value_decode(d, segment->type, segment->bytes, segment->len, depth + 1);
 }
 
 static void decode_struct(struct decoder *d, const struct gotype *type, const uint8_t *bytes,
@@ -258,9 +241,9 @@ static void decode_struct(struct decoder *d, const struct gotype *type, const ui
 	size_t index = d->arena->values.len;
 	uint32_t n = 0;
 
-	emit(d, VALUE_STRUCT)->type = "";
+	value_emit(d, VALUE_STRUCT)->type = "";
 	if (type->named)
-		name_type(d, index, type->addr);
+		value_name_type(d, index, type->addr);
 	for (uint64_t i = 0; i < type->len; i++) {
 		size_t child = d->arena->values.len;
 		struct gotype_field field;
@@ -269,13 +252,13 @@ static void decode_struct(struct decoder *d, const struct gotype *type, const ui
 			break;
 		n++;
 		if (!gotype_field(d->types, type, i, &field)) {
-			emit_unread(d, "the field's type could not be read");
+			value_emit_unread(d, "the field's type could not be read");
 			break;
 		}
 		if (field.offset > len)
-			emit_unread(d, "the key is longer than the part that is read");
+			value_emit_unread(d, "the key is longer than the part that is read");
 		else
-			decode_value(d, field.type, bytes + field.offset, len - field.offset,
+			value_decode(d, field.type, bytes + field.offset, len - field.offset,
 				     depth + 1);
 		if (d->nomem)
 			return;
@@ -288,7 +271,7 @@ static void decode_struct(struct decoder *d, const struct gotype *type, const ui
 		return;
 	d->arena->values.data[index].n = n;
 	if (n < type->len)
-		note_cut(d, index, type->len);
+		value_note_cut(d, index, type->len);
 }
 
 static void decode_array(struct decoder *d, const struct gotype *type, const uint8_t *bytes,
@@ -299,8 +282,8 @@ static void decode_array(struct decoder *d, const struct gotype *type, const uin
 	bool known = gotype_read(d->types, type->elem, &elem);
 	uint32_t n = 0;
 
-	emit(d, VALUE_ARRAY)->type = "";
-	name_type(d, index, type->addr);
+	value_emit(d, VALUE_ARRAY)->type = "";
+	value_name_type(d, index, type->addr);
 	for (uint64_t i = 0; i < type->len && !d->nomem; i++) {
 		uint64_t offset = i * elem.size;
 
@@ -308,17 +291,17 @@ static void decode_array(struct decoder *d, const struct gotype *type, const uin
 			break;
 		n++;
 		if (!known || offset > len || elem.size > len - offset) {
-			emit_unread(d, known ? "the key is longer than the part that is read"
-					     : "the elements' type could not be read");
+			value_emit_unread(d, known ? "the key is longer than the part that is read"
+						   : "the elements' type could not be read");
 			break;
 		}
-		decode_value(d, type->elem, bytes + offset, len - offset, depth + 1);
+		value_decode(d, type->elem, bytes + offset, len - offset, depth + 1);
 	}
 	if (d->nomem)
 		return;
 	d->arena->values.data[index].n = n;
 	if (n < type->len)
-		note_cut(d, index, type->len);
+		value_note_cut(d, index, type->len);
 }
 
 static void decode_int(struct decoder *d, const struct gotype *type, const uint8_t *bytes)
@@ -328,16 +311,16 @@ static void decode_int(struct decoder *d, const struct gotype *type, const uint8
 
 	memcpy(&word, bytes, type->size);
 	if (type->kind >= GOTYPE_INT && type->kind <= GOTYPE_INT64)
-		emit(d, VALUE_INT)->i = (int64_t)(word << shift) >> shift;
+		value_emit(d, VALUE_INT)->i = (int64_t)(word << shift) >> shift;
 	else
-		emit(d, VALUE_UINT)->u = word;
+		value_emit(d, VALUE_UINT)->u = word;
 }
 
 static void decode_float(struct decoder *d, const struct gotype *type, const uint8_t *bytes)
 {
 	bool complex = type->kind == GOTYPE_COMPLEX64 || type->kind == GOTYPE_COMPLEX128;
 	bool narrow = type->kind == GOTYPE_FLOAT32 || type->kind == GOTYPE_COMPLEX64;
-	struct value *value = emit(d, complex ? VALUE_COMPLEX : VALUE_FLOAT);
+	struct value *value = value_emit(d, complex ? VALUE_COMPLEX : VALUE_FLOAT);
 	double wide[2] = {0};
 	float half[2] = {0};
 
@@ -358,12 +341,12 @@ static void decode_float(struct decoder *d, const struct gotype *type, const uin
 static bool decode_plain(struct decoder *d, const struct gotype *type, const uint8_t *bytes)
 {
 	switch (type->kind) {
-	case GOTYPE_BOOL: emit(d, VALUE_BOOL)->u = bytes[0] != 0; return true;
+	case GOTYPE_BOOL: value_emit(d, VALUE_BOOL)->u = bytes[0] != 0; return true;
 	case GOTYPE_INT ... GOTYPE_UINTPTR: decode_int(d, type, bytes); return true;
 	case GOTYPE_FLOAT32 ... GOTYPE_COMPLEX128: decode_float(d, type, bytes); return true;
 	case GOTYPE_POINTER:
 	case GOTYPE_CHAN:
-	case GOTYPE_UNSAFE_POINTER: emit(d, VALUE_POINTER)->u = word_at(bytes); return true;
+	case GOTYPE_UNSAFE_POINTER: value_emit(d, VALUE_POINTER)->u = word_at(bytes); return true;
 	default: return false;
 	}
 }
@@ -375,35 +358,37 @@ bool go_key_is_plain(const struct gotype *type)
 	       type->kind == GOTYPE_UNSAFE_POINTER;
 }
 
-static void decode_value(struct decoder *d, uint64_t addr, const uint8_t *bytes, uint64_t len,
-			 unsigned depth)
+void value_decode(struct decoder *d, uint64_t addr, const uint8_t *bytes, uint64_t len,
+		  unsigned depth)
 {
 	struct gotype type;
 
 	if (d->nomem)
 		return;
 	if (depth > DEPTH_MAX || !gotype_read(d->types, addr, &type)) {
-		emit_unread(d, "the key's type could not be read");
+		value_emit_unread(d, "the key's type could not be read");
 		return;
 	}
 	if (type.kind != GOTYPE_STRUCT && type.kind != GOTYPE_ARRAY && type.size > len) {
-		emit_unread(d, len ? "the key is longer than the part that is read"
-				   : "the key's memory could not be read");
+		value_emit_unread(d, len ? "the key is longer than the part that is read"
+					 : "the key's memory could not be read");
 		return;
 	}
 	if (decode_plain(d, &type, bytes))
 		return;
 	switch (type.kind) {
 	case GOTYPE_STRING: decode_string_ref(d, bytes); break;
-	case GOTYPE_INTERFACE: decode_interface(d, bytes, depth); break;
+	case GOTYPE_INTERFACE: decode_interface(d, &type, bytes, depth); break;
 	case GOTYPE_STRUCT: decode_struct(d, &type, bytes, len, depth); break;
 	case GOTYPE_ARRAY: decode_array(d, &type, bytes, len, depth); break;
-	default: emit_unread(d, "a type that cannot be a key"); break;
+	default:
+		if (!d->live || !live_decode(d, &type, bytes, depth))
+			value_emit_unread(d, "a type that cannot be a key");
 	}
 }
 
 /* Sets value->type of all values. The buffer with the names has its final address now. */
-static void set_names(struct decoder *d)
+void value_set_names(struct decoder *d)
 {
 	struct go_key_arena *arena = d->arena;
 
@@ -416,22 +401,28 @@ static void set_names(struct decoder *d)
 	}
 }
 
+/* Forgets the values of the last decode. */
+void value_reset(struct go_key_arena *arena)
+{
+	arena->values.len = 0;
+	arena->name_at.len = 0;
+	buf_reset(&arena->names);
+}
+
 bool go_key_decode(const struct gotypes *types, uint64_t type, const struct go_key_memory *memory,
 		   struct go_key_arena *arena)
 {
 	struct decoder d = {.types = types, .memory = memory, .arena = arena};
 
-	arena->values.len = 0;
-	arena->name_at.len = 0;
-	buf_reset(&arena->names);
+	value_reset(arena);
 	if (!memory->n)
-		emit_unread(&d, "the key's memory could not be read");
+		value_emit_unread(&d, "the key's memory could not be read");
 	else if (memory->is_string)
 		emit_string(&d, &memory->segments[0]);
 	else if (!memory->plain || memory->segments[0].len < memory->plain->size ||
 		 !decode_plain(&d, memory->plain, memory->segments[0].bytes))
-		decode_value(&d, type, memory->segments[0].bytes, memory->segments[0].len, 0);
-	set_names(&d);
+		value_decode(&d, type, memory->segments[0].bytes, memory->segments[0].len, 0);
+	value_set_names(&d);
 	return !d.nomem;
 }
 
@@ -440,4 +431,7 @@ void go_key_arena_fini(struct go_key_arena *arena)
 	vec_fini(&arena->values);
 	vec_fini(&arena->name_at);
 	buf_fini(&arena->names);
+	vec_each(block, &arena->blocks)
+		free(*block);
+	vec_fini(&arena->blocks);
 }

@@ -1,4 +1,4 @@
-/* Go keys. A plan says what must be read of a key; it is made once for each type. A value is what
+/* Go keys, and other values. A plan says what must be read of a key; it is made once for each type. A value is what
  * the bytes mean; it is made for each event.
  *
  * A key may have parts elsewhere in memory: the bytes of a string, or the value that an interface
@@ -64,6 +64,8 @@ struct go_key_arena {
 	VEC(struct value) values;
 	struct buf names; /* type strings, NUL-terminated; by offset until the decode is done */
 	VEC(size_t) name_at;
+	VEC(char *) blocks; /* go_value_decode(): what was read of the process */
+	size_t used;	    /* bytes of the last block */
 };
 void go_key_arena_fini(struct go_key_arena *arena);
 
@@ -77,5 +79,16 @@ bool go_key_is_plain(const struct gotype *type);
  * segments' bytes and the image, until the next decode. */
 bool go_key_decode(const struct gotypes *types, uint64_t type, const struct go_key_memory *memory,
 		   struct go_key_arena *arena);
+
+/* How much go_value_decode() reads of one value. */
+struct go_value_limits {
+	uint32_t text;	/* bytes of a string */
+	uint32_t elems; /* elements of a slice */
+};
+
+/* Decodes the value of any type at an address of the process whose memory `types` has. It follows strings, slices and
+ * interfaces; a pointer, a channel, a map or a function is shown as an address. Otherwise as go_key_decode(). */
+bool go_value_decode(const struct gotypes *types, uint64_t type, uint64_t addr,
+		     const struct go_value_limits *limits, struct go_key_arena *arena);
 
 #endif

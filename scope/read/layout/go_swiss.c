@@ -4,7 +4,7 @@
  *    8 seed
  *   16 dirPtr      in a small map, the address of its only group of slots
  *   24 dirLen      0 in a small map
- *   32 globalDepth u8, globalShift u8, writing u8, ...
+ *   32 globalDepth u8, globalShift u8, writing u8, tombstonePossible u8 (since 1.25)
  *   40 clearSeq
  */
 #include "read/layout/layout.h"
@@ -23,8 +23,26 @@ static size_t state(const uint64_t header[GO_MAP_HEADER_WORDS], struct map_state
 	return n;
 }
 
+static uint64_t seed(const uint64_t header[GO_MAP_HEADER_WORDS])
+{
+	return header[1];
+}
+
+static size_t flags(const uint64_t header[GO_MAP_HEADER_WORDS], const char *ret[MAP_FLAGS_MAX])
+{
+	size_t n = 0;
+
+	if (header[4] >> 16 & 0xff)
+		ret[n++] = "writing";
+	if (header[4] >> 24 & 0xff)
+		ret[n++] = "tombstones_possible";
+	return n;
+}
+
 const struct layout_ops layout_swiss = {
 	.name = "swiss",
 	.title = "Swiss",
 	.state = state,
+	.seed = seed,
+	.flags = flags,
 };

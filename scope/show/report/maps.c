@@ -250,6 +250,14 @@ static struct rows rows_of(const struct map_report *report)
 	return ROWS(columns, report, .event = "map");
 }
 
+void maps_members(struct buf *to, const struct map_row *row)
+{
+	const struct map_report report = {.rows = row, .rows_n = 1};
+	struct rows rows = rows_of(&report);
+
+	columns_members(to, &rows, row);
+}
+
 static void put_member(struct buf *to, const char *name, uint64_t value)
 {
 	json_name_of(to, name);

@@ -71,6 +71,8 @@ void maps_json(struct buf *to, const struct map_report *report);
 void maps_text(struct buf *to, const struct map_report *report);
 /* Appends {"event":"end",...}, the totals. */
 void maps_end_json(struct buf *to, const struct map_report *report);
+/* Appends the members of one row without braces. */
+void maps_members(struct buf *to, const struct map_row *row);
 
 /* Returns the word for a change: "grew". */
 const char *map_change_word(enum map_change_kind kind);

@@ -17,6 +17,7 @@
 #include "show/report/addr.h"
 #include "show/report/doctor.h"
 #include "show/report/map_changes.h"
+#include "show/report/map_facts.h"
 #include "show/report/map_groups.h"
 #include "show/report/held.h"
 #include "show/report/maps.h"

@@ -154,22 +154,6 @@ static void put_gc(struct buf *to, enum event_gc gc)
 	}
 }
 
-static void render_state(struct buf *to, const struct map_state *state, size_t n)
-{
-	buf_char(to, '{');
-	for (size_t i = 0; i < n; i++) {
-		if (i)
-			buf_char(to, ',');
-		json_put_str(to, state[i].name);
-		buf_char(to, ':');
-		if (state[i].is_bool)
-			json_put_bool(to, state[i].value);
-		else
-			json_put_count(to, state[i].value);
-	}
-	buf_char(to, '}');
-}
-
 /* Tells whether the rendered state is this one. Names are compared by address: they are literals of
  * the layouts, and equal ones have one address. */
 static bool is_shown(const struct json_state *json, const struct map_state *state, size_t n)
@@ -211,12 +195,12 @@ static void put_state(struct sink *sink, const struct event_removal *event)
 		return;
 	}
 	if (n > MAP_STATE_MAX) {
-		render_state(&sink->out, state, n);
+		map_state_json(&sink->out, state, n);
 		return;
 	}
 	if (!is_shown(json, state, n)) {
 		buf_reset(&json->shown_text);
-		render_state(&json->shown_text, state, n);
+		map_state_json(&json->shown_text, state, n);
 		memcpy(json->shown, state, n * sizeof(*state));
 		json->shown_n = n;
 	}

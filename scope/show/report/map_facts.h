@@ -1,0 +1,53 @@
+/* One map in full, as `tophash maps --map` shows it: what its header says and what its parts add up to, and its entries.
+ * The drawing between the two is that of show/drawing.
+ */
+#ifndef SHOW_REPORT_MAP_FACTS_H
+#define SHOW_REPORT_MAP_FACTS_H
+
+#include "base/buf.h"
+#include "read/layout/layout.h"
+#include "show/report/maps.h"
+
+struct map_facts {
+	struct map_row row; /* as the list shows it */
+	const struct layout_ops *layout;
+	const uint64_t *header; /* its words */
+	const struct map_counts *counts;
+	bool listed;	   /* it is among the live maps */
+	bool never_filled; /* it has no buckets or groups yet */
+	bool drawn;	   /* its buckets or groups could be found */
+};
+
+/* Appends the facts as lines "name  value", or as one object {"event":"map",...}: the members of the list, then more. */
+void map_facts_text(struct buf *to, const struct map_facts *facts, bool color);
+void map_facts_json(struct buf *to, const struct map_facts *facts);
+
+/* A text within map_entries.texts. */
+struct map_text {
+	size_t at, len;
+};
+
+struct map_entry {
+	struct map_text key, value; /* as text, or as JSON */
+	struct map_part part;	    /* that it is in */
+	unsigned slot;
+	bool cut;	       /* not all of the key or the value is there */
+	const char *key_error; /* why a part of it could not be read; static, or NULL */
+	const char *value_error;
+	bool uncertain; /* the program changed the bucket or group while it was read */
+};
+
+struct map_entries {
+	const struct map_entry *rows;
+	size_t rows_n;
+	const struct buf *texts;
+	bool swiss;
+	bool color;
+	size_t width;
+};
+
+/* Append the entries: a table, or {"event":"entry",...} for each. */
+void map_entries_text(struct buf *to, const struct map_entries *entries);
+void map_entries_json(struct buf *to, const struct map_entries *entries);
+
+#endif
