@@ -7,6 +7,7 @@
 #include <seccomp.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 
 enum { WORDS = _LINUX_CAPABILITY_U32S_3 };
@@ -124,5 +125,22 @@ struct error *confine_without_calls(const int *numbers, size_t n)
 
 	for (size_t i = 0; i < n && !err; i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), numbers[i], 0);
+	return install(filter, err);
+}
+
+struct error *confine_ptrace(void)
+{
+	/* PTRACE_GETREGSET, PTRACE_SEIZE and PTRACE_INTERRUPT are 0x4204, 0x4206 and 0x4207. */
+	static const struct scmp_arg_cmp refused[] = {
+		{.op = SCMP_CMP_LT, .datum_a = PTRACE_GETREGSET},
+		{.op = SCMP_CMP_EQ, .datum_a = PTRACE_SETREGSET},
+		{.op = SCMP_CMP_GT, .datum_a = PTRACE_INTERRUPT},
+	};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int err = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused) && !err; i++)
+		err = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ptrace), 1,
+					     &refused[i]);
 	return install(filter, err);
 }

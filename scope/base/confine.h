@@ -48,6 +48,10 @@ struct error *confine_calls(const struct confine_call *calls, size_t n);
  * of this process get the filter, too. Errors: as above. */
 struct error *confine_without_calls(const int *numbers, size_t n);
 
+/* Answers with EPERM all requests of ptrace(2) but those that stop a thread and read its registers: none that writes, and none
+ * that lets a thread run. The other threads of this process get the filter, too. Errors: as above. */
+struct error *confine_ptrace(void);
+
 /* Makes a new child process one that parses foreign bytes and can do nothing else. It becomes nobody, has no
  * capability, and may only read and send on what is open. It ends with its parent. All descriptors but
  * *fds are closed; the standard ones lead to /dev/null. *fds change. memory: bytes of address space.

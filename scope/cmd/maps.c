@@ -82,6 +82,18 @@ static struct error *write_report(const struct maps_options *options, int fd, co
 	return error_wrap(err, "%s", file);
 }
 
+/* Says what happened while the process was read, if anything did. */
+static void say_meanwhile(const struct map_report *totals)
+{
+	if (!totals->watched || (!totals->cycles && totals->spans == totals->spans_after))
+		return;
+	cmd_say("while it was read, the collector ran %llu times, and the heap went from %.1f MiB in %llu "
+		"spans to %.1f MiB in %llu: maps that were made meanwhile may be missing (--stop is exact)",
+		(unsigned long long)totals->cycles, (double)totals->heap_bytes / (1 << 20),
+		(unsigned long long)totals->spans, (double)totals->heap_bytes_after / (1 << 20),
+		(unsigned long long)totals->spans_after);
+}
+
 static void say_totals(const struct map_report *totals)
 {
 	cmd_say("%llu maps, %llu bytes, of which %llu are empty; the type of %llu%% of the bytes is known; "
@@ -91,7 +103,9 @@ static void say_totals(const struct map_report *totals)
 		(unsigned long long)(totals->bytes ? totals->typed_bytes * 100 / totals->bytes
 						   : 100),
 		(double)totals->heap_bytes / (1 << 20), totals->seconds * 1e3,
-		totals->core ? "" : " while it ran");
+		totals->core	  ? ""
+		: totals->stopped ? " while it stood still"
+				  : " while it ran");
 }
 
 static struct error *list_maps(const struct maps_options *options, int fd, bool *lost)
@@ -100,6 +114,8 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 	cleanup(buf_fini) struct buf out = {0};
 
 	try(maps_list(options, &listing));
+	if (!options->quiet)
+		say_meanwhile(&listing.totals);
 	if (options->map)
 		try(maps_one(&listing, fd, &out));
 	else

@@ -3,13 +3,10 @@
 #include "cmd/maps_compare.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/confine.h"
 #include "base/text/text.h"
 #include "live/choice/choice.h"
 #include "watch/filter/filter.h"
 
-#include <linux/capability.h>
-#include <seccomp.h>
 #include <stdlib.h>
 
 /* Drops a list, and keeps what it is read from. */
@@ -21,6 +18,8 @@ static void drop_list(struct maps_listing *listing)
 	maps_ways_fini(&listing->ways);
 	heap_close(listing->heap);
 	listing->heap = NULL;
+	stop_close(listing->stop);
+	listing->stop = NULL;
 	vec_each(text, &listing->names) {
 		free(text->name);
 		free(text->package);
@@ -37,6 +36,7 @@ void maps_list_fini(struct maps_listing *listing)
 {
 	drop_list(listing);
 	gomap_list_fini(&listing->before);
+	gomap_plan_free(listing->plan);
 	vec_fini(&listing->types);
 	module_list_fini(&listing->found);
 	modules_free(listing->modules);
@@ -84,18 +84,6 @@ static struct error *open_target(struct maps_listing *listing)
 	return process_open(pid, &listing->target);
 }
 
-/* Gives up all but reading the target. Its memory is foreign, and everything else is open by now. */
-static struct error *give_up(const struct maps_listing *listing)
-{
-	static const int refused[] = {
-		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev),
-		SCMP_SYS(ptrace), SCMP_SYS(kill),     SCMP_SYS(tgkill),
-	};
-
-	try(confine_capabilities(listing->options->core ? 0 : 1ull << CAP_SYS_PTRACE));
-	return confine_without_calls(refused, ARRAY_SIZE(refused));
-}
-
 /* Tells which process is read, and when. */
 static void take_head(struct maps_listing *listing)
 {
@@ -114,30 +102,6 @@ static void take_head(struct maps_listing *listing)
 static enum go_maps maps_of(const struct maps_listing *listing)
 {
 	return listing->found.list.data[0].module->maps;
-}
-
-static struct error *read_heap(struct maps_listing *listing)
-{
-	enum go_maps maps = maps_of(listing);
-	struct heap_options options = {.memory = target_memory(listing->target),
-				       .modules = listing->types.data,
-				       .modules_n = listing->types.len,
-				       .header_size = GOMAP_HEADER_SIZE,
-				       .header_mask = gomap_header_mask(maps),
-				       .keep_parents = listing->options->ways};
-	uint64_t begun_ns = now_ns();
-
-	if (listing->options->core)
-		options.registers_n = core_registers(listing->target, &options.registers);
-	if (!listing->confined)
-		try(give_up(listing));
-	listing->confined = true;
-	try(heap_open(&options, &listing->heap));
-	try(gomap_find(listing->heap, maps, &listing->maps));
-	if (listing->options->ways && (heap_has_parents(listing->heap) || !listing->options->to))
-		try(maps_ways_find(listing->heap, &listing->maps, &listing->ways));
-	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
-	return NULL;
 }
 
 /* ---- names of types ---- */
@@ -316,6 +280,7 @@ static void take_facts(struct maps_listing *listing)
 	listing->totals.objects = facts.objects;
 	listing->totals.live = facts.live;
 	listing->totals.goroutines = facts.goroutines;
+	listing->totals.spans = facts.spans;
 	listing->totals.possible_empty = listing->maps.empty;
 	listing->totals.types_dropped = listing->maps.types_dropped;
 	listing->totals.holders = listing->options->holders;
@@ -345,11 +310,11 @@ static struct error *tell_cut(const struct maps_listing *listing, struct error *
 static struct error *read_list(struct maps_listing *ret)
 {
 	take_head(ret);
-	try(read_heap(ret));
+	try(maps_read(ret, maps_of(ret)));
 	try(name_types(ret));
 	take_facts(ret);
 	if (ret->options->who)
-		return maps_ways_of(&ret->ways, ret->options->who, ret->options->paths, &ret->held);
+		return NULL; /* maps_read() has found what holds it */
 	try(make_rows(ret));
 	if (ret->options->grouped)
 		try(maps_group(ret->options, ret->rows.data, ret->rows.len, &ret->groups));

@@ -24,6 +24,8 @@ struct maps_listing {
 	struct modules *modules;
 	struct module_list found; /* the Go modules of the process */
 	VEC(struct gotype_module) types;
+	struct gomap_plan *plan;
+	struct stop *stop; /* --stop; its memory is that of the heap */
 	struct heap *heap;
 	struct gomap_list maps;
 	struct maps_ways ways; /* what holds the maps, if options->ways */
@@ -45,6 +47,8 @@ struct error *maps_list(const struct maps_options *options, struct maps_listing 
 struct error *maps_list_again(struct maps_listing *listing);
 /* Returns the row of a map. Its strings are borrowed from the listing. */
 struct map_row maps_row_of(const struct maps_listing *listing, const struct gomap *map);
+/* Marks the heap of the target, and finds its maps: maps_read.c. */
+struct error *maps_read(struct maps_listing *listing, enum go_maps maps);
 void maps_list_fini(struct maps_listing *listing);
 CLEANUP_VALUE(struct maps_listing, maps_list_fini)
 

@@ -41,7 +41,16 @@ static const struct option_spec rows[] = {
 	 .at = AT(process),
 	 .help = "the process, by its id or the name of its program",
 	 .man = "The process: its id, or the name of its program if only one process has it. It is read "
-		"while it runs, and is never stopped or changed."},
+		"while it runs. It is never changed, and is stopped only by \\fB--stop\\fR."},
+	{.name = "stop", .kind = OPTION_FLAG, .at = AT(stop),
+	 .help = "hold the process while it is read: exact, some ms",
+	 .man = "Holds the process while it is read, so that the result is exact (see "
+		"\\fBStopping\\fR)."},
+	{.name = "max-stop", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(max_stop_ns), .rare = true,
+	 .min = 1000000, .max = 3600ull * 1000000000,
+	 .help = "let it go after TIME at the latest (100ms)",
+	 .man = "Lets the process go after this time at the latest, and gives up: from 1ms to 1h. The "
+		"default is 100ms. If it is expected to take longer, it is not stopped at all."},
 	{.name = "core", .argument = "FILE", .kind = OPTION_STRING, .at = AT(core),
 	 .help = "a core file, with the program's BINARY if it has moved",
 	 .man = "A core file instead of a process: of gcore(1), or of the kernel. The program may be named after "
@@ -289,7 +298,7 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 {
 	struct option_words words;
 
-	*ret = (struct maps_options){.format = "text"};
+	*ret = (struct maps_options){.max_stop_ns = 100000000, .format = "text"};
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
@@ -308,6 +317,14 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	ret->binary = words.n ? words.words[0] : NULL;
 	if (ret->process && ret->core)
 		return error_new(ERROR_USAGE, "-p and --core: a process, or a core file");
+	if (ret->stop && ret->map)
+		return error_new(ERROR_USAGE,
+				 "--stop and --map: the entries are read while it runs");
+	if (ret->stop && ret->every)
+		return error_new(ERROR_USAGE,
+				 "--stop and --every: a program is stopped for one list");
+	if (ret->stop && ret->core)
+		return error_new(ERROR_USAGE, "--stop and --core: a core stands still");
 	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");

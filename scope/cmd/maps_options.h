@@ -20,9 +20,10 @@ enum maps_order {
 };
 
 struct maps_options {
-	const char *process; /* -p */
-	const char *core;    /* a core file, instead of a process */
-	const char *binary;  /* the program of the core; NULL: where the core says */
+	const char *process;  /* -p */
+	const char *core;     /* a core file, instead of a process */
+	const char *binary;   /* the program of the core; NULL: where the core says */
+	uint64_t max_stop_ns; /* --stop: not longer than this */
 	/* what to show */
 	const char *type; /* --type, or NULL */
 	char *pattern;	  /* made of it (base/text/glob.h); owned */
@@ -50,6 +51,7 @@ struct maps_options {
 	bool grouped; /* --by */
 	bool holders; /* show what holds each map */
 	bool ways;    /* what holds objects is needed */
+	bool stop;    /* hold the process while it is read */
 	bool wide, quiet, help, help_all;
 };
 

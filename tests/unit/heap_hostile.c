@@ -158,10 +158,13 @@ static int64_t read_once(const struct module_at *at, struct liar *liar)
 				       .keep_parents = true};
 	cleanup(gomap_list_fini) struct gomap_list maps = {0};
 	cleanup(heap_close) struct heap *heap = NULL;
+	cleanup(gomap_plan_free) struct gomap_plan *plan = NULL;
 	struct error *err = heap_open(&options, &heap);
 
 	if (!err)
-		err = gomap_find(heap, at->module->maps, &maps);
+		err = gomap_plan_new(heap, at->module->maps, &plan);
+	if (!err)
+		err = gomap_find(heap, plan, &maps);
 	if (!err)
 		err = find_holders(heap, &maps);
 	if (!err) {

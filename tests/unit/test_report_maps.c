@@ -71,6 +71,11 @@ static struct map_report report = {
 	.objects = 5000,
 	.live = 4000,
 	.goroutines = 9,
+	.watched = true,
+	.spans = 300,
+	.cycles = 2,
+	.spans_after = 310,
+	.heap_bytes_after = 1100000,
 	.width = TEXT_UNLIMITED,
 };
 

@@ -186,24 +186,53 @@ static struct error *find(struct search *search, struct heap *heap)
 	return NULL;
 }
 
-struct error *gomap_find(struct heap *heap, enum go_maps maps, struct gomap_list *ret)
+struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_plan **ret)
 {
-	struct map_types *types = calloc(1, sizeof(*types));
-	struct search search = {.ops = layouts[maps],
+	const struct heap_options *options = heap_options_of(heap);
+	cleanup(gomap_plan_free) struct gomap_plan *plan = calloc(1, sizeof(*plan));
+
+	if (!plan)
+		return error_nomem();
+	plan->maps = maps;
+	plan->code = calloc(options->modules_n, sizeof(*plan->code));
+	if (!plan->code)
+		return error_nomem();
+	plan->modules_n = options->modules_n;
+	try(map_types_find(heap, maps, &plan->types));
+	for (size_t i = 0; i < options->modules_n; i++)
+		try(code_types_find(options->modules[i].image, options->modules[i].tab,
+				    &plan->code[i]));
+	*ret = take_ptr(plan);
+	return NULL;
+}
+
+void gomap_plan_free(struct gomap_plan *plan)
+{
+	if (!plan)
+		return;
+	map_types_fini(&plan->types);
+	for (size_t i = 0; i < plan->modules_n; i++)
+		code_types_fini(&plan->code[i]);
+	free(plan->code);
+	free(plan);
+}
+
+struct error *gomap_find(struct heap *heap, const struct gomap_plan *plan, struct gomap_list *ret)
+{
+	struct search search = {.ops = layouts[plan->maps],
 				.heap = heap,
 				.reader = {.heap = heap,
-					   .types = types,
-					   .allocated = layouts[maps]->allocated,
+					   .types = &plan->types,
+					   .allocated = layouts[plan->maps]->allocated,
 					   .steps = &search.steps},
 				.steps = STEPS_MAX,
 				.list = ret};
 	struct error *err;
 
-	ret->types = types;
-	ret->layout = maps;
-	err = types ? map_types_find(heap, maps, types) : error_nomem();
-	if (!err)
-		err = typing_new(&search.reader, search.ops, &search.typing);
+	ret->types = &plan->types;
+	ret->layout = plan->maps;
+	err = typing_new(&search.reader, plan, search.ops, &search.typing);
+
 	if (!err)
 		err = find(&search, heap);
 	typing_free(search.typing);
@@ -215,8 +244,4 @@ void gomap_list_fini(struct gomap_list *list)
 {
 	vec_fini(&list->list);
 	vec_fini(&list->values);
-	if (list->types)
-		map_types_fini(list->types);
-	free(list->types);
-	list->types = NULL;
 }

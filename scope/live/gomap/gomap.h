@@ -59,16 +59,24 @@ struct gomap_list {
 	VEC(struct gomap) list; /* by address */
 	VEC(struct gomap_value)
 	values; /* typed memory that was met, by address; if the heap keeps parents */
-	struct map_types *types; /* for gomap_slot_of() */
+	const struct map_types *types; /* for gomap_slot_of(); those of the plan */
 	enum go_maps layout;
 	uint64_t empty;		/* objects that may be maps that were never filled: nothing tells */
 	uint64_t types_dropped; /* types that the arrays of their maps do not fit */
 	uint64_t refused;	/* objects with the shape of a header and other contents */
 };
 
-/* Marks the heap (heap_mark()), and finds all live maps. The caller frees *ret with gomap_list_fini(), also after an
- * error. Errors: as heap_mark(). */
-struct error *gomap_find(struct heap *heap, enum go_maps maps, struct gomap_list *ret);
+/* What the files of the program tell: its map types, and what its code says about types. */
+struct gomap_plan;
+
+/* Reads the files for gomap_find(). The plan can be used for other heaps of the same process. Errors: no memory. */
+struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_plan **ret);
+void gomap_plan_free(struct gomap_plan *plan); /* NULL is legal */
+CLEANUP_FUNC(struct gomap_plan, gomap_plan_free)
+
+/* Marks the heap (heap_mark()), and finds all live maps. The list borrows from the plan. The caller frees *ret with
+ * gomap_list_fini(), also after an error. Errors: as heap_mark(). */
+struct error *gomap_find(struct heap *heap, const struct gomap_plan *plan, struct gomap_list *ret);
 void gomap_list_fini(struct gomap_list *list);
 CLEANUP_VALUE(struct gomap_list, gomap_list_fini)
 

@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "live/gomap/gomap.h"
+#include "read/heap/heap.h"
 
 enum { WORD = 8, SLOTS = 8 /* of a bucket or group */ };
 
@@ -28,6 +29,13 @@ struct map_types {
 	VEC(uint64_t) sizes;  /* of parts, each once, in order */
 	struct table by_part; /* run-time address of the part's type -> index */
 	struct table by_addr; /* run-time address of the map type -> index */
+};
+
+struct gomap_plan {
+	enum go_maps maps;
+	struct map_types types;
+	struct code_types *code; /* what the code of each module says */
+	size_t modules_n;
 };
 
 struct gomap_reader {
@@ -141,8 +149,8 @@ void reach_fini(struct reach *reach);
 /* typing.c, seeds.c */
 struct typing;
 
-struct error *typing_new(const struct gomap_reader *reader, const struct gomap_ops *ops,
-			 struct typing **ret);
+struct error *typing_new(const struct gomap_reader *reader, const struct gomap_plan *plan,
+			 const struct gomap_ops *ops, struct typing **ret);
 void typing_free(struct typing *typing);
 CLEANUP_FUNC(struct typing, typing_free)
 /* Notes the value of an interface, as heap_hooks.on_interface tells it. */

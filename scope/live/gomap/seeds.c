@@ -119,18 +119,10 @@ static struct error *add_closures(struct typing *typing, size_t module)
 	return NULL;
 }
 
-struct error *typing_read_code(struct typing *typing)
+struct error *typing_add_closures(struct typing *typing)
 {
-	const struct heap_options *options = typing->options;
-
-	typing->code = calloc(options->modules_n, sizeof(*typing->code));
-	if (!typing->code)
-		return error_nomem();
-	for (size_t i = 0; i < options->modules_n; i++) {
-		try(code_types_find(options->modules[i].image, options->modules[i].tab,
-				    &typing->code[i]));
+	for (size_t i = 0; i < typing->options->modules_n; i++)
 		try(add_closures(typing, i));
-	}
 	return NULL;
 }
 

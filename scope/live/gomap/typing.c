@@ -15,8 +15,8 @@ enum {
 #define STEPS_MAX (1ull << 28) /* values that are looked at */
 #define COUNT_MAX (1ull << 27) /* elements of a slice, or of a channel */
 
-struct error *typing_new(const struct gomap_reader *reader, const struct gomap_ops *ops,
-			 struct typing **ret)
+struct error *typing_new(const struct gomap_reader *reader, const struct gomap_plan *plan,
+			 const struct gomap_ops *ops, struct typing **ret)
 {
 	const struct heap_options *options = heap_options_of(reader->heap);
 	struct typing *typing = calloc(1, sizeof(*typing));
@@ -27,12 +27,13 @@ struct error *typing_new(const struct gomap_reader *reader, const struct gomap_o
 	typing->heap = reader->heap;
 	typing->reader = reader;
 	typing->ops = ops;
+	typing->code = plan->code;
 	typing->options = options;
 	typing->reach.types = (struct gotypes){.module = options->modules[0],
 					       .memory = options->memory,
 					       .find = heap_module_of,
 					       .find_ctx = (void *)options};
-	err = typing_read_code(typing);
+	err = typing_add_closures(typing);
 	if (err)
 		typing_free(typing);
 	else
@@ -52,9 +53,6 @@ void typing_free(struct typing *typing)
 	vec_fini(&typing->types);
 	vec_fini(&typing->queue);
 	vec_fini(&typing->others);
-	for (size_t i = 0; typing->code && i < typing->options->modules_n; i++)
-		code_types_fini(&typing->code[i]);
-	free(typing->code);
 	table_fini(&typing->closures_at);
 	vec_fini(&typing->closures);
 	vec_fini(&typing->later);

@@ -39,8 +39,8 @@ struct typing {
 	uint64_t steps;			/* values that were looked at */
 	VEC(struct gomap_value) others; /* of interfaces, which lead to no map */
 	struct gomap_list *maps;
-	struct code_types *code;  /* what the code of each module says */
-	struct table closures_at; /* run-time address of a function -> index in closures */
+	const struct code_types *code; /* what the code of each module says */
+	struct table closures_at;      /* run-time address of a function -> index in closures */
 	VEC(struct closure_type) closures;
 	VEC(struct item) later; /* closures of generic code */
 	bool failed;
@@ -54,8 +54,8 @@ void typing_push(struct typing *typing, enum item_kind kind, uint64_t addr, uint
 		 uint64_t count);
 
 /* seeds.c */
-/* Reads what the code of all modules says about types. Errors: out of memory. */
-struct error *typing_read_code(struct typing *typing);
+/* Takes the types of closures that the code tells. Errors: out of memory. */
+struct error *typing_add_closures(struct typing *typing);
 /* Adds the global variables whose types the code tells. With `shapes`, adds those whose types come from generic code, and the
  * closures of generic code. */
 void typing_add_globals(struct typing *typing, bool shapes);

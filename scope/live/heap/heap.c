@@ -19,14 +19,27 @@ static struct error *prepare(struct heap *heap)
 	return heap->options.keep_parents ? heap_parents_new(heap) : NULL;
 }
 
-static struct error *fill(struct heap *heap)
+/* Finds the variables of the runtime in its code, or takes those that were found before. */
+static struct error *find_globals(struct heap *heap, const struct heap *like)
+{
+	const struct gotype_module *main = &heap->options.modules[0];
+
+	if (like) {
+		heap->globals = like->globals;
+		return NULL;
+	}
+	try(heap_globals_find(main->image, main->tab, &heap->globals));
+	heap->globals.mheap += main->bias;
+	heap->globals.allgs += main->bias;
+	return NULL;
+}
+
+static struct error *fill(struct heap *heap, const struct heap *like)
 {
 	const struct gotype_module *main = &heap->options.modules[0];
 
 	try(heap_fields_of(main->tab, &heap->fields));
-	try(heap_globals_find(main->image, main->tab, &heap->globals));
-	heap->globals.mheap += main->bias;
-	heap->globals.allgs += main->bias;
+	try(find_globals(heap, like));
 	heap->types = (struct heap_range){gopcln_module(main->tab)->types + main->bias,
 					  gopcln_module(main->tab)->etypes + main->bias};
 	heap->text = (struct heap_range){gopcln_module(main->tab)->text + main->bias,
@@ -38,13 +51,19 @@ static struct error *fill(struct heap *heap)
 
 struct error *heap_open(const struct heap_options *options, struct heap **ret)
 {
+	return heap_open_like(NULL, options, ret);
+}
+
+struct error *heap_open_like(const struct heap *like, const struct heap_options *options,
+			     struct heap **ret)
+{
 	struct heap *heap = calloc(1, sizeof(*heap));
 	struct error *err;
 
 	if (!heap)
 		return error_nomem();
 	heap->options = *options;
-	err = fill(heap);
+	err = fill(heap, like);
 	if (err)
 		heap_close(heap);
 	else

@@ -80,6 +80,8 @@ struct heap_facts {
 	uint64_t live;			/* objects that were marked */
 	uint64_t visits, read; /* spans that were visited, and bytes that were read for that */
 	uint64_t goroutines;
+	uint32_t
+		cycles; /* of the collector, since the process began, when the spans were read; modulo 2^31 */
 };
 
 /* What the mark tells while it reads. */
@@ -127,6 +129,9 @@ struct heap;
 /* Reads the spans of a process. Errors (ERROR_TARGET): the release is not known; what is read makes no sense (the
  * text says what); no memory. */
 struct error *heap_open(const struct heap_options *options, struct heap **ret);
+/* Does the same of a process whose heap was opened before (NULL: it was not): its code need not be searched again. */
+struct error *heap_open_like(const struct heap *like, const struct heap_options *options,
+			     struct heap **ret);
 void heap_close(struct heap *heap); /* NULL is legal */
 CLEANUP_FUNC(struct heap, heap_close)
 

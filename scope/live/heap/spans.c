@@ -215,8 +215,19 @@ static bool has_inline_marks(const struct heap *heap)
 	return with > without;
 }
 
+/* Reads how often the collector has run. mheap.sweepgen stands before allspans, and grows by 2 with each cycle. */
+static void read_cycles(struct heap *heap)
+{
+	uint32_t sweepgen = 0;
+
+	heap_read(heap, heap->globals.mheap + heap->fields.allspans - WORD, &sweepgen,
+		  sizeof(sweepgen));
+	heap->facts.cycles = sweepgen / 2;
+}
+
 struct error *heap_read_spans(struct heap *heap)
 {
+	read_cycles(heap);
 	try(read_all(heap));
 	sort_spans(heap);
 	try(enter_all(heap));

@@ -8,6 +8,7 @@
  *   spawn.c      starts a command
  *   user.c       finds the user that a command runs as
  *   pursuit.c    follows a command until a wanted program begins
+ *   stop.c       holds a process while it is read
  *   core.c       target_ops of a core file
  *   core_read.c  parses a core file
  *   core_files.c opens the files whose contents a core leaves out
@@ -220,6 +221,28 @@ struct error *process_scan(dev_t dev, ino_t ino, bool (*found)(void *ctx, pid_t 
 /* Calls found(ctx, pid) in the same way for each process that has code of the file mapped, such as
  * of a library. Files are told apart by their inode alone, as bias_of_mapped() does. */
 struct error *process_scan_mapped(ino_t ino, bool (*found)(void *ctx, pid_t pid), void *ctx);
+
+/* ---- holding a process ---- */
+
+struct stop;
+
+/* Stops all threads of a process, also new ones, and waits until all of them stand. Nobody but the process can notice: a
+ * system call of C code may return EINTR. It runs on after stop_end(), after max_ns, and when this process ends, whatever
+ * happens first. The thread that calls gets no signals that would stop it until stop_end(). Errors (ERROR_TARGET): another
+ * process traces it (the text says which), it has ended, it executes another program, not all threads stand within max_ns;
+ * (ERROR_PERMISSION). After an error it runs. */
+struct error *stop_begin(struct target *target, uint64_t max_ns, struct stop **ret);
+/* Returns the registers of all threads. Borrowed until stop_close(). */
+size_t stop_registers(const struct stop *stop, const struct registers **ret);
+/* Returns the memory of the process, until stop_close(). When the time is over, nothing can be read. After a stop_end()
+ * without error it is read as it is then. */
+struct memory stop_memory(struct stop *stop);
+/* Lets the process go. *ret_ns is how long it stood. Errors (ERROR_FAILED): it did not stand until now,
+ * because the time was over; (ERROR_TARGET): it has ended. What was read since stop_begin() may then be torn. */
+struct error *stop_end(struct stop *stop, uint64_t *ret_ns);
+/* Lets it go if it is held, and frees everything. NULL is legal. */
+void stop_close(struct stop *stop);
+CLEANUP_FUNC(struct stop, stop_close)
 
 /* ---- a core file ---- */
 

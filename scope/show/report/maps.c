@@ -279,6 +279,16 @@ void maps_end_json(struct buf *to, const struct map_report *report)
 	put_member(to, "objects", report->objects);
 	put_member(to, "live", report->live);
 	put_member(to, "goroutines", report->goroutines);
+	json_name_of(to, "read");
+	json_put_str(to, report->core ? "core" : report->stopped ? "stopped" : "running");
+	put_member(to, "spans", report->spans);
+	if (report->stopped)
+		put_member(to, "stopped_ns", (uint64_t)(report->seconds * 1e9));
+	if (report->watched) {
+		put_member(to, "gc_cycles", report->cycles);
+		put_member(to, "spans_after", report->spans_after);
+		put_member(to, "heap_bytes_after", report->heap_bytes_after);
+	}
 	if (report->core) {
 		json_name_of(to, "core");
 		json_put_str(to, report->core);

@@ -52,15 +52,21 @@ struct map_report {
 	/* what was read */
 	uint32_t pid;
 	uint64_t heap_bytes, objects, live, goroutines;
-	double seconds;
 	bool compared; /* with the list before: rows have changes */
 	uint64_t changes[MAP_MOVED +
-			 1];   /* maps by what has become of them, also those that are not shown */
-	bool holders;	       /* show what holds the maps */
+			 1]; /* maps by what has become of them, also those that are not shown */
+	bool holders;	     /* show what holds the maps */
+	bool stopped;	     /* --stop */
+	bool watched;	     /* what happened meanwhile is known */
+	double seconds;	     /* that it was read; if `stopped`, that it stood still */
+	uint64_t spans;
+	/* if `watched`: what had happened when all was read */
+	uint64_t cycles; /* of the collector */
+	uint64_t spans_after, heap_bytes_after;
 	const char *core;      /* the core file that was read; NULL: a process */
 	uint64_t core_missing; /* bytes that it should have: it is cut */
-	bool core_unproved;    /* nothing tells whether the program that was named is the core's */
 	uint64_t core_unseen;  /* files with code that are not here */
+	bool core_unproved;    /* nothing tells whether the program that was named is the core's */
 	/* text */
 	bool color;
 	size_t width; /* of a line; TEXT_UNLIMITED: nothing is cut */

@@ -1,0 +1,213 @@
+/* Reads the heap of the target of `tophash maps`: while it runs, while it is held (--stop), or from a core file. */
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/confine.h"
+#include "base/registers.h"
+#include "cmd/cmd.h"
+#include "cmd/maps_list.h"
+
+#include <linux/capability.h>
+#include <seccomp.h>
+#include <sys/resource.h>
+
+/* Makes this process one that runs first, so that the target stands as shortly as possible on a busy machine. Nothing needs it
+ * if that is not permitted. */
+static void hurry(void)
+{
+	setpriority(PRIO_PROCESS, 0, -20);
+}
+
+/* Gives up all but reading the target, and stopping it if that is wanted. Its memory is foreign, and everything else is open
+ * by now. */
+static struct error *give_up(const struct maps_options *options)
+{
+	static const int refused[] = {
+		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev),
+		SCMP_SYS(kill),	  SCMP_SYS(tgkill),   SCMP_SYS(ptrace),
+	};
+
+	try(confine_capabilities(options->core ? 0 : 1ull << CAP_SYS_PTRACE));
+	if (options->stop)
+		try(confine_ptrace());
+	return confine_without_calls(refused, ARRAY_SIZE(refused) - options->stop);
+}
+
+static struct heap_options options_for(const struct maps_listing *listing, enum go_maps maps)
+{
+	return (struct heap_options){.memory = target_memory(listing->target),
+				     .modules = listing->types.data,
+				     .modules_n = listing->types.len,
+				     .header_size = GOMAP_HEADER_SIZE,
+				     .header_mask = gomap_header_mask(maps),
+				     .keep_parents = listing->options->ways};
+}
+
+/* Finds what holds the maps, or the object that is asked for, if that is wanted. */
+static struct error *find_ways(const struct maps_options *options, struct heap *heap,
+			       const struct gomap_list *maps, struct maps_ways *ret,
+			       struct maps_held *ret_held)
+{
+	if (!options->ways || (options->to && !heap_has_parents(heap)))
+		return NULL; /* a profile has the types at least */
+	try(maps_ways_find(heap, maps, ret));
+	return options->who ? maps_ways_of(ret, options->who, options->paths, ret_held) : NULL;
+}
+
+/* Finds the maps of a heap. */
+static struct error *find(struct maps_listing *listing, enum go_maps maps,
+			  const struct heap_options *options)
+{
+	uint64_t begun_ns = now_ns();
+
+	try(heap_open(options, &listing->heap));
+	if (!listing->plan)
+		try(gomap_plan_new(listing->heap, maps, &listing->plan));
+	try(gomap_find(listing->heap, listing->plan, &listing->maps));
+	try(find_ways(listing->options, listing->heap, &listing->maps, &listing->ways,
+		      &listing->held));
+	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
+	return NULL;
+}
+
+/* Finds out what has happened while the process was read. */
+static struct error *compare(struct maps_listing *listing)
+{
+	cleanup(heap_close) struct heap *after = NULL;
+	struct heap_facts old, new;
+	struct error *err = heap_open_like(listing->heap, heap_options_of(listing->heap), &after);
+
+	if (err)
+		return err;
+	heap_facts(listing->heap, &old);
+	heap_facts(after, &new);
+	listing->totals.watched = true;
+	listing->totals.cycles = new.cycles - old.cycles;
+	listing->totals.spans_after = new.spans;
+	listing->totals.heap_bytes_after = new.bytes;
+	return NULL;
+}
+
+/* ---- --stop ---- */
+
+/* Reads all while the process runs. That tells how long the process would have to stand, and in `like` where everything is.
+ * What is found is thrown away. */
+static struct error *rehearse(const struct maps_listing *listing, struct heap *like,
+			      uint64_t *ret_ns)
+{
+	cleanup(gomap_list_fini) struct gomap_list maps = {0};
+	cleanup(heap_close) struct heap *heap = NULL;
+	struct maps_ways ways = {0};
+	struct maps_held held = {0};
+	uint64_t begun_ns = now_ns();
+	struct error *err = heap_open_like(like, heap_options_of(like), &heap);
+
+	if (!err)
+		err = gomap_find(heap, listing->plan, &maps);
+	if (!err)
+		err = find_ways(listing->options, heap, &maps, &ways, &held);
+	*ret_ns = now_ns() - begun_ns;
+	maps_ways_fini(&ways);
+	vec_fini(&held.ways);
+	return err;
+}
+
+/* Refuses a stop that would take too long, before it begins. */
+static struct error *expect(const struct maps_listing *listing, uint64_t expected_ns)
+{
+	const struct maps_options *options = listing->options;
+	double expected_ms = (double)expected_ns / 1e6, max_ms = (double)options->max_stop_ns / 1e6;
+
+	if (expected_ns > options->max_stop_ns)
+		return error_new(
+			ERROR_FAILED,
+			"process %d would stand still for about %.1f ms, longer than --max-stop "
+			"(%.0f ms): it was not stopped; give a longer --max-stop, or leave --stop "
+			"out",
+			(int)listing->target->pid, expected_ms, max_ms);
+	if (target_is_stopped(listing->target))
+		cmd_say("process %d is stopped already, and stays so", (int)listing->target->pid);
+	if (!options->quiet)
+		cmd_say("process %d will stand still for about %.1f ms (%.0f ms at most)",
+			(int)listing->target->pid, expected_ms, max_ms);
+	return NULL;
+}
+
+/* Finds the maps of a process that is held. It needs nothing of ptrace any more: it is let go by the end of a thread. */
+static struct error *find_held(struct maps_listing *listing, struct heap *like)
+{
+	static const int refused[] = {SCMP_SYS(ptrace)};
+	struct heap_options options = *heap_options_of(like);
+
+	options.memory = stop_memory(listing->stop);
+	options.registers_n = stop_registers(listing->stop, &options.registers);
+	try(confine_without_calls(refused, ARRAY_SIZE(refused)));
+	try(heap_open_like(like, &options, &listing->heap));
+	try(gomap_find(listing->heap, listing->plan, &listing->maps));
+	return find_ways(listing->options, listing->heap, &listing->maps, &listing->ways,
+			 &listing->held);
+}
+
+static struct error *stop_and_find(struct maps_listing *listing, enum go_maps maps)
+{
+	struct heap_options options = options_for(listing, maps);
+	cleanup(heap_close) struct heap *like = NULL;
+	struct error *err, *torn;
+	uint64_t ns;
+
+	try(heap_open(&options, &like));
+	try(gomap_plan_new(like, maps, &listing->plan));
+	try(rehearse(listing, like, &ns));
+	try(expect(listing, ns));
+	try(stop_begin(listing->target, listing->options->max_stop_ns, &listing->stop));
+	err = find_held(listing, like);
+	torn = stop_end(listing->stop, &ns);
+	setpriority(PRIO_PROCESS, 0, 0);
+	listing->totals.stopped = true;
+	listing->totals.seconds = (double)ns / 1e9;
+	if (!torn)
+		return err;
+	error_free(err); /* what was read made no sense, because it ran */
+	return torn;
+}
+
+/* ---- all ---- */
+
+static struct error *find_in_core(struct maps_listing *listing, enum go_maps maps)
+{
+	struct heap_options options = options_for(listing, maps);
+
+	options.registers_n = core_registers(listing->target, &options.registers);
+	return find(listing, maps, &options);
+}
+
+/* Finds the maps of a process that runs. It may end or execute another program meanwhile. */
+static struct error *find_running(struct maps_listing *listing, enum go_maps maps)
+{
+	struct heap_options options = options_for(listing, maps);
+	uint64_t before = 0, after = 0;
+	bool known = target_image_id(listing->target, &before);
+	struct error *err = find(listing, maps, &options);
+
+	if (!err)
+		err = compare(listing);
+	if (known && target_image_id(listing->target, &after) && after == before)
+		return err;
+	error_free(err);
+	return error_new(ERROR_TARGET,
+			 "process %d has ended, or has executed another program, while it was read",
+			 (int)listing->target->pid);
+}
+
+struct error *maps_read(struct maps_listing *listing, enum go_maps maps)
+{
+	const struct maps_options *options = listing->options;
+
+	if (options->stop)
+		hurry();
+	if (!listing->confined)
+		try(give_up(options));
+	listing->confined = true;
+	if (options->core)
+		return find_in_core(listing, maps);
+	return options->stop ? stop_and_find(listing, maps) : find_running(listing, maps);
+}
