@@ -188,10 +188,8 @@ const struct verb_spec maps_verb = {
 	.summary = "list the live maps of a process",
 	.question = "Which maps does it have, and how full are they?",
 	.synopsis = synopsis,
-	.about =
-		"Lists every live map of a running Go program, or of a core file: how many "
-		"elements it has, how much memory it holds, and how much of that is empty. Go maps "
-		"never give memory back.",
+	.about = "Lists every live map of a Go program or a core file: its elements, its memory, "
+		 "and how much of that is empty. Go maps never give memory back.",
 	.options = rows,
 	.operands = OPERANDS_FILES,
 	.legend = legend,
