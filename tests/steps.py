@@ -125,10 +125,10 @@ def unit(job):
 
 @step("lint")
 def lint(job):
-    """clang-tidy, mandoc, format of every file (clang-tidy takes an eighth of the files, others each day; --long all)"""
+    """clang-tidy, mandoc, format of every file (clang-tidy takes a twelfth of the files, others each day; --long all)"""
     _, text = job.run("git", "ls-files", "scope/*.c", "map/*.c", quiet=True)
     every = [name for name in text.split() if "/bpf/" not in name]
-    files = every if job.args.long else sample.some(job.args.seed, "lint", every, len(every) // 8)
+    files = every if job.args.long else sample.some(job.args.seed, "lint", every, len(every) // 12)
     job.say(f"clang-tidy: {len(files)} of {len(every)} files")
     job.passes("tools/lint", job.args.build, *files)
 
@@ -194,7 +194,7 @@ def map_ports(job):
     if not job.args.long:
         _, text = job.run("tests/map/ports.py", "--list", quiet=True)
         rest = [port for port in text.splitlines() if port not in PORTS]
-        chosen = PORTS + sample.some(job.args.seed, "ports", rest, 4)
+        chosen = PORTS + sample.some(job.args.seed, "ports", rest, 3)
         job.say(f"{len(chosen)} of {len(PORTS) + len(rest)} ports: {'; '.join(chosen)}")
     job.summed("tests/map/ports.py", "--jobs", CPUS, "--seed", job.args.seed, *chosen)
 

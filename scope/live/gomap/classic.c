@@ -37,14 +37,21 @@ static uint64_t allocated(uint64_t n)
 	return n >= 16 ? n + n / 16 : n;
 }
 
+/* Returns twice the number of elements a bucket that a map grows at: 6.5, but 6 in Go 1.21 (loadFactorNum of
+ * runtime/map.go, whose division is one of integers there). */
+static uint64_t twice_load(const struct gomap_reader *reader)
+{
+	return gopcln_minor(heap_options_of(reader->heap)->modules[0].tab) == 21 ? 12 : 13;
+}
+
 static uint64_t ideal_bytes(const struct gomap_reader *reader, uint64_t len, uint64_t bucket,
 			    bool noscan)
 {
-	uint64_t n = 1;
+	uint64_t n = 1, load = twice_load(reader);
 
 	if (!len)
 		return GOMAP_HEADER_SIZE;
-	while (len > SLOTS && len > n * 13 / 2)
+	while (len > SLOTS && len > n * load / 2)
 		n <<= 1;
 	return GOMAP_HEADER_SIZE + heap_slot_size(reader->heap, allocated(n) * bucket, noscan);
 }

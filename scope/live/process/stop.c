@@ -22,6 +22,8 @@
 enum {
 	POLL_NS = 20000,
 	DEATH_EVERY = 32, /* looks */
+	ENDING_LOOKS = 20,
+	ENDING_NS = 50000000,
 	THREADS_MAX = 1 << 17,
 };
 
@@ -129,36 +131,6 @@ static bool is_held(const struct stop *stop, pid_t tid)
 	return false;
 }
 
-/* Seizes the threads that are not held yet. Writes how many that were. */
-static struct error *seize_new(struct stop *stop, size_t *ret)
-{
-	struct target_threads threads;
-	struct error *err = NULL;
-
-	*ret = 0;
-	try(target_threads(stop->target, &threads));
-	vec_each(thread, &threads.list) {
-		struct held held = {.tid = thread->tid};
-
-		if (thread->state == 'Z' || thread->state == 'X' || is_held(stop, thread->tid))
-			continue;
-		if (ptrace(PTRACE_SEIZE, held.tid, NULL, NULL) != 0) {
-			if (errno == ESRCH)
-				continue; /* it has ended */
-			err = refused(stop, held.tid, errno);
-			break;
-		}
-		ptrace(PTRACE_INTERRUPT, held.tid, NULL, NULL);
-		++*ret;
-		if (stop->threads.len >= THREADS_MAX || !vec_push(&stop->threads, held)) {
-			err = error_nomem();
-			break;
-		}
-	}
-	vec_fini(&threads.list);
-	return err;
-}
-
 /* Returns the state of a thread as the kernel shows it: 't' while it is held; 0 if it is gone. */
 static char state_of(pid_t tid)
 {
@@ -175,6 +147,52 @@ static bool is_dead(pid_t tid)
 	char state = state_of(tid);
 
 	return state == '\0' || state == 'Z' || state == 'X';
+}
+
+/* Tells whether a thread that may not be seized is about to end: the kernel refuses that with EPERM, too. */
+static bool is_ending(pid_t tid)
+{
+	const struct timespec pause = {.tv_nsec = ENDING_NS / ENDING_LOOKS};
+
+	for (int i = 0; i < ENDING_LOOKS; i++) {
+		if (is_dead(tid))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+/* Seizes the threads that are not held yet. Writes how many that were. */
+static struct error *seize_new(struct stop *stop, size_t *ret)
+{
+	struct target_threads threads;
+	struct error *err = NULL;
+
+	*ret = 0;
+	try(target_threads(stop->target, &threads));
+	vec_each(thread, &threads.list) {
+		struct held held = {.tid = thread->tid};
+
+		if (thread->state == 'Z' || thread->state == 'X' || is_held(stop, thread->tid))
+			continue;
+		if (ptrace(PTRACE_SEIZE, held.tid, NULL, NULL) != 0) {
+			int errnum = errno;
+
+			if (errnum == ESRCH ||
+			    (errnum == EPERM && tracer_of(held.tid) <= 0 && is_ending(held.tid)))
+				continue; /* it has ended */
+			err = refused(stop, held.tid, errnum);
+			break;
+		}
+		ptrace(PTRACE_INTERRUPT, held.tid, NULL, NULL);
+		++*ret;
+		if (stop->threads.len >= THREADS_MAX || !vec_push(&stop->threads, held)) {
+			err = error_nomem();
+			break;
+		}
+	}
+	vec_fini(&threads.list);
+	return err;
 }
 
 /* Looks whether a thread has stopped or ended. What it has to tell is left to be told. The first thread of a process tells its

@@ -148,19 +148,17 @@ static void put_band(const struct drawing *drawing, unsigned number, struct buf 
 	columns_json(to, &rows);
 }
 
-/* Appends the parts [from, to) of the map. */
-static void put_parts(const struct drawing *drawing, size_t from, size_t to_, struct buf *to)
+static void put_parts(const struct drawing *drawing, struct buf *to)
 {
 	struct rows rows = {.event = drawing->swiss ? "group" : "bucket",
 			    .columns = part_columns,
 			    .columns_n = ARRAY_SIZE(part_columns),
-			    .first = drawing->parts.data + from,
-			    .n = to_ - from,
+			    .first = drawing->parts.data,
+			    .n = drawing->parts.len,
 			    .size = sizeof(*drawing->parts.data),
 			    .ctx = drawing};
 
-	if (to_ > from)
-		columns_json(to, &rows);
+	columns_json(to, &rows);
 }
 
 static void put_tables(const struct drawing *drawing, struct buf *to)
@@ -189,5 +187,5 @@ void drawing_json(const struct drawing *drawing, struct buf *to)
 		return;
 	}
 	put_tables(drawing, to);
-	put_parts(drawing, 0, drawing->parts.len, to);
+	put_parts(drawing, to);
 }

@@ -118,7 +118,7 @@ static void put_changing(struct cell *cell, const void *row)
 	cell_bool(cell, row_of(row)->changing);
 }
 
-/* Appends a number and what it counts, after a comma if something stands before it. */
+/* Appends a number and what it counts (the word for one of it), after a comma if something stands before it. */
 static void put_note(struct buf *to, size_t from, uint64_t n, const char *what)
 {
 	if (!n)
@@ -127,6 +127,7 @@ static void put_note(struct buf *to, size_t from, uint64_t n, const char *what)
 	buf_u64(to, n);
 	buf_char(to, ' ');
 	buf_str(to, what);
+	buf_str(to, n == 1 ? "" : "s");
 }
 
 static void put_fact(struct buf *to, size_t from, bool is_so, const char *what)
@@ -149,8 +150,8 @@ static void put_notes(struct cell *cell, const void *row_)
 		buf_u64(cell->to, row->old);
 		buf_str(cell->to, " old buckets moved");
 	}
-	put_note(cell->to, from, row->overflow, "overflow buckets");
-	put_note(cell->to, from, row->tombstones, "tombstones");
+	put_note(cell->to, from, row->overflow, "overflow bucket");
+	put_note(cell->to, from, row->tombstones, "tombstone");
 	put_fact(cell->to, from, row->by_stack, "only a stack holds it");
 	put_fact(cell->to, from, row->changing, "it changed while it was read");
 	text_cut(cell->to, from, cell->columns);
