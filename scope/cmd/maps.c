@@ -62,16 +62,10 @@ static void say_core(const struct map_report *totals)
 			(unsigned long long)totals->core_unseen);
 }
 
-/* Returns the file that is written; NULL: standard output. */
-static const char *file_of(const struct maps_options *options)
-{
-	return options->save ? options->save : options->to ? options->to : options->output;
-}
-
 /* Writes the output, which is whole or, if it is a file of --save or --to, not there at all. */
 static struct error *write_report(const struct maps_options *options, int fd, const struct buf *out)
 {
-	const char *file = file_of(options);
+	const char *file = maps_file(options);
 	struct error *err;
 
 	try(output_empty(file, fd));
@@ -152,22 +146,32 @@ static void put_time_line(const struct maps_listing *listing, struct buf *to)
 	buf_char(to, '\n');
 }
 
+/* Where the lists go. */
+struct lists {
+	int fd;
+	bool begun; /* the file is emptied */
+};
+
 static struct error *put_one(const struct maps_listing *listing, void *ctx, bool *ret_enough)
 {
+	struct lists *lists = ctx;
 	cleanup(buf_fini) struct buf out = {0};
 	bool json = strcmp(listing->options->format, "json") == 0;
-	int fd = *(const int *)ctx, errnum;
+	int errnum;
 
 	if (json)
 		snapshot_put_head(&out, &listing->head);
 	else
 		put_time_line(listing, &out);
-	try(put_report(listing, fd, &out));
+	try(put_report(listing, lists->fd, &out));
 	if (!json)
 		buf_char(&out, '\n');
 	if (out.bad)
 		return error_nomem();
-	errnum = output_put(fd, out.data, out.len, -1);
+	if (!lists->begun)
+		try(output_empty(listing->options->output, lists->fd));
+	lists->begun = true;
+	errnum = output_put(lists->fd, out.data, out.len, -1);
 	*ret_enough = errnum == EPIPE; /* its reader has gone away */
 	return errnum && errnum != EPIPE
 		       ? error_errno(ERROR_FAILED, errnum, "cannot write the output")
@@ -176,8 +180,9 @@ static struct error *put_one(const struct maps_listing *listing, void *ctx, bool
 
 static struct error *list_every(const struct maps_options *options, int fd)
 {
-	try(output_empty(options->output, fd));
-	return maps_every(options, put_one, &fd);
+	struct lists lists = {.fd = fd};
+
+	return maps_every(options, put_one, &lists);
 }
 
 static struct error *run(const struct maps_options *options, int fd, bool *lost)
@@ -185,6 +190,25 @@ static struct error *run(const struct maps_options *options, int fd, bool *lost)
 	if (options->diff)
 		return maps_diff(options, fd);
 	return options->every ? list_every(options, fd) : list_maps(options, fd, lost);
+}
+
+static struct error *check_input(const char *path, const char *input)
+{
+	struct stat st;
+
+	return input && stat(input, &st) == 0 ? output_check_input(path, &st, input) : NULL;
+}
+
+/* Checks that no file that is named to be read is overwritten. maps_list() checks the program. */
+static struct error *check_inputs(const struct maps_options *options)
+{
+	const char *path = maps_file(options);
+
+	try(check_input(path, options->core));
+	try(check_input(path, options->binary));
+	for (size_t i = 0; options->diff && i < options->files_n; i++)
+		try(check_input(path, options->files[i]));
+	return NULL;
 }
 
 int cmd_maps(int argc, char **argv)
@@ -199,7 +223,9 @@ int cmd_maps(int argc, char **argv)
 	if (!err && options.help)
 		return options.help_all ? cmd_print_help_all(&maps_verb)
 					: cmd_print_help(&maps_verb);
-	path = err ? NULL : file_of(&options);
+	path = err ? NULL : maps_file(&options);
+	if (!err)
+		err = check_inputs(&options);
 	if (!err)
 		err = output_open(path, &fd);
 	if (!err)

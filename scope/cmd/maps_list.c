@@ -1,6 +1,7 @@
 /* Collects the live maps of a process: process -> its Go modules -> mark -> maps -> rows. */
 #include "cmd/maps_list.h"
 #include "cmd/maps_compare.h"
+#include "cmd/output.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/text/text.h"
@@ -72,16 +73,22 @@ static struct error *take_modules(struct maps_listing *listing)
 				   (int)listing->target->pid);
 }
 
-/* Opens what is to be read. */
+/* Opens what is to be read. Checks that the output does not overwrite the program. */
 static struct error *open_target(struct maps_listing *listing)
 {
 	const struct maps_options *options = listing->options;
+	struct stat exe;
 	pid_t pid;
 
-	if (options->core)
-		return core_open(options->core, options->binary, &listing->target);
-	try(choice_one(options->process, &pid));
-	return process_open(pid, &listing->target);
+	if (options->core) {
+		try(core_open(options->core, options->binary, &listing->target));
+	} else {
+		try(choice_one(options->process, &pid));
+		try(process_open(pid, &listing->target));
+	}
+	return fstat(listing->target->exe, &exe) == 0
+		       ? output_check_input(maps_file(options), &exe, "the program")
+		       : NULL;
 }
 
 /* Tells which process is read, and when. */

@@ -286,6 +286,11 @@ static struct error *check_one(const struct maps_options *options)
 	return NULL;
 }
 
+const char *maps_file(const struct maps_options *options)
+{
+	return options->save ? options->save : options->to ? options->to : options->output;
+}
+
 void maps_options_fini(struct maps_options *options)
 {
 	filter_fini(&options->filter);

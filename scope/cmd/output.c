@@ -12,14 +12,30 @@
 #define COLUMNS_MIN 40
 #define COLUMNS_MAX 100000
 
+/* Tells whether a path leads to a file. */
+static bool leads_to(const char *path, const struct stat *file)
+{
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && st.st_dev == file->st_dev &&
+	       st.st_ino == file->st_ino;
+}
+
 struct error *output_check(const char *path, int exe)
 {
-	struct stat a, b;
+	struct stat st;
 
-	if (!path || stat(path, &a) < 0 || fstat(exe, &b) < 0 || a.st_dev != b.st_dev ||
-	    a.st_ino != b.st_ino)
+	if (fstat(exe, &st) < 0 || !leads_to(path, &st))
 		return NULL;
 	return error_new(ERROR_USAGE, "-o %s: that is the program itself: give another file", path);
+}
+
+struct error *output_check_input(const char *path, const struct stat *input, const char *name)
+{
+	if (!S_ISREG(input->st_mode) || !leads_to(path, input))
+		return NULL;
+	return error_new(ERROR_USAGE, "cannot write %s: it is %s, which is read: give another file",
+			 path, name);
 }
 
 /* Returns the number of columns in COLUMNS, or 0. */

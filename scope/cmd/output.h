@@ -5,9 +5,14 @@
 
 #include "base/base.h"
 
+#include <sys/stat.h>
+
 /* Checks that the output does not overwrite the program. Errors (ERROR_USAGE): the path leads to
  * `exe`, the descriptor of the program that is traced or read. */
 struct error *output_check(const char *path, int exe);
+/* Checks that the output does not overwrite a file that is read. `name` is shown. Errors (ERROR_USAGE): the path leads to
+ * `input`. */
+struct error *output_check_input(const char *path, const struct stat *input, const char *name);
 /* Opens the file, or creates one that only its owner can read. output_empty() removes the old
  * contents; call it when there is something to write. In a folder that everybody may write to,
  * links and files of other users are refused (output_file.c). Errors (ERROR_FAILED): one line. */

@@ -127,6 +127,31 @@ def maps_of_a_damaged_core():
 
 
 @test
+def maps_overwrites_nothing_that_it_reads():
+    """The core, the program and the lists of --diff stay as they are, by whatever option and link a file is named."""
+    exe, core, link = tmp("read-exe"), tmp("read-core"), tmp("read-link")
+    shutil.copy(go_build(HERE / "changing_maps.go", "changing_maps"), exe)
+    core.write_text("core")
+    link.unlink(missing_ok=True)
+    p = Program(exe)
+    p.line()
+    link.symlink_to(exe)
+    before = exe.read_bytes()
+    for way in (("-o", exe), ("-o", link), ("--save", exe), ("--to", f"pprof:{exe}"), ("--every", "1s", "-o", exe)):
+        r = subprocess.run([options.tophash, "maps", "-p", str(p.pid), *way], text=True, capture_output=True, timeout=LONG)
+        # Many kernels open no program for writing while it runs.
+        check("it is the program" in r.stderr if r.returncode == 2 else "Text file busy" in r.stderr, f"{way}: {r.stderr}")
+    p.end()
+    for args, file in ((("--core", core), core), (("--core", core, exe), exe), (("--core", core, exe), link)):
+        for way in (("-o", file), ("--save", file), ("--to", f"pprof:{file}")):
+            r = maps(*args, *way, code=2)
+            check(r.stderr.count("\n") == 1 and f"cannot write {file}: it is " in r.stderr, f"{args} {way}: {r.stderr}")
+    same((exe.read_bytes() == before, core.read_text()), (True, "core"), "the files are as before")
+    r = maps("--diff", core, core, "-o", core, code=2)
+    same((r.stderr.count("\n"), core.read_text()), (1, "core"), f"--diff: {r.stderr}")
+
+
+@test
 def maps_refuses_what_is_no_core():
     exe = go_build(HERE / "live_maps.go", "live_maps-plain")
     text = tmp("text")
