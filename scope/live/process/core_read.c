@@ -11,7 +11,7 @@
 enum {
 	HEADERS_MAX = 1 << 20, /* of segments; vm.max_map_count is 65530 unless raised */
 	HEADERS_AT_ONCE = 64,
-	NOTES_MAX = 1 << 20, /* six of a thread */
+	NOTES_MAX = 1 << 20, /* of all headers; six of a thread */
 	THREADS_MAX = 1 << 18,
 	NOTE_FILE_MAX = 1 << 26, /* bytes */
 	/* include/uapi/linux/elfcore.h: struct elf_prstatus of x86-64 */
@@ -216,8 +216,7 @@ static struct error *read_notes(struct core *core, uint64_t at, uint64_t size)
 
 	if (at < core->size && size > core->size - at)
 		core->missing += size - (core->size - at);
-	for (unsigned left = NOTES_MAX; left && at < end && end - at >= sizeof(Elf64_Nhdr);
-	     left--) {
+	for (; core->notes_left && at < end && end - at >= sizeof(Elf64_Nhdr); core->notes_left--) {
 		Elf64_Nhdr note;
 		char name[5] = "";
 		uint64_t contents;
@@ -280,6 +279,7 @@ struct error *core_parse(struct core *core)
 	Elf64_Ehdr header = {0};
 	uint64_t n;
 
+	core->notes_left = NOTES_MAX;
 	core_pread(core->fd, &header, sizeof(header), 0);
 	try(check_header(core, &header));
 	n = header_count(core, &header);
