@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -41,6 +42,7 @@ struct stop {
 	bool joined;
 	bool passes; /* it stood until the end, and runs again: its memory can be read as before */
 	sigset_t signals; /* as they were before */
+	bool dumpable;	  /* as it was before */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* under the lock */
@@ -334,6 +336,21 @@ static void unblock_signals(struct stop *stop)
 	pthread_sigmask(SIG_SETMASK, &end, NULL);
 }
 
+/* Lets this process dump no core while the target is held. The kernel writes a core before the tracer ends, and the target
+ * would be held as long as that takes. */
+static void refuse_core(struct stop *stop)
+{
+	stop->dumpable = prctl(PR_GET_DUMPABLE) == 1;
+	if (stop->dumpable)
+		prctl(PR_SET_DUMPABLE, 0);
+}
+
+static void allow_core(const struct stop *stop)
+{
+	if (stop->dumpable)
+		prctl(PR_SET_DUMPABLE, 1);
+}
+
 /* Waits until the tracer has let go. */
 static void join(struct stop *stop)
 {
@@ -343,6 +360,7 @@ static void join(struct stop *stop)
 	pthread_mutex_unlock(&stop->lock);
 	pthread_join(stop->tracer, NULL);
 	stop->joined = true;
+	allow_core(stop);
 	pthread_sigmask(SIG_SETMASK, &stop->signals, NULL);
 }
 
@@ -372,8 +390,10 @@ struct error *stop_begin(struct target *target, uint64_t max_ns, struct stop **r
 			      .wanted = true,
 			      .lock = PTHREAD_MUTEX_INITIALIZER,
 			      .changed = PTHREAD_COND_INITIALIZER};
+	refuse_core(stop);
 	block_signals(stop);
 	if (pthread_create(&stop->tracer, NULL, trace, stop) != 0) {
+		allow_core(stop);
 		pthread_sigmask(SIG_SETMASK, &stop->signals, NULL);
 		free(stop);
 		return error_new(ERROR_FAILED, "cannot make a thread");
