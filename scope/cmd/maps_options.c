@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { VALUE_BYTES = 256, VALUE_BYTES_MAX = 65536 };
+enum { VALUE_BYTES = 256, VALUE_BYTES_MAX = 65536, MAX_STOP_NS = 100000000 };
 
 #define AT(member) offsetof(struct maps_options, member)
 
@@ -209,6 +209,10 @@ static bool chooses(const struct maps_options *options)
 /* Checks the options that choose what is shown. */
 static struct error *check(const struct maps_options *options)
 {
+	if (options->to && (options->grouped || options->who))
+		return error_new(ERROR_USAGE, options->who
+						      ? "--to writes maps: leave out --who-holds"
+						      : "--to has no groups: leave out --by");
 	if (options->paths && !options->who)
 		return error_new(ERROR_USAGE, "--all-paths: ways to what? Add --who-holds ADDR");
 	if (options->who && (options->grouped || options->holders || options->type ||
@@ -227,8 +231,9 @@ static struct error *check(const struct maps_options *options)
 				 "--sort maps: only groups have a number of maps: add --by");
 	if (options->save && chooses(options))
 		return error_new(ERROR_USAGE, "--save keeps all maps: choose with --diff");
-	if (options->to && options->grouped)
-		return error_new(ERROR_USAGE, "--to has no groups: leave out --by");
+	if (options->every && options->who)
+		return error_new(ERROR_USAGE,
+				 "--every lists maps again and again: leave out --who-holds");
 	if (options->every && (options->core || options->save || options->to))
 		return error_new(ERROR_USAGE,
 				 "--every lists a process again and again: leave out %s",
@@ -254,8 +259,11 @@ static struct error *check_diff(const struct maps_options *options)
 				 : options->core  ? "--core"
 				 : options->save  ? "--save"
 						  : "--to");
-	if (options->every)
-		return error_new(ERROR_USAGE, "--diff reads files: leave out --every");
+	if (options->every || options->stop || options->max_stop_ns)
+		return error_new(ERROR_USAGE, "--diff reads files: leave out %s",
+				 options->every	 ? "--every"
+				 : options->stop ? "--stop"
+						 : "--max-stop");
 	if (options->files_n < 2)
 		return error_new(ERROR_USAGE, "--diff compares two files or more of --save");
 	if (options->ways)
@@ -301,12 +309,11 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 {
 	struct option_words words;
 
-	*ret = (struct maps_options){.max_stop_ns = 100000000, .format = "text"};
+	*ret = (struct maps_options){.format = "text"};
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
 	try(check_one(ret));
-	ret->holders |= ret->to != NULL; /* they are the stacks */
 	ret->ways = ret->holders || ret->who || (ret->grouped && ret->by == MAPS_OF_HOLDER);
 	if (ret->type)
 		try(glob_new("--type", ret->type, &ret->pattern));
@@ -328,10 +335,15 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 				 "--stop and --every: a program is stopped for one list");
 	if (ret->stop && ret->core)
 		return error_new(ERROR_USAGE, "--stop and --core: a core stands still");
+	if (ret->max_stop_ns && !ret->stop)
+		return error_new(ERROR_USAGE, "--max-stop is the limit of --stop: add it");
 	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
 	try(check(ret));
+	ret->holders |= ret->to != NULL; /* they are the stacks */
+	ret->ways |= ret->holders;
+	ret->max_stop_ns = ret->max_stop_ns ? ret->max_stop_ns : MAX_STOP_NS;
 	ret->text_max = ret->text_max ? ret->text_max : VALUE_BYTES;
 	return NULL;
 }

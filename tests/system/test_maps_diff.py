@@ -127,7 +127,8 @@ def maps_diff_refuses():
         for order in ((good, bad), (bad, good)):
             r = maps("--diff", *order, code=3)
             check(r.stdout == "" and r.stderr.count("\n") == 1 and word in r.stderr and str(bad) in r.stderr, f"{name}: {r.stderr}")
-    for args, code, word in (((good,), 2, "two"), ((good, tmp("none")), 3, "none"), ((good, good, "-p", p.pid), 2, "-p"), ((good, good, "--save", tmp("x")), 2, "--save")):
+    for args, code, word in (((good,), 2, "two"), ((good, tmp("none")), 3, "none"), ((good, good, "-p", p.pid), 2, "-p"), ((good, good, "--save", tmp("x")), 2, "--save"),
+                             ((good, good, "--stop"), 2, "leave out --stop"), ((good, good, "--max-stop", "1s"), 2, "leave out --max-stop")):
         r = maps("--diff", *args, code=code)
         check(r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.stderr}")
     for args in (("--top", "3"), ("--by", "type"), ("-o", tmp("y"))):

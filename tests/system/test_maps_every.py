@@ -89,7 +89,8 @@ def maps_every_ends():
 def maps_every_refuses():
     p = Program("cat")
     for args, word in ((("--every", "1s", "--save", "x"), "--save"), (("--every", "1s", "--to", "pprof:x"), "--to"), (("--count", "1"), "--every"),
-                       (("--duration", "1s"), "--every"), (("--every", "0"), "--every")):
+                       (("--duration", "1s"), "--every"), (("--every", "0"), "--every"),
+                       (("--every", "1s", "--who-holds", "1"), "leave out --who-holds"), (("--max-stop", "1s"), "limit of --stop")):
         r = maps("-p", p.pid, *args, code=2)
         check(r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.stderr}")
     p.end()

@@ -90,7 +90,8 @@ def maps_pprof_shows_differences():
 @test
 def maps_to_refuses():
     p, _ = changing(options.go)
-    for args, word in ((("--to", "csv:x"), "pprof:FILE"), (("--to", "pprof:"), "pprof:FILE"), (("--to", "pprof:x", "--by", "type"), "--by"),
+    for args, word in ((("--to", "csv:x"), "pprof:FILE"), (("--to", "pprof:"), "pprof:FILE"), (("--to", "pprof:x", "--by", "type"), "--to has no groups"),
+                       (("--to", "pprof:x", "--who-holds", "1"), "leave out --who-holds"),
                        (("--to", "pprof:x", "-o", "y"), "-o"), (("--to", "pprof:x", "--save", "y"), "--save")):
         r = maps("-p", p.pid, *args, code=2)
         check(r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.stderr}")
