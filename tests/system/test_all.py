@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from harness import (
-    bpf_ids, build, check, go_build, LONG, nothing_left, options, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer)
+    bpf_ids, build, check, go_build, LONG, nothing_left, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer)
 from test_hosts import library, PYTHON
 from test_wrapper import COUNTS, seven, started, text, wait_until
 
@@ -34,6 +35,12 @@ func main() {
 """
 KINDS = {"int": "i", "string": "strconv.Itoa(i)", "[2]string": '[2]string{"a", strconv.Itoa(i)}'}
 GOS = ("1.19", "1.23", "1.27")
+
+
+def commands_of(pid):
+    """Returns the command names of the children of a process."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
 
 
 def programs():
@@ -320,6 +327,60 @@ def the_own_shell_as_root():
     tmp("gate").touch()
     same(shell.wait(LONG), 3, "the shell's status")
     wait_until(lambda: '"event":"end"' in tmp("events").read_text(), "the run does not end")
+
+
+@test
+def a_pipe_of_the_own_shell():
+    """The reader of the output waits for tophash, and so do programs through which it was started. The run does not wait for them."""
+    a, _, _ = programs()
+    for i, wrapper in enumerate(("", "env A=1", "sh -c '\"$@\"; true' sh")):
+        script = f"{wrapper} {options.tophash} trace -v --format json --follow=all -p $$ 2>{tmp(f'errors{i}')} | cat >{tmp(f'events{i}')} & " \
+            f"until grep -q placed {tmp(f'errors{i}')}; do sleep 0.01; done; {a} {tmp(f'told{i}')} 5; exit 3"
+        shell = spawn(["sh", "-c", script])
+        same(shell.wait(LONG), 3, f"{wrapper}: the shell's status")
+        wait_until(lambda: '"event":"end"' in tmp(f"events{i}").read_text(), f"{wrapper}: the run does not end")
+
+
+@test
+def a_script_of_the_same_name():
+    """A script that had the name of a Go program does not hide that one was missed."""
+    _, b, _ = programs()
+    for folder in ("script", "program"):
+        tmp(folder).mkdir()
+    script, program = tmp("script") / "server", tmp("program") / "server"
+    script.write_text("#!/bin/sh\nread line <" + str(tmp("wait")) + "\n")
+    script.chmod(0o755)
+    os.mkfifo(tmp("wait"))
+    shutil.copy(b, program)
+    shell = Program("sh")
+    t = Tracer("--site", "main.*", "--follow=all", "-p", shell.pid)
+    shell.tell(f"{script}; echo done")
+    wait_until(lambda: any(n.endswith("server") for n in commands_of(shell.pid)), "the script does not run")
+    time.sleep(0.2)  # tophash looks at it meanwhile; if not, this shows nothing
+    tmp("wait").write_text("go\n")
+    same(shell.line(), "done", "the script")
+    t.p.send_signal(signal.SIGSTOP)
+    same(shell.ask(f"{program} {tmp('told')} 50; echo done"), "done", "the program")
+    t.p.send_signal(signal.SIGCONT)
+    shell.end()
+    r = t.end(None)
+    pid = int(tmp("told").read_text().split()[0])
+    check(len(r.events) == 50 or pid in {g["pid"] for g in r.of("gap")}, f"{len(r.events)} of 50 deletes, gaps {r.of('gap')}: {r.err}")
+
+
+@test
+def a_tree_without_room():
+    """Each process that runs already and finds no room in the tree is a gap."""
+    a, _, _ = programs()
+    shell = Program("sh")
+    shell.tell(f"for i in 1 2 3; do {a} {tmp('told')} 1 {tmp('gate')} & done; wait; echo done")
+    wait_until(lambda: tmp("told").exists() and len(tmp("told").read_text().splitlines()) == 3, "they do not run")
+    t = Tracer("--follow=all", "-p", shell.pid, env={"TOPHASH_TREE_MAX": "2"})
+    tmp("gate").touch()
+    same(shell.line(), "done", "the programs")
+    shell.end()
+    r = t.end(None)
+    same((r.end["gaps"], r.code), (2, 5), r.err)
 
 
 @test

@@ -38,13 +38,19 @@ static void take_pids(const char *text, pid_t pid, struct process_status *ret)
 
 bool process_runs(pid_t pid)
 {
-	char text[512];
+	char text[512], state;
 	const char *at;
+	long threads;
 
 	if (!process_read_text(pid, "stat", text, sizeof(text)))
 		return false;
 	at = strrchr(text, ')');
-	return at && at[1] == ' ' && at[2] != 'Z' && at[2] != 'X';
+	/* The state is that of the first thread, which may have ended before the others: proc_pid_stat(5). */
+	return at &&
+	       sscanf(at,
+		      ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
+		      &state, &threads) == 2 &&
+	       ((state != 'Z' && state != 'X') || threads > 1);
 }
 
 bool process_status(pid_t pid, struct process_status *ret)

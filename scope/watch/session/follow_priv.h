@@ -11,7 +11,6 @@
 struct error *chosen_open(struct session *session);
 /* Places the probes in all chosen processes that have not ended. */
 struct error *chosen_place(struct session *session, enum engine_hold *ret);
-/* Places the probes of each of their programs for all processes of the file, if a lease guards it. */
 /* Emits the start records. */
 void chosen_begin(struct session *session);
 /* Notes that one of them has executed a program, at time_ns. */

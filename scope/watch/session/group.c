@@ -74,6 +74,11 @@ struct error *group_open(struct session *session)
 			 of->name);
 }
 
+bool group_is_tree(const struct session *session)
+{
+	return session->group && session->group->tree;
+}
+
 void group_free(struct group *group)
 {
 	if (!group)
@@ -95,7 +100,7 @@ static bool let_count(struct session *session, pid_t pid)
 {
 	uint64_t time_ns;
 
-	if (!session->tree || tree_has(session->tree, pid, &time_ns))
+	if (!session->tree || session->group->tree || tree_has(session->tree, pid, &time_ns))
 		return true;
 	tree_add(session->tree, pid);
 	return false;
@@ -320,9 +325,11 @@ static struct error *look_at_program(struct session *session, const struct event
 
 	try(look_at(session, pid, time_ns, true, group->tree ? "child" : "exec"));
 	member = members_find(&group->members, (uint32_t)pid);
+	if (group->tree && member && member->go)
+		group_tree_go(group->tree, exec->func);
 	if (!group->tree || !member || member->go || member->hidden)
 		return NULL;
-	try(group_tree_look(group->tree, pid, exec->func));
+	try(group_tree_look(session, group->tree, pid, exec->func, time_ns));
 	return is_past(session, NULL, pid, time_ns)
 		       ? group_tree_miss(group->tree, pid, exec->func, time_ns)
 		       : NULL;
@@ -358,6 +365,25 @@ static struct error *begin_again(struct session *session, struct traced *traced,
 			    session->group->tree ? "child" : "exec");
 }
 
+/* Notes what came of a look at a process that has executed a program at time_ns. It may have ended before its program
+ * was found, or its probes stood. */
+static struct error *note_looked_at(struct session *session, const struct event_removal *exec,
+				    uint64_t time_ns)
+{
+	struct group *group = session->group;
+	struct traced *traced = find_process(session, (pid_t)exec->pid);
+
+	if (!traced)
+		return NULL;
+	traced->former_ns = time_ns;
+	if (traced->program || !has_ended(traced))
+		return NULL;
+	if (group->tree)
+		return group_tree_miss(group->tree, (pid_t)exec->pid, exec->func, time_ns);
+	group->unseen++;
+	return NULL;
+}
+
 struct error *group_exec(struct session *session, const struct event_removal *exec,
 			 uint64_t time_ns)
 {
@@ -376,10 +402,7 @@ struct error *group_exec(struct session *session, const struct event_removal *ex
 		try(look_at_program(session, exec, time_ns));
 	else if (time_ns >= traced->begun_ns) /* otherwise the table has it, or something later */
 		try(begin_again(session, traced, time_ns));
-	traced = find_process(session, pid);
-	if (traced)
-		traced->former_ns = time_ns;
-	return NULL;
+	return note_looked_at(session, exec, time_ns);
 }
 
 void group_begin_seen(struct session *session, pid_t pid)

@@ -8,6 +8,8 @@
 
 /* Begins to watch the group of the options. The engine is not open yet. */
 struct error *group_open(struct session *session);
+/* Tells whether the group is a tree of processes. */
+bool group_is_tree(const struct session *session);
 void group_free(struct group *group); /* NULL is legal */
 /* Returns the descriptor of the control group that the engine filters by, or -1. */
 int group_cgroup(const struct session *session);
@@ -43,8 +45,12 @@ struct error *group_tree_begin(struct session *session);
 void group_tree_each(struct session *session, bool (*found)(void *ctx, pid_t pid), void *ctx);
 /* Tells whether no process of the tree runs any more. */
 bool group_tree_is_over(struct session *session);
-/* Looks whether the program of a process is Go, and notes its name, which is the kernel's, if it is not. */
-struct error *group_tree_look(struct group_tree *tree, pid_t pid, const char *program);
+/* Looks whether the program that a process has executed at exec_ns is Go, and notes its name, which is the
+ * kernel's, if it is not. */
+struct error *group_tree_look(struct session *session, struct group_tree *tree, pid_t pid,
+			      const char *program, uint64_t exec_ns);
+/* Notes that a Go program has this name. */
+void group_tree_go(struct group_tree *tree, const char *program);
 /* Notes that a process has executed a program at exec_ns, and has ended, or executed another one, before it was
  * looked at. If the probes of its program stood, the record of its main function follows. */
 struct error *group_tree_miss(struct group_tree *tree, pid_t pid, const char *program,

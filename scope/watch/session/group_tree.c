@@ -1,13 +1,17 @@
 /* A group that is a tree: the chosen processes, and all that these start (-p --follow=all). Nobody in it is ever
  * stopped. The kernel keeps the set (watch/tree), and reports each exec. */
+#include "watch/session/follow_priv.h"
 #include "watch/session/group_priv.h"
 #include "base/clock.h"
 #include "live/module/module.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* Names that are remembered. If there are more, all are forgotten. */
 enum { NAMES_MAX = 4096 };
+/* Processes that tophash was started through. */
+enum { PARENTS_MAX = 64 };
 /* Descendants that run at the beginning. The tree has room for fewer. */
 enum { DESCENDANTS_MAX = 1 << 20 };
 /* Processes that were missed and are told about one by one. */
@@ -74,7 +78,6 @@ struct error *group_tree_open(struct session *session, struct group_tree **ret)
 }
 
 struct descendants {
-	struct session *session;
 	VEC(pid_t) list;
 	bool nomem;
 };
@@ -92,7 +95,7 @@ static bool on_descendant(void *ctx, pid_t pid)
 struct error *group_tree_begin(struct session *session)
 {
 	const struct session_group *of = session->options.group;
-	struct descendants found = {.session = session};
+	struct descendants found = {0};
 
 	for (size_t i = 0; i < of->roots_n; i++)
 		process_children(of->roots[i].pid, on_descendant, &found);
@@ -124,29 +127,64 @@ void group_tree_each(struct session *session, bool (*found)(void *ctx, pid_t pid
 	tree_each(session->tree, on_each, &each);
 }
 
-/* tophash is in the tree if that is the shell that it was started from. */
-static bool is_own(pid_t pid)
+/* Tells whether a process is one of those that tophash was started through, such as sudo, below the roots. */
+static bool is_wrapper(const struct session_group *of, pid_t pid)
+{
+	struct process_status status;
+	pid_t parent = getpid();
+
+	for (int i = 0; i < PARENTS_MAX && process_status(parent, &status); i++) {
+		parent = status.parent;
+		for (size_t k = 0; k < of->roots_n; k++)
+			if (of->roots[k].pid == parent)
+				return false;
+		if (parent == pid)
+			return true;
+	}
+	return false;
+}
+
+/* Tells whether a process reads what tophash writes. */
+static bool is_reader(pid_t pid)
+{
+	struct stat out, in;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)pid);
+	return fstat(STDOUT_FILENO, &out) == 0 && S_ISFIFO(out.st_mode) && stat(path, &in) == 0 &&
+	       in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
+/* tophash is in the tree if that is the one of the shell that it was started from. Tells whether a process runs as
+ * long as tophash does. */
+static bool is_own(const struct session_group *of, pid_t pid)
 {
 	struct process_status status;
 
-	return pid == getpid() || (process_status(pid, &status) && status.parent == getpid());
+	return pid == getpid() || (process_status(pid, &status) && status.parent == getpid()) ||
+	       is_wrapper(of, pid) || is_reader(pid);
 }
+
+struct running {
+	const struct session_group *of;
+	bool found;
+};
 
 static bool on_running(void *ctx, pid_t pid, uint64_t time_ns)
 {
-	bool *runs = ctx;
+	struct running *running = ctx;
 
 	(void)time_ns;
-	*runs = process_runs(pid) && !is_own(pid);
-	return !*runs;
+	running->found = process_runs(pid) && !is_own(running->of, pid);
+	return !running->found;
 }
 
 bool group_tree_is_over(struct session *session)
 {
-	bool runs = false;
+	struct running running = {.of = session->options.group};
 
-	tree_each(session->tree, on_running, &runs);
-	return !runs;
+	tree_each(session->tree, on_running, &running);
+	return !running.found;
 }
 
 /* ---- programs that are not Go ---- */
@@ -159,23 +197,57 @@ static bool is_foreign(const struct group_tree *tree, const struct name *name)
 	return false;
 }
 
-struct error *group_tree_look(struct group_tree *tree, pid_t pid, const char *program)
+/* Tells whether a process has executed a program by this name, which is the kernel's. The kernel gives the name of a
+ * script to the program that interprets it. */
+static bool is_called(pid_t pid, const char *name)
+{
+	char text[4096];
+	const char *base;
+
+	if (!process_read_text(pid, "cmdline", text, sizeof(text)))
+		return false;
+	base = strrchr(text, '/');
+	return !strncmp(base ? base + 1 : text, name, WIRE_COMM - 1);
+}
+
+/* Tells whether the program of a process is Go. One that has ended is taken for one that may be. */
+static struct error *is_go(pid_t pid, bool *ret)
 {
 	cleanup(target_close) struct target *target = NULL;
 	cleanup(module_fini) struct module module = {0};
-	struct name name = {""};
-	struct error *err;
+	struct error *err = process_open(pid, &target);
 
-	snprintf(name.text, sizeof(name.text), "%s", program);
-	if (is_foreign(tree, &name))
-		return NULL;
-	err = process_open(pid, &target);
+	*ret = true;
 	if (err) {
-		error_free(err); /* it has ended */
+		error_free(err);
 		return NULL;
 	}
 	try(module_open(target->exe, target->exe_path, &module));
-	if (module_is_go(&module))
+	*ret = module_is_go(&module);
+	return NULL;
+}
+
+void group_tree_go(struct group_tree *tree, const char *program)
+{
+	size_t kept = 0;
+
+	vec_each(at, &tree->foreign)
+		if (strncmp(at->text, program, sizeof(at->text)) != 0)
+			tree->foreign.data[kept++] = *at;
+	tree->foreign.len = kept;
+}
+
+struct error *group_tree_look(struct session *session, struct group_tree *tree, pid_t pid,
+			      const char *program, uint64_t exec_ns)
+{
+	struct name name = {""};
+	bool go;
+
+	snprintf(name.text, sizeof(name.text), "%s", program);
+	if (is_foreign(tree, &name) || !is_called(pid, name.text))
+		return NULL;
+	try(is_go(pid, &go));
+	if (go || !is_last_exec(session, pid, exec_ns)) /* that was another program */
 		return NULL;
 	if (tree->foreign.len >= NAMES_MAX)
 		tree->foreign.len = 0;

@@ -1,5 +1,6 @@
 /* The files with Go code that were met besides the session's file. Each is opened once, gets its places once, and its
  * kernel programs once. */
+#include "watch/session/group_priv.h"
 #include "watch/session/modules_priv.h"
 #include "base/descriptors.h"
 
@@ -56,8 +57,9 @@ static struct error *choose_places(struct session *session, struct met *met)
 	struct placement_options options = {.misses = session->options.misses,
 					    .no_sync_map = session->options.no_sync_map,
 					    .start = met->role == GO_BUILD_PROGRAM,
-					    .may_be_empty =
-						    session->all || met->role == GO_BUILD_PLUGIN};
+					    .may_be_empty = session->all ||
+							    group_is_tree(session) ||
+							    met->role == GO_BUILD_PLUGIN};
 	const struct met *twin;
 
 	if (met->exe < 0 || !file_version_read(met->exe, &met->version))

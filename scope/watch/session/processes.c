@@ -353,13 +353,15 @@ static void notice_exit(struct session *session, const struct traced *traced)
 void emit_exit(struct session *session, struct traced *traced)
 {
 	struct event event = {.kind = EVENT_EXIT, .time_ns = traced->end_ns};
+	bool nothing; /* no program of it is traced, and it has no start record */
 
 	settle_execs(session);
 	settle_late(session, traced, true);
 	session_leave_process(session, traced);
 	session_modules_forget(session->modules, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
-	if (!traced->started)  /* it ended before it could be read, and removed nothing */
+	nothing = session->group && !traced->started && !traced->program;
+	if (!traced->started) /* it ended before it could be read, and removed nothing */
 		emit_process_start(session, traced, 0);
 	traced->started = traced->ended = true;
 	count_own_probes(session, traced, false);
@@ -376,7 +378,8 @@ void emit_exit(struct session *session, struct traced *traced)
 		.signaled = traced->end == TARGET_SIGNALED,
 		.status = traced->status,
 	};
-	fan_event(session->output.sinks, &event);
+	if (!nothing)
+		fan_event(session->output.sinks, &event);
 	/* Children have exit records, and no messages. */
 	if (!session->options.command || traced != &session->processes.data[0])
 		return;

@@ -52,6 +52,8 @@ struct error *program_find(struct session *session, struct traced *traced)
 		traced->program = met;
 	else if (met->why)
 		tell_untraced(session, traced, met);
+	if (met->why && group_is_tree(session))
+		session_gap(session, traced->target->pid, traced->begun_ns, now_ns(), "child");
 	return NULL;
 }
 

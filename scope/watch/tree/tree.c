@@ -125,7 +125,13 @@ bool tree_add(struct tree *tree, pid_t pid)
 	uint32_t key = (uint32_t)pid;
 	uint64_t now = now_ns();
 
-	return tree_has_pids(tree) && !bpf_map_update_elem(tree_fd(tree), &key, &now, BPF_ANY);
+	if (!tree_has_pids(tree))
+		return false;
+	/* The kernel may have added it, with the time of its last exec. */
+	if (!bpf_map_update_elem(tree_fd(tree), &key, &now, BPF_NOEXIST) || errno == EEXIST)
+		return true;
+	__atomic_fetch_add(&tree->skel->bss->missed, 1, __ATOMIC_SEQ_CST);
+	return false;
 }
 
 bool tree_has(const struct tree *tree, pid_t pid, uint64_t *ret_time_ns)

@@ -25,7 +25,8 @@ void tree_set_root(struct tree *tree, pid_t pid);
 /* Tells whether the ids of tree_each() are those of /proc. They are not if tophash is in a pid namespace of
  * its own. */
 bool tree_has_pids(const struct tree *tree);
-/* Adds a process that runs already. Returns false if that is not possible: see tree_has_pids(). */
+/* Adds a process that runs already. Returns false if that is not possible (see tree_has_pids()), or there is no
+ * room, which tree_missed() counts. */
 bool tree_add(struct tree *tree, pid_t pid);
 /* Takes a process out. Its children stay, and what it starts from now on is not in the tree. Does nothing if
  * that is not possible: see tree_has_pids(). */
