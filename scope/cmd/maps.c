@@ -119,6 +119,9 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 	if (options->to && !listing.ways.holders)
 		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
 			HEAP_PARENTS_MAX, options->to);
+	if (listing.held.left_out)
+		cmd_say("the object has too many pointers to it: the ways of %llu of them were not searched",
+			(unsigned long long)listing.held.left_out);
 	if (!options->quiet && !options->who && !options->map)
 		say_totals(&listing.totals);
 	*lost = listing.totals.core_missing > 0;

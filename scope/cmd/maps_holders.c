@@ -103,6 +103,7 @@ static struct error *take_paths(struct maps_ways *ways, const struct holder_path
 	ret->report.type = paths->type_name;
 	ret->report.pointers = paths->pointers;
 	ret->report.ways = paths->list.len;
+	ret->left_out = paths->left_out;
 	holders_field(ways->holders, paths->type, addr - paths->object, &field);
 	if (field.len < sizeof(ret->field))
 		memcpy(ret->field, buf_cstr(&field), field.len + 1);

@@ -16,6 +16,7 @@ struct maps_ways {
 /* What holds one object. The report borrows from the ways. */
 struct maps_held {
 	struct held_report report;
+	uint64_t left_out; /* pointers whose ways are not among them */
 	VEC(struct held_way) ways;
 	char field[128]; /* text of the report */
 };

@@ -151,8 +151,8 @@ struct heap_source heap_source_of(const struct heap *heap, uint64_t addr);
 bool heap_stack_of(const struct heap *heap, uint64_t addr, struct heap_stack *ret);
 /* Calls on_pointer for each pointer in the object that addr lies in, in order. */
 void heap_each_pointer(struct heap *heap, uint64_t addr, heap_on_pointer *on_pointer, void *ctx);
-/* Calls on_pointer for each pointer in all live objects and all roots, as they are now. Errors (ERROR_TARGET): as
- * heap_mark(). */
+/* Calls on_pointer for each pointer in all roots and all live objects, in this order, as they are now. Errors
+ * (ERROR_TARGET): as heap_mark(). */
 struct error *heap_each_source(struct heap *heap, heap_on_pointer *on_pointer, void *ctx);
 
 /* Returns what heap_open() was given. Borrowed. */

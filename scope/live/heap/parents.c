@@ -150,10 +150,12 @@ struct error *heap_each_source(struct heap *heap, heap_on_pointer *on_pointer, v
 	struct error *err;
 
 	tell(heap, on_pointer, ctx);
-	heap_scan_marked(heap);
+	heap->in_buffer = 0; /* roots are read into the same buffer */
 	err = heap_mark_roots(heap);
 	if (!err)
 		err = heap_mark_stacks(heap);
+	if (!err)
+		heap_scan_marked(heap);
 	tell(heap, NULL, NULL);
 	return err;
 }

@@ -59,6 +59,7 @@ struct holder_paths {
 	uint64_t type;	       /* 0: it is not known */
 	const char *type_name; /* NULL: it is not known */
 	uint64_t pointers;     /* to it, all of them */
+	uint64_t left_out;     /* of these: too many, so that their ways are not in the list */
 	VEC(struct holder_path)
 	list; /* the best first: short ones with names; each with other hops */
 };

@@ -170,6 +170,7 @@ static struct error *make_paths(struct search *search, struct holder_paths *ret)
 			return error_nomem();
 	order_paths(ret);
 	ret->pointers = search->n;
+	ret->left_out = search->n - search->pointers.len;
 	ret->type = type_of(search, ret);
 	ret->type_name = ret->type ? holders_type_name(search->holders, ret->type) : NULL;
 	return search->holders->failed ? error_nomem() : NULL;
