@@ -26,15 +26,9 @@ struct host {
 	bool go; /* it executes a Go program: its plugins are found by other means */
 };
 
-/* A file whose probes stand. */
-struct standing {
-	struct file_version version;
-	uint64_t since_ns;
-};
-
 struct all {
 	pthread_mutex_t mutex;
-	VEC(struct standing) standing; /* guarded by the mutex */
+	VEC(struct file_version) standing; /* files whose probes stand; guarded by the mutex */
 	/* Only the thread of the pursuit uses these. */
 	struct modules *modules;
 	VEC(struct judged) files;
@@ -69,33 +63,29 @@ void all_free(struct all *all)
 
 void all_stands(struct session *session, const struct file_version *version, bool stands)
 {
-	struct standing now = {*version, now_ns()};
 	struct all *all = session->all;
 	size_t kept = 0;
 
 	if (!all)
 		return;
 	pthread_mutex_lock(&all->mutex);
-	vec_each(at, &all->standing) {
-		if (!file_version_equal(&at->version, version))
+	vec_each(at, &all->standing)
+		if (!file_version_equal(at, version))
 			all->standing.data[kept++] = *at;
-		else
-			now.since_ns = at->since_ns;
-	}
 	all->standing.len = kept;
 	/* If memory is out, each execution waits. */
 	if (stands)
-		vec_push(&all->standing, now);
+		vec_push(&all->standing, *version);
 	pthread_mutex_unlock(&all->mutex);
 }
 
-bool all_stood(struct all *all, const struct file_version *version, uint64_t time_ns)
+static bool has_standing(struct all *all, const struct file_version *version)
 {
 	bool found = false;
 
 	pthread_mutex_lock(&all->mutex);
 	vec_each(at, &all->standing)
-		found |= file_version_equal(&at->version, version) && at->since_ns <= time_ns;
+		found |= file_version_equal(at, version);
 	pthread_mutex_unlock(&all->mutex);
 	return found;
 }
@@ -155,7 +145,7 @@ enum pursuit_verdict all_judge_program(struct session *session, pid_t pid)
 		judged = find_judged(all, &version);
 	}
 	host->go = judged && judged->go;
-	return host->go && !all_stood(all, &version, UINT64_MAX) ? PURSUIT_HOLD : PURSUIT_ON;
+	return host->go && !has_standing(all, &version) ? PURSUIT_HOLD : PURSUIT_ON;
 }
 
 enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid)
@@ -239,8 +229,10 @@ static struct error *begin(struct session *session, const struct pursuit_held *h
 	return why ? NULL : others_begin(session, take_ptr(*target), met, NULL);
 }
 
-struct error *all_meet_program(struct session *session, const struct pursuit_held *held,
-			       struct target **target)
+/* Places the probes of a Go program that a process has executed, and brings the process into the table. It owns the
+ * target then, and *target is NULL. */
+static struct error *meet_program(struct session *session, const struct pursuit_held *held,
+				  struct target **target)
 {
 	struct met *met;
 
@@ -295,7 +287,7 @@ static struct error *meet(struct session *session, const struct pursuit_held *he
 		error_free(err); /* it was killed */
 		return NULL;
 	}
-	return held->moment == PURSUIT_EXEC ? all_meet_program(session, held, &target)
+	return held->moment == PURSUIT_EXEC ? meet_program(session, held, &target)
 					    : meet_library(session, held, &target);
 }
 

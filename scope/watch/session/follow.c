@@ -58,13 +58,7 @@ void follow_root(struct session *session, pid_t pid)
 		tree_set_root(session->tree, pid);
 }
 
-/* A list of processes. */
-struct pids {
-	VEC(pid_t) list;
-	bool nomem;
-};
-
-static bool on_pid(void *ctx, pid_t pid)
+bool pids_add(void *ctx, pid_t pid)
 {
 	struct pids *pids = ctx;
 
@@ -89,15 +83,11 @@ static bool has_others(struct pids *family, const struct pids *all)
 	return false;
 }
 
-/* Adds the traced processes of the session's file, and the descendants that run already. Each is in the
- * tree before its children are looked at. Therefore those that it makes meanwhile are in the tree, too. */
-static void add_descendants(struct session *session, struct pids *ret)
+void follow_family(struct session *session, struct pids *family)
 {
-	vec_each(traced, &session->processes)
-		on_pid(ret, traced->target->pid);
-	for (size_t i = 0; i < ret->list.len; i++) {
-		tree_add(session->tree, ret->list.data[i]);
-		process_children(ret->list.data[i], on_pid, ret);
+	for (size_t i = 0; i < family->list.len; i++) {
+		tree_add(session->tree, family->list.data[i]);
+		process_children(family->list.data[i], pids_add, family);
 	}
 }
 
@@ -150,8 +140,10 @@ struct error *follow_chosen(struct session *session)
 	if (!session->tree)
 		return NULL;
 	follow_root(session, session->processes.data[0].target->pid);
-	add_descendants(session, &family);
-	err = process_scan(st.st_dev, st.st_ino, on_pid, &relatives);
+	vec_each(traced, &session->processes)
+		pids_add(&family, traced->target->pid);
+	follow_family(session, &family);
+	err = process_scan(st.st_dev, st.st_ino, pids_add, &relatives);
 	if (!err && (family.nomem || relatives.nomem))
 		err = error_nomem();
 	if (!err)

@@ -60,19 +60,24 @@ enum pursuit_verdict all_judge_program(struct session *session, pid_t pid);
 enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid);
 /* Places the probes in the processes that wait, and lets them run. */
 struct error *all_meet(struct session *session);
-/* Tells whether the probes of a file stand, and have stood at time_ns. */
-bool all_stood(struct all *all, const struct file_version *version, uint64_t time_ns);
-/* Notes that a process has executed a Go program: places the probes, and brings it into the table. It owns the
- * target then, and *target is NULL. */
-struct error *all_meet_program(struct session *session, const struct pursuit_held *held,
-			       struct target **target);
-
 /* Reports the gaps of programs that have waited too long for their probes, and that all_meet() has not
  * met before the run has ended. */
 void all_settle(struct session *session);
 
 /* ---- follow.c ---- */
 
+/* A list of processes. */
+struct pids {
+	VEC(pid_t) list;
+	bool nomem;
+};
+
+/* Adds a process to a struct pids, which is ctx. Returns false if memory is out, or the list is too long. */
+bool pids_add(void *ctx, pid_t pid);
+/* Adds the processes of a list, and their descendants that run already, to the tree, and the descendants to the
+ * list. Each is in the tree before its children are looked at. Therefore those that it makes meanwhile are in the
+ * tree, too. */
+void follow_family(struct session *session, struct pids *family);
 /* Returns the capabilities that a run keeps to look at processes. */
 uint64_t kept_rights(void);
 /* Tells whether processes of a program may have other modules that are to be watched. */

@@ -12,8 +12,6 @@
 enum { NAMES_MAX = 4096 };
 /* Processes that tophash was started through. */
 enum { PARENTS_MAX = 64 };
-/* Descendants that run at the beginning. The tree has room for fewer. */
-enum { DESCENDANTS_MAX = 1 << 20 };
 /* Processes that were missed and are told about one by one. */
 enum { MISSED_SHOWN = 8 };
 
@@ -77,34 +75,16 @@ struct error *group_tree_open(struct session *session, struct group_tree **ret)
 	return NULL;
 }
 
-struct descendants {
-	VEC(pid_t) list;
-	bool nomem;
-};
-
-static bool on_descendant(void *ctx, pid_t pid)
-{
-	struct descendants *found = ctx;
-
-	found->nomem |= found->list.len >= DESCENDANTS_MAX || !vec_push(&found->list, pid);
-	return !found->nomem;
-}
-
-/* Each process is in the tree before its children are looked at. Therefore those that it makes meanwhile are
- * in the tree, too. */
 struct error *group_tree_begin(struct session *session)
 {
 	const struct session_group *of = session->options.group;
-	struct descendants found = {0};
+	struct pids family = {0};
 
 	for (size_t i = 0; i < of->roots_n; i++)
-		process_children(of->roots[i].pid, on_descendant, &found);
-	for (size_t i = 0; i < found.list.len; i++) {
-		tree_add(session->tree, found.list.data[i]);
-		process_children(found.list.data[i], on_descendant, &found);
-	}
-	vec_fini(&found.list);
-	return found.nomem ? error_nomem() : NULL;
+		pids_add(&family, of->roots[i].pid);
+	follow_family(session, &family);
+	vec_fini(&family.list);
+	return family.nomem ? error_nomem() : NULL;
 }
 
 struct each {
