@@ -53,7 +53,16 @@ static struct error *find_ways(const struct maps_options *options, struct heap *
 	return options->who ? maps_ways_of(ret, options->who, options->paths, ret_held) : NULL;
 }
 
-/* Finds the maps of a heap. */
+/* Finds the maps of an open heap, by listing->plan, and what holds them. */
+static struct error *find_maps(const struct maps_listing *listing, struct heap *heap,
+			       struct gomap_list *maps, struct maps_ways *ways,
+			       struct maps_held *held)
+{
+	try(gomap_find(heap, listing->plan, maps));
+	return find_ways(listing->options, heap, maps, ways, held);
+}
+
+/* Opens the heap of a process that runs, or of a core, and finds its maps. */
 static struct error *find(struct maps_listing *listing, enum go_maps maps,
 			  const struct heap_options *options)
 {
@@ -62,9 +71,7 @@ static struct error *find(struct maps_listing *listing, enum go_maps maps,
 	try(heap_open(options, &listing->heap));
 	if (!listing->plan)
 		try(gomap_plan_new(listing->heap, maps, &listing->plan));
-	try(gomap_find(listing->heap, listing->plan, &listing->maps));
-	try(find_ways(listing->options, listing->heap, &listing->maps, &listing->ways,
-		      &listing->held));
+	try(find_maps(listing, listing->heap, &listing->maps, &listing->ways, &listing->held));
 	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
 	return NULL;
 }
@@ -102,9 +109,7 @@ static struct error *rehearse(const struct maps_listing *listing, struct heap *l
 	struct error *err = heap_open_like(like, heap_options_of(like), &heap);
 
 	if (!err)
-		err = gomap_find(heap, listing->plan, &maps);
-	if (!err)
-		err = find_ways(listing->options, heap, &maps, &ways, &held);
+		err = find_maps(listing, heap, &maps, &ways, &held);
 	*ret_ns = now_ns() - begun_ns;
 	maps_ways_fini(&ways);
 	vec_fini(&held.ways);
@@ -142,9 +147,7 @@ static struct error *find_held(struct maps_listing *listing, struct heap *like)
 	options.registers_n = stop_registers(listing->stop, &options.registers);
 	try(confine_without_calls(refused, ARRAY_SIZE(refused)));
 	try(heap_open_like(like, &options, &listing->heap));
-	try(gomap_find(listing->heap, listing->plan, &listing->maps));
-	return find_ways(listing->options, listing->heap, &listing->maps, &listing->ways,
-			 &listing->held);
+	return find_maps(listing, listing->heap, &listing->maps, &listing->ways, &listing->held);
 }
 
 static struct error *stop_and_find(struct maps_listing *listing, enum go_maps maps)

@@ -1,0 +1,61 @@
+#include "cmd/maps_say.h"
+#include "cmd/cmd.h"
+
+/* Says what a core lacks. */
+static void say_core(const struct map_report *totals)
+{
+	if (totals->core_missing)
+		cmd_say("%s is cut: %llu of its bytes are missing, and maps in them, too",
+			totals->core, (unsigned long long)totals->core_missing);
+	if (totals->core_unproved)
+		cmd_say("%s has no build id: nothing tells whether it is a core of this program",
+			totals->core);
+	if (totals->core_unseen)
+		cmd_say("%llu files of the core's code are not here, or are other builds: if they are Go "
+			"plugins, their maps are missing",
+			(unsigned long long)totals->core_unseen);
+}
+
+void maps_say_meanwhile(const struct maps_listing *listing)
+{
+	const struct map_report *totals = &listing->totals;
+
+	if (listing->options->quiet || !totals->watched ||
+	    (!totals->cycles && totals->spans == totals->spans_after))
+		return;
+	cmd_say("while it was read, the collector ran %llu times, and the heap went from %.1f MiB in %llu "
+		"spans to %.1f MiB in %llu: maps that were made meanwhile may be missing (--stop is exact)",
+		(unsigned long long)totals->cycles, (double)totals->heap_bytes / (1 << 20),
+		(unsigned long long)totals->spans, (double)totals->heap_bytes_after / (1 << 20),
+		(unsigned long long)totals->spans_after);
+}
+
+/* Says how many maps there are, and how they were read. */
+static void say_totals(const struct map_report *totals)
+{
+	cmd_say("%llu maps, %llu bytes, of which %llu are empty; the type of %llu%% of the bytes is known; "
+		"%.0f MiB of heap, read in %.0f ms%s",
+		(unsigned long long)totals->maps, (unsigned long long)totals->bytes,
+		(unsigned long long)totals->waste,
+		(unsigned long long)(totals->bytes ? totals->typed_bytes * 100 / totals->bytes
+						   : 100),
+		(double)totals->heap_bytes / (1 << 20), totals->seconds * 1e3,
+		totals->core	  ? ""
+		: totals->stopped ? " while it stood still"
+				  : " while it ran");
+}
+
+void maps_say(const struct maps_listing *listing)
+{
+	const struct maps_options *options = listing->options;
+
+	say_core(&listing->totals);
+	if (options->to && !listing->ways.holders)
+		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
+			HEAP_PARENTS_MAX, options->to);
+	if (listing->held.left_out)
+		cmd_say("the object has too many pointers to it: the ways of %llu of them were not searched",
+			(unsigned long long)listing->held.left_out);
+	if (!options->quiet && !options->who && !options->map)
+		say_totals(&listing->totals);
+}
