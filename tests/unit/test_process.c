@@ -218,6 +218,48 @@ TEST(a_file_mapped_below_its_code_does_not_count)
 	munmap(low, (size_t)st.st_size);
 }
 
+/* Maps n pages of two kinds in turn, so that the kernel does not join them. */
+static void map_pages(int n)
+{
+	for (int i = 0; i < n; i++)
+		if (mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0) == MAP_FAILED)
+			_exit(1);
+}
+
+/* The kernel writes the text in many parts, and it ends early when the process ends. */
+TEST(mappings_are_read_whole_or_not_at_all)
+{
+	enum { PAGES = 2000 };
+	int whole = 0, refused = 0;
+
+	for (int round = 0; round < 100; round++) {
+		struct mappings mappings = {0};
+		struct error *err = NULL;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			map_pages(PAGES);
+			raise(SIGSTOP);
+			_exit(0);
+		}
+		assert_true(pid > 0);
+		assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+		kill(pid, SIGCONT); /* it ends while the text is read */
+		for (int i = 0; i < 20 && !err; i++) {
+			err = mappings_read(pid, &mappings);
+			assert_true(err || mappings.list.len > PAGES);
+			whole += !err;
+			mappings_fini(&mappings);
+		}
+		refused += err != NULL;
+		error_free(err);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	assert_true(refused > 0);
+	assert_true(whole + refused >= 100);
+}
+
 /* A shell executes another program when it is told to. */
 TEST(an_exec_changes_the_file_and_the_image)
 {
@@ -538,6 +580,7 @@ int main(void)
 		cmocka_unit_test(the_bias_is_where_the_code_is_mapped),
 		cmocka_unit_test(a_bias_is_a_multiple_of_the_page_size),
 		cmocka_unit_test(a_file_mapped_below_its_code_does_not_count),
+		cmocka_unit_test(mappings_are_read_whole_or_not_at_all),
 		cmocka_unit_test(an_exec_changes_the_file_and_the_image),
 		cmocka_unit_test(memory_is_read_up_to_where_it_ends),
 		CHILD(a_stop_is_seen_of_all_threads),

@@ -27,12 +27,21 @@ static struct error *maps_failed(pid_t pid, int errnum)
 			   (int)pid);
 }
 
+static struct error *is_ending(pid_t pid)
+{
+	return error_new(ERROR_TARGET,
+			 "process %d has no mappings: it is ending, or is a kernel thread",
+			 (int)pid);
+}
+
 /* Reads the whole text before any line is parsed. The kernel returns it in pages, and the mappings
- * may change between two of them. */
+ * may change between two of them. When the process ends or executes another program, the text ends at
+ * once, without an error: what was read is the whole only if the first byte is still there. */
 static struct error *read_text(pid_t pid, struct buf *to)
 {
 	char path[64];
 	cleanup_close int fd = -1;
+	char first;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
@@ -49,6 +58,8 @@ static struct error *read_text(pid_t pid, struct buf *to)
 			return maps_failed(pid, errno);
 		to->len += n > 0 ? (size_t)n : 0;
 	} while (n != 0);
+	if (pread(fd, &first, 1, 0) != 1)
+		return is_ending(pid);
 	buf_char(to, '\0');
 	return to->bad ? error_nomem() : NULL;
 }
@@ -94,11 +105,7 @@ static struct error *read_lines(pid_t pid, struct mappings *mappings)
 		if (parse_line(strsep(&rest, "\n"), &mapping) &&
 		    !vec_push(&mappings->list, mapping))
 			return error_nomem();
-	if (mappings->list.len)
-		return NULL;
-	return error_new(ERROR_TARGET,
-			 "process %d has no mappings: it is ending, or is a kernel thread",
-			 (int)pid);
+	return mappings->list.len ? NULL : is_ending(pid);
 }
 
 struct error *mappings_read(pid_t pid, struct mappings *ret)

@@ -312,7 +312,7 @@ void group_move(struct session *session)
 static bool is_past(struct session *session, struct traced *traced, pid_t pid, uint64_t time_ns)
 {
 	return session->group->tree &&
-	       ((traced && has_ended(traced)) || !is_last_exec(session, pid, time_ns));
+	       ((traced && is_ending(traced)) || !is_last_exec(session, pid, time_ns));
 }
 
 /* Looks at a process that has executed a program, and is not in the table. */
@@ -376,7 +376,7 @@ static struct error *note_looked_at(struct session *session, const struct event_
 	if (!traced)
 		return NULL;
 	traced->former_ns = time_ns;
-	if (traced->program || !has_ended(traced))
+	if (traced->program || !is_ending(traced))
 		return NULL;
 	if (group->tree)
 		return group_tree_miss(group->tree, (pid_t)exec->pid, exec->func, time_ns);

@@ -115,10 +115,11 @@ static struct error *meet(struct session *session, struct traced *traced,
 
 	try(met_get(session, found, program_of(session, traced).tab, &at.met));
 	try(watch(session, traced, &at, &stands));
-	if (!stands && at.met->why)
-		at.unwatched_ns = from_ns ? from_ns : now_ns();
-	else if (!stands && at.met->number && has_ended(traced))
+	if (!stands && (at.met->why || at.met->number))
 		at.unwatched_ns = from_ns;
+	/* One that has ended was held until the look, and removed nothing since. */
+	if (!stands && !from_ns && (at.met->why || (at.met->number && !has_ended(traced))))
+		at.unwatched_ns = now_ns();
 	if (stands && from_ns) {
 		at.late_ns = from_ns;
 		at.placed_ns = now_ns();
@@ -293,8 +294,8 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 	err = session_modules_list(session->modules, traced->target, &found);
 	if (err && err == error_nomem())
 		return err;
-	/* If it has ended meanwhile, what could not be opened may be a module. */
-	if (!err && !(found.unseen && has_ended(traced))) {
+	/* If it is ending, what could not be opened may be a module. */
+	if (!err && !(found.unseen && is_ending(traced))) {
 		traced->seen_ns = traced->looked_ns;
 		traced->unseen_ns = 0;
 	}

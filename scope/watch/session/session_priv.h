@@ -281,6 +281,9 @@ struct error *add_process(struct session *session, struct target *target);
 struct traced *find_process(struct session *session, pid_t pid);
 /* Checks whether a process has ended, and keeps how and when. */
 bool has_ended(struct traced *traced);
+/* Tells whether a process has ended, or is about to: the kernel takes its memory away before it is a zombie, and nothing
+ * of it can be read from then on. */
+bool is_ending(struct traced *traced);
 /* Tells whether a process is to be checked: the kernel has reported its end, or does not report it. */
 bool may_have_ended(const struct session *session, struct traced *traced, uint64_t time_ns);
 /* Takes in which processes have ended. Call it often. */

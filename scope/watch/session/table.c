@@ -142,6 +142,13 @@ bool has_ended(struct traced *traced)
 	return traced->end != TARGET_RUNS;
 }
 
+bool is_ending(struct traced *traced)
+{
+	uint64_t id;
+
+	return has_ended(traced) || !target_image_id(traced->target, &id);
+}
+
 bool may_have_ended(const struct session *session, struct traced *traced, uint64_t time_ns)
 {
 	uint64_t after_ns = session->processes.len / LOOKS * TURN_NS;
