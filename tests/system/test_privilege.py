@@ -188,6 +188,22 @@ def state(pid):
         return None
 
 
+def children_that(pid, holds):
+    """Returns the children of which holds(child) is true. It may read files of a child that ends meanwhile."""
+    found = set()
+    for child in children_of(pid):
+        try:
+            if holds(child):
+                found.add(child)
+        except OSError:
+            pass
+    return found
+
+
+def keepers_of(pid):
+    return children_that(pid, lambda child: Path(f"/proc/{child}/comm").read_text() == "tophash-keeper\n")
+
+
 def wait_until(condition, what):
     end = time.monotonic() + LONG
     while not condition():
@@ -214,15 +230,16 @@ def rights_given_up():
         # A thread may have given up more.
         wait_until(lambda: all(is_confined(thread, mask & have) for thread in Path(f"/proc/{t.pid}/task").iterdir()), f"{args}: a thread has more")
         # The process that calibrates ends by itself. The other one may use the statistics, and nothing else.
-        command = {pid for pid in children_of(t.pid) if os.readlink(f"/proc/{pid}/exe").endswith("/steps")}
+        command = children_that(t.pid, lambda child: os.readlink(f"/proc/{child}/exe").endswith("/steps"))
         same(len(command), "--" in args, f"{args}: commands")
-        keepers = {pid for pid in children_of(t.pid) if Path(f"/proc/{pid}/comm").read_text() == "tophash-keeper\n"}
+        wait_until(lambda: len(children_of(t.pid) - command - keepers_of(t.pid)) == 1, f"{args}: children {children_of(t.pid)}")
+        keepers = keepers_of(t.pid)
         threads = [int(thread.name) for pid in keepers for thread in Path(f"/proc/{pid}/task").iterdir()]
         wait_until(lambda: all(int(rights(tid)[name], 16) == 0 for tid in threads for name in ("CapPrm", "CapEff", "CapBnd")),
                    f"{args}: a keeper of probes has capabilities")
         wait_until(lambda: {rights(tid)["Seccomp"] for tid in threads} <= {"2"}, f"{args}: a keeper of probes has no filter")
-        wait_until(lambda: len(children_of(t.pid) - command - keepers) == 1, f"{args}: children {children_of(t.pid)}")
         (helper,) = children_of(t.pid) - command - keepers
+        wait_until(lambda: rights(helper)["Seccomp"] == "2", f"{args}: the helper has no filter")
         got = rights(helper)
         same(({int(got[name], 16) for name in ("CapPrm", "CapEff", "CapBnd")}, got["Seccomp"]), ({1 << 21}, "2"), f"{args}: the helper")
         same([os.readlink(x).split(":")[0] for x in Path(f"/proc/{helper}/fd").iterdir()], ["socket"], f"{args}: what the helper has open")
@@ -267,9 +284,10 @@ def helper_dies():
     t = spawn([options.tophash, "trace", "--summary", "--format", "json", "--duration", "2s", "-p", str(p.pid)], stdout=subprocess.PIPE,
               stderr=subprocess.PIPE, text=True)
     wait_until(lambda: rights(t.pid)["Seccomp"] == "2", "no filter")
-    for pid in children_of(t.pid):
-        if int(rights(pid)["CapEff"], 16) == 1 << 21:
-            os.kill(pid, signal.SIGKILL)
+    helpers = set()
+    wait_until(lambda: helpers.update(children_that(t.pid, lambda child: int(rights(child)["CapEff"], 16) == 1 << 21)) or helpers, "no helper")
+    for pid in helpers:
+        os.kill(pid, signal.SIGKILL)
     out, err = t.communicate(timeout=LONG)
     end = json.loads(out.splitlines()[-1])
     same((t.returncode, end["event"], "overhead" in end), (0, "end", False), err)
