@@ -152,9 +152,13 @@ static struct error *name_types(struct maps_listing *listing)
 	struct gotypes types = {.module = listing->types.data[0],
 				.memory = target_memory(listing->target)};
 
-	vec_each(map, &listing->maps.list)
+	vec_each(map, &listing->maps.list) {
 		if (map->type && !table_find(&listing->names_at, map->type))
 			try(add_name(listing, &types, map->type));
+		for (size_t i = 0; i < map->candidates_n; i++)
+			if (!table_find(&listing->names_at, map->candidates[i]))
+				try(add_name(listing, &types, map->candidates[i]));
+	}
 	return NULL;
 }
 
@@ -228,26 +232,40 @@ static void add_totals(struct map_report *totals, const struct map_row *row)
 	}
 }
 
+/* Takes the names of the types that a map may have. If one cannot be read, there are none. */
+static void take_candidates(const struct maps_listing *listing, const struct gomap *map,
+			    struct map_row *row)
+{
+	for (size_t i = 0; i < map->candidates_n && !map->type; i++) {
+		row->candidates[i] = text_of(listing, map->candidates[i]).name;
+		if (!row->candidates[i])
+			return;
+	}
+	row->candidates_n = map->type ? 0 : map->candidates_n;
+}
+
 struct map_row maps_row_of(const struct maps_listing *listing, const struct gomap *map)
 {
 	struct type_text text = text_of(listing, map->type);
+	struct map_row row = {.map = map->addr,
+			      .type = text.name,
+			      .package = text.package,
+			      .len = map->len,
+			      .capacity = map->capacity,
+			      .bytes = map->bytes,
+			      .waste = map->waste,
+			      .overflow = map->overflow,
+			      .tombstones = map->tombstones,
+			      .tables = map->tables,
+			      .old = map->old,
+			      .evacuated = map->evacuated,
+			      .growing = map->growing,
+			      .swiss = maps_of(listing) == GO_MAPS_SWISS,
+			      .by_stack = map->by_stack,
+			      .changing = map->changing};
 
-	return (struct map_row){.map = map->addr,
-				.type = text.name,
-				.package = text.package,
-				.len = map->len,
-				.capacity = map->capacity,
-				.bytes = map->bytes,
-				.waste = map->waste,
-				.overflow = map->overflow,
-				.tombstones = map->tombstones,
-				.tables = map->tables,
-				.old = map->old,
-				.evacuated = map->evacuated,
-				.growing = map->growing,
-				.swiss = maps_of(listing) == GO_MAPS_SWISS,
-				.by_stack = map->by_stack,
-				.changing = map->changing};
+	take_candidates(listing, map, &row);
+	return row;
 }
 
 static struct error *make_rows(struct maps_listing *listing)

@@ -228,6 +228,18 @@ static enum gomap_verdict read_header(const struct gomap_reader *reader, struct 
 	return verdict == GOMAP_YES && header.seed < SEED_MIN ? GOMAP_WEAK : verdict;
 }
 
+static bool first_array(const struct gomap_reader *reader, const struct gomap *map,
+			uint64_t *ret_addr, uint64_t *ret_n)
+{
+	struct header header;
+
+	(void)reader;
+	memcpy(&header, map->words, sizeof(header));
+	*ret_addr = header.buckets;
+	*ret_n = header.b <= B_MAX ? 1ull << header.b : 0;
+	return header.buckets && *ret_n;
+}
+
 static bool may_be(const uint64_t words[6])
 {
 	struct header header;
@@ -344,6 +356,7 @@ static bool is_same(const uint64_t a[6], const uint64_t b[6])
 const struct gomap_ops gomap_classic = {.mask = 0x2c,
 					.allocated = allocated,
 					.read = read_header,
+					.first_array = first_array,
 					.may_be = may_be,
 					.decode = decode,
 					.walk = walk_map,

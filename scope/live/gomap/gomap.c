@@ -23,6 +23,7 @@ struct search {
 	struct typing *typing;
 	struct gomap_list *list;
 	VEC(struct gomap) stack; /* headers in stacks */
+	struct candidates candidates;
 	bool failed;
 };
 
@@ -162,6 +163,8 @@ static void settle(struct search *search)
 			search->list->refused += weak;
 			continue;
 		}
+		if (!map->type && !map->changing)
+			candidates_find(&search->candidates, &search->reader, search->ops, map);
 		search->list->list.data[kept++] = *map;
 	}
 	search->list->list.len = kept;
@@ -237,6 +240,7 @@ struct error *gomap_find(struct heap *heap, const struct gomap_plan *plan, struc
 		err = find(&search, heap);
 	typing_free(search.typing);
 	vec_fini(&search.stack);
+	candidates_fini(&search.candidates);
 	return err;
 }
 

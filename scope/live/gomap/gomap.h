@@ -5,6 +5,7 @@
  *   classic.c   a map of Go up to 1.23: buckets, overflow buckets, growth
  *   swiss.c     a map of Go since 1.24: groups, tables, a directory
  *   part.c      arrays of buckets or groups
+ *   candidates.c  the types that fit a map whose type is not known
  *   reach.c     which types lead to maps
  *   typing.c    the types of maps, by the typed values that lead to them
  *   slots.c     what lies at a place in a map, or in an interface
@@ -24,6 +25,8 @@
 #include "live/heap/heap.h"
 #include "read/gofile/gofile.h"
 #include "read/layout/layout.h"
+
+enum { GOMAP_CANDIDATES = 3 };
 
 /* A live map. */
 struct gomap {
@@ -45,6 +48,9 @@ struct gomap {
 	bool weak;	   /* it is a map only if something typed leads to it */
 	bool never_filled; /* it has no buckets or groups yet */
 	bool typed_late;   /* it was measured before its type was known */
+	/* If its type is not known: the types of the program that fit it. None are given if there are more. */
+	uint8_t candidates_n;
+	uint64_t candidates[GOMAP_CANDIDATES];
 	uint64_t words[6]; /* its header */
 };
 

@@ -84,6 +84,10 @@ struct gomap_ops {
 	/* Checks and measures the map whose header is in ret->words. If ret->type is set, its parts must be of that
 	 * type. */
 	enum gomap_verdict (*read)(const struct gomap_reader *reader, struct gomap *ret);
+	/* Finds an array of buckets or groups of the map whose header is in map->words, and how many they are. Returns false if
+	 * there is none, or it cannot be read. */
+	bool (*first_array)(const struct gomap_reader *reader, const struct gomap *map,
+			    uint64_t *ret_addr, uint64_t *ret_n);
 	/* Tells whether a header on a stack may be that of a map with elements. */
 	bool (*may_be)(const uint64_t words[6]);
 	void (*decode)(struct map_part *part); /* as gomap_walk.decode */
@@ -130,9 +134,31 @@ struct part_array {
  * not the map's type, if it is known) has parts that fill it. */
 bool part_array_read(const struct gomap_reader *reader, const struct gomap *map, uint64_t addr,
 		     uint64_t n, struct part_array *ret);
+/* Tells whether n parts of a type fill an array, as far as their size, their pointers as a whole and the type that the heap
+ * notes tell. */
+bool part_array_fits(const struct gomap_reader *reader, const struct part_array *array, uint64_t n,
+		     const struct map_type *type);
 /* Notes the type of a map by that of its parts, if only one map type has them. */
 void part_take_type(const struct gomap_reader *reader, const struct part_array *array,
 		    struct gomap *map);
+
+/* candidates.c */
+
+/* The types whose parts fill an array: `n` of candidates.types, from `from` on. */
+struct candidates_sized {
+	uint64_t from, n;
+};
+
+struct candidates {
+	struct table sized_at; /* hash of what is known of an array -> index in sized */
+	VEC(struct candidates_sized) sized;
+	VEC(uint32_t) types; /* indices in map_types.list */
+};
+
+void candidates_fini(struct candidates *candidates);
+/* Finds the candidates of a map whose type is not known. There are none if memory is out. */
+void candidates_find(struct candidates *candidates, const struct gomap_reader *reader,
+		     const struct gomap_ops *ops, struct gomap *map);
 
 /* reach.c */
 

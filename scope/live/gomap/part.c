@@ -37,6 +37,13 @@ static bool find_size(const struct gomap_reader *reader, const struct part_array
 	return found;
 }
 
+bool part_array_fits(const struct gomap_reader *reader, const struct part_array *array, uint64_t n,
+		     const struct map_type *type)
+{
+	return (!array->part || array->part == type->part) && array->noscan == type->part_noscan &&
+	       fits(reader, array, n, type->part_size);
+}
+
 bool part_array_read(const struct gomap_reader *reader, const struct gomap *map, uint64_t addr,
 		     uint64_t n, struct part_array *ret)
 {
@@ -54,9 +61,7 @@ bool part_array_read(const struct gomap_reader *reader, const struct gomap *map,
 		return false;
 	if (wanted) {
 		ret->part_size = wanted->part_size;
-		return (!ret->part || ret->part == wanted->part) &&
-		       ret->noscan == wanted->part_noscan &&
-		       fits(reader, ret, n, wanted->part_size) &&
+		return part_array_fits(reader, ret, n, wanted) &&
 		       has_pointers_of(reader, ret, wanted);
 	}
 	if (!type)

@@ -180,6 +180,26 @@ static enum gomap_verdict read_header(const struct gomap_reader *reader, struct 
 	return words[0] || words[5] ? GOMAP_NO : GOMAP_EMPTY;
 }
 
+/* With tables, it is that of the first one. */
+static bool first_array(const struct gomap_reader *reader, const struct gomap *map,
+			uint64_t *ret_addr, uint64_t *ret_n)
+{
+	struct table_record table;
+	uint64_t addr;
+
+	*ret_addr = map->words[2];
+	*ret_n = 1;
+	if (!map->words[3])
+		return map->words[2];
+	if (!heap_read(reader->heap, map->words[2], &addr, sizeof(addr)) ||
+	    !heap_read(reader->heap, addr, &table, sizeof(table)) ||
+	    table.mask >= TABLE_CAPACITY_MAX / SLOTS)
+		return false;
+	*ret_addr = table.groups;
+	*ret_n = table.mask + 1;
+	return true;
+}
+
 static bool may_be(const uint64_t words[6])
 {
 	return words[0] && words[1] >> 32 && words[2] && header_is_sane(words);
@@ -307,6 +327,7 @@ static bool is_same(const uint64_t a[6], const uint64_t b[6])
 const struct gomap_ops gomap_swiss = {.mask = 0x04,
 				      .allocated = allocated,
 				      .read = read_header,
+				      .first_array = first_array,
 				      .may_be = may_be,
 				      .decode = decode,
 				      .walk = walk_map,

@@ -49,22 +49,15 @@ static bool is_whole(const struct gomap_view *view, struct gomap *map)
 static uint64_t part_size_of(const struct gomap_view *view)
 {
 	const struct map_type *type = map_types_at(view->types, view->map.type);
-	bool classic = view->ops == &gomap_classic;
-	uint64_t b = view->map.words[1] >> 8 & 0xff, table[4], n = 1, addr = view->map.words[2];
 	struct part_array array;
+	uint64_t addr, n;
 
 	if (type)
 		return type->part_size;
-	if (classic && b < 40)
-		n = 1ull << b;
-	if (!classic && view->map.words[3]) {
-		if (!heap_read(view->heap, addr, &addr, sizeof(addr)) ||
-		    !heap_read(view->heap, addr, table, sizeof(table)) || table[3] >= 128)
-			return 0;
-		addr = table[2];
-		n = table[3] + 1;
-	}
-	return part_array_read(&view->reader, &view->map, addr, n, &array) ? array.part_size : 0;
+	return view->ops->first_array(&view->reader, &view->map, &addr, &n) &&
+			       part_array_read(&view->reader, &view->map, addr, n, &array)
+		       ? array.part_size
+		       : 0;
 }
 
 /* Reads and checks the header. A map that grows gets new arrays, which the spans that were read before the mark do not
@@ -82,6 +75,8 @@ static enum gomap_verdict read_header(struct gomap_view *view, struct gomap *map
 	if (verdict == GOMAP_NO && is_whole(view, &fresh))
 		verdict = GOMAP_YES;
 	if (verdict != GOMAP_NO) {
+		fresh.candidates_n = map->candidates_n;
+		memcpy(fresh.candidates, map->candidates, sizeof(fresh.candidates));
 		*map = fresh;
 		return verdict;
 	}

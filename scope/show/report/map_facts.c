@@ -19,9 +19,14 @@ static const struct map_facts *facts_of(const void *row)
 
 static void put_type(struct cell *cell, const void *row)
 {
-	const char *type = facts_of(row)->row.type;
+	const struct map_row *of = &facts_of(row)->row;
 
-	cell_str(cell, type ? type : "not known: nothing tells it, and entries cannot be shown");
+	cell_str(cell,
+		 of->type ? of->type : "not known: nothing tells it, and entries cannot be shown");
+	if (!of->candidates_n)
+		return;
+	buf_str(cell->to, of->candidates_n == 1 ? "; only this one fits: " : "; these fit: ");
+	maps_candidates(cell, of);
 }
 
 static void put_map(struct cell *cell, const void *row)

@@ -47,14 +47,32 @@ static void put_load(struct cell *cell, const void *row)
 	buf_char(cell->to, '%');
 }
 
+void maps_candidates(struct cell *cell, const struct map_row *row)
+{
+	buf_str(cell->to, cell->json ? "[" : "");
+	for (size_t i = 0; i < row->candidates_n; i++) {
+		buf_str(cell->to, !i ? "" : cell->json ? "," : " or ");
+		cell_str(cell, row->candidates[i]);
+	}
+	buf_str(cell->to, cell->json ? "]" : "");
+}
+
 static void put_type(struct cell *cell, const void *row)
 {
 	const char *type = row_of(row)->type;
 
-	if (type || cell->json)
+	if (type || cell->json) {
 		cell_str(cell, type);
-	else
-		buf_str(cell->to, "?");
+		return;
+	}
+	buf_str(cell->to, row_of(row)->candidates_n ? "? " : "?");
+	maps_candidates(cell, row_of(row));
+}
+
+static void put_candidates(struct cell *cell, const void *row)
+{
+	if (row_of(row)->candidates_n)
+		maps_candidates(cell, row_of(row));
 }
 
 static void put_package(struct cell *cell, const void *row)
@@ -227,6 +245,7 @@ static const struct column columns[] = {
 	 .percent = 45,
 	 .sgr = SGR_BOLD,
 	 .put = put_type},
+	{.json = "candidates", .put = put_candidates},
 	{.json = "package", .put = put_package},
 	{.name = "MAP", .json = "map", .place = 9, .put = put_map},
 	{.json = "layout", .put = put_layout},

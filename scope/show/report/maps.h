@@ -6,6 +6,8 @@
 #include "base/base.h"
 #include "live/holders/hop.h"
 
+struct cell;
+
 /* What has become of a map since another list. */
 enum map_change_kind {
 	MAP_SAME,
@@ -18,12 +20,16 @@ enum map_change_kind {
 	MAP_MOVED, /* the same bytes and elements; elements were moved from old buckets to new ones */
 };
 
+enum { MAP_CANDIDATES = 3 };
+
 /* A live map. Strings are borrowed. */
 struct map_row {
 	uint64_t map;	  /* the address of its header */
 	const char *type; /* NULL: not known */
 	const char *
 		package; /* of the first named part of its type (gotype_package()); NULL: not known */
+	size_t candidates_n; /* types that it may have, if `type` is not known; 0: they are not known */
+	const char *candidates[MAP_CANDIDATES];
 	uint64_t len, capacity, bytes, waste;
 	uint64_t overflow;	 /* classic */
 	uint64_t tombstones;	 /* Swiss */
@@ -80,6 +86,8 @@ void maps_end_json(struct buf *to, const struct map_report *report);
 /* Appends the members of one row without braces. */
 void maps_members(struct buf *to, const struct map_row *row);
 
+/* Appends the types that a map of unknown type may have: "map[int]int8 or map[int]uint8", or an array in JSON. */
+void maps_candidates(struct cell *cell, const struct map_row *row);
 /* Returns the word for a change: "grew". */
 const char *map_change_word(enum map_change_kind kind);
 
