@@ -1,6 +1,7 @@
 // Makes maps of all kinds and states, and writes what is in them into a file, a line of JSON for each map: its name, address, type, length
 // and entries, in the form in which tophash writes values. It is the truth of test_one_map.py. With the word "churn" it goes on
-// changing one map; each of its values is the key and "v". With "damaged" it makes maps whose memory lies.
+// changing one map; each of its values is the key and "v". With "damaged" it makes maps whose memory lies, and with "classic" also a
+// map that only classic maps can be.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -164,6 +166,23 @@ func elements() {
 	tell("nested", map[string]interface{}{"a": map[string]interface{}{}, "b": []interface{}{1, "x", nil, []byte{1}}, "c": struct{ A interface{} }{2.5}})
 }
 
+// sameSize makes a classic map with so many overflow buckets that it is just moving to as many new buckets.
+func sameSize() map[int]int {
+	const sameSizeGrow, flags, old = 8, 8, 24 // runtime/map.go: hmap
+	m := map[int]int{}
+	for i := 0; i < 1<<24; i++ {
+		header := *(*unsafe.Pointer)(unsafe.Pointer(&m))
+		if i > 200 {
+			delete(m, i-200)
+		}
+		m[i] = -i
+		if *(*uint8)(unsafe.Add(header, flags))&sameSizeGrow != 0 && *(*uintptr)(unsafe.Add(header, old)) != 0 {
+			return m
+		}
+	}
+	panic("it has not grown")
+}
+
 func states() {
 	tell("never filled", make(map[int32]int32))
 	emptied := map[int]string{}
@@ -174,17 +193,25 @@ func states() {
 		delete(emptied, i)
 	}
 	tell("emptied", emptied)
-	// The 417th element makes a classic map of 64 buckets grow. Each one after that moves two old buckets.
+	// A classic map grows when it has more than 6.5 elements a bucket, in Go 1.21 more than 6. Each further one moves one or two old
+	// buckets.
+	twice := 13
+	if strings.HasPrefix(runtime.Version(), "go1.21") {
+		twice = 12
+	}
 	growing := map[int]int{}
-	for i := 0; i < 417+10; i++ {
+	for i := 0; i < 64*twice/2+11; i++ {
 		growing[i] = -i
 	}
 	tell("growing", growing)
-	strings := map[string]string{}
-	for i := 0; i < 833+12; i++ {
-		strings[fmt.Sprint("key", i)] = fmt.Sprint("value", i)
+	texts := map[string]string{}
+	for i := 0; i < 128*twice/2+13; i++ {
+		texts[fmt.Sprint("key", i)] = fmt.Sprint("value", i)
 	}
-	tell("growing strings", strings)
+	tell("growing strings", texts)
+	if len(os.Args) > 2 && os.Args[2] == "classic" {
+		tell("same size", sameSize())
+	}
 	few := map[string]int{}
 	for i := 0; i < 10; i++ {
 		few[fmt.Sprint(i)] = i
@@ -276,7 +303,7 @@ func main() {
 	out = bufio.NewWriter(f)
 	if len(os.Args) > 2 && os.Args[2] == "churn" {
 		churn()
-	} else if len(os.Args) > 2 {
+	} else if len(os.Args) > 2 && os.Args[2] == "damaged" {
 		debug.SetGCPercent(-1)
 		damage()
 	}
