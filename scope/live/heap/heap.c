@@ -85,6 +85,7 @@ void heap_close(struct heap *heap)
 	free(heap->marked);
 	free(heap->scanned);
 	free(heap->queue);
+	heap_held_free(heap);
 	free(heap->buffer);
 	free(heap->bitmap);
 	heap_parents_free(heap);

@@ -8,6 +8,8 @@
  *   masks.c   which words of a type are pointers
  *   words.c   which words of an object are pointers
  *   roots.c   data, bss, stacks, specials
+ *   scan.c    the pointers of an object
+ *   held.c    the contents of spans that are visited often
  *   mark.c    the mark
  *   parents.c what the mark came from to each object
  *   bitmap.c  the bitmaps of pointers up to Go 1.21
@@ -26,18 +28,21 @@
 #include "read/gofile/gofile.h"
 #include "read/heap/heap.h"
 
+/* The mark goes from any span to any other. What it needs of a span is in one cache line. */
 struct heap_span {
-	uint64_t base, size;  /* size: of all its pages */
+	uint64_t base;
 	uint64_t elem;	      /* bytes of one object, with its slack */
-	uint32_t elems, free; /* free: objects below this index were allocated at some time */
 	uint32_t magic;	      /* index = offset * magic >> 32 */
 	uint32_t first;	      /* the number of its first object */
-	uint64_t alloc_bits;  /* their address */
-	uint64_t type;	      /* of a large object: the address of its type, or 0 */
+	uint16_t elems, free; /* free: objects below this index were allocated at some time */
+	uint8_t visits;	      /* of the mark, as far as they are counted */
+	bool queued;	      /* the mark will visit it */
+	bool noscan;	      /* its objects have no pointers */
+	bool large; /* it is one object of no size class; others may be alone in their span, too */
+	uint32_t pages;
+	uint64_t alloc_bits; /* their address */
+	uint64_t type;	     /* of a large object: the address of its type, or 0 */
 	uint64_t specials;
-	bool noscan; /* its objects have no pointers */
-	bool large;  /* it is one object of no size class; others may be alone in their span, too */
-	bool queued; /* the mark will visit it */
 };
 
 /* An object that looks like the header of a map: of its size, and with pointers in its places. */

@@ -14,6 +14,9 @@ enum {
 	SMALL_MAX = 512, /* larger objects have their type before them (1.22) */
 	CACHE_BLOCK = 1 << 14,
 	CACHE_BLOCKS = 256,
+	NEAR_ARENAS = 64,
+	SOON = 32, /* pointers */
+	HELD_SPANS = 1 << 13,
 };
 
 /* Blocks of the memory of the process, by address. */
@@ -34,6 +37,26 @@ struct heap_arena {
 
 enum {
 	PIECE_MAX = 1 << 20, /* bytes of the heap that are read at once */
+};
+
+/* An arena that was found. */
+struct heap_near {
+	uint64_t number;
+	const struct heap_arena *arena; /* NULL: none */
+};
+
+/* A pointer that was found and not followed yet. What it needs is on its way from memory. */
+struct heap_soon {
+	struct heap_span *span; /* NULL: none */
+	uint64_t word;		/* the pointer, or the number of its object */
+	uint32_t source_code;	/* as heap.source_code */
+};
+
+/* The contents of a span. */
+struct heap_held {
+	uint64_t base; /* 0: none */
+	uint64_t size; /* bytes at words, or 0 */
+	uint64_t *words;
 };
 
 /* The bits of a piece of the heap, to Go 1.21 (bitmap.c). */
@@ -65,22 +88,26 @@ struct heap {
 	struct heap_globals globals; /* run-time addresses */
 	struct heap_cache *cache;
 	VEC(struct heap_span) spans;
-	struct table arenas_at;		 /* arena number -> index */
-	VEC(struct heap_arena *) arenas; /* owned */
-	uint64_t last_number;		 /* the arena that was found last */
-	const struct heap_arena *last;
-	bool inline_marks; /* Green Tea: marks at the end of spans of small objects */
+	struct table arenas_at;		    /* arena number -> index */
+	VEC(struct heap_arena *) arenas;    /* owned */
+	struct heap_near near[NEAR_ARENAS]; /* arenas that were found last */
 	struct table masks_at;
 	VEC(struct heap_mask) masks;
 	uint64_t mask_words;	    /* of all masks */
 	uint64_t *marked, *scanned; /* bits, by object */
 	uint32_t *queue;	    /* spans to visit, a ring */
 	size_t queue_head, queue_len;
+	struct heap_soon soon[SOON]; /* a ring */
+	unsigned soon_at;
+	uint32_t searched;	/* the number of the object that is searched by heap->mark_soon */
+	struct heap_held *held; /* HELD_SPANS of them, or NULL */
+	uint64_t held_bytes;
 	uint64_t *buffer;	    /* of PIECE_MAX bytes: the contents of a span */
 	struct heap_bitmap *bitmap; /* of the same piece */
 	VEC(struct heap_candidate) candidates;
-	bool by_stack;		   /* what is found now, only stacks lead to */
-	uint64_t buffer_addr;	   /* the address of what is in the buffer */
+	const uint64_t *words;	   /* what is searched: in the buffer, or held */
+	uint64_t words_addr;	   /* its address */
+	uint32_t in_buffer;	   /* with on_pointer: the number of the span in the buffer, + 1 */
 	uint32_t scannable;	   /* objects in spans with pointers: their numbers come first */
 	uint32_t *parents;	   /* by object: a code of parents.c; NULL: they are not kept */
 	VEC(uint32_t) scan_spans;  /* the spans with pointers, by address */
@@ -91,9 +118,11 @@ struct heap {
 	VEC(struct heap_stack) stacks; /* by address, after the mark */
 	heap_on_pointer *on_pointer;   /* is told of pointers, in place of the mark */
 	void *on_pointer_ctx;
-	uint32_t in_buffer; /* with on_pointer: the number of the span in the buffer, + 1 */
 	struct heap_facts facts;
 	struct error *failed;
+	bool inline_marks; /* Green Tea: marks at the end of spans of small objects */
+	bool mark_soon;	   /* what is found now is marked soon */
+	bool by_stack;	   /* what is found now, only stacks lead to */
 };
 
 /* cache.c */
@@ -128,6 +157,24 @@ struct error *heap_mark_stacks(struct heap *heap);
  * heap->bitmap. */
 uint64_t heap_bitmap_first(const struct heap *heap, uint64_t first, uint64_t n);
 
+/* held.c */
+/* Returns the contents of a span that was visited often. They are read at the first call, and kept until heap_held_free().
+ * Returns NULL if it was not visited often, or cannot be held. */
+const uint64_t *heap_held(struct heap *heap, struct heap_span *span);
+void heap_held_free(struct heap *heap);
+
+/* scan.c */
+/* Reads a span of at most PIECE_MAX bytes, and its bits. heap->words are its contents then. */
+bool heap_read_span(struct heap *heap, struct heap_span *span);
+/* Searches one object of the span that was read. */
+void heap_scan_words(struct heap *heap, const struct heap_span *span, uint32_t index);
+/* Searches an object that is larger than the buffer, piece by piece. */
+void heap_scan_large(struct heap *heap, const struct heap_span *span);
+/* Marks what an object points to, but not the object itself. */
+void heap_scan_object(struct heap *heap, uint32_t span, uint32_t index);
+/* Searches all marked objects again, for heap->on_pointer. */
+void heap_scan_marked(struct heap *heap);
+
 /* mark.c */
 /* Tells the hook of the value of an interface, if the word before a pointer names a type. */
 static inline void heap_tell_interface(struct heap *heap, uint64_t type, uint64_t data)
@@ -147,10 +194,8 @@ static inline void heap_follow(struct heap *heap, uint64_t slot, uint64_t word, 
 	else
 		heap_mark_word(heap, word, sure);
 }
-/* Marks what an object points to, but not the object itself. */
-void heap_scan_object(struct heap *heap, uint32_t span, uint32_t index);
-/* Searches all marked objects again, for heap->on_pointer. */
-void heap_scan_marked(struct heap *heap);
+/* Marks the object that a pointer leads to. It may do so later, before the visit of heap->visited ends. */
+void heap_mark_soon(struct heap *heap, uint64_t word);
 
 /* parents.c */
 struct error *heap_parents_new(struct heap *heap);
@@ -165,6 +210,12 @@ static inline void heap_search(struct heap *heap, enum heap_source_kind kind, ui
 void heap_note_parent(struct heap *heap, uint32_t object);
 /* Sorts the stacks. */
 void heap_sort_stacks(struct heap *heap);
+
+/* Returns the bytes of all pages of a span. */
+static inline uint64_t heap_span_size(const struct heap_span *span)
+{
+	return (uint64_t)span->pages << PAGE_BITS;
+}
 
 /* Returns the index of the object that an address in a span is in; it may be too large, in the slack at the end. */
 static inline uint32_t heap_index_in(const struct heap_span *span, uint64_t addr)

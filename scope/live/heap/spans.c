@@ -8,8 +8,8 @@ enum {
 	SPANS_MAX = 1 << 24,
 	STATE_IN_USE = 1, /* mSpanInUse: it holds objects */
 	RECORD_MAX = 160,
-	ELEMS_MAX = 1 << 16,  /* of a span */
-	ARENAS_MAX = 1 << 15, /* 2 TiB of heap */
+	ELEMS_MAX = UINT16_MAX, /* of a span; the runtime makes 1,024 at most */
+	ARENAS_MAX = 1 << 15,	/* 2 TiB of heap */
 };
 #define PAGES_MAX (1ull << 26) /* of a span: 512 GiB */
 
@@ -27,6 +27,8 @@ static bool take_record(const struct heap_fields *f, const uint8_t *record, stru
 			bool *ret_sane)
 {
 	uint64_t pages = field(record, f->span_pages, 8);
+	uint64_t elems = field(record, f->span_elems, f->span_count_width == 2 ? 2 : 4);
+	uint64_t free = field(record, f->span_free_index, f->span_count_width == 2 ? 2 : 4);
 
 	*ret_sane = true;
 	if (field(record, f->span_state, 1) != STATE_IN_USE)
@@ -34,9 +36,6 @@ static bool take_record(const struct heap_fields *f, const uint8_t *record, stru
 	*ret = (struct heap_span){
 		.base = field(record, f->span_start, 8),
 		.elem = field(record, f->span_elem_size, 8),
-		.elems = (uint32_t)field(record, f->span_elems, f->span_count_width == 2 ? 2 : 4),
-		.free = (uint32_t)field(record, f->span_free_index,
-					f->span_count_width == 2 ? 2 : 4),
 		.alloc_bits = field(record, f->span_alloc_bits, 8),
 		.specials = field(record, f->span_specials, 8),
 		.noscan = field(record, f->span_class, 1) & 1,
@@ -45,14 +44,14 @@ static bool take_record(const struct heap_fields *f, const uint8_t *record, stru
 	if (f->span_large_type && ret->large)
 		ret->type = field(record, f->span_large_type, 8);
 	*ret_sane = pages && pages < PAGES_MAX && !(ret->base & (PAGE - 1)) && ret->base &&
-		    ret->elem >= WORD && ret->elem <= pages << PAGE_BITS && ret->elems &&
-		    ret->elems <= ELEMS_MAX && ret->elems * ret->elem <= pages << PAGE_BITS;
+		    ret->elem >= WORD && ret->elem <= pages << PAGE_BITS && elems &&
+		    elems <= ELEMS_MAX && elems * ret->elem <= pages << PAGE_BITS;
 	if (!*ret_sane)
 		return false;
-	ret->size = pages << PAGE_BITS;
-	if (ret->free > ret->elems)
-		ret->free = ret->elems;
-	ret->magic = ret->elems > 1 ? (uint32_t)(UINT32_MAX / ret->elem + 1) : 0;
+	ret->pages = (uint32_t)pages;
+	ret->elems = (uint16_t)elems;
+	ret->free = (uint16_t)(free < elems ? free : elems);
+	ret->magic = elems > 1 ? (uint32_t)(UINT32_MAX / ret->elem + 1) : 0;
 	return true;
 }
 
@@ -122,7 +121,7 @@ static void sort_spans(struct heap *heap)
 	vec_each(span, &heap->spans) {
 		if (span->base < end)
 			continue;
-		end = span->base + span->size;
+		end = span->base + heap_span_size(span);
 		heap->spans.data[kept++] = *span;
 	}
 	heap->spans.len = kept;
@@ -155,7 +154,7 @@ static struct error *enter_span(struct heap *heap, uint32_t index)
 	struct heap_arena *arena = NULL;
 	uint64_t last = 0;
 
-	for (uint64_t addr = span->base; addr < span->base + span->size; addr += PAGE) {
+	for (uint64_t addr = span->base; addr < span->base + heap_span_size(span); addr += PAGE) {
 		if (!arena || addr >> ARENA_BITS != last) {
 			last = addr >> ARENA_BITS;
 			try(arena_get(heap, last, &arena));
@@ -187,7 +186,7 @@ static struct error *enter_all(struct heap *heap)
 	heap->scannable = (uint32_t)heap->facts.objects;
 	try(number_objects(heap, true));
 	for (size_t i = 0; i < heap->spans.len; i++) {
-		heap->facts.bytes += heap->spans.data[i].size;
+		heap->facts.bytes += heap_span_size(&heap->spans.data[i]);
 		try(enter_span(heap, (uint32_t)i));
 	}
 	heap->facts.spans = heap->spans.len;
@@ -206,7 +205,7 @@ static bool has_inline_marks(const struct heap *heap)
 		uint64_t bitmap = PAGE / WORD / 8, marks = 128;
 		uint64_t room = PAGE - (span->noscan ? 0 : bitmap);
 
-		if (span->size != PAGE || span->elem < 16 || span->elem > SMALL_MAX ||
+		if (span->pages != 1 || span->elem < 16 || span->elem > SMALL_MAX ||
 		    room / span->elem == (room - marks) / span->elem)
 			continue;
 		with += span->elems == (room - marks) / span->elem;
@@ -237,19 +236,19 @@ struct error *heap_read_spans(struct heap *heap)
 
 const struct heap_span *heap_span_of(const struct heap *heap_, uint64_t addr)
 {
-	struct heap *heap = (struct heap *)heap_; /* the arena that was found last is kept */
+	struct heap *heap = (struct heap *)heap_; /* the arenas that were found last are kept */
 	uint64_t number = addr >> ARENA_BITS;
+	struct heap_near *near = &heap->near[number % NEAR_ARENAS];
 	uint32_t at;
 
-	if (!heap->last || number != heap->last_number) {
+	if (!near->arena || number != near->number) {
 		uint32_t *found = table_find(&heap->arenas_at, number);
 
 		if (!found)
 			return NULL;
-		heap->last = heap->arenas.data[*found];
-		heap->last_number = number;
+		*near = (struct heap_near){number, heap->arenas.data[*found]};
 	}
-	at = heap->last->spans[addr >> PAGE_BITS & (ARENA_PAGES - 1)];
+	at = near->arena->spans[addr >> PAGE_BITS & (ARENA_PAGES - 1)];
 	return at ? &heap->spans.data[at - 1] : NULL;
 }
 

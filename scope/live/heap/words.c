@@ -6,9 +6,9 @@ enum { BITS = 64 };
 static bool at_end_of_span(struct heap *heap, const struct heap_span *span, uint64_t addr,
 			   uint64_t *ret)
 {
-	uint64_t bytes = span->size / WORD / 8, word = (addr - span->base) / WORD;
+	uint64_t bytes = heap_span_size(span) / WORD / 8, word = (addr - span->base) / WORD;
 	uint64_t marks = heap->inline_marks && span->elem >= 16 ? 128 : 0;
-	uint64_t at = span->base + span->size - bytes - marks + word / 8, low;
+	uint64_t at = span->base + heap_span_size(span) - bytes - marks + word / 8, low;
 	uint8_t high;
 
 	if (!heap_read(heap, at, &low, sizeof(low)) ||
