@@ -3,6 +3,7 @@
 import json
 import re
 
+import case
 import compare
 import moving
 import run as matrix
@@ -108,7 +109,7 @@ def by_process():
             want[int(re.match(r"ready (\d+)", out)[1])] = did_of(out)
         got = {}
         for pid in sorted({e["pid"] for e in events_of(records)}):
-            n = compare.Case.summed([e for e in events_of(records) if e["pid"] == pid])
+            n = case.Case.summed([e for e in events_of(records) if e["pid"] == pid])
             got[pid] = n[0], n[1], n[4]
         diffs = differ("(removed, missed, cleared) by process", got, want) + compare.end_record(records, events_of(records))
         diffs += differ("gaps", end_of(records)["gaps"], 0)

@@ -3,6 +3,7 @@ in it, and nothing else is."""
 
 import re
 
+import case
 import compare
 
 PLACES = {
@@ -17,18 +18,18 @@ def one(e):
     """Returns what is wrong in an event, or None."""
     kind = e["event"], e["map_type"]
     place = PLACES.get(kind)
-    if not place and not compare.no_call(e):
+    if not place and not case.no_call(e):
         return "what it is"
     names = [f["func"] for f in e["stack"]]
     innermost = [place] if place else PLACES.values()
     if names and names[0] not in innermost or names[1:] != CALLERS[: len(names[1:])]:
         return "its stack"
-    if len(names) < 3 and not compare.no_stack(e):
+    if len(names) < 3 and not case.no_stack(e):
         return "the end of its stack"
-    if kind[0] == "delete" and not (e["key"] is None and e.get("key_error") == compare.UNREAD_KEY):
+    if kind[0] == "delete" and not (e["key"] is None and e.get("key_error") == case.UNREAD_KEY):
         if e.get("key_error") or not re.fullmatch(r"key:\d+|\d+", str(e["key"])):
             return "its key"
-    if not compare.no_header(e):
+    if not case.no_header(e):
         before, after = e["len_before"], e["len_after"]
         if after != (0 if kind[0] == "clear" else before - e["removed"]):
             return "its lengths"
@@ -48,5 +49,5 @@ def judge(records, code, did, misses):
         wrong = one(e)
         if wrong:
             diffs.append(f"{wrong}: {e}")
-    parts = sum(compare.is_part(e) or e.get("key_error") is not None for e in events)
+    parts = sum(case.is_part(e) or e.get("key_error") is not None for e in events)
     return diffs + ([f"exit code {code}"] if code else []), f"{did['moves']} moves, {parts} of {len(events)} events lack a part"

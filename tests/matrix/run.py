@@ -26,7 +26,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import build
+import case
 import compare
+import keys
 import moving
 import syncmap
 
@@ -163,8 +165,8 @@ def totals(records, code, removed, missed, cleared):
     """Returns the differences for programs that only know sums."""
     events = [r for r in records if r.get("event") in ("delete", "clear")]
     diffs = compare.end_record(records, events)
-    mine = [e for e in events if any(compare.is_program(f.get("func") or "") for f in e.get("stack") or [])]
-    n = compare.Case.summed(mine)
+    mine = [e for e in events if any(case.is_program(f.get("func") or "") for f in e.get("stack") or [])]
+    n = case.Case.summed(mine)
     if (n[0], n[1], n[4]) != (removed, missed, cleared):
         diffs.append(f"(removed, missed, cleared) {(n[0], n[1], n[4])}, should be {(removed, missed, cleared)}")
     if code:
@@ -217,7 +219,7 @@ def sessions(tophash, path, mode, variant, folder):
     if not vanished or not vanished <= len(events) <= vanished + 1:
         diffs.append(f"{len(events)} events, but it vanished {vanished} times")
     for e in events:
-        got = e.get("key"), [compare.plain(f.get("func")) for f in e.get("stack", [])][:2]
+        got = e.get("key"), [case.plain(f.get("func")) for f in e.get("stack", [])][:2]
         want = "user:42", ["main.(*store).drop", "main.(*store).refresh"]
         if got != want:
             diffs.append(f"(key, innermost functions) {got}, should be {want}")
@@ -285,9 +287,9 @@ def check_program(version, variant, path, folder):
             continue
         clear = c["way"] == "clear" or c["way"] == "idiom" and variant not in compare.LOOPS
         line = c["delete_line"] if c["way"] == "idiom" and variant in compare.LOOPS else c["line"]
-        call = f"{compare.base(c['file'])}:{line}", "mapclear" if clear else "mapdelete"
+        call = f"{case.base(c['file'])}:{line}", "mapclear" if clear else "mapdelete"
         if call not in calls:
-            near = sorted(x for x in calls if x[0].split(":")[0] == compare.base(c["file"]) and abs(int(x[0].split(":")[1]) - line) < 4)
+            near = sorted(x for x in calls if x[0].split(":")[0] == case.base(c["file"]) and abs(int(x[0].split(":")[1]) - line) < 4)
             diffs.append(f"{c['case']}: the binary has no {call[1]} at {call[0]}" + (f", but {near}" if near else ""))
     return diffs, note + f", {len(calls)} places in the binary"
 
@@ -301,20 +303,20 @@ def perfect(truth, misses=True):
     records = [
         {"event": "start", "schema": 2, "time_ns": "0", "wall_ns": "0", "pid": truth["pid"], "go": truth["go"], "layout": "swiss" if swiss else "classic", "stripped": False, "probes": [{}]}
     ]
-    state = dict.fromkeys(compare.SWISS_STATE if swiss else compare.CLASSIC_STATE, 0)
+    state = dict.fromkeys(case.SWISS_STATE if swiss else case.CLASSIC_STATE, 0)
     for c in truth["cases"]:
         g = c["goroutines"][0]
         for t in c["events"]:
             if t["removed"] or misses:
                 e = {k: v for k, v in t.items() if k != "clear"}
                 if isinstance(e.get("key"), str):
-                    e["key"], cut = compare.text_key(e["key"].encode())
+                    e["key"], cut = keys.text_key(e["key"].encode())
                     e.update({"key_cut": True} if cut else {})
                 e.update(event="clear" if t.get("clear") else "delete", kind="go", time_ns=str(len(records)), pid=truth["pid"], tid=1, goid=g["goid"])
                 e.update(map="0xc000", map_type=c["map_type"], gc="off", state=state, stack=c["stack"] + [{"func": "runtime.goexit"}])
                 records.append(e)
     events = records[1:]
-    removed, _, _, _, cleared = compare.Case.summed(events)
+    removed, _, _, _, cleared = case.Case.summed(events)
     records.append({"event": "exit", "pid": truth["pid"], "code": 0})
     n = len(events)
     records.append({"event": "end", "hits": n, "delivered": n, "filtered": 0, "removed": removed, "cleared": cleared, "clears_unknown": 0,
@@ -335,15 +337,15 @@ def self_test():
         return next(r for r in records if all(r.get(k) == v for k, v in fields.items()))
 
     no_header = {"len_before": None, "len_after": None, "state": None}
-    no_call = {"map": "0x0", "map_type": "", "key": None, "key_error": compare.UNREAD_KEY, **no_header}
-    no_stack = {"goid": None, "stack": [], "stack_error": compare.UNREAD_STACK[0]}
+    no_call = {"map": "0x0", "map_type": "", "key": None, "key_error": case.UNREAD_KEY, **no_header}
+    no_stack = {"goid": None, "stack": [], "stack_error": case.UNREAD_STACK[0]}
     unread = {
         "goroutine": {"goid": None},
         "header": no_header,
-        "key": {"key": None, "key_error": compare.UNREAD_KEY},
+        "key": {"key": None, "key_error": case.UNREAD_KEY},
         "call": no_call,
         "stack": no_stack,
-        "frame": {"stack": [], "stack_error": compare.UNREAD_STACK[1]},
+        "frame": {"stack": [], "stack_error": case.UNREAD_STACK[1]},
         "call and stack": {**no_call, **no_stack},
     }
     for name, members in unread.items():
@@ -382,7 +384,7 @@ def self_test():
         "no stack": lambda r: first(r, event="delete").update(stack=[]),
         "a runtime frame on top": lambda r: first(r, event="delete").update(stack=[{"func": "runtime.mapdelete"}] + r[1]["stack"]),
         "a runtime frame below": lambda r: first(r, event="delete").update(stack=[*r[1]["stack"][:1], {"func": "reflect.mapdelete"}, *r[1]["stack"][1:]]),
-        "the state of the other layout": lambda r: first(r, event="delete").update(state=dict.fromkeys(compare.SWISS_STATE, 0)),
+        "the state of the other layout": lambda r: first(r, event="delete").update(state=dict.fromkeys(case.SWISS_STATE, 0)),
         "a strange phase": lambda r: first(r, event="delete").update(gc="sweep"),
         "a clear as a delete": lambda r: first(r, event="clear").update(event="delete"),
         "a clear that leaves something": lambda r: first(r, event="clear", removed=True).update(len_after=1),

@@ -3,7 +3,9 @@
 import json
 from collections import defaultdict
 
+import case
 import compare
+import keys
 
 TYPE = "sync.Map"
 INLINED = "the build inlined the method"  # the map of such an event is not known, and in releases before 1.24 its key is not either
@@ -42,7 +44,7 @@ def differs(want, got, inlines, keyed, chains=()):
         return f"func {got.get('func')!r}, should be {want['method']}"
     frame = (got.get("stack") or [{}])[0]
     # Without a line, the call may be in a function that the compiler made, such as main.f.deferwrap1.
-    func, should = compare.plain(frame.get("func")), compare.plain(want["func"])
+    func, should = case.plain(frame.get("func")), case.plain(want["func"])
     if func != should and (want["line"] or not func.startswith(should + ".")):
         return f"stack[0] {frame.get('func')!r}, should be {want['func']!r}"
     if want["line"] and frame.get("line") != want["line"]:
@@ -56,7 +58,7 @@ def differs(want, got, inlines, keyed, chains=()):
         return None
     if got.get("key_error"):
         return f"key_error {got['key_error']!r}"
-    return compare.same_key(want["key"], got.get("key"), bool(got.get("key_cut")))
+    return keys.same_key(want["key"], got.get("key"), bool(got.get("key_cut")))
 
 
 def of_goroutine(journal, events, misses, inlines, keyed):
@@ -90,7 +92,7 @@ def compare_report(records, truth, misses, inlines):
     for j in truth["journals"]:
         diffs += [f"goroutine {j['goid']}: {d}" for d in of_goroutine(j, by_goid.pop(j["goid"], []), misses, inlines, keyed)]
     # The library may have sync.Maps of its own, but the program does not delete without writing it down.
-    diffs += [f"goroutine {g}: {len(es)} events, first {es[0]}" for g, es in by_goid.items() if any(compare.is_program(f["func"]) for f in es[0]["stack"])]
+    diffs += [f"goroutine {g}: {len(es)} events, first {es[0]}" for g, es in by_goid.items() if any(case.is_program(f["func"]) for f in es[0]["stack"])]
     clears = sum(c["method"] == "Clear" for j in truth["journals"] for c in j["calls"])
     end = records[-1]
     if end.get("clears_unknown") != clears or end.get("cleared"):
