@@ -1,6 +1,7 @@
 /* Collects the live maps of a process: process -> its Go modules -> mark -> maps -> rows. */
 #include "cmd/maps_list.h"
 #include "cmd/maps_compare.h"
+#include "cmd/maps_marks.h"
 #include "cmd/output.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -265,6 +266,7 @@ struct map_row maps_row_of(const struct maps_listing *listing, const struct goma
 			      .changing = map->changing};
 
 	take_candidates(listing, map, &row);
+	row.marks = maps_marks(&row, map);
 	return row;
 }
 

@@ -90,6 +90,7 @@ static const struct option_spec rows[] = {
 	 .man = "One line for all maps that have the same type, the same package or the same holder, with sums. The package is "
 		"that of the first named part of the type: of the type itself, of its element, or of its key. If "
 		"no part is named, as in map[string]int, it is ?. The holder is the way that \\fB--holders\\fR shows. "
+		"The mark tells the maps of sync.Map, sync.Pool and the runtime from the program's own (see \\fBMarks\\fR). "
 		"The options above choose the maps that are added up."},
 	{.name = "top", .argument = "N", .kind = OPTION_NUMBER, .at = AT(top), .min = 1,
 	 .max = UINT64_MAX,

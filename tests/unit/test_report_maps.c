@@ -56,7 +56,10 @@ static const struct map_row rows[] = {
 	 .changing = true,
 	 .old = 128,
 	 .evacuated = 5},
-	{.map = 0xc000012400, .type = "map[int]int", .bytes = 48},
+	{.map = 0xc000012400,
+	 .type = "map[int]int",
+	 .bytes = 48,
+	 .marks = MAP_MARK_POOL | MAP_MARK_RUNTIME},
 };
 
 static struct map_report report = {

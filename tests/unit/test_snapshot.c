@@ -28,6 +28,7 @@ static const struct map_row before[] = {
 	 .len = 8,
 	 .capacity = 8,
 	 .bytes = 200,
+	 .marks = MAP_MARK_SYNC_MAP | MAP_MARK_POOL,
 	 .by_stack = true},
 	{.map = 0xc000000140,
 	 .type = "map[int]bool",

@@ -70,7 +70,11 @@ static void on_stack(void *ctx, uint64_t first, const uint64_t *words, size_t n)
 static enum gomap_verdict read_again(struct search *search, struct gomap *map)
 {
 	struct gomap again = {
-		.addr = map->addr, .on_stack = map->on_stack, .by_stack = map->by_stack};
+		.addr = map->addr,
+		.on_stack = map->on_stack,
+		.by_stack = map->by_stack,
+		.by_pool = map->by_pool,
+	};
 
 	search->retries++;
 	heap_forget(search->heap);
@@ -117,7 +121,9 @@ static struct error *add_all(struct search *search)
 	const struct heap_candidate *candidates = heap_candidates(search->reader.heap, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		struct gomap map = {.addr = candidates[i].addr, .by_stack = candidates[i].by_stack};
+		struct gomap map = {.addr = candidates[i].addr,
+				    .by_stack = candidates[i].by_stack,
+				    .by_pool = candidates[i].by_pool};
 
 		memcpy(map.words, candidates[i].words, sizeof(map.words));
 		try(add(search, map));
@@ -137,6 +143,7 @@ static void measure_again(struct search *search, struct gomap *map)
 			      .type = map->type,
 			      .on_stack = map->on_stack,
 			      .by_stack = map->by_stack,
+			      .by_pool = map->by_pool,
 			      .changing = map->changing};
 
 	memcpy(again.words, map->words, sizeof(again.words));

@@ -43,7 +43,7 @@ struct gomap {
 	bool growing;		 /* classic: elements move from the old buckets to the new ones */
 	uint64_t old, evacuated; /* old buckets, and those of them that are empty by now */
 	bool on_stack; /* its header is in the stack of a goroutine, perhaps in a part that is not used any more */
-	bool by_stack;	   /* as heap_candidate */
+	bool by_stack, by_pool; /* as heap_candidate */
 	bool changing;	   /* it was never seen at rest: its header and its parts do not agree */
 	bool weak;	   /* it is a map only if something typed leads to it */
 	bool never_filled; /* it has no buckets or groups yet */

@@ -140,15 +140,45 @@ static void follow_word(struct typing *typing, uint64_t word, const struct gotyp
 	}
 }
 
+/* sync/atomic/type.go: since Go 1.20 an atomic.Pointer[T] has fields of the types [0]*T and unsafe.Pointer, and no other one
+ * that takes room. Returns T if a field is of the first of these types, or 0. */
+static uint64_t atomic_target(struct typing *typing, const struct gotype *type, uint64_t field)
+{
+	const struct gotype *of = type->size == WORD ? typing_type(typing, field) : NULL;
+
+	if (!of || of->kind != GOTYPE_ARRAY || of->len)
+		return 0;
+	of = typing_type(typing, of->elem);
+	return of && of->kind == GOTYPE_POINTER ? of->elem : 0;
+}
+
+/* Follows an unsafe.Pointer whose target is known. */
+static void follow_unsafe(struct typing *typing, uint64_t addr, uint64_t type, uint64_t target)
+{
+	const struct gotype *known = typing_type(typing, type);
+	uint64_t word;
+
+	if (known && known->kind == GOTYPE_UNSAFE_POINTER &&
+	    heap_read(typing->heap, addr, &word, sizeof(word)))
+		push(typing, word, target, 1);
+}
+
 static void visit_fields(struct typing *typing, uint64_t addr, const struct gotype *type,
 			 unsigned depth)
 {
 	struct gotype_field field;
+	uint64_t target = 0;
 
-	for (uint64_t i = 0; i < type->len && i < FIELDS_MAX; i++)
-		if (gotype_field(&typing->reach.types, type, i, &field) &&
-		    reach_leads(&typing->reach, field.type))
-			visit(typing, addr + field.offset, field.type, depth + 1);
+	for (uint64_t i = 0; i < type->len && i < FIELDS_MAX; i++) {
+		if (!gotype_field(&typing->reach.types, type, i, &field))
+			continue;
+		if (target)
+			follow_unsafe(typing, addr + field.offset, field.type, target);
+		if (!reach_leads(&typing->reach, field.type))
+			continue;
+		target = target ? target : atomic_target(typing, type, field.type);
+		visit(typing, addr + field.offset, field.type, depth + 1);
+	}
 }
 
 static void visit_slice(struct typing *typing, uint64_t addr, const struct gotype *type)

@@ -67,7 +67,8 @@ static enum gomap_verdict read_header(struct gomap_view *view, struct gomap *map
 	struct gomap fresh = {.addr = map->addr,
 			      .type = map->type,
 			      .on_stack = map->on_stack,
-			      .by_stack = map->by_stack};
+			      .by_stack = map->by_stack,
+			      .by_pool = map->by_pool};
 	enum gomap_verdict verdict;
 
 	memcpy(fresh.words, map->words, sizeof(fresh.words));

@@ -31,6 +31,8 @@ static struct error *find_globals(struct heap *heap, const struct heap *like)
 	try(heap_globals_find(main->image, main->tab, &heap->globals));
 	heap->globals.mheap += main->bias;
 	heap->globals.allgs += main->bias;
+	for (size_t i = 0; i < ARRAY_SIZE(heap->globals.pools); i++)
+		heap->globals.pools[i] += heap->globals.pools[i] ? main->bias : 0;
 	return NULL;
 }
 
@@ -90,6 +92,7 @@ void heap_close(struct heap *heap)
 	free(heap->bitmap);
 	heap_parents_free(heap);
 	vec_fini(&heap->candidates);
+	vec_fini(&heap->aside);
 	vec_fini(&heap->globals_at);
 	error_free(heap->failed);
 	free(heap);

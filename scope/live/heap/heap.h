@@ -10,6 +10,7 @@
  *   roots.c   data, bss, stacks, specials
  *   scan.c    the pointers of an object
  *   held.c    the contents of spans that are visited often
+ *   pools.c   what sync.Pools keep, after everything else that is global
  *   mark.c    the mark
  *   parents.c what the mark came from to each object
  *   bitmap.c  the bitmaps of pointers up to Go 1.21
@@ -49,6 +50,8 @@ struct heap_span {
 struct heap_candidate {
 	uint64_t addr;
 	bool by_stack; /* only words of stacks lead to it, which may be left over from calls that have ended */
+	/* sync.Pools lead to it, and nothing else but perhaps words of stacks */
+	bool by_pool;
 	uint64_t words[6];
 };
 

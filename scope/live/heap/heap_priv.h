@@ -79,6 +79,11 @@ struct heap_range {
 	uint64_t from, to;
 };
 
+/* An array of a sync.Pool, and the word of the pool that leads to it. */
+struct heap_aside {
+	uint64_t slot, array;
+};
+
 struct heap {
 	struct heap_options options;
 	struct heap_hooks hooks;
@@ -120,9 +125,11 @@ struct heap {
 	void *on_pointer_ctx;
 	struct heap_facts facts;
 	struct error *failed;
-	bool inline_marks; /* Green Tea: marks at the end of spans of small objects */
-	bool mark_soon;	   /* what is found now is marked soon */
-	bool by_stack;	   /* what is found now, only stacks lead to */
+	bool inline_marks;	      /* Green Tea: marks at the end of spans of small objects */
+	bool mark_soon;		      /* what is found now is marked soon */
+	bool by_stack;		      /* what is found now, only stacks lead to */
+	bool by_pool;		      /* what is found now, no global variables lead to but pools */
+	VEC(struct heap_aside) aside; /* arrays of pools that are searched later */
 };
 
 /* cache.c */
@@ -196,6 +203,15 @@ static inline void heap_follow(struct heap *heap, uint64_t slot, uint64_t word, 
 }
 /* Marks the object that a pointer leads to. It may do so later, before the visit of heap->visited ends. */
 void heap_mark_soon(struct heap *heap, uint64_t word);
+
+/* Puts a span into the queue, unless it is there. */
+void heap_enqueue(struct heap *heap, struct heap_span *span);
+
+/* pools.c */
+/* Sets aside what sync.Pools keep, before the mark. Errors: no memory. */
+struct error *heap_set_pools_aside(struct heap *heap);
+/* Enters the arrays of the pools into the queue. */
+void heap_mark_pools(struct heap *heap);
 
 /* parents.c */
 struct error *heap_parents_new(struct heap *heap);

@@ -38,6 +38,12 @@ static void mark(struct heap *heap, struct heap_span *span, uint32_t object)
 		enqueue(heap, span);
 }
 
+void heap_enqueue(struct heap *heap, struct heap_span *span)
+{
+	if (!span->queued)
+		enqueue(heap, span);
+}
+
 void heap_mark_word(struct heap *heap, uint64_t word, bool sure)
 {
 	struct heap_span *span = (struct heap_span *)heap_span_of(heap, word);
@@ -254,8 +260,13 @@ static struct error *visit_all(struct heap *heap)
 struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks)
 {
 	heap->hooks = *hooks;
+	try(heap_set_pools_aside(heap));
 	try(heap_mark_roots(heap));
 	try(visit_all(heap));
+	heap->by_pool = true;
+	heap_mark_pools(heap);
+	try(visit_all(heap));
+	heap->by_pool = false;
 	heap->by_stack = true;
 	try(heap_mark_stacks(heap));
 	try(visit_all(heap));

@@ -5,7 +5,8 @@
 
 static void add_candidate(struct heap *heap, uint64_t addr, const uint64_t *words)
 {
-	struct heap_candidate candidate = {.addr = addr, .by_stack = heap->by_stack};
+	struct heap_candidate candidate = {
+		.addr = addr, .by_stack = heap->by_stack, .by_pool = heap->by_pool};
 
 	if (heap->on_pointer)
 		return;

@@ -4,7 +4,9 @@
  * receivers are the one mheap_, whose address is made just before the call.
  *
  * allgs: runtime.allgadd appends to this slice. It reads its pointer, its length and its capacity, and no other
- * three words of memory that are neighbours. */
+ * three words of memory that are neighbours.
+ *
+ * allPools, oldPools: sync.poolCleanup reads both slices, and no other variables that are neighbours. */
 #include "read/heap/heap_priv.h"
 #include "read/elf/elf.h"
 
@@ -129,9 +131,37 @@ static struct error *find_allgs(const struct image *image, const struct gopcln *
 	return *ret ? NULL : no_variable(image, tab, "allgs");
 }
 
+static struct error *find_pools(const struct image *image, const struct gopcln *tab,
+				uint64_t ret[2])
+{
+	static const char *const names[] = {"sync.poolCleanup"};
+	cleanup(code_fini) struct code code = {0};
+	struct gopcln_func func;
+	uint64_t found[2] = {0};
+	size_t n = 0;
+
+	gopcln_find(tab, names, 1, &func);
+	if (func.entry)
+		try(heap_code_of(image, &func, &code));
+	vec_each(insn, &code.insns) {
+		uint64_t at = insn->op == CODE_LOAD_GLOBAL ? insn->target : 0;
+
+		if (!at || !loads(&code, at + WORD) || loads(&code, at - WORD) || at == found[0] ||
+		    at == found[1])
+			continue;
+		if (n == ARRAY_SIZE(found))
+			return NULL; /* not a known form */
+		found[n++] = at;
+	}
+	if (n == ARRAY_SIZE(found))
+		memcpy(ret, found, sizeof(found));
+	return NULL;
+}
+
 struct error *heap_globals_find(const struct image *image, const struct gopcln *tab,
 				struct heap_globals *ret)
 {
 	try(find_mheap(image, tab, &ret->mheap));
-	return find_allgs(image, tab, &ret->allgs);
+	try(find_allgs(image, tab, &ret->allgs));
+	return find_pools(image, tab, ret->pools);
 }

@@ -52,6 +52,9 @@ struct error *heap_fields_of(const struct gopcln *tab, struct heap_fields *ret);
 struct heap_globals {
 	uint64_t mheap; /* runtime.mheap_ */
 	uint64_t allgs; /* runtime.allgs, a slice of *g */
+	/* sync.allPools and sync.oldPools, slices of *sync.Pool, in any order; 0: the program has no pools, or its code is none of
+	 * the known forms. */
+	uint64_t pools[2];
 };
 
 /* Finds them in the code of the runtime. Symbols are not needed. Errors (ERROR_TARGET): the code is none of the

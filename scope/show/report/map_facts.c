@@ -229,6 +229,7 @@ static void put_notes(struct cell *cell, const void *row)
 	};
 	size_t begin = cell->to->len;
 
+	map_marks_cell(cell, facts->row.marks);
 	for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
 		if (!notes[i])
 			continue;

@@ -26,10 +26,16 @@ static const char *holder_of(const struct map_row *row)
 	return row->holder;
 }
 
+static const char *marks_of(const struct map_row *row)
+{
+	return map_marks_text(row->marks);
+}
+
 static const struct map_grouping_words groupings[] = {
 	[MAPS_OF_TYPE] = {"type", "TYPE", "map_type", type_of},
 	[MAPS_OF_PACKAGE] = {"package", "PACKAGE", "package", package_of},
 	[MAPS_OF_HOLDER] = {"holder", "HELD BY", "holder", holder_of},
+	[MAPS_OF_MARK] = {"mark", "MARK", "mark", marks_of},
 };
 
 const struct map_grouping_words *map_grouping_find(enum map_grouping by)

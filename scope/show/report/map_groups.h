@@ -16,6 +16,7 @@ enum map_grouping {
 	MAPS_OF_TYPE,
 	MAPS_OF_PACKAGE,
 	MAPS_OF_HOLDER,
+	MAPS_OF_MARK,
 };
 
 /* A group. The text is borrowed from a row. */

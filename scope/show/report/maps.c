@@ -131,6 +131,12 @@ static void put_by_stack(struct cell *cell, const void *row)
 	cell_bool(cell, row_of(row)->by_stack);
 }
 
+static void put_marks(struct cell *cell, const void *row)
+{
+	if (row_of(row)->marks)
+		map_marks_cell(cell, row_of(row)->marks);
+}
+
 static void put_changing(struct cell *cell, const void *row)
 {
 	cell_bool(cell, row_of(row)->changing);
@@ -170,6 +176,10 @@ static void put_notes(struct cell *cell, const void *row_)
 	}
 	put_note(cell->to, from, row->overflow, "overflow bucket");
 	put_note(cell->to, from, row->tombstones, "tombstone");
+	if (row->marks) {
+		put_fact(cell->to, from, true, "");
+		map_marks_cell(cell, row->marks);
+	}
 	put_fact(cell->to, from, row->by_stack, "only a stack holds it");
 	put_fact(cell->to, from, row->changing, "it changed while it was read");
 	text_cut(cell->to, from, cell->columns);
@@ -255,6 +265,7 @@ static const struct column columns[] = {
 	{.json = "growing", .put = put_growing},
 	{.json = "old_buckets", .put = put_old},
 	{.json = "evacuated", .put = put_evacuated},
+	{.json = "marks", .put = put_marks},
 	{.json = "stack_only", .put = put_by_stack},
 	{.json = "changing", .put = put_changing},
 	{.name = "NOTES", .place = 10, .put = put_notes},

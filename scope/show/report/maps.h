@@ -20,7 +20,14 @@ enum map_change_kind {
 	MAP_MOVED, /* the same bytes and elements; elements were moved from old buckets to new ones */
 };
 
-enum { MAP_CANDIDATES = 3 };
+enum { MAP_CANDIDATES = 3, MAP_MARKS = 3 };
+
+/* What a map is for, if it is not the program's own: bits. */
+enum map_mark {
+	MAP_MARK_POOL = 1, /* of global variables, only sync.Pools lead to it */
+	MAP_MARK_SYNC_MAP = 2,
+	MAP_MARK_RUNTIME = 4, /* its type is one of the runtime's packages */
+};
 
 /* A live map. Strings are borrowed. */
 struct map_row {
@@ -37,8 +44,9 @@ struct map_row {
 	uint64_t old, evacuated; /* classic, while it grows */
 	bool growing;
 	bool swiss;
-	bool changing; /* its numbers do not agree, because it changed while it was read */
-	bool by_stack; /* only words of stacks lead to it */
+	bool changing;	/* its numbers do not agree, because it changed while it was read */
+	bool by_stack;	/* only words of stacks lead to it */
+	unsigned marks; /* enum map_mark */
 	const struct holder_hop *held_by; /* NULL: it is not known */
 	uint64_t goid;			  /* of the goroutine whose stack holds it; or 0 */
 	const char *
@@ -88,6 +96,12 @@ void maps_members(struct buf *to, const struct map_row *row);
 
 /* Appends the types that a map of unknown type may have: "map[int]int8 or map[int]uint8", or an array in JSON. */
 void maps_candidates(struct cell *cell, const struct map_row *row);
+/* Returns the word of mark 1 << i ("sync.Pool"), or NULL if there is none. */
+const char *map_mark_word(unsigned i);
+/* Returns the words of all marks as one text. Without any it is "none". */
+const char *map_marks_text(unsigned marks);
+/* Appends the marks as notes, or as an array in JSON. */
+void map_marks_cell(struct cell *cell, unsigned marks);
 /* Returns the word for a change: "grew". */
 const char *map_change_word(enum map_change_kind kind);
 

@@ -126,6 +126,24 @@ static bool boolean(const json_t *object, const char *name, bool *ret)
 	return true;
 }
 
+/* Reads an array of words of marks. Words that are not known are of a later release. */
+static bool marks(const json_t *object, unsigned *ret)
+{
+	const json_t *list = json_object_get(object, "marks"), *word;
+	size_t at;
+
+	json_array_foreach(list, at, word)
+	{
+		const char *text = json_string_value(word);
+
+		if (!text)
+			return false;
+		for (unsigned i = 0; map_mark_word(i); i++)
+			*ret |= strcmp(text, map_mark_word(i)) == 0 ? 1u << i : 0;
+	}
+	return !list || json_is_array(list);
+}
+
 /* Reads "0x2a". It has to be there. */
 static bool address(const json_t *object, const char *name, uint64_t *ret)
 {
@@ -219,7 +237,7 @@ static struct error *read_map(struct reading *reading, const json_t *record)
 	    !number(record, "tombstones", &row.tombstones) ||
 	    !number(record, "tables", &row.tables) || !number(record, "old_buckets", &row.old) ||
 	    !number(record, "evacuated", &row.evacuated) ||
-	    !boolean(record, "growing", &row.growing) ||
+	    !boolean(record, "growing", &row.growing) || !marks(record, &row.marks) ||
 	    !boolean(record, "stack_only", &row.by_stack) ||
 	    !boolean(record, "changing", &row.changing))
 		return damaged(reading, "a member of a map is missing or wrong");
