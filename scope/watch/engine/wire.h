@@ -331,7 +331,8 @@ struct wire_counters {
 	uint64_t filtered_shapes;  /* with WIRE_SKIP_SHAPE, of `filtered` and `removed_filtered` */
 	uint64_t lost_ring;	   /* the ring was full */
 	uint64_t lost_pending;	   /* --misses: too many deletes in progress */
-	uint64_t lost_internal;	   /* a tail call failed, or the end of a delete was not seen */
+	uint64_t lost_internal;	   /* a tail call failed, the end of a delete was not seen, or
+				    * counts_unread() does not know */
 	uint64_t removed;	   /* elements, by delete, that the filters let through */
 	uint64_t removed_filtered; /* the others */
 	uint64_t cleared;	   /* elements, by clear */

@@ -1,7 +1,10 @@
 // Moving deletes while the kernel moves the pages of its stack, its maps and its keys all the time: one thread makes large pages of them and
 // splits these again. No kernel program can read a page meanwhile. At the end it says how much it removed.
 //
-//	moving [-rounds N]
+//	moving [-rounds N] [-sync [-protect]]
+//
+// With -sync it removes from a sync.Map, and from a map whose keys are interfaces: up to Go 1.23 a sync.Map has maps of this kind inside.
+// With -protect no page is moved. Instead nobody may read the stack for a part of the time, in which no kernel program can read it either.
 package main
 
 import (
@@ -9,6 +12,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -20,7 +24,10 @@ const (
 	collapse = 25 // MADV_COLLAPSE, from Linux 6.1 on
 )
 
-type counts struct{ removed, missed, cleared int }
+var inProtected bool // -protect
+
+// syncRemoved is the part of removed that was in a sync.Map.
+type counts struct{ removed, missed, cleared, syncRemoved int }
 
 //go:noinline
 func remove(m map[string]int, k string) { delete(m, k) }
@@ -34,6 +41,12 @@ func wipe(m map[int]int) {
 		delete(m, k)
 	}
 }
+
+//go:noinline
+func removeAny(m map[interface{}]int, k interface{}) { delete(m, k) }
+
+//go:noinline
+func removeSync(m *sync.Map, k interface{}) { m.Delete(k) }
 
 // move makes a large page at the address, and splits it, until done.
 func move(addr uintptr, moves *int64, done *int32) {
@@ -82,13 +95,51 @@ func work(rounds int, moves *int64, done *int32) (n counts) {
 	return n
 }
 
+// workSync removes keys that were just stored, which up to Go 1.23 only the dirty map of a sync.Map has, and others that every map has.
+func workSync(rounds int, moves *int64, done *int32) (n counts) {
+	m, anys := &sync.Map{}, map[interface{}]int{}
+	at := 0
+	for i := 0; i < 8; i++ {
+		m.Store(-1-i, i)
+	}
+	if inProtected {
+		retryFaults()
+		go protect(frame(), moves, done)
+	} else {
+		for addr := range places(unsafe.Pointer(&at), unsafe.Pointer(m), *(*unsafe.Pointer)(unsafe.Pointer(&anys))) {
+			go move(addr, moves, done)
+		}
+	}
+	for ; at < rounds; at++ {
+		var k interface{} = at
+		m.Store(k, at)
+		if at%4 == 0 {
+			m.Range(func(k, v interface{}) bool { return true })
+		}
+		removeSync(m, k)
+		removeSync(m, k)
+		anys[k], anys["absent"] = at, 1
+		removeAny(anys, k)
+		removeAny(anys, k)
+		n.removed, n.missed, n.syncRemoved = n.removed+2, n.missed+2, n.syncRemoved+1
+	}
+	return n
+}
+
 func main() {
 	rounds := flag.Int("rounds", 3000, "how often each delete is done")
+	inSync := flag.Bool("sync", false, "remove from a sync.Map")
+	flag.BoolVar(&inProtected, "protect", false, "take the right to read the stack away")
 	flag.Parse()
 	var moves int64
 	var done int32
 	runtime.LockOSThread()
-	n := work(*rounds, &moves, &done)
+	do := work
+	if *inSync {
+		do = workSync
+	}
+	n := do(*rounds, &moves, &done)
 	atomic.StoreInt32(&done, 1)
-	fmt.Printf("{\"removed\":%d,\"missed\":%d,\"cleared\":%d,\"moves\":%d}\n", n.removed, n.missed, n.cleared, atomic.LoadInt64(&moves))
+	fmt.Printf("{\"removed\":%d,\"missed\":%d,\"cleared\":%d,\"syncRemoved\":%d,\"moves\":%d}\n", n.removed, n.missed, n.cleared, n.syncRemoved,
+		atomic.LoadInt64(&moves))
 }

@@ -34,6 +34,19 @@ __noinline int pending_drop(uint64_t g)
 	return bpf_map_delete_elem(&pendings, &key);
 }
 
+enum owner { OWNER_UNKNOWN, OWNER_MAP, OWNER_SYNC };
+
+/* Tells whether the pending delete of a goroutine of this process is that of a map or of a sync.Map. */
+__noinline int pending_owner(uint64_t g)
+{
+	struct pending_key key = {.g = g, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct pending *pending = bpf_map_lookup_elem(&pendings, &key);
+
+	if (!pending)
+		return OWNER_UNKNOWN;
+	return pending->sync ? OWNER_SYNC : OWNER_MAP;
+}
+
 /* Drops the pending delete of this goroutine, which is then no miss. */
 static __always_inline void drop_pending(struct pt_regs *ctx)
 {

@@ -261,6 +261,7 @@ struct pending {
 	uint8_t key_on_stack;
 	uint8_t shape;	 /* filtered because of WIRE_SKIP_SHAPE */
 	uint8_t sampled; /* left out of the sample; its key was not read */
+	uint8_t sync;	 /* of a sync.Map */
 };
 
 struct {

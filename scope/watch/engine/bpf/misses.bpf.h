@@ -118,6 +118,7 @@ int on_entry(struct pt_regs *ctx)
 		take_key(e, &call, plan, NULL);
 	pending.func = WIRE_PROBE(WIRE_PROBE_MODULE(hit.probe), probe->func);
 	pending.key_arg = call.key_arg;
+	pending.sync = probe->sync;
 	pending.root = call.root;
 	pending.frame = walk.hi ? walk.hi - pending.frame_addr : 0;
 	pending.key_addr = call.key0;
