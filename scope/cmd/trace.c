@@ -32,6 +32,26 @@ static void on_interrupted(void *ctx)
 	session_detach(((struct trace *)ctx)->session);
 }
 
+/* Checks that --dry-run can show the probes of what is to be followed. */
+static struct error *check_dry_tree(const struct trace *trace)
+{
+	bool go;
+
+	if (!trace->options.dry_run || trace->options.follow != SESSION_FOLLOW_ALL)
+		return NULL;
+	vec_each(chosen, &trace->choice.list) {
+		try(choice_has_go(chosen->pid, &go));
+		if (!go)
+			return error_new(
+				ERROR_TARGET,
+				"process %d has no Go code, and --dry-run does not look "
+				"at what it has started: give it the Go processes (tophash "
+				"ps)",
+				(int)chosen->pid);
+	}
+	return NULL;
+}
+
 static struct error *open_session(struct trace *trace)
 {
 	struct session_options session = trace_session_options(&trace->options);
@@ -42,6 +62,7 @@ static struct error *open_session(struct trace *trace)
 	if (trace->options.filter.map && trace->choice.list.len > 1)
 		return error_new(ERROR_USAGE,
 				 "--map names a map of one process: -p must choose one");
+	try(check_dry_tree(trace));
 	try(trace_group_open(&trace->options, &trace->choice, &trace->group));
 	if (trace->group.of.name) {
 		session.group = &trace->group.of;

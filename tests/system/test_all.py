@@ -174,17 +174,23 @@ def tracers_are_left_alone():
     check("+++ exited with 0 +++" in calls.read_text(), "strace has not seen its end")
 
 
+def untraceable():
+    """Returns a Go program in which no place for a probe is found. It works with 0 deletes."""
+    a, odd = programs()[0], tmp("odd")
+    nm = subprocess.run([build.CACHE / "go" / GOS[0] / "bin" / "go", "tool", "nm", a], env=build.go_env(GOS[0]), stdout=subprocess.PIPE, text=True)
+    (addr,) = [int(x.split()[0], 16) for x in nm.stdout.splitlines() if x.endswith(" runtime.mapdelete_fast64")]
+    data = bytearray(Path(a).read_bytes())
+    data[addr - 0x400000 : addr - 0x400000 + 64] = b"\xcc" * 64
+    odd.write_bytes(data)
+    odd.chmod(0o755)
+    return odd
+
+
 @test
 def what_cannot_be_traced():
     """A Go program in which no place for a probe is found is named once, each of its processes is a gap, and the others are traced."""
     a, b, _ = programs()
-    nm = subprocess.run([build.CACHE / "go" / GOS[0] / "bin" / "go", "tool", "nm", a], env=build.go_env(GOS[0]), stdout=subprocess.PIPE, text=True)
-    (addr,) = [int(x.split()[0], 16) for x in nm.stdout.splitlines() if x.endswith(" runtime.mapdelete_fast64")]
-    data, odd = bytearray(Path(a).read_bytes()), tmp("odd")
-    data[addr - 0x400000 : addr - 0x400000 + 64] = b"\xcc" * 64  # it is called with 0, and never gets there
-    odd.write_bytes(data)
-    odd.chmod(0o755)
-    truth = tmp("truth")
+    odd, truth = untraceable(), tmp("truth")
     r, told = traced("sh", "-c", f"{a} {truth} 3; {odd} {truth} 0; {odd} {truth} 0; {b} {truth} 2", code=5)
     same(sorted(Counter(e["pid"] for e in r.events).values()), [2, 3], f"deletes: {r.err}")
     same(([g["why"] for g in r.of("gap")], sorted(told.values())), (["child"] * 2, [0, 0, 2, 3]), "gaps")

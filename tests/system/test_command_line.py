@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from harness import (
-    bpf_ids, check, clean, Failed, identity, nothing_left, options, refused, same, steps, target, test, tmp, tophash)
+    bpf_ids, check, clean, Failed, identity, nothing_left, options, refused, same, spawn, steps, target, test, tmp, tophash)
 
 
 @test
@@ -52,6 +52,11 @@ def dry_run():
         same((q.returncode, q.stderr.count(b"\n")), (1, 1), f"--dry-run into /dev/full: {q.stderr!r}")
     r = tophash("--dry-run", "--", "steps", env={"PATH": str(Path(target("steps")).parent)})
     same((r.code, r.err), (0, ""), "--dry-run with PATH")
+    r = tophash("--dry-run", "--follow=all", "-p", p.pid)
+    same((r.code, r.err), (0, ""), "--dry-run --follow=all of a Go program")
+    other = spawn(["sleep", "1000"])
+    for pids in (other.pid, f"{p.pid},{other.pid}"):
+        refused(tophash("--dry-run", "--follow=all", "-p", pids), 3, f"process {other.pid} has no Go code, and --dry-run does not look")
     nothing_left(before)
     p.end()
 

@@ -15,16 +15,13 @@ enum { SHOWN_MAX = 8 };
 static bool read_exe(pid_t pid, char *to, size_t size)
 {
 	static const char mark[] = " (deleted)";
-	char link[64];
-	ssize_t len;
+	size_t len;
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
-	len = readlink(link, to, size - 1);
-	if (len < 0)
+	if (!process_exe_path(pid, to, size))
 		return false;
-	to[len] = '\0';
-	if (len > (ssize_t)strlen(mark) && !strcmp(to + len - strlen(mark), mark))
-		to[len - (ssize_t)strlen(mark)] = '\0';
+	len = strlen(to);
+	if (len > strlen(mark) && !strcmp(to + len - strlen(mark), mark))
+		to[len - strlen(mark)] = '\0';
 	return true;
 }
 

@@ -97,10 +97,9 @@ static bool user_of(pid_t pid, uid_t *ret)
  * that may not be looked at counts as having one. */
 static bool has_exe(pid_t pid)
 {
-	char path[64], first[1];
+	char path[2];
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return readlink(path, first, sizeof(first)) >= 0 || errno != ENOENT;
+	return process_exe_path(pid, path, sizeof(path)) || errno != ENOENT;
 }
 
 static bool on_process(void *ctx, pid_t pid)

@@ -44,7 +44,7 @@ static struct error *read_text(pid_t pid, struct buf *to)
 	char first;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)process_thread(pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return maps_failed(pid, errno);
@@ -173,7 +173,7 @@ static int open_in_root(pid_t pid, const char *path)
 	cleanup_close int root = -1;
 	char name[64];
 
-	snprintf(name, sizeof(name), "/proc/%d/root", (int)pid);
+	snprintf(name, sizeof(name), "/proc/%d/root", (int)process_thread(pid));
 	root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return root < 0 ? -1 : (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
@@ -191,8 +191,9 @@ int process_open_mapping(struct target *target, const struct mapping *mapping)
 	if (target->exe >= 0 && fstat(target->exe, &st) == 0 && st.st_ino == mapping->file.inode)
 		return fcntl(target->exe, F_DUPFD_CLOEXEC, 3);
 	/* This is the very file, but not everybody may use it. */
-	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx", (int)target->pid,
-		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
+	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx",
+		 (int)process_thread(target->pid), (unsigned long long)mapping->start,
+		 (unsigned long long)mapping->end);
 	fd = open_found(open(name, O_PATH | O_CLOEXEC), mapping->file.inode);
 	return fd >= 0 ? fd
 		       : open_found(open_in_root(target->pid, mapping->path), mapping->file.inode);

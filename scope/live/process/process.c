@@ -105,13 +105,10 @@ static struct error *open_exe(struct process *process)
 {
 	struct target *target = &process->target;
 	char link[64], path[4096];
-	ssize_t len;
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)target->pid);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len < 0)
+	if (!process_exe_path(target->pid, path, sizeof(path)))
 		return exe_failed(target->pid, process->pidfd, errno);
-	path[len] = '\0';
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)process_thread(target->pid));
 	target->exe = open(link, O_RDONLY | O_CLOEXEC);
 	if (target->exe < 0)
 		return open_failed(target->pid, errno);
@@ -165,16 +162,21 @@ static uint64_t stat_field(pid_t pid, unsigned field, char *ret_state)
 /* The field of the time at which a process began. */
 enum { STAT_BEGAN = 22 };
 
-/* Gives the pidfd back when descriptors become few. */
-static void share_descriptor(struct process *process)
+bool process_started(pid_t pid, uint64_t *ret)
 {
 	char state;
 
+	*ret = stat_field(pid, STAT_BEGAN, &state);
+	return *ret != 0;
+}
+
+/* Gives the pidfd back when descriptors become few. */
+static void share_descriptor(struct process *process)
+{
 	if (process->pidfd < 0 || !descriptors_are_few(process->pidfd))
 		return;
-	process->began = stat_field(process->target.pid, STAT_BEGAN, &state);
 	/* The pid was not given to another process meanwhile, because this one has not ended. */
-	if (!process->began || is_over(process->pidfd)) {
+	if (!process_started(process->target.pid, &process->began) || is_over(process->pidfd)) {
 		process->began = 0;
 		return;
 	}
@@ -237,10 +239,7 @@ static void process_close(struct target *target)
 
 static bool process_exe(struct target *target, struct stat *ret)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)target->pid);
-	return stat(path, ret) == 0;
+	return process_exe_stat(target->pid, ret);
 }
 
 /* Hashes the auxiliary vector. It holds the addresses of the stack, the vDSO and the program, which
@@ -252,7 +251,7 @@ static bool process_image_id(struct target *target, uint64_t *ret)
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)target->pid);
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)process_thread(target->pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, words, sizeof(words));
 	if (fd >= 0)
@@ -275,7 +274,8 @@ bool target_executes(struct target *target, int exe, bool *ret)
 	return true;
 }
 
-bool process_read_text(pid_t pid, const char *name, char *to, size_t size)
+/* Reads a file of /proc/PID. */
+static bool read_file(pid_t pid, const char *name, char *to, size_t size)
 {
 	cleanup_close int fd = -1;
 	char path[64];
@@ -288,6 +288,12 @@ bool process_read_text(pid_t pid, const char *name, char *to, size_t size)
 		len += (size_t)n;
 	to[len] = '\0';
 	return len > 0;
+}
+
+bool process_read_text(pid_t pid, const char *name, char *to, size_t size)
+{
+	return read_file(pid, name, to, size) ||
+	       (!strcmp(name, "cmdline") && read_file(process_thread(pid), name, to, size));
 }
 
 void process_name(pid_t pid, char *to, size_t size)
@@ -311,8 +317,11 @@ static size_t read_memory(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	struct iovec local = {.iov_base = to, .iov_len = size};
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
-	ssize_t n = process_vm_readv((pid_t)(intptr_t)ctx, &local, 1, &remote, 1, 0);
+	pid_t pid = (pid_t)(intptr_t)ctx;
+	ssize_t n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
 
+	if (n < 0 && errno == ESRCH)
+		n = process_vm_readv(process_thread(pid), &local, 1, &remote, 1, 0);
 	return n < 0 ? 0 : (size_t)n;
 }
 
@@ -387,7 +396,7 @@ static enum target_end poll_shared(const struct process *process, int *ret_statu
 		return errno == ENOENT || errno == ESRCH ? TARGET_GONE : TARGET_RUNS;
 	if (began != process->began)
 		return TARGET_GONE;
-	if (state != 'Z' && state != 'X')
+	if ((state != 'Z' && state != 'X') || process_runs(process->target.pid))
 		return TARGET_RUNS;
 	return zombie_status(process->target.pid, &status) ? decode_status(status, ret_status)
 							   : TARGET_GONE;

@@ -5,6 +5,7 @@
  *   bias.c       computes the load bias
  *   scan.c       goes through all processes, or those of a file
  *   status.c     reads the user, the name and the pids of a process
+ *   thread.c     finds what a process executes, also if its first thread has ended
  *   spawn.c      starts a command
  *   user.c       finds the user that a command runs as
  *   pursuit.c    follows a command until a wanted program begins
@@ -180,6 +181,13 @@ struct error *process_open(pid_t pid, struct target **ret);
 struct error *process_adopt(pid_t pid, const char *exe_path, struct target **ret);
 /* Checks that /proc can be used. Errors (ERROR_PERMISSION): it is not mounted. */
 struct error *process_check_proc(void);
+/* Returns a thread of the process that has its memory: pid, or another one if the first thread has ended. */
+pid_t process_thread(pid_t pid);
+/* Copies the path of what a process executes, cut to size - 1 bytes, with a NUL. Returns false with errno set, and copies
+ * "", if it cannot be read (ENOENT: it is a kernel thread, or has ended). */
+bool process_exe_path(pid_t pid, char *to, size_t size);
+/* Reads the file that a process executes. Returns false in the same way. */
+bool process_exe_stat(pid_t pid, struct stat *ret);
 /* Copies the text of /proc/PID/NAME, cut to size - 1 bytes, with a NUL. Returns false when it is empty,
  * or cannot be read because the process is gone. */
 bool process_read_text(pid_t pid, const char *name, char *to, size_t size);
@@ -205,6 +213,8 @@ struct process_status {
 bool process_status(pid_t pid, struct process_status *ret);
 /* Tells whether a process is there and is no zombie. */
 bool process_runs(pid_t pid);
+/* Reads when a process was started, in ticks of the kernel. Returns false, and writes 0, when it is gone. */
+bool process_started(pid_t pid, uint64_t *ret);
 
 /* Returns the memory of a process that was not opened, such as one that an event names. */
 struct memory process_memory(pid_t pid);

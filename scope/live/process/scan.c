@@ -66,11 +66,9 @@ struct scan {
 static bool scan_one(void *ctx, pid_t pid)
 {
 	const struct scan *scan = ctx;
-	char path[64];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return stat(path, &st) < 0 || st.st_dev != scan->dev || st.st_ino != scan->ino ||
+	return !process_exe_stat(pid, &st) || st.st_dev != scan->dev || st.st_ino != scan->ino ||
 	       scan->found(scan->ctx, pid);
 }
 

@@ -127,12 +127,10 @@ enum pursuit_verdict all_judge_program(struct session *session, pid_t pid)
 	enum pursuit_verdict verdict;
 	const struct judged *judged;
 	struct file_version version;
-	char path[64];
 	struct stat st;
 	bool always;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (!host || stat(path, &st) < 0)
+	if (!host || !process_exe_stat(pid, &st))
 		return PURSUIT_ON;
 	version = file_version_of(&st);
 	*host = (struct host){.pid = pid};

@@ -123,8 +123,7 @@ static struct error *place(struct session *session, struct traced *traced, enum 
 {
 	uint32_t module = traced->program ? traced->program->number : 0;
 	struct session_program program = program_of(session, traced);
-	struct error *err =
-		engine_attach(session->engine, module, program.exe, traced->target->pid, ret);
+	struct error *err = attach_probes(session, module, program.exe, traced->target->pid, ret);
 
 	traced->probed = !err && (*ret == ENGINE_HELD || *ret == ENGINE_UNHELD);
 	traced->placed_ns = now_ns();

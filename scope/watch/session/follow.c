@@ -9,9 +9,6 @@
  * execute the file. A daemon that a shell starts does so. */
 #define ON_ITS_WAY_NS 1000000000ull
 
-/* More processes than this are not looked at. */
-enum { PIDS_MAX = 1 << 20 };
-
 bool has_many(const struct session *session)
 {
 	return session->options.binary || session->group || session->several || session->tree;
@@ -21,7 +18,6 @@ bool runs_file(const struct session *session, pid_t pid)
 {
 	cleanup(mappings_fini) struct mappings mappings = {0};
 	struct stat own, other;
-	char path[64];
 
 	if (fstat(session->exe, &own) < 0)
 		return false;
@@ -32,8 +28,8 @@ bool runs_file(const struct session *session, pid_t pid)
 				return true;
 		return false;
 	}
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return stat(path, &other) == 0 && own.st_ino == other.st_ino && own.st_dev == other.st_dev;
+	return process_exe_stat(pid, &other) && own.st_ino == other.st_ino &&
+	       own.st_dev == other.st_dev;
 }
 
 /* ---- the beginning ---- */
@@ -58,14 +54,6 @@ void follow_root(struct session *session, pid_t pid)
 		tree_set_root(session->tree, pid);
 }
 
-bool pids_add(void *ctx, pid_t pid)
-{
-	struct pids *pids = ctx;
-
-	pids->nomem |= pids->list.len >= PIDS_MAX || !vec_push(&pids->list, pid);
-	return !pids->nomem;
-}
-
 static int compare_pids(const void *a, const void *b)
 {
 	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
@@ -81,14 +69,6 @@ static bool has_others(struct pids *family, const struct pids *all)
 		if (!bsearch(pid, family->list.data, family->list.len, sizeof(pid_t), compare_pids))
 			return true;
 	return false;
-}
-
-void follow_family(struct session *session, struct pids *family)
-{
-	for (size_t i = 0; i < family->list.len; i++) {
-		tree_add(session->tree, family->list.data[i]);
-		process_children(family->list.data[i], pids_add, family);
-	}
 }
 
 /* Tells why the tree does not know the children of -p. Returns NULL if it does. */
@@ -142,7 +122,7 @@ struct error *follow_chosen(struct session *session)
 	follow_root(session, session->processes.data[0].target->pid);
 	vec_each(traced, &session->processes)
 		pids_add(&family, traced->target->pid);
-	follow_family(session, &family);
+	family_find(session, &family);
 	err = process_scan(st.st_dev, st.st_ino, pids_add, &relatives);
 	if (!err && (family.nomem || relatives.nomem))
 		err = error_nomem();

@@ -64,7 +64,7 @@ struct error *all_meet(struct session *session);
  * met before the run has ended. */
 void all_settle(struct session *session);
 
-/* ---- follow.c ---- */
+/* ---- family.c ---- */
 
 /* A list of processes. */
 struct pids {
@@ -75,9 +75,13 @@ struct pids {
 /* Adds a process to a struct pids, which is ctx. Returns false if memory is out, or the list is too long. */
 bool pids_add(void *ctx, pid_t pid);
 /* Adds the processes of a list, and their descendants that run already, to the tree, and the descendants to the
- * list. Each is in the tree before its children are looked at. Therefore those that it makes meanwhile are in the
- * tree, too. */
-void follow_family(struct session *session, struct pids *family);
+ * list. session->gone gets those that have ended meanwhile, and may have left children. */
+void family_find(struct session *session, struct pids *pids);
+/* Reports them, each as a gap. */
+void family_tell(struct session *session);
+
+/* ---- follow.c ---- */
+
 /* Returns the capabilities that a run keeps to look at processes. */
 uint64_t kept_rights(void);
 /* Tells whether processes of a program may have other modules that are to be watched. */

@@ -10,6 +10,8 @@
 #include "base/lockdown.h"
 #include "tophash/map.h"
 
+#include <stdio.h>
+
 /* Processes that come without an exec are looked for this often: they were moved into the group. Most moves
  * are reported, and these are the others. A look that takes long has a longer rest, this many times
  * as long. */
@@ -336,12 +338,15 @@ static struct error *look_at_program(struct session *session, const struct event
 }
 
 /* Reports what a process has missed that has executed another program at time_ns. Its former program may not have
- * been looked at: it was found when it might have been that other one already. */
+ * been looked at: it was found when it might have been that other one already. Nothing is missed if it is known as a
+ * program that is not Go. */
 static void settle_former(struct session *session, struct traced *traced, uint64_t time_ns)
 {
-	bool passed = !traced->late_ns && traced->former_ns && time_ns <= traced->found_ns;
+	const struct group_tree *tree = session->group->tree;
+	bool passed = !traced->late_ns && traced->former_ns && time_ns <= traced->found_ns &&
+		      !(tree && group_tree_is_foreign(tree, traced->former));
 
-	if (passed && !session->group->tree) {
+	if (passed && !tree) {
 		session->group->unseen++;
 	} else if (passed) {
 		traced->late_ns = traced->former_ns;
@@ -376,6 +381,7 @@ static struct error *note_looked_at(struct session *session, const struct event_
 	if (!traced)
 		return NULL;
 	traced->former_ns = time_ns;
+	snprintf(traced->former, sizeof(traced->former), "%s", exec->func);
 	if (traced->program || !is_ending(traced))
 		return NULL;
 	if (group->tree)

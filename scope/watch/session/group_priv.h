@@ -49,6 +49,8 @@ bool group_tree_is_over(struct session *session);
  * kernel's, if it is not. */
 struct error *group_tree_look(struct session *session, struct group_tree *tree, pid_t pid,
 			      const char *program, uint64_t exec_ns);
+/* Tells whether a program of this name is known as one that is not Go. */
+bool group_tree_is_foreign(const struct group_tree *tree, const char *program);
 /* Notes that a Go program has this name. */
 void group_tree_go(struct group_tree *tree, const char *program);
 /* Notes that a process has executed a program at exec_ns, and has ended, or executed another one, before it was

@@ -82,7 +82,7 @@ struct error *group_tree_begin(struct session *session)
 
 	for (size_t i = 0; i < of->roots_n; i++)
 		pids_add(&family, of->roots[i].pid);
-	follow_family(session, &family);
+	family_find(session, &family);
 	vec_fini(&family.list);
 	return family.nomem ? error_nomem() : NULL;
 }
@@ -169,10 +169,10 @@ bool group_tree_is_over(struct session *session)
 
 /* ---- programs that are not Go ---- */
 
-static bool is_foreign(const struct group_tree *tree, const struct name *name)
+bool group_tree_is_foreign(const struct group_tree *tree, const char *program)
 {
 	vec_each(at, &tree->foreign)
-		if (!strcmp(at->text, name->text))
+		if (!strncmp(at->text, program, sizeof(at->text)))
 			return true;
 	return false;
 }
@@ -224,7 +224,7 @@ struct error *group_tree_look(struct session *session, struct group_tree *tree, 
 	bool go;
 
 	snprintf(name.text, sizeof(name.text), "%s", program);
-	if (is_foreign(tree, &name) || !is_called(pid, name.text))
+	if (group_tree_is_foreign(tree, name.text) || !is_called(pid, name.text))
 		return NULL;
 	try(is_go(pid, &go));
 	if (go || !is_last_exec(session, pid, exec_ns)) /* that was another program */
@@ -250,7 +250,7 @@ struct error *group_tree_miss(struct group_tree *tree, pid_t pid, const char *pr
 static void tell_missed(struct session *session, struct group_tree *tree,
 			const struct missed *missed)
 {
-	if (is_foreign(tree, &missed->name))
+	if (group_tree_is_foreign(tree, missed->name.text))
 		return;
 	session_gap(session, missed->pid, missed->exec_ns, missed->noted_ns, "child");
 	if (++tree->missed_told <= MISSED_SHOWN)

@@ -83,8 +83,8 @@ static struct error *watch(struct session *session, struct traced *traced, const
 
 	*ret = at->met->number != 0;
 	if (*ret)
-		err = engine_attach(session->engine, at->met->number, at->met->exe,
-				    traced->target->pid, &hold);
+		err = attach_probes(session, at->met->number, at->met->exe, traced->target->pid,
+				    &hold);
 	else if (at->met->why)
 		tell_unwatched(session, traced, at, at->met->why);
 	if (hold == ENGINE_WRITTEN) {

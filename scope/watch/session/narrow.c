@@ -136,11 +136,10 @@ struct error *narrow_find(struct session *session, pid_t pid)
 
 bool is_last_exec(const struct session *session, pid_t pid, uint64_t time_ns)
 {
-	char path[64], target[16];
 	uint64_t last_ns;
+	char path[2];
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return readlink(path, target, sizeof(target)) >= 0 &&
+	return process_exe_path(pid, path, sizeof(path)) &&
 	       (!tree_has(session->tree, pid, &last_ns) || last_ns < time_ns + NOTED_NS);
 }
 

@@ -176,7 +176,7 @@ struct error *program_attach(struct session *session, struct met *met, pid_t pid
 		if (!*not_wide)
 			return NULL;
 	}
-	return engine_attach(session->engine, number, exe, pid, ret);
+	return attach_probes(session, number, exe, pid, ret);
 }
 
 static void note_hold(struct session *session, struct met *met, enum engine_hold hold)
@@ -202,12 +202,14 @@ struct error *program_place(struct session *session, struct traced *traced)
 		note_hold(session, met, hold);
 		return NULL;
 	}
-	if (err->code == ERROR_FAILED && err != error_nomem()) /* no room for more probes */
+	if (err == error_nomem() || (err->code != ERROR_FAILED && err->code != ERROR_TARGET))
+		return err;
+	if (err->code == ERROR_FAILED || !has_ended(traced)) { /* otherwise nothing is missed */
 		session_notice(session, SESSION_WARNING, "process %d is not traced: %s",
 			       (int)traced->target->pid, err->text);
-	else if (err->code != ERROR_TARGET || !has_ended(traced))
-		return err;
-	traced->program = NULL; /* it has ended, and nothing is missed */
+		session_gap(session, traced->target->pid, traced->begun_ns, now_ns(), "child");
+	}
+	traced->program = NULL;
 	error_free(err);
 	return NULL;
 }

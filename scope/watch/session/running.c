@@ -42,11 +42,9 @@ static enum match match_process(const struct session *session, pid_t pid)
 {
 	const struct file_version *ours = &session->file.version;
 	struct file_version exe;
-	char path[64];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (stat(path, &st) < 0)
+	if (!process_exe_stat(pid, &st))
 		return MATCH_NO;
 	exe = file_version_of(&st);
 	if (exe.dev == ours->dev && exe.ino == ours->ino)

@@ -16,6 +16,7 @@
  *   session.c    the loop, the path of a record to the sinks, the totals
  *   setup.c      open, load, attach
  *   chosen.c     the processes of -p, if there are several
+ *   family.c     what the chosen processes have started before the trace
  *   follow.c     the children of the traced process
  *   narrow.c     the same while others execute the file, too
  *   group.c      a group of processes, of several files

@@ -82,11 +82,13 @@ struct traced {
 	uint64_t found_ns; /* when that program was found */
 	uint64_t
 		former_ns; /* what it did between then and begun_ns may have been missed; 0: nothing */
-	bool ended;	   /* its exit record was emitted */
-	enum target_end end;	/* TARGET_RUNS until the end is known */
-	uint64_t end_ns;	/* when its end was noticed */
-	bool end_watched;	/* table.c: the kernel reports its end */
-	bool end_seen;		/* and has done so */
+	char former
+		[WIRE_COMM]; /* group.c: the kernel's name of the program that it executed then */
+	bool ended;	     /* its exit record was emitted */
+	enum target_end end; /* TARGET_RUNS until the end is known */
+	uint64_t end_ns;     /* when its end was noticed */
+	bool end_watched;    /* table.c: the kernel reports its end */
+	bool end_seen;	     /* and has done so */
 	uint64_t end_looked_ns; /* otherwise: when it was last looked at */
 	bool probed;		/* it has probes of its own, or those for all processes */
 	bool seen;		/* running.c: it ran the file in the last look */
@@ -178,8 +180,10 @@ struct session {
 	bool narrow; /* narrow.c: -p: its probes are in single processes, as others run the file */
 	bool crowd_told; /* narrow.c: a message has told of probes in other processes */
 	struct own_probes own_probes;
-	struct tree *tree; /* follow.c; NULL: no children are followed */
-	struct all *all;   /* all.c; NULL: not all Go programs of a tree are traced */
+	struct tree *tree;  /* follow.c; NULL: no children are followed */
+	VEC(pid_t) gone;    /* family.c: processes whose children may have been missed */
+	uint64_t family_ns; /* when these were looked for */
+	struct all *all;    /* all.c; NULL: not all Go programs of a tree are traced */
 
 	/* command.c: only with a command. */
 	struct spawn spawn;
@@ -250,6 +254,10 @@ struct session {
 
 /* ---- setup.c ---- */
 
+/* Places the probes of a module in a process, or with pid -1 in all. Errors: as engine_attach(), and (ERROR_TARGET)
+ * the first thread of the process has ended, though others run. */
+struct error *attach_probes(struct session *session, uint32_t module, int exe, pid_t pid,
+			    enum engine_hold *ret);
 /* Places the probes of the session's file. *ret tells whether they stand. */
 struct error *session_place(struct session *session, enum engine_hold *ret);
 

@@ -163,6 +163,7 @@ void session_close(struct session *session)
 	vec_each(traced, &session->processes)
 		traced_fini(traced);
 	vec_fini(&session->processes);
+	vec_fini(&session->gone);
 	process_index_free(session->index);
 	if (session->exe >= 0 && !session->exe_shared)
 		close(session->exe);
@@ -306,6 +307,20 @@ struct error *session_load(struct session *session)
 	return NULL;
 }
 
+struct error *attach_probes(struct session *session, uint32_t module, int exe, pid_t pid,
+			    enum engine_hold *ret)
+{
+	/* To know its processes, the kernel compares the memory of the first thread, which has none any more
+	 * (kernel/trace/bpf_trace.c). */
+	if (pid > 0 && process_thread(pid) != pid)
+		return error_new(
+			ERROR_TARGET,
+			"the first thread of process %d has ended, and the kernel places no "
+			"probes in such a process alone: trace the file (-b)",
+			(int)pid);
+	return engine_attach(session->engine, module, exe, pid, ret);
+}
+
 struct error *session_place(struct session *session, enum engine_hold *ret)
 {
 	pid_t pid = session->options.command ? command_pid(session)
@@ -316,7 +331,7 @@ struct error *session_place(struct session *session, enum engine_hold *ret)
 		return others_place(session, NULL, pid, ret);
 	if (session->several)
 		return chosen_place(session, ret);
-	return engine_attach(session->engine, 0, session->exe, pid, ret);
+	return attach_probes(session, 0, session->exe, pid, ret);
 }
 
 struct error *session_attach(struct session *session)
@@ -356,7 +371,9 @@ struct error *session_begin(struct session *session, const struct session_output
 		try(command_start(session));
 	if (session->group) {
 		session->ready_ms = (double)(now_ns() - session->opened_ns) / 1e6;
-		return group_begin(session);
+		try(group_begin(session));
+		family_tell(session);
+		return NULL;
 	}
 	if (session->options.binary)
 		try(find_running(session));
@@ -371,6 +388,7 @@ struct error *session_begin(struct session *session, const struct session_output
 	}
 	if (session->options.chosen_n)
 		try(follow_descendants(session));
+	family_tell(session);
 	remember_image(session);
 	if (session->wrapped)
 		command_let_go(session);
