@@ -154,13 +154,13 @@ struct session {
 	uint64_t wall_offset_ns; /* clock_wall_offset() */
 
 	/* setup.c: the target and its file. */
-	pid_t pid;    /* the process, if only one was chosen; 0: none, or several */
-	bool several; /* processes were chosen, and are watched as several */
-	int exe;      /* the program's file */
+	pid_t pid;	 /* the process, if only one was chosen; 0: none, or several */
+	int exe;	 /* the program's file */
+	bool several;	 /* processes were chosen, and are watched as several */
+	bool exe_shared; /* `exe` is borrowed from the first process in the table */
 	/* others.c: as in struct met, for the program's file. */
 	bool not_wide, wide;
 	uint64_t wide_ns;
-	bool exe_shared; /* `exe` is borrowed from the first process in the table */
 	struct watched_file file;
 	uint64_t
 		library_ns; /* -p: it had not loaded `library` at that time; 0: it had it at once */
