@@ -184,7 +184,7 @@ static void say_process(const struct diff *diff)
 			diff->options->files[diff->options->files_n - 1], b->pid,
 			map_grouping_find(diff->report.by)->word);
 	else
-		cmd_say("the lists are of two runs of process %u, or of a core file: maps are compared by %s",
+		cmd_say("the lists are of two runs of process %u: maps are compared by %s",
 			a->pid, map_grouping_find(diff->report.by)->word);
 }
 

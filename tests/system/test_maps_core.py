@@ -1,5 +1,6 @@
 """Tests of maps --core: a core has the same maps as the process that it was made of, and a damaged or foreign one is refused in one line."""
 
+import json
 import os
 import random
 import resource
@@ -76,6 +77,26 @@ def maps_of_a_core_are_those_of_the_process():
             named, _ = rows("--core", dump, exe)
             same(named, found, f"{go} {way}: with the program named")
             shutil.rmtree(folder)
+
+
+@test
+def maps_diff_of_cores():
+    """A core is the process that it was made of, in --diff: maps are compared by address. Another run is another process, also if its pid is the same."""
+    exe = go_build(HERE / "live_maps.go", "live_maps-plain")
+    lists = []
+    for run in "ab":
+        p, _ = program(exe, tmp(f"core-run-{run}"))
+        files = [tmp(f"run-{run}-live"), tmp(f"run-{run}-core")]
+        maps("-p", p.pid, "--save", files[0])
+        maps("--core", abort(p, tmp(f"core-run-{run}")), "--save", files[1])
+        lists.append((p.pid, *files))
+    (first, live, dead), (second, _, other) = lists
+    r = maps("--diff", "--format", "json", live, dead)
+    same(json.loads(r.stdout.splitlines()[-1])["same_process"], True, f"a process and its core: {r.stderr}")
+    other.write_text(other.read_text().replace(f'"pid":{second},', f'"pid":{first},'))
+    r = maps("--diff", "--format", "json", dead, other)
+    same(json.loads(r.stdout.splitlines()[-1])["same_process"], False, "cores of two runs")
+    check(f"two runs of process {first}: maps are compared by type" in r.stderr, r.stderr)
 
 
 @test

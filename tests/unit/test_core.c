@@ -23,6 +23,12 @@ enum {
 static const char id[] = "action/main/content";
 static const char other_id[] = "action/main/another";
 
+/* The end of the auxiliary vector. Each exec puts the random bytes elsewhere. */
+static const Elf64_auxv_t auxiliary_of[2][3] = {
+	{{AT_PHDR, {CODE + 64}}, {AT_RANDOM, {0x7ffd12345679}}, {AT_NULL, {0}}},
+	{{AT_PHDR, {CODE + 64}}, {AT_RANDOM, {0x7ffe12345679}}, {AT_NULL, {0}}},
+};
+
 /* The core and its program, as files in memory. Their paths lead through /proc. */
 struct files {
 	int core, program;
@@ -82,11 +88,10 @@ static void make_program(uint8_t bytes[4 * PAGE], const char *build)
 		memset(bytes + at, 0, 12 + 4 + 20);
 }
 
-static void make_notes(uint8_t *core, size_t *at, const char *program_path)
+static void make_notes(uint8_t *core, size_t *at, const char *program_path, unsigned run)
 {
 	uint8_t status[336] = {0}, files[512] = {0};
 	uint64_t places[] = {2, PAGE, CODE, CODE + 2 * PAGE, 0, DATA, DATA + 2 * PAGE, 2};
-	Elf64_auxv_t auxiliary[2] = {{.a_type = AT_PHDR, .a_un.a_val = CODE + 64}, {0}};
 	int32_t pid = 4711;
 	uint64_t sp = HEAP + 8;
 	size_t n = 0;
@@ -97,11 +102,13 @@ static void make_notes(uint8_t *core, size_t *at, const char *program_path)
 	for (int i = 0; i < 2; i++)
 		put(files, &n, program_path, strlen(program_path) + 1);
 	put_note(core, at, "CORE", 5, NT_PRSTATUS, status, sizeof(status));
-	put_note(core, at, "CORE", 5, NT_AUXV, auxiliary, sizeof(auxiliary));
+	put_note(core, at, "CORE", 5, NT_AUXV, auxiliary_of[run], sizeof(auxiliary_of[run]));
 	put_note(core, at, "CORE", 5, NT_FILE, files, (uint32_t)n);
 }
 
-static void make_core(uint8_t bytes[CORE_SIZE], const uint8_t *program, const char *program_path)
+/* Makes the core of one of two runs, which have the same pid. */
+static void make_core_of(uint8_t bytes[CORE_SIZE], const uint8_t *program, const char *program_path,
+			 unsigned run)
 {
 	Elf64_Ehdr header = elf_header(ET_CORE, HEADERS);
 	Elf64_Phdr headers[HEADERS] = {{.p_type = PT_NOTE, .p_offset = NOTES_AT},
@@ -126,7 +133,7 @@ static void make_core(uint8_t bytes[CORE_SIZE], const uint8_t *program, const ch
 	size_t at = NOTES_AT;
 
 	memset(bytes, 0, CORE_SIZE);
-	make_notes(bytes, &at, program_path);
+	make_notes(bytes, &at, program_path, run);
 	headers[0].p_filesz = at - NOTES_AT;
 	at = 0;
 	put(bytes, &at, &header, sizeof(header));
@@ -134,6 +141,11 @@ static void make_core(uint8_t bytes[CORE_SIZE], const uint8_t *program, const ch
 	memcpy(bytes + 2 * PAGE, program, PAGE);
 	memset(bytes + 3 * PAGE, 'd', PAGE);
 	memset(bytes + 4 * PAGE, 'h', 2 * PAGE);
+}
+
+static void make_core(uint8_t bytes[CORE_SIZE], const uint8_t *program, const char *program_path)
+{
+	make_core_of(bytes, program, program_path, 0);
 }
 
 static void fill(int fd, const void *bytes, size_t n)
@@ -212,6 +224,29 @@ TEST(a_core_is_a_target)
 	assert_int_equal(facts.missing, 0);
 	assert_false(facts.unproved);
 	target_close(core);
+}
+
+/* All processes of containers may have the pid 1. */
+TEST(a_core_tells_one_run_from_another)
+{
+	struct files *files = *state;
+	uint8_t program[4 * PAGE], bytes[CORE_SIZE];
+	uint64_t ids[2] = {0};
+
+	make_program(program, id);
+	for (unsigned run = 0; run < 2; run++) {
+		struct target *core = NULL;
+
+		make_core_of(bytes, program, files->program_path, run);
+		fill(files->core, bytes, sizeof(bytes));
+		assert_null(core_open(files->core_path, NULL, &core));
+		assert_int_equal(core->pid, 4711);
+		assert_true(target_image_id(core, &ids[run]));
+		target_close(core);
+		assert_int_equal(ids[run], process_image_of((const uint64_t *)auxiliary_of[run],
+							    2 * ARRAY_SIZE(auxiliary_of[run])));
+	}
+	assert_int_not_equal(ids[0], ids[1]);
 }
 
 /* What was dumped comes from the core, also if the file has something else there. */
@@ -355,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_FILES(a_core_is_a_target),
+		WITH_FILES(a_core_tells_one_run_from_another),
 		WITH_FILES(what_was_not_dumped_comes_from_the_file),
 		WITH_FILES(another_build_is_refused),
 		WITH_FILES(a_core_that_is_cut_says_so),

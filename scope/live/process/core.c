@@ -120,7 +120,7 @@ static bool core_exe(struct target *target, struct stat *ret)
 
 static bool core_image_id(struct target *target, uint64_t *ret)
 {
-	*ret = (uint64_t)target->pid;
+	*ret = ((struct core *)target)->image;
 	return true;
 }
 

@@ -46,8 +46,9 @@ struct core {
 	VEC(struct registers) threads;
 	char *names;	       /* the note that has the paths */
 	uint64_t headers_addr; /* AT_PHDR: where the headers of the program are; 0: not known */
-	uint32_t program;      /* index in files */
-	uint32_t notes_left;   /* notes that may still be read */
+	uint64_t image;	     /* process_image_of() its auxiliary vector; valid with headers_addr */
+	uint32_t program;    /* index in files */
+	uint32_t notes_left; /* notes that may still be read */
 	bool unproved;
 };
 

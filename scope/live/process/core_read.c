@@ -182,14 +182,15 @@ static struct error *read_status(struct core *core, uint64_t offset, uint64_t si
 
 static void read_auxiliary(struct core *core, uint64_t offset, uint64_t size)
 {
-	Elf64_auxv_t entries[64];
-	size_t n = core_pread(core->fd, entries, size < sizeof(entries) ? size : sizeof(entries),
-			      offset) /
-		   sizeof(*entries);
+	uint64_t words[PROCESS_AUXILIARY_WORDS]; /* {type, value}, up to AT_NULL */
+	size_t n =
+		core_pread(core->fd, words, size < sizeof(words) ? size : sizeof(words), offset) /
+		sizeof(*words);
 
-	for (size_t i = 0; i < n && entries[i].a_type != AT_NULL; i++)
-		if (entries[i].a_type == AT_PHDR)
-			core->headers_addr = entries[i].a_un.a_val;
+	core->image = process_image_of(words, n);
+	for (size_t i = 0; i + 1 < n && words[i] != AT_NULL; i += 2)
+		if (words[i] == AT_PHDR)
+			core->headers_addr = words[i + 1];
 }
 
 static struct error *take_note(struct core *core, uint32_t type, uint64_t offset, uint64_t size)

@@ -242,11 +242,21 @@ static bool process_exe(struct target *target, struct stat *ret)
 	return process_exe_stat(target->pid, ret);
 }
 
-/* Hashes the auxiliary vector. It holds the addresses of the stack, the vDSO and the program, which
- * each exec chooses at random. */
+uint64_t process_image_of(const uint64_t auxiliary[], size_t n)
+{
+	uint64_t id = 0;
+
+	for (size_t i = 0; i + 1 < n; i += 2) {
+		id = table_mix(table_mix(id ^ auxiliary[i]) ^ auxiliary[i + 1]);
+		if (!auxiliary[i]) /* AT_NULL */
+			break;
+	}
+	return id;
+}
+
 static bool process_image_id(struct target *target, uint64_t *ret)
 {
-	uint64_t words[128], id = 0;
+	uint64_t words[PROCESS_AUXILIARY_WORDS];
 	char path[64];
 	ssize_t n;
 	int fd;
@@ -258,9 +268,7 @@ static bool process_image_id(struct target *target, uint64_t *ret)
 		close(fd);
 	if (n < 16)
 		return false;
-	for (ssize_t i = 0; i < n / 8; i++)
-		id = table_mix(id ^ words[i]);
-	*ret = id;
+	*ret = process_image_of(words, (size_t)n / 8);
 	return true;
 }
 

@@ -100,8 +100,8 @@ struct target_ops {
 	struct error *(*threads)(struct target *target, struct target_threads *ret);
 	/* Tells which file the target executes now. Returns false when the target is gone. */
 	bool (*exe)(struct target *target, struct stat *ret);
-	/* Identifies the program that the target executes: the number differs after each exec.
-	 * Returns false when the target is gone, or is in the middle of an exec. */
+	/* Identifies the program that the target executes: the number differs after each exec, and a
+	 * core has that of the process it was made of. Returns false when the target is gone, or is in the middle of an exec. */
 	bool (*image_id)(struct target *target, uint64_t *ret);
 	/* Tells whether the target has ended, and how. *ret_status is the exit code or the signal
 	 * number. Does not block. */
@@ -215,6 +215,12 @@ bool process_status(pid_t pid, struct process_status *ret);
 bool process_runs(pid_t pid);
 /* Reads when a process was started, in ticks of the kernel. Returns false, and writes 0, when it is gone. */
 bool process_started(pid_t pid, uint64_t *ret);
+
+enum { PROCESS_AUXILIARY_WORDS = 128 }; /* that are read; the kernel's AT_VECTOR_SIZE is less */
+
+/* Computes what target_image_id() tells of a process from the words of its auxiliary vector, of /proc/PID/auxv or of a core. They
+ * have the addresses of the stack, the vDSO and the program, which each exec chooses at random. */
+uint64_t process_image_of(const uint64_t auxiliary[], size_t n);
 
 /* Returns the memory of a process that was not opened, such as one that an event names. */
 struct memory process_memory(pid_t pid);
