@@ -88,6 +88,8 @@ def holders_of_every_map():
                     exact.add(case)
             known = {"global", "fields", "map value", "inline value", "map key", "slice", "slice of structs", "closure", "interface",
                      "named interface", "field of interface", "one of many", "held twice", "struct variable", "nested", "pointer"}
+            if int(go.split(".")[1]) >= 22:  # the heap notes the types of arrays
+                known |= {case for case in cases if case.startswith("lost ")}
             same(known - exact, set(), f"{go} {way}: cases that are not named")
             check("weak" not in cases or "weak" not in exact, "the weak one")
 

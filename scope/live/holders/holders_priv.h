@@ -27,7 +27,7 @@ enum place_kind {
 /* What is known of the memory that a pointer leads to. */
 struct place {
 	enum place_kind kind;
-	bool slice; /* the values are those of a slice */
+	bool slice; /* the values are those of a slice, or of its array */
 	uint64_t type, origin, count;
 };
 

@@ -225,6 +225,7 @@ static struct place noted_value(struct holders *holders, uint64_t object)
 {
 	uint64_t base, size, from = object, noted = heap_type_of(holders->heap, object);
 	struct gotype type;
+	struct place place;
 
 	if (!noted) {
 		from += WORD; /* the word before it names the type */
@@ -233,7 +234,9 @@ static struct place noted_value(struct holders *holders, uint64_t object)
 	if (!noted || !heap_object_of(holders->heap, object, &base, &size) ||
 	    !gotype_read(&holders->types, noted, &type) || !type.size)
 		return (struct place){0};
-	return values(noted, from, size / type.size);
+	place = values(noted, from, (size - (from - object)) / type.size);
+	place.slice = place.count > 1;
+	return place;
 }
 
 struct place holders_identify(struct holders *holders, uint64_t object, uint64_t slot)

@@ -85,6 +85,8 @@ var (
 	gSecond  interface{}
 	gStore   store
 	gStored  interface{}
+	gLost    unsafe.Pointer
+	gLostOne unsafe.Pointer
 )
 var out *bufio.Writer
 
@@ -206,6 +208,20 @@ func build(n int) {
 	pl := &pooled{m: map[string]float32{"p": 1}}
 	gPool.Put(pl)
 	note("pool", addr(unsafe.Pointer(&pl.m)), "map[string]float32", "field main.pooled m|interface pool|"+global("gPool"))
+	lost := make([]*holdsMap, 100) // more than 512 bytes: the heap notes its type
+	for _, i := range []int{0, 1, 99} {
+		lost[i] = &holdsMap{m: map[string]uint32{"l": 1}}
+		note(fmt.Sprint("lost pointer ", i), addr(unsafe.Pointer(&lost[i].m)), "map[string]uint32",
+			"field main.holdsMap m|element *main.holdsMap|"+global("gLost"))
+	}
+	gLost = unsafe.Pointer(&lost[0])
+	ones := make([]elem, 50)
+	for _, i := range []int{0, 1, 49} {
+		ones[i].m = map[string]uint16{"l": 1}
+		note(fmt.Sprint("lost struct ", i), addr(unsafe.Pointer(&ones[i].m)), "map[string]uint16",
+			"field main.elem m|element main.elem|"+global("gLostOne"))
+	}
+	gLostOne = unsafe.Pointer(&ones[0])
 	sm := map[string]int{"s": 1}
 	gSync.Store("key", sm)
 	note("sync.Map", addr(unsafe.Pointer(&sm)), "map[string]int", "interface unknown|"+global("gSync"))
