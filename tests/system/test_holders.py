@@ -73,7 +73,7 @@ def holders_of_every_map():
             p.end()
             exact, cases = set(), {case for case, _, _ in truth.values()}
             for addr, (case, kind, hops) in truth.items():
-                if case == "object":  # no map
+                if case in ("object", "variable", "code"):  # no map
                     continue
                 what = f"{go} {way}: {case} {addr} {kind} held by {hops}: "
                 if hops == ["nothing"]:
@@ -141,6 +141,13 @@ def holders_of_any_object():
         same((of_map["type"], ways[0]["holder"], ways[0]["hops"][0]), ("map[string]int16", addr, "field main.session tags"), f"{go}: its map")
         stack = who(p.pid, case_of(truth, "stack"))[1] if sample.is_swiss(go) else []
         check(not stack or stack[0]["hops"] == ["stack main.worker"], f"{go}: the stack: {stack}")
+        for addr, (_, _, hops) in truth.items():
+            if truth[addr][0] == "variable":
+                there, ways, _ = who(p.pid, addr)
+                same((there["live"], [way["hops"] for way in ways]), (True, [hops]), f"{go}: a variable without pointers")
+                check("but in a global variable: " + hops[0].split()[-1] in maps("-p", p.pid, "--who-holds", addr).stdout, f"{go}: text")
+        code, ways, _ = who(p.pid, case_of(truth, "code"))
+        check(not code["live"] and ways == [] and "the program's file" in code["why"], f"{go}: code: {code}")
         nothing, ways, _ = who(p.pid, "0x1234")
         same((nothing["live"], ways), (False, []), f"{go}: no object")
         text = maps("-p", p.pid, "--who-holds", "0x1234").stdout

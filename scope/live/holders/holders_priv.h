@@ -134,6 +134,9 @@ void holders_step_root(struct holders *holders, const struct heap_source *source
 		       const struct edge *edge, struct step *ret, uint64_t *ret_goid);
 /* Returns the function at a run-time address of code, or NULL. `entry` tells that it must begin there. */
 const char *holders_function(struct holders *holders, uint64_t pc, bool entry);
+/* Returns the index of the module whose global variables an address is among, also of those without pointers; the number of modules
+ * if there is none. */
+size_t holders_data_module(const struct holders *holders, uint64_t addr);
 void holders_roots_fini(struct holders *holders);
 
 #endif

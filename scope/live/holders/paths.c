@@ -201,6 +201,19 @@ void holder_paths_fini(struct holder_paths *paths)
 	vec_fini(&paths->list);
 }
 
+/* Tells why nothing holds an address that is in no live object, no variable and no stack. */
+static const char *why_not(const struct holders *holders, uint64_t addr)
+{
+	const struct heap_options *options = holders->options;
+
+	if (heap_span_of(holders->heap, addr))
+		return "it is in the heap, but in no live object";
+	for (size_t i = 0; i < options->modules_n; i++)
+		if (image_at(options->modules[i].image, addr - options->modules[i].bias, 1))
+			return "it is in the program's file (code, constants, variables that are not of Go), which is never freed";
+	return "it is in no object of the heap, no global variable and no stack";
+}
+
 /* Makes the step from a word of a root. Memory that is no object has no other way. */
 const char *holders_place_name(struct holders *holders, uint64_t addr, struct holder *ret)
 {
@@ -212,10 +225,8 @@ const char *holders_place_name(struct holders *holders, uint64_t addr, struct ho
 	*ret = (struct holder){.slot = addr};
 	if (heap_stack_of(holders->heap, addr, &stack))
 		source.kind = HEAP_SOURCE_STACK;
-	else if (!heap_is_live(holders->heap, addr, 1))
-		return heap_span_of(holders->heap, addr)
-			       ? "it is in the heap, but in no live object"
-			       : "it is in no object of the heap, no global variable and no stack";
+	else if (holders_data_module(holders, addr) == holders->options->modules_n)
+		return why_not(holders, addr);
 	holders_step_root(holders, &source, &edge, &step, &ret->goid);
 	ret->hop = holders_hops(holders, &step, NULL);
 	return NULL;

@@ -107,8 +107,7 @@ void holders_roots_fini(struct holders *holders)
 	free(holders->symbols);
 }
 
-/* Finds the module whose variables an address is among. Returns modules_n if there is none. */
-static size_t data_module(const struct holders *holders, uint64_t addr)
+size_t holders_data_module(const struct holders *holders, uint64_t addr)
 {
 	size_t i = 0, n = holders->options->modules_n;
 
@@ -141,7 +140,7 @@ static void name_symbol(struct holders *holders, const struct elfsym *symbols, u
 /* Names the global variable at an address. */
 static void step_global(struct holders *holders, uint64_t addr, struct holder_hop *ret)
 {
-	size_t at = data_module(holders, addr);
+	size_t at = holders_data_module(holders, addr);
 	const char *users[GLOBAL_USERS];
 	uint64_t base;
 	size_t n;

@@ -112,7 +112,9 @@ void held_text(struct buf *to, const struct held_report *held, const struct map_
 		buf_str(to, ": ");
 		buf_str(to, held->why_not);
 	} else {
-		buf_str(to, " is no object of the heap, but in a root: ");
+		buf_str(to, held->rows[0].held_by && held->rows[0].held_by->kind == HOLDER_GLOBAL
+				    ? " is no object of the heap, but in a global variable: "
+				    : " is no object of the heap, but in a root: ");
 		held_by_text(to, held->rows[0].held_by, held->rows[0].goid);
 	}
 	buf_char(to, '\n');

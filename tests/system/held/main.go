@@ -87,6 +87,11 @@ var (
 	gStored  interface{}
 	gLost    unsafe.Pointer
 	gLostOne unsafe.Pointer
+	gPlain   [10]int           // without pointers, bss
+	gGiven   = [4]int{1, 2, 3} // without pointers, data
+	gEmpty   *struct{}
+
+	gFunc = mapIn
 )
 var out *bufio.Writer
 
@@ -222,6 +227,11 @@ func build(n int) {
 			"field main.elem m|element main.elem|"+global("gLostOne"))
 	}
 	gLostOne = unsafe.Pointer(&ones[0])
+	gEmpty = new(struct{})
+	note("variable", uintptr(unsafe.Pointer(&gPlain[2])), "", global("gPlain+16"))
+	note("variable", uintptr(unsafe.Pointer(&gGiven[0])), "", global("gGiven"))
+	note("variable", uintptr(unsafe.Pointer(gEmpty)), "", "global runtime.zerobase")
+	note("code", **(**uintptr)(unsafe.Pointer(&gFunc)), "", "nothing")
 	sm := map[string]int{"s": 1}
 	gSync.Store("key", sm)
 	note("sync.Map", addr(unsafe.Pointer(&sm)), "map[string]int", "interface unknown|"+global("gSync"))
@@ -254,6 +264,7 @@ func main() {
 	fmt.Println("ready")
 	os.Stdin.Read(make([]byte, 1))
 	fmt.Println(gMap, gOuter.mid.in.tags, len(gByName), len(gInline), len(gKeys), len(gSlice), len(gValues), gArray, gClosure(), gAny)
+	fmt.Println(gPlain, gGiven, gEmpty, gFunc)
 	fmt.Println(gShape.area(), gHolder, gList.next != nil, gPool.Get(), len(gNested), len(gBig), gPtr)
 }
 
