@@ -184,8 +184,8 @@ static void say_process(const struct diff *diff)
 			diff->options->files[diff->options->files_n - 1], b->pid,
 			map_grouping_find(diff->report.by)->word);
 	else
-		cmd_say("the lists are of two runs of process %u: maps are compared by %s",
-			a->pid, map_grouping_find(diff->report.by)->word);
+		cmd_say("the lists are of two runs of process %u: maps are compared by %s", a->pid,
+			map_grouping_find(diff->report.by)->word);
 }
 
 static void say_counts(const struct map_changes_report *report)

@@ -3,17 +3,22 @@
 
 #include <stdlib.h>
 
-static struct error *find(struct heap *heap, const struct gomap_list *maps, struct holders *holders)
+static struct error *check_heap(const struct heap *heap)
+{
+	return heap_has_parents(heap)
+		       ? NULL
+		       : error_new(
+				 ERROR_TARGET,
+				 "more than %d objects of its heap have pointers: what holds them cannot be kept; "
+				 "leave out --holders, --by holder and --who-holds",
+				 HEAP_PARENTS_MAX);
+}
+
+static struct error *find(const struct gomap_list *maps, struct holders *holders)
 {
 	VEC(uint64_t) addrs = {0};
 	struct error *err = NULL;
 
-	if (!heap_has_parents(heap))
-		return error_new(
-			ERROR_TARGET,
-			"more than %d objects of its heap have pointers: what holds its maps cannot "
-			"be kept",
-			HEAP_PARENTS_MAX);
 	vec_each(map, &maps->list)
 		if (!err && !vec_push(&addrs, map->addr))
 			err = error_nomem();
@@ -23,11 +28,12 @@ static struct error *find(struct heap *heap, const struct gomap_list *maps, stru
 	return err;
 }
 
-struct error *maps_ways_find(struct heap *heap, const struct gomap_list *maps,
+struct error *maps_ways_find(struct heap *heap, const struct gomap_list *maps, bool with_maps,
 			     struct maps_ways *ret)
 {
 	try(holders_new(heap, maps, &ret->holders));
-	return find(heap, maps, ret->holders);
+	try(check_heap(heap));
+	return with_maps ? find(maps, ret->holders) : NULL;
 }
 
 void maps_ways_fini(struct maps_ways *ways)
@@ -65,6 +71,7 @@ struct error *maps_ways_take(struct maps_ways *ways, bool with_text, struct map_
 
 	row->held_by = holder.hop;
 	row->goid = holder.goid;
+	ways->cut += holder.cut;
 	if (!with_text || !holder.hop)
 		return NULL;
 	row->holder = text_of(ways, holder.hop);
@@ -104,6 +111,7 @@ static struct error *take_paths(struct maps_ways *ways, const struct holder_path
 	ret->report.pointers = paths->pointers;
 	ret->report.ways = paths->list.len;
 	ret->left_out = paths->left_out;
+	ret->cut = paths->cut;
 	holders_field(ways->holders, paths->type, addr - paths->object, &field);
 	if (field.len < sizeof(ret->field))
 		memcpy(ret->field, buf_cstr(&field), field.len + 1);

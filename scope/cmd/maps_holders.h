@@ -11,19 +11,22 @@ struct maps_ways {
 	struct holders *holders;
 	struct table texts_at; /* first hop of a way -> index in texts */
 	VEC(char *) texts;
+	uint64_t
+		cut; /* maps whose ways are not known up to a root, of those that maps_ways_take() has seen */
 };
 
 /* What holds one object. The report borrows from the ways. */
 struct maps_held {
 	struct held_report report;
 	uint64_t left_out; /* pointers whose ways are not among them */
+	uint64_t cut;	   /* pointers whose ways are not known up to a root */
 	VEC(struct held_way) ways;
 	char field[128]; /* text of the report */
 };
 
-/* Finds what holds all maps of the list, which is borrowed, as is the heap. The caller frees *ret with maps_ways_fini(),
+/* Makes ways for maps_ways_of(); with_maps: and finds what holds all maps of the list. The list and the heap are borrowed. The caller frees *ret with maps_ways_fini(),
  * also after an error. Errors: the heap is too large for it; no memory. */
-struct error *maps_ways_find(struct heap *heap, const struct gomap_list *maps,
+struct error *maps_ways_find(struct heap *heap, const struct gomap_list *maps, bool with_maps,
 			     struct maps_ways *ret);
 void maps_ways_fini(struct maps_ways *ways);
 /* Puts what holds the map into its row; with_text: also as a text, which is kept. Errors: no memory. */

@@ -49,7 +49,7 @@ static struct error *find_ways(const struct maps_options *options, struct heap *
 {
 	if (!options->ways || (options->to && !heap_has_parents(heap)))
 		return NULL; /* a profile has the types at least */
-	try(maps_ways_find(heap, maps, ret));
+	try(maps_ways_find(heap, maps, !options->who, ret));
 	return options->who ? maps_ways_of(ret, options->who, options->paths, ret_held) : NULL;
 }
 

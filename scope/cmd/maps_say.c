@@ -53,6 +53,12 @@ void maps_say(const struct maps_listing *listing)
 	if (options->to && !listing->ways.holders)
 		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
 			HEAP_PARENTS_MAX, options->to);
+	if (listing->ways.cut || listing->held.cut)
+		cmd_say("more than %d objects are on the ways: %llu of them are not known up to what holds them all, and end "
+			"with \"...\"%s",
+			HOLDERS_MAX, (unsigned long long)listing->ways.cut + listing->held.cut,
+			options->who ? "; ask in turn for the objects in the column HOLDER"
+				     : "; --who-holds tells more of one map");
 	if (listing->held.left_out)
 		cmd_say("the object has too many pointers to it: the ways of %llu of them were not searched",
 			(unsigned long long)listing->held.left_out);

@@ -155,6 +155,39 @@ def holders_of_any_object():
         p.end()
 
 
+def long_ways(lists, depth):
+    """Starts a program with so many lists of so many objects. Returns how many maps at their ends have ways with a root, and how many are cut."""
+    p = Program(go_build(HERE / "long_way.go", "long_way"), lists, depth)
+    same(p.line(), "ready", "the program")
+    r = maps("--holders", "--format", "json", "-p", p.pid)
+    found = {}
+    for x in map(json.loads, r.stdout.splitlines()):
+        if x["event"] == "map":
+            found.setdefault(x["map_type"], []).append([hop_text(hop) for hop in x["held_by"]])
+    ends = found["map[int8]int"]
+    same(len(ends), lists, "maps")
+    check(lists > 1000 or found["map[int16]int"] == [["global main.near"]], f"the map that has a short way: {found['map[int16]int']}")
+    whole = ["field main.node m", "repeated field main.node next", "element *main.node", "global main.lists"]
+    check(all(x == whole or x[-1] == "cut" and is_part(x[:-1], whole) for x in ends), f"ways: {[x for x in ends if x != whole and x[-1] != 'cut'][:3]}")
+    cut = sum(x[-1] == "cut" for kind in found.values() for x in kind)
+    if cut:
+        check(f"more than 2097152 objects are on the ways: {cut} of them " in r.stderr, r.stderr)
+    else:
+        check("objects are on the ways" not in r.stderr, r.stderr)
+    p.end()
+    return sum(x == whole for x in ends), cut
+
+
+@test
+def holders_of_long_ways():
+    """Ways that are too many to be kept end with what is known of them, and a message tells how many these are."""
+    same(long_ways(10, 1000), (10, 0), "few objects")
+    whole, cut = long_ways(80000, 32)
+    check(whole > 60000 and cut > 10000, f"ways that are whole: {whole}, and those that are not: {cut}")
+    if options.rounds >= 200:  # one list that takes all the room leaves some for others
+        same(long_ways(1, 2300000), (0, 1), "a list that needs all the room")
+
+
 @test
 def holders_in_groups():
     """--by holder adds up the maps of each way."""

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define NODES_MAX (1u << 21) /* objects on the ways: 250 MB */
+enum { WAY_FIRST = 256 }; /* objects of a way that are followed before all others are there */
 
 struct error *holders_new(struct heap *heap, const struct gomap_list *maps, struct holders **ret)
 {
@@ -27,6 +27,7 @@ void holders_free(struct holders *holders)
 		return;
 	table_fini(&holders->nodes_at);
 	vec_fini(&holders->nodes);
+	vec_fini(&holders->unfinished);
 	table_fini(&holders->words_at);
 	vec_fini(&holders->words);
 	holders_names_fini(holders);
@@ -60,18 +61,24 @@ static struct heap_source source_of(const struct holders *holders, uint64_t obje
 	return heap_source_of(holders->heap, object);
 }
 
-/* Adds an object and what leads to it, up to an object that is there. The mark never came from an object back to it, so
- * that this ends; a bound makes certain. */
-static void add_way(struct holders *holders, uint64_t addr)
+static bool is_live_object(const struct holders *holders, uint64_t object)
 {
-	uint32_t child = 0; /* its index + 1 */
+	return heap_span_of(holders->heap, object) && heap_is_live(holders->heap, object, 1);
+}
 
-	while (holders->nodes.len < NODES_MAX && !holders->failed) {
+/* Adds an object and what leads to it, at most so many objects, up to an object that is there. `child` is the index + 1 of the node
+ * that it leads to, or 0. The mark never came from an object back to it, so that this ends; a bound makes certain. A way
+ * that reaches a bound is noted in holders->unfinished. */
+static void add_way(struct holders *holders, uint32_t child, uint64_t addr, uint32_t most)
+{
+	while (most-- && holders->nodes.len < HOLDERS_MAX && !holders->failed) {
 		uint64_t object = object_of(holders, addr);
 		uint32_t *found = table_find(&holders->nodes_at, object);
 		uint32_t at = found ? *found : (uint32_t)holders->nodes.len;
 		struct node node = {.addr = object, .source = source_of(holders, object)};
 
+		/* A live object has a source, unless too many roots are known. */
+		node.cut = node.source.kind == HEAP_SOURCE_NONE && is_live_object(holders, object);
 		if (child)
 			holders->nodes.data[child - 1].parent = at + 1;
 		if (found)
@@ -83,6 +90,27 @@ static void add_way(struct holders *holders, uint64_t addr)
 		child = at + 1;
 		addr = node.source.addr;
 	}
+	if (child)
+		holders->failed |= !vec_push(&holders->unfinished, child);
+}
+
+/* Adds the ways of objects. Long ones are followed when all others are there, because they may take all the room. */
+static void add_ways(struct holders *holders, const uint64_t addrs[], size_t n)
+{
+	size_t long_ones;
+
+	for (size_t i = 0; i < n; i++)
+		add_way(holders, 0, addrs[i], WAY_FIRST);
+	long_ones = holders->unfinished.len;
+	for (size_t i = 0; i < long_ones; i++) {
+		uint32_t child = holders->unfinished.data[i];
+
+		add_way(holders, child, holders->nodes.data[child - 1].source.addr, HOLDERS_MAX);
+	}
+	for (size_t i = long_ones; i < holders->unfinished.len; i++)
+		holders->nodes.data[holders->unfinished.data[i] - 1].cut = true;
+	holders->unfinished.len = 0;
+	holders->full = holders->nodes.len >= HOLDERS_MAX;
 }
 
 /* ---- the words that lead to them ---- */
@@ -155,12 +183,16 @@ static void make_step(struct holders *holders, struct node *node)
 	struct edge edge = {node->source.addr, node->slot, node->word};
 	struct step step = {.n = 1, .hops[0].kind = HOLDER_UNKNOWN};
 
-	if (!parent)
+	if (!parent && node->cut)
+		step.hops[0].kind = HOLDER_CUT;
+	else if (!parent)
 		holders_step_root(holders, &node->source, &edge, &step, &node->goid);
 	else if (node->slot)
 		holders_step(holders, &parent->place, &edge, &step);
-	if (parent)
+	if (parent) {
 		node->goid = parent->goid;
+		node->cut = parent->cut;
+	}
 	take_step(holders, node, &step, parent ? parent->hop : NULL);
 }
 
@@ -170,7 +202,7 @@ static void make_steps(struct holders *holders, uint32_t at)
 	VEC(uint32_t) way = {0};
 	bool more = true;
 
-	while (more && !holders->nodes.data[at].done && way.len < NODES_MAX) {
+	while (more && !holders->nodes.data[at].done && way.len < HOLDERS_MAX) {
 		holders->failed |= !vec_push(&way, at);
 		more = holders->nodes.data[at].parent && !holders->failed;
 		at = more ? holders->nodes.data[at].parent - 1 : at;
@@ -184,12 +216,18 @@ struct error *holders_find(struct holders *holders, const uint64_t addrs[], size
 {
 	size_t first = holders->nodes.len;
 
-	for (size_t i = 0; i < n; i++)
-		add_way(holders, addrs[i]);
+	add_ways(holders, addrs, n);
 	find_words(holders, first);
 	for (size_t i = first; i < holders->nodes.len && !holders->failed; i++)
 		make_steps(holders, (uint32_t)i);
 	return holders->failed ? error_nomem() : NULL;
+}
+
+struct holder holders_unknown(const struct holders *holders)
+{
+	static const struct holder_hop cut = {.kind = HOLDER_CUT};
+
+	return (struct holder){.hop = holders->full ? &cut : NULL, .cut = holders->full};
 }
 
 struct holder holders_of(const struct holders *holders, uint64_t addr)
@@ -197,9 +235,10 @@ struct holder holders_of(const struct holders *holders, uint64_t addr)
 	const struct node *node = holders_node(holders, object_of(holders, addr));
 
 	if (!node)
-		return (struct holder){0};
+		return holders_unknown(holders);
 	return (struct holder){.hop = node->hop,
 			       .goid = node->goid,
 			       .object = node->parent ? node->source.addr : 0,
-			       .slot = node->slot};
+			       .slot = node->slot,
+			       .cut = node->cut};
 }

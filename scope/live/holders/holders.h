@@ -22,6 +22,8 @@
 
 struct holders;
 
+enum { HOLDERS_MAX = 1 << 21 }; /* objects on the ways, which are kept: 250 MB */
+
 /* Makes holders for a heap that has been marked with keep_parents, and its maps. Both are borrowed.
  * Errors: no memory. */
 struct error *holders_new(struct heap *heap, const struct gomap_list *maps, struct holders **ret);
@@ -37,6 +39,7 @@ struct holder {
 	uint64_t goid;		      /* of the goroutine, if the root is a stack; otherwise 0 */
 	uint64_t object,
 		slot; /* the object that leads on (0: a root), and the address of the word */
+	bool cut; /* its way is not known up to a root: more than HOLDERS_MAX objects are on ways */
 };
 
 /* After holders_find() with it: returns the first hop of an object's way. Objects that are held in the same way have the
@@ -59,7 +62,9 @@ struct holder_paths {
 	uint64_t type;	       /* 0: it is not known */
 	const char *type_name; /* NULL: it is not known */
 	uint64_t pointers;     /* to it, all of them */
-	uint64_t left_out;     /* of these: too many, so that their ways are not in the list */
+	uint64_t
+		left_out; /* of these: their ways are not in the list, because there are too many */
+	uint64_t cut;	  /* of these: their ways are not known up to a root, as holder.cut tells */
 	VEC(struct holder_path)
 	list; /* the best first: short ones with names; each with other hops */
 };

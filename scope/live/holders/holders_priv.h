@@ -55,6 +55,7 @@ struct node {
 	uint64_t addr;
 	uint32_t parent; /* its index + 1; 0: a root */
 	bool done;	 /* hop and place are set */
+	bool cut;	 /* its way does not lead to a root, because a limit was reached */
 	uint8_t passes;	 /* enum node_passes: whether the way leads through the object of paths.c */
 	struct heap_source source;
 	uint64_t slot, word; /* that leads to it; 0: it was not found again */
@@ -70,6 +71,7 @@ struct holders {
 	struct gotypes types;
 	struct table nodes_at; /* address of the object -> index */
 	VEC(struct node) nodes;
+	VEC(uint32_t) unfinished; /* while ways are added: nodes whose ways go on, as index + 1 */
 	struct table strings_at;
 	VEC(char *) strings;
 	struct table types_at;	      /* type -> index of its name */
@@ -81,12 +83,16 @@ struct holders {
 	struct global_uses **uses; /* by module; NULL: not made yet */
 	struct elfsym **symbols;   /* by module; NULL: it has none */
 	bool named;		   /* both are made */
+	bool full;		   /* no further object on a way can be kept */
 	bool failed;		   /* no memory */
 };
 
 /* holders.c */
 /* Returns the node of an object, or NULL. */
 struct node *holders_node(const struct holders *holders, uint64_t object);
+
+/* Returns the way of an object that is no node: there was no room for it, or nothing holds it. */
+struct holder holders_unknown(const struct holders *holders);
 
 /* names.c */
 /* Returns the first of a step's hops, the last of which leads to `next`. */

@@ -21,7 +21,8 @@ struct search {
 	struct holders *holders;
 	uint64_t object, size;
 	VEC(struct pointer) pointers;
-	uint64_t n; /* of all pointers */
+	uint64_t n;   /* of all pointers */
+	uint64_t cut; /* of these: the way of the object that has it is not known */
 	bool failed;
 };
 
@@ -95,10 +96,16 @@ static bool make_path(struct search *search, const struct pointer *pointer, stru
 	*ret = (struct holder_path){.slot = pointer->slot};
 	if (pointer->source.kind == HEAP_SOURCE_OBJECT) {
 		holder = holders_node(holders, pointer->source.addr);
-		if (!holder || !holder->done || passes(holders, holder, search->object))
+		ret->object = pointer->source.addr;
+		if (!holder) {
+			ret->hop = holders_unknown(holders).hop;
+			search->cut += ret->hop != NULL;
+			return ret->hop;
+		}
+		if (!holder->done || passes(holders, holder, search->object))
 			return false;
+		search->cut += holder->cut;
 		holders_step(holders, &holder->place, &edge, &step);
-		ret->object = holder->addr;
 		ret->goid = holder->goid;
 	} else {
 		holders_step_root(holders, &pointer->source, &edge, &step, &ret->goid);
@@ -171,6 +178,7 @@ static struct error *make_paths(struct search *search, struct holder_paths *ret)
 	order_paths(ret);
 	ret->pointers = search->n;
 	ret->left_out = search->n - search->pointers.len;
+	ret->cut = search->cut;
 	ret->type = type_of(search, ret);
 	ret->type_name = ret->type ? holders_type_name(search->holders, ret->type) : NULL;
 	return search->holders->failed ? error_nomem() : NULL;
