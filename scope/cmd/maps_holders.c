@@ -117,7 +117,10 @@ static struct error *take_paths(struct maps_ways *ways, const struct holder_path
 		memcpy(ret->field, buf_cstr(&field), field.len + 1);
 	for (size_t i = 0; i < paths->list.len && i < max; i++) {
 		const struct holder_path *path = &paths->list.data[i];
-		struct holder holder = {path->hop, path->goid, path->object, path->slot};
+		struct holder holder = {.hop = path->hop,
+					.goid = path->goid,
+					.object = path->object,
+					.slot = path->slot};
 
 		if (!add_way(ret, holder, path->alike))
 			return error_nomem();

@@ -307,6 +307,7 @@ static void take_facts(struct maps_listing *listing)
 	listing->totals.objects = facts.objects;
 	listing->totals.live = facts.live;
 	listing->totals.goroutines = facts.goroutines;
+	listing->totals.queue_unread = facts.queue_unread;
 	listing->totals.spans = facts.spans;
 	listing->totals.possible_empty = listing->maps.empty;
 	listing->totals.types_dropped = listing->maps.types_dropped;

@@ -50,6 +50,9 @@ void maps_say(const struct maps_listing *listing)
 	const struct maps_options *options = listing->options;
 
 	say_core(&listing->totals);
+	if (listing->totals.queue_unread)
+		cmd_say("the queue of finalizers cannot be read: maps that only objects in it hold are missing (please "
+			"report the release of Go, which \"tophash ps\" shows)");
 	if (options->to && !listing->ways.holders)
 		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
 			HEAP_PARENTS_MAX, options->to);

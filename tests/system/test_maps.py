@@ -75,6 +75,31 @@ def maps_lists_every_live_map():
 
 
 @test
+def maps_that_queued_finalizers_hold():
+    """Each release: finalizers that wait, and since 1.24 cleanups, keep their maps, and the list has them with their types and what holds them."""
+    for go in releases():
+        minor = int(go.split(".")[1])
+        for way, args in (("plain", PLAIN), ("stripped", STRIPPED)) if go == options.go else (("stripped", STRIPPED),):
+            p, truth = truth_of(go_build(HERE / "queued", f"queued-{way}", *args, go=go), f"truth-queued-{go}-{way}")
+            same(len(truth), 256 + 51 * (minor >= 24), f"{go}: maps of the program")
+            r = maps("-p", p.pid, "--format", "json", "--holders")
+            found = {x["map"]: x for x in map(json.loads, r.stdout.splitlines()) if x["event"] == "map"}
+            compare(truth, found)
+            check("queue of finalizers" not in r.stderr, f"{go} {way}: {r.stderr}")
+            roots = {}
+            for addr, (kind, n) in truth.items():
+                if found[addr]["held_by"]:
+                    roots.setdefault((kind, found[addr]["held_by"][-1]["kind"]), []).append(n)
+            same(sorted(roots[("map[int]uint16", "finalizer queue")]), list(range(1, 251)), f"{go} {way}: maps of finalizers")
+            same(len(roots[("map[string]uint32", "finalizer queue")]), 5, f"{go} {way}: captured maps")
+            if minor >= 24:
+                same((sorted(roots[("map[int]uint64", "finalizer queue")]), roots[("map[int]uint64", "cleanup")]), (list(range(1, 51)), [300]), f"{go} {way}: cleanups")
+            typed = sum(1 for a in truth if found[a]["map_type"])
+            check(typed >= 250, f"{go} {way}: types of {typed} of {len(truth)} maps are known")
+            p.end()
+
+
+@test
 def maps_are_typed_by_the_code():
     """Maps behind global variables and closures, which no interface and no header of an array names. A generic closure tells the shape."""
     for go in releases():

@@ -31,6 +31,8 @@ static struct error *find_globals(struct heap *heap, const struct heap *like)
 	try(heap_globals_find(main->image, main->tab, &heap->globals));
 	heap->globals.mheap += main->bias;
 	heap->globals.allgs += main->bias;
+	heap->globals.finalizers += heap->globals.finalizers ? main->bias : 0;
+	heap->globals.cleanups += heap->globals.cleanups ? main->bias : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(heap->globals.pools); i++)
 		heap->globals.pools[i] += heap->globals.pools[i] ? main->bias : 0;
 	return NULL;

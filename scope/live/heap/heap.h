@@ -1,13 +1,14 @@
 /* heap: the objects of a Go process that are alive, by a mark of our own.
  *
- * The mark begins at the roots that Go's own collector has (data, bss, stacks, specials), and follows the
- * words that the heap calls pointers. It needs neither types nor debug information. The process is only read.
+ * The mark begins at the roots that Go's own collector has (data, bss, stacks, specials, queued finalizers), and
+ * follows the words that the heap calls pointers. It needs neither types nor debug information. The process is only read.
  *
  *   cache.c   memory of the process, in blocks that are kept
  *   spans.c   the spans: where objects are, and how large
  *   masks.c   which words of a type are pointers
  *   words.c   which words of an object are pointers
  *   roots.c   data, bss, stacks, specials
+ *   queues.c  finalizers and cleanups that are to be run
  *   scan.c    the pointers of an object
  *   held.c    the contents of spans that are visited often
  *   pools.c   what sync.Pools keep, after everything else that is global
@@ -63,11 +64,12 @@ enum heap_source_kind {
 	HEAP_SOURCE_STACK,
 	HEAP_SOURCE_FINALIZER, /* an object that has one keeps its function and what the object points to */
 	HEAP_SOURCE_CLEANUP,
+	HEAP_SOURCE_QUEUE, /* the queue of finalizers and cleanups that are to be run */
 };
 
 struct heap_source {
 	enum heap_source_kind kind;
-	/* Object, finalizer, cleanup: the begin of the object. Global, stack: the word. */
+	/* Object, finalizer, cleanup: the begin of the object. Global, stack, queue: the word. */
 	uint64_t addr;
 };
 
@@ -88,6 +90,7 @@ struct heap_facts {
 	uint64_t live;			/* objects that were marked */
 	uint64_t visits, read; /* spans that were visited, and bytes that were read for that */
 	uint64_t goroutines;
+	bool queue_unread; /* the queue of finalizers and cleanups was not found, or makes no sense */
 	uint32_t
 		cycles; /* of the collector, since the process began, when the spans were read; modulo 2^31 */
 };

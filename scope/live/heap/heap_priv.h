@@ -160,6 +160,10 @@ struct error *heap_mark_roots(struct heap *heap);
 /* Marks what words of stacks may lead to. */
 struct error *heap_mark_stacks(struct heap *heap);
 
+/* queues.c */
+/* Marks what finalizers and cleanups keep that wait to be run. */
+void heap_mark_queues(struct heap *heap);
+
 /* Returns the bits of the first words of an object, as far as they fit. `first` is the index of the first one in
  * heap->bitmap. */
 uint64_t heap_bitmap_first(const struct heap *heap, uint64_t first, uint64_t n);

@@ -1,5 +1,5 @@
 /* The roots of the mark (runtime/mgcmark.go: markroot): data and bss of each module by their masks, the stacks of all
- * goroutines word for word, and what finalizers and cleanups keep. */
+ * goroutines word for word, and what finalizers and cleanups keep; those that are queued are in queues.c. */
 #include "live/heap/heap_priv.h"
 #include "base/reader.h"
 
@@ -14,7 +14,7 @@ enum {
 	G_SYSCALL = 3,
 	G_DEAD = 6,
 	G_STATUS_MASK = 0xfff, /* 0x1000: the collector scans its stack */
-	SPECIAL_BYTES = 32,
+	SPECIAL_BYTES = 24,
 	G_M = 48,
 	/* m.gsignal is at 80 (to 1.24) or 72; g.syscallsp at 112 or 104. Both moved when gobuf lost a word. */
 	G_SYSCALL_SP_TO_M_GSIGNAL = 32,
@@ -228,6 +228,18 @@ struct error *heap_mark_stacks(struct heap *heap)
 
 /* ---- finalizers and cleanups ---- */
 
+/* Marks the pointers that a special has: the function of a finalizer, or a cleanup. */
+static void mark_function(struct heap *heap, uint64_t special, unsigned words)
+{
+	uint64_t pointers[4];
+
+	words = words < ARRAY_SIZE(pointers) ? words : ARRAY_SIZE(pointers);
+	if (!heap_read(heap, special + heap->fields.special_function, pointers, (size_t)words * WORD))
+		return;
+	for (unsigned i = 0; i < words; i++)
+		heap_follow(heap, 0, pointers[i], true);
+}
+
 /* Marks what the specials of a span keep alive: their functions, and what an object with a finalizer points to. */
 static void mark_specials(struct heap *heap, uint32_t number)
 {
@@ -237,7 +249,7 @@ static void mark_specials(struct heap *heap, uint32_t number)
 
 	for (uint32_t left = span.elems * 8 + 64; at && left; left--) {
 		uint8_t special[SPECIAL_BYTES], kind;
-		uint64_t offset = 0;
+		uint64_t offset = 0, addr = at;
 
 		if (!heap_read(heap, at, special, sizeof(special)))
 			return;
@@ -247,8 +259,10 @@ static void mark_specials(struct heap *heap, uint32_t number)
 		heap_search(heap,
 			    kind == f->finalizer ? HEAP_SOURCE_FINALIZER : HEAP_SOURCE_CLEANUP,
 			    span.base + offset / span.elem * span.elem);
-		if (kind == f->finalizer || (f->cleanup && kind == f->cleanup))
-			heap_follow(heap, 0, word_at(special, f->special_function), true);
+		if (kind == f->finalizer)
+			mark_function(heap, addr, 1);
+		else if (f->cleanup && kind == f->cleanup)
+			mark_function(heap, addr, f->cleanup_words);
 		if (kind == f->finalizer && offset < span.elems * span.elem)
 			heap_scan_object(heap, number, (uint32_t)(offset / span.elem));
 	}
@@ -261,5 +275,6 @@ struct error *heap_mark_roots(struct heap *heap)
 	for (size_t i = 0; i < heap->spans.len; i++)
 		if (heap->spans.data[i].specials)
 			mark_specials(heap, (uint32_t)i);
+	heap_mark_queues(heap);
 	return take_ptr(heap->failed);
 }

@@ -148,7 +148,8 @@ static void find_words(struct holders *holders, size_t first)
 		struct node *node = &holders->nodes.data[i];
 
 		if (node->source.kind == HEAP_SOURCE_GLOBAL ||
-		    node->source.kind == HEAP_SOURCE_STACK) {
+		    node->source.kind == HEAP_SOURCE_STACK ||
+		    node->source.kind == HEAP_SOURCE_QUEUE) {
 			node->slot = node->source.addr;
 			if (!heap_read(holders->heap, node->slot, &node->word, sizeof(node->word)))
 				node->word = node->addr;

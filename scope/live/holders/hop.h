@@ -21,6 +21,7 @@ enum holder_kind {
 	HOLDER_STACK,	  /* root: a word on the stack of a goroutine, in the frame of `name` */
 	HOLDER_FINALIZER, /* root: an object with a finalizer */
 	HOLDER_CLEANUP,	  /* root: a cleanup function */
+	HOLDER_QUEUE,	  /* root: a finalizer or cleanup that is to be run */
 	HOLDER_CUT,	  /* the way goes on, but is not known: too many objects are on ways */
 	HOLDER_KINDS,
 };

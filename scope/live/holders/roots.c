@@ -200,6 +200,7 @@ void holders_step_root(struct holders *holders, const struct heap_source *source
 		[HEAP_SOURCE_NONE] = HOLDER_UNKNOWN,	    [HEAP_SOURCE_OBJECT] = HOLDER_UNKNOWN,
 		[HEAP_SOURCE_GLOBAL] = HOLDER_GLOBAL,	    [HEAP_SOURCE_STACK] = HOLDER_STACK,
 		[HEAP_SOURCE_FINALIZER] = HOLDER_FINALIZER, [HEAP_SOURCE_CLEANUP] = HOLDER_CLEANUP,
+		[HEAP_SOURCE_QUEUE] = HOLDER_QUEUE,
 	};
 
 	if (source->kind == HEAP_SOURCE_FINALIZER && edge->slot) {

@@ -21,10 +21,15 @@
 	.special_function = 16, .finalizer = 1
 #define SPECIAL_124                                                         \
 	.special_offset = 8, .special_offset_width = 8, .special_kind = 16, \
-	.special_function = 24, .finalizer = 1, .cleanup = 6
-#define SPECIAL_125                                                         \
-	.special_offset = 8, .special_offset_width = 8, .special_kind = 16, \
-	.special_function = 24, .finalizer = 2, .cleanup = 7
+	.special_function = 24, .finalizer = 1, .cleanup = 6, .cleanup_words = 1
+#define SPECIAL_125                                                                  \
+	.special_offset = 8, .special_offset_width = 8, .special_kind = 16,          \
+	.special_function = 24, .finalizer = 2, .cleanup = 7, .cleanup_queue = true, \
+	.cleanup_words = 1
+#define SPECIAL_126                                                                  \
+	.special_offset = 8, .special_offset_width = 8, .special_kind = 16,          \
+	.special_function = 24, .finalizer = 2, .cleanup = 7, .cleanup_queue = true, \
+	.cleanup_words = 3
 
 /* clang-format off */
 static const struct heap_fields by_minor[] = {
@@ -42,9 +47,9 @@ static const struct heap_fields by_minor[] = {
 		.data_mask = 536, .bss_mask = 552, .g_status = 152, .g_syscall_sp = 112},
 	[25] = {HEAP_BITS_SPAN, .allspans = 65864, SPAN_NEW, SPECIAL_125,
 		.data_mask = 536, .bss_mask = 552, .g_status = 144, .g_syscall_sp = 104},
-	[26] = {HEAP_BITS_SPAN, .allspans = 65864, SPAN_NEW, SPECIAL_125,
+	[26] = {HEAP_BITS_SPAN, .allspans = 65864, SPAN_NEW, SPECIAL_126,
 		.data_mask = 544, .bss_mask = 560, .g_status = 144, .g_syscall_sp = 104},
-	[27] = {HEAP_BITS_SPAN, .allspans = 65864, SPAN_NEW, SPECIAL_125,
+	[27] = {HEAP_BITS_SPAN, .allspans = 65864, SPAN_NEW, SPECIAL_126,
 		.data_mask = 520, .bss_mask = 536, .g_status = 144, .g_syscall_sp = 104},
 };
 /* clang-format on */

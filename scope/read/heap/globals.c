@@ -80,19 +80,21 @@ static struct error *no_variable(const struct image *image, const struct gopcln 
 		image_name(image), name, gopcln_version(tab));
 }
 
-static struct error *find_mheap(const struct image *image, const struct gopcln *tab, uint64_t *ret)
+struct error *heap_receiver_find(const struct image *image, const struct gopcln *tab,
+				 bool (*is_one)(const char *name), uint64_t *ret)
 {
 	struct votes votes = {
 		.receiver = machine_argument(machine_get(image_machine(image)->number), 0)};
 	struct call_search search = {.image = image,
 				     .tab = tab,
-				     .is_target = is_method,
+				     .is_target = is_one,
 				     .is_caller = is_of_runtime,
 				     .call = vote_call,
 				     .ctx = &votes};
 	size_t targets;
 	unsigned best = 0, second = 0;
 
+	*ret = 0;
 	try(heap_each_call(&search, &targets));
 	for (size_t i = 0; i < votes.n; i++) {
 		unsigned n = votes.list[i].n;
@@ -101,8 +103,10 @@ static struct error *find_mheap(const struct image *image, const struct gopcln *
 		*ret = n > best ? votes.list[i].addr : *ret;
 		best = n > best ? n : best;
 	}
-	/* Programs of all releases have 11 votes or more, and one candidate. */
-	return best > 2 * second ? NULL : no_variable(image, tab, "mheap_");
+	/* Programs of all releases have 11 votes or more for mheap_, and one candidate. */
+	if (best <= 2 * second)
+		*ret = 0;
+	return NULL;
 }
 
 static bool loads(const struct code *code, uint64_t addr)
@@ -161,7 +165,11 @@ static struct error *find_pools(const struct image *image, const struct gopcln *
 struct error *heap_globals_find(const struct image *image, const struct gopcln *tab,
 				struct heap_globals *ret)
 {
-	try(find_mheap(image, tab, &ret->mheap));
+	*ret = (struct heap_globals){0};
+	try(heap_receiver_find(image, tab, is_method, &ret->mheap));
+	if (!ret->mheap)
+		return no_variable(image, tab, "mheap_");
 	try(find_allgs(image, tab, &ret->allgs));
-	return find_pools(image, tab, ret->pools);
+	try(find_pools(image, tab, ret->pools));
+	return heap_queues_find(image, tab, ret);
 }

@@ -4,6 +4,7 @@
  *   fields.c    offsets in the runtime's structures, by release
  *   calls.c     all calls of some functions
  *   globals.c   the addresses of the runtime's variables, from its code
+ *   queues.c    those of queued finalizers and cleanups
  *   uses.c      which functions use a global variable
  *   roles.c     the functions that code_types.c knows
  *   wanted.c    the functions whose code is read for types
@@ -37,6 +38,8 @@ struct heap_fields {
 	uint8_t special_offset_width;
 	uint16_t special_kind, special_function;
 	uint8_t finalizer, cleanup;   /* kinds of specials; 0: there is none */
+	uint8_t cleanup_words;	      /* pointers of a cleanup, in its special and in the queue */
+	bool cleanup_queue;	      /* cleanups have a queue of their own */
 	uint16_t data_mask, bss_mask; /* in moduledata: {n i32; bytedata ptr} */
 	uint16_t g_status, g_syscall_sp;
 };
@@ -52,6 +55,9 @@ struct error *heap_fields_of(const struct gopcln *tab, struct heap_fields *ret);
 struct heap_globals {
 	uint64_t mheap; /* runtime.mheap_ */
 	uint64_t allgs; /* runtime.allgs, a slice of *g */
+	/* Words that point to the first block of all queued finalizers, and of all queued cleanups, which have a queue of their own since
+	 * 1.25. 0: not found. */
+	uint64_t finalizers, cleanups;
 	/* sync.allPools and sync.oldPools, slices of *sync.Pool, in any order; 0: the program has no pools, or its code is none of
 	 * the known forms. */
 	uint64_t pools[2];

@@ -26,6 +26,17 @@ struct error *heap_each_call(const struct call_search *search, size_t *ret_targe
 struct error *heap_code_of(const struct image *image, const struct gopcln_func *func,
 			   struct code *ret);
 
+/* globals.c */
+/* Finds the variable that is the receiver of nearly all calls of some methods, by functions of the runtime. Writes 0 if there is no
+ * such one. Errors: out of memory. */
+struct error *heap_receiver_find(const struct image *image, const struct gopcln *tab,
+				 bool (*is_one)(const char *name), uint64_t *ret);
+
+/* queues.c */
+/* Finds ret->finalizers and ret->cleanups, which are 0 otherwise. Errors: out of memory. */
+struct error *heap_queues_find(const struct image *image, const struct gopcln *tab,
+			       struct heap_globals *ret);
+
 /* ---- types from code ---- */
 
 enum role {

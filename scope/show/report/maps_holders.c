@@ -80,6 +80,7 @@ void held_by_hop(struct buf *to, const struct holder_hop *hop, uint64_t goid)
 	case HOLDER_STACK: put_stack(to, hop, goid); break;
 	case HOLDER_FINALIZER: buf_str(to, "finalizer"); break;
 	case HOLDER_CLEANUP: buf_str(to, "cleanup"); break;
+	case HOLDER_QUEUE: buf_str(to, "finalizer queue"); break;
 	case HOLDER_CUT: buf_str(to, "..."); break;
 	case HOLDER_UNKNOWN:
 	case HOLDER_KINDS: buf_char(to, '?'); break;
@@ -133,14 +134,23 @@ static void put_users(struct buf *to, const struct holder_hop *hop)
 }
 
 static const char *const kinds[HOLDER_KINDS] = {
-	[HOLDER_UNKNOWN] = "unknown", [HOLDER_FIELD] = "field",
-	[HOLDER_ELEMENT] = "element", [HOLDER_VALUE] = "map value",
-	[HOLDER_KEY] = "map key",     [HOLDER_MAP] = "map",
-	[HOLDER_CHANNEL] = "channel", [HOLDER_WAITING] = "channel wait",
-	[HOLDER_CAPTURE] = "capture", [HOLDER_POINTER] = "pointer",
-	[HOLDER_POOL] = "pool",	      [HOLDER_GLOBAL] = "global",
-	[HOLDER_STACK] = "stack",     [HOLDER_FINALIZER] = "finalizer",
-	[HOLDER_CLEANUP] = "cleanup", [HOLDER_CUT] = "cut",
+	[HOLDER_UNKNOWN] = "unknown",
+	[HOLDER_FIELD] = "field",
+	[HOLDER_ELEMENT] = "element",
+	[HOLDER_VALUE] = "map value",
+	[HOLDER_KEY] = "map key",
+	[HOLDER_MAP] = "map",
+	[HOLDER_CHANNEL] = "channel",
+	[HOLDER_WAITING] = "channel wait",
+	[HOLDER_CAPTURE] = "capture",
+	[HOLDER_POINTER] = "pointer",
+	[HOLDER_POOL] = "pool",
+	[HOLDER_GLOBAL] = "global",
+	[HOLDER_STACK] = "stack",
+	[HOLDER_FINALIZER] = "finalizer",
+	[HOLDER_CLEANUP] = "cleanup",
+	[HOLDER_CUT] = "cut",
+	[HOLDER_QUEUE] = "finalizer queue",
 };
 
 static void put_hop_json(struct buf *to, const struct holder_hop *hop, uint64_t goid)
