@@ -60,8 +60,11 @@ static struct error *take_modules(struct maps_listing *listing)
 			continue;
 		if (!program)
 			program = at->module;
-		else if (at->role != GO_BUILD_PLUGIN)
-			continue; /* a library has a heap of its own */
+		else if (at->role != GO_BUILD_PLUGIN) {
+			listing->library = at->module->path; /* it has a heap of its own */
+			listing->libraries++;
+			continue;
+		}
 		if (!vec_push(&listing->types, types))
 			return error_nomem();
 	}
@@ -151,7 +154,9 @@ static struct error *add_name(struct maps_listing *listing, const struct gotypes
 static struct error *name_types(struct maps_listing *listing)
 {
 	struct gotypes types = {.module = listing->types.data[0],
-				.memory = target_memory(listing->target)};
+				.memory = target_memory(listing->target),
+				.find = heap_module_of,
+				.find_ctx = (void *)heap_options_of(listing->heap)};
 
 	vec_each(map, &listing->maps.list) {
 		if (map->type && !table_find(&listing->names_at, map->type))
@@ -307,6 +312,7 @@ static void take_facts(struct maps_listing *listing)
 	listing->totals.objects = facts.objects;
 	listing->totals.live = facts.live;
 	listing->totals.goroutines = facts.goroutines;
+	listing->totals.libraries = listing->libraries;
 	listing->totals.queue_unread = facts.queue_unread;
 	listing->totals.spans = facts.spans;
 	listing->totals.possible_empty = listing->maps.empty;

@@ -24,6 +24,8 @@ struct maps_listing {
 	struct modules *modules;
 	struct module_list found; /* the Go modules of the process */
 	VEC(struct gotype_module) types;
+	uint64_t libraries;  /* Go libraries with a heap of their own, which is not read */
+	const char *library; /* one of them */
 	struct gomap_plan *plan;
 	struct stop *stop; /* --stop; its memory is that of the heap */
 	struct heap *heap;

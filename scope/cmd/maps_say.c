@@ -50,6 +50,10 @@ void maps_say(const struct maps_listing *listing)
 	const struct maps_options *options = listing->options;
 
 	say_core(&listing->totals);
+	if (listing->libraries)
+		cmd_say("%s is a Go library with a heap of its own, which is not read: its maps are not listed%s",
+			listing->library,
+			listing->libraries > 1 ? ", nor are those of other libraries" : "");
 	if (listing->totals.queue_unread)
 		cmd_say("the queue of finalizers cannot be read: maps that only objects in it hold are missing (please "
 			"report the release of Go, which \"tophash ps\" shows)");

@@ -10,6 +10,7 @@ from harness import HERE, REPO, check, go_build, LONG, options, Program, same, S
 
 import build
 import sample
+import test_modules
 
 PLAIN, STRIPPED, PIE = (), ("-ldflags=-s -w",), ("-buildmode=pie", "-ldflags=-s -w")
 
@@ -111,6 +112,26 @@ def maps_are_typed_by_the_code():
             types = {a: (kind, re.sub(r"go\.shape\.(\w+?)(_\d+)?\]", r"\1]", str(found[a]["map_type"]))) for a, (kind, _) in truth.items()}
             wrong = {a: t for a, t in types.items() if t[1] != t[0]}
             same(wrong, {}, f"{go} {way}: maps, of {len(truth)}, whose types are not known or wrong")
+
+
+@test
+def maps_of_plugins():
+    """The types of a plugin are known, by values of interfaces. A library has a heap of its own, and a message names it."""
+    for go in releases() if options.rounds >= 200 else [options.go]:
+        p = Program(test_modules.host(go), test_modules.plugin(go))
+        same((p.line(), p.ask("plugin 5")), ("ready", "done"), f"{go}: the program")
+        found, end = rows("-p", p.pid)
+        types = {m["map_type"]: (m["len"], m["package"]) for m in found.values()}
+        check({"map[main.Conn]int8", "map[int32]main.Conn"} <= set(types), f"{go}: types {sorted(map(str, types))}")
+        same((types["map[main.Conn]int8"][0], types["map[int32]main.Conn"][0], "libraries_unread" in end), (2, 1, False), f"{go}: lengths")
+        check(all(package for _, package in (types["map[main.Conn]int8"], types["map[int32]main.Conn"])), f"{go}: packages {types}")
+        p.end()
+    p = Program(go_build(HERE / "modules/loads.go", "loads", CGO_ENABLED="1"), test_modules.library())
+    same(p.line(), "ready", "the program")
+    r = maps("-p", p.pid, "--format", "json")
+    check("is a Go library with a heap of its own, which is not read" in r.stderr and "library.so" in r.stderr, r.stderr)
+    same(json.loads(r.stdout.splitlines()[-1])["libraries_unread"], 1, "libraries")
+    p.end()
 
 
 @test

@@ -38,16 +38,31 @@ static struct error *find_globals(struct heap *heap, const struct heap *like)
 	return NULL;
 }
 
+static void widen(struct heap_range *range, uint64_t from, uint64_t to)
+{
+	range->from = from < range->from ? from : range->from;
+	range->to = to > range->to ? to : range->to;
+}
+
+static void find_ranges(struct heap *heap)
+{
+	heap->types = heap->text = (struct heap_range){.from = UINT64_MAX};
+	for (size_t i = 0; i < heap->options.modules_n; i++) {
+		const struct gotype_module *at = &heap->options.modules[i];
+		const struct gopcln_module *module = gopcln_module(at->tab);
+
+		widen(&heap->types, module->types + at->bias, module->etypes + at->bias);
+		widen(&heap->text, module->text + at->bias, module->etext + at->bias);
+	}
+}
+
 static struct error *fill(struct heap *heap, const struct heap *like)
 {
 	const struct gotype_module *main = &heap->options.modules[0];
 
 	try(heap_fields_of(main->tab, &heap->fields));
 	try(find_globals(heap, like));
-	heap->types = (struct heap_range){gopcln_module(main->tab)->types + main->bias,
-					  gopcln_module(main->tab)->etypes + main->bias};
-	heap->text = (struct heap_range){gopcln_module(main->tab)->text + main->bias,
-					 gopcln_module(main->tab)->etext + main->bias};
+	find_ranges(heap);
 	try(heap_cache_new(heap->options.memory, &heap->cache));
 	try(heap_read_spans(heap));
 	return prepare(heap);

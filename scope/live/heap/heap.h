@@ -107,7 +107,7 @@ struct heap_hooks {
 	/* An object of which the heap notes the type: where its contents begin, and the bytes that they may have. It is one value, or
 	 * an array of them. */
 	void (*on_object)(void *ctx, uint64_t addr, uint64_t type, uint64_t size);
-	/* An object whose first word is an address in the code of the program. */
+	/* An object whose first word may be an address in the code of the program or a plugin. */
 	void (*on_function)(void *ctx, uint64_t addr, uint64_t func);
 };
 

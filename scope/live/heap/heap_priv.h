@@ -87,7 +87,7 @@ struct heap_aside {
 struct heap {
 	struct heap_options options;
 	struct heap_hooks hooks;
-	struct heap_range types, text;	   /* of the first module, at run time */
+	struct heap_range types, text; /* of all modules, at run time, with what is between them */
 	VEC(struct heap_range) globals_at; /* data and bss of all modules */
 	struct heap_fields fields;
 	struct heap_globals globals; /* run-time addresses */
@@ -191,7 +191,8 @@ void heap_scan_marked(struct heap *heap);
 static inline void heap_tell_interface(struct heap *heap, uint64_t type, uint64_t data)
 {
 	if (!heap->on_pointer && type - heap->types.from < heap->types.to - heap->types.from &&
-	    data && heap->hooks.on_interface)
+	    data && heap->hooks.on_interface &&
+	    (heap->options.modules_n == 1 || heap_module_of(&heap->options, type)))
 		heap->hooks.on_interface(heap->hooks.ctx, type, data);
 }
 /* Marks the object that a word points into. `sure` tells that the word is a pointer for certain; otherwise a free

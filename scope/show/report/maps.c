@@ -313,6 +313,8 @@ void maps_end_json(struct buf *to, const struct map_report *report)
 	json_name_of(to, "read");
 	json_put_str(to, report->core ? "core" : report->stopped ? "stopped" : "running");
 	put_member(to, "spans", report->spans);
+	if (report->libraries)
+		put_member(to, "libraries_unread", report->libraries);
 	if (report->stopped)
 		put_member(to, "stopped_ns", (uint64_t)(report->seconds * 1e9));
 	if (report->watched) {

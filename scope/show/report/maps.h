@@ -80,6 +80,7 @@ struct map_report {
 	const char *core;      /* the core file that was read; NULL: a process */
 	uint64_t core_missing; /* bytes that it should have: it is cut */
 	uint64_t core_unseen;  /* files with code that are not here */
+	uint64_t libraries;    /* Go libraries with a heap of their own, which is not read */
 	bool queue_unread;     /* queued finalizers could not be read */
 	bool core_unproved;    /* nothing tells whether the program that was named is the core's */
 	/* text */
