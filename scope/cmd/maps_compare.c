@@ -20,6 +20,7 @@ static struct map_sums sums_of(const struct gomap *map)
 		.len = map->len,
 		.old = map->growing ? map->old : 0,
 		.evacuated = map->growing ? map->evacuated : 0,
+		.moved_unknown = map->growing && map->moved_unknown,
 	};
 }
 

@@ -266,6 +266,7 @@ struct map_row maps_row_of(const struct maps_listing *listing, const struct goma
 			      .old = map->old,
 			      .evacuated = map->evacuated,
 			      .growing = map->growing,
+			      .moved_unknown = map->moved_unknown,
 			      .swiss = maps_of(listing) == GO_MAPS_SWISS,
 			      .by_stack = map->by_stack,
 			      .changing = map->changing};

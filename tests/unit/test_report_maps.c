@@ -60,6 +60,13 @@ static const struct map_row rows[] = {
 	 .type = "map[int]int",
 	 .bytes = 48,
 	 .marks = MAP_MARK_POOL | MAP_MARK_RUNTIME},
+	{.map = 0xc000012440,
+	 .len = 9,
+	 .capacity = 32,
+	 .bytes = 900,
+	 .growing = true,
+	 .old = 2,
+	 .moved_unknown = true},
 };
 
 static struct map_report report = {

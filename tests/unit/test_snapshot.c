@@ -45,6 +45,13 @@ static const struct map_row before[] = {
 	 .capacity = 8,
 	 .bytes = 192},
 	{.map = 0xc000000200, .type = "map[int]int", .len = 1, .capacity = 8, .bytes = 192},
+	{.map = 0xc000000240,
+	 .len = 9,
+	 .capacity = 32,
+	 .bytes = 900,
+	 .growing = true,
+	 .old = 2,
+	 .moved_unknown = true},
 };
 static const struct map_row after[] = {
 	{.map = 0xc000000040, .type = "map[int]int", .len = 300, .capacity = 512, .bytes = 9000},
@@ -78,6 +85,14 @@ static const struct map_row after[] = {
 	 .capacity = 8,
 	 .bytes = 192},
 	{.map = 0xc000000200, .type = "map[int]uint8", .len = 1, .capacity = 8, .bytes = 100},
+	{.map = 0xc000000240,
+	 .type = "map[int]int",
+	 .len = 9,
+	 .capacity = 32,
+	 .bytes = 900,
+	 .growing = true,
+	 .old = 2,
+	 .evacuated = 1},
 };
 
 static void put_list(struct buf *to, const struct map_row *rows, size_t n, uint64_t image)

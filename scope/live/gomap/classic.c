@@ -171,6 +171,7 @@ static bool add_old(const struct gomap_reader *reader, const struct header *head
 		add_overflow(reader, &array, map->old, map);
 		count_moved(reader, &array, map->old, map);
 	}
+	map->moved_unknown = !array.part_size;
 	return true;
 }
 

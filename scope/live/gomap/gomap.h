@@ -42,6 +42,7 @@ struct gomap {
 	uint64_t tables;	 /* Swiss */
 	bool growing;		 /* classic: elements move from the old buckets to the new ones */
 	uint64_t old, evacuated; /* old buckets, and those of them that are empty by now */
+	bool moved_unknown; /* it grows, and `evacuated` is not known, because the size of its buckets is not */
 	bool on_stack; /* its header is in the stack of a goroutine, perhaps in a part that is not used any more */
 	bool by_stack, by_pool; /* as heap_candidate */
 	bool changing;	   /* it was never seen at rest: its header and its parts do not agree */

@@ -27,6 +27,7 @@ void map_sums_add(struct map_sums *to, const struct map_row *row)
 	to->growing += row->growing;
 	to->old += row->growing ? row->old : 0;
 	to->evacuated += row->growing ? row->evacuated : 0;
+	to->moved_unknown += row->growing && row->moved_unknown;
 }
 
 enum map_change_kind map_change_kind(const struct map_sums *before, const struct map_sums *after)
@@ -39,8 +40,12 @@ enum map_change_kind map_change_kind(const struct map_sums *before, const struct
 		return before->bytes < after->bytes ? MAP_GREW : MAP_SHRANK;
 	if (before->len != after->len)
 		return before->len < after->len ? MAP_FILLED : MAP_EMPTIED;
-	return before->old != after->old || before->evacuated != after->evacuated ? MAP_MOVED
-										  : MAP_SAME;
+	if (before->old != after->old)
+		return MAP_MOVED;
+	return before->evacuated != after->evacuated && !before->moved_unknown &&
+			       !after->moved_unknown
+		       ? MAP_MOVED
+		       : MAP_SAME;
 }
 
 const char *map_change_word(enum map_change_kind kind)
@@ -62,6 +67,17 @@ static uint64_t member(const struct map_sums *sums, unsigned at)
 	return *(const uint64_t *)((const char *)sums + at);
 }
 
+/* Puts one of them. How many buckets have moved is null if that is not known of a map. */
+static void put_sum(struct cell *cell, const struct map_sums *sums)
+{
+	unsigned at = cell->column->arg;
+
+	if (at == offsetof(struct map_sums, evacuated) && sums->moved_unknown)
+		cell_str(cell, NULL);
+	else
+		cell_number(cell, member(sums, at));
+}
+
 static void put_difference(struct buf *to, uint64_t before, uint64_t after)
 {
 	if (before == after)
@@ -72,7 +88,10 @@ static void put_difference(struct buf *to, uint64_t before, uint64_t after)
 
 static void put_progress(struct buf *to, const struct map_sums *sums)
 {
-	buf_u64(to, sums->evacuated);
+	if (sums->moved_unknown)
+		buf_char(to, '?');
+	else
+		buf_u64(to, sums->evacuated);
 	buf_str(to, " of ");
 	buf_u64(to, sums->old);
 }
@@ -118,7 +137,7 @@ static void put_heap(struct cell *cell, const void *row)
 
 static void put_point(struct cell *cell, const void *row)
 {
-	cell_number(cell, member(&point_of(row)->sums, cell->column->arg));
+	put_sum(cell, &point_of(row)->sums);
 }
 
 static void put_point_growing(struct cell *cell, const void *row)
@@ -185,12 +204,12 @@ static void put_kind(struct cell *cell, const void *row)
 
 static void put_before(struct cell *cell, const void *row)
 {
-	cell_number(cell, member(&change_of(row)->before, cell->column->arg));
+	put_sum(cell, &change_of(row)->before);
 }
 
 static void put_after(struct cell *cell, const void *row)
 {
-	cell_number(cell, member(&change_of(row)->after, cell->column->arg));
+	put_sum(cell, &change_of(row)->after);
 }
 
 static void put_delta(struct cell *cell, const void *row)

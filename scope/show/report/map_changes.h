@@ -11,6 +11,8 @@ struct map_sums {
 	uint64_t maps, bytes, waste, len, capacity, overflow;
 	uint64_t growing;	 /* maps whose elements are being moved */
 	uint64_t old, evacuated; /* their old buckets, and those of them that are empty by now */
+	uint64_t
+		moved_unknown; /* of these maps: it is not known how many of their old buckets are empty */
 };
 
 /* A map or a group that differs. Texts are borrowed. */

@@ -58,7 +58,10 @@ static void put_growing(struct cell *cell, const void *row_)
 {
 	const struct map_row *row = &facts_of(row_)->row;
 
-	if (row->growing)
+	if (row->growing && row->moved_unknown)
+		buf_printf(cell->to, "it is not known how many of %llu old buckets have moved",
+			   (unsigned long long)row->old);
+	else if (row->growing)
 		buf_printf(cell->to, "%llu of %llu old buckets have moved",
 			   (unsigned long long)row->evacuated, (unsigned long long)row->old);
 }

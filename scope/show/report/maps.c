@@ -122,7 +122,9 @@ static void put_old(struct cell *cell, const void *row)
 
 static void put_evacuated(struct cell *cell, const void *row)
 {
-	if (row_of(row)->growing)
+	if (row_of(row)->growing && row_of(row)->moved_unknown)
+		cell_str(cell, NULL);
+	else if (row_of(row)->growing)
 		cell_number(cell, row_of(row)->evacuated);
 }
 
@@ -169,7 +171,10 @@ static void put_notes(struct cell *cell, const void *row_)
 
 	if (row->growing) {
 		buf_str(cell->to, "growing: ");
-		buf_u64(cell->to, row->evacuated);
+		if (row->moved_unknown)
+			buf_char(cell->to, '?');
+		else
+			buf_u64(cell->to, row->evacuated);
 		buf_str(cell->to, " of ");
 		buf_u64(cell->to, row->old);
 		buf_str(cell->to, " old buckets moved");

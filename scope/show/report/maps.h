@@ -43,6 +43,7 @@ struct map_row {
 	uint64_t tables;	 /* Swiss */
 	uint64_t old, evacuated; /* classic, while it grows */
 	bool growing;
+	bool moved_unknown; /* it grows, and `evacuated` is not known */
 	bool swiss;
 	bool changing;	/* its numbers do not agree, because it changed while it was read */
 	bool by_stack;	/* only words of stacks lead to it */

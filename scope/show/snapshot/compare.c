@@ -116,6 +116,7 @@ static void add_sums(struct map_sums *to, const struct map_sums *more)
 	to->growing += more->growing;
 	to->old += more->old;
 	to->evacuated += more->evacuated;
+	to->moved_unknown += more->moved_unknown;
 }
 
 struct error *snapshot_compare_groups(const struct snapshot *a, const struct snapshot *b,

@@ -116,6 +116,13 @@ static bool number(const json_t *object, const char *name, uint64_t *ret)
 	return true;
 }
 
+/* Does the same for a number that may be null, because it is not known. */
+static bool number_or_null(const json_t *object, const char *name, uint64_t *ret, bool *ret_unknown)
+{
+	*ret_unknown = json_is_null(json_object_get(object, name));
+	return *ret_unknown || number(object, name, ret);
+}
+
 static bool boolean(const json_t *object, const char *name, bool *ret)
 {
 	const json_t *value = json_object_get(object, name);
@@ -236,7 +243,7 @@ static struct error *read_map(struct reading *reading, const json_t *record)
 	    !number(record, "waste", &row.waste) || !number(record, "overflow", &row.overflow) ||
 	    !number(record, "tombstones", &row.tombstones) ||
 	    !number(record, "tables", &row.tables) || !number(record, "old_buckets", &row.old) ||
-	    !number(record, "evacuated", &row.evacuated) ||
+	    !number_or_null(record, "evacuated", &row.evacuated, &row.moved_unknown) ||
 	    !boolean(record, "growing", &row.growing) || !marks(record, &row.marks) ||
 	    !boolean(record, "stack_only", &row.by_stack) ||
 	    !boolean(record, "changing", &row.changing))
