@@ -259,6 +259,54 @@ TEST(what_is_damaged_is_said)
 	}
 }
 
+/* Renames a member in a line. */
+static void rename_member(const struct buf *good, unsigned line, const char *name, struct buf *to)
+{
+	cleanup_buf struct buf member = {0};
+	const char *from = good->data, *at;
+
+	buf_printf(&member, "\"%s\":", name);
+	for (unsigned i = 1; i < line; i++)
+		from = strchr(from, '\n') + 1;
+	at = strstr(from, buf_cstr(&member));
+	assert_non_null(at);
+	assert_null(memchr(from, '\n', (size_t)(at - from)));
+	buf_put(to, good->data, good->len);
+	to->data[at - good->data + 1] = '_';
+}
+
+/* Nothing that is compared is taken for 0 because a writer does not know it, or a byte is wrong. */
+TEST(a_member_that_is_missing_is_no_zero)
+{
+	static const struct {
+		unsigned line;
+		const char *name;
+	} cases[] = {
+		{2, "map"},	    {2, "len"},	      {2, "capacity"},	 {2, "bytes"},
+		{2, "waste"},	    {2, "layout"},    {2, "overflow"},	 {2, "growing"},
+		{2, "stack_only"},  {2, "changing"},  {3, "tombstones"}, {3, "tables"},
+		{6, "old_buckets"}, {6, "evacuated"}, {10, "maps"},	 {10, "heap_bytes"},
+		{10, "waste"},
+	};
+	cleanup_buf struct buf good = {0};
+
+	put_list(&good, before, ARRAY_SIZE(before), 7);
+	buf_cstr(&good);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_buf struct buf text = {0}, says = {0};
+		struct snapshot list;
+		struct error *err;
+
+		rename_member(&good, cases[i].line, cases[i].name, &text);
+		buf_printf(&says, "line %u: its member \"%s\"", cases[i].line, cases[i].name);
+		err = read_bytes(text.data, text.len, &list);
+		assert_non_null(err);
+		assert_non_null(strstr(err->text, buf_cstr(&says)));
+		error_free(err);
+		snapshot_fini(&list);
+	}
+}
+
 /* ---- comparing ---- */
 
 static void put_changes(struct buf *text, struct buf *json, const struct snapshot *a,
@@ -324,6 +372,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(damaged_files_are_errors_in_one_line),
 		cmocka_unit_test(what_is_damaged_is_said),
+		cmocka_unit_test(a_member_that_is_missing_is_no_zero),
 		cmocka_unit_test(lists_are_compared),
 	};
 

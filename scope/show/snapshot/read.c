@@ -43,6 +43,15 @@ static struct error *damaged(const struct reading *reading, const char *what)
 			 reading->name, (unsigned long long)reading->line, what);
 }
 
+static struct error *wrong_member(const struct reading *reading, const char *name)
+{
+	return error_new(
+		ERROR_TARGET,
+		"%s, line %llu: its member \"%s\" is missing or wrong: the file is damaged, or another "
+		"version of tophash wrote it; use that one, or save the list again",
+		reading->name, (unsigned long long)reading->line, name);
+}
+
 static struct error *torn(const struct reading *reading)
 {
 	return error_new(ERROR_TARGET,
@@ -102,35 +111,23 @@ static struct error *next_line(struct reading *reading, const char **ret, size_t
 
 /* ---- values ---- */
 
-/* Reads a number that is not negative. Returns false when the member is no such number. A member that is
- * not there leaves *ret as it is. */
+/* Reads a number. Returns false if the member is not there, or is no number that is not negative. */
 static bool number(const json_t *object, const char *name, uint64_t *ret)
 {
 	const json_t *value = json_object_get(object, name);
 
-	if (!value)
-		return true;
 	if (!json_is_integer(value) || json_integer_value(value) < 0)
 		return false;
 	*ret = (uint64_t)json_integer_value(value);
 	return true;
 }
 
-/* Does the same for a number that may be null, because it is not known. */
-static bool number_or_null(const json_t *object, const char *name, uint64_t *ret, bool *ret_unknown)
-{
-	*ret_unknown = json_is_null(json_object_get(object, name));
-	return *ret_unknown || number(object, name, ret);
-}
-
 static bool boolean(const json_t *object, const char *name, bool *ret)
 {
 	const json_t *value = json_object_get(object, name);
 
-	if (value && !json_is_boolean(value))
-		return false;
 	*ret = json_is_true(value);
-	return true;
+	return json_is_boolean(value);
 }
 
 /* Reads an array of words of marks. Words that are not known are of a later release. */
@@ -233,47 +230,119 @@ static struct error *read_head(struct reading *reading, const json_t *record)
 	return text_of(reading, record, "go", &head->go);
 }
 
-static struct error *read_map(struct reading *reading, const json_t *record)
+/* Which maps have a member. */
+enum has_member { EACH, CLASSIC, GROWING, SWISS };
+
+/* A member of a map's record that has to be there: another writer may leave one out, and 0 would be a guess. */
+struct member {
+	const char *name;
+	size_t at; /* in struct map_row */
+	enum has_member has;
+	bool is_bool;
+};
+
+#define NUMBER(name_, member_, has_)                                  \
+	{                                                             \
+		name_, offsetof(struct map_row, member_), has_, false \
+	}
+#define BOOLEAN(name_, member_, has_)                                \
+	{                                                            \
+		name_, offsetof(struct map_row, member_), has_, true \
+	}
+
+/* What tells which maps have a member stands before it. */
+static const struct member map_members[] = {
+	NUMBER("len", len, EACH),
+	NUMBER("capacity", capacity, EACH),
+	NUMBER("bytes", bytes, EACH),
+	NUMBER("waste", waste, EACH),
+	BOOLEAN("stack_only", by_stack, EACH),
+	BOOLEAN("changing", changing, EACH),
+	NUMBER("overflow", overflow, CLASSIC),
+	BOOLEAN("growing", growing, CLASSIC),
+	NUMBER("old_buckets", old, GROWING),
+	NUMBER("tombstones", tombstones, SWISS),
+	NUMBER("tables", tables, SWISS),
+};
+
+static bool has(const struct map_row *row, enum has_member what)
+{
+	switch (what) {
+	case CLASSIC: return !row->swiss;
+	case GROWING: return row->growing;
+	case SWISS: return row->swiss;
+	case EACH: break;
+	}
+	return true;
+}
+
+/* Reads the members of a map's record. Returns the name of the first one that is missing or wrong, or NULL. */
+static const char *read_members(const json_t *record, struct map_row *ret)
 {
 	const char *layout = json_string_value(json_object_get(record, "layout"));
-	struct map_row row = {0};
 
-	if (!address(record, "map", &row.map) || !number(record, "len", &row.len) ||
-	    !number(record, "capacity", &row.capacity) || !number(record, "bytes", &row.bytes) ||
-	    !number(record, "waste", &row.waste) || !number(record, "overflow", &row.overflow) ||
-	    !number(record, "tombstones", &row.tombstones) ||
-	    !number(record, "tables", &row.tables) || !number(record, "old_buckets", &row.old) ||
-	    !number_or_null(record, "evacuated", &row.evacuated, &row.moved_unknown) ||
-	    !boolean(record, "growing", &row.growing) || !marks(record, &row.marks) ||
-	    !boolean(record, "stack_only", &row.by_stack) ||
-	    !boolean(record, "changing", &row.changing))
-		return damaged(reading, "a member of a map is missing or wrong");
-	row.swiss = layout && strcmp(layout, "swiss") == 0;
+	if (!address(record, "map", &ret->map))
+		return "map";
+	if (!layout || (strcmp(layout, "swiss") != 0 && strcmp(layout, "classic") != 0))
+		return "layout";
+	ret->swiss = strcmp(layout, "swiss") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(map_members); i++) {
+		const struct member *member = &map_members[i];
+		void *to = (char *)ret + member->at;
+
+		if (has(ret, member->has) && !(member->is_bool ? boolean(record, member->name, to)
+							       : number(record, member->name, to)))
+			return member->name;
+	}
+	ret->moved_unknown = ret->growing && json_is_null(json_object_get(record, "evacuated"));
+	if (ret->growing && !ret->moved_unknown && !number(record, "evacuated", &ret->evacuated))
+		return "evacuated";
+	return marks(record, &ret->marks) ? NULL : "marks";
+}
+
+static struct error *read_map(struct reading *reading, const json_t *record)
+{
+	struct map_row row = {0};
+	const char *wrong = read_members(record, &row);
+
+	if (wrong)
+		return wrong_member(reading, wrong);
 	try(text_of(reading, record, "map_type", &row.type));
 	try(text_of(reading, record, "package", &row.package));
 	if (reading->ret->rows.len == SNAPSHOT_MAPS_MAX)
-		return error_new(ERROR_TARGET, "%s has more than %d maps", reading->name,
-				 SNAPSHOT_MAPS_MAX);
+		return error_new(ERROR_TARGET, "%s has more than %d maps, too many to be compared",
+				 reading->name, SNAPSHOT_MAPS_MAX);
 	return vec_push(&reading->ret->rows, row) ? NULL : error_nomem();
 }
+
+static const struct {
+	const char *name;
+	size_t at; /* in struct map_report */
+} end_members[] = {
+	{"bytes", offsetof(struct map_report, bytes)},
+	{"waste", offsetof(struct map_report, waste)},
+	{"heap_bytes", offsetof(struct map_report, heap_bytes)},
+	{"objects", offsetof(struct map_report, objects)},
+	{"live", offsetof(struct map_report, live)},
+	{"goroutines", offsetof(struct map_report, goroutines)},
+	{"possible_empty", offsetof(struct map_report, possible_empty)},
+};
 
 static struct error *read_end(struct reading *reading, const json_t *record)
 {
 	struct map_report *totals = &reading->ret->totals;
 
-	if (!number(record, "maps", &totals->maps) || !number(record, "bytes", &totals->bytes) ||
-	    !number(record, "waste", &totals->waste) ||
-	    !number(record, "heap_bytes", &totals->heap_bytes) ||
-	    !number(record, "objects", &totals->objects) ||
-	    !number(record, "live", &totals->live) ||
-	    !number(record, "goroutines", &totals->goroutines) ||
-	    !number(record, "possible_empty", &totals->possible_empty))
-		return damaged(reading, "a member of the end record is wrong");
+	if (!number(record, "maps", &totals->maps))
+		return wrong_member(reading, "maps");
 	if (totals->maps != reading->ret->rows.len)
 		return error_new(
 			ERROR_TARGET,
 			"%s has %zu maps, and its end record tells of %llu: it is no whole list",
 			reading->name, reading->ret->rows.len, (unsigned long long)totals->maps);
+	for (size_t i = 0; i < ARRAY_SIZE(end_members); i++)
+		if (!number(record, end_members[i].name,
+			    (uint64_t *)((char *)totals + end_members[i].at)))
+			return wrong_member(reading, end_members[i].name);
 	return NULL;
 }
 
