@@ -126,6 +126,72 @@ TEST(it_runs_when_the_time_is_over)
 	assert_true(ns >= SECOND_NS / 20);
 }
 
+enum { MANY_THREADS = 4000 };
+
+static void *wait_for_end(__attribute__((unused)) void *ctx)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* Makes a child with many threads, all of which wait. Fewer if the machine allows no more. Returns how many it has. */
+static pid_t fork_many(int *ret_threads)
+{
+	int *threads = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	assert_true(threads != MAP_FAILED);
+	pid = fork();
+	if (pid == 0) {
+		pthread_attr_t small;
+		pthread_t thread;
+		int n = 1;
+
+		pthread_attr_init(&small);
+		pthread_attr_setstacksize(&small, 32768);
+		while (n < MANY_THREADS && pthread_create(&thread, &small, wait_for_end, NULL) == 0)
+			n++;
+		__atomic_store_n(threads, n, __ATOMIC_RELEASE);
+		wait_for_end(NULL);
+	}
+	while (!__atomic_load_n(threads, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	*ret_threads = *threads;
+	munmap(threads, 4096);
+	return pid;
+}
+
+/* The clock counts while the threads are told to stop, one after the other. */
+TEST(many_threads_are_not_all_stopped_when_the_time_is_over)
+{
+	const struct registers *registers;
+	struct target *target;
+	struct stop *stop;
+	struct error *err;
+	int threads, stopped;
+	const char *at;
+	uint64_t ns;
+	pid_t pid = fork_many(&threads);
+
+	assert_null(process_open(pid, &target));
+	err = stop_begin(target, SECOND_NS / 1000, &stop);
+	assert_non_null(err);
+	at = strstr(err->text, "many threads or makes new ones (");
+	assert_non_null(at);
+	assert_int_equal(sscanf(strchr(at, '('), "(%d were stopped)", &stopped), 1);
+	if (threads == MANY_THREADS)
+		assert_in_range(stopped, 0, threads - 1);
+	error_free(err);
+	assert_null(stop_begin(target, 600 * SECOND_NS, &stop));
+	assert_int_equal(stop_registers(stop, &registers), threads);
+	assert_null(stop_end(stop, &ns));
+	stop_close(stop);
+	target_close(target);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 TEST(a_stopped_process_stays_so)
 {
 	struct child *child = *state;
@@ -213,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_CHILD(no_thread_runs_while_it_is_held),
 		WITH_CHILD(it_runs_when_the_time_is_over),
+		cmocka_unit_test(many_threads_are_not_all_stopped_when_the_time_is_over),
 		WITH_CHILD(a_stopped_process_stays_so),
 		WITH_CHILD(a_signal_that_comes_meanwhile_is_not_lost),
 		WITH_CHILD(one_that_is_killed_has_ended),

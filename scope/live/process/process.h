@@ -242,13 +242,15 @@ struct error *process_scan_mapped(ino_t ino, bool (*found)(void *ctx, pid_t pid)
 
 struct stop;
 
-/* Stops all threads of a process, also new ones, and waits until all of them stand. Nobody but the process can notice: a
- * system call of C code may return EINTR. It runs on after stop_end(), after max_ns, and when this process ends, whatever
- * happens first. The thread that calls gets no signals that would stop it until stop_end(). Errors (ERROR_TARGET): another
- * process traces it (the text says which), it has ended, it executes another program, not all threads stand within max_ns;
- * (ERROR_PERMISSION). After an error it runs. */
+/* Stops all threads of a process, also new ones, and waits until all of them stand. No signal is sent. A system call of its C code
+ * may return EINTR. Others may see that it is traced (TracerPid in /proc) and cannot trace it, and that it does not answer. It runs on
+ * after stop_end(), max_ns after the call, and when this process ends, whatever happens first. Until stop_end() or stop_close()
+ * the thread that calls gets no signals that would stop it, and this process dumps no core. The caller frees *ret with stop_close().
+ * Errors (ERROR_TARGET): another process traces it (the text says which), it has ended, it executes another program, not all
+ * threads stand within max_ns; (ERROR_PERMISSION): it may not be traced; (ERROR_FAILED): no memory, no thread. After an error it
+ * runs. */
 struct error *stop_begin(struct target *target, uint64_t max_ns, struct stop **ret);
-/* Returns the registers of all threads. Borrowed until stop_close(). */
+/* Returns the registers of all threads that had not ended, in no order. Borrowed until stop_close(). */
 size_t stop_registers(const struct stop *stop, const struct registers **ret);
 /* Returns the memory of the process, until stop_close(). When the time is over, nothing can be read. After a stop_end()
  * without error it is read as it is then. */

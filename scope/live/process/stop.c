@@ -7,7 +7,9 @@
 #include "live/process/process.h"
 #include "base/clock.h"
 #include "base/registers.h"
+#include "base/table.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <pthread.h>
@@ -51,6 +53,7 @@ struct stop {
 	struct error *failed;
 	/* of the tracer until it has settled */
 	VEC(struct held) threads;
+	struct table held_at; /* thread id -> its index in threads */
 	VEC(struct registers) registers;
 	pid_t witness; /* a thread that stands */
 	uint64_t begun_ns;
@@ -100,22 +103,21 @@ static struct error *ended(const struct stop *stop)
 	return error_new(ERROR_TARGET, "process %d has ended", (int)stop->target->pid);
 }
 
-static struct error *too_slow(const struct stop *stop)
+/* Tells which thread does not stand; while threads are still being told to stop, none of them has been looked at. */
+static struct error *too_slow(const struct stop *stop, const struct held *thread)
 {
-	vec_each(thread, &stop->threads)
-		if (!thread->stands)
-			return error_new(
-				ERROR_TARGET,
-				"process %d did not stand still within %.0f ms, because its thread "
-				"%d is inside the kernel: it runs on; try again, or with a longer "
-				"--max-stop",
-				(int)stop->target->pid, (double)stop->max_ns / 1e6,
-				(int)thread->tid);
+	if (thread)
+		return error_new(
+			ERROR_TARGET,
+			"process %d did not stand still within %.0f ms, because its thread "
+			"%d is inside the kernel: it runs on; try again, or with a longer "
+			"--max-stop",
+			(int)stop->target->pid, (double)stop->max_ns / 1e6, (int)thread->tid);
 	return error_new(
 		ERROR_TARGET,
-		"process %d did not stand still within %.0f ms, because it makes threads or the machine "
-		"is busy: it runs on; try again, or with a longer --max-stop",
-		(int)stop->target->pid, (double)stop->max_ns / 1e6);
+		"process %d did not stand still within %.0f ms, because it has many threads or makes new ones (%zu "
+		"were stopped), or the machine is busy: it runs on; try again, or with a longer --max-stop",
+		(int)stop->target->pid, (double)stop->max_ns / 1e6, stop->threads.len);
 }
 
 /* ---- stopping ---- */
@@ -123,14 +125,6 @@ static struct error *too_slow(const struct stop *stop)
 static bool is_over(const struct stop *stop)
 {
 	return now_ns() - stop->begun_ns >= stop->max_ns;
-}
-
-static bool is_held(const struct stop *stop, pid_t tid)
-{
-	vec_each(thread, &stop->threads)
-		if (thread->tid == tid)
-			return true;
-	return false;
 }
 
 /* Returns the state of a thread as the kernel shows it: 't' while it is held; 0 if it is gone. */
@@ -152,11 +146,11 @@ static bool is_dead(pid_t tid)
 }
 
 /* Tells whether a thread that may not be seized is about to end: the kernel refuses that with EPERM, too. */
-static bool is_ending(pid_t tid)
+static bool is_ending(const struct stop *stop, pid_t tid)
 {
 	const struct timespec pause = {.tv_nsec = ENDING_NS / ENDING_LOOKS};
 
-	for (int i = 0; i < ENDING_LOOKS; i++) {
+	for (int i = 0; i < ENDING_LOOKS && !is_over(stop); i++) {
 		if (is_dead(tid))
 			return true;
 		nanosleep(&pause, NULL);
@@ -164,36 +158,51 @@ static bool is_ending(pid_t tid)
 	return false;
 }
 
-/* Seizes the threads that are not held yet. Writes how many that were. */
+/* Seizes a thread, unless it has ended. */
+static struct error *seize(struct stop *stop, pid_t tid, size_t *ret)
+{
+	struct held held = {.tid = tid};
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0) {
+		int errnum = errno;
+
+		if (errnum == ESRCH || is_dead(tid) ||
+		    (errnum == EPERM && tracer_of(tid) <= 0 && is_ending(stop, tid)))
+			return NULL;
+		return is_over(stop) ? too_slow(stop, NULL) : refused(stop, tid, errnum);
+	}
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	++*ret;
+	return stop->threads.len < THREADS_MAX &&
+			       table_put(&stop->held_at, (uint64_t)tid,
+					 (uint32_t)stop->threads.len) >= 0 &&
+			       vec_push(&stop->threads, held)
+		       ? NULL
+		       : error_nomem();
+}
+
+/* Seizes the threads that are not held yet. Writes how many that were. Only the names of the threads are read, and the clock
+ * between them: the first ones stand already, and there may be thousands. */
 static struct error *seize_new(struct stop *stop, size_t *ret)
 {
-	struct target_threads threads;
+	const struct dirent *entry;
 	struct error *err = NULL;
+	char path[64];
+	DIR *threads;
 
 	*ret = 0;
-	try(target_threads(stop->target, &threads));
-	vec_each(thread, &threads.list) {
-		struct held held = {.tid = thread->tid};
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)stop->target->pid);
+	threads = opendir(path);
+	if (!threads)
+		return ended(stop);
+	while (!err && (entry = readdir(threads))) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
 
-		if (thread->state == 'Z' || thread->state == 'X' || is_held(stop, thread->tid))
+		if (tid <= 0 || table_find(&stop->held_at, (uint64_t)tid))
 			continue;
-		if (ptrace(PTRACE_SEIZE, held.tid, NULL, NULL) != 0) {
-			int errnum = errno;
-
-			if (errnum == ESRCH ||
-			    (errnum == EPERM && tracer_of(held.tid) <= 0 && is_ending(held.tid)))
-				continue; /* it has ended */
-			err = refused(stop, held.tid, errnum);
-			break;
-		}
-		ptrace(PTRACE_INTERRUPT, held.tid, NULL, NULL);
-		++*ret;
-		if (stop->threads.len >= THREADS_MAX || !vec_push(&stop->threads, held)) {
-			err = error_nomem();
-			break;
-		}
+		err = is_over(stop) ? too_slow(stop, NULL) : seize(stop, tid, ret);
 	}
-	vec_fini(&threads.list);
+	closedir(threads);
 	return err;
 }
 
@@ -220,7 +229,7 @@ static struct error *wait_all(struct stop *stop)
 
 		for (look_at(thread, tries); !thread->stands; look_at(thread, ++tries)) {
 			if (is_over(stop))
-				return too_slow(stop);
+				return too_slow(stop, thread);
 			nanosleep(&pause, NULL);
 		}
 	}
@@ -253,7 +262,7 @@ static struct error *stop_all(struct stop *stop)
 		try(seize_new(stop, &new));
 		try(wait_all(stop));
 		if (is_over(stop) && new)
-			return too_slow(stop);
+			return too_slow(stop, NULL);
 	} while (new);
 	vec_each(thread, &stop->threads) {
 		struct registers registers;
@@ -373,6 +382,7 @@ void stop_close(struct stop *stop)
 	pthread_cond_destroy(&stop->changed);
 	pthread_mutex_destroy(&stop->lock);
 	vec_fini(&stop->threads);
+	table_fini(&stop->held_at);
 	vec_fini(&stop->registers);
 	free(stop);
 }
