@@ -269,7 +269,8 @@ struct map_row maps_row_of(const struct maps_listing *listing, const struct goma
 			      .moved_unknown = map->moved_unknown,
 			      .swiss = maps_of(listing) == GO_MAPS_SWISS,
 			      .by_stack = map->by_stack,
-			      .changing = map->changing};
+			      .changing = map->changing,
+			      .standing = listing->options->core || listing->options->stop};
 
 	take_candidates(listing, map, &row);
 	row.marks = maps_marks(&row, map);

@@ -236,6 +236,7 @@ static void put_entries(const struct one *one, const struct terminal_style *styl
 				      .rows_n = one->entries.len,
 				      .texts = &one->texts,
 				      .swiss = one->maps == GO_MAPS_SWISS,
+				      .standing = one->options->core,
 				      .color = style->color,
 				      .width = style->width};
 
@@ -244,10 +245,12 @@ static void put_entries(const struct one *one, const struct terminal_style *styl
 		return;
 	}
 	if (one->wanted && !entries.rows_n)
-		buf_str(to, one->counts.faults ? "not found, but not all of the map could be read\n"
-			    : one->at_rest
-				    ? "not in the map\n"
-				    : "not found, but the map changed while it was searched\n");
+		buf_str(to,
+			one->counts.faults ? "not found, but not all of the map could be read\n"
+			: one->at_rest	   ? "not in the map\n"
+			: one->options->core
+				? "not found, but the program was just writing to the map\n"
+				: "not found, but the map changed while it was searched: try again\n");
 	else if (one->options->entries && entries.rows_n)
 		buf_char(to, '\n');
 	map_entries_text(to, &entries);

@@ -67,6 +67,12 @@ static const struct map_row rows[] = {
 	 .growing = true,
 	 .old = 2,
 	 .moved_unknown = true},
+	{.map = 0xc000012480,
+	 .len = 9,
+	 .capacity = 8,
+	 .bytes = 192,
+	 .changing = true,
+	 .standing = true},
 };
 
 static struct map_report report = {

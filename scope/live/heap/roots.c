@@ -234,7 +234,8 @@ static void mark_function(struct heap *heap, uint64_t special, unsigned words)
 	uint64_t pointers[4];
 
 	words = words < ARRAY_SIZE(pointers) ? words : ARRAY_SIZE(pointers);
-	if (!heap_read(heap, special + heap->fields.special_function, pointers, (size_t)words * WORD))
+	if (!heap_read(heap, special + heap->fields.special_function, pointers,
+		       (size_t)words * WORD))
 		return;
 	for (unsigned i = 0; i < words; i++)
 		heap_follow(heap, 0, pointers[i], true);

@@ -102,7 +102,8 @@ static void put_place(struct cell *cell, const void *row)
 		buf_printf(cell->to, ", overflow %u", part->depth);
 	buf_printf(cell->to, ", slot %u", entry->slot);
 	if (entry->uncertain)
-		buf_str(cell->to, "; uncertain: it changed while it was read");
+		buf_str(cell->to, all(cell)->standing ? "; uncertain: " MAP_IN_WRITE
+						      : "; uncertain: " MAP_CHANGED);
 	text_cut(cell->to, begin, cell->columns);
 }
 

@@ -221,9 +221,9 @@ static void put_notes(struct cell *cell, const void *row)
 {
 	const struct map_facts *facts = facts_of(row);
 	const char *notes[] = {
-		facts->row.changing ? "it changed while it was read, each time: what is shown may "
-				      "not agree"
-				    : NULL,
+		!facts->row.changing  ? NULL
+		: facts->row.standing ? MAP_IN_WRITE ": what is shown may not agree"
+				      : MAP_CHANGED ", each time: what is shown may not agree",
 		facts->listed ? NULL : "it is not among the live maps that the mark found",
 		facts->row.by_stack ? "only a stack holds it" : NULL,
 		facts->drawn || facts->never_filled

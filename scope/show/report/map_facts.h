@@ -34,7 +34,7 @@ struct map_entry {
 	bool cut;	       /* not all of the key or the value is there */
 	const char *key_error; /* why a part of it could not be read; static, or NULL */
 	const char *value_error;
-	bool uncertain; /* the program changed the bucket or group while it was read */
+	bool uncertain; /* the program changed the bucket or group while it was read, or was writing to it */
 };
 
 struct map_entries {
@@ -42,6 +42,7 @@ struct map_entries {
 	size_t rows_n;
 	const struct buf *texts;
 	bool swiss;
+	bool standing; /* as in struct map_row */
 	bool color;
 	size_t width;
 };

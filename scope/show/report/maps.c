@@ -186,7 +186,7 @@ static void put_notes(struct cell *cell, const void *row_)
 		map_marks_cell(cell, row->marks);
 	}
 	put_fact(cell->to, from, row->by_stack, "only a stack holds it");
-	put_fact(cell->to, from, row->changing, "it changed while it was read");
+	put_fact(cell->to, from, row->changing, row->standing ? MAP_IN_WRITE : MAP_CHANGED);
 	text_cut(cell->to, from, cell->columns);
 }
 

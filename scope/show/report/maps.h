@@ -45,9 +45,10 @@ struct map_row {
 	bool growing;
 	bool moved_unknown; /* it grows, and `evacuated` is not known */
 	bool swiss;
-	bool changing;	/* its numbers do not agree, because it changed while it was read */
-	bool by_stack;	/* only words of stacks lead to it */
-	unsigned marks; /* enum map_mark */
+	bool changing; /* its numbers do not agree, because it changed while it was read, or in the middle of a write */
+	bool standing; /* the program could not change it while it was read: it stood still, or this is a core */
+	bool by_stack;			  /* only words of stacks lead to it */
+	unsigned marks;			  /* enum map_mark */
 	const struct holder_hop *held_by; /* NULL: it is not known */
 	uint64_t goid;			  /* of the goroutine whose stack holds it; or 0 */
 	const char *
@@ -88,6 +89,10 @@ struct map_report {
 	bool color;
 	size_t width; /* of a line; TEXT_UNLIMITED: nothing is cut */
 };
+
+/* Why the numbers of a map do not agree. */
+#define MAP_CHANGED  "it changed while it was read"
+#define MAP_IN_WRITE "the program was just writing to it"
 
 /* Append the list. As JSON Lines it has {"event":"map",...} for each map, then {"event":"end",...}. */
 void maps_json(struct buf *to, const struct map_report *report);
