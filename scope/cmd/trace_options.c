@@ -297,6 +297,22 @@ static const struct option_spec rows[] = {
 		"as different keys if their lengths differ. If standard error is a terminal, a "
 		"status line there shows the number of hits until the end (not with \\fB-q\\fR). "
 		"A run that prints its events into a file has this line, too."},
+	{.name = "holders", .kind = OPTION_FLAG, .at = AT(holders),
+	 .help = "what holds each map: looked up in the heap",
+	 .man = "Shows what holds the map of each event: the shortest way from a global variable or a stack to the map, with the "
+		"names of fields, as \\fBtophash maps --holders\\fR does. It also does what \\fB--exact-types\\fR "
+		"does. It is used for events, and with \\fB--summary=map\\fR. See \\fBLOOKS INTO THE HEAP\\fR."},
+	{.name = "exact-types", .kind = OPTION_FLAG, .at = AT(exact_types), .rare = true,
+	 .help = "look types up in the heap that generic code hides",
+	 .man = "Finds the exact type of a map if the runtime tells only its shape (generic code), or nothing. It is looked up in the "
+		"heap. \\fB--type\\fR then decides by the exact type, as soon as it is known. See "
+		"\\fBLOOKS INTO THE HEAP\\fR."},
+	{.name = "look-every", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(look_every_ns),
+	 .also = AT(look_every_given), .min = 1000000, .max = 87600ull * 3600 * 1000000000, .rare = true,
+	 .help = "look at the heap again after TIME (10s)",
+	 .man = "With \\fB--holders\\fR and \\fB--exact-types\\fR: a process with events is looked at again after this time, "
+		"and the events then show what holds their maps by now. The default is 10s. It takes longer if looks would take more "
+		"than 2% of a CPU."},
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
 	 .help = "keep N frames (64; at most 512); text shows them",
@@ -430,6 +446,29 @@ static struct error *check_targets(const struct trace_options *options)
 	return NULL;
 }
 
+/* Refuses options about looks into the heap that would do nothing. */
+static struct error *check_looks(const struct trace_options *options)
+{
+	enum aggr_by by = options->summary_by;
+
+	if (options->look_every_given && !options->holders && !options->exact_types)
+		return error_new(ERROR_USAGE, "--look-every tells how often the heap is looked at: "
+					      "use it with --holders or --exact-types");
+	if (options->holders && options->summary && by != AGGR_BY_MAP)
+		return error_new(ERROR_USAGE,
+				 "--holders tells what holds a map: with --summary, use it with "
+				 "--summary=map%s",
+				 by == AGGR_BY_TYPE || by == AGGR_BY_KEY
+					 ? "; --exact-types finds the types alone"
+					 : "");
+	if (options->exact_types && options->summary && by != AGGR_BY_MAP && by != AGGR_BY_TYPE &&
+	    by != AGGR_BY_KEY && !options->filter.type_glob)
+		return error_new(ERROR_USAGE,
+				 "--exact-types does nothing for a table without types: "
+				 "give --summary=type, or --type");
+	return NULL;
+}
+
 static struct error *check(const struct trace_options *options)
 {
 	const char *later = later_option(options);
@@ -466,6 +505,7 @@ static struct error *check(const struct trace_options *options)
 				 "--map names a map of one process: use it with -p or "
 				 "-- COMMAND, not with %s",
 				 later);
+	try(check_looks(options));
 	if (options->dry_run && group_option(options))
 		return error_new(ERROR_USAGE, "--dry-run shows the probes of one file: use it with "
 					      "-p, -b or -- COMMAND");
@@ -496,8 +536,11 @@ struct error *trace_options_parse(int argc, char **argv, struct trace_options *r
 {
 	struct option_words words;
 
-	*ret = (struct trace_options){
-		.format = "text", .key_bytes = 64, .stack_max = 64, .buffer_size = 16 << 20};
+	*ret = (struct trace_options){.format = "text",
+				      .key_bytes = 64,
+				      .stack_max = 64,
+				      .buffer_size = 16 << 20,
+				      .look_every_ns = 10000000000};
 	try(options_parse(&trace_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
@@ -517,10 +560,10 @@ void trace_options_fini(struct trace_options *options)
 
 /* ---- the session ---- */
 
-/* Tells whether no single events are needed. */
+/* Tells whether no single events are needed. The exact type is found for each event. */
 static bool counts_only(const struct trace_options *options)
 {
-	return options->summary && !options->limit &&
+	return options->summary && !options->limit && !options->exact_types &&
 	       (options->summary_by == AGGR_BY_SITE || options->summary_by == AGGR_BY_TYPE);
 }
 
@@ -552,6 +595,10 @@ struct session_options trace_session_options(const struct trace_options *options
 		.misses = options->misses,
 		.no_sync_map = options->no_sync_map,
 		.count = counts_only(options),
+		.look = options->holders       ? SESSION_LOOK_HOLDERS
+			: options->exact_types ? SESSION_LOOK_TYPES
+					       : SESSION_LOOK_NONE,
+		.look_every_ns = options->look_every_ns,
 		.limit = options->limit,
 		.duration_ns = options->duration_ns,
 		.max_overhead = options->max_overhead,

@@ -42,6 +42,9 @@ struct trace_options {
 	bool max_overhead_stop; /* ",stop" was said */
 	enum engine_sample sample_by;
 	bool sample_by_given;
+	bool holders, exact_types;
+	uint64_t look_every_ns;
+	bool look_every_given;
 	bool misses, no_sync_map, dry_run, quiet, verbose;
 	bool wide; /* --wide */
 	bool help; /* --help or --help-all was given, so nothing else matters */

@@ -169,6 +169,11 @@ struct error *heap_each_source(struct heap *heap, heap_on_pointer *on_pointer, v
 /* Returns what heap_open() was given. Borrowed. */
 const struct heap_options *heap_options_of(const struct heap *heap);
 void heap_facts(const struct heap *heap, struct heap_facts *ret);
+/* Returns the address of the number that grows with each cycle of the collector, for heap_cycles_at(). */
+uint64_t heap_cycles_addr(const struct heap *heap);
+/* Reads how often the collector has run by now, as facts.cycles. Returns false if it cannot be read. An object that was alive when
+ * the number was read stays in its place until the number has changed. */
+bool heap_cycles_at(const struct memory *memory, uint64_t addr, uint32_t *ret);
 /* Returns the live objects that look like headers of maps, by address. Borrowed. */
 const struct heap_candidate *heap_candidates(const struct heap *heap, size_t *ret_n);
 

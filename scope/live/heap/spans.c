@@ -214,14 +214,25 @@ static bool has_inline_marks(const struct heap *heap)
 	return with > without;
 }
 
-/* Reads how often the collector has run. mheap.sweepgen stands before allspans, and grows by 2 with each cycle. */
+/* mheap.sweepgen stands before allspans, and grows by 2 with each cycle, before the sweep. */
+uint64_t heap_cycles_addr(const struct heap *heap)
+{
+	return heap->globals.mheap + heap->fields.allspans - WORD;
+}
+
+bool heap_cycles_at(const struct memory *memory, uint64_t addr, uint32_t *ret)
+{
+	uint32_t sweepgen;
+
+	if (!memory_read(memory, addr, &sweepgen, sizeof(sweepgen)))
+		return false;
+	*ret = sweepgen / 2;
+	return true;
+}
+
 static void read_cycles(struct heap *heap)
 {
-	uint32_t sweepgen = 0;
-
-	heap_read(heap, heap->globals.mheap + heap->fields.allspans - WORD, &sweepgen,
-		  sizeof(sweepgen));
-	heap->facts.cycles = sweepgen / 2;
+	heap_cycles_at(&heap->options.memory, heap_cycles_addr(heap), &heap->facts.cycles);
 }
 
 struct error *heap_read_spans(struct heap *heap)

@@ -20,6 +20,9 @@ struct row {
 	const char *identity;
 	size_t identity_len;
 	VEC(uint64_t) goroutines;
+	char *type,
+		*held; /* map: owned: what shown.detail, shown.held_text have in place of `strings` */
+	uint64_t held_id;
 };
 
 /* Maps the identity of a row, which the row owns, to its index. */
@@ -60,6 +63,8 @@ void aggr_free(struct aggr *aggr)
 		return;
 	vec_each(row, &aggr->rows) {
 		free(row->strings);
+		free(row->type);
+		free(row->held);
 		vec_fini(&row->goroutines);
 	}
 	vec_fini(&aggr->rows);
@@ -367,6 +372,59 @@ static struct error *row_goroutine(struct row *row, uint64_t id)
 	return NULL;
 }
 
+/* Keeps the exact type of a map, of which only the shape was known before. */
+static struct error *row_type(struct row *row, const struct event_removal *event)
+{
+	char *type;
+
+	if (!event->look->told || !strcmp(row->shown.detail, event->map_type))
+		return NULL;
+	type = strdup(event->map_type);
+	if (!type)
+		return error_nomem();
+	free(row->type);
+	row->shown.detail = row->type = type;
+	return NULL;
+}
+
+/* Keeps what holds a map. */
+static struct error *row_held(struct row *row, const struct event_look *look)
+{
+	size_t text, json;
+	char *held;
+
+	row->shown.looked_ns = look->time_ns;
+	if (row->held_id == look->held_id)
+		return NULL;
+	row->held_id = look->held_id;
+	row->shown.held_text = row->shown.held_json = NULL;
+	if (!look->held_text)
+		return NULL;
+	text = strlen(look->held_text) + 1;
+	json = strlen(look->held_json) + 1;
+	held = malloc(text + json);
+	if (!held)
+		return error_nomem();
+	memcpy(held, look->held_text, text);
+	memcpy(held + text, look->held_json, json);
+	free(row->held);
+	row->held = held;
+	row->shown.held_text = held;
+	row->shown.held_json = held + text;
+	return NULL;
+}
+
+/* Keeps what a look has told of the map of a row. */
+static struct error *row_look(struct row *row, const struct event_removal *event)
+{
+	row->shown.looks = true;
+	row->shown.holders = event->look->holders;
+	if (!event->look->time_ns)
+		return NULL;
+	try(row_type(row, event));
+	return row_held(row, event->look);
+}
+
 static void row_count(struct row *row, const struct event *event, uint64_t n, uint64_t elements)
 {
 	if (!event->removal.removed)
@@ -407,6 +465,8 @@ struct error *aggr_add_many(struct aggr *aggr, const struct event *event, uint64
 	try(row_find(aggr, event, &at));
 	row = &aggr->rows.data[at];
 	row_count(row, event, n, elements);
+	if (event->removal.look && aggr->by == AGGR_BY_MAP && !row->shown.others)
+		try(row_look(row, &event->removal));
 	for (size_t i = 0; i < goroutines_n; i++)
 		try(row_goroutine(row, goroutines[i]));
 	return NULL;

@@ -44,23 +44,27 @@ static inline uint64_t aggr_goroutine(uint64_t goid, uint32_t pid)
 	return goid ^ (uint64_t)pid << 40;
 }
 
-/* A row. Its strings have the bytes of the traced program, and a sink must escape them. Only a key
- * is safe, because value_text() wrote it. No string is NULL. */
+/* A row. Its strings have the bytes of the traced program, and a sink must escape them. Only a key and
+ * what holds a map are safe. No string is NULL, unless this is said. */
 struct aggr_row {
-	const char *name;    /* site: "main.(*store).drop"; map: "0xc000…"; type; key as text;
+	const char *name;   /* site: "main.(*store).drop"; map: "0xc000…"; type; key as text;
 				container or pod, "" for none */
-	const char *detail;  /* site: "store.go:61"; map, key: its map type; else "" */
-	const char *caller;  /* site: the caller, "main.(*server).refresh server.go:88"; or "" */
-	const char *file;    /* site: the whole path of the file; else "" */
-	const char *json;    /* key: as value_json() writes it; else "" */
-	uint32_t line;	     /* site */
-	uint32_t pid;	     /* map: the process that it belongs to */
-	bool key_cut;	     /* key: a string in it was cut; other lengths have other rows */
-	bool others;	     /* the row of everything that is not kept apart */
-	uint64_t deletes;    /* delete calls that removed */
-	uint64_t misses;     /* calls that removed nothing */
-	uint64_t clears;     /* clear calls that removed */
-	uint64_t elements;   /* elements removed by both */
+	const char *detail; /* site: "store.go:61"; map, key: its map type; else "" */
+	const char *caller; /* site: the caller, "main.(*server).refresh server.go:88"; or "" */
+	const char *file;   /* site: the whole path of the file; else "" */
+	const char *json;   /* key: as value_json() writes it; else "" */
+	uint32_t line;	    /* site */
+	uint32_t pid;	    /* map: the process that it belongs to */
+	bool key_cut;	    /* key: a string in it was cut; other lengths have other rows */
+	bool others;	    /* the row of everything that is not kept apart */
+	/* map: what the last look has told that knew the map (struct event_look) */
+	bool looks, holders;
+	uint64_t looked_ns;		   /* 0: none has */
+	const char *held_text, *held_json; /* NULL: not known */
+	uint64_t deletes;		   /* delete calls that removed */
+	uint64_t misses;		   /* calls that removed nothing */
+	uint64_t clears;		   /* clear calls that removed */
+	uint64_t elements;		   /* elements removed by both */
 	uint64_t goroutines; /* distinct goroutine ids, counted exactly up to 64, else 64 */
 };
 

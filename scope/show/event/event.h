@@ -29,6 +29,16 @@ enum event_kind {
 
 enum event_gc { EVENT_GC_OFF, EVENT_GC_MARK, EVENT_GC_MARKTERMINATION, EVENT_GC_UNKNOWN };
 
+/* What a look into the heap of the process has told of a map (watch/look). */
+struct event_look {
+	uint64_t
+		time_ns; /* when the look began: CLOCK_MONOTONIC; 0: nothing is known of the map yet */
+	const char *told; /* map_type was found in the heap, in place of this one; or NULL */
+	bool holders;	  /* --holders: the next members are meant */
+	const char *held_text, *held_json; /* what holds the map; NULL: not known */
+	uint64_t held_id;		   /* equal ids mean equal texts */
+};
+
 /* An EVENT_DELETE or EVENT_CLEAR. Every pointer is borrowed until the call returns. */
 struct event_removal {
 	uint32_t pid, tid;
@@ -59,6 +69,9 @@ struct event_removal {
 	/* Of the process: "web", "prod/shop-7d4b/api"; "prod/shop-7d4b". NULL: none, or not known. */
 	const char *container, *pod;
 	uint32_t module; /* the engine's number of the file that has the probe */
+	bool type_vague; /* map_type is "" or only a shape */
+	uint64_t seed;	 /* of the map's hash function, if it was asked for; 0: unknown */
+	const struct event_look *look; /* NULL: maps are not looked up */
 };
 
 struct event_probe {
@@ -177,6 +190,9 @@ struct event_end {
 	double seconds;
 	bool status_known; /* --exit-status: tophash ends with another status than this */
 	uint32_t status;   /* the exit status that tophash would have */
+	bool looked;	   /* maps were looked up in heaps: */
+	uint64_t looks, looks_failed;
+	double looks_cpu_ms; /* of tophash */
 };
 
 struct event {

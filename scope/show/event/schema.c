@@ -66,7 +66,10 @@ static const struct event_member module[] = {
 		MEMBER("func", STRING, removal.func), MEMBER("gc", GC, removal.gc),           \
 		MEMBER("state", STATE, removal), MEMBER("stack", STACK, removal),             \
 		MEMBER("stack_cut", FLAG, removal.stack_cut),                                 \
-		MEMBER("stack_error", STRING, removal.stack_error)
+		MEMBER("stack_error", STRING, removal.stack_error),                           \
+	{                                                                                     \
+		.name = "", .type = EVENT_LOOK                                                \
+	} /* several members */
 
 static const struct event_member delete[] = {
 	REMOVAL_HEAD,
@@ -108,6 +111,7 @@ static const struct event_member end[] = {
 	MEMBER("gaps", U64, end.gaps),
 	MEMBER("overhead", OVERHEAD, end),
 	MEMBER("sample", SAMPLED, end),
+	MEMBER("looks", LOOKS, end),
 	MEMBER("sinks", SINKS, end),
 	MEMBER("seconds", DECIMAL, end.seconds),
 	MEMBER("status", STATUS, end),

@@ -27,14 +27,16 @@ enum event_type {
 	EVENT_KEY,     /* struct event_removal: key, key_cut, key_error */
 	EVENT_GC,      /* enum event_gc */
 	EVENT_STATE,   /* struct event_removal: null if it is unknown */
-	EVENT_MAP_TYPE,	   /* struct event_removal */
-	EVENT_STACK,	   /* struct event_removal */
+	EVENT_MAP_TYPE, /* struct event_removal */
+	EVENT_STACK,	/* struct event_removal */
+	EVENT_LOOK, /* struct event_removal: map_type_told, looked, held_by; left out if nobody looks */
 	EVENT_EXIT_STATUS, /* struct event_exit: code, or signal and signal_name */
 	EVENT_MISSES,	   /* struct event_end: left out unless misses were counted */
 	EVENT_STATUS,	   /* struct event_end: left out unless --exit-status was given */
 	EVENT_LOST,	   /* struct event_end: an object with a number for each cause */
 	EVENT_OVERHEAD,	   /* struct event_end: left out unless it was measured */
 	EVENT_SAMPLED,	   /* struct event_end: left out unless --max-overhead was given */
+	EVENT_LOOKS,	   /* struct event_end: left out if nobody looks */
 	EVENT_SINKS,	   /* struct event_end: left out if there is only one sink */
 };
 

@@ -11,7 +11,7 @@
 struct json_state {
 	struct cache stacks; /* the array of frames */
 	struct cache types;  /* the map type as a JSON string */
-	struct json_clock clock;
+	struct json_clock clock, looked;
 	/* The state of a map as it was rendered last. The next event is often from the same map. */
 	struct map_state shown[MAP_STATE_MAX];
 	size_t shown_n;
@@ -154,6 +154,31 @@ static void put_gc(struct buf *to, enum event_gc gc)
 	}
 }
 
+/* Appends what a look into the heap has told. The clock of events is not used, as looks are earlier: it would be set
+ * back and forth. */
+static bool put_look(struct sink *sink, const struct event_look *look)
+{
+	struct json_state *state = sink->state;
+	struct buf *to = &sink->out;
+
+	if (!look)
+		return false;
+	if (look->told) {
+		json_name(to, "map_type_told");
+		json_put_str(to, look->told);
+	}
+	if (look->holders) {
+		json_name(to, "held_by");
+		buf_str(to, look->held_json ? look->held_json : "null");
+	}
+	json_name(to, "looked");
+	if (look->time_ns)
+		json_put_time(to, &state->looked, sink_wall(sink, look->time_ns));
+	else
+		json_literal(to, "null");
+	return true;
+}
+
 /* Tells whether the rendered state is this one. Names are compared by address: they are literals of
  * the layouts, and equal ones have one address. */
 static bool is_shown(const struct json_state *json, const struct map_state *state, size_t n)
@@ -283,6 +308,17 @@ static void put_sinks(struct buf *to, const struct event_end *end)
 	buf_char(to, ']');
 }
 
+static void put_looks(struct buf *to, const struct event_end *end)
+{
+	json_begin(to, "done");
+	buf_u64(to, end->looks);
+	json_name(to, "failed");
+	buf_u64(to, end->looks_failed);
+	json_name(to, "cpu_ms");
+	json_put_decimal(to, end->looks_cpu_ms);
+	buf_char(to, '}');
+}
+
 /* Appends a member that only other events have, not removals. */
 static bool put_cold(struct buf *to, const struct event *event, enum event_type type)
 {
@@ -311,6 +347,10 @@ static bool put_cold(struct buf *to, const struct event *event, enum event_type 
 		if (end->overhead_limited)
 			put_sample(to, &end->sample);
 		return end->overhead_limited;
+	case EVENT_LOOKS:
+		if (end->looked)
+			put_looks(to, end);
+		return end->looked;
 	case EVENT_SINKS:
 		if (end->sinks_n)
 			put_sinks(to, end);
@@ -356,6 +396,7 @@ static bool put_value(struct sink *sink, const struct event *event, enum event_t
 	case EVENT_STATE: put_state(sink, &event->removal); break;
 	case EVENT_MAP_TYPE: put_type(sink, &event->removal); break;
 	case EVENT_STACK: put_stack(sink, &event->removal); break;
+	case EVENT_LOOK: return put_look(sink, event->removal.look);
 	default: return put_cold(to, event, type);
 	}
 	return true;

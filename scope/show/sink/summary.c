@@ -16,7 +16,8 @@
 
 struct summary {
 	enum aggr_by by;
-	uint64_t wall_ns;		   /* when the trace ended */
+	uint64_t wall_ns; /* when the trace ended */
+	const struct sink *sink;
 	uint64_t elements;		   /* in all */
 	bool clears, misses;		   /* whether there were any */
 	bool pids;			   /* there were several processes */
@@ -78,12 +79,16 @@ static void put_plain(struct cell *cell, const struct aggr_row *row)
 	}
 	text_cut(to, from, cell->columns);
 	used = text_columns(to, from);
-	if (!row->detail[0] || cell->columns - used < 3)
+	if ((!row->detail[0] && !row->holders) || cell->columns - used < 3)
 		return;
 	text_sgr(to, cell->color, SGR_DIM);
 	buf_put(to, "  ", 2);
 	from = to->len;
 	text_safe_str(to, row->detail);
+	if (row->holders) {
+		buf_str(to, "  held by ");
+		buf_str(to, row->held_text ? row->held_text : "?");
+	}
 	text_cut(to, from,
 		 cell->columns == TEXT_UNLIMITED ? TEXT_UNLIMITED : cell->columns - used - 2);
 	text_sgr_end(to, cell->color, SGR_DIM);
@@ -200,6 +205,25 @@ static void put_type(struct cell *cell, const void *row_)
 		put_subject(cell, row);
 	else if (has_type(cell) && !row->others)
 		cell_str(cell, is_by(cell, AGGR_BY_TYPE) ? row->name : row->detail);
+}
+
+static void put_held(struct cell *cell, const void *row_)
+{
+	const struct aggr_row *row = row_;
+
+	if (row->holders)
+		buf_str(cell->to, row->held_json ? row->held_json : "null");
+}
+
+static void put_looked(struct cell *cell, const void *row_)
+{
+	const struct summary *summary = summary_of(cell->rows);
+	const struct aggr_row *row = row_;
+
+	if (row->looked_ns)
+		json_put_time(cell->to, summary->clock, sink_wall(summary->sink, row->looked_ns));
+	else if (row->looks)
+		cell_null(cell);
 }
 
 /* Appends the container or the pod of a row. Many processes have none. */
@@ -349,6 +373,8 @@ static const struct column columns[] = {
 	{.name = "KEY", .json = "key", .place = 7, .put = put_key, .shown = shows_key},
 	{.json = "key_cut", .put = put_key_cut},
 	{.name = "TYPE", .json = "map_type", .place = 7, .put = put_type, .shown = shows_type},
+	{.json = "held_by", .put = put_held},
+	{.json = "looked", .put = put_looked},
 	{.name = "CONTAINER",
 	 .json = "container",
 	 .place = 7,
@@ -406,6 +432,7 @@ void summary_json(struct sink *sink, struct aggr *aggr, uint64_t time_ns, struct
 {
 	struct summary summary = {
 		.by = aggr_by(aggr),
+		.sink = sink,
 		.sample = aggr_sample(aggr),
 		.wall_ns = sink_wall(sink, time_ns),
 		.clock = clock,

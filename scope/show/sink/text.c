@@ -385,6 +385,8 @@ static void put_removal(struct sink *sink, enum event_kind kind, uint64_t time_n
 				       : SGR_GREEN);
 	put_cell(sink, &state->len, COLUMN_LEN, event->panicked ? SGR_RED : dim);
 	put_site(sink, event);
+	if (event->look)
+		text_put_look(sink, event->look);
 	if (sink->options.stack)
 		text_put_stack(sink, event);
 	sink->out.bad |= state->key.text.bad || state->scratch.bad;

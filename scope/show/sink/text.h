@@ -96,6 +96,8 @@ struct text_state {
 void text_type(struct buf *to, const struct event_removal *event);
 /* Appends a rendered text to the output. `cached` is NULL when memory was out. */
 void text_put_cached(struct sink *sink, const struct cache *cache, const struct cached *cached);
+/* Appends the line of --holders. */
+void text_put_look(struct sink *sink, const struct event_look *look);
 /* Appends the lines of --stack. */
 void text_put_stack(struct sink *sink, const struct event_removal *event);
 

@@ -11,6 +11,8 @@
 #include "base/buf.h"
 #include "read/layout/layout.h"
 
+#include <time.h>
+
 #define INDENT 6
 
 /* Appends the detail line in `scratch`. */
@@ -142,6 +144,28 @@ static void put_stack_end(struct sink *sink, const struct event_removal *event)
 	else
 		buf_str(&state->scratch, "more frames: see --stack");
 	text_wrap_indented(&sink->out, &state->scratch, INDENT, 2, state->width);
+}
+
+/* Appends "held by main.theStore.sessions (looked up at 14:03:07)". */
+void text_put_look(struct sink *sink, const struct event_look *look)
+{
+	struct text_state *state = sink->state;
+	struct buf *to = &state->scratch;
+	char clock[9] = "";
+	time_t second = (time_t)(sink_wall(sink, look->time_ns) / 1000000000);
+	struct tm tm = {0};
+
+	if (!look->holders)
+		return;
+	buf_reset(to);
+	buf_str(to, "held by ");
+	buf_str(to, look->held_text ? look->held_text : "?");
+	if (look->time_ns && localtime_r(&second, &tm))
+		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	buf_str(to, look->time_ns ? " (looked up at " : " (not looked up yet");
+	buf_str(to, clock);
+	buf_char(to, ')');
+	put_detail(sink);
 }
 
 void text_put_stack(struct sink *sink, const struct event_removal *event)

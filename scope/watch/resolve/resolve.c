@@ -248,6 +248,9 @@ static void fill_numbers(struct resolver *r, const struct wire_event *e, bool sy
 			       ? 0
 			       : probed_of(r, e)->layout->state(e->header, r->state);
 	ret->state = r->state;
+	ret->seed = r->options.seeds && !uncounted && !(e->unread & WIRE_UNREAD_STATE)
+			    ? probed_of(r, e)->layout->seed(e->header)
+			    : 0;
 	ret->stack_cut = e->flags & WIRE_STACK_CUT;
 	ret->stack_error = stack_error(e);
 }
@@ -299,6 +302,8 @@ static struct error *resolve_removal(struct resolver *r, const struct wire_event
 	fill_numbers(r, e, sync, ret);
 	ret->map_type = info->name;
 	ret->type_id = type_id(&r->types, info);
+	ret->type_vague = info->shape || !info->known;
+	ret->look = NULL;
 	ret->func = stack->func;
 	ret->stack = stack_frames(&r->stacks, stack);
 	ret->stack_n = stack->nframes;

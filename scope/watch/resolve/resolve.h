@@ -18,6 +18,7 @@ struct resolver;
 struct resolver_options {
 	const struct filter *filter;
 	uint32_t stack_max; /* frames to show */
+	bool seeds;	    /* tell the seeds of maps, too */
 	/* Returns the memory of process `pid`. It is only read within a call of
 	 * resolver_resolve(). */
 	struct memory (*memory)(void *ctx, pid_t pid);

@@ -218,7 +218,7 @@ struct error *chosen_executes(struct session *session, pid_t pid, uint64_t time_
 	/* The record of the exec may come late (wire.h, WIRE_EXEC): after that of its begin. */
 	if (!traced || has_ended(traced) || time_ns < traced->begun_ns)
 		return NULL;
-	session_modules_forget(session->modules, pid);
+	session_forget(session, pid);
 	if (!target_executes(traced->target, program_of(session, traced).exe, &same))
 		return NULL;
 	if (traced->executed_ns)

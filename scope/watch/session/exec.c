@@ -189,7 +189,7 @@ struct error *watch_exec(struct session *session)
 	session->image_seen_ns = now_ns();
 	if (!has_executed(session, target))
 		return NULL;
-	session_modules_forget(session->modules, target->pid);
+	session_forget(session, target->pid);
 	settle_gap(session, true); /* for the exec before */
 	session->gap.from_ns = before_ns > session->gap.to_ns ? before_ns : session->gap.to_ns;
 	if (count_starts(session, target))

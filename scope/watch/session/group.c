@@ -361,7 +361,7 @@ static void settle_former(struct session *session, struct traced *traced, uint64
 /* Makes the table show what a process has executed, which was in it before. */
 static struct error *begin_again(struct session *session, struct traced *traced, uint64_t time_ns)
 {
-	session_modules_forget(session->modules, traced->target->pid);
+	session_forget(session, traced->target->pid);
 	program_leave(session, traced);
 	traced->started = false;
 	traced->start_due_ns = 0;

@@ -393,7 +393,7 @@ static struct error *watch_files(struct session *session)
 
 struct error *modules_move(struct session *session, struct traced *traced, uint64_t time_ns)
 {
-	session_modules_forget(session->modules, traced->target->pid);
+	session_forget(session, traced->target->pid);
 	try(place_modules_again(session, traced));
 	vec_each(at, &traced->met)
 		at->moved_ns = time_ns;

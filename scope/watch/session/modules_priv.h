@@ -30,6 +30,20 @@ void session_modules_note(struct session_modules *modules, pid_t pid,
 /* Forgets what a process has mapped, because it executes a program again, or has ended. */
 void session_modules_forget(struct session_modules *modules, pid_t pid);
 
+/* ---- looks.c ---- */
+
+/* Begins to look maps up, if that is wanted. It is done by a thread that has the rights of this one: call it after
+ * session_confine(). Errors: no memory, no thread. */
+struct error *looks_begin(struct session *session);
+/* Takes what was found, and begins the next look. Call it often. */
+struct error *looks_turn(struct session *session);
+/* Puts into an event what is known of its map. Returns false if the event is not to be shown: the exact type of the map
+ * does not match --type. */
+bool looks_tell(struct session *session, struct event *event);
+void looks_sum_up(const struct session *session, struct event_end *end);
+/* Forgets what a process has mapped and what its heap has told, because it executes a program, or has ended. */
+void session_forget(struct session *session, pid_t pid);
+
 /* ---- met.c ---- */
 
 void met_fini(struct session *session);

@@ -64,7 +64,7 @@ struct error *others_begin(struct session *session, struct target *target, struc
 	struct traced *traced = find_process(session, target->pid);
 
 	target_drop_exe(target); /* the file of the program is the same, and is open */
-	session_modules_forget(session->modules, target->pid);
+	session_forget(session, target->pid);
 	session->last_pid = 0;
 	if (!traced) {
 		try(add_process(session, target));

@@ -158,7 +158,7 @@ struct error *process_begins(struct session *session, const struct event_removal
 	struct error *err;
 	bool is_new;
 
-	session_modules_forget(session->modules, (pid_t)event->pid);
+	session_forget(session, (pid_t)event->pid);
 	group_begin_seen(session, (pid_t)event->pid);
 	if (former)
 		chosen_begins(former, time_ns);
@@ -358,7 +358,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	settle_execs(session);
 	settle_late(session, traced, true);
 	session_leave_process(session, traced);
-	session_modules_forget(session->modules, traced->target->pid);
+	session_forget(session, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
 	nothing = session->group && !traced->started && !traced->program;
 	if (!traced->started) /* it ended before it could be read, and removed nothing */

@@ -114,6 +114,10 @@ static bool deliver(struct session *session, struct event *event)
 	}
 	event->removal.container = session->last_container;
 	event->removal.pod = session->last_pod;
+	if (session->look && !session->failed && !looks_tell(session, event)) {
+		session->filtered++;
+		return true;
+	}
 	if (!session->failed)
 		session->failed = aggr_add(session->output.aggr, event);
 	if (session->failed)
@@ -332,6 +336,7 @@ static struct error *on_tick(void *ctx)
 
 	try(drain(session, pass_end(session), 0));
 	follow_clock(session);
+	try(looks_turn(session));
 	try(watch_processes(session));
 	try(watch_exec(session));
 	try(watch_strangers(session));
@@ -426,6 +431,7 @@ struct error *session_run(struct session *session)
 	session->run_ns = now_ns();
 	session->end_ns = duration_ns ? session->run_ns + duration_ns : UINT64_MAX;
 	begin_limit(session);
+	try(looks_begin(session));
 	try(fan_flush(session->output.sinks));
 	try(loop_watch(session->loop, fan_first(session->output.sinks)->options.fd, 0, on_output,
 		       session));
@@ -503,6 +509,7 @@ static void sum_up(const struct session *session, uint64_t end_ns, struct sessio
 	};
 	sum_up_cost(session, end_ns, &ret->end);
 	sum_up_sample(session, end_ns, &c, &ret->end);
+	looks_sum_up(session, &ret->end);
 	add_lost(ret, "ring_full", c.lost_ring);
 	if (session->options.misses)
 		add_lost(ret, "pending_full", c.lost_pending);

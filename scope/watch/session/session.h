@@ -36,6 +36,7 @@
  *   confine.c    gives up rights that are not needed any more
  *   file.c       the traced file: overwritten, replaced, deleted
  *   running.c    which processes run it
+ *   looks.c      what the heaps of the processes tell of the maps of events
  *   hints.c      reports filters that can match nothing
  *   overhead.c   --max-overhead
  *   throttle.c   what it takes to stay below it
@@ -72,6 +73,13 @@ enum session_follow {
 	SESSION_FOLLOW_NONE,
 	SESSION_FOLLOW_ALL,   /* every Go program; of running processes: see session_group */
 	SESSION_FOLLOW_EXACT, /* as SAME, but other processes of the file may be slowed */
+};
+
+/* What is looked up in the heaps of the processes, in the background (watch/look). */
+enum session_look {
+	SESSION_LOOK_NONE,
+	SESSION_LOOK_TYPES,   /* of maps whose type the runtime does not tell */
+	SESSION_LOOK_HOLDERS, /* the same, and what holds each map */
 };
 
 /* A group of processes. All Go programs in it are watched: those that run, and those that come later.
@@ -124,11 +132,13 @@ struct session_options {
 	uint64_t buffer_size; /* bytes of the ring */
 	bool misses;	      /* deletes that removed nothing are events too */
 	bool no_sync_map;     /* leave sync.Maps alone; the maps in them are like any other */
-	bool count;	/* only a table by site or type is needed; deletes may be counted in the
+	bool count; /* only a table by site or type is needed; deletes may be counted in the
 			   kernel, and reach the table at the end, in no order, without key, map and
 			   goroutine; not with a limit */
-	uint64_t limit; /* stop after this many events; 0: never */
-	uint64_t duration_ns; /* stop after this time; 0: never */
+	enum session_look look;
+	uint64_t look_every_ns; /* a process is looked at again after this time */
+	uint64_t limit;		/* stop after this many events; 0: never */
+	uint64_t duration_ns;	/* stop after this time; 0: never */
 
 	double max_overhead;	   /* percent of a CPU; 0: no limit */
 	bool max_overhead_stop;	   /* the run ends if sampling does not save enough */

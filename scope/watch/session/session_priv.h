@@ -10,6 +10,7 @@
 #include "live/module/module.h"
 #include "live/process/process.h"
 #include "watch/session/throttle.h"
+#include "watch/look/look.h"
 #include "watch/resolve/resolve.h"
 #include "watch/tree/tree.h"
 
@@ -207,9 +208,13 @@ struct session {
 	VEC(struct traced) processes;
 	struct process_index *index; /* table.c */
 	unsigned stopped_told;	     /* running.c: stopped processes that were told about */
-	uint64_t forgotten;	     /* processes that were removed from the table */
 	uint32_t last_pid;	     /* pid of the last event; it is in the table */
+	uint64_t forgotten;	     /* processes that were removed from the table */
 	const char *last_container, *last_pod; /* of that process */
+
+	/* looks.c */
+	struct look *look;	     /* NULL: maps are not looked up */
+	struct event_look look_told; /* of the last event */
 
 	/* exec.c: the watched process, if there is only one. */
 	char names[SESSION_NAMES]

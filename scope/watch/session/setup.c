@@ -145,6 +145,7 @@ void session_close(struct session *session)
 	if (!session)
 		return;
 	error_free(session->failed);
+	look_close(session->look);
 	engine_close(
 		session->engine); /* ends its children; command_close() must not wait for them */
 	command_close(session);
@@ -206,6 +207,7 @@ static struct error *open_resolver(struct session *session)
 	struct resolver_options options = {
 		.filter = session->options.filter,
 		.stack_max = session->options.stack_max,
+		.seeds = session->options.look != SESSION_LOOK_NONE,
 		.memory = memory_of,
 		.find_module = session_modules_find,
 	};

@@ -1,0 +1,76 @@
+/* look: looks maps of running processes up in their heaps, while events come in. What a look finds is what
+ * `tophash maps` shows: the exact type of each live map, and on request what holds it.
+ *
+ *   look.c     asks for looks, and keeps what they have found
+ *   worker.c   the thread that looks
+ *   result.c   one look
+ *
+ * A thread of its own looks at one process after the other. It reads the process and never stops it. It runs at a low
+ * priority, and rests after each look for so long that all looks together take at most 2 % of one CPU.
+ *
+ * A map is told from another one at the same address by the seed of its hash function, which is random. A look has
+ * read the seed, and each event has it. The runtime draws a new seed for a map that becomes empty. Then the map is still
+ * the same if no cycle of the collector has ended since the seeds agreed: until then the memory of an object that was
+ * alive is not used again. If neither proves that it is the same map, nothing is told of it until the next look.
+ */
+#ifndef WATCH_LOOK_LOOK_H
+#define WATCH_LOOK_LOOK_H
+
+#include "base/base.h"
+
+#include <sys/types.h>
+
+struct look_options {
+	bool holders;	   /* find what holds the maps, too */
+	uint64_t every_ns; /* a process with events is looked at again after this time */
+	/* Receives what has gone wrong, one line. It is called by look_turn(). */
+	void (*failed)(void *ctx, pid_t pid, const char *why);
+	void *ctx;
+};
+
+struct look;
+
+/* Starts the thread. Errors: no memory, no thread. */
+struct error *look_open(const struct look_options *options, struct look **ret);
+/* Ends the thread; a look that is under way is given up. NULL is legal. */
+void look_close(struct look *look);
+CLEANUP_FUNC(struct look, look_close)
+
+/* Asks for a look at a process, as soon as the others are done and the rest is over. Errors: no memory. */
+struct error *look_want(struct look *look, pid_t pid);
+/* Forgets what is known of a process, because it executes a program or has ended. */
+void look_forget(struct look *look, pid_t pid);
+/* Takes what the thread has found, and gives it the next process. Call it often. Strings that look_find() has told before
+ * are not valid any more. Errors: no memory. */
+struct error *look_turn(struct look *look);
+
+/* A map as an event shows it. */
+struct look_map {
+	pid_t pid;
+	uint64_t addr, seed;
+	bool on_stack;	  /* its header is on the stack of a goroutine */
+	uint64_t time_ns; /* of the event */
+};
+
+/* What is known of a map. Strings are borrowed until the next look_turn() or look_forget(). */
+struct look_found {
+	uint64_t time_ns;      /* when the look began that has seen the map: CLOCK_MONOTONIC */
+	const char *type;      /* NULL: not known */
+	uint64_t type_id;      /* with type: no type of a resolver has this number */
+	const char *held_text; /* NULL: not known, or not asked for */
+	const char *held_json; /* an array; NULL as held_text */
+	uint64_t held_id;      /* with held_text: another text has another number */
+};
+
+/* Finds what is known of a map. Returns false if it is nothing yet; a look at its process is then asked for. Errors are
+ * kept for look_turn(). */
+bool look_find(struct look *look, const struct look_map *map, struct look_found *ret);
+
+struct look_totals {
+	uint64_t done, failed; /* looks */
+	uint64_t cpu_ns;       /* that they took */
+};
+
+void look_totals(const struct look *look, struct look_totals *ret);
+
+#endif
