@@ -210,7 +210,7 @@ struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_
 	plan->modules_n = options->modules_n;
 	try(map_types_find(heap, maps, &plan->types));
 	for (size_t i = 0; i < options->modules_n; i++)
-		try(code_types_find(options->modules[i].image, options->modules[i].tab,
+		try(code_types_open(options->modules[i].image, options->modules[i].tab,
 				    &plan->code[i]));
 	*ret = take_ptr(plan);
 	return NULL;
@@ -222,7 +222,7 @@ void gomap_plan_free(struct gomap_plan *plan)
 		return;
 	map_types_fini(&plan->types);
 	for (size_t i = 0; i < plan->modules_n; i++)
-		code_types_fini(&plan->code[i]);
+		code_types_free(plan->code[i]);
 	free(plan->code);
 	free(plan);
 }

@@ -34,7 +34,7 @@ struct map_types {
 struct gomap_plan {
 	enum go_maps maps;
 	struct map_types types;
-	struct code_types *code; /* what the code of each module says */
+	struct code_types **code; /* what the code of each module says */
 	size_t modules_n;
 };
 

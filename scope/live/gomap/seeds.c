@@ -74,9 +74,18 @@ void typing_add_object(struct typing *typing, uint64_t addr, uint64_t type, uint
 		typing_push(typing, ITEM_VALUES, addr, type, size / known->size);
 }
 
-/* A closure begins with the address of its function. Its type is a struct whose first field is a uintptr
- * (cmd/compile/internal/typecheck: ClosureType). */
 void typing_add_closure(struct typing *typing, uint64_t addr, uint64_t func)
+{
+	const struct gotype_module *modules = typing->options->modules;
+
+	for (size_t i = 0; i < typing->options->modules_n && typing->found.len < LATER_MAX; i++)
+		if (code_types_ask_closure(typing->code[i], func - modules[i].bias))
+			typing->failed |=
+				!vec_push(&typing->found, ((struct found_closure){addr, func}));
+}
+
+/* Adds a closure whose type is known. */
+static void add_closure(struct typing *typing, uint64_t addr, uint64_t func)
 {
 	uint32_t *found = table_find(&typing->closures_at, func);
 	const struct closure_type *closure = found ? &typing->closures.data[*found] : NULL;
@@ -91,6 +100,8 @@ void typing_add_closure(struct typing *typing, uint64_t addr, uint64_t func)
 		typing->failed |= !vec_push(&typing->later, later);
 }
 
+/* A closure begins with the address of its function. Its type is a struct whose first field is a uintptr
+ * (cmd/compile/internal/typecheck: ClosureType). */
 static bool is_closure_type(struct typing *typing, uint64_t addr)
 {
 	const struct gotype *type = typing_type(typing, addr);
@@ -102,11 +113,14 @@ static bool is_closure_type(struct typing *typing, uint64_t addr)
 	return type && type->kind == GOTYPE_UINTPTR;
 }
 
-static struct error *add_closures(struct typing *typing, size_t module)
+/* Takes the types of closures that the code of a module tells. */
+static struct error *take_closures(struct typing *typing, size_t module)
 {
 	uint64_t bias = typing->options->modules[module].bias;
+	size_t n;
+	const struct typed_closure *closure = code_types_closures(typing->code[module], &n);
 
-	vec_each(closure, &typing->code[module].closures) {
+	for (; n--; closure++) {
 		struct closure_type of = {.type = closure->type + bias, .shape = closure->shape};
 
 		if (!is_closure_type(typing, of.type) || !reach_leads(&typing->reach, of.type))
@@ -116,13 +130,6 @@ static struct error *add_closures(struct typing *typing, size_t module)
 			      (uint32_t)typing->closures.len - 1) < 0)
 			return error_nomem();
 	}
-	return NULL;
-}
-
-struct error *typing_add_closures(struct typing *typing)
-{
-	for (size_t i = 0; i < typing->options->modules_n; i++)
-		try(add_closures(typing, i));
 	return NULL;
 }
 
@@ -158,12 +165,60 @@ static void add_global(struct typing *typing, const struct typed_global *global,
 	}
 }
 
+struct asked {
+	struct typing *typing;
+	uint64_t bias; /* of the module */
+};
+
+/* Tells whether a word points to something that is alive and may have pointers. */
+static bool may_lead(const struct typing *typing, uint64_t word)
+{
+	const struct heap_span *span = heap_span_of(typing->heap, word);
+
+	return word && !(span && span->noscan) && heap_is_live(typing->heap, word, 1);
+}
+
+/* Tells whether what the code does with a variable may tell the type of a map. */
+static bool is_wanted(void *ctx, uint64_t addr, enum mention_kind kind, uint64_t type)
+{
+	const struct asked *asked = ctx;
+	struct typing *typing = asked->typing;
+	bool has_type = kind == MENTION_POINTER || kind == MENTION_VALUE;
+	uint64_t word = 0;
+
+	if (has_type && (!type || !reach_leads(&typing->reach, type + asked->bias)))
+		return false;
+	if (kind == MENTION_VALUE)
+		return true;
+	if (!heap_read(typing->heap, addr + asked->bias, &word, sizeof(word)))
+		return false;
+	return kind == MENTION_MAP ? typing_map_at(typing, word) != NULL : may_lead(typing, word);
+}
+
+struct error *typing_read_code(struct typing *typing)
+{
+	for (size_t i = 0; i < typing->options->modules_n; i++) {
+		struct asked asked = {typing, typing->options->modules[i].bias};
+
+		code_types_ask_variables(typing->code[i], is_wanted, &asked);
+		try(code_types_read(typing->code[i]));
+		try(take_closures(typing, i));
+	}
+	vec_each(closure, &typing->found)
+		add_closure(typing, closure->addr, closure->func);
+	return NULL;
+}
+
 void typing_add_globals(struct typing *typing, bool shapes)
 {
-	for (size_t i = 0; i < typing->options->modules_n; i++)
-		vec_each(global, &typing->code[i].globals)
+	for (size_t i = 0; i < typing->options->modules_n; i++) {
+		size_t n;
+		const struct typed_global *global = code_types_globals(typing->code[i], &n);
+
+		for (; n--; global++)
 			if (global->shape == shapes)
 				add_global(typing, global, typing->options->modules[i].bias);
+	}
 	if (shapes)
 		vec_each(item, &typing->later)
 			typing_push(typing, item->kind, item->addr, item->type, item->count);

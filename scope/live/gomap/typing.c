@@ -20,7 +20,6 @@ struct error *typing_new(const struct gomap_reader *reader, const struct gomap_p
 {
 	const struct heap_options *options = heap_options_of(reader->heap);
 	struct typing *typing = calloc(1, sizeof(*typing));
-	struct error *err;
 
 	if (!typing)
 		return error_nomem();
@@ -33,12 +32,8 @@ struct error *typing_new(const struct gomap_reader *reader, const struct gomap_p
 					       .memory = options->memory,
 					       .find = heap_module_of,
 					       .find_ctx = (void *)options};
-	err = typing_add_closures(typing);
-	if (err)
-		typing_free(typing);
-	else
-		*ret = typing;
-	return err;
+	*ret = typing;
+	return NULL;
 }
 
 void typing_free(struct typing *typing)
@@ -55,6 +50,7 @@ void typing_free(struct typing *typing)
 	vec_fini(&typing->others);
 	table_fini(&typing->closures_at);
 	vec_fini(&typing->closures);
+	vec_fini(&typing->found);
 	vec_fini(&typing->later);
 	free(typing);
 }
@@ -97,8 +93,7 @@ static void push(struct typing *typing, uint64_t addr, uint64_t type, uint64_t c
 	typing_push(typing, ITEM_VALUES, addr, type, count);
 }
 
-/* Returns the map of the list whose header is at an address, or NULL. */
-static struct gomap *map_at(const struct typing *typing, uint64_t addr)
+struct gomap *typing_map_at(const struct typing *typing, uint64_t addr)
 {
 	struct gomap *list = typing->maps->list.data;
 	size_t n = typing->maps->list.len, at = lower_bound(i, n, list[i].addr < addr);
@@ -111,7 +106,7 @@ static struct gomap *map_at(const struct typing *typing, uint64_t addr)
 static void take_map(struct typing *typing, uint64_t addr, uint64_t type)
 {
 	const struct map_type *of = map_types_at(typing->reader->types, type);
-	struct gomap *map = map_at(typing, addr);
+	struct gomap *map = typing_map_at(typing, addr);
 
 	if (!map || !of)
 		return;
@@ -256,7 +251,7 @@ static bool on_part(void *ctx, const struct map_part *part)
 static void visit_map(struct typing *typing, uint64_t addr, uint64_t type)
 {
 	const struct map_type *of = map_types_at(typing->reader->types, type);
-	const struct gomap *map = map_at(typing, addr);
+	const struct gomap *map = typing_map_at(typing, addr);
 	struct entries entries = {.typing = typing, .type = of};
 	struct gomap_visitor visitor = {.ctx = &entries, .on_part = on_part};
 	struct gomap_walk walk = {.reader = typing->reader, .visitor = &visitor};
@@ -343,6 +338,7 @@ static void run_queue(struct typing *typing)
 struct error *typing_run(struct typing *typing, struct gomap_list *maps)
 {
 	typing->maps = maps;
+	try(typing_read_code(typing));
 	vec_each(map, &maps->list)
 		if (map->type)
 			typing_push(typing, ITEM_MAP, map->addr, map->type, 1);

@@ -17,6 +17,11 @@ struct item {
 	enum item_kind kind;
 };
 
+/* An object that begins with the address of a closure's function. */
+struct found_closure {
+	uint64_t addr, func;
+};
+
 struct closure_type {
 	uint64_t type; /* run-time */
 	bool shape;    /* as in struct typed_closure */
@@ -39,8 +44,9 @@ struct typing {
 	uint64_t steps;			/* values that were looked at */
 	VEC(struct gomap_value) others; /* of interfaces, which lead to no map */
 	struct gomap_list *maps;
-	const struct code_types *code; /* what the code of each module says */
-	struct table closures_at;      /* run-time address of a function -> index in closures */
+	struct code_types **code; /* what the code of each module says */
+	VEC(struct found_closure) found;
+	struct table closures_at; /* run-time address of a function -> index in closures */
 	VEC(struct closure_type) closures;
 	VEC(struct item) later; /* closures of generic code */
 	bool failed;
@@ -53,9 +59,13 @@ const struct gotype *typing_type(struct typing *typing, uint64_t addr);
 void typing_push(struct typing *typing, enum item_kind kind, uint64_t addr, uint64_t type,
 		 uint64_t count);
 
+/* Returns the map of the list whose header is at an address, or NULL. */
+struct gomap *typing_map_at(const struct typing *typing, uint64_t addr);
+
 /* seeds.c */
-/* Takes the types of closures that the code tells. Errors: out of memory. */
-struct error *typing_add_closures(struct typing *typing);
+/* Reads what the code says about the closures that were found, and about global variables that lead to objects. Adds the
+ * closures. Errors: out of memory. */
+struct error *typing_read_code(struct typing *typing);
 /* Adds the global variables whose types the code tells. With `shapes`, adds those whose types come from generic code, and the
  * closures of generic code. */
 void typing_add_globals(struct typing *typing, bool shapes);

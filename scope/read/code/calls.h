@@ -40,7 +40,7 @@ struct error *code_uses_find(const struct machine_ops *machine, const void *text
 			     uint64_t addr, uint64_t from, uint64_t to, struct code_calls *ret);
 /* Appends candidates for uses of global variables whose addresses are in [from, to): an instruction that stores
  * 8 bytes into one, and an instruction that loads 8 bytes from one or makes its address, if a call of
- * one of the targets follows within 40 bytes. Their `target` is the variable's address. On arm64 nothing is
+ * one of the targets follows within 40 bytes, or `targets` is NULL. Their `target` is the variable's address. On arm64 nothing is
  * found. */
 struct error *code_globals_find(const struct machine_ops *machine, const void *text, size_t size,
 				uint64_t addr, uint64_t from, uint64_t to, const uint64_t targets[],

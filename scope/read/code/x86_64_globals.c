@@ -40,7 +40,7 @@ static bool check(const struct code_scan *scan, size_t at)
 		return true;
 	target = scan->addr + at + INSN_SIZE + (uint64_t)(int64_t)operand(bytes + 3);
 	if (target < scan->from || target >= scan->to || target % 8 ||
-	    (bytes[1] != STORE && !calls_soon(scan, at + INSN_SIZE)))
+	    (bytes[1] != STORE && scan->targets && !calls_soon(scan, at + INSN_SIZE)))
 		return true;
 	return scan_add(scan, scan->addr + at, target);
 }

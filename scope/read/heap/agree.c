@@ -62,7 +62,7 @@ static bool agree(const struct gotypes *types, const struct typed_global *from,
 	return true;
 }
 
-static void agree_globals(const struct gotypes *types, struct code_types *found)
+static void agree_globals(const struct gotypes *types, struct code_found *found)
 {
 	struct typed_global *data = found->globals.data;
 	size_t n = found->globals.len, kept = 0;
@@ -78,8 +78,6 @@ static void agree_globals(const struct gotypes *types, struct code_types *found)
 			;
 		if (agree(types, data + from, data + to, &one))
 			data[kept++] = one;
-		else
-			found->conflicts++;
 	}
 	found->globals.len = kept;
 }
@@ -92,7 +90,7 @@ static int by_func(const void *a, const void *b)
 				  : (x->type > y->type) - (x->type < y->type);
 }
 
-static void agree_closures(struct code_types *found)
+static void agree_closures(struct code_found *found)
 {
 	struct typed_closure *data = found->closures.data;
 	size_t n = found->closures.len, kept = 0;
@@ -104,13 +102,11 @@ static void agree_closures(struct code_types *found)
 			;
 		if (data[from].type == data[to - 1].type)
 			data[kept++] = data[from];
-		else
-			found->conflicts++;
 	}
 	found->closures.len = kept;
 }
 
-void code_types_agree(const struct gotypes *types, struct code_types *found)
+void code_found_agree(const struct gotypes *types, struct code_found *found)
 {
 	agree_globals(types, found);
 	agree_closures(found);

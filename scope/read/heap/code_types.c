@@ -1,299 +1,295 @@
-/* What the code says about types. Registers are followed through each function that may tell something (wanted.c):
- *
- *	lea rax, T		mov rbx, [G]		call runtime.mapaccess1_faststr		G is a map
- *	lea rax, T		call runtime.newobject	mov [G], rax				G points to a T
- *	lea rax, T		call runtime.makemap	mov [G], rax				G is a map
- *	call runtime.makemap_small	mov [G], rax						G is a map, of the type
- *		with which the same function uses it
- *	lea rax, T		call runtime.makeslice	mov [G], rax				G is a slice
- *	mov rax, [G]		call pkg.(*T).M							G points to a T
- *	lea rax, G		call pkg.(*T).M							G is a T
- *	lea rax, T		call runtime.newobject	lea rcx, F	mov [rax], rcx		closures of F are Ts
- */
+/* Answers to questions about variables and closures. What one function says is kept, and what was asked for is taken from all
+ * that was said about it: each function that mentions it was read by then. */
 #include "read/heap/heap_priv.h"
-#include "base/buf.h"
+#include "base/search.h"
+#include "base/table.h"
 #include "read/elf/elf.h"
 
 #include <stdlib.h>
 
-enum {
-	FUNC_MAX = 4 << 20, /* bytes of a function; the largest real ones have a few hundred KiB */
-	MALLOC_TYPE = 1,    /* the argument of mallocgcSmall* that is the type */
-	GROW_TYPE = 4,	    /* the argument of growslice that is the type, since 1.20 */
+/* The mentions of a variable that was asked for, of which some call methods. */
+struct question {
+	const struct mention *from, *to;
+	unsigned kinds; /* that are wanted, as bits */
 };
 
-/* A map without a type: runtime.makemap_small made it, at a call. */
-struct small_map {
-	uint64_t call, addr,
-		type; /* addr: the variable that it is stored into, or 0; type: 0, or its type */
-};
-
-struct walk {
+struct code_types {
 	const struct image *image;
 	const struct gopcln *tab;
-	const struct machine_ops *machine;
-	const struct gopcln_module *module;
-	struct variables variables;
 	struct roles roles;
+	struct mentions mentions;
 	struct named_types *named;
-	VEC(uint64_t) keepers;
-	struct gotypes types;
-	/* of one function */
-	struct code code;
-	struct code_track *track;
-	VEC(struct small_map) small;
-	struct code_types *found;
-	bool failed;
+	uint64_t *receivers;	 /* by role: its receiver's type, + 1; 0: it was not looked for */
+	struct code_walk *walk;	 /* NULL: nothing was read yet */
+	uint64_t *wanted, *read; /* bits, by function */
+	struct table variables_asked, closures_asked;
+	bool failed;		/* no memory */
+	struct code_found said; /* by all functions that were read */
+	struct table said_at;	/* hash of what was said about a variable -> 1 */
+	size_t said_n;		/* of said.globals are in said_at */
+	VEC(struct question) questions;
+	struct code_found answers;
 };
 
-/* ---- values ---- */
-
-static struct code_value argument(struct walk *walk, const struct code_insn *at, unsigned index)
+struct error *code_types_open(const struct image *image, const struct gopcln *tab,
+			      struct code_types **ret)
 {
-	return code_track_value(walk->track, at, machine_argument(walk->machine, index));
-}
+	cleanup(code_types_free) struct code_types *types = calloc(1, sizeof(*types));
+	size_t words = gopcln_func_count(tab) / 64 + 1;
 
-static bool is_constant(const struct code_value *value, uint32_t loads)
-{
-	return value->root == CODE_CONSTANT && value->loads == loads && !value->add;
-}
-
-/* Returns the type whose address a value is, or 0. */
-static uint64_t type_in(const struct walk *walk, struct code_value value)
-{
-	bool is_type = is_constant(&value, 0) && value.base >= walk->module->types &&
-		       value.base < walk->module->etypes;
-
-	return is_type ? value.base : 0;
-}
-
-static bool is_variable(const struct walk *walk, uint64_t addr)
-{
-	return addr >= walk->variables.from && addr < walk->variables.to && addr % 8 == 0;
-}
-
-/* Returns the call that a value is the first result of, or NULL. */
-static const struct code_insn *call_of(const struct walk *walk, const struct code_value *value)
-{
-	return value->root == CODE_RESULT && !value->loads && !value->add
-		       ? code_at(&walk->code, value->base)
-		       : NULL;
-}
-
-static enum role role_of_call(const struct walk *walk, const struct code_insn *call,
-			      enum role otherwise)
-{
-	const struct role_of *of =
-		call->flow == CODE_CALL ? role_at(&walk->roles, call->target) : NULL;
-
-	return of ? (enum role)of->role : otherwise;
-}
-
-/* ---- what was found ---- */
-
-/* Tells whether a type is that of generic code. */
-static bool is_shape(const struct walk *walk, uint64_t type)
-{
-	cleanup(buf_fini) struct buf name = {0};
-
-	return !gotype_name(&walk->types, type, &name) || strstr(buf_cstr(&name), "go.shape");
-}
-
-static void add_global(struct walk *walk, uint64_t addr, uint64_t type, enum typed_as as)
-{
-	struct typed_global found = {
-		.addr = addr, .type = type, .as = (uint8_t)as, .shape = is_shape(walk, type)};
-
-	walk->failed |= !vec_push(&walk->found->globals, found);
-}
-
-/* Notes what a function that makes maps is called with, or where its map is stored. */
-static void add_small(struct walk *walk, uint64_t call, uint64_t addr, uint64_t type)
-{
-	struct small_map found = {.call = call, .addr = addr, .type = type};
-
-	walk->failed |= !vec_push(&walk->small, found);
-}
-
-/* Gives the maps of one call the type that it is used with. */
-static void join_small(struct walk *walk)
-{
-	vec_each(stored, &walk->small)
-		vec_each(used, &walk->small)
-			if (stored->addr && used->type && stored->call == used->call)
-				add_global(walk, stored->addr, used->type, TYPED_MAP);
-	walk->small.len = 0;
-}
-
-/* ---- instructions ---- */
-
-static void take_map_use(struct walk *walk, const struct code_insn *call)
-{
-	uint64_t type = type_in(walk, argument(walk, call, 0));
-	struct code_value map = argument(walk, call, 1);
-	const struct code_insn *made = call_of(walk, &map);
-
-	if (type && is_constant(&map, 1))
-		add_global(walk, map.base + (uint64_t)(int64_t)map.offsets[0], type, TYPED_MAP);
-	else if (type && made && role_of_call(walk, made, ROLE_KEEPER) == ROLE_SMALL_MAP)
-		add_small(walk, made->addr, 0, type);
-}
-
-static void take_method(struct walk *walk, const struct code_insn *call, const char *name)
-{
-	struct code_value receiver = argument(walk, call, 0);
-	uint64_t addr = receiver.base, type;
-
-	if (receiver.root != CODE_CONSTANT || receiver.loads > 1 || receiver.add)
-		return;
-	addr += receiver.loads ? (uint64_t)(int64_t)receiver.offsets[0] : 0;
-	type = is_variable(walk, addr) ? named_type_of_method(walk->named, name) : 0;
-	if (type)
-		add_global(walk, addr, type, receiver.loads ? TYPED_POINTER : TYPED_VALUE);
-}
-
-/* Tells what a call makes: what its result is, and of which type. */
-static bool is_made(struct walk *walk, const struct code_insn *call, enum typed_as *ret,
-		    uint64_t *ret_type)
-{
-	unsigned grow_type = gopcln_minor(walk->tab) >= 20 ? GROW_TYPE : 0, type = 0;
-
-	switch (role_of_call(walk, call, ROLE_KEEPER)) {
-	case ROLE_NEW: *ret = TYPED_POINTER; break;
-	case ROLE_MALLOC:
-		*ret = TYPED_POINTER;
-		type = MALLOC_TYPE;
-		break;
-	case ROLE_MAP: *ret = TYPED_MAP; break;
-	case ROLE_SLICE: *ret = TYPED_SLICE; break;
-	case ROLE_GROW:
-		*ret = TYPED_SLICE;
-		type = grow_type;
-		break;
-	default: return false;
-	}
-	*ret_type = type_in(walk, argument(walk, call, type));
-	return *ret_type;
-}
-
-/* Takes a store of something that was just made into a global variable. */
-static void take_store(struct walk *walk, const struct code_insn *store)
-{
-	struct code_value value = code_track_value(walk->track, store, store->reg);
-	const struct code_insn *made = call_of(walk, &value);
-	enum typed_as as;
-	uint64_t type;
-
-	if (!made || !is_variable(walk, store->target))
-		return;
-	if (role_of_call(walk, made, ROLE_KEEPER) == ROLE_SMALL_MAP)
-		add_small(walk, made->addr, store->target, 0);
-	else if (is_made(walk, made, &as, &type))
-		add_global(walk, store->target, type, as);
-}
-
-/* Takes a store of a function's address into the first word of a new object. */
-static void take_closure(struct walk *walk, const struct code_insn *store)
-{
-	struct code_value func = code_track_value(walk->track, store, store->reg);
-	const struct role_of *of = is_constant(&func, 0) ? role_at(&walk->roles, func.base) : NULL;
-	struct typed_closure found = {.func = func.base};
-	const struct code_insn *made;
-	struct code_value object;
-	enum typed_as as;
-
-	if (!of || of->role != ROLE_CLOSURE)
-		return;
-	object = code_track_value(walk->track, store, store->base);
-	object.add = (int32_t)(object.add + store->disp);
-	made = call_of(walk, &object);
-	if (!made || !is_made(walk, made, &as, &found.type) || as != TYPED_POINTER)
-		return;
-	found.shape = is_shape(walk, found.type);
-	walk->failed |= !vec_push(&walk->found->closures, found);
-}
-
-static void take(struct walk *walk, const struct code_insn *insn)
-{
-	const struct role_of *of;
-
-	if (insn->op == CODE_STORE_GLOBAL && insn->width == 8 && insn->reg != CODE_NO_REG)
-		take_store(walk, insn);
-	if (insn->op == CODE_STORE && insn->width == 8 && insn->reg != CODE_NO_REG &&
-	    insn->base != walk->machine->stack)
-		take_closure(walk, insn);
-	of = insn->flow == CODE_CALL ? role_at(&walk->roles, insn->target) : NULL;
-	if (of && of->role == ROLE_MAP_USE)
-		take_map_use(walk, insn);
-	else if (of && of->role == ROLE_METHOD)
-		take_method(walk, insn, of->name);
-}
-
-/* ---- functions ---- */
-
-static struct error *walk_function(struct walk *walk, const struct gopcln_func *func)
-{
-	struct code_keepers keepers = {walk->keepers.data, walk->keepers.len};
-	struct error *err;
-
-	if (func->end - func->entry > FUNC_MAX)
-		return NULL;
-	try(heap_code_of(walk->image, func, &walk->code));
-	err = code_track_new(walk->machine, &walk->code, keepers, &walk->track);
-	if (!err)
-		vec_each(insn, &walk->code.insns)
-			take(walk, insn);
-	join_small(walk);
-	code_track_free(walk->track);
-	walk->track = NULL;
-	code_fini(&walk->code);
-	return err ? err : walk->failed ? error_nomem() : NULL;
-}
-
-static struct error *walk_all(struct walk *walk)
-{
-	cleanup_free uint64_t *wanted = NULL;
-
-	try(roles_find(walk->tab, &walk->roles));
-	vec_each(of, &walk->roles.list)
-		if (of->role == ROLE_KEEPER && !vec_push(&walk->keepers, of->entry))
-			return error_nomem();
-	try(named_types_new(walk->image, walk->tab, &walk->named));
-	try(wanted_find(walk->image, walk->tab, &walk->roles, &wanted));
-	for (size_t i = 0; i < gopcln_func_count(walk->tab); i++) {
-		struct gopcln_func func;
-
-		if ((wanted[i / 64] >> i % 64 & 1) &&
-		    gopcln_func_get(walk->tab, (uint32_t)i, &func))
-			try(walk_function(walk, &func));
-	}
-	image_trim(walk->image);
+	if (!types)
+		return error_nomem();
+	types->image = image;
+	types->tab = tab;
+	types->wanted = calloc(words, sizeof(*types->wanted));
+	types->read = calloc(words, sizeof(*types->read));
+	if (!types->wanted || !types->read)
+		return error_nomem();
+	try(roles_find(tab, &types->roles));
+	try(mentions_find(image, tab, &types->roles, &types->mentions));
+	types->receivers = calloc(types->roles.list.len + 1, sizeof(*types->receivers));
+	if (!types->receivers)
+		return error_nomem();
+	try(named_types_new(image, tab, &types->named));
+	image_trim(image);
+	*ret = take_ptr(types);
 	return NULL;
 }
 
-struct error *code_types_find(const struct image *image, const struct gopcln *tab,
-			      struct code_types *ret)
+static void found_fini(struct code_found *found)
 {
-	struct walk walk = {.image = image,
-			    .tab = tab,
-			    .machine = machine_get(image_machine(image)->number),
-			    .module = gopcln_module(tab),
-			    .variables = variables_of(image),
-			    .types = {.tab = tab, .image = image},
-			    .found = ret};
-	struct error *err = walk_all(&walk);
-
-	roles_fini(&walk.roles);
-	named_types_free(walk.named);
-	vec_fini(&walk.keepers);
-	vec_fini(&walk.small);
-	if (!err)
-		code_types_agree(&walk.types, ret);
-	return err;
+	vec_fini(&found->globals);
+	vec_fini(&found->closures);
 }
 
-void code_types_fini(struct code_types *types)
+void code_types_free(struct code_types *types)
 {
-	vec_fini(&types->globals);
-	vec_fini(&types->closures);
+	if (!types)
+		return;
+	roles_fini(&types->roles);
+	mentions_fini(&types->mentions);
+	named_types_free(types->named);
+	free(types->receivers);
+	code_walk_free(types->walk);
+	free(types->wanted);
+	free(types->read);
+	table_fini(&types->variables_asked);
+	table_fini(&types->closures_asked);
+	table_fini(&types->said_at);
+	vec_fini(&types->questions);
+	found_fini(&types->said);
+	found_fini(&types->answers);
+	free(types);
+}
+
+/* ---- questions ---- */
+
+static void want(struct code_types *types, uint32_t func)
+{
+	types->wanted[func / 64] |= 1ull << func % 64;
+}
+
+static bool has_method(const struct mention *mention)
+{
+	return mention->kind == MENTION_POINTER || mention->kind == MENTION_VALUE;
+}
+
+/* Returns the end of the mentions of one target. */
+static const struct mention *end_of(const struct mention *from, const struct mention *end)
+{
+	const struct mention *to = from;
+
+	while (to < end && to->target == from->target)
+		to++;
+	return to;
+}
+
+bool code_types_ask_closure(struct code_types *types, uint64_t func)
+{
+	const struct mention *list = types->mentions.closures.data;
+	size_t n = types->mentions.closures.len, at;
+
+	if (table_find(&types->closures_asked, func))
+		return true;
+	at = lower_bound(i, n, list[i].target < func);
+	if (at == n || list[at].target != func)
+		return false;
+	types->failed |= table_put(&types->closures_asked, func, 1) < 0;
+	for (; at < n && list[at].target == func; at++)
+		want(types, list[at].func);
+	return true;
+}
+
+/* Returns the type of the receiver of a method. It is found once for each method. */
+static uint64_t receiver_of(struct code_types *types, uint32_t method)
+{
+	uint64_t *known = &types->receivers[method];
+
+	if (!*known)
+		*known =
+			named_type_of_method(types->named, types->roles.list.data[method].name) + 1;
+	return *known - 1;
+}
+
+/* Returns the kinds of the mentions [from, to) of a variable that are wanted, as bits. */
+static unsigned wanted_kinds(struct code_types *types, const struct mention *from,
+			     const struct mention *to, code_is_wanted *is_wanted, void *ctx)
+{
+	unsigned kinds = 0;
+
+	for (const struct mention *at = from; at < to; at++)
+		if (!(kinds >> at->kind & 1) &&
+		    is_wanted(ctx, at->target, (enum mention_kind)at->kind,
+			      has_method(at) ? receiver_of(types, at->method) : 0))
+			kinds |= 1u << at->kind;
+	return kinds;
+}
+
+/* Asks for a variable. The functions of the mentions [from, to) of these kinds are to be read. Of those that call methods, some
+ * are enough (want_more()). */
+static void ask(struct code_types *types, const struct mention *from, const struct mention *to,
+		unsigned kinds)
+{
+	uint32_t *known = table_find(&types->variables_asked, from->target);
+
+	kinds &= ~(known ? *known : 0);
+	if (!kinds)
+		return;
+	for (const struct mention *at = from; at < to; at++)
+		if (kinds >> at->kind & 1 && !has_method(at))
+			want(types, at->func);
+	types->failed |=
+		table_put(&types->variables_asked, from->target, kinds | (known ? *known : 0)) < 0;
+	if (kinds & (1u << MENTION_POINTER | 1u << MENTION_VALUE))
+		types->failed |= !vec_push(&types->questions, ((struct question){from, to, kinds}));
+}
+
+void code_types_ask_variables(struct code_types *types, code_is_wanted *is_wanted, void *ctx)
+{
+	const struct mention *from = types->mentions.variables.data, *to;
+	const struct mention *end = from + types->mentions.variables.len;
+
+	for (; from < end; from = to) {
+		to = end_of(from, end);
+		ask(types, from, to, wanted_kinds(types, from, to, is_wanted, ctx));
+	}
+}
+
+/* ---- answers ---- */
+
+static uint64_t hash_of(uint64_t addr, uint64_t type, bool is_value)
+{
+	return table_mix(addr ^ table_mix(type << 1 | is_value));
+}
+
+/* Enters what was said since the last call. */
+static struct error *enter_said(struct code_types *types)
+{
+	for (; types->said_n < types->said.globals.len; types->said_n++) {
+		const struct typed_global *at = &types->said.globals.data[types->said_n];
+
+		if (at->as != TYPED_POINTER && at->as != TYPED_VALUE)
+			continue;
+		if (table_put(&types->said_at, hash_of(at->addr, at->type, at->as == TYPED_VALUE),
+			      1) < 0)
+			return error_nomem();
+	}
+	return NULL;
+}
+
+/* Hundreds of functions may call methods of one variable, such as a logger. All calls of methods of one type say the same, so that
+ * no more of them are read when this was said. Wants up to `n` functions for each question. Returns false if none is
+ * left. */
+static bool want_more(struct code_types *types, size_t n)
+{
+	bool found = false;
+
+	vec_each(question, &types->questions) {
+		size_t left = n;
+
+		for (const struct mention *at = question->from; at < question->to && left; at++) {
+			uint32_t func = at->func;
+
+			if (!has_method(at) || !(question->kinds >> at->kind & 1) ||
+			    (types->wanted[func / 64] >> func % 64 & 1) ||
+			    table_find(&types->said_at,
+				       hash_of(at->target, receiver_of(types, at->method),
+					       at->kind == MENTION_VALUE)))
+				continue;
+			want(types, func);
+			found = true;
+			left--;
+		}
+	}
+	return found;
+}
+
+/* Reads the functions that are wanted and were not read before. */
+static struct error *read_wanted(struct code_types *types)
+{
+	if (!types->walk)
+		try(code_walk_new(types->image, types->tab, &types->roles, types->named,
+				  &types->walk));
+	for (size_t i = 0; i < gopcln_func_count(types->tab); i++) {
+		struct gopcln_func func;
+
+		if (!((types->wanted[i / 64] & ~types->read[i / 64]) >> i % 64 & 1))
+			continue;
+		types->read[i / 64] |= 1ull << i % 64;
+		if (gopcln_func_get(types->tab, (uint32_t)i, &func))
+			try(code_walk_function(types->walk, &func, &types->said));
+	}
+	return NULL;
+}
+
+/* Tells whether what was said about a variable was asked for. */
+static bool is_answer(const struct code_types *types, const struct typed_global *said)
+{
+	const uint32_t *kinds = table_find(&types->variables_asked, said->addr);
+
+	return kinds && (said->as == TYPED_VALUE ? *kinds >> MENTION_VALUE & 1
+						 : *kinds & ~(1u << MENTION_VALUE));
+}
+
+/* Takes the answers from what was said. */
+static struct error *answer(struct code_types *types)
+{
+	struct gotypes gotypes = {.tab = types->tab, .image = types->image};
+
+	types->answers.globals.len = types->answers.closures.len = 0;
+	vec_each(at, &types->said.globals)
+		if (is_answer(types, at) && !vec_push(&types->answers.globals, *at))
+			return error_nomem();
+	vec_each(at, &types->said.closures)
+		if (table_find(&types->closures_asked, at->func) &&
+		    !vec_push(&types->answers.closures, *at))
+			return error_nomem();
+	code_found_agree(&gotypes, &types->answers);
+	return NULL;
+}
+
+struct error *code_types_read(struct code_types *types)
+{
+	size_t n = 1;
+
+	if (types->failed)
+		return error_nomem();
+	do {
+		try(read_wanted(types));
+		try(enter_said(types));
+	} while (want_more(types, n) && (n *= 2));
+	image_trim(types->image);
+	return answer(types);
+}
+
+const struct typed_global *code_types_globals(const struct code_types *types, size_t *ret_n)
+{
+	*ret_n = types->answers.globals.len;
+	return types->answers.globals.data;
+}
+
+const struct typed_closure *code_types_closures(const struct code_types *types, size_t *ret_n)
+{
+	*ret_n = types->answers.closures.len;
+	return types->answers.closures.data;
 }

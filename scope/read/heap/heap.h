@@ -6,10 +6,11 @@
  *   globals.c   the addresses of the runtime's variables, from its code
  *   queues.c    those of queued finalizers and cleanups
  *   uses.c      which functions use a global variable
- *   roles.c     the functions that code_types.c knows
- *   wanted.c    the functions whose code is read for types
+ *   roles.c     the functions that walk.c knows
+ *   mentions.c  which functions mention a variable or a closure
  *   named.c     types by the names of their methods
- *   code_types.c  the types of global variables and closures, from the code that uses and makes them
+ *   walk.c      the types of global variables and closures, from the code of a function that uses or makes them
+ *   code_types.c  answers to questions about variables and closures
  *   agree.c     what several places in the code say about one variable
  */
 #ifndef READ_HEAP_HEAP_H
@@ -91,20 +92,38 @@ struct typed_closure {
 	bool shape;
 };
 
-/* What the code of a module says about types. */
-struct code_types {
-	VEC(struct typed_global) globals;   /* by address */
-	VEC(struct typed_closure) closures; /* by function, each once */
-	uint64_t
-		conflicts; /* global variables and functions that were left out: the code names several types */
+/* What the code of a module says about types. Reading all of the code takes long. Therefore one asks about variables and
+ * closures, and the functions that mention these are read. */
+struct code_types;
+
+/* Searches the code for mentions. All is borrowed. Errors: out of memory. */
+struct error *code_types_open(const struct image *image, const struct gopcln *tab,
+			      struct code_types **ret);
+void code_types_free(struct code_types *types); /* NULL is legal */
+CLEANUP_FUNC(struct code_types, code_types_free)
+
+/* Asks for the type of closures with a function. Returns false if the code makes none. */
+bool code_types_ask_closure(struct code_types *types, uint64_t func);
+/* What the code may do with a variable. */
+enum mention_kind {
+	MENTION_MAP,	 /* use it as a map */
+	MENTION_STORE,	 /* store something that was made into it */
+	MENTION_POINTER, /* call a method of what it points to */
+	MENTION_VALUE,	 /* call a method of it */
 };
 
-/* Reads the types of global variables and closures from the code. The caller frees *ret, also after an error. Errors: out of
- * memory. */
-struct error *code_types_find(const struct image *image, const struct gopcln *tab,
-			      struct code_types *ret);
-void code_types_fini(struct code_types *types);
-CLEANUP_VALUE(struct code_types, code_types_fini)
+/* Tells whether the answer is wanted if the code does that. `type` is the link-time address of the type that has the method, or
+ * 0 if it is not known or there is no method. */
+typedef bool code_is_wanted(void *ctx, uint64_t addr, enum mention_kind kind, uint64_t type);
+
+/* Asks for the types of all variables for which is_wanted returns true. */
+void code_types_ask_variables(struct code_types *types, code_is_wanted *is_wanted, void *ctx);
+/* Finds what was asked for. Errors: out of memory. */
+struct error *code_types_read(struct code_types *types);
+/* Return what was asked for and found: variables by address, closures by function, each once. What the code says in several
+ * ways is left out. Valid until the next code_types_read(). */
+const struct typed_global *code_types_globals(const struct code_types *types, size_t *ret_n);
+const struct typed_closure *code_types_closures(const struct code_types *types, size_t *ret_n);
 
 /* The uses of all global variables in a program's code. */
 struct global_uses;

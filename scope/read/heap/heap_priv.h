@@ -75,13 +75,44 @@ struct variables {
 	uint64_t from, to;
 };
 
-/* wanted.c */
+/* mentions.c */
+/* A function mentions a variable, or the function of a closure. */
+struct mention {
+	uint64_t target; /* link-time address */
+	uint32_t func;	 /* row of the function table */
+	uint32_t method; /* that is called, in the roles (MENTION_POINTER, MENTION_VALUE) */
+	uint8_t kind;	 /* enum mention_kind, of a variable */
+};
+
+struct mentions {
+	VEC(struct mention) variables, closures; /* by target */
+};
+
 /* Finds the bounds of what a program can write to. Its global variables are among it. */
 struct variables variables_of(const struct image *image);
-/* Finds the functions that may tell types. Bit n of *ret stands for row n of the function table. The caller frees
- * it. Errors: out of memory. */
-struct error *wanted_find(const struct image *image, const struct gopcln *tab,
-			  const struct roles *roles, uint64_t **ret);
+/* Finds all mentions that may tell types. The caller frees *ret, also after an error. Errors: out of memory. */
+struct error *mentions_find(const struct image *image, const struct gopcln *tab,
+			    const struct roles *roles, struct mentions *ret);
+void mentions_fini(struct mentions *mentions);
+
+/* walk.c */
+/* What functions say. */
+struct code_found {
+	VEC(struct typed_global) globals;
+	VEC(struct typed_closure) closures;
+};
+
+struct code_walk;
+struct named_types;
+/* Gets ready to walk through functions. All is borrowed. Errors: out of memory. */
+struct error *code_walk_new(const struct image *image, const struct gopcln *tab,
+			    const struct roles *roles, const struct named_types *named,
+			    struct code_walk **ret);
+void code_walk_free(struct code_walk *walk);
+CLEANUP_FUNC(struct code_walk, code_walk_free)
+/* Appends what a function says. Errors: out of memory. */
+struct error *code_walk_function(struct code_walk *walk, const struct gopcln_func *func,
+				 struct code_found *found);
 
 /* named.c */
 struct named_types;
@@ -94,7 +125,7 @@ CLEANUP_FUNC(struct named_types, named_types_free)
 uint64_t named_type_of_method(const struct named_types *named, const char *name);
 
 /* agree.c */
-/* Sorts the variables and closures. Keeps what does not contradict itself. */
-void code_types_agree(const struct gotypes *types, struct code_types *found);
+/* Sorts the variables and closures. Keeps what does not contradict itself, each once. */
+void code_found_agree(const struct gotypes *types, struct code_found *found);
 
 #endif
