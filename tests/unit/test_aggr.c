@@ -204,6 +204,43 @@ TEST(equal_addresses_in_two_processes_are_two_maps)
 	assert_int_equal(c->rows[1].pid, 2);
 }
 
+/* What the last look has told that knew the map stays, with its time. The type of a shape gives way to the exact one. */
+TEST(a_map_keeps_what_looks_have_told)
+{
+	struct counts *c = *state;
+	struct event_look look = {.holders = true};
+	struct event event = removal(sweep_from_run, 3, 1);
+
+	event.removal.map_type = "map[go.shape.string]int";
+	event.removal.look = &look;
+	add(c->aggr, &event);
+	assert_int_equal(count_rows(c), 1);
+	assert_true(c->rows[0].looks && c->rows[0].holders);
+	assert_int_equal(c->rows[0].looked_ns, 0);
+	assert_null(c->rows[0].held_json);
+	look = (struct event_look){7, "map[go.shape.string]int", true, "main.a", "[1]", 1};
+	event.removal.map_type = "map[string]int";
+	add(c->aggr, &event);
+	look = (struct event_look){.holders = true}; /* it is not known to be the same map */
+	event.removal.map_type = "map[go.shape.string]int";
+	add(c->aggr, &event);
+	assert_int_equal(count_rows(c), 1);
+	assert_int_equal(c->rows[0].looked_ns, 7);
+	assert_string_equal(c->rows[0].detail, "map[string]int");
+	assert_string_equal(c->rows[0].held_text, "main.a");
+	assert_string_equal(c->rows[0].held_json, "[1]");
+	look = (struct event_look){8, NULL, true, "main.b", "[2]", 2};
+	add(c->aggr, &event);
+	look = (struct event_look){9, NULL, true, NULL, NULL, 0};
+	event.removal.map = 0xc000020000;
+	add(c->aggr, &event);
+	assert_int_equal(count_rows(c), 2);
+	assert_int_equal(c->rows[0].looked_ns, 8);
+	assert_string_equal(c->rows[0].held_text, "main.b");
+	assert_int_equal(c->rows[1].looked_ns, 9);
+	assert_null(c->rows[1].held_text);
+}
+
 /* Processes of one container and of others, and one in none. */
 static void add_places(struct counts *c)
 {
@@ -492,6 +529,7 @@ int main(void)
 		COUNTS(callers_of_a_helper_are_the_sites, AGGR_BY_SITE, 0),
 		COUNTS(frames_without_a_name_are_rows_by_address, AGGR_BY_SITE, 0),
 		COUNTS(equal_addresses_in_two_processes_are_two_maps, AGGR_BY_MAP, 0),
+		COUNTS(a_map_keeps_what_looks_have_told, AGGR_BY_MAP, 0),
 		COUNTS(processes_of_one_container_are_one_row, AGGR_BY_CONTAINER, 0),
 		COUNTS(containers_of_one_pod_are_one_row, AGGR_BY_POD, 0),
 		COUNTS(one_type_with_two_ids_is_one_row, AGGR_BY_TYPE, 0),

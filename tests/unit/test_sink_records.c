@@ -59,6 +59,44 @@ TEST(a_sample_tells_its_part)
 	check_record("text", &sample, "from here on, all events are shown (--max-overhead)\n");
 }
 
+/* Appends the end of the JSON record, from the stack error on, to *to. */
+static void look_json(const struct event_look *look, char to[512])
+{
+	struct sink_options options = {.fd = -1};
+	struct sink *sink = sink_for("json", &options);
+	struct event event = {.kind = EVENT_DELETE,
+			      .removal = {.map_type = "map[int]int", .func = "f", .look = look}};
+	const char *found;
+
+	event.removal.stack_error = "x";
+	sink->wall_offset_ns = start.start.wall_ns - start.time_ns;
+	sink_event(sink, &event);
+	found = strstr(buf_cstr(&sink->out), "\"stack_error\":\"x\"");
+	assert_non_null(found);
+	snprintf(to, 512, "%s", found + 17);
+	sink_close(sink);
+}
+
+TEST(a_look_tells_its_time)
+{
+	struct event_look look = {.holders = true};
+	char json[512];
+
+	look_json(NULL, json);
+	assert_string_equal(json, "}\n");
+	look_json(&look, json);
+	assert_string_equal(json, ",\"held_by\":null,\"looked\":null}\n");
+	look = (struct event_look){
+		start.time_ns, "map[go.shape.int]int", true, "main.a", "[{}]", 1};
+	look_json(&look, json);
+	assert_string_equal(json, ",\"map_type_told\":\"map[go.shape.int]int\",\"held_by\":[{}],"
+				  "\"looked\":\"2026-08-06T07:06:40.000000000Z\"}\n");
+	look.holders = false;
+	look_json(&look, json);
+	assert_string_equal(json, ",\"map_type_told\":\"map[go.shape.int]int\","
+				  "\"looked\":\"2026-08-06T07:06:40.000000000Z\"}\n");
+}
+
 /* What was sampled stands in the table and at the end; where nothing was, nothing is said. */
 static const struct sampled_case {
 	struct event_sample sample;
@@ -184,6 +222,8 @@ TEST(no_misses_are_not_misses_uncounted)
 /* The manual page documents every member that a record can have. */
 TEST(every_member_is_documented)
 {
+	static const char *const several[] = {"map_type_told", "held_by",
+					      "looked"}; /* EVENT_LOOK */
 	char *page = read_file("docs/man/tophash-trace.1");
 	size_t members = 0;
 
@@ -203,6 +243,8 @@ TEST(every_member_is_documented)
 		}
 	}
 	assert_true(members > 50);
+	for (size_t i = 0; i < ARRAY_SIZE(several); i++)
+		assert_non_null(strstr(page, several[i]));
 	free(page);
 }
 
@@ -227,6 +269,7 @@ int main(void)
 		cmocka_unit_test(sinks_are_found_by_name),
 		cmocka_unit_test(a_gap_tells_how_long_nobody_watched),
 		cmocka_unit_test(a_sample_tells_its_part),
+		cmocka_unit_test(a_look_tells_its_time),
 		cmocka_unit_test(a_table_of_a_sample_says_so),
 		cmocka_unit_test(an_end_has_all_members),
 		cmocka_unit_test(no_misses_are_not_misses_uncounted),
