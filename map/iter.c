@@ -15,6 +15,32 @@ static void stay_at(struct tophash_iter *iter, const uint8_t *word)
 {
 	iter->word = iter->ahead = iter->end = iter->last = word;
 	iter->lanes = iter->entered = 0;
+	iter->turn = 0;
+	iter->wrap = TOPHASH_NO_WRAP;
+}
+
+/* Returns lanes of words with this many bytes, in the order in which they come when byte `turn` is the first. */
+static uint64_t turned(uint64_t lanes, unsigned turn, unsigned bytes)
+{
+	if (bytes == 64)
+		return lanes >> turn | lanes << (-turn % 64);
+	return (lanes | lanes << bytes) >> turn & ((UINT64_C(1) << bytes) - 1);
+}
+
+/* Makes the loop begin with byte `turn` of some words. */
+static void begin_at(struct tophash_iter *iter, uint64_t lanes, unsigned turn, unsigned bytes)
+{
+	iter->lanes = iter->entered = turned(lanes, turn, bytes);
+	iter->turn = (uint8_t)turn;
+	iter->wrap = (uint8_t)(bytes - 1);
+}
+
+/* Returns the lanes that the loop has finished, of the words that it took at once. */
+static uint64_t finished_lanes(const struct tophash_iter *iter)
+{
+	unsigned bytes = iter->wrap + 1u;
+
+	return turned(iter->entered & ~iter->lanes, (bytes - iter->turn) % bytes, bytes);
 }
 
 /* Drops the homes that the loop has finished, of those that it took at once: all before its next lane. The
@@ -40,7 +66,7 @@ static size_t drop_finished_homes(struct tophash_iter *iter)
  * moved, and their entries are then read again in order, or in later ranges. */
 static void settle_loop(struct tophash_iter *iter)
 {
-	uint64_t returned = iter->entered & ~iter->lanes;
+	uint64_t returned = finished_lanes(iter);
 
 	returned = returned >> drop_finished_homes(iter) * TOPHASH_WORD_SIZE & ALL_LANES;
 	if (iter->ahead != iter->word) {
@@ -48,7 +74,7 @@ static void settle_loop(struct tophash_iter *iter)
 		iter->lo = iter->mark = iter->hi - (UINT64_C(1) << iter->shift);
 		iter->kept_places = 0;
 	}
-	iter->kept_places |= (uint32_t)returned << iter->first_place;
+	iter->kept_places |= returned << iter->first_place;
 	stay_at(iter, iter->ahead);
 }
 
@@ -71,7 +97,7 @@ static void *next_in_home(struct tophash_iter *iter)
 		}
 		iter->later &= iter->later - 1;
 		tophash_keep(iter, kept_key(iter, iter->first_place + lane), slot, type);
-		iter->kept_places |= 1u << (iter->first_place + lane);
+		iter->kept_places |= UINT64_C(1) << (iter->first_place + lane);
 		return slot;
 	}
 	return NULL;
@@ -105,7 +131,7 @@ static bool enter_chain(struct tophash_iter *iter)
 		return false;
 	for (; next->number; next = pool_link(&core->pool, next->number)) {
 		places += OVERFLOW_SLOTS;
-		if (places > TOPHASH_KEPT_MARK)
+		if (places > END_PLACE)
 			return false;
 	}
 	enter_link(iter, link, TOPHASH_SLOTS);
@@ -261,37 +287,40 @@ struct tophash_homes tophash_four_homes(const uint8_t *word)
 	return ret;
 }
 
-/* Lets the loop go on by itself from a home up to the limit, and begins with that home and up to three after it. Of the
- * first home it takes some lanes only. */
-static void take_homes(struct tophash_iter *iter, uint64_t first)
+/* Lets the walk end after the lanes that the loop has taken, if nothing follows. */
+static void end_after_lanes(struct tophash_iter *iter)
+{
+	if (iter->end == iter->last && !iter->end[TOPHASH_OVERFLOW] && ends_at_limit(iter))
+		iter->last = NULL;
+}
+
+/* Lets the loop go on by itself from a home up to the limit, and begins with that home and up to three after it. */
+static void take_homes(struct tophash_iter *iter)
 {
 	const struct tophash_type *type = iter->map->type;
 	const uint8_t *word = iter->word;
-	uint64_t used = 0;
-	struct tophash_homes homes;
+	struct tophash_homes homes = {0};
 
 	look_ahead(iter, limit_of(iter));
 	if (!TOPHASH_BY_FOURS(type->key_size) ||
 	    iter->last - word >= (ptrdiff_t)3 * TOPHASH_WORD_SIZE) {
 		homes = tophash_homes_begin(word, type);
-		used = homes.lanes;
-		iter->end = homes.end;
 	} else {
 		for (unsigned bit = 0;; bit += TOPHASH_WORD_SIZE, word += TOPHASH_WORD_SIZE) {
-			used |= used_lanes(iter->map, word) << bit;
+			homes.lanes |= used_lanes(iter->map, word) << bit;
 			if (word == iter->last || word[TOPHASH_OVERFLOW])
 				break;
 		}
-		iter->end = word;
+		homes.end = word;
 	}
-	iter->lanes = iter->entered = used & (first | ~(uint64_t)ALL_LANES);
-	if (iter->end == iter->last && !iter->end[TOPHASH_OVERFLOW] && ends_at_limit(iter))
-		iter->last = NULL;
+	iter->end = homes.end;
+	iter->lanes = iter->entered = homes.lanes;
+	end_after_lanes(iter);
 }
 
-/* Begins with the next bucket that holds an entry, and lets the loop go on from there. Returns false when less
- * than a bucket is left. After the last bucket it ends the walk. */
-static bool next_bucket(struct tophash_iter *iter)
+/* Finds the next bucket that holds an entry. Returns false when less than a bucket is left. After the last bucket it ends
+ * the walk. */
+static bool find_bucket(struct tophash_iter *iter)
 {
 	const struct tophash *map = iter->map;
 	uint64_t size = UINT64_C(1) << map->shift, used = 0, limit, hi;
@@ -318,49 +347,85 @@ static bool next_bucket(struct tophash_iter *iter)
 		   map->slots +
 			   (size_t)(iter->lo >> map->shift) * TOPHASH_SLOTS * map->type->slot_size,
 		   0);
-	take_homes(iter, ALL_LANES);
 	return true;
+}
+
+/* Begins with the next bucket that holds an entry, and lets the loop go on from there. Returns what find_bucket() does. */
+static bool next_bucket(struct tophash_iter *iter)
+{
+	if (!find_bucket(iter))
+		return false;
+	if (iter->phase != TOPHASH_ITER_DONE)
+		take_homes(iter);
+	return true;
+}
+
+/* Makes the loop read all homes of a map at once, from a random lane on. What only a change of the map needs is left to
+ * whole_settle(). */
+TOPHASH_INLINE void begin_whole(struct tophash_iter *iter, uint64_t used, uint64_t random,
+				unsigned homes)
+{
+	const struct tophash *map = iter->map;
+	unsigned bytes = homes * TOPHASH_WORD_SIZE;
+
+	iter->ahead = iter->end = map->tags;
+	iter->last = NULL;
+	iter->slots = map->slots;
+	iter->moves = map->moves;
+	iter->phase = TOPHASH_ITER_WHOLE;
+	begin_at(iter, used, random & (bytes - 1), bytes);
+}
+
+/* Begins the walk over a map with a core and at most four homes. Returns false if it has more, or chains. */
+static bool whole_start(struct tophash_iter *iter, uint64_t random)
+{
+	const struct tophash *map = iter->map;
+	const uint64_t chains = UINT64_C(0x8000800080008000);
+	unsigned homes = 1u << (32 - map->shift);
+	uint64_t used = 0;
+
+	if (map->shift < 30 || !TOPHASH_BY_FOURS(map->type->key_size))
+		return false;
+	for (unsigned i = 0; i < homes; i++)
+		used |= (~tophash_zeros(map->tags + (size_t)i * TOPHASH_WORD_SIZE) & 0xffff)
+			<< i * TOPHASH_WORD_SIZE;
+	if (used & chains)
+		return false;
+	begin_whole(iter, used, random, homes);
+	return true;
+}
+
+/* Goes on after entries of the map were moved: with all hashes, in order. */
+static void whole_settle(struct tophash_iter *iter)
+{
+	iter->kept_places = finished_lanes(iter);
+	iter->hi = HASHES;
+	stay_at(iter, iter->ahead);
+	iter->phase = TOPHASH_ITER_ORDERED;
 }
 
 /* Begins the walk over a map that has a core and is not moving. It starts at a random lane of a random bucket. */
 static void still_start(struct tophash_iter *iter)
 {
-	uint64_t random = random_u64(), from = ALL_LANES & ALL_LANES << random % TOPHASH_SLOTS;
-	uint64_t lanes;
+	uint64_t random = random_u64();
 
+	if (whole_start(iter, random))
+		return;
 	iter->start = iter->hi = random >> 32 >> iter->map->shift << iter->map->shift;
 	iter->moves = iter->map->moves;
-	next_bucket(iter);
-	lanes = iter->lanes & ALL_LANES;
-	if (!(lanes & from) || !(lanes & ~from))
-		return;
-	stay_at(iter, iter->word);
-	iter->lanes = iter->entered = lanes & from;
-	iter->later = lanes & ~from;
-}
-
-/* Goes on with the lanes of the first home that come before the one at which the walk started, and with the homes
- * after it. Returns false when there are none. */
-static bool later_lanes(struct tophash_iter *iter)
-{
-	uint64_t first = iter->later;
-
-	iter->later = 0;
-	take_homes(iter, first);
-	if (!iter->lanes)
-		stay_at(iter, iter->word);
-	return iter->lanes != 0;
+	find_bucket(iter);
+	look_ahead(iter, limit_of(iter));
+	begin_at(iter, used_lanes(iter->map, iter->word), random % TOPHASH_WORD_SIZE,
+		 TOPHASH_WORD_SIZE);
+	end_after_lanes(iter);
 }
 
 /* Goes on after the lanes of a home or a link, in a map that is_still(). Most steps of an iteration
  * end here. */
 static bool next_lanes(struct tophash_iter *iter)
 {
-	if (iter->phase == TOPHASH_ITER_HOME) {
-		if (iter->later && later_lanes(iter))
-			return true;
+	if (iter->phase == TOPHASH_ITER_HOME)
 		return iter->word[TOPHASH_OVERFLOW] ? enter_chain(iter) : next_bucket(iter);
-	}
 	return iter->phase == TOPHASH_ITER_LINK && (enter_next_link(iter) || next_bucket(iter));
 }
 
@@ -438,69 +503,44 @@ static __attribute__((noinline)) void *walk_on(struct tophash_iter *iter)
 	return slot;
 }
 
-/* Begins a walk over a small map. It starts at a random lane. The lanes before that one are read
- * last. */
-static void small_start(struct tophash_iter *iter)
+/* Sets what a walk over a whole map does not need. */
+static void set_rest(struct tophash_iter *iter)
 {
-	const struct tophash *map = iter->map;
-	uint64_t used = used_lanes(map, small_word(map));
-	uint64_t first = used & ALL_LANES << random_u64() % TOPHASH_WORD_SIZE;
-
-	iter->hi = HASHES;
-	iter->moves = map->moves;
-	enter_home(iter, small_word(map), map->slots, first ? first : used);
-	iter->later = used & ~iter->lanes;
-	if (!iter->later)
-		iter->last = NULL;
-}
-
-/* Takes the step of a walk over a small map in which nothing has moved. Returns false where the long way must do
- * it. */
-TOPHASH_INLINE bool small_step(struct tophash_iter *iter)
-{
-	const struct tophash *map = iter->map;
-
-	if (!map || map->core || map->len == 0)
-		return false;
-	if (iter->phase != TOPHASH_ITER_HOME || iter->moves != map->moves || iter->filtered ||
-	    iter->lanes)
-		return false;
-	iter->kept_places |= (uint32_t)iter->entered;
-	iter->lanes = iter->entered = iter->later;
-	iter->later = 0;
-	iter->last = NULL;
-	return true;
-}
-
-/* Begins a walk. Returns false where the long way must do it. */
-TOPHASH_INLINE bool quick_start(struct tophash_iter *iter)
-{
-	const struct tophash *map = iter->map;
-
 	iter->word = iter->ahead;
-	iter->later = iter->start = iter->lo = iter->hi = iter->mark = 0;
-	iter->kept_places = iter->shift = 0;
+	iter->later = iter->start = iter->lo = iter->hi = iter->mark = iter->kept_places = 0;
+	iter->shift = 0;
 	iter->marked = iter->wrapped = iter->filtered = false;
-	if (!map || !map->tags || map->len == 0)
-		return false;
-	if (map->core)
-		still_start(iter);
-	else
-		small_start(iter);
-	return true;
 }
 
-void *tophash_iter_slow(struct tophash_iter *iter)
+/* Begins or continues a walk. It is not inlined: otherwise tophash_iter_slow() would save registers for it. */
+static __attribute__((noinline)) void *walk(struct tophash_iter *iter)
 {
+	const struct tophash *map = iter->map;
+
 	if (iter->phase == TOPHASH_ITER_START) {
-		if (quick_start(iter))
-			return NULL;
+		set_rest(iter);
+		if (!map || !map->tags || map->len == 0)
+			return walk_on(iter);
+		still_start(iter);
+		return NULL;
+	}
+	if (iter->phase == TOPHASH_ITER_WHOLE) {
+		set_rest(iter);
+		whole_settle(iter);
 		return walk_on(iter);
 	}
-	if (small_step(iter))
-		return NULL;
 	settle_loop(iter);
 	if (is_still(iter) && next_lanes(iter))
 		return NULL;
 	return walk_on(iter);
+}
+
+void *tophash_iter_slow(struct tophash_iter *iter)
+{
+	const struct tophash *map = iter->map;
+
+	if (iter->phase != TOPHASH_ITER_START || !map || map->core || !map->tags)
+		return walk(iter);
+	begin_whole(iter, used_lanes(map, map->tags), random_u64(), 1);
+	return NULL;
 }

@@ -48,8 +48,8 @@ static int slot_order(const struct tophash *map, const void *key, const void *ot
 /* Returns whether a key of the current range was returned already. */
 static bool is_kept(const struct tophash_iter *iter, const uint8_t *key)
 {
-	for (uint32_t places = iter->kept_places; places; places &= places - 1) {
-		unsigned place = (unsigned)__builtin_ctz(places);
+	for (uint64_t places = iter->kept_places; places; places &= places - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(places);
 
 		if (key_order(iter->map, key, kept_key(iter, place)) == 0)
 			return true;
@@ -73,9 +73,10 @@ static bool is_candidate(const struct next_candidate *next, const uint8_t *slot,
 
 	if (hash < next->lo || hash >= next->hi)
 		return false;
-	if (iter->marked && (hash < iter->mark ||
-			     (hash == iter->mark &&
-			      key_order(iter->map, slot, kept_key(iter, TOPHASH_KEPT_MARK)) <= 0)))
+	if (iter->marked &&
+	    (hash < iter->mark ||
+	     (hash == iter->mark &&
+	      key_order(iter->map, slot, kept_key(iter, MARK_PLACE(iter->map->type))) <= 0)))
 		return false;
 	return !is_kept(iter, slot);
 }
@@ -133,7 +134,8 @@ static void *take_candidate(struct tophash_iter *iter, const struct next_candida
 		return NULL;
 	iter->marked = true;
 	iter->mark = next->hash;
-	tophash_keep(iter, kept_key(iter, TOPHASH_KEPT_MARK), next->slot, iter->map->type);
+	tophash_keep(iter, kept_key(iter, MARK_PLACE(iter->map->type)), next->slot,
+		     iter->map->type);
 	return next->slot;
 }
 
@@ -171,16 +173,14 @@ struct batch {
 
 static unsigned batch_first_place(const struct tophash_iter *iter)
 {
-	return TOPHASH_BY_FOURS(iter->map->type->key_size) ? TOPHASH_KEPT_MARK + 1 : TOPHASH_SLOTS;
+	return TOPHASH_BY_FOURS(iter->map->type->key_size) ? END_PLACE : TOPHASH_SLOTS;
 }
 
 /* Returns how many addresses iter->kept has room for. */
 static unsigned batch_most(const struct tophash_iter *iter)
 {
 	size_t key_size = iter->map->type->key_size;
-	unsigned places = TOPHASH_BY_FOURS(key_size)
-				  ? 4 * TOPHASH_WORD_SIZE - (TOPHASH_KEPT_MARK + 1)
-				  : TOPHASH_KEPT_MARK - TOPHASH_SLOTS;
+	unsigned places = MARK_PLACE(iter->map->type) - batch_first_place(iter);
 	size_t ret = places * TOPHASH_KEPT_SIZE(key_size) / sizeof(uint8_t *);
 
 	return ret < BATCH_MAX ? (unsigned)ret : BATCH_MAX;

@@ -9,6 +9,13 @@
 
 #define ALL_LANES 0x7fffu
 
+/* Places in iter->kept. Up to 15 keys of a home come first, then up to 12 of its chain. A walk over a whole map keeps the
+ * keys of four homes, each at the index of its byte in the tag words. */
+#define CHAIN_PLACES 12
+#define END_PLACE    (TOPHASH_SLOTS + CHAIN_PLACES)
+/* The place of the mark: the last one. No key of four homes has it, because it is that of a filter. */
+#define MARK_PLACE(type) (TOPHASH_KEPT((type)->key_size) - 1)
+
 /* Returns the lanes that have a slot, one bit a lane on every machine. */
 static inline uint64_t all_lanes(const struct tophash *map)
 {

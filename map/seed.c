@@ -98,7 +98,7 @@ static void source_key(struct source *to)
 }
 
 /* Returns a number of the key stream, and erases it there. */
-static uint64_t secret_u64(struct source *from)
+static __attribute__((noinline)) uint64_t secret_u64(struct source *from)
 {
 	uint64_t ret;
 
@@ -126,7 +126,7 @@ uint64_t random_u64(void)
 
 	if (debug.seeded)
 		return scramble(debug.seed + UINT64_C(0x9e3779b97f4a7c15));
-	if (from->order == 0)
+	if (TOPHASH_UNLIKELY(from->order == 0))
 		from->order = secret_u64(from);
 	from->order += UINT64_C(0x9e3779b97f4a7c15);
 	return scramble(from->order);

@@ -5,6 +5,8 @@
  * high bits of a hash name its bucket. A bucket is therefore a range of hashes, whatever the size of the map, and
  * so is the part that the iterator still has to visit. It reads a range in one of these phases:
  *
+ *   whole    reads a map of one home, two or four in one go, from a random lane on, if it has no chains, and keeps
+ *            all keys that it has returned. After entries were moved "ordered" follows, for all hashes
  *   home     reads the lanes of the home bucket, and keeps the keys that it has returned. While nothing in the
  *            map moves, the loop itself goes on to the next homes and stops behind the first that has a chain. It
  *            takes four homes at once: where the lanes of a home end is unpredictable, and a mispredicted end
@@ -28,21 +30,22 @@
 #include "tophash/fast.h"
 
 /* The number of keys that an iterator keeps. It keeps those of a home, of three overflow buckets,
- * and the mark; or those of four homes, each at the index of its byte in the tag words. Keys of
+ * and the mark; or those of four homes, each at the index of its byte in the tag words, and the mark. Keys of
  * more than 16 bytes would take too much room, so their homes are read one by one. Of keys of more
  * than TOPHASH_KEPT_WHOLE bytes a print of 16 bytes is kept, which depends on the secret of the map: an iterator
  * stands on the stack. */
-#define TOPHASH_KEPT_MARK	   27
 #define TOPHASH_BY_FOURS(key_size) ((key_size) <= 16)
-#define TOPHASH_KEPT(key_size) \
-	(TOPHASH_BY_FOURS(key_size) ? 4 * TOPHASH_WORD_SIZE : TOPHASH_KEPT_MARK + 1)
+#define TOPHASH_KEPT(key_size)	   (TOPHASH_BY_FOURS(key_size) ? 4 * TOPHASH_WORD_SIZE : 28)
 
 #define TOPHASH_KEPT_WHOLE	     512
 #define TOPHASH_KEPT_SIZE(key_size)  ((key_size) > TOPHASH_KEPT_WHOLE ? 16 : (key_size))
 #define TOPHASH_KEPT_BYTES(key_size) (TOPHASH_KEPT(key_size) * TOPHASH_KEPT_SIZE(key_size))
 
+#define TOPHASH_NO_WRAP (4 * TOPHASH_WORD_SIZE - 1) /* see wrap in struct tophash_iter */
+
 enum tophash_iter_phase {
 	TOPHASH_ITER_START,
+	TOPHASH_ITER_WHOLE,
 	TOPHASH_ITER_HOME,
 	TOPHASH_ITER_LINK,
 	TOPHASH_ITER_CHAIN,
@@ -66,15 +69,17 @@ struct tophash_iter {
 	void *kept; /* the keys that are kept, by place: lanes of the home, of the links, the mark */
 	uint64_t start;	      /* the hash at which the walk began */
 	uint64_t lo, hi;      /* the range of hashes that is being read */
+	uint64_t kept_places; /* one bit for each key that is kept, except the mark */
 	uint64_t mark;	      /* the hash of the mark; "ordered" goes on from here */
-	uint32_t kept_places; /* one bit for each key that is kept, except the mark */
 	uint32_t moves;	      /* map->moves when the range was begun */
 	uint32_t shift;	      /* each bucket up to last is 2^shift hashes */
 	uint8_t phase;	      /* enum tophash_iter_phase */
 	uint8_t first_place;  /* the place of lane 0 in kept; 0 if there is more than one word */
-	bool marked;	      /* there is a mark */
-	bool wrapped;	      /* the walk has gone on from 0 */
-	bool filtered;	      /* the range is less than the bucket */
+	uint8_t turn; /* bit i of lanes and entered is byte (i + turn) & wrap of the words: the first home is read */
+	uint8_t wrap;  /* from a random lane on */
+	bool marked;   /* there is a mark */
+	bool wrapped;  /* the walk has gone on from 0 */
+	bool filtered; /* the range is less than the bucket */
 };
 
 /* The half of an iterator that changes with each step of TOPHASH_EACH. Nobody takes its address.
@@ -86,8 +91,9 @@ struct tophash_cursor {
 	const uint8_t *end;
 	const uint8_t *last;
 	uint8_t *slots;
-	uint64_t lanes, entered;
-	uint8_t *kept; /* tophash_kept_at() */
+	uint64_t lanes;
+	uint8_t *kept;	   /* tophash_kept_at() */
+	size_t turn, wrap; /* tophash_cursor_advance() sets these in both */
 	uint32_t moves;
 };
 
@@ -127,6 +133,8 @@ TOPHASH_INLINE void tophash_iter_init(struct tophash_iter *iter, const struct to
 	iter->moves = 0;
 	iter->phase = TOPHASH_ITER_START;
 	iter->first_place = 0;
+	iter->turn = 0;
+	iter->wrap = TOPHASH_NO_WRAP;
 }
 
 /* Copies the changing half of an iterator to a cursor. kept: tophash_kept_at(). */
@@ -138,7 +146,8 @@ TOPHASH_INLINE void tophash_cursor_load(struct tophash_cursor *cursor,
 	cursor->last = iter->last;
 	cursor->slots = iter->slots;
 	cursor->lanes = iter->lanes;
-	cursor->entered = iter->entered;
+	cursor->turn = iter->turn;
+	cursor->wrap = iter->wrap;
 	cursor->moves = iter->moves;
 	cursor->kept = kept;
 }
@@ -158,7 +167,6 @@ TOPHASH_INLINE void tophash_cursor_save(const struct tophash_cursor *cursor,
 	iter->end = cursor->end;
 	iter->slots = cursor->slots;
 	iter->lanes = cursor->lanes;
-	iter->entered = cursor->entered;
 }
 
 TOPHASH_INLINE void tophash_cursor_init(struct tophash_cursor *cursor,
@@ -200,10 +208,10 @@ TOPHASH_INLINE struct tophash_homes tophash_homes_begin(const uint8_t *word,
 
 /* Moves to the next homes. Returns false if the slow path must continue: after a chain, and for the last homes where
  * they are fewer than it takes at once. */
-TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
+TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor, struct tophash_iter *iter,
 					   const struct tophash_type *type)
 {
-	int at_once = TOPHASH_BY_FOURS(type->key_size) ? 4 : 1;
+	ptrdiff_t at_once = TOPHASH_BY_FOURS(type->key_size) ? 4 : 1;
 	struct tophash_homes next;
 	size_t homes;
 
@@ -215,8 +223,10 @@ TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor,
 	cursor->slots += homes * TOPHASH_SLOTS * (size_t)type->slot_size;
 	cursor->word = cursor->end + TOPHASH_WORD_SIZE;
 	next = tophash_homes_begin(cursor->word, type);
-	cursor->lanes = cursor->entered = next.lanes;
+	cursor->lanes = iter->entered = next.lanes;
 	cursor->end = next.end;
+	cursor->turn = iter->turn = 0;
+	cursor->wrap = iter->wrap = TOPHASH_NO_WRAP;
 	return true;
 }
 
@@ -229,29 +239,31 @@ TOPHASH_INLINE uint8_t *tophash_cursor_step(struct tophash_cursor *cursor,
 
 	do {
 		while (TOPHASH_LIKELY(cursor->moves == *cursor->now)) {
+			uint64_t rest;
 			size_t byte;
 
 			if (TOPHASH_UNLIKELY(!cursor->lanes)) {
-				if (!tophash_cursor_advance(cursor, type))
+				if (!tophash_cursor_advance(cursor, iter, type))
 					break;
 				continue;
 			}
-			byte = (unsigned)__builtin_ctzll(cursor->lanes);
-			cursor->lanes &= cursor->lanes - 1;
+			byte = ((size_t)__builtin_ctzll(cursor->lanes) + cursor->turn) &
+			       cursor->wrap;
+			rest = cursor->lanes & (cursor->lanes - 1);
 			if (TOPHASH_UNLIKELY(!cursor->word[byte])) {
-				cursor->entered &= ~(UINT64_C(1) << byte); /* deleted meanwhile */
+				iter->entered ^= cursor->lanes ^ rest; /* deleted meanwhile */
+				cursor->lanes = rest;
 				continue;
 			}
+			cursor->lanes = rest;
 			/* Each word before this one has one byte more than slots. */
 			slot = cursor->slots + (byte - byte / TOPHASH_WORD_SIZE) * type->slot_size;
 			tophash_keep(iter, cursor->kept + byte * TOPHASH_KEPT_SIZE(type->key_size),
 				     slot, type);
 			return slot;
 		}
-		if (!cursor->last && !cursor->lanes) {
-			iter->phase = TOPHASH_ITER_DONE;
+		if (!cursor->last && !cursor->lanes)
 			return NULL;
-		}
 		tophash_cursor_save(cursor, iter);
 		slot = (uint8_t *)tophash_iter_slow(iter);
 		tophash_cursor_load(cursor, iter, tophash_kept_at(iter, kept, type));

@@ -351,24 +351,32 @@ TEST(every_place_of_a_move)
 
 /* ---- other promises ---- */
 
-TEST(every_start_comes)
+/* Counts the keys that come first. Each lane is the first one as often as any other, also one without an entry: after that the
+ * next entry comes. A key comes first once in 64 loops over four homes, or more often. */
+static void count_firsts(uint32_t n, uint32_t lanes)
 {
 	struct numbers m = {0};
-	uint32_t firsts[8] = {0};
+	uint32_t firsts[64] = {0};
 
-	for (uint32_t key = 0; key < 8; key++)
+	for (uint32_t key = 0; key < n; key++)
 		numbers_put(&m, key, key);
-	for (unsigned i = 0; i < 4000; i++) {
+	for (unsigned i = 0; i < 200 * lanes; i++) {
 		TOPHASH_EACH(numbers, it, &m) {
 			firsts[it.key]++;
 			break;
 		}
 	}
-	/* 8 of 15 lanes are used. The one after the gap comes first for 8 of 15 starts, each other
-	 * one for 1. */
-	for (uint32_t key = 0; key < 8; key++)
-		assert_true(firsts[key] > 100);
+	for (uint32_t key = 0; key < n; key++)
+		assert_in_range(firsts[key], 100, 200 * lanes);
 	numbers_fini(&m);
+}
+
+TEST(every_start_comes)
+{
+	count_firsts(8, 16);
+	count_firsts(15, 16);
+	count_firsts(20, 32);
+	count_firsts(40, 64);
 }
 
 TEST(empty_maps_have_no_entries)
@@ -419,6 +427,40 @@ TEST(deleted_lanes_hide_nothing)
 		numbers_fini(&m);
 	}
 	assert_true(asked > 1000);
+}
+
+/* Walks over n keys. After `at` of them, deletes a key that has not come and puts others, so that the map grows. */
+static void walk_and_grow(uint32_t n, uint32_t at)
+{
+	struct numbers m = {0};
+	uint32_t came[64] = {0}, steps = 0, gone = n;
+
+	for (uint32_t key = 0; key < n; key++)
+		numbers_put(&m, key, key);
+	TOPHASH_EACH(numbers, it, &m) {
+		if (it.key < n)
+			came[it.key]++;
+		if (++steps != at)
+			continue;
+		for (gone = 0; gone < n && came[gone]; gone++)
+			;
+		if (gone < n)
+			assert_true(numbers_delete(&m, gone));
+		for (uint32_t key = 100; key < 200; key++)
+			numbers_put(&m, key, key);
+	}
+	for (uint32_t key = 0; key < n; key++)
+		assert_int_equal(came[key], key != gone);
+	assert_true(steps >= at);
+	numbers_fini(&m);
+}
+
+TEST(growth_at_each_step)
+{
+	for (unsigned round = 0; round < 4; round++)
+		for (uint32_t n = 1; n <= 64; n++)
+			for (uint32_t at = 1; at <= n; at++)
+				walk_and_grow(n, at);
 }
 
 /* A map that is made anew in the loop has a new seed. It is undefined which of its entries still
@@ -516,10 +558,11 @@ TEST(large_keys_need_little_stack)
 	struct size {
 		uint8_t bytes[60000];
 	};
-	size_t most = sizeof(struct tophash_iter) + 32 * TOPHASH_KEPT_WHOLE;
+	size_t most = sizeof(struct tophash_iter) + (size_t)32 * TOPHASH_KEPT_WHOLE;
 
 	assert_true(TOPHASH_KEPT_BYTES(sizeof(struct size)) + sizeof(struct tophash_iter) < 1024);
-	assert_true(TOPHASH_KEPT_BYTES(TOPHASH_KEPT_WHOLE) + sizeof(struct tophash_iter) < most);
+	assert_true((size_t)TOPHASH_KEPT_BYTES(TOPHASH_KEPT_WHOLE) + sizeof(struct tophash_iter) <
+		    most);
 	assert_true(sizeof(struct larges_iter) < sizeof(struct large) + 1024);
 }
 
@@ -532,6 +575,7 @@ int main(void)
 		cmocka_unit_test(empty_maps_have_no_entries),
 		cmocka_unit_test(growth_in_the_loop_ends),
 		cmocka_unit_test(deleted_lanes_hide_nothing),
+		cmocka_unit_test(growth_at_each_step),
 		cmocka_unit_test(made_anew_in_the_loop),
 		cmocka_unit_test(nans_come_once),
 		cmocka_unit_test(delete_if_takes_what_it_is_told),
