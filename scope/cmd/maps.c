@@ -7,6 +7,7 @@
 #include "cmd/maps_one.h"
 #include "cmd/maps_put.h"
 #include "cmd/maps_say.h"
+#include "cmd/maps_watch.h"
 #include "cmd/output.h"
 
 #include <errno.h>
@@ -80,6 +81,8 @@ static struct error *run(const struct maps_options *options, int fd, bool *lost)
 {
 	if (options->diff)
 		return maps_diff(options, fd);
+	if (options->watch)
+		return maps_watch(options, fd, lost);
 	return options->every ? list_every(options, fd) : list_maps(options, fd, lost);
 }
 

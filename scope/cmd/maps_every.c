@@ -41,8 +41,7 @@ static void wait_until(struct target *target, uint64_t at_ns, const sigset_t *wa
 	ppoll(&end, 1, &time, waiting);
 }
 
-/* Tells whether the process still executes what was read first, and says it if not. */
-static bool goes_on(struct maps_listing *listing)
+bool maps_go_on(struct maps_listing *listing)
 {
 	uint64_t image = 0;
 	int status;
@@ -63,11 +62,11 @@ static struct error *again(struct maps_listing *listing, bool *ret_ended)
 {
 	struct error *err;
 
-	*ret_ended = !goes_on(listing);
+	*ret_ended = !maps_go_on(listing);
 	if (*ret_ended)
 		return NULL;
 	err = maps_list_again(listing);
-	if (!err || goes_on(listing))
+	if (!err || maps_go_on(listing))
 		return err;
 	error_free(err);
 	*ret_ended = true;

@@ -13,4 +13,7 @@ struct error *maps_every(const struct maps_options *options,
 					      bool *ret_enough),
 			 void *ctx);
 
+/* Tells whether the process still executes what was read first, and says it if not. */
+bool maps_go_on(struct maps_listing *listing);
+
 #endif

@@ -359,19 +359,29 @@ static struct error *read_list(struct maps_listing *ret)
 	return NULL;
 }
 
-static struct error *list(struct maps_listing *ret)
+static struct error *find_modules(struct maps_listing *ret)
 {
 	try(modules_new(&ret->modules));
 	try(modules_of(ret->modules, ret->target, &ret->found));
-	try(take_modules(ret));
-	return read_list(ret);
+	return take_modules(ret);
+}
+
+struct error *maps_list_open(const struct maps_options *options, struct maps_listing *ret)
+{
+	*ret = (struct maps_listing){.options = options};
+	try(open_target(ret));
+	return tell_cut(ret, find_modules(ret));
+}
+
+struct error *maps_list_read(struct maps_listing *listing)
+{
+	return tell_cut(listing, read_list(listing));
 }
 
 struct error *maps_list(const struct maps_options *options, struct maps_listing *ret)
 {
-	*ret = (struct maps_listing){.options = options};
-	try(open_target(ret));
-	return tell_cut(ret, list(ret));
+	try(maps_list_open(options, ret));
+	return maps_list_read(ret);
 }
 
 struct error *maps_list_again(struct maps_listing *listing)

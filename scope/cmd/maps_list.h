@@ -39,11 +39,16 @@ struct maps_listing {
 	struct map_report totals; /* without rows */
 	struct snapshot_head head;
 	struct gomap_list before; /* the list before, with --every */
-	bool confined;		  /* rights were given up */
+	uint64_t rights; /* capabilities (1 << CAP_...) that are kept; maps_list_open() sets none */
+	bool signals;	 /* processes may be signalled: the engine has some of its own */
+	bool confined;	 /* rights were given up */
 };
 
 /* Reads the process and makes the rows, in order. The caller frees *ret with maps_list_fini(), also after an
  * error. Errors: the process cannot be read, or is none that is understood; no memory. */
+struct error *maps_list_open(const struct maps_options *options, struct maps_listing *ret);
+struct error *maps_list_read(struct maps_listing *listing);
+/* Does both: opens the process and finds its Go modules; gives up rights, reads the maps and makes the rows. */
 struct error *maps_list(const struct maps_options *options, struct maps_listing *ret);
 /* Makes the list once more, and compares its rows with the list before. Errors: as above. */
 struct error *maps_list_again(struct maps_listing *listing);

@@ -35,6 +35,10 @@ struct one {
 	bool gone; /* the map got other buckets or groups during the walk */
 	bool at_rest;
 	bool failed; /* out of memory */
+	/* who wants to hear of the parts, too; or NULL */
+	void (*begin)(void *ctx);
+	void (*hear)(void *ctx, const struct map_part *part);
+	void *ctx;
 };
 
 static void one_fini(struct one *one)
@@ -146,6 +150,8 @@ static bool on_part(void *ctx, const struct map_part *part)
 
 	map_counts_add(&one->counts, part);
 	drawing_add_part(one->drawing, part);
+	if (one->hear)
+		one->hear(one->ctx, part);
 	if (!one->gone && wants(one, part))
 		one->gone = !add_entries(one, part);
 	return !one->failed && !one->gone;
@@ -160,6 +166,8 @@ static struct error *walk(struct one *one)
 	one->entries.len = 0;
 	one->texts.len = 0;
 	drawing_reset(one->drawing);
+	if (one->begin)
+		one->begin(one->ctx);
 	gomap_view_walk(one->view, &visitor);
 	map_counts_end(&one->counts);
 	one->at_rest = !one->gone && gomap_view_is_at_rest(one->view) &&
@@ -219,15 +227,12 @@ static void put_facts(const struct one *one, const struct maps_listing *listing,
 
 static void put_drawing(const struct one *one, size_t width, struct buf *to)
 {
-	struct drawing_style style = {.width = width == TEXT_UNLIMITED ? PLAIN_WIDTH : width,
-				      .ascii = is_ascii()};
-
 	if (is_json(one)) {
 		drawing_json(one->drawing, to);
 		return;
 	}
 	buf_char(to, '\n');
-	drawing_text(one->drawing, &style, to);
+	one_draw(one, width, to);
 }
 
 static void put_entries(const struct one *one, const struct terminal_style *style, struct buf *to)
@@ -325,4 +330,65 @@ struct error *maps_one(struct maps_listing *listing, int fd, struct buf *to)
 	if (is_json(&one))
 		put_end(&one, listing, to);
 	return to->bad ? error_nomem() : NULL;
+}
+
+/* ---- the same, again and again ---- */
+
+struct error *one_new(struct maps_listing *listing, struct one **ret)
+{
+	struct one *one = calloc(1, sizeof(*one));
+	struct error *err;
+
+	if (!one)
+		return error_nomem();
+	err = open_one(one, listing);
+	if (err)
+		one_free(one);
+	else
+		*ret = one;
+	return err;
+}
+
+void one_free(struct one *one)
+{
+	if (one)
+		one_fini(one);
+	free(one);
+}
+
+struct error *one_read(struct one *one, void (*begin)(void *ctx),
+		       void (*hear)(void *ctx, const struct map_part *part), void *ctx)
+{
+	one->begin = begin;
+	one->hear = hear;
+	one->ctx = ctx;
+	return read_map(one);
+}
+
+bool one_is_whole(const struct one *one)
+{
+	return one->at_rest && !one->counts.faults;
+}
+
+const struct gomap *one_map(const struct one *one)
+{
+	return gomap_view_map(one->view);
+}
+
+const struct map_counts *one_counts(const struct one *one)
+{
+	return &one->counts;
+}
+
+bool one_is_listed(const struct one *one)
+{
+	return gomap_view_is_listed(one->view);
+}
+
+void one_draw(const struct one *one, size_t width, struct buf *to)
+{
+	struct drawing_style style = {.width = width == TEXT_UNLIMITED ? PLAIN_WIDTH : width,
+				      .ascii = is_ascii()};
+
+	drawing_text(one->drawing, &style, to);
 }

@@ -66,7 +66,7 @@ static const struct option_spec rows[] = {
 	 .help = "end after N lists of --every"},
 	{.name = "duration", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(duration), .min = 1,
 	 .max = UINT64_MAX, .rare = true,
-	 .help = "end --every after this time"},
+	 .help = "end --every or --watch after this time"},
 	{.name = "diff", .kind = OPTION_FLAG, .at = AT(diff),
 	 .help = "compare lists of --save",
 	 .man = "Reads no process. Compares the first and the last of two or more files that \\fB--save\\fR "
@@ -122,6 +122,14 @@ static const struct option_spec rows[] = {
 	 .man = "Shows one map in full: its state, how full its buckets or groups are, and a drawing of "
 		"them (see \\fBONE MAP\\fR). \\fIADDR\\fR is a number such as 0xc000012340, as the "
 		"list and \\fBtophash-trace\\fR(1) show it."},
+	{.name = "watch", .argument = "ADDR", .kind = OPTION_NUMBER, .at = AT(watch), .min = 1,
+	 .max = UINT64_MAX, .rare = true,
+	 .help = "follow one map: each step of its growth, and a drawing",
+	 .man = "Follows one map while the process runs, by probes on the functions of the runtime that move its "
+		"elements: shows each step as a line, and a drawing after it (see \\fBWatching a map\\fR). It ends with the process, "
+		"with SIGINT (Ctrl-C) or SIGTERM, or as \\fB--limit\\fR and \\fB--duration\\fR say."},
+	{.name = "limit", .argument = "N", .kind = OPTION_NUMBER, .at = AT(limit), .min = 1, .max = UINT64_MAX, .rare = true,
+	 .help = "end --watch after N steps"},
 	{.name = "entries", .argument = "N", .kind = OPTION_NUMBER, .at = AT(entries), .min = 1,
 	 .max = UINT64_MAX,
 	 .help = "with --map: the first N entries as Go values",
@@ -241,9 +249,11 @@ static struct error *check(const struct maps_options *options)
 				 options->core	 ? "--core"
 				 : options->save ? "--save"
 						 : "--to");
-	if ((options->count || options->duration) && !options->every)
-		return error_new(ERROR_USAGE, "--%s ends --every: add it",
-				 options->count ? "count" : "duration");
+	if (options->count && !options->every)
+		return error_new(ERROR_USAGE, "--count ends --every: add it");
+	if (options->duration && !options->every && !options->watch)
+		return error_new(ERROR_USAGE,
+				 "--duration ends --every or --watch: add one of them");
 	if (options->save && options->to)
 		return error_new(ERROR_USAGE, "--save and --to: one of them at a time");
 	if ((options->save || options->to) && options->output)
@@ -295,6 +305,37 @@ static struct error *check_one(const struct maps_options *options)
 	return NULL;
 }
 
+/* Checks the options of --watch against all others. */
+static struct error *check_watch(const struct maps_options *options)
+{
+	const char *other = options->core	 ? "--core"
+			    : options->stop	 ? "--stop"
+			    : options->every	 ? "--every"
+			    : options->diff	 ? "--diff"
+			    : options->map	 ? "--map"
+			    : options->who	 ? "--who-holds"
+			    : options->save	 ? "--save"
+			    : options->to	 ? "--to"
+			    : options->type	 ? "--type"
+			    : options->min_bytes ? "--min-bytes"
+			    : options->top	 ? "--top"
+			    : options->grouped	 ? "--by"
+			    : options->order	 ? "--sort"
+			    : options->holders	 ? "--holders"
+						 : NULL;
+
+	if (options->limit && !options->watch)
+		return error_new(ERROR_USAGE, "--limit ends --watch: add it");
+	if (!options->watch || !other)
+		return NULL;
+	if (options->core)
+		return error_new(ERROR_USAGE, "--watch and --core: in a core nothing moves");
+	if (options->stop)
+		return error_new(ERROR_USAGE,
+				 "--watch and --stop: the process must run to be watched");
+	return error_new(ERROR_USAGE, "--watch follows one map of a process: leave out %s", other);
+}
+
 const char *maps_file(const struct maps_options *options)
 {
 	return options->save ? options->save : options->to ? options->to : options->output;
@@ -314,6 +355,7 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	try(options_parse(&maps_verb, argc, argv, ret, &words));
 	if (ret->help)
 		return NULL;
+	try(check_watch(ret));
 	try(check_one(ret));
 	ret->ways = ret->holders || ret->who || (ret->grouped && ret->by == MAPS_OF_HOLDER);
 	if (ret->type)
@@ -342,6 +384,7 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");
 	try(check(ret));
+	ret->map = ret->watch ? ret->watch : ret->map;
 	ret->holders |= ret->to != NULL; /* they are the stacks */
 	ret->ways |= ret->holders;
 	ret->max_stop_ns = ret->max_stop_ns ? ret->max_stop_ns : MAX_STOP_NS;

@@ -34,6 +34,7 @@ struct maps_options {
 	uint64_t who;	  /* an address: show what holds this object, instead of maps; 0: none */
 	uint64_t paths;	  /* so many ways to it */
 	uint64_t map;	  /* the one to show; 0: the list */
+	uint64_t watch;	  /* the same, to be followed; 0: not asked for */
 	uint64_t entries; /* of it to show */
 	struct filter filter; /* its key is the one to look up */
 	uint32_t text_max;    /* bytes of a string in keys and elements */
@@ -45,6 +46,7 @@ struct maps_options {
 	const char *to;			    /* its file */
 	uint64_t every, duration;	    /* ns; 0: not asked for */
 	uint64_t count;			    /* lists of --every; 0: no limit */
+	uint64_t limit;			    /* steps of --watch; 0: no limit */
 	char **files;			    /* of --diff; borrowed */
 	size_t files_n;
 	bool diff;

@@ -19,17 +19,22 @@ static void hurry(void)
 
 /* Gives up all but reading the target, and stopping it if that is wanted. Its memory is foreign, and everything else is open
  * by now. */
-static struct error *give_up(const struct maps_options *options)
+static struct error *give_up(const struct maps_listing *listing)
 {
-	static const int refused[] = {
-		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev),
-		SCMP_SYS(kill),	  SCMP_SYS(tgkill),   SCMP_SYS(ptrace),
-	};
+	const struct maps_options *options = listing->options;
+	int refused[6] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev)};
+	size_t n = 3;
 
-	try(confine_capabilities(options->core ? 0 : 1ull << CAP_SYS_PTRACE));
+	try(confine_capabilities(options->core ? 0 : 1ull << CAP_SYS_PTRACE | listing->rights));
 	if (options->stop)
 		try(confine_ptrace());
-	return confine_without_calls(refused, ARRAY_SIZE(refused) - options->stop);
+	else
+		refused[n++] = SCMP_SYS(ptrace);
+	if (!listing->signals) {
+		refused[n++] = SCMP_SYS(kill);
+		refused[n++] = SCMP_SYS(tgkill);
+	}
+	return confine_without_calls(refused, n);
 }
 
 static struct heap_options options_for(const struct maps_listing *listing, enum go_maps maps)
@@ -208,7 +213,7 @@ struct error *maps_read(struct maps_listing *listing, enum go_maps maps)
 	if (options->stop)
 		hurry();
 	if (!listing->confined)
-		try(give_up(options));
+		try(give_up(listing));
 	listing->confined = true;
 	if (options->core)
 		return find_in_core(listing, maps);

@@ -4,6 +4,7 @@
 #include "cmd/options/options.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -106,6 +107,31 @@ int output_put(int fd, const char *text, size_t len, int patience_ms)
 	size_t done;
 
 	return write_all(fd, text, len, patience_ms, &done);
+}
+
+int output_put_until(int fd, const char *text, size_t len, int stop)
+{
+	struct pollfd ready[] = {{.fd = fd, .events = POLLOUT}, {.fd = stop, .events = POLLIN}};
+	size_t done = 0;
+
+	while (done < len) {
+		/* When poll(2) calls a pipe writable, so much goes in without waiting. */
+		size_t left = len - done, some = left < PIPE_BUF ? left : PIPE_BUF;
+		ssize_t n;
+
+		if (poll(ready, ARRAY_SIZE(ready), -1) < 0 && errno != EINTR)
+			return errno;
+		if (ready[1].revents)
+			return ECANCELED;
+		if (!ready[0].revents)
+			continue;
+		n = write(fd, text + done, some);
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR && errno != EAGAIN)
+			return errno;
+	}
+	return 0;
 }
 
 /* Removes half a line from the end of a regular file that became full. */

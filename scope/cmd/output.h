@@ -22,6 +22,9 @@ struct error *output_empty(const char *path, int fd);
  * patience_ms (-1: without limit). Returns 0 or an errno (EAGAIN: it accepted nothing in that
  * time). */
 int output_put(int fd, const char *text, size_t len, int patience_ms);
+/* Writes the whole text, or what its reader takes until `stop`, a descriptor, is readable. Never waits longer than that, if
+ * the descriptor is a pipe, a socket or a terminal. Returns 0 or an errno (ECANCELED: `stop` is readable). */
+int output_put_until(int fd, const char *text, size_t len, int stop);
 /* Writes the whole text. It is no error if the reader has gone away. A file that becomes full ends
  * with a whole line. */
 struct error *output_write(int fd, const struct buf *text);

@@ -88,6 +88,42 @@ static const struct code_insn *choose_entry(const struct machine_ops *machine,
 	return insn_frame_push(machine, code);
 }
 
+/* Returns the instruction after the stack check. The check leads to a call that comes back to the entry, and may do so several
+ * times. Returns NULL when there is none. */
+static const struct code_insn *insn_after_check(const struct code *code, uint32_t kept)
+{
+	for (size_t i = 0; i + 1 < code->insns.len; i++) {
+		const struct code_insn *insn = &code->insns.data[i];
+
+		if ((insn->joined && i > 0) || insn->writes & kept)
+			return NULL;
+		if (insn->flow == CODE_BRANCH)
+			return insn[1].joined ? NULL : insn + 1;
+		if (insn->flow != CODE_NEXT)
+			return NULL;
+	}
+	return NULL;
+}
+
+const struct code_insn *entry_any_insn(const struct machine_ops *machine, const struct code *code,
+				       unsigned arguments, const char **ret_why)
+{
+	const struct code_insn *insn = insn_after_frame(machine, code, arguments);
+	uint32_t kept = 0;
+
+	*ret_why = "first emulated instruction after the stack check and the frame set-up";
+	if (insn)
+		return insn;
+	*ret_why = "the push of the frame pointer, after the stack check";
+	insn = insn_frame_push(machine, code);
+	if (insn)
+		return insn;
+	*ret_why = "the instruction after the stack check";
+	for (unsigned i = 0; i < arguments; i++)
+		kept |= 1u << machine_argument(machine, i);
+	return insn_after_check(code, kept);
+}
+
 struct error *entry_place_exits(const struct placer *placer, const struct gopcln_func *func,
 				const struct code *code, uint8_t number)
 {

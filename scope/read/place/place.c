@@ -14,6 +14,8 @@ const char *spot_role_name(enum spot_role role)
 		[SPOT_BEGIN] = "begin",
 		[SPOT_SYNC_REMOVAL] = "sync removal",
 		[SPOT_SYNC_CLEAR] = "sync clear",
+		[SPOT_STEP] = "step",
+		[SPOT_STEP_END] = "step end",
 	};
 
 	return role < ARRAY_SIZE(names) && names[role] ? names[role] : "unknown";
@@ -33,6 +35,8 @@ struct error *place_check_release(const struct image *image, const struct gopcln
 
 static struct error *find_all(struct placer *placer)
 {
+	if (placer->options->steps)
+		return step_place(placer);
 	try(removal_place(placer));
 	try(entry_place_clears(placer));
 	try(sync_place(placer));
@@ -67,6 +71,7 @@ struct error *placement_find(const struct image *image, const struct gopcln *tab
 	entry_add_names(&placer);
 	sync_add_names(&placer);
 	gc_add_names(&placer);
+	step_add_names(&placer);
 	placer_add_build_names(&placer);
 	placer_find_funcs(&placer);
 	ret->build = placer_build(&placer);

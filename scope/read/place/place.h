@@ -8,6 +8,7 @@
  *                SPOT_SYNC_REMOVAL, SPOT_SYNC_CLEAR
  *   entry.c      spots at the beginning of functions, and at their returns
  *   gc.c         SPOT_GC
+ *   step.c       SPOT_STEP, SPOT_STEP_END
  */
 #ifndef READ_PLACE_PLACE_H
 #define READ_PLACE_PLACE_H
@@ -32,6 +33,9 @@ enum spot_role {
 			     cycle, and no event has to read the phase */
 	SPOT_BEGIN,	   /* in runtime.main: the traced process has started or has executed
 			     itself */
+	SPOT_STEP, /* elements of a map are about to move (gofile/steps.h); the arguments are in Go's
+			  argument registers */
+	SPOT_STEP_END, /* they have moved: a return of that function */
 };
 
 #define SPOT_REACH 64
@@ -70,7 +74,8 @@ struct spot {
 	/* With no_arguments: the spot calls StorePointer(slot, next), and the entry of a hash trie that is in
 	 * the slot has the key. */
 	bool in_entry;
-	uint8_t number; /* SPOT_ENTRY, SPOT_EXIT: one number for each function */
+	uint8_t number; /* SPOT_ENTRY, SPOT_EXIT: one number for each function. SPOT_STEP, SPOT_STEP_END: the row of
+			   go_steps */
 };
 
 static inline uint64_t spot_offset(const struct spot *spot)
@@ -100,6 +105,7 @@ struct placement_options {
 	bool start;	  /* also place SPOT_START, because any process may start */
 	bool one;	  /* only one process is traced: place SPOT_GC and SPOT_BEGIN */
 	bool no_sync_map; /* do not place SPOT_SYNC_REMOVAL and SPOT_SYNC_CLEAR */
+	bool steps;	  /* place SPOT_STEP and SPOT_STEP_END, and nothing else */
 	bool may_be_empty; /* that there is no map delete is no error: a plugin calls its program's */
 };
 

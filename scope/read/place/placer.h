@@ -91,6 +91,17 @@ struct error *entry_place_misses(const struct placer *placer);
 struct error *entry_place_start(const struct placer *placer);
 struct error *entry_place_begin(const struct placer *placer);
 
+/* Chooses the first instruction of a function that each call passes exactly once, with the first `arguments` argument
+ * registers unchanged. One that the kernel emulates is preferred. *ret_why: the reason, static. Returns NULL when there is
+ * none. */
+const struct code_insn *entry_any_insn(const struct machine_ops *machine, const struct code *code,
+				       unsigned arguments, const char **ret_why);
+
+/* ---- step.c ---- */
+
+void step_add_names(struct placer *placer);
+struct error *step_place(const struct placer *placer);
+
 /* ---- gc.c ---- */
 
 void gc_add_names(struct placer *placer);

@@ -19,6 +19,7 @@
 #include "show/report/map_changes.h"
 #include "show/report/map_facts.h"
 #include "show/report/map_groups.h"
+#include "show/report/map_steps.h"
 #include "show/report/held.h"
 #include "show/report/maps.h"
 #include "show/report/plan.h"

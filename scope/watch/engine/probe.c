@@ -7,6 +7,14 @@ static_assert((int)GO_PASS_NONE == WIRE_ARG_NONE && (int)GO_PASS_POINTER == WIRE
 		      (int)GO_PASS_STRING == WIRE_ARG_STRING,
 	      "keys are passed as the wire says");
 
+static_assert((int)GO_STEP_GROW == WIRE_STEP_GROW && (int)GO_STEP_EVACUATE == WIRE_STEP_EVACUATE &&
+		      (int)GO_STEP_OVERFLOW == WIRE_STEP_OVERFLOW &&
+		      (int)GO_STEP_TABLE == WIRE_STEP_TABLE &&
+		      (int)GO_STEP_RESIZE == WIRE_STEP_RESIZE &&
+		      (int)GO_STEP_SPLIT == WIRE_STEP_SPLIT &&
+		      (int)GO_STEP_PRUNE == WIRE_STEP_PRUNE,
+	      "steps are as the wire says");
+
 /* The key of an entry of a hash trie comes after a flag and a pointer (internal/sync/hashtriemap.go, Go 1.24
  * to 1.27). */
 enum { ENTRY_KEY = 16 };
@@ -52,6 +60,14 @@ bool probe_from_spot(const struct spot *spot, struct wire_probe *ret)
 		.caller = spot->no_arguments ? UINT64_MAX : spot->caller,
 		.entry_key = spot->in_entry ? ENTRY_KEY : 0,
 	};
+	if (spot->role == SPOT_STEP || spot->role == SPOT_STEP_END) {
+		const struct go_step *step = &go_steps[spot->number];
+
+		ret->step = (uint8_t)step->kind;
+		ret->type_arg = step->type_arg;
+		ret->map_arg = step->map_arg;
+		ret->what_arg = step->what_arg;
+	}
 	if (spot->sync) /* the key is an interface, and stays where it is */
 		ret->key_arg = spot->key == GO_PASS_ANY ? WIRE_ARG_POINTER : WIRE_ARG_NONE;
 	return spot->role != SPOT_REMOVAL || set_window(spot, ret);

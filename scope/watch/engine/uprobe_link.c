@@ -28,6 +28,8 @@ static struct bpf_program *program_of(const struct uprobe *uprobe, const struct 
 	case SPOT_PANIC: return skel->progs.on_panic;
 	case SPOT_GC: return skel->progs.on_gc;
 	case SPOT_BEGIN: return skel->progs.on_begin;
+	case SPOT_STEP: return skel->progs.on_step;
+	case SPOT_STEP_END: return skel->progs.on_step_end;
 	default: return skel->progs.on_start;
 	}
 }
@@ -193,7 +195,7 @@ static size_t list_fds(const struct links *links, int fds[WIRE_PROBES])
 {
 	size_t n = 0;
 
-	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_BEGIN; role++) {
+	for (enum spot_role role = SPOT_REMOVAL; role <= SPOT_STEP_END; role++) {
 		int fd = program_fd(links->uprobe, links->placed, role);
 
 		if (fd >= 0)

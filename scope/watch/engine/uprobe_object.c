@@ -205,6 +205,7 @@ static uint32_t ring_size(uint64_t wanted)
 /* Processes with several modules whose types can be found. */
 #define PROCESSES 1024
 #define PENDINGS  16384 /* deletes in progress at the same time, with --misses */
+#define STEPS	  64	/* of the one map that is watched, in progress at the same time */
 
 static bool has_role(const struct engine_module *module, enum spot_role role)
 {
@@ -214,13 +215,14 @@ static bool has_role(const struct engine_module *module, enum spot_role role)
 	return false;
 }
 
-static void set_map_sizes(struct trace_bpf *skel, const struct engine_options *options,
-			  const struct type_table *types)
+static void set_map_sizes(struct trace_bpf *skel, const struct engine_module *module,
+			  const struct engine_options *options, const struct type_table *types)
 {
 	bpf_map__set_max_entries(skel->maps.types,
 				 types->values.len ? (uint32_t)types->values.len : 1);
 	bpf_map__set_max_entries(skel->maps.type_buckets, types->mask + 1);
 	bpf_map__set_max_entries(skel->maps.pendings, options->misses ? PENDINGS : 1);
+	bpf_map__set_max_entries(skel->maps.map_steps, has_role(module, SPOT_STEP) ? STEPS : 1);
 	bpf_map__set_max_entries(skel->maps.modules_of, options->modules ? PROCESSES : 1);
 	bpf_map__set_max_entries(skel->maps.chosen,
 				 options->processes > 1 ? options->processes : 1);
@@ -237,10 +239,11 @@ static void choose_programs(struct trace_bpf *skel, const struct engine_options 
 {
 	/* Only the programs of module 0 report execs and exits. */
 	bool first = others && !module->number;
-	bool probes = others && module->of.image;
+	bool probes = others && module->of.image && !has_role(&module->of, SPOT_STEP);
+	bool steps = others && has_role(&module->of, SPOT_STEP);
 	bool v1 = skel->rodata->use_cgroup_v1, users = skel->rodata->use_users;
 
-	slow = slow && module->of.image;
+	slow = slow && module->of.image && !has_role(&module->of, SPOT_STEP);
 	bpf_program__set_autoload(skel->progs.on_removal, probes && !options->count);
 	bpf_program__set_autoload(skel->progs.on_removal_count, probes && options->count);
 	bpf_program__set_autoload(skel->progs.on_gc, first && module->of.placements->gc);
@@ -258,6 +261,8 @@ static void choose_programs(struct trace_bpf *skel, const struct engine_options 
 	bpf_program__set_autoload(skel->progs.on_entry, probes && options->misses);
 	bpf_program__set_autoload(skel->progs.on_exit, probes && options->misses);
 	bpf_program__set_autoload(skel->progs.on_panic, probes && options->misses);
+	bpf_program__set_autoload(skel->progs.on_step, steps);
+	bpf_program__set_autoload(skel->progs.on_step_end, steps);
 	bpf_program__set_autoload(skel->progs.on_miss, slow && options->misses);
 	bpf_program__set_autoload(skel->progs.on_other, slow);
 }
@@ -380,6 +385,8 @@ static void leave_maps(struct trace_bpf *slow, const struct engine_options *opti
 	bpf_map__set_autocreate(slow->maps.news, false);
 	bpf_map__set_autocreate(slow->maps.counts, options->count);
 	bpf_map__set_autocreate(slow->maps.pendings, options->misses);
+	bpf_map__set_autocreate(slow->maps.map_steps, false);
+	bpf_map__set_autocreate(slow->maps.no_step, false);
 	bpf_map__set_autocreate(slow->maps.tree, options->tree);
 	bpf_map__set_autocreate(slow->maps.chosen, false);
 }
@@ -414,7 +421,7 @@ static int configure(const struct uprobe *uprobe, struct uprobe_module *module,
 	struct trace_bpf *skel = module->skel;
 
 	set_rodata(skel, uprobe, module, types);
-	set_map_sizes(skel, uprobe->options, types);
+	set_map_sizes(skel, &module->of, uprobe->options, types);
 	choose_programs(skel, uprobe->options, module, !uprobe->hastens, true);
 	if (uprobe->multi)
 		uprobe_set_multi(skel);

@@ -54,6 +54,7 @@ enum wire_kind {
 		       than the first did. */
 	WIRE_LOAD,  /* the dynamic linker has changed the files of a process; only pid, tid and
 		      time_ns are set */
+	WIRE_MAP_STEP, /* a struct wire_map_step: elements of a map have moved */
 	WIRE_MOVE, /* a process was moved to another control group, or becomes that of another user;
 		       only time_ns is set */
 };
@@ -136,6 +137,48 @@ struct wire_key {
 	uint8_t bytes[WIRE_SEGMENTS][WIRE_KEY_SEGMENT];
 };
 
+/* ---- steps of a map (maps --watch) ---- */
+
+#define WIRE_CHAIN_MAX 16 /* buckets of a chain that are read */
+
+/* As enum go_step_kind. */
+enum wire_step_kind {
+	WIRE_STEP_GROW,
+	WIRE_STEP_EVACUATE,
+	WIRE_STEP_OVERFLOW,
+	WIRE_STEP_CLEAR,
+	WIRE_STEP_TABLE,
+	WIRE_STEP_RESIZE,
+	WIRE_STEP_SPLIT,
+	WIRE_STEP_PRUNE,
+};
+
+/* What a step lacks. */
+enum wire_step_flag {
+	WIRE_STEP_UNREAD =
+		1 << 0,		 /* memory could not be read; what follows `what` may be missing */
+	WIRE_STEP_LONG = 1 << 1, /* the chain has more than WIRE_CHAIN_MAX buckets */
+};
+
+/* A step of one map, sent when it is over. event.header is the header then. Of `event`, only kind, pid, tid, time_ns, ip,
+ * probe, goid, map, type and header are set. */
+struct wire_map_step {
+	struct wire_event event;
+	uint64_t begun_ns;
+	uint64_t before[6]; /* the header before it */
+	uint64_t what;	    /* the argument go_step.what_arg */
+	uint64_t made;	    /* GO_STEP_OVERFLOW: the new bucket */
+	uint32_t bucket_size;
+	uint32_t flags; /* enum wire_step_flag */
+	/* GO_STEP_EVACUATE: the chain of the old bucket */
+	uint32_t buckets;    /* in the chain */
+	uint32_t entries;    /* that were in it */
+	uint32_t to_x, to_y; /* that went to the lower and to the upper half of the new buckets */
+	/* Swiss: the words of the table before; and of the one or two that are there after. 0: none */
+	uint64_t table[4], after[2][4];
+	uint64_t chain[WIRE_CHAIN_MAX]; /* addresses */
+};
+
 /* Configuration, from user space to the kernel program. */
 
 /* How the key argument is passed. */
@@ -181,6 +224,9 @@ struct wire_probe {
 	/* sync.Map, if not 0: the arguments are not known, but the call that is probed stores into the slot
 	 * of the hash trie, and the key is so many bytes into the entry there. */
 	uint32_t entry_key;
+	/* steps of maps: enum go_step_kind, and the numbers of the arguments */
+	uint8_t step, type_arg, map_arg, what_arg;
+	uint8_t unused[4];
 };
 
 enum wire_step_op { WIRE_STEP_STRING = 1, WIRE_STEP_EFACE, WIRE_STEP_IFACE };

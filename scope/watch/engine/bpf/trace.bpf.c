@@ -13,6 +13,7 @@
  *   count.bpf.h     counts hits without a record
  *   misses.bpf.h    the programs of --misses
  *   sync.bpf.h      the program for sync.Map
+ *   step.bpf.h      the programs of maps --watch
  *   process.bpf.h   the programs for the start and execs of a process
  *
  * All code here follows these rules:
@@ -45,6 +46,7 @@
 #include "watch/engine/bpf/count.bpf.h"
 #include "watch/engine/bpf/misses.bpf.h"
 #include "watch/engine/bpf/sync.bpf.h"
+#include "watch/engine/bpf/step.bpf.h"
 #include "watch/engine/bpf/process.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

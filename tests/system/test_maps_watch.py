@@ -1,0 +1,270 @@
+"""Tests of maps --watch: each step of a map's growth, compared with what the program has seen in the map's own memory."""
+
+import collections
+import json
+import os
+import select
+import re
+import signal
+import subprocess
+import time
+
+from harness import HERE, check, Failed, go_build, LONG, options, Program, same, spawn, test, tmp
+from test_maps import maps, releases
+
+import sample
+
+FAST = ("1.23", "1.26")  # the two layouts
+
+
+def migrating(go, *args):
+    """Starts the program. Returns it, and the address of its map."""
+    p = Program(go_build(HERE / "migrating.go", "migrating", *args, go=go), *(["swiss"] if sample.is_swiss(go) else []))
+    return p, json.loads(p.line())["map"]
+
+
+class Watch:
+    """A `maps --watch --format json`. It takes one order after the other, and tells what was seen of each."""
+
+    def __init__(self, p, addr, *args):
+        self.program = p
+        self.p = spawn([options.tophash, "maps", "-p", p.pid, "--watch", addr, "--format", "json", *args],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.read = b""
+        self.head = self.record()
+        same((self.head["event"], self.head["map"], self.head["pid"]), ("watch", addr, p.pid), "the first record")
+        self.n = 0
+
+    def record(self):
+        while b"\n" not in self.read:
+            check(select.select([self.p.stdout], [], [], LONG)[0], "a step is missing")
+            some = os.read(self.p.stdout.fileno(), 65536)
+            check(some, f"the output has ended: {self.p.poll()}")
+            self.read += some
+        line, self.read = self.read.split(b"\n", 1)
+        return json.loads(line)
+
+    def order(self, text):
+        """Gives an order. Returns the steps that the program tells, and as many records."""
+        truth = json.loads(self.program.ask(text))
+        records = [self.record() for _ in truth["steps"]]
+        for record in records:
+            self.n += 1
+            same((record["event"], record["n"], "unread" in record), ("step", self.n, False), f"{record}")
+        return truth["steps"], records
+
+    def end(self, code=0):
+        self.p.send_signal(signal.SIGINT)
+        out, err = self.p.communicate(timeout=LONG)
+        err = err.decode()
+        same((self.p.returncode, json.loads(self.read + out)), (code, {"event": "end", "steps": self.n, "lost": 0}), f"the end: {err}")
+        return err
+
+
+def classic(record):
+    """Returns what the program tells of such a step."""
+    step = {"step": record["step"]}
+    if step["step"] == "grow":
+        step.update({k: record[k] for k in ("buckets_before", "buckets", "same_size")})
+    elif step["step"] == "evacuate":
+        same(record["to_same"] + record["to_upper"], record["moved"], f"elements of an old bucket: {record}")
+        step.update({k: record[k] for k in ("bucket", "moved", "chain")})
+    elif step["step"] == "overflow":
+        step.update({k: record[k] for k in ("bucket", "chain")})
+    else:
+        step["len_before"] = record["len_before"]
+    return step
+
+
+def swiss(record):
+    step = {"step": record["step"]}
+    after = record.get("after", [])
+    if step["step"] == "clear":
+        step["len_before"] = record["len_before"]
+    elif step["step"] == "prune":
+        step.update(before=record["before"], tombstones=after[0]["tombstones"])
+    elif step["step"] == "split":
+        step.update(before=record["before"], tables=len(after), used=sum(x["used"] for x in after),
+                    directory_before=record["directory_before"], directory=record["directory"])
+    elif "before" in record:
+        step.update(before=record["before"], capacity=after[0]["capacity"], used=after[0]["used"])
+    else:
+        step.update(first=True, capacity=after[0]["capacity"])
+    return step
+
+
+def bag(steps):
+    return collections.Counter(json.dumps(step, sort_keys=True) for step in steps)
+
+
+def compare(watch, go, text):
+    truth, records = watch.order(text)
+    form = swiss if sample.is_swiss(go) else classic
+    found = bag(form(record) for record in records)
+    expected = bag(truth)
+    same((found - expected, expected - found), (collections.Counter(), collections.Counter()), f"{go}: {text}")
+    return records
+
+
+def check_evacuation(records, old=0, evacuated=0):
+    """Checks that each growth is told from its first old bucket to its last."""
+    for record in records:
+        if record["step"] == "grow":
+            old, evacuated = record["old_buckets"], 0
+            same((record["evacuated"], record["done"]), (0, False), f"{record}")
+        elif record["step"] == "evacuate":
+            evacuated += 1
+            same((record["evacuated"], record["old_buckets"], record["done"]), (evacuated, old, evacuated == old), f"{record}")
+
+
+def kinds_of(records):
+    return {record["step"] for record in records}
+
+
+@test
+def watch_tells_each_step_of_classic_maps():
+    """Growth to twice as many buckets, to as many, each old bucket, chains, clear."""
+    for go in releases():
+        if sample.is_swiss(go):
+            continue
+        p, addr = migrating(go)
+        watch = Watch(p, addr)
+        records = compare(watch, go, "put 0 90")
+        check_evacuation(records)
+        same(kinds_of(records) - {"overflow"}, {"grow", "evacuate"}, f"{go}: steps")
+        same([x["buckets"] for x in records if x["step"] == "grow"], [2, 4, 8, 16], f"{go}: buckets")
+        compare(watch, go, "clear")
+        # Each bucket gets an overflow bucket at some time, and none goes. The map has few elements all the time.
+        compare(watch, go, "put 1000 1005")
+        piled = compare(watch, go, "pile 10000")
+        check_evacuation([x for x in piled if x["step"] != "overflow"])
+        same([x["same_size"] for x in piled if x["step"] == "grow"], [True], f"{go}: growth to as many buckets")
+        check(len([x for x in piled if x["step"] == "overflow"]) >= 16, f"{go}: chains")
+        check("steps of" in watch.end(), "totals")
+        p.end()
+
+
+@test
+def watch_tells_each_step_of_swiss_maps():
+    """The first table, larger ones, splits, the directory, tombstones that are removed or copied, clear."""
+    for go in releases():
+        if not sample.is_swiss(go):
+            continue
+        p, addr = migrating(go)
+        watch = Watch(p, addr)
+        records = compare(watch, go, "put 0 895")
+        same([x["after"][0]["capacity"] for x in records], [16, 32, 64, 128, 256, 512, 1024], f"{go}: tables")
+        compare(watch, go, "bury")
+        records = compare(watch, go, "put 1000 1100")
+        if go != "1.24":
+            check("prune" in kinds_of(records), f"{go}: {kinds_of(records)}")
+        records = compare(watch, go, "put 3000 9000")
+        splits = [x for x in records if x["step"] == "split"]
+        check(len(splits) >= 4 and any(x["directory"] == 2 * x["directory_before"] for x in splits), f"{go}: {len(splits)} splits")
+        check(any(x["directory"] == x["directory_before"] for x in splits), f"{go}: splits without a larger directory")
+        same(compare(watch, go, "clear")[0]["len"], 0, f"{go}: clear")
+        watch.end()
+        p.end()
+
+
+def chosen():
+    """Returns the releases to test where the layout alone matters: one of each, or all in the long tier."""
+    there = releases()
+    return there if options.rounds >= 200 else [go for go in there if go in FAST]
+
+
+@test
+def watch_draws_the_map_after_each_step():
+    """Steps that come one by one have a drawing each, which is that of --map. On a terminal it is replaced."""
+    for go in chosen():
+        p, addr = migrating(go)
+        file = tmp(f"watch-{go}")
+        watch = spawn([options.tophash, "maps", "-p", p.pid, "--watch", addr, "-o", file], stderr=subprocess.PIPE)
+        seen = ""
+
+        def drawn(after):
+            """Waits until the drawing after a step is there, and returns it."""
+            end = time.monotonic() + LONG
+            while time.monotonic() < end:
+                text = file.read_text(errors="replace") if file.exists() else ""
+                parts = text.split("\n\n")
+                if text.endswith("\n\n") and parts[-2].startswith(f"after step {after}: "):
+                    return parts[-2].split("\n", 1)[1], text
+                time.sleep(0.02)
+            raise Failed(f"{go}: no drawing after step {after}: {text[-500:]}")
+
+        while not (file.exists() and "1 elements\n" in file.read_text(errors="replace")):
+            time.sleep(0.02)
+        total, key = 0, 0
+        while total < 8:
+            answer = json.loads(p.ask(f"put {key} {key + 1}"))
+            key += 1
+            if answer["steps"]:
+                total += len(answer["steps"])
+                drawing, seen = drawn(total)
+                same(drawing.strip(), maps("-p", p.pid, "--map", addr).stdout.split("\n\n")[1].strip(), f"{go}: the drawing after step {total}")
+        lines = [line for line in seen.splitlines() if re.match(r"\d\d:\d\d:\d\d\.\d{6}  ", line)]
+        same(len(lines), total, f"{go}: lines")
+        watch.send_signal(signal.SIGTERM)
+        err = watch.communicate(timeout=LONG)[1].decode()
+        same((watch.returncode, err), (0, f"tophash: {total} steps of {addr}, 0 missed\n"), f"{go}: SIGTERM")
+        p.end()
+
+
+@test
+def watch_ends():
+    """By --limit, by --duration, by the end of the process and of the map, and when its reader goes away or stands still."""
+    for go in chosen():
+        p, addr = migrating(go)
+        watch = spawn([options.tophash, "maps", "-p", p.pid, "--watch", addr, "--format", "json", "--limit", "2"], stdout=subprocess.PIPE,
+                      stderr=subprocess.PIPE, text=True)
+        watch.stdout.readline()
+        p.ask("put 0 100")
+        out, err = watch.communicate(timeout=LONG)
+        records = [json.loads(line) for line in out.splitlines()]
+        same(([x["event"] for x in records], records[-1]["steps"], watch.returncode), (["step", "step", "end"], 2, 0), f"{go}: --limit: {err}")
+        r = maps("-p", p.pid, "--watch", addr, "--duration", "10ms", "-q")
+        check(r.stderr == "" and "Buckets" in r.stdout or "Groups" in r.stdout, f"{go}: --duration: {r.stdout} {r.stderr}")
+        watch = Watch(p, addr)
+        watch.p.stdout.close()
+        p.ask("put 100 1000")
+        same(watch.p.wait(LONG), 0, f"{go}: its reader has gone away")
+        watch = Watch(p, addr)
+        p.ask("put 1000 9000")
+        if not sample.is_swiss(go):  # more steps than a pipe has room for: it waits for its reader
+            watch.p.send_signal(signal.SIGINT)
+            same(watch.p.wait(LONG), 0, f"{go}: its reader stands still")
+        else:
+            watch.p.kill()
+        p.end()
+        p, addr = migrating(go)
+        watch = Watch(p, addr)
+        p.ask("other")
+        out, err = watch.p.communicate(timeout=LONG)
+        same((watch.p.returncode, out.decode().count('"step"'), f"{addr} is the address of another map now" in err.decode()), (0, 0, True),
+             f"{go}: the map is gone: {out} {err}")
+        p.end()
+        p, addr = migrating(go)
+        watch = Watch(p, addr)
+        p.end()
+        err = watch.p.communicate(timeout=LONG)[1].decode()
+        same((watch.p.returncode, f"process {p.pid} has ended" in err), (0, True), f"{go}: the process ends: {err}")
+
+
+@test
+def watch_refuses():
+    p = Program("cat")
+    for args, word in ((("--core", "x"), "in a core nothing moves"), (("--stop",), "must run"), (("--every", "1s"), "leave out --every"),
+                       (("--map", "1"), "leave out --map"), (("--diff",), "leave out --diff"), (("--save", "x"), "leave out --save"),
+                       (("--to", "pprof:x"), "leave out --to"), (("--type", "x"), "leave out --type"), (("--top", "1"), "leave out --top"),
+                       (("--holders",), "leave out --holders"), (("--who-holds", "1"), "leave out --who-holds"), (("--by", "type"), "leave out --by"),
+                       (("--sort", "len"), "leave out --sort"), (("--count", "1"), "add it"), (("--entries", "1"), "--map"), (("--key", "x"), "--map")):
+        r = maps("-p", p.pid, "--watch", "4096", *args, code=2)
+        check(r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.stderr}")
+    check("--watch" in maps("-p", p.pid, "--limit", "1", code=2).stderr, "--limit alone")
+    p.end()
+    for go in chosen():
+        p, addr = migrating(go)
+        r = maps("-p", p.pid, "--watch", hex(int(addr, 16) + 16), code=3)
+        same((r.stdout, r.stderr.count("\n"), "not the header of a live map" in r.stderr), ("", 1, True), f"{go}: no map: {r.stderr}")
+        p.end()
