@@ -31,15 +31,15 @@ static pid_t find_thread(pid_t pid, DIR *tasks)
 	return pid;
 }
 
-pid_t process_thread(pid_t pid)
+/* Returns a thread that shows what the process executes, when the first one shows nothing (ENOENT). Returns pid if there is
+ * none: it is a kernel thread, or has ended. */
+static pid_t other_thread(pid_t pid)
 {
-	char path[64], first[1];
 	pid_t found = pid;
+	char path[64];
 	struct stat st;
 	DIR *tasks;
 
-	if (read_exe(pid, first, sizeof(first)) >= 0 || errno != ENOENT)
-		return pid;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	if (stat(path, &st) < 0 || st.st_nlink == LINKS_OF_ONE)
 		return pid;
@@ -51,12 +51,25 @@ pid_t process_thread(pid_t pid)
 	return found;
 }
 
+pid_t process_thread(pid_t pid)
+{
+	char first[1];
+
+	return read_exe(pid, first, sizeof(first)) >= 0 || errno != ENOENT ? pid
+									   : other_thread(pid);
+}
+
 bool process_exe_path(pid_t pid, char *to, size_t size)
 {
 	ssize_t len = read_exe(pid, to, size - 1);
+	pid_t other;
 
-	if (len < 0 && errno == ENOENT)
-		len = read_exe(process_thread(pid), to, size - 1);
+	if (len < 0 && errno == ENOENT) {
+		other = other_thread(pid);
+		errno = ENOENT;
+		if (other != pid)
+			len = read_exe(other, to, size - 1);
+	}
 	to[len < 0 ? 0 : len] = '\0';
 	return len >= 0;
 }
@@ -64,12 +77,12 @@ bool process_exe_path(pid_t pid, char *to, size_t size)
 bool process_exe_stat(pid_t pid, struct stat *ret)
 {
 	char path[64];
+	pid_t other;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	if (stat(path, ret) == 0)
 		return true;
-	if (errno != ENOENT)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)process_thread(pid));
-	return stat(path, ret) == 0;
+	other = errno == ENOENT ? other_thread(pid) : pid;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)other);
+	return other != pid && stat(path, ret) == 0;
 }
