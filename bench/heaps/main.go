@@ -1,4 +1,4 @@
-// A program whose heap is known, for bench/maps: it makes one of three heaps, collects garbage twice, says "ready", and waits for the
+// A program whose heap is known, for bench/maps: it makes one of four heaps, collects garbage twice, says "ready", and waits for the
 // end of standard input.
 package main
 
@@ -31,6 +31,7 @@ var (
 	maps  []map[int]*item
 	trees []*node
 	small []*service
+	lists [2]*node
 )
 
 // 100,000 maps with 9 million objects.
@@ -68,6 +69,23 @@ func makeTrees() {
 	}
 }
 
+// Two lists of a million nodes, one in the order of addresses and one in none, and a thousand maps.
+func makeLists() {
+	all := make([]*node, 1000000)
+	for i := range all {
+		lists[0] = &node{key: uint64(i), right: lists[0]}
+		all[i] = &node{key: uint64(i)}
+	}
+	rand.New(rand.NewSource(1)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, n := range all {
+		n.right = lists[1]
+		lists[1] = n
+	}
+	for i := 0; i < 1000; i++ {
+		maps = append(maps, map[int]*item{i: {}})
+	}
+}
+
 // A service of a few megabytes with 700 maps.
 func makeSmall() {
 	for i := 0; i < 50; i++ {
@@ -84,7 +102,7 @@ func makeSmall() {
 }
 
 func main() {
-	map[string]func(){"big": makeBig, "trees": makeTrees, "small": makeSmall}[os.Args[1]]()
+	map[string]func(){"big": makeBig, "trees": makeTrees, "lists": makeLists, "small": makeSmall}[os.Args[1]]()
 	runtime.GC()
 	runtime.GC()
 	fmt.Println("ready")
@@ -92,4 +110,5 @@ func main() {
 	runtime.KeepAlive(maps)
 	runtime.KeepAlive(trees)
 	runtime.KeepAlive(small)
+	runtime.KeepAlive(lists)
 }
