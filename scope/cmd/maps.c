@@ -53,7 +53,8 @@ struct lists {
 	bool begun; /* the file is emptied */
 };
 
-static struct error *put_one(const struct maps_listing *listing, void *ctx, bool *ret_enough)
+static struct error *put_one(const struct maps_listing *listing, int stop, void *ctx,
+			     bool *ret_enough)
 {
 	struct lists *lists = ctx;
 	cleanup(buf_fini) struct buf out = {0};
@@ -63,11 +64,11 @@ static struct error *put_one(const struct maps_listing *listing, void *ctx, bool
 	if (!lists->begun)
 		try(output_empty(listing->options->output, lists->fd));
 	lists->begun = true;
-	errnum = output_put(lists->fd, out.data, out.len, -1);
-	*ret_enough = errnum == EPIPE; /* its reader has gone away */
-	return errnum && errnum != EPIPE
-		       ? error_errno(ERROR_FAILED, errnum, "cannot write the output")
-		       : NULL;
+	errnum = output_put_until(lists->fd, out.data, out.len, stop);
+	/* Its reader has gone away, or does not read. */
+	*ret_enough = errnum == EPIPE || errnum == ECANCELED;
+	return errnum && !*ret_enough ? error_errno(ERROR_FAILED, errnum, "cannot write the output")
+				      : NULL;
 }
 
 static struct error *list_every(const struct maps_options *options, int fd)

@@ -7,6 +7,7 @@
 #include "cmd/output.h"
 #include "show/snapshot/snapshot.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 /* Only the first and the last list are kept. Of the others the sums remain. */
@@ -48,6 +49,8 @@ static struct error *read_file(struct diff *diff, const char *file, struct snaps
 
 	*ret = (struct snapshot){0};
 	try(file_open(file, &fd));
+	/* A pipe may not have all of it yet. */
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	err = snapshot_read(fd, file, ret);
 	close(fd);
 	return err ? err : add_point(diff, file, ret);

@@ -5,40 +5,32 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
+/* Lets SIGINT and SIGTERM end the work between two lists, or while one is written. Before that they end this process at
+ * once. Returns a descriptor that is readable when one of them has come. */
+static struct error *catch_signals(int *ret)
 {
-	(void)signal;
-	interrupted = 1;
-}
-
-/* Lets SIGINT and SIGTERM end the work between two lists. They come only while this process waits. */
-static void catch_signals(sigset_t *ret_waiting)
-{
-	struct sigaction action = {.sa_handler = on_signal};
 	sigset_t ends;
 
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
-	sigprocmask(SIG_BLOCK, &ends, ret_waiting);
-	sigdelset(ret_waiting, SIGINT);
-	sigdelset(ret_waiting, SIGTERM);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	*ret = signalfd(-1, &ends, SFD_CLOEXEC);
+	return *ret < 0 ? error_errno(ERROR_FAILED, errno, "cannot wait for signals") : NULL;
 }
 
-/* Waits until a time, for the end of the process, or for a signal. A time that has passed only lets signals come. */
-static void wait_until(struct target *target, uint64_t at_ns, const sigset_t *waiting)
+/* Waits until a time, for the end of the process, or for a signal. Returns true if a signal has come. */
+static bool wait_until(struct target *target, uint64_t at_ns, int signals)
 {
-	struct pollfd end = {.fd = target_end_fd(target), .events = POLLIN};
+	struct pollfd ready[] = {{.fd = target_end_fd(target), .events = POLLIN},
+				 {.fd = signals, .events = POLLIN}};
 	uint64_t now = now_ns(), left = at_ns > now ? at_ns - now : 0;
 	struct timespec time = {.tv_sec = (time_t)(left / 1000000000u),
 				.tv_nsec = (long)(left % 1000000000u)};
 
-	ppoll(&end, 1, &time, waiting);
+	return ppoll(ready, ARRAY_SIZE(ready), &time, NULL) > 0 && ready[1].revents;
 }
 
 bool maps_go_on(struct maps_listing *listing)
@@ -74,27 +66,26 @@ static struct error *again(struct maps_listing *listing, bool *ret_ended)
 }
 
 struct error *maps_every(const struct maps_options *options,
-			 struct error *(*put)(const struct maps_listing *listing, void *ctx,
-					      bool *ret_enough),
+			 struct error *(*put)(const struct maps_listing *listing, int stop,
+					      void *ctx, bool *ret_enough),
 			 void *ctx)
 {
 	cleanup(maps_list_fini) struct maps_listing listing = {0};
 	uint64_t begun = now_ns(), at = begun;
 	bool ended = false, enough = false;
-	sigset_t waiting;
+	cleanup_close int signals = -1;
 
-	catch_signals(&waiting);
 	try(maps_list(options, &listing));
+	try(catch_signals(&signals));
 	for (uint64_t n = 1;; n++) {
-		try(put(&listing, ctx, &enough));
+		try(put(&listing, signals, ctx, &enough));
 		at += options->every;
 		if (enough || n == options->count ||
 		    (options->duration && at - begun > options->duration))
 			return NULL;
 		if (at < now_ns()) /* a list took longer than the period */
 			at = now_ns();
-		wait_until(listing.target, at, &waiting);
-		if (interrupted)
+		if (wait_until(listing.target, at, signals))
 			return NULL;
 		try(again(&listing, &ended));
 		if (ended)

@@ -105,6 +105,22 @@ def maps_diff_of_other_processes():
 
 
 @test
+def maps_diff_reads_pipes():
+    """A list that comes through a pipe, later than it is asked for, is read as one of a file."""
+    p, _ = changing(options.go)
+    files = [tmp("pipe-a"), tmp("pipe-b")]
+    for file in files:
+        maps("-q", "-p", p.pid, "--save", file)
+    p.end()
+    script = f"exec {options.tophash} maps --format json --diff <(sleep 0.2; cat {files[0]}) <(sleep 0.4; cat {files[1]})"
+    r = subprocess.run(["bash", "-c", script], text=True, capture_output=True, timeout=LONG)
+    same((r.returncode, r.stderr), (0, "tophash: maps: nothing differs\n"), "pipes")
+    strip = [[{k: v for k, v in json.loads(line).items() if k != "file"} for line in text.splitlines()]
+             for text in (r.stdout, maps("--format", "json", "--diff", *files).stdout)]
+    same(strip[0], strip[1], "what is told of pipes")
+
+
+@test
 def maps_diff_refuses():
     """Files that are no lists, and options that contradict each other: one line, and nothing is printed."""
     p, _ = changing(options.go)

@@ -1,8 +1,12 @@
 """Tests of maps --every: a list each period, with what has changed since the list before."""
 
+import fcntl
 import json
 import signal
+import struct
 import subprocess
+import termios
+import time
 
 from harness import check, LONG, options, Program, same, spawn, test, tmp
 from test_maps import maps
@@ -23,6 +27,16 @@ def read_list(p):
         records.append(json.loads(line))
     same((records[0]["event"], {x["event"] for x in records[1:-1]} - {"map"}), ("list", set()), "records of a list")
     return records[0], records[1:-1], records[-1]
+
+
+def wait_full(reader):
+    """Waits until the pipe of a program that writes is full: its bytes do not become more while the program waits."""
+    fd, before, still = reader.stdout.fileno(), -1, 0
+    while still < 10:
+        time.sleep(0.05)
+        now = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
+        still = still + 1 if now == before and now > 32768 else 0
+        before = now
 
 
 def changes(rows):
@@ -78,6 +92,10 @@ def maps_every_ends():
     read_list(reader)
     reader.stdout.close()
     same(reader.wait(LONG), 0, "its reader has gone away")
+    reader = spawn([options.tophash, "maps", "-p", str(p.pid), "--every", "10ms", "--format", "json"], stdout=subprocess.PIPE)
+    wait_full(reader)
+    reader.send_signal(signal.SIGINT)
+    same(reader.wait(LONG), 0, "SIGINT while its reader stands still")
     reader = every(p.pid)
     read_list(reader)
     p.end()
