@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/text/text.h"
+#include "cmd/maps_probes.h"
 #include "cmd/output.h"
 #include "show/drawing/drawing.h"
 #include "watch/filter/filter.h"
@@ -25,6 +26,9 @@ struct one {
 	struct gomap_view *view;
 	struct gotypes types;
 	const struct filter_key *wanted; /* --key */
+	struct map_lookup lookup;	 /* of it */
+	bool by_tag;			 /* only slots with the byte of its hash are looked at */
+	struct map_probes probes;
 	struct go_value_limits limits;
 	uint64_t key, elem; /* their types; 0: not known */
 	struct go_key_arena arena;
@@ -102,13 +106,19 @@ static void add_entry(struct one *one, const struct map_part *part, unsigned slo
 	one->failed |= !vec_push(&one->entries, entry);
 }
 
+/* Tells whether a slot may have the wanted key, by its hash. */
+static bool has_tag(const struct one *one, const struct map_part *part, unsigned slot)
+{
+	return !one->by_tag || part->bytes[slot] == gomap_view_tag(one->view, one->lookup.hash);
+}
+
 /* Tells whether the entries of a part are wanted. */
 static bool wants(const struct one *one, const struct map_part *part)
 {
 	bool used = false;
 
 	for (unsigned i = 0; i < MAP_PART_SLOTS; i++)
-		used |= part->slots[i] == MAP_SLOT_USED;
+		used |= part->slots[i] == MAP_SLOT_USED && has_tag(one, part, i);
 	return used && one->key && (one->wanted || one->entries.len < one->options->entries);
 }
 
@@ -126,6 +136,7 @@ static bool add_entries(struct one *one, const struct map_part *part)
 			continue;
 		for (unsigned slot = 0; slot < MAP_PART_SLOTS; slot++)
 			if (gomap_view_slot(one->view, slot) == MAP_SLOT_USED &&
+			    has_tag(one, part, slot) &&
 			    (one->wanted || one->entries.len < one->options->entries))
 				add_entry(one, part, slot);
 		held = gomap_view_held(one->view);
@@ -152,6 +163,8 @@ static bool on_part(void *ctx, const struct map_part *part)
 	drawing_add_part(one->drawing, part);
 	if (one->hear)
 		one->hear(one->ctx, part);
+	if (!one->wanted && one->key && !one->hear)
+		maps_probes_add(&one->probes, one->view, part);
 	if (!one->gone && wants(one, part))
 		one->gone = !add_entries(one, part);
 	return !one->failed && !one->gone;
@@ -162,6 +175,7 @@ static struct error *walk(struct one *one)
 	struct gomap_visitor visitor = {.ctx = one, .on_array = on_array, .on_part = on_part};
 
 	one->counts = (struct map_counts){0};
+	one->probes = (struct map_probes){0};
 	one->gone = false;
 	one->entries.len = 0;
 	one->texts.len = 0;
@@ -186,6 +200,30 @@ static struct error *read_map(struct one *one)
 		if (one->at_rest || now_ns() - begun_ns > PATIENCE_NS)
 			break;
 	}
+	return NULL;
+}
+
+/* Looks the wanted key up, by its hash if that can be had. If that does not find it, all entries are compared: a key that has
+ * changed since it was inserted is not where its hash leads. */
+static struct error *look_up(struct one *one)
+{
+	struct map_lookup *lookup = &one->lookup;
+
+	lookup->swiss = one->maps == GO_MAPS_SWISS;
+	lookup->hashed = maps_key_hash(&one->options->filter, &one->types, one->key, one->view,
+				       &lookup->hash);
+	one->by_tag = lookup->hashed;
+	try(read_map(one));
+	if (one->by_tag && !one->entries.len) {
+		one->by_tag = false;
+		try(read_map(one));
+	}
+	lookup->found = one->entries.len;
+	vec_each(entry, &one->entries)
+		if (lookup->hashed && !lookup->visits &&
+		    gomap_view_tag(one->view, lookup->hash) == entry->part.bytes[entry->slot] &&
+		    !gomap_view_probes(one->view, &entry->part, lookup->hash, &lookup->visits))
+			lookup->visits = 0;
 	return NULL;
 }
 
@@ -217,6 +255,8 @@ static void put_facts(const struct one *one, const struct maps_listing *listing,
 				  .never_filled = map->never_filled,
 				  .drawn = one->counts.parts || map->growing};
 
+	if (one->key && !one->hear && !one->probes.unknown)
+		facts.probes = &one->probes;
 	shown.changing = !one->at_rest;
 	facts.row = maps_row_of(listing, &shown);
 	if (is_json(one))
@@ -247,6 +287,8 @@ static void put_entries(const struct one *one, const struct terminal_style *styl
 
 	if (is_json(one)) {
 		map_entries_json(to, &entries);
+		if (one->wanted)
+			map_lookup_json(to, &one->lookup);
 		return;
 	}
 	if (one->wanted && !entries.rows_n)
@@ -259,6 +301,8 @@ static void put_entries(const struct one *one, const struct terminal_style *styl
 	else if (one->options->entries && entries.rows_n)
 		buf_char(to, '\n');
 	map_entries_text(to, &entries);
+	if (one->wanted)
+		map_lookup_text(to, &one->lookup);
 }
 
 static void put_end(const struct one *one, const struct maps_listing *listing, struct buf *to)
@@ -321,7 +365,7 @@ struct error *maps_one(struct maps_listing *listing, int fd, struct buf *to)
 	cleanup(one_fini) struct one one = {0};
 
 	try(open_one(&one, listing));
-	try(read_map(&one));
+	try(one.wanted ? look_up(&one) : read_map(&one));
 	if (!one.wanted) {
 		put_facts(&one, listing, style.color, to);
 		put_drawing(&one, style.width, to);

@@ -138,7 +138,8 @@ static const struct option_spec rows[] = {
 	{.name = "key", .letter = 'k', .argument = "KEY", .kind = OPTION_CUSTOM, .parse = read_key,
 	 .help = "with --map: look up one key (a word, or JSON)",
 	 .man = "With \\fB--map\\fR: shows only the entry with this key, and where it is, or says that "
-		"the key is not in the map. All entries are searched. The key is written as for "
+		"the key is not in the map. It is looked up by its hash, as the program does, if that can be had (see "
+		"\\fBLookups\\fR), and otherwise all entries are compared. The key is written as for "
 		"\\fBtophash-trace\\fR(1)."},
 	{.name = "value-bytes", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(text_max), .min = 1,
 	 .max = VALUE_BYTES_MAX, .rare = true,

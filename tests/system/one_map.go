@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -113,16 +112,38 @@ func encode(v reflect.Value) interface{} {
 	}
 }
 
+// hashOf returns the hash of a key, by the map's own hash function and seed.
+func hashOf(m interface{}, key reflect.Value) string {
+	const hasherAt = 72 // internal/abi: MapType
+	words := *(*[2]unsafe.Pointer)(unsafe.Pointer(&m))
+	hasher := *(*func(unsafe.Pointer, uintptr) uintptr)(unsafe.Add(words[0], hasherAt))
+	seed := *(*uintptr)(unsafe.Add(words[1], 8))
+	if goMinor() < 24 {
+		seed >>= 32 // hmap.hash0
+	}
+	k := reflect.New(key.Type()).Elem()
+	k.Set(key)
+	return fmt.Sprintf("0x%x", hasher(k.Addr().UnsafePointer(), seed))
+}
+
+func goMinor() int {
+	n := 0
+	fmt.Sscanf(runtime.Version(), "go1.%d", &n)
+	return n
+}
+
 // tell writes what is in a map, and keeps it alive.
 func tell(name string, m interface{}) {
 	maps = append(maps, m)
 	v := reflect.ValueOf(m)
 	entries := [][2]interface{}{}
+	hashes := []string{}
 	for it := v.MapRange(); it.Next(); {
 		entries = append(entries, [2]interface{}{encode(it.Key()), encode(it.Value())})
+		hashes = append(hashes, hashOf(m, it.Key()))
 	}
 	line, err := json.Marshal(map[string]interface{}{
-		"name": name, "addr": fmt.Sprintf("0x%x", v.Pointer()), "type": v.Type().String(), "len": v.Len(), "entries": entries,
+		"name": name, "addr": fmt.Sprintf("0x%x", v.Pointer()), "type": v.Type().String(), "len": v.Len(), "entries": entries, "hashes": hashes,
 	})
 	if err != nil {
 		panic(err)
@@ -148,6 +169,42 @@ func keys() {
 	tell("large", map[[200]byte][300]byte{large: {7, 8}, {}: {}})
 	tell("error", map[error]fmt.Stringer{fmt.Errorf("e"): nil})
 	tell("set", map[string]struct{}{"x": {}, "y": {}})
+}
+
+// hashed makes maps whose keys are hashed in all ways: strings and arrays of all lengths that the hash functions tell apart.
+func hashed() {
+	lengths := map[string]int{}
+	for i := 0; i <= 300; i++ {
+		b := make([]byte, i)
+		for j := range b {
+			b[j] = byte(33 + (i+j*7)%90)
+		}
+		lengths[string(b)] = i
+	}
+	tell("lengths", lengths)
+	tell("array 1", map[[1]byte]int{{1}: 1, {2}: 2})
+	tell("array 3", map[[3]byte]int{{1, 2, 3}: 1, {}: 2})
+	tell("array 12", map[[3]int32]int{{1, 2, 3}: 1, {}: 2})
+	tell("array 16", map[[2]int]int{{1, 2}: 1, {}: 2})
+	tell("array 40", map[[5]int]int{{1, 2, 3, 4, 5}: 1, {}: 2})
+	tell("array 80", map[[10]int]int{{1, 2, 3, 4, 5}: 1, {}: 2})
+	tell("array 1000", map[[1000]byte]int{{1, 2, 3, 4, 5}: 1, {}: 2})
+	shorts := map[uint16]uint8{}
+	words := map[int32]string{}
+	for i := 0; i < 3000; i++ {
+		shorts[uint16(i)] = uint8(i)
+		words[int32(-i*i)] = ""
+	}
+	tell("shorts", shorts)
+	tell("words", words)
+	changed := map[string]int{}
+	for i := 0; i < 5000; i++ {
+		changed[fmt.Sprint(i)] = i
+	}
+	key := []byte("its bytes")
+	changed[*(*string)(unsafe.Pointer(&key))] = -1
+	key[0] = 'I'
+	tell("changed", changed)
 }
 
 func elements() {
@@ -196,7 +253,7 @@ func states() {
 	// A classic map grows when it has more than 6.5 elements a bucket, in Go 1.21 more than 6. Each further one moves one or two old
 	// buckets.
 	twice := 13
-	if strings.HasPrefix(runtime.Version(), "go1.21") {
+	if goMinor() == 21 {
 		twice = 12
 	}
 	growing := map[int]int{}
@@ -306,6 +363,9 @@ func main() {
 	} else if len(os.Args) > 2 && os.Args[2] == "damaged" {
 		debug.SetGCPercent(-1)
 		damage()
+	}
+	if len(os.Args) > 2 && os.Args[2] == "hashed" {
+		hashed()
 	}
 	keys()
 	elements()

@@ -19,10 +19,10 @@ def chosen():
     return there if options.rounds >= 200 else [go for go in there if go in FAST]
 
 
-def truth_of(go, *words):
+def truth_of(go, *words, **how):
     """Starts the program. Returns it, and the maps that it has written, by name."""
     file = tmp(f"one-map-{go}-{len(words)}")
-    p = Program(go_build(HERE / "one_map.go", "one_map", go=go), file, *words)
+    p = Program(go_build(HERE / "one_map.go", "one_map", go=go), file, *words, **how)
     same(p.line(), "ready", "the program")
     told = [json.loads(line) for line in file.read_text().splitlines()]
     return p, {x["name"]: x for x in told}
@@ -110,6 +110,39 @@ def one_map_looks_up_keys():
         for name, word in (("string", "user:4"), ("int8", "5"), ("uint64", "1"), ("struct", '{"X":1,"Y":2,"name":"q"}'), ("named", "user:1000"), ("many", "3")):
             same(maps("-p", p.pid, "--map", truth[name]["addr"], "--key", word).stdout, "not in the map\n", f"{go} {name} {word}")
         p.end()
+
+
+HASHED = ("string", "int8", "uint64", "bool", "array", "pointer", "channel", "large", "set", "slices", "named", "emptied", "growing", "growing strings", "ten", "many",
+          "deleted", "lengths", "array 1", "array 3", "array 12", "array 16", "array 40", "array 80", "array 1000", "shorts", "words")
+LOOKED_UP = ("string", "int8", "uint64", "bool", "pointer", "named", "growing", "growing strings", "many", "lengths", "shorts", "words")
+
+
+@test
+def one_map_hashes_as_the_program_does():
+    """Each release, with and without AES: the hashes that the program's own functions return; by them each entry is where a lookup comes to. The
+    key of one entry was changed after it was inserted: a search finds it, and it is said that a lookup does not."""
+    for go in releases():
+        for environment in ({}, {"GODEBUG": "cpu.aes=off"}) if go in ("1.19", "1.23", "1.27") else ({},):
+            p, truth = truth_of(go, "hashed", env={**os.environ, **environment})
+            what = f"{go} {environment}"
+            for name in HASHED:
+                facts, told = one(p, truth[name]["addr"])["map"][0], truth[name]
+                same((sum(facts.get("probes", [])), facts.get("misplaced")), (told["len"], 0), f"{what} {name}: entries by probes: {facts}")
+            for name in LOOKED_UP:
+                told = truth[name]
+                pairs = [x for x in zip(told["entries"], told["hashes"]) if len(str(x[0][0])) <= 256]  # the limit of --key
+                for (key, value), hashed in pairs[:: max(1, len(pairs) // 3)][:3]:
+                    found = one(p, told["addr"], "--key", json.dumps(key))
+                    lookup = found["lookup"][0]
+                    same((lookup["by"], lookup["hash"], lookup["found"], [x["value"] for x in found["entry"]]), ("hash", hashed, True, [value]), f"{what} {name} {key}")
+                    check(lookup["visits"] >= 1, f"{what} {name} {key}: {lookup}")
+            changed = truth["changed"]["addr"]
+            same(one(p, changed)["map"][0]["misplaced"], 1, f"{what}: entries that a lookup does not find")
+            lookup = one(p, changed, "--key", "Its bytes")["lookup"][0]
+            same((lookup["by"], lookup["found"], lookup["visits"]), ("hash", True, 0), f"{what}: the key that was changed")
+            check("a lookup does not find it" in maps("-p", p.pid, "--map", changed, "--key", "Its bytes").stdout, f"{what}: text")
+            same(one(p, truth["struct"]["addr"], "--key", '{"X":1,"Y":2,"name":"p"}')["lookup"][0], {"event": "lookup", "by": "search", "found": True}, f"{what}: a struct")
+            p.end()
 
 
 @test

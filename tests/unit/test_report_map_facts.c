@@ -21,6 +21,8 @@ static const struct map_counts counts = {.parts = 70,
 static const struct map_counts damaged = {
 	.parts = 1, .fill = {1}, .faults = 1, .fault = "it cannot be read"};
 
+static const struct map_probes probes = {.counts = {1, 80, 20}, .longest = 17, .misplaced = 1};
+
 static const struct map_facts facts[] = {
 	{.row = {.map = 0xc000012340,
 		 .type = "map[string]*main.session",
@@ -35,6 +37,7 @@ static const struct map_facts facts[] = {
 	 .layout = &layout_classic,
 	 .header = classic,
 	 .counts = &counts,
+	 .probes = &probes,
 	 .listed = true,
 	 .drawn = true},
 	{.row = {.map = 0xc000012380,

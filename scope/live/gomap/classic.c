@@ -342,6 +342,32 @@ static bool is_linked(const struct memory *memory, const uint64_t words[6],
 	return addr == part->addr;
 }
 
+static uint8_t tag(uint64_t hash)
+{
+	uint8_t top = (uint8_t)(hash >> 56);
+
+	return top > EVACUATED_LAST ? top : (uint8_t)(top + EVACUATED_LAST + 1);
+}
+
+static uint64_t seed(const uint64_t words[6])
+{
+	return words[1] >> 32;
+}
+
+/* A lookup goes to one bucket, and through its chain. While the map grows it is the old one until that has moved. */
+static bool probes(const struct gomap_reader *reader, const uint64_t words[6],
+		   const struct map_part *part, uint64_t hash, uint64_t *ret)
+{
+	struct header header;
+	uint64_t n;
+
+	(void)reader;
+	memcpy(&header, words, sizeof(header));
+	n = part->array ? old_buckets(&header) : header.b <= B_MAX ? 1ull << header.b : 0;
+	*ret = part->depth + 1ull;
+	return n && (hash & (n - 1)) == part->index;
+}
+
 static bool is_written(const uint64_t words[6])
 {
 	return words[1] & WRITING;
@@ -362,5 +388,8 @@ const struct gomap_ops gomap_classic = {.mask = 0x2c,
 					.decode = decode,
 					.walk = walk_map,
 					.is_linked = is_linked,
+					.tag = tag,
+					.seed = seed,
+					.probes = probes,
 					.is_written = is_written,
 					.is_same = is_same};

@@ -11,6 +11,7 @@
  *   slots.c     what lies at a place in a map, or in an interface
  *   seeds.c     the typed values that the search begins with
  *   walk.c      the buckets or groups of one map, one after the other
+ *   hash.c      Go's hash functions; hasher.c: the one of a map type, with the program's own keys
  *   view.c      one map in full: its header, read again until it is at rest; its parts; where entries are
  *
  * To add a layout:
@@ -155,6 +156,20 @@ enum map_slot gomap_view_slot(const struct gomap_view *view, unsigned slot);
  * to one of them cannot be read. */
 bool gomap_view_entry(const struct gomap_view *view, unsigned slot, uint64_t *ret_key,
 		      uint64_t *ret_elem);
+/* Computes the hash of a key as the program does. `addr` is that of a key in the part that is held. Returns false if the hash
+ * function is none that is known (those of numbers, strings and types that are compared byte by byte are), or the key cannot be
+ * read. */
+bool gomap_view_hash(const struct gomap_view *view, uint64_t addr, uint64_t *ret);
+/* Computes the hash of a key that is given: of a string, or of a number that takes n bytes. Returns false if keys are neither,
+ * or not as large. */
+bool gomap_view_hash_of(const struct gomap_view *view, const void *bytes, size_t n, bool string,
+			uint64_t *ret);
+/* Returns the byte that a slot has for a hash. */
+uint8_t gomap_view_tag(const struct gomap_view *view, uint64_t hash);
+/* Tells how many buckets or groups a lookup with a hash visits, up to this one, of which it is the last. Returns false if no
+ * lookup comes to it. */
+bool gomap_view_probes(const struct gomap_view *view, const struct map_part *part, uint64_t hash,
+		       uint64_t *ret);
 /* Returns the memory of the process, with the part that is held. Valid as long as the view. */
 struct memory gomap_view_memory(const struct gomap_view *view);
 

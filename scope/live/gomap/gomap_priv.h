@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "live/gomap/gomap.h"
+#include "live/gomap/hash.h"
 #include "read/heap/heap.h"
 
 enum { WORD = 8, SLOTS = 8 /* of a bucket or group */ };
@@ -97,6 +98,11 @@ struct gomap_ops {
 	/* Tells whether a part is still one of the map's, whose header is in `words`. Each byte is read now. */
 	bool (*is_linked)(const struct memory *memory, const uint64_t words[6],
 			  const struct map_part *part, uint64_t part_size);
+	/* As gomap_view_tag() and gomap_view_probes(). */
+	uint8_t (*tag)(uint64_t hash);
+	bool (*probes)(const struct gomap_reader *reader, const uint64_t words[6],
+		       const struct map_part *part, uint64_t hash, uint64_t *ret);
+	uint64_t (*seed)(const uint64_t words[6]);
 	/* Tells whether a header says that the map is being written to. */
 	bool (*is_written)(const uint64_t words[6]);
 	/* Tells whether two headers say the same about the elements. */
@@ -159,6 +165,21 @@ void candidates_fini(struct candidates *candidates);
 /* Finds the candidates of a map whose type is not known. There are none if memory is out. */
 void candidates_find(struct candidates *candidates, const struct gomap_reader *reader,
 		     const struct gomap_ops *ops, struct gomap *map);
+
+/* hasher.c */
+
+/* How the keys of a map type are hashed. */
+struct hasher {
+	enum { HASHER_UNKNOWN, HASHER_BYTES, HASHER_WORD, HASHER_STRING } how;
+	size_t size; /* of a key, in bytes */
+	struct hash_keys keys;
+};
+
+/* Finds how the program hashes the keys of a map type. */
+void hasher_find(const struct heap *heap, uint64_t map_type, struct hasher *ret);
+/* Hashes the key at an address. Returns false if that is not known, or the key cannot be read. */
+bool hasher_hash(const struct hasher *hasher, const struct memory *memory, uint64_t addr,
+		 uint64_t seed, uint64_t *ret);
 
 /* reach.c */
 

@@ -314,6 +314,40 @@ static bool is_linked(const struct memory *memory, const uint64_t words[6],
 	return groups + part->index * part_size == part->addr;
 }
 
+static uint8_t tag(uint64_t hash)
+{
+	return hash & 0x7f;
+}
+
+static uint64_t seed(const uint64_t words[6])
+{
+	return words[1];
+}
+
+/* The first bits of a hash choose the entry of the directory, the bits after the tag the first group. The search goes on in
+ * steps of 1, 2, 3, ... groups, and comes to each group of the table (table.go: probeSeq). */
+static bool probes(const struct gomap_reader *reader, const uint64_t words[6],
+		   const struct map_part *part, uint64_t hash, uint64_t *ret)
+{
+	uint64_t depth = words[4] & 0xff, at, home, table;
+	struct table_record record;
+
+	*ret = 1;
+	if (!words[3])
+		return true;
+	at = depth ? hash >> (64 - depth) : 0;
+	if (!part->link || at >= words[3] ||
+	    !heap_read(reader->heap, words[2] + at * WORD, &home, sizeof(home)) ||
+	    !heap_read(reader->heap, part->link, &table, sizeof(table)) || home != table ||
+	    !heap_read(reader->heap, table, &record, sizeof(record)) ||
+	    !table_is_sane(&record, words[4] & 0xff))
+		return false;
+	at = hash >> 7 & record.mask;
+	for (; at != part->index && *ret <= record.mask; ++*ret)
+		at = (at + *ret) & record.mask;
+	return at == part->index;
+}
+
 static bool is_written(const uint64_t words[6])
 {
 	return words[4] >> 16 & 1;
@@ -332,5 +366,8 @@ const struct gomap_ops gomap_swiss = {.mask = 0x04,
 				      .decode = decode,
 				      .walk = walk_map,
 				      .is_linked = is_linked,
+				      .tag = tag,
+				      .seed = seed,
+				      .probes = probes,
 				      .is_written = is_written,
 				      .is_same = is_same};

@@ -18,6 +18,7 @@ struct gomap_view {
 	struct gomap map;
 	uint64_t part_size; /* 0: not known */
 	bool listed;
+	struct hasher hasher;
 	struct {
 		struct map_part part;
 		size_t len; /* 0: none */
@@ -140,6 +141,8 @@ struct error *gomap_view_open(struct heap *heap, const struct gomap_list *list, 
 					     .allocated = view->ops->allocated,
 					     .steps = &view->steps};
 	err = open_view(view, gomap_at(list, addr), addr);
+	if (!err && view->map.type)
+		hasher_find(heap, view->map.type, &view->hasher);
 	if (err)
 		gomap_view_close(view);
 	else
@@ -276,4 +279,42 @@ bool gomap_view_entry(const struct gomap_view *view, unsigned slot, uint64_t *re
 	       place_of(view, type->keys + slot * type->key_stride, type->key_indirect, ret_key) &&
 	       place_of(view, type->elems + slot * type->elem_stride, type->elem_indirect,
 			ret_elem);
+}
+
+/* ---- hashes ---- */
+
+bool gomap_view_hash(const struct gomap_view *view, uint64_t addr, uint64_t *ret)
+{
+	struct memory memory = gomap_view_memory(view);
+
+	return hasher_hash(&view->hasher, &memory, addr, view->ops->seed(view->map.words), ret);
+}
+
+bool gomap_view_hash_of(const struct gomap_view *view, const void *bytes, size_t n, bool string,
+			uint64_t *ret)
+{
+	const struct hasher *hasher = &view->hasher;
+	uint64_t seed = view->ops->seed(view->map.words), word = 0;
+
+	if (hasher->how == HASHER_UNKNOWN || string != (hasher->how == HASHER_STRING) ||
+	    (!string && n != hasher->size))
+		return false;
+	if (hasher->how != HASHER_WORD) {
+		*ret = hash_bytes(&hasher->keys, bytes, n, seed);
+		return true;
+	}
+	memcpy(&word, bytes, n);
+	*ret = hash_word(&hasher->keys, word, n, seed);
+	return true;
+}
+
+uint8_t gomap_view_tag(const struct gomap_view *view, uint64_t hash)
+{
+	return view->ops->tag(hash);
+}
+
+bool gomap_view_probes(const struct gomap_view *view, const struct map_part *part, uint64_t hash,
+		       uint64_t *ret)
+{
+	return view->ops->probes(&view->reader, view->map.words, part, hash, ret);
 }

@@ -5,6 +5,7 @@
  *   calls.c     all calls of some functions
  *   globals.c   the addresses of the runtime's variables, from its code
  *   queues.c    those of queued finalizers and cleanups
+ *   hashing.c   the variables of the hash functions of maps
  *   uses.c      which functions use a global variable
  *   roles.c     the functions that walk.c knows
  *   mentions.c  which functions mention a variable or a closure
@@ -68,6 +69,17 @@ struct heap_globals {
  * known forms; out of memory. */
 struct error *heap_globals_find(const struct image *image, const struct gopcln *tab,
 				struct heap_globals *ret);
+
+/* Link-time addresses of what the hash functions of maps read. */
+struct hash_globals {
+	uint64_t use_aes;  /* a bool: the processor has instructions for AES */
+	uint64_t schedule; /* 128 bytes: the random key of the hash that uses them */
+	uint64_t key;	   /* 4 words: that of the other hash; the first word alone up to Go 1.22 */
+};
+
+/* Finds them in the code. Returns false if it is none of the known forms. */
+bool hash_globals_find(const struct image *image, const struct gopcln *tab,
+		       struct hash_globals *ret);
 
 /* What memory at an address holds. */
 enum typed_as {

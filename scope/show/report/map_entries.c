@@ -136,3 +136,44 @@ void map_entries_json(struct buf *to, const struct map_entries *entries)
 
 	columns_json(to, &rows);
 }
+
+/* ---- the lookup of a key ---- */
+
+void map_lookup_text(struct buf *to, const struct map_lookup *lookup)
+{
+	const char *part = lookup->swiss ? "group" : "bucket";
+
+	if (!lookup->found)
+		return;
+	if (!lookup->hashed)
+		buf_printf(to, "its hash is not known here; all entries were compared\n");
+	else if (lookup->visits)
+		buf_printf(to, "hash 0x%llx: a lookup visits %llu %s%s\n",
+			   (unsigned long long)lookup->hash, (unsigned long long)lookup->visits,
+			   part, lookup->visits == 1 ? "" : "s");
+	else
+		buf_printf(
+			to,
+			"hash 0x%llx: a lookup does not find it; the key has changed since it was "
+			"inserted\n",
+			(unsigned long long)lookup->hash);
+}
+
+void map_lookup_json(struct buf *to, const struct map_lookup *lookup)
+{
+	json_begin(to, "event");
+	json_put_str(to, "lookup");
+	json_name(to, "by");
+	json_put_str(to, lookup->hashed ? "hash" : "search");
+	if (lookup->hashed) {
+		json_name(to, "hash");
+		buf_printf(to, "\"0x%llx\"", (unsigned long long)lookup->hash);
+	}
+	json_name(to, "found");
+	json_put_bool(to, lookup->found);
+	if (lookup->hashed && lookup->found) {
+		json_name(to, "visits");
+		buf_u64(to, lookup->visits);
+	}
+	json_end_line(to);
+}

@@ -198,6 +198,41 @@ static void put_collisions(struct cell *cell, const void *row)
 				: " elements have the hash byte of another one in their bucket");
 }
 
+static bool has_probes(const void *row)
+{
+	return has_parts(row) && facts_of(row)->probes;
+}
+
+static void put_probes(struct cell *cell, const void *row)
+{
+	const struct map_probes *probes = facts_of(row)->probes;
+
+	if (!has_probes(row))
+		return;
+	put_histogram(cell, probes->counts + 1,
+		      probes->longest < MAP_CHAINS ? probes->longest : MAP_CHAINS, 1);
+	if (!cell->json && probes->counts[0])
+		buf_printf(cell->to, "  more: %llu", (unsigned long long)probes->counts[0]);
+}
+
+static void put_longest_probe(struct cell *cell, const void *row)
+{
+	if (has_probes(row))
+		cell_number(cell, facts_of(row)->probes->longest);
+}
+
+static void put_misplaced(struct cell *cell, const void *row)
+{
+	if (!has_probes(row) || facts_of(row)->row.changing ||
+	    (!cell->json && !facts_of(row)->probes->misplaced))
+		return;
+	cell_number(cell, facts_of(row)->probes->misplaced);
+	if (!cell->json)
+		buf_str(cell->to,
+			" elements: a lookup of their keys does not find them; the keys have "
+			"changed since they were inserted");
+}
+
 static void put_unread(struct cell *cell, const void *row)
 {
 	const struct map_counts *counts = facts_of(row)->counts;
@@ -259,9 +294,12 @@ static const struct column columns[] = {
 	{.name = "chains", .json = "chains", .place = 13, .put = put_chains},
 	{.json = "longest_chain", .put = put_longest},
 	{.name = "collisions", .json = "collisions", .place = 14, .put = put_collisions},
-	{.name = "not read", .json = "unread", .place = 15, .put = put_unread},
+	{.name = "probes", .json = "probes", .place = 15, .put = put_probes},
+	{.json = "longest_probe", .put = put_longest_probe},
+	{.name = "misplaced", .json = "misplaced", .place = 16, .put = put_misplaced},
+	{.name = "not read", .json = "unread", .place = 17, .put = put_unread},
 	{.json = "fault", .put = put_fault},
-	{.name = "notes", .place = 16, .put = put_notes},
+	{.name = "notes", .place = 18, .put = put_notes},
 };
 
 enum { NAME_WIDTH = 12 };

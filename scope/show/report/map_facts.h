@@ -8,19 +8,42 @@
 #include "read/layout/layout.h"
 #include "show/report/maps.h"
 
+/* The entries of a map by how many buckets or groups a lookup of their keys visits. */
+struct map_probes {
+	uint64_t counts[MAP_CHAINS + 1]; /* [0]: more than MAP_CHAINS */
+	uint64_t longest;
+	uint64_t misplaced; /* entries that a lookup of their keys does not find */
+	uint64_t unknown;   /* entries or parts whose hashes cannot be computed */
+};
+
 struct map_facts {
 	struct map_row row; /* as the list shows it */
 	const struct layout_ops *layout;
 	const uint64_t *header; /* its words */
 	const struct map_counts *counts;
-	bool listed;	   /* it is among the live maps */
-	bool never_filled; /* it has no buckets or groups yet */
-	bool drawn;	   /* its buckets or groups could be found */
+	const struct map_probes *probes; /* NULL: they are not known */
+	bool listed;			 /* it is among the live maps */
+	bool never_filled;		 /* it has no buckets or groups yet */
+	bool drawn;			 /* its buckets or groups could be found */
 };
 
 /* Appends the facts as lines "name  value", or as one object {"event":"map",...}: the members of the list, then more. */
 void map_facts_text(struct buf *to, const struct map_facts *facts, bool color);
 void map_facts_json(struct buf *to, const struct map_facts *facts);
+
+/* What a lookup of one key does. */
+struct map_lookup {
+	bool hashed; /* the hash is known */
+	uint64_t hash;
+	bool found; /* the key is in the map */
+	uint64_t
+		visits; /* buckets or groups that a lookup visits until it finds it; 0: it does not find it */
+	bool swiss;
+};
+
+/* Append the lookup: a line, if the key was found, or {"event":"lookup",...}. */
+void map_lookup_text(struct buf *to, const struct map_lookup *lookup);
+void map_lookup_json(struct buf *to, const struct map_lookup *lookup);
 
 /* A text within map_entries.texts. */
 struct map_text {
