@@ -71,10 +71,16 @@ static struct error *take_modules(struct maps_listing *listing)
 	if (program)
 		return NULL;
 	return listing->options->core
-		       ? error_new(ERROR_TARGET, "%s: its program has no Go code that can be read",
-				   listing->options->core)
-		       : error_new(ERROR_TARGET, "process %d has no Go code that can be read",
-				   (int)listing->target->pid);
+		       ? error_new(
+				 ERROR_TARGET,
+				 "%s: its program has no Go code that can be read: name its file (--core "
+				 "FILE BINARY) if it is another one",
+				 listing->options->core)
+		       : error_new(
+				 ERROR_TARGET,
+				 "process %d has no Go code that can be read (tophash ps lists those that "
+				 "have)",
+				 (int)listing->target->pid);
 }
 
 /* Opens what is to be read. Checks that the output does not overwrite the program. */

@@ -227,9 +227,14 @@ static struct error *check(const struct maps_options *options)
 		return error_new(ERROR_USAGE, "--all-paths: ways to what? Add --who-holds ADDR");
 	if (options->who && (options->grouped || options->holders || options->type ||
 			     options->top || options->min_bytes || options->order))
-		return error_new(
-			ERROR_USAGE,
-			"--who-holds shows one object: no option that chooses maps goes with it");
+		return error_new(ERROR_USAGE,
+				 "--who-holds shows one object: leave out %s, which chooses maps",
+				 options->grouped     ? "--by"
+				 : options->holders   ? "--holders"
+				 : options->type      ? "--type"
+				 : options->top	      ? "--top"
+				 : options->min_bytes ? "--min-bytes"
+						      : "--sort");
 	if (options->grouped && options->holders)
 		return error_new(ERROR_USAGE,
 				 "--holders shows maps, and --by groups of them: use --by holder");
@@ -240,7 +245,9 @@ static struct error *check(const struct maps_options *options)
 		return error_new(ERROR_USAGE,
 				 "--sort maps: only groups have a number of maps: add --by");
 	if (options->save && chooses(options))
-		return error_new(ERROR_USAGE, "--save keeps all maps: choose with --diff");
+		return error_new(
+			ERROR_USAGE,
+			"--save keeps all maps: leave out what chooses them, and use it with --diff");
 	if (options->every && options->who)
 		return error_new(ERROR_USAGE,
 				 "--every lists maps again and again: leave out --who-holds");
@@ -251,12 +258,13 @@ static struct error *check(const struct maps_options *options)
 				 : options->save ? "--save"
 						 : "--to");
 	if (options->count && !options->every)
-		return error_new(ERROR_USAGE, "--count ends --every: add it");
+		return error_new(ERROR_USAGE, "--count ends --every: add --every");
 	if (options->duration && !options->every && !options->watch)
 		return error_new(ERROR_USAGE,
 				 "--duration ends --every or --watch: add one of them");
 	if (options->save && options->to)
-		return error_new(ERROR_USAGE, "--save and --to: one of them at a time");
+		return error_new(ERROR_USAGE,
+				 "--save and --to: one file is written at a time: leave one out");
 	if ((options->save || options->to) && options->output)
 		return error_new(ERROR_USAGE, "%s prints no list: leave out -o",
 				 options->save ? "--save" : "--to");
@@ -277,10 +285,13 @@ static struct error *check_diff(const struct maps_options *options)
 				 : options->stop ? "--stop"
 						 : "--max-stop");
 	if (options->files_n < 2)
-		return error_new(ERROR_USAGE, "--diff compares two files or more of --save");
-	if (options->ways)
 		return error_new(ERROR_USAGE,
-				 "--diff: files of --save do not tell what holds maps");
+				 "--diff compares two files or more of --save: name them after it");
+	if (options->ways)
+		return error_new(
+			ERROR_USAGE,
+			"--diff: files of --save do not tell what holds maps: leave out --holders, "
+			"--by holder and --who-holds");
 	return check(options);
 }
 
@@ -298,11 +309,12 @@ static struct error *check_one(const struct maps_options *options)
 	     options->diff || options->every))
 		return error_new(
 			ERROR_USAGE,
-			"--map shows one map: --type, --min-bytes, --by, --top, --sort, "
-			"--holders, --who-holds, --save, --diff, --every and --to are not for it");
+			"--map shows one map: leave out --type, --min-bytes, --by, --top, --sort, "
+			"--holders, --who-holds, --save, --diff, --every and --to");
 	if (options->entries && options->filter.key)
-		return error_new(ERROR_USAGE,
-				 "--key shows one entry, and --entries the first ones");
+		return error_new(
+			ERROR_USAGE,
+			"--key shows one entry, and --entries the first ones: leave one out");
 	return NULL;
 }
 
@@ -348,6 +360,29 @@ void maps_options_fini(struct maps_options *options)
 	free(options->pattern);
 }
 
+/* Checks the words that are no options: the BINARY of a core is the only one. */
+static struct error *check_words(const struct maps_options *options,
+				 const struct option_words *words)
+{
+	if (words->n > 1 && options->core)
+		return error_new(
+			ERROR_USAGE,
+			"\"%.80s\": --core takes one BINARY, which is \"%.80s\": leave out the rest",
+			words->words[1], words->words[0]);
+	if (words->n && !options->core && options->process)
+		return error_new(
+			ERROR_USAGE,
+			"\"%.80s\": one process is read at a time, which -p names: leave it out",
+			words->words[0]);
+	if (words->n && !options->core)
+		return error_new(
+			ERROR_USAGE,
+			"\"%.80s\": name the process with -p, a core file with --core, or two lists "
+			"with --diff",
+			words->words[0]);
+	return NULL;
+}
+
 struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret)
 {
 	struct option_words words;
@@ -365,22 +400,24 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	ret->files_n = words.n;
 	if (ret->diff)
 		return check_diff(ret);
-	if (words.n > (ret->core ? 1 : 0))
-		return error_new(ERROR_USAGE, "\"%.80s\": name the process with -p",
-				 words.words[words.n - 1]);
+	try(check_words(ret, &words));
 	ret->binary = words.n ? words.words[0] : NULL;
 	if (ret->process && ret->core)
-		return error_new(ERROR_USAGE, "-p and --core: a process, or a core file");
+		return error_new(ERROR_USAGE,
+				 "-p and --core: one of them is read at a time: leave one out");
 	if (ret->stop && ret->map)
-		return error_new(ERROR_USAGE,
-				 "--stop and --map: the entries are read while it runs");
+		return error_new(
+			ERROR_USAGE,
+			"--stop and --map: the entries are read while it runs: leave out --stop");
 	if (ret->stop && ret->every)
-		return error_new(ERROR_USAGE,
-				 "--stop and --every: a program is stopped for one list");
+		return error_new(
+			ERROR_USAGE,
+			"--stop and --every: a program is stopped for one list: leave one out");
 	if (ret->stop && ret->core)
-		return error_new(ERROR_USAGE, "--stop and --core: a core stands still");
+		return error_new(ERROR_USAGE,
+				 "--stop and --core: a core stands still: leave out --stop");
 	if (ret->max_stop_ns && !ret->stop)
-		return error_new(ERROR_USAGE, "--max-stop is the limit of --stop: add it");
+		return error_new(ERROR_USAGE, "--max-stop is the limit of --stop: add --stop");
 	if (!ret->process && !ret->core)
 		return error_new(ERROR_USAGE,
 				 "no process: name one with -p (tophash ps lists them)");

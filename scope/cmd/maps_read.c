@@ -201,9 +201,11 @@ static struct error *find_running(struct maps_listing *listing, enum go_maps map
 	if (known && target_image_id(listing->target, &after) && after == before)
 		return err;
 	error_free(err);
-	return error_new(ERROR_TARGET,
-			 "process %d has ended, or has executed another program, while it was read",
-			 (int)listing->target->pid);
+	return error_new(
+		ERROR_TARGET,
+		"process %d has ended, or has executed another program, while it was read: try again if it "
+		"runs",
+		(int)listing->target->pid);
 }
 
 struct error *maps_read(struct maps_listing *listing, enum go_maps maps)

@@ -115,6 +115,27 @@ def maps_are_typed_by_the_code():
 
 
 @test
+def maps_messages_tell_what_to_do():
+    """Words and options that do not go together: one line, which says what to do, and names what is wrong."""
+    exe = go_build(HERE / "live_maps.go", "live_maps-plain")
+    remedy = re.compile(r": (leave|add|name|use|one file|try|one of them|one process|a program)|leave |[Nn]ame |--add|make | with --| add --")
+    cases = ((("a", "b"), '"a"'), (("4711",), '"4711"'), (("-p", "1", "b"), '"b"'), (("--core", exe, exe, "x"), '"x": --core takes one BINARY'), (("-p", "1", "--core", exe), "-p and --core"),
+             (("-p", "1", "--stop", "--map", "0x10"), "--stop and --map"), (("-p", "1", "--stop", "--every", "1s"), "--stop and --every"), (("--core", exe, "--stop"), "--stop and --core"),
+             (("-p", "1", "--max-stop", "1s"), "--max-stop"), (("-p", "1", "--count", "3"), "--count"), (("-p", "1", "--save", "/tmp/x", "--to", "pprof:/tmp/y"), "--save and --to"),
+             (("-p", "1", "--save", "/tmp/x", "--top", "3"), "--save"), (("--diff", "x"), "--diff"), (("--diff", "x", "y", "--holders"), "--diff"), (("-p", "1", "--map", "1", "--top", "1"), "--map"),
+             (("-p", "1", "--map", "1", "--entries", "1", "--key", "1"), "--key"), (("-p", "1", "--who-holds", "1", "--top", "1"), "leave out --top"),
+             (("-p", "1", "--who-holds", "1", "--sort", "len"), "leave out --sort"), ((), "-p"))
+    for args, word in cases:
+        r = maps(*args, code=2)
+        check(r.stdout == "" and r.stderr.count("\n") == 1 and word in r.stderr and remedy.search(r.stderr), f"{args}: {r.stderr}")
+    text = tmp("no-core")
+    text.write_text("no core")
+    for args in (("--core", text), ("--core", exe), ("--diff", text, text)):
+        r = maps(*args, code=3)
+        check(r.stderr.count("\n") == 1 and remedy.search(r.stderr), f"{args}: {r.stderr}")
+
+
+@test
 def maps_of_plugins():
     """The types of a plugin are known, by values of interfaces. A library has a heap of its own, and a message names it."""
     for go in releases() if options.rounds >= 200 else [options.go]:

@@ -97,14 +97,16 @@ struct error *gomap_view_refresh(struct gomap_view *view)
 		heap_forget(view->heap);
 		view->steps = STEPS_MAX;
 		if (!heap_read(view->heap, map.addr, map.words, sizeof(map.words)))
-			return error_new(ERROR_TARGET, "0x%llx: the memory cannot be read",
-					 (unsigned long long)map.addr);
+			return error_new(
+				ERROR_TARGET,
+				"0x%llx: the memory cannot be read: take an address that tophash maps lists now",
+				(unsigned long long)map.addr);
 		verdict = read_header(view, &map);
 	}
 	if (verdict == GOMAP_NO)
 		return error_new(ERROR_TARGET,
 				 view->listed ? "0x%llx: the map is gone, or its memory makes no "
-						"sense any more"
+						"sense any more: list the maps again"
 					      : "0x%llx is not the header of a map: tophash maps "
 						"lists those that live",
 				 (unsigned long long)map.addr);

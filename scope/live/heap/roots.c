@@ -40,7 +40,8 @@ static struct error *mark_segment(struct heap *heap, uint64_t from, uint64_t to,
 		n = n < PIECE_WORDS ? n : PIECE_WORDS;
 		if (!heap_read(heap, mask + done / 8, bits, (n + 7) / 8) ||
 		    !memory_read(&heap->options.memory, from + done * WORD, words, n * WORD))
-			return error_new(ERROR_TARGET, "its global variables cannot be read");
+			return error_new(ERROR_TARGET,
+					 "its global variables cannot be read: try again");
 		for (uint64_t i = 0; i < n; i++) {
 			if (!(bits[i / 8] >> i % 8 & 1))
 				continue;
@@ -63,9 +64,10 @@ static struct error *mark_one(struct heap *heap, uint64_t moduledata, uint64_t f
 
 	if (!heap_read(heap, moduledata + mask_offset, &vector, sizeof(vector)) || to < from ||
 	    to - from > SEGMENT_MAX || (uint64_t)vector.n != (to - from) / WORD)
-		return error_new(ERROR_TARGET,
-				 "the masks of its global variables make no sense: is this %s?",
-				 gopcln_version(heap->options.modules[0].tab));
+		return error_new(
+			ERROR_TARGET,
+			"the masks of its global variables make no sense: is this %s? Try again; if it stays, the program is damaged",
+			gopcln_version(heap->options.modules[0].tab));
 	if (!heap->on_pointer && !vec_push(&heap->globals_at, ((struct heap_range){from, to})))
 		return error_nomem();
 	return to == from ? NULL : mark_segment(heap, from, to, vector.bits);
@@ -76,7 +78,7 @@ static struct error *mark_globals(struct heap *heap, const struct gotype_module 
 	uint64_t at = gopcln_module(module->tab)->moduledata + module->bias, bounds[4];
 
 	if (!heap_read(heap, at + MODULE_DATA, bounds, sizeof(bounds)))
-		return error_new(ERROR_TARGET, "its moduledata cannot be read");
+		return error_new(ERROR_TARGET, "its moduledata cannot be read: try again");
 	try(mark_one(heap, at, bounds[0], bounds[1], heap->fields.data_mask));
 	return mark_one(heap, at, bounds[2], bounds[3], heap->fields.bss_mask);
 }
@@ -216,11 +218,14 @@ struct error *heap_mark_stacks(struct heap *heap)
 
 	if (!heap_read(heap, heap->globals.allgs, slice, sizeof(slice)) || slice[1] > slice[2] ||
 	    slice[1] > GOROUTINES_MAX || !slice[1])
-		return error_new(ERROR_TARGET, "the list of goroutines makes no sense: is this %s?",
-				 gopcln_version(heap->options.modules[0].tab));
+		return error_new(
+			ERROR_TARGET,
+			"the list of goroutines makes no sense: is this %s? Try again; if it stays, the program is damaged",
+			gopcln_version(heap->options.modules[0].tab));
 	for (uint64_t i = 0; i < slice[1]; i++) {
 		if (!heap_read(heap, slice[0] + i * WORD, &g, sizeof(g)))
-			return error_new(ERROR_TARGET, "the list of goroutines cannot be read");
+			return error_new(ERROR_TARGET,
+					 "the list of goroutines cannot be read: try again");
 		try(mark_stack(heap, g));
 	}
 	return NULL;

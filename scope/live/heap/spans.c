@@ -92,21 +92,24 @@ static struct error *read_all(struct heap *heap)
 	    slice[1] > slice[2] || slice[1] > SPANS_MAX || !slice[1])
 		return error_new(
 			ERROR_TARGET,
-			"the list of spans at 0x%llx makes no sense: has the runtime begun?",
+			"the list of spans at 0x%llx makes no sense: has the runtime begun? Try again",
 			(unsigned long long)heap->globals.mheap);
 	for (uint64_t i = 0; i < slice[1]; i += ARRAY_SIZE(pointers)) {
 		size_t n =
 			slice[1] - i < ARRAY_SIZE(pointers) ? slice[1] - i : ARRAY_SIZE(pointers);
 
 		if (!heap_read(heap, slice[0] + i * WORD, pointers, n * WORD))
-			return error_new(ERROR_TARGET, "the list of spans cannot be read");
+			return error_new(ERROR_TARGET,
+					 "the list of spans cannot be read: try again");
 		try(read_records(heap, pointers, n, &bad));
 	}
 	/* A span may change while it is read. If many make no sense, the offsets are wrong. */
 	if (bad > 16 && bad > slice[1] / 16)
-		return error_new(ERROR_TARGET, "%zu of %llu spans make no sense: is this %s?", bad,
-				 (unsigned long long)slice[1],
-				 gopcln_version(heap->options.modules[0].tab));
+		return error_new(
+			ERROR_TARGET,
+			"%zu of %llu spans make no sense: is this %s? Try again; if it stays, the program is damaged",
+			bad, (unsigned long long)slice[1],
+			gopcln_version(heap->options.modules[0].tab));
 	return NULL;
 }
 
@@ -136,7 +139,9 @@ static struct error *arena_get(struct heap *heap, uint64_t number, struct heap_a
 		return NULL;
 	}
 	if (heap->arenas.len >= ARENAS_MAX)
-		return error_new(ERROR_TARGET, "the heap has more than 2 TiB of addresses");
+		return error_new(
+			ERROR_TARGET,
+			"the heap has more than 2 TiB of addresses, and nothing of it can be read: use a heap profile (go tool pprof)");
 	*ret = calloc(1, sizeof(**ret));
 	if (!*ret || !vec_push(&heap->arenas, *ret)) {
 		free(*ret);
@@ -171,8 +176,9 @@ static struct error *number_objects(struct heap *heap, bool noscan)
 		if (span->noscan != noscan)
 			continue;
 		if (heap->facts.objects + span->elems > UINT32_MAX)
-			return error_new(ERROR_TARGET,
-					 "the heap has more than 4,294,967,295 objects");
+			return error_new(
+				ERROR_TARGET,
+				"the heap has more than 4,294,967,295 objects, and nothing of it can be read: use a heap profile (go tool pprof)");
 		span->first = (uint32_t)heap->facts.objects;
 		heap->facts.objects += span->elems;
 	}

@@ -202,7 +202,7 @@ static struct error *open_program(struct core *core, struct core_file *file, con
 	if (sameness == OTHER)
 		return error_new(
 			ERROR_TARGET,
-			"\"%s\" is not the core's program: its build id is %s, the core's is %s",
+			"\"%s\" is not the core's program: its build id is %s, the core's is %s: name the file of that build",
 			binary, shown_id(&of, &of.file), shown_id(&of, &of.core));
 	core->unproved = sameness == UNPROVED;
 	file->fd = take_fd(fd);
@@ -229,7 +229,7 @@ struct error *core_open_files(struct core *core, const char *binary)
 		return error_new(
 			ERROR_TARGET,
 			"%s does not tell where its program was mapped: the notes NT_FILE and "
-			"NT_AUXV are missing, or it is damaged",
+			"NT_AUXV are missing, or it is damaged: make another one, with gcore",
 			core->path);
 	program = &core->files.data[core->program];
 	try(binary ? open_program(core, program, binary) : open_program_of(core, program));

@@ -46,7 +46,8 @@ static bool read_all(const struct core *core, void *to, size_t size, uint64_t of
 
 static struct error *damaged(const struct core *core, const char *what)
 {
-	return error_new(ERROR_TARGET, "%s is damaged: %s", core->path, what);
+	return error_new(ERROR_TARGET, "%s is damaged: %s: make another one, with gcore",
+			 core->path, what);
 }
 
 /* ---- segments ---- */
@@ -241,14 +242,20 @@ static struct error *read_notes(struct core *core, uint64_t at, uint64_t size)
 static struct error *check_header(const struct core *core, const Elf64_Ehdr *header)
 {
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-		return error_new(ERROR_TARGET, "%s is no core file: it is no ELF file", core->path);
+		return error_new(
+			ERROR_TARGET,
+			"%s is no core file: it is no ELF file: name one of gcore or the kernel",
+			core->path);
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
 	    header->e_machine != EM_X86_64)
-		return error_new(ERROR_TARGET, "%s is not from an x86-64 machine", core->path);
-	if (header->e_type != ET_CORE)
 		return error_new(ERROR_TARGET,
-				 "%s is no core file, but a program or library: --core CORE BINARY",
+				 "%s is not from an x86-64 machine: only cores of these are read",
 				 core->path);
+	if (header->e_type != ET_CORE)
+		return error_new(
+			ERROR_TARGET,
+			"%s is no core file, but a program or library: name the core first (--core CORE BINARY)",
+			core->path);
 	if (header->e_phentsize != sizeof(Elf64_Phdr))
 		return damaged(core, "its headers have an unknown size");
 	return NULL;

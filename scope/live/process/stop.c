@@ -406,7 +406,9 @@ struct error *stop_begin(struct target *target, uint64_t max_ns, struct stop **r
 		allow_core(stop);
 		pthread_sigmask(SIG_SETMASK, &stop->signals, NULL);
 		free(stop);
-		return error_new(ERROR_FAILED, "cannot make a thread");
+		return error_new(
+			ERROR_FAILED,
+			"cannot make a thread: raise the limit of processes (ulimit -u), or leave --stop out");
 	}
 	unblock_signals(stop); /* but those that would stop this process */
 	pthread_mutex_lock(&stop->lock);

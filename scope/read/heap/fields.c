@@ -60,12 +60,15 @@ struct error *heap_fields_of(const struct gopcln *tab, struct heap_fields *ret)
 	const char *version = gopcln_version(tab);
 
 	if (minor >= ARRAY_SIZE(by_minor) || !by_minor[minor].allspans)
-		return error_new(ERROR_TARGET,
-				 "the heap of Go 1.%u is not known (1.19 to 1.%zu are)", minor,
-				 ARRAY_SIZE(by_minor) - 1);
+		return error_new(
+			ERROR_TARGET,
+			"the heap of Go 1.%u is not known (1.19 to 1.%zu are): use a newer tophash, or build the program with one of these",
+			minor, ARRAY_SIZE(by_minor) - 1);
 	if (strstr(version, "noallocheaders"))
-		return error_new(ERROR_TARGET,
-				 "%s: its heap has another form than that of the release", version);
+		return error_new(
+			ERROR_TARGET,
+			"%s: its heap has another form than that of the release: build it without GOEXPERIMENT=noallocheaders",
+			version);
 	*ret = by_minor[minor];
 	return NULL;
 }

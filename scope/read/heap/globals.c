@@ -76,7 +76,7 @@ static struct error *no_variable(const struct image *image, const struct gopcln 
 	return error_new(
 		ERROR_TARGET,
 		"%s: %s cannot be found in the code of its runtime (%s): its heap cannot be "
-		"read",
+		"read (a program that was packed or changed after its build?): use one that go build made",
 		image_name(image), name, gopcln_version(tab));
 }
 

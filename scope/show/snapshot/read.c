@@ -38,9 +38,10 @@ void snapshot_fini(struct snapshot *snapshot)
 
 static struct error *damaged(const struct reading *reading, const char *what)
 {
-	return error_new(ERROR_TARGET,
-			 "%s, line %llu: %s: it is damaged, or no list of maps --save",
-			 reading->name, (unsigned long long)reading->line, what);
+	return error_new(
+		ERROR_TARGET,
+		"%s, line %llu: %s: it is damaged, or no list of maps: make one with --save",
+		reading->name, (unsigned long long)reading->line, what);
 }
 
 static struct error *wrong_member(const struct reading *reading, const char *name)
@@ -54,9 +55,10 @@ static struct error *wrong_member(const struct reading *reading, const char *nam
 
 static struct error *torn(const struct reading *reading)
 {
-	return error_new(ERROR_TARGET,
-			 "%s ends without its end record: it was not written whole, or was cut",
-			 reading->name);
+	return error_new(
+		ERROR_TARGET,
+		"%s ends without its end record: it was not written whole, or was cut: make it again with --save",
+		reading->name);
 }
 
 /* ---- lines ---- */
@@ -310,8 +312,10 @@ static struct error *read_map(struct reading *reading, const json_t *record)
 	try(text_of(reading, record, "map_type", &row.type));
 	try(text_of(reading, record, "package", &row.package));
 	if (reading->ret->rows.len == SNAPSHOT_MAPS_MAX)
-		return error_new(ERROR_TARGET, "%s has more than %d maps, too many to be compared",
-				 reading->name, SNAPSHOT_MAPS_MAX);
+		return error_new(
+			ERROR_TARGET,
+			"%s has more than %d maps, too many to be compared: use --to pprof, and go tool pprof -diff_base",
+			reading->name, SNAPSHOT_MAPS_MAX);
 	return vec_push(&reading->ret->rows, row) ? NULL : error_nomem();
 }
 
@@ -337,7 +341,7 @@ static struct error *read_end(struct reading *reading, const json_t *record)
 	if (totals->maps != reading->ret->rows.len)
 		return error_new(
 			ERROR_TARGET,
-			"%s has %zu maps, and its end record tells of %llu: it is no whole list",
+			"%s has %zu maps, and its end record tells of %llu: it is no whole list: make it again with --save",
 			reading->name, reading->ret->rows.len, (unsigned long long)totals->maps);
 	for (size_t i = 0; i < ARRAY_SIZE(end_members); i++)
 		if (!number(record, end_members[i].name,
