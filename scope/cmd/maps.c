@@ -41,7 +41,7 @@ static struct error *list_maps(const struct maps_options *options, int fd, bool 
 		try(maps_put(&listing, fd, &out));
 	try(write_report(options, fd, &out));
 	maps_say(&listing);
-	*lost = listing.totals.core_missing > 0;
+	*lost = listing.totals.core_missing || listing.totals.maps_left;
 	return NULL;
 }
 
@@ -61,6 +61,8 @@ static struct error *put_one(const struct maps_listing *listing, int stop, void 
 	int errnum;
 
 	try(maps_put_in_turn(listing, lists->fd, &out));
+	if (!lists->begun)
+		maps_say_lacks(listing);
 	if (!lists->begun)
 		try(output_empty(listing->options->output, lists->fd));
 	lists->begun = true;

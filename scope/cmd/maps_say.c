@@ -45,11 +45,29 @@ static void say_totals(const struct map_report *totals)
 				  : " while it ran");
 }
 
-void maps_say(const struct maps_listing *listing)
+/* Says what was given up because there is too much of it. */
+static void say_left(const struct map_report *totals)
+{
+	if (totals->maps_left)
+		cmd_say("all maps have more than %d buckets or groups: those that came after them are missing, or have too few "
+			"bytes; a heap profile (go tool pprof) has the sizes of all",
+			GOMAP_STEPS_MAX);
+	if (totals->types_left)
+		cmd_say("types were searched in %d values, and not in the others: maps may be shown as ?; --who-holds tells "
+			"what one of them hangs in",
+			GOMAP_STEPS_MAX);
+	if (totals->unsettled)
+		cmd_say("%llu objects that may be maps changed all the time: some of them are missing, or marked so; --stop is "
+			"exact",
+			(unsigned long long)totals->unsettled);
+}
+
+void maps_say_lacks(const struct maps_listing *listing)
 {
 	const struct maps_options *options = listing->options;
 
 	say_core(&listing->totals);
+	say_left(&listing->totals);
 	if (listing->libraries)
 		cmd_say("%s is a Go library with a heap of its own, which is not read: its maps are not listed%s",
 			listing->library,
@@ -69,6 +87,13 @@ void maps_say(const struct maps_listing *listing)
 	if (listing->held.left_out)
 		cmd_say("the object has too many pointers to it: the ways of %llu of them were not searched",
 			(unsigned long long)listing->held.left_out);
+}
+
+void maps_say(const struct maps_listing *listing)
+{
+	const struct maps_options *options = listing->options;
+
+	maps_say_lacks(listing);
 	if (!options->quiet && !options->who && !options->map)
 		say_totals(&listing->totals);
 }

@@ -7,6 +7,8 @@
 
 /* Says what happened while the process was read, if anything did. */
 void maps_say_meanwhile(const struct maps_listing *listing);
+/* Says what the output lacks. */
+void maps_say_lacks(const struct maps_listing *listing);
 /* Says what the output lacks, and the totals. */
 void maps_say(const struct maps_listing *listing);
 

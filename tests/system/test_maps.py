@@ -201,6 +201,23 @@ def maps_of_a_program_that_changes():
 
 
 @test
+def maps_limits_are_told():
+    """With fewer and fewer steps, maps and types are missing, and the list says so. With enough of them it does not."""
+    reader = REPO / "build/tests/unit/heap_hostile"
+    if not reader.exists():
+        raise Skip(f"{reader.name} is not built (make check)")
+    for go in releases() if options.rounds >= 200 else [releases()[0], options.go]:
+        p, truth = truth_of(go_build(HERE / "live_maps.go", "live_maps-plain", go=go), f"limits-{go}")
+        r = subprocess.run([str(reader), str(p.pid)], text=True, capture_output=True, timeout=LONG)
+        p.end()
+        lines = [tuple(map(int, line.split())) for line in r.stdout.splitlines()]
+        same((r.returncode, len(lines)), (0, 6), f"{go}: {r.stderr}")
+        same(lines[0][2:], (0, 0), f"{go}: nothing is given up")
+        same(lines[-1][2:], (1, 1), f"{go}: with 8 steps: {lines}")
+        check(lines[-1][1] < lines[0][1], f"{go}: maps, those with a type, what was given up: {lines}")
+
+
+@test
 def maps_of_a_heap_that_lies():
     """Words of the program's memory are wrong, up to one in 16, in each round others. Reading always ends, without a crash."""
     reader = REPO / "build/tests/unit/heap_hostile"

@@ -3,6 +3,10 @@
  *
  *     heap_hostile PID SEED ROUNDS
  *
+ *     heap_hostile PID
+ *
+ * reads it as it is, with fewer and fewer steps, and tells what was given up.
+ *
  * tests/system/test_maps.py runs it. A round that takes longer than a minute ends it by SIGALRM.
  */
 #include "base/base.h"
@@ -175,6 +179,47 @@ static int64_t read_once(const struct module_at *at, struct liar *liar)
 	return -1;
 }
 
+/* Prints a line for a search with so many steps: the maps that were found, those with a type, and what was given up. */
+static struct error *read_with(const struct module_at *at, struct memory memory, uint64_t steps)
+{
+	struct gotype_module module = {
+		.tab = at->module->tab, .image = at->module->image, .bias = at->bias};
+	struct heap_options options = {.memory = memory,
+				       .modules = &module,
+				       .modules_n = 1,
+				       .header_size = GOMAP_HEADER_SIZE,
+				       .header_mask = gomap_header_mask(at->module->maps)};
+	cleanup(gomap_list_fini) struct gomap_list maps = {0};
+	cleanup(gomap_plan_free) struct gomap_plan *plan = NULL;
+	cleanup(heap_close) struct heap *heap = NULL;
+	uint64_t typed = 0;
+
+	try(heap_open(&options, &heap));
+	try(gomap_plan_new(heap, at->module->maps, &plan));
+	gomap_plan_limit(plan, steps);
+	try(gomap_find(heap, plan, &maps));
+	vec_each(map, &maps.list)
+		typed += map->type != 0;
+	printf("%zu %" PRIu64 " %d %d\n", maps.list.len, typed, maps.maps_left, maps.types_left);
+	return NULL;
+}
+
+static struct error *run_limits(pid_t pid)
+{
+	cleanup(module_list_fini) struct module_list found = {0};
+	cleanup(modules_free) struct modules *modules = NULL;
+	cleanup(target_close) struct target *target = NULL;
+
+	try(process_open(pid, &target));
+	try(modules_new(&modules));
+	try(modules_of(modules, target, &found));
+	if (!found.list.len || !found.list.data[0].module->tab)
+		return error_new(ERROR_TARGET, "no Go code");
+	for (uint64_t steps = GOMAP_STEPS_MAX; steps > 1; steps /= 32)
+		try(read_with(&found.list.data[0], target_memory(target), steps));
+	return NULL;
+}
+
 static struct error *run(pid_t pid, uint64_t seed, uint64_t rounds)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
@@ -208,10 +253,11 @@ int main(int argc, char **argv)
 {
 	struct error *err;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 2)
 		return ERROR_USAGE;
-	err = run((pid_t)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
-		  strtoull(argv[3], NULL, 10));
+	err = argc == 2 ? run_limits((pid_t)strtol(argv[1], NULL, 10))
+			: run((pid_t)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
+			      strtoull(argv[3], NULL, 10));
 	if (!err)
 		return 0;
 	fprintf(stderr, "heap_hostile: %s\n", err->text);

@@ -12,8 +12,6 @@ enum {
 	RETRIES_MAX = 3000, /* of all maps */
 };
 
-#define STEPS_MAX (1ull << 28) /* buckets and groups of all maps that are looked at */
-
 struct search {
 	const struct gomap_ops *ops;
 	uint64_t steps;
@@ -99,6 +97,8 @@ static struct error *add(struct search *search, struct gomap map)
 			     search->ops->may_be(first.words);
 	     i++)
 		verdict = read_again(search, &map);
+	search->list->unsettled += !is_final(verdict) && search->retries >= RETRIES_MAX &&
+				   search->ops->may_be(first.words);
 	map.never_filled = verdict == GOMAP_EMPTY;
 	map.changing = verdict == GOMAP_TORN;
 	map.weak = verdict == GOMAP_WEAK || (verdict == GOMAP_TORN && !map.tables);
@@ -204,6 +204,7 @@ struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_
 	if (!plan)
 		return error_nomem();
 	plan->maps = maps;
+	plan->steps = GOMAP_STEPS_MAX;
 	plan->code = calloc(options->modules_n, sizeof(*plan->code));
 	if (!plan->code)
 		return error_nomem();
@@ -214,6 +215,11 @@ struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_
 				    &plan->code[i]));
 	*ret = take_ptr(plan);
 	return NULL;
+}
+
+void gomap_plan_limit(struct gomap_plan *plan, uint64_t steps)
+{
+	plan->steps = steps;
 }
 
 void gomap_plan_free(struct gomap_plan *plan)
@@ -235,7 +241,7 @@ struct error *gomap_find(struct heap *heap, const struct gomap_plan *plan, struc
 					   .types = &plan->types,
 					   .allocated = layouts[plan->maps]->allocated,
 					   .steps = &search.steps},
-				.steps = STEPS_MAX,
+				.steps = plan->steps,
 				.list = ret};
 	struct error *err;
 
@@ -245,6 +251,7 @@ struct error *gomap_find(struct heap *heap, const struct gomap_plan *plan, struc
 
 	if (!err)
 		err = find(&search, heap);
+	ret->maps_left = !search.steps;
 	typing_free(search.typing);
 	vec_fini(&search.stack);
 	candidates_fini(&search.candidates);

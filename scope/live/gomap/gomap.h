@@ -72,13 +72,22 @@ struct gomap_list {
 	uint64_t empty;		/* objects that may be maps that were never filled: nothing tells */
 	uint64_t types_dropped; /* types that the arrays of their maps do not fit */
 	uint64_t refused;	/* objects with the shape of a header and other contents */
+	/* What was given up because a program can make its maps look endless: */
+	bool maps_left;	 /* too many buckets and groups: maps are missing, or measured in part */
+	bool types_left; /* too many values: types are missing */
+	uint64_t
+		unsettled; /* objects that may be maps, kept changing, and were not read ten times because of their number */
 };
 
 /* What the files of the program tell: its map types, and what its code says about types. */
 struct gomap_plan;
 
+enum { GOMAP_STEPS_MAX = 1 << 28 };
+
 /* Reads the files for gomap_find(). The plan can be used for other heaps of the same process. Errors: no memory. */
 struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_plan **ret);
+/* Sets how many buckets and groups of all maps, and how many values, are looked at. The default of both is GOMAP_STEPS_MAX. */
+void gomap_plan_limit(struct gomap_plan *plan, uint64_t steps);
 void gomap_plan_free(struct gomap_plan *plan); /* NULL is legal */
 CLEANUP_FUNC(struct gomap_plan, gomap_plan_free)
 

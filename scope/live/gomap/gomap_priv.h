@@ -37,6 +37,7 @@ struct gomap_plan {
 	struct map_types types;
 	struct code_types **code; /* what the code of each module says */
 	size_t modules_n;
+	uint64_t steps; /* gomap_plan_limit() */
 };
 
 struct gomap_reader {

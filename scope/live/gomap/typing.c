@@ -12,7 +12,6 @@ enum {
 	FIELDS_MAX = 65536,
 };
 #define ITEMS_MAX (1ull << 24) /* memory to search, at most */
-#define STEPS_MAX (1ull << 28) /* values that are looked at */
 #define COUNT_MAX (1ull << 27) /* elements of a slice, or of a channel */
 
 struct error *typing_new(const struct gomap_reader *reader, const struct gomap_plan *plan,
@@ -27,6 +26,7 @@ struct error *typing_new(const struct gomap_reader *reader, const struct gomap_p
 	typing->reader = reader;
 	typing->ops = ops;
 	typing->code = plan->code;
+	typing->steps_max = plan->steps;
 	typing->options = options;
 	typing->reach.types = (struct gotypes){.module = options->modules[0],
 					       .memory = options->memory,
@@ -81,8 +81,11 @@ void typing_push(struct typing *typing, enum item_kind kind, uint64_t addr, uint
 	struct item item = {addr, type, count, kind};
 	uint64_t hash = table_mix(addr ^ table_mix(type ^ table_mix(count << 2 | kind)));
 
-	if (!addr || !count || typing->failed || typing->queue.len >= ITEMS_MAX ||
-	    !reach_leads(&typing->reach, type) || table_find(&typing->seen, hash))
+	if (!addr || !count || typing->failed || !reach_leads(&typing->reach, type) ||
+	    table_find(&typing->seen, hash))
+		return;
+	typing->full |= typing->queue.len >= ITEMS_MAX;
+	if (typing->full)
 		return;
 	typing->failed |= table_put(&typing->seen, hash, 1) < 0 ||
 			  !vec_push(&typing->queue, item) || typing->reach.failed;
@@ -192,14 +195,14 @@ static void visit(struct typing *typing, uint64_t addr, uint64_t type_addr, unsi
 	struct gotype type;
 	uint64_t word;
 
-	if (!known || depth > DEPTH_MAX || typing->steps++ >= STEPS_MAX)
+	if (!known || depth > DEPTH_MAX || typing->steps++ >= typing->steps_max)
 		return;
 	type = *known;
 	switch (type.kind) {
 	case GOTYPE_STRUCT: visit_fields(typing, addr, &type, depth); break;
 	case GOTYPE_SLICE: visit_slice(typing, addr, &type); break;
 	case GOTYPE_ARRAY:
-		for (uint64_t i = 0; i < type.len && typing->steps < STEPS_MAX; i++)
+		for (uint64_t i = 0; i < type.len && typing->steps < typing->steps_max; i++)
 			visit(typing, addr + i * (type.size / type.len), type.elem, depth + 1);
 		break;
 	default:
@@ -279,7 +282,8 @@ static void visit_values(struct typing *typing, const struct item *item, const s
 	if (!type->size || item->count > UINT64_MAX / type->size ||
 	    !heap_is_live(typing->heap, item->addr, type->size * item->count))
 		return;
-	for (uint64_t i = 0; i < item->count && !typing->failed && typing->steps < STEPS_MAX; i++)
+	for (uint64_t i = 0;
+	     i < item->count && !typing->failed && typing->steps < typing->steps_max; i++)
 		visit(typing, item->addr + i * type->size, item->type, 0);
 }
 
@@ -349,5 +353,6 @@ struct error *typing_run(struct typing *typing, struct gomap_list *maps)
 	run_queue(typing);
 	if (typing->failed)
 		return error_nomem();
+	maps->types_left = typing->full || typing->steps >= typing->steps_max;
 	return typing->options->keep_parents ? keep_values(typing) : NULL;
 }

@@ -41,7 +41,8 @@ struct typing {
 	struct table seen; /* hash of address and type */
 	VEC(struct item) queue;
 	size_t done;			/* of the queue */
-	uint64_t steps;			/* values that were looked at */
+	uint64_t steps, steps_max;	/* values that were looked at, and that may be */
+	bool full;			/* something found no room in the queue */
 	VEC(struct gomap_value) others; /* of interfaces, which lead to no map */
 	struct gomap_list *maps;
 	struct code_types **code; /* what the code of each module says */

@@ -300,6 +300,12 @@ static void put_member(struct buf *to, const char *name, uint64_t value)
 	buf_u64(to, value);
 }
 
+static void put_true(struct buf *to, const char *name)
+{
+	json_name_of(to, name);
+	json_put_bool(to, true);
+}
+
 void maps_end_json(struct buf *to, const struct map_report *report)
 {
 	json_literal(to, "{\"event\":\"end\",\"pid\":");
@@ -318,6 +324,12 @@ void maps_end_json(struct buf *to, const struct map_report *report)
 	json_name_of(to, "read");
 	json_put_str(to, report->core ? "core" : report->stopped ? "stopped" : "running");
 	put_member(to, "spans", report->spans);
+	if (report->maps_left)
+		put_true(to, "maps_left");
+	if (report->types_left)
+		put_true(to, "types_left");
+	if (report->unsettled)
+		put_member(to, "unsettled", report->unsettled);
 	if (report->libraries)
 		put_member(to, "libraries_unread", report->libraries);
 	if (report->stopped)

@@ -83,8 +83,11 @@ struct map_report {
 	uint64_t core_missing; /* bytes that it should have: it is cut */
 	uint64_t core_unseen;  /* files with code that are not here */
 	uint64_t libraries;    /* Go libraries with a heap of their own, which is not read */
-	bool queue_unread;     /* queued finalizers could not be read */
-	bool core_unproved;    /* nothing tells whether the program that was named is the core's */
+	bool maps_left;	    /* maps are missing, or measured in part: there is too much of them */
+	bool types_left;    /* types are missing: there are too many values */
+	uint64_t unsettled; /* objects that may be maps, and kept changing */
+	bool queue_unread;  /* queued finalizers could not be read */
+	bool core_unproved; /* nothing tells whether the program that was named is the core's */
 	/* text */
 	bool color;
 	size_t width; /* of a line; TEXT_UNLIMITED: nothing is cut */
