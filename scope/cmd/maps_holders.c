@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { PACKAGE_HOPS = 64 }; /* that are looked at for a package */
+
 static struct error *check_heap(const struct heap *heap)
 {
 	return heap_has_parents(heap)
@@ -44,6 +46,7 @@ void maps_ways_fini(struct maps_ways *ways)
 		free(*text);
 	vec_fini(&ways->texts);
 	table_fini(&ways->texts_at);
+	table_fini(&ways->packages_at);
 }
 
 /* Returns the text of a way, or NULL if memory is out. */
@@ -65,14 +68,76 @@ static const char *text_of(struct maps_ways *ways, const struct holder_hop *hop)
 											     : copy;
 }
 
-struct error *maps_ways_take(struct maps_ways *ways, bool with_text, struct map_row *row)
+/* ---- packages ---- */
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Appends the path of the package of a function or a global variable: "example.com/shop.(*store).put". Dots of its last part are
+ * escaped ("gopkg.in/yaml%2ev3.Marshal"). Appends nothing if it has none. */
+static void put_package(const char *symbol, struct buf *to)
+{
+	size_t end = strcspn(symbol, "[:");
+	const char *slash = memrchr(symbol, '/', end), *from = slash ? slash : symbol;
+	const char *dot = memchr(from, '.', end - (size_t)(from - symbol));
+
+	for (const char *at = symbol; dot && at < dot; at++) {
+		int high = at[0] == '%' && dot - at > 2 ? hex_digit(at[1]) : -1;
+		int low = high >= 0 ? hex_digit(at[2]) : -1;
+
+		buf_char(to, low >= 0 ? (char)(high << 4 | low) : *at);
+		at += low >= 0 ? 2 : 0;
+	}
+}
+
+/* Returns the package of a symbol, which is kept, or NULL. */
+static const char *symbol_package(struct maps_ways *ways, const char *symbol)
+{
+	uint32_t *found = table_find(&ways->packages_at, (uintptr_t)symbol);
+	cleanup(buf_fini) struct buf text = {0};
+	char *copy;
+
+	if (found)
+		return ways->texts.data[*found];
+	put_package(symbol, &text);
+	copy = text.len && !text.bad ? strdup(buf_cstr(&text)) : NULL;
+	if (!copy || !vec_push(&ways->texts, copy) ||
+	    table_put(&ways->packages_at, (uintptr_t)symbol, (uint32_t)ways->texts.len - 1) < 0)
+		return NULL;
+	return copy;
+}
+
+/* Finds the package of what holds a map: of the nearest hop that has one. */
+static const char *way_package(struct maps_ways *ways, const struct holder_hop *hop)
+{
+	for (unsigned n = 0; hop && n < PACKAGE_HOPS; hop = hop->next, n++) {
+		const char *symbol = hop->kind == HOLDER_GLOBAL && !hop->name ? hop->users[0]
+				     : hop->kind == HOLDER_GLOBAL || hop->kind == HOLDER_STACK ||
+						     hop->kind == HOLDER_CAPTURE
+					     ? hop->name
+					     : NULL;
+		const char *package = hop->package;
+
+		if (!package && symbol)
+			package = symbol_package(ways, symbol);
+		if (package)
+			return package;
+	}
+	return NULL;
+}
+
+struct error *maps_ways_take(struct maps_ways *ways, enum map_grouping by, struct map_row *row)
 {
 	struct holder holder = holders_of(ways->holders, row->map);
 
 	row->held_by = holder.hop;
 	row->goid = holder.goid;
 	ways->cut += holder.cut;
-	if (!with_text || !holder.hop)
+	if (by == MAPS_OF_PACKAGE && !row->package)
+		row->package = way_package(ways, holder.hop);
+	if (by != MAPS_OF_HOLDER || !holder.hop)
 		return NULL;
 	row->holder = text_of(ways, holder.hop);
 	return row->holder ? NULL : error_nomem();

@@ -10,6 +10,8 @@
 struct maps_ways {
 	struct holders *holders;
 	struct table texts_at; /* first hop of a way -> index in texts */
+	struct table
+		packages_at; /* a function's or variable's name (its address) -> index in texts */
 	VEC(char *) texts;
 	uint64_t
 		cut; /* maps whose ways are not known up to a root, of those that maps_ways_take() has seen */
@@ -29,8 +31,9 @@ struct maps_held {
 struct error *maps_ways_find(struct heap *heap, const struct gomap_list *maps, bool with_maps,
 			     struct maps_ways *ret);
 void maps_ways_fini(struct maps_ways *ways);
-/* Puts what holds the map into its row; with_text: also as a text, which is kept. Errors: no memory. */
-struct error *maps_ways_take(struct maps_ways *ways, bool with_text, struct map_row *row);
+/* Puts what holds the map into its row. By MAPS_OF_HOLDER, also as a text; by MAPS_OF_PACKAGE, also the package of what holds it, if its
+ * type has none. Texts are kept. Errors: no memory. */
+struct error *maps_ways_take(struct maps_ways *ways, enum map_grouping by, struct map_row *row);
 /* Finds what holds the object at an address: at most `max` ways. The caller frees ret->ways, also after an error.
  * Errors: as holders_paths(). */
 struct error *maps_ways_of(struct maps_ways *ways, uint64_t addr, uint64_t max,

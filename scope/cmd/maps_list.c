@@ -289,8 +289,7 @@ static struct error *make_rows(struct maps_listing *listing)
 		struct map_row row = maps_row_of(listing, map);
 
 		if (listing->ways.holders)
-			try(maps_ways_take(&listing->ways, listing->options->by == MAPS_OF_HOLDER,
-					   &row));
+			try(maps_ways_take(&listing->ways, listing->options->by, &row));
 		if (listing->totals.compared)
 			maps_compare(&listing->before, map, &row);
 		listing->totals.changes[row.change]++;

@@ -89,7 +89,8 @@ static const struct option_spec rows[] = {
 	 .help = "groups with sums, by {}",
 	 .man = "One line for all maps that have the same type, the same package or the same holder, with sums. The package is "
 		"that of the first named part of the type: of the type itself, of its element, or of its key. If "
-		"no part is named, as in map[string]int, it is ?. The holder is the way that \\fB--holders\\fR shows. "
+		"no part is named, as in map[string]int, it is that of what holds the map: of the nearest hop of \\fB--holders\\fR "
+		"with a named type, a variable or a function. With \\fB--diff\\fR, which knows no holders, it is ?. The holder is the way that \\fB--holders\\fR shows. "
 		"The mark tells the maps of sync.Map, sync.Pool and the runtime from the program's own (see \\fBMarks\\fR). "
 		"The options above choose the maps that are added up."},
 	{.name = "top", .argument = "N", .kind = OPTION_NUMBER, .at = AT(top), .min = 1,
@@ -349,6 +350,11 @@ static struct error *check_watch(const struct maps_options *options)
 	return error_new(ERROR_USAGE, "--watch follows one map of a process: leave out %s", other);
 }
 
+bool maps_by_package(const struct maps_options *options)
+{
+	return options->grouped && options->by == MAPS_OF_PACKAGE;
+}
+
 const char *maps_file(const struct maps_options *options)
 {
 	return options->save ? options->save : options->to ? options->to : options->output;
@@ -424,7 +430,7 @@ struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret
 	try(check(ret));
 	ret->map = ret->watch ? ret->watch : ret->map;
 	ret->holders |= ret->to != NULL; /* they are the stacks */
-	ret->ways |= ret->holders;
+	ret->ways |= ret->holders || maps_by_package(ret);
 	ret->max_stop_ns = ret->max_stop_ns ? ret->max_stop_ns : MAX_STOP_NS;
 	ret->text_max = ret->text_max ? ret->text_max : VALUE_BYTES;
 	return NULL;

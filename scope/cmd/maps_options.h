@@ -62,6 +62,8 @@ extern const struct verb_spec maps_verb;
 /* The caller frees *ret with maps_options_fini(), also after an error. Errors (ERROR_USAGE): one line. Strings are borrowed
  * from argv. */
 struct error *maps_options_parse(int argc, char **argv, struct maps_options *ret);
+/* Tells whether maps are added up by package. What holds them tells the package of some. */
+bool maps_by_package(const struct maps_options *options);
 /* Returns the file that is written; NULL: standard output. */
 const char *maps_file(const struct maps_options *options);
 void maps_options_fini(struct maps_options *options);

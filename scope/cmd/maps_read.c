@@ -52,8 +52,9 @@ static struct error *find_ways(const struct maps_options *options, struct heap *
 			       const struct gomap_list *maps, struct maps_ways *ret,
 			       struct maps_held *ret_held)
 {
-	if (!options->ways || (options->to && !heap_has_parents(heap)))
-		return NULL; /* a profile has the types at least */
+	if (!options->ways ||
+	    ((options->to || maps_by_package(options)) && !heap_has_parents(heap)))
+		return NULL; /* a profile has the types at least, and types have packages */
 	try(maps_ways_find(heap, maps, !options->who, ret));
 	return options->who ? maps_ways_of(ret, options->who, options->paths, ret_held) : NULL;
 }

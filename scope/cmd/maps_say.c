@@ -75,6 +75,9 @@ void maps_say_lacks(const struct maps_listing *listing)
 	if (listing->totals.queue_unread)
 		cmd_say("the queue of finalizers cannot be read: maps that only objects in it hold are missing (please "
 			"report the release of Go, which \"tophash ps\" shows)");
+	if (maps_by_package(options) && !listing->ways.holders)
+		cmd_say("more than %d objects of its heap have pointers: the packages of what holds maps are not known",
+			HEAP_PARENTS_MAX);
 	if (options->to && !listing->ways.holders)
 		cmd_say("more than %d objects of its heap have pointers: what holds the maps is not in %s",
 			HEAP_PARENTS_MAX, options->to);

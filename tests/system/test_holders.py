@@ -204,6 +204,21 @@ def holders_in_groups():
 
 
 @test
+def holders_tell_the_package():
+    """--by package: a type without a name is counted where it is held: by a type, a variable, a function, also in a stripped program."""
+    for way in (PLAIN, STRIPPED):
+        p, truth = start(way, options.go)
+        unnamed = ("global", "interface", "nested", "pointer", "closure", "stack", "fields", "map value")
+        rows = {x["map"]: x for x in lines("-p", p.pid) if x["event"] == "map"}
+        groups = {x["package"]: x["maps"] for x in lines("--by", "package", "-p", p.pid) if x["event"] == "group"}
+        p.end()
+        mine = {a for a, (case, _, _) in truth.items() if a in rows and (rows[a]["package"] == "main" or case in unnamed)}
+        check(sum(rows[a]["package"] is None for a in mine) > 200, f"{way}: types without a package")
+        same(sum(groups.values()), len(rows), f"{way}: maps")
+        check(len(mine) <= groups["main"] <= len(truth), f"{way}: {len(mine)} maps of main, counted: {groups}")
+
+
+@test
 def holders_refuses():
     for args, word in ((("--all-paths", "2"), "--who-holds"), (("--who-holds", "0x10", "--by", "type"), "--who-holds"),
                        (("--who-holds", "0"), "--who-holds"), (("--holders", "--by", "type"), "--by holder")):

@@ -273,7 +273,12 @@ def maps_in_groups():
         for by, member in (("type", "map_type"), ("package", "package")):
             lines, totals = groups("-p", p.pid, "--by", by)
             made = {x[member]: [x[k] for k in ("maps", "bytes", "waste", "len", "capacity")] for x in lines}
-            same(made, added(found, member), f"{go}: groups by {by}")
+            if by == "type":
+                same(made, added(found, member), f"{go}: groups by {by}")
+            else:  # maps whose types have no package are where they are held (test_holders.py)
+                same([sum(x) for x in zip(*made.values())], [sum(x) for x in zip(*added(found, member).values())], f"{go}: sums of groups by {by}")
+                less = {k: x for k, x in added(found, member).items() if k and made[k] < x}
+                same(less, {}, f"{go}: packages that have fewer maps than types of theirs, of {made}")
             same([x["waste"] for x in lines], sorted((x["waste"] for x in lines), reverse=True), f"{go}: order by waste")
             same((totals["maps"], totals["bytes"]), (end["maps"], end["bytes"]), f"{go}: totals")
         packages = {(m["map_type"], m["package"]) for m in found.values()}
@@ -285,7 +290,7 @@ def maps_in_groups():
         most = {kind: sum(m["map_type"] == kind for m in found.values()) for kind in ("map[string]int", "map[string]bool")}
         same({x["map_type"]: x["maps"] for x in few}, most, f"{go}: --type, --top, --sort maps")
         text = maps("-p", p.pid, "--by", "package").stdout.splitlines()
-        same((text[0].split(), len(text) - 1), (["MAPS", "BYTES", "WASTE", "LEN", "CAPACITY", "LOAD", "PACKAGE"], len(added(found, "package"))), "text")
+        same((text[0].split(), len(text) - 1), (["MAPS", "BYTES", "WASTE", "LEN", "CAPACITY", "LOAD", "PACKAGE"], len(made)), "text")
         p.end()
 
 

@@ -64,6 +64,10 @@ struct node {
 	const struct holder_hop *hop; /* the first one */
 };
 
+struct type_names {
+	const char *name, *package; /* NULL: it has none */
+};
+
 struct holders {
 	struct heap *heap;
 	const struct gomap_list *maps;
@@ -74,8 +78,8 @@ struct holders {
 	VEC(uint32_t) unfinished; /* while ways are added: nodes whose ways go on, as index + 1 */
 	struct table strings_at;
 	VEC(char *) strings;
-	struct table types_at;	      /* type -> index of its name */
-	VEC(const char *) type_names; /* NULL: it has none */
+	struct table types_at; /* type -> index of its name */
+	VEC(struct type_names) type_names;
 	struct table hops_at;
 	VEC(struct holder_hop *) hops;
 	struct table words_at; /* type word of an interface -> index in words */
@@ -102,6 +106,8 @@ const struct holder_hop *holders_hops(struct holders *holders, const struct step
 const char *holders_string(struct holders *holders, const char *text);
 /* Returns the name of a type, or NULL if it has none. */
 const char *holders_type_name(struct holders *holders, uint64_t type);
+/* Returns the path of the package of a type's first named part, or NULL if no part is named. */
+const char *holders_type_package(struct holders *holders, uint64_t type);
 /* Returns a hop that leads to `next`, each once. A hop like `next` itself is `next`, marked as repeated. Returns NULL if
  * memory is out. */
 const struct holder_hop *holders_hop(struct holders *holders, struct holder_hop hop,

@@ -33,6 +33,8 @@ struct holder_hop {
 	/* Both may be NULL. A type is as reflect prints it. The name is a path of fields ("inner.list[]"), a function, or
 	 * the symbol of a global variable. */
 	const char *type, *name;
+	const char *
+		package; /* the path of the package of the type's first named part (gotype_package()), or NULL */
 	/* Global without a symbol: functions that use it, at most two; or NULL. */
 	const char *users[2];
 	uint64_t addr;		       /* global: the address of the variable's word; otherwise 0 */

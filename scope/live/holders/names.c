@@ -38,20 +38,33 @@ const char *holders_string(struct holders *holders, const char *text)
 	return copy;
 }
 
-const char *holders_type_name(struct holders *holders, uint64_t type)
+/* Returns the names of a type, which are kept. */
+static struct type_names names_of(struct holders *holders, uint64_t type)
 {
 	uint32_t *found = table_find(&holders->types_at, type);
-	cleanup(buf_fini) struct buf text = {0};
-	const char *name = NULL;
+	cleanup(buf_fini) struct buf text = {0}, package = {0};
+	struct type_names names = {0};
 
 	if (found)
 		return holders->type_names.data[*found];
 	if (type && gotype_name(&holders->types, type, &text))
-		name = holders_string(holders, buf_cstr(&text));
+		names.name = holders_string(holders, buf_cstr(&text));
+	if (type && gotype_package(&holders->types, type, &package))
+		names.package = holders_string(holders, buf_cstr(&package));
 	holders->failed |=
-		!vec_push(&holders->type_names, name) ||
+		!vec_push(&holders->type_names, names) ||
 		table_put(&holders->types_at, type, (uint32_t)holders->type_names.len - 1) < 0;
-	return name;
+	return names;
+}
+
+const char *holders_type_name(struct holders *holders, uint64_t type)
+{
+	return names_of(holders, type).name;
+}
+
+const char *holders_type_package(struct holders *holders, uint64_t type)
+{
+	return names_of(holders, type).package;
 }
 
 static uint64_t hash_hop(const struct holder_hop *hop)
@@ -60,7 +73,7 @@ static uint64_t hash_hop(const struct holder_hop *hop)
 	uint64_t hash = table_mix(flags ^ (uintptr_t)hop->type);
 
 	hash = table_mix(hash ^ (uintptr_t)hop->name);
-	hash = table_mix(hash ^ hop->addr);
+	hash = table_mix(hash ^ hop->addr ^ (uintptr_t)hop->package);
 	return table_mix(hash ^ (uintptr_t)hop->next);
 }
 
@@ -68,7 +81,7 @@ static uint64_t hash_hop(const struct holder_hop *hop)
 static bool is_like(const struct holder_hop *a, const struct holder_hop *b)
 {
 	return a->kind == b->kind && a->interface == b->interface && a->type == b->type &&
-	       a->name == b->name && a->addr == b->addr;
+	       a->name == b->name && a->package == b->package && a->addr == b->addr;
 }
 
 const struct holder_hop *holders_hop(struct holders *holders, struct holder_hop hop,

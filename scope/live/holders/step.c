@@ -11,11 +11,16 @@ enum {
 	ARRAYS_MAX = 8,
 };
 
-static void add_hop(struct step *step, enum holder_kind kind, const char *type, const char *name)
+/* `type` is that of the hop; 0: none is known. */
+static void add_hop(struct holders *holders, struct step *step, enum holder_kind kind,
+		    uint64_t type, const char *name)
 {
 	if (step->n < STEP_HOPS)
 		step->hops[step->n++] =
-			(struct holder_hop){.kind = kind, .type = type, .name = name};
+			(struct holder_hop){.kind = kind,
+					    .type = holders_type_name(holders, type),
+					    .name = name,
+					    .package = holders_type_package(holders, type)};
 }
 
 /* Goes on to the element of an array, of one in another one, in which an offset lies. Returns whether there was one. */
@@ -46,10 +51,9 @@ static void step_value(struct holders *holders, uint64_t type, uint64_t offset,
 
 	ret->to = holders_follow(holders, &leaf, edge, &interface);
 	if (path.len && leaf.type)
-		add_hop(ret, HOLDER_FIELD, holders_type_name(holders, type),
-			holders_string(holders, buf_cstr(&path)));
+		add_hop(holders, ret, HOLDER_FIELD, type, holders_string(holders, buf_cstr(&path)));
 	if (in_array && leaf.type)
-		add_hop(ret, HOLDER_ELEMENT, holders_type_name(holders, type), NULL);
+		add_hop(holders, ret, HOLDER_ELEMENT, type, NULL);
 	if (ret->n)
 		ret->hops[0].interface = interface;
 	else
@@ -57,11 +61,12 @@ static void step_value(struct holders *holders, uint64_t type, uint64_t offset,
 }
 
 /* Adds the hop of what contains the value. */
-static void step_container(struct step *step, enum holder_kind kind, const char *type)
+static void step_container(struct holders *holders, struct step *step, enum holder_kind kind,
+			   uint64_t type)
 {
 	bool first = !step->n;
 
-	add_hop(step, kind, type, NULL);
+	add_hop(holders, step, kind, type, NULL);
 	if (first)
 		step->hops[0].interface = step->to_interface;
 }
@@ -69,7 +74,6 @@ static void step_container(struct step *step, enum holder_kind kind, const char 
 static void step_values(struct holders *holders, const struct place *from, const struct edge *edge,
 			struct step *ret)
 {
-	const char *name = holders_type_name(holders, from->type);
 	uint64_t offset = edge->slot - from->origin;
 	struct gotype type;
 
@@ -77,9 +81,9 @@ static void step_values(struct holders *holders, const struct place *from, const
 		return;
 	step_value(holders, from->type, offset % type.size, edge, ret);
 	if (from->slice || offset >= type.size)
-		step_container(ret, HOLDER_ELEMENT, name);
+		step_container(holders, ret, HOLDER_ELEMENT, from->type);
 	else if (!ret->n)
-		step_container(ret, HOLDER_POINTER, name);
+		step_container(holders, ret, HOLDER_POINTER, from->type);
 }
 
 /* Follows a word of a map's header. No hop shows what a map is made of. */
@@ -105,11 +109,10 @@ static void step_map(struct holders *holders, const struct place *from, const st
 static void step_parts(struct holders *holders, const struct place *from, const struct edge *edge,
 		       struct step *ret)
 {
-	const char *name = holders_type_name(holders, from->type);
 	struct gomap_slot slot;
 
 	if (!gomap_slot_of(holders->maps, from->type, edge->slot - from->origin, &slot)) {
-		step_container(ret, HOLDER_MAP, name);
+		step_container(holders, ret, HOLDER_MAP, from->type);
 		return;
 	}
 	if (slot.kind == GOMAP_SLOT_LINK) {
@@ -122,7 +125,8 @@ static void step_parts(struct holders *holders, const struct place *from, const 
 	else
 		ret->to = (struct place){PLACE_VALUES, .type = slot.target, .origin = edge->word,
 					 .count = 1};
-	step_container(ret, slot.kind == GOMAP_SLOT_KEY ? HOLDER_KEY : HOLDER_VALUE, name);
+	step_container(holders, ret, slot.kind == GOMAP_SLOT_KEY ? HOLDER_KEY : HOLDER_VALUE,
+		       from->type);
 }
 
 /* Follows a word of a part of a map that leads to another part. */
@@ -159,7 +163,7 @@ static void step_channel(struct holders *holders, const struct place *from, cons
 	if (edge->slot - edge->object == CHANNEL_BUFFER)
 		ret->to = (struct place){PLACE_BUFFER, .type = from->type, .origin = edge->word};
 	else
-		step_container(ret, HOLDER_WAITING, holders_type_name(holders, from->type));
+		step_container(holders, ret, HOLDER_WAITING, from->type);
 }
 
 static void step_buffer(struct holders *holders, const struct place *from, const struct edge *edge,
@@ -170,14 +174,14 @@ static void step_buffer(struct holders *holders, const struct place *from, const
 	if (gotype_read(&holders->types, from->type, &channel) &&
 	    gotype_read(&holders->types, channel.elem, &elem) && elem.size)
 		step_value(holders, elem.addr, (edge->slot - from->origin) % elem.size, edge, ret);
-	step_container(ret, HOLDER_CHANNEL, holders_type_name(holders, from->type));
+	step_container(holders, ret, HOLDER_CHANNEL, from->type);
 }
 
 static void step_closure(struct holders *holders, const struct edge *edge, struct step *ret)
 {
 	uint64_t pc;
 
-	step_container(ret, HOLDER_CAPTURE, NULL);
+	step_container(holders, ret, HOLDER_CAPTURE, 0);
 	if (heap_read(holders->heap, edge->object, &pc, sizeof(pc)))
 		ret->hops[0].name = holders_function(holders, pc, true);
 }
@@ -197,7 +201,7 @@ static void step_untyped(struct holders *holders, const struct place *from, cons
 {
 	ret->to = holders_interface(holders, edge);
 	ret->to_interface = ret->to.kind != PLACE_NONE;
-	step_container(ret, from->kind == PLACE_POOL ? HOLDER_POOL : HOLDER_UNKNOWN, NULL);
+	step_container(holders, ret, from->kind == PLACE_POOL ? HOLDER_POOL : HOLDER_UNKNOWN, 0);
 }
 
 void holders_step(struct holders *holders, const struct place *known, const struct edge *edge,
