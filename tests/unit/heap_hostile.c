@@ -179,7 +179,35 @@ static int64_t read_once(const struct module_at *at, struct liar *liar)
 	return -1;
 }
 
-/* Prints a line for a search with so many steps: the maps that were found, those with a type, and what was given up. */
+/* Counts the maps whose ways are cut if so many objects on ways are kept. */
+static struct error *count_cut(struct heap *heap, const struct gomap_list *maps, uint64_t objects,
+			       uint64_t *ret)
+{
+	cleanup(holders_free) struct holders *holders = NULL;
+	cleanup_free uint64_t *addrs = calloc(maps->list.len + 1, sizeof(*addrs));
+
+	if (!addrs)
+		return error_nomem();
+	for (size_t i = 0; i < maps->list.len; i++)
+		addrs[i] = maps->list.data[i].addr;
+	try(holders_new(heap, maps, &holders));
+	holders_limit(holders, objects < HOLDERS_MAX ? (uint32_t)objects : HOLDERS_MAX);
+	try(holders_find(holders, addrs, maps->list.len));
+	for (size_t i = 0; i < maps->list.len; i++) {
+		struct holder holder = holders_of(holders, addrs[i]);
+		const struct holder_hop *last = holder.hop;
+
+		while (last && last->next)
+			last = last->next;
+		if (holder.cut != (last && last->kind == HOLDER_CUT))
+			abort();
+		*ret += holder.cut;
+	}
+	return NULL;
+}
+
+/* Prints a line for a search with so many steps, and as many objects on ways: the maps that were found, those with a type, those whose
+ * ways are cut, and what was given up. */
 static struct error *read_with(const struct module_at *at, struct memory memory, uint64_t steps)
 {
 	struct gotype_module module = {
@@ -188,11 +216,12 @@ static struct error *read_with(const struct module_at *at, struct memory memory,
 				       .modules = &module,
 				       .modules_n = 1,
 				       .header_size = GOMAP_HEADER_SIZE,
-				       .header_mask = gomap_header_mask(at->module->maps)};
+				       .header_mask = gomap_header_mask(at->module->maps),
+				       .keep_parents = true};
 	cleanup(gomap_list_fini) struct gomap_list maps = {0};
 	cleanup(gomap_plan_free) struct gomap_plan *plan = NULL;
 	cleanup(heap_close) struct heap *heap = NULL;
-	uint64_t typed = 0;
+	uint64_t typed = 0, cut = 0;
 
 	try(heap_open(&options, &heap));
 	try(gomap_plan_new(heap, at->module->maps, &plan));
@@ -200,7 +229,9 @@ static struct error *read_with(const struct module_at *at, struct memory memory,
 	try(gomap_find(heap, plan, &maps));
 	vec_each(map, &maps.list)
 		typed += map->type != 0;
-	printf("%zu %" PRIu64 " %d %d\n", maps.list.len, typed, maps.maps_left, maps.types_left);
+	try(count_cut(heap, &maps, steps, &cut));
+	printf("%zu %" PRIu64 " %" PRIu64 " %d %d\n", maps.list.len, typed, cut, maps.maps_left,
+	       maps.types_left);
 	return NULL;
 }
 

@@ -12,6 +12,7 @@ struct error *holders_new(struct heap *heap, const struct gomap_list *maps, stru
 		return error_nomem();
 	holders->heap = heap;
 	holders->maps = maps;
+	holders->most = HOLDERS_MAX;
 	holders->options = heap_options_of(heap);
 	holders->types = (struct gotypes){.module = holders->options->modules[0],
 					  .memory = holders->options->memory,
@@ -19,6 +20,11 @@ struct error *holders_new(struct heap *heap, const struct gomap_list *maps, stru
 					  .find_ctx = (void *)holders->options};
 	*ret = holders;
 	return NULL;
+}
+
+void holders_limit(struct holders *holders, uint32_t most)
+{
+	holders->most = most < HOLDERS_MAX ? most : HOLDERS_MAX;
 }
 
 void holders_free(struct holders *holders)
@@ -71,7 +77,7 @@ static bool is_live_object(const struct holders *holders, uint64_t object)
  * that reaches a bound is noted in holders->unfinished. */
 static void add_way(struct holders *holders, uint32_t child, uint64_t addr, uint32_t most)
 {
-	while (most-- && holders->nodes.len < HOLDERS_MAX && !holders->failed) {
+	while (most-- && holders->nodes.len < holders->most && !holders->failed) {
 		uint64_t object = object_of(holders, addr);
 		uint32_t *found = table_find(&holders->nodes_at, object);
 		uint32_t at = found ? *found : (uint32_t)holders->nodes.len;
@@ -110,7 +116,7 @@ static void add_ways(struct holders *holders, const uint64_t addrs[], size_t n)
 	for (size_t i = long_ones; i < holders->unfinished.len; i++)
 		holders->nodes.data[holders->unfinished.data[i] - 1].cut = true;
 	holders->unfinished.len = 0;
-	holders->full = holders->nodes.len >= HOLDERS_MAX;
+	holders->full = holders->nodes.len >= holders->most;
 }
 
 /* ---- the words that lead to them ---- */

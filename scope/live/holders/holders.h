@@ -27,6 +27,8 @@ enum { HOLDERS_MAX = 1 << 21 }; /* objects on the ways, which are kept: 250 MB *
 /* Makes holders for a heap that has been marked with keep_parents, and its maps. Both are borrowed.
  * Errors: no memory. */
 struct error *holders_new(struct heap *heap, const struct gomap_list *maps, struct holders **ret);
+/* Sets how many objects on ways are kept, at most HOLDERS_MAX, which is the default. */
+void holders_limit(struct holders *holders, uint32_t most);
 void holders_free(struct holders *holders); /* NULL is legal */
 CLEANUP_FUNC(struct holders, holders_free)
 

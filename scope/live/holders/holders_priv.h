@@ -87,6 +87,7 @@ struct holders {
 	struct global_uses **uses; /* by module; NULL: not made yet */
 	struct elfsym **symbols;   /* by module; NULL: it has none */
 	bool named;		   /* both are made */
+	uint32_t most;		   /* objects on ways: holders_limit() */
 	bool full;		   /* no further object on a way can be kept */
 	bool failed;		   /* no memory */
 };
