@@ -58,6 +58,7 @@ static struct error *put_one(const struct maps_listing *listing, int stop, void 
 {
 	struct lists *lists = ctx;
 	cleanup(buf_fini) struct buf out = {0};
+	size_t done;
 	int errnum;
 
 	try(maps_put_in_turn(listing, lists->fd, &out));
@@ -66,7 +67,7 @@ static struct error *put_one(const struct maps_listing *listing, int stop, void 
 	if (!lists->begun)
 		try(output_empty(listing->options->output, lists->fd));
 	lists->begun = true;
-	errnum = output_put_until(lists->fd, out.data, out.len, stop);
+	errnum = output_put_until(lists->fd, out.data, out.len, stop, &done);
 	/* Its reader has gone away, or does not read. */
 	*ret_enough = errnum == EPIPE || errnum == ECANCELED;
 	return errnum && !*ret_enough ? error_errno(ERROR_FAILED, errnum, "cannot write the output")

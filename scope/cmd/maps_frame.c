@@ -129,6 +129,11 @@ void frames_lift(struct frames *frames, struct buf *to)
 	frames->drawn = 0;
 }
 
+void frames_leave(struct frames *frames)
+{
+	frames->drawn = 0;
+}
+
 /* Appends lines of a text, as many as fit the terminal. Returns how many there are. */
 static size_t put_lines(const struct frames *frames, const struct buf *text, struct buf *to)
 {

@@ -39,6 +39,8 @@ void frames_blur(struct frames *frames);
 bool frames_are_clear(const struct frames *frames);
 /* Appends what removes the frame from the terminal, so that lines can be written in its place. */
 void frames_lift(struct frames *frames, struct buf *to);
+/* Lets the frame stand where it is: something else is written below it. */
+void frames_leave(struct frames *frames);
 /* Appends the map as it was read last, after step `number`. */
 void frames_put(struct frames *frames, uint64_t number, struct buf *to);
 

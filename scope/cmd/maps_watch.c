@@ -1,6 +1,5 @@
 /* One map is followed: engine -> steps -> lines, and process -> map -> frames. */
 #include "cmd/maps_watch.h"
-#include "base/buf.h"
 #include "base/text/text.h"
 #include "base/clock.h"
 #include "base/confine.h"
@@ -8,10 +7,10 @@
 #include "cmd/cmd.h"
 #include "cmd/maps_every.h"
 #include "cmd/maps_frame.h"
+#include "cmd/maps_lines.h"
 #include "cmd/output.h"
 #include "watch/session/session.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -28,27 +27,19 @@ struct watch {
 	struct maps_listing *listing;
 	struct steps *steps;
 	struct frames frames;
+	struct step_lines lines;
 	struct loop *loop;
-	int fd;
 	uint64_t end_ns; /* 0: no limit of time */
-	uint64_t shown;	 /* steps */
 	uint64_t lost_told;
 	uint64_t framed_ns;
 	unsigned
 		blurs; /* readings in a row that were not shown, because the map changed meanwhile */
 	bool due;      /* a frame for the last steps */
 	bool muted;    /* steps are taken out, and not shown */
-	bool began;    /* the heading is written */
 	bool ended;
-	bool closed;	 /* nothing more can be written */
+	bool enough;	 /* no step that follows is asked for */
 	uint64_t passed; /* steps of the last drain */
-	struct buf out;
 };
-
-static bool is_json(const struct watch *watch)
-{
-	return strcmp(watch->options->format, "json") == 0;
-}
 
 static void quit(struct watch *watch)
 {
@@ -58,22 +49,24 @@ static void quit(struct watch *watch)
 
 /* ---- output ---- */
 
-/* Writes what has gathered. It is no error if the reader has gone away, or does not read and a signal comes. */
+/* Writes what has gathered. Ends if nothing more can be written. */
 static struct error *flush(struct watch *watch)
 {
-	int errnum;
-
-	if (watch->out.bad)
-		return error_nomem();
-	errnum = output_put_until(watch->fd, watch->out.data, watch->out.len,
-				  loop_signal_fd(watch->loop));
-	watch->out.len = 0;
-	watch->closed |= errnum != 0;
-	if (errnum)
+	try(step_lines_flush(&watch->lines, loop_signal_fd(watch->loop)));
+	if (watch->lines.closed)
 		quit(watch);
-	return errnum && errnum != EPIPE && errnum != ECANCELED
-		       ? error_errno(ERROR_FAILED, errnum, "cannot write the output")
-		       : NULL;
+	return NULL;
+}
+
+static void end_with_this(struct watch *watch)
+{
+	watch->enough = true;
+	quit(watch);
+}
+
+static bool is_at_limit(const struct watch *watch)
+{
+	return watch->options->limit && watch->lines.taken >= watch->options->limit;
 }
 
 static bool on_step(void *ctx, const struct map_step *step)
@@ -83,44 +76,53 @@ static bool on_step(void *ctx, const struct map_step *step)
 	watch->passed++;
 	if (watch->muted)
 		return true;
-	if (is_json(watch)) {
-		map_step_json(&watch->out, step);
-	} else {
-		if (!watch->began)
-			map_steps_heading(&watch->out);
-		watch->began = true;
-		map_step_text(&watch->out, step);
-	}
+	frames_lift(&watch->frames, &watch->lines.out);
+	if (!step_lines_take(&watch->lines, step))
+		watch->lines.out.bad = true;
 	watch->due = true;
-	watch->shown++;
-	return !watch->options->limit || watch->shown < watch->options->limit;
+	return !is_at_limit(watch);
+}
+
+/* Prepares for a message, which may be on the same terminal: it stands below all that was written until now. */
+static struct error *begin_to_say(struct watch *watch)
+{
+	frames_leave(&watch->frames);
+	return flush(watch);
 }
 
 /* Says that steps were missed, once for each time. */
-static void say_lost(struct watch *watch)
+static struct error *say_lost(struct watch *watch)
 {
 	struct steps_counters counters;
 
 	steps_counters(watch->steps, &counters);
-	if (counters.lost > watch->lost_told)
-		cmd_say("%llu steps were missed here: there was no room for them, or their end was not seen",
-			(unsigned long long)(counters.lost - watch->lost_told));
+	if (counters.lost == watch->lost_told)
+		return NULL;
+	try(begin_to_say(watch));
+	cmd_say("%llu steps were missed here: there was no room for them, or their end was not seen",
+		(unsigned long long)(counters.lost - watch->lost_told));
 	watch->lost_told = counters.lost;
+	return NULL;
 }
 
 /* ---- steps ---- */
 
-/* Tells what it means that the map has other buckets than after its last step. */
-static bool is_another(struct watch *watch)
+/* Says why the map is none any more, and ends. */
+static struct error *say_gone(struct watch *watch, const char *why)
+{
+	try(begin_to_say(watch));
+	cmd_say("the map is gone: 0x%llx is %s", (unsigned long long)watch->options->watch, why);
+	end_with_this(watch);
+	return NULL;
+}
+
+/* Tells what it means that the map has other buckets than after its last step: steps were missed, or it is another map. */
+static bool is_another(const struct watch *watch)
 {
 	struct steps_counters counters;
 
 	steps_counters(watch->steps, &counters);
-	if (counters.lost > watch->lost_told)
-		return false;
-	cmd_say("the map is gone: 0x%llx is the address of another map now",
-		(unsigned long long)watch->options->watch);
-	return true;
+	return counters.lost == watch->lost_told;
 }
 
 static struct error *drain(struct watch *watch)
@@ -128,23 +130,20 @@ static struct error *drain(struct watch *watch)
 	enum steps_news news;
 
 	watch->passed = 0;
-	if (!is_json(watch) && !watch->muted)
-		frames_lift(&watch->frames, &watch->out);
 	do {
 		try(steps_drain(watch->steps, on_step, watch, &news));
-		if (news == STEPS_OTHER && is_another(watch)) {
-			quit(watch);
-			break;
-		}
-		say_lost(watch);
+		if (news == STEPS_OTHER && is_another(watch))
+			return say_gone(watch, "the address of another map now");
+		try(say_lost(watch));
 	} while (news == STEPS_OTHER);
 	if (news == STEPS_EXEC) {
+		try(begin_to_say(watch));
 		cmd_say("process %d executes another program now",
 			(int)watch->listing->target->pid);
-		quit(watch);
+		end_with_this(watch);
 	}
-	if (watch->options->limit && watch->shown >= watch->options->limit)
-		quit(watch);
+	if (is_at_limit(watch))
+		end_with_this(watch);
 	return NULL;
 }
 
@@ -172,13 +171,6 @@ static struct error *settle(struct watch *watch)
 	return NULL;
 }
 
-static void say_gone(struct watch *watch)
-{
-	cmd_say("the map is gone: 0x%llx is not among the live maps any more",
-		(unsigned long long)watch->options->watch);
-	quit(watch);
-}
-
 /* Reads the map after the steps that were shown. Steps that happen meanwhile are shown, too, and it is read again, a few
  * times. */
 static struct error *read_frame(struct watch *watch, enum frame_news *ret)
@@ -202,7 +194,7 @@ static struct error *put_frame(struct watch *watch)
 {
 	enum frame_news frame;
 
-	if (is_json(watch)) {
+	if (watch->lines.json) {
 		watch->due = false;
 		return NULL;
 	}
@@ -210,7 +202,7 @@ static struct error *put_frame(struct watch *watch)
 	watch->framed_ns = now_ns();
 	watch->due = frame == FRAME_LATER;
 	if (frame == FRAME_GONE)
-		say_gone(watch);
+		try(say_gone(watch, "not among the live maps any more"));
 	if (frame == FRAME_READ && !watch->ended && !frames_are_clear(&watch->frames) &&
 	    ++watch->blurs < FRAME_TRIES) {
 		watch->due = true; /* again, a moment later */
@@ -218,8 +210,8 @@ static struct error *put_frame(struct watch *watch)
 	}
 	if (frame == FRAME_READ) {
 		watch->blurs = 0;
-		frames_lift(&watch->frames, &watch->out);
-		frames_put(&watch->frames, watch->shown, &watch->out);
+		frames_lift(&watch->frames, &watch->lines.out);
+		frames_put(&watch->frames, watch->lines.taken, &watch->lines.out);
 	}
 	return NULL;
 }
@@ -258,6 +250,7 @@ static struct error *on_end(void *ctx, short revents)
 
 	(void)revents;
 	try(turn(watch));
+	try(begin_to_say(watch));
 	if (!watch->ended && !maps_go_on(watch->listing))
 		quit(watch);
 	return NULL;
@@ -268,6 +261,7 @@ static struct error *on_signal(void *ctx, int signal)
 	struct watch *watch = ctx;
 
 	(void)signal;
+	watch->framed_ns = 0; /* the last frame does not wait */
 	try(turn(watch));
 	quit(watch);
 	return NULL;
@@ -277,22 +271,23 @@ static struct error *on_signal(void *ctx, int signal)
 static void put_begin(struct watch *watch)
 {
 	const struct gomap *listed = gomap_at(&watch->listing->maps, watch->options->watch);
+	struct buf *out = &watch->lines.out;
 	struct map_row row;
 
 	if (!listed)
 		return;
 	row = maps_row_of(watch->listing, watch->frames.one ? one_map(watch->frames.one) : listed);
-	if (is_json(watch)) {
-		map_steps_begin_json(&watch->out, clock_ns(CLOCK_REALTIME),
+	if (watch->lines.json) {
+		map_steps_begin_json(out, clock_ns(CLOCK_REALTIME),
 				     (uint32_t)watch->listing->target->pid, &row);
 		return;
 	}
-	buf_hex(&watch->out, row.map);
-	buf_str(&watch->out, "  ");
-	text_safe_str(&watch->out, row.type ? row.type : "of a type that is not known");
-	buf_char(&watch->out, '\n');
+	buf_hex(out, row.map);
+	buf_str(out, "  ");
+	text_safe_str(out, row.type ? row.type : "of a type that is not known");
+	buf_char(out, '\n');
 	if (watch->frames.one)
-		frames_put(&watch->frames, 0, &watch->out);
+		frames_put(&watch->frames, 0, out);
 }
 
 static struct error *run(struct watch *watch)
@@ -310,18 +305,42 @@ static struct error *run(struct watch *watch)
 	return loop_run(watch->loop);
 }
 
+/* Shows the steps that were recorded before the probes were removed, and ends the output. *ret_missed: the steps that were
+ * not shown. */
+static struct error *put_end(struct watch *watch, uint64_t *ret_missed)
+{
+	struct steps_counters counters;
+
+	if (!watch->enough)
+		try(drain(watch));
+	steps_counters(watch->steps, &counters);
+	if (watch->lines.json)
+		map_steps_end_json(&watch->lines.out, watch->lines.taken, counters.lost);
+	try(flush(watch));
+	*ret_missed = counters.lost + step_lines_missed(&watch->lines);
+	return NULL;
+}
+
 /* Runs until the end, and removes the probes. */
-static struct error *run_to_end(struct watch *watch, struct steps_counters *ret)
+static struct error *run_to_end(struct watch *watch, uint64_t *ret_missed)
 {
 	struct error *err = run(watch);
 
 	steps_end(watch->steps);
-	steps_counters(watch->steps, ret);
-	if (!err && is_json(watch) && !watch->closed) {
-		map_steps_end_json(&watch->out, watch->shown, ret->lost);
-		err = flush(watch);
-	}
-	return err;
+	return err ? err : put_end(watch, ret_missed);
+}
+
+/* Says what was shown, and what was not. */
+static void say_end(const struct watch *watch, uint64_t missed)
+{
+	unsigned long long unwritten = step_lines_missed(&watch->lines);
+
+	if (unwritten)
+		cmd_say("%llu steps were missed at the end: the reader of the output did not take them",
+			unwritten);
+	if (!watch->options->quiet)
+		cmd_say("%llu steps of 0x%llx, %llu missed", (unsigned long long)watch->lines.shown,
+			(unsigned long long)watch->options->watch, (unsigned long long)missed);
 }
 
 /* ---- begin and end ---- */
@@ -370,22 +389,23 @@ static struct error *watch_map(struct maps_listing *listing, struct steps *steps
 			       bool *ret_lost)
 {
 	struct watch watch = {
-		.options = listing->options, .listing = listing, .steps = steps, .fd = fd};
-	struct steps_counters counters;
+		.options = listing->options,
+		.listing = listing,
+		.steps = steps,
+		.lines = {.fd = fd, .json = strcmp(listing->options->format, "json") == 0}};
+	uint64_t missed = 0;
 	struct error *err;
 
 	if (listing->options->duration)
 		watch.end_ns = now_ns() + listing->options->duration;
 	frames_init(&watch.frames, listing, steps, fd);
-	err = run_to_end(&watch, &counters);
-	*ret_lost = counters.lost > 0;
-	if (!err && !listing->options->quiet)
-		cmd_say("%llu steps of 0x%llx, %llu missed", (unsigned long long)watch.shown,
-			(unsigned long long)listing->options->watch,
-			(unsigned long long)counters.lost);
+	err = run_to_end(&watch, &missed);
+	*ret_lost = missed > 0;
+	if (!err)
+		say_end(&watch, missed);
 	loop_free(watch.loop);
 	frames_fini(&watch.frames);
-	buf_fini(&watch.out);
+	step_lines_fini(&watch.lines);
 	return err;
 }
 

@@ -109,14 +109,23 @@ int output_put(int fd, const char *text, size_t len, int patience_ms)
 	return write_all(fd, text, len, patience_ms, &done);
 }
 
-int output_put_until(int fd, const char *text, size_t len, int stop)
+/* Returns how much to write at once. When poll(2) calls a pipe writable, so much goes in without waiting. */
+static size_t some_of(const char *text, size_t len)
+{
+	const char *newline = len > PIPE_BUF ? memrchr(text, '\n', PIPE_BUF) : NULL;
+
+	if (newline)
+		return (size_t)(newline + 1 - text);
+	return len < PIPE_BUF ? len : PIPE_BUF;
+}
+
+int output_put_until(int fd, const char *text, size_t len, int stop, size_t *ret_done)
 {
 	struct pollfd ready[] = {{.fd = fd, .events = POLLOUT}, {.fd = stop, .events = POLLIN}};
 	size_t done = 0;
 
+	*ret_done = 0;
 	while (done < len) {
-		/* When poll(2) calls a pipe writable, so much goes in without waiting. */
-		size_t left = len - done, some = left < PIPE_BUF ? left : PIPE_BUF;
 		ssize_t n;
 
 		if (poll(ready, ARRAY_SIZE(ready), -1) < 0 && errno != EINTR)
@@ -125,9 +134,9 @@ int output_put_until(int fd, const char *text, size_t len, int stop)
 			return ECANCELED;
 		if (!ready[0].revents)
 			continue;
-		n = write(fd, text + done, some);
+		n = write(fd, text + done, some_of(text + done, len - done));
 		if (n >= 0)
-			done += (size_t)n;
+			*ret_done = done += (size_t)n;
 		else if (errno != EINTR && errno != EAGAIN)
 			return errno;
 	}

@@ -23,8 +23,9 @@ struct error *output_empty(const char *path, int fd);
  * time). */
 int output_put(int fd, const char *text, size_t len, int patience_ms);
 /* Writes the whole text, or what its reader takes until `stop`, a descriptor, is readable. Never waits longer than that, if
- * the descriptor is a pipe, a socket or a terminal. Returns 0 or an errno (ECANCELED: `stop` is readable). */
-int output_put_until(int fd, const char *text, size_t len, int stop);
+ * the descriptor is a pipe, a socket or a terminal. What is written to a pipe ends with a whole line, unless a line is
+ * longer than PIPE_BUF. Returns 0 or an errno (ECANCELED: `stop` is readable). *ret_done: the bytes that were written. */
+int output_put_until(int fd, const char *text, size_t len, int stop, size_t *ret_done);
 /* Writes the whole text. It is no error if the reader has gone away. A file that becomes full ends
  * with a whole line. */
 struct error *output_write(int fd, const struct buf *text);

@@ -1,13 +1,17 @@
 """Tests of maps --watch: each step of a map's growth, compared with what the program has seen in the map's own memory."""
 
 import collections
+import fcntl
 import json
 import os
 import select
 import re
 import signal
+import struct
 import subprocess
+import termios
 import time
+from pathlib import Path
 
 from harness import HERE, check, Failed, go_build, LONG, options, Program, same, spawn, test, tmp
 from test_maps import maps, releases
@@ -15,6 +19,7 @@ from test_maps import maps, releases
 import sample
 
 FAST = ("1.23", "1.26")  # the two layouts
+STEP = re.compile(r"^\d\d:\d\d:\d\d\.\d{6}  .*", re.MULTILINE)  # a line of a step
 
 
 def migrating(go, *args):
@@ -203,8 +208,7 @@ def watch_draws_the_map_after_each_step():
                 total += len(answer["steps"])
                 drawing, seen = drawn(total)
                 same(drawing.strip(), maps("-p", p.pid, "--map", addr).stdout.split("\n\n")[1].strip(), f"{go}: the drawing after step {total}")
-        lines = [line for line in seen.splitlines() if re.match(r"\d\d:\d\d:\d\d\.\d{6}  ", line)]
-        same(len(lines), total, f"{go}: lines")
+        same(len(STEP.findall(seen)), total, f"{go}: lines")
         watch.send_signal(signal.SIGTERM)
         err = watch.communicate(timeout=LONG)[1].decode()
         same((watch.returncode, err), (0, f"tophash: {total} steps of {addr}, 0 missed\n"), f"{go}: SIGTERM")
@@ -213,7 +217,7 @@ def watch_draws_the_map_after_each_step():
 
 @test
 def watch_ends():
-    """By --limit, by --duration, by the end of the process and of the map, and when its reader goes away or stands still."""
+    """By --limit, by --duration, by the end of the process and of the map, and when its reader goes away."""
     for go in chosen():
         p, addr = migrating(go)
         watch = spawn([options.tophash, "maps", "-p", p.pid, "--watch", addr, "--format", "json", "--limit", "2"], stdout=subprocess.PIPE,
@@ -229,13 +233,6 @@ def watch_ends():
         watch.p.stdout.close()
         p.ask("put 100 1000")
         same(watch.p.wait(LONG), 0, f"{go}: its reader has gone away")
-        watch = Watch(p, addr)
-        p.ask("put 1000 9000")
-        if not sample.is_swiss(go):  # more steps than a pipe has room for: it waits for its reader
-            watch.p.send_signal(signal.SIGINT)
-            same(watch.p.wait(LONG), 0, f"{go}: its reader stands still")
-        else:
-            watch.p.kill()
         p.end()
         p, addr = migrating(go)
         watch = Watch(p, addr)
@@ -249,6 +246,46 @@ def watch_ends():
         p.end()
         err = watch.p.communicate(timeout=LONG)[1].decode()
         same((watch.p.returncode, f"process {p.pid} has ended" in err), (0, True), f"{go}: the process ends: {err}")
+
+
+def waits_for_its_reader(watch):
+    """Tells whether it waits in poll(2) for its reader or a signal, with a pipe of one page that is not empty."""
+    n = struct.unpack("i", fcntl.ioctl(watch.stdout.fileno(), termios.FIONREAD, b"\0" * 4))[0]
+    call = Path(f"/proc/{watch.pid}/syscall").read_text().split()
+    return n > 0 and call[0] == "7" and call[2:4] == ["0x2", "0xffffffff"]
+
+
+@test
+def watch_counts_the_steps_that_its_reader_does_not_take():
+    """Its reader stands still, and a signal comes: each step that happened is written, or counted as missed."""
+    for go in chosen():
+        for form in ("json", "text"):
+            p, addr = migrating(go)
+            watch = spawn([options.tophash, "maps", "-p", p.pid, "--watch", addr, "--format", form], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            fcntl.fcntl(watch.stdout.fileno(), fcntl.F_SETPIPE_SZ, 4096)
+            seen = b""
+            while not (b'"watch"' if form == "json" else b" elements") in seen:
+                seen += os.read(watch.stdout.fileno(), 65536)
+            orders = ("put 0 20000", "clear") if sample.is_swiss(go) else ("put 0 1500", "clear")
+            happened = sum(len(json.loads(p.ask(order))["steps"]) for order in orders)
+            end = time.monotonic() + LONG
+            while not waits_for_its_reader(watch):
+                check(time.monotonic() < end, f"{go}: it does not wait: {watch.poll()}")
+                time.sleep(0.01)
+            watch.send_signal(signal.SIGINT)
+            same(watch.wait(LONG), 5, f"{go}: its reader stands still")
+            out, err = (x.decode() for x in watch.communicate())
+            check(out.endswith("\n"), f"{go}: a torn line: {out[-200:]}")
+            if form == "json":
+                written = [json.loads(line)["n"] for line in out.splitlines()]
+                same(written, list(range(1, len(written) + 1)), f"{go}: steps")
+            else:
+                written = STEP.findall(out)
+            missed = happened - len(written)
+            same((len(written) > 0, missed > 0), (True, True), f"{go}: of {happened} steps")
+            same(err, f"tophash: {missed} steps were missed at the end: the reader of the output did not take them\n"
+                      f"tophash: {len(written)} steps of {addr}, {missed} missed\n", f"{go}: {happened} steps happened")
+            p.end()
 
 
 @test
