@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Writes the output. A file of --save or --to is whole, or empty. */
+/* Writes the output. A file of --save or --to is whole, or empty. If it was made for that, it is removed then. */
 static struct error *write_report(const struct maps_options *options, int fd, const struct buf *out)
 {
 	const char *file = maps_file(options);
@@ -112,8 +112,8 @@ static struct error *check_inputs(const struct maps_options *options)
 int cmd_maps(int argc, char **argv)
 {
 	cleanup(maps_options_fini) struct maps_options options = {0};
+	struct output_whole out = {.fd = -1, .keep = -1};
 	const char *path;
-	int fd = -1;
 	bool lost = false;
 	struct error *err = maps_options_parse(argc, argv, &options);
 
@@ -125,11 +125,12 @@ int cmd_maps(int argc, char **argv)
 	if (!err)
 		err = check_inputs(&options);
 	if (!err)
-		err = output_open(path, &fd);
+		err = options.save || options.to ? output_whole_open(path, &out)
+						 : output_open(path, &out.fd);
 	if (!err)
-		err = run(&options, fd, &lost);
-	if (path && fd >= 0)
-		close(fd);
+		err = run(&options, out.fd, &lost);
+	if (path)
+		output_whole_end(&out, !err);
 	if (err)
 		return cmd_fail(err);
 	return lost ? EXIT_LOST : EXIT_DONE;

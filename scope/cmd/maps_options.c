@@ -154,12 +154,13 @@ static const struct option_spec rows[] = {
 	{.name = "save", .argument = "FILE", .kind = OPTION_FILE, .at = AT(save),
 	 .help = "keep the list in a file for --diff; print none",
 	 .man = "Writes all maps into a file for \\fB--diff\\fR and prints no list. The file is made as that of "
-		"\\fB-o\\fR is. Its old contents are replaced when all has been read.",
+		"\\fB-o\\fR is. Its old contents are replaced when all has been read. If that fails, or is ended "
+		"before, a file that was not there before is not there afterwards either.",
 	 .local = "the file would be on the node"},
 	{.name = "to", .argument = "FORMAT:FILE", .kind = OPTION_CUSTOM, .parse = parse_to,
 	 .help = "a file for another program: pprof:FILE; print none",
 	 .man = "Writes a file for another program and prints no list. The format is pprof (see \\fBEXPORTS\\fR). "
-		"The file is made as that of \\fB-o\\fR is. The options of \\fIWhat to show\\fR choose the maps "
+		"The file is made as that of \\fB--save\\fR is. The options of \\fIWhat to show\\fR choose the maps "
 		"that are in it.",
 	 .local = "the file would be on the node"},
 	OPTION_WIDE_ROW(struct maps_options),

@@ -26,7 +26,8 @@ struct path_walk {
 	const char *path;    /* as the user gave it */
 	char rest[PATH_MAX]; /* the part that was not walked yet */
 	char name[NAME_MAX + 1];
-	int dir; /* descriptor of the folder that was reached */
+	int dir;   /* descriptor of the folder that was reached */
+	bool made; /* the file was not there before */
 	unsigned links;
 };
 
@@ -157,6 +158,7 @@ static struct error *step(struct path_walk *walk, int *ret_fd)
 	if (fd < 0 && errno == ENOENT && last && !*walk->rest) {
 		*ret_fd = openat(walk->dir, walk->name,
 				 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+		walk->made = *ret_fd >= 0;
 		return *ret_fd < 0 && errno != EEXIST ? failed(walk, errno) : NULL;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -205,15 +207,36 @@ static struct error *walk_path(struct path_walk *walk, int *ret_fd)
 	return failed(walk, *walk->path ? EISDIR : ENOENT);
 }
 
+static struct error *open_path(struct path_walk *walk, int *ret_fd)
+{
+	int fd = walk->path ? -1 : STDOUT_FILENO;
+
+	for (unsigned i = 0; fd < 0 && i < TRIES_MAX; i++)
+		try(walk_path(walk, &fd));
+	if (fd < 0)
+		return failed(walk, EEXIST);
+	*ret_fd = fd;
+	return NULL;
+}
+
 struct error *output_open(const char *path, int *ret_fd)
 {
 	cleanup(walk_end) struct path_walk walk = {.path = path, .dir = -1};
-	int fd = path ? -1 : STDOUT_FILENO;
 
-	for (unsigned i = 0; fd < 0 && i < TRIES_MAX; i++)
-		try(walk_path(&walk, &fd));
-	if (fd < 0)
-		return failed(&walk, EEXIST);
-	*ret_fd = fd;
+	return open_path(&walk, ret_fd);
+}
+
+struct error *output_open_new(const char *path, int *ret_fd, int *ret_dir, char **ret_name)
+{
+	cleanup(walk_end) struct path_walk walk = {.path = path, .dir = -1};
+
+	try(open_path(&walk, ret_fd));
+	if (!walk.made)
+		return NULL;
+	*ret_name = strdup(walk.name);
+	if (!*ret_name)
+		return error_nomem();
+	*ret_dir = walk.dir;
+	walk.dir = -1;
 	return NULL;
 }

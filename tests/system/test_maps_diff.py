@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 
-from harness import HERE, REPO, check, go_build, LONG, options, Program, same, test, tmp
+from harness import HERE, REPO, check, Failed, go_build, LONG, options, Program, same, spawn, test, tmp
 from test_maps import maps, releases
 
 import sample
@@ -152,6 +152,48 @@ def maps_diff_refuses():
     same(tmp("x").exists(), False, "a file of a command that is refused")
     full = subprocess.run([options.tophash, "maps", "-p", str(p.pid), "--save", "/dev/full"], text=True, capture_output=True, timeout=LONG)
     check(full.returncode == 1 and full.stderr.count("\n") == 1 and "/dev/full" in full.stderr, f"a full disk: {full.returncode} {full.stderr}")
+    p.end()
+
+
+@test
+def maps_leave_no_file_that_is_not_whole():
+    """--save and --to remove the file that they have made if they fail or are killed, and keep one that was there."""
+    p, _ = changing(options.go)
+    file, old = tmp("new"), tmp("old")
+    for option, name in (("--save", "{}"), ("--to", "pprof:{}")):
+        def run(path, pid, code, limit=None, **kwargs):
+            command = [options.tophash, "maps", "-q", "-p", pid, option, name.format(path)]
+            command = ["prlimit", f"--fsize={limit}", *command] if limit else command
+            r = subprocess.run([str(x) for x in command], text=True, capture_output=True, timeout=LONG, **kwargs)
+            same((r.returncode, r.stdout, r.stderr.count("\n")), (code, "", code > 0), f"{option} {path}: {r.stderr}")
+
+        old.write_text("old")
+        run(file, os.getpid(), 3)  # no Go program
+        run(old, os.getpid(), 3)
+        same((file.exists(), old.read_text()), (False, "old"), f"{option}: no Go program")
+        run(file, p.pid, 1, limit=100)
+        same(file.exists(), False, f"{option}: a full disk")
+        folder = tmp(f"folder{option}")  # root may write there only by a right that is given up
+        folder.mkdir(mode=0o700)
+        os.chown(folder, 12345, 12345)
+        run(folder / "x", p.pid, 1, limit=100)
+        same(list(folder.iterdir()), [], f"{option}: a folder of another user")
+        for _ in range(100):  # it may have been too fast to be killed before it is done
+            held = spawn([options.tophash, "maps", "-p", p.pid, option, name.format(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            while not file.exists() and held.poll() is None:
+                pass
+            held.kill()
+            held.communicate(timeout=LONG)  # its child has ended, too
+            if not file.exists():
+                break
+            check(file.stat().st_size > 100, f"{option}: an empty file after SIGKILL")
+            file.unlink()
+        else:
+            raise Failed(f"{option}: it was never killed before it was done")
+        run(file, p.pid, 0)
+        run(old, p.pid, 0)
+        check(file.stat().st_size > 100 and old.stat().st_size > 100, f"{option}: whole files")
+        file.unlink()
     p.end()
 
 

@@ -295,7 +295,7 @@ def watch_refuses():
                        (("--map", "1"), "leave out --map"), (("--diff",), "leave out --diff"), (("--save", "x"), "leave out --save"),
                        (("--to", "pprof:x"), "leave out --to"), (("--type", "x"), "leave out --type"), (("--top", "1"), "leave out --top"),
                        (("--holders",), "leave out --holders"), (("--who-holds", "1"), "leave out --who-holds"), (("--by", "type"), "leave out --by"),
-                       (("--sort", "len"), "leave out --sort"), (("--count", "1"), "add it"), (("--entries", "1"), "--map"), (("--key", "x"), "--map")):
+                       (("--sort", "len"), "leave out --sort"), (("--count", "1"), "add --every"), (("--entries", "1"), "--map"), (("--key", "x"), "--map")):
         r = maps("-p", p.pid, "--watch", "4096", *args, code=2)
         check(r.stderr.count("\n") == 1 and word in r.stderr, f"{args}: {r.stderr}")
     check("--watch" in maps("-p", p.pid, "--limit", "1", code=2).stderr, "--limit alone")
