@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import select
+import shlex
 import re
 import signal
 import struct
@@ -13,7 +14,7 @@ import termios
 import time
 from pathlib import Path
 
-from harness import HERE, check, Failed, go_build, LONG, options, Program, same, spawn, test, tmp
+from harness import HERE, check, Failed, go_build, LONG, options, Program, REPO, same, spawn, test, tmp
 from test_maps import maps, releases
 
 import sample
@@ -286,6 +287,51 @@ def watch_counts_the_steps_that_its_reader_does_not_take():
             same(err, f"tophash: {missed} steps were missed at the end: the reader of the output did not take them\n"
                       f"tophash: {len(written)} steps of {addr}, {missed} missed\n", f"{go}: {happened} steps happened")
             p.end()
+
+
+def told(text):
+    """Returns what is the same each time in a list or in the output of --watch: columns, growths, how many old buckets have moved, which drawings."""
+    steps = [re.sub(r"old bucket.*(evacuated)|; overflow.*", r"\1", line[17:]).split() for line in STEP.findall(text)]
+    steps = [[x for i, x in enumerate(step) if i != 1] for step in steps if step[0] != "overflow"]  # the length differs while old buckets move
+    heads = re.findall(r"^(?:BYTES|TIME) .*$", text, re.MULTILINE)
+    drawings = re.findall(r"^(?:Old buckets.*|Buckets|Groups)$", text, re.MULTILINE)
+    return [x.split() for x in heads], steps, [x for x, before in zip(drawings, [None, *drawings]) if x != before], re.findall(r", \d+ missed", text)
+
+
+def replay(go, page, ready):
+    """Runs the commands of a section, and gives the orders of its text. Compares what is printed. ready: after how many steps the next order comes."""
+    p, addr = migrating(go)
+    orders = re.findall(r"`(put \d+ \d+)`", page)
+    p.ask(orders.pop(0))
+    for command, printed in re.findall(r"```\n\$ tophash (.*)\n([^`]*)```", page):
+        words = [x.replace("4711", str(p.pid)) for x in shlex.split(re.sub("0x[0-9a-f]+", addr, command))]
+        run = spawn([options.tophash, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        seen = ""
+
+        def wait(steps, end=time.monotonic() + LONG):
+            nonlocal seen
+            while not (len(told(seen)[1]) >= steps and seen.endswith("\n\n")):
+                check(time.monotonic() < end and select.select([run.stdout], [], [], LONG)[0], f"{go}: no step {steps}: {seen}")
+                seen += os.read(run.stdout.fileno(), 65536).decode(errors="replace")
+
+        if "--watch" in words:
+            for steps, order in zip(ready, [*orders, None]):
+                wait(steps)
+                if order:
+                    p.ask(order)
+            run.send_signal(signal.SIGINT)
+        seen += run.communicate(timeout=LONG)[0].decode()
+        same((told(seen), run.returncode), (told(printed), 0), f"{go}: {command}: {seen}")
+    p.end()
+
+
+@test
+def watch_recipe():
+    """The page "Watch a map migrate" shows the steps and drawings that its commands show."""
+    page = (REPO / "docs/recipes/watch-a-map-migrate.md").read_text()
+    classic_part, swiss_part = page.split("\n## ")[1:3]
+    replay("1.23", classic_part, (0, 3, 9))
+    replay("1.26", swiss_part, (0, 1, 3))
 
 
 @test
