@@ -17,6 +17,9 @@
  *   ordered  comes after entries were moved (map->moves has changed). It reads all entries of the range, wherever
  *            they are now, in order of hash and key from the mark on, and skips the keys that are kept
  *
+ * Where a walk begins is random, but it is always a lane of a home: an entry in an overflow bucket does not come first
+ * while its home holds one.
+ *
  * No entry comes twice, and none is left out that was in the map all the time. The map does not know its
  * iterators: they need not be ended, and a reader may iterate while others read.
  */
