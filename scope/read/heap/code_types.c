@@ -166,10 +166,11 @@ static void ask(struct code_types *types, const struct mention *from, const stru
 
 void code_types_ask_variables(struct code_types *types, code_is_wanted *is_wanted, void *ctx)
 {
-	const struct mention *from = types->mentions.variables.data, *to;
-	const struct mention *end = from + types->mentions.variables.len;
+	const struct mention *from = types->mentions.variables.data, *to, *end;
 
-	for (; from < end; from = to) {
+	if (!types->mentions.variables.len)
+		return;
+	for (end = from + types->mentions.variables.len; from < end; from = to) {
 		to = end_of(from, end);
 		ask(types, from, to, wanted_kinds(types, from, to, is_wanted, ctx));
 	}

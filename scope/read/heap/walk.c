@@ -144,12 +144,12 @@ static void join_call(struct code_walk *walk, const struct small_map *from,
 /* Gives the maps of each call their types. Those of a call that were stored come first. */
 static void join_small(struct code_walk *walk)
 {
-	const struct small_map *list = walk->small.data, *from = list, *to;
-	const struct small_map *end = list + walk->small.len;
+	const struct small_map *from = walk->small.data, *to, *end;
 
-	if (walk->small.len)
-		qsort(walk->small.data, walk->small.len, sizeof(*walk->small.data), by_call);
-	for (; from < end; from = to) {
+	if (!walk->small.len)
+		return;
+	qsort(walk->small.data, walk->small.len, sizeof(*walk->small.data), by_call);
+	for (end = from + walk->small.len; from < end; from = to) {
 		for (to = from + 1; to < end && to->call == from->call; to++)
 			;
 		join_call(walk, from, to);
