@@ -45,6 +45,7 @@ COMPLETED = [
     ("help si", ["help", "sites"]),
     ("trace --dry", ["trace", "--dry-run"]),
     ("trace --mis", ["trace", "--misses"]),
+    ("maps --wat", ["maps", "--watch"]),
     ("trace --format js", ["trace", "--format", "json"]),
     ("trace --format=js", ["trace", "--format=json"]),
     ("trace -p 1 --format te", ["trace", "-p", "1", "--format", "text"]),

@@ -4,6 +4,7 @@ import collections
 import fcntl
 import json
 import os
+import pty
 import select
 import shlex
 import re
@@ -247,6 +248,63 @@ def watch_ends():
         p.end()
         err = watch.p.communicate(timeout=LONG)[1].decode()
         same((watch.p.returncode, f"process {p.pid} has ended" in err), (0, True), f"{go}: the process ends: {err}")
+
+
+def screen(out):
+    """Returns the lines that stand on a terminal without an end after these bytes: the cursor goes up, and the rest is removed."""
+    lines = [""]
+    for text, up, clear in re.findall(r"([^\x1b]+)|\x1b\[(\d+)A|\x1b\[(J)|\x1b\[[0-9;]*m", out.decode(errors="replace").replace("\r\n", "\n")):
+        if up:
+            check(lines[-1] == "" and int(up) < len(lines), f"{up} lines up: {out[-500:]}")
+            at = len(lines) - 1 - int(up)
+        elif clear:
+            del lines[at:]
+            lines.append("")
+        else:
+            first, *rest = text.split("\n")
+            lines[-1] += first
+            lines += rest
+    return "\n".join(lines)
+
+
+@test
+def watch_redraws_in_place():
+    """On a terminal one drawing stands below the lines of all steps, until the next step, and at the end above the totals."""
+    for go in chosen():
+        p, addr = migrating(go)
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 80, 0, 0))
+        watch = spawn([options.tophash, "maps", "-p", p.pid, "--watch", addr], stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        out = b""
+
+        def until(word):
+            nonlocal out
+            while not (word in screen(out) and out.endswith(b"\n\r\n")):
+                check(select.select([master], [], [], LONG)[0], f"{go}: no {word}: {screen(out)}")
+                out += os.read(master, 65536)
+            return screen(out)
+
+        until("1 elements\n")
+        total = 0
+        for key in range(60):
+            answer = json.loads(p.ask(f"put {key} {key + 1}"))
+            total += len(answer["steps"])
+            if answer["steps"]:
+                shown = until(f"after step {total}: ")
+                same((len(STEP.findall(shown)), shown.count("\nafter step "), len(re.findall("Buckets|buckets\n|Groups", shown))), (total, 1, 1),
+                     f"{go}: step {total}: steps, drawings: {shown}")
+        check(total >= 3, f"{go}: {total} steps")
+        before = screen(out)
+        watch.send_signal(signal.SIGINT)
+        while True:
+            try:
+                out += os.read(master, 65536)
+            except OSError:  # all have closed it
+                break
+        same((screen(out), watch.wait(LONG)), (before + f"tophash: {total} steps of {addr}, 0 missed\n", 0), f"{go}: the end")
+        os.close(master)
+        p.end()
 
 
 def waits_for_its_reader(watch):
