@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
+enum { END_MS = 1000 };
+
 /* Lets SIGINT and SIGTERM end the work between two lists, or while one is written. Before that they end this process at
  * once. Returns a descriptor that is readable when one of them has come. */
 static struct error *catch_signals(int *ret)
@@ -33,16 +35,27 @@ static bool wait_until(struct target *target, uint64_t at_ns, int signals)
 	return ppoll(ready, ARRAY_SIZE(ready), &time, NULL) > 0 && ready[1].revents;
 }
 
+/* Waits for the end of a process that has lost its memory, which comes at once. */
+static void wait_for_end(struct target *target)
+{
+	struct pollfd end = {.fd = target_end_fd(target), .events = POLLIN};
+
+	poll(&end, 1, END_MS);
+}
+
 bool maps_go_on(struct maps_listing *listing)
 {
 	uint64_t image = 0;
+	bool known = target_image_id(listing->target, &image);
 	int status;
 
+	if (!known)
+		wait_for_end(listing->target);
 	if (target_poll(listing->target, &status) != TARGET_RUNS) {
 		cmd_say("process %d has ended", (int)listing->target->pid);
 		return false;
 	}
-	if (target_image_id(listing->target, &image) && image != listing->head.image) {
+	if (known && image != listing->head.image) {
 		cmd_say("process %d executes another program now", (int)listing->target->pid);
 		return false;
 	}
