@@ -214,7 +214,7 @@ TOPHASH_INLINE struct tophash_homes tophash_homes_begin(const uint8_t *word,
 TOPHASH_INLINE bool tophash_cursor_advance(struct tophash_cursor *cursor, struct tophash_iter *iter,
 					   const struct tophash_type *type)
 {
-	ptrdiff_t at_once = TOPHASH_BY_FOURS(type->key_size) ? 4 : 1;
+	int at_once = TOPHASH_BY_FOURS(type->key_size) ? 4 : 1;
 	struct tophash_homes next;
 	size_t homes;
 

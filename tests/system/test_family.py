@@ -123,6 +123,37 @@ func main() {
     same(([(g["pid"], g["why"]) for g in r.of("gap")], r.code), ([(int(pids["1"]), "child")], 5), r.err)
 
 
+# A reaper above the root, which is not of the tree. With "ignore" nobody keeps what is left of a process that has ended.
+ABOVE = """import ctypes, signal, subprocess, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+if sys.argv[1] == "ignore": signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+print(subprocess.Popen([sys.executable, "-c", sys.argv[2], "plain", sys.argv[3]]).pid, flush=True)
+time.sleep(1000)
+"""
+
+
+@test
+def a_parent_below_strangers():
+    """The orphan gets a parent above the second root, or above a root that has ended itself and left nothing."""
+    if options.sanitized:
+        raise Skip("a sanitizer wants to be the first library")
+    shim = compiled("ends.so", ENDS, "-shared", "-fPIC", "-ldl")
+    for how in ("keep", "ignore"):
+        other, p = Program("cat"), Program(sys.executable, "-c", ABOVE, how, ROOT, target("steps"))
+        told = lines_of(p, 3)
+        (root,), (parent, child) = ([int(x) for x in line.split()] for line in sorted((x for x in told if not x.startswith("ready")), key=len))
+        ends = parent if how == "keep" else root
+        t = Tracer("--follow=all", "-p", other.p.pid, "-p", root, ready=False, env={"LD_PRELOAD": str(shim), "ENDS": str(ends)})
+        t.wait_for_message("ended while its children were looked for")
+        r = t.end()
+        same(([(g["pid"], g["why"]) for g in r.of("gap")], r.code), ([(ends, "child")], 5), f"{how}: {r.err}")
+        for pid in (root, parent, child):
+            if Path(f"/proc/{pid}").exists():
+                os.kill(pid, signal.SIGKILL)
+        p.p.kill()
+        other.p.kill()
+
+
 @test
 def known_programs_are_no_gap():
     """A Go program executes programs that are known as not Go, one after the other. They go on before they can be looked at, and are no gaps."""

@@ -21,11 +21,14 @@ struct relative {
 };
 
 TOPHASH_MAP(relatives, uint32_t, struct relative);
+TOPHASH_SET(reapers, uint32_t);
 
 struct family {
 	struct session *session;
 	struct pids *pids;
 	struct relatives relatives; /* those in `pids` */
+	struct reapers reapers;	    /* who may become the parent of an orphan */
+	bool any_reaper;	    /* they are not all known, and everybody may */
 	uint64_t parent_started;    /* of the process whose children are read */
 	bool grown;		    /* this look has found another process */
 };
@@ -96,41 +99,44 @@ static void look(struct family *family)
 
 /* ---- orphans ---- */
 
-/* Those who may become the parent of an orphan: the kernel takes an ancestor (reaper), or the first process. */
-struct ancestors {
-	pid_t pids[ANCESTORS_MAX];
-	size_t n;
-};
-
-static void find_ancestors(pid_t pid, struct ancestors *ret)
+/* Collects those who may become the parent of an orphan of a chosen process: the kernel takes an ancestor (reaper), or the
+ * first process of all. */
+static void find_reapers(struct family *family, pid_t pid)
 {
 	struct process_status status;
 
-	*ret = (struct ancestors){.pids = {1}, .n = 1};
-	while (ret->n < ANCESTORS_MAX && process_status(pid, &status) && status.parent > 0) {
+	for (int i = 0; i < ANCESTORS_MAX; i++) {
+		int added;
+
+		if (!process_status(pid, &status))
+			break;
+		if (status.parent <= 0)
+			return;
 		pid = status.parent;
-		ret->pids[ret->n++] = pid;
+		added = reapers_add(&family->reapers, (uint32_t)pid);
+		if (added < 0)
+			break;
+		if (!added) /* and those above it */
+			return;
 	}
+	family->any_reaper = true;
 }
 
 struct orphans {
 	const struct family *family;
-	struct ancestors ancestors;
-	uint64_t
-		latest; /* the latest start of a process that may be an orphan of the family; 0: there is none */
+	/* the latest start of a process that may be an orphan of the family; 0: there is none */
+	uint64_t latest;
 };
 
-static bool may_be_orphan(const struct orphans *orphans, pid_t pid)
+static bool may_be_orphan(const struct family *family, pid_t pid)
 {
 	struct process_status status;
 
-	if (pid == getpid() || relatives_find(&orphans->family->relatives, (uint32_t)pid) ||
-	    !process_status(pid, &status))
+	if (pid == getpid() || relatives_find(&family->relatives, (uint32_t)pid) ||
+	    reapers_has(&family->reapers, (uint32_t)pid) || !process_status(pid, &status))
 		return false;
-	for (size_t i = 0; i < orphans->ancestors.n; i++)
-		if (orphans->ancestors.pids[i] == status.parent)
-			return pid != orphans->ancestors.pids[i];
-	return false;
+	return family->any_reaper || status.parent == 1 ||
+	       reapers_has(&family->reapers, (uint32_t)status.parent);
 }
 
 static bool on_process(void *ctx, pid_t pid)
@@ -138,7 +144,7 @@ static bool on_process(void *ctx, pid_t pid)
 	struct orphans *orphans = ctx;
 	uint64_t started;
 
-	if (may_be_orphan(orphans, pid) && process_started(pid, &started) &&
+	if (may_be_orphan(orphans->family, pid) && process_started(pid, &started) &&
 	    started > orphans->latest)
 		orphans->latest = started;
 	return true;
@@ -155,7 +161,6 @@ static void note_gone(struct family *family)
 		if (!it.val.gone)
 			continue;
 		if (!searched) {
-			find_ancestors(family->pids->list.data[0], &orphans.ancestors);
 			error_free(process_each(on_process, &orphans));
 			searched = true;
 		}
@@ -170,11 +175,13 @@ void family_find(struct session *session, struct pids *pids)
 
 	session->family_ns = now_ns();
 	for (size_t i = 0; i < pids->list.len; i++)
+		find_reapers(&family, pids->list.data[i]);
+	for (size_t i = 0; i < pids->list.len; i++)
 		note_relative(&family, pids->list.data[i]);
 	look(&family);
-	if (pids->list.len)
-		note_gone(&family);
+	note_gone(&family);
 	relatives_fini(&family.relatives);
+	reapers_fini(&family.reapers);
 }
 
 void family_tell(struct session *session)
