@@ -91,6 +91,7 @@ static void add_entry(struct one *one, const struct map_part *part, unsigned slo
 	const struct go_key_arena *arena = &one->arena;
 	uint64_t key, elem;
 
+	entry.part.bytes[slot] = gomap_view_byte(one->view, slot);
 	if (!gomap_view_entry(one->view, slot, &key, &elem) || !decode(one, one->key, key))
 		return;
 	if (one->wanted && !filter_key_matches(one->wanted, arena->values.data, arena->values.len))
@@ -175,7 +176,7 @@ static struct error *walk(struct one *one)
 	struct gomap_visitor visitor = {.ctx = one, .on_array = on_array, .on_part = on_part};
 
 	one->counts = (struct map_counts){0};
-	one->probes = (struct map_probes){0};
+	one->probes = maps_probes_begin();
 	one->gone = false;
 	one->entries.len = 0;
 	one->texts.len = 0;
@@ -219,11 +220,14 @@ static struct error *look_up(struct one *one)
 		try(read_map(one));
 	}
 	lookup->found = one->entries.len;
-	vec_each(entry, &one->entries)
+	lookup->uncertain = !one->at_rest;
+	vec_each(entry, &one->entries) {
+		lookup->uncertain |= entry->uncertain;
 		if (lookup->hashed && !lookup->visits &&
 		    gomap_view_tag(one->view, lookup->hash) == entry->part.bytes[entry->slot] &&
 		    !gomap_view_probes(one->view, &entry->part, lookup->hash, &lookup->visits))
 			lookup->visits = 0;
+	}
 	return NULL;
 }
 

@@ -7,7 +7,11 @@
 #include "show/report/report.h"
 #include "watch/filter/filter.h"
 
-/* Counts the entries of a part by what a lookup of their keys visits. */
+/* Returns counts of no entries. */
+struct map_probes maps_probes_begin(void);
+
+/* Counts the entries of a part by what a lookup of their keys visits: those that it has now, if the program does not change it
+ * meanwhile. When an entry could not be counted, no more are: the counts are not whole any more. */
 void maps_probes_add(struct map_probes *probes, struct gomap_view *view,
 		     const struct map_part *part);
 

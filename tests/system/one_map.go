@@ -1,6 +1,7 @@
 // Makes maps of all kinds and states, and writes what is in them into a file, a line of JSON for each map: its name, address, type, length
 // and entries, in the form in which tophash writes values. It is the truth of test_one_map.py. With the word "churn" it goes on
-// changing one map; each of its values is the key and "v". With "damaged" it makes maps whose memory lies, and with "classic" also a
+// changing one map; each of its values is the key and "v". With "busy" it changes two maps of numbers without a pause. With "long" it
+// has one map whose keys are 262 MiB together. With "damaged" it makes maps whose memory lies, and with "classic" also a
 // map that only classic maps can be.
 package main
 
@@ -312,6 +313,42 @@ func churn() {
 	}
 }
 
+// busy changes two maps, but never their lengths for long: headers that were read before and after a walk may be the same.
+func busy() {
+	small, mid := map[uint64]uint64{1: 1, 2: 2, 3: 3}, map[uint64]uint64{}
+	for i := uint64(0); i < 40; i++ {
+		mid[i<<40] = i
+	}
+	tell("busy small", small)
+	tell("busy mid", mid)
+	out.Flush()
+	fmt.Println("ready")
+	for i := uint64(10); ; i++ {
+		small[i], mid[i] = i, i
+		delete(small, i-1)
+		delete(mid, i-1)
+		if i%16 == 0 {
+			for t := time.Now(); time.Since(t) < 20*time.Microsecond; {
+			}
+		}
+	}
+}
+
+// long makes a map whose keys share their bytes, so that it takes little memory.
+func long() {
+	const size = 1 << 16
+	text := make([]byte, size+4200)
+	for i, state := 0, uint32(1); i < len(text); i++ {
+		state = state*1664525 + 1013904223
+		text[i] = byte(state >> 24)
+	}
+	m := map[string]int{}
+	tell("long", m)
+	for i, whole := 0, string(text); i+size < len(whole); i++ {
+		m[whole[i:i+size]] = i
+	}
+}
+
 // damage makes maps whose memory lies. Nothing in this program uses them afterwards.
 func damage() {
 	swiss := len(os.Args) > 3 && os.Args[3] == "swiss"
@@ -360,6 +397,10 @@ func main() {
 	out = bufio.NewWriter(f)
 	if len(os.Args) > 2 && os.Args[2] == "churn" {
 		churn()
+	} else if len(os.Args) > 2 && os.Args[2] == "busy" {
+		busy()
+	} else if len(os.Args) > 2 && os.Args[2] == "long" {
+		long()
 	} else if len(os.Args) > 2 && os.Args[2] == "damaged" {
 		debug.SetGCPercent(-1)
 		damage()

@@ -183,6 +183,32 @@ def one_map_that_changes():
 
 
 @test
+def one_map_that_never_rests():
+    """No entry of a map that changes all the time is one that a lookup does not find; if that cannot be told, it is not told."""
+    for go in chosen():
+        p, truth = truth_of(go, "busy")
+        for _ in range(10):
+            for name in ("busy small", "busy mid"):
+                facts = one(p, truth[name]["addr"])["map"][0]
+                same(facts.get("misplaced", 0), 0, f"{go} {name}: {facts}")
+            for key, name in ((3, "busy small"), (39 << 40, "busy mid")):
+                found = one(p, truth[name]["addr"], "--key", key)["lookup"][0]
+                check(found.get("visits") != 0, f"{go} {name}: {found}")
+        check(p.p.poll() is None, "the program has ended")
+        p.p.kill()
+
+
+@test
+def one_map_with_long_keys():
+    """At most 256 MiB of keys are hashed: no counts, not those of a part of the map."""
+    for go in chosen():
+        p, truth = truth_of(go, "long")
+        facts = one(p, truth["long"]["addr"])["map"][0]
+        same((facts["len"], facts["changing"], "probes" in facts, "misplaced" in facts), (4200, False, False, False), f"{go}: {facts}")
+        p.end()
+
+
+@test
 def one_map_that_lies():
     """Damaged headers and chains: one line that says so, or a map with parts that were not read."""
     for go in releases():

@@ -1,5 +1,5 @@
 /* Tests of one map in full: its facts and its entries. They are literals, and the output is compared with
- * tests/golden/map_facts.golden and map_entries.golden. */
+ * tests/golden/map_facts.golden, map_entries.golden and map_lookups.golden. */
 #include "test.h"
 
 #include <jansson.h>
@@ -105,11 +105,32 @@ TEST(entries)
 	check_golden("map_entries", buf_cstr(&out));
 }
 
+TEST(lookups)
+{
+	static const struct map_lookup rows[] = {
+		{.hashed = true, .hash = 0xabc, .found = true, .visits = 2},
+		{.hashed = true, .hash = 0xabc, .found = true, .visits = 1, .uncertain = true},
+		{.hashed = true, .hash = 0xabc, .found = true, .swiss = true},
+		{.hashed = true, .hash = 0xabc, .found = true, .uncertain = true},
+		{.hashed = true, .hash = 0xabc, .uncertain = true},
+		{.found = true},
+	};
+	cleanup_buf struct buf out = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		map_lookup_json(&out, &rows[i]);
+	check_json(buf_cstr(&out));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		map_lookup_text(&out, &rows[i]);
+	check_golden("map_lookups", buf_cstr(&out));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_of_maps),
 		cmocka_unit_test(entries),
+		cmocka_unit_test(lookups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,14 +161,17 @@ enum gomap_held {
 enum gomap_held gomap_view_held(const struct gomap_view *view);
 /* Tells what a slot of the part that is held says. */
 enum map_slot gomap_view_slot(const struct gomap_view *view, unsigned slot);
+/* Returns the byte of a slot of the part that is held, as in map_part.bytes; 0 if none is held. */
+uint8_t gomap_view_byte(const struct gomap_view *view, unsigned slot);
 /* Finds the key and the element of a slot of the part that is held. Returns false if the type is not known, or a pointer
  * to one of them cannot be read. */
 bool gomap_view_entry(const struct gomap_view *view, unsigned slot, uint64_t *ret_key,
 		      uint64_t *ret_elem);
-/* Computes the hash of a key as the program does. `addr` is that of a key in the part that is held. Returns false if the hash
- * function is none that is known (those of numbers, strings and types that are compared byte by byte are), or the key cannot be
- * read. */
-bool gomap_view_hash(const struct gomap_view *view, uint64_t addr, uint64_t *ret);
+/* Computes the hash of a key as the program does. `addr` is that of a key in the part that is held. *bytes_left is lowered by the
+ * bytes that are hashed. Returns false if the hash function is none that is known (those of numbers, strings and types that are
+ * compared byte by byte are), the key cannot be read, or it has more than *bytes_left bytes. */
+bool gomap_view_hash(const struct gomap_view *view, uint64_t addr, uint64_t *bytes_left,
+		     uint64_t *ret);
 /* Computes the hash of a key that is given: of a string, or of a number that takes n bytes. Returns false if keys are neither,
  * or not as large. */
 bool gomap_view_hash_of(const struct gomap_view *view, const void *bytes, size_t n, bool string,

@@ -178,9 +178,10 @@ struct hasher {
 
 /* Finds how the program hashes the keys of a map type. */
 void hasher_find(const struct heap *heap, uint64_t map_type, struct hasher *ret);
-/* Hashes the key at an address. Returns false if that is not known, or the key cannot be read. */
+/* Hashes the key at an address, and lowers *bytes_left by its bytes. Returns false if that is not known, the key cannot be read,
+ * or it has more bytes than are left. */
 bool hasher_hash(const struct hasher *hasher, const struct memory *memory, uint64_t addr,
-		 uint64_t seed, uint64_t *ret);
+		 uint64_t seed, uint64_t *bytes_left, uint64_t *ret);
 
 /* reach.c */
 

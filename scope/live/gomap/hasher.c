@@ -70,13 +70,23 @@ void hasher_find(const struct heap *heap, uint64_t map_type, struct hasher *ret)
 	}
 }
 
+/* Lowers the bytes that may still be hashed. Returns false if they are too few. */
+static bool take(uint64_t *bytes_left, uint64_t n)
+{
+	if (n > *bytes_left)
+		return false;
+	*bytes_left -= n;
+	return true;
+}
+
 static bool hash_string(const struct hasher *hasher, const struct memory *memory, uint64_t addr,
-			uint64_t seed, uint64_t *ret)
+			uint64_t seed, uint64_t *bytes_left, uint64_t *ret)
 {
 	cleanup_free uint8_t *bytes = NULL;
 	uint64_t string[2];
 
-	if (!memory_read(memory, addr, string, sizeof(string)) || string[1] > STRING_MAX)
+	if (!memory_read(memory, addr, string, sizeof(string)) || string[1] > STRING_MAX ||
+	    !take(bytes_left, string[1]))
 		return false;
 	bytes = malloc(string[1] + 1);
 	if (!bytes || (string[1] && !memory_read(memory, string[0], bytes, string[1])))
@@ -86,14 +96,15 @@ static bool hash_string(const struct hasher *hasher, const struct memory *memory
 }
 
 bool hasher_hash(const struct hasher *hasher, const struct memory *memory, uint64_t addr,
-		 uint64_t seed, uint64_t *ret)
+		 uint64_t seed, uint64_t *bytes_left, uint64_t *ret)
 {
 	uint8_t bytes[BYTES_MAX];
 	uint64_t word = 0;
 
 	if (hasher->how == HASHER_STRING)
-		return hash_string(hasher, memory, addr, seed, ret);
-	if (hasher->how == HASHER_UNKNOWN || !memory_read(memory, addr, bytes, hasher->size))
+		return hash_string(hasher, memory, addr, seed, bytes_left, ret);
+	if (hasher->how == HASHER_UNKNOWN || !take(bytes_left, hasher->size) ||
+	    !memory_read(memory, addr, bytes, hasher->size))
 		return false;
 	memcpy(&word, bytes, hasher->size < WORD ? hasher->size : WORD);
 	*ret = hasher->how == HASHER_WORD ? hash_word(&hasher->keys, word, hasher->size, seed)

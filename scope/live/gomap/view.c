@@ -246,6 +246,11 @@ enum map_slot gomap_view_slot(const struct gomap_view *view, unsigned slot)
 	return view->held.len && slot < SLOTS ? view->held.slots[slot] : MAP_SLOT_BAD;
 }
 
+uint8_t gomap_view_byte(const struct gomap_view *view, unsigned slot)
+{
+	return view->held.len && slot < SLOTS ? view->held.bytes[slot] : 0;
+}
+
 static size_t read_held(void *ctx, uint64_t addr, void *to, size_t size)
 {
 	const struct gomap_view *view = ctx;
@@ -285,11 +290,13 @@ bool gomap_view_entry(const struct gomap_view *view, unsigned slot, uint64_t *re
 
 /* ---- hashes ---- */
 
-bool gomap_view_hash(const struct gomap_view *view, uint64_t addr, uint64_t *ret)
+bool gomap_view_hash(const struct gomap_view *view, uint64_t addr, uint64_t *bytes_left,
+		     uint64_t *ret)
 {
 	struct memory memory = gomap_view_memory(view);
 
-	return hasher_hash(&view->hasher, &memory, addr, view->ops->seed(view->map.words), ret);
+	return hasher_hash(&view->hasher, &memory, addr, view->ops->seed(view->map.words),
+			   bytes_left, ret);
 }
 
 bool gomap_view_hash_of(const struct gomap_view *view, const void *bytes, size_t n, bool string,

@@ -151,6 +151,11 @@ void map_lookup_text(struct buf *to, const struct map_lookup *lookup)
 		buf_printf(to, "hash 0x%llx: a lookup visits %llu %s%s\n",
 			   (unsigned long long)lookup->hash, (unsigned long long)lookup->visits,
 			   part, lookup->visits == 1 ? "" : "s");
+	else if (lookup->uncertain)
+		buf_printf(to,
+			   "hash 0x%llx: what a lookup visits is not known; the map was changing "
+			   "while it was searched\n",
+			   (unsigned long long)lookup->hash);
 	else
 		buf_printf(
 			to,
@@ -171,7 +176,7 @@ void map_lookup_json(struct buf *to, const struct map_lookup *lookup)
 	}
 	json_name(to, "found");
 	json_put_bool(to, lookup->found);
-	if (lookup->hashed && lookup->found) {
+	if (lookup->hashed && lookup->found && (lookup->visits || !lookup->uncertain)) {
 		json_name(to, "visits");
 		buf_u64(to, lookup->visits);
 	}

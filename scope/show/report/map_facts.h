@@ -12,8 +12,10 @@
 struct map_probes {
 	uint64_t counts[MAP_CHAINS + 1]; /* [0]: more than MAP_CHAINS */
 	uint64_t longest;
-	uint64_t misplaced; /* entries that a lookup of their keys does not find */
-	uint64_t unknown;   /* entries or parts whose hashes cannot be computed */
+	uint64_t misplaced;  /* entries that a lookup of their keys does not find */
+	uint64_t unknown;    /* entries or parts that could not be counted */
+	uint64_t visited;    /* entries that were hashed, also again */
+	uint64_t bytes_left; /* of keys that may still be hashed */
 };
 
 struct map_facts {
@@ -38,6 +40,7 @@ struct map_lookup {
 	bool found; /* the key is in the map */
 	uint64_t
 		visits; /* buckets or groups that a lookup visits until it finds it; 0: it does not find it */
+	bool uncertain; /* the map changed while it was searched: without visits, a lookup may find it all the same */
 	bool swiss;
 };
 
