@@ -68,6 +68,16 @@ func fill() {
 	note("none", taken)
 }
 
+// share makes a map that the stack of the caller has, too: no global variable but the pool leads to it.
+//
+//go:noinline
+func share() map[int]int {
+	m := ints(50)
+	note("sync.Pool", m)
+	pool.Put(m)
+	return m
+}
+
 // mapAt notes the map whose header's address is at p.
 func mapAt(mark string, p unsafe.Pointer, n int) {
 	fmt.Fprintf(out, "%s\t0x%x\t%d\n", mark, *(*uintptr)(p), n)
@@ -109,10 +119,11 @@ func main() {
 	}
 	runtime.GC() // they go once more before they are dropped
 	fill()
+	both := share()
 	fillSyncMap()
 	profiles = len(pprof.Profiles()) // makes a map of the runtime's
 	out.Flush()
 	fmt.Println("ready")
 	os.Stdin.Read(make([]byte, 1))
-	fmt.Println(len(kept), profiles, taken != nil, shared != nil, boxed != nil)
+	fmt.Println(len(both), len(kept), profiles, taken != nil, shared != nil, boxed != nil)
 }

@@ -29,7 +29,7 @@ const char *map_marks_text(unsigned marks)
 
 void map_marks_cell(struct cell *cell, unsigned marks)
 {
-	const char *const notes[] = {"only a sync.Pool keeps it", "of a sync.Map",
+	const char *const notes[] = {"no global but a sync.Pool", "of a sync.Map",
 				     "the runtime's own"};
 	size_t begin = cell->to->len;
 
