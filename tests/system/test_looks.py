@@ -15,9 +15,9 @@ STRIPPED = ("-ldflags=-s -w",)
 LOOP = "for k := range m {\n\t\tdelete(m, k)\n\t}"
 
 
-def releases():
-    """Returns two releases for `make test`, of which one is classic, and all of them for the long tier."""
-    there = [v for v in build.VERSIONS if (build.CACHE / "go" / v / "bin/go").exists()]
+def releases(oldest=0):
+    """Returns two releases for `make test`, of which one is classic, and all of them for the long tier. oldest: Go 1.N."""
+    there = [v for v in build.VERSIONS if (build.CACHE / "go" / v / "bin/go").exists() and int(v.split(".")[1]) >= oldest]
     if not there:
         raise Skip("no Go in the cache (tools/go-toolchains)")
     if options.rounds >= 200:
@@ -167,6 +167,24 @@ def addresses_that_are_used_again():
         for event in coming(events):
             if event["looked"]:
                 same(way(event), holder[event["key"]], f"{go}: what holds {event}")
+
+
+@test
+def copies_that_have_the_seed_of_the_original():
+    """maps.Clone copies the seed. A copy that takes the address of another map does not get its holder."""
+    for go in releases(oldest=21):
+        p = Program(go_build(HERE / "clones.go", "clones", go=go))
+        same(p.line(), "ready", "the program")
+
+        def enough(events):
+            known = collections.Counter((x["map"], x["key"]) for x in events if x.get("looked"))
+            shared = {addr for addr, _ in known if known[addr, "live"] and known[addr, "snap"]}
+            return len(shared) >= 1 and sum(known.values()) >= 500
+
+        events, _ = watch(p.pid, enough, "--holders")
+        p.end()
+        wrong = [x for x in events if x["looked"] and way(x) != f"main.{x['key']}"]
+        check(not wrong, f"{go}: {len(wrong)} of {len(events)} events have the holder of another map: {wrong[:1]}")
 
 
 @test

@@ -308,7 +308,7 @@ static bool is_seen(struct looked *looked, struct look_seen *seen, const struct 
 {
 	if (!seen->sure)
 		return false;
-	if (seen->seed != map->seed) {
+	if (seen->seed != map->seed || looked->result->clones) {
 		if (map->on_stack || seen->by_stack || !is_same_cycle(looked, seen, map))
 			return false;
 		seen->seed = map->seed;

@@ -4,6 +4,7 @@
  *   look.c     asks for looks, and keeps what they have found
  *   worker.c   the thread that looks
  *   result.c   one look
+ *   clones.c   whether a program copies maps with their seeds
  *
  * A thread of its own looks at one process after the other. It reads the process and never stops it. It runs at a low
  * priority, and rests after each look for so long that all looks together take at most 2 % of one CPU.
@@ -12,6 +13,9 @@
  * read the seed, and each event has it. The runtime draws a new seed for a map that becomes empty. Then the map is still
  * the same if no cycle of the collector has ended since the seeds agreed: until then the memory of an object that was
  * alive is not used again. If neither proves that it is the same map, nothing is told of it until the next look.
+ *
+ * maps.Clone gives the copy the seed of the original. In a program that has it, the seed proves nothing. Then no cycle
+ * may have ended since the look.
  */
 #ifndef WATCH_LOOK_LOOK_H
 #define WATCH_LOOK_LOOK_H

@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "base/vec.h"
+#include "read/gofile/gofile.h"
 #include "watch/look/look.h"
 
 #include <stdatomic.h>
@@ -34,6 +35,7 @@ struct look_result {
 	uint64_t cpu_ns;     /* that it took */
 	char *why;	     /* it has failed: the reason; otherwise NULL */
 	uint64_t cycles_at;  /* for heap_cycles_at() */
+	bool clones;	     /* the seed does not prove which map it is: see clones.c */
 	struct table at;     /* address of a header -> index in maps */
 	VEC(struct look_seen) maps;
 	VEC(char *) types;
@@ -53,6 +55,11 @@ void looker_free(struct looker *looker); /* NULL is legal */
 /* Looks at a process. Fails soon after *stop has become true. *ret is a result that has failed, or not; NULL when memory
  * is out. The caller frees it. */
 struct look_result *looker_look(struct looker *looker, pid_t pid);
+
+/* ---- clones.c ---- */
+
+/* Tells whether a module can copy a map with its seed, or is not known well enough to tell. */
+bool clones_maps(const struct gopcln *tab);
 
 /* ---- worker.c ---- */
 

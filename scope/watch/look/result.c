@@ -23,6 +23,7 @@ struct known {
 	uint64_t image;
 	VEC(struct gotype_module) modules; /* the plan and the heap borrow them */
 	enum go_maps maps;
+	bool clones; /* the program copies maps with their seeds */
 	struct gomap_plan *plan;
 	/* The seeds that the last look has seen, by the address of the map. */
 	struct table before_at;
@@ -143,6 +144,7 @@ static struct error *open_process(struct looker *looker, pid_t pid, struct known
 		return error_new(ERROR_TARGET, "it has ended, or executes another program");
 	try(modules_of(looker->files, known->target, &found));
 	try(take_modules(known, &found));
+	known->clones = found.unseen; /* one of them may be a plugin */
 	*ret = take_ptr(known);
 	return NULL;
 }
@@ -185,10 +187,14 @@ static struct error *get_known(struct looker *looker, pid_t pid, struct known **
 	cleanup(known_free) struct known *now = NULL;
 
 	try(open_process(looker, pid, &now));
-	if (before && is_same(before, now))
+	if (before && is_same(before, now)) {
+		before->clones |= now->clones;
 		*ret = take_ptr(before);
-	else
-		*ret = take_ptr(now);
+		return NULL;
+	}
+	vec_each(module, &now->modules)
+		now->clones |= clones_maps(module->tab);
+	*ret = take_ptr(now);
 	return NULL;
 }
 
@@ -300,7 +306,7 @@ static bool is_sure(const struct making *making, const struct gomap *map, uint64
 	const struct known *known = making->known;
 	const uint32_t *at = table_find(&known->before_at, map->addr);
 
-	if (at && known->before.data[*at] == seed)
+	if (at && known->before.data[*at] == seed && !known->clones)
 		return true;
 	/* A stale word of a stack does not keep its object from being freed. */
 	return making->same_cycle && !map->by_stack && !map->on_stack;
@@ -351,6 +357,7 @@ static struct error *make(struct making *making, const struct memory *memory)
 	const struct gomap_list *maps = making->maps;
 
 	making->result->cycles_at = heap_cycles_addr(making->heap);
+	making->result->clones = making->known->clones;
 	try(read_seeds(making));
 	/* After the seeds: if the number is the same now, it was the same all the time. */
 	making->same_cycle = is_same_cycle(making, memory);
